@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT
+ * Owns a stand-in for the server that runs plugins on the caller's thread: real .so files, a real SQLite
+ * database, sessions and queues in memory. It must not know the core or any msgid's meaning.
+ *
+ * Nothing happens behind the test's back: work, batches, claims and routed data wait in one queue, in their
+ * order, until fake_host_run() or fake_host_step(). Mistakes of the test (no such plugin, JSON that does
+ * not parse) end the process with a message. */
+#ifndef TESTS_SUPPORT_FAKE_HOST_H
+#define TESTS_SUPPORT_FAKE_HOST_H
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <chatserverd/db.h>
+#include <chatserverd/plugin.h>
+
+struct fake_host;
+
+/* One call that a plugin made, in order. */
+struct fake_call {
+	std::string what;      /* "answer" "refuse" "send" "finish" "close" "silence" "claim" "logout" "release"
+	                        * "work read" "work write" "work hash" "batch" "route" "route all" "route place",
+	                        * and what fake services add: "attach" "begin" ... */
+	cs_conn conn = 0;
+	cs_account account = 0; /* claim, release, route */
+	int64_t number = 0;     /* refuse: the errno; silence: ms; batch: the key; send: the position */
+	std::string text;       /* answer, refuse, send: the frame; close: why; route: the data */
+};
+
+struct fake_conn {
+	cs_conn handle = 0;
+	unsigned worker = 0;
+	cs_account account = 0;
+	std::string name;
+	bool open = false;
+	bool pending = false;      /* a handler answered CS_PENDING and nobody called finish() since */
+	bool over_soft = false;    /* set by the test: send() answers CS_EAGAIN */
+	uint64_t position = 0;     /* bytes queued in all, terminators included */
+	uint64_t written = 0;      /* bytes that "the kernel took", see fake_host_written */
+	int64_t silence_ms = 0;
+	std::vector<std::string> frames; /* what the client gets, oldest first */
+};
+
+/* The next matching call fails. */
+enum fake_fault_place {
+	FAKE_READ = CS_WORK_READ, FAKE_WRITE = CS_WORK_WRITE, FAKE_HASH = CS_WORK_HASH, FAKE_BATCH, FAKE_CLAIM
+};
+
+struct fake_fault {
+	fake_fault_place place;
+	int skip;       /* that many calls of this place pass first */
+	bool at_call;   /* true: the call itself answers result; false: done gets it, the function is not run */
+	int result;
+};
+
+struct fake_timer_entry {
+	cs_timer *handle;
+	struct fake_self *self;
+	int64_t ms;
+	int repeat;
+	cs_timer_fn *fn;
+	void *arg;
+};
+
+struct fake_job;
+struct fake_self;
+typedef void fake_deferred_fn(fake_host *host, void *arg);
+
+struct fake_service {
+	std::string name;
+	uint32_t version;
+	const void *table;
+	void *context;
+};
+
+struct fake_host {
+	/* For asserts. Cleared by fake_host_forget(). */
+	std::vector<fake_call> calls;
+	std::vector<std::string> log;
+	/* Set by the test at any time. */
+	std::vector<fake_fault> faults;
+	bool unknown_outcomes = false;   /* what outcome_can_be_unknown answers */
+	/* Who is online where; the test may add accounts "on other nodes" with conn 0. */
+	std::unordered_map<cs_account, cs_conn> online;
+	std::vector<fake_timer_entry> timers;
+	std::deque<fake_conn> conns;
+
+	/* The fake's own. */
+	cs_host table = {};
+	std::unordered_map<std::string, std::string> options;
+	std::vector<fake_service> services;
+	std::vector<fake_self *> selves;
+	std::deque<fake_job> jobs;
+	std::unordered_map<cs_account, unsigned> held;
+	uintptr_t next_timer = 1;
+	const cs_db_driver *driver = nullptr;
+	cs_db *db = nullptr;
+	std::string folder;              /* temporary, of the database file */
+};
+
+void fake_host_close(fake_host *host);
+struct fake_host_closer { void operator()(fake_host *host) const { fake_host_close(host); } };
+typedef std::unique_ptr<fake_host, fake_host_closer> fake_host_ptr;
+
+/* A host without database. Closing stops every instance and removes the temporary folder. */
+fake_host_ptr fake_host_open();
+/* Opens the database through db_sqlite.so with the schema of conf/schema/sqlite: a file in a temporary
+ * folder, or ":memory:". */
+void fake_host_open_db(fake_host *host, const char *path = nullptr);
+
+/* Sets an option before load: "login.password_ops". */
+void fake_host_set(fake_host *host, const char *key, const char *value);
+/* Offers a service of the test's to plugins that are loaded later. */
+void fake_host_offer(fake_host *host, const char *name, uint32_t version, const void *table, void *context);
+/* Loads $CS_BUILD/plugins/NAME.so (CS_BUILD: "build" when unset) and starts one instance on that worker.
+ * Returns its self; its services are offered to what is loaded on that worker later. */
+fake_self *fake_host_load(fake_host *host, const char *name, unsigned worker = 0);
+/* As load, of a descriptor that is linked into the test. conf has been allocated by options' defaults. */
+fake_self *fake_host_add(fake_host *host, const struct cs_plugin *plugin, unsigned worker = 0);
+/* The last start()'s error text, where load is expected to fail: returns CS_E and fills e. */
+int fake_host_try_load(fake_host *host, const char *name, unsigned worker, cs_error *e);
+const struct cs_plugin *fake_self_plugin(const fake_self *self);
+void *fake_self_state(const fake_self *self);
+cs_self *fake_self_handle(fake_self *self);
+
+/* A new connection of that worker, logged in when account is not 0 (no claim is recorded). */
+cs_conn fake_host_connect(fake_host *host, cs_account account = 0, const char *name = "", unsigned worker = 0);
+fake_conn *fake_host_conn(fake_host *host, cs_conn conn);
+/* The connection ends: the hooks are called, the handle is dead. */
+void fake_host_end(fake_host *host, cs_conn conn);
+/* The kernel took everything that is queued (all true), or bytes up to position: `written` is called. */
+void fake_host_written_all(fake_host *host, cs_conn conn);
+void fake_host_written(fake_host *host, cs_conn conn, uint64_t position);
+
+/* Gives a frame to the handler of its msgid on the connection's worker, after the checks that the route's
+ * flags ask for. Returns the verdict; CS_REJECT where a check refused it. The queue is not run. */
+int fake_host_frame(fake_host *host, cs_conn conn, std::string_view json);
+/* The same, then runs the queue. */
+int fake_host_request(fake_host *host, cs_conn conn, std::string_view json);
+
+/* Runs one entry of the queue (consecutive items of one batch are one entry, one transaction), or all
+ * until the queue is empty. step returns false when there was nothing that can run. */
+bool fake_host_step(fake_host *host);
+void fake_host_run(fake_host *host);
+/* Runs entries until the last call recorded is `what`; false when the queue ran dry before. */
+bool fake_host_run_until(fake_host *host, const char *what);
+/* Lets fn(host, arg) run in its turn of the queue; for fake services. */
+void fake_host_defer(fake_host *host, fake_deferred_fn *fn, void *arg);
+/* Calls every timer that exists now once; one-shot timers are removed first. */
+void fake_host_fire(fake_host *host);
+
+void fake_host_record(fake_host *host, fake_call call);
+/* "work read|work hash|claim": what was called since the last forget, `what` joined by |. */
+std::string fake_host_trace(const fake_host *host);
+size_t fake_host_count(const fake_host *host, const char *what);
+/* The last frame that the connection got; "" when none. */
+std::string fake_host_last(fake_host *host, cs_conn conn);
+/* Forgets calls, log and the frames of every connection. */
+void fake_host_forget(fake_host *host);
+
+#endif
