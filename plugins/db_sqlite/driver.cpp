@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the driver table of db.h and the state of a transaction. It must not know an option's text, a table or
+ * a msgid. */
+#include "db_sqlite.h"
+
+#include <utility>
+
+static sqlite_db *of(cs_db *db)
+{
+	return reinterpret_cast<sqlite_db *>(db);   /* base is the first member */
+}
+
+static const sqlite_conf *conf_of(const void *conf)
+{
+	return static_cast<const sqlite_conf *>(conf);
+}
+
+/* A memory database is left to one connection: readers of it would only wait for the writer. */
+static void db_limits(const void *conf, unsigned *most_readers_r, unsigned *most_writers_r)
+{
+	*most_readers_r = sqlite_is_memory(conf_of(conf)) ? 0 : 16;
+	*most_writers_r = 1;
+}
+
+/* For a memory database this only shows that the schema is good: it is gone with the handle, and db_open
+ * makes it again. So nothing has to be kept from here to there. */
+static int db_migrate(const void *conf, cs_error *e)
+{
+	sqlite_handle handle;
+
+	if (!sqlite_is_memory(conf_of(conf)) && sqlite_make_place(conf_of(conf), e))
+		return CS_EINVAL;
+	if (sqlite_open_handle(conf_of(conf), &handle, e) != SQLITE_OK)
+		return CS_EINVAL;
+	return sqlite_migrate(handle.get(), conf_of(conf), e);
+}
+
+static int db_open(const void *conf, cs_db **db_r, cs_error *e)
+{
+	auto db = std::make_unique<sqlite_db>();
+	const int code = sqlite_open_handle(conf_of(conf), &db->handle, e);
+
+	if (code != SQLITE_OK)
+		return sqlite_class(code, 0);
+	if (sqlite_is_memory(conf_of(conf)) && sqlite_migrate(db->handle.get(), conf_of(conf), e))
+		return CS_DB_FAILED;
+	db->base.driver = &sqlite_driver;
+	*db_r = &db.release()->base;
+	return CS_DB_OK;
+}
+
+static void db_close(cs_db *db)
+{
+	const std::unique_ptr<sqlite_db> owned(of(db));
+}
+
+/* SQLite ends a transaction by itself when the disk is full. What the caller says next must then not run
+ * on its own, so it gets the same answer until it has rolled back. */
+static int note_lost(sqlite_db *db, int result)
+{
+	if (result && db->begun && sqlite3_get_autocommit(db->handle.get()))
+		db->lost = result;
+	return result;
+}
+
+static int db_query(cs_db *base, const char *sql, const cs_db_value *parameters, size_t count,
+                    cs_db_row_fn *row, void *arg)
+{
+	sqlite_db *db = of(base);
+
+	if (db->lost)
+		return db->lost;
+	return note_lost(db, sqlite_run(db, sql, parameters, count, row, arg));
+}
+
+static int db_begin(cs_db *base)
+{
+	sqlite_db *db = of(base);
+
+	if (db->lost)
+		return db->lost;
+	if (db->begun)
+		return sqlite_fail_text(db, "a transaction is open");
+	const int result = sqlite_run(db, "BEGIN IMMEDIATE", nullptr, 0, nullptr, nullptr);
+	db->begun = !result;
+	return result;
+}
+
+static void db_rollback(cs_db *base)
+{
+	sqlite_db *db = of(base);
+
+	db->begun = false;
+	db->lost = 0;
+	if (sqlite3_get_autocommit(db->handle.get()))
+		return;
+	sqlite3_exec(db->handle.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+	if (!sqlite3_get_autocommit(db->handle.get()))
+		db->lost = CS_DB_UNKNOWN;
+}
+
+static int db_commit(cs_db *base)
+{
+	sqlite_db *db = of(base);
+	int result = db->lost;
+
+	if (!result && !db->begun)
+		return sqlite_fail_text(db, "no transaction is open");
+	if (!result)
+		result = sqlite_run(db, "COMMIT", nullptr, 0, nullptr, nullptr);
+	if (result)
+		db_rollback(base);
+	db->begun = false;
+	return result;
+}
+
+static int64_t db_last_id(cs_db *db)
+{
+	return sqlite3_last_insert_rowid(of(db)->handle.get());
+}
+
+static int64_t db_affected(cs_db *db)
+{
+	return of(db)->affected;
+}
+
+static const char *db_message(cs_db *db)
+{
+	return of(db)->message;
+}
+
+/* outcome_can_be_unknown 0: COMMIT answers in this process, so it always knows. */
+const struct cs_db_driver sqlite_driver = {
+	.abi = CS_ABI, .size = sizeof(struct cs_db_driver), .dialect = CS_DB_SQLITE,
+	.outcome_can_be_unknown = 0, .limits = db_limits, .migrate = db_migrate, .open = db_open,
+	.close = db_close, .begin = db_begin, .commit = db_commit, .rollback = db_rollback, .query = db_query,
+	.last_id = db_last_id, .affected = db_affected, .message = db_message,
+};

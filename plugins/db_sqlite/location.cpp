@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT
+ * Owns where the database is and how a handle to it is set up. It must not know what is in it. */
+#include "db_sqlite.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool sqlite_is_memory(const sqlite_conf *conf)
+{
+	return strcmp(conf->path, ":memory:") == 0;
+}
+
+static int make_folder(const std::string &folder, cs_error *e)
+{
+	for (size_t at = folder.find('/', 1); ; at = folder.find('/', at + 1)) {
+		const std::string part = folder.substr(0, at);
+
+		if (mkdir(part.c_str(), 0750) == -1 && errno != EEXIST) {
+			snprintf(e->text, sizeof(e->text), "cannot create the folder %s: %s", part.c_str(),
+			         strerror(errno));
+			return CS_EINVAL;
+		}
+		if (at == std::string::npos)
+			return 0;
+	}
+}
+
+int sqlite_make_place(const sqlite_conf *conf, cs_error *e)
+{
+	const std::string path = conf->path;
+	const size_t slash = path.rfind('/');
+
+	if (path.empty()) {
+		snprintf(e->text, sizeof(e->text), "db_sqlite.path is empty");
+		return CS_EINVAL;
+	}
+	if (slash != std::string::npos && slash > 0) {
+		const int result = make_folder(path.substr(0, slash), e);
+
+		if (result)
+			return result;
+	}
+	/* By us, because SQLite would make it readable by everybody; its log files take the same mode. */
+	const int fd = open(conf->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd == -1) {
+		snprintf(e->text, sizeof(e->text), "cannot open the database %s: %s", conf->path,
+		         strerror(errno));
+		return CS_EINVAL;
+	}
+	close(fd);
+	return 0;
+}
+
+/* A database of SQLite's memdb lives while a connection to it is open, within this process, and is found by
+ * its name. The option struct's address is as unique as the server that it belongs to. */
+static std::string memory_name(const sqlite_conf *conf)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "file:/chatserverd-%p?vfs=memdb", static_cast<const void *>(conf));
+	return name;
+}
+
+static int set_up(sqlite3 *handle, const sqlite_conf *conf)
+{
+	/* 16 MB of log between checkpoints: pages that change often are then copied back once, not often. */
+	std::string pragmas = "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
+	                      "PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 4000;"
+	                      "PRAGMA journal_size_limit = 67108864;";
+
+	pragmas += conf->synchronous == 0 ? "PRAGMA synchronous = FULL;" : "PRAGMA synchronous = NORMAL;";
+	sqlite3_extended_result_codes(handle, 1);
+	sqlite3_busy_timeout(handle, static_cast<int>(conf->busy_timeout));
+	return sqlite3_exec(handle, pragmas.c_str(), nullptr, nullptr, nullptr);
+}
+
+int sqlite_open_handle(const sqlite_conf *conf, sqlite_handle *handle_r, cs_error *e)
+{
+	const bool memory = sqlite_is_memory(conf);
+	const std::string name = memory ? memory_name(conf) : conf->path;
+	/* No SQLITE_OPEN_CREATE for a file: one that vanished must not come back empty. */
+	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
+	                  (memory ? SQLITE_OPEN_URI | SQLITE_OPEN_CREATE : 0);
+	sqlite3 *raw = nullptr;
+	int code = sqlite3_open_v2(name.c_str(), &raw, flags, nullptr);
+	sqlite_handle handle(raw);
+
+	if (code == SQLITE_OK)
+		code = set_up(raw, conf);
+	/* SQLite falls back to reading where it may not write, and would stay so. */
+	if (code == SQLITE_OK && sqlite3_db_readonly(raw, "main") == 1)
+		code = SQLITE_READONLY;
+	if (code != SQLITE_OK) {
+		snprintf(e->text, sizeof(e->text), "cannot open the database %s: %s", conf->path,
+		         code == SQLITE_READONLY ? "it is read-only" :
+		         raw ? sqlite3_errmsg(raw) : sqlite3_errstr(code));
+		return code;
+	}
+	*handle_r = std::move(handle);
+	return SQLITE_OK;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ * Owns what this file exports: the plugin's description and its options. It must not know SQLite. */
+#include "db_sqlite.h"
+
+/* Instances of workers have nothing to do: the store calls the driver on its own threads. */
+static int start(const struct cs_host *, struct cs_self *, const void *, void **state_r, struct cs_error *)
+{
+	*state_r = nullptr;
+	return 0;
+}
+
+static void stop(void *)
+{
+}
+
+static const struct cs_service services[] = {
+	{CS_DB_SERVICE, CS_DB_VERSION, &sqlite_driver},
+	{nullptr, 0, nullptr},
+};
+
+static const struct cs_option options[] = {
+	{"path", CS_OPTION_TEXT, offsetof(sqlite_conf, path), 1, 4096, CS_SQLITE_PATH, nullptr, 0,
+	 "file of the database, made when missing; :memory: keeps everything in memory and loses it at the end"},
+	{"synchronous", CS_OPTION_CHOICE, offsetof(sqlite_conf, synchronous), 0, 0, "full", "full|normal", 0,
+	 "full: a commit survives a power cut; normal: the last ones may be lost then, not in a crash"},
+	{"busy_timeout", CS_OPTION_TIME, offsetof(sqlite_conf, busy_timeout), 0, 60000, "5s", nullptr, 0,
+	 "how long to wait for another process that writes to the file"},
+	{"schema", CS_OPTION_TEXT, offsetof(sqlite_conf, schema), 1, 4096, CS_SQLITE_SCHEMA, nullptr, 0,
+	 "folder of the schema files NNN.sql"},
+	{nullptr, CS_OPTION_TEXT, 0, 0, 0, nullptr, nullptr, 0, nullptr},
+};
+
+CS_EXPORT extern const struct cs_plugin cs_plugin = {
+	.abi = CS_ABI, .size = sizeof(struct cs_plugin), .name = "db_sqlite", .version = "0.1.0",
+	.needs = nullptr, .provides = services, .routes = nullptr, .options = options,
+	.conf_size = sizeof(sqlite_conf), .start = start, .reload = nullptr, .closed = nullptr,
+	.written = nullptr, .routed = nullptr, .stop = stop,
+};

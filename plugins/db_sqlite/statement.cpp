@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT
+ * Owns running one statement: the cache of prepared ones, parameters in, rows out. It must not know
+ * transactions. */
+#include "db_sqlite.h"
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <string_view>
+
+/* More than the model has texts; a caller that writes values into its texts only loses speed. */
+static constexpr size_t CACHE_MOST = 96;
+static constexpr size_t COLUMNS_MOST = 32;
+
+static bool is_blank(const char *text)
+{
+	return std::string_view(text).find_first_not_of(" \t\n;") == std::string_view::npos;
+}
+
+static int prepare(sqlite_db *db, std::string_view text, sqlite_statement *statement_r)
+{
+	sqlite3_stmt *raw = nullptr;
+	const char *rest = "";
+	const int code = sqlite3_prepare_v3(db->handle.get(), text.data(), static_cast<int>(text.size()) + 1,
+	                                    SQLITE_PREPARE_PERSISTENT, &raw, &rest);
+
+	statement_r->reset(raw);
+	if (code != SQLITE_OK)
+		return sqlite_fail(db, code);
+	if (!raw || !is_blank(rest))
+		return sqlite_fail_text(db, "a query is one statement");
+	return CS_DB_OK;
+}
+
+/* The place for a new statement: a fresh one, or that of the statement not used for longest. */
+static sqlite_cached *cache_place(sqlite_db *db)
+{
+	if (db->cache.empty())
+		db->cache.reserve(CACHE_MOST);   /* entries stay where they are while their rows are read */
+	if (db->cache.size() < CACHE_MOST)
+		return &db->cache.emplace_back();
+	const auto oldest = std::min_element(db->cache.begin(), db->cache.end(),
+		[](const sqlite_cached &a, const sqlite_cached &b) {
+			return a.running != b.running ? b.running : a.used < b.used;
+		});
+	return oldest->running ? nullptr : &*oldest;
+}
+
+static sqlite_cached *cache_find(sqlite_db *db, std::string_view text, size_t hash)
+{
+	for (sqlite_cached &entry : db->cache)
+		if (entry.hash == hash && !entry.running && entry.text == text)
+			return &entry;
+	return nullptr;
+}
+
+/* spare takes the statement where the cache has no room because all of it is running. */
+static int statement_take(sqlite_db *db, const char *sql, sqlite_cached *spare, sqlite_cached **entry_r)
+{
+	const std::string_view text = sql;
+	const size_t hash = std::hash<std::string_view>()(text);
+
+	*entry_r = cache_find(db, text, hash);
+	if (!*entry_r) {
+		sqlite_statement statement;
+		const int result = prepare(db, text, &statement);
+
+		if (result)
+			return result;
+		sqlite_cached *place = cache_place(db);
+		*entry_r = place ? place : spare;
+		**entry_r = {std::move(statement), std::string(text), hash, 0, false};
+	}
+	(*entry_r)->used = ++db->clock;
+	return CS_DB_OK;
+}
+
+/* SQLITE_STATIC: the bytes are the caller's until the statement is reset, in the same call. */
+static int bind_one(sqlite3_stmt *statement, int at, const cs_db_value &value)
+{
+	const char *bytes = value.bytes ? value.bytes : "";
+
+	switch (value.type) {
+	case CS_DB_INTEGER:
+		return sqlite3_bind_int64(statement, at, value.integer);
+	case CS_DB_TEXT:
+		return sqlite3_bind_text64(statement, at, bytes, value.size, SQLITE_STATIC, SQLITE_UTF8);
+	case CS_DB_BLOB:
+		return sqlite3_bind_blob64(statement, at, bytes, value.size, SQLITE_STATIC);
+	case CS_DB_NULL:
+		break;
+	}
+	return sqlite3_bind_null(statement, at);
+}
+
+static int bind_all(sqlite_db *db, sqlite3_stmt *statement, const cs_db_value *parameters, size_t count)
+{
+	if (static_cast<size_t>(sqlite3_bind_parameter_count(statement)) != count)
+		return sqlite_fail_text(db, "the number of parameters is not that of the statement");
+	for (size_t i = 0; i < count; i++) {
+		const int code = bind_one(statement, static_cast<int>(i) + 1, parameters[i]);
+
+		if (code != SQLITE_OK)
+			return sqlite_fail(db, code);
+	}
+	return CS_DB_OK;
+}
+
+static cs_db_value column_value(sqlite3_stmt *statement, int at)
+{
+	cs_db_value value = {};
+
+	switch (sqlite3_column_type(statement, at)) {
+	case SQLITE_NULL:
+		break;
+	case SQLITE_TEXT:
+		value.type = CS_DB_TEXT;
+		value.bytes = reinterpret_cast<const char *>(sqlite3_column_text(statement, at));
+		value.size = static_cast<size_t>(sqlite3_column_bytes(statement, at));
+		break;
+	case SQLITE_BLOB:
+		value.type = CS_DB_BLOB;
+		value.bytes = static_cast<const char *>(sqlite3_column_blob(statement, at));
+		value.size = static_cast<size_t>(sqlite3_column_bytes(statement, at));
+		break;
+	default:
+		value.type = CS_DB_INTEGER;
+		value.integer = sqlite3_column_int64(statement, at);
+	}
+	return value;
+}
+
+static int rows_read(sqlite_db *db, sqlite3_stmt *statement, cs_db_row_fn *row, void *arg)
+{
+	std::array<cs_db_value, COLUMNS_MOST> values;
+	const size_t columns = static_cast<size_t>(sqlite3_column_count(statement));
+	int code = SQLITE_ROW;
+
+	if (columns > values.size())
+		return sqlite_fail_text(db, "too many columns");
+	while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+		if (!row)
+			continue;
+		for (size_t i = 0; i < columns; i++)
+			values[i] = column_value(statement, static_cast<int>(i));
+		if (row(arg, values.data(), columns))
+			return CS_DB_OK;
+	}
+	return code == SQLITE_DONE ? CS_DB_OK : sqlite_fail(db, code);
+}
+
+int sqlite_run(sqlite_db *db, const char *sql, const cs_db_value *parameters, size_t count,
+               cs_db_row_fn *row, void *arg)
+{
+	sqlite_cached spare;
+	sqlite_cached *entry = nullptr;
+	int result = statement_take(db, sql, &spare, &entry);
+
+	if (result)
+		return result;
+	sqlite3_stmt *statement = entry->statement.get();
+	entry->running = true;
+	result = bind_all(db, statement, parameters, count);
+	if (!result)
+		result = rows_read(db, statement, row, arg);
+	db->affected = result || sqlite3_stmt_readonly(statement) ? 0 : sqlite3_changes64(db->handle.get());
+	sqlite3_reset(statement);
+	sqlite3_clear_bindings(statement);
+	entry->running = false;
+	return result;
+}
