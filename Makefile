@@ -1,0 +1,286 @@
+# SPDX-License-Identifier: MIT
+# Builds everything into $(BUILD). GNU make; runs ./configure by itself when config.mk is missing.
+#   make, make check, make install DESTDIR=, make uninstall, make dist, make distcheck,
+#   make asan, make tsan, make fuzz FUZZ_TIME=60, make bench, make format, make clean, make distclean
+# STRICT=1 turns warnings into errors (make check does); SAN=address|thread|fuzz instruments, best
+# with a BUILD of its own.
+BUILD ?= build
+MAKEFLAGS += --no-builtin-rules --no-builtin-variables
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+comma := ,
+
+# ---- configuration: configure.ac -> configure -> config.mk, config.h
+
+ifneq ($(filter-out clean distclean format,$(or $(MAKECMDGOALS),all)),)
+include config.mk
+endif
+
+# The generated script removes core dumps ("rm -f core"), but here core is a folder: it would complain
+# and, worse, stop cleaning up. A name that nobody has takes the place.
+configure config.h.in &: configure.ac
+	autoheader && touch config.h.in
+	autoconf -o configure.new $<
+	sed 's/rm -f core /rm -f core.dump /' configure.new >configure && chmod +x configure
+	rm -rf configure.new autom4te.cache
+
+config.mk: config.mk.in config.h.in configure
+	if test -x config.status; then ./config.status --recheck && ./config.status; else ./configure; fi
+
+config.h: config.mk
+
+# ---- flags
+
+ifneq ($(filter check check-%,$(MAKECMDGOALS)),)
+STRICT ?= 1
+endif
+WARNINGS = -Wall -Wextra -Wformat=2 -Wundef -Wno-missing-field-initializers $(if $(STRICT),-Werror)
+SAN_FLAGS_address = -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+SAN_FLAGS_thread = -fsanitize=thread
+SAN_FLAGS_fuzz = -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+SAN_FLAGS = $(SAN_FLAGS_$(SAN))
+BUILD_FLAGS = -std=c++20 -fno-exceptions -fno-rtti -fvisibility=hidden -fvisibility-inlines-hidden $(NO_UNIQUE) \
+	-fPIC -pthread $(CXXFLAGS) $(SAN_FLAGS) -Iinclude -I.
+ALL_CXXFLAGS = $(BUILD_FLAGS) $(WARNINGS) -MMD -MP
+ALL_LDFLAGS = -pthread $(LDFLAGS) $(SAN_FLAGS)
+
+CORE_CFLAGS = $(EVENT_CFLAGS) $(CJSON_CFLAGS) -DCS_VERSION='"$(VERSION)"' \
+	-DCS_PLUGIN_DIR='"$(libdir)/chatserverd/plugins"' -DCS_SYSCONF_DIR='"$(sysconfdir)/chatserverd"' \
+	-DCS_DATA_DIR='"$(datadir)/chatserverd"' -DCS_STATE_DIR='"$(localstatedir)/lib/chatserverd"'
+CORE_LIBS = $(EVENT_LIBS) $(CJSON_LIBS) -ldl
+
+# Objects are made again when compiler or flags change (warnings aside).
+flags = $(CC) $(CXX) $(BUILD_FLAGS) $(CORE_CFLAGS)
+flags_file := $(BUILD)/flags
+$(flags_file): FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' $(call shell_quote,$(flags)) | cmp -s - $@ || printf '%s\n' $(call shell_quote,$(flags)) >$@
+shell_quote = '$(subst ','\'',$(1))'
+FORCE:
+
+# ---- what there is
+
+objects_of = $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard $(1)/*.cpp))
+core_objects := $(call objects_of,core)
+# Everything but main(), for the tests.
+core_library := $(BUILD)/core/libcore.a
+model_library := $(BUILD)/plugins/model/libmodel.a
+
+# A folder of plugins/ is a plugin when it holds a plugin.mk, which may set NAME_CFLAGS, NAME_LIBS,
+# NAME_MODEL = yes (links the model), NAME_SKIP = yes where configure left it out.
+plugins := $(patsubst plugins/%/plugin.mk,%,$(wildcard plugins/*/plugin.mk))
+-include $(wildcard plugins/*/plugin.mk)
+plugins := $(foreach p,$(plugins),$(if $($(p)_SKIP),,$(if $(wildcard plugins/$(p)/*.cpp),$(p))))
+plugin_files := $(plugins:%=$(BUILD)/plugins/%.so)
+
+tools := $(patsubst tools/%/tool.mk,%,$(wildcard tools/*/tool.mk))
+-include $(wildcard tools/*/tool.mk)
+tools := $(foreach t,$(tools),$(if $($(t)_SKIP),,$(t)))
+tool_files := $(tools:%=$(BUILD)/%)
+
+all: $(BUILD)/chatserverd $(plugin_files) $(tool_files)
+
+# ---- how it is made
+
+$(BUILD)/chatserverd: $(core_objects)
+	$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS)
+
+$(core_library): $(filter-out %/main.o,$(core_objects))
+	@mkdir -p $(@D)
+	rm -f $@ && ar rcs $@ $^
+
+$(model_library): $(call objects_of,plugins/model)
+	@mkdir -p $(@D)
+	rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/core/%.o: core/%.cpp $(flags_file)
+	@mkdir -p $(@D)
+	$(CXX) $(ALL_CXXFLAGS) $(CORE_CFLAGS) -c -o $@ $<
+
+$(BUILD)/plugins/model/%.o: plugins/model/%.cpp $(flags_file)
+	@mkdir -p $(@D)
+	$(CXX) $(ALL_CXXFLAGS) -c -o $@ $<
+
+define plugin_rules
+$(BUILD)/plugins/$(1)/%.o: plugins/$(1)/%.cpp $(flags_file)
+	@mkdir -p $$(@D)
+	$$(CXX) $$(ALL_CXXFLAGS) -DCS_VERSION='"$$(VERSION)"' $$($(1)_CFLAGS) -c -o $$@ $$<
+$(BUILD)/plugins/$(1).so: $(call objects_of,plugins/$(1)) $(if $($(1)_MODEL),$(model_library))
+	$$(CXX) $$(ALL_LDFLAGS) -shared -Wl,--exclude-libs,ALL $(if $(SAN),,-Wl$$(comma)-z$$(comma)defs) -o $$@ $$^ $$($(1)_LIBS)
+endef
+$(foreach p,$(plugins),$(eval $(call plugin_rules,$(p))))
+
+define tool_rules
+$(BUILD)/tools/$(1)/%.o: tools/$(1)/%.cpp $(flags_file)
+	@mkdir -p $$(@D)
+	$$(CXX) $$(ALL_CXXFLAGS) -DCS_VERSION='"$$(VERSION)"' $$($(1)_CFLAGS) -c -o $$@ $$<
+$(BUILD)/$(1): $(call objects_of,tools/$(1))
+	$$(CXX) $$(ALL_LDFLAGS) -o $$@ $$^ $$($(1)_LIBS)
+endef
+$(foreach t,$(tools),$(eval $(call tool_rules,$(t))))
+
+# ---- tests: tests/SUITE/test_*.cpp, one CMocka binary per file, linked with tests/support, the core
+# library and the model; tests/plugin/bad_*.c, plugins that must be refused; tests/fuzz/fuzz_*.cpp,
+# libFuzzer targets, which the normal run links with a main() that replays their corpus.
+
+suites = unit plugin server
+support_objects := $(call objects_of,tests/support)
+test_binaries = $(patsubst %.cpp,$(BUILD)/%,$(wildcard $(suites:%=tests/%/test_*.cpp)))
+bad_plugins := $(patsubst tests/plugin/%.c,$(BUILD)/tests/plugin/bad/%.so,$(wildcard tests/plugin/bad_*.c))
+fuzz_names := $(patsubst tests/fuzz/fuzz_%.cpp,%,$(wildcard tests/fuzz/fuzz_*.cpp))
+replay_binaries := $(fuzz_names:%=$(BUILD)/tests/fuzz/replay_%)
+TEST_CFLAGS = $(CMOCKA_CFLAGS) $(CORE_CFLAGS) $(SQLITE_CFLAGS)
+TEST_LIBS = $(CMOCKA_LIBS) $(CORE_LIBS) $(SQLITE_LIBS)
+
+$(BUILD)/tests/%.o: tests/%.cpp $(flags_file)
+	@mkdir -p $(@D)
+	$(CXX) $(ALL_CXXFLAGS) $(TEST_CFLAGS) -c -o $@ $<
+
+$(BUILD)/tests/plugin/bad/%.so: tests/plugin/%.c $(flags_file)
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(CFLAGS) $(WARNINGS) -fPIC -fvisibility=hidden -Iinclude -MMD -MP -MF $(@:.so=.d) \
+		-shared -o $@ $<
+
+$(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(support_objects) \
+		$(core_library) $(model_library)
+	$(CXX) $(ALL_LDFLAGS) -rdynamic -o $@ $^ $(TEST_LIBS)
+
+$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(support_objects) $(core_library) $(model_library)
+	$(CXX) $(ALL_LDFLAGS) -fsanitize=fuzzer -rdynamic -o $@ $^ $(TEST_LIBS)
+
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(support_objects) $(core_library) $(model_library)
+	$(CXX) $(ALL_LDFLAGS) -rdynamic -o $@ $^ $(TEST_LIBS)
+
+tests: all $(test_binaries) $(bad_plugins) $(replay_binaries)
+
+check_scripts = scripts/check-headers scripts/check-plugins scripts/check-globals scripts/check-libraries \
+	scripts/check-service scripts/check-docs
+run_tests = CS_BUILD=$(BUILD) CC='$(CC)' CXX='$(CXX)' scripts/run-tests
+
+ifneq ($(filter-out yes,$(HAVE_CMOCKA)),)
+check check-lite check-sanitized:
+	@echo 'the tests need CMocka (Debian: apt-get install libcmocka-dev), then ./configure again' >&2; exit 1
+else
+# Everything.
+check: tests
+	$(run_tests) $(check_scripts) $(replay_binaries) $(test_binaries)
+
+# Without the checks of the sources and without the server tests.
+check-lite: tests
+	$(run_tests) scripts/check-plugins scripts/check-libraries $(replay_binaries) \
+		$(filter-out $(BUILD)/tests/server/%,$(test_binaries))
+
+# What make asan and make tsan run; TESTS narrows it.
+check-sanitized: tests
+	$(run_tests) $(if $(TESTS),$(TESTS:%=$(BUILD)/tests/%),$(replay_binaries) $(test_binaries))
+endif
+
+asan:
+	$(MAKE) BUILD=$(BUILD)/asan SAN=address STRICT=1 CXXFLAGS='-g -O1' check-sanitized
+
+# Whatever has threads in it: the hand-off between workers, the session table, the store engine, and
+# the whole server.
+TSAN_TESTS ?=
+tsan:
+	$(MAKE) BUILD=$(BUILD)/tsan SAN=thread STRICT=1 CXXFLAGS='-g -O1' TESTS='$(TSAN_TESTS)' check-sanitized
+
+FUZZ_TIME ?= 60
+fuzz:
+	$(MAKE) BUILD=$(BUILD)/fuzz SAN=fuzz CC=clang CXX=clang++ NO_UNIQUE= CXXFLAGS='-g -O1' \
+		FUZZ_TIME=$(FUZZ_TIME) fuzz-run
+
+fuzz-run: all $(fuzz_names:%=$(BUILD)/tests/fuzz/fuzz_%)
+	CS_BUILD=$(BUILD) FUZZ_TIME=$(FUZZ_TIME) scripts/fuzz $(fuzz_names)
+
+bench: all
+	CS_BUILD=$(BUILD) scripts/bench
+
+# ---- install
+
+INSTALL = install
+conf_dir = $(sysconfdir)/chatserverd
+plugin_dir = $(libdir)/chatserverd/plugins
+schema_dir = $(datadir)/chatserverd/schema
+state_dir = $(localstatedir)/lib/chatserverd
+installed_plugins := $(filter-out $(BUILD)/plugins/skeleton.so,$(plugin_files))
+manuals := $(foreach page,$(wildcard man/*.[1-8]),$(if $(and $(filter man/chatclient.1,$(page)),$(chatclient_SKIP)),,$(page)))
+
+# The sample serves a checkout; installed, its three paths are absolute.
+$(BUILD)/chat.conf: conf/chat.conf $(flags_file)
+	sed -e 's|^\(#* *\)plugin_dir = build/plugins|\1plugin_dir = $(plugin_dir)|' \
+	    -e 's|^\(#* *\)path = var/chat.db|\1path = $(state_dir)/chat.db|' \
+	    -e 's|^\(#* *\)schema = conf/schema/sqlite|\1schema = $(schema_dir)/sqlite|' $< >$@
+
+$(BUILD)/chatserverd.service: conf/chatserverd.service $(flags_file)
+	sed -e 's|@sbindir@|$(sbindir)|g' -e 's|@conf_dir@|$(conf_dir)|g' $< >$@
+
+$(BUILD)/chatserverd.pc: conf/chatserverd.pc.in $(flags_file)
+	sed -e 's|@prefix@|$(prefix)|' -e 's|@includedir@|$(includedir)|' -e 's|@plugin_dir@|$(plugin_dir)|' \
+	    -e 's|@VERSION@|$(VERSION)|' $< >$@
+
+install_page = $(INSTALL) -D -m 644 $(1) $(DESTDIR)$(mandir)/man$(patsubst .%,%,$(suffix $(1)))/$(notdir $(1))
+
+install: all $(BUILD)/chat.conf $(BUILD)/chatserverd.service $(BUILD)/chatserverd.pc
+	$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(plugin_dir) $(DESTDIR)$(conf_dir) \
+		$(DESTDIR)$(includedir)/chatserverd $(DESTDIR)$(libdir)/pkgconfig
+	$(INSTALL) -m 755 $(BUILD)/chatserverd $(DESTDIR)$(sbindir)
+	$(foreach tool,$(tool_files),$(INSTALL) -m 755 $(tool) $(DESTDIR)$(bindir) &&) true
+	$(INSTALL) -m 644 $(installed_plugins) $(DESTDIR)$(plugin_dir)
+	$(INSTALL) -m 644 $(wildcard include/chatserverd/*.h) $(DESTDIR)$(includedir)/chatserverd
+	$(INSTALL) -m 644 $(BUILD)/chatserverd.pc $(DESTDIR)$(libdir)/pkgconfig
+	for file in $(wildcard conf/schema/*/*.sql); do \
+		$(INSTALL) -D -m 644 $$file $(DESTDIR)$(datadir)/chatserverd/$${file#conf/} || exit 1; done
+	$(foreach page,$(manuals),$(call install_page,$(page)) &&) true
+	$(if $(filter-out no,$(systemdsystemunitdir)),$(INSTALL) -D -m 644 $(BUILD)/chatserverd.service \
+		$(DESTDIR)$(systemdsystemunitdir)/chatserverd.service)
+	@if test -e $(DESTDIR)$(conf_dir)/chat.conf && ! cmp -s $(BUILD)/chat.conf $(DESTDIR)$(conf_dir)/chat.conf; then \
+		$(INSTALL) -m 644 $(BUILD)/chat.conf $(DESTDIR)$(conf_dir)/chat.conf.new; \
+		echo 'kept $(conf_dir)/chat.conf; the new sample is chat.conf.new beside it'; \
+	else $(INSTALL) -m 644 $(BUILD)/chat.conf $(DESTDIR)$(conf_dir)/chat.conf; fi
+
+# A chat.conf that somebody has edited stays, and so does the store.
+uninstall: $(BUILD)/chat.conf
+	rm -f $(DESTDIR)$(sbindir)/chatserverd $(tools:%=$(DESTDIR)$(bindir)/%)
+	rm -f $(installed_plugins:$(BUILD)/plugins/%=$(DESTDIR)$(plugin_dir)/%) $(DESTDIR)$(libdir)/pkgconfig/chatserverd.pc
+	rm -f $(foreach page,$(manuals),$(DESTDIR)$(mandir)/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page)))
+	rm -f $(if $(filter-out no,$(systemdsystemunitdir)),$(DESTDIR)$(systemdsystemunitdir)/chatserverd.service)
+	rm -rf $(DESTDIR)$(includedir)/chatserverd $(DESTDIR)$(datadir)/chatserverd
+	rm -f $(DESTDIR)$(conf_dir)/chat.conf.new
+	! cmp -s $(BUILD)/chat.conf $(DESTDIR)$(conf_dir)/chat.conf || rm -f $(DESTDIR)$(conf_dir)/chat.conf
+	-rmdir $(DESTDIR)$(plugin_dir) $(DESTDIR)$(libdir)/chatserverd $(DESTDIR)$(conf_dir) 2>/dev/null
+
+# ---- releases
+
+dist_name = chatserverd-$(VERSION)
+dist_list = if test -d .git; then git ls-files; else find . -type f -not -path './$(BUILD)/*' -not -name '*.tar.gz' \
+	-not -path './var/*' -not -path './config.[lmsh]*'; fi
+
+# The files of the repository and the generated configure, so that a user needs no autoconf.
+dist: configure config.h.in
+	rm -rf $(BUILD)/dist && mkdir -p $(BUILD)/dist/$(dist_name)
+	$(dist_list) | tar -cf - -T - | tar -xf - -C $(BUILD)/dist/$(dist_name)
+	cp -p config.h.in configure $(BUILD)/dist/$(dist_name)
+	touch $(BUILD)/dist/$(dist_name)/config.h.in $(BUILD)/dist/$(dist_name)/configure
+	tar --sort=name --owner=0 --group=0 --numeric-owner -czf $(dist_name).tar.gz -C $(BUILD)/dist $(dist_name)
+	rm -rf $(BUILD)/dist
+
+distcheck: dist
+	scripts/check-dist $(dist_name)
+
+# ---- housekeeping
+
+CLANG_FORMAT ?= clang-format-14
+format:
+	$(CLANG_FORMAT) -i $(wildcard include/chatserverd/*.h core/*.[ch]* plugins/*/*.[ch]* tools/*/*.[ch]* tests/*/*.[ch]*)
+
+clean:
+	rm -rf $(BUILD)
+
+distclean: clean
+	rm -rf config.mk config.h config.log config.status autom4te.cache chatserverd-*.tar.gz
+
+.PHONY: all tests check check-lite check-sanitized asan tsan fuzz fuzz-run bench install uninstall dist distcheck \
+	format clean distclean FORCE
+.SECONDARY:
+-include $(shell find $(BUILD) -path '$(BUILD)/asan' -prune -o -path '$(BUILD)/tsan' -prune -o -path '$(BUILD)/fuzz' -prune \
+	-o -name '*.d' -print 2>/dev/null)

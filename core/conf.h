@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ * Owns reading chat.conf: sections, keys, include, and binding a section to an option table. It must not know
+ * any option by name. Main thread; any thread may read what was bound. */
+#ifndef CORE_CONF_H
+#define CORE_CONF_H
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <chatserverd/plugin.h>
+
+struct conf_line {
+	std::string section, key, value;
+	std::string file;      /* "command line" for -o */
+	unsigned line = 0;
+};
+
+struct conf_file {
+	std::vector<struct conf_line> lines;   /* a later one wins */
+};
+
+/* An option struct filled from a file; owns its memory and the texts that it points to. */
+struct conf_struct {
+	std::unique_ptr<char[]> memory;
+	std::unique_ptr<std::deque<std::string>> texts;
+};
+
+/* Reads the file and what it includes (include conf.d/<glob>, relative to the file's folder, sorted, cycles
+ * refused). 0, or CS_EINVAL with file:line and what is allowed in e. */
+[[nodiscard]] int conf_read(struct conf_file *file, const char *path, struct cs_error *e);
+/* Adds "section.key=value" of the command line, which wins over the file. */
+[[nodiscard]] int conf_override(struct conf_file *file, std::string_view text, struct cs_error *e);
+/* Fills a struct of the size from defaults and the section's lines. An unknown key is an error that names the
+ * nearest known one; a bad value one that says file:line and what is allowed. */
+[[nodiscard]] int conf_bind(const struct conf_file *file, const char *section,
+                            const struct cs_option *options, size_t size, struct conf_struct *bound_r,
+                            struct cs_error *e);
+/* Every section that is no name of the list is an error naming file:line and the nearest known one. */
+[[nodiscard]] int conf_check_sections(const struct conf_file *file, const std::vector<std::string> &known,
+                                      struct cs_error *e);
+/* Appends `key = value` lines, secrets as ***, in the table's order. */
+void conf_print(const struct cs_option *options, const void *bound, std::string *text_r);
+/* Names of options whose values differ and that SIGHUP cannot change. */
+std::vector<std::string> conf_changed_fixed(const struct cs_option *options, const void *before,
+                                            const void *after);
+
+#endif

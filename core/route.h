@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the way of a plugin's data to its instances on other workers. It must not know what the data is. Any
+ * thread; contracts in plugin.h (route, route_all, route_place, place). */
+#ifndef CORE_ROUTE_H
+#define CORE_ROUTE_H
+
+#include <chatserverd/plugin.h>
+
+int route_to_account(struct cs_self *self, cs_account to, const void *data, size_t size);
+void route_to_all(struct cs_self *self, const void *data, size_t size);
+int route_to_place(struct cs_self *self, cs_place to, const void *data, size_t size);
+cs_place route_place_of(const struct cs_self *self);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the table account -> connection over all workers of this node: the one thing that workers share. It
+ * must not know plugins, sockets or what a session is for. Any thread: sharded, a shard's lock is held for a
+ * look-up only and nothing is called while it is held. */
+#ifndef CORE_SESSION_H
+#define CORE_SESSION_H
+
+#include <array>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include <chatserverd/plugin.h>
+
+struct loop;
+
+/* Woken, by loop_post on its loop, when the place that it waited for may be free: it claims again. */
+struct session_waiter {
+	struct loop *loop;
+	void (*fn)(void *arg);
+	void *arg;
+};
+
+struct session_entry {
+	unsigned worker = 0;
+	cs_conn conn = 0;
+	bool ending = false;      /* being flushed: nobody can be routed there */
+	unsigned holds = 0;       /* plugins that have not released it */
+	std::vector<struct session_waiter> waiters;
+};
+
+struct session_shard {
+	std::mutex mutex;
+	std::unordered_map<cs_account, struct session_entry> entries;
+};
+
+struct session_table {
+	std::array<struct session_shard, 64> shards;
+};
+
+enum session_claim_result { SESSION_GRANTED, SESSION_TAKEN, SESSION_WAIT };
+
+/* Claims the place. TAKEN: *other_r (worker, conn) tells who has it. WAIT: the holder is ending; the waiter was
+ * noted and is woken exactly once. */
+enum session_claim_result session_claim(struct session_table *t, cs_account account, unsigned worker,
+                                        cs_conn conn, const struct session_waiter *waiter,
+                                        struct session_entry *other_r);
+/* Waits for a place that is TAKEN to be given up (after a kick). false: it is free already. */
+bool session_wait(struct session_table *t, cs_account account, const struct session_waiter *waiter);
+/* Marks the session as ending, with one hold of the caller's own. From now on it is not located. */
+void session_end(struct session_table *t, cs_account account);
+void session_hold(struct session_table *t, cs_account account);
+/* Gives up one hold; the last one frees the place and wakes all waiters. */
+void session_release(struct session_table *t, cs_account account);
+/* Where the account is. false: nowhere, or ending. */
+bool session_locate(struct session_table *t, cs_account account, unsigned *worker_r, cs_conn *conn_r);
+size_t session_count(struct session_table *t);
+
+#endif

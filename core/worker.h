@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT
+ * Owns a worker: one event loop with its thread, listening sockets, connections and plugin instances. It must
+ * not know a msgid. */
+#ifndef CORE_WORKER_H
+#define CORE_WORKER_H
+
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "conn.h"
+#include "loop.h"
+#include "options.h"
+#include "plugin.h"
+#include "session.h"
+
+struct listener;
+struct dispatch_table;
+struct store;
+
+struct listener_deleter {
+	void operator()(struct listener *l) const;
+};
+
+/* What all workers see; made by the server before any worker runs, and then constant but for conf, which a
+ * reload replaces on each worker by a post. */
+struct worker_shared {
+	std::vector<std::unique_ptr<struct worker>> workers;
+	struct session_table sessions;
+	const struct dispatch_table *dispatch = nullptr;
+	struct store *store = nullptr;
+	std::atomic<int64_t> connections = 0;
+};
+
+/* Counters of one route on one worker; read by the admin page, so atomic (relaxed). */
+struct route_counters {
+	std::atomic<uint64_t> calls = 0, refused = 0, bytes = 0;
+};
+
+struct worker {
+	unsigned index = 0;
+	struct worker_shared *shared = nullptr;
+	const struct core_conf *conf = nullptr;
+	struct loop loop;
+	struct conn_table conns;
+	std::vector<std::unique_ptr<struct listener, listener_deleter>> listeners;
+	std::vector<std::unique_ptr<struct cs_self>> instances;   /* by plugin, in order of their start */
+	std::unordered_map<uint32_t, std::unique_ptr<struct route_counters>> counters;  /* filled before it runs */
+	std::unique_ptr<char[]> scratch;                          /* 64 KiB that every read goes into first */
+	bool draining = false;
+	std::thread thread;
+};
+
+/* Opens loop and scratch of a worker that is not yet running. */
+[[nodiscard]] int worker_open(struct worker *w, unsigned index, struct worker_shared *shared,
+                              const struct core_conf *conf, struct cs_error *e);
+/* Starts the thread. Listening sockets and plugin instances are there by then. */
+void worker_start(struct worker *w);
+/* Stops the loop and joins the thread. Main thread. */
+void worker_stop(struct worker *w);
+/* Milliseconds of a clock that never goes back, for time-outs. Any thread. */
+int64_t worker_monotonic_ms(void);
+
+#endif

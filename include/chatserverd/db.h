@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the contract between the store and a database adapter: one connection, its statements and its
+ * error classes. It must not know a table, an account or a msgid.
+ *
+ * An adapter is a plugin that provides the service CS_DB_SERVICE, version CS_DB_VERSION, whose table is a
+ * struct cs_db_driver. One connection is used by one thread at a time; different connections by different
+ * threads at once. */
+#ifndef CHATSERVERD_DB_H
+#define CHATSERVERD_DB_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <chatserverd/plugin.h>
+
+#define CS_DB_SERVICE "db"
+#define CS_DB_VERSION 1u
+
+/* What a database call answers. 0 is done; the classes say what the caller may do about it. */
+enum cs_db_result {
+	CS_DB_OK = 0,
+	CS_DB_RETRY = -101,       /* deadlock, lock wait, busy: nothing was changed, run the transaction again */
+	CS_DB_DUPLICATE = -102,   /* a unique key stands in the way: nothing was changed by this statement */
+	CS_DB_UNKNOWN = -103,     /* connection lost or timed out: whether it was done is unknown */
+	CS_DB_FULL = -104,        /* disk full or read-only: nothing was changed, may pass */
+	CS_DB_BAD_VALUE = -105,   /* this value cannot be stored (too long, out of range) */
+	CS_DB_FAILED = -106       /* anything else: broken file, missing table, a mistake of ours */
+};
+
+enum cs_db_type { CS_DB_NULL = 0, CS_DB_INTEGER = 1, CS_DB_TEXT = 2, CS_DB_BLOB = 3 };
+
+/* One parameter or one column. bytes is not NUL-terminated and stays the owner's: the caller's for a
+ * parameter, the adapter's for a column, there valid until the row function returns. */
+struct cs_db_value {
+	enum cs_db_type type;
+	int64_t integer;
+	const char *bytes;
+	size_t size;
+};
+
+/* Called once per row. Returns 0 to go on, anything else to stop reading (the query still answers OK). */
+typedef int cs_db_row_fn(void *arg, const struct cs_db_value *columns, size_t count);
+
+/* A connection. The adapter's own struct begins with this member. */
+struct cs_db {
+	const struct cs_db_driver *driver;
+};
+
+enum cs_db_dialect { CS_DB_SQLITE = 1, CS_DB_MYSQL = 2 };
+
+struct cs_db_driver {
+	uint32_t abi;                 /* CS_ABI */
+	uint32_t size;                /* sizeof(struct cs_db_driver) */
+	enum cs_db_dialect dialect;   /* which SQL the model writes */
+	int outcome_can_be_unknown;   /* 1: a commit can answer CS_DB_UNKNOWN although it was done */
+
+	/* How many connections it can use: most_readers 0 means that reads must run on a writer. conf is
+	 * the adapter's own option struct. Main thread. */
+	void (*limits)(const void *conf, unsigned *most_readers_r, unsigned *most_writers_r);
+
+	/* Brings the schema up to date from the folder that the adapter's options name, once, before any
+	 * other connection is opened; several processes may do so at the same time. 0, or CS_EINVAL with
+	 * the text in e. Main thread; may block. */
+	int (*migrate)(const void *conf, struct cs_error *e);
+
+	/* Opens a connection, owned by the caller until close. CS_DB_OK, or a class with the text in e.
+	 * Store threads; may block up to the adapter's connect time-out. */
+	int (*open)(const void *conf, struct cs_db **db_r, struct cs_error *e);
+	void (*close)(struct cs_db *db);
+
+	/* begin takes the write lock at once where the database has one. commit that answers anything but
+	 * OK has either rolled back or is CS_DB_UNKNOWN. rollback never fails in a way that matters: a
+	 * connection that cannot roll back answers CS_DB_UNKNOWN to the next call. */
+	int (*begin)(struct cs_db *db);
+	int (*commit)(struct cs_db *db);
+	void (*rollback)(struct cs_db *db);
+
+	/* Runs one statement with ? parameters. The prepared statement is cached by its text, so texts
+	 * should be few. row may be NULL. Outside begin/commit a statement is a transaction of its own. */
+	int (*query)(struct cs_db *db, const char *sql, const struct cs_db_value *parameters, size_t count,
+	             cs_db_row_fn *row, void *arg);
+
+	int64_t (*last_id)(struct cs_db *db);    /* the id that the last INSERT on this connection made */
+	int64_t (*affected)(struct cs_db *db);   /* rows changed by the last statement */
+	const char *(*message)(struct cs_db *db);/* text of the last error, for the log; never a value */
+};
+
+#endif

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the plugin ABI: what a plugin exports and what the server offers it. C11 and C++20. It must not
+ * know any plugin, database or protocol field.
+ *
+ * A plugin is a shared object that exports one object of data, `cs_plugin`. The server makes one instance
+ * of it per worker: everything of an instance (start, handlers, hooks, completions, timers) runs on the
+ * thread of its worker, one call at a time, so a plugin is written as if the program had one thread and
+ * needs no lock. Only functions that it hands to work() and batch() run elsewhere; each says so below.
+ *
+ * Unless a declaration says otherwise: host functions may be called from the instance's own worker only,
+ * never call back before they return, copy what they are given, and int results are 0 or a negative
+ * CS_E. Texts are UTF-8. Allocation failure ends the process. */
+#ifndef CHATSERVERD_PLUGIN_H
+#define CHATSERVERD_PLUGIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <chatserverd/msgid.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CS_ABI_MAJOR 1u   /* changes when a member changes place or meaning */
+#define CS_ABI_MINOR 0u   /* changes when a member is added at the end of a struct */
+#define CS_ABI ((CS_ABI_MAJOR << 16) | CS_ABI_MINOR)
+
+#if defined(__GNUC__)
+#define CS_PRINTF(format_at, first_at) __attribute__((format(printf, format_at, first_at)))
+#define CS_EXPORT __attribute__((visibility("default")))
+#else
+#define CS_PRINTF(format_at, first_at)
+#define CS_EXPORT
+#endif
+
+/* A connection of this node: worker, generation and slot, never a pointer. A handle whose connection ended
+ * is refused with CS_ENOENT, it never means a later connection. 0 is no connection. */
+typedef uint64_t cs_conn;
+
+/* An account, as on the wire: 1 to CS_INTEGER_MAX; 0 is nobody. */
+typedef uint64_t cs_account;
+
+/* One instance of a plugin on one node, an address for route_place. 0 is none. */
+typedef uint64_t cs_place;
+
+enum cs_error_code {
+	CS_ENOENT = -1,     /* no such connection, field, service, account online */
+	CS_EINVAL = -2,     /* wrong type, out of range, not allowed in this state */
+	CS_EAGAIN = -3,     /* accepted, but the connection is over its soft output mark: pause */
+	CS_EBUSY = -4,      /* a queue is full: nothing was accepted */
+	CS_EEXIST = -5,     /* taken */
+	CS_ECANCELED = -6,  /* the server is stopping */
+	CS_ENOSTORE = -7,   /* the store cannot do it now; nothing was changed */
+	CS_EUNKNOWN = -8    /* the store cannot say whether it was done */
+};
+
+/* Text of a failed set-up, shown to the operator. */
+struct cs_error {
+	char text[256];
+};
+
+enum cs_log_level { CS_LOG_ERROR = 0, CS_LOG_WARNING = 1, CS_LOG_INFO = 2, CS_LOG_DEBUG = 3 };
+
+/* What a later answer needs to know of a request; copy it freely. */
+struct cs_request {
+	uint32_t msgid;
+	int64_t req;        /* -1: the request had none */
+};
+
+/* A checked frame, valid during the handler's call only. */
+struct cs_frame {
+	struct cs_request request;
+	cs_conn conn;
+	cs_account account;     /* of the connection; 0 before its login */
+	const char *name;       /* of the account, NUL-terminated; "" before its login */
+	const char *bytes;      /* from { to }, exactly as sent */
+	size_t size;
+	const void *fields;     /* the server's; read with get_... */
+};
+
+/* What a handler answers. */
+enum cs_verdict {
+	CS_DONE = 0,      /* dealt with, or its answer comes later while other frames go on */
+	CS_PENDING = 1,   /* nothing more of this connection is dispatched until finish() */
+	CS_REJECT = -100  /* refused; the handler has called refuse(). Only counted. */
+};
+
+typedef int cs_handler_fn(void *state, const struct cs_frame *frame);
+
+enum cs_route_flag {
+	CS_ROUTE_NEEDS_LOGIN = 1,   /* else NOT_LOGGED_IN */
+	CS_ROUTE_OWN_ID = 2         /* `id` must be there (else BAD_FRAME) and be the connection's account
+	                             * (else NOT_ALLOWED) */
+};
+
+/* A msgid that a plugin handles. The list ends with handler NULL. */
+struct cs_route {
+	uint32_t msgid;
+	const char *name;
+	cs_handler_fn *handler;
+	uint32_t flags;
+	uint32_t cost;          /* charged to the connection's rate limit before the handler runs */
+};
+
+enum cs_option_type {
+	CS_OPTION_BOOL,     /* int: yes/no, on/off, true/false, 1/0 */
+	CS_OPTION_INTEGER,  /* int64_t */
+	CS_OPTION_SIZE,     /* int64_t, bytes: 64K, 19M, 1G */
+	CS_OPTION_TIME,     /* int64_t, milliseconds: 250ms, 30s, 5m, 2h */
+	CS_OPTION_TEXT,     /* const char *, never NULL */
+	CS_OPTION_SECRET,   /* const char *, never NULL; printed as *** */
+	CS_OPTION_CHOICE    /* int: the place in `choices`, which is "one|two|three" */
+};
+
+/* A key of the section that carries the plugin's name. The list ends with key NULL. */
+struct cs_option {
+	const char *key;
+	enum cs_option_type type;
+	size_t offset;            /* of the member in the plugin's option struct */
+	int64_t min, max;         /* of numbers; of a text's length in bytes */
+	const char *default_text; /* as it would stand in the file */
+	const char *choices;      /* CS_OPTION_CHOICE only, else NULL */
+	int reload;               /* 1: SIGHUP changes it */
+	const char *help;         /* one line, for --dump-options and the man page */
+};
+
+struct cs_host;
+struct cs_self;  /* an instance, as the server knows it */
+struct cs_db;    /* <chatserverd/db.h> */
+struct cs_timer;
+
+/* Runs on a store thread: no host function but those marked [any thread]. db is NULL for CS_WORK_HASH.
+ * Answers 0, or an enum cs_db_result, or a number of its own above 0. A CS_WORK_WRITE runs inside a
+ * transaction that is committed when it answers 0 and rolled back otherwise, and may be run again. */
+typedef int cs_work_fn(struct cs_db *db, void *arg);
+
+/* Back on the worker, exactly once, whether or not the connection still lives. result is the function's, or
+ * CS_ENOSTORE (not done), CS_EUNKNOWN (perhaps done), CS_ECANCELED (the server stops, not done). */
+typedef void cs_done_fn(void *state, cs_conn conn, int result, void *arg);
+
+typedef void cs_timer_fn(void *state, void *arg);
+
+enum cs_work_kind {
+	CS_WORK_READ = 0,   /* on a reader; sees all that was committed before it was handed in */
+	CS_WORK_WRITE = 1,  /* on a writer, in a transaction */
+	CS_WORK_HASH = 2    /* on the hashing pool; no database */
+};
+
+/* A kind of item that writers take many at a time. Constant data of the plugin. */
+struct cs_batch {
+	const char *name;
+	/* [writer thread] Stores all items in the open transaction, in their order. careful is 0 first; 1 when
+	 * the batch failed with CS_DB_DUPLICATE and is run again: then look for what is already there. Must
+	 * change nothing in an item that a second run could not do again. 0 or an enum cs_db_result. An item
+	 * that fails for a reason of its own notes that in itself and the function answers 0. */
+	int (*run)(struct cs_db *db, void *const *items, size_t count, int careful);
+	/* [writer thread] Right after the commit, before any done of the batch: items in order. May call host
+	 * functions marked [any thread] only; host and self as given at batch(). NULL: not wanted. */
+	void (*committed)(const struct cs_host *host, struct cs_self *self, void *item);
+	/* [worker that handed it in] Exactly once per item. result as for cs_done_fn. Owns the item again. */
+	void (*done)(void *state, int result, void *item);
+};
+
+enum cs_claim_flag { CS_CLAIM_KICK = 1 };  /* close the older session instead of being refused */
+
+struct cs_host {
+	uint32_t abi, size;
+
+	/* ---- log: one line, key=value, never a password, a message body or an SQL value. [any thread] */
+	void (*log)(struct cs_self *self, enum cs_log_level level, const char *format, ...) CS_PRINTF(3, 4);
+
+	/* ---- reading a frame: 0, CS_ENOENT (absent), CS_EINVAL (wrong type or out of range) */
+	int (*get_integer)(const struct cs_frame *frame, const char *key, int64_t min, int64_t max,
+	                   int64_t *value_r);
+	/* The text is NUL-terminated (it holds no NUL of its own) and lives as long as the frame. */
+	int (*get_text)(const struct cs_frame *frame, const char *key, const char **text_r, size_t *size_r);
+	int (*get_flag)(const struct cs_frame *frame, const char *key, int *value_r);
+	/* 1 where the top-level object has the key, else 0. */
+	int (*has)(const struct cs_frame *frame, const char *key);
+
+	/* ---- answering. conn may be gone: then nothing happens. */
+	/* Success: {"msgid":100,"of":M,"req":R,"errno":0<more>}, and nothing where the request had no req.
+	 * more is "" or further members with their leading comma: ,"seq":7 */
+	void (*answer)(struct cs_self *self, cs_conn conn, const struct cs_request *request, const char *more);
+	/* Refusal, always sent: {"msgid":100,"of":M,"req":R,"errno":E,"errmsg":"..."}. Returns CS_REJECT, so a
+	 * handler says `return host->refuse(...)`. */
+	int (*refuse)(struct cs_self *self, cs_conn conn, const struct cs_request *request, int wire_errno,
+	              const char *format, ...) CS_PRINTF(5, 6);
+	/* The refusal for a negative result of work, batch, claim: BUSY, UNAVAILABLE or GOING_AWAY. */
+	int (*refuse_result)(struct cs_self *self, cs_conn conn, const struct cs_request *request, int result);
+
+	/* ---- connections */
+	/* Queues one frame (bytes from { to }; the terminator is added). tail replaces the closing brace when
+	 * it is not NULL: send(conn, f, n, ",\"seq\":7}", ...) forwards f with a field added at its end.
+	 * position_r (may be NULL) is set to the connection's count of bytes up to this frame's end: `written`
+	 * reaches it when the kernel took them. 0; CS_EAGAIN: queued as well, but pause until `written` says
+	 * that little is left; CS_ENOENT. */
+	int (*send)(struct cs_self *self, cs_conn conn, const char *frame, size_t size, const char *tail,
+	            uint64_t *position_r);
+	/* Ends CS_PENDING: the connection's next frames are dispatched, not inside this call. */
+	int (*finish)(struct cs_self *self, cs_conn conn);
+	/* Writes what is queued and closes. */
+	int (*close)(struct cs_self *self, cs_conn conn, const char *why);
+	/* Closes the connection when it says nothing for that long; 0 ms: never. */
+	int (*set_silence)(struct cs_self *self, cs_conn conn, int64_t ms);
+
+	/* ---- sessions: one account on one connection of the whole cluster */
+	/* Claims the account's place for the connection. done gets 0: the connection is this account's from
+	 * now on, messages can be routed to it; CS_EEXIST: it is online elsewhere; CS_ENOENT: the connection
+	 * went; CS_EINVAL: the connection has a session. A session that is just ending is waited for. */
+	int (*claim)(struct cs_self *self, cs_conn conn, cs_account account, const char *name, unsigned flags,
+	             cs_done_fn *done, void *arg);
+	/* Ends the connection's session, as its closing would; the connection stays. CS_EINVAL: none. */
+	int (*logout)(struct cs_self *self, cs_conn conn);
+	/* Gives up the hold that `closed` took by answering CS_PENDING. */
+	void (*release)(struct cs_self *self, cs_account account);
+	/* 1 when the account has a session anywhere, else 0. [any thread] */
+	int (*is_online)(struct cs_self *self, cs_account account);
+
+	/* ---- the store. 0; CS_EBUSY: the queue is full; CS_ECANCELED: stopping. On anything but 0 done is
+	 * not called and arg stays the caller's. */
+	int (*work)(struct cs_self *self, cs_conn conn, enum cs_work_kind kind, cs_work_fn *fn,
+	            cs_done_fn *done, void *arg);
+	/* Items with one key are stored in the order in which they were handed in. bytes counts toward the
+	 * queue's bound. */
+	int (*batch)(struct cs_self *self, const struct cs_batch *batch, uint64_t key, void *item, size_t bytes);
+	/* 1 when a commit may have happened although it failed (see db.h). [any thread] */
+	int (*outcome_can_be_unknown)(struct cs_self *self);
+
+	/* ---- to the same plugin on other workers (and nodes): its `routed`. Never inside the call, in the
+	 * order of the calls of one thread. [any thread] */
+	/* To the instance that holds the account's session. 0, or CS_ENOENT: not online. A hint, no more. */
+	int (*route)(struct cs_self *self, cs_account to, const void *data, size_t size);
+	/* To every instance, the caller's own included. */
+	void (*route_all)(struct cs_self *self, const void *data, size_t size);
+	/* To one instance, as named by `place`. CS_ENOENT: unknown. */
+	int (*route_place)(struct cs_self *self, cs_place to, const void *data, size_t size);
+	cs_place (*place)(struct cs_self *self);
+
+	/* ---- time */
+	int64_t (*now)(void);   /* milliseconds since 1970, never going back within the process. [any thread] */
+	/* Calls fn after ms, again and again when repeat is 1. One-shot timers are freed after their call. */
+	struct cs_timer *(*timer_add)(struct cs_self *self, int64_t ms, int repeat, cs_timer_fn *fn, void *arg);
+	void (*timer_del)(struct cs_self *self, struct cs_timer *timer);
+
+	/* ---- services: in start() only. The table and context stay the provider's and outlive the caller.
+	 * 0, or CS_ENOENT (cannot happen for what `needs` lists). */
+	int (*service)(struct cs_self *self, const char *name, uint32_t version, const void **table_r,
+	               void **context_r);
+};
+
+/* A service that a plugin offers to others; its context is the provider's instance state on the same
+ * worker. The list ends with name NULL. */
+struct cs_service {
+	const char *name;
+	uint32_t version;
+	const void *table;
+};
+
+struct cs_plugin {
+	uint32_t abi, size;                     /* CS_ABI, sizeof(struct cs_plugin); first for ever */
+	const char *name, *version;             /* name: the file's, without .so; also the section's */
+	const char *const *needs;               /* services; NULL-ended list or NULL */
+	const struct cs_service *provides;      /* or NULL */
+	const struct cs_route *routes;          /* or NULL */
+	const struct cs_option *options;        /* or NULL */
+	size_t conf_size;                       /* of the option struct; 0 without options */
+
+	/* Makes the instance of one worker. conf is the option struct, the server's, until `reload` brings
+	 * another. 0, or a CS_E with the text in e: then the server does not start. */
+	int (*start)(const struct cs_host *host, struct cs_self *self, const void *conf, void **state_r,
+	             struct cs_error *e);
+	/* commit 0: is this acceptable (0, or CS_EINVAL with the text in e)? commit 1: use it from now on. Every
+	 * instance is asked before any is told. NULL: options are fixed. */
+	int (*reload)(void *state, const void *conf, int commit, struct cs_error *e);
+	/* The session of a connection (LOGOUT) or the connection ended; conn is no longer valid for host calls.
+	 * account is 0 when nobody was logged in. written is the final count of bytes that the kernel took.
+	 * CS_PENDING: hold the account's place until release(); else 0. Later logins of the account wait. */
+	int (*closed)(void *state, cs_conn conn, cs_account account, uint64_t written);
+	/* The kernel took bytes of a logged-in connection: position is how many in all, unsent how many
+	 * bytes wait. Called at most once per turn and connection. */
+	void (*written)(void *state, cs_conn conn, uint64_t position, size_t unsent);
+	/* What another instance sent with route (conn and account name the session here), route_all and
+	 * route_place (conn 0, account 0). data is valid during the call. */
+	void (*routed)(void *state, cs_conn conn, cs_account account, const void *data, size_t size);
+	/* Ends the instance: no connection, work or item is left. Frees the state. */
+	void (*stop)(void *state);
+};
+
+/* The one symbol of a plugin:  CS_EXPORT extern const struct cs_plugin cs_plugin;  */
+#define CS_PLUGIN_SYMBOL "cs_plugin"
+CS_EXPORT extern const struct cs_plugin cs_plugin;
+
+#define CS_HOST_HAS(host, member) \
+	((host)->size >= offsetof(struct cs_host, member) + sizeof((host)->member) && (host)->member)
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

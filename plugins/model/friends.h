@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the friend lists as the database keeps them. It must not know who is online. Store threads. */
+#ifndef MODEL_FRIENDS_H
+#define MODEL_FRIENDS_H
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <chatserverd/db.h>
+
+#include "result.h"
+
+struct friend_entry {
+	uint64_t id = 0;
+	std::string name;
+};
+
+/* One way; twice is harmless (0). MODEL_NONE: friend names nobody. Writer. */
+[[nodiscard]] int friend_add(cs_db *db, uint64_t account, uint64_t friend_id);
+/* In order of id. Reader or writer. */
+[[nodiscard]] int friend_list(cs_db *db, uint64_t account, std::vector<friend_entry> *friends_r);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ * Owns groups and their members as the database keeps them: a group is a conversation with a name. It must
+ * not know messages or sessions. Store threads. */
+#ifndef MODEL_GROUPS_H
+#define MODEL_GROUPS_H
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <chatserverd/db.h>
+
+#include "result.h"
+
+enum group_role { GROUP_NORMAL = 0, GROUP_CREATOR = 1 };
+
+struct group_member {
+	uint64_t id = 0;
+	std::string name;
+	group_role role = GROUP_NORMAL;
+};
+
+struct group_entry {
+	uint64_t id = 0;
+	std::string name;
+	std::string description;
+	std::vector<group_member> members;   /* every one, in order of id */
+};
+
+/* The creator becomes a member with joined_seq 0. 0 or MODEL_TAKEN (the name). Writer. */
+[[nodiscard]] int group_create(cs_db *db, uint64_t creator, std::string_view name,
+                               std::string_view description, uint64_t *id_r);
+/* joined_seq_r is the group's last seq at the join. 0, MODEL_NONE (no such group; a pair's id is none
+ * either), MODEL_TAKEN (already a member). Writer. */
+[[nodiscard]] int group_join(cs_db *db, uint64_t account, uint64_t group, uint64_t *joined_seq_r);
+/* The account's groups with all their members, in order of id; a constant number of statements. */
+[[nodiscard]] int group_list(cs_db *db, uint64_t account, std::vector<group_entry> *groups_r);
+/* 0 with the member's joined_seq, MODEL_NONE (no such group), MODEL_NOT_MEMBER. */
+[[nodiscard]] int group_find_member(cs_db *db, uint64_t account, uint64_t group, uint64_t *joined_seq_r);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the message log as the database keeps it: conversations, messages, cursors. It must not know
+ * sessions, frames or batching. Store threads.
+ *
+ * A conversation is named by (kind, of) from one account's view: the other account, or the group. seq counts
+ * 1, 2, 3... per conversation without gap, taken in the transaction that stores the row. */
+#ifndef MODEL_MESSAGES_H
+#define MODEL_MESSAGES_H
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <chatserverd/db.h>
+
+#include "result.h"
+
+enum conversation_kind { CONVERSATION_PAIR = 0, CONVERSATION_GROUP = 1 };
+
+/* A message to append. The first part is the caller's, the second is the answer. */
+struct message_append {
+	conversation_kind kind = CONVERSATION_PAIR;
+	uint64_t sender = 0;
+	uint64_t to = 0;               /* the other account (may be the sender), or the group */
+	std::string_view cid;          /* empty: stored as NULL */
+	std::string_view body;
+	int64_t created = 0;           /* ms */
+
+	int outcome = 0;               /* 0, MODEL_NONE (no such user or group), MODEL_NOT_MEMBER */
+	bool repeated = false;         /* the cid was there: conversation, seq, created are the first one's */
+	uint64_t conversation = 0;
+	uint64_t seq = 0;
+};
+
+/* Appends all, in their order, inside the open transaction, with multi-row statements; conversations are
+ * locked in id order, pairs that talk for the first time are made. Sets the answer of each; outcomes other
+ * than 0 take no seq. careful false: a cid that is there already answers CS_DB_DUPLICATE for all (roll back,
+ * run again with careful true, which looks first and also finds repetitions within the batch). Every answer
+ * is set anew on each run. Writer. */
+[[nodiscard]] int message_append_all(cs_db *db, std::span<message_append *const> messages, bool careful);
+
+/* What an account may not have received of one conversation. */
+struct message_news {
+	conversation_kind kind = CONVERSATION_PAIR;
+	uint64_t of = 0;               /* the other account, or the group */
+	uint64_t conversation = 0;
+	uint64_t delivered_seq = 0;    /* the cursor; never below a member's joined_seq */
+	uint64_t last_seq = 0;
+};
+
+/* The conversations of the account whose last_seq is above its cursor. In no order. */
+[[nodiscard]] int message_news_list(cs_db *db, uint64_t account, std::vector<message_news> *news_r);
+/* One conversation, whether or not it has news. MODEL_NONE: there is no such pair conversation or group yet;
+ * MODEL_NOT_MEMBER: the account is not in the group. */
+[[nodiscard]] int message_news_find(cs_db *db, uint64_t account, conversation_kind kind, uint64_t of,
+                                    message_news *news_r);
+/* The ids of the account's groups. */
+[[nodiscard]] int message_group_ids(cs_db *db, uint64_t account, std::vector<uint64_t> *groups_r);
+
+struct message_row {
+	uint64_t seq = 0;
+	uint64_t sender = 0;
+	int64_t created = 0;
+	std::string body;
+};
+
+/* Rows of one conversation with seq > after, in order, at most limit. Appends to rows_r. */
+[[nodiscard]] int message_read(cs_db *db, uint64_t conversation, uint64_t after, size_t limit,
+                               std::vector<message_row> *rows_r);
+
+struct message_cursor {
+	uint64_t account = 0;
+	uint64_t conversation = 0;
+	uint64_t delivered_seq = 0;
+};
+
+/* Moves cursors forward, never back, many in one statement. Writer. */
+[[nodiscard]] int message_cursor_store(cs_db *db, std::span<const message_cursor> cursors);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ * Owns accounts as the database keeps them. It must not know frames, sessions or hashing: a password is an
+ * opaque text here. All functions run on store threads. */
+#ifndef MODEL_USERS_H
+#define MODEL_USERS_H
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <chatserverd/db.h>
+
+#include "result.h"
+
+struct user {
+	uint64_t id = 0;
+	std::string name;
+	std::string password;   /* the hash's own string form */
+};
+
+/* 0 or MODEL_NONE. Reader or writer. */
+[[nodiscard]] int user_find(cs_db *db, uint64_t id, user *user_r);
+/* 0 or MODEL_TAKEN. created in ms. Writer. */
+[[nodiscard]] int user_insert(cs_db *db, std::string_view name, std::string_view password, int64_t created,
+                              uint64_t *id_r);
+/* Replaces the stored hash (a changed cost). 0 or MODEL_NONE. Writer. */
+[[nodiscard]] int user_set_password(cs_db *db, uint64_t id, std::string_view password);
+
+#endif

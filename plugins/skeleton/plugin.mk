@@ -1,0 +1,1 @@
+# The skeleton needs nothing beyond plugin.h.
