@@ -25,7 +25,7 @@ struct group_entry {
 	uint64_t id = 0;
 	std::string name;
 	std::string description;
-	std::vector<group_member> members;   /* every one, in order of id */
+	std::vector<struct group_member> members;   /* every one, in order of id */
 };
 
 /* The creator becomes a member with joined_seq 0. 0 or MODEL_TAKEN (the name). Writer. */

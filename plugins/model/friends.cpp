@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the statements on the table friend. It must not know who is online. */
+#include "friends.h"
+
+#include "dialect.h"
+#include "sql.h"
+
+int friend_add(cs_db *db, uint64_t account, uint64_t friend_id)
+{
+	const std::string insert = "INSERT INTO friend (account, friend) VALUES (?, ?)" +
+	                           dialect_or_nothing(db, "account");
+	bool there = false;
+	const int result = sql_run(db, "SELECT 1 FROM account WHERE id = ?", {sql_integer(friend_id)},
+	                           sql_row_exists, &there);
+
+	if (result)
+		return result;
+	if (!there)
+		return MODEL_NONE;
+	return sql_run(db, insert.c_str(), {sql_integer(account), sql_integer(friend_id)});
+}
+
+static int friend_take(void *arg, const cs_db_value *columns, size_t)
+{
+	static_cast<std::vector<friend_entry> *>(arg)->push_back(
+		{sql_number_of(columns[0]), std::string(sql_text_of(columns[1]))});
+	return 0;
+}
+
+int friend_list(cs_db *db, uint64_t account, std::vector<friend_entry> *friends_r)
+{
+	friends_r->clear();
+	return sql_run(db, "SELECT f.friend, a.name FROM friend f JOIN account a ON a.id = f.friend"
+	               " WHERE f.account = ? ORDER BY f.friend", {sql_integer(account)}, friend_take, friends_r);
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the statements on groups and the table member. It must not know messages. */
+#include "groups.h"
+
+#include <algorithm>
+
+#include "dialect.h"
+#include "sql.h"
+
+static int member_insert(cs_db *db, uint64_t group, uint64_t account, group_role role, uint64_t joined_seq)
+{
+	return sql_run(db, "INSERT INTO member (conversation, account, role, joined_seq) VALUES (?, ?, ?, ?)",
+	               {sql_integer(group), sql_integer(account), sql_integer(role), sql_integer(joined_seq)});
+}
+
+int group_create(cs_db *db, uint64_t creator, std::string_view name, std::string_view description,
+                 uint64_t *id_r)
+{
+	const int result = sql_run(db,
+		"INSERT INTO conversation (kind, name, description, last_seq) VALUES (1, ?, ?, 0)",
+		{sql_text(name), sql_text(description)});
+
+	if (result == CS_DB_DUPLICATE)
+		return MODEL_TAKEN;
+	if (result)
+		return result;
+	*id_r = static_cast<uint64_t>(db->driver->last_id(db));
+	return member_insert(db, *id_r, creator, GROUP_CREATOR, 0);
+}
+
+struct join_row {
+	uint64_t last_seq;
+	bool there;
+};
+
+static int join_take(void *arg, const cs_db_value *columns, size_t)
+{
+	*static_cast<join_row *>(arg) = {sql_number_of(columns[0]), true};
+	return 1;
+}
+
+/* The group's row stays locked, so no message slips between its last seq and the new member. */
+int group_join(cs_db *db, uint64_t account, uint64_t group, uint64_t *joined_seq_r)
+{
+	const std::string select = std::string("SELECT last_seq FROM conversation WHERE id = ? AND kind = 1") +
+	                           dialect_for_update(db);
+	join_row row = {0, false};
+	int result = sql_run(db, select.c_str(), {sql_integer(group)}, join_take, &row);
+
+	if (result)
+		return result;
+	if (!row.there)
+		return MODEL_NONE;
+	result = member_insert(db, group, account, GROUP_NORMAL, row.last_seq);
+	if (result == CS_DB_DUPLICATE)
+		return MODEL_TAKEN;
+	if (!result)
+		*joined_seq_r = row.last_seq;
+	return result;
+}
+
+static int group_take(void *arg, const cs_db_value *columns, size_t)
+{
+	group_entry &group = static_cast<std::vector<group_entry> *>(arg)->emplace_back();
+
+	group.id = sql_number_of(columns[0]);
+	group.name = sql_text_of(columns[1]);
+	group.description = sql_text_of(columns[2]);
+	return 0;
+}
+
+/* A group that was joined between the two statements is left out. */
+static int group_take_member(void *arg, const cs_db_value *columns, size_t)
+{
+	std::vector<group_entry> &groups = *static_cast<std::vector<group_entry> *>(arg);
+	const uint64_t id = sql_number_of(columns[0]);
+	const auto group = std::lower_bound(groups.begin(), groups.end(), id,
+		[](const group_entry &entry, uint64_t wanted) { return entry.id < wanted; });
+
+	if (group != groups.end() && group->id == id)
+		group->members.push_back({sql_number_of(columns[1]), std::string(sql_text_of(columns[2])),
+		                          sql_number_of(columns[3]) ? GROUP_CREATOR : GROUP_NORMAL});
+	return 0;
+}
+
+int group_list(cs_db *db, uint64_t account, std::vector<group_entry> *groups_r)
+{
+	groups_r->clear();
+	const int result = sql_run(db,
+		"SELECT c.id, c.name, c.description FROM member m JOIN conversation c ON c.id = m.conversation"
+		" WHERE m.account = ? ORDER BY c.id", {sql_integer(account)}, group_take, groups_r);
+
+	if (result || groups_r->empty())
+		return result;
+	return sql_run(db,
+		"SELECT o.conversation, o.account, a.name, o.role FROM member m"
+		" JOIN member o ON o.conversation = m.conversation JOIN account a ON a.id = o.account"
+		" WHERE m.account = ? ORDER BY o.conversation, o.account",
+		{sql_integer(account)}, group_take_member, groups_r);
+}
+
+struct member_row {
+	bool group_there, member_there;
+	uint64_t joined_seq;
+};
+
+static int member_take(void *arg, const cs_db_value *columns, size_t)
+{
+	*static_cast<member_row *>(arg) = {true, columns[0].type != CS_DB_NULL, sql_number_of(columns[0])};
+	return 1;
+}
+
+int group_find_member(cs_db *db, uint64_t account, uint64_t group, uint64_t *joined_seq_r)
+{
+	member_row row = {};
+	const int result = sql_run(db,
+		"SELECT m.joined_seq FROM conversation c"
+		" LEFT JOIN member m ON m.conversation = c.id AND m.account = ?"
+		" WHERE c.id = ? AND c.kind = 1",
+		{sql_integer(account), sql_integer(group)}, member_take, &row);
+
+	if (result)
+		return result;
+	if (!row.group_there)
+		return MODEL_NONE;
+	if (!row.member_there)
+		return MODEL_NOT_MEMBER;
+	*joined_seq_r = row.joined_seq;
+	return 0;
+}

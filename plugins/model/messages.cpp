@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the statements that read the message log and move cursors. It must not know how a message is appended
+ * (append.cpp). */
+#include "messages.h"
+
+#include <algorithm>
+
+#include "dialect.h"
+#include "sql.h"
+
+/* kind, of, conversation, last_seq, cursor or NULL, joined_seq (0 in a pair). */
+static message_news news_of(const cs_db_value *columns)
+{
+	message_news news;
+
+	news.kind = sql_number_of(columns[0]) ? CONVERSATION_GROUP : CONVERSATION_PAIR;
+	news.of = sql_number_of(columns[1]);
+	news.conversation = sql_number_of(columns[2]);
+	news.last_seq = sql_number_of(columns[3]);
+	news.delivered_seq = std::max(sql_number_of(columns[4]), sql_number_of(columns[5]));
+	return news;
+}
+
+static int news_take(void *arg, const cs_db_value *columns, size_t)
+{
+	static_cast<std::vector<message_news> *>(arg)->push_back(news_of(columns));
+	return 0;
+}
+
+#define JOIN_CURSOR " LEFT JOIN `cursor` k ON k.account = ? AND k.device = 0 AND k.conversation = c.id"
+#define ABOVE_CURSOR " AND c.last_seq > COALESCE(k.delivered_seq, 0)"
+
+/* Three parts, so that each has its index: pairs where the account is low, where it is high, its groups. */
+int message_news_list(cs_db *db, uint64_t account, std::vector<message_news> *news_r)
+{
+	const cs_db_value id = sql_integer(account);
+
+	news_r->clear();
+	return sql_run(db,
+		"SELECT c.kind, c.high, c.id, c.last_seq, k.delivered_seq, 0 FROM conversation c"
+		JOIN_CURSOR " WHERE c.low = ?" ABOVE_CURSOR
+		" UNION ALL SELECT c.kind, c.low, c.id, c.last_seq, k.delivered_seq, 0 FROM conversation c"
+		JOIN_CURSOR " WHERE c.high = ? AND c.low < c.high" ABOVE_CURSOR
+		" UNION ALL SELECT c.kind, c.id, c.id, c.last_seq, k.delivered_seq, m.joined_seq FROM member m"
+		" JOIN conversation c ON c.id = m.conversation"
+		JOIN_CURSOR " WHERE m.account = ? AND c.last_seq > m.joined_seq" ABOVE_CURSOR,
+		{id, id, id, id, id, id}, news_take, news_r);
+}
+
+struct news_row {
+	message_news *news;
+	bool there, member;
+};
+
+static int news_take_one(void *arg, const cs_db_value *columns, size_t)
+{
+	news_row *row = static_cast<news_row *>(arg);
+
+	*row->news = news_of(columns);
+	row->there = true;
+	row->member = columns[5].type != CS_DB_NULL;
+	return 1;
+}
+
+static int news_find_pair(cs_db *db, uint64_t account, uint64_t of, news_row *row)
+{
+	const cs_db_value low = sql_integer(std::min(account, of)), high = sql_integer(std::max(account, of));
+
+	return sql_run(db, "SELECT c.kind, ?, c.id, c.last_seq, k.delivered_seq, 0 FROM conversation c"
+	               JOIN_CURSOR " WHERE c.low = ? AND c.high = ?",
+	               {sql_integer(of), sql_integer(account), low, high}, news_take_one, row);
+}
+
+static int news_find_group(cs_db *db, uint64_t account, uint64_t group, news_row *row)
+{
+	const cs_db_value id = sql_integer(account);
+
+	return sql_run(db, "SELECT c.kind, c.id, c.id, c.last_seq, k.delivered_seq, m.joined_seq"
+	               " FROM conversation c LEFT JOIN member m ON m.conversation = c.id AND m.account = ?"
+	               JOIN_CURSOR " WHERE c.id = ? AND c.kind = 1",
+	               {id, id, sql_integer(group)}, news_take_one, row);
+}
+
+int message_news_find(cs_db *db, uint64_t account, conversation_kind kind, uint64_t of, message_news *news_r)
+{
+	news_row row = {news_r, false, false};
+	const int result = kind == CONVERSATION_GROUP ? news_find_group(db, account, of, &row)
+	                                              : news_find_pair(db, account, of, &row);
+
+	if (result)
+		return result;
+	if (!row.there)
+		return MODEL_NONE;
+	return row.member ? 0 : MODEL_NOT_MEMBER;
+}
+
+static int group_id_take(void *arg, const cs_db_value *columns, size_t)
+{
+	static_cast<std::vector<uint64_t> *>(arg)->push_back(sql_number_of(columns[0]));
+	return 0;
+}
+
+int message_group_ids(cs_db *db, uint64_t account, std::vector<uint64_t> *groups_r)
+{
+	groups_r->clear();
+	return sql_run(db, "SELECT conversation FROM member WHERE account = ?", {sql_integer(account)},
+	               group_id_take, groups_r);
+}
+
+static int row_take(void *arg, const cs_db_value *columns, size_t)
+{
+	static_cast<std::vector<message_row> *>(arg)->push_back(
+		{sql_number_of(columns[0]), sql_number_of(columns[1]), columns[2].integer,
+		 std::string(sql_text_of(columns[3]))});
+	return 0;
+}
+
+int message_read(cs_db *db, uint64_t conversation, uint64_t after, size_t limit,
+                 std::vector<message_row> *rows_r)
+{
+	return sql_run(db, "SELECT seq, sender, created, body FROM message WHERE conversation = ? AND seq > ?"
+	               " ORDER BY seq LIMIT ?",
+	               {sql_integer(conversation), sql_integer(after), sql_integer(limit)}, row_take, rows_r);
+}
+
+/* In the order of the key: two writers that take the same rows then never wait for each other in a ring. */
+int message_cursor_store(cs_db *db, std::span<const message_cursor> cursors)
+{
+	const std::string tail = dialect_or_raise(db, "account, device, conversation", "delivered_seq");
+	std::vector<message_cursor> sorted(cursors.begin(), cursors.end());
+	std::vector<cs_db_value> values;
+
+	std::sort(sorted.begin(), sorted.end(), [](const message_cursor &a, const message_cursor &b) {
+		return a.account != b.account ? a.account < b.account : a.conversation < b.conversation;
+	});
+	for (const message_cursor &c : sorted) {
+		values.push_back(sql_integer(c.account));
+		values.push_back(sql_integer(c.conversation));
+		values.push_back(sql_integer(c.delivered_seq));
+	}
+	return sql_run_many(db, {"INSERT INTO `cursor` (account, device, conversation, delivered_seq) VALUES ",
+	                         "(?, 0, ?, ?)", ", ", tail, 3, false}, values);
+}
