@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ * Owns how a test of the real server fails, and waiting for a condition. It must not know servers or frames. */
+#include "tests/support/check.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+
+int64_t check_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void check_sleep_ms(int64_t ms)
+{
+	struct timespec pause = { (time_t)(ms / 1000), (long)(ms % 1000) * 1000000 };
+
+	nanosleep(&pause, nullptr);
+}
+
+int64_t check_patience_factor(void)
+{
+	const char *factor = getenv("CS_TEST_PATIENCE");
+	const int64_t value = factor ? atoll(factor) : 1;
+
+	return value > 0 ? value : 1;
+}
+
+int64_t check_patience_ms(void)
+{
+	return 10000 * check_patience_factor();
+}
+
+std::string check_format(const char *format, ...)
+{
+	va_list arguments, again;
+
+	va_start(arguments, format);
+	va_copy(again, arguments);
+	std::string text((size_t)vsnprintf(nullptr, 0, format, arguments), '\0');
+	vsnprintf(text.data(), text.size() + 1, format, again);
+	va_end(again);
+	va_end(arguments);
+	return text;
+}
+
+void check_fail(std::source_location at, const char *format, ...)
+{
+	va_list arguments;
+	char text[4096];
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	print_error("%s\n", text);
+	_fail(at.file_name(), (int)at.line());
+	abort();
+}

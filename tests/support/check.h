@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ * Owns how a test of the real server fails, and waiting for a condition. It must not know servers or frames. */
+#ifndef TESTS_SUPPORT_CHECK_H
+#define TESTS_SUPPORT_CHECK_H
+
+#include <cstdarg>
+#include <cstddef>
+#include <cstdint>
+#include <source_location>
+#include <string>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+/* A name that the C++ library uses. */
+#undef fail
+
+/* Milliseconds of a clock that never goes back. */
+int64_t check_now(void);
+void check_sleep_ms(int64_t ms);
+/* How long a test waits for what must come: 10 s, times CS_TEST_PATIENCE (for instrumented builds). */
+int64_t check_patience_ms(void);
+int64_t check_patience_factor(void);
+
+/* Fails the running test at that place. Does not return. */
+[[noreturn]] void check_fail(std::source_location at, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+std::string check_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Waits until condition() is true, else fails naming what was waited for. */
+template <class Condition>
+void check_wait(const char *what, Condition condition,
+                std::source_location at = std::source_location::current())
+{
+	const int64_t end = check_now() + check_patience_ms();
+
+	while (!condition()) {
+		if (check_now() > end)
+			check_fail(at, "waited in vain: %s", what);
+		check_sleep_ms(2);
+	}
+}
+
+#endif

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the connection of a test client: bytes out, frames in, what to print when a test fails. It must not know
+ * requests. */
+#include "tests/support/client.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/support/check.h"
+#include "tests/support/server.h"
+
+test_client::~test_client()
+{
+	if (fd != -1)
+		close(fd);
+}
+
+static void note(test_client *c, const char *mark, std::string_view text)
+{
+	std::string line = mark;
+
+	for (const char byte : text.substr(0, 400))
+		if ((unsigned char)byte < 0x20)
+			line += check_format("\\x%02x", byte);
+		else
+			line += byte;
+	if (text.size() > 400)
+		line += check_format(" ... (%zu bytes)", text.size());
+	c->talk.push_back(std::move(line));
+	if (c->talk.size() > 40)
+		c->talk.pop_front();
+}
+
+void client_fail(const test_client *c, test_at at, const char *format, ...)
+{
+	const std::string log = test_server_log(c->server);
+	char text[4096];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	print_error("---- conversation of account %lld\n", (long long)c->id);
+	for (const std::string &line : c->talk)
+		print_error("%s\n", line.c_str());
+	print_error("---- end of the server's log\n%s----\n",
+	            log.c_str() + (log.size() > 2000 ? log.size() - 2000 : 0));
+	check_fail(at, "%s", text);
+}
+
+test_client *client_open(test_server *s, int receive_buffer, test_at at)
+{
+	auto owner = std::make_unique<test_client>();
+	test_client *c = owner.get();
+	struct sockaddr_in address = {};
+	const int one = 1;
+
+	c->server = s;
+	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (receive_buffer)
+		setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
+	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	address.sin_family = AF_INET;
+	address.sin_port = htons(s->port);
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	s->clients.push_back(std::move(owner));
+	if (connect(c->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		client_fail(c, at, "connect to port %u: %s", s->port, strerror(errno));
+	return c;
+}
+
+void client_close(test_client *c)
+{
+	auto &all = c->server->clients;
+
+	for (size_t i = 0; i < all.size(); i++)
+		if (all[i].get() == c) {
+			all[i].swap(all.back());
+			all.pop_back();
+			return;
+		}
+}
+
+void client_reset(test_client *c)
+{
+	const struct linger now = { 1, 0 };
+
+	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	client_close(c);
+}
+
+/* Reads what is there, waiting at most until the end. false: nothing came, or the connection ended. */
+static bool read_more(test_client *c, int64_t end)
+{
+	static char part[65536];
+	const int64_t left = end - check_now();
+	struct pollfd wait = { c->fd, POLLIN, 0 };
+
+	if (c->ended || poll(&wait, 1, left > 0 ? (int)left : 0) <= 0)
+		return false;
+	const ssize_t got = recv(c->fd, part, sizeof(part), 0);
+
+	if (got > 0) {
+		c->input.append(part, (size_t)got);
+		return true;
+	}
+	c->ended = true;
+	c->reset = got < 0;
+	note(c, "< ", got < 0 ? strerror(errno) : "(end)");
+	return false;
+}
+
+/* Writes all; reads meanwhile, so that two full directions never stand against each other. */
+void client_send(test_client *c, std::string_view bytes, test_at at)
+{
+	const int64_t end = check_now() + check_patience_ms();
+
+	note(c, "> ", bytes);
+	while (!bytes.empty()) {
+		struct pollfd wait = { c->fd, POLLIN | POLLOUT, 0 };
+		const ssize_t sent = send(c->fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (sent > 0) {
+			bytes.remove_prefix((size_t)sent);
+			continue;
+		}
+		if (errno != EAGAIN)
+			client_fail(c, at, "send: %s", strerror(errno));
+		if (check_now() > end)
+			client_fail(c, at, "the server does not read");
+		poll(&wait, 1, 100);
+		if (wait.revents & POLLIN)
+			read_more(c, 0);
+	}
+}
+
+void client_sendf(test_client *c, const char *format, ...)
+{
+	va_list arguments, again;
+
+	va_start(arguments, format);
+	va_copy(again, arguments);
+	std::string frame((size_t)vsnprintf(nullptr, 0, format, arguments), '\0');
+	vsnprintf(frame.data(), frame.size() + 1, format, again);
+	va_end(again);
+	va_end(arguments);
+	client_send(c, frame + c->ending);
+}
+
+void client_send_bytewise(test_client *c, std::string_view bytes)
+{
+	for (size_t i = 0; i < bytes.size(); i++)
+		client_send(c, bytes.substr(i, 1));
+}
+
+/* Where the first object of the text ends (behind its brace), npos when it is not whole. begin_r: where it
+ * begins. */
+static size_t object_end(const std::string &text, size_t *begin_r)
+{
+	size_t depth = 0;
+	bool in_string = false;
+
+	*begin_r = text.find('{');
+	for (size_t i = *begin_r; i < text.size(); i++) {
+		const char byte = text[i];
+
+		if (in_string && byte == '\\')
+			i++;
+		else if (byte == '"')
+			in_string = !in_string;
+		else if (!in_string && byte == '{')
+			depth++;
+		else if (!in_string && byte == '}' && --depth == 0)
+			return i + 1;
+	}
+	return text.npos;
+}
+
+/* Takes a whole frame and the byte behind it out of the input. */
+static bool take_frame(test_client *c, test_frame *frame_r)
+{
+	size_t begin;
+	const size_t end = object_end(c->input, &begin);
+
+	if (end == std::string::npos || end == c->input.size())
+		return false;
+	frame_r->bytes = c->input.substr(begin, end - begin);
+	frame_r->terminator = c->input[end];
+	frame_r->json.reset(cJSON_Parse(frame_r->bytes.c_str()));
+	note(c, "< ", c->input.substr(0, end + 1));
+	if (!frame_r->json)
+		client_fail(c, test_at::current(), "the server sent what is no JSON");
+	if (c->input.find_first_not_of(std::string_view("\n\0 \r\t", 5)) != begin)
+		client_fail(c, test_at::current(), "bytes of the server in front of a frame");
+	c->input.erase(0, end + 1);
+	return true;
+}
+
+bool client_try_read(test_client *c, test_frame *frame_r, int timeout_ms)
+{
+	const int64_t end = check_now() + timeout_ms;
+
+	for (;;) {
+		if (take_frame(c, frame_r))
+			return true;
+		if (!read_more(c, end))
+			return false;
+	}
+}
+
+test_frame client_read(test_client *c, test_at at)
+{
+	test_frame frame;
+
+	if (!client_try_read(c, &frame, (int)check_patience_ms()))
+		client_fail(c, at, c->ended ? "the connection ended instead of a frame" : "no frame came");
+	return frame;
+}
+
+test_frame client_expect(test_client *c, std::string_view members, test_at at)
+{
+	test_frame frame = client_read(c, at);
+
+	if (!json_matches(frame.json.get(), members))
+		client_fail(c, at, "expected %.*s\n     got %s", (int)members.size(), members.data(),
+		            frame.bytes.substr(0, 1000).c_str());
+	return frame;
+}
+
+std::vector<test_frame> client_read_all(test_client *c, test_at at)
+{
+	const std::string answer = check_format("{\"msgid\":100,\"of\":102,\"req\":%lld,\"errno\":0}",
+	                                        900000LL + c->next_req);
+	std::vector<test_frame> frames;
+
+	client_sendf(c, "{\"msgid\":102,\"req\":%lld}", 900000LL + c->next_req++);
+	for (;;) {
+		test_frame frame = client_read(c, at);
+
+		if (json_matches(frame.json.get(), answer))
+			return frames;
+		frames.push_back(std::move(frame));
+	}
+}
+
+void client_expect_quiet(test_client *c, test_at at)
+{
+	const std::vector<test_frame> frames = client_read_all(c, at);
+
+	if (!frames.empty())
+		client_fail(c, at, "expected nothing, got %s", frames[0].bytes.substr(0, 1000).c_str());
+}
+
+std::vector<test_frame> client_read_to_end(test_client *c, test_at at)
+{
+	const int64_t end = check_now() + check_patience_ms();
+	std::vector<test_frame> frames;
+
+	while (!c->ended) {
+		test_frame frame;
+
+		if (client_try_read(c, &frame, (int)(end - check_now())))
+			frames.push_back(std::move(frame));
+		else if (!c->ended)
+			client_fail(c, at, "the connection does not end");
+	}
+	return frames;
+}
+
+void client_expect_end(test_client *c, test_at at)
+{
+	const std::vector<test_frame> frames = client_read_to_end(c, at);
+
+	if (!frames.empty())
+		client_fail(c, at, "expected the end, got %s", frames[0].bytes.substr(0, 1000).c_str());
+}

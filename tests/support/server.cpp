@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT
+ * Owns a real chatserverd that a test runs: its folder, configuration, process, log and port. It must not know
+ * a frame. */
+#include "tests/support/server.h"
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/support/check.h"
+#include "tests/support/client.h"
+
+static std::string absolute(const std::string &path)
+{
+	std::error_code error;
+
+	return std::filesystem::absolute(path, error).string();
+}
+
+static std::string build_folder(void)
+{
+	const char *build = getenv("CS_BUILD");
+
+	return absolute(build ? build : "build");
+}
+
+/* Below the range that the kernel gives to clients, so that nobody takes it while the server is restarted. */
+static uint16_t free_port(void)
+{
+	static uint16_t next = (uint16_t)(10000 + getpid() * 37 % 20000);
+
+	for (;;) {
+		struct sockaddr_in address = {};
+		const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+		next = next >= 32000 ? 10000 : next + 1;
+		address.sin_family = AF_INET;
+		address.sin_port = htons(next);
+		address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		const int result = bind(fd, (struct sockaddr *)&address, sizeof(address));
+
+		close(fd);
+		if (result == 0)
+			return next;
+	}
+}
+
+test_server *test_server_new(void)
+{
+	char folder[] = "/tmp/chatserverd-test-XXXXXX";
+	test_server *s = new test_server;
+
+	if (!mkdtemp(folder))
+		check_fail(std::source_location::current(), "mkdtemp: %s", strerror(errno));
+	s->folder = folder;
+	s->port = free_port();
+	s->options = {
+		{ "core.listen", check_format("127.0.0.1:%u", s->port) },
+		{ "core.threads", "2" },
+		{ "core.plugin_dir", build_folder() + "/plugins" },
+		{ "core.rate", "0" },
+		{ "store.driver", "db_sqlite" },
+		{ "db_sqlite.path", s->folder + "/chat.db" },
+		{ "db_sqlite.schema", absolute("conf/schema/sqlite") },
+		{ "login.password_ops", "1" },
+		{ "login.password_memory", "8K" },
+	};
+	return s;
+}
+
+void test_server_set(test_server *s, std::string_view key, std::string_view value)
+{
+	s->options[std::string(key)] = value;
+}
+
+std::string test_server_database(const test_server *s)
+{
+	return s->options.at("db_sqlite.path");
+}
+
+void test_server_write_conf(const test_server *s)
+{
+	FILE *file = fopen((s->folder + "/chat.conf").c_str(), "w");
+	std::string section;
+
+	for (const auto &[name, value] : s->options) {
+		const size_t dot = name.find('.');
+
+		if (value.empty())
+			continue;
+		if (section != name.substr(0, dot)) {
+			section = name.substr(0, dot);
+			fprintf(file, "[%s]\n", section.c_str());
+		}
+		fprintf(file, "%s = %s\n", name.c_str() + dot + 1, value.c_str());
+	}
+	fclose(file);
+}
+
+/* In the child: dies with the test, has a process group of its own and the limits that were asked for. */
+static void prepare_child(const test_server *s, int out, int err)
+{
+	const struct rlimit files = { s->most_files, s->most_files };
+	const struct rlimit size = { s->largest_file, s->largest_file };
+	const int nothing = open("/dev/null", O_RDONLY);
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setpgid(0, 0);
+	dup2(nothing, 0);
+	dup2(out, 1);
+	dup2(err, 2);
+	if (s->most_files)
+		setrlimit(RLIMIT_NOFILE, &files);
+	if (s->largest_file)
+		setrlimit(RLIMIT_FSIZE, &size);
+	for (const std::string &variable : s->environment)
+		putenv(const_cast<char *>(variable.c_str()));
+}
+
+static pid_t spawn(const test_server *s, const std::vector<std::string> &arguments, int out, int err)
+{
+	const std::string program = build_folder() + "/chatserverd";
+	std::vector<char *> argv = { const_cast<char *>(program.c_str()) };
+
+	for (const std::string &argument : arguments)
+		argv.push_back(const_cast<char *>(argument.c_str()));
+	argv.push_back(nullptr);
+	const pid_t pid = fork();
+
+	if (pid == 0) {
+		prepare_child(s, out, err);
+		execv(program.c_str(), argv.data());
+		fprintf(stderr, "%s: %s\n", program.c_str(), strerror(errno));
+		_exit(127);
+	}
+	return pid;
+}
+
+static std::string read_file(const std::string &path)
+{
+	FILE *file = fopen(path.c_str(), "r");
+	std::string text;
+	char part[65536];
+	size_t got;
+
+	if (!file)
+		return text;
+	while ((got = fread(part, 1, sizeof(part), file)) > 0)
+		text.append(part, got);
+	fclose(file);
+	return text;
+}
+
+void test_server_launch(test_server *s)
+{
+	const std::string path = s->folder + "/log";
+	const int log = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+	s->log_start = (size_t)lseek(log, 0, SEEK_END);
+	test_server_write_conf(s);
+	s->pid = spawn(s, { "-c", s->folder + "/chat.conf" }, log, log);
+	close(log);
+}
+
+std::string test_server_log(const test_server *s)
+{
+	const std::string all = read_file(s->folder + "/log");
+
+	return all.size() > s->log_start ? all.substr(s->log_start) : std::string();
+}
+
+static void print_log_end(const test_server *s)
+{
+	const std::string log = test_server_log(s);
+	const size_t from = log.size() > 6000 ? log.size() - 6000 : 0;
+
+	print_error("---- log of the server\n%s----\n", log.c_str() + from);
+}
+
+/* A line's word, so that "already" is not taken for it. */
+static bool has_word(const std::string &text, const std::string &word)
+{
+	const char *blanks = " \n\t:";
+
+	for (size_t at = text.find(word); at != text.npos; at = text.find(word, at + 1))
+		if ((at == 0 || strchr(blanks, text[at - 1])) && strchr(blanks, text[at + word.size()]))
+			return true;
+	return false;
+}
+
+bool test_server_is_ready(test_server *s, std::source_location at)
+{
+	int status;
+
+	if (has_word(test_server_log(s), "ready"))
+		return true;
+	if (waitpid(s->pid, &status, WNOHANG) == s->pid) {
+		s->pid = -1;
+		print_log_end(s);
+		check_fail(at, "the server ended while starting, wait status %d", status);
+	}
+	return false;
+}
+
+void test_server_start(test_server *s, std::source_location at)
+{
+	const int64_t end = check_now() + check_patience_ms();
+
+	test_server_launch(s);
+	while (!test_server_is_ready(s, at)) {
+		if (check_now() > end) {
+			print_log_end(s);
+			check_fail(at, "the server does not say that it is ready");
+		}
+		check_sleep_ms(2);
+	}
+}
+
+int test_server_wait(test_server *s, int timeout_ms, std::source_location at)
+{
+	const int64_t end = check_now() + timeout_ms * check_patience_factor();
+	int status;
+
+	while (waitpid(s->pid, &status, WNOHANG) != s->pid) {
+		if (check_now() > end) {
+			print_log_end(s);
+			check_fail(at, "the server does not end");
+		}
+		check_sleep_ms(2);
+	}
+	s->pid = -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+void test_server_signal(test_server *s, int number)
+{
+	kill(s->pid, number);
+}
+
+void test_server_stop(test_server *s, int status, std::source_location at)
+{
+	test_server_signal(s, SIGTERM);
+	const int ended = test_server_wait(s, 15000, at);
+
+	if (ended != status) {
+		print_log_end(s);
+		check_fail(at, "the server ended with status %d, not %d", ended, status);
+	}
+}
+
+void test_server_kill(test_server *s)
+{
+	int status;
+
+	if (s->pid <= 0)
+		return;
+	kill(s->pid, SIGKILL);
+	while (waitpid(s->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	s->pid = -1;
+}
+
+void test_server_restart(test_server *s, std::source_location at)
+{
+	test_server_stop(s, 0, at);
+	test_server_start(s, at);
+}
+
+void test_server_free(test_server *s)
+{
+	std::error_code error;
+
+	s->clients.clear();
+	test_server_kill(s);
+	if (!getenv("CS_TEST_KEEP"))
+		std::filesystem::remove_all(s->folder, error);
+	delete s;
+}
+
+void test_server_wait_log(test_server *s, std::string_view text, std::source_location at)
+{
+	const int64_t end = check_now() + check_patience_ms();
+
+	while (test_server_log(s).find(text) == std::string::npos) {
+		if (check_now() > end) {
+			print_log_end(s);
+			check_fail(at, "the log never said: %.*s", (int)text.size(), text.data());
+		}
+		check_sleep_ms(2);
+	}
+}
+
+test_run test_server_run(const test_server *s, const std::vector<std::string> &arguments,
+                         std::source_location at)
+{
+	const std::string out_path = s->folder + "/run.out", err_path = s->folder + "/run.err";
+	const int out = open(out_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	const int err = open(err_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	const int64_t end = check_now() + 2 * check_patience_ms();
+	const pid_t pid = spawn(s, arguments, out, err);
+	int status = 0;
+
+	close(out);
+	close(err);
+	while (waitpid(pid, &status, WNOHANG) != pid) {
+		if (check_now() > end) {
+			kill(pid, SIGKILL);
+			waitpid(pid, &status, 0);
+			check_fail(at, "chatserverd %s does not end; it wrote: %s%s", arguments[0].c_str(),
+			           read_file(out_path).c_str(), read_file(err_path).c_str());
+		}
+		check_sleep_ms(2);
+	}
+	return { WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read_file(out_path),
+	         read_file(err_path) };
+}
+
+int64_t test_server_resident_kib(const test_server *s)
+{
+	const std::string status = read_file(check_format("/proc/%d/status", (int)s->pid));
+	const size_t at = status.find("VmRSS:");
+
+	return at == status.npos ? 0 : atoll(status.c_str() + at + 6);
+}
+
+int64_t test_server_cpu_ms(const test_server *s)
+{
+	const std::string stat = read_file(check_format("/proc/%d/stat", (int)s->pid));
+	const size_t at = stat.rfind(')');
+	long user = 0, system = 0;
+
+	if (at == stat.npos || sscanf(stat.c_str() + at + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld",
+	                              &user, &system) != 2)
+		return 0;
+	return (user + system) * 1000 / sysconf(_SC_CLK_TCK);
+}
+
+size_t test_server_open_files(const test_server *s)
+{
+	std::error_code error;
+	size_t count = 0;
+
+	for (const auto &entry : std::filesystem::directory_iterator(check_format("/proc/%d/fd", (int)s->pid), error))
+		count += !entry.path().empty();
+	return count;
+}
+
+int test_server_group_setup(void **state)
+{
+	test_server *s = test_server_new();
+
+	*state = s;
+	test_server_start(s);
+	return 0;
+}
+
+/* A server that is still there when all tests ran must also stop as it should. */
+int test_server_group_teardown(void **state)
+{
+	test_server *s = (test_server *)*state;
+
+	s->clients.clear();
+	test_server_signal(s, SIGTERM);
+	const int status = test_server_wait(s, 15000);
+
+	if (status != 0)
+		print_log_end(s);
+	test_server_free(s);
+	return status;
+}
+
+int test_server_close_clients(void **state)
+{
+	((test_server *)*state)->clients.clear();
+	return 0;
+}
+
+int test_server_setup(void **state)
+{
+	*state = test_server_new();
+	return 0;
+}
+
+int test_server_teardown(void **state)
+{
+	test_server_free((test_server *)*state);
+	return 0;
+}

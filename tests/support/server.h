@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT
+ * Owns a real chatserverd that a test runs: its folder, configuration, process, log and port. It must not know
+ * a frame.
+ *
+ * The program is $CS_BUILD/chatserverd (default: build), run from the source tree. What was started dies with
+ * the test. A mistake or a time-out fails the running test and prints the log's end. */
+#ifndef TESTS_SUPPORT_SERVER_H
+#define TESTS_SUPPORT_SERVER_H
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <source_location>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+struct test_client;
+
+struct test_server {
+	std::string folder;                            /* made by mkdtemp, removed by test_server_free */
+	std::map<std::string, std::string> options;    /* "section.key" -> value, written at each start */
+	std::vector<std::string> environment;          /* NAME=value, added for the process */
+	rlim_t most_files = 0;                         /* RLIMIT_NOFILE; 0: as the test's own */
+	rlim_t largest_file = 0;                       /* RLIMIT_FSIZE; 0: as the test's own */
+	uint16_t port = 0;                             /* of 127.0.0.1, kept over restarts */
+	pid_t pid = -1;
+	size_t log_start = 0;                          /* where the log of the running process begins */
+	std::vector<std::unique_ptr<test_client>> clients;
+};
+
+/* Makes the folder, a free port and options for a test: two workers, a cheap password cost, no rate limit.
+ * Nothing runs yet. Release with test_server_free. */
+test_server *test_server_new(void);
+/* Sets "section.key"; an empty value leaves the key out of the file. Used from the next start on. */
+void test_server_set(test_server *s, std::string_view key, std::string_view value);
+/* Writes folder/chat.conf. */
+void test_server_write_conf(const test_server *s);
+
+/* Starts and waits for `ready` in the log. */
+void test_server_start(test_server *s, std::source_location at = std::source_location::current());
+/* Starts and returns at once. */
+void test_server_launch(test_server *s);
+/* Whether the log of the running process says that it is ready; fails the test when the process has ended. */
+bool test_server_is_ready(test_server *s, std::source_location at = std::source_location::current());
+/* SIGTERM; the process must end by itself with the status within 15 s. */
+void test_server_stop(test_server *s, int status = 0, std::source_location at = std::source_location::current());
+/* Waits for the process's end: its exit status, or 128 + the signal. */
+int test_server_wait(test_server *s, int timeout_ms, std::source_location at = std::source_location::current());
+void test_server_kill(test_server *s);
+void test_server_signal(test_server *s, int number);
+/* Stops, and starts on the same folder and port. */
+void test_server_restart(test_server *s, std::source_location at = std::source_location::current());
+/* Kills what runs, closes the clients, removes the folder. */
+void test_server_free(test_server *s);
+
+/* What the running process has written to standard error. */
+std::string test_server_log(const test_server *s);
+/* Waits until the log has the text. */
+void test_server_wait_log(test_server *s, std::string_view text,
+                          std::source_location at = std::source_location::current());
+/* The path of the database. */
+std::string test_server_database(const test_server *s);
+
+/* Runs the program to its end with these arguments (more than 20 s fail the test). */
+struct test_run {
+	int status = -1;              /* exit status, or 128 + the signal */
+	std::string out, err;
+};
+test_run test_server_run(const test_server *s, const std::vector<std::string> &arguments,
+                         std::source_location at = std::source_location::current());
+
+/* Figures of the running process, from /proc. */
+int64_t test_server_resident_kib(const test_server *s);
+int64_t test_server_cpu_ms(const test_server *s);
+size_t test_server_open_files(const test_server *s);
+
+/* Group fixtures of CMocka: one server with the usual options for all tests of a binary, its clients closed
+ * after each test. */
+int test_server_group_setup(void **state);
+int test_server_group_teardown(void **state);
+int test_server_close_clients(void **state);
+/* Fixtures of one test: a server of its own, not started. */
+int test_server_setup(void **state);
+int test_server_teardown(void **state);
+
+#endif
