@@ -67,7 +67,8 @@ core_library := $(BUILD)/core/libcore.a
 model_library := $(BUILD)/plugins/model/libmodel.a
 
 # A folder of plugins/ is a plugin when it holds a plugin.mk, which may set NAME_CFLAGS, NAME_LIBS,
-# NAME_MODEL = yes (links the model), NAME_SKIP = yes where configure left it out.
+# NAME_MODEL = yes (links the model), NAME_SHARED (the sources of plugins/shared that it is linked with),
+# NAME_SKIP = yes where configure left it out.
 plugins := $(patsubst plugins/%/plugin.mk,%,$(wildcard plugins/*/plugin.mk))
 -include $(wildcard plugins/*/plugin.mk)
 plugins := $(foreach p,$(plugins),$(if $($(p)_SKIP),,$(if $(wildcard plugins/$(p)/*.cpp),$(p))))
@@ -101,11 +102,16 @@ $(BUILD)/plugins/model/%.o: plugins/model/%.cpp $(flags_file)
 	@mkdir -p $(@D)
 	$(CXX) $(ALL_CXXFLAGS) -c -o $@ $<
 
+$(BUILD)/plugins/shared/%.o: plugins/shared/%.cpp $(flags_file)
+	@mkdir -p $(@D)
+	$(CXX) $(ALL_CXXFLAGS) -c -o $@ $<
+
 define plugin_rules
 $(BUILD)/plugins/$(1)/%.o: plugins/$(1)/%.cpp $(flags_file)
 	@mkdir -p $$(@D)
 	$$(CXX) $$(ALL_CXXFLAGS) -DCS_VERSION='"$$(VERSION)"' $$($(1)_CFLAGS) -c -o $$@ $$<
-$(BUILD)/plugins/$(1).so: $(call objects_of,plugins/$(1)) $(if $($(1)_MODEL),$(model_library))
+$(BUILD)/plugins/$(1).so: $(call objects_of,plugins/$(1)) $($(1)_SHARED:%=$(BUILD)/plugins/shared/%.o) \
+		$(if $($(1)_MODEL),$(model_library))
 	$$(CXX) $$(ALL_LDFLAGS) -shared -Wl,--exclude-libs,ALL $(if $(SAN),,-Wl$$(comma)-z$$(comma)defs) -o $$@ $$^ $$($(1)_LIBS)
 endef
 $(foreach p,$(plugins),$(eval $(call plugin_rules,$(p))))

@@ -1,1 +1,2 @@
-chat_MODEL =
+chat_MODEL = yes
+chat_SHARED = field message

@@ -1,1 +1,2 @@
 group_MODEL = yes
+group_SHARED = field message

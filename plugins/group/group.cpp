@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT
+ * Owns CREATE_GROUP, JOIN_GROUP and GROUP_CHAT: the rules of groups. It must not know SQL, sockets or how
+ * messages are kept. */
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include <chatserverd/mailbox.h>
+#include <chatserverd/plugin.h>
+
+#include "../model/groups.h"
+#include "../shared/field.h"
+#include "../shared/message.h"
+
+static const size_t name_most = 50;          /* characters */
+static const size_t description_most = 200;  /* characters */
+
+struct group_plugin {
+	plugin_context context;
+	const cs_mailbox *mailbox = nullptr;
+	void *mailbox_context = nullptr;
+};
+
+/* A membership on its way to the store: of a new group, or of one that is there. */
+struct group_change {
+	cs_request request = {};
+	uint64_t account = 0;
+	uint64_t id = 0;             /* JOIN_GROUP: asked for; CREATE_GROUP: made by the store */
+	uint64_t joined_seq = 0;
+	std::string name;
+	std::string description;
+};
+
+static std::unique_ptr<group_change> group_change_of(const cs_frame *frame)
+{
+	auto change = std::make_unique<group_change>();
+
+	change->request = frame->request;
+	change->account = frame->account;
+	return change;
+}
+
+static int group_hand_in(const group_plugin *g, const cs_frame *frame, cs_work_fn *store, cs_done_fn *stored,
+                         std::unique_ptr<group_change> change)
+{
+	const plugin_context &context = g->context;
+	const int rc = context.host->work(context.self, frame->conn, CS_WORK_WRITE, store, stored,
+	                                  change.get());
+
+	if (rc != 0)
+		return context.host->refuse_result(context.self, frame->conn, &frame->request, rc);
+	(void)change.release(); /* the completion's now */
+	return CS_PENDING;
+}
+
+static int group_refuse(const group_plugin *g, cs_conn conn, const cs_request *request, int wire_errno,
+                        const char *why)
+{
+	return g->context.host->refuse(g->context.self, conn, request, wire_errno, "%s", why);
+}
+
+/* The mailbox hears of the membership before the client does: what is sent after the answer arrives. */
+static void group_joined(const group_plugin *g, cs_conn conn, const group_change *change, const char *more)
+{
+	g->mailbox->joined(g->mailbox_context, conn, change->id, change->joined_seq);
+	g->context.host->answer(g->context.self, conn, &change->request, more);
+}
+
+/* ---- CREATE_GROUP */
+
+static int group_create_store(cs_db *db, void *arg)
+{
+	group_change *change = static_cast<group_change *>(arg);
+
+	return group_create(db, change->account, change->name, change->description, &change->id);
+}
+
+static void group_create_stored(void *state, cs_conn conn, int result, void *arg)
+{
+	const std::unique_ptr<group_change> change(static_cast<group_change *>(arg));
+	const group_plugin *g = static_cast<group_plugin *>(state);
+
+	if (result == 0)
+		group_joined(g, conn, change.get(), (",\"groupid\":" + std::to_string(change->id)).c_str());
+	else if (result == MODEL_TAKEN || result == CS_DB_DUPLICATE)
+		group_refuse(g, conn, &change->request, CS_ERRNO_EXISTS, "the group name is taken");
+	else
+		g->context.host->refuse_result(g->context.self, conn, &change->request, result);
+	g->context.host->finish(g->context.self, conn);
+}
+
+/* 0 or CS_REJECT. Descriptions may have line ends, names may not: they stand in lists and prompts. */
+static int group_check_texts(const group_plugin *g, const cs_frame *frame, std::string_view name,
+                             std::string_view description)
+{
+	if (name.empty())
+		return group_refuse(g, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME,
+		                    "groupname must have 1 to 50 characters");
+	if (text_characters(name) > name_most)
+		return group_refuse(g, frame->conn, &frame->request, CS_ERRNO_TOO_LONG,
+		                    "groupname must have 1 to 50 characters");
+	if (text_has_control(name))
+		return group_refuse(g, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME,
+		                    "groupname must not have control characters");
+	if (text_characters(description) > description_most)
+		return group_refuse(g, frame->conn, &frame->request, CS_ERRNO_TOO_LONG,
+		                    "groupdesc must have up to 200 characters");
+	return 0;
+}
+
+static int group_on_create(void *state, const cs_frame *frame)
+{
+	const group_plugin *g = static_cast<group_plugin *>(state);
+	std::string_view name, description = "";
+	int rc = field_text(g->context, frame, "groupname", FIELD_REQUIRED, &name);
+
+	if (rc == 0)
+		rc = field_text(g->context, frame, "groupdesc", FIELD_OPTIONAL, &description);
+	if (rc == 0)
+		rc = group_check_texts(g, frame, name, description);
+	if (rc != 0)
+		return rc;
+	auto change = group_change_of(frame);
+	change->name = name;
+	change->description = description;
+	return group_hand_in(g, frame, group_create_store, group_create_stored, std::move(change));
+}
+
+/* ---- JOIN_GROUP */
+
+static int group_join_store(cs_db *db, void *arg)
+{
+	group_change *change = static_cast<group_change *>(arg);
+
+	return group_join(db, change->account, change->id, &change->joined_seq);
+}
+
+static void group_join_stored(void *state, cs_conn conn, int result, void *arg)
+{
+	const std::unique_ptr<group_change> change(static_cast<group_change *>(arg));
+	const group_plugin *g = static_cast<group_plugin *>(state);
+
+	if (result == 0)
+		group_joined(g, conn, change.get(), "");
+	else if (result == MODEL_NONE)
+		group_refuse(g, conn, &change->request, CS_ERRNO_NO_SUCH_GROUP, "groupid names no group");
+	else if (result == MODEL_TAKEN || result == CS_DB_DUPLICATE)
+		group_refuse(g, conn, &change->request, CS_ERRNO_EXISTS, "already a member");
+	else
+		g->context.host->refuse_result(g->context.self, conn, &change->request, result);
+	g->context.host->finish(g->context.self, conn);
+}
+
+static int group_on_join(void *state, const cs_frame *frame)
+{
+	const group_plugin *g = static_cast<group_plugin *>(state);
+	int64_t id = 0;
+	const int rc = field_integer(g->context, frame, "groupid", FIELD_REQUIRED, 1, &id);
+
+	if (rc != 0)
+		return rc;
+	auto change = group_change_of(frame);
+	change->id = static_cast<uint64_t>(id);
+	return group_hand_in(g, frame, group_join_store, group_join_stored, std::move(change));
+}
+
+/* ---- GROUP_CHAT */
+
+static int group_on_chat(void *state, const cs_frame *frame)
+{
+	const group_plugin *g = static_cast<group_plugin *>(state);
+	cs_outgoing message = {};
+	int64_t id = 0;
+	int rc = field_integer(g->context, frame, "groupid", FIELD_REQUIRED, 1, &id);
+
+	if (rc == 0)
+		rc = message_check(g->context, frame, &message);
+	if (rc != 0)
+		return rc;
+	message.kind = CS_CONVERSATION_GROUP;
+	message.to = static_cast<uint64_t>(id);
+	return g->mailbox->send(g->mailbox_context, frame, &message);
+}
+
+/* ---- the instance */
+
+static int group_start(const cs_host *host, cs_self *self, const void *, void **state_r, cs_error *e)
+{
+	auto g = std::make_unique<group_plugin>();
+	const void *table = nullptr;
+	const int rc = host->service(self, CS_MAILBOX_SERVICE, CS_MAILBOX_VERSION, &table,
+	                             &g->mailbox_context);
+
+	if (rc != 0) {
+		snprintf(e->text, sizeof e->text, "no service \"%s\"", CS_MAILBOX_SERVICE);
+		return rc;
+	}
+	g->context = { host, self };
+	g->mailbox = static_cast<const cs_mailbox *>(table);
+	*state_r = g.release();
+	return 0;
+}
+
+static void group_stop(void *state)
+{
+	delete static_cast<group_plugin *>(state);
+}
+
+static const char *const group_needs[] = { CS_MAILBOX_SERVICE, nullptr };
+
+static const uint32_t group_flags = CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID;
+
+static const cs_route group_routes[] = {
+	{ CS_MSGID_CREATE_GROUP, "create_group", group_on_create, group_flags, 5 },
+	{ CS_MSGID_JOIN_GROUP, "join_group", group_on_join, group_flags, 5 },
+	{ CS_MSGID_GROUP_CHAT, "group_chat", group_on_chat, group_flags, 1 },
+	{ 0, nullptr, nullptr, 0, 0 },
+};
+
+CS_EXPORT extern const struct cs_plugin cs_plugin = {
+	.abi = CS_ABI,
+	.size = sizeof(struct cs_plugin),
+	.name = "group",
+	.version = "1",
+	.needs = group_needs,
+	.routes = group_routes,
+	.start = group_start,
+	.stop = group_stop,
+};

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ * Owns what CHAT and GROUP_CHAT ask of a message alike. It must not know to whom it goes. */
+#include "message.h"
+
+static const size_t cid_most = 64; /* bytes */
+
+static int message_refuse(const plugin_context &context, const cs_frame *frame, int wire_errno,
+                          const char *why)
+{
+	return context.host->refuse(context.self, frame->conn, &frame->request, wire_errno, "%s", why);
+}
+
+/* The server adds these two at the frame's end; a receiver could not tell its own from a forged one. */
+static int message_check_added(const plugin_context &context, const cs_frame *frame)
+{
+	if (context.host->has(frame, "seq"))
+		return message_refuse(context, frame, CS_ERRNO_BAD_FRAME, "seq is the server's to add");
+	if (context.host->has(frame, "ts"))
+		return message_refuse(context, frame, CS_ERRNO_BAD_FRAME, "ts is the server's to add");
+	return 0;
+}
+
+static int message_check_cid(const plugin_context &context, const cs_frame *frame,
+                             cs_outgoing *message)
+{
+	std::string_view cid;
+	const int rc = field_text(context, frame, "cid", FIELD_OPTIONAL, &cid);
+
+	if (rc != 0 || cid.data() == nullptr)
+		return rc;
+	if (cid.empty() || cid.size() > cid_most)
+		return message_refuse(context, frame, CS_ERRNO_BAD_FRAME, "cid must have 1 to 64 bytes");
+	message->cid = cid.data();
+	message->cid_size = cid.size();
+	return 0;
+}
+
+int message_check(const plugin_context &context, const cs_frame *frame, cs_outgoing *message)
+{
+	std::string_view text, time, name = frame->name;
+	int rc = field_text(context, frame, "msg", FIELD_REQUIRED, &text);
+
+	if (rc == 0)
+		rc = field_text(context, frame, "time", FIELD_OPTIONAL, &time);
+	if (rc == 0)
+		rc = field_text(context, frame, "name", FIELD_OPTIONAL, &name);
+	if (rc == 0)
+		rc = message_check_added(context, frame);
+	if (rc == 0)
+		rc = message_check_cid(context, frame, message);
+	if (rc == 0 && name != frame->name)
+		rc = message_refuse(context, frame, CS_ERRNO_NOT_ALLOWED, "name is not this account's");
+	return rc;
+}
