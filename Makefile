@@ -112,7 +112,7 @@ $(BUILD)/plugins/$(1)/%.o: plugins/$(1)/%.cpp $(flags_file)
 	$$(CXX) $$(ALL_CXXFLAGS) -DCS_VERSION='"$$(VERSION)"' $$($(1)_CFLAGS) -c -o $$@ $$<
 $(BUILD)/plugins/$(1).so: $(call objects_of,plugins/$(1)) $($(1)_SHARED:%=$(BUILD)/plugins/shared/%.o) \
 		$(if $($(1)_MODEL),$(model_library))
-	$$(CXX) $$(ALL_LDFLAGS) -shared -Wl,--exclude-libs,ALL $(if $(SAN),,-Wl$$(comma)-z$$(comma)defs) -o $$@ $$^ $$($(1)_LIBS)
+	$$(CXX) $$(ALL_LDFLAGS) -shared -Wl,--version-script=plugins/plugin.map $(if $(SAN),,-Wl$$(comma)-z$$(comma)defs) -o $$@ $$^ $$($(1)_LIBS)
 endef
 $(foreach p,$(plugins),$(eval $(call plugin_rules,$(p))))
 

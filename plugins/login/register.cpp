@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT
+ * Owns REGISTER: check, hash, store, answer. It must not know SQL or sockets. */
+#include <memory>
+#include <string>
+
+#include "../model/users.h"
+#include "login.h"
+#include "reply.h"
+
+static const size_t name_most = 50;       /* characters */
+static const size_t password_most = 128;  /* bytes */
+
+struct registration {
+	explicit registration(std::string_view text) : clear(text) {}
+
+	cs_request request = {};
+	std::string name;
+	password_clear clear;
+	password_cost cost;
+	password_hash hash = {};
+	int64_t created = 0;
+	uint64_t id = 0;
+};
+
+static void register_send(const login_plugin *p, cs_conn conn, const std::string &frame)
+{
+	/* A connection that went needs no answer; the account is made all the same. */
+	(void)p->context.host->send(p->context.self, conn, frame.data(), frame.size(), nullptr, nullptr);
+}
+
+static void register_refuse(const login_plugin *p, cs_conn conn, const cs_request *request, int wire_errno,
+                            const char *text)
+{
+	register_send(p, conn, reply_refusal(CS_MSGID_REGISTER_ACK, request->req, wire_errno, text));
+}
+
+static void register_refuse_result(const login_plugin *p, cs_conn conn, const cs_request *request, int result)
+{
+	const char *text = nullptr;
+	const int wire_errno = login_errno_of(result, &text);
+
+	register_refuse(p, conn, request, wire_errno, text);
+}
+
+static int register_store(cs_db *db, void *arg)
+{
+	registration *r = static_cast<registration *>(arg);
+
+	return user_insert(db, r->name, r->hash.data(), r->created, &r->id);
+}
+
+static void register_stored(void *state, cs_conn conn, int result, void *arg)
+{
+	const std::unique_ptr<registration> r(static_cast<registration *>(arg));
+	const login_plugin *p = static_cast<login_plugin *>(state);
+
+	if (result == 0)
+		register_send(p, conn, reply_registered(r->request.req, r->id));
+	else if (result == MODEL_TAKEN || result == CS_DB_DUPLICATE)
+		register_refuse(p, conn, &r->request, CS_ERRNO_REFUSED, "the name is taken");
+	else
+		register_refuse_result(p, conn, &r->request, result);
+	p->context.host->finish(p->context.self, conn);
+}
+
+static int register_hash(cs_db *, void *arg)
+{
+	registration *r = static_cast<registration *>(arg);
+
+	return password_make(r->clear.bytes, r->cost, &r->hash);
+}
+
+static void register_hashed(void *state, cs_conn conn, int result, void *arg)
+{
+	std::unique_ptr<registration> r(static_cast<registration *>(arg));
+	const login_plugin *p = static_cast<login_plugin *>(state);
+
+	r->created = p->context.host->now();
+	if (result == 0)
+		result = p->context.host->work(p->context.self, conn, CS_WORK_WRITE, register_store,
+		                               register_stored, r.get());
+	if (result == 0) {
+		(void)r.release(); /* register_stored's now */
+		return;
+	}
+	register_refuse_result(p, conn, &r->request, result);
+	p->context.host->finish(p->context.self, conn);
+}
+
+/* NULL, or why the name or password is refused. */
+static const char *register_judge(std::string_view name, std::string_view password)
+{
+	if (name.empty() || text_characters(name) > name_most)
+		return "name must have 1 to 50 characters";
+	if (text_has_control(name))
+		return "name must not have control characters";
+	if (password.empty() || password.size() > password_most)
+		return "password must have 1 to 128 bytes";
+	return nullptr;
+}
+
+int login_on_register(void *state, const cs_frame *frame)
+{
+	const login_plugin *p = static_cast<login_plugin *>(state);
+	std::string_view name, password;
+	int rc = field_text(p->context, frame, "name", FIELD_REQUIRED, &name);
+
+	if (rc == 0)
+		rc = field_text(p->context, frame, "password", FIELD_REQUIRED, &password);
+	if (rc != 0)
+		return rc;
+	const char *why = register_judge(name, password);
+	if (why != nullptr) {
+		register_refuse(p, frame->conn, &frame->request, CS_ERRNO_REFUSED, why);
+		return CS_REJECT;
+	}
+	auto r = std::make_unique<registration>(password);
+	r->request = frame->request;
+	r->name = name;
+	r->cost = login_cost(p);
+	rc = p->context.host->work(p->context.self, frame->conn, CS_WORK_HASH, register_hash, register_hashed,
+	                           r.get());
+	if (rc != 0) {
+		register_refuse_result(p, frame->conn, &frame->request, rc);
+		return CS_REJECT;
+	}
+	(void)r.release(); /* register_hashed's now */
+	return CS_PENDING;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ * Owns bringing a stored password to the configured cost in the background. It must not know frames. */
+#include "rehash.h"
+
+#include <memory>
+
+#include "../model/users.h"
+
+struct rehash {
+	explicit rehash(std::string_view text) : clear(text) {}
+
+	uint64_t account = 0;
+	password_clear clear;
+	password_cost cost;
+	password_hash hash = {};
+};
+
+static int rehash_store(cs_db *db, void *arg)
+{
+	const rehash *r = static_cast<rehash *>(arg);
+
+	return user_set_password(db, r->account, r->hash.data());
+}
+
+static void rehash_stored(void *state, cs_conn, int result, void *arg)
+{
+	const std::unique_ptr<rehash> r(static_cast<rehash *>(arg));
+	const plugin_context &context = static_cast<login_plugin *>(state)->context;
+
+	if (result == 0)
+		context.host->log(context.self, CS_LOG_INFO, "password hashed anew account=%llu",
+		                  static_cast<unsigned long long>(r->account));
+}
+
+static int rehash_make(cs_db *, void *arg)
+{
+	rehash *r = static_cast<rehash *>(arg);
+
+	return password_make(r->clear.bytes, r->cost, &r->hash);
+}
+
+static void rehash_made(void *state, cs_conn, int result, void *arg)
+{
+	std::unique_ptr<rehash> r(static_cast<rehash *>(arg));
+	const plugin_context &context = static_cast<login_plugin *>(state)->context;
+
+	if (result == 0 &&
+	    context.host->work(context.self, 0, CS_WORK_WRITE, rehash_store, rehash_stored, r.get()) == 0)
+		(void)r.release(); /* rehash_stored's now */
+}
+
+void rehash_begin(const login_plugin *plugin, uint64_t account, std::string_view clear)
+{
+	const plugin_context &context = plugin->context;
+	auto r = std::make_unique<rehash>(clear);
+
+	r->account = account;
+	r->cost = login_cost(plugin);
+	if (context.host->work(context.self, 0, CS_WORK_HASH, rehash_make, rehash_made, r.get()) == 0)
+		(void)r.release(); /* rehash_made's now */
+}
