@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT
+ * Owns what the client does with each frame of the server. It must not know when anything is sent. */
+#include "client.h"
+
+#include <chatserverd/msgid.h>
+
+#include "random.h"
+#include "text.h"
+
+static const int64_t CLIENT_FIRST_DELAY = 500;
+static const int64_t CLIENT_LONGEST_DELAY = 10000;
+
+command_verb client_verb_of(int msgid)
+{
+	switch (msgid) {
+	case CS_MSGID_REGISTER: return COMMAND_REGISTER;
+	case CS_MSGID_LOGIN: return COMMAND_LOGIN;
+	case CS_MSGID_LOGOUT: return COMMAND_LOGOUT;
+	case CS_MSGID_CHAT: return COMMAND_CHAT;
+	case CS_MSGID_ADD_FRIEND: return COMMAND_ADD_FRIEND;
+	case CS_MSGID_CREATE_GROUP: return COMMAND_CREATE_GROUP;
+	case CS_MSGID_JOIN_GROUP: return COMMAND_JOIN_GROUP;
+	case CS_MSGID_GROUP_CHAT: return COMMAND_GROUP_CHAT;
+	default: return COMMAND_BLANK;
+	}
+}
+
+static bool client_is_for_later(int64_t error)
+{
+	return error == CS_ERRNO_BUSY || error == CS_ERRNO_UNAVAILABLE;
+}
+
+static void client_take_message(client *cl, const frame &fr)
+{
+	const bool is_group = fr.msgid == CS_MSGID_GROUP_CHAT;
+
+	if (!fr.name.empty())
+		cl->names[fr.id] = fr.name;
+	if (!inbox_accept(&cl->ib, is_group, is_group ? fr.group : fr.id, fr.seq))
+		return;
+	cl->received++;
+	view_message(&cl->vw, {
+		.is_group = is_group,
+		.group = fr.group,
+		.group_name = client_group_name_of(cl, fr.group),
+		.id = fr.id,
+		.name = fr.name.empty() ? client_name_of(cl, fr.id) : fr.name,
+		.seq = fr.seq,
+		.time = fr.ts > 0 ? text_from_time(fr.ts) : fr.time.empty() ? "-" : fr.time,
+		.text = fr.message,
+	});
+}
+
+static void client_read_lists(client *cl, const frame &fr)
+{
+	cl->friends.clear();
+	cl->groups.clear();
+	for (const std::string &text : fr.friends) {
+		person who;
+		if (!frame_read_person(text, &who))
+			continue;
+		cl->names[who.id] = who.name;
+		cl->friends.push_back(std::move(who));
+	}
+	for (const std::string &text : fr.groups) {
+		group_info group;
+		if (!frame_read_group(text, &group))
+			continue;
+		for (const person &who : group.members)
+			cl->names[who.id] = who.name;
+		cl->groups.push_back(std::move(group));
+	}
+}
+
+void client_show_lists(client *cl)
+{
+	if (!cl->friends.empty())
+		view_heading(&cl->vw, "Friends:");
+	for (const person &who : cl->friends)
+		view_friend(&cl->vw, who);
+	if (!cl->groups.empty())
+		view_heading(&cl->vw, "Groups:");
+	for (const group_info &group : cl->groups)
+		view_group(&cl->vw, group);
+}
+
+static void client_note_made(client *cl, const outbox_entry &entry, int64_t id)
+{
+	if (entry.msgid == CS_MSGID_ADD_FRIEND)
+		cl->friends.push_back({ .id = id, .name = client_name_of(cl, id), .state = {}, .role = {} });
+	if (entry.msgid == CS_MSGID_CREATE_GROUP || entry.msgid == CS_MSGID_JOIN_GROUP) {
+		cl->last_group = static_cast<uint64_t>(id);
+		if (client_group_name_of(cl, id).empty())
+			cl->groups.push_back({ .id = id, .name = entry.label, .description = {}, .members = {} });
+	}
+}
+
+static void client_end_session(client *cl)
+{
+	cl->se = session();
+	cl->ib = inbox();
+	cl->friends.clear();
+	cl->groups.clear();
+	cl->calls->session_changed(cl->arg);
+}
+
+/* The entry is acknowledged; group and seq as the answer has them, or -1. */
+static void client_complete(client *cl, outbox_entry *waiting, int64_t group, int64_t seq)
+{
+	const outbox_entry entry = std::move(*waiting);
+	const int64_t id = entry.msgid == CS_MSGID_CREATE_GROUP ? group : static_cast<int64_t>(entry.target);
+	const bool about_group = entry.msgid != CS_MSGID_ADD_FRIEND && entry.msgid != CS_MSGID_CHAT;
+
+	outbox_remove(&cl->ob, entry.req);
+	client_note_progress(cl);
+	client_note_made(cl, entry, id);
+	view_done(&cl->vw, client_verb_of(entry.msgid), id, seq,
+	          about_group ? client_group_name_of(cl, id) : client_name_of(cl, id));
+	if (entry.msgid == CS_MSGID_LOGOUT)
+		client_end_session(cl);
+}
+
+static void client_refuse(client *cl, outbox_entry *waiting, int64_t error, std::string_view text)
+{
+	const outbox_entry entry = std::move(*waiting);
+	std::string shown(text);
+
+	if (entry.sent_times > 1 && (entry.msgid == CS_MSGID_REGISTER || entry.msgid == CS_MSGID_CREATE_GROUP))
+		shown += " (perhaps by the first attempt, whose answer was lost)";
+	outbox_remove(&cl->ob, entry.req);
+	client_note_progress(cl);
+	cl->refused = true;
+	view_refused(&cl->vw, client_verb_of(entry.msgid), static_cast<int64_t>(entry.target), error, shown);
+}
+
+void client_refuse_all(client *cl, int64_t error, std::string_view text)
+{
+	while (!cl->ob.entries.empty())
+		client_refuse(cl, &cl->ob.entries.front(), error, text);
+}
+
+/* The connection's end is a logout too. */
+void client_settle_logout(client *cl)
+{
+	if (!cl->ob.entries.empty() && cl->ob.entries.front().msgid == CS_MSGID_LOGOUT)
+		client_complete(cl, &cl->ob.entries.front(), -1, -1);
+}
+
+/* A connection was lost between CREATE_GROUP and its answer: the list says whether it was done. */
+static void client_settle_created(client *cl)
+{
+	if (cl->ob.entries.empty() || cl->ob.entries.front().msgid != CS_MSGID_CREATE_GROUP)
+		return;
+	outbox_entry *const entry = &cl->ob.entries.front();
+	for (const group_info &group : cl->groups)
+		for (const person &who : group.members)
+			if (entry->sent_times > 0 && group.name == entry->label && who.role == "creator" &&
+			    who.id == static_cast<int64_t>(cl->se.id)) {
+				client_complete(cl, entry, group.id, -1);
+				return;
+			}
+}
+
+static void client_begin_session(client *cl, const frame &fr)
+{
+	session *const se = &cl->se;
+	const bool again = se->was_in;
+
+	se->state = SESSION_IN;
+	se->name = fr.name;
+	se->was_in = true;
+	se->delays = 0;
+	cl->names[fr.id] = fr.name;
+	connection_is_good(&cl->cn);
+	client_note_progress(cl);
+	client_read_lists(cl, fr);
+	view_logged_in(&cl->vw, fr.id, fr.name, again);
+	if (!again) {
+		cl->ib = inbox();
+		client_show_lists(cl);
+		cl->calls->session_changed(cl->arg);
+		if (!fr.offline.empty())
+			view_heading(&cl->vw, "While you were away:");
+	}
+	for (const std::string &text : fr.offline) {
+		frame message;
+		if (frame_read(text, &message))
+			client_take_message(cl, message);
+	}
+	client_settle_created(cl);
+}
+
+static void client_take_login(client *cl, const frame &fr)
+{
+	session *const se = &cl->se;
+
+	if (se->state != SESSION_ASKED || (fr.req >= 0 && static_cast<uint64_t>(fr.req) != se->req))
+		return;
+	if (fr.error == CS_ERRNO_OK) {
+		client_begin_session(cl, fr);
+		return;
+	}
+	/* After a loss the server may not have noticed yet that the old connection is gone. */
+	if (client_is_for_later(fr.error) || fr.error == CS_ERRNO_GOING_AWAY ||
+	    (fr.error == CS_ERRNO_ALREADY_ONLINE && se->was_in)) {
+		se->state = SESSION_WANTED;
+		se->not_before = text_steady_clock() + random_pause(CLIENT_FIRST_DELAY, se->delays++, CLIENT_LONGEST_DELAY);
+		cl->draining = cl->draining || fr.error == CS_ERRNO_GOING_AWAY;
+		return;
+	}
+	cl->refused = true;
+	view_refused(&cl->vw, COMMAND_LOGIN, static_cast<int64_t>(se->id), fr.error, fr.error_text);
+	client_refuse_all(cl, CS_ERRNO_NOT_LOGGED_IN, "the login was refused");
+	client_note_progress(cl);
+	client_end_session(cl);
+}
+
+static void client_take_registered(client *cl, const frame &fr)
+{
+	outbox_entry *const entry = outbox_find(&cl->ob, fr.req);
+
+	if (entry == nullptr || entry->msgid != CS_MSGID_REGISTER)
+		return;
+	if (client_is_for_later(fr.error)) {
+		outbox_delay(entry, text_steady_clock());
+		return;
+	}
+	if (fr.error != CS_ERRNO_OK) {
+		client_refuse(cl, entry, fr.error, fr.error_text);
+		return;
+	}
+	cl->last_account = static_cast<uint64_t>(fr.id);
+	cl->names[fr.id] = entry->label;
+	outbox_remove(&cl->ob, entry->req);
+	client_note_progress(cl);
+	connection_is_good(&cl->cn);
+	view_registered(&cl->vw, fr.id);
+}
+
+/* An error that names no request of ours. */
+static void client_take_complaint(client *cl, const frame &fr)
+{
+	if (fr.error == CS_ERRNO_GOING_AWAY) {
+		cl->draining = true;
+		return;
+	}
+	view_notice(&cl->vw, "The server says: " + fr.error_text);
+	if (fr.error != CS_ERRNO_BAD_FRAME && fr.error != CS_ERRNO_TOO_LONG)
+		return;
+	/* One of the requests on their way cannot even be read there, and would be sent again for ever. */
+	outbox_entry *const entry = outbox_only_sent(&cl->ob);
+	if (entry != nullptr) {
+		client_refuse(cl, entry, fr.error, fr.error_text);
+	} else if (outbox_count_sent(&cl->ob) > 1) {
+		cl->ob.one_at_a_time = true;
+		connection_lose(&cl->cn, "a request was refused");
+	}
+}
+
+static void client_take_answer(client *cl, const frame &fr)
+{
+	outbox_entry *const entry = outbox_find(&cl->ob, fr.req);
+
+	if (fr.of == CS_MSGID_DELIVERED && fr.req >= 0) {
+		inbox_take_answer(&cl->ib, fr.req, !client_is_for_later(fr.error));
+		client_note_progress(cl);
+	} else if (entry == nullptr) {
+		if (fr.req < 0)
+			client_take_complaint(cl, fr);
+	} else if (client_is_for_later(fr.error)) {
+		outbox_delay(entry, text_steady_clock());
+	} else if (fr.error == CS_ERRNO_GOING_AWAY) {
+		entry->on_its_way = false;
+		cl->draining = true;
+	} else if (fr.error == CS_ERRNO_OK ||
+	           (fr.error == CS_ERRNO_EXISTS && entry->msgid == CS_MSGID_JOIN_GROUP && entry->sent_times > 1)) {
+		client_complete(cl, entry, fr.group, fr.seq);
+	} else {
+		client_refuse(cl, entry, fr.error, fr.error_text);
+	}
+}
+
+void client_on_frame(void *arg, std::string_view text)
+{
+	client *const cl = static_cast<client *>(arg);
+	frame fr;
+
+	if (!frame_read(text, &fr)) {
+		connection_lose(&cl->cn, "the answer is no chat protocol");
+		return;
+	}
+	switch (fr.msgid) {
+	case CS_MSGID_LOGIN_ACK: client_take_login(cl, fr); break;
+	case CS_MSGID_REGISTER_ACK: client_take_registered(cl, fr); break;
+	case CS_MSGID_CHAT:
+	case CS_MSGID_GROUP_CHAT: client_take_message(cl, fr); break;
+	case CS_MSGID_ACK: client_take_answer(cl, fr); break;
+	default: break;
+	}
+	client_turn(cl);
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the connection to the server: resolving, connecting, bytes to frames, and coming back after a pause
+ * whenever it is lost. It must not know what is in a frame or who is logged in. */
+#include "connection.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include <event2/buffer.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include "random.h"
+
+static const int64_t CONNECTION_FIRST_PAUSE = 250;
+static const int64_t CONNECTION_LONGEST_PAUSE = 30000;
+static const timeval CONNECTION_CONNECT_TIME = { 10, 0 };
+/* The client says PING every 30 s: without an answer for this long the server or the way to it is dead. */
+static const timeval CONNECTION_SILENCE = { 45, 0 };
+
+static void connection_try(connection *cn);
+
+static void connection_drop(connection *cn)
+{
+	cn->is_up = false;
+	cn->generation++;
+	cn->stream.reset();
+	frames_clear(&cn->input);
+}
+
+static void connection_time_retry(connection *cn)
+{
+	const int64_t pause = random_pause(CONNECTION_FIRST_PAUSE, cn->failures++, CONNECTION_LONGEST_PAUSE);
+	const timeval wait = { pause / 1000, pause % 1000 * 1000 };
+
+	(void)event_add(cn->retry.get(), &wait);
+}
+
+void connection_lose(connection *cn, const char *reason)
+{
+	connection_drop(cn);
+	connection_time_retry(cn);
+	cn->calls->down(cn->arg, reason);
+}
+
+static void connection_on_read(bufferevent *stream, void *arg)
+{
+	connection *const cn = static_cast<connection *>(arg);
+	evbuffer *const input = bufferevent_get_input(stream);
+	const size_t size = evbuffer_get_length(input);
+	const unsigned generation = cn->generation;
+	std::string_view text;
+	int found = 0;
+
+	frames_add(&cn->input, { reinterpret_cast<const char *>(evbuffer_pullup(input, -1)), size });
+	(void)evbuffer_drain(input, size);
+	while (generation == cn->generation && (found = frames_next(&cn->input, &text)) == 1)
+		cn->calls->frame(cn->arg, text);
+	if (generation == cn->generation && found < 0)
+		connection_lose(cn, "the answer is no chat protocol");
+}
+
+static void connection_set_up(connection *cn)
+{
+	const int on = 1;
+
+	cn->is_up = true;
+	(void)setsockopt(bufferevent_getfd(cn->stream.get()), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	(void)bufferevent_set_timeouts(cn->stream.get(), &CONNECTION_SILENCE, nullptr);
+	(void)bufferevent_enable(cn->stream.get(), EV_READ);
+	cn->calls->up(cn->arg);
+}
+
+static void connection_on_event(bufferevent *, short what, void *arg)
+{
+	connection *const cn = static_cast<connection *>(arg);
+	const int error = EVUTIL_SOCKET_ERROR();
+
+	if ((what & BEV_EVENT_CONNECTED) != 0) {
+		connection_set_up(cn);
+		return;
+	}
+	if (!cn->is_up && cn->address != nullptr && cn->address->ai_next != nullptr) {
+		cn->address = cn->address->ai_next;
+		connection_drop(cn);
+		connection_try(cn);
+		return;
+	}
+	if ((what & BEV_EVENT_TIMEOUT) != 0)
+		connection_lose(cn, cn->is_up ? "the server is silent" : "no answer in time");
+	else if ((what & BEV_EVENT_EOF) != 0)
+		connection_lose(cn, "closed by the server");
+	else
+		connection_lose(cn, error != 0 ? strerror(error) : "connection failed");
+}
+
+static void connection_try(connection *cn)
+{
+	cn->stream.reset(bufferevent_socket_new(cn->base, -1, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS));
+	if (cn->stream == nullptr) {
+		connection_lose(cn, "out of memory");
+		return;
+	}
+	bufferevent_setcb(cn->stream.get(), connection_on_read, nullptr, connection_on_event, cn);
+	(void)bufferevent_set_timeouts(cn->stream.get(), nullptr, &CONNECTION_CONNECT_TIME);
+	(void)bufferevent_enable(cn->stream.get(), EV_WRITE);
+	/* A failure at once is told by the event callback too. */
+	(void)bufferevent_socket_connect(cn->stream.get(), cn->address->ai_addr,
+	                                 static_cast<int>(cn->address->ai_addrlen));
+}
+
+/* Resolving blocks for as long as the system's resolver does; a name that moved is found on each attempt. */
+static void connection_on_retry(evutil_socket_t, short, void *arg)
+{
+	connection *const cn = static_cast<connection *>(arg);
+	const addrinfo wanted = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+	addrinfo *found = nullptr;
+	const int result = getaddrinfo(cn->host.c_str(), cn->port.c_str(), &wanted, &found);
+
+	if (result != 0) {
+		connection_lose(cn, gai_strerror(result));
+		return;
+	}
+	cn->addresses.reset(found);
+	cn->address = found;
+	connection_try(cn);
+}
+
+int connection_open(connection *cn, event_base *base, const connection_calls *calls, void *arg)
+{
+	const timeval at_once = { 0, 0 };
+
+	cn->base = base;
+	cn->calls = calls;
+	cn->arg = arg;
+	cn->retry.reset(event_new(base, -1, 0, connection_on_retry, cn));
+	return cn->retry != nullptr && event_add(cn->retry.get(), &at_once) == 0 ? 0 : -1;
+}
+
+void connection_send(connection *cn, std::string_view text)
+{
+	if (cn->is_up)
+		(void)bufferevent_write(cn->stream.get(), text.data(), text.size());
+}
+
+void connection_is_good(connection *cn)
+{
+	cn->failures = 0;
+}
+
+void connection_close(connection *cn)
+{
+	connection_drop(cn);
+	(void)event_del(cn->retry.get());
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the conversation with the person at the terminal: the menu, the questions of login and registration,
+ * and which conversation plain text goes to. It must not know the protocol. */
+#include "dialog.h"
+
+#include "text.h"
+
+static const int64_t DIALOG_PATIENCE = 5;
+
+static void dialog_go(dialog *dg, dialog_step step, std::string_view prompt, bool secret)
+{
+	dg->step = step;
+	screen_set_prompt(dg->sc, prompt, secret);
+}
+
+static void dialog_show_menu(dialog *dg)
+{
+	view_text(&dg->cl->vw, "\n  1. login\n  2. register\n  3. quit\n");
+	dialog_go(dg, DIALOG_MENU, "choice: ", false);
+}
+
+static void dialog_show_prompt(dialog *dg)
+{
+	const int64_t id = static_cast<int64_t>(dg->talks_to);
+	std::string prompt = text_harmless(dg->cl->se.name, false);
+
+	if (dg->talks != COMMAND_BLANK) {
+		const bool is_group = dg->talks == COMMAND_GROUP_CHAT;
+		const std::string name = is_group ? client_group_name_of(dg->cl, id) : client_name_of(dg->cl, id);
+		prompt += is_group ? " -> group " : " -> ";
+		prompt += name.empty() ? std::to_string(id) : text_harmless(name, false);
+	}
+	dialog_go(dg, DIALOG_COMMANDS, prompt + "> ", false);
+}
+
+static void dialog_login(dialog *dg)
+{
+	dialog_go(dg, DIALOG_LOGIN_WAIT, "", false);
+	client_command(dg->cl, dg->pending, 0);
+	if (dg->cl->se.state == SESSION_OUT)
+		dialog_show_menu(dg);
+	else if (!dg->cl->cn.is_up)
+		view_notice(&dg->cl->vw, "Waiting for the connection.");
+	dg->pending = command();
+}
+
+static void dialog_register(dialog *dg)
+{
+	client_command(dg->cl, dg->pending, 0);
+	dg->pending = command();
+	dialog_go(dg, DIALOG_MENU, "choice: ", false);
+}
+
+/* Asks for what the login or registration lacks. */
+static void dialog_ask(dialog *dg, const command &cm)
+{
+	const bool login = cm.verb == COMMAND_LOGIN;
+
+	dg->pending = cm;
+	if (login && cm.id == 0)
+		dialog_go(dg, DIALOG_LOGIN_ID, "account number: ", false);
+	else if (!login && cm.name.empty())
+		dialog_go(dg, DIALOG_REGISTER_NAME, "name: ", false);
+	else if (cm.text.empty())
+		dialog_go(dg, login ? DIALOG_LOGIN_PASSWORD : DIALOG_REGISTER_PASSWORD, "password: ", true);
+	else if (login)
+		dialog_login(dg);
+	else
+		dialog_register(dg);
+}
+
+static void dialog_take_choice(dialog *dg, std::string_view line)
+{
+	command cm = command_read(line);
+
+	if (line == "1" || line == "2" || line == "3") {
+		cm = command();
+		cm.verb = line == "1" ? COMMAND_LOGIN : line == "2" ? COMMAND_REGISTER : COMMAND_QUIT;
+	}
+	if (cm.verb == COMMAND_LOGIN || cm.verb == COMMAND_REGISTER)
+		dialog_ask(dg, cm);
+	else if (cm.verb == COMMAND_QUIT)
+		dialog_end(dg);
+	else if (cm.verb == COMMAND_HELP)
+		view_text(&dg->cl->vw, command_help());
+	else if (cm.verb != COMMAND_BLANK)
+		view_notice(&dg->cl->vw, "Choose 1, 2 or 3.");
+}
+
+static void dialog_take_id(dialog *dg, std::string_view line)
+{
+	if (line.empty())
+		dialog_show_menu(dg);
+	else if (text_to_id(line, &dg->pending.id))
+		dialog_ask(dg, dg->pending);
+	else
+		view_notice(&dg->cl->vw, "An account number has digits only.");
+}
+
+static void dialog_take_name(dialog *dg, std::string_view line)
+{
+	if (line.empty()) {
+		dialog_show_menu(dg);
+		return;
+	}
+	dg->pending.name = line;
+	dialog_ask(dg, dg->pending);
+}
+
+static void dialog_take_password(dialog *dg, std::string_view line)
+{
+	if (line.empty()) {
+		dialog_show_menu(dg);
+		return;
+	}
+	dg->pending.text = line;
+	if (dg->step == DIALOG_LOGIN_PASSWORD)
+		dialog_login(dg);
+	else
+		dialog_go(dg, DIALOG_REGISTER_AGAIN, "password again: ", true);
+}
+
+static void dialog_take_again(dialog *dg, std::string_view line)
+{
+	if (dg->pending.text == line) {
+		dialog_register(dg);
+		return;
+	}
+	view_notice(&dg->cl->vw, "These were not the same.");
+	dialog_show_menu(dg);
+}
+
+/* Without a text: what is typed from now on goes there. */
+static void dialog_talk(dialog *dg, const command &cm)
+{
+	dg->talks = cm.verb;
+	dg->talks_to = cm.id;
+	dialog_show_prompt(dg);
+}
+
+static void dialog_say(dialog *dg, const command &cm)
+{
+	screen_erase_entered(dg->sc);
+	client_command(dg->cl, cm, 0);
+}
+
+static void dialog_run(dialog *dg, command cm)
+{
+	const bool says = cm.verb == COMMAND_CHAT || cm.verb == COMMAND_GROUP_CHAT;
+
+	if (cm.verb == COMMAND_PLAIN && dg->talks != COMMAND_BLANK) {
+		cm.verb = dg->talks;
+		cm.id = dg->talks_to;
+		dialog_say(dg, cm);
+	} else if (cm.verb == COMMAND_PLAIN) {
+		view_notice(&dg->cl->vw, "No such command; /help lists them. After /chat ID or /say ID plain text goes there.");
+	} else if (says && cm.text.empty() && cm.id > 0) {
+		dialog_talk(dg, cm);
+	} else if (says) {
+		dialog_say(dg, cm);
+	} else if (cm.verb == COMMAND_HELP) {
+		view_text(&dg->cl->vw, command_help());
+	} else if (cm.verb == COMMAND_QUIT) {
+		dialog_end(dg);
+	} else if (cm.verb == COMMAND_LOGIN || cm.verb == COMMAND_REGISTER) {
+		view_notice(&dg->cl->vw, "Log out first.");
+	} else if (cm.verb == COMMAND_WAIT) {
+		view_notice(&dg->cl->vw, "That is for scripts.");
+	} else if (cm.verb != COMMAND_BLANK) {
+		client_command(dg->cl, cm, 0);
+	}
+}
+
+static void dialog_take_command(dialog *dg, std::string_view line)
+{
+	const command cm = command_read(line);
+
+	if (cm.verb != COMMAND_BLANK && cm.verb != COMMAND_LOGIN && cm.verb != COMMAND_REGISTER)
+		screen_remember(dg->sc, line);
+	dialog_run(dg, cm);
+}
+
+void dialog_take_line(dialog *dg, std::string_view line)
+{
+	switch (dg->step) {
+	case DIALOG_MENU: dialog_take_choice(dg, line); break;
+	case DIALOG_LOGIN_ID: dialog_take_id(dg, line); break;
+	case DIALOG_REGISTER_NAME: dialog_take_name(dg, line); break;
+	case DIALOG_LOGIN_PASSWORD:
+	case DIALOG_REGISTER_PASSWORD: dialog_take_password(dg, line); break;
+	case DIALOG_REGISTER_AGAIN: dialog_take_again(dg, line); break;
+	case DIALOG_LOGIN_WAIT: break;
+	case DIALOG_COMMANDS: dialog_take_command(dg, line); break;
+	}
+	client_turn(dg->cl);
+}
+
+void dialog_end(dialog *dg)
+{
+	if (dg->leaving || !client_is_owed(dg->cl)) {
+		(void)event_base_loopbreak(dg->cl->base);
+		return;
+	}
+	dg->leaving = true;
+	view_notice(&dg->cl->vw, "Waiting for what is not acknowledged yet; once more to leave at once.");
+	client_finish(dg->cl, DIALOG_PATIENCE);
+}
+
+void dialog_session_changed(dialog *dg)
+{
+	dg->talks = COMMAND_BLANK;
+	if (dg->cl->se.state == SESSION_IN)
+		dialog_show_prompt(dg);
+	else
+		dialog_show_menu(dg);
+}
+
+void dialog_open(dialog *dg, client *cl, screen *sc)
+{
+	dg->cl = cl;
+	dg->sc = sc;
+	dialog_show_menu(dg);
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the start of the client and the choice between terminal and script. It must not know the protocol. */
+#include <clocale>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <langinfo.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "dialog.h"
+#include "options.h"
+#include "screen.h"
+#include "script.h"
+
+using event_config_ptr = std::unique_ptr<event_config, function_deleter<event_config_free>>;
+
+/* Both sides of the client in the order in which they need each other: freed in reverse. */
+struct program {
+	options opts;
+	event_base_ptr base;
+	screen sc;
+	script sr;
+	client cl;
+	dialog dg;
+};
+
+static void program_on_line(void *arg, std::string_view line)
+{
+	dialog_take_line(&static_cast<program *>(arg)->dg, line);
+}
+
+static void program_on_end(void *arg)
+{
+	dialog_end(&static_cast<program *>(arg)->dg);
+}
+
+static void program_on_session_changed(void *arg)
+{
+	program *const pg = static_cast<program *>(arg);
+
+	if (!pg->cl.vw.plain)
+		dialog_session_changed(&pg->dg);
+}
+
+static void program_on_ready(void *arg)
+{
+	program *const pg = static_cast<program *>(arg);
+
+	if (pg->cl.vw.plain)
+		script_ready(&pg->sr);
+}
+
+/* The wire is UTF-8 whatever the locale says, so the terminal has to be as well. */
+static void program_set_locale(void)
+{
+	(void)setlocale(LC_ALL, "");
+	if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
+		(void)setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+/* epoll cannot watch a file, and standard input may be one. */
+static event_base *program_make_base(void)
+{
+	const event_config_ptr config(event_config_new());
+
+	if (config == nullptr || event_config_require_features(config.get(), EV_FEATURE_FDS) != 0)
+		return nullptr;
+	return event_base_new_with_config(config.get());
+}
+
+static void program_choose_view(program *pg)
+{
+	const char *const no_colour = getenv("NO_COLOR");
+	const char *const terminal = getenv("TERM");
+	view *const vw = &pg->cl.vw;
+
+	vw->plain = pg->opts.plain || isatty(STDIN_FILENO) == 0 || isatty(STDOUT_FILENO) == 0;
+	vw->colour = !vw->plain && (no_colour == nullptr || no_colour[0] == '\0') && terminal != nullptr &&
+	             strcmp(terminal, "dumb") != 0;
+	vw->print = vw->plain ? script_print : screen_print;
+	vw->arg = vw->plain ? static_cast<void *>(&pg->sr) : static_cast<void *>(&pg->sc);
+}
+
+static int program_open(program *pg)
+{
+	static const client_calls client_table = { program_on_session_changed, program_on_ready };
+	static const screen_calls screen_table = { program_on_line, program_on_end };
+
+	pg->base.reset(program_make_base());
+	if (pg->base == nullptr || client_open(&pg->cl, &pg->opts, pg->base.get(), &client_table, pg) != 0)
+		return -1;
+	if (pg->cl.vw.plain)
+		return script_open(&pg->sr, pg->base.get(), &pg->cl);
+	if (screen_open(&pg->sc, pg->base.get(), &screen_table, pg) != 0)
+		return -1;
+	dialog_open(&pg->dg, &pg->cl, &pg->sc);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	program pg;
+	const int result = options_read(argc, argv, &pg.opts);
+
+	if (result != 0)
+		return result > 0 ? STATUS_OK : STATUS_USAGE;
+	program_set_locale();
+	(void)signal(SIGPIPE, SIG_IGN);
+	program_choose_view(&pg);
+	if (program_open(&pg) != 0) {
+		(void)fputs("chatclient: cannot be set up: out of memory or no usable terminal\n", stderr);
+		return STATUS_DISCONNECTED;
+	}
+	(void)event_base_dispatch(pg.base.get());
+	const status exit_status = client_status(&pg.cl);
+	client_close(&pg.cl);
+	screen_close(&pg.sc);
+	return exit_status;
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the terminal: editing a line with history, and printing above it. It must not know what the lines
+ * mean. */
+#include "screen.h"
+
+#include <cstdio>
+#include <cstring>
+#include <cwchar>
+#include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "text.h"
+
+static const int SCREEN_HISTORY = 500;
+/* How long the rest of a key's sequence may take after its ESC. */
+static const int SCREEN_ESCAPE_TIME = 50;
+
+static size_t screen_columns(void)
+{
+	winsize size = {};
+
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+static char *screen_on_prompt(EditLine *el)
+{
+	void *data = nullptr;
+
+	(void)el_get(el, EL_CLIENTDATA, &data);
+	return static_cast<screen *>(data)->prompt.data();
+}
+
+/* One character of the terminal. A lone ESC must not make the whole client wait for the next key. */
+static int screen_on_character(EditLine *el, wchar_t *character_r)
+{
+	void *data = nullptr;
+	mbstate_t state = {};
+	char byte;
+
+	(void)el_get(el, EL_CLIENTDATA, &data);
+	screen *const sc = static_cast<screen *>(data);
+	pollfd waiting = { .fd = STDIN_FILENO, .events = POLLIN, .revents = 0 };
+	if (std::exchange(sc->escape_began, false) && poll(&waiting, 1, SCREEN_ESCAPE_TIME) == 0) {
+		*character_r = L'\a';
+		return 1;
+	}
+	for (;;) {
+		const ssize_t got = read(STDIN_FILENO, &byte, 1);
+		if (got != 1)
+			return static_cast<int>(got);
+		const size_t used = mbrtowc(character_r, &byte, 1, &state);
+		if (used == static_cast<size_t>(-1))
+			state = {};
+		else if (used != static_cast<size_t>(-2))
+			break;
+	}
+	sc->escape_began = *character_r == L'\033';
+	return 1;
+}
+
+static void screen_set_echo(screen *sc, bool on)
+{
+	termios changed = sc->terminal;
+
+	if (!on)
+		changed.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+	(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &changed);
+}
+
+static void screen_resume(screen *sc)
+{
+	if (!sc->secret) {
+		sc->mode = SCREEN_EDITING;
+		(void)el_set(sc->el.get(), EL_UNBUFFERED, 1);
+		return;
+	}
+	sc->mode = SCREEN_SECRET;
+	screen_set_echo(sc, false);
+	(void)fputs(sc->prompt.c_str(), stdout);
+	(void)fflush(stdout);
+}
+
+static void screen_pause(screen *sc)
+{
+	if (sc->mode == SCREEN_EDITING)
+		(void)el_set(sc->el.get(), EL_UNBUFFERED, 0);
+	else if (sc->mode == SCREEN_SECRET)
+		screen_set_echo(sc, true);
+	sc->mode = SCREEN_PAUSED;
+}
+
+/* Takes the edited line off the screen; the cursor is where its prompt began. */
+static void screen_clear_line(screen *sc)
+{
+	const LineInfo *const line = el_line(sc->el.get());
+	const std::string_view before(line->buffer, static_cast<size_t>(line->cursor - line->buffer));
+	const size_t typed = sc->mode == SCREEN_EDITING ? text_columns(before) : 0;
+	const size_t rows = (text_columns(sc->prompt) + typed) / screen_columns();
+
+	if (rows > 0)
+		(void)printf("\033[%zuA", rows);
+	(void)fputs("\r\033[J", stdout);
+}
+
+static void screen_draw_line(screen *sc)
+{
+	if (sc->mode == SCREEN_SECRET)
+		(void)fputs(sc->prompt.c_str(), stdout);
+	(void)fflush(stdout);
+	if (sc->mode == SCREEN_EDITING)
+		(void)el_set(sc->el.get(), EL_REFRESH);
+}
+
+void screen_print(void *arg, std::string_view line)
+{
+	screen *const sc = static_cast<screen *>(arg);
+
+	if (sc->mode != SCREEN_PAUSED)
+		screen_clear_line(sc);
+	(void)fwrite(line.data(), 1, line.size(), stdout);
+	(void)fputc('\n', stdout);
+	screen_draw_line(sc);
+	sc->entered_rows = 0;
+}
+
+void screen_set_prompt(screen *sc, std::string_view prompt, bool secret)
+{
+	if (sc->mode != SCREEN_PAUSED)
+		screen_clear_line(sc);
+	sc->prompt = prompt;
+	if (sc->mode == SCREEN_PAUSED || secret == sc->secret) {
+		sc->secret = secret;
+		screen_draw_line(sc);
+		return;
+	}
+	(void)fflush(stdout);
+	screen_pause(sc);
+	sc->secret = secret;
+	screen_resume(sc);
+}
+
+void screen_erase_entered(screen *sc)
+{
+	if (sc->mode == SCREEN_PAUSED && sc->entered_rows > 0)
+		(void)printf("\033[%zuA\r\033[J", sc->entered_rows);
+	sc->entered_rows = 0;
+}
+
+void screen_remember(screen *sc, std::string_view line)
+{
+	HistEvent happened;
+
+	(void)history(sc->hist.get(), &happened, H_ENTER, std::string(line).c_str());
+}
+
+static void screen_take_line(screen *sc, std::string_view line)
+{
+	const std::string entered(line);
+
+	screen_pause(sc);
+	sc->entered_rows = (text_columns(sc->prompt) + text_columns(line)) / screen_columns() + 1;
+	sc->calls->line(sc->arg, entered);
+	sc->entered_rows = 0;
+	screen_resume(sc);
+}
+
+/* The terminal itself gathers the line here, so that it is whole when it can be read. */
+static void screen_read_secret(screen *sc)
+{
+	char bytes[1024];
+	const ssize_t got = read(STDIN_FILENO, bytes, sizeof bytes);
+
+	if (got <= 0) {
+		sc->calls->end(sc->arg);
+		return;
+	}
+	std::string_view line(bytes, static_cast<size_t>(got));
+	if (line.ends_with('\n'))
+		line.remove_suffix(1);
+	(void)fputc('\n', stdout);
+	screen_take_line(sc, line);
+	explicit_bzero(bytes, sizeof bytes);
+}
+
+static void screen_on_readable(evutil_socket_t, short, void *arg)
+{
+	screen *const sc = static_cast<screen *>(arg);
+	int count = 0;
+
+	if (sc->mode == SCREEN_SECRET) {
+		screen_read_secret(sc);
+		return;
+	}
+	const char *const line = el_gets(sc->el.get(), &count);
+	if (line == nullptr || count <= 0) {
+		if (count <= 0 && line == nullptr)
+			sc->calls->end(sc->arg);
+	} else if (count == 1 && line[0] == '\004') {
+		sc->calls->end(sc->arg);
+	} else if (line[count - 1] == '\n' || line[count - 1] == '\r') {
+		screen_take_line(sc, { line, static_cast<size_t>(count) - 1 });
+	}
+}
+
+static void screen_on_resized(evutil_socket_t, short, void *arg)
+{
+	screen *const sc = static_cast<screen *>(arg);
+
+	el_resize(sc->el.get());
+	if (sc->mode == SCREEN_EDITING) {
+		(void)fputs("\r\033[J", stdout);
+		screen_draw_line(sc);
+	}
+}
+
+/* ^Z: the shell gets its terminal as it was, and the line comes back with the client. */
+static void screen_on_stopped(evutil_socket_t, short, void *arg)
+{
+	screen *const sc = static_cast<screen *>(arg);
+	const bool was_active = sc->mode != SCREEN_PAUSED;
+
+	screen_pause(sc);
+	(void)fputc('\n', stdout);
+	(void)fflush(stdout);
+	(void)raise(SIGSTOP);
+	if (was_active)
+		screen_resume(sc);
+}
+
+static void screen_on_interrupted(evutil_socket_t, short, void *arg)
+{
+	screen *const sc = static_cast<screen *>(arg);
+
+	sc->calls->end(sc->arg);
+}
+
+static int screen_open_editor(screen *sc)
+{
+	HistEvent happened;
+
+	sc->hist.reset(history_init());
+	sc->el.reset(el_init("chatclient", stdin, stdout, stderr));
+	if (sc->hist == nullptr || sc->el == nullptr)
+		return -1;
+	(void)history(sc->hist.get(), &happened, H_SETSIZE, SCREEN_HISTORY);
+	(void)history(sc->hist.get(), &happened, H_SETUNIQUE, 1);
+	(void)el_set(sc->el.get(), EL_CLIENTDATA, sc);
+	(void)el_set(sc->el.get(), EL_PROMPT, screen_on_prompt);
+	(void)el_set(sc->el.get(), EL_EDITOR, "emacs");
+	(void)el_set(sc->el.get(), EL_HIST, history, sc->hist.get());
+	(void)el_set(sc->el.get(), EL_GETCFN, screen_on_character);
+	(void)el_source(sc->el.get(), nullptr);
+	return 0;
+}
+
+int screen_open(screen *sc, event_base *base, const screen_calls *calls, void *arg)
+{
+	sc->calls = calls;
+	sc->arg = arg;
+	if (tcgetattr(STDIN_FILENO, &sc->terminal) != 0 || screen_open_editor(sc) != 0)
+		return -1;
+	sc->readable.reset(event_new(base, STDIN_FILENO, EV_READ | EV_PERSIST, screen_on_readable, sc));
+	sc->resized.reset(evsignal_new(base, SIGWINCH, screen_on_resized, sc));
+	sc->stopped.reset(evsignal_new(base, SIGTSTP, screen_on_stopped, sc));
+	sc->interrupted.reset(evsignal_new(base, SIGINT, screen_on_interrupted, sc));
+	sc->terminated.reset(evsignal_new(base, SIGTERM, screen_on_interrupted, sc));
+	for (const event_ptr *ev : { &sc->readable, &sc->resized, &sc->stopped, &sc->interrupted, &sc->terminated })
+		if (*ev == nullptr || event_add(ev->get(), nullptr) != 0)
+			return -1;
+	screen_resume(sc);
+	return 0;
+}
+
+void screen_close(screen *sc)
+{
+	if (sc->el == nullptr)
+		return;
+	if (sc->mode != SCREEN_PAUSED)
+		(void)fputc('\n', stdout);
+	screen_pause(sc);
+	(void)fflush(stdout);
+	(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &sc->terminal);
+}

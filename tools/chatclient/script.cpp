@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT
+ * Owns standard input and output where they are no terminal: commands in, plain lines out, one command at a
+ * time where the next depends on it. It must not know the protocol. */
+#include "script.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <signal.h>
+#include <unistd.h>
+
+/* Input is not read ahead further than this. */
+static const size_t SCRIPT_INPUT_LIMIT = size_t{1} << 20;
+
+void script_print(void *arg, std::string_view line)
+{
+	script *const sr = static_cast<script *>(arg);
+	const bool written = fwrite(line.data(), 1, line.size(), stdout) == line.size() && fputc('\n', stdout) != EOF &&
+	                     fflush(stdout) == 0;
+
+	/* Whoever read the lines is gone: what follows would be done unseen. */
+	if (!written && sr->cl != nullptr)
+		(void)event_base_loopbreak(sr->cl->base);
+}
+
+static void script_end(script *sr)
+{
+	if (sr->done)
+		return;
+	sr->done = true;
+	(void)event_del(sr->readable.get());
+	client_finish(sr->cl, sr->cl->opts->patience);
+}
+
+static void script_begin_wait(script *sr, const command &cm)
+{
+	const timeval wait = { static_cast<time_t>(cm.id), 0 };
+
+	sr->waits = true;
+	sr->wait_count = cm.count;
+	(void)event_add(sr->waited.get(), &wait);
+}
+
+static void script_end_wait(script *sr)
+{
+	const uint64_t news = sr->cl->received - sr->taken;
+
+	if (sr->wait_count > news)
+		sr->cl->unexpected = true;
+	sr->taken += sr->wait_count > 0 && sr->wait_count < news ? sr->wait_count : news;
+	sr->waits = false;
+	(void)event_del(sr->waited.get());
+}
+
+static void script_on_waited(evutil_socket_t, short, void *arg)
+{
+	script *const sr = static_cast<script *>(arg);
+
+	script_end_wait(sr);
+	script_ready(sr);
+}
+
+static void script_run(script *sr, std::string_view line)
+{
+	const command cm = command_read(line);
+
+	sr->line_number++;
+	switch (cm.verb) {
+	case COMMAND_BLANK: break;
+	case COMMAND_HELP: view_text(&sr->cl->vw, command_help()); break;
+	case COMMAND_QUIT: script_end(sr); break;
+	case COMMAND_WAIT: script_begin_wait(sr, cm); break;
+	default:
+		client_command(sr->cl, cm, sr->line_number);
+		client_turn(sr->cl);
+	}
+}
+
+/* The next line, if one is there; the last one may lack its end. */
+static bool script_cut(script *sr, std::string *line_r)
+{
+	const size_t end = sr->input.find('\n');
+
+	if (end == std::string::npos && (!sr->input_ended || sr->input.empty()))
+		return false;
+	*line_r = sr->input.substr(0, end);
+	sr->input.erase(0, end == std::string::npos ? end : end + 1);
+	return true;
+}
+
+void script_ready(script *sr)
+{
+	std::string line;
+
+	if (sr->running || sr->done)
+		return;
+	sr->running = true;
+	if (sr->waits && sr->wait_count > 0 && sr->cl->received - sr->taken >= sr->wait_count)
+		script_end_wait(sr);
+	while (!sr->done && !sr->waits && !client_is_busy(sr->cl) && script_cut(sr, &line))
+		script_run(sr, line);
+	if (sr->input_ended && sr->input.empty() && !sr->waits && !client_is_busy(sr->cl))
+		script_end(sr);
+	if (!sr->done && !sr->input_ended && sr->input.size() < SCRIPT_INPUT_LIMIT)
+		(void)event_add(sr->readable.get(), nullptr);
+	sr->running = false;
+}
+
+static void script_on_readable(evutil_socket_t fd, short, void *arg)
+{
+	script *const sr = static_cast<script *>(arg);
+	char bytes[16384];
+	const ssize_t got = read(fd, bytes, sizeof bytes);
+
+	if (got > 0)
+		sr->input.append(bytes, static_cast<size_t>(got));
+	else if (got == 0 || (errno != EINTR && errno != EAGAIN))
+		sr->input_ended = true;
+	script_ready(sr);
+}
+
+static void script_on_signal(evutil_socket_t, short, void *arg)
+{
+	script *const sr = static_cast<script *>(arg);
+
+	if (sr->done)
+		(void)event_base_loopbreak(sr->cl->base);
+	script_end(sr);
+}
+
+int script_open(script *sr, event_base *base, client *cl)
+{
+	sr->cl = cl;
+	sr->readable.reset(event_new(base, STDIN_FILENO, EV_READ, script_on_readable, sr));
+	sr->waited.reset(event_new(base, -1, 0, script_on_waited, sr));
+	sr->interrupted.reset(evsignal_new(base, SIGINT, script_on_signal, sr));
+	sr->terminated.reset(evsignal_new(base, SIGTERM, script_on_signal, sr));
+	if (sr->waited == nullptr)
+		return -1;
+	for (const event_ptr *ev : { &sr->readable, &sr->interrupted, &sr->terminated })
+		if (*ev == nullptr || event_add(ev->get(), nullptr) != 0)
+			return -1;
+	return 0;
+}

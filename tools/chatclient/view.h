@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ * Owns how each event reads: coloured sentences for people, tab-separated lines for scripts. It must not know
+ * where the lines go, nor decide anything. */
+#ifndef CHATCLIENT_VIEW_H
+#define CHATCLIENT_VIEW_H
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "command.h"
+#include "protocol.h"
+
+struct view {
+	bool plain = true;
+	bool colour = false;
+	void (*print)(void *arg, std::string_view line) = nullptr;   /* one line, without its end */
+	void *arg = nullptr;
+};
+
+/* A message to show. Everything but time comes from others and is made harmless here. */
+struct view_message_parts {
+	bool is_group = false;
+	int64_t group = -1;
+	std::string group_name;     /* empty: not known */
+	int64_t id = -1;            /* of who says it, or for a message of one's own to a person: of the receiver */
+	std::string name;
+	int64_t seq = -1;
+	std::string time;           /* YYYY-MM-DD HH:MM:SS */
+	std::string text;
+};
+
+void view_connected(const view *vw, const std::string &host, const std::string &port);
+void view_disconnected(const view *vw, const char *reason);
+void view_registered(const view *vw, int64_t id);
+void view_logged_in(const view *vw, int64_t id, std::string_view name, bool again);
+void view_friend(const view *vw, const person &who);
+/* The group and, below it, its members. */
+void view_group(const view *vw, const group_info &group);
+void view_message(const view *vw, const view_message_parts &parts);
+/* A message that the person at the terminal sends; scripts know their own. */
+void view_own_message(const view *vw, const view_message_parts &parts, std::string_view own_name);
+/* A request is acknowledged. id: of account or group; seq -1: none. name: of account or group, if known. */
+void view_done(const view *vw, command_verb verb, int64_t id, int64_t seq, std::string_view name);
+void view_refused(const view *vw, command_verb verb, int64_t id, int64_t error, std::string_view text);
+/* A line of input that is no command, or not now. number: of the line, from 1. */
+void view_invalid(const view *vw, uint64_t number, std::string_view problem);
+/* For people only. */
+void view_notice(const view *vw, std::string_view text);
+void view_heading(const view *vw, std::string_view text);
+/* As it is, for people and scripts: several lines. */
+void view_text(const view *vw, std::string_view lines);
+
+#endif
