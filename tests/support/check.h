@@ -11,7 +11,9 @@
 
 #include <setjmp.h>
 
+extern "C" {
 #include <cmocka.h>
+}
 /* A name that the C++ library uses. */
 #undef fail
 

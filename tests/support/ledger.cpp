@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT
+ * Owns what a crash test knows: every message that was sent, which seq it was acknowledged with, what each
+ * receiver got, and the judgement at the end. It must not know sockets or processes. */
+#include "tests/support/ledger.h"
+
+#include <cstdarg>
+#include <cstdlib>
+
+#include <sqlite3.h>
+
+#include "tests/support/check.h"
+#include "tests/support/client.h"
+
+std::string ledger_pair(int64_t one, int64_t other)
+{
+	return check_format("pair %lld %lld", (long long)(one < other ? one : other),
+	                    (long long)(one < other ? other : one));
+}
+
+std::string ledger_group(int64_t group)
+{
+	return check_format("group %lld", (long long)group);
+}
+
+void ledger_fault(ledger *l, const char *format, ...)
+{
+	char text[1024];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	l->fault_count++;
+	if (l->faults.size() < 20)
+		l->faults.push_back(text);
+}
+
+void ledger_open(ledger *l, const std::string &conversation, const std::set<int64_t> &accounts)
+{
+	l->conversations[conversation].accounts = accounts;
+}
+
+/* FNV-1a: enough to see that bytes of two messages were mixed. */
+static uint64_t checksum(std::string_view text)
+{
+	uint64_t sum = 0xcbf29ce484222325;
+
+	for (const char byte : text)
+		sum = (sum ^ (unsigned char)byte) * 0x100000001b3;
+	return sum;
+}
+
+static std::string message_text(int64_t sender, const std::string &conversation, const std::string &cid)
+{
+	const std::string all = check_format("%lld|%s|%s", (long long)sender, conversation.c_str(), cid.c_str());
+
+	return check_format("%s %016llx", cid.c_str(), (unsigned long long)checksum(all));
+}
+
+std::string ledger_new_message(ledger *l, int64_t sender, const std::string &conversation, std::string *text_r)
+{
+	ledger_message message;
+
+	message.sender = sender;
+	message.conversation = conversation;
+	message.number = ++l->conversations.at(conversation).numbers[sender];
+	const std::string cid = check_format("%lld to %s no %llu", (long long)sender, conversation.c_str(),
+	                                     (unsigned long long)message.number);
+
+	*text_r = message_text(sender, conversation, cid);
+	l->messages[cid] = std::move(message);
+	return cid;
+}
+
+void ledger_sent(ledger *l, const std::string &cid, std::string_view frame)
+{
+	l->messages.at(cid).frame = frame;
+}
+
+/* One message has one seq and one seq is of one message, whoever says so. */
+static void learn_seq(ledger *l, const std::string &cid, ledger_message *m, int64_t seq, const char *who)
+{
+	std::string &owner = l->conversations.at(m->conversation).cids[seq];
+
+	if (seq < 1)
+		ledger_fault(l, "%s: \"%s\" has seq %lld", who, cid.c_str(), (long long)seq);
+	if (m->seq != 0 && m->seq != seq)
+		ledger_fault(l, "%s: \"%s\" had seq %lld and now has %lld", who, cid.c_str(), (long long)m->seq,
+		             (long long)seq);
+	if (!owner.empty() && owner != cid)
+		ledger_fault(l, "%s: seq %lld of %s was \"%s\" and now is \"%s\"", who, (long long)seq,
+		             m->conversation.c_str(), owner.c_str(), cid.c_str());
+	owner = cid;
+	m->seq = seq;
+}
+
+void ledger_acknowledged(ledger *l, const std::string &cid, int64_t seq)
+{
+	ledger_message &m = l->messages.at(cid);
+
+	learn_seq(l, cid, &m, seq, "acknowledgement");
+	l->acknowledged += !m.acknowledged;
+	m.acknowledged = true;
+}
+
+static void take(ledger *l, int64_t receiver, const std::string &cid, ledger_message *m)
+{
+	ledger_conversation &c = l->conversations.at(m->conversation);
+	uint64_t &number = c.last_number[{ receiver, m->sender }];
+
+	if (m->sender == receiver)
+		ledger_fault(l, "account %lld got its own \"%s\"", (long long)receiver, cid.c_str());
+	if (!c.accounts.contains(receiver))
+		ledger_fault(l, "account %lld got \"%s\", which is none of its business", (long long)receiver,
+		             cid.c_str());
+	if (!m->receivers.insert(receiver).second)
+		ledger_fault(l, "account %lld got \"%s\" twice with rising seq", (long long)receiver, cid.c_str());
+	if (m->number != number + 1)
+		ledger_fault(l, "account %lld got \"%s\" after number %llu of the same sender", (long long)receiver,
+		             cid.c_str(), (unsigned long long)number);
+	number = m->number;
+	l->received++;
+}
+
+int64_t ledger_received(ledger *l, int64_t receiver, const std::string &conversation, std::string_view frame)
+{
+	const json_ptr json(cJSON_ParseWithLength(frame.data(), frame.size()));
+	const std::string cid = json_text(json.get(), "cid");
+	const int64_t seq = json_integer(json.get(), "seq");
+	const auto found = l->messages.find(cid);
+	int64_t &last = l->conversations[conversation].last[receiver];
+
+	if (found == l->messages.end()) {
+		ledger_fault(l, "account %lld got what nobody sent: %.*s", (long long)receiver, (int)frame.size(),
+		             frame.data());
+		return last;
+	}
+	ledger_message &m = found->second;
+
+	if (m.conversation != conversation || !frame.starts_with(std::string_view(m.frame).substr(0, m.frame.size() - 1)))
+		ledger_fault(l, "\"%s\" was changed or misdelivered: %.*s", cid.c_str(), (int)frame.size(), frame.data());
+	learn_seq(l, cid, &m, seq, "delivery");
+	if (seq <= last) {
+		l->dropped++;
+		return last;
+	}
+	take(l, receiver, cid, &m);
+	return last = seq;
+}
+
+static size_t missing_receivers(const ledger *l, const ledger_message &m)
+{
+	const size_t accounts = l->conversations.at(m.conversation).accounts.size();
+
+	return accounts - 1 > m.receivers.size() ? accounts - 1 - m.receivers.size() : 0;
+}
+
+bool ledger_is_complete(const ledger *l)
+{
+	for (const auto &[cid, m] : l->messages)
+		if (!m.acknowledged || missing_receivers(l, m) > 0)
+			return false;
+	return true;
+}
+
+void ledger_check_complete(ledger *l)
+{
+	for (const auto &[cid, m] : l->messages) {
+		if (!m.acknowledged)
+			ledger_fault(l, "\"%s\" was never acknowledged", cid.c_str());
+		if (missing_receivers(l, m) > 0)
+			ledger_fault(l, "\"%s\" (seq %lld) did not reach %zu of its receivers", cid.c_str(),
+			             (long long)m.seq, missing_receivers(l, m));
+	}
+}
+
+struct database_check {
+	ledger *l;
+	std::set<std::string> found;
+	std::string conversation;
+	int64_t last_seq;
+	std::map<int64_t, uint64_t> numbers;   /* sender -> number of its last message in this conversation */
+};
+
+static std::string column_text(sqlite3_stmt *row, int column)
+{
+	const char *bytes = (const char *)sqlite3_column_blob(row, column);
+
+	return bytes ? std::string(bytes, (size_t)sqlite3_column_bytes(row, column)) : std::string();
+}
+
+/* Columns: conversation's name, seq, sender, cid, body. */
+static void check_row(database_check *check, sqlite3_stmt *row)
+{
+	ledger *l = check->l;
+	const std::string conversation = column_text(row, 0), cid = column_text(row, 3);
+	const int64_t seq = sqlite3_column_int64(row, 1), sender = sqlite3_column_int64(row, 2);
+	const auto found = l->messages.find(cid);
+
+	if (conversation != check->conversation) {
+		check->conversation = conversation;
+		check->last_seq = 0;
+		check->numbers.clear();
+	}
+	if (seq != check->last_seq + 1)
+		ledger_fault(l, "database: %s has seq %lld after %lld", conversation.c_str(), (long long)seq,
+		             (long long)check->last_seq);
+	check->last_seq = seq;
+	if (found == l->messages.end()) {
+		ledger_fault(l, "database: nobody sent \"%s\"", cid.c_str());
+		return;
+	}
+	const ledger_message &m = found->second;
+
+	if (!check->found.insert(cid).second)
+		ledger_fault(l, "database: \"%s\" is there twice", cid.c_str());
+	if (m.conversation != conversation || m.sender != sender || (m.seq != 0 && m.seq != seq))
+		ledger_fault(l, "database: \"%s\" is seq %lld of %s, was acknowledged as %lld of %s", cid.c_str(),
+		             (long long)seq, conversation.c_str(), (long long)m.seq, m.conversation.c_str());
+	if (column_text(row, 4) != m.frame)
+		ledger_fault(l, "database: the bytes of \"%s\" are not those that were sent", cid.c_str());
+	if (m.number != check->numbers[sender] + 1)
+		ledger_fault(l, "database: \"%s\" comes after number %llu of the same sender", cid.c_str(),
+		             (unsigned long long)check->numbers[sender]);
+	check->numbers[sender] = m.number;
+}
+
+static const char query[] =
+	"SELECT CASE c.kind WHEN 0 THEN 'pair ' || c.low || ' ' || c.high ELSE 'group ' || c.id END AS name,"
+	" m.seq, m.sender, m.cid, m.body FROM message m JOIN conversation c ON c.id = m.conversation"
+	" ORDER BY name, m.seq";
+
+void ledger_check_database(ledger *l, const std::string &path)
+{
+	database_check check = { l, {}, "", 0, {} };
+	sqlite3 *db = nullptr;
+	sqlite3_stmt *row = nullptr;
+	int result = SQLITE_ERROR;
+
+	if (sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE, nullptr) == SQLITE_OK &&
+	    sqlite3_prepare_v2(db, query, -1, &row, nullptr) == SQLITE_OK)
+		while ((result = sqlite3_step(row)) == SQLITE_ROW)
+			check_row(&check, row);
+	if (result != SQLITE_DONE)
+		ledger_fault(l, "database: %s", sqlite3_errmsg(db));
+	sqlite3_finalize(row);
+	sqlite3_close(db);
+	for (const auto &[cid, m] : l->messages)
+		if (m.acknowledged && !check.found.contains(cid))
+			ledger_fault(l, "database: \"%s\" was acknowledged with seq %lld and is not there", cid.c_str(),
+			             (long long)m.seq);
+}

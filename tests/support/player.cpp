@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT
+ * Owns a non-blocking client of the crash test: an account that sends, resends what was not acknowledged with the
+ * same cid after each reconnect, receives and confirms. It must not know when the server dies. */
+#include "tests/support/player.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/support/check.h"
+#include "tests/support/client.h"
+
+static constexpr size_t window = 16;
+
+static void go_down(player *p, int64_t pause)
+{
+	if (p->fd != -1)
+		close(p->fd);
+	p->fd = -1;
+	p->state = PLAYER_DOWN;
+	p->input.clear();
+	p->output.clear();
+	p->unconfirmed.clear();
+	p->retry_at = check_now() + pause;
+}
+
+void player_cut(player *p)
+{
+	const struct linger now = { 1, 0 };
+
+	if (p->fd != -1)
+		setsockopt(p->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	go_down(p, 0);
+}
+
+void player_free(player *p)
+{
+	go_down(p, 0);
+}
+
+static void flush(player *p)
+{
+	while (!p->output.empty()) {
+		const ssize_t sent = send(p->fd, p->output.data(), p->output.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (sent < 0 && errno != EAGAIN)
+			go_down(p, 5);
+		if (sent <= 0)
+			return;
+		p->output.erase(0, (size_t)sent);
+	}
+}
+
+static void put(player *p, const std::string &frame)
+{
+	p->output += frame;
+	p->output += '\0';
+}
+
+static void log_in(player *p)
+{
+	p->state = PLAYER_LOGGING_IN;
+	put(p, check_format("{\"msgid\":1,\"id\":%lld,\"password\":\"secret\",\"ack\":true}", (long long)p->id));
+	flush(p);
+}
+
+static void start_connecting(player *p)
+{
+	struct sockaddr_in address = {};
+
+	address.sin_family = AF_INET;
+	address.sin_port = htons(p->port);
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	p->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	p->state = PLAYER_CONNECTING;
+	if (connect(p->fd, (struct sockaddr *)&address, sizeof(address)) < 0 && errno != EINPROGRESS)
+		go_down(p, 5 + (*p->random)() % 10);
+}
+
+static void confirm(player *p)
+{
+	for (const auto &[conversation, seq] : p->unconfirmed)
+		for (const player_target &target : p->targets)
+			if (target.conversation == conversation)
+				put(p, check_format("{\"msgid\":104,\"id\":%lld,\"%s\":%lld,\"seq\":%lld}", (long long)p->id,
+				                    target.is_group ? "groupid" : "peer", (long long)target.to,
+				                    (long long)seq));
+	p->unconfirmed.clear();
+	flush(p);
+}
+
+void player_tick(player *p, int64_t now)
+{
+	if (p->state == PLAYER_DOWN && now >= p->retry_at)
+		start_connecting(p);
+	if (p->state == PLAYER_IN && !p->unconfirmed.empty() && now >= p->confirm_at) {
+		p->confirm_at = now + 5 + (*p->random)() % 60;
+		confirm(p);
+	}
+}
+
+short player_events(const player *p)
+{
+	if (p->state == PLAYER_DOWN)
+		return 0;
+	if (p->state == PLAYER_CONNECTING)
+		return POLLOUT;
+	return p->output.empty() ? POLLIN : POLLIN | POLLOUT;
+}
+
+bool player_send_message(player *p)
+{
+	std::string text;
+
+	if (p->state != PLAYER_IN || p->unacknowledged.size() >= window)
+		return false;
+	const player_target &target = p->targets[(*p->random)() % p->targets.size()];
+	const std::string cid = ledger_new_message(p->book, p->id, target.conversation, &text);
+	const std::string frame = check_format(
+		"{\"msgid\":%d,\"id\":%lld,\"name\":\"%s\",\"%s\":%lld,\"msg\":\"%s\",\"time\":\"2024-05-06 07:08:09\","
+		"\"cid\":\"%s\",\"req\":%zu}", target.is_group ? 10 : 6, (long long)p->id, p->name.c_str(),
+		target.is_group ? "groupid" : "toid", (long long)target.to, text.c_str(), cid.c_str(),
+		p->by_req.size());
+
+	ledger_sent(p->book, cid, frame);
+	p->by_req.push_back(cid);
+	p->unacknowledged.push_back(cid);
+	put(p, frame);
+	flush(p);
+	return true;
+}
+
+void player_repeat_old(player *p)
+{
+	if (p->state != PLAYER_IN || p->by_req.empty())
+		return;
+	const std::string &cid = p->by_req[(*p->random)() % p->by_req.size()];
+
+	put(p, p->book->messages.at(cid).frame);
+	flush(p);
+}
+
+static void receive_message(player *p, const cJSON *json, std::string_view frame)
+{
+	const bool is_group = json_integer(json, "msgid") == 10;
+	const std::string conversation = is_group ? ledger_group(json_integer(json, "groupid"))
+		: ledger_pair(json_integer(json, "id"), json_integer(json, "toid"));
+	int64_t &unconfirmed = p->unconfirmed[conversation];
+
+	unconfirmed = ledger_received(p->book, p->id, conversation, frame);
+}
+
+static void receive_login_ack(player *p, const cJSON *json)
+{
+	const int64_t number = json_integer(json, "errno");
+	const cJSON *kept = cJSON_GetObjectItemCaseSensitive(json, "offlinemsg"), *item;
+
+	if (number != 0) {
+		if (number != 2 && number != 10 && number != 11 && number != 13)
+			ledger_fault(p->book, "login of %lld refused with errno %lld", (long long)p->id, (long long)number);
+		go_down(p, 10);
+		return;
+	}
+	p->state = PLAYER_IN;
+	p->logins++;
+	cJSON_ArrayForEach(item, kept) {
+		const json_ptr message(cJSON_Parse(item->valuestring));
+
+		receive_message(p, message.get(), item->valuestring);
+	}
+	for (const std::string &cid : p->unacknowledged)
+		put(p, p->book->messages.at(cid).frame);
+	p->resent += p->unacknowledged.size();
+	flush(p);
+}
+
+static void receive_ack(player *p, const cJSON *json, std::string_view frame)
+{
+	const int64_t req = json_integer(json, "req");
+
+	if (json_integer(json, "errno") != 0 || req < 0 || (size_t)req >= p->by_req.size()) {
+		ledger_fault(p->book, "account %lld got %.*s", (long long)p->id, (int)frame.size(), frame.data());
+		return;
+	}
+	const std::string &cid = p->by_req[(size_t)req];
+
+	ledger_acknowledged(p->book, cid, json_integer(json, "seq"));
+	std::erase(p->unacknowledged, cid);
+}
+
+static void receive_frame(player *p, std::string_view frame)
+{
+	const json_ptr json(cJSON_ParseWithLength(frame.data(), frame.size()));
+	const int64_t msgid = json_integer(json.get(), "msgid");
+
+	if (msgid == 2)
+		receive_login_ack(p, json.get());
+	else if (msgid == 100)
+		receive_ack(p, json.get(), frame);
+	else if (msgid == 6 || msgid == 10)
+		receive_message(p, json.get(), frame);
+	else
+		ledger_fault(p->book, "account %lld got %.*s", (long long)p->id, (int)frame.size(), frame.data());
+}
+
+/* This client ends its frames with NUL, so the server's end with it too. */
+static void receive_input(player *p)
+{
+	std::string input;
+	size_t begin = 0, end;
+
+	input.swap(p->input);
+	while (p->fd != -1 && (end = input.find('\0', begin)) != input.npos) {
+		receive_frame(p, std::string_view(input).substr(begin, end - begin));
+		begin = end + 1;
+	}
+	if (p->fd != -1)
+		p->input = input.substr(begin);
+}
+
+void player_ready(player *p, short events)
+{
+	char part[65536];
+
+	if (p->state == PLAYER_CONNECTING) {
+		if (events & (POLLERR | POLLHUP))
+			go_down(p, 5 + (*p->random)() % 10);
+		else
+			log_in(p);
+		return;
+	}
+	if (events & POLLOUT)
+		flush(p);
+	if (p->fd == -1 || !(events & (POLLIN | POLLERR | POLLHUP)))
+		return;
+	const ssize_t got = recv(p->fd, part, sizeof(part), MSG_DONTWAIT);
+
+	if (got > 0)
+		p->input.append(part, (size_t)got);
+	receive_input(p);
+	if (got == 0 || (got < 0 && errno != EAGAIN))
+		go_down(p, (*p->random)() % 10);
+}
