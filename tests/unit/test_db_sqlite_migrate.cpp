@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the tests of db_sqlite's migrations, of where it puts its file, and of :memory:. It must not know a
+ * table of the product. */
+#include <string>
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "test_db_sqlite.h"
+
+#include <setjmp.h>
+#include <cstdarg>
+
+extern "C" {
+#include <cmocka.h>
+}
+
+static int set_up(void **state)
+{
+	test_store *store = new test_store;
+
+	test_store_make(store);
+	*state = store;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	test_store *store = static_cast<test_store *>(*state);
+
+	test_store_remove(store);
+	delete store;
+	return 0;
+}
+
+static test_store *store_of(void **state)
+{
+	return static_cast<test_store *>(*state);
+}
+
+/* A schema folder of the test's own. */
+static std::string schema_make(test_store *store)
+{
+	const std::string folder = store->folder + "/schema";
+
+	mkdir(folder.c_str(), 0755);
+	test_conf_set_schema(store, folder);
+	return folder;
+}
+
+static void schema_write(const std::string &folder, const char *name, const char *text)
+{
+	FILE *file = fopen((folder + "/" + name).c_str(), "w");
+
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+static int migrate(test_store *store, cs_error *e)
+{
+	*e = {};
+	return store->driver->migrate(store->conf.memory.data(), e);
+}
+
+static int64_t number_in(test_store *store, const char *sql)
+{
+	cs_error e = {};
+	cs_db *db = nullptr;
+
+	assert_int_equal(store->driver->open(store->conf.memory.data(), &db, &e), CS_DB_OK);
+	const int64_t number = test_number(db, sql);
+	db->driver->close(db);
+	return number;
+}
+
+static void the_shipped_schema_is_made_once(void **state)
+{
+	test_store *store = store_of(state);
+	cs_error e;
+
+	assert_int_equal(migrate(store, &e), 0);
+	assert_int_equal(migrate(store, &e), 0);
+	assert_int_equal(number_in(store, "SELECT count(*) FROM schema_version WHERE version = 1"), 1);
+	assert_int_equal(number_in(store, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ("
+	                 "'account', 'friend', 'conversation', 'member', 'message', 'cursor')"), 6);
+}
+
+static void later_files_run_in_order_and_once(void **state)
+{
+	test_store *store = store_of(state);
+	const std::string folder = schema_make(store);
+	cs_error e;
+
+	schema_write(folder, "002.sql", "INSERT INTO t VALUES (2);");
+	schema_write(folder, "001.sql", "CREATE TABLE t (n INTEGER); INSERT INTO t VALUES (1);");
+	schema_write(folder, "notes.txt", "not SQL");
+	schema_write(folder, "0003.sql", "not SQL either");
+	assert_int_equal(migrate(store, &e), 0);
+	schema_write(folder, "010.sql", "INSERT INTO t VALUES (10);");
+	assert_int_equal(migrate(store, &e), 0);
+	assert_int_equal(migrate(store, &e), 0);
+	assert_int_equal(number_in(store, "SELECT sum(n) FROM t"), 13);
+	assert_int_equal(number_in(store, "SELECT max(version) FROM schema_version"), 10);
+}
+
+static void a_file_with_a_mistake_changes_nothing_and_is_named(void **state)
+{
+	test_store *store = store_of(state);
+	const std::string folder = schema_make(store);
+	cs_error e;
+
+	schema_write(folder, "001.sql", "CREATE TABLE t (n INTEGER);");
+	schema_write(folder, "002.sql", "INSERT INTO t VALUES (1); INSERT INTO nowhere VALUES (1);");
+	assert_int_equal(migrate(store, &e), CS_EINVAL);
+	assert_non_null(strstr(e.text, "002.sql"));
+	assert_non_null(strstr(e.text, "nowhere"));
+	assert_int_equal(number_in(store, "SELECT count(*) FROM t"), 0);
+	schema_write(folder, "002.sql", "INSERT INTO t VALUES (1);");
+	assert_int_equal(migrate(store, &e), 0);
+	assert_int_equal(number_in(store, "SELECT count(*) FROM t"), 1);
+}
+
+static void a_newer_database_is_refused(void **state)
+{
+	test_store *store = store_of(state);
+	const std::string folder = schema_make(store);
+	cs_error e;
+
+	schema_write(folder, "001.sql", "CREATE TABLE t (n INTEGER);");
+	schema_write(folder, "002.sql", "SELECT 1;");
+	assert_int_equal(migrate(store, &e), 0);
+	assert_int_equal(remove((folder + "/002.sql").c_str()), 0);
+	assert_int_equal(migrate(store, &e), CS_EINVAL);
+	assert_non_null(strstr(e.text, "newer"));
+}
+
+static void a_schema_folder_that_is_missing_or_empty_is_named(void **state)
+{
+	test_store *store = store_of(state);
+	cs_error e;
+
+	test_conf_set_schema(store, store->folder + "/nowhere");
+	assert_int_equal(migrate(store, &e), CS_EINVAL);
+	assert_non_null(strstr(e.text, "nowhere"));
+	schema_make(store);
+	assert_int_equal(migrate(store, &e), CS_EINVAL);
+	assert_non_null(strstr(e.text, "NNN.sql"));
+}
+
+static void the_folder_of_the_file_is_made_and_the_file_is_private(void **state)
+{
+	test_store *store = store_of(state);
+	struct stat info = {};
+	cs_error e;
+
+	test_conf_set_path(store, store->folder + "/a/b//c/chat.db");
+	assert_int_equal(migrate(store, &e), 0);
+	assert_int_equal(stat(store->conf.path.c_str(), &info), 0);
+	assert_int_equal(info.st_mode & 0777, 0600);
+}
+
+static void a_folder_that_cannot_be_made_is_named(void **state)
+{
+	test_store *store = store_of(state);
+	cs_error e;
+
+	schema_write(store->folder, "file", "");
+	test_conf_set_path(store, store->folder + "/file/chat.db");
+	assert_int_equal(migrate(store, &e), CS_EINVAL);
+	assert_non_null(strstr(e.text, "/file"));
+}
+
+static void many_processes_may_migrate_at_once(void **state)
+{
+	test_store *store = store_of(state);
+	const std::string folder = schema_make(store);
+	cs_error e;
+
+	schema_write(folder, "001.sql", "CREATE TABLE t (n INTEGER);");
+	for (const char *name : {"002.sql", "003.sql", "004.sql", "005.sql"})
+		schema_write(folder, name, "INSERT INTO t VALUES (1);");
+	for (int i = 0; i < 8; i++)
+		if (fork() == 0)
+			_exit(migrate(store, &e) ? 1 : 0);
+	for (int i = 0; i < 8; i++) {
+		int status = -1;
+
+		assert_true(wait(&status) > 0);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), 0);
+	}
+	assert_int_equal(number_in(store, "SELECT count(*) FROM t"), 4);
+}
+
+static void memory_is_migrated_open_and_private_to_its_server(void **state)
+{
+	test_store *store = store_of(state);
+	test_store other;
+	unsigned readers = 9, writers = 9;
+
+	test_store_make(&other);
+	test_conf_set_path(store, ":memory:");
+	test_conf_set_path(&other, ":memory:");
+	store->driver->limits(store->conf.memory.data(), &readers, &writers);
+	assert_int_equal(readers, 0);
+	assert_int_equal(writers, 1);
+
+	cs_db *db = test_store_open(store), *stranger = test_store_open(&other);
+	assert_int_equal(test_query(db, "INSERT INTO account (name, password, created) VALUES ('a', 'b', 1)"), 0);
+	assert_int_equal(test_number(db, "SELECT count(*) FROM account"), 1);
+	assert_int_equal(test_number(stranger, "SELECT count(*) FROM account"), 0);
+	/* A second connection of the same server meets the same database. */
+	assert_int_equal(number_in(store, "SELECT count(*) FROM account"), 1);
+	db->driver->close(db);
+	stranger->driver->close(stranger);
+	test_store_remove(&other);
+	assert_int_equal(access(":memory:", F_OK), -1);
+}
+
+static void memory_says_what_is_wrong_with_the_schema(void **state)
+{
+	test_store *store = store_of(state);
+	const std::string folder = schema_make(store);
+	cs_error e;
+
+	test_conf_set_path(store, ":memory:");
+	schema_write(folder, "001.sql", "CREATE TABLE");
+	assert_int_equal(migrate(store, &e), CS_EINVAL);
+	assert_non_null(strstr(e.text, "001.sql"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const CMUnitTest tests[] = {
+		TEST(the_shipped_schema_is_made_once),
+		TEST(later_files_run_in_order_and_once),
+		TEST(a_file_with_a_mistake_changes_nothing_and_is_named),
+		TEST(a_newer_database_is_refused),
+		TEST(a_schema_folder_that_is_missing_or_empty_is_named),
+		TEST(the_folder_of_the_file_is_made_and_the_file_is_private),
+		TEST(a_folder_that_cannot_be_made_is_named),
+		TEST(many_processes_may_migrate_at_once),
+		TEST(memory_is_migrated_open_and_private_to_its_server),
+		TEST(memory_says_what_is_wrong_with_the_schema),
+	};
+
+	return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
