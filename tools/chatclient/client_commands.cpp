@@ -123,10 +123,14 @@ static void client_run(client *cl, const command &cm, uint64_t number)
 	case COMMAND_CREATE_GROUP: client_ask(cl, CS_MSGID_CREATE_GROUP, cm, number); break;
 	case COMMAND_JOIN_GROUP: client_ask(cl, CS_MSGID_JOIN_GROUP, cm, number); break;
 	case COMMAND_FRIENDS:
+		if (cl->friends.empty())
+			view_notice(&cl->vw, "Nobody is on your list of friends; /friend ID puts somebody there.");
 		for (const person &who : cl->friends)
 			view_friend(&cl->vw, who);
 		break;
 	case COMMAND_GROUPS:
+		if (cl->groups.empty())
+			view_notice(&cl->vw, "You are in no group; /join ID joins one, /group new NAME DESC makes one.");
 		for (const group_info &group : cl->groups)
 			view_group(&cl->vw, group);
 		break;

@@ -48,8 +48,10 @@ static int screen_on_character(EditLine *el, wchar_t *character_r)
 	}
 	for (;;) {
 		const ssize_t got = read(STDIN_FILENO, &byte, 1);
-		if (got != 1)
+		if (got != 1) {
+			sc->input_ended = true;
 			return static_cast<int>(got);
+		}
 		const size_t used = mbrtowc(character_r, &byte, 1, &state);
 		if (used == static_cast<size_t>(-1))
 			state = {};
@@ -194,12 +196,10 @@ static void screen_on_readable(evutil_socket_t, short, void *arg)
 		return;
 	}
 	const char *const line = el_gets(sc->el.get(), &count);
-	if (line == nullptr || count <= 0) {
-		if (count <= 0 && line == nullptr)
-			sc->calls->end(sc->arg);
-	} else if (count == 1 && line[0] == '\004') {
+	const bool any = line != nullptr && count > 0;   /* there is none either after the last key was erased */
+	if (sc->input_ended || (any && count == 1 && line[0] == '\004')) {
 		sc->calls->end(sc->arg);
-	} else if (line[count - 1] == '\n' || line[count - 1] == '\r') {
+	} else if (any && (line[count - 1] == '\n' || line[count - 1] == '\r')) {
 		screen_take_line(sc, { line, static_cast<size_t>(count) - 1 });
 	}
 }
