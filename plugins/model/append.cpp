@@ -25,6 +25,7 @@ static int repeat_take(void *arg, const cs_db_value *columns, size_t)
 	const auto same = std::equal_range(items->begin(), items->end(), &wanted, cid_less);
 	for (auto at = same.first; at != same.second; ++at) {
 		(*at)->repeated = true;
+		(*at)->outcome = 0;
 		(*at)->conversation = sql_number_of(columns[2]);
 		(*at)->seq = sql_number_of(columns[3]);
 		(*at)->created = columns[4].integer;
@@ -32,21 +33,21 @@ static int repeat_take(void *arg, const cs_db_value *columns, size_t)
 	return 0;
 }
 
-static int find_repeats(append_batch *b)
+/* Marks those whose cid was stored before, with the first one's place. */
+static int find_repeats(cs_db *db, std::span<message_append *const> items)
 {
 	std::vector<message_append *> named;
 	std::vector<cs_db_value> values;
 
-	std::copy_if(b->items.begin(), b->items.end(), std::back_inserter(named),
+	std::copy_if(items.begin(), items.end(), std::back_inserter(named),
 	             [](const message_append *item) { return !item->cid.empty(); });
 	std::sort(named.begin(), named.end(), cid_less);
 	for (const message_append *item : named) {
 		values.push_back(sql_integer(item->sender));
 		values.push_back(sql_text(item->cid));
 	}
-	return sql_run_many(b->db, {"SELECT sender, cid, conversation, seq, created FROM message WHERE ",
-	                            "(sender = ? AND cid = ?)", " OR ", "", 2, true}, values,
-	                    repeat_take, &named);
+	return sql_run_many(db, {"SELECT sender, cid, conversation, seq, created FROM message WHERE ",
+	                         "(sender = ? AND cid = ?)", " OR ", "", 2, true}, values, repeat_take, &named);
 }
 
 static void settle(append_batch *b, message_append *item)
@@ -96,6 +97,16 @@ static void settle_all(append_batch *b, bool careful)
 		else
 			settle(b, item);
 	}
+}
+
+/* A refused item has no row whose key would give its cid away, so without care it is looked for here. */
+static int find_refused_repeats(append_batch *b)
+{
+	std::vector<message_append *> refused;
+
+	std::copy_if(b->items.begin(), b->items.end(), std::back_inserter(refused),
+	             [](const message_append *item) { return item->outcome != 0; });
+	return find_repeats(b->db, refused);
 }
 
 static int insert_rows(append_batch *b)
@@ -153,12 +164,15 @@ int message_append_all(cs_db *db, std::span<message_append *const> messages, boo
 
 	reset_answers(messages);
 	if (careful)
-		result = find_repeats(&b);
+		result = find_repeats(db, messages);
 	if (!result)
 		result = append_find_targets(&b);
 	if (result)
 		return result;
 	settle_all(&b, careful);
-	result = insert_rows(&b);
+	if (!careful)
+		result = find_refused_repeats(&b);
+	if (!result)
+		result = insert_rows(&b);
 	return result ? result : store_last_seq(&b);
 }

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the tests of accounts, friends and groups. It must not know messages. */
+#include "test_model.h"
+
+static void a_user_is_found_as_inserted(void **state)
+{
+	cs_db *db = model_db(state);
+	user found;
+	uint64_t id = 0;
+
+	assert_int_equal(user_insert(db, "gāo yáng '; --", "$argon2id$x", 77, &id), 0);
+	assert_int_equal(user_find(db, id, &found), 0);
+	assert_true(found.id == id);
+	assert_true(found.name == "gāo yáng '; --");
+	assert_true(found.password == "$argon2id$x");
+}
+
+static void an_unknown_user_is_none(void **state)
+{
+	user found;
+
+	assert_int_equal(user_find(model_db(state), 99, &found), MODEL_NONE);
+	assert_int_equal(user_find(model_db(state), 0, &found), MODEL_NONE);
+	assert_int_equal(user_set_password(model_db(state), 99, "x"), MODEL_NONE);
+}
+
+static void a_taken_name_is_taken_by_its_bytes(void **state)
+{
+	cs_db *db = model_db(state);
+	uint64_t id = 0;
+
+	assert_int_equal(user_insert(db, "user 1", "x", 0, &id), MODEL_TAKEN);
+	assert_int_equal(user_insert(db, "User 1", "x", 0, &id), 0);
+}
+
+static void an_id_never_comes_back(void **state)
+{
+	cs_db *db = model_db(state);
+	uint64_t id = 0;
+
+	assert_int_equal(test_query(db, "DELETE FROM account WHERE id = 9"), 0);
+	assert_int_equal(user_insert(db, "another", "x", 0, &id), 0);
+	assert_int_equal(id, 10);
+}
+
+static void a_password_is_replaced(void **state)
+{
+	cs_db *db = model_db(state);
+	user found;
+
+	assert_int_equal(user_set_password(db, 3, "new"), 0);
+	assert_int_equal(user_set_password(db, 3, "new"), 0);
+	assert_int_equal(user_find(db, 3, &found), 0);
+	assert_true(found.password == "new");
+	assert_int_equal(user_find(db, 4, &found), 0);
+	assert_true(found.password == "hash");
+}
+
+static void friends_are_one_way_and_in_order(void **state)
+{
+	cs_db *db = model_db(state);
+	std::vector<friend_entry> friends(3);
+
+	assert_int_equal(friend_add(db, 1, 5), 0);
+	assert_int_equal(friend_add(db, 1, 2), 0);
+	assert_int_equal(friend_add(db, 1, 5), 0);
+	assert_int_equal(friend_add(db, 1, 99), MODEL_NONE);
+	assert_int_equal(friend_list(db, 1, &friends), 0);
+	assert_int_equal(friends.size(), 2);
+	assert_true(friends[0].id == 2 && friends[0].name == "user 2");
+	assert_true(friends[1].id == 5 && friends[1].name == "user 5");
+	assert_int_equal(friend_list(db, 5, &friends), 0);
+	assert_int_equal(friends.size(), 0);
+}
+
+static void a_group_is_listed_with_every_member(void **state)
+{
+	cs_db *db = model_db(state);
+	std::vector<group_entry> groups;
+	uint64_t first = 0, second = 0, joined = 9;
+
+	assert_int_equal(group_create(db, 4, "c++", "talk", &first), 0);
+	assert_int_equal(group_create(db, 2, "sql", "", &second), 0);
+	assert_int_equal(group_join(db, 2, first, &joined), 0);
+	assert_int_equal(joined, 0);
+	assert_int_equal(group_list(db, 2, &groups), 0);
+	assert_int_equal(groups.size(), 2);
+	assert_true(groups[0].id == first && groups[0].name == "c++" && groups[0].description == "talk");
+	assert_int_equal(groups[0].members.size(), 2);
+	assert_true(groups[0].members[0].id == 2 && groups[0].members[0].role == GROUP_NORMAL);
+	assert_true(groups[0].members[1].id == 4 && groups[0].members[1].role == GROUP_CREATOR);
+	assert_true(groups[0].members[1].name == "user 4");
+	assert_int_equal(groups[1].members.size(), 1);
+	assert_int_equal(group_list(db, 4, &groups), 0);
+	assert_int_equal(groups.size(), 1);
+	assert_int_equal(group_list(db, 9, &groups), 0);
+	assert_int_equal(groups.size(), 0);
+}
+
+static void group_names_are_unique_and_joining_twice_is_told(void **state)
+{
+	cs_db *db = model_db(state);
+	uint64_t group = 0, other = 0, joined = 0;
+
+	assert_int_equal(group_create(db, 1, "c++", "", &group), 0);
+	assert_int_equal(group_create(db, 2, "c++", "", &other), MODEL_TAKEN);
+	assert_int_equal(group_join(db, 1, group, &joined), MODEL_TAKEN);
+	assert_int_equal(group_join(db, 2, group, &joined), 0);
+	assert_int_equal(group_join(db, 2, group, &joined), MODEL_TAKEN);
+	assert_int_equal(group_join(db, 2, group + 1, &joined), MODEL_NONE);
+}
+
+static void a_member_joins_after_what_was_said(void **state)
+{
+	cs_db *db = model_db(state);
+	uint64_t group = 0, joined = 0;
+
+	assert_int_equal(group_create(db, 1, "c++", "", &group), 0);
+	std::vector<message_append> items = {to_group(1, group), to_group(1, group)};
+	assert_int_equal(append(db, &items), 0);
+	assert_int_equal(group_join(db, 2, group, &joined), 0);
+	assert_int_equal(joined, 2);
+	joined = 0;
+	assert_int_equal(group_find_member(db, 2, group, &joined), 0);
+	assert_int_equal(joined, 2);
+	assert_int_equal(group_find_member(db, 1, group, &joined), 0);
+	assert_int_equal(joined, 0);
+	assert_int_equal(group_find_member(db, 3, group, &joined), MODEL_NOT_MEMBER);
+	assert_int_equal(group_find_member(db, 3, 99, &joined), MODEL_NONE);
+}
+
+static void a_pair_is_no_group(void **state)
+{
+	cs_db *db = model_db(state);
+	uint64_t joined = 0;
+	std::vector<message_append> items = {to_user(1, 2)};
+
+	assert_int_equal(append(db, &items), 0);
+	assert_int_equal(group_join(db, 3, items[0].conversation, &joined), MODEL_NONE);
+	assert_int_equal(group_find_member(db, 1, items[0].conversation, &joined), MODEL_NONE);
+}
+
+int main(void)
+{
+	const CMUnitTest tests[] = {
+		TEST(a_user_is_found_as_inserted),
+		TEST(an_unknown_user_is_none),
+		TEST(a_taken_name_is_taken_by_its_bytes),
+		TEST(an_id_never_comes_back),
+		TEST(a_password_is_replaced),
+		TEST(friends_are_one_way_and_in_order),
+		TEST(a_group_is_listed_with_every_member),
+		TEST(group_names_are_unique_and_joining_twice_is_told),
+		TEST(a_member_joins_after_what_was_said),
+		TEST(a_pair_is_no_group),
+	};
+
+	return cmocka_run_group_tests(tests, nullptr, nullptr);
+}

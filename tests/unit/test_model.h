@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT
+ * Owns what the tests of the model share: a database in memory with users 1 to 9, and short ways to append.
+ * It must not know the adapter. */
+#ifndef TEST_MODEL_H
+#define TEST_MODEL_H
+
+#include <string>
+#include <vector>
+
+#include "plugins/model/friends.h"
+#include "plugins/model/groups.h"
+#include "plugins/model/messages.h"
+#include "plugins/model/users.h"
+#include "test_db_sqlite.h"
+
+#include <setjmp.h>
+#include <cstdarg>
+
+extern "C" {
+#include <cmocka.h>
+}
+
+static constexpr uint64_t MODEL_USERS_COUNT = 9;
+
+struct model_fixture {
+	test_store store;
+	cs_db *db;
+};
+
+static inline int model_set_up(void **state)
+{
+	model_fixture *f = new model_fixture;
+	uint64_t id = 0;
+
+	test_store_make(&f->store);
+	test_conf_set_path(&f->store, ":memory:");
+	f->db = test_store_open(&f->store);
+	*state = f;
+	for (uint64_t i = 1; i <= MODEL_USERS_COUNT; i++)
+		if (user_insert(f->db, "user " + std::to_string(i), "hash", 1000, &id) || id != i)
+			return 1;
+	return 0;
+}
+
+static inline int model_tear_down(void **state)
+{
+	model_fixture *f = static_cast<model_fixture *>(*state);
+
+	f->store.driver->close(f->db);
+	test_store_remove(&f->store);
+	delete f;
+	return 0;
+}
+
+static inline cs_db *model_db(void **state)
+{
+	return static_cast<model_fixture *>(*state)->db;
+}
+
+static inline message_append to_user(uint64_t sender, uint64_t to, std::string_view cid = {})
+{
+	message_append item;
+
+	item.sender = sender;
+	item.to = to;
+	item.cid = cid;
+	item.body = "body";
+	item.created = 5000;
+	return item;
+}
+
+static inline message_append to_group(uint64_t sender, uint64_t to, std::string_view cid = {})
+{
+	message_append item = to_user(sender, to, cid);
+
+	item.kind = CONVERSATION_GROUP;
+	return item;
+}
+
+/* As the store engine does it: one transaction, once more with care after a duplicate. */
+static inline int append_once(cs_db *db, std::vector<message_append> *items, bool careful)
+{
+	std::vector<message_append *> pointers;
+
+	for (message_append &item : *items)
+		pointers.push_back(&item);
+	if (db->driver->begin(db))
+		return CS_DB_FAILED;
+	const int result = message_append_all(db, pointers, careful);
+	if (!result)
+		return db->driver->commit(db);
+	db->driver->rollback(db);
+	return result;
+}
+
+static inline int append(cs_db *db, std::vector<message_append> *items)
+{
+	const int result = append_once(db, items, false);
+
+	return result == CS_DB_DUPLICATE ? append_once(db, items, true) : result;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, model_set_up, model_tear_down)
+
+#endif

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the tests of appending messages: seq, repetitions, unknown users, members. It must not know cursors. */
+#include "test_model.h"
+
+#include <map>
+#include <random>
+#include <set>
+
+static void seq_counts_per_conversation_from_one_in_the_order_of_the_items(void **state)
+{
+	cs_db *db = model_db(state);
+	std::vector<message_append> items = {to_user(1, 2), to_user(3, 1), to_user(2, 1), to_user(1, 2)};
+	std::vector<message_append> more = {to_user(2, 1), to_user(1, 3)};
+
+	assert_int_equal(append(db, &items), 0);
+	assert_int_equal(items[0].seq, 1);
+	assert_int_equal(items[1].seq, 1);
+	assert_int_equal(items[2].seq, 2);
+	assert_int_equal(items[3].seq, 3);
+	assert_true(items[0].conversation == items[2].conversation);
+	assert_true(items[0].conversation != items[1].conversation);
+	assert_int_equal(append(db, &more), 0);
+	assert_int_equal(more[0].seq, 4);
+	assert_int_equal(more[1].seq, 2);
+	assert_true(more[0].conversation == items[0].conversation);
+	assert_int_equal(test_number(db, "SELECT count(*) FROM message"), 6);
+}
+
+static void what_was_appended_is_read_back(void **state)
+{
+	cs_db *db = model_db(state);
+	std::vector<message_append> items = {to_user(1, 2), to_user(2, 1), to_user(1, 2)};
+	std::vector<message_row> rows;
+	const std::string large(60000, 'l');
+
+	items[1].body = large;
+	items[1].created = 1234567890123;
+	items[2].body = "{\"msg\":\"\xe4\xbd\xa0\"}";
+	assert_int_equal(append(db, &items), 0);
+	assert_int_equal(message_read(db, items[0].conversation, 1, 10, &rows), 0);
+	assert_int_equal(rows.size(), 2);
+	assert_true(rows[0].seq == 2 && rows[0].sender == 2 && rows[0].created == 1234567890123);
+	assert_true(rows[0].body == large);
+	assert_true(rows[1].seq == 3 && rows[1].sender == 1 && rows[1].body == "{\"msg\":\"\xe4\xbd\xa0\"}");
+	assert_int_equal(message_read(db, items[0].conversation, 0, 1, &rows), 0);
+	assert_int_equal(rows.size(), 3);
+	assert_true(rows[2].seq == 1);
+}
+
+static void an_account_can_talk_to_itself(void **state)
+{
+	cs_db *db = model_db(state);
+	std::vector<message_append> items = {to_user(4, 4), to_user(4, 4)};
+
+	assert_int_equal(append(db, &items), 0);
+	assert_int_equal(items[1].seq, 2);
+	assert_int_equal(test_number(db, "SELECT count(*) FROM conversation WHERE low = 4 AND high = 4"), 1);
+}
+
+static void an_unknown_receiver_gets_no_row_and_the_others_get_theirs(void **state)
+{
+	cs_db *db = model_db(state);
+	std::vector<message_append> items = {to_user(1, 99), to_user(1, 2), to_user(1, 0), to_group(1, 99),
+	                                     to_user(1, 2)};
+
+	assert_int_equal(append(db, &items), 0);
+	assert_int_equal(items[0].outcome, MODEL_NONE);
+	assert_int_equal(items[2].outcome, MODEL_NONE);
+	assert_int_equal(items[3].outcome, MODEL_NONE);
+	assert_int_equal(items[1].outcome, 0);
+	assert_int_equal(items[1].seq, 1);
+	assert_int_equal(items[4].seq, 2);
+	assert_int_equal(test_number(db, "SELECT count(*) FROM conversation"), 1);
+	assert_int_equal(test_number(db, "SELECT count(*) FROM message"), 2);
+}
+
+static void only_members_send_to_a_group(void **state)
+{
+	cs_db *db = model_db(state);
+	uint64_t group = 0, joined = 0;
+
+	assert_int_equal(group_create(db, 1, "c++", "", &group), 0);
+	assert_int_equal(group_join(db, 2, group, &joined), 0);
+	std::vector<message_append> items = {to_group(1, group), to_group(3, group), to_group(2, group)};
+	assert_int_equal(append(db, &items), 0);
+	assert_int_equal(items[0].seq, 1);
+	assert_int_equal(items[1].outcome, MODEL_NOT_MEMBER);
+	assert_int_equal(items[1].seq, 0);
+	assert_int_equal(items[2].seq, 2);
+	assert_true(items[0].conversation == group);
+}
+
+static void a_pair_named_as_a_group_is_none(void **state)
+{
+	cs_db *db = model_db(state);
+	std::vector<message_append> items = {to_user(1, 2)};
+
+	assert_int_equal(append(db, &items), 0);
+	std::vector<message_append> both = {to_group(1, items[0].conversation), to_user(1, 2)};
+	assert_int_equal(append(db, &both), 0);
+	assert_int_equal(both[0].outcome, MODEL_NONE);
+	assert_int_equal(both[1].seq, 2);
+}
+
+static void a_group_and_a_pair_whose_account_has_its_number_are_two(void **state)
+{
+	cs_db *db = model_db(state);
+	uint64_t group = 0;
+
+	assert_int_equal(group_create(db, 1, "c++", "", &group), 0);
+	std::vector<message_append> items = {to_group(1, group), to_user(1, group), to_user(1, group)};
+	assert_int_equal(append(db, &items), 0);
+	assert_int_equal(items[0].seq, 1);
+	assert_int_equal(items[2].seq, 2);
+	assert_true(items[2].conversation != group);
+}
+
+static void a_stored_cid_is_a_duplicate_and_is_answered_with_the_first_ones_seq(void **state)
+{
+	cs_db *db = model_db(state);
+	std::vector<message_append> first = {to_user(1, 2), to_user(1, 2, "a")};
+	std::vector<message_append> again = {to_user(1, 2, "b"), to_user(1, 2, "a"), to_user(2, 1, "a")};
+
+	assert_int_equal(append(db, &first), 0);
+	for (message_append &item : again)
+		item.created = 9999;
+	assert_int_equal(append_once(db, &again, false), CS_DB_DUPLICATE);
+	assert_int_equal(append_once(db, &again, true), 0);
+	assert_false(again[0].repeated);
+	assert_int_equal(again[0].seq, 3);
+	assert_true(again[1].repeated);
+	assert_int_equal(again[1].seq, 2);
+	assert_int_equal(again[1].created, 5000);
+	assert_true(again[1].conversation == first[1].conversation);
+	/* Another sender's cid is another cid. */
+	assert_false(again[2].repeated);
+	assert_int_equal(again[2].seq, 4);
+	assert_int_equal(test_number(db, "SELECT count(*) FROM message"), 4);
+}
+
+static void a_cid_twice_in_one_batch_is_stored_once(void **state)
+{
+	cs_db *db = model_db(state);
+	std::vector<message_append> items = {to_user(1, 2, "a"), to_user(1, 2), to_user(1, 2, "a"),
+	                                     to_user(1, 2, "a"), to_user(1, 2, "b")};
+
+	items[0].created = 1;
+	assert_int_equal(append_once(db, &items, false), CS_DB_DUPLICATE);
+	assert_int_equal(append_once(db, &items, true), 0);
+	assert_false(items[0].repeated);
+	assert_true(items[2].repeated && items[3].repeated);
+	assert_int_equal(items[2].seq, 1);
+	assert_int_equal(items[3].seq, 1);
+	assert_int_equal(items[3].created, 1);
+	assert_int_equal(items[4].seq, 3);
+	assert_int_equal(test_number(db, "SELECT count(*) FROM message"), 3);
+}
+
+static void a_repetition_to_somebody_else_is_answered_with_the_first_ones_place(void **state)
+{
+	cs_db *db = model_db(state);
+	uint64_t group = 0;
+
+	assert_int_equal(group_create(db, 9, "c++", "", &group), 0);
+	std::vector<message_append> first = {to_user(1, 2), to_user(1, 2, "a")};
+	std::vector<message_append> again = {to_user(1, 3, "a"), to_user(1, 99, "a"), to_group(1, group, "a"),
+	                                     to_user(1, 3, "c"), to_user(1, 4, "c")};
+	assert_int_equal(append(db, &first), 0);
+	assert_int_equal(append(db, &again), 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(again[i].outcome, 0);
+		assert_true(again[i].repeated);
+		assert_int_equal(again[i].seq, 2);
+		assert_true(again[i].conversation == first[1].conversation);
+	}
+	assert_false(again[3].repeated);
+	assert_true(again[4].repeated);
+	assert_true(again[4].conversation == again[3].conversation);
+	assert_int_equal(again[4].seq, 1);
+}
+
+static void a_repetition_to_nobody_is_found_without_care_too(void **state)
+{
+	cs_db *db = model_db(state);
+	std::vector<message_append> first = {to_user(1, 2), to_user(1, 2, "a")};
+	std::vector<message_append> again = {to_user(1, 99, "a"), to_user(1, 99, "b"), to_user(1, 99)};
+
+	assert_int_equal(append(db, &first), 0);
+	assert_int_equal(append_once(db, &again, false), 0);
+	assert_true(again[0].repeated);
+	assert_int_equal(again[0].outcome, 0);
+	assert_int_equal(again[0].seq, 2);
+	assert_int_equal(again[1].outcome, MODEL_NONE);
+	assert_int_equal(again[2].outcome, MODEL_NONE);
+}
+
+static void a_refused_message_does_not_use_its_cid_up(void **state)
+{
+	cs_db *db = model_db(state);
+	std::vector<message_append> items = {to_user(1, 2, "x"), to_user(1, 2, "x"), to_user(1, 99, "a"),
+	                                     to_user(1, 2, "a")};
+
+	assert_int_equal(append(db, &items), 0);
+	assert_int_equal(items[2].outcome, MODEL_NONE);
+	assert_false(items[3].repeated);
+	assert_int_equal(items[3].outcome, 0);
+	assert_int_equal(items[3].seq, 2);
+}
+
+static void answers_are_set_anew_on_each_run(void **state)
+{
+	cs_db *db = model_db(state);
+	std::vector<message_append> items = {to_user(1, 2, "a")};
+	message_append *pointer = &items[0];
+
+	assert_int_equal(db->driver->begin(db), 0);
+	assert_int_equal(message_append_all(db, {&pointer, 1}, false), 0);
+	db->driver->rollback(db);
+	items[0].outcome = MODEL_NONE;
+	items[0].repeated = true;
+	assert_int_equal(append(db, &items), 0);
+	assert_int_equal(items[0].outcome, 0);
+	assert_false(items[0].repeated);
+	assert_int_equal(items[0].seq, 1);
+	assert_int_equal(test_number(db, "SELECT last_seq FROM conversation"), 1);
+}
+
+static void a_batch_of_nothing_is_done(void **state)
+{
+	std::vector<message_append> none;
+
+	assert_int_equal(append(model_db(state), &none), 0);
+}
+
+/* What the model must hold whatever comes: checked by a second, simple book of our own. */
+struct book {
+	std::map<std::pair<uint64_t, uint64_t>, uint64_t> last_seq;   /* by low, high */
+	std::map<std::pair<uint64_t, std::string>, uint64_t> cids;    /* seq by sender, cid */
+};
+
+static void check_item(book *b, const message_append &item)
+{
+	const bool known = item.to >= 1 && item.to <= MODEL_USERS_COUNT;
+	const auto key = std::make_pair(std::min(item.sender, item.to), std::max(item.sender, item.to));
+	const auto cid = std::make_pair(item.sender, std::string(item.cid));
+
+	if (!item.cid.empty() && b->cids.contains(cid)) {
+		assert_true(item.repeated);
+		assert_int_equal(item.seq, b->cids[cid]);
+		return;
+	}
+	assert_int_equal(item.outcome, known ? 0 : MODEL_NONE);
+	if (!known)
+		return;
+	assert_false(item.repeated);
+	assert_int_equal(item.seq, ++b->last_seq[key]);
+	if (!item.cid.empty())
+		b->cids[cid] = item.seq;
+}
+
+static void random_batches_keep_every_promise(void **state)
+{
+	cs_db *db = model_db(state);
+	std::mt19937 random(7);
+	std::vector<std::string> cids;
+	book b;
+
+	for (int i = 0; i < 400; i++)
+		cids.push_back("cid " + std::to_string(i));
+	for (int round = 0; round < 150; round++) {
+		std::vector<message_append> items;
+
+		for (size_t size = random() % 200; items.size() < size;) {
+			const bool named = random() % 3 == 0;
+			items.push_back(to_user(1 + random() % MODEL_USERS_COUNT,
+			                        named ? 1 + random() % MODEL_USERS_COUNT : random() % 11,
+			                        named ? std::string_view(cids[random() % cids.size()])
+			                              : std::string_view()));
+		}
+		assert_int_equal(append(db, &items), 0);
+		for (const message_append &item : items)
+			check_item(&b, item);
+	}
+	assert_int_equal(test_number(db, "SELECT count(*) FROM (SELECT conversation, count(*) n, max(seq) m, min(seq)"
+	                 " s FROM message GROUP BY conversation) x JOIN conversation c ON c.id = x.conversation"
+	                 " WHERE n <> m OR s <> 1 OR m <> c.last_seq"), 0);
+	assert_true(test_number(db, "SELECT count(*) FROM message") > 5000);
+}
+
+int main(void)
+{
+	const CMUnitTest tests[] = {
+		TEST(seq_counts_per_conversation_from_one_in_the_order_of_the_items),
+		TEST(what_was_appended_is_read_back),
+		TEST(an_account_can_talk_to_itself),
+		TEST(an_unknown_receiver_gets_no_row_and_the_others_get_theirs),
+		TEST(only_members_send_to_a_group),
+		TEST(a_pair_named_as_a_group_is_none),
+		TEST(a_group_and_a_pair_whose_account_has_its_number_are_two),
+		TEST(a_stored_cid_is_a_duplicate_and_is_answered_with_the_first_ones_seq),
+		TEST(a_cid_twice_in_one_batch_is_stored_once),
+		TEST(a_repetition_to_somebody_else_is_answered_with_the_first_ones_place),
+		TEST(a_repetition_to_nobody_is_found_without_care_too),
+		TEST(a_refused_message_does_not_use_its_cid_up),
+		TEST(answers_are_set_anew_on_each_run),
+		TEST(a_batch_of_nothing_is_done),
+		TEST(random_batches_keep_every_promise),
+	};
+
+	return cmocka_run_group_tests(tests, nullptr, nullptr);
+}

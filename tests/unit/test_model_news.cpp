@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the tests of cursors and of what an account has not received, and that no statement of the model
+ * reads a whole table. It must not know how a batch is stored. */
+#include "test_model.h"
+
+#include <algorithm>
+
+static message_news news_of(const std::vector<message_news> &all, conversation_kind kind, uint64_t of)
+{
+	const auto at = std::find_if(all.begin(), all.end(), [=](const message_news &news) {
+		return news.kind == kind && news.of == of;
+	});
+
+	return at == all.end() ? message_news() : *at;
+}
+
+static int store_cursor(cs_db *db, uint64_t account, uint64_t conversation, uint64_t seq)
+{
+	const message_cursor cursor = {account, conversation, seq};
+
+	return message_cursor_store(db, {&cursor, 1});
+}
+
+static void news_are_the_conversations_above_the_cursor(void **state)
+{
+	cs_db *db = model_db(state);
+	std::vector<message_append> items = {to_user(5, 2), to_user(5, 2), to_user(7, 5), to_user(5, 5),
+	                                     to_user(1, 2)};
+	std::vector<message_news> news(3);
+
+	assert_int_equal(append(db, &items), 0);
+	assert_int_equal(message_news_list(db, 5, &news), 0);
+	assert_int_equal(news.size(), 3);
+	const message_news two = news_of(news, CONVERSATION_PAIR, 2);
+	assert_true(two.conversation == items[0].conversation && two.delivered_seq == 0 && two.last_seq == 2);
+	assert_int_equal(news_of(news, CONVERSATION_PAIR, 7).last_seq, 1);
+	assert_int_equal(news_of(news, CONVERSATION_PAIR, 5).last_seq, 1);
+
+	assert_int_equal(store_cursor(db, 5, items[0].conversation, 1), 0);
+	assert_int_equal(store_cursor(db, 5, items[2].conversation, 1), 0);
+	assert_int_equal(message_news_list(db, 5, &news), 0);
+	assert_int_equal(news.size(), 2);
+	assert_int_equal(news_of(news, CONVERSATION_PAIR, 2).delivered_seq, 1);
+	/* Another account's cursor is another. */
+	assert_int_equal(message_news_list(db, 2, &news), 0);
+	assert_int_equal(news_of(news, CONVERSATION_PAIR, 5).delivered_seq, 0);
+}
+
+static void a_group_is_news_from_the_join_on(void **state)
+{
+	cs_db *db = model_db(state);
+	std::vector<message_news> news;
+	uint64_t group = 0, joined = 0;
+
+	assert_int_equal(group_create(db, 1, "c++", "", &group), 0);
+	std::vector<message_append> before = {to_group(1, group), to_group(1, group)};
+	assert_int_equal(append(db, &before), 0);
+	assert_int_equal(group_join(db, 2, group, &joined), 0);
+	assert_int_equal(message_news_list(db, 2, &news), 0);
+	assert_int_equal(news.size(), 0);
+	std::vector<message_append> after = {to_group(1, group)};
+	assert_int_equal(append(db, &after), 0);
+	assert_int_equal(message_news_list(db, 2, &news), 0);
+	assert_int_equal(news.size(), 1);
+	assert_int_equal(news[0].kind, CONVERSATION_GROUP);
+	assert_true(news[0].of == group && news[0].delivered_seq == 2 && news[0].last_seq == 3);
+	/* A cursor below the join counts as the join. */
+	assert_int_equal(store_cursor(db, 2, group, 1), 0);
+	assert_int_equal(message_news_list(db, 2, &news), 0);
+	assert_int_equal(news[0].delivered_seq, 2);
+	assert_int_equal(store_cursor(db, 2, group, 3), 0);
+	assert_int_equal(message_news_list(db, 2, &news), 0);
+	assert_int_equal(news.size(), 0);
+}
+
+static void one_conversation_is_found_with_or_without_news(void **state)
+{
+	cs_db *db = model_db(state);
+	std::vector<message_append> items = {to_user(5, 2), to_user(4, 4)};
+	message_news news;
+
+	assert_int_equal(message_news_find(db, 5, CONVERSATION_PAIR, 2, &news), MODEL_NONE);
+	assert_int_equal(append(db, &items), 0);
+	assert_int_equal(message_news_find(db, 2, CONVERSATION_PAIR, 5, &news), 0);
+	assert_true(news.of == 5 && news.conversation == items[0].conversation && news.last_seq == 1);
+	assert_int_equal(news.delivered_seq, 0);
+	assert_int_equal(store_cursor(db, 2, items[0].conversation, 1), 0);
+	assert_int_equal(message_news_find(db, 2, CONVERSATION_PAIR, 5, &news), 0);
+	assert_int_equal(news.delivered_seq, 1);
+	assert_int_equal(message_news_find(db, 4, CONVERSATION_PAIR, 4, &news), 0);
+	assert_int_equal(news.of, 4);
+	assert_int_equal(message_news_find(db, 2, CONVERSATION_GROUP, items[0].conversation, &news), MODEL_NONE);
+}
+
+static void a_stranger_is_no_member_whatever_its_cursor_says(void **state)
+{
+	cs_db *db = model_db(state);
+	std::vector<uint64_t> groups;
+	std::vector<message_news> list;
+	message_news news;
+	uint64_t group = 0;
+
+	assert_int_equal(group_create(db, 1, "c++", "", &group), 0);
+	std::vector<message_append> items = {to_group(1, group), to_group(1, group)};
+	assert_int_equal(append(db, &items), 0);
+	assert_int_equal(store_cursor(db, 3, group, 1), 0);
+	assert_int_equal(message_news_find(db, 3, CONVERSATION_GROUP, group, &news), MODEL_NOT_MEMBER);
+	assert_int_equal(message_news_find(db, 1, CONVERSATION_GROUP, group, &news), 0);
+	assert_int_equal(news.last_seq, 2);
+	assert_int_equal(message_news_list(db, 3, &list), 0);
+	assert_int_equal(list.size(), 0);
+	assert_int_equal(message_group_ids(db, 3, &groups), 0);
+	assert_int_equal(groups.size(), 0);
+	assert_int_equal(message_group_ids(db, 1, &groups), 0);
+	assert_int_equal(groups.size(), 1);
+	assert_true(groups[0] == group);
+}
+
+static void cursors_never_go_back(void **state)
+{
+	cs_db *db = model_db(state);
+	std::vector<message_cursor> many;
+
+	assert_int_equal(store_cursor(db, 1, 7, 10), 0);
+	assert_int_equal(store_cursor(db, 1, 7, 4), 0);
+	assert_int_equal(test_number(db, "SELECT delivered_seq FROM cursor"), 10);
+	/* Also within one call, in whichever order, and with more rows than one statement takes. */
+	for (uint64_t i = 0; i < 150; i++) {
+		many.push_back({1, i % 100, 50 - i % 7});
+		many.push_back({1, i % 100, 20});
+	}
+	assert_int_equal(message_cursor_store(db, many), 0);
+	assert_int_equal(test_number(db, "SELECT count(*) FROM cursor"), 100);
+	assert_int_equal(test_number(db, "SELECT min(delivered_seq) FROM cursor"), 44);
+	assert_int_equal(message_cursor_store(db, {}), 0);
+}
+
+/* ---- plans: a driver that looks at how SQLite would run each statement before it is run -------------- */
+
+struct spy {
+	cs_db base;
+	cs_db_driver driver;
+	cs_db *real;
+	std::string scans;      /* what was read from end to end */
+};
+
+static spy *spy_of(cs_db *db)
+{
+	return reinterpret_cast<spy *>(db);
+}
+
+/* Column 3 is the text: SCAN of a table, or SEARCH by an index. The rows of VALUES are scanned, rightly. */
+static int see_plan(void *arg, const cs_db_value *columns, size_t)
+{
+	const std::string line(columns[3].bytes, columns[3].size);
+
+	if (line.starts_with("SCAN") && line.find("CONSTANT ROW") == std::string::npos)
+		static_cast<spy *>(arg)->scans += line + "; ";
+	return 0;
+}
+
+static int spy_query(cs_db *db, const char *sql, const cs_db_value *values, size_t count, cs_db_row_fn *row,
+                     void *arg)
+{
+	spy *s = spy_of(db);
+	const std::string explain = std::string("EXPLAIN QUERY PLAN ") + sql;
+
+	assert_int_equal(s->real->driver->query(s->real, explain.c_str(), values, count, see_plan, s), 0);
+	return s->real->driver->query(s->real, sql, values, count, row, arg);
+}
+
+static int64_t spy_last_id(cs_db *db)
+{
+	return spy_of(db)->real->driver->last_id(spy_of(db)->real);
+}
+
+static void no_statement_reads_a_whole_table(void **state)
+{
+	spy s = {};
+	s.real = model_db(state);
+	s.driver = *s.real->driver;
+	s.driver.query = spy_query;
+	s.driver.last_id = spy_last_id;
+	s.base.driver = &s.driver;
+	cs_db *db = &s.base;
+	uint64_t id = 0, group = 0, joined = 0;
+	user found;
+	message_news news;
+	std::vector<friend_entry> friends;
+	std::vector<group_entry> groups;
+	std::vector<message_news> list;
+	std::vector<uint64_t> ids;
+	std::vector<message_row> rows;
+
+	/* The look is not idle: it sees the scan that this one needs. */
+	assert_int_equal(spy_query(db, "SELECT sum(created) FROM message", nullptr, 0, nullptr, nullptr), 0);
+	assert_true(!s.scans.empty());
+	s.scans.clear();
+
+	assert_int_equal(user_insert(db, "x", "y", 0, &id), 0);
+	assert_int_equal(user_find(db, 1, &found), 0);
+	assert_int_equal(user_set_password(db, 1, "z"), 0);
+	assert_int_equal(friend_add(db, 1, 2), 0);
+	assert_int_equal(friend_list(db, 1, &friends), 0);
+	assert_int_equal(group_create(db, 1, "g", "", &group), 0);
+	assert_int_equal(group_join(db, 2, group, &joined), 0);
+	assert_int_equal(group_list(db, 1, &groups), 0);
+	assert_int_equal(group_find_member(db, 1, group, &joined), 0);
+	std::vector<message_append> items;
+	std::vector<message_append *> pointers;
+	std::vector<std::string> cids(100);
+	for (uint64_t i = 0; i < 100; i++) {
+		cids[i] = std::to_string(i / 2);
+		items.push_back(i % 5 ? to_user(1 + i % 7, 1 + i % 9, cids[i]) : to_group(1 + i % 2, group));
+	}
+	items.push_back(to_user(1, 2));
+	for (message_append &item : items)
+		pointers.push_back(&item);
+	for (const size_t size : {1, 4, 16, 101})
+		assert_int_equal(message_append_all(db, {pointers.data(), size}, true), 0);
+	assert_int_equal(message_news_list(db, 1, &list), 0);
+	assert_int_equal(message_news_find(db, 1, CONVERSATION_PAIR, 2, &news), 0);
+	assert_int_equal(message_news_find(db, 1, CONVERSATION_GROUP, group, &news), 0);
+	assert_int_equal(message_group_ids(db, 1, &ids), 0);
+	assert_int_equal(message_read(db, group, 0, 10, &rows), 0);
+	assert_int_equal(store_cursor(db, 1, group, 1), 0);
+	assert_string_equal(s.scans.c_str(), "");
+}
+
+int main(void)
+{
+	const CMUnitTest tests[] = {
+		TEST(news_are_the_conversations_above_the_cursor),
+		TEST(a_group_is_news_from_the_join_on),
+		TEST(one_conversation_is_found_with_or_without_news),
+		TEST(a_stranger_is_no_member_whatever_its_cursor_says),
+		TEST(cursors_never_go_back),
+		TEST(no_statement_reads_a_whole_table),
+	};
+
+	return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
