@@ -31,7 +31,7 @@ static const struct cs_option options[] = {
 };
 
 CS_EXPORT extern const struct cs_plugin cs_plugin = {
-	.abi = CS_ABI, .size = sizeof(struct cs_plugin), .name = "db_sqlite", .version = "0.1.0",
+	.abi = CS_ABI, .size = sizeof(struct cs_plugin), .name = "db_sqlite", .version = CS_VERSION,
 	.needs = nullptr, .provides = services, .routes = nullptr, .options = options,
 	.conf_size = sizeof(sqlite_conf), .start = start, .reload = nullptr, .closed = nullptr,
 	.written = nullptr, .routed = nullptr, .stop = stop,
