@@ -34,7 +34,10 @@ static void a_message_to_somebody_away_is_shown_at_the_login(void **state)
 	const std::string bob = new_account(s, client_new_name("bob"));
 	talker sender, receiver, again;
 
-	assert_int_equal(talker_run(&sender, s->port, login_line(ann) + "chat:" + bob + ":one: with a colon\n/chat " + bob + " two"), 0);
+	assert_int_equal(
+		talker_run(&sender, s->port,
+	                   login_line(ann) + "chat:" + bob + ":one: with a colon\n/chat " + bob + " two"),
+		0);
 	assert_true(talker_has(&sender, "logged-in|" + ann + "|" + ann_name));
 	assert_true(talker_has(&sender, "ok|chat|" + bob + "|1"));
 	assert_true(talker_has(&sender, "ok|chat|" + bob + "|2"));
@@ -52,7 +55,8 @@ static void a_message_to_somebody_away_is_shown_at_the_login(void **state)
 static void two_people_talk_while_both_are_online(void **state)
 {
 	test_server *s = (test_server *)*state;
-	const std::string a = new_account(s, client_new_name("ann")), b = new_account(s, client_new_name("bob"));
+	const std::string a = new_account(s, client_new_name("ann")),
+			  b = new_account(s, client_new_name("bob"));
 	talker ann, bob;
 
 	talker_start(&ann, s->port);
@@ -77,11 +81,15 @@ static void friends_and_groups_are_made_and_shown_at_the_next_login(void **state
 	const std::string a = new_account(s, client_new_name("ann")), b = new_account(s, b_name);
 	talker ann, bob, next;
 
-	assert_int_equal(talker_run(&ann, s->port, login_line(a) + "addfriend:" + b + "\ncreategroup:" + group_name + ":to talk"), 0);
+	assert_int_equal(
+		talker_run(&ann, s->port,
+	                   login_line(a) + "addfriend:" + b + "\ncreategroup:" + group_name + ":to talk"),
+		0);
 	assert_true(talker_has(&ann, "ok|addfriend|" + b));
 	assert_int_equal(talker_lines(&ann, "ok|creategroup|").size(), 1);
 	const std::string group = talker_lines(&ann, "ok|creategroup|")[0].substr(15);
-	assert_int_equal(talker_run(&bob, s->port, login_line(b) + "addgroup:" + group + "\ngroupchat:@:to all"), 0);
+	assert_int_equal(
+		talker_run(&bob, s->port, login_line(b) + "addgroup:" + group + "\ngroupchat:@:to all"), 0);
 	assert_true(talker_has(&bob, "ok|groupchat|" + group + "|1"));
 	assert_int_equal(talker_run(&next, s->port, login_line(a) + "wait:10:1"), 0);
 	assert_true(talker_has(&next, "friend|" + b + "|" + b_name + "|"));
@@ -93,11 +101,15 @@ static void friends_and_groups_are_made_and_shown_at_the_next_login(void **state
 static void one_script_logs_out_and_in_as_somebody_else(void **state)
 {
 	test_server *s = (test_server *)*state;
-	const std::string a = new_account(s, client_new_name("ann")), b = new_account(s, client_new_name("bob"));
+	const std::string a = new_account(s, client_new_name("ann")),
+			  b = new_account(s, client_new_name("bob"));
 	talker t;
 
-	assert_int_equal(talker_run(&t, s->port, login_line(a) + "chat:" + b + ":from ann\nloginout\n" + login_line(b) +
-		"wait:10:1\n/chat " + a + " from bob\n/logout\n" + login_line(a) + "wait:10:1"), 0);
+	assert_int_equal(talker_run(&t, s->port,
+	                            login_line(a) + "chat:" + b + ":from ann\nloginout\n" + login_line(b) +
+	                                    "wait:10:1\n/chat " + a + " from bob\n/logout\n" + login_line(a) +
+	                                    "wait:10:1"),
+	                 0);
 	const std::vector<std::string> messages = talker_lines(&t, "message|");
 	assert_int_equal(messages.size(), 2);
 	assert_true(messages[0].starts_with("message|" + a + "|"));
@@ -126,7 +138,9 @@ static void a_refusal_and_a_line_that_is_no_command_are_told(void **state)
 
 	assert_int_equal(talker_run(&wrong, s->port, "login:" + a + ":wrong"), 1);
 	assert_true(talker_has(&wrong, "refused|login|" + a + "|1|"));
-	assert_int_equal(talker_run(&nobody, s->port, login_line(a) + "chat:77777777:x\nchat:" + a + ":note to myself"), 1);
+	assert_int_equal(talker_run(&nobody, s->port,
+	                            login_line(a) + "chat:77777777:x\nchat:" + a + ":note to myself"),
+	                 1);
 	assert_true(talker_has(&nobody, "refused|chat|77777777|6|"));
 	assert_true(talker_has(&nobody, "ok|chat|" + a + "|1"));
 	assert_int_equal(talker_run(&line, s->port, login_line(a) + "shout:1:x"), 1);
@@ -146,30 +160,33 @@ static void a_wrong_command_line_is_a_usage_error(void **)
 {
 	talker no_such_option, bad_time, help;
 
-	assert_int_equal(talker_run(&no_such_option, 1, "", { "--no-such-option" }), 2);
-	assert_int_equal(talker_run(&bad_time, 1, "", { "-t", "never" }), 2);
-	assert_int_equal(talker_run(&help, 1, "", { "--help" }), 0);
+	assert_int_equal(talker_run(&no_such_option, 1, "", {"--no-such-option"}), 2);
+	assert_int_equal(talker_run(&bad_time, 1, "", {"-t", "never"}), 2);
+	assert_int_equal(talker_run(&help, 1, "", {"--help"}), 0);
 }
 
 static void without_a_server_the_status_says_that_there_is_no_connection(void **state)
 {
-	test_server *s = (test_server *)*state;   /* not started */
+	test_server *s = (test_server *)*state; /* not started */
 	talker t;
 
-	assert_int_equal(talker_run(&t, s->port, "login:1:secret", { "-t", "1" }), 4);
+	assert_int_equal(talker_run(&t, s->port, "login:1:secret", {"-t", "1"}), 4);
 	assert_true(talker_has(&t, "disconnected|"));
 }
 
 static void a_server_that_never_answers_leaves_it_unacknowledged(void **state)
 {
-	test_server *s = (test_server *)*state;   /* only its free port is used */
-	sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(s->port), .sin_addr = { htonl(INADDR_LOOPBACK) }, .sin_zero = {} };
+	test_server *s = (test_server *)*state; /* only its free port is used */
+	sockaddr_in address = {.sin_family = AF_INET,
+	                       .sin_port = htons(s->port),
+	                       .sin_addr = {htonl(INADDR_LOOPBACK)},
+	                       .sin_zero = {}};
 	const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	talker t;
 
 	assert_int_equal(bind(listener, (sockaddr *)&address, sizeof(address)), 0);
 	assert_int_equal(listen(listener, 4), 0);
-	assert_int_equal(talker_run(&t, s->port, "login:1:secret", { "-t", "1" }), 3);
+	assert_int_equal(talker_run(&t, s->port, "login:1:secret", {"-t", "1"}), 3);
 	close(listener);
 }
 
@@ -181,8 +198,11 @@ static void a_message_over_the_servers_limit_does_not_hold_up_the_others(void **
 	test_server_start(s);
 	const std::string a = new_account(s, "ann"), b = new_account(s, "bob"), c = new_account(s, "cat");
 	talker ann, bob;
-	assert_int_equal(talker_run(&ann, s->port, login_line(a) + "chat:" + c + ":zero\nchat:" + b + ":one\nchat:" + b + ":" +
-		std::string(2000, 'x') + "\nchat:" + c + ":null\nchat:" + b + ":two"), 1);
+	assert_int_equal(talker_run(&ann, s->port,
+	                            login_line(a) + "chat:" + c + ":zero\nchat:" + b + ":one\nchat:" + b +
+	                                    ":" + std::string(2000, 'x') + "\nchat:" + c +
+	                                    ":null\nchat:" + b + ":two"),
+	                 1);
 	assert_int_equal(talker_lines(&ann, "refused|chat|" + b + "|12|").size(), 1);
 	assert_true(talker_has(&ann, "ok|chat|" + b + "|2"));
 	assert_int_equal(talker_run(&bob, s->port, login_line(b) + "wait:10:2"), 0);

@@ -27,7 +27,7 @@ static std::string new_account(test_server *s, const std::string &name)
 
 static void begin(conversation *c, test_server *s)
 {
-	const std::vector<std::string> patience = { "-t", std::to_string(60 * check_patience_factor()) };
+	const std::vector<std::string> patience = {"-t", std::to_string(60 * check_patience_factor())};
 
 	c->server = s;
 	test_server_start(s);
@@ -56,9 +56,11 @@ static void check_all(conversation *c)
 	assert_int_equal(acknowledged.size(), total);
 	assert_int_equal(shown.size(), total);
 	for (int i = 0; i < total; i++) {
-		assert_string_equal(acknowledged[(size_t)i].c_str(), ("ok|chat|" + c->to + "|" + std::to_string(i + 1)).c_str());
+		assert_string_equal(acknowledged[(size_t)i].c_str(),
+		                    ("ok|chat|" + c->to + "|" + std::to_string(i + 1)).c_str());
 		if (!shown[(size_t)i].ends_with("|message " + std::to_string(i + 1)))
-			check_fail(std::source_location::current(), "message %d is %s", i + 1, shown[(size_t)i].c_str());
+			check_fail(std::source_location::current(), "message %d is %s", i + 1,
+			           shown[(size_t)i].c_str());
 	}
 }
 
