@@ -20,7 +20,7 @@
 
 /* An option struct as the server would fill it; texts keeps what it points to. */
 struct test_conf {
-	std::vector<max_align_t> memory;
+	std::vector<char> memory;   /* allocated, so aligned for anything */
 	std::string path, schema;
 };
 
@@ -45,7 +45,7 @@ static inline void *test_conf_member(const struct cs_plugin *plugin, test_conf *
 {
 	for (const cs_option *option = plugin->options; option->key; option++)
 		if (strcmp(option->key, key) == 0)
-			return reinterpret_cast<char *>(conf->memory.data()) + option->offset;
+			return conf->memory.data() + option->offset;
 	fprintf(stderr, "no such option: %s\n", key);
 	abort();
 }
@@ -97,7 +97,7 @@ static inline void test_store_make(test_store *store)
 	store->folder = name;
 	store->plugin = test_plugin_load();
 	store->driver = static_cast<const cs_db_driver *>(store->plugin->provides[0].table);
-	store->conf.memory.resize(store->plugin->conf_size / sizeof(max_align_t) + 1);
+	store->conf.memory.resize(store->plugin->conf_size);
 	test_conf_set_path(store, store->folder + "/chat.db");
 	test_conf_set_schema(store, "conf/schema/sqlite");
 	test_conf_set_busy_timeout(store, 2000);
