@@ -13,7 +13,7 @@
 #include <chatserverd/plugin.h>
 
 struct conf_line {
-	std::string section, key, value;
+	std::string section, key, value;   /* key empty: the section's own line */
 	std::string file;      /* "command line" for -o */
 	unsigned line = 0;
 };
@@ -41,10 +41,23 @@ struct conf_struct {
 /* Every section that is no name of the list is an error naming file:line and the nearest known one. */
 [[nodiscard]] int conf_check_sections(const struct conf_file *file, const std::vector<std::string> &known,
                                       struct cs_error *e);
+/* Checks a table itself: names, offsets within a struct of that size, min <= max, defaults that parse. 0, or
+ * CS_EINVAL with the option and what is wrong in e. */
+[[nodiscard]] int conf_check_options(const struct cs_option *options, size_t size, struct cs_error *e);
+/* Where the value in force stands: "FILE:LINE", "command line", or "default". For messages. */
+std::string conf_where(const struct conf_file *file, std::string_view section, std::string_view key);
+/* The place of a line in that form. */
+std::string conf_place(const struct conf_line *line);
+/* The candidate that differs least from the name (edit distance). Empty: there is no candidate. */
+std::string conf_nearest(std::string_view name, const std::vector<std::string> &candidates);
+/* Appends one line per option: section.key TYPE default range reload|fixed help, separated by tabs. */
+void conf_dump(const char *section, const struct cs_option *options, std::string *text_r);
 /* Appends `key = value` lines, secrets as ***, in the table's order. */
 void conf_print(const struct cs_option *options, const void *bound, std::string *text_r);
 /* Names of options whose values differ and that SIGHUP cannot change. */
 std::vector<std::string> conf_changed_fixed(const struct cs_option *options, const void *before,
                                             const void *after);
+/* Gives the options that SIGHUP cannot change the values that they have in before. */
+void conf_keep_fixed(const struct cs_option *options, const void *before, const struct conf_struct *after);
 
 #endif

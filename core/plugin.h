@@ -40,7 +40,14 @@ struct cs_self {
 
 struct plugin_set {
 	std::vector<std::unique_ptr<struct plugin>> plugins;   /* in order of start: providers first */
+	std::vector<std::string> idle_drivers;                 /* database adapters that are there but not used */
 };
+
+/* Loads one file and checks its form: owner and mode, ABI, size, name, tables. 0, or CS_EINVAL with the file and
+ * both versions in e. Nothing of the file runs but its constructors. */
+[[nodiscard]] int plugin_load(struct plugin *loaded_r, const char *folder, const char *name, struct cs_error *e);
+/* The names of every .so of the folder, sorted. */
+[[nodiscard]] int plugin_list(const char *folder, std::vector<std::string> *names_r, struct cs_error *e);
 
 /* Loads names (or every .so of the folder when names is empty) from folder, checks each and all together, and
  * binds their options. A plugin that provides "db" and is not driver is left out. 0, or CS_EINVAL with a
@@ -57,5 +64,7 @@ struct plugin *plugin_find_service(struct plugin_set *set, const char *service, 
 
 /* The table that every plugin gets; core/host.cpp. */
 extern const struct cs_host host_table;
+/* Frees what timers an instance still has. Its worker is not running. */
+void host_timers_free(struct cs_self *self);
 
 #endif

@@ -39,6 +39,7 @@ void store_stop(struct store *s);
 struct store_figures {
 	size_t waiting_read, waiting_write, waiting_hash;
 	uint64_t batches, items, retries, failures;
+	bool degraded;   /* the last write found the disk full or read-only */
 };
 struct store_figures store_figures_read(struct store *s);
 

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the HTTP page for monitoring: /healthz for load balancers, /metrics as Prometheus reads it. It must not
+ * know what the figures mean. */
+#include "admin.h"
+
+#include <cstdio>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <event2/buffer.h>
+#include <event2/http.h>
+
+#include "listener.h"
+#include "log.h"
+#include "raii.h"
+#include "server.h"
+
+using http_ptr = std::unique_ptr<evhttp, function_deleter<evhttp_free>>;
+using buffer_ptr = std::unique_ptr<evbuffer, function_deleter<evbuffer_free>>;
+
+struct admin {
+	struct server *server = nullptr;
+	http_ptr http;
+};
+
+void admin_deleter::operator()(struct admin *a) const
+{
+	std::default_delete<struct admin>()(a);
+}
+
+namespace {
+
+struct route_sum {
+	const char *name;
+	uint64_t calls = 0, refused = 0, bytes = 0;
+};
+
+void answer(struct evhttp_request *request, int status, const char *reason, const std::string &text)
+{
+	const buffer_ptr body(evbuffer_new());
+
+	(void)evbuffer_add(body.get(), text.data(), text.size());
+	(void)evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type",
+	                        "text/plain; version=0.0.4; charset=utf-8");
+	evhttp_send_reply(request, status, reason, body.get());
+}
+
+void on_health(struct evhttp_request *request, void *arg)
+{
+	if (((struct admin *)arg)->server->drain.begun)
+		answer(request, 503, "Draining", "draining\n");
+	else
+		answer(request, HTTP_OK, "OK", "ok\n");
+}
+
+void on_other(struct evhttp_request *request, void *)
+{
+	answer(request, HTTP_NOTFOUND, "Not Found", "there are /healthz and /metrics\n");
+}
+
+void add_figure(std::string *text, const char *name, const char *type, const char *help, uint64_t value)
+{
+	text->append("# HELP chatserverd_").append(name).append(" ").append(help).append("\n");
+	text->append("# TYPE chatserverd_").append(name).append(" ").append(type).append("\n");
+	text->append("chatserverd_").append(name).append(" ").append(std::to_string(value)).append("\n");
+}
+
+void add_store_figures(std::string *text, struct store *store)
+{
+	const struct store_figures f = store_figures_read(store);
+
+	add_figure(text, "store_waiting_reads", "gauge", "Reads that wait for a store thread.", f.waiting_read);
+	add_figure(text, "store_waiting_writes", "gauge", "Writes that wait for a store thread.", f.waiting_write);
+	add_figure(text, "store_waiting_hashes", "gauge", "Password hashes that wait.", f.waiting_hash);
+	add_figure(text, "store_degraded", "gauge", "1 while the disk is full or read-only.", f.degraded);
+	add_figure(text, "store_batches_total", "counter", "Batches committed.", f.batches);
+	add_figure(text, "store_items_total", "counter", "Items of committed batches.", f.items);
+	add_figure(text, "store_retries_total", "counter", "Transactions that were run again.", f.retries);
+	add_figure(text, "store_failures_total", "counter", "Requests that the store could not do.", f.failures);
+}
+
+std::map<uint32_t, struct route_sum> sum_routes(const struct server *s)
+{
+	std::map<uint32_t, struct route_sum> sums;
+
+	for (const auto &worker : s->shared.workers) {
+		for (const auto &[msgid, counters] : worker->counters) {
+			const auto entry = s->dispatch.entries.find(msgid);
+			struct route_sum &sum = sums[msgid];
+
+			sum.name = entry == s->dispatch.entries.end() ? "PING" : entry->second.route->name;
+			sum.calls += counters->calls.load(std::memory_order_relaxed);
+			sum.refused += counters->refused.load(std::memory_order_relaxed);
+			sum.bytes += counters->bytes.load(std::memory_order_relaxed);
+		}
+	}
+	return sums;
+}
+
+void add_route_figure(std::string *text, const std::map<uint32_t, struct route_sum> &sums, const char *name,
+                      const char *help, uint64_t route_sum::*member)
+{
+	text->append("# HELP chatserverd_").append(name).append(" ").append(help).append("\n");
+	text->append("# TYPE chatserverd_").append(name).append(" counter\n");
+	for (const auto &[msgid, sum] : sums) {
+		text->append("chatserverd_").append(name).append("{msgid=\"").append(std::to_string(msgid));
+		text->append("\",name=\"").append(sum.name).append("\"} ");
+		text->append(std::to_string(sum.*member)).append("\n");
+	}
+}
+
+void on_metrics(struct evhttp_request *request, void *arg)
+{
+	struct server *s = ((struct admin *)arg)->server;
+	const std::map<uint32_t, struct route_sum> sums = sum_routes(s);
+	std::string text;
+
+	add_figure(&text, "uptime_seconds", "gauge", "Seconds since the start.",
+	           (uint64_t)(worker_monotonic_ms() - s->started_ms) / 1000);
+	add_figure(&text, "connections", "gauge", "Connections that are open.",
+	           (uint64_t)s->shared.connections.load(std::memory_order_relaxed));
+	add_figure(&text, "sessions", "gauge", "Accounts that are logged in.", session_count(&s->shared.sessions));
+	add_route_figure(&text, sums, "requests_total", "Requests by route.", &route_sum::calls);
+	add_route_figure(&text, sums, "requests_refused_total", "Requests that were refused.", &route_sum::refused);
+	add_route_figure(&text, sums, "request_bytes_total", "Bytes of requests.", &route_sum::bytes);
+	add_store_figures(&text, s->store.get());
+	answer(request, HTTP_OK, "OK", text);
+}
+
+int bind_address(struct admin *a, const struct listen_address *address, struct cs_error *e)
+{
+	const std::string text = server_address_text(address);
+	const size_t colon = text.rfind(':');
+	std::string host = text.substr(0, colon);
+
+	if (host.front() == '[')
+		host = host.substr(1, host.size() - 2);
+	if (evhttp_bind_socket(a->http.get(), host.c_str(), (uint16_t)std::stoul(text.substr(colon + 1))) == -1) {
+		error_set(e, "core.admin: cannot listen on %s", text.c_str());
+		return CS_EINVAL;
+	}
+	log_info("admin listening address=%s", text.c_str());
+	return 0;
+}
+
+}
+
+int admin_open(admin_ptr *admin_r, struct server *s, struct cs_error *e)
+{
+	const char *option = server_core_conf(s->conf.get())->admin;
+	std::vector<struct listen_address> addresses;
+	admin_ptr a;
+
+	if (!*option)
+		return 0;
+	if (const int failed = listener_parse(option, &addresses, e))
+		return failed;
+	if (const int failed = listener_reserve(&addresses, e))
+		return failed;
+	a.reset(std::make_unique<struct admin>().release());
+	a->server = s;
+	a->http.reset(evhttp_new(s->main.base.get()));
+	evhttp_set_allowed_methods(a->http.get(), EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
+	evhttp_set_timeout(a->http.get(), 10);
+	evhttp_set_max_body_size(a->http.get(), 1024);
+	evhttp_set_max_headers_size(a->http.get(), 8192);
+	(void)evhttp_set_cb(a->http.get(), "/healthz", on_health, a.get());
+	(void)evhttp_set_cb(a->http.get(), "/metrics", on_metrics, a.get());
+	evhttp_set_gencb(a->http.get(), on_other, a.get());
+	for (const struct listen_address &address : addresses) {
+		if (const int failed = bind_address(a.get(), &address, e))
+			return failed;
+	}
+	*admin_r = std::move(a);
+	return 0;
+}

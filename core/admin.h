@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the HTTP page for monitoring: /healthz and /metrics. It must not know what the figures mean. Main
+ * thread. */
+#ifndef CORE_ADMIN_H
+#define CORE_ADMIN_H
+
+#include <memory>
+
+#include <chatserverd/plugin.h>
+
+struct server;
+struct admin;
+
+struct admin_deleter {
+	void operator()(struct admin *a) const;
+};
+using admin_ptr = std::unique_ptr<struct admin, admin_deleter>;
+
+/* Listens on [core] admin on the server's main loop; with an empty option *admin_r stays empty. 0, or CS_EINVAL
+ * with the text in e. */
+[[nodiscard]] int admin_open(admin_ptr *admin_r, struct server *s, struct cs_error *e);
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the forming of log lines and of error texts. It must not know what the lines are about. */
+#include "log.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+#include <unistd.h>
+
+namespace {
+
+constexpr size_t most_line = 4096;
+
+constinit std::atomic<int> current_level{CS_LOG_INFO};
+
+const char *level_name(enum cs_log_level level)
+{
+	switch (level) {
+	case CS_LOG_ERROR: return "error";
+	case CS_LOG_WARNING: return "warning";
+	case CS_LOG_INFO: return "info";
+	case CS_LOG_DEBUG: return "debug";
+	}
+	return "error";
+}
+
+/* A line stays one line and cannot move a terminal's cursor, whatever a peer put into it. */
+void append_visible(std::string *line, std::string_view text)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	for (const char c : text) {
+		const unsigned char byte = (unsigned char)c;
+
+		if (byte >= 0x20 && byte != 0x7f) {
+			line->push_back(c);
+			continue;
+		}
+		line->append("\\x");
+		line->push_back(hex[byte >> 4]);
+		line->push_back(hex[byte & 15]);
+	}
+}
+
+void write_all(std::string_view line)
+{
+	while (!line.empty()) {
+		const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+
+		if (written == -1 && errno == EINTR)
+			continue;
+		if (written <= 0)
+			return;
+		line.remove_prefix((size_t)written);
+	}
+}
+
+}
+
+void log_set_level(enum cs_log_level level)
+{
+	current_level.store(level, std::memory_order_relaxed);
+}
+
+bool log_enabled(enum cs_log_level level)
+{
+	return level <= current_level.load(std::memory_order_relaxed);
+}
+
+void log_vwrite(enum cs_log_level level, const char *format, va_list arguments)
+{
+	if (!log_enabled(level))
+		return;
+
+	const int saved_errno = errno;
+	char text[most_line];
+	const int size = vsnprintf(text, sizeof(text), format, arguments);
+	std::string line = level_name(level);
+
+	line.push_back(' ');
+	if (size > 0)
+		append_visible(&line, {text, std::min((size_t)size, sizeof(text) - 1)});
+	line.push_back('\n');
+	write_all(line);
+	errno = saved_errno;
+}
+
+void log_write(enum cs_log_level level, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	log_vwrite(level, format, arguments);
+	va_end(arguments);
+}
+
+void error_set(struct cs_error *e, const char *format, ...)
+{
+	va_list arguments;
+
+	if (!e)
+		return;
+	va_start(arguments, format);
+	(void)vsnprintf(e->text, sizeof(e->text), format, arguments);
+	va_end(arguments);
+}

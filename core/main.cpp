@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT
+ * Owns argv and the start-up as a table of contents. It must not know what the parts do. */
+#include <cstdio>
+#include <cstring>
+
+#include <getopt.h>
+
+#include "config.h"
+#include "log.h"
+#include "server.h"
+
+namespace {
+
+enum action { ACTION_RUN, ACTION_CHECK, ACTION_DUMP_OPTIONS, ACTION_LIST_ROUTES, ACTION_VERSION, ACTION_HELP,
+	      ACTION_MISUSE };
+
+constexpr char usage[] =
+	"usage: chatserverd [-c FILE] [-o SECTION.KEY=VALUE]... [-t | --dump-options | --list-routes]\n"
+	"       chatserverd -V | -h\n"
+	"\n"
+	"  -c, --config FILE   read FILE instead of " CS_SYSCONF_DIR "/chat.conf\n"
+	"  -o SECTION.KEY=VALUE\n"
+	"                      set an option, whatever the file says; may be repeated\n"
+	"  -t, --test          check configuration and plugins, print what is in force, exit\n"
+	"      --dump-options  print every option with type, default, range and help, exit\n"
+	"      --list-routes   print which plugin handles which msgid, exit\n"
+	"  -V, --version       print the version, exit\n"
+	"  -h, --help          print this, exit\n"
+	"\n"
+	"It stays in the foreground and logs to standard error. SIGTERM and SIGINT drain and stop it, SIGHUP\n"
+	"reads the configuration again.\n";
+
+constexpr struct option long_options[] = {
+	{"config", required_argument, nullptr, 'c'},
+	{"test", no_argument, nullptr, 't'},
+	{"version", no_argument, nullptr, 'V'},
+	{"help", no_argument, nullptr, 'h'},
+	{"dump-options", no_argument, nullptr, 'D'},
+	{"list-routes", no_argument, nullptr, 'R'},
+	{nullptr, 0, nullptr, 0},
+};
+
+enum action parse_arguments(int argc, char **argv, struct server_request *request)
+{
+	enum action action = ACTION_RUN;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:o:tVh", long_options, nullptr)) != -1) {
+		switch (option) {
+		case 'c': request->conf_path = optarg; break;
+		case 'o': request->overrides.emplace_back(optarg); break;
+		case 't': action = ACTION_CHECK; break;
+		case 'D': action = ACTION_DUMP_OPTIONS; break;
+		case 'R': action = ACTION_LIST_ROUTES; break;
+		case 'V': return ACTION_VERSION;
+		case 'h': return ACTION_HELP;
+		default: return ACTION_MISUSE;
+		}
+	}
+	if (optind < argc)
+		return ACTION_MISUSE;
+	if (request->conf_path.empty() && action != ACTION_DUMP_OPTIONS)
+		request->conf_path = CS_SYSCONF_DIR "/chat.conf";
+	return action;
+}
+
+int fail(const struct cs_error *e)
+{
+	(void)fprintf(stderr, "%s\n", e->text);
+	return 1;
+}
+
+int print(const std::string &text)
+{
+	const bool good = fwrite(text.data(), 1, text.size(), stdout) == text.size() && fflush(stdout) == 0;
+
+	return good ? 0 : 1;
+}
+
+int dump_options(const struct server_request *request)
+{
+	std::string text;
+	struct cs_error e{};
+
+	if (server_dump_options(request, &text, &e) != 0)
+		return fail(&e);
+	return print(text);
+}
+
+int run(const struct server_request *request, enum action action)
+{
+	struct server server;
+	struct cs_error e{};
+
+	server.request = *request;
+	if (server_configure(&server, &e) != 0)
+		return fail(&e);
+	if (action == ACTION_CHECK)
+		return print(server_print_conf(&server));
+	if (action == ACTION_LIST_ROUTES)
+		return print(server_list_routes(&server));
+	return server_run(&server);
+}
+
+}
+
+int main(int argc, char **argv)
+{
+	struct server_request request;
+	const enum action action = parse_arguments(argc, argv, &request);
+
+	switch (action) {
+	case ACTION_VERSION: return print(PACKAGE_STRING "\n");
+	case ACTION_HELP: return print(usage);
+	case ACTION_MISUSE: return fputs(usage, stderr), 1;
+	case ACTION_DUMP_OPTIONS: return dump_options(&request);
+	default: return run(&request, action);
+	}
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT
+ * Owns telling the service manager what state the server is in, by the protocol of sd_notify(3). It must not know
+ * what leads to a state. */
+#include "notify.h"
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <string_view>
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "log.h"
+#include "raii.h"
+
+namespace {
+
+void send_state(std::string_view state)
+{
+	const char *name = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un address{};
+
+	if (!name || (*name != '/' && *name != '@') || strlen(name) >= sizeof(address.sun_path))
+		return;
+	const unique_fd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+	const size_t size = strlen(name);
+
+	address.sun_family = AF_UNIX;
+	memcpy(address.sun_path, name, size);
+	if (*name == '@')
+		address.sun_path[0] = '\0';   /* the abstract name space */
+	if (sendto(fd.fd, state.data(), state.size(), MSG_NOSIGNAL, (const struct sockaddr *)&address,
+	           (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size)) == -1)
+		log_warning("service manager not told errno=%d", errno);
+}
+
+}
+
+void notify_ready()
+{
+	send_state("READY=1");
+}
+
+/* The clock tells the manager which of its requests is answered. */
+void notify_reloading()
+{
+	struct timespec now;
+	char state[64];
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	(void)snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%lld",
+	               (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+	send_state(state);
+}
+
+void notify_stopping()
+{
+	send_state("STOPPING=1");
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT
+ * Owns telling the service manager what state the server is in, by the protocol of sd_notify(3). It must not know
+ * what leads to a state. Main thread. */
+#ifndef CORE_NOTIFY_H
+#define CORE_NOTIFY_H
+
+/* Each sends one datagram to NOTIFY_SOCKET; without that variable nothing happens. */
+void notify_ready();
+void notify_reloading();   /* to be followed by notify_ready */
+void notify_stopping();
+
+#endif

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the order in which the parts of the server are opened, run and stopped, and its signals. It must not know
+ * what any part does inside, nor how it drains (server_drain) or reloads (server_reload). */
+#include "server.h"
+
+#include <algorithm>
+#include <csignal>
+#include <thread>
+
+#include <netdb.h>
+#include <sys/resource.h>
+
+#include <chatserverd/db.h>
+
+#include "log.h"
+#include "notify.h"
+
+namespace {
+
+constexpr rlim_t spare_descriptors = 256;   /* of the store, the loops, the log */
+
+/* ---- opening, in the order of use */
+
+/* Connections need descriptors: take what the system allows and say so where that is too little. */
+void open_limits(const struct server *s)
+{
+	const int64_t wanted = server_core_conf(s->conf.get())->max_connections + (int64_t)spare_descriptors;
+	struct rlimit limit{};
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur != RLIM_INFINITY && (int64_t)limit.rlim_cur < wanted)
+		log_warning("too few file descriptors for core.max_connections allowed=%lld wanted=%lld",
+		            (long long)limit.rlim_cur, (long long)wanted);
+}
+
+int open_store(struct server *s, struct cs_error *e)
+{
+	const void *table = nullptr;
+	const struct plugin *p = plugin_find_service(&s->plugins, CS_DB_SERVICE, CS_DB_VERSION, &table);
+	const auto *driver = (const struct cs_db_driver *)table;
+	struct cs_error text{};
+
+	if (driver && (driver->abi >> 16 != CS_ABI_MAJOR || driver->size < sizeof(*driver))) {
+		error_set(e, "%s: its database table is of another ABI; build it again", p->path.c_str());
+		return CS_EINVAL;
+	}
+	if (store_open(&s->store, server_store_conf(s->conf.get()), driver, p ? p->conf.memory.get() : nullptr,
+	               &text) != 0) {
+		error_set(e, "the store cannot be opened: %s (store.driver, %s)", text.text,
+		          conf_where(&s->conf->file, "store", "driver").c_str());
+		return CS_EINVAL;
+	}
+	s->shared.store = s->store.get();
+	return 0;
+}
+
+int open_workers(struct server *s, struct cs_error *e)
+{
+	const struct core_conf *core = server_core_conf(s->conf.get());
+	const unsigned threads = core->threads ? (unsigned)core->threads
+		: std::clamp(std::thread::hardware_concurrency(), 1u, 128u);
+
+	s->shared.dispatch = &s->dispatch;
+	for (unsigned i = 0; i < threads; i++) {
+		s->shared.workers.push_back(std::make_unique<struct worker>());
+		if (const int failed = worker_open(s->shared.workers.back().get(), i, &s->shared, core, e))
+			return failed;
+	}
+	return 0;
+}
+
+int start_plugins(struct server *s, struct cs_error *e)
+{
+	for (const auto &w : s->shared.workers) {
+		if (const int failed = plugin_start_all(&s->plugins, w.get(), e))
+			return failed;
+	}
+	return 0;
+}
+
+int open_listeners(struct server *s, struct cs_error *e)
+{
+	if (const int failed = listener_reserve(&s->addresses, e))
+		return failed;
+	for (const auto &w : s->shared.workers) {
+		if (const int failed = listener_open_all(w.get(), s->addresses, e))
+			return failed;
+	}
+	for (const struct listen_address &address : s->addresses)
+		log_info("listening address=%s", server_address_text(&address).c_str());
+	return 0;
+}
+
+void on_stop_signal(evutil_socket_t number, short, void *arg)
+{
+	server_drain((struct server *)arg, number == SIGINT ? "SIGINT" : "SIGTERM");
+}
+
+void on_reload_signal(evutil_socket_t, short, void *arg)
+{
+	server_reload((struct server *)arg);
+}
+
+int open_signals(struct server *s, struct cs_error *e)
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+	for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
+		event_ptr event(evsignal_new(s->main.base.get(), number,
+		                             number == SIGHUP ? on_reload_signal : on_stop_signal, s));
+
+		if (!event || event_add(event.get(), nullptr) == -1) {
+			error_set(e, "cannot watch signal %d", number);
+			return CS_EINVAL;
+		}
+		s->signals.push_back(std::move(event));
+	}
+	return 0;
+}
+
+int open_main_loop(struct server *s, struct cs_error *e)
+{
+	return loop_open(&s->main, e);
+}
+
+int open_admin(struct server *s, struct cs_error *e)
+{
+	return admin_open(&s->admin, s, e);
+}
+
+int open_all(struct server *s, struct cs_error *e)
+{
+	log_set_level((enum cs_log_level)server_core_conf(s->conf.get())->log_level);
+	open_limits(s);
+	for (const auto step : {open_main_loop, open_signals, open_store, open_workers, start_plugins, open_listeners,
+	                        open_admin}) {
+		if (const int failed = step(s, e))
+			return failed;
+	}
+	return 0;
+}
+
+/* ---- running */
+
+void serve(struct server *s)
+{
+	store_start(s->store.get());
+	for (const auto &w : s->shared.workers)
+		worker_start(w.get());
+	s->started_ms = worker_monotonic_ms();
+	log_info("ready workers=%zu plugins=%zu", s->shared.workers.size(), s->plugins.plugins.size());
+	notify_ready();
+	loop_run(&s->main);
+}
+
+/* ---- stopping, in reverse. A completion may still queue output or hand in work, so each part is stopped
+ * before what it needs is. */
+
+void drain_loops(struct server *s)
+{
+	for (const auto &w : s->shared.workers)
+		loop_drain(&w->loop);
+}
+
+void stop_all(struct server *s)
+{
+	for (const auto &w : s->shared.workers)
+		worker_stop(w.get());
+	if (s->store)
+		store_stop(s->store.get());
+	drain_loops(s);
+	for (const auto &w : s->shared.workers) {
+		listener_close_all(w.get());
+		for (const auto &c : w->conns.slots) {
+			if (c)
+				conn_close(c.get(), "server stops");
+		}
+	}
+	drain_loops(s);
+	for (const auto &w : s->shared.workers)
+		plugin_stop_all(w.get());
+	drain_loops(s);
+	if (s->main.base)
+		loop_drain(&s->main);
+}
+
+}
+
+std::string server_address_text(const struct listen_address *address)
+{
+	char host[NI_MAXHOST] = "?", port[NI_MAXSERV] = "?";
+
+	(void)getnameinfo((const sockaddr *)&address->address, address->size, host, sizeof(host), port, sizeof(port),
+	                  NI_NUMERICHOST | NI_NUMERICSERV);
+	if (address->address.ss_family == AF_INET6)
+		return "[" + std::string(host) + "]:" + port;
+	return std::string(host) + ":" + port;
+}
+
+int server_run(struct server *s)
+{
+	struct cs_error e{};
+
+	if (open_all(s, &e) == 0) {
+		serve(s);
+	} else {
+		log_error("%s", e.text);
+		s->status = 1;
+	}
+	stop_all(s);
+	if (s->drain.begun)
+		log_info("stopped status=%d", s->status);
+	return s->status;
+}

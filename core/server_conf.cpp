@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT
+ * Owns what the server makes of chat.conf before anything is opened: reading, checking across options, printing.
+ * It must not know how the parts are opened or run (server). */
+#include "server.h"
+
+#include <algorithm>
+
+#include "log.h"
+
+namespace {
+
+int check_core(const struct configuration *conf, struct cs_error *e)
+{
+	const struct core_conf *core = server_core_conf(conf);
+	const auto where = [conf](const char *key) { return conf_where(&conf->file, "core", key); };
+
+	if (core->output_soft >= core->output_hard) {
+		error_set(e, "core.output_soft (%s) must be below core.output_hard (%s)",
+		          where("output_soft").c_str(), where("output_hard").c_str());
+		return CS_EINVAL;
+	}
+	if (core->max_frame >= core->output_hard) {
+		error_set(e, "core.max_frame (%s) must be below core.output_hard (%s), or no client could be sent it",
+		          where("max_frame").c_str(), where("output_hard").c_str());
+		return CS_EINVAL;
+	}
+	return 0;
+}
+
+int check_address_option(const struct configuration *conf, const char *key, const char *value,
+                         std::vector<struct listen_address> *addresses_r, struct cs_error *e)
+{
+	struct cs_error text{};
+
+	if (listener_parse(value, addresses_r, &text) == 0)
+		return 0;
+	error_set(e, "%s: core.%s: %s", conf_where(&conf->file, "core", key).c_str(), key, text.text);
+	return CS_EINVAL;
+}
+
+bool is_unused_driver(const struct plugin_set *set, const std::vector<std::string> &files, const std::string &name)
+{
+	const auto has = [&name](const std::vector<std::string> &names) {
+		return std::find(names.begin(), names.end(), name) != names.end();
+	};
+
+	return has(set->idle_drivers) || (name.starts_with("db_") && has(files));
+}
+
+/* Loaded plugins, and adapters that are installed: an operator may keep the section of the other database. */
+int check_sections(const struct server *s, struct cs_error *e)
+{
+	std::vector<std::string> known{"core", "store"};
+	std::vector<std::string> files;
+
+	if (const int failed = plugin_list(server_core_conf(s->conf.get())->plugin_dir, &files, e))
+		return failed;
+	for (const auto &p : s->plugins.plugins)
+		known.push_back(p->name);
+	for (const struct conf_line &line : s->conf->file.lines) {
+		if (is_unused_driver(&s->plugins, files, line.section))
+			known.push_back(line.section);
+	}
+	return conf_check_sections(&s->conf->file, known, e);
+}
+
+int load_plugins(struct server *s, struct cs_error *e)
+{
+	const struct core_conf *core = server_core_conf(s->conf.get());
+	struct cs_error text{};
+
+	if (const int failed = plugin_load_all(&s->plugins, core->plugin_dir, core->plugins,
+	                                       server_store_conf(s->conf.get())->driver, &s->conf->file, e))
+		return failed;
+	if (dispatch_build(&s->dispatch, &s->plugins, &text) == 0)
+		return 0;
+	error_set(e, "%s (see core.plugins, %s, and core.plugin_dir, %s)", text.text,
+	          conf_where(&s->conf->file, "core", "plugins").c_str(),
+	          conf_where(&s->conf->file, "core", "plugin_dir").c_str());
+	return CS_EINVAL;
+}
+
+/* A file that is no plugin cannot describe its options and is passed over. */
+void dump_plugins(const char *folder, std::string *text_r)
+{
+	std::vector<std::string> names;
+	struct cs_error e{};
+
+	if (plugin_list(folder, &names, &e) != 0)
+		log_warning("%s", e.text);
+	for (const std::string &name : names) {
+		struct plugin p;
+
+		if (plugin_load(&p, folder, name.c_str(), &e) == 0)
+			conf_dump(name.c_str(), p.declared.options, text_r);
+		else
+			log_warning("%s", e.text);
+	}
+}
+
+}
+
+const struct core_conf *server_core_conf(const struct configuration *conf)
+{
+	return (const struct core_conf *)(const void *)conf->core.memory.get();
+}
+
+const struct store_conf *server_store_conf(const struct configuration *conf)
+{
+	return (const struct store_conf *)(const void *)conf->store.memory.get();
+}
+
+int server_read_conf(const struct server_request *request, std::unique_ptr<struct configuration> *conf_r,
+                     struct cs_error *e)
+{
+	auto conf = std::make_unique<struct configuration>();
+
+	if (!request->conf_path.empty()) {
+		if (const int failed = conf_read(&conf->file, request->conf_path.c_str(), e))
+			return failed;
+	}
+	for (const std::string &text : request->overrides) {
+		if (const int failed = conf_override(&conf->file, text, e))
+			return failed;
+	}
+	if (const int failed = conf_bind(&conf->file, "core", core_options, sizeof(struct core_conf), &conf->core, e))
+		return failed;
+	if (const int failed = conf_bind(&conf->file, "store", store_options, sizeof(struct store_conf),
+	                                 &conf->store, e))
+		return failed;
+	if (const int failed = check_core(conf.get(), e))
+		return failed;
+	*conf_r = std::move(conf);
+	return 0;
+}
+
+int server_configure(struct server *s, struct cs_error *e)
+{
+	std::vector<struct listen_address> admin;
+
+	if (const int failed = server_read_conf(&s->request, &s->conf, e))
+		return failed;
+	const struct core_conf *core = server_core_conf(s->conf.get());
+
+	if (const int failed = check_address_option(s->conf.get(), "listen", core->listen, &s->addresses, e))
+		return failed;
+	if (*core->admin) {
+		if (const int failed = check_address_option(s->conf.get(), "admin", core->admin, &admin, e))
+			return failed;
+	}
+	if (const int failed = load_plugins(s, e))
+		return failed;
+	return check_sections(s, e);
+}
+
+std::string server_print_conf(const struct server *s)
+{
+	std::string text = "[core]\n";
+
+	conf_print(core_options, s->conf->core.memory.get(), &text);
+	text += "\n[store]\n";
+	conf_print(store_options, s->conf->store.memory.get(), &text);
+	for (const auto &p : s->plugins.plugins) {
+		if (!p->declared.options || !p->declared.options->key)
+			continue;
+		text += "\n[" + p->name + "]\n";
+		conf_print(p->declared.options, p->conf.memory.get(), &text);
+	}
+	return text;
+}
+
+int server_dump_options(const struct server_request *request, std::string *text_r, struct cs_error *e)
+{
+	std::unique_ptr<struct configuration> conf;
+
+	if (const int failed = server_read_conf(request, &conf, e))
+		return failed;
+	conf_dump("core", core_options, text_r);
+	conf_dump("store", store_options, text_r);
+	dump_plugins(server_core_conf(conf.get())->plugin_dir, text_r);
+	return 0;
+}
+
+std::string server_list_routes(const struct server *s)
+{
+	std::string text;
+
+	for (const auto &p : s->plugins.plugins) {
+		for (const struct cs_route *r = p->declared.routes; r && r->handler; r++)
+			text += std::to_string(r->msgid) + "\t" + r->name + "\t" + p->name + "\n";
+	}
+	return text;
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the way from the first SIGTERM to the end of the main loop: what is under way is finished, connections are
+ * closed, cursors are flushed, all before a deadline. It must not know requests or cursors: it watches counts. */
+#include "server.h"
+
+#include <unistd.h>
+
+#include "log.h"
+#include "notify.h"
+
+namespace {
+
+constexpr int64_t poll_ms = 10;
+constexpr int64_t unread_ms = 1000;   /* grace for peers that do not read */
+
+/* One round of asking every worker. Counted when all posts of the store before it have run there. */
+struct question {
+	struct server *server;
+	struct worker *worker;
+};
+
+void worker_begin(void *arg)
+{
+	auto *w = (struct worker *)arg;
+
+	listener_close_all(w);
+	conn_table_drain(w);
+}
+
+void worker_close(void *arg)
+{
+	conn_table_close_all((struct worker *)arg, "node is draining");
+}
+
+void worker_cut(void *arg)
+{
+	for (const auto &c : ((struct worker *)arg)->conns.slots) {
+		if (c)
+			conn_close(c.get(), "did not end in time");
+	}
+}
+
+void worker_count(void *arg)
+{
+	const std::unique_ptr<struct question> q((struct question *)arg);
+	struct drain *d = &q->server->drain;
+
+	for (const auto &c : q->worker->conns.slots) {
+		if (!c)
+			continue;
+		if (c->pending || c->claiming)
+			d->busy.fetch_add(1, std::memory_order_relaxed);
+		else if (c->output.size() > c->output_sent)
+			d->unsent.fetch_add(1, std::memory_order_relaxed);
+	}
+	d->answered.fetch_add(1, std::memory_order_release);
+}
+
+void post_all(struct server *s, void (*fn)(void *))
+{
+	for (const auto &w : s->shared.workers)
+		loop_post(&w->loop, fn, w.get());
+}
+
+void ask_all(struct server *s)
+{
+	struct drain *d = &s->drain;
+
+	d->answered.store(0, std::memory_order_relaxed);
+	d->busy.store(0, std::memory_order_relaxed);
+	d->unsent.store(0, std::memory_order_relaxed);
+	d->asked = (unsigned)s->shared.workers.size();
+	for (const auto &w : s->shared.workers) {
+		auto q = std::make_unique<struct question>(question{.server = s, .worker = w.get()});
+
+		loop_post(&w->loop, worker_count, q.release());
+	}
+}
+
+/* true: nothing is under way any more. */
+bool is_finished(struct server *s, int64_t now)
+{
+	struct drain *d = &s->drain;
+
+	if (d->asked == 0 || d->answered.load(std::memory_order_acquire) != d->asked) {
+		if (d->asked == 0)
+			ask_all(s);
+		return false;
+	}
+	const bool idle = d->busy == 0 && store_unfinished(s->store.get()) == 0;
+
+	d->asked = 0;
+	if (!idle) {
+		d->quiet_ms = 0;
+		return false;
+	}
+	if (d->quiet_ms == 0)
+		d->quiet_ms = now;
+	return d->unsent == 0 || now - d->quiet_ms >= unread_ms;
+}
+
+void close_connections(struct server *s, bool in_time)
+{
+	s->drain.closing = true;
+	if (!in_time)
+		log_warning("draining took too long store_unfinished=%zu", store_unfinished(s->store.get()));
+	post_all(s, worker_close);
+}
+
+/* Connections are gone, their places given up (cursors are flushed), and the store has nothing left. */
+bool is_empty(struct server *s)
+{
+	return s->shared.connections.load() == 0 && session_count(&s->shared.sessions) == 0 &&
+		store_unfinished(s->store.get()) == 0;
+}
+
+void give_up(struct server *s)
+{
+	log_error("drain timeout connections=%lld sessions=%zu store_unfinished=%zu",
+	          (long long)s->shared.connections.load(), session_count(&s->shared.sessions),
+	          store_unfinished(s->store.get()));
+	s->status = 1;
+	loop_stop(&s->main);
+}
+
+/* Three quarters of the time are for what is under way, the rest for closing and flushing. */
+void poll(evutil_socket_t, short, void *arg)
+{
+	auto *s = (struct server *)arg;
+	const int64_t now = worker_monotonic_ms();
+	const int64_t timeout = server_core_conf(s->conf.get())->drain_timeout;
+	const int64_t past = now - s->drain.begun_ms;
+
+	if (past >= timeout)
+		return give_up(s);
+	if (!s->drain.closing) {
+		if (is_finished(s, now))
+			close_connections(s, true);
+		else if (past >= timeout * 3 / 4)
+			close_connections(s, false);
+		return;
+	}
+	if (is_empty(s))
+		return loop_stop(&s->main);
+	if (!s->drain.forced && past >= timeout * 7 / 8) {
+		s->drain.forced = true;
+		post_all(s, worker_cut);
+	}
+}
+
+}
+
+void server_drain(struct server *s, const char *why)
+{
+	const struct timeval interval{.tv_sec = 0, .tv_usec = poll_ms * 1000};
+
+	if (s->drain.begun) {
+		log_error("stopping at once signal=%s", why);
+		_exit(1);
+	}
+	log_info("draining signal=%s connections=%lld", why, (long long)s->shared.connections.load());
+	notify_stopping();
+	s->drain.begun = true;
+	s->drain.begun_ms = worker_monotonic_ms();
+	post_all(s, worker_begin);
+	s->drain.timer.reset(event_new(s->main.base.get(), -1, EV_PERSIST, poll, s));
+	(void)event_add(s->drain.timer.get(), &interval);
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT
+ * Owns SIGHUP: chat.conf is read into new structs, every instance of every plugin is asked, and only when all
+ * agree all are told. It must not know what an option is for. */
+#include "server.h"
+
+#include <string>
+#include <vector>
+
+#include "log.h"
+#include "notify.h"
+
+/* A reload under way; the main thread's. Workers read `conf` and `plugin_confs`, which do not change. */
+struct reload {
+	struct server *server = nullptr;
+	std::unique_ptr<struct configuration> conf;
+	std::vector<struct conf_struct> plugin_confs;   /* by plugin */
+	bool commit = false;                            /* the second phase */
+	bool refused = false;
+	unsigned missing = 0;                           /* workers that have not answered */
+};
+
+void reload_deleter::operator()(struct reload *r) const
+{
+	std::default_delete<struct reload>()(r);
+}
+
+namespace {
+
+/* To one worker and back to the main loop. */
+struct question {
+	struct reload *reload;
+	struct worker *worker;
+	bool commit;
+	int result;
+	struct cs_error error;
+};
+
+void log_fixed(const char *section, const struct cs_option *options, const void *before, const void *after)
+{
+	for (const std::string &key : conf_changed_fixed(options, before, after))
+		log_warning("option changed, which needs a restart option=%s.%s", section, key.c_str());
+}
+
+void finish(struct reload *r, const char *text)
+{
+	struct server *s = r->server;
+
+	s->reload.reset();
+	log_info("%s", text);
+	notify_ready();
+}
+
+/* ---- on a worker */
+
+int tell_instance(const struct cs_self *self, const struct question *q, struct cs_error *e)
+{
+	const struct plugin *p = self->plugin;
+	const void *conf = q->reload->plugin_confs[p->index].memory.get();
+	struct cs_error text{};
+
+	if (!p->declared.reload || p->declared.reload(self->state, conf, q->commit, &text) == 0)
+		return 0;
+	error_set(e, "plugin=%s worker=%u: %s", p->name.c_str(), q->worker->index, text.text);
+	return CS_EINVAL;
+}
+
+void answer(void *arg);
+
+void tell_worker(void *arg)
+{
+	auto *q = (struct question *)arg;
+
+	for (const auto &self : q->worker->instances) {
+		struct cs_error e{};
+
+		if (tell_instance(self.get(), q, &e) != 0) {
+			q->result = CS_EINVAL;
+			q->error = e;
+		}
+	}
+	if (q->commit)
+		q->worker->conf = server_core_conf(q->reload->conf.get());
+	loop_post(&q->reload->server->main, answer, q);
+}
+
+/* ---- on the main loop */
+
+void ask_all(struct reload *r, bool commit)
+{
+	r->commit = commit;
+	r->missing = (unsigned)r->server->shared.workers.size();
+	for (const auto &w : r->server->shared.workers) {
+		auto q = std::make_unique<struct question>(question{.reload = r, .worker = w.get(), .commit = commit,
+		                                                    .result = 0, .error = {}});
+
+		loop_post(&w->loop, tell_worker, q.release());
+	}
+}
+
+/* All instances use the new structs: the old ones can go. */
+void replace_conf(struct reload *r)
+{
+	struct server *s = r->server;
+
+	for (const auto &p : s->plugins.plugins) {
+		if (p->declared.reload)
+			p->conf = std::move(r->plugin_confs[p->index]);
+	}
+	s->conf = std::move(r->conf);
+	log_set_level((enum cs_log_level)server_core_conf(s->conf.get())->log_level);
+}
+
+void answer(void *arg)
+{
+	const std::unique_ptr<struct question> q((struct question *)arg);
+	struct reload *r = q->reload;
+
+	if (q->result != 0) {
+		r->refused = true;
+		log_error("reload refused %s", q->error.text);
+	}
+	if (--r->missing != 0)
+		return;
+	if (!r->commit && r->refused)
+		return finish(r, "configuration kept: a plugin refused the new one");
+	if (!r->commit)
+		return ask_all(r, true);
+	replace_conf(r);
+	finish(r, "configuration reloaded");
+}
+
+/* Fixed options keep their values in the new structs, so that nobody sees a mixture. */
+int bind_plugins(struct reload *r, struct cs_error *e)
+{
+	for (const auto &p : r->server->plugins.plugins) {
+		struct conf_struct bound;
+
+		if (const int failed = conf_bind(&r->conf->file, p->name.c_str(), p->declared.options,
+		                                 p->declared.conf_size, &bound, e))
+			return failed;
+		log_fixed(p->name.c_str(), p->declared.options, p->conf.memory.get(), bound.memory.get());
+		conf_keep_fixed(p->declared.options, p->conf.memory.get(), &bound);
+		r->plugin_confs.push_back(std::move(bound));
+	}
+	return 0;
+}
+
+void keep_fixed_core(const struct server *s, const struct configuration *conf)
+{
+	const void *core = s->conf->core.memory.get();
+	const void *store = s->conf->store.memory.get();
+
+	log_fixed("core", core_options, core, conf->core.memory.get());
+	log_fixed("store", store_options, store, conf->store.memory.get());
+	conf_keep_fixed(core_options, core, &conf->core);
+	conf_keep_fixed(store_options, store, &conf->store);
+}
+
+}
+
+void server_reload(struct server *s)
+{
+	std::unique_ptr<struct reload, reload_deleter> r(std::make_unique<struct reload>().release());
+	struct cs_error e{};
+
+	if (s->drain.begun || s->reload) {
+		log_warning("reload refused: the server is %s", s->reload ? "reloading already" : "draining");
+		return;
+	}
+	notify_reloading();
+	r->server = s;
+	if (server_read_conf(&s->request, &r->conf, &e) != 0 || bind_plugins(r.get(), &e) != 0) {
+		log_error("configuration kept: %s", e.text);
+		notify_ready();
+		return;
+	}
+	keep_fixed_core(s, r->conf.get());
+	s->reload = std::move(r);
+	ask_all(s->reload.get(), false);
+}

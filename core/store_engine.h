@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ * Owns what happens on one database connection: transactions, what each class of error leads to, opening again.
+ * It must not know queues, threads or workers. One engine by one thread at a time. */
+#ifndef CORE_STORE_ENGINE_H
+#define CORE_STORE_ENGINE_H
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include <chatserverd/db.h>
+#include <chatserverd/plugin.h>
+
+struct db_deleter {
+	void operator()(struct cs_db *db) const { db->driver->close(db); }
+};
+using db_ptr = std::unique_ptr<struct cs_db, db_deleter>;
+
+/* Lets one line through per second, and says how many it held back. */
+struct log_limit {
+	std::atomic<int64_t> next_ms = 0;
+	std::atomic<uint64_t> held_back = 0;
+};
+
+/* What all connections of a store share. Constant but for the atomics. */
+struct store_shared {
+	const struct cs_db_driver *driver = nullptr;
+	const void *driver_conf = nullptr;
+	int64_t unknown_timeout = 10000;   /* ms for which a batch of unknown outcome is run again */
+	std::atomic<bool> stopping = false;
+	std::atomic<bool> degraded = false;   /* the last write found the disk full or read-only */
+	std::atomic<bool> degraded_logged = false;
+	struct log_limit full_limit, failed_limit, lost_limit, duplicate_limit;
+	std::atomic<uint64_t> batches = 0, items = 0, retries = 0, failures = 0;
+};
+
+struct store_engine {
+	struct store_shared *shared = nullptr;
+	db_ptr db;          /* null while the connection is lost */
+	const char *role = "";
+};
+
+/* One work() or one item of batch() on its way through the store. */
+struct store_task {
+	struct cs_self *self = nullptr;
+	const struct cs_batch *batch = nullptr;   /* null: a work */
+	enum cs_work_kind kind = CS_WORK_READ;
+	cs_work_fn *fn = nullptr;
+	cs_done_fn *done = nullptr;
+	void *arg = nullptr;                      /* of the work, or the item */
+	cs_conn conn = 0;
+	size_t bytes = 0;
+	int64_t begun = 0;                        /* ms, monotonic: when it was handed in */
+	int result = 0;
+};
+
+/* Opens the connection if there is none. CS_DB_OK or a class; text in e. */
+[[nodiscard]] int store_engine_open(struct store_engine *engine, struct cs_error *e);
+/* Runs a CS_WORK_READ or CS_WORK_WRITE and sets its result. */
+void store_engine_work(struct store_engine *engine, struct store_task *task);
+/* Runs the items, all of one kind, in their order: as one transaction, one by one where an item stands in the
+ * way of the others. Sets each result; calls committed() of each in order directly after its commit, then
+ * finished(arg, tasks) before the next transaction. */
+void store_engine_batch(struct store_engine *engine, std::span<struct store_task> tasks,
+                        void (*finished)(void *arg, std::span<struct store_task> tasks), void *arg);
+
+#endif
