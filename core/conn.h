@@ -32,32 +32,57 @@ struct conn {
 	event_ptr read_event, write_event, timer_event;
 
 	struct frame_scanner scanner;
-	std::string input;             /* a partial frame, or frames that wait behind a PENDING one */
+	std::string input;             /* the part of a frame that came so far, scanned */
+	std::string waiting;           /* bytes that wait behind a PENDING frame, not scanned */
+	size_t waiting_at = 0;         /* bytes of waiting that were taken */
 	std::string output;            /* what the kernel did not take yet */
 	size_t output_sent = 0;        /* bytes of output that are sent already */
+	std::vector<size_t> held_ends; /* where in output a terminator is to be filled in once it is decided */
 	uint64_t queued = 0;           /* bytes ever queued */
 	uint64_t written = 0;          /* bytes ever taken by the kernel */
 
 	cs_account account = 0;        /* 0: nobody is logged in */
+	cs_account ended = 0;          /* its session ended and `closed` is due */
 	std::string name;
 	std::string peer;              /* address:port, for the log */
 	struct limit_bucket bucket;
-	int64_t heard = 0;             /* ms, monotonic: last bytes of the peer */
-	int64_t silence = 0;           /* ms that it may be silent; 0: for ever */
+
+	/* Times are ms of worker_monotonic_ms; 0: not set. */
+	int64_t heard = 0;             /* last bytes of the peer */
+	int64_t silence = 0;           /* how long it may be silent; 0: for ever */
+	int64_t hold_until = 0;        /* output is held for the terminator until then */
+	int64_t paused_until = 0;      /* over its rate until then */
+	int64_t end_at = 0;            /* closed then, whatever is left */
+	int64_t armed_for = 0;         /* when the timer fires */
+	uint64_t hook_turn = 0;        /* turn + 1 of the last call of `written` */
+
+	/* Answers that the peer may still wait for after it closed its side. */
+	uint32_t owed = 0;
+	struct cs_request pending_request = { 0, -1 };
+	bool pending_answered = false; /* the pending request got its answer, or a frame in its place */
 
 	enum conn_terminator terminator = CONN_TERMINATOR_LF;
 	bool first_frame_seen = false;
+	bool awaiting_byte = false;    /* the byte behind the first frame has not come */
+	bool reading = false;          /* the read event is added */
+	bool write_waiting = false;    /* the write event is added: the kernel is full */
 	bool pending = false;          /* a handler answered CS_PENDING */
 	bool claiming = false;         /* a claim is under way */
 	bool over_soft = false;        /* over the soft mark: not read */
 	bool draining = false;         /* GOING_AWAY was said */
-	bool closing = false;          /* close once the output is written */
+	bool eof = false;              /* the peer sends nothing more */
+	bool closing = false;          /* refused to everybody; closed once the output is written */
+	bool lingering = false;        /* output written and our side shut; the rest of the input is thrown away */
+	bool input_lost = false;       /* the peer is likely to send on although its frames are refused */
 	bool dead = false;             /* on the end-of-turn list */
+	bool closed_told = false;      /* `closed` was called for the connection's end */
 	bool flush_queued = false;
-	bool was_written = false;      /* the `written` hook is due at the end of this turn */
+	bool resume_queued = false;
+	bool was_written = false;      /* the `written` hook is due */
 };
 
-/* All connections of one worker. A handle is generation << 32 | worker << 24 | slot ... never 0, see conn.cpp. */
+/* All connections of one worker. A handle is generation << 32 | worker << 24 | slot; a slot's generations start at
+ * 1 and count up whenever it is given out, so a handle is never 0 and comes back after 2^32 uses of its slot. */
 struct conn_table {
 	std::vector<std::unique_ptr<struct conn>> slots;
 	std::vector<uint32_t> generations;
@@ -67,7 +92,7 @@ struct conn_table {
 
 /* Takes the accepted socket over. 0, or CS_EBUSY (no slot) / CS_EINVAL with the socket closed. */
 [[nodiscard]] int conn_open(struct worker *w, unique_fd fd, const sockaddr *address, socklen_t size);
-/* nullptr when the handle's connection ended. */
+/* nullptr when the handle's connection ended or is being closed. */
 struct conn *conn_find(struct worker *w, cs_conn handle);
 /* The worker that a handle belongs to. Any thread. */
 unsigned conn_worker_index(cs_conn handle);
@@ -78,18 +103,27 @@ int conn_send(struct conn *c, const char *frame, size_t size, const char *tail, 
 void conn_answer(struct conn *c, const struct cs_request *request, const char *more);
 void conn_refuse(struct conn *c, const struct cs_request *request, int wire_errno, const char *text);
 
-/* Ends CS_PENDING; the waiting input is dispatched at the end of the turn. */
+/* Ends CS_PENDING; the waiting input is dispatched at the end of the turn. Nothing happens when none is pending. */
 void conn_finish(struct conn *c);
 /* Binds the account after a granted claim. */
 void conn_bind(struct conn *c, cs_account account, std::string_view name);
-/* Ends the session (not the connection): tries to write what is queued, calls `closed` of every plugin in
- * reverse order of their start, lets go of the place when no plugin holds it. */
+/* Closes the connection when it says nothing for that long; 0: never. */
+void conn_set_silence(struct conn *c, int64_t ms);
+
+/* The three below may be called from inside a plugin's call. At once the session is marked as ending and the
+ * account is nobody's here, and for the two that close the handle is refused. At the end of the turn,
+ * `closed` of every plugin is called in reverse order of their start, and the place is given up when no
+ * plugin holds it. */
+/* Ends the session, not the connection: tries to write what is queued before `closed`. */
 void conn_logout(struct conn *c);
-/* Closes when the output is written (soft), or now (hard). Ends the session first. Logs why once. */
+/* Closes when the output is written (`closed` is called then), at most 2 s later. Logs why once. */
 void conn_close_after_output(struct conn *c, const char *why);
+/* Closes at the end of this turn, whatever is queued. Logs why once. */
 void conn_close(struct conn *c, const char *why);
-/* Tells GOING_AWAY to every connection of the worker. */
+
+/* Tells GOING_AWAY to every connection of the worker, and refuses all requests but PING from now on. */
 void conn_table_drain(struct worker *w);
+/* conn_close_after_output for every connection. */
 void conn_table_close_all(struct worker *w, const char *why);
 
 #endif

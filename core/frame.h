@@ -22,8 +22,8 @@ enum frame_scan_result {
 	FRAME_BAD_BEGIN = 3  /* a byte that cannot begin a frame: the connection is lost */
 };
 
-/* Finds ends byte by byte, each byte looked at once. Zero-initialised is the start. Only the outermost
- * braces and strings matter here, so a malformed frame still ends where its braces balance. */
+/* Finds ends byte by byte, each byte looked at once. Zero-initialised is the start. Only braces and strings
+ * matter here, so a malformed frame still ends where its braces balance. */
 struct frame_scanner {
 	uint32_t depth = 0;
 	bool in_string = false;
@@ -31,7 +31,8 @@ struct frame_scanner {
 };
 
 /* Scans bytes that follow those of the last call. used_r: how many were used. begin_r: where in bytes the
- * frame begins when it begins in this call (else 0: it began earlier). */
+ * frame begins when it begins in this call (else 0: it began earlier). FRAME_BAD_BEGIN: used_r is where the
+ * bad byte stands. */
 enum frame_scan_result frame_scan(struct frame_scanner *s, const char *bytes, size_t size, size_t *begin_r,
                                   size_t *used_r);
 
@@ -41,12 +42,14 @@ using cjson_ptr = std::unique_ptr<cJSON, function_deleter<cJSON_Delete>>;
 inline constexpr unsigned frame_most_depth = 32;
 inline constexpr unsigned frame_most_values = 2048;
 
-/* Checks a whole frame before any parser sees it: UTF-8, raw control characters, \u0000, depth, values,
- * top-level keys twice (as decoded). 0, or CS_EINVAL with what and where (byte offset) in e. */
-[[nodiscard]] int frame_check(std::string_view bytes, struct cs_error *e);
+/* Checks a whole frame before any parser sees it: the grammar of RFC 8259 to the letter, UTF-8, raw control
+ * characters, \u0000, depth (the frame itself is 1), values (the frame itself is one), top-level keys twice
+ * (as decoded). *request_r gets msgid and req as far as they could be read (0, -1), also of a frame that is
+ * refused. 0, or CS_EINVAL with what and where (byte offset) in e. */
+[[nodiscard]] int frame_check(std::string_view bytes, struct cs_request *request_r, struct cs_error *e);
 
-/* Checks, parses, reads msgid and req. On CS_EINVAL e says what and where, and *request_r holds msgid and req
- * as far as they could be read (0, -1). bytes must stay while fields_r is used. */
+/* Checks, parses, and demands a msgid and a well-formed req. On CS_EINVAL e says what and where, and *request_r
+ * is as frame_check leaves it. */
 [[nodiscard]] int frame_parse(std::string_view bytes, cjson_ptr *fields_r, struct cs_request *request_r,
                               struct cs_error *e);
 

@@ -5,7 +5,9 @@
 #define CORE_LOOP_H
 
 #include <atomic>
+#include <cstdint>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 #include <chatserverd/plugin.h>
@@ -26,7 +28,9 @@ struct loop {
 	std::vector<struct loop_call> inbox;
 	std::vector<struct loop_call> running;  /* the batch being run; the loop's thread only */
 	std::vector<struct loop_call> end_of_turn;
+	uint64_t turn = 0;                      /* counts turns; the loop's thread only */
 	std::atomic<bool> stopping = false;
+	std::atomic<std::thread::id> owner;     /* the thread inside loop_run; none: nobody is */
 };
 
 /* Makes the base, the eventfd and its event. 0, or CS_EINVAL with the text in e. */
@@ -48,5 +52,7 @@ void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
 /* Runs what is posted, without waiting, until nothing is left. Only when no thread runs the loop. */
 void loop_drain(struct loop *l);
+/* True on the thread that runs the loop, and on any while none does (start and stop). */
+bool loop_is_here(const struct loop *l);
 
 #endif

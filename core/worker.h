@@ -20,6 +20,9 @@ struct listener;
 struct dispatch_table;
 struct store;
 
+/* Bytes of a worker's scratch: what one read takes at most. */
+inline constexpr size_t worker_scratch_size = 64 * 1024;
+
 struct listener_deleter {
 	void operator()(struct listener *l) const;
 };
@@ -48,7 +51,7 @@ struct worker {
 	std::vector<std::unique_ptr<struct listener, listener_deleter>> listeners;
 	std::vector<std::unique_ptr<struct cs_self>> instances;   /* by plugin, in order of their start */
 	std::unordered_map<uint32_t, std::unique_ptr<struct route_counters>> counters;  /* filled before it runs */
-	std::unique_ptr<char[]> scratch;                          /* 64 KiB that every read goes into first */
+	std::unique_ptr<char[]> scratch;                          /* every read goes into it first */
 	bool draining = false;
 	std::thread thread;
 };

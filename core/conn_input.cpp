@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the way of a connection's input: read into the worker's scratch, cut into frames, dispatched from there
+ * without a copy where they lie whole. It must not know what a frame means. */
+#include "conn.h"
+
+#include <cerrno>
+#include <cstdio>
+
+#include <sys/socket.h>
+
+#include "conn_internal.h"
+#include "dispatch.h"
+#include "log.h"
+#include "worker.h"
+
+/* A buffer for a part of a frame that grew larger than this is given back with the frame. */
+static constexpr size_t conn_input_kept = 1024;
+
+bool conn_can_dispatch(const struct conn *c)
+{
+	return !c->pending && !c->over_soft && c->paused_until == 0 && !c->closing && !c->dead;
+}
+
+/* The bytes of the peer are of no use any longer: say why, and end once that is written. */
+static void conn_refuse_input(struct conn *c, int wire_errno, const char *text)
+{
+	static const struct cs_request unknown = { 0, -1 };
+
+	conn_refuse(c, &unknown, wire_errno, text);
+	c->input_lost = true;
+	conn_close_after_output(c, text);
+}
+
+static void conn_refuse_beginning(struct conn *c, char byte)
+{
+	char text[64];
+
+	snprintf(text, sizeof text, "byte 0x%02x cannot begin a frame", static_cast<unsigned char>(byte));
+	conn_refuse_input(c, CS_ERRNO_BAD_FRAME, text);
+}
+
+static bool conn_is_too_long(struct conn *c, size_t size)
+{
+	char text[64];
+
+	if (size <= static_cast<size_t>(c->worker->conf->max_frame))
+		return false;
+	snprintf(text, sizeof text, "frame longer than %lld bytes", static_cast<long long>(c->worker->conf->max_frame));
+	conn_refuse_input(c, CS_ERRNO_TOO_LONG, text);
+	return true;
+}
+
+/* The first frame is whole: the byte behind it tells how the peer wants ours to end. */
+static void conn_note_first_frame(struct conn *c, const char *behind, size_t size)
+{
+	c->first_frame_seen = true;
+	if (size > 0) {
+		conn_decide_terminator(c, *behind == '\0' ? CONN_TERMINATOR_NUL : CONN_TERMINATOR_LF);
+		return;
+	}
+	c->awaiting_byte = true;
+	c->terminator = CONN_TERMINATOR_UNDECIDED;
+	c->hold_until = worker_monotonic_ms() + conn_hold_ms;
+	conn_arm(c);
+}
+
+static void conn_dispatch(struct conn *c, std::string_view frame)
+{
+	int64_t pause_ms = 0;
+
+	(void)dispatch_frame(c, frame, &pause_ms);
+	if (pause_ms > 0 && !c->dead) {
+		c->paused_until = worker_monotonic_ms() + pause_ms;
+		conn_arm(c);
+	}
+}
+
+/* part ends a frame, whose beginning is in c->input where that is not empty. */
+static void conn_take_frame(struct conn *c, std::string_view part, size_t size_behind)
+{
+	if (conn_is_too_long(c, c->input.size() + part.size()))
+		return;
+	if (!c->first_frame_seen)
+		conn_note_first_frame(c, part.data() + part.size(), size_behind);
+	if (c->input.empty()) {
+		conn_dispatch(c, part);
+		return;
+	}
+	c->input.append(part);
+	conn_dispatch(c, c->input);
+	if (c->input.capacity() > conn_input_kept)
+		std::string().swap(c->input);
+	c->input.clear();
+}
+
+static void conn_take_part(struct conn *c, std::string_view part)
+{
+	if (!conn_is_too_long(c, c->input.size() + part.size()))
+		c->input.append(part);
+}
+
+/* Takes frames until the bytes end or nothing more may be dispatched. Returns how many bytes were taken. */
+static size_t conn_take(struct conn *c, const char *bytes, size_t size)
+{
+	size_t at = 0, begin, used;
+
+	while (at < size && conn_can_dispatch(c)) {
+		const char *p = bytes + at;
+
+		if (c->awaiting_byte) {
+			c->awaiting_byte = false;
+			conn_decide_terminator(c, *p == '\0' ? CONN_TERMINATOR_NUL : CONN_TERMINATOR_LF);
+		}
+		const enum frame_scan_result result = frame_scan(&c->scanner, p, size - at, &begin, &used);
+
+		at += used;
+		if (result == FRAME_BAD_BEGIN)
+			conn_refuse_beginning(c, bytes[at]);
+		else if (result == FRAME_MORE)
+			conn_take_part(c, { p + begin, used - begin });
+		else if (result == FRAME_COMPLETE)
+			conn_take_frame(c, { p + begin, used - begin }, size - at);
+	}
+	return at;
+}
+
+static void conn_take_waiting(struct conn *c)
+{
+	c->waiting_at += conn_take(c, c->waiting.data() + c->waiting_at, c->waiting.size() - c->waiting_at);
+	if (c->waiting_at < c->waiting.size())
+		return;
+	std::string().swap(c->waiting);
+	c->waiting_at = 0;
+}
+
+/* ---- reading */
+
+static void conn_stop_reading(struct conn *c)
+{
+	event_del(c->read_event.get());
+	c->reading = false;
+}
+
+void conn_start_reading(struct conn *c)
+{
+	if (c->reading || c->eof || c->dead)
+		return;
+	event_add(c->read_event.get(), nullptr);
+	c->reading = true;
+	/* While it was not read it could not be heard. */
+	c->heard = worker_monotonic_ms();
+}
+
+static void conn_on_eof(struct conn *c)
+{
+	conn_stop_reading(c);
+	c->eof = true;
+	if (c->terminator == CONN_TERMINATOR_UNDECIDED)
+		conn_decide_terminator(c, CONN_TERMINATOR_LF);
+	if (c->lingering) {
+		conn_close_quietly(c, "closed");
+		return;
+	}
+	if (c->closing)
+		return;
+	c->end_at = worker_monotonic_ms() + conn_eof_wait_ms;
+	conn_arm(c);
+	/* At the end of the turn: what other events of this turn still answer goes out first. */
+	conn_queue_flush(c);
+}
+
+static void conn_on_bytes(struct conn *c, const char *bytes, size_t size)
+{
+	c->heard = worker_monotonic_ms();
+	if (c->closing)
+		return;
+	const size_t taken = conn_take(c, bytes, size);
+
+	if (taken < size && !c->closing && !c->dead) {
+		c->waiting.assign(bytes + taken, size - taken);
+		c->waiting_at = 0;
+	}
+}
+
+void conn_on_read(evutil_socket_t fd, short, void *arg)
+{
+	auto *c = static_cast<struct conn *>(arg);
+	char *scratch = c->worker->scratch.get();
+
+	if (c->dead)
+		return;
+	if (!c->closing && (!conn_can_dispatch(c) || !c->waiting.empty())) {
+		conn_stop_reading(c);
+		return;
+	}
+	const ssize_t n = recv(fd, scratch, worker_scratch_size, 0);
+
+	if (n > 0)
+		conn_on_bytes(c, scratch, static_cast<size_t>(n));
+	else if (n == 0)
+		conn_on_eof(c);
+	else if (errno != EAGAIN && errno != EINTR)
+		conn_close_quietly(c, "connection lost");
+}
+
+/* ---- going on */
+
+static void conn_resume_now(void *arg)
+{
+	auto *c = static_cast<struct conn *>(arg);
+
+	c->resume_queued = false;
+	if (!conn_can_dispatch(c))
+		return;
+	conn_take_waiting(c);
+	if (!conn_can_dispatch(c))
+		return;
+	conn_start_reading(c);
+	conn_check_end(c);
+}
+
+void conn_resume(struct conn *c)
+{
+	if (c->resume_queued || c->dead)
+		return;
+	c->resume_queued = true;
+	loop_at_end_of_turn(&c->worker->loop, conn_resume_now, c);
+}
+
+void conn_finish(struct conn *c)
+{
+	conn_assert_here(c->worker);
+	if (!c->pending)
+		return;
+	c->pending = false;
+	if (c->pending_request.req >= 0 && !c->pending_answered)
+		c->owed++;
+	conn_resume(c);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT
+ * Owns what the files conn_*.cpp share among each other: it must not be included elsewhere. */
+#ifndef CORE_CONN_INTERNAL_H
+#define CORE_CONN_INTERNAL_H
+
+#include "conn.h"
+
+/* How long a connection that is to be closed may take to read what it was sent. */
+inline constexpr int64_t conn_close_wait_ms = 2000;
+/* How long input is thrown away after our side was shut, so that no reset overtakes our last words. */
+inline constexpr int64_t conn_linger_ms = 1000;
+/* How long a peer that closed its side may wait for what it is owed. */
+inline constexpr int64_t conn_eof_wait_ms = 5000;
+/* How long output waits for the byte behind the first frame. */
+inline constexpr int64_t conn_hold_ms = 40;
+
+/* conn.cpp */
+void conn_assert_here(const struct worker *w);
+void conn_log_end(const struct conn *c, enum cs_log_level level, const char *why);
+/* As conn_close, but logged at debug level: what peers do all day. */
+void conn_close_quietly(struct conn *c, const char *why);
+/* Closes a half-closed connection that is owed nothing more. */
+void conn_check_end(struct conn *c);
+
+/* conn_session.cpp */
+void conn_leave(struct conn *c);
+void conn_tell_closed(struct conn *c, cs_account account);
+
+/* conn_input.cpp */
+void conn_on_read(evutil_socket_t fd, short what, void *arg);
+/* Frames may be dispatched. */
+bool conn_can_dispatch(const struct conn *c);
+void conn_start_reading(struct conn *c);
+/* Goes on with the waiting input, then with reading, at the end of the turn. */
+void conn_resume(struct conn *c);
+
+/* conn_output.cpp */
+size_t conn_unsent(const struct conn *c);
+void conn_queue_flush(struct conn *c);
+/* Sends what the kernel takes. Calls no plugin. */
+void conn_write(struct conn *c);
+void conn_on_writable(evutil_socket_t fd, short what, void *arg);
+/* The byte behind the first frame is known, or nobody waits for it any longer. */
+void conn_decide_terminator(struct conn *c, enum conn_terminator terminator);
+/* Tells our side's end and goes on to lingering or to the end. */
+void conn_finish_closing(struct conn *c);
+
+/* conn_timer.cpp */
+/* To be called whenever a deadline was set. */
+void conn_arm(struct conn *c);
+
+#endif

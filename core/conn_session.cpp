@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT
+ * Owns what binds a connection to an account: binding, ending, telling the plugins. It must not know bytes. */
+#include "conn.h"
+
+#include "conn_internal.h"
+#include "worker.h"
+
+void conn_bind(struct conn *c, cs_account account, std::string_view name)
+{
+	conn_assert_here(c->worker);
+	c->account = account;
+	c->name = name;
+}
+
+/* From here on the account is not located, and nobody else can claim it before `closed` is through. */
+void conn_leave(struct conn *c)
+{
+	if (c->account == 0)
+		return;
+	session_end(&c->worker->shared->sessions, c->account);
+	c->ended = c->account;
+	c->account = 0;
+}
+
+void conn_tell_closed(struct conn *c, cs_account account)
+{
+	struct session_table *sessions = &c->worker->shared->sessions;
+	auto &instances = c->worker->instances;
+
+	c->ended = 0;
+	c->name.clear();
+	c->was_written = false;
+	for (size_t i = instances.size(); i-- > 0;) {
+		struct cs_self *self = instances[i].get();
+		const struct cs_plugin *p = &self->plugin->declared;
+
+		if (self->started && p->closed != nullptr &&
+		    p->closed(self->state, c->handle, account, c->written) == CS_PENDING && account != 0)
+			session_hold(sessions, account);
+	}
+	if (account != 0)
+		session_release(sessions, account);
+}
+
+static void conn_logout_told(void *arg)
+{
+	auto *c = static_cast<struct conn *>(arg);
+
+	/* Closed in the same turn: then the end tells it, once. */
+	if (c->dead || c->closing)
+		return;
+	if (c->terminator != CONN_TERMINATOR_UNDECIDED && !c->write_waiting)
+		conn_write(c);
+	if (!c->dead)
+		conn_tell_closed(c, c->ended);
+}
+
+void conn_logout(struct conn *c)
+{
+	conn_assert_here(c->worker);
+	if (c->account == 0)
+		return;
+	conn_leave(c);
+	c->silence = c->worker->conf->idle_timeout;
+	loop_at_end_of_turn(&c->worker->loop, conn_logout_told, c);
+}

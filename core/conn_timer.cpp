@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT
+ * Owns a connection's one timer: it fires for the nearest of its deadlines. It must not know what bytes mean. */
+#include "conn.h"
+
+#include <algorithm>
+
+#include "conn_internal.h"
+#include "worker.h"
+
+static int64_t conn_nearest_deadline(const struct conn *c)
+{
+	int64_t nearest = INT64_MAX;
+
+	for (const int64_t at : { c->hold_until, c->paused_until, c->end_at })
+		if (at != 0)
+			nearest = std::min(nearest, at);
+	if (c->silence != 0 && !c->closing)
+		nearest = std::min(nearest, c->heard + c->silence);
+	return nearest;
+}
+
+static void conn_check_silence(struct conn *c, int64_t now)
+{
+	if (c->silence == 0 || c->closing || now < c->heard + c->silence)
+		return;
+	/* Who is not read cannot be heard. */
+	if (!c->reading)
+		c->heard = now;
+	else
+		conn_close(c, "silent for too long");
+}
+
+static void conn_check_rate(struct conn *c, int64_t now)
+{
+	if (c->paused_until == 0 || now < c->paused_until)
+		return;
+	c->paused_until = 0;
+	conn_resume(c);
+}
+
+static void conn_on_timer(evutil_socket_t, short, void *arg)
+{
+	auto *c = static_cast<struct conn *>(arg);
+	const int64_t now = worker_monotonic_ms();
+
+	c->armed_for = 0;
+	if (c->end_at != 0 && now >= c->end_at)
+		conn_close(c, "took too long to close");
+	if (!c->dead)
+		conn_check_silence(c, now);
+	if (c->dead)
+		return;
+	if (c->hold_until != 0 && now >= c->hold_until)
+		conn_decide_terminator(c, CONN_TERMINATOR_LF);
+	conn_check_rate(c, now);
+	conn_arm(c);
+}
+
+void conn_arm(struct conn *c)
+{
+	const int64_t at = conn_nearest_deadline(c);
+
+	/* A timer that fires too early only looks and goes on: deadlines that move away cost nothing. */
+	if (at == INT64_MAX || (c->armed_for != 0 && c->armed_for <= at))
+		return;
+	if (c->timer_event == nullptr)
+		c->timer_event.reset(event_new(c->worker->loop.base.get(), -1, 0, conn_on_timer, c));
+	const int64_t wait = std::max<int64_t>(at - worker_monotonic_ms(), 1);
+	const timeval time = { static_cast<time_t>(wait / 1000), static_cast<suseconds_t>(wait % 1000 * 1000) };
+
+	event_add(c->timer_event.get(), &time);
+	c->armed_for = at;
+}
+
+void conn_set_silence(struct conn *c, int64_t ms)
+{
+	conn_assert_here(c->worker);
+	c->silence = ms;
+	c->heard = worker_monotonic_ms();
+	conn_arm(c);
+}

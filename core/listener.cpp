@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT
+ * Owns listening sockets and accepting, and when accepting pauses. It must not know what happens on a
+ * connection. */
+#include "listener.h"
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include "conn.h"
+#include "log.h"
+
+/* Connections taken per listener and turn, so that a flood of them leaves time for those that are there. */
+static constexpr int listener_accepts_per_turn = 64;
+static constexpr int listener_backlog = 1024;
+static constexpr timeval listener_pause_time = { 0, 100 * 1000 };
+
+struct listener {
+	struct worker *worker = nullptr;
+	std::string text;
+	unique_fd fd;
+	event_ptr accept_event, pause_event;
+	bool paused = false;
+	bool complained = false;   /* the pause was logged, and nothing was accepted since */
+};
+
+void listener_deleter::operator()(struct listener *l) const
+{
+	delete l;
+}
+
+/* ---- addresses */
+
+static bool listener_parse_port(std::string_view text, uint16_t *port_r)
+{
+	const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *port_r);
+
+	return error == std::errc() && end == text.data() + text.size();
+}
+
+static bool listener_parse_host(const std::string &host, bool is_ipv6, uint16_t port, struct listen_address *a)
+{
+	if (is_ipv6) {
+		auto *in = reinterpret_cast<sockaddr_in6 *>(&a->address);
+
+		in->sin6_family = AF_INET6;
+		in->sin6_port = htons(port);
+		a->size = sizeof *in;
+		return inet_pton(AF_INET6, host.c_str(), &in->sin6_addr) == 1;
+	}
+	auto *in = reinterpret_cast<sockaddr_in *>(&a->address);
+
+	in->sin_family = AF_INET;
+	in->sin_port = htons(port);
+	a->size = sizeof *in;
+	return inet_pton(AF_INET, host.c_str(), &in->sin_addr) == 1;
+}
+
+static bool listener_parse_one(std::string_view text, struct listen_address *a)
+{
+	const size_t colon = text.rfind(':');
+	uint16_t port;
+
+	a->text = text;
+	if (colon == std::string_view::npos || !listener_parse_port(text.substr(colon + 1), &port))
+		return false;
+	std::string_view host = text.substr(0, colon);
+	const bool is_ipv6 = host.size() > 2 && host.front() == '[' && host.back() == ']';
+
+	if (is_ipv6)
+		host = host.substr(1, host.size() - 2);
+	return listener_parse_host(std::string(host), is_ipv6, port, a);
+}
+
+int listener_parse(const char *text, std::vector<struct listen_address> *addresses_r, struct cs_error *e)
+{
+	static const char between[] = " \t,";
+	std::string_view rest = text;
+
+	for (size_t at; (at = rest.find_first_not_of(between)) != std::string_view::npos;) {
+		rest.remove_prefix(at);
+		const std::string_view one = rest.substr(0, rest.find_first_of(between));
+		struct listen_address a;
+
+		rest.remove_prefix(one.size());
+		if (!listener_parse_one(one, &a)) {
+			error_set(e, "\"%.*s\" is no numeric address:port, such as 127.0.0.1:6000 or [::1]:6000",
+			          static_cast<int>(std::min<size_t>(one.size(), 80)), one.data());
+			return CS_EINVAL;
+		}
+		addresses_r->push_back(std::move(a));
+	}
+	if (addresses_r->empty()) {
+		error_set(e, "no address to listen on");
+		return CS_EINVAL;
+	}
+	return 0;
+}
+
+/* ---- sockets */
+
+static int listener_fail(const struct listen_address *a, struct cs_error *e)
+{
+	error_set(e, "cannot listen on %s: %s", a->text.c_str(), strerror(errno));
+	return CS_EINVAL;
+}
+
+static int listener_bind(const struct listen_address *a, int option, unique_fd *fd_r)
+{
+	const int on = 1;
+	unique_fd fd(socket(a->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+
+	if (fd.fd == -1 || setsockopt(fd.fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == -1 ||
+	    (option != 0 && setsockopt(fd.fd, SOL_SOCKET, option, &on, sizeof on) == -1))
+		return -1;
+	/* [::] must not take what 0.0.0.0 beside it asks for. */
+	if (a->address.ss_family == AF_INET6 &&
+	    setsockopt(fd.fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == -1)
+		return -1;
+	if (bind(fd.fd, reinterpret_cast<const sockaddr *>(&a->address), a->size) == -1)
+		return -1;
+	*fd_r = std::move(fd);
+	return 0;
+}
+
+static uint16_t *listener_port_of(sockaddr_storage *address)
+{
+	if (address->ss_family == AF_INET6)
+		return &reinterpret_cast<sockaddr_in6 *>(address)->sin6_port;
+	return &reinterpret_cast<sockaddr_in *>(address)->sin_port;
+}
+
+static int listener_reserve_one(struct listen_address *a, struct cs_error *e)
+{
+	socklen_t size = a->size;
+	unique_fd fd;
+
+	/* listen() as well: two sockets that only reuse the address may both be bound. */
+	if (listener_bind(a, 0, &fd) == -1 || listen(fd.fd, 1) == -1)
+		return listener_fail(a, e);
+	if (*listener_port_of(&a->address) != 0)
+		return 0;
+	if (getsockname(fd.fd, reinterpret_cast<sockaddr *>(&a->address), &size) == -1)
+		return listener_fail(a, e);
+	a->text.resize(a->text.rfind(':') + 1);
+	a->text += std::to_string(ntohs(*listener_port_of(&a->address)));
+	return 0;
+}
+
+int listener_reserve(std::vector<struct listen_address> *addresses, struct cs_error *e)
+{
+	for (struct listen_address &a : *addresses)
+		if (const int result = listener_reserve_one(&a, e); result != 0)
+			return result;
+	return 0;
+}
+
+/* ---- accepting */
+
+static void listener_pause(struct listener *l, const char *why)
+{
+	if (!l->complained)
+		log_warning("accepting pauses listen=%s why=\"%s\" connections=%lld", l->text.c_str(), why,
+		            static_cast<long long>(l->worker->shared->connections.load()));
+	l->complained = true;
+	l->paused = true;
+	event_del(l->accept_event.get());
+	event_add(l->pause_event.get(), &listener_pause_time);
+}
+
+static void listener_go_on(struct listener *l)
+{
+	if (!l->paused)
+		return;
+	l->paused = false;
+	event_del(l->pause_event.get());
+	event_add(l->accept_event.get(), nullptr);
+}
+
+/* Errors that belong to the one connection, which is gone by then. */
+static bool listener_is_passing(int error)
+{
+	return error == EINTR || error == ECONNABORTED || error == EPROTO || error == EPERM || error == ENETDOWN ||
+	       error == ENETUNREACH || error == EHOSTUNREACH || error == EHOSTDOWN || error == ENONET ||
+	       error == ENOPROTOOPT || error == EOPNOTSUPP;
+}
+
+static bool listener_accept(struct listener *l)
+{
+	sockaddr_storage address;
+	socklen_t size = sizeof address;
+	struct worker *w = l->worker;
+
+	if (w->shared->connections.load(std::memory_order_relaxed) >= w->conf->max_connections) {
+		listener_pause(l, "max_connections is reached");
+		return false;
+	}
+	unique_fd fd(accept4(l->fd.fd, reinterpret_cast<sockaddr *>(&address), &size,
+	                     SOCK_NONBLOCK | SOCK_CLOEXEC));
+	if (fd.fd == -1) {
+		if (errno != EAGAIN && !listener_is_passing(errno))
+			listener_pause(l, strerror(errno));
+		return errno != EAGAIN && !l->paused;
+	}
+	l->complained = false;
+	if (conn_open(w, std::move(fd), reinterpret_cast<sockaddr *>(&address), size) != 0)
+		log_warning("connection refused listen=%s", l->text.c_str());
+	return true;
+}
+
+static void listener_on_accept(evutil_socket_t, short, void *arg)
+{
+	auto *l = static_cast<struct listener *>(arg);
+
+	for (int i = 0; i < listener_accepts_per_turn; i++)
+		if (!listener_accept(l))
+			return;
+}
+
+static void listener_on_pause_end(evutil_socket_t, short, void *arg)
+{
+	listener_go_on(static_cast<struct listener *>(arg));
+}
+
+static int listener_open(struct worker *w, const struct listen_address *a, struct cs_error *e)
+{
+	std::unique_ptr<struct listener, listener_deleter> l(new struct listener);
+	event_base *base = w->loop.base.get();
+
+	if (listener_bind(a, SO_REUSEPORT, &l->fd) == -1 || listen(l->fd.fd, listener_backlog) == -1)
+		return listener_fail(a, e);
+	l->worker = w;
+	l->text = a->text;
+	l->accept_event.reset(event_new(base, l->fd.fd, EV_READ | EV_PERSIST, listener_on_accept, l.get()));
+	l->pause_event.reset(event_new(base, -1, 0, listener_on_pause_end, l.get()));
+	if (l->accept_event == nullptr || l->pause_event == nullptr ||
+	    event_add(l->accept_event.get(), nullptr) == -1)
+		return listener_fail(a, e);
+	w->listeners.push_back(std::move(l));
+	return 0;
+}
+
+int listener_open_all(struct worker *w, const std::vector<struct listen_address> &addresses, struct cs_error *e)
+{
+	for (const struct listen_address &a : addresses)
+		if (const int result = listener_open(w, &a, e); result != 0)
+			return result;
+	return 0;
+}
+
+void listener_close_all(struct worker *w)
+{
+	w->listeners.clear();
+}
+
+void listener_resume_all(struct worker *w)
+{
+	for (const auto &l : w->listeners)
+		listener_go_on(l.get());
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the rules of the table account -> connection: one holder, ended before it is free, waiters woken once. It
+ * must not know plugins, sockets or what a session is for. */
+#include "session.h"
+
+#include <utility>
+
+#include "loop.h"
+
+static struct session_shard *session_shard_of(struct session_table *t, cs_account account)
+{
+	/* Accounts are numbered one after the other: the low bits spread them evenly. */
+	return &t->shards[account % t->shards.size()];
+}
+
+enum session_claim_result session_claim(struct session_table *t, cs_account account, unsigned worker,
+                                        cs_conn conn, const struct session_waiter *waiter,
+                                        struct session_entry *other_r)
+{
+	struct session_shard *shard = session_shard_of(t, account);
+	std::scoped_lock lock(shard->mutex);
+	const auto [place, is_new] = shard->entries.try_emplace(account);
+	struct session_entry &entry = place->second;
+
+	if (is_new) {
+		entry.worker = worker;
+		entry.conn = conn;
+		return SESSION_GRANTED;
+	}
+	if (entry.ending) {
+		entry.waiters.push_back(*waiter);
+		return SESSION_WAIT;
+	}
+	other_r->worker = entry.worker;
+	other_r->conn = entry.conn;
+	return SESSION_TAKEN;
+}
+
+bool session_wait(struct session_table *t, cs_account account, const struct session_waiter *waiter)
+{
+	struct session_shard *shard = session_shard_of(t, account);
+	std::scoped_lock lock(shard->mutex);
+	const auto place = shard->entries.find(account);
+
+	if (place == shard->entries.end())
+		return false;
+	place->second.waiters.push_back(*waiter);
+	return true;
+}
+
+void session_end(struct session_table *t, cs_account account)
+{
+	struct session_shard *shard = session_shard_of(t, account);
+	std::scoped_lock lock(shard->mutex);
+	const auto place = shard->entries.find(account);
+
+	if (place == shard->entries.end() || place->second.ending)
+		return;
+	place->second.ending = true;
+	place->second.holds++;
+}
+
+void session_hold(struct session_table *t, cs_account account)
+{
+	struct session_shard *shard = session_shard_of(t, account);
+	std::scoped_lock lock(shard->mutex);
+	const auto place = shard->entries.find(account);
+
+	if (place != shard->entries.end())
+		place->second.holds++;
+}
+
+/* The last hold: the entry goes and its waiters come back. */
+static std::vector<struct session_waiter> session_take_waiters(struct session_table *t, cs_account account)
+{
+	struct session_shard *shard = session_shard_of(t, account);
+	std::scoped_lock lock(shard->mutex);
+	const auto place = shard->entries.find(account);
+	std::vector<struct session_waiter> waiters;
+
+	if (place == shard->entries.end() || place->second.holds == 0 || --place->second.holds != 0)
+		return waiters;
+	waiters = std::move(place->second.waiters);
+	shard->entries.erase(place);
+	return waiters;
+}
+
+void session_release(struct session_table *t, cs_account account)
+{
+	for (const struct session_waiter &waiter : session_take_waiters(t, account))
+		loop_post(waiter.loop, waiter.fn, waiter.arg);
+}
+
+bool session_locate(struct session_table *t, cs_account account, unsigned *worker_r, cs_conn *conn_r)
+{
+	struct session_shard *shard = session_shard_of(t, account);
+	std::scoped_lock lock(shard->mutex);
+	const auto place = shard->entries.find(account);
+
+	if (place == shard->entries.end() || place->second.ending)
+		return false;
+	*worker_r = place->second.worker;
+	*conn_r = place->second.conn;
+	return true;
+}
+
+size_t session_count(struct session_table *t)
+{
+	size_t count = 0;
+
+	for (struct session_shard &shard : t->shards) {
+		std::scoped_lock lock(shard.mutex);
+		count += shard.entries.size();
+	}
+	return count;
+}

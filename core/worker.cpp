@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the life of a worker: opening it, its thread, its counters. It must not know what the thread is busy
+ * with. */
+#include "worker.h"
+
+#include <csignal>
+#include <ctime>
+
+#include "dispatch.h"
+#include "log.h"
+
+static void worker_fill_counters(struct worker *w)
+{
+	if (w->shared->dispatch == nullptr || !w->counters.empty())
+		return;
+	for (const auto &[msgid, entry] : w->shared->dispatch->entries)
+		w->counters.emplace(msgid, std::make_unique<struct route_counters>());
+	w->counters.emplace(CS_MSGID_PING, std::make_unique<struct route_counters>());
+}
+
+int worker_open(struct worker *w, unsigned index, struct worker_shared *shared,
+                const struct core_conf *conf, struct cs_error *e)
+{
+	const int result = loop_open(&w->loop, e);
+
+	if (result != 0)
+		return result;
+	w->index = index;
+	w->shared = shared;
+	w->conf = conf;
+	w->scratch = std::make_unique_for_overwrite<char[]>(worker_scratch_size);
+	worker_fill_counters(w);
+	return 0;
+}
+
+/* Signals belong to the main thread: blocked before the thread is there, so that it never has one. */
+void worker_start(struct worker *w)
+{
+	sigset_t all, before;
+
+	worker_fill_counters(w);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	w->thread = std::thread(loop_run, &w->loop);
+	pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void worker_stop(struct worker *w)
+{
+	loop_stop(&w->loop);
+	if (w->thread.joinable())
+		w->thread.join();
+}
+
+/* Coarse: a few milliseconds too old at most, and a fraction of the price of the exact clock. */
+int64_t worker_monotonic_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return static_cast<int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1000000;
+}
