@@ -30,8 +30,9 @@ talker::~talker()
 static void talker_exec(uint16_t port, const std::vector<std::string> &options, int input, int output)
 {
 	const char *const build = getenv("CS_BUILD");
-	const std::string program = std::string(build ? build : "build") + "/chatclient", number = std::to_string(port);
-	std::vector<char *> argv = { const_cast<char *>(program.c_str()) };
+	const std::string program = std::string(build ? build : "build") + "/chatclient",
+			  number = std::to_string(port);
+	std::vector<char *> argv = {const_cast<char *>(program.c_str())};
 
 	for (const std::string &option : options)
 		argv.push_back(const_cast<char *>(option.c_str()));
@@ -68,7 +69,7 @@ void talker_say(talker *t, std::string_view line)
 	for (size_t at = 0; at < whole.size();) {
 		const ssize_t done = write(t->input, whole.data() + at, whole.size() - at);
 		if (done <= 0)
-			return;   /* it has ended: its exit status will tell */
+			return; /* it has ended: its exit status will tell */
 		at += static_cast<size_t>(done);
 	}
 }
@@ -95,7 +96,7 @@ static void talker_take(talker *t, std::string_view bytes)
 /* Reads what comes within that time. False at the end of the output. */
 static bool talker_read(talker *t, int timeout_ms)
 {
-	pollfd waiting = { t->output, POLLIN, 0 };
+	pollfd waiting = {t->output, POLLIN, 0};
 	char bytes[8192];
 
 	if (poll(&waiting, 1, timeout_ms) <= 0)
@@ -103,17 +104,19 @@ static bool talker_read(talker *t, int timeout_ms)
 	const ssize_t got = read(t->output, bytes, sizeof(bytes));
 	if (got <= 0)
 		return false;
-	talker_take(t, { bytes, static_cast<size_t>(got) });
+	talker_take(t, {bytes, static_cast<size_t>(got)});
 	return true;
 }
 
-[[noreturn]] static void talker_fail(const talker *t, std::source_location at, const char *what, std::string_view detail)
+[[noreturn]] static void talker_fail(const talker *t, std::source_location at, const char *what,
+                                     std::string_view detail)
 {
 	std::string all;
 
 	for (const std::string &line : t->lines)
 		all += "\n  " + line;
-	check_fail(at, "%s %.*s; chatclient printed:%.3000s", what, (int)detail.size(), detail.data(), all.c_str());
+	check_fail(at, "%s %.*s; chatclient printed:%.3000s", what, (int)detail.size(), detail.data(),
+	           all.c_str());
 }
 
 size_t talker_wait(talker *t, std::string_view beginning, size_t from, std::source_location at)

@@ -10,8 +10,8 @@
 #include "random.h"
 #include "text.h"
 
-static const timeval CLIENT_PING_TIME = { 30, 0 };
-static const timeval CLIENT_TELL_TIME = { 0, 100000 };
+static const timeval CLIENT_PING_TIME = {30, 0};
+static const timeval CLIENT_TELL_TIME = {0, 100000};
 
 uint64_t client_new_req(client *cl)
 {
@@ -78,7 +78,8 @@ void client_tell_delivered(client *cl)
 		one->told_req = client_new_req(cl);
 		request rq = request_begin(CS_MSGID_DELIVERED, one->told_req);
 		request_add_integer(&rq, "id", cl->se.id);
-		request_add_integer(&rq, one->is_group ? "groupid" : "peer", static_cast<uint64_t>(one->with));
+		request_add_integer(&rq, one->is_group ? "groupid" : "peer",
+		                    static_cast<uint64_t>(one->with));
 		request_add_integer(&rq, "seq", static_cast<uint64_t>(one->shown));
 		connection_send(&cl->cn, request_end(&rq));
 	}
@@ -124,7 +125,8 @@ static bool client_login_is_due(const client *cl)
 
 bool client_is_owed(const client *cl)
 {
-	return !cl->ob.entries.empty() || !inbox_is_confirmed(&cl->ib) || (cl->vw.plain && client_login_is_due(cl));
+	return !cl->ob.entries.empty() || !inbox_is_confirmed(&cl->ib) ||
+	       (cl->vw.plain && client_login_is_due(cl));
 }
 
 bool client_is_busy(const client *cl)
@@ -157,13 +159,13 @@ static void client_time_wake(client *cl, int64_t now)
 		first = first == -1 ? cl->se.not_before : std::min(first, cl->se.not_before);
 	if (first == -1)
 		return;
-	const timeval wait = { (first - now) / 1000, (first - now) % 1000 * 1000 };
+	const timeval wait = {(first - now) / 1000, (first - now) % 1000 * 1000};
 	(void)event_add(cl->wake.get(), &wait);
 }
 
 static void client_time_patience(client *cl)
 {
-	const timeval wait = { static_cast<time_t>(cl->opts->patience), 0 };
+	const timeval wait = {static_cast<time_t>(cl->opts->patience), 0};
 
 	if (!client_is_owed(cl))
 		(void)event_del(cl->patience.get());
@@ -185,7 +187,7 @@ void client_turn(client *cl)
 	const int64_t now = text_steady_clock();
 
 	if (cl->cn.is_up && client_leaves_draining(cl))
-		return;   /* the loss took its own turn */
+		return; /* the loss took its own turn */
 	if (cl->ob.entries.empty())
 		cl->ob.one_at_a_time = false;
 	if (cl->cn.is_up && !cl->draining) {
@@ -201,7 +203,7 @@ void client_turn(client *cl)
 
 int client_open(client *cl, const options *opts, event_base *base, const client_calls *calls, void *arg)
 {
-	static const connection_calls connection_table = { client_on_up, client_on_frame, client_on_down };
+	static const connection_calls connection_table = {client_on_up, client_on_frame, client_on_down};
 
 	cl->opts = opts;
 	cl->base = base;
@@ -221,7 +223,7 @@ int client_open(client *cl, const options *opts, event_base *base, const client_
 
 void client_finish(client *cl, int64_t patience_seconds)
 {
-	const timeval wait = { static_cast<time_t>(patience_seconds), 0 };
+	const timeval wait = {static_cast<time_t>(patience_seconds), 0};
 
 	cl->finishing = true;
 	(void)event_add(cl->patience.get(), &wait);

@@ -17,7 +17,7 @@
 
 enum session_state {
 	SESSION_OUT,
-	SESSION_WANTED,   /* LOGIN is to be sent when the connection and the pause allow */
+	SESSION_WANTED, /* LOGIN is to be sent when the connection and the pause allow */
 	SESSION_ASKED,
 	SESSION_IN,
 };
@@ -26,16 +26,16 @@ struct session {
 	session_state state = SESSION_OUT;
 	uint64_t id = 0;
 	std::string name;
-	std::string password;    /* kept for logging in again */
+	std::string password; /* kept for logging in again */
 	uint64_t req = 0;
-	bool was_in = false;     /* these credentials were good before */
+	bool was_in = false; /* these credentials were good before */
 	unsigned delays = 0;
 	int64_t not_before = 0;
 };
 
 struct client_calls {
-	void (*session_changed)(void *arg);   /* logged in, logged out, or a login was refused */
-	void (*ready)(void *arg);             /* something was done: a next command may be possible */
+	void (*session_changed)(void *arg); /* logged in, logged out, or a login was refused */
+	void (*ready)(void *arg); /* something was done: a next command may be possible */
 };
 
 struct client {
@@ -49,16 +49,16 @@ struct client {
 	inbox ib;
 	session se;
 	event_ptr ping;
-	event_ptr wake;            /* an entry or the login may go now */
-	event_ptr tell;            /* DELIVERED is due */
+	event_ptr wake; /* an entry or the login may go now */
+	event_ptr tell; /* DELIVERED is due */
 	event_ptr patience;
 	uint64_t last_req = 0;
-	bool draining = false;     /* the server is going away: nothing new on this connection */
-	bool told_lost = false;    /* the loss of the connection was shown; not each failed attempt */
+	bool draining = false; /* the server is going away: nothing new on this connection */
+	bool told_lost = false; /* the loss of the connection was shown; not each failed attempt */
 	bool finishing = false;
 	bool refused = false;
 	bool unexpected = false;
-	uint64_t received = 0;     /* messages shown */
+	uint64_t received = 0; /* messages shown */
 	uint64_t last_account = 0; /* what @ stands for */
 	uint64_t last_group = 0;
 	std::vector<person> friends;
@@ -67,7 +67,8 @@ struct client {
 };
 
 /* Sets the client up and begins to connect. The view is the caller's choice, set before. -1: out of memory. */
-[[nodiscard]] int client_open(client *cl, const options *opts, event_base *base, const client_calls *calls, void *arg);
+[[nodiscard]] int client_open(client *cl, const options *opts, event_base *base, const client_calls *calls,
+                              void *arg);
 /* Does what can be done now: sends, times, finishes. To be called after anything changed. */
 void client_turn(client *cl);
 /* Runs a command that is about the server or what it said; not HELP, QUIT and WAIT. number: of the line. */

@@ -66,8 +66,16 @@ static void client_say(client *cl, const command &cm, uint64_t number)
 	request_add_text(&rq, "time", now);
 	client_queue(cl, msgid, cm, number, &rq, req);
 	const int64_t id = static_cast<int64_t>(cm.id);
-	view_own_message(&cl->vw, { .is_group = is_group, .group = id, .group_name = client_group_name_of(cl, id),
-		.id = id, .name = client_name_of(cl, id), .seq = -1, .time = now, .text = cm.text }, cl->se.name);
+	view_own_message(&cl->vw,
+	                 {.is_group = is_group,
+	                  .group = id,
+	                  .group_name = client_group_name_of(cl, id),
+	                  .id = id,
+	                  .name = client_name_of(cl, id),
+	                  .seq = -1,
+	                  .time = now,
+	                  .text = cm.text},
+	                 cl->se.name);
 }
 
 static void client_ask(client *cl, int msgid, const command &cm, uint64_t number)
@@ -124,17 +132,22 @@ static void client_run(client *cl, const command &cm, uint64_t number)
 	case COMMAND_JOIN_GROUP: client_ask(cl, CS_MSGID_JOIN_GROUP, cm, number); break;
 	case COMMAND_FRIENDS:
 		if (cl->friends.empty())
-			view_notice(&cl->vw, "Nobody is on your list of friends; /friend ID puts somebody there.");
+			view_notice(&cl->vw,
+			            "Nobody is on your list of friends; /friend ID puts somebody there.");
 		for (const person &who : cl->friends)
 			view_friend(&cl->vw, who);
 		break;
 	case COMMAND_GROUPS:
 		if (cl->groups.empty())
-			view_notice(&cl->vw, "You are in no group; /join ID joins one, /group new NAME DESC makes one.");
+			view_notice(
+				&cl->vw,
+				"You are in no group; /join ID joins one, /group new NAME DESC makes one.");
 		for (const group_info &group : cl->groups)
 			view_group(&cl->vw, group);
 		break;
-	default: client_refuse_line(cl, number, cm.verb == COMMAND_BAD ? cm.problem : "no such command"); break;
+	default:
+		client_refuse_line(cl, number, cm.verb == COMMAND_BAD ? cm.problem : "no such command");
+		break;
 	}
 }
 

@@ -40,15 +40,17 @@ static void client_take_message(client *cl, const frame &fr)
 		return;
 	cl->received++;
 	view_message(&cl->vw, {
-		.is_group = is_group,
-		.group = fr.group,
-		.group_name = client_group_name_of(cl, fr.group),
-		.id = fr.id,
-		.name = fr.name.empty() ? client_name_of(cl, fr.id) : fr.name,
-		.seq = fr.seq,
-		.time = fr.ts > 0 ? text_from_time(fr.ts) : fr.time.empty() ? "-" : fr.time,
-		.text = fr.message,
-	});
+				      .is_group = is_group,
+				      .group = fr.group,
+				      .group_name = client_group_name_of(cl, fr.group),
+				      .id = fr.id,
+				      .name = fr.name.empty() ? client_name_of(cl, fr.id) : fr.name,
+				      .seq = fr.seq,
+				      .time = fr.ts > 0         ? text_from_time(fr.ts)
+	                                      : fr.time.empty() ? "-"
+	                                                        : fr.time,
+				      .text = fr.message,
+			      });
 }
 
 static void client_read_lists(client *cl, const frame &fr)
@@ -87,11 +89,12 @@ void client_show_lists(client *cl)
 static void client_note_made(client *cl, const outbox_entry &entry, int64_t id)
 {
 	if (entry.msgid == CS_MSGID_ADD_FRIEND)
-		cl->friends.push_back({ .id = id, .name = client_name_of(cl, id), .state = {}, .role = {} });
+		cl->friends.push_back({.id = id, .name = client_name_of(cl, id), .state = {}, .role = {}});
 	if (entry.msgid == CS_MSGID_CREATE_GROUP || entry.msgid == CS_MSGID_JOIN_GROUP) {
 		cl->last_group = static_cast<uint64_t>(id);
 		if (client_group_name_of(cl, id).empty())
-			cl->groups.push_back({ .id = id, .name = entry.label, .description = {}, .members = {} });
+			cl->groups.push_back(
+				{.id = id, .name = entry.label, .description = {}, .members = {}});
 	}
 }
 
@@ -125,7 +128,8 @@ static void client_refuse(client *cl, outbox_entry *waiting, int64_t error, std:
 	const outbox_entry entry = std::move(*waiting);
 	std::string shown(text);
 
-	if (entry.sent_times > 1 && (entry.msgid == CS_MSGID_REGISTER || entry.msgid == CS_MSGID_CREATE_GROUP))
+	if (entry.sent_times > 1 &&
+	    (entry.msgid == CS_MSGID_REGISTER || entry.msgid == CS_MSGID_CREATE_GROUP))
 		shown += " (perhaps by the first attempt, whose answer was lost)";
 	outbox_remove(&cl->ob, entry.req);
 	client_note_progress(cl);
@@ -204,7 +208,8 @@ static void client_take_login(client *cl, const frame &fr)
 	if (client_is_for_later(fr.error) || fr.error == CS_ERRNO_GOING_AWAY ||
 	    (fr.error == CS_ERRNO_ALREADY_ONLINE && se->was_in)) {
 		se->state = SESSION_WANTED;
-		se->not_before = text_steady_clock() + random_pause(CLIENT_FIRST_DELAY, se->delays++, CLIENT_LONGEST_DELAY);
+		se->not_before = text_steady_clock() +
+		                 random_pause(CLIENT_FIRST_DELAY, se->delays++, CLIENT_LONGEST_DELAY);
 		cl->draining = cl->draining || fr.error == CS_ERRNO_GOING_AWAY;
 		return;
 	}
@@ -273,7 +278,8 @@ static void client_take_answer(client *cl, const frame &fr)
 		entry->on_its_way = false;
 		cl->draining = true;
 	} else if (fr.error == CS_ERRNO_OK ||
-	           (fr.error == CS_ERRNO_EXISTS && entry->msgid == CS_MSGID_JOIN_GROUP && entry->sent_times > 1)) {
+	           (fr.error == CS_ERRNO_EXISTS && entry->msgid == CS_MSGID_JOIN_GROUP &&
+	            entry->sent_times > 1)) {
 		client_complete(cl, entry, fr.group, fr.seq);
 	} else {
 		client_refuse(cl, entry, fr.error, fr.error_text);

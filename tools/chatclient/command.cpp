@@ -12,33 +12,34 @@ enum command_shape { SHAPE_NOTHING, SHAPE_ID, SHAPE_ID_TEXT, SHAPE_NAME_TEXT, SH
 
 struct command_row {
 	command_verb verb;
-	const char *word;       /* word:ARGUMENT:ARGUMENT */
-	const char *slash;      /* /slash ARGUMENT ARGUMENT */
+	const char *word; /* word:ARGUMENT:ARGUMENT */
+	const char *slash; /* /slash ARGUMENT ARGUMENT */
 	command_shape shape;
-	const char *arguments;  /* for the help; nullptr: another spelling, not listed */
+	const char *arguments; /* for the help; nullptr: another spelling, not listed */
 	const char *help;
 };
 
 static const command_row command_rows[] = {
-	{ COMMAND_HELP, "help", "help", SHAPE_NOTHING, "", "show this list" },
-	{ COMMAND_CHAT, "chat", "chat", SHAPE_ID_TEXT, "ID TEXT", "say something to an account" },
-	{ COMMAND_ADD_FRIEND, "addfriend", "friend", SHAPE_ID, "ID", "put an account on your list of friends" },
-	{ COMMAND_CREATE_GROUP, "creategroup", "group new", SHAPE_NAME_TEXT, "NAME DESC", "make a group" },
-	{ COMMAND_JOIN_GROUP, "addgroup", "join", SHAPE_ID, "ID", "join a group" },
-	{ COMMAND_GROUP_CHAT, "groupchat", "say", SHAPE_ID_TEXT, "ID TEXT", "say something to a group" },
-	{ COMMAND_FRIENDS, "friends", "friends", SHAPE_NOTHING, "", "list your friends, as of the login" },
-	{ COMMAND_GROUPS, "groups", "groups", SHAPE_NOTHING, "", "list your groups, as of the login" },
-	{ COMMAND_LOGOUT, "loginout", "logout", SHAPE_NOTHING, "", "log out" },
-	{ COMMAND_LOGIN, "login", "login", SHAPE_ID_TEXT, "ID PASSWORD", "log in" },
-	{ COMMAND_REGISTER, "register", "register", SHAPE_NAME_TEXT, "NAME PASSWORD", "make an account" },
-	{ COMMAND_WAIT, "wait", "wait", SHAPE_WAIT, "SECONDS COUNT", "wait, at most until COUNT messages came" },
-	{ COMMAND_QUIT, "quit", "quit", SHAPE_NOTHING, "", "leave" },
-	{ COMMAND_GROUPS, "groups", "group", SHAPE_NOTHING, nullptr, nullptr },
-	{ COMMAND_LOGOUT, "logout", "loginout", SHAPE_NOTHING, nullptr, nullptr },
-	{ COMMAND_GROUP_CHAT, "groupchat", "groupchat", SHAPE_ID_TEXT, nullptr, nullptr },
-	{ COMMAND_ADD_FRIEND, "addfriend", "addfriend", SHAPE_ID, nullptr, nullptr },
-	{ COMMAND_CREATE_GROUP, "creategroup", "creategroup", SHAPE_NAME_TEXT, nullptr, nullptr },
-	{ COMMAND_JOIN_GROUP, "addgroup", "addgroup", SHAPE_ID, nullptr, nullptr },
+	{COMMAND_HELP, "help", "help", SHAPE_NOTHING, "", "show this list"},
+	{COMMAND_CHAT, "chat", "chat", SHAPE_ID_TEXT, "ID TEXT", "say something to an account"},
+	{COMMAND_ADD_FRIEND, "addfriend", "friend", SHAPE_ID, "ID", "put an account on your list of friends"},
+	{COMMAND_CREATE_GROUP, "creategroup", "group new", SHAPE_NAME_TEXT, "NAME DESC", "make a group"},
+	{COMMAND_JOIN_GROUP, "addgroup", "join", SHAPE_ID, "ID", "join a group"},
+	{COMMAND_GROUP_CHAT, "groupchat", "say", SHAPE_ID_TEXT, "ID TEXT", "say something to a group"},
+	{COMMAND_FRIENDS, "friends", "friends", SHAPE_NOTHING, "", "list your friends, as of the login"},
+	{COMMAND_GROUPS, "groups", "groups", SHAPE_NOTHING, "", "list your groups, as of the login"},
+	{COMMAND_LOGOUT, "loginout", "logout", SHAPE_NOTHING, "", "log out"},
+	{COMMAND_LOGIN, "login", "login", SHAPE_ID_TEXT, "ID PASSWORD", "log in"},
+	{COMMAND_REGISTER, "register", "register", SHAPE_NAME_TEXT, "NAME PASSWORD", "make an account"},
+	{COMMAND_WAIT, "wait", "wait", SHAPE_WAIT, "SECONDS COUNT",
+         "wait, at most until COUNT messages came"},
+	{COMMAND_QUIT, "quit", "quit", SHAPE_NOTHING, "", "leave"},
+	{COMMAND_GROUPS, "groups", "group", SHAPE_NOTHING, nullptr, nullptr},
+	{COMMAND_LOGOUT, "logout", "loginout", SHAPE_NOTHING, nullptr, nullptr},
+	{COMMAND_GROUP_CHAT, "groupchat", "groupchat", SHAPE_ID_TEXT, nullptr, nullptr},
+	{COMMAND_ADD_FRIEND, "addfriend", "addfriend", SHAPE_ID, nullptr, nullptr},
+	{COMMAND_CREATE_GROUP, "creategroup", "creategroup", SHAPE_NAME_TEXT, nullptr, nullptr},
+	{COMMAND_JOIN_GROUP, "addgroup", "addgroup", SHAPE_ID, nullptr, nullptr},
 };
 
 /* What comes before the separator; text_r loses it and the separator. */
@@ -91,7 +92,8 @@ static void command_read_arguments(command *cm, command_shape shape, std::string
 			command_spoil(cm, "this command takes no argument");
 		return;
 	}
-	const std::string_view first = shape == SHAPE_ID ? std::exchange(rest, {}) : command_cut(&rest, separator);
+	const std::string_view first =
+		shape == SHAPE_ID ? std::exchange(rest, {}) : command_cut(&rest, separator);
 	if (shape == SHAPE_WAIT) {
 		command_read_wait(cm, first, rest);
 		return;
@@ -141,7 +143,8 @@ command command_read(std::string_view line)
 	if (command_trim(line).empty())
 		return cm;
 	const bool slash = line.starts_with('/') && !line.starts_with("//");
-	const command_row *const row = slash ? command_find_slash(line.substr(1), &rest) : command_find_word(line, &rest);
+	const command_row *const row =
+		slash ? command_find_slash(line.substr(1), &rest) : command_find_word(line, &rest);
 	if (row == nullptr) {
 		cm.verb = COMMAND_PLAIN;
 		cm.text = line.substr(line.starts_with("//") ? 1 : 0);

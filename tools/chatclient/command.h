@@ -9,27 +9,27 @@
 #include <string_view>
 
 enum command_verb {
-	COMMAND_BLANK,       /* nothing was written */
-	COMMAND_PLAIN,       /* no command: text */
-	COMMAND_BAD,         /* problem says why */
+	COMMAND_BLANK, /* nothing was written */
+	COMMAND_PLAIN, /* no command: text */
+	COMMAND_BAD, /* problem says why */
 	COMMAND_HELP,
-	COMMAND_REGISTER,    /* name, text: password */
-	COMMAND_LOGIN,       /* id, text: password */
+	COMMAND_REGISTER, /* name, text: password */
+	COMMAND_LOGIN, /* id, text: password */
 	COMMAND_LOGOUT,
-	COMMAND_CHAT,        /* id, text */
-	COMMAND_ADD_FRIEND,  /* id */
+	COMMAND_CHAT, /* id, text */
+	COMMAND_ADD_FRIEND, /* id */
 	COMMAND_CREATE_GROUP, /* name, text: description */
-	COMMAND_JOIN_GROUP,  /* id */
-	COMMAND_GROUP_CHAT,  /* id, text */
+	COMMAND_JOIN_GROUP, /* id */
+	COMMAND_GROUP_CHAT, /* id, text */
 	COMMAND_FRIENDS,
 	COMMAND_GROUPS,
-	COMMAND_WAIT,        /* id: seconds, count */
+	COMMAND_WAIT, /* id: seconds, count */
 	COMMAND_QUIT,
 };
 
 struct command {
 	command_verb verb = COMMAND_BLANK;
-	uint64_t id = 0;          /* 0: @, the last one made; or not given */
+	uint64_t id = 0; /* 0: @, the last one made; or not given */
 	uint64_t count = 0;
 	std::string name;
 	std::string text;

@@ -14,9 +14,9 @@
 
 static const int64_t CONNECTION_FIRST_PAUSE = 250;
 static const int64_t CONNECTION_LONGEST_PAUSE = 30000;
-static const timeval CONNECTION_CONNECT_TIME = { 10, 0 };
+static const timeval CONNECTION_CONNECT_TIME = {10, 0};
 /* The client says PING every 30 s: without an answer for this long the server or the way to it is dead. */
-static const timeval CONNECTION_SILENCE = { 45, 0 };
+static const timeval CONNECTION_SILENCE = {45, 0};
 
 static void connection_try(connection *cn);
 
@@ -31,7 +31,7 @@ static void connection_drop(connection *cn)
 static void connection_time_retry(connection *cn)
 {
 	const int64_t pause = random_pause(CONNECTION_FIRST_PAUSE, cn->failures++, CONNECTION_LONGEST_PAUSE);
-	const timeval wait = { pause / 1000, pause % 1000 * 1000 };
+	const timeval wait = {pause / 1000, pause % 1000 * 1000};
 
 	(void)event_add(cn->retry.get(), &wait);
 }
@@ -52,7 +52,7 @@ static void connection_on_read(bufferevent *stream, void *arg)
 	std::string_view text;
 	int found = 0;
 
-	frames_add(&cn->input, { reinterpret_cast<const char *>(evbuffer_pullup(input, -1)), size });
+	frames_add(&cn->input, {reinterpret_cast<const char *>(evbuffer_pullup(input, -1)), size});
 	(void)evbuffer_drain(input, size);
 	while (generation == cn->generation && (found = frames_next(&cn->input, &text)) == 1)
 		cn->calls->frame(cn->arg, text);
@@ -96,7 +96,8 @@ static void connection_on_event(bufferevent *, short what, void *arg)
 
 static void connection_try(connection *cn)
 {
-	cn->stream.reset(bufferevent_socket_new(cn->base, -1, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS));
+	cn->stream.reset(
+		bufferevent_socket_new(cn->base, -1, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS));
 	if (cn->stream == nullptr) {
 		connection_lose(cn, "out of memory");
 		return;
@@ -113,7 +114,7 @@ static void connection_try(connection *cn)
 static void connection_on_retry(evutil_socket_t, short, void *arg)
 {
 	connection *const cn = static_cast<connection *>(arg);
-	const addrinfo wanted = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+	const addrinfo wanted = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
 	addrinfo *found = nullptr;
 	const int result = getaddrinfo(cn->host.c_str(), cn->port.c_str(), &wanted, &found);
 
@@ -128,7 +129,7 @@ static void connection_on_retry(evutil_socket_t, short, void *arg)
 
 int connection_open(connection *cn, event_base *base, const connection_calls *calls, void *arg)
 {
-	const timeval at_once = { 0, 0 };
+	const timeval at_once = {0, 0};
 
 	cn->base = base;
 	cn->calls = calls;

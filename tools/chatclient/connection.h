@@ -21,7 +21,7 @@ using addrinfo_ptr = std::unique_ptr<addrinfo, function_deleter<freeaddrinfo>>;
 struct connection_calls {
 	void (*up)(void *arg);
 	void (*frame)(void *arg, std::string_view text);
-	void (*down)(void *arg, const char *reason);   /* also for a failed attempt; the next one is timed */
+	void (*down)(void *arg, const char *reason); /* also for a failed attempt; the next one is timed */
 };
 
 struct connection {
@@ -32,11 +32,11 @@ struct connection {
 	event_base *base = nullptr;
 	event_ptr retry;
 	addrinfo_ptr addresses;
-	const addrinfo *address = nullptr;   /* the one that is tried */
+	const addrinfo *address = nullptr; /* the one that is tried */
 	bufferevent_ptr stream;
-	unsigned generation = 0;             /* of stream, to notice in a loop that it was replaced */
+	unsigned generation = 0; /* of stream, to notice in a loop that it was replaced */
 	frames input;
-	unsigned failures = 0;               /* since the last connection_is_good */
+	unsigned failures = 0; /* since the last connection_is_good */
 	bool is_up = false;
 };
 

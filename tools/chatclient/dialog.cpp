@@ -26,7 +26,8 @@ static void dialog_show_prompt(dialog *dg)
 
 	if (dg->talks != COMMAND_BLANK) {
 		const bool is_group = dg->talks == COMMAND_GROUP_CHAT;
-		const std::string name = is_group ? client_group_name_of(dg->cl, id) : client_name_of(dg->cl, id);
+		const std::string name =
+			is_group ? client_group_name_of(dg->cl, id) : client_name_of(dg->cl, id);
 		prompt += is_group ? " -> group " : " -> ";
 		prompt += name.empty() ? std::to_string(id) : text_harmless(name, false);
 	}
@@ -153,7 +154,8 @@ static void dialog_run(dialog *dg, command cm)
 		cm.id = dg->talks_to;
 		dialog_say(dg, cm);
 	} else if (cm.verb == COMMAND_PLAIN) {
-		view_notice(&dg->cl->vw, "No such command; /help lists them. After /chat ID or /say ID plain text goes there.");
+		view_notice(&dg->cl->vw, "No such command; /help lists them. After /chat ID or /say ID plain "
+		                         "text goes there.");
 	} else if (says && cm.text.empty() && cm.id > 0) {
 		dialog_talk(dg, cm);
 	} else if (says) {

@@ -24,8 +24,9 @@ struct dialog {
 	client *cl = nullptr;
 	screen *sc = nullptr;
 	dialog_step step = DIALOG_MENU;
-	command pending;                /* the login or registration that is asked for */
-	command_verb talks = COMMAND_BLANK;   /* COMMAND_CHAT or COMMAND_GROUP_CHAT: plain text goes to talks_to */
+	command pending; /* the login or registration that is asked for */
+	command_verb talks =
+		COMMAND_BLANK; /* COMMAND_CHAT or COMMAND_GROUP_CHAT: plain text goes to talks_to */
 	uint64_t talks_to = 0;
 	bool leaving = false;
 };

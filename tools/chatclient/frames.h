@@ -13,7 +13,7 @@ constexpr size_t FRAMES_LIMIT = size_t{64} << 20;
 /* Bytes as they came, and how far they are scanned: each byte once. */
 struct frames {
 	std::string bytes;
-	size_t begin = 0;      /* of the frame that is scanned, or of what follows the last one */
+	size_t begin = 0; /* of the frame that is scanned, or of what follows the last one */
 	size_t scanned = 0;
 	size_t depth = 0;
 	bool in_text = false;

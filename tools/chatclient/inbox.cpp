@@ -10,7 +10,7 @@ static inbox_conversation *inbox_find(inbox *ib, bool is_group, int64_t with)
 	for (inbox_conversation &one : ib->conversations)
 		if (one.is_group == is_group && one.with == with)
 			return &one;
-	ib->conversations.push_back({ .is_group = is_group, .with = with });
+	ib->conversations.push_back({.is_group = is_group, .with = with});
 	return &ib->conversations.back();
 }
 
@@ -63,5 +63,5 @@ void inbox_forget_told(inbox *ib)
 bool inbox_is_confirmed(const inbox *ib)
 {
 	return std::all_of(ib->conversations.begin(), ib->conversations.end(),
-		[](const inbox_conversation &one) { return one.confirmed >= one.shown; });
+	                   [](const inbox_conversation &one) { return one.confirmed >= one.shown; });
 }

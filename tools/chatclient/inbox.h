@@ -9,10 +9,10 @@
 
 struct inbox_conversation {
 	bool is_group = false;
-	int64_t with = 0;          /* the other account, or the group */
-	int64_t shown = 0;         /* the last seq that a person has seen */
-	int64_t told = 0;          /* the last that DELIVERED was sent for on this connection */
-	int64_t confirmed = 0;     /* the last that the server acknowledged */
+	int64_t with = 0; /* the other account, or the group */
+	int64_t shown = 0; /* the last seq that a person has seen */
+	int64_t told = 0; /* the last that DELIVERED was sent for on this connection */
+	int64_t confirmed = 0; /* the last that the server acknowledged */
 	uint64_t told_req = 0;
 };
 

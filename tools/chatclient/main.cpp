@@ -85,8 +85,8 @@ static void program_choose_view(program *pg)
 
 static int program_open(program *pg)
 {
-	static const client_calls client_table = { program_on_session_changed, program_on_ready };
-	static const screen_calls screen_table = { program_on_line, program_on_end };
+	static const client_calls client_table = {program_on_session_changed, program_on_ready};
+	static const screen_calls screen_table = {program_on_line, program_on_end};
 
 	pg->base.reset(program_make_base());
 	if (pg->base == nullptr || client_open(&pg->cl, &pg->opts, pg->base.get(), &client_table, pg) != 0)

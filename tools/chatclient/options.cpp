@@ -8,8 +8,7 @@
 #include "config.h"
 #include "text.h"
 
-static const char options_usage[] =
-	"usage: chatclient [-hpV] [-t SECONDS] HOST PORT\n";
+static const char options_usage[] = "usage: chatclient [-hpV] [-t SECONDS] HOST PORT\n";
 
 static const char options_help[] =
 	"  -h, --help             show this and leave\n"
@@ -19,11 +18,11 @@ static const char options_help[] =
 	"  -V, --version          show the version and leave\n";
 
 static const option options_long[] = {
-	{ "help", no_argument, nullptr, 'h' },
-	{ "plain", no_argument, nullptr, 'p' },
-	{ "timeout", required_argument, nullptr, 't' },
-	{ "version", no_argument, nullptr, 'V' },
-	{ nullptr, 0, nullptr, 0 },
+	{"help", no_argument, nullptr, 'h'},
+	{"plain", no_argument, nullptr, 'p'},
+	{"timeout", required_argument, nullptr, 't'},
+	{"version", no_argument, nullptr, 'V'},
+	{nullptr, 0, nullptr, 0},
 };
 
 static int options_mistake(const char *what)
@@ -45,20 +44,11 @@ static int options_read_timeout(const char *text, options *options_r)
 static int options_read_one(int letter, options *options_r)
 {
 	switch (letter) {
-	case 'h':
-		(void)printf("%s%s", options_usage, options_help);
-		return 1;
-	case 'V':
-		(void)printf("chatclient %s\n", PACKAGE_VERSION);
-		return 1;
-	case 'p':
-		options_r->plain = true;
-		return 0;
-	case 't':
-		return options_read_timeout(optarg, options_r);
-	default:
-		(void)fputs(options_usage, stderr);
-		return -1;
+	case 'h': (void)printf("%s%s", options_usage, options_help); return 1;
+	case 'V': (void)printf("chatclient %s\n", PACKAGE_VERSION); return 1;
+	case 'p': options_r->plain = true; return 0;
+	case 't': return options_read_timeout(optarg, options_r);
+	default: (void)fputs(options_usage, stderr); return -1;
 	}
 }
 

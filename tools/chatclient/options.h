@@ -9,15 +9,16 @@
 struct options {
 	std::string host;
 	std::string port;
-	int64_t patience = 30;    /* s without an acknowledgement, where input is no terminal, before giving up */
-	bool plain = false;       /* plain lines even on a terminal */
+	int64_t patience =
+		30; /* s without an acknowledgement, where input is no terminal, before giving up */
+	bool plain = false; /* plain lines even on a terminal */
 };
 
 /* The exit statuses. */
 enum status {
-	STATUS_OK = 0,        /* all was acknowledged */
-	STATUS_REFUSED = 1,   /* the server refused something, or a line was no command */
-	STATUS_USAGE = 2,     /* the command line is wrong */
+	STATUS_OK = 0, /* all was acknowledged */
+	STATUS_REFUSED = 1, /* the server refused something, or a line was no command */
+	STATUS_USAGE = 2, /* the command line is wrong */
 	STATUS_UNACKNOWLEDGED = 3,
 	STATUS_DISCONNECTED = 4,
 	STATUS_UNEXPECTED = 5, /* a wait for messages ended without them */

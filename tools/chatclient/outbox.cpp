@@ -22,7 +22,8 @@ static bool outbox_is_message(const outbox_entry &entry)
 
 static bool outbox_is_ready(const outbox_entry &entry, uint64_t account, int64_t now)
 {
-	return !entry.on_its_way && entry.not_before <= now && (entry.account == 0 || entry.account == account);
+	return !entry.on_its_way && entry.not_before <= now &&
+	       (entry.account == 0 || entry.account == account);
 }
 
 static bool outbox_same_conversation(const outbox_entry &one, const outbox_entry &other)
@@ -32,7 +33,7 @@ static bool outbox_same_conversation(const outbox_entry &one, const outbox_entry
 
 outbox_entry *outbox_next(outbox *ob, uint64_t account, int64_t now)
 {
-	std::vector<const outbox_entry *> before;   /* the first of each conversation */
+	std::vector<const outbox_entry *> before; /* the first of each conversation */
 
 	if (outbox_count_sent(ob) >= (ob->one_at_a_time ? 1 : OUTBOX_WINDOW))
 		return nullptr;
@@ -40,8 +41,9 @@ outbox_entry *outbox_next(outbox *ob, uint64_t account, int64_t now)
 		outbox_entry *const entry = &ob->entries[i];
 		if (!outbox_is_message(*entry))
 			return i == 0 && outbox_is_ready(*entry, account, now) ? entry : nullptr;
-		const bool waits = std::any_of(before.begin(), before.end(),
-			[&](const outbox_entry *other) { return outbox_same_conversation(*entry, *other); });
+		const bool waits = std::any_of(before.begin(), before.end(), [&](const outbox_entry *other) {
+			return outbox_same_conversation(*entry, *other);
+		});
 		if (waits)
 			continue;
 		if (outbox_is_ready(*entry, account, now))
@@ -85,7 +87,7 @@ void outbox_forget_sent(outbox *ob)
 size_t outbox_count_sent(const outbox *ob)
 {
 	return static_cast<size_t>(std::count_if(ob->entries.begin(), ob->entries.end(),
-		[](const outbox_entry &entry) { return entry.on_its_way; }));
+	                                         [](const outbox_entry &entry) { return entry.on_its_way; }));
 }
 
 outbox_entry *outbox_only_sent(outbox *ob)
@@ -93,7 +95,7 @@ outbox_entry *outbox_only_sent(outbox *ob)
 	if (outbox_count_sent(ob) != 1)
 		return nullptr;
 	return &*std::find_if(ob->entries.begin(), ob->entries.end(),
-		[](const outbox_entry &entry) { return entry.on_its_way; });
+	                      [](const outbox_entry &entry) { return entry.on_its_way; });
 }
 
 int64_t outbox_wake_time(const outbox *ob, int64_t now)
@@ -109,5 +111,5 @@ int64_t outbox_wake_time(const outbox *ob, int64_t now)
 bool outbox_holds_back(const outbox *ob)
 {
 	return std::any_of(ob->entries.begin(), ob->entries.end(),
-		[](const outbox_entry &entry) { return !outbox_is_message(entry); });
+	                   [](const outbox_entry &entry) { return !outbox_is_message(entry); });
 }

@@ -15,19 +15,19 @@
 struct outbox_entry {
 	uint64_t req = 0;
 	int msgid = 0;
-	uint64_t account = 0;      /* who must be logged in for it; 0: nobody */
-	uint64_t target = 0;       /* account or group that it is about */
-	std::string label;         /* the name of a group or account that it makes */
-	std::string frame;         /* the same bytes each time, so with the same cid */
+	uint64_t account = 0; /* who must be logged in for it; 0: nobody */
+	uint64_t target = 0; /* account or group that it is about */
+	std::string label; /* the name of a group or account that it makes */
+	std::string frame; /* the same bytes each time, so with the same cid */
 	bool on_its_way = false;
 	unsigned sent_times = 0;
 	unsigned delays = 0;
-	int64_t not_before = 0;    /* steady clock, ms */
+	int64_t not_before = 0; /* steady clock, ms */
 };
 
 struct outbox {
 	std::deque<outbox_entry> entries;
-	bool one_at_a_time = false;   /* set to find the request that makes the server close the connection */
+	bool one_at_a_time = false; /* set to find the request that makes the server close the connection */
 };
 
 /* The next entry that may be sent now on a connection where account is logged in (0: nobody), or nullptr.

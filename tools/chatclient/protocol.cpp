@@ -89,9 +89,8 @@ static std::vector<std::string> json_texts(const cJSON *object, const char *key)
 	std::vector<std::string> texts;
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(object, key))
-		if (cJSON_IsString(item))
-			texts.emplace_back(item->valuestring);
+	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(object, key)) if (cJSON_IsString(item))
+		texts.emplace_back(item->valuestring);
 	return texts;
 }
 

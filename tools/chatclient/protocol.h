@@ -36,9 +36,9 @@ struct frame {
 	std::string message;
 	std::string time;
 	std::string error_text;
-	std::vector<std::string> offline;   /* each a frame of its own */
-	std::vector<std::string> friends;   /* for frame_read_person */
-	std::vector<std::string> groups;    /* for frame_read_group */
+	std::vector<std::string> offline; /* each a frame of its own */
+	std::vector<std::string> friends; /* for frame_read_person */
+	std::vector<std::string> groups; /* for frame_read_group */
 };
 
 struct person {

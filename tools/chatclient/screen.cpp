@@ -41,7 +41,7 @@ static int screen_on_character(EditLine *el, wchar_t *character_r)
 
 	(void)el_get(el, EL_CLIENTDATA, &data);
 	screen *const sc = static_cast<screen *>(data);
-	pollfd waiting = { .fd = STDIN_FILENO, .events = POLLIN, .revents = 0 };
+	pollfd waiting = {.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
 	if (std::exchange(sc->escape_began, false) && poll(&waiting, 1, SCREEN_ESCAPE_TIME) == 0) {
 		*character_r = L'\a';
 		return 1;
@@ -196,11 +196,12 @@ static void screen_on_readable(evutil_socket_t, short, void *arg)
 		return;
 	}
 	const char *const line = el_gets(sc->el.get(), &count);
-	const bool any = line != nullptr && count > 0;   /* there is none either after the last key was erased */
+	const bool any =
+		line != nullptr && count > 0; /* there is none either after the last key was erased */
 	if (sc->input_ended || (any && count == 1 && line[0] == '\004')) {
 		sc->calls->end(sc->arg);
 	} else if (any && (line[count - 1] == '\n' || line[count - 1] == '\r')) {
-		screen_take_line(sc, { line, static_cast<size_t>(count) - 1 });
+		screen_take_line(sc, {line, static_cast<size_t>(count) - 1});
 	}
 }
 
@@ -266,7 +267,8 @@ int screen_open(screen *sc, event_base *base, const screen_calls *calls, void *a
 	sc->stopped.reset(evsignal_new(base, SIGTSTP, screen_on_stopped, sc));
 	sc->interrupted.reset(evsignal_new(base, SIGINT, screen_on_interrupted, sc));
 	sc->terminated.reset(evsignal_new(base, SIGTERM, screen_on_interrupted, sc));
-	for (const event_ptr *ev : { &sc->readable, &sc->resized, &sc->stopped, &sc->interrupted, &sc->terminated })
+	for (const event_ptr *ev :
+	     {&sc->readable, &sc->resized, &sc->stopped, &sc->interrupted, &sc->terminated})
 		if (*ev == nullptr || event_add(ev->get(), nullptr) != 0)
 			return -1;
 	screen_resume(sc);

@@ -18,14 +18,14 @@ using editline_ptr = std::unique_ptr<EditLine, function_deleter<el_end>>;
 using history_ptr = std::unique_ptr<History, function_deleter<history_end>>;
 
 struct screen_calls {
-	void (*line)(void *arg, std::string_view line);   /* a line was entered; without its end */
-	void (*end)(void *arg);                           /* end of input, or the person interrupts */
+	void (*line)(void *arg, std::string_view line); /* a line was entered; without its end */
+	void (*end)(void *arg); /* end of input, or the person interrupts */
 };
 
 enum screen_mode {
-	SCREEN_PAUSED,    /* a line is being handled: the cursor is at the beginning of an empty line */
+	SCREEN_PAUSED, /* a line is being handled: the cursor is at the beginning of an empty line */
 	SCREEN_EDITING,
-	SCREEN_SECRET,    /* the terminal reads a line without echo */
+	SCREEN_SECRET, /* the terminal reads a line without echo */
 };
 
 struct screen {
@@ -39,12 +39,12 @@ struct screen {
 	event_ptr interrupted;
 	event_ptr terminated;
 	screen_mode mode = SCREEN_PAUSED;
-	bool secret = false;        /* how the next line is to be read */
-	bool escape_began = false;  /* the last key was ESC: the rest of a sequence follows at once, or none */
-	bool input_ended = false;   /* the terminal is gone */
+	bool secret = false; /* how the next line is to be read */
+	bool escape_began = false; /* the last key was ESC: the rest of a sequence follows at once, or none */
+	bool input_ended = false; /* the terminal is gone */
 	std::string prompt;
-	termios terminal = {};      /* as it was found */
-	size_t entered_rows = 0;    /* that the line which is being handled takes */
+	termios terminal = {}; /* as it was found */
+	size_t entered_rows = 0; /* that the line which is being handled takes */
 };
 
 /* Takes over standard input and output, which must be a terminal. -1: it cannot be set up. */

@@ -14,8 +14,8 @@ static const size_t SCRIPT_INPUT_LIMIT = size_t{1} << 20;
 void script_print(void *arg, std::string_view line)
 {
 	script *const sr = static_cast<script *>(arg);
-	const bool written = fwrite(line.data(), 1, line.size(), stdout) == line.size() && fputc('\n', stdout) != EOF &&
-	                     fflush(stdout) == 0;
+	const bool written = fwrite(line.data(), 1, line.size(), stdout) == line.size() &&
+	                     fputc('\n', stdout) != EOF && fflush(stdout) == 0;
 
 	/* Whoever read the lines is gone: what follows would be done unseen. */
 	if (!written && sr->cl != nullptr)
@@ -33,7 +33,7 @@ static void script_end(script *sr)
 
 static void script_begin_wait(script *sr, const command &cm)
 {
-	const timeval wait = { static_cast<time_t>(cm.id), 0 };
+	const timeval wait = {static_cast<time_t>(cm.id), 0};
 
 	sr->waits = true;
 	sr->wait_count = cm.count;
@@ -69,9 +69,7 @@ static void script_run(script *sr, std::string_view line)
 	case COMMAND_HELP: view_text(&sr->cl->vw, command_help()); break;
 	case COMMAND_QUIT: script_end(sr); break;
 	case COMMAND_WAIT: script_begin_wait(sr, cm); break;
-	default:
-		client_command(sr->cl, cm, sr->line_number);
-		client_turn(sr->cl);
+	default: client_command(sr->cl, cm, sr->line_number); client_turn(sr->cl);
 	}
 }
 
@@ -136,7 +134,7 @@ int script_open(script *sr, event_base *base, client *cl)
 	sr->terminated.reset(evsignal_new(base, SIGTERM, script_on_signal, sr));
 	if (sr->waited == nullptr)
 		return -1;
-	for (const event_ptr *ev : { &sr->readable, &sr->interrupted, &sr->terminated })
+	for (const event_ptr *ev : {&sr->readable, &sr->interrupted, &sr->terminated})
 		if (*ev == nullptr || event_add(ev->get(), nullptr) != 0)
 			return -1;
 	return 0;

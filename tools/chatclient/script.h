@@ -12,17 +12,17 @@
 struct script {
 	client *cl = nullptr;
 	event_ptr readable;
-	event_ptr waited;          /* the end of a wait command */
+	event_ptr waited; /* the end of a wait command */
 	event_ptr interrupted;
 	event_ptr terminated;
-	std::string input;         /* lines that wait */
+	std::string input; /* lines that wait */
 	uint64_t line_number = 0;
 	bool input_ended = false;
-	bool done = false;         /* no further command is run */
-	bool running = false;      /* a command is: it must not run the next from inside */
+	bool done = false; /* no further command is run */
+	bool running = false; /* a command is: it must not run the next from inside */
 	bool waits = false;
-	uint64_t wait_count = 0;   /* messages that end the wait; 0: none does */
-	uint64_t taken = 0;        /* messages that earlier waits have counted */
+	uint64_t wait_count = 0; /* messages that end the wait; 0: none does */
+	uint64_t taken = 0; /* messages that earlier waits have counted */
 };
 
 /* -1: it cannot be set up. cl must be open. */

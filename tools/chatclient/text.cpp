@@ -13,9 +13,16 @@
 /* Bytes of the character at the beginning of text, 0 where there is no valid one. */
 static size_t text_character(std::string_view text, uint32_t *character_r)
 {
-	const auto byte = [&](size_t at) { return static_cast<unsigned char>(text[at]); };
+	const auto byte = [&](size_t at) {
+		return static_cast<unsigned char>(text[at]);
+	};
 	const unsigned char first = byte(0);
-	const size_t size = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+	const size_t size = first < 0x80   ? 1
+	                    : first < 0xc2 ? 0
+	                    : first < 0xe0 ? 2
+	                    : first < 0xf0 ? 3
+	                    : first < 0xf5 ? 4
+	                                   : 0;
 
 	if (size == 0 || size > text.size())
 		return 0;
@@ -58,7 +65,8 @@ static void text_add_escape(std::string *out, uint32_t c, bool is_byte)
 		*out += c == '\n' ? "\\n" : c == '\r' ? "\\r" : "\\t";
 		return;
 	}
-	(void)snprintf(escape, sizeof escape, is_byte || c < 0x80 ? "\\x%02x" : "\\u%04x", static_cast<unsigned>(c));
+	(void)snprintf(escape, sizeof escape, is_byte || c < 0x80 ? "\\x%02x" : "\\u%04x",
+	               static_cast<unsigned>(c));
 	*out += escape;
 }
 
@@ -115,7 +123,8 @@ std::string text_from_time(int64_t ms)
 	struct tm parts = {};
 	char text[64];
 
-	if (localtime_r(&seconds, &parts) == nullptr || strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts) == 0)
+	if (localtime_r(&seconds, &parts) == nullptr ||
+	    strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts) == 0)
 		return "-";
 	return text;
 }

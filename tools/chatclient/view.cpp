@@ -40,9 +40,10 @@ static void view_fields(const view *vw, std::initializer_list<std::string_view> 
 /* The same account has the same colour each time. */
 static std::string view_name(const view *vw, std::string_view name, int64_t id)
 {
-	static const char *const colours[] = { "1;32", "1;33", "1;34", "1;35", "1;36", "1;92", "1;94", "1;95" };
+	static const char *const colours[] = {"1;32", "1;33", "1;34", "1;35", "1;36", "1;92", "1;94", "1;95"};
 	const std::string number = view_number(id);
-	const std::string shown = name.empty() ? "account " + number : text_harmless(name, false) + " (" + number + ")";
+	const std::string shown =
+		name.empty() ? "account " + number : text_harmless(name, false) + " (" + number + ")";
 
 	return view_paint(vw, colours[static_cast<uint64_t>(id) % std::size(colours)], shown);
 }
@@ -51,7 +52,9 @@ static std::string view_group_name(const view *vw, std::string_view name, int64_
 {
 	const std::string number = view_number(id);
 
-	return view_paint(vw, VIEW_BOLD, name.empty() ? "group " + number : text_harmless(name, false) + " (" + number + ")");
+	return view_paint(vw, VIEW_BOLD,
+	                  name.empty() ? "group " + number
+	                               : text_harmless(name, false) + " (" + number + ")");
 }
 
 /* Hours and minutes; with the day where that is not today. */
@@ -61,14 +64,15 @@ static std::string view_time(const view *vw, const std::string &time)
 	const bool complete = time.size() >= 16;
 	const std::string_view shown = std::string_view(time).substr(0, 16);
 
-	return view_paint(vw, VIEW_DIM,
+	return view_paint(
+		vw, VIEW_DIM,
 		text_harmless(complete && shown.starts_with(today) ? shown.substr(11) : shown, false));
 }
 
 void view_connected(const view *vw, const std::string &host, const std::string &port)
 {
 	if (vw->plain)
-		view_fields(vw, { "connected", host, port });
+		view_fields(vw, {"connected", host, port});
 	else
 		view_notice(vw, "Connected to " + host + ", port " + port + ".");
 }
@@ -76,7 +80,7 @@ void view_connected(const view *vw, const std::string &host, const std::string &
 void view_disconnected(const view *vw, const char *reason)
 {
 	if (vw->plain)
-		view_fields(vw, { "disconnected", reason });
+		view_fields(vw, {"disconnected", reason});
 	else
 		view_notice(vw, std::string("No connection (") + reason + "). Trying again...");
 }
@@ -84,15 +88,16 @@ void view_disconnected(const view *vw, const char *reason)
 void view_registered(const view *vw, int64_t id)
 {
 	if (vw->plain)
-		view_fields(vw, { "registered", view_number(id) });
+		view_fields(vw, {"registered", view_number(id)});
 	else
-		view_heading(vw, "Registered. Your account number is " + view_number(id) + ": log in with it.");
+		view_heading(vw,
+		             "Registered. Your account number is " + view_number(id) + ": log in with it.");
 }
 
 void view_logged_in(const view *vw, int64_t id, std::string_view name, bool again)
 {
 	if (vw->plain)
-		view_fields(vw, { "logged-in", view_number(id), name });
+		view_fields(vw, {"logged-in", view_number(id), name});
 	else if (again)
 		view_notice(vw, "Logged in again.");
 	else
@@ -102,17 +107,18 @@ void view_logged_in(const view *vw, int64_t id, std::string_view name, bool agai
 void view_friend(const view *vw, const person &who)
 {
 	if (vw->plain)
-		view_fields(vw, { "friend", view_number(who.id), who.name, who.state });
+		view_fields(vw, {"friend", view_number(who.id), who.name, who.state});
 	else
 		vw->print(vw->arg, "  " + view_name(vw, who.name, who.id) + " " +
-			view_paint(vw, VIEW_DIM, text_harmless(who.state, false)));
+		                           view_paint(vw, VIEW_DIM, text_harmless(who.state, false)));
 }
 
 static void view_group_plain(const view *vw, const group_info &group)
 {
-	view_fields(vw, { "group", view_number(group.id), group.name, group.description });
+	view_fields(vw, {"group", view_number(group.id), group.name, group.description});
 	for (const person &who : group.members)
-		view_fields(vw, { "member", view_number(group.id), view_number(who.id), who.name, who.state, who.role });
+		view_fields(vw, {"member", view_number(group.id), view_number(who.id), who.name, who.state,
+		                 who.role});
 }
 
 void view_group(const view *vw, const group_info &group)
@@ -121,19 +127,25 @@ void view_group(const view *vw, const group_info &group)
 		view_group_plain(vw, group);
 		return;
 	}
-	vw->print(vw->arg, "  " + view_group_name(vw, group.name, group.id) + " " + text_harmless(group.description, false));
+	vw->print(vw->arg, "  " + view_group_name(vw, group.name, group.id) + " " +
+	                           text_harmless(group.description, false));
 	for (const person &who : group.members)
-		vw->print(vw->arg, "    " + view_name(vw, who.name, who.id) + " " +
-			view_paint(vw, VIEW_DIM, text_harmless(who.state + (who.role == "creator" ? ", creator" : ""), false)));
+		vw->print(vw->arg,
+		          "    " + view_name(vw, who.name, who.id) + " " +
+		                  view_paint(vw, VIEW_DIM,
+		                             text_harmless(who.state +
+		                                                   (who.role == "creator" ? ", creator" : ""),
+		                                           false)));
 }
 
 static void view_message_plain(const view *vw, const view_message_parts &parts)
 {
 	if (parts.is_group)
-		view_fields(vw, { "group-message", view_number(parts.group), view_number(parts.id), parts.name,
-			view_number(parts.seq), parts.time, parts.text });
+		view_fields(vw, {"group-message", view_number(parts.group), view_number(parts.id), parts.name,
+		                 view_number(parts.seq), parts.time, parts.text});
 	else
-		view_fields(vw, { "message", view_number(parts.id), parts.name, view_number(parts.seq), parts.time, parts.text });
+		view_fields(vw, {"message", view_number(parts.id), parts.name, view_number(parts.seq),
+		                 parts.time, parts.text});
 }
 
 void view_message(const view *vw, const view_message_parts &parts)
@@ -145,7 +157,8 @@ void view_message(const view *vw, const view_message_parts &parts)
 	std::string line = view_time(vw, parts.time) + " ";
 	if (parts.is_group)
 		line += "[" + view_group_name(vw, parts.group_name, parts.group) + "] ";
-	vw->print(vw->arg, line + view_name(vw, parts.name, parts.id) + ": " + text_harmless(parts.text, false));
+	vw->print(vw->arg,
+	          line + view_name(vw, parts.name, parts.id) + ": " + text_harmless(parts.text, false));
 }
 
 void view_own_message(const view *vw, const view_message_parts &parts, std::string_view own_name)
@@ -154,16 +167,17 @@ void view_own_message(const view *vw, const view_message_parts &parts, std::stri
 		return;
 	const std::string to = parts.is_group ? view_group_name(vw, parts.group_name, parts.group)
 	                                      : view_name(vw, parts.name, parts.id);
-	vw->print(vw->arg, view_time(vw, parts.time) + " " + view_paint(vw, VIEW_BOLD, text_harmless(own_name, false)) +
-		" -> " + to + ": " + text_harmless(parts.text, false));
+	vw->print(vw->arg, view_time(vw, parts.time) + " " +
+	                           view_paint(vw, VIEW_BOLD, text_harmless(own_name, false)) + " -> " + to +
+	                           ": " + text_harmless(parts.text, false));
 }
 
 static void view_done_plain(const view *vw, command_verb verb, int64_t id, int64_t seq)
 {
 	if (verb == COMMAND_CHAT || verb == COMMAND_GROUP_CHAT)
-		view_fields(vw, { "ok", command_word(verb), view_number(id), view_number(seq) });
+		view_fields(vw, {"ok", command_word(verb), view_number(id), view_number(seq)});
 	else
-		view_fields(vw, { "ok", command_word(verb), view_number(id) });
+		view_fields(vw, {"ok", command_word(verb), view_number(id)});
 }
 
 void view_done(const view *vw, command_verb verb, int64_t id, int64_t seq, std::string_view name)
@@ -183,7 +197,7 @@ void view_done(const view *vw, command_verb verb, int64_t id, int64_t seq, std::
 void view_refused(const view *vw, command_verb verb, int64_t id, int64_t error, std::string_view text)
 {
 	if (vw->plain) {
-		view_fields(vw, { "refused", command_word(verb), view_number(id), view_number(error), text });
+		view_fields(vw, {"refused", command_word(verb), view_number(id), view_number(error), text});
 		return;
 	}
 	std::string line = std::string(command_word(verb)) + (id > 0 ? " " + view_number(id) : "") + ": ";
@@ -194,7 +208,7 @@ void view_refused(const view *vw, command_verb verb, int64_t id, int64_t error, 
 void view_invalid(const view *vw, uint64_t number, std::string_view problem)
 {
 	if (vw->plain)
-		view_fields(vw, { "invalid", std::to_string(number), problem });
+		view_fields(vw, {"invalid", std::to_string(number), problem});
 	else
 		vw->print(vw->arg, view_paint(vw, VIEW_RED, text_harmless(problem, false)));
 }

@@ -14,7 +14,7 @@
 struct view {
 	bool plain = true;
 	bool colour = false;
-	void (*print)(void *arg, std::string_view line) = nullptr;   /* one line, without its end */
+	void (*print)(void *arg, std::string_view line) = nullptr; /* one line, without its end */
 	void *arg = nullptr;
 };
 
@@ -22,11 +22,11 @@ struct view {
 struct view_message_parts {
 	bool is_group = false;
 	int64_t group = -1;
-	std::string group_name;     /* empty: not known */
-	int64_t id = -1;            /* of who says it, or for a message of one's own to a person: of the receiver */
+	std::string group_name; /* empty: not known */
+	int64_t id = -1; /* of who says it, or for a message of one's own to a person: of the receiver */
 	std::string name;
 	int64_t seq = -1;
-	std::string time;           /* YYYY-MM-DD HH:MM:SS */
+	std::string time; /* YYYY-MM-DD HH:MM:SS */
 	std::string text;
 };
 
