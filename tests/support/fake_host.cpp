@@ -196,7 +196,7 @@ void fake_host_open_db(fake_host *host, const char *path)
 	fake_host_set(host, "db_sqlite.path", path != nullptr ? path : (host->folder + "/chat.db").c_str());
 	fake_host_set(host, "db_sqlite.schema", "conf/schema/sqlite");
 	if (host->options.count("db_sqlite.synchronous") == 0)
-		fake_host_set(host, "db_sqlite.synchronous", "NORMAL");
+		fake_host_set(host, "db_sqlite.synchronous", "normal");
 	const fake_self *self = fake_host_load(host, "db_sqlite");
 	host->driver = static_cast<const cs_db_driver *>(self->plugin->provides[0].table);
 	if (host->driver->migrate(self->conf.data(), &e) != 0)

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the msgid 1000: it answers a text in capital letters. It must not know the server's insides;
+ * <chatserverd/plugin.h> is all that a plugin includes and it links against nothing of the server.
+ *
+ *   > {"msgid":1000,"req":1,"text":"hello"}
+ *   < {"msgid":100,"of":1000,"req":1,"errno":0,"text":"HELLO"}
+ *
+ * This is plain C that is also C++20: named .c it compiles as C11. The man page is chatserverd-plugin(3). */
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <chatserverd/json.h>
+#include <chatserverd/plugin.h>
+
+/* 1000 and up are free for anyone's plugins. Two plugins with one msgid are refused at the start. */
+enum { SKELETON_MSGID = 1000 };
+
+/* The longest text that the option allows; a character of it takes up to 6 bytes as \u001f. */
+enum { SKELETON_MOST = 1000, SKELETON_ROOM = 6 * SKELETON_MOST + 64 };
+
+/* What chat.conf says in the section [skeleton]. The server fills it as skeleton_options tells. */
+struct skeleton_conf {
+	int64_t longest;
+};
+
+/* An instance. Each worker thread has one of its own, so nothing in a plugin needs a lock, and what is
+ * not in here (a static variable, say) would be shared by threads: have none. */
+struct skeleton {
+	const struct cs_host *host;   /* the server's functions */
+	struct cs_self *self;         /* who we are to the server: the first argument of most of them */
+	const struct skeleton_conf *conf;
+};
+
+/* Capitals of ASCII, as a JSON string behind `,"text":` and with a NUL at its end. */
+static void skeleton_write(char *more, size_t room, const char *text, size_t size)
+{
+	static const char key[] = ",\"text\":";
+	char capitals[SKELETON_MOST];
+	size_t at = sizeof key - 1;
+
+	for (size_t i = 0; i < size; i++)
+		capitals[i] = (char)(text[i] >= 'a' && text[i] <= 'z' ? text[i] - 'a' + 'A' : text[i]);
+	memcpy(more, key, at);
+	at += cs_json_quote(more + at, room - at - 1, capitals, size);
+	more[at] = '\0';
+}
+
+/* The handler: called on the instance's worker for each frame with our msgid. The frame has been checked to
+ * be valid JSON with a msgid; which fields it must have is for us to say. It must not block: what takes
+ * long (a database, a hash) goes through host->work(), and then the handler answers CS_PENDING. */
+static int skeleton_on_request(void *state, const struct cs_frame *frame)
+{
+	const struct skeleton *s = (const struct skeleton *)state;
+	char more[SKELETON_ROOM];
+	const char *text = NULL;
+	size_t size = 0;
+
+	/* A refusal is always sent; answer() sends something only to a request that has `req`. */
+	if (s->host->get_text(frame, "text", &text, &size) != 0)
+		return s->host->refuse(s->self, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME,
+		                       "text must be there and be a text");
+	if (size > (size_t)s->conf->longest)
+		return s->host->refuse(s->self, frame->conn, &frame->request, CS_ERRNO_TOO_LONG,
+		                       "text must have up to %d bytes", (int)s->conf->longest);
+	skeleton_write(more, sizeof more, text, size);
+	s->host->answer(s->self, frame->conn, &frame->request, more);
+	return CS_DONE;
+}
+
+/* Makes the instance of one worker. What fails here stops the server's start, with the text in e. */
+static int skeleton_start(const struct cs_host *host, struct cs_self *self, const void *conf, void **state_r,
+                          struct cs_error *e)
+{
+	struct skeleton *s = (struct skeleton *)calloc(1, sizeof *s);
+
+	(void)e;
+	if (s == NULL)
+		abort();
+	s->host = host;
+	s->self = self;
+	s->conf = (const struct skeleton_conf *)conf;
+	*state_r = s;
+	return 0;
+}
+
+/* SIGHUP: every plugin is asked with commit 0, and only when all agree told with commit 1. */
+static int skeleton_reload(void *state, const void *conf, int commit, struct cs_error *e)
+{
+	(void)e;
+	if (commit)
+		((struct skeleton *)state)->conf = (const struct skeleton_conf *)conf;
+	return 0;
+}
+
+static void skeleton_stop(void *state)
+{
+	free(state);
+}
+
+/* Flags may ask for CS_ROUTE_NEEDS_LOGIN and CS_ROUTE_OWN_ID; cost is what a request takes from its
+ * connection's rate limit. Lists end with an empty row. */
+static const struct cs_route skeleton_routes[] = {
+	{ SKELETON_MSGID, "skeleton", skeleton_on_request, 0, 1 },
+	{ 0, NULL, NULL, 0, 0 },
+};
+
+/* key, type, member, smallest, largest, default, choices, changes by SIGHUP, help. */
+static const struct cs_option skeleton_options[] = {
+	{ "longest", CS_OPTION_INTEGER, offsetof(struct skeleton_conf, longest), 1, SKELETON_MOST, "100", NULL, 1,
+	  "bytes that the text may have" },
+	{ NULL, CS_OPTION_BOOL, 0, 0, 0, NULL, NULL, 0, NULL },
+};
+
+/* The one symbol that a plugin exports (plugin.h declares it so): data, read before anything of the plugin
+ * runs. */
+const struct cs_plugin cs_plugin = {
+	.abi = CS_ABI,
+	.size = sizeof(struct cs_plugin),
+	.name = "skeleton",
+	.version = "1",
+	.routes = skeleton_routes,
+	.options = skeleton_options,
+	.conf_size = sizeof(struct skeleton_conf),
+	.start = skeleton_start,
+	.reload = skeleton_reload,
+	.stop = skeleton_stop,
+};

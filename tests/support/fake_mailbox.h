@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT
+ * Owns a stand-in for the mailbox service: it notes what handlers ask and answers what the test told it. It
+ * must not keep or deliver anything. */
+#ifndef TESTS_SUPPORT_FAKE_MAILBOX_H
+#define TESTS_SUPPORT_FAKE_MAILBOX_H
+
+#include <string>
+#include <vector>
+
+#include <chatserverd/mailbox.h>
+
+#include "fake_host.h"
+
+struct fake_outgoing {
+	cs_conn conn;
+	cs_conversation_kind kind;
+	uint64_t to;
+	bool has_cid;
+	std::string cid;
+	std::string frame;
+};
+
+struct fake_delivered {
+	cs_conversation_kind kind;
+	uint64_t of;
+	uint64_t seq;
+};
+
+struct fake_joined {
+	cs_conn conn;
+	uint64_t group;
+	uint64_t joined_seq;
+};
+
+/* The context of the service. Its calls also stand in the host's record, as "attach" (number: acknowledges),
+ * "begin" (number: the position), "mailbox send", "mailbox delivered" and "joined". */
+struct fake_mailbox {
+	fake_host *host = nullptr;
+	std::vector<std::string> kept;     /* the page that attach answers with */
+	int attach_at_call = 0;            /* what attach() itself answers */
+	int attach_result = 0;             /* what its done gets */
+	int begin_result = 0;
+	int verdict = CS_DONE;             /* of send and delivered */
+	std::vector<fake_outgoing> sent;
+	std::vector<fake_delivered> delivered;
+	std::vector<fake_joined> joined;
+};
+
+/* Offers box as the mailbox service to plugins that are loaded later. */
+void fake_mailbox_offer(fake_mailbox *box, fake_host *host);
+
+#endif
