@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the start of the load generator: where it may connect, and the exit status. It must not know the wire. */
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
+
+#include "load.h"
+#include "options.h"
+
+using addrinfo_ptr = std::unique_ptr<addrinfo, function_deleter<freeaddrinfo>>;
+
+enum status { STATUS_OK = 0, STATUS_INCOMPLETE = 1, STATUS_USAGE = 2, STATUS_SPOILT = 3 };
+
+static bool main_is_loopback(const sockaddr *address)
+{
+	if (address->sa_family == AF_INET)
+		return ntohl(reinterpret_cast<const sockaddr_in *>(address)->sin_addr.s_addr) >> 24 == 127;
+	return address->sa_family == AF_INET6 &&
+	       IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6 *>(address)->sin6_addr);
+}
+
+static int main_resolve(const options *opts, load *ld)
+{
+	const addrinfo wanted = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+	addrinfo *found = nullptr;
+	const int result = getaddrinfo(opts->host, opts->port, &wanted, &found);
+	const addrinfo_ptr owner(found);
+
+	if (result != 0) {
+		(void)fprintf(stderr, "chatbench: %s port %s: %s\n", opts->host, opts->port,
+		              gai_strerror(result));
+		return -1;
+	}
+	if (!opts->remote && !main_is_loopback(found->ai_addr)) {
+		(void)fprintf(stderr, "chatbench: %s is not this machine; --remote allows it\n", opts->host);
+		return -1;
+	}
+	memcpy(&ld->address, found->ai_addr, found->ai_addrlen);
+	ld->address_size = found->ai_addrlen;
+	return 0;
+}
+
+static void main_raise_file_limit(void)
+{
+	rlimit limit = {};
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int main(int argc, char **argv)
+{
+	options opts;
+	const event_base_ptr base(event_base_new());
+	load ld;
+	const int result = options_read(argc, argv, &opts);
+
+	if (result != 0)
+		return result > 0 ? STATUS_OK : STATUS_USAGE;
+	ld.opts = &opts;
+	ld.base = base.get();
+	if (ld.base == nullptr || main_resolve(&opts, &ld) != 0)
+		return STATUS_USAGE;
+	if (opts.pid > 0 && measure_cpu(opts.pid) < 0) {
+		(void)fprintf(stderr, "chatbench: there is no process %lld\n",
+		              static_cast<long long>(opts.pid));
+		return STATUS_USAGE;
+	}
+	main_raise_file_limit();
+	if (load_run(&ld) != 0)
+		return STATUS_SPOILT;
+	measure_report(&ld.result);
+	const bool complete =
+		ld.result.acknowledged == ld.result.sent && ld.result.delivered >= ld.result.expected;
+	return complete ? STATUS_OK : STATUS_INCOMPLETE;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ * Owns what is measured: counts, spreads of times, CPU time of a process, and their report. It must not know
+ * how a message travels. */
+#ifndef CHATBENCH_MEASURE_H
+#define CHATBENCH_MEASURE_H
+
+#include <array>
+#include <cstdint>
+
+/* Times in microseconds, in classes of 1/16 of a power of two: a quantile is exact to about 6 percent. */
+struct spread {
+	std::array<uint64_t, 1024> classes = {};
+	uint64_t count = 0;
+};
+
+void spread_add(spread *sp, int64_t microseconds);
+/* The time, in milliseconds, that this part (0 to 1) of all does not exceed. 0 when there is none. */
+[[nodiscard]] double spread_quantile(const spread *sp, double part);
+
+/* Nanoseconds of a clock that only goes forward. */
+[[nodiscard]] int64_t measure_clock(void);
+/* User and system time of a process in seconds; -1: there is no such process. */
+[[nodiscard]] double measure_cpu(int64_t pid);
+
+struct measures {
+	uint64_t accounts = 0;
+	uint64_t sent = 0;
+	uint64_t acknowledged = 0;
+	uint64_t refused = 0;
+	uint64_t expected = 0; /* deliveries of what was acknowledged */
+	uint64_t delivered = 0;
+	spread ack;
+	spread delivery;
+	double seconds = 0; /* from the first message to the last acknowledgement or delivery */
+	double cpu = -1; /* s of the server; below 0: not measured */
+	double own_cpu = 0;
+};
+
+/* Prints a line per measure, name and number, on standard output. */
+void measure_report(const measures *ms);
+
+#endif

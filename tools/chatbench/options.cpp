@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the command line of the load generator and the bounds of a run. It must not know the wire. */
+#include "options.h"
+
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <getopt.h>
+
+#include "config.h"
+
+static const char options_usage[] =
+	"usage: chatbench [-chrV] [-a ACCOUNTS] [-b BYTES] [-g MEMBERS] [-p PID] [-s SENDERS]\n"
+	"                 [-t SECONDS] [-w WINDOW] HOST PORT\n";
+
+static const char options_help[] =
+	"  -a, --accounts ACCOUNTS  log in so many accounts; those that are not needed stay idle\n"
+	"  -b, --bytes BYTES        of text in a message (64)\n"
+	"  -c, --cid                give each message a cid\n"
+	"  -g, --group MEMBERS      each sender talks to a group of so many others (to one account)\n"
+	"  -h, --help               show this and leave\n"
+	"  -p, --pid PID            measure the CPU time of this process, the server\n"
+	"  -r, --remote             allow a server that is not on this machine\n"
+	"  -s, --senders SENDERS    accounts that send (8)\n"
+	"  -t, --time SECONDS       how long they send (10)\n"
+	"  -V, --version            show the version and leave\n"
+	"  -w, --window WINDOW      messages of a sender that wait for their acknowledgement (8)\n";
+
+static const option options_long[] = {
+	{"accounts", required_argument, nullptr, 'a'},
+	{"bytes", required_argument, nullptr, 'b'},
+	{"cid", no_argument, nullptr, 'c'},
+	{"group", required_argument, nullptr, 'g'},
+	{"help", no_argument, nullptr, 'h'},
+	{"pid", required_argument, nullptr, 'p'},
+	{"remote", no_argument, nullptr, 'r'},
+	{"senders", required_argument, nullptr, 's'},
+	{"time", required_argument, nullptr, 't'},
+	{"version", no_argument, nullptr, 'V'},
+	{"window", required_argument, nullptr, 'w'},
+	{nullptr, 0, nullptr, 0},
+};
+
+/* A number with its bounds, and where it goes. */
+struct options_number {
+	char letter;
+	int64_t least;
+	int64_t most;
+	int64_t options::*value;
+};
+
+static const options_number options_numbers[] = {
+	{'a', 2, 20000, &options::accounts}, {'b', 24, 16384, &options::size},
+	{'g', 1, 1000, &options::group},     {'p', 1, 4194304, &options::pid},
+	{'s', 1, 10000, &options::senders},  {'t', 1, 600, &options::seconds},
+	{'w', 1, 1000, &options::window},
+};
+
+static int options_read_number(int letter, const char *text, options *options_r)
+{
+	for (const options_number &row : options_numbers) {
+		if (row.letter != letter)
+			continue;
+		int64_t value = 0;
+		const char *const end = text + strlen(text);
+		const std::from_chars_result result = std::from_chars(text, end, value);
+		if (result.ec == std::errc() && result.ptr == end && value >= row.least &&
+		    value <= row.most) {
+			options_r->*row.value = value;
+			return 0;
+		}
+		(void)fprintf(stderr, "chatbench: -%c takes a number from %lld to %lld\n", letter,
+		              static_cast<long long>(row.least), static_cast<long long>(row.most));
+		return -1;
+	}
+	(void)fputs(options_usage, stderr);
+	return -1;
+}
+
+static int options_read_one(int letter, options *options_r)
+{
+	switch (letter) {
+	case 'c': options_r->cid = true; return 0;
+	case 'r': options_r->remote = true; return 0;
+	case 'h': (void)printf("%s%s", options_usage, options_help); return 1;
+	case 'V': (void)printf("chatbench %s\n", PACKAGE_VERSION); return 1;
+	default: return options_read_number(letter, optarg, options_r);
+	}
+}
+
+int options_read(int argc, char **argv, options *options_r)
+{
+	int letter;
+
+	while ((letter = getopt_long(argc, argv, "a:b:cg:hp:rs:t:Vw:", options_long, nullptr)) != -1) {
+		const int result = options_read_one(letter, options_r);
+		if (result != 0)
+			return result;
+	}
+	if (argc - optind != 2) {
+		(void)fprintf(stderr, "chatbench: HOST and PORT are needed\n%s", options_usage);
+		return -1;
+	}
+	options_r->host = argv[optind];
+	options_r->port = argv[optind + 1];
+	const int64_t others = options_r->group > 0 ? options_r->group : 1;
+	const int64_t needed = options_r->senders * (1 + others);
+	if (options_r->accounts == 0)
+		options_r->accounts = needed;
+	if (options_r->accounts >= needed && needed <= 20000)
+		return 0;
+	(void)fprintf(stderr, "chatbench: these senders and receivers are %lld accounts\n",
+	              static_cast<long long>(needed));
+	return -1;
+}

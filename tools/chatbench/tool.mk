@@ -1,0 +1,2 @@
+chatbench_CFLAGS = $(EVENT_CFLAGS)
+chatbench_LIBS = $(EVENT_LIBS)
