@@ -29,7 +29,7 @@ const struct cs_option core_options[] = {
 	 "names of the plugins to load; empty: every .so of the folder"},
 	{"max_frame", CS_OPTION_SIZE, CORE(max_frame), 1 * kib, 16 * mib, "64K", nullptr, 1,
 	 "longest frame that a client may send"},
-	{"max_connections", CS_OPTION_INTEGER, CORE(max_connections), 1, 10000000, "50000", nullptr, 1,
+	{"max_connections", CS_OPTION_INTEGER, CORE(max_connections), 1, 10000000, "10000", nullptr, 1,
 	 "connections of this node; more wait in the kernel's queue"},
 	{"idle_timeout", CS_OPTION_TIME, CORE(idle_timeout), 0, 24 * hour, "0", nullptr, 1,
 	 "closes a connection that says nothing for that long; 0: never"},
