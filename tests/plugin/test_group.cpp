@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the tests of CREATE_GROUP, JOIN_GROUP and GROUP_CHAT as a handler has them: fields, errors, what is
+ * asked of the mailbox and the store. */
+#include "plugins/model/groups.h"
+#include "tests/support/check.h"
+#include "tests/support/handler_fixture.h"
+
+static const char *const integer = "must be an integer from 1 to 9007199254740991";
+
+static std::string create_frame(const std::string &name, const std::string &description)
+{
+	return "{\"msgid\":8,\"id\":1,\"groupname\":\"" + name + "\",\"groupdesc\":\"" + description + "\"}";
+}
+
+static std::string repeated(const char *text, int times)
+{
+	std::string all;
+
+	for (int i = 0; i < times; i++)
+		all += text;
+	return all;
+}
+
+static void a_group_is_made_and_answered_with_its_number(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "group");
+	const cs_conn conn = fixture_session(f, "zhang san");
+	std::vector<group_entry> groups;
+
+	const std::string answer = fixture_ask(f, conn,
+		R"({"msgid":8,"id":1,"groupname":"c++","groupdesc":"talk","req":2})");
+	assert_int_equal(group_list(f->host->db, 1, &groups), 0);
+	assert_int_equal(groups.size(), 1);
+	assert_string_equal(groups[0].name.c_str(), "c++");
+	assert_string_equal(groups[0].description.c_str(), "talk");
+	assert_int_equal(groups[0].members.size(), 1);
+	assert_int_equal(groups[0].members[0].role, GROUP_CREATOR);
+	assert_string_equal(answer.c_str(), check_format("{\"msgid\":100,\"of\":8,\"req\":2,\"errno\":0,"
+		"\"groupid\":%llu}", (unsigned long long)groups[0].id).c_str());
+	assert_string_equal(fake_host_trace(f->host.get()).c_str(), "work write|joined|answer|finish");
+	assert_int_equal(f->mailbox.joined[0].conn, conn);
+	assert_int_equal(f->mailbox.joined[0].group, groups[0].id);
+	assert_int_equal(f->mailbox.joined[0].joined_seq, 0);
+	fixture_expect_idle(f, conn);
+}
+
+static void a_group_without_req_is_made_in_silence(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "group");
+	const cs_conn conn = fixture_session(f, "zhang san");
+
+	assert_string_equal(fixture_ask(f, conn, create_frame("c++", "talk")).c_str(), "");
+	assert_string_equal(fixture_ask(f, conn, R"({"msgid":8,"id":1,"groupname":"c"})").c_str(), "");
+	assert_int_equal(f->mailbox.joined.size(), 2);
+}
+
+static void a_taken_group_name_exists(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "group");
+	const cs_conn conn = fixture_session(f, "zhang san");
+
+	fixture_ask(f, conn, create_frame("c++", "talk"));
+	assert_string_equal(fixture_ask(f, conn, create_frame("c++", "other")).c_str(),
+	                    fixture_refusal(8, 9, "the group name is taken").c_str());
+	assert_int_equal(f->mailbox.joined.size(), 1);
+	fixture_expect_idle(f, conn);
+}
+
+static void group_texts_have_their_limits_in_characters(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "group");
+	const cs_conn conn = fixture_session(f, "zhang san");
+	const std::string name_refused = fixture_refusal(8, 12, "groupname must have 1 to 50 characters");
+	const std::string description_refused = fixture_refusal(8, 12, "groupdesc must have up to 200 characters");
+
+	for (const char *character : { "a", "\xe5\xbc\xa0", "\xf0\x9f\x98\x80" }) {
+		const std::string name = repeated(character, 50), description = repeated(character, 200);
+		assert_string_equal(fixture_ask(f, conn, create_frame(name, description)).c_str(), "");
+		assert_string_equal(fixture_ask(f, conn, create_frame(name + character, "")).c_str(),
+		                    name_refused.c_str());
+		assert_string_equal(fixture_ask(f, conn, create_frame("x", description + character)).c_str(),
+		                    description_refused.c_str());
+	}
+	assert_int_equal(f->mailbox.joined.size(), 3);
+}
+
+static void group_texts_that_are_wrong_are_refused(void **state)
+{
+	static const struct { const char *frame, *text; } cases[] = {
+		{ R"({"msgid":8,"id":1,"groupdesc":"x"})", "groupname is missing" },
+		{ R"({"msgid":8,"id":1,"groupname":7,"groupdesc":"x"})", "groupname must be a text" },
+		{ R"({"msgid":8,"id":1,"groupname":"x","groupdesc":7})", "groupdesc must be a text" },
+		{ R"({"msgid":8,"id":1,"groupname":"x","groupdesc":null})", "groupdesc must be a text" },
+		{ R"({"msgid":8,"id":1,"groupname":"","groupdesc":"x"})", "groupname must have 1 to 50 characters" },
+		{ R"({"msgid":8,"id":1,"groupname":"a\nb"})", "groupname must not have control characters" },
+	};
+	handler_fixture *f = handler_fixture_load(state, "group");
+	const cs_conn conn = fixture_session(f, "zhang san");
+
+	for (const auto &c : cases)
+		assert_string_equal(fixture_ask(f, conn, c.frame).c_str(), fixture_refusal(8, 4, c.text).c_str());
+	assert_int_equal(fake_host_count(f->host.get(), "work write"), 0);
+}
+
+static std::string group_frame(int msgid, uint64_t account, uint64_t group, const char *more = "")
+{
+	return check_format("{\"msgid\":%d,\"id\":%llu,\"groupid\":%llu%s}", msgid, (unsigned long long)account,
+	                    (unsigned long long)group, more);
+}
+
+static void a_member_joins_once(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "group");
+	uint64_t zhang = 0, gao = 0, group = 0, joined_seq = 0;
+	const cs_conn conn = fixture_session(f, "gao yang", &gao);
+
+	zhang = fixture_account(f, "zhang san");
+	assert_int_equal(group_create(f->host->db, zhang, "c++", "talk", &group), 0);
+	assert_string_equal(fixture_ask(f, conn, group_frame(9, gao, group, ",\"req\":1")).c_str(),
+	                    R"({"msgid":100,"of":9,"req":1,"errno":0})");
+	assert_string_equal(fake_host_trace(f->host.get()).c_str(), "work write|joined|answer|finish");
+	assert_int_equal(f->mailbox.joined[0].group, group);
+	assert_int_equal(group_find_member(f->host->db, gao, group, &joined_seq), 0);
+	assert_int_equal(f->mailbox.joined[0].joined_seq, joined_seq);
+	assert_string_equal(fixture_ask(f, conn, group_frame(9, gao, group)).c_str(),
+	                    fixture_refusal(9, 9, "already a member").c_str());
+	assert_int_equal(f->mailbox.joined.size(), 1);
+	fixture_expect_idle(f, conn);
+}
+
+static void a_group_that_is_not_there_is_refused(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "group");
+	const cs_conn conn = fixture_session(f, "zhang san");
+	const std::string wrong = std::string("groupid ") + integer;
+
+	assert_string_equal(fixture_ask(f, conn, group_frame(9, 1, 77)).c_str(),
+	                    fixture_refusal(9, 7, "groupid names no group").c_str());
+	for (const char *value : { "0", "-1", "1.5", "\"1\"", "null", "{}", "9007199254740992" })
+		for (const int msgid : { 9, 10 })
+			assert_string_equal(fixture_ask(f, conn, check_format(
+				"{\"msgid\":%d,\"id\":1,\"msg\":\"x\",\"groupid\":%s}", msgid, value)).c_str(),
+				fixture_refusal(msgid, 4, wrong.c_str()).c_str());
+	for (const int msgid : { 9, 10 })
+		assert_string_equal(fixture_ask(f, conn, check_format(
+			"{\"msgid\":%d,\"id\":1,\"msg\":\"x\"}", msgid)).c_str(),
+			fixture_refusal(msgid, 4, "groupid is missing").c_str());
+}
+
+static void a_group_message_is_given_to_the_mailbox(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "group");
+	const cs_conn conn = fixture_session(f, "zhang san");
+	const char *frame = R"({"msgid":10,"id":1,"name":"zhang san","groupid":4,"msg":"hi","cid":"k"})";
+
+	assert_int_equal(fake_host_request(f->host.get(), conn, frame), CS_DONE);
+	assert_int_equal(f->mailbox.sent.size(), 1);
+	assert_int_equal(f->mailbox.sent[0].kind, CS_CONVERSATION_GROUP);
+	assert_int_equal(f->mailbox.sent[0].to, 4);
+	assert_string_equal(f->mailbox.sent[0].cid.c_str(), "k");
+	assert_string_equal(f->mailbox.sent[0].frame.c_str(), frame);
+}
+
+static void a_group_message_is_checked_as_any_message_is(void **state)
+{
+	static const struct { const char *more; int wire_errno; const char *text; } cases[] = {
+		{ "", 4, "msg is missing" },
+		{ ",\"msg\":7", 4, "msg must be a text" },
+		{ ",\"msg\":\"x\",\"time\":7", 4, "time must be a text" },
+		{ ",\"msg\":\"x\",\"seq\":1", 4, "seq is the server's to add" },
+		{ ",\"msg\":\"x\",\"ts\":1", 4, "ts is the server's to add" },
+		{ ",\"msg\":\"x\",\"cid\":\"\"", 4, "cid must have 1 to 64 bytes" },
+		{ ",\"msg\":\"x\",\"name\":\"gao yang\"", 8, "name is not this account's" },
+	};
+	handler_fixture *f = handler_fixture_load(state, "group");
+	const cs_conn conn = fixture_session(f, "zhang san");
+
+	for (const auto &c : cases)
+		assert_string_equal(fixture_ask(f, conn, group_frame(10, 1, 4, c.more)).c_str(),
+		                    fixture_refusal(10, c.wire_errno, c.text).c_str());
+	assert_int_equal(f->mailbox.sent.size(), 0);
+}
+
+static void every_request_needs_a_login_and_ones_own_id(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "group");
+	const cs_conn stranger = fake_host_connect(f->host.get()), conn = fixture_session(f, "zhang san");
+
+	for (const int msgid : { 8, 9, 10 }) {
+		const std::string frame = group_frame(msgid, 2, 1, ",\"msg\":\"x\",\"groupname\":\"g\"");
+		assert_string_equal(fixture_ask(f, stranger, frame).c_str(),
+		                    fixture_refusal(msgid, 3, "route check").c_str());
+		assert_string_equal(fixture_ask(f, conn, frame).c_str(),
+		                    fixture_refusal(msgid, 8, "route check").c_str());
+	}
+}
+
+static void a_store_that_is_away_is_answered(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "group");
+	const cs_conn conn = fixture_session(f, "zhang san");
+	static const struct { fake_fault fault; int wire_errno; const char *text; } cases[] = {
+		{ { FAKE_WRITE, 0, true, CS_EBUSY }, 10, "try again later" },
+		{ { FAKE_WRITE, 0, true, CS_ECANCELED }, 13, "connect again" },
+		{ { FAKE_WRITE, 0, false, CS_ENOSTORE }, 11, "nothing was changed" },
+		{ { FAKE_WRITE, 0, false, CS_EUNKNOWN }, 11, "whether it was done is unknown" },
+	};
+
+	for (const auto &c : cases) {
+		f->host->faults = { c.fault };
+		assert_string_equal(fixture_ask(f, conn, create_frame("g", "")).c_str(),
+		                    fixture_refusal(8, c.wire_errno, c.text).c_str());
+		fixture_expect_idle(f, conn);
+		f->host->faults = { c.fault };
+		assert_string_equal(fixture_ask(f, conn, group_frame(9, 1, 1)).c_str(),
+		                    fixture_refusal(9, c.wire_errno, c.text).c_str());
+		fixture_expect_idle(f, conn);
+	}
+	assert_int_equal(f->mailbox.joined.size(), 0);
+}
+
+static void a_group_is_made_though_the_connection_goes(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "group");
+	const cs_conn conn = fixture_session(f, "zhang san");
+	std::vector<group_entry> groups;
+
+	assert_int_equal(fake_host_frame(f->host.get(), conn, create_frame("g", "")), CS_PENDING);
+	fake_host_end(f->host.get(), conn);
+	fake_host_run(f->host.get());
+	assert_int_equal(group_list(f->host->db, 1, &groups), 0);
+	assert_int_equal(groups.size(), 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, handler_fixture_setup, handler_fixture_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_group_is_made_and_answered_with_its_number),
+		TEST(a_group_without_req_is_made_in_silence),
+		TEST(a_taken_group_name_exists),
+		TEST(group_texts_have_their_limits_in_characters),
+		TEST(group_texts_that_are_wrong_are_refused),
+		TEST(a_member_joins_once),
+		TEST(a_group_that_is_not_there_is_refused),
+		TEST(a_group_message_is_given_to_the_mailbox),
+		TEST(a_group_message_is_checked_as_any_message_is),
+		TEST(every_request_needs_a_login_and_ones_own_id),
+		TEST(a_store_that_is_away_is_answered),
+		TEST(a_group_is_made_though_the_connection_goes),
+	};
+
+	return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
