@@ -247,11 +247,12 @@ void conn_answer(struct conn *c, const struct cs_request *request, const char *m
 
 void conn_refuse(struct conn *c, const struct cs_request *request, int wire_errno, const char *text)
 {
-	char head[96], quoted[sizeof(struct cs_error) * 6 + 3];
-	const size_t text_size = strnlen(text, sizeof(struct cs_error));
-	const size_t quoted_size = cs_json_quote(quoted, sizeof quoted, text, text_size);
+	const size_t text_size = strlen(text);
+	std::string quoted(text_size * 6 + 2, '\0');   /* the longest escape is \u001f */
 	std::string frame;
+	char head[96];
 
+	quoted.resize(cs_json_quote(quoted.data(), quoted.size(), text, text_size));
 	conn_note_answer(c, request);
 	snprintf(head, sizeof head, "{\"msgid\":100,\"of\":%u", request->msgid);
 	frame = head;
@@ -260,7 +261,7 @@ void conn_refuse(struct conn *c, const struct cs_request *request, int wire_errn
 		frame += head;
 	}
 	snprintf(head, sizeof head, ",\"errno\":%d,\"errmsg\":", wire_errno);
-	frame.append(head).append(quoted, quoted_size).append("}");
+	frame.append(head).append(quoted).append("}");
 	(void)conn_queue(c, frame.data(), frame.size(), nullptr, nullptr);
 }
 
