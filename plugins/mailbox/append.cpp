@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the way of a message into the store and the hints that follow its commit: commit, then locate, then
+ * hint. It must not know what a receiver does with a hint. */
+#include "append.h"
+
+#include <algorithm>
+#include <cinttypes>
+#include <cstdio>
+#include <cstring>
+
+#include "deliver.h"
+#include "hint.h"
+#include "relay.h"
+
+/* ---- the writer's side */
+
+/* The clock is read here, where the order of a conversation is decided, so that ts rises with seq. */
+static int run(cs_db *db, void *const *items, size_t count, int careful)
+{
+	std::vector<message_append *> appends;
+
+	appends.reserve(count);
+	for (size_t i = 0; i < count; i++) {
+		mailbox_item *item = static_cast<mailbox_item *>(items[i]);
+
+		item->append.created = item->host->now();
+		appends.push_back(&item->append);
+	}
+	return message_append_all(db, appends, careful != 0);
+}
+
+static mailbox_hint hint_of(const message_append &a, mailbox_hint_type type)
+{
+	const bool group = a.kind == CONVERSATION_GROUP;
+
+	return {
+		.type = type,
+		.kind = group ? CS_CONVERSATION_GROUP : CS_CONVERSATION_PAIR,
+		.of = group ? a.to : a.sender,
+		.conversation = a.conversation,
+		.sender = a.sender,
+		.seq = a.seq,
+		.created = a.created,
+		.place = 0,
+		.token = 0,
+		.previous = 0,
+	};
+}
+
+static void hint_pair(const cs_host *host, cs_self *self, const message_append &a)
+{
+	mailbox_hint own = hint_of(a, MAILBOX_HINT_OWN);
+
+	own.of = a.to;
+	(void)mailbox_hint_route(host, self, a.to, hint_of(a, MAILBOX_HINT_STORED), a.body);
+	if (a.sender != a.to)
+		(void)mailbox_hint_route(host, self, a.sender, own, {});
+}
+
+/* The cid was there: this body may differ from the stored one, and the first one's hint may have been lost
+ * with an unknown outcome. */
+static void hint_repeated(const cs_host *host, cs_self *self, const message_append &a)
+{
+	const mailbox_hint hint = hint_of(a, MAILBOX_HINT_NEWS);
+
+	if (a.kind == CONVERSATION_PAIR)
+		(void)mailbox_hint_route(host, self, a.to, hint, {});
+	else if (a.conversation == a.to)
+		mailbox_hint_route_all(host, self, hint, {});
+}
+
+static void committed(const cs_host *host, cs_self *self, void *item)
+{
+	const message_append &a = static_cast<const mailbox_item *>(item)->append;
+
+	if (a.outcome)
+		return;
+	if (a.repeated)
+		hint_repeated(host, self, a);
+	else if (a.kind == CONVERSATION_GROUP)
+		mailbox_hint_route_all(host, self, hint_of(a, MAILBOX_HINT_STORED), a.body);
+	else
+		hint_pair(host, self, a);
+}
+
+static void done(void *state, int result, void *item);
+
+static const cs_batch batch = {"messages", run, committed, done};
+
+/* ---- the worker's side */
+
+static void answer_stored(mailbox *m, const mailbox_item &item)
+{
+	char more[40];
+
+	switch (item.append.outcome) {
+	case 0:
+		snprintf(more, sizeof(more), ",\"seq\":%" PRIu64, item.append.seq);
+		m->host->answer(m->self, item.conn, &item.request, more);
+		break;
+	case MODEL_NONE:
+		if (item.append.kind == CONVERSATION_GROUP)
+			m->host->refuse(m->self, item.conn, &item.request, CS_ERRNO_NO_SUCH_GROUP,
+			                "groupid names no group");
+		else
+			m->host->refuse(m->self, item.conn, &item.request, CS_ERRNO_NO_SUCH_USER,
+			                "toid names nobody");
+		break;
+	default:
+		m->host->refuse(m->self, item.conn, &item.request, CS_ERRNO_NOT_ALLOWED,
+		                "not a member of the group");
+	}
+}
+
+/* A member that the index does not know joined by a way that did not tell us. */
+static void note_member(mailbox *m, mailbox_session *s, const mailbox_item &item)
+{
+	const message_append &a = item.append;
+
+	if (a.kind != CONVERSATION_GROUP || a.conversation != a.to || s->phase == MAILBOX_ATTACHING ||
+	    std::find(s->groups.begin(), s->groups.end(), a.to) != s->groups.end())
+		return;
+	mailbox_session_join(&m->sessions, s, a.to);
+	mailbox_deliver_heard(m, s, mailbox_key_of(CS_CONVERSATION_GROUP, a.to), a.seq);
+}
+
+void mailbox_append_answer(mailbox *m, const mailbox_item &item, int result, bool stored)
+{
+	mailbox_session *s = mailbox_session_find(&m->sessions, item.session);
+
+	if (result)
+		m->host->refuse_result(m->self, item.conn, &item.request, result);
+	else if (!stored)
+		m->host->answer(m->self, item.conn, &item.request, "");
+	else
+		answer_stored(m, item);
+	if (!s)
+		return;
+	if (!result && stored && !item.append.outcome)
+		note_member(m, s, item);
+	s->sends--;
+	if (s->held_back && s->sends < MAILBOX_SENDS) {
+		s->held_back = false;
+		(void)m->host->finish(m->self, s->conn);
+	}
+}
+
+static void done(void *state, int result, void *item)
+{
+	mailbox *m = static_cast<mailbox *>(state);
+	const std::unique_ptr<mailbox_item> owned(static_cast<mailbox_item *>(item));
+
+	mailbox_append_answer(m, *owned, result, true);
+	if (owned->laned)
+		mailbox_relay_committed(m, *owned);
+}
+
+/* One conversation is always the same key, whoever of a pair sends. */
+static uint64_t key_of(const message_append &a)
+{
+	const uint64_t low = std::min(a.sender, a.to), high = std::max(a.sender, a.to);
+
+	if (a.kind == CONVERSATION_GROUP)
+		return a.to << 1 | 1;
+	return (low * UINT64_C(0x9e3779b97f4a7c15) ^ high) << 1;
+}
+
+int mailbox_append_commit(mailbox *m, std::unique_ptr<mailbox_item> &item)
+{
+	const size_t bytes = sizeof(mailbox_item) + item->body.size();
+	const int result = m->host->batch(m->self, &batch, key_of(item->append), item.get(), bytes);
+
+	if (!result)
+		(void)item.release();   /* done()'s */
+	return result;
+}
+
+/* Where a commit can have happened although it failed, every message needs a name to be found again by. It
+ * begins with a NUL, which no client can write. */
+static std::string own_cid(mailbox *m)
+{
+	const uint64_t parts[3] = {m->seed[0], m->seed[1], ++m->cids};
+
+	return std::string(1, '\0').append(reinterpret_cast<const char *>(parts), sizeof(parts));
+}
+
+static std::unique_ptr<mailbox_item> item_of(mailbox *m, const mailbox_session *s, const cs_frame *frame,
+                                             const cs_outgoing *message)
+{
+	auto item = std::make_unique<mailbox_item>();
+
+	item->host = m->host;
+	item->session = s->id;
+	item->conn = frame->conn;
+	item->request = frame->request;
+	item->body.assign(frame->bytes, frame->size);
+	if (message->cid)
+		item->cid.assign(message->cid, message->cid_size);
+	else if (m->host->outcome_can_be_unknown(m->self))
+		item->cid = own_cid(m);
+	item->append.kind = message->kind == CS_CONVERSATION_GROUP ? CONVERSATION_GROUP : CONVERSATION_PAIR;
+	item->append.sender = frame->account;
+	item->append.to = message->to;
+	item->append.cid = item->cid;
+	item->append.body = item->body;
+	return item;
+}
+
+static bool can_relay(const mailbox *m, const cs_frame *frame, const cs_outgoing *message)
+{
+	return m->conf.durability == MAILBOX_RELAY && message->kind == CS_CONVERSATION_PAIR && !message->cid &&
+	       message->to != frame->account;
+}
+
+int mailbox_append_send(void *context, const cs_frame *frame, const cs_outgoing *message)
+{
+	mailbox *m = static_cast<mailbox *>(context);
+	mailbox_session *s = mailbox_session_of(&m->sessions, frame->conn);
+	int result;
+
+	if (!s)
+		return m->host->refuse_result(m->self, frame->conn, &frame->request, CS_EBUSY);
+	std::unique_ptr<mailbox_item> item = item_of(m, s, frame, message);
+	result = mailbox_relay_send(m, s, item, can_relay(m, frame, message));
+	if (result)
+		return m->host->refuse_result(m->self, frame->conn, &frame->request, result);
+	if (++s->sends < MAILBOX_SENDS)
+		return CS_DONE;
+	s->held_back = true;
+	return CS_PENDING;
+}

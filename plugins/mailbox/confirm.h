@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT
+ * Owns DELIVERED: what a client says it has received. It must not know how cursors reach the store. */
+#ifndef MAILBOX_CONFIRM_H
+#define MAILBOX_CONFIRM_H
+
+#include "mailbox.h"
+
+/* mailbox.h of the public headers: delivered. */
+int mailbox_confirm_delivered(void *context, const cs_frame *frame, cs_conversation_kind kind, uint64_t of,
+                              uint64_t seq);
+
+#endif

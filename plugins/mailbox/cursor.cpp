@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the flush of cursors. A flush that is lost costs a second delivery, never a message. It must not know
+ * what moves a cursor. */
+#include "cursor.h"
+
+#include <algorithm>
+
+constexpr size_t CURSORS_PER_ITEM = 256;
+constexpr unsigned ATTEMPTS_AT_MOST = 20;
+/* One for all: cursors are never written by two writers at once, so they cannot wait for each other, and the
+ * last flush of a session comes after its earlier ones. */
+constexpr uint64_t BATCH_KEY = UINT64_C(0x637572736f72);
+
+/* ---- the writer's side */
+
+static int run(cs_db *db, void *const *items, size_t count, int)
+{
+	std::vector<message_cursor> cursors;
+
+	for (size_t i = 0; i < count; i++) {
+		const mailbox_flush *flush = static_cast<const mailbox_flush *>(items[i]);
+
+		cursors.insert(cursors.end(), flush->cursors.begin(), flush->cursors.end());
+	}
+	return message_cursor_store(db, cursors);
+}
+
+static void done(void *state, int result, void *item);
+
+static const cs_batch batch = {"cursors", run, nullptr, done};
+
+/* ---- the worker's side */
+
+static void arm(mailbox *m);
+
+static int hand_in(mailbox *m, std::unique_ptr<mailbox_flush> &flush)
+{
+	const size_t bytes = sizeof(*flush) + flush->cursors.size() * sizeof(message_cursor);
+	const int result = m->host->batch(m->self, &batch, BATCH_KEY, flush.get(), bytes);
+
+	if (!result)
+		(void)flush.release();   /* done()'s */
+	return result;
+}
+
+void mailbox_cursor_dirty(mailbox *m, mailbox_session *s)
+{
+	if (s->dirty)
+		return;
+	s->dirty = true;
+	m->dirty.push_back(s->id);
+	arm(m);
+}
+
+static void note_flushed(mailbox *m, const mailbox_flush &flush, bool stored)
+{
+	for (size_t i = 0; i < flush.cursors.size(); i++) {
+		mailbox_session *s = mailbox_session_find(&m->sessions, flush.owners[i].first);
+		mailbox_line *line = s ? mailbox_line_find(s, flush.owners[i].second) : nullptr;
+
+		if (!line)
+			continue;
+		if (stored)
+			line->flushed = std::max(line->flushed, flush.cursors[i].delivered_seq);
+		if (line->delivered > line->flushed)
+			mailbox_cursor_dirty(m, s);
+	}
+}
+
+static void end_flush(mailbox *m, uint64_t session)
+{
+	const auto ending = m->ending.find(session);
+
+	if (ending != m->ending.end())
+		ending->second.flushing = false;
+	mailbox_ending_check(m, session);
+}
+
+static void done(void *state, int result, void *item)
+{
+	mailbox *m = static_cast<mailbox *>(state);
+	const std::unique_ptr<mailbox_flush> flush(static_cast<mailbox_flush *>(item));
+
+	if (flush->ending) {
+		end_flush(m, flush->ending);
+		return;
+	}
+	m->flushes--;
+	note_flushed(m, *flush, result == 0);
+	arm(m);
+}
+
+static void collect(mailbox_flush *flush, const mailbox_session *s)
+{
+	for (const auto &[key, line] : s->lines)
+		if (line.delivered > line.flushed) {
+			flush->cursors.push_back({s->account, line.conversation, line.delivered});
+			flush->owners.emplace_back(s->id, key);
+		}
+}
+
+static void flush_now(mailbox *m, std::unique_ptr<mailbox_flush> flush)
+{
+	if (flush->cursors.empty())
+		return;
+	if (hand_in(m, flush))
+		note_flushed(m, *flush, false);
+	else
+		m->flushes++;
+}
+
+static void flush_dirty(mailbox *m)
+{
+	std::vector<uint64_t> dirty;
+	auto flush = std::make_unique<mailbox_flush>();
+
+	dirty.swap(m->dirty);
+	for (const uint64_t id : dirty) {
+		mailbox_session *s = mailbox_session_find(&m->sessions, id);
+
+		if (!s)
+			continue;
+		s->dirty = false;
+		collect(flush.get(), s);
+		if (flush->cursors.size() >= CURSORS_PER_ITEM) {
+			flush_now(m, std::move(flush));
+			flush = std::make_unique<mailbox_flush>();
+		}
+	}
+	flush_now(m, std::move(flush));
+}
+
+/* The queue was full when these sessions ended. After a while their places matter more than their cursors. */
+static void retry_stuck(mailbox *m)
+{
+	std::vector<std::unique_ptr<mailbox_flush>> stuck;
+
+	stuck.swap(m->stuck);
+	for (std::unique_ptr<mailbox_flush> &flush : stuck) {
+		const uint64_t session = flush->ending;
+		const int result = hand_in(m, flush);
+
+		if (result == CS_EBUSY && ++flush->attempts < ATTEMPTS_AT_MOST)
+			m->stuck.push_back(std::move(flush));
+		else if (result)
+			end_flush(m, session);
+	}
+}
+
+static void time_to_flush(void *state, void *)
+{
+	mailbox *m = static_cast<mailbox *>(state);
+
+	m->flush_timer = nullptr;
+	retry_stuck(m);
+	if (!m->flushes)
+		flush_dirty(m);
+	arm(m);
+}
+
+static void arm(mailbox *m)
+{
+	if (!m->flush_timer && (!m->dirty.empty() || !m->stuck.empty()))
+		m->flush_timer = m->host->timer_add(m->self, m->conf.cursor_flush, 0, time_to_flush, nullptr);
+}
+
+bool mailbox_cursor_end(mailbox *m, mailbox_session *s)
+{
+	auto flush = std::make_unique<mailbox_flush>();
+	int result;
+
+	collect(flush.get(), s);
+	if (flush->cursors.empty())
+		return false;
+	flush->ending = s->id;
+	result = hand_in(m, flush);
+	if (result == CS_EBUSY) {
+		m->stuck.push_back(std::move(flush));
+		arm(m);
+	}
+	return result == 0 || result == CS_EBUSY;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT
+ * Owns what a session does with a hint (rule R3 of DESIGN 5) and with the kernel's taking bytes. It must not
+ * know how the store is read. */
+#include "deliver.h"
+
+#include <algorithm>
+
+#include "cursor.h"
+#include "page.h"
+#include "pull.h"
+#include "relay.h"
+
+bool mailbox_deliver_frame(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_line *line, uint64_t seq,
+                           std::string_view frame, const char *tail)
+{
+	uint64_t position = 0;
+	const int result = m->host->send(m->self, s->conn, frame.data(), frame.size(), tail, &position);
+
+	if (result && result != CS_EAGAIN) {
+		s->gone = true;
+		return false;
+	}
+	if (result == CS_EAGAIN)
+		s->paused = true;
+	s->queued = position;
+	line->sent = seq;
+	mailbox_flight_add(s, key, line, seq, position);
+	return true;
+}
+
+void mailbox_deliver_heard(mailbox *m, mailbox_session *s, mailbox_key key, uint64_t seq)
+{
+	mailbox_line *line = mailbox_line_get(s, key);
+
+	line->heard = std::max(line->heard, seq);
+	mailbox_line_list(s, key, line);
+	mailbox_pull_want(m, s);
+}
+
+/* Exactly the next one, and nothing stands in the way of sending it now. */
+static bool is_next(const mailbox_session *s, const mailbox_line *line, uint64_t seq)
+{
+	return s->phase == MAILBOX_LIVE && !s->gone && line->known && !line->pulling && !mailbox_line_is_behind(line) &&
+	       seq == line->sent + 1;
+}
+
+static void take_own(mailbox *m, mailbox_session *s, mailbox_key key, uint64_t seq)
+{
+	mailbox_line *line = mailbox_line_get(s, key);
+
+	if (!is_next(s, line, seq)) {
+		mailbox_deliver_heard(m, s, key, seq);
+		return;
+	}
+	line->sent = seq;
+	if (mailbox_line_settle(line))
+		mailbox_cursor_dirty(m, s);
+}
+
+static void take_stored(mailbox *m, mailbox_session *s, mailbox_key key, const mailbox_hint &hint,
+                        std::string_view body)
+{
+	mailbox_line *line = mailbox_line_get(s, key);
+
+	if (is_next(s, line, hint.seq) && !s->paused && mailbox_window(s))
+		(void)mailbox_deliver_frame(m, s, key, line, hint.seq, body,
+		                            mailbox_tail(hint.seq, hint.created).c_str());
+	else
+		mailbox_deliver_heard(m, s, key, hint.seq);
+}
+
+/* What is stored may have been hinted at before, so a session that has it reads nothing. A conversation that
+ * is not the one of (kind, of) comes from a cid that its sender used twice: none of our business. */
+static void take_news(mailbox *m, mailbox_session *s, mailbox_key key, const mailbox_hint &hint)
+{
+	mailbox_line *line = mailbox_line_get(s, key);
+
+	if (line->known && line->conversation == hint.conversation) {
+		mailbox_deliver_heard(m, s, key, hint.seq);
+	} else if (!line->known) {
+		line->check = true;
+		mailbox_line_list(s, key, line);
+		mailbox_pull_want(m, s);
+	}
+}
+
+void mailbox_deliver_hint(mailbox *m, mailbox_session *s, const mailbox_hint &hint, std::string_view body)
+{
+	const mailbox_key key = mailbox_key_of(hint.kind, hint.of);
+
+	if (hint.type == MAILBOX_HINT_NEWS)
+		take_news(m, s, key, hint);
+	else if (hint.type == MAILBOX_HINT_OWN || (hint.sender == s->account && hint.of != s->account))
+		take_own(m, s, key, hint.seq);
+	else
+		take_stored(m, s, key, hint, body);
+}
+
+void mailbox_deliver_group_hint(mailbox *m, const mailbox_hint &hint, std::string_view body)
+{
+	const auto group = m->sessions.by_group.find(hint.of);
+
+	if (m->attaching) {
+		uint64_t &heard = m->heard_groups[hint.of];
+
+		heard = std::max(heard, hint.seq);
+	}
+	if (group == m->sessions.by_group.end())
+		return;
+	for (const auto &[id, s] : group->second)
+		mailbox_deliver_hint(m, s, hint, body);
+}
+
+void mailbox_deliver_written(mailbox *m, mailbox_session *s, uint64_t position, size_t unsent)
+{
+	s->written = std::max(s->written, position);
+	s->unsent = unsent;
+	if (unsent <= MAILBOX_LITTLE_UNSENT)
+		s->paused = false;
+	if (mailbox_flights_written(s))
+		mailbox_cursor_dirty(m, s);
+	mailbox_relay_written(m, s);
+	mailbox_pull_want(m, s);
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the plugin: its options, its service, its instances, and who gets which of the server's calls. It must
+ * not know how any of them is dealt with. */
+#include "mailbox.h"
+
+#include <cstdio>
+#include <sys/random.h>
+
+#include "append.h"
+#include "confirm.h"
+#include "cursor.h"
+#include "deliver.h"
+#include "pull.h"
+#include "relay.h"
+#include "sweep.h"
+
+mailbox::mailbox() = default;
+mailbox::~mailbox() = default;
+
+void mailbox_ending_check(mailbox *m, uint64_t session)
+{
+	const auto at = m->ending.find(session);
+	cs_account account;
+
+	if (at == m->ending.end() || at->second.flushing || at->second.relays)
+		return;
+	account = at->second.account;
+	m->ending.erase(at);
+	m->host->release(m->self, account);
+}
+
+/* ---- the service */
+
+static void mailbox_on_joined(void *context, cs_conn conn, uint64_t group, uint64_t joined_seq)
+{
+	mailbox *m = static_cast<mailbox *>(context);
+	mailbox_session *s = mailbox_session_of(&m->sessions, conn);
+	mailbox_line *line;
+
+	if (!s)
+		return;
+	/* Messages between the join's commit and now were hinted to nobody: read once. */
+	mailbox_session_join(&m->sessions, s, group);
+	line = mailbox_line_get(s, mailbox_key_of(CS_CONVERSATION_GROUP, group));
+	if (!line->known)
+		mailbox_line_learn(line, group, joined_seq);
+	line->check = true;
+	mailbox_line_list(s, mailbox_key_of(CS_CONVERSATION_GROUP, group), line);
+	mailbox_pull_want(m, s);
+}
+
+static const cs_mailbox service = {
+	CS_ABI,
+	sizeof(cs_mailbox),
+	mailbox_pull_attach,
+	mailbox_pull_begin,
+	mailbox_append_send,
+	mailbox_confirm_delivered,
+	mailbox_on_joined,
+};
+
+static const cs_service services[] = {
+	{CS_MAILBOX_SERVICE, CS_MAILBOX_VERSION, &service},
+	{nullptr, 0, nullptr},
+};
+
+/* ---- the server's calls */
+
+static int mailbox_on_closed(void *state, cs_conn conn, cs_account, uint64_t written)
+{
+	mailbox *m = static_cast<mailbox *>(state);
+	mailbox_session *s = mailbox_session_of(&m->sessions, conn);
+	mailbox_ending ending;
+
+	if (!s)
+		return 0;
+	if (s->phase != MAILBOX_ATTACHING) {
+		s->written = std::max(s->written, written);
+		(void)mailbox_flights_written(s);
+		mailbox_relay_end(m, s);
+		ending.flushing = mailbox_cursor_end(m, s);
+	}
+	ending.account = s->account;
+	ending.relays = s->relays;
+	const uint64_t id = s->id;
+	mailbox_session_remove(&m->sessions, s);
+	if (!ending.flushing && !ending.relays)
+		return 0;
+	m->ending[id] = ending;
+	return CS_PENDING;
+}
+
+static void mailbox_on_written(void *state, cs_conn conn, uint64_t position, size_t unsent)
+{
+	mailbox *m = static_cast<mailbox *>(state);
+	mailbox_session *s = mailbox_session_of(&m->sessions, conn);
+
+	if (s)
+		mailbox_deliver_written(m, s, position, unsent);
+}
+
+static void mailbox_on_routed(void *state, cs_conn conn, cs_account account, const void *data, size_t size)
+{
+	mailbox *m = static_cast<mailbox *>(state);
+	mailbox_session *s = conn ? mailbox_session_of(&m->sessions, conn) : nullptr;
+	mailbox_hint hint;
+	std::string_view body;
+
+	if (!mailbox_hint_read(data, size, &hint, &body))
+		return;
+	if (s && s->account != account)
+		s = nullptr;
+	if (hint.type == MAILBOX_HINT_RELAY)
+		mailbox_relay_take(m, s, hint, body);
+	else if (hint.type == MAILBOX_HINT_RELAY_WRITTEN || hint.type == MAILBOX_HINT_RELAY_REFUSED)
+		mailbox_relay_answered(m, hint);
+	else if (hint.kind == CS_CONVERSATION_GROUP)
+		mailbox_deliver_group_hint(m, hint, body);
+	else if (s)
+		mailbox_deliver_hint(m, s, hint, body);
+}
+
+/* ---- the instance */
+
+static int mailbox_start(const cs_host *host, cs_self *self, const void *conf, void **state_r, cs_error *e)
+{
+	auto m = std::make_unique<mailbox>();
+
+	m->host = host;
+	m->self = self;
+	m->conf = *static_cast<const mailbox_conf *>(conf);
+	if (getrandom(m->seed, sizeof(m->seed), 0) != sizeof(m->seed)) {
+		snprintf(e->text, sizeof(e->text), "the system gives no random bytes");
+		return CS_EINVAL;
+	}
+	mailbox_sweep_start(m.get());
+	*state_r = m.release();
+	return 0;
+}
+
+static int mailbox_reload(void *state, const void *conf, int commit, cs_error *)
+{
+	mailbox *m = static_cast<mailbox *>(state);
+	const mailbox_conf *next = static_cast<const mailbox_conf *>(conf);
+
+	if (commit)
+		m->conf.cursor_flush = next->cursor_flush;
+	return 0;
+}
+
+static void mailbox_stop(void *state)
+{
+	const std::unique_ptr<mailbox> m(static_cast<mailbox *>(state));
+
+	for (cs_timer *timer : {m->pull_timer, m->flush_timer, m->relay_timer, m->sweep_timer})
+		if (timer)
+			m->host->timer_del(m->self, timer);
+}
+
+static const cs_option options[] = {
+	{"durability", CS_OPTION_CHOICE, offsetof(mailbox_conf, durability), 0, 0, "commit", "commit|relay", 0,
+	 "relay: a message without cid to somebody who is online is handed over without being stored"},
+	{"sweep", CS_OPTION_TIME, offsetof(mailbox_conf, sweep), 0, 3600000, "30s", nullptr, 0,
+	 "how often sessions are compared with the store; 0: never"},
+	{"cursor_flush", CS_OPTION_TIME, offsetof(mailbox_conf, cursor_flush), 1, 60000, "250ms", nullptr, 1,
+	 "how long what was received may wait before the store is told"},
+	{nullptr, CS_OPTION_BOOL, 0, 0, 0, nullptr, nullptr, 0, nullptr},
+};
+
+CS_EXPORT extern const struct cs_plugin cs_plugin = {
+	.abi = CS_ABI,
+	.size = sizeof(struct cs_plugin),
+	.name = "mailbox",
+	.version = CS_VERSION,
+	.needs = nullptr,
+	.provides = services,
+	.routes = nullptr,
+	.options = options,
+	.conf_size = sizeof(mailbox_conf),
+	.start = mailbox_start,
+	.reload = mailbox_reload,
+	.closed = mailbox_on_closed,
+	.written = mailbox_on_written,
+	.routed = mailbox_on_routed,
+	.stop = mailbox_stop,
+};

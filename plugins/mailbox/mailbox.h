@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the shape of the mailbox's instance, one per worker, and what its files say to each other. It must not
+ * know SQL, fields of frames or sockets. */
+#ifndef MAILBOX_MAILBOX_H
+#define MAILBOX_MAILBOX_H
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <chatserverd/mailbox.h>
+#include <chatserverd/plugin.h>
+
+#include "session.h"
+
+enum mailbox_durability { MAILBOX_COMMIT = 0, MAILBOX_RELAY = 1 };
+
+struct mailbox_conf {
+	int durability;
+	int64_t sweep, cursor_flush;   /* ms */
+};
+
+struct mailbox_flush;
+struct mailbox_lane;
+struct mailbox_item;
+
+/* A session whose connection ended while the account's place has to be held: its cursors are on their way to
+ * the store, or messages of it wait in a lane. */
+struct mailbox_ending {
+	cs_account account = 0;
+	bool flushing = false;
+	unsigned relays = 0;
+};
+
+struct mailbox {
+	const cs_host *host = nullptr;
+	cs_self *self = nullptr;
+	mailbox_conf conf = {};
+	uint64_t seed[2] = {};           /* of the cids that we give */
+	uint64_t cids = 0;
+	mailbox_sessions sessions;
+	std::map<uint64_t, mailbox_ending> ending;   /* by session id */
+
+	/* Sessions that are reading their first page are in no group's index yet: what is heard of groups
+	 * meanwhile, highest seq by group. Empty while nobody attaches. */
+	unsigned attaching = 0;
+	std::unordered_map<uint64_t, uint64_t> heard_groups;
+
+	std::deque<uint64_t> pull_queue; /* session ids */
+	unsigned pulls = 0;              /* under way */
+	cs_timer *pull_timer = nullptr;
+
+	std::vector<uint64_t> dirty;     /* session ids with cursors to flush */
+	unsigned flushes = 0;            /* timed ones under way */
+	cs_timer *flush_timer = nullptr;
+	std::vector<std::unique_ptr<mailbox_flush>> stuck;   /* of ended sessions; the queue was full */
+
+	std::map<std::pair<cs_account, cs_account>, mailbox_lane> lanes;   /* (sender, receiver) */
+	std::unordered_map<uint64_t, std::pair<cs_account, cs_account>> tokens;
+	uint64_t last_token = 0;
+	cs_timer *relay_timer = nullptr;
+
+	cs_timer *sweep_timer = nullptr;
+	uint64_t swept = 0;              /* the last session id that was looked at */
+	uint64_t jitter = 0;
+	bool sweeping = false;
+
+	mailbox();
+	~mailbox();
+};
+
+/* Gives up the account's place when nothing holds it any more. */
+void mailbox_ending_check(mailbox *m, uint64_t session);
+
+#endif

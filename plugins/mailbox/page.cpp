@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the merge of several conversations into one page. It must not know who asked for it. */
+#include "page.h"
+
+#include <algorithm>
+#include <charconv>
+
+constexpr size_t ROWS_AT_MOST = 2000;   /* looked at in one page: the account's own are passed over */
+
+struct reader {
+	cs_db *db;
+	mailbox_page *page;
+	size_t rows_a_time;
+	size_t rows;                    /* taken */
+	size_t bytes;                   /* of the messages taken */
+};
+
+std::string mailbox_tail(uint64_t seq, int64_t created)
+{
+	char text[64] = ",\"seq\":";
+	char *at = std::to_chars(text + 7, text + sizeof(text), seq).ptr;
+
+	at = std::copy_n(",\"ts\":", 6, at);
+	at = std::to_chars(at, text + sizeof(text), created).ptr;
+	*at++ = '}';
+	return std::string(text, at);
+}
+
+static int look_up(reader *r, mailbox_source *source)
+{
+	message_news news;
+
+	source->outcome = message_news_find(r->db, r->page->account,
+		mailbox_key_kind(source->key) == CS_CONVERSATION_GROUP ? CONVERSATION_GROUP : CONVERSATION_PAIR,
+		mailbox_key_other(source->key), &news);
+	if (source->outcome)
+		return source->outcome < 0 ? source->outcome : 0;
+	source->conversation = news.conversation;
+	source->after = source->delivered = news.delivered_seq;
+	source->last = news.last_seq;
+	return 0;
+}
+
+/* Has source->rows hold its next row, unless nothing is left. */
+static int fill(reader *r, mailbox_source *source)
+{
+	int result;
+
+	if (source->ended || source->at < source->rows.size())
+		return 0;
+	source->rows.clear();
+	source->at = 0;
+	result = message_read(r->db, source->conversation, source->after, r->rows_a_time, &source->rows);
+	source->ended = !result && source->rows.empty();
+	return result;
+}
+
+static int open_sources(reader *r)
+{
+	for (mailbox_source &source : r->page->sources) {
+		int result = source.known ? 0 : look_up(r, &source);
+
+		source.ended = source.outcome != 0;
+		if (!result)
+			result = fill(r, &source);
+		if (result)
+			return result;
+	}
+	return 0;
+}
+
+static mailbox_source *oldest(reader *r)
+{
+	mailbox_source *best = nullptr;
+
+	for (mailbox_source &source : r->page->sources)
+		if (!source.ended &&
+		    (!best || source.rows[source.at].created < best->rows[best->at].created))
+			best = &source;
+	return best;
+}
+
+static bool is_own(const mailbox_page *page, const mailbox_source *source, const message_row &row)
+{
+	return row.sender == page->account && source->key != mailbox_key_of(CS_CONVERSATION_PAIR, page->account);
+}
+
+/* false: the page is full. */
+static bool take(reader *r, mailbox_source *source)
+{
+	mailbox_page *page = r->page;
+	message_row &row = source->rows[source->at];
+
+	if (!is_own(page, source, row)) {
+		const std::string tail = mailbox_tail(row.seq, row.created);
+
+		if (page->messages.size() == page->most_messages ||
+		    (!page->messages.empty() && r->bytes + row.body.size() + tail.size() > MAILBOX_PAGE_BYTES))
+			return false;
+		row.body.pop_back();
+		row.body += tail;
+		r->bytes += row.body.size();
+		page->messages.push_back({source->key, row.seq, std::move(row.body)});
+	}
+	source->after = row.seq;
+	source->at++;
+	r->rows++;
+	return true;
+}
+
+int mailbox_page_read(cs_db *db, mailbox_page *page)
+{
+	const size_t sources = std::max<size_t>(page->sources.size(), 1);
+	reader r = {db, page, std::clamp<size_t>(2 * page->most_messages / sources, 4, 50), 0, 0};
+	int result = open_sources(&r);
+
+	while (!result && r.rows < ROWS_AT_MOST) {
+		mailbox_source *source = oldest(&r);
+
+		if (!source || !take(&r, source))
+			break;
+		result = fill(&r, source);
+	}
+	return result;
+}

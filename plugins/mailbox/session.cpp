@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the books of attached connections: sessions, their conversations, what is on its way. It must not know
+ * who changes them or why. */
+#include "session.h"
+
+#include <algorithm>
+
+/* ---- sessions and the index of groups */
+
+mailbox_session *mailbox_session_add(mailbox_sessions *all, cs_conn conn, cs_account account)
+{
+	auto s = std::make_unique<mailbox_session>();
+	mailbox_session *added = s.get();
+
+	s->id = ++all->last_id;
+	s->conn = conn;
+	s->account = account;
+	s->tidy_at = MAILBOX_LINES_KEPT;
+	all->by_conn[conn] = added;
+	all->by_id[s->id] = std::move(s);
+	return added;
+}
+
+mailbox_session *mailbox_session_find(const mailbox_sessions *all, uint64_t id)
+{
+	const auto at = all->by_id.find(id);
+
+	return at == all->by_id.end() ? nullptr : at->second.get();
+}
+
+mailbox_session *mailbox_session_of(const mailbox_sessions *all, cs_conn conn)
+{
+	const auto at = all->by_conn.find(conn);
+
+	return at == all->by_conn.end() ? nullptr : at->second;
+}
+
+void mailbox_session_remove(mailbox_sessions *all, mailbox_session *s)
+{
+	while (!s->groups.empty())
+		mailbox_session_leave(all, s, s->groups.back());
+	all->by_conn.erase(s->conn);
+	all->by_id.erase(s->id);
+}
+
+void mailbox_session_join(mailbox_sessions *all, mailbox_session *s, uint64_t group)
+{
+	if (all->by_group[group].emplace(s->id, s).second)
+		s->groups.push_back(group);
+}
+
+void mailbox_session_leave(mailbox_sessions *all, mailbox_session *s, uint64_t group)
+{
+	const auto at = all->by_group.find(group);
+
+	std::erase(s->groups, group);
+	if (at == all->by_group.end())
+		return;
+	at->second.erase(s->id);
+	if (at->second.empty())
+		all->by_group.erase(at);
+}
+
+/* ---- conversations of a session */
+
+mailbox_line *mailbox_line_find(mailbox_session *s, mailbox_key key)
+{
+	const auto at = s->lines.find(key);
+
+	if (at == s->lines.end())
+		return nullptr;
+	at->second.used = ++s->clock;
+	return &at->second;
+}
+
+static bool is_clean(const mailbox_line &line)
+{
+	return !line.pulling && !line.listed && !line.in_flight && line.delivered == line.flushed &&
+	       !mailbox_line_is_behind(&line);
+}
+
+/* The next contact with a dropped conversation costs one read of its cursor. A pass is paid for by the lines
+ * that were made since the last one. */
+static void tidy(mailbox_session *s)
+{
+	std::vector<std::pair<uint64_t, mailbox_key>> clean;
+
+	for (const auto &[key, line] : s->lines)
+		if (is_clean(line))
+			clean.emplace_back(line.used, key);
+	std::sort(clean.begin(), clean.end());
+	for (const auto &[used, key] : clean) {
+		if (s->lines.size() <= MAILBOX_LINES_KEPT / 2)
+			break;
+		s->lines.erase(key);
+	}
+	s->tidy_at = std::max(MAILBOX_LINES_KEPT, s->lines.size() * 2);
+}
+
+mailbox_line *mailbox_line_get(mailbox_session *s, mailbox_key key)
+{
+	mailbox_line *line = mailbox_line_find(s, key);
+
+	if (line)
+		return line;
+	if (s->lines.size() >= s->tidy_at)
+		tidy(s);
+	line = &s->lines[key];
+	line->used = ++s->clock;
+	return line;
+}
+
+bool mailbox_line_is_behind(const mailbox_line *line)
+{
+	return line->check || line->heard > (line->known ? line->sent : 0);
+}
+
+void mailbox_line_learn(mailbox_line *line, uint64_t conversation, uint64_t delivered_seq)
+{
+	line->known = true;
+	line->conversation = conversation;
+	line->sent = line->delivered = line->flushed = delivered_seq;
+}
+
+void mailbox_line_list(mailbox_session *s, mailbox_key key, mailbox_line *line)
+{
+	if (line->listed || line->pulling || !mailbox_line_is_behind(line))
+		return;
+	line->listed = true;
+	s->behind.push_back(key);
+}
+
+bool mailbox_line_settle(mailbox_line *line)
+{
+	if (line->known && !line->in_flight)
+		line->delivered = std::max(line->delivered, line->sent);
+	return line->delivered > line->flushed;
+}
+
+/* ---- what is on its way */
+
+void mailbox_flight_add(mailbox_session *s, mailbox_key key, mailbox_line *line, uint64_t seq,
+                        uint64_t position)
+{
+	s->flights.push_back({position, key, seq});
+	line->in_flight++;
+}
+
+static bool land(mailbox_line *line, uint64_t seq)
+{
+	line->in_flight--;
+	line->delivered = std::max(line->delivered, seq);
+	return mailbox_line_settle(line);
+}
+
+bool mailbox_flights_written(mailbox_session *s)
+{
+	bool dirty = false;
+
+	if (s->acknowledges)
+		return false;
+	while (!s->flights.empty() && s->flights.front().position <= s->written) {
+		const mailbox_flight &f = s->flights.front();
+
+		dirty |= land(&s->lines[f.key], f.seq);
+		s->flights.pop_front();
+	}
+	return dirty;
+}
+
+bool mailbox_flights_confirm(mailbox_session *s, mailbox_key key, mailbox_line *line, uint64_t seq)
+{
+	std::erase_if(s->flights, [=](const mailbox_flight &f) {
+		const bool confirmed = f.key == key && f.seq <= seq;
+
+		line->in_flight -= confirmed;
+		return confirmed;
+	});
+	line->delivered = std::max(line->delivered, seq);
+	return mailbox_line_settle(line);
+}
+
+size_t mailbox_window(const mailbox_session *s)
+{
+	if (!s->acknowledges)
+		return SIZE_MAX;
+	return s->flights.size() < MAILBOX_WINDOW ? MAILBOX_WINDOW - s->flights.size() : 0;
+}
