@@ -90,7 +90,7 @@ void mailbox_deliver_hint(mailbox *m, mailbox_session *s, const mailbox_hint &hi
 
 	if (hint.type == MAILBOX_HINT_NEWS)
 		take_news(m, s, key, hint);
-	else if (hint.type == MAILBOX_HINT_OWN || (hint.sender == s->account && hint.of != s->account))
+	else if (hint.sender == s->account && key != mailbox_key_of(CS_CONVERSATION_PAIR, s->account))
 		take_own(m, s, key, hint.seq);
 	else
 		take_stored(m, s, key, hint, body);
