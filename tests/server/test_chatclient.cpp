@@ -123,7 +123,9 @@ static void a_message_cannot_steer_the_terminal_or_break_the_line(void **state)
 	test_client *eve = client_enter(s, "eve");
 	talker bob;
 
-	(void)client_chat_safely(eve, atoll(b.c_str()), "\\u001b[2Jx\\nmessage\\t7\\u009b1m\\u202e\\\\");
+	(void)CLIENT_ASK(eve, 0,
+	                 "{\"msgid\":6,\"id\":%lld,\"toid\":%s,\"time\":\"\\u001b[2J\",\"msg\":\"%s\"",
+	                 (long long)eve->id, b.c_str(), "\\u001b[2Jx\\nmessage\\t7\\u009b1m\\u202e\\\\");
 	assert_int_equal(talker_run(&bob, s->port, login_line(b) + "wait:10:1"), 0);
 	const std::vector<std::string> messages = talker_lines(&bob, "message|");
 	assert_int_equal(messages.size(), 1);
