@@ -13,11 +13,12 @@
 #include <chatserverd/json.h>
 #include <chatserverd/plugin.h>
 
-/* 1000 and up are free for anyone's plugins. Two plugins with one msgid are refused at the start. */
+/* msgids of four digits and more are free for anyone's plugins. Two plugins with one msgid are refused at the
+ * start. */
 enum { SKELETON_MSGID = 1000 };
 
 /* The longest text that the option allows; a character of it takes up to 6 bytes as \u001f. */
-enum { SKELETON_MOST = 1000, SKELETON_ROOM = 6 * SKELETON_MOST + 64 };
+enum { SKELETON_MOST = 1024, SKELETON_ROOM = 6 * SKELETON_MOST + 64 };
 
 /* What chat.conf says in the section [skeleton]. The server fills it as skeleton_options tells. */
 struct skeleton_conf {

@@ -58,7 +58,6 @@ static void a_frame_without_text_is_refused(void **state)
 static void the_option_limits_the_text(void **state)
 {
 	fake_host *host = static_cast<fake_host *>(*state);
-	const std::string longest(1000, '\x7f');
 
 	fake_host_set(host, "skeleton.longest", "3");
 	fake_host_load(host, "skeleton");
@@ -73,9 +72,9 @@ static void the_longest_text_fits_however_it_is_escaped(void **state)
 	fake_host *host = static_cast<fake_host *>(*state);
 	std::string escaped;
 
-	for (int i = 0; i < 1000; i++)
+	for (int i = 0; i < 1024; i++)
 		escaped += "\\u001f";
-	fake_host_set(host, "skeleton.longest", "1000");
+	fake_host_set(host, "skeleton.longest", "1024");
 	fake_host_load(host, "skeleton");
 	assert_string_equal(ask(host, ("{\"msgid\":1000,\"req\":0,\"text\":\"" + escaped + "\"}").c_str()).c_str(),
 	                    ("{\"msgid\":100,\"of\":1000,\"req\":0,\"errno\":0,\"text\":\"" + escaped + "\"}").c_str());
