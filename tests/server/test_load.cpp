@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the proof that one client's behaviour is its own problem: slow readers, floods, login storms, crowds and
+ * connections that come and go. It must not know marks and queues. */
+#include <algorithm>
+#include <cerrno>
+#include <string>
+
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include "tests/support/check.h"
+#include "tests/support/client.h"
+#include "tests/support/server.h"
+
+/* One message there and one back, in ms. */
+static int64_t round_trip(test_client *ann, test_client *bob)
+{
+	const int64_t start = check_now();
+
+	client_chat(ann, bob->id, "there");
+	client_expect(bob, "{\"msgid\":6,\"msg\":\"there\"}");
+	client_chat(bob, ann->id, "back");
+	client_expect(ann, "{\"msgid\":6,\"msg\":\"back\"}");
+	return check_now() - start;
+}
+
+static void a_reader_that_never_reads_costs_nobody_anything(void **state)
+{
+	test_server *s = (test_server *)*state;
+	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"), *sender = client_enter(s, "sender");
+	test_client *lazy = client_open(s, 4096);
+	const int64_t id = client_absent(s, "lazy");
+	const std::string text(8000, 'x');
+	int64_t worst = 0;
+
+	client_login(lazy, id);
+	const int64_t before = test_server_resident_kib(s);
+	for (int i = 1; i <= 3000; i++) {
+		client_chat(sender, id, text);
+		if (i % 100 == 0) {
+			client_read_all(sender);
+			worst = std::max(worst, round_trip(ann, bob));
+		}
+	}
+	const int64_t last = client_chat_safely(sender, id, "last");
+	assert_int_equal(last, 3001);
+	const int64_t grown = test_server_resident_kib(s) - before;
+	if (grown > 20000 * check_patience_factor() * check_patience_factor())
+		client_fail(ann, test_at::current(), "the server grew by %lld KiB", (long long)grown);
+	if (worst > 1000 * check_patience_factor())
+		client_fail(ann, test_at::current(), "a round trip of others took %lld ms", (long long)worst);
+	client_reset(lazy);
+	test_frame ack;
+	lazy = client_return(s, id, &ack);
+	int64_t seq = 0;
+	for (const json_ptr &kept : json_parse_all(ack.json.get(), "offlinemsg")) {
+		assert_true(seq == 0 || json_integer(kept.get(), "seq") == seq + 1);
+		seq = json_integer(kept.get(), "seq");
+	}
+	assert_true(seq > 0);
+	while (seq < last) {
+		const test_frame frame = client_read(lazy);
+
+		if (json_integer(frame.json.get(), "seq") != seq + 1)
+			client_fail(lazy, test_at::current(), "seq %lld after %lld", (long long)json_integer(frame.json.get(), "seq"), (long long)seq);
+		seq++;
+	}
+}
+
+static void who_asks_without_reading_the_answers_is_held_or_cut_off(void **state)
+{
+	test_server *s = (test_server *)*state;
+	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"), *greedy = client_open(s, 4096);
+	const int64_t before = test_server_resident_kib(s), end = check_now() + 3000;
+	std::string pings;
+	int64_t worst = 0, stuck = 0;
+
+	for (int i = 0; i < 2000; i++)
+		pings += "{\"msgid\":102,\"req\":1234567890}";
+	while (check_now() < end && stuck < 20) {
+		const ssize_t sent = send(greedy->fd, pings.data(), pings.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (sent < 0 && errno != EAGAIN)
+			break;
+		stuck = sent < 0 ? stuck + 1 : 0;
+		worst = std::max(worst, round_trip(ann, bob));
+	}
+	const int64_t grown = test_server_resident_kib(s) - before;
+	if (grown > 30000 * check_patience_factor() * check_patience_factor())
+		client_fail(ann, test_at::current(), "the server grew by %lld KiB", (long long)grown);
+	if (worst > 1000 * check_patience_factor())
+		client_fail(ann, test_at::current(), "a round trip of others took %lld ms", (long long)worst);
+}
+
+/* A real password cost here: the hashing takes seconds of processor time in all. */
+static void a_login_storm_does_not_delay_those_who_chat(void **state)
+{
+	test_server *s = (test_server *)*state;
+	std::vector<test_client *> storm;
+	std::vector<int64_t> ids;
+	int64_t worst = 0, rounds = 0;
+	size_t in = 0;
+
+	test_server_set(s, "login.password_ops", "2");
+	test_server_set(s, "login.password_memory", "4M");
+	test_server_start(s);
+	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"), *c = client_open(s);
+	for (int i = 0; i < 200; i++)
+		ids.push_back(client_register(c, client_new_name("storm")));
+	for (const int64_t id : ids) {
+		storm.push_back(client_open(s));
+		client_sendf(storm.back(), "{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}", (long long)id);
+	}
+	for (test_client *one : storm) {
+		test_frame ack;
+
+		while (!client_try_read(one, &ack, 0)) {
+			worst = std::max(worst, round_trip(ann, bob));
+			if (++rounds > 100000)
+				client_fail(one, test_at::current(), "no answer to a login");
+		}
+		in += json_matches(ack.json.get(), "{\"msgid\":2,\"errno\":0}");
+	}
+	print_message("worst round trip during the storm: %lld ms, %lld round trips\n", (long long)worst, (long long)rounds);
+	assert_int_equal(in, 200);
+	assert_true(rounds > 10);
+	if (worst > 500 * check_patience_factor())
+		client_fail(ann, test_at::current(), "a round trip took %lld ms", (long long)worst);
+	test_server_stop(s);
+}
+
+static void connections_that_come_and_go_leave_nothing_behind(void **state)
+{
+	test_server *s = (test_server *)*state;
+	test_client *ann = client_enter(s, "ann");
+	const size_t before = test_server_open_files(s);
+
+	for (int i = 0; i < 400; i++) {
+		test_client *c = client_open(s);
+
+		if (i % 4 == 1)
+			client_send(c, "{\"msgid\":102");
+		if (i % 4 == 2)
+			client_sendf(c, "{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}", (long long)ann->id);
+		if (i % 2)
+			client_reset(c);
+		else
+			client_close(c);
+	}
+	check_wait("all connections to be closed", [&] { return test_server_open_files(s) <= before; });
+	client_expect_quiet(ann);
+	const int64_t cpu = test_server_cpu_ms(s);
+	check_sleep_ms(500);
+	if (test_server_cpu_ms(s) - cpu > 100 * check_patience_factor())
+		client_fail(ann, test_at::current(), "an idle server used %lld ms of 500", (long long)(test_server_cpu_ms(s) - cpu));
+}
+
+static void a_crowd_of_800_connections_is_served(void **state)
+{
+	test_server *s = (test_server *)*state;
+	std::vector<test_client *> all;
+	struct rlimit files;
+
+	getrlimit(RLIMIT_NOFILE, &files);
+	files.rlim_cur = std::min<rlim_t>(files.rlim_max, 4096);
+	setrlimit(RLIMIT_NOFILE, &files);
+	for (int i = 0; i < 800; i++)
+		all.push_back(client_open(s));
+	for (size_t i = 0; i < all.size(); i++)
+		client_sendf(all[i], "{\"msgid\":102,\"req\":%zu}", i);
+	for (size_t i = 0; i < all.size(); i++)
+		client_expect(all[i], check_format("{\"msgid\":100,\"req\":%zu,\"errno\":0}", i));
+}
+
+/* Every pair talks in both directions at full speed; each direction must arrive whole and in order. */
+static void forty_pairs_at_full_speed_lose_nothing(void **state)
+{
+	test_server *s = (test_server *)*state;
+	std::vector<test_client *> all;
+	const int each = 100;
+
+	for (int i = 0; i < 80; i++)
+		all.push_back(client_enter(s, "talker"));
+	for (int round = 0; round < each; round++)
+		for (size_t i = 0; i < all.size(); i++)
+			client_chat(all[i], all[i ^ 1]->id, check_format("%d", round));
+	for (test_client *c : all) {
+		int64_t last = 0;
+
+		for (int round = 0; round < each; round++) {
+			const test_frame frame = client_expect(c, check_format("{\"msgid\":6,\"msg\":\"%d\"}", round));
+
+			assert_true(json_integer(frame.json.get(), "seq") > last);
+			last = json_integer(frame.json.get(), "seq");
+		}
+		client_expect_quiet(c);
+	}
+}
+
+static void a_limited_rate_slows_a_flooder_and_refuses_nothing(void **state)
+{
+	test_server *s = (test_server *)*state;
+
+	test_server_set(s, "core.rate", "200");
+	test_server_set(s, "core.burst", "50");
+	test_server_start(s);
+	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob");
+	const int64_t start = check_now();
+	for (int i = 0; i < 250; i++)
+		client_chat(ann, bob->id, check_format("%d", i));
+	for (int i = 0; i < 250; i++)
+		client_expect(bob, check_format("{\"msgid\":6,\"msg\":\"%d\"}", i));
+	if (check_now() - start < 700)
+		client_fail(ann, test_at::current(), "250 requests at 200 a second took %lld ms", (long long)(check_now() - start));
+	client_expect_quiet(ann);
+	test_server_stop(s);
+}
+
+#define TEST(name) cmocka_unit_test_teardown(name, test_server_close_clients)
+#define OWN_SERVER(name) cmocka_unit_test_setup_teardown(name, test_server_setup, test_server_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(connections_that_come_and_go_leave_nothing_behind),
+		TEST(a_crowd_of_800_connections_is_served),
+		TEST(forty_pairs_at_full_speed_lose_nothing),
+		TEST(who_asks_without_reading_the_answers_is_held_or_cut_off),
+		TEST(a_reader_that_never_reads_costs_nobody_anything),
+	};
+	const struct CMUnitTest own_server_tests[] = {
+		OWN_SERVER(a_login_storm_does_not_delay_those_who_chat),
+		OWN_SERVER(a_limited_rate_slows_a_flooder_and_refuses_nothing),
+	};
+	const int failed = cmocka_run_group_tests(tests, test_server_group_setup, test_server_group_teardown);
+
+	return failed + cmocka_run_group_tests(own_server_tests, nullptr, nullptr);
+}

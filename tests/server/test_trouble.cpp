@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the proof of what happens when the machine refuses: no disk, no database, no descriptors; and of peers
+ * that close half. It must not know error codes of the database. */
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/support/check.h"
+#include "tests/support/client.h"
+#include "tests/support/server.h"
+
+/* ---- disk full */
+
+/* A small file system for the database, in the server's folder. */
+static std::string mount_small(test_server *s)
+{
+	const std::string path = s->folder + "/small";
+
+	mkdir(path.c_str(), 0700);
+	if (mount("none", path.c_str(), "tmpfs", 0, "size=4m") != 0) {
+		print_message("no right to mount a tmpfs (%s): the disk is filled by another test\n", strerror(errno));
+		return "";
+	}
+	test_server_set(s, "db_sqlite.path", path + "/chat.db");
+	return path;
+}
+
+static int small_teardown(void **state)
+{
+	test_server *s = (test_server *)*state;
+
+	test_server_kill(s);
+	umount2((s->folder + "/small").c_str(), MNT_DETACH);
+	return test_server_teardown(state);
+}
+
+static void fill(const std::string &path)
+{
+	const int fd = open((path + "/filler").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	const std::string part(4096, 'x');
+
+	while (write(fd, part.data(), part.size()) > 0)
+		;
+	close(fd);
+}
+
+/* errno of the answer to a chat of 4 KiB; counts those that were acknowledged. */
+static int64_t try_chat(test_client *c, int64_t to, int64_t *acknowledged)
+{
+	client_chat(c, to, std::string(4000, 'x'), ",\"req\":1");
+	const int64_t number = json_integer(client_expect(c, "{\"msgid\":100,\"of\":6,\"req\":1}").json.get(), "errno");
+
+	*acknowledged += number == 0;
+	return number;
+}
+
+static void a_full_disk_is_unavailable_and_passes_without_a_restart(void **state)
+{
+	test_server *s = (test_server *)*state;
+	const std::string path = mount_small(s);
+	int64_t acknowledged = 0, number = 0;
+
+	if (path.empty())
+		skip();
+	test_server_start(s);
+	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"), *c = client_open(s);
+	const int64_t away = client_absent(s, "away");
+	try_chat(ann, away, &acknowledged);
+	fill(path);
+	for (int i = 0; i < 2000 && number == 0; i++)
+		number = try_chat(ann, away, &acknowledged);
+	assert_int_equal(number, 11);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(try_chat(ann, bob->id, &acknowledged), 11);
+	client_expect_quiet(bob);
+	client_sendf(c, "{\"msgid\":4,\"name\":\"%s\",\"password\":\"secret\"}", client_new_name("late").c_str());
+	client_expect(c, "{\"msgid\":5,\"errno\":11}");
+	client_sendf(ann, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"g\",\"groupdesc\":\"\",\"req\":5}", (long long)ann->id);
+	client_expect(ann, "{\"msgid\":100,\"of\":8,\"req\":5,\"errno\":11}");
+	unlink((path + "/filler").c_str());
+	check_wait("the store to recover", [&] { return try_chat(ann, away, &acknowledged) == 0; });
+	client_chat_safely(ann, bob->id, "again");
+	client_expect(bob, "{\"msgid\":6,\"msg\":\"again\",\"seq\":1}");
+	client_register(c, client_new_name("late"));
+	test_frame ack;
+	test_client *back = client_return(s, away, &ack);
+	int64_t seq = 0;
+	for (const json_ptr &kept : json_parse_all(ack.json.get(), "offlinemsg"))
+		assert_int_equal(json_integer(kept.get(), "seq"), ++seq);
+	while (seq < acknowledged)
+		client_expect(back, check_format("{\"msgid\":6,\"seq\":%lld}", (long long)++seq));
+	client_expect_quiet(back);
+	test_server_stop(s);
+}
+
+/* ---- another process holds the database */
+
+static void execute(sqlite3 *db, const char *sql)
+{
+	if (sqlite3_exec(db, sql, nullptr, nullptr, nullptr) != SQLITE_OK)
+		check_fail(test_at::current(), "%s: %s", sql, sqlite3_errmsg(db));
+}
+
+static void a_database_that_somebody_else_locks_delays_and_loses_nothing(void **state)
+{
+	test_server *s = (test_server *)*state;
+	sqlite3 *db = nullptr;
+	test_frame frame;
+	int64_t last = 0;
+
+	test_server_set(s, "db_sqlite.busy_timeout", "100ms");
+	test_server_start(s);
+	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"), *other = client_open(s);
+	client_chat_safely(ann, bob->id, "x");
+	client_expect(bob, "{\"seq\":1}");
+	assert_int_equal(sqlite3_open(test_server_database(s).c_str(), &db), SQLITE_OK);
+	execute(db, "BEGIN IMMEDIATE");
+	for (int i = 0; i < 20; i++)
+		client_chat(ann, bob->id, "y", check_format(",\"req\":%d", i));
+	const int64_t end = check_now() + 1000;
+	while (check_now() < end) {
+		if (client_try_read(ann, &frame, 20) && !json_matches(frame.json.get(), "{\"errno\":11}"))
+			client_fail(ann, test_at::current(), "acknowledged by a store that cannot write");
+		client_expect_quiet(other);
+	}
+	execute(db, "ROLLBACK");
+	sqlite3_close(db);
+	check_wait("the store to recover", [&] {
+		client_chat(ann, bob->id, "z", ",\"req\":99");
+		for (;;) {
+			const test_frame answer = client_read(ann);
+
+			if (json_integer(answer.json.get(), "req") == 99)
+				return json_integer(answer.json.get(), "errno") == 0;
+		}
+	});
+	for (const test_frame &got : client_read_all(bob)) {
+		assert_true(last == 0 || json_integer(got.json.get(), "seq") == last + 1);
+		last = json_integer(got.json.get(), "seq");
+	}
+	assert_true(last >= 2);
+	test_server_stop(s);
+}
+
+/* Somebody removes a table under the server: every request that needs it says so, the server lives. */
+static void a_database_without_its_tables_is_unavailable(void **state)
+{
+	test_server *s = (test_server *)*state;
+	sqlite3 *db = nullptr;
+
+	test_server_start(s);
+	test_client *ann = client_enter(s, "ann"), *other = client_open(s);
+	assert_int_equal(sqlite3_open(test_server_database(s).c_str(), &db), SQLITE_OK);
+	execute(db, "PRAGMA foreign_keys = OFF; ALTER TABLE message RENAME TO elsewhere");
+	CLIENT_ASK(ann, 11, "{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"x\",\"time\":\"\"", (long long)ann->id, (long long)ann->id);
+	client_expect_quiet(other);
+	execute(db, "ALTER TABLE elsewhere RENAME TO message");
+	sqlite3_close(db);
+	check_wait("the store to recover", [&] {
+		client_chat(ann, ann->id, "x", ",\"req\":1");
+		for (;;) {
+			const test_frame frame = client_read(ann);
+
+			if (json_integer(frame.json.get(), "msgid") == 100)
+				return json_integer(frame.json.get(), "errno") == 0;
+		}
+	});
+	test_server_stop(s);
+}
+
+/* ---- out of descriptors */
+
+static void out_of_descriptors_accepting_pauses_and_goes_on(void **state)
+{
+	test_server *s = (test_server *)*state;
+	std::vector<test_client *> all;
+	size_t served = 0, waiting = 0;
+
+	s->most_files = 64;
+	test_server_start(s);
+	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob");
+	for (int i = 0; i < 100; i++) {
+		all.push_back(client_open(s));
+		client_sendf(all.back(), "{\"msgid\":102}");
+	}
+	test_frame frame;
+	for (test_client *c : all)
+		served += client_try_read(c, &frame, c == all[0] ? 2000 : 100) ? 1 : 0;
+	if (served < 10 || served > 60)
+		client_fail(ann, test_at::current(), "%zu of 100 connections were served with 64 descriptors", served);
+	const int64_t cpu = test_server_cpu_ms(s);
+	check_sleep_ms(1000);
+	if (test_server_cpu_ms(s) - cpu > 200 * check_patience_factor())
+		client_fail(ann, test_at::current(), "%lld ms of processor time in a second of waiting", (long long)(test_server_cpu_ms(s) - cpu));
+	client_chat_safely(ann, bob->id, "x");
+	client_expect(bob, "{\"msgid\":6}");
+	for (size_t i = 0; i < 80; i++)
+		client_close(all[i]);
+	for (size_t i = 80; i < 100; i++)
+		waiting += !all[i]->talk.empty() && all[i]->talk.size() < 2;
+	assert_true(waiting > 0);
+	for (size_t i = 80; i < 100; i++)
+		client_expect_quiet(all[i]);
+	test_server_stop(s);
+}
+
+static void over_max_connections_others_wait_their_turn(void **state)
+{
+	test_server *s = (test_server *)*state;
+	std::vector<test_client *> all;
+	test_frame frame;
+
+	test_server_set(s, "core.max_connections", "10");
+	test_server_start(s);
+	for (int i = 0; i < 20; i++) {
+		all.push_back(client_open(s));
+		client_sendf(all.back(), "{\"msgid\":102}");
+	}
+	std::vector<test_client *> in, out;
+	for (test_client *c : all)
+		(client_try_read(c, &frame, 300) ? in : out).push_back(c);
+	assert_int_equal(in.size(), 10);
+	for (test_client *c : in)
+		client_close(c);
+	for (test_client *c : out)
+		client_expect(c, "{\"msgid\":103}");
+	test_server_stop(s);
+}
+
+/* ---- peers that close half */
+
+static void who_has_said_all_and_closed_half_still_gets_the_answers(void **state)
+{
+	test_server *s = (test_server *)*state;
+	test_client *bob = client_enter(s, "bob");
+	const long long a = client_absent(s, "ann");
+
+	for (const bool with_login : { false, true }) {
+		test_client *c = client_open(s);
+
+		if (with_login)
+			client_send(c, check_format("{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}"
+			                            "{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"x\",\"time\":\"\",\"req\":1}",
+			                            a, a, (long long)bob->id));
+		client_send(c, "{\"msgid\":102}");
+		shutdown(c->fd, SHUT_WR);
+		const std::vector<test_frame> frames = client_read_to_end(c);
+		if (frames.size() != (with_login ? 3u : 1u) || c->reset)
+			client_fail(c, test_at::current(), "%zu frames before the end%s", frames.size(), c->reset ? " (reset)" : "");
+	}
+	client_expect(bob, "{\"msgid\":6,\"msg\":\"x\"}");
+}
+
+static void half_a_frame_and_the_end_is_nothing(void **state)
+{
+	test_server *s = (test_server *)*state;
+	test_client *c = client_open(s);
+
+	client_send(c, "{\"msgid\":102}\n{\"msgid\":10");
+	shutdown(c->fd, SHUT_WR);
+	client_expect(c, "{\"msgid\":103}");
+	client_read_to_end(c);
+}
+
+static void half_closed_connections_are_not_kept(void **state)
+{
+	test_server *s = (test_server *)*state;
+	const size_t before = test_server_open_files(s);
+
+	for (int i = 0; i < 50; i++)
+		shutdown(client_open(s)->fd, SHUT_WR);
+	check_wait("all to be closed", [&] { return test_server_open_files(s) <= before; });
+}
+
+#define TEST(name) cmocka_unit_test_teardown(name, test_server_close_clients)
+#define OWN_SERVER(name) cmocka_unit_test_setup_teardown(name, test_server_setup, test_server_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(who_has_said_all_and_closed_half_still_gets_the_answers),
+		TEST(half_a_frame_and_the_end_is_nothing),
+		TEST(half_closed_connections_are_not_kept),
+	};
+	const struct CMUnitTest own_server_tests[] = {
+		OWN_SERVER(over_max_connections_others_wait_their_turn),
+		OWN_SERVER(out_of_descriptors_accepting_pauses_and_goes_on),
+		OWN_SERVER(a_database_that_somebody_else_locks_delays_and_loses_nothing),
+		OWN_SERVER(a_database_without_its_tables_is_unavailable),
+		cmocka_unit_test_setup_teardown(a_full_disk_is_unavailable_and_passes_without_a_restart, test_server_setup, small_teardown),
+	};
+	const int failed = cmocka_run_group_tests(tests, test_server_group_setup, test_server_group_teardown);
+
+	return failed + cmocka_run_group_tests(own_server_tests, nullptr, nullptr);
+}
