@@ -10,6 +10,8 @@
 #include "tests/support/client.h"
 #include "tests/support/server.h"
 
+using std::string_view_literals::operator""sv;
+
 static const char ping[] = "{\"msgid\":102}";
 
 static void expect_pong(test_client *c, char terminator, test_at at = test_at::current())
@@ -25,7 +27,7 @@ static void a_client_that_ends_frames_with_nul_is_answered_with_nul(void **state
 	test_client *c = client_open((test_server *)*state);
 
 	for (int i = 0; i < 3; i++) {
-		client_send(c, std::string_view("{\"msgid\":102}\0", 14));
+		client_send(c, "{\"msgid\":102}\0"sv);
 		expect_pong(c, '\0');
 	}
 }
@@ -64,7 +66,7 @@ static void a_nul_in_its_own_segment_right_after_the_first_frame_counts(void **s
 	test_client *c = client_open((test_server *)*state);
 
 	client_send(c, ping);
-	client_send(c, std::string_view("\0", 1));
+	client_send(c, "\0"sv);
 	expect_pong(c, '\0');
 }
 
@@ -74,9 +76,9 @@ static void the_first_frame_decides_the_terminator_for_good(void **state)
 
 	client_send(lf, "{\"msgid\":102}\n");
 	expect_pong(lf, '\n');
-	client_send(lf, std::string_view("{\"msgid\":102}\0", 14));
+	client_send(lf, "{\"msgid\":102}\0"sv);
 	expect_pong(lf, '\n');
-	client_send(nul, std::string_view("{\"msgid\":102}\0", 14));
+	client_send(nul, "{\"msgid\":102}\0"sv);
 	expect_pong(nul, '\0');
 	client_send(nul, "{\"msgid\":102}\n");
 	expect_pong(nul, '\0');
@@ -86,7 +88,7 @@ static void a_nul_that_does_not_follow_directly_does_not_count(void **state)
 {
 	test_client *c = client_open((test_server *)*state);
 
-	client_send(c, std::string_view("{\"msgid\":102}\n\0{\"msgid\":102}\0", 29));
+	client_send(c, "{\"msgid\":102}\n\0{\"msgid\":102}\0"sv);
 	expect_pong(c, '\n');
 	expect_pong(c, '\n');
 }
@@ -95,7 +97,7 @@ static void blanks_of_any_kind_between_frames_are_skipped(void **state)
 {
 	test_client *c = client_open((test_server *)*state);
 
-	client_send(c, std::string_view("\n \t\r\0\n{\"msgid\":102}\0\0\n\r \t{\"msgid\":102} {\"msgid\":102}\n\n", 57));
+	client_send(c, "\n \t\r\0\n{\"msgid\":102}\0\0\n\r \t{\"msgid\":102} {\"msgid\":102}\n\n"sv);
 	for (int i = 0; i < 3; i++)
 		client_expect(c, "{\"msgid\":103}");
 	client_expect_quiet(c);
@@ -106,9 +108,9 @@ static void frames_may_come_byte_by_byte(void **state)
 	test_client *c = client_open((test_server *)*state);
 
 	c->ending = std::string(1, '\0');
-	client_send_bytewise(c, std::string_view("{\"msgid\":102,\"req\":7,\"x\":\"}{\\\"\\\\\"}\0", 36));
+	client_send_bytewise(c, "{\"msgid\":102,\"req\":7,\"x\":\"}{\\\"\\\\\"}\0"sv);
 	client_expect(c, "{\"msgid\":100,\"of\":102,\"req\":7,\"errno\":0}");
-	client_send_bytewise(c, std::string_view("{\"msgid\" : 102 , \"y\":[{},{\"z\":{}}]}\0", 37));
+	client_send_bytewise(c, "{\"msgid\" : 102 , \"y\":[{},{\"z\":{}}]}\0"sv);
 	client_expect(c, "{\"msgid\":103}");
 	client_expect_quiet(c);
 }
@@ -221,7 +223,7 @@ static std::vector<refused_form> refused_forms(void)
 		{ "half a surrogate pair", "{\"msgid\":102,\"x\":\"\\ud800\"}", 102 },
 		{ "a raw tab in a string", "{\"msgid\":102,\"x\":\"a\tb\"}", 102 },
 		{ "a raw LF in a string", "{\"msgid\":102,\"x\":\"a\nb\"}", 102 },
-		{ "a raw NUL in a string", std::string("{\"msgid\":102,\"x\":\"a\0b\"}", 23), 102 },
+		{ "a raw NUL in a string", std::string("{\"msgid\":102,\"x\":\"a\0b\"}"sv), 102 },
 		{ "a raw escape in a key", "{\"msgid\":102,\"\x1b\":1}", 102 },
 		{ "\\u0000 in a string", "{\"msgid\":102,\"x\":\"a\\u0000b\"}", 102 },
 		{ "\\u0000 in a nested string", "{\"msgid\":102,\"x\":[{\"y\":\"\\u0000\"}]}", 102 },
@@ -328,7 +330,7 @@ static void bytes_that_cannot_begin_a_frame_get_an_error_and_the_end(void **stat
 	for (const std::string &bytes : { std::string("GET / HTTP/1.1\r\nHost: chat\r\n\r\n"), std::string("[1]\n"),
 	                                  std::string("\"text\"\n"), std::string("42\n"), std::string("null\n"),
 	                                  std::string("}\n"), std::string("\xef\xbb\xbf{\"msgid\":102}\n"),
-	                                  std::string("\x16\x03\x01\x02", 4), std::string("SSH-2.0-x\r\n") }) {
+	                                  std::string("\x16\x03\x01\x02"sv), std::string("SSH-2.0-x\r\n") }) {
 		test_client *c = client_open(s);
 
 		client_send(c, bytes);
