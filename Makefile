@@ -71,6 +71,7 @@ model_library := $(BUILD)/plugins/model/libmodel.a
 # NAME_SKIP = yes where configure left it out.
 plugins := $(patsubst plugins/%/plugin.mk,%,$(wildcard plugins/*/plugin.mk))
 -include $(wildcard plugins/*/plugin.mk)
+left_out := $(foreach p,$(plugins),$(if $($(p)_SKIP),$(p)))
 plugins := $(foreach p,$(plugins),$(if $($(p)_SKIP),,$(if $(wildcard plugins/$(p)/*.cpp),$(p))))
 plugin_files := $(plugins:%=$(BUILD)/plugins/%.so)
 
@@ -211,9 +212,11 @@ state_dir = $(localstatedir)/lib/chatserverd
 installed_plugins := $(filter-out $(BUILD)/plugins/skeleton.so,$(plugin_files))
 manuals := $(foreach page,$(wildcard man/*.[1-8]),$(if $(and $(filter man/chatclient.1,$(page)),$(chatclient_SKIP)),,$(page)))
 
-# The sample serves a checkout; installed, its three paths are absolute.
+# The sample serves a checkout; installed, its three paths are absolute, and sections of plugins that
+# were left out are left out, too.
 $(BUILD)/chat.conf: conf/chat.conf $(flags_file)
-	sed -e 's|^\(#* *\)plugin_dir = build/plugins|\1plugin_dir = $(plugin_dir)|' \
+	sed $(foreach p,$(left_out),-e '/^\[$(p)\]/,/^\[/{/^\[$(p)\]/d;/^\[/!d}') \
+	    -e 's|^\(#* *\)plugin_dir = build/plugins|\1plugin_dir = $(plugin_dir)|' \
 	    -e 's|^\(#* *\)path = var/chat.db|\1path = $(state_dir)/chat.db|' \
 	    -e 's|^\(#* *\)schema = conf/schema/sqlite|\1schema = $(schema_dir)/sqlite|' $< >$@
 
