@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the fuzz target of the handlers: login, chat, group, skeleton and the mailbox behind them, through the fake
+ * host with a real database. It must not know how they are built.
+ *
+ * An input is text, a line per event; C is a connection, 0 to 3:
+ *   C{...}   a frame (skipped where the server would refuse its form)
+ *   s, r     one entry of the queue, or all
+ *   xC wC bC the connection ends; the kernel took its output; it is slow from now on (or no more)
+ *   fPKAR    the call of place P (0 to 4) after K others fails: A 0 later, 1 at once; R which result
+ *   t        timers fire
+ * There are the accounts 1 to 3 (password p) and the group 1 of 1 and 2; 1 has 2 as a friend. */
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <cjson/cJSON.h>
+
+#include "core/frame.h"
+#include "plugins/model/friends.h"
+#include "plugins/model/groups.h"
+#include "plugins/model/users.h"
+#include "tests/support/fake_host.h"
+
+static const size_t connections = 4;
+static const unsigned inputs_per_host = 200;
+
+struct handler_world {
+	fake_host_ptr host;
+	unsigned inputs = 0;
+	std::string password_hash;
+	cs_conn conns[connections] = {};
+	size_t seen[connections] = {};                          /* frames of the connection that were judged */
+	std::map<std::string, int64_t> last_seq[connections];   /* per conversation */
+};
+
+static void demand(bool holds, const char *what, std::string_view detail = "")
+{
+	if (holds)
+		return;
+	fprintf(stderr, "does not hold: %s\n%.*s\n", what, static_cast<int>(detail.size()), detail.data());
+	abort();
+}
+
+/* ---- the world before an input */
+
+static void world_open(handler_world *w)
+{
+	w->host = fake_host_open();
+	fake_host *host = w->host.get();
+	fake_host_open_db(host, ":memory:");
+	fake_host_set(host, "login.password_ops", "1");
+	fake_host_set(host, "login.password_memory", "8K");
+	for (const char *plugin : { "mailbox", "login", "chat", "group", "skeleton" })
+		fake_host_load(host, plugin);
+	const cs_conn conn = fake_host_connect(host);
+	(void)fake_host_request(host, conn, R"({"msgid":4,"name":"first","password":"p"})");
+	struct user user;
+	demand(user_find(host->db, 1, &user) == 0, "an account can be made", fake_host_last(host, conn));
+	w->password_hash = user.password;
+	fake_host_end(host, conn);
+	w->inputs = 0;
+}
+
+static void world_empty(const fake_host *host)
+{
+	static const char *const tables[] = { "cursor", "message", "member", "friend", "conversation", "account",
+	                                      "sqlite_sequence" };
+
+	for (const char *table : tables) {
+		const std::string sql = std::string("DELETE FROM ") + table;
+		demand(host->driver->query(host->db, sql.c_str(), nullptr, 0, nullptr, nullptr) == 0, sql.c_str());
+	}
+}
+
+static void world_populate(handler_world *w)
+{
+	fake_host *host = w->host.get();
+	uint64_t id = 0, group = 0, joined_seq = 0;
+
+	world_empty(host);
+	for (const char *name : { "a", "b", "c" })
+		demand(user_insert(host->db, name, w->password_hash, 1, &id) == 0, "accounts");
+	demand(friend_add(host->db, 1, 2) == 0, "a friend");
+	demand(group_create(host->db, 1, "group", "", &group) == 0 && group == 1, "a group");
+	demand(group_join(host->db, 2, group, &joined_seq) == 0, "a member");
+}
+
+static void world_connect(handler_world *w, size_t c)
+{
+	w->conns[c] = fake_host_connect(w->host.get());
+	w->seen[c] = 0;
+	w->last_seq[c].clear();
+}
+
+/* ---- what must hold for everything that a client gets */
+
+static int64_t number_of(const cJSON *fields, const char *key)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(fields, key);
+
+	return cJSON_IsNumber(item) ? static_cast<int64_t>(item->valuedouble) : -1;
+}
+
+/* Within a session, what is delivered of a conversation comes in order and once. */
+static void judge_delivery(handler_world *w, size_t c, const cJSON *fields, std::string_view frame)
+{
+	const int64_t group = number_of(fields, "groupid"), seq = number_of(fields, "seq");
+	const std::string conversation = number_of(fields, "msgid") == CS_MSGID_GROUP_CHAT
+		? "group " + std::to_string(group) : "from " + std::to_string(number_of(fields, "id"));
+
+	demand(seq > 0 && number_of(fields, "ts") > 0, "a delivery has seq and ts", frame);
+	int64_t &last = w->last_seq[c][conversation];
+	demand(seq > last, "seq grows", frame);
+	last = seq;
+}
+
+static void judge_frame(handler_world *w, size_t c, std::string_view frame)
+{
+	cs_request request = {};
+	cjson_ptr fields;
+	cs_error e = {};
+
+	/* LOGIN_ACK carries lists of any length; its form is judged by the parser alone. */
+	fields.reset(cJSON_ParseWithLength(frame.data(), frame.size()));
+	demand(fields != nullptr, "a frame is JSON", frame);
+	const int64_t msgid = number_of(fields.get(), "msgid");
+	if (msgid == CS_MSGID_LOGIN_ACK) {
+		if (number_of(fields.get(), "errno") == 0)
+			w->last_seq[c].clear();
+		return;
+	}
+	/* Its own bytes may have been at the limits, so two more values and a few more bytes are none. */
+	if (msgid != CS_MSGID_CHAT && msgid != CS_MSGID_GROUP_CHAT)
+		demand(frame_check(frame, &request, &e) == 0, e.text, frame);
+	else
+		judge_delivery(w, c, fields.get(), frame);
+	demand(msgid == CS_MSGID_CHAT || msgid == CS_MSGID_GROUP_CHAT || msgid == CS_MSGID_ACK ||
+	       msgid == CS_MSGID_REGISTER_ACK, "the server sends this msgid", frame);
+}
+
+static void world_judge(handler_world *w)
+{
+	for (size_t c = 0; c < connections; c++) {
+		const fake_conn *conn = fake_host_conn(w->host.get(), w->conns[c]);
+		for (; w->seen[c] < conn->frames.size(); w->seen[c]++)
+			judge_frame(w, c, conn->frames[w->seen[c]]);
+	}
+}
+
+static void world_run(handler_world *w)
+{
+	fake_host_run(w->host.get());
+	world_judge(w);
+	for (const cs_conn conn : w->conns)
+		demand(!fake_host_conn(w->host.get(), conn)->pending, "nobody waits when all is done");
+}
+
+/* ---- events */
+
+static bool has_handler(uint32_t msgid)
+{
+	switch (msgid) {
+	case CS_MSGID_LOGIN: case CS_MSGID_LOGOUT: case CS_MSGID_REGISTER: case CS_MSGID_CHAT:
+	case CS_MSGID_ADD_FRIEND: case CS_MSGID_CREATE_GROUP: case CS_MSGID_JOIN_GROUP:
+	case CS_MSGID_GROUP_CHAT: case CS_MSGID_DELIVERED: case 1000:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void event_frame(handler_world *w, size_t c, std::string_view frame)
+{
+	cs_request request = {};
+	cjson_ptr fields;
+	cs_error e = {};
+
+	if (frame_parse(frame, &fields, &request, &e) != 0 || !has_handler(request.msgid))
+		return;
+	if (fake_host_conn(w->host.get(), w->conns[c])->pending)
+		world_run(w); /* the server would not dispatch it before */
+	(void)fake_host_frame(w->host.get(), w->conns[c], frame);
+	world_judge(w);
+}
+
+/* Only results that the contract of that call allows. */
+static void event_fault(handler_world *w, std::string_view how)
+{
+	static const int at_call[] = { CS_EBUSY, CS_ECANCELED };
+	static const int of_work[] = { CS_ENOSTORE, CS_ECANCELED, CS_EUNKNOWN, CS_DB_BAD_VALUE };
+	static const int of_claim[] = { CS_EEXIST, CS_ECANCELED };
+
+	if (how.size() != 4 || how.find_first_not_of("01234") != how.npos)
+		return;
+	const auto place = static_cast<fake_fault_place>(how[0] - '0');
+	const size_t which = static_cast<size_t>(how[3] - '0');
+	fake_fault fault = { place, how[1] - '0', how[2] == '1', 0 };
+	if (fault.at_call)
+		fault.result = at_call[which % std::size(at_call)];
+	else if (place == FAKE_CLAIM)
+		fault.result = of_claim[which % std::size(of_claim)];
+	else
+		fault.result = of_work[which % std::size(of_work)];
+	w->host->faults.push_back(fault);
+}
+
+static void event_connection(handler_world *w, char what, size_t c)
+{
+	fake_host *host = w->host.get();
+	fake_conn *conn = fake_host_conn(host, w->conns[c]);
+
+	if (what == 'x') {
+		fake_host_end(host, w->conns[c]);
+		world_connect(w, c);
+	} else if (what == 'w') {
+		fake_host_written_all(host, w->conns[c]);
+		world_judge(w);
+	} else {
+		conn->over_soft = !conn->over_soft;
+	}
+}
+
+static void event(handler_world *w, std::string_view line)
+{
+	if (line.empty())
+		return;
+	const size_t first = static_cast<unsigned char>(line[0]) - size_t{'0'};
+	const size_t second = line.size() < 2 ? connections : static_cast<unsigned char>(line[1]) - size_t{'0'};
+	if (first < connections)
+		event_frame(w, first, line.substr(1));
+	else if (line[0] == 's')
+		(void)fake_host_step(w->host.get());
+	else if (line[0] == 'r')
+		world_run(w);
+	else if (line[0] == 't')
+		fake_host_fire(w->host.get());
+	else if (line[0] == 'f')
+		event_fault(w, line.substr(1));
+	else if ((line[0] == 'x' || line[0] == 'w' || line[0] == 'b') && second < connections)
+		event_connection(w, line[0], second);
+	world_judge(w);
+}
+
+/* Everybody goes; nothing may be left. */
+static void world_close(handler_world *w)
+{
+	fake_host *host = w->host.get();
+
+	world_run(w);
+	host->faults.clear();
+	for (const cs_conn conn : w->conns)
+		fake_host_end(host, conn);
+	fake_host_run(host);
+	demand(host->held.empty(), "no place is held");
+	demand(host->online.empty(), "nobody is online");
+	demand(host->jobs.empty(), "nothing waits");
+	fake_host_forget(host);
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	/* Plugins are loaded once: an input costs a hundredth of that. */
+	static const std::unique_ptr<handler_world> w = std::make_unique<handler_world>();
+	std::string_view rest(reinterpret_cast<const char *>(data), size);
+
+	if (w->host == nullptr || ++w->inputs >= inputs_per_host) {
+		w->host.reset();
+		world_open(w.get());
+	}
+	world_populate(w.get());
+	for (size_t c = 0; c < connections; c++)
+		world_connect(w.get(), c);
+	while (!rest.empty()) {
+		const size_t end = std::min(rest.find('\n'), rest.size());
+		event(w.get(), rest.substr(0, end));
+		rest.remove_prefix(std::min(end + 1, rest.size()));
+	}
+	world_close(w.get());
+	return 0;
+}
