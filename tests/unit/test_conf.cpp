@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the tests of reading chat.conf: every kind of mistake with its message, includes, overrides. It must not
+ * know an option of the server. */
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include <setjmp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/conf.h"
+
+extern "C" {
+#include <cmocka.h>
+}
+
+struct fixture {
+	std::string folder;
+	std::string path;
+};
+
+struct sample {
+	const char *name;
+	int64_t count;
+	int64_t size;
+	int64_t wait;
+	int on;
+	int colour;
+	const char *secret;
+};
+
+static const struct cs_option sample_options[] = {
+	{"name", CS_OPTION_TEXT, offsetof(sample, name), 0, 8, "x", nullptr, 1, "a name"},
+	{"count", CS_OPTION_INTEGER, offsetof(sample, count), -5, 10, "3", nullptr, 1, "a count"},
+	{"size", CS_OPTION_SIZE, offsetof(sample, size), 1, 1 << 30, "64K", nullptr, 0, "a size"},
+	{"wait", CS_OPTION_TIME, offsetof(sample, wait), 0, 3600000, "30s", nullptr, 1, "a time"},
+	{"on", CS_OPTION_BOOL, offsetof(sample, on), 0, 0, "no", nullptr, 1, "a switch"},
+	{"colour", CS_OPTION_CHOICE, offsetof(sample, colour), 0, 0, "green", "red|green|blue", 0, "a choice"},
+	{"secret", CS_OPTION_SECRET, offsetof(sample, secret), 0, 0, "", nullptr, 0, "a secret"},
+	{nullptr, CS_OPTION_BOOL, 0, 0, 0, nullptr, nullptr, 0, nullptr},
+};
+
+static int set_up(void **state)
+{
+	char folder[] = "/tmp/test_conf.XXXXXX";
+	auto *f = new fixture;
+
+	assert_non_null(mkdtemp(folder));
+	f->folder = folder;
+	f->path = f->folder + "/chat.conf";
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	auto *f = (fixture *)*state;
+
+	assert_int_equal(system(("rm -rf " + f->folder).c_str()), 0);
+	delete f;
+	return 0;
+}
+
+static void write_file(const std::string &path, const std::string &text)
+{
+	FILE *stream = fopen(path.c_str(), "w");
+
+	assert_non_null(stream);
+	assert_int_equal(fwrite(text.data(), 1, text.size(), stream), text.size());
+	assert_int_equal(fclose(stream), 0);
+}
+
+static void assert_refused(const fixture *f, const std::string &text, const std::string &message)
+{
+	struct conf_file file;
+	struct cs_error e{};
+
+	write_file(f->path, text);
+	assert_int_equal(conf_read(&file, f->path.c_str(), &e), CS_EINVAL);
+	assert_string_equal(e.text, (f->path + message).c_str());
+}
+
+static void read_good(const fixture *f, const std::string &text, struct conf_file *file)
+{
+	struct cs_error e{};
+
+	write_file(f->path, text);
+	if (conf_read(file, f->path.c_str(), &e) != 0)
+		fail_msg("%s", e.text);
+}
+
+static const struct sample *bind_good(const struct conf_file *file, struct conf_struct *bound)
+{
+	struct cs_error e{};
+
+	if (conf_bind(file, "sample", sample_options, sizeof(struct sample), bound, &e) != 0)
+		fail_msg("%s", e.text);
+	return (const struct sample *)bound->memory.get();
+}
+
+static void assert_unbound(const fixture *f, const std::string &line, const std::string &message)
+{
+	struct conf_file file;
+	struct conf_struct bound;
+	struct cs_error e{};
+
+	read_good(f, "[sample]\n\n" + line + "\n", &file);
+	assert_int_equal(conf_bind(&file, "sample", sample_options, sizeof(struct sample), &bound, &e), CS_EINVAL);
+	assert_string_equal(e.text, (f->path + ":3: " + message).c_str());
+	assert_null(bound.memory.get());
+}
+
+static void values_of_every_type_are_read(void **state)
+{
+	struct conf_file file;
+	struct conf_struct bound;
+
+	read_good((fixture *)*state,
+	          "# comment\n[ sample ] # here\n name = a b # comment\ncount=-5\nsize = 19M\nwait = 250ms\n"
+	          "on = yes\ncolour = blue\nsecret = \"p#w \" # comment\n", &file);
+	const struct sample *s = bind_good(&file, &bound);
+
+	assert_string_equal(s->name, "a b");
+	assert_int_equal(s->count, -5);
+	assert_int_equal(s->size, 19 << 20);
+	assert_int_equal(s->wait, 250);
+	assert_int_equal(s->on, 1);
+	assert_int_equal(s->colour, 2);
+	assert_string_equal(s->secret, "p#w ");
+}
+
+static void defaults_fill_what_the_file_leaves_out(void **state)
+{
+	struct conf_file file;
+	struct conf_struct bound;
+
+	read_good((fixture *)*state, "", &file);
+	const struct sample *s = bind_good(&file, &bound);
+
+	assert_string_equal(s->name, "x");
+	assert_int_equal(s->size, 65536);
+	assert_int_equal(s->wait, 30000);
+	assert_int_equal(s->on, 0);
+	assert_int_equal(s->colour, 1);
+	assert_string_equal(s->secret, "");
+}
+
+static void the_last_value_of_a_key_wins_and_the_command_line_over_all(void **state)
+{
+	struct conf_file file;
+	struct conf_struct bound;
+	struct cs_error e{};
+
+	read_good((fixture *)*state, "[sample]\ncount = 1\ncount = 2\non = yes\n", &file);
+	assert_int_equal(bind_good(&file, &bound)->count, 2);
+	assert_int_equal(conf_override(&file, "sample.count=7", &e), 0);
+	assert_int_equal(bind_good(&file, &bound)->count, 7);
+	assert_string_equal(conf_where(&file, "sample", "count").c_str(), "command line");
+	assert_string_equal(conf_where(&file, "sample", "name").c_str(), "default");
+	assert_string_equal(conf_where(&file, "sample", "on").c_str(), (((fixture *)*state)->path + ":4").c_str());
+}
+
+static void an_override_that_is_no_assignment_is_refused(void **state)
+{
+	struct conf_file file;
+	struct cs_error e{};
+
+	(void)state;
+	for (const char *text : {"", "sample", "sample.count", "count=1", ".count=1", "sample.=1"}) {
+		assert_int_equal(conf_override(&file, text, &e), CS_EINVAL);
+		assert_string_equal(e.text, "command line: -o takes section.key=value");
+	}
+}
+
+static void line_ends_of_windows_and_a_byte_order_mark_are_taken(void **state)
+{
+	struct conf_file file;
+	struct conf_struct bound;
+
+	read_good((fixture *)*state, "\xef\xbb\xbf[sample]\r\nname = a\r\n\r\ncount = 4", &file);
+	assert_string_equal(bind_good(&file, &bound)->name, "a");
+	assert_int_equal(bind_good(&file, &bound)->count, 4);
+}
+
+static void malformed_lines_are_refused_with_file_and_line(void **state)
+{
+	const auto *f = (fixture *)*state;
+	const std::string form = ": a line is `key = value`, [section], include FILE or a # comment";
+	const std::string section = ": a section is [name], its name of a-z, 0-9 and _";
+	const std::string quote = ": the value of name has a quote without its end, or text behind it";
+
+	assert_refused(f, "\n[sample]\nname\n", ":3" + form);
+	assert_refused(f, "[sample]\n= 3\n", ":2" + form);
+	assert_refused(f, "[sample]\nName = 3\n", ":2" + form);
+	assert_refused(f, "[sample\n", ":1" + section);
+	assert_refused(f, "[]\n", ":1" + section);
+	assert_refused(f, "[a b]\n", ":1" + section);
+	assert_refused(f, "[a] b\n", ":1" + section);
+	assert_refused(f, "name = 3\n", ":1: name stands before the first [section]");
+	assert_refused(f, "[a]\nname = \"x\n", ":2" + quote);
+	assert_refused(f, "[a]\nname = \"x\" y\n", ":2" + quote);
+}
+
+static void what_is_no_text_file_is_refused(void **state)
+{
+	const auto *f = (fixture *)*state;
+	const std::string binary = ": a NUL byte or control character; this must be a text file";
+	struct conf_file file;
+	struct cs_error e{};
+
+	assert_refused(f, std::string("[a]\nb = \0c\n", 11), ":2" + binary);
+	assert_refused(f, "[a]\nb = \x1b[31m\n", ":2" + binary);
+	assert_refused(f, "[a]\nb = " + std::string(5000, 'x') + "\n", ":2: a line may have at most 4096 bytes");
+	assert_refused(f, std::string((1 << 20) + 4097, '\n'), ": is larger than 1M");
+	assert_int_equal(conf_read(&file, f->folder.c_str(), &e), CS_EINVAL);
+	assert_string_equal(e.text, (f->folder + ": is a folder; a file is needed").c_str());
+	assert_int_equal(conf_read(&file, (f->folder + "/none").c_str(), &e), CS_EINVAL);
+	assert_string_equal(e.text, (f->folder + "/none: cannot be read: No such file or directory").c_str());
+}
+
+static void includes_are_read_in_order_relative_to_their_file(void **state)
+{
+	const auto *f = (fixture *)*state;
+	struct conf_file file;
+	struct conf_struct bound;
+
+	assert_int_equal(mkdir((f->folder + "/conf.d").c_str(), 0700), 0);
+	write_file(f->folder + "/conf.d/20.conf", "[sample]\ncount = 2\n");
+	write_file(f->folder + "/conf.d/10.conf", "[sample]\ncount = 1\nname = ten\n");
+	read_good(f, "[sample]\ncount = 0\ninclude conf.d/*.conf\ninclude none/*.conf\non = yes\n", &file);
+	const struct sample *s = bind_good(&file, &bound);
+
+	assert_int_equal(s->count, 2);
+	assert_string_equal(s->name, "ten");
+	assert_int_equal(s->on, 1);
+	assert_string_equal(conf_where(&file, "sample", "count").c_str(), (f->folder + "/conf.d/20.conf:2").c_str());
+}
+
+static void includes_that_cannot_be_followed_are_refused(void **state)
+{
+	const auto *f = (fixture *)*state;
+
+	assert_refused(f, "\ninclude none.conf\n", ":2: cannot include " + f->folder + "/none.conf: no such file");
+	assert_refused(f, "include chat.conf\n", ":1: includes " + f->path + ", which is being read already");
+	assert_refused(f, "include \"\n", ":1: include names a file or a pattern, such as conf.d/*.conf");
+	write_file(f->folder + "/other.conf", "include chat.conf\n");
+	struct conf_file file;
+	struct cs_error e{};
+
+	write_file(f->path, "include other.conf\n");
+	assert_int_equal(conf_read(&file, f->path.c_str(), &e), CS_EINVAL);
+	assert_string_equal(e.text, (f->folder + "/other.conf:1: includes " + f->path +
+	                             ", which is being read already").c_str());
+}
+
+static void an_unknown_key_names_the_nearest_one(void **state)
+{
+	const auto *f = (fixture *)*state;
+
+	assert_unbound(f, "cuont = 1", "[sample] has no option cuont; the nearest one is count");
+	assert_unbound(f, "color = red", "[sample] has no option color; the nearest one is colour");
+	assert_unbound(f, "waits = 1s", "[sample] has no option waits; the nearest one is wait");
+}
+
+static void a_bad_value_says_what_is_allowed(void **state)
+{
+	const auto *f = (fixture *)*state;
+	const std::string count = "allowed is a number, -5 to 10";
+	const std::string time = "allowed is a time with its unit such as 250ms, 30s, 5m, 2h, from 0 to 1h";
+	const std::string size = "allowed is a size such as 64K, 19M, 1G, from 1 to 1G";
+
+	assert_unbound(f, "count = 11", "sample.count cannot be \"11\"; " + count);
+	assert_unbound(f, "count = -6", "sample.count cannot be \"-6\"; " + count);
+	assert_unbound(f, "count = 1x", "sample.count cannot be \"1x\"; " + count);
+	assert_unbound(f, "count =", "sample.count cannot be \"\"; " + count);
+	assert_unbound(f, "count = 99999999999999999999", "sample.count cannot be \"99999999999999999999\"; " + count);
+	assert_unbound(f, "wait = 30", "sample.wait cannot be \"30\"; " + time);
+	assert_unbound(f, "wait = 2h", "sample.wait cannot be \"2h\"; " + time);
+	assert_unbound(f, "wait = 1 s", "sample.wait cannot be \"1 s\"; " + time);
+	assert_unbound(f, "size = 0", "sample.size cannot be \"0\"; " + size);
+	assert_unbound(f, "size = 9999999999999999G", "sample.size cannot be \"9999999999999999G\"; " + size);
+	assert_unbound(f, "size = 64k", "sample.size cannot be \"64k\"; " + size);
+	assert_unbound(f, "on = maybe", "sample.on cannot be \"maybe\"; allowed is yes or no");
+	assert_unbound(f, "colour = pink", "sample.colour cannot be \"pink\"; allowed is one of red|green|blue");
+	assert_unbound(f, "name = 123456789",
+	               "sample.name cannot be \"123456789\"; allowed is a text of 0 to 8 bytes");
+}
+
+static void a_secret_is_neither_printed_nor_quoted_in_messages(void **state)
+{
+	const auto *f = (fixture *)*state;
+	static const struct cs_option short_secret[] = {
+		{"secret", CS_OPTION_SECRET, 0, 0, 3, "", nullptr, 0, "a secret"},
+		{nullptr, CS_OPTION_BOOL, 0, 0, 0, nullptr, nullptr, 0, nullptr},
+	};
+	struct conf_file file;
+	struct conf_struct bound;
+	struct cs_error e{};
+	std::string text;
+
+	read_good(f, "[sample]\nsecret = geheim\n", &file);
+	conf_print(sample_options, bind_good(&file, &bound), &text);
+	assert_non_null(strstr(text.c_str(), "secret = ***\n"));
+	assert_null(strstr(text.c_str(), "geheim"));
+	assert_int_equal(conf_bind(&file, "sample", short_secret, sizeof(char *), &bound, &e), CS_EINVAL);
+	assert_string_equal(e.text, (f->path + ":2: sample.secret cannot be that; allowed is a text of 0 to 3 bytes").c_str());
+}
+
+static void what_is_printed_can_be_read_again(void **state)
+{
+	const auto *f = (fixture *)*state;
+	struct conf_file file, again;
+	struct conf_struct bound, bound_again;
+	std::string first, second;
+
+	read_good(f, "[sample]\nname = \"a # b\"\nsize = 1536\nwait = 90s\ncolour = red\n", &file);
+	conf_print(sample_options, bind_good(&file, &bound), &first);
+	assert_string_equal(first.c_str(), "name = \"a # b\"\ncount = 3\nsize = 1536\nwait = 90s\non = no\n"
+	                                   "colour = red\nsecret = \n");
+	read_good(f, "[sample]\n" + first, &again);
+	conf_print(sample_options, bind_good(&again, &bound_again), &second);
+	assert_string_equal(first.c_str(), second.c_str());
+}
+
+static void an_unknown_section_names_the_nearest_one(void **state)
+{
+	const auto *f = (fixture *)*state;
+	struct conf_file file;
+	struct cs_error e{};
+
+	read_good(f, "[core]\nx = 1\n[stroe]\n", &file);
+	assert_int_equal(conf_check_sections(&file, {"core", "store", "stroe"}, &e), 0);
+	assert_int_equal(conf_check_sections(&file, {"core", "store"}, &e), CS_EINVAL);
+	assert_string_equal(e.text, (f->path + ":3: there is no section [stroe], and no loaded plugin of that name; "
+	                                       "the nearest one is [store]").c_str());
+}
+
+int main()
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(values_of_every_type_are_read, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(defaults_fill_what_the_file_leaves_out, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(the_last_value_of_a_key_wins_and_the_command_line_over_all, set_up,
+		                                tear_down),
+		cmocka_unit_test(an_override_that_is_no_assignment_is_refused),
+		cmocka_unit_test_setup_teardown(line_ends_of_windows_and_a_byte_order_mark_are_taken, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(malformed_lines_are_refused_with_file_and_line, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_is_no_text_file_is_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(includes_are_read_in_order_relative_to_their_file, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(includes_that_cannot_be_followed_are_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_unknown_key_names_the_nearest_one, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_bad_value_says_what_is_allowed, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_secret_is_neither_printed_nor_quoted_in_messages, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_is_printed_can_be_read_again, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_unknown_section_names_the_nearest_one, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests_name("conf", tests, nullptr, nullptr);
+}
