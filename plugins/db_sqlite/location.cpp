@@ -72,7 +72,7 @@ static int set_up(sqlite3 *handle, const sqlite_conf *conf)
 {
 	/* 16 MB of log between checkpoints: pages that change often are then copied back once, not often. */
 	std::string pragmas = "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
-	                      "PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 4000;"
+	                      "PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 4000;"
 	                      "PRAGMA journal_size_limit = 67108864;";
 
 	pragmas += conf->synchronous == 0 ? "PRAGMA synchronous = FULL;" : "PRAGMA synchronous = NORMAL;";

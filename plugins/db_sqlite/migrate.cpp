@@ -138,14 +138,18 @@ static int step_run(sqlite3 *handle, const step &s, cs_error *e)
 static int use_wal(sqlite3 *handle, const sqlite_conf *conf, cs_error *e)
 {
 	const int pause = 20;
-	int code = SQLITE_BUSY;
+	int code = SQLITE_BUSY, is_wal = 0;
 
 	for (int64_t waited = 0; code == SQLITE_BUSY && waited <= conf->busy_timeout; waited += pause) {
 		code = sqlite3_exec(handle, "PRAGMA journal_mode = WAL", nullptr, nullptr, nullptr) & 0xff;
 		if (code == SQLITE_BUSY)
 			sqlite3_sleep(pause);
 	}
-	return code == SQLITE_OK ? 0 : fail(e, conf->path, sqlite3_errmsg(handle));
+	if (code == SQLITE_OK)
+		code = number(handle, "SELECT journal_mode = 'wal' FROM pragma_journal_mode", &is_wal);
+	if (code != SQLITE_OK)
+		return fail(e, conf->path, sqlite3_errmsg(handle));
+	return is_wal ? 0 : fail(e, conf->path, "no write-ahead log is possible there; is it a network folder?");
 }
 
 int sqlite_migrate(sqlite3 *handle, const sqlite_conf *conf, cs_error *e)

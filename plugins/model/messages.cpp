@@ -66,9 +66,9 @@ static int news_find_pair(cs_db *db, uint64_t account, uint64_t of, news_row *ro
 {
 	const cs_db_value low = sql_integer(std::min(account, of)), high = sql_integer(std::max(account, of));
 
-	return sql_run(db, "SELECT c.kind, ?, c.id, c.last_seq, k.delivered_seq, 0 FROM conversation c"
+	return sql_run(db, "SELECT c.kind, c.low, c.id, c.last_seq, k.delivered_seq, 0 FROM conversation c"
 	               JOIN_CURSOR " WHERE c.low = ? AND c.high = ?",
-	               {sql_integer(of), sql_integer(account), low, high}, news_take_one, row);
+	               {sql_integer(account), low, high}, news_take_one, row);
 }
 
 static int news_find_group(cs_db *db, uint64_t account, uint64_t group, news_row *row)
@@ -91,6 +91,7 @@ int message_news_find(cs_db *db, uint64_t account, conversation_kind kind, uint6
 		return result;
 	if (!row.there)
 		return MODEL_NONE;
+	news_r->of = of;
 	return row.member ? 0 : MODEL_NOT_MEMBER;
 }
 

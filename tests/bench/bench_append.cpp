@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Owns measuring message_append_all on SQLite: messages per second by the size of the batch. Run by hand:
  * bench_append [seconds [conversations [with-cid]]]. It must not know how a server batches. */
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -38,16 +39,24 @@ static void make_users(cs_db *db, int count)
 	check(db, db->driver->commit(db));
 }
 
-static double run(cs_db *db, size_t batch, double seconds, int users, bool with_cid)
+static void show(size_t batch, double seconds, std::vector<double> *took)
+{
+	std::sort(took->begin(), took->end());
+	printf("batch %3zu: %8.0f messages/s; one batch takes %.2f ms (median), %.2f (99 %%), %.1f (longest)\n", batch,
+	       static_cast<double>(took->size() * batch) / seconds, (*took)[took->size() / 2] * 1e3,
+	       (*took)[took->size() * 99 / 100] * 1e3, took->back() * 1e3);
+}
+
+static void run(cs_db *db, size_t batch, double seconds, int users, bool with_cid)
 {
 	const std::string body(200, 'x');
 	std::mt19937 random(static_cast<unsigned>(batch));
 	std::vector<message_append> items(batch);
 	std::vector<message_append *> pointers(batch);
 	std::vector<std::string> cids(batch);
+	std::vector<double> took;
 	const double start = now();
-	size_t sent = 0;
-	double end;
+	double begun, end;
 
 	do {
 		for (size_t i = 0; i < batch; i++) {
@@ -59,13 +68,14 @@ static double run(cs_db *db, size_t batch, double seconds, int users, bool with_
 			items[i].body = body;
 			pointers[i] = &items[i];
 		}
+		begun = now();
 		check(db, db->driver->begin(db));
 		check(db, message_append_all(db, pointers, false));
 		check(db, db->driver->commit(db));
-		sent += batch;
 		end = now();
+		took.push_back(end - begun);
 	} while (end - start < seconds);
-	return static_cast<double>(sent) / (end - start);
+	show(batch, end - start, &took);
 }
 
 int main(int argc, char **argv)
@@ -80,7 +90,7 @@ int main(int argc, char **argv)
 	cs_db *db = test_store_open(&store);
 	make_users(db, users);
 	for (const size_t batch : {size_t(1), size_t(16), size_t(64), size_t(256)})
-		printf("batch %3zu: %8.0f messages/s\n", batch, run(db, batch, seconds, users, argc > 3));
+		run(db, batch, seconds, users, argc > 3);
 	store.driver->close(db);
 	test_store_remove(&store);
 	return 0;

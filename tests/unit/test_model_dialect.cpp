@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the tests that the model speaks the dialect of the driver that it is given. It must not know whether
+ * a server would take the text: a driver that only writes down stands for MySQL. */
+#include <string>
+#include <vector>
+
+#include "test_model.h"
+
+/* Writes down every text; answers with rows where a text holds one of these words. */
+struct recorder {
+	cs_db base;
+	cs_db_driver driver;
+	std::vector<std::string> texts;
+	std::vector<std::pair<std::string, std::vector<int64_t>>> answers;
+};
+
+static int record(cs_db *db, const char *sql, const cs_db_value *, size_t, cs_db_row_fn *row, void *arg)
+{
+	recorder *r = reinterpret_cast<recorder *>(db);
+
+	r->texts.push_back(sql);
+	for (const auto &[word, numbers] : r->answers) {
+		std::vector<cs_db_value> columns;
+
+		if (!row || r->texts.back().find(word) == std::string::npos)
+			continue;
+		for (const int64_t number : numbers)
+			columns.push_back({CS_DB_INTEGER, number, nullptr, 0});
+		row(arg, columns.data(), columns.size());
+	}
+	return CS_DB_OK;
+}
+
+static int64_t no_id(cs_db *)
+{
+	return 1;
+}
+
+/* All that the model writes, with rows enough to get to its last statement. */
+static std::vector<std::string> texts_in(cs_db_dialect dialect)
+{
+	recorder r = {};
+	std::vector<message_append> items = {to_user(1, 2, "a"), to_user(1, 3)};
+	message_append *pointers[] = {&items[0], &items[1]};
+	const message_cursor cursor = {1, 2, 3};
+	uint64_t group = 7, joined = 0;
+
+	r.driver.dialect = dialect;
+	r.driver.query = record;
+	r.driver.last_id = no_id;
+	r.base.driver = &r.driver;
+	r.answers = {{"SELECT low, high, id", {1, 2, 20}}, {"SELECT id, kind, last_seq", {20, 0, 5}},
+	             {"SELECT id FROM account", {1}}, {"SELECT id FROM account", {3}},
+	             {"SELECT 1 FROM account", {1}}, {"SELECT last_seq FROM conversation", {5}}};
+	assert_int_equal(friend_add(&r.base, 1, 2), 0);
+	assert_int_equal(group_join(&r.base, 1, group, &joined), 0);
+	assert_int_equal(message_append_all(&r.base, pointers, true), 0);
+	assert_int_equal(items[0].seq, 6);
+	assert_int_equal(message_cursor_store(&r.base, {&cursor, 1}), 0);
+	return r.texts;
+}
+
+static size_t count(const std::vector<std::string> &texts, const std::string &words)
+{
+	size_t found = 0;
+
+	for (const std::string &text : texts)
+		found += text.find(words) != std::string::npos;
+	return found;
+}
+
+static void mysql_gets_its_own_upserts_and_row_locks(void **)
+{
+	const std::vector<std::string> texts = texts_in(CS_DB_MYSQL);
+
+	assert_int_equal(count(texts, "ON CONFLICT"), 0);
+	assert_int_equal(count(texts, "excluded"), 0);
+	assert_int_equal(count(texts, "ON DUPLICATE KEY UPDATE account = account"), 1);
+	assert_int_equal(count(texts, "ON DUPLICATE KEY UPDATE low = low"), 1);
+	assert_int_equal(count(texts, "ON DUPLICATE KEY UPDATE last_seq = VALUES(last_seq)"), 1);
+	assert_int_equal(count(texts, "delivered_seq = GREATEST(delivered_seq, VALUES(delivered_seq))"), 1);
+	assert_int_equal(count(texts, "ORDER BY id FOR UPDATE"), 1);
+	assert_int_equal(count(texts, "SELECT last_seq FROM conversation WHERE id = ? AND kind = 1 FOR UPDATE"), 1);
+	/* The pairs that were made are read again by a locking read, the others once without. */
+	assert_int_equal(count(texts, "SELECT low, high, id"), 2);
+	assert_int_equal(count(texts, "FOR UPDATE"), 3);
+}
+
+static void sqlite_gets_its_own_upserts_and_no_row_locks(void **)
+{
+	const std::vector<std::string> texts = texts_in(CS_DB_SQLITE);
+
+	assert_int_equal(count(texts, "ON DUPLICATE KEY"), 0);
+	assert_int_equal(count(texts, "VALUES("), 0);
+	assert_int_equal(count(texts, "FOR UPDATE"), 0);
+	assert_int_equal(count(texts, "ON CONFLICT DO NOTHING"), 2);
+	assert_int_equal(count(texts, "ON CONFLICT (id) DO UPDATE SET last_seq = excluded.last_seq"), 1);
+	assert_int_equal(count(texts, "ON CONFLICT (account, device, conversation) DO UPDATE SET delivered_seq"), 1);
+}
+
+static void no_dialect_gets_an_update_with_case(void **)
+{
+	assert_int_equal(count(texts_in(CS_DB_MYSQL), "CASE"), 0);
+	assert_int_equal(count(texts_in(CS_DB_SQLITE), "CASE"), 0);
+}
+
+int main(void)
+{
+	const CMUnitTest tests[] = {
+		cmocka_unit_test(mysql_gets_its_own_upserts_and_row_locks),
+		cmocka_unit_test(sqlite_gets_its_own_upserts_and_no_row_locks),
+		cmocka_unit_test(no_dialect_gets_an_update_with_case),
+	};
+
+	return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
