@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the tests of reading fields: types, ranges, exactness, case. It must not know what is refused before that. */
+#include <cstdarg>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <setjmp.h>
+
+#include "core/frame.h"
+
+extern "C" {
+#include <cmocka.h>
+}
+
+static const char frame_text[] =
+	"{\"msgid\":1,\"most\":9007199254740991,\"more\":9007199254740992,\"least\":-9007199254740991,\"one\":1.0,"
+	"\"half\":1.5,\"huge\":1e400,\"text\":\"7\",\"umlaut\":\"\\u00e4\xc3\xa4\",\"yes\":true,\"no\":false,\"none\":null,"
+	"\"empty\":\"\",\"nested\":{\"inner\":1}}";
+
+static cjson_ptr fields;
+static struct cs_frame frame;
+
+static int set_up(void **)
+{
+	struct cs_error e;
+
+	frame.bytes = frame_text;
+	frame.size = sizeof frame_text - 1;
+	if (frame_parse({ frame.bytes, frame.size }, &fields, &frame.request, &e) != 0)
+		return -1;
+	frame.fields = fields.get();
+	return 0;
+}
+
+static int tear_down(void **)
+{
+	fields.reset();
+	return 0;
+}
+
+static void assert_integer(const char *key, int expected_result, int64_t expected)
+{
+	int64_t value = 42;
+
+	assert_int_equal(frame_get_integer(&frame, key, INT64_MIN, INT64_MAX, &value), expected_result);
+	assert_true(value == (expected_result == 0 ? expected : 42));
+}
+
+static void integers_are_exact_to_the_end_of_their_range(void **)
+{
+	assert_integer("most", 0, INT64_C(9007199254740991));
+	assert_integer("least", 0, INT64_C(-9007199254740991));
+	assert_integer("one", 0, 1);
+	assert_integer("more", CS_EINVAL, 0);
+	assert_integer("huge", CS_EINVAL, 0);
+	assert_integer("half", CS_EINVAL, 0);
+}
+
+static void an_integer_of_another_type_is_refused(void **)
+{
+	for (const char *key : { "text", "yes", "none", "nested", "empty" })
+		assert_integer(key, CS_EINVAL, 0);
+}
+
+static void an_integer_out_of_the_range_that_was_asked_for_is_refused(void **)
+{
+	int64_t value;
+
+	assert_int_equal(frame_get_integer(&frame, "one", 1, 1, &value), 0);
+	assert_int_equal(frame_get_integer(&frame, "one", 2, 9, &value), CS_EINVAL);
+	assert_int_equal(frame_get_integer(&frame, "one", -9, 0, &value), CS_EINVAL);
+}
+
+static void absent_keys_are_absent_whatever_their_case(void **)
+{
+	const char *text;
+	size_t size;
+	int flag;
+
+	for (const char *key : { "One", "inner", "", "absent" })
+		assert_integer(key, CS_ENOENT, 0);
+	assert_int_equal(frame_get_text(&frame, "TEXT", &text, &size), CS_ENOENT);
+	assert_int_equal(frame_get_flag(&frame, "Yes", &flag), CS_ENOENT);
+	assert_int_equal(frame_has(&frame, "Text"), 0);
+	assert_int_equal(frame_has(&frame, "none"), 1);
+}
+
+static void texts_come_decoded_with_their_size(void **)
+{
+	const char *text;
+	size_t size;
+
+	assert_int_equal(frame_get_text(&frame, "umlaut", &text, &size), 0);
+	assert_int_equal(size, 4);
+	assert_string_equal(text, "\xc3\xa4\xc3\xa4");
+	assert_int_equal(frame_get_text(&frame, "empty", &text, &size), 0);
+	assert_int_equal(size, 0);
+	assert_int_equal(frame_get_text(&frame, "one", &text, &size), CS_EINVAL);
+	assert_int_equal(frame_get_text(&frame, "none", &text, &size), CS_EINVAL);
+}
+
+static void flags_are_true_or_false_and_nothing_else(void **)
+{
+	int flag = 7;
+
+	assert_int_equal(frame_get_flag(&frame, "yes", &flag), 0);
+	assert_int_equal(flag, 1);
+	assert_int_equal(frame_get_flag(&frame, "no", &flag), 0);
+	assert_int_equal(flag, 0);
+	for (const char *key : { "one", "text", "none" })
+		assert_int_equal(frame_get_flag(&frame, key, &flag), CS_EINVAL);
+}
+
+int main(void)
+{
+	const CMUnitTest tests[] = {
+		cmocka_unit_test(integers_are_exact_to_the_end_of_their_range),
+		cmocka_unit_test(an_integer_of_another_type_is_refused),
+		cmocka_unit_test(an_integer_out_of_the_range_that_was_asked_for_is_refused),
+		cmocka_unit_test(absent_keys_are_absent_whatever_their_case),
+		cmocka_unit_test(texts_come_decoded_with_their_size),
+		cmocka_unit_test(flags_are_true_or_false_and_nothing_else),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
