@@ -2,13 +2,15 @@
 # Builds everything into $(BUILD). GNU make; runs ./configure by itself when config.mk is missing.
 #   make, make check, make install DESTDIR=, make uninstall, make dist, make distcheck,
 #   make asan, make tsan, make fuzz FUZZ_TIME=60, make bench, make format, make clean, make distclean
-# STRICT=1 turns warnings into errors (make check does); SAN=address|thread|fuzz instruments, best
+# V=1 shows the commands. STRICT=1 turns warnings into errors (make check does); SAN=address|thread|fuzz instruments, best
 # with a BUILD of its own.
 BUILD ?= build
 MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 comma := ,
+# One short line per file, unless V=1.
+quiet = $(if $(V),,@echo '$(1) $(patsubst $(BUILD)/%,%,$@)';)
 
 # ---- configuration: configure.ac -> configure -> config.mk, config.h
 
@@ -85,44 +87,44 @@ all: $(BUILD)/chatserverd $(plugin_files) $(tool_files)
 # ---- how it is made
 
 $(BUILD)/chatserverd: $(core_objects)
-	$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS)
+	$(call quiet,LINK)$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS)
 
 $(core_library): $(filter-out %/main.o,$(core_objects))
 	@mkdir -p $(@D)
-	rm -f $@ && ar rcs $@ $^
+	$(call quiet,AR)rm -f $@ && ar rcs $@ $^
 
 $(model_library): $(call objects_of,plugins/model)
 	@mkdir -p $(@D)
-	rm -f $@ && ar rcs $@ $^
+	$(call quiet,AR)rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/core/%.o: core/%.cpp $(flags_file)
 	@mkdir -p $(@D)
-	$(CXX) $(ALL_CXXFLAGS) $(CORE_CFLAGS) -c -o $@ $<
+	$(call quiet,CXX)$(CXX) $(ALL_CXXFLAGS) $(CORE_CFLAGS) -c -o $@ $<
 
 $(BUILD)/plugins/model/%.o: plugins/model/%.cpp $(flags_file)
 	@mkdir -p $(@D)
-	$(CXX) $(ALL_CXXFLAGS) -c -o $@ $<
+	$(call quiet,CXX)$(CXX) $(ALL_CXXFLAGS) -c -o $@ $<
 
 $(BUILD)/plugins/shared/%.o: plugins/shared/%.cpp $(flags_file)
 	@mkdir -p $(@D)
-	$(CXX) $(ALL_CXXFLAGS) -c -o $@ $<
+	$(call quiet,CXX)$(CXX) $(ALL_CXXFLAGS) -c -o $@ $<
 
 define plugin_rules
 $(BUILD)/plugins/$(1)/%.o: plugins/$(1)/%.cpp $(flags_file)
 	@mkdir -p $$(@D)
-	$$(CXX) $$(ALL_CXXFLAGS) -DCS_VERSION='"$$(VERSION)"' $$($(1)_CFLAGS) -c -o $$@ $$<
+	$$(call quiet,CXX)$$(CXX) $$(ALL_CXXFLAGS) -DCS_VERSION='"$$(VERSION)"' $$($(1)_CFLAGS) -c -o $$@ $$<
 $(BUILD)/plugins/$(1).so: $(call objects_of,plugins/$(1)) $($(1)_SHARED:%=$(BUILD)/plugins/shared/%.o) \
 		$(if $($(1)_MODEL),$(model_library))
-	$$(CXX) $$(ALL_LDFLAGS) -shared -Wl,--version-script=plugins/plugin.map $(if $(SAN),,-Wl$$(comma)-z$$(comma)defs) -o $$@ $$^ $$($(1)_LIBS)
+	$$(call quiet,LINK)$$(CXX) $$(ALL_LDFLAGS) -shared -Wl,--version-script=plugins/plugin.map $(if $(SAN),,-Wl$$(comma)-z$$(comma)defs) -o $$@ $$^ $$($(1)_LIBS)
 endef
 $(foreach p,$(plugins),$(eval $(call plugin_rules,$(p))))
 
 define tool_rules
 $(BUILD)/tools/$(1)/%.o: tools/$(1)/%.cpp $(flags_file)
 	@mkdir -p $$(@D)
-	$$(CXX) $$(ALL_CXXFLAGS) -DCS_VERSION='"$$(VERSION)"' $$($(1)_CFLAGS) -c -o $$@ $$<
+	$$(call quiet,CXX)$$(CXX) $$(ALL_CXXFLAGS) -DCS_VERSION='"$$(VERSION)"' $$($(1)_CFLAGS) -c -o $$@ $$<
 $(BUILD)/$(1): $(call objects_of,tools/$(1))
-	$$(CXX) $$(ALL_LDFLAGS) -o $$@ $$^ $$($(1)_LIBS)
+	$$(call quiet,LINK)$$(CXX) $$(ALL_LDFLAGS) -o $$@ $$^ $$($(1)_LIBS)
 endef
 $(foreach t,$(tools),$(eval $(call tool_rules,$(t))))
 
@@ -131,7 +133,7 @@ $(foreach t,$(tools),$(eval $(call tool_rules,$(t))))
 # libFuzzer targets, which the normal run links with a main() that replays their corpus.
 
 suites = unit plugin server
-support_objects := $(call objects_of,tests/support)
+support_library := $(BUILD)/tests/support/libsupport.a
 test_binaries = $(patsubst %.cpp,$(BUILD)/%,$(wildcard $(suites:%=tests/%/test_*.cpp)))
 bad_plugins := $(patsubst tests/plugin/%.c,$(BUILD)/tests/plugin/bad/%.so,$(wildcard tests/plugin/bad_*.c))
 fuzz_names := $(patsubst tests/fuzz/fuzz_%.cpp,%,$(wildcard tests/fuzz/fuzz_*.cpp))
@@ -141,22 +143,26 @@ TEST_LIBS = $(CMOCKA_LIBS) $(CORE_LIBS) $(SQLITE_LIBS)
 
 $(BUILD)/tests/%.o: tests/%.cpp $(flags_file)
 	@mkdir -p $(@D)
-	$(CXX) $(ALL_CXXFLAGS) $(TEST_CFLAGS) -c -o $@ $<
+	$(call quiet,CXX)$(CXX) $(ALL_CXXFLAGS) $(TEST_CFLAGS) -c -o $@ $<
+
+$(support_library): $(call objects_of,tests/support)
+	@mkdir -p $(@D)
+	$(call quiet,AR)rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/tests/plugin/bad/%.so: tests/plugin/%.c $(flags_file)
 	@mkdir -p $(@D)
-	$(CC) -std=c11 $(CFLAGS) $(WARNINGS) -fPIC -fvisibility=hidden -Iinclude -MMD -MP -MF $(@:.so=.d) \
+	$(call quiet,CC)$(CC) -std=c11 $(CFLAGS) $(WARNINGS) -fPIC -fvisibility=hidden -Iinclude -MMD -MP -MF $(@:.so=.d) \
 		-shared -o $@ $<
 
-$(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(support_objects) \
+$(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(support_library) \
 		$(core_library) $(model_library)
-	$(CXX) $(ALL_LDFLAGS) -rdynamic -o $@ $^ $(TEST_LIBS)
+	$(call quiet,LINK)$(CXX) $(ALL_LDFLAGS) -rdynamic -o $@ $^ $(TEST_LIBS)
 
-$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(support_objects) $(core_library) $(model_library)
-	$(CXX) $(ALL_LDFLAGS) -fsanitize=fuzzer -rdynamic -o $@ $^ $(TEST_LIBS)
+$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(support_library) $(core_library) $(model_library)
+	$(call quiet,LINK)$(CXX) $(ALL_LDFLAGS) -fsanitize=fuzzer -rdynamic -o $@ $^ $(TEST_LIBS)
 
-$(BUILD)/tests/%: $(BUILD)/tests/%.o $(support_objects) $(core_library) $(model_library)
-	$(CXX) $(ALL_LDFLAGS) -rdynamic -o $@ $^ $(TEST_LIBS)
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(support_library) $(core_library) $(model_library)
+	$(call quiet,LINK)$(CXX) $(ALL_LDFLAGS) -rdynamic -o $@ $^ $(TEST_LIBS)
 
 tests: all $(test_binaries) $(bad_plugins) $(replay_binaries)
 
