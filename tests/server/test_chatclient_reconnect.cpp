@@ -5,6 +5,7 @@
 
 #include "tests/support/check.h"
 #include "tests/support/client.h"
+#include "tests/support/cutter.h"
 #include "tests/support/server.h"
 #include "tests/support/talker.h"
 
@@ -25,7 +26,8 @@ static std::string new_account(test_server *s, const std::string &name)
 	return talker_lines(&t, "registered|").at(0).substr(11);
 }
 
-static void begin(conversation *c, test_server *s)
+/* The sender talks to the server by way of that port. */
+static void begin(conversation *c, test_server *s, uint16_t sender_port)
 {
 	const std::vector<std::string> patience = {"-t", std::to_string(60 * check_patience_factor())};
 
@@ -33,7 +35,7 @@ static void begin(conversation *c, test_server *s)
 	test_server_start(s);
 	const std::string from = new_account(s, "ann");
 	c->to = new_account(s, "bob");
-	talker_start(&c->sender, s->port, patience);
+	talker_start(&c->sender, sender_port, patience);
 	talker_start(&c->receiver, s->port, patience);
 	talker_say(&c->sender, "login:" + from + ":secret");
 	talker_say(&c->receiver, "login:" + c->to + ":secret\nwait:120:" + std::to_string(total));
@@ -68,7 +70,7 @@ static void nothing_is_lost_or_doubled_when_the_server_is_killed(void **state)
 {
 	conversation c;
 
-	begin(&c, (test_server *)*state);
+	begin(&c, (test_server *)*state, ((test_server *)*state)->port);
 	for (int round = 0; round < 4; round++) {
 		say(&c, total / 4);
 		/* In the middle of them: some are acknowledged, one is on its way, some wait. */
@@ -84,7 +86,7 @@ static void nothing_is_lost_or_doubled_when_the_server_is_stopped_in_order(void 
 {
 	conversation c;
 
-	begin(&c, (test_server *)*state);
+	begin(&c, (test_server *)*state, ((test_server *)*state)->port);
 	for (int round = 0; round < 2; round++) {
 		say(&c, total / 2);
 		(void)talker_wait(&c.sender, "ok|chat|" + c.to + "|" + std::to_string(round * total / 2 + 5));
@@ -97,7 +99,7 @@ static void what_is_said_without_a_server_is_sent_when_it_is_back(void **state)
 {
 	conversation c;
 
-	begin(&c, (test_server *)*state);
+	begin(&c, (test_server *)*state, ((test_server *)*state)->port);
 	say(&c, 10);
 	(void)talker_wait(&c.sender, "ok|chat|" + c.to + "|10");
 	test_server_kill(c.server);
@@ -107,6 +109,19 @@ static void what_is_said_without_a_server_is_sent_when_it_is_back(void **state)
 	check_all(&c);
 }
 
+/* What was stored and not acknowledged: only its cid can keep it from being stored twice. */
+static void nothing_is_doubled_when_acknowledgements_are_lost(void **state)
+{
+	test_server *s = (test_server *)*state;
+	const cutter_ptr between(cutter_start(s->port, "\"of\":6,", 12));
+	conversation c;
+
+	begin(&c, s, cutter_port(between.get()));
+	say(&c, total);
+	check_all(&c);
+	assert_true(cutter_cuts(between.get()) >= total / 12);
+}
+
 #define OWN_SERVER(name) cmocka_unit_test_setup_teardown(name, test_server_setup, test_server_teardown)
 
 int main(void)
@@ -114,6 +129,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		OWN_SERVER(nothing_is_lost_or_doubled_when_the_server_is_killed),
 		OWN_SERVER(nothing_is_lost_or_doubled_when_the_server_is_stopped_in_order),
+		OWN_SERVER(nothing_is_doubled_when_acknowledgements_are_lost),
 		OWN_SERVER(what_is_said_without_a_server_is_sent_when_it_is_back),
 	};
 

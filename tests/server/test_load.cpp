@@ -177,7 +177,7 @@ static void forty_pairs_at_full_speed_lose_nothing(void **state)
 {
 	test_server *s = (test_server *)*state;
 	std::vector<test_client *> all;
-	const int each = 100;
+	const int each = 40;   /* 3,200 in all: below the bound of the store's queue */
 
 	for (int i = 0; i < 80; i++)
 		all.push_back(client_enter(s, "talker"));
@@ -195,6 +195,54 @@ static void forty_pairs_at_full_speed_lose_nothing(void **state)
 		}
 		client_expect_quiet(c);
 	}
+}
+
+/* What is over the queue's bound is refused, the rest stored: nothing in between. */
+static void a_full_queue_says_busy_and_loses_nothing_that_it_took(void **state)
+{
+	test_server *s = (test_server *)*state;
+	std::vector<test_client *> all;
+	std::vector<std::string> taken(8);
+	int64_t busy = 0, count = 0;
+
+	test_server_set(s, "store.queue", "16");
+	test_server_start(s);
+	for (int i = 0; i < 8; i++)
+		all.push_back(client_enter(s, "talker"));
+	const int64_t bob = client_absent(s, "bob");
+	for (int i = 0; i < 200; i++)
+		for (test_client *c : all)
+			client_chat(c, bob, check_format("%d", i), check_format(",\"req\":%d", i));
+	for (size_t k = 0; k < all.size(); k++)
+		for (int i = 0; i < 200; i++) {
+			const test_frame frame = client_expect(all[k], "{\"msgid\":100,\"of\":6}");
+			const int64_t number = json_integer(frame.json.get(), "errno");
+
+			if (number != 0 && number != 10)
+				client_fail(all[k], test_at::current(), "%s", frame.bytes.c_str());
+			if (number == 0)
+				taken[k] += check_format("%lld ", (long long)json_integer(frame.json.get(), "req"));
+			busy += number == 10;
+			count++;
+		}
+	assert_int_equal(count, 1600);
+	print_message("%lld of 1600 were told BUSY\n", (long long)busy);
+	std::vector<std::string> got(8);
+	test_frame ack;
+	test_client *b = client_return(s, bob, &ack);
+	const auto take = [&](const cJSON *json) {
+		for (size_t k = 0; k < all.size(); k++)
+			if (all[k]->id == json_integer(json, "id"))
+				got[k] += json_text(json, "msg") + " ";
+	};
+	for (const json_ptr &kept : json_parse_all(ack.json.get(), "offlinemsg"))
+		take(kept.get());
+	for (int64_t i = 200; i < count - busy; i++)
+		take(client_expect(b, "{\"msgid\":6}").json.get());
+	client_expect_quiet(b);
+	for (size_t k = 0; k < all.size(); k++)
+		assert_string_equal(got[k].c_str(), taken[k].c_str());
+	test_server_stop(s);
 }
 
 static void a_limited_rate_slows_a_flooder_and_refuses_nothing(void **state)
@@ -230,6 +278,7 @@ int main(void)
 	};
 	const struct CMUnitTest own_server_tests[] = {
 		OWN_SERVER(a_login_storm_does_not_delay_those_who_chat),
+		OWN_SERVER(a_full_queue_says_busy_and_loses_nothing_that_it_took),
 		OWN_SERVER(a_limited_rate_slows_a_flooder_and_refuses_nothing),
 	};
 	const int failed = cmocka_run_group_tests(tests, test_server_group_setup, test_server_group_teardown);

@@ -146,8 +146,8 @@ static void what_cannot_work_ends_with_1_and_says_why(void **state)
 	test_server_write_conf(s);
 	const std::pair<std::string, std::string> overrides[] = {
 		{ "core.plugin_dir=/nonexistent", "/nonexistent" }, { "db_sqlite.schema=/nonexistent", "/nonexistent" },
-		{ "db_sqlite.path=/nonexistent/chat.db", "/nonexistent" }, { "core.listen=192.0.2.1:6000", "192.0.2.1" },
-		{ "core.threads", "core.threads" }, { "nosuch.key=1", "nosuch" }, { "core.nosuch=1", "nosuch" },
+		{ "db_sqlite.path=/dev/null/chat.db", "/dev/null" }, { "core.listen=192.0.2.1:6000", "192.0.2.1" },
+		{ "core.threads", "-o" }, { "nosuch.key=1", "nosuch" }, { "core.nosuch=1", "nosuch" },
 	};
 	for (const auto &[override, expected] : overrides) {
 		const test_run run = test_server_run(s, { "-c", path, "-o", override });

@@ -207,6 +207,11 @@ bool client_try_read(test_client *c, test_frame *frame_r, int timeout_ms)
 {
 	const int64_t end = check_now() + timeout_ms;
 
+	if (!c->kept.empty()) {
+		*frame_r = std::move(c->kept.front());
+		c->kept.pop_front();
+		return true;
+	}
 	for (;;) {
 		if (take_frame(c, frame_r))
 			return true;
@@ -222,6 +227,22 @@ test_frame client_read(test_client *c, test_at at)
 	if (!client_try_read(c, &frame, (int)check_patience_ms()))
 		client_fail(c, at, c->ended ? "the connection ended instead of a frame" : "no frame came");
 	return frame;
+}
+
+test_frame client_read_answer(test_client *c, int64_t req, test_at at)
+{
+	std::deque<test_frame> before;
+
+	for (;;) {
+		test_frame frame = client_read(c, at);
+
+		if (json_integer(frame.json.get(), "msgid") == 100 && json_integer(frame.json.get(), "req") == req) {
+			for (; !before.empty(); before.pop_back())
+				c->kept.push_front(std::move(before.back()));
+			return frame;
+		}
+		before.push_back(std::move(frame));
+	}
 }
 
 test_frame client_expect(test_client *c, std::string_view members, test_at at)

@@ -35,6 +35,7 @@ struct test_client {
 	test_server *server = nullptr;
 	int fd = -1;
 	std::string input;             /* read and not yet taken as frames */
+	std::deque<test_frame> kept;   /* frames that came before an awaited answer; read first */
 	bool ended = false;            /* the server closed (or reset) the connection */
 	bool reset = false;
 	std::string ending = "\n";     /* what client_sendf puts behind a frame */
@@ -69,6 +70,8 @@ bool client_try_read(test_client *c, test_frame *frame_r, int timeout_ms);
 /* The next frame, which must have every member of the JSON text with the same value; a null there says that
  * the member must be absent. */
 test_frame client_expect(test_client *c, std::string_view members, test_at at = test_at::current());
+/* The answer with this req; what comes before it waits for the next reads. */
+test_frame client_read_answer(test_client *c, int64_t req, test_at at = test_at::current());
 /* Nothing has been sent to the client that it did not read: the answer to a PING is the next frame. */
 void client_expect_quiet(test_client *c, test_at at = test_at::current());
 /* The connection ends, without a further frame. */
@@ -112,7 +115,8 @@ void client_leave(test_client *c, test_at at = test_at::current());
 /* CHAT and GROUP_CHAT without req; more holds further members. */
 void client_chat(test_client *c, int64_t to, std::string_view text, std::string_view more = "");
 void client_group_chat(test_client *c, int64_t group, std::string_view text, std::string_view more = "");
-/* The same with req, acknowledged: the seq (-1: relayed). */
+/* The same with req, acknowledged: the seq (-1: relayed). Here and in client_ask, frames that come before the
+ * answer wait for the next reads. */
 int64_t client_chat_safely(test_client *c, int64_t to, std::string_view text, std::string_view more = "",
                            test_at at = test_at::current());
 int64_t client_group_chat_safely(test_client *c, int64_t group, std::string_view text,

@@ -179,9 +179,10 @@ static int64_t chat_safely(test_client *c, int msgid, const char *key, int64_t t
 	const long long req = c->next_req++;
 
 	send_chat(c, msgid, key, to, text, check_format(",\"req\":%lld%.*s", req, (int)more.size(), more.data()));
-	const test_frame ack = client_expect(
-		c, check_format("{\"msgid\":100,\"of\":%d,\"req\":%lld,\"errno\":0}", msgid, req), at);
+	const test_frame ack = client_read_answer(c, req, at);
 
+	if (!json_matches(ack.json.get(), check_format("{\"of\":%d,\"errno\":0}", msgid)))
+		client_fail(c, at, "refused: %s", ack.bytes.c_str());
 	return json_integer(ack.json.get(), "seq");
 }
 
@@ -206,9 +207,10 @@ test_frame client_ask(test_client *c, int expected_errno, test_at at, const char
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	client_sendf(c, "%s,\"req\":%lld}", text, req);
-	test_frame frame = client_expect(
-		c, check_format("{\"msgid\":100,\"req\":%lld,\"errno\":%d}", req, expected_errno), at);
+	test_frame frame = client_read_answer(c, req, at);
 
+	if (json_integer(frame.json.get(), "errno") != expected_errno)
+		client_fail(c, at, "expected errno %d, got %s", expected_errno, frame.bytes.c_str());
 	if ((expected_errno != 0) != json_has(frame.json.get(), "errmsg"))
 		client_fail(c, at, "errmsg must be there on a refusal, and only then");
 	return frame;
