@@ -195,7 +195,8 @@ void client_turn(client *cl)
 		client_time_wake(cl, now);
 	}
 	client_time_patience(cl);
-	if (cl->finishing && !client_is_owed(cl))
+	cl->finished = cl->finishing && !client_is_owed(cl);
+	if (cl->finished)
 		(void)event_base_loopbreak(cl->base);
 	else
 		cl->calls->ready(cl->arg);

@@ -291,6 +291,8 @@ void client_on_frame(void *arg, std::string_view text)
 	client *const cl = static_cast<client *>(arg);
 	frame fr;
 
+	if (cl->finished)
+		return;
 	if (!frame_read(text, &fr)) {
 		connection_lose(&cl->cn, "the answer is no chat protocol");
 		return;
