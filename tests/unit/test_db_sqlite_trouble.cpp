@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the tests of what db_sqlite answers when the system fails it: another writer, a full disk, a file that
+ * is read-only, broken or gone. It must not know a table of the product. */
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "test_db_sqlite_fixture.h"
+
+static void a_second_writer_is_told_to_try_again(void **state)
+{
+	fixture *f = static_cast<fixture *>(*state);
+	test_conf_set_busy_timeout(&f->store, 10);
+	cs_db *db = f->db, *other = open_another(state);
+
+	assert_int_equal(db->driver->begin(db), CS_DB_OK);
+	assert_int_equal(other->driver->begin(other), CS_DB_RETRY);
+	assert_int_equal(insert(other, "outside"), CS_DB_RETRY);
+	assert_int_equal(insert(db, "a"), CS_DB_OK);
+	assert_int_equal(test_number(other, "SELECT count(*) FROM t"), 0);
+	assert_int_equal(db->driver->commit(db), CS_DB_OK);
+	assert_int_equal(test_number(other, "SELECT count(*) FROM t"), 1);
+	assert_int_equal(other->driver->begin(other), CS_DB_OK);
+	assert_int_equal(other->driver->commit(other), CS_DB_OK);
+	other->driver->close(other);
+}
+
+static void fill_until_full(cs_db *db)
+{
+	int result = CS_DB_OK;
+
+	while (!result)
+		result = test_query(db, "INSERT INTO t (name, body) VALUES (hex(randomblob(8)), randomblob(3000))");
+	assert_int_equal(result, CS_DB_FULL);
+}
+
+static void a_full_disk_loses_the_transaction_whole_and_recovers(void **state)
+{
+	cs_db *db = db_of(state);
+	const int64_t pages = test_number(db, "PRAGMA page_count");
+
+	assert_int_equal(insert(db, "before"), CS_DB_OK);
+	test_number(db, ("PRAGMA max_page_count = " + std::to_string(pages + 20)).c_str());
+	assert_int_equal(db->driver->begin(db), CS_DB_OK);
+	fill_until_full(db);
+	/* Whether SQLite has rolled back by itself or not: nothing more of this transaction is kept. */
+	assert_int_not_equal(test_query(db, "ROLLBACK") | db->driver->commit(db), CS_DB_OK);
+	assert_int_equal(test_number(db, "SELECT count(*) FROM t"), 1);
+
+	assert_int_equal(db->driver->begin(db), CS_DB_OK);
+	fill_until_full(db);
+	db->driver->rollback(db);
+	assert_int_equal(test_number(db, "SELECT count(*) FROM t"), 1);
+	test_number(db, "PRAGMA max_page_count = 100000");
+	assert_int_equal(insert(db, "after"), CS_DB_OK);
+	assert_int_equal(test_number(db, "SELECT count(*) FROM t"), 2);
+}
+
+/* The size that a file may have is what a child can take away from itself: write(2) answers EFBIG. */
+static int write_beyond_the_limit(fixture *f)
+{
+	cs_error e = {};
+	cs_db *db = nullptr;
+	struct rlimit limit = {};
+
+	signal(SIGXFSZ, SIG_IGN);
+	if (f->store.driver->open(f->store.conf.memory.data(), &db, &e))
+		return 1;
+	getrlimit(RLIMIT_FSIZE, &limit);
+	const rlim_t before = limit.rlim_cur;
+	limit.rlim_cur = 64 << 10;
+	setrlimit(RLIMIT_FSIZE, &limit);
+	if (db->driver->begin(db))
+		return 2;
+	int result = CS_DB_OK;
+	for (int i = 0; i < 100 && !result; i++)
+		result = test_query(db, "INSERT INTO t (name, body) VALUES (hex(randomblob(8)), randomblob(3000))");
+	if (!result)
+		result = db->driver->commit(db);
+	else
+		db->driver->rollback(db);
+	if (result != CS_DB_FULL)
+		return 3;
+	if (insert(db, "more") == CS_DB_OK && test_number(db, "SELECT count(*) FROM t") != 1)
+		return 4;
+	limit.rlim_cur = before;
+	setrlimit(RLIMIT_FSIZE, &limit);
+	if (insert(db, "after") || test_number(db, "SELECT count(*) FROM t WHERE name = 'after'") != 1)
+		return 5;
+	db->driver->close(db);
+	return 0;
+}
+
+static void a_write_that_the_system_refuses_is_full_and_recovers(void **state)
+{
+	fixture *f = static_cast<fixture *>(*state);
+	int status = -1;
+	const pid_t child = fork();
+
+	if (child == 0)
+		_exit(write_beyond_the_limit(f));
+	assert_true(waitpid(child, &status, 0) == child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_int_equal(test_number(f->db, "SELECT count(*) FROM t WHERE name = 'after'"), 1);
+	assert_int_equal(test_number(f->db, "SELECT count(*) FROM pragma_integrity_check"), 1);
+}
+
+static void a_connection_that_may_only_read_answers_full(void **state)
+{
+	cs_db *db = db_of(state);
+
+	assert_int_equal(test_query(db, "PRAGMA query_only = 1"), CS_DB_OK);
+	assert_int_equal(insert(db, "a"), CS_DB_FULL);
+	assert_int_equal(test_number(db, "SELECT count(*) FROM t"), 0);
+	assert_int_equal(test_query(db, "PRAGMA query_only = 0"), CS_DB_OK);
+	assert_int_equal(insert(db, "a"), CS_DB_OK);
+}
+
+/* A root user may write everything, so the child becomes nobody. */
+static int open_as_nobody(fixture *f)
+{
+	cs_error e = {};
+	cs_db *db = nullptr;
+
+	if (geteuid() == 0 && setuid(65534) == -1)
+		return 1;
+	if (f->store.driver->open(f->store.conf.memory.data(), &db, &e) != CS_DB_FULL)
+		return 2;
+	return strstr(e.text, "read-only") && strstr(e.text, "chat.db") ? 0 : 3;
+}
+
+static void a_read_only_file_is_refused_with_its_name(void **state)
+{
+	fixture *f = static_cast<fixture *>(*state);
+	int status = -1;
+
+	assert_int_equal(chmod(f->store.folder.c_str(), 0755), 0);
+	for (const char *suffix : {"", "-wal", "-shm"})
+		assert_int_equal(chmod((f->store.conf.path + suffix).c_str(), 0444), 0);
+	const pid_t child = fork();
+	if (child == 0)
+		_exit(open_as_nobody(f));
+	assert_true(waitpid(child, &status, 0) == child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void a_file_that_vanished_is_not_made_again_by_open(void **state)
+{
+	fixture *f = static_cast<fixture *>(*state);
+	cs_error e = {};
+	cs_db *db = nullptr;
+
+	test_conf_set_path(&f->store, f->store.folder + "/gone.db");
+	assert_int_not_equal(f->store.driver->open(f->store.conf.memory.data(), &db, &e), CS_DB_OK);
+	assert_non_null(strstr(e.text, "gone.db"));
+	assert_int_equal(access(f->store.conf.path.c_str(), F_OK), -1);
+}
+
+static void a_broken_file_is_a_failure(void **state)
+{
+	fixture *f = static_cast<fixture *>(*state);
+	const std::string path = f->store.folder + "/broken.db";
+	cs_error e = {};
+	cs_db *db = nullptr;
+	FILE *file = fopen(path.c_str(), "w");
+
+	assert_non_null(file);
+	for (int i = 0; i < 1000; i++)
+		fputs("this is no database ", file);
+	fclose(file);
+	test_conf_set_path(&f->store, path);
+	assert_int_equal(f->store.driver->migrate(f->store.conf.memory.data(), &e), CS_EINVAL);
+	assert_non_null(strstr(e.text, "broken.db"));
+	assert_int_equal(f->store.driver->open(f->store.conf.memory.data(), &db, &e), CS_DB_FAILED);
+}
+
+int main(void)
+{
+	const CMUnitTest tests[] = {
+		TEST(a_second_writer_is_told_to_try_again),
+		TEST(a_full_disk_loses_the_transaction_whole_and_recovers),
+		TEST(a_write_that_the_system_refuses_is_full_and_recovers),
+		TEST(a_connection_that_may_only_read_answers_full),
+		TEST(a_read_only_file_is_refused_with_its_name),
+		TEST(a_file_that_vanished_is_not_made_again_by_open),
+		TEST(a_broken_file_is_a_failure),
+	};
+
+	return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
