@@ -52,10 +52,9 @@ static int chat_on_delivered(void *state, const cs_frame *frame)
 	if ((peer == 0) == (group == 0))
 		return c->context.host->refuse(c->context.self, frame->conn, &frame->request,
 		                               CS_ERRNO_BAD_FRAME, "one of peer and groupid must be there");
-	return c->mailbox->delivered(c->mailbox_context, frame,
-	                             peer != 0 ? CS_CONVERSATION_PAIR : CS_CONVERSATION_GROUP,
-	                             static_cast<uint64_t>(peer != 0 ? peer : group),
-	                             static_cast<uint64_t>(seq));
+	return c->mailbox->delivered(
+		c->mailbox_context, frame, peer != 0 ? CS_CONVERSATION_PAIR : CS_CONVERSATION_GROUP,
+		static_cast<uint64_t>(peer != 0 ? peer : group), static_cast<uint64_t>(seq));
 }
 
 /* ---- ADD_FRIEND */
@@ -115,14 +114,14 @@ static int chat_start(const cs_host *host, cs_self *self, const void *, void **s
 {
 	auto c = std::make_unique<chat>();
 	const void *table = nullptr;
-	const int rc = host->service(self, CS_MAILBOX_SERVICE, CS_MAILBOX_VERSION, &table,
-	                             &c->mailbox_context);
+	const int rc =
+		host->service(self, CS_MAILBOX_SERVICE, CS_MAILBOX_VERSION, &table, &c->mailbox_context);
 
 	if (rc != 0) {
 		snprintf(e->text, sizeof e->text, "no service \"%s\"", CS_MAILBOX_SERVICE);
 		return rc;
 	}
-	c->context = { host, self };
+	c->context = {host, self};
 	c->mailbox = static_cast<const cs_mailbox *>(table);
 	*state_r = c.release();
 	return 0;
@@ -133,13 +132,13 @@ static void chat_stop(void *state)
 	delete static_cast<chat *>(state);
 }
 
-static const char *const chat_needs[] = { CS_MAILBOX_SERVICE, nullptr };
+static const char *const chat_needs[] = {CS_MAILBOX_SERVICE, nullptr};
 
 static const cs_route chat_routes[] = {
-	{ CS_MSGID_CHAT, "chat", chat_on_chat, CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID, 1 },
-	{ CS_MSGID_ADD_FRIEND, "add_friend", chat_on_add_friend, CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID, 5 },
-	{ CS_MSGID_DELIVERED, "delivered", chat_on_delivered, CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID, 1 },
-	{ 0, nullptr, nullptr, 0, 0 },
+	{CS_MSGID_CHAT, "chat", chat_on_chat, CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID, 1},
+	{CS_MSGID_ADD_FRIEND, "add_friend", chat_on_add_friend, CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID, 5},
+	{CS_MSGID_DELIVERED, "delivered", chat_on_delivered, CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID, 1},
+	{0, nullptr, nullptr, 0, 0},
 };
 
 CS_EXPORT extern const struct cs_plugin cs_plugin = {

@@ -12,8 +12,8 @@
 #include "../shared/field.h"
 #include "../shared/message.h"
 
-static const size_t name_most = 50;          /* characters */
-static const size_t description_most = 200;  /* characters */
+static const size_t name_most = 50; /* characters */
+static const size_t description_most = 200; /* characters */
 
 struct group_plugin {
 	plugin_context context;
@@ -25,7 +25,7 @@ struct group_plugin {
 struct group_change {
 	cs_request request = {};
 	uint64_t account = 0;
-	uint64_t id = 0;             /* JOIN_GROUP: asked for; CREATE_GROUP: made by the store */
+	uint64_t id = 0; /* JOIN_GROUP: asked for; CREATE_GROUP: made by the store */
 	uint64_t joined_seq = 0;
 	std::string name;
 	std::string description;
@@ -44,8 +44,8 @@ static int group_hand_in(const group_plugin *g, const cs_frame *frame, cs_work_f
                          std::unique_ptr<group_change> change)
 {
 	const plugin_context &context = g->context;
-	const int rc = context.host->work(context.self, frame->conn, CS_WORK_WRITE, store, stored,
-	                                  change.get());
+	const int rc =
+		context.host->work(context.self, frame->conn, CS_WORK_WRITE, store, stored, change.get());
 
 	if (rc != 0)
 		return context.host->refuse_result(context.self, frame->conn, &frame->request, rc);
@@ -188,14 +188,14 @@ static int group_start(const cs_host *host, cs_self *self, const void *, void **
 {
 	auto g = std::make_unique<group_plugin>();
 	const void *table = nullptr;
-	const int rc = host->service(self, CS_MAILBOX_SERVICE, CS_MAILBOX_VERSION, &table,
-	                             &g->mailbox_context);
+	const int rc =
+		host->service(self, CS_MAILBOX_SERVICE, CS_MAILBOX_VERSION, &table, &g->mailbox_context);
 
 	if (rc != 0) {
 		snprintf(e->text, sizeof e->text, "no service \"%s\"", CS_MAILBOX_SERVICE);
 		return rc;
 	}
-	g->context = { host, self };
+	g->context = {host, self};
 	g->mailbox = static_cast<const cs_mailbox *>(table);
 	*state_r = g.release();
 	return 0;
@@ -206,15 +206,15 @@ static void group_stop(void *state)
 	delete static_cast<group_plugin *>(state);
 }
 
-static const char *const group_needs[] = { CS_MAILBOX_SERVICE, nullptr };
+static const char *const group_needs[] = {CS_MAILBOX_SERVICE, nullptr};
 
 static const uint32_t group_flags = CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID;
 
 static const cs_route group_routes[] = {
-	{ CS_MSGID_CREATE_GROUP, "create_group", group_on_create, group_flags, 5 },
-	{ CS_MSGID_JOIN_GROUP, "join_group", group_on_join, group_flags, 5 },
-	{ CS_MSGID_GROUP_CHAT, "group_chat", group_on_chat, group_flags, 1 },
-	{ 0, nullptr, nullptr, 0, 0 },
+	{CS_MSGID_CREATE_GROUP, "create_group", group_on_create, group_flags, 5},
+	{CS_MSGID_JOIN_GROUP, "join_group", group_on_join, group_flags, 5},
+	{CS_MSGID_GROUP_CHAT, "group_chat", group_on_chat, group_flags, 1},
+	{0, nullptr, nullptr, 0, 0},
 };
 
 CS_EXPORT extern const struct cs_plugin cs_plugin = {

@@ -7,25 +7,19 @@
 
 password_cost login_cost(const login_plugin *plugin)
 {
-	return { static_cast<uint64_t>(plugin->conf->password_ops),
-	         static_cast<uint64_t>(plugin->conf->password_memory) };
+	return {static_cast<uint64_t>(plugin->conf->password_ops),
+	        static_cast<uint64_t>(plugin->conf->password_memory)};
 }
 
 int login_errno_of(int result, const char **text_r)
 {
 	switch (result) {
-	case CS_EBUSY:
-		*text_r = "this node is busy; try again later";
-		return CS_ERRNO_BUSY;
-	case CS_ECANCELED:
-		*text_r = "this node is draining; connect again";
-		return CS_ERRNO_GOING_AWAY;
+	case CS_EBUSY: *text_r = "this node is busy; try again later"; return CS_ERRNO_BUSY;
+	case CS_ECANCELED: *text_r = "this node is draining; connect again"; return CS_ERRNO_GOING_AWAY;
 	case CS_EUNKNOWN:
 		*text_r = "the store does not answer; whether it was done is unknown";
 		return CS_ERRNO_UNAVAILABLE;
-	default:
-		*text_r = "the store does not answer; nothing was changed";
-		return CS_ERRNO_UNAVAILABLE;
+	default: *text_r = "the store does not answer; nothing was changed"; return CS_ERRNO_UNAVAILABLE;
 	}
 }
 
@@ -45,12 +39,13 @@ static int login_on_logout(void *state, const cs_frame *frame)
 
 static int login_use(login_plugin *p, const login_conf *conf, cs_error *e)
 {
-	const password_cost cost = { static_cast<uint64_t>(conf->password_ops),
-	                             static_cast<uint64_t>(conf->password_memory) };
+	const password_cost cost = {static_cast<uint64_t>(conf->password_ops),
+	                            static_cast<uint64_t>(conf->password_memory)};
 	const int rc = password_make_dummy(cost, &p->dummy);
 
 	if (rc != 0)
-		snprintf(e->text, sizeof e->text, "password_ops and password_memory: libsodium refuses this cost");
+		snprintf(e->text, sizeof e->text,
+		         "password_ops and password_memory: libsodium refuses this cost");
 	else
 		p->conf = conf;
 	return rc;
@@ -71,7 +66,7 @@ static int login_start(const cs_host *host, cs_self *self, const void *conf, voi
 		snprintf(e->text, sizeof e->text, "no service \"%s\"", CS_MAILBOX_SERVICE);
 		return rc;
 	}
-	p->context = { host, self };
+	p->context = {host, self};
 	p->mailbox = static_cast<const cs_mailbox *>(table);
 	rc = login_use(p.get(), static_cast<const login_conf *>(conf), e);
 	if (rc == 0)
@@ -93,23 +88,23 @@ static void login_stop(void *state)
 	delete static_cast<login_plugin *>(state);
 }
 
-static const char *const login_needs[] = { CS_MAILBOX_SERVICE, nullptr };
+static const char *const login_needs[] = {CS_MAILBOX_SERVICE, nullptr};
 
 static const cs_route login_routes[] = {
-	{ CS_MSGID_LOGIN, "login", login_on_login, 0, 10 },
-	{ CS_MSGID_LOGOUT, "logout", login_on_logout, CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID, 1 },
-	{ CS_MSGID_REGISTER, "register", login_on_register, 0, 20 },
-	{ 0, nullptr, nullptr, 0, 0 },
+	{CS_MSGID_LOGIN, "login", login_on_login, 0, 10},
+	{CS_MSGID_LOGOUT, "logout", login_on_logout, CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID, 1},
+	{CS_MSGID_REGISTER, "register", login_on_register, 0, 20},
+	{0, nullptr, nullptr, 0, 0},
 };
 
 static const cs_option login_options[] = {
-	{ "password_ops", CS_OPTION_INTEGER, offsetof(login_conf, password_ops), 1, 1000, "2", nullptr, 1,
-	  "passes of argon2id over its memory per password" },
-	{ "password_memory", CS_OPTION_SIZE, offsetof(login_conf, password_memory), 8192, INT64_C(4) << 30, "19M",
-	  nullptr, 1, "memory of argon2id per password" },
-	{ "duplicate_login", CS_OPTION_CHOICE, offsetof(login_conf, duplicate_login), 0, 0, "refuse",
-	  "refuse|kick", 1, "a login of an account that is online: refuse it, or kick the older session" },
-	{ nullptr, CS_OPTION_BOOL, 0, 0, 0, nullptr, nullptr, 0, nullptr },
+	{"password_ops", CS_OPTION_INTEGER, offsetof(login_conf, password_ops), 1, 1000, "2", nullptr, 1,
+         "passes of argon2id over its memory per password"},
+	{"password_memory", CS_OPTION_SIZE, offsetof(login_conf, password_memory), 8192, INT64_C(4) << 30,
+         "19M", nullptr, 1, "memory of argon2id per password"},
+	{"duplicate_login", CS_OPTION_CHOICE, offsetof(login_conf, duplicate_login), 0, 0, "refuse",
+         "refuse|kick", 1, "a login of an account that is online: refuse it, or kick the older session"},
+	{nullptr, CS_OPTION_BOOL, 0, 0, 0, nullptr, nullptr, 0, nullptr},
 };
 
 CS_EXPORT extern const struct cs_plugin cs_plugin = {

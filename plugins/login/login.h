@@ -14,16 +14,16 @@
 struct login_conf {
 	int64_t password_ops;
 	int64_t password_memory;
-	int duplicate_login;       /* 0 refuse, 1 kick */
+	int duplicate_login; /* 0 refuse, 1 kick */
 };
 
 /* An instance. */
 struct login_plugin {
 	plugin_context context;
-	const login_conf *conf = nullptr;    /* the server's */
+	const login_conf *conf = nullptr; /* the server's */
 	const cs_mailbox *mailbox = nullptr;
 	void *mailbox_context = nullptr;
-	password_hash dummy;                 /* nobody's, of the current cost */
+	password_hash dummy; /* nobody's, of the current cost */
 };
 
 /* Handlers; state is a login_plugin. */

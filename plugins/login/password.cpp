@@ -24,8 +24,7 @@ int password_init()
 int password_make(std::string_view clear, const password_cost &cost, password_hash *hash_r)
 {
 	const int rc = crypto_pwhash_str_alg(hash_r->data(), clear.data(), clear.size(), cost.ops,
-	                                     static_cast<size_t>(cost.memory),
-	                                     crypto_pwhash_ALG_ARGON2ID13);
+	                                     static_cast<size_t>(cost.memory), crypto_pwhash_ALG_ARGON2ID13);
 
 	return rc == 0 ? 0 : CS_ENOSTORE;
 }
@@ -47,7 +46,8 @@ bool password_is_outdated(const char *hash, const password_cost &cost)
 int password_make_dummy(const password_cost &cost, password_hash *hash_r)
 {
 	unsigned char random[crypto_pwhash_SALTBYTES + 32];
-	char salt[sodium_base64_ENCODED_LEN(crypto_pwhash_SALTBYTES, sodium_base64_VARIANT_ORIGINAL_NO_PADDING)];
+	char salt[sodium_base64_ENCODED_LEN(crypto_pwhash_SALTBYTES,
+	                                    sodium_base64_VARIANT_ORIGINAL_NO_PADDING)];
 	char tag[sodium_base64_ENCODED_LEN(32, sodium_base64_VARIANT_ORIGINAL_NO_PADDING)];
 
 	randombytes_buf(random, sizeof random);

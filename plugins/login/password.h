@@ -15,7 +15,7 @@ typedef std::array<char, 128> password_hash;
 
 struct password_cost {
 	uint64_t ops = 0;
-	uint64_t memory = 0;   /* bytes */
+	uint64_t memory = 0; /* bytes */
 };
 
 /* A password in clear, wiped at its end. Never moved or copied: a move would leave bytes behind. */

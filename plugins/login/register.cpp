@@ -7,8 +7,8 @@
 #include "login.h"
 #include "reply.h"
 
-static const size_t name_most = 50;       /* characters */
-static const size_t password_most = 128;  /* bytes */
+static const size_t name_most = 50; /* characters */
+static const size_t password_most = 128; /* bytes */
 
 struct registration {
 	explicit registration(std::string_view text) : clear(text) {}

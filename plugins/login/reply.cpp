@@ -43,14 +43,15 @@ std::string reply_friends(const std::vector<friend_entry> &friends, reply_online
 	return items;
 }
 
-static std::string reply_members(const std::vector<struct group_member> &members,
-                                 reply_online_fn *is_online, const void *context)
+static std::string reply_members(const std::vector<struct group_member> &members, reply_online_fn *is_online,
+                                 const void *context)
 {
 	std::string items;
 
 	for (const struct group_member &m : members)
 		reply_add_item(&items, reply_person(m.id, m.name, is_online(context, m.id)) +
-		               (m.role == GROUP_CREATOR ? ",\"role\":\"creator\"}" : ",\"role\":\"normal\"}"));
+		                               (m.role == GROUP_CREATOR ? ",\"role\":\"creator\"}"
+		                                                        : ",\"role\":\"normal\"}"));
 	return items;
 }
 

@@ -4,20 +4,20 @@
 #include "field.h"
 
 /* 0, or CS_REJECT after refusing. found is what a get_... function answered. */
-static int field_judge(const plugin_context &context, const cs_frame *frame, const char *key,
-                       field_need need, int found, const char *must_be)
+static int field_judge(const plugin_context &context, const cs_frame *frame, const char *key, field_need need,
+                       int found, const char *must_be)
 {
 	if (found == 0 || (found == CS_ENOENT && need == FIELD_OPTIONAL))
 		return 0;
 	if (found == CS_ENOENT)
-		return context.host->refuse(context.self, frame->conn, &frame->request,
-		                            CS_ERRNO_BAD_FRAME, "%s is missing", key);
+		return context.host->refuse(context.self, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME,
+		                            "%s is missing", key);
 	return context.host->refuse(context.self, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME,
 	                            "%s must be %s", key, must_be);
 }
 
-int field_integer(const plugin_context &context, const cs_frame *frame, const char *key,
-                  field_need need, int64_t min, int64_t *value_r)
+int field_integer(const plugin_context &context, const cs_frame *frame, const char *key, field_need need,
+                  int64_t min, int64_t *value_r)
 {
 	const int found = context.host->get_integer(frame, key, min, CS_INTEGER_MAX, value_r);
 
@@ -26,8 +26,8 @@ int field_integer(const plugin_context &context, const cs_frame *frame, const ch
 	                           : "an integer from 0 to 9007199254740991");
 }
 
-int field_text(const plugin_context &context, const cs_frame *frame, const char *key,
-               field_need need, std::string_view *text_r)
+int field_text(const plugin_context &context, const cs_frame *frame, const char *key, field_need need,
+               std::string_view *text_r)
 {
 	const char *text = nullptr;
 	size_t size = 0;
@@ -38,8 +38,8 @@ int field_text(const plugin_context &context, const cs_frame *frame, const char 
 	return field_judge(context, frame, key, need, found, "a text");
 }
 
-int field_flag(const plugin_context &context, const cs_frame *frame, const char *key,
-               field_need need, int *flag_r)
+int field_flag(const plugin_context &context, const cs_frame *frame, const char *key, field_need need,
+               int *flag_r)
 {
 	const int found = context.host->get_flag(frame, key, flag_r);
 

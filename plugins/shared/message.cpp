@@ -20,8 +20,7 @@ static int message_check_added(const plugin_context &context, const cs_frame *fr
 	return 0;
 }
 
-static int message_check_cid(const plugin_context &context, const cs_frame *frame,
-                             cs_outgoing *message)
+static int message_check_cid(const plugin_context &context, const cs_frame *frame, cs_outgoing *message)
 {
 	std::string_view cid;
 	const int rc = field_text(context, frame, "cid", FIELD_OPTIONAL, &cid);

@@ -9,7 +9,6 @@
 
 /* Checks msg, time, name, cid, seq and ts, and sets message's cid (which lives as long as the frame). 0, or
  * CS_REJECT after the request was refused. */
-[[nodiscard]] int message_check(const plugin_context &context, const cs_frame *frame,
-                                cs_outgoing *message);
+[[nodiscard]] int message_check(const plugin_context &context, const cs_frame *frame, cs_outgoing *message);
 
 #endif

@@ -28,8 +28,8 @@ struct skeleton_conf {
 /* An instance. Each worker thread has one of its own, so nothing in a plugin needs a lock, and what is
  * not in here (a static variable, say) would be shared by threads: have none. */
 struct skeleton {
-	const struct cs_host *host;   /* the server's functions */
-	struct cs_self *self;         /* who we are to the server: the first argument of most of them */
+	const struct cs_host *host; /* the server's functions */
+	struct cs_self *self; /* who we are to the server: the first argument of most of them */
 	const struct skeleton_conf *conf;
 };
 
@@ -102,15 +102,15 @@ static void skeleton_stop(void *state)
 /* Flags may ask for CS_ROUTE_NEEDS_LOGIN and CS_ROUTE_OWN_ID; cost is what a request takes from its
  * connection's rate limit. Lists end with an empty row. */
 static const struct cs_route skeleton_routes[] = {
-	{ SKELETON_MSGID, "skeleton", skeleton_on_request, 0, 1 },
-	{ 0, NULL, NULL, 0, 0 },
+	{SKELETON_MSGID, "skeleton", skeleton_on_request, 0, 1},
+	{0, NULL, NULL, 0, 0},
 };
 
 /* key, type, member, smallest, largest, default, choices, changes by SIGHUP, help. */
 static const struct cs_option skeleton_options[] = {
-	{ "longest", CS_OPTION_INTEGER, offsetof(struct skeleton_conf, longest), 1, SKELETON_MOST, "100", NULL, 1,
-	  "bytes that the text may have" },
-	{ NULL, CS_OPTION_BOOL, 0, 0, 0, NULL, NULL, 0, NULL },
+	{"longest", CS_OPTION_INTEGER, offsetof(struct skeleton_conf, longest), 1, SKELETON_MOST, "100", NULL,
+         1, "bytes that the text may have"},
+	{NULL, CS_OPTION_BOOL, 0, 0, 0, NULL, NULL, 0, NULL},
 };
 
 /* The one symbol that a plugin exports (plugin.h declares it so): data, read before anything of the plugin

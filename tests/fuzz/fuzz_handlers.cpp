@@ -33,8 +33,8 @@ struct handler_world {
 	unsigned inputs = 0;
 	std::string password_hash;
 	cs_conn conns[connections] = {};
-	size_t seen[connections] = {};                          /* frames of the connection that were judged */
-	std::map<std::string, int64_t> last_seq[connections];   /* per conversation */
+	size_t seen[connections] = {}; /* frames of the connection that were judged */
+	std::map<std::string, int64_t> last_seq[connections]; /* per conversation */
 };
 
 static void demand(bool holds, const char *what, std::string_view detail = "")
@@ -54,7 +54,7 @@ static void world_open(handler_world *w)
 	fake_host_open_db(host, ":memory:");
 	fake_host_set(host, "login.password_ops", "1");
 	fake_host_set(host, "login.password_memory", "8K");
-	for (const char *plugin : { "mailbox", "login", "chat", "group", "skeleton" })
+	for (const char *plugin : {"mailbox", "login", "chat", "group", "skeleton"})
 		fake_host_load(host, plugin);
 	const cs_conn conn = fake_host_connect(host);
 	(void)fake_host_request(host, conn, R"({"msgid":4,"name":"first","password":"p"})");
@@ -67,12 +67,13 @@ static void world_open(handler_world *w)
 
 static void world_empty(const fake_host *host)
 {
-	static const char *const tables[] = { "cursor", "message", "member", "friend", "conversation", "account",
-	                                      "sqlite_sequence" };
+	static const char *const tables[] = {"cursor",       "message", "member",         "friend",
+	                                     "conversation", "account", "sqlite_sequence"};
 
 	for (const char *table : tables) {
 		const std::string sql = std::string("DELETE FROM ") + table;
-		demand(host->driver->query(host->db, sql.c_str(), nullptr, 0, nullptr, nullptr) == 0, sql.c_str());
+		demand(host->driver->query(host->db, sql.c_str(), nullptr, 0, nullptr, nullptr) == 0,
+		       sql.c_str());
 	}
 }
 
@@ -82,7 +83,7 @@ static void world_populate(handler_world *w)
 	uint64_t id = 0, group = 0, joined_seq = 0;
 
 	world_empty(host);
-	for (const char *name : { "a", "b", "c" })
+	for (const char *name : {"a", "b", "c"})
 		demand(user_insert(host->db, name, w->password_hash, 1, &id) == 0, "accounts");
 	demand(friend_add(host->db, 1, 2) == 0, "a friend");
 	demand(group_create(host->db, 1, "group", "", &group) == 0 && group == 1, "a group");
@@ -110,7 +111,8 @@ static void judge_delivery(handler_world *w, size_t c, const cJSON *fields, std:
 {
 	const int64_t group = number_of(fields, "groupid"), seq = number_of(fields, "seq");
 	const std::string conversation = number_of(fields, "msgid") == CS_MSGID_GROUP_CHAT
-		? "group " + std::to_string(group) : "from " + std::to_string(number_of(fields, "id"));
+	                                         ? "group " + std::to_string(group)
+	                                         : "from " + std::to_string(number_of(fields, "id"));
 
 	demand(seq > 0 && number_of(fields, "ts") > 0, "a delivery has seq and ts", frame);
 	int64_t &last = w->last_seq[c][conversation];
@@ -139,7 +141,8 @@ static void judge_frame(handler_world *w, size_t c, std::string_view frame)
 	else
 		judge_delivery(w, c, fields.get(), frame);
 	demand(msgid == CS_MSGID_CHAT || msgid == CS_MSGID_GROUP_CHAT || msgid == CS_MSGID_ACK ||
-	       msgid == CS_MSGID_REGISTER_ACK, "the server sends this msgid", frame);
+	               msgid == CS_MSGID_REGISTER_ACK,
+	       "the server sends this msgid", frame);
 }
 
 static void world_judge(handler_world *w)
@@ -164,12 +167,17 @@ static void world_run(handler_world *w)
 static bool has_handler(uint32_t msgid)
 {
 	switch (msgid) {
-	case CS_MSGID_LOGIN: case CS_MSGID_LOGOUT: case CS_MSGID_REGISTER: case CS_MSGID_CHAT:
-	case CS_MSGID_ADD_FRIEND: case CS_MSGID_CREATE_GROUP: case CS_MSGID_JOIN_GROUP:
-	case CS_MSGID_GROUP_CHAT: case CS_MSGID_DELIVERED: case 1000:
-		return true;
-	default:
-		return false;
+	case CS_MSGID_LOGIN:
+	case CS_MSGID_LOGOUT:
+	case CS_MSGID_REGISTER:
+	case CS_MSGID_CHAT:
+	case CS_MSGID_ADD_FRIEND:
+	case CS_MSGID_CREATE_GROUP:
+	case CS_MSGID_JOIN_GROUP:
+	case CS_MSGID_GROUP_CHAT:
+	case CS_MSGID_DELIVERED:
+	case 1000: return true;
+	default: return false;
 	}
 }
 
@@ -190,15 +198,15 @@ static void event_frame(handler_world *w, size_t c, std::string_view frame)
 /* Only results that the contract of that call allows. */
 static void event_fault(handler_world *w, std::string_view how)
 {
-	static const int at_call[] = { CS_EBUSY, CS_ECANCELED };
-	static const int of_work[] = { CS_ENOSTORE, CS_ECANCELED, CS_EUNKNOWN, CS_DB_BAD_VALUE };
-	static const int of_claim[] = { CS_EEXIST, CS_ECANCELED };
+	static const int at_call[] = {CS_EBUSY, CS_ECANCELED};
+	static const int of_work[] = {CS_ENOSTORE, CS_ECANCELED, CS_EUNKNOWN, CS_DB_BAD_VALUE};
+	static const int of_claim[] = {CS_EEXIST, CS_ECANCELED};
 
 	if (how.size() != 4 || how.find_first_not_of("01234") != how.npos)
 		return;
 	const auto place = static_cast<fake_fault_place>(how[0] - '0');
 	const size_t which = static_cast<size_t>(how[3] - '0');
-	fake_fault fault = { place, how[1] - '0', how[2] == '1', 0 };
+	fake_fault fault = {place, how[1] - '0', how[2] == '1', 0};
 	if (fault.at_call)
 		fault.result = at_call[which % std::size(at_call)];
 	else if (place == FAKE_CLAIM)
@@ -229,7 +237,8 @@ static void event(handler_world *w, std::string_view line)
 	if (line.empty())
 		return;
 	const size_t first = static_cast<unsigned char>(line[0]) - size_t{'0'};
-	const size_t second = line.size() < 2 ? connections : static_cast<unsigned char>(line[1]) - size_t{'0'};
+	const size_t second =
+		line.size() < 2 ? connections : static_cast<unsigned char>(line[1]) - size_t{'0'};
 	if (first < connections)
 		event_frame(w, first, line.substr(1));
 	else if (line[0] == 's')

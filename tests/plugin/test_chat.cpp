@@ -5,7 +5,11 @@
 #include "tests/support/check.h"
 #include "tests/support/handler_fixture.h"
 
-struct refused { const char *frame; int wire_errno; const char *text; };
+struct refused {
+	const char *frame;
+	int wire_errno;
+	const char *text;
+};
 
 static const char *const integer = "must be an integer from 1 to 9007199254740991";
 
@@ -13,8 +17,9 @@ static void expect_refused(handler_fixture *f, cs_conn conn, int msgid, const re
 {
 	for (size_t i = 0; i < count; i++) {
 		const std::string answer = fixture_ask(f, conn, cases[i].frame);
-		const std::string text = cases[i].text[0] == '#' ? std::string(cases[i].text + 1) + " " + integer
-		                                                 : std::string(cases[i].text);
+		const std::string text = cases[i].text[0] == '#'
+		                                 ? std::string(cases[i].text + 1) + " " + integer
+		                                 : std::string(cases[i].text);
 		assert_string_equal(answer.c_str(),
 		                    fixture_refusal(msgid, cases[i].wire_errno, text.c_str()).c_str());
 	}
@@ -42,9 +47,11 @@ static void what_the_mailbox_answers_is_what_the_handler_answers(void **state)
 	const cs_conn conn = fixture_session(f, "zhang san");
 
 	f->mailbox.verdict = CS_REJECT;
-	assert_int_equal(fake_host_frame(f->host.get(), conn, R"({"msgid":6,"id":1,"toid":2,"msg":""})"), CS_REJECT);
+	assert_int_equal(fake_host_frame(f->host.get(), conn, R"({"msgid":6,"id":1,"toid":2,"msg":""})"),
+	                 CS_REJECT);
 	f->mailbox.verdict = CS_PENDING;
-	assert_int_equal(fake_host_frame(f->host.get(), conn, R"({"msgid":6,"id":1,"toid":2,"msg":""})"), CS_PENDING);
+	assert_int_equal(fake_host_frame(f->host.get(), conn, R"({"msgid":6,"id":1,"toid":2,"msg":""})"),
+	                 CS_PENDING);
 }
 
 static void a_message_may_be_plain_and_go_to_oneself(void **state)
@@ -71,7 +78,8 @@ static void a_cid_has_1_to_64_bytes(void **state)
 	assert_string_equal(fixture_ask(f, conn, with("\"a\"")).c_str(), "");
 	assert_string_equal(fixture_ask(f, conn, with("\"" + std::string(64, 'b') + "\"")).c_str(), "");
 	assert_string_equal(fixture_ask(f, conn, with("\"\"")).c_str(), refusal.c_str());
-	assert_string_equal(fixture_ask(f, conn, with("\"" + std::string(65, 'b') + "\"")).c_str(), refusal.c_str());
+	assert_string_equal(fixture_ask(f, conn, with("\"" + std::string(65, 'b') + "\"")).c_str(),
+	                    refusal.c_str());
 	assert_string_equal(fixture_ask(f, conn, with("7")).c_str(),
 	                    fixture_refusal(6, 4, "cid must be a text").c_str());
 	assert_int_equal(f->mailbox.sent.size(), 2);
@@ -82,24 +90,26 @@ static void a_cid_has_1_to_64_bytes(void **state)
 static void a_message_with_wrong_fields_is_refused(void **state)
 {
 	static const refused cases[] = {
-		{ R"({"msgid":6,"id":1,"msg":"x"})", 4, "toid is missing" },
-		{ R"({"msgid":6,"id":1,"toid":"2","msg":"x"})", 4, "#toid" },
-		{ R"({"msgid":6,"id":1,"toid":0,"msg":"x"})", 4, "#toid" },
-		{ R"({"msgid":6,"id":1,"toid":-2,"msg":"x"})", 4, "#toid" },
-		{ R"({"msgid":6,"id":1,"toid":1.5,"msg":"x"})", 4, "#toid" },
-		{ R"({"msgid":6,"id":1,"toid":9007199254740992,"msg":"x"})", 4, "#toid" },
-		{ R"({"msgid":6,"id":1,"toid":[2],"msg":"x"})", 4, "#toid" },
-		{ R"({"msgid":6,"id":1,"toid":2})", 4, "msg is missing" },
-		{ R"({"msgid":6,"id":1,"toid":2,"msg":7})", 4, "msg must be a text" },
-		{ R"({"msgid":6,"id":1,"toid":2,"msg":null})", 4, "msg must be a text" },
-		{ R"({"msgid":6,"id":1,"toid":2,"msg":"x","time":7})", 4, "time must be a text" },
-		{ R"({"msgid":6,"id":1,"toid":2,"msg":"x","name":7})", 4, "name must be a text" },
-		{ R"({"msgid":6,"id":1,"toid":2,"msg":"x","seq":7})", 4, "seq is the server's to add" },
-		{ R"({"msgid":6,"id":1,"toid":2,"msg":"x","seq":null})", 4, "seq is the server's to add" },
-		{ R"({"msgid":6,"id":1,"toid":2,"msg":"x","ts":7})", 4, "ts is the server's to add" },
-		{ R"({"msgid":6,"id":1,"toid":2,"msg":"x","name":"gao yang"})", 8, "name is not this account's" },
-		{ R"({"msgid":6,"id":1,"toid":2,"msg":"x","name":""})", 8, "name is not this account's" },
-		{ R"({"msgid":6,"id":1,"toid":2,"msg":"x","name":"Zhang San"})", 8, "name is not this account's" },
+		{R"({"msgid":6,"id":1,"msg":"x"})", 4, "toid is missing"},
+		{R"({"msgid":6,"id":1,"toid":"2","msg":"x"})", 4, "#toid"},
+		{R"({"msgid":6,"id":1,"toid":0,"msg":"x"})", 4, "#toid"},
+		{R"({"msgid":6,"id":1,"toid":-2,"msg":"x"})", 4, "#toid"},
+		{R"({"msgid":6,"id":1,"toid":1.5,"msg":"x"})", 4, "#toid"},
+		{R"({"msgid":6,"id":1,"toid":9007199254740992,"msg":"x"})", 4, "#toid"},
+		{R"({"msgid":6,"id":1,"toid":[2],"msg":"x"})", 4, "#toid"},
+		{R"({"msgid":6,"id":1,"toid":2})", 4, "msg is missing"},
+		{R"({"msgid":6,"id":1,"toid":2,"msg":7})", 4, "msg must be a text"},
+		{R"({"msgid":6,"id":1,"toid":2,"msg":null})", 4, "msg must be a text"},
+		{R"({"msgid":6,"id":1,"toid":2,"msg":"x","time":7})", 4, "time must be a text"},
+		{R"({"msgid":6,"id":1,"toid":2,"msg":"x","name":7})", 4, "name must be a text"},
+		{R"({"msgid":6,"id":1,"toid":2,"msg":"x","seq":7})", 4, "seq is the server's to add"},
+		{R"({"msgid":6,"id":1,"toid":2,"msg":"x","seq":null})", 4, "seq is the server's to add"},
+		{R"({"msgid":6,"id":1,"toid":2,"msg":"x","ts":7})", 4, "ts is the server's to add"},
+		{R"({"msgid":6,"id":1,"toid":2,"msg":"x","name":"gao yang"})", 8,
+	         "name is not this account's"},
+		{R"({"msgid":6,"id":1,"toid":2,"msg":"x","name":""})", 8, "name is not this account's"},
+		{R"({"msgid":6,"id":1,"toid":2,"msg":"x","name":"Zhang San"})", 8,
+	         "name is not this account's"},
 	};
 	handler_fixture *f = handler_fixture_load(state, "chat");
 
@@ -121,15 +131,17 @@ static void every_request_needs_a_login_and_ones_own_id(void **state)
 	handler_fixture *f = handler_fixture_load(state, "chat");
 	const cs_conn stranger = fake_host_connect(f->host.get()), conn = fixture_session(f, "zhang san");
 
-	for (const int msgid : { 6, 7, 104 }) {
-		const std::string frame = check_format(
-			"{\"msgid\":%d,\"id\":2,\"toid\":1,\"msg\":\"x\",\"friendid\":1,\"peer\":1,\"seq\":1}", msgid);
+	for (const int msgid : {6, 7, 104}) {
+		const std::string frame = check_format("{\"msgid\":%d,\"id\":2,\"toid\":1,\"msg\":\"x\","
+		                                       "\"friendid\":1,\"peer\":1,\"seq\":1}",
+		                                       msgid);
 		assert_string_equal(fixture_ask(f, stranger, frame).c_str(),
 		                    fixture_refusal(msgid, 3, "route check").c_str());
 		assert_string_equal(fixture_ask(f, conn, frame).c_str(),
 		                    fixture_refusal(msgid, 8, "route check").c_str());
 	}
-	assert_string_equal(fake_host_trace(f->host.get()).c_str(), "refuse|refuse|refuse|refuse|refuse|refuse");
+	assert_string_equal(fake_host_trace(f->host.get()).c_str(),
+	                    "refuse|refuse|refuse|refuse|refuse|refuse");
 }
 
 static void a_friend_is_added(void **state)
@@ -157,10 +169,10 @@ static void a_friend_is_added(void **state)
 static void a_friend_who_is_nobody_is_refused(void **state)
 {
 	static const refused cases[] = {
-		{ R"({"msgid":7,"id":1})", 4, "friendid is missing" },
-		{ R"({"msgid":7,"id":1,"friendid":"2"})", 4, "#friendid" },
-		{ R"({"msgid":7,"id":1,"friendid":0})", 4, "#friendid" },
-		{ R"({"msgid":7,"id":1,"friendid":77})", 6, "friendid names nobody" },
+		{R"({"msgid":7,"id":1})", 4, "friendid is missing"},
+		{R"({"msgid":7,"id":1,"friendid":"2"})", 4, "#friendid"},
+		{R"({"msgid":7,"id":1,"friendid":0})", 4, "#friendid"},
+		{R"({"msgid":7,"id":1,"friendid":77})", 6, "friendid names nobody"},
 	};
 	handler_fixture *f = handler_fixture_load(state, "chat");
 	const cs_conn conn = fixture_session(f, "zhang san");
@@ -173,15 +185,19 @@ static void a_store_that_is_away_is_answered(void **state)
 {
 	handler_fixture *f = handler_fixture_load(state, "chat");
 	const cs_conn conn = fixture_session(f, "zhang san");
-	static const struct { fake_fault fault; int wire_errno; const char *text; } cases[] = {
-		{ { FAKE_WRITE, 0, true, CS_EBUSY }, 10, "try again later" },
-		{ { FAKE_WRITE, 0, true, CS_ECANCELED }, 13, "connect again" },
-		{ { FAKE_WRITE, 0, false, CS_ENOSTORE }, 11, "nothing was changed" },
-		{ { FAKE_WRITE, 0, false, CS_EUNKNOWN }, 11, "whether it was done is unknown" },
+	static const struct {
+		fake_fault fault;
+		int wire_errno;
+		const char *text;
+	} cases[] = {
+		{{FAKE_WRITE, 0, true, CS_EBUSY}, 10, "try again later"},
+		{{FAKE_WRITE, 0, true, CS_ECANCELED}, 13, "connect again"},
+		{{FAKE_WRITE, 0, false, CS_ENOSTORE}, 11, "nothing was changed"},
+		{{FAKE_WRITE, 0, false, CS_EUNKNOWN}, 11, "whether it was done is unknown"},
 	};
 
 	for (const auto &c : cases) {
-		f->host->faults = { c.fault };
+		f->host->faults = {c.fault};
 		assert_string_equal(fixture_ask(f, conn, R"({"msgid":7,"id":1,"friendid":1})").c_str(),
 		                    fixture_refusal(7, c.wire_errno, c.text).c_str());
 		fixture_expect_idle(f, conn);
@@ -194,7 +210,8 @@ static void a_friend_is_added_though_the_connection_goes(void **state)
 	const cs_conn conn = fixture_session(f, "zhang san");
 	std::vector<friend_entry> friends;
 
-	assert_int_equal(fake_host_frame(f->host.get(), conn, R"({"msgid":7,"id":1,"friendid":1})"), CS_PENDING);
+	assert_int_equal(fake_host_frame(f->host.get(), conn, R"({"msgid":7,"id":1,"friendid":1})"),
+	                 CS_PENDING);
 	fake_host_end(f->host.get(), conn);
 	fake_host_run(f->host.get());
 	assert_int_equal(friend_list(f->host->db, 1, &friends), 0);
@@ -220,14 +237,15 @@ static void delivered_tells_the_mailbox(void **state)
 static void delivered_with_wrong_fields_is_refused(void **state)
 {
 	static const refused cases[] = {
-		{ R"({"msgid":104,"id":1,"seq":7})", 4, "one of peer and groupid must be there" },
-		{ R"({"msgid":104,"id":1,"peer":2,"groupid":3,"seq":7})", 4, "one of peer and groupid must be there" },
-		{ R"({"msgid":104,"id":1,"peer":2})", 4, "seq is missing" },
-		{ R"({"msgid":104,"id":1,"peer":2,"seq":0})", 4, "#seq" },
-		{ R"({"msgid":104,"id":1,"peer":2,"seq":"7"})", 4, "#seq" },
-		{ R"({"msgid":104,"id":1,"peer":"2","seq":7})", 4, "#peer" },
-		{ R"({"msgid":104,"id":1,"peer":null,"seq":7})", 4, "#peer" },
-		{ R"({"msgid":104,"id":1,"groupid":0,"seq":7})", 4, "#groupid" },
+		{R"({"msgid":104,"id":1,"seq":7})", 4, "one of peer and groupid must be there"},
+		{R"({"msgid":104,"id":1,"peer":2,"groupid":3,"seq":7})", 4,
+	         "one of peer and groupid must be there"},
+		{R"({"msgid":104,"id":1,"peer":2})", 4, "seq is missing"},
+		{R"({"msgid":104,"id":1,"peer":2,"seq":0})", 4, "#seq"},
+		{R"({"msgid":104,"id":1,"peer":2,"seq":"7"})", 4, "#seq"},
+		{R"({"msgid":104,"id":1,"peer":"2","seq":7})", 4, "#peer"},
+		{R"({"msgid":104,"id":1,"peer":null,"seq":7})", 4, "#peer"},
+		{R"({"msgid":104,"id":1,"groupid":0,"seq":7})", 4, "#groupid"},
 	};
 	handler_fixture *f = handler_fixture_load(state, "chat");
 

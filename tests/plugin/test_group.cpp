@@ -27,8 +27,8 @@ static void a_group_is_made_and_answered_with_its_number(void **state)
 	const cs_conn conn = fixture_session(f, "zhang san");
 	std::vector<group_entry> groups;
 
-	const std::string answer = fixture_ask(f, conn,
-		R"({"msgid":8,"id":1,"groupname":"c++","groupdesc":"talk","req":2})");
+	const std::string answer =
+		fixture_ask(f, conn, R"({"msgid":8,"id":1,"groupname":"c++","groupdesc":"talk","req":2})");
 	assert_int_equal(group_list(f->host->db, 1, &groups), 0);
 	assert_int_equal(groups.size(), 1);
 	assert_string_equal(groups[0].name.c_str(), "c++");
@@ -36,7 +36,9 @@ static void a_group_is_made_and_answered_with_its_number(void **state)
 	assert_int_equal(groups[0].members.size(), 1);
 	assert_int_equal(groups[0].members[0].role, GROUP_CREATOR);
 	assert_string_equal(answer.c_str(), check_format("{\"msgid\":100,\"of\":8,\"req\":2,\"errno\":0,"
-		"\"groupid\":%llu}", (unsigned long long)groups[0].id).c_str());
+	                                                 "\"groupid\":%llu}",
+	                                                 (unsigned long long)groups[0].id)
+	                                            .c_str());
 	assert_string_equal(fake_host_trace(f->host.get()).c_str(), "work write|joined|answer|finish");
 	assert_int_equal(f->mailbox.joined[0].conn, conn);
 	assert_int_equal(f->mailbox.joined[0].group, groups[0].id);
@@ -71,9 +73,10 @@ static void group_texts_have_their_limits_in_characters(void **state)
 	handler_fixture *f = handler_fixture_load(state, "group");
 	const cs_conn conn = fixture_session(f, "zhang san");
 	const std::string name_refused = fixture_refusal(8, 12, "groupname must have 1 to 50 characters");
-	const std::string description_refused = fixture_refusal(8, 12, "groupdesc must have up to 200 characters");
+	const std::string description_refused =
+		fixture_refusal(8, 12, "groupdesc must have up to 200 characters");
 
-	for (const char *character : { "a", "\xe5\xbc\xa0", "\xf0\x9f\x98\x80" }) {
+	for (const char *character : {"a", "\xe5\xbc\xa0", "\xf0\x9f\x98\x80"}) {
 		const std::string name = repeated(character, 50), description = repeated(character, 200);
 		assert_string_equal(fixture_ask(f, conn, create_frame(name, description)).c_str(), "");
 		assert_string_equal(fixture_ask(f, conn, create_frame(name + character, "")).c_str(),
@@ -86,26 +89,30 @@ static void group_texts_have_their_limits_in_characters(void **state)
 
 static void group_texts_that_are_wrong_are_refused(void **state)
 {
-	static const struct { const char *frame, *text; } cases[] = {
-		{ R"({"msgid":8,"id":1,"groupdesc":"x"})", "groupname is missing" },
-		{ R"({"msgid":8,"id":1,"groupname":7,"groupdesc":"x"})", "groupname must be a text" },
-		{ R"({"msgid":8,"id":1,"groupname":"x","groupdesc":7})", "groupdesc must be a text" },
-		{ R"({"msgid":8,"id":1,"groupname":"x","groupdesc":null})", "groupdesc must be a text" },
-		{ R"({"msgid":8,"id":1,"groupname":"","groupdesc":"x"})", "groupname must have 1 to 50 characters" },
-		{ R"({"msgid":8,"id":1,"groupname":"a\nb"})", "groupname must not have control characters" },
+	static const struct {
+		const char *frame, *text;
+	} cases[] = {
+		{R"({"msgid":8,"id":1,"groupdesc":"x"})", "groupname is missing"},
+		{R"({"msgid":8,"id":1,"groupname":7,"groupdesc":"x"})", "groupname must be a text"},
+		{R"({"msgid":8,"id":1,"groupname":"x","groupdesc":7})", "groupdesc must be a text"},
+		{R"({"msgid":8,"id":1,"groupname":"x","groupdesc":null})", "groupdesc must be a text"},
+		{R"({"msgid":8,"id":1,"groupname":"","groupdesc":"x"})",
+	         "groupname must have 1 to 50 characters"},
+		{R"({"msgid":8,"id":1,"groupname":"a\nb"})", "groupname must not have control characters"},
 	};
 	handler_fixture *f = handler_fixture_load(state, "group");
 	const cs_conn conn = fixture_session(f, "zhang san");
 
 	for (const auto &c : cases)
-		assert_string_equal(fixture_ask(f, conn, c.frame).c_str(), fixture_refusal(8, 4, c.text).c_str());
+		assert_string_equal(fixture_ask(f, conn, c.frame).c_str(),
+		                    fixture_refusal(8, 4, c.text).c_str());
 	assert_int_equal(fake_host_count(f->host.get(), "work write"), 0);
 }
 
 static std::string group_frame(int msgid, uint64_t account, uint64_t group, const char *more = "")
 {
-	return check_format("{\"msgid\":%d,\"id\":%llu,\"groupid\":%llu%s}", msgid, (unsigned long long)account,
-	                    (unsigned long long)group, more);
+	return check_format("{\"msgid\":%d,\"id\":%llu,\"groupid\":%llu%s}", msgid,
+	                    (unsigned long long)account, (unsigned long long)group, more);
 }
 
 static void a_member_joins_once(void **state)
@@ -136,14 +143,19 @@ static void a_group_that_is_not_there_is_refused(void **state)
 
 	assert_string_equal(fixture_ask(f, conn, group_frame(9, 1, 77)).c_str(),
 	                    fixture_refusal(9, 7, "groupid names no group").c_str());
-	for (const char *value : { "0", "-1", "1.5", "\"1\"", "null", "{}", "9007199254740992" })
-		for (const int msgid : { 9, 10 })
-			assert_string_equal(fixture_ask(f, conn, check_format(
-				"{\"msgid\":%d,\"id\":1,\"msg\":\"x\",\"groupid\":%s}", msgid, value)).c_str(),
+	for (const char *value : {"0", "-1", "1.5", "\"1\"", "null", "{}", "9007199254740992"})
+		for (const int msgid : {9, 10})
+			assert_string_equal(
+				fixture_ask(
+					f, conn,
+					check_format("{\"msgid\":%d,\"id\":1,\"msg\":\"x\",\"groupid\":%s}",
+			                             msgid, value))
+					.c_str(),
 				fixture_refusal(msgid, 4, wrong.c_str()).c_str());
-	for (const int msgid : { 9, 10 })
-		assert_string_equal(fixture_ask(f, conn, check_format(
-			"{\"msgid\":%d,\"id\":1,\"msg\":\"x\"}", msgid)).c_str(),
+	for (const int msgid : {9, 10})
+		assert_string_equal(
+			fixture_ask(f, conn, check_format("{\"msgid\":%d,\"id\":1,\"msg\":\"x\"}", msgid))
+				.c_str(),
 			fixture_refusal(msgid, 4, "groupid is missing").c_str());
 }
 
@@ -163,14 +175,18 @@ static void a_group_message_is_given_to_the_mailbox(void **state)
 
 static void a_group_message_is_checked_as_any_message_is(void **state)
 {
-	static const struct { const char *more; int wire_errno; const char *text; } cases[] = {
-		{ "", 4, "msg is missing" },
-		{ ",\"msg\":7", 4, "msg must be a text" },
-		{ ",\"msg\":\"x\",\"time\":7", 4, "time must be a text" },
-		{ ",\"msg\":\"x\",\"seq\":1", 4, "seq is the server's to add" },
-		{ ",\"msg\":\"x\",\"ts\":1", 4, "ts is the server's to add" },
-		{ ",\"msg\":\"x\",\"cid\":\"\"", 4, "cid must have 1 to 64 bytes" },
-		{ ",\"msg\":\"x\",\"name\":\"gao yang\"", 8, "name is not this account's" },
+	static const struct {
+		const char *more;
+		int wire_errno;
+		const char *text;
+	} cases[] = {
+		{"", 4, "msg is missing"},
+		{",\"msg\":7", 4, "msg must be a text"},
+		{",\"msg\":\"x\",\"time\":7", 4, "time must be a text"},
+		{",\"msg\":\"x\",\"seq\":1", 4, "seq is the server's to add"},
+		{",\"msg\":\"x\",\"ts\":1", 4, "ts is the server's to add"},
+		{",\"msg\":\"x\",\"cid\":\"\"", 4, "cid must have 1 to 64 bytes"},
+		{",\"msg\":\"x\",\"name\":\"gao yang\"", 8, "name is not this account's"},
 	};
 	handler_fixture *f = handler_fixture_load(state, "group");
 	const cs_conn conn = fixture_session(f, "zhang san");
@@ -186,7 +202,7 @@ static void every_request_needs_a_login_and_ones_own_id(void **state)
 	handler_fixture *f = handler_fixture_load(state, "group");
 	const cs_conn stranger = fake_host_connect(f->host.get()), conn = fixture_session(f, "zhang san");
 
-	for (const int msgid : { 8, 9, 10 }) {
+	for (const int msgid : {8, 9, 10}) {
 		const std::string frame = group_frame(msgid, 2, 1, ",\"msg\":\"x\",\"groupname\":\"g\"");
 		assert_string_equal(fixture_ask(f, stranger, frame).c_str(),
 		                    fixture_refusal(msgid, 3, "route check").c_str());
@@ -199,19 +215,23 @@ static void a_store_that_is_away_is_answered(void **state)
 {
 	handler_fixture *f = handler_fixture_load(state, "group");
 	const cs_conn conn = fixture_session(f, "zhang san");
-	static const struct { fake_fault fault; int wire_errno; const char *text; } cases[] = {
-		{ { FAKE_WRITE, 0, true, CS_EBUSY }, 10, "try again later" },
-		{ { FAKE_WRITE, 0, true, CS_ECANCELED }, 13, "connect again" },
-		{ { FAKE_WRITE, 0, false, CS_ENOSTORE }, 11, "nothing was changed" },
-		{ { FAKE_WRITE, 0, false, CS_EUNKNOWN }, 11, "whether it was done is unknown" },
+	static const struct {
+		fake_fault fault;
+		int wire_errno;
+		const char *text;
+	} cases[] = {
+		{{FAKE_WRITE, 0, true, CS_EBUSY}, 10, "try again later"},
+		{{FAKE_WRITE, 0, true, CS_ECANCELED}, 13, "connect again"},
+		{{FAKE_WRITE, 0, false, CS_ENOSTORE}, 11, "nothing was changed"},
+		{{FAKE_WRITE, 0, false, CS_EUNKNOWN}, 11, "whether it was done is unknown"},
 	};
 
 	for (const auto &c : cases) {
-		f->host->faults = { c.fault };
+		f->host->faults = {c.fault};
 		assert_string_equal(fixture_ask(f, conn, create_frame("g", "")).c_str(),
 		                    fixture_refusal(8, c.wire_errno, c.text).c_str());
 		fixture_expect_idle(f, conn);
-		f->host->faults = { c.fault };
+		f->host->faults = {c.fault};
 		assert_string_equal(fixture_ask(f, conn, group_frame(9, 1, 1)).c_str(),
 		                    fixture_refusal(9, c.wire_errno, c.text).c_str());
 		fixture_expect_idle(f, conn);

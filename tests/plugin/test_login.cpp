@@ -17,8 +17,8 @@ static const char *const unavailable = "the store does not answer; nothing was c
 static uint64_t registered(handler_fixture *f, const char *name)
 {
 	const cs_conn conn = fake_host_connect(f->host.get());
-	const std::string ack = fixture_ask(f, conn, check_format(
-		"{\"msgid\":4,\"name\":\"%s\",\"password\":\"123456\"}", name));
+	const std::string ack = fixture_ask(
+		f, conn, check_format("{\"msgid\":4,\"name\":\"%s\",\"password\":\"123456\"}", name));
 	unsigned long long id = 0;
 
 	assert_int_equal(sscanf(ack.c_str(), "{\"msgid\":5,\"errno\":0,\"id\":%llu}", &id), 1);
@@ -29,8 +29,8 @@ static uint64_t registered(handler_fixture *f, const char *name)
 
 static std::string login_frame(uint64_t id, const char *password, const char *more = "")
 {
-	return check_format("{\"msgid\":1,\"id\":%llu,\"password\":\"%s\"%s}", (unsigned long long)id, password,
-	                    more);
+	return check_format("{\"msgid\":1,\"id\":%llu,\"password\":\"%s\"%s}", (unsigned long long)id,
+	                    password, more);
 }
 
 static std::string ack_refusal(int wire_errno, const char *text)
@@ -51,7 +51,9 @@ static void the_right_password_logs_in(void **state)
 
 	const std::string ack = fixture_ask(f, conn, login_frame(id, "123456"));
 	assert_string_equal(ack.c_str(), check_format("{\"msgid\":2,\"errno\":0,\"id\":%llu,"
-		"\"name\":\"zhang san\"}", (unsigned long long)id).c_str());
+	                                              "\"name\":\"zhang san\"}",
+	                                              (unsigned long long)id)
+	                                         .c_str());
 	assert_string_equal(fake_host_trace(f->host.get()).c_str(), login_steps);
 	assert_true(is_online(f, id));
 	assert_string_equal(fake_host_conn(f->host.get(), conn)->name.c_str(), "zhang san");
@@ -82,13 +84,15 @@ static void the_answer_has_the_shapes_of_the_protocol(void **state)
 	assert_int_equal(group_join(f->host->db, gao, group, &joined_seq), 0);
 	assert_int_equal(zhang, 1);
 	assert_int_equal(gao, 2);
-	f->mailbox.kept = { "{\"msgid\":6,\"id\":2,\"msg\":\"a \\\"b\\\"\",\"seq\":1,\"ts\":5}", "{\"msgid\":6}" };
+	f->mailbox.kept = {"{\"msgid\":6,\"id\":2,\"msg\":\"a \\\"b\\\"\",\"seq\":1,\"ts\":5}",
+	                   "{\"msgid\":6}"};
 	const std::string ack = fixture_ask(f, conn, login_frame(zhang, "123456"));
 	const std::string expected =
 		R"({"msgid":2,"errno":0,"id":1,"name":"zhang san",)"
 		R"("offlinemsg":["{\"msgid\":6,\"id\":2,\"msg\":\"a \\\"b\\\"\",\"seq\":1,\"ts\":5}","{\"msgid\":6}"],)"
 		R"("friends":["{\"id\":2,\"name\":\"gao yang\",\"state\":\"offline\"}"],)"
-		R"("groups":["{\"id\":)" + std::to_string(group) +
+		R"("groups":["{\"id\":)" +
+		std::to_string(group) +
 		R"(,\"groupname\":\"c++\",\"groupdesc\":\"talk\",\"users\":[)"
 		R"(\"{\\\"id\\\":1,\\\"name\\\":\\\"zhang san\\\",\\\"state\\\":\\\"online\\\",\\\"role\\\":\\\"creator\\\"}\",)"
 		R"(\"{\\\"id\\\":2,\\\"name\\\":\\\"gao yang\\\",\\\"state\\\":\\\"offline\\\",\\\"role\\\":\\\"normal\\\"}\"]}"]})";
@@ -105,8 +109,9 @@ static void a_friend_who_is_online_is_shown_so(void **state)
 	fixture_session(f, "gao \\\"yang", &gao);
 	assert_int_equal(friend_add(f->host->db, zhang, gao), 0);
 	const std::string ack = fixture_ask(f, conn, login_frame(zhang, "123456"));
-	assert_non_null(strstr(ack.c_str(),
-		R"("friends":["{\"id\":2,\"name\":\"gao \\\\\\\"yang\",\"state\":\"online\"}"])"));
+	assert_non_null(
+		strstr(ack.c_str(),
+	               R"("friends":["{\"id\":2,\"name\":\"gao \\\\\\\"yang\",\"state\":\"online\"}"])"));
 }
 
 static void req_stands_in_every_answer_and_only_where_given(void **state)
@@ -116,10 +121,12 @@ static void req_stands_in_every_answer_and_only_where_given(void **state)
 	const cs_conn conn = fake_host_connect(f->host.get());
 
 	assert_string_equal(fixture_ask(f, conn, login_frame(id, "x", ",\"req\":9007199254740991")).c_str(),
-		"{\"msgid\":2,\"req\":9007199254740991,\"errno\":1,\"errmsg\":\"no such id or wrong password\"}");
+	                    "{\"msgid\":2,\"req\":9007199254740991,\"errno\":1,\"errmsg\":\"no such id or "
+	                    "wrong password\"}");
 	assert_string_equal(fixture_ask(f, conn, login_frame(id, "123456", ",\"req\":0")).c_str(),
-		"{\"msgid\":2,\"req\":0,\"errno\":0,\"id\":1,\"name\":\"zhang san\"}");
-	assert_string_equal(fixture_ask(f, conn, login_frame(id, "123456", ",\"req\":7")).c_str(),
+	                    "{\"msgid\":2,\"req\":0,\"errno\":0,\"id\":1,\"name\":\"zhang san\"}");
+	assert_string_equal(
+		fixture_ask(f, conn, login_frame(id, "123456", ",\"req\":7")).c_str(),
 		"{\"msgid\":2,\"req\":7,\"errno\":2,\"errmsg\":\"this account is already online\"}");
 }
 
@@ -151,8 +158,8 @@ static int64_t login_time(handler_fixture *f, uint64_t id)
 	for (int i = 0; i < 7; i++) {
 		const auto begin = steady_clock::now();
 		fixture_ask(f, conn, login_frame(id, "wrong"));
-		shortest = std::min<int64_t>(shortest,
-			duration_cast<microseconds>(steady_clock::now() - begin).count());
+		shortest = std::min<int64_t>(
+			shortest, duration_cast<microseconds>(steady_clock::now() - begin).count());
 	}
 	return shortest;
 }
@@ -172,23 +179,29 @@ static void fields_that_are_missing_or_wrong_are_refused(void **state)
 {
 	handler_fixture *f = handler_fixture_load(state, "login");
 	const cs_conn conn = fake_host_connect(f->host.get());
-	static const struct { const char *frame, *text; } cases[] = {
-		{ R"({"msgid":1,"password":"x"})", "id is missing" },
-		{ R"({"msgid":1,"id":1})", "password is missing" },
-		{ R"({"msgid":1,"id":"1","password":"x"})", "id must be an integer from 1 to 9007199254740991" },
-		{ R"({"msgid":1,"id":0,"password":"x"})", "id must be an integer from 1 to 9007199254740991" },
-		{ R"({"msgid":1,"id":-1,"password":"x"})", "id must be an integer from 1 to 9007199254740991" },
-		{ R"({"msgid":1,"id":1.5,"password":"x"})", "id must be an integer from 1 to 9007199254740991" },
-		{ R"({"msgid":1,"id":null,"password":"x"})", "id must be an integer from 1 to 9007199254740991" },
-		{ R"({"msgid":1,"id":1,"password":123456})", "password must be a text" },
-		{ R"({"msgid":1,"id":1,"password":["x"]})", "password must be a text" },
-		{ R"({"msgid":1,"id":1,"password":"x","ack":1})", "ack must be true or false" },
-		{ R"({"msgid":1,"id":1,"password":"x","ack":"true"})", "ack must be true or false" },
-		{ R"({"msgid":1,"id":1,"password":"x","ack":null})", "ack must be true or false" },
+	static const struct {
+		const char *frame, *text;
+	} cases[] = {
+		{R"({"msgid":1,"password":"x"})", "id is missing"},
+		{R"({"msgid":1,"id":1})", "password is missing"},
+		{R"({"msgid":1,"id":"1","password":"x"})",
+	         "id must be an integer from 1 to 9007199254740991"},
+		{R"({"msgid":1,"id":0,"password":"x"})", "id must be an integer from 1 to 9007199254740991"},
+		{R"({"msgid":1,"id":-1,"password":"x"})", "id must be an integer from 1 to 9007199254740991"},
+		{R"({"msgid":1,"id":1.5,"password":"x"})",
+	         "id must be an integer from 1 to 9007199254740991"},
+		{R"({"msgid":1,"id":null,"password":"x"})",
+	         "id must be an integer from 1 to 9007199254740991"},
+		{R"({"msgid":1,"id":1,"password":123456})", "password must be a text"},
+		{R"({"msgid":1,"id":1,"password":["x"]})", "password must be a text"},
+		{R"({"msgid":1,"id":1,"password":"x","ack":1})", "ack must be true or false"},
+		{R"({"msgid":1,"id":1,"password":"x","ack":"true"})", "ack must be true or false"},
+		{R"({"msgid":1,"id":1,"password":"x","ack":null})", "ack must be true or false"},
 	};
 
 	for (const auto &c : cases)
-		assert_string_equal(fixture_ask(f, conn, c.frame).c_str(), fixture_refusal(1, 4, c.text).c_str());
+		assert_string_equal(fixture_ask(f, conn, c.frame).c_str(),
+		                    fixture_refusal(1, 4, c.text).c_str());
 	assert_int_equal(fake_host_count(f->host.get(), "work read"), 0);
 }
 
@@ -256,23 +269,27 @@ static void a_connection_has_one_account_at_a_time(void **state)
 	assert_false(is_online(f, gao));
 }
 
-struct failure { fake_fault fault; int wire_errno; const char *text; };
+struct failure {
+	fake_fault fault;
+	int wire_errno;
+	const char *text;
+};
 
 static const failure failures[] = {
-	{ { FAKE_READ, 0, true, CS_EBUSY }, 10, "this node is busy; try again later" },
-	{ { FAKE_READ, 0, true, CS_ECANCELED }, 13, "this node is draining; connect again" },
-	{ { FAKE_READ, 0, false, CS_ENOSTORE }, 11, unavailable },
-	{ { FAKE_READ, 0, false, CS_DB_FAILED }, 11, unavailable },
-	{ { FAKE_READ, 0, false, CS_ECANCELED }, 13, "this node is draining; connect again" },
-	{ { FAKE_HASH, 0, true, CS_EBUSY }, 10, "this node is busy; try again later" },
-	{ { FAKE_HASH, 0, false, CS_ENOSTORE }, 11, unavailable },
-	{ { FAKE_HASH, 0, false, CS_ECANCELED }, 13, "this node is draining; connect again" },
-	{ { FAKE_CLAIM, 0, true, CS_EBUSY }, 10, "this node is busy; try again later" },
-	{ { FAKE_CLAIM, 0, false, CS_EINVAL }, 11, unavailable },
-	{ { FAKE_CLAIM, 0, false, CS_ECANCELED }, 13, "this node is draining; connect again" },
-	{ { FAKE_READ, 1, true, CS_EBUSY }, 10, "this node is busy; try again later" },
-	{ { FAKE_READ, 1, false, CS_ENOSTORE }, 11, unavailable },
-	{ { FAKE_READ, 1, false, CS_EUNKNOWN }, 11, "the store does not answer; whether it was done is unknown" },
+	{{FAKE_READ, 0, true, CS_EBUSY}, 10, "this node is busy; try again later"},
+	{{FAKE_READ, 0, true, CS_ECANCELED}, 13, "this node is draining; connect again"},
+	{{FAKE_READ, 0, false, CS_ENOSTORE}, 11, unavailable},
+	{{FAKE_READ, 0, false, CS_DB_FAILED}, 11, unavailable},
+	{{FAKE_READ, 0, false, CS_ECANCELED}, 13, "this node is draining; connect again"},
+	{{FAKE_HASH, 0, true, CS_EBUSY}, 10, "this node is busy; try again later"},
+	{{FAKE_HASH, 0, false, CS_ENOSTORE}, 11, unavailable},
+	{{FAKE_HASH, 0, false, CS_ECANCELED}, 13, "this node is draining; connect again"},
+	{{FAKE_CLAIM, 0, true, CS_EBUSY}, 10, "this node is busy; try again later"},
+	{{FAKE_CLAIM, 0, false, CS_EINVAL}, 11, unavailable},
+	{{FAKE_CLAIM, 0, false, CS_ECANCELED}, 13, "this node is draining; connect again"},
+	{{FAKE_READ, 1, true, CS_EBUSY}, 10, "this node is busy; try again later"},
+	{{FAKE_READ, 1, false, CS_ENOSTORE}, 11, unavailable},
+	{{FAKE_READ, 1, false, CS_EUNKNOWN}, 11, "the store does not answer; whether it was done is unknown"},
 };
 
 static void a_failure_at_any_step_is_answered_and_leaves_nobody_online(void **state)
@@ -282,7 +299,7 @@ static void a_failure_at_any_step_is_answered_and_leaves_nobody_online(void **st
 	const cs_conn conn = fake_host_connect(f->host.get());
 
 	for (const failure &failed : failures) {
-		f->host->faults = { failed.fault };
+		f->host->faults = {failed.fault};
 		assert_string_equal(fixture_ask(f, conn, login_frame(id, "123456")).c_str(),
 		                    ack_refusal(failed.wire_errno, failed.text).c_str());
 		assert_true(f->host->faults.empty());
@@ -303,7 +320,7 @@ static void a_mailbox_that_does_not_attach_logs_out_again(void **state)
 	assert_string_equal(fixture_ask(f, conn, login_frame(id, "123456")).c_str(),
 	                    ack_refusal(10, "this node is busy; try again later").c_str());
 	assert_string_equal(fake_host_trace(f->host.get()).c_str(),
-	                    "work read|work hash|claim|attach|logout|send|finish");
+	                    "work read|work hash|claim|attach|work read|logout|send|finish");
 	assert_false(is_online(f, id));
 	f->mailbox.attach_at_call = 0;
 	f->mailbox.attach_result = CS_ENOSTORE;
@@ -348,7 +365,10 @@ static void a_password_of_another_cost_is_hashed_anew_after_the_answer(void **st
 	handler_fixture *f = handler_fixture_load(state, "login");
 	const uint64_t id = registered(f, "zhang san");
 	const cs_conn conn = fake_host_connect(f->host.get());
-	struct { int64_t ops, memory; int duplicate; } dearer = { 2, 16384, 0 };
+	struct {
+		int64_t ops, memory;
+		int duplicate;
+	} dearer = {2, 16384, 0};
 	struct user before, after;
 	cs_error e = {};
 
@@ -358,9 +378,10 @@ static void a_password_of_another_cost_is_hashed_anew_after_the_answer(void **st
 	assert_int_equal(plugin->reload(fake_self_state(f->plugin), &dearer, 0, &e), 0);
 	assert_int_equal(plugin->reload(fake_self_state(f->plugin), &dearer, 1, &e), 0);
 	fixture_ask(f, conn, login_frame(id, "123456"));
-	assert_string_equal(fake_host_trace(f->host.get()).c_str(),
-	                    (std::string(login_steps).replace(strlen(login_steps) - 6, 6,
-	                     "work hash|finish|work write")).c_str());
+	assert_string_equal(
+		fake_host_trace(f->host.get()).c_str(),
+		(std::string(login_steps).replace(strlen(login_steps) - 6, 6, "work hash|finish|work write"))
+			.c_str());
 	assert_int_equal(user_find(f->host->db, id, &after), 0);
 	assert_string_not_equal(before.password.c_str(), after.password.c_str());
 	assert_non_null(strstr(after.password.c_str(), "m=16,t=2,"));
@@ -374,7 +395,10 @@ static void a_wrong_password_is_never_hashed_anew(void **state)
 {
 	handler_fixture *f = handler_fixture_load(state, "login");
 	const uint64_t id = registered(f, "zhang san");
-	struct { int64_t ops, memory; int duplicate; } dearer = { 2, 16384, 0 };
+	struct {
+		int64_t ops, memory;
+		int duplicate;
+	} dearer = {2, 16384, 0};
 	struct user user;
 	cs_error e = {};
 
@@ -391,7 +415,7 @@ static void a_password_never_stands_in_the_log(void **state)
 	const cs_conn conn = fake_host_connect(f->host.get());
 
 	for (const failure &failed : failures) {
-		f->host->faults = { failed.fault };
+		f->host->faults = {failed.fault};
 		fixture_ask(f, conn, login_frame(id, "123456"));
 	}
 	for (const std::string &line : f->host->log)

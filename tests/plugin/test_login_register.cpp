@@ -67,11 +67,12 @@ static void names_are_counted_in_characters(void **state)
 	const cs_conn conn = fake_host_connect(f->host.get());
 	const std::string refused = ack_refusal(1, "name must have 1 to 50 characters");
 
-	for (const char *character : { "a", "\xc3\xa9", "\xe5\xbc\xa0", "\xf0\x9f\x98\x80" }) {
+	for (const char *character : {"a", "\xc3\xa9", "\xe5\xbc\xa0", "\xf0\x9f\x98\x80"}) {
 		assert_true(is_done(fixture_ask(f, conn, register_frame(character, "x"))));
 		assert_true(is_done(fixture_ask(f, conn, register_frame(repeated(character, 50), "x"))));
-		assert_string_equal(fixture_ask(f, conn, register_frame(repeated(character, 51), "x")).c_str(),
-		                    refused.c_str());
+		assert_string_equal(
+			fixture_ask(f, conn, register_frame(repeated(character, 51), "x")).c_str(),
+			refused.c_str());
 	}
 	assert_string_equal(fixture_ask(f, conn, register_frame("", "x")).c_str(), refused.c_str());
 }
@@ -82,9 +83,9 @@ static void names_have_no_control_characters(void **state)
 	const cs_conn conn = fake_host_connect(f->host.get());
 	const std::string refused = ack_refusal(1, "name must not have control characters");
 
-	for (const char *name : { "a\\n", "\\u001b[31m", "\\u007f", "\\u0080", "a\\u009fb", "\\t" })
+	for (const char *name : {"a\\n", "\\u001b[31m", "\\u007f", "\\u0080", "a\\u009fb", "\\t"})
 		assert_string_equal(fixture_ask(f, conn, register_frame(name, "x")).c_str(), refused.c_str());
-	for (const char *name : { "\\u00a0", "\xc3\xa0\xc3\x9f", "\\u0041\\u00e9", "\\\"" })
+	for (const char *name : {"\\u00a0", "\xc3\xa0\xc3\x9f", "\\u0041\\u00e9", "\\\""})
 		assert_true(is_done(fixture_ask(f, conn, register_frame(name, "x"))));
 }
 
@@ -96,7 +97,8 @@ static void passwords_are_counted_in_bytes(void **state)
 
 	assert_true(is_done(fixture_ask(f, conn, register_frame("a", repeated("x", 128)))));
 	assert_true(is_done(fixture_ask(f, conn, register_frame("b", repeated("\xc3\xa9", 64)))));
-	assert_string_equal(fixture_ask(f, conn, register_frame("c", repeated("x", 129))).c_str(), refused.c_str());
+	assert_string_equal(fixture_ask(f, conn, register_frame("c", repeated("x", 129))).c_str(),
+	                    refused.c_str());
 	assert_string_equal(fixture_ask(f, conn, register_frame("c", repeated("\xc3\xa9", 65))).c_str(),
 	                    refused.c_str());
 	assert_string_equal(fixture_ask(f, conn, register_frame("c", "")).c_str(), refused.c_str());
@@ -106,38 +108,46 @@ static void fields_that_are_missing_or_wrong_are_refused(void **state)
 {
 	handler_fixture *f = handler_fixture_load(state, "login");
 	const cs_conn conn = fake_host_connect(f->host.get());
-	static const struct { const char *frame, *text; } cases[] = {
-		{ R"({"msgid":4,"password":"x"})", "name is missing" },
-		{ R"({"msgid":4,"name":"x"})", "password is missing" },
-		{ R"({"msgid":4,"Name":"x","password":"x"})", "name is missing" },
-		{ R"({"msgid":4,"name":7,"password":"x"})", "name must be a text" },
-		{ R"({"msgid":4,"name":null,"password":"x"})", "name must be a text" },
-		{ R"({"msgid":4,"name":"x","password":{}})", "password must be a text" },
-		{ R"({"msgid":4,"name":"x","password":true})", "password must be a text" },
+	static const struct {
+		const char *frame, *text;
+	} cases[] = {
+		{R"({"msgid":4,"password":"x"})", "name is missing"},
+		{R"({"msgid":4,"name":"x"})", "password is missing"},
+		{R"({"msgid":4,"Name":"x","password":"x"})", "name is missing"},
+		{R"({"msgid":4,"name":7,"password":"x"})", "name must be a text"},
+		{R"({"msgid":4,"name":null,"password":"x"})", "name must be a text"},
+		{R"({"msgid":4,"name":"x","password":{}})", "password must be a text"},
+		{R"({"msgid":4,"name":"x","password":true})", "password must be a text"},
 	};
 
 	for (const auto &c : cases)
-		assert_string_equal(fixture_ask(f, conn, c.frame).c_str(), fixture_refusal(4, 4, c.text).c_str());
+		assert_string_equal(fixture_ask(f, conn, c.frame).c_str(),
+		                    fixture_refusal(4, 4, c.text).c_str());
 	assert_int_equal(fake_host_count(f->host.get(), "work hash"), 0);
 }
 
 static void a_failure_at_any_step_is_answered_and_stores_nothing(void **state)
 {
-	static const struct { fake_fault fault; int wire_errno; const char *text; } cases[] = {
-		{ { FAKE_HASH, 0, true, CS_EBUSY }, 10, "this node is busy; try again later" },
-		{ { FAKE_HASH, 0, false, CS_ENOSTORE }, 11, "the store does not answer; nothing was changed" },
-		{ { FAKE_HASH, 0, false, CS_ECANCELED }, 13, "this node is draining; connect again" },
-		{ { FAKE_WRITE, 0, true, CS_EBUSY }, 10, "this node is busy; try again later" },
-		{ { FAKE_WRITE, 0, false, CS_ENOSTORE }, 11, "the store does not answer; nothing was changed" },
-		{ { FAKE_WRITE, 0, false, CS_EUNKNOWN }, 11,
-		  "the store does not answer; whether it was done is unknown" },
-		{ { FAKE_WRITE, 0, false, CS_DB_DUPLICATE }, 1, "the name is taken" },
+	static const struct {
+		fake_fault fault;
+		int wire_errno;
+		const char *text;
+	} cases[] = {
+		{{FAKE_HASH, 0, true, CS_EBUSY}, 10, "this node is busy; try again later"},
+		{{FAKE_HASH, 0, false, CS_ENOSTORE}, 11, "the store does not answer; nothing was changed"},
+		{{FAKE_HASH, 0, false, CS_ECANCELED}, 13, "this node is draining; connect again"},
+		{{FAKE_WRITE, 0, true, CS_EBUSY}, 10, "this node is busy; try again later"},
+		{{FAKE_WRITE, 0, false, CS_ENOSTORE}, 11, "the store does not answer; nothing was changed"},
+		{{FAKE_WRITE, 0, false, CS_EUNKNOWN},
+	         11,
+	         "the store does not answer; whether it was done is unknown"},
+		{{FAKE_WRITE, 0, false, CS_DB_DUPLICATE}, 1, "the name is taken"},
 	};
 	handler_fixture *f = handler_fixture_load(state, "login");
 	const cs_conn conn = fake_host_connect(f->host.get());
 
 	for (const auto &c : cases) {
-		f->host->faults = { c.fault };
+		f->host->faults = {c.fault};
 		assert_string_equal(fixture_ask(f, conn, register_frame("zhang san", "x")).c_str(),
 		                    ack_refusal(c.wire_errno, c.text).c_str());
 		assert_true(f->host->faults.empty());

@@ -23,13 +23,13 @@ struct fake_host;
 
 /* One call that a plugin made, in order. */
 struct fake_call {
-	std::string what;      /* "answer" "refuse" "send" "finish" "close" "silence" "claim" "logout" "release"
+	std::string what; /* "answer" "refuse" "send" "finish" "close" "silence" "claim" "logout" "release"
 	                        * "work read" "work write" "work hash" "batch" "route" "route all" "route place",
 	                        * and what fake services add: "attach" "begin" ... */
 	cs_conn conn = 0;
 	cs_account account = 0; /* claim, release, route */
-	int64_t number = 0;     /* refuse: the errno; silence: ms; batch: the key; send: the position */
-	std::string text;       /* answer, refuse, send: the frame; close: why; route: the data */
+	int64_t number = 0; /* refuse: the errno; silence: ms; batch: the key; send: the position */
+	std::string text; /* answer, refuse, send: the frame; close: why; route: the data */
 };
 
 struct fake_conn {
@@ -38,23 +38,27 @@ struct fake_conn {
 	cs_account account = 0;
 	std::string name;
 	bool open = false;
-	bool pending = false;      /* a handler answered CS_PENDING and nobody called finish() since */
-	bool over_soft = false;    /* set by the test: send() answers CS_EAGAIN */
-	uint64_t position = 0;     /* bytes queued in all, terminators included */
-	uint64_t written = 0;      /* bytes that "the kernel took", see fake_host_written */
+	bool pending = false; /* a handler answered CS_PENDING and nobody called finish() since */
+	bool over_soft = false; /* set by the test: send() answers CS_EAGAIN */
+	uint64_t position = 0; /* bytes queued in all, terminators included */
+	uint64_t written = 0; /* bytes that "the kernel took", see fake_host_written */
 	int64_t silence_ms = 0;
 	std::vector<std::string> frames; /* what the client gets, oldest first */
 };
 
 /* The next matching call fails. */
 enum fake_fault_place {
-	FAKE_READ = CS_WORK_READ, FAKE_WRITE = CS_WORK_WRITE, FAKE_HASH = CS_WORK_HASH, FAKE_BATCH, FAKE_CLAIM
+	FAKE_READ = CS_WORK_READ,
+	FAKE_WRITE = CS_WORK_WRITE,
+	FAKE_HASH = CS_WORK_HASH,
+	FAKE_BATCH,
+	FAKE_CLAIM
 };
 
 struct fake_fault {
 	fake_fault_place place;
-	int skip;       /* that many calls of this place pass first */
-	bool at_call;   /* true: the call itself answers result; false: done gets it, the function is not run */
+	int skip; /* that many calls of this place pass first */
+	bool at_call; /* true: the call itself answers result; false: done gets it, the function is not run */
 	int result;
 };
 
@@ -84,7 +88,7 @@ struct fake_host {
 	std::vector<std::string> log;
 	/* Set by the test at any time. */
 	std::vector<fake_fault> faults;
-	bool unknown_outcomes = false;   /* what outcome_can_be_unknown answers */
+	bool unknown_outcomes = false; /* what outcome_can_be_unknown answers */
 	/* Who is online where; the test may add accounts "on other nodes" with conn 0. */
 	std::unordered_map<cs_account, cs_conn> online;
 	std::vector<fake_timer_entry> timers;
@@ -100,11 +104,16 @@ struct fake_host {
 	uintptr_t next_timer = 1;
 	const cs_db_driver *driver = nullptr;
 	cs_db *db = nullptr;
-	std::string folder;              /* temporary, of the database file */
+	std::string folder; /* temporary, of the database file */
 };
 
 void fake_host_close(fake_host *host);
-struct fake_host_closer { void operator()(fake_host *host) const { fake_host_close(host); } };
+struct fake_host_closer {
+	void operator()(fake_host *host) const
+	{
+		fake_host_close(host);
+	}
+};
 typedef std::unique_ptr<fake_host, fake_host_closer> fake_host_ptr;
 
 /* A host without database. Closing stops every instance and removes the temporary folder. */
@@ -129,7 +138,8 @@ void *fake_self_state(const fake_self *self);
 cs_self *fake_self_handle(fake_self *self);
 
 /* A new connection of that worker, logged in when account is not 0 (no claim is recorded). */
-cs_conn fake_host_connect(fake_host *host, cs_account account = 0, const char *name = "", unsigned worker = 0);
+cs_conn fake_host_connect(fake_host *host, cs_account account = 0, const char *name = "",
+                          unsigned worker = 0);
 fake_conn *fake_host_conn(fake_host *host, cs_conn conn);
 /* The connection ends: the hooks are called, the handle is dead. */
 void fake_host_end(fake_host *host, cs_conn conn);

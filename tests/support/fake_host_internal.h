@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the three sources of the fake host share. Tests must not include it. */
+ * Owns what the sources of the fake host share. Tests must not include it. */
 #ifndef TESTS_SUPPORT_FAKE_HOST_INTERNAL_H
 #define TESTS_SUPPORT_FAKE_HOST_INTERNAL_H
 
@@ -7,7 +7,12 @@
 
 #include "fake_host.h"
 
-struct library_close { void operator()(void *library) const { dlclose(library); } };
+struct library_close {
+	void operator()(void *library) const
+	{
+		dlclose(library);
+	}
+};
 typedef std::unique_ptr<void, library_close> library_ptr;
 
 /* An instance. The plugin sees it as struct cs_self. */
@@ -18,29 +23,38 @@ struct fake_self {
 	void *state = nullptr;
 	unsigned worker = 0;
 	std::vector<char> conf;
-	std::deque<std::string> texts;   /* of the options; a deque never moves them */
+	std::deque<std::string> texts; /* of the options; a deque never moves them */
 };
 
 enum fake_job_kind { FAKE_JOB_WORK, FAKE_JOB_BATCH, FAKE_JOB_CLAIM, FAKE_JOB_ROUTE, FAKE_JOB_DEFERRED };
 
 struct fake_job {
 	fake_job_kind kind = FAKE_JOB_WORK;
-	fake_self *self = nullptr;       /* who asked; of a route: who gets it */
+	fake_self *self = nullptr; /* who asked; of a route: who gets it */
 	cs_conn conn = 0;
-	int forced = 0;                  /* the result of a fault; 0: none */
+	int forced = 0; /* the result of a fault; 0: none */
 	cs_work_kind work = CS_WORK_READ;
 	cs_work_fn *fn = nullptr;
 	cs_done_fn *done = nullptr;
-	void *arg = nullptr;             /* work, claim, deferred; the item of a batch */
+	void *arg = nullptr; /* work, claim, deferred; the item of a batch */
 	const cs_batch *batch = nullptr;
 	cs_account account = 0;
 	unsigned flags = 0;
-	std::string text;                /* claim: the name; route: the data */
+	std::string text; /* claim: the name; route: the data */
 	fake_deferred_fn *deferred = nullptr;
 };
 
 void fake_fail(const char *what, const char *detail);
 void fake_table_fill(cs_host *table);
+void fake_table_fill_frames(cs_host *table);
+/* The connection, or nullptr when it has ended. */
+fake_conn *fake_conn_open(fake_host *host, cs_conn conn);
+
+static inline fake_self *self_of(cs_self *self)
+{
+	return reinterpret_cast<fake_self *>(self);
+}
+
 /* What closing and LOGOUT have in common: the account is off, the hooks are called. */
 void fake_session_end(fake_host *host, fake_conn *conn);
 

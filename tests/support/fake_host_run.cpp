@@ -109,7 +109,7 @@ static void claim_run(fake_host *host, fake_job job)
 
 	if ((job.flags & CS_CLAIM_KICK) != 0 && job.forced == 0 && holder != host->online.end()) {
 		const cs_conn old = holder->second;
-		fake_host_record(host, { "kick", old, job.account, 0, "" });
+		fake_host_record(host, {"kick", old, job.account, 0, ""});
 		if (old != 0)
 			fake_host_end(host, old);
 		host->online.erase(job.account);

@@ -20,7 +20,7 @@ static void attach_answer(fake_host *, void *arg)
 
 	if (box->attach_result == 0)
 		for (const std::string &frame : box->kept)
-			entries.push_back({ frame.data(), frame.size() });
+			entries.push_back({frame.data(), frame.size()});
 	attach->done(attach->arg, attach->conn, box->attach_result, entries.data(), entries.size());
 }
 
@@ -29,10 +29,10 @@ static int mailbox_attach(void *mailbox, cs_conn conn, cs_account account, int a
 {
 	fake_mailbox *box = static_cast<fake_mailbox *>(mailbox);
 
-	fake_host_record(box->host, { "attach", conn, account, acknowledges, "" });
+	fake_host_record(box->host, {"attach", conn, account, acknowledges, ""});
 	if (box->attach_at_call != 0)
 		return box->attach_at_call;
-	auto attach = std::make_unique<fake_attach>(fake_attach{ box, conn, done, arg });
+	auto attach = std::make_unique<fake_attach>(fake_attach{box, conn, done, arg});
 	fake_host_defer(box->host, attach_answer, attach.release());
 	return 0;
 }
@@ -41,7 +41,7 @@ static int mailbox_begin(void *mailbox, cs_conn conn, uint64_t position)
 {
 	fake_mailbox *box = static_cast<fake_mailbox *>(mailbox);
 
-	fake_host_record(box->host, { "begin", conn, 0, static_cast<int64_t>(position), "" });
+	fake_host_record(box->host, {"begin", conn, 0, static_cast<int64_t>(position), ""});
 	return box->begin_result;
 }
 
@@ -50,20 +50,20 @@ static int mailbox_send(void *mailbox, const cs_frame *frame, const cs_outgoing 
 	fake_mailbox *box = static_cast<fake_mailbox *>(mailbox);
 	const bool has_cid = message->cid != nullptr;
 
-	fake_host_record(box->host, { "mailbox send", frame->conn, frame->account, 0, "" });
-	box->sent.push_back({ frame->conn, message->kind, message->to, has_cid,
-	                      has_cid ? std::string(message->cid, message->cid_size) : std::string(),
-	                      std::string(frame->bytes, frame->size) });
+	fake_host_record(box->host, {"mailbox send", frame->conn, frame->account, 0, ""});
+	box->sent.push_back({frame->conn, message->kind, message->to, has_cid,
+	                     has_cid ? std::string(message->cid, message->cid_size) : std::string(),
+	                     std::string(frame->bytes, frame->size)});
 	return box->verdict;
 }
 
-static int mailbox_delivered(void *mailbox, const cs_frame *frame, cs_conversation_kind kind,
-                             uint64_t of, uint64_t seq)
+static int mailbox_delivered(void *mailbox, const cs_frame *frame, cs_conversation_kind kind, uint64_t of,
+                             uint64_t seq)
 {
 	fake_mailbox *box = static_cast<fake_mailbox *>(mailbox);
 
-	fake_host_record(box->host, { "mailbox delivered", frame->conn, frame->account, 0, "" });
-	box->delivered.push_back({ kind, of, seq });
+	fake_host_record(box->host, {"mailbox delivered", frame->conn, frame->account, 0, ""});
+	box->delivered.push_back({kind, of, seq});
 	return box->verdict;
 }
 
@@ -71,13 +71,13 @@ static void mailbox_joined(void *mailbox, cs_conn conn, uint64_t group, uint64_t
 {
 	fake_mailbox *box = static_cast<fake_mailbox *>(mailbox);
 
-	fake_host_record(box->host, { "joined", conn, 0, static_cast<int64_t>(group), "" });
-	box->joined.push_back({ conn, group, joined_seq });
+	fake_host_record(box->host, {"joined", conn, 0, static_cast<int64_t>(group), ""});
+	box->joined.push_back({conn, group, joined_seq});
 }
 
 static const cs_mailbox mailbox_table = {
-	CS_ABI, sizeof mailbox_table, mailbox_attach, mailbox_begin, mailbox_send, mailbox_delivered,
-	mailbox_joined,
+	CS_ABI,       sizeof mailbox_table, mailbox_attach, mailbox_begin,
+	mailbox_send, mailbox_delivered,    mailbox_joined,
 };
 
 void fake_mailbox_offer(fake_mailbox *box, fake_host *host)

@@ -36,11 +36,11 @@ struct fake_joined {
  * "begin" (number: the position), "mailbox send", "mailbox delivered" and "joined". */
 struct fake_mailbox {
 	fake_host *host = nullptr;
-	std::vector<std::string> kept;     /* the page that attach answers with */
-	int attach_at_call = 0;            /* what attach() itself answers */
-	int attach_result = 0;             /* what its done gets */
+	std::vector<std::string> kept; /* the page that attach answers with */
+	int attach_at_call = 0; /* what attach() itself answers */
+	int attach_result = 0; /* what its done gets */
 	int begin_result = 0;
-	int verdict = CS_DONE;             /* of send and delivered */
+	int verdict = CS_DONE; /* of send and delivered */
 	std::vector<fake_outgoing> sent;
 	std::vector<fake_delivered> delivered;
 	std::vector<fake_joined> joined;

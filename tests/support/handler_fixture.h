@@ -12,7 +12,7 @@
 
 struct handler_fixture {
 	fake_mailbox mailbox;
-	fake_host_ptr host;        /* after the mailbox: it is closed first */
+	fake_host_ptr host; /* after the mailbox: it is closed first */
 	fake_self *plugin = nullptr;
 };
 

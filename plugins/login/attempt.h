@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ * Owns what the two halves of LOGIN share: one attempt, which goes from step to step. It must not be included
+ * elsewhere.
+ *
+ * Each completion takes the attempt into an attempt_ptr and hands it on, so it is freed wherever it ends. The
+ * connection may be gone at any step: then claim() says so, and what comes after it is undone by the connection's
+ * end itself. */
+#ifndef LOGIN_ATTEMPT_H
+#define LOGIN_ATTEMPT_H
+
+#include <memory>
+#include <string>
+
+#include "../model/users.h"
+#include "login.h"
+
+struct attempt {
+	explicit attempt(std::string_view text) : clear(text) {}
+
+	cs_request request = {};
+	uint64_t id = 0;
+	int acknowledges = 0;
+	password_clear clear;
+	password_cost cost;
+	struct user user;
+	std::string hash; /* the account's, or the dummy */
+	bool known = false;
+	bool outdated = false;
+	plugin_context context; /* for is_online, which may be asked from a store thread */
+	std::string messages, friends, groups; /* elements of the ACK's lists */
+	int waiting = 0; /* of the two reads after the claim */
+	int result = 0; /* the first failure of them */
+};
+
+typedef std::unique_ptr<struct attempt> attempt_ptr;
+
+/* A LOGIN_ACK with that errno. Answers CS_REJECT. */
+int attempt_refuse(const login_plugin *p, cs_conn conn, const cs_request *request, int wire_errno,
+                   const char *text);
+/* The same for a negative result of the server's. */
+int attempt_refuse_result(const login_plugin *p, cs_conn conn, const cs_request *request, int result);
+/* The end of a pending attempt that failed: a refusal, and the connection goes on. */
+void attempt_fail(const login_plugin *p, cs_conn conn, const attempt *a, int wire_errno, const char *text);
+void attempt_fail_result(const login_plugin *p, cs_conn conn, const attempt *a, int result);
+
+/* The second half: the connection is the account's now. Reads what the ACK carries and answers; on failure logs
+ * out again. */
+void attempt_enter(const login_plugin *p, cs_conn conn, attempt_ptr a);
+
+#endif

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the functions of the fake host about frames and connections: log, fields, answers, sending. Each records
+ * its call. It must not know what a plugin does. */
+#include "fake_host_internal.h"
+
+#include <cmath>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+
+#include <cjson/cJSON.h>
+
+#include <chatserverd/json.h>
+
+static fake_conn *conn_of(cs_self *self, cs_conn handle)
+{
+	return fake_conn_open(self_of(self)->host, handle);
+}
+
+static std::string text_of(const char *format, va_list arguments) CS_PRINTF(1, 0);
+
+static std::string text_of(const char *format, va_list arguments)
+{
+	char text[1024];
+
+	vsnprintf(text, sizeof text, format, arguments);
+	return text;
+}
+
+static void table_log(cs_self *self, cs_log_level, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	self_of(self)->host->log.push_back(text_of(format, arguments));
+	va_end(arguments);
+}
+
+/* ---- fields */
+
+static const cJSON *field(const cs_frame *frame, const char *key)
+{
+	return cJSON_GetObjectItemCaseSensitive(static_cast<const cJSON *>(frame->fields), key);
+}
+
+static int table_get_integer(const cs_frame *frame, const char *key, int64_t min, int64_t max,
+                             int64_t *value_r)
+{
+	const cJSON *item = field(frame, key);
+
+	if (item == nullptr)
+		return CS_ENOENT;
+	if (!cJSON_IsNumber(item) || std::floor(item->valuedouble) != item->valuedouble ||
+	    std::fabs(item->valuedouble) > static_cast<double>(CS_INTEGER_MAX))
+		return CS_EINVAL;
+	const int64_t value = static_cast<int64_t>(item->valuedouble);
+	if (value < min || value > max)
+		return CS_EINVAL;
+	*value_r = value;
+	return 0;
+}
+
+static int table_get_text(const cs_frame *frame, const char *key, const char **text_r, size_t *size_r)
+{
+	const cJSON *item = field(frame, key);
+
+	if (item == nullptr)
+		return CS_ENOENT;
+	if (!cJSON_IsString(item))
+		return CS_EINVAL;
+	*text_r = item->valuestring;
+	*size_r = strlen(item->valuestring);
+	return 0;
+}
+
+static int table_get_flag(const cs_frame *frame, const char *key, int *value_r)
+{
+	const cJSON *item = field(frame, key);
+
+	if (item == nullptr)
+		return CS_ENOENT;
+	if (!cJSON_IsBool(item))
+		return CS_EINVAL;
+	*value_r = cJSON_IsTrue(item) ? 1 : 0;
+	return 0;
+}
+
+static int table_has(const cs_frame *frame, const char *key)
+{
+	return field(frame, key) != nullptr;
+}
+
+/* ---- answers */
+
+static std::string ack_frame(const cs_request *request, int number, const std::string &more)
+{
+	std::string frame = "{\"msgid\":100,\"of\":" + std::to_string(request->msgid);
+
+	if (request->req >= 0)
+		frame += ",\"req\":" + std::to_string(request->req);
+	return frame + ",\"errno\":" + std::to_string(number) + more + "}";
+}
+
+static void frame_queue(fake_conn *conn, const std::string &frame)
+{
+	conn->frames.push_back(frame);
+	conn->position += frame.size() + 1;
+}
+
+static void table_answer(cs_self *self, cs_conn handle, const cs_request *request, const char *more)
+{
+	const std::string frame = ack_frame(request, 0, more);
+	fake_conn *conn = conn_of(self, handle);
+
+	fake_host_record(self_of(self)->host, {"answer", handle, 0, 0, frame});
+	if (conn != nullptr && request->req >= 0)
+		frame_queue(conn, frame);
+}
+
+static int refuse_text(cs_self *self, cs_conn handle, const cs_request *request, int wire_errno,
+                       const std::string &text)
+{
+	std::string quoted(text.size() * 6 + 2, ' ');
+	fake_conn *conn = conn_of(self, handle);
+
+	quoted.resize(cs_json_quote(quoted.data(), quoted.size(), text.data(), text.size()));
+	const std::string frame = ack_frame(request, wire_errno, ",\"errmsg\":" + quoted);
+	fake_host_record(self_of(self)->host, {"refuse", handle, 0, wire_errno, frame});
+	if (conn != nullptr)
+		frame_queue(conn, frame);
+	return CS_REJECT;
+}
+
+static int table_refuse(cs_self *self, cs_conn conn, const cs_request *request, int wire_errno,
+                        const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	const std::string text = text_of(format, arguments);
+	va_end(arguments);
+	return refuse_text(self, conn, request, wire_errno, text);
+}
+
+static int table_refuse_result(cs_self *self, cs_conn conn, const cs_request *request, int result)
+{
+	switch (result) {
+	case CS_EBUSY: return refuse_text(self, conn, request, CS_ERRNO_BUSY, "try again later");
+	case CS_ECANCELED: return refuse_text(self, conn, request, CS_ERRNO_GOING_AWAY, "connect again");
+	case CS_EUNKNOWN:
+		return refuse_text(self, conn, request, CS_ERRNO_UNAVAILABLE,
+		                   "whether it was done is unknown");
+	default: return refuse_text(self, conn, request, CS_ERRNO_UNAVAILABLE, "nothing was changed");
+	}
+}
+
+/* ---- connections */
+
+static int table_send(cs_self *self, cs_conn handle, const char *frame, size_t size, const char *tail,
+                      uint64_t *position_r)
+{
+	fake_conn *conn = conn_of(self, handle);
+	std::string bytes(frame, size);
+
+	if (conn == nullptr)
+		return CS_ENOENT;
+	if (tail != nullptr) {
+		bytes.pop_back();
+		bytes += tail;
+	}
+	frame_queue(conn, bytes);
+	if (position_r != nullptr)
+		*position_r = conn->position;
+	fake_host_record(self_of(self)->host,
+	                 {"send", handle, 0, static_cast<int64_t>(conn->position), bytes});
+	return conn->over_soft ? CS_EAGAIN : 0;
+}
+
+static int table_finish(cs_self *self, cs_conn handle)
+{
+	fake_conn *conn = conn_of(self, handle);
+
+	if (conn == nullptr)
+		return CS_ENOENT;
+	fake_host_record(self_of(self)->host, {"finish", handle, 0, 0, ""});
+	if (!conn->pending)
+		fake_fail("finish() without CS_PENDING", self_of(self)->plugin->name);
+	conn->pending = false;
+	return 0;
+}
+
+static int table_close(cs_self *self, cs_conn handle, const char *why)
+{
+	if (conn_of(self, handle) == nullptr)
+		return CS_ENOENT;
+	fake_host_record(self_of(self)->host, {"close", handle, 0, 0, why});
+	return 0; /* the test ends it with fake_host_end: never inside a call */
+}
+
+static int table_set_silence(cs_self *self, cs_conn handle, int64_t ms)
+{
+	fake_conn *conn = conn_of(self, handle);
+
+	if (conn == nullptr)
+		return CS_ENOENT;
+	conn->silence_ms = ms;
+	fake_host_record(self_of(self)->host, {"silence", handle, 0, ms, ""});
+	return 0;
+}
+
+void fake_table_fill_frames(cs_host *table)
+{
+	table->log = table_log;
+	table->get_integer = table_get_integer;
+	table->get_text = table_get_text;
+	table->get_flag = table_get_flag;
+	table->has = table_has;
+	table->answer = table_answer;
+	table->refuse = table_refuse;
+	table->refuse_result = table_refuse_result;
+	table->send = table_send;
+	table->finish = table_finish;
+	table->close = table_close;
+	table->set_silence = table_set_silence;
+}
