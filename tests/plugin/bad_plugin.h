@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ * Owns what the plugins that must be refused have in common: an instance that starts and does nothing. Each names
+ * itself and then makes one mistake. It must not know what the loader says to them. */
+#ifndef BAD_PLUGIN_H
+#define BAD_PLUGIN_H
+
+#include <chatserverd/plugin.h>
+
+static inline int bad_start(const struct cs_host *host, struct cs_self *self, const void *conf, void **state_r,
+                            struct cs_error *e)
+{
+	(void)host;
+	(void)self;
+	(void)conf;
+	(void)e;
+	*state_r = NULL;
+	return 0;
+}
+
+static inline void bad_stop(void *state)
+{
+	(void)state;
+}
+
+static inline int bad_handler(void *state, const struct cs_frame *frame)
+{
+	(void)state;
+	(void)frame;
+	return CS_DONE;
+}
+
+#define BAD_PLUGIN_HEAD .abi = CS_ABI, .size = sizeof(struct cs_plugin), .version = "1", .stop = bad_stop
+#define BAD_PLUGIN BAD_PLUGIN_HEAD, .start = bad_start
+
+#endif

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT
+ * A plugin whose struct ends before its members do. */
+#include "bad_plugin.h"
+
+const struct cs_plugin cs_plugin = {
+	.abi = CS_ABI, .size = 24, .name = "bad_short_size", .version = "1", .start = bad_start, .stop = bad_stop,
+};

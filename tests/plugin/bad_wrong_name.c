@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: MIT
+ * A plugin that calls itself otherwise than its file. */
+#include "bad_plugin.h"
+
+const struct cs_plugin cs_plugin = { BAD_PLUGIN, .name = "somebody_else" };

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the tests of every refusal of the plugin loader, by the real binary and plugins that make one mistake each.
+ * It must not know the loader's inside: what counts is the message and that nothing is served. */
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <setjmp.h>
+#include <cstdarg>
+
+extern "C" {
+#include <cmocka.h>
+}
+
+struct fixture {
+	std::string folder;    /* temporary; its `p` is the folder of the bad plugins */
+	std::string binary;
+};
+
+static std::string build_folder()
+{
+	const char *build = getenv("CS_BUILD");
+	char *path = realpath(build ? build : "build", nullptr);
+
+	assert_non_null(path);
+	const std::string text = path;
+
+	free(path);
+	return text;
+}
+
+static int set_up(void **state)
+{
+	char folder[] = "/tmp/bad.XXXXXX";
+	auto *f = new fixture;
+
+	assert_non_null(mkdtemp(folder));
+	f->folder = folder;
+	f->binary = build_folder() + "/chatserverd";
+	assert_int_equal(symlink((build_folder() + "/tests/plugin/bad").c_str(), (f->folder + "/p").c_str()), 0);
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	auto *f = (fixture *)*state;
+
+	assert_int_equal(system(("rm -rf " + f->folder).c_str()), 0);
+	delete f;
+	return 0;
+}
+
+static void write_conf(const fixture *f, const std::string &plugins, const std::string &more)
+{
+	FILE *stream = fopen((f->folder + "/c").c_str(), "w");
+
+	assert_non_null(stream);
+	(void)fprintf(stream, "[core]\nlisten = 127.0.0.1:0\nplugin_dir = %s/p\n%s%s%s\n[store]\ndriver =\n%s",
+	              f->folder.c_str(), plugins.empty() ? "" : "plugins = ", plugins.c_str(),
+	              plugins.empty() ? "" : "\n", more.c_str());
+	assert_int_equal(fclose(stream), 0);
+}
+
+/* Runs the server to its end and returns what it said. A server that starts is stopped, and has status 0. */
+static std::string run(const fixture *f, const char *options, int *status_r)
+{
+	const std::string command = "timeout 20 " + f->binary + " -c " + f->folder + "/c " + options + " 2>&1";
+	FILE *stream = popen(command.c_str(), "r");
+	char bytes[4096];
+	std::string text;
+	size_t size;
+
+	assert_non_null(stream);
+	while ((size = fread(bytes, 1, sizeof(bytes), stream)) > 0)
+		text.append(bytes, size);
+	*status_r = WEXITSTATUS(pclose(stream));
+	return text;
+}
+
+static void assert_said(const fixture *f, const char *options, const std::string &message)
+{
+	int status = -1;
+	const std::string text = run(f, options, &status);
+
+	assert_string_equal(text.c_str(), (message + "\n").c_str());
+	assert_int_equal(status, 1);
+}
+
+/* {} stands for the folder. */
+static std::string fill(const fixture *f, std::string text)
+{
+	for (size_t at; (at = text.find("{}")) != text.npos;)
+		text.replace(at, 2, f->folder);
+	return text;
+}
+
+static void assert_refused(const fixture *f, const std::string &plugins, const std::string &message)
+{
+	write_conf(f, plugins, "");
+	assert_said(f, "-t", fill(f, message));
+	assert_said(f, "", fill(f, message));
+}
+
+static void a_plugin_without_mistake_is_loaded(void **state)
+{
+	int status = -1;
+
+	write_conf((fixture *)*state, "bad_nothing", "");
+	run((fixture *)*state, "-t", &status);
+	assert_int_equal(status, 0);
+}
+
+static void a_file_without_the_symbol_is_refused(void **state)
+{
+	assert_refused((fixture *)*state, "bad_no_symbol",
+	               "{}/p/bad_no_symbol.so: is no plugin: it exports no cs_plugin (see core.plugins at {}/c:4)");
+}
+
+static void another_abi_is_refused_with_both_versions(void **state)
+{
+	assert_refused((fixture *)*state, "bad_wrong_abi",
+	               "{}/p/bad_wrong_abi.so: was built for plugin ABI 9.3, this server has 1.0; build it again, or "
+	               "take it out (see core.plugins at {}/c:4)");
+	assert_refused((fixture *)*state, "bad_newer_abi",
+	               "{}/p/bad_newer_abi.so: was built for plugin ABI 1.1, this server has 1.0; build it again, or "
+	               "take it out (see core.plugins at {}/c:4)");
+}
+
+static void a_struct_that_is_too_short_is_refused(void **state)
+{
+	assert_refused((fixture *)*state, "bad_short_size",
+	               "{}/p/bad_short_size.so: its cs_plugin has 24 bytes, plugin ABI 1.0 has " +
+	               std::to_string(sizeof(void *) == 8 ? 112 : 60) +
+	               "; build it again, or take it out (see core.plugins at {}/c:4)");
+}
+
+static void a_name_that_is_not_the_files_is_refused(void **state)
+{
+	assert_refused((fixture *)*state, "bad_wrong_name",
+	               "{}/p/bad_wrong_name.so: is named somebody_else inside; file and name must be the same "
+	               "(see core.plugins at {}/c:4)");
+}
+
+static void a_plugin_without_start_is_refused(void **state)
+{
+	assert_refused((fixture *)*state, "bad_no_start",
+	               "{}/p/bad_no_start.so: has no name, version, start or stop (see core.plugins at {}/c:4)");
+}
+
+static void a_route_without_handler_is_refused(void **state)
+{
+	assert_refused((fixture *)*state, "bad_null_handler",
+	               "{}/p/bad_null_handler.so: msgid 2002 (nowhere) has no handler (see core.plugins at {}/c:4)");
+}
+
+static void two_plugins_with_one_msgid_are_refused(void **state)
+{
+	assert_refused((fixture *)*state, "bad_msgid_one bad_msgid_two",
+	               "{}/p/bad_msgid_two.so: msgid 2003 (two) is already handled by {}/p/bad_msgid_one.so "
+	               "(see core.plugins, {}/c:4, and core.plugin_dir, {}/c:3)");
+}
+
+static void a_msgid_of_the_core_is_refused(void **state)
+{
+	assert_refused((fixture *)*state, "bad_core_msgid",
+	               "{}/p/bad_core_msgid.so: msgid 102 (ping) is the core's own "
+	               "(see core.plugins, {}/c:4, and core.plugin_dir, {}/c:3)");
+}
+
+static void a_missing_service_is_named(void **state)
+{
+	assert_refused((fixture *)*state, "bad_needs_nobody",
+	               "{}/p/bad_needs_nobody.so: needs the service tea, which no loaded plugin provides; add the one "
+	               "that does to core.plugins at {}/c:4");
+}
+
+static void plugins_that_need_each_other_are_refused(void **state)
+{
+	assert_refused((fixture *)*state, "bad_cycle_one,bad_cycle_two",
+	               "{}/p/bad_cycle_one.so: needs the service cycle_two of a plugin that in turn needs this one");
+}
+
+static void two_plugins_with_one_service_are_refused(void **state)
+{
+	assert_refused((fixture *)*state, "bad_service_one bad_service_two",
+	               "{}/p/bad_service_one.so and {}/p/bad_service_two.so both provide the service tea; leave one "
+	               "out (see core.plugins at {}/c:4)");
+}
+
+static void options_that_make_no_sense_are_refused(void **state)
+{
+	assert_refused((fixture *)*state, "bad_option_range",
+	               "{}/p/bad_option_range.so: option cups: its smallest value is above its largest "
+	               "(see core.plugins at {}/c:4)");
+	assert_refused((fixture *)*state, "bad_option_default",
+	               "{}/p/bad_option_default.so: option cups: its default is not allowed; allowed is a number, 1 "
+	               "to 9 (see core.plugins at {}/c:4)");
+	assert_refused((fixture *)*state, "bad_option_offset",
+	               "{}/p/bad_option_offset.so: option cups: its offset 8 does not fit a struct of 8 bytes "
+	               "(see core.plugins at {}/c:4)");
+}
+
+static void a_missing_function_is_named(void **state)
+{
+	assert_refused((fixture *)*state, "bad_missing_symbol",
+	               "{}/p/bad_missing_symbol.so: cannot be loaded: undefined symbol: brew_tea "
+	               "(see core.plugins at {}/c:4)");
+}
+
+static void a_plugin_that_does_not_start_stops_the_server(void **state)
+{
+	write_conf((fixture *)*state, "bad_nothing bad_failing_start", "");
+	assert_said((fixture *)*state, "-o core.threads=1",
+	            fill((fixture *)*state, "error {}/p/bad_failing_start.so: does not start: there is no tea "
+	                                    "(its options are those of [bad_failing_start])"));
+}
+
+static void a_plugin_that_is_not_there_or_has_a_folder_is_refused(void **state)
+{
+	assert_refused((fixture *)*state, "nobody",
+	               "{}/p/nobody.so: No such file or directory (see core.plugins at {}/c:4)");
+	assert_refused((fixture *)*state, "../p/bad_nothing",
+	               "../p/bad_nothing: a plugin is named without its folder; set plugin_dir "
+	               "(see core.plugins at {}/c:4)");
+}
+
+static void a_file_that_others_may_write_is_refused(void **state)
+{
+	const auto *f = (fixture *)*state;
+	const std::string copy = "mkdir {}/q; cp {}/p/bad_nothing.so {}/q; rm {}/p; mv {}/q {}/p";
+	const std::string file = f->folder + "/p/bad_nothing.so";
+
+	assert_int_equal(system(fill(f, copy).c_str()), 0);
+	for (const char *mode : {"775", "757"}) {
+		assert_int_equal(chmod(file.c_str(), (mode_t)strtoul(mode, nullptr, 8)), 0);
+		assert_refused(f, "", std::string("{}/p/bad_nothing.so: others may write to it (mode ") + mode +
+		                          "); run chmod go-w on it (see core.plugins: not set, so all of core.plugin_dir "
+		                          "is loaded, {}/c:3)");
+	}
+	if (geteuid() == 0) {
+		assert_int_equal(chmod(file.c_str(), 0755), 0);
+		assert_int_equal(chown(file.c_str(), 4711, 4711), 0);
+		assert_refused(f, "bad_nothing", "{}/p/bad_nothing.so: belongs to user 4711; a plugin must belong to root or "
+		                                 "to the server's user (chown) (see core.plugins at {}/c:4)");
+	}
+}
+
+static void a_driver_that_is_none_is_refused(void **state)
+{
+	const auto *f = (fixture *)*state;
+
+	write_conf(f, "bad_nothing", "");
+	assert_said(f, "-t -o store.driver=bad_nothing",
+	            fill(f, "store.driver is bad_nothing (command line), but {}/p/bad_nothing.so is no database adapter"));
+}
+
+static void a_section_of_a_plugin_that_is_not_loaded_is_refused(void **state)
+{
+	const auto *f = (fixture *)*state;
+
+	write_conf(f, "bad_nothing", "[bad_nothin]\ncups = 1\n");
+	assert_said(f, "-t", fill(f, "{}/c:8: there is no section [bad_nothin], and no loaded plugin of that name; the "
+	                             "nearest one is [bad_nothing]"));
+	write_conf(f, "bad_nothing", "[bad_nothing]\ncups = 1\n");
+	assert_said(f, "-t", fill(f, "{}/c:9: [bad_nothing] has no options, and none named cups"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main()
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_plugin_without_mistake_is_loaded),
+		TEST(a_file_without_the_symbol_is_refused),
+		TEST(another_abi_is_refused_with_both_versions),
+		TEST(a_struct_that_is_too_short_is_refused),
+		TEST(a_name_that_is_not_the_files_is_refused),
+		TEST(a_plugin_without_start_is_refused),
+		TEST(a_route_without_handler_is_refused),
+		TEST(two_plugins_with_one_msgid_are_refused),
+		TEST(a_msgid_of_the_core_is_refused),
+		TEST(a_missing_service_is_named),
+		TEST(plugins_that_need_each_other_are_refused),
+		TEST(two_plugins_with_one_service_are_refused),
+		TEST(options_that_make_no_sense_are_refused),
+		TEST(a_missing_function_is_named),
+		TEST(a_plugin_that_does_not_start_stops_the_server),
+		TEST(a_plugin_that_is_not_there_or_has_a_folder_is_refused),
+		TEST(a_file_that_others_may_write_is_refused),
+		TEST(a_driver_that_is_none_is_refused),
+		TEST(a_section_of_a_plugin_that_is_not_loaded_is_refused),
+	};
+
+	return cmocka_run_group_tests_name("bad_plugins", tests, nullptr, nullptr);
+}
