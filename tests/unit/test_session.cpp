@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the tests of the session table: one holder at a time, ended before it is free, waiters woken once; also from
+ * several threads. */
+#include <atomic>
+#include <cstdarg>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include <setjmp.h>
+
+#include "core/loop.h"
+#include "core/session.h"
+
+extern "C" {
+#include <cmocka.h>
+}
+
+struct fixture {
+	struct session_table table;
+	struct loop loop;
+	int woken = 0;
+};
+
+static void wake(void *arg)
+{
+	static_cast<fixture *>(arg)->woken++;
+}
+
+static int set_up(void **state)
+{
+	auto f = std::make_unique<fixture>();
+	struct cs_error e;
+
+	if (loop_open(&f->loop, &e) != 0)
+		return -1;
+	*state = f.release();
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	const std::unique_ptr<fixture> f(static_cast<fixture *>(*state));
+
+	return 0;
+}
+
+static enum session_claim_result claim(fixture *f, cs_account account, cs_conn conn,
+                                       struct session_entry *other_r = nullptr)
+{
+	const struct session_waiter waiter = { &f->loop, wake, f };
+	struct session_entry other;
+
+	return session_claim(&f->table, account, static_cast<unsigned>(conn % 2), conn, &waiter,
+	                     other_r == nullptr ? &other : other_r);
+}
+
+static bool is_located(fixture *f, cs_account account)
+{
+	unsigned worker;
+	cs_conn conn;
+
+	return session_locate(&f->table, account, &worker, &conn);
+}
+
+static void a_free_place_is_granted_and_located(void **state)
+{
+	auto *f = static_cast<fixture *>(*state);
+	unsigned worker = 9;
+	cs_conn conn = 0;
+
+	assert_int_equal(claim(f, 13, 77), SESSION_GRANTED);
+	assert_true(session_locate(&f->table, 13, &worker, &conn));
+	assert_int_equal(worker, 1);
+	assert_int_equal(conn, 77);
+	assert_int_equal(session_count(&f->table), 1);
+	assert_false(is_located(f, 14));
+}
+
+static void a_taken_place_names_its_holder(void **state)
+{
+	auto *f = static_cast<fixture *>(*state);
+	struct session_entry other;
+
+	assert_int_equal(claim(f, 13, 77), SESSION_GRANTED);
+	assert_int_equal(claim(f, 13, 78, &other), SESSION_TAKEN);
+	assert_int_equal(other.conn, 77);
+	assert_int_equal(other.worker, 1);
+	assert_int_equal(claim(f, 13 + 64, 78), SESSION_GRANTED);
+}
+
+static void an_ending_session_is_not_located_and_is_waited_for(void **state)
+{
+	auto *f = static_cast<fixture *>(*state);
+
+	assert_int_equal(claim(f, 13, 77), SESSION_GRANTED);
+	session_end(&f->table, 13);
+	assert_false(is_located(f, 13));
+	assert_int_equal(claim(f, 13, 78), SESSION_WAIT);
+	assert_int_equal(claim(f, 13, 79), SESSION_WAIT);
+	loop_drain(&f->loop);
+	assert_int_equal(f->woken, 0);
+	session_release(&f->table, 13);
+	assert_int_equal(f->woken, 0);
+	loop_drain(&f->loop);
+	assert_int_equal(f->woken, 2);
+	assert_int_equal(claim(f, 13, 78), SESSION_GRANTED);
+	loop_drain(&f->loop);
+	assert_int_equal(f->woken, 2);
+}
+
+static void the_last_hold_frees_the_place(void **state)
+{
+	auto *f = static_cast<fixture *>(*state);
+
+	assert_int_equal(claim(f, 13, 77), SESSION_GRANTED);
+	session_end(&f->table, 13);
+	session_hold(&f->table, 13);
+	session_hold(&f->table, 13);
+	session_release(&f->table, 13);
+	session_release(&f->table, 13);
+	assert_int_equal(claim(f, 13, 78), SESSION_WAIT);
+	session_release(&f->table, 13);
+	assert_int_equal(session_count(&f->table), 0);
+	assert_int_equal(claim(f, 13, 78), SESSION_GRANTED);
+}
+
+static void a_release_too_many_takes_no_living_session(void **state)
+{
+	auto *f = static_cast<fixture *>(*state);
+
+	session_release(&f->table, 13);
+	assert_int_equal(claim(f, 13, 77), SESSION_GRANTED);
+	session_release(&f->table, 13);
+	assert_true(is_located(f, 13));
+	session_end(&f->table, 13);
+	session_end(&f->table, 13);
+	session_release(&f->table, 13);
+	assert_int_equal(session_count(&f->table), 0);
+}
+
+static void waiting_for_a_place_that_is_free_is_refused(void **state)
+{
+	auto *f = static_cast<fixture *>(*state);
+	const struct session_waiter waiter = { &f->loop, wake, f };
+
+	assert_false(session_wait(&f->table, 13, &waiter));
+	assert_int_equal(claim(f, 13, 77), SESSION_GRANTED);
+	assert_true(session_wait(&f->table, 13, &waiter));
+	session_end(&f->table, 13);
+	session_release(&f->table, 13);
+	loop_drain(&f->loop);
+	assert_int_equal(f->woken, 1);
+}
+
+/* ---- several threads: each holds a place for a moment and must be alone there */
+
+static constexpr int threads = 4, rounds = 2000, accounts = 3;
+
+struct player {
+	struct session_table *table;
+	struct loop loop;
+	std::atomic<int> *inside;
+	cs_conn conn = 0;
+	int round = 0, granted = 0;
+	bool was_alone = true, was_located = true;
+	std::thread thread;
+};
+
+static void play(void *arg);
+
+static void leave(struct player *p, cs_account account)
+{
+	unsigned worker;
+	cs_conn conn;
+
+	p->was_located = p->was_located && session_locate(p->table, account, &worker, &conn) && conn == p->conn;
+	p->granted++;
+	p->inside[account].fetch_sub(1);
+	session_end(p->table, account);
+	session_hold(p->table, account);
+	session_release(p->table, account);
+	session_release(p->table, account);
+	p->round++;
+	loop_post(&p->loop, play, p);
+}
+
+static void play(void *arg)
+{
+	auto *p = static_cast<struct player *>(arg);
+	const struct session_waiter waiter = { &p->loop, play, p };
+	const cs_account account = static_cast<cs_account>(p->round % accounts);
+	struct session_entry other;
+
+	if (p->round == rounds) {
+		loop_stop(&p->loop);
+		return;
+	}
+	switch (session_claim(p->table, account, 0, p->conn, &waiter, &other)) {
+	case SESSION_GRANTED:
+		p->was_alone = p->was_alone && p->inside[account].fetch_add(1) == 0;
+		leave(p, account);
+		break;
+	case SESSION_TAKEN:
+		if (!session_wait(p->table, account, &waiter))
+			loop_post(&p->loop, play, p);
+		break;
+	case SESSION_WAIT:
+		break;
+	}
+}
+
+static void threads_that_want_one_place_get_it_one_after_the_other(void **state)
+{
+	auto *f = static_cast<fixture *>(*state);
+	std::atomic<int> inside[accounts] = {};
+	std::vector<std::unique_ptr<struct player>> players;
+	struct cs_error e;
+
+	for (int i = 0; i < threads; i++) {
+		players.push_back(std::make_unique<struct player>());
+		struct player *p = players.back().get();
+
+		p->table = &f->table;
+		p->inside = inside;
+		p->conn = static_cast<cs_conn>(i) + 1;
+		assert_int_equal(loop_open(&p->loop, &e), 0);
+		loop_post(&p->loop, play, p);
+	}
+	for (const auto &p : players)
+		p->thread = std::thread(loop_run, &p->loop);
+	for (const auto &p : players) {
+		p->thread.join();
+		assert_true(p->was_alone);
+		assert_true(p->was_located);
+		assert_int_equal(p->granted, rounds);
+	}
+	assert_int_equal(session_count(&f->table), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const CMUnitTest tests[] = {
+		TEST(a_free_place_is_granted_and_located),
+		TEST(a_taken_place_names_its_holder),
+		TEST(an_ending_session_is_not_located_and_is_waited_for),
+		TEST(the_last_hold_frees_the_place),
+		TEST(a_release_too_many_takes_no_living_session),
+		TEST(waiting_for_a_place_that_is_free_is_refused),
+		TEST(threads_that_want_one_place_get_it_one_after_the_other),
+	};
+
+	return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
