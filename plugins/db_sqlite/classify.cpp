@@ -11,14 +11,11 @@ static int constraint_class(int code)
 	switch (code) {
 	case SQLITE_CONSTRAINT_UNIQUE:
 	case SQLITE_CONSTRAINT_PRIMARYKEY:
-	case SQLITE_CONSTRAINT_ROWID:
-		return CS_DB_DUPLICATE;
+	case SQLITE_CONSTRAINT_ROWID: return CS_DB_DUPLICATE;
 	case SQLITE_CONSTRAINT_NOTNULL:
 	case SQLITE_CONSTRAINT_CHECK:
-	case SQLITE_CONSTRAINT_DATATYPE:
-		return CS_DB_BAD_VALUE;
-	default:
-		return CS_DB_FAILED;
+	case SQLITE_CONSTRAINT_DATATYPE: return CS_DB_BAD_VALUE;
+	default: return CS_DB_FAILED;
 	}
 }
 
@@ -33,10 +30,8 @@ static bool is_write_trouble(int code, int system_errno)
 	case SQLITE_IOERR_TRUNCATE:
 	case SQLITE_IOERR_SHMOPEN:
 	case SQLITE_IOERR_SHMSIZE:
-	case SQLITE_IOERR_SHMMAP:
-		return true;
-	default:
-		return system_errno == ENOSPC || system_errno == EDQUOT || system_errno == EROFS;
+	case SQLITE_IOERR_SHMMAP: return true;
+	default: return system_errno == ENOSPC || system_errno == EDQUOT || system_errno == EROFS;
 	}
 }
 
@@ -45,31 +40,24 @@ int sqlite_class(int code, int system_errno)
 	switch (code & 0xff) {
 	case SQLITE_OK:
 	case SQLITE_ROW:
-	case SQLITE_DONE:
-		return CS_DB_OK;
+	case SQLITE_DONE: return CS_DB_OK;
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
 	case SQLITE_PROTOCOL:
 	case SQLITE_ABORT:
 	case SQLITE_INTERRUPT:
-	case SQLITE_SCHEMA:
-		return CS_DB_RETRY;
-	case SQLITE_CONSTRAINT:
-		return constraint_class(code);
+	case SQLITE_SCHEMA: return CS_DB_RETRY;
+	case SQLITE_CONSTRAINT: return constraint_class(code);
 	case SQLITE_TOOBIG:
-	case SQLITE_MISMATCH:
-		return CS_DB_BAD_VALUE;
-	case SQLITE_FULL:
-		return CS_DB_FULL;
+	case SQLITE_MISMATCH: return CS_DB_BAD_VALUE;
+	case SQLITE_FULL: return CS_DB_FULL;
 	case SQLITE_READONLY:
 		/* The file was moved away under the open connection: no disk space brings it back. */
 		return code == SQLITE_READONLY_DBMOVED ? CS_DB_FAILED : CS_DB_FULL;
-	case SQLITE_CANTOPEN:   /* no descriptor left, or a folder where no log can be made */
+	case SQLITE_CANTOPEN: /* no descriptor left, or a folder where no log can be made */
 		return CS_DB_FULL;
-	case SQLITE_IOERR:
-		return is_write_trouble(code, system_errno) ? CS_DB_FULL : CS_DB_FAILED;
-	default:
-		return CS_DB_FAILED;
+	case SQLITE_IOERR: return is_write_trouble(code, system_errno) ? CS_DB_FULL : CS_DB_FAILED;
+	default: return CS_DB_FAILED;
 	}
 }
 

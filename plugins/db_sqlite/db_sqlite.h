@@ -17,13 +17,16 @@
 /* Filled by the server from the section [db_sqlite]. */
 struct sqlite_conf {
 	const char *path;
-	int synchronous;        /* 0 full, 1 normal */
-	int64_t busy_timeout;   /* ms */
-	const char *schema;     /* folder of NNN.sql */
+	int synchronous; /* 0 full, 1 normal */
+	int64_t busy_timeout; /* ms */
+	const char *schema; /* folder of NNN.sql */
 };
 
 template <auto Function> struct sqlite_deleter {
-	template <class T> void operator()(T *thing) const { (void)Function(thing); }
+	template <class T> void operator()(T *thing) const
+	{
+		(void)Function(thing);
+	}
 };
 using sqlite_handle = std::unique_ptr<sqlite3, sqlite_deleter<sqlite3_close>>;
 using sqlite_statement = std::unique_ptr<sqlite3_stmt, sqlite_deleter<sqlite3_finalize>>;
@@ -38,13 +41,13 @@ struct sqlite_cached {
 };
 
 struct sqlite_db {
-	cs_db base;                           /* first: the server holds a pointer to it */
+	cs_db base; /* first: the server holds a pointer to it */
 	sqlite_handle handle;
-	std::vector<sqlite_cached> cache;     /* after handle: finalized before the handle is closed */
-	uint64_t clock = 0;                   /* counts uses, for the oldest of the cache */
+	std::vector<sqlite_cached> cache; /* after handle: finalized before the handle is closed */
+	uint64_t clock = 0; /* counts uses, for the oldest of the cache */
 	int64_t affected = 0;
-	bool begun = false;                   /* between begin and commit or rollback */
-	int lost = 0;                         /* why the open transaction is gone, or cannot be ended; else 0 */
+	bool begun = false; /* between begin and commit or rollback */
+	int lost = 0; /* why the open transaction is gone, or cannot be ended; else 0 */
 	char message[200] = "";
 };
 
@@ -79,7 +82,7 @@ int sqlite_fail_text(sqlite_db *db, const char *text);
 /* statement.cpp --------------------------------------------------------------------------------------- */
 
 /* struct cs_db_driver's query, whatever the state of the transaction. */
-int sqlite_run(sqlite_db *db, const char *sql, const cs_db_value *parameters, size_t count,
-               cs_db_row_fn *row, void *arg);
+int sqlite_run(sqlite_db *db, const char *sql, const cs_db_value *parameters, size_t count, cs_db_row_fn *row,
+               void *arg);
 
 #endif

@@ -7,7 +7,7 @@
 
 static sqlite_db *of(cs_db *db)
 {
-	return reinterpret_cast<sqlite_db *>(db);   /* base is the first member */
+	return reinterpret_cast<sqlite_db *>(db); /* base is the first member */
 }
 
 static const sqlite_conf *conf_of(const void *conf)
@@ -131,8 +131,19 @@ static const char *db_message(cs_db *db)
 
 /* outcome_can_be_unknown 0: COMMIT answers in this process, so it always knows. */
 const struct cs_db_driver sqlite_driver = {
-	.abi = CS_ABI, .size = sizeof(struct cs_db_driver), .dialect = CS_DB_SQLITE,
-	.outcome_can_be_unknown = 0, .limits = db_limits, .migrate = db_migrate, .open = db_open,
-	.close = db_close, .begin = db_begin, .commit = db_commit, .rollback = db_rollback, .query = db_query,
-	.last_id = db_last_id, .affected = db_affected, .message = db_message,
+	.abi = CS_ABI,
+	.size = sizeof(struct cs_db_driver),
+	.dialect = CS_DB_SQLITE,
+	.outcome_can_be_unknown = 0,
+	.limits = db_limits,
+	.migrate = db_migrate,
+	.open = db_open,
+	.close = db_close,
+	.begin = db_begin,
+	.commit = db_commit,
+	.rollback = db_rollback,
+	.query = db_query,
+	.last_id = db_last_id,
+	.affected = db_affected,
+	.message = db_message,
 };

@@ -19,7 +19,7 @@ bool sqlite_is_memory(const sqlite_conf *conf)
 
 static int make_folder(const std::string &folder, cs_error *e)
 {
-	for (size_t at = folder.find('/', 1); ; at = folder.find('/', at + 1)) {
+	for (size_t at = folder.find('/', 1);; at = folder.find('/', at + 1)) {
 		const std::string part = folder.substr(0, at);
 
 		if (mkdir(part.c_str(), 0750) == -1 && errno != EEXIST) {
@@ -72,8 +72,8 @@ static int set_up(sqlite3 *handle, const sqlite_conf *conf)
 {
 	/* 16 MB of log between checkpoints: pages that change often are then copied back once, not often. */
 	std::string pragmas = "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
-	                      "PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 4000;"
-	                      "PRAGMA journal_size_limit = 67108864;";
+			      "PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 4000;"
+			      "PRAGMA journal_size_limit = 67108864;";
 
 	pragmas += conf->synchronous == 0 ? "PRAGMA synchronous = FULL;" : "PRAGMA synchronous = NORMAL;";
 	sqlite3_extended_result_codes(handle, 1);
@@ -99,8 +99,9 @@ int sqlite_open_handle(const sqlite_conf *conf, sqlite_handle *handle_r, cs_erro
 		code = SQLITE_READONLY;
 	if (code != SQLITE_OK) {
 		snprintf(e->text, sizeof(e->text), "cannot open the database %s: %s", conf->path,
-		         code == SQLITE_READONLY ? "it is read-only" :
-		         raw ? sqlite3_errmsg(raw) : sqlite3_errstr(code));
+		         code == SQLITE_READONLY ? "it is read-only"
+		         : raw                   ? sqlite3_errmsg(raw)
+		                                 : sqlite3_errstr(code));
 		return code;
 	}
 	*handle_r = std::move(handle);

@@ -88,8 +88,8 @@ static int number(sqlite3 *handle, const char *sql, int *number_r)
 static int version_read(sqlite3 *handle, int *version_r)
 {
 	int tables = 0;
-	const int code = number(handle, "SELECT count(*) FROM sqlite_schema WHERE name = 'schema_version'",
-	                        &tables);
+	const int code =
+		number(handle, "SELECT count(*) FROM sqlite_schema WHERE name = 'schema_version'", &tables);
 
 	*version_r = 0;
 	if (code != SQLITE_OK || tables == 0)
@@ -110,8 +110,10 @@ static int step_run_locked(sqlite3 *handle, const step &s, const std::string &te
 	if (code != SQLITE_OK)
 		return code;
 	snprintf(done, sizeof(done),
-	         "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied TEXT NOT NULL);"
-	         "INSERT INTO schema_version VALUES (%d, datetime('now'))", s.version);
+	         "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY,"
+	         " applied TEXT NOT NULL);"
+	         "INSERT INTO schema_version VALUES (%d, datetime('now'))",
+	         s.version);
 	return sqlite3_exec(handle, done, nullptr, nullptr, nullptr);
 }
 
@@ -149,7 +151,8 @@ static int use_wal(sqlite3 *handle, const sqlite_conf *conf, cs_error *e)
 		code = number(handle, "SELECT journal_mode = 'wal' FROM pragma_journal_mode", &is_wal);
 	if (code != SQLITE_OK)
 		return fail(e, conf->path, sqlite3_errmsg(handle));
-	return is_wal ? 0 : fail(e, conf->path, "no write-ahead log is possible there; is it a network folder?");
+	return is_wal ? 0
+	              : fail(e, conf->path, "no write-ahead log is possible there; is it a network folder?");
 }
 
 int sqlite_migrate(sqlite3 *handle, const sqlite_conf *conf, cs_error *e)
@@ -164,9 +167,10 @@ int sqlite_migrate(sqlite3 *handle, const sqlite_conf *conf, cs_error *e)
 	if (version_read(handle, &version) != SQLITE_OK)
 		return fail(e, conf->path, sqlite3_errmsg(handle));
 	if (version > steps.back().version) {
-		snprintf(e->text, sizeof(e->text), "%s has schema version %d, but %s ends at %d: "
-		         "it was written by a newer chatserverd", conf->path, version, conf->schema,
-		         steps.back().version);
+		snprintf(e->text, sizeof(e->text),
+		         "%s has schema version %d, but %s ends at %d: "
+		         "it was written by a newer chatserverd",
+		         conf->path, version, conf->schema, steps.back().version);
 		return CS_EINVAL;
 	}
 	for (const step &s : steps)

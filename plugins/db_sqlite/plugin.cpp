@@ -9,9 +9,7 @@ static int start(const struct cs_host *, struct cs_self *, const void *, void **
 	return 0;
 }
 
-static void stop(void *)
-{
-}
+static void stop(void *) {}
 
 static const struct cs_service services[] = {
 	{CS_DB_SERVICE, CS_DB_VERSION, &sqlite_driver},
@@ -20,19 +18,30 @@ static const struct cs_service services[] = {
 
 static const struct cs_option options[] = {
 	{"path", CS_OPTION_TEXT, offsetof(sqlite_conf, path), 1, 4096, CS_SQLITE_PATH, nullptr, 0,
-	 "file of the database, made when missing; :memory: keeps everything in memory and loses it at the end"},
+         "file of the database, made when missing; :memory: keeps all in memory and loses it at the end"},
 	{"synchronous", CS_OPTION_CHOICE, offsetof(sqlite_conf, synchronous), 0, 0, "full", "full|normal", 0,
-	 "full: a commit survives a power cut; normal: the last ones may be lost then, not in a crash"},
+         "full: a commit survives a power cut; normal: the last ones may be lost then, not in a crash"},
 	{"busy_timeout", CS_OPTION_TIME, offsetof(sqlite_conf, busy_timeout), 0, 60000, "5s", nullptr, 0,
-	 "how long to wait for another process that writes to the file"},
+         "how long to wait for another process that writes to the file"},
 	{"schema", CS_OPTION_TEXT, offsetof(sqlite_conf, schema), 1, 4096, CS_SQLITE_SCHEMA, nullptr, 0,
-	 "folder of the schema files NNN.sql"},
+         "folder of the schema files NNN.sql"},
 	{nullptr, CS_OPTION_TEXT, 0, 0, 0, nullptr, nullptr, 0, nullptr},
 };
 
 CS_EXPORT extern const struct cs_plugin cs_plugin = {
-	.abi = CS_ABI, .size = sizeof(struct cs_plugin), .name = "db_sqlite", .version = CS_VERSION,
-	.needs = nullptr, .provides = services, .routes = nullptr, .options = options,
-	.conf_size = sizeof(sqlite_conf), .start = start, .reload = nullptr, .closed = nullptr,
-	.written = nullptr, .routed = nullptr, .stop = stop,
+	.abi = CS_ABI,
+	.size = sizeof(struct cs_plugin),
+	.name = "db_sqlite",
+	.version = CS_VERSION,
+	.needs = nullptr,
+	.provides = services,
+	.routes = nullptr,
+	.options = options,
+	.conf_size = sizeof(sqlite_conf),
+	.start = start,
+	.reload = nullptr,
+	.closed = nullptr,
+	.written = nullptr,
+	.routed = nullptr,
+	.stop = stop,
 };

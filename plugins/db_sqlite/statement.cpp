@@ -36,11 +36,11 @@ static int prepare(sqlite_db *db, std::string_view text, sqlite_statement *state
 static sqlite_cached *cache_place(sqlite_db *db)
 {
 	if (db->cache.empty())
-		db->cache.reserve(CACHE_MOST);   /* entries stay where they are while their rows are read */
+		db->cache.reserve(CACHE_MOST); /* entries stay where they are while their rows are read */
 	if (db->cache.size() < CACHE_MOST)
 		return &db->cache.emplace_back();
-	const auto oldest = std::min_element(db->cache.begin(), db->cache.end(),
-		[](const sqlite_cached &a, const sqlite_cached &b) {
+	const auto oldest = std::min_element(
+		db->cache.begin(), db->cache.end(), [](const sqlite_cached &a, const sqlite_cached &b) {
 			return a.running != b.running ? b.running : a.used < b.used;
 		});
 	return oldest->running ? nullptr : &*oldest;
@@ -81,14 +81,11 @@ static int bind_one(sqlite3_stmt *statement, int at, const cs_db_value &value)
 	const char *bytes = value.bytes ? value.bytes : "";
 
 	switch (value.type) {
-	case CS_DB_INTEGER:
-		return sqlite3_bind_int64(statement, at, value.integer);
+	case CS_DB_INTEGER: return sqlite3_bind_int64(statement, at, value.integer);
 	case CS_DB_TEXT:
 		return sqlite3_bind_text64(statement, at, bytes, value.size, SQLITE_STATIC, SQLITE_UTF8);
-	case CS_DB_BLOB:
-		return sqlite3_bind_blob64(statement, at, bytes, value.size, SQLITE_STATIC);
-	case CS_DB_NULL:
-		break;
+	case CS_DB_BLOB: return sqlite3_bind_blob64(statement, at, bytes, value.size, SQLITE_STATIC);
+	case CS_DB_NULL: break;
 	}
 	return sqlite3_bind_null(statement, at);
 }
@@ -111,8 +108,7 @@ static cs_db_value column_value(sqlite3_stmt *statement, int at)
 	cs_db_value value = {};
 
 	switch (sqlite3_column_type(statement, at)) {
-	case SQLITE_NULL:
-		break;
+	case SQLITE_NULL: break;
 	case SQLITE_TEXT:
 		value.type = CS_DB_TEXT;
 		value.bytes = reinterpret_cast<const char *>(sqlite3_column_text(statement, at));
@@ -123,9 +119,7 @@ static cs_db_value column_value(sqlite3_stmt *statement, int at)
 		value.bytes = static_cast<const char *>(sqlite3_column_blob(statement, at));
 		value.size = static_cast<size_t>(sqlite3_column_bytes(statement, at));
 		break;
-	default:
-		value.type = CS_DB_INTEGER;
-		value.integer = sqlite3_column_int64(statement, at);
+	default: value.type = CS_DB_INTEGER; value.integer = sqlite3_column_int64(statement, at);
 	}
 	return value;
 }
@@ -149,8 +143,8 @@ static int rows_read(sqlite_db *db, sqlite3_stmt *statement, cs_db_row_fn *row, 
 	return code == SQLITE_DONE ? CS_DB_OK : sqlite_fail(db, code);
 }
 
-int sqlite_run(sqlite_db *db, const char *sql, const cs_db_value *parameters, size_t count,
-               cs_db_row_fn *row, void *arg)
+int sqlite_run(sqlite_db *db, const char *sql, const cs_db_value *parameters, size_t count, cs_db_row_fn *row,
+               void *arg)
 {
 	sqlite_cached spare;
 	sqlite_cached *entry = nullptr;

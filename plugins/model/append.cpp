@@ -46,8 +46,10 @@ static int find_repeats(cs_db *db, std::span<message_append *const> items)
 		values.push_back(sql_integer(item->sender));
 		values.push_back(sql_text(item->cid));
 	}
-	return sql_run_many(db, {"SELECT sender, cid, conversation, seq, created FROM message WHERE ",
-	                         "(sender = ? AND cid = ?)", " OR ", "", 2, true}, values, repeat_take, &named);
+	return sql_run_many(db,
+	                    {"SELECT sender, cid, conversation, seq, created FROM message WHERE ",
+	                     "(sender = ? AND cid = ?)", " OR ", "", 2, true},
+	                    values, repeat_take, &named);
 }
 
 static void settle(append_batch *b, message_append *item)
@@ -115,7 +117,8 @@ static int insert_rows(append_batch *b)
 
 	/* In the order of the key: rows of one conversation lie side by side. */
 	std::sort(b->stored.begin(), b->stored.end(), [](const message_append *x, const message_append *y) {
-		return x->conversation != y->conversation ? x->conversation < y->conversation : x->seq < y->seq;
+		return x->conversation != y->conversation ? x->conversation < y->conversation
+		                                          : x->seq < y->seq;
 	});
 	values.reserve(b->stored.size() * 6);
 	for (const message_append *item : b->stored) {
@@ -126,8 +129,10 @@ static int insert_rows(append_batch *b)
 		values.push_back(sql_text(item->body));
 		values.push_back(sql_integer(static_cast<uint64_t>(item->created)));
 	}
-	return sql_run_many(b->db, {"INSERT INTO message (conversation, seq, sender, cid, body, created) VALUES ",
-	                            "(?, ?, ?, ?, ?, ?)", ", ", "", 6, false}, values);
+	return sql_run_many(b->db,
+	                    {"INSERT INTO message (conversation, seq, sender, cid, body, created) VALUES ",
+	                     "(?, ?, ?, ?, ?, ?)", ", ", "", 6, false},
+	                    values);
 }
 
 /* An upsert, because an UPDATE with CASE makes MySQL lock rows that are not in the list. Only conversations
@@ -143,8 +148,10 @@ static int store_last_seq(append_batch *b)
 			values.push_back(sql_integer(target->kind));
 			values.push_back(sql_integer(target->last_seq));
 		}
-	return sql_run_many(b->db, {"INSERT INTO conversation (id, kind, last_seq) VALUES ", "(?, ?, ?)", ", ",
-	                            tail, 3, false}, values);
+	return sql_run_many(
+		b->db,
+		{"INSERT INTO conversation (id, kind, last_seq) VALUES ", "(?, ?, ?)", ", ", tail, 3, false},
+		values);
 }
 
 static void reset_answers(std::span<message_append *const> messages)
@@ -159,7 +166,8 @@ static void reset_answers(std::span<message_append *const> messages)
 
 int message_append_all(cs_db *db, std::span<message_append *const> messages, bool careful)
 {
-	append_batch b = {.db = db, .items = messages, .targets = {}, .by_id = {}, .members = {}, .stored = {}};
+	append_batch b = {
+		.db = db, .items = messages, .targets = {}, .by_id = {}, .members = {}, .stored = {}};
 	int result = 0;
 
 	reset_answers(messages);

@@ -15,19 +15,19 @@
 struct append_target {
 	conversation_kind kind = CONVERSATION_PAIR;
 	uint64_t low = 0, high = 0;
-	uint64_t id = 0;         /* 0: not known */
+	uint64_t id = 0; /* 0: not known */
 	uint64_t last_seq = 0;
-	bool locked = false;     /* the row is there and ours to the transaction's end */
-	bool changed = false;    /* last_seq has gone up */
+	bool locked = false; /* the row is there and ours to the transaction's end */
+	bool changed = false; /* last_seq has gone up */
 };
 
 struct append_batch {
 	cs_db *db;
 	std::span<message_append *const> items;
-	std::vector<append_target> targets;                   /* by kind, low, high */
-	std::vector<append_target *> by_id;                   /* those with an id, in its order */
-	std::vector<std::pair<uint64_t, uint64_t>> members;   /* group and sender, sorted */
-	std::vector<message_append *> stored;                 /* what gets a row */
+	std::vector<append_target> targets; /* by kind, low, high */
+	std::vector<append_target *> by_id; /* those with an id, in its order */
+	std::vector<std::pair<uint64_t, uint64_t>> members; /* group and sender, sorted */
+	std::vector<message_append *> stored; /* what gets a row */
 };
 
 /* append_targets.cpp: fills targets, by_id and members for the items that are no repetitions, makes pairs

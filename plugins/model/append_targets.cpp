@@ -13,6 +13,16 @@ static auto target_key(const append_target &target)
 	return std::make_tuple(target.kind, target.low, target.high);
 }
 
+static bool target_less(const append_target &x, const append_target &y)
+{
+	return target_key(x) < target_key(y);
+}
+
+static bool target_same(const append_target &x, const append_target &y)
+{
+	return target_key(x) == target_key(y);
+}
+
 static append_target target_of(const message_append &item)
 {
 	append_target target;
@@ -25,10 +35,9 @@ static append_target target_of(const message_append &item)
 
 static append_target *target_find(append_batch *b, const append_target &wanted)
 {
-	const auto at = std::lower_bound(b->targets.begin(), b->targets.end(), wanted,
-		[](const append_target &x, const append_target &y) { return target_key(x) < target_key(y); });
+	const auto at = std::lower_bound(b->targets.begin(), b->targets.end(), wanted, target_less);
 
-	return at != b->targets.end() && target_key(*at) == target_key(wanted) ? &*at : nullptr;
+	return at != b->targets.end() && target_same(*at, wanted) ? &*at : nullptr;
 }
 
 append_target *append_target_of(append_batch *b, const message_append &item)
@@ -41,11 +50,8 @@ static void collect_targets(append_batch *b)
 	for (const message_append *item : b->items)
 		if (!item->repeated)
 			b->targets.push_back(target_of(*item));
-	std::sort(b->targets.begin(), b->targets.end(),
-	          [](const append_target &x, const append_target &y) { return target_key(x) < target_key(y); });
-	b->targets.erase(std::unique(b->targets.begin(), b->targets.end(),
-		[](const append_target &x, const append_target &y) { return target_key(x) == target_key(y); }),
-		b->targets.end());
+	std::sort(b->targets.begin(), b->targets.end(), target_less);
+	b->targets.erase(std::unique(b->targets.begin(), b->targets.end(), target_same), b->targets.end());
 }
 
 static int pair_take(void *arg, const cs_db_value *columns, size_t)
@@ -68,8 +74,10 @@ static int find_pairs(append_batch *b, std::span<append_target *const> pairs, co
 		values.push_back(sql_integer(pair->low));
 		values.push_back(sql_integer(pair->high));
 	}
-	return sql_run_many(b->db, {"SELECT low, high, id FROM conversation WHERE ", "(low = ? AND high = ?)",
-	                            " OR ", tail, 2, true}, values, pair_take, b);
+	return sql_run_many(b->db,
+	                    {"SELECT low, high, id FROM conversation WHERE ", "(low = ? AND high = ?)",
+	                     " OR ", tail, 2, true},
+	                    values, pair_take, b);
 }
 
 static std::vector<append_target *> pairs_without_id(append_batch *b)
@@ -98,8 +106,9 @@ static int drop_pairs_of_strangers(append_batch *b, std::vector<append_target *>
 		values.push_back(sql_integer(pair->low));
 		values.push_back(sql_integer(pair->high));
 	}
-	const int result = sql_run_many(b->db, {"SELECT id FROM account WHERE id IN (", "?", ", ", ")", 1, true},
-	                                values, id_take, &known);
+	const int result =
+		sql_run_many(b->db, {"SELECT id FROM account WHERE id IN (", "?", ", ", ")", 1, true}, values,
+	                     id_take, &known);
 	std::sort(known.begin(), known.end());
 	std::erase_if(*pairs, [&known](const append_target *pair) {
 		return !std::binary_search(known.begin(), known.end(), pair->low) ||
@@ -122,8 +131,10 @@ static int make_pairs(append_batch *b)
 		values.push_back(sql_integer(pair->low));
 		values.push_back(sql_integer(pair->high));
 	}
-	result = sql_run_many(b->db, {"INSERT INTO conversation (kind, low, high, last_seq) VALUES ",
-	                              "(0, ?, ?, 0)", ", ", tail, 2, false}, values);
+	result = sql_run_many(b->db,
+	                      {"INSERT INTO conversation (kind, low, high, last_seq) VALUES ", "(0, ?, ?, 0)",
+	                       ", ", tail, 2, false},
+	                      values);
 	return result ? result : find_pairs(b, missing, dialect_for_update(b->db));
 }
 
@@ -132,7 +143,8 @@ static int locked_take(void *arg, const cs_db_value *columns, size_t)
 {
 	append_batch *b = static_cast<append_batch *>(arg);
 	const uint64_t id = sql_number_of(columns[0]);
-	const auto at = std::lower_bound(b->by_id.begin(), b->by_id.end(), id,
+	const auto at = std::lower_bound(
+		b->by_id.begin(), b->by_id.end(), id,
 		[](const append_target *target, uint64_t wanted) { return target->id < wanted; });
 
 	for (auto same = at; same != b->by_id.end() && (*same)->id == id; ++same)
@@ -159,8 +171,10 @@ static int lock_targets(append_batch *b)
 	          [](const append_target *x, const append_target *y) { return x->id < y->id; });
 	for (const append_target *target : b->by_id)
 		values.push_back(sql_integer(target->id));
-	return sql_run_many(b->db, {"SELECT id, kind, last_seq FROM conversation WHERE id IN (", "?", ", ", tail,
-	                            1, true}, values, locked_take, b);
+	return sql_run_many(
+		b->db,
+		{"SELECT id, kind, last_seq FROM conversation WHERE id IN (", "?", ", ", tail, 1, true},
+		values, locked_take, b);
 }
 
 static int member_take(void *arg, const cs_db_value *columns, size_t)
@@ -184,8 +198,9 @@ static int find_members(append_batch *b)
 		values.push_back(sql_integer(group));
 		values.push_back(sql_integer(account));
 	}
-	const int result = sql_run_many(b->db, {"SELECT conversation, account FROM member WHERE ",
-	                                        "(conversation = ? AND account = ?)", " OR ", "", 2, true},
+	const int result = sql_run_many(b->db,
+	                                {"SELECT conversation, account FROM member WHERE ",
+	                                 "(conversation = ? AND account = ?)", " OR ", "", 2, true},
 	                                values, member_take, b);
 	std::sort(b->members.begin(), b->members.end());
 	return result;

@@ -6,7 +6,7 @@
 #ifndef MODEL_DIALECT_H
 #define MODEL_DIALECT_H
 
-#include <cstddef>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -18,33 +18,41 @@ static inline const char *dialect_for_update(const cs_db *db)
 	return db->driver->dialect == CS_DB_MYSQL ? " FOR UPDATE" : "";
 }
 
+static inline std::string dialect_join(std::initializer_list<std::string_view> parts)
+{
+	std::string text;
+
+	for (const std::string_view part : parts)
+		text.append(part);
+	return text;
+}
+
 /* Ends an INSERT that changes nothing where the row is there. Unlike INSERT IGNORE it hides no other error.
  * column: any of the table's. */
 static inline std::string dialect_or_nothing(const cs_db *db, std::string_view column)
 {
-	if (db->driver->dialect != CS_DB_MYSQL)
-		return " ON CONFLICT DO NOTHING";
-	return std::string(" ON DUPLICATE KEY UPDATE ").append(column).append(" = ").append(column);
+	if (db->driver->dialect == CS_DB_MYSQL)
+		return dialect_join({" ON DUPLICATE KEY UPDATE ", column, " = ", column});
+	return " ON CONFLICT DO NOTHING";
 }
 
 /* Ends an INSERT that sets one column where the row of this key is there. */
 static inline std::string dialect_or_set(const cs_db *db, std::string_view key, std::string_view column)
 {
-	if (db->driver->dialect != CS_DB_MYSQL)
-		return std::string(" ON CONFLICT (").append(key).append(") DO UPDATE SET ").append(column)
-			.append(" = excluded.").append(column);
-	return std::string(" ON DUPLICATE KEY UPDATE ").append(column).append(" = VALUES(").append(column)
-		.append(")");
+	if (db->driver->dialect == CS_DB_MYSQL)
+		return dialect_join({" ON DUPLICATE KEY UPDATE ", column, " = VALUES(", column, ")"});
+	return dialect_join({" ON CONFLICT (", key, ") DO UPDATE SET ", column, " = excluded.", column});
 }
 
 /* The same, but only upwards. */
 static inline std::string dialect_or_raise(const cs_db *db, std::string_view key, std::string_view column)
 {
-	if (db->driver->dialect != CS_DB_MYSQL)
-		return dialect_or_set(db, key, column).append(" WHERE excluded.").append(column)
-			.append(" > ").append(column);
-	return std::string(" ON DUPLICATE KEY UPDATE ").append(column).append(" = GREATEST(").append(column)
-		.append(", VALUES(").append(column).append("))");
+	const std::string set = dialect_or_set(db, key, column);
+
+	if (db->driver->dialect == CS_DB_MYSQL)
+		return dialect_join({" ON DUPLICATE KEY UPDATE ", column, " = GREATEST(", column, ", VALUES(",
+		                     column, "))"});
+	return dialect_join({set, " WHERE excluded.", column, " > ", column});
 }
 
 #endif

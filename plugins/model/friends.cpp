@@ -7,8 +7,8 @@
 
 int friend_add(cs_db *db, uint64_t account, uint64_t friend_id)
 {
-	const std::string insert = "INSERT INTO friend (account, friend) VALUES (?, ?)" +
-	                           dialect_or_nothing(db, "account");
+	const std::string insert =
+		"INSERT INTO friend (account, friend) VALUES (?, ?)" + dialect_or_nothing(db, "account");
 	bool there = false;
 	const int result = sql_run(db, "SELECT 1 FROM account WHERE id = ?", {sql_integer(friend_id)},
 	                           sql_row_exists, &there);
@@ -30,6 +30,8 @@ static int friend_take(void *arg, const cs_db_value *columns, size_t)
 int friend_list(cs_db *db, uint64_t account, std::vector<friend_entry> *friends_r)
 {
 	friends_r->clear();
-	return sql_run(db, "SELECT f.friend, a.name FROM friend f JOIN account a ON a.id = f.friend"
-	               " WHERE f.account = ? ORDER BY f.friend", {sql_integer(account)}, friend_take, friends_r);
+	return sql_run(db,
+	               "SELECT f.friend, a.name FROM friend f JOIN account a ON a.id = f.friend"
+	               " WHERE f.account = ? ORDER BY f.friend",
+	               {sql_integer(account)}, friend_take, friends_r);
 }

@@ -9,15 +9,16 @@
 
 static int member_insert(cs_db *db, uint64_t group, uint64_t account, group_role role, uint64_t joined_seq)
 {
-	return sql_run(db, "INSERT INTO member (conversation, account, role, joined_seq) VALUES (?, ?, ?, ?)",
-	               {sql_integer(group), sql_integer(account), sql_integer(role), sql_integer(joined_seq)});
+	return sql_run(
+		db, "INSERT INTO member (conversation, account, role, joined_seq) VALUES (?, ?, ?, ?)",
+		{sql_integer(group), sql_integer(account), sql_integer(role), sql_integer(joined_seq)});
 }
 
 int group_create(cs_db *db, uint64_t creator, std::string_view name, std::string_view description,
                  uint64_t *id_r)
 {
-	const int result = sql_run(db,
-		"INSERT INTO conversation (kind, name, description, last_seq) VALUES (1, ?, ?, 0)",
+	const int result = sql_run(
+		db, "INSERT INTO conversation (kind, name, description, last_seq) VALUES (1, ?, ?, 0)",
 		{sql_text(name), sql_text(description)});
 
 	if (result == CS_DB_DUPLICATE)
@@ -42,8 +43,9 @@ static int join_take(void *arg, const cs_db_value *columns, size_t)
 /* The group's row stays locked, so no message slips between its last seq and the new member. */
 int group_join(cs_db *db, uint64_t account, uint64_t group, uint64_t *joined_seq_r)
 {
-	const std::string select = std::string("SELECT last_seq FROM conversation WHERE id = ? AND kind = 1") +
-	                           dialect_for_update(db);
+	const std::string select =
+		std::string("SELECT last_seq FROM conversation WHERE id = ? AND kind = 1") +
+		dialect_for_update(db);
 	join_row row = {0, false};
 	int result = sql_run(db, select.c_str(), {sql_integer(group)}, join_take, &row);
 
@@ -74,8 +76,9 @@ static int group_take_member(void *arg, const cs_db_value *columns, size_t)
 {
 	std::vector<group_entry> &groups = *static_cast<std::vector<group_entry> *>(arg);
 	const uint64_t id = sql_number_of(columns[0]);
-	const auto group = std::lower_bound(groups.begin(), groups.end(), id,
-		[](const group_entry &entry, uint64_t wanted) { return entry.id < wanted; });
+	const auto group =
+		std::lower_bound(groups.begin(), groups.end(), id,
+	                         [](const group_entry &entry, uint64_t wanted) { return entry.id < wanted; });
 
 	if (group != groups.end() && group->id == id)
 		group->members.push_back({sql_number_of(columns[1]), std::string(sql_text_of(columns[2])),
@@ -87,16 +90,18 @@ int group_list(cs_db *db, uint64_t account, std::vector<group_entry> *groups_r)
 {
 	groups_r->clear();
 	const int result = sql_run(db,
-		"SELECT c.id, c.name, c.description FROM member m JOIN conversation c ON c.id = m.conversation"
-		" WHERE m.account = ? ORDER BY c.id", {sql_integer(account)}, group_take, groups_r);
+	                           "SELECT c.id, c.name, c.description FROM member m"
+	                           " JOIN conversation c ON c.id = m.conversation"
+	                           " WHERE m.account = ? ORDER BY c.id",
+	                           {sql_integer(account)}, group_take, groups_r);
 
 	if (result || groups_r->empty())
 		return result;
 	return sql_run(db,
-		"SELECT o.conversation, o.account, a.name, o.role FROM member m"
-		" JOIN member o ON o.conversation = m.conversation JOIN account a ON a.id = o.account"
-		" WHERE m.account = ? ORDER BY o.conversation, o.account",
-		{sql_integer(account)}, group_take_member, groups_r);
+	               "SELECT o.conversation, o.account, a.name, o.role FROM member m"
+	               " JOIN member o ON o.conversation = m.conversation JOIN account a ON a.id = o.account"
+	               " WHERE m.account = ? ORDER BY o.conversation, o.account",
+	               {sql_integer(account)}, group_take_member, groups_r);
 }
 
 struct member_row {
@@ -114,10 +119,10 @@ int group_find_member(cs_db *db, uint64_t account, uint64_t group, uint64_t *joi
 {
 	member_row row = {};
 	const int result = sql_run(db,
-		"SELECT m.joined_seq FROM conversation c"
-		" LEFT JOIN member m ON m.conversation = c.id AND m.account = ?"
-		" WHERE c.id = ? AND c.kind = 1",
-		{sql_integer(account), sql_integer(group)}, member_take, &row);
+	                           "SELECT m.joined_seq FROM conversation c"
+	                           " LEFT JOIN member m ON m.conversation = c.id AND m.account = ?"
+	                           " WHERE c.id = ? AND c.kind = 1",
+	                           {sql_integer(account), sql_integer(group)}, member_take, &row);
 
 	if (result)
 		return result;

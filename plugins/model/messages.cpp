@@ -30,21 +30,35 @@ static int news_take(void *arg, const cs_db_value *columns, size_t)
 #define JOIN_CURSOR " LEFT JOIN `cursor` k ON k.account = ? AND k.device = 0 AND k.conversation = c.id"
 #define ABOVE_CURSOR " AND c.last_seq > COALESCE(k.delivered_seq, 0)"
 
+/* clang-format off */
+
 /* Three parts, so that each has its index: pairs where the account is low, where it is high, its groups. */
+static constexpr char NEWS_LIST[] =
+	"SELECT c.kind, c.high, c.id, c.last_seq, k.delivered_seq, 0 FROM conversation c"
+	JOIN_CURSOR " WHERE c.low = ?" ABOVE_CURSOR
+	" UNION ALL SELECT c.kind, c.low, c.id, c.last_seq, k.delivered_seq, 0 FROM conversation c"
+	JOIN_CURSOR " WHERE c.high = ? AND c.low < c.high" ABOVE_CURSOR
+	" UNION ALL SELECT c.kind, c.id, c.id, c.last_seq, k.delivered_seq, m.joined_seq FROM member m"
+	" JOIN conversation c ON c.id = m.conversation"
+	JOIN_CURSOR " WHERE m.account = ? AND c.last_seq > m.joined_seq" ABOVE_CURSOR;
+
+static constexpr char NEWS_OF_PAIR[] =
+	"SELECT c.kind, c.low, c.id, c.last_seq, k.delivered_seq, 0 FROM conversation c"
+	JOIN_CURSOR " WHERE c.low = ? AND c.high = ?";
+
+static constexpr char NEWS_OF_GROUP[] =
+	"SELECT c.kind, c.id, c.id, c.last_seq, k.delivered_seq, m.joined_seq FROM conversation c"
+	" LEFT JOIN member m ON m.conversation = c.id AND m.account = ?"
+	JOIN_CURSOR " WHERE c.id = ? AND c.kind = 1";
+
+/* clang-format on */
+
 int message_news_list(cs_db *db, uint64_t account, std::vector<message_news> *news_r)
 {
 	const cs_db_value id = sql_integer(account);
 
 	news_r->clear();
-	return sql_run(db,
-		"SELECT c.kind, c.high, c.id, c.last_seq, k.delivered_seq, 0 FROM conversation c"
-		JOIN_CURSOR " WHERE c.low = ?" ABOVE_CURSOR
-		" UNION ALL SELECT c.kind, c.low, c.id, c.last_seq, k.delivered_seq, 0 FROM conversation c"
-		JOIN_CURSOR " WHERE c.high = ? AND c.low < c.high" ABOVE_CURSOR
-		" UNION ALL SELECT c.kind, c.id, c.id, c.last_seq, k.delivered_seq, m.joined_seq FROM member m"
-		" JOIN conversation c ON c.id = m.conversation"
-		JOIN_CURSOR " WHERE m.account = ? AND c.last_seq > m.joined_seq" ABOVE_CURSOR,
-		{id, id, id, id, id, id}, news_take, news_r);
+	return sql_run(db, NEWS_LIST, {id, id, id, id, id, id}, news_take, news_r);
 }
 
 struct news_row {
@@ -66,19 +80,14 @@ static int news_find_pair(cs_db *db, uint64_t account, uint64_t of, news_row *ro
 {
 	const cs_db_value low = sql_integer(std::min(account, of)), high = sql_integer(std::max(account, of));
 
-	return sql_run(db, "SELECT c.kind, c.low, c.id, c.last_seq, k.delivered_seq, 0 FROM conversation c"
-	               JOIN_CURSOR " WHERE c.low = ? AND c.high = ?",
-	               {sql_integer(account), low, high}, news_take_one, row);
+	return sql_run(db, NEWS_OF_PAIR, {sql_integer(account), low, high}, news_take_one, row);
 }
 
 static int news_find_group(cs_db *db, uint64_t account, uint64_t group, news_row *row)
 {
 	const cs_db_value id = sql_integer(account);
 
-	return sql_run(db, "SELECT c.kind, c.id, c.id, c.last_seq, k.delivered_seq, m.joined_seq"
-	               " FROM conversation c LEFT JOIN member m ON m.conversation = c.id AND m.account = ?"
-	               JOIN_CURSOR " WHERE c.id = ? AND c.kind = 1",
-	               {id, id, sql_integer(group)}, news_take_one, row);
+	return sql_run(db, NEWS_OF_GROUP, {id, id, sql_integer(group)}, news_take_one, row);
 }
 
 int message_news_find(cs_db *db, uint64_t account, conversation_kind kind, uint64_t of, message_news *news_r)
@@ -112,14 +121,15 @@ static int row_take(void *arg, const cs_db_value *columns, size_t)
 {
 	static_cast<std::vector<message_row> *>(arg)->push_back(
 		{sql_number_of(columns[0]), sql_number_of(columns[1]), columns[2].integer,
-		 std::string(sql_text_of(columns[3]))});
+	         std::string(sql_text_of(columns[3]))});
 	return 0;
 }
 
 int message_read(cs_db *db, uint64_t conversation, uint64_t after, size_t limit,
                  std::vector<message_row> *rows_r)
 {
-	return sql_run(db, "SELECT seq, sender, created, body FROM message WHERE conversation = ? AND seq > ?"
+	return sql_run(db,
+	               "SELECT seq, sender, created, body FROM message WHERE conversation = ? AND seq > ?"
 	               " ORDER BY seq LIMIT ?",
 	               {sql_integer(conversation), sql_integer(after), sql_integer(limit)}, row_take, rows_r);
 }
@@ -139,6 +149,8 @@ int message_cursor_store(cs_db *db, std::span<const message_cursor> cursors)
 		values.push_back(sql_integer(c.conversation));
 		values.push_back(sql_integer(c.delivered_seq));
 	}
-	return sql_run_many(db, {"INSERT INTO `cursor` (account, device, conversation, delivered_seq) VALUES ",
-	                         "(?, 0, ?, ?)", ", ", tail, 3, false}, values);
+	return sql_run_many(db,
+	                    {"INSERT INTO `cursor` (account, device, conversation, delivered_seq) VALUES ",
+	                     "(?, 0, ?, ?)", ", ", tail, 3, false},
+	                    values);
 }

@@ -54,7 +54,7 @@ struct sql_many {
 	std::string_view head, unit, joint;
 	std::string_view tail;
 	size_t width;
-	bool repeatable;   /* a row may be given twice: the last fills the piece up */
+	bool repeatable; /* a row may be given twice: the last fills the piece up */
 };
 
 /* values holds width parameters for each row. 0 without rows. */

@@ -42,8 +42,9 @@ static void make_users(cs_db *db, int count)
 static void show(size_t batch, double seconds, std::vector<double> *took)
 {
 	std::sort(took->begin(), took->end());
-	printf("batch %3zu: %8.0f messages/s; one batch takes %.2f ms (median), %.2f (99 %%), %.1f (longest)\n", batch,
-	       static_cast<double>(took->size() * batch) / seconds, (*took)[took->size() / 2] * 1e3,
+	printf("batch %3zu: %8.0f messages/s; one batch takes %.2f ms (median), %.2f (99 %%), %.1f "
+	       "(longest)\n",
+	       batch, static_cast<double>(took->size() * batch) / seconds, (*took)[took->size() / 2] * 1e3,
 	       (*took)[took->size() * 99 / 100] * 1e3, took->back() * 1e3);
 }
 

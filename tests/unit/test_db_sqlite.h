@@ -20,14 +20,14 @@
 
 /* An option struct as the server would fill it; texts keeps what it points to. */
 struct test_conf {
-	std::vector<char> memory;   /* allocated, so aligned for anything */
+	std::vector<char> memory; /* allocated, so aligned for anything */
 	std::string path, schema;
 };
 
 struct test_store {
 	const struct cs_plugin *plugin = nullptr;
 	const cs_db_driver *driver = nullptr;
-	std::string folder;      /* temporary, removed by test_store_remove */
+	std::string folder; /* temporary, removed by test_store_remove */
 	test_conf conf;
 };
 

@@ -8,8 +8,8 @@
 
 #include "test_db_sqlite.h"
 
-#include <setjmp.h>
 #include <cstdarg>
+#include <setjmp.h>
 
 extern "C" {
 #include <cmocka.h>
@@ -82,8 +82,10 @@ static void the_shipped_schema_is_made_once(void **state)
 	assert_int_equal(migrate(store, &e), 0);
 	assert_int_equal(migrate(store, &e), 0);
 	assert_int_equal(number_in(store, "SELECT count(*) FROM schema_version WHERE version = 1"), 1);
-	assert_int_equal(number_in(store, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ("
-	                 "'account', 'friend', 'conversation', 'member', 'message', 'cursor')"), 6);
+	assert_int_equal(number_in(store,
+	                           "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ("
+	                           "'account', 'friend', 'conversation', 'member', 'message', 'cursor')"),
+	                 6);
 }
 
 static void later_files_run_in_order_and_once(void **state)
@@ -207,7 +209,8 @@ static void memory_is_migrated_open_and_private_to_its_server(void **state)
 	assert_int_equal(writers, 1);
 
 	cs_db *db = test_store_open(store), *stranger = test_store_open(&other);
-	assert_int_equal(test_query(db, "INSERT INTO account (name, password, created) VALUES ('a', 'b', 1)"), 0);
+	assert_int_equal(test_query(db, "INSERT INTO account (name, password, created) VALUES ('a', 'b', 1)"),
+	                 0);
 	assert_int_equal(test_number(db, "SELECT count(*) FROM account"), 1);
 	assert_int_equal(test_number(stranger, "SELECT count(*) FROM account"), 0);
 	/* A second connection of the same server meets the same database. */

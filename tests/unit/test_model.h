@@ -13,8 +13,8 @@
 #include "plugins/model/users.h"
 #include "test_db_sqlite.h"
 
-#include <setjmp.h>
 #include <cstdarg>
+#include <setjmp.h>
 
 extern "C" {
 #include <cmocka.h>

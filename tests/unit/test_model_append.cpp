@@ -234,8 +234,8 @@ static void a_batch_of_nothing_is_done(void **state)
 
 /* What the model must hold whatever comes: checked by a second, simple book of our own. */
 struct book {
-	std::map<std::pair<uint64_t, uint64_t>, uint64_t> last_seq;   /* by low, high */
-	std::map<std::pair<uint64_t, std::string>, uint64_t> cids;    /* seq by sender, cid */
+	std::map<std::pair<uint64_t, uint64_t>, uint64_t> last_seq; /* by low, high */
+	std::map<std::pair<uint64_t, std::string>, uint64_t> cids; /* seq by sender, cid */
 };
 
 static void check_item(book *b, const message_append &item)
@@ -281,9 +281,13 @@ static void random_batches_keep_every_promise(void **state)
 		for (const message_append &item : items)
 			check_item(&b, item);
 	}
-	assert_int_equal(test_number(db, "SELECT count(*) FROM (SELECT conversation, count(*) n, max(seq) m, min(seq)"
-	                 " s FROM message GROUP BY conversation) x JOIN conversation c ON c.id = x.conversation"
-	                 " WHERE n <> m OR s <> 1 OR m <> c.last_seq"), 0);
+	assert_int_equal(
+		test_number(db,
+	                    "SELECT count(*) FROM (SELECT conversation, count(*) n, max(seq) m, min(seq) s"
+	                    " FROM message GROUP BY conversation) x"
+	                    " JOIN conversation c ON c.id = x.conversation"
+	                    " WHERE n <> m OR s <> 1 OR m <> c.last_seq"),
+		0);
 	assert_true(test_number(db, "SELECT count(*) FROM message") > 5000);
 }
 

@@ -50,8 +50,8 @@ static std::vector<std::string> texts_in(cs_db_dialect dialect)
 	r.driver.last_id = no_id;
 	r.base.driver = &r.driver;
 	r.answers = {{"SELECT low, high, id", {1, 2, 20}}, {"SELECT id, kind, last_seq", {20, 0, 5}},
-	             {"SELECT id FROM account", {1}}, {"SELECT id FROM account", {3}},
-	             {"SELECT 1 FROM account", {1}}, {"SELECT last_seq FROM conversation", {5}}};
+	             {"SELECT id FROM account", {1}},      {"SELECT id FROM account", {3}},
+	             {"SELECT 1 FROM account", {1}},       {"SELECT last_seq FROM conversation", {5}}};
 	assert_int_equal(friend_add(&r.base, 1, 2), 0);
 	assert_int_equal(group_join(&r.base, 1, group, &joined), 0);
 	assert_int_equal(message_append_all(&r.base, pointers, true), 0);
@@ -80,7 +80,8 @@ static void mysql_gets_its_own_upserts_and_row_locks(void **)
 	assert_int_equal(count(texts, "ON DUPLICATE KEY UPDATE last_seq = VALUES(last_seq)"), 1);
 	assert_int_equal(count(texts, "delivered_seq = GREATEST(delivered_seq, VALUES(delivered_seq))"), 1);
 	assert_int_equal(count(texts, "ORDER BY id FOR UPDATE"), 1);
-	assert_int_equal(count(texts, "SELECT last_seq FROM conversation WHERE id = ? AND kind = 1 FOR UPDATE"), 1);
+	assert_int_equal(
+		count(texts, "SELECT last_seq FROM conversation WHERE id = ? AND kind = 1 FOR UPDATE"), 1);
 	/* The pairs that were made are read again by a locking read, the others once without. */
 	assert_int_equal(count(texts, "SELECT low, high, id"), 2);
 	assert_int_equal(count(texts, "FOR UPDATE"), 3);
@@ -95,7 +96,8 @@ static void sqlite_gets_its_own_upserts_and_no_row_locks(void **)
 	assert_int_equal(count(texts, "FOR UPDATE"), 0);
 	assert_int_equal(count(texts, "ON CONFLICT DO NOTHING"), 2);
 	assert_int_equal(count(texts, "ON CONFLICT (id) DO UPDATE SET last_seq = excluded.last_seq"), 1);
-	assert_int_equal(count(texts, "ON CONFLICT (account, device, conversation) DO UPDATE SET delivered_seq"), 1);
+	assert_int_equal(
+		count(texts, "ON CONFLICT (account, device, conversation) DO UPDATE SET delivered_seq"), 1);
 }
 
 static void no_dialect_gets_an_update_with_case(void **)

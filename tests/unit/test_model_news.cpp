@@ -89,7 +89,8 @@ static void one_conversation_is_found_with_or_without_news(void **state)
 	assert_int_equal(news.delivered_seq, 1);
 	assert_int_equal(message_news_find(db, 4, CONVERSATION_PAIR, 4, &news), 0);
 	assert_int_equal(news.of, 4);
-	assert_int_equal(message_news_find(db, 2, CONVERSATION_GROUP, items[0].conversation, &news), MODEL_NONE);
+	assert_int_equal(message_news_find(db, 2, CONVERSATION_GROUP, items[0].conversation, &news),
+	                 MODEL_NONE);
 }
 
 static void a_stranger_is_no_member_whatever_its_cursor_says(void **state)
@@ -141,7 +142,7 @@ struct spy {
 	cs_db base;
 	cs_db_driver driver;
 	cs_db *real;
-	std::string scans;      /* what was read from end to end */
+	std::string scans; /* what was read from end to end */
 };
 
 static spy *spy_of(cs_db *db)
