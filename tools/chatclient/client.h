@@ -56,7 +56,7 @@ struct client {
 	bool draining = false; /* the server is going away: nothing new on this connection */
 	bool told_lost = false; /* the loss of the connection was shown; not each failed attempt */
 	bool finishing = false;
-	bool finished = false;     /* all is acknowledged: what comes now is for the next login */
+	bool finished = false; /* all is acknowledged: what comes now is for the next login */
 	bool refused = false;
 	bool unexpected = false;
 	uint64_t received = 0; /* messages shown */

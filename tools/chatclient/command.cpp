@@ -22,17 +22,16 @@ struct command_row {
 static const command_row command_rows[] = {
 	{COMMAND_HELP, "help", "help", SHAPE_NOTHING, "", "show this list"},
 	{COMMAND_CHAT, "chat", "chat", SHAPE_ID_TEXT, "ID TEXT", "say something to an account"},
-	{COMMAND_ADD_FRIEND, "addfriend", "friend", SHAPE_ID, "ID", "put an account on your list of friends"},
+	{COMMAND_ADD_FRIEND, "addfriend", "friend", SHAPE_ID, "ID", "put somebody on your list"},
 	{COMMAND_CREATE_GROUP, "creategroup", "group new", SHAPE_NAME_TEXT, "NAME DESC", "make a group"},
 	{COMMAND_JOIN_GROUP, "addgroup", "join", SHAPE_ID, "ID", "join a group"},
 	{COMMAND_GROUP_CHAT, "groupchat", "say", SHAPE_ID_TEXT, "ID TEXT", "say something to a group"},
-	{COMMAND_FRIENDS, "friends", "friends", SHAPE_NOTHING, "", "list your friends, as of the login"},
-	{COMMAND_GROUPS, "groups", "groups", SHAPE_NOTHING, "", "list your groups, as of the login"},
+	{COMMAND_FRIENDS, "friends", "friends", SHAPE_NOTHING, "", "friends, as of the login"},
+	{COMMAND_GROUPS, "groups", "groups", SHAPE_NOTHING, "", "groups, as of the login"},
 	{COMMAND_LOGOUT, "loginout", "logout", SHAPE_NOTHING, "", "log out"},
 	{COMMAND_LOGIN, "login", "login", SHAPE_ID_TEXT, "ID PASSWORD", "log in"},
 	{COMMAND_REGISTER, "register", "register", SHAPE_NAME_TEXT, "NAME PASSWORD", "make an account"},
-	{COMMAND_WAIT, "wait", "wait", SHAPE_WAIT, "SECONDS COUNT",
-         "wait, at most until COUNT messages came"},
+	{COMMAND_WAIT, "wait", "wait", SHAPE_WAIT, "SECONDS COUNT", "in scripts: wait for messages"},
 	{COMMAND_QUIT, "quit", "quit", SHAPE_NOTHING, "", "leave"},
 	{COMMAND_GROUPS, "groups", "group", SHAPE_NOTHING, nullptr, nullptr},
 	{COMMAND_LOGOUT, "logout", "loginout", SHAPE_NOTHING, nullptr, nullptr},
@@ -179,8 +178,8 @@ std::string command_help(void)
 				c = c == ' ' ? ':' : c;
 			slashes += std::string(" ") + row.arguments;
 		}
-		colons.resize(std::max<size_t>(colons.size(), 24), ' ');
-		slashes.resize(std::max<size_t>(slashes.size(), 26), ' ');
+		colons.resize(std::max<size_t>(colons.size(), 23), ' ');
+		slashes.resize(std::max<size_t>(slashes.size(), 24), ' ');
 		help += colons + slashes + row.help + "\n";
 	}
 	return help;

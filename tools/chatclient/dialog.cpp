@@ -200,6 +200,7 @@ void dialog_take_line(dialog *dg, std::string_view line)
 void dialog_end(dialog *dg)
 {
 	if (dg->leaving || !client_is_owed(dg->cl)) {
+		screen_close(dg->sc);
 		(void)event_base_loopbreak(dg->cl->base);
 		return;
 	}

@@ -73,6 +73,8 @@ static void screen_set_echo(screen *sc, bool on)
 
 static void screen_resume(screen *sc)
 {
+	if (sc->closed)
+		return;
 	if (!sc->secret) {
 		sc->mode = SCREEN_EDITING;
 		(void)el_set(sc->el.get(), EL_UNBUFFERED, 1);
@@ -277,8 +279,9 @@ int screen_open(screen *sc, event_base *base, const screen_calls *calls, void *a
 
 void screen_close(screen *sc)
 {
-	if (sc->el == nullptr)
+	if (sc->el == nullptr || sc->closed)
 		return;
+	sc->closed = true;
 	if (sc->mode != SCREEN_PAUSED)
 		(void)fputc('\n', stdout);
 	screen_pause(sc);

@@ -41,6 +41,7 @@ struct screen {
 	screen_mode mode = SCREEN_PAUSED;
 	bool secret = false; /* how the next line is to be read */
 	bool escape_began = false; /* the last key was ESC: the rest of a sequence follows at once, or none */
+	bool closed = false; /* no further line is asked for */
 	bool input_ended = false; /* the terminal is gone */
 	std::string prompt;
 	termios terminal = {}; /* as it was found */
@@ -57,7 +58,7 @@ void screen_set_prompt(screen *sc, std::string_view prompt, bool secret);
 void screen_erase_entered(screen *sc);
 /* Puts a line into the history. */
 void screen_remember(screen *sc, std::string_view line);
-/* Gives the terminal back as it was. */
+/* Gives the terminal back as it was; of no effect the second time. */
 void screen_close(screen *sc);
 
 #endif

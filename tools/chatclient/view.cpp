@@ -187,9 +187,9 @@ void view_done(const view *vw, command_verb verb, int64_t id, int64_t seq, std::
 	else if (verb == COMMAND_ADD_FRIEND)
 		vw->print(vw->arg, view_name(vw, name, id) + " is on your list of friends.");
 	else if (verb == COMMAND_CREATE_GROUP)
-		vw->print(vw->arg, "You made the group " + view_group_name(vw, name, id) + ".");
+		vw->print(vw->arg, "You made " + view_group_name(vw, name, id) + ".");
 	else if (verb == COMMAND_JOIN_GROUP)
-		vw->print(vw->arg, "You are in the group " + view_group_name(vw, name, id) + ".");
+		vw->print(vw->arg, "You are in " + view_group_name(vw, name, id) + ".");
 	else if (verb == COMMAND_LOGOUT)
 		vw->print(vw->arg, "Logged out.");
 }
