@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ * Owns a message log in memory that stands behind the functions of plugins/model/messages.h in the tests of the
+ * mailbox. It must not know the mailbox. */
+#ifndef TESTS_PLUGIN_MAILBOX_MODEL_H
+#define TESTS_PLUGIN_MAILBOX_MODEL_H
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <chatserverd/db.h>
+
+struct log_message {
+	uint64_t sender;
+	std::string cid, body;
+	int64_t created;
+};
+
+struct log_conversation {
+	bool group = false;
+	uint64_t low = 0, high = 0;
+	std::map<uint64_t, uint64_t> members;     /* account -> joined_seq */
+	std::vector<log_message> messages;        /* seq - 1 */
+};
+
+struct memory_log {
+	cs_db db;                                 /* first: what the model is given */
+	uint64_t accounts = 0;                    /* 1 to accounts are there */
+	std::map<uint64_t, log_conversation> conversations;
+	std::map<std::pair<uint64_t, uint64_t>, uint64_t> pairs;
+	std::map<std::pair<uint64_t, std::string>, std::pair<uint64_t, uint64_t>> cids;
+	std::map<std::pair<uint64_t, uint64_t>, uint64_t> cursors;   /* (account, conversation) */
+	uint64_t last_conversation = 0;
+	size_t cursor_statements = 0;
+};
+
+void memory_log_open(memory_log *log, uint64_t accounts);
+uint64_t memory_log_add_group(memory_log *log, const std::vector<uint64_t> &members);
+/* The group's last seq. */
+uint64_t memory_log_join(memory_log *log, uint64_t group, uint64_t account);
+/* Appends as if somebody had sent it; answers its seq. */
+uint64_t memory_log_append_pair(memory_log *log, uint64_t sender, uint64_t to, const std::string &body,
+                                int64_t created);
+uint64_t memory_log_append_group(memory_log *log, uint64_t sender, uint64_t group, const std::string &body,
+                                 int64_t created);
+uint64_t memory_log_cursor(const memory_log *log, uint64_t account, uint64_t conversation);
+/* 0: they never talked. */
+uint64_t memory_log_pair(const memory_log *log, uint64_t a, uint64_t b);
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT
+ * Owns what the tests of the mailbox have in common. It must not know rules. */
+#include "mailbox_stage.h"
+
+#include <cinttypes>
+#include <cstdio>
+#include <cstring>
+
+std::string stage_body(uint64_t from, uint64_t n, size_t padding)
+{
+	char text[96];
+
+	snprintf(text, sizeof(text), "{\"msgid\":6,\"id\":%" PRIu64 ",\"n\":%" PRIu64 ",\"msg\":\"", from, n);
+	return text + std::string(padding, 'x') + "\"}";
+}
+
+static uint64_t number_after(const std::string &frame, const char *name)
+{
+	const size_t at = frame.rfind(name);
+
+	return at == std::string::npos ? 0 : strtoull(frame.c_str() + at + strlen(name), nullptr, 10);
+}
+
+stage_frame stage_parse(const std::string &frame)
+{
+	return {number_after(frame, "\"n\":"), number_after(frame, "\"id\":"), number_after(frame, ",\"seq\":"),
+	        static_cast<int64_t>(number_after(frame, ",\"ts\":")), frame.size()};
+}
+
+void stage_open_as(stage *st, unsigned workers)
+{
+	memory_log_open(&st->log, 9);
+	world_open(&st->w, &cs_plugin, &st->conf, &st->log.db, workers);
+	st->w.on_frame = [st](world_conn &c, const std::string &frame) {
+		st->seen[c.id].push_back(stage_parse(frame));
+	};
+}
+
+void stage_open(stage *st, unsigned workers)
+{
+	stage_open_as(st, workers);
+}
+
+void stage_close(stage *st)
+{
+	world_close(&st->w);
+}
+
+cs_conn stage_login(stage *st, unsigned worker, cs_account account, bool acknowledges)
+{
+	const cs_conn conn = world_connect(&st->w, worker);
+
+	world_login(&st->w, conn, account, acknowledges);
+	world_settle(&st->w);
+	assert_int_equal(world_conn_of(&st->w, conn)->phase, WORLD_IN);
+	return conn;
+}
+
+int64_t stage_chat_as(stage *st, cs_conn conn, cs_conversation_kind kind, uint64_t to, uint64_t n,
+                      const char *cid)
+{
+	const std::string body = stage_body(world_conn_of(&st->w, conn)->account, n);
+
+	world_send(&st->w, conn, kind, to, body, cid ? std::optional<std::string>(cid) : std::nullopt,
+	           ++st->last_req);
+	return st->last_req;
+}
+
+int64_t stage_chat(stage *st, cs_conn conn, uint64_t to, uint64_t n)
+{
+	return stage_chat_as(st, conn, CS_CONVERSATION_PAIR, to, n, nullptr);
+}
+
+static const world_answer *answer_of(const stage *st, int64_t req)
+{
+	const world_answer *found = nullptr;
+
+	for (const world_answer &answer : st->w.answers)
+		if (answer.req == req) {
+			assert_null(found);   /* exactly one */
+			found = &answer;
+		}
+	return found;
+}
+
+int stage_errno(const stage *st, int64_t req)
+{
+	const world_answer *answer = answer_of(st, req);
+
+	return answer ? answer->wire_errno : -1;
+}
+
+std::string stage_answer(const stage *st, int64_t req)
+{
+	const world_answer *answer = answer_of(st, req);
+
+	return answer ? answer->text : "";
+}
+
+static std::string joined(const stage *st, cs_conn conn, uint64_t stage_frame::*member)
+{
+	const auto at = st->seen.find(conn);
+	std::string text;
+
+	if (at == st->seen.end())
+		return text;
+	for (const stage_frame &frame : at->second)
+		text += (text.empty() ? "" : " ") + std::to_string(frame.*member);
+	return text;
+}
+
+std::string stage_seen(const stage *st, cs_conn conn)
+{
+	return joined(st, conn, &stage_frame::n);
+}
+
+std::string stage_seqs(const stage *st, cs_conn conn)
+{
+	return joined(st, conn, &stage_frame::seq);
+}
+
+mailbox *stage_mailbox(stage *st, unsigned worker)
+{
+	return static_cast<mailbox *>(st->w.workers[worker]->state);
+}
+
+mailbox_session *stage_session(stage *st, cs_conn conn)
+{
+	return mailbox_session_of(&stage_mailbox(st, world_conn_of(&st->w, conn)->worker)->sessions, conn);
+}

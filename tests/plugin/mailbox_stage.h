@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ * Owns what the tests of the mailbox have in common: a world over a log in memory, and what each connection was
+ * shown. It must not know rules. */
+#ifndef TESTS_PLUGIN_MAILBOX_STAGE_H
+#define TESTS_PLUGIN_MAILBOX_STAGE_H
+
+#include <cstdarg>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <setjmp.h>
+
+extern "C" {
+#include <cmocka.h>
+}
+/* A name that the C++ library uses. */
+#undef fail
+
+#include "mailbox_model.h"
+#include "plugins/mailbox/mailbox.h"
+#include "tests/support/mailbox_world.h"
+
+/* A delivered frame. */
+struct stage_frame {
+	uint64_t n;          /* the test's own number of the message */
+	uint64_t from;
+	uint64_t seq;        /* 0: it had none */
+	int64_t ts;
+	size_t size;
+};
+
+struct stage {
+	memory_log log;
+	world w;
+	mailbox_conf conf = {MAILBOX_COMMIT, 0, 250};
+	std::map<cs_conn, std::vector<stage_frame>> seen;
+	int64_t last_req = 0;
+};
+
+/* Accounts 1 to 9; sweep off. */
+void stage_open(stage *st, unsigned workers);
+/* With st->conf as it was set. */
+void stage_open_as(stage *st, unsigned workers);
+void stage_close(stage *st);
+
+std::string stage_body(uint64_t from, uint64_t n, size_t padding = 0);
+stage_frame stage_parse(const std::string &frame);
+
+/* Connects, logs in and settles; the login must be granted. */
+cs_conn stage_login(stage *st, unsigned worker, cs_account account, bool acknowledges = false);
+/* Only says it; nothing is settled. Answers its req. */
+int64_t stage_chat(stage *st, cs_conn conn, uint64_t to, uint64_t n);
+int64_t stage_chat_as(stage *st, cs_conn conn, cs_conversation_kind kind, uint64_t to, uint64_t n,
+                      const char *cid);
+/* The answer to req; -1: none yet. */
+int stage_errno(const stage *st, int64_t req);
+/* The answer's text; "" where there is none. */
+std::string stage_answer(const stage *st, int64_t req);
+/* The numbers that the connection saw, as "1 2 3". */
+std::string stage_seen(const stage *st, cs_conn conn);
+/* Their seqs. */
+std::string stage_seqs(const stage *st, cs_conn conn);
+mailbox *stage_mailbox(stage *st, unsigned worker);
+mailbox_session *stage_session(stage *st, cs_conn conn);
+
+#endif

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the proof of sending and live delivery: who gets what, with which seq, and what answers say. It must not
+ * know catching up (test_mailbox_catch_up.cpp) or relaying (test_mailbox_relay.cpp). */
+#include "mailbox_stage.h"
+
+#include <chatserverd/msgid.h>
+
+static void a_message_reaches_its_receiver_on_another_worker(void **)
+{
+	stage st;
+
+	stage_open(&st, 2);
+	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2);
+	const int64_t first = stage_chat(&st, ann, 2, 1), second = stage_chat(&st, ann, 2, 2);
+	world_settle(&st.w);
+	assert_string_equal(stage_seen(&st, bob).c_str(), "1 2");
+	assert_string_equal(stage_seqs(&st, bob).c_str(), "1 2");
+	assert_true(st.seen[bob][0].ts > 0 && st.seen[bob][1].ts > st.seen[bob][0].ts);
+	assert_string_equal(stage_answer(&st, first).c_str(), ",\"seq\":1");
+	assert_string_equal(stage_answer(&st, second).c_str(), ",\"seq\":2");
+	stage_close(&st);
+}
+
+static void nothing_is_answered_or_delivered_before_the_commit(void **)
+{
+	stage st;
+
+	stage_open(&st, 2);
+	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2);
+	st.w.hold_writes = true;
+	const int64_t req = stage_chat(&st, ann, 2, 1);
+	world_settle(&st.w);
+	assert_int_equal(stage_errno(&st, req), -1);
+	assert_string_equal(stage_seen(&st, bob).c_str(), "");
+	st.w.hold_writes = false;
+	world_settle(&st.w);
+	assert_int_equal(stage_errno(&st, req), 0);
+	stage_close(&st);
+}
+
+static void an_answering_dialogue_needs_no_read_after_its_first_contact(void **)
+{
+	stage st;
+
+	stage_open(&st, 2);
+	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2);
+	stage_chat(&st, ann, 2, 1);
+	world_settle(&st.w);
+	const size_t reads = st.w.reads;
+	for (uint64_t n = 2; n < 20; n += 2) {
+		stage_chat(&st, bob, 1, n);
+		world_settle(&st.w);
+		stage_chat(&st, ann, 2, n + 1);
+		world_settle(&st.w);
+	}
+	assert_string_equal(stage_seen(&st, ann).c_str(), "2 4 6 8 10 12 14 16 18");
+	assert_string_equal(stage_seen(&st, bob).c_str(), "1 3 5 7 9 11 13 15 17 19");
+	assert_int_equal(st.w.reads, reads);
+	stage_close(&st);
+}
+
+static void a_note_to_oneself_is_delivered(void **)
+{
+	stage st;
+
+	stage_open(&st, 1);
+	const cs_conn ann = stage_login(&st, 0, 1);
+	stage_chat(&st, ann, 1, 1);
+	stage_chat(&st, ann, 1, 2);
+	world_settle(&st.w);
+	assert_string_equal(stage_seen(&st, ann).c_str(), "1 2");
+	stage_close(&st);
+}
+
+/* The group and an account share their number. */
+static void a_group_message_reaches_every_member_but_its_sender(void **)
+{
+	stage st;
+
+	stage_open(&st, 2);
+	const uint64_t group = memory_log_add_group(&st.log, {1, 2, 3});
+	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2), eve = stage_login(&st, 1, 4);
+	const cs_conn cid = stage_login(&st, 0, 3);
+	assert_int_equal(group, 1);
+	for (uint64_t n = 1; n <= 3; n++) {
+		stage_chat_as(&st, ann, CS_CONVERSATION_GROUP, group, n, nullptr);
+		world_settle(&st.w);
+	}
+	stage_chat_as(&st, bob, CS_CONVERSATION_GROUP, group, 4, nullptr);
+	world_settle(&st.w);
+	assert_string_equal(stage_seen(&st, ann).c_str(), "4");
+	assert_string_equal(stage_seen(&st, bob).c_str(), "1 2 3");
+	assert_string_equal(stage_seen(&st, cid).c_str(), "1 2 3 4");
+	assert_string_equal(stage_seen(&st, eve).c_str(), "");
+	stage_close(&st);
+}
+
+static void a_repeated_cid_is_answered_with_the_first_seq_and_delivered_once(void **)
+{
+	stage st;
+
+	stage_open(&st, 2);
+	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2);
+	stage_chat_as(&st, ann, CS_CONVERSATION_PAIR, 2, 1, "a");
+	world_settle(&st.w);
+	const int64_t again = stage_chat_as(&st, ann, CS_CONVERSATION_PAIR, 2, 99, "a");
+	const int64_t twice = stage_chat_as(&st, ann, CS_CONVERSATION_PAIR, 2, 2, "b");
+	const int64_t same_batch = stage_chat_as(&st, ann, CS_CONVERSATION_PAIR, 2, 98, "b");
+	world_settle(&st.w);
+	assert_string_equal(stage_answer(&st, again).c_str(), ",\"seq\":1");
+	assert_string_equal(stage_answer(&st, twice).c_str(), ",\"seq\":2");
+	assert_string_equal(stage_answer(&st, same_batch).c_str(), ",\"seq\":2");
+	assert_string_equal(stage_seen(&st, bob).c_str(), "1 2");
+	stage_close(&st);
+}
+
+static void a_cid_used_for_somebody_else_shows_nobody_a_foreign_message(void **)
+{
+	stage st;
+
+	stage_open(&st, 2);
+	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2), eve = stage_login(&st, 1, 3);
+	stage_chat_as(&st, ann, CS_CONVERSATION_PAIR, 2, 1, "a");
+	world_settle(&st.w);
+	stage_chat_as(&st, ann, CS_CONVERSATION_PAIR, 3, 2, "a");
+	world_settle(&st.w);
+	stage_chat_as(&st, ann, CS_CONVERSATION_PAIR, 3, 3, "b");
+	world_settle(&st.w);
+	assert_string_equal(stage_seen(&st, bob).c_str(), "1");
+	assert_string_equal(stage_seen(&st, eve).c_str(), "3");
+	stage_close(&st);
+}
+
+static void a_commit_of_unknown_outcome_is_stored_and_delivered_once(void **)
+{
+	stage st;
+
+	stage_open(&st, 2);
+	st.w.unknown_outcomes = true;
+	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2);
+	st.w.write_results = {1};
+	const int64_t req = stage_chat(&st, ann, 2, 1);
+	world_settle(&st.w);
+	assert_string_equal(stage_answer(&st, req).c_str(), ",\"seq\":1");
+	stage_chat(&st, ann, 2, 2);
+	world_settle(&st.w);
+	assert_string_equal(stage_seen(&st, bob).c_str(), "1 2");
+	const log_conversation &pair = st.log.conversations[memory_log_pair(&st.log, 1, 2)];
+	assert_int_equal(pair.messages.size(), 2);
+	assert_true(pair.messages[0].cid[0] == '\0' && pair.messages[0].cid != pair.messages[1].cid);
+	stage_close(&st);
+}
+
+static void refusals_say_why(void **)
+{
+	stage st;
+
+	stage_open(&st, 1);
+	const uint64_t group = memory_log_add_group(&st.log, {2});
+	const cs_conn ann = stage_login(&st, 0, 1);
+	const int64_t nobody = stage_chat(&st, ann, 77, 1);
+	const int64_t nowhere = stage_chat_as(&st, ann, CS_CONVERSATION_GROUP, 78, 2, nullptr);
+	const int64_t stranger = stage_chat_as(&st, ann, CS_CONVERSATION_GROUP, group, 3, nullptr);
+	world_settle(&st.w);
+	assert_int_equal(stage_errno(&st, nobody), CS_ERRNO_NO_SUCH_USER);
+	assert_int_equal(stage_errno(&st, nowhere), CS_ERRNO_NO_SUCH_GROUP);
+	assert_int_equal(stage_errno(&st, stranger), CS_ERRNO_NOT_ALLOWED);
+	st.w.write_results = {CS_ENOSTORE, CS_EUNKNOWN};
+	const int64_t down = stage_chat(&st, ann, 2, 4);
+	world_settle(&st.w);
+	const int64_t unknown = stage_chat(&st, ann, 2, 5);
+	world_settle(&st.w);
+	assert_int_equal(stage_errno(&st, down), CS_ERRNO_UNAVAILABLE);
+	assert_string_equal(stage_answer(&st, down).c_str(), "unchanged");
+	assert_string_equal(stage_answer(&st, unknown).c_str(), "unknown");
+	st.w.most_items = 0;
+	const int64_t full = stage_chat(&st, ann, 2, 6);
+	world_settle(&st.w);
+	assert_int_equal(stage_errno(&st, full), CS_ERRNO_BUSY);
+	stage_close(&st);
+}
+
+static void a_connection_with_256_messages_under_way_waits(void **)
+{
+	stage st;
+
+	stage_open(&st, 1);
+	const cs_conn ann = stage_login(&st, 0, 1);
+	st.w.hold_writes = true;
+	for (uint64_t n = 1; n <= 300; n++)
+		stage_chat(&st, ann, 2, n);
+	world_settle(&st.w);
+	assert_int_equal(st.w.items.size(), 256);
+	assert_int_equal(world_conn_of(&st.w, ann)->inbox.size(), 44);
+	st.w.hold_writes = false;
+	world_settle(&st.w);
+	assert_int_equal(st.w.answers.size(), 300);
+	assert_int_equal(st.log.conversations[1].messages.size(), 300);
+	stage_close(&st);
+}
+
+static void a_hint_that_skips_a_seq_makes_the_session_read_the_gap(void **)
+{
+	stage st;
+
+	stage_open(&st, 2);
+	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2);
+	stage_chat(&st, ann, 2, 1);
+	world_settle(&st.w);
+	st.w.routed_drops = 1;
+	stage_chat(&st, ann, 2, 2);
+	world_settle(&st.w);
+	assert_string_equal(stage_seen(&st, bob).c_str(), "1");
+	stage_chat(&st, ann, 2, 3);
+	stage_chat(&st, ann, 2, 4);
+	world_settle(&st.w);
+	assert_string_equal(stage_seqs(&st, bob).c_str(), "1 2 3 4");
+	stage_close(&st);
+}
+
+static void hints_that_come_while_a_gap_is_read_are_not_lost_or_doubled(void **)
+{
+	stage st;
+
+	stage_open(&st, 2);
+	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2);
+	st.w.hold_read_results = true;
+	for (uint64_t n = 1; n <= 4; n++) {
+		stage_chat(&st, ann, 2, n);
+		world_settle(&st.w);
+	}
+	assert_string_equal(stage_seen(&st, bob).c_str(), "");
+	st.w.hold_read_results = false;
+	world_settle(&st.w);
+	assert_string_equal(stage_seqs(&st, bob).c_str(), "1 2 3 4");
+	stage_close(&st);
+}
+
+static void a_read_that_fails_is_tried_again(void **)
+{
+	stage st;
+
+	stage_open(&st, 2);
+	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2);
+	st.w.read_results = {CS_ENOSTORE, CS_DB_FAILED, CS_ENOSTORE};
+	stage_chat(&st, ann, 2, 1);
+	world_settle(&st.w);
+	assert_string_equal(stage_seen(&st, bob).c_str(), "");
+	world_advance(&st.w, 5000);
+	assert_string_equal(stage_seen(&st, bob).c_str(), "1");
+	st.w.most_jobs = 0;
+	stage_chat(&st, bob, 3, 2);
+	stage_chat(&st, bob, 1, 3);
+	world_settle(&st.w);
+	assert_string_equal(stage_seen(&st, ann).c_str(), "3");
+	st.w.most_jobs = SIZE_MAX;
+	world_advance(&st.w, 5000);
+	assert_string_equal(stage_seen(&st, ann).c_str(), "3");
+	stage_close(&st);
+}
+
+static void conversations_that_are_idle_are_forgotten(void **)
+{
+	stage st;
+
+	stage_open(&st, 1);
+	st.log.accounts = 1000;
+	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 0, 2);
+	stage_chat(&st, bob, 1, 1);
+	for (uint64_t to = 100; to < 600; to++) {
+		stage_chat(&st, ann, to, to);
+		world_settle(&st.w);
+		world_advance(&st.w, 300);
+	}
+	assert_true(stage_session(&st, ann)->lines.size() <= 2 * MAILBOX_LINES_KEPT);
+	stage_chat(&st, bob, 1, 2);
+	world_settle(&st.w);
+	assert_string_equal(stage_seqs(&st, ann).c_str(), "1 2");
+	stage_close(&st);
+}
+
+static void a_new_member_gets_what_was_said_since_the_join(void **)
+{
+	stage st;
+
+	stage_open(&st, 2);
+	const uint64_t group = memory_log_add_group(&st.log, {1});
+	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2);
+	stage_chat_as(&st, ann, CS_CONVERSATION_GROUP, group, 1, nullptr);
+	world_settle(&st.w);
+	const uint64_t joined_seq = memory_log_join(&st.log, group, 2);
+	stage_chat_as(&st, ann, CS_CONVERSATION_GROUP, group, 2, nullptr);
+	world_settle(&st.w);
+	world_joined(&st.w, bob, group, joined_seq);
+	world_settle(&st.w);
+	stage_chat_as(&st, ann, CS_CONVERSATION_GROUP, group, 3, nullptr);
+	world_settle(&st.w);
+	assert_string_equal(stage_seen(&st, bob).c_str(), "2 3");
+	stage_close(&st);
+}
+
+static void the_end_of_the_server_loses_no_item(void **)
+{
+	stage st;
+
+	stage_open(&st, 2);
+	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2);
+	st.w.hold_reads = st.w.hold_writes = true;
+	for (uint64_t n = 1; n <= 10; n++)
+		stage_chat(&st, ann, 2, n);
+	world_delivered(&st.w, bob, CS_CONVERSATION_PAIR, 1, 1, ++st.last_req);
+	world_login(&st.w, world_connect(&st.w, 0), 3, false);
+	world_settle(&st.w);
+	stage_close(&st);   /* leaks, if any, are the sanitizer's to find */
+	assert_int_equal(stage_errno(&st, 1), CS_ERRNO_GOING_AWAY);
+}
+
+int main()
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_message_reaches_its_receiver_on_another_worker),
+		cmocka_unit_test(nothing_is_answered_or_delivered_before_the_commit),
+		cmocka_unit_test(an_answering_dialogue_needs_no_read_after_its_first_contact),
+		cmocka_unit_test(a_note_to_oneself_is_delivered),
+		cmocka_unit_test(a_group_message_reaches_every_member_but_its_sender),
+		cmocka_unit_test(a_repeated_cid_is_answered_with_the_first_seq_and_delivered_once),
+		cmocka_unit_test(a_cid_used_for_somebody_else_shows_nobody_a_foreign_message),
+		cmocka_unit_test(a_commit_of_unknown_outcome_is_stored_and_delivered_once),
+		cmocka_unit_test(refusals_say_why),
+		cmocka_unit_test(a_connection_with_256_messages_under_way_waits),
+		cmocka_unit_test(a_hint_that_skips_a_seq_makes_the_session_read_the_gap),
+		cmocka_unit_test(hints_that_come_while_a_gap_is_read_are_not_lost_or_doubled),
+		cmocka_unit_test(a_read_that_fails_is_tried_again),
+		cmocka_unit_test(conversations_that_are_idle_are_forgotten),
+		cmocka_unit_test(a_new_member_gets_what_was_said_since_the_join),
+		cmocka_unit_test(the_end_of_the_server_loses_no_item),
+	};
+
+	return cmocka_run_group_tests(tests, nullptr, nullptr);
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT
+ * Owns a small world for the mailbox: several workers with an instance each, connections, the session table, a
+ * store, a clock, all moved by hand, one step at a time. It must not know how the mailbox or the model works.
+ *
+ * Steps are taken by world_step_... in the order that the test wants, or by world_settle until nothing is left
+ * to do. The world is the login plugin too: a login claims, attaches, queues one frame with the first page and
+ * begins. */
+#ifndef TESTS_SUPPORT_MAILBOX_WORLD_H
+#define TESTS_SUPPORT_MAILBOX_WORLD_H
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <chatserverd/db.h>
+#include <chatserverd/mailbox.h>
+#include <chatserverd/plugin.h>
+
+struct world;
+
+/* An answer to a request, in the order in which they were given. */
+struct world_answer {
+	cs_conn conn;
+	int64_t req;
+	int wire_errno;         /* 0: answer() */
+	std::string text;       /* its `more`, or its errmsg */
+};
+
+/* What was queued with one send(): a frame, or the first page. */
+struct world_output {
+	uint64_t end;
+	std::vector<std::string> frames;
+};
+
+enum world_phase { WORLD_IDLE, WORLD_LOGGING_IN, WORLD_IN, WORLD_REFUSED };
+
+struct world_conn {
+	cs_conn id = 0;
+	unsigned worker = 0;
+	cs_account account = 0;
+	bool acknowledges = false;
+	bool ended = false;
+	bool pending = false;                /* a handler answered CS_PENDING */
+	bool stuck = false;                  /* the kernel takes nothing */
+	bool noted = false;                  /* a `written` is on its way */
+	world_phase phase = WORLD_IDLE;
+	int login_result = 0;
+	size_t page_count = 0, page_bytes = 0;
+	uint64_t queued = 0, taken = 0;
+	size_t most_unsent = 0;
+	std::deque<world_output> output;
+	std::deque<std::function<void()>> inbox;   /* requests that were not dispatched yet */
+};
+
+struct world_worker {
+	world *w = nullptr;
+	unsigned index = 0;
+	void *state = nullptr;
+	std::deque<std::function<void()>> posts;
+};
+
+struct world_place {
+	cs_conn conn = 0;
+	bool held = false;                         /* `closed` answered CS_PENDING */
+	bool closing = false;                      /* `closed` was not called yet */
+	std::deque<std::function<void()>> waiting; /* claims */
+};
+
+struct world_job {
+	world_worker *worker;
+	cs_conn conn;
+	cs_work_fn *fn;
+	cs_done_fn *done;
+	void *arg;
+};
+
+struct world_item {
+	world_worker *worker;
+	const cs_batch *batch;
+	uint64_t key;
+	void *item;
+};
+
+struct world_timer {
+	world_worker *worker;
+	int64_t due;
+	cs_timer_fn *fn;
+	void *arg;
+};
+
+struct world {
+	cs_host host = {};
+	const struct cs_plugin *plugin = nullptr;
+	const cs_mailbox *mailbox = nullptr;
+	cs_db *db = nullptr;
+	std::vector<std::unique_ptr<world_worker>> workers;
+	std::map<cs_conn, world_conn> conns;
+	std::map<cs_account, world_place> places;
+	std::deque<world_job> jobs;
+	std::deque<world_item> items;
+	std::map<uint64_t, world_timer> timers;
+	std::vector<world_answer> answers;
+	int64_t clock = 1000000;
+	uint64_t last_conn = 0, last_timer = 0;
+	size_t soft_mark = 64 * 1024;
+	size_t most_jobs = SIZE_MAX, most_items = SIZE_MAX;   /* above: CS_EBUSY */
+	bool unknown_outcomes = false;
+	std::deque<std::function<void()>> read_results_due;   /* reads that ran: their done is not posted yet */
+	std::deque<std::function<void()>> commits_due;        /* committed, nobody was told yet */
+	/* world_settle leaves them alone. */
+	bool hold_reads = false, hold_read_results = false, hold_writes = false, hold_commits = false;
+	/* Of the next batches; 0: runs; 1: runs, is answered as unknown and runs again; below 0: fails. */
+	std::deque<int> write_results;
+	std::deque<int> read_results;
+	size_t routed_drops = 0;                              /* the next so many hints are lost */
+	size_t reads = 0;                                     /* jobs that ran */
+	size_t commits = 0;
+	/* A client sees a frame: conn, frame. */
+	std::function<void(world_conn &, const std::string &)> on_frame;
+};
+
+/* conf is the plugin's option struct. One world at a time. */
+void world_open(world *w, const struct cs_plugin *plugin, const void *conf, cs_db *db, unsigned workers);
+/* Ends every connection, completes what is left with CS_ECANCELED, stops the instances. */
+void world_close(world *w);
+
+cs_conn world_connect(world *w, unsigned worker);
+/* Requests wait in the connection's inbox and are dispatched in order, none while one is pending. */
+void world_login(world *w, cs_conn conn, cs_account account, bool acknowledges);
+void world_send(world *w, cs_conn conn, cs_conversation_kind kind, uint64_t to, const std::string &frame,
+                std::optional<std::string> cid, int64_t req);
+void world_delivered(world *w, cs_conn conn, cs_conversation_kind kind, uint64_t of, uint64_t seq, int64_t req);
+void world_joined(world *w, cs_conn conn, uint64_t group, uint64_t joined_seq);
+void world_logout(world *w, cs_conn conn);
+/* The connection ends now; what the kernel has not taken is lost. */
+void world_kill(world *w, cs_conn conn);
+
+world_conn *world_conn_of(world *w, cs_conn conn);   /* never NULL in a right test */
+size_t world_unsent(const world_conn *c);
+
+/* One step each; false: nothing was there to do. */
+bool world_step_post(world *w, unsigned worker);
+bool world_step_request(world *w, cs_conn conn);
+bool world_step_read(world *w, size_t nth);       /* a reader reads, */
+bool world_step_read_result(world *w);            /* and says so */
+bool world_step_write(world *w, size_t most);     /* a writer commits, */
+bool world_step_commit(world *w);                 /* and says so */
+bool world_step_take(world *w, cs_conn conn, size_t bytes);
+/* The next timer that is due by then is posted, and the clock moves to it. */
+bool world_step_timer(world *w, int64_t end);
+/* The clock moves; what timers start is settled. */
+void world_advance(world *w, int64_t ms);
+/* All of it, as long as there is something to do; the clock stands still. */
+void world_settle(world *w);
+
+#endif
