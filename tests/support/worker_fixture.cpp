@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT
+ * Owns a worker without a thread for tests of the core. It must not know what a test looks at. */
+#include "worker_fixture.h"
+
+#include <cerrno>
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "core/listener.h"
+
+static struct worker_fixture *fixture_of(void *state)
+{
+	return static_cast<struct worker_fixture *>(state);
+}
+
+static int on_open(void *state, const struct cs_frame *frame)
+{
+	struct worker_fixture *f = fixture_of(state);
+
+	f->trace += "open ";
+	return f->on_open ? f->on_open(frame) : CS_DONE;
+}
+
+static int on_wait(void *state, const struct cs_frame *)
+{
+	fixture_of(state)->trace += "wait ";
+	return CS_PENDING;
+}
+
+static int on_login(void *state, const struct cs_frame *frame)
+{
+	fixture_of(state)->trace += std::string("login:") + frame->name + " ";
+	return CS_DONE;
+}
+
+static int on_own(void *state, const struct cs_frame *)
+{
+	fixture_of(state)->trace += "own ";
+	return CS_DONE;
+}
+
+static int on_reject(void *state, const struct cs_frame *frame)
+{
+	struct worker_fixture *f = fixture_of(state);
+
+	f->trace += "reject ";
+	conn_refuse(conn_find(f->worker, frame->conn), &frame->request, CS_ERRNO_NO_SUCH_GROUP, "no \"such\" group");
+	return CS_REJECT;
+}
+
+static int on_closed(void *state, cs_conn, cs_account account, uint64_t written)
+{
+	struct worker_fixture *f = fixture_of(state);
+
+	f->trace += "closed:" + std::to_string(account) + " ";
+	f->closed_written = written;
+	return f->closed_answer;
+}
+
+static void on_written(void *state, cs_conn, uint64_t position, size_t unsent)
+{
+	struct worker_fixture *f = fixture_of(state);
+
+	if (f->traces_written)
+		f->trace += "written:" + std::to_string(position) + (unsent == 0 ? " " : "+ ");
+	if (f->on_written)
+		f->on_written();
+}
+
+static const struct cs_route routes[] = {
+	{ FIXTURE_OPEN, "OPEN", on_open, 0, 2 },
+	{ FIXTURE_WAIT, "WAIT", on_wait, 0, 1 },
+	{ FIXTURE_LOGIN, "LOGIN", on_login, CS_ROUTE_NEEDS_LOGIN, 1 },
+	{ FIXTURE_OWN, "OWN", on_own, CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID, 1 },
+	{ FIXTURE_REJECT, "REJECT", on_reject, 0, 1 },
+	{ 0, nullptr, nullptr, 0, 0 },
+};
+
+static void add_plugin(struct worker_fixture *f)
+{
+	auto plugin = std::make_unique<struct plugin>();
+	auto self = std::make_unique<struct cs_self>();
+
+	plugin->path = "fake.so";
+	plugin->declared.routes = routes;
+	plugin->declared.closed = on_closed;
+	plugin->declared.written = on_written;
+	self->plugin = plugin.get();
+	self->worker = f->worker;
+	self->state = f;
+	self->started = true;
+	f->worker->instances.push_back(std::move(self));
+	f->plugins.plugins.push_back(std::move(plugin));
+}
+
+static void set_conf(struct core_conf *conf)
+{
+	conf->max_frame = 1024;
+	conf->max_connections = 10;
+	conf->output_soft = 64 * 1024;
+	conf->output_hard = 256 * 1024;
+	conf->burst = 100;
+}
+
+std::unique_ptr<struct worker_fixture> worker_fixture_make(void)
+{
+	auto f = std::make_unique<struct worker_fixture>();
+	auto w = std::make_unique<struct worker>();
+	struct cs_error e;
+
+	set_conf(&f->conf);
+	f->worker = w.get();
+	f->shared.workers.push_back(std::move(w));
+	f->shared.dispatch = &f->table;
+	add_plugin(f.get());
+	if (dispatch_build(&f->table, &f->plugins, &e) != 0 ||
+	    worker_open(f->worker, 0, &f->shared, &f->conf, &e) != 0)
+		return nullptr;
+	return f;
+}
+
+void worker_fixture_free(std::unique_ptr<struct worker_fixture> f)
+{
+	for (const int peer : f->peers)
+		(void)close(peer);
+	f->shared.workers.clear();
+}
+
+struct conn *worker_fixture_connect(struct worker_fixture *f, int *peer_r)
+{
+	int fds[2];
+	const sockaddr address = { AF_UNIX, "" };
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0)
+		return nullptr;
+	f->peers.push_back(fds[1]);
+	*peer_r = fds[1];
+	if (conn_open(f->worker, unique_fd(fds[0]), &address, sizeof address) != 0)
+		return nullptr;
+	for (const auto &c : f->worker->conns.slots)
+		if (c != nullptr && c->fd.fd == fds[0])
+			return c.get();
+	return nullptr;
+}
+
+/* Several: what one turn causes may be read in the next. */
+void worker_fixture_turn(struct worker_fixture *f)
+{
+	for (int i = 0; i < 8; i++) {
+		(void)event_base_loop(f->worker->loop.base.get(), EVLOOP_NONBLOCK);
+		loop_drain(&f->worker->loop);
+	}
+}
+
+std::string worker_fixture_receive(int peer, bool *eof_r)
+{
+	std::string all;
+	char part[65536];
+	ssize_t n;
+
+	while ((n = recv(peer, part, sizeof part, 0)) > 0)
+		all.append(part, static_cast<size_t>(n));
+	if (eof_r != nullptr)
+		*eof_r = n == 0 || (n == -1 && errno == ECONNRESET);
+	return all;
+}
+
+std::string worker_fixture_talk(struct worker_fixture *f, int peer, std::string_view bytes)
+{
+	while (!bytes.empty()) {
+		const ssize_t n = send(peer, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+
+		if (n > 0)
+			bytes.remove_prefix(static_cast<size_t>(n));
+		else if (errno != EAGAIN)
+			break;
+		worker_fixture_turn(f);
+	}
+	worker_fixture_turn(f);
+	return worker_fixture_receive(peer, nullptr);
+}
+
+void worker_fixture_bind(struct worker_fixture *f, struct conn *c, cs_account account)
+{
+	struct session_entry other;
+
+	if (session_claim(&f->shared.sessions, account, 0, c->handle, nullptr, &other) == SESSION_GRANTED)
+		conn_bind(c, account, "li si");
+}
+
+bool worker_fixture_wait(struct worker_fixture *f, const std::function<bool()> &condition)
+{
+	const int64_t end = worker_monotonic_ms() + 5000;
+
+	for (worker_fixture_turn(f); !condition(); worker_fixture_turn(f)) {
+		if (worker_monotonic_ms() > end)
+			return false;
+		poll(nullptr, 0, 1);
+	}
+	return true;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ * Owns a worker without a thread for tests of the core: one fake plugin, connections over socket pairs, turns run by
+ * hand. It must not know what a test looks at. */
+#ifndef TESTS_SUPPORT_WORKER_FIXTURE_H
+#define TESTS_SUPPORT_WORKER_FIXTURE_H
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/dispatch.h"
+#include "core/worker.h"
+
+/* msgids of the fake plugin's routes. Every handler notes its call in `trace`. */
+enum {
+	FIXTURE_OPEN = 11,      /* anyone, cost 2; runs on_open when that is set, else DONE */
+	FIXTURE_WAIT = 12,      /* anyone; PENDING */
+	FIXTURE_LOGIN = 13,     /* needs a login */
+	FIXTURE_OWN = 14,       /* needs a login and the own id */
+	FIXTURE_REJECT = 15     /* anyone; refuses with 7 */
+};
+
+struct worker_fixture {
+	struct core_conf conf{};
+	struct worker_shared shared;
+	struct worker *worker = nullptr;
+	struct plugin_set plugins;
+	struct dispatch_table table;
+	std::string trace;                                     /* of handlers and hooks, each with a blank behind it */
+	std::function<int(const struct cs_frame *)> on_open;
+	bool traces_written = false;
+	std::function<void()> on_written;
+	int closed_answer = 0;                                 /* of the `closed` hook */
+	uint64_t closed_written = 0;
+	std::vector<int> peers;
+};
+
+std::unique_ptr<struct worker_fixture> worker_fixture_make(void);
+void worker_fixture_free(std::unique_ptr<struct worker_fixture> f);
+/* Opens a connection; *peer_r is its other end, non-blocking, closed with the fixture. */
+struct conn *worker_fixture_connect(struct worker_fixture *f, int *peer_r);
+/* Runs turns until nothing more happens without time passing. */
+void worker_fixture_turn(struct worker_fixture *f);
+/* Sends, runs turns, and returns what came back. */
+std::string worker_fixture_talk(struct worker_fixture *f, int peer, std::string_view bytes);
+/* What came; "" when nothing did, and *eof_r (may be NULL) whether the end came behind it. */
+std::string worker_fixture_receive(int peer, bool *eof_r);
+/* Logs the connection in. */
+void worker_fixture_bind(struct worker_fixture *f, struct conn *c, cs_account account);
+/* Runs turns until the condition holds, for at most 5 s. */
+bool worker_fixture_wait(struct worker_fixture *f, const std::function<bool()> &condition);
+
+#endif
