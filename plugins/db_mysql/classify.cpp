@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the translation of error numbers to the classes of db.h, and which part of an error's text may be
+ * logged. It must not know a statement. */
+#include "db_mysql.h"
+
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+/* The server's numbers are those of its manual; written out, because the two libraries' headers differ. */
+static int server_class(unsigned number)
+{
+	switch (number) {
+	case 1205: /* lock wait time-out */
+	case 1213: /* deadlock */
+	case 1020: /* the row has changed since it was read */
+	case 1317: /* the query was interrupted */
+	case 1615: /* the statement must be prepared again */
+	case 1637: /* too many transactions at once */
+	case 1969: /* max_statement_time */
+	case 3024: /* max_execution_time */
+	case 3101: /* group replication rolled it back */
+	case 3572: return CS_DB_RETRY; /* a lock that was not waited for */
+	case 1062: /* duplicate entry */
+	case 1586: return CS_DB_DUPLICATE;
+	case 1021: /* disk full */
+	case 1037: /* out of memory */
+	case 1038: /* out of sort memory */
+	case 1041: /* out of resources */
+	case 1114: /* the table is full */
+	case 1223: /* a global read lock */
+	case 1290: /* --read-only */
+	case 1792: /* a read-only transaction */
+	case 1836: return CS_DB_FULL; /* running in read-only mode */
+	case 1048: /* NULL where none may be */
+	case 1153: /* larger than max_allowed_packet */
+	case 1264: /* out of range */
+	case 1265: /* data truncated */
+	case 1292: /* incorrect value */
+	case 1300: /* invalid character string */
+	case 1366: /* incorrect value for a column */
+	case 1406: /* too long */
+	case 1690: /* a value out of range in an expression */
+	case 3819: /* a check constraint, MySQL */
+	case 4025: return CS_DB_BAD_VALUE; /* the same, MariaDB */
+	default: return CS_DB_FAILED;
+	}
+}
+
+/* What leaves no use for the connection: whether the last statement was done is unknown. */
+static bool is_lost(unsigned number)
+{
+	switch (number) {
+	case 1040: /* too many connections */
+	case 1042: /* the host's name cannot be found */
+	case 1043: /* bad handshake */
+	case 1053: /* the server shuts down */
+	case 1077:
+	case 1078:
+	case 1079:
+	case 1080:
+	case 1129: /* too many errors from this host */
+	case 1152: /* aborted connection */
+	case 1158: /* network errors */
+	case 1159:
+	case 1160:
+	case 1161:
+	case 1184: /* aborted connection */
+	case 1203: /* too many connections of this user */
+	case 1226: /* a limit of this user */
+	case 1243: /* a prepared statement that the server has not */
+	case 1927: /* the connection was killed */
+	case 4031: return true; /* closed for inactivity */
+	case 2020: return false; /* the library's own limit of a packet */
+	default: return number >= 2000 && number < 3000; /* the library's own numbers: the connection */
+	}
+}
+
+int mydb_class(unsigned number)
+{
+	if (number == 0)
+		return CS_DB_OK;
+	if (number == 2020)
+		return CS_DB_BAD_VALUE;
+	return is_lost(number) ? CS_DB_UNKNOWN : server_class(number);
+}
+
+/* The server's text holds the value that it did not like; the name of the key or the column comes behind it. */
+static std::string_view without_value(std::string_view text)
+{
+	size_t at = text.rfind(" for key ");
+
+	if (at == text.npos)
+		at = text.rfind(" for column ");
+	return at == text.npos ? std::string_view() : text.substr(at);
+}
+
+int mydb_fail(mydb *db, unsigned number, const char *text)
+{
+	const int result = number ? mydb_class(number) : CS_DB_FAILED;
+	std::string_view shown = text;
+
+	if (result == CS_DB_DUPLICATE)
+		shown = without_value(shown);
+	else if (result == CS_DB_BAD_VALUE)
+		shown = without_value(shown);
+	snprintf(db->message, sizeof(db->message), "error %u%s%.*s", number,
+	         shown.empty() || shown.front() == ' ' ? "" : ": ", static_cast<int>(shown.size()),
+	         shown.data());
+	if (result == CS_DB_UNKNOWN || number == 1153)
+		db->dead = true; /* after 1153 the server closes the connection */
+	if (db->begun && (result == CS_DB_RETRY || result == CS_DB_UNKNOWN))
+		db->lost = result;
+	return result;
+}
+
+int mydb_fail_text(mydb *db, const char *text)
+{
+	snprintf(db->message, sizeof(db->message), "%s", text);
+	return CS_DB_FAILED;
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the driver table of db.h and the state of a transaction. It must not know an option's text, a table or
+ * a msgid. */
+#include "db_mysql.h"
+
+#include <cstring>
+#include <utility>
+
+static mydb *of(cs_db *db)
+{
+	return reinterpret_cast<mydb *>(db); /* base is the first member */
+}
+
+static const mydb_conf *conf_of(const void *conf)
+{
+	return static_cast<const mydb_conf *>(conf);
+}
+
+static void db_limits(const void *, unsigned *most_readers_r, unsigned *most_writers_r)
+{
+	*most_readers_r = 64;
+	*most_writers_r = 64;
+}
+
+static int db_migrate(const void *conf, cs_error *e)
+{
+	mydb_handle handle;
+
+	mydb_library_enter();
+	mydb_thread_enter();
+	if (mydb_connect(conf_of(conf), MYDB_FOR_SCHEMA, &handle, e))
+		return CS_EINVAL;
+	return mydb_migrate(handle.get(), conf_of(conf), e);
+}
+
+static int db_open(const void *conf, cs_db **db_r, cs_error *e)
+{
+	auto db = std::make_unique<mydb>();
+
+	mydb_thread_enter();
+	const int result = mydb_connect(conf_of(conf), MYDB_FOR_WORK, &db->handle, e);
+	if (result)
+		return result;
+	db->base.driver = &mydb_driver;
+	*db_r = &db.release()->base;
+	return CS_DB_OK;
+}
+
+static void db_close(cs_db *db)
+{
+	mydb_thread_enter();
+	const std::unique_ptr<mydb> owned(of(db));
+}
+
+/* Whether the connection can take a statement: 0, or what it answers to all. */
+static int refusal(const mydb *db)
+{
+	return db->dead ? static_cast<int>(CS_DB_UNKNOWN) : db->lost;
+}
+
+/* A statement without parameters and rows, not worth preparing. */
+static int run_text(mydb *db, const char *text)
+{
+	MYSQL *handle = db->handle.get();
+
+	return mysql_real_query(handle, text, strlen(text)) ? mydb_fail(db, mysql_errno(handle), mysql_error(handle))
+	                                                    : static_cast<int>(CS_DB_OK);
+}
+
+/* A deadlock has ended the transaction on the server. What the caller says next must then not run on its own,
+ * so it gets the same answer until it has rolled back; mydb_fail notes that. */
+static int db_query(cs_db *base, const char *sql, const cs_db_value *parameters, size_t count, cs_db_row_fn *row,
+                    void *arg)
+{
+	mydb *db = of(base);
+	const int refused = refusal(db);
+
+	mydb_thread_enter();
+	return refused ? refused : mydb_run(db, sql, parameters, count, row, arg);
+}
+
+static int db_begin(cs_db *base)
+{
+	mydb *db = of(base);
+	int result = refusal(db);
+
+	mydb_thread_enter();
+	if (result)
+		return result;
+	if (db->begun)
+		return mydb_fail_text(db, "a transaction is open");
+	result = run_text(db, "START TRANSACTION");
+	db->begun = !result;
+	return result;
+}
+
+static void db_rollback(cs_db *base)
+{
+	mydb *db = of(base);
+
+	mydb_thread_enter();
+	db->begun = false;
+	db->lost = 0;
+	if (!db->dead && run_text(db, "ROLLBACK"))
+		db->dead = true;
+}
+
+/* A COMMIT that failed for a reason that does not say that it was rolled back may have been done: a binary log
+ * that could not be written, for one. */
+static int db_commit(cs_db *base)
+{
+	mydb *db = of(base);
+	int result = refusal(db);
+
+	mydb_thread_enter();
+	if (!result && !db->begun)
+		return mydb_fail_text(db, "no transaction is open");
+	if (!result) {
+		result = run_text(db, "COMMIT");
+		if (result && result != CS_DB_RETRY && result != CS_DB_FULL)
+			result = CS_DB_UNKNOWN;
+		if (result == CS_DB_UNKNOWN)
+			db->dead = true;
+	}
+	if (result)
+		db_rollback(base);
+	db->begun = false;
+	return result;
+}
+
+static int64_t db_last_id(cs_db *db)
+{
+	return of(db)->last_id;
+}
+
+static int64_t db_affected(cs_db *db)
+{
+	return of(db)->affected;
+}
+
+static const char *db_message(cs_db *db)
+{
+	return of(db)->message;
+}
+
+/* outcome_can_be_unknown: the answer to a COMMIT may get lost on its way. */
+const struct cs_db_driver mydb_driver = {
+	.abi = CS_ABI,
+	.size = sizeof(struct cs_db_driver),
+	.dialect = CS_DB_MYSQL,
+	.outcome_can_be_unknown = 1,
+	.limits = db_limits,
+	.migrate = db_migrate,
+	.open = db_open,
+	.close = db_close,
+	.begin = db_begin,
+	.commit = db_commit,
+	.rollback = db_rollback,
+	.query = db_query,
+	.last_id = db_last_id,
+	.affected = db_affected,
+	.message = db_message,
+};

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT
+ * Owns bringing the schema up to date: the table schema_version, and one process at a time. It must not know
+ * what the files say.
+ *
+ * No transaction holds a change of a table together here. So a file's statements do no harm when run twice,
+ * its version is written when all of it was done, and a lock of the server's, which ends with the connection,
+ * keeps other nodes out meanwhile. */
+#include "db_mysql.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "plugins/shared/schema.h"
+
+static constexpr unsigned NO_SUCH_TABLE = 1146;
+
+/* By the database's name, since such locks belong to the whole server; a hash, since their names are short. */
+static const char take_lock[] = "SELECT GET_LOCK(CONCAT('chatserverd.', SHA1(DATABASE())), 600)";
+static const char give_lock[] = "SELECT RELEASE_LOCK(CONCAT('chatserverd.', SHA1(DATABASE())))";
+static const char make_versions[] = "CREATE TABLE IF NOT EXISTS schema_version ("
+				    "version INT NOT NULL PRIMARY KEY, applied DATETIME NOT NULL"
+				    ") ENGINE = InnoDB";
+
+static int fail(MYSQL *handle, const char *what, cs_error *e)
+{
+	snprintf(e->text, sizeof(e->text), "%s: %s (%u)", what, mysql_error(handle), mysql_errno(handle));
+	return CS_EINVAL;
+}
+
+/* Runs one statement or many, rows are not looked at. 0, or -1 with the error at the handle. */
+static int run(MYSQL *handle, const std::string &text)
+{
+	int more = mysql_real_query(handle, text.data(), text.size());
+
+	while (more == 0) {
+		const mydb_result rows(mysql_store_result(handle));
+
+		if (!rows && mysql_errno(handle))
+			return -1;
+		more = mysql_next_result(handle);
+	}
+	return more > 0 ? -1 : 0;
+}
+
+/* The one integer that a statement answers; NULL is 0. 0, or -1 with the error at the handle. */
+static int number(MYSQL *handle, const char *text, int *number_r)
+{
+	if (mysql_query(handle, text))
+		return -1;
+	const mydb_result rows(mysql_store_result(handle));
+	const MYSQL_ROW row = rows ? mysql_fetch_row(rows.get()) : nullptr;
+
+	if (!row)
+		return -1;
+	*number_r = row[0] ? atoi(row[0]) : 0;
+	return 0;
+}
+
+/* The highest version that was run, 0 for a new database. */
+static int version_read(MYSQL *handle, int *version_r)
+{
+	*version_r = 0;
+	if (number(handle, "SELECT MAX(version) FROM schema_version", version_r) == 0)
+		return 0;
+	return mysql_errno(handle) == NO_SUCH_TABLE ? 0 : -1;
+}
+
+static int file_run(MYSQL *handle, const schema_file &file, cs_error *e)
+{
+	std::string text;
+
+	if (schema_read(file, &text, e))
+		return CS_EINVAL;
+	if (run(handle, text))
+		return fail(handle, file.path.c_str(), e);
+	if (run(handle, "INSERT INTO schema_version VALUES (" + std::to_string(file.version) + ", UTC_TIMESTAMP())"))
+		return fail(handle, "cannot write the schema's version", e);
+	return 0;
+}
+
+/* While this process alone changes the schema: another one may have been here first. */
+static int run_locked(MYSQL *handle, const std::vector<schema_file> &files, cs_error *e)
+{
+	int version = 0;
+
+	if (run(handle, make_versions) || version_read(handle, &version))
+		return fail(handle, "cannot read the schema's version", e);
+	for (const schema_file &file : files)
+		if (file.version > version && file_run(handle, file, e))
+			return CS_EINVAL;
+	return 0;
+}
+
+int mydb_migrate(MYSQL *handle, const mydb_conf *conf, cs_error *e)
+{
+	std::vector<schema_file> files;
+	int version = 0, taken = 0;
+
+	if (schema_list(conf->schema, &files, e))
+		return CS_EINVAL;
+	if (version_read(handle, &version))
+		return fail(handle, "cannot read the schema's version", e);
+	if (version > files.back().version)
+		return schema_too_old(conf->database, version, conf->schema, files.back().version, e);
+	if (version == files.back().version)
+		return 0;
+	if (number(handle, take_lock, &taken))
+		return fail(handle, "cannot keep other nodes from changing the schema", e);
+	if (!taken) {
+		snprintf(e->text, sizeof(e->text), "another node has been changing the schema of %s for 10 minutes",
+		         conf->database);
+		return CS_EINVAL;
+	}
+	const int result = run_locked(handle, files, e);
+	(void)number(handle, give_lock, &taken);
+	return result;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT
+ * Owns what this file exports: the plugin's description and its options. It must not know how MySQL is
+ * talked to. */
+#include "db_mysql.h"
+
+/* Instances of workers have nothing to do: the store calls the driver on its own threads. */
+static int start(const struct cs_host *, struct cs_self *, const void *, void **state_r, struct cs_error *)
+{
+	*state_r = nullptr;
+	return 0;
+}
+
+static void stop(void *) {}
+
+static const struct cs_service services[] = {
+	{CS_DB_SERVICE, CS_DB_VERSION, &mydb_driver},
+	{nullptr, 0, nullptr},
+};
+
+static const struct cs_option options[] = {
+	{"host", CS_OPTION_TEXT, offsetof(mydb_conf, host), 1, 255, "127.0.0.1", nullptr, 0,
+         "name or address of the database server"},
+	{"port", CS_OPTION_INTEGER, offsetof(mydb_conf, port), 1, 65535, "3306", nullptr, 0,
+         "its TCP port"},
+	{"socket", CS_OPTION_TEXT, offsetof(mydb_conf, socket), 0, 107, "", nullptr, 0,
+         "path of its Unix socket, instead of host and port; empty: TCP"},
+	{"user", CS_OPTION_TEXT, offsetof(mydb_conf, user), 0, 128, "chatserverd", nullptr, 0,
+         "the account to log in with"},
+	{"password", CS_OPTION_SECRET, offsetof(mydb_conf, password), 0, 256, "", nullptr, 0,
+         "its password"},
+	{"database", CS_OPTION_TEXT, offsetof(mydb_conf, database), 1, 64, "chatserverd", nullptr, 0,
+         "name of the database, made when it is missing and the account may"},
+	{"connect_timeout", CS_OPTION_TIME, offsetof(mydb_conf, connect_timeout), 1000, 60000, "3s", nullptr, 0,
+         "how long connecting may take"},
+	{"read_timeout", CS_OPTION_TIME, offsetof(mydb_conf, read_timeout), 2000, 600000, "5s", nullptr, 0,
+         "how long the answer to a statement may take; a row lock is waited for half as long"},
+	{"write_timeout", CS_OPTION_TIME, offsetof(mydb_conf, write_timeout), 1000, 600000, "5s", nullptr, 0,
+         "how long the server may not take what is sent"},
+	{"tls", CS_OPTION_CHOICE, offsetof(mydb_conf, tls), 0, 0, "off", "off|on|verify", 0,
+         "on: encrypt; verify: also check the server's certificate and its name"},
+	{"tls_ca", CS_OPTION_TEXT, offsetof(mydb_conf, tls_ca), 0, 4096, "", nullptr, 0,
+         "file of the authority that signed that certificate; empty: those of the system"},
+	{"schema", CS_OPTION_TEXT, offsetof(mydb_conf, schema), 1, 4096, CS_MYSQL_SCHEMA, nullptr, 0,
+         "folder of the schema files NNN.sql"},
+	{nullptr, CS_OPTION_TEXT, 0, 0, 0, nullptr, nullptr, 0, nullptr},
+};
+
+CS_EXPORT extern const struct cs_plugin cs_plugin = {
+	.abi = CS_ABI,
+	.size = sizeof(struct cs_plugin),
+	.name = "db_mysql",
+	.version = CS_VERSION,
+	.needs = nullptr,
+	.provides = services,
+	.routes = nullptr,
+	.options = options,
+	.conf_size = sizeof(mydb_conf),
+	.start = start,
+	.reload = nullptr,
+	.closed = nullptr,
+	.written = nullptr,
+	.routed = nullptr,
+	.stop = stop,
+};

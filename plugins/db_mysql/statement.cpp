@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT
+ * Owns running one statement: the cache of prepared ones, parameters in, rows out. It must not know
+ * transactions. */
+#include "db_mysql.h"
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <string_view>
+
+/* More than the model has texts; a caller that writes values into its texts only loses speed. The server
+ * counts them, too: max_prepared_stmt_count (16382) is for all connections together. */
+static constexpr size_t CACHE_MOST = 96;
+static constexpr size_t COLUMNS_MOST = 32;
+
+/* One row as the library fills it. */
+struct row_buffer {
+	std::array<MYSQL_BIND, COLUMNS_MOST> binds = {};
+	std::array<unsigned long, COLUMNS_MOST> sizes = {};
+	std::array<mydb_bool, COLUMNS_MOST> nulls = {};
+	std::array<long long, COLUMNS_MOST> integers = {};
+	std::array<cs_db_type, COLUMNS_MOST> types = {};
+	std::vector<char> bytes;
+	size_t columns = 0;
+};
+
+static int fail(mydb *db, MYSQL_STMT *statement)
+{
+	return mydb_fail(db, mysql_stmt_errno(statement), mysql_stmt_error(statement));
+}
+
+static int prepare(mydb *db, std::string_view text, mydb_statement *statement_r)
+{
+	const mydb_bool yes = 1;
+
+	statement_r->reset(mysql_stmt_init(db->handle.get()));
+	if (!*statement_r)
+		return mydb_fail(db, mysql_errno(db->handle.get()), mysql_error(db->handle.get()));
+	/* So that the space for a result is known when all of it is there. */
+	mysql_stmt_attr_set(statement_r->get(), STMT_ATTR_UPDATE_MAX_LENGTH, &yes);
+	if (mysql_stmt_prepare(statement_r->get(), text.data(), text.size()))
+		return fail(db, statement_r->get());
+	return CS_DB_OK;
+}
+
+/* The place for a new statement: a fresh one, or that of the statement not used for longest. */
+static mydb_cached *cache_place(mydb *db)
+{
+	if (db->cache.empty())
+		db->cache.reserve(CACHE_MOST); /* entries stay where they are while their rows are read */
+	if (db->cache.size() < CACHE_MOST)
+		return &db->cache.emplace_back();
+	const auto oldest =
+		std::min_element(db->cache.begin(), db->cache.end(), [](const mydb_cached &a, const mydb_cached &b) {
+			return a.running != b.running ? b.running : a.used < b.used;
+		});
+	return oldest->running ? nullptr : &*oldest;
+}
+
+static mydb_cached *cache_find(mydb *db, std::string_view text, size_t hash)
+{
+	for (mydb_cached &entry : db->cache)
+		if (entry.hash == hash && !entry.running && entry.text == text)
+			return &entry;
+	return nullptr;
+}
+
+/* spare takes the statement where the cache has no room because all of it is running. */
+static int statement_take(mydb *db, const char *sql, mydb_cached *spare, mydb_cached **entry_r)
+{
+	const std::string_view text = sql;
+	const size_t hash = std::hash<std::string_view>()(text);
+
+	*entry_r = cache_find(db, text, hash);
+	if (!*entry_r) {
+		mydb_statement statement;
+		const int result = prepare(db, text, &statement);
+
+		if (result)
+			return result;
+		mydb_cached *place = cache_place(db);
+		*entry_r = place ? place : spare;
+		**entry_r = {std::move(statement), std::string(text), hash, 0, false};
+	}
+	(*entry_r)->used = ++db->clock;
+	return CS_DB_OK;
+}
+
+/* Bytes go as they are, texts as well: a parameter with a character set would be judged and compared by it. */
+static MYSQL_BIND bind_of(const cs_db_value &value)
+{
+	MYSQL_BIND bind = {};
+
+	switch (value.type) {
+	case CS_DB_NULL: bind.buffer_type = MYSQL_TYPE_NULL; break;
+	case CS_DB_INTEGER:
+		bind.buffer_type = MYSQL_TYPE_LONGLONG;
+		bind.buffer = const_cast<int64_t *>(&value.integer);
+		break;
+	case CS_DB_TEXT:
+	case CS_DB_BLOB:
+		bind.buffer_type = MYSQL_TYPE_BLOB;
+		bind.buffer = const_cast<char *>(value.bytes ? value.bytes : "");
+		bind.buffer_length = static_cast<unsigned long>(value.size);
+		break;
+	}
+	return bind;
+}
+
+static int execute(mydb *db, MYSQL_STMT *statement, const cs_db_value *parameters, size_t count)
+{
+	std::vector<MYSQL_BIND> binds(count);
+
+	if (mysql_stmt_param_count(statement) != count)
+		return mydb_fail_text(db, "the number of parameters is not that of the statement");
+	std::transform(parameters, parameters + count, binds.begin(), bind_of);
+	/* Without a length of its own a parameter has that of its buffer. */
+	for (MYSQL_BIND &bind : binds)
+		bind.length = &bind.buffer_length;
+	if (count && mysql_stmt_bind_param(statement, binds.data()))
+		return fail(db, statement);
+	return mysql_stmt_execute(statement) ? fail(db, statement) : CS_DB_OK;
+}
+
+static cs_db_type column_type(const MYSQL_FIELD &field)
+{
+	static constexpr unsigned BINARY = 63; /* the character set of bytes */
+
+	switch (field.type) {
+	case MYSQL_TYPE_TINY:
+	case MYSQL_TYPE_SHORT:
+	case MYSQL_TYPE_INT24:
+	case MYSQL_TYPE_LONG:
+	case MYSQL_TYPE_LONGLONG:
+	case MYSQL_TYPE_YEAR: return CS_DB_INTEGER;
+	case MYSQL_TYPE_DECIMAL:
+	case MYSQL_TYPE_NEWDECIMAL: return field.decimals == 0 ? CS_DB_INTEGER : CS_DB_TEXT;
+	case MYSQL_TYPE_NULL: return CS_DB_NULL;
+	default: return field.charsetnr == BINARY ? CS_DB_BLOB : CS_DB_TEXT;
+	}
+}
+
+/* Room for the longest value of each column, one behind the other. */
+static void row_lay_out(row_buffer *row, const MYSQL_FIELD *fields)
+{
+	size_t total = 0, at = 0;
+
+	for (size_t i = 0; i < row->columns; i++)
+		total += fields[i].max_length + 1;
+	row->bytes.resize(total);
+	for (size_t i = 0; i < row->columns; i++) {
+		MYSQL_BIND *bind = &row->binds[i];
+
+		row->types[i] = column_type(fields[i]);
+		bind->is_null = &row->nulls[i];
+		bind->length = &row->sizes[i];
+		if (row->types[i] == CS_DB_INTEGER) {
+			bind->buffer_type = MYSQL_TYPE_LONGLONG;
+			bind->buffer = &row->integers[i];
+			continue;
+		}
+		bind->buffer_type = MYSQL_TYPE_BLOB;
+		bind->buffer = row->bytes.data() + at;
+		bind->buffer_length = fields[i].max_length + 1;
+		at += fields[i].max_length + 1;
+	}
+}
+
+static void row_values(const row_buffer *row, cs_db_value *values)
+{
+	for (size_t i = 0; i < row->columns; i++) {
+		values[i] = {};
+		if (row->nulls[i] || row->types[i] == CS_DB_NULL)
+			continue;
+		values[i].type = row->types[i];
+		if (row->types[i] == CS_DB_INTEGER) {
+			values[i].integer = row->integers[i];
+		} else {
+			values[i].bytes = static_cast<const char *>(row->binds[i].buffer);
+			values[i].size = row->sizes[i];
+		}
+	}
+}
+
+static int rows_hand_out(mydb *db, MYSQL_STMT *statement, const row_buffer *buffer, cs_db_row_fn *row, void *arg)
+{
+	std::array<cs_db_value, COLUMNS_MOST> values;
+
+	for (;;) {
+		const int code = mysql_stmt_fetch(statement);
+
+		if (code == MYSQL_NO_DATA)
+			return CS_DB_OK;
+		if (code == MYSQL_DATA_TRUNCATED)
+			return mydb_fail_text(db, "a column's value is out of range");
+		if (code)
+			return fail(db, statement);
+		if (!row)
+			continue;
+		row_values(buffer, values.data());
+		if (row(arg, values.data(), buffer->columns))
+			return CS_DB_OK;
+	}
+}
+
+/* All rows are fetched before the first is handed out: a deadlock or a lost connection can come in the middle
+ * of a result, and a row function may run statements of its own. */
+static int rows_read(mydb *db, MYSQL_STMT *statement, cs_db_row_fn *row, void *arg)
+{
+	row_buffer buffer;
+
+	if (mysql_stmt_store_result(statement))
+		return fail(db, statement);
+	const mydb_result about(mysql_stmt_result_metadata(statement));
+	if (!about)
+		return fail(db, statement);
+	buffer.columns = mysql_num_fields(about.get());
+	if (buffer.columns > COLUMNS_MOST)
+		return mydb_fail_text(db, "too many columns");
+	row_lay_out(&buffer, mysql_fetch_fields(about.get()));
+	if (mysql_stmt_bind_result(statement, buffer.binds.data()))
+		return fail(db, statement);
+	return rows_hand_out(db, statement, &buffer, row, arg);
+}
+
+static void note_changes(mydb *db, MYSQL_STMT *statement)
+{
+	const int64_t id = static_cast<int64_t>(mysql_stmt_insert_id(statement));
+
+	db->affected = static_cast<int64_t>(mysql_stmt_affected_rows(statement));
+	if (id)
+		db->last_id = id;
+}
+
+int mydb_run(mydb *db, const char *sql, const cs_db_value *parameters, size_t count, cs_db_row_fn *row, void *arg)
+{
+	mydb_cached spare;
+	mydb_cached *entry = nullptr;
+
+	db->affected = 0;
+	int result = statement_take(db, sql, &spare, &entry);
+	if (result)
+		return result;
+	MYSQL_STMT *statement = entry->statement.get();
+	entry->running = true;
+	result = execute(db, statement, parameters, count);
+	if (!result && mysql_stmt_field_count(statement) > 0) {
+		result = rows_read(db, statement, row, arg);
+		mysql_stmt_free_result(statement);
+	} else if (!result) {
+		note_changes(db, statement);
+	}
+	entry->running = false;
+	return result;
+}

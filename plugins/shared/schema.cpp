@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the files NNN.sql of a schema folder: which there are and what they hold. It must not know SQL. */
+#include "schema.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <string_view>
+
+#include <dirent.h>
+
+template <auto Function> struct schema_deleter {
+	template <class T> void operator()(T *thing) const
+	{
+		(void)Function(thing);
+	}
+};
+using folder_ptr = std::unique_ptr<DIR, schema_deleter<closedir>>;
+using file_ptr = std::unique_ptr<FILE, schema_deleter<fclose>>;
+
+static int fail(cs_error *e, const char *path, const char *why)
+{
+	snprintf(e->text, sizeof(e->text), "%s: %s", path, why);
+	return CS_EINVAL;
+}
+
+/* The number of a file called NNN.sql, or 0. */
+static int file_version(std::string_view name)
+{
+	if (name.size() != 7 || name.substr(3) != ".sql")
+		return 0;
+	if (!std::all_of(name.begin(), name.begin() + 3, [](char c) { return c >= '0' && c <= '9'; }))
+		return 0;
+	return (name[0] - '0') * 100 + (name[1] - '0') * 10 + (name[2] - '0');
+}
+
+int schema_list(const char *folder, std::vector<schema_file> *files_r, cs_error *e)
+{
+	const folder_ptr open(opendir(folder));
+
+	if (!open)
+		return fail(e, folder, strerror(errno));
+	while (const dirent *entry = readdir(open.get())) {
+		const int version = file_version(entry->d_name);
+
+		if (version > 0)
+			files_r->push_back({version, std::string(folder) + "/" + entry->d_name});
+	}
+	if (files_r->empty())
+		return fail(e, folder, "no schema file NNN.sql in this folder");
+	std::sort(files_r->begin(), files_r->end(),
+	          [](const schema_file &a, const schema_file &b) { return a.version < b.version; });
+	return 0;
+}
+
+int schema_read(const schema_file &file, std::string *text_r, cs_error *e)
+{
+	const file_ptr open(fopen(file.path.c_str(), "re"));
+	char chunk[4096];
+
+	if (!open)
+		return fail(e, file.path.c_str(), strerror(errno));
+	while (const size_t size = fread(chunk, 1, sizeof(chunk), open.get()))
+		text_r->append(chunk, size);
+	return ferror(open.get()) ? fail(e, file.path.c_str(), "cannot be read") : 0;
+}
+
+int schema_too_old(const char *database, int version, const char *folder, int last, cs_error *e)
+{
+	snprintf(e->text, sizeof(e->text),
+	         "%s has schema version %d, but %s ends at %d: it was written by a newer chatserverd", database,
+	         version, folder, last);
+	return CS_EINVAL;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the files NNN.sql of a schema folder: which there are and what they hold. It must not know SQL. For
+ * adapters; main thread. */
+#ifndef PLUGINS_SHARED_SCHEMA_H
+#define PLUGINS_SHARED_SCHEMA_H
+
+#include <string>
+#include <vector>
+
+#include <chatserverd/plugin.h>
+
+struct schema_file {
+	int version = 0; /* NNN, 1 to 999 */
+	std::string path;
+};
+
+/* The files of the folder in their order, at least one. 0, or CS_EINVAL with the text in e. */
+[[nodiscard]] int schema_list(const char *folder, std::vector<schema_file> *files_r, struct cs_error *e);
+/* Appends the whole file. 0, or CS_EINVAL with the text in e. */
+[[nodiscard]] int schema_read(const schema_file &file, std::string *text_r, struct cs_error *e);
+/* e says that the database, called so, is newer than the folder's files. CS_EINVAL. */
+int schema_too_old(const char *database, int version, const char *folder, int last, struct cs_error *e);
+
+#endif
