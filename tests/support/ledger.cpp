@@ -8,6 +8,9 @@
 
 #include <sqlite3.h>
 
+#include "tests/support/mariadb.h"
+#include "tests/support/server.h"
+
 #include "tests/support/check.h"
 #include "tests/support/client.h"
 
@@ -182,19 +185,17 @@ struct database_check {
 	std::map<int64_t, uint64_t> numbers;   /* sender -> number of its last message in this conversation */
 };
 
-static std::string column_text(sqlite3_stmt *row, int column)
-{
-	const char *bytes = (const char *)sqlite3_column_blob(row, column);
+struct database_row {
+	std::string conversation;
+	int64_t seq, sender;
+	std::string cid, body;
+};
 
-	return bytes ? std::string(bytes, (size_t)sqlite3_column_bytes(row, column)) : std::string();
-}
-
-/* Columns: conversation's name, seq, sender, cid, body. */
-static void check_row(database_check *check, sqlite3_stmt *row)
+static void check_row(database_check *check, const database_row &row)
 {
 	ledger *l = check->l;
-	const std::string conversation = column_text(row, 0), cid = column_text(row, 3);
-	const int64_t seq = sqlite3_column_int64(row, 1), sender = sqlite3_column_int64(row, 2);
+	const std::string &conversation = row.conversation, &cid = row.cid;
+	const int64_t seq = row.seq, sender = row.sender;
 	const auto found = l->messages.find(cid);
 
 	if (conversation != check->conversation) {
@@ -217,7 +218,7 @@ static void check_row(database_check *check, sqlite3_stmt *row)
 	if (m.conversation != conversation || m.sender != sender || (m.seq != 0 && m.seq != seq))
 		ledger_fault(l, "database: \"%s\" is seq %lld of %s, was acknowledged as %lld of %s", cid.c_str(),
 		             (long long)seq, conversation.c_str(), (long long)m.seq, m.conversation.c_str());
-	if (column_text(row, 4) != m.frame)
+	if (row.body != m.frame)
 		ledger_fault(l, "database: the bytes of \"%s\" are not those that were sent", cid.c_str());
 	if (m.number != check->numbers[sender] + 1)
 		ledger_fault(l, "database: \"%s\" comes after number %llu of the same sender", cid.c_str(),
@@ -225,26 +226,73 @@ static void check_row(database_check *check, sqlite3_stmt *row)
 	check->numbers[sender] = m.number;
 }
 
-static const char query[] =
+/* Columns: conversation's name, seq, sender, cid, body. */
+
+static const char sqlite_query[] =
 	"SELECT CASE c.kind WHEN 0 THEN 'pair ' || c.low || ' ' || c.high ELSE 'group ' || c.id END AS name,"
 	" m.seq, m.sender, m.cid, m.body FROM message m JOIN conversation c ON c.id = m.conversation"
 	" ORDER BY name, m.seq";
 
-void ledger_check_database(ledger *l, const std::string &path)
+static const char mariadb_query[] =
+	"SELECT CASE c.kind WHEN 0 THEN CONCAT('pair ', c.low, ' ', c.high) ELSE CONCAT('group ', c.id) END AS name,"
+	" m.seq, m.sender, m.cid, m.body FROM message m JOIN conversation c ON c.id = m.conversation"
+	" ORDER BY name, m.seq";
+
+static std::string column_text(sqlite3_stmt *row, int column)
 {
-	database_check check = { l, {}, "", 0, {} };
+	const char *bytes = (const char *)sqlite3_column_blob(row, column);
+
+	return bytes ? std::string(bytes, (size_t)sqlite3_column_bytes(row, column)) : std::string();
+}
+
+static void check_sqlite(database_check *check, const std::string &path)
+{
 	sqlite3 *db = nullptr;
 	sqlite3_stmt *row = nullptr;
 	int result = SQLITE_ERROR;
 
 	if (sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE, nullptr) == SQLITE_OK &&
-	    sqlite3_prepare_v2(db, query, -1, &row, nullptr) == SQLITE_OK)
+	    sqlite3_prepare_v2(db, sqlite_query, -1, &row, nullptr) == SQLITE_OK)
 		while ((result = sqlite3_step(row)) == SQLITE_ROW)
-			check_row(&check, row);
+			check_row(check, { column_text(row, 0), sqlite3_column_int64(row, 1), sqlite3_column_int64(row, 2),
+			                   column_text(row, 3), column_text(row, 4) });
 	if (result != SQLITE_DONE)
-		ledger_fault(l, "database: %s", sqlite3_errmsg(db));
+		ledger_fault(check->l, "database: %s", sqlite3_errmsg(db));
 	sqlite3_finalize(row);
 	sqlite3_close(db);
+}
+
+static std::string value_text(const cs_db_value &value)
+{
+	return value.size ? std::string(value.bytes, value.size) : std::string();
+}
+
+static int take_row(void *arg, const cs_db_value *columns, size_t)
+{
+	check_row((database_check *)arg, { value_text(columns[0]), columns[1].integer, columns[2].integer,
+	                                   value_text(columns[3]), value_text(columns[4]) });
+	return 0;
+}
+
+static void check_mariadb(database_check *check, const mariadb *m, const std::string &database)
+{
+	mariadb_access a;
+
+	mariadb_access_make(&a, m, database);
+	cs_db *db = mariadb_open(&a);
+	if (a.driver->query(db, mariadb_query, nullptr, 0, take_row, check))
+		ledger_fault(check->l, "database: %s", a.driver->message(db));
+	a.driver->close(db);
+}
+
+void ledger_check_database(ledger *l, const test_server *s)
+{
+	database_check check = { l, {}, "", 0, {} };
+
+	if (s->database)
+		check_mariadb(&check, s->database, s->options.at("db_mysql.database"));
+	else
+		check_sqlite(&check, test_server_database(s));
 	for (const auto &[cid, m] : l->messages)
 		if (m.acknowledged && !check.found.contains(cid))
 			ledger_fault(l, "database: \"%s\" was acknowledged with seq %lld and is not there", cid.c_str(),

@@ -12,6 +12,8 @@
 #include <unordered_map>
 #include <vector>
 
+struct test_server;
+
 /* A pair ("pair 3 9", the lower account first) or a group ("group 2"). */
 std::string ledger_pair(int64_t one, int64_t other);
 std::string ledger_group(int64_t group);
@@ -57,8 +59,8 @@ int64_t ledger_received(ledger *l, int64_t receiver, const std::string &conversa
 bool ledger_is_complete(const ledger *l);
 /* What is_complete is waiting for, as faults. */
 void ledger_check_complete(ledger *l);
-/* Holds the database file against the ledger: every acknowledged message once, with its seq and its bytes; no
+/* Holds the server's database against the ledger: every acknowledged message once, with its seq and its bytes; no
  * message that was never sent; seq 1, 2, 3... without gap; each sender's messages in their order. */
-void ledger_check_database(ledger *l, const std::string &path);
+void ledger_check_database(ledger *l, const struct test_server *s);
 
 #endif

@@ -20,6 +20,7 @@
 
 #include "tests/support/check.h"
 #include "tests/support/client.h"
+#include "tests/support/mariadb.h"
 
 static std::string absolute(const std::string &path)
 {
@@ -36,7 +37,7 @@ static std::string build_folder(void)
 }
 
 /* Below the range that the kernel gives to clients, so that nobody takes it while the server is restarted. */
-static uint16_t free_port(void)
+uint16_t test_free_port(void)
 {
 	static uint16_t next = (uint16_t)(10000 + getpid() * 37 % 20000);
 
@@ -56,6 +57,20 @@ static uint16_t free_port(void)
 	}
 }
 
+void test_server_use_mariadb(test_server *s, const mariadb *m)
+{
+	s->options.erase("db_sqlite.path");
+	s->options.erase("db_sqlite.schema");
+	s->options["store.driver"] = "db_mysql";
+	s->options["store.writers"] = "2";
+	s->options["db_mysql.port"] = std::to_string(m->port);
+	s->options["db_mysql.user"] = "chat";
+	s->options["db_mysql.password"] = "se cret";
+	s->options["db_mysql.database"] = mariadb_new_database();
+	s->options["db_mysql.schema"] = absolute("conf/schema/mysql");
+	s->database = m;
+}
+
 test_server *test_server_new(void)
 {
 	char folder[] = "/tmp/chatserverd-test-XXXXXX";
@@ -64,7 +79,7 @@ test_server *test_server_new(void)
 	if (!mkdtemp(folder))
 		check_fail(std::source_location::current(), "mkdtemp: %s", strerror(errno));
 	s->folder = folder;
-	s->port = free_port();
+	s->port = test_free_port();
 	s->options = {
 		{ "core.listen", check_format("127.0.0.1:%u", s->port) },
 		{ "core.threads", "2" },
@@ -76,6 +91,8 @@ test_server *test_server_new(void)
 		{ "login.password_ops", "1" },
 		{ "login.password_memory", "8K" },
 	};
+	if (mariadb_wanted())
+		test_server_use_mariadb(s, mariadb_shared());
 	return s;
 }
 

@@ -19,6 +19,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+struct mariadb;
 struct test_client;
 
 struct test_server {
@@ -30,12 +31,18 @@ struct test_server {
 	uint16_t port = 0;                             /* of 127.0.0.1, kept over restarts */
 	pid_t pid = -1;
 	size_t log_start = 0;                          /* where the log of the running process begins */
+	const struct mariadb *database = nullptr;      /* null: SQLite */
 	std::vector<std::unique_ptr<test_client>> clients;
 };
 
-/* Makes the folder, a free port and options for a test: two workers, a cheap password cost, no rate limit.
- * Nothing runs yet. Release with test_server_free. */
+/* A port of 127.0.0.1 that nobody listens on. */
+uint16_t test_free_port(void);
+/* Makes the folder, a free port and options for a test: two workers, a cheap password cost, no rate limit; the
+ * store is SQLite, or a new database of the program's MariaDB where CS_DRIVER=db_mysql says so. Nothing runs yet.
+ * Release with test_server_free. */
 test_server *test_server_new(void);
+/* Stores in a new database of that MariaDB. */
+void test_server_use_mariadb(test_server *s, const struct mariadb *m);
 /* Sets "section.key"; an empty value leaves the key out of the file. Used from the next start on. */
 void test_server_set(test_server *s, std::string_view key, std::string_view value);
 /* Writes folder/chat.conf. */
@@ -63,7 +70,7 @@ std::string test_server_log(const test_server *s);
 /* Waits until the log has the text. */
 void test_server_wait_log(test_server *s, std::string_view text,
                           std::source_location at = std::source_location::current());
-/* The path of the database. */
+/* The path of the database, SQLite only. */
 std::string test_server_database(const test_server *s);
 
 /* Runs the program to its end with these arguments (more than 20 s fail the test). */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the tests of the model share: a database in memory with users 1 to 9, and short ways to append.
- * It must not know the adapter. */
+ * Owns what the tests of the model share: a database of SQLite in memory, or of MariaDB where CS_DRIVER asks for
+ * that, with users 1 to 9, and short ways to append. */
 #ifndef TEST_MODEL_H
 #define TEST_MODEL_H
 
@@ -12,6 +12,7 @@
 #include "plugins/model/messages.h"
 #include "plugins/model/users.h"
 #include "test_db_sqlite.h"
+#include "tests/support/mariadb.h"
 
 #include <cstdarg>
 #include <setjmp.h>
@@ -23,18 +24,28 @@ extern "C" {
 static constexpr uint64_t MODEL_USERS_COUNT = 9;
 
 struct model_fixture {
-	test_store store;
+	test_store store;       /* SQLite */
+	mariadb_access access;  /* MariaDB */
 	cs_db *db;
 };
+
+static inline cs_db *model_open(model_fixture *f)
+{
+	if (mariadb_wanted()) {
+		mariadb_access_make(&f->access, mariadb_shared(), mariadb_new_database());
+		return mariadb_migrate_and_open(&f->access);
+	}
+	test_store_make(&f->store);
+	test_conf_set_path(&f->store, ":memory:");
+	return test_store_open(&f->store);
+}
 
 static inline int model_set_up(void **state)
 {
 	model_fixture *f = new model_fixture;
 	uint64_t id = 0;
 
-	test_store_make(&f->store);
-	test_conf_set_path(&f->store, ":memory:");
-	f->db = test_store_open(&f->store);
+	f->db = model_open(f);
 	*state = f;
 	for (uint64_t i = 1; i <= MODEL_USERS_COUNT; i++)
 		if (user_insert(f->db, "user " + std::to_string(i), "hash", 1000, &id) || id != i)
@@ -46,8 +57,9 @@ static inline int model_tear_down(void **state)
 {
 	model_fixture *f = static_cast<model_fixture *>(*state);
 
-	f->store.driver->close(f->db);
-	test_store_remove(&f->store);
+	f->db->driver->close(f->db);
+	if (!f->store.folder.empty())
+		test_store_remove(&f->store);
 	delete f;
 	return 0;
 }
