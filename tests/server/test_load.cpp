@@ -45,7 +45,7 @@ static void a_reader_that_never_reads_costs_nobody_anything(void **state)
 	const int64_t last = client_chat_safely(sender, id, "last");
 	assert_int_equal(last, 3001);
 	const int64_t grown = test_server_resident_kib(s) - before;
-	if (grown > 20000 * check_patience_factor() * check_patience_factor())
+	if (check_patience_factor() == 1 && grown > 20000)
 		client_fail(ann, test_at::current(), "the server grew by %lld KiB", (long long)grown);
 	if (worst > 1000 * check_patience_factor())
 		client_fail(ann, test_at::current(), "a round trip of others took %lld ms", (long long)worst);
@@ -86,7 +86,7 @@ static void who_asks_without_reading_the_answers_is_held_or_cut_off(void **state
 		worst = std::max(worst, round_trip(ann, bob));
 	}
 	const int64_t grown = test_server_resident_kib(s) - before;
-	if (grown > 30000 * check_patience_factor() * check_patience_factor())
+	if (check_patience_factor() == 1 && grown > 30000)
 		client_fail(ann, test_at::current(), "the server grew by %lld KiB", (long long)grown);
 	if (worst > 1000 * check_patience_factor())
 		client_fail(ann, test_at::current(), "a round trip of others took %lld ms", (long long)worst);
@@ -102,7 +102,7 @@ static void a_login_storm_does_not_delay_those_who_chat(void **state)
 	size_t in = 0;
 
 	test_server_set(s, "login.password_ops", "2");
-	test_server_set(s, "login.password_memory", "4M");
+	test_server_set(s, "login.password_memory", "19M");
 	test_server_start(s);
 	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"), *c = client_open(s);
 	for (int i = 0; i < 200; i++)
@@ -123,8 +123,8 @@ static void a_login_storm_does_not_delay_those_who_chat(void **state)
 	}
 	print_message("worst round trip during the storm: %lld ms, %lld round trips\n", (long long)worst, (long long)rounds);
 	assert_int_equal(in, 200);
-	assert_true(rounds > 10);
-	if (worst > 500 * check_patience_factor())
+	assert_true(rounds > 3);
+	if (worst > 1000 * check_patience_factor())
 		client_fail(ann, test_at::current(), "a round trip took %lld ms", (long long)worst);
 	test_server_stop(s);
 }

@@ -24,7 +24,12 @@ void check_sleep_ms(int64_t ms)
 int64_t check_patience_factor(void)
 {
 	const char *factor = getenv("CS_TEST_PATIENCE");
-	const int64_t value = factor ? atoll(factor) : 1;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	const int64_t otherwise = 4;
+#else
+	const int64_t otherwise = 1;
+#endif
+	const int64_t value = factor ? atoll(factor) : otherwise;
 
 	return value > 0 ? value : 1;
 }

@@ -112,7 +112,6 @@ void test_server_write_conf(const test_server *s)
 static void prepare_child(const test_server *s, int out, int err)
 {
 	const struct rlimit files = { s->most_files, s->most_files };
-	const struct rlimit size = { s->largest_file, s->largest_file };
 	const int nothing = open("/dev/null", O_RDONLY);
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -122,8 +121,7 @@ static void prepare_child(const test_server *s, int out, int err)
 	dup2(err, 2);
 	if (s->most_files)
 		setrlimit(RLIMIT_NOFILE, &files);
-	if (s->largest_file)
-		setrlimit(RLIMIT_FSIZE, &size);
+	signal(SIGXFSZ, SIG_IGN);
 	for (const std::string &variable : s->environment)
 		putenv(const_cast<char *>(variable.c_str()));
 }
@@ -277,6 +275,29 @@ void test_server_restart(test_server *s, std::source_location at)
 	test_server_start(s, at);
 }
 
+void test_server_limit_files(const test_server *s, rlim_t size)
+{
+	const struct rlimit limit = { size, RLIM_INFINITY };
+
+	if (prlimit(s->pid, RLIMIT_FSIZE, &limit, nullptr) != 0)
+		check_fail(std::source_location::current(), "prlimit: %s", strerror(errno));
+}
+
+bool test_server_is_sound(const test_server *s)
+{
+	const std::string log = read_file(s->folder + "/log");
+
+	for (const char *mark : { "Sanitizer", "runtime error:" }) {
+		const size_t at = log.find(mark);
+
+		if (at != log.npos) {
+			print_error("%s\n", log.substr(at, 6000).c_str());
+			return false;
+		}
+	}
+	return true;
+}
+
 void test_server_free(test_server *s)
 {
 	std::error_code error;
@@ -376,8 +397,9 @@ int test_server_group_teardown(void **state)
 
 	if (status != 0)
 		print_log_end(s);
+	const bool sound = test_server_is_sound(s);
 	test_server_free(s);
-	return status;
+	return sound ? status : 1;
 }
 
 int test_server_close_clients(void **state)
@@ -394,6 +416,9 @@ int test_server_setup(void **state)
 
 int test_server_teardown(void **state)
 {
-	test_server_free((test_server *)*state);
-	return 0;
+	test_server *s = (test_server *)*state;
+	const bool sound = test_server_is_sound(s);
+
+	test_server_free(s);
+	return sound ? 0 : -1;
 }

@@ -26,7 +26,6 @@ struct test_server {
 	std::map<std::string, std::string> options;    /* "section.key" -> value, written at each start */
 	std::vector<std::string> environment;          /* NAME=value, added for the process */
 	rlim_t most_files = 0;                         /* RLIMIT_NOFILE; 0: as the test's own */
-	rlim_t largest_file = 0;                       /* RLIMIT_FSIZE; 0: as the test's own */
 	uint16_t port = 0;                             /* of 127.0.0.1, kept over restarts */
 	pid_t pid = -1;
 	size_t log_start = 0;                          /* where the log of the running process begins */
@@ -55,6 +54,10 @@ void test_server_kill(test_server *s);
 void test_server_signal(test_server *s, int number);
 /* Stops, and starts on the same folder and port. */
 void test_server_restart(test_server *s, std::source_location at = std::source_location::current());
+/* From now on the running process cannot make a file longer than this (RLIMIT_FSIZE; RLIM_INFINITY lifts it). */
+void test_server_limit_files(const test_server *s, rlim_t size);
+/* Whether no log of any of its processes has the report of a sanitizer; prints it otherwise. */
+bool test_server_is_sound(const test_server *s);
 /* Kills what runs, closes the clients, removes the folder. */
 void test_server_free(test_server *s);
 
