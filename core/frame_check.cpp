@@ -112,9 +112,26 @@ static bool check_number_form(struct frame_checker *k)
 	return true;
 }
 
+/* What strtod() would make of it, for the digits that ids have all day; -1 where it takes strtod() to tell. */
+static int64_t number_of_digits(std::string_view text)
+{
+	int64_t value = 0;
+
+	if (text.size() > 15)
+		return -1;
+	for (const char c : text) {
+		if (c < '0' || c > '9')
+			return -1;
+		value = value * 10 + (c - '0');
+	}
+	return value;
+}
+
 /* The integer that a number of at most frame_most_number bytes means, or -1 where it is none from 0 to max. */
 static int64_t number_to_integer(std::string_view text, int64_t max)
 {
+	if (const int64_t value = number_of_digits(text); value != -1)
+		return value <= max ? value : -1;
 	char copy[frame_most_number + 1];
 
 	copy[text.copy(copy, frame_most_number)] = '\0';
