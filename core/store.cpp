@@ -4,6 +4,7 @@
 #include "store.h"
 
 #include <algorithm>
+#include <csignal>
 #include <string>
 #include <thread>
 #include <vector>
@@ -267,10 +268,16 @@ int store_open(store_ptr *store_r, const struct store_conf *conf, const struct c
 	return 0;
 }
 
+/* Signals belong to the main thread: blocked before the threads are there, so that they never have one. */
 void store_start(struct store *s)
 {
+	sigset_t all, before;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
 	for (const auto &t : s->threads)
 		t->thread = std::thread(run_thread, t.get());
+	(void)pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 int store_work(struct store *s, struct cs_self *self, cs_conn conn, enum cs_work_kind kind, cs_work_fn *fn,
