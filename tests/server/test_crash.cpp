@@ -2,14 +2,18 @@
  * Owns the proof of the product's promise: a message that was acknowledged is never lost, never twice and never
  * out of order, whenever the server is killed. It must not know how the server keeps it.
  *
- * CS_CRASH_SEED repeats a run's decisions (what the scheduler does stays its own), CS_CRASH_KILLS and
- * CS_CRASH_RATE (messages a second) change its length and load. */
+ * CS_CRASH_SEED repeats a run's decisions (what the scheduler does stays its own), CS_CRASH_KILLS,
+ * CS_CRASH_RATE (messages a second) and CS_CRASH_CUTS (of connections, in a thousand turns) change its length and
+ * load. */
+#include <csignal>
 #include <cstdlib>
 #include <ctime>
 #include <random>
 #include <vector>
 
 #include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/support/check.h"
 #include "tests/support/client.h"
@@ -22,8 +26,8 @@ struct crash_run {
 	ledger book;
 	std::mt19937 random;
 	std::vector<player> players;
-	uint64_t kills = 0, kills_wanted = 50, cuts = 0;
-	uint64_t rate = 1500;
+	uint64_t kills = 0, kills_wanted = 60, stops = 0, cuts = 0;
+	uint64_t rate = 1500, cuts_wanted = 10;
 	int64_t kill_at = 0, started_at = 0, sent_until = 0;
 	bool counting = false;              /* kill_at is set for this life of the server */
 };
@@ -105,7 +109,7 @@ static void send_messages(crash_run *run, int64_t now)
 	run->sent_until = now;
 	if (run->random() % 100 == 0)
 		player_repeat_old(&run->players[run->random() % run->players.size()]);
-	if (run->random() % 300 == 0) {
+	if (run->random() % 1000 < run->cuts_wanted) {
 		player_cut(&run->players[run->random() % run->players.size()]);
 		run->cuts++;
 	}
@@ -126,6 +130,27 @@ static void plan_kill(crash_run *run, int64_t now)
 	run->kill_at = now + (int64_t)(run->random() % (early ? 120 : 600)) * check_patience_factor();
 }
 
+/* SIGTERM instead, in the same load: it must end with 0, and nothing may be lost by it either. */
+static void stop_politely(crash_run *run)
+{
+	const int64_t end = check_now() + 2 * check_patience_ms();
+	int status = 0;
+	pid_t ended;
+
+	test_server_signal(run->server, SIGTERM);
+	while ((ended = waitpid(run->server->pid, &status, WNOHANG)) == 0 && check_now() < end)
+		turn(run, 1);
+	run->stops++;
+	if (ended == 0) {
+		ledger_fault(&run->book, "SIGTERM does not end the server");
+		test_server_kill(run->server);
+		return;
+	}
+	run->server->pid = -1;
+	if (status != 0 && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM))
+		ledger_fault(&run->book, "SIGTERM ended the server with wait status %d", status);
+}
+
 static void kill_in_time(crash_run *run, int64_t now)
 {
 	plan_kill(run, now);
@@ -133,7 +158,10 @@ static void kill_in_time(crash_run *run, int64_t now)
 		ledger_fault(&run->book, "nobody could log in after kill %llu", (unsigned long long)run->kills);
 	else if (!run->counting || now < run->kill_at)
 		return;
-	test_server_kill(run->server);
+	if (run->kills % 10 == 4)
+		stop_politely(run);
+	else
+		test_server_kill(run->server);
 	run->kills++;
 	run->counting = false;
 	run->started_at = check_now();
@@ -184,9 +212,9 @@ static void report(const crash_run *run, unsigned seed)
 		resent += p.resent;
 		logins += p.logins;
 	}
-	print_message("seed %u: %llu kills, %llu cut connections, %llu logins; %zu messages sent, %llu acknowledged, "
+	print_message("seed %u: %llu kills, %llu of them SIGTERM, %llu cut connections, %llu logins; %zu messages sent, %llu acknowledged, "
 	              "%llu resent, %llu delivered, %llu delivered again and dropped; %llu faults\n", seed,
-	              (unsigned long long)run->kills, (unsigned long long)run->cuts, (unsigned long long)logins,
+	              (unsigned long long)run->kills, (unsigned long long)run->stops, (unsigned long long)run->cuts, (unsigned long long)logins,
 	              run->book.messages.size(), (unsigned long long)run->book.acknowledged,
 	              (unsigned long long)resent, (unsigned long long)run->book.received,
 	              (unsigned long long)run->book.dropped, (unsigned long long)run->book.fault_count);
@@ -201,7 +229,8 @@ static void an_acknowledged_message_survives_every_kill(void **state)
 
 	run->server = (test_server *)*state;
 	run->random.seed(seed);
-	run->kills_wanted = number_from_environment("CS_CRASH_KILLS", 50);
+	run->kills_wanted = number_from_environment("CS_CRASH_KILLS", 60);
+	run->cuts_wanted = number_from_environment("CS_CRASH_CUTS", 10);
 	run->rate = number_from_environment("CS_CRASH_RATE", 1500);
 	test_server_start(run->server);
 	make_players(run);

@@ -183,6 +183,8 @@ static void receive_ack(player *p, const cJSON *json, std::string_view frame)
 {
 	const int64_t req = json_integer(json, "req");
 
+	if (json_integer(json, "errno") == 13)
+		return;   /* the server stops: not acknowledged, so sent again */
 	if (json_integer(json, "errno") != 0 || req < 0 || (size_t)req >= p->by_req.size()) {
 		ledger_fault(p->book, "account %lld got %.*s", (long long)p->id, (int)frame.size(), frame.data());
 		return;

@@ -75,6 +75,7 @@ test_server *test_server_new(void)
 		{ "db_sqlite.schema", absolute("conf/schema/sqlite") },
 		{ "login.password_ops", "1" },
 		{ "login.password_memory", "8K" },
+		{ "mailbox.sweep", "0" },
 	};
 	return s;
 }

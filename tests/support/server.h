@@ -32,8 +32,8 @@ struct test_server {
 	std::vector<std::unique_ptr<test_client>> clients;
 };
 
-/* Makes the folder, a free port and options for a test: two workers, a cheap password cost, no rate limit.
- * Nothing runs yet. Release with test_server_free. */
+/* Makes the folder, a free port and options for a test: two workers, a cheap password cost, no rate limit,
+ * and no sweep, which would hide a lost hint. Nothing runs yet. Release with test_server_free. */
 test_server *test_server_new(void);
 /* Sets "section.key"; an empty value leaves the key out of the file. Used from the next start on. */
 void test_server_set(test_server *s, std::string_view key, std::string_view value);
