@@ -4,6 +4,7 @@
 #include "conf.h"
 
 #include <algorithm>
+#include <cstring>
 #include <numeric>
 
 #include "conf_value.h"
@@ -63,8 +64,13 @@ int bind_line(const struct conf_struct *bound, const struct conf_line *line, con
 
 int check_option(const struct cs_option *option, size_t size, struct cs_error *e)
 {
-	if (!conf_type_name(option->type))
-		return error_set(e, "option %s: unknown type %d", option->key, (int)option->type), CS_EINVAL;
+	unsigned type;
+
+	/* A number first: a plugin's table may hold what is no value of the enum. */
+	static_assert(sizeof(type) == sizeof(option->type));
+	memcpy(&type, &option->type, sizeof(type));
+	if (type > CS_OPTION_CHOICE)
+		return error_set(e, "option %s: unknown type %u", option->key, type), CS_EINVAL;
 	const size_t needed = conf_type_size(option->type);
 
 	if (option->offset % needed != 0 || option->offset > size || size - option->offset < needed)
