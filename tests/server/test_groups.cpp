@@ -227,6 +227,26 @@ static void all_members_see_the_messages_of_many_senders_in_one_order(void **sta
 	assert_int_equal(client_group_chat_safely(all[0], group, "end"), 201);
 }
 
+static void one_group_name_asked_for_many_times_at_once_is_given_once(void **state)
+{
+	test_server *s = (test_server *)*state;
+	const std::string name = client_new_name("contested");
+	std::vector<test_client *> all;
+	int given = 0;
+
+	for (int i = 0; i < 10; i++)
+		all.push_back(client_enter(s, "founder"));
+	for (test_client *c : all)
+		client_sendf(c, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"%s\",\"groupdesc\":\"\",\"req\":1}", (long long)c->id, name.c_str());
+	for (test_client *c : all) {
+		const int64_t number = json_integer(client_expect(c, "{\"msgid\":100,\"of\":8,\"req\":1}").json.get(), "errno");
+
+		assert_true(number == 0 || number == 9);
+		given += number == 0;
+	}
+	assert_int_equal(given, 1);
+}
+
 static void a_group_of_500_members_hears_everything(void **state)
 {
 	test_server *s = (test_server *)*state;
@@ -271,6 +291,7 @@ int main(void)
 		TEST(members_who_are_away_get_it_later_and_newcomers_only_what_comes_after_them),
 		TEST(who_joins_in_the_middle_of_talk_misses_nothing_after_the_answer),
 		TEST(all_members_see_the_messages_of_many_senders_in_one_order),
+		TEST(one_group_name_asked_for_many_times_at_once_is_given_once),
 		TEST(a_group_of_500_members_hears_everything),
 	};
 

@@ -260,6 +260,50 @@ static void logins_of_one_account_at_once_let_one_in(void **state)
 	assert_int_equal(refused, 19);
 }
 
+static void one_name_registered_many_times_at_once_is_given_once(void **state)
+{
+	test_server *s = (test_server *)*state;
+	const std::string name = client_new_name("contested");
+	std::vector<test_client *> all;
+	int given = 0, refused = 0;
+
+	for (int i = 0; i < 20; i++)
+		all.push_back(client_open(s));
+	for (test_client *c : all)
+		client_sendf(c, "{\"msgid\":4,\"name\":\"%s\",\"password\":\"secret\"}", name.c_str());
+	for (test_client *c : all) {
+		const int64_t number = json_integer(client_expect(c, "{\"msgid\":5}").json.get(), "errno");
+
+		given += number == 0;
+		refused += number == 1;
+	}
+	assert_int_equal(given, 1);
+	assert_int_equal(refused, 19);
+}
+
+/* The answer must not tell whether the id exists, and neither may the time that it takes. */
+static void an_unknown_id_takes_as_long_as_a_wrong_password(void **state)
+{
+	test_server *s = (test_server *)*state;
+	int64_t took[2] = {};
+
+	test_server_set(s, "login.password_ops", "3");
+	test_server_set(s, "login.password_memory", "19M");
+	test_server_start(s);
+	const int64_t known = client_absent(s, "ann");
+	test_client *c = client_open(s);
+	for (int i = 0; i < 20; i++) {
+		const int64_t start = check_now();
+
+		client_sendf(c, "{\"msgid\":1,\"id\":%lld,\"password\":\"wrong\"}", (long long)(i % 2 ? known : 7777777));
+		client_expect(c, "{\"msgid\":2,\"errno\":1}");
+		took[i % 2] += check_now() - start;
+	}
+	if (took[0] * 3 < took[1] || took[1] * 3 < took[0] || took[0] < 50)
+		client_fail(c, test_at::current(), "10 unknown ids took %lld ms, 10 wrong passwords %lld ms", (long long)took[0], (long long)took[1]);
+	test_server_stop(s);
+}
+
 static void the_password_is_nowhere_in_the_log(void **state)
 {
 	test_server *s = (test_server *)*state;
@@ -352,9 +396,11 @@ int main(void)
 		TEST(who_reconnects_at_once_gets_nothing_twice),
 		TEST(messages_sent_while_somebody_reconnects_arrive_once_and_in_order),
 		TEST(logins_of_one_account_at_once_let_one_in),
+		TEST(one_name_registered_many_times_at_once_is_given_once),
 		TEST(the_password_is_nowhere_in_the_log),
 	};
 	const struct CMUnitTest own_server_tests[] = {
+		OWN_SERVER(an_unknown_id_takes_as_long_as_a_wrong_password),
 		OWN_SERVER(with_kick_the_younger_login_wins),
 		OWN_SERVER(with_kick_many_logins_at_once_leave_one_session),
 	};

@@ -393,6 +393,28 @@ static void a_bad_reload_changes_nothing(void **state)
 	test_server_stop(s);
 }
 
+static void fifty_reloads_under_load_disturb_nobody(void **state)
+{
+	test_server *s = (test_server *)*state;
+
+	test_server_start(s);
+	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob");
+	for (int i = 1; i <= 50; i++) {
+		test_server_set(s, "core.max_frame", i % 2 ? "32K" : "64K");
+		test_server_set(s, "core.log_level", i % 3 ? "info" : "debug");
+		test_server_set(s, "login.password_ops", i % 2 ? "2" : "1");
+		test_server_write_conf(s);
+		test_server_signal(s, SIGHUP);
+		for (int k = 0; k < 20; k++)
+			client_chat(ann, bob->id, "x");
+		assert_int_equal(client_chat_safely(ann, bob->id, "x"), i * 21);
+	}
+	for (int i = 1; i <= 50 * 21; i++)
+		client_expect(bob, check_format("{\"msgid\":6,\"seq\":%d}", i));
+	client_expect_quiet(bob);
+	test_server_stop(s);
+}
+
 static int open_notify_socket(const std::string &path)
 {
 	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -455,6 +477,7 @@ int main(void)
 		OWN_SERVER(received_positions_are_kept_over_a_stop),
 		OWN_SERVER(a_reload_changes_what_it_can_and_keeps_connections),
 		OWN_SERVER(a_bad_reload_changes_nothing),
+		OWN_SERVER(fifty_reloads_under_load_disturb_nobody),
 		OWN_SERVER(the_service_manager_hears_when_it_serves_and_when_it_stops),
 	};
 
