@@ -32,8 +32,10 @@ static int text_hex(const char *p, const char *end)
 		return -1;
 	for (int i = 0; i < 4; i++) {
 		const char c = p[i];
-		const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10
-		                : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+		const int digit = c >= '0' && c <= '9'   ? c - '0'
+		                  : c >= 'a' && c <= 'f' ? c - 'a' + 10
+		                  : c >= 'A' && c <= 'F' ? c - 'A' + 10
+		                                         : -1;
 
 		if (digit == -1)
 			return -1;
@@ -84,7 +86,8 @@ static int text_utf8(struct frame_checker *k)
 	const unsigned char low = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80;
 	const unsigned char high = p[0] == 0xed ? 0x9f : p[0] == 0xf4 ? 0x8f : 0xbf;
 
-	if (p[0] < 0xc2 || p[0] > 0xf4 || static_cast<size_t>(k->end - k->at) < size || p[1] < low || p[1] > high)
+	if (p[0] < 0xc2 || p[0] > 0xf4 || static_cast<size_t>(k->end - k->at) < size || p[1] < low ||
+	    p[1] > high)
 		return frame_fail(k, "not valid UTF-8", k->at);
 	for (size_t i = 2; i < size; i++)
 		if ((p[i] & 0xc0) != 0x80)
@@ -101,7 +104,8 @@ static const char *text_skip_plain(const char *p, const char *end)
 
 	for (; end - p >= 16; p += 16) {
 		const __m128i part = _mm_loadu_si128(reinterpret_cast<const __m128i *>(p));
-		const __m128i ends = _mm_or_si128(_mm_cmpeq_epi8(part, quote), _mm_cmpeq_epi8(part, backslash));
+		const __m128i ends =
+			_mm_or_si128(_mm_cmpeq_epi8(part, quote), _mm_cmpeq_epi8(part, backslash));
 		/* Signed: what is not above 0x1f is a control character or a byte from 0x80 on. */
 		const int plain = _mm_movemask_epi8(_mm_andnot_si128(ends, _mm_cmpgt_epi8(part, last)));
 

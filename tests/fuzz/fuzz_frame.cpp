@@ -12,12 +12,12 @@
 
 #include "core/frame.h"
 
-#define REQUIRE(condition) \
-	do { \
-		if (!(condition)) { \
-			fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #condition); \
-			abort(); \
-		} \
+#define REQUIRE(condition)                                                                                   \
+	do {                                                                                                 \
+		if (!(condition)) {                                                                          \
+			fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #condition);        \
+			abort();                                                                             \
+		}                                                                                            \
 	} while (0)
 
 /* What a stream was cut into. */
@@ -64,7 +64,8 @@ static void require_cuts_do_not_matter(std::string_view bytes, const struct cut_
 		feed(&s, bytes.substr(at, size));
 		at += size;
 	}
-	REQUIRE(s.frames == whole.frames && s.part == whole.part && s.lost == whole.lost && s.used == whole.used);
+	REQUIRE(s.frames == whole.frames && s.part == whole.part && s.lost == whole.lost &&
+	        s.used == whole.used);
 }
 
 /* Values below and with the item; the depth that it reaches. */
@@ -106,13 +107,14 @@ static void require_can_be_forwarded(const std::string &bytes, const struct cs_f
 	const std::string forwarded = bytes.substr(0, bytes.size() - 1) + ",\"seq\":7,\"ts\":1700000000000}";
 	struct cut_stream s;
 	struct cs_request request;
-	struct cs_error e = { "" };
+	struct cs_error e = {""};
 
 	feed(&s, forwarded);
 	REQUIRE(s.frames.size() == 1 && s.frames[0] == forwarded && s.part.empty() && !s.lost);
 	const int result = frame_check(forwarded, &request, &e);
 
-	REQUIRE(result == 0 || strncmp(e.text, "more than", 9) == 0 || frame_has(frame, "seq") || frame_has(frame, "ts"));
+	REQUIRE(result == 0 || strncmp(e.text, "more than", 9) == 0 || frame_has(frame, "seq") ||
+	        frame_has(frame, "ts"));
 	REQUIRE(request.msgid == frame->request.msgid && request.req == frame->request.req);
 }
 
@@ -120,11 +122,11 @@ static void try_frame(const std::string &bytes)
 {
 	const std::vector<char> copy(bytes.begin(), bytes.end());
 	struct cs_frame frame = {};
-	struct cs_error e = { "" };
+	struct cs_error e = {""};
 	cjson_ptr fields;
 	unsigned deepest = 0;
 
-	if (frame_parse({ copy.data(), copy.size() }, &fields, &frame.request, &e) != 0) {
+	if (frame_parse({copy.data(), copy.size()}, &fields, &frame.request, &e) != 0) {
 		/* The check must know the grammar better than the parser. */
 		REQUIRE(e.text[0] != '\0' && strstr(e.text, "cannot be parsed") == nullptr);
 		REQUIRE(frame.request.req >= -1 && frame.request.req <= CS_INTEGER_MAX);

@@ -29,7 +29,8 @@ static int set_up(void **state)
 	struct cs_error e;
 
 	t->f = worker_fixture_make();
-	if (listener_parse("127.0.0.1:0", &t->addresses, &e) != 0 || listener_reserve(&t->addresses, &e) != 0 ||
+	if (listener_parse("127.0.0.1:0", &t->addresses, &e) != 0 ||
+	    listener_reserve(&t->addresses, &e) != 0 ||
 	    listener_open_all(t->f->worker, t->addresses, &e) != 0)
 		return -1;
 	*state = t.release();
@@ -49,7 +50,8 @@ static int connect_to(test *t)
 	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_int_not_equal(fd, -1);
-	assert_int_equal(connect(fd, reinterpret_cast<sockaddr *>(&t->addresses[0].address), t->addresses[0].size), 0);
+	assert_int_equal(
+		connect(fd, reinterpret_cast<sockaddr *>(&t->addresses[0].address), t->addresses[0].size), 0);
 	t->f->peers.push_back(fd);
 	return fd;
 }
@@ -73,10 +75,11 @@ static void addresses_are_numeric_with_a_port(void **)
 
 static void other_addresses_are_refused(void **)
 {
-	for (const char *text : { "", " , ", "6000", "localhost:6000", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536",
-	                          "127.0.0.1:-1", "127.0.0.1:60a", "::1:6000", "[::1]", "[127.0.0.1]:1", "[]:1", ":6000" }) {
+	for (const char *text :
+	     {"", " , ", "6000", "localhost:6000", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536",
+	      "127.0.0.1:-1", "127.0.0.1:60a", "::1:6000", "[::1]", "[127.0.0.1]:1", "[]:1", ":6000"}) {
 		std::vector<struct listen_address> addresses;
-		struct cs_error e = { "" };
+		struct cs_error e = {""};
 
 		assert_int_equal(listener_parse(text, &addresses, &e), CS_EINVAL);
 		assert_string_not_equal(e.text, "");
@@ -89,7 +92,8 @@ static void a_port_that_somebody_listens_on_is_refused(void **state)
 	struct cs_error e;
 
 	assert_int_equal(listener_reserve(&t->addresses, &e), CS_EINVAL);
-	assert_string_equal(e.text, ("cannot listen on " + t->addresses[0].text + ": Address already in use").c_str());
+	assert_string_equal(
+		e.text, ("cannot listen on " + t->addresses[0].text + ": Address already in use").c_str());
 }
 
 static void a_free_port_takes_the_place_of_0(void **state)
@@ -116,9 +120,10 @@ static uint64_t turns_in_200_ms(test *t)
 {
 	struct loop *l = &t->f->worker->loop;
 	const uint64_t before = l->turn;
-	const timeval time = { 0, 200 * 1000 };
-	event_ptr end(event_new(l->base.get(), -1, 0,
-	                        [](evutil_socket_t, short, void *arg) { loop_stop(static_cast<struct loop *>(arg)); }, l));
+	const timeval time = {0, 200 * 1000};
+	event_ptr end(event_new(
+		l->base.get(), -1, 0,
+		[](evutil_socket_t, short, void *arg) { loop_stop(static_cast<struct loop *>(arg)); }, l));
 
 	event_add(end.get(), &time);
 	loop_run(l);
@@ -137,7 +142,8 @@ static void at_max_connections_accepting_pauses_and_goes_on(void **state)
 	assert_true(turns_in_200_ms(t) < 20);
 	assert_int_equal(live(t), 2);
 	conn_close(t->f->worker->conns.slots[0].get(), "test");
-	assert_true(worker_fixture_wait(t->f.get(), [&] { return t->f->worker->conns.slots[0] != nullptr && live(t) == 2; }));
+	assert_true(worker_fixture_wait(
+		t->f.get(), [&] { return t->f->worker->conns.slots[0] != nullptr && live(t) == 2; }));
 }
 
 static void out_of_descriptors_accepting_pauses_and_goes_on(void **state)
@@ -147,7 +153,7 @@ static void out_of_descriptors_accepting_pauses_and_goes_on(void **state)
 
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	connect_to(t);
-	none = { 3, before.rlim_max };
+	none = {3, before.rlim_max};
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
 	const uint64_t turns = turns_in_200_ms(t);
 	const size_t accepted = live(t);
@@ -164,7 +170,9 @@ static void a_closed_listener_accepts_nothing_more(void **state)
 	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	listener_close_all(t->f->worker);
-	assert_int_equal(connect(fd, reinterpret_cast<sockaddr *>(&t->addresses[0].address), t->addresses[0].size), -1);
+	assert_int_equal(
+		connect(fd, reinterpret_cast<sockaddr *>(&t->addresses[0].address), t->addresses[0].size),
+		-1);
 	t->f->peers.push_back(fd);
 }
 

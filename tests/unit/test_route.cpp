@@ -19,7 +19,7 @@ extern "C" {
 
 struct test {
 	std::unique_ptr<struct worker_fixture> f;
-	std::string got;        /* of the fixture's instance */
+	std::string got; /* of the fixture's instance */
 	cs_account account = 0;
 	cs_conn conn = 0;
 	int next[4] = {}, received = 0;
@@ -71,7 +71,7 @@ static void what_is_routed_reaches_the_session_after_the_call(void **state)
 
 	worker_fixture_bind(t->f.get(), c, 13);
 	assert_int_equal(route_to_account(self_of(t), 13, data, 5), 0);
-	data[0] = 'j';   /* it was copied */
+	data[0] = 'j'; /* it was copied */
 	assert_string_equal(t->got.c_str(), "");
 	worker_fixture_turn(t->f.get());
 	assert_string_equal(t->got.c_str(), "hello ");
@@ -156,7 +156,7 @@ static void on_note(void *state, cs_conn, cs_account, const void *data, size_t s
 static void send_notes(test *t, int from)
 {
 	for (int i = 0; i < messages; i++) {
-		const struct note n = { from, i };
+		const struct note n = {from, i};
 
 		if (i % 2 == 0)
 			route_to_all(self_of(t), &n, sizeof n);
