@@ -58,7 +58,8 @@ static void fill(const std::string &path)
 static int64_t try_chat(test_client *c, int64_t to, int64_t *acknowledged)
 {
 	client_chat(c, to, std::string(4000, 'x'), ",\"req\":1");
-	const int64_t number = json_integer(client_expect(c, "{\"msgid\":100,\"of\":6,\"req\":1}").json.get(), "errno");
+	const int64_t number =
+		json_integer(client_expect(c, "{\"msgid\":100,\"of\":6,\"req\":1}").json.get(), "errno");
 
 	*acknowledged += number == 0;
 	return number;
@@ -81,9 +82,11 @@ static void check_failing_writes(test_server *s, void (*fail)(test_server *s), v
 	for (int i = 0; i < 20; i++)
 		assert_int_equal(try_chat(ann, bob->id, &acknowledged), 11);
 	client_expect_quiet(bob);
-	client_sendf(c, "{\"msgid\":4,\"name\":\"%s\",\"password\":\"secret\"}", client_new_name("late").c_str());
+	client_sendf(c, "{\"msgid\":4,\"name\":\"%s\",\"password\":\"secret\"}",
+	             client_new_name("late").c_str());
 	client_expect(c, "{\"msgid\":5,\"errno\":11}");
-	CLIENT_ASK(ann, 11, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"g\",\"groupdesc\":\"\"", (long long)ann->id);
+	CLIENT_ASK(ann, 11, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"g\",\"groupdesc\":\"\"",
+	           (long long)ann->id);
 	heal(s);
 	check_wait("the store to recover", [&] { return try_chat(ann, away, &acknowledged) == 0; });
 	client_chat_safely(ann, bob->id, "again");
@@ -196,7 +199,8 @@ static void a_database_without_its_tables_is_unavailable(void **state)
 	test_client *ann = client_enter(s, "ann"), *other = client_open(s);
 	assert_int_equal(sqlite3_open(test_server_database(s).c_str(), &db), SQLITE_OK);
 	execute(db, "PRAGMA foreign_keys = OFF; ALTER TABLE message RENAME TO elsewhere");
-	CLIENT_ASK(ann, 11, "{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"x\",\"time\":\"\"", (long long)ann->id, (long long)ann->id);
+	CLIENT_ASK(ann, 11, "{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"x\",\"time\":\"\"",
+	           (long long)ann->id, (long long)ann->id);
 	client_expect_quiet(other);
 	execute(db, "ALTER TABLE elsewhere RENAME TO message");
 	sqlite3_close(db);
@@ -231,11 +235,13 @@ static void out_of_descriptors_accepting_pauses_and_goes_on(void **state)
 	for (test_client *c : all)
 		served += client_try_read(c, &frame, c == all[0] ? 2000 : 100) ? 1 : 0;
 	if (served < 10 || served > 60)
-		client_fail(ann, test_at::current(), "%zu of 100 connections were served with 64 descriptors", served);
+		client_fail(ann, test_at::current(), "%zu of 100 connections were served with 64 descriptors",
+		            served);
 	const int64_t cpu = test_server_cpu_ms(s);
 	check_sleep_ms(1000);
 	if (test_server_cpu_ms(s) - cpu > 200 * check_patience_factor())
-		client_fail(ann, test_at::current(), "%lld ms of processor time in a second of waiting", (long long)(test_server_cpu_ms(s) - cpu));
+		client_fail(ann, test_at::current(), "%lld ms of processor time in a second of waiting",
+		            (long long)(test_server_cpu_ms(s) - cpu));
 	client_chat_safely(ann, bob->id, "x");
 	client_expect(bob, "{\"msgid\":6}");
 	for (size_t i = 0; i < 80; i++)
@@ -280,18 +286,20 @@ static void who_has_said_all_and_closed_half_still_gets_the_answers(void **state
 	test_client *bob = client_enter(s, "bob");
 	const long long a = client_absent(s, "ann");
 
-	for (const bool with_login : { false, true }) {
+	for (const bool with_login : {false, true}) {
 		test_client *c = client_open(s);
 
 		if (with_login)
 			client_send(c, check_format("{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}"
-			                            "{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"x\",\"time\":\"\",\"req\":1}",
+			                            "{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"x\","
+			                            "\"time\":\"\",\"req\":1}",
 			                            a, a, (long long)bob->id));
 		client_send(c, "{\"msgid\":102}");
 		shutdown(c->fd, SHUT_WR);
 		const std::vector<test_frame> frames = client_read_to_end(c);
 		if (frames.size() != (with_login ? 3u : 1u) || c->reset)
-			client_fail(c, test_at::current(), "%zu frames before the end%s", frames.size(), c->reset ? " (reset)" : "");
+			client_fail(c, test_at::current(), "%zu frames before the end%s", frames.size(),
+			            c->reset ? " (reset)" : "");
 	}
 	client_expect(bob, "{\"msgid\":6,\"msg\":\"x\"}");
 }
@@ -332,7 +340,8 @@ int main(void)
 		OWN_SERVER(out_of_descriptors_accepting_pauses_and_goes_on),
 		OWN_SERVER(a_database_that_somebody_else_locks_delays_and_loses_nothing),
 		OWN_SERVER(a_database_without_its_tables_is_unavailable),
-		cmocka_unit_test_setup_teardown(a_full_disk_is_unavailable_and_passes_without_a_restart, test_server_setup, small_teardown),
+		cmocka_unit_test_setup_teardown(a_full_disk_is_unavailable_and_passes_without_a_restart,
+	                                        test_server_setup, small_teardown),
 		OWN_SERVER(files_that_may_not_grow_are_unavailable_and_pass_without_a_restart),
 	};
 	const int failed = cmocka_run_group_tests(tests, test_server_group_setup, test_server_group_teardown);

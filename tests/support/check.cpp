@@ -16,7 +16,7 @@ int64_t check_now(void)
 
 void check_sleep_ms(int64_t ms)
 {
-	struct timespec pause = { (time_t)(ms / 1000), (long)(ms % 1000) * 1000000 };
+	struct timespec pause = {(time_t)(ms / 1000), (long)(ms % 1000) * 1000000};
 
 	nanosleep(&pause, nullptr);
 }
@@ -63,4 +63,19 @@ void check_fail(std::source_location at, const char *format, ...)
 	print_error("%s\n", text);
 	_fail(at.file_name(), (int)at.line());
 	abort();
+}
+
+std::string check_read_file(const std::string &path)
+{
+	FILE *file = fopen(path.c_str(), "r");
+	std::string text;
+	char part[65536];
+	size_t got;
+
+	if (!file)
+		return text;
+	while ((got = fread(part, 1, sizeof(part), file)) > 0)
+		text.append(part, got);
+	fclose(file);
+	return text;
 }

@@ -29,6 +29,8 @@ int64_t check_patience_ms(void);
 /* Fails the running test at that place. Does not return. */
 [[noreturn]] void check_fail(std::source_location at, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* The whole file; empty where there is none. */
+std::string check_read_file(const std::string &path);
 std::string check_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Waits until condition() is true, else fails naming what was waited for. */

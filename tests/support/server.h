@@ -22,13 +22,13 @@
 struct test_client;
 
 struct test_server {
-	std::string folder;                            /* made by mkdtemp, removed by test_server_free */
-	std::map<std::string, std::string> options;    /* "section.key" -> value, written at each start */
-	std::vector<std::string> environment;          /* NAME=value, added for the process */
-	rlim_t most_files = 0;                         /* RLIMIT_NOFILE; 0: as the test's own */
-	uint16_t port = 0;                             /* of 127.0.0.1, kept over restarts */
+	std::string folder; /* made by mkdtemp, removed by test_server_free */
+	std::map<std::string, std::string> options; /* "section.key" -> value, written at each start */
+	std::vector<std::string> environment; /* NAME=value, added for the process */
+	rlim_t most_files = 0; /* RLIMIT_NOFILE; 0: as the test's own */
+	uint16_t port = 0; /* of 127.0.0.1, kept over restarts */
 	pid_t pid = -1;
-	size_t log_start = 0;                          /* where the log of the running process begins */
+	size_t log_start = 0; /* where the log of the running process begins */
 	std::vector<std::unique_ptr<test_client>> clients;
 };
 
@@ -47,9 +47,11 @@ void test_server_launch(test_server *s);
 /* Whether the log of the running process says that it is ready; fails the test when the process has ended. */
 bool test_server_is_ready(test_server *s, std::source_location at = std::source_location::current());
 /* SIGTERM; the process must end by itself with the status within 15 s. */
-void test_server_stop(test_server *s, int status = 0, std::source_location at = std::source_location::current());
+void test_server_stop(test_server *s, int status = 0,
+                      std::source_location at = std::source_location::current());
 /* Waits for the process's end: its exit status, or 128 + the signal. */
-int test_server_wait(test_server *s, int timeout_ms, std::source_location at = std::source_location::current());
+int test_server_wait(test_server *s, int timeout_ms,
+                     std::source_location at = std::source_location::current());
 void test_server_kill(test_server *s);
 void test_server_signal(test_server *s, int number);
 /* Stops, and starts on the same folder and port. */
@@ -63,6 +65,7 @@ void test_server_free(test_server *s);
 
 /* What the running process has written to standard error. */
 std::string test_server_log(const test_server *s);
+void test_server_print_log(const test_server *s);
 /* Waits until the log has the text. */
 void test_server_wait_log(test_server *s, std::string_view text,
                           std::source_location at = std::source_location::current());
@@ -71,7 +74,7 @@ std::string test_server_database(const test_server *s);
 
 /* Runs the program to its end with these arguments (more than 20 s fail the test). */
 struct test_run {
-	int status = -1;              /* exit status, or 128 + the signal */
+	int status = -1; /* exit status, or 128 + the signal */
 	std::string out, err;
 };
 test_run test_server_run(const test_server *s, const std::vector<std::string> &arguments,
