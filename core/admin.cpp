@@ -156,8 +156,12 @@ int admin_open(admin_ptr *admin_r, struct server *s, struct cs_error *e)
 		return 0;
 	if (const int failed = listener_parse(option, &addresses, e))
 		return failed;
-	if (const int failed = listener_reserve(&addresses, e))
-		return failed;
+	struct cs_error text{};
+
+	if (listener_reserve(&addresses, &text) != 0) {
+		error_set(e, "core.admin (%s): %s", conf_where(&s->conf->file, "core", "admin").c_str(), text.text);
+		return CS_EINVAL;
+	}
 	a.reset(std::make_unique<struct admin>().release());
 	a->server = s;
 	a->http.reset(evhttp_new(s->main.base.get()));

@@ -144,7 +144,8 @@ int conn_open(struct worker *w, unique_fd fd, const sockaddr *address, socklen_t
 		return CS_EINVAL;
 	}
 	conn_arm(c.get());
-	log_debug("connection opened conn=%llx peer=%s", static_cast<unsigned long long>(c->handle), c->peer.c_str());
+	log_debug("connection opened conn=%llx peer=%s", static_cast<unsigned long long>(c->handle),
+	          c->peer.c_str());
 	w->conns.slots[slot] = std::move(c);
 	w->conns.live++;
 	w->shared->connections.fetch_add(1, std::memory_order_relaxed);

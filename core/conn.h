@@ -20,9 +20,9 @@
 struct worker;
 
 enum conn_terminator : uint8_t {
-	CONN_TERMINATOR_LF = 0,        /* before the first frame, or decided */
+	CONN_TERMINATOR_LF = 0, /* before the first frame, or decided */
 	CONN_TERMINATOR_NUL,
-	CONN_TERMINATOR_UNDECIDED      /* first frame complete, the byte behind it not seen: output is held */
+	CONN_TERMINATOR_UNDECIDED /* first frame complete, the byte behind it not seen: output is held */
 };
 
 struct conn {
@@ -32,53 +32,54 @@ struct conn {
 	event_ptr read_event, write_event, timer_event;
 
 	struct frame_scanner scanner;
-	std::string input;             /* the part of a frame that came so far, scanned */
-	std::string waiting;           /* bytes that wait behind a PENDING frame, not scanned */
-	size_t waiting_at = 0;         /* bytes of waiting that were taken */
-	std::string output;            /* what the kernel did not take yet */
-	size_t output_sent = 0;        /* bytes of output that are sent already */
-	std::vector<size_t> held_ends; /* where in output a terminator is to be filled in once it is decided */
-	uint64_t queued = 0;           /* bytes ever queued */
-	uint64_t written = 0;          /* bytes ever taken by the kernel */
+	std::string input; /* the part of a frame that came so far, scanned */
+	std::string waiting; /* bytes that wait behind a PENDING frame, not scanned */
+	size_t waiting_at = 0; /* bytes of waiting that were taken */
+	std::string output; /* what the kernel did not take yet */
+	size_t output_sent = 0; /* bytes of output that are sent already */
+	std::vector<size_t>
+		held_ends; /* where in output a terminator is to be filled in once it is decided */
+	uint64_t queued = 0; /* bytes ever queued */
+	uint64_t written = 0; /* bytes ever taken by the kernel */
 
-	cs_account account = 0;        /* 0: nobody is logged in */
-	cs_account ended = 0;          /* its session ended and `closed` is due */
+	cs_account account = 0; /* 0: nobody is logged in */
+	cs_account ended = 0; /* its session ended and `closed` is due */
 	std::string name;
-	std::string peer;              /* address:port, for the log */
+	std::string peer; /* address:port, for the log */
 	struct limit_bucket bucket;
 
 	/* Times are ms of worker_monotonic_ms; 0: not set. */
-	int64_t heard = 0;             /* last bytes of the peer */
-	int64_t silence = 0;           /* how long it may be silent; 0: for ever */
-	int64_t hold_until = 0;        /* output is held for the terminator until then */
-	int64_t paused_until = 0;      /* over its rate until then */
-	int64_t end_at = 0;            /* closed then, whatever is left */
-	int64_t armed_for = 0;         /* when the timer fires */
-	uint64_t hook_turn = 0;        /* turn + 1 of the last call of `written` */
+	int64_t heard = 0; /* last bytes of the peer */
+	int64_t silence = 0; /* how long it may be silent; 0: for ever */
+	int64_t hold_until = 0; /* output is held for the terminator until then */
+	int64_t paused_until = 0; /* over its rate until then */
+	int64_t end_at = 0; /* closed then, whatever is left */
+	int64_t armed_for = 0; /* when the timer fires */
+	uint64_t hook_turn = 0; /* turn + 1 of the last call of `written` */
 
 	/* Answers that the peer may still wait for after it closed its side. */
 	uint32_t owed = 0;
-	struct cs_request pending_request = { 0, -1 };
+	struct cs_request pending_request = {0, -1};
 	bool pending_answered = false; /* the pending request got its answer, or a frame in its place */
 
 	enum conn_terminator terminator = CONN_TERMINATOR_LF;
 	bool first_frame_seen = false;
-	bool awaiting_byte = false;    /* the byte behind the first frame has not come */
-	bool reading = false;          /* the read event is added */
-	bool write_waiting = false;    /* the write event is added: the kernel is full */
-	bool pending = false;          /* a handler answered CS_PENDING */
-	bool claiming = false;         /* a claim is under way */
-	bool over_soft = false;        /* over the soft mark: not read */
-	bool draining = false;         /* GOING_AWAY was said */
-	bool eof = false;              /* the peer sends nothing more */
-	bool closing = false;          /* refused to everybody; closed once the output is written */
-	bool lingering = false;        /* output written and our side shut; the rest of the input is thrown away */
-	bool input_lost = false;       /* the peer is likely to send on although its frames are refused */
-	bool dead = false;             /* on the end-of-turn list */
-	bool closed_told = false;      /* `closed` was called for the connection's end */
+	bool awaiting_byte = false; /* the byte behind the first frame has not come */
+	bool reading = false; /* the read event is added */
+	bool write_waiting = false; /* the write event is added: the kernel is full */
+	bool pending = false; /* a handler answered CS_PENDING */
+	bool claiming = false; /* a claim is under way */
+	bool over_soft = false; /* over the soft mark: not read */
+	bool draining = false; /* GOING_AWAY was said */
+	bool eof = false; /* the peer sends nothing more */
+	bool closing = false; /* refused to everybody; closed once the output is written */
+	bool lingering = false; /* output written and our side shut; the rest of the input is thrown away */
+	bool input_lost = false; /* the peer is likely to send on although its frames are refused */
+	bool dead = false; /* on the end-of-turn list */
+	bool closed_told = false; /* `closed` was called for the connection's end */
 	bool flush_queued = false;
 	bool resume_queued = false;
-	bool was_written = false;      /* the `written` hook is due */
+	bool was_written = false; /* the `written` hook is due */
 };
 
 /* All connections of one worker. A handle is generation << 32 | worker << 24 | slot; a slot's generations start at

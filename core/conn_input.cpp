@@ -24,7 +24,7 @@ bool conn_can_dispatch(const struct conn *c)
 /* The bytes of the peer are of no use any longer: say why, and end once that is written. */
 static void conn_refuse_input(struct conn *c, int wire_errno, const char *text)
 {
-	static const struct cs_request unknown = { 0, -1 };
+	static const struct cs_request unknown = {0, -1};
 
 	conn_refuse(c, &unknown, wire_errno, text);
 	c->input_lost = true;
@@ -45,7 +45,8 @@ static bool conn_is_too_long(struct conn *c, size_t size)
 
 	if (size <= static_cast<size_t>(c->worker->conf->max_frame))
 		return false;
-	snprintf(text, sizeof text, "frame longer than %lld bytes", static_cast<long long>(c->worker->conf->max_frame));
+	snprintf(text, sizeof text, "frame longer than %lld bytes",
+	         static_cast<long long>(c->worker->conf->max_frame));
 	conn_refuse_input(c, CS_ERRNO_TOO_LONG, text);
 	return true;
 }
@@ -117,9 +118,9 @@ static size_t conn_take(struct conn *c, const char *bytes, size_t size)
 		if (result == FRAME_BAD_BEGIN)
 			conn_refuse_beginning(c, bytes[at]);
 		else if (result == FRAME_MORE)
-			conn_take_part(c, { p + begin, used - begin });
+			conn_take_part(c, {p + begin, used - begin});
 		else if (result == FRAME_COMPLETE)
-			conn_take_frame(c, { p + begin, used - begin }, size - at);
+			conn_take_frame(c, {p + begin, used - begin}, size - at);
 	}
 	return at;
 }

@@ -46,7 +46,8 @@ static void conn_wait_writable(struct conn *c)
 void conn_write(struct conn *c)
 {
 	while (conn_unsent(c) > 0) {
-		const ssize_t n = send(c->fd.fd, c->output.data() + c->output_sent, conn_unsent(c), MSG_NOSIGNAL);
+		const ssize_t n =
+			send(c->fd.fd, c->output.data() + c->output_sent, conn_unsent(c), MSG_NOSIGNAL);
 
 		if (n == -1 && errno == EINTR)
 			continue;
@@ -166,7 +167,7 @@ static void conn_append(struct conn *c, const char *frame, size_t size, const ch
 	const size_t tail_size = tail == nullptr ? 0 : strlen(tail);
 
 	if (tail != nullptr && size > 0)
-		size--;   /* the closing brace is the tail's */
+		size--; /* the closing brace is the tail's */
 	if (c->output.capacity() < before + size + tail_size + 1)
 		c->output.reserve((before + size + tail_size + 1) * 3 / 2);
 	c->output.append(frame, size);
@@ -212,7 +213,7 @@ static int conn_queue(struct conn *c, const char *frame, size_t size, const char
 int conn_send(struct conn *c, const char *frame, size_t size, const char *tail, uint64_t *position_r)
 {
 	if (c->pending)
-		c->pending_answered = true;   /* LOGIN and REGISTER have answers of their own form */
+		c->pending_answered = true; /* LOGIN and REGISTER have answers of their own form */
 	return conn_queue(c, frame, size, tail, position_r);
 }
 
@@ -222,7 +223,8 @@ static void conn_note_answer(struct conn *c, const struct cs_request *request)
 {
 	if (request->req < 0)
 		return;
-	if (c->pending && c->pending_request.msgid == request->msgid && c->pending_request.req == request->req)
+	if (c->pending && c->pending_request.msgid == request->msgid &&
+	    c->pending_request.req == request->req)
 		c->pending_answered = true;
 	else if (c->owed > 0)
 		c->owed--;
@@ -248,7 +250,7 @@ void conn_answer(struct conn *c, const struct cs_request *request, const char *m
 void conn_refuse(struct conn *c, const struct cs_request *request, int wire_errno, const char *text)
 {
 	const size_t text_size = strlen(text);
-	std::string quoted(text_size * 6 + 2, '\0');   /* the longest escape is \u001f */
+	std::string quoted(text_size * 6 + 2, '\0'); /* the longest escape is \u001f */
 	std::string frame;
 	char head[96];
 

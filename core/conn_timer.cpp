@@ -11,7 +11,7 @@ static int64_t conn_nearest_deadline(const struct conn *c)
 {
 	int64_t nearest = INT64_MAX;
 
-	for (const int64_t at : { c->hold_until, c->paused_until, c->end_at })
+	for (const int64_t at : {c->hold_until, c->paused_until, c->end_at})
 		if (at != 0)
 			nearest = std::min(nearest, at);
 	if (c->silence != 0 && !c->closing)
@@ -66,7 +66,7 @@ void conn_arm(struct conn *c)
 	if (c->timer_event == nullptr)
 		c->timer_event.reset(event_new(c->worker->loop.base.get(), -1, 0, conn_on_timer, c));
 	const int64_t wait = std::max<int64_t>(at - worker_monotonic_ms(), 1);
-	const timeval time = { static_cast<time_t>(wait / 1000), static_cast<suseconds_t>(wait % 1000 * 1000) };
+	const timeval time = {static_cast<time_t>(wait / 1000), static_cast<suseconds_t>(wait % 1000 * 1000)};
 
 	event_add(c->timer_event.get(), &time);
 	c->armed_for = at;

@@ -20,8 +20,8 @@ static bool dispatch_is_core_msgid(uint32_t msgid)
 
 /* ---- building */
 
-static int dispatch_add(struct dispatch_table *table, const struct plugin_set *set, const struct plugin *plugin,
-                        const struct cs_route *route, struct cs_error *e)
+static int dispatch_add(struct dispatch_table *table, const struct plugin_set *set,
+                        const struct plugin *plugin, const struct cs_route *route, struct cs_error *e)
 {
 	if (route->msgid == 0 || dispatch_is_core_msgid(route->msgid)) {
 		error_set(e, "%s: msgid %u (%s) is the core's own", plugin->path.c_str(), route->msgid,
@@ -36,7 +36,7 @@ static int dispatch_add(struct dispatch_table *table, const struct plugin_set *s
 		          set->plugins[place->second.plugin]->path.c_str());
 		return CS_EINVAL;
 	}
-	place->second = { route, plugin->index };
+	place->second = {route, plugin->index};
 	return 0;
 }
 
@@ -165,7 +165,7 @@ static const struct dispatch_entry *dispatch_find(const struct conn *c, uint32_t
 
 enum dispatch_result dispatch_frame(struct conn *c, std::string_view bytes, int64_t *pause_ms_r)
 {
-	struct dispatch_call d = { c, {}, nullptr };
+	struct dispatch_call d = {c, {}, nullptr};
 	struct cs_error e;
 	cjson_ptr fields;
 	const int result = frame_parse(bytes, &fields, &d.frame.request, &e);

@@ -14,7 +14,7 @@ struct plugin_set;
 
 struct dispatch_entry {
 	const struct cs_route *route;
-	unsigned plugin;          /* index of the instance on each worker */
+	unsigned plugin; /* index of the instance on each worker */
 };
 
 /* Built once, then constant: any thread may read. */

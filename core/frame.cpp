@@ -26,8 +26,8 @@ static size_t frame_skip_text(const char *bytes, size_t at, size_t size)
 
 	for (; at + 16 <= size; at += 16) {
 		const __m128i part = _mm_loadu_si128(reinterpret_cast<const __m128i *>(bytes + at));
-		const int found = _mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(part, quote),
-		                                                 _mm_cmpeq_epi8(part, backslash)));
+		const int found = _mm_movemask_epi8(
+			_mm_or_si128(_mm_cmpeq_epi8(part, quote), _mm_cmpeq_epi8(part, backslash)));
 
 		if (found != 0)
 			return at + static_cast<size_t>(__builtin_ctz(static_cast<unsigned>(found)));
@@ -59,8 +59,8 @@ static size_t frame_scan_string(struct frame_scanner *s, const char *bytes, size
 	return at;
 }
 
-static enum frame_scan_result frame_scan_rest(struct frame_scanner *s, const char *bytes, size_t at, size_t size,
-                                              size_t *used_r)
+static enum frame_scan_result frame_scan_rest(struct frame_scanner *s, const char *bytes, size_t at,
+                                              size_t size, size_t *used_r)
 {
 	while (at < size) {
 		if (s->in_string) {
@@ -136,7 +136,8 @@ int frame_get_integer(const struct cs_frame *f, const char *key, int64_t min, in
 	min = std::max(min, -CS_INTEGER_MAX);
 	max = std::min(max, CS_INTEGER_MAX);
 	if (!cJSON_IsNumber(item) || !(item->valuedouble >= static_cast<double>(min)) ||
-	    !(item->valuedouble <= static_cast<double>(max)) || std::trunc(item->valuedouble) != item->valuedouble)
+	    !(item->valuedouble <= static_cast<double>(max)) ||
+	    std::trunc(item->valuedouble) != item->valuedouble)
 		return CS_EINVAL;
 	*value_r = static_cast<int64_t>(item->valuedouble);
 	return 0;

@@ -9,17 +9,17 @@
 #include <memory>
 #include <string_view>
 
-#include <cjson/cJSON.h>
 #include <chatserverd/plugin.h>
+#include <cjson/cJSON.h>
 
 #include "raii.h"
 
 /* What a scan found. */
 enum frame_scan_result {
-	FRAME_MORE = 0,      /* all bytes used, no end yet */
-	FRAME_COMPLETE = 1,  /* the frame's last byte was used */
+	FRAME_MORE = 0, /* all bytes used, no end yet */
+	FRAME_COMPLETE = 1, /* the frame's last byte was used */
 	FRAME_NOT_BEGUN = 2, /* all bytes used, only blanks between frames */
-	FRAME_BAD_BEGIN = 3  /* a byte that cannot begin a frame: the connection is lost */
+	FRAME_BAD_BEGIN = 3 /* a byte that cannot begin a frame: the connection is lost */
 };
 
 /* Finds ends byte by byte, each byte looked at once. Zero-initialised is the start. Only braces and strings

@@ -34,7 +34,7 @@ static int check_key_is_new(struct frame_checker *k, const struct frame_key &key
 	if (k->key_count < std::size(k->keys))
 		k->keys[k->key_count] = key;
 	else
-		k->more_keys.push_back(key);   /* compared among each other at the end, sorted */
+		k->more_keys.push_back(key); /* compared among each other at the end, sorted */
 	k->key_count++;
 	return 0;
 }
@@ -44,7 +44,9 @@ static int check_more_keys(struct frame_checker *k)
 	const auto by_text = [](const struct frame_key &a, const struct frame_key &b) {
 		return a.text != b.text ? a.text < b.text : a.at < b.at;
 	};
-	const auto same = [](const struct frame_key &a, const struct frame_key &b) { return a.text == b.text; };
+	const auto same = [](const struct frame_key &a, const struct frame_key &b) {
+		return a.text == b.text;
+	};
 
 	std::sort(k->more_keys.begin(), k->more_keys.end(), by_text);
 	const auto twice = std::adjacent_find(k->more_keys.begin(), k->more_keys.end(), same);
@@ -62,14 +64,15 @@ static int check_key(struct frame_checker *k)
 	if (const int result = frame_check_string(k, &has_escapes); result != 0)
 		return result;
 	if (k->depth == 1) {
-		struct frame_key key = { { start + 1, k->at - 1 }, static_cast<size_t>(start - k->begin) };
+		struct frame_key key = {{start + 1, k->at - 1}, static_cast<size_t>(start - k->begin)};
 
 		if (has_escapes)
 			key.text = k->decoded.emplace_front(frame_decode_string(key.text));
 		if (const int result = check_key_is_new(k, key); result != 0)
 			return result;
 		k->field = key.text == "msgid" ? FRAME_FIELD_MSGID
-		         : key.text == "req" ? FRAME_FIELD_REQ : FRAME_FIELD_OTHER;
+		           : key.text == "req" ? FRAME_FIELD_REQ
+		                               : FRAME_FIELD_OTHER;
 	}
 	check_blanks(k);
 	if (k->at == k->end || *k->at != ':')
@@ -112,9 +115,26 @@ static bool check_number_form(struct frame_checker *k)
 	return true;
 }
 
+/* What strtod() would make of it, for the digits that ids have all day; -1 where it takes strtod() to tell. */
+static int64_t number_of_digits(std::string_view text)
+{
+	int64_t value = 0;
+
+	if (text.size() > 15)
+		return -1;
+	for (const char c : text) {
+		if (c < '0' || c > '9')
+			return -1;
+		value = value * 10 + (c - '0');
+	}
+	return value;
+}
+
 /* The integer that a number of at most frame_most_number bytes means, or -1 where it is none from 0 to max. */
 static int64_t number_to_integer(std::string_view text, int64_t max)
 {
+	if (const int64_t value = number_of_digits(text); value != -1)
+		return value <= max ? value : -1;
 	char copy[frame_most_number + 1];
 
 	copy[text.copy(copy, frame_most_number)] = '\0';
@@ -164,7 +184,7 @@ static int check_number(struct frame_checker *k)
 
 static int check_word(struct frame_checker *k)
 {
-	for (const std::string_view word : { "true", "false", "null" })
+	for (const std::string_view word : {"true", "false", "null"})
 		if (std::string_view(k->at, static_cast<size_t>(k->end - k->at)).starts_with(word)) {
 			k->at += word.size();
 			return 0;
@@ -191,12 +211,19 @@ static bool check_in_object(const struct frame_checker *k)
 	return (k->objects >> (k->depth - 1) & 1) != 0;
 }
 
+static bool check_begins_number(const struct frame_checker *k)
+{
+	return *k->at == '-' || (*k->at >= '0' && *k->at <= '9');
+}
+
 /* What is no number where msgid or req want one. */
 static int check_field_type(struct frame_checker *k)
 {
-	if (k->field == FRAME_FIELD_OTHER || *k->at == '-' || (*k->at >= '0' && *k->at <= '9'))
+	if (k->field == FRAME_FIELD_OTHER || check_begins_number(k))
 		return 0;
-	return frame_fail(k, k->field == FRAME_FIELD_MSGID ? "msgid is no integer" : "req is no integer", k->at);
+	const bool is_msgid = k->field == FRAME_FIELD_MSGID;
+
+	return frame_fail(k, is_msgid ? "msgid is no integer" : "req is no integer", k->at);
 }
 
 /* A value that is whole afterwards, or the opening of a container (*opened_r). */
@@ -211,17 +238,14 @@ static int check_value(struct frame_checker *k, bool *opened_r)
 		return frame_fail(k, "more than 2048 values", k->at);
 	if (const int result = check_field_type(k); result != 0)
 		return result;
-	switch (*k->at) {
-	case '{': case '[':
-		*opened_r = true;
-		return check_open(k);
-	case '"':
-		return frame_check_string(k, &has_escapes);
-	case '-': case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9':
+	if (check_begins_number(k))
 		return check_number(k);
-	default:
+	if (*k->at == '"')
+		return frame_check_string(k, &has_escapes);
+	if (*k->at != '{' && *k->at != '[')
 		return check_word(k);
-	}
+	*opened_r = true;
+	return check_open(k);
 }
 
 /* Closes what ends here; *next_r: another member or element follows. */
@@ -285,7 +309,7 @@ int frame_check(std::string_view bytes, struct cs_request *request_r, struct cs_
 	k.end = bytes.data() + bytes.size();
 	k.request = request_r;
 	k.error = e;
-	*request_r = { 0, -1 };
+	*request_r = {0, -1};
 	if (bytes.empty() || bytes.front() != '{')
 		return frame_fail(&k, "the frame is no object", bytes.data());
 	const int result = check_all(&k);

@@ -12,8 +12,8 @@
 
 /* A key of the top level. */
 struct frame_key {
-	std::string_view text;   /* as decoded */
-	size_t at;               /* where it stands in the frame */
+	std::string_view text; /* as decoded */
+	size_t at; /* where it stands in the frame */
 };
 
 /* Whose value comes next. */
@@ -25,12 +25,12 @@ struct frame_checker {
 	struct cs_request *request;
 	struct cs_error *error;
 	unsigned depth = 0, values = 0;
-	uint32_t objects = 0;                      /* bit d: the container at depth d + 1 is an object */
+	uint32_t objects = 0; /* bit d: the container at depth d + 1 is an object */
 	enum frame_field field = FRAME_FIELD_OTHER;
 	size_t key_count = 0;
-	struct frame_key keys[24];                 /* the first ones: no frame of ours has more */
+	struct frame_key keys[24]; /* the first ones: no frame of ours has more */
 	std::vector<struct frame_key> more_keys;
-	std::forward_list<std::string> decoded;    /* keys that were written with escapes */
+	std::forward_list<std::string> decoded; /* keys that were written with escapes */
 };
 
 /* Set the error to "what at byte N" and answer CS_EINVAL. */

@@ -4,6 +4,10 @@
 
 #include <cstring>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include "log.h"
 
 int frame_fail(struct frame_checker *k, const char *what, const char *where)
@@ -28,8 +32,10 @@ static int text_hex(const char *p, const char *end)
 		return -1;
 	for (int i = 0; i < 4; i++) {
 		const char c = p[i];
-		const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10
-		                : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+		const int digit = c >= '0' && c <= '9'   ? c - '0'
+		                  : c >= 'a' && c <= 'f' ? c - 'a' + 10
+		                  : c >= 'A' && c <= 'F' ? c - 'A' + 10
+		                                         : -1;
 
 		if (digit == -1)
 			return -1;
@@ -80,7 +86,8 @@ static int text_utf8(struct frame_checker *k)
 	const unsigned char low = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80;
 	const unsigned char high = p[0] == 0xed ? 0x9f : p[0] == 0xf4 ? 0x8f : 0xbf;
 
-	if (p[0] < 0xc2 || p[0] > 0xf4 || static_cast<size_t>(k->end - k->at) < size || p[1] < low || p[1] > high)
+	if (p[0] < 0xc2 || p[0] > 0xf4 || static_cast<size_t>(k->end - k->at) < size || p[1] < low ||
+	    p[1] > high)
 		return frame_fail(k, "not valid UTF-8", k->at);
 	for (size_t i = 2; i < size; i++)
 		if ((p[i] & 0xc0) != 0x80)
@@ -89,10 +96,33 @@ static int text_utf8(struct frame_checker *k)
 	return 0;
 }
 
+/* The first byte from p on that is not plain text of one byte per character, or end. */
+static const char *text_skip_plain(const char *p, const char *end)
+{
+#if defined(__SSE2__)
+	const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'), last = _mm_set1_epi8(0x1f);
+
+	for (; end - p >= 16; p += 16) {
+		const __m128i part = _mm_loadu_si128(reinterpret_cast<const __m128i *>(p));
+		const __m128i ends =
+			_mm_or_si128(_mm_cmpeq_epi8(part, quote), _mm_cmpeq_epi8(part, backslash));
+		/* Signed: what is not above 0x1f is a control character or a byte from 0x80 on. */
+		const int plain = _mm_movemask_epi8(_mm_andnot_si128(ends, _mm_cmpgt_epi8(part, last)));
+
+		if (plain != 0xffff)
+			return p + __builtin_ctz(~static_cast<unsigned>(plain));
+	}
+#endif
+	while (p < end && *p != '"' && *p != '\\' && static_cast<unsigned char>(*p) >= 0x20 &&
+	       static_cast<unsigned char>(*p) < 0x80)
+		p++;
+	return p;
+}
+
 int frame_check_string(struct frame_checker *k, bool *has_escapes_r)
 {
 	*has_escapes_r = false;
-	for (k->at++; k->at < k->end;) {
+	for (k->at++; (k->at = text_skip_plain(k->at, k->end)) < k->end;) {
 		const auto c = static_cast<unsigned char>(*k->at);
 		int result = 0;
 
@@ -103,12 +133,11 @@ int frame_check_string(struct frame_checker *k, bool *has_escapes_r)
 		if (c == '\\') {
 			*has_escapes_r = true;
 			result = text_escape(k);
-		} else if (c >= 0x80) {
-			result = text_utf8(k);
 		} else if (c < 0x20) {
 			result = frame_fail(k, "control character in a string", k->at);
 		} else {
-			k->at++;
+			while (result == 0 && k->at < k->end && static_cast<unsigned char>(*k->at) >= 0x80)
+				result = text_utf8(k);
 		}
 		if (result != 0)
 			return result;

@@ -10,6 +10,7 @@
 #include "conn.h"
 #include "dispatch.h"
 #include "frame.h"
+#include "host.h"
 #include "log.h"
 #include "loop.h"
 #include "plugin.h"
@@ -18,39 +19,9 @@
 #include "store.h"
 #include "worker.h"
 
-/* A timer of a plugin. It may be deleted from within its own call. */
-struct cs_timer {
-	struct cs_self *self;
-	event_ptr event;
-	cs_timer_fn *fn;
-	void *arg;
-	size_t place;        /* in self->timers */
-	bool repeat;
-	bool running;
-	bool deleted;
-};
-
 namespace {
 
 constexpr size_t most_text = 512;
-
-/* A claim under way. It owns itself: it ends with the post of its completion. */
-struct claim {
-	struct cs_self *self;
-	cs_conn conn;
-	cs_account account;
-	std::string name;
-	unsigned flags;
-	cs_done_fn *done;
-	void *arg;
-	int result;
-};
-
-/* An older session's connection, to be closed on its own worker. */
-struct kick {
-	struct worker *worker;
-	cs_conn conn;
-};
 
 struct conn *find(struct cs_self *self, cs_conn conn)
 {
@@ -132,7 +103,11 @@ int host_send(struct cs_self *self, cs_conn conn, const char *frame, size_t size
 {
 	struct conn *c = find(self, conn);
 
-	return c ? conn_send(c, frame, size, tail, position_r) : CS_ENOENT;
+	/* The session ended in this turn and a plugin that minds is told at the turn's end: nothing of that
+	 * session may come after the answer to LOGOUT. */
+	if (!c || (c->ended != 0 && self->plugin->declared.closed != nullptr))
+		return CS_ENOENT;
+	return conn_send(c, frame, size, tail, position_r);
 }
 
 int host_finish(struct cs_self *self, cs_conn conn)
@@ -168,108 +143,6 @@ int host_set_silence(struct cs_self *self, cs_conn conn, int64_t ms)
 }
 
 /* ---- sessions */
-
-void claim_complete(void *arg)
-{
-	const std::unique_ptr<struct claim> cl((struct claim *)arg);
-
-	if (cl->result == 0 && !find(cl->self, cl->conn))
-		cl->result = CS_ENOENT;   /* it ended since, and its session with it */
-	cl->done(cl->self->state, cl->conn, cl->result, cl->arg);
-}
-
-void claim_finish(struct claim *cl, int result)
-{
-	cl->result = result;
-	if (struct conn *c = find(cl->self, cl->conn))
-		c->claiming = false;
-	loop_post(&cl->self->worker->loop, claim_complete, cl);
-}
-
-void kick_run(void *arg)
-{
-	const std::unique_ptr<struct kick> k((struct kick *)arg);
-
-	if (struct conn *c = conn_find(k->worker, k->conn))
-		conn_close(c, "logged in elsewhere");
-}
-
-void kick_post(struct cs_self *self, unsigned worker_index, cs_conn conn)
-{
-	struct worker *worker = self->worker->shared->workers[worker_index].get();
-	auto k = std::make_unique<struct kick>(kick{.worker = worker, .conn = conn});
-
-	loop_post(&worker->loop, kick_run, k.release());
-}
-
-void claim_try(void *arg);
-
-/* Waits first and kicks whoever holds the place then: the holder may have changed since the claim, and one that
- * nobody kicks could keep the place, and the waiter, for ever. */
-void claim_kick(struct claim *cl)
-{
-	struct worker *w = cl->self->worker;
-	const struct session_waiter waiter{.loop = &w->loop, .fn = claim_try, .arg = cl};
-	const cs_account account = cl->account;
-	struct cs_self *self = cl->self;
-	unsigned worker;
-	cs_conn conn;
-
-	if (!session_wait(&w->shared->sessions, account, &waiter))
-		loop_post(&w->loop, claim_try, cl);
-	else if (session_locate(&w->shared->sessions, account, &worker, &conn))
-		kick_post(self, worker, conn);
-}
-
-void claim_granted(struct claim *cl, struct conn *c)
-{
-	conn_bind(c, cl->account, cl->name);
-	claim_finish(cl, 0);
-}
-
-/* Tries the claim, for the first time or after a wake. A woken waiter has no right to the place: it claims
- * again, and its connection may be gone by now. */
-void claim_try(void *arg)
-{
-	auto *cl = (struct claim *)arg;
-	struct worker *w = cl->self->worker;
-	struct conn *c = find(cl->self, cl->conn);
-	const struct session_waiter waiter{.loop = &w->loop, .fn = claim_try, .arg = cl};
-	struct session_entry other;
-
-	if (!c)
-		return claim_finish(cl, CS_ENOENT);
-	switch (session_claim(&w->shared->sessions, cl->account, w->index, cl->conn, &waiter, &other)) {
-	case SESSION_GRANTED:
-		return claim_granted(cl, c);
-	case SESSION_WAIT:
-		return;
-	case SESSION_TAKEN:
-		if (cl->flags & CS_CLAIM_KICK)
-			return claim_kick(cl);
-		return claim_finish(cl, CS_EEXIST);
-	}
-}
-
-int host_claim(struct cs_self *self, cs_conn conn, cs_account account, const char *name, unsigned flags,
-               cs_done_fn *done, void *arg)
-{
-	struct conn *c = find(self, conn);
-	auto owner = std::make_unique<struct claim>(claim{.self = self, .conn = conn, .account = account,
-	                                                  .name = name, .flags = flags, .done = done,
-	                                                  .arg = arg, .result = 0});
-	struct claim *cl = owner.release();
-
-	if (c && (c->claiming || c->account != 0)) {
-		cl->result = CS_EINVAL;
-		loop_post(&self->worker->loop, claim_complete, cl);
-		return 0;
-	}
-	if (c)
-		c->claiming = true;
-	claim_try(cl);
-	return 0;
-}
 
 int host_logout(struct cs_self *self, cs_conn conn)
 {
@@ -336,56 +209,6 @@ int64_t host_now()
 	return std::max(before, now);
 }
 
-void timer_free(struct cs_timer *timer)
-{
-	const std::unique_ptr<struct cs_timer> owner(timer);
-	auto &timers = timer->self->timers;
-
-	timers.back()->place = timer->place;
-	timers[timer->place] = timers.back();
-	timers.pop_back();
-}
-
-void timer_fire(evutil_socket_t, short, void *arg)
-{
-	auto *timer = (struct cs_timer *)arg;
-
-	timer->running = true;
-	timer->fn(timer->self->state, timer->arg);
-	timer->running = false;
-	if (timer->deleted || !timer->repeat)
-		timer_free(timer);
-}
-
-struct cs_timer *host_timer_add(struct cs_self *self, int64_t ms, int repeat, cs_timer_fn *fn, void *arg)
-{
-	auto owner = std::make_unique<struct cs_timer>();
-	struct cs_timer *timer = owner.release();
-	const int64_t wait = std::max<int64_t>(ms, repeat ? 1 : 0);
-	const struct timeval time{.tv_sec = wait / 1000, .tv_usec = (suseconds_t)(wait % 1000 * 1000)};
-
-	timer->self = self;
-	timer->fn = fn;
-	timer->arg = arg;
-	timer->repeat = repeat;
-	timer->place = self->timers.size();
-	timer->event.reset(event_new(self->worker->loop.base.get(), -1, (short)(repeat ? EV_PERSIST : 0), timer_fire,
-	                             timer));
-	self->timers.push_back(timer);
-	(void)event_add(timer->event.get(), &time);
-	return timer;
-}
-
-void host_timer_del(struct cs_self *, struct cs_timer *timer)
-{
-	if (!timer)
-		return;
-	if (!timer->running)
-		return timer_free(timer);
-	timer->deleted = true;
-	(void)event_del(timer->event.get());
-}
-
 /* ---- services */
 
 int host_service(struct cs_self *self, const char *name, uint32_t version, const void **table_r, void **context_r)
@@ -404,12 +227,6 @@ int host_service(struct cs_self *self, const char *name, uint32_t version, const
 	return CS_ENOENT;
 }
 
-}
-
-void host_timers_free(struct cs_self *self)
-{
-	while (!self->timers.empty())
-		timer_free(self->timers.back());
 }
 
 const struct cs_host host_table = {

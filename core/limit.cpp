@@ -19,7 +19,7 @@ static void limit_refill(struct limit_bucket *b, int64_t rate, int64_t burst, in
 
 	b->refilled = now_ms;
 	if (missing <= 0)
-		b->tokens = full;   /* a reload may have lowered the burst */
+		b->tokens = full; /* a reload may have lowered the burst */
 	else if (elapsed > missing / rate)
 		b->tokens = full;
 	else

@@ -6,8 +6,8 @@
 #include <cstdint>
 
 struct limit_bucket {
-	int64_t tokens = 0;     /* in thousandths */
-	int64_t refilled = 0;   /* ms, monotonic */
+	int64_t tokens = 0; /* in thousandths */
+	int64_t refilled = 0; /* ms, monotonic */
 };
 
 /* Fills the bucket. */

@@ -16,7 +16,7 @@
 /* Connections taken per listener and turn, so that a flood of them leaves time for those that are there. */
 static constexpr int listener_accepts_per_turn = 64;
 static constexpr int listener_backlog = 1024;
-static constexpr timeval listener_pause_time = { 0, 100 * 1000 };
+static constexpr timeval listener_pause_time = {0, 100 * 1000};
 
 struct listener {
 	struct worker *worker = nullptr;
@@ -24,7 +24,7 @@ struct listener {
 	unique_fd fd;
 	event_ptr accept_event, pause_event;
 	bool paused = false;
-	bool complained = false;   /* the pause was logged, and nothing was accepted since */
+	bool complained = false; /* the pause was logged, and nothing was accepted since */
 };
 
 void listener_deleter::operator()(struct listener *l) const
@@ -41,7 +41,8 @@ static bool listener_parse_port(std::string_view text, uint16_t *port_r)
 	return error == std::errc() && end == text.data() + text.size();
 }
 
-static bool listener_parse_host(const std::string &host, bool is_ipv6, uint16_t port, struct listen_address *a)
+static bool listener_parse_host(const std::string &host, bool is_ipv6, uint16_t port,
+                                struct listen_address *a)
 {
 	if (is_ipv6) {
 		auto *in = reinterpret_cast<sockaddr_in6 *>(&a->address);
@@ -87,7 +88,8 @@ int listener_parse(const char *text, std::vector<struct listen_address> *address
 
 		rest.remove_prefix(one.size());
 		if (!listener_parse_one(one, &a)) {
-			error_set(e, "\"%.*s\" is no numeric address:port, such as 127.0.0.1:6000 or [::1]:6000",
+			error_set(e,
+			          "\"%.*s\" is no numeric address:port, such as 127.0.0.1:6000 or [::1]:6000",
 			          static_cast<int>(std::min<size_t>(one.size(), 80)), one.data());
 			return CS_EINVAL;
 		}
@@ -183,9 +185,9 @@ static void listener_go_on(struct listener *l)
 /* Errors that belong to the one connection, which is gone by then. */
 static bool listener_is_passing(int error)
 {
-	return error == EINTR || error == ECONNABORTED || error == EPROTO || error == EPERM || error == ENETDOWN ||
-	       error == ENETUNREACH || error == EHOSTUNREACH || error == EHOSTDOWN || error == ENONET ||
-	       error == ENOPROTOOPT || error == EOPNOTSUPP;
+	return error == EINTR || error == ECONNABORTED || error == EPROTO || error == EPERM ||
+	       error == ENETDOWN || error == ENETUNREACH || error == EHOSTUNREACH || error == EHOSTDOWN ||
+	       error == ENONET || error == ENOPROTOOPT || error == EOPNOTSUPP;
 }
 
 static bool listener_accept(struct listener *l)
@@ -243,7 +245,8 @@ static int listener_open(struct worker *w, const struct listen_address *a, struc
 	return 0;
 }
 
-int listener_open_all(struct worker *w, const std::vector<struct listen_address> &addresses, struct cs_error *e)
+int listener_open_all(struct worker *w, const std::vector<struct listen_address> &addresses,
+                      struct cs_error *e)
 {
 	for (const struct listen_address &a : addresses)
 		if (const int result = listener_open(w, &a, e); result != 0)

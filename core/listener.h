@@ -13,7 +13,7 @@
 struct listen_address {
 	sockaddr_storage address{};
 	socklen_t size = 0;
-	std::string text;   /* as written, for messages */
+	std::string text; /* as written, for messages */
 };
 
 /* Reads "127.0.0.1:6000 [::1]:6000" (spaces or commas between). Numeric addresses only: nothing here asks a

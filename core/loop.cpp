@@ -84,7 +84,7 @@ void loop_post(struct loop *l, void (*fn)(void *), void *arg)
 	{
 		std::scoped_lock lock(l->mutex);
 		was_empty = l->inbox.empty();
-		l->inbox.push_back({ fn, arg });
+		l->inbox.push_back({fn, arg});
 	}
 	if (was_empty)
 		loop_wake(l);
@@ -92,7 +92,7 @@ void loop_post(struct loop *l, void (*fn)(void *), void *arg)
 
 void loop_at_end_of_turn(struct loop *l, void (*fn)(void *), void *arg)
 {
-	l->end_of_turn.push_back({ fn, arg });
+	l->end_of_turn.push_back({fn, arg});
 }
 
 void loop_run(struct loop *l)

@@ -24,13 +24,13 @@ struct loop {
 	unique_fd wake;
 	event_ptr wake_event;
 
-	std::mutex mutex;                       /* guards inbox */
+	std::mutex mutex; /* guards inbox */
 	std::vector<struct loop_call> inbox;
-	std::vector<struct loop_call> running;  /* the batch being run; the loop's thread only */
+	std::vector<struct loop_call> running; /* the batch being run; the loop's thread only */
 	std::vector<struct loop_call> end_of_turn;
-	uint64_t turn = 0;                      /* counts turns; the loop's thread only */
+	uint64_t turn = 0; /* counts turns; the loop's thread only */
 	std::atomic<bool> stopping = false;
-	std::atomic<std::thread::id> owner;     /* the thread inside loop_run; none: nobody is */
+	std::atomic<std::thread::id> owner; /* the thread inside loop_run; none: nobody is */
 };
 
 /* Makes the base, the eventfd and its event. 0, or CS_EINVAL with the text in e. */

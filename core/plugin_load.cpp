@@ -129,6 +129,13 @@ int check_options(const struct plugin *p, struct cs_error *e)
 
 	if (conf_check_options(p->declared.options, p->declared.conf_size, &text) != 0)
 		return refuse(p, e, text.text);
+	for (const struct cs_option *o = p->declared.options; o && o->key && !p->declared.reload; o++) {
+		if (o->reload) {
+			error_set(e, "%s: option %s: SIGHUP may change it, but the plugin has no reload", p->path.c_str(),
+			          o->key);
+			return CS_EINVAL;
+		}
+	}
 	return 0;
 }
 

@@ -19,7 +19,7 @@ struct route_parcel;
 struct route_item {
 	struct route_parcel *parcel;
 	struct worker *worker;
-	cs_conn conn;            /* 0: to the instance, not to a session */
+	cs_conn conn; /* 0: to the instance, not to a session */
 	cs_account account;
 };
 
@@ -41,13 +41,14 @@ static const void *route_data(struct route_parcel *p)
 	return route_items(p) + p->count;
 }
 
-static struct route_parcel *route_pack(const struct cs_self *self, const void *data, size_t size, unsigned count)
+static struct route_parcel *route_pack(const struct cs_self *self, const void *data, size_t size,
+                                       unsigned count)
 {
 	void *memory = malloc(sizeof(struct route_parcel) + count * sizeof(struct route_item) + size);
 
 	if (memory == nullptr)
 		abort();
-	auto *p = new (memory) route_parcel{ count, self->plugin->index, size, count };
+	auto *p = new (memory) route_parcel{count, self->plugin->index, size, count};
 
 	if (size > 0)
 		memcpy(const_cast<void *>(route_data(p)), data, size);
@@ -79,14 +80,16 @@ static void route_arrive(void *arg)
 		const struct cs_self *self = item->worker->instances[p->plugin].get();
 
 		if (self->started && self->plugin->declared.routed != nullptr)
-			self->plugin->declared.routed(self->state, item->conn, item->account, route_data(p), p->size);
+			self->plugin->declared.routed(self->state, item->conn, item->account, route_data(p),
+			                              p->size);
 	}
 	route_unpack(p);
 }
 
-static void route_post(struct route_parcel *p, unsigned at, struct worker *w, cs_conn conn, cs_account account)
+static void route_post(struct route_parcel *p, unsigned at, struct worker *w, cs_conn conn,
+                       cs_account account)
 {
-	struct route_item *item = new (route_items(p) + at) route_item{ p, w, conn, account };
+	struct route_item *item = new (route_items(p) + at) route_item{p, w, conn, account};
 
 	loop_post(&w->loop, route_arrive, item);
 }

@@ -83,8 +83,12 @@ int start_plugins(struct server *s, struct cs_error *e)
 
 int open_listeners(struct server *s, struct cs_error *e)
 {
-	if (const int failed = listener_reserve(&s->addresses, e))
-		return failed;
+	struct cs_error text{};
+
+	if (listener_reserve(&s->addresses, &text) != 0) {
+		error_set(e, "core.listen (%s): %s", conf_where(&s->conf->file, "core", "listen").c_str(), text.text);
+		return CS_EINVAL;
+	}
 	for (const auto &w : s->shared.workers) {
 		if (const int failed = listener_open_all(w.get(), s->addresses, e))
 			return failed;

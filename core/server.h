@@ -74,6 +74,9 @@ const struct store_conf *server_store_conf(const struct configuration *conf);
 /* Reads and checks chat.conf without looking at plugins. 0, or CS_EINVAL with file:line in e. */
 [[nodiscard]] int server_read_conf(const struct server_request *request,
                                    std::unique_ptr<struct configuration> *conf_r, struct cs_error *e);
+/* Every section must be the core's or a loaded plugin's. 0, or CS_EINVAL with file:line in e. */
+[[nodiscard]] int server_check_sections(const struct server *s, const struct configuration *conf,
+                                        struct cs_error *e);
 /* Reads chat.conf, loads every plugin and checks all of it; nothing is opened or started. */
 [[nodiscard]] int server_configure(struct server *s, struct cs_error *e);
 /* The effective configuration as chat.conf would say it; secrets as ***. After server_configure. */

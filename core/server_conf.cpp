@@ -47,23 +47,6 @@ bool is_unused_driver(const struct plugin_set *set, const std::vector<std::strin
 	return has(set->idle_drivers) || (name.starts_with("db_") && has(files));
 }
 
-/* Loaded plugins, and adapters that are installed: an operator may keep the section of the other database. */
-int check_sections(const struct server *s, struct cs_error *e)
-{
-	std::vector<std::string> known{"core", "store"};
-	std::vector<std::string> files;
-
-	if (const int failed = plugin_list(server_core_conf(s->conf.get())->plugin_dir, &files, e))
-		return failed;
-	for (const auto &p : s->plugins.plugins)
-		known.push_back(p->name);
-	for (const struct conf_line &line : s->conf->file.lines) {
-		if (is_unused_driver(&s->plugins, files, line.section))
-			known.push_back(line.section);
-	}
-	return conf_check_sections(&s->conf->file, known, e);
-}
-
 int load_plugins(struct server *s, struct cs_error *e)
 {
 	const struct core_conf *core = server_core_conf(s->conf.get());
@@ -134,6 +117,23 @@ int server_read_conf(const struct server_request *request, std::unique_ptr<struc
 	return 0;
 }
 
+/* An operator may keep the section of an adapter that is installed but not the driver. */
+int server_check_sections(const struct server *s, const struct configuration *conf, struct cs_error *e)
+{
+	std::vector<std::string> known{"core", "store"};
+	std::vector<std::string> files;
+
+	if (const int failed = plugin_list(server_core_conf(conf)->plugin_dir, &files, e))
+		return failed;
+	for (const auto &p : s->plugins.plugins)
+		known.push_back(p->name);
+	for (const struct conf_line &line : conf->file.lines) {
+		if (is_unused_driver(&s->plugins, files, line.section))
+			known.push_back(line.section);
+	}
+	return conf_check_sections(&conf->file, known, e);
+}
+
 int server_configure(struct server *s, struct cs_error *e)
 {
 	std::vector<struct listen_address> admin;
@@ -150,7 +150,7 @@ int server_configure(struct server *s, struct cs_error *e)
 	}
 	if (const int failed = load_plugins(s, e))
 		return failed;
-	return check_sections(s, e);
+	return server_check_sections(s, s->conf.get(), e);
 }
 
 std::string server_print_conf(const struct server *s)

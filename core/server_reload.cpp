@@ -3,8 +3,11 @@
  * agree all are told. It must not know what an option is for. */
 #include "server.h"
 
+#include <cstring>
 #include <string>
 #include <vector>
+
+#include <chatserverd/db.h>
 
 #include "log.h"
 #include "notify.h"
@@ -41,6 +44,16 @@ void log_fixed(const char *section, const struct cs_option *options, const void 
 		log_warning("option changed, which needs a restart option=%s.%s", section, key.c_str());
 }
 
+/* The store's connections use their adapter's struct for as long as they live, so it is never exchanged. */
+bool takes_reload(const struct plugin *p)
+{
+	for (const struct cs_service *s = p->declared.provides; s && s->name; s++) {
+		if (strcmp(s->name, CS_DB_SERVICE) == 0)
+			return false;
+	}
+	return p->declared.reload;
+}
+
 void finish(struct reload *r, const char *text)
 {
 	struct server *s = r->server;
@@ -58,7 +71,7 @@ int tell_instance(const struct cs_self *self, const struct question *q, struct c
 	const void *conf = q->reload->plugin_confs[p->index].memory.get();
 	struct cs_error text{};
 
-	if (!p->declared.reload || p->declared.reload(self->state, conf, q->commit, &text) == 0)
+	if (!takes_reload(p) || p->declared.reload(self->state, conf, q->commit, &text) == 0)
 		return 0;
 	error_set(e, "plugin=%s worker=%u: %s", p->name.c_str(), q->worker->index, text.text);
 	return CS_EINVAL;
@@ -103,7 +116,7 @@ void replace_conf(struct reload *r)
 	struct server *s = r->server;
 
 	for (const auto &p : s->plugins.plugins) {
-		if (p->declared.reload)
+		if (takes_reload(p.get()))
 			p->conf = std::move(r->plugin_confs[p->index]);
 	}
 	s->conf = std::move(r->conf);
@@ -169,7 +182,8 @@ void server_reload(struct server *s)
 	}
 	notify_reloading();
 	r->server = s;
-	if (server_read_conf(&s->request, &r->conf, &e) != 0 || bind_plugins(r.get(), &e) != 0) {
+	if (server_read_conf(&s->request, &r->conf, &e) != 0 || server_check_sections(s, r->conf.get(), &e) != 0 ||
+	    bind_plugins(r.get(), &e) != 0) {
 		log_error("configuration kept: %s", e.text);
 		notify_ready();
 		return;

@@ -24,8 +24,8 @@ struct session_waiter {
 struct session_entry {
 	unsigned worker = 0;
 	cs_conn conn = 0;
-	bool ending = false;      /* being flushed: nobody can be routed there */
-	unsigned holds = 0;       /* plugins that have not released it */
+	bool ending = false; /* being flushed: nobody can be routed there */
+	unsigned holds = 0; /* plugins that have not released it */
 	std::vector<struct session_waiter> waiters;
 };
 

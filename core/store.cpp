@@ -1,23 +1,19 @@
 /* SPDX-License-Identifier: MIT
- * Owns the store's threads and queues: who runs what in which order, and the way of completions back to their
- * workers. It must not know SQL, nor what a class of error leads to (store_engine). */
+ * Owns the store's threads: who runs what, in which order, as which transaction. It must not know SQL, nor what a
+ * class of error leads to (store_engine). */
 #include "store.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <cstring>
-#include <deque>
-#include <mutex>
+#include <csignal>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include <sys/resource.h>
 
-#include "log.h"
-#include "loop.h"
 #include "plugin.h"
 #include "store_engine.h"
+#include "store_queue.h"
 #include "worker.h"
 
 namespace {
@@ -25,16 +21,6 @@ namespace {
 constexpr size_t most_batch_items = 256;
 constexpr size_t most_batch_bytes = 1024 * 1024;
 constexpr int hasher_niceness = 10;
-
-/* What waits for one thread, or for one pool of equal threads. Its bounds count what runs as well. */
-struct store_queue {
-	std::mutex mutex;                    /* guards all below */
-	std::condition_variable filled;
-	std::deque<struct store_task> waiting;
-	size_t unfinished = 0;               /* waiting or running */
-	size_t unfinished_bytes = 0;
-	bool stopping = false;
-};
 
 struct store_thread {
 	struct store *store = nullptr;
@@ -44,17 +30,10 @@ struct store_thread {
 	std::thread thread;
 };
 
-/* Completions of one worker, all of one post. */
-struct completions {
-	std::vector<struct store_task> tasks;
-};
-
 }
 
 struct store {
 	struct store_shared shared;
-	size_t most_tasks = 0;
-	size_t most_bytes = 0;
 	struct store_queue reads, hashes;
 	std::vector<std::unique_ptr<struct store_queue>> writes;
 	std::vector<std::unique_ptr<struct store_thread>> threads;
@@ -68,116 +47,9 @@ void store_deleter::operator()(struct store *s) const
 
 namespace {
 
-/* ---- completions */
-
-void completions_run(void *arg)
-{
-	const std::unique_ptr<struct completions> c((struct completions *)arg);
-
-	for (const struct store_task &task : c->tasks) {
-		if (task.batch)
-			task.batch->done(task.self->state, task.result, task.arg);
-		else
-			task.done(task.self->state, task.conn, task.result, task.arg);
-	}
-}
-
-/* One post per worker, in the order of the tasks. */
-void post_completions(std::span<const struct store_task> tasks)
-{
-	std::vector<std::pair<struct worker *, std::unique_ptr<struct completions>>> groups;
-
-	for (const struct store_task &task : tasks) {
-		auto group = std::find_if(groups.begin(), groups.end(),
-		                          [&task](const auto &g) { return g.first == task.self->worker; });
-
-		if (group == groups.end())
-			group = groups.emplace(groups.end(), task.self->worker, std::make_unique<struct completions>());
-		group->second->tasks.push_back(task);
-	}
-	for (auto &[worker, group] : groups)
-		loop_post(&worker->loop, completions_run, group.release());
-}
-
-void queue_finish(struct store_queue *q, std::span<const struct store_task> tasks)
-{
-	size_t bytes = 0;
-
-	post_completions(tasks);
-	for (const struct store_task &task : tasks)
-		bytes += task.bytes;
-	const std::scoped_lock lock(q->mutex);
-
-	q->unfinished -= tasks.size();
-	q->unfinished_bytes -= bytes;
-}
-
 void batch_finished(void *arg, std::span<struct store_task> tasks)
 {
-	queue_finish(((struct store_thread *)arg)->queue, tasks);
-}
-
-void cancel(struct store_queue *q, std::span<struct store_task> tasks)
-{
-	for (struct store_task &task : tasks)
-		task.result = CS_ECANCELED;
-	queue_finish(q, tasks);
-}
-
-/* ---- queues */
-
-int queue_add(struct store *s, struct store_queue *q, const struct store_task &task)
-{
-	{
-		const std::scoped_lock lock(q->mutex);
-
-		if (q->stopping)
-			return CS_ECANCELED;
-		if (q->unfinished >= s->most_tasks || q->unfinished_bytes + task.bytes > s->most_bytes)
-			return CS_EBUSY;
-		q->waiting.push_back(task);
-		q->unfinished++;
-		q->unfinished_bytes += task.bytes;
-	}
-	q->filled.notify_one();
-	return 0;
-}
-
-/* Waits, then takes at most that many. Nothing: the store stops. */
-std::vector<struct store_task> queue_take(struct store_queue *q, size_t most)
-{
-	std::unique_lock lock(q->mutex);
-
-	q->filled.wait(lock, [q] { return q->stopping || !q->waiting.empty(); });
-	if (q->stopping)
-		return {};
-	const auto end = q->waiting.begin() + (ptrdiff_t)std::min(most, q->waiting.size());
-	std::vector<struct store_task> taken(q->waiting.begin(), end);
-
-	q->waiting.erase(q->waiting.begin(), end);
-	return taken;
-}
-
-void queue_stop(struct store_queue *q)
-{
-	{
-		const std::scoped_lock lock(q->mutex);
-
-		q->stopping = true;
-	}
-	q->filled.notify_all();
-}
-
-void queue_cancel_waiting(struct store_queue *q)
-{
-	std::vector<struct store_task> left;
-	{
-		const std::scoped_lock lock(q->mutex);
-
-		left.assign(q->waiting.begin(), q->waiting.end());
-		q->waiting.clear();
-	}
-	cancel(q, left);
+	store_queue_finish(((struct store_thread *)arg)->queue, tasks);
 }
 
 /* ---- threads */
@@ -193,13 +65,13 @@ void run_single(struct store_thread *t, struct store_task *task)
 		task->result = task->fn(nullptr, task->arg);
 	else
 		store_engine_work(&t->engine, task);
-	queue_finish(t->queue, {task, 1});
+	store_queue_finish(t->queue, {task, 1});
 }
 
 void pool_run(struct store_thread *t)
 {
 	for (;;) {
-		std::vector<struct store_task> taken = queue_take(t->queue, 1);
+		std::vector<struct store_task> taken = store_queue_take(t->queue, 1);
 
 		if (taken.empty())
 			return;
@@ -255,7 +127,7 @@ void run_items(struct store_thread *t, std::span<struct store_task> tasks)
 		const size_t length = transaction_length(tasks);
 
 		if (is_stopping(t))
-			cancel(t->queue, tasks.first(length));
+			store_queue_cancel(t->queue, tasks.first(length));
 		else
 			store_engine_batch(&t->engine, tasks.first(length), batch_finished, t);
 		tasks = tasks.subspan(length);
@@ -273,7 +145,7 @@ void run_writes(struct store_thread *t, std::span<struct store_task> tasks)
 		if (tasks.empty())
 			return;
 		if (is_stopping(t))
-			cancel(t->queue, tasks.first(1));
+			store_queue_cancel(t->queue, tasks.first(1));
 		else
 			run_single(t, &tasks.front());
 		tasks = tasks.subspan(1);
@@ -284,7 +156,7 @@ void run_writes(struct store_thread *t, std::span<struct store_task> tasks)
 void writer_run(struct store_thread *t)
 {
 	for (;;) {
-		std::vector<struct store_task> taken = queue_take(t->queue, SIZE_MAX);
+		std::vector<struct store_task> taken = store_queue_take(t->queue, SIZE_MAX);
 
 		if (taken.empty())
 			return;
@@ -306,6 +178,12 @@ void add_thread(struct store *s, struct store_queue *q, std::string role)
 	s->threads.push_back(std::move(t));
 }
 
+void set_bounds(struct store_queue *q, const struct store_conf *conf)
+{
+	q->most_tasks = (size_t)conf->queue;
+	q->most_bytes = (size_t)conf->queue_bytes;
+}
+
 void add_database_threads(struct store *s, const struct store_conf *conf)
 {
 	unsigned most_readers = 0, most_writers = 1;
@@ -319,6 +197,7 @@ void add_database_threads(struct store *s, const struct store_conf *conf)
 		add_thread(s, &s->reads, "reader" + std::to_string(i));
 	for (unsigned i = 0; i < writers; i++) {
 		s->writes.push_back(std::make_unique<struct store_queue>());
+		set_bounds(s->writes.back().get(), conf);
 		add_thread(s, s->writes.back().get(), "writer" + std::to_string(i));
 	}
 }
@@ -366,14 +245,6 @@ size_t hash_key(uint64_t key)
 	return (size_t)key;
 }
 
-void count_queue(struct store_queue *q, size_t *waiting, size_t *unfinished)
-{
-	const std::scoped_lock lock(q->mutex);
-
-	*waiting += q->waiting.size();
-	*unfinished += q->unfinished;
-}
-
 }
 
 int store_open(store_ptr *store_r, const struct store_conf *conf, const struct cs_db_driver *driver,
@@ -383,8 +254,8 @@ int store_open(store_ptr *store_r, const struct store_conf *conf, const struct c
 	const unsigned processors = std::max(1u, std::thread::hardware_concurrency());
 	const unsigned hashers = conf->hashers ? (unsigned)conf->hashers : processors;
 
-	s->most_tasks = (size_t)conf->queue;
-	s->most_bytes = (size_t)conf->queue_bytes;
+	set_bounds(&s->reads, conf);
+	set_bounds(&s->hashes, conf);
 	s->shared.driver = driver;
 	s->shared.driver_conf = driver_conf;
 	if (driver) {
@@ -397,10 +268,16 @@ int store_open(store_ptr *store_r, const struct store_conf *conf, const struct c
 	return 0;
 }
 
+/* Signals belong to the main thread: blocked before the threads are there, so that they never have one. */
 void store_start(struct store *s)
 {
+	sigset_t all, before;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
 	for (const auto &t : s->threads)
 		t->thread = std::thread(run_thread, t.get());
+	(void)pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 int store_work(struct store *s, struct cs_self *self, cs_conn conn, enum cs_work_kind kind, cs_work_fn *fn,
@@ -410,7 +287,7 @@ int store_work(struct store *s, struct cs_self *self, cs_conn conn, enum cs_work
 
 	if (!q)
 		return CS_ENOSTORE;
-	return queue_add(s, q, {.self = self, .kind = kind, .fn = fn, .done = done, .arg = arg, .conn = conn,
+	return store_queue_add(q, {.self = self, .kind = kind, .fn = fn, .done = done, .arg = arg, .conn = conn,
 	                        .begun = worker_monotonic_ms()});
 }
 
@@ -419,7 +296,7 @@ int store_batch(struct store *s, struct cs_self *self, const struct cs_batch *ba
 {
 	if (s->writes.empty())
 		return CS_ENOSTORE;
-	return queue_add(s, s->writes[hash_key(key) % s->writes.size()].get(),
+	return store_queue_add(s->writes[hash_key(key) % s->writes.size()].get(),
 	                 {.self = self, .batch = batch, .arg = item, .bytes = bytes,
 	                  .begun = worker_monotonic_ms()});
 }
@@ -433,10 +310,10 @@ size_t store_unfinished(const struct store *s)
 {
 	size_t waiting = 0, unfinished = 0;
 
-	count_queue(const_cast<struct store_queue *>(&s->reads), &waiting, &unfinished);
-	count_queue(const_cast<struct store_queue *>(&s->hashes), &waiting, &unfinished);
+	store_queue_count(const_cast<struct store_queue *>(&s->reads), &waiting, &unfinished);
+	store_queue_count(const_cast<struct store_queue *>(&s->hashes), &waiting, &unfinished);
 	for (const auto &q : s->writes)
-		count_queue(q.get(), &waiting, &unfinished);
+		store_queue_count(q.get(), &waiting, &unfinished);
 	return unfinished;
 }
 
@@ -448,13 +325,13 @@ void store_stop(struct store *s)
 		queues.push_back(q.get());
 	s->shared.stopping = true;
 	for (struct store_queue *q : queues)
-		queue_stop(q);
+		store_queue_stop(q);
 	for (const auto &t : s->threads) {
 		if (t->thread.joinable())
 			t->thread.join();
 	}
 	for (struct store_queue *q : queues)
-		queue_cancel_waiting(q);
+		store_queue_cancel_waiting(q);
 }
 
 struct store_figures store_figures_read(struct store *s)
@@ -462,10 +339,10 @@ struct store_figures store_figures_read(struct store *s)
 	struct store_figures f{};
 	size_t unfinished = 0;
 
-	count_queue(&s->reads, &f.waiting_read, &unfinished);
-	count_queue(&s->hashes, &f.waiting_hash, &unfinished);
+	store_queue_count(&s->reads, &f.waiting_read, &unfinished);
+	store_queue_count(&s->hashes, &f.waiting_hash, &unfinished);
 	for (const auto &q : s->writes)
-		count_queue(q.get(), &f.waiting_write, &unfinished);
+		store_queue_count(q.get(), &f.waiting_write, &unfinished);
 	f.batches = s->shared.batches.load(std::memory_order_relaxed);
 	f.items = s->shared.items.load(std::memory_order_relaxed);
 	f.retries = s->shared.retries.load(std::memory_order_relaxed);

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <random>
 #include <thread>
 #include <vector>
 
@@ -63,9 +62,8 @@ bool log_limited(struct store_engine *engine, struct log_limit *limit, const cha
 /* Waits a random time around base * 2^n, so that those that met do not meet again; shorter when stopping. */
 void pause(struct store_engine *engine, unsigned n, int64_t base)
 {
-	thread_local std::minstd_rand random{std::random_device{}()};
 	const int64_t longest = std::min(base << std::min(n, 10u), most_pause);
-	int64_t left = 1 + (int64_t)(random() % (uint64_t)longest);
+	int64_t left = 1 + (int64_t)(engine->random() % (uint64_t)longest);
 
 	for (; left > 0 && !engine->shared->stopping.load(std::memory_order_relaxed); left -= 10)
 		std::this_thread::sleep_for(std::chrono::milliseconds(std::min<int64_t>(left, 10)));

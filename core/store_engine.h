@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <random>
 #include <span>
 
 #include <chatserverd/db.h>
@@ -39,6 +40,7 @@ struct store_engine {
 	struct store_shared *shared = nullptr;
 	db_ptr db;          /* null while the connection is lost */
 	const char *role = "";
+	std::minstd_rand random{std::random_device{}()};   /* of the pauses between retries */
 };
 
 /* One work() or one item of batch() on its way through the store. */

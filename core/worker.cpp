@@ -18,8 +18,8 @@ static void worker_fill_counters(struct worker *w)
 	w->counters.emplace(CS_MSGID_PING, std::make_unique<struct route_counters>());
 }
 
-int worker_open(struct worker *w, unsigned index, struct worker_shared *shared,
-                const struct core_conf *conf, struct cs_error *e)
+int worker_open(struct worker *w, unsigned index, struct worker_shared *shared, const struct core_conf *conf,
+                struct cs_error *e)
 {
 	const int result = loop_open(&w->loop, e);
 

@@ -49,9 +49,10 @@ struct worker {
 	struct loop loop;
 	struct conn_table conns;
 	std::vector<std::unique_ptr<struct listener, listener_deleter>> listeners;
-	std::vector<std::unique_ptr<struct cs_self>> instances;   /* by plugin, in order of their start */
-	std::unordered_map<uint32_t, std::unique_ptr<struct route_counters>> counters;  /* filled before it runs */
-	std::unique_ptr<char[]> scratch;                          /* every read goes into it first */
+	std::vector<std::unique_ptr<struct cs_self>> instances; /* by plugin, in order of their start */
+	std::unordered_map<uint32_t, std::unique_ptr<struct route_counters>>
+		counters; /* filled before it runs */
+	std::unique_ptr<char[]> scratch; /* every read goes into it first */
 	bool draining = false;
 	std::thread thread;
 };

@@ -154,9 +154,23 @@ static void world_judge(handler_world *w)
 	}
 }
 
+/* Runs all that can run. What failed is tried again by timers; until then a place is held and a login of that
+ * account waits. */
+static void world_settle(handler_world *w)
+{
+	fake_host *host = w->host.get();
+
+	fake_host_run(host);
+	for (int i = 0; i < 4 && !host->held.empty(); i++) {
+		fake_host_fire(host);
+		fake_host_run(host);
+	}
+	demand(host->held.empty(), "no place is held");
+}
+
 static void world_run(handler_world *w)
 {
-	fake_host_run(w->host.get());
+	world_settle(w);
 	world_judge(w);
 	for (const cs_conn conn : w->conns)
 		demand(!fake_host_conn(w->host.get(), conn)->pending, "nobody waits when all is done");
@@ -263,12 +277,7 @@ static void world_close(handler_world *w)
 	host->faults.clear();
 	for (const cs_conn conn : w->conns)
 		fake_host_end(host, conn);
-	fake_host_run(host);
-	for (int i = 0; i < 4 && !host->held.empty(); i++) { /* what failed is tried again by timers */
-		fake_host_fire(host);
-		fake_host_run(host);
-	}
-	demand(host->held.empty(), "no place is held");
+	world_settle(w);
 	demand(host->online.empty(), "nobody is online");
 	demand(host->jobs.empty(), "nothing waits");
 	fake_host_forget(host);

@@ -200,6 +200,9 @@ static void options_that_make_no_sense_are_refused(void **state)
 	assert_refused((fixture *)*state, "bad_option_default",
 	               "{}/p/bad_option_default.so: option cups: its default is not allowed; allowed is a number, 1 "
 	               "to 9 (see core.plugins at {}/c:4)");
+	assert_refused((fixture *)*state, "bad_option_reload",
+	               "{}/p/bad_option_reload.so: option cups: SIGHUP may change it, but the plugin has no reload "
+	               "(see core.plugins at {}/c:4)");
 	assert_refused((fixture *)*state, "bad_option_offset",
 	               "{}/p/bad_option_offset.so: option cups: its offset 8 does not fit a struct of 8 bytes "
 	               "(see core.plugins at {}/c:4)");

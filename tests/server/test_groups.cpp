@@ -12,20 +12,25 @@
 static void group_chat_reaches_every_member_but_the_sender(void **state)
 {
 	test_server *s = (test_server *)*state;
-	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"), *cid = client_enter(s, "cid");
+	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"),
+		    *cid = client_enter(s, "cid");
 	test_client *eve = client_enter(s, "eve");
 	const int64_t group = client_create_group(ann, client_new_name("g"));
 
 	client_join_group(bob, group);
 	client_join_group(cid, group);
 	assert_int_equal(client_group_chat_safely(ann, group, "hello all"), 1);
-	for (test_client *c : { bob, cid })
-		client_expect(c, check_format("{\"msgid\":10,\"id\":%lld,\"groupid\":%lld,\"msg\":\"hello all\",\"seq\":1}",
-		                              (long long)ann->id, (long long)group));
+	for (test_client *c : {bob, cid})
+		client_expect(
+			c,
+			check_format(
+				"{\"msgid\":10,\"id\":%lld,\"groupid\":%lld,\"msg\":\"hello all\",\"seq\":1}",
+				(long long)ann->id, (long long)group));
 	assert_int_equal(client_group_chat_safely(bob, group, "hello ann"), 2);
-	for (test_client *c : { ann, cid })
-		client_expect(c, check_format("{\"msgid\":10,\"id\":%lld,\"msg\":\"hello ann\",\"seq\":2}", (long long)bob->id));
-	for (test_client *c : { ann, bob, cid, eve })
+	for (test_client *c : {ann, cid})
+		client_expect(c, check_format("{\"msgid\":10,\"id\":%lld,\"msg\":\"hello ann\",\"seq\":2}",
+		                              (long long)bob->id));
+	for (test_client *c : {ann, bob, cid, eve})
 		client_expect_quiet(c);
 }
 
@@ -36,8 +41,9 @@ static void a_group_chat_keeps_the_senders_own_bytes(void **state)
 	const int64_t group = client_create_group(ann, client_new_name("g"));
 
 	client_join_group(bob, group);
-	const std::string frame = check_format("{\"z\":[ ],\"msgid\":10, \"id\":%lld,\"groupid\":%lld,\"msg\":\"\\u4f60\",\"time\":\"t\" }",
-	                                       (long long)ann->id, (long long)group);
+	const std::string frame = check_format(
+		"{\"z\":[ ],\"msgid\":10, \"id\":%lld,\"groupid\":%lld,\"msg\":\"\\u4f60\",\"time\":\"t\" }",
+		(long long)ann->id, (long long)group);
 	client_send(ann, frame + "\n");
 	const test_frame got = client_expect(bob, "{\"msgid\":10,\"seq\":1}");
 	assert_int_equal(got.bytes.rfind(frame.substr(0, frame.size() - 1) + ",\"seq\":1,\"ts\":", 0), 0);
@@ -68,15 +74,17 @@ static void only_members_may_speak_and_only_groups_can_be_joined(void **state)
 static void a_pairs_conversation_is_no_group(void **state)
 {
 	test_server *s = (test_server *)*state;
-	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"), *eve = client_enter(s, "eve");
+	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"),
+		    *eve = client_enter(s, "eve");
 	const int64_t before = client_create_group(eve, client_new_name("g"));
 
 	client_chat_safely(ann, bob->id, "private");
 	client_expect(bob, "{\"msg\":\"private\"}");
 	for (int64_t id = before + 1; id < before + 3; id++) {
-		CLIENT_ASK(eve, 7, "{\"msgid\":9,\"id\":%lld,\"groupid\":%lld", (long long)eve->id, (long long)id);
-		CLIENT_ASK(eve, 7, "{\"msgid\":10,\"id\":%lld,\"groupid\":%lld,\"msg\":\"x\",\"time\":\"\"", (long long)eve->id,
+		CLIENT_ASK(eve, 7, "{\"msgid\":9,\"id\":%lld,\"groupid\":%lld", (long long)eve->id,
 		           (long long)id);
+		CLIENT_ASK(eve, 7, "{\"msgid\":10,\"id\":%lld,\"groupid\":%lld,\"msg\":\"x\",\"time\":\"\"",
+		           (long long)eve->id, (long long)id);
 	}
 	client_expect_quiet(ann);
 	client_expect_quiet(bob);
@@ -98,13 +106,17 @@ static void group_names_are_unique_and_bounded(void **state)
 	const std::string name = client_new_name("g");
 
 	client_create_group(ann, name);
-	CLIENT_ASK(ann, 9, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"%s\",\"groupdesc\":\"x\"", id, name.c_str());
-	CLIENT_ASK(ann, 12, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"%s\",\"groupdesc\":\"x\"", id, repeated("n", 51).c_str());
-	CLIENT_ASK(ann, 12, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"n\",\"groupdesc\":\"%s\"", id, repeated("d", 201).c_str());
+	CLIENT_ASK(ann, 9, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"%s\",\"groupdesc\":\"x\"", id,
+	           name.c_str());
+	CLIENT_ASK(ann, 12, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"%s\",\"groupdesc\":\"x\"", id,
+	           repeated("n", 51).c_str());
+	CLIENT_ASK(ann, 12, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"n\",\"groupdesc\":\"%s\"", id,
+	           repeated("d", 201).c_str());
 	CLIENT_ASK(ann, 4, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"\",\"groupdesc\":\"x\"", id);
 	CLIENT_ASK(ann, 0, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"%s\",\"groupdesc\":\"%s\"", id,
 	           repeated("\xc3\xb6", 50).c_str(), repeated("\xe5\xbc\xa0", 200).c_str());
-	client_sendf(ann, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"%s\",\"groupdesc\":\"x\"}", id, name.c_str());
+	client_sendf(ann, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"%s\",\"groupdesc\":\"x\"}", id,
+	             name.c_str());
 	client_expect(ann, "{\"msgid\":100,\"of\":8,\"errno\":9,\"req\":null}");
 	client_expect_quiet(ann);
 }
@@ -115,7 +127,8 @@ static void the_login_lists_groups_with_all_members_roles_and_states(void **stat
 	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob");
 	const int64_t a = ann->id, b = bob->id;
 	const std::string name = client_new_name("c++ \"talk\"");
-	const int64_t group = client_create_group(ann, name), other = client_create_group(bob, client_new_name("g"));
+	const int64_t group = client_create_group(ann, name),
+		      other = client_create_group(bob, client_new_name("g"));
 
 	client_join_group(bob, group);
 	client_logout(ann);
@@ -123,21 +136,29 @@ static void the_login_lists_groups_with_all_members_roles_and_states(void **stat
 	const test_frame ack = client_login(bob, b);
 	const std::vector<json_ptr> groups = json_parse_all(ack.json.get(), "groups");
 	assert_int_equal(groups.size(), 2);
-	assert_true(json_matches(groups[0].get(), check_format("{\"id\":%lld,\"groupname\":%s,\"groupdesc\":\"talk\"}",
-	                                                       (long long)group, json_quote(name).c_str())));
+	assert_true(json_matches(groups[0].get(),
+	                         check_format("{\"id\":%lld,\"groupname\":%s,\"groupdesc\":\"talk\"}",
+	                                      (long long)group, json_quote(name).c_str())));
 	assert_true(json_matches(groups[1].get(), check_format("{\"id\":%lld}", (long long)other)));
 	const std::vector<json_ptr> users = json_parse_all(groups[0].get(), "users");
 	assert_int_equal(users.size(), 2);
 	for (const json_ptr &user : users)
 		assert_true(json_integer(user.get(), "id") == a
-			? json_matches(user.get(), check_format("{\"id\":%lld,\"name\":\"%s\",\"state\":\"offline\",\"role\":\"creator\"}", (long long)a, ann->name.c_str()))
-			: json_matches(user.get(), check_format("{\"id\":%lld,\"name\":\"%s\",\"state\":\"online\",\"role\":\"normal\"}", (long long)b, bob->name.c_str())));
+		                    ? json_matches(user.get(),
+		                                   check_format("{\"id\":%lld,\"name\":\"%s\",\"state\":"
+		                                                "\"offline\",\"role\":\"creator\"}",
+		                                                (long long)a, ann->name.c_str()))
+		                    : json_matches(user.get(),
+		                                   check_format("{\"id\":%lld,\"name\":\"%s\",\"state\":"
+		                                                "\"online\",\"role\":\"normal\"}",
+		                                                (long long)b, bob->name.c_str())));
 }
 
 static void members_who_are_away_get_it_later_and_newcomers_only_what_comes_after_them(void **state)
 {
 	test_server *s = (test_server *)*state;
-	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"), *cid = client_enter(s, "cid");
+	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"),
+		    *cid = client_enter(s, "cid");
 	const int64_t group = client_create_group(ann, client_new_name("g"));
 
 	client_join_group(bob, group);
@@ -154,7 +175,8 @@ static void members_who_are_away_get_it_later_and_newcomers_only_what_comes_afte
 	const std::vector<json_ptr> kept = json_parse_all(ack.json.get(), "offlinemsg");
 	assert_int_equal(kept.size(), 20);
 	for (int i = 1; i <= 20; i++)
-		assert_true(json_matches(kept[(size_t)i - 1].get(), check_format("{\"msgid\":10,\"msg\":\"%d\",\"seq\":%d}", i, i)));
+		assert_true(json_matches(kept[(size_t)i - 1].get(),
+		                         check_format("{\"msgid\":10,\"msg\":\"%d\",\"seq\":%d}", i, i)));
 	client_logout(cid);
 	const test_frame again = client_login(cid, cid->id);
 	assert_false(json_has(again.json.get(), "offlinemsg"));
@@ -174,7 +196,8 @@ static void who_joins_in_the_middle_of_talk_misses_nothing_after_the_answer(void
 	for (test_client *c : others) {
 		for (int i = 0; i < 5; i++)
 			client_group_chat(ann, group, "x");
-		client_sendf(c, "{\"msgid\":9,\"id\":%lld,\"groupid\":%lld,\"req\":1}", (long long)c->id, (long long)group);
+		client_sendf(c, "{\"msgid\":9,\"id\":%lld,\"groupid\":%lld,\"req\":1}", (long long)c->id,
+		             (long long)group);
 		for (int i = 0; i < 5; i++)
 			client_group_chat(ann, group, "x");
 	}
@@ -186,10 +209,12 @@ static void who_joins_in_the_middle_of_talk_misses_nothing_after_the_answer(void
 		int64_t at = 0;
 
 		while (at < last) {
-			const int64_t seq = json_integer(client_expect(c, "{\"msgid\":10}").json.get(), "seq");
+			const int64_t seq =
+				json_integer(client_expect(c, "{\"msgid\":10}").json.get(), "seq");
 
 			if (at != 0 && seq != at + 1)
-				client_fail(c, test_at::current(), "seq %lld after %lld", (long long)seq, (long long)at);
+				client_fail(c, test_at::current(), "seq %lld after %lld", (long long)seq,
+				            (long long)at);
 			at = seq;
 		}
 		client_expect_quiet(c);
@@ -216,15 +241,39 @@ static void all_members_see_the_messages_of_many_senders_in_one_order(void **sta
 		int64_t last = 0;
 
 		for (int i = 0; i < 180; i++) {
-			const int64_t seq = json_integer(client_expect(c, "{\"msgid\":10}").json.get(), "seq");
+			const int64_t seq =
+				json_integer(client_expect(c, "{\"msgid\":10}").json.get(), "seq");
 
 			if (seq <= last)
-				client_fail(c, test_at::current(), "seq %lld after %lld", (long long)seq, (long long)last);
+				client_fail(c, test_at::current(), "seq %lld after %lld", (long long)seq,
+				            (long long)last);
 			last = seq;
 		}
 		client_expect_quiet(c);
 	}
 	assert_int_equal(client_group_chat_safely(all[0], group, "end"), 201);
+}
+
+static void one_group_name_asked_for_many_times_at_once_is_given_once(void **state)
+{
+	test_server *s = (test_server *)*state;
+	const std::string name = client_new_name("contested");
+	std::vector<test_client *> all;
+	int given = 0;
+
+	for (int i = 0; i < 10; i++)
+		all.push_back(client_enter(s, "founder"));
+	for (test_client *c : all)
+		client_sendf(c, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"%s\",\"groupdesc\":\"\",\"req\":1}",
+		             (long long)c->id, name.c_str());
+	for (test_client *c : all) {
+		const int64_t number = json_integer(
+			client_expect(c, "{\"msgid\":100,\"of\":8,\"req\":1}").json.get(), "errno");
+
+		assert_true(number == 0 || number == 9);
+		given += number == 0;
+	}
+	assert_int_equal(given, 1);
 }
 
 static void a_group_of_500_members_hears_everything(void **state)
@@ -249,7 +298,8 @@ static void a_group_of_500_members_hears_everything(void **state)
 	for (size_t k = 0; k < all.size(); k++) {
 		for (int i = 0; i < 5; i++)
 			if (k != (size_t)i * 100)
-				client_expect(all[k], check_format("{\"msgid\":10,\"msg\":\"%d\",\"seq\":%d}", i, i + 1));
+				client_expect(all[k], check_format("{\"msgid\":10,\"msg\":\"%d\",\"seq\":%d}",
+				                                   i, i + 1));
 	}
 	client_logout(all[7]);
 	const test_frame ack = client_login(all[7], all[7]->id);
@@ -271,6 +321,7 @@ int main(void)
 		TEST(members_who_are_away_get_it_later_and_newcomers_only_what_comes_after_them),
 		TEST(who_joins_in_the_middle_of_talk_misses_nothing_after_the_answer),
 		TEST(all_members_see_the_messages_of_many_senders_in_one_order),
+		TEST(one_group_name_asked_for_many_times_at_once_is_given_once),
 		TEST(a_group_of_500_members_hears_everything),
 	};
 

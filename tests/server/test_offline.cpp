@@ -24,12 +24,15 @@ static void send_many(test_client *from, int64_t to, int count, size_t padding =
 /* Message number i of send_many. */
 static void check_message(const test_client *c, const cJSON *json, int i, test_at at = test_at::current())
 {
-	if (json_integer(json, "msgid") != 6 || json_integer(json, "seq") != i || atoi(json_text(json, "msg").c_str()) != i)
-		client_fail(c, at, "expected message %d, got seq %lld \"%s\"", i, (long long)json_integer(json, "seq"),
+	if (json_integer(json, "msgid") != 6 || json_integer(json, "seq") != i ||
+	    atoi(json_text(json, "msg").c_str()) != i)
+		client_fail(c, at, "expected message %d, got seq %lld \"%s\"", i,
+		            (long long)json_integer(json, "seq"),
 		            json_text(json, "msg").substr(0, 20).c_str());
 }
 
-static size_t check_page(const test_client *c, const test_frame &ack, int first, test_at at = test_at::current())
+static size_t check_page(const test_client *c, const test_frame &ack, int first,
+                         test_at at = test_at::current())
 {
 	const std::vector<json_ptr> kept = json_parse_all(ack.json.get(), "offlinemsg");
 
@@ -81,8 +84,8 @@ static void the_ack_holds_256_kib_of_messages_at_most(void **state)
 	const test_frame ack = client_login(bob, b);
 	const size_t count = check_page(bob, ack, 1);
 	const cJSON *item;
-	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(ack.json.get(), "offlinemsg"))
-		bytes += strlen(item->valuestring);
+	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(ack.json.get(), "offlinemsg")) bytes +=
+		strlen(item->valuestring);
 	if (bytes > 256 * 1024 || count < 1)
 		client_fail(bob, test_at::current(), "%zu messages, %zu bytes in the ACK", count, bytes);
 	for (int i = (int)count + 1; i <= 20; i++)
@@ -109,7 +112,7 @@ static void a_thousand_kept_messages_and_live_ones_do_not_overtake_each_other(vo
 static void messages_of_many_conversations_come_in_the_order_they_were_sent(void **state)
 {
 	test_server *s = (test_server *)*state;
-	test_client *senders[] = { client_enter(s, "ann"), client_enter(s, "bea"), client_enter(s, "cleo") };
+	test_client *senders[] = {client_enter(s, "ann"), client_enter(s, "bea"), client_enter(s, "cleo")};
 	test_client *bob = client_enter(s, "bob");
 	const int64_t group = client_create_group(senders[0], client_new_name("g"));
 
@@ -241,7 +244,8 @@ static void delivered_of_a_group_confirms_that_group_only(void **state)
 	}
 	for (int i = 0; i < 6; i++)
 		client_read(bob);
-	CLIENT_ASK(bob, 0, "{\"msgid\":104,\"id\":%lld,\"groupid\":%lld,\"seq\":3", (long long)bob->id, (long long)group);
+	CLIENT_ASK(bob, 0, "{\"msgid\":104,\"id\":%lld,\"groupid\":%lld,\"seq\":3", (long long)bob->id,
+	           (long long)group);
 	client_logout(bob);
 	assert_int_equal(check_page(bob, client_login(bob, bob->id, acknowledging), 1), 3);
 }
@@ -249,7 +253,8 @@ static void delivered_of_a_group_confirms_that_group_only(void **state)
 static void delivered_above_the_last_seq_is_a_bad_frame(void **state)
 {
 	test_server *s = (test_server *)*state;
-	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob", acknowledging), *eve = client_enter(s, "eve");
+	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob", acknowledging),
+		    *eve = client_enter(s, "eve");
 	const long long b = bob->id, a = ann->id;
 	const long long group = client_create_group(ann, client_new_name("g"));
 
@@ -261,7 +266,8 @@ static void delivered_above_the_last_seq_is_a_bad_frame(void **state)
 	client_expect(bob, "{\"msgid\":100,\"of\":104,\"errno\":4,\"req\":null}");
 	CLIENT_ASK(bob, 6, "{\"msgid\":104,\"id\":%lld,\"peer\":8000000,\"seq\":1", b);
 	CLIENT_ASK(eve, 6, "{\"msgid\":104,\"id\":%lld,\"peer\":%lld,\"seq\":1", (long long)eve->id, a);
-	CLIENT_ASK(eve, 8, "{\"msgid\":104,\"id\":%lld,\"groupid\":%lld,\"seq\":1", (long long)eve->id, group);
+	CLIENT_ASK(eve, 8, "{\"msgid\":104,\"id\":%lld,\"groupid\":%lld,\"seq\":1", (long long)eve->id,
+	           group);
 	client_logout(bob);
 	assert_int_equal(check_page(bob, client_login(bob, b, acknowledging), 1), 2);
 }
@@ -287,11 +293,14 @@ static void at_most_256_frames_are_on_their_way_unconfirmed(void **state)
 	const test_frame ack = client_login(bob, b, acknowledging);
 	assert_int_equal(check_page(bob, ack, 1), 200);
 	assert_int_equal(count_until_silence(bob, 201), 56);
-	CLIENT_ASK(bob, 0, "{\"msgid\":104,\"id\":%lld,\"peer\":%lld,\"seq\":100", (long long)b, (long long)ann->id);
+	CLIENT_ASK(bob, 0, "{\"msgid\":104,\"id\":%lld,\"peer\":%lld,\"seq\":100", (long long)b,
+	           (long long)ann->id);
 	assert_int_equal(count_until_silence(bob, 257), 100);
-	CLIENT_ASK(bob, 0, "{\"msgid\":104,\"id\":%lld,\"peer\":%lld,\"seq\":356", (long long)b, (long long)ann->id);
+	CLIENT_ASK(bob, 0, "{\"msgid\":104,\"id\":%lld,\"peer\":%lld,\"seq\":356", (long long)b,
+	           (long long)ann->id);
 	assert_int_equal(count_until_silence(bob, 357), 256);
-	CLIENT_ASK(bob, 0, "{\"msgid\":104,\"id\":%lld,\"peer\":%lld,\"seq\":612", (long long)b, (long long)ann->id);
+	CLIENT_ASK(bob, 0, "{\"msgid\":104,\"id\":%lld,\"peer\":%lld,\"seq\":612", (long long)b,
+	           (long long)ann->id);
 	assert_int_equal(count_until_silence(bob, 613), 88);
 }
 
@@ -302,7 +311,8 @@ static void live_messages_wait_for_the_window_too(void **state)
 
 	send_many(ann, bob->id, 400);
 	assert_int_equal(count_until_silence(bob, 1), 256);
-	CLIENT_ASK(bob, 0, "{\"msgid\":104,\"id\":%lld,\"peer\":%lld,\"seq\":256", (long long)bob->id, (long long)ann->id);
+	CLIENT_ASK(bob, 0, "{\"msgid\":104,\"id\":%lld,\"peer\":%lld,\"seq\":256", (long long)bob->id,
+	           (long long)ann->id);
 	assert_int_equal(count_until_silence(bob, 257), 144);
 	client_chat_safely(ann, bob->id, "401");
 	check_message(bob, client_read(bob).json.get(), 401);
@@ -318,7 +328,8 @@ static void the_senders_own_messages_are_no_gap_and_never_come_back(void **state
 	client_chat_safely(ann, bob->id, "to bob");
 	client_chat_safely(bob, ann->id, "back");
 	client_expect(ann, "{\"msgid\":6,\"msg\":\"back\",\"seq\":302}");
-	CLIENT_ASK(ann, 0, "{\"msgid\":104,\"id\":%lld,\"peer\":%lld,\"seq\":302", (long long)ann->id, (long long)bob->id);
+	CLIENT_ASK(ann, 0, "{\"msgid\":104,\"id\":%lld,\"peer\":%lld,\"seq\":302", (long long)ann->id,
+	           (long long)bob->id);
 	client_logout(ann);
 	assert_false(json_has(client_login(ann, ann->id, acknowledging).json.get(), "offlinemsg"));
 }

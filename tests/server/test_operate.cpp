@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof of what an operator does: command line, configuration and its mistakes, reload, stop, the
- * service manager. It must not know messages beyond what shows that the server serves. */
-#include <csignal>
+ * Owns the proof of what an operator does: command line, configuration and its mistakes. It must not know messages beyond what shows that the server serves. */
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <string>
-
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "tests/support/check.h"
 #include "tests/support/client.h"
@@ -33,14 +27,14 @@ static void write_file(const std::string &path, const std::string &text)
 static void version_and_help_are_printed_and_end_with_0(void **state)
 {
 	test_server *s = (test_server *)*state;
-	const test_run version = test_server_run(s, { "-V" }), help = test_server_run(s, { "-h" });
+	const test_run version = test_server_run(s, {"-V"}), help = test_server_run(s, {"-h"});
 
 	assert_int_equal(version.status, 0);
 	assert_true(version.out.rfind("chatserverd ", 0) == 0);
 	assert_int_equal(help.status, 0);
-	for (const char *option : { "-c", "-t", "-V", "-h", "-o", "--dump-options" })
+	for (const char *option : {"-c", "-t", "-V", "-h", "-o", "--dump-options"})
 		assert_true(contains(help.out, option));
-	const test_run wrong = test_server_run(s, { "-Z" });
+	const test_run wrong = test_server_run(s, {"-Z"});
 	assert_int_equal(wrong.status, 1);
 	assert_true(wrong.out.empty());
 	assert_false(wrong.err.empty());
@@ -51,12 +45,14 @@ static void dump_options_names_every_option_with_its_default(void **state)
 	test_server *s = (test_server *)*state;
 
 	test_server_write_conf(s);
-	const test_run run = test_server_run(s, { "-c", s->folder + "/chat.conf", "--dump-options" });
+	const test_run run = test_server_run(s, {"-c", s->folder + "/chat.conf", "--dump-options"});
 	assert_int_equal(run.status, 0);
-	for (const char *key : { "listen", "threads", "max_frame", "driver", "queue", "synchronous", "durability",
-	                         "password_ops", "password_memory", "duplicate_login", "64K", "19M" })
+	for (const char *key :
+	     {"listen", "threads", "max_frame", "driver", "queue", "synchronous", "durability",
+	      "password_ops", "password_memory", "duplicate_login", "64K", "19M"})
 		if (!contains(run.out, key))
-			check_fail(test_at::current(), "--dump-options does not name %s:\n%s", key, run.out.c_str());
+			check_fail(test_at::current(), "--dump-options does not name %s:\n%s", key,
+			           run.out.c_str());
 }
 
 static void check_prints_the_effective_configuration_and_starts_nothing(void **state)
@@ -64,7 +60,8 @@ static void check_prints_the_effective_configuration_and_starts_nothing(void **s
 	test_server *s = (test_server *)*state;
 
 	test_server_write_conf(s);
-	const test_run run = test_server_run(s, { "-c", s->folder + "/chat.conf", "-o", "core.threads=3", "-o", "core.max_frame=128K", "-t" });
+	const test_run run = test_server_run(s, {"-c", s->folder + "/chat.conf", "-o", "core.threads=3", "-o",
+	                                         "core.max_frame=128K", "-t"});
 	assert_int_equal(run.status, 0);
 	assert_true(contains(run.out, "threads = 3"));
 	assert_true(contains(run.out, "max_frame = 128K") || contains(run.out, "max_frame = 131072"));
@@ -72,35 +69,35 @@ static void check_prints_the_effective_configuration_and_starts_nothing(void **s
 	assert_true(contains(run.out, s->folder));
 	assert_false(std::filesystem::exists(test_server_database(s)));
 	write_file(s->folder + "/effective.conf", run.out);
-	assert_int_equal(test_server_run(s, { "-c", s->folder + "/effective.conf", "-t" }).status, 0);
+	assert_int_equal(test_server_run(s, {"-c", s->folder + "/effective.conf", "-t"}).status, 0);
 }
 
 struct mistake {
-	const char *text;      /* of the file; $ stands for the good part */
-	const char *expected;  /* in the message */
+	const char *text; /* of the file; $ stands for the good part */
+	const char *expected; /* in the message */
 	const char *also;
 };
 
 static const struct mistake mistakes[] = {
-	{ "[core]\nthread = 2\n", "chat.conf:2", "threads" },
-	{ "[core]\n\n# x\nlistne = 127.0.0.1:1\n", "chat.conf:4", "listen" },
-	{ "[core]\nthreads = many\n", "chat.conf:2", "threads" },
-	{ "[core]\nthreads = -1\n", "chat.conf:2", "0" },
-	{ "[core]\nthreads = 100000\n", "chat.conf:2", "128" },
-	{ "[core]\nmax_frame = 64Q\n", "chat.conf:2", "max_frame" },
-	{ "[core]\nidle_timeout = 5 weeks\n", "chat.conf:2", "idle_timeout" },
-	{ "[core]\nlog_level = loud\n", "chat.conf:2", "debug" },
-	{ "[core]\nlisten = nowhere\n", "chat.conf:2", "nowhere" },
-	{ "[core]\nlisten = 127.0.0.1:99999\n", "chat.conf:2", "99999" },
-	{ "[core]\nno equals sign\n", "chat.conf:2", "" },
-	{ "threads = 2\n", "chat.conf:1", "" },
-	{ "[core\nthreads = 2\n", "chat.conf:1", "" },
-	{ "[cor]\nthreads = 2\n", "chat.conf:1", "core" },
-	{ "[login]\npassword_opps = 2\n", "chat.conf:2", "password_ops" },
-	{ "[mailbox]\ndurability = maybe\n", "chat.conf:2", "relay" },
-	{ "[db_sqlite]\nsynchronous = off\n", "chat.conf:2", "full" },
-	{ "[store]\ndriver = db_oracle\n", "chat.conf:2", "db_oracle" },
-	{ "[core]\nplugins = login chatt\n", "chat.conf:2", "chatt" },
+	{"[core]\nthread = 2\n", "chat.conf:2", "threads"},
+	{"[core]\n\n# x\nlistne = 127.0.0.1:1\n", "chat.conf:4", "listen"},
+	{"[core]\nthreads = many\n", "chat.conf:2", "threads"},
+	{"[core]\nthreads = -1\n", "chat.conf:2", "0"},
+	{"[core]\nthreads = 100000\n", "chat.conf:2", "128"},
+	{"[core]\nmax_frame = 64Q\n", "chat.conf:2", "max_frame"},
+	{"[core]\nidle_timeout = 5 weeks\n", "chat.conf:2", "idle_timeout"},
+	{"[core]\nlog_level = loud\n", "chat.conf:2", "debug"},
+	{"[core]\nlisten = nowhere\n", "chat.conf:2", "nowhere"},
+	{"[core]\nlisten = 127.0.0.1:99999\n", "chat.conf:2", "99999"},
+	{"[core]\nno equals sign\n", "chat.conf:2", ""},
+	{"threads = 2\n", "chat.conf:1", ""},
+	{"[core\nthreads = 2\n", "chat.conf:1", ""},
+	{"[cor]\nthreads = 2\n", "chat.conf:1", "core"},
+	{"[login]\npassword_opps = 2\n", "chat.conf:2", "password_ops"},
+	{"[mailbox]\ndurability = maybe\n", "chat.conf:2", "relay"},
+	{"[db_sqlite]\nsynchronous = off\n", "chat.conf:2", "full"},
+	{"[store]\ndriver = db_oracle\n", "chat.conf:2", "db_oracle"},
+	{"[core]\nplugins = login chatt\n", "chat.conf:2", "chatt"},
 };
 
 /* The file ends with what the mistakes do not touch. */
@@ -108,9 +105,10 @@ static std::string good_part(const test_server *s, const std::string &without)
 {
 	std::string text;
 
-	for (const char *key : { "core.listen", "core.plugin_dir", "db_sqlite.path", "db_sqlite.schema" })
+	for (const char *key : {"core.listen", "core.plugin_dir", "db_sqlite.path", "db_sqlite.schema"})
 		if (!contains(without, std::string(strrchr(key, '.') + 1) + " ="))
-			text += "[" + std::string(key, strchr(key, '.')) + "]\n" + (strchr(key, '.') + 1) + " = " + s->options.at(key) + "\n";
+			text += "[" + std::string(key, strchr(key, '.')) + "]\n" + (strchr(key, '.') + 1) +
+			        " = " + s->options.at(key) + "\n";
 	return text;
 }
 
@@ -122,15 +120,17 @@ static void every_mistake_is_named_with_file_and_line_and_status_1(void **state)
 
 	for (const struct mistake &m : mistakes) {
 		write_file(path, m.text + good_part(s, m.text));
-		for (const char *option : { "-t", "" }) {
-			std::vector<std::string> arguments = { "-c", path };
+		for (const char *option : {"-t", ""}) {
+			std::vector<std::string> arguments = {"-c", path};
 
 			if (*option)
 				arguments.push_back(option);
 			const test_run run = test_server_run(s, arguments);
-			if (run.status == 1 && contains(run.err, m.expected) && contains(run.err, m.also) && !contains(run.err, "ready"))
+			if (run.status == 1 && contains(run.err, m.expected) && contains(run.err, m.also) &&
+			    !contains(run.err, "ready"))
 				continue;
-			print_error("%s%s\n  status %d, said: %s\n", m.text, option, run.status, run.err.c_str());
+			print_error("%s%s\n  status %d, said: %s\n", m.text, option, run.status,
+			            run.err.c_str());
 			wrong++;
 		}
 	}
@@ -145,19 +145,23 @@ static void what_cannot_work_ends_with_1_and_says_why(void **state)
 
 	test_server_write_conf(s);
 	const std::pair<std::string, std::string> overrides[] = {
-		{ "core.plugin_dir=/nonexistent", "/nonexistent" }, { "db_sqlite.schema=/nonexistent", "/nonexistent" },
-		{ "db_sqlite.path=/dev/null/chat.db", "/dev/null" }, { "core.listen=192.0.2.1:6000", "192.0.2.1" },
-		{ "core.threads", "-o" }, { "nosuch.key=1", "nosuch" }, { "core.nosuch=1", "nosuch" },
+		{"core.plugin_dir=/nonexistent", "/nonexistent"},
+		{"db_sqlite.schema=/nonexistent", "/nonexistent"},
+		{"db_sqlite.path=/dev/null/chat.db", "/dev/null"},
+		{"core.listen=192.0.2.1:6000", "192.0.2.1"},
+		{"core.threads", "-o"},
+		{"nosuch.key=1", "nosuch"},
+		{"core.nosuch=1", "nosuch"},
 	};
 	for (const auto &[override, expected] : overrides) {
-		const test_run run = test_server_run(s, { "-c", path, "-o", override });
+		const test_run run = test_server_run(s, {"-c", path, "-o", override});
 
 		if (run.status == 1 && contains(run.err, expected))
 			continue;
 		print_error("-o %s: status %d, said: %s\n", override.c_str(), run.status, run.err.c_str());
 		wrong++;
 	}
-	const test_run missing = test_server_run(s, { "-c", s->folder + "/nosuch.conf" });
+	const test_run missing = test_server_run(s, {"-c", s->folder + "/nosuch.conf"});
 	assert_int_equal(missing.status, 1);
 	assert_true(contains(missing.err, "nosuch.conf"));
 	assert_int_equal(wrong, 0);
@@ -169,7 +173,7 @@ static void a_broken_database_file_ends_with_1(void **state)
 
 	write_file(test_server_database(s), std::string(10000, 'x'));
 	test_server_write_conf(s);
-	const test_run run = test_server_run(s, { "-c", s->folder + "/chat.conf" });
+	const test_run run = test_server_run(s, {"-c", s->folder + "/chat.conf"});
 	assert_int_equal(run.status, 1);
 	assert_true(contains(run.err, "chat.db") || contains(run.err, "database"));
 }
@@ -179,7 +183,8 @@ static void a_taken_port_ends_with_1(void **state)
 	test_server *s = (test_server *)*state;
 
 	test_server_start(s);
-	const test_run run = test_server_run(s, { "-c", s->folder + "/chat.conf", "-o", "db_sqlite.path=:memory:" });
+	const test_run run =
+		test_server_run(s, {"-c", s->folder + "/chat.conf", "-o", "db_sqlite.path=:memory:"});
 	assert_int_equal(run.status, 1);
 	assert_true(contains(run.err, check_format("%u", s->port)));
 	client_expect_quiet(client_open(s));
@@ -196,11 +201,12 @@ static void included_files_count_and_the_command_line_wins(void **state)
 	write_file(s->folder + "/conf.d/20-b.conf", "[core]\nthreads = 6\n");
 	write_file(s->folder + "/conf.d/ignored.txt", "nonsense\n");
 	write_file(path, good_part(s, "") + "include conf.d/*.conf\n");
-	const test_run run = test_server_run(s, { "-t", "-c", path, "-o", "core.max_frame=16K" });
+	const test_run run = test_server_run(s, {"-t", "-c", path, "-o", "core.max_frame=16K"});
 	if (run.status != 0 || !contains(run.out, "threads = 6") || !contains(run.out, "max_frame = 16K"))
-		check_fail(test_at::current(), "status %d\n%s%s", run.status, run.out.c_str(), run.err.c_str());
+		check_fail(test_at::current(), "status %d\n%s%s", run.status, run.out.c_str(),
+		           run.err.c_str());
 	write_file(s->folder + "/conf.d/20-b.conf", "[core]\nthreads = 6\nthreads = x\n");
-	const test_run wrong = test_server_run(s, { "-t", "-c", path });
+	const test_run wrong = test_server_run(s, {"-t", "-c", path});
 	assert_int_equal(wrong.status, 1);
 	assert_true(contains(wrong.err, "20-b.conf:3"));
 }
@@ -241,199 +247,6 @@ static void a_database_in_memory_works(void **state)
 	test_server_stop(s);
 }
 
-static void a_stop_tells_everybody_and_ends_with_0(void **state)
-{
-	test_server *s = (test_server *)*state;
-
-	for (const int number : { SIGTERM, SIGINT }) {
-		std::vector<test_client *> all;
-
-		test_server_start(s);
-		for (int i = 0; i < 10; i++)
-			all.push_back(client_open(s));
-		for (int i = 0; i < 5; i++)
-			client_login(all[(size_t)i], client_register(all[(size_t)i], client_new_name("ann")));
-		for (test_client *c : all)
-			client_expect_quiet(c);
-		test_server_signal(s, number);
-		for (test_client *c : all) {
-			client_expect(c, "{\"msgid\":100,\"of\":0,\"errno\":13,\"req\":null}");
-			client_expect_end(c);
-		}
-		assert_int_equal(test_server_wait(s, 10000), 0);
-		s->clients.clear();
-	}
-}
-
-static void a_stop_loses_nothing_and_answers_what_is_under_way(void **state)
-{
-	test_server *s = (test_server *)*state;
-	int64_t acknowledged = 0;
-	bool seen[2001] = {};
-	std::string all;
-
-	test_server_start(s);
-	test_client *ann = client_enter(s, "ann");
-	const int64_t a = ann->id, b = client_absent(s, "bob");
-	for (int i = 1; i <= 2000; i++)
-		all += check_format("{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"%d\",\"time\":\"\",\"req\":%d}\n", (long long)a, (long long)b, i, i);
-	client_send(ann, all);
-	client_expect(ann, "{\"msgid\":100,\"of\":6,\"req\":1,\"errno\":0}");
-	seen[1] = true;
-	test_server_signal(s, SIGTERM);
-	for (const test_frame &frame : client_read_to_end(ann)) {
-		const int64_t req = json_integer(frame.json.get(), "req"), number = json_integer(frame.json.get(), "errno");
-
-		if (number != 0 && number != 13)
-			client_fail(ann, test_at::current(), "%s", frame.bytes.c_str());
-		if (number == 0)
-			seen[req] = true;
-	}
-	assert_int_equal(test_server_wait(s, 12000), 0);
-	for (const bool one : seen)
-		acknowledged += one;
-	test_server_start(s);
-	test_frame ack;
-	test_client *bob = client_return(s, b, &ack);
-	int64_t got = 0;
-	const auto take = [&](const cJSON *json) {
-		const int number = atoi(json_text(json, "msg").c_str());
-
-		if (number != ++got || !seen[number])
-			client_fail(bob, test_at::current(), "message %d of seq %lld was %sacknowledged", number,
-			            (long long)json_integer(json, "seq"), seen[number] ? "" : "not ");
-	};
-	for (const json_ptr &kept : json_parse_all(ack.json.get(), "offlinemsg"))
-		take(kept.get());
-	while (got < acknowledged)
-		take(client_read(bob).json.get());
-	client_expect_quiet(bob);
-	test_server_stop(s);
-}
-
-static void a_stop_does_not_wait_for_ever_for_who_does_not_read(void **state)
-{
-	test_server *s = (test_server *)*state;
-
-	test_server_set(s, "core.drain_timeout", "1s");
-	test_server_start(s);
-	test_client *ann = client_enter(s, "ann"), *lazy = client_open(s, 4096);
-	const int64_t id = client_absent(s, "lazy");
-	client_login(lazy, id);
-	for (int i = 0; i < 300; i++)
-		client_chat(ann, id, std::string(30000, 'x'));
-	client_read_all(ann);
-	const int64_t start = check_now();
-	test_server_stop(s);
-	if (check_now() - start > 6000 * check_patience_factor())
-		client_fail(ann, test_at::current(), "stopping took %lld ms", (long long)(check_now() - start));
-}
-
-static void received_positions_are_kept_over_a_stop(void **state)
-{
-	test_server *s = (test_server *)*state;
-
-	test_server_start(s);
-	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob");
-	const int64_t b = bob->id;
-	for (int i = 0; i < 20; i++)
-		client_chat_safely(ann, b, "x");
-	assert_int_equal(client_read_all(bob).size(), 20);
-	test_server_stop(s);
-	s->clients.clear();
-	test_server_start(s);
-	test_frame ack;
-	client_return(s, b, &ack);
-	assert_false(json_has(ack.json.get(), "offlinemsg"));
-	test_server_stop(s);
-}
-
-static void a_reload_changes_what_it_can_and_keeps_connections(void **state)
-{
-	test_server *s = (test_server *)*state;
-	const std::string frame = "{\"msgid\":102,\"x\":\"" + std::string(2000, 'x') + "\"}\n";
-
-	test_server_start(s);
-	test_client *ann = client_enter(s, "ann"), *other = client_open(s);
-	client_send(other, frame);
-	client_expect(other, "{\"msgid\":103}");
-	test_server_set(s, "core.max_frame", "1K");
-	test_server_write_conf(s);
-	test_server_signal(s, SIGHUP);
-	check_wait("the shorter limit", [&] {
-		test_client *c = client_open(s);
-		client_send(c, frame);
-		const bool refused = json_matches(client_read(c).json.get(), "{\"msgid\":100,\"errno\":12}");
-		client_close(c);
-		return refused;
-	});
-	client_expect_quiet(ann);
-	client_chat_safely(ann, ann->id, "still here");
-	client_expect(ann, "{\"msgid\":6}");
-	test_server_stop(s);
-}
-
-static void a_bad_reload_changes_nothing(void **state)
-{
-	test_server *s = (test_server *)*state;
-	const std::string frame = "{\"msgid\":102,\"x\":\"" + std::string(2000, 'x') + "\"}\n";
-
-	test_server_start(s);
-	test_client *ann = client_enter(s, "ann");
-	write_file(s->folder + "/chat.conf", "[core]\nmax_frame = 1K\nlog_level = loud\n" + good_part(s, ""));
-	test_server_signal(s, SIGHUP);
-	test_server_wait_log(s, "chat.conf:3");
-	client_send(ann, frame);
-	client_expect(ann, "{\"msgid\":103}");
-	write_file(s->folder + "/chat.conf", "[core]\nmax_frame = 1K\n[login]\npassword_ops = none\n" + good_part(s, ""));
-	test_server_signal(s, SIGHUP);
-	test_server_wait_log(s, "chat.conf:4");
-	client_send(ann, frame);
-	client_expect(ann, "{\"msgid\":103}");
-	test_server_stop(s);
-}
-
-static int open_notify_socket(const std::string &path)
-{
-	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	const struct timeval patience = { (time_t)(check_patience_ms() / 1000), 0 };
-	struct sockaddr_un address = {};
-
-	address.sun_family = AF_UNIX;
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path.c_str());
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	return fd;
-}
-
-static bool wait_notification(int fd, const char *line)
-{
-	char text[4096];
-	ssize_t got;
-
-	while ((got = recv(fd, text, sizeof(text) - 1, 0)) > 0) {
-		text[got] = '\0';
-		if (contains(text, line))
-			return true;
-	}
-	return false;
-}
-
-static void the_service_manager_hears_when_it_serves_and_when_it_stops(void **state)
-{
-	test_server *s = (test_server *)*state;
-	const std::string path = s->folder + "/notify";
-	const int fd = open_notify_socket(path);
-
-	s->environment.push_back("NOTIFY_SOCKET=" + path);
-	test_server_launch(s);
-	assert_true(wait_notification(fd, "READY=1"));
-	client_expect_quiet(client_open(s));
-	test_server_stop(s);
-	assert_true(wait_notification(fd, "STOPPING=1"));
-	close(fd);
-}
-
 #define OWN_SERVER(name) cmocka_unit_test_setup_teardown(name, test_server_setup, test_server_teardown)
 
 int main(void)
@@ -449,13 +262,6 @@ int main(void)
 		OWN_SERVER(included_files_count_and_the_command_line_wins),
 		OWN_SERVER(port_0_and_several_addresses_are_listened_on_and_logged),
 		OWN_SERVER(a_database_in_memory_works),
-		OWN_SERVER(a_stop_tells_everybody_and_ends_with_0),
-		OWN_SERVER(a_stop_loses_nothing_and_answers_what_is_under_way),
-		OWN_SERVER(a_stop_does_not_wait_for_ever_for_who_does_not_read),
-		OWN_SERVER(received_positions_are_kept_over_a_stop),
-		OWN_SERVER(a_reload_changes_what_it_can_and_keeps_connections),
-		OWN_SERVER(a_bad_reload_changes_nothing),
-		OWN_SERVER(the_service_manager_hears_when_it_serves_and_when_it_stops),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -25,8 +25,10 @@ static void a_relayed_message_has_no_seq_and_is_not_kept(void **state)
 
 	for (int i = 0; i < 50; i++) {
 		client_chat(ann, bob->id, check_format("%d", i), ",\"req\":3");
-		const test_frame ack = client_expect(ann, "{\"msgid\":100,\"of\":6,\"req\":3,\"errno\":0,\"seq\":null}");
-		const test_frame got = client_expect(bob, check_format("{\"msgid\":6,\"msg\":\"%d\",\"seq\":null}", i));
+		const test_frame ack =
+			client_expect(ann, "{\"msgid\":100,\"of\":6,\"req\":3,\"errno\":0,\"seq\":null}");
+		const test_frame got =
+			client_expect(bob, check_format("{\"msgid\":6,\"msg\":\"%d\",\"seq\":null}", i));
 		assert_true(json_integer(got.json.get(), "ts") > 0);
 	}
 	client_logout(bob);
@@ -69,7 +71,8 @@ static void relayed_and_stored_messages_keep_one_order(void **state)
 	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob");
 
 	for (int i = 0; i < 600; i++)
-		client_chat(ann, bob->id, check_format("%d", i), i % 3 == 1 ? check_format(",\"cid\":\"%d\"", i) : "");
+		client_chat(ann, bob->id, check_format("%d", i),
+		            i % 3 == 1 ? check_format(",\"cid\":\"%d\"", i) : "");
 	for (int i = 0; i < 600; i++)
 		client_expect(bob, check_format("{\"msgid\":6,\"msg\":\"%d\"}", i));
 	client_expect_quiet(bob);
@@ -79,7 +82,8 @@ static void relayed_and_stored_messages_keep_one_order(void **state)
 static void a_group_message_is_always_committed(void **state)
 {
 	test_server *s = (test_server *)*state;
-	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"), *cid = client_enter(s, "cid");
+	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"),
+		    *cid = client_enter(s, "cid");
 	const int64_t group = client_create_group(ann, client_new_name("g"));
 
 	client_join_group(bob, group);
@@ -97,7 +101,8 @@ static void somebody_who_comes_and_goes_gets_every_message_in_order(void **state
 	int next = 0, sent = 0;
 	const auto take = [&](const cJSON *json) {
 		if (json_text(json, "msg") != check_format("%d", next))
-			client_fail(bob, test_at::current(), "expected %d, got %s", next, json_text(json, "msg").c_str());
+			client_fail(bob, test_at::current(), "expected %d, got %s", next,
+			            json_text(json, "msg").c_str());
 		next++;
 	};
 
@@ -105,7 +110,8 @@ static void somebody_who_comes_and_goes_gets_every_message_in_order(void **state
 		for (int i = 0; i < 10; i++)
 			client_chat(ann, bob->id, check_format("%d", sent++));
 		client_sendf(bob, "{\"msgid\":3,\"id\":%lld,\"req\":1}", (long long)bob->id);
-		for (test_frame frame = client_read(bob); json_integer(frame.json.get(), "msgid") == 6; frame = client_read(bob))
+		for (test_frame frame = client_read(bob); json_integer(frame.json.get(), "msgid") == 6;
+		     frame = client_read(bob))
 			take(frame.json.get());
 		for (int i = 0; i < 5; i++)
 			client_chat(ann, bob->id, check_format("%d", sent++));
@@ -136,7 +142,8 @@ static void a_reader_that_does_not_read_gets_the_rest_from_the_store(void **stat
 		const test_frame frame = client_expect(lazy, "{\"msgid\":6}");
 
 		if (atoi(json_text(frame.json.get(), "msg").c_str()) != next)
-			client_fail(lazy, test_at::current(), "expected %d, got %s", next, json_text(frame.json.get(), "msg").substr(0, 20).c_str());
+			client_fail(lazy, test_at::current(), "expected %d, got %s", next,
+			            json_text(frame.json.get(), "msg").substr(0, 20).c_str());
 		next++;
 	}
 	client_expect_quiet(lazy);
@@ -146,7 +153,8 @@ static void a_chat_to_nobody_is_refused_here_too(void **state)
 {
 	test_client *ann = client_enter((test_server *)*state, "ann");
 
-	CLIENT_ASK(ann, 6, "{\"msgid\":6,\"id\":%lld,\"toid\":4000000,\"msg\":\"x\",\"time\":\"\"", (long long)ann->id);
+	CLIENT_ASK(ann, 6, "{\"msgid\":6,\"id\":%lld,\"toid\":4000000,\"msg\":\"x\",\"time\":\"\"",
+	           (long long)ann->id);
 }
 
 #define TEST(name) cmocka_unit_test_teardown(name, test_server_close_clients)

@@ -20,18 +20,19 @@
 
 /* ---- disk full */
 
-/* A small file system for the database, in the server's folder. */
-static std::string mount_small(test_server *s)
+/* A small file system for the database, in the server's folder. Needs the right to mount; without it the next
+ * test shows the same with a limit on the size of files. */
+static bool mount_small(test_server *s)
 {
 	const std::string path = s->folder + "/small";
 
 	mkdir(path.c_str(), 0700);
 	if (mount("none", path.c_str(), "tmpfs", 0, "size=4m") != 0) {
-		print_message("no right to mount a tmpfs (%s): the disk is filled by another test\n", strerror(errno));
-		return "";
+		print_message("a tmpfs cannot be mounted here: %s\n", strerror(errno));
+		return false;
 	}
 	test_server_set(s, "db_sqlite.path", path + "/chat.db");
-	return path;
+	return true;
 }
 
 static int small_teardown(void **state)
@@ -57,49 +58,86 @@ static void fill(const std::string &path)
 static int64_t try_chat(test_client *c, int64_t to, int64_t *acknowledged)
 {
 	client_chat(c, to, std::string(4000, 'x'), ",\"req\":1");
-	const int64_t number = json_integer(client_expect(c, "{\"msgid\":100,\"of\":6,\"req\":1}").json.get(), "errno");
+	const int64_t number =
+		json_integer(client_expect(c, "{\"msgid\":100,\"of\":6,\"req\":1}").json.get(), "errno");
 
 	*acknowledged += number == 0;
 	return number;
 }
 
-static void a_full_disk_is_unavailable_and_passes_without_a_restart(void **state)
+/* Writes fail from now on and until heal(s): every request that writes says UNAVAILABLE, then all goes on and what
+ * was acknowledged is there, what was not is not. */
+static void check_failing_writes(test_server *s, void (*fail)(test_server *s), void (*heal)(test_server *s))
 {
-	test_server *s = (test_server *)*state;
-	const std::string path = mount_small(s);
-	int64_t acknowledged = 0, number = 0;
-
-	if (path.empty())
-		skip();
-	test_server_start(s);
 	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"), *c = client_open(s);
 	const int64_t away = client_absent(s, "away");
+	int64_t acknowledged = 0, number = 0, seq = 0;
+	test_frame ack;
+
 	try_chat(ann, away, &acknowledged);
-	fill(path);
+	fail(s);
 	for (int i = 0; i < 2000 && number == 0; i++)
 		number = try_chat(ann, away, &acknowledged);
 	assert_int_equal(number, 11);
 	for (int i = 0; i < 20; i++)
 		assert_int_equal(try_chat(ann, bob->id, &acknowledged), 11);
 	client_expect_quiet(bob);
-	client_sendf(c, "{\"msgid\":4,\"name\":\"%s\",\"password\":\"secret\"}", client_new_name("late").c_str());
+	client_sendf(c, "{\"msgid\":4,\"name\":\"%s\",\"password\":\"secret\"}",
+	             client_new_name("late").c_str());
 	client_expect(c, "{\"msgid\":5,\"errno\":11}");
-	client_sendf(ann, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"g\",\"groupdesc\":\"\",\"req\":5}", (long long)ann->id);
-	client_expect(ann, "{\"msgid\":100,\"of\":8,\"req\":5,\"errno\":11}");
-	unlink((path + "/filler").c_str());
+	CLIENT_ASK(ann, 11, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"g\",\"groupdesc\":\"\"",
+	           (long long)ann->id);
+	heal(s);
 	check_wait("the store to recover", [&] { return try_chat(ann, away, &acknowledged) == 0; });
 	client_chat_safely(ann, bob->id, "again");
 	client_expect(bob, "{\"msgid\":6,\"msg\":\"again\",\"seq\":1}");
 	client_register(c, client_new_name("late"));
-	test_frame ack;
 	test_client *back = client_return(s, away, &ack);
-	int64_t seq = 0;
 	for (const json_ptr &kept : json_parse_all(ack.json.get(), "offlinemsg"))
 		assert_int_equal(json_integer(kept.get(), "seq"), ++seq);
 	while (seq < acknowledged)
 		client_expect(back, check_format("{\"msgid\":6,\"seq\":%lld}", (long long)++seq));
 	client_expect_quiet(back);
 	test_server_stop(s);
+}
+
+static void fill_disk(test_server *s)
+{
+	fill(s->folder + "/small");
+}
+
+static void free_disk(test_server *s)
+{
+	unlink((s->folder + "/small/filler").c_str());
+}
+
+static void a_full_disk_is_unavailable_and_passes_without_a_restart(void **state)
+{
+	test_server *s = (test_server *)*state;
+
+	if (!mount_small(s))
+		return;
+	test_server_start(s);
+	check_failing_writes(s, fill_disk, free_disk);
+}
+
+static void forbid_growth(test_server *s)
+{
+	test_server_limit_files(s, 256 * 1024);
+}
+
+static void allow_growth(test_server *s)
+{
+	test_server_limit_files(s, RLIM_INFINITY);
+}
+
+/* The log goes through a file too, which this limit also stops: nothing may hang on that. */
+static void files_that_may_not_grow_are_unavailable_and_pass_without_a_restart(void **state)
+{
+	test_server *s = (test_server *)*state;
+
+	test_server_start(s);
+	check_failing_writes(s, forbid_growth, allow_growth);
 }
 
 /* ---- another process holds the database */
@@ -161,7 +199,8 @@ static void a_database_without_its_tables_is_unavailable(void **state)
 	test_client *ann = client_enter(s, "ann"), *other = client_open(s);
 	assert_int_equal(sqlite3_open(test_server_database(s).c_str(), &db), SQLITE_OK);
 	execute(db, "PRAGMA foreign_keys = OFF; ALTER TABLE message RENAME TO elsewhere");
-	CLIENT_ASK(ann, 11, "{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"x\",\"time\":\"\"", (long long)ann->id, (long long)ann->id);
+	CLIENT_ASK(ann, 11, "{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"x\",\"time\":\"\"",
+	           (long long)ann->id, (long long)ann->id);
 	client_expect_quiet(other);
 	execute(db, "ALTER TABLE elsewhere RENAME TO message");
 	sqlite3_close(db);
@@ -196,11 +235,13 @@ static void out_of_descriptors_accepting_pauses_and_goes_on(void **state)
 	for (test_client *c : all)
 		served += client_try_read(c, &frame, c == all[0] ? 2000 : 100) ? 1 : 0;
 	if (served < 10 || served > 60)
-		client_fail(ann, test_at::current(), "%zu of 100 connections were served with 64 descriptors", served);
+		client_fail(ann, test_at::current(), "%zu of 100 connections were served with 64 descriptors",
+		            served);
 	const int64_t cpu = test_server_cpu_ms(s);
 	check_sleep_ms(1000);
 	if (test_server_cpu_ms(s) - cpu > 200 * check_patience_factor())
-		client_fail(ann, test_at::current(), "%lld ms of processor time in a second of waiting", (long long)(test_server_cpu_ms(s) - cpu));
+		client_fail(ann, test_at::current(), "%lld ms of processor time in a second of waiting",
+		            (long long)(test_server_cpu_ms(s) - cpu));
 	client_chat_safely(ann, bob->id, "x");
 	client_expect(bob, "{\"msgid\":6}");
 	for (size_t i = 0; i < 80; i++)
@@ -220,6 +261,7 @@ static void over_max_connections_others_wait_their_turn(void **state)
 	test_frame frame;
 
 	test_server_set(s, "core.max_connections", "10");
+	test_server_set(s, "core.threads", "1");
 	test_server_start(s);
 	for (int i = 0; i < 20; i++) {
 		all.push_back(client_open(s));
@@ -244,18 +286,20 @@ static void who_has_said_all_and_closed_half_still_gets_the_answers(void **state
 	test_client *bob = client_enter(s, "bob");
 	const long long a = client_absent(s, "ann");
 
-	for (const bool with_login : { false, true }) {
+	for (const bool with_login : {false, true}) {
 		test_client *c = client_open(s);
 
 		if (with_login)
 			client_send(c, check_format("{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}"
-			                            "{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"x\",\"time\":\"\",\"req\":1}",
+			                            "{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"x\","
+			                            "\"time\":\"\",\"req\":1}",
 			                            a, a, (long long)bob->id));
 		client_send(c, "{\"msgid\":102}");
 		shutdown(c->fd, SHUT_WR);
 		const std::vector<test_frame> frames = client_read_to_end(c);
 		if (frames.size() != (with_login ? 3u : 1u) || c->reset)
-			client_fail(c, test_at::current(), "%zu frames before the end%s", frames.size(), c->reset ? " (reset)" : "");
+			client_fail(c, test_at::current(), "%zu frames before the end%s", frames.size(),
+			            c->reset ? " (reset)" : "");
 	}
 	client_expect(bob, "{\"msgid\":6,\"msg\":\"x\"}");
 }
@@ -296,7 +340,9 @@ int main(void)
 		OWN_SERVER(out_of_descriptors_accepting_pauses_and_goes_on),
 		OWN_SERVER(a_database_that_somebody_else_locks_delays_and_loses_nothing),
 		OWN_SERVER(a_database_without_its_tables_is_unavailable),
-		cmocka_unit_test_setup_teardown(a_full_disk_is_unavailable_and_passes_without_a_restart, test_server_setup, small_teardown),
+		cmocka_unit_test_setup_teardown(a_full_disk_is_unavailable_and_passes_without_a_restart,
+	                                        test_server_setup, small_teardown),
+		OWN_SERVER(files_that_may_not_grow_are_unavailable_and_pass_without_a_restart),
 	};
 	const int failed = cmocka_run_group_tests(tests, test_server_group_setup, test_server_group_teardown);
 

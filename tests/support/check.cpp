@@ -16,7 +16,7 @@ int64_t check_now(void)
 
 void check_sleep_ms(int64_t ms)
 {
-	struct timespec pause = { (time_t)(ms / 1000), (long)(ms % 1000) * 1000000 };
+	struct timespec pause = {(time_t)(ms / 1000), (long)(ms % 1000) * 1000000};
 
 	nanosleep(&pause, nullptr);
 }
@@ -24,7 +24,12 @@ void check_sleep_ms(int64_t ms)
 int64_t check_patience_factor(void)
 {
 	const char *factor = getenv("CS_TEST_PATIENCE");
-	const int64_t value = factor ? atoll(factor) : 1;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	const int64_t otherwise = 4;
+#else
+	const int64_t otherwise = 1;
+#endif
+	const int64_t value = factor ? atoll(factor) : otherwise;
 
 	return value > 0 ? value : 1;
 }
@@ -58,4 +63,19 @@ void check_fail(std::source_location at, const char *format, ...)
 	print_error("%s\n", text);
 	_fail(at.file_name(), (int)at.line());
 	abort();
+}
+
+std::string check_read_file(const std::string &path)
+{
+	FILE *file = fopen(path.c_str(), "r");
+	std::string text;
+	char part[65536];
+	size_t got;
+
+	if (!file)
+		return text;
+	while ((got = fread(part, 1, sizeof(part), file)) > 0)
+		text.append(part, got);
+	fclose(file);
+	return text;
 }

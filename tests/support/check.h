@@ -20,13 +20,17 @@ extern "C" {
 /* Milliseconds of a clock that never goes back. */
 int64_t check_now(void);
 void check_sleep_ms(int64_t ms);
-/* How long a test waits for what must come: 10 s, times CS_TEST_PATIENCE (for instrumented builds). */
-int64_t check_patience_ms(void);
+/* How much slower than usual the server may be: CS_TEST_PATIENCE, else 4 in instrumented builds and 1 in
+ * others. */
 int64_t check_patience_factor(void);
+/* How long a test waits for what must come: 10 s, times the factor. */
+int64_t check_patience_ms(void);
 
 /* Fails the running test at that place. Does not return. */
 [[noreturn]] void check_fail(std::source_location at, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* The whole file; empty where there is none. */
+std::string check_read_file(const std::string &path);
 std::string check_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Waits until condition() is true, else fails naming what was waited for. */

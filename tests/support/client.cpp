@@ -90,7 +90,7 @@ void client_close(test_client *c)
 
 void client_reset(test_client *c)
 {
-	const struct linger now = { 1, 0 };
+	const struct linger now = {1, 0};
 
 	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 	client_close(c);
@@ -101,7 +101,7 @@ static bool read_more(test_client *c, int64_t end)
 {
 	static char part[65536];
 	const int64_t left = end - check_now();
-	struct pollfd wait = { c->fd, POLLIN, 0 };
+	struct pollfd wait = {c->fd, POLLIN, 0};
 
 	if (c->ended || poll(&wait, 1, left > 0 ? (int)left : 0) <= 0)
 		return false;
@@ -124,7 +124,7 @@ void client_send(test_client *c, std::string_view bytes, test_at at)
 
 	note(c, "> ", bytes);
 	while (!bytes.empty()) {
-		struct pollfd wait = { c->fd, POLLIN | POLLOUT, 0 };
+		struct pollfd wait = {c->fd, POLLIN | POLLOUT, 0};
 		const ssize_t sent = send(c->fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (sent > 0) {
@@ -236,7 +236,8 @@ test_frame client_read_answer(test_client *c, int64_t req, test_at at)
 	for (;;) {
 		test_frame frame = client_read(c, at);
 
-		if (json_integer(frame.json.get(), "msgid") == 100 && json_integer(frame.json.get(), "req") == req) {
+		if (json_integer(frame.json.get(), "msgid") == 100 &&
+		    json_integer(frame.json.get(), "req") == req) {
 			for (; !before.empty(); before.pop_back())
 				c->kept.push_front(std::move(before.back()));
 			return frame;
@@ -257,8 +258,8 @@ test_frame client_expect(test_client *c, std::string_view members, test_at at)
 
 std::vector<test_frame> client_read_all(test_client *c, test_at at)
 {
-	const std::string answer = check_format("{\"msgid\":100,\"of\":102,\"req\":%lld,\"errno\":0}",
-	                                        900000LL + c->next_req);
+	const std::string answer =
+		check_format("{\"msgid\":100,\"of\":102,\"req\":%lld,\"errno\":0}", 900000LL + c->next_req);
 	std::vector<test_frame> frames;
 
 	client_sendf(c, "{\"msgid\":102,\"req\":%lld}", 900000LL + c->next_req++);

@@ -20,27 +20,30 @@
 struct test_server;
 
 struct json_deleter {
-	void operator()(cJSON *json) const { cJSON_Delete(json); }
+	void operator()(cJSON *json) const
+	{
+		cJSON_Delete(json);
+	}
 };
 using json_ptr = std::unique_ptr<cJSON, json_deleter>;
 
 /* A frame of the server. */
 struct test_frame {
-	std::string bytes;     /* from { to } */
-	char terminator = 0;   /* the byte behind it */
+	std::string bytes; /* from { to } */
+	char terminator = 0; /* the byte behind it */
 	json_ptr json;
 };
 
 struct test_client {
 	test_server *server = nullptr;
 	int fd = -1;
-	std::string input;             /* read and not yet taken as frames */
-	std::deque<test_frame> kept;   /* frames that came before an awaited answer; read first */
-	bool ended = false;            /* the server closed (or reset) the connection */
+	std::string input; /* read and not yet taken as frames */
+	std::deque<test_frame> kept; /* frames that came before an awaited answer; read first */
+	bool ended = false; /* the server closed (or reset) the connection */
 	bool reset = false;
-	std::string ending = "\n";     /* what client_sendf puts behind a frame */
-	std::deque<std::string> talk;  /* the last lines of the conversation */
-	int64_t id = 0;                /* of the account, after client_enter or client_login */
+	std::string ending = "\n"; /* what client_sendf puts behind a frame */
+	std::deque<std::string> talk; /* the last lines of the conversation */
+	int64_t id = 0; /* of the account, after client_enter or client_login */
 	std::string name;
 	int64_t next_req = 1;
 

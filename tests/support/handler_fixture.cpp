@@ -3,6 +3,7 @@
  * not know what a handler does. */
 #include "handler_fixture.h"
 
+#include <cstdio>
 #include <memory>
 
 #include "check.h"
@@ -68,6 +69,26 @@ std::string fixture_ask(handler_fixture *f, cs_conn conn, const std::string &fra
 	if (c->frames.size() > before + 1)
 		check_fail(std::source_location::current(), "more than one answer: %s", frame.c_str());
 	return c->frames.size() == before ? std::string() : c->frames.back();
+}
+
+uint64_t fixture_registered(handler_fixture *f, const char *name)
+{
+	const cs_conn conn = fake_host_connect(f->host.get());
+	const std::string ack = fixture_ask(
+		f, conn, check_format("{\"msgid\":4,\"name\":\"%s\",\"password\":\"123456\"}", name));
+	unsigned long long id = 0;
+
+	if (sscanf(ack.c_str(), "{\"msgid\":5,\"errno\":0,\"id\":%llu}", &id) != 1)
+		check_fail(std::source_location::current(), "no account for %s: %s", name, ack.c_str());
+	fake_host_end(f->host.get(), conn);
+	fake_host_forget(f->host.get());
+	return id;
+}
+
+std::string fixture_login(uint64_t id, const char *password, const char *more)
+{
+	return check_format("{\"msgid\":1,\"id\":%llu,\"password\":\"%s\"%s}",
+	                    static_cast<unsigned long long>(id), password, more);
 }
 
 std::string fixture_refusal(int of, int wire_errno, const char *text)

@@ -29,6 +29,11 @@ uint64_t fixture_account(handler_fixture *f, const char *name);
 /* A new account and a connection on which it is logged in. */
 cs_conn fixture_session(handler_fixture *f, const char *name, uint64_t *id_r = nullptr);
 
+/* With the login plugin loaded: an account with the password "123456", made by REGISTER; its id. */
+uint64_t fixture_registered(handler_fixture *f, const char *name);
+/* {"msgid":1,"id":ID,"password":"PASSWORD"MORE} */
+std::string fixture_login(uint64_t id, const char *password, const char *more = "");
+
 /* Gives the frame to its handler, runs everything, and returns what the connection got for it: its only new
  * frame, "" for none. More than one fails the test. */
 std::string fixture_ask(handler_fixture *f, cs_conn conn, const std::string &frame);

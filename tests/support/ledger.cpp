@@ -55,12 +55,14 @@ static uint64_t checksum(std::string_view text)
 
 static std::string message_text(int64_t sender, const std::string &conversation, const std::string &cid)
 {
-	const std::string all = check_format("%lld|%s|%s", (long long)sender, conversation.c_str(), cid.c_str());
+	const std::string all =
+		check_format("%lld|%s|%s", (long long)sender, conversation.c_str(), cid.c_str());
 
 	return check_format("%s %016llx", cid.c_str(), (unsigned long long)checksum(all));
 }
 
-std::string ledger_new_message(ledger *l, int64_t sender, const std::string &conversation, std::string *text_r)
+std::string ledger_new_message(ledger *l, int64_t sender, const std::string &conversation,
+                               std::string *text_r)
 {
 	ledger_message message;
 
@@ -88,8 +90,8 @@ static void learn_seq(ledger *l, const std::string &cid, ledger_message *m, int6
 	if (seq < 1)
 		ledger_fault(l, "%s: \"%s\" has seq %lld", who, cid.c_str(), (long long)seq);
 	if (m->seq != 0 && m->seq != seq)
-		ledger_fault(l, "%s: \"%s\" had seq %lld and now has %lld", who, cid.c_str(), (long long)m->seq,
-		             (long long)seq);
+		ledger_fault(l, "%s: \"%s\" had seq %lld and now has %lld", who, cid.c_str(),
+		             (long long)m->seq, (long long)seq);
 	if (!owner.empty() && owner != cid)
 		ledger_fault(l, "%s: seq %lld of %s was \"%s\" and now is \"%s\"", who, (long long)seq,
 		             m->conversation.c_str(), owner.c_str(), cid.c_str());
@@ -109,7 +111,7 @@ void ledger_acknowledged(ledger *l, const std::string &cid, int64_t seq)
 static void take(ledger *l, int64_t receiver, const std::string &cid, ledger_message *m)
 {
 	ledger_conversation &c = l->conversations.at(m->conversation);
-	uint64_t &number = c.last_number[{ receiver, m->sender }];
+	uint64_t &number = c.last_number[{receiver, m->sender}];
 
 	if (m->sender == receiver)
 		ledger_fault(l, "account %lld got its own \"%s\"", (long long)receiver, cid.c_str());
@@ -117,10 +119,11 @@ static void take(ledger *l, int64_t receiver, const std::string &cid, ledger_mes
 		ledger_fault(l, "account %lld got \"%s\", which is none of its business", (long long)receiver,
 		             cid.c_str());
 	if (!m->receivers.insert(receiver).second)
-		ledger_fault(l, "account %lld got \"%s\" twice with rising seq", (long long)receiver, cid.c_str());
+		ledger_fault(l, "account %lld got \"%s\" twice with rising seq", (long long)receiver,
+		             cid.c_str());
 	if (m->number != number + 1)
-		ledger_fault(l, "account %lld got \"%s\" after number %llu of the same sender", (long long)receiver,
-		             cid.c_str(), (unsigned long long)number);
+		ledger_fault(l, "account %lld got \"%s\" after number %llu of the same sender",
+		             (long long)receiver, cid.c_str(), (unsigned long long)number);
 	number = m->number;
 	l->received++;
 }
@@ -134,14 +137,16 @@ int64_t ledger_received(ledger *l, int64_t receiver, const std::string &conversa
 	int64_t &last = l->conversations[conversation].last[receiver];
 
 	if (found == l->messages.end()) {
-		ledger_fault(l, "account %lld got what nobody sent: %.*s", (long long)receiver, (int)frame.size(),
-		             frame.data());
+		ledger_fault(l, "account %lld got what nobody sent: %.*s", (long long)receiver,
+		             (int)frame.size(), frame.data());
 		return last;
 	}
 	ledger_message &m = found->second;
 
-	if (m.conversation != conversation || !frame.starts_with(std::string_view(m.frame).substr(0, m.frame.size() - 1)))
-		ledger_fault(l, "\"%s\" was changed or misdelivered: %.*s", cid.c_str(), (int)frame.size(), frame.data());
+	if (m.conversation != conversation ||
+	    !frame.starts_with(std::string_view(m.frame).substr(0, m.frame.size() - 1)))
+		ledger_fault(l, "\"%s\" was changed or misdelivered: %.*s", cid.c_str(), (int)frame.size(),
+		             frame.data());
 	learn_seq(l, cid, &m, seq, "delivery");
 	if (seq <= last) {
 		l->dropped++;
@@ -182,7 +187,7 @@ struct database_check {
 	std::set<std::string> found;
 	std::string conversation;
 	int64_t last_seq;
-	std::map<int64_t, uint64_t> numbers;   /* sender -> number of its last message in this conversation */
+	std::map<int64_t, uint64_t> numbers; /* sender -> number of its last message in this conversation */
 };
 
 struct database_row {
@@ -216,8 +221,9 @@ static void check_row(database_check *check, const database_row &row)
 	if (!check->found.insert(cid).second)
 		ledger_fault(l, "database: \"%s\" is there twice", cid.c_str());
 	if (m.conversation != conversation || m.sender != sender || (m.seq != 0 && m.seq != seq))
-		ledger_fault(l, "database: \"%s\" is seq %lld of %s, was acknowledged as %lld of %s", cid.c_str(),
-		             (long long)seq, conversation.c_str(), (long long)m.seq, m.conversation.c_str());
+		ledger_fault(l, "database: \"%s\" is seq %lld of %s, was acknowledged as %lld of %s",
+		             cid.c_str(), (long long)seq, conversation.c_str(), (long long)m.seq,
+		             m.conversation.c_str());
 	if (row.body != m.frame)
 		ledger_fault(l, "database: the bytes of \"%s\" are not those that were sent", cid.c_str());
 	if (m.number != check->numbers[sender] + 1)
@@ -295,6 +301,6 @@ void ledger_check_database(ledger *l, const test_server *s)
 		check_sqlite(&check, test_server_database(s));
 	for (const auto &[cid, m] : l->messages)
 		if (m.acknowledged && !check.found.contains(cid))
-			ledger_fault(l, "database: \"%s\" was acknowledged with seq %lld and is not there", cid.c_str(),
-			             (long long)m.seq);
+			ledger_fault(l, "database: \"%s\" was acknowledged with seq %lld and is not there",
+			             cid.c_str(), (long long)m.seq);
 }

@@ -21,34 +21,37 @@ std::string ledger_group(int64_t group);
 struct ledger_message {
 	int64_t sender = 0;
 	std::string conversation;
-	uint64_t number = 0;               /* counts the messages of one sender to one conversation */
-	std::string frame;                 /* as sent */
-	int64_t seq = 0;                   /* 0: nobody knows it yet */
+	uint64_t number = 0; /* counts the messages of one sender to one conversation */
+	std::string frame; /* as sent */
+	int64_t seq = 0; /* 0: nobody knows it yet */
 	bool acknowledged = false;
-	std::set<int64_t> receivers;       /* who took it (once; a second time is dropped by its seq) */
+	std::set<int64_t> receivers; /* who took it (once; a second time is dropped by its seq) */
 };
 
 struct ledger_conversation {
 	std::set<int64_t> accounts;
-	std::unordered_map<int64_t, std::string> cids;   /* by seq, as far as acknowledgements and frames told */
-	std::map<int64_t, uint64_t> numbers;             /* sender -> messages sent */
-	std::map<int64_t, int64_t> last;                 /* receiver -> the last seq that it took */
-	std::map<std::pair<int64_t, int64_t>, uint64_t> last_number;   /* receiver, sender -> number taken last */
+	std::unordered_map<int64_t, std::string>
+		cids; /* by seq, as far as acknowledgements and frames told */
+	std::map<int64_t, uint64_t> numbers; /* sender -> messages sent */
+	std::map<int64_t, int64_t> last; /* receiver -> the last seq that it took */
+	std::map<std::pair<int64_t, int64_t>, uint64_t>
+		last_number; /* receiver, sender -> number taken last */
 };
 
 struct ledger {
-	std::unordered_map<std::string, ledger_message> messages;   /* by cid */
+	std::unordered_map<std::string, ledger_message> messages; /* by cid */
 	std::map<std::string, ledger_conversation> conversations;
 	uint64_t acknowledged = 0, received = 0, dropped = 0;
 	uint64_t fault_count = 0;
-	std::vector<std::string> faults;                            /* the first of them, in words */
+	std::vector<std::string> faults; /* the first of them, in words */
 };
 
 void ledger_fault(ledger *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void ledger_open(ledger *l, const std::string &conversation, const std::set<int64_t> &accounts);
 /* The next message of the sender: its cid (entered) and the text that it must carry: the cid and a checksum
  * of sender, conversation and cid. */
-std::string ledger_new_message(ledger *l, int64_t sender, const std::string &conversation, std::string *text_r);
+std::string ledger_new_message(ledger *l, int64_t sender, const std::string &conversation,
+                               std::string *text_r);
 /* The frame that carries it, set once before it is sent. */
 void ledger_sent(ledger *l, const std::string &cid, std::string_view frame);
 void ledger_acknowledged(ledger *l, const std::string &cid, int64_t seq);

@@ -31,7 +31,7 @@ static void go_down(player *p, int64_t pause)
 
 void player_cut(player *p)
 {
-	const struct linger now = { 1, 0 };
+	const struct linger now = {1, 0};
 
 	if (p->fd != -1)
 		setsockopt(p->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
@@ -46,7 +46,8 @@ void player_free(player *p)
 static void flush(player *p)
 {
 	while (!p->output.empty()) {
-		const ssize_t sent = send(p->fd, p->output.data(), p->output.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+		const ssize_t sent =
+			send(p->fd, p->output.data(), p->output.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (sent < 0 && errno != EAGAIN)
 			go_down(p, 5);
@@ -65,7 +66,8 @@ static void put(player *p, const std::string &frame)
 static void log_in(player *p)
 {
 	p->state = PLAYER_LOGGING_IN;
-	put(p, check_format("{\"msgid\":1,\"id\":%lld,\"password\":\"secret\",\"ack\":true}", (long long)p->id));
+	put(p,
+	    check_format("{\"msgid\":1,\"id\":%lld,\"password\":\"secret\",\"ack\":true}", (long long)p->id));
 	flush(p);
 }
 
@@ -87,9 +89,9 @@ static void confirm(player *p)
 	for (const auto &[conversation, seq] : p->unconfirmed)
 		for (const player_target &target : p->targets)
 			if (target.conversation == conversation)
-				put(p, check_format("{\"msgid\":104,\"id\":%lld,\"%s\":%lld,\"seq\":%lld}", (long long)p->id,
-				                    target.is_group ? "groupid" : "peer", (long long)target.to,
-				                    (long long)seq));
+				put(p, check_format("{\"msgid\":104,\"id\":%lld,\"%s\":%lld,\"seq\":%lld}",
+				                    (long long)p->id, target.is_group ? "groupid" : "peer",
+				                    (long long)target.to, (long long)seq));
 	p->unconfirmed.clear();
 	flush(p);
 }
@@ -121,11 +123,12 @@ bool player_send_message(player *p)
 		return false;
 	const player_target &target = p->targets[(*p->random)() % p->targets.size()];
 	const std::string cid = ledger_new_message(p->book, p->id, target.conversation, &text);
-	const std::string frame = check_format(
-		"{\"msgid\":%d,\"id\":%lld,\"name\":\"%s\",\"%s\":%lld,\"msg\":\"%s\",\"time\":\"2024-05-06 07:08:09\","
-		"\"cid\":\"%s\",\"req\":%zu}", target.is_group ? 10 : 6, (long long)p->id, p->name.c_str(),
-		target.is_group ? "groupid" : "toid", (long long)target.to, text.c_str(), cid.c_str(),
-		p->by_req.size());
+	const std::string frame = check_format("{\"msgid\":%d,\"id\":%lld,\"name\":\"%s\",\"%s\":%lld,"
+	                                       "\"msg\":\"%s\",\"time\":\"2024-05-06 07:08:09\","
+	                                       "\"cid\":\"%s\",\"req\":%zu}",
+	                                       target.is_group ? 10 : 6, (long long)p->id, p->name.c_str(),
+	                                       target.is_group ? "groupid" : "toid", (long long)target.to,
+	                                       text.c_str(), cid.c_str(), p->by_req.size());
 
 	ledger_sent(p->book, cid, frame);
 	p->by_req.push_back(cid);
@@ -148,8 +151,9 @@ void player_repeat_old(player *p)
 static void receive_message(player *p, const cJSON *json, std::string_view frame)
 {
 	const bool is_group = json_integer(json, "msgid") == 10;
-	const std::string conversation = is_group ? ledger_group(json_integer(json, "groupid"))
-		: ledger_pair(json_integer(json, "id"), json_integer(json, "toid"));
+	const std::string conversation =
+		is_group ? ledger_group(json_integer(json, "groupid"))
+			 : ledger_pair(json_integer(json, "id"), json_integer(json, "toid"));
 	int64_t &unconfirmed = p->unconfirmed[conversation];
 
 	unconfirmed = ledger_received(p->book, p->id, conversation, frame);
@@ -162,13 +166,15 @@ static void receive_login_ack(player *p, const cJSON *json)
 
 	if (number != 0) {
 		if (number != 2 && number != 10 && number != 11 && number != 13)
-			ledger_fault(p->book, "login of %lld refused with errno %lld", (long long)p->id, (long long)number);
+			ledger_fault(p->book, "login of %lld refused with errno %lld", (long long)p->id,
+			             (long long)number);
 		go_down(p, 10);
 		return;
 	}
 	p->state = PLAYER_IN;
 	p->logins++;
-	cJSON_ArrayForEach(item, kept) {
+	cJSON_ArrayForEach(item, kept)
+	{
 		const json_ptr message(cJSON_Parse(item->valuestring));
 
 		receive_message(p, message.get(), item->valuestring);
@@ -183,8 +189,11 @@ static void receive_ack(player *p, const cJSON *json, std::string_view frame)
 {
 	const int64_t req = json_integer(json, "req");
 
+	if (json_integer(json, "errno") == 13)
+		return; /* the server stops: not acknowledged, so sent again */
 	if (json_integer(json, "errno") != 0 || req < 0 || (size_t)req >= p->by_req.size()) {
-		ledger_fault(p->book, "account %lld got %.*s", (long long)p->id, (int)frame.size(), frame.data());
+		ledger_fault(p->book, "account %lld got %.*s", (long long)p->id, (int)frame.size(),
+		             frame.data());
 		return;
 	}
 	const std::string &cid = p->by_req[(size_t)req];
@@ -205,7 +214,8 @@ static void receive_frame(player *p, std::string_view frame)
 	else if (msgid == 6 || msgid == 10)
 		receive_message(p, json.get(), frame);
 	else
-		ledger_fault(p->book, "account %lld got %.*s", (long long)p->id, (int)frame.size(), frame.data());
+		ledger_fault(p->book, "account %lld got %.*s", (long long)p->id, (int)frame.size(),
+		             frame.data());
 }
 
 /* This client ends its frames with NUL, so the server's end with it too. */

@@ -35,9 +35,9 @@ struct player {
 	int fd = -1;
 	int64_t retry_at = 0;
 	std::string input, output;
-	std::deque<std::string> unacknowledged;          /* cids, oldest first */
-	std::vector<std::string> by_req;                 /* req -> cid */
-	std::map<std::string, int64_t> unconfirmed;      /* conversation -> last seq not yet told by DELIVERED */
+	std::deque<std::string> unacknowledged; /* cids, oldest first */
+	std::vector<std::string> by_req; /* req -> cid */
+	std::map<std::string, int64_t> unconfirmed; /* conversation -> last seq not yet told by DELIVERED */
 	int64_t confirm_at = 0;
 	uint64_t logins = 0, resent = 0;
 };

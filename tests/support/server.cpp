@@ -81,15 +81,16 @@ test_server *test_server_new(void)
 	s->folder = folder;
 	s->port = test_free_port();
 	s->options = {
-		{ "core.listen", check_format("127.0.0.1:%u", s->port) },
-		{ "core.threads", "2" },
-		{ "core.plugin_dir", build_folder() + "/plugins" },
-		{ "core.rate", "0" },
-		{ "store.driver", "db_sqlite" },
-		{ "db_sqlite.path", s->folder + "/chat.db" },
-		{ "db_sqlite.schema", absolute("conf/schema/sqlite") },
-		{ "login.password_ops", "1" },
-		{ "login.password_memory", "8K" },
+		{"core.listen", check_format("127.0.0.1:%u", s->port)},
+		{"core.threads", "2"},
+		{"core.plugin_dir", build_folder() + "/plugins"},
+		{"core.rate", "0"},
+		{"store.driver", "db_sqlite"},
+		{"db_sqlite.path", s->folder + "/chat.db"},
+		{"db_sqlite.schema", absolute("conf/schema/sqlite")},
+		{"login.password_ops", "1"},
+		{"login.password_memory", "8K"},
+		{"mailbox.sweep", "0"},
 	};
 	if (mariadb_wanted())
 		test_server_use_mariadb(s, mariadb_shared());
@@ -128,8 +129,7 @@ void test_server_write_conf(const test_server *s)
 /* In the child: dies with the test, has a process group of its own and the limits that were asked for. */
 static void prepare_child(const test_server *s, int out, int err)
 {
-	const struct rlimit files = { s->most_files, s->most_files };
-	const struct rlimit size = { s->largest_file, s->largest_file };
+	const struct rlimit files = {s->most_files, s->most_files};
 	const int nothing = open("/dev/null", O_RDONLY);
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -139,8 +139,7 @@ static void prepare_child(const test_server *s, int out, int err)
 	dup2(err, 2);
 	if (s->most_files)
 		setrlimit(RLIMIT_NOFILE, &files);
-	if (s->largest_file)
-		setrlimit(RLIMIT_FSIZE, &size);
+	signal(SIGXFSZ, SIG_IGN);
 	for (const std::string &variable : s->environment)
 		putenv(const_cast<char *>(variable.c_str()));
 }
@@ -148,7 +147,7 @@ static void prepare_child(const test_server *s, int out, int err)
 static pid_t spawn(const test_server *s, const std::vector<std::string> &arguments, int out, int err)
 {
 	const std::string program = build_folder() + "/chatserverd";
-	std::vector<char *> argv = { const_cast<char *>(program.c_str()) };
+	std::vector<char *> argv = {const_cast<char *>(program.c_str())};
 
 	for (const std::string &argument : arguments)
 		argv.push_back(const_cast<char *>(argument.c_str()));
@@ -164,21 +163,6 @@ static pid_t spawn(const test_server *s, const std::vector<std::string> &argumen
 	return pid;
 }
 
-static std::string read_file(const std::string &path)
-{
-	FILE *file = fopen(path.c_str(), "r");
-	std::string text;
-	char part[65536];
-	size_t got;
-
-	if (!file)
-		return text;
-	while ((got = fread(part, 1, sizeof(part), file)) > 0)
-		text.append(part, got);
-	fclose(file);
-	return text;
-}
-
 void test_server_launch(test_server *s)
 {
 	const std::string path = s->folder + "/log";
@@ -186,23 +170,8 @@ void test_server_launch(test_server *s)
 
 	s->log_start = (size_t)lseek(log, 0, SEEK_END);
 	test_server_write_conf(s);
-	s->pid = spawn(s, { "-c", s->folder + "/chat.conf" }, log, log);
+	s->pid = spawn(s, {"-c", s->folder + "/chat.conf"}, log, log);
 	close(log);
-}
-
-std::string test_server_log(const test_server *s)
-{
-	const std::string all = read_file(s->folder + "/log");
-
-	return all.size() > s->log_start ? all.substr(s->log_start) : std::string();
-}
-
-static void print_log_end(const test_server *s)
-{
-	const std::string log = test_server_log(s);
-	const size_t from = log.size() > 6000 ? log.size() - 6000 : 0;
-
-	print_error("---- log of the server\n%s----\n", log.c_str() + from);
 }
 
 /* A line's word, so that "already" is not taken for it. */
@@ -224,7 +193,7 @@ bool test_server_is_ready(test_server *s, std::source_location at)
 		return true;
 	if (waitpid(s->pid, &status, WNOHANG) == s->pid) {
 		s->pid = -1;
-		print_log_end(s);
+		test_server_print_log(s);
 		check_fail(at, "the server ended while starting, wait status %d", status);
 	}
 	return false;
@@ -237,7 +206,7 @@ void test_server_start(test_server *s, std::source_location at)
 	test_server_launch(s);
 	while (!test_server_is_ready(s, at)) {
 		if (check_now() > end) {
-			print_log_end(s);
+			test_server_print_log(s);
 			check_fail(at, "the server does not say that it is ready");
 		}
 		check_sleep_ms(2);
@@ -251,7 +220,7 @@ int test_server_wait(test_server *s, int timeout_ms, std::source_location at)
 
 	while (waitpid(s->pid, &status, WNOHANG) != s->pid) {
 		if (check_now() > end) {
-			print_log_end(s);
+			test_server_print_log(s);
 			check_fail(at, "the server does not end");
 		}
 		check_sleep_ms(2);
@@ -271,7 +240,7 @@ void test_server_stop(test_server *s, int status, std::source_location at)
 	const int ended = test_server_wait(s, 15000, at);
 
 	if (ended != status) {
-		print_log_end(s);
+		test_server_print_log(s);
 		check_fail(at, "the server ended with status %d, not %d", ended, status);
 	}
 }
@@ -294,6 +263,14 @@ void test_server_restart(test_server *s, std::source_location at)
 	test_server_start(s, at);
 }
 
+void test_server_limit_files(const test_server *s, rlim_t size)
+{
+	const struct rlimit limit = {size, RLIM_INFINITY};
+
+	if (prlimit(s->pid, RLIMIT_FSIZE, &limit, nullptr) != 0)
+		check_fail(std::source_location::current(), "prlimit: %s", strerror(errno));
+}
+
 void test_server_free(test_server *s)
 {
 	std::error_code error;
@@ -303,19 +280,6 @@ void test_server_free(test_server *s)
 	if (!getenv("CS_TEST_KEEP"))
 		std::filesystem::remove_all(s->folder, error);
 	delete s;
-}
-
-void test_server_wait_log(test_server *s, std::string_view text, std::source_location at)
-{
-	const int64_t end = check_now() + check_patience_ms();
-
-	while (test_server_log(s).find(text) == std::string::npos) {
-		if (check_now() > end) {
-			print_log_end(s);
-			check_fail(at, "the log never said: %.*s", (int)text.size(), text.data());
-		}
-		check_sleep_ms(2);
-	}
 }
 
 test_run test_server_run(const test_server *s, const std::vector<std::string> &arguments,
@@ -335,82 +299,10 @@ test_run test_server_run(const test_server *s, const std::vector<std::string> &a
 			kill(pid, SIGKILL);
 			waitpid(pid, &status, 0);
 			check_fail(at, "chatserverd %s does not end; it wrote: %s%s", arguments[0].c_str(),
-			           read_file(out_path).c_str(), read_file(err_path).c_str());
+			           check_read_file(out_path).c_str(), check_read_file(err_path).c_str());
 		}
 		check_sleep_ms(2);
 	}
-	return { WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read_file(out_path),
-	         read_file(err_path) };
-}
-
-int64_t test_server_resident_kib(const test_server *s)
-{
-	const std::string status = read_file(check_format("/proc/%d/status", (int)s->pid));
-	const size_t at = status.find("VmRSS:");
-
-	return at == status.npos ? 0 : atoll(status.c_str() + at + 6);
-}
-
-int64_t test_server_cpu_ms(const test_server *s)
-{
-	const std::string stat = read_file(check_format("/proc/%d/stat", (int)s->pid));
-	const size_t at = stat.rfind(')');
-	long user = 0, system = 0;
-
-	if (at == stat.npos || sscanf(stat.c_str() + at + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld",
-	                              &user, &system) != 2)
-		return 0;
-	return (user + system) * 1000 / sysconf(_SC_CLK_TCK);
-}
-
-size_t test_server_open_files(const test_server *s)
-{
-	std::error_code error;
-	size_t count = 0;
-
-	for (const auto &entry : std::filesystem::directory_iterator(check_format("/proc/%d/fd", (int)s->pid), error))
-		count += !entry.path().empty();
-	return count;
-}
-
-int test_server_group_setup(void **state)
-{
-	test_server *s = test_server_new();
-
-	*state = s;
-	test_server_start(s);
-	return 0;
-}
-
-/* A server that is still there when all tests ran must also stop as it should. */
-int test_server_group_teardown(void **state)
-{
-	test_server *s = (test_server *)*state;
-
-	s->clients.clear();
-	test_server_signal(s, SIGTERM);
-	const int status = test_server_wait(s, 15000);
-
-	if (status != 0)
-		print_log_end(s);
-	test_server_free(s);
-	return status;
-}
-
-int test_server_close_clients(void **state)
-{
-	((test_server *)*state)->clients.clear();
-	return 0;
-}
-
-int test_server_setup(void **state)
-{
-	*state = test_server_new();
-	return 0;
-}
-
-int test_server_teardown(void **state)
-{
-	test_server_free((test_server *)*state);
-	return 0;
+	return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), check_read_file(out_path),
+	        check_read_file(err_path)};
 }

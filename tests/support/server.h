@@ -23,23 +23,22 @@ struct mariadb;
 struct test_client;
 
 struct test_server {
-	std::string folder;                            /* made by mkdtemp, removed by test_server_free */
-	std::map<std::string, std::string> options;    /* "section.key" -> value, written at each start */
-	std::vector<std::string> environment;          /* NAME=value, added for the process */
-	rlim_t most_files = 0;                         /* RLIMIT_NOFILE; 0: as the test's own */
-	rlim_t largest_file = 0;                       /* RLIMIT_FSIZE; 0: as the test's own */
-	uint16_t port = 0;                             /* of 127.0.0.1, kept over restarts */
+	std::string folder; /* made by mkdtemp, removed by test_server_free */
+	std::map<std::string, std::string> options; /* "section.key" -> value, written at each start */
+	std::vector<std::string> environment; /* NAME=value, added for the process */
+	rlim_t most_files = 0; /* RLIMIT_NOFILE; 0: as the test's own */
+	uint16_t port = 0; /* of 127.0.0.1, kept over restarts */
 	pid_t pid = -1;
-	size_t log_start = 0;                          /* where the log of the running process begins */
-	const struct mariadb *database = nullptr;      /* null: SQLite */
+	size_t log_start = 0; /* where the log of the running process begins */
+	const struct mariadb *database = nullptr; /* null: SQLite */
 	std::vector<std::unique_ptr<test_client>> clients;
 };
 
 /* A port of 127.0.0.1 that nobody listens on. */
 uint16_t test_free_port(void);
-/* Makes the folder, a free port and options for a test: two workers, a cheap password cost, no rate limit; the
- * store is SQLite, or a new database of the program's MariaDB where CS_DRIVER=db_mysql says so. Nothing runs yet.
- * Release with test_server_free. */
+/* Makes the folder, a free port and options for a test: two workers, a cheap password cost, no rate limit,
+ * and no sweep, which would hide a lost hint. The store is SQLite, or a new database of the program's MariaDB
+ * where CS_DRIVER=db_mysql says so. Nothing runs yet. Release with test_server_free. */
 test_server *test_server_new(void);
 /* Stores in a new database of that MariaDB. */
 void test_server_use_mariadb(test_server *s, const struct mariadb *m);
@@ -55,18 +54,25 @@ void test_server_launch(test_server *s);
 /* Whether the log of the running process says that it is ready; fails the test when the process has ended. */
 bool test_server_is_ready(test_server *s, std::source_location at = std::source_location::current());
 /* SIGTERM; the process must end by itself with the status within 15 s. */
-void test_server_stop(test_server *s, int status = 0, std::source_location at = std::source_location::current());
+void test_server_stop(test_server *s, int status = 0,
+                      std::source_location at = std::source_location::current());
 /* Waits for the process's end: its exit status, or 128 + the signal. */
-int test_server_wait(test_server *s, int timeout_ms, std::source_location at = std::source_location::current());
+int test_server_wait(test_server *s, int timeout_ms,
+                     std::source_location at = std::source_location::current());
 void test_server_kill(test_server *s);
 void test_server_signal(test_server *s, int number);
 /* Stops, and starts on the same folder and port. */
 void test_server_restart(test_server *s, std::source_location at = std::source_location::current());
+/* From now on the running process cannot make a file longer than this (RLIMIT_FSIZE; RLIM_INFINITY lifts it). */
+void test_server_limit_files(const test_server *s, rlim_t size);
+/* Whether no log of any of its processes has the report of a sanitizer; prints it otherwise. */
+bool test_server_is_sound(const test_server *s);
 /* Kills what runs, closes the clients, removes the folder. */
 void test_server_free(test_server *s);
 
 /* What the running process has written to standard error. */
 std::string test_server_log(const test_server *s);
+void test_server_print_log(const test_server *s);
 /* Waits until the log has the text. */
 void test_server_wait_log(test_server *s, std::string_view text,
                           std::source_location at = std::source_location::current());
@@ -75,7 +81,7 @@ std::string test_server_database(const test_server *s);
 
 /* Runs the program to its end with these arguments (more than 20 s fail the test). */
 struct test_run {
-	int status = -1;              /* exit status, or 128 + the signal */
+	int status = -1; /* exit status, or 128 + the signal */
 	std::string out, err;
 };
 test_run test_server_run(const test_server *s, const std::vector<std::string> &arguments,

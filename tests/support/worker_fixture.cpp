@@ -45,7 +45,8 @@ static int on_reject(void *state, const struct cs_frame *frame)
 	struct worker_fixture *f = fixture_of(state);
 
 	f->trace += "reject ";
-	conn_refuse(conn_find(f->worker, frame->conn), &frame->request, CS_ERRNO_NO_SUCH_GROUP, "no \"such\" group");
+	conn_refuse(conn_find(f->worker, frame->conn), &frame->request, CS_ERRNO_NO_SUCH_GROUP,
+	            "no \"such\" group");
 	return CS_REJECT;
 }
 
@@ -69,12 +70,12 @@ static void on_written(void *state, cs_conn, uint64_t position, size_t unsent)
 }
 
 static const struct cs_route routes[] = {
-	{ FIXTURE_OPEN, "OPEN", on_open, 0, 2 },
-	{ FIXTURE_WAIT, "WAIT", on_wait, 0, 1 },
-	{ FIXTURE_LOGIN, "LOGIN", on_login, CS_ROUTE_NEEDS_LOGIN, 1 },
-	{ FIXTURE_OWN, "OWN", on_own, CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID, 1 },
-	{ FIXTURE_REJECT, "REJECT", on_reject, 0, 1 },
-	{ 0, nullptr, nullptr, 0, 0 },
+	{FIXTURE_OPEN, "OPEN", on_open, 0, 2},
+	{FIXTURE_WAIT, "WAIT", on_wait, 0, 1},
+	{FIXTURE_LOGIN, "LOGIN", on_login, CS_ROUTE_NEEDS_LOGIN, 1},
+	{FIXTURE_OWN, "OWN", on_own, CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID, 1},
+	{FIXTURE_REJECT, "REJECT", on_reject, 0, 1},
+	{0, nullptr, nullptr, 0, 0},
 };
 
 static void add_plugin(struct worker_fixture *f)
@@ -130,7 +131,7 @@ void worker_fixture_free(std::unique_ptr<struct worker_fixture> f)
 struct conn *worker_fixture_connect(struct worker_fixture *f, int *peer_r)
 {
 	int fds[2];
-	const sockaddr address = { AF_UNIX, "" };
+	const sockaddr address = {AF_UNIX, ""};
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0)
 		return nullptr;

@@ -15,24 +15,24 @@
 
 /* msgids of the fake plugin's routes. Every handler notes its call in `trace`. */
 enum {
-	FIXTURE_OPEN = 11,      /* anyone, cost 2; runs on_open when that is set, else DONE */
-	FIXTURE_WAIT = 12,      /* anyone; PENDING */
-	FIXTURE_LOGIN = 13,     /* needs a login */
-	FIXTURE_OWN = 14,       /* needs a login and the own id */
-	FIXTURE_REJECT = 15     /* anyone; refuses with 7 */
+	FIXTURE_OPEN = 11, /* anyone, cost 2; runs on_open when that is set, else DONE */
+	FIXTURE_WAIT = 12, /* anyone; PENDING */
+	FIXTURE_LOGIN = 13, /* needs a login */
+	FIXTURE_OWN = 14, /* needs a login and the own id */
+	FIXTURE_REJECT = 15 /* anyone; refuses with 7 */
 };
 
 struct worker_fixture {
-	struct core_conf conf{};
+	struct core_conf conf {};
 	struct worker_shared shared;
 	struct worker *worker = nullptr;
 	struct plugin_set plugins;
 	struct dispatch_table table;
-	std::string trace;                                     /* of handlers and hooks, each with a blank behind it */
+	std::string trace; /* of handlers and hooks, each with a blank behind it */
 	std::function<int(const struct cs_frame *)> on_open;
 	bool traces_written = false;
 	std::function<void()> on_written;
-	int closed_answer = 0;                                 /* of the `closed` hook */
+	int closed_answer = 0; /* of the `closed` hook */
 	uint64_t closed_written = 0;
 	std::vector<int> peers;
 };

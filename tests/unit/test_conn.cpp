@@ -58,7 +58,8 @@ static bool is_gone(test *t)
 	return t->f->worker->conns.live == 0;
 }
 
-static const char too_long[] = "{\"msgid\":100,\"of\":0,\"errno\":12,\"errmsg\":\"frame longer than 1024 bytes\"}\n";
+static const char too_long[] =
+	"{\"msgid\":100,\"of\":0,\"errno\":12,\"errmsg\":\"frame longer than 1024 bytes\"}\n";
 
 /* ---- handles */
 
@@ -97,7 +98,7 @@ static void frames_end_as_the_first_frame_of_the_client_did(void **state)
 
 static void without_a_nul_behind_the_first_frame_they_end_with_lf(void **state)
 {
-	for (const std::string_view end : { "\n"sv, "\r\n"sv, " \0"sv, "{\"msgid\":102}\0"sv }) {
+	for (const std::string_view end : {"\n"sv, "\r\n"sv, " \0"sv, "{\"msgid\":102}\0"sv}) {
 		test *t = test_of(state);
 
 		t->c = worker_fixture_connect(t->f.get(), &t->peer);
@@ -160,7 +161,7 @@ static void a_frame_that_comes_byte_by_byte_is_dispatched_once(void **state)
 	test *t = test_of(state);
 
 	for (const char c : "{\"msgid\":11,\"a\":\"}{\\\"\"}"sv)
-		assert_string_equal(talk(t, { &c, 1 }).c_str(), "");
+		assert_string_equal(talk(t, {&c, 1}).c_str(), "");
 	assert_string_equal(t->f->trace.c_str(), "open ");
 	assert_true(t->c->input.empty());
 }
@@ -210,7 +211,9 @@ static void nothing_is_dispatched_behind_a_pending_frame(void **state)
 {
 	test *t = test_of(state);
 
-	assert_string_equal(talk(t, "{\"msgid\":11}{\"msgid\":12}{\"msgid\":11}{\"msgid\":12}{\"msgid\":11}\n").c_str(), "");
+	assert_string_equal(
+		talk(t, "{\"msgid\":11}{\"msgid\":12}{\"msgid\":11}{\"msgid\":12}{\"msgid\":11}\n").c_str(),
+		"");
 	assert_string_equal(t->f->trace.c_str(), "open wait ");
 	assert_string_equal(talk(t, "{\"msgid\":11}\n").c_str(), "");
 	assert_string_equal(t->f->trace.c_str(), "open wait ");
@@ -295,7 +298,8 @@ static void what_the_hook_sends_is_told_in_the_next_turn(void **state)
 	};
 	(void)conn_send(t->c, "{}", 2, nullptr, nullptr);
 	assert_true(worker_fixture_wait(t->f.get(), [&] { return left == -1; }));
-	assert_string_equal(t->f->trace.c_str(), "written:3 written:6 written:9 written:12 written:15 written:18 ");
+	assert_string_equal(t->f->trace.c_str(),
+	                    "written:3 written:6 written:9 written:12 written:15 written:18 ");
 }
 
 /* Fills the connection until it answers EAGAIN; returns the bytes. */

@@ -104,7 +104,8 @@ static void a_peer_that_only_listens_gets_what_is_pending(void **state)
 	(void)conn_send(t->c, "{\"msgid\":5}", 11, nullptr, nullptr);
 	conn_finish(t->c);
 	worker_fixture_turn(t->f.get());
-	assert_string_equal(worker_fixture_receive(t->peer, &eof).c_str(), "{\"msgid\":5}\n{\"msgid\":103}\n");
+	assert_string_equal(worker_fixture_receive(t->peer, &eof).c_str(),
+	                    "{\"msgid\":5}\n{\"msgid\":103}\n");
 	assert_true(eof);
 	assert_true(is_gone(t));
 }
@@ -112,7 +113,7 @@ static void a_peer_that_only_listens_gets_what_is_pending(void **state)
 static void a_peer_that_only_listens_gets_the_answers_that_it_is_owed(void **state)
 {
 	test *t = test_of(state);
-	const struct cs_request first = { FIXTURE_OPEN, 1 }, second = { FIXTURE_OPEN, 2 };
+	const struct cs_request first = {FIXTURE_OPEN, 1}, second = {FIXTURE_OPEN, 2};
 	bool eof = true;
 
 	(void)send(t->peer, "{\"msgid\":11,\"req\":1}{\"msgid\":11,\"req\":2}", 40, MSG_NOSIGNAL);
@@ -267,8 +268,8 @@ static void a_peer_that_is_not_read_is_not_silent(void **state)
 static void draining_is_told_to_everybody_once(void **state)
 {
 	test *t = test_of(state);
-	static const char going_away[] =
-		"{\"msgid\":100,\"of\":0,\"errno\":13,\"errmsg\":\"this node is going away, connect again\"}\n";
+	static const char going_away[] = "{\"msgid\":100,\"of\":0,\"errno\":13,\"errmsg\":\"this node is "
+	                                 "going away, connect again\"}\n";
 	int peer;
 
 	worker_fixture_connect(t->f.get(), &peer);

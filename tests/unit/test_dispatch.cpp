@@ -58,7 +58,7 @@ static void an_unknown_msgid_is_refused(void **state)
 	static const char no_plugin[] = ",\"errno\":5,\"errmsg\":\"no plugin handles this msgid\"}";
 
 	/* Also those that only the server sends, and one of a number that no plugin could register. */
-	for (const char *msgid : { "2", "5", "99", "100", "103", "4294967295" })
+	for (const char *msgid : {"2", "5", "99", "100", "103", "4294967295"})
 		assert_talk(state, std::string("{\"msgid\":") + msgid + "}",
 		            std::string("{\"msgid\":100,\"of\":") + msgid + no_plugin, "");
 	assert_talk(state, "{\"msgid\":99,\"req\":0}",
@@ -67,33 +67,40 @@ static void an_unknown_msgid_is_refused(void **state)
 
 static void a_bad_frame_is_refused_with_what_could_be_read(void **state)
 {
-	assert_talk(state, "{\"msgid\":11,\"req\":7,\"a\":01}",
-	            "{\"msgid\":100,\"of\":11,\"req\":7,\"errno\":4,\"errmsg\":\"unexpected byte at byte 25\"}", "");
-	assert_talk(state, "{\"a\":1}", "{\"msgid\":100,\"of\":0,\"errno\":4,\"errmsg\":\"msgid is missing\"}", "");
+	assert_talk(
+		state, "{\"msgid\":11,\"req\":7,\"a\":01}",
+		"{\"msgid\":100,\"of\":11,\"req\":7,\"errno\":4,\"errmsg\":\"unexpected byte at byte 25\"}",
+		"");
+	assert_talk(state, "{\"a\":1}",
+	            "{\"msgid\":100,\"of\":0,\"errno\":4,\"errmsg\":\"msgid is missing\"}", "");
 	assert_talk(state, "{\"msgid\":11}", "", "open ");
 }
 
 static void who_is_not_logged_in_is_refused_before_his_id_is_looked_at(void **state)
 {
-	for (const char *rest : { "\"id\":13", "\"id\":\"x\"", "\"a\":1" })
+	for (const char *rest : {"\"id\":13", "\"id\":\"x\"", "\"a\":1"})
 		assert_talk(state, std::string("{\"msgid\":14,") + rest + "}",
 		            "{\"msgid\":100,\"of\":14,\"errno\":3,\"errmsg\":\"log in first\"}", "");
-	assert_talk(state, "{\"msgid\":13}", "{\"msgid\":100,\"of\":13,\"errno\":3,\"errmsg\":\"log in first\"}", "");
+	assert_talk(state, "{\"msgid\":13}",
+	            "{\"msgid\":100,\"of\":13,\"errno\":3,\"errmsg\":\"log in first\"}", "");
 }
 
 static void the_id_must_be_the_account_of_the_connection(void **state)
 {
 	auto *t = static_cast<test *>(*state);
 	static const char wrong_type[] = "{\"msgid\":100,\"of\":14,\"errno\":4,\"errmsg\":"
-		"\"id is no integer from 1 to 9007199254740991\"}";
+					 "\"id is no integer from 1 to 9007199254740991\"}";
 
 	worker_fixture_bind(t->f.get(), t->c, 13);
 	assert_talk(state, "{\"msgid\":14,\"id\":13}", "", "own ");
 	assert_talk(state, "{\"msgid\":14,\"id\":1.3e1}", "", "own ");
 	assert_talk(state, "{\"msgid\":14,\"id\":14}",
-	            "{\"msgid\":100,\"of\":14,\"errno\":8,\"errmsg\":\"id is not the account of this connection\"}", "");
-	assert_talk(state, "{\"msgid\":14}", "{\"msgid\":100,\"of\":14,\"errno\":4,\"errmsg\":\"id is missing\"}", "");
-	for (const char *id : { "0", "-13", "13.5", "\"13\"", "null", "1e400", "9007199254740992" })
+	            "{\"msgid\":100,\"of\":14,\"errno\":8,\"errmsg\":\"id is not the account of this "
+	            "connection\"}",
+	            "");
+	assert_talk(state, "{\"msgid\":14}",
+	            "{\"msgid\":100,\"of\":14,\"errno\":4,\"errmsg\":\"id is missing\"}", "");
+	for (const char *id : {"0", "-13", "13.5", "\"13\"", "null", "1e400", "9007199254740992"})
 		assert_talk(state, std::string("{\"msgid\":14,\"id\":") + id + "}", wrong_type, "");
 	assert_talk(state, "{\"msgid\":13}", "", "login:li si ");
 }
@@ -111,12 +118,15 @@ static void while_draining_everything_but_ping_is_refused(void **state)
 
 	conn_table_drain(t->f->worker);
 	assert_talk(state, "{\"msgid\":102}",
-	            "{\"msgid\":100,\"of\":0,\"errno\":13,\"errmsg\":\"this node is going away, connect again\"}\n"
-	            "{\"msgid\":103}", "");
-	for (const char *msgid : { "11", "13", "99" })
+	            "{\"msgid\":100,\"of\":0,\"errno\":13,\"errmsg\":\"this node is going away, connect "
+	            "again\"}\n"
+	            "{\"msgid\":103}",
+	            "");
+	for (const char *msgid : {"11", "13", "99"})
 		assert_talk(state, std::string("{\"msgid\":") + msgid + "}",
 		            std::string("{\"msgid\":100,\"of\":") + msgid +
-		            ",\"errno\":13,\"errmsg\":\"this node is going away, connect again\"}", "");
+		                    ",\"errno\":13,\"errmsg\":\"this node is going away, connect again\"}",
+		            "");
 }
 
 static void a_rejection_is_counted_and_told_once(void **state)
@@ -124,7 +134,8 @@ static void a_rejection_is_counted_and_told_once(void **state)
 	auto *t = static_cast<test *>(*state);
 
 	assert_talk(state, "{\"msgid\":15,\"req\":3}",
-	            "{\"msgid\":100,\"of\":15,\"req\":3,\"errno\":7,\"errmsg\":\"no \\\"such\\\" group\"}", "reject ");
+	            "{\"msgid\":100,\"of\":15,\"req\":3,\"errno\":7,\"errmsg\":\"no \\\"such\\\" group\"}",
+	            "reject ");
 	const struct route_counters &counters = *t->f->worker->counters.at(FIXTURE_REJECT);
 
 	assert_int_equal(counters.calls, 1);
@@ -136,8 +147,10 @@ static void calls_and_the_refusals_of_the_core_are_counted_by_route(void **state
 {
 	auto *t = static_cast<test *>(*state);
 
-	assert_int_equal(worker_fixture_talk(t->f.get(), t->peer, "{\"msgid\":11}{\"msgid\":11}{\"msgid\":13}{\"msgid\":102}\n")
-	                 .empty(), 0);
+	assert_int_equal(worker_fixture_talk(t->f.get(), t->peer,
+	                                     "{\"msgid\":11}{\"msgid\":11}{\"msgid\":13}{\"msgid\":102}\n")
+	                         .empty(),
+	                 0);
 	assert_int_equal(t->f->worker->counters.at(FIXTURE_OPEN)->calls, 2);
 	assert_int_equal(t->f->worker->counters.at(FIXTURE_OPEN)->refused, 0);
 	assert_int_equal(t->f->worker->counters.at(FIXTURE_LOGIN)->calls, 1);
@@ -170,10 +183,11 @@ static void cost_is_charged_also_when_the_request_is_refused(void **state)
 
 	t->f->conf.rate = 1;
 	assert_talk(state, "{\"msgid\":11}", "", "open ");
-	assert_true(t->c->bucket.tokens < 99000);   /* 100 saved up, cost 2 */
+	assert_true(t->c->bucket.tokens < 99000); /* 100 saved up, cost 2 */
 	const int64_t before = t->c->bucket.tokens;
 
-	assert_talk(state, "{\"msgid\":13}", "{\"msgid\":100,\"of\":13,\"errno\":3,\"errmsg\":\"log in first\"}", "");
+	assert_talk(state, "{\"msgid\":13}",
+	            "{\"msgid\":100,\"of\":13,\"errno\":3,\"errmsg\":\"log in first\"}", "");
 	assert_true(t->c->bucket.tokens < before);
 }
 
@@ -194,12 +208,13 @@ static void over_its_rate_a_connection_is_paused_not_refused(void **state)
 
 static void two_routes_of_one_msgid_name_both_files(void **)
 {
-	static const struct cs_route routes[] = { { 7, "X", [](void *, const struct cs_frame *) { return 0; }, 0, 1 }, {} };
+	static const struct cs_route routes[] = {
+		{7, "X", [](void *, const struct cs_frame *) { return 0; }, 0, 1}, {}};
 	struct plugin_set set;
 	struct dispatch_table table;
 	struct cs_error e;
 
-	for (const char *path : { "one.so", "two.so" }) {
+	for (const char *path : {"one.so", "two.so"}) {
 		set.plugins.push_back(std::make_unique<struct plugin>());
 		set.plugins.back()->path = path;
 		set.plugins.back()->declared.routes = routes;
@@ -211,8 +226,8 @@ static void two_routes_of_one_msgid_name_both_files(void **)
 
 static void a_route_for_a_msgid_of_the_core_is_refused(void **)
 {
-	static const struct cs_route routes[] = { { CS_MSGID_PING, "PING", [](void *, const struct cs_frame *) { return 0; }, 0, 1 },
-	                                          {} };
+	static const struct cs_route routes[] = {
+		{CS_MSGID_PING, "PING", [](void *, const struct cs_frame *) { return 0; }, 0, 1}, {}};
 	struct plugin_set set;
 	struct dispatch_table table;
 	struct cs_error e;

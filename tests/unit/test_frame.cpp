@@ -26,17 +26,18 @@ struct sample {
 };
 
 static const sample samples[] = {
-	{ "{}"sv, 1 },
-	{ "{\"msgid\":102}\0"sv, 1 },
-	{ "{\"msgid\":1,\"id\":13,\"password\":\"123456\"}\n"sv, 1 },
-	{ "\r\n\t \0{\"a\":{\"b\":[{},{\"c\":{}}]}}\r\n"sv, 1 },
-	{ "{\"msg\":\"a } in a { string\"}{\"msg\":\"}}}\"}"sv, 2 },
-	{ "{\"msg\":\"quote \\\" and backslash \\\\\"}\0{\"msg\":\"\\\\\\\"}\"}\0"sv, 2 },
-	{ "{\"msg\":\"\\u007b\\u0022\"}"sv, 1 },
-	{ "{\"msg\":\"\xe4\xbd\xa0\xe5\xa5\xbd \xf0\x9f\x98\x80\"}\n{\"k\xc3\xbc\":1}"sv, 2 },
-	{ "{\"a\":1}{\"a\":2}{\"a\":3}\n\n\n{\"a\":4} {\"a\":5}"sv, 5 },
-	{ "{\"long enough for the wide path of the scanner\":\"0123456789abcdef0123456789abcdef\\\"0123456789\"}"sv, 1 },
-	{ "{\"malformed but balanced\": nonsense, [ }{\"a\":\"\x01\"}"sv, 2 },
+	{"{}"sv, 1},
+	{"{\"msgid\":102}\0"sv, 1},
+	{"{\"msgid\":1,\"id\":13,\"password\":\"123456\"}\n"sv, 1},
+	{"\r\n\t \0{\"a\":{\"b\":[{},{\"c\":{}}]}}\r\n"sv, 1},
+	{"{\"msg\":\"a } in a { string\"}{\"msg\":\"}}}\"}"sv, 2},
+	{"{\"msg\":\"quote \\\" and backslash \\\\\"}\0{\"msg\":\"\\\\\\\"}\"}\0"sv, 2},
+	{"{\"msg\":\"\\u007b\\u0022\"}"sv, 1},
+	{"{\"msg\":\"\xe4\xbd\xa0\xe5\xa5\xbd \xf0\x9f\x98\x80\"}\n{\"k\xc3\xbc\":1}"sv, 2},
+	{"{\"a\":1}{\"a\":2}{\"a\":3}\n\n\n{\"a\":4} {\"a\":5}"sv, 5},
+	{"{\"long enough for the wide path of the scanner\":\"0123456789abcdef0123456789abcdef\\\"0123456789\"}"sv,
+         1},
+	{"{\"malformed but balanced\": nonsense, [ }{\"a\":\"\x01\"}"sv, 2},
 };
 
 /* Feeds the pieces in turn and collects the frames. */
@@ -51,7 +52,8 @@ static void feed(collector *c, std::string_view piece)
 {
 	while (!piece.empty() && !c->lost) {
 		size_t begin = 99, used = 0;
-		const frame_scan_result result = frame_scan(&c->scanner, piece.data(), piece.size(), &begin, &used);
+		const frame_scan_result result =
+			frame_scan(&c->scanner, piece.data(), piece.size(), &begin, &used);
 
 		assert_true(used <= piece.size());
 		if (result == FRAME_MORE || result == FRAME_COMPLETE)
@@ -88,7 +90,7 @@ static void assert_same(const std::vector<std::string> &frames, const std::vecto
 static void a_stream_is_cut_into_its_frames(void **)
 {
 	for (const sample &s : samples) {
-		const std::vector<std::string> frames = frames_of({ s.bytes });
+		const std::vector<std::string> frames = frames_of({s.bytes});
 
 		assert_int_equal(frames.size(), s.frames);
 		for (const std::string &frame : frames) {
@@ -101,22 +103,23 @@ static void a_stream_is_cut_into_its_frames(void **)
 static void a_frame_cut_anywhere_is_found_whole(void **)
 {
 	for (const sample &s : samples) {
-		const std::vector<std::string> whole = frames_of({ s.bytes });
+		const std::vector<std::string> whole = frames_of({s.bytes});
 
 		for (size_t cut = 0; cut <= s.bytes.size(); cut++)
-			assert_same(frames_of({ s.bytes.substr(0, cut), s.bytes.substr(cut) }), whole);
+			assert_same(frames_of({s.bytes.substr(0, cut), s.bytes.substr(cut)}), whole);
 	}
 }
 
 static void a_frame_cut_at_any_two_places_is_found_whole(void **)
 {
 	for (const sample &s : samples) {
-		const std::vector<std::string> whole = frames_of({ s.bytes });
+		const std::vector<std::string> whole = frames_of({s.bytes});
 
 		for (size_t a = 0; a <= s.bytes.size(); a++)
 			for (size_t b = a; b <= s.bytes.size(); b++)
-				assert_same(frames_of({ s.bytes.substr(0, a), s.bytes.substr(a, b - a),
-				                        s.bytes.substr(b) }), whole);
+				assert_same(frames_of({s.bytes.substr(0, a), s.bytes.substr(a, b - a),
+				                       s.bytes.substr(b)}),
+				            whole);
 	}
 }
 
@@ -127,7 +130,7 @@ static void bytes_that_come_one_by_one_make_the_same_frames(void **)
 
 		for (size_t i = 0; i < s.bytes.size(); i++)
 			pieces.push_back(s.bytes.substr(i, 1));
-		assert_same(frames_of(pieces), frames_of({ s.bytes }));
+		assert_same(frames_of(pieces), frames_of({s.bytes}));
 	}
 }
 

@@ -14,10 +14,11 @@ extern "C" {
 #include <cmocka.h>
 }
 
-static const char frame_text[] =
-	"{\"msgid\":1,\"most\":9007199254740991,\"more\":9007199254740992,\"least\":-9007199254740991,\"one\":1.0,"
-	"\"half\":1.5,\"huge\":1e400,\"text\":\"7\",\"umlaut\":\"\\u00e4\xc3\xa4\",\"yes\":true,\"no\":false,\"none\":null,"
-	"\"empty\":\"\",\"nested\":{\"inner\":1}}";
+static const char frame_text[] = "{\"msgid\":1,\"most\":9007199254740991,\"more\":9007199254740992,\"least\":"
+                                 "-9007199254740991,\"one\":1.0,"
+				 "\"half\":1.5,\"huge\":1e400,\"text\":\"7\",\"umlaut\":\"\\u00e4\xc3\xa4\","
+                                 "\"yes\":true,\"no\":false,\"none\":null,"
+				 "\"empty\":\"\",\"nested\":{\"inner\":1}}";
 
 static cjson_ptr fields;
 static struct cs_frame frame;
@@ -28,7 +29,7 @@ static int set_up(void **)
 
 	frame.bytes = frame_text;
 	frame.size = sizeof frame_text - 1;
-	if (frame_parse({ frame.bytes, frame.size }, &fields, &frame.request, &e) != 0)
+	if (frame_parse({frame.bytes, frame.size}, &fields, &frame.request, &e) != 0)
 		return -1;
 	frame.fields = fields.get();
 	return 0;
@@ -60,7 +61,7 @@ static void integers_are_exact_to_the_end_of_their_range(void **)
 
 static void an_integer_of_another_type_is_refused(void **)
 {
-	for (const char *key : { "text", "yes", "none", "nested", "empty" })
+	for (const char *key : {"text", "yes", "none", "nested", "empty"})
 		assert_integer(key, CS_EINVAL, 0);
 }
 
@@ -79,7 +80,7 @@ static void absent_keys_are_absent_whatever_their_case(void **)
 	size_t size;
 	int flag;
 
-	for (const char *key : { "One", "inner", "", "absent" })
+	for (const char *key : {"One", "inner", "", "absent"})
 		assert_integer(key, CS_ENOENT, 0);
 	assert_int_equal(frame_get_text(&frame, "TEXT", &text, &size), CS_ENOENT);
 	assert_int_equal(frame_get_flag(&frame, "Yes", &flag), CS_ENOENT);
@@ -109,7 +110,7 @@ static void flags_are_true_or_false_and_nothing_else(void **)
 	assert_int_equal(flag, 1);
 	assert_int_equal(frame_get_flag(&frame, "no", &flag), 0);
 	assert_int_equal(flag, 0);
-	for (const char *key : { "one", "text", "none" })
+	for (const char *key : {"one", "text", "none"})
 		assert_int_equal(frame_get_flag(&frame, key, &flag), CS_EINVAL);
 }
 

@@ -25,13 +25,13 @@ static int parse(std::string_view bytes, struct cs_request *request_r, struct cs
 	/* A copy of exactly this size: a sanitizer sees every read beyond the frame. */
 	const std::vector<char> copy(bytes.begin(), bytes.end());
 
-	return frame_parse({ copy.data(), copy.size() }, &fields, request_r, e);
+	return frame_parse({copy.data(), copy.size()}, &fields, request_r, e);
 }
 
 static void assert_passes(std::string_view bytes)
 {
 	struct cs_request request;
-	struct cs_error e = { "" };
+	struct cs_error e = {""};
 
 	if (parse(bytes, &request, &e) != 0)
 		fail_msg("%.200s is refused: %s", std::string(bytes).c_str(), e.text);
@@ -40,7 +40,7 @@ static void assert_passes(std::string_view bytes)
 static struct cs_request assert_refused(std::string_view bytes, const std::string &text)
 {
 	struct cs_request request;
-	struct cs_error e = { "" };
+	struct cs_error e = {""};
 
 	if (parse(bytes, &request, &e) != CS_EINVAL)
 		fail_msg("%.200s passes", std::string(bytes).c_str());
@@ -56,7 +56,7 @@ static std::string nested(unsigned depth)
 
 static std::string with_values(unsigned count)
 {
-	std::string text = "{\"msgid\":1,\"a\":[0";   /* the frame, msgid, the array, one element */
+	std::string text = "{\"msgid\":1,\"a\":[0"; /* the frame, msgid, the array, one element */
 
 	for (unsigned i = 4; i < count; i++)
 		text += ",0";
@@ -81,15 +81,33 @@ static void values_up_to_2048_pass_and_one_more_is_refused(void **)
 static void what_is_not_utf8_is_refused(void **)
 {
 	static const std::string_view bad[] = {
-		"\x80"sv, "\xbf"sv, "\xc0\x80"sv, "\xc1\xbf"sv, "\xc3"sv, "\xc3("sv, "\xe0\x80\x80"sv, "\xe0\x9f\xbf"sv,
-		"\xed\xa0\x80"sv, "\xed\xbf\xbf"sv, "\xe4\xbd"sv, "\xf0\x80\x80\x80"sv, "\xf0\x8f\xbf\xbf"sv,
-		"\xf4\x90\x80\x80"sv, "\xf5\x80\x80\x80"sv, "\xff"sv, "\xfe"sv, "\xf0\x9f\x98"sv,
+		"\x80"sv,
+		"\xbf"sv,
+		"\xc0\x80"sv,
+		"\xc1\xbf"sv,
+		"\xc3"sv,
+		"\xc3("sv,
+		"\xe0\x80\x80"sv,
+		"\xe0\x9f\xbf"sv,
+		"\xed\xa0\x80"sv,
+		"\xed\xbf\xbf"sv,
+		"\xe4\xbd"sv,
+		"\xf0\x80\x80\x80"sv,
+		"\xf0\x8f\xbf\xbf"sv,
+		"\xf4\x90\x80\x80"sv,
+		"\xf5\x80\x80\x80"sv,
+		"\xff"sv,
+		"\xfe"sv,
+		"\xf0\x9f\x98"sv,
 	};
 
 	for (const std::string_view text : bad)
-		assert_refused("{\"msgid\":1,\"a\":\"" + std::string(text) + "\"}", "not valid UTF-8 at byte 16");
+		assert_refused("{\"msgid\":1,\"a\":\"" + std::string(text) + "\"}",
+		               "not valid UTF-8 at byte 16");
 	assert_refused("{\"msgid\":1,\"\xff\":1}", "not valid UTF-8 at byte 12");
-	assert_passes("{\"msgid\":1,\"a\":\"\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\"}");
+	assert_passes(
+		"{\"msgid\":1,\"a\":"
+	        "\"\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\"}");
 }
 
 static void control_characters_in_a_string_are_refused(void **)
@@ -151,7 +169,8 @@ static void a_key_twice_among_very_many_is_refused(void **)
 
 static void a_top_level_value_that_is_no_object_is_refused(void **)
 {
-	for (const std::string_view text : { "[]"sv, "1"sv, "\"a\""sv, "true"sv, "null"sv, ""sv, " {\"msgid\":1}"sv })
+	for (const std::string_view text :
+	     {"[]"sv, "1"sv, "\"a\""sv, "true"sv, "null"sv, ""sv, " {\"msgid\":1}"sv})
 		assert_refused(text, "the frame is no object at byte 0");
 }
 
@@ -163,9 +182,10 @@ static void a_missing_msgid_is_refused(void **)
 
 static void a_msgid_that_is_no_positive_integer_is_refused(void **)
 {
-	for (const std::string_view value : { "\"1\""sv, "null"sv, "true"sv, "[1]"sv, "{}"sv })
+	for (const std::string_view value : {"\"1\""sv, "null"sv, "true"sv, "[1]"sv, "{}"sv})
 		assert_refused("{\"msgid\":" + std::string(value) + "}", "msgid is no integer at byte 9");
-	for (const std::string_view value : { "1.5"sv, "0"sv, "-1"sv, "-0"sv, "4294967296"sv, "1e400"sv, "1e-1"sv })
+	for (const std::string_view value :
+	     {"1.5"sv, "0"sv, "-1"sv, "-0"sv, "4294967296"sv, "1e400"sv, "1e-1"sv})
 		assert_refused("{\"msgid\":" + std::string(value) + "}",
 		               "msgid is no integer from 1 to 4294967295 at byte 9");
 }
@@ -175,9 +195,11 @@ static void integers_may_be_written_in_any_json_notation(void **)
 	struct cs_request request;
 	struct cs_error e;
 
-	for (const std::string_view value : { "100"sv, "1e2"sv, "1E+2"sv, "100.0"sv, "1000e-1"sv, "0.1e3"sv }) {
-		assert_int_equal(parse("{\"msgid\":" + std::string(value) + ",\"req\":" + std::string(value) + "}",
-		                       &request, &e), 0);
+	for (const std::string_view value : {"100"sv, "1e2"sv, "1E+2"sv, "100.0"sv, "1000e-1"sv, "0.1e3"sv}) {
+		assert_int_equal(
+			parse("{\"msgid\":" + std::string(value) + ",\"req\":" + std::string(value) + "}",
+		              &request, &e),
+			0);
 		assert_int_equal(request.msgid, 100);
 		assert_int_equal(request.req, 100);
 	}
@@ -188,7 +210,8 @@ static void a_req_out_of_its_range_is_refused(void **)
 	struct cs_request request;
 	struct cs_error e;
 
-	for (const std::string_view value : { "-1"sv, "0.5"sv, "9007199254740992"sv, "9007199254740993"sv, "1e400"sv })
+	for (const std::string_view value :
+	     {"-1"sv, "0.5"sv, "9007199254740992"sv, "9007199254740993"sv, "1e400"sv})
 		assert_refused("{\"msgid\":1,\"req\":" + std::string(value) + "}",
 		               "req is no integer from 0 to 9007199254740991 at byte 17");
 	assert_refused("{\"msgid\":1,\"req\":\"1\"}", "req is no integer at byte 17");
@@ -202,30 +225,33 @@ static void a_req_out_of_its_range_is_refused(void **)
 
 static void what_is_no_json_is_refused(void **)
 {
-	static const struct { std::string_view bytes; const char *text; } bad[] = {
-		{ "{\"msgid\":1"sv, "the frame ends too early at byte 10" },
-		{ "{\"msgid\":1,}"sv, "unexpected byte at byte 11" },
-		{ "{,\"msgid\":1}"sv, "unexpected byte at byte 1" },
-		{ "{\"msgid\" 1}"sv, "unexpected byte at byte 9" },
-		{ "{\"msgid\":1 \"a\":1}"sv, "unexpected byte at byte 11" },
-		{ "{msgid:1}"sv, "unexpected byte at byte 1" },
-		{ "{'msgid':1}"sv, "unexpected byte at byte 1" },
-		{ "{\"msgid\":1,\"a\":01}"sv, "unexpected byte at byte 16" },
-		{ "{\"msgid\":1,\"a\":+1}"sv, "unexpected byte at byte 15" },
-		{ "{\"msgid\":1,\"a\":.5}"sv, "unexpected byte at byte 15" },
-		{ "{\"msgid\":1,\"a\":5.}"sv, "unexpected byte at byte 17" },
-		{ "{\"msgid\":1,\"a\":1e}"sv, "unexpected byte at byte 17" },
-		{ "{\"msgid\":1,\"a\":-}"sv, "unexpected byte at byte 16" },
-		{ "{\"msgid\":1,\"a\":NaN}"sv, "unexpected byte at byte 15" },
-		{ "{\"msgid\":1,\"a\":tru}"sv, "unexpected byte at byte 15" },
-		{ "{\"msgid\":1,\"a\":[1,]}"sv, "unexpected byte at byte 18" },
-		{ "{\"msgid\":1,\"a\":[1}"sv, "unexpected byte at byte 17" },
-		{ "{\"msgid\":1,\"a\":{1:2}}"sv, "unexpected byte at byte 16" },
-		{ "{\"msgid\":1,\x01\"a\":1}"sv, "unexpected byte at byte 11" },
-		{ "{\"msgid\":1,\0\"a\":1}"sv, "unexpected byte at byte 11" },
-		{ "{\"msgid\":1/* */}"sv, "unexpected byte at byte 10" },
-		{ "{\"msgid\":1}}"sv, "unexpected byte at byte 11" },
-		{ "{\"msgid\":1,\"a\":truefalse}"sv, "unexpected byte at byte 19" },
+	static const struct {
+		std::string_view bytes;
+		const char *text;
+	} bad[] = {
+		{"{\"msgid\":1"sv, "the frame ends too early at byte 10"},
+		{"{\"msgid\":1,}"sv, "unexpected byte at byte 11"},
+		{"{,\"msgid\":1}"sv, "unexpected byte at byte 1"},
+		{"{\"msgid\" 1}"sv, "unexpected byte at byte 9"},
+		{"{\"msgid\":1 \"a\":1}"sv, "unexpected byte at byte 11"},
+		{"{msgid:1}"sv, "unexpected byte at byte 1"},
+		{"{'msgid':1}"sv, "unexpected byte at byte 1"},
+		{"{\"msgid\":1,\"a\":01}"sv, "unexpected byte at byte 16"},
+		{"{\"msgid\":1,\"a\":+1}"sv, "unexpected byte at byte 15"},
+		{"{\"msgid\":1,\"a\":.5}"sv, "unexpected byte at byte 15"},
+		{"{\"msgid\":1,\"a\":5.}"sv, "unexpected byte at byte 17"},
+		{"{\"msgid\":1,\"a\":1e}"sv, "unexpected byte at byte 17"},
+		{"{\"msgid\":1,\"a\":-}"sv, "unexpected byte at byte 16"},
+		{"{\"msgid\":1,\"a\":NaN}"sv, "unexpected byte at byte 15"},
+		{"{\"msgid\":1,\"a\":tru}"sv, "unexpected byte at byte 15"},
+		{"{\"msgid\":1,\"a\":[1,]}"sv, "unexpected byte at byte 18"},
+		{"{\"msgid\":1,\"a\":[1}"sv, "unexpected byte at byte 17"},
+		{"{\"msgid\":1,\"a\":{1:2}}"sv, "unexpected byte at byte 16"},
+		{"{\"msgid\":1,\x01\"a\":1}"sv, "unexpected byte at byte 11"},
+		{"{\"msgid\":1,\0\"a\":1}"sv, "unexpected byte at byte 11"},
+		{"{\"msgid\":1/* */}"sv, "unexpected byte at byte 10"},
+		{"{\"msgid\":1}}"sv, "unexpected byte at byte 11"},
+		{"{\"msgid\":1,\"a\":truefalse}"sv, "unexpected byte at byte 19"},
 	};
 
 	for (const auto &b : bad)
@@ -242,8 +268,8 @@ static void a_number_longer_than_63_characters_is_refused(void **)
 
 static void a_refused_frame_still_tells_msgid_and_req(void **)
 {
-	struct cs_request request = assert_refused("{\"msgid\":6,\"req\":9,\"id\":1,\"id\":1}",
-	                                           "a key twice at byte 26");
+	struct cs_request request =
+		assert_refused("{\"msgid\":6,\"req\":9,\"id\":1,\"id\":1}", "a key twice at byte 26");
 
 	assert_int_equal(request.msgid, 6);
 	assert_int_equal(request.req, 9);
@@ -257,7 +283,8 @@ static void a_refused_frame_still_tells_msgid_and_req(void **)
 
 static void every_beginning_of_a_frame_alone_is_refused(void **)
 {
-	const std::string_view whole = "{\"msgid\":1,\"a\":[true,null,-1.5e3,\"\\u00e4\\ud83d\\ude00\xe4\xbd\xa0\",{\"b\":{}}]}"sv;
+	const std::string_view whole =
+		"{\"msgid\":1,\"a\":[true,null,-1.5e3,\"\\u00e4\\ud83d\\ude00\xe4\xbd\xa0\",{\"b\":{}}]}"sv;
 	struct cs_request request;
 	struct cs_error e;
 

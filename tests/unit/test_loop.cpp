@@ -120,7 +120,7 @@ static void what_is_posted_after_the_stop_waits_for_the_drain(void **state)
 
 static bool is_awake(const fixture *f)
 {
-	pollfd p = { f->loop.wake.fd, POLLIN, 0 };
+	pollfd p = {f->loop.wake.fd, POLLIN, 0};
 
 	return poll(&p, 1, 0) == 1;
 }
@@ -194,7 +194,7 @@ static void receive(void *arg)
 static void post_all(struct receiver *r, int from)
 {
 	for (int i = 0; i < posts; i++)
-		loop_post(&r->loop, receive, std::make_unique<struct letter>(letter{ r, from, i }).release());
+		loop_post(&r->loop, receive, std::make_unique<struct letter>(letter{r, from, i}).release());
 }
 
 static void posts_of_each_thread_arrive_in_order_and_none_is_lost(void **)

@@ -50,7 +50,7 @@ static int tear_down(void **state)
 static enum session_claim_result claim(fixture *f, cs_account account, cs_conn conn,
                                        struct session_entry *other_r = nullptr)
 {
-	const struct session_waiter waiter = { &f->loop, wake, f };
+	const struct session_waiter waiter = {&f->loop, wake, f};
 	struct session_entry other;
 
 	return session_claim(&f->table, account, static_cast<unsigned>(conn % 2), conn, &waiter,
@@ -144,7 +144,7 @@ static void a_release_too_many_takes_no_living_session(void **state)
 static void waiting_for_a_place_that_is_free_is_refused(void **state)
 {
 	auto *f = static_cast<fixture *>(*state);
-	const struct session_waiter waiter = { &f->loop, wake, f };
+	const struct session_waiter waiter = {&f->loop, wake, f};
 
 	assert_false(session_wait(&f->table, 13, &waiter));
 	assert_int_equal(claim(f, 13, 77), SESSION_GRANTED);
@@ -176,7 +176,8 @@ static void leave(struct player *p, cs_account account)
 	unsigned worker;
 	cs_conn conn;
 
-	p->was_located = p->was_located && session_locate(p->table, account, &worker, &conn) && conn == p->conn;
+	p->was_located =
+		p->was_located && session_locate(p->table, account, &worker, &conn) && conn == p->conn;
 	p->granted++;
 	p->inside[account].fetch_sub(1);
 	session_end(p->table, account);
@@ -190,7 +191,7 @@ static void leave(struct player *p, cs_account account)
 static void play(void *arg)
 {
 	auto *p = static_cast<struct player *>(arg);
-	const struct session_waiter waiter = { &p->loop, play, p };
+	const struct session_waiter waiter = {&p->loop, play, p};
 	const cs_account account = static_cast<cs_account>(p->round % accounts);
 	struct session_entry other;
 
@@ -207,8 +208,7 @@ static void play(void *arg)
 		if (!session_wait(p->table, account, &waiter))
 			loop_post(&p->loop, play, p);
 		break;
-	case SESSION_WAIT:
-		break;
+	case SESSION_WAIT: break;
 	}
 }
 

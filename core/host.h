@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the functions of the host table that have a file of their own. It must not know who calls them. Contracts
+ * in plugin.h; the instance's own worker. */
+#ifndef CORE_HOST_H
+#define CORE_HOST_H
+
+#include <chatserverd/plugin.h>
+
+int host_claim(struct cs_self *self, cs_conn conn, cs_account account, const char *name, unsigned flags,
+               cs_done_fn *done, void *arg);
+struct cs_timer *host_timer_add(struct cs_self *self, int64_t ms, int repeat, cs_timer_fn *fn, void *arg);
+void host_timer_del(struct cs_self *self, struct cs_timer *timer);
+
+#endif

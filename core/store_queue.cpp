@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT
+ * Owns one queue of the store: its bounds, what waits in it, and the way of completions back to their workers. It
+ * must not know what a task does. */
+#include "store_queue.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "loop.h"
+#include "plugin.h"
+#include "worker.h"
+
+namespace {
+
+/* Completions of one worker, all of one post. */
+struct completions {
+	std::vector<struct store_task> tasks;
+};
+
+void completions_run(void *arg)
+{
+	const std::unique_ptr<struct completions> c((struct completions *)arg);
+
+	for (const struct store_task &task : c->tasks) {
+		if (task.batch)
+			task.batch->done(task.self->state, task.result, task.arg);
+		else
+			task.done(task.self->state, task.conn, task.result, task.arg);
+	}
+}
+
+/* One post per worker, in the order of the tasks. */
+void post_completions(std::span<const struct store_task> tasks)
+{
+	std::vector<std::pair<struct worker *, std::unique_ptr<struct completions>>> groups;
+
+	for (const struct store_task &task : tasks) {
+		auto group = std::find_if(groups.begin(), groups.end(),
+		                          [&task](const auto &g) { return g.first == task.self->worker; });
+
+		if (group == groups.end())
+			group = groups.emplace(groups.end(), task.self->worker, std::make_unique<struct completions>());
+		group->second->tasks.push_back(task);
+	}
+	for (auto &[worker, group] : groups)
+		loop_post(&worker->loop, completions_run, group.release());
+}
+
+}
+
+void store_queue_finish(struct store_queue *q, std::span<const struct store_task> tasks)
+{
+	size_t bytes = 0;
+
+	post_completions(tasks);
+	for (const struct store_task &task : tasks)
+		bytes += task.bytes;
+	const std::scoped_lock lock(q->mutex);
+
+	q->unfinished -= tasks.size();
+	q->unfinished_bytes -= bytes;
+}
+
+void store_queue_cancel(struct store_queue *q, std::span<struct store_task> tasks)
+{
+	for (struct store_task &task : tasks)
+		task.result = CS_ECANCELED;
+	store_queue_finish(q, tasks);
+}
+
+int store_queue_add(struct store_queue *q, const struct store_task &task)
+{
+	{
+		const std::scoped_lock lock(q->mutex);
+
+		if (q->stopping)
+			return CS_ECANCELED;
+		if (q->unfinished >= q->most_tasks || q->unfinished_bytes + task.bytes > q->most_bytes)
+			return CS_EBUSY;
+		q->waiting.push_back(task);
+		q->unfinished++;
+		q->unfinished_bytes += task.bytes;
+	}
+	q->filled.notify_one();
+	return 0;
+}
+
+std::vector<struct store_task> store_queue_take(struct store_queue *q, size_t most)
+{
+	std::unique_lock lock(q->mutex);
+
+	q->filled.wait(lock, [q] { return q->stopping || !q->waiting.empty(); });
+	if (q->stopping)
+		return {};
+	const auto end = q->waiting.begin() + (ptrdiff_t)std::min(most, q->waiting.size());
+	std::vector<struct store_task> taken(q->waiting.begin(), end);
+
+	q->waiting.erase(q->waiting.begin(), end);
+	return taken;
+}
+
+void store_queue_stop(struct store_queue *q)
+{
+	{
+		const std::scoped_lock lock(q->mutex);
+
+		q->stopping = true;
+	}
+	q->filled.notify_all();
+}
+
+void store_queue_cancel_waiting(struct store_queue *q)
+{
+	std::vector<struct store_task> left;
+	{
+		const std::scoped_lock lock(q->mutex);
+
+		left.assign(q->waiting.begin(), q->waiting.end());
+		q->waiting.clear();
+	}
+	store_queue_cancel(q, left);
+}
+
+void store_queue_count(struct store_queue *q, size_t *waiting, size_t *unfinished)
+{
+	const std::scoped_lock lock(q->mutex);
+
+	*waiting += q->waiting.size();
+	*unfinished += q->unfinished;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the test of scripts/new-plugin: what it makes outside the tree compiles by pkg-config alone, as C++20 and
+ * as C11, and works; what it cannot make it refuses. */
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+
+#include "tests/support/check.h"
+#include "tests/support/fake_host.h"
+
+static int setup(void **state)
+{
+	char folder[] = "/tmp/chatserverd-test-XXXXXX";
+
+	assert_non_null(mkdtemp(folder));
+	*state = std::make_unique<std::string>(folder).release();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	const std::unique_ptr<std::string> folder(static_cast<std::string *>(*state));
+	std::error_code ignored;
+
+	std::filesystem::remove_all(*folder, ignored);
+	return 0;
+}
+
+static bool runs(const std::string &command)
+{
+	return system(("{ " + command + "; } >/dev/null 2>&1").c_str()) == 0;
+}
+
+/* As an installation would have it, with the headers of this tree. */
+static void write_package(const std::string &folder)
+{
+	assert_true(runs("sed -e 's|^includedir=.*|includedir='\"$PWD\"'/include|' -e 's|@[A-Za-z_]*@|x|' "
+	                 "conf/chatserverd.pc.in >" +
+	                 folder + "/chatserverd.pc"));
+}
+
+static void expect_it_works(const std::string &folder, const char *language)
+{
+	write_package(folder);
+	assert_true(runs("scripts/new-plugin --out " + folder + "/plugins " + language + " hello 4321"));
+	assert_true(runs("PKG_CONFIG_PATH=" + folder + " make -C " + folder + "/plugins"));
+	const char *build = getenv("CS_BUILD");
+	const std::string before = build != nullptr ? build : "build";
+	setenv("CS_BUILD", folder.c_str(), 1);
+	const fake_host_ptr host = fake_host_open();
+	fake_host_load(host.get(), "hello");
+	setenv("CS_BUILD", before.c_str(), 1);
+	const cs_conn conn = fake_host_connect(host.get());
+	(void)fake_host_request(host.get(), conn, R"({"msgid":4321,"req":1,"text":"hello"})");
+	assert_string_equal(fake_host_last(host.get(), conn).c_str(),
+	                    R"({"msgid":100,"of":4321,"req":1,"errno":0,"text":"HELLO"})");
+}
+
+static void a_new_plugin_works_outside_the_tree(void **state)
+{
+	expect_it_works(*static_cast<std::string *>(*state), "");
+}
+
+static void a_new_plugin_may_be_c(void **state)
+{
+	expect_it_works(*static_cast<std::string *>(*state), "--c");
+}
+
+static void names_and_numbers_that_cannot_be_are_refused(void **state)
+{
+	const std::string folder = *static_cast<std::string *>(*state) + "/new";
+
+	for (const char *bad :
+	     {"", "Hello", "9a", "a-b", "'a b'", "../a", "hello 999", "hello 1e3", "hello 5000 x"})
+		assert_false(runs("scripts/new-plugin --out " + folder + " " + bad));
+	assert_false(runs("scripts/new-plugin skeleton"));
+	assert_false(std::filesystem::exists(folder));
+}
+
+static void nothing_is_written_over(void **state)
+{
+	const std::string folder = *static_cast<std::string *>(*state);
+
+	assert_true(runs("scripts/new-plugin --out " + folder + " hello"));
+	assert_false(runs("scripts/new-plugin --out " + folder + " hello"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_new_plugin_works_outside_the_tree),
+		TEST(a_new_plugin_may_be_c),
+		TEST(names_and_numbers_that_cannot_be_are_refused),
+		TEST(nothing_is_written_over),
+	};
+
+	return cmocka_run_group_tests(tests, nullptr, nullptr);
+}

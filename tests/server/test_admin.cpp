@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the tests of the monitoring page of a real server: health, figures, draining. It must not know how they are
+ * counted. */
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/support/check.h"
+#include "tests/support/client.h"
+#include "tests/support/server.h"
+
+static int set_up(void **state)
+{
+	test_server *s = test_server_new();
+
+	test_server_set(s, "core.admin", "127.0.0.1:0");
+	*state = s;
+	test_server_start(s);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	test_server_free((test_server *)*state);
+	return 0;
+}
+
+static uint16_t admin_port(const test_server *s)
+{
+	const std::string log = test_server_log(s), mark = "admin listening address=127.0.0.1:";
+	const size_t at = log.find(mark);
+
+	assert_true(at != log.npos);
+	return (uint16_t)atoi(log.c_str() + at + mark.size());
+}
+
+/* Asks for a page and returns the whole answer; empty when the server does not take the connection. */
+static std::string http_get(uint16_t port, const std::string &path)
+{
+	const std::string request = "GET " + path + " HTTP/1.0\r\n\r\n";
+	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in address{};
+	std::string text;
+	char bytes[4096];
+	ssize_t size;
+
+	address.sin_family = AF_INET;
+	address.sin_port = htons(port);
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
+	    write(fd, request.data(), request.size()) == (ssize_t)request.size()) {
+		while ((size = read(fd, bytes, sizeof(bytes))) > 0)
+			text.append(bytes, (size_t)size);
+	}
+	close(fd);
+	return text;
+}
+
+static void assert_figure(const std::string &text, const std::string &line)
+{
+	if (text.find("\n" + line + "\n") == text.npos)
+		check_fail(test_at::current(), "no line \"%s\" in:\n%s", line.c_str(), text.c_str());
+}
+
+static void health_is_200_while_it_serves(void **state)
+{
+	const std::string text = http_get(admin_port((test_server *)*state), "/healthz");
+
+	assert_non_null(strstr(text.c_str(), "200 OK"));
+	assert_non_null(strstr(text.c_str(), "\r\n\r\nok\n"));
+}
+
+static void other_pages_are_not_found(void **state)
+{
+	const uint16_t port = admin_port((test_server *)*state);
+
+	assert_non_null(strstr(http_get(port, "/").c_str(), "404"));
+	assert_non_null(strstr(http_get(port, "/metrics/x").c_str(), "404"));
+}
+
+static void metrics_count_connections_sessions_requests_and_items(void **state)
+{
+	test_server *s = (test_server *)*state;
+	test_client *c = client_open(s);
+	const uint16_t port = admin_port(s);
+
+	client_login(c, client_register(c, "zhang san"));
+	client_sendf(c, R"({"msgid":102,"req":1})");
+	client_expect(c, R"({"msgid":100,"of":102,"req":1,"errno":0})");
+	const std::string text = http_get(port, "/metrics");
+
+	assert_figure(text, "chatserverd_connections 1");
+	assert_figure(text, "chatserverd_sessions 1");
+	assert_figure(text, "chatserverd_requests_total{msgid=\"4\",name=\"register\"} 1");
+	assert_figure(text, "chatserverd_requests_total{msgid=\"1\",name=\"login\"} 1");
+	assert_figure(text, "chatserverd_requests_total{msgid=\"102\",name=\"PING\"} 1");
+	assert_figure(text, "chatserverd_requests_refused_total{msgid=\"1\",name=\"login\"} 0");
+	assert_figure(text, "chatserverd_store_degraded 0");
+	assert_figure(text, "# TYPE chatserverd_store_items_total counter");
+}
+
+static void health_is_503_while_it_drains(void **state)
+{
+	test_server *s = (test_server *)*state;
+	const uint16_t port = admin_port(s);
+	test_client *c = client_open(s);
+	std::string text;
+
+	/* A password that takes long is under way, so that draining does as well. */
+	client_sendf(c, R"({"msgid":4,"name":"a","password":"secret"})");
+	check_wait("the request is counted", [port] {
+		return http_get(port, "/metrics").find("{msgid=\"4\",name=\"register\"} 1\n") != std::string::npos;
+	});
+	test_server_signal(s, SIGTERM);
+	test_server_wait_log(s, "draining");
+	text = http_get(port, "/healthz");
+	assert_non_null(strstr(text.c_str(), "503 Draining"));
+	assert_int_equal(test_server_wait(s, 20000), 0);
+}
+
+static int set_up_slow(void **state)
+{
+	test_server *s = test_server_new();
+
+	test_server_set(s, "core.admin", "127.0.0.1:0");
+	test_server_set(s, "login.password_ops", "200");
+	test_server_set(s, "login.password_memory", "19M");
+	*state = s;
+	test_server_start(s);
+	return 0;
+}
+
+int main()
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(health_is_200_while_it_serves, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(other_pages_are_not_found, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(metrics_count_connections_sessions_requests_and_items, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(health_is_503_while_it_drains, set_up_slow, tear_down),
+	};
+
+	return cmocka_run_group_tests_name("admin", tests, nullptr, nullptr);
+}

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the tests of what the host table does by itself: claims, timers, services, the clock. It must not know any
+ * plugin: it plays one. */
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "core/conn.h"
+#include "core/dispatch.h"
+#include "core/log.h"
+#include "core/loop.h"
+#include "core/plugin.h"
+#include "core/session.h"
+#include "core/worker.h"
+
+#include <setjmp.h>
+#include <cstdarg>
+
+extern "C" {
+#include <cmocka.h>
+}
+
+struct fixture {
+	struct worker_shared shared;
+	struct dispatch_table dispatch;
+	struct core_conf conf{};
+	struct worker *worker = nullptr;
+	struct plugin provider, user;
+	struct cs_self *self = nullptr;
+	std::vector<unique_fd> peers;
+	std::vector<std::pair<cs_conn, int>> claims;   /* as they were completed */
+	std::vector<cs_account> closed;
+	bool hold = false;
+	int fired = 0;
+	struct cs_timer *timer = nullptr;
+};
+
+static const int table = 0;
+static const struct cs_service provided[] = {{"tea", 2, &table}, {nullptr, 0, nullptr}};
+static int provider_state;
+
+static int note_closed(void *state, cs_conn, cs_account account, uint64_t)
+{
+	auto *f = (struct fixture *)state;
+
+	f->closed.push_back(account);
+	return f->hold && account != 0 ? CS_PENDING : 0;
+}
+
+static struct cs_self *add_instance(struct fixture *f, struct plugin *p, unsigned index, void *state)
+{
+	auto self = std::make_unique<struct cs_self>();
+
+	p->index = index;
+	self->plugin = p;
+	self->worker = f->worker;
+	self->state = state;
+	self->started = true;
+	f->worker->instances.push_back(std::move(self));
+	return f->worker->instances.back().get();
+}
+
+static int set_up(void **state)
+{
+	auto *f = new fixture;
+	struct cs_error e{};
+
+	log_set_level((enum cs_log_level)-1);
+	f->conf.max_frame = 65536;
+	f->conf.max_connections = 100;
+	f->conf.output_soft = 65536;
+	f->conf.output_hard = 1 << 20;
+	f->shared.dispatch = &f->dispatch;
+	f->shared.workers.push_back(std::make_unique<struct worker>());
+	f->worker = f->shared.workers[0].get();
+	assert_int_equal(worker_open(f->worker, 0, &f->shared, &f->conf, &e), 0);
+	f->provider.name = "provider";
+	f->provider.declared.provides = provided;
+	f->user.name = "user";
+	f->user.declared.closed = note_closed;
+	add_instance(f, &f->provider, 0, &provider_state);
+	f->self = add_instance(f, &f->user, 1, f);
+	*state = f;
+	return 0;
+}
+
+static void stop_loop(void *arg)
+{
+	loop_stop((struct loop *)arg);
+}
+
+/* One turn of the loop, with all that was posted before. */
+static void turn(struct fixture *f)
+{
+	loop_post(&f->worker->loop, stop_loop, &f->worker->loop);
+	loop_run(&f->worker->loop);
+	f->worker->loop.stopping = false;
+}
+
+static int tear_down(void **state)
+{
+	auto *f = (struct fixture *)*state;
+
+	f->hold = false;
+	for (const auto &c : f->worker->conns.slots) {
+		if (c)
+			conn_close(c.get(), "test ends");
+	}
+	turn(f);
+	host_timers_free(f->self);
+	delete f;
+	return 0;
+}
+
+static cs_conn add_conn(struct fixture *f)
+{
+	sockaddr_un address{};
+	int fds[2];
+
+	address.sun_family = AF_UNIX;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	f->peers.emplace_back(fds[1]);
+	assert_int_equal(conn_open(f->worker, unique_fd(fds[0]), (sockaddr *)&address, sizeof(address)), 0);
+	for (const auto &c : f->worker->conns.slots) {
+		if (c && c->fd.fd == fds[0])
+			return c->handle;
+	}
+	fail_msg("no connection");
+	return 0;
+}
+
+static void note_claim(void *state, cs_conn conn, int result, void *arg)
+{
+	assert_ptr_equal(arg, state);
+	((struct fixture *)state)->claims.emplace_back(conn, result);
+}
+
+static void claim(struct fixture *f, cs_conn conn, cs_account account, unsigned flags)
+{
+	assert_int_equal(host_table.claim(f->self, conn, account, "name", flags, note_claim, f), 0);
+}
+
+static void assert_claimed(const struct fixture *f, std::vector<std::pair<cs_conn, int>> expected)
+{
+	assert_true(f->claims == expected);
+}
+
+static void a_claim_is_completed_after_the_call(void **state)
+{
+	auto *f = (struct fixture *)*state;
+	const cs_conn conn = add_conn(f);
+
+	claim(f, conn, 7, 0);
+	assert_claimed(f, {});
+	turn(f);
+	assert_claimed(f, {{conn, 0}});
+	assert_int_equal(conn_find(f->worker, conn)->account, 7);
+	assert_int_equal(host_table.is_online(f->self, 7), 1);
+	assert_int_equal(host_table.is_online(f->self, 8), 0);
+}
+
+static void a_place_that_is_taken_is_refused(void **state)
+{
+	auto *f = (struct fixture *)*state;
+	const cs_conn first = add_conn(f), second = add_conn(f);
+
+	claim(f, first, 7, 0);
+	claim(f, second, 7, 0);
+	turn(f);
+	assert_claimed(f, {{first, 0}, {second, CS_EEXIST}});
+}
+
+static void a_connection_with_a_session_or_without_life_cannot_claim(void **state)
+{
+	auto *f = (struct fixture *)*state;
+	const cs_conn conn = add_conn(f);
+
+	claim(f, conn, 7, 0);
+	claim(f, conn, 8, 0);
+	claim(f, conn + 1000, 9, 0);
+	turn(f);
+	assert_claimed(f, {{conn, 0}, {conn, CS_EINVAL}, {conn + 1000, CS_ENOENT}});
+	assert_int_equal(host_table.is_online(f->self, 9), 0);
+}
+
+static void a_claim_waits_for_a_session_that_is_ending(void **state)
+{
+	auto *f = (struct fixture *)*state;
+	const cs_conn first = add_conn(f), second = add_conn(f);
+
+	f->hold = true;
+	claim(f, first, 7, 0);
+	turn(f);
+	assert_int_equal(host_table.logout(f->self, first), 0);
+	turn(f);
+	claim(f, second, 7, 0);
+	turn(f);
+	turn(f);
+	assert_claimed(f, {{first, 0}});
+	host_table.release(f->self, 7);
+	turn(f);
+	turn(f);
+	assert_claimed(f, {{first, 0}, {second, 0}});
+	assert_int_equal(f->closed.size(), 1);
+}
+
+static void a_connection_that_died_while_waiting_gets_nothing(void **state)
+{
+	auto *f = (struct fixture *)*state;
+	const cs_conn first = add_conn(f), second = add_conn(f);
+
+	f->hold = true;
+	claim(f, first, 7, 0);
+	turn(f);
+	assert_int_equal(host_table.logout(f->self, first), 0);
+	turn(f);
+	claim(f, second, 7, 0);
+	turn(f);
+	conn_close(conn_find(f->worker, second), "gone");
+	turn(f);
+	host_table.release(f->self, 7);
+	turn(f);
+	turn(f);
+	assert_claimed(f, {{first, 0}, {second, CS_ENOENT}});
+	assert_int_equal(host_table.is_online(f->self, 7), 0);
+	assert_int_equal(session_count(&f->shared.sessions), 0);
+}
+
+static void a_kick_closes_the_older_session_and_takes_its_place_once_it_has_ended(void **state)
+{
+	auto *f = (struct fixture *)*state;
+	const cs_conn first = add_conn(f), second = add_conn(f);
+
+	f->hold = true;
+	claim(f, first, 7, 0);
+	turn(f);
+	claim(f, second, 7, CS_CLAIM_KICK);
+	turn(f);
+	turn(f);
+	assert_null(conn_find(f->worker, first));
+	assert_claimed(f, {{first, 0}});
+	assert_int_equal(f->closed.back(), 7);
+	host_table.release(f->self, 7);
+	turn(f);
+	turn(f);
+	assert_claimed(f, {{first, 0}, {second, 0}});
+	assert_int_equal(conn_find(f->worker, second)->account, 7);
+}
+
+static void many_kicks_leave_exactly_one_session(void **state)
+{
+	auto *f = (struct fixture *)*state;
+	std::vector<cs_conn> conns;
+	size_t granted = 0;
+
+	for (int i = 0; i < 10; i++)
+		conns.push_back(add_conn(f));
+	for (const cs_conn conn : conns)
+		claim(f, conn, 7, CS_CLAIM_KICK);
+	for (int i = 0; i < 100; i++)
+		turn(f);
+	assert_int_equal(f->claims.size(), 10);
+	for (const cs_conn conn : conns) {
+		const struct conn *c = conn_find(f->worker, conn);
+
+		granted += c && c->account == 7;
+	}
+	assert_int_equal(granted, 1);
+	assert_int_equal(session_count(&f->shared.sessions), 1);
+}
+
+/* ---- timers */
+
+static void count_fired(void *state, void *arg)
+{
+	assert_ptr_equal(arg, &provider_state);
+	((struct fixture *)state)->fired++;
+}
+
+static void fire_and_delete(void *state, void *)
+{
+	auto *f = (struct fixture *)state;
+
+	f->fired++;
+	host_table.timer_del(f->self, f->timer);
+}
+
+static void wait_fired(struct fixture *f, int count)
+{
+	const int64_t end = worker_monotonic_ms() + 10000;
+
+	while (f->fired < count && worker_monotonic_ms() < end)
+		turn(f);
+	assert_int_equal(f->fired, count);
+}
+
+static void a_one_shot_timer_fires_once_and_is_freed(void **state)
+{
+	auto *f = (struct fixture *)*state;
+
+	host_table.timer_add(f->self, 1, 0, count_fired, &provider_state);
+	assert_int_equal(f->self->timers.size(), 1);
+	wait_fired(f, 1);
+	assert_int_equal(f->self->timers.size(), 0);
+}
+
+static void a_repeating_timer_fires_until_it_is_deleted_in_its_own_call_too(void **state)
+{
+	auto *f = (struct fixture *)*state;
+
+	f->timer = host_table.timer_add(f->self, 1, 1, count_fired, &provider_state);
+	wait_fired(f, 3);
+	host_table.timer_del(f->self, f->timer);
+	assert_int_equal(f->self->timers.size(), 0);
+	f->timer = host_table.timer_add(f->self, 1, 1, fire_and_delete, nullptr);
+	wait_fired(f, 4);
+	assert_int_equal(f->self->timers.size(), 0);
+	f->timer = host_table.timer_add(f->self, 1, 0, fire_and_delete, nullptr);
+	wait_fired(f, 5);
+	assert_int_equal(f->self->timers.size(), 0);
+}
+
+static void timers_can_be_deleted_in_any_order(void **state)
+{
+	auto *f = (struct fixture *)*state;
+	struct cs_timer *timers[5];
+
+	for (struct cs_timer *&timer : timers)
+		timer = host_table.timer_add(f->self, 60000, 0, count_fired, &provider_state);
+	for (const int i : {2, 0, 4, 1, 3})
+		host_table.timer_del(f->self, timers[i]);
+	host_table.timer_del(f->self, nullptr);
+	assert_int_equal(f->self->timers.size(), 0);
+	host_table.timer_add(f->self, 60000, 1, count_fired, &provider_state);   /* left to the end of the instance */
+}
+
+/* ---- the rest */
+
+static void a_service_is_found_by_name_and_version(void **state)
+{
+	auto *f = (struct fixture *)*state;
+	const void *found = nullptr;
+	void *context = nullptr;
+
+	assert_int_equal(host_table.service(f->self, "tea", 2, &found, &context), 0);
+	assert_ptr_equal(found, &table);
+	assert_ptr_equal(context, &provider_state);
+	assert_int_equal(host_table.service(f->self, "tea", 1, &found, &context), CS_ENOENT);
+	assert_int_equal(host_table.service(f->self, "coffee", 2, &found, &context), CS_ENOENT);
+}
+
+static void calls_for_a_connection_that_is_gone_are_refused(void **state)
+{
+	auto *f = (struct fixture *)*state;
+	const struct cs_request request{.msgid = 6, .req = 1};
+	uint64_t position = 0;
+
+	host_table.answer(f->self, 99, &request, "");
+	assert_int_equal(host_table.refuse(f->self, 99, &request, CS_ERRNO_BUSY, "%s", "x"), CS_REJECT);
+	assert_int_equal(host_table.send(f->self, 99, "{}", 2, nullptr, &position), CS_ENOENT);
+	assert_int_equal(host_table.finish(f->self, 99), CS_ENOENT);
+	assert_int_equal(host_table.close(f->self, 99, "x"), CS_ENOENT);
+	assert_int_equal(host_table.logout(f->self, 99), CS_ENOENT);
+	assert_int_equal(host_table.set_silence(f->self, 99, 1), CS_ENOENT);
+	assert_int_equal(host_table.logout(f->self, add_conn(f)), CS_EINVAL);
+}
+
+static void a_long_refusal_is_cut_between_characters(void **state)
+{
+	auto *f = (struct fixture *)*state;
+	const struct cs_request request{.msgid = 6, .req = 1};
+	const cs_conn conn = add_conn(f);
+	std::string text, answer(4096, '\0');
+
+	for (int i = 0; i < 400; i++)
+		text += "\u00e4";
+	host_table.refuse(f->self, conn, &request, CS_ERRNO_BUSY, "x%s", text.c_str());
+	turn(f);
+	const ssize_t size = read(f->peers[0].fd, answer.data(), answer.size());
+
+	assert_true(size > 500);
+	answer.resize((size_t)size);
+	assert_non_null(strstr(answer.c_str(), "\u00e4\"}"));
+}
+
+static void the_clock_does_not_go_back(void **state)
+{
+	int64_t before = host_table.now();
+
+	(void)state;
+	assert_true(before > INT64_C(1700000000000));
+	for (int i = 0; i < 1000; i++) {
+		const int64_t now = host_table.now();
+
+		assert_true(now >= before);
+		before = now;
+	}
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main()
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_claim_is_completed_after_the_call),
+		TEST(a_place_that_is_taken_is_refused),
+		TEST(a_connection_with_a_session_or_without_life_cannot_claim),
+		TEST(a_claim_waits_for_a_session_that_is_ending),
+		TEST(a_connection_that_died_while_waiting_gets_nothing),
+		TEST(a_kick_closes_the_older_session_and_takes_its_place_once_it_has_ended),
+		TEST(many_kicks_leave_exactly_one_session),
+		TEST(a_one_shot_timer_fires_once_and_is_freed),
+		TEST(a_repeating_timer_fires_until_it_is_deleted_in_its_own_call_too),
+		TEST(timers_can_be_deleted_in_any_order),
+		TEST(a_service_is_found_by_name_and_version),
+		TEST(calls_for_a_connection_that_is_gone_are_refused),
+		TEST(a_long_refusal_is_cut_between_characters),
+		TEST(the_clock_does_not_go_back),
+	};
+
+	return cmocka_run_group_tests_name("host", tests, nullptr, nullptr);
+}

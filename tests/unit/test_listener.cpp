@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the tests of listening: addresses, taken ports, and that accepting pauses instead of spinning. */
+#include <cstdarg>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include "core/listener.h"
+#include "tests/support/worker_fixture.h"
+
+extern "C" {
+#include <cmocka.h>
+}
+
+struct test {
+	std::unique_ptr<struct worker_fixture> f;
+	std::vector<struct listen_address> addresses;
+};
+
+static int set_up(void **state)
+{
+	auto t = std::make_unique<test>();
+	struct cs_error e;
+
+	t->f = worker_fixture_make();
+	if (listener_parse("127.0.0.1:0", &t->addresses, &e) != 0 ||
+	    listener_reserve(&t->addresses, &e) != 0 ||
+	    listener_open_all(t->f->worker, t->addresses, &e) != 0)
+		return -1;
+	*state = t.release();
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	const std::unique_ptr<test> t(static_cast<test *>(*state));
+
+	worker_fixture_free(std::move(t->f));
+	return 0;
+}
+
+static int connect_to(test *t)
+{
+	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(
+		connect(fd, reinterpret_cast<sockaddr *>(&t->addresses[0].address), t->addresses[0].size), 0);
+	t->f->peers.push_back(fd);
+	return fd;
+}
+
+static size_t live(test *t)
+{
+	return t->f->worker->conns.live;
+}
+
+static void addresses_are_numeric_with_a_port(void **)
+{
+	std::vector<struct listen_address> addresses;
+	struct cs_error e;
+
+	assert_int_equal(listener_parse(" 127.0.0.1:6000, [::1]:6001\t0.0.0.0:0 ", &addresses, &e), 0);
+	assert_int_equal(addresses.size(), 3);
+	assert_string_equal(addresses[1].text.c_str(), "[::1]:6001");
+	assert_int_equal(addresses[1].address.ss_family, AF_INET6);
+	assert_int_equal(ntohs(reinterpret_cast<sockaddr_in *>(&addresses[0].address)->sin_port), 6000);
+}
+
+static void other_addresses_are_refused(void **)
+{
+	for (const char *text :
+	     {"", " , ", "6000", "localhost:6000", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536",
+	      "127.0.0.1:-1", "127.0.0.1:60a", "::1:6000", "[::1]", "[127.0.0.1]:1", "[]:1", ":6000"}) {
+		std::vector<struct listen_address> addresses;
+		struct cs_error e = {""};
+
+		assert_int_equal(listener_parse(text, &addresses, &e), CS_EINVAL);
+		assert_string_not_equal(e.text, "");
+	}
+}
+
+static void a_port_that_somebody_listens_on_is_refused(void **state)
+{
+	auto *t = static_cast<test *>(*state);
+	struct cs_error e;
+
+	assert_int_equal(listener_reserve(&t->addresses, &e), CS_EINVAL);
+	assert_string_equal(
+		e.text, ("cannot listen on " + t->addresses[0].text + ": Address already in use").c_str());
+}
+
+static void a_free_port_takes_the_place_of_0(void **state)
+{
+	auto *t = static_cast<test *>(*state);
+
+	assert_int_equal(t->addresses[0].text.rfind("127.0.0.1:", 0), 0);
+	assert_string_not_equal(t->addresses[0].text.c_str(), "127.0.0.1:0");
+}
+
+static void connections_are_accepted_and_counted(void **state)
+{
+	auto *t = static_cast<test *>(*state);
+
+	for (int i = 0; i < 5; i++)
+		connect_to(t);
+	assert_true(worker_fixture_wait(t->f.get(), [&] { return live(t) == 5; }));
+	assert_int_equal(t->f->shared.connections, 5);
+	assert_int_equal(t->f->worker->conns.slots[0]->peer.rfind("127.0.0.1:", 0), 0);
+}
+
+/* Turns that the loop makes in a moment of peace: a paused listener that stays readable must not wake it. */
+static uint64_t turns_in_200_ms(test *t)
+{
+	struct loop *l = &t->f->worker->loop;
+	const uint64_t before = l->turn;
+	const timeval time = {0, 200 * 1000};
+	event_ptr end(event_new(
+		l->base.get(), -1, 0,
+		[](evutil_socket_t, short, void *arg) { loop_stop(static_cast<struct loop *>(arg)); }, l));
+
+	event_add(end.get(), &time);
+	loop_run(l);
+	l->stopping = false;
+	return l->turn - before;
+}
+
+static void at_max_connections_accepting_pauses_and_goes_on(void **state)
+{
+	auto *t = static_cast<test *>(*state);
+
+	t->f->conf.max_connections = 2;
+	for (int i = 0; i < 3; i++)
+		connect_to(t);
+	assert_true(worker_fixture_wait(t->f.get(), [&] { return live(t) == 2; }));
+	assert_true(turns_in_200_ms(t) < 20);
+	assert_int_equal(live(t), 2);
+	conn_close(t->f->worker->conns.slots[0].get(), "test");
+	assert_true(worker_fixture_wait(
+		t->f.get(), [&] { return t->f->worker->conns.slots[0] != nullptr && live(t) == 2; }));
+}
+
+static void out_of_descriptors_accepting_pauses_and_goes_on(void **state)
+{
+	auto *t = static_cast<test *>(*state);
+	struct rlimit before, none;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	connect_to(t);
+	none = {3, before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	const uint64_t turns = turns_in_200_ms(t);
+	const size_t accepted = live(t);
+
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(accepted, 0);
+	assert_true(turns < 20);
+	assert_true(worker_fixture_wait(t->f.get(), [&] { return live(t) == 1; }));
+}
+
+static void a_closed_listener_accepts_nothing_more(void **state)
+{
+	auto *t = static_cast<test *>(*state);
+	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	listener_close_all(t->f->worker);
+	assert_int_equal(
+		connect(fd, reinterpret_cast<sockaddr *>(&t->addresses[0].address), t->addresses[0].size),
+		-1);
+	t->f->peers.push_back(fd);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const CMUnitTest tests[] = {
+		cmocka_unit_test(addresses_are_numeric_with_a_port),
+		cmocka_unit_test(other_addresses_are_refused),
+		TEST(a_port_that_somebody_listens_on_is_refused),
+		TEST(a_free_port_takes_the_place_of_0),
+		TEST(connections_are_accepted_and_counted),
+		TEST(at_max_connections_accepting_pauses_and_goes_on),
+		TEST(out_of_descriptors_accepting_pauses_and_goes_on),
+		TEST(a_closed_listener_accepts_nothing_more),
+	};
+
+	return cmocka_run_group_tests(tests, nullptr, nullptr);
+}

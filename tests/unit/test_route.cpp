@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the tests of the way between instances: who gets what, in which order, and who no longer does. */
+#include <cstdarg>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <setjmp.h>
+
+#include "core/route.h"
+#include "tests/support/worker_fixture.h"
+
+extern "C" {
+#include <cmocka.h>
+}
+
+struct test {
+	std::unique_ptr<struct worker_fixture> f;
+	std::string got; /* of the fixture's instance */
+	cs_account account = 0;
+	cs_conn conn = 0;
+	int next[4] = {}, received = 0;
+	bool in_order = true;
+};
+
+static void on_routed(void *state, cs_conn conn, cs_account account, const void *data, size_t size)
+{
+	auto *t = static_cast<test *>(state);
+
+	t->got.append(static_cast<const char *>(data), size).append(" ");
+	t->account = account;
+	t->conn = conn;
+}
+
+static struct cs_self *self_of(test *t)
+{
+	return t->f->worker->instances[0].get();
+}
+
+static int set_up(void **state)
+{
+	auto t = std::make_unique<test>();
+
+	t->f = worker_fixture_make();
+	t->f->plugins.plugins[0]->declared.routed = on_routed;
+	/* Only `routed` is looked at here. */
+	t->f->plugins.plugins[0]->declared.closed = nullptr;
+	t->f->plugins.plugins[0]->declared.written = nullptr;
+	self_of(t.get())->state = t.get();
+	*state = t.release();
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	const std::unique_ptr<test> t(static_cast<test *>(*state));
+
+	worker_fixture_free(std::move(t->f));
+	return 0;
+}
+
+static void what_is_routed_reaches_the_session_after_the_call(void **state)
+{
+	auto *t = static_cast<test *>(*state);
+	char data[] = "hello";
+	int peer;
+	struct conn *c = worker_fixture_connect(t->f.get(), &peer);
+
+	worker_fixture_bind(t->f.get(), c, 13);
+	assert_int_equal(route_to_account(self_of(t), 13, data, 5), 0);
+	data[0] = 'j'; /* it was copied */
+	assert_string_equal(t->got.c_str(), "");
+	worker_fixture_turn(t->f.get());
+	assert_string_equal(t->got.c_str(), "hello ");
+	assert_int_equal(t->account, 13);
+	assert_int_equal(t->conn, c->handle);
+}
+
+static void who_is_not_online_is_not_routed_to(void **state)
+{
+	auto *t = static_cast<test *>(*state);
+
+	assert_int_equal(route_to_account(self_of(t), 13, "x", 1), CS_ENOENT);
+	worker_fixture_turn(t->f.get());
+	assert_string_equal(t->got.c_str(), "");
+}
+
+static void what_arrives_after_the_session_ended_is_dropped(void **state)
+{
+	auto *t = static_cast<test *>(*state);
+	int peer;
+	struct conn *c = worker_fixture_connect(t->f.get(), &peer);
+
+	worker_fixture_bind(t->f.get(), c, 13);
+	assert_int_equal(route_to_account(self_of(t), 13, "a", 1), 0);
+	conn_logout(c);
+	assert_int_equal(route_to_account(self_of(t), 13, "b", 1), CS_ENOENT);
+	worker_fixture_turn(t->f.get());
+	/* The same connection, another account; and a connection that ended. */
+	worker_fixture_bind(t->f.get(), c, 14);
+	assert_int_equal(route_to_account(self_of(t), 14, "c", 1), 0);
+	conn_close(c, "test");
+	worker_fixture_turn(t->f.get());
+	assert_string_equal(t->got.c_str(), "");
+}
+
+static void everybody_and_a_place_get_it_without_a_session(void **state)
+{
+	auto *t = static_cast<test *>(*state);
+	const cs_place place = route_place_of(self_of(t));
+
+	assert_true(place != 0);
+	route_to_all(self_of(t), "all", 3);
+	assert_int_equal(route_to_place(self_of(t), place, "place", 5), 0);
+	assert_int_equal(route_to_place(self_of(t), 0, "x", 1), CS_ENOENT);
+	assert_int_equal(route_to_place(self_of(t), place + 1, "x", 1), CS_ENOENT);
+	route_to_all(self_of(t), nullptr, 0);
+	worker_fixture_turn(t->f.get());
+	assert_string_equal(t->got.c_str(), "all place  ");
+	assert_int_equal(t->account, 0);
+	assert_int_equal(t->conn, 0);
+}
+
+static void an_instance_that_has_stopped_gets_nothing(void **state)
+{
+	auto *t = static_cast<test *>(*state);
+
+	self_of(t)->started = false;
+	route_to_all(self_of(t), "x", 1);
+	worker_fixture_turn(t->f.get());
+	assert_string_equal(t->got.c_str(), "");
+}
+
+/* ---- from several threads */
+
+static constexpr int senders = 4, messages = 5000;
+
+struct note {
+	int from, number;
+};
+
+static void on_note(void *state, cs_conn, cs_account, const void *data, size_t size)
+{
+	auto *t = static_cast<test *>(state);
+	const auto *n = static_cast<const struct note *>(data);
+
+	t->in_order = t->in_order && size == sizeof *n && t->next[n->from] == n->number;
+	t->next[n->from]++;
+	if (++t->received == senders * messages)
+		loop_stop(&t->f->worker->loop);
+}
+
+static void send_notes(test *t, int from)
+{
+	for (int i = 0; i < messages; i++) {
+		const struct note n = {from, i};
+
+		if (i % 2 == 0)
+			route_to_all(self_of(t), &n, sizeof n);
+		else
+			(void)!route_to_account(self_of(t), 13, &n, sizeof n);
+	}
+}
+
+static void the_order_of_each_sending_thread_is_kept(void **state)
+{
+	auto *t = static_cast<test *>(*state);
+	std::vector<std::thread> all;
+	int peer;
+
+	worker_fixture_bind(t->f.get(), worker_fixture_connect(t->f.get(), &peer), 13);
+	t->f->plugins.plugins[0]->declared.routed = on_note;
+	worker_start(t->f->worker);
+	for (int from = 0; from < senders; from++)
+		all.emplace_back(send_notes, t, from);
+	for (std::thread &thread : all)
+		thread.join();
+	t->f->worker->thread.join();
+	assert_true(t->in_order);
+	assert_int_equal(t->received, senders * messages);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const CMUnitTest tests[] = {
+		TEST(what_is_routed_reaches_the_session_after_the_call),
+		TEST(who_is_not_online_is_not_routed_to),
+		TEST(what_arrives_after_the_session_ended_is_dropped),
+		TEST(everybody_and_a_place_get_it_without_a_session),
+		TEST(an_instance_that_has_stopped_gets_nothing),
+		TEST(the_order_of_each_sending_thread_is_kept),
+	};
+
+	return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
