@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <utility>
 
@@ -73,8 +74,10 @@ static void set_options(MYSQL *handle, const mydb_conf *conf, mydb_purpose purpo
 static bool dial(MYSQL *handle, const mydb_conf *conf, mydb_purpose purpose, const char *database)
 {
 	const unsigned long flags = purpose == MYDB_FOR_SCHEMA ? CLIENT_MULTI_STATEMENTS : 0;
+	/* Another host's name would win over the socket. */
+	const char *host = *conf->socket ? "localhost" : conf->host;
 
-	return mysql_real_connect(handle, conf->host, conf->user, conf->password, database,
+	return mysql_real_connect(handle, host, conf->user, conf->password, database,
 	                          static_cast<unsigned>(conf->port), *conf->socket ? conf->socket : nullptr,
 	                          flags) != nullptr;
 }
@@ -150,4 +153,14 @@ int mydb_connect(const mydb_conf *conf, mydb_purpose purpose, mydb_handle *handl
 	if (!result)
 		*handle_r = std::move(handle);
 	return result;
+}
+
+size_t mydb_most_bytes(MYSQL *handle)
+{
+	if (run(handle, "SELECT @@max_allowed_packet"))
+		return 0;
+	const mydb_result rows(mysql_store_result(handle));
+	const MYSQL_ROW row = rows ? mysql_fetch_row(rows.get()) : nullptr;
+
+	return row && row[0] ? strtoull(row[0], nullptr, 10) : 0;
 }

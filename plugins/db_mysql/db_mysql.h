@@ -63,6 +63,7 @@ struct mydb {
 	mydb_handle handle;
 	std::vector<mydb_cached> cache; /* after handle: closed before the handle is */
 	uint64_t clock = 0; /* counts uses, for the oldest of the cache */
+	size_t most_bytes = 0; /* the server's max_allowed_packet */
 	int64_t affected = 0;
 	int64_t last_id = 0;
 	bool begun = false; /* between begin and commit or rollback */
@@ -90,6 +91,9 @@ enum mydb_purpose { MYDB_FOR_WORK, MYDB_FOR_SCHEMA };
  * statements in one text, and lets one take up to an hour. CS_DB_OK, or a class with the text in e. */
 [[nodiscard]] int mydb_connect(const mydb_conf *conf, mydb_purpose purpose, mydb_handle *handle_r,
                                cs_error *e);
+
+/* The server's max_allowed_packet; 0 where it could not be read. */
+size_t mydb_most_bytes(MYSQL *handle);
 
 /* migrate.cpp ----------------------------------------------------------------------------------------- */
 

@@ -41,6 +41,7 @@ static int db_open(const void *conf, cs_db **db_r, cs_error *e)
 	const int result = mydb_connect(conf_of(conf), MYDB_FOR_WORK, &db->handle, e);
 	if (result)
 		return result;
+	db->most_bytes = mydb_most_bytes(db->handle.get());
 	db->base.driver = &mydb_driver;
 	*db_r = &db.release()->base;
 	return CS_DB_OK;

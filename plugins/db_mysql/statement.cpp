@@ -107,12 +107,26 @@ static MYSQL_BIND bind_of(const cs_db_value &value)
 	return bind;
 }
 
+/* The server answers a longer packet by closing the connection, which looks like a lost one. */
+static bool is_too_long(const mydb *db, const cs_db_value *parameters, size_t count)
+{
+	size_t bytes = 64 + 16 * count;
+
+	for (size_t i = 0; i < count; i++)
+		bytes += parameters[i].size;
+	return db->most_bytes && bytes >= db->most_bytes;
+}
+
 static int execute(mydb *db, MYSQL_STMT *statement, const cs_db_value *parameters, size_t count)
 {
 	std::vector<MYSQL_BIND> binds(count);
 
 	if (mysql_stmt_param_count(statement) != count)
 		return mydb_fail_text(db, "the number of parameters is not that of the statement");
+	if (is_too_long(db, parameters, count)) {
+		(void)mydb_fail_text(db, "longer than the server's max_allowed_packet");
+		return CS_DB_BAD_VALUE;
+	}
 	std::transform(parameters, parameters + count, binds.begin(), bind_of);
 	/* Without a length of its own a parameter has that of its buffer. */
 	for (MYSQL_BIND &bind : binds)

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the tests of what db_mysql answers when the server fails it: gone, frozen, read-only, a connection
+ * killed. It must not know a table of the product. */
+#include <csignal>
+#include <thread>
+
+#include "test_db_mysql.h"
+
+static void a_server_killed_in_a_transaction_is_unknown_and_opened_again(void **state)
+{
+	fixture *f = fixture_of(state);
+	cs_db *db = f->db;
+
+	assert_int_equal(insert(db, "before"), CS_DB_OK);
+	assert_int_equal(db->driver->begin(db), CS_DB_OK);
+	assert_int_equal(insert(db, "inside"), CS_DB_OK);
+	mariadb_kill(f->server);
+	assert_int_equal(db->driver->commit(db), CS_DB_UNKNOWN);
+	/* A connection that was lost never works again by itself, not even when the server is back. */
+	mariadb_start(f->server);
+	assert_int_equal(insert(db, "late"), CS_DB_UNKNOWN);
+	assert_int_equal(db->driver->begin(db), CS_DB_UNKNOWN);
+	db->driver->rollback(db);
+	assert_int_equal(db->driver->begin(db), CS_DB_UNKNOWN);
+	db->driver->close(db);
+	f->db = mariadb_open(&f->access);
+	assert_int_equal(number(f->db, "SELECT COUNT(*) FROM t"), 1);
+}
+
+static void without_a_server_open_and_migrate_say_where_they_looked(void **state)
+{
+	fixture *f = fixture_of(state);
+	const std::string where = "127.0.0.1:" + std::to_string(f->server->port);
+	cs_error e = {};
+	cs_db *db = nullptr;
+
+	mariadb_kill(f->server);
+	assert_int_equal(f->db->driver->open(f->access.conf.data(), &db, &e), CS_DB_UNKNOWN);
+	assert_non_null(strstr(e.text, where.c_str()));
+	e = {};
+	assert_int_equal(f->db->driver->migrate(f->access.conf.data(), &e), CS_EINVAL);
+	assert_non_null(strstr(e.text, where.c_str()));
+	assert_null(strstr(e.text, "se cret"));
+}
+
+/* The read time-out ends it; the server, once awake, may well have done it. */
+static void a_frozen_server_is_unknown_after_the_read_timeout(void **state)
+{
+	fixture *f = fixture_of(state);
+
+	mariadb_access_set_number(&f->access, "read_timeout", 2000);
+	cs_db *db = mariadb_open(&f->access), *asleep = mariadb_open(&f->access);
+	assert_int_equal(insert(db, "before"), CS_DB_OK);
+	mariadb_signal(f->server, SIGSTOP);
+	int64_t begun = check_now();
+	assert_int_equal(insert(db, "during"), CS_DB_UNKNOWN);
+	assert_in_range(check_now() - begun, 1900, 4000 * check_patience_factor());
+	/* Everything that follows is refused at once. */
+	begun = check_now();
+	assert_int_equal(insert(db, "after"), CS_DB_UNKNOWN);
+	db->driver->rollback(db);
+	db->driver->close(db);
+	assert_in_range(check_now() - begun, 0, 1000);
+	cs_error e = {};
+	assert_int_equal(f->db->driver->open(f->access.conf.data(), &db, &e), CS_DB_UNKNOWN);
+	mariadb_signal(f->server, SIGCONT);
+	assert_int_equal(insert(asleep, "awake"), CS_DB_OK);
+	assert_int_equal(number(asleep, "SELECT COUNT(*) FROM t WHERE name = 'after'"), 0);
+	asleep->driver->close(asleep);
+}
+
+static void a_connection_that_was_killed_is_unknown(void **state)
+{
+	fixture *f = fixture_of(state);
+	const int64_t id = number(f->db, "SELECT CONNECTION_ID()");
+
+	assert_int_equal(f->db->driver->begin(f->db), CS_DB_OK);
+	assert_int_equal(insert(f->db, "a"), CS_DB_OK);
+	mariadb_as_root(f->server, {"KILL " + std::to_string(id)});
+	assert_int_equal(insert(f->db, "b"), CS_DB_UNKNOWN);
+	assert_int_equal(f->db->driver->commit(f->db), CS_DB_UNKNOWN);
+	cs_db *other = mariadb_open(&f->access);
+	assert_int_equal(number(other, "SELECT COUNT(*) FROM t"), 0);
+	other->driver->close(other);
+}
+
+static void a_statement_that_was_killed_is_to_be_tried_again(void **state)
+{
+	fixture *f = fixture_of(state);
+	const int64_t id = number(f->db, "SELECT CONNECTION_ID()");
+	int result = 0;
+
+	std::thread thread([&] { result = run(f->db, "INSERT INTO t (name) SELECT SLEEP(3)"); });
+	cs_db *other = mariadb_open(&f->access);
+	check_wait("the statement to run", [&] {
+		return number(other, ("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'INSERT%'"
+		                      " AND ID = " + std::to_string(id)).c_str()) == 1;
+	});
+	mariadb_as_root(f->server, {"KILL QUERY " + std::to_string(id)});
+	thread.join();
+	assert_int_equal(result, CS_DB_RETRY);
+	assert_int_equal(insert(f->db, "a"), CS_DB_OK);
+	other->driver->close(other);
+}
+
+static void a_read_only_server_is_full_and_passes(void **state)
+{
+	fixture *f = fixture_of(state);
+
+	mariadb_as_root(f->server, {"SET GLOBAL read_only = 1"});
+	assert_int_equal(insert(f->db, "a"), CS_DB_FULL);
+	assert_int_equal(number(f->db, "SELECT COUNT(*) FROM t"), 0);
+	mariadb_as_root(f->server, {"SET GLOBAL read_only = 0"});
+	assert_int_equal(insert(f->db, "a"), CS_DB_OK);
+}
+
+/* A node that is stopped or cut off in a transaction would else hold its rows for hours. */
+static void a_transaction_that_is_left_alone_gives_its_locks_back(void **state)
+{
+	fixture *f = fixture_of(state);
+
+	assert_in_range(number(f->db, "SELECT @@idle_transaction_timeout"), 1, 30);
+	assert_int_equal(run(f->db, "SET SESSION idle_transaction_timeout = 1"), CS_DB_OK);
+	assert_int_equal(insert(f->db, "a"), CS_DB_OK);
+	assert_int_equal(f->db->driver->begin(f->db), CS_DB_OK);
+	assert_int_equal(run(f->db, "SELECT id FROM t WHERE name = 'a' FOR UPDATE"), CS_DB_OK);
+	cs_db *other = mariadb_open(&f->access);
+	check_wait("the lock", [&] { return run(other, "UPDATE t SET n = 1 WHERE name = 'a'") == CS_DB_OK; });
+	assert_int_equal(f->db->driver->commit(f->db), CS_DB_UNKNOWN);
+	other->driver->close(other);
+}
+
+static void a_session_is_strict_utf8_and_read_committed(void **state)
+{
+	cs_db *db = db_of(state);
+
+	assert_int_equal(number(db, "SELECT @@SESSION.sql_mode LIKE '%STRICT_ALL_TABLES%'"), 1);
+	assert_int_equal(number(db, "SELECT @@SESSION.tx_isolation = 'READ-COMMITTED'"), 1);
+	assert_int_equal(number(db, "SELECT @@SESSION.character_set_client = 'utf8mb4'"), 1);
+	assert_int_equal(number(db, "SELECT @@SESSION.innodb_lock_wait_timeout"), 2);
+	assert_int_equal(number(db, "SELECT @@SESSION.autocommit"), 1);
+}
+
+static void a_wrong_password_is_told_without_it(void **state)
+{
+	fixture *f = fixture_of(state);
+	cs_error e = {};
+	cs_db *db = nullptr;
+
+	mariadb_access_set_text(&f->access, "password", "wrongpassword");
+	assert_int_not_equal(f->db->driver->open(f->access.conf.data(), &db, &e), CS_DB_OK);
+	assert_non_null(strstr(e.text, "1045"));
+	assert_null(strstr(e.text, "wrongpassword"));
+}
+
+static void the_unix_socket_works_and_tls_is_not_silently_left_out(void **state)
+{
+	fixture *f = fixture_of(state);
+	cs_error e = {};
+	cs_db *db = nullptr;
+
+	mariadb_access_set_text(&f->access, "socket", f->server->folder + "/socket");
+	mariadb_access_set_number(&f->access, "port", 1);
+	db = mariadb_open(&f->access);
+	assert_int_equal(insert(db, "a"), CS_DB_OK);
+	db->driver->close(db);
+	mariadb_access_set_text(&f->access, "socket", "");
+	mariadb_access_set_number(&f->access, "port", f->server->port);
+	for (const int mode : {1, 2}) {
+		mariadb_access_set_choice(&f->access, "tls", mode);
+		assert_int_not_equal(f->db->driver->open(f->access.conf.data(), &db, &e), CS_DB_OK);
+	}
+}
+
+int main(void)
+{
+	const CMUnitTest tests[] = {
+		TEST_ALONE(a_server_killed_in_a_transaction_is_unknown_and_opened_again),
+		TEST_ALONE(without_a_server_open_and_migrate_say_where_they_looked),
+		TEST_ALONE(a_frozen_server_is_unknown_after_the_read_timeout),
+		TEST(a_connection_that_was_killed_is_unknown),
+		TEST(a_statement_that_was_killed_is_to_be_tried_again),
+		TEST(a_read_only_server_is_full_and_passes),
+		TEST(a_transaction_that_is_left_alone_gives_its_locks_back),
+		TEST(a_session_is_strict_utf8_and_read_committed),
+		TEST(a_wrong_password_is_told_without_it),
+		TEST(the_unix_socket_works_and_tls_is_not_silently_left_out),
+	};
+
+	return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
