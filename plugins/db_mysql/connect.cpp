@@ -71,6 +71,16 @@ static void set_options(MYSQL *handle, const mydb_conf *conf, mydb_purpose purpo
 	set_tls(handle, conf);
 }
 
+/* Connector/C falls back to plain text where the server offers no TLS, unless it verifies. */
+static int check_tls(const mydb_conf *conf, MYSQL *handle, cs_error *e)
+{
+	if (conf->tls == MYDB_TLS_OFF || mysql_get_ssl_cipher(handle))
+		return CS_DB_OK;
+	snprintf(e->text, sizeof(e->text), "the database server at %s:%d does not offer TLS", conf->host,
+	         static_cast<int>(conf->port));
+	return CS_DB_FAILED;
+}
+
 static bool dial(MYSQL *handle, const mydb_conf *conf, mydb_purpose purpose, const char *database)
 {
 	const unsigned long flags = purpose == MYDB_FOR_SCHEMA ? CLIENT_MULTI_STATEMENTS : 0;
@@ -148,6 +158,8 @@ int mydb_connect(const mydb_conf *conf, mydb_purpose purpose, mydb_handle *handl
 		if (purpose == MYDB_FOR_SCHEMA && mysql_errno(handle.get()) == UNKNOWN_DATABASE)
 			result = create_database(conf, &handle, e);
 	}
+	if (!result)
+		result = check_tls(conf, handle.get(), e);
 	if (!result && set_session(handle.get(), conf, purpose))
 		result = fail(conf, handle.get(), "cannot set up a session of", e);
 	if (!result)

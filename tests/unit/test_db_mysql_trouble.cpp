@@ -172,6 +172,55 @@ static void the_unix_socket_works_and_tls_is_not_silently_left_out(void **state)
 	}
 }
 
+/* A certificate for 127.0.0.1 that signs itself. */
+static void make_certificate(const std::string &folder)
+{
+	const std::string command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1"
+				    " -addext subjectAltName=IP:127.0.0.1,DNS:127.0.0.1 -keyout " +
+	                            folder + "/key.pem -out " + folder + "/cert.pem 2>/dev/null";
+
+	assert_int_equal(system(command.c_str()), 0);
+}
+
+static int is_encrypted(void *arg, const cs_db_value *columns, size_t)
+{
+	*static_cast<bool *>(arg) = columns[1].size > 0;
+	return 0;
+}
+
+static bool opens_encrypted(fixture *f)
+{
+	cs_error e = {};
+	cs_db *db = nullptr;
+	bool encrypted = false;
+
+	if (f->access.driver->open(f->access.conf.data(), &db, &e))
+		return false;
+	assert_int_equal(db->driver->query(db, "SHOW STATUS LIKE 'Ssl_cipher'", nullptr, 0, is_encrypted,
+	                                   &encrypted),
+	                 CS_DB_OK);
+	db->driver->close(db);
+	return encrypted;
+}
+
+static void tls_encrypts_and_verify_wants_the_right_authority(void **state)
+{
+	fixture *f = fixture_of(state);
+
+	make_certificate(f->server->folder);
+	f->server->options = {"--ssl-cert=" + f->server->folder + "/cert.pem",
+	                      "--ssl-key=" + f->server->folder + "/key.pem"};
+	mariadb_kill(f->server);
+	mariadb_start(f->server);
+	assert_false(opens_encrypted(f));
+	mariadb_access_set_choice(&f->access, "tls", 1);
+	assert_true(opens_encrypted(f));
+	mariadb_access_set_choice(&f->access, "tls", 2);
+	assert_false(opens_encrypted(f));
+	mariadb_access_set_text(&f->access, "tls_ca", f->server->folder + "/cert.pem");
+	assert_true(opens_encrypted(f));
+}
+
 int main(void)
 {
 	const CMUnitTest tests[] = {
@@ -184,6 +233,7 @@ int main(void)
 		TEST(a_transaction_that_is_left_alone_gives_its_locks_back),
 		TEST(a_session_is_strict_utf8_and_read_committed),
 		TEST(a_wrong_password_is_told_without_it),
+		TEST_ALONE(tls_encrypts_and_verify_wants_the_right_authority),
 		TEST(the_unix_socket_works_and_tls_is_not_silently_left_out),
 	};
 
