@@ -135,7 +135,13 @@ $(foreach t,$(tools),$(eval $(call tool_rules,$(t))))
 
 suites = unit plugin server
 support_library := $(BUILD)/tests/support/libsupport.a
-test_binaries = $(patsubst %.cpp,$(BUILD)/%,$(wildcard $(suites:%=tests/%/test_*.cpp)))
+# Those with mysql in their names start a MariaDB; so do mysql_binaries when they are run once more with it.
+test_sources = $(wildcard $(suites:%=tests/%/test_*.cpp))
+test_binaries = $(patsubst %.cpp,$(BUILD)/%,$(if $(db_mysql_SKIP),$(foreach t,$(test_sources),$(if $(findstring mysql,$(t)),,$(t))), \
+	$(test_sources)))
+mysql_suite = unit/test_model unit/test_model_append unit/test_model_news $(addprefix server/test_,cid crash groups \
+	load login offline presence refusals relay requests stop)
+mysql_tests = $(if $(db_mysql_SKIP),,CS_DRIVER=db_mysql $(mysql_suite:%=$(BUILD)/tests/%))
 bad_plugins := $(patsubst tests/plugin/%.c,$(BUILD)/tests/plugin/bad/%.so,$(wildcard tests/plugin/bad_*.c))
 # Fuzz targets need no more of it than the fake host, and clang 14 cannot compile the rest.
 fuzz_support := $(filter $(BUILD)/tests/support/fake_%,$(call objects_of,tests/support))
@@ -179,7 +185,7 @@ check check-lite check-sanitized:
 else
 # Everything.
 check: tests
-	$(run_tests) $(check_scripts) $(replay_binaries) $(test_binaries)
+	$(run_tests) $(check_scripts) $(replay_binaries) $(test_binaries) $(mysql_tests)
 
 # Without the checks of the sources and without the server tests.
 check-lite: tests
@@ -227,7 +233,7 @@ $(BUILD)/chat.conf: conf/chat.conf $(flags_file)
 	sed $(foreach p,$(left_out),-e '/^\[$(p)\]/,/^\[/{/^\[$(p)\]/d;/^\[/!d}') \
 	    -e 's|^\(#* *\)plugin_dir = build/plugins|\1plugin_dir = $(plugin_dir)|' \
 	    -e 's|^\(#* *\)path = var/chat.db|\1path = $(state_dir)/chat.db|' \
-	    -e 's|^\(#* *\)schema = conf/schema/sqlite|\1schema = $(schema_dir)/sqlite|' $< >$@
+	    -e 's|^\(#* *\)schema = conf/schema/|\1schema = $(schema_dir)/|' $< >$@
 
 $(BUILD)/chatserverd.service: conf/chatserverd.service $(flags_file)
 	sed -e 's|@sbindir@|$(sbindir)|g' -e 's|@conf_dir@|$(conf_dir)|g' $< >$@

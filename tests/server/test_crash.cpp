@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Owns the proof of the product's promise: a message that was acknowledged is never lost, never twice and never
- * out of order, whenever the server is killed. It must not know how the server keeps it.
+ * out of order, whenever the server is killed, or the database behind it. It must not know how the server keeps it.
  *
  * CS_CRASH_SEED repeats a run's decisions (what the scheduler does stays its own), CS_CRASH_KILLS,
  * CS_CRASH_RATE (messages a second) and CS_CRASH_CUTS (of connections, in a thousand turns) change its length and
@@ -18,11 +18,13 @@
 #include "tests/support/check.h"
 #include "tests/support/client.h"
 #include "tests/support/ledger.h"
+#include "tests/support/mariadb.h"
 #include "tests/support/player.h"
 #include "tests/support/server.h"
 
 struct crash_run {
 	test_server *server;
+	mariadb *database = nullptr; /* what is killed; null: the server itself */
 	ledger book;
 	std::mt19937 random;
 	std::vector<player> players;
@@ -169,6 +171,27 @@ static void kill_in_time(crash_run *run, int64_t now)
 	test_server_launch(run->server);
 }
 
+/* It is started again at once, within the time for which the server runs a batch again; each fourth life ends
+ * while it still recovers. */
+static void kill_database_in_time(crash_run *run, int64_t now)
+{
+	const bool early = run->kills % 4 == 3;
+
+	if (!run->counting && (early || mariadb_is_ready(run->database))) {
+		run->counting = true;
+		run->kill_at = now + (early ? 20 + run->random() % 100 : 200 + run->random() % 800);
+	} else if (!run->counting && now > run->started_at + check_patience_ms()) {
+		ledger_fault(&run->book, "MariaDB is not ready after kill %llu", (unsigned long long)run->kills);
+	}
+	if (!run->counting || now < run->kill_at)
+		return;
+	mariadb_kill(run->database);
+	mariadb_launch(run->database);
+	run->kills++;
+	run->counting = false;
+	run->started_at = check_now();
+}
+
 static void settle(crash_run *run)
 {
 	const int64_t end = check_now() + 3 * check_patience_ms();
@@ -225,15 +248,16 @@ static void report(const crash_run *run, unsigned seed)
 		print_error("  %s\n", fault.c_str());
 }
 
-static void an_acknowledged_message_survives_every_kill(void **state)
+static void run_until_killed_enough(test_server *server, mariadb *database, uint64_t kills)
 {
 	const unsigned seed = (unsigned)number_from_environment("CS_CRASH_SEED",
 	                                                        (uint64_t)time(nullptr) ^ (uint64_t)getpid());
 	crash_run *run = new crash_run;
 
-	run->server = (test_server *)*state;
+	run->server = server;
+	run->database = database;
 	run->random.seed(seed);
-	run->kills_wanted = number_from_environment("CS_CRASH_KILLS", 60);
+	run->kills_wanted = number_from_environment("CS_CRASH_KILLS", kills);
 	run->cuts_wanted = number_from_environment("CS_CRASH_CUTS", 10);
 	run->rate = number_from_environment("CS_CRASH_RATE", 1500);
 	test_server_start(run->server);
@@ -242,7 +266,10 @@ static void an_acknowledged_message_survives_every_kill(void **state)
 	while (run->kills < run->kills_wanted && run->book.fault_count == 0) {
 		turn(run, 1);
 		send_messages(run, check_now());
-		kill_in_time(run, check_now());
+		if (run->database)
+			kill_database_in_time(run, check_now());
+		else
+			kill_in_time(run, check_now());
 	}
 	if (run->book.fault_count == 0)
 		settle(run);
@@ -252,6 +279,8 @@ static void an_acknowledged_message_survives_every_kill(void **state)
 		test_server_stop(run->server);
 	else
 		test_server_kill(run->server);
+	if (database)
+		mariadb_wait_ready(database);
 	ledger_check_database(&run->book, run->server);
 	report(run, seed);
 	const bool whole = run->book.fault_count == 0 && run->kills >= run->kills_wanted &&
@@ -260,8 +289,40 @@ static void an_acknowledged_message_survives_every_kill(void **state)
 	assert_true(whole);
 }
 
+static void an_acknowledged_message_survives_every_kill(void **state)
+{
+	run_until_killed_enough((test_server *)*state, nullptr, 60);
+}
+
+static void an_acknowledged_message_survives_every_kill_of_the_database(void **state)
+{
+	test_server *s = (test_server *)*state;
+	mariadb *database = mariadb_new();
+
+	mariadb_start(database);
+	test_server_use_mariadb(s, database);
+	run_until_killed_enough(s, database, 12);
+	s->database = nullptr;
+	test_server_kill(s);
+	mariadb_free(database);
+}
+
+static int run_with_mariadb(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(an_acknowledged_message_survives_every_kill, test_server_setup,
+	                                        test_server_teardown),
+		cmocka_unit_test_setup_teardown(an_acknowledged_message_survives_every_kill_of_the_database,
+	                                        test_server_setup, test_server_teardown),
+	};
+
+	return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
+
 int main(void)
 {
+	if (mariadb_wanted())
+		return run_with_mariadb();
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(an_acknowledged_message_survives_every_kill,
 	                                        test_server_setup, test_server_teardown),

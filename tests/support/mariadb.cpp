@@ -181,12 +181,17 @@ static std::string log_of(const mariadb *m)
 	return text;
 }
 
+bool mariadb_is_ready(const mariadb *m)
+{
+	return log_of(m).find("ready for connections") != std::string::npos;
+}
+
 void mariadb_wait_ready(mariadb *m, std::source_location at)
 {
 	const int64_t end = check_now() + 4 * check_patience_ms();
 	int status;
 
-	while (log_of(m).find("ready for connections") == std::string::npos) {
+	while (!mariadb_is_ready(m)) {
 		if (waitpid(m->pid, &status, WNOHANG) == m->pid || check_now() > end) {
 			fprintf(stderr, "%s\n", log_of(m).c_str());
 			check_fail(at, "MariaDB does not get ready");

@@ -37,6 +37,7 @@ void mariadb_free(mariadb *m);
 void mariadb_start(mariadb *m, std::source_location at = std::source_location::current());
 /* Starts and returns at once. */
 void mariadb_launch(mariadb *m);
+bool mariadb_is_ready(const mariadb *m);
 void mariadb_wait_ready(mariadb *m, std::source_location at = std::source_location::current());
 /* SIGKILL, and waits for the end. */
 void mariadb_kill(mariadb *m);

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the proof of what clients see when the database server is killed, frozen or new. It must not know
+ * error numbers of the database. */
+#include <csignal>
+#include <string>
+#include <vector>
+
+#include "tests/support/check.h"
+#include "tests/support/client.h"
+#include "tests/support/mariadb.h"
+#include "tests/support/server.h"
+
+struct world {
+	mariadb *database;
+	test_server *server;
+};
+
+static int set_up(void **state)
+{
+	world *w = new world;
+
+	w->database = mariadb_new();
+	mariadb_start(w->database);
+	w->server = test_server_new();
+	test_server_use_mariadb(w->server, w->database);
+	*state = w;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	world *w = (world *)*state;
+
+	test_server_free(w->server);
+	mariadb_free(w->database);
+	delete w;
+	return 0;
+}
+
+static int take_number(void *arg, const cs_db_value *columns, size_t)
+{
+	*(int64_t *)arg = columns[0].integer;
+	return 1;
+}
+
+static int64_t number_in(const world *w, const char *sql)
+{
+	mariadb_access a;
+	int64_t number = -1;
+
+	mariadb_access_make(&a, w->database, w->server->options.at("db_mysql.database"));
+	cs_db *db = mariadb_open(&a);
+	assert_int_equal(a.driver->query(db, sql, nullptr, 0, take_number, &number), CS_DB_OK);
+	a.driver->close(db);
+	return number;
+}
+
+/* Such a message gets a cid of the server's own, so the batch whose commit was not answered can run again. */
+static void messages_without_cid_are_stored_once_when_the_database_is_killed(void **state)
+{
+	world *w = (world *)*state;
+	const int kills = 6, each = 300;
+	int64_t acknowledged = 0;
+	int sent = 0;
+
+	test_server_start(w->server);
+	test_client *ann = client_enter(w->server, "ann");
+	const int64_t bob = client_absent(w->server, "bob");
+	for (int kill = 0; kill < kills; kill++) {
+		for (int i = 0; i < each; i++, sent++)
+			client_chat(ann, bob, std::to_string(sent), check_format(",\"req\":%d", sent));
+		check_sleep_ms(kill * 3);
+		mariadb_kill(w->database);
+		mariadb_start(w->database);
+		while (acknowledged < sent) {
+			const test_frame frame = client_read(ann);
+
+			if (!json_matches(frame.json.get(), "{\"msgid\":100,\"of\":6,\"errno\":0}"))
+				client_fail(ann, test_at::current(), "%s", frame.bytes.c_str());
+			assert_int_equal(json_integer(frame.json.get(), "seq"), ++acknowledged);
+		}
+	}
+	assert_int_equal(number_in(w, "SELECT COUNT(*) FROM message"), sent);
+	assert_int_equal(number_in(w, "SELECT COUNT(DISTINCT body) FROM message"), sent);
+	test_server_stop(w->server);
+}
+
+static void while_the_database_is_away_requests_are_refused_and_pings_answered(void **state)
+{
+	world *w = (world *)*state;
+	bool in_time = true;
+
+	test_server_start(w->server);
+	test_client *ann = client_enter(w->server, "ann"), *other = client_open(w->server);
+	mariadb_kill(w->database);
+	const int64_t begun = check_now();
+	client_sendf(other, "{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}", (long long)ann->id);
+	client_expect_quiet(ann);
+	client_expect(other, "{\"msgid\":2,\"errno\":11}");
+	in_time = check_now() - begun < 5000 * check_patience_factor();
+	mariadb_start(w->database);
+	check_wait("the store to recover", [&] {
+		client_chat(ann, ann->id, "x", ",\"req\":1");
+		return json_integer(client_read_answer(ann, 1).json.get(), "errno") == 0;
+	});
+	assert_true(in_time);
+	test_server_stop(w->server);
+}
+
+static void a_frozen_database_delays_and_loses_nothing(void **state)
+{
+	world *w = (world *)*state;
+	const int count = 200;
+
+	test_server_set(w->server, "db_mysql.read_timeout", "2s");
+	test_server_start(w->server);
+	test_client *ann = client_enter(w->server, "ann"), *bob = client_enter(w->server, "bob");
+	client_chat_safely(ann, bob->id, "first");
+	client_expect(bob, "{\"msgid\":6,\"seq\":1}");
+	for (int i = 2; i <= count; i++)
+		client_chat(ann, bob->id, std::to_string(i), check_format(",\"req\":%d", i));
+	mariadb_signal(w->database, SIGSTOP);
+	check_sleep_ms(3500);
+	client_expect_quiet(client_open(w->server));
+	mariadb_signal(w->database, SIGCONT);
+	for (int i = 2; i <= count; i++)
+		client_expect(ann, check_format("{\"msgid\":100,\"errno\":0,\"req\":%d,\"seq\":%d}", i, i));
+	for (int i = 2; i <= count; i++)
+		client_expect(bob, check_format("{\"msgid\":6,\"msg\":\"%d\",\"seq\":%d}", i, i));
+	assert_int_equal(number_in(w, "SELECT COUNT(*) FROM message"), count);
+	test_server_stop(w->server);
+}
+
+/* Whichever comes first makes database and tables; the others find them. */
+static void three_servers_may_start_at_once_on_a_database_that_is_not_there(void **state)
+{
+	world *w = (world *)*state;
+	std::vector<test_server *> all = {w->server};
+
+	for (int i = 0; i < 2; i++) {
+		all.push_back(test_server_new());
+		test_server_use_mariadb(all.back(), w->database);
+		test_server_set(all.back(), "db_mysql.database", w->server->options.at("db_mysql.database"));
+	}
+	for (test_server *s : all)
+		test_server_launch(s);
+	for (test_server *s : all)
+		check_wait("the server to be ready", [&] { return test_server_is_ready(s); });
+	test_client *ann = client_enter(all[0], "ann"), *bob = client_enter(all[1], "bob");
+	assert_true(ann->id != bob->id);
+	assert_int_equal(client_chat_safely(ann, bob->id, "x"), 1);
+	assert_int_equal(client_chat_safely(bob, ann->id, "y"), 2);
+	assert_int_equal(number_in(w, "SELECT COUNT(*) FROM schema_version"), 1);
+	for (test_server *s : all) {
+		test_server_stop(s);
+		if (s != w->server)
+			test_server_free(s);
+	}
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(messages_without_cid_are_stored_once_when_the_database_is_killed),
+		TEST(while_the_database_is_away_requests_are_refused_and_pings_answered),
+		TEST(a_frozen_database_delays_and_loses_nothing),
+		TEST(three_servers_may_start_at_once_on_a_database_that_is_not_there),
+	};
+
+	return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
