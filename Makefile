@@ -230,7 +230,7 @@ manuals := $(foreach page,$(wildcard man/*.[1-8]),$(if $(and $(filter man/chatcl
 # The sample serves a checkout; installed, its three paths are absolute, and sections of plugins that
 # were left out are left out, too.
 $(BUILD)/chat.conf: conf/chat.conf $(flags_file)
-	sed $(foreach p,$(left_out),-e '/^\[$(p)\]/,/^\[/{/^\[$(p)\]/d;/^\[/!d}') \
+	sed $(foreach p,$(left_out),-e '/^#* *\[$(p)\]/,/^\[/{/^#* *\[$(p)\]/d;/^\[/!d}') \
 	    -e 's|^\(#* *\)plugin_dir = build/plugins|\1plugin_dir = $(plugin_dir)|' \
 	    -e 's|^\(#* *\)path = var/chat.db|\1path = $(state_dir)/chat.db|' \
 	    -e 's|^\(#* *\)schema = conf/schema/|\1schema = $(schema_dir)/|' $< >$@

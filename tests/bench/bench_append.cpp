@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT
- * Owns measuring message_append_all on SQLite: messages per second by the size of the batch. Run by hand:
- * bench_append [seconds [conversations [with-cid]]]. It must not know how a server batches. */
+ * Owns measuring message_append_all on SQLite, or on a MariaDB of its own where CS_DRIVER=db_mysql: messages per
+ * second by the size of the batch. Run by hand: bench_append [seconds [conversations [with-cid [writers]]]]. It
+ * must not know how a server batches. */
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <random>
+#include <span>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "plugins/model/messages.h"
 #include "plugins/model/users.h"
+#include "tests/support/mariadb.h"
 #include "tests/unit/test_db_sqlite.h"
 
 static double now(void)
@@ -39,60 +43,130 @@ static void make_users(cs_db *db, int count)
 	check(db, db->driver->commit(db));
 }
 
-static void show(size_t batch, double seconds, std::vector<double> *took)
+struct figures {
+	std::vector<double> took;
+	size_t retries = 0;
+};
+
+static void show(size_t batch, double seconds, figures *f)
 {
-	std::sort(took->begin(), took->end());
+	std::vector<double> &took = f->took;
+
+	std::sort(took.begin(), took.end());
 	printf("batch %3zu: %8.0f messages/s; one batch takes %.2f ms (median), %.2f (99 %%), %.1f "
-	       "(longest)\n",
-	       batch, static_cast<double>(took->size() * batch) / seconds, (*took)[took->size() / 2] * 1e3,
-	       (*took)[took->size() * 99 / 100] * 1e3, took->back() * 1e3);
+	       "(longest); %zu run again\n",
+	       batch, static_cast<double>(took.size() * batch) / seconds, took[took.size() / 2] * 1e3,
+	       took[took.size() * 99 / 100] * 1e3, took.back() * 1e3, f->retries);
 }
 
-static void run(cs_db *db, size_t batch, double seconds, int users, bool with_cid)
+/* One transaction, again after a deadlock. */
+static void append(cs_db *db, std::span<message_append *const> pointers, figures *f)
+{
+	for (;;) {
+		check(db, db->driver->begin(db));
+		int result = message_append_all(db, pointers, false);
+		if (!result)
+			result = db->driver->commit(db);
+		if (!result)
+			return;
+		db->driver->rollback(db);
+		if (result != CS_DB_RETRY)
+			check(db, result);
+		f->retries++;
+	}
+}
+
+struct load {
+	size_t batch;
+	double seconds;
+	int users;
+	bool with_cid;
+};
+
+static void run(cs_db *db, const load &l, unsigned seed, figures *f)
 {
 	const std::string body(200, 'x');
-	std::mt19937 random(static_cast<unsigned>(batch));
-	std::vector<message_append> items(batch);
-	std::vector<message_append *> pointers(batch);
-	std::vector<std::string> cids(batch);
-	std::vector<double> took;
+	std::mt19937 random(seed);
+	std::vector<message_append> items(l.batch);
+	std::vector<message_append *> pointers(l.batch);
+	std::vector<std::string> cids(l.batch);
 	const double start = now();
 	double begun, end;
 
 	do {
-		for (size_t i = 0; i < batch; i++) {
+		for (size_t i = 0; i < l.batch; i++) {
 			items[i] = {};
-			items[i].sender = 1 + random() % static_cast<unsigned>(users);
-			items[i].to = items[i].sender % static_cast<unsigned>(users) + 1;
-			cids[i] = with_cid ? std::to_string(random()) + "-" + std::to_string(random()) : "";
+			items[i].sender = 1 + random() % static_cast<unsigned>(l.users);
+			items[i].to = items[i].sender % static_cast<unsigned>(l.users) + 1;
+			cids[i] = l.with_cid ? std::to_string(random()) + "-" + std::to_string(random()) : "";
 			items[i].cid = cids[i];
 			items[i].body = body;
 			pointers[i] = &items[i];
 		}
 		begun = now();
-		check(db, db->driver->begin(db));
-		check(db, message_append_all(db, pointers, false));
-		check(db, db->driver->commit(db));
+		append(db, pointers, f);
 		end = now();
-		took.push_back(end - begun);
-	} while (end - start < seconds);
-	show(batch, end - start, &took);
+		f->took.push_back(end - begun);
+	} while (end - start < l.seconds);
+}
+
+static void run_writers(const std::vector<cs_db *> &connections, const load &l)
+{
+	std::vector<figures> all(connections.size());
+	std::vector<std::thread> threads;
+	const double start = now();
+
+	for (size_t i = 0; i < connections.size(); i++)
+		threads.emplace_back(run, connections[i], l, static_cast<unsigned>(l.batch * 10 + i), &all[i]);
+	for (std::thread &thread : threads)
+		thread.join();
+	const double seconds = now() - start;
+	for (size_t i = 1; i < all.size(); i++) {
+		all[0].took.insert(all[0].took.end(), all[i].took.begin(), all[i].took.end());
+		all[0].retries += all[i].retries;
+	}
+	show(l.batch, seconds, &all[0]);
+}
+
+static cs_db *open_sqlite(test_store *store)
+{
+	test_store_make(store);
+	if (getenv("BENCH_FOLDER"))
+		test_conf_set_path(store, std::string(getenv("BENCH_FOLDER")) + "/bench.db");
+	return test_store_open(store);
+}
+
+static std::vector<cs_db *> open_mariadb(mariadb_access *a, int writers)
+{
+	std::vector<cs_db *> connections;
+
+	mariadb_access_make(a, mariadb_shared(), mariadb_new_database());
+	connections.push_back(mariadb_migrate_and_open(a));
+	while (connections.size() < static_cast<size_t>(writers))
+		connections.push_back(mariadb_open(a));
+	return connections;
 }
 
 int main(int argc, char **argv)
 {
-	const double seconds = argc > 1 ? atof(argv[1]) : 3;
-	const int users = argc > 2 ? atoi(argv[2]) : 1000;
+	load l = {0, argc > 1 ? atof(argv[1]) : 3, argc > 2 ? atoi(argv[2]) : 1000, argc > 3};
+	const int writers = argc > 4 ? atoi(argv[4]) : 1;
 	test_store store;
+	mariadb_access access;
+	std::vector<cs_db *> connections;
 
-	test_store_make(&store);
-	if (getenv("BENCH_FOLDER"))
-		test_conf_set_path(&store, std::string(getenv("BENCH_FOLDER")) + "/bench.db");
-	cs_db *db = test_store_open(&store);
-	make_users(db, users);
-	for (const size_t batch : {size_t(1), size_t(16), size_t(64), size_t(256)})
-		run(db, batch, seconds, users, argc > 3);
-	store.driver->close(db);
-	test_store_remove(&store);
+	if (mariadb_wanted())
+		connections = open_mariadb(&access, writers);
+	else
+		connections.push_back(open_sqlite(&store));
+	make_users(connections[0], l.users);
+	for (const size_t batch : {size_t(1), size_t(16), size_t(64), size_t(256)}) {
+		l.batch = batch;
+		run_writers(connections, l);
+	}
+	for (cs_db *db : connections)
+		db->driver->close(db);
+	if (!store.folder.empty())
+		test_store_remove(&store);
 	return 0;
 }
