@@ -43,14 +43,14 @@ SAN_FLAGS_thread = -fsanitize=thread
 SAN_FLAGS_fuzz = -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 SAN_FLAGS = $(SAN_FLAGS_$(SAN))
 BUILD_FLAGS = -std=c++20 -fno-exceptions -fno-rtti -fvisibility=hidden -fvisibility-inlines-hidden $(NO_UNIQUE) \
-	-fPIC -pthread $(CXXFLAGS) $(SAN_FLAGS) -Iinclude -I.
+	-fPIC -pthread $(strip $(CPPFLAGS) $(CXXFLAGS)) $(SAN_FLAGS) -Iinclude -I.
 ALL_CXXFLAGS = $(BUILD_FLAGS) $(WARNINGS) -MMD -MP
 ALL_LDFLAGS = -pthread $(LDFLAGS) $(SAN_FLAGS)
 
 CORE_CFLAGS = $(EVENT_CFLAGS) $(CJSON_CFLAGS) -DCS_VERSION='"$(VERSION)"' \
 	-DCS_PLUGIN_DIR='"$(libdir)/chatserverd/plugins"' -DCS_SYSCONF_DIR='"$(sysconfdir)/chatserverd"' \
 	-DCS_DATA_DIR='"$(datadir)/chatserverd"' -DCS_STATE_DIR='"$(localstatedir)/lib/chatserverd"'
-CORE_LIBS = $(EVENT_LIBS) $(CJSON_LIBS) -ldl
+CORE_LIBS = $(EVENT_LIBS) $(CJSON_LIBS) -ldl $(LIBS)
 
 # Objects are made again when compiler or flags change (warnings aside).
 flags = $(CC) $(CXX) $(BUILD_FLAGS) $(CORE_CFLAGS)
