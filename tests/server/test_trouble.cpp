@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof of what happens when the machine refuses to write: no disk, no database. It must not know error codes of the database. */
+ * Owns the proof of what happens when the machine refuses to write: no disk, no database. It must not
+ * know error codes of the database. */
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
