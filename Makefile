@@ -236,9 +236,15 @@ $(BUILD)/chatserverd.pc: conf/chatserverd.pc.in $(flags_file)
 	sed -e 's|@prefix@|$(prefix)|' -e 's|@includedir@|$(includedir)|' -e 's|@plugin_dir@|$(plugin_dir)|' \
 	    -e 's|@VERSION@|$(VERSION)|' $< >$@
 
-install_page = $(INSTALL) -D -m 644 $(1) $(DESTDIR)$(mandir)/man$(patsubst .%,%,$(suffix $(1)))/$(notdir $(1))
+# The pages name the default paths; installed, they name the real ones.
+$(BUILD)/man/%: man/% $(flags_file)
+	@mkdir -p $(@D)
+	sed -e 's|/usr/local/etc/chatserverd|$(conf_dir)|g' -e 's|/usr/local/lib/chatserverd/plugins|$(plugin_dir)|g' \
+	    -e 's|/usr/local/share/chatserverd/schema|$(schema_dir)|g' -e 's|/var/lib/chatserverd|$(state_dir)|g' $< >$@
 
-install: all $(BUILD)/chat.conf $(BUILD)/chatserverd.service $(BUILD)/chatserverd.pc
+install_page = $(INSTALL) -D -m 644 $(BUILD)/$(1) $(DESTDIR)$(mandir)/man$(patsubst .%,%,$(suffix $(1)))/$(notdir $(1))
+
+install: all $(BUILD)/chat.conf $(BUILD)/chatserverd.service $(BUILD)/chatserverd.pc $(manuals:%=$(BUILD)/%)
 	$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(plugin_dir) $(DESTDIR)$(conf_dir) \
 		$(DESTDIR)$(includedir)/chatserverd $(DESTDIR)$(libdir)/pkgconfig
 	$(INSTALL) -m 755 $(BUILD)/chatserverd $(DESTDIR)$(sbindir)
