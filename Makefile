@@ -187,16 +187,19 @@ check-lite: tests
 		$(filter-out $(BUILD)/tests/server/%,$(test_binaries))
 
 # What make asan and make tsan run; TESTS narrows it.
-check-sanitized: tests
-	$(run_tests) $(if $(TESTS),$(TESTS:%=$(BUILD)/tests/%),$(replay_binaries) $(test_binaries))
+chosen_tests = $(if $(TESTS),$(TESTS:%=$(BUILD)/tests/%),$(replay_binaries) $(test_binaries))
+check-sanitized: all $(bad_plugins) $(chosen_tests)
+	$(run_tests) $(chosen_tests)
 endif
 
 asan:
 	$(MAKE) BUILD=$(BUILD)/asan SAN=address CXXFLAGS='-g -O1' check-sanitized
 
-# Whatever has threads in it: the hand-off between workers, the session table, the store engine, and
+# Whatever has threads in it: the hand-off between workers, the session table, the store engine, the adapter, and
 # the whole server.
-TSAN_TESTS ?=
+TSAN_TESTS ?= $(patsubst tests/%.cpp,%,$(filter-out %_chatclient.cpp %_chatclient_reconnect.cpp %_chatbench.cpp,$(wildcard \
+	$(foreach name,loop worker session route store store_engine host log db_sqlite,tests/unit/test_$(name).cpp) \
+	tests/server/test_*.cpp)))
 tsan:
 	$(MAKE) BUILD=$(BUILD)/tsan SAN=thread CXXFLAGS='-g -O1' TESTS='$(TSAN_TESTS)' check-sanitized
 
