@@ -43,14 +43,14 @@ SAN_FLAGS_thread = -fsanitize=thread
 SAN_FLAGS_fuzz = -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 SAN_FLAGS = $(SAN_FLAGS_$(SAN))
 BUILD_FLAGS = -std=c++20 -fno-exceptions -fno-rtti -fvisibility=hidden -fvisibility-inlines-hidden $(NO_UNIQUE) \
-	-fPIC -pthread $(CXXFLAGS) $(SAN_FLAGS) -Iinclude -I.
+	-fPIC -pthread $(strip $(CPPFLAGS) $(CXXFLAGS)) $(SAN_FLAGS) -Iinclude -I.
 ALL_CXXFLAGS = $(BUILD_FLAGS) $(WARNINGS) -MMD -MP
 ALL_LDFLAGS = -pthread $(LDFLAGS) $(SAN_FLAGS)
 
 CORE_CFLAGS = $(EVENT_CFLAGS) $(CJSON_CFLAGS) -DCS_VERSION='"$(VERSION)"' \
 	-DCS_PLUGIN_DIR='"$(libdir)/chatserverd/plugins"' -DCS_SYSCONF_DIR='"$(sysconfdir)/chatserverd"' \
 	-DCS_DATA_DIR='"$(datadir)/chatserverd"' -DCS_STATE_DIR='"$(localstatedir)/lib/chatserverd"'
-CORE_LIBS = $(EVENT_LIBS) $(CJSON_LIBS) -ldl
+CORE_LIBS = $(EVENT_LIBS) $(CJSON_LIBS) -ldl $(LIBS)
 
 # Objects are made again when compiler or flags change (warnings aside).
 flags = $(CC) $(CXX) $(BUILD_FLAGS) $(CORE_CFLAGS)
@@ -193,16 +193,19 @@ check-lite: tests
 		$(filter-out $(BUILD)/tests/server/%,$(test_binaries))
 
 # What make asan and make tsan run; TESTS narrows it.
-check-sanitized: tests
-	$(run_tests) $(if $(TESTS),$(TESTS:%=$(BUILD)/tests/%),$(replay_binaries) $(test_binaries))
+chosen_tests = $(if $(TESTS),$(TESTS:%=$(BUILD)/tests/%),$(replay_binaries) $(test_binaries))
+check-sanitized: all $(bad_plugins) $(chosen_tests)
+	$(run_tests) $(chosen_tests)
 endif
 
 asan:
 	$(MAKE) BUILD=$(BUILD)/asan SAN=address CXXFLAGS='-g -O1' check-sanitized
 
-# Whatever has threads in it: the hand-off between workers, the session table, the store engine, and
+# Whatever has threads in it: the hand-off between workers, the session table, the store engine, the adapter, and
 # the whole server.
-TSAN_TESTS ?=
+TSAN_TESTS ?= $(patsubst tests/%.cpp,%,$(filter-out %_chatclient.cpp %_chatclient_reconnect.cpp %_chatbench.cpp,$(wildcard \
+	$(foreach name,loop worker session route store store_engine host log db_sqlite,tests/unit/test_$(name).cpp) \
+	tests/server/test_*.cpp)))
 tsan:
 	$(MAKE) BUILD=$(BUILD)/tsan SAN=thread CXXFLAGS='-g -O1' TESTS='$(TSAN_TESTS)' check-sanitized
 
@@ -242,9 +245,15 @@ $(BUILD)/chatserverd.pc: conf/chatserverd.pc.in $(flags_file)
 	sed -e 's|@prefix@|$(prefix)|' -e 's|@includedir@|$(includedir)|' -e 's|@plugin_dir@|$(plugin_dir)|' \
 	    -e 's|@VERSION@|$(VERSION)|' $< >$@
 
-install_page = $(INSTALL) -D -m 644 $(1) $(DESTDIR)$(mandir)/man$(patsubst .%,%,$(suffix $(1)))/$(notdir $(1))
+# The pages name the default paths; installed, they name the real ones.
+$(BUILD)/man/%: man/% $(flags_file)
+	@mkdir -p $(@D)
+	sed -e 's|/usr/local/etc/chatserverd|$(conf_dir)|g' -e 's|/usr/local/lib/chatserverd/plugins|$(plugin_dir)|g' \
+	    -e 's|/usr/local/share/chatserverd/schema|$(schema_dir)|g' -e 's|/var/lib/chatserverd|$(state_dir)|g' $< >$@
 
-install: all $(BUILD)/chat.conf $(BUILD)/chatserverd.service $(BUILD)/chatserverd.pc
+install_page = $(INSTALL) -D -m 644 $(BUILD)/$(1) $(DESTDIR)$(mandir)/man$(patsubst .%,%,$(suffix $(1)))/$(notdir $(1))
+
+install: all $(BUILD)/chat.conf $(BUILD)/chatserverd.service $(BUILD)/chatserverd.pc $(manuals:%=$(BUILD)/%)
 	$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(plugin_dir) $(DESTDIR)$(conf_dir) \
 		$(DESTDIR)$(includedir)/chatserverd $(DESTDIR)$(libdir)/pkgconfig
 	$(INSTALL) -m 755 $(BUILD)/chatserverd $(DESTDIR)$(sbindir)

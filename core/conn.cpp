@@ -208,12 +208,12 @@ void conn_close_quietly(struct conn *c, const char *why)
 	conn_close_logged(c, CS_LOG_DEBUG, why);
 }
 
-void conn_close_after_output(struct conn *c, const char *why)
+static void conn_close_softly(struct conn *c, enum cs_log_level level, const char *why)
 {
 	conn_assert_here(c->worker);
 	if (c->dead || c->closing)
 		return;
-	conn_log_end(c, CS_LOG_INFO, why);
+	conn_log_end(c, level, why);
 	conn_leave(c);
 	c->closing = true;
 	c->end_at = worker_monotonic_ms() + conn_close_wait_ms;
@@ -223,6 +223,11 @@ void conn_close_after_output(struct conn *c, const char *why)
 		conn_start_reading(c);
 	conn_arm(c);
 	conn_queue_flush(c);
+}
+
+void conn_close_after_output(struct conn *c, const char *why)
+{
+	conn_close_softly(c, CS_LOG_INFO, why);
 }
 
 void conn_check_end(struct conn *c)
@@ -249,7 +254,8 @@ void conn_table_drain(struct worker *w)
 void conn_table_close_all(struct worker *w, const char *why)
 {
 	conn_assert_here(w);
+	/* One reason for all of them, and whoever calls has logged it. */
 	for (const auto &c : w->conns.slots)
 		if (c != nullptr)
-			conn_close_after_output(c.get(), why);
+			conn_close_softly(c.get(), CS_LOG_DEBUG, why);
 }

@@ -39,6 +39,7 @@ struct conn {
 	size_t output_sent = 0; /* bytes of output that are sent already */
 	std::vector<size_t>
 		held_ends; /* where in output a terminator is to be filled in once it is decided */
+	size_t output_longest = 0; /* its longest frame above the soft mark */
 	uint64_t queued = 0; /* bytes ever queued */
 	uint64_t written = 0; /* bytes ever taken by the kernel */
 

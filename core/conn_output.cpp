@@ -3,6 +3,7 @@
  * terminators, its last bytes. It must not know what a frame says. */
 #include "conn.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -31,6 +32,7 @@ static void conn_forget_sent(struct conn *c)
 			std::string().swap(c->output);
 		c->output.clear();
 		c->output_sent = 0;
+		c->output_longest = 0;
 	} else if (c->output_sent > c->output.size() / 2) {
 		c->output.erase(0, c->output_sent);
 		c->output_sent = 0;
@@ -179,17 +181,22 @@ static void conn_append(struct conn *c, const char *frame, size_t size, const ch
 	c->queued += c->output.size() - before;
 }
 
-/* The marks. Before the kernel is known to be full, it is asked: a burst of one turn is no slow reader. */
-static int conn_check_marks(struct conn *c)
+/* The marks. Before the kernel is known to be full, it is asked: a burst of one turn is no slow reader. Nor is one
+ * who is sent a single frame that is longer than the marks, such as the LOGIN_ACK of a member of large groups. */
+static int conn_check_marks(struct conn *c, size_t added)
 {
 	const auto soft = static_cast<size_t>(c->worker->conf->output_soft);
+	const auto hard = static_cast<size_t>(c->worker->conf->output_hard);
+
+	if (added > soft)
+		c->output_longest = std::max(c->output_longest, added);
 
 	if (conn_unsent(c) > soft && !c->write_waiting && c->terminator != CONN_TERMINATOR_UNDECIDED) {
 		conn_write(c);
 		if (c->dead)
 			return CS_ENOENT;
 	}
-	if (conn_unsent(c) > static_cast<size_t>(c->worker->conf->output_hard)) {
+	if (conn_unsent(c) > hard + c->output_longest) {
 		conn_close(c, "slow reader");
 		return CS_ENOENT;
 	}
@@ -203,11 +210,14 @@ static int conn_queue(struct conn *c, const char *frame, size_t size, const char
 	conn_assert_here(c->worker);
 	if (c->dead || c->closing)
 		return CS_ENOENT;
+	const size_t before = c->output.size();
+
 	conn_append(c, frame, size, tail);
+	const size_t added = c->output.size() - before;
 	if (position_r != nullptr)
 		*position_r = c->queued;
 	conn_queue_flush(c);
-	return conn_check_marks(c);
+	return conn_check_marks(c, added);
 }
 
 int conn_send(struct conn *c, const char *frame, size_t size, const char *tail, uint64_t *position_r)

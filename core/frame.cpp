@@ -124,7 +124,12 @@ int frame_parse(std::string_view bytes, cjson_ptr *fields_r, struct cs_request *
 
 static const cJSON *frame_find(const struct cs_frame *f, const char *key)
 {
-	return cJSON_GetObjectItemCaseSensitive(static_cast<const cJSON *>(f->fields), key);
+	const cJSON *item = static_cast<const cJSON *>(f->fields)->child;
+
+	/* The library's look-up calls strcmp() for every member that it passes. */
+	while (item != nullptr && (item->string[0] != key[0] || strcmp(item->string, key) != 0))
+		item = item->next;
+	return item;
 }
 
 int frame_get_integer(const struct cs_frame *f, const char *key, int64_t min, int64_t max, int64_t *value_r)

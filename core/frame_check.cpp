@@ -312,7 +312,11 @@ int frame_check(std::string_view bytes, struct cs_request *request_r, struct cs_
 	*request_r = {0, -1};
 	if (bytes.empty() || bytes.front() != '{')
 		return frame_fail(&k, "the frame is no object", bytes.data());
-	const int result = check_all(&k);
+	int result = check_all(&k);
 
-	return result == 0 && !k.more_keys.empty() ? check_more_keys(&k) : result;
+	if (result == 0 && !k.more_keys.empty())
+		result = check_more_keys(&k);
+	if (result != 0)
+		frame_salvage_request(bytes, request_r);
+	return result;
 }

@@ -42,4 +42,7 @@ int frame_unexpected(struct frame_checker *k);
 /* What a string means; raw is the part between the quotes, and frame_check_string has accepted it. */
 std::string frame_decode_string(std::string_view raw);
 
+/* Fills in what *request does not have yet (0, -1) from the outermost level of a frame that is refused. */
+void frame_salvage_request(std::string_view bytes, struct cs_request *request);
+
 #endif

@@ -16,6 +16,7 @@
 /* Connections taken per listener and turn, so that a flood of them leaves time for those that are there. */
 static constexpr int listener_accepts_per_turn = 64;
 static constexpr int listener_backlog = 1024;
+static constexpr int64_t listener_complaint_every_ms = 10000;
 static constexpr timeval listener_pause_time = {0, 100 * 1000};
 
 struct listener {
@@ -24,7 +25,7 @@ struct listener {
 	unique_fd fd;
 	event_ptr accept_event, pause_event;
 	bool paused = false;
-	bool complained = false; /* the pause was logged, and nothing was accepted since */
+	int64_t complain_at = 0; /* pauses are logged from then on: at the limit each accept ends in one */
 };
 
 void listener_deleter::operator()(struct listener *l) const
@@ -164,10 +165,13 @@ int listener_reserve(std::vector<struct listen_address> *addresses, struct cs_er
 
 static void listener_pause(struct listener *l, const char *why)
 {
-	if (!l->complained)
+	const int64_t now = worker_monotonic_ms();
+
+	if (now >= l->complain_at) {
+		l->complain_at = now + listener_complaint_every_ms;
 		log_warning("accepting pauses listen=%s why=\"%s\" connections=%lld", l->text.c_str(), why,
 		            static_cast<long long>(l->worker->shared->connections.load()));
-	l->complained = true;
+	}
 	l->paused = true;
 	event_del(l->accept_event.get());
 	event_add(l->pause_event.get(), &listener_pause_time);
@@ -207,7 +211,6 @@ static bool listener_accept(struct listener *l)
 			listener_pause(l, strerror(errno));
 		return errno != EAGAIN && !l->paused;
 	}
-	l->complained = false;
 	if (conn_open(w, std::move(fd), reinterpret_cast<sockaddr *>(&address), size) != 0)
 		log_warning("connection refused listen=%s", l->text.c_str());
 	return true;

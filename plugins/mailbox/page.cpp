@@ -3,7 +3,6 @@
 #include "page.h"
 
 #include <algorithm>
-#include <charconv>
 
 constexpr size_t ROWS_AT_MOST = 2000;   /* looked at in one page: the account's own are passed over */
 
@@ -17,13 +16,7 @@ struct reader {
 
 std::string mailbox_tail(uint64_t seq, int64_t created)
 {
-	char text[64] = ",\"seq\":";
-	char *at = std::to_chars(text + 7, text + sizeof(text), seq).ptr;
-
-	at = std::copy_n(",\"ts\":", 6, at);
-	at = std::to_chars(at, text + sizeof(text), created).ptr;
-	*at++ = '}';
-	return std::string(text, at);
+	return ",\"seq\":" + std::to_string(seq) + ",\"ts\":" + std::to_string(created) + "}";
 }
 
 static int look_up(reader *r, mailbox_source *source)

@@ -23,7 +23,8 @@ struct mailbox_source {
 	bool known = false;          /* conversation and after are right; else they are looked up */
 	uint64_t conversation = 0;
 	uint64_t after = 0;          /* in: the last seq that is not wanted; out: the last that was read */
-	uint64_t heard = 0;          /* the caller's */
+	uint64_t heard = 0;          /* the caller's, as check */
+	bool check = false;
 	int outcome = 0;             /* out: 0, MODEL_NONE, MODEL_NOT_MEMBER */
 	uint64_t delivered = 0;      /* out, where it was looked up: the cursor */
 	uint64_t last = 0;           /* out, where it was looked up: the conversation's last seq */

@@ -35,12 +35,14 @@ static mailbox_line *learn(mailbox_session *s, const message_news &news)
 	return line;
 }
 
+/* Unless something was heard of it while it was read. */
 static void forget(mailbox *m, mailbox_session *s, const mailbox_source &source, mailbox_line *line)
 {
+	if (line->check || line->heard != source.heard)
+		return;
 	if (mailbox_key_kind(source.key) == CS_CONVERSATION_GROUP)
 		mailbox_session_leave(&m->sessions, s, mailbox_key_other(source.key));
-	line->check = false;
-	line->heard = line->known ? line->sent : 0;
+	line->heard = 0;
 }
 
 static void close_source(mailbox *m, mailbox_session *s, const mailbox_source &source)
@@ -52,11 +54,11 @@ static void close_source(mailbox *m, mailbox_session *s, const mailbox_source &s
 	line->pulling = false;
 	if (source.outcome) {
 		forget(m, s, source, line);
+		mailbox_line_list(s, source.key, line);
 		return;
 	}
 	if (!line->known)
 		mailbox_line_learn(line, source.conversation, source.delivered);
-	line->check = false;
 	line->heard = std::max(line->heard, source.last);
 	line->sent = std::max(line->sent, source.after);
 	if (source.ended && line->heard == source.heard)
@@ -119,6 +121,7 @@ static void put_back(mailbox *m, mailbox_session *s, const mailbox_page &page)
 
 		if (line) {
 			line->pulling = false;
+			line->check |= source.check;
 			mailbox_line_list(s, source.key, line);
 		}
 	}
@@ -167,6 +170,8 @@ static void take_sources(mailbox_session *s, mailbox_page *page)
 		source.conversation = line->conversation;
 		source.after = line->sent;
 		source.heard = line->heard;
+		source.check = line->check;
+		line->check = false;   /* what comes from now on has to be read again */
 		page->sources.push_back(std::move(source));
 	}
 }

@@ -56,12 +56,13 @@ static void pump(mailbox *m, const lane_key &key)
 		int result;
 
 		lane->items.pop_front();
-		count_out(m, *item);
 		result = mailbox_append_commit(m, item);
-		if (result)
+		if (result) {
+			count_out(m, *item);
 			mailbox_append_answer(m, *item, result, true);
-		else
+		} else {
 			lane->committing++;
+		}
 	}
 	drop_if_empty(m, key);
 }
@@ -70,6 +71,7 @@ void mailbox_relay_committed(mailbox *m, const mailbox_item &item)
 {
 	const auto at = m->lanes.find(key_of(item));
 
+	count_out(m, item);
 	if (at == m->lanes.end())
 		return;
 	at->second.committing--;
@@ -99,13 +101,15 @@ static int ask(mailbox *m, mailbox_lane *lane, mailbox_item *item)
 	return mailbox_hint_route(m->host, m->self, item->append.to, hint, item->body);
 }
 
-static int commit_in_lane(mailbox *m, mailbox_lane *lane, std::unique_ptr<mailbox_item> &item)
+static int commit_in_lane(mailbox *m, mailbox_session *s, mailbox_lane *lane, std::unique_ptr<mailbox_item> &item)
 {
 	int result;
 
-	item->laned = true;
+	count_in(s, item.get());
 	result = mailbox_append_commit(m, item);
-	if (!result)
+	if (result)
+		count_out(m, *item);
+	else
 		lane->committing++;
 	return result;
 }
@@ -124,7 +128,7 @@ int mailbox_relay_send(mailbox *m, mailbox_session *s, std::unique_ptr<mailbox_i
 		m->tokens[item->token] = key;
 		arm(m);
 	} else if (lane->items.empty()) {
-		result = commit_in_lane(m, lane, item);
+		result = commit_in_lane(m, s, lane, item);
 		drop_if_empty(m, key);
 		return result;
 	}

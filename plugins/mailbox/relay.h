@@ -6,7 +6,8 @@
  * whether a message is relayed or stored: a message is relayed only while nothing of the lane is on its way to
  * the store, and stored only when the receiver has answered every relayed one before it. A relayed message
  * names its unanswered predecessor; a session that did not take that one takes none after it, so a refusal, a
- * lost message or a receiver that logs in elsewhere never turns the order round. */
+ * lost message or a receiver that logs in elsewhere never turns the order round. The sender's place is held until
+ * its lanes are empty, so its next session, which may be another instance's, cannot overtake what is in them. */
 #ifndef MAILBOX_RELAY_H
 #define MAILBOX_RELAY_H
 

@@ -128,7 +128,7 @@ static int set_up_slow(void **state)
 	test_server *s = test_server_new();
 
 	test_server_set(s, "core.admin", "127.0.0.1:0");
-	test_server_set(s, "login.password_ops", "200");
+	test_server_set(s, "login.password_ops", "60");
 	test_server_set(s, "login.password_memory", "19M");
 	*state = s;
 	test_server_start(s);

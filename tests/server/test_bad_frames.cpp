@@ -137,6 +137,8 @@ static void a_refusal_carries_the_req_of_the_frame(void **state)
 
 	client_sendf(c, "{\"msgid\":102,\"req\":77,\"x\":1,\"x\":2}");
 	client_expect(c, "{\"msgid\":100,\"of\":102,\"req\":77,\"errno\":4}");
+	client_sendf(c, "{\"msgid\":\"x\",\"y\":[1.5,\"}\"],\"req\":76}");
+	client_expect(c, "{\"msgid\":100,\"of\":0,\"req\":76,\"errno\":4}");
 	client_sendf(c, "{\"req\":78}");
 	client_expect(c, "{\"msgid\":100,\"of\":0,\"req\":78,\"errno\":4}");
 	client_sendf(c, "{\"msgid\":102,\"x\":1,\"x\":2}");

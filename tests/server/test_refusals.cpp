@@ -96,8 +96,8 @@ static void a_msgid_that_nobody_handles_is_unknown(void **state)
 		client_sendf(c, "{\"msgid\":%d,\"req\":3}", msgid);
 		client_expect(c, check_format("{\"msgid\":100,\"of\":%d,\"req\":3,\"errno\":5}", msgid));
 	}
-	client_sendf(c, "{\"msgid\":4294967398}"); /* 2^32 + 102 is no PING */
-	client_expect(c, "{\"msgid\":100,\"errno\":4}");
+	client_sendf(c, "{\"msgid\":4294967398,\"req\":3}"); /* 2^32 + 102 is no PING */
+	client_expect(c, "{\"msgid\":100,\"req\":3,\"errno\":4}");
 	client_expect_quiet(c);
 }
 

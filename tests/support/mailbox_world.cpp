@@ -108,7 +108,7 @@ static void page_came(void *arg, cs_conn conn, int result, const cs_mailbox_entr
 {
 	const std::unique_ptr<login> l(static_cast<login *>(arg));
 	world_conn *c = world_conn_of(l->w, conn);
-	world_output page = {};
+	world_output page = {0, c->login, {}};
 
 	if (result || c->ended) {
 		login_ended(l->w, conn, result ? result : CS_ENOENT);
@@ -182,6 +182,7 @@ void world_logout(world *w, cs_conn conn)
 	request(w, conn, [=] {
 		end_session(w, conn);
 		world_conn_of(w, conn)->account = 0;
+		world_conn_of(w, conn)->login++;
 		world_conn_of(w, conn)->phase = WORLD_IDLE;
 	});
 }
@@ -354,7 +355,7 @@ bool world_step_take(world *w, cs_conn conn, size_t bytes)
 
 		c->output.pop_front();
 		for (const std::string &frame : output.frames)
-			if (w->on_frame)
+			if (w->on_frame && c->account && output.login == c->login)
 				w->on_frame(*c, frame);
 	}
 	note_written(w, c);

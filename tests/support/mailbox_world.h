@@ -34,6 +34,7 @@ struct world_answer {
 /* What was queued with one send(): a frame, or the first page. */
 struct world_output {
 	uint64_t end;
+	unsigned login;                      /* the connection's, when it was queued */
 	std::vector<std::string> frames;
 };
 
@@ -49,6 +50,7 @@ struct world_conn {
 	bool stuck = false;                  /* the kernel takes nothing */
 	bool noted = false;                  /* a `written` is on its way */
 	world_phase phase = WORLD_IDLE;
+	unsigned login = 0;                  /* counts logins and logouts */
 	int login_result = 0;
 	size_t page_count = 0, page_bytes = 0;
 	uint64_t queued = 0, taken = 0;
@@ -120,7 +122,8 @@ struct world {
 	size_t routed_drops = 0;                              /* the next so many hints are lost */
 	size_t reads = 0;                                     /* jobs that ran */
 	size_t commits = 0;
-	/* A client sees a frame: conn, frame. */
+	/* A client sees a frame. Frames that were queued for a session of the connection that is over are not
+	 * shown. */
 	std::function<void(world_conn &, const std::string &)> on_frame;
 };
 

@@ -73,7 +73,7 @@ static int host_send(cs_self *self, cs_conn conn, const char *frame, size_t size
 		text += tail;
 	}
 	c->queued += text.size() + 1;
-	c->output.push_back({c->queued, {text}});
+	c->output.push_back({c->queued, c->login, {text}});
 	c->most_unsent = std::max(c->most_unsent, world_unsent(c));
 	if (position_r)
 		*position_r = c->queued;
@@ -107,6 +107,7 @@ void world_host_claim(world *w, cs_conn conn, cs_account account, cs_done_fn *do
 	if (!result) {
 		place->conn = conn;
 		c->account = account;
+		c->login++;
 	}
 	w->workers[c->worker]->posts.push_back([=] { done(nullptr, conn, result, arg); });
 }

@@ -350,6 +350,26 @@ static void a_burst_of_one_turn_that_the_kernel_takes_is_no_slow_reader(void **s
 	assert_int_equal(talk(t, "").size(), 4 * (frame.size() + 1));
 }
 
+static void one_frame_longer_than_the_hard_mark_is_no_slow_reader(void **state)
+{
+	test *t = test_of(state);
+	const std::string frame(static_cast<size_t>(t->f->conf.output_hard) * 2, ' ');
+	size_t received = 0;
+
+	(void)fill(t);
+	const size_t expected = t->c->output.size() - t->c->output_sent + frame.size() + 1;
+
+	assert_int_equal(conn_send(t->c, frame.data(), frame.size(), nullptr, nullptr), CS_EAGAIN);
+	assert_int_equal(conn_send(t->c, "{}", 2, nullptr, nullptr), CS_EAGAIN);
+	while (!is_gone(t) && t->c->over_soft) {
+		received += worker_fixture_receive(t->peer, nullptr).size();
+		worker_fixture_turn(t->f.get());
+	}
+	assert_false(is_gone(t));
+	received += worker_fixture_receive(t->peer, nullptr).size();
+	assert_true(received > expected);
+}
+
 static void over_the_hard_mark_the_connection_ends_as_a_slow_reader(void **state)
 {
 	test *t = test_of(state);
@@ -394,6 +414,7 @@ int main(void)
 		TEST(what_the_hook_sends_is_told_in_the_next_turn),
 		TEST(over_the_soft_mark_nothing_is_read_until_half_of_it),
 		TEST(a_burst_of_one_turn_that_the_kernel_takes_is_no_slow_reader),
+		TEST(one_frame_longer_than_the_hard_mark_is_no_slow_reader),
 		TEST(over_the_hard_mark_the_connection_ends_as_a_slow_reader),
 	};
 

@@ -107,7 +107,7 @@ static void what_is_not_utf8_is_refused(void **)
 	assert_refused("{\"msgid\":1,\"\xff\":1}", "not valid UTF-8 at byte 12");
 	assert_passes(
 		"{\"msgid\":1,\"a\":"
-	        "\"\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\"}");
+		"\"\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\"}");
 }
 
 static void control_characters_in_a_string_are_refused(void **)
@@ -277,8 +277,37 @@ static void a_refused_frame_still_tells_msgid_and_req(void **)
 	                         "req is no integer from 0 to 9007199254740991 at byte 17");
 	assert_int_equal(request.msgid, 6);
 	assert_int_equal(request.req, -1);
-	request = assert_refused("{\"a\":bad,\"msgid\":6}", "unexpected byte at byte 5");
-	assert_int_equal(request.msgid, 0);
+}
+
+static void msgid_and_req_are_told_also_from_behind_the_mistake(void **)
+{
+	static const std::string_view mistakes[] = {
+		"\"a\":1,\"a\":2"sv, "\"a\":\"\xff\""sv, "\"a\":\"\x01\""sv, "\"a\":\"\\u0000\""sv,
+		"\"a\":01"sv,        "\"a\":nonsense"sv, "\"a\":[1,]"sv,     "\"a\":{\"req\":7,\"b\" 1}"sv,
+	};
+	struct cs_request request;
+	struct cs_error e;
+
+	for (const std::string_view mistake : mistakes) {
+		const std::string bytes =
+			"{" + std::string(mistake) + ",\"note\":\"\\\"req\\\":5\",\"msgid\" : 6 ,\"req\":9}";
+
+		assert_int_equal(parse(bytes, &request, &e), CS_EINVAL);
+		assert_int_equal(request.msgid, 6);
+		assert_int_equal(request.req, 9);
+	}
+	for (const std::string_view msgid : {"4294967398"sv, "\"x\""sv, "-1"sv, "1.5"sv}) {
+		assert_int_equal(parse("{\"msgid\":" + std::string(msgid) + ",\"req\":3}", &request, &e),
+		                 CS_EINVAL);
+		assert_int_equal(request.msgid, 0);
+		assert_int_equal(request.req, 3);
+	}
+	for (const std::string_view req :
+	     {"-1"sv, "1.5"sv, "\"1\""sv, "9007199254740992"sv, "99999999999999999999"sv}) {
+		assert_int_equal(parse("{\"a\":01,\"req\":" + std::string(req) + "}", &request, &e),
+		                 CS_EINVAL);
+		assert_int_equal(request.req, -1);
+	}
 }
 
 static void every_beginning_of_a_frame_alone_is_refused(void **)
@@ -313,6 +342,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_json_is_refused),
 		cmocka_unit_test(a_number_longer_than_63_characters_is_refused),
 		cmocka_unit_test(a_refused_frame_still_tells_msgid_and_req),
+		cmocka_unit_test(msgid_and_req_are_told_also_from_behind_the_mistake),
 		cmocka_unit_test(every_beginning_of_a_frame_alone_is_refused),
 	};
 

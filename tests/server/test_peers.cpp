@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the proof of what connections do beyond frames: more than there are descriptors for, closed half, closed
+ * in the middle. It must not know how accepting pauses. */
+#include <algorithm>
+#include <string>
+
+#include <sys/socket.h>
+
+#include "tests/support/check.h"
+#include "tests/support/client.h"
+#include "tests/support/server.h"
+
+/* ---- out of descriptors */
+
+/* Sorts clients that sent a PING by whether it is answered: at least `least` are in time, and half a second later
+ * no more than those that are counted. */
+static std::vector<test_client *> take_served(std::vector<test_client *> *waiting, size_t least)
+{
+	std::vector<test_client *> served;
+	int64_t end = check_now() + check_patience_ms();
+	test_frame frame;
+
+	while (check_now() < end) {
+		for (size_t i = 0; i < waiting->size(); i++)
+			if (client_try_read((*waiting)[i], &frame, 0)) {
+				served.push_back((*waiting)[i]);
+				waiting->erase(waiting->begin() + (long)i--);
+			}
+		if (served.size() >= least)
+			end = std::min(end, check_now() + 500);
+		check_sleep_ms(5);
+	}
+	return served;
+}
+
+static void out_of_descriptors_accepting_pauses_and_goes_on(void **state)
+{
+	test_server *s = (test_server *)*state;
+	std::vector<test_client *> all;
+
+	s->most_files = 64;
+	test_server_start(s);
+	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob");
+	for (int i = 0; i < 100; i++) {
+		all.push_back(client_open(s));
+		client_sendf(all.back(), "{\"msgid\":102}");
+	}
+	const std::vector<test_client *> served = take_served(&all, 10);
+	if (served.size() > 60)
+		client_fail(ann, test_at::current(), "%zu connections were served with 64 descriptors",
+		            served.size());
+	const int64_t cpu = test_server_cpu_ms(s);
+	check_sleep_ms(1000);
+	if (test_server_cpu_ms(s) - cpu > 200 * check_patience_factor())
+		client_fail(ann, test_at::current(), "%lld ms of processor time in a second of waiting",
+		            (long long)(test_server_cpu_ms(s) - cpu));
+	client_chat_safely(ann, bob->id, "x");
+	client_expect(bob, "{\"msgid\":6}");
+	for (test_client *c : served)
+		client_close(c);
+	while (all.size() > 20) {
+		client_close(all.back());
+		all.pop_back();
+	}
+	for (test_client *c : all)
+		client_expect(c, "{\"msgid\":103}");
+	test_server_stop(s);
+}
+
+static void over_max_connections_others_wait_their_turn(void **state)
+{
+	test_server *s = (test_server *)*state;
+	std::vector<test_client *> all;
+
+	test_server_set(s, "core.max_connections", "10");
+	test_server_set(s, "core.threads", "1");
+	test_server_start(s);
+	for (int i = 0; i < 20; i++) {
+		all.push_back(client_open(s));
+		client_sendf(all.back(), "{\"msgid\":102}");
+	}
+	const std::vector<test_client *> in = take_served(&all, 10);
+	assert_int_equal(in.size(), 10);
+	for (test_client *c : in)
+		client_close(c);
+	for (test_client *c : all)
+		client_expect(c, "{\"msgid\":103}");
+	test_server_stop(s);
+}
+
+/* ---- peers that close half */
+
+static void who_has_said_all_and_closed_half_still_gets_the_answers(void **state)
+{
+	test_server *s = (test_server *)*state;
+	test_client *bob = client_enter(s, "bob");
+	const long long a = client_absent(s, "ann");
+
+	for (const bool with_login : {false, true}) {
+		test_client *c = client_open(s);
+
+		if (with_login)
+			client_send(c, check_format("{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}"
+			                            "{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"x\","
+			                            "\"time\":\"\",\"req\":1}",
+			                            a, a, (long long)bob->id));
+		client_send(c, "{\"msgid\":102}");
+		shutdown(c->fd, SHUT_WR);
+		const std::vector<test_frame> frames = client_read_to_end(c);
+		if (frames.size() != (with_login ? 3u : 1u) || c->reset)
+			client_fail(c, test_at::current(), "%zu frames before the end%s", frames.size(),
+			            c->reset ? " (reset)" : "");
+	}
+	client_expect(bob, "{\"msgid\":6,\"msg\":\"x\"}");
+}
+
+static void half_a_frame_and_the_end_is_nothing(void **state)
+{
+	test_server *s = (test_server *)*state;
+	test_client *c = client_open(s);
+
+	client_send(c, "{\"msgid\":102}\n{\"msgid\":10");
+	shutdown(c->fd, SHUT_WR);
+	client_expect(c, "{\"msgid\":103}");
+	client_read_to_end(c);
+}
+
+static void half_closed_connections_are_not_kept(void **state)
+{
+	test_server *s = (test_server *)*state;
+	const size_t before = test_server_open_files(s);
+
+	for (int i = 0; i < 50; i++)
+		shutdown(client_open(s)->fd, SHUT_WR);
+	check_wait("all to be closed", [&] { return test_server_open_files(s) <= before; });
+}
+
+#define TEST(name) cmocka_unit_test_teardown(name, test_server_close_clients)
+#define OWN_SERVER(name) cmocka_unit_test_setup_teardown(name, test_server_setup, test_server_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(who_has_said_all_and_closed_half_still_gets_the_answers),
+		TEST(half_a_frame_and_the_end_is_nothing),
+		TEST(half_closed_connections_are_not_kept),
+	};
+	const struct CMUnitTest own_server_tests[] = {
+		OWN_SERVER(over_max_connections_others_wait_their_turn),
+		OWN_SERVER(out_of_descriptors_accepting_pauses_and_goes_on),
+	};
+	const int failed = cmocka_run_group_tests(tests, test_server_group_setup, test_server_group_teardown);
+
+	return failed + cmocka_run_group_tests(own_server_tests, nullptr, nullptr);
+}
