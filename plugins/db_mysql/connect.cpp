@@ -103,8 +103,8 @@ static int run(MYSQL *handle, const std::string &text)
  * transaction must not hold its rows for hours; only MariaDB can be told so, MySQL reads a comment there. */
 static int set_session(MYSQL *handle, const mydb_conf *conf, mydb_purpose purpose)
 {
-	const unsigned wait = purpose == MYDB_FOR_SCHEMA ? SCHEMA_TIMEOUT
-	                                                 : std::max(1u, seconds(conf->read_timeout) / 2);
+	const unsigned wait =
+		purpose == MYDB_FOR_SCHEMA ? SCHEMA_TIMEOUT : std::max(1u, seconds(conf->read_timeout) / 2);
 	const std::string set =
 		"SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', autocommit = 1"
 		", innodb_lock_wait_timeout = " +
@@ -134,8 +134,8 @@ static int create_database(const mydb_conf *conf, mydb_handle *handle_r, cs_erro
 	set_options(handle.get(), conf, MYDB_FOR_SCHEMA);
 	if (!dial(handle.get(), conf, MYDB_FOR_SCHEMA, nullptr))
 		return fail(conf, handle.get(), "cannot connect to the database", e);
-	if (run(handle.get(), "CREATE DATABASE IF NOT EXISTS " + quoted(conf->database) +
-	                              " CHARACTER SET utf8mb4"))
+	if (run(handle.get(),
+	        "CREATE DATABASE IF NOT EXISTS " + quoted(conf->database) + " CHARACTER SET utf8mb4"))
 		return fail(conf, handle.get(), "cannot create the missing database", e);
 	if (mysql_select_db(handle.get(), conf->database))
 		return fail(conf, handle.get(), "cannot use the database", e);

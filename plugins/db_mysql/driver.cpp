@@ -64,14 +64,15 @@ static int run_text(mydb *db, const char *text)
 {
 	MYSQL *handle = db->handle.get();
 
-	return mysql_real_query(handle, text, strlen(text)) ? mydb_fail(db, mysql_errno(handle), mysql_error(handle))
-	                                                    : static_cast<int>(CS_DB_OK);
+	return mysql_real_query(handle, text, strlen(text))
+	               ? mydb_fail(db, mysql_errno(handle), mysql_error(handle))
+	               : static_cast<int>(CS_DB_OK);
 }
 
 /* A deadlock has ended the transaction on the server. What the caller says next must then not run on its own,
  * so it gets the same answer until it has rolled back; mydb_fail notes that. */
-static int db_query(cs_db *base, const char *sql, const cs_db_value *parameters, size_t count, cs_db_row_fn *row,
-                    void *arg)
+static int db_query(cs_db *base, const char *sql, const cs_db_value *parameters, size_t count,
+                    cs_db_row_fn *row, void *arg)
 {
 	mydb *db = of(base);
 	const int refused = refusal(db);

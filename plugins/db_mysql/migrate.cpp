@@ -74,7 +74,8 @@ static int file_run(MYSQL *handle, const schema_file &file, cs_error *e)
 		return CS_EINVAL;
 	if (run(handle, text))
 		return fail(handle, file.path.c_str(), e);
-	if (run(handle, "INSERT INTO schema_version VALUES (" + std::to_string(file.version) + ", UTC_TIMESTAMP())"))
+	if (run(handle,
+	        "INSERT INTO schema_version VALUES (" + std::to_string(file.version) + ", UTC_TIMESTAMP())"))
 		return fail(handle, "cannot write the schema's version", e);
 	return 0;
 }
@@ -108,8 +109,8 @@ int mydb_migrate(MYSQL *handle, const mydb_conf *conf, cs_error *e)
 	if (number(handle, take_lock, &taken))
 		return fail(handle, "cannot keep other nodes from changing the schema", e);
 	if (!taken) {
-		snprintf(e->text, sizeof(e->text), "another node has been changing the schema of %s for 10 minutes",
-		         conf->database);
+		snprintf(e->text, sizeof(e->text),
+		         "another node has been changing the schema of %s for 10 minutes", conf->database);
 		return CS_EINVAL;
 	}
 	const int result = run_locked(handle, files, e);

@@ -50,8 +50,8 @@ static mydb_cached *cache_place(mydb *db)
 		db->cache.reserve(CACHE_MOST); /* entries stay where they are while their rows are read */
 	if (db->cache.size() < CACHE_MOST)
 		return &db->cache.emplace_back();
-	const auto oldest =
-		std::min_element(db->cache.begin(), db->cache.end(), [](const mydb_cached &a, const mydb_cached &b) {
+	const auto oldest = std::min_element(
+		db->cache.begin(), db->cache.end(), [](const mydb_cached &a, const mydb_cached &b) {
 			return a.running != b.running ? b.running : a.used < b.used;
 		});
 	return oldest->running ? nullptr : &*oldest;
@@ -196,7 +196,8 @@ static void row_values(const row_buffer *row, cs_db_value *values)
 	}
 }
 
-static int rows_hand_out(mydb *db, MYSQL_STMT *statement, const row_buffer *buffer, cs_db_row_fn *row, void *arg)
+static int rows_hand_out(mydb *db, MYSQL_STMT *statement, const row_buffer *buffer, cs_db_row_fn *row,
+                         void *arg)
 {
 	std::array<cs_db_value, COLUMNS_MOST> values;
 
@@ -246,7 +247,8 @@ static void note_changes(mydb *db, MYSQL_STMT *statement)
 		db->last_id = id;
 }
 
-int mydb_run(mydb *db, const char *sql, const cs_db_value *parameters, size_t count, cs_db_row_fn *row, void *arg)
+int mydb_run(mydb *db, const char *sql, const cs_db_value *parameters, size_t count, cs_db_row_fn *row,
+             void *arg)
 {
 	mydb_cached spare;
 	mydb_cached *entry = nullptr;

@@ -1,71 +1,18 @@
 /* SPDX-License-Identifier: MIT
- * Owns bringing the schema up to date: NNN.sql files and the table schema_version. It must not know what the
- * files say. */
+ * Owns bringing the schema up to date: running what is new, and the table schema_version. It must not know what
+ * the files say. */
 #include "db_sqlite.h"
 
-#include <algorithm>
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include <dirent.h>
-
-using folder_ptr = std::unique_ptr<DIR, sqlite_deleter<closedir>>;
-using file_ptr = std::unique_ptr<FILE, sqlite_deleter<fclose>>;
-
-struct step {
-	int version;
-	std::string path;
-};
+#include "plugins/shared/schema.h"
 
 static int fail(cs_error *e, const char *path, const char *why)
 {
 	snprintf(e->text, sizeof(e->text), "%s: %s", path, why);
 	return CS_EINVAL;
-}
-
-/* The number of a file called NNN.sql, or 0. */
-static int step_version(std::string_view name)
-{
-	if (name.size() != 7 || name.substr(3) != ".sql")
-		return 0;
-	if (!std::all_of(name.begin(), name.begin() + 3, [](char c) { return c >= '0' && c <= '9'; }))
-		return 0;
-	return (name[0] - '0') * 100 + (name[1] - '0') * 10 + (name[2] - '0');
-}
-
-static int steps_list(const char *schema, std::vector<step> *steps_r, cs_error *e)
-{
-	const folder_ptr folder(opendir(schema));
-
-	if (!folder)
-		return fail(e, schema, strerror(errno));
-	while (const dirent *entry = readdir(folder.get())) {
-		const int version = step_version(entry->d_name);
-
-		if (version > 0)
-			steps_r->push_back({version, std::string(schema) + "/" + entry->d_name});
-	}
-	if (steps_r->empty())
-		return fail(e, schema, "no schema file NNN.sql in this folder");
-	std::sort(steps_r->begin(), steps_r->end(),
-	          [](const step &a, const step &b) { return a.version < b.version; });
-	return 0;
-}
-
-static int file_read(const std::string &path, std::string *text_r, cs_error *e)
-{
-	const file_ptr file(fopen(path.c_str(), "re"));
-	char chunk[4096];
-
-	if (!file)
-		return fail(e, path.c_str(), strerror(errno));
-	while (const size_t size = fread(chunk, 1, sizeof(chunk), file.get()))
-		text_r->append(chunk, size);
-	return ferror(file.get()) ? fail(e, path.c_str(), "cannot be read") : 0;
 }
 
 /* The one integer that a statement answers. */
@@ -98,7 +45,7 @@ static int version_read(sqlite3 *handle, int *version_r)
 }
 
 /* Inside a transaction that holds the write lock: another process may have been here first. */
-static int step_run_locked(sqlite3 *handle, const step &s, const std::string &text)
+static int step_run_locked(sqlite3 *handle, const schema_file &s, const std::string &text)
 {
 	char done[160];
 	int version = 0;
@@ -117,11 +64,11 @@ static int step_run_locked(sqlite3 *handle, const step &s, const std::string &te
 	return sqlite3_exec(handle, done, nullptr, nullptr, nullptr);
 }
 
-static int step_run(sqlite3 *handle, const step &s, cs_error *e)
+static int step_run(sqlite3 *handle, const schema_file &s, cs_error *e)
 {
 	std::string text;
 
-	if (file_read(s.path, &text, e))
+	if (schema_read(s, &text, e))
 		return CS_EINVAL;
 	int code = sqlite3_exec(handle, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr);
 	if (code == SQLITE_OK)
@@ -157,23 +104,18 @@ static int use_wal(sqlite3 *handle, const sqlite_conf *conf, cs_error *e)
 
 int sqlite_migrate(sqlite3 *handle, const sqlite_conf *conf, cs_error *e)
 {
-	std::vector<step> steps;
+	std::vector<schema_file> steps;
 	int version = 0;
 
-	if (steps_list(conf->schema, &steps, e))
+	if (schema_list(conf->schema, &steps, e))
 		return CS_EINVAL;
 	if (!sqlite_is_memory(conf) && use_wal(handle, conf, e))
 		return CS_EINVAL;
 	if (version_read(handle, &version) != SQLITE_OK)
 		return fail(e, conf->path, sqlite3_errmsg(handle));
-	if (version > steps.back().version) {
-		snprintf(e->text, sizeof(e->text),
-		         "%s has schema version %d, but %s ends at %d: "
-		         "it was written by a newer chatserverd",
-		         conf->path, version, conf->schema, steps.back().version);
-		return CS_EINVAL;
-	}
-	for (const step &s : steps)
+	if (version > steps.back().version)
+		return schema_too_old(conf->path, version, conf->schema, steps.back().version, e);
+	for (const schema_file &s : steps)
 		if (s.version > version && step_run(handle, s, e))
 			return CS_EINVAL;
 	return 0;

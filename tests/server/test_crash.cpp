@@ -181,7 +181,8 @@ static void kill_database_in_time(crash_run *run, int64_t now)
 		run->counting = true;
 		run->kill_at = now + (early ? 20 + run->random() % 100 : 200 + run->random() % 800);
 	} else if (!run->counting && now > run->started_at + check_patience_ms()) {
-		ledger_fault(&run->book, "MariaDB is not ready after kill %llu", (unsigned long long)run->kills);
+		ledger_fault(&run->book, "MariaDB is not ready after kill %llu",
+		             (unsigned long long)run->kills);
 	}
 	if (!run->counting || now < run->kill_at)
 		return;
@@ -310,8 +311,8 @@ static void an_acknowledged_message_survives_every_kill_of_the_database(void **s
 static int run_with_mariadb(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(an_acknowledged_message_survives_every_kill, test_server_setup,
-	                                        test_server_teardown),
+		cmocka_unit_test_setup_teardown(an_acknowledged_message_survives_every_kill,
+	                                        test_server_setup, test_server_teardown),
 		cmocka_unit_test_setup_teardown(an_acknowledged_message_survives_every_kill_of_the_database,
 	                                        test_server_setup, test_server_teardown),
 	};

@@ -240,7 +240,8 @@ static const char sqlite_query[] =
 	" ORDER BY name, m.seq";
 
 static const char mariadb_query[] =
-	"SELECT CASE c.kind WHEN 0 THEN CONCAT('pair ', c.low, ' ', c.high) ELSE CONCAT('group ', c.id) END AS name,"
+	"SELECT CASE c.kind WHEN 0 THEN CONCAT('pair ', c.low, ' ', c.high) ELSE CONCAT('group ', c.id) END "
+        "AS name,"
 	" m.seq, m.sender, m.cid, m.body FROM message m JOIN conversation c ON c.id = m.conversation"
 	" ORDER BY name, m.seq";
 
@@ -260,8 +261,9 @@ static void check_sqlite(database_check *check, const std::string &path)
 	if (sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE, nullptr) == SQLITE_OK &&
 	    sqlite3_prepare_v2(db, sqlite_query, -1, &row, nullptr) == SQLITE_OK)
 		while ((result = sqlite3_step(row)) == SQLITE_ROW)
-			check_row(check, { column_text(row, 0), sqlite3_column_int64(row, 1), sqlite3_column_int64(row, 2),
-			                   column_text(row, 3), column_text(row, 4) });
+			check_row(check,
+			          {column_text(row, 0), sqlite3_column_int64(row, 1),
+			           sqlite3_column_int64(row, 2), column_text(row, 3), column_text(row, 4)});
 	if (result != SQLITE_DONE)
 		ledger_fault(check->l, "database: %s", sqlite3_errmsg(db));
 	sqlite3_finalize(row);
@@ -275,8 +277,8 @@ static std::string value_text(const cs_db_value &value)
 
 static int take_row(void *arg, const cs_db_value *columns, size_t)
 {
-	check_row((database_check *)arg, { value_text(columns[0]), columns[1].integer, columns[2].integer,
-	                                   value_text(columns[3]), value_text(columns[4]) });
+	check_row((database_check *)arg, {value_text(columns[0]), columns[1].integer, columns[2].integer,
+	                                  value_text(columns[3]), value_text(columns[4])});
 	return 0;
 }
 
@@ -293,7 +295,7 @@ static void check_mariadb(database_check *check, const mariadb *m, const std::st
 
 void ledger_check_database(ledger *l, const test_server *s)
 {
-	database_check check = { l, {}, "", 0, {} };
+	database_check check = {l, {}, "", 0, {}};
 
 	if (s->database)
 		check_mariadb(&check, s->database, s->options.at("db_mysql.database"));

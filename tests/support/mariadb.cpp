@@ -40,7 +40,8 @@ static std::string build_folder(void)
 }
 
 /* Small files, since every test program copies them. */
-static const char *const small[] = { "--innodb-data-file-path=ibdata1:12M:autoextend", "--innodb-log-file-size=16M" };
+static const char *const small[] = {"--innodb-data-file-path=ibdata1:12M:autoextend",
+                                    "--innodb-log-file-size=16M"};
 
 static std::vector<char *> arguments_of(const std::vector<std::string> &words)
 {
@@ -84,9 +85,14 @@ static void add_user(std::vector<std::string> *words)
 
 static void make_template(const std::string &folder)
 {
-	std::vector<std::string> words = { "mariadb-install-db", "--no-defaults", "--datadir=" + folder + "/data",
-		                           "--auth-root-authentication-method=normal", "--skip-test-db",
-		                           "--skip-name-resolve", small[0], small[1] };
+	std::vector<std::string> words = {"mariadb-install-db",
+	                                  "--no-defaults",
+	                                  "--datadir=" + folder + "/data",
+	                                  "--auth-root-authentication-method=normal",
+	                                  "--skip-test-db",
+	                                  "--skip-name-resolve",
+	                                  small[0],
+	                                  small[1]};
 	std::error_code error;
 	int status = 0;
 
@@ -122,7 +128,7 @@ static void write_accounts(const mariadb *m)
 {
 	FILE *file = fopen((m->folder + "/accounts.sql").c_str(), "w");
 
-	for (const char *host : { "127.0.0.1", "localhost" }) {
+	for (const char *host : {"127.0.0.1", "localhost"}) {
 		fprintf(file, "CREATE USER IF NOT EXISTS root@'%s';\n", host);
 		fprintf(file, "GRANT ALL PRIVILEGES ON *.* TO root@'%s' WITH GRANT OPTION;\n", host);
 		fprintf(file, "CREATE USER IF NOT EXISTS chat@'%s' IDENTIFIED BY 'se cret';\n", host);
@@ -141,7 +147,8 @@ mariadb *mariadb_new(void)
 		give_up("mkdtemp", strerror(errno));
 	m->folder = folder;
 	m->port = test_free_port();
-	std::filesystem::copy(template_folder(), m->folder + "/data", std::filesystem::copy_options::recursive, error);
+	std::filesystem::copy(template_folder(), m->folder + "/data",
+	                      std::filesystem::copy_options::recursive, error);
 	if (error)
 		give_up("cannot copy the data folder", error.message());
 	write_accounts(m);
@@ -153,10 +160,21 @@ void mariadb_launch(mariadb *m)
 	const std::string log = m->folder + "/log";
 	std::error_code error;
 	std::vector<std::string> words = {
-		"mariadbd", "--no-defaults", "--datadir=" + m->folder + "/data", "--socket=" + m->folder + "/socket",
-		"--port=" + std::to_string(m->port), "--bind-address=127.0.0.1", "--pid-file=" + m->folder + "/pid",
-		"--init-file=" + m->folder + "/accounts.sql", "--skip-name-resolve", "--skip-log-bin",
-		"--innodb-buffer-pool-size=64M", "--innodb-file-per-table=0", "--max-connections=300", small[0], small[1],
+		"mariadbd",
+		"--no-defaults",
+		"--datadir=" + m->folder + "/data",
+		"--socket=" + m->folder + "/socket",
+		"--port=" + std::to_string(m->port),
+		"--bind-address=127.0.0.1",
+		"--pid-file=" + m->folder + "/pid",
+		"--init-file=" + m->folder + "/accounts.sql",
+		"--skip-name-resolve",
+		"--skip-log-bin",
+		"--innodb-buffer-pool-size=64M",
+		"--innodb-file-per-table=0",
+		"--max-connections=300",
+		small[0],
+		small[1],
 	};
 
 	add_user(&words);

@@ -21,11 +21,11 @@
 #include <chatserverd/db.h>
 
 struct mariadb {
-	std::string folder;                     /* made by mkdtemp, removed by mariadb_free */
-	std::vector<std::string> options;       /* further ones, used from the next start on */
-	uint16_t port = 0;                      /* of 127.0.0.1, kept over restarts */
+	std::string folder; /* made by mkdtemp, removed by mariadb_free */
+	std::vector<std::string> options; /* further ones, used from the next start on */
+	uint16_t port = 0; /* of 127.0.0.1, kept over restarts */
 	pid_t pid = -1;
-	size_t log_start = 0;                   /* where the log of the running process begins */
+	size_t log_start = 0; /* where the log of the running process begins */
 };
 
 /* Whether the tests of this run are to use MariaDB: CS_DRIVER is db_mysql. */
@@ -52,7 +52,7 @@ std::string mariadb_new_database(void);
 struct mariadb_access {
 	const struct cs_plugin *plugin = nullptr;
 	const cs_db_driver *driver = nullptr;
-	std::vector<char> conf;                 /* its option struct */
+	std::vector<char> conf; /* its option struct */
 	std::map<std::string, std::string> texts;
 };
 

@@ -92,7 +92,8 @@ static void every_shipped_file_does_no_harm_when_run_again(void **state)
 
 	assert_int_equal(migrate(m, &e), 0);
 	cs_db *db = mariadb_open(&m->access);
-	assert_int_equal(run(db, "INSERT INTO account (name, password, created) VALUES ('a', 'b', 1)"), CS_DB_OK);
+	assert_int_equal(run(db, "INSERT INTO account (name, password, created) VALUES ('a', 'b', 1)"),
+	                 CS_DB_OK);
 	assert_int_equal(run(db, "DELETE FROM schema_version"), CS_DB_OK);
 	assert_int_equal(migrate(m, &e), 0);
 	assert_int_equal(number(db, "SELECT COUNT(*) FROM account"), 1);
@@ -116,7 +117,8 @@ static void later_files_run_in_order_and_once(void **state)
 	cs_error e;
 
 	schema_write(m, "002.sql", "INSERT INTO t VALUES (2);");
-	schema_write(m, "001.sql", "CREATE TABLE IF NOT EXISTS t (n INT);\n-- a; comment\nINSERT INTO t VALUES (1);\n");
+	schema_write(m, "001.sql",
+	             "CREATE TABLE IF NOT EXISTS t (n INT);\n-- a; comment\nINSERT INTO t VALUES (1);\n");
 	assert_int_equal(migrate(m, &e), 0);
 	schema_write(m, "010.sql", "INSERT INTO t VALUES (10);");
 	assert_int_equal(migrate(m, &e), 0);
@@ -194,15 +196,17 @@ static void a_migration_that_was_killed_is_ended_by_the_next(void **state)
 	int status = -1;
 	cs_error e;
 
-	schema_write(m, "001.sql", "CREATE TABLE IF NOT EXISTS one (n INT PRIMARY KEY); DO SLEEP(1);"
-	                           "CREATE TABLE IF NOT EXISTS two (n INT PRIMARY KEY);"
-	                           "INSERT IGNORE INTO two VALUES (1);");
+	schema_write(m, "001.sql",
+	             "CREATE TABLE IF NOT EXISTS one (n INT PRIMARY KEY); DO SLEEP(1);"
+	             "CREATE TABLE IF NOT EXISTS two (n INT PRIMARY KEY);"
+	             "INSERT IGNORE INTO two VALUES (1);");
 	mariadb_access observer;
 	mariadb_access_make(&observer, mariadb_shared(), mariadb_new_database());
 	cs_db *db = mariadb_migrate_and_open(&observer);
 	const pid_t child = migrate_in_child(m);
 	const std::string sql = "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_NAME = 'one'"
-				" AND TABLE_SCHEMA = '" + m->access.texts.at("database") + "'";
+	                        " AND TABLE_SCHEMA = '" +
+	                        m->access.texts.at("database") + "'";
 	check_wait("the first table", [&] { return number(db, sql.c_str()) == 1; });
 	kill(child, SIGKILL);
 	assert_true(waitpid(child, &status, 0) == child);

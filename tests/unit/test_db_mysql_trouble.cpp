@@ -93,8 +93,11 @@ static void a_statement_that_was_killed_is_to_be_tried_again(void **state)
 	std::thread thread([&] { result = run(f->db, "INSERT INTO t (name) SELECT SLEEP(3)"); });
 	cs_db *other = mariadb_open(&f->access);
 	check_wait("the statement to run", [&] {
-		return number(other, ("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'INSERT%'"
-		                      " AND ID = " + std::to_string(id)).c_str()) == 1;
+		return number(other,
+		              ("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'INSERT%'"
+		               " AND ID = " +
+		               std::to_string(id))
+		                      .c_str()) == 1;
 	});
 	mariadb_as_root(f->server, {"KILL QUERY " + std::to_string(id)});
 	thread.join();
@@ -176,7 +179,7 @@ static void the_unix_socket_works_and_tls_is_not_silently_left_out(void **state)
 static void make_certificate(const std::string &folder)
 {
 	const std::string command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1"
-				    " -addext subjectAltName=IP:127.0.0.1,DNS:127.0.0.1 -keyout " +
+	                            " -addext subjectAltName=IP:127.0.0.1,DNS:127.0.0.1 -keyout " +
 	                            folder + "/key.pem -out " + folder + "/cert.pem 2>/dev/null";
 
 	assert_int_equal(system(command.c_str()), 0);
@@ -196,9 +199,9 @@ static bool opens_encrypted(fixture *f)
 
 	if (f->access.driver->open(f->access.conf.data(), &db, &e))
 		return false;
-	assert_int_equal(db->driver->query(db, "SHOW STATUS LIKE 'Ssl_cipher'", nullptr, 0, is_encrypted,
-	                                   &encrypted),
-	                 CS_DB_OK);
+	assert_int_equal(
+		db->driver->query(db, "SHOW STATUS LIKE 'Ssl_cipher'", nullptr, 0, is_encrypted, &encrypted),
+		CS_DB_OK);
 	db->driver->close(db);
 	return encrypted;
 }

@@ -24,8 +24,8 @@ extern "C" {
 static constexpr uint64_t MODEL_USERS_COUNT = 9;
 
 struct model_fixture {
-	test_store store;       /* SQLite */
-	mariadb_access access;  /* MariaDB */
+	test_store store; /* SQLite */
+	mariadb_access access; /* MariaDB */
 	cs_db *db;
 };
 
