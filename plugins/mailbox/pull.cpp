@@ -48,6 +48,8 @@ void mailbox_pull_close(mailbox *m, mailbox_session *s, const mailbox_source &so
 	line->sent = std::max(line->sent, source.after);
 	if (source.ended && line->heard == source.heard)
 		line->heard = line->sent;      /* somebody said more than there is: do not ask for ever */
+	if (source.check && !source.ended)
+		line->check = true;            /* a full page; nobody has said how much there is behind it */
 	if (mailbox_line_settle(line))
 		mailbox_cursor_dirty(m, s);
 	mailbox_line_list(s, source.key, line);

@@ -319,6 +319,23 @@ static void a_new_member_gets_what_was_said_since_the_join(void **)
 	stage_close(&st);
 }
 
+/* Nobody has told the member how much that was, so one full page is not the end of it. */
+static void a_new_member_gets_all_that_was_said_since_the_join(void **)
+{
+	stage st;
+
+	stage_open(&st, 1);
+	const uint64_t group = memory_log_add_group(&st.log, {1});
+	const cs_conn bob = stage_login(&st, 0, 2);
+	const uint64_t joined_seq = memory_log_join(&st.log, group, 2);
+	for (uint64_t n = 1; n <= 300; n++)
+		memory_log_append_group(&st.log, 1, group, stage_body(1, n), ++st.w.clock);
+	world_joined(&st.w, bob, group, joined_seq);
+	world_settle(&st.w);
+	assert_string_equal(stage_seen(&st, bob).c_str(), stage_up_to(300).c_str());
+	stage_close(&st);
+}
+
 static void the_end_of_the_server_loses_no_item(void **)
 {
 	stage st;
@@ -354,6 +371,7 @@ int main()
 		cmocka_unit_test(a_read_that_fails_is_tried_again),
 		cmocka_unit_test(conversations_that_are_idle_are_forgotten),
 		cmocka_unit_test(a_new_member_gets_what_was_said_since_the_join),
+		cmocka_unit_test(a_new_member_gets_all_that_was_said_since_the_join),
 		cmocka_unit_test(the_end_of_the_server_loses_no_item),
 	};
 
