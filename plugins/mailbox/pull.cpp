@@ -123,8 +123,10 @@ static void page_was_read(void *state, cs_conn, int result, void *arg)
 	mailbox_session *s = mailbox_session_find(&m->sessions, pull->session);
 
 	m->pulls--;
-	if (s)
+	if (s) {
 		s->reading = false;
+		s->awaited = 0;
+	}
 	if (s && result == 0) {
 		take_page(m, s, pull->page);
 	} else if (s && result != CS_ECANCELED) {
@@ -185,6 +187,7 @@ static int start_pull(mailbox *m, mailbox_session *s)
 		return result;
 	}
 	s->reading = true;
+	s->awaited = pull->page.most_messages;
 	m->pulls++;
 	(void)pull.release();   /* page_was_read's */
 	return 0;

@@ -193,6 +193,38 @@ static void at_most_256_frames_are_on_their_way_unconfirmed(void **)
 	stage_close(&st);
 }
 
+static void what_a_read_under_way_may_bring_counts_as_unconfirmed(void **)
+{
+	stage st;
+
+	stage_open(&st, 2);
+	const cs_conn ann = stage_login(&st, 0, 1), carl = stage_login(&st, 0, 3);
+	const cs_conn bob = stage_login(&st, 1, 2, true);
+	stage_chat(&st, ann, 2, 1);
+	stage_chat(&st, carl, 2, 1);
+	world_settle(&st.w);
+	confirm(&st, bob, 1, 1);
+	confirm(&st, bob, 3, 1);
+	st.w.routed_drops = 300;   /* two for each message: to its receiver, to its sender */
+	for (uint64_t n = 2; n <= 151; n++)
+		stage_chat(&st, ann, 2, n);
+	world_settle(&st.w);
+	assert_int_equal(st.w.routed_drops, 0);
+	st.w.hold_reads = true;
+	stage_chat(&st, ann, 2, 152);
+	world_settle(&st.w);
+	for (uint64_t n = 2; n <= 201; n++)
+		stage_chat(&st, carl, 2, n);
+	world_settle(&st.w);
+	st.w.hold_reads = false;
+	world_settle(&st.w);
+	assert_int_equal(st.seen[bob].size(), 2 + 256);
+	confirm(&st, bob, 1, 152);
+	confirm(&st, bob, 3, 201);
+	assert_int_equal(st.seen[bob].size(), 152 + 201);
+	stage_close(&st);
+}
+
 static void the_first_page_counts_as_unconfirmed(void **)
 {
 	stage st;
@@ -293,6 +325,7 @@ int main()
 		cmocka_unit_test(a_last_flush_waits_for_room_in_the_queue_but_not_for_ever),
 		cmocka_unit_test(a_connection_can_log_in_again_as_somebody_else),
 		cmocka_unit_test(at_most_256_frames_are_on_their_way_unconfirmed),
+		cmocka_unit_test(what_a_read_under_way_may_bring_counts_as_unconfirmed),
 		cmocka_unit_test(the_first_page_counts_as_unconfirmed),
 		cmocka_unit_test(what_was_not_confirmed_comes_again),
 		cmocka_unit_test(a_client_can_confirm_what_an_earlier_connection_brought),
