@@ -152,6 +152,17 @@ void conn_start_reading(struct conn *c)
 	c->heard = worker_monotonic_ms();
 }
 
+/* The first frame is pending: the byte behind it is looked at and left, for its answer may have to end alike. */
+static void conn_look_behind_first(struct conn *c)
+{
+	char byte;
+
+	if (!c->awaiting_byte || recv(c->fd.fd, &byte, 1, MSG_PEEK) != 1)
+		return;
+	c->awaiting_byte = false;
+	conn_decide_terminator(c, byte == '\0' ? CONN_TERMINATOR_NUL : CONN_TERMINATOR_LF);
+}
+
 static void conn_on_eof(struct conn *c)
 {
 	conn_stop_reading(c);
@@ -191,6 +202,7 @@ void conn_on_read(evutil_socket_t fd, short, void *arg)
 	if (c->dead)
 		return;
 	if (!c->closing && (!conn_can_dispatch(c) || !c->waiting.empty())) {
+		conn_look_behind_first(c);
 		conn_stop_reading(c);
 		return;
 	}

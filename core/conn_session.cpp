@@ -61,6 +61,6 @@ void conn_logout(struct conn *c)
 	if (c->account == 0)
 		return;
 	conn_leave(c);
-	c->silence = c->worker->conf->idle_timeout;
+	conn_set_silence(c, c->worker->conf->idle_timeout);
 	loop_at_end_of_turn(&c->worker->loop, conn_logout_told, c);
 }

@@ -21,7 +21,8 @@ static void attempt_complete(const login_plugin *p, cs_conn conn, const attempt 
 		reply_logged_in(a->request.req, a->id, a->user.name, a->messages, a->friends, a->groups);
 	uint64_t position = 0;
 
-	context.host->set_silence(context.self, conn, a->acknowledges ? acknowledging_silence_ms : 0);
+	if (a->acknowledges)
+		context.host->set_silence(context.self, conn, acknowledging_silence_ms);
 	if (context.host->send(context.self, conn, ack.data(), ack.size(), nullptr, &position) == CS_ENOENT)
 		return;
 	if (p->mailbox->begin(p->mailbox_context, conn, position) != 0) {

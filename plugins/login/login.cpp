@@ -30,7 +30,6 @@ static int login_on_logout(void *state, const cs_frame *frame)
 	const plugin_context &context = static_cast<login_plugin *>(state)->context;
 
 	(void)context.host->logout(context.self, frame->conn);
-	context.host->set_silence(context.self, frame->conn, 0);
 	context.host->answer(context.self, frame->conn, &frame->request, "");
 	return CS_DONE;
 }

@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #include "append.h"
+#include "attach.h"
 #include "confirm.h"
 #include "cursor.h"
 #include "deliver.h"
@@ -52,8 +53,8 @@ static void mailbox_on_joined(void *context, cs_conn conn, uint64_t group, uint6
 static const cs_mailbox service = {
 	CS_ABI,
 	sizeof(cs_mailbox),
-	mailbox_pull_attach,
-	mailbox_pull_begin,
+	mailbox_attach,
+	mailbox_attach_begin,
 	mailbox_append_send,
 	mailbox_confirm_delivered,
 	mailbox_on_joined,

@@ -29,7 +29,7 @@ static int look_up(reader *r, mailbox_source *source)
 	if (source->outcome)
 		return source->outcome < 0 ? source->outcome : 0;
 	source->conversation = news.conversation;
-	source->after = source->delivered = news.delivered_seq;
+	source->from = source->delivered = news.delivered_seq;
 	source->last = news.last_seq;
 	return 0;
 }
@@ -53,7 +53,10 @@ static int open_sources(reader *r)
 	for (mailbox_source &source : r->page->sources) {
 		int result = source.known ? 0 : look_up(r, &source);
 
+		source.after = source.from;
 		source.ended = source.outcome != 0;
+		source.rows.clear();
+		source.at = 0;
 		if (!result)
 			result = fill(r, &source);
 		if (result)
@@ -105,8 +108,10 @@ int mailbox_page_read(cs_db *db, mailbox_page *page)
 {
 	const size_t sources = std::max<size_t>(page->sources.size(), 1);
 	reader r = {db, page, std::clamp<size_t>(2 * page->most_messages / sources, 4, 50), 0, 0};
-	int result = open_sources(&r);
+	int result;
 
+	page->messages.clear();
+	result = open_sources(&r);
 	while (!result && r.rows < ROWS_AT_MOST) {
 		mailbox_source *source = oldest(&r);
 

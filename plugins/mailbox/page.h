@@ -20,9 +20,10 @@ constexpr size_t MAILBOX_PAGE_SOURCES = 100;   /* conversations that one page is
 /* One conversation to read. */
 struct mailbox_source {
 	mailbox_key key = 0;
-	bool known = false;          /* conversation and after are right; else they are looked up */
+	bool known = false;          /* conversation and from are right; else they are looked up */
 	uint64_t conversation = 0;
-	uint64_t after = 0;          /* in: the last seq that is not wanted; out: the last that was read */
+	uint64_t from = 0;           /* the last seq that is not wanted */
+	uint64_t after = 0;          /* out: the last that was read */
 	uint64_t heard = 0;          /* the caller's, as check */
 	bool check = false;
 	int outcome = 0;             /* out: 0, MODEL_NONE, MODEL_NOT_MEMBER */
@@ -50,7 +51,7 @@ struct mailbox_page {
 /* The members that are added at a delivered frame's end, the closing brace included. */
 std::string mailbox_tail(uint64_t seq, int64_t created);
 
-/* 0 or an enum cs_db_result. */
+/* 0 or an enum cs_db_result; may be run again. */
 [[nodiscard]] int mailbox_page_read(cs_db *db, mailbox_page *page);
 
 #endif

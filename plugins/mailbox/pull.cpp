@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns reading for sessions: when, how much, and what follows from the answer. It must not know hints or how a
- * page is merged. */
+ * Owns reading what live sessions are behind in: when, how much, and what follows from the answer. It must not
+ * know hints or how a page is merged. */
 #include "pull.h"
 
 #include <algorithm>
@@ -16,24 +16,9 @@ constexpr int64_t AGAIN_AFTER_FAILURE = 500;
 struct mailbox_pull {
 	uint64_t session = 0;
 	mailbox_page page;
-	std::vector<message_news> news;            /* of an attach, as all below */
-	std::vector<uint64_t> groups;
-	cs_mailbox_page_fn *done = nullptr;
-	void *arg = nullptr;
 };
 
 /* ---- what an answer changes */
-
-static mailbox_line *learn(mailbox_session *s, const message_news &news)
-{
-	const unsigned kind = news.kind == CONVERSATION_GROUP ? CS_CONVERSATION_GROUP : CS_CONVERSATION_PAIR;
-	mailbox_line *line = mailbox_line_get(s, mailbox_key_of(kind, news.of));
-
-	if (!line->known)
-		mailbox_line_learn(line, news.conversation, news.delivered_seq);
-	line->heard = std::max(line->heard, news.last_seq);
-	return line;
-}
 
 /* Unless something was heard of it while it was read. */
 static void forget(mailbox *m, mailbox_session *s, const mailbox_source &source, mailbox_line *line)
@@ -45,7 +30,7 @@ static void forget(mailbox *m, mailbox_session *s, const mailbox_source &source,
 	line->heard = 0;
 }
 
-static void close_source(mailbox *m, mailbox_session *s, const mailbox_source &source)
+void mailbox_pull_close(mailbox *m, mailbox_session *s, const mailbox_source &source)
 {
 	mailbox_line *line = mailbox_line_find(s, source.key);
 
@@ -63,6 +48,8 @@ static void close_source(mailbox *m, mailbox_session *s, const mailbox_source &s
 	line->sent = std::max(line->sent, source.after);
 	if (source.ended && line->heard == source.heard)
 		line->heard = line->sent;      /* somebody said more than there is: do not ask for ever */
+	if (source.check && !source.ended)
+		line->check = true;            /* a full page; nobody has said how much there is behind it */
 	if (mailbox_line_settle(line))
 		mailbox_cursor_dirty(m, s);
 	mailbox_line_list(s, source.key, line);
@@ -96,10 +83,7 @@ static bool send_page(mailbox *m, mailbox_session *s, const mailbox_page &page)
 
 static int read_page(cs_db *db, void *arg)
 {
-	mailbox_page *page = &static_cast<mailbox_pull *>(arg)->page;
-
-	page->messages.clear();
-	return mailbox_page_read(db, page);
+	return mailbox_page_read(db, &static_cast<mailbox_pull *>(arg)->page);
 }
 
 static void take_page(mailbox *m, mailbox_session *s, const mailbox_page &page)
@@ -108,7 +92,7 @@ static void take_page(mailbox *m, mailbox_session *s, const mailbox_page &page)
 	if (!send_page(m, s, page))
 		return;
 	for (const mailbox_source &source : page.sources)
-		close_source(m, s, source);
+		mailbox_pull_close(m, s, source);
 	mailbox_pull_want(m, s);
 }
 
@@ -139,8 +123,10 @@ static void page_was_read(void *state, cs_conn, int result, void *arg)
 	mailbox_session *s = mailbox_session_find(&m->sessions, pull->session);
 
 	m->pulls--;
-	if (s)
+	if (s) {
 		s->reading = false;
+		s->awaited = 0;
+	}
 	if (s && result == 0) {
 		take_page(m, s, pull->page);
 	} else if (s && result != CS_ECANCELED) {
@@ -168,7 +154,7 @@ static void take_sources(mailbox_session *s, mailbox_page *page)
 		source.key = key;
 		source.known = line->known;
 		source.conversation = line->conversation;
-		source.after = line->sent;
+		source.from = line->sent;
 		source.heard = line->heard;
 		source.check = line->check;
 		line->check = false;   /* what comes from now on has to be read again */
@@ -201,6 +187,7 @@ static int start_pull(mailbox *m, mailbox_session *s)
 		return result;
 	}
 	s->reading = true;
+	s->awaited = pull->page.most_messages;
 	m->pulls++;
 	(void)pull.release();   /* page_was_read's */
 	return 0;
@@ -245,136 +232,4 @@ void mailbox_pull_want(mailbox *m, mailbox_session *s)
 	s->waiting = true;
 	m->pull_queue.push_back(s->id);
 	pump(m);
-}
-
-/* ---- attach and begin */
-
-static void add_source(mailbox_page *page, const message_news &news)
-{
-	mailbox_source source;
-
-	source.key = mailbox_key_of(news.kind == CONVERSATION_GROUP ? CS_CONVERSATION_GROUP
-	                                                            : CS_CONVERSATION_PAIR, news.of);
-	source.known = true;
-	source.conversation = news.conversation;
-	source.after = news.delivered_seq;
-	source.heard = news.last_seq;
-	page->sources.push_back(std::move(source));
-}
-
-/* Claimed before it is read (R2): whatever is committed after this read comes as a hint. */
-static int read_first(cs_db *db, void *arg)
-{
-	mailbox_pull *pull = static_cast<mailbox_pull *>(arg);
-	int result = message_group_ids(db, pull->page.account, &pull->groups);
-
-	pull->page.sources.clear();
-	pull->page.messages.clear();
-	if (!result)
-		result = message_news_list(db, pull->page.account, &pull->news);
-	if (result)
-		return result;
-	for (size_t i = 0; i < std::min(pull->news.size(), MAILBOX_PAGE_SOURCES); i++)
-		add_source(&pull->page, pull->news[i]);
-	return mailbox_page_read(db, &pull->page);
-}
-
-static void join_groups(mailbox *m, mailbox_session *s, const mailbox_pull &pull)
-{
-	for (const uint64_t group : pull.groups) {
-		const auto heard = m->heard_groups.find(group);
-
-		mailbox_session_join(&m->sessions, s, group);
-		if (heard != m->heard_groups.end())
-			mailbox_deliver_heard(m, s, mailbox_key_of(CS_CONVERSATION_GROUP, group), heard->second);
-	}
-}
-
-/* Hints that came meanwhile have made lines that are not known yet, with what was heard. */
-static void take_first_page(mailbox *m, mailbox_session *s, const mailbox_pull &pull)
-{
-	for (const message_news &news : pull.news)
-		(void)learn(s, news);
-	for (const mailbox_page_message &message : pull.page.messages) {
-		mailbox_line *line = mailbox_line_find(s, message.key);
-
-		line->sent = message.seq;
-		mailbox_flight_add(s, message.key, line, message.seq, MAILBOX_UNPLACED);
-	}
-	for (const mailbox_source &source : pull.page.sources)
-		close_source(m, s, source);
-	for (auto &[key, line] : s->lines)
-		mailbox_line_list(s, key, &line);
-	join_groups(m, s, pull);
-	s->phase = MAILBOX_PAGED;
-}
-
-static void hand_out(const mailbox_pull &pull, cs_conn conn)
-{
-	std::vector<cs_mailbox_entry> entries;
-
-	for (const mailbox_page_message &message : pull.page.messages)
-		entries.push_back({message.frame.data(), message.frame.size()});
-	pull.done(pull.arg, conn, 0, entries.data(), entries.size());
-}
-
-static void first_was_read(void *state, cs_conn conn, int result, void *arg)
-{
-	mailbox *m = static_cast<mailbox *>(state);
-	const std::unique_ptr<mailbox_pull> pull(static_cast<mailbox_pull *>(arg));
-	mailbox_session *s = mailbox_session_find(&m->sessions, pull->session);
-
-	if (!s && !result)
-		result = CS_ENOENT;
-	if (!result)
-		take_first_page(m, s, *pull);
-	else if (s)
-		mailbox_session_remove(&m->sessions, s);
-	if (--m->attaching == 0)
-		m->heard_groups.clear();
-	if (result)
-		pull->done(pull->arg, conn, result, nullptr, 0);
-	else
-		hand_out(*pull, conn);
-}
-
-int mailbox_pull_attach(void *context, cs_conn conn, cs_account account, int acknowledges,
-                        cs_mailbox_page_fn *done, void *arg)
-{
-	mailbox *m = static_cast<mailbox *>(context);
-	auto pull = std::make_unique<mailbox_pull>();
-	mailbox_session *s;
-	int result;
-
-	if (mailbox_session_of(&m->sessions, conn))
-		return CS_EINVAL;
-	s = mailbox_session_add(&m->sessions, conn, account);
-	s->acknowledges = acknowledges != 0;
-	pull->session = s->id;
-	pull->page.account = account;
-	pull->done = done;
-	pull->arg = arg;
-	result = m->host->work(m->self, conn, CS_WORK_READ, read_first, first_was_read, pull.get());
-	if (result) {
-		mailbox_session_remove(&m->sessions, s);
-		return result;
-	}
-	m->attaching++;
-	(void)pull.release();   /* first_was_read's */
-	return 0;
-}
-
-int mailbox_pull_begin(void *context, cs_conn conn, uint64_t position)
-{
-	mailbox *m = static_cast<mailbox *>(context);
-	mailbox_session *s = mailbox_session_of(&m->sessions, conn);
-
-	if (!s || s->phase != MAILBOX_PAGED)
-		return CS_ENOENT;
-	for (mailbox_flight &f : s->flights)
-		f.position = position;
-	s->queued = position;
-	s->phase = MAILBOX_LIVE;
-	mailbox_deliver_written(m, s, s->written, s->unsent);
-	return 0;
 }

@@ -182,7 +182,9 @@ bool mailbox_flights_confirm(mailbox_session *s, mailbox_key key, mailbox_line *
 
 size_t mailbox_window(const mailbox_session *s)
 {
+	const size_t taken = s->flights.size() + s->awaited;
+
 	if (!s->acknowledges)
 		return SIZE_MAX;
-	return s->flights.size() < MAILBOX_WINDOW ? MAILBOX_WINDOW - s->flights.size() : 0;
+	return taken < MAILBOX_WINDOW ? MAILBOX_WINDOW - taken : 0;
 }

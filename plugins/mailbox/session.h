@@ -79,6 +79,7 @@ struct mailbox_session {
 	bool gone = false;          /* the connection took no frame: its end will be reported */
 	bool paused = false;        /* over the soft output mark */
 	bool reading = false;       /* a pull is under way */
+	size_t awaited = 0;         /* frames that it may bring */
 	bool waiting = false;       /* in the queue for a pull */
 	bool dirty = false;         /* in the list for the next flush of cursors */
 	bool held_back = false;     /* its handler answered CS_PENDING because of `sends` */
@@ -138,7 +139,7 @@ void mailbox_flight_add(mailbox_session *s, mailbox_key key, mailbox_line *line,
 bool mailbox_flights_written(mailbox_session *s);
 /* Everything of the conversation up to seq counts as received. true: its cursor is to be flushed. */
 bool mailbox_flights_confirm(mailbox_session *s, mailbox_key key, mailbox_line *line, uint64_t seq);
-/* How many frames may be sent before the client has to confirm some. */
+/* How many frames may be sent, beside those that a pull may bring, before the client has to confirm some. */
 size_t mailbox_window(const mailbox_session *s);
 
 #endif

@@ -27,6 +27,21 @@ stage_frame stage_parse(const std::string &frame)
 	        static_cast<int64_t>(number_after(frame, ",\"ts\":")), frame.size()};
 }
 
+std::string stage_up_to(uint64_t last, uint64_t first)
+{
+	std::string text;
+
+	for (uint64_t n = first; n <= last; n++)
+		text += (text.empty() ? "" : " ") + std::to_string(n);
+	return text;
+}
+
+void stage_keep(stage *st, uint64_t count, size_t padding)
+{
+	for (uint64_t n = 1; n <= count; n++)
+		memory_log_append_pair(&st->log, 1, 2, stage_body(1, n, padding), ++st->w.clock);
+}
+
 void stage_open_as(stage *st, unsigned workers)
 {
 	memory_log_open(&st->log, 9);

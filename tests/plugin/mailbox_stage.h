@@ -49,6 +49,11 @@ void stage_close(stage *st);
 std::string stage_body(uint64_t from, uint64_t n, size_t padding = 0);
 stage_frame stage_parse(const std::string &frame);
 
+/* "first ... last", as stage_seen says it. */
+std::string stage_up_to(uint64_t last, uint64_t first = 1);
+/* Messages 1 to count of account 1 to account 2 are in the store. */
+void stage_keep(stage *st, uint64_t count, size_t padding = 0);
+
 /* Connects, logs in and settles; the login must be granted. */
 cs_conn stage_login(stage *st, unsigned worker, cs_account account, bool acknowledges = false);
 /* Only says it; nothing is settled. Answers its req. */

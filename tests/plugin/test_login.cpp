@@ -9,7 +9,7 @@
 #include "tests/support/check.h"
 #include "tests/support/handler_fixture.h"
 
-static const char *const login_steps = "work read|work hash|claim|attach|work read|silence|send|begin|finish";
+static const char *const login_steps = "work read|work hash|claim|attach|work read|send|begin|finish";
 static const char *const wrong = "no such id or wrong password";
 
 static std::string ack_refusal(int wire_errno, const char *text)

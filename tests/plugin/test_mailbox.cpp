@@ -236,6 +236,26 @@ static void hints_that_come_while_a_gap_is_read_are_not_lost_or_doubled(void **)
 	stage_close(&st);
 }
 
+/* Found by the schedule checker: the answer to the read wiped out the call to read again. */
+static void a_hint_without_a_body_that_comes_while_a_gap_is_read_is_not_lost(void **)
+{
+	stage st;
+
+	stage_open(&st, 2);
+	st.w.unknown_outcomes = true;
+	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2);
+	st.w.hold_read_results = true;
+	stage_chat(&st, ann, 2, 1);
+	world_settle(&st.w);
+	st.w.write_results = {1};
+	stage_chat(&st, ann, 2, 2);
+	world_settle(&st.w);
+	st.w.hold_read_results = false;
+	world_settle(&st.w);
+	assert_string_equal(stage_seqs(&st, bob).c_str(), "1 2");
+	stage_close(&st);
+}
+
 static void a_read_that_fails_is_tried_again(void **)
 {
 	stage st;
@@ -299,6 +319,23 @@ static void a_new_member_gets_what_was_said_since_the_join(void **)
 	stage_close(&st);
 }
 
+/* Nobody has told the member how much that was, so one full page is not the end of it. */
+static void a_new_member_gets_all_that_was_said_since_the_join(void **)
+{
+	stage st;
+
+	stage_open(&st, 1);
+	const uint64_t group = memory_log_add_group(&st.log, {1});
+	const cs_conn bob = stage_login(&st, 0, 2);
+	const uint64_t joined_seq = memory_log_join(&st.log, group, 2);
+	for (uint64_t n = 1; n <= 300; n++)
+		memory_log_append_group(&st.log, 1, group, stage_body(1, n), ++st.w.clock);
+	world_joined(&st.w, bob, group, joined_seq);
+	world_settle(&st.w);
+	assert_string_equal(stage_seen(&st, bob).c_str(), stage_up_to(300).c_str());
+	stage_close(&st);
+}
+
 static void the_end_of_the_server_loses_no_item(void **)
 {
 	stage st;
@@ -330,9 +367,11 @@ int main()
 		cmocka_unit_test(a_connection_with_256_messages_under_way_waits),
 		cmocka_unit_test(a_hint_that_skips_a_seq_makes_the_session_read_the_gap),
 		cmocka_unit_test(hints_that_come_while_a_gap_is_read_are_not_lost_or_doubled),
+		cmocka_unit_test(a_hint_without_a_body_that_comes_while_a_gap_is_read_is_not_lost),
 		cmocka_unit_test(a_read_that_fails_is_tried_again),
 		cmocka_unit_test(conversations_that_are_idle_are_forgotten),
 		cmocka_unit_test(a_new_member_gets_what_was_said_since_the_join),
+		cmocka_unit_test(a_new_member_gets_all_that_was_said_since_the_join),
 		cmocka_unit_test(the_end_of_the_server_loses_no_item),
 	};
 

@@ -24,6 +24,13 @@ static int64_t round_trip(test_client *ann, test_client *bob)
 	return check_now() - start;
 }
 
+/* Nine of ten round trips were faster, in ms: a machine that is busy with other things delays single ones. */
+static int64_t most_took(std::vector<int64_t> times)
+{
+	std::sort(times.begin(), times.end());
+	return times.empty() ? 0 : times[times.size() * 9 / 10];
+}
+
 static void a_reader_that_never_reads_costs_nobody_anything(void **state)
 {
 	test_server *s = (test_server *)*state;
@@ -32,7 +39,7 @@ static void a_reader_that_never_reads_costs_nobody_anything(void **state)
 	test_client *lazy = client_open(s, 4096);
 	const int64_t id = client_absent(s, "lazy");
 	const std::string text(8000, 'x');
-	int64_t worst = 0;
+	std::vector<int64_t> times;
 
 	client_login(lazy, id);
 	const int64_t before = test_server_resident_kib(s);
@@ -40,7 +47,7 @@ static void a_reader_that_never_reads_costs_nobody_anything(void **state)
 		client_chat(sender, id, text);
 		if (i % 100 == 0) {
 			client_read_all(sender);
-			worst = std::max(worst, round_trip(ann, bob));
+			times.push_back(round_trip(ann, bob));
 		}
 	}
 	const int64_t last = client_chat_safely(sender, id, "last");
@@ -48,8 +55,9 @@ static void a_reader_that_never_reads_costs_nobody_anything(void **state)
 	const int64_t grown = test_server_resident_kib(s) - before;
 	if (check_patience_factor() == 1 && grown > 20000)
 		client_fail(ann, test_at::current(), "the server grew by %lld KiB", (long long)grown);
-	if (worst > 1000 * check_patience_factor())
-		client_fail(ann, test_at::current(), "a round trip of others took %lld ms", (long long)worst);
+	if (most_took(times) > 500 * check_patience_factor())
+		client_fail(ann, test_at::current(), "a round trip of others took %lld ms",
+		            (long long)most_took(times));
 	client_reset(lazy);
 	test_frame ack;
 	lazy = client_return(s, id, &ack);
@@ -76,7 +84,8 @@ static void who_asks_without_reading_the_answers_is_held_or_cut_off(void **state
 		    *greedy = client_open(s, 4096);
 	const int64_t before = test_server_resident_kib(s), end = check_now() + 3000;
 	std::string pings;
-	int64_t worst = 0, stuck = 0;
+	std::vector<int64_t> times;
+	int64_t stuck = 0;
 
 	for (int i = 0; i < 2000; i++)
 		pings += "{\"msgid\":102,\"req\":1234567890}";
@@ -87,13 +96,14 @@ static void who_asks_without_reading_the_answers_is_held_or_cut_off(void **state
 		if (sent < 0 && errno != EAGAIN)
 			break;
 		stuck = sent < 0 ? stuck + 1 : 0;
-		worst = std::max(worst, round_trip(ann, bob));
+		times.push_back(round_trip(ann, bob));
 	}
 	const int64_t grown = test_server_resident_kib(s) - before;
 	if (check_patience_factor() == 1 && grown > 30000)
 		client_fail(ann, test_at::current(), "the server grew by %lld KiB", (long long)grown);
-	if (worst > 1000 * check_patience_factor())
-		client_fail(ann, test_at::current(), "a round trip of others took %lld ms", (long long)worst);
+	if (most_took(times) > 500 * check_patience_factor())
+		client_fail(ann, test_at::current(), "a round trip of others took %lld ms",
+		            (long long)most_took(times));
 }
 
 /* A real password cost here: the hashing takes seconds of processor time in all. */
@@ -102,7 +112,7 @@ static void a_login_storm_does_not_delay_those_who_chat(void **state)
 	test_server *s = (test_server *)*state;
 	std::vector<test_client *> storm;
 	std::vector<int64_t> ids;
-	int64_t worst = 0, rounds = 0;
+	std::vector<int64_t> times;
 	size_t in = 0;
 
 	test_server_set(s, "login.password_ops", "2");
@@ -120,18 +130,19 @@ static void a_login_storm_does_not_delay_those_who_chat(void **state)
 		test_frame ack;
 
 		while (!client_try_read(one, &ack, 0)) {
-			worst = std::max(worst, round_trip(ann, bob));
-			if (++rounds > 100000)
+			times.push_back(round_trip(ann, bob));
+			if (times.size() > 100000)
 				client_fail(one, test_at::current(), "no answer to a login");
 		}
 		in += json_matches(ack.json.get(), "{\"msgid\":2,\"errno\":0}");
 	}
-	print_message("worst round trip during the storm: %lld ms, %lld round trips\n", (long long)worst,
-	              (long long)rounds);
+	print_message("round trips during the storm: most within %lld ms, %lld round trips\n",
+	              (long long)most_took(times), (long long)times.size());
 	assert_int_equal(in, 200);
-	assert_true(rounds > 3);
-	if (worst > 1000 * check_patience_factor())
-		client_fail(ann, test_at::current(), "a round trip took %lld ms", (long long)worst);
+	assert_true(times.size() > 3);
+	if (most_took(times) > 500 * check_patience_factor())
+		client_fail(ann, test_at::current(), "a round trip took %lld ms",
+		            (long long)most_took(times));
 	test_server_stop(s);
 }
 

@@ -117,6 +117,20 @@ static void a_nul_that_comes_later_still_decides(void **state)
 	assert_true(talk(t, "\0"sv) == "{\"msgid\":103}\0"sv);
 }
 
+/* A LOGIN, say, whose password takes longer than output is held. */
+static void a_nul_that_comes_while_the_first_frame_is_pending_decides(void **state)
+{
+	test *t = test_of(state);
+
+	assert_string_equal(talk(t, "{\"msgid\":12}").c_str(), "");
+	assert_string_equal(talk(t, "\0{\"msgid\":102}"sv).c_str(), "");
+	assert_int_equal(t->c->terminator, CONN_TERMINATOR_NUL);
+	assert_false(t->c->reading);
+	conn_finish(t->c);
+	worker_fixture_turn(t->f.get());
+	assert_true(talk(t, "\n"sv) == "{\"msgid\":103}\0"sv);
+}
+
 static void output_is_held_only_for_a_moment(void **state)
 {
 	test *t = test_of(state);
@@ -399,6 +413,7 @@ int main(void)
 		TEST(frames_end_as_the_first_frame_of_the_client_did),
 		TEST(without_a_nul_behind_the_first_frame_they_end_with_lf),
 		TEST(a_nul_that_comes_later_still_decides),
+		TEST(a_nul_that_comes_while_the_first_frame_is_pending_decides),
 		TEST(output_is_held_only_for_a_moment),
 		TEST(what_is_sent_before_the_first_frame_ends_with_lf),
 		TEST(a_hundred_frames_in_one_write_are_all_dispatched),

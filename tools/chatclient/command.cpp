@@ -72,7 +72,8 @@ static void command_spoil(command *cm, const char *problem)
 static void command_read_id(command *cm, std::string_view text)
 {
 	text = command_trim(text);
-	if (text != "@" && !text_to_id(text, &cm->id))
+	cm->is_last = text == "@";
+	if (!cm->is_last && !text_to_id(text, &cm->id))
 		command_spoil(cm, "an ID is a number from 1 on");
 }
 

@@ -58,7 +58,7 @@ static void dialog_ask(dialog *dg, const command &cm)
 	const bool login = cm.verb == COMMAND_LOGIN;
 
 	dg->pending = cm;
-	if (login && cm.id == 0)
+	if (login && cm.id == 0 && !cm.is_last)
 		dialog_go(dg, DIALOG_LOGIN_ID, "account number: ", false);
 	else if (!login && cm.name.empty())
 		dialog_go(dg, DIALOG_REGISTER_NAME, "name: ", false);
@@ -84,8 +84,10 @@ static void dialog_take_choice(dialog *dg, std::string_view line)
 		dialog_end(dg);
 	else if (cm.verb == COMMAND_HELP)
 		view_text(&dg->cl->vw, command_help());
+	else if (cm.verb == COMMAND_PLAIN || cm.verb == COMMAND_BAD)
+		view_notice(&dg->cl->vw, "Choose 1, 2 or 3, or type help.");
 	else if (cm.verb != COMMAND_BLANK)
-		view_notice(&dg->cl->vw, "Choose 1, 2 or 3.");
+		view_notice(&dg->cl->vw, "Log in first.");
 }
 
 static void dialog_take_id(dialog *dg, std::string_view line)

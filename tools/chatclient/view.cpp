@@ -5,6 +5,8 @@
 
 #include <initializer_list>
 
+#include <chatserverd/msgid.h>
+
 #include "text.h"
 
 static const char *const VIEW_DIM = "2";
@@ -194,6 +196,16 @@ void view_done(const view *vw, command_verb verb, int64_t id, int64_t seq, std::
 		vw->print(vw->arg, "Logged out.");
 }
 
+/* The server speaks of members of the frame, which a person has not seen. */
+static std::string view_explain(int64_t error, std::string_view text)
+{
+	if (error == CS_ERRNO_NO_SUCH_USER)
+		return "there is no such account";
+	if (error == CS_ERRNO_NO_SUCH_GROUP)
+		return "there is no such group";
+	return text.empty() ? "refused, error " + view_number(error) : text_harmless(text, false);
+}
+
 void view_refused(const view *vw, command_verb verb, int64_t id, int64_t error, std::string_view text)
 {
 	if (vw->plain) {
@@ -201,7 +213,7 @@ void view_refused(const view *vw, command_verb verb, int64_t id, int64_t error, 
 		return;
 	}
 	std::string line = std::string(command_word(verb)) + (id > 0 ? " " + view_number(id) : "") + ": ";
-	line += text.empty() ? "refused, error " + view_number(error) : text_harmless(text, false);
+	line += view_explain(error, text);
 	vw->print(vw->arg, view_paint(vw, VIEW_RED, line));
 }
 
