@@ -40,10 +40,11 @@ static void values_come_back_as_they_went(void **state)
 {
 	cs_db *db = db_of(state);
 	std::vector<seen_row> rows;
+	const std::string none = "none";
 	const std::string binary("\0\xff\xfe'\"\\x", 8),
 		body = "\xf0\x9f\x90\xb1 " + std::string(300000, 'x') + "\\'";
 	const cs_db_value empty[] = {
-		text_of("none"), {CS_DB_NULL, 0, nullptr, 0}, {CS_DB_NULL, 0, nullptr, 0}};
+		text_of(none), {CS_DB_NULL, 0, nullptr, 0}, {CS_DB_NULL, 0, nullptr, 0}};
 
 	assert_int_equal(insert_row(db, binary, body, -128), CS_DB_OK);
 	assert_int_equal(db->driver->affected(db), 1);
