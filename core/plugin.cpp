@@ -61,9 +61,15 @@ std::vector<std::string> split_names(std::string_view text)
 /* The adapter that [store] driver names is loaded also where `plugins` does not list it. */
 int collect_names(struct loading *l, const char *names, struct cs_error *e)
 {
+	struct cs_error text{};
+
 	l->names = split_names(names);
-	if (l->names.empty())
-		return plugin_list(l->folder, &l->names, e);
+	if (l->names.empty()) {
+		if (plugin_list(l->folder, &l->names, &text) == 0)
+			return 0;
+		error_set(e, "core.plugin_dir (%s): %s", conf_where(l->file, "core", "plugin_dir").c_str(), text.text);
+		return CS_EINVAL;
+	}
 	if (*l->driver && std::find(l->names.begin(), l->names.end(), l->driver) == l->names.end())
 		l->names.emplace_back(l->driver);
 	return 0;

@@ -49,8 +49,8 @@ int open_store(struct server *s, struct cs_error *e)
 	}
 	if (store_open(&s->store, server_store_conf(s->conf.get()), driver, p ? p->conf.memory.get() : nullptr,
 	               &text) != 0) {
-		error_set(e, "the store cannot be opened: %s (store.driver, %s)", text.text,
-		          conf_where(&s->conf->file, "store", "driver").c_str());
+		error_set(e, "the store cannot be opened: %s (its options are those of [%s]; store.driver, %s)", text.text,
+		          p ? p->name.c_str() : "store", conf_where(&s->conf->file, "store", "driver").c_str());
 		return CS_EINVAL;
 	}
 	s->shared.store = s->store.get();

@@ -11,6 +11,8 @@
 namespace {
 
 constexpr int64_t poll_ms = 10;
+/* Signals that come this close together mean the same. */
+constexpr int64_t same_wish_ms = 1000;
 constexpr int64_t unread_ms = 1000;   /* grace for peers that do not read */
 
 /* One round of asking every worker. Counted when all posts of the store before it have run there. */
@@ -155,6 +157,9 @@ void server_drain(struct server *s, const char *why)
 	const struct timeval interval{.tv_sec = 0, .tv_usec = poll_ms * 1000};
 
 	if (s->drain.begun) {
+		/* timeout(1) and terminals signal the process and its group: one wish, two signals. */
+		if (worker_monotonic_ms() - s->drain.begun_ms < same_wish_ms)
+			return;
 		log_error("stopping at once signal=%s", why);
 		_exit(1);
 	}

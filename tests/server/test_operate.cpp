@@ -98,6 +98,7 @@ static const struct mistake mistakes[] = {
 	{"[db_sqlite]\nsynchronous = off\n", "chat.conf:2", "full"},
 	{"[store]\ndriver = db_oracle\n", "chat.conf:2", "db_oracle"},
 	{"[core]\nplugins = login chatt\n", "chat.conf:2", "chatt"},
+	{"[core]\nplugin_dir = /nonexistent\n", "chat.conf:2", "core.plugin_dir"},
 };
 
 /* The file ends with what the mistakes do not touch. */
@@ -146,7 +147,7 @@ static void what_cannot_work_ends_with_1_and_says_why(void **state)
 	test_server_write_conf(s);
 	const std::pair<std::string, std::string> overrides[] = {
 		{"core.plugin_dir=/nonexistent", "/nonexistent"},
-		{"db_sqlite.schema=/nonexistent", "/nonexistent"},
+		{"db_sqlite.schema=/nonexistent", "options are those of [db_sqlite]"},
 		{"db_sqlite.path=/dev/null/chat.db", "/dev/null"},
 		{"core.listen=192.0.2.1:6000", "192.0.2.1"},
 		{"core.threads", "-o"},

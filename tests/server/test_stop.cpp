@@ -39,6 +39,19 @@ static void a_stop_tells_everybody_and_ends_with_0(void **state)
 	}
 }
 
+static void two_signals_of_one_wish_are_one_stop(void **state)
+{
+	test_server *s = (test_server *)*state;
+
+	test_server_start(s);
+	client_enter(s, "ann");
+	test_server_signal(s, SIGTERM);
+	test_server_wait_log(s, "draining");
+	test_server_signal(s, SIGTERM);
+	assert_int_equal(test_server_wait(s, 10000), 0);
+	s->clients.clear();
+}
+
 static void a_stop_loses_nothing_and_answers_what_is_under_way(void **state)
 {
 	test_server *s = (test_server *)*state;
@@ -240,6 +253,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		OWN_SERVER(a_stop_tells_everybody_and_ends_with_0),
+		OWN_SERVER(two_signals_of_one_wish_are_one_stop),
 		OWN_SERVER(a_stop_loses_nothing_and_answers_what_is_under_way),
 		OWN_SERVER(a_stop_does_not_wait_for_ever_for_who_does_not_read),
 		OWN_SERVER(received_positions_are_kept_over_a_stop),
