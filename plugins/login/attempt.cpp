@@ -73,6 +73,10 @@ static void attempt_compared(void *state, cs_conn conn, int result, void *arg)
 		attempt_fail(p, conn, a.get(), CS_ERRNO_REFUSED, "no such id or wrong password");
 		return;
 	}
+	if (result == CS_ENOSTORE)
+		p->context.host->log(p->context.self, CS_LOG_ERROR,
+		                     "password cannot be compared: out of memory or no hash of ours account=%llu",
+		                     static_cast<unsigned long long>(a->id));
 	if (result == 0)
 		result = p->context.host->claim(p->context.self, conn, a->id, a->user.name.c_str(),
 		                                p->conf->duplicate_login != 0 ? unsigned{CS_CLAIM_KICK} : 0u,

@@ -78,7 +78,7 @@ static void take_first_page(mailbox *m, mailbox_session *s, const attachment &a)
 	for (const message_news &news : a.news)
 		learn(s, news);
 	for (const mailbox_page_message &message : a.page.messages) {
-		mailbox_line *line = mailbox_line_find(s, message.key);
+		mailbox_line *line = mailbox_line_get(s, message.key);
 
 		line->sent = message.seq;
 		mailbox_flight_add(s, message.key, line, message.seq, MAILBOX_UNPLACED);

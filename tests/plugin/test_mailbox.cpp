@@ -114,6 +114,24 @@ static void a_repeated_cid_is_answered_with_the_first_seq_and_delivered_once(voi
 	stage_close(&st);
 }
 
+static void a_repetition_with_other_words_brings_the_first_ones(void **)
+{
+	stage st;
+
+	stage_open(&st, 2);
+	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2);
+	stage_chat(&st, ann, 2, 1);
+	world_settle(&st.w);
+	st.w.routed_drops = 2;
+	stage_chat_as(&st, ann, CS_CONVERSATION_PAIR, 2, 2, "a");
+	world_settle(&st.w);
+	assert_string_equal(stage_seen(&st, bob).c_str(), "1");
+	stage_chat_as(&st, ann, CS_CONVERSATION_PAIR, 2, 99, "a");
+	world_settle(&st.w);
+	assert_string_equal(stage_seen(&st, bob).c_str(), "1 2");
+	stage_close(&st);
+}
+
 static void a_cid_used_for_somebody_else_shows_nobody_a_foreign_message(void **)
 {
 	stage st;
@@ -361,6 +379,7 @@ int main()
 		cmocka_unit_test(a_note_to_oneself_is_delivered),
 		cmocka_unit_test(a_group_message_reaches_every_member_but_its_sender),
 		cmocka_unit_test(a_repeated_cid_is_answered_with_the_first_seq_and_delivered_once),
+		cmocka_unit_test(a_repetition_with_other_words_brings_the_first_ones),
 		cmocka_unit_test(a_cid_used_for_somebody_else_shows_nobody_a_foreign_message),
 		cmocka_unit_test(a_commit_of_unknown_outcome_is_stored_and_delivered_once),
 		cmocka_unit_test(refusals_say_why),

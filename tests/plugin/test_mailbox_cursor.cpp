@@ -72,6 +72,26 @@ static void cursors_of_many_sessions_go_in_one_statement(void **)
 	stage_close(&st);
 }
 
+static void a_cursor_that_was_not_flushed_is_not_forgotten(void **)
+{
+	stage st;
+
+	stage_open(&st, 1);
+	st.log.accounts = 500;
+	cs_conn bob = stage_login(&st, 0, 2);
+	for (uint64_t from = 100; from < 300; from++) {
+		stage_chat(&st, stage_login(&st, 0, from), 2, from);
+		world_settle(&st.w);
+	}
+	assert_int_equal(st.seen[bob].size(), 200);
+	assert_int_equal(st.log.cursor_statements, 0);
+	world_kill(&st.w, bob);
+	world_settle(&st.w);
+	bob = stage_login(&st, 0, 2);
+	assert_string_equal(stage_seen(&st, bob).c_str(), "");
+	stage_close(&st);
+}
+
 static void a_flush_that_fails_is_tried_again(void **)
 {
 	stage st;
@@ -319,6 +339,7 @@ int main()
 		cmocka_unit_test(what_the_kernel_took_does_not_come_again),
 		cmocka_unit_test(what_the_kernel_did_not_take_comes_again),
 		cmocka_unit_test(cursors_of_many_sessions_go_in_one_statement),
+		cmocka_unit_test(a_cursor_that_was_not_flushed_is_not_forgotten),
 		cmocka_unit_test(a_flush_that_fails_is_tried_again),
 		cmocka_unit_test(a_login_waits_for_the_last_flush_of_the_session_before_it),
 		cmocka_unit_test(a_last_flush_that_fails_gives_up_the_place_too),
