@@ -86,6 +86,7 @@ static void add_user(std::vector<std::string> *words)
 static void make_template(const std::string &folder)
 {
 	std::vector<std::string> words = {"mariadb-install-db",
+	                                  "--force",   /* also where no name resolves, as in a bare container */
 	                                  "--no-defaults",
 	                                  "--datadir=" + folder + "/data",
 	                                  "--auth-root-authentication-method=normal",
