@@ -227,7 +227,12 @@ void mariadb_start(mariadb *m, std::source_location at)
 
 void mariadb_signal(mariadb *m, int number)
 {
+	int status;
+
 	kill(m->pid, number);
+	/* Until every thread of it has stopped it may still answer. */
+	while (number == SIGSTOP && waitpid(m->pid, &status, WUNTRACED) < 0 && errno == EINTR)
+		;
 }
 
 void mariadb_kill(mariadb *m)

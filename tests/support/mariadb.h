@@ -41,6 +41,7 @@ bool mariadb_is_ready(const mariadb *m);
 void mariadb_wait_ready(mariadb *m, std::source_location at = std::source_location::current());
 /* SIGKILL, and waits for the end. */
 void mariadb_kill(mariadb *m);
+/* SIGSTOP returns when the server stands still. */
 void mariadb_signal(mariadb *m, int number);
 /* The server of this test program: started when first asked for, gone with the program. */
 mariadb *mariadb_shared(void);
