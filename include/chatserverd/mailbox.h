@@ -55,7 +55,8 @@ struct cs_mailbox {
 
 	/* The client received everything up to seq of that conversation. Answers the request itself: refuses
 	 * BAD_FRAME where seq is above the conversation's last, NOT_ALLOWED where the account is not in the
-	 * group, NO_SUCH_USER where there is no such conversation. Returns what the handler returns. */
+	 * group, NO_SUCH_USER or NO_SUCH_GROUP where there is no such conversation. Returns what the handler
+	 * returns. */
 	int (*delivered)(void *mailbox, const struct cs_frame *frame, enum cs_conversation_kind kind, uint64_t of,
 	                 uint64_t seq);
 

@@ -202,7 +202,8 @@ struct cs_host {
 	int (*finish)(struct cs_self *self, cs_conn conn);
 	/* Writes what is queued and closes. */
 	int (*close)(struct cs_self *self, cs_conn conn, const char *why);
-	/* Closes the connection when it says nothing for that long; 0 ms: never. */
+	/* Closes the connection when it says nothing for that long; 0 ms: never. Until it is set, and again from
+	 * logout() on, core.idle_timeout holds. */
 	int (*set_silence)(struct cs_self *self, cs_conn conn, int64_t ms);
 
 	/* ---- sessions: one account on one connection of the whole cluster */
