@@ -272,6 +272,16 @@ std::vector<test_frame> client_read_all(test_client *c, test_at at)
 	}
 }
 
+std::vector<test_frame> client_read_many(test_client *c, size_t count, test_at at)
+{
+	std::vector<test_frame> frames;
+
+	while (frames.size() < count)
+		frames.push_back(client_read(c, at));
+	client_expect_quiet(c, at);
+	return frames;
+}
+
 void client_expect_quiet(test_client *c, test_at at)
 {
 	const std::vector<test_frame> frames = client_read_all(c, at);

@@ -81,8 +81,11 @@ void client_expect_quiet(test_client *c, test_at at = test_at::current());
 void client_expect_end(test_client *c, test_at at = test_at::current());
 /* Reads frames away until the connection ends. */
 std::vector<test_frame> client_read_to_end(test_client *c, test_at at = test_at::current());
-/* Takes whatever has been sent up to now, up to the answer of a PING. */
+/* Takes whatever has been sent up to now, up to the answer of a PING. What another client caused may still be on
+ * its way inside the server: wait for that with client_read or client_read_many. */
 std::vector<test_frame> client_read_all(test_client *c, test_at at = test_at::current());
+/* The next frames, so many; nothing may have come after them. */
+std::vector<test_frame> client_read_many(test_client *c, size_t count, test_at at = test_at::current());
 
 /* Whether json has the members (see client_expect). */
 bool json_matches(const cJSON *json, std::string_view members);
