@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <memory>
 
 #include "conn.h"
 #include "dispatch.h"
@@ -169,6 +170,31 @@ int host_is_online(struct cs_self *self, cs_account account)
 	return session_locate(&self->worker->shared->sessions, account, &worker, &conn);
 }
 
+struct presence {
+	struct cs_self *self;
+	cs_conn conn;
+	cs_done_fn *done;
+	void *arg;
+};
+
+void presence_complete(void *arg)
+{
+	const std::unique_ptr<struct presence> p((struct presence *)arg);
+
+	p->done(p->self->state, p->conn, 0, p->arg);
+}
+
+int host_presence(struct cs_self *self, cs_conn conn, const cs_account *accounts, unsigned char *online, size_t count,
+                  cs_done_fn *done, void *arg)
+{
+	auto p = std::make_unique<struct presence>(presence{.self = self, .conn = conn, .done = done, .arg = arg});
+
+	for (size_t i = 0; i < count; i++)
+		online[i] = (unsigned char)host_is_online(self, accounts[i]);
+	loop_post(&self->worker->loop, presence_complete, p.release());
+	return 0;
+}
+
 /* ---- store */
 
 int host_work(struct cs_self *self, cs_conn conn, enum cs_work_kind kind, cs_work_fn *fn, cs_done_fn *done,
@@ -248,6 +274,7 @@ const struct cs_host host_table = {
 	.logout = host_logout,
 	.release = host_release,
 	.is_online = host_is_online,
+	.presence = host_presence,
 	.work = host_work,
 	.batch = host_batch,
 	.outcome_can_be_unknown = host_outcome_can_be_unknown,

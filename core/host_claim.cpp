@@ -19,6 +19,7 @@ struct claim {
 	cs_conn conn;
 	cs_account account;
 	std::string name;
+	uint64_t generation;
 	unsigned flags;
 	cs_done_fn *done;
 	void *arg;
@@ -120,13 +121,14 @@ void claim_try(void *arg)
 
 }
 
-int host_claim(struct cs_self *self, cs_conn conn, cs_account account, const char *name, unsigned flags,
-               cs_done_fn *done, void *arg)
+int host_claim(struct cs_self *self, cs_conn conn, cs_account account, const char *name, uint64_t generation,
+               unsigned flags, cs_done_fn *done, void *arg)
 {
 	struct conn *c = find(self, conn);
 	auto owner = std::make_unique<struct claim>(claim{.self = self, .conn = conn, .account = account,
-	                                                  .name = name, .flags = flags, .done = done,
-	                                                  .arg = arg, .result = 0});
+	                                                  .name = name, .generation = generation,
+	                                                  .flags = flags, .done = done, .arg = arg,
+	                                                  .result = 0});
 	struct claim *cl = owner.release();
 
 	if (c && (c->claiming || c->account != 0)) {

@@ -94,7 +94,7 @@ static void route_post(struct route_parcel *p, unsigned at, struct worker *w, cs
 	loop_post(&w->loop, route_arrive, item);
 }
 
-int route_to_account(struct cs_self *self, cs_account to, const void *data, size_t size)
+int route_to_account(struct cs_self *self, cs_account to, const void *data, size_t size, unsigned)
 {
 	struct worker_shared *shared = self->worker->shared;
 	unsigned worker;

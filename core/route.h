@@ -6,7 +6,7 @@
 
 #include <chatserverd/plugin.h>
 
-int route_to_account(struct cs_self *self, cs_account to, const void *data, size_t size);
+int route_to_account(struct cs_self *self, cs_account to, const void *data, size_t size, unsigned flags);
 void route_to_all(struct cs_self *self, const void *data, size_t size);
 int route_to_place(struct cs_self *self, cs_place to, const void *data, size_t size);
 cs_place route_place_of(const struct cs_self *self);

@@ -18,6 +18,7 @@
 
 struct listener;
 struct dispatch_table;
+struct bus;
 struct store;
 
 /* Bytes of a worker's scratch: what one read takes at most. */
@@ -34,6 +35,7 @@ struct worker_shared {
 	struct session_table sessions;
 	const struct dispatch_table *dispatch = nullptr;
 	struct store *store = nullptr;
+	struct bus *bus = nullptr; /* null: this node is alone */
 	std::atomic<int64_t> connections = 0;
 };
 

@@ -41,7 +41,8 @@ typedef uint64_t cs_conn;
 /* An account, as on the wire: 1 to CS_INTEGER_MAX; 0 is nobody. */
 typedef uint64_t cs_account;
 
-/* One instance of a plugin on one node, an address for route_place. 0 is none. */
+/* One instance of a plugin on one node of the cluster, an address for route_place. 0 is none. A node that lost its
+ * bus has new ones when it is back. */
 typedef uint64_t cs_place;
 
 enum cs_error_code {
@@ -164,6 +165,18 @@ struct cs_batch {
 
 enum cs_claim_flag { CS_CLAIM_KICK = 1 };  /* close the older session instead of being refused */
 
+enum cs_route_data_flag { CS_ROUTE_RETURN = 1 };  /* `returned` is called when nobody has the account */
+
+/* What a node hears of the cluster's state. */
+enum cs_cluster_event {
+	/* What other nodes route may not arrive from now on: look at the store more often. */
+	CS_CLUSTER_DEGRADED = 1,
+	/* It arrives again; what was missed meanwhile has to be looked for. */
+	CS_CLUSTER_WHOLE = 2,
+	/* Something routed may have been lost: look for it, once. */
+	CS_CLUSTER_MISSED = 3
+};
+
 struct cs_host {
 	uint32_t abi, size;
 
@@ -207,17 +220,24 @@ struct cs_host {
 	int (*set_silence)(struct cs_self *self, cs_conn conn, int64_t ms);
 
 	/* ---- sessions: one account on one connection of the whole cluster */
-	/* Claims the account's place for the connection. done gets 0: the connection is this account's from
-	 * now on, messages can be routed to it; CS_EEXIST: it is online elsewhere; CS_ENOENT: the connection
-	 * went; CS_EINVAL: the connection has a session. A session that is just ending is waited for. */
-	int (*claim)(struct cs_self *self, cs_conn conn, cs_account account, const char *name, unsigned flags,
-	             cs_done_fn *done, void *arg);
+	/* Claims the account's place for the connection. generation rises with every login of the account and
+	 * comes from the store: where two nodes could not talk, the session with the higher one stays. done gets
+	 * 0: the connection is this account's from now on, messages can be routed to it; CS_EEXIST: it is
+	 * online elsewhere; CS_ENOENT: the connection went; CS_EINVAL: the connection has a session. A session
+	 * that is just ending is waited for. */
+	int (*claim)(struct cs_self *self, cs_conn conn, cs_account account, const char *name,
+	             uint64_t generation, unsigned flags, cs_done_fn *done, void *arg);
 	/* Ends the connection's session, as its closing would; the connection stays. CS_EINVAL: none. */
 	int (*logout)(struct cs_self *self, cs_conn conn);
 	/* Gives up the hold that `closed` took by answering CS_PENDING. */
 	void (*release)(struct cs_self *self, cs_account account);
-	/* 1 when the account has a session anywhere, else 0. [any thread] */
+	/* 1 when the account has a session on this node, else 0. [any thread] */
 	int (*is_online)(struct cs_self *self, cs_account account);
+	/* Sets online[i] to 1 where accounts[i] has a session anywhere in the cluster, else to 0, then calls done
+	 * with result 0. Accounts of other nodes count as offline while the bus is away. Both arrays stay the
+	 * caller's and live until done. */
+	int (*presence)(struct cs_self *self, cs_conn conn, const cs_account *accounts, unsigned char *online,
+	                size_t count, cs_done_fn *done, void *arg);
 
 	/* ---- the store. 0; CS_EBUSY: the queue is full; CS_ECANCELED: stopping. On anything but 0 done is
 	 * not called and arg stays the caller's. */
@@ -231,11 +251,13 @@ struct cs_host {
 
 	/* ---- to the same plugin on other workers (and nodes): its `routed`. Never inside the call, in the
 	 * order of the calls of one thread. [any thread] */
-	/* To the instance that holds the account's session. 0, or CS_ENOENT: not online. A hint, no more. */
-	int (*route)(struct cs_self *self, cs_account to, const void *data, size_t size);
-	/* To every instance, the caller's own included. */
+	/* To the instance that holds the account's session, on whichever node. 0: it is on its way, which
+	 * proves nothing; CS_ENOENT: not online. flags: enum cs_route_data_flag; with CS_ROUTE_RETURN and 0 the
+	 * caller's instance may still be told by `returned` that nobody has the account. */
+	int (*route)(struct cs_self *self, cs_account to, const void *data, size_t size, unsigned flags);
+	/* To every instance on every node, the caller's own included. */
 	void (*route_all)(struct cs_self *self, const void *data, size_t size);
-	/* To one instance, as named by `place`. CS_ENOENT: unknown. */
+	/* To one instance on any node, as named by `place`. CS_ENOENT: unknown. */
 	int (*route_place)(struct cs_self *self, cs_place to, const void *data, size_t size);
 	cs_place (*place)(struct cs_self *self);
 
@@ -285,6 +307,10 @@ struct cs_plugin {
 	/* What another instance sent with route (conn and account name the session here), route_all and
 	 * route_place (conn 0, account 0). data is valid during the call. */
 	void (*routed)(void *state, cs_conn conn, cs_account account, const void *data, size_t size);
+	/* Nobody has the account: what this instance gave to route() with CS_ROUTE_RETURN. */
+	void (*returned)(void *state, cs_account to, const void *data, size_t size);
+	/* The cluster's state changed. Never called without a bus. */
+	void (*cluster)(void *state, enum cs_cluster_event event);
 	/* Ends the instance: no connection, work or item is left. Frees the state. */
 	void (*stop)(void *state);
 };

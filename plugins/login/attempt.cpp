@@ -78,7 +78,7 @@ static void attempt_compared(void *state, cs_conn conn, int result, void *arg)
 		                     "password cannot be compared: out of memory or no hash of ours account=%llu",
 		                     static_cast<unsigned long long>(a->id));
 	if (result == 0)
-		result = p->context.host->claim(p->context.self, conn, a->id, a->user.name.c_str(),
+		result = p->context.host->claim(p->context.self, conn, a->id, a->user.name.c_str(), 0,
 		                                p->conf->duplicate_login != 0 ? unsigned{CS_CLAIM_KICK} : 0u,
 		                                attempt_claimed, a.get());
 	if (result == 0)

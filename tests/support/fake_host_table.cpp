@@ -25,7 +25,7 @@ static int fault_take(fake_host *host, fake_fault_place place, bool *at_call_r)
 	return 0;
 }
 
-static int table_claim(cs_self *self, cs_conn conn, cs_account account, const char *name, unsigned flags,
+static int table_claim(cs_self *self, cs_conn conn, cs_account account, const char *name, uint64_t, unsigned flags,
                        cs_done_fn *done, void *arg)
 {
 	fake_host *host = self_of(self)->host;
@@ -138,7 +138,7 @@ static void route_queue(fake_self *to, cs_account account, const void *data, siz
 	to->host->jobs.push_back(std::move(job));
 }
 
-static int table_route(cs_self *self, cs_account to, const void *data, size_t size)
+static int table_route(cs_self *self, cs_account to, const void *data, size_t size, unsigned)
 {
 	fake_host *host = self_of(self)->host;
 	const auto holder = host->online.find(to);

@@ -186,7 +186,7 @@ static void post_data(world_worker *worker, cs_conn conn, cs_account account, co
 	});
 }
 
-static int host_route(cs_self *self, cs_account to, const void *data, size_t size)
+static int host_route(cs_self *self, cs_account to, const void *data, size_t size, unsigned)
 {
 	world *w = worker_of(self)->w;
 	const auto at = w->places.find(to);

@@ -70,7 +70,7 @@ static void what_is_routed_reaches_the_session_after_the_call(void **state)
 	struct conn *c = worker_fixture_connect(t->f.get(), &peer);
 
 	worker_fixture_bind(t->f.get(), c, 13);
-	assert_int_equal(route_to_account(self_of(t), 13, data, 5), 0);
+	assert_int_equal(route_to_account(self_of(t), 13, data, 5, 0), 0);
 	data[0] = 'j'; /* it was copied */
 	assert_string_equal(t->got.c_str(), "");
 	worker_fixture_turn(t->f.get());
@@ -83,7 +83,7 @@ static void who_is_not_online_is_not_routed_to(void **state)
 {
 	auto *t = static_cast<test *>(*state);
 
-	assert_int_equal(route_to_account(self_of(t), 13, "x", 1), CS_ENOENT);
+	assert_int_equal(route_to_account(self_of(t), 13, "x", 1, 0), CS_ENOENT);
 	worker_fixture_turn(t->f.get());
 	assert_string_equal(t->got.c_str(), "");
 }
@@ -95,13 +95,13 @@ static void what_arrives_after_the_session_ended_is_dropped(void **state)
 	struct conn *c = worker_fixture_connect(t->f.get(), &peer);
 
 	worker_fixture_bind(t->f.get(), c, 13);
-	assert_int_equal(route_to_account(self_of(t), 13, "a", 1), 0);
+	assert_int_equal(route_to_account(self_of(t), 13, "a", 1, 0), 0);
 	conn_logout(c);
-	assert_int_equal(route_to_account(self_of(t), 13, "b", 1), CS_ENOENT);
+	assert_int_equal(route_to_account(self_of(t), 13, "b", 1, 0), CS_ENOENT);
 	worker_fixture_turn(t->f.get());
 	/* The same connection, another account; and a connection that ended. */
 	worker_fixture_bind(t->f.get(), c, 14);
-	assert_int_equal(route_to_account(self_of(t), 14, "c", 1), 0);
+	assert_int_equal(route_to_account(self_of(t), 14, "c", 1, 0), 0);
 	conn_close(c, "test");
 	worker_fixture_turn(t->f.get());
 	assert_string_equal(t->got.c_str(), "");
@@ -161,7 +161,7 @@ static void send_notes(test *t, int from)
 		if (i % 2 == 0)
 			route_to_all(self_of(t), &n, sizeof n);
 		else
-			(void)!route_to_account(self_of(t), 13, &n, sizeof n);
+			(void)!route_to_account(self_of(t), 13, &n, sizeof n, 0);
 	}
 }
 

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the node's side of the bus: its thread and loop, the adapter that runs there, and what crosses between it
+ * and workers. It must not know a plugin's data or how the adapter talks.
+ *
+ * Without a bus (no driver) bus_ptr is null and callers do not call; nothing here stands in for one. */
+#ifndef CORE_BUS_H
+#define CORE_BUS_H
+
+#include <memory>
+
+#include <chatserverd/bus.h>
+
+struct bus;
+struct worker_shared;
+struct bus_deleter {
+	void operator()(struct bus *b) const;
+};
+using bus_ptr = std::unique_ptr<struct bus, bus_deleter>;
+
+/* Completion of an asynchronous call, posted to the loop that was named. */
+typedef void bus_done_fn(void *arg, int result);
+
+/* Counters for the admin page. */
+struct bus_counters {
+	bool away;
+	uint64_t epochs, sent, received, dropped;
+};
+
+/* Makes the loop and opens the adapter. 0, or CS_EINVAL with the text in e. Main thread. */
+[[nodiscard]] int bus_open(bus_ptr *bus_r, struct worker_shared *shared, const struct cs_bus_driver *driver,
+                           const void *conf, struct cs_error *e);
+/* Starts the thread. Main thread, when the workers exist. */
+void bus_start(struct bus *b);
+/* Says goodbye and ends the thread, at most timeout_ms later. Main thread; workers and store have stopped handing
+ * things in. */
+void bus_stop(struct bus *b, int64_t timeout_ms);
+
+/* The node's present address; 0: the bus is away. Any thread. */
+cs_bus_address bus_address(const struct bus *b);
+struct bus_counters bus_count(const struct bus *b);
+/* Calls of bus_send and the like that the bus thread has not taken yet, and claims, presences and sends whose
+ * done is due. Any thread. */
+size_t bus_unfinished(const struct bus *b);
+
+/* ---- [any thread] each is a post to the bus thread; done is posted to loop `to`. */
+struct loop;
+void bus_claim(struct bus *b, const struct cs_bus_session *session, unsigned flags, struct loop *to,
+               bus_done_fn *done, void *arg);
+void bus_ending(struct bus *b, cs_account account, cs_conn conn);
+void bus_release(struct bus *b, cs_account account, cs_conn conn);
+/* accounts and online as in cs_bus_driver. result 0 or CS_ENOENT (away). */
+void bus_presence(struct bus *b, const cs_account *accounts, unsigned char *online, size_t count, struct loop *to,
+                  bus_done_fn *done, void *arg);
+
+/* A plugin's data to other nodes. plugin and worker index name the instance that sends; to an account (where it
+ * is not on this node), to all other nodes, to a place of another node. CS_ENOENT: the bus is away. */
+struct cs_self;
+[[nodiscard]] int bus_send(struct bus *b, struct cs_self *self, cs_account to, const void *data, size_t size,
+                           unsigned flags);
+void bus_send_all(struct bus *b, struct cs_self *self, const void *data, size_t size);
+[[nodiscard]] int bus_send_place(struct bus *b, struct cs_self *self, cs_place to, const void *data, size_t size);
+
+/* A place: the node's address, then its worker's number plus one. Address 0: a node without bus. */
+constexpr cs_place bus_place(cs_bus_address address, unsigned worker)
+{
+	return address << 16 | (worker + 1);
+}
+
+#endif
