@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT
+ * Owns a real HAProxy that a test runs, as master and worker: its folder, configuration, process, log and
+ * port. It must not know a frame. */
+#include "tests/support/haproxy.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/support/check.h"
+#include "tests/support/server.h"
+
+/* ---- configuration */
+
+static std::string loopback(unsigned port)
+{
+	return check_format("127.0.0.1:%u", port);
+}
+
+/* How often it was there. */
+static size_t replace_all(std::string *text, std::string_view from, std::string_view to)
+{
+	size_t count = 0;
+
+	for (size_t at = text->find(from); at != text->npos; at = text->find(from, at + to.size()), count++)
+		text->replace(at, from.size(), to);
+	return count;
+}
+
+void haproxy_replace(test_haproxy *h, std::string_view from, std::string_view to, std::source_location at)
+{
+	if (replace_all(&h->config, from, to) == 0)
+		check_fail(at, "conf/haproxy.cfg does not say: %.*s", (int)from.size(), from.data());
+}
+
+/* The server line goes, and those of all nodes that this test has not. */
+static void set_nodes(test_haproxy *h, const std::vector<uint16_t> &node_ports)
+{
+	std::string lines;
+
+	for (size_t i = 0; i < node_ports.size(); i++)
+		lines += check_format("\tserver node%zu %s\n", i + 1, loopback(node_ports[i]).c_str());
+	for (unsigned i = 3; i > 1; i--)
+		haproxy_replace(h, check_format("\tserver node%u %s\n", i, loopback(6000 + i).c_str()), "");
+	haproxy_replace(h, check_format("\tserver node1 %s\n", loopback(6001).c_str()), lines);
+}
+
+test_haproxy *haproxy_new(const std::vector<uint16_t> &node_ports)
+{
+	char folder[] = "/tmp/chatserverd-haproxy-XXXXXX";
+	test_haproxy *h = new test_haproxy;
+
+	if (!mkdtemp(folder))
+		check_fail(std::source_location::current(), "mkdtemp: %s", strerror(errno));
+	h->folder = folder;
+	h->port = test_free_port();
+	h->figures_port = test_free_port();
+	h->config = check_read_file("conf/haproxy.cfg");
+	/* First what stands in comments as well, before a node may have got such a port. */
+	haproxy_replace(h, loopback(6000), loopback(h->port));
+	haproxy_replace(h, loopback(6009), loopback(h->figures_port));
+	set_nodes(h, node_ports);
+	return h;
+}
+
+static void write_config(const test_haproxy *h)
+{
+	FILE *file = fopen((h->folder + "/haproxy.cfg").c_str(), "w");
+
+	fwrite(h->config.data(), 1, h->config.size(), file);
+	fclose(file);
+}
+
+/* ---- process */
+
+std::string haproxy_log(const test_haproxy *h)
+{
+	const std::string all = check_read_file(h->folder + "/log");
+
+	return all.size() > h->log_start ? all.substr(h->log_start) : std::string();
+}
+
+void haproxy_print_log(const test_haproxy *h)
+{
+	const std::string log = haproxy_log(h);
+	const size_t from = log.size() > 6000 ? log.size() - 6000 : 0;
+
+	print_error("---- log of HAProxy\n%s----\n", log.c_str() + from);
+}
+
+/* In the child: dies with the test (its workers then end by themselves), in a process group of its own. */
+static void run_haproxy(const std::string &folder, int log)
+{
+	const std::string config = folder + "/haproxy.cfg";
+	const int nothing = open("/dev/null", O_RDONLY);
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setpgid(0, 0);
+	dup2(nothing, 0);
+	dup2(log, 1);
+	dup2(log, 2);
+	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
+	setenv("CLUSTER_FOLDER", folder.c_str(), 1);
+	execlp("haproxy", "haproxy", "-W", "-f", config.c_str(), nullptr);
+	fprintf(stderr, "haproxy: %s\n", strerror(errno));
+	_exit(127);
+}
+
+/* Whether the log says so; fails the test when the process has ended or too long went by. */
+static bool log_says(test_haproxy *h, const char *text, size_t from, int64_t end, std::source_location at)
+{
+	int status;
+
+	if (haproxy_log(h).find(text, from) != std::string::npos)
+		return true;
+	const bool ended = waitpid(h->pid, &status, WNOHANG) == h->pid;
+
+	if (ended)
+		h->pid = -1;
+	if (ended || check_now() > end) {
+		haproxy_print_log(h);
+		check_fail(at, "HAProxy %s instead of saying: %s", ended ? "ended" : "went on", text);
+	}
+	check_sleep_ms(2);
+	return false;
+}
+
+void haproxy_start(test_haproxy *h, std::source_location at)
+{
+	const int log = open((h->folder + "/log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+	h->log_start = (size_t)lseek(log, 0, SEEK_END);
+	write_config(h);
+	h->pid = fork();
+	if (h->pid == 0)
+		run_haproxy(h->folder, log);
+	setpgid(h->pid, h->pid);
+	close(log);
+	const int64_t end = check_now() + check_patience_ms();
+	while (!log_says(h, "Loading success", 0, end, at))
+		;
+}
+
+/* A master that has just forked its worker does not hear signals yet. */
+void haproxy_reload(test_haproxy *h, std::source_location at)
+{
+	const size_t from = haproxy_log(h).size();
+	const int64_t end = check_now() + check_patience_ms();
+	int64_t again = 0;
+
+	write_config(h);
+	while (!log_says(h, "Reloading HAProxy", from, end, at))
+		if (check_now() >= again) {
+			kill(h->pid, SIGUSR2);
+			again = check_now() + 500;
+		}
+	while (!log_says(h, "Loading success", from, end, at))
+		;
+}
+
+static bool has_ended(test_haproxy *h)
+{
+	int status;
+
+	if (waitpid(h->pid, &status, WNOHANG) != h->pid)
+		return false;
+	h->pid = -1;
+	return true;
+}
+
+void haproxy_stop(test_haproxy *h, std::source_location at)
+{
+	kill(h->pid, SIGTERM);
+	check_wait("HAProxy to end", [&] { return has_ended(h); }, at);
+}
+
+/* The group goes first as a whole: a worker is no child of the test. */
+void haproxy_kill(test_haproxy *h)
+{
+	int status;
+
+	if (h->pid <= 0)
+		return;
+	kill(-h->pid, SIGKILL);
+	while (waitpid(h->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	h->pid = -1;
+}
+
+void haproxy_signal(test_haproxy *h, int number)
+{
+	int status;
+
+	kill(-h->pid, number);
+	while (number == SIGSTOP && waitpid(h->pid, &status, WUNTRACED) < 0 && errno == EINTR)
+		;
+}
+
+void haproxy_free(test_haproxy *h)
+{
+	std::error_code error;
+
+	haproxy_kill(h);
+	if (!getenv("CS_TEST_KEEP"))
+		std::filesystem::remove_all(h->folder, error);
+	delete h;
+}
+
+/* ---- runtime API */
+
+static int open_socket(const std::string &path)
+{
+	const struct timeval patience = {5, 0};
+	struct sockaddr_un address = {};
+	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	address.sun_family = AF_UNIX;
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path.c_str());
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+std::string haproxy_ask(const test_haproxy *h, const std::string &command)
+{
+	const int fd = open_socket(h->folder + "/haproxy.sock");
+	const std::string line = command + "\n";
+	std::string answer;
+	char part[4096];
+	ssize_t got;
+
+	if (fd < 0)
+		return answer;
+	if (send(fd, line.data(), line.size(), MSG_NOSIGNAL) == (ssize_t)line.size())
+		while ((got = read(fd, part, sizeof(part))) > 0)
+			answer.append(part, (size_t)got);
+	close(fd);
+	return answer;
+}
+
+static std::vector<std::string> cells_of(std::string_view line)
+{
+	std::vector<std::string> cells;
+
+	for (size_t at = 0; at <= line.size();) {
+		const size_t end = std::min(line.find(',', at), line.size());
+
+		cells.emplace_back(line.substr(at, end - at));
+		at = end + 1;
+	}
+	return cells;
+}
+
+/* A table of values between commas; its first line names the columns. */
+std::string haproxy_node_figure(const test_haproxy *h, const std::string &node, const std::string &column)
+{
+	const std::string table = haproxy_ask(h, "show stat");
+	const std::vector<std::string> names = cells_of(std::string_view(table).substr(0, table.find('\n')));
+	const size_t row = table.find("\nnodes," + node + ",");
+
+	if (row == table.npos)
+		return "";
+	const std::vector<std::string> cells =
+		cells_of(std::string_view(table).substr(row + 1, table.find('\n', row + 1) - row - 1));
+	for (size_t i = 0; i < std::min(names.size(), cells.size()); i++)
+		if (names[i] == column)
+			return cells[i];
+	return "";
+}
+
+std::string haproxy_node_status(const test_haproxy *h, const std::string &node)
+{
+	return haproxy_node_figure(h, node, "status");
+}
+
+void haproxy_wait_node(test_haproxy *h, const std::string &node, std::string_view status, std::source_location at)
+{
+	const int64_t end = check_now() + 2 * check_patience_ms();
+
+	while (haproxy_node_status(h, node) != status ||
+	       (status == "UP" && haproxy_node_figure(h, node, "check_status") != "L7OK")) {
+		if (check_now() > end) {
+			haproxy_print_log(h);
+			check_fail(at, "%s is \"%s\", not \"%.*s\"", node.c_str(), haproxy_node_status(h, node).c_str(),
+			           (int)status.size(), status.data());
+		}
+		check_sleep_ms(10);
+	}
+}
