@@ -3,7 +3,6 @@
 #include "tests/support/mariadb.h"
 
 #include <cerrno>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -11,11 +10,10 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/support/check.h"
+#include "tests/support/process.h"
 #include "tests/support/server.h"
 
 [[noreturn]] static void give_up(const char *what, const std::string &why)
@@ -43,40 +41,6 @@ static std::string build_folder(void)
 static const char *const small[] = {"--innodb-data-file-path=ibdata1:12M:autoextend",
                                     "--innodb-log-file-size=16M"};
 
-static std::vector<char *> arguments_of(const std::vector<std::string> &words)
-{
-	std::vector<char *> arguments;
-
-	for (const std::string &word : words)
-		arguments.push_back(const_cast<char *>(word.c_str()));
-	arguments.push_back(nullptr);
-	return arguments;
-}
-
-/* Output goes to the file; the process dies with the test. */
-static pid_t spawn(const std::vector<std::string> &words, const std::string &output)
-{
-	const std::vector<char *> arguments = arguments_of(words);
-	const int out = open(output.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	const pid_t pid = fork();
-
-	if (pid == 0) {
-		const int nothing = open("/dev/null", O_RDONLY);
-
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		setpgid(0, 0);
-		dup2(nothing, 0);
-		dup2(out, 1);
-		dup2(out, 2);
-		setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
-		execvp(arguments[0], arguments.data());
-		fprintf(stderr, "%s: %s\n", arguments[0], strerror(errno));
-		_exit(127);
-	}
-	close(out);
-	return pid;
-}
-
 static void add_user(std::vector<std::string> *words)
 {
 	if (geteuid() == 0)
@@ -95,15 +59,11 @@ static void make_template(const std::string &folder)
 	                                  small[0],
 	                                  small[1]};
 	std::error_code error;
-	int status = 0;
 
 	add_user(&words);
 	std::filesystem::remove_all(folder, error);
 	std::filesystem::create_directories(folder, error);
-	const pid_t pid = spawn(words, folder + "/log");
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (status != 0)
+	if (process_run(words, folder + "/log") != 0)
 		give_up("mariadb-install-db failed, see", folder + "/log");
 }
 
@@ -181,7 +141,7 @@ void mariadb_launch(mariadb *m)
 	add_user(&words);
 	words.insert(words.end(), m->options.begin(), m->options.end());
 	m->log_start = std::filesystem::exists(log, error) ? std::filesystem::file_size(log, error) : 0;
-	m->pid = spawn(words, log);
+	m->pid = process_spawn(words, log);
 }
 
 static std::string log_of(const mariadb *m)
@@ -208,10 +168,9 @@ bool mariadb_is_ready(const mariadb *m)
 void mariadb_wait_ready(mariadb *m, std::source_location at)
 {
 	const int64_t end = check_now() + 4 * check_patience_ms();
-	int status;
 
 	while (!mariadb_is_ready(m)) {
-		if (waitpid(m->pid, &status, WNOHANG) == m->pid || check_now() > end) {
+		if (!process_is_alive(&m->pid) || check_now() > end) {
 			fprintf(stderr, "%s\n", log_of(m).c_str());
 			check_fail(at, "MariaDB does not get ready");
 		}
@@ -227,24 +186,12 @@ void mariadb_start(mariadb *m, std::source_location at)
 
 void mariadb_signal(mariadb *m, int number)
 {
-	int status;
-
-	kill(m->pid, number);
-	/* Until every thread of it has stopped it may still answer. */
-	while (number == SIGSTOP && waitpid(m->pid, &status, WUNTRACED) < 0 && errno == EINTR)
-		;
+	process_signal(m->pid, number);
 }
 
 void mariadb_kill(mariadb *m)
 {
-	int status;
-
-	if (m->pid <= 0)
-		return;
-	kill(m->pid, SIGKILL);
-	while (waitpid(m->pid, &status, 0) < 0 && errno == EINTR)
-		;
-	m->pid = -1;
+	process_kill(&m->pid);
 }
 
 void mariadb_free(mariadb *m)
