@@ -3,6 +3,7 @@
  * receiver got, and the judgement at the end. It must not know sockets or processes. */
 #include "tests/support/ledger.h"
 
+#include <algorithm>
 #include <cstdarg>
 #include <cstdlib>
 
@@ -79,7 +80,10 @@ std::string ledger_new_message(ledger *l, int64_t sender, const std::string &con
 
 void ledger_sent(ledger *l, const std::string &cid, std::string_view frame)
 {
-	l->messages.at(cid).frame = frame;
+	ledger_message &message = l->messages.at(cid);
+
+	message.frame = frame;
+	message.sent_at = check_now();
 }
 
 /* One message has one seq and one seq is of one message, whoever says so. */
@@ -125,6 +129,7 @@ static void take(ledger *l, int64_t receiver, const std::string &cid, ledger_mes
 		ledger_fault(l, "account %lld got \"%s\" after number %llu of the same sender",
 		             (long long)receiver, cid.c_str(), (unsigned long long)number);
 	number = m->number;
+	l->slowest_delivery = std::max(l->slowest_delivery, check_now() - m->sent_at);
 	l->received++;
 }
 

@@ -23,6 +23,7 @@ struct ledger_message {
 	std::string conversation;
 	uint64_t number = 0; /* counts the messages of one sender to one conversation */
 	std::string frame; /* as sent */
+	int64_t sent_at = 0; /* ms of check_now(), the first time */
 	int64_t seq = 0; /* 0: nobody knows it yet */
 	bool acknowledged = false;
 	std::set<int64_t> receivers; /* who took it (once; a second time is dropped by its seq) */
@@ -42,6 +43,7 @@ struct ledger {
 	std::unordered_map<std::string, ledger_message> messages; /* by cid */
 	std::map<std::string, ledger_conversation> conversations;
 	uint64_t acknowledged = 0, received = 0, dropped = 0;
+	int64_t slowest_delivery = 0; /* ms from sending to the receiver; a test may set it to 0 */
 	uint64_t fault_count = 0;
 	std::vector<std::string> faults; /* the first of them, in words */
 };

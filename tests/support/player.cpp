@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Owns a non-blocking client of the crash test: an account that sends, resends what was not acknowledged with the
+ * Owns a non-blocking client of a fault test: an account that sends, resends what was not acknowledged with the
  * same cid after each reconnect, receives and confirms. It must not know when the server dies. */
 #include "tests/support/player.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -21,12 +22,22 @@ static void go_down(player *p, int64_t pause)
 {
 	if (p->fd != -1)
 		close(p->fd);
+	if (p->state == PLAYER_IN)
+		p->lost_at = check_now();
 	p->fd = -1;
 	p->state = PLAYER_DOWN;
+	p->in_flight.clear();
+	p->is_refused = false;
 	p->input.clear();
 	p->output.clear();
 	p->unconfirmed.clear();
 	p->retry_at = check_now() + pause;
+}
+
+/* Everybody comes back at another time. */
+static int64_t any_pause(player *p)
+{
+	return 5 + (int64_t)((*p->random)() % (uint64_t)p->longest_pause);
 }
 
 void player_cut(player *p)
@@ -50,7 +61,7 @@ static void flush(player *p)
 			send(p->fd, p->output.data(), p->output.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (sent < 0 && errno != EAGAIN)
-			go_down(p, 5);
+			go_down(p, any_pause(p));
 		if (sent <= 0)
 			return;
 		p->output.erase(0, (size_t)sent);
@@ -80,8 +91,9 @@ static void start_connecting(player *p)
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	p->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	p->state = PLAYER_CONNECTING;
+	p->waiting_since = check_now();
 	if (connect(p->fd, (struct sockaddr *)&address, sizeof(address)) < 0 && errno != EINPROGRESS)
-		go_down(p, 5 + (*p->random)() % 10);
+		go_down(p, any_pause(p));
 }
 
 static void confirm(player *p)
@@ -96,10 +108,38 @@ static void confirm(player *p)
 	flush(p);
 }
 
+static void send_unacknowledged(player *p)
+{
+	p->is_refused = false;
+	for (const std::string &cid : p->unacknowledged) {
+		put(p, p->book->messages.at(cid).frame);
+		p->in_flight[cid] = check_now();
+	}
+	p->resent += p->unacknowledged.size();
+	flush(p);
+}
+
+/* Whether something has been without an answer for too long. */
+static bool is_stuck(const player *p, int64_t now)
+{
+	if (p->answer_timeout == 0 || p->state == PLAYER_DOWN)
+		return false;
+	if (p->state != PLAYER_IN)
+		return now > p->waiting_since + p->answer_timeout;
+	for (const auto &[cid, sent_at] : p->in_flight)
+		if (now > sent_at + p->answer_timeout)
+			return true;
+	return false;
+}
+
 void player_tick(player *p, int64_t now)
 {
+	if (is_stuck(p, now))
+		go_down(p, any_pause(p));
 	if (p->state == PLAYER_DOWN && now >= p->retry_at)
 		start_connecting(p);
+	if (p->is_refused && p->in_flight.empty() && now >= p->again_at)
+		send_unacknowledged(p);
 	if (p->state == PLAYER_IN && !p->unconfirmed.empty() && now >= p->confirm_at) {
 		p->confirm_at = now + 5 + (*p->random)() % 60;
 		confirm(p);
@@ -115,6 +155,16 @@ short player_events(const player *p)
 	return p->output.empty() ? POLLIN : POLLIN | POLLOUT;
 }
 
+static bool may_send(const player *p, const player_target &target)
+{
+	if (!p->patient)
+		return true;
+	return !p->is_refused &&
+	       std::none_of(p->unacknowledged.begin(), p->unacknowledged.end(), [&](const std::string &cid) {
+		       return p->book->messages.at(cid).conversation == target.conversation;
+	       });
+}
+
 bool player_send_message(player *p)
 {
 	std::string text;
@@ -122,6 +172,8 @@ bool player_send_message(player *p)
 	if (p->state != PLAYER_IN || p->unacknowledged.size() >= window)
 		return false;
 	const player_target &target = p->targets[(*p->random)() % p->targets.size()];
+	if (!may_send(p, target))
+		return false;
 	const std::string cid = ledger_new_message(p->book, p->id, target.conversation, &text);
 	const std::string frame = check_format("{\"msgid\":%d,\"id\":%lld,\"name\":\"%s\",\"%s\":%lld,"
 	                                       "\"msg\":\"%s\",\"time\":\"2024-05-06 07:08:09\","
@@ -133,6 +185,7 @@ bool player_send_message(player *p)
 	ledger_sent(p->book, cid, frame);
 	p->by_req.push_back(cid);
 	p->unacknowledged.push_back(cid);
+	p->in_flight[cid] = check_now();
 	put(p, frame);
 	flush(p);
 	return true;
@@ -168,36 +221,64 @@ static void receive_login_ack(player *p, const cJSON *json)
 		if (number != 2 && number != 10 && number != 11 && number != 13)
 			ledger_fault(p->book, "login of %lld refused with errno %lld", (long long)p->id,
 			             (long long)number);
-		go_down(p, 10);
+		go_down(p, any_pause(p));
 		return;
 	}
 	p->state = PLAYER_IN;
 	p->logins++;
+	if (p->lost_at)
+		p->slowest_return = std::max(p->slowest_return, check_now() - p->lost_at);
 	cJSON_ArrayForEach(item, kept)
 	{
 		const json_ptr message(cJSON_Parse(item->valuestring));
 
 		receive_message(p, message.get(), item->valuestring);
 	}
-	for (const std::string &cid : p->unacknowledged)
-		put(p, p->book->messages.at(cid).frame);
-	p->resent += p->unacknowledged.size();
-	flush(p);
+	send_unacknowledged(p);
+}
+
+/* An answer to what was sent on this connection. */
+static void note_answer(player *p, const std::string &cid)
+{
+	const auto found = p->in_flight.find(cid);
+
+	if (found == p->in_flight.end())
+		return;
+	p->slowest_answer = std::max(p->slowest_answer, check_now() - found->second);
+	p->in_flight.erase(found);
+}
+
+/* Nothing is known of the message: it is sent again with its cid, once all others have been answered. */
+static void receive_refusal(player *p, const std::string &cid)
+{
+	note_answer(p, cid);
+	p->refused++;
+	if (std::find(p->unacknowledged.begin(), p->unacknowledged.end(), cid) == p->unacknowledged.end())
+		return;
+	p->is_refused = true;
+	p->again_at = check_now() + any_pause(p);
 }
 
 static void receive_ack(player *p, const cJSON *json, std::string_view frame)
 {
 	const int64_t req = json_integer(json, "req");
 
-	if (json_integer(json, "errno") == 13)
+	const int64_t number = json_integer(json, "errno");
+
+	if (number == 13)
 		return; /* the server stops: not acknowledged, so sent again */
-	if (json_integer(json, "errno") != 0 || req < 0 || (size_t)req >= p->by_req.size()) {
+	if (p->patient && (number == 10 || number == 11) && req >= 0 && (size_t)req < p->by_req.size()) {
+		receive_refusal(p, p->by_req[(size_t)req]);
+		return;
+	}
+	if (number != 0 || req < 0 || (size_t)req >= p->by_req.size()) {
 		ledger_fault(p->book, "account %lld got %.*s", (long long)p->id, (int)frame.size(),
 		             frame.data());
 		return;
 	}
 	const std::string &cid = p->by_req[(size_t)req];
 
+	note_answer(p, cid);
 	ledger_acknowledged(p->book, cid, json_integer(json, "seq"));
 	std::erase(p->unacknowledged, cid);
 }
@@ -239,7 +320,7 @@ void player_ready(player *p, short events)
 
 	if (p->state == PLAYER_CONNECTING) {
 		if (events & (POLLERR | POLLHUP))
-			go_down(p, 5 + (*p->random)() % 10);
+			go_down(p, any_pause(p));
 		else
 			log_in(p);
 		return;
@@ -254,5 +335,5 @@ void player_ready(player *p, short events)
 		p->input.append(part, (size_t)got);
 	receive_input(p);
 	if (got == 0 || (got < 0 && errno != EAGAIN))
-		go_down(p, (*p->random)() % 10);
+		go_down(p, any_pause(p));
 }

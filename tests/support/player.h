@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns a non-blocking client of the crash test: an account that sends, resends what was not acknowledged with the
+ * Owns a non-blocking client of a fault test: an account that sends, resends what was not acknowledged with the
  * same cid after each reconnect, receives and confirms. It must not know when the server dies.
  *
  * One thread; all time in ms of check_now(). */
@@ -30,6 +30,11 @@ struct player {
 	int64_t id = 0;
 	std::string name;
 	std::vector<player_target> targets;
+	/* BUSY and UNAVAILABLE are no faults: what was refused is sent again after a pause. Since the outcome of one
+	 * message may then be known after the next one's, only one of each conversation is under way at a time. */
+	bool patient = false;
+	int64_t answer_timeout = 0; /* ms after which an unanswered connection is given up; 0: never */
+	int64_t longest_pause = 10; /* ms before it connects or tries again, at random */
 
 	enum player_state state = PLAYER_DOWN;
 	int fd = -1;
@@ -39,7 +44,14 @@ struct player {
 	std::vector<std::string> by_req; /* req -> cid */
 	std::map<std::string, int64_t> unconfirmed; /* conversation -> last seq not yet told by DELIVERED */
 	int64_t confirm_at = 0;
-	uint64_t logins = 0, resent = 0;
+	std::map<std::string, int64_t> in_flight; /* cid -> when it was sent on this connection */
+	bool is_refused = false; /* something is, and waits for again_at */
+	int64_t again_at = 0;
+	int64_t waiting_since = 0; /* for a connection or the answer to LOGIN */
+	int64_t lost_at = 0; /* when the last session ended; 0: there was none */
+	uint64_t logins = 0, resent = 0, refused = 0;
+	int64_t slowest_answer = 0; /* ms; to a message */
+	int64_t slowest_return = 0; /* ms from a session's end to the next one */
 };
 
 /* Connects when it is time to. */

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the load under which a fault test puts a server or a cluster: the players and what they talk about, and the
+ * judgement when all has healed. It must not know which fault is tested.
+ *
+ * One thread: whoever waits for anything meanwhile runs load_turn or load_run. */
+#ifndef TESTS_SUPPORT_LOAD_H
+#define TESTS_SUPPORT_LOAD_H
+
+#include <cstdint>
+#include <functional>
+#include <random>
+#include <source_location>
+#include <vector>
+
+#include "tests/support/ledger.h"
+#include "tests/support/player.h"
+
+struct test_server;
+
+struct load {
+	test_server *front = nullptr; /* where the players connect; its port is read before each connect */
+	ledger book;
+	unsigned seed = 0;
+	std::mt19937 random;
+	std::vector<player> players;
+	uint64_t rate = 1500; /* messages a second */
+	uint64_t cuts_wanted = 10; /* connections that a player drops by itself, in a thousand turns */
+	uint64_t cuts = 0;
+	int64_t sent_until = 0;
+};
+
+/* A number from the environment. */
+uint64_t load_number(const char *name, uint64_t otherwise);
+/* Registers the players, eight by eight: pairs, one player that two pairs share, a group of five; and where there are more
+ * than eight, pairs and one group across the eights. seed 0: one of the time's, which load_report names. */
+load *load_new(test_server *front, size_t players, unsigned seed = 0);
+void load_free(load *l);
+/* For clients that are to survive refusals: see player.patient. Further players do not come later. */
+void load_set_patient(load *l, int64_t answer_timeout_ms);
+
+/* Waits at most so long for what the sockets bring. */
+void load_turn(load *l, int wait_ms);
+/* Keeps the load on: what is due by now is sent. */
+void load_send(load *l);
+/* Load for that time, or until there is a fault in the ledger. */
+void load_run(load *l, int64_t ms);
+/* Load until the condition is true; false when that took longer. */
+bool load_run_until(load *l, int64_t timeout_ms, const std::function<bool(void)> &condition);
+bool load_all_are_in(const load *l);
+
+/* No more messages; waits until each is acknowledged and received by all, faults of what is not. */
+void load_settle(load *l, int64_t timeout_ms);
+/* All is confirmed, so nothing may come again. Ends the players' connections. */
+void load_check_nothing_is_left(load *l);
+/* Prints figures and faults. */
+void load_report(const load *l, const char *what);
+
+#endif
