@@ -18,6 +18,7 @@
 #include "raii.h"
 
 struct worker;
+struct worker_shared;
 
 enum conn_terminator : uint8_t {
 	CONN_TERMINATOR_LF = 0, /* before the first frame, or decided */
@@ -122,6 +123,9 @@ void conn_logout(struct conn *c);
 void conn_close_after_output(struct conn *c, const char *why);
 /* Closes at the end of this turn, whatever is queued. Logs why once. */
 void conn_close(struct conn *c, const char *why);
+/* conn_close on the connection's own worker, later, where the account is still its own: another login took
+ * over. Any thread. */
+void conn_kick(struct worker_shared *shared, cs_conn handle, cs_account account);
 
 /* Tells GOING_AWAY to every connection of the worker, and refuses all requests but PING from now on. */
 void conn_table_drain(struct worker *w);

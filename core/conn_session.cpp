@@ -2,6 +2,8 @@
  * Owns what binds a connection to an account: binding, ending, telling the plugins. It must not know bytes. */
 #include "conn.h"
 
+#include <memory>
+
 #include "conn_internal.h"
 #include "worker.h"
 
@@ -63,4 +65,32 @@ void conn_logout(struct conn *c)
 	conn_leave(c);
 	conn_set_silence(c, c->worker->conf->idle_timeout);
 	loop_at_end_of_turn(&c->worker->loop, conn_logout_told, c);
+}
+
+/* An older session's connection, to be closed on its own worker. */
+struct conn_to_kick {
+	struct worker *worker;
+	cs_conn handle;
+	cs_account account;
+};
+
+static void conn_kick_run(void *arg)
+{
+	const std::unique_ptr<struct conn_to_kick> kick(static_cast<struct conn_to_kick *>(arg));
+	struct conn *c = conn_find(kick->worker, kick->handle);
+
+	if (c != nullptr && c->account == kick->account)
+		conn_close(c, "logged in elsewhere");
+}
+
+void conn_kick(struct worker_shared *shared, cs_conn handle, cs_account account)
+{
+	const unsigned index = conn_worker_index(handle);
+
+	if (index >= shared->workers.size())
+		return;
+	struct worker *w = shared->workers[index].get();
+	auto kick = std::make_unique<struct conn_to_kick>(conn_to_kick{w, handle, account});
+
+	loop_post(&w->loop, conn_kick_run, kick.release());
 }

@@ -41,14 +41,13 @@ static const void *route_data(struct route_parcel *p)
 	return route_items(p) + p->count;
 }
 
-static struct route_parcel *route_pack(const struct cs_self *self, const void *data, size_t size,
-                                       unsigned count)
+static struct route_parcel *route_pack(unsigned plugin, const void *data, size_t size, unsigned count)
 {
 	void *memory = malloc(sizeof(struct route_parcel) + count * sizeof(struct route_item) + size);
 
 	if (memory == nullptr)
 		abort();
-	auto *p = new (memory) route_parcel{count, self->plugin->index, size, count};
+	auto *p = new (memory) route_parcel{count, plugin, size, count};
 
 	if (size > 0)
 		memcpy(const_cast<void *>(route_data(p)), data, size);
@@ -94,35 +93,57 @@ static void route_post(struct route_parcel *p, unsigned at, struct worker *w, cs
 	loop_post(&w->loop, route_arrive, item);
 }
 
-int route_to_account(struct cs_self *self, cs_account to, const void *data, size_t size, unsigned)
+bool route_arrived_for_account(struct worker_shared *shared, unsigned plugin, cs_account to, const void *data,
+                               size_t size)
 {
-	struct worker_shared *shared = self->worker->shared;
 	unsigned worker;
 	cs_conn conn;
 
 	if (!session_locate(&shared->sessions, to, &worker, &conn))
-		return CS_ENOENT;
-	route_post(route_pack(self, data, size, 1), 0, shared->workers[worker].get(), conn, to);
-	return 0;
+		return false;
+	route_post(route_pack(plugin, data, size, 1), 0, shared->workers[worker].get(), conn, to);
+	return true;
 }
 
-void route_to_all(struct cs_self *self, const void *data, size_t size)
+bool route_arrived_for_worker(struct worker_shared *shared, unsigned plugin, unsigned worker, const void *data,
+                              size_t size)
 {
-	const auto &workers = self->worker->shared->workers;
-	struct route_parcel *p = route_pack(self, data, size, static_cast<unsigned>(workers.size()));
+	if (worker >= shared->workers.size())
+		return false;
+	route_post(route_pack(plugin, data, size, 1), 0, shared->workers[worker].get(), 0, 0);
+	return true;
+}
+
+void route_arrived_for_all(struct worker_shared *shared, unsigned plugin, const void *data, size_t size)
+{
+	const auto &workers = shared->workers;
+	struct route_parcel *p = route_pack(plugin, data, size, static_cast<unsigned>(workers.size()));
 
 	for (unsigned i = 0; i < workers.size(); i++)
 		route_post(p, i, workers[i].get(), 0, 0);
 }
 
+int route_to_account(struct cs_self *self, cs_account to, const void *data, size_t size, unsigned)
+{
+	const bool is_here =
+		route_arrived_for_account(self->worker->shared, self->plugin->index, to, data, size);
+
+	return is_here ? 0 : CS_ENOENT;
+}
+
+void route_to_all(struct cs_self *self, const void *data, size_t size)
+{
+	route_arrived_for_all(self->worker->shared, self->plugin->index, data, size);
+}
+
 /* The worker's number plus one; the upper bits are for the node's. */
 int route_to_place(struct cs_self *self, cs_place to, const void *data, size_t size)
 {
-	const auto &workers = self->worker->shared->workers;
+	struct worker_shared *shared = self->worker->shared;
 
-	if (to == 0 || to > workers.size())
+	if (to == 0 || to > shared->workers.size())
 		return CS_ENOENT;
-	route_post(route_pack(self, data, size, 1), 0, workers[to - 1].get(), 0, 0);
+	(void)route_arrived_for_worker(shared, self->plugin->index, static_cast<unsigned>(to - 1), data, size);
 	return 0;
 }
 

@@ -11,4 +11,13 @@ void route_to_all(struct cs_self *self, const void *data, size_t size);
 int route_to_place(struct cs_self *self, cs_place to, const void *data, size_t size);
 cs_place route_place_of(const struct cs_self *self);
 
+/* What another node sent to a plugin, by its place in the order of start. false: the account has no session
+ * here; there is no such worker. */
+struct worker_shared;
+bool route_arrived_for_account(struct worker_shared *shared, unsigned plugin, cs_account to, const void *data,
+                               size_t size);
+bool route_arrived_for_worker(struct worker_shared *shared, unsigned plugin, unsigned worker, const void *data,
+                              size_t size);
+void route_arrived_for_all(struct worker_shared *shared, unsigned plugin, const void *data, size_t size);
+
 #endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the form in which a plugin's data travels between nodes: a fixed head, the plugin's name, the data. It must
+ * not know how it is carried nor what the data is. */
+#include "bus_parcel.h"
+
+#include <cstring>
+
+/* In the sender's byte order, as the data is: plugins send plain structs, so nodes that lay structs out
+ * differently cannot talk, and `layout` tells. */
+struct bus_parcel_head {
+	char magic[4];
+	uint8_t version;
+	uint8_t kind;
+	uint8_t name_size;
+	uint8_t reserved;
+	uint32_t layout;
+	uint32_t worker;
+	uint64_t account;
+};
+static_assert(sizeof(struct bus_parcel_head) == 24, "no padding: every byte is sent");
+
+static constexpr char bus_parcel_magic[4] = {'C', 'S', 'B', 'P'};
+static constexpr uint8_t bus_parcel_version = 1;
+static constexpr uint32_t bus_parcel_layout = 0x01020300 | sizeof(void *);
+static constexpr unsigned bus_parcel_most_worker = 0xffff - 1; /* what a place can name */
+
+std::string bus_parcel_encode(const struct bus_parcel *p)
+{
+	struct bus_parcel_head head = {};
+	std::string bytes;
+
+	memcpy(head.magic, bus_parcel_magic, sizeof head.magic);
+	head.version = bus_parcel_version;
+	head.kind = p->kind;
+	head.name_size = static_cast<uint8_t>(p->plugin.size());
+	head.layout = bus_parcel_layout;
+	head.worker = p->worker;
+	head.account = p->account;
+	bytes.reserve(sizeof head + p->plugin.size() + p->data.size());
+	bytes.append(reinterpret_cast<const char *>(&head), sizeof head);
+	bytes.append(p->plugin).append(p->data);
+	return bytes;
+}
+
+/* What is odd about a head; null: nothing. */
+static const char *bus_parcel_check_head(const struct bus_parcel_head *head)
+{
+	if (memcmp(head->magic, bus_parcel_magic, sizeof head->magic) != 0)
+		return "not a message of a node";
+	if (head->version != bus_parcel_version)
+		return "another version";
+	if (head->layout != bus_parcel_layout)
+		return "another byte order or word size";
+	if (head->reserved != 0)
+		return "reserved bits are set";
+	return nullptr;
+}
+
+/* Each kind has its address, and no other. */
+static const char *bus_parcel_check_address(const struct bus_parcel_head *head)
+{
+	switch (head->kind) {
+	case BUS_PARCEL_ACCOUNT:
+		return head->account == 0 || head->account > CS_INTEGER_MAX || head->worker != 0 ? "bad account"
+												  : nullptr;
+	case BUS_PARCEL_ALL:
+		return head->account != 0 || head->worker != 0 ? "an address where none belongs" : nullptr;
+	case BUS_PARCEL_PLACE:
+		return head->account != 0 || head->worker > bus_parcel_most_worker ? "bad place" : nullptr;
+	default:
+		return "unknown kind";
+	}
+}
+
+int bus_parcel_decode(std::string_view bytes, struct bus_parcel *p_r, const char **why_r)
+{
+	struct bus_parcel_head head;
+
+	*why_r = "too short";
+	if (bytes.size() < sizeof head)
+		return CS_EINVAL;
+	memcpy(&head, bytes.data(), sizeof head);
+	bytes.remove_prefix(sizeof head);
+	*why_r = bus_parcel_check_head(&head);
+	if (*why_r == nullptr)
+		*why_r = bus_parcel_check_address(&head);
+	if (*why_r == nullptr && (head.name_size == 0 || head.name_size > bytes.size()))
+		*why_r = "bad plugin name";
+	if (*why_r != nullptr)
+		return CS_EINVAL;
+	p_r->kind = static_cast<enum bus_parcel_kind>(head.kind);
+	p_r->plugin = bytes.substr(0, head.name_size);
+	p_r->account = head.account;
+	p_r->worker = head.worker;
+	p_r->data = bytes.substr(head.name_size);
+	return 0;
+}

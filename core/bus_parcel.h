@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the form in which a plugin's data travels between nodes. It must not know how it is carried nor what the
+ * data is. Any thread. */
+#ifndef CORE_BUS_PARCEL_H
+#define CORE_BUS_PARCEL_H
+
+#include <string>
+#include <string_view>
+
+#include <chatserverd/plugin.h>
+
+enum bus_parcel_kind : uint8_t {
+	BUS_PARCEL_ACCOUNT = 1, /* to the instance that holds the account's session */
+	BUS_PARCEL_ALL = 2,     /* to every instance of the node */
+	BUS_PARCEL_PLACE = 3    /* to one instance of the node */
+};
+
+/* The plugin goes by its name: nodes may load different ones. */
+struct bus_parcel {
+	enum bus_parcel_kind kind = BUS_PARCEL_ALL;
+	std::string_view plugin;
+	cs_account account = 0; /* BUS_PARCEL_ACCOUNT only, else 0 */
+	unsigned worker = 0;    /* BUS_PARCEL_PLACE only, else 0; the node's own number, from 0 */
+	std::string_view data;
+};
+
+/* The data stands at the end of the bytes. */
+std::string bus_parcel_encode(const struct bus_parcel *p);
+/* Reads what another node sent; texts point into bytes. 0, or CS_EINVAL with a constant text that says what is
+ * odd about it. Nodes of another byte order or version are told apart from bytes that are no parcel. */
+[[nodiscard]] int bus_parcel_decode(std::string_view bytes, struct bus_parcel *p_r, const char **why_r);
+
+#endif
