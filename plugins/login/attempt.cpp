@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Owns the first half of LOGIN, from the request to the claim: find, compare, claim, and how a failure is
- * answered. It must not know SQL or sockets. */
+ * Owns the first half of LOGIN, from the request to the claim: find, compare, take a generation, claim, and how a
+ * failure is answered. It must not know SQL or sockets. */
 #include "attempt.h"
 
+#include "generation.h"
 #include "reply.h"
 
 /* ---- answers */
@@ -36,7 +37,7 @@ void attempt_fail_result(const login_plugin *p, cs_conn conn, const attempt *a, 
 	p->context.host->finish(p->context.self, conn);
 }
 
-/* ---- claim */
+/* ---- generation and claim */
 
 static void attempt_claimed(void *state, cs_conn conn, int result, void *arg)
 {
@@ -48,6 +49,23 @@ static void attempt_claimed(void *state, cs_conn conn, int result, void *arg)
 	else if (result == CS_EEXIST)
 		attempt_fail(p, conn, a.get(), CS_ERRNO_ALREADY_ONLINE, "this account is already online");
 	else if (result != CS_ENOENT) /* the connection is there */
+		attempt_fail_result(p, conn, a.get(), result);
+}
+
+static void attempt_claim(const login_plugin *p, int result, uint64_t generation, void *arg)
+{
+	attempt_ptr a(static_cast<attempt *>(arg));
+	const cs_conn conn = a->conn;
+
+	if (result == 0)
+		result = p->context.host->claim(p->context.self, conn, a->id, a->user.name.c_str(), generation,
+		                                p->conf->duplicate_login != 0 ? unsigned{CS_CLAIM_KICK} : 0u,
+		                                attempt_claimed, a.get());
+	else if (result == CS_EUNKNOWN)
+		result = CS_ENOSTORE; /* a generation that nobody uses is no change */
+	if (result == 0)
+		(void)a.release(); /* attempt_claimed's now */
+	else
 		attempt_fail_result(p, conn, a.get(), result);
 }
 
@@ -78,11 +96,9 @@ static void attempt_compared(void *state, cs_conn conn, int result, void *arg)
 		                     "password cannot be compared: out of memory or no hash of ours account=%llu",
 		                     static_cast<unsigned long long>(a->id));
 	if (result == 0)
-		result = p->context.host->claim(p->context.self, conn, a->id, a->user.name.c_str(), 0,
-		                                p->conf->duplicate_login != 0 ? unsigned{CS_CLAIM_KICK} : 0u,
-		                                attempt_claimed, a.get());
+		result = generation_take(p, a->id, attempt_claim, a.get());
 	if (result == 0)
-		(void)a.release(); /* attempt_claimed's now */
+		(void)a.release(); /* attempt_claim's now */
 	else
 		attempt_fail_result(p, conn, a.get(), result);
 }
@@ -121,10 +137,10 @@ static int attempt_begin(const login_plugin *p, const cs_frame *frame, uint64_t 
 	auto a = std::make_unique<attempt>(password);
 
 	a->request = frame->request;
+	a->conn = frame->conn;
 	a->id = id;
 	a->acknowledges = acknowledges;
 	a->cost = login_cost(p);
-	a->context = p->context;
 	const int rc = p->context.host->work(p->context.self, frame->conn, CS_WORK_READ, attempt_find,
 	                                     attempt_found, a.get());
 	if (rc != 0)

@@ -13,11 +13,13 @@
 
 #include "../model/users.h"
 #include "login.h"
+#include "roster.h"
 
 struct attempt {
 	explicit attempt(std::string_view text) : clear(text) {}
 
 	cs_request request = {};
+	cs_conn conn = 0;
 	uint64_t id = 0;
 	int acknowledges = 0;
 	password_clear clear;
@@ -26,8 +28,8 @@ struct attempt {
 	std::string hash; /* the account's, or the dummy */
 	bool known = false;
 	bool outdated = false;
-	plugin_context context; /* for is_online, which may be asked from a store thread */
-	std::string messages, friends, groups; /* elements of the ACK's lists */
+	std::string messages; /* elements of the ACK's list */
+	struct roster roster; /* friends and groups */
 	int waiting = 0; /* of the two reads after the claim */
 	int result = 0; /* the first failure of them */
 };

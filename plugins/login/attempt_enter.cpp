@@ -12,13 +12,14 @@
 /* A client that confirms deliveries says something every 30 s. */
 static const int64_t acknowledging_silence_ms = 75000;
 
-/* ---- the last step: both reads are there */
+/* ---- the last step: all is there */
 
 static void attempt_complete(const login_plugin *p, cs_conn conn, const attempt *a)
 {
 	const plugin_context &context = p->context;
 	const std::string ack =
-		reply_logged_in(a->request.req, a->id, a->user.name, a->messages, a->friends, a->groups);
+		reply_logged_in(a->request.req, a->id, a->user.name, a->messages,
+	                        roster_fill(a->roster, a->roster.friends), roster_fill(a->roster, a->roster.groups));
 	uint64_t position = 0;
 
 	if (a->acknowledges)
@@ -50,14 +51,7 @@ static void attempt_arrived(const login_plugin *p, cs_conn conn, attempt *a, int
 	attempt_fail_result(p, conn, a, a->result);
 }
 
-/* ---- after the claim: friends and groups, and the first page of kept messages */
-
-static bool attempt_is_online(const void *context, uint64_t account)
-{
-	const plugin_context *c = static_cast<const plugin_context *>(context);
-
-	return c->host->is_online(c->self, account) != 0;
-}
+/* ---- after the claim: friends and groups with their states, and the first page of kept messages */
 
 /* Store thread: a large group's list is written here, not on the worker. */
 static int attempt_read_lists(cs_db *db, void *arg)
@@ -71,14 +65,26 @@ static int attempt_read_lists(cs_db *db, void *arg)
 		rc = group_list(db, a->id, &groups);
 	if (rc != 0)
 		return rc;
-	a->friends = reply_friends(friends, attempt_is_online, &a->context);
-	a->groups = reply_groups(groups, attempt_is_online, &a->context);
+	a->roster = roster_write(friends, groups);
 	return 0;
+}
+
+/* Whoever could not be asked for is shown as offline. */
+static void attempt_states_known(void *state, cs_conn conn, int, void *arg)
+{
+	attempt_arrived(static_cast<login_plugin *>(state), conn, static_cast<attempt *>(arg), 0);
 }
 
 static void attempt_lists_read(void *state, cs_conn conn, int result, void *arg)
 {
-	attempt_arrived(static_cast<login_plugin *>(state), conn, static_cast<attempt *>(arg), result);
+	const login_plugin *p = static_cast<login_plugin *>(state);
+	attempt *a = static_cast<attempt *>(arg);
+	roster *r = &a->roster;
+
+	if (result != 0 || r->people.empty() ||
+	    p->context.host->presence(p->context.self, conn, r->people.data(), r->online.data(), r->people.size(),
+	                              attempt_states_known, a) != 0)
+		attempt_arrived(p, conn, a, result);
 }
 
 /* What the mailbox hands back: the attempt, and the instance that it does not know. */

@@ -23,54 +23,6 @@ void reply_add_item(std::string *items, std::string_view text)
 	reply_quote(items, text);
 }
 
-/* {"id":21,"name":"gao yang","state":"online"  - without its end, more may follow. */
-static std::string reply_person(uint64_t id, std::string_view name, bool online)
-{
-	std::string text = "{\"id\":" + std::to_string(id) + ",\"name\":";
-
-	reply_quote(&text, name);
-	text += online ? ",\"state\":\"online\"" : ",\"state\":\"offline\"";
-	return text;
-}
-
-std::string reply_friends(const std::vector<friend_entry> &friends, reply_online_fn *is_online,
-                          const void *context)
-{
-	std::string items;
-
-	for (const friend_entry &f : friends)
-		reply_add_item(&items, reply_person(f.id, f.name, is_online(context, f.id)) + "}");
-	return items;
-}
-
-static std::string reply_members(const std::vector<struct group_member> &members, reply_online_fn *is_online,
-                                 const void *context)
-{
-	std::string items;
-
-	for (const struct group_member &m : members)
-		reply_add_item(&items, reply_person(m.id, m.name, is_online(context, m.id)) +
-		                               (m.role == GROUP_CREATOR ? ",\"role\":\"creator\"}"
-		                                                        : ",\"role\":\"normal\"}"));
-	return items;
-}
-
-std::string reply_groups(const std::vector<group_entry> &groups, reply_online_fn *is_online,
-                         const void *context)
-{
-	std::string items;
-
-	for (const group_entry &g : groups) {
-		std::string text = "{\"id\":" + std::to_string(g.id) + ",\"groupname\":";
-		reply_quote(&text, g.name);
-		text += ",\"groupdesc\":";
-		reply_quote(&text, g.description);
-		text += ",\"users\":[" + reply_members(g.members, is_online, context) + "]}";
-		reply_add_item(&items, text);
-	}
-	return items;
-}
-
 static std::string reply_begin(int msgid, int64_t req, int wire_errno)
 {
 	std::string frame = "{\"msgid\":" + std::to_string(msgid);

@@ -6,31 +6,18 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include <chatserverd/plugin.h>
-
-#include "../model/friends.h"
-#include "../model/groups.h"
-
-/* Whether an account is online; context is the caller's. */
-typedef bool reply_online_fn(const void *context, uint64_t account);
 
 /* Appends text as a JSON string, quotes included. */
 void reply_quote(std::string *out, std::string_view text);
 /* Appends text, quoted, as one more element of the array that items is to become: "a","b" */
 void reply_add_item(std::string *items, std::string_view text);
 
-/* The elements of `friends` and `groups`: JSON texts as strings, comma between, no brackets. */
-[[nodiscard]] std::string reply_friends(const std::vector<friend_entry> &friends, reply_online_fn *is_online,
-                                        const void *context);
-[[nodiscard]] std::string reply_groups(const std::vector<group_entry> &groups, reply_online_fn *is_online,
-                                       const void *context);
-
 /* The frames. msgid is CS_MSGID_LOGIN_ACK or CS_MSGID_REGISTER_ACK; req -1: none. */
 [[nodiscard]] std::string reply_refusal(int msgid, int64_t req, int wire_errno, std::string_view text);
 [[nodiscard]] std::string reply_registered(int64_t req, uint64_t id);
-/* The three lists as made above; an empty one is left out. */
+/* The three lists are elements, comma between, without brackets; an empty one is left out. */
 [[nodiscard]] std::string reply_logged_in(int64_t req, uint64_t id, std::string_view name,
                                           std::string_view messages, std::string_view friends,
                                           std::string_view groups);

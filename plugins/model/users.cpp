@@ -2,6 +2,9 @@
  * Owns the statements on the table account. It must not know how a password is hashed. */
 #include "users.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "sql.h"
 
 struct user_row {
@@ -58,4 +61,57 @@ int user_set_password(cs_db *db, uint64_t id, std::string_view password)
 		return MODEL_NONE;
 	return sql_run(db, "UPDATE account SET password = ? WHERE id = ?",
 	               {sql_text(password), sql_integer(id)});
+}
+
+static bool login_less(const user_login *a, const user_login *b)
+{
+	return a->account < b->account;
+}
+
+/* id, generation; arg: logins of different accounts, sorted. */
+static int generation_take(void *arg, const cs_db_value *columns, size_t)
+{
+	const auto *logins = static_cast<const std::vector<user_login *> *>(arg);
+	user_login wanted;
+
+	wanted.account = sql_number_of(columns[0]);
+	const auto at = std::lower_bound(logins->begin(), logins->end(), &wanted, login_less);
+	if (at != logins->end() && (*at)->account == wanted.account)
+		(*at)->generation = sql_number_of(columns[1]);
+	return 0;
+}
+
+/* Of different accounts, sorted: rows are locked in the order of their ids. */
+static int raise_generations(cs_db *db, std::vector<user_login *> *logins)
+{
+	std::vector<cs_db_value> ids;
+	int result;
+
+	for (user_login *login : *logins) {
+		login->generation = 0;
+		ids.push_back(sql_integer(login->account));
+	}
+	result = sql_run_many(
+		db, {"UPDATE account SET generation = generation + 1 WHERE id IN (", "?", ", ", ")", 1, true}, ids);
+	if (result)
+		return result;
+	return sql_run_many(db, {"SELECT id, generation FROM account WHERE id IN (", "?", ", ", ")", 1, true}, ids,
+	                    generation_take, logins);
+}
+
+int user_next_generations(cs_db *db, std::span<user_login *const> logins)
+{
+	std::vector<user_login *> left(logins.begin(), logins.end());
+
+	std::stable_sort(left.begin(), left.end(), login_less);
+	while (!left.empty()) {
+		std::vector<user_login *> once, more;
+
+		for (user_login *login : left)
+			(once.empty() || login_less(once.back(), login) ? once : more).push_back(login);
+		if (const int result = raise_generations(db, &once))
+			return result;
+		left.swap(more);
+	}
+	return 0;
 }

@@ -5,6 +5,7 @@
 #define MODEL_USERS_H
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -25,5 +26,15 @@ struct user {
                               uint64_t *id_r);
 /* Replaces the stored hash (a changed cost). 0 or MODEL_NONE. Writer. */
 [[nodiscard]] int user_set_password(cs_db *db, uint64_t id, std::string_view password);
+
+/* A login that wants its generation; 0: there is no such account. */
+struct user_login {
+	uint64_t account = 0;
+	uint64_t generation = 0;
+};
+
+/* Gives each login its generation, higher than any that the account had before: also two logins of one account get
+ * two. Many in few statements. Writer. */
+[[nodiscard]] int user_next_generations(cs_db *db, std::span<user_login *const> logins);
 
 #endif

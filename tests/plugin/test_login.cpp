@@ -9,7 +9,7 @@
 #include "tests/support/check.h"
 #include "tests/support/handler_fixture.h"
 
-static const char *const login_steps = "work read|work hash|claim|attach|work read|send|begin|finish";
+static const char *const login_steps = "work read|work hash|batch|claim|attach|work read|send|begin|finish";
 static const char *const wrong = "no such id or wrong password";
 
 static std::string ack_refusal(int wire_errno, const char *text)
@@ -91,6 +91,84 @@ static void a_friend_who_is_online_is_shown_so(void **state)
 	assert_non_null(
 		strstr(ack.c_str(),
 	               R"("friends":["{\"id\":2,\"name\":\"gao \\\\\\\"yang\",\"state\":\"online\"}"])"));
+}
+
+static void a_friend_on_another_node_is_shown_as_online(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "login");
+	const uint64_t zhang = fixture_registered(f, "zhang san");
+	const uint64_t gao = fixture_account(f, "gao yang"), li = fixture_account(f, "li si");
+	const cs_conn conn = fake_host_connect(f->host.get());
+
+	f->host->online[gao] = 0;
+	assert_int_equal(friend_add(f->host->db, zhang, gao), 0);
+	assert_int_equal(friend_add(f->host->db, zhang, li), 0);
+	const std::string ack = fixture_ask(f, conn, fixture_login(zhang, "123456"));
+	assert_non_null(strstr(ack.c_str(), R"(\"name\":\"gao yang\",\"state\":\"online\")"));
+	assert_non_null(strstr(ack.c_str(), R"(\"name\":\"li si\",\"state\":\"offline\")"));
+	f->host->online.erase(gao);
+}
+
+/* Somebody who is in several lists is asked for once. */
+static void states_are_asked_for_once_and_stand_in_every_list(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "login");
+	const uint64_t zhang = fixture_registered(f, "zhang san"), gao = fixture_account(f, "gao yang");
+	const cs_conn conn = fake_host_connect(f->host.get());
+	uint64_t group = 0, joined_seq = 0;
+	size_t states = 0;
+
+	f->host->online[gao] = 0;
+	assert_int_equal(friend_add(f->host->db, zhang, gao), 0);
+	for (const char *name : {"c++", "line\",\"state\":\"off"}) {
+		assert_int_equal(group_create(f->host->db, zhang, name, "\\\"state\":", &group), 0);
+		assert_int_equal(group_join(f->host->db, gao, group, &joined_seq), 0);
+	}
+	const std::string ack = fixture_ask(f, conn, fixture_login(zhang, "123456"));
+	for (size_t at = ack.find("online"); at != std::string::npos; at = ack.find("online", at + 1))
+		states++;
+	assert_int_equal(states, 5);
+	for (const fake_call &call : f->host->calls)
+		if (call.what == "presence")
+			assert_int_equal(call.number, 2);
+	assert_int_equal(fake_host_count(f->host.get(), "presence"), 1);
+	f->host->online.erase(gao);
+}
+
+static void states_that_nobody_knows_are_offline(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "login");
+	const uint64_t zhang = fixture_registered(f, "zhang san"), gao = fixture_account(f, "gao yang");
+
+	f->host->online[gao] = 0;
+	assert_int_equal(friend_add(f->host->db, zhang, gao), 0);
+	for (const bool at_call : {true, false}) {
+		f->host->faults = {{FAKE_PRESENCE, 0, at_call, CS_ECANCELED}};
+		const cs_conn conn = fake_host_connect(f->host.get());
+		const std::string ack = fixture_ask(f, conn, fixture_login(zhang, "123456"));
+		assert_non_null(strstr(ack.c_str(), R"(\"name\":\"gao yang\",\"state\":\"offline\")"));
+		fixture_expect_idle(f, conn);
+		fake_host_end(f->host.get(), conn);
+	}
+	f->host->online.erase(gao);
+}
+
+static void each_login_claims_with_a_higher_generation(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "login");
+	const uint64_t zhang = fixture_registered(f, "zhang san"), gao = fixture_registered(f, "gao yang");
+	std::vector<int64_t> generations;
+
+	for (const uint64_t id : {zhang, zhang, gao, zhang}) {
+		const cs_conn conn = fake_host_connect(f->host.get());
+		fixture_ask(f, conn, fixture_login(id, "wrong"));
+		fixture_ask(f, conn, fixture_login(id, "123456"));
+		fake_host_end(f->host.get(), conn);
+	}
+	for (const fake_call &call : f->host->calls)
+		if (call.what == "claim")
+			generations.push_back(call.number);
+	assert_true((generations == std::vector<int64_t>{1, 2, 1, 3}));
 }
 
 static void req_stands_in_every_answer_and_only_where_given(void **state)
@@ -329,6 +407,10 @@ int main(void)
 		TEST(deliveries_begin_behind_the_answer),
 		TEST(the_answer_has_the_shapes_of_the_protocol),
 		TEST(a_friend_who_is_online_is_shown_so),
+		TEST(a_friend_on_another_node_is_shown_as_online),
+		TEST(states_are_asked_for_once_and_stand_in_every_list),
+		TEST(states_that_nobody_knows_are_offline),
+		TEST(each_login_claims_with_a_higher_generation),
 		TEST(req_stands_in_every_answer_and_only_where_given),
 		TEST(a_wrong_password_and_an_unknown_id_cannot_be_told_apart),
 		TEST(an_unknown_id_takes_as_long_as_a_wrong_password),

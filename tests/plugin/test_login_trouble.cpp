@@ -32,6 +32,10 @@ static const failure failures[] = {
 	{{FAKE_HASH, 0, true, CS_EBUSY}, 10, "this node is busy; try again later"},
 	{{FAKE_HASH, 0, false, CS_ENOSTORE}, 11, unavailable},
 	{{FAKE_HASH, 0, false, CS_ECANCELED}, 13, "this node is draining; connect again"},
+	{{FAKE_BATCH, 0, true, CS_EBUSY}, 10, "this node is busy; try again later"},
+	{{FAKE_BATCH, 0, false, CS_ENOSTORE}, 11, unavailable},
+	{{FAKE_BATCH, 0, false, CS_EUNKNOWN}, 11, unavailable},
+	{{FAKE_BATCH, 0, false, CS_ECANCELED}, 13, "this node is draining; connect again"},
 	{{FAKE_CLAIM, 0, true, CS_EBUSY}, 10, "this node is busy; try again later"},
 	{{FAKE_CLAIM, 0, false, CS_EINVAL}, 11, unavailable},
 	{{FAKE_CLAIM, 0, false, CS_ECANCELED}, 13, "this node is draining; connect again"},
@@ -68,7 +72,7 @@ static void a_mailbox_that_does_not_attach_logs_out_again(void **state)
 	assert_string_equal(fixture_ask(f, conn, fixture_login(id, "123456")).c_str(),
 	                    ack_refusal(10, "this node is busy; try again later").c_str());
 	assert_string_equal(fake_host_trace(f->host.get()).c_str(),
-	                    "work read|work hash|claim|attach|work read|logout|send|finish");
+	                    "work read|work hash|batch|claim|attach|work read|logout|send|finish");
 	assert_false(is_online(f, id));
 	f->mailbox.attach_at_call = 0;
 	f->mailbox.attach_result = CS_ENOSTORE;

@@ -23,12 +23,13 @@ struct fake_host;
 
 /* One call that a plugin made, in order. */
 struct fake_call {
-	std::string what; /* "answer" "refuse" "send" "finish" "close" "silence" "claim" "logout" "release"
+	std::string what; /* "answer" "refuse" "send" "finish" "close" "silence" "claim" "logout" "release" "presence"
 	                        * "work read" "work write" "work hash" "batch" "route" "route all" "route place",
 	                        * and what fake services add: "attach" "begin" ... */
 	cs_conn conn = 0;
 	cs_account account = 0; /* claim, release, route */
-	int64_t number = 0; /* refuse: the errno; silence: ms; batch: the key; send: the position */
+	int64_t number = 0; /* refuse: the errno; silence: ms; batch: the key; send: the position; claim: the
+	                     * generation; presence: how many */
 	std::string text; /* answer, refuse, send: the frame; close: why; route: the data */
 };
 
@@ -52,7 +53,8 @@ enum fake_fault_place {
 	FAKE_WRITE = CS_WORK_WRITE,
 	FAKE_HASH = CS_WORK_HASH,
 	FAKE_BATCH,
-	FAKE_CLAIM
+	FAKE_CLAIM,
+	FAKE_PRESENCE
 };
 
 struct fake_fault {

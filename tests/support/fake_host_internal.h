@@ -26,7 +26,7 @@ struct fake_self {
 	std::deque<std::string> texts; /* of the options; a deque never moves them */
 };
 
-enum fake_job_kind { FAKE_JOB_WORK, FAKE_JOB_BATCH, FAKE_JOB_CLAIM, FAKE_JOB_ROUTE, FAKE_JOB_DEFERRED };
+enum fake_job_kind { FAKE_JOB_WORK, FAKE_JOB_BATCH, FAKE_JOB_CLAIM, FAKE_JOB_PRESENCE, FAKE_JOB_ROUTE, FAKE_JOB_DEFERRED };
 
 struct fake_job {
 	fake_job_kind kind = FAKE_JOB_WORK;
@@ -41,6 +41,8 @@ struct fake_job {
 	cs_account account = 0;
 	unsigned flags = 0;
 	std::string text; /* claim: the name; route: the data */
+	std::vector<cs_account> accounts; /* presence */
+	unsigned char *online = nullptr;
 	fake_deferred_fn *deferred = nullptr;
 };
 

@@ -119,6 +119,13 @@ static void claim_run(fake_host *host, fake_job job)
 	job.done(job.self->state, job.conn, claim_grant(host, &job), job.arg);
 }
 
+static void presence_run(fake_host *host, const fake_job *job)
+{
+	for (size_t i = 0; i < job->accounts.size(); i++)
+		job->online[i] = job->forced == 0 && host->online.count(job->accounts[i]) != 0;
+	job->done(job->self->state, job->conn, job->forced, job->arg);
+}
+
 static void route_run(fake_host *host, const fake_job *job)
 {
 	const struct cs_plugin *plugin = job->self->plugin;
@@ -154,6 +161,7 @@ bool fake_host_step(fake_host *host)
 	case FAKE_JOB_WORK: work_run(host, &job); break;
 	case FAKE_JOB_BATCH: batch_run(host, std::move(job)); break;
 	case FAKE_JOB_CLAIM: claim_run(host, std::move(job)); break;
+	case FAKE_JOB_PRESENCE: presence_run(host, &job); break;
 	case FAKE_JOB_ROUTE: route_run(host, &job); break;
 	case FAKE_JOB_DEFERRED: job.deferred(host, job.arg); break;
 	}

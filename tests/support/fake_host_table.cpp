@@ -25,14 +25,14 @@ static int fault_take(fake_host *host, fake_fault_place place, bool *at_call_r)
 	return 0;
 }
 
-static int table_claim(cs_self *self, cs_conn conn, cs_account account, const char *name, uint64_t, unsigned flags,
-                       cs_done_fn *done, void *arg)
+static int table_claim(cs_self *self, cs_conn conn, cs_account account, const char *name, uint64_t generation,
+                       unsigned flags, cs_done_fn *done, void *arg)
 {
 	fake_host *host = self_of(self)->host;
 	bool at_call = false;
 	fake_job job;
 
-	fake_host_record(host, {"claim", conn, account, flags, name});
+	fake_host_record(host, {"claim", conn, account, static_cast<int64_t>(generation), name});
 	job.forced = fault_take(host, FAKE_CLAIM, &at_call);
 	if (at_call)
 		return job.forced;
@@ -73,9 +73,26 @@ static void table_release(cs_self *self, cs_account account)
 		host->held.erase(account);
 }
 
-static int table_is_online(cs_self *self, cs_account account)
+static int table_presence(cs_self *self, cs_conn conn, const cs_account *accounts, unsigned char *online, size_t count,
+                          cs_done_fn *done, void *arg)
 {
-	return self_of(self)->host->online.count(account) != 0;
+	fake_host *host = self_of(self)->host;
+	bool at_call = false;
+	fake_job job;
+
+	fake_host_record(host, {"presence", conn, 0, static_cast<int64_t>(count), ""});
+	job.forced = fault_take(host, FAKE_PRESENCE, &at_call);
+	if (at_call)
+		return job.forced;
+	job.kind = FAKE_JOB_PRESENCE;
+	job.self = self_of(self);
+	job.conn = conn;
+	job.done = done;
+	job.arg = arg;
+	job.accounts.assign(accounts, accounts + count);
+	job.online = online;
+	host->jobs.push_back(std::move(job));
+	return 0;
 }
 
 /* ---- the store */
@@ -246,7 +263,7 @@ void fake_table_fill(cs_host *table)
 	table->claim = table_claim;
 	table->logout = table_logout;
 	table->release = table_release;
-	table->is_online = table_is_online;
+	table->presence = table_presence;
 	table->work = table_work;
 	table->batch = table_batch;
 	table->outcome_can_be_unknown = table_outcome_can_be_unknown;

@@ -56,6 +56,21 @@ static void a_password_is_replaced(void **state)
 	assert_true(found.password == "hash");
 }
 
+static void each_login_gets_a_generation_above_all_before(void **state)
+{
+	cs_db *db = model_db(state);
+	user_login logins[] = {{7, 0}, {2, 0}, {7, 0}, {99, 5}, {7, 0}};
+	user_login *pointers[] = {&logins[0], &logins[1], &logins[2], &logins[3], &logins[4]};
+
+	assert_int_equal(user_next_generations(db, {pointers, 2}), 0);
+	assert_true(logins[0].generation == 1 && logins[1].generation == 1);
+	assert_int_equal(user_next_generations(db, pointers), 0);
+	assert_int_equal(logins[1].generation, 2);
+	assert_true(logins[0].generation == 2 && logins[2].generation == 3 && logins[4].generation == 4);
+	assert_int_equal(logins[3].generation, 0);
+	assert_int_equal(user_next_generations(db, {}), 0);
+}
+
 static void friends_are_one_way_and_in_order(void **state)
 {
 	cs_db *db = model_db(state);
@@ -148,6 +163,7 @@ int main(void)
 		TEST(a_taken_name_is_taken_by_its_bytes),
 		TEST(an_id_never_comes_back),
 		TEST(a_password_is_replaced),
+		TEST(each_login_gets_a_generation_above_all_before),
 		TEST(friends_are_one_way_and_in_order),
 		TEST(a_group_is_listed_with_every_member),
 		TEST(group_names_are_unique_and_joining_twice_is_told),

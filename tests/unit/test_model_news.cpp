@@ -245,6 +245,14 @@ static void no_statement_reads_a_whole_table(void **state)
 	assert_int_equal(user_insert(db, "x", "y", 0, &id), 0);
 	assert_int_equal(user_find(db, 1, &found), 0);
 	assert_int_equal(user_set_password(db, 1, "z"), 0);
+	std::vector<user_login> logins;
+	std::vector<user_login *> login_pointers;
+	for (uint64_t i = 0; i < 100; i++)
+		logins.push_back({1 + i % MODEL_USERS_COUNT, 0});
+	for (user_login &login : logins)
+		login_pointers.push_back(&login);
+	for (const size_t size : {1, 100})
+		assert_int_equal(user_next_generations(db, {login_pointers.data(), size}), 0);
 	assert_int_equal(friend_add(db, 1, 2), 0);
 	assert_int_equal(friend_list(db, 1, &friends), 0);
 	assert_int_equal(group_create(db, 1, "g", "", &group), 0);

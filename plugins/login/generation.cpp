@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the batch in which logins get their generations. It must not know what a generation is compared with. */
+#include "generation.h"
+
+#include <memory>
+#include <vector>
+
+struct generation_item {
+	user_login login;
+	generation_done_fn *done = nullptr;
+	void *arg = nullptr;
+};
+
+/* One for all: the logins that wait together are one transaction, so a storm of them costs messages little. */
+static const uint64_t batch_key = UINT64_C(0x6c6f67696e);
+
+static int generation_run(cs_db *db, void *const *items, size_t count, int)
+{
+	std::vector<user_login *> logins;
+
+	for (size_t i = 0; i < count; i++)
+		logins.push_back(&static_cast<generation_item *>(items[i])->login);
+	return user_next_generations(db, logins);
+}
+
+static void generation_done(void *state, int result, void *arg)
+{
+	const std::unique_ptr<generation_item> item(static_cast<generation_item *>(arg));
+
+	if (result == 0 && item->login.generation == 0)
+		result = MODEL_NONE;
+	item->done(static_cast<login_plugin *>(state), result, item->login.generation, item->arg);
+}
+
+static const cs_batch generation_batch = {"logins", generation_run, nullptr, generation_done};
+
+int generation_take(const login_plugin *plugin, uint64_t account, generation_done_fn *done, void *arg)
+{
+	const plugin_context &context = plugin->context;
+	auto item = std::make_unique<generation_item>(generation_item{{account, 0}, done, arg});
+	const int result =
+		context.host->batch(context.self, &generation_batch, batch_key, item.get(), sizeof *item);
+
+	if (result == 0)
+		(void)item.release(); /* generation_done's now */
+	return result;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the texts of friends and groups. It must not know how states are found out. */
+#include "roster.h"
+
+#include <string_view>
+#include <unordered_map>
+
+#include "reply.h"
+
+struct writer {
+	struct roster roster;
+	std::unordered_map<cs_account, size_t> known;   /* place in roster.people */
+};
+
+/* Appends text as it stands inside that many strings, one in the other. */
+static void add_inside(std::string *out, std::string_view text, unsigned depth)
+{
+	std::string quoted;
+
+	if (depth == 0) {
+		out->append(text);
+		return;
+	}
+	reply_quote(&quoted, text);
+	add_inside(out, std::string_view(quoted).substr(1, quoted.size() - 2), depth - 1);
+}
+
+static size_t person_of(writer *w, cs_account account)
+{
+	const auto [at, added] = w->known.try_emplace(account, w->roster.people.size());
+
+	if (added)
+		w->roster.people.push_back(account);
+	return at->second;
+}
+
+/* {"id":21,"name":"gao yang","state":"|line"end  where | is the place that the state will fill. */
+static void add_person(writer *w, roster_list *list, cs_account id, std::string_view name, const char *end,
+                       unsigned depth)
+{
+	std::string begin = "{\"id\":" + std::to_string(id) + ",\"name\":";
+
+	reply_quote(&begin, name);
+	add_inside(&list->text, begin + ",\"state\":\"", depth);
+	list->places.push_back({list->text.size(), person_of(w, id)});
+	add_inside(&list->text, std::string("line\"") + end, depth);
+}
+
+static void add_friend(writer *w, const friend_entry &entry)
+{
+	roster_list *list = &w->roster.friends;
+
+	list->text += list->text.empty() ? "\"" : ",\"";
+	add_person(w, list, entry.id, entry.name, "}", 1);
+	list->text += '"';
+}
+
+static void add_members(writer *w, roster_list *list, const std::vector<struct group_member> &members)
+{
+	const char *before = "\"";
+
+	for (const struct group_member &m : members) {
+		add_inside(&list->text, before, 1);
+		add_person(w, list, m.id, m.name,
+		           m.role == GROUP_CREATOR ? ",\"role\":\"creator\"}" : ",\"role\":\"normal\"}", 2);
+		add_inside(&list->text, "\"", 1);
+		before = ",\"";
+	}
+}
+
+static void add_group(writer *w, const group_entry &entry)
+{
+	roster_list *list = &w->roster.groups;
+	std::string begin = "{\"id\":" + std::to_string(entry.id) + ",\"groupname\":";
+
+	reply_quote(&begin, entry.name);
+	begin += ",\"groupdesc\":";
+	reply_quote(&begin, entry.description);
+	list->text += list->text.empty() ? "\"" : ",\"";
+	add_inside(&list->text, begin + ",\"users\":[", 1);
+	add_members(w, list, entry.members);
+	list->text += "]}\"";
+}
+
+roster roster_write(const std::vector<friend_entry> &friends, const std::vector<group_entry> &groups)
+{
+	writer w;
+
+	for (const friend_entry &entry : friends)
+		add_friend(&w, entry);
+	for (const group_entry &entry : groups)
+		add_group(&w, entry);
+	w.roster.online.assign(w.roster.people.size(), 0);
+	return std::move(w.roster);
+}
+
+std::string roster_fill(const roster &r, const roster_list &list)
+{
+	std::string text;
+	size_t from = 0;
+
+	text.reserve(list.text.size() + list.places.size() * 3);
+	for (const roster_place &place : list.places) {
+		text.append(list.text, from, place.at - from);
+		text += r.online[place.who] ? "on" : "off";
+		from = place.at;
+	}
+	return text.append(list.text, from);
+}
