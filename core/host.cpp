@@ -162,7 +162,7 @@ void host_release(struct cs_self *self, cs_account account)
 	session_release(&self->worker->shared->sessions, account);
 }
 
-int host_is_online(struct cs_self *self, cs_account account)
+bool is_here(struct cs_self *self, cs_account account)
 {
 	unsigned worker;
 	cs_conn conn;
@@ -190,7 +190,7 @@ int host_presence(struct cs_self *self, cs_conn conn, const cs_account *accounts
 	auto p = std::make_unique<struct presence>(presence{.self = self, .conn = conn, .done = done, .arg = arg});
 
 	for (size_t i = 0; i < count; i++)
-		online[i] = (unsigned char)host_is_online(self, accounts[i]);
+		online[i] = (unsigned char)is_here(self, accounts[i]);
 	loop_post(&self->worker->loop, presence_complete, p.release());
 	return 0;
 }
@@ -273,7 +273,6 @@ const struct cs_host host_table = {
 	.claim = host_claim,
 	.logout = host_logout,
 	.release = host_release,
-	.is_online = host_is_online,
 	.presence = host_presence,
 	.work = host_work,
 	.batch = host_batch,

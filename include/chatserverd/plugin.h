@@ -231,8 +231,6 @@ struct cs_host {
 	int (*logout)(struct cs_self *self, cs_conn conn);
 	/* Gives up the hold that `closed` took by answering CS_PENDING. */
 	void (*release)(struct cs_self *self, cs_account account);
-	/* 1 when the account has a session on this node, else 0. [any thread] */
-	int (*is_online)(struct cs_self *self, cs_account account);
 	/* Sets online[i] to 1 where accounts[i] has a session anywhere in the cluster, else to 0, then calls done
 	 * with result 0. Accounts of other nodes count as offline while the bus is away. Both arrays stay the
 	 * caller's and live until done. */

@@ -134,13 +134,6 @@ static void host_release(cs_self *self, cs_account account)
 	world_host_place_free(w, account);
 }
 
-static int host_is_online(cs_self *self, cs_account account)
-{
-	const auto at = worker_of(self)->w->places.find(account);
-
-	return at != worker_of(self)->w->places.end() && at->second.conn;
-}
-
 /* ---- the store */
 
 static int host_work(cs_self *self, cs_conn conn, cs_work_kind, cs_work_fn *fn, cs_done_fn *done, void *arg)
@@ -247,7 +240,6 @@ static cs_host host_table()
 	host.send = host_send;
 	host.finish = host_finish;
 	host.release = host_release;
-	host.is_online = host_is_online;
 	host.work = host_work;
 	host.batch = host_batch;
 	host.outcome_can_be_unknown = host_outcome_can_be_unknown;

@@ -149,6 +149,14 @@ static void assert_claimed(const struct fixture *f, std::vector<std::pair<cs_con
 	assert_true(f->claims == expected);
 }
 
+static bool is_online(struct fixture *f, cs_account account)
+{
+	unsigned worker;
+	cs_conn conn;
+
+	return session_locate(&f->shared.sessions, account, &worker, &conn);
+}
+
 static void a_claim_is_completed_after_the_call(void **state)
 {
 	auto *f = (struct fixture *)*state;
@@ -159,8 +167,8 @@ static void a_claim_is_completed_after_the_call(void **state)
 	turn(f);
 	assert_claimed(f, {{conn, 0}});
 	assert_int_equal(conn_find(f->worker, conn)->account, 7);
-	assert_int_equal(host_table.is_online(f->self, 7), 1);
-	assert_int_equal(host_table.is_online(f->self, 8), 0);
+	assert_true(is_online(f, 7));
+	assert_false(is_online(f, 8));
 }
 
 static void a_place_that_is_taken_is_refused(void **state)
@@ -184,7 +192,7 @@ static void a_connection_with_a_session_or_without_life_cannot_claim(void **stat
 	claim(f, conn + 1000, 9, 0);
 	turn(f);
 	assert_claimed(f, {{conn, 0}, {conn, CS_EINVAL}, {conn + 1000, CS_ENOENT}});
-	assert_int_equal(host_table.is_online(f->self, 9), 0);
+	assert_false(is_online(f, 9));
 }
 
 static void a_claim_waits_for_a_session_that_is_ending(void **state)
@@ -226,7 +234,7 @@ static void a_connection_that_died_while_waiting_gets_nothing(void **state)
 	turn(f);
 	turn(f);
 	assert_claimed(f, {{first, 0}, {second, CS_ENOENT}});
-	assert_int_equal(host_table.is_online(f->self, 7), 0);
+	assert_false(is_online(f, 7));
 	assert_int_equal(session_count(&f->shared.sessions), 0);
 }
 
