@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Builds everything into $(BUILD). GNU make; runs ./configure by itself when config.mk is missing.
-#   make, make check, make install DESTDIR=, make uninstall, make dist, make distcheck,
+#   make, make check, make check-long, make install DESTDIR=, make uninstall, make dist, make distcheck,
 #   make asan, make tsan, make fuzz FUZZ_TIME=60, make bench, make format, make clean, make distclean
 # V=1 shows the commands. STRICT=1 turns warnings into errors (make check does); SAN=address|thread|fuzz instruments, best
 # with a BUILD of its own.
@@ -141,6 +141,9 @@ test_binaries = $(patsubst %.cpp,$(BUILD)/%,$(if $(db_mysql_SKIP),$(foreach t,$(
 	$(test_sources)))
 mysql_suite = unit/test_model unit/test_model_append unit/test_model_news $(addprefix server/test_,cid crash groups \
 	load login offline presence refusals relay requests stop)
+# A whole cluster each, so one after the other; see tests/support/cluster.h for CS_LONG and CS_SWEEP.
+cluster_binaries = $(if $(db_mysql_SKIP)$(bus_redis_SKIP),,$(patsubst %.cpp,$(BUILD)/%,$(wildcard tests/cluster/test_*.cpp)))
+cluster_tests = $(if $(cluster_binaries),TEST_JOBS=1 CS_DRIVER= $(cluster_binaries))
 mysql_tests = $(if $(db_mysql_SKIP),,CS_DRIVER=db_mysql $(mysql_suite:%=$(BUILD)/tests/%))
 bad_plugins := $(patsubst tests/plugin/%.c,$(BUILD)/tests/plugin/bad/%.so,$(wildcard tests/plugin/bad_*.c))
 # Fuzz targets need no more of it than the fake host, and clang 14 cannot compile the rest.
@@ -173,19 +176,23 @@ $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(fuzz_support) $(core_
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(support_library) $(core_library) $(model_library)
 	$(call quiet,LINK)$(CXX) $(ALL_LDFLAGS) -rdynamic -o $@ $^ $(TEST_LIBS)
 
-tests: all $(test_binaries) $(bad_plugins) $(replay_binaries)
+tests: all $(test_binaries) $(cluster_binaries) $(bad_plugins) $(replay_binaries)
 
 check_scripts = scripts/check-headers scripts/check-plugins scripts/check-globals scripts/check-libraries \
 	scripts/check-service scripts/check-docs
 run_tests = CS_BUILD=$(BUILD) CC='$(CC)' CXX='$(CXX)' scripts/run-tests
 
 ifneq ($(filter-out yes,$(HAVE_CMOCKA)),)
-check check-lite check-sanitized:
+check check-lite check-long check-sanitized:
 	@echo 'the tests need CMocka (Debian: apt-get install libcmocka-dev), then ./configure again' >&2; exit 1
 else
 # Everything.
 check: tests
-	$(run_tests) $(check_scripts) $(replay_binaries) $(test_binaries) $(mysql_tests)
+	$(run_tests) $(check_scripts) $(replay_binaries) $(test_binaries) $(mysql_tests) $(cluster_tests)
+
+# The whole fault matrix of the cluster: takes hours, and says at the end which of it failed.
+check-long: all $(cluster_binaries)
+	TEST_TIMEOUT=7200 $(run_tests) CS_LONG=1 CS_SWEEP=off $(cluster_binaries) CS_SWEEP=on $(cluster_binaries)
 
 # Without the checks of the sources and without the server tests.
 check-lite: tests
@@ -312,7 +319,7 @@ clean:
 distclean: clean
 	rm -rf config.mk config.h config.log config.status autom4te.cache chatserverd-*.tar.gz
 
-.PHONY: all tests check check-lite check-sanitized asan tsan fuzz fuzz-run bench install uninstall dist distcheck \
+.PHONY: all tests check check-lite check-long check-sanitized asan tsan fuzz fuzz-run bench install uninstall dist distcheck \
 	format clean distclean FORCE
 .SECONDARY:
 -include $(shell find $(BUILD) -path '$(BUILD)/asan' -prune -o -path '$(BUILD)/tsan' -prune -o -path '$(BUILD)/fuzz' -prune \
