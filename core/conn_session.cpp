@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "conn_internal.h"
+#include "session_bus.h"
 #include "worker.h"
 
 void conn_bind(struct conn *c, cs_account account, std::string_view name)
@@ -19,14 +20,14 @@ void conn_leave(struct conn *c)
 {
 	if (c->account == 0)
 		return;
-	session_end(&c->worker->shared->sessions, c->account);
+	session_bus_end(c->worker->shared, c->account, c->handle);
 	c->ended = c->account;
 	c->account = 0;
 }
 
 void conn_tell_closed(struct conn *c, cs_account account)
 {
-	struct session_table *sessions = &c->worker->shared->sessions;
+	struct worker_shared *shared = c->worker->shared;
 	auto &instances = c->worker->instances;
 
 	c->ended = 0;
@@ -38,10 +39,10 @@ void conn_tell_closed(struct conn *c, cs_account account)
 
 		if (self->started && p->closed != nullptr &&
 		    p->closed(self->state, c->handle, account, c->written) == CS_PENDING && account != 0)
-			session_hold(sessions, account);
+			session_hold(&shared->sessions, account);
 	}
 	if (account != 0)
-		session_release(sessions, account);
+		session_bus_release(shared, account);
 }
 
 static void conn_logout_told(void *arg)

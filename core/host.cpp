@@ -6,17 +6,15 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
-#include <memory>
 
 #include "conn.h"
 #include "dispatch.h"
 #include "frame.h"
 #include "host.h"
 #include "log.h"
-#include "loop.h"
 #include "plugin.h"
 #include "route.h"
-#include "session.h"
+#include "session_bus.h"
 #include "store.h"
 #include "worker.h"
 
@@ -159,40 +157,7 @@ int host_logout(struct cs_self *self, cs_conn conn)
 
 void host_release(struct cs_self *self, cs_account account)
 {
-	session_release(&self->worker->shared->sessions, account);
-}
-
-bool is_here(struct cs_self *self, cs_account account)
-{
-	unsigned worker;
-	cs_conn conn;
-
-	return session_locate(&self->worker->shared->sessions, account, &worker, &conn);
-}
-
-struct presence {
-	struct cs_self *self;
-	cs_conn conn;
-	cs_done_fn *done;
-	void *arg;
-};
-
-void presence_complete(void *arg)
-{
-	const std::unique_ptr<struct presence> p((struct presence *)arg);
-
-	p->done(p->self->state, p->conn, 0, p->arg);
-}
-
-int host_presence(struct cs_self *self, cs_conn conn, const cs_account *accounts, unsigned char *online, size_t count,
-                  cs_done_fn *done, void *arg)
-{
-	auto p = std::make_unique<struct presence>(presence{.self = self, .conn = conn, .done = done, .arg = arg});
-
-	for (size_t i = 0; i < count; i++)
-		online[i] = (unsigned char)is_here(self, accounts[i]);
-	loop_post(&self->worker->loop, presence_complete, p.release());
-	return 0;
+	session_bus_release(self->worker->shared, account);
 }
 
 /* ---- store */

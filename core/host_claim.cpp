@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * Owns claiming an account's place for a connection: trying, waiting, kicking the older session. It must not know
- * what a session is for. */
+ * Owns claiming an account's place for a connection: trying, waiting, asking the cluster, kicking the older
+ * session. It must not know what a session is for. */
+#include <algorithm>
 #include <memory>
 #include <string>
 
+#include "bus.h"
 #include "conn.h"
 #include "host.h"
 #include "loop.h"
@@ -12,6 +14,14 @@
 #include "worker.h"
 
 namespace {
+
+/* Pauses between two questions to the cluster. */
+constexpr int64_t first_pause_ms = 20;
+constexpr int64_t longest_pause_ms = 100;
+/* How long a session of another node may take to end that is ending already or was told to. */
+constexpr int64_t ending_ms = 3000;
+/* How long another node may take to notice that its client has left for this one. */
+constexpr int64_t moving_ms = 150;
 
 /* A claim under way. It owns itself: it ends with the post of its completion. */
 struct claim {
@@ -23,25 +33,27 @@ struct claim {
 	unsigned flags;
 	cs_done_fn *done;
 	void *arg;
-	int result;
+	int64_t begun_ms = worker_monotonic_ms();
+	int64_t pause_ms = first_pause_ms;
+	event_ptr again;   /* made with the first pause */
+	int result = 0;
 };
 
-/* An older session's connection, to be closed on its own worker. */
-struct kick {
-	struct worker *worker;
-	cs_conn conn;
-};
-
-struct conn *find(struct cs_self *self, cs_conn conn)
+struct conn *find(const struct claim *cl)
 {
-	return conn_find(self->worker, conn);
+	return conn_find(cl->self->worker, cl->conn);
+}
+
+struct session_table *table(const struct claim *cl)
+{
+	return &cl->self->worker->shared->sessions;
 }
 
 void claim_complete(void *arg)
 {
 	const std::unique_ptr<struct claim> cl((struct claim *)arg);
 
-	if (cl->result == 0 && !find(cl->self, cl->conn))
+	if (cl->result == 0 && !find(cl.get()))
 		cl->result = CS_ENOENT;   /* it ended since, and its session with it */
 	cl->done(cl->self->state, cl->conn, cl->result, cl->arg);
 }
@@ -49,25 +61,9 @@ void claim_complete(void *arg)
 void claim_finish(struct claim *cl, int result)
 {
 	cl->result = result;
-	if (struct conn *c = find(cl->self, cl->conn))
+	if (struct conn *c = find(cl))
 		c->claiming = false;
 	loop_post(&cl->self->worker->loop, claim_complete, cl);
-}
-
-void kick_run(void *arg)
-{
-	const std::unique_ptr<struct kick> k((struct kick *)arg);
-
-	if (struct conn *c = conn_find(k->worker, k->conn))
-		conn_close(c, "logged in elsewhere");
-}
-
-void kick_post(struct cs_self *self, unsigned worker_index, cs_conn conn)
-{
-	struct worker *worker = self->worker->shared->workers[worker_index].get();
-	auto k = std::make_unique<struct kick>(kick{.worker = worker, .conn = conn});
-
-	loop_post(&worker->loop, kick_run, k.release());
 }
 
 void claim_try(void *arg);
@@ -79,18 +75,106 @@ void claim_kick(struct claim *cl)
 	struct worker *w = cl->self->worker;
 	const struct session_waiter waiter{.loop = &w->loop, .fn = claim_try, .arg = cl};
 	const cs_account account = cl->account;
-	struct cs_self *self = cl->self;
 	unsigned worker;
 	cs_conn conn;
 
 	if (!session_wait(&w->shared->sessions, account, &waiter))
 		loop_post(&w->loop, claim_try, cl);
 	else if (session_locate(&w->shared->sessions, account, &worker, &conn))
-		kick_post(self, worker, conn);
+		conn_kick(w->shared, conn, account);
 }
+
+/* ---- asking the cluster. Meanwhile the place is reserved here: the account's next claim of this node waits for
+ * the outcome of this one, and has its own turn then. */
+
+void claim_ask(struct claim *cl);
+
+/* The reserved place is free again. */
+void claim_give_up(struct claim *cl, int result)
+{
+	session_free(table(cl), cl->account);
+	claim_finish(cl, result);
+}
+
+void claim_ask_again(evutil_socket_t, short, void *arg)
+{
+	auto *cl = (struct claim *)arg;
+
+	if (find(cl))
+		return claim_ask(cl);
+	claim_give_up(cl, CS_ENOENT);
+}
+
+/* Milliseconds until the next question; 0: it has been asked for long enough. */
+int64_t claim_pause(struct claim *cl, int result)
+{
+	const bool soon = result == CS_EAGAIN || (cl->flags & CS_CLAIM_KICK);
+	const int64_t left = cl->begun_ms + (soon ? ending_ms : moving_ms) - worker_monotonic_ms();
+	const int64_t pause = std::min(cl->pause_ms, left);
+
+	cl->pause_ms = std::min(cl->pause_ms * 2, longest_pause_ms);
+	return std::max<int64_t>(pause, 0);
+}
+
+void claim_wait(struct claim *cl, int64_t ms)
+{
+	const struct timeval time{.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+
+	if (!cl->again)
+		cl->again.reset(evtimer_new(cl->self->worker->loop.base.get(), claim_ask_again, cl));
+	if (!cl->again || event_add(cl->again.get(), &time) == -1)
+		claim_give_up(cl, CS_EEXIST);
+}
+
+void claim_refused(struct claim *cl, int result)
+{
+	if (result != CS_EAGAIN && result != CS_EEXIST)
+		return claim_give_up(cl, result);
+	if (cl->self->worker->draining)
+		return claim_give_up(cl, CS_ECANCELED);
+	const int64_t pause = claim_pause(cl, result);
+
+	if (pause == 0)
+		return claim_give_up(cl, CS_EEXIST);
+	claim_wait(cl, pause);
+}
+
+/* The bus gives back what nobody here wants any longer before anybody here can claim it. */
+void claim_granted_for_nothing(struct claim *cl)
+{
+	bus_release(cl->self->worker->shared->bus, cl->account, cl->conn);
+	claim_give_up(cl, CS_ENOENT);
+}
+
+void claim_answered(void *arg, int result)
+{
+	auto *cl = (struct claim *)arg;
+	struct conn *c = find(cl);
+
+	if (!c)
+		return result == 0 ? claim_granted_for_nothing(cl) : claim_give_up(cl, CS_ENOENT);
+	if (result != 0)
+		return claim_refused(cl, result);
+	conn_bind(c, cl->account, cl->name);
+	session_settle(table(cl), cl->account);
+	claim_finish(cl, 0);
+}
+
+void claim_ask(struct claim *cl)
+{
+	const struct cs_bus_session session{.account = cl->account, .conn = cl->conn,
+	                                    .generation = cl->generation};
+	struct worker *w = cl->self->worker;
+
+	bus_claim(w->shared->bus, &session, cl->flags, &w->loop, claim_answered, cl);
+}
+
+/* ---- claiming here */
 
 void claim_granted(struct claim *cl, struct conn *c)
 {
+	if (cl->self->worker->shared->bus)
+		return claim_ask(cl);
 	conn_bind(c, cl->account, cl->name);
 	claim_finish(cl, 0);
 }
@@ -101,13 +185,15 @@ void claim_try(void *arg)
 {
 	auto *cl = (struct claim *)arg;
 	struct worker *w = cl->self->worker;
-	struct conn *c = find(cl->self, cl->conn);
+	struct conn *c = find(cl);
 	const struct session_waiter waiter{.loop = &w->loop, .fn = claim_try, .arg = cl};
 	struct session_entry other;
 
 	if (!c)
 		return claim_finish(cl, CS_ENOENT);
-	switch (session_claim(&w->shared->sessions, cl->account, w->index, cl->conn, &waiter, &other)) {
+	const auto take = w->shared->bus ? session_reserve : session_claim;
+
+	switch (take(&w->shared->sessions, cl->account, w->index, cl->conn, &waiter, &other)) {
 	case SESSION_GRANTED:
 		return claim_granted(cl, c);
 	case SESSION_WAIT:
@@ -124,11 +210,10 @@ void claim_try(void *arg)
 int host_claim(struct cs_self *self, cs_conn conn, cs_account account, const char *name, uint64_t generation,
                unsigned flags, cs_done_fn *done, void *arg)
 {
-	struct conn *c = find(self, conn);
+	struct conn *c = conn_find(self->worker, conn);
 	auto owner = std::make_unique<struct claim>(claim{.self = self, .conn = conn, .account = account,
 	                                                  .name = name, .generation = generation,
-	                                                  .flags = flags, .done = done, .arg = arg,
-	                                                  .result = 0});
+	                                                  .flags = flags, .done = done, .arg = arg});
 	struct claim *cl = owner.release();
 
 	if (c && (c->claiming || c->account != 0)) {

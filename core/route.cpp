@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the way of a plugin's data to its instances on other workers: one flat copy, freed by its last reader. It
- * must not know what the data is. */
+ * Owns the way of a plugin's data to its instances on other workers: one flat copy, freed by its last reader; and
+ * the choice between this node and the bus. It must not know what the data is. */
 #include "route.h"
 
 #include <atomic>
@@ -8,6 +8,7 @@
 #include <cstring>
 #include <new>
 
+#include "bus.h"
 #include "conn.h"
 #include "plugin.h"
 #include "session.h"
@@ -21,6 +22,7 @@ struct route_item {
 	struct worker *worker;
 	cs_conn conn; /* 0: to the instance, not to a session */
 	cs_account account;
+	struct worker *back; /* whose instance gets it back when the session has ended; null: nobody's */
 };
 
 /* One allocation: this, then count items, then the data. */
@@ -60,6 +62,14 @@ static void route_unpack(struct route_parcel *p)
 		free(p);
 }
 
+/* nullptr: it does not run on that worker. */
+static const struct cs_self *route_instance(const struct worker *w, unsigned plugin)
+{
+	if (plugin >= w->instances.size() || !w->instances[plugin]->started)
+		return nullptr;
+	return w->instances[plugin].get();
+}
+
 /* The session may have ended, or its connection belong to somebody else by now. */
 static bool route_is_wanted(const struct route_item *item)
 {
@@ -70,39 +80,102 @@ static bool route_is_wanted(const struct route_item *item)
 	return c != nullptr && c->account == item->account;
 }
 
+static void route_come_back(void *arg)
+{
+	auto *item = static_cast<struct route_item *>(arg);
+	struct route_parcel *p = item->parcel;
+	const struct cs_self *self = route_instance(item->back, p->plugin);
+
+	if (self != nullptr && self->plugin->declared.returned != nullptr)
+		self->plugin->declared.returned(self->state, item->account, route_data(p), p->size);
+	route_unpack(p);
+}
+
 static void route_arrive(void *arg)
 {
 	auto *item = static_cast<struct route_item *>(arg);
 	struct route_parcel *p = item->parcel;
 
-	if (p->plugin < item->worker->instances.size() && route_is_wanted(item)) {
-		const struct cs_self *self = item->worker->instances[p->plugin].get();
+	if (route_is_wanted(item)) {
+		const struct cs_self *self = route_instance(item->worker, p->plugin);
 
-		if (self->started && self->plugin->declared.routed != nullptr)
+		if (self != nullptr && self->plugin->declared.routed != nullptr)
 			self->plugin->declared.routed(self->state, item->conn, item->account, route_data(p),
 			                              p->size);
+	} else if (item->back != nullptr) {
+		loop_post(&item->back->loop, route_come_back, item);
+		return;
 	}
 	route_unpack(p);
 }
 
-static void route_post(struct route_parcel *p, unsigned at, struct worker *w, cs_conn conn,
-                       cs_account account)
+static void route_post(struct route_parcel *p, unsigned at, const struct route_item *wanted)
 {
-	struct route_item *item = new (route_items(p) + at) route_item{p, w, conn, account};
+	struct route_item *item = new (route_items(p) + at) route_item(*wanted);
 
-	loop_post(&w->loop, route_arrive, item);
+	item->parcel = p;
+	loop_post(&item->worker->loop, route_arrive, item);
 }
 
-bool route_arrived_for_account(struct worker_shared *shared, unsigned plugin, cs_account to, const void *data,
-                               size_t size)
+/* back: as in route_item. */
+static bool route_to_session(struct worker_shared *shared, unsigned plugin, cs_account to, const void *data,
+                             size_t size, struct worker *back)
 {
 	unsigned worker;
 	cs_conn conn;
 
 	if (!session_locate(&shared->sessions, to, &worker, &conn))
 		return false;
-	route_post(route_pack(plugin, data, size, 1), 0, shared->workers[worker].get(), conn, to);
+	const struct route_item item = {nullptr, shared->workers[worker].get(), conn, to, back};
+
+	route_post(route_pack(plugin, data, size, 1), 0, &item);
 	return true;
+}
+
+int route_to_account(struct cs_self *self, cs_account to, const void *data, size_t size, unsigned flags)
+{
+	struct worker_shared *shared = self->worker->shared;
+	struct worker *back = flags & CS_ROUTE_RETURN ? self->worker : nullptr;
+
+	if (route_to_session(shared, self->plugin->index, to, data, size, back))
+		return 0;
+	return shared->bus == nullptr ? CS_ENOENT : bus_send(shared->bus, self, to, data, size, flags);
+}
+
+void route_to_all(struct cs_self *self, const void *data, size_t size)
+{
+	struct worker_shared *shared = self->worker->shared;
+
+	route_arrived_for_all(shared, self->plugin->index, data, size);
+	if (shared->bus != nullptr)
+		bus_send_all(shared->bus, self, data, size);
+}
+
+/* See bus_place: the node's address above, the worker's number plus one below. */
+int route_to_place(struct cs_self *self, cs_place to, const void *data, size_t size)
+{
+	struct worker_shared *shared = self->worker->shared;
+	const cs_bus_address address = to >> 16;
+	const auto worker = static_cast<unsigned>(to & 0xffff) - 1;
+
+	if (address == 0 || (shared->bus != nullptr && address == bus_address(shared->bus)))
+		return route_arrived_for_worker(shared, self->plugin->index, worker, data, size) ? 0 : CS_ENOENT;
+	return shared->bus == nullptr ? CS_ENOENT : bus_send_place(shared->bus, self, to, data, size);
+}
+
+cs_place route_place_of(const struct cs_self *self)
+{
+	const struct bus *bus = self->worker->shared->bus;
+
+	return bus_place(bus == nullptr ? 0 : bus_address(bus), self->worker->index);
+}
+
+/* ---- what other nodes sent */
+
+bool route_arrived_for_account(struct worker_shared *shared, unsigned plugin, cs_account to, const void *data,
+                               size_t size)
+{
+	return route_to_session(shared, plugin, to, data, size, nullptr);
 }
 
 bool route_arrived_for_worker(struct worker_shared *shared, unsigned plugin, unsigned worker, const void *data,
@@ -110,7 +183,9 @@ bool route_arrived_for_worker(struct worker_shared *shared, unsigned plugin, uns
 {
 	if (worker >= shared->workers.size())
 		return false;
-	route_post(route_pack(plugin, data, size, 1), 0, shared->workers[worker].get(), 0, 0);
+	const struct route_item item = {nullptr, shared->workers[worker].get(), 0, 0, nullptr};
+
+	route_post(route_pack(plugin, data, size, 1), 0, &item);
 	return true;
 }
 
@@ -119,35 +194,9 @@ void route_arrived_for_all(struct worker_shared *shared, unsigned plugin, const 
 	const auto &workers = shared->workers;
 	struct route_parcel *p = route_pack(plugin, data, size, static_cast<unsigned>(workers.size()));
 
-	for (unsigned i = 0; i < workers.size(); i++)
-		route_post(p, i, workers[i].get(), 0, 0);
-}
+	for (unsigned i = 0; i < workers.size(); i++) {
+		const struct route_item item = {nullptr, workers[i].get(), 0, 0, nullptr};
 
-int route_to_account(struct cs_self *self, cs_account to, const void *data, size_t size, unsigned)
-{
-	const bool is_here =
-		route_arrived_for_account(self->worker->shared, self->plugin->index, to, data, size);
-
-	return is_here ? 0 : CS_ENOENT;
-}
-
-void route_to_all(struct cs_self *self, const void *data, size_t size)
-{
-	route_arrived_for_all(self->worker->shared, self->plugin->index, data, size);
-}
-
-/* The worker's number plus one; the upper bits are for the node's. */
-int route_to_place(struct cs_self *self, cs_place to, const void *data, size_t size)
-{
-	struct worker_shared *shared = self->worker->shared;
-
-	if (to == 0 || to > shared->workers.size())
-		return CS_ENOENT;
-	(void)route_arrived_for_worker(shared, self->plugin->index, static_cast<unsigned>(to - 1), data, size);
-	return 0;
-}
-
-cs_place route_place_of(const struct cs_self *self)
-{
-	return static_cast<cs_place>(self->worker->index) + 1;
+		route_post(p, i, &item);
+	}
 }

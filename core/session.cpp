@@ -13,9 +13,10 @@ static struct session_shard *session_shard_of(struct session_table *t, cs_accoun
 	return &t->shards[account % t->shards.size()];
 }
 
-enum session_claim_result session_claim(struct session_table *t, cs_account account, unsigned worker,
-                                        cs_conn conn, const struct session_waiter *waiter,
-                                        struct session_entry *other_r)
+static enum session_claim_result session_take(struct session_table *t, cs_account account,
+                                              const struct session_entry *wanted,
+                                              const struct session_waiter *waiter,
+                                              struct session_entry *other_r)
 {
 	struct session_shard *shard = session_shard_of(t, account);
 	std::scoped_lock lock(shard->mutex);
@@ -23,17 +24,60 @@ enum session_claim_result session_claim(struct session_table *t, cs_account acco
 	struct session_entry &entry = place->second;
 
 	if (is_new) {
-		entry.worker = worker;
-		entry.conn = conn;
+		entry.worker = wanted->worker;
+		entry.conn = wanted->conn;
+		entry.reserved = wanted->reserved;
 		return SESSION_GRANTED;
 	}
-	if (entry.ending) {
+	if (entry.ending || entry.reserved) {
 		entry.waiters.push_back(*waiter);
 		return SESSION_WAIT;
 	}
 	other_r->worker = entry.worker;
 	other_r->conn = entry.conn;
 	return SESSION_TAKEN;
+}
+
+enum session_claim_result session_claim(struct session_table *t, cs_account account, unsigned worker,
+                                        cs_conn conn, const struct session_waiter *waiter,
+                                        struct session_entry *other_r)
+{
+	const struct session_entry wanted = {.worker = worker, .conn = conn};
+
+	return session_take(t, account, &wanted, waiter, other_r);
+}
+
+enum session_claim_result session_reserve(struct session_table *t, cs_account account, unsigned worker,
+                                          cs_conn conn, const struct session_waiter *waiter,
+                                          struct session_entry *other_r)
+{
+	const struct session_entry wanted = {.worker = worker, .conn = conn, .reserved = true};
+
+	return session_take(t, account, &wanted, waiter, other_r);
+}
+
+static void session_wake(const std::vector<struct session_waiter> &waiters)
+{
+	for (const struct session_waiter &waiter : waiters)
+		loop_post(waiter.loop, waiter.fn, waiter.arg);
+}
+
+void session_settle(struct session_table *t, cs_account account)
+{
+	struct session_shard *shard = session_shard_of(t, account);
+	std::vector<struct session_waiter> waiters;
+
+	{
+		std::scoped_lock lock(shard->mutex);
+		const auto place = shard->entries.find(account);
+
+		if (place == shard->entries.end())
+			return;
+		place->second.reserved = false;
+		waiters = std::move(place->second.waiters);
+		place->second.waiters.clear();
+	}
+	session_wake(waiters);
 }
 
 bool session_wait(struct session_table *t, cs_account account, const struct session_waiter *waiter)
@@ -70,7 +114,19 @@ void session_hold(struct session_table *t, cs_account account)
 		place->second.holds++;
 }
 
-/* The last hold: the entry goes and its waiters come back. */
+bool session_drop(struct session_table *t, cs_account account, cs_conn *conn_r)
+{
+	struct session_shard *shard = session_shard_of(t, account);
+	std::scoped_lock lock(shard->mutex);
+	const auto place = shard->entries.find(account);
+
+	if (place == shard->entries.end() || place->second.holds == 0 || --place->second.holds != 0)
+		return false;
+	*conn_r = place->second.conn;
+	return true;
+}
+
+/* The entry goes and its waiters come back. */
 static std::vector<struct session_waiter> session_take_waiters(struct session_table *t, cs_account account)
 {
 	struct session_shard *shard = session_shard_of(t, account);
@@ -78,17 +134,24 @@ static std::vector<struct session_waiter> session_take_waiters(struct session_ta
 	const auto place = shard->entries.find(account);
 	std::vector<struct session_waiter> waiters;
 
-	if (place == shard->entries.end() || place->second.holds == 0 || --place->second.holds != 0)
+	if (place == shard->entries.end() || place->second.holds != 0)
 		return waiters;
 	waiters = std::move(place->second.waiters);
 	shard->entries.erase(place);
 	return waiters;
 }
 
+void session_free(struct session_table *t, cs_account account)
+{
+	session_wake(session_take_waiters(t, account));
+}
+
 void session_release(struct session_table *t, cs_account account)
 {
-	for (const struct session_waiter &waiter : session_take_waiters(t, account))
-		loop_post(waiter.loop, waiter.fn, waiter.arg);
+	cs_conn conn;
+
+	if (session_drop(t, account, &conn))
+		session_free(t, account);
 }
 
 bool session_locate(struct session_table *t, cs_account account, unsigned *worker_r, cs_conn *conn_r)
@@ -97,7 +160,7 @@ bool session_locate(struct session_table *t, cs_account account, unsigned *worke
 	std::scoped_lock lock(shard->mutex);
 	const auto place = shard->entries.find(account);
 
-	if (place == shard->entries.end() || place->second.ending)
+	if (place == shard->entries.end() || place->second.ending || place->second.reserved)
 		return false;
 	*worker_r = place->second.worker;
 	*conn_r = place->second.conn;

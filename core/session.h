@@ -24,6 +24,7 @@ struct session_waiter {
 struct session_entry {
 	unsigned worker = 0;
 	cs_conn conn = 0;
+	bool reserved = false; /* the cluster is being asked: no session yet, nobody can be routed there */
 	bool ending = false; /* being flushed: nobody can be routed there */
 	unsigned holds = 0; /* plugins that have not released it */
 	std::vector<struct session_waiter> waiters;
@@ -40,20 +41,32 @@ struct session_table {
 
 enum session_claim_result { SESSION_GRANTED, SESSION_TAKEN, SESSION_WAIT };
 
-/* Claims the place. TAKEN: *other_r (worker, conn) tells who has it. WAIT: the holder is ending; the waiter was
- * noted and is woken exactly once. */
+/* Claims the place. TAKEN: *other_r (worker, conn) tells who has it. WAIT: the holder is ending, or the place is
+ * reserved; the waiter was noted and is woken exactly once. */
 enum session_claim_result session_claim(struct session_table *t, cs_account account, unsigned worker,
                                         cs_conn conn, const struct session_waiter *waiter,
                                         struct session_entry *other_r);
+/* As session_claim, but a place that is GRANTED is only reserved: other claims wait for what becomes of it,
+ * session_settle or session_free. */
+enum session_claim_result session_reserve(struct session_table *t, cs_account account, unsigned worker,
+                                          cs_conn conn, const struct session_waiter *waiter,
+                                          struct session_entry *other_r);
+/* Makes a reserved place a session and wakes all waiters. */
+void session_settle(struct session_table *t, cs_account account);
 /* Waits for a place that is TAKEN to be given up (after a kick). false: it is free already. */
 bool session_wait(struct session_table *t, cs_account account, const struct session_waiter *waiter);
 /* Marks the session as ending, with one hold of the caller's own. From now on it is not located. */
 void session_end(struct session_table *t, cs_account account);
 void session_hold(struct session_table *t, cs_account account);
+/* Gives up one hold. true: it was the last, of *conn_r's session; the place is kept until session_free. */
+bool session_drop(struct session_table *t, cs_account account, cs_conn *conn_r);
+/* Frees a place without holds, reserved or after session_drop, and wakes all waiters. Its holder only. */
+void session_free(struct session_table *t, cs_account account);
 /* Gives up one hold; the last one frees the place and wakes all waiters. */
 void session_release(struct session_table *t, cs_account account);
-/* Where the account is. false: nowhere, or ending. */
+/* Where the account is. false: nowhere, reserved, or ending. */
 bool session_locate(struct session_table *t, cs_account account, unsigned *worker_r, cs_conn *conn_r);
+/* Places that are not free. */
 size_t session_count(struct session_table *t);
 
 #endif
