@@ -57,6 +57,9 @@ void process_signal(pid_t pid, int number)
 {
 	int status;
 
+	/* Every process there is would get it otherwise. */
+	if (pid <= 0)
+		return;
 	kill(pid, number);
 	/* Until every thread of it has stopped it may still answer. */
 	while (number == SIGSTOP && waitpid(pid, &status, WUNTRACED) < 0 && errno == EINTR)

@@ -103,6 +103,10 @@ int test_server_group_teardown(void **state)
 	test_server *s = (test_server *)*state;
 
 	s->clients.clear();
+	if (s->pid <= 0) {   /* it did not get up, or died */
+		test_server_free(s);
+		return 1;
+	}
 	test_server_signal(s, SIGTERM);
 	const int status = test_server_wait(s, 15000);
 
