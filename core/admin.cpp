@@ -80,6 +80,19 @@ void add_store_figures(std::string *text, struct store *store)
 	add_figure(text, "store_failures_total", "counter", "Requests that the store could not do.", f.failures);
 }
 
+void add_bus_figures(std::string *text, const struct bus *bus)
+{
+	const struct bus_counters f = bus_count(bus);
+
+	add_figure(text, "bus_away", "gauge", "1 while the other nodes cannot be reached.", f.away);
+	add_figure(text, "bus_unfinished", "gauge", "Calls to the bus that are under way.", bus_unfinished(bus));
+	add_figure(text, "bus_epochs_total", "counter", "Times that the bus was reached anew.", f.epochs);
+	add_figure(text, "bus_sent_total", "counter", "Messages to other nodes.", f.sent);
+	add_figure(text, "bus_received_total", "counter", "Messages of other nodes.", f.received);
+	add_figure(text, "bus_dropped_total", "counter", "Messages from or to other nodes that were dropped.",
+	           f.dropped);
+}
+
 std::map<uint32_t, struct route_sum> sum_routes(const struct server *s)
 {
 	std::map<uint32_t, struct route_sum> sums;
@@ -125,6 +138,8 @@ void on_metrics(struct evhttp_request *request, void *arg)
 	add_route_figure(&text, sums, "requests_refused_total", "Requests that were refused.", &route_sum::refused);
 	add_route_figure(&text, sums, "request_bytes_total", "Bytes of requests.", &route_sum::bytes);
 	add_store_figures(&text, s->store.get());
+	if (s->bus)
+		add_bus_figures(&text, s->bus.get());
 	answer(request, HTTP_OK, "OK", text);
 }
 

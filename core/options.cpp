@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the option tables of [core] and [store]. It must not know how they are read or used. */
+ * Owns the option tables of [core], [store] and [bus]. It must not know how they are read or used. */
 #include "options.h"
 
 #include <cstddef>
@@ -65,5 +65,11 @@ const struct cs_option store_options[] = {
 	 "requests that may wait per queue; above it clients are told BUSY"},
 	{"queue_bytes", CS_OPTION_SIZE, STORE(queue_bytes), 64 * kib, 4 * gib, "16M", nullptr, 0,
 	 "bytes of messages that may wait per writer; above it clients are told BUSY"},
+	{nullptr, CS_OPTION_BOOL, 0, 0, 0, nullptr, nullptr, 0, nullptr},
+};
+
+const struct cs_option bus_options[] = {
+	{"driver", CS_OPTION_TEXT, offsetof(struct bus_conf, driver), 0, 64, "", nullptr, 0,
+	 "plugin that connects this node with the other nodes of a cluster; empty: it is alone"},
 	{nullptr, CS_OPTION_BOOL, 0, 0, 0, nullptr, nullptr, 0, nullptr},
 };

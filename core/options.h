@@ -37,7 +37,13 @@ struct store_conf {
 	int64_t queue_bytes;      /* bytes of batch items that may wait */
 };
 
+/* Section [bus]. */
+struct bus_conf {
+	const char *driver;       /* name of the plugin that provides "bus"; empty: this node is alone */
+};
+
 extern const struct cs_option core_options[];
 extern const struct cs_option store_options[];
+extern const struct cs_option bus_options[];
 
 #endif

@@ -7,8 +7,6 @@
 #include <cstring>
 #include <string_view>
 
-#include <chatserverd/db.h>
-
 #include "log.h"
 #include "worker.h"
 
@@ -18,7 +16,7 @@ namespace {
 struct loading {
 	struct plugin_set *set;
 	const char *folder;
-	const char *driver;
+	std::span<const struct plugin_adapter> adapters;
 	const struct conf_file *file;
 	std::vector<std::string> names;
 };
@@ -58,7 +56,7 @@ std::vector<std::string> split_names(std::string_view text)
 	return names;
 }
 
-/* The adapter that [store] driver names is loaded also where `plugins` does not list it. */
+/* The adapters that were chosen are loaded also where `plugins` does not list them. */
 int collect_names(struct loading *l, const char *names, struct cs_error *e)
 {
 	struct cs_error text{};
@@ -70,9 +68,20 @@ int collect_names(struct loading *l, const char *names, struct cs_error *e)
 		error_set(e, "core.plugin_dir (%s): %s", conf_where(l->file, "core", "plugin_dir").c_str(), text.text);
 		return CS_EINVAL;
 	}
-	if (*l->driver && std::find(l->names.begin(), l->names.end(), l->driver) == l->names.end())
-		l->names.emplace_back(l->driver);
+	for (const struct plugin_adapter &a : l->adapters) {
+		if (*a.name && std::find(l->names.begin(), l->names.end(), a.name) == l->names.end())
+			l->names.emplace_back(a.name);
+	}
 	return 0;
+}
+
+bool is_idle(const struct loading *l, const struct plugin *p)
+{
+	for (const struct plugin_adapter &a : l->adapters) {
+		if (find_provided(p, a.service) && p->name != a.name)
+			return true;
+	}
+	return false;
 }
 
 int load_each(struct loading *l, struct cs_error *e)
@@ -85,7 +94,7 @@ int load_each(struct loading *l, struct cs_error *e)
 			error_set(e, "%s (see %s)", text.text, where_plugins(l).c_str());
 			return CS_EINVAL;
 		}
-		if (find_provided(p.get(), CS_DB_SERVICE) && name != l->driver)
+		if (is_idle(l, p.get()))
 			l->set->idle_drivers.push_back(name);
 		else
 			l->set->plugins.push_back(std::move(p));
@@ -93,20 +102,31 @@ int load_each(struct loading *l, struct cs_error *e)
 	return 0;
 }
 
-int check_driver(const struct loading *l, struct cs_error *e)
+int check_adapter(const struct loading *l, const struct plugin_adapter *a, struct cs_error *e)
 {
-	const auto is_driver = [l](const auto &p) { return p->name == l->driver; };
+	const auto is_chosen = [a](const auto &p) { return p->name == a->name; };
 
-	if (!*l->driver)
+	if (!*a->name)
 		return 0;
-	const auto found = std::find_if(l->set->plugins.begin(), l->set->plugins.end(), is_driver);
+	const auto found = std::find_if(l->set->plugins.begin(), l->set->plugins.end(), is_chosen);
 
-	if (found != l->set->plugins.end() && find_provided(found->get(), CS_DB_SERVICE))
+	if (found != l->set->plugins.end() && find_provided(found->get(), a->service))
 		return 0;
-	error_set(e, "store.driver is %s (%s), but %s/%s.so %s", l->driver,
-	          conf_where(l->file, "store", "driver").c_str(), l->folder, l->driver,
-	          found == l->set->plugins.end() ? "is not there" : "is no database adapter");
+	const std::string why = std::string("is no ") + a->kind + " adapter";
+
+	error_set(e, "%s.driver is %s (%s), but %s/%s.so %s", a->section, a->name,
+	          conf_where(l->file, a->section, "driver").c_str(), l->folder, a->name,
+	          found == l->set->plugins.end() ? "is not there" : why.c_str());
 	return CS_EINVAL;
+}
+
+int check_adapters(const struct loading *l, struct cs_error *e)
+{
+	for (const struct plugin_adapter &a : l->adapters) {
+		if (const int failed = check_adapter(l, &a, e))
+			return failed;
+	}
+	return 0;
 }
 
 int check_provided_once(const struct loading *l, struct cs_error *e)
@@ -213,16 +233,17 @@ int start_one(struct plugin *p, struct worker *w, struct cs_error *e)
 
 }
 
-int plugin_load_all(struct plugin_set *set, const char *folder, const char *names, const char *driver,
-                    const struct conf_file *file, struct cs_error *e)
+int plugin_load_all(struct plugin_set *set, const char *folder, const char *names,
+                    std::span<const struct plugin_adapter> adapters, const struct conf_file *file,
+                    struct cs_error *e)
 {
-	struct loading l{.set = set, .folder = folder, .driver = driver, .file = file, .names = {}};
+	struct loading l{.set = set, .folder = folder, .adapters = adapters, .file = file, .names = {}};
 
 	if (const int failed = collect_names(&l, names, e))
 		return failed;
 	if (const int failed = load_each(&l, e))
 		return failed;
-	for (const auto check : {check_driver, check_provided_once, check_needs}) {
+	for (const auto check : {check_adapters, check_provided_once, check_needs}) {
 		if (const int failed = check(&l, e))
 			return failed;
 	}

@@ -5,6 +5,7 @@
 #define CORE_PLUGIN_H
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -40,7 +41,14 @@ struct cs_self {
 
 struct plugin_set {
 	std::vector<std::unique_ptr<struct plugin>> plugins;   /* in order of start: providers first */
-	std::vector<std::string> idle_drivers;                 /* database adapters that are there but not used */
+	std::vector<std::string> idle_drivers;                 /* adapters that are there but not used */
+};
+
+/* A kind of adapter, of which the option SECTION.driver chooses one. */
+struct plugin_adapter {
+	const char *section, *service;
+	const char *kind;   /* for messages: "database" */
+	const char *name;   /* the chosen one; "": none */
 };
 
 /* Loads one file and checks its form: owner and mode, ABI, size, name, tables. 0, or CS_EINVAL with the file and
@@ -50,10 +58,11 @@ struct plugin_set {
 [[nodiscard]] int plugin_list(const char *folder, std::vector<std::string> *names_r, struct cs_error *e);
 
 /* Loads names (or every .so of the folder when names is empty) from folder, checks each and all together, and
- * binds their options. A plugin that provides "db" and is not driver is left out. 0, or CS_EINVAL with a
- * message that names the file, both versions and the line of the file to change. */
+ * binds their options. A plugin that provides an adapter's service and was not chosen is left out. 0, or
+ * CS_EINVAL with a message that names the file, both versions and the line of the file to change. */
 [[nodiscard]] int plugin_load_all(struct plugin_set *set, const char *folder, const char *names,
-                                  const char *driver, const struct conf_file *file, struct cs_error *e);
+                                  std::span<const struct plugin_adapter> adapters,
+                                  const struct conf_file *file, struct cs_error *e);
 /* Starts one instance of each on the worker, in order; on failure those already started are stopped. */
 [[nodiscard]] int plugin_start_all(struct plugin_set *set, struct worker *w, struct cs_error *e);
 /* Stops them in reverse. Worker not running. */

@@ -17,7 +17,8 @@
 
 namespace {
 
-constexpr rlim_t spare_descriptors = 256;   /* of the store, the loops, the log */
+constexpr rlim_t spare_descriptors = 256;   /* of the store, the bus, the loops, the log */
+constexpr int64_t goodbye_ms = 1000;        /* for a bus that does not answer */
 
 /* ---- opening, in the order of use */
 
@@ -54,6 +55,28 @@ int open_store(struct server *s, struct cs_error *e)
 		return CS_EINVAL;
 	}
 	s->shared.store = s->store.get();
+	return 0;
+}
+
+int open_bus(struct server *s, struct cs_error *e)
+{
+	const void *table = nullptr;
+	const struct plugin *p = plugin_find_service(&s->plugins, CS_BUS_SERVICE, CS_BUS_VERSION, &table);
+	const auto *driver = (const struct cs_bus_driver *)table;
+	struct cs_error text{};
+
+	if (!driver)
+		return 0;
+	if (driver->abi >> 16 != CS_ABI_MAJOR || driver->size < sizeof(*driver)) {
+		error_set(e, "%s: its bus table is of another ABI; build it again", p->path.c_str());
+		return CS_EINVAL;
+	}
+	if (bus_open(&s->bus, &s->shared, driver, p->conf.memory.get(), &text) != 0) {
+		error_set(e, "the bus cannot be opened: %s (its options are those of [%s]; bus.driver, %s)", text.text,
+		          p->name.c_str(), conf_where(&s->conf->file, "bus", "driver").c_str());
+		return CS_EINVAL;
+	}
+	s->shared.bus = s->bus.get();
 	return 0;
 }
 
@@ -138,8 +161,8 @@ int open_all(struct server *s, struct cs_error *e)
 {
 	log_set_level((enum cs_log_level)server_core_conf(s->conf.get())->log_level);
 	open_limits(s);
-	for (const auto step : {open_main_loop, open_signals, open_store, open_workers, start_plugins, open_listeners,
-	                        open_admin}) {
+	for (const auto step : {open_main_loop, open_signals, open_store, open_bus, open_workers, start_plugins,
+	                        open_listeners, open_admin}) {
 		if (const int failed = step(s, e))
 			return failed;
 	}
@@ -151,6 +174,8 @@ int open_all(struct server *s, struct cs_error *e)
 void serve(struct server *s)
 {
 	store_start(s->store.get());
+	if (s->bus)
+		bus_start(s->bus.get());
 	for (const auto &w : s->shared.workers)
 		worker_start(w.get());
 	s->started_ms = worker_monotonic_ms();
@@ -182,6 +207,10 @@ void stop_all(struct server *s)
 				conn_close(c.get(), "server stops");
 		}
 	}
+	drain_loops(s);
+	/* All places are given up: the other nodes may know. */
+	if (s->bus)
+		bus_stop(s->bus.get(), goodbye_ms);
 	drain_loops(s);
 	for (const auto &w : s->shared.workers)
 		plugin_stop_all(w.get());

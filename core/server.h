@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "admin.h"
+#include "bus.h"
 #include "conf.h"
 #include "dispatch.h"
 #include "listener.h"
@@ -27,7 +28,7 @@ struct server_request {
 /* chat.conf as read at one moment. */
 struct configuration {
 	struct conf_file file;
-	struct conf_struct core, store;
+	struct conf_struct core, store, bus;
 };
 
 struct reload;
@@ -57,6 +58,7 @@ struct server {
 	struct dispatch_table dispatch;
 	std::vector<struct listen_address> addresses;
 	store_ptr store;
+	bus_ptr bus;                      /* null: this node is alone */
 	struct loop main;
 	struct worker_shared shared;
 	admin_ptr admin;
@@ -67,9 +69,10 @@ struct server {
 	int status = 0;                   /* of the process */
 };
 
-/* The options of the two sections of the core. */
+/* The options of the three sections of the core. */
 const struct core_conf *server_core_conf(const struct configuration *conf);
 const struct store_conf *server_store_conf(const struct configuration *conf);
+const struct bus_conf *server_bus_conf(const struct configuration *conf);
 
 /* Reads and checks chat.conf without looking at plugins. 0, or CS_EINVAL with file:line in e. */
 [[nodiscard]] int server_read_conf(const struct server_request *request,

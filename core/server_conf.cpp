@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include <chatserverd/db.h>
+
 #include "log.h"
 
 namespace {
@@ -44,16 +46,20 @@ bool is_unused_driver(const struct plugin_set *set, const std::vector<std::strin
 		return std::find(names.begin(), names.end(), name) != names.end();
 	};
 
-	return has(set->idle_drivers) || (name.starts_with("db_") && has(files));
+	return has(set->idle_drivers) || ((name.starts_with("db_") || name.starts_with("bus_")) && has(files));
 }
 
 int load_plugins(struct server *s, struct cs_error *e)
 {
 	const struct core_conf *core = server_core_conf(s->conf.get());
+	const struct plugin_adapter adapters[] = {
+		{"store", CS_DB_SERVICE, "database", server_store_conf(s->conf.get())->driver},
+		{"bus", CS_BUS_SERVICE, "bus", server_bus_conf(s->conf.get())->driver},
+	};
 	struct cs_error text{};
 
-	if (const int failed = plugin_load_all(&s->plugins, core->plugin_dir, core->plugins,
-	                                       server_store_conf(s->conf.get())->driver, &s->conf->file, e))
+	if (const int failed = plugin_load_all(&s->plugins, core->plugin_dir, core->plugins, adapters,
+	                                       &s->conf->file, e))
 		return failed;
 	if (dispatch_build(&s->dispatch, &s->plugins, &text) == 0)
 		return 0;
@@ -93,6 +99,11 @@ const struct store_conf *server_store_conf(const struct configuration *conf)
 	return (const struct store_conf *)(const void *)conf->store.memory.get();
 }
 
+const struct bus_conf *server_bus_conf(const struct configuration *conf)
+{
+	return (const struct bus_conf *)(const void *)conf->bus.memory.get();
+}
+
 int server_read_conf(const struct server_request *request, std::unique_ptr<struct configuration> *conf_r,
                      struct cs_error *e)
 {
@@ -111,6 +122,8 @@ int server_read_conf(const struct server_request *request, std::unique_ptr<struc
 	if (const int failed = conf_bind(&conf->file, "store", store_options, sizeof(struct store_conf),
 	                                 &conf->store, e))
 		return failed;
+	if (const int failed = conf_bind(&conf->file, "bus", bus_options, sizeof(struct bus_conf), &conf->bus, e))
+		return failed;
 	if (const int failed = check_core(conf.get(), e))
 		return failed;
 	*conf_r = std::move(conf);
@@ -120,7 +133,7 @@ int server_read_conf(const struct server_request *request, std::unique_ptr<struc
 /* An operator may keep the section of an adapter that is installed but not the driver. */
 int server_check_sections(const struct server *s, const struct configuration *conf, struct cs_error *e)
 {
-	std::vector<std::string> known{"core", "store"};
+	std::vector<std::string> known{"core", "store", "bus"};
 	std::vector<std::string> files;
 
 	if (const int failed = plugin_list(server_core_conf(conf)->plugin_dir, &files, e))
@@ -160,6 +173,8 @@ std::string server_print_conf(const struct server *s)
 	conf_print(core_options, s->conf->core.memory.get(), &text);
 	text += "\n[store]\n";
 	conf_print(store_options, s->conf->store.memory.get(), &text);
+	text += "\n[bus]\n";
+	conf_print(bus_options, s->conf->bus.memory.get(), &text);
 	for (const auto &p : s->plugins.plugins) {
 		if (!p->declared.options || !p->declared.options->key)
 			continue;
@@ -177,6 +192,7 @@ int server_dump_options(const struct server_request *request, std::string *text_
 		return failed;
 	conf_dump("core", core_options, text_r);
 	conf_dump("store", store_options, text_r);
+	conf_dump("bus", bus_options, text_r);
 	dump_plugins(server_core_conf(conf.get())->plugin_dir, text_r);
 	return 0;
 }

@@ -15,6 +15,11 @@ constexpr int64_t poll_ms = 10;
 constexpr int64_t same_wish_ms = 1000;
 constexpr int64_t unread_ms = 1000;   /* grace for peers that do not read */
 
+bool bus_is_idle(const struct server *s)
+{
+	return !s->bus || bus_unfinished(s->bus.get()) == 0;
+}
+
 /* One round of asking every worker. Counted when all posts of the store before it have run there. */
 struct question {
 	struct server *server;
@@ -79,6 +84,12 @@ void ask_all(struct server *s)
 	}
 }
 
+/* The bus twice: what comes back from it may go to the store, and what is stored is told over the bus. */
+bool is_idle(const struct server *s)
+{
+	return bus_is_idle(s) && store_unfinished(s->store.get()) == 0 && bus_is_idle(s);
+}
+
 /* true: nothing is under way any more. */
 bool is_finished(struct server *s, int64_t now)
 {
@@ -89,7 +100,7 @@ bool is_finished(struct server *s, int64_t now)
 			ask_all(s);
 		return false;
 	}
-	const bool idle = d->busy == 0 && store_unfinished(s->store.get()) == 0;
+	const bool idle = d->busy == 0 && is_idle(s);
 
 	d->asked = 0;
 	if (!idle) {
@@ -112,15 +123,14 @@ void close_connections(struct server *s, bool in_time)
 /* Connections are gone, their places given up (cursors are flushed), and the store has nothing left. */
 bool is_empty(struct server *s)
 {
-	return s->shared.connections.load() == 0 && session_count(&s->shared.sessions) == 0 &&
-		store_unfinished(s->store.get()) == 0;
+	return s->shared.connections.load() == 0 && session_count(&s->shared.sessions) == 0 && is_idle(s);
 }
 
 void give_up(struct server *s)
 {
-	log_error("drain timeout connections=%lld sessions=%zu store_unfinished=%zu",
+	log_error("drain timeout connections=%lld sessions=%zu store_unfinished=%zu bus_unfinished=%zu",
 	          (long long)s->shared.connections.load(), session_count(&s->shared.sessions),
-	          store_unfinished(s->store.get()));
+	          store_unfinished(s->store.get()), s->bus ? bus_unfinished(s->bus.get()) : 0);
 	s->status = 1;
 	loop_stop(&s->main);
 }

@@ -44,11 +44,11 @@ void log_fixed(const char *section, const struct cs_option *options, const void 
 		log_warning("option changed, which needs a restart option=%s.%s", section, key.c_str());
 }
 
-/* The store's connections use their adapter's struct for as long as they live, so it is never exchanged. */
+/* Store and bus use their adapters' structs for as long as they live, so these are never exchanged. */
 bool takes_reload(const struct plugin *p)
 {
 	for (const struct cs_service *s = p->declared.provides; s && s->name; s++) {
-		if (strcmp(s->name, CS_DB_SERVICE) == 0)
+		if (strcmp(s->name, CS_DB_SERVICE) == 0 || strcmp(s->name, CS_BUS_SERVICE) == 0)
 			return false;
 	}
 	return p->declared.reload;
@@ -162,11 +162,14 @@ void keep_fixed_core(const struct server *s, const struct configuration *conf)
 {
 	const void *core = s->conf->core.memory.get();
 	const void *store = s->conf->store.memory.get();
+	const void *bus = s->conf->bus.memory.get();
 
 	log_fixed("core", core_options, core, conf->core.memory.get());
 	log_fixed("store", store_options, store, conf->store.memory.get());
+	log_fixed("bus", bus_options, bus, conf->bus.memory.get());
 	conf_keep_fixed(core_options, core, &conf->core);
 	conf_keep_fixed(store_options, store, &conf->store);
+	conf_keep_fixed(bus_options, bus, &conf->bus);
 }
 
 }
