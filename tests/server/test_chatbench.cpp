@@ -6,6 +6,7 @@
 #include <string>
 
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/support/check.h"
 #include "tests/support/server.h"
@@ -60,6 +61,18 @@ static void each_message_to_a_group_is_delivered_to_all_others(void **state)
 	assert_true(value_of(text, "delivered") == 5 * value_of(text, "acknowledged"));
 }
 
+static void several_addresses_and_processes_are_measured_together(void **state)
+{
+	test_server *s = (test_server *)*state;
+	const int pid = (int)s->pid;
+	const std::string text =
+		run(s, check_format("-s 2 -w 2 -t 1 -p %d -p %d 127.0.0.1 %u", pid, (int)getpid(), s->port).c_str(), 0);
+
+	assert_true(value_of(text, "delivered") == value_of(text, "acknowledged"));
+	assert_true(value_of(text, check_format("chatserverd_%d_cpu_us_per_delivered", pid)) > 0);
+	assert_true(value_of(text, check_format("test_chatbench_%d_cpu_us_per_delivered", (int)getpid())) >= 0);
+}
+
 static void what_is_out_of_bounds_is_a_usage_error(void **state)
 {
 	test_server *s = (test_server *)*state;
@@ -67,6 +80,7 @@ static void what_is_out_of_bounds_is_a_usage_error(void **state)
 	(void)run(s, "-w 0", 2);
 	(void)run(s, "-s 10 -a 4", 2);
 	(void)run(s, "-p 4194304", 2);
+	(void)run(s, "127.0.0.1", 2);
 }
 
 int main(void)
@@ -74,6 +88,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_message_of_a_pair_is_acknowledged_and_delivered_once),
 		cmocka_unit_test(each_message_to_a_group_is_delivered_to_all_others),
+		cmocka_unit_test(several_addresses_and_processes_are_measured_together),
 		cmocka_unit_test(what_is_out_of_bounds_is_a_usage_error),
 	};
 

@@ -146,12 +146,25 @@ static void load_begin(load *ld)
 	const timeval time = {static_cast<time_t>(ld->opts->seconds), 0};
 
 	ld->began = ld->last = measure_clock();
-	ld->cpu_before = ld->opts->pid > 0 ? measure_cpu(ld->opts->pid) : 0;
+	for (const int64_t pid : ld->opts->pids)
+		ld->cpu_before.push_back(measure_cpu(pid));
 	ld->own_cpu_before = measure_cpu(getpid());
 	ld->running = ld->sending = true;
 	(void)event_add(ld->end_of_sending.get(), &time);
 	for (size_t i = 0; i < load_senders(ld); i++)
 		load_fill(ld, &ld->members[i]);
+}
+
+/* With several addresses no receiver of a pair is where its sender is, and a group is spread over all. */
+static const load_address *load_address_of(const load *ld, const member *mb)
+{
+	size_t place = mb->number;
+
+	if (mb->role == MEMBER_RECEIVER) {
+		const size_t receiver = mb->number - load_senders(ld);
+		place = receiver / load_others(ld) + receiver % load_others(ld) + 1;
+	}
+	return &ld->addresses[place % ld->addresses.size()];
 }
 
 /* Receivers join the groups that all senders have made before. */
@@ -164,8 +177,8 @@ static void load_start_more(load *ld)
 		if (mb->role == MEMBER_RECEIVER)
 			mb->group = ld->members[(mb->number - load_senders(ld)) / load_others(ld)].group;
 		ld->started++;
-		if (member_start(mb, ld->base, reinterpret_cast<const sockaddr *>(&ld->address),
-		                 ld->address_size) != 0)
+		const load_address *const to = load_address_of(ld, mb);
+		if (member_start(mb, ld->base, reinterpret_cast<const sockaddr *>(&to->address), to->size) != 0)
 			load_on_failed(ld, mb, "cannot connect");
 	}
 }
@@ -222,8 +235,10 @@ static void load_conclude(load *ld)
 	ms->accounts = ld->members.size();
 	ms->seconds = static_cast<double>(ld->last - ld->began) / 1e9;
 	ms->own_cpu = measure_cpu(getpid()) - ld->own_cpu_before;
-	if (ld->opts->pid > 0 && ld->cpu_before >= 0)
-		ms->cpu = measure_cpu(ld->opts->pid) - ld->cpu_before;
+	for (size_t i = 0; i < ld->cpu_before.size(); i++) {
+		const int64_t pid = ld->opts->pids[i];
+		ms->processes.push_back({pid, measure_name(pid), measure_cpu(pid) - ld->cpu_before[i]});
+	}
 }
 
 int load_run(load *ld)

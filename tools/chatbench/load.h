@@ -17,11 +17,15 @@ struct load_window {
 	uint64_t used = 0;
 };
 
+struct load_address {
+	sockaddr_storage address;
+	socklen_t size;
+};
+
 struct load {
 	const options *opts = nullptr;
 	event_base *base = nullptr;
-	sockaddr_storage address = {};
-	socklen_t address_size = 0;
+	std::vector<load_address> addresses; /* one or more */
 	std::string name; /* that the names of this run's accounts begin with */
 	std::string padding;
 	std::vector<member> members; /* senders, their receivers, then idle ones */
@@ -34,7 +38,7 @@ struct load {
 	uint64_t messages = 0;
 	int64_t began = 0; /* clock, ns */
 	int64_t last = 0; /* when the last acknowledgement or delivery came */
-	double cpu_before = 0;
+	std::vector<double> cpu_before; /* of opts->pids */
 	double own_cpu_before = 0;
 	event_ptr end_of_sending;
 	event_ptr end_of_waiting;

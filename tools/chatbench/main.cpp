@@ -22,24 +22,39 @@ static bool main_is_loopback(const sockaddr *address)
 	       IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6 *>(address)->sin6_addr);
 }
 
-static int main_resolve(const options *opts, load *ld)
+static int main_resolve(const options *opts, const options_address *address, load *ld)
 {
 	const addrinfo wanted = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
 	addrinfo *found = nullptr;
-	const int result = getaddrinfo(opts->host, opts->port, &wanted, &found);
+	const int result = getaddrinfo(address->host, address->port, &wanted, &found);
 	const addrinfo_ptr owner(found);
 
 	if (result != 0) {
-		(void)fprintf(stderr, "chatbench: %s port %s: %s\n", opts->host, opts->port,
+		(void)fprintf(stderr, "chatbench: %s port %s: %s\n", address->host, address->port,
 		              gai_strerror(result));
 		return -1;
 	}
 	if (!opts->remote && !main_is_loopback(found->ai_addr)) {
-		(void)fprintf(stderr, "chatbench: %s is not this machine; --remote allows it\n", opts->host);
+		(void)fprintf(stderr, "chatbench: %s is not this machine; --remote allows it\n", address->host);
 		return -1;
 	}
-	memcpy(&ld->address, found->ai_addr, found->ai_addrlen);
-	ld->address_size = found->ai_addrlen;
+	load_address *const to = &ld->addresses.emplace_back();
+	memcpy(&to->address, found->ai_addr, found->ai_addrlen);
+	to->size = found->ai_addrlen;
+	return 0;
+}
+
+static int main_prepare(const options *opts, load *ld)
+{
+	for (const options_address &address : opts->addresses)
+		if (main_resolve(opts, &address, ld) != 0)
+			return -1;
+	for (const int64_t pid : opts->pids) {
+		if (measure_cpu(pid) >= 0)
+			continue;
+		(void)fprintf(stderr, "chatbench: there is no process %lld\n", static_cast<long long>(pid));
+		return -1;
+	}
 	return 0;
 }
 
@@ -64,13 +79,8 @@ int main(int argc, char **argv)
 		return result > 0 ? STATUS_OK : STATUS_USAGE;
 	ld.opts = &opts;
 	ld.base = base.get();
-	if (ld.base == nullptr || main_resolve(&opts, &ld) != 0)
+	if (ld.base == nullptr || main_prepare(&opts, &ld) != 0)
 		return STATUS_USAGE;
-	if (opts.pid > 0 && measure_cpu(opts.pid) < 0) {
-		(void)fprintf(stderr, "chatbench: there is no process %lld\n",
-		              static_cast<long long>(opts.pid));
-		return STATUS_USAGE;
-	}
 	main_raise_file_limit();
 	if (load_run(&ld) != 0)
 		return STATUS_SPOILT;

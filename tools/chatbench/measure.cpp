@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstdio>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <time.h>
@@ -50,21 +49,36 @@ int64_t measure_clock(void)
 	return int64_t{now.tv_sec} * 1000000000 + now.tv_nsec;
 }
 
-double measure_cpu(int64_t pid)
+/* /proc/PID/stat; empty where there is no such process. */
+static std::string measure_read_stat(int64_t pid)
 {
 	const std::string path = "/proc/" + std::to_string(pid) + "/stat";
 	const file_ptr file(fopen(path.c_str(), "re"));
 	char text[1024] = {};
+
+	return file == nullptr || fgets(text, sizeof text, file.get()) == nullptr ? "" : text;
+}
+
+double measure_cpu(int64_t pid)
+{
+	const std::string text = measure_read_stat(pid);
+	/* The name, in parentheses, may hold anything; the times are the 12th and 13th fields behind it. */
+	const size_t behind = text.rfind(')');
 	unsigned long user = 0, system = 0;
 
-	if (file == nullptr || fgets(text, sizeof text, file.get()) == nullptr)
-		return -1;
-	/* The name, in parentheses, may hold anything; the times are the 12th and 13th fields behind it. */
-	const char *const behind = strrchr(text, ')');
-	if (behind == nullptr ||
-	    sscanf(behind + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
+	if (behind == std::string::npos || sscanf(text.c_str() + behind + 1,
+	                                          " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+	                                          &user, &system) != 2)
 		return -1;
 	return static_cast<double>(user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
+std::string measure_name(int64_t pid)
+{
+	const std::string text = measure_read_stat(pid);
+	const size_t begin = text.find('('), end = text.rfind(')');
+
+	return end == std::string::npos ? "" : text.substr(begin + 1, end - begin - 1);
 }
 
 static void measure_print_rate(const char *name, uint64_t count, double seconds, const spread *times,
@@ -74,6 +88,28 @@ static void measure_print_rate(const char *name, uint64_t count, double seconds,
 	(void)printf("%s_per_second %.0f\n", name, seconds > 0 ? static_cast<double>(count) / seconds : 0);
 	(void)printf("%s_p50_ms %.3f\n", time_name, spread_quantile(times, 0.5));
 	(void)printf("%s_p99_ms %.3f\n", time_name, spread_quantile(times, 0.99));
+}
+
+static double measure_per_delivered(const measures *ms, double cpu)
+{
+	return ms->delivered > 0 ? cpu * 1e6 / static_cast<double>(ms->delivered) : 0;
+}
+
+static void measure_report_cpu(const measures *ms)
+{
+	double cpu = 0;
+
+	if (ms->processes.empty())
+		return;
+	for (const measured_process &process : ms->processes)
+		cpu += process.cpu;
+	(void)printf("server_cpu_seconds %.2f\n", cpu);
+	(void)printf("server_cpu_us_per_delivered %.2f\n", measure_per_delivered(ms, cpu));
+	for (size_t i = 0; i < ms->processes.size() && ms->processes.size() > 1; i++) {
+		const measured_process *const process = &ms->processes[i];
+		(void)printf("%s_%lld_cpu_us_per_delivered %.2f\n", process->name.c_str(),
+		             static_cast<long long>(process->pid), measure_per_delivered(ms, process->cpu));
+	}
 }
 
 void measure_report(const measures *ms)
@@ -87,9 +123,5 @@ void measure_report(const measures *ms)
 	(void)printf("undelivered %llu\n",
 	             static_cast<unsigned long long>(ms->expected - std::min(ms->expected, ms->delivered)));
 	(void)printf("client_cpu_seconds %.2f\n", ms->own_cpu);
-	if (ms->cpu < 0)
-		return;
-	(void)printf("server_cpu_seconds %.2f\n", ms->cpu);
-	(void)printf("server_cpu_us_per_delivered %.2f\n",
-	             ms->delivered > 0 ? ms->cpu * 1e6 / static_cast<double>(ms->delivered) : 0);
+	measure_report_cpu(ms);
 }

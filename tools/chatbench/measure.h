@@ -6,6 +6,8 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 /* Times in microseconds, in classes of 1/16 of a power of two: a quantile is exact to about 6 percent. */
 struct spread {
@@ -22,6 +24,15 @@ void spread_add(spread *sp, int64_t microseconds);
 /* User and system time of a process in seconds; -1: there is no such process. */
 [[nodiscard]] double measure_cpu(int64_t pid);
 
+/* The name of its program; empty: there is no such process. */
+[[nodiscard]] std::string measure_name(int64_t pid);
+
+struct measured_process {
+	int64_t pid;
+	std::string name;
+	double cpu; /* s */
+};
+
 struct measures {
 	uint64_t accounts = 0;
 	uint64_t sent = 0;
@@ -32,7 +43,7 @@ struct measures {
 	spread ack;
 	spread delivery;
 	double seconds = 0; /* from the first message to the last acknowledgement or delivery */
-	double cpu = -1; /* s of the server; below 0: not measured */
+	std::vector<measured_process> processes; /* of the server; empty: not measured */
 	double own_cpu = 0;
 };
 

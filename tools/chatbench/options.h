@@ -4,17 +4,22 @@
 #define CHATBENCH_OPTIONS_H
 
 #include <cstdint>
+#include <vector>
+
+struct options_address {
+	const char *host;
+	const char *port;
+};
 
 struct options {
-	const char *host = nullptr;
-	const char *port = nullptr;
+	std::vector<options_address> addresses; /* one or more */
 	int64_t accounts = 0; /* logged in; 0: as many as needed. What is more than needed stays idle. */
 	int64_t senders = 8;
 	int64_t window = 8; /* messages of a sender that are not acknowledged */
 	int64_t seconds = 10;
 	int64_t size = 64; /* bytes of text */
 	int64_t group = 0; /* receivers of each sender's group; 0: pairs */
-	int64_t pid = 0; /* of the server; 0: its CPU time is not measured */
+	std::vector<int64_t> pids; /* of the server; empty: its CPU time is not measured */
 	bool cid = false;
 	bool remote = false; /* a server that is not on this machine is allowed */
 };
