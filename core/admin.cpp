@@ -66,6 +66,15 @@ void add_figure(std::string *text, const char *name, const char *type, const cha
 	text->append("chatserverd_").append(name).append(" ").append(std::to_string(value)).append("\n");
 }
 
+/* A figure that is always 1, so that others can be joined with its labels. */
+void add_node(std::string *text, const struct server *s)
+{
+	text->append("# HELP chatserverd_node_info Name of this node and version of the program.\n");
+	text->append("# TYPE chatserverd_node_info gauge\n");
+	text->append("chatserverd_node_info{node=\"").append(server_node_name(s));
+	text->append("\",version=\"" CS_VERSION "\"} 1\n");
+}
+
 void add_store_figures(std::string *text, struct store *store)
 {
 	const struct store_figures f = store_figures_read(store);
@@ -129,6 +138,7 @@ void on_metrics(struct evhttp_request *request, void *arg)
 	const std::map<uint32_t, struct route_sum> sums = sum_routes(s);
 	std::string text;
 
+	add_node(&text, s);
 	add_figure(&text, "uptime_seconds", "gauge", "Seconds since the start.",
 	           (uint64_t)(worker_monotonic_ms() - s->started_ms) / 1000);
 	add_figure(&text, "connections", "gauge", "Connections that are open.",

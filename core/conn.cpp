@@ -15,6 +15,7 @@
 #include "conn_internal.h"
 #include "listener.h"
 #include "log.h"
+#include "network.h"
 #include "worker.h"
 
 static constexpr uint32_t conn_most_slots = 1u << 24;
@@ -89,7 +90,7 @@ static void conn_set_options(int fd, int64_t keepalive_ms)
 	                (idle_s + conn_keepalive_interval_s * conn_keepalive_count) * 1000);
 }
 
-static std::string conn_peer_text(const sockaddr *address)
+std::string conn_peer_text(const sockaddr *address)
 {
 	char host[INET6_ADDRSTRLEN] = "", text[INET6_ADDRSTRLEN + 16];
 
@@ -136,6 +137,7 @@ int conn_open(struct worker *w, unique_fd fd, const sockaddr *address, socklen_t
 	c->worker = w;
 	c->fd = std::move(fd);
 	c->peer = conn_peer_text(address);
+	c->may_proxy = network_holds(w->proxy_from, address);
 	c->heard = worker_monotonic_ms();
 	c->silence = w->conf->idle_timeout;
 	limit_init(&c->bucket, w->conf->burst, c->heard);

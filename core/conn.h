@@ -33,7 +33,7 @@ struct conn {
 	event_ptr read_event, write_event, timer_event;
 
 	struct frame_scanner scanner;
-	std::string input; /* the part of a frame that came so far, scanned */
+	std::string input; /* the part of a frame that came so far, scanned; or of a PROXY header */
 	std::string waiting; /* bytes that wait behind a PENDING frame, not scanned */
 	size_t waiting_at = 0; /* bytes of waiting that were taken */
 	std::string output; /* what the kernel did not take yet */
@@ -47,12 +47,13 @@ struct conn {
 	cs_account account = 0; /* 0: nobody is logged in */
 	cs_account ended = 0; /* its session ended and `closed` is due */
 	std::string name;
-	std::string peer; /* address:port, for the log */
+	std::string peer; /* address:port, for the log; the client's own once a PROXY header told it */
 	struct limit_bucket bucket;
 
 	/* Times are ms of worker_monotonic_ms; 0: not set. */
 	int64_t heard = 0; /* last bytes of the peer */
 	int64_t silence = 0; /* how long it may be silent; 0: for ever */
+	int64_t header_until = 0; /* a PROXY header that has begun must be whole by then */
 	int64_t hold_until = 0; /* output is held for the terminator until then */
 	int64_t paused_until = 0; /* over its rate until then */
 	int64_t end_at = 0; /* closed then, whatever is left */
@@ -65,6 +66,8 @@ struct conn {
 	bool pending_answered = false; /* the pending request got its answer, or a frame in its place */
 
 	enum conn_terminator terminator = CONN_TERMINATOR_LF;
+	bool beginning = true; /* whether a PROXY header comes is not known yet */
+	bool may_proxy = false; /* the peer's address is in core.proxy_from */
 	bool first_frame_seen = false;
 	bool awaiting_byte = false; /* the byte behind the first frame has not come */
 	bool reading = false; /* the read event is added */

@@ -21,8 +21,7 @@ bool conn_can_dispatch(const struct conn *c)
 	return !c->pending && !c->over_soft && c->paused_until == 0 && !c->closing && !c->dead;
 }
 
-/* The bytes of the peer are of no use any longer: say why, and end once that is written. */
-static void conn_refuse_input(struct conn *c, int wire_errno, const char *text)
+void conn_refuse_input(struct conn *c, int wire_errno, const char *text)
 {
 	static const struct cs_request unknown = {0, -1};
 
@@ -167,6 +166,10 @@ static void conn_on_eof(struct conn *c)
 {
 	conn_stop_reading(c);
 	c->eof = true;
+	if (c->beginning)
+		conn_end_beginning(c);
+	if (c->dead)
+		return;
 	if (c->terminator == CONN_TERMINATOR_UNDECIDED)
 		conn_decide_terminator(c, CONN_TERMINATOR_LF);
 	if (c->lingering) {
@@ -181,17 +184,25 @@ static void conn_on_eof(struct conn *c)
 	conn_queue_flush(c);
 }
 
-static void conn_on_bytes(struct conn *c, const char *bytes, size_t size)
+void conn_take_bytes(struct conn *c, std::string_view bytes)
+{
+	const size_t taken = conn_take(c, bytes.data(), bytes.size());
+
+	if (taken < bytes.size() && !c->closing && !c->dead) {
+		c->waiting.assign(bytes.substr(taken));
+		c->waiting_at = 0;
+	}
+}
+
+static void conn_on_bytes(struct conn *c, std::string_view bytes)
 {
 	c->heard = worker_monotonic_ms();
 	if (c->closing)
 		return;
-	const size_t taken = conn_take(c, bytes, size);
-
-	if (taken < size && !c->closing && !c->dead) {
-		c->waiting.assign(bytes + taken, size - taken);
-		c->waiting_at = 0;
-	}
+	if (c->beginning)
+		conn_take_beginning(c, bytes);
+	else
+		conn_take_bytes(c, bytes);
 }
 
 void conn_on_read(evutil_socket_t fd, short, void *arg)
@@ -209,7 +220,7 @@ void conn_on_read(evutil_socket_t fd, short, void *arg)
 	const ssize_t n = recv(fd, scratch, worker_scratch_size, 0);
 
 	if (n > 0)
-		conn_on_bytes(c, scratch, static_cast<size_t>(n));
+		conn_on_bytes(c, {scratch, static_cast<size_t>(n)});
 	else if (n == 0)
 		conn_on_eof(c);
 	else if (errno != EAGAIN && errno != EINTR)

@@ -11,11 +11,15 @@ inline constexpr int64_t conn_close_wait_ms = 2000;
 inline constexpr int64_t conn_linger_ms = 1000;
 /* How long a peer that closed its side may wait for what it is owed. */
 inline constexpr int64_t conn_eof_wait_ms = 5000;
+/* How long a PROXY header may take from its first byte to its last. */
+inline constexpr int64_t conn_header_wait_ms = 3000;
 /* How long output waits for the byte behind the first frame. */
 inline constexpr int64_t conn_hold_ms = 40;
 
 /* conn.cpp */
 void conn_assert_here(const struct worker *w);
+/* 192.0.2.1:6000, [2001:db8::1]:6000. */
+std::string conn_peer_text(const sockaddr *address);
 void conn_log_end(const struct conn *c, enum cs_log_level level, const char *why);
 /* As conn_close, but logged at debug level: what peers do all day. */
 void conn_close_quietly(struct conn *c, const char *why);
@@ -26,8 +30,18 @@ void conn_check_end(struct conn *c);
 void conn_leave(struct conn *c);
 void conn_tell_closed(struct conn *c, cs_account account);
 
+/* conn_proxy.cpp */
+/* Takes bytes while c->beginning: a header is taken away, the rest goes to conn_take_bytes. */
+void conn_take_beginning(struct conn *c, std::string_view bytes);
+/* What came will not become a header: the end of the input or of the time for it is there. */
+void conn_end_beginning(struct conn *c);
+
 /* conn_input.cpp */
 void conn_on_read(evutil_socket_t fd, short what, void *arg);
+/* Takes frames; what may not be dispatched yet is kept. */
+void conn_take_bytes(struct conn *c, std::string_view bytes);
+/* The bytes of the peer are of no use: tells why (BAD_FRAME or TOO_LONG), and ends once that is written. */
+void conn_refuse_input(struct conn *c, int wire_errno, const char *text);
 /* Frames may be dispatched. */
 bool conn_can_dispatch(const struct conn *c);
 void conn_start_reading(struct conn *c);

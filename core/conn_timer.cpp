@@ -11,7 +11,7 @@ static int64_t conn_nearest_deadline(const struct conn *c)
 {
 	int64_t nearest = INT64_MAX;
 
-	for (const int64_t at : {c->hold_until, c->paused_until, c->end_at})
+	for (const int64_t at : {c->header_until, c->hold_until, c->paused_until, c->end_at})
 		if (at != 0)
 			nearest = std::min(nearest, at);
 	if (c->silence != 0 && !c->closing)
@@ -46,6 +46,8 @@ static void conn_on_timer(evutil_socket_t, short, void *arg)
 	c->armed_for = 0;
 	if (c->end_at != 0 && now >= c->end_at)
 		conn_close(c, "took too long to close");
+	if (!c->dead && c->header_until != 0 && now >= c->header_until)
+		conn_end_beginning(c);
 	if (!c->dead)
 		conn_check_silence(c, now);
 	if (c->dead)

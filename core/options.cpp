@@ -49,6 +49,10 @@ const struct cs_option core_options[] = {
 	 "what is logged to standard error: this level and those before it"},
 	{"admin", CS_OPTION_TEXT, CORE(admin), 0, most_text, "", nullptr, 0,
 	 "address:port of /metrics and /healthz, for trusted networks only; empty: none"},
+	{"node", CS_OPTION_TEXT, CORE(node), 0, 64, "", nullptr, 0,
+	 "name of this node in log and /metrics; empty: the host's"},
+	{"proxy_from", CS_OPTION_TEXT, CORE(proxy_from), 0, most_text, "", nullptr, 1,
+	 "addresses and networks of proxies that may tell, by a PROXY header, whom they connect for; empty: nobody"},
 	{nullptr, CS_OPTION_BOOL, 0, 0, 0, nullptr, nullptr, 0, nullptr},
 };
 

@@ -25,6 +25,8 @@ struct core_conf {
 	int64_t drain_timeout;
 	int log_level;            /* enum cs_log_level */
 	const char *admin;        /* address:port of /metrics and /healthz; empty: none */
+	const char *node = "";    /* its name for people; empty: the host's */
+	const char *proxy_from = ""; /* addresses and networks that may send a PROXY header */
 };
 
 /* Section [store]. */

@@ -179,7 +179,8 @@ void serve(struct server *s)
 	for (const auto &w : s->shared.workers)
 		worker_start(w.get());
 	s->started_ms = worker_monotonic_ms();
-	log_info("ready workers=%zu plugins=%zu", s->shared.workers.size(), s->plugins.plugins.size());
+	log_info("ready node=%s workers=%zu plugins=%zu", server_node_name(s).c_str(), s->shared.workers.size(),
+	         s->plugins.plugins.size());
 	notify_ready();
 	loop_run(&s->main);
 }

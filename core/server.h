@@ -74,6 +74,9 @@ const struct core_conf *server_core_conf(const struct configuration *conf);
 const struct store_conf *server_store_conf(const struct configuration *conf);
 const struct bus_conf *server_bus_conf(const struct configuration *conf);
 
+/* Of this node, for people: core.node, or the host's name; letters, digits, '.', '-' and '_'. */
+std::string server_node_name(const struct server *s);
+
 /* Reads and checks chat.conf without looking at plugins. 0, or CS_EINVAL with file:line in e. */
 [[nodiscard]] int server_read_conf(const struct server_request *request,
                                    std::unique_ptr<struct configuration> *conf_r, struct cs_error *e);

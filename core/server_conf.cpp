@@ -5,11 +5,40 @@
 
 #include <algorithm>
 
+#include <unistd.h>
+
 #include <chatserverd/db.h>
 
 #include "log.h"
 
 namespace {
+
+bool is_plain_name(std::string_view name)
+{
+	return std::all_of(name.begin(), name.end(), [](char c) {
+		return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
+		       c == '-' || c == '_';
+	});
+}
+
+int check_names(const struct configuration *conf, struct cs_error *e)
+{
+	const struct core_conf *core = server_core_conf(conf);
+	std::vector<struct network> networks;
+	struct cs_error text{};
+
+	if (!is_plain_name(core->node)) {
+		error_set(e, "%s: core.node: letters, digits, '.', '-' and '_' only",
+		          conf_where(&conf->file, "core", "node").c_str());
+		return CS_EINVAL;
+	}
+	if (network_parse(core->proxy_from, &networks, &text) != 0) {
+		error_set(e, "%s: core.proxy_from: %s", conf_where(&conf->file, "core", "proxy_from").c_str(),
+		          text.text);
+		return CS_EINVAL;
+	}
+	return 0;
+}
 
 int check_core(const struct configuration *conf, struct cs_error *e)
 {
@@ -26,7 +55,7 @@ int check_core(const struct configuration *conf, struct cs_error *e)
 		          where("max_frame").c_str(), where("output_hard").c_str());
 		return CS_EINVAL;
 	}
-	return 0;
+	return check_names(conf, e);
 }
 
 int check_address_option(const struct configuration *conf, const char *key, const char *value,
@@ -102,6 +131,16 @@ const struct store_conf *server_store_conf(const struct configuration *conf)
 const struct bus_conf *server_bus_conf(const struct configuration *conf)
 {
 	return (const struct bus_conf *)(const void *)conf->bus.memory.get();
+}
+
+std::string server_node_name(const struct server *s)
+{
+	const char *node = server_core_conf(s->conf.get())->node;
+	char host[256] = "";
+
+	if (*node)
+		return node;
+	return gethostname(host, sizeof(host) - 1) == 0 && *host && is_plain_name(host) ? host : "unnamed";
 }
 
 int server_read_conf(const struct server_request *request, std::unique_ptr<struct configuration> *conf_r,

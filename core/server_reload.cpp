@@ -92,7 +92,7 @@ void tell_worker(void *arg)
 		}
 	}
 	if (q->commit)
-		q->worker->conf = server_core_conf(q->reload->conf.get());
+		worker_set_conf(q->worker, server_core_conf(q->reload->conf.get()));
 	loop_post(&q->reload->server->main, answer, q);
 }
 

@@ -27,10 +27,20 @@ int worker_open(struct worker *w, unsigned index, struct worker_shared *shared, 
 		return result;
 	w->index = index;
 	w->shared = shared;
-	w->conf = conf;
+	worker_set_conf(w, conf);
 	w->scratch = std::make_unique_for_overwrite<char[]>(worker_scratch_size);
 	worker_fill_counters(w);
 	return 0;
+}
+
+void worker_set_conf(struct worker *w, const struct core_conf *conf)
+{
+	struct cs_error e;
+
+	w->conf = conf;
+	w->proxy_from.clear();
+	/* The text was checked when it was read. */
+	(void)network_parse(conf->proxy_from, &w->proxy_from, &e);
 }
 
 /* Signals belong to the main thread: blocked before the thread is there, so that it never has one. */

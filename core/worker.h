@@ -12,6 +12,7 @@
 
 #include "conn.h"
 #include "loop.h"
+#include "network.h"
 #include "options.h"
 #include "plugin.h"
 #include "session.h"
@@ -48,6 +49,7 @@ struct worker {
 	unsigned index = 0;
 	struct worker_shared *shared = nullptr;
 	const struct core_conf *conf = nullptr;
+	std::vector<struct network> proxy_from; /* as conf says */
 	struct loop loop;
 	struct conn_table conns;
 	std::vector<std::unique_ptr<struct listener, listener_deleter>> listeners;
@@ -62,6 +64,8 @@ struct worker {
 /* Opens loop and scratch of a worker that is not yet running. */
 [[nodiscard]] int worker_open(struct worker *w, unsigned index, struct worker_shared *shared,
                               const struct core_conf *conf, struct cs_error *e);
+/* From now on these options count. Worker thread, or before it runs. */
+void worker_set_conf(struct worker *w, const struct core_conf *conf);
 /* Starts the thread. Listening sockets and plugin instances are there by then. */
 void worker_start(struct worker *w);
 /* Stops the loop and joins the thread. Main thread. */
