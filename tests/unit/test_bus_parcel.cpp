@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the tests of the form in which data travels between nodes: all of it comes back, and nothing else is let in. */
+#include <cstdarg>
+#include <cstddef>
+#include <cstdint>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <setjmp.h>
+
+#include <chatserverd/msgid.h>
+
+#include "core/bus_parcel.h"
+
+extern "C" {
+#include <cmocka.h>
+}
+
+static struct bus_parcel decoded(const std::string &bytes)
+{
+	struct bus_parcel p;
+	const char *why = "";
+
+	assert_int_equal(bus_parcel_decode(bytes, &p, &why), 0);
+	assert_null(why);
+	return p;
+}
+
+static void assert_refused(std::string_view bytes, const char *reason)
+{
+	struct bus_parcel p;
+	const char *why = nullptr;
+
+	assert_int_equal(bus_parcel_decode(bytes, &p, &why), CS_EINVAL);
+	assert_string_equal(why, reason);
+}
+
+static std::string parcel_for(enum bus_parcel_kind kind, cs_account account, unsigned worker)
+{
+	const struct bus_parcel p{.kind = kind, .plugin = "chat", .account = account, .worker = worker,
+	                          .data = "hello"};
+
+	return bus_parcel_encode(&p);
+}
+
+static void what_is_sent_comes_back_whole(void **)
+{
+	const std::string data("a\0b", 3);
+	const struct bus_parcel sent{.kind = BUS_PARCEL_ACCOUNT, .plugin = "mailbox",
+	                             .account = CS_INTEGER_MAX, .data = data};
+	const std::string bytes = bus_parcel_encode(&sent);
+	const struct bus_parcel p = decoded(bytes);
+
+	assert_int_equal(p.kind, BUS_PARCEL_ACCOUNT);
+	assert_true(p.plugin == "mailbox");
+	assert_true(p.account == CS_INTEGER_MAX);
+	assert_true(p.data == data);
+	assert_true(bytes.ends_with(data));
+	assert_int_equal(decoded(parcel_for(BUS_PARCEL_PLACE, 0, 127)).worker, 127);
+}
+
+static void empty_data_is_data(void **)
+{
+	const struct bus_parcel sent{.kind = BUS_PARCEL_ALL, .plugin = "x", .data = {}};
+
+	assert_int_equal(decoded(bus_parcel_encode(&sent)).data.size(), 0);
+}
+
+static void an_address_that_does_not_belong_to_the_kind_is_refused(void **)
+{
+	assert_refused(parcel_for(BUS_PARCEL_ACCOUNT, 0, 0), "bad account");
+	assert_refused(parcel_for(BUS_PARCEL_ACCOUNT, CS_INTEGER_MAX + 1, 0), "bad account");
+	assert_refused(parcel_for(BUS_PARCEL_ACCOUNT, 13, 1), "bad account");
+	assert_refused(parcel_for(BUS_PARCEL_ALL, 13, 0), "an address where none belongs");
+	assert_refused(parcel_for(BUS_PARCEL_PLACE, 0, 0xffff), "bad place");
+	assert_refused(parcel_for(BUS_PARCEL_PLACE, 13, 0), "bad place");
+	assert_refused(parcel_for(static_cast<enum bus_parcel_kind>(0), 0, 0), "unknown kind");
+	assert_refused(parcel_for(static_cast<enum bus_parcel_kind>(4), 0, 0), "unknown kind");
+}
+
+static void other_programs_versions_and_machines_are_told_apart(void **)
+{
+	const std::string good = parcel_for(BUS_PARCEL_ALL, 0, 0);
+	const auto with = [&good](size_t at, char c) {
+		std::string bytes = good;
+
+		bytes[at] = c;
+		return bytes;
+	};
+
+	assert_refused("", "too short");
+	assert_refused("PING", "too short");
+	assert_refused(std::string_view(good).substr(0, 23), "too short");
+	assert_refused(with(0, 'X'), "not a message of a node");
+	assert_refused(with(4, 2), "another version");
+	assert_refused(with(7, 1), "reserved bits are set");
+	assert_refused(with(8, 1), "another byte order or word size");
+	assert_refused(with(6, 0), "bad plugin name");
+	assert_refused(with(6, 10), "bad plugin name"); /* longer than what is left */
+}
+
+/* A fixed seed: what fails, fails again. */
+static void no_bytes_make_it_read_beyond_them(void **)
+{
+	std::minstd_rand random(4711);
+	const std::string good = parcel_for(BUS_PARCEL_ACCOUNT, 13, 0);
+	int accepted = 0, refused = 0;
+
+	for (int i = 0; i < 200000; i++) {
+		/* A block of just that size, so that a sanitizer sees every byte too far. */
+		std::string bytes(good, 0, random() % (good.size() + 1));
+		struct bus_parcel p;
+		const char *why;
+
+		for (size_t changes = random() % 4; changes > 0 && !bytes.empty(); changes--)
+			bytes[random() % bytes.size()] = static_cast<char>(random());
+		const std::vector<char> block(bytes.begin(), bytes.end());
+
+		if (bus_parcel_decode({block.data(), block.size()}, &p, &why) != 0) {
+			refused++;
+			assert_non_null(why);
+			continue;
+		}
+		accepted++;
+		assert_true(!p.plugin.empty() && p.plugin.data() == block.data() + 24);
+		assert_true(p.data.data() + p.data.size() == block.data() + block.size());
+		assert_true(p.account >= 1 || p.kind != BUS_PARCEL_ACCOUNT);
+	}
+	assert_true(accepted > 100 && refused > 100);
+}
+
+int main(void)
+{
+	const CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_sent_comes_back_whole),
+		cmocka_unit_test(empty_data_is_data),
+		cmocka_unit_test(an_address_that_does_not_belong_to_the_kind_is_refused),
+		cmocka_unit_test(other_programs_versions_and_machines_are_told_apart),
+		cmocka_unit_test(no_bytes_make_it_read_beyond_them),
+	};
+
+	return cmocka_run_group_tests_name("bus_parcel", tests, nullptr, nullptr);
+}
