@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the scripts that run inside Redis, each of them one atomic step. They must not know what the data is.
+ *
+ * Conn and generation travel as decimal text: Lua's numbers are doubles. A conn is only ever compared for being
+ * equal, as text; a generation counts logins of one account and stays far below 2^53. A value that is none of
+ * ours counts as absent. */
+#include "bus_redis.h"
+
+/* leased: an address counts until its lease lapses. alive: and only while somebody reads its inbox, so that the
+ * people of a node that crashed are not locked out until then. */
+static constexpr char common[] = R"lua(
+local TTL = 900
+
+local function now()
+	local time = redis.call('TIME')
+	return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local function parse(value)
+	if type(value) ~= 'string' then return nil end
+	return string.match(value, '^(%x+):(%d+):(%d+):([LE])$')
+end
+
+local function leased(nodes, address, time)
+	local until_time = redis.call('ZSCORE', nodes, address)
+	return until_time and tonumber(until_time) > time
+end
+
+local function alive(nodes, inboxes, address)
+	return leased(nodes, address, now())
+		and redis.call('PUBSUB', 'NUMSUB', inboxes .. address)[2] > 0
+end
+
+local function frame(kind, body)
+	return string.char(kind) .. struct.pack('>I4', #body) .. body
+end
+
+local function close(inboxes, address, head, account, conn)
+	redis.call('PUBLISH', inboxes .. address, head .. frame(2, account .. ' ' .. conn))
+end
+)lua";
+
+/* KEYS nodes, session. ARGV own address, inboxes, head, account, conn, generation, 1 to kick.
+ * 0 granted, 1 taken, 2 ending. An owner with our own address is no obstacle: this node's table has decided.
+ * A lower generation never replaces a higher one, alive or not. */
+static constexpr char claim[] = R"lua(
+local own, inboxes, head, account, conn, generation, kick = unpack(ARGV)
+local address, owner, held, state = parse(redis.pcall('GET', KEYS[2]))
+if address and address ~= own and alive(KEYS[1], inboxes, address) then
+	if state == 'E' then return 2 end
+	if kick == '1' and tonumber(held) < tonumber(generation) then
+		close(inboxes, address, head, account, owner)
+	end
+	return 1
+end
+if address and tonumber(held) > tonumber(generation) then return 1 end
+redis.call('SET', KEYS[2], own .. ':' .. conn .. ':' .. generation .. ':L', 'EX', TTL)
+return 0
+)lua";
+
+/* KEYS nodes, sessions... ARGV own address, inboxes, head, then account, conn, generation, state of each.
+ * The places of those that are lost to a higher generation. Sessions that are ours already are kept alive,
+ * missing ones are made, and whoever else has one with a lower generation has to close it. An equal one is this
+ * login under an address that this node has given up. */
+static constexpr char again[] = R"lua(
+local own, inboxes, head = unpack(ARGV, 1, 3)
+local lost = {}
+for i = 2, #KEYS do
+	local account, conn, generation, state = unpack(ARGV, 4 * i - 4, 4 * i - 1)
+	local address, owner, held = parse(redis.pcall('GET', KEYS[i]))
+	if address and tonumber(held) > tonumber(generation) then
+		lost[#lost + 1] = i - 1
+	else
+		if address and address ~= own then close(inboxes, address, head, account, owner) end
+		redis.call('SET', KEYS[i], own .. ':' .. conn .. ':' .. generation .. ':' .. state, 'EX', TTL)
+	end
+end
+return lost
+)lua";
+
+/* KEYS session. ARGV own address, conn. Only where it is still ours. */
+static constexpr char ending[] = R"lua(
+local address, conn, generation = parse(redis.pcall('GET', KEYS[1]))
+if address == ARGV[1] and conn == ARGV[2] then
+	redis.call('SET', KEYS[1], address .. ':' .. conn .. ':' .. generation .. ':E', 'EX', TTL)
+end
+return 0
+)lua";
+
+/* KEYS session. ARGV own address, conn. Only where it is still ours. */
+static constexpr char release[] = R"lua(
+local address, conn = parse(redis.pcall('GET', KEYS[1]))
+if address == ARGV[1] and conn == ARGV[2] then redis.call('DEL', KEYS[1]) end
+return 0
+)lua";
+
+/* KEYS nodes, lapsed. ARGV own address, lease, memory (ms), all, head, previous address or '', 1 to register.
+ * {how many leases of others have just lapsed, how many lapsed lately}, or -1: our own has, others may have taken
+ * our sessions. Whoever finds a lapsed lease tells all. */
+static constexpr char renew[] = R"lua(
+local own, lease, memory, all, head, previous, register = unpack(ARGV)
+local time = now()
+if register == '1' then
+	if previous ~= '' then
+		redis.call('ZREM', KEYS[1], previous)
+		redis.call('ZREM', KEYS[2], previous)
+	end
+elseif not leased(KEYS[1], own, time) then
+	return -1
+end
+redis.call('ZADD', KEYS[1], time + lease, own)
+local lapsed = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', time)
+for _, address in ipairs(lapsed) do
+	redis.call('ZREM', KEYS[1], address)
+	redis.call('ZADD', KEYS[2], time + memory, address)
+end
+if #lapsed > 0 then redis.call('PUBLISH', all, head .. frame(5, '')) end
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', time)
+return {#lapsed, redis.call('ZCARD', KEYS[2])}
+)lua";
+
+/* KEYS nodes, sessions... A text with 1 or 0 for each. A session that is ending is offline already. */
+static constexpr char presence[] = R"lua(
+local time, known, online = now(), {}, {}
+for i, value in ipairs(redis.call('MGET', unpack(KEYS, 2))) do
+	local address, _, _, state = parse(value)
+	if address and known[address] == nil then
+		known[address] = leased(KEYS[1], address, time) and true or false
+	end
+	online[i] = address and state == 'L' and known[address] and '1' or '0'
+end
+return table.concat(online)
+)lua";
+
+/* KEYS nodes, sessions... ARGV own address, inboxes, all, head, then target and frame of each message. Target: ''
+ * for the next session of KEYS, '*' for all, else an address. The places of those that went nowhere.
+ * What goes to one node leaves as one message. A message to all waits for those before it and the other way
+ * round, so that every node sees the order in which they came. A session on this very node came after the sender
+ * looked for it here: the sender has to look again. */
+static constexpr char send[] = R"lua(
+local own, inboxes, all, head = unpack(ARGV, 1, 4)
+local time, known, nowhere = now(), {}, {}
+local boxes, order, key = {}, {}, 1
+
+local function leave()
+	for _, channel in ipairs(order) do
+		local box = boxes[channel]
+		if redis.call('PUBLISH', channel, table.concat(box)) == 0 then
+			for _, place in ipairs(box.places) do nowhere[#nowhere + 1] = place end
+		end
+	end
+	boxes, order = {}, {}
+end
+
+local function put(channel, text, place)
+	local box = boxes[channel]
+	if not box then
+		box = {head, places = {}}
+		boxes[channel] = box
+		order[#order + 1] = channel
+	end
+	box[#box + 1] = text
+	box.places[#box.places + 1] = place
+end
+
+local function find(session)
+	local address, _, _, state = parse(redis.pcall('GET', session))
+	if not address or state ~= 'L' or address == own then return nil end
+	if known[address] == nil then known[address] = leased(KEYS[1], address, time) and true or false end
+	return known[address] and address
+end
+
+for i = 5, #ARGV, 2 do
+	local target, place = ARGV[i], (i - 3) / 2
+	if target == '*' then
+		if #order > 0 and not boxes[all] then leave() end
+		put(all, ARGV[i + 1], place)
+	else
+		if boxes[all] then leave() end
+		if target == '' then
+			key = key + 1
+			target = find(KEYS[key])
+		end
+		if target then
+			put(inboxes .. target, ARGV[i + 1], place)
+		else
+			nowhere[#nowhere + 1] = place
+		end
+	end
+end
+leave()
+return nowhere
+)lua";
+
+/* KEYS nodes, sessions... ARGV own address, 1 to give up the lease as well. */
+static constexpr char goodbye[] = R"lua(
+for i = 2, #KEYS do
+	if parse(redis.pcall('GET', KEYS[i])) == ARGV[1] then redis.call('DEL', KEYS[i]) end
+end
+if ARGV[2] == '1' then redis.call('ZREM', KEYS[1], ARGV[1]) end
+return 0
+)lua";
+
+std::string rbus_script_text(enum rbus_script script)
+{
+	static constexpr const char *texts[RBUS_SCRIPTS] = {
+		claim, again, ending, release, renew, presence, send, goodbye,
+	};
+
+	return std::string(common) + texts[script];
+}
