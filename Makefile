@@ -233,6 +233,7 @@ INSTALL = install
 conf_dir = $(sysconfdir)/chatserverd
 plugin_dir = $(libdir)/chatserverd/plugins
 schema_dir = $(datadir)/chatserverd/schema
+example_dir = $(datadir)/doc/chatserverd/examples
 state_dir = $(localstatedir)/lib/chatserverd
 installed_plugins := $(filter-out $(BUILD)/plugins/skeleton.so,$(plugin_files))
 manuals := $(foreach page,$(wildcard man/*.[1-8]),$(if $(and $(filter man/chatclient.1,$(page)),$(chatclient_SKIP)),,$(page)))
@@ -256,7 +257,8 @@ $(BUILD)/chatserverd.pc: conf/chatserverd.pc.in $(flags_file)
 $(BUILD)/man/%: man/% $(flags_file)
 	@mkdir -p $(@D)
 	sed -e 's|/usr/local/etc/chatserverd|$(conf_dir)|g' -e 's|/usr/local/lib/chatserverd/plugins|$(plugin_dir)|g' \
-	    -e 's|/usr/local/share/chatserverd/schema|$(schema_dir)|g' -e 's|/var/lib/chatserverd|$(state_dir)|g' $< >$@
+	    -e 's|/usr/local/share/chatserverd/schema|$(schema_dir)|g' -e 's|/var/lib/chatserverd|$(state_dir)|g' \
+	    -e 's|/usr/local/share/doc/chatserverd/examples|$(example_dir)|g' $< >$@
 
 install_page = $(INSTALL) -D -m 644 $(BUILD)/$(1) $(DESTDIR)$(mandir)/man$(patsubst .%,%,$(suffix $(1)))/$(notdir $(1))
 
@@ -270,6 +272,7 @@ install: all $(BUILD)/chat.conf $(BUILD)/chatserverd.service $(BUILD)/chatserver
 	$(INSTALL) -m 644 $(BUILD)/chatserverd.pc $(DESTDIR)$(libdir)/pkgconfig
 	for file in $(wildcard conf/schema/*/*.sql); do \
 		$(INSTALL) -D -m 644 $$file $(DESTDIR)$(datadir)/chatserverd/$${file#conf/} || exit 1; done
+	$(INSTALL) -D -m 644 conf/haproxy.cfg $(DESTDIR)$(example_dir)/haproxy.cfg
 	$(foreach page,$(manuals),$(call install_page,$(page)) &&) true
 	$(if $(filter-out no,$(systemdsystemunitdir)),$(INSTALL) -D -m 644 $(BUILD)/chatserverd.service \
 		$(DESTDIR)$(systemdsystemunitdir)/chatserverd.service)
@@ -284,10 +287,11 @@ uninstall: $(BUILD)/chat.conf
 	rm -f $(installed_plugins:$(BUILD)/plugins/%=$(DESTDIR)$(plugin_dir)/%) $(DESTDIR)$(libdir)/pkgconfig/chatserverd.pc
 	rm -f $(foreach page,$(manuals),$(DESTDIR)$(mandir)/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page)))
 	rm -f $(if $(filter-out no,$(systemdsystemunitdir)),$(DESTDIR)$(systemdsystemunitdir)/chatserverd.service)
-	rm -rf $(DESTDIR)$(includedir)/chatserverd $(DESTDIR)$(datadir)/chatserverd
+	rm -rf $(DESTDIR)$(includedir)/chatserverd $(DESTDIR)$(datadir)/chatserverd $(DESTDIR)$(example_dir)
 	rm -f $(DESTDIR)$(conf_dir)/chat.conf.new
 	! cmp -s $(BUILD)/chat.conf $(DESTDIR)$(conf_dir)/chat.conf || rm -f $(DESTDIR)$(conf_dir)/chat.conf
-	-rmdir $(DESTDIR)$(plugin_dir) $(DESTDIR)$(libdir)/chatserverd $(DESTDIR)$(conf_dir) 2>/dev/null
+	-rmdir $(DESTDIR)$(plugin_dir) $(DESTDIR)$(libdir)/chatserverd $(DESTDIR)$(conf_dir) \
+		$(patsubst %/examples,%,$(DESTDIR)$(example_dir)) 2>/dev/null
 
 # ---- releases
 

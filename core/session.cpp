@@ -134,7 +134,8 @@ static std::vector<struct session_waiter> session_take_waiters(struct session_ta
 	const auto place = shard->entries.find(account);
 	std::vector<struct session_waiter> waiters;
 
-	if (place == shard->entries.end() || place->second.holds != 0)
+	if (place == shard->entries.end() || place->second.holds != 0 ||
+	    (!place->second.ending && !place->second.reserved))
 		return waiters;
 	waiters = std::move(place->second.waiters);
 	shard->entries.erase(place);

@@ -60,7 +60,8 @@ void session_end(struct session_table *t, cs_account account);
 void session_hold(struct session_table *t, cs_account account);
 /* Gives up one hold. true: it was the last, of *conn_r's session; the place is kept until session_free. */
 bool session_drop(struct session_table *t, cs_account account, cs_conn *conn_r);
-/* Frees a place without holds, reserved or after session_drop, and wakes all waiters. Its holder only. */
+/* Frees a place that is reserved, or the last hold of which was dropped, and wakes all waiters. By who reserved or
+ * dropped it only. */
 void session_free(struct session_table *t, cs_account account);
 /* Gives up one hold; the last one frees the place and wakes all waiters. */
 void session_release(struct session_table *t, cs_account account);

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <random>
 #include <thread>
 #include <vector>
 
@@ -55,6 +56,14 @@ static enum session_claim_result claim(fixture *f, cs_account account, cs_conn c
 
 	return session_claim(&f->table, account, static_cast<unsigned>(conn % 2), conn, &waiter,
 	                     other_r == nullptr ? &other : other_r);
+}
+
+static enum session_claim_result reserve(fixture *f, cs_account account, cs_conn conn)
+{
+	const struct session_waiter waiter = {&f->loop, wake, f};
+	struct session_entry other;
+
+	return session_reserve(&f->table, account, static_cast<unsigned>(conn % 2), conn, &waiter, &other);
 }
 
 static bool is_located(fixture *f, cs_account account)
@@ -155,6 +164,66 @@ static void waiting_for_a_place_that_is_free_is_refused(void **state)
 	assert_int_equal(f->woken, 1);
 }
 
+static void a_reserved_place_is_no_session_until_it_is_settled(void **state)
+{
+	auto *f = static_cast<fixture *>(*state);
+	struct session_entry other;
+
+	assert_int_equal(reserve(f, 13, 77), SESSION_GRANTED);
+	assert_false(is_located(f, 13));
+	assert_int_equal(session_count(&f->table), 1);
+	assert_int_equal(claim(f, 13, 78), SESSION_WAIT);
+	assert_int_equal(reserve(f, 13, 79), SESSION_WAIT);
+	loop_drain(&f->loop);
+	assert_int_equal(f->woken, 0);
+	session_settle(&f->table, 13);
+	assert_true(is_located(f, 13));
+	loop_drain(&f->loop);
+	assert_int_equal(f->woken, 2);
+	assert_int_equal(claim(f, 13, 78, &other), SESSION_TAKEN);
+	assert_int_equal(other.conn, 77);
+	assert_int_equal(reserve(f, 13, 79), SESSION_TAKEN);
+}
+
+static void a_reserved_place_can_be_freed_without_having_been_a_session(void **state)
+{
+	auto *f = static_cast<fixture *>(*state);
+
+	session_settle(&f->table, 13);
+	assert_int_equal(reserve(f, 13, 77), SESSION_GRANTED);
+	assert_int_equal(reserve(f, 13, 78), SESSION_WAIT);
+	session_release(&f->table, 13);
+	assert_int_equal(session_count(&f->table), 1);
+	session_free(&f->table, 13);
+	assert_int_equal(session_count(&f->table), 0);
+	loop_drain(&f->loop);
+	assert_int_equal(f->woken, 1);
+	assert_int_equal(reserve(f, 13, 78), SESSION_GRANTED);
+}
+
+static void nobody_gets_the_place_between_its_last_hold_and_its_end(void **state)
+{
+	auto *f = static_cast<fixture *>(*state);
+	cs_conn conn = 0;
+
+	assert_int_equal(claim(f, 13, 77), SESSION_GRANTED);
+	session_free(&f->table, 13);
+	assert_true(is_located(f, 13));
+	session_end(&f->table, 13);
+	session_hold(&f->table, 13);
+	assert_false(session_drop(&f->table, 13, &conn));
+	session_free(&f->table, 13);
+	assert_int_equal(session_count(&f->table), 1);
+	assert_true(session_drop(&f->table, 13, &conn));
+	assert_int_equal(conn, 77);
+	assert_false(session_drop(&f->table, 13, &conn));
+	assert_int_equal(claim(f, 13, 78), SESSION_WAIT);
+	session_free(&f->table, 13);
+	loop_drain(&f->loop);
+	assert_int_equal(f->woken, 1);
+	assert_int_equal(claim(f, 13, 78), SESSION_GRANTED);
+}
+
 /* ---- several threads: each holds a place for a moment and must be alone there */
 
 static constexpr int threads = 4, rounds = 2000, accounts = 3;
@@ -163,6 +232,7 @@ struct player {
 	struct session_table *table;
 	struct loop loop;
 	std::atomic<int> *inside;
+	std::minstd_rand random;
 	cs_conn conn = 0;
 	int round = 0, granted = 0;
 	bool was_alone = true, was_located = true;
@@ -188,9 +258,25 @@ static void leave(struct player *p, cs_account account)
 	loop_post(&p->loop, play, p);
 }
 
+/* Some places become sessions by way of a reservation, some reservations come to nothing. */
+static void play_granted(struct player *p, cs_account account, bool was_reserved)
+{
+	p->was_alone = p->was_alone && p->inside[account].fetch_add(1) == 0;
+	if (was_reserved && p->random() % 2 == 0) {
+		p->inside[account].fetch_sub(1);
+		session_free(p->table, account);
+		loop_post(&p->loop, play, p);
+		return;
+	}
+	if (was_reserved)
+		session_settle(p->table, account);
+	leave(p, account);
+}
+
 static void play(void *arg)
 {
 	auto *p = static_cast<struct player *>(arg);
+	const bool reserves = p->random() % 2 == 0;
 	const struct session_waiter waiter = {&p->loop, play, p};
 	const cs_account account = static_cast<cs_account>(p->round % accounts);
 	struct session_entry other;
@@ -199,11 +285,10 @@ static void play(void *arg)
 		loop_stop(&p->loop);
 		return;
 	}
-	switch (session_claim(p->table, account, 0, p->conn, &waiter, &other)) {
-	case SESSION_GRANTED:
-		p->was_alone = p->was_alone && p->inside[account].fetch_add(1) == 0;
-		leave(p, account);
-		break;
+	const auto take = reserves ? session_reserve : session_claim;
+
+	switch (take(p->table, account, 0, p->conn, &waiter, &other)) {
+	case SESSION_GRANTED: play_granted(p, account, reserves); break;
 	case SESSION_TAKEN:
 		if (!session_wait(p->table, account, &waiter))
 			loop_post(&p->loop, play, p);
@@ -226,6 +311,7 @@ static void threads_that_want_one_place_get_it_one_after_the_other(void **state)
 		p->table = &f->table;
 		p->inside = inside;
 		p->conn = static_cast<cs_conn>(i) + 1;
+		p->random.seed(static_cast<unsigned>(i) + 1);
 		assert_int_equal(loop_open(&p->loop, &e), 0);
 		loop_post(&p->loop, play, p);
 	}
@@ -251,6 +337,9 @@ int main(void)
 		TEST(the_last_hold_frees_the_place),
 		TEST(a_release_too_many_takes_no_living_session),
 		TEST(waiting_for_a_place_that_is_free_is_refused),
+		TEST(a_reserved_place_is_no_session_until_it_is_settled),
+		TEST(a_reserved_place_can_be_freed_without_having_been_a_session),
+		TEST(nobody_gets_the_place_between_its_last_hold_and_its_end),
 		TEST(threads_that_want_one_place_get_it_one_after_the_other),
 	};
 
