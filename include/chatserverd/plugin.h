@@ -223,8 +223,9 @@ struct cs_host {
 	/* Claims the account's place for the connection. generation rises with every login of the account and
 	 * comes from the store: where two nodes could not talk, the session with the higher one stays. done gets
 	 * 0: the connection is this account's from now on, messages can be routed to it; CS_EEXIST: it is
-	 * online elsewhere; CS_ENOENT: the connection went; CS_EINVAL: the connection has a session. A session
-	 * that is just ending is waited for. */
+	 * online elsewhere; CS_ENOENT: the connection went; CS_EINVAL: the connection has a session;
+	 * CS_ECANCELED: the server is stopping. A session that is just ending is waited for, on another node
+	 * for at most 3 s, as is one that is to be closed. */
 	int (*claim)(struct cs_self *self, cs_conn conn, cs_account account, const char *name,
 	             uint64_t generation, unsigned flags, cs_done_fn *done, void *arg);
 	/* Ends the connection's session, as its closing would; the connection stays. CS_EINVAL: none. */
