@@ -143,7 +143,7 @@ mysql_suite = unit/test_model unit/test_model_append unit/test_model_news $(addp
 	load login offline presence refusals relay requests stop)
 # A whole cluster each, so one after the other; see tests/support/cluster.h for CS_LONG and CS_SWEEP.
 cluster_binaries = $(if $(db_mysql_SKIP)$(bus_redis_SKIP),,$(patsubst %.cpp,$(BUILD)/%,$(wildcard tests/cluster/test_*.cpp)))
-cluster_tests = $(if $(cluster_binaries),TEST_JOBS=1 CS_DRIVER= $(cluster_binaries))
+cluster_tests = $(if $(cluster_binaries),TEST_JOBS=1 CS_DRIVER= $(cluster_binaries) scripts/check-cluster)
 mysql_tests = $(if $(db_mysql_SKIP),,CS_DRIVER=db_mysql $(mysql_suite:%=$(BUILD)/tests/%))
 bad_plugins := $(patsubst tests/plugin/%.c,$(BUILD)/tests/plugin/bad/%.so,$(wildcard tests/plugin/bad_*.c))
 # Fuzz targets need no more of it than the fake host, and clang 14 cannot compile the rest.
