@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the tests of bus_redis while all goes well: claims, messages, presence, options. It must not know what happens
+ * when Redis or a connection fails (test_bus_redis_trouble.cpp). */
+#include <algorithm>
+#include <csignal>
+
+#include "test_bus_redis.h"
+
+static constexpr cs_conn CONN_A = UINT64_C(0xffffffffffffff01), CONN_B = UINT64_C(0xffffffffffffff02);
+
+/* ---- claims */
+
+static void an_account_nobody_has_is_granted(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f);
+
+	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
+	assert_string_equal(key_of(f, 7).c_str(), value_of(a, CONN_A, 1, 'L').c_str());
+	assert_true(atoi(redis_command(f->server, {"TTL", "chatserverd:s:7"}).c_str()) > 800);
+}
+
+static void an_account_that_is_online_elsewhere_is_refused(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f), *b = new_node_up(f);
+
+	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
+	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2), CS_EEXIST);
+	assert_string_equal(key_of(f, 7).c_str(), value_of(a, CONN_A, 1, 'L').c_str());
+	bus_world_run(f->world, 50);
+	assert_int_equal(a->closed.size(), 0);
+	/* What was refused is held no more: its release changes nothing. */
+	b->driver->release(b->bus, 7, CONN_B);
+	settle(b);
+	assert_string_equal(key_of(f, 7).c_str(), value_of(a, CONN_A, 1, 'L').c_str());
+}
+
+static void a_session_that_is_ending_is_worth_waiting_for(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f), *b = new_node_up(f);
+
+	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
+	a->driver->ending(a->bus, 7, CONN_A);
+	settle(a);
+	assert_string_equal(key_of(f, 7).c_str(), value_of(a, CONN_A, 1, 'E').c_str());
+	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2, CS_CLAIM_KICK), CS_EAGAIN);
+	a->driver->release(a->bus, 7, CONN_A);
+	settle(a);
+	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2), 0);
+	assert_int_equal(a->closed.size(), 0);
+}
+
+static void a_kick_tells_the_other_node_to_close_that_session(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f), *b = new_node_up(f);
+
+	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
+	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2, CS_CLAIM_KICK), CS_EEXIST);
+	bus_wait(f->world, "close", [&] { return !a->closed.empty(); });
+	assert_int_equal(a->closed[0].first, 7);
+	assert_true(a->closed[0].second == CONN_A);
+	a->driver->ending(a->bus, 7, CONN_A);
+	a->driver->release(a->bus, 7, CONN_A);
+	settle(a);
+	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2, CS_CLAIM_KICK), 0);
+}
+
+static void a_lower_generation_replaces_nothing(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f), *b = new_node_up(f);
+
+	assert_int_equal(bus_node_claim(a, 7, CONN_A, 5), 0);
+	assert_int_equal(bus_node_claim(b, 7, CONN_B, 4, CS_CLAIM_KICK), CS_EEXIST);
+	bus_world_run(f->world, 50);
+	assert_int_equal(a->closed.size(), 0);
+	/* Not even where the later login's node is dead. */
+	kill_node(f, a);
+	assert_int_equal(bus_node_claim(b, 7, CONN_B, 4, CS_CLAIM_KICK), CS_EEXIST);
+	assert_int_equal(bus_node_claim(b, 7, CONN_B, 6), 0);
+}
+
+static void a_node_takes_its_own_place_again(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f);
+
+	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
+	assert_int_equal(bus_node_claim(a, 7, CONN_B, 2), 0);
+	a->driver->release(a->bus, 7, CONN_A);
+	settle(a);
+	assert_string_equal(key_of(f, 7).c_str(), value_of(a, CONN_B, 2, 'L').c_str());
+}
+
+static void the_people_of_a_node_that_was_killed_are_free_at_once(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f), *b = new_node_up(f);
+
+	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
+	kill_node(f, a);
+	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2), 0);
+}
+
+static void the_people_of_a_node_without_lease_are_free(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f), *b = new_node_up(f);
+
+	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
+	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2), CS_EEXIST);
+	(void)redis_command(f->server, {"ZREM", "chatserverd:nodes", check_format("%012llx", (unsigned long long)a->address)});
+	assert_string_equal(bus_node_presence(b, {7}).c_str(), "0");
+	assert_int_equal(bus_node_send(b, 7, "hello"), CS_ENOENT);
+	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2), 0);
+}
+
+static void only_the_owner_gives_a_place_up(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f), *b = new_node_up(f);
+
+	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
+	/* Another node has taken it over, as after a lapse that this one has not noticed. */
+	const std::string others = value_of(b, CONN_B, 2, 'L');
+
+	(void)redis_command(f->server, {"SET", "chatserverd:s:7", others});
+	a->driver->ending(a->bus, 7, CONN_A);
+	a->driver->release(a->bus, 7, CONN_A);
+	settle(a);
+	assert_string_equal(key_of(f, 7).c_str(), others.c_str());
+}
+
+static void a_value_that_is_no_session_counts_as_none(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f);
+
+	(void)redis_command(f->server, {"SET", "chatserverd:s:7", "nonsense"});
+	(void)redis_command(f->server, {"LPUSH", "chatserverd:s:8", "a list"});
+	assert_string_equal(bus_node_presence(a, {7, 8}).c_str(), "00");
+	assert_int_equal(bus_node_send(a, 8, "hello"), CS_ENOENT);
+	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
+	assert_int_equal(bus_node_claim(a, 8, CONN_B, 1), 0);
+	assert_string_equal(bus_node_presence(a, {7, 8}).c_str(), "11");
+}
+
+static void of_two_nodes_that_claim_at_once_one_wins(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *nodes[2] = {new_node_up(f), new_node_up(f)};
+
+	for (cs_account account = 1; account <= 1000; account++) {
+		bus_outcome outcomes[2];
+
+		for (unsigned i = 0; i < 2; i++) {
+			const struct cs_bus_session session = {account, i + 1, i + 1};
+
+			nodes[i]->driver->claim(nodes[i]->bus, &session, 0, bus_done, &outcomes[i]);
+		}
+		bus_wait(f->world, "both", [&] { return outcomes[0].done && outcomes[1].done; });
+		/* A higher generation may not take the place of one that lives, a lower one finds it taken. */
+		assert_int_equal((outcomes[0].result == 0) + (outcomes[1].result == 0), 1);
+	}
+}
+
+/* ---- messages */
+
+static void a_message_reaches_the_node_that_has_the_account(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f), *b = new_node_up(f), *c = new_node_up(f);
+	const std::string binary("\0\r\n$5\r\n*\xff", 9);
+
+	assert_int_equal(bus_node_claim(b, 7, CONN_B, 1), 0);
+	assert_int_equal(bus_node_send(a, 7, binary), 0);
+	bus_wait(f->world, "message", [&] { return !b->arrived.empty(); });
+	assert_true(b->arrived[0] == binary);
+	assert_int_equal(bus_node_send(a, 7, ""), 0);
+	bus_wait(f->world, "message", [&] { return b->arrived.size() == 2; });
+	assert_int_equal(a->arrived.size() + c->arrived.size(), 0);
+}
+
+static void a_sender_hears_that_nobody_has_the_account(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f), *b = new_node_up(f);
+	bus_outcome outcomes[3];
+
+	assert_int_equal(bus_node_claim(b, 7, CONN_B, 1), 0);
+	assert_int_equal(bus_node_claim(b, 8, CONN_B, 1), 0);
+	assert_int_equal(bus_node_claim(a, 9, CONN_A, 1), 0);
+	b->driver->ending(b->bus, 8, CONN_B);
+	settle(b);
+	a->driver->send(a->bus, 6, "x", 1, bus_done, &outcomes[0]);
+	a->driver->send(a->bus, 7, "y", 1, bus_done, &outcomes[1]);
+	a->driver->send(a->bus, 8, "z", 1, bus_done, &outcomes[2]);
+	bus_wait(f->world, "all", [&] { return outcomes[0].done && outcomes[1].done && outcomes[2].done; });
+	assert_int_equal(outcomes[0].result, CS_ENOENT);
+	assert_int_equal(outcomes[1].result, 0);
+	assert_int_equal(outcomes[2].result, CS_ENOENT); /* it is ending */
+	/* It is here: that has to be looked for here. */
+	assert_int_equal(bus_node_send(a, 9, "own"), CS_ENOENT);
+	kill_node(f, b);
+	assert_int_equal(bus_node_send(a, 7, "to the dead"), CS_ENOENT);
+}
+
+static std::string number_text(int number)
+{
+	return check_format("%06d", number);
+}
+
+static void messages_arrive_in_the_order_in_which_they_were_sent(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f), *b = new_node_up(f), *c = new_node_up(f);
+	std::vector<std::string> expected_b, expected_c;
+
+	assert_int_equal(bus_node_claim(b, 7, CONN_B, 1), 0);
+	assert_int_equal(bus_node_claim(c, 8, CONN_B, 1), 0);
+	for (int i = 0; i < 3000; i++) {
+		const std::string text = number_text(i);
+		bus_node *to = i % 3 ? b : c;
+
+		(to == b ? expected_b : expected_c).push_back(text);
+		if (i % 7 == 0) {
+			(to == b ? expected_c : expected_b).push_back(text);
+			a->driver->send_all(a->bus, text.data(), text.size());
+		} else if (i % 5 == 0) {
+			a->driver->send_to(a->bus, to->address, text.data(), text.size());
+		} else {
+			a->driver->send(a->bus, to == b ? 7 : 8, text.data(), text.size(), nullptr, nullptr);
+		}
+		if (i % 100 == 0)
+			bus_world_turn(f->world, 0);
+	}
+	bus_wait(f->world, "messages", [&] {
+		return b->arrived.size() >= expected_b.size() && c->arrived.size() >= expected_c.size();
+	});
+	assert_true(b->arrived == expected_b);
+	assert_true(c->arrived == expected_c);
+	assert_int_equal(a->arrived.size(), 0);
+}
+
+static void what_is_sent_to_all_comes_once_and_not_back(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f), *b = new_node_up(f), *c = new_node_up(f);
+
+	a->driver->send_all(a->bus, "one", 3);
+	a->driver->send_all(a->bus, "two", 3);
+	bus_wait(f->world, "messages", [&] { return b->arrived.size() >= 2 && c->arrived.size() >= 2; });
+	bus_world_run(f->world, 50);
+	assert_true(b->arrived == (std::vector<std::string>{"one", "two"}));
+	assert_true(c->arrived == b->arrived);
+	assert_int_equal(a->arrived.size(), 0);
+}
+
+static void large_messages_arrive_whole(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f), *b = new_node_up(f);
+	const std::string body(100000, 'x'), larger(1000000, 'y');
+
+	assert_int_equal(bus_node_claim(b, 7, CONN_B, 1), 0);
+	for (int i = 0; i < 30; i++)
+		a->driver->send(a->bus, 7, body.data(), body.size(), nullptr, nullptr);
+	a->driver->send(a->bus, 7, larger.data(), larger.size(), nullptr, nullptr);
+	bus_wait(f->world, "messages", [&] { return b->arrived.size() >= 31; });
+	for (int i = 0; i < 30; i++)
+		assert_true(b->arrived[static_cast<size_t>(i)] == body);
+	assert_true(b->arrived[30] == larger);
+}
+
+static void garbage_on_a_channel_is_dropped_and_logged_once(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f), *b = new_node_up(f);
+	const std::string inbox = check_format("chatserverd:0:in:%012llx", (unsigned long long)a->address);
+	const std::string address("\x01\x01\x02\x03\x04\x05\x06", 7);
+	const std::string bad[] = {
+		"x", "hello, world", address + "\x01", address + std::string(200, '\x7f'),
+		address + "\x02" + std::string("\x7f\x7f\x7f\x7f", 4) + "1 2", address + "\x09zzzzzz",
+		"\x02" + address, "\x02\x01\x02\x03\x04\x05\x06",
+	};
+
+	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
+	for (const std::string &text : bad) {
+		(void)redis_command(f->server, {"PUBLISH", inbox, text});
+		(void)redis_command(f->server, {"PUBLISH", "chatserverd:0:all", text});
+	}
+	assert_int_equal(bus_node_send(b, 7, "good"), 0);
+	bus_wait(f->world, "message", [&] { return !a->arrived.empty(); });
+	assert_int_equal(a->arrived.size(), 1);
+	assert_int_equal(a->closed.size(), 0);
+	const size_t first = a->log.find("dropped a message");
+
+	assert_true(first != std::string::npos);
+	assert_true(a->log.find("dropped a message", first + 1) == std::string::npos);
+}
+
+static void sends_from_within_an_arrival_go_out(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f), *b = new_node_up(f);
+
+	b->on_arrived = [](bus_node *node) { node->driver->send_all(node->bus, "echo", 4); };
+	a->driver->send_all(a->bus, "call", 4);
+	bus_wait(f->world, "echo", [&] { return !a->arrived.empty(); });
+	assert_string_equal(a->arrived[0].c_str(), "echo");
+}
+
+/* ---- presence */
+
+static void presence_knows_every_node_that_lives(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f), *b = new_node_up(f);
+	std::vector<cs_account> many;
+	std::string expected;
+
+	for (cs_account account = 1; account <= 2500; account++) {
+		many.push_back(account);
+		expected.push_back(account % 100 == 0 ? '1' : '0');
+		if (account % 100 == 0)
+			assert_int_equal(bus_node_claim(account % 200 ? a : b, account, CONN_A, 1), 0);
+	}
+	assert_string_equal(bus_node_presence(a, many).c_str(), expected.c_str());
+	assert_string_equal(bus_node_presence(a, {}).c_str(), "");
+	a->driver->ending(a->bus, 100, CONN_A);
+	settle(a);
+	assert_string_equal(bus_node_presence(b, {100, 200, 300}).c_str(), "011");
+}
+
+/* ---- options */
+
+static void a_password_opens_redis_and_a_wrong_one_does_not(void **state)
+{
+	fixture *f = fixture_of(state);
+
+	redis_kill(f->server);
+	f->server->password = "open sesame";
+	redis_start(f->server);
+	bus_node *none = new_node(f), *wrong = new_node(f, {{"password", "wrong"}}),
+		 *unknown = new_node(f, {{"user", "nobody"}, {"password", "open sesame"}});
+	bus_node *right = new_node_up(f, {{"password", "open sesame"}});
+	bus_node *named = new_node_up(f, {{"user", "default"}, {"password", "open sesame"}});
+
+	bus_wait(f->world, "refusals", [&] {
+		return none->log.find("NOAUTH") != std::string::npos && wrong->log.find("WRONGPASS") != std::string::npos &&
+		       unknown->log.find("WRONGPASS") != std::string::npos;
+	});
+	bus_world_run(f->world, 300);
+	assert_int_equal(none->address + wrong->address + unknown->address, 0);
+	/* One line, however often it tries, and no password in it. */
+	assert_int_equal(std::count(wrong->log.begin(), wrong->log.end(), '\n'), 1);
+	assert_true(unknown->log.find("sesame") == std::string::npos);
+	assert_int_equal(bus_node_claim(right, 7, CONN_A, 1), 0);
+	assert_int_equal(bus_node_claim(named, 7, CONN_B, 2), CS_EEXIST);
+	assert_int_equal(bus_node_claim(wrong, 7, CONN_B, 2), 0); /* alone */
+}
+
+static void a_user_without_password_is_refused(void **state)
+{
+	fixture *f = fixture_of(state);
+
+	assert_true(bus_node_refusal(f->world, {{"user", "me"}}).find("password") != std::string::npos);
+}
+
+static void clusters_with_other_names_do_not_meet(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f), *database = new_node_up(f, {{"database", "3"}}),
+		 *prefix = new_node_up(f, {{"prefix", "other"}});
+
+	for (bus_node *node : {a, database, prefix})
+		assert_int_equal(bus_node_claim(node, 7, CONN_A, 1), 0);
+	for (bus_node *node : {a, database, prefix})
+		node->driver->send_all(node->bus, "hello", 5);
+	assert_int_equal(bus_node_claim(a, 8, CONN_A, 1), 0);
+	assert_int_equal(bus_node_send(database, 8, "x"), CS_ENOENT);
+	assert_int_equal(bus_node_send(prefix, 8, "x"), CS_ENOENT);
+	bus_world_run(f->world, 50);
+	assert_int_equal(a->arrived.size() + database->arrived.size() + prefix->arrived.size(), 0);
+}
+
+static void a_unix_socket_will_do(void **state)
+{
+	fixture *f = fixture_of(state);
+	const std::string path = f->server->folder + "/socket";
+
+	redis_kill(f->server);
+	f->server->options = {"--unixsocket", path};
+	redis_start(f->server);
+	bus_node *a = new_node_up(f, {{"socket", path}}), *b = new_node_up(f);
+
+	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
+	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2), CS_EEXIST);
+}
+
+/* ---- goodbye */
+
+static void a_goodbye_gives_everything_up_and_alarms_nobody(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f), *b = new_node_up(f);
+
+	bus_wait(f->world, "resync of b", [&] { return bus_node_heard(a, CS_CLUSTER_MISSED); });
+	const size_t events = b->events.size();
+
+	for (cs_account account = 1; account <= 600; account++)
+		assert_int_equal(bus_node_claim(a, account, CONN_A, 1), 0);
+	a->driver->send_all(a->bus, "last words", 10);
+	bus_node_leave(a);
+	bus_wait(f->world, "last words", [&] { return !b->arrived.empty(); });
+	assert_string_equal(redis_command(f->server, {"DBSIZE"}).c_str(), "1");
+	assert_string_equal(redis_command(f->server, {"ZCARD", "chatserverd:nodes"}).c_str(), "1");
+	bus_world_run(f->world, 300);
+	assert_int_equal(b->events.size(), events);
+}
+
+static void a_goodbye_without_redis_is_said_at_once(void **state)
+{
+	fixture *f = fixture_of(state);
+
+	redis_kill(f->server);
+	bus_node *a = new_node(f);
+
+	bus_wait(f->world, "a line in the log", [&] { return !a->log.empty(); });
+	bus_node_leave(a);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		REDIS_TEST(an_account_nobody_has_is_granted),
+		REDIS_TEST(an_account_that_is_online_elsewhere_is_refused),
+		REDIS_TEST(a_session_that_is_ending_is_worth_waiting_for),
+		REDIS_TEST(a_kick_tells_the_other_node_to_close_that_session),
+		REDIS_TEST(a_lower_generation_replaces_nothing),
+		REDIS_TEST(a_node_takes_its_own_place_again),
+		REDIS_TEST(the_people_of_a_node_that_was_killed_are_free_at_once),
+		REDIS_TEST(the_people_of_a_node_without_lease_are_free),
+		REDIS_TEST(only_the_owner_gives_a_place_up),
+		REDIS_TEST(a_value_that_is_no_session_counts_as_none),
+		REDIS_TEST(of_two_nodes_that_claim_at_once_one_wins),
+		REDIS_TEST(a_message_reaches_the_node_that_has_the_account),
+		REDIS_TEST(a_sender_hears_that_nobody_has_the_account),
+		REDIS_TEST(messages_arrive_in_the_order_in_which_they_were_sent),
+		REDIS_TEST(what_is_sent_to_all_comes_once_and_not_back),
+		REDIS_TEST(large_messages_arrive_whole),
+		REDIS_TEST(garbage_on_a_channel_is_dropped_and_logged_once),
+		REDIS_TEST(sends_from_within_an_arrival_go_out),
+		REDIS_TEST(presence_knows_every_node_that_lives),
+		REDIS_TEST(a_password_opens_redis_and_a_wrong_one_does_not),
+		REDIS_TEST(a_user_without_password_is_refused),
+		REDIS_TEST(clusters_with_other_names_do_not_meet),
+		REDIS_TEST(a_unix_socket_will_do),
+		REDIS_TEST(a_goodbye_gives_everything_up_and_alarms_nobody),
+		REDIS_TEST(a_goodbye_without_redis_is_said_at_once),
+	};
+
+	return cmocka_run_group_tests_name("bus_redis", tests, nullptr, nullptr);
+}
