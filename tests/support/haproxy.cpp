@@ -4,23 +4,19 @@
 #include "tests/support/haproxy.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/support/check.h"
+#include "tests/support/process.h"
 #include "tests/support/server.h"
 
 /* ---- configuration */
@@ -86,9 +82,14 @@ static void write_config(const test_haproxy *h)
 
 /* ---- process */
 
+static std::string log_path(const test_haproxy *h)
+{
+	return h->folder + "/log";
+}
+
 std::string haproxy_log(const test_haproxy *h)
 {
-	const std::string all = check_read_file(h->folder + "/log");
+	const std::string all = check_read_file(log_path(h));
 
 	return all.size() > h->log_start ? all.substr(h->log_start) : std::string();
 }
@@ -101,35 +102,13 @@ void haproxy_print_log(const test_haproxy *h)
 	print_error("---- log of HAProxy\n%s----\n", log.c_str() + from);
 }
 
-/* In the child: dies with the test (its workers then end by themselves), in a process group of its own. */
-static void run_haproxy(const std::string &folder, int log)
-{
-	const std::string config = folder + "/haproxy.cfg";
-	const int nothing = open("/dev/null", O_RDONLY);
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	setpgid(0, 0);
-	dup2(nothing, 0);
-	dup2(log, 1);
-	dup2(log, 2);
-	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
-	setenv("CLUSTER_FOLDER", folder.c_str(), 1);
-	execlp("haproxy", "haproxy", "-W", "-f", config.c_str(), nullptr);
-	fprintf(stderr, "haproxy: %s\n", strerror(errno));
-	_exit(127);
-}
-
 /* Whether the log says so; fails the test when the process has ended or too long went by. */
 static bool log_says(test_haproxy *h, const char *text, size_t from, int64_t end, std::source_location at)
 {
-	int status;
-
 	if (haproxy_log(h).find(text, from) != std::string::npos)
 		return true;
-	const bool ended = waitpid(h->pid, &status, WNOHANG) == h->pid;
+	const bool ended = !process_is_alive(&h->pid);
 
-	if (ended)
-		h->pid = -1;
 	if (ended || check_now() > end) {
 		haproxy_print_log(h);
 		check_fail(at, "HAProxy %s instead of saying: %s", ended ? "ended" : "went on", text);
@@ -140,79 +119,61 @@ static bool log_says(test_haproxy *h, const char *text, size_t from, int64_t end
 
 void haproxy_start(test_haproxy *h, std::source_location at)
 {
-	const int log = open((h->folder + "/log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-
-	h->log_start = (size_t)lseek(log, 0, SEEK_END);
+	h->log_start = 0;
+	h->log_start = haproxy_log(h).size();
 	write_config(h);
-	h->pid = fork();
-	if (h->pid == 0)
-		run_haproxy(h->folder, log);
-	setpgid(h->pid, h->pid);
-	close(log);
+	h->pid = process_spawn(
+		{"env", "CLUSTER_FOLDER=" + h->folder, "haproxy", "-W", "-f", h->folder + "/haproxy.cfg"},
+		log_path(h));
 	const int64_t end = check_now() + check_patience_ms();
 	while (!log_says(h, "Loading success", 0, end, at))
 		;
 }
 
 /* A master that has just forked its worker does not hear signals yet. */
+static void signal_until(test_haproxy *h, int number, const std::function<bool(void)> &heard,
+                         std::source_location at)
+{
+	int64_t again = 0;
+
+	check_wait("HAProxy to hear a signal", [&] {
+		if (check_now() >= again) {
+			process_signal(h->pid, number);
+			again = check_now() + 500;
+		}
+		return heard();
+	}, at);
+}
+
 void haproxy_reload(test_haproxy *h, std::source_location at)
 {
 	const size_t from = haproxy_log(h).size();
 	const int64_t end = check_now() + check_patience_ms();
-	int64_t again = 0;
 
 	write_config(h);
-	while (!log_says(h, "Reloading HAProxy", from, end, at))
-		if (check_now() >= again) {
-			if (h->pid > 0)
-				kill(h->pid, SIGUSR2);
-			again = check_now() + 500;
-		}
+	signal_until(h, SIGUSR2, [&] { return log_says(h, "Reloading HAProxy", from, end, at); }, at);
 	while (!log_says(h, "Loading success", from, end, at))
 		;
 }
 
-static bool has_ended(test_haproxy *h)
-{
-	int status;
-
-	if (waitpid(h->pid, &status, WNOHANG) != h->pid)
-		return false;
-	h->pid = -1;
-	return true;
-}
-
 void haproxy_stop(test_haproxy *h, std::source_location at)
 {
-	/* Every process there is would get it otherwise. */
-	if (h->pid <= 0)
-		return;
-	kill(h->pid, SIGTERM);
-	check_wait("HAProxy to end", [&] { return has_ended(h); }, at);
+	signal_until(h, SIGTERM, [&] { return !process_is_alive(&h->pid); }, at);
 }
 
-/* The group goes first as a whole: a worker is no child of the test. */
-void haproxy_kill(test_haproxy *h)
-{
-	int status;
-
-	if (h->pid <= 0)
-		return;
-	kill(-h->pid, SIGKILL);
-	while (waitpid(h->pid, &status, 0) < 0 && errno == EINTR)
-		;
-	h->pid = -1;
-}
-
+/* To the whole group: a worker is no child of the test. */
 void haproxy_signal(test_haproxy *h, int number)
 {
-	int status;
-
 	if (h->pid <= 0)
 		return;
 	kill(-h->pid, number);
-	while (number == SIGSTOP && waitpid(h->pid, &status, WUNTRACED) < 0 && errno == EINTR)
-		;
+	process_signal(h->pid, number);
+}
+
+void haproxy_kill(test_haproxy *h)
+{
+	haproxy_signal(h, SIGKILL);
+	process_kill(&h->pid);
 }
 
 void haproxy_free(test_haproxy *h)
@@ -294,7 +255,8 @@ std::string haproxy_node_status(const test_haproxy *h, const std::string &node)
 	return haproxy_node_figure(h, node, "status");
 }
 
-void haproxy_wait_node(test_haproxy *h, const std::string &node, std::string_view status, std::source_location at)
+void haproxy_wait_node(test_haproxy *h, const std::string &node, std::string_view status,
+                       std::source_location at)
 {
 	const int64_t end = check_now() + 2 * check_patience_ms();
 
@@ -302,8 +264,8 @@ void haproxy_wait_node(test_haproxy *h, const std::string &node, std::string_vie
 	       (status == "UP" && haproxy_node_figure(h, node, "check_status") != "L7OK")) {
 		if (check_now() > end) {
 			haproxy_print_log(h);
-			check_fail(at, "%s is \"%s\", not \"%.*s\"", node.c_str(), haproxy_node_status(h, node).c_str(),
-			           (int)status.size(), status.data());
+			check_fail(at, "%s is \"%s\", not \"%.*s\"", node.c_str(),
+			           haproxy_node_status(h, node).c_str(), (int)status.size(), status.data());
 		}
 		check_sleep_ms(10);
 	}
