@@ -128,6 +128,9 @@ void claim_wait(struct claim *cl, int64_t ms)
 
 void claim_refused(struct claim *cl, int result)
 {
+	/* A later login has the account: this one is the older and must not get in its way. */
+	if (result == CS_EINVAL)
+		return claim_give_up(cl, CS_EEXIST);
 	if (result != CS_EAGAIN && result != CS_EEXIST)
 		return claim_give_up(cl, result);
 	if (cl->self->worker->draining)

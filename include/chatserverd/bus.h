@@ -90,9 +90,10 @@ struct cs_bus_driver {
 
 	/* Claims the account for the session in the whole cluster. flags: enum cs_claim_flag. done gets 0; CS_EEXIST:
 	 * it is online on another node (with CS_CLAIM_KICK that node was told to close it; ask again soon);
-	 * CS_EAGAIN: its session on another node is just ending, ask again soon. While the bus is away, or
-	 * when it goes away meanwhile: 0, and the claim is settled when the bus is back; the older of two
-	 * sessions is then closed. On this node there is one claim or session per account at a time. */
+	 * CS_EAGAIN: its session on another node is just ending, ask again soon; CS_EINVAL: a later login has it
+	 * (its generation is higher), asking again is in vain. While the bus is away, or when it goes away
+	 * meanwhile: 0, and the claim is settled when the bus is back; the older of two sessions is then closed.
+	 * On this node there is one claim or session per account at a time. */
 	void (*claim)(void *bus, const struct cs_bus_session *session, unsigned flags, cs_bus_done_fn *done,
 	              void *arg);
 	/* The session is ending; it keeps its place until release. */

@@ -240,6 +240,18 @@ static void a_kick_asks_until_the_other_node_has_closed_the_older_session(void *
 	assert_trace(t, "kick:7 kick:7 kick:7 kick:7 kick:7 kick:7 kick:7 ");
 }
 
+static void a_login_that_was_overtaken_by_a_later_one_is_refused_at_once(void **state)
+{
+	struct test *t = test_of(state);
+	const cs_conn conn = connect_one(t);
+
+	answer_claims(t, {CS_EINVAL}, 0);
+	claim(t, conn, 7, CS_CLAIM_KICK);
+	wait_claims(t, {{conn, CS_EEXIST}});
+	assert_trace(t, "kick:7 ");
+	assert_int_equal(session_count(&t->f->shared.sessions), 0);
+}
+
 static void any_other_failure_and_a_node_that_drains_do_not_ask_again(void **state)
 {
 	struct test *t = test_of(state);
@@ -533,6 +545,7 @@ int main(void)
 		TEST(a_session_that_is_ending_elsewhere_is_waited_for),
 		TEST(an_ending_that_takes_too_long_is_not_waited_for),
 		TEST(a_kick_asks_until_the_other_node_has_closed_the_older_session),
+		TEST(a_login_that_was_overtaken_by_a_later_one_is_refused_at_once),
 		TEST(any_other_failure_and_a_node_that_drains_do_not_ask_again),
 		TEST(a_place_granted_for_nothing_is_given_back),
 		TEST(a_place_that_was_refused_is_not_given_back),
