@@ -9,6 +9,7 @@
 #include "page.h"
 #include "pull.h"
 #include "relay.h"
+#include "stash.h"
 
 bool mailbox_deliver_frame(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_line *line, uint64_t seq,
                            std::string_view frame, const char *tail)
@@ -44,28 +45,57 @@ static bool is_next(const mailbox_session *s, const mailbox_line *line, uint64_t
 	       seq == line->sent + 1;
 }
 
-static void take_own(mailbox *m, mailbox_session *s, mailbox_key key, uint64_t seq)
+/* A hint from another node has overtaken those before it, which are on their way. */
+static bool came_early(const mailbox_session *s, const mailbox_line *line, uint64_t seq)
 {
-	mailbox_line *line = mailbox_line_get(s, key);
+	return seq > line->sent + 1 && is_next(s, line, line->sent + 1);
+}
 
-	if (!is_next(s, line, seq)) {
-		mailbox_deliver_heard(m, s, key, seq);
-		return;
-	}
+/* The account's own message is nothing to send. */
+static void pass_over(mailbox *m, mailbox_session *s, mailbox_line *line, uint64_t seq)
+{
 	line->sent = seq;
 	if (mailbox_line_settle(line))
 		mailbox_cursor_dirty(m, s);
 }
 
-static void take_stored(mailbox *m, mailbox_session *s, mailbox_key key, const mailbox_hint &hint,
+/* Delivers what is next. false: not now; it has to be read. */
+static bool take_next(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_line *line, uint64_t seq, bool own,
+                      int64_t created, std::string_view body)
+{
+	if (!is_next(s, line, seq) || (!own && (s->paused || !mailbox_window(s))))
+		return false;
+	if (own)
+		pass_over(m, s, line, seq);
+	else
+		(void)mailbox_deliver_frame(m, s, key, line, seq, body, mailbox_tail(seq, created).c_str());
+	return true;
+}
+
+/* Those that waited for the one that was delivered. */
+static void take_stashed(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_line *line)
+{
+	mailbox_stashed next;
+
+	while (!s->stash.empty() && mailbox_stash_take(m, s, key, line->sent + 1, &next)) {
+		const uint64_t seq = line->sent + 1;
+
+		if (!take_next(m, s, key, line, seq, next.own, next.created, next.body)) {
+			mailbox_deliver_heard(m, s, key, seq);
+			return;
+		}
+	}
+}
+
+static void take_stored(mailbox *m, mailbox_session *s, mailbox_key key, const mailbox_hint &hint, bool own,
                         std::string_view body)
 {
 	mailbox_line *line = mailbox_line_get(s, key);
 
-	if (is_next(s, line, hint.seq) && !s->paused && mailbox_window(s))
-		(void)mailbox_deliver_frame(m, s, key, line, hint.seq, body,
-		                            mailbox_tail(hint.seq, hint.created).c_str());
-	else
+	if (take_next(m, s, key, line, hint.seq, own, hint.created, body))
+		take_stashed(m, s, key, line);
+	else if (!came_early(s, line, hint.seq) ||
+	         !mailbox_stash_put(m, s, key, hint.seq, own, hint.created, own ? std::string_view() : body))
 		mailbox_deliver_heard(m, s, key, hint.seq);
 }
 
@@ -90,10 +120,10 @@ void mailbox_deliver_hint(mailbox *m, mailbox_session *s, const mailbox_hint &hi
 
 	if (hint.type == MAILBOX_HINT_NEWS)
 		take_news(m, s, key, hint);
-	else if (hint.sender == s->account && key != mailbox_key_of(CS_CONVERSATION_PAIR, s->account))
-		take_own(m, s, key, hint.seq);
 	else
-		take_stored(m, s, key, hint, body);
+		take_stored(m, s, key, hint,
+		            hint.sender == s->account && key != mailbox_key_of(CS_CONVERSATION_PAIR, s->account),
+		            body);
 }
 
 void mailbox_deliver_group_hint(mailbox *m, const mailbox_hint &hint, std::string_view body)

@@ -67,12 +67,25 @@ static const cs_service services[] = {
 
 /* ---- the server's calls */
 
-static int mailbox_on_closed(void *state, cs_conn conn, cs_account, uint64_t written)
+/* Where nodes could not talk, or did not hear of each other for a while, an account can have a session here and a
+ * later one elsewhere. What was stored meanwhile was hinted at here, to the one that ends now: the other one has to
+ * look for it. Nobody is here any more, so this hint goes where the account is, and mostly nowhere. */
+static void tell_other_session(mailbox *m, cs_account account)
+{
+	mailbox_hint hint = {};
+
+	hint.type = MAILBOX_HINT_LOOK;
+	if (account)
+		(void)mailbox_hint_route(m->host, m->self, account, hint, {});
+}
+
+static int mailbox_on_closed(void *state, cs_conn conn, cs_account account, uint64_t written)
 {
 	mailbox *m = static_cast<mailbox *>(state);
 	mailbox_session *s = mailbox_session_of(&m->sessions, conn);
 	mailbox_ending ending;
 
+	tell_other_session(m, account);
 	if (!s)
 		return 0;
 	if (s->phase != MAILBOX_ATTACHING) {
@@ -115,10 +128,26 @@ static void mailbox_on_routed(void *state, cs_conn conn, cs_account account, con
 		mailbox_relay_take(m, s, hint, body);
 	else if (hint.type == MAILBOX_HINT_RELAY_WRITTEN || hint.type == MAILBOX_HINT_RELAY_REFUSED)
 		mailbox_relay_answered(m, hint);
+	else if (hint.type == MAILBOX_HINT_LOOK && s)
+		mailbox_sweep_look(m, s);
 	else if (hint.kind == CS_CONVERSATION_GROUP)
 		mailbox_deliver_group_hint(m, hint, body);
 	else if (s)
 		mailbox_deliver_hint(m, s, hint, body);
+}
+
+static void mailbox_on_returned(void *state, cs_account, const void *data, size_t size)
+{
+	mailbox_hint hint;
+	std::string_view body;
+
+	if (mailbox_hint_read(data, size, &hint, &body) && hint.type == MAILBOX_HINT_RELAY)
+		mailbox_relay_returned(static_cast<mailbox *>(state), hint);
+}
+
+static void mailbox_on_cluster(void *state, cs_cluster_event event)
+{
+	mailbox_sweep_cluster(static_cast<mailbox *>(state), event);
 }
 
 /* ---- the instance */
@@ -153,7 +182,7 @@ static void mailbox_stop(void *state)
 {
 	const std::unique_ptr<mailbox> m(static_cast<mailbox *>(state));
 
-	for (cs_timer *timer : {m->pull_timer, m->flush_timer, m->relay_timer, m->sweep_timer})
+	for (cs_timer *timer : {m->pull_timer, m->flush_timer, m->relay_timer, m->stash_timer, m->sweep.timer})
 		if (timer)
 			m->host->timer_del(m->self, timer);
 }
@@ -163,6 +192,8 @@ static const cs_option options[] = {
 	 "relay: a message without cid to somebody who is online is handed over without being stored"},
 	{"sweep", CS_OPTION_TIME, offsetof(mailbox_conf, sweep), 0, 3600000, "30s", nullptr, 0,
 	 "how often sessions are compared with the store; 0: never"},
+	{"sweep_away", CS_OPTION_TIME, offsetof(mailbox_conf, sweep_away), 0, 3600000, "2s", nullptr, 0,
+	 "the same while other nodes may not be heard; 0: as sweep says"},
 	{"cursor_flush", CS_OPTION_TIME, offsetof(mailbox_conf, cursor_flush), 1, 60000, "250ms", nullptr, 1,
 	 "how long what was received may wait before the store is told"},
 	{nullptr, CS_OPTION_BOOL, 0, 0, 0, nullptr, nullptr, 0, nullptr},
@@ -183,5 +214,7 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.closed = mailbox_on_closed,
 	.written = mailbox_on_written,
 	.routed = mailbox_on_routed,
+	.returned = mailbox_on_returned,
+	.cluster = mailbox_on_cluster,
 	.stop = mailbox_stop,
 };

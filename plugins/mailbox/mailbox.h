@@ -20,7 +20,7 @@ enum mailbox_durability { MAILBOX_COMMIT = 0, MAILBOX_RELAY = 1 };
 
 struct mailbox_conf {
 	int durability;
-	int64_t sweep, cursor_flush;   /* ms */
+	int64_t sweep, sweep_away, cursor_flush;   /* ms */
 };
 
 struct mailbox_flush;
@@ -33,6 +33,31 @@ struct mailbox_ending {
 	cs_account account = 0;
 	bool flushing = false;
 	unsigned relays = 0;
+};
+
+/* The end of a stashed hint's patience. */
+struct mailbox_stash_end {
+	int64_t due;                   /* ms */
+	uint64_t session;
+	mailbox_key key;
+	uint64_t seq;
+};
+
+/* Where the comparison of sessions with the store has come to (sweep.h). Rounds visit every session once. */
+struct mailbox_sweep {
+	cs_timer *timer = nullptr;
+	bool reading = false;
+	bool degraded = false;         /* what others route may not arrive */
+	bool missed = false;           /* something may have been lost: a round is due that no option switches off */
+	bool running = false;          /* a round is under way */
+	bool catching_up = false;      /* it is one because of `missed` */
+	int64_t next = 0;              /* when the next round begins (ms) */
+	int64_t begun = 0, period = 0; /* of the round */
+	int64_t not_before = 0;        /* when the next read may be handed in */
+	size_t total = 0, visited = 0; /* sessions of the round */
+	uint64_t at = 0, last = 0;     /* session ids: where it is, where it ends */
+	std::vector<uint64_t> looks;   /* session ids to visit at once */
+	uint64_t random = 0;
 };
 
 struct mailbox {
@@ -63,10 +88,10 @@ struct mailbox {
 	uint64_t last_token = 0;
 	cs_timer *relay_timer = nullptr;
 
-	cs_timer *sweep_timer = nullptr;
-	uint64_t swept = 0;              /* the last session id that was looked at */
-	uint64_t jitter = 0;
-	bool sweeping = false;
+	std::deque<mailbox_stash_end> stash_ends;   /* in order */
+	cs_timer *stash_timer = nullptr;
+
+	mailbox_sweep sweep;
 
 	mailbox();
 	~mailbox();

@@ -3,7 +3,7 @@
  * a receiver takes a message. */
 #include "relay.h"
 
-constexpr int64_t ANSWER_WITHIN = 2000;    /* ms; then it is stored */
+constexpr int64_t ANSWER_WITHIN = 2 * MAILBOX_RELAY_FRESH;    /* ms; then it is stored */
 constexpr int64_t LOOK_EVERY = 250;
 
 using lane_key = std::pair<cs_account, cs_account>;
@@ -98,7 +98,7 @@ static int ask(mailbox *m, mailbox_lane *lane, mailbox_item *item)
 	hint.place = m->host->place(m->self);
 	hint.token = item->token;
 	hint.previous = lane->items.empty() ? 0 : lane->items.back()->token;
-	return mailbox_hint_route(m->host, m->self, item->append.to, hint, item->body);
+	return mailbox_hint_route(m->host, m->self, item->append.to, hint, item->body, CS_ROUTE_RETURN);
 }
 
 static int commit_in_lane(mailbox *m, mailbox_session *s, mailbox_lane *lane, std::unique_ptr<mailbox_item> &item)
@@ -172,6 +172,14 @@ void mailbox_relay_answered(mailbox *m, const mailbox_hint &hint)
 	else
 		refuse_relayed(&m->lanes[key], hint.token);
 	pump(m, key);
+}
+
+void mailbox_relay_returned(mailbox *m, const mailbox_hint &hint)
+{
+	mailbox_hint refused = hint;
+
+	refused.type = MAILBOX_HINT_RELAY_REFUSED;
+	mailbox_relay_answered(m, refused);
 }
 
 /* The ones after it were asked later, but they must not be left behind it. */

@@ -19,6 +19,11 @@
 #include "hint.h"
 #include "mailbox.h"
 
+/* A relayed message is taken so long after it was sent (ms, by the clocks of two nodes); the sender stores what
+ * was not answered for twice as long. One that the bus held back must not come behind its own stored copy; where
+ * clocks differ more, messages are stored instead. */
+constexpr int64_t MAILBOX_RELAY_FRESH = 1000;
+
 struct mailbox_lane {
 	std::deque<std::unique_ptr<mailbox_item>> items;   /* relayed or waiting for those before them */
 	unsigned committing = 0;
@@ -32,6 +37,8 @@ struct mailbox_lane {
 void mailbox_relay_committed(mailbox *m, const mailbox_item &item);
 /* The receiver's instance has answered. */
 void mailbox_relay_answered(mailbox *m, const mailbox_hint &hint);
+/* Nobody has the account. */
+void mailbox_relay_returned(mailbox *m, const mailbox_hint &hint);
 
 /* A relayed message for the session (NULL: there is none): takes it, or answers that it is refused. */
 void mailbox_relay_take(mailbox *m, mailbox_session *s, const mailbox_hint &hint, std::string_view body);

@@ -3,7 +3,7 @@
  * became of them. It must not know lanes. */
 #include "relay.h"
 
-#include <algorithm>
+#include "stash.h"
 
 static void tell(mailbox *m, cs_place place, uint64_t token, mailbox_hint_type what)
 {
@@ -21,9 +21,9 @@ static bool is_ready(const mailbox_session *s)
 	return s && s->phase == MAILBOX_LIVE && !s->gone && !s->acknowledges && !s->paused && !s->unsent;
 }
 
-static bool is_in_order(const mailbox_line *line, const mailbox_hint &hint)
+static bool is_in_order(const mailbox_session *s, mailbox_key key, const mailbox_line *line, const mailbox_hint &hint)
 {
-	if (line->pulling || mailbox_line_is_behind(line))
+	if (line->pulling || mailbox_line_is_behind(line) || mailbox_stash_has(s, key))
 		return false;
 	return !hint.previous || (line->relay_place == hint.place && line->relay_token == hint.previous);
 }
@@ -47,9 +47,11 @@ static bool queue(mailbox *m, mailbox_session *s, const mailbox_hint &hint, std:
 
 void mailbox_relay_take(mailbox *m, mailbox_session *s, const mailbox_hint &hint, std::string_view body)
 {
-	mailbox_line *line = is_ready(s) ? mailbox_line_get(s, mailbox_key_of(hint.kind, hint.of)) : nullptr;
+	const mailbox_key key = mailbox_key_of(hint.kind, hint.of);
+	const bool fresh = m->host->now() - hint.created <= MAILBOX_RELAY_FRESH;
+	mailbox_line *line = fresh && is_ready(s) ? mailbox_line_get(s, key) : nullptr;
 
-	if (!line || !is_in_order(line, hint) || !queue(m, s, hint, body)) {
+	if (!line || !is_in_order(s, key, line, hint) || !queue(m, s, hint, body)) {
 		tell(m, hint.place, hint.token, MAILBOX_HINT_RELAY_REFUSED);
 		return;
 	}

@@ -39,6 +39,7 @@ void mailbox_session_remove(mailbox_sessions *all, mailbox_session *s)
 {
 	while (!s->groups.empty())
 		mailbox_session_leave(all, s, s->groups.back());
+	all->stash_bytes -= s->stash_bytes;
 	all->by_conn.erase(s->conn);
 	all->by_id.erase(s->id);
 }

@@ -8,7 +8,9 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <chatserverd/mailbox.h>
@@ -64,6 +66,13 @@ struct mailbox_relayed {
 	uint64_t token;
 };
 
+/* What a hint said that came before the one it follows (stash.h). */
+struct mailbox_stashed {
+	bool own = false;           /* the account's own message: nothing to send */
+	int64_t created = 0;
+	std::string body;
+};
+
 enum mailbox_phase {
 	MAILBOX_ATTACHING,          /* the first page is being read */
 	MAILBOX_PAGED,              /* the first page was handed out; begin() is awaited */
@@ -94,6 +103,8 @@ struct mailbox_session {
 	std::deque<mailbox_key> behind;           /* lines to read, in the order they fell behind */
 	std::deque<mailbox_flight> flights;
 	std::deque<mailbox_relayed> relayed;
+	std::map<std::pair<mailbox_key, uint64_t>, mailbox_stashed> stash;   /* by line and seq */
+	size_t stash_bytes = 0;
 	std::vector<uint64_t> groups;
 };
 
@@ -106,6 +117,7 @@ struct mailbox_sessions {
 	std::map<uint64_t, std::unique_ptr<mailbox_session>> by_id;
 	std::unordered_map<cs_conn, mailbox_session *> by_conn;
 	std::unordered_map<uint64_t, std::map<uint64_t, mailbox_session *>> by_group;
+	size_t stash_bytes = 0;     /* of all */
 };
 
 mailbox_session *mailbox_session_add(mailbox_sessions *all, cs_conn conn, cs_account account);

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Owns the sweep: a few sessions per tick, each once per period. It must not know hints. */
+ * Owns the rounds of the sweep: when one begins, and how its sessions are spread over its period. It must not know
+ * hints.
+ *
+ * A round reads a part of its sessions whenever that part is due, so many of them as have fallen due since. A store
+ * that is slower than the period asks is not asked faster than it answers. */
 #include "sweep.h"
 
 #include <algorithm>
@@ -7,96 +11,273 @@
 #include "../model/messages.h"
 #include "deliver.h"
 
-constexpr int64_t TICKS = 16;                /* per period */
-constexpr size_t SESSIONS_AT_MOST = 200;     /* per tick */
+constexpr int64_t CATCH_UP_WITHIN = 1000;    /* ms: the period of a round after something was missed, */
+constexpr int64_t CATCH_UP_JITTER = 250;     /* and how much later than the event it may begin */
+constexpr int64_t AGAIN_AFTER_FAILURE = 500;
+constexpr size_t SESSIONS_AT_LEAST = 64;     /* per read: one statement's worth */
+constexpr size_t SESSIONS_AT_MOST = 512;
 
-struct swept_session {
-	uint64_t id;
+struct sweep_session {
 	cs_account account;
-	std::vector<message_news> news;
+	uint64_t id;
+
+	bool operator<(const sweep_session &other) const
+	{
+		return account != other.account ? account < other.account : id < other.id;
+	}
 };
 
-struct sweep {
-	std::vector<swept_session> sessions;
+/* One read. */
+struct sweep_read {
+	std::vector<sweep_session> sessions;   /* sorted */
+	std::vector<uint64_t> accounts;
+	std::vector<uint64_t> looks;           /* those of the sessions that were asked for */
+	size_t visited = 0;                    /* those that belong to the round, */
+	uint64_t at = 0;                       /* the last of them, */
+	bool last = false;                     /* after which there is none */
+	int64_t begun = 0;
+	std::vector<account_news> news;
 };
+
+static int64_t draw(mailbox *m, int64_t below)
+{
+	m->sweep.random = (m->sweep.random ^ m->seed[0]) * UINT64_C(0x9e3779b97f4a7c15) + m->seed[1];
+	return static_cast<int64_t>((m->sweep.random >> 33) % static_cast<uint64_t>(std::max<int64_t>(below, 1)));
+}
+
+/* 0: none. */
+static int64_t period_of(const mailbox *m)
+{
+	const int64_t usual = m->conf.sweep, away = m->conf.sweep_away;
+
+	if (!m->sweep.degraded || !away)
+		return usual;
+	return usual ? std::min(usual, away) : away;
+}
+
+/* ---- when */
+
+static void time_to_sweep(void *state, void *);
+
+/* When the next read is due; -1: never. */
+static int64_t due(const mailbox *m)
+{
+	const mailbox_sweep &w = m->sweep;
+	int64_t at = -1;
+
+	if (!w.looks.empty())
+		at = 0;
+	else if (w.running)
+		at = w.begun + w.period * static_cast<int64_t>(w.visited) / static_cast<int64_t>(w.total + 1);
+	else if (w.missed || period_of(m))
+		at = w.next;
+	return at < 0 ? at : std::max(at, w.not_before);
+}
+
+static void plan(mailbox *m)
+{
+	const int64_t at = due(m);
+
+	if (m->sweep.timer)
+		m->host->timer_del(m->self, m->sweep.timer);
+	m->sweep.timer = nullptr;
+	if (m->sweep.reading || at < 0)
+		return;
+	m->sweep.timer = m->host->timer_add(m->self, std::max<int64_t>(at - m->host->now(), 1), 0, time_to_sweep,
+	                                    nullptr);
+}
+
+static void begin_round(mailbox *m, int64_t now)
+{
+	mailbox_sweep *w = &m->sweep;
+
+	w->running = true;
+	w->catching_up = w->missed;
+	w->missed = false;
+	w->begun = now;
+	w->period = w->catching_up ? CATCH_UP_WITHIN : period_of(m);
+	w->total = m->sessions.by_id.size();
+	w->visited = 0;
+	w->at = 0;
+	w->last = m->sessions.last_id;
+}
+
+/* Jittered by a quarter, so that nodes that were started together do not ask together. */
+static void end_round(mailbox *m)
+{
+	const int64_t period = period_of(m);
+
+	m->sweep.running = false;
+	m->sweep.next = m->sweep.missed ? 0 : m->sweep.begun + period * 3 / 4 + draw(m, period / 4);
+}
+
+/* ---- one read */
 
 static int look(cs_db *db, void *arg)
 {
-	for (swept_session &swept : static_cast<sweep *>(arg)->sessions) {
-		const int result = message_news_list(db, swept.account, &swept.news);
+	sweep_read *read = static_cast<sweep_read *>(arg);
 
-		if (result)
-			return result;
+	return message_news_of(db, read->accounts, &read->news);
+}
+
+static void take_news(mailbox *m, const sweep_read &read)
+{
+	for (const account_news &of : read.news) {
+		const unsigned kind = of.news.kind == CONVERSATION_GROUP ? CS_CONVERSATION_GROUP
+		                                                         : CS_CONVERSATION_PAIR;
+		auto at = std::lower_bound(read.sessions.begin(), read.sessions.end(), sweep_session{of.account, 0});
+
+		for (; at != read.sessions.end() && at->account == of.account; ++at)
+			if (mailbox_session *s = mailbox_session_find(&m->sessions, at->id))
+				mailbox_deliver_heard(m, s, mailbox_key_of(kind, of.news.of), of.news.last_seq);
 	}
-	return 0;
+}
+
+static void read_later(mailbox *m, const sweep_read &read, int64_t now)
+{
+	m->sweep.looks.insert(m->sweep.looks.end(), read.looks.begin(), read.looks.end());
+	m->sweep.not_before = now + AGAIN_AFTER_FAILURE;
 }
 
 static void looked(void *state, cs_conn, int result, void *arg)
 {
 	mailbox *m = static_cast<mailbox *>(state);
-	const std::unique_ptr<sweep> done(static_cast<sweep *>(arg));
+	mailbox_sweep *w = &m->sweep;
+	const std::unique_ptr<sweep_read> read(static_cast<sweep_read *>(arg));
+	const int64_t now = m->host->now();
 
-	m->sweeping = false;
-	if (result)
+	w->reading = false;
+	w->not_before = now + (now - read->begun);
+	if (result == CS_ECANCELED)
 		return;
-	for (const swept_session &swept : done->sessions) {
-		mailbox_session *s = mailbox_session_find(&m->sessions, swept.id);
-
-		for (const message_news &news : swept.news) {
-			const unsigned kind = news.kind == CONVERSATION_GROUP ? CS_CONVERSATION_GROUP
-			                                                      : CS_CONVERSATION_PAIR;
-
-			if (s)
-				mailbox_deliver_heard(m, s, mailbox_key_of(kind, news.of), news.last_seq);
-		}
+	if (result) {
+		read_later(m, *read, now);
+	} else {
+		take_news(m, *read);
+		w->visited += read->visited;
+		w->at = read->at;
+		if (read->last && w->running)
+			end_round(m);
 	}
+	plan(m);
 }
 
-static void choose(mailbox *m, sweep *next)
+static void add_session(sweep_read *read, const mailbox_session *s)
 {
-	const auto &all = m->sessions.by_id;
-	const size_t most = std::min(SESSIONS_AT_MOST, all.size() / TICKS + 1);
-	auto at = all.upper_bound(m->swept);
-
-	for (; at != all.end() && next->sessions.size() < most; ++at) {
-		m->swept = at->first;
-		if (at->second->phase == MAILBOX_LIVE)
-			next->sessions.push_back({at->first, at->second->account, {}});
-	}
-	if (at == all.end())
-		m->swept = 0;
+	read->sessions.push_back({s->account, s->id});
 }
 
-static void arm(mailbox *m);
+static void choose_looks(mailbox *m, sweep_read *read)
+{
+	while (!m->sweep.looks.empty() && read->sessions.size() < SESSIONS_AT_MOST) {
+		if (const mailbox_session *s = mailbox_session_find(&m->sessions, m->sweep.looks.back())) {
+			add_session(read, s);
+			read->looks.push_back(s->id);
+		}
+		m->sweep.looks.pop_back();
+	}
+}
+
+/* A session that is reading its first page is visited as well: it can have begun before the event. */
+static void choose_of_round(mailbox *m, sweep_read *read)
+{
+	const mailbox_sweep &w = m->sweep;
+	const auto elapsed = static_cast<size_t>(read->begun - w.begun), period = static_cast<size_t>(w.period + 1);
+	const size_t owed = w.total * std::min(elapsed, period) / period;
+	const size_t most = std::clamp(owed - std::min(owed, w.visited), SESSIONS_AT_LEAST, SESSIONS_AT_MOST);
+	auto at = m->sessions.by_id.upper_bound(w.at);
+
+	read->at = w.at;
+	for (; at != m->sessions.by_id.end() && at->first <= w.last && read->visited < most; ++at) {
+		add_session(read, at->second.get());
+		read->at = at->first;
+		read->visited++;
+	}
+	read->last = at == m->sessions.by_id.end() || at->first > w.last;
+}
+
+static void finish_choice(sweep_read *read)
+{
+	std::sort(read->sessions.begin(), read->sessions.end());
+	for (const sweep_session &s : read->sessions)
+		if (read->accounts.empty() || read->accounts.back() != s.account)
+			read->accounts.push_back(s.account);
+}
 
 static void time_to_sweep(void *state, void *)
 {
 	mailbox *m = static_cast<mailbox *>(state);
-	auto next = std::make_unique<sweep>();
+	mailbox_sweep *w = &m->sweep;
+	auto read = std::make_unique<sweep_read>();
 
-	m->sweep_timer = nullptr;
-	arm(m);
-	if (m->sweeping)
-		return;
-	choose(m, next.get());
-	if (next->sessions.empty() || m->host->work(m->self, 0, CS_WORK_READ, look, looked, next.get()))
-		return;
-	m->sweeping = true;
-	(void)next.release();   /* looked's */
+	w->timer = nullptr;
+	read->begun = m->host->now();
+	if (!w->running && (w->missed || period_of(m)) && w->next <= read->begun)
+		begin_round(m, read->begun);
+	read->at = w->at;
+	choose_looks(m, read.get());
+	if (w->running)
+		choose_of_round(m, read.get());
+	finish_choice(read.get());
+	if (read->sessions.empty()) {
+		if (w->running)
+			end_round(m);
+	} else if (m->host->work(m->self, 0, CS_WORK_READ, look, looked, read.get()) == 0) {
+		w->reading = true;
+		(void)read.release();   /* looked's */
+	} else {
+		read_later(m, *read, read->begun);
+	}
+	plan(m);
 }
 
-/* Jittered by up to half a tick, so that nodes that were started together do not ask together. */
-static void arm(mailbox *m)
-{
-	const int64_t tick = std::max<int64_t>(m->conf.sweep / TICKS, 10);
-	const uint64_t jitter = (m->jitter += UINT64_C(0x9e3779b97f4a7c15) ^ m->seed[0]) % static_cast<uint64_t>(tick);
-
-	m->sweep_timer = m->host->timer_add(m->self, tick * 3 / 4 + static_cast<int64_t>(jitter / 2), 0,
-	                                    time_to_sweep, nullptr);
-}
+/* ---- events */
 
 void mailbox_sweep_start(mailbox *m)
 {
-	if (m->conf.sweep > 0)
-		arm(m);
+	m->sweep.next = m->host->now() + draw(m, period_of(m));
+	plan(m);
+}
+
+/* A round that is under way has visited some sessions before the event: another one follows it. The wait for a
+ * first one is short, but different on each node. */
+static void catch_up(mailbox *m)
+{
+	mailbox_sweep *w = &m->sweep;
+
+	if (w->missed)
+		return;
+	w->missed = true;
+	if (w->running && w->catching_up)
+		return;
+	w->running = false;
+	w->next = m->host->now() + draw(m, CATCH_UP_JITTER);
+}
+
+static void hurry(mailbox *m)
+{
+	mailbox_sweep *w = &m->sweep;
+
+	if (w->missed || (w->running && w->catching_up))
+		return;
+	w->running = false;
+	w->next = m->host->now() + draw(m, period_of(m) / 2);
+}
+
+void mailbox_sweep_cluster(mailbox *m, cs_cluster_event event)
+{
+	const bool degraded = m->sweep.degraded;
+
+	m->sweep.degraded = event == CS_CLUSTER_MISSED ? degraded : event == CS_CLUSTER_DEGRADED;
+	if (event != CS_CLUSTER_DEGRADED)
+		catch_up(m);
+	else if (!degraded)
+		hurry(m);
+	plan(m);
+}
+
+void mailbox_sweep_look(mailbox *m, mailbox_session *s)
+{
+	m->sweep.looks.push_back(s->id);
+	plan(m);
 }

@@ -27,29 +27,40 @@ static int news_take(void *arg, const cs_db_value *columns, size_t)
 	return 0;
 }
 
-#define JOIN_CURSOR " LEFT JOIN `cursor` k ON k.account = ? AND k.device = 0 AND k.conversation = c.id"
-#define ABOVE_CURSOR " AND c.last_seq > COALESCE(k.delivered_seq, 0)"
+#define JOIN_CURSOR(account) \
+	" LEFT JOIN `cursor` k ON k.account = " account " AND k.device = 0 AND k.conversation = c.id"
+#define ABOVE_CURSOR "c.last_seq > COALESCE(k.delivered_seq, 0)"
 
 /* clang-format off */
 
-/* Three parts, so that each has its index: pairs where the account is low, where it is high, its groups. */
+/* In three parts, so that each has its index: pairs where the account is low, where it is high, its groups. The
+ * last columns, account and joined_seq, differ by the part. */
+#define NEWS_LOW(account) \
+	"SELECT c.kind, c.high, c.id, c.last_seq, k.delivered_seq, 0, c.low FROM conversation c" \
+	JOIN_CURSOR(account) " WHERE " ABOVE_CURSOR " AND c.low "
+#define NEWS_HIGH(account) \
+	"SELECT c.kind, c.low, c.id, c.last_seq, k.delivered_seq, 0, c.high FROM conversation c" \
+	JOIN_CURSOR(account) " WHERE " ABOVE_CURSOR " AND c.low < c.high AND c.high "
+#define NEWS_GROUPS(account) \
+	"SELECT c.kind, c.id, c.id, c.last_seq, k.delivered_seq, m.joined_seq, m.account FROM member m" \
+	" JOIN conversation c ON c.id = m.conversation" \
+	JOIN_CURSOR(account) " WHERE c.last_seq > m.joined_seq AND " ABOVE_CURSOR " AND m.account "
+
 static constexpr char NEWS_LIST[] =
-	"SELECT c.kind, c.high, c.id, c.last_seq, k.delivered_seq, 0 FROM conversation c"
-	JOIN_CURSOR " WHERE c.low = ?" ABOVE_CURSOR
-	" UNION ALL SELECT c.kind, c.low, c.id, c.last_seq, k.delivered_seq, 0 FROM conversation c"
-	JOIN_CURSOR " WHERE c.high = ? AND c.low < c.high" ABOVE_CURSOR
-	" UNION ALL SELECT c.kind, c.id, c.id, c.last_seq, k.delivered_seq, m.joined_seq FROM member m"
-	" JOIN conversation c ON c.id = m.conversation"
-	JOIN_CURSOR " WHERE m.account = ? AND c.last_seq > m.joined_seq" ABOVE_CURSOR;
+	NEWS_LOW("?") "= ? UNION ALL " NEWS_HIGH("?") "= ? UNION ALL " NEWS_GROUPS("?") "= ?";
+
+static constexpr std::string_view NEWS_OF_MANY[] = {
+	NEWS_LOW("c.low") "IN (", NEWS_HIGH("c.high") "IN (", NEWS_GROUPS("m.account") "IN (",
+};
 
 static constexpr char NEWS_OF_PAIR[] =
 	"SELECT c.kind, c.low, c.id, c.last_seq, k.delivered_seq, 0 FROM conversation c"
-	JOIN_CURSOR " WHERE c.low = ? AND c.high = ?";
+	JOIN_CURSOR("?") " WHERE c.low = ? AND c.high = ?";
 
 static constexpr char NEWS_OF_GROUP[] =
 	"SELECT c.kind, c.id, c.id, c.last_seq, k.delivered_seq, m.joined_seq FROM conversation c"
 	" LEFT JOIN member m ON m.conversation = c.id AND m.account = ?"
-	JOIN_CURSOR " WHERE c.id = ? AND c.kind = 1";
+	JOIN_CURSOR("?") " WHERE c.id = ? AND c.kind = 1";
 
 /* clang-format on */
 
@@ -59,6 +70,29 @@ int message_news_list(cs_db *db, uint64_t account, std::vector<message_news> *ne
 
 	news_r->clear();
 	return sql_run(db, NEWS_LIST, {id, id, id, id, id, id}, news_take, news_r);
+}
+
+static int news_take_of(void *arg, const cs_db_value *columns, size_t)
+{
+	static_cast<std::vector<account_news> *>(arg)->push_back({sql_number_of(columns[6]), news_of(columns)});
+	return 0;
+}
+
+int message_news_of(cs_db *db, std::span<const uint64_t> accounts, std::vector<account_news> *news_r)
+{
+	std::vector<cs_db_value> ids;
+
+	news_r->clear();
+	for (const uint64_t account : accounts)
+		ids.push_back(sql_integer(account));
+	for (const std::string_view head : NEWS_OF_MANY) {
+		const int result =
+			sql_run_many(db, {head, "?", ", ", ")", 1, true}, ids, news_take_of, news_r);
+
+		if (result)
+			return result;
+	}
+	return 0;
 }
 
 struct news_row {

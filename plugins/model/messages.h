@@ -53,6 +53,13 @@ struct message_news {
 
 /* The conversations of the account whose last_seq is above its cursor. In no order. */
 [[nodiscard]] int message_news_list(cs_db *db, uint64_t account, std::vector<message_news> *news_r);
+struct account_news {
+	uint64_t account = 0;
+	message_news news;
+};
+
+/* The same for many accounts, in few statements. accounts: each once. */
+[[nodiscard]] int message_news_of(cs_db *db, std::span<const uint64_t> accounts, std::vector<account_news> *news_r);
 /* One conversation, whether or not it has news. MODEL_NONE: there is no such pair conversation or group yet;
  * MODEL_NOT_MEMBER: the account is not in the group. */
 [[nodiscard]] int message_news_find(cs_db *db, uint64_t account, conversation_kind kind, uint64_t of,

@@ -203,6 +203,19 @@ int message_news_list(cs_db *db, uint64_t account, std::vector<message_news> *ne
 	return 0;
 }
 
+int message_news_of(cs_db *db, std::span<const uint64_t> accounts, std::vector<account_news> *news_r)
+{
+	std::vector<message_news> news;
+
+	news_r->clear();
+	for (const uint64_t account : accounts) {
+		(void)message_news_list(db, account, &news);
+		for (const message_news &of : news)
+			news_r->push_back({account, of});
+	}
+	return 0;
+}
+
 int message_news_find(cs_db *db, uint64_t account, conversation_kind kind, uint64_t of, message_news *news_r)
 {
 	const memory_log *log = log_of(db);

@@ -233,6 +233,7 @@ static void what_a_read_under_way_may_bring_counts_as_unconfirmed(void **)
 	st.w.hold_reads = true;
 	stage_chat(&st, ann, 2, 152);
 	world_settle(&st.w);
+	world_advance(&st.w, 60);   /* nobody waits any longer for the hints before it */
 	for (uint64_t n = 2; n <= 201; n++)
 		stage_chat(&st, carl, 2, n);
 	world_settle(&st.w);

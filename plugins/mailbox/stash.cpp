@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the room for hints that came too early, and the end of their patience. It must not know how a message is
+ * delivered. */
+#include "stash.h"
+
+#include "deliver.h"
+
+constexpr int64_t PATIENCE = 20;                      /* ms */
+constexpr size_t HINTS_AT_MOST = 32;                  /* per session */
+constexpr size_t BYTES_AT_MOST = 32 * 1024;
+constexpr size_t BYTES_OF_ALL = 8 * 1024 * 1024;      /* per worker */
+
+static size_t bytes_of(const mailbox_stashed &stashed)
+{
+	return sizeof(stashed) + stashed.body.size();
+}
+
+bool mailbox_stash_has(const mailbox_session *s, mailbox_key key)
+{
+	const auto at = s->stash.lower_bound({key, 0});
+
+	return at != s->stash.end() && at->first.first == key;
+}
+
+bool mailbox_stash_take(mailbox *m, mailbox_session *s, mailbox_key key, uint64_t seq, mailbox_stashed *taken_r)
+{
+	const auto at = s->stash.find({key, seq});
+
+	if (at == s->stash.end())
+		return false;
+	s->stash_bytes -= bytes_of(at->second);
+	m->sessions.stash_bytes -= bytes_of(at->second);
+	*taken_r = std::move(at->second);
+	s->stash.erase(at);
+	return true;
+}
+
+/* ---- patience */
+
+static void arm(mailbox *m);
+
+static void time_to_read(void *state, void *)
+{
+	mailbox *m = static_cast<mailbox *>(state);
+	const int64_t now = m->host->now();
+
+	m->stash_timer = nullptr;
+	while (!m->stash_ends.empty() && m->stash_ends.front().due <= now) {
+		const mailbox_stash_end end = m->stash_ends.front();
+		mailbox_session *s = mailbox_session_find(&m->sessions, end.session);
+		mailbox_stashed late;
+
+		m->stash_ends.pop_front();
+		if (s && mailbox_stash_take(m, s, end.key, end.seq, &late))
+			mailbox_deliver_heard(m, s, end.key, end.seq);
+	}
+	arm(m);
+}
+
+static void arm(mailbox *m)
+{
+	if (!m->stash_timer && !m->stash_ends.empty())
+		m->stash_timer = m->host->timer_add(m->self, PATIENCE, 0, time_to_read, nullptr);
+}
+
+bool mailbox_stash_put(mailbox *m, mailbox_session *s, mailbox_key key, uint64_t seq, bool own, int64_t created,
+                       std::string_view body)
+{
+	const size_t bytes = sizeof(mailbox_stashed) + body.size();
+
+	if (s->stash.size() >= HINTS_AT_MOST || s->stash_bytes + bytes > BYTES_AT_MOST ||
+	    m->sessions.stash_bytes + bytes > BYTES_OF_ALL)
+		return false;
+	if (!s->stash.try_emplace({key, seq}, mailbox_stashed{own, created, std::string(body)}).second)
+		return true;
+	s->stash_bytes += bytes;
+	m->sessions.stash_bytes += bytes;
+	m->stash_ends.push_back({m->host->now() + PATIENCE, s->id, key, seq});
+	arm(m);
+	return true;
+}
