@@ -28,7 +28,7 @@ static void on_tick(void *arg)
 	}
 	for (const std::function<void()> &wish : wishes)
 		wish();
-	(void)f->host->timer_add(f->core, 1, on_tick, f);
+	f->timer = f->host->timer_add(f->core, 1, on_tick, f);
 }
 
 static void on_begin(void *arg)
@@ -48,12 +48,13 @@ static int fake_open(const void *conf, const struct cs_bus_host *host, void *cor
 	f->host = host;
 	f->core = core;
 	*bus_r = f;
-	(void)host->timer_add(core, 0, on_begin, f);
+	f->timer = host->timer_add(core, 0, on_begin, f);
 	return 0;
 }
 
-static void fake_close(void *)
+static void fake_close(void *bus)
 {
+	fake_of(bus)->host->timer_del(fake_of(bus)->timer);
 }
 
 /* What is due is completed before the goodbye, as it would be without a bus. */

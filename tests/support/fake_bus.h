@@ -47,6 +47,7 @@ struct fake_bus {
 	/* Bus thread. */
 	const struct cs_bus_host *host = nullptr;
 	void *core = nullptr;
+	struct cs_bus_timer *timer = nullptr; /* of the next look for wishes */
 };
 
 /* Opens a bus over the fake adapter, starts its thread, gives it to shared; the node's address is fake_bus_address. */
