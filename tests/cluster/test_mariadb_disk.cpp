@@ -9,6 +9,7 @@
 #include <string>
 
 #include "tests/support/check.h"
+#include "tests/support/cluster.h"
 #include "tests/support/disk.h"
 #include "tests/support/load.h"
 #include "tests/support/mariadb.h"
@@ -22,11 +23,6 @@ struct world {
 	load *work;
 	std::string folder; /* on the small disk */
 };
-
-static bool is_long(void)
-{
-	return getenv("CS_LONG") != nullptr;
-}
 
 static int set_up(void **state)
 {
@@ -83,10 +79,11 @@ static void run_until_full(world *w)
 		           disk_left(w->folder));
 	load_run(w->work, 2000);
 	const uint64_t before = w->work->book.acknowledged;
-	load_run(w->work, is_long() ? 30000 : 6000);
+	load_run(w->work, cluster_is_long() ? 30000 : 6000);
 	/* An acknowledgement now and then is right: repetitions of what is stored need no room. */
 	print_message("full: %llu messages refused, %llu acknowledged meanwhile\n",
-	              (unsigned long long)refusals(w), (unsigned long long)(w->work->book.acknowledged - before));
+	              (unsigned long long)refusals(w),
+	              (unsigned long long)(w->work->book.acknowledged - before));
 }
 
 static void judge(world *w, const char *what)
@@ -100,14 +97,12 @@ static void judge(world *w, const char *what)
 	load_check_nothing_is_left(w->work);
 	ledger_check_database(book, w->server);
 	load_report(w->work, what);
-	int64_t slowest_answer = 0;
-	for (const player &p : w->work->players)
-		slowest_answer = std::max(slowest_answer, p.slowest_answer);
+	const int64_t slowest_answer = load_slowest_answer(w->work);
 	const uint64_t faults = book->fault_count;
 	load_free(w->work);
 	assert_int_equal(faults, 0);
-	/* A batch is run again for 10 s and its last try may take the read time-out of 5 s; what waited behind it has one
-	 * try of its own. */
+	/* A batch is run again for 10 s and its last try may take the read time-out of 5 s; what waited behind it
+	 * has one try of its own. */
 	assert_true(slowest_answer < 25000 * check_patience_factor());
 	test_server_stop(w->server);
 }
@@ -126,12 +121,12 @@ static void a_full_disk_with_a_binary_log_loses_nothing_either(void **state)
 {
 	world *w = (world *)*state;
 
-	w->database->options.insert(w->database->options.end(),
-	                            {"--log-bin=" + w->folder + "/binary", "--sync-binlog=1", "--server-id=1"});
+	w->database->options.insert(w->database->options.end(), {"--log-bin=" + w->folder + "/binary",
+	                                                         "--sync-binlog=1", "--server-id=1"});
 	start(w);
 	run_until_full(w);
 	disk_relieve(w->folder);
-	if (!is_long()) {
+	if (!cluster_is_long()) {
 		mariadb_kill(w->database);
 		mariadb_start(w->database);
 	}

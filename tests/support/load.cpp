@@ -114,7 +114,7 @@ void load_turn(load *l, int wait_ms)
 	const int64_t now = check_now();
 
 	for (player &p : l->players) {
-		p.port = l->front->port;
+		p.port = l->ports.empty() ? l->front->port : l->ports[l->random() % l->ports.size()];
 		player_tick(&p, now);
 		if (!player_events(&p))
 			continue;
@@ -215,27 +215,52 @@ void load_check_nothing_is_left(load *l)
 	}
 }
 
+void load_forget_slowest(load *l)
+{
+	l->book.slowest_delivery = 0;
+	for (player &p : l->players) {
+		p.slowest_answer = p.slowest_return = 0;
+		p.refused = 0;
+	}
+}
+
+int64_t load_slowest_answer(const load *l)
+{
+	int64_t slowest = 0;
+
+	for (const player &p : l->players)
+		slowest = std::max(slowest, p.slowest_answer);
+	return slowest;
+}
+
+int64_t load_slowest_return(const load *l)
+{
+	int64_t slowest = 0;
+
+	for (const player &p : l->players)
+		slowest = std::max(slowest, p.slowest_return);
+	return slowest;
+}
+
 void load_report(const load *l, const char *what)
 {
 	uint64_t resent = 0, logins = 0, refused = 0;
-	int64_t slowest_answer = 0, slowest_return = 0;
 
 	for (const player &p : l->players) {
 		resent += p.resent;
 		logins += p.logins;
 		refused += p.refused;
-		slowest_answer = std::max(slowest_answer, p.slowest_answer);
-		slowest_return = std::max(slowest_return, p.slowest_return);
 	}
-	print_message("%s, seed %u: %llu cut connections, %llu logins, slowest return %lld ms; %zu messages "
-	              "sent, %llu acknowledged, %llu resent, %llu refused for a while, slowest answer %lld ms; "
-	              "%llu delivered, slowest %lld ms, %llu delivered again and dropped; %llu faults\n",
-	              what, l->seed, (unsigned long long)l->cuts, (unsigned long long)logins,
-	              (long long)slowest_return, l->book.messages.size(),
-	              (unsigned long long)l->book.acknowledged, (unsigned long long)resent,
-	              (unsigned long long)refused, (long long)slowest_answer,
-	              (unsigned long long)l->book.received, (long long)l->book.slowest_delivery,
-	              (unsigned long long)l->book.dropped, (unsigned long long)l->book.fault_count);
+	print_message(
+		"%s, seed %u: %llu cut connections, %llu logins, slowest return %lld ms; %zu messages "
+		"sent, %llu acknowledged, %llu resent, %llu refused for a while, slowest answer %lld ms; "
+		"%llu delivered, slowest %lld ms, %llu delivered again and dropped; %llu faults\n",
+		what, l->seed, (unsigned long long)l->cuts, (unsigned long long)logins,
+		(long long)load_slowest_return(l), l->book.messages.size(),
+		(unsigned long long)l->book.acknowledged, (unsigned long long)resent,
+		(unsigned long long)refused, (long long)load_slowest_answer(l),
+		(unsigned long long)l->book.received, (long long)l->book.slowest_delivery,
+		(unsigned long long)l->book.dropped, (unsigned long long)l->book.fault_count);
 	for (const std::string &fault : l->book.faults)
 		print_error("  %s\n", fault.c_str());
 }

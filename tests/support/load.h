@@ -19,6 +19,7 @@ struct test_server;
 
 struct load {
 	test_server *front = nullptr; /* where the players connect; its port is read before each connect */
+	std::vector<uint16_t> ports; /* not empty: each connect goes to any of these instead */
 	ledger book;
 	unsigned seed = 0;
 	std::mt19937 random;
@@ -31,8 +32,8 @@ struct load {
 
 /* A number from the environment. */
 uint64_t load_number(const char *name, uint64_t otherwise);
-/* Registers the players, eight by eight: pairs, one player that two pairs share, a group of five; and where there are more
- * than eight, pairs and one group across the eights. seed 0: one of the time's, which load_report names. */
+/* Registers the players, eight by eight: pairs, one player that two pairs share, a group of five; and where there
+ * are more than eight, pairs and one group across the eights. seed 0: one of the time's, which load_report names. */
 load *load_new(test_server *front, size_t players, unsigned seed = 0);
 void load_free(load *l);
 /* For clients that are to survive refusals: see player.patient. Further players do not come later. */
@@ -52,6 +53,10 @@ bool load_all_are_in(const load *l);
 void load_settle(load *l, int64_t timeout_ms);
 /* All is confirmed, so nothing may come again. Ends the players' connections. */
 void load_check_nothing_is_left(load *l);
+/* The slowest answer, return and delivery count anew. */
+void load_forget_slowest(load *l);
+int64_t load_slowest_answer(const load *l);
+int64_t load_slowest_return(const load *l);
 /* Prints figures and faults. */
 void load_report(const load *l, const char *what);
 

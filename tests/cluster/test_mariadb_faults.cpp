@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the proof of what a cluster does while MariaDB is killed or out of reach: requests are refused before long,
+ * nothing is acknowledged, nobody is thrown out, and nothing is lost. It must not know how the store is reached. */
+#include "tests/support/check.h"
+#include "tests/support/client.h"
+#include "tests/support/cluster.h"
+
+/* A batch is run again for 10 s and its last try may take the read time-out of 5 s; what waited behind it has one
+ * try of its own. */
+static constexpr int64_t longest_answer = 21000;
+
+static void check_answers(const cluster *c)
+{
+	if (load_slowest_answer(c->work) > longest_answer * check_patience_factor())
+		check_fail(std::source_location::current(), "an answer took %lld ms",
+		           (long long)load_slowest_answer(c->work));
+}
+
+static int set_up(void **state)
+{
+	const int result = cluster_load_setup(state);
+
+	load_set_patient(((cluster *)*state)->work, 0);
+	((cluster *)*state)->work->cuts_wanted = 0; /* who waits for an answer must get it */
+	return result;
+}
+
+static void mariadb_killed_and_started_again_loses_nothing(void **state)
+{
+	cluster *c = (cluster *)*state;
+
+	for (int i = 0; i < (cluster_is_long() ? 6 : 2); i++) {
+		load_run(c->work, cluster_time(1000, 10000));
+		mariadb_kill(c->database);
+		load_run(c->work, cluster_time(1000, 5000));
+		mariadb_launch(c->database);
+		assert_true(load_run_until(c->work, 40000, [&] { return mariadb_is_ready(c->database); }));
+		load_run(c->work, cluster_time(1000, 10000));
+	}
+	check_answers(c);
+	cluster_heal(c, "MariaDB killed", 45000);
+}
+
+/* Sets the way of all nodes, or of one. */
+static void part(cluster *c, enum relay_mode mode, size_t nodes = 3)
+{
+	for (size_t i = 0; i < nodes; i++)
+		relay_set(c->nodes[i].to_mariadb, mode);
+}
+
+static uint64_t refusals(const cluster *c)
+{
+	uint64_t count = 0;
+
+	for (const player &p : c->work->players)
+		count += p.refused;
+	return count;
+}
+
+/* Who is logged in stays so, and gets answers; pings do not need the store. */
+static void mariadb_out_of_reach_for_20_s_loses_nothing_and_acknowledges_nothing(void **state)
+{
+	cluster *c = (cluster *)*state;
+
+	load_run(c->work, cluster_time(1000, 10000));
+	part(c, RELAY_HOLD);
+	load_run(c->work, 200); /* what was under way when it happened */
+	const uint64_t before = c->work->book.acknowledged;
+	load_run(c->work, cluster_time(17000, 20000));
+	for (const cluster_node &node : c->nodes)
+		client_expect_quiet(client_open(node.server));
+	assert_int_equal(c->work->book.acknowledged, before);
+	assert_true(refusals(c) > 0);
+	assert_true(load_all_are_in(c->work)); /* nobody was thrown out */
+	part(c, RELAY_PASS);
+	load_run(c->work, cluster_time(2000, 10000));
+	check_answers(c);
+	cluster_heal(c, "MariaDB out of reach", 45000);
+}
+
+static void mariadb_that_refuses_connections_loses_nothing(void **state)
+{
+	cluster *c = (cluster *)*state;
+
+	load_run(c->work, cluster_time(500, 10000));
+	part(c, RELAY_CUT);
+	load_run(c->work, cluster_time(3000, 20000));
+	part(c, RELAY_PASS);
+	load_run(c->work, cluster_time(1000, 10000));
+	check_answers(c);
+	cluster_heal(c, "MariaDB refuses connections", 45000);
+}
+
+/* Its own people get refusals; everybody else goes on. */
+static void a_node_cut_off_from_mariadb_only_loses_nothing(void **state)
+{
+	cluster *c = (cluster *)*state;
+
+	load_run(c->work, cluster_time(500, 10000));
+	part(c, RELAY_HOLD, 1);
+	const uint64_t before = c->work->book.acknowledged;
+	load_run(c->work, cluster_time(6000, 20000));
+	assert_true(c->work->book.acknowledged > before);
+	part(c, RELAY_PASS, 1);
+	load_run(c->work, cluster_time(1000, 10000));
+	check_answers(c);
+	cluster_heal(c, "node without MariaDB", 45000);
+}
+
+static void the_database_agrees_with_all_that_was_said(void **state)
+{
+	cluster_judge((cluster *)*state);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(mariadb_killed_and_started_again_loses_nothing),
+		cmocka_unit_test(mariadb_out_of_reach_for_20_s_loses_nothing_and_acknowledges_nothing),
+		cmocka_unit_test(mariadb_that_refuses_connections_loses_nothing),
+		cmocka_unit_test(a_node_cut_off_from_mariadb_only_loses_nothing),
+		cmocka_unit_test(the_database_agrees_with_all_that_was_said),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, cluster_teardown);
+}

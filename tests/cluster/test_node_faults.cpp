@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the proof that nodes that are killed or stand still for a while lose nothing, double nothing and lock nobody
+ * out. It must not know how nodes find each other. */
+#include "tests/support/check.h"
+#include "tests/support/cluster.h"
+
+static void a_killed_node_loses_nothing_and_locks_nobody_out(void **state)
+{
+	cluster *c = (cluster *)*state;
+	const size_t kills = cluster_is_long() ? 6 : 2;
+
+	for (size_t i = 0; i < kills; i++) {
+		load_run(c->work, cluster_time(1500, 10000));
+		cluster_kill_node(c, i % 3);
+		/* Its clients come back through the others, although it held their sessions. */
+		cluster_wait_players(c, 10000);
+		load_run(c->work, cluster_time(500, 10000));
+		cluster_start_node(c, i % 3);
+	}
+	assert_true(load_slowest_return(c->work) < 5000 * check_patience_factor());
+	cluster_heal(c, "node killed", 45000);
+}
+
+static void two_nodes_killed_at_once_lose_nothing(void **state)
+{
+	cluster *c = (cluster *)*state;
+
+	load_run(c->work, cluster_time(1000, 10000));
+	cluster_kill_node(c, 0);
+	cluster_kill_node(c, 1);
+	cluster_wait_players(c, 10000);
+	load_run(c->work, cluster_time(1000, 20000));
+	cluster_start_node(c, 0);
+	cluster_start_node(c, 1);
+	cluster_heal(c, "two nodes killed", 45000);
+}
+
+/* Longer than its lease: its people come back elsewhere, and when it wakes up it must not go on as if nothing had
+ * happened. */
+static void a_node_that_stands_still_for_15_s_loses_nothing(void **state)
+{
+	cluster *c = (cluster *)*state;
+
+	load_set_patient(c->work, 0);
+	load_run(c->work, cluster_time(1000, 10000));
+	cluster_pause_node(c, 1);
+	load_run(c->work, 14000);
+	cluster_wait_players(c, 1000);
+	cluster_resume_node(c, 1);
+	load_run(c->work, cluster_time(2000, 10000));
+	cluster_heal(c, "node stood still", 45000);
+}
+
+/* Shorter than anything notices. */
+static void a_node_that_stands_still_for_a_moment_loses_nothing(void **state)
+{
+	cluster *c = (cluster *)*state;
+
+	for (int i = 0; i < (cluster_is_long() ? 20 : 3); i++) {
+		cluster_pause_node(c, 2);
+		load_run(c->work, 300 + (int64_t)(c->work->random() % 1500));
+		cluster_resume_node(c, 2);
+		load_run(c->work, 500);
+	}
+	cluster_heal(c, "node stood still for a moment", 30000);
+}
+
+static void the_database_agrees_with_all_that_was_said(void **state)
+{
+	cluster_judge((cluster *)*state);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_killed_node_loses_nothing_and_locks_nobody_out),
+		cmocka_unit_test(two_nodes_killed_at_once_lose_nothing),
+		cmocka_unit_test(a_node_that_stands_still_for_a_moment_loses_nothing),
+		cmocka_unit_test(a_node_that_stands_still_for_15_s_loses_nothing),
+		cmocka_unit_test(the_database_agrees_with_all_that_was_said),
+	};
+
+	return cmocka_run_group_tests(tests, cluster_load_setup, cluster_teardown);
+}

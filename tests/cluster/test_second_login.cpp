@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the proof that an account is online once in the whole cluster: a second login is refused, or, where the
+ * operator wants that, closes the first one, wherever it is. It must not know who decides. */
+#include "tests/support/check.h"
+#include "tests/support/client.h"
+#include "tests/support/cluster.h"
+
+static void expect_refusal(test_server *where, int64_t id)
+{
+	test_client *c = client_open(where);
+
+	client_sendf(c, "{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}", (long long)id);
+	client_expect(c, "{\"msgid\":2,\"errno\":2}");
+	client_close(c);
+}
+
+static void a_second_login_on_any_node_is_refused(void **state)
+{
+	cluster *c = (cluster *)*state;
+
+	cluster_start(c);
+	for (const cluster_node &first : c->nodes) {
+		test_client *ann = client_enter(first.server, "ann");
+
+		for (const cluster_node &second : c->nodes)
+			expect_refusal(second.server, ann->id);
+		expect_refusal(c->front, ann->id);
+		client_chat_safely(ann, ann->id, "still here");
+		client_expect(ann, "{\"msg\":\"still here\"}");
+	}
+}
+
+/* A client that reconnects at once, elsewhere, before its old node has noticed. */
+static void who_has_left_may_come_back_anywhere_at_once(void **state)
+{
+	cluster *c = (cluster *)*state;
+	const int rounds = cluster_is_long() ? 300 : 60;
+
+	cluster_start(c);
+	test_client *ann = client_enter(c->nodes[0].server, "ann");
+	const int64_t id = ann->id;
+	for (int i = 0; i < rounds; i++) {
+		if (i % 3 == 0)
+			client_reset(ann);
+		else if (i % 3 == 1)
+			client_close(ann);
+		else
+			client_leave(ann);
+		ann = client_open(c->nodes[(size_t)(i + 1) % 3].server);
+		client_login(ann, id);
+	}
+}
+
+static void with_kick_the_older_session_is_closed_wherever_it_is(void **state)
+{
+	cluster *c = (cluster *)*state;
+
+	cluster_set(c, "login.duplicate_login", "kick");
+	cluster_start(c);
+	test_client *eve = client_enter(c->nodes[0].server, "eve"),
+		    *ann = client_enter(c->nodes[0].server, "ann");
+	for (size_t i = 1; i <= 6; i++) {
+		test_client *next = client_open(c->nodes[i % 3].server);
+
+		client_login(next, ann->id);
+		client_read_to_end(ann);
+		client_close(ann);
+		ann = next;
+		client_chat_safely(eve, ann->id, std::to_string(i));
+		client_expect(ann, check_format("{\"msg\":\"%zu\",\"seq\":%zu}", i, i));
+	}
+	client_expect_quiet(ann);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, cluster_setup, cluster_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_second_login_on_any_node_is_refused),
+		TEST(who_has_left_may_come_back_anywhere_at_once),
+		TEST(with_kick_the_older_session_is_closed_wherever_it_is),
+	};
+
+	return cmocka_run_group_tests(tests, nullptr, nullptr);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ * Owns a relay through which one process reaches another over TCP, so that a test can part the two without
+ * privileges. It must not know what passes. */
+#ifndef TESTS_SUPPORT_RELAY_H
+#define TESTS_SUPPORT_RELAY_H
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+struct relay;
+
+enum relay_mode {
+	RELAY_PASS,
+	RELAY_HOLD, /* nothing moves, as if packets were lost: connections can be made and never answer; what is
+	             * under way arrives late */
+	RELAY_CUT, /* connections are reset, and refused from then on */
+};
+
+/* Relays connections to that port of 127.0.0.1, on a thread of its own. It passes. */
+relay *relay_start(uint16_t to_port);
+/* Where to connect instead, on 127.0.0.1. */
+uint16_t relay_port(const relay *r);
+/* In force when it returns. */
+void relay_set(relay *r, enum relay_mode mode);
+/* Resets the connections that there are; new ones pass. */
+void relay_reset(relay *r);
+size_t relay_connections(relay *r);
+/* Ends the thread and what is relayed. */
+void relay_stop(relay *r);
+
+#endif
