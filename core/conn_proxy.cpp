@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the beginning of a connection: whether a PROXY header comes, who may send one, and what becomes of it. It
- * must not know its form (proxyproto) nor frames. */
+ * Owns the beginning of a connection: whether a PROXY header comes, who may send one, and what becomes of it.
+ * It must not know its form (proxyproto) nor frames. */
 #include "conn.h"
 
 #include <string>
@@ -22,7 +22,8 @@ static void conn_wait_for_header(struct conn *c, std::string_view begun)
 
 static void conn_set_client(struct conn *c, const sockaddr_storage *source)
 {
-	const std::string proxy = std::exchange(c->peer, conn_peer_text(reinterpret_cast<const sockaddr *>(source)));
+	const std::string proxy =
+		std::exchange(c->peer, conn_peer_text(reinterpret_cast<const sockaddr *>(source)));
 
 	log_debug("connection is forwarded conn=%llx peer=%s proxy=%s",
 	          static_cast<unsigned long long>(c->handle), c->peer.c_str(), proxy.c_str());

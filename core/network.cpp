@@ -13,7 +13,8 @@
 #include "log.h"
 
 /* Whether the first bits of both are equal. */
-static bool network_agree(const std::array<uint8_t, 16> &one, const std::array<uint8_t, 16> &other, unsigned bits)
+static bool network_agree(const std::array<uint8_t, 16> &one, const std::array<uint8_t, 16> &other,
+                          unsigned bits)
 {
 	const size_t whole = bits / 8;
 	const auto mask = static_cast<uint8_t>(0xff00 >> bits % 8);
@@ -64,7 +65,9 @@ int network_parse(std::string_view text, std::vector<struct network> *networks_r
 
 		text.remove_prefix(one.size());
 		if (!network_parse_one(one, &n)) {
-			error_set(e, "\"%.*s\" is no address or network, such as 127.0.0.1, 10.0.0.0/8 or fd00::/8",
+			error_set(e,
+			          "\"%.*s\" is no address or network, such as 127.0.0.1, 10.0.0.0/8 or "
+			          "fd00::/8",
 			          static_cast<int>(std::min<size_t>(one.size(), 60)), one.data());
 			return CS_EINVAL;
 		}

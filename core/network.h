@@ -21,7 +21,8 @@ struct network {
 
 /* Reads addresses and networks, blanks or commas between. Numeric ones only. Bits set behind a network's mask
  * are refused: they are most likely a slip. 0, or CS_EINVAL with the text in e. */
-[[nodiscard]] int network_parse(std::string_view text, std::vector<struct network> *networks_r, struct cs_error *e);
+[[nodiscard]] int network_parse(std::string_view text, std::vector<struct network> *networks_r,
+                                struct cs_error *e);
 /* Whether one of them holds the address; false for families other than the Internet's. */
 bool network_holds(const std::vector<struct network> &networks, const sockaddr *address);
 

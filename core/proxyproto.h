@@ -27,8 +27,8 @@ struct proxyproto_header {
 	const char *fault = nullptr; /* MALFORMED: what is wrong, a constant */
 };
 
-/* Looks at all bytes of a connection so far, and at none behind the header. An answer other than MORE is final:
- * further bytes do not change it. MORE is never answered for longer than the longest header. */
+/* Looks at all bytes of a connection so far, and at none behind the header. An answer other than MORE is
+ * final: further bytes do not change it. MORE is never answered for longer than the longest header. */
 enum proxyproto_result proxyproto_parse(std::string_view bytes, struct proxyproto_header *header_r);
 /* The bytes begin with what only a header begins with, whole or malformed. */
 bool proxyproto_begins(std::string_view bytes);

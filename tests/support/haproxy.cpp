@@ -136,13 +136,16 @@ static void signal_until(test_haproxy *h, int number, const std::function<bool(v
 {
 	int64_t again = 0;
 
-	check_wait("HAProxy to hear a signal", [&] {
-		if (check_now() >= again) {
-			process_signal(h->pid, number);
-			again = check_now() + 500;
-		}
-		return heard();
-	}, at);
+	check_wait(
+		"HAProxy to hear a signal",
+		[&] {
+			if (check_now() >= again) {
+				process_signal(h->pid, number);
+				again = check_now() + 500;
+			}
+			return heard();
+		},
+		at);
 }
 
 void haproxy_reload(test_haproxy *h, std::source_location at)
@@ -151,14 +154,16 @@ void haproxy_reload(test_haproxy *h, std::source_location at)
 	const int64_t end = check_now() + check_patience_ms();
 
 	write_config(h);
-	signal_until(h, SIGUSR2, [&] { return log_says(h, "Reloading HAProxy", from, end, at); }, at);
+	signal_until(
+		h, SIGUSR2, [&] { return log_says(h, "Reloading HAProxy", from, end, at); }, at);
 	while (!log_says(h, "Loading success", from, end, at))
 		;
 }
 
 void haproxy_stop(test_haproxy *h, std::source_location at)
 {
-	signal_until(h, SIGTERM, [&] { return !process_is_alive(&h->pid); }, at);
+	signal_until(
+		h, SIGTERM, [&] { return !process_is_alive(&h->pid); }, at);
 }
 
 /* To the whole group: a worker is no child of the test. */

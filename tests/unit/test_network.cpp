@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of lists of networks: what they hold, and what is no list. It must not know what they are for. */
+ * Owns the tests of lists of networks: what they hold, and what is no list. It must not know what they are
+ * for. */
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>
@@ -67,8 +68,8 @@ static void a_network_holds_what_agrees_in_its_bits(void **)
 	for (const char *inside : {"10.0.0.0", "10.255.255.255", "172.16.0.1", "172.31.255.255",
 	                           "2001:db8:8000::1", "2001:db8:ffff:ffff::"})
 		assert_true(holds(networks, inside));
-	for (const char *outside : {"9.255.255.255", "11.0.0.0", "172.15.255.255", "172.32.0.0", "2001:db8:7fff::",
-	                            "2001:db9:8000::", "::10.0.0.1", "::ffff:10.0.0.1"})
+	for (const char *outside : {"9.255.255.255", "11.0.0.0", "172.15.255.255", "172.32.0.0",
+	                            "2001:db8:7fff::", "2001:db9:8000::", "::10.0.0.1", "::ffff:10.0.0.1"})
 		assert_false(holds(networks, outside));
 }
 
@@ -90,9 +91,10 @@ static void a_local_socket_is_in_no_network(void **)
 
 static void what_is_no_network_is_refused_and_named(void **)
 {
-	for (const char *text : {"localhost", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/8x", "10.0.0/8", "::/129",
-	                         "::1/", "10.0.0.1/8", "2001:db8::1/32", "10.0.0.128/24", "/8", "127.0.0.1:6000", "[::1]",
-	                         "10.0.0.0/8/8", "10.0.0.0 - 10.0.0.9"}) {
+	for (const char *text :
+	     {"localhost", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/8x", "10.0.0/8", "::/129",
+	      "::1/", "10.0.0.1/8", "2001:db8::1/32", "10.0.0.128/24", "/8", "127.0.0.1:6000", "[::1]",
+	      "10.0.0.0/8/8", "10.0.0.0 - 10.0.0.9"}) {
 		std::vector<network> networks;
 		cs_error e = {""};
 
