@@ -19,6 +19,7 @@ static int set_up(void **state)
 	test_server *s = test_server_new();
 
 	test_server_set(s, "core.admin", "127.0.0.1:0");
+	test_server_set(s, "core.node", "north-1");
 	*state = s;
 	test_server_start(s);
 	return 0;
@@ -94,6 +95,7 @@ static void metrics_count_connections_sessions_requests_and_items(void **state)
 	client_expect(c, R"({"msgid":100,"of":102,"req":1,"errno":0})");
 	const std::string text = http_get(port, "/metrics");
 
+	assert_figure(text, "chatserverd_node_info{node=\"north-1\",version=\"" CS_VERSION "\"} 1");
 	assert_figure(text, "chatserverd_connections 1");
 	assert_figure(text, "chatserverd_sessions 1");
 	assert_figure(text, "chatserverd_requests_total{msgid=\"4\",name=\"register\"} 1");
