@@ -120,8 +120,8 @@ static enum proxyproto_result proxyproto_parse_v1(std::string_view bytes, struct
 	return proxyproto_parse_line(bytes.substr(0, end - 1), h);
 }
 
-/* ---- version 2: twelve fixed bytes, version and command, family and transport, size of the rest, big-endian;
- * the rest begins with the addresses. */
+/* ---- version 2: twelve fixed bytes, version and command, family and transport, size of the rest
+ * (big-endian); the rest begins with the addresses. */
 
 static constexpr size_t proxyproto_fixed_v2 = 16;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of the PROXY header: however the bytes are cut the answer is the same, and each malformed form
- * is known by its name. It must not know who may send one (test_proxy). */
+ * Owns the tests of the PROXY header: however the bytes are cut the answer is the same, and each malformed
+ * form is known by its name. It must not know who may send one (test_proxy). */
 #include <algorithm>
 #include <cstdarg>
 #include <cstddef>
