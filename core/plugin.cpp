@@ -42,6 +42,16 @@ std::string where_plugins(const struct loading *l)
 	return "core.plugins: not set, so all of core.plugin_dir is loaded, " + folder;
 }
 
+/* The line to change when a plugin cannot be loaded. */
+std::string where_name(const struct loading *l, const std::string &name)
+{
+	for (const struct plugin_adapter &a : l->adapters) {
+		if (name == a.name)
+			return std::string(a.section) + ".driver at " + conf_where(l->file, a.section, "driver");
+	}
+	return where_plugins(l);
+}
+
 std::vector<std::string> split_names(std::string_view text)
 {
 	std::vector<std::string> names;
@@ -91,7 +101,7 @@ int load_each(struct loading *l, struct cs_error *e)
 		struct cs_error text{};
 
 		if (plugin_load(p.get(), l->folder, name.c_str(), &text) != 0) {
-			error_set(e, "%s (see %s)", text.text, where_plugins(l).c_str());
+			error_set(e, "%s (see %s)", text.text, where_name(l, name).c_str());
 			return CS_EINVAL;
 		}
 		if (is_idle(l, p.get()))

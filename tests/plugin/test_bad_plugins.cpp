@@ -3,6 +3,7 @@
  * It must not know the loader's inside: what counts is the message and that nothing is served. */
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 
 #include <sys/stat.h>
@@ -262,6 +263,30 @@ static void a_driver_that_is_none_is_refused(void **state)
 	            fill(f, "store.driver is bad_nothing (command line), but {}/p/bad_nothing.so is no database adapter"));
 }
 
+static void a_bus_that_is_none_is_refused(void **state)
+{
+	const auto *f = (fixture *)*state;
+
+	write_conf(f, "bad_nothing", "[bus]\ndriver = bad_nothing\n");
+	assert_said(f, "-t", fill(f, "bus.driver is bad_nothing ({}/c:9), but {}/p/bad_nothing.so is no bus adapter"));
+	write_conf(f, "bad_nothing", "[bus]\ndriver = bus_nobody\n");
+	assert_said(f, "-t", fill(f, "{}/p/bus_nobody.so: No such file or directory (see bus.driver at {}/c:9)"));
+	write_conf(f, "bad_bus", "[bus]\ndriver = bad_bus\n");
+	assert_said(f, "", fill(f, "error {}/p/bad_bus.so: its bus table is of another ABI; build it again"));
+}
+
+static void a_bus_that_was_not_chosen_is_left_out(void **state)
+{
+	int status = -1;
+
+	write_conf((fixture *)*state, "bad_bus", "[bad_bus]\ncups = 1\n");
+	const std::string text = run((fixture *)*state, "-t", &status);
+
+	assert_int_equal(status, 0);
+	assert_non_null(strstr(text.c_str(), "\n[bus]\ndriver = "));
+	assert_null(strstr(text.c_str(), "cups"));
+}
+
 static void a_section_of_a_plugin_that_is_not_loaded_is_refused(void **state)
 {
 	const auto *f = (fixture *)*state;
@@ -296,6 +321,8 @@ int main()
 		TEST(a_plugin_that_is_not_there_or_has_a_folder_is_refused),
 		TEST(a_file_that_others_may_write_is_refused),
 		TEST(a_driver_that_is_none_is_refused),
+		TEST(a_bus_that_is_none_is_refused),
+		TEST(a_bus_that_was_not_chosen_is_left_out),
 		TEST(a_section_of_a_plugin_that_is_not_loaded_is_refused),
 	};
 
