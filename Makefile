@@ -137,8 +137,9 @@ suites = unit plugin server
 support_library := $(BUILD)/tests/support/libsupport.a
 # Those with mysql in their names start a MariaDB; so do mysql_binaries when they are run once more with it.
 test_sources = $(wildcard $(suites:%=tests/%/test_*.cpp))
-test_binaries = $(patsubst %.cpp,$(BUILD)/%,$(if $(db_mysql_SKIP),$(foreach t,$(test_sources),$(if $(findstring mysql,$(t)),,$(t))), \
-	$(test_sources)))
+# Those with redis in their names load bus_redis.
+unwanted = $(if $(db_mysql_SKIP),mysql) $(if $(bus_redis_SKIP),redis)
+test_binaries = $(patsubst %.cpp,$(BUILD)/%,$(foreach t,$(test_sources),$(if $(strip $(foreach u,$(unwanted),$(findstring $(u),$(t)))),,$(t))))
 mysql_suite = unit/test_model unit/test_model_append unit/test_model_news $(addprefix server/test_,cid crash groups \
 	load login offline presence refusals relay requests stop)
 # A whole cluster each, so one after the other; see tests/support/cluster.h for CS_LONG and CS_SWEEP.
