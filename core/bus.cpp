@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the life of the bus: its thread and loop, opening, goodbye, counters. It must not know what is sent. */
+ * Owns the life of the bus: its thread and loop, opening, goodbye, counters. It must not know what is
+ * sent. */
 #include "bus.h"
 
 #include <chrono>
@@ -15,8 +16,8 @@ void bus_deleter::operator()(struct bus *b) const
 	std::default_delete<struct bus>()(b);
 }
 
-int bus_open(bus_ptr *bus_r, struct worker_shared *shared, const struct cs_bus_driver *driver, const void *conf,
-             struct cs_error *e)
+int bus_open(bus_ptr *bus_r, struct worker_shared *shared, const struct cs_bus_driver *driver,
+             const void *conf, struct cs_error *e)
 {
 	bus_ptr b(std::make_unique<struct bus>().release());
 

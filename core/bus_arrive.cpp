@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the bus brings: where a parcel of another node goes, which connection is to close, what the instances are
- * told. It must not know what a parcel holds. Bus thread. */
+ * Owns what the bus brings: where a parcel of another node goes, which connection is to close, what the
+ * instances are told. It must not know what a parcel holds. Bus thread. */
 #include <memory>
 
 #include "bus_internal.h"
@@ -60,8 +60,8 @@ static void bus_log_oddity(struct bus *b, const char *why, size_t size)
 static void bus_log_stranger(struct bus *b, std::string_view name)
 {
 	if (!b->stranger_logged)
-		log_warning("another node has a plugin that this one has not; what it sends is dropped plugin=%.*s",
-		            static_cast<int>(name.size()), name.data());
+		log_warning("another node has a plugin that this one has not; what it sends is dropped "
+		            "plugin=%.*s", static_cast<int>(name.size()), name.data());
 	b->stranger_logged = true;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the calls to the bus: from any thread to the bus thread, into the adapter, and the completion back to the
- * loop that was named. It must not know how the adapter talks nor what the data is. */
+ * Owns the calls to the bus: from any thread to the bus thread, into the adapter, and the completion back to
+ * the loop that was named. It must not know how the adapter talks nor what the data is. */
 #include <memory>
 
 #include "bus.h"
@@ -57,7 +57,8 @@ static void bus_call_arrive(void *arg)
 	call->run(call);
 }
 
-static std::unique_ptr<struct bus_call> bus_call_make(struct bus *b, void (*run)(struct bus_call *call), int away)
+static std::unique_ptr<struct bus_call> bus_call_make(struct bus *b, void (*run)(struct bus_call *call),
+                                                      int away)
 {
 	auto call = std::make_unique<struct bus_call>();
 
@@ -144,8 +145,8 @@ static void bus_run_presence(struct bus_call *call)
 	                            bus_call_answered, call);
 }
 
-void bus_presence(struct bus *b, const cs_account *accounts, unsigned char *online, size_t count, struct loop *to,
-                  bus_done_fn *done, void *arg)
+void bus_presence(struct bus *b, const cs_account *accounts, unsigned char *online, size_t count,
+                  struct loop *to, bus_done_fn *done, void *arg)
 {
 	auto call = bus_call_make(b, bus_run_presence, CS_ENOENT);
 
@@ -231,7 +232,8 @@ static void bus_run_send(struct bus_call *call)
 		bus_call_free(call);
 }
 
-int bus_send(struct bus *b, struct cs_self *self, cs_account to, const void *data, size_t size, unsigned flags)
+int bus_send(struct bus *b, struct cs_self *self, cs_account to, const void *data, size_t size,
+             unsigned flags)
 {
 	struct bus_parcel parcel{.kind = BUS_PARCEL_ACCOUNT, .account = to,
 	                         .data = {static_cast<const char *>(data), size}};

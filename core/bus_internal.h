@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the files of the bus share: its state, the calls on their way to it, the table that the adapter gets.
- * It must not be included by anybody else. */
+ * Owns what the files of the bus share: its state, the calls on their way to it, the table that the adapter
+ * gets. It must not be included by anybody else. */
 #ifndef CORE_BUS_INTERNAL_H
 #define CORE_BUS_INTERNAL_H
 

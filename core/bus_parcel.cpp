@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the form in which a plugin's data travels between nodes: a fixed head, the plugin's name, the data. It must
- * not know how it is carried nor what the data is. */
+ * Owns the form in which a plugin's data travels between nodes: a fixed head, the plugin's name, the data. It
+ * must not know how it is carried nor what the data is. */
 #include "bus_parcel.h"
 
 #include <cstring>
@@ -59,14 +59,15 @@ static const char *bus_parcel_check_head(const struct bus_parcel_head *head)
 /* Each kind has its address, and no other. */
 static const char *bus_parcel_check_address(const struct bus_parcel_head *head)
 {
+	const bool is_account = head->account >= 1 && head->account <= CS_INTEGER_MAX;
+
 	switch (head->kind) {
 	case BUS_PARCEL_ACCOUNT:
-		return head->account == 0 || head->account > CS_INTEGER_MAX || head->worker != 0 ? "bad account"
-												  : nullptr;
+		return is_account && head->worker == 0 ? nullptr : "bad account";
 	case BUS_PARCEL_ALL:
-		return head->account != 0 || head->worker != 0 ? "an address where none belongs" : nullptr;
+		return head->account == 0 && head->worker == 0 ? nullptr : "an address where none belongs";
 	case BUS_PARCEL_PLACE:
-		return head->account != 0 || head->worker > bus_parcel_most_worker ? "bad place" : nullptr;
+		return head->account == 0 && head->worker <= bus_parcel_most_worker ? nullptr : "bad place";
 	default:
 		return "unknown kind";
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the adapter of the bus gets from the server: descriptors and times by libevent, the log. It must not know
- * what the adapter does with them. Bus thread. Contracts in bus.h. */
+ * Owns what the adapter of the bus gets from the server: descriptors and times by libevent, the log. It must
+ * not know what the adapter does with them. Bus thread. Contracts in bus.h. */
 #include <cstdio>
 #include <memory>
 
@@ -44,8 +44,8 @@ static void watch_on_ready(evutil_socket_t, short what, void *arg)
 	watch->ready(watch->arg, (what & EV_READ) != 0, (what & EV_WRITE) != 0);
 }
 
-static struct cs_watch *bus_host_watch(void *core, int fd, void (*ready)(void *arg, int readable, int writable),
-                                       void *arg)
+static struct cs_watch *bus_host_watch(void *core, int fd,
+                                       void (*ready)(void *arg, int readable, int writable), void *arg)
 {
 	event_base *base = static_cast<struct bus *>(core)->loop.base.get();
 	auto watch = std::make_unique<struct cs_watch>();

@@ -47,7 +47,8 @@ std::string where_name(const struct loading *l, const std::string &name)
 {
 	for (const struct plugin_adapter &a : l->adapters) {
 		if (name == a.name)
-			return std::string(a.section) + ".driver at " + conf_where(l->file, a.section, "driver");
+			return std::string(a.section) + ".driver at " +
+			       conf_where(l->file, a.section, "driver");
 	}
 	return where_plugins(l);
 }

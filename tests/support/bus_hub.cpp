@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns an adapter of the bus in memory: members that post to each other through a queue and a descriptor. It must not
- * know what a test looks at. */
+ * Owns an adapter of the bus in memory: members that post to each other through a queue and a descriptor. It must
+ * not know what a test looks at. */
 #include "bus_hub.h"
 
 #include <cstdio>
@@ -140,7 +140,8 @@ static void never(void *)
 	abort();
 }
 
-static int hub_open(const void *conf, const struct cs_bus_host *host, void *core, void **bus_r, struct cs_error *e)
+static int hub_open(const void *conf, const struct cs_bus_host *host, void *core, void **bus_r,
+                    struct cs_error *e)
 {
 	auto *hub = static_cast<struct bus_hub *>(const_cast<void *>(conf));
 	auto m = std::make_unique<struct bus_hub_member>();
@@ -226,24 +227,33 @@ static void hub_claim(void *bus, const struct cs_bus_session *session, unsigned 
 	member_answer(m, done, arg, result);
 }
 
+/* The place, where it is still this connection's. The mutex is held. */
+static struct bus_hub_owner *member_find(struct bus_hub_member *m, cs_account account, cs_conn conn)
+{
+	const auto place = m->hub->owners.find(account);
+
+	if (place == m->hub->owners.end() || place->second.node != m->number)
+		return nullptr;
+	return place->second.session.conn == conn ? &place->second : nullptr;
+}
+
 static void hub_ending(void *bus, cs_account account, cs_conn conn)
 {
 	struct bus_hub_member *m = member_of(bus);
 	std::scoped_lock lock(m->hub->mutex);
-	const auto place = m->hub->owners.find(account);
+	struct bus_hub_owner *owner = member_find(m, account, conn);
 
-	if (place != m->hub->owners.end() && place->second.session.conn == conn && place->second.node == m->number)
-		place->second.ending = true;
+	if (owner != nullptr)
+		owner->ending = true;
 }
 
 static void hub_release(void *bus, cs_account account, cs_conn conn)
 {
 	struct bus_hub_member *m = member_of(bus);
 	std::scoped_lock lock(m->hub->mutex);
-	const auto place = m->hub->owners.find(account);
 
-	if (place != m->hub->owners.end() && place->second.session.conn == conn && place->second.node == m->number)
-		m->hub->owners.erase(place);
+	if (member_find(m, account, conn) != nullptr)
+		m->hub->owners.erase(account);
 }
 
 static void hub_presence(void *bus, const cs_account *accounts, unsigned char *online, size_t count,
@@ -258,7 +268,9 @@ static void hub_presence(void *bus, const cs_account *accounts, unsigned char *o
 
 static void member_send(struct bus_hub_member *m, unsigned to, std::string bytes)
 {
-	m->outgoing.emplace_back([hub = m->hub, to, bytes = std::move(bytes)] { bus_hub_inject(hub, to, bytes); });
+	struct bus_hub *hub = m->hub;
+
+	m->outgoing.emplace_back([hub, to, bytes = std::move(bytes)] { bus_hub_inject(hub, to, bytes); });
 }
 
 static std::string copy(const void *data, size_t size)

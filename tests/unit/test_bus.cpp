@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of the bus: two nodes in one process, each with two workers and a bus thread of its own, that meet in a
- * hub. Workers have no thread: what is posted to them runs when the test lets it. */
+ * Owns the tests of the bus: two nodes in one process, each with two workers and a bus thread of its own, that
+ * meet in a hub. Workers have no thread: what is posted to them runs when the test lets it. */
 #include <array>
 #include <cstdarg>
 #include <cstddef>
@@ -213,9 +213,9 @@ static struct conn *log_in(test *t, struct node *n, cs_account account)
 
 static bool is_quiet(test *t)
 {
-	return wait_for(t, [t] {
-		return bus_unfinished(t->nodes[0].bus.get()) == 0 && bus_unfinished(t->nodes[1].bus.get()) == 0;
-	});
+	const struct bus *a = t->nodes[0].bus.get(), *b = t->nodes[1].bus.get();
+
+	return wait_for(t, [a, b] { return bus_unfinished(a) == 0 && bus_unfinished(b) == 0; });
 }
 
 static int send(struct node *n, unsigned worker, cs_account to, const std::string &data, unsigned flags)

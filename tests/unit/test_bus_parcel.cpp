@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of the form in which data travels between nodes: all of it comes back, and nothing else is let in. */
+ * Owns the tests of the form in which data travels between nodes: all of it comes back, and nothing else is let
+ * in. */
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>
