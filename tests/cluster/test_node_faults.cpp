@@ -21,6 +21,23 @@ static void a_killed_node_loses_nothing_and_locks_nobody_out(void **state)
 	cluster_heal(c, "node killed", 45000);
 }
 
+/* Between a commit and its hints, now and then: the others notice that the node is gone, and look. */
+static void what_a_killed_node_committed_last_arrives_too(void **state)
+{
+	cluster *c = (cluster *)*state;
+	const uint64_t usual = c->work->rate;
+
+	for (size_t i = 0; i < (cluster_is_long() ? 10 : 1); i++) {
+		c->work->rate = 3000;
+		load_run(c->work, cluster_time(1000, 3000));
+		cluster_kill_node(c, i % 3);
+		c->work->rate = usual;
+		cluster_silence(c);
+		cluster_heal(c, "node killed, then silence", 45000);
+		cluster_start_node(c, i % 3);
+	}
+}
+
 static void two_nodes_killed_at_once_lose_nothing(void **state)
 {
 	cluster *c = (cluster *)*state;
@@ -46,9 +63,11 @@ static void a_node_that_stands_still_for_15_s_loses_nothing(void **state)
 	cluster_pause_node(c, 1);
 	load_run(c->work, 14000);
 	cluster_wait_players(c, 1000);
+	cluster_silence(c);
 	cluster_resume_node(c, 1);
-	load_run(c->work, cluster_time(2000, 10000));
 	cluster_heal(c, "node stood still", 45000);
+	load_run(c->work, cluster_time(1000, 10000));
+	cluster_heal(c, "node is awake", 45000);
 }
 
 /* Shorter than anything notices. */
@@ -59,7 +78,11 @@ static void a_node_that_stands_still_for_a_moment_loses_nothing(void **state)
 	for (int i = 0; i < (cluster_is_long() ? 20 : 3); i++) {
 		cluster_pause_node(c, 2);
 		load_run(c->work, 300 + (int64_t)(c->work->random() % 1500));
+		if (i % 2 == 0)
+			cluster_silence(c);
 		cluster_resume_node(c, 2);
+		if (i % 2 == 0)
+			cluster_heal(c, "node stood still for a moment", 30000);
 		load_run(c->work, 500);
 	}
 	cluster_heal(c, "node stood still for a moment", 30000);
@@ -74,6 +97,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_killed_node_loses_nothing_and_locks_nobody_out),
+		cmocka_unit_test(what_a_killed_node_committed_last_arrives_too),
 		cmocka_unit_test(two_nodes_killed_at_once_lose_nothing),
 		cmocka_unit_test(a_node_that_stands_still_for_a_moment_loses_nothing),
 		cmocka_unit_test(a_node_that_stands_still_for_15_s_loses_nothing),

@@ -22,10 +22,10 @@ static void subscribers_that_redis_drops_lose_nothing(void **state)
 	for (int i = 0; i < (cluster_is_long() ? 20 : 4); i++) {
 		load_run(c->work, cluster_time(500, 3000));
 		redis_drop_subscribers(c->bus);
+		load_run(c->work, i % 2 == 0 ? 5 : cluster_time(500, 3000));
+		cluster_heal(c, "subscribers dropped", 30000);
 	}
-	load_run(c->work, cluster_time(500, 3000));
 	cluster_wait_bus(c);
-	cluster_heal(c, "subscribers dropped", 30000);
 }
 
 /* Nobody is thrown out for it: clients notice a delay at the most. */
@@ -39,12 +39,13 @@ static void redis_killed_and_started_again_empty_loses_nothing(void **state)
 	const uint64_t before = logins(c);
 	redis_kill(c->bus);
 	load_run(c->work, cluster_time(6000, 20000));
+	cluster_silence(c);
 	assert_int_equal(logins(c), before);
 	redis_start(c->bus);
 	cluster_wait_bus(c);
-	load_run(c->work, cluster_time(2000, 10000));
-	assert_int_equal(logins(c), before);
 	cluster_heal(c, "Redis killed", 30000);
+	load_run(c->work, cluster_time(500, 10000));
+	assert_int_equal(logins(c), before);
 	c->work->cuts_wanted = 2;
 }
 
@@ -53,16 +54,18 @@ static void people_come_and_go_while_redis_is_away(void **state)
 {
 	cluster *c = (cluster *)*state;
 
-	c->work->cuts_wanted = 20;
-	for (int i = 0; i < (cluster_is_long() ? 10 : 2); i++) {
+	for (int i = 0; i < (cluster_is_long() ? 10 : 3); i++) {
+		c->work->cuts_wanted = 20;
 		redis_kill(c->bus);
 		load_run(c->work, cluster_time(2000, 5000));
+		if (i % 2 == 0)
+			cluster_silence(c);
 		redis_start(c->bus);
-		load_run(c->work, cluster_time(2000, 5000));
+		c->work->cuts_wanted = 2;
+		cluster_heal(c, "Redis killed, people come and go", 30000);
+		load_run(c->work, cluster_time(500, 5000));
 	}
 	cluster_wait_bus(c);
-	cluster_heal(c, "Redis killed, people come and go", 30000);
-	c->work->cuts_wanted = 2;
 }
 
 static void frozen_redis_loses_nothing(void **state)
@@ -72,10 +75,15 @@ static void frozen_redis_loses_nothing(void **state)
 	load_run(c->work, cluster_time(1000, 10000));
 	redis_signal(c->bus, SIGSTOP);
 	load_run(c->work, cluster_time(6000, 10000));
+	cluster_silence(c);
 	redis_signal(c->bus, SIGCONT);
-	cluster_wait_bus(c);
-	load_run(c->work, cluster_time(2000, 10000));
 	cluster_heal(c, "Redis frozen", 30000);
+	redis_signal(c->bus, SIGSTOP);
+	load_run(c->work, 1000); /* shorter than anybody notices */
+	cluster_silence(c);
+	redis_signal(c->bus, SIGCONT);
+	cluster_heal(c, "Redis frozen for a moment", 30000);
+	cluster_wait_bus(c);
 }
 
 /* Its lease lapses meanwhile, and the others go on without it. */
@@ -87,11 +95,10 @@ static void a_node_cut_off_from_redis_only_loses_nothing(void **state)
 		load_run(c->work, cluster_time(1000, 10000));
 		relay_set(c->nodes[0].to_redis, mode);
 		load_run(c->work, cluster_time(mode == RELAY_HOLD ? 13000 : 5000, 20000));
+		cluster_silence(c);
 		relay_set(c->nodes[0].to_redis, RELAY_PASS);
+		cluster_heal(c, mode == RELAY_HOLD ? "node without Redis, silently" : "node without Redis", 45000);
 		cluster_wait_bus(c);
-		load_run(c->work, cluster_time(1000, 10000));
-		cluster_heal(c, mode == RELAY_HOLD ? "node without Redis, silently" : "node without Redis",
-		             45000);
 	}
 }
 

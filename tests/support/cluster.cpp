@@ -243,11 +243,18 @@ void cluster_wait_players(cluster *c, int64_t timeout_ms, std::source_location a
 	fail_with_logs(c, "logging in", at);
 }
 
+void cluster_silence(cluster *c)
+{
+	c->work->is_silent = true;
+	load_run(c->work, 300);
+}
+
 void cluster_heal(cluster *c, const char *what, int64_t timeout_ms, std::source_location at)
 {
 	ledger *book = &c->work->book;
 	const int64_t end = check_now() + timeout_ms * check_patience_factor();
 
+	c->work->is_silent = true;
 	if (book->fault_count == 0)
 		cluster_wait_players(c, timeout_ms, at);
 	if (book->fault_count == 0)
@@ -256,6 +263,7 @@ void cluster_heal(cluster *c, const char *what, int64_t timeout_ms, std::source_
 	if (book->fault_count != 0)
 		fail_with_logs(c, what, at);
 	load_forget_slowest(c->work);
+	c->work->is_silent = false;
 }
 
 void cluster_judge(cluster *c, std::source_location at)

@@ -69,9 +69,13 @@ void cluster_wait_bus(cluster *c, std::source_location at = std::source_location
 void cluster_wait_players(cluster *c, int64_t timeout_ms,
                           std::source_location at = std::source_location::current());
 
+/* No more new messages until cluster_heal, so that nothing but the cluster itself can find what a fault held up: call
+ * it before the fault ends. */
+void cluster_silence(cluster *c);
+
 /* ---- judgement */
-/* Ends a fault: waits until all are in and everything sent is acknowledged and received, within that time. Fails the
- * test with the ledger's faults and the nodes' logs otherwise. */
+/* Waits, without new messages, until all are in and everything sent is acknowledged and received, within that time.
+ * Fails the test with the ledger's faults and the nodes' logs otherwise. */
 void cluster_heal(cluster *c, const char *what, int64_t timeout_ms,
                   std::source_location at = std::source_location::current());
 /* At the end: nothing comes twice, the database says the same as the ledger, and all nodes stop as they should. */

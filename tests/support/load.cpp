@@ -141,7 +141,7 @@ void load_send(load *l)
 	l->sent_until = std::max(l->sent_until, now - 50);
 	const int64_t due = (now - l->sent_until) * (int64_t)l->rate / 1000;
 
-	if (due < 1)
+	if (due < 1 || l->is_silent)
 		return;
 	for (int64_t i = 0; i < due; i++)
 		player_send_message(any_player(l));

@@ -27,6 +27,9 @@ struct load {
 	uint64_t rate = 1500; /* messages a second */
 	uint64_t cuts_wanted = 10; /* connections that a player drops by itself, in a thousand turns */
 	uint64_t cuts = 0;
+	/* Nobody says anything new: a later message of the same conversation, or the receiver's own, would show that
+	 * one is missing, and so hide that its hint was lost. */
+	bool is_silent = false;
 	int64_t sent_until = 0;
 };
 
