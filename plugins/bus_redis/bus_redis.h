@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -54,8 +55,9 @@ struct rbus_link {
 	bool held = false; /* the loop is asked when the call that is under way ends */
 };
 
-/* Begins to connect. 0, or CS_EINVAL with the reason in *why_r. */
-[[nodiscard]] int rbus_link_open(struct rbus_link *link, const rbus_conf *conf, std::string *why_r);
+/* Begins to connect, to the socket or else to the address. 0, or CS_EINVAL with the reason in *why_r. */
+[[nodiscard]] int rbus_link_open(struct rbus_link *link, const rbus_conf *conf, const char *address,
+                                 std::string *why_r);
 /* Ends it; where hiredis is calling us, when that call returns. Replies that are due never come. */
 void rbus_link_close(struct rbus_link *link);
 /* Writes what is queued now, as far as the kernel takes it, instead of in the loop's next turn. */
@@ -71,6 +73,16 @@ void rbus_command_add(struct rbus_command *command, std::string_view argument);
 void rbus_command_add_number(struct rbus_command *command, uint64_t number);
 /* The complete text. */
 std::string rbus_command_text(const struct rbus_command *command);
+
+/* ---- resolve.cpp: the address of the host */
+
+struct rbus_lookup;
+struct rbus_lookup_free {
+	void operator()(struct rbus_lookup *lookup) const;
+};
+
+/* Calls rbus_resolved or rbus_drop, at once or later. */
+void rbus_resolve(struct rbus *b);
 
 /* ---- script.cpp: what runs inside Redis */
 
@@ -167,6 +179,8 @@ struct rbus {
 	enum rbus_state state = RBUS_AWAY;
 
 	struct rbus_link command, inbox;
+	std::unique_ptr<struct rbus_lookup, rbus_lookup_free> lookup;
+	unsigned tries = 0; /* to connect */
 	std::deque<rbus_request> requests;
 	size_t waiting = 0; /* bytes of requests and outbox */
 
@@ -185,7 +199,7 @@ struct rbus {
 	bool told_degraded = false, told_away = false, told_garbage = false, told_error = false;
 	bool told_refusal = false; /* the reason that was logged came from Redis itself */
 
-	struct cs_bus_timer *connect_timer = nullptr, *handshake_timer = nullptr, *heartbeat_timer = nullptr,
+	struct cs_bus_timer *connect_timer = nullptr, *lookup_timer = nullptr, *handshake_timer = nullptr, *heartbeat_timer = nullptr,
 			    *renew_timer = nullptr, *missed_timer = nullptr;
 
 	std::unordered_map<cs_account, rbus_held> sessions;
@@ -209,6 +223,8 @@ void rbus_connect_now(struct rbus *b);
 void rbus_drop(struct rbus *b, const char *why);
 /* The same for an error reply. */
 void rbus_drop_refused(struct rbus *b, const char *why);
+/* The host has that address; of no meaning where a socket is used. */
+void rbus_resolved(struct rbus *b, const char *address);
 /* A link ended by itself. */
 void rbus_link_ended(struct rbus_link *link, const char *why);
 /* A reply that the handshake waited for has come. */

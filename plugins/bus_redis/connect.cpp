@@ -142,7 +142,6 @@ static void choose_address(struct rbus *b)
 static void try_connect(void *arg)
 {
 	auto *b = static_cast<struct rbus *>(arg);
-	std::string why;
 
 	b->connect_timer = nullptr;
 	b->state = RBUS_CONNECTING;
@@ -150,7 +149,15 @@ static void try_connect(void *arg)
 	b->waiting = 0;
 	choose_address(b);
 	b->handshake_timer = b->host->timer_add(b->core, b->conf->connect_timeout, handshake_late, b);
-	if (rbus_link_open(&b->command, b->conf, &why) || rbus_link_open(&b->inbox, b->conf, &why)) {
+	rbus_resolve(b);
+}
+
+void rbus_resolved(struct rbus *b, const char *address)
+{
+	std::string why;
+
+	if (rbus_link_open(&b->command, b->conf, address, &why) ||
+	    rbus_link_open(&b->inbox, b->conf, address, &why)) {
 		rbus_drop(b, why.c_str());
 		return;
 	}
@@ -194,6 +201,7 @@ static void log_away(struct rbus *b, bool news, const char *why)
 void rbus_timers_stop(struct rbus *b)
 {
 	rbus_timer_stop(b, &b->connect_timer);
+	rbus_timer_stop(b, &b->lookup_timer);
 	rbus_timer_stop(b, &b->handshake_timer);
 	rbus_timer_stop(b, &b->heartbeat_timer);
 	rbus_timer_stop(b, &b->renew_timer);

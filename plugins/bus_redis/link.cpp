@@ -124,11 +124,11 @@ static int attach(struct rbus_link *link, redisAsyncContext *context, std::strin
 	return 0;
 }
 
-int rbus_link_open(struct rbus_link *link, const rbus_conf *conf, std::string *why_r)
+int rbus_link_open(struct rbus_link *link, const rbus_conf *conf, const char *address, std::string *why_r)
 {
 	redisAsyncContext *context = *conf->socket
 	                                     ? redisAsyncConnectUnix(conf->socket)
-	                                     : redisAsyncConnect(conf->host, static_cast<int>(conf->port));
+	                                     : redisAsyncConnect(address, static_cast<int>(conf->port));
 
 	if (!context) {
 		*why_r = "out of memory";

@@ -295,6 +295,25 @@ static void a_server_that_says_nothing_is_given_up(void **state)
 	close(listener);
 }
 
+static void a_name_that_does_not_exist_holds_nobody_up(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node(f, {{"host", "redis.invalid"}});
+	const int64_t begin = check_now();
+
+	bus_world_turn(f->world);
+	bus_world_turn(f->world);
+	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
+	assert_in_range(check_now() - begin, 0, 400);
+	bus_wait(f->world, "the log", [&] { return a->log.find("away") != std::string::npos; });
+	assert_int_equal(a->address, 0);
+}
+
+static void a_name_is_as_good_as_an_address(void **state)
+{
+	(void)new_node_up(fixture_of(state), {{"host", "localhost"}});
+}
+
 /* ---- leases */
 
 static void a_node_that_fell_silent_makes_the_others_look(void **state)
@@ -405,6 +424,8 @@ int main(void)
 		REDIS_TEST(a_replica_is_waited_out),
 		REDIS_TEST(a_full_redis_is_waited_out),
 		REDIS_TEST(a_server_that_says_nothing_is_given_up),
+		REDIS_TEST(a_name_that_does_not_exist_holds_nobody_up),
+		REDIS_TEST(a_name_is_as_good_as_an_address),
 		REDIS_TEST(a_node_that_fell_silent_makes_the_others_look),
 		REDIS_TEST(a_node_whose_lease_lapsed_claims_again),
 		REDIS_TEST(keys_are_kept_alive_and_made_again),
