@@ -124,6 +124,16 @@ static void note_member(mailbox *m, mailbox_session *s, const mailbox_item &item
 	mailbox_deliver_heard(m, s, mailbox_key_of(CS_CONVERSATION_GROUP, a.to), a.seq);
 }
 
+static void ended_session_has_sent(mailbox *m, uint64_t session)
+{
+	const auto ending = m->ending.find(session);
+
+	if (ending == m->ending.end())
+		return;
+	ending->second.sends--;
+	mailbox_ending_check(m, session);
+}
+
 void mailbox_append_answer(mailbox *m, const mailbox_item &item, int result, bool stored)
 {
 	mailbox_session *s = mailbox_session_find(&m->sessions, item.session);
@@ -134,8 +144,10 @@ void mailbox_append_answer(mailbox *m, const mailbox_item &item, int result, boo
 		m->host->answer(m->self, item.conn, &item.request, "");
 	else
 		answer_stored(m, item);
-	if (!s)
+	if (!s) {
+		ended_session_has_sent(m, item.session);
 		return;
+	}
 	if (!result && stored && !item.append.outcome)
 		note_member(m, s, item);
 	s->sends--;

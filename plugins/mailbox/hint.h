@@ -31,7 +31,7 @@ struct mailbox_hint {
 	uint64_t of;                   /* the other account as the receiver sees it, or the group */
 	uint64_t conversation;
 	cs_account sender;
-	uint64_t seq;
+	uint64_t seq;                  /* of a relay: the last one stored that its sender knows of, or 0 */
 	int64_t created;
 	cs_place place;                /* of a relay: who waits for the answer, */
 	uint64_t token;                /* by what name, */

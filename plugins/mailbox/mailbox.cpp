@@ -23,7 +23,7 @@ void mailbox_ending_check(mailbox *m, uint64_t session)
 	const auto at = m->ending.find(session);
 	cs_account account;
 
-	if (at == m->ending.end() || at->second.flushing || at->second.relays)
+	if (at == m->ending.end() || at->second.flushing || at->second.sends)
 		return;
 	account = at->second.account;
 	m->ending.erase(at);
@@ -95,10 +95,10 @@ static int mailbox_on_closed(void *state, cs_conn conn, cs_account account, uint
 		ending.flushing = mailbox_cursor_end(m, s);
 	}
 	ending.account = s->account;
-	ending.relays = s->relays;
+	ending.sends = s->sends;
 	const uint64_t id = s->id;
 	mailbox_session_remove(&m->sessions, s);
-	if (!ending.flushing && !ending.relays)
+	if (!ending.flushing && !ending.sends)
 		return 0;
 	m->ending[id] = ending;
 	return CS_PENDING;

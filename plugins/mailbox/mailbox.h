@@ -28,11 +28,11 @@ struct mailbox_lane;
 struct mailbox_item;
 
 /* A session whose connection ended while the account's place has to be held: its cursors are on their way to
- * the store, or messages of it wait in a lane. */
+ * the store, or messages of it are, which the next session, on whichever node, must not overtake. */
 struct mailbox_ending {
 	cs_account account = 0;
 	bool flushing = false;
-	unsigned relays = 0;
+	unsigned sends = 0;
 };
 
 /* The end of a stashed hint's patience. */

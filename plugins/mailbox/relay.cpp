@@ -3,6 +3,8 @@
  * a receiver takes a message. */
 #include "relay.h"
 
+#include <algorithm>
+
 constexpr int64_t ANSWER_WITHIN = 2 * MAILBOX_RELAY_FRESH;    /* ms; then it is stored */
 constexpr int64_t LOOK_EVERY = 250;
 
@@ -14,27 +16,6 @@ static lane_key key_of(const mailbox_item &item)
 }
 
 static void arm(mailbox *m);
-
-/* ---- counting what a session has in lanes */
-
-static void count_in(mailbox_session *s, mailbox_item *item)
-{
-	item->laned = true;
-	s->relays++;
-}
-
-static void count_out(mailbox *m, const mailbox_item &item)
-{
-	mailbox_session *s = mailbox_session_find(&m->sessions, item.session);
-	const auto ending = m->ending.find(item.session);
-
-	if (s)
-		s->relays--;
-	if (ending == m->ending.end())
-		return;
-	ending->second.relays--;
-	mailbox_ending_check(m, item.session);
-}
 
 /* ---- lanes */
 
@@ -57,12 +38,10 @@ static void pump(mailbox *m, const lane_key &key)
 
 		lane->items.pop_front();
 		result = mailbox_append_commit(m, item);
-		if (result) {
-			count_out(m, *item);
+		if (result)
 			mailbox_append_answer(m, *item, result, true);
-		} else {
+		else
 			lane->committing++;
-		}
 	}
 	drop_if_empty(m, key);
 }
@@ -71,7 +50,6 @@ void mailbox_relay_committed(mailbox *m, const mailbox_item &item)
 {
 	const auto at = m->lanes.find(key_of(item));
 
-	count_out(m, item);
 	if (at == m->lanes.end())
 		return;
 	at->second.committing--;
@@ -85,7 +63,15 @@ static bool all_are_relaying(const mailbox_lane &lane)
 	return !lane.committing && (lane.items.empty() || lane.items.back()->relaying);
 }
 
-static int ask(mailbox *m, mailbox_lane *lane, mailbox_item *item)
+/* The last seq that the sender's session knows of; 0: none. */
+static uint64_t last_known(mailbox_session *s, cs_account other)
+{
+	const mailbox_line *line = mailbox_line_find(s, mailbox_key_of(CS_CONVERSATION_PAIR, other));
+
+	return line ? std::max(line->heard, line->sent) : 0;
+}
+
+static int ask(mailbox *m, mailbox_session *s, mailbox_lane *lane, mailbox_item *item)
 {
 	mailbox_hint hint = {};
 
@@ -94,6 +80,7 @@ static int ask(mailbox *m, mailbox_lane *lane, mailbox_item *item)
 	hint.type = MAILBOX_HINT_RELAY;
 	hint.kind = CS_CONVERSATION_PAIR;
 	hint.of = hint.sender = item->append.sender;
+	hint.seq = last_known(s, item->append.to);
 	hint.created = item->asked;
 	hint.place = m->host->place(m->self);
 	hint.token = item->token;
@@ -101,15 +88,13 @@ static int ask(mailbox *m, mailbox_lane *lane, mailbox_item *item)
 	return mailbox_hint_route(m->host, m->self, item->append.to, hint, item->body, CS_ROUTE_RETURN);
 }
 
-static int commit_in_lane(mailbox *m, mailbox_session *s, mailbox_lane *lane, std::unique_ptr<mailbox_item> &item)
+static int commit_in_lane(mailbox *m, mailbox_lane *lane, std::unique_ptr<mailbox_item> &item)
 {
 	int result;
 
-	count_in(s, item.get());
+	item->laned = true;
 	result = mailbox_append_commit(m, item);
-	if (result)
-		count_out(m, *item);
-	else
+	if (!result)
 		lane->committing++;
 	return result;
 }
@@ -123,16 +108,16 @@ int mailbox_relay_send(mailbox *m, mailbox_session *s, std::unique_ptr<mailbox_i
 	if (m->conf.durability != MAILBOX_RELAY || item->append.kind != CONVERSATION_PAIR)
 		return mailbox_append_commit(m, item);
 	lane = &m->lanes[key];
-	if (relay && all_are_relaying(*lane) && ask(m, lane, item.get()) == 0) {
+	if (relay && all_are_relaying(*lane) && ask(m, s, lane, item.get()) == 0) {
 		item->relaying = true;
 		m->tokens[item->token] = key;
 		arm(m);
 	} else if (lane->items.empty()) {
-		result = commit_in_lane(m, s, lane, item);
+		result = commit_in_lane(m, lane, item);
 		drop_if_empty(m, key);
 		return result;
 	}
-	count_in(s, item.get());
+	item->laned = true;
 	lane->items.push_back(std::move(item));
 	return 0;
 }
@@ -146,7 +131,6 @@ static void finish_relayed(mailbox *m, mailbox_lane *lane, uint64_t token)
 			const std::unique_ptr<mailbox_item> item = std::move(*at);
 
 			lane->items.erase(at);
-			count_out(m, *item);
 			mailbox_append_answer(m, *item, 0, false);
 			return;
 		}

@@ -5,9 +5,11 @@
  * What one account sends to another passes through a lane of the sender's instance, so that its order is kept
  * whether a message is relayed or stored: a message is relayed only while nothing of the lane is on its way to
  * the store, and stored only when the receiver has answered every relayed one before it. A relayed message
- * names its unanswered predecessor; a session that did not take that one takes none after it, so a refusal, a
+ * names its unanswered predecessor, and the last stored one that its sender knows of, whose hint can come from
+ * another node; a session that did not take those takes none after them, so a refusal, a
  * lost message or a receiver that logs in elsewhere never turns the order round. The sender's place is held until
- * its lanes are empty, so its next session, which may be another instance's, cannot overtake what is in them. */
+ * its lanes are empty (mailbox_ending), so its next session, which may be another instance's, cannot overtake what is
+ * in them. */
 #ifndef MAILBOX_RELAY_H
 #define MAILBOX_RELAY_H
 
@@ -31,8 +33,7 @@ struct mailbox_lane {
 
 /* Sends the item by its lane: relayed where that is wanted and possible, stored otherwise. 0 or a CS_E; then
  * the item stays the caller's. */
-[[nodiscard]] int mailbox_relay_send(mailbox *m, mailbox_session *s, std::unique_ptr<mailbox_item> &item,
-                                     bool relay);
+[[nodiscard]] int mailbox_relay_send(mailbox *m, mailbox_session *s, std::unique_ptr<mailbox_item> &item, bool relay);
 /* An item of a lane was stored, or was not. */
 void mailbox_relay_committed(mailbox *m, const mailbox_item &item);
 /* The receiver's instance has answered. */

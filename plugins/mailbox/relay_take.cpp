@@ -25,6 +25,8 @@ static bool is_in_order(const mailbox_session *s, mailbox_key key, const mailbox
 {
 	if (line->pulling || mailbox_line_is_behind(line) || mailbox_stash_has(s, key))
 		return false;
+	if (hint.seq && (!line->known || line->sent < hint.seq))
+		return false;
 	return !hint.previous || (line->relay_place == hint.place && line->relay_token == hint.previous);
 }
 

@@ -93,7 +93,6 @@ struct mailbox_session {
 	bool dirty = false;         /* in the list for the next flush of cursors */
 	bool held_back = false;     /* its handler answered CS_PENDING because of `sends` */
 	unsigned sends = 0;         /* messages under way to the store or to a relay */
-	unsigned relays = 0;        /* those of them that are in a lane, to their commit (relay.h) */
 	uint64_t queued = 0;        /* position of the last frame that was queued here */
 	uint64_t written = 0;       /* what the kernel took */
 	size_t unsent = 0;          /* bytes that waited when it last took some */

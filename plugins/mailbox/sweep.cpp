@@ -235,7 +235,7 @@ static void time_to_sweep(void *state, void *)
 
 void mailbox_sweep_start(mailbox *m)
 {
-	m->sweep.next = m->host->now() + draw(m, period_of(m));
+	m->sweep.next = m->host->now() + draw(m, period_of(m) / 8);
 	plan(m);
 }
 

@@ -44,8 +44,13 @@ void stage_keep(stage *st, uint64_t count, size_t padding)
 
 void stage_open_as(stage *st, unsigned workers)
 {
+	stage_open_nodes(st, 1, workers);
+}
+
+void stage_open_nodes(stage *st, unsigned nodes, unsigned workers)
+{
 	memory_log_open(&st->log, 9);
-	world_open(&st->w, &cs_plugin, &st->conf, &st->log.db, workers);
+	world_open_nodes(&st->w, &cs_plugin, &st->conf, &st->log.db, nodes, workers);
 	st->w.on_frame = [st](world_conn &c, const std::string &frame) {
 		st->seen[c.id].push_back(stage_parse(frame));
 	};

@@ -44,6 +44,8 @@ struct stage {
 void stage_open(stage *st, unsigned workers);
 /* With st->conf as it was set. */
 void stage_open_as(stage *st, unsigned workers);
+/* Several nodes of that many workers each, with a bus. */
+void stage_open_nodes(stage *st, unsigned nodes, unsigned workers);
 void stage_close(stage *st);
 
 std::string stage_body(uint64_t from, uint64_t n, size_t padding = 0);

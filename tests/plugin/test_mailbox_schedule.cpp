@@ -15,12 +15,20 @@
 
 constexpr uint64_t PEOPLE = 4;
 constexpr int STEPS = 800;
+constexpr unsigned NODES = 3;
+
+enum cluster {
+	ONE_NODE,          /* of three workers */
+	QUIET_CLUSTER,     /* three nodes, whose hints overtake each other */
+	TROUBLED_CLUSTER   /* buses go away, leases lapse, Redis restarts, nodes die */
+};
 
 /* What a run may do to the mailbox. */
 struct kind {
 	mailbox_durability durability;
 	bool sweep;
 	bool faults;       /* the store fails, hints get lost (with the sweep on) */
+	cluster nodes = ONE_NODE;
 };
 
 struct sent {
@@ -50,6 +58,10 @@ struct run {
 	std::vector<uint64_t> groups;
 	std::map<uint64_t, sent> messages;           /* by number */
 	std::map<int64_t, uint64_t> requests;        /* req -> number */
+	std::map<int64_t, cs_conn> asked_on;
+	std::set<cs_conn> abandoned;                 /* connections that nobody is behind any more */
+	std::vector<unsigned> unburied;              /* dead nodes whose death nobody was told */
+	std::set<cs_conn> crashed;                   /* those of nodes that died */
 	uint64_t last_number = 0;
 	std::string problem;
 };
@@ -69,6 +81,12 @@ static void blame(run *r, const char *what, uint64_t a = 0, uint64_t b = 0)
 	snprintf(text, sizeof(text), "%s (%llu, %llu)", what, (unsigned long long)a, (unsigned long long)b);
 	if (r->problem.empty())
 		r->problem = text;
+}
+
+/* Sessions may overlap, so what was received may come again. */
+static bool is_troubled(const run *r)
+{
+	return r->what.faults || r->what.nodes == TROUBLED_CLUSTER;
 }
 
 /* ---- what a client sees */
@@ -110,7 +128,7 @@ static void check_seq(run *r, uint64_t account, mailbox_key key, const stage_fra
 
 	if (begun && frame.seq <= p->last[key])
 		blame(r, "twice or out of order on one login", account, frame.seq);
-	if (!begun && frame.seq <= p->have[key] && !p->acknowledges && !r->what.faults)
+	if (!begun && frame.seq <= p->have[key] && !p->acknowledges && !is_troubled(r))
 		blame(r, "again although it was received", account, frame.seq);
 	if (!c || frame.seq > c->messages.size() || c->messages[frame.seq - 1].sender != frame.from) {
 		blame(r, "not what is stored", account, frame.seq);
@@ -132,7 +150,7 @@ static void check_order(run *r, uint64_t account, mailbox_key key, const stage_f
 
 	if (!p->numbers.insert(frame.n).second)
 		return;
-	if (frame.n < *last && !r->what.faults)
+	if (frame.n < *last && !is_troubled(r))
 		blame(r, "order turned round", frame.n, *last);
 	*last = std::max(*last, frame.n);
 }
@@ -145,7 +163,7 @@ static void see(run *r, const world_conn &c, const std::string &text)
 	const mailbox_key key = m.kind == CS_CONVERSATION_GROUP ? mailbox_key_of(m.kind, m.to)
 	                                                        : mailbox_key_of(m.kind, frame.from);
 
-	if (p->deaf)
+	if (p->deaf || r->abandoned.count(c.id))
 		return;
 	if (p->conn != c.id || p->login != c.login)
 		p->last.clear();
@@ -163,10 +181,11 @@ static void see(run *r, const world_conn &c, const std::string &text)
 static void come(run *r, uint64_t account)
 {
 	person *p = &r->people[account];
+	const auto worker = static_cast<unsigned>(draw(r, r->st.w.workers.size()));
 
-	if (p->conn)
+	if (p->conn || r->st.w.workers[worker]->node->crashed)
 		return;
-	p->conn = world_connect(&r->st.w, static_cast<unsigned>(draw(r, r->st.w.workers.size())));
+	p->conn = world_connect(&r->st.w, worker);
 	p->deaf = false;
 	p->last.clear();
 	world_login(&r->st.w, p->conn, account, p->acknowledges);
@@ -178,6 +197,17 @@ static void go(run *r, uint64_t account)
 
 	if (p->conn)
 		world_kill(&r->st.w, p->conn);
+	p->conn = 0;
+}
+
+/* The client is gone, and its node does not notice. One that does not acknowledge would lose what it was sent. */
+static void abandon(run *r, uint64_t account)
+{
+	person *p = &r->people[account];
+
+	if (!p->acknowledges)
+		return;
+	r->abandoned.insert(p->conn);
 	p->conn = 0;
 }
 
@@ -207,6 +237,7 @@ static void hand_in(run *r, uint64_t account, uint64_t number)
 	world_send(&r->st.w, r->people[account].conn, m.kind, m.to, stage_body(account, number, draw(r, 60)),
 	           m.cid.empty() ? std::nullopt : std::optional<std::string>(m.cid), ++r->st.last_req);
 	r->requests[r->st.last_req] = number;
+	r->asked_on[r->st.last_req] = r->people[account].conn;
 	world_step_request(&r->st.w, r->people[account].conn);
 }
 
@@ -281,15 +312,78 @@ static void break_something(run *r)
 	}
 }
 
+static cs_conn conn_on(run *r, unsigned node, uint64_t nth)
+{
+	std::vector<cs_conn> there;
+
+	for (const auto &[id, c] : r->st.w.conns)
+		if (!c.ended && r->st.w.workers[c.worker]->node->index == node)
+			there.push_back(id);
+	return there.empty() ? 0 : there[nth % there.size()];
+}
+
+static void crash(run *r, unsigned node)
+{
+	for (const auto &[id, c] : r->st.w.conns)
+		if (!c.ended && r->st.w.workers[c.worker]->node->index == node)
+			r->crashed.insert(id);
+	for (const auto &[req, conn] : r->asked_on)
+		if (r->st.w.workers[world_conn_of(&r->st.w, conn)->worker]->node->index == node)
+			r->crashed.insert(conn);
+	world_crash(&r->st.w, node);
+	if (draw(r, 2))
+		world_bus_bury(&r->st.w, node);
+	else
+		r->unburied.push_back(node);
+}
+
+/* Whatever somebody may have lost by it is told before the next one. */
+static void bury(run *r)
+{
+	for (const unsigned node : r->unburied)
+		world_bus_bury(&r->st.w, node);
+	r->unburied.clear();
+}
+
+static void trouble(run *r)
+{
+	world *w = &r->st.w;
+	const auto node = static_cast<unsigned>(draw(r, NODES));
+	const cs_conn conn = conn_on(r, node, draw(r, 4));
+
+	switch (draw(r, 10)) {
+	case 0: case 1: world_bus_lose(w, node); break;
+	case 2: case 3: case 4: world_bus_find(w, node); break;
+	case 5: if (draw(r, 3) == 0) world_bus_restart(w); break;
+	case 6: world_bus_lapse(w, node); break;
+	case 7: if (w->nodes[node]->lapsed) world_bus_lose(w, node); break;
+	case 8:
+		if (draw(r, 3) == 0)
+			crash(r, node);
+		else
+			world_restart(w, node);
+		break;
+	default:
+		bury(r);
+		if (conn && r->abandoned.count(conn))
+			world_kill(w, conn);
+	}
+}
+
 static void person_acts(run *r)
 {
 	const uint64_t account = 1 + draw(r, PEOPLE), what = draw(r, 80);
 	person *p = &r->people[account];
 
+	if (p->conn && (world_conn_of(&r->st.w, p->conn)->ended ||
+	                world_conn_of(&r->st.w, p->conn)->phase == WORLD_REFUSED))
+		go(r, account);
 	if (!p->conn)
 		come(r, account);
-	else if (what == 0)
+	else if (what < (r->what.nodes ? 3 : 1))
 		go(r, account);
+	else if (what == 7 && r->what.nodes == TROUBLED_CLUSTER)
+		abandon(r, account);
 	else if (what == 1)
 		log_out_and_in(r, account);
 	else if (what < 5)
@@ -310,17 +404,22 @@ static bool world_acts(run *r)
 {
 	world *w = &r->st.w;
 	const cs_conn conn = r->people[1 + draw(r, PEOPLE)].conn;
+	const auto nodes = static_cast<unsigned>(w->nodes.size());
+	const auto node = static_cast<unsigned>(nodes > 1 ? draw(r, nodes) : 0);
 
-	switch (draw(r, 16)) {
+	switch (draw(r, nodes > 1 ? 22 : 16)) {
 	case 0: case 1: case 2: case 3: case 4: case 5:
 		return world_step_post(w, static_cast<unsigned>(draw(r, w->workers.size())));
 	case 6: return world_step_read(w, draw(r, 3));
-	case 7: return world_step_read_result(w);
-	case 8: return world_step_write(w, 1 + draw(r, 5));
-	case 9: return world_step_commit(w);
+	case 7: return world_step_read_result(w, node);
+	case 8: return world_step_write(w, 1 + draw(r, 5), node);
+	case 9: return world_step_commit(w, node);
 	case 10: case 11: return conn && world_step_request(w, conn);
 	case 12: case 13: case 14: return conn && world_step_take(w, conn, 1 + draw(r, 600));
-	default: return world_step_timer(w, w->clock + static_cast<int64_t>(draw(r, 200)));
+	case 15: return world_step_timer(w, w->clock + static_cast<int64_t>(draw(r, 200)));
+	case 16: case 17: return world_step_bus_ask(w, node);
+	case 18: return world_step_bus_claim(w, node);
+	default: return world_step_bus_arrive(w, node, static_cast<unsigned>(draw(r, nodes)));
 	}
 }
 
@@ -335,8 +434,12 @@ static void world_moves(run *r)
 
 static void begin(run *r)
 {
-	r->st.conf = {r->what.durability, r->what.sweep ? 800 : 0, 50};
-	stage_open_as(&r->st, 3);
+	r->st.conf = {r->what.durability, r->what.sweep ? 800 : 0, r->what.sweep ? 200 : 0, 50};
+	if (r->what.nodes)
+		stage_open_nodes(&r->st, NODES, 2);
+	else
+		stage_open_as(&r->st, 3);
+	r->st.w.kick = r->what.nodes && draw(r, 3) == 0;
 	r->st.log.accounts = PEOPLE;
 	r->st.w.soft_mark = 600;
 	r->st.w.unknown_outcomes = r->what.faults;
@@ -346,11 +449,29 @@ static void begin(run *r)
 		r->people[account].acknowledges = draw(r, 3) == 0;
 }
 
+static void heal_cluster(run *r)
+{
+	world *w = &r->st.w;
+
+	for (unsigned node = 0; node < w->nodes.size(); node++) {
+		if (w->nodes[node]->lapsed)
+			world_bus_lose(w, node);
+		world_restart(w, node);
+		world_bus_find(w, node);
+	}
+	bury(r);
+	for (const cs_conn conn : r->abandoned)
+		world_kill(w, conn);
+	world_settle(w);
+}
+
 /* Everybody comes back, nothing fails any more, and time passes. */
 static void heal(run *r)
 {
 	world *w = &r->st.w;
 
+	if (r->what.nodes)
+		heal_cluster(r);
 	w->write_results.clear();
 	w->read_results.clear();
 	w->routed_drops = 0;
@@ -430,11 +551,11 @@ static void check_answers(run *r)
 			blame(r, "a right DELIVERED was refused", static_cast<uint64_t>(answer.wire_errno));
 		}
 	for (const auto &[req, number] : r->requests)
-		if (!answered.count(req))
+		if (!answered.count(req) && !r->crashed.count(r->asked_on[req]))
 			blame(r, "never answered", static_cast<uint64_t>(req), number);
 }
 
-static std::string run_seed(const kind &what, uint64_t seed)
+static std::string run_seed(const kind &what, uint64_t seed, size_t *stored, size_t *reads)
 {
 	run r;
 
@@ -442,19 +563,23 @@ static std::string run_seed(const kind &what, uint64_t seed)
 	r.seed = seed;
 	r.random = seed * UINT64_C(0x9e3779b97f4a7c15) | 1;
 	begin(&r);
-	for (int step = 0; step < STEPS && r.problem.empty(); step++) {
+	for (int step = 0; step < (what.nodes ? 2 * STEPS : STEPS) && r.problem.empty(); step++) {
 		if (draw(&r, 5) == 0)
 			person_acts(&r);
 		else
 			world_moves(&r);
 		if (what.faults && draw(&r, 25) == 0)
 			break_something(&r);
+		if (what.nodes == TROUBLED_CLUSTER && draw(&r, 40) == 0)
+			trouble(&r);
 	}
 	if (r.problem.empty()) {
 		heal(&r);
 		check_log(&r);
 		check_answers(&r);
 	}
+	*reads += r.st.w.reads;
+	*stored += r.last_number;
 	stage_close(&r.st);
 	return r.problem;
 }
@@ -465,13 +590,15 @@ static void run_all(const kind &what)
 	const uint64_t first = one ? strtoull(one, nullptr, 10) : 1;
 	const uint64_t last = one ? first : many ? strtoull(many, nullptr, 10) : 200;
 	unsigned failures = 0;
+	size_t stored = 0, reads = 0;
 
 	for (uint64_t seed = first; seed <= last; seed++) {
-		const std::string problem = run_seed(what, seed);
+		const std::string problem = run_seed(what, seed, &stored, &reads);
 
 		if (!problem.empty() && ++failures <= 5)
 			print_error("seed %llu: %s\n", (unsigned long long)seed, problem.c_str());
 	}
+	print_message("%zu messages, %zu reads\n", stored, reads);
 	if (failures)
 		print_error("%u of %llu seeds failed\n", failures, (unsigned long long)(last - first + 1));
 	assert_int_equal(failures, 0);
@@ -507,6 +634,41 @@ static void relayed_messages_survive_a_failing_store_and_lost_hints(void **)
 	run_all({MAILBOX_RELAY, true, true});
 }
 
+static void hints_that_overtake_each_other_keep_the_promises_without_the_sweep(void **)
+{
+	run_all({MAILBOX_COMMIT, false, false, QUIET_CLUSTER});
+}
+
+static void relays_between_nodes_keep_the_promises_without_the_sweep(void **)
+{
+	run_all({MAILBOX_RELAY, false, false, QUIET_CLUSTER});
+}
+
+static void committed_messages_survive_a_troubled_cluster_without_the_sweep(void **)
+{
+	run_all({MAILBOX_COMMIT, false, false, TROUBLED_CLUSTER});
+}
+
+static void committed_messages_survive_a_troubled_cluster_with_the_sweep(void **)
+{
+	run_all({MAILBOX_COMMIT, true, false, TROUBLED_CLUSTER});
+}
+
+static void committed_messages_survive_a_troubled_cluster_and_a_failing_store_without_the_sweep(void **)
+{
+	run_all({MAILBOX_COMMIT, false, true, TROUBLED_CLUSTER});
+}
+
+static void relayed_messages_survive_a_troubled_cluster_without_the_sweep(void **)
+{
+	run_all({MAILBOX_RELAY, false, false, TROUBLED_CLUSTER});
+}
+
+static void relayed_messages_survive_a_troubled_cluster_and_a_failing_store(void **)
+{
+	run_all({MAILBOX_RELAY, true, true, TROUBLED_CLUSTER});
+}
+
 int main()
 {
 	const struct CMUnitTest tests[] = {
@@ -516,6 +678,13 @@ int main()
 		cmocka_unit_test(committed_messages_survive_a_failing_store_without_the_sweep),
 		cmocka_unit_test(relayed_messages_keep_the_promises_without_the_sweep),
 		cmocka_unit_test(relayed_messages_survive_a_failing_store_and_lost_hints),
+		cmocka_unit_test(hints_that_overtake_each_other_keep_the_promises_without_the_sweep),
+		cmocka_unit_test(relays_between_nodes_keep_the_promises_without_the_sweep),
+		cmocka_unit_test(committed_messages_survive_a_troubled_cluster_without_the_sweep),
+		cmocka_unit_test(committed_messages_survive_a_troubled_cluster_with_the_sweep),
+		cmocka_unit_test(committed_messages_survive_a_troubled_cluster_and_a_failing_store_without_the_sweep),
+		cmocka_unit_test(relayed_messages_survive_a_troubled_cluster_without_the_sweep),
+		cmocka_unit_test(relayed_messages_survive_a_troubled_cluster_and_a_failing_store),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -162,18 +162,24 @@ static void end_session(world *w, cs_conn conn)
 {
 	world_conn *c = world_conn_of(w, conn);
 	const cs_account account = c->account;
-	const auto place = w->places.find(account);
+	world_node *node = world_node_of(w, c);
+	const auto place = node->places.find(account);
 
-	if (!account || place == w->places.end() || place->second.conn != conn)
+	if (!account || place == node->places.end() || place->second.conn != conn)
 		return;
 	place->second.conn = 0;
+	place->second.ended = conn;
 	place->second.closing = true;
+	world_bus_ending(node, account, conn);
 	w->workers[c->worker]->posts.push_back([=, written = c->taken] {
 		void *state = w->workers[world_conn_of(w, conn)->worker]->state;
+		world_place *now = &node->places[account];
 
-		w->places[account].held = w->plugin->closed(state, conn, account, written) == CS_PENDING;
-		w->places[account].closing = false;
-		world_host_place_free(w, account);
+		now->held = w->plugin->closed(state, conn, account, written) == CS_PENDING;
+		now->closing = false;
+		if (!now->held)
+			world_bus_release(node, account, conn);
+		world_host_place_free(node, account);
 	});
 }
 
@@ -242,41 +248,49 @@ bool world_step_read(world *w, size_t nth)
 	w->reads++;
 	if (!result)
 		result = job.fn(w->db, job.arg);
-	w->read_results_due.push_back([=] {
+	w->read_results_due.push_back({job.worker->node, [=] {
 		job.worker->posts.push_back([=] { job.done(job.worker->state, job.conn, result, job.arg); });
-	});
+	}});
 	return true;
 }
 
-static bool pop_due(std::deque<std::function<void()>> *due)
+/* The first one of that node. */
+static bool pop_due(std::deque<world_due> *due, const world_node *node)
 {
-	if (due->empty())
+	const auto at = std::find_if(due->begin(), due->end(), [=](const world_due &d) { return d.node == node; });
+
+	if (at == due->end())
 		return false;
-	const std::function<void()> next = std::move(due->front());
-	due->pop_front();
+	const std::function<void()> next = std::move(at->tell);
+	due->erase(at);
 	next();
 	return true;
 }
 
-bool world_step_read_result(world *w)
+bool world_step_read_result(world *w, unsigned node)
 {
-	return pop_due(&w->read_results_due);
+	return pop_due(&w->read_results_due, w->nodes[node].get());
 }
 
-bool world_step_commit(world *w)
+bool world_step_commit(world *w, unsigned node)
 {
-	return pop_due(&w->commits_due);
+	return pop_due(&w->commits_due, w->nodes[node].get());
 }
 
-/* The items of one kind that wait at the front, up to most. */
-static std::vector<world_item> take_items(world *w, size_t most)
+/* The items of one kind that wait first of that node, up to most. */
+static std::vector<world_item> take_items(world *w, size_t most, const world_node *node)
 {
 	std::vector<world_item> taken;
 
-	while (!w->items.empty() && taken.size() < most &&
-	       (taken.empty() || taken[0].batch == w->items.front().batch)) {
-		taken.push_back(w->items.front());
-		w->items.pop_front();
+	for (auto at = w->items.begin(); at != w->items.end() && taken.size() < most;) {
+		if (at->worker->node != node) {
+			++at;
+			continue;
+		}
+		if (!taken.empty() && taken[0].batch != at->batch)
+			break;
+		taken.push_back(*at);
+		at = w->items.erase(at);
 	}
 	return taken;
 }
@@ -306,9 +320,9 @@ static void tell_of_batch(world *w, const std::vector<world_item> &items, int re
 		item.worker->posts.push_back([=] { item.batch->done(item.worker->state, result, item.item); });
 }
 
-bool world_step_write(world *w, size_t most)
+bool world_step_write(world *w, size_t most, unsigned node)
 {
-	const std::vector<world_item> items = take_items(w, most);
+	const std::vector<world_item> items = take_items(w, most, w->nodes[node].get());
 	int wanted = 0, result;
 
 	if (items.empty())
@@ -322,7 +336,7 @@ bool world_step_write(world *w, size_t most)
 	if (wanted > 0 && !result)
 		result = run_batch(w, items, 0);
 	w->commits += !result;
-	w->commits_due.push_back([=] { tell_of_batch(w, items, result); });
+	w->commits_due.push_back({w->nodes[node].get(), [=] { tell_of_batch(w, items, result); }});
 	return true;
 }
 
@@ -362,19 +376,34 @@ bool world_step_take(world *w, cs_conn conn, size_t bytes)
 	return true;
 }
 
+/* Unless it was deleted meanwhile. */
+static void run_timer(world *w, uint64_t id)
+{
+	const auto at = w->timers.find(id);
+
+	if (at == w->timers.end())
+		return;
+	const world_timer timer = at->second;
+	w->timers.erase(at);
+	if (timer.call)
+		timer.call();
+	else
+		timer.fn(timer.worker->state, timer.arg);
+}
+
 bool world_step_timer(world *w, int64_t end)
 {
 	auto next = w->timers.end();
 
 	for (auto at = w->timers.begin(); at != w->timers.end(); ++at)
-		if (at->second.due <= end && (next == w->timers.end() || at->second.due < next->second.due))
+		if (!at->second.posted && at->second.due <= end &&
+		    (next == w->timers.end() || at->second.due < next->second.due))
 			next = at;
 	if (next == w->timers.end())
 		return false;
-	const world_timer timer = next->second;
-	w->timers.erase(next);
-	w->clock = std::max(w->clock, timer.due);
-	timer.worker->posts.push_back([=] { timer.fn(timer.worker->state, timer.arg); });
+	next->second.posted = true;
+	w->clock = std::max(w->clock, next->second.due);
+	next->second.worker->posts.push_back([w, id = next->first] { run_timer(w, id); });
 	return true;
 }
 
@@ -396,14 +425,17 @@ static bool settle_once(world *w)
 			moved = true;
 	for (cs_conn conn = 1; conn <= w->last_conn; conn++)
 		moved |= world_step_request(w, conn) | world_step_take(w, conn, SIZE_MAX);
-	if (!w->hold_writes)
-		moved |= world_step_write(w, 256);
+	for (unsigned i = 0; i < w->nodes.size(); i++)
+		moved |= !w->hold_writes && world_step_write(w, 256, i);
 	if (!w->hold_reads)
 		moved |= world_step_read(w, 0);
-	if (!w->hold_commits)
-		moved |= world_step_commit(w);
-	if (!w->hold_read_results)
-		moved |= world_step_read_result(w);
+	for (unsigned i = 0; i < w->nodes.size(); i++) {
+		moved |= !w->hold_commits && world_step_commit(w, i);
+		moved |= !w->hold_read_results && world_step_read_result(w, i);
+		moved |= world_step_bus_ask(w, i) | world_step_bus_claim(w, i);
+		for (unsigned from = 0; from < w->nodes.size(); from++)
+			moved |= world_step_bus_arrive(w, i, from);
+	}
 	return moved;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Owns a small world for the mailbox: several workers with an instance each, connections, the session table, a
- * store, a clock, all moved by hand, one step at a time. It must not know how the mailbox or the model works.
+ * Owns a small world for the mailbox: nodes of several workers with an instance each, connections, session tables, a
+ * bus between nodes, one store, a clock, all moved by hand, one step at a time. It must not know how the mailbox or
+ * the model works.
  *
  * Steps are taken by world_step_... in the order that the test wants, or by world_settle until nothing is left
  * to do. The world is the login plugin too: a login claims, attaches, queues one frame with the first page and
@@ -59,17 +60,22 @@ struct world_conn {
 	std::deque<std::function<void()>> inbox;   /* requests that were not dispatched yet */
 };
 
+struct world_node;
+
 struct world_worker {
 	world *w = nullptr;
-	unsigned index = 0;
+	world_node *node = nullptr;
+	unsigned index = 0;                  /* in the world */
 	void *state = nullptr;
 	std::deque<std::function<void()>> posts;
 };
 
 struct world_place {
 	cs_conn conn = 0;
+	cs_conn ended = 0;                         /* whose end it was last */
 	bool held = false;                         /* `closed` answered CS_PENDING */
 	bool closing = false;                      /* `closed` was not called yet */
+	bool reserved = false;                     /* the bus was asked, nobody is routed there */
 	std::deque<std::function<void()>> waiting; /* claims */
 };
 
@@ -88,11 +94,45 @@ struct world_item {
 	void *item;
 };
 
+/* One of the plugin's (fn), or of the world's own (call). */
 struct world_timer {
 	world_worker *worker;
 	int64_t due;
 	cs_timer_fn *fn;
 	void *arg;
+	std::function<void()> call;
+	bool posted = false;
+};
+
+/* What a store thread of that node says next. */
+struct world_due {
+	world_node *node;
+	std::function<void()> tell;
+};
+
+enum world_bus_phase { WORLD_BUS_AWAY, WORLD_BUS_CLAIMING, WORLD_BUS_READY };
+
+/* A session as the bus knows it: in a node's own books, or in those of all. */
+struct world_bus_session {
+	uint64_t address = 0;
+	cs_conn conn = 0;
+	uint64_t generation = 0;
+	bool ending = false;
+};
+
+struct world_node {
+	world *w = nullptr;
+	unsigned index = 0;
+	std::vector<world_worker *> workers;
+	std::map<cs_account, world_place> places;
+	bool crashed = false;
+	world_bus_phase bus = WORLD_BUS_AWAY;
+	uint64_t address = 0;
+	bool lapsed = false;                              /* its lease; it does not know yet */
+	std::map<cs_account, world_bus_session> sessions;
+	std::deque<cs_account> to_claim;                  /* again, in this epoch */
+	std::deque<std::function<void()>> outbox;         /* what its workers asked the bus for */
+	std::map<unsigned, std::deque<std::function<void()>>> inbox;   /* by the node that sent it */
 };
 
 struct world {
@@ -101,8 +141,13 @@ struct world {
 	const cs_mailbox *mailbox = nullptr;
 	cs_db *db = nullptr;
 	std::vector<std::unique_ptr<world_worker>> workers;
+	std::vector<std::unique_ptr<world_node>> nodes;
+	const void *conf = nullptr;
 	std::map<cs_conn, world_conn> conns;
-	std::map<cs_account, world_place> places;
+	bool has_bus = false, kick = false;
+	std::map<cs_account, world_bus_session> owners;       /* what Redis would know */
+	std::map<cs_account, uint64_t> generations;
+	uint64_t last_address = 0;
 	std::deque<world_job> jobs;
 	std::deque<world_item> items;
 	std::map<uint64_t, world_timer> timers;
@@ -112,8 +157,8 @@ struct world {
 	size_t soft_mark = 64 * 1024;
 	size_t most_jobs = SIZE_MAX, most_items = SIZE_MAX;   /* above: CS_EBUSY */
 	bool unknown_outcomes = false;
-	std::deque<std::function<void()>> read_results_due;   /* reads that ran: their done is not posted yet */
-	std::deque<std::function<void()>> commits_due;        /* committed, nobody was told yet */
+	std::deque<world_due> read_results_due;               /* reads that ran: their done is not posted yet */
+	std::deque<world_due> commits_due;                    /* committed, nobody was told yet */
 	/* world_settle leaves them alone. */
 	bool hold_reads = false, hold_read_results = false, hold_writes = false, hold_commits = false;
 	/* Of the next batches; 0: runs; 1: runs, is answered as unknown and runs again; below 0: fails. */
@@ -122,6 +167,7 @@ struct world {
 	size_t routed_drops = 0;                              /* the next so many hints are lost */
 	size_t reads = 0;                                     /* jobs that ran */
 	size_t commits = 0;
+	size_t relayed = 0;                                   /* parcels that crossed the bus */
 	/* A client sees a frame. Frames that were queued for a session of the connection that is over are not
 	 * shown. */
 	std::function<void(world_conn &, const std::string &)> on_frame;
@@ -129,6 +175,9 @@ struct world {
 
 /* conf is the plugin's option struct. One world at a time. */
 void world_open(world *w, const struct cs_plugin *plugin, const void *conf, cs_db *db, unsigned workers);
+/* The same with several nodes, of that many workers each, that have a bus, ready at once. */
+void world_open_nodes(world *w, const struct cs_plugin *plugin, const void *conf, cs_db *db, unsigned nodes,
+                      unsigned workers);
 /* Ends every connection, completes what is left with CS_ECANCELED, stops the instances. */
 void world_close(world *w);
 
@@ -150,14 +199,32 @@ size_t world_unsent(const world_conn *c);
 bool world_step_post(world *w, unsigned worker);
 bool world_step_request(world *w, cs_conn conn);
 bool world_step_read(world *w, size_t nth);       /* a reader reads, */
-bool world_step_read_result(world *w);            /* and says so */
-bool world_step_write(world *w, size_t most);     /* a writer commits, */
-bool world_step_commit(world *w);                 /* and says so */
+bool world_step_read_result(world *w, unsigned node = 0);   /* and says so */
+bool world_step_write(world *w, size_t most, unsigned node = 0);   /* a writer of that node commits, */
+bool world_step_commit(world *w, unsigned node = 0);               /* and says so */
 bool world_step_take(world *w, cs_conn conn, size_t bytes);
 /* The next timer that is due by then is posted, and the clock moves to it. */
 bool world_step_timer(world *w, int64_t end);
 /* The clock moves; what timers start is settled. */
 void world_advance(world *w, int64_t ms);
+/* ---- nodes and their bus (mailbox_world_bus.cpp). Nodes are numbered from 0. */
+bool world_step_bus_ask(world *w, unsigned node);                   /* what a node asked for is done, */
+bool world_step_bus_arrive(world *w, unsigned node, unsigned from);   /* what a node sent arrives, in its order, */
+bool world_step_bus_claim(world *w, unsigned node);    /* and a new epoch goes on: one session, or its end. */
+/* The node loses its bus, with all that is on its way to it; it knows. */
+void world_bus_lose(world *w, unsigned node);
+/* A lost bus is back: a new epoch begins. */
+void world_bus_find(world *w, unsigned node);
+/* Redis restarts, empty. */
+void world_bus_restart(world *w);
+/* The node's lease runs out, as if it had been stopped for long: others hear of it; it will when it loses its bus. */
+void world_bus_lapse(world *w, unsigned node);
+/* The node dies as by SIGKILL; others hear of it when they are told by world_bus_bury. Its memory is freed unseen. */
+void world_crash(world *w, unsigned node);
+void world_bus_bury(world *w, unsigned node);
+/* Starts a crashed node; its bus is away. */
+void world_restart(world *w, unsigned node);
+
 /* All of it, as long as there is something to do; the clock stands still. */
 void world_settle(world *w);
 

@@ -5,6 +5,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
+#include <vector>
 
 /* now() is told nothing of who asks. */
 static world *the_world;
@@ -27,7 +28,8 @@ static void host_log(cs_self *, cs_log_level, const char *, ...)
 
 static void host_answer(cs_self *self, cs_conn conn, const cs_request *request, const char *more)
 {
-	worker_of(self)->w->answers.push_back({conn, request->req, 0, more});
+	if (!worker_of(self)->node->crashed)
+		worker_of(self)->w->answers.push_back({conn, request->req, 0, more});
 }
 
 static int host_refuse(cs_self *self, cs_conn conn, const cs_request *request, int wire_errno, const char *format,
@@ -39,7 +41,8 @@ static int host_refuse(cs_self *self, cs_conn conn, const cs_request *request, i
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	worker_of(self)->w->answers.push_back({conn, request->req, wire_errno, text});
+	if (!worker_of(self)->node->crashed)
+		worker_of(self)->w->answers.push_back({conn, request->req, wire_errno, text});
 	return CS_REJECT;
 }
 
@@ -94,29 +97,70 @@ static int host_finish(cs_self *self, cs_conn conn)
 
 /* ---- the session table */
 
-void world_host_claim(world *w, cs_conn conn, cs_account account, cs_done_fn *done, void *arg)
+world_node *world_node_of(world *w, const world_conn *c)
 {
-	world_place *place = &w->places[account];
-	world_conn *c = world_conn_of(w, conn);
-
-	if (place->held || place->closing) {
-		place->waiting.push_back([=] { world_host_claim(w, conn, account, done, arg); });
-		return;
-	}
-	const int result = place->conn ? CS_EEXIST : c->ended ? CS_ENOENT : 0;
-	if (!result) {
-		place->conn = conn;
-		c->account = account;
-		c->login++;
-	}
-	w->workers[c->worker]->posts.push_back([=] { done(nullptr, conn, result, arg); });
+	return w->workers[c->worker]->node;
 }
 
-void world_host_place_free(world *w, cs_account account)
+void world_host_claimed(world_node *node, const world_claim &claim, int result)
 {
-	world_place *place = &w->places[account];
+	world *w = node->w;
+	world_place *place = &node->places[claim.account];
+	world_conn *c = world_conn_of(w, claim.conn);
 
-	while (!place->held && !place->closing && !place->waiting.empty()) {
+	place->reserved = false;
+	if (!result && c->ended) {
+		world_bus_release(node, claim.account, claim.conn);
+		result = CS_ENOENT;
+	}
+	if (!result) {
+		place->conn = claim.conn;
+		c->account = claim.account;
+		c->login++;
+	}
+	world_host_place_free(node, claim.account);
+	w->workers[c->worker]->posts.push_back([=] { claim.done(nullptr, claim.conn, result, claim.arg); });
+}
+
+static void claim_here(world_node *node, const world_claim &claim)
+{
+	world *w = node->w;
+	world_place *place = &node->places[claim.account];
+
+	if (place->held || place->closing || place->reserved) {
+		place->waiting.push_back([=] { claim_here(node, claim); });
+		return;
+	}
+	if (place->conn && w->kick && !world_conn_of(w, claim.conn)->ended) {
+		place->waiting.push_back([=] { claim_here(node, claim); });
+		world_kill(w, place->conn);
+		return;
+	}
+	const int result = place->conn ? CS_EEXIST : world_conn_of(w, claim.conn)->ended ? CS_ENOENT : 0;
+	if (result) {
+		w->workers[world_conn_of(w, claim.conn)->worker]->posts.push_back(
+			[=] { claim.done(nullptr, claim.conn, result, claim.arg); });
+		return;
+	}
+	place->reserved = true;
+	if (w->has_bus)
+		world_bus_claim(node, claim);
+	else
+		world_host_claimed(node, claim, 0);
+}
+
+void world_host_claim(world *w, cs_conn conn, cs_account account, cs_done_fn *done, void *arg)
+{
+	claim_here(world_node_of(w, world_conn_of(w, conn)),
+	           {conn, account, ++w->generations[account], w->clock, done, arg});
+}
+
+void world_host_place_free(world_node *node, cs_account account)
+{
+	world_place *place = &node->places[account];
+	size_t count = place->waiting.size();
+
+	while (!place->held && !place->closing && !place->reserved && count--) {
 		const std::function<void()> claim = std::move(place->waiting.front());
 
 		place->waiting.pop_front();
@@ -126,12 +170,15 @@ void world_host_place_free(world *w, cs_account account)
 
 static void host_release(cs_self *self, cs_account account)
 {
-	world *w = worker_of(self)->w;
+	world_node *node = worker_of(self)->node;
 
-	if (!w->places[account].held)
+	if (node->crashed)
+		return;
+	if (!node->places[account].held)
 		abort();
-	w->places[account].held = false;
-	world_host_place_free(w, account);
+	node->places[account].held = false;
+	world_bus_release(node, account, node->places[account].ended);
+	world_host_place_free(node, account);
 }
 
 /* ---- the store */
@@ -140,6 +187,8 @@ static int host_work(cs_self *self, cs_conn conn, cs_work_kind, cs_work_fn *fn, 
 {
 	world *w = worker_of(self)->w;
 
+	if (worker_of(self)->node->crashed)
+		return CS_ECANCELED;
 	if (w->jobs.size() >= w->most_jobs)
 		return CS_EBUSY;
 	w->jobs.push_back({worker_of(self), conn, fn, done, arg});
@@ -150,6 +199,8 @@ static int host_batch(cs_self *self, const cs_batch *batch, uint64_t key, void *
 {
 	world *w = worker_of(self)->w;
 
+	if (worker_of(self)->node->crashed)
+		return CS_ECANCELED;
 	if (w->items.size() >= w->most_items)
 		return CS_EBUSY;
 	w->items.push_back({worker_of(self), batch, key, item});
@@ -163,48 +214,91 @@ static int host_outcome_can_be_unknown(cs_self *self)
 
 /* ---- routes */
 
-static void post_data(world_worker *worker, cs_conn conn, cs_account account, const void *data, size_t size)
+static bool is_lost(world *w)
 {
-	world *w = worker->w;
-
-	if (w->routed_drops) {
-		w->routed_drops--;
-		return;
-	}
-	worker->posts.push_back([=, bytes = std::string(static_cast<const char *>(data), size)] {
-		const world_conn *c = conn ? world_conn_of(w, conn) : nullptr;
-
-		if (!conn || (c && !c->ended && c->account == account))
-			w->plugin->routed(worker->state, conn, account, bytes.data(), bytes.size());
-	});
+	if (!w->routed_drops)
+		return false;
+	w->routed_drops--;
+	return true;
 }
 
-static int host_route(cs_self *self, cs_account to, const void *data, size_t size, unsigned)
+void world_host_post(world_worker *worker, const std::string &data)
 {
-	world *w = worker_of(self)->w;
-	const auto at = w->places.find(to);
+	if (!is_lost(worker->w))
+		worker->posts.push_back(
+			[=] { worker->w->plugin->routed(worker->state, 0, 0, data.data(), data.size()); });
+}
 
-	if (at == w->places.end() || !at->second.conn)
+void world_host_return(world_worker *worker, cs_account to, const std::string &data)
+{
+	worker->posts.push_back(
+		[=] { worker->w->plugin->returned(worker->state, to, data.data(), data.size()); });
+}
+
+bool world_host_deliver(world_node *node, cs_account to, const std::string &data, world_worker *back)
+{
+	world *w = node->w;
+	const auto at = node->places.find(to);
+
+	if (at == node->places.end() || !at->second.conn || at->second.reserved)
+		return false;
+	const cs_conn conn = at->second.conn;
+	world_worker *worker = w->workers[world_conn_of(w, conn)->worker].get();
+	if (is_lost(w))
+		return true;
+	worker->posts.push_back([=] {
+		const world_conn *c = world_conn_of(w, conn);
+
+		if (!c->ended && c->account == to)
+			w->plugin->routed(worker->state, conn, to, data.data(), data.size());
+		else if (back)
+			world_host_return(back, to, data);
+	});
+	return true;
+}
+
+static int host_route(cs_self *self, cs_account to, const void *data, size_t size, unsigned flags)
+{
+	world_worker *from = worker_of(self);
+	const std::string bytes(static_cast<const char *>(data), size);
+
+	if (from->node->crashed)
 		return CS_ENOENT;
-	post_data(w->workers[world_conn_of(w, at->second.conn)->worker].get(), at->second.conn, to, data, size);
-	return 0;
+	if (world_host_deliver(from->node, to, bytes, flags & CS_ROUTE_RETURN ? from : nullptr))
+		return 0;
+	return from->w->has_bus ? world_bus_send(from, to, bytes, flags) : CS_ENOENT;
 }
 
 static void host_route_all(cs_self *self, const void *data, size_t size)
 {
-	for (const std::unique_ptr<world_worker> &worker : worker_of(self)->w->workers)
-		post_data(worker.get(), 0, 0, data, size);
+	world_worker *from = worker_of(self);
+	const std::string bytes(static_cast<const char *>(data), size);
+
+	if (from->node->crashed)
+		return;
+	for (world_worker *worker : from->node->workers)
+		world_host_post(worker, bytes);
+	if (from->w->has_bus)
+		world_bus_send_all(from, bytes);
 }
 
 static int host_route_place(cs_self *self, cs_place to, const void *data, size_t size)
 {
-	post_data(worker_of(self)->w->workers[to - 1].get(), 0, 0, data, size);
+	world_worker *from = worker_of(self);
+	const uint64_t address = to >> 16;
+	const std::string bytes(static_cast<const char *>(data), size);
+
+	if (from->node->crashed)
+		return CS_ENOENT;
+	if (address && address != from->node->address)
+		return world_bus_send_place(from, to, bytes);
+	world_host_post(from->node->workers[(to & 0xffff) - 1], bytes);
 	return 0;
 }
 
 static cs_place host_place(cs_self *self)
 {
-	return worker_of(self)->index + 1;
+	return world_bus_place(worker_of(self));
 }
 
 /* ---- time */
@@ -218,7 +312,7 @@ static cs_timer *host_timer_add(cs_self *self, int64_t ms, int, cs_timer_fn *fn,
 {
 	world *w = worker_of(self)->w;
 
-	w->timers[++w->last_timer] = {worker_of(self), w->clock + ms, fn, arg};
+	w->timers[++w->last_timer] = {worker_of(self), w->clock + ms, fn, arg, nullptr};
 	return reinterpret_cast<cs_timer *>(w->last_timer);
 }
 
@@ -255,48 +349,108 @@ static cs_host host_table()
 
 /* ---- the world as a whole */
 
-void world_open(world *w, const struct cs_plugin *plugin, const void *conf, cs_db *db, unsigned workers)
+void world_host_start(world_node *node)
 {
+	world *w = node->w;
 	cs_error e = {};
 
+	for (world_worker *worker : node->workers)
+		if (w->plugin->start(&w->host, world_host_self(worker), w->conf, &worker->state, &e))
+			abort();
+}
+
+static void add_node(world *w, unsigned workers)
+{
+	auto node = std::make_unique<world_node>();
+
+	node->w = w;
+	node->index = static_cast<unsigned>(w->nodes.size());
+	for (unsigned i = 0; i < workers; i++) {
+		auto worker = std::make_unique<world_worker>();
+
+		worker->w = w;
+		worker->node = node.get();
+		worker->index = static_cast<unsigned>(w->workers.size());
+		node->workers.push_back(worker.get());
+		w->workers.push_back(std::move(worker));
+	}
+	world_host_start(node.get());
+	w->nodes.push_back(std::move(node));
+}
+
+void world_open_nodes(world *w, const struct cs_plugin *plugin, const void *conf, cs_db *db, unsigned nodes,
+                      unsigned workers)
+{
 	the_world = w;
 	w->host = host_table();
 	w->plugin = plugin;
+	w->conf = conf;
 	w->db = db;
 	w->mailbox = static_cast<const cs_mailbox *>(plugin->provides->table);
-	for (unsigned i = 0; i < workers; i++) {
-		w->workers.push_back(std::make_unique<world_worker>());
-		w->workers[i]->w = w;
-		w->workers[i]->index = i;
-		if (plugin->start(&w->host, world_host_self(w->workers[i].get()), conf, &w->workers[i]->state, &e))
-			abort();
+	w->has_bus = nodes > 1;
+	for (unsigned i = 0; i < nodes; i++)
+		add_node(w, workers);
+	for (const std::unique_ptr<world_node> &node : w->nodes) {
+		node->bus = w->has_bus ? WORLD_BUS_READY : WORLD_BUS_AWAY;
+		node->address = w->has_bus ? ++w->last_address : 0;
 	}
 }
 
-static void cancel_all(world *w)
+void world_open(world *w, const struct cs_plugin *plugin, const void *conf, cs_db *db, unsigned workers)
 {
-	for (const world_job &job : w->jobs)
-		job.worker->posts.push_back([=] {
-			job.done(job.worker->state, job.conn, CS_ECANCELED, job.arg);
-		});
-	for (const world_item &item : w->items)
-		item.worker->posts.push_back([=] {
-			item.batch->done(item.worker->state, CS_ECANCELED, item.item);
-		});
-	w->jobs.clear();
-	w->items.clear();
-	while (world_step_commit(w) || world_step_read_result(w))
-		;
+	world_open_nodes(w, plugin, conf, db, 1, workers);
 }
 
-static bool run_posts(world *w)
+static void cancel_all(world *w, const world_node *node)
+{
+	for (const world_job &job : w->jobs)
+		if (!node || job.worker->node == node)
+			job.worker->posts.push_back(
+				[=] { job.done(job.worker->state, job.conn, CS_ECANCELED, job.arg); });
+	for (const world_item &item : w->items)
+		if (!node || item.worker->node == node)
+			item.worker->posts.push_back(
+				[=] { item.batch->done(item.worker->state, CS_ECANCELED, item.item); });
+	std::erase_if(w->jobs, [=](const world_job &job) { return !node || job.worker->node == node; });
+	std::erase_if(w->items, [=](const world_item &item) { return !node || item.worker->node == node; });
+}
+
+static bool tell_all(world *w, world_node *node)
 {
 	bool moved = false;
 
-	for (size_t i = 0; i < w->workers.size(); i++)
-		while (world_step_post(w, static_cast<unsigned>(i)))
-			moved = true;
+	for (const std::unique_ptr<world_node> &each : w->nodes)
+		if (!node || each.get() == node)
+			while (world_step_commit(w, each->index) || world_step_read_result(w, each->index) ||
+			       world_step_bus_ask(w, each->index) || world_step_bus_claim(w, each->index))
+				moved = true;
+	for (const std::unique_ptr<world_worker> &worker : w->workers)
+		if (!node || worker->node == node)
+			while (world_step_post(w, worker->index))
+				moved = true;
 	return moved;
+}
+
+static bool run_own_timers(world *w, const world_node *node)
+{
+	std::vector<std::function<void()>> calls;
+
+	for (const auto &[id, timer] : w->timers)
+		if (timer.call && (!node || timer.worker->node == node))
+			calls.push_back(timer.call);
+	std::erase_if(w->timers, [=](const auto &timer) {
+		return timer.second.call && (!node || timer.second.worker->node == node);
+	});
+	for (const std::function<void()> &call : calls)
+		call();
+	return !calls.empty();
+}
+
+void world_host_exhaust(world *w, world_node *node)
+{
+	do
+		cancel_all(w, node);
+	while (tell_all(w, node) || run_own_timers(w, node));
 }
 
 void world_close(world *w)
@@ -304,11 +458,10 @@ void world_close(world *w)
 	for (cs_conn conn = 1; conn <= w->last_conn; conn++)
 		world_kill(w, conn);
 	w->on_frame = nullptr;
-	do
-		cancel_all(w);
-	while (run_posts(w) || !w->jobs.empty() || !w->items.empty());
+	world_host_exhaust(w, nullptr);
 	for (const std::unique_ptr<world_worker> &worker : w->workers)
-		w->plugin->stop(worker->state);
+		if (worker->state)
+			w->plugin->stop(worker->state);
 	if (!w->timers.empty())
 		abort();
 	the_world = nullptr;

@@ -9,6 +9,40 @@
 cs_self *world_host_self(world_worker *worker);
 void world_host_claim(world *w, cs_conn conn, cs_account account, cs_done_fn *done, void *arg);
 /* Lets the claims that wait go on when nothing holds the place any more. */
-void world_host_place_free(world *w, cs_account account);
+void world_host_place_free(world_node *node, cs_account account);
+/* Starts the instances of a node. */
+void world_host_start(world_node *node);
+/* Completes what waits for the store with CS_ECANCELED, tells all that is due, and runs what workers have to do,
+ * of one node, or of all (NULL), until nothing is left. */
+void world_host_exhaust(world *w, world_node *node);
+world_node *world_node_of(world *w, const world_conn *c);
+
+/* ---- the bus: mailbox_world_bus.cpp */
+
+/* A claim that the local table has granted; again and again until it is decided. */
+struct world_claim {
+	cs_conn conn;
+	cs_account account;
+	uint64_t generation;
+	int64_t begun;
+	cs_done_fn *done;
+	void *arg;
+};
+void world_bus_claim(world_node *node, const world_claim &claim);
+/* A worker calls when. */
+void world_bus_ending(world_node *node, cs_account account, cs_conn conn);
+void world_bus_release(world_node *node, cs_account account, cs_conn conn);
+int world_bus_send(world_worker *from, cs_account to, const std::string &data, unsigned flags);
+void world_bus_send_all(world_worker *from, const std::string &data);
+int world_bus_send_place(world_worker *from, cs_place to, const std::string &data);
+cs_place world_bus_place(const world_worker *worker);
+/* The claim's end on its worker: mailbox_world_host.cpp. */
+void world_host_claimed(world_node *node, const world_claim &claim, int result);
+/* To a session of the node; false: there is none. back (may be NULL): whose instance gets it back when the session
+ * has ended by then. */
+bool world_host_deliver(world_node *node, cs_account to, const std::string &data, world_worker *back);
+/* To an instance. */
+void world_host_post(world_worker *worker, const std::string &data);
+void world_host_return(world_worker *worker, cs_account to, const std::string &data);
 
 #endif
