@@ -73,6 +73,7 @@ void bus_stop(struct bus *b, int64_t timeout_ms)
 	if (b->loop.base)
 		loop_drain(&b->loop);
 	b->stopped = true;
+	b->address = 0;
 	if (b->handle != nullptr)
 		b->driver->close(b->handle);
 	b->handle = nullptr;

@@ -494,7 +494,7 @@ static void a_bus_that_has_stopped_answers_as_one_that_is_away(void **state)
 	bus_ending(n->bus.get(), 13, 1);
 	bus_release(n->bus.get(), 13, 1);
 	bus_presence(n->bus.get(), accounts, online, 1, loop_of(n, 0), on_done, &a);
-	(void)send(n, 0, 13, "back", CS_ROUTE_RETURN);
+	assert_int_equal(send(n, 0, 13, "x", CS_ROUTE_RETURN), CS_ENOENT);
 	assert_true(is_quiet(t));
 	assert_int_equal(a.result, CS_ENOENT);
 	assert_false(bus_hub_has(t->hub.get(), 13));
