@@ -411,6 +411,7 @@ void world_advance(world *w, int64_t ms)
 {
 	const int64_t end = w->clock + ms;
 
+	world_settle(w);
 	while (world_step_timer(w, end))
 		world_settle(w);
 	w->clock = std::max(w->clock, end);
@@ -434,7 +435,7 @@ static bool settle_once(world *w)
 		moved |= !w->hold_read_results && world_step_read_result(w, i);
 		moved |= world_step_bus_ask(w, i) | world_step_bus_claim(w, i);
 		for (unsigned from = 0; from < w->nodes.size(); from++)
-			moved |= world_step_bus_arrive(w, i, from);
+			moved |= !w->hold_arrivals && world_step_bus_arrive(w, i, from);
 	}
 	return moved;
 }

@@ -161,6 +161,7 @@ struct world {
 	std::deque<world_due> commits_due;                    /* committed, nobody was told yet */
 	/* world_settle leaves them alone. */
 	bool hold_reads = false, hold_read_results = false, hold_writes = false, hold_commits = false;
+	bool hold_arrivals = false;                           /* of the bus */
 	/* Of the next batches; 0: runs; 1: runs, is answered as unknown and runs again; below 0: fails. */
 	std::deque<int> write_results;
 	std::deque<int> read_results;
@@ -205,7 +206,7 @@ bool world_step_commit(world *w, unsigned node = 0);               /* and says s
 bool world_step_take(world *w, cs_conn conn, size_t bytes);
 /* The next timer that is due by then is posted, and the clock moves to it. */
 bool world_step_timer(world *w, int64_t end);
-/* The clock moves; what timers start is settled. */
+/* Settles; then the clock moves, and what timers start is settled. */
 void world_advance(world *w, int64_t ms);
 /* ---- nodes and their bus (mailbox_world_bus.cpp). Nodes are numbered from 0. */
 bool world_step_bus_ask(world *w, unsigned node);                   /* what a node asked for is done, */

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the proof of what the mailbox does between nodes: hints that overtake each other, that get lost with the bus,
+ * that go to a session which is none any more. Random orders of all that are test_mailbox_schedule.cpp's. */
+#include "mailbox_stage.h"
+
+#include "plugins/mailbox/hint.h"
+
+/* Every conversation but one's own has one more message that nobody was told of. */
+static void store_unseen(stage *st, uint64_t last)
+{
+	for (uint64_t account = 2; account <= last; account++)
+		memory_log_append_pair(&st->log, 1, account, stage_body(1, account), ++st->w.clock);
+}
+
+/* Accounts 1 to last, on the workers of one node in turn. */
+static void crowd(stage *st, unsigned first_worker, unsigned workers, uint64_t last)
+{
+	st->log.accounts = last;
+	for (uint64_t account = 1; account <= last; account++)
+		stage_login(st, first_worker + static_cast<unsigned>(account % workers), account);
+}
+
+static size_t count_seen(const stage *st)
+{
+	size_t frames = 0;
+
+	for (const auto &[conn, seen] : st->seen)
+		frames += seen.size();
+	return frames;
+}
+
+static void a_message_reaches_its_receiver_on_another_node(void **)
+{
+	stage st;
+
+	stage_open_nodes(&st, 2, 2);
+	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 3, 2);
+	stage_chat(&st, ann, 2, 1);
+	stage_chat(&st, bob, 1, 2);
+	stage_chat(&st, ann, 2, 3);
+	world_settle(&st.w);
+	assert_string_equal(stage_seen(&st, bob).c_str(), "1 3");
+	assert_string_equal(stage_seen(&st, ann).c_str(), "2");
+	stage_close(&st);
+}
+
+/* The hints of a group's two senders come from two nodes. */
+static void hints_that_overtake_each_other_cost_no_read(void **)
+{
+	stage st;
+
+	stage_open_nodes(&st, 3, 1);
+	const uint64_t group = memory_log_add_group(&st.log, {1, 2, 3});
+	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2), carl = stage_login(&st, 2, 3);
+	stage_chat_as(&st, ann, CS_CONVERSATION_GROUP, group, 1, nullptr);
+	world_settle(&st.w);
+	world_advance(&st.w, 100);
+	st.w.hold_arrivals = true;
+	const size_t reads = st.w.reads;
+	for (uint64_t n = 2; n <= 9; n++) {
+		stage_chat_as(&st, n % 2 ? ann : bob, CS_CONVERSATION_GROUP, group, n, nullptr);
+		world_settle(&st.w);
+	}
+	while (world_step_bus_arrive(&st.w, 2, 1))
+		;
+	world_settle(&st.w);
+	assert_string_equal(stage_seen(&st, carl).c_str(), "1 2");
+	st.w.hold_arrivals = false;
+	world_settle(&st.w);
+	assert_string_equal(stage_seen(&st, carl).c_str(), stage_up_to(9).c_str());
+	assert_string_equal(stage_seqs(&st, carl).c_str(), stage_up_to(9).c_str());
+	assert_int_equal(st.w.reads, reads);
+	world_advance(&st.w, 100);
+	assert_int_equal(st.w.reads, reads);
+	stage_close(&st);
+}
+
+static void a_lost_bus_is_swept_for_and_a_bus_that_is_back_makes_everybody_look(void **)
+{
+	stage st;
+
+	st.conf.sweep_away = 2000;
+	stage_open_nodes(&st, 2, 2);
+	crowd(&st, 0, 2, 1000);
+	const size_t reads = st.w.reads;
+	store_unseen(&st, 1000);
+	world_advance(&st.w, 60000);
+	assert_int_equal(count_seen(&st), 0);   /* nobody asked for it */
+	world_bus_lose(&st.w, 0);
+	world_advance(&st.w, 3500);
+	assert_int_equal(count_seen(&st), 999);
+	/* One per 64 accounts, and each session's own. */
+	assert_true(st.w.reads - reads < 999 + 100);
+	store_unseen(&st, 1000);
+	world_advance(&st.w, 4000);
+	assert_int_equal(count_seen(&st), 2 * 999);
+	world_bus_find(&st.w, 0);
+	world_advance(&st.w, 3000);
+	store_unseen(&st, 1000);
+	world_advance(&st.w, 60000);
+	assert_int_equal(count_seen(&st), 2 * 999);
+	stage_close(&st);
+}
+
+static void with_both_sweeps_off_a_bus_that_is_back_still_makes_everybody_look_once(void **)
+{
+	stage st;
+
+	stage_open_nodes(&st, 2, 2);
+	crowd(&st, 0, 2, 500);
+	world_bus_lose(&st.w, 0);
+	store_unseen(&st, 500);
+	world_advance(&st.w, 60000);
+	assert_int_equal(count_seen(&st), 0);
+	world_bus_find(&st.w, 0);
+	world_advance(&st.w, 2500);
+	assert_int_equal(count_seen(&st), 499);
+	const size_t reads = st.w.reads;
+	world_advance(&st.w, 60000);
+	assert_int_equal(st.w.reads, reads);
+	stage_close(&st);
+}
+
+static void what_is_missed_while_everybody_looks_is_looked_for_again(void **)
+{
+	stage st;
+
+	stage_open_nodes(&st, 2, 2);
+	crowd(&st, 0, 2, 500);
+	world_bus_bury(&st.w, 1);
+	world_advance(&st.w, 700);   /* in the middle of the round */
+	store_unseen(&st, 500);
+	world_bus_bury(&st.w, 1);
+	world_advance(&st.w, 4000);
+	assert_int_equal(count_seen(&st), 499);
+	stage_close(&st);
+}
+
+static void a_store_that_fails_only_delays_the_look(void **)
+{
+	stage st;
+
+	stage_open_nodes(&st, 2, 1);
+	crowd(&st, 0, 1, 100);
+	store_unseen(&st, 100);
+	st.w.read_results = {CS_ENOSTORE, CS_ENOSTORE, CS_ENOSTORE};
+	world_bus_bury(&st.w, 1);
+	world_advance(&st.w, 5000);
+	assert_int_equal(count_seen(&st), 99);
+	stage_close(&st);
+}
+
+/* Account 2 has come to node 1 while that one had no bus; node 0 has not heard yet that its session is over. */
+static void a_session_that_was_replaced_sends_the_other_one_to_look(void **)
+{
+	stage st;
+
+	stage_open_nodes(&st, 2, 1);
+	const cs_conn ann = stage_login(&st, 0, 1), before = stage_login(&st, 0, 2, true);
+	world_bus_lose(&st.w, 1);
+	const cs_conn after = stage_login(&st, 1, 2, true);
+	st.w.hold_arrivals = true;
+	world_bus_find(&st.w, 1);
+	world_settle(&st.w);
+	world_advance(&st.w, 5000);   /* node 1 has looked, in vain */
+	stage_chat(&st, ann, 2, 1);
+	world_settle(&st.w);
+	assert_string_equal(stage_seen(&st, before).c_str(), "1");
+	assert_string_equal(stage_seen(&st, after).c_str(), "");
+	while (world_step_bus_arrive(&st.w, 0, 1))
+		world_settle(&st.w);
+	assert_true(world_conn_of(&st.w, before)->ended);
+	st.w.hold_arrivals = false;
+	world_settle(&st.w);
+	world_advance(&st.w, 100);
+	assert_string_equal(stage_seen(&st, after).c_str(), "1");
+	stage_close(&st);
+}
+
+static void the_next_session_does_not_overtake_what_the_last_one_sent(void **)
+{
+	stage st;
+
+	stage_open_nodes(&st, 2, 1);
+	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2);
+	st.w.hold_writes = true;
+	stage_chat(&st, ann, 2, 1);
+	world_settle(&st.w);
+	world_kill(&st.w, ann);
+	const cs_conn again = world_connect(&st.w, 1);
+	world_login(&st.w, again, 1, false);
+	world_settle(&st.w);
+	world_advance(&st.w, 1000);
+	assert_int_equal(world_conn_of(&st.w, again)->phase, WORLD_LOGGING_IN);
+	st.w.hold_writes = false;
+	world_advance(&st.w, 1000);
+	assert_int_equal(world_conn_of(&st.w, again)->phase, WORLD_IN);
+	stage_chat(&st, again, 2, 2);
+	world_settle(&st.w);
+	assert_string_equal(stage_seen(&st, bob).c_str(), "1 2");
+	stage_close(&st);
+}
+
+/* ---- relays */
+
+static void a_message_is_relayed_to_another_node_without_being_stored(void **)
+{
+	stage st;
+
+	st.conf.durability = MAILBOX_RELAY;
+	stage_open_nodes(&st, 2, 1);
+	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2);
+	const int64_t req = stage_chat(&st, ann, 2, 1);
+	world_settle(&st.w);
+	assert_string_equal(stage_seen(&st, bob).c_str(), "1");
+	assert_int_equal(stage_errno(&st, req), 0);
+	assert_true(st.log.conversations.empty());
+	stage_close(&st);
+}
+
+static void a_relayed_message_that_nobody_has_comes_back_and_is_stored_at_once(void **)
+{
+	stage st;
+
+	st.conf.durability = MAILBOX_RELAY;
+	stage_open_nodes(&st, 2, 1);
+	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2);
+	const int64_t clock = st.w.clock;
+	const int64_t nobody = stage_chat(&st, ann, 3, 1);
+	world_settle(&st.w);
+	assert_string_equal(stage_answer(&st, nobody).c_str(), ",\"seq\":1");
+	/* And one that finds the session gone when it arrives. */
+	st.w.hold_arrivals = true;
+	const int64_t gone = stage_chat(&st, ann, 2, 2);
+	world_settle(&st.w);
+	world_kill(&st.w, bob);
+	st.w.hold_arrivals = false;
+	world_settle(&st.w);
+	assert_string_equal(stage_answer(&st, gone).c_str(), ",\"seq\":1");
+	assert_true(st.w.clock - clock < 1000);
+	stage_close(&st);
+}
+
+static void a_relayed_message_that_the_bus_held_back_is_stored_and_comes_once(void **)
+{
+	stage st;
+
+	st.conf.durability = MAILBOX_RELAY;
+	stage_open_nodes(&st, 2, 1);
+	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2);
+	st.w.hold_arrivals = true;
+	const int64_t req = stage_chat(&st, ann, 2, 1);
+	world_settle(&st.w);
+	world_advance(&st.w, 3000);
+	assert_string_equal(stage_answer(&st, req).c_str(), ",\"seq\":1");
+	st.w.hold_arrivals = false;
+	world_settle(&st.w);
+	assert_string_equal(stage_seqs(&st, bob).c_str(), "1");
+	stage_close(&st);
+}
+
+static void a_relayed_message_waits_for_the_stored_one_before_it(void **)
+{
+	stage st;
+
+	st.conf.durability = MAILBOX_RELAY;
+	stage_open_nodes(&st, 2, 1);
+	const cs_conn first = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2);
+	st.w.hold_arrivals = true;
+	stage_chat_as(&st, first, CS_CONVERSATION_PAIR, 2, 1, "c");
+	st.w.hold_commits = true;
+	world_settle(&st.w);
+	world_kill(&st.w, first);
+	st.w.hold_commits = false;
+	world_settle(&st.w);
+	const cs_conn second = stage_login(&st, 1, 1);
+	stage_chat(&st, second, 2, 2);
+	world_settle(&st.w);
+	st.w.hold_arrivals = false;
+	world_settle(&st.w);
+	world_advance(&st.w, 100);
+	assert_string_equal(stage_seen(&st, bob).c_str(), "1 2");
+	stage_close(&st);
+}
+
+/* ---- versions */
+
+static void hints_of_another_version_are_dropped(void **)
+{
+	stage st;
+	mailbox_hint hint = {};
+
+	stage_open(&st, 1);
+	const cs_conn ann = stage_login(&st, 0, 1);
+	memory_log_append_pair(&st.log, 2, 1, stage_body(2, 1), ++st.w.clock);
+	hint.format = MAILBOX_HINT_FORMAT + (1 << 8);
+	hint.type = MAILBOX_HINT_STORED;
+	hint.of = hint.sender = 2;
+	hint.conversation = hint.seq = 1;
+	for (const uint32_t format : {hint.format, MAILBOX_HINT_FORMAT}) {
+		hint.format = format;
+		const std::string bytes = std::string(reinterpret_cast<const char *>(&hint), sizeof(hint)) + "{}";
+		for (const size_t size : {bytes.size(), sizeof(hint) - 1, size_t{0}})
+			cs_plugin.routed(st.w.workers[0]->state, ann, 1, bytes.data(), size);
+		world_settle(&st.w);
+		assert_string_equal(stage_seen(&st, ann).c_str(), format == MAILBOX_HINT_FORMAT ? "1" : "");
+	}
+	stage_close(&st);
+}
+
+int main()
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_message_reaches_its_receiver_on_another_node),
+		cmocka_unit_test(hints_that_overtake_each_other_cost_no_read),
+		cmocka_unit_test(a_lost_bus_is_swept_for_and_a_bus_that_is_back_makes_everybody_look),
+		cmocka_unit_test(with_both_sweeps_off_a_bus_that_is_back_still_makes_everybody_look_once),
+		cmocka_unit_test(what_is_missed_while_everybody_looks_is_looked_for_again),
+		cmocka_unit_test(a_store_that_fails_only_delays_the_look),
+		cmocka_unit_test(a_session_that_was_replaced_sends_the_other_one_to_look),
+		cmocka_unit_test(the_next_session_does_not_overtake_what_the_last_one_sent),
+		cmocka_unit_test(a_message_is_relayed_to_another_node_without_being_stored),
+		cmocka_unit_test(a_relayed_message_that_nobody_has_comes_back_and_is_stored_at_once),
+		cmocka_unit_test(a_relayed_message_that_the_bus_held_back_is_stored_and_comes_once),
+		cmocka_unit_test(a_relayed_message_waits_for_the_stored_one_before_it),
+		cmocka_unit_test(hints_of_another_version_are_dropped),
+	};
+
+	return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
