@@ -84,8 +84,8 @@ void claim_kick(struct claim *cl)
 		conn_kick(w->shared, conn, account);
 }
 
-/* ---- asking the cluster. Meanwhile the place is reserved here: the account's next claim of this node waits for
- * the outcome of this one, and has its own turn then. */
+/* ---- asking the cluster. Meanwhile the place is reserved here: the account's next claim of this node waits
+ * for the outcome of this one, and has its own turn then. */
 
 void claim_ask(struct claim *cl);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns telling who is online: from the table of this node, and for the others from the bus. It must not know who
- * wants to know. */
+ * Owns telling who is online: from the table of this node, and for the others from the bus. It must not know
+ * who wants to know. */
 #include <memory>
 #include <vector>
 

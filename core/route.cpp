@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the way of a plugin's data to its instances on other workers: one flat copy, freed by its last reader; and
- * the choice between this node and the bus. It must not know what the data is. */
+ * Owns the way of a plugin's data to its instances on other workers: one flat copy, freed by its last reader;
+ * and the choice between this node and the bus. It must not know what the data is. */
 #include "route.h"
 
 #include <atomic>

@@ -41,8 +41,8 @@ struct session_table {
 
 enum session_claim_result { SESSION_GRANTED, SESSION_TAKEN, SESSION_WAIT };
 
-/* Claims the place. TAKEN: *other_r (worker, conn) tells who has it. WAIT: the holder is ending, or the place is
- * reserved; the waiter was noted and is woken exactly once. */
+/* Claims the place. TAKEN: *other_r (worker, conn) tells who has it. WAIT: the holder is ending, or the place
+ * is reserved; the waiter was noted and is woken exactly once. */
 enum session_claim_result session_claim(struct session_table *t, cs_account account, unsigned worker,
                                         cs_conn conn, const struct session_waiter *waiter,
                                         struct session_entry *other_r);
@@ -60,8 +60,8 @@ void session_end(struct session_table *t, cs_account account);
 void session_hold(struct session_table *t, cs_account account);
 /* Gives up one hold. true: it was the last, of *conn_r's session; the place is kept until session_free. */
 bool session_drop(struct session_table *t, cs_account account, cs_conn *conn_r);
-/* Frees a place that is reserved, or the last hold of which was dropped, and wakes all waiters. By who reserved or
- * dropped it only. */
+/* Frees a place that is reserved, or the last hold of which was dropped, and wakes all waiters. For who
+ * reserved or dropped it only. */
 void session_free(struct session_table *t, cs_account account);
 /* Gives up one hold; the last one frees the place and wakes all waiters. */
 void session_release(struct session_table *t, cs_account account);

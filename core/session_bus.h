@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the end of a session means outside of this node: the bus, where there is one, hears of it in the order
- * in which it happens here, so that claim, ending, release and the next claim come one after the other there, too.
- * It must not know connections, plugins or claims. Any thread. */
+ * Owns what the end of a session means outside of this node: the bus, where there is one, hears of it in the
+ * order in which it happens here, so that claim, ending, release and the next claim come one after the other
+ * there, too. It must not know connections, plugins or claims. Any thread. */
 #ifndef CORE_SESSION_BUS_H
 #define CORE_SESSION_BUS_H
 

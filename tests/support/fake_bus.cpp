@@ -41,7 +41,8 @@ static void on_begin(void *arg)
 
 /* ---- the adapter */
 
-static int fake_open(const void *conf, const struct cs_bus_host *host, void *core, void **bus_r, struct cs_error *)
+static int fake_open(const void *conf, const struct cs_bus_host *host, void *core, void **bus_r,
+                     struct cs_error *)
 {
 	struct fake_bus *f = static_cast<struct fake_bus *>(const_cast<void *>(conf));
 

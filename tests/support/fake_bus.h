@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns an adapter of the bus for tests of the core: it plays all other nodes of a cluster, over the core's real bus
- * and its thread. It must not know what a test looks at. */
+ * Owns an adapter of the bus for tests of the core: it plays all other nodes of a cluster, over the core's real
+ * bus and its thread. It must not know what a test looks at. */
 #ifndef TESTS_SUPPORT_FAKE_BUS_H
 #define TESTS_SUPPORT_FAKE_BUS_H
 
@@ -28,11 +28,12 @@ struct fake_bus {
 	bus_ptr bus;
 
 	std::mutex mutex; /* guards all below */
-	/* What the adapter was called for, each with a blank behind it: "claim:7", "kick:7" (a claim with that flag),
-	 * "ending:7", "release:7", "send:7" and "send_to:7" (decimal), "send_all:0", "presence:2" (how many), "leave". */
+	/* What the adapter was called for, each with a blank behind it: "claim:7", "kick:7" (a claim with that
+	 * flag), "ending:7", "release:7", "send:7" and "send_to:7" (decimal), "send_all:0", "presence:2" (how
+	 * many), "leave". */
 	std::string trace;
-	/* What claims are answered, one after the other, then claim_answer; with `keeps` they are not answered before
-	 * fake_bus_answer. */
+	/* What claims are answered, one after the other, then claim_answer; with `keeps` they are not answered
+	 * before fake_bus_answer. */
 	std::deque<int> claim_answers;
 	int claim_answer = 0;
 	bool keeps = false;
@@ -50,7 +51,8 @@ struct fake_bus {
 	struct cs_bus_timer *timer = nullptr; /* of the next look for wishes */
 };
 
-/* Opens a bus over the fake adapter, starts its thread, gives it to shared; the node's address is fake_bus_address. */
+/* Opens a bus over the fake adapter, starts its thread, gives it to shared; the node's address is
+ * fake_bus_address. */
 std::unique_ptr<struct fake_bus> fake_bus_start(struct worker_shared *shared);
 /* As a server does: stops the bus. Completions that were due have been posted. */
 void fake_bus_stop(struct fake_bus *f);
