@@ -161,6 +161,7 @@ struct rbus_held {
 	uint64_t generation = 0;
 	bool ending = false;
 	bool claiming = false; /* Redis has not answered yet */
+	bool closing = false;  /* to be closed once it has */
 };
 
 enum rbus_state {
@@ -276,6 +277,8 @@ void rbus_claim(void *bus, const struct cs_bus_session *session, unsigned flags,
 void rbus_claimed(struct rbus *b, const struct rbus_request *request, const redisReply *reply);
 void rbus_ending(void *bus, cs_account account, cs_conn conn);
 void rbus_release(void *bus, cs_account account, cs_conn conn);
+/* What Redis or another node asks for: the session has to end, where it is still here. */
+void rbus_session_close(struct rbus *b, cs_account account, cs_conn conn);
 std::string rbus_session_key(const struct rbus *b, cs_account account);
 
 /* ---- presence.cpp */

@@ -83,21 +83,16 @@ static void settle(struct rbus *b)
 		go_up(b);
 }
 
-static void close_lost(struct rbus *b, const struct cs_bus_session *session)
-{
-	const auto found = b->sessions.find(session->account);
-
-	if (found != b->sessions.end() && found->second.conn == session->conn)
-		b->host->close_session(b->core, session->account, session->conn);
-}
-
 void rbus_epoch_again(struct rbus *b, const struct rbus_request *request, const redisReply *reply)
 {
 	for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
 		const auto place = static_cast<size_t>(reply->element[i]->integer);
 
-		if (place >= 1 && place <= request->sessions.size())
-			close_lost(b, &request->sessions[place - 1]);
+		if (place < 1 || place > request->sessions.size())
+			continue;
+		const struct cs_bus_session *lost = &request->sessions[place - 1];
+
+		rbus_session_close(b, lost->account, lost->conn);
 	}
 	if (b->state != RBUS_SETTLING)
 		return;

@@ -51,10 +51,7 @@ static int closed(struct rbus *b, std::string_view body)
 
 	if (rbus_wire_parse_close(body, &account, &conn))
 		return CS_EINVAL;
-	const auto found = b->sessions.find(account);
-
-	if (found != b->sessions.end() && found->second.conn == conn)
-		b->host->close_session(b->core, account, conn);
+	rbus_session_close(b, account, conn);
 	return 0;
 }
 

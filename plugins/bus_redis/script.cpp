@@ -41,19 +41,19 @@ end
 )lua";
 
 /* KEYS nodes, session. ARGV own address, inboxes, head, account, conn, generation, 1 to kick.
- * 0 granted, 1 taken, 2 ending. An owner with our own address is no obstacle: this node's table has decided.
- * A lower generation never replaces a higher one, alive or not. */
+ * 0 granted, 1 taken, 2 ending, 3 a later login has it or had it last: a lower generation never replaces a
+ * higher one. An owner with our own address is no obstacle: this node's table has decided. */
 static constexpr char claim[] = R"lua(
 local own, inboxes, head, account, conn, generation, kick = unpack(ARGV)
 local address, owner, held, state = parse(redis.pcall('GET', KEYS[2]))
+local later = address and tonumber(held) > tonumber(generation)
 if address and address ~= own and alive(KEYS[1], inboxes, address) then
 	if state == 'E' then return 2 end
-	if kick == '1' and tonumber(held) < tonumber(generation) then
-		close(inboxes, address, head, account, owner)
-	end
+	if later then return 3 end
+	if kick == '1' then close(inboxes, address, head, account, owner) end
 	return 1
 end
-if address and tonumber(held) > tonumber(generation) then return 1 end
+if later then return 3 end
 redis.call('SET', KEYS[2], own .. ':' .. conn .. ':' .. generation .. ':L', 'EX', TTL)
 return 0
 )lua";

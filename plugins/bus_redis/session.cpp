@@ -45,7 +45,7 @@ void rbus_claim(void *bus, const struct cs_bus_session *session, unsigned flags,
 	auto *b = static_cast<struct rbus *>(bus);
 	const bool asks = b->state == RBUS_UP;
 
-	b->sessions[session->account] = {session->conn, session->generation, false, asks};
+	b->sessions[session->account] = {session->conn, session->generation, false, asks, false};
 	if (asks) {
 		ask_claim(b, session, flags, done, arg);
 		return;
@@ -58,11 +58,11 @@ void rbus_claim(void *bus, const struct cs_bus_session *session, unsigned flags,
 /* An error that says nothing about the account is no reason to refuse anybody. */
 static int read_claim(struct rbus *b, const redisReply *reply)
 {
-	static constexpr int results[] = {0, CS_EEXIST, CS_EAGAIN};
+	static constexpr int results[] = {0, CS_EEXIST, CS_EAGAIN, CS_EINVAL};
 
 	if (!reply)
 		return 0;
-	if (reply->type == REDIS_REPLY_INTEGER && reply->integer >= 0 && reply->integer <= 2)
+	if (reply->type == REDIS_REPLY_INTEGER && reply->integer >= 0 && reply->integer <= 3)
 		return results[reply->integer];
 	if (!b->told_error)
 		b->host->log(b->core, CS_LOG_WARNING,
@@ -76,12 +76,15 @@ void rbus_claimed(struct rbus *b, const struct rbus_request *request, const redi
 {
 	const int result = read_claim(b, reply);
 	rbus_held *held = find(b, request->session.account, request->session.conn);
+	const bool closing = held && !result && held->closing;
 
 	if (held && result)
 		b->sessions.erase(request->session.account);
 	else if (held)
 		held->claiming = false;
 	request->done(request->arg, result);
+	if (closing)
+		rbus_session_close(b, request->session.account, request->session.conn);
 }
 
 /* ---- their end */
@@ -119,4 +122,18 @@ void rbus_release(void *bus, cs_account account, cs_conn conn)
 		return;
 	b->sessions.erase(account);
 	tell(b, RBUS_RELEASE, account, conn);
+}
+
+/* That may come on one connection before, on the other, what made the session: then the server first hears of that.
+ * A place that nobody here answers for would keep the account from everybody. */
+void rbus_session_close(struct rbus *b, cs_account account, cs_conn conn)
+{
+	rbus_held *held = find(b, account, conn);
+
+	if (!held)
+		tell(b, RBUS_RELEASE, account, conn);
+	else if (held->claiming)
+		held->closing = true;
+	else
+		b->host->close_session(b->core, account, conn);
 }

@@ -74,12 +74,13 @@ static void a_lower_generation_replaces_nothing(void **state)
 	bus_node *a = new_node_up(f), *b = new_node_up(f);
 
 	assert_int_equal(bus_node_claim(a, 7, CONN_A, 5), 0);
-	assert_int_equal(bus_node_claim(b, 7, CONN_B, 4, CS_CLAIM_KICK), CS_EEXIST);
+	assert_int_equal(bus_node_claim(b, 7, CONN_B, 4, CS_CLAIM_KICK), CS_EINVAL);
 	bus_world_run(f->world, 50);
 	assert_int_equal(a->closed.size(), 0);
+	assert_int_equal(bus_node_claim(b, 7, CONN_B, 4), CS_EINVAL);
 	/* Not even where the later login's node is dead. */
 	kill_node(f, a);
-	assert_int_equal(bus_node_claim(b, 7, CONN_B, 4, CS_CLAIM_KICK), CS_EEXIST);
+	assert_int_equal(bus_node_claim(b, 7, CONN_B, 4, CS_CLAIM_KICK), CS_EINVAL);
 	assert_int_equal(bus_node_claim(b, 7, CONN_B, 6), 0);
 }
 
@@ -363,6 +364,26 @@ static void a_password_opens_redis_and_a_wrong_one_does_not(void **state)
 	assert_int_equal(bus_node_claim(wrong, 7, CONN_B, 2), 0); /* alone */
 }
 
+/* As chat.conf(5) says. */
+static void an_account_with_few_rights_is_enough(void **state)
+{
+	fixture *f = fixture_of(state);
+
+	(void)redis_command(f->server, {"ACL", "SETUSER", "chat", "on", ">secret", "~chatserverd:*", "&chatserverd:*",
+	                                "+@read", "+@write", "+@pubsub", "+@scripting", "+@connection", "+time", "+select",
+	                                "-@dangerous"});
+	(void)redis_command(f->server, {"ACL", "SETUSER", "default", "resetpass", "off"});
+	const options account = {{"user", "chat"}, {"password", "secret"}, {"lease", "1s"}};
+	bus_node *a = new_node_up(f, account), *b = new_node_up(f, account);
+
+	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
+	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2, CS_CLAIM_KICK), CS_EEXIST);
+	bus_wait(f->world, "close", [&] { return !a->closed.empty(); });
+	assert_int_equal(bus_node_send(b, 7, "hello"), 0);
+	bus_world_run(f->world, 1000);
+	assert_int_equal(a->epochs.size() + b->epochs.size(), 2);
+}
+
 static void a_user_without_password_is_refused(void **state)
 {
 	fixture *f = fixture_of(state);
@@ -456,6 +477,7 @@ int main(void)
 		REDIS_TEST(sends_from_within_an_arrival_go_out),
 		REDIS_TEST(presence_knows_every_node_that_lives),
 		REDIS_TEST(a_password_opens_redis_and_a_wrong_one_does_not),
+		REDIS_TEST(an_account_with_few_rights_is_enough),
 		REDIS_TEST(a_user_without_password_is_refused),
 		REDIS_TEST(clusters_with_other_names_do_not_meet),
 		REDIS_TEST(a_unix_socket_will_do),
