@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the files of this adapter share: its options, the bus and what is under way on it. It must not know
- * what the data is that nodes send each other.
+ * Owns what the files of this adapter share: its options, the bus and what is under way on it. It must
+ * not know what the data is that nodes send each other.
  *
  * The keys, with option prefix P and database number D:
  *   P:s:ACCOUNT   a session: ADDRESS:CONN:GENERATION:L, or E while it is ending
@@ -30,7 +30,7 @@ struct rbus_conf {
 	const char *host;
 	int64_t port;
 	const char *socket; /* empty: TCP */
-	const char *user;   /* empty: none */
+	const char *user; /* empty: none */
 	const char *password;
 	int64_t database;
 	const char *prefix;
@@ -87,7 +87,14 @@ void rbus_resolve(struct rbus *b);
 /* ---- script.cpp: what runs inside Redis */
 
 enum rbus_script {
-	RBUS_CLAIM, RBUS_AGAIN, RBUS_ENDING, RBUS_RELEASE, RBUS_RENEW, RBUS_PRESENCE, RBUS_SEND, RBUS_LEAVE,
+	RBUS_CLAIM,
+	RBUS_AGAIN,
+	RBUS_ENDING,
+	RBUS_RELEASE,
+	RBUS_RENEW,
+	RBUS_PRESENCE,
+	RBUS_SEND,
+	RBUS_LEAVE,
 	RBUS_SCRIPTS
 };
 
@@ -96,11 +103,11 @@ std::string rbus_script_text(enum rbus_script script);
 /* ---- wire.cpp: what is published */
 
 enum rbus_frame_type : unsigned char {
-	RBUS_DATA = 1,      /* what a node was given to send */
-	RBUS_CLOSE = 2,     /* "ACCOUNT CONN" in decimal: another login has the account or asks for it */
+	RBUS_DATA = 1, /* what a node was given to send */
+	RBUS_CLOSE = 2, /* "ACCOUNT CONN" in decimal: another login has the account or asks for it */
 	RBUS_HEARTBEAT = 3, /* from the node itself */
-	RBUS_RESYNC = 4,    /* hints may have been lost: the sender is back on the bus */
-	RBUS_LAPSED = 5     /* hints may be lost for a while: the sender found a node's lease lapsed */
+	RBUS_RESYNC = 4, /* hints may have been lost: the sender is back on the bus */
+	RBUS_LAPSED = 5 /* hints may be lost for a while: the sender found a node's lease lapsed */
 };
 
 struct rbus_frame {
@@ -121,8 +128,16 @@ void rbus_wire_add(std::string *bytes, enum rbus_frame_type type, std::string_vi
 /* ---- what is under way on the command connection; answers come in the order of the commands */
 
 enum rbus_request_kind {
-	RBUS_ASKED_HANDSHAKE, RBUS_ASKED_SCRIPT, RBUS_ASKED_REGISTER, RBUS_ASKED_AGAIN, RBUS_ASKED_PLAIN,
-	RBUS_ASKED_CLAIM, RBUS_ASKED_RENEW, RBUS_ASKED_PRESENCE, RBUS_ASKED_SEND, RBUS_ASKED_GOODBYE
+	RBUS_ASKED_HANDSHAKE,
+	RBUS_ASKED_SCRIPT,
+	RBUS_ASKED_REGISTER,
+	RBUS_ASKED_AGAIN,
+	RBUS_ASKED_PLAIN,
+	RBUS_ASKED_CLAIM,
+	RBUS_ASKED_RENEW,
+	RBUS_ASKED_PRESENCE,
+	RBUS_ASKED_SEND,
+	RBUS_ASKED_GOODBYE
 };
 
 /* A send whose fate is to be told. index: its place in the script call. */
@@ -137,12 +152,12 @@ struct rbus_request {
 	size_t bytes = 0; /* of the command */
 	cs_bus_done_fn *done = nullptr;
 	void *arg = nullptr;
-	int script = 0;                       /* SCRIPT */
-	struct cs_bus_session session{};      /* CLAIM */
+	int script = 0; /* SCRIPT */
+	struct cs_bus_session session {}; /* CLAIM */
 	std::vector<cs_bus_session> sessions; /* AGAIN */
-	unsigned char *online = nullptr;      /* PRESENCE: of this slice */
-	size_t count = 0, before = 0;         /* PRESENCE: of this slice, and of those before it */
-	std::vector<rbus_sent> sent;          /* SEND */
+	unsigned char *online = nullptr; /* PRESENCE: of this slice */
+	size_t count = 0, before = 0; /* PRESENCE: of this slice, and of those before it */
+	std::vector<rbus_sent> sent; /* SEND */
 };
 
 /* ---- outbox.cpp: what waits to be sent */
@@ -161,13 +176,13 @@ struct rbus_held {
 	uint64_t generation = 0;
 	bool ending = false;
 	bool claiming = false; /* Redis has not answered yet */
-	bool closing = false;  /* to be closed once it has */
+	bool closing = false; /* to be closed once it has */
 };
 
 enum rbus_state {
-	RBUS_AWAY,       /* no connection; the next try is timed */
+	RBUS_AWAY, /* no connection; the next try is timed */
 	RBUS_CONNECTING, /* up to the register script */
-	RBUS_SETTLING,   /* reachable, but the sessions are still being claimed again */
+	RBUS_SETTLING, /* reachable, but the sessions are still being claimed again */
 	RBUS_UP,
 	RBUS_LEAVING,
 	RBUS_GONE
@@ -187,11 +202,11 @@ struct rbus {
 
 	/* the epoch */
 	cs_bus_address address = 0, previous = 0; /* previous: the last one that Redis may know */
-	std::string own, head;                    /* the address in hex; what our messages begin with */
-	unsigned due = 0;                         /* replies that the handshake still waits for */
+	std::string own, head; /* the address in hex; what our messages begin with */
+	unsigned due = 0; /* replies that the handshake still waits for */
 	std::vector<cs_account> unsettled;
 	unsigned settling = 0; /* script calls under way */
-	int64_t lapsed = 0;    /* peers whose lease lapsed lately */
+	int64_t lapsed = 0; /* peers whose lease lapsed lately */
 	int64_t up_since = 0, echo = 0;
 	int64_t pause = 0; /* before the next try to connect */
 	std::array<std::string, RBUS_SCRIPTS> digests;
@@ -200,8 +215,8 @@ struct rbus {
 	bool told_degraded = false, told_away = false, told_garbage = false, told_error = false;
 	bool told_refusal = false; /* the reason that was logged came from Redis itself */
 
-	struct cs_bus_timer *connect_timer = nullptr, *lookup_timer = nullptr, *handshake_timer = nullptr, *heartbeat_timer = nullptr,
-			    *renew_timer = nullptr, *missed_timer = nullptr;
+	struct cs_bus_timer *connect_timer = nullptr, *lookup_timer = nullptr, *handshake_timer = nullptr,
+			    *heartbeat_timer = nullptr, *renew_timer = nullptr, *missed_timer = nullptr;
 
 	std::unordered_map<cs_account, rbus_held> sessions;
 	size_t refreshed = 0; /* buckets of sessions that this round of refreshing has seen */
@@ -220,7 +235,8 @@ struct rbus {
 
 /* The first try, in the loop's next turn. */
 void rbus_connect_now(struct rbus *b);
-/* Everything under way ends as if the bus had been away, and a new try is timed. Nothing when it is away. */
+/* Everything under way ends as if the bus had been away, and a new try is timed. Nothing when it is
+ * away. */
 void rbus_drop(struct rbus *b, const char *why);
 /* The same for an error reply. */
 void rbus_drop_refused(struct rbus *b, const char *why);
@@ -259,7 +275,8 @@ bool rbus_ask_again(struct rbus *b, std::vector<cs_account> accounts);
 /* ---- lease.cpp */
 
 void rbus_lease_ask(struct rbus *b, bool registers);
-/* False: it is no answer to that, or the lease has lapsed. just_r: how many others' leases this call ended. */
+/* False: it is no answer to that, or the lease has lapsed. just_r: how many others' leases this call
+ * ended. */
 bool rbus_lease_read(struct rbus *b, const redisReply *reply, int64_t *just_r);
 void rbus_lease_renewed(struct rbus *b, const redisReply *reply);
 /* Renewing and heartbeat from now on. */
@@ -273,7 +290,8 @@ void rbus_tell_degraded(struct rbus *b, bool degraded);
 
 /* ---- session.cpp */
 
-void rbus_claim(void *bus, const struct cs_bus_session *session, unsigned flags, cs_bus_done_fn *done, void *arg);
+void rbus_claim(void *bus, const struct cs_bus_session *session, unsigned flags, cs_bus_done_fn *done,
+                void *arg);
 void rbus_claimed(struct rbus *b, const struct rbus_request *request, const redisReply *reply);
 void rbus_ending(void *bus, cs_account account, cs_conn conn);
 void rbus_release(void *bus, cs_account account, cs_conn conn);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Owns the state of the bus: connecting both connections, the handshake, the watchdog's verdict, losing everything
- * and trying again. It must not know what is claimed or sent.
+ * Owns the state of the bus: connecting both connections, the handshake, the watchdog's verdict, losing
+ * everything and trying again. It must not know what is claimed or sent.
  *
- * There is one way down, rbus_drop, and one way up, the connect timer; so whatever ends first, and whatever hiredis
- * calls while it ends, nothing is begun twice. */
+ * There is one way down, rbus_drop, and one way up, the connect timer; so whatever ends first, and
+ * whatever hiredis calls while it ends, nothing is begun twice. */
 #include "bus_redis.h"
 
 #include <algorithm>
@@ -14,7 +14,8 @@
 #include <sys/random.h>
 
 static constexpr int64_t SHORTEST_PAUSE = 50, LONGEST_PAUSE = 2000;
-/* A bus that does not last longer is not worth a short pause: every epoch makes all nodes read the store. */
+/* A bus that does not last longer is not worth a short pause: every epoch makes all nodes read the
+ * store. */
 static constexpr int64_t STABLE = 10000;
 
 int64_t rbus_now(void)
@@ -58,9 +59,10 @@ static void handshake_late(void *arg)
 	rbus_drop(b, "connecting takes too long");
 }
 
-static void ask_handshake(struct rbus *b, const struct rbus_command *command, enum rbus_request_kind kind, int script)
+static void ask_handshake(struct rbus *b, const struct rbus_command *command, enum rbus_request_kind kind,
+                          int script)
 {
-	struct rbus_request request{kind};
+	struct rbus_request request = {kind};
 
 	request.script = script;
 	b->due++;
@@ -118,7 +120,8 @@ static void begin_inbox(struct rbus *b)
 		authenticate(b, &command);
 		const std::string text = rbus_command_text(&command);
 
-		redisAsyncFormattedCommand(b->inbox.context, inbox_authenticated, nullptr, text.data(), text.size());
+		redisAsyncFormattedCommand(b->inbox.context, inbox_authenticated, nullptr, text.data(),
+		                           text.size());
 	}
 	b->due += 2;
 	rbus_inbox_subscribe(b);
@@ -184,8 +187,8 @@ static void connect_later(struct rbus *b)
 
 /* ---- down */
 
-/* One line when it goes away, one more when Redis begins or ceases to be what refuses; the tries between are for
- * who debugs. */
+/* One line when it goes away, one more when Redis begins or ceases to be what refuses; the tries between
+ * are for who debugs. */
 static void log_away(struct rbus *b, bool news, const char *why)
 {
 	const rbus_conf *conf = b->conf;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the life of the bus: opening, saying goodbye, closing, and the table of functions that the server calls. It
- * must not know how any of them works. */
+ * Owns the life of the bus: opening, saying goodbye, closing, and the table of functions that the server
+ * calls. It must not know how any of them works. */
 #include "bus_redis.h"
 
 #include <cstdio>
@@ -32,7 +32,8 @@ static void choose_names(struct rbus *b)
 	b->all_channel = channels + ":all";
 }
 
-static int open(const void *conf, const struct cs_bus_host *host, void *core, void **bus_r, struct cs_error *e)
+static int open(const void *conf, const struct cs_bus_host *host, void *core, void **bus_r,
+                struct cs_error *e)
 {
 	if (check(static_cast<const rbus_conf *>(conf), host, e))
 		return CS_EINVAL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns an epoch of the bus: registering its address, claiming the node's sessions again under it, and what is done
- * when it has begun. It must not know how connections are made. */
+ * Owns an epoch of the bus: registering its address, claiming the node's sessions again under it, and
+ * what is done when it has begun. It must not know how connections are made. */
 #include "bus_redis.h"
 
 #include <algorithm>
@@ -26,7 +26,7 @@ static void add_again(struct rbus_command *command, const rbus_held *held, cs_ac
 
 bool rbus_ask_again(struct rbus *b, std::vector<cs_account> accounts)
 {
-	struct rbus_request request{RBUS_ASKED_AGAIN};
+	struct rbus_request request = {RBUS_ASKED_AGAIN};
 
 	std::erase_if(accounts, [b](cs_account account) { return !b->sessions.contains(account); });
 	if (accounts.empty())
@@ -55,8 +55,8 @@ static void go_up(struct rbus *b)
 	b->state = RBUS_UP;
 	b->up_since = rbus_now();
 	b->told_away = b->told_garbage = b->told_error = false;
-	b->host->log(b->core, CS_LOG_INFO, "the bus is there address=%s sessions=%zu lapsed=%d", b->own.c_str(),
-	             b->sessions.size(), static_cast<int>(b->lapsed));
+	b->host->log(b->core, CS_LOG_INFO, "the bus is there address=%s sessions=%zu lapsed=%d",
+	             b->own.c_str(), b->sessions.size(), static_cast<int>(b->lapsed));
 	b->host->address(b->core, b->address);
 	if (b->lapsed > 0) {
 		rbus_tell_degraded(b, true);
@@ -72,7 +72,8 @@ static void settle(struct rbus *b)
 {
 	while (b->state == RBUS_SETTLING && b->settling < SLICES_UNDER_WAY && !b->unsettled.empty()) {
 		const size_t size = std::min(RBUS_SLICE, b->unsettled.size());
-		std::vector<cs_account> slice(b->unsettled.end() - static_cast<ptrdiff_t>(size), b->unsettled.end());
+		std::vector<cs_account> slice(b->unsettled.end() - static_cast<ptrdiff_t>(size),
+		                              b->unsettled.end());
 
 		b->unsettled.resize(b->unsettled.size() - size);
 		b->settling++;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns what other nodes send: subscribing, taking messages apart, and what of it the server hears. It must not know
- * how anything is sent. */
+ * Owns what other nodes send: subscribing, taking messages apart, and what of it the server hears. It
+ * must not know how anything is sent. */
 #include "bus_redis.h"
 
 #include <cstring>
@@ -121,6 +121,7 @@ void rbus_inbox_subscribe(struct rbus *b)
 	rbus_command_add(&command, b->all_channel);
 	const std::string text = rbus_command_text(&command);
 
-	if (redisAsyncFormattedCommand(b->inbox.context, received, nullptr, text.data(), text.size()) != REDIS_OK)
+	if (redisAsyncFormattedCommand(b->inbox.context, received, nullptr, text.data(), text.size()) !=
+	    REDIS_OK)
 		rbus_drop(b, "the connection takes no more commands");
 }

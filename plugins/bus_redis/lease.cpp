@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * Owns what a node does to count as alive, and to notice that Redis is not: renewing its lease, refreshing the keys
- * of its sessions, and the heartbeat. It must not know how an epoch begins. */
+ * Owns what a node does to count as alive, and to notice that Redis is not: renewing its lease,
+ * refreshing the keys of its sessions, and the heartbeat. It must not know how an epoch begins. */
 #include "bus_redis.h"
 
 #include <algorithm>
 
-static constexpr int64_t MEMORY = 6;     /* leases: how long a lapse is remembered */
-static constexpr int64_t ROUND = 300000; /* ms for the keys of all sessions, a third of what they live (script.cpp) */
+static constexpr int64_t MEMORY = 6; /* leases: how long a lapse is remembered */
+/* ms for the keys of all sessions, a third of what they live (script.cpp) */
+static constexpr int64_t ROUND = 300000;
 
 static int64_t renew_interval(const struct rbus *b)
 {
@@ -53,8 +54,8 @@ void rbus_lease_renewed(struct rbus *b, const redisReply *reply)
 	rbus_tell_degraded(b, b->lapsed > 0);
 }
 
-/* A slice of the table at each renewal. Where the table grows meanwhile some are passed over; they live for three
- * rounds. */
+/* A slice of the table at each renewal. Where the table grows meanwhile some are passed over; they live
+ * for three rounds. */
 static std::vector<cs_account> next_slice(struct rbus *b)
 {
 	const size_t buckets = b->sessions.bucket_count();
@@ -76,8 +77,9 @@ static void refresh(struct rbus *b)
 	const std::vector<cs_account> slice = next_slice(b);
 
 	for (size_t i = 0; i < slice.size() && b->state == RBUS_UP; i += RBUS_SLICE)
-		(void)rbus_ask_again(b, {slice.begin() + static_cast<ptrdiff_t>(i),
-		                         slice.begin() + static_cast<ptrdiff_t>(std::min(i + RBUS_SLICE, slice.size()))});
+		(void)rbus_ask_again(
+			b, {slice.begin() + static_cast<ptrdiff_t>(i),
+		            slice.begin() + static_cast<ptrdiff_t>(std::min(i + RBUS_SLICE, slice.size()))});
 }
 
 static void renew(void *arg)
@@ -90,7 +92,8 @@ static void renew(void *arg)
 		refresh(b);
 }
 
-/* Redis may stand still, or a connection may be dead, without any error: only what comes back is a proof. */
+/* Redis may stand still, or a connection may be dead, without any error: only what comes back is a
+ * proof. */
 static void heartbeat(void *arg)
 {
 	auto *b = static_cast<struct rbus *>(arg);

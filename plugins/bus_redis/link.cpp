@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Owns one hiredis connection on the server's loop: connecting, reading, writing, ending. It must not know what is
- * said on it.
+ * Owns one hiredis connection on the server's loop: connecting, reading, writing, ending. It must not
+ * know what is said on it.
  *
- * The one call that hiredis makes for every connection that ends, whatever the reason, is `cleanup`; so that is
- * where an end is noticed. */
+ * The one call that hiredis makes for every connection that ends, whatever the reason, is `cleanup`; so
+ * that is where an end is noticed. */
 #include "bus_redis.h"
 
 #include <utility>
@@ -126,9 +126,8 @@ static int attach(struct rbus_link *link, redisAsyncContext *context, std::strin
 
 int rbus_link_open(struct rbus_link *link, const rbus_conf *conf, const char *address, std::string *why_r)
 {
-	redisAsyncContext *context = *conf->socket
-	                                     ? redisAsyncConnectUnix(conf->socket)
-	                                     : redisAsyncConnect(address, static_cast<int>(conf->port));
+	redisAsyncContext *context = *conf->socket ? redisAsyncConnectUnix(conf->socket)
+	                                           : redisAsyncConnect(address, static_cast<int>(conf->port));
 
 	if (!context) {
 		*why_r = "out of memory";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns what is sent: it is gathered into chunks, one script call each, of which a few are under way at a time. So the
- * more there is to send, the fuller the calls are. It must not know what the data is. */
+ * Owns what is sent: it is gathered into chunks, one script call each, of which a few are under way at a
+ * time. So the more there is to send, the fuller the calls are. It must not know what the data is. */
 #include "bus_redis.h"
 
 #include <utility>
@@ -15,7 +15,11 @@ static size_t chunk_size(const struct rbus_chunk *chunk)
 
 static void add_argument(std::string *bytes, std::string_view argument)
 {
-	bytes->append("$").append(std::to_string(argument.size())).append("\r\n").append(argument).append("\r\n");
+	bytes->append("$")
+		.append(std::to_string(argument.size()))
+		.append("\r\n")
+		.append(argument)
+		.append("\r\n");
 }
 
 static void add_frame(std::string *bytes, enum rbus_frame_type type, std::string_view body)
@@ -57,7 +61,8 @@ void rbus_send(void *bus, cs_account to, const void *data, size_t size, cs_bus_d
 	auto *b = static_cast<struct rbus *>(bus);
 
 	if (b->state == RBUS_UP)
-		put(b, {}, rbus_session_key(b, to), RBUS_DATA, {static_cast<const char *>(data), size}, done, arg);
+		put(b, {}, rbus_session_key(b, to), RBUS_DATA, {static_cast<const char *>(data), size}, done,
+		    arg);
 	else if (done)
 		done(arg, CS_ENOENT);
 }
@@ -67,7 +72,8 @@ void rbus_send_to(void *bus, cs_bus_address to, const void *data, size_t size)
 	auto *b = static_cast<struct rbus *>(bus);
 
 	if (b->state == RBUS_UP)
-		put(b, rbus_hex(to), {}, RBUS_DATA, {static_cast<const char *>(data), size}, nullptr, nullptr);
+		put(b, rbus_hex(to), {}, RBUS_DATA, {static_cast<const char *>(data), size}, nullptr,
+		    nullptr);
 }
 
 void rbus_send_all(void *bus, const void *data, size_t size)
@@ -89,7 +95,7 @@ void rbus_outbox_announce(struct rbus *b, enum rbus_frame_type type)
 static void ask_send(struct rbus *b, struct rbus_chunk &&chunk)
 {
 	struct rbus_command command = rbus_call(b, RBUS_SEND, 1 + chunk.key_count);
-	struct rbus_request request{RBUS_ASKED_SEND};
+	struct rbus_request request = {RBUS_ASKED_SEND};
 
 	command.bytes.reserve(command.bytes.size() + chunk_size(&chunk) + 256);
 	rbus_command_add(&command, b->nodes_key);

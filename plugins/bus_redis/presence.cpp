@@ -20,8 +20,8 @@ static void ask(struct rbus *b, const cs_account *accounts, struct rbus_request 
 }
 
 /* Where the bus is lost between two slices the rest of them is abandoned here. */
-void rbus_presence(void *bus, const cs_account *accounts, unsigned char *online, size_t count, cs_bus_done_fn *done,
-                   void *arg)
+void rbus_presence(void *bus, const cs_account *accounts, unsigned char *online, size_t count,
+                   cs_bus_done_fn *done, void *arg)
 {
 	auto *b = static_cast<struct rbus *>(bus);
 
@@ -31,7 +31,7 @@ void rbus_presence(void *bus, const cs_account *accounts, unsigned char *online,
 		return;
 	}
 	for (size_t from = 0; from < count; from += SLICE) {
-		struct rbus_request request{RBUS_ASKED_PRESENCE};
+		struct rbus_request request = {RBUS_ASKED_PRESENCE};
 
 		request.online = online + from;
 		request.count = std::min(SLICE, count - from);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns commands whose answer is due: sending them, matching answers to them, and ending them when none will come.
- * It must not know what a command does. */
+ * Owns commands whose answer is due: sending them, matching answers to them, and ending them when none
+ * will come. It must not know what a command does. */
 #include "bus_redis.h"
 
 #include <algorithm>
@@ -8,7 +8,7 @@
 
 /* The first word of an error. Up to Redis 6 an error inside a script has it behind a minus sign. */
 static constexpr std::string_view fatal_words[] = {
-	"NOSCRIPT", "READONLY", "LOADING",   "MASTERDOWN", "OOM",   "NOAUTH", "WRONGPASS",   "NOPERM",
+	"NOSCRIPT", "READONLY", "LOADING",     "MASTERDOWN", "OOM", "NOAUTH",   "WRONGPASS",  "NOPERM",
 	"MISCONF",  "BUSY",     "CLUSTERDOWN", "MOVED",      "ASK", "TRYAGAIN", "NOREPLICAS", "UNKILLABLE",
 };
 
@@ -41,17 +41,10 @@ struct rbus_command rbus_call(const struct rbus *b, enum rbus_script script, siz
 void rbus_request_abandon(struct rbus *b, struct rbus_request *request)
 {
 	switch (request->kind) {
-	case RBUS_ASKED_CLAIM:
-		rbus_claimed(b, request, nullptr);
-		break;
-	case RBUS_ASKED_PRESENCE:
-		rbus_presence_abandoned(request);
-		break;
-	case RBUS_ASKED_SEND:
-		rbus_outbox_answered(b, request, nullptr);
-		break;
-	default:
-		break;
+	case RBUS_ASKED_CLAIM: rbus_claimed(b, request, nullptr); break;
+	case RBUS_ASKED_PRESENCE: rbus_presence_abandoned(request); break;
+	case RBUS_ASKED_SEND: rbus_outbox_answered(b, request, nullptr); break;
+	default: break;
 	}
 }
 
@@ -119,6 +112,7 @@ void rbus_ask(struct rbus *b, const struct rbus_command *command, struct rbus_re
 	b->requests.push_back(std::move(request));
 	if (!rbus_count_waiting(b, text.size()))
 		return;
-	if (redisAsyncFormattedCommand(b->command.context, replied, nullptr, text.data(), text.size()) != REDIS_OK)
+	if (redisAsyncFormattedCommand(b->command.context, replied, nullptr, text.data(), text.size()) !=
+	    REDIS_OK)
 		rbus_drop(b, "the connection takes no more commands");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns finding the address of the host's name without waiting for it: the C library does it in a thread of its own,
- * and is asked now and then whether it has ended. It must not know what the address is for. */
+ * Owns finding the address of the host's name without waiting for it: the C library does it in a thread
+ * of its own, and is asked now and then whether it has ended. It must not know what the address is for. */
 #include "bus_redis.h"
 
 #include <cstring>
@@ -45,7 +45,8 @@ static std::string choose(const struct rbus *b, const struct addrinfo *first)
 	for (unsigned skip = count ? b->tries % count : 0; skip > 0; skip--)
 		first = first->ai_next;
 	if (count)
-		(void)getnameinfo(first->ai_addr, first->ai_addrlen, text, sizeof(text), nullptr, 0, NI_NUMERICHOST);
+		(void)getnameinfo(first->ai_addr, first->ai_addrlen, text, sizeof(text), nullptr, 0,
+		                  NI_NUMERICHOST);
 	return text;
 }
 

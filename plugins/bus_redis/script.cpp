@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * Owns the scripts that run inside Redis, each of them one atomic step. They must not know what the data is.
+ * Owns the scripts that run inside Redis, each of them one atomic step. They must not know what the data
+ * is.
  *
- * Conn and generation travel as decimal text: Lua's numbers are doubles. A conn is only ever compared for being
- * equal, as text; a generation counts logins of one account and stays far below 2^53. A value that is none of
- * ours counts as absent. */
+ * Conn and generation travel as decimal text: Lua's numbers are doubles. A conn is only ever compared
+ * for being equal, as text; a generation counts logins of one account and stays far below 2^53. A value
+ * that is none of ours counts as absent. */
 #include "bus_redis.h"
 
-/* leased: an address counts until its lease lapses. alive: and only while somebody reads its inbox, so that the
- * people of a node that crashed are not locked out until then. */
+/* leased: an address counts until its lease lapses. alive: and only while somebody reads its inbox, so
+ * that the people of a node that crashed are not locked out until then. */
 static constexpr char common[] = R"lua(
 local TTL = 900
 
@@ -58,10 +59,10 @@ redis.call('SET', KEYS[2], own .. ':' .. conn .. ':' .. generation .. ':L', 'EX'
 return 0
 )lua";
 
-/* KEYS nodes, sessions... ARGV own address, inboxes, head, then account, conn, generation, state of each.
- * The places of those that are lost to a higher generation. Sessions that are ours already are kept alive,
- * missing ones are made, and whoever else has one with a lower generation has to close it. An equal one is this
- * login under an address that this node has given up. */
+/* KEYS nodes, sessions... ARGV own address, inboxes, head, then account, conn, generation, state of
+ * each. The places of those that are lost to a higher generation. Sessions that are ours already are
+ * kept alive, missing ones are made, and whoever else has one with a lower generation has to close it.
+ * An equal one is this login under an address that this node has given up. */
 static constexpr char again[] = R"lua(
 local own, inboxes, head = unpack(ARGV, 1, 3)
 local lost = {}
@@ -94,9 +95,9 @@ if address == ARGV[1] and conn == ARGV[2] then redis.call('DEL', KEYS[1]) end
 return 0
 )lua";
 
-/* KEYS nodes, lapsed. ARGV own address, lease, memory (ms), all, head, previous address or '', 1 to register.
- * {how many leases of others have just lapsed, how many lapsed lately}, or -1: our own has, others may have taken
- * our sessions. Whoever finds a lapsed lease tells all. */
+/* KEYS nodes, lapsed. ARGV own address, lease, memory (ms), all, head, previous address or '', 1 to
+ * register. {how many leases of others have just lapsed, how many lapsed lately}, or -1: our own has,
+ * others may have taken our sessions. Whoever finds a lapsed lease tells all. */
 static constexpr char renew[] = R"lua(
 local own, lease, memory, all, head, previous, register = unpack(ARGV)
 local time = now()
@@ -132,11 +133,11 @@ end
 return table.concat(online)
 )lua";
 
-/* KEYS nodes, sessions... ARGV own address, inboxes, all, head, then target and frame of each message. Target: ''
- * for the next session of KEYS, '*' for all, else an address. The places of those that went nowhere.
- * What goes to one node leaves as one message. A message to all waits for those before it and the other way
- * round, so that every node sees the order in which they came. A session on this very node came after the sender
- * looked for it here: the sender has to look again. */
+/* KEYS nodes, sessions... ARGV own address, inboxes, all, head, then target and frame of each message.
+ * Target: '' for the next session of KEYS, '*' for all, else an address. The places of those that went
+ * nowhere. What goes to one node leaves as one message. A message to all waits for those before it and
+ * the other way round, so that every node sees the order in which they came. A session on this very node
+ * came after the sender looked for it here: the sender has to look again. */
 static constexpr char send[] = R"lua(
 local own, inboxes, all, head = unpack(ARGV, 1, 4)
 local time, known, nowhere = now(), {}, {}

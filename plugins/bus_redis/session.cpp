@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns this node's sessions: what it holds, and what Redis is told of it. It must not know what is sent to them. */
+ * Owns this node's sessions: what it holds, and what Redis is told of it. It must not know what is sent
+ * to them. */
 #include "bus_redis.h"
 
 #include <utility>
@@ -18,11 +19,11 @@ static rbus_held *find(struct rbus *b, cs_account account, cs_conn conn)
 
 /* ---- claims */
 
-static void ask_claim(struct rbus *b, const struct cs_bus_session *session, unsigned flags, cs_bus_done_fn *done,
-                      void *arg)
+static void ask_claim(struct rbus *b, const struct cs_bus_session *session, unsigned flags,
+                      cs_bus_done_fn *done, void *arg)
 {
 	struct rbus_command command = rbus_call(b, RBUS_CLAIM, 2);
-	struct rbus_request request{RBUS_ASKED_CLAIM};
+	struct rbus_request request = {RBUS_ASKED_CLAIM};
 
 	rbus_command_add(&command, b->nodes_key);
 	rbus_command_add(&command, rbus_session_key(b, session->account));
@@ -40,7 +41,8 @@ static void ask_claim(struct rbus *b, const struct cs_bus_session *session, unsi
 }
 
 /* Without Redis it is granted at once; the next epoch claims it again, and one of two is closed. */
-void rbus_claim(void *bus, const struct cs_bus_session *session, unsigned flags, cs_bus_done_fn *done, void *arg)
+void rbus_claim(void *bus, const struct cs_bus_session *session, unsigned flags, cs_bus_done_fn *done,
+                void *arg)
 {
 	auto *b = static_cast<struct rbus *>(bus);
 	const bool asks = b->state == RBUS_UP;
@@ -66,7 +68,8 @@ static int read_claim(struct rbus *b, const redisReply *reply)
 		return results[reply->integer];
 	if (!b->told_error)
 		b->host->log(b->core, CS_LOG_WARNING,
-		             "a claim failed and is granted by this node alone, further ones are not logged reason=\"%s\"",
+		             "a claim failed and is granted by this node alone, further ones are not logged "
+		             "reason=\"%s\"",
 		             reply->type == REDIS_REPLY_ERROR ? reply->str : "no such answer");
 	b->told_error = true;
 	return 0;
@@ -124,8 +127,8 @@ void rbus_release(void *bus, cs_account account, cs_conn conn)
 	tell(b, RBUS_RELEASE, account, conn);
 }
 
-/* That may come on one connection before, on the other, what made the session: then the server first hears of that.
- * A place that nobody here answers for would keep the account from everybody. */
+/* That may come on one connection before, on the other, what made the session: then the server first
+ * hears of that. A place that nobody here answers for would keep the account from everybody. */
 void rbus_session_close(struct rbus *b, cs_account account, cs_conn conn)
 {
 	rbus_held *held = find(b, account, conn);

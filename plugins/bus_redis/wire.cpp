@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Owns the form of what is published: a version, the sender's address (6 bytes), then frames of type (1 byte), length
- * (4 bytes) and body, numbers with the high byte first. It must not know what becomes of a frame. The scripts write
- * the same form (script.cpp). */
+ * Owns the form of what is published: a version, the sender's address (6 bytes), then frames of type (1
+ * byte), length (4 bytes) and body, numbers with the high byte first. It must not know what becomes of a
+ * frame. The scripts write the same form (script.cpp). */
 #include "bus_redis.h"
 
 #include <charconv>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of bus_redis while all goes well: claims, messages, presence, options. It must not know what happens
- * when Redis or a connection fails (test_bus_redis_trouble.cpp). */
+ * Owns the tests of bus_redis while all goes well: claims, messages, presence, options. It must not know
+ * what happens when Redis or a connection fails (test_bus_redis_trouble.cpp). */
 #include <algorithm>
 #include <csignal>
 
@@ -113,7 +113,8 @@ static void the_people_of_a_node_without_lease_are_free(void **state)
 
 	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
 	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2), CS_EEXIST);
-	(void)redis_command(f->server, {"ZREM", "chatserverd:nodes", check_format("%012llx", (unsigned long long)a->address)});
+	(void)redis_command(f->server, {"ZREM", "chatserverd:nodes",
+	                                check_format("%012llx", (unsigned long long)a->address)});
 	assert_string_equal(bus_node_presence(b, {7}).c_str(), "0");
 	assert_int_equal(bus_node_send(b, 7, "hello"), CS_ENOENT);
 	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2), 0);
@@ -163,7 +164,8 @@ static void of_two_nodes_that_claim_at_once_one_wins(void **state)
 			nodes[i]->driver->claim(nodes[i]->bus, &session, 0, bus_done, &outcomes[i]);
 		}
 		bus_wait(f->world, "both", [&] { return outcomes[0].done && outcomes[1].done; });
-		/* A higher generation may not take the place of one that lives, a lower one finds it taken. */
+		/* A higher generation may not take the place of one that lives, a lower one finds it
+		 * taken. */
 		assert_int_equal((outcomes[0].result == 0) + (outcomes[1].result == 0), 1);
 	}
 }
@@ -283,9 +285,14 @@ static void garbage_on_a_channel_is_dropped_and_logged_once(void **state)
 	const std::string inbox = check_format("chatserverd:0:in:%012llx", (unsigned long long)a->address);
 	const std::string address("\x01\x01\x02\x03\x04\x05\x06", 7);
 	const std::string bad[] = {
-		"x", "hello, world", address + "\x01", address + std::string(200, '\x7f'),
-		address + "\x02" + std::string("\x7f\x7f\x7f\x7f", 4) + "1 2", address + "\x09zzzzzz",
-		"\x02" + address, "\x02\x01\x02\x03\x04\x05\x06",
+		"x",
+		"hello, world",
+		address + "\x01",
+		address + std::string(200, '\x7f'),
+		address + "\x02" + std::string("\x7f\x7f\x7f\x7f", 4) + "1 2",
+		address + "\x09zzzzzz",
+		"\x02" + address,
+		"\x02\x01\x02\x03\x04\x05\x06",
 	};
 
 	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
@@ -308,7 +315,9 @@ static void sends_from_within_an_arrival_go_out(void **state)
 	fixture *f = fixture_of(state);
 	bus_node *a = new_node_up(f), *b = new_node_up(f);
 
-	b->on_arrived = [](bus_node *node) { node->driver->send_all(node->bus, "echo", 4); };
+	b->on_arrived = [](bus_node *node) {
+		node->driver->send_all(node->bus, "echo", 4);
+	};
 	a->driver->send_all(a->bus, "call", 4);
 	bus_wait(f->world, "echo", [&] { return !a->arrived.empty(); });
 	assert_string_equal(a->arrived[0].c_str(), "echo");
@@ -351,7 +360,8 @@ static void a_password_opens_redis_and_a_wrong_one_does_not(void **state)
 	bus_node *named = new_node_up(f, {{"user", "default"}, {"password", "open sesame"}});
 
 	bus_wait(f->world, "refusals", [&] {
-		return none->log.find("NOAUTH") != std::string::npos && wrong->log.find("WRONGPASS") != std::string::npos &&
+		return none->log.find("NOAUTH") != std::string::npos &&
+		       wrong->log.find("WRONGPASS") != std::string::npos &&
 		       unknown->log.find("WRONGPASS") != std::string::npos;
 	});
 	bus_world_run(f->world, 300);
@@ -369,9 +379,9 @@ static void an_account_with_few_rights_is_enough(void **state)
 {
 	fixture *f = fixture_of(state);
 
-	(void)redis_command(f->server, {"ACL", "SETUSER", "chat", "on", ">secret", "~chatserverd:*", "&chatserverd:*",
-	                                "+@read", "+@write", "+@pubsub", "+@scripting", "+@connection", "+time", "+select",
-	                                "-@dangerous"});
+	(void)redis_command(f->server, {"ACL", "SETUSER", "chat", "on", ">secret", "~chatserverd:*",
+	                                "&chatserverd:*", "+@read", "+@write", "+@pubsub", "+@scripting",
+	                                "+@connection", "+time", "-@dangerous"});
 	(void)redis_command(f->server, {"ACL", "SETUSER", "default", "resetpass", "off"});
 	const options account = {{"user", "chat"}, {"password", "secret"}, {"lease", "1s"}};
 	bus_node *a = new_node_up(f, account), *b = new_node_up(f, account);

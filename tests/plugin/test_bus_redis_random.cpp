@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns a test by random schedules: logins, logouts and faults in any order on several nodes end with at most one
- * session per account, the one that Redis knows. It must not know how that comes about.
+ * Owns a test by random schedules: logins, logouts and faults in any order on several nodes end with at
+ * most one session per account, the one that Redis knows. It must not know how that comes about.
  *
  * CS_TEST_SEED repeats one, CS_TEST_ROUNDS makes more. */
 #include <cstdlib>
@@ -95,7 +95,10 @@ static void obey_closes(world *w)
 static void fail_something(world *w)
 {
 	static const std::vector<std::string> commands[] = {
-		{"CLIENT", "KILL", "TYPE", "pubsub"}, {"CLIENT", "KILL", "TYPE", "normal"}, {"SCRIPT", "FLUSH"}, {"FLUSHALL"},
+		{"CLIENT", "KILL", "TYPE", "pubsub"},
+		{"CLIENT", "KILL", "TYPE", "normal"},
+		{"SCRIPT", "FLUSH"},
+		{"FLUSHALL"},
 	};
 	const unsigned what = pick(w, 6);
 
@@ -104,7 +107,8 @@ static void fail_something(world *w)
 	} else if (what == 4) {
 		const unsigned long long address = w->nodes[pick(w, NODES)]->address;
 
-		(void)redis_command(w->f->server, {"ZREM", "chatserverd:nodes", check_format("%012llx", address)});
+		(void)redis_command(w->f->server,
+		                    {"ZREM", "chatserverd:nodes", check_format("%012llx", address)});
 	} else {
 		redis_kill(w->f->server);
 		for (int i = 0; i < 20; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of bus_redis while Redis, a connection or a node fails: epochs, claims made alone, lapsed leases. It
- * must not know the form of a message. */
+ * Owns the tests of bus_redis while Redis, a connection or a node fails: epochs, claims made alone,
+ * lapsed leases. It must not know the form of a message. */
 #include <algorithm>
 #include <csignal>
 
@@ -17,14 +17,18 @@ static size_t lines(const std::string &log)
 	return static_cast<size_t>(std::count(log.begin(), log.end(), '\n'));
 }
 
-static void wait_epoch(bus_node *node, size_t count, std::source_location at = std::source_location::current())
+static void wait_epoch(bus_node *node, size_t count,
+                       std::source_location at = std::source_location::current())
 {
-	bus_wait(node->world, "a new epoch", [&] { return node->address && node->epochs.size() >= count; }, at);
+	bus_wait(
+		node->world, "a new epoch", [&] { return node->address && node->epochs.size() >= count; },
+		at);
 }
 
 static bool is_closed(const bus_node *node, cs_account account, cs_conn conn)
 {
-	return std::find(node->closed.begin(), node->closed.end(), std::pair(account, conn)) != node->closed.end();
+	return std::find(node->closed.begin(), node->closed.end(), std::pair(account, conn)) !=
+	       node->closed.end();
 }
 
 /* What every kind of outage has to end with. */
@@ -47,7 +51,8 @@ static void check_epoch_after(void **state, const std::vector<std::string> &comm
 	assert_int_equal(a->events[events_a + 1], CS_CLUSTER_WHOLE);
 	/* Who was back first hears of the other. */
 	bus_wait(f->world, "resync", [&] {
-		return bus_node_heard(a, CS_CLUSTER_MISSED, events_a) || bus_node_heard(b, CS_CLUSTER_MISSED, events_b);
+		return bus_node_heard(a, CS_CLUSTER_MISSED, events_a) ||
+		       bus_node_heard(b, CS_CLUSTER_MISSED, events_b);
 	});
 	assert_string_equal(key_of(f, 7).c_str(), value_of(a, CONN_A, 1, 'L').c_str());
 	assert_string_equal(redis_command(f->server, {"ZCARD", "chatserverd:nodes"}).c_str(), "2");
@@ -120,7 +125,8 @@ static void a_redis_that_comes_back_empty_is_told_everything(void **state)
 	bus_node_wait_up(b);
 	assert_string_equal(bus_node_presence(b, {1, 5, 6, 1000, 2001, 2002, 2003}).c_str(), "1001110");
 	assert_string_equal(key_of(f, 6).c_str(), value_of(a, CONN_A, 1, 'E').c_str());
-	assert_string_equal(redis_command(f->server, {"DBSIZE"}).c_str(), "1002"); /* 1001 sessions and the nodes */
+	assert_string_equal(redis_command(f->server, {"DBSIZE"}).c_str(),
+	                    "1002"); /* 1001 sessions and the nodes */
 	assert_int_equal(a->closed.size() + b->closed.size(), 0);
 }
 
@@ -145,8 +151,9 @@ static void of_two_sessions_made_alone_the_later_login_stays(void **state)
 
 		assert_true(is_closed(nodes[second ? 0 : 1], account, second ? CONN_A : CONN_B));
 		assert_false(is_closed(nodes[second ? 1 : 0], account, second ? CONN_B : CONN_A));
-		assert_string_equal(key_of(f, account).c_str(),
-		                    value_of(nodes[second ? 1 : 0], second ? CONN_B : CONN_A, 6, 'L').c_str());
+		assert_string_equal(
+			key_of(f, account).c_str(),
+			value_of(nodes[second ? 1 : 0], second ? CONN_B : CONN_A, 6, 'L').c_str());
 	}
 }
 
@@ -245,8 +252,8 @@ static void scripts_that_redis_forgot_are_loaded_again(void **state)
 }
 
 /* command makes Redis refuse what the node needs, remedy undoes that. */
-static void check_refusal(void **state, const std::vector<std::string> &command, const std::vector<std::string> &remedy,
-                          const char *word)
+static void check_refusal(void **state, const std::vector<std::string> &command,
+                          const std::vector<std::string> &remedy, const char *word)
 {
 	fixture *f = fixture_of(state);
 	bus_node *a = new_node_up(f, {{"lease", "1s"}});
@@ -285,7 +292,8 @@ static void a_server_that_says_nothing_is_given_up(void **state)
 	assert_int_equal(bind(listener, reinterpret_cast<struct sockaddr *>(&address), size), 0);
 	assert_int_equal(listen(listener, 10), 0);
 	assert_int_equal(getsockname(listener, reinterpret_cast<struct sockaddr *>(&address), &size), 0);
-	bus_node *a = new_node(f, {{"port", std::to_string(ntohs(address.sin_port))}, {"connect_timeout", "200"}});
+	bus_node *a =
+		new_node(f, {{"port", std::to_string(ntohs(address.sin_port))}, {"connect_timeout", "200"}});
 
 	bus_wait(f->world, "the log", [&] { return a->log.find("takes too long") != std::string::npos; });
 	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
@@ -328,7 +336,8 @@ static void a_node_that_fell_silent_makes_the_others_look(void **state)
 	bus_node_kill(b);
 	for (const auto &[node, events] : {std::pair(a, events_a), std::pair(c, events_c)})
 		bus_wait(f->world, "degraded", [&, node = node, events = events] {
-			return bus_node_heard(node, CS_CLUSTER_DEGRADED, events) && bus_node_heard(node, CS_CLUSTER_MISSED, events);
+			return bus_node_heard(node, CS_CLUSTER_DEGRADED, events) &&
+			       bus_node_heard(node, CS_CLUSTER_MISSED, events);
 		});
 	assert_string_equal(redis_command(f->server, {"ZCARD", "chatserverd:nodes"}).c_str(), "2");
 	/* Who comes meanwhile is told as well. */
@@ -337,11 +346,13 @@ static void a_node_that_fell_silent_makes_the_others_look(void **state)
 	assert_true(bus_node_heard(late, CS_CLUSTER_DEGRADED));
 	assert_false(bus_node_heard(late, CS_CLUSTER_WHOLE));
 	bus_wait(f->world, "whole", [&] {
-		return bus_node_heard(a, CS_CLUSTER_WHOLE, events_a) && bus_node_heard(c, CS_CLUSTER_WHOLE, events_c) &&
+		return bus_node_heard(a, CS_CLUSTER_WHOLE, events_a) &&
+		       bus_node_heard(c, CS_CLUSTER_WHOLE, events_c) &&
 		       bus_node_heard(late, CS_CLUSTER_WHOLE);
 	});
 	assert_int_equal(std::count(a->events.begin() + static_cast<ptrdiff_t>(events_a), a->events.end(),
-	                            CS_CLUSTER_DEGRADED), 1);
+	                            CS_CLUSTER_DEGRADED),
+	                 1);
 }
 
 static void a_node_whose_lease_lapsed_claims_again(void **state)
@@ -353,8 +364,8 @@ static void a_node_whose_lease_lapsed_claims_again(void **state)
 	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
 	assert_int_equal(bus_node_claim(a, 8, CONN_A, 1), 0);
 	/* As if it had stood still. */
-	(void)redis_command(f->server,
-	                    {"ZREM", "chatserverd:nodes", check_format("%012llx", (unsigned long long)a->address)});
+	(void)redis_command(f->server, {"ZREM", "chatserverd:nodes",
+	                                check_format("%012llx", (unsigned long long)a->address)});
 	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2), 0);
 	wait_epoch(a, 2);
 	assert_true(is_closed(a, 7, CONN_A));
@@ -376,8 +387,9 @@ static void keys_are_kept_alive_and_made_again(void **state)
 	(void)redis_command(f->server, {"SET", "chatserverd:s:9", value_of(b, CONN_B, 2, 'L')});
 	bus_wait(f->world, "close", [&] { return is_closed(a, 9, CONN_A); });
 	bus_wait(f->world, "a new key", [&] { return key_of(f, 8) == value_of(a, CONN_A, 1, 'L'); });
-	bus_wait(f->world, "a longer life",
-	         [&] { return atoi(redis_command(f->server, {"TTL", "chatserverd:s:7"}).c_str()) > 800; });
+	bus_wait(f->world, "a longer life", [&] {
+		return atoi(redis_command(f->server, {"TTL", "chatserverd:s:7"}).c_str()) > 800;
+	});
 	assert_string_equal(key_of(f, 9).c_str(), value_of(b, CONN_B, 2, 'L').c_str());
 	assert_int_equal(a->epochs.size(), 1);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the host of an adapter of the bus by a libevent loop, and calls that are waited for. It must not know how the
- * adapter talks. */
+ * Owns the host of an adapter of the bus by a libevent loop, and calls that are waited for. It must not
+ * know how the adapter talks. */
 #include "tests/support/bus_node.h"
 
 #include <algorithm>
@@ -170,7 +170,10 @@ static int64_t number_of(const char *text)
 	char *unit = nullptr;
 	const int64_t number = strtoll(text, &unit, 10);
 
-	return number * (strcmp(unit, "s") == 0 ? 1000 : strcmp(unit, "K") == 0 ? 1024 : strcmp(unit, "M") == 0 ? 1048576 : 1);
+	return number * (strcmp(unit, "s") == 0   ? 1000
+	                 : strcmp(unit, "K") == 0 ? 1024
+	                 : strcmp(unit, "M") == 0 ? 1048576
+	                                          : 1);
 }
 
 static void set_option(bus_node *node, const struct cs_option *option, const std::string &value)
@@ -222,7 +225,8 @@ bus_node *bus_node_new(bus_world *world, const std::vector<std::pair<std::string
 	return node;
 }
 
-std::string bus_node_refusal(bus_world *world, const std::vector<std::pair<std::string, std::string>> &options)
+std::string bus_node_refusal(bus_world *world,
+                             const std::vector<std::pair<std::string, std::string>> &options)
 {
 	bus_node *node = make_node(world, options);
 	cs_error e = {};
@@ -248,7 +252,8 @@ void bus_node_kill(bus_node *node)
 void bus_node_leave(bus_node *node, std::source_location at)
 {
 	node->driver->leave(node->bus, node_left, node);
-	bus_wait(node->world, "goodbye", [&] { return node->left; }, at);
+	bus_wait(
+		node->world, "goodbye", [&] { return node->left; }, at);
 	bus_node_kill(node);
 }
 
@@ -305,17 +310,20 @@ void bus_done(void *outcome, int result)
 
 void bus_node_wait_up(bus_node *node, std::source_location at)
 {
-	bus_wait(node->world, "the bus is there", [&] { return node->address != 0; }, at);
+	bus_wait(
+		node->world, "the bus is there", [&] { return node->address != 0; }, at);
 }
 
 void bus_node_wait_away(bus_node *node, std::source_location at)
 {
-	bus_wait(node->world, "the bus is away", [&] { return node->address == 0; }, at);
+	bus_wait(
+		node->world, "the bus is away", [&] { return node->address == 0; }, at);
 }
 
 static int wait_done(bus_node *node, const bus_outcome *outcome, const char *what, std::source_location at)
 {
-	bus_wait(node->world, what, [&] { return outcome->done > 0; }, at);
+	bus_wait(
+		node->world, what, [&] { return outcome->done > 0; }, at);
 	assert_int_equal(outcome->done, 1);
 	return outcome->result;
 }
@@ -339,13 +347,15 @@ int bus_node_send(bus_node *node, cs_account to, const std::string &text, std::s
 	return wait_done(node, &outcome, "send", at);
 }
 
-std::string bus_node_presence(bus_node *node, const std::vector<cs_account> &accounts, std::source_location at)
+std::string bus_node_presence(bus_node *node, const std::vector<cs_account> &accounts,
+                              std::source_location at)
 {
 	std::vector<unsigned char> online(accounts.size() + 1, 9);
 	bus_outcome outcome;
 	std::string text;
 
-	node->driver->presence(node->bus, accounts.data(), online.data(), accounts.size(), bus_done, &outcome);
+	node->driver->presence(node->bus, accounts.data(), online.data(), accounts.size(), bus_done,
+	                       &outcome);
 	const int result = wait_done(node, &outcome, "presence", at);
 
 	assert_int_equal(online[accounts.size()], 9);
