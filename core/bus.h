@@ -37,6 +37,8 @@ void bus_stop(struct bus *b, int64_t timeout_ms);
 
 /* The node's present address; 0: the bus is away. Any thread. */
 cs_bus_address bus_address(const struct bus *b);
+/* Whether it is or lately was the node's: what was named by a place outlives the epoch. Any thread. */
+bool bus_is_own(const struct bus *b, cs_bus_address address);
 struct bus_counters bus_count(const struct bus *b);
 /* Calls of bus_send and the like that the bus thread has not taken yet, and claims, presences and sends whose
  * done is due. Any thread. */

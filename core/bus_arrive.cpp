@@ -16,7 +16,7 @@ void bus_on_address(void *core, cs_bus_address address)
 	auto *b = static_cast<struct bus *>(core);
 
 	if (address != 0)
-		b->epochs.fetch_add(1, std::memory_order_relaxed);
+		b->own[b->epochs.fetch_add(1, std::memory_order_relaxed) % b->own.size()] = address;
 	b->address.store(address, std::memory_order_release);
 }
 

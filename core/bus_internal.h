@@ -4,6 +4,7 @@
 #ifndef CORE_BUS_INTERNAL_H
 #define CORE_BUS_INTERNAL_H
 
+#include <array>
 #include <atomic>
 #include <semaphore>
 #include <string>
@@ -44,6 +45,7 @@ struct bus {
 	std::binary_semaphore left{0};     /* the adapter has said goodbye */
 	std::atomic<bool> stopped = false; /* nothing is posted any more */
 	std::atomic<cs_bus_address> address = 0;
+	std::array<std::atomic<cs_bus_address>, 8> own{}; /* the last ones, by epoch */
 	std::atomic<uint64_t> epochs = 0, sent = 0, received = 0, dropped = 0;
 	std::atomic<size_t> unfinished = 0;
 

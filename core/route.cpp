@@ -158,7 +158,7 @@ int route_to_place(struct cs_self *self, cs_place to, const void *data, size_t s
 	const cs_bus_address address = to >> 16;
 	const auto worker = static_cast<unsigned>(to & 0xffff) - 1;
 
-	if (address == 0 || (shared->bus != nullptr && address == bus_address(shared->bus)))
+	if (address == 0 || (shared->bus != nullptr && bus_is_own(shared->bus, address)))
 		return route_arrived_for_worker(shared, self->plugin->index, worker, data, size) ? 0 : CS_ENOENT;
 	return shared->bus == nullptr ? CS_ENOENT : bus_send_place(shared->bus, self, to, data, size);
 }

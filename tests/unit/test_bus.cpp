@@ -17,6 +17,7 @@
 
 #include "core/bus.h"
 #include "core/bus_parcel.h"
+#include "core/route.h"
 #include "tests/support/bus_hub.h"
 #include "tests/support/worker_fixture.h"
 
@@ -275,6 +276,25 @@ static void what_is_sent_to_a_place_reaches_that_instance(void **state)
 	assert_int_equal(bus_send_place(from, self, bus_place(0, 0), "x", 1), CS_ENOENT);
 	assert_int_equal(bus_send_place(from, self, bus_address(to) << 16, "x", 1), CS_ENOENT);
 	assert_true(is_quiet(t));
+}
+
+static void a_place_is_here_also_in_the_epochs_after_its_own(void **state)
+{
+	auto *t = static_cast<test *>(*state);
+	struct node *n = &t->nodes[0];
+	struct cs_self *self = self_of(n, 1);
+
+	n->f->shared.bus = n->bus.get();
+	const cs_place place = route_place_of(self);
+	bus_hub_disconnect(t->hub.get(), 0);
+	assert_true(wait_for(t, [n] { return !is_connected(n); }));
+	assert_int_equal(route_to_place(self, place, "away", 4), 0);
+	bus_hub_connect(t->hub.get(), 0);
+	assert_true(wait_for(t, [n] { return is_connected(n); }));
+	assert_true(place != route_place_of(self));
+	assert_int_equal(route_to_place(self, place, "back", 4), 0);
+	assert_true(wait_for(t, [n] { return n->told[1].got == "away back "; }));
+	n->f->shared.bus = nullptr;
 }
 
 static void what_nobody_has_is_returned_to_the_instance_that_sent_it(void **state)
@@ -609,6 +629,7 @@ int main(void)
 		TEST(what_is_sent_to_an_account_reaches_its_session_in_order),
 		TEST(what_is_sent_to_all_reaches_every_instance_of_the_others),
 		TEST(what_is_sent_to_a_place_reaches_that_instance),
+		TEST(a_place_is_here_also_in_the_epochs_after_its_own),
 		TEST(what_nobody_has_is_returned_to_the_instance_that_sent_it),
 		TEST(what_arrives_for_a_session_that_ended_is_dropped),
 		TEST(the_sends_of_one_turn_leave_together),
