@@ -49,6 +49,52 @@ static void news_are_the_conversations_above_the_cursor(void **state)
 	assert_int_equal(news_of(news, CONVERSATION_PAIR, 5).delivered_seq, 0);
 }
 
+static bool news_less(const message_news &a, const message_news &b)
+{
+	return a.kind != b.kind ? a.kind < b.kind : a.of < b.of;
+}
+
+static void news_of_many_accounts_are_those_of_each(void **state)
+{
+	cs_db *db = model_db(state);
+	std::vector<uint64_t> accounts = {99};
+	std::vector<account_news> all;
+	std::vector<message_append> items = {to_user(5, 2), to_user(5, 2), to_user(7, 5), to_user(5, 5), to_user(1, 2)};
+	uint64_t group = 0, joined = 0;
+
+	assert_int_equal(append(db, &items), 0);
+	assert_int_equal(group_create(db, 1, "c++", "", &group), 0);
+	std::vector<message_append> more = {to_group(1, group)};
+	assert_int_equal(append(db, &more), 0);
+	assert_int_equal(group_join(db, 5, group, &joined), 0);
+	assert_int_equal(append(db, &more), 0);
+	assert_int_equal(store_cursor(db, 5, items[0].conversation, 1), 0);
+	assert_int_equal(store_cursor(db, 7, items[2].conversation, 1), 0);
+	for (uint64_t account = 1; account <= MODEL_USERS_COUNT; account++)
+		accounts.push_back(account);
+	assert_int_equal(message_news_of(db, accounts, &all), 0);
+	size_t expected = 0;
+	for (const uint64_t account : accounts) {
+		std::vector<message_news> one, of;
+		assert_int_equal(message_news_list(db, account, &one), 0);
+		for (const account_news &news : all)
+			if (news.account == account)
+				of.push_back(news.news);
+		std::sort(one.begin(), one.end(), news_less);
+		std::sort(of.begin(), of.end(), news_less);
+		assert_int_equal(one.size(), of.size());
+		for (size_t i = 0; i < one.size(); i++)
+			assert_true(one[i].kind == of[i].kind && one[i].of == of[i].of &&
+			            one[i].conversation == of[i].conversation && one[i].last_seq == of[i].last_seq &&
+			            one[i].delivered_seq == of[i].delivered_seq);
+		expected += one.size();
+	}
+	assert_int_equal(all.size(), expected);
+	assert_int_equal(expected, 8);
+	assert_int_equal(message_news_of(db, {}, &all), 0);
+	assert_int_equal(all.size(), 0);
+}
+
 static void a_group_is_news_from_the_join_on(void **state)
 {
 	cs_db *db = model_db(state);
@@ -272,6 +318,12 @@ static void no_statement_reads_a_whole_table(void **state)
 	for (const size_t size : {1, 4, 16, 101})
 		assert_int_equal(message_append_all(db, {pointers.data(), size}, true), 0);
 	assert_int_equal(message_news_list(db, 1, &list), 0);
+	std::vector<account_news> of_many;
+	std::vector<uint64_t> accounts(100);
+	for (uint64_t i = 0; i < 100; i++)
+		accounts[i] = s.driver.dialect == CS_DB_MYSQL ? 200 + i : 1 + i % MODEL_USERS_COUNT;
+	for (const size_t size : {1, 4, 16, 100})
+		assert_int_equal(message_news_of(db, {accounts.data(), size}, &of_many), 0);
 	assert_int_equal(message_news_find(db, 1, CONVERSATION_PAIR, 2, &news), 0);
 	assert_int_equal(message_news_find(db, 1, CONVERSATION_GROUP, group, &news), 0);
 	assert_int_equal(message_group_ids(db, 1, &ids), 0);
@@ -284,6 +336,7 @@ int main(void)
 {
 	const CMUnitTest tests[] = {
 		TEST(news_are_the_conversations_above_the_cursor),
+		TEST(news_of_many_accounts_are_those_of_each),
 		TEST(a_group_is_news_from_the_join_on),
 		TEST(one_conversation_is_found_with_or_without_news),
 		TEST(a_stranger_is_no_member_whatever_its_cursor_says),
