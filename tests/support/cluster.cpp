@@ -10,6 +10,7 @@
 
 #include "tests/support/check.h"
 #include "tests/support/client.h"
+#include "tests/support/network.h"
 #include "tests/support/process.h"
 
 bool cluster_is_long(void)
@@ -87,6 +88,25 @@ cluster *cluster_new(size_t nodes)
 	c->front = test_server_new();
 	c->front->port = c->proxy->port;
 	return c;
+}
+
+void cluster_put_node(cluster *c, size_t place, const network *n)
+{
+	cluster_node &node = c->nodes[place];
+	test_server *s = node.server;
+
+	relay_stop(node.to_redis);
+	relay_stop(node.to_mariadb);
+	node.to_redis = relay_start(c->bus->port, n->outside.c_str());
+	node.to_mariadb = relay_start(c->database->port, n->outside.c_str());
+	s->network = n->fd;
+	test_server_set(s, "core.listen", check_format("%s:%u", n->inside.c_str(), s->port));
+	test_server_set(s, "core.proxy_from", n->outside);
+	test_server_set(s, "db_mysql.host", n->outside);
+	test_server_set(s, "db_mysql.port", std::to_string(relay_port(node.to_mariadb)));
+	test_server_set(s, "bus_redis.host", n->outside);
+	test_server_set(s, "bus_redis.port", std::to_string(relay_port(node.to_redis)));
+	haproxy_replace(c->proxy, check_format("127.0.0.1:%u", s->port), s->options.at("core.listen"));
 }
 
 static void wait_for_nodes(cluster *c, std::source_location at)

@@ -46,6 +46,8 @@ int64_t cluster_time(int64_t briefly_ms, int64_t long_ms);
 
 /* Nothing runs yet: options may be set. Release with cluster_free. */
 cluster *cluster_new(size_t nodes = 3);
+/* Puts a node, before the first start, into that network; its relays are outside. */
+void cluster_put_node(cluster *c, size_t place, const struct network *n);
 void cluster_free(cluster *c);
 /* For all nodes, from the next start on. */
 void cluster_set(cluster *c, std::string_view key, std::string_view value);

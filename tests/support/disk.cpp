@@ -15,32 +15,14 @@
 
 #include "core/raii.h"
 #include "tests/support/check.h"
+#include "tests/support/namespace.h"
 
-static void write_line(const char *path, const std::string &text)
-{
-	const unique_fd file(open(path, O_WRONLY | O_CLOEXEC));
-
-	if (file.fd == -1 || write(file.fd, text.data(), text.size()) != (ssize_t)text.size())
-		print_error("%s: %s\n", path, strerror(errno));
-}
-
-/* Who is not root becomes it in a user namespace. */
 static void enter_namespace(std::source_location at)
 {
 	static bool entered = false;
-	const unsigned user = geteuid(), group = getegid();
 
-	if (entered)
-		return;
-	if (unshare(user == 0 ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS) != 0)
-		check_fail(at, "no mount namespace: %s", strerror(errno));
-	if (user != 0) {
-		write_line("/proc/self/setgroups", "deny");
-		write_line("/proc/self/uid_map", check_format("0 %u 1", user));
-		write_line("/proc/self/gid_map", check_format("0 %u 1", group));
-	}
-	if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
-		check_fail(at, "cannot make mounts private: %s", strerror(errno));
+	if (!entered)
+		namespace_enter(CLONE_NEWNS, at);
 	entered = true;
 }
 

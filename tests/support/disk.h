@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Owns a small disk that a test can fill. It must not know what is kept on it.
  *
- * It is a tmpfs in a mount namespace of the test program's own, so nothing of it outlives the program. That takes
- * root's privileges, or those of a user namespace, where the system grants these to everybody. */
+ * It is a tmpfs in a mount namespace of the test program's own (namespace.h), so nothing of it outlives the program. */
 #ifndef TESTS_SUPPORT_DISK_H
 #define TESTS_SUPPORT_DISK_H
 

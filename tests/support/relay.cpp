@@ -36,6 +36,7 @@ struct relay_pair {
 
 struct relay {
 	uint16_t to_port = 0, port = 0;
+	std::string address;
 	unique_fd listener, wake;
 	std::deque<relay_pair> pairs;
 	std::thread thread;
@@ -65,6 +66,7 @@ static void start_listening(relay *r)
 	sockaddr_in address = address_of(r->port);
 	socklen_t size = sizeof(address);
 
+	(void)inet_pton(AF_INET, r->address.c_str(), &address.sin_addr);
 	r->listener.reset(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 	setsockopt(r->listener.fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (bind(r->listener.fd, (sockaddr *)&address, size) != 0 || listen(r->listener.fd, 128) != 0)
@@ -200,13 +202,14 @@ static void order(relay *r, std::unique_lock<std::mutex> *lock)
 	r->taken.wait(*lock, [&] { return r->orders_done >= mine; });
 }
 
-relay *relay_start(uint16_t to_port)
+relay *relay_start(uint16_t to_port, const char *at_address)
 {
 	relay *r = new relay;
 	sockaddr_in address = {};
 	socklen_t size = sizeof(address);
 
 	r->to_port = to_port;
+	r->address = at_address;
 	r->wake.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	start_listening(r);
 	(void)getsockname(r->listener.fd, (sockaddr *)&address, &size);

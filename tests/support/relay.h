@@ -18,8 +18,8 @@ enum relay_mode {
 };
 
 /* Relays connections to that port of 127.0.0.1, on a thread of its own. It passes. */
-relay *relay_start(uint16_t to_port);
-/* Where to connect instead, on 127.0.0.1. */
+relay *relay_start(uint16_t to_port, const char *address = "127.0.0.1");
+/* Where to connect instead, at that address. */
 uint16_t relay_port(const relay *r);
 /* In force when it returns. */
 void relay_set(relay *r, enum relay_mode mode);

@@ -13,6 +13,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -137,6 +138,8 @@ static void prepare_child(const test_server *s, int out, int err)
 	dup2(nothing, 0);
 	dup2(out, 1);
 	dup2(err, 2);
+	if (s->network != -1 && setns(s->network, CLONE_NEWNET) != 0)
+		_exit(126);
 	if (s->most_files)
 		setrlimit(RLIMIT_NOFILE, &files);
 	signal(SIGXFSZ, SIG_IGN);
