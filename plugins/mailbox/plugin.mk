@@ -1,5 +1,7 @@
 mailbox_MODEL = yes
 
 # The mailbox's tests are linked with its objects and a model in memory: schedules are then theirs to choose.
+$(BUILD)/tests/plugin/test_mailbox_schedule: $(BUILD)/tests/plugin/mailbox_schedule_act.o \
+	$(BUILD)/tests/plugin/mailbox_schedule_judge.o
 $(patsubst tests/%.cpp,$(BUILD)/tests/%,$(wildcard tests/plugin/test_mailbox*.cpp)): \
 	$(call objects_of,plugins/mailbox) $(BUILD)/tests/plugin/mailbox_model.o $(BUILD)/tests/plugin/mailbox_stage.o
