@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the two halves of the mailbox's world share: the host table and the session table behind it. It
- * must not be used by tests. */
+ * Owns what the parts of the mailbox's world share: the host table, session tables, the bus. It must not be used by
+ * tests. */
 #ifndef TESTS_SUPPORT_MAILBOX_WORLD_HOST_H
 #define TESTS_SUPPORT_MAILBOX_WORLD_HOST_H
 
@@ -16,6 +16,13 @@ void world_host_start(world_node *node);
  * of one node, or of all (NULL), until nothing is left. */
 void world_host_exhaust(world *w, world_node *node);
 world_node *world_node_of(world *w, const world_conn *c);
+
+/* ---- of the host's table: mailbox_world_session.cpp */
+void world_host_release(cs_self *self, cs_account account);
+int world_host_route(cs_self *self, cs_account to, const void *data, size_t size, unsigned flags);
+void world_host_route_all(cs_self *self, const void *data, size_t size);
+int world_host_route_place(cs_self *self, cs_place to, const void *data, size_t size);
+cs_place world_host_place(cs_self *self);
 
 /* ---- the bus: mailbox_world_bus.cpp */
 
@@ -36,7 +43,7 @@ int world_bus_send(world_worker *from, cs_account to, const std::string &data, u
 void world_bus_send_all(world_worker *from, const std::string &data);
 int world_bus_send_place(world_worker *from, cs_place to, const std::string &data);
 cs_place world_bus_place(const world_worker *worker);
-/* The claim's end on its worker: mailbox_world_host.cpp. */
+/* The claim's end on its worker. */
 void world_host_claimed(world_node *node, const world_claim &claim, int result);
 /* To a session of the node; false: there is none. back (may be NULL): whose instance gets it back when the session
  * has ended by then. */

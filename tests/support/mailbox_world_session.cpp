@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the session table of each node of the mailbox's world, and the way of a plugin's data to sessions and instances
+ * of its own node. It must not know the mailbox. */
+#include <cstdlib>
+
+#include "mailbox_world_host.h"
+
+static world_worker *worker_of(cs_self *self)
+{
+	return reinterpret_cast<world_worker *>(self);
+}
+
+/* ---- the session table */
+
+world_node *world_node_of(world *w, const world_conn *c)
+{
+	return w->workers[c->worker]->node;
+}
+
+void world_host_claimed(world_node *node, const world_claim &claim, int result)
+{
+	world *w = node->w;
+	world_place *place = &node->places[claim.account];
+	world_conn *c = world_conn_of(w, claim.conn);
+
+	place->reserved = false;
+	if (!result && c->ended) {
+		world_bus_release(node, claim.account, claim.conn);
+		result = CS_ENOENT;
+	}
+	if (!result) {
+		place->conn = claim.conn;
+		c->account = claim.account;
+		c->login++;
+	}
+	world_host_place_free(node, claim.account);
+	w->workers[c->worker]->posts.push_back([=] { claim.done(nullptr, claim.conn, result, claim.arg); });
+}
+
+static void claim_here(world_node *node, const world_claim &claim)
+{
+	world *w = node->w;
+	world_place *place = &node->places[claim.account];
+
+	if (place->held || place->closing || place->reserved) {
+		place->waiting.push_back([=] { claim_here(node, claim); });
+		return;
+	}
+	if (place->conn && w->kick && !world_conn_of(w, claim.conn)->ended) {
+		place->waiting.push_back([=] { claim_here(node, claim); });
+		world_kill(w, place->conn);
+		return;
+	}
+	const int result = place->conn ? CS_EEXIST : world_conn_of(w, claim.conn)->ended ? CS_ENOENT : 0;
+	if (result) {
+		w->workers[world_conn_of(w, claim.conn)->worker]->posts.push_back(
+			[=] { claim.done(nullptr, claim.conn, result, claim.arg); });
+		return;
+	}
+	place->reserved = true;
+	if (w->has_bus)
+		world_bus_claim(node, claim);
+	else
+		world_host_claimed(node, claim, 0);
+}
+
+void world_host_claim(world *w, cs_conn conn, cs_account account, cs_done_fn *done, void *arg)
+{
+	claim_here(world_node_of(w, world_conn_of(w, conn)),
+	           {conn, account, ++w->generations[account], w->clock, done, arg});
+}
+
+void world_host_place_free(world_node *node, cs_account account)
+{
+	world_place *place = &node->places[account];
+	size_t count = place->waiting.size();
+
+	while (!place->held && !place->closing && !place->reserved && count--) {
+		const std::function<void()> claim = std::move(place->waiting.front());
+
+		place->waiting.pop_front();
+		claim();
+	}
+}
+
+void world_host_release(cs_self *self, cs_account account)
+{
+	world_node *node = worker_of(self)->node;
+
+	if (node->crashed)
+		return;
+	if (!node->places[account].held)
+		abort();
+	node->places[account].held = false;
+	world_bus_release(node, account, node->places[account].ended);
+	world_host_place_free(node, account);
+}
+
+/* ---- routes */
+
+static bool is_lost(world *w)
+{
+	if (!w->routed_drops)
+		return false;
+	w->routed_drops--;
+	return true;
+}
+
+void world_host_post(world_worker *worker, const std::string &data)
+{
+	if (!is_lost(worker->w))
+		worker->posts.push_back(
+			[=] { worker->w->plugin->routed(worker->state, 0, 0, data.data(), data.size()); });
+}
+
+void world_host_return(world_worker *worker, cs_account to, const std::string &data)
+{
+	worker->posts.push_back(
+		[=] { worker->w->plugin->returned(worker->state, to, data.data(), data.size()); });
+}
+
+bool world_host_deliver(world_node *node, cs_account to, const std::string &data, world_worker *back)
+{
+	world *w = node->w;
+	const auto at = node->places.find(to);
+
+	if (at == node->places.end() || !at->second.conn || at->second.reserved)
+		return false;
+	const cs_conn conn = at->second.conn;
+	world_worker *worker = w->workers[world_conn_of(w, conn)->worker].get();
+	if (is_lost(w))
+		return true;
+	worker->posts.push_back([=] {
+		const world_conn *c = world_conn_of(w, conn);
+
+		if (!c->ended && c->account == to)
+			w->plugin->routed(worker->state, conn, to, data.data(), data.size());
+		else if (back)
+			world_host_return(back, to, data);
+	});
+	return true;
+}
+
+int world_host_route(cs_self *self, cs_account to, const void *data, size_t size, unsigned flags)
+{
+	world_worker *from = worker_of(self);
+	const std::string bytes(static_cast<const char *>(data), size);
+
+	if (from->node->crashed)
+		return CS_ENOENT;
+	if (world_host_deliver(from->node, to, bytes, flags & CS_ROUTE_RETURN ? from : nullptr))
+		return 0;
+	return from->w->has_bus ? world_bus_send(from, to, bytes, flags) : CS_ENOENT;
+}
+
+void world_host_route_all(cs_self *self, const void *data, size_t size)
+{
+	world_worker *from = worker_of(self);
+	const std::string bytes(static_cast<const char *>(data), size);
+
+	if (from->node->crashed)
+		return;
+	for (world_worker *worker : from->node->workers)
+		world_host_post(worker, bytes);
+	if (from->w->has_bus)
+		world_bus_send_all(from, bytes);
+}
+
+int world_host_route_place(cs_self *self, cs_place to, const void *data, size_t size)
+{
+	world_worker *from = worker_of(self);
+	const uint64_t address = to >> 16;
+	const std::string bytes(static_cast<const char *>(data), size);
+
+	if (from->node->crashed)
+		return CS_ENOENT;
+	if (address && address != from->node->address)
+		return world_bus_send_place(from, to, bytes);
+	world_host_post(from->node->workers[(to & 0xffff) - 1], bytes);
+	return 0;
+}
+
+cs_place world_host_place(cs_self *self)
+{
+	return world_bus_place(worker_of(self));
+}
