@@ -102,13 +102,15 @@ struct cs_bus_driver {
 	void (*release)(void *bus, cs_account account, cs_conn conn);
 
 	/* Sets online[i] to 1 where accounts[i] has a session on any node that is alive, else to 0; then done(arg,
-	 * 0), or done(arg, CS_ENOENT) when the bus is away (online is all 0). Both stay the caller's until done. */
+	 * 0), or done(arg, CS_ENOENT) when the bus is away or too slow (online is all 0). Both stay the caller's
+	 * until done. */
 	void (*presence)(void *bus, const cs_account *accounts, unsigned char *online, size_t count,
 	                 cs_bus_done_fn *done, void *arg);
 
 	/* Looks up where the account is and sends data there; sends of one thread's order arrive in that order.
 	 * Copied. done (may be NULL): 0, it was sent, which proves nothing; CS_ENOENT: no node has it, or
-	 * the bus is away. What is sent in a turn leaves with flush(), which is called at the turn's end. */
+	 * the bus is away or too slow; without done, what is dropped because of that makes the others look
+	 * (CS_CLUSTER_MISSED) later. What is sent in a turn leaves with flush(), called at the turn's end. */
 	void (*send)(void *bus, cs_account to, const void *data, size_t size, cs_bus_done_fn *done, void *arg);
 	/* To the node with that address. */
 	void (*send_to)(void *bus, cs_bus_address to, const void *data, size_t size);

@@ -213,6 +213,7 @@ struct rbus {
 
 	/* what the server was told */
 	bool told_degraded = false, told_away = false, told_garbage = false, told_error = false;
+	bool told_full = false;
 	bool told_refusal = false; /* the reason that was logged came from Redis itself */
 
 	struct cs_bus_timer *connect_timer = nullptr, *lookup_timer = nullptr, *handshake_timer = nullptr,
@@ -223,6 +224,7 @@ struct rbus {
 
 	std::deque<rbus_chunk> outbox;
 	unsigned sending = 0; /* script calls under way */
+	bool dropping = false; /* something was dropped, and the others do not know yet */
 
 	cs_bus_done_fn *left = nullptr; /* of leave() */
 	void *left_arg = nullptr;
@@ -261,6 +263,9 @@ void rbus_request_abandon(struct rbus *b, struct rbus_request *request);
 bool rbus_is_fatal(std::string_view error);
 /* Counts bytes that wait for Redis. Beyond the bound the bus is dropped and false comes back. */
 bool rbus_count_waiting(struct rbus *b, size_t bytes);
+/* Whether so many bytes more leave enough of the queue to claims and the lease, which cannot be dropped. Less of
+ * it is for what somebody is told about, who then finds another way. */
+bool rbus_has_room(const struct rbus *b, size_t bytes, bool somebody_is_told);
 
 /* ---- epoch.cpp: registering, and claiming the sessions again */
 
@@ -316,6 +321,8 @@ void rbus_flush(void *bus);
 void rbus_outbox_pump(struct rbus *b, bool all);
 void rbus_outbox_answered(struct rbus *b, const struct rbus_request *request, const redisReply *reply);
 void rbus_outbox_abandon(struct rbus *b);
+/* Tells the other nodes, once there is room again, that something was dropped. */
+void rbus_outbox_make_good(struct rbus *b);
 /* A frame for every other node that is no plugin's. */
 void rbus_outbox_announce(struct rbus *b, enum rbus_frame_type type);
 

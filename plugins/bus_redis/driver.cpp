@@ -109,7 +109,12 @@ static void leave(void *bus, cs_bus_done_fn *done, void *arg)
 		rbus_left(b);
 		return;
 	}
+	/* The others do not know yet what they missed of this node. */
+	const bool owes = b->state == RBUS_SETTLING || b->dropping;
+
 	b->state = RBUS_LEAVING;
+	if (owes)
+		rbus_outbox_announce(b, RBUS_RESYNC);
 	say_goodbye(b);
 }
 

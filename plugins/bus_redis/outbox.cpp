@@ -56,15 +56,35 @@ static void put(struct rbus *b, std::string_view target, std::string_view key, e
 	(void)rbus_count_waiting(b, chunk_size(chunk) - before);
 }
 
+/* Of no use to anybody any more: the others look at the store once there is room again. */
+static void drop(struct rbus *b)
+{
+	if (!b->told_full)
+		b->host->log(b->core, CS_LOG_WARNING,
+		             "too much waits for Redis: what other nodes are sent is dropped, they look at the "
+		             "store instead; further times are not logged");
+	b->told_full = b->dropping = true;
+}
+
+void rbus_outbox_make_good(struct rbus *b)
+{
+	if (!b->dropping || b->state != RBUS_UP || b->waiting > static_cast<size_t>(b->conf->queue) / 4)
+		return;
+	b->dropping = false;
+	rbus_outbox_announce(b, RBUS_RESYNC);
+}
+
 void rbus_send(void *bus, cs_account to, const void *data, size_t size, cs_bus_done_fn *done, void *arg)
 {
 	auto *b = static_cast<struct rbus *>(bus);
 
-	if (b->state == RBUS_UP)
+	if (b->state == RBUS_UP && rbus_has_room(b, size, done != nullptr))
 		put(b, {}, rbus_session_key(b, to), RBUS_DATA, {static_cast<const char *>(data), size}, done,
 		    arg);
 	else if (done)
 		done(arg, CS_ENOENT);
+	else if (b->state == RBUS_UP)
+		drop(b);
 }
 
 void rbus_send_to(void *bus, cs_bus_address to, const void *data, size_t size)
@@ -80,7 +100,11 @@ void rbus_send_all(void *bus, const void *data, size_t size)
 {
 	auto *b = static_cast<struct rbus *>(bus);
 
-	if (b->state == RBUS_UP)
+	if (b->state != RBUS_UP)
+		return;
+	if (!rbus_has_room(b, size, false))
+		drop(b);
+	else
 		put(b, "*", {}, RBUS_DATA, {static_cast<const char *>(data), size}, nullptr, nullptr);
 }
 

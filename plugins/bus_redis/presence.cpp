@@ -7,6 +7,7 @@
 
 /* Within what Lua can unpack, and short enough not to hold up Redis. */
 static constexpr size_t SLICE = 1000;
+static constexpr size_t ACCOUNT_BYTES = 16; /* of a command: digits and framing */
 
 /* A slice; the last one carries the completion. */
 static void ask(struct rbus *b, const cs_account *accounts, struct rbus_request &&request)
@@ -19,6 +20,11 @@ static void ask(struct rbus *b, const cs_account *accounts, struct rbus_request 
 	rbus_ask(b, &command, std::move(request));
 }
 
+static bool has_room(const struct rbus *b, size_t count)
+{
+	return rbus_has_room(b, count * (b->session_prefix.size() + ACCOUNT_BYTES), true);
+}
+
 /* Where the bus is lost between two slices the rest of them is abandoned here. */
 void rbus_presence(void *bus, const cs_account *accounts, unsigned char *online, size_t count,
                    cs_bus_done_fn *done, void *arg)
@@ -26,8 +32,8 @@ void rbus_presence(void *bus, const cs_account *accounts, unsigned char *online,
 	auto *b = static_cast<struct rbus *>(bus);
 
 	std::fill_n(online, count, 0);
-	if (b->state != RBUS_UP || count == 0) {
-		done(arg, b->state == RBUS_UP ? 0 : CS_ENOENT);
+	if (b->state != RBUS_UP || count == 0 || !has_room(b, count)) {
+		done(arg, b->state == RBUS_UP && count == 0 ? 0 : CS_ENOENT);
 		return;
 	}
 	for (size_t from = 0; from < count; from += SLICE) {

@@ -19,6 +19,13 @@ bool rbus_is_fatal(std::string_view error)
 	});
 }
 
+bool rbus_has_room(const struct rbus *b, size_t bytes, bool somebody_is_told)
+{
+	const auto queue = static_cast<size_t>(b->conf->queue);
+
+	return b->waiting + bytes <= (somebody_is_told ? queue / 2 : queue / 4 * 3);
+}
+
 bool rbus_count_waiting(struct rbus *b, size_t bytes)
 {
 	b->waiting += bytes;
@@ -97,6 +104,7 @@ static void replied(redisAsyncContext *context, void *data, void *)
 	b->requests.pop_front();
 	b->waiting -= request.bytes;
 	answer(b, &request, reply);
+	rbus_outbox_make_good(b);
 }
 
 void rbus_ask(struct rbus *b, const struct rbus_command *command, struct rbus_request &&request)

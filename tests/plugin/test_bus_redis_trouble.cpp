@@ -225,19 +225,95 @@ static void a_queue_that_grows_too_long_ends_the_epoch(void **state)
 	fixture *f = fixture_of(state);
 	bus_node *a = new_node_up(f, {{"queue", "1M"}, {"watchdog", "60s"}});
 	const std::string body(60000, 'x');
+
+	redis_signal(f->server, SIGSTOP);
+	for (int i = 0; i < 30; i++)
+		a->driver->send_to(a->bus, 99, body.data(), body.size());
+	bus_world_turn(f->world);
+	assert_int_equal(a->address, 0);
+	redis_signal(f->server, SIGCONT);
+	wait_epoch(a, 2);
+}
+
+static void what_redis_is_too_slow_for_goes_back_to_who_wants_to_know(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f, {{"queue", "1M"}, {"watchdog", "60s"}});
+	const std::string body(60000, 'x');
+	const std::vector<cs_account> accounts(20000, 8);
+	std::vector<unsigned char> online(accounts.size(), 1);
 	std::vector<bus_outcome> outcomes(30);
+	bus_outcome presence;
 
 	redis_signal(f->server, SIGSTOP);
 	for (bus_outcome &outcome : outcomes)
 		a->driver->send(a->bus, 8, body.data(), body.size(), bus_done, &outcome);
+	a->driver->presence(a->bus, accounts.data(), online.data(), accounts.size(), bus_done, &presence);
+	bus_world_turn(f->world);
+	assert_int_equal(outcomes.front().done, 0);
+	assert_int_equal(outcomes.back().done, 1);
+	assert_int_equal(outcomes.back().result, CS_ENOENT);
+	assert_int_equal(presence.done, 1);
+	assert_int_equal(presence.result, CS_ENOENT);
+	assert_int_equal(online.back(), 0);
+	redis_signal(f->server, SIGCONT);
+	bus_wait(f->world, "all outcomes", [&] {
+		return std::all_of(outcomes.begin(), outcomes.end(),
+		                   [](const bus_outcome &outcome) { return outcome.done == 1; });
+	});
+	assert_int_equal(a->epochs.size(), 1);
+}
+
+static void what_redis_is_too_slow_for_makes_the_others_look(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f, {{"queue", "1M"}, {"watchdog", "60s"}});
+	bus_node *b = new_node_up(f, {{"watchdog", "60s"}});
+	const std::string body(60000, 'x');
+
+	bus_world_run(f->world, 300);
+	const size_t events = b->events.size();
+
+	redis_signal(f->server, SIGSTOP);
+	for (int i = 0; i < 30; i++)
+		a->driver->send_all(a->bus, body.data(), body.size());
+	bus_world_turn(f->world);
+	assert_false(bus_node_heard(b, CS_CLUSTER_MISSED, events));
+	redis_signal(f->server, SIGCONT);
+	bus_wait(f->world, "a look", [&] { return bus_node_heard(b, CS_CLUSTER_MISSED, events); });
+	assert_in_range(b->arrived.size(), 1, 29);
+	assert_int_equal(a->epochs.size(), 1);
+	assert_true(a->log.find("too much waits for Redis") != std::string::npos);
+}
+
+/* What it did not send while it was away is nobody's else. */
+static void a_goodbye_before_all_is_claimed_again_makes_the_others_look(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f);
+	const std::string clients = redis_command(f->server, {"CLIENT", "LIST"});
+	const std::string id = clients.substr(3, clients.find(' ') - 3);
+	bus_node *b = new_node_up(f);
+	std::vector<bus_outcome> outcomes(20000);
+
+	for (size_t i = 0; i < outcomes.size(); i++) {
+		const struct cs_bus_session session = {i + 1, CONN_A, 1};
+
+		a->driver->claim(a->bus, &session, 0, bus_done, &outcomes[i]);
+	}
+	bus_wait(f->world, "claims", [&] { return outcomes.back().done == 1; });
+	bus_world_run(f->world, 300);
+	const std::string before = redis_command(f->server, {"ZRANGE", "chatserverd:nodes", "0", "-1"});
+	const size_t events = b->events.size();
+
+	(void)redis_command(f->server, {"CLIENT", "KILL", "ID", id});
+	bus_wait(f->world, "registering", [&] {
+		return redis_command(f->server, {"ZRANGE", "chatserverd:nodes", "0", "-1"}) != before;
+	});
 	bus_world_turn(f->world);
 	assert_int_equal(a->address, 0);
-	for (const bus_outcome &outcome : outcomes) {
-		assert_int_equal(outcome.done, 1);
-		assert_int_equal(outcome.result, CS_ENOENT);
-	}
-	redis_signal(f->server, SIGCONT);
-	wait_epoch(a, 2);
+	bus_node_leave(a);
+	bus_wait(f->world, "a look", [&] { return bus_node_heard(b, CS_CLUSTER_MISSED, events); });
 }
 
 static void scripts_that_redis_forgot_are_loaded_again(void **state)
@@ -432,6 +508,8 @@ int main(void)
 		REDIS_TEST(a_frozen_redis_is_noticed),
 		REDIS_TEST(a_quiet_redis_is_not_taken_for_a_dead_one),
 		REDIS_TEST(a_queue_that_grows_too_long_ends_the_epoch),
+		REDIS_TEST(what_redis_is_too_slow_for_goes_back_to_who_wants_to_know),
+		REDIS_TEST(what_redis_is_too_slow_for_makes_the_others_look),
 		REDIS_TEST(scripts_that_redis_forgot_are_loaded_again),
 		REDIS_TEST(a_replica_is_waited_out),
 		REDIS_TEST(a_full_redis_is_waited_out),
@@ -443,6 +521,7 @@ int main(void)
 		REDIS_TEST(keys_are_kept_alive_and_made_again),
 		REDIS_TEST(a_node_may_end_with_calls_under_way),
 		REDIS_TEST(a_goodbye_to_a_frozen_redis_comes_to_an_end),
+		REDIS_TEST(a_goodbye_before_all_is_claimed_again_makes_the_others_look),
 	};
 
 	return cmocka_run_group_tests_name("bus_redis_trouble", tests, nullptr, nullptr);
