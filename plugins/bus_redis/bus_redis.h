@@ -3,7 +3,8 @@
  * not know what the data is that nodes send each other.
  *
  * The keys, with option prefix P and database number D:
- *   P:s:ACCOUNT   a session: ADDRESS:CONN:GENERATION:L, or E while it is ending
+ *   P:s:ACCOUNT   a session: ADDRESS:CONN:GENERATION:L, or E while it is ending;
+ *                 with ADDRESS 0 the last one that there was
  *   P:nodes       addresses of the nodes, scored with the time (ms) at which each one's lease lapses
  *   P:lapsed      addresses whose lease lapsed, scored with the time (ms) until which that is remembered
  * The channels: P:D:in:ADDRESS, a node's inbox, and P:D:all. */

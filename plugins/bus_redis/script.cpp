@@ -8,7 +8,9 @@
 #include "bus_redis.h"
 
 /* leased: an address counts until its lease lapses. alive: and only while somebody reads its inbox, so
- * that the people of a node that crashed are not locked out until then. */
+ * that the people of a node that crashed are not locked out until then. give_up: the place is nobody's, but its
+ * generation is remembered, lest a node that was cut off comes back with an older session of somebody who has
+ * left since. Address 0 has no lease. */
 static constexpr char common[] = R"lua(
 local TTL = 900
 
@@ -32,6 +34,10 @@ local function alive(nodes, inboxes, address)
 		and redis.call('PUBSUB', 'NUMSUB', inboxes .. address)[2] > 0
 end
 
+local function give_up(key, conn, generation)
+	redis.call('SET', key, '0:' .. conn .. ':' .. generation .. ':L', 'EX', TTL)
+end
+
 local function frame(kind, body)
 	return string.char(kind) .. struct.pack('>I4', #body) .. body
 end
@@ -42,8 +48,9 @@ end
 )lua";
 
 /* KEYS nodes, session. ARGV own address, inboxes, head, account, conn, generation, 1 to kick.
- * 0 granted, 1 taken, 2 ending, 3 a later login has it or had it last: a lower generation never replaces a
- * higher one. An owner with our own address is no obstacle: this node's table has decided. */
+ * 0 granted, 1 taken, 2 ending, 3 a later login has it: a lower generation never replaces a higher one that
+ * lives. One that does not live is no obstacle: where its node comes back it claims again, with its higher
+ * generation. Nor is an owner with our own address and no later login: this node's table has decided. */
 static constexpr char claim[] = R"lua(
 local own, inboxes, head, account, conn, generation, kick = unpack(ARGV)
 local address, owner, held, state = parse(redis.pcall('GET', KEYS[2]))
@@ -54,7 +61,7 @@ if address and address ~= own and alive(KEYS[1], inboxes, address) then
 	if kick == '1' then close(inboxes, address, head, account, owner) end
 	return 1
 end
-if later then return 3 end
+if later and address == own then return 3 end
 redis.call('SET', KEYS[2], own .. ':' .. conn .. ':' .. generation .. ':L', 'EX', TTL)
 return 0
 )lua";
@@ -90,8 +97,8 @@ return 0
 
 /* KEYS session. ARGV own address, conn. Only where it is still ours. */
 static constexpr char release[] = R"lua(
-local address, conn = parse(redis.pcall('GET', KEYS[1]))
-if address == ARGV[1] and conn == ARGV[2] then redis.call('DEL', KEYS[1]) end
+local address, conn, generation = parse(redis.pcall('GET', KEYS[1]))
+if address == ARGV[1] and conn == ARGV[2] then give_up(KEYS[1], conn, generation) end
 return 0
 )lua";
 
@@ -196,7 +203,8 @@ return nowhere
 /* KEYS nodes, sessions... ARGV own address, 1 to give up the lease as well. */
 static constexpr char goodbye[] = R"lua(
 for i = 2, #KEYS do
-	if parse(redis.pcall('GET', KEYS[i])) == ARGV[1] then redis.call('DEL', KEYS[i]) end
+	local address, conn, generation = parse(redis.pcall('GET', KEYS[i]))
+	if address == ARGV[1] then give_up(KEYS[i], conn, generation) end
 end
 if ARGV[2] == '1' then redis.call('ZREM', KEYS[1], ARGV[1]) end
 return 0

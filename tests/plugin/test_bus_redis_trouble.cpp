@@ -451,6 +451,25 @@ static void a_node_whose_lease_lapsed_claims_again(void **state)
 	assert_string_equal(key_of(f, 8).c_str(), value_of(a, CONN_A, 1, 'L').c_str());
 }
 
+static void who_left_meanwhile_is_not_brought_back_by_a_node_that_returns(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f), *b = new_node_up(f);
+
+	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
+	(void)redis_command(f->server,
+	                    {"ZREM", "chatserverd:nodes", check_format("%012llx", (unsigned long long)a->address)});
+	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2), 0);
+	b->driver->ending(b->bus, 7, CONN_B);
+	b->driver->release(b->bus, 7, CONN_B);
+	settle(b);
+	assert_string_equal(bus_node_presence(b, {7}).c_str(), "0");
+	wait_epoch(a, 2);
+	assert_true(is_closed(a, 7, CONN_A));
+	assert_string_equal(bus_node_presence(b, {7}).c_str(), "0");
+	assert_int_equal(bus_node_claim(b, 7, CONN_B, 3), 0);
+}
+
 static void keys_are_kept_alive_and_made_again(void **state)
 {
 	fixture *f = fixture_of(state);
@@ -518,6 +537,7 @@ int main(void)
 		REDIS_TEST(a_name_is_as_good_as_an_address),
 		REDIS_TEST(a_node_that_fell_silent_makes_the_others_look),
 		REDIS_TEST(a_node_whose_lease_lapsed_claims_again),
+		REDIS_TEST(who_left_meanwhile_is_not_brought_back_by_a_node_that_returns),
 		REDIS_TEST(keys_are_kept_alive_and_made_again),
 		REDIS_TEST(a_node_may_end_with_calls_under_way),
 		REDIS_TEST(a_goodbye_to_a_frozen_redis_comes_to_an_end),
