@@ -163,6 +163,8 @@ static int mailbox_start(const cs_host *host, cs_self *self, const void *conf, v
 		snprintf(e->text, sizeof(e->text), "the system gives no random bytes");
 		return CS_EINVAL;
 	}
+	/* An answer that reaches another instance than it was meant for must fit nothing there. */
+	m->last_token = m->seed[0] >> 1;
 	mailbox_sweep_start(m.get());
 	*state_r = m.release();
 	return 0;
