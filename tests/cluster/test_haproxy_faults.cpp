@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof that HAProxy, killed, stopped or loaded anew, costs its clients a reconnect at the most. It must not
- * know its configuration. */
+ * Owns the proof that HAProxy, killed, stopped or loaded anew, costs its clients a reconnect at the most. It
+ * must not know its configuration. */
 #include "tests/support/check.h"
 #include "tests/support/cluster.h"
 

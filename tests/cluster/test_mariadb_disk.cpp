@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Owns the proof that MariaDB's full disk, with and without binary log, costs time and no message: nothing is
- * acknowledged that is not kept, nobody waits for ever, and all goes on once there is room again. It must not know
- * how MariaDB says that its disk is full.
+ * acknowledged that is not kept, nobody waits for ever, and all goes on once there is room again. It must not
+ * know how MariaDB says that its disk is full.
  *
- * CS_LONG=1: with a binary log MariaDB looks only once a minute whether there is room again; the short run starts it
- * anew instead, as an operator would. */
+ * CS_LONG=1: with a binary log MariaDB looks only once a minute whether there is room again; the short run
+ * starts it anew instead, as an operator would. */
 #include <cstdlib>
 #include <string>
 
@@ -101,8 +101,8 @@ static void judge(world *w, const char *what)
 	const uint64_t faults = book->fault_count;
 	load_free(w->work);
 	assert_int_equal(faults, 0);
-	/* A batch is run again for 10 s and its last try may take the read time-out of 5 s; what waited behind it
-	 * has one try of its own. */
+	/* A batch is run again for 10 s and its last try may take the read time-out of 5 s; what waited
+	 * behind it has one try of its own. */
 	assert_true(slowest_answer < 25000 * check_patience_factor());
 	test_server_stop(w->server);
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof of what a cluster does while MariaDB is killed or out of reach: requests are refused before long,
- * nothing is acknowledged, nobody is thrown out, and nothing is lost. It must not know how the store is reached. */
+ * Owns the proof of what a cluster does while MariaDB is killed or out of reach: requests are refused before
+ * long, nothing is acknowledged, nobody is thrown out, and nothing is lost. It must not know how the store is
+ * reached. */
 #include "tests/support/check.h"
 #include "tests/support/client.h"
 #include "tests/support/cluster.h"
 
-/* A batch is run again for 10 s and its last try may take the read time-out of 5 s; what waited behind it has one
- * try of its own. */
+/* A batch is run again for 10 s and its last try may take the read time-out of 5 s; what waited behind it has
+ * one try of its own. */
 static constexpr int64_t longest_answer = 21000;
 
 static void heal(cluster *c, const char *what)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof that a node whose packets get lost, those to one service or all of them, loses no message and locks
- * nobody out. It must not know which time-outs find it out.
+ * Owns the proof that a node whose packets get lost, those to one service or all of them, loses no message
+ * and locks nobody out. It must not know which time-outs find it out.
  *
- * Unlike a relay that holds everything back, a network that drops packets leaves connections half open for good. */
+ * Unlike a relay that holds everything back, a network that drops packets leaves connections half open for
+ * good. */
 #include <sched.h>
 
 #include "tests/support/check.h"
+#include "tests/support/client.h"
 #include "tests/support/cluster.h"
 #include "tests/support/namespace.h"
 #include "tests/support/network.h"
@@ -79,8 +81,8 @@ static void a_node_that_cannot_reach_mariadb_loses_nothing(void **state)
 	fault(w, port, NETWORK_ONLY_FROM_PROCESS, 20000, "no packets to MariaDB");
 }
 
-/* HAProxy finds it out, its people come in elsewhere as soon as its lease lapses, and what it still holds of them is
- * closed when it is back. */
+/* HAProxy finds it out, its people come in elsewhere as soon as its lease lapses, and what it still holds of
+ * them is closed when it is back. */
 static void a_node_whose_cable_is_pulled_loses_nothing_and_locks_nobody_out(void **state)
 {
 	world *w = (world *)*state;
@@ -100,6 +102,61 @@ static void a_node_whose_cable_is_pulled_loses_nothing_and_locks_nobody_out(void
 	cluster_heal(c, "afterwards", 30000);
 }
 
+/* Asks until it is let in; how long that took. */
+static int64_t log_in_patiently(test_client *c, int64_t id)
+{
+	const int64_t begun = check_now();
+
+	for (;;) {
+		client_sendf(c, "{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}", (long long)id);
+		const test_frame ack = client_read(c);
+
+		if (json_integer(ack.json.get(), "errno") == 0)
+			return check_now() - begun;
+		assert_int_equal(json_integer(ack.json.get(), "errno"), 2);
+		if (check_now() > begun + 15000)
+			check_fail(std::source_location::current(), "account %lld is locked out",
+			           (long long)id);
+		check_sleep_ms(50);
+	}
+}
+
+static size_t epochs_of(const test_server *s)
+{
+	const std::string log = test_server_log(s);
+	size_t count = 0;
+
+	for (size_t at = log.find("the bus is there"); at != log.npos;
+	     at = log.find("the bus is there", at + 1))
+		count++;
+	return count;
+}
+
+/* The node cannot know that its connection is dead: the reset was lost like everything else. */
+static void who_left_meanwhile_is_not_locked_out_by_a_node_that_comes_back(void **state)
+{
+	world *w = (world *)*state;
+	cluster *c = w->c;
+	test_server *other = c->nodes[1].server;
+
+	test_client *ann = client_enter(c->nodes[0].server, "ann");
+	const int64_t id = ann->id;
+	const size_t epochs = epochs_of(c->nodes[0].server);
+	check_sleep_ms(500); /* until nothing is left that the node's kernel would send again */
+	network_drop(w->cable, 0);
+	client_reset(ann);
+	test_client *again = client_open(other);
+	log_in_patiently(again, id);
+	again->id = id;
+	client_leave(again);
+	network_heal(w->cable);
+	check_wait("its bus", [&] { return epochs_of(c->nodes[0].server) > epochs; });
+	const int64_t took = log_in_patiently(client_open(other), id);
+	print_message("let in after %lld ms\n", (long long)took);
+	assert_true(took < 2000 * check_patience_factor());
+	cluster_heal(c, "afterwards", 60000);
+}
+
 static void the_database_agrees_with_all_that_was_said(void **state)
 {
 	cluster_judge(((world *)*state)->c);
@@ -111,6 +168,7 @@ int main(void)
 		cmocka_unit_test(a_node_that_cannot_reach_redis_loses_nothing),
 		cmocka_unit_test(a_node_that_cannot_reach_mariadb_loses_nothing),
 		cmocka_unit_test(a_node_whose_cable_is_pulled_loses_nothing_and_locks_nobody_out),
+		cmocka_unit_test(who_left_meanwhile_is_not_locked_out_by_a_node_that_comes_back),
 		cmocka_unit_test(the_database_agrees_with_all_that_was_said),
 	};
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof that nodes that are killed or stand still for a while lose nothing, double nothing and lock nobody
- * out. It must not know how nodes find each other. */
+ * Owns the proof that nodes that are killed or stand still for a while lose nothing, double nothing and lock
+ * nobody out. It must not know how nodes find each other. */
 #include "tests/support/check.h"
 #include "tests/support/cluster.h"
 
@@ -52,8 +52,8 @@ static void two_nodes_killed_at_once_lose_nothing(void **state)
 	cluster_heal(c, "two nodes killed", 45000);
 }
 
-/* Longer than its lease: its people come back elsewhere, and when it wakes up it must not go on as if nothing had
- * happened. */
+/* Longer than its lease: its people come back elsewhere, and when it wakes up it must not go on as if nothing
+ * had happened. */
 static void a_node_that_stands_still_for_15_s_loses_nothing(void **state)
 {
 	cluster *c = (cluster *)*state;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof that `state` in friends and groups is right over the whole cluster, also after a node crashed or
- * stood still, and that nobody is locked out by that. It must not know how nodes know of each other's sessions. */
+ * Owns the proof that `state` in friends and groups is right over the whole cluster, also after a node
+ * crashed or stood still, and that nobody is locked out by that. It must not know how nodes know of each
+ * other's sessions. */
 #include <string>
 
 #include "tests/support/check.h"

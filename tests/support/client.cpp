@@ -69,7 +69,7 @@ test_client *client_open(test_server *s, int receive_buffer, test_at at)
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	address.sin_family = AF_INET;
 	address.sin_port = htons(s->port);
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	(void)inet_pton(AF_INET, s->address.c_str(), &address.sin_addr);
 	s->clients.push_back(std::move(owner));
 	if (connect(c->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		client_fail(c, at, "connect to port %u: %s", s->port, strerror(errno));

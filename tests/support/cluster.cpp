@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns a whole cluster that a test runs: MariaDB, Redis, nodes, HAProxy in front, and between each node and its two
- * services a relay that can part them. It must not know what the clients do. */
+ * Owns a whole cluster that a test runs: MariaDB, Redis, nodes, HAProxy in front, and between each node and
+ * its two services a relay that can part them. It must not know what the clients do. */
 #include "tests/support/cluster.h"
 
 #include <algorithm>
@@ -100,6 +100,7 @@ void cluster_put_node(cluster *c, size_t place, const network *n)
 	node.to_redis = relay_start(c->bus->port, n->outside.c_str());
 	node.to_mariadb = relay_start(c->database->port, n->outside.c_str());
 	s->network = n->fd;
+	s->address = n->inside;
 	test_server_set(s, "core.listen", check_format("%s:%u", n->inside.c_str(), s->port));
 	test_server_set(s, "core.proxy_from", n->outside);
 	test_server_set(s, "db_mysql.host", n->outside);

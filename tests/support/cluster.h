@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * Owns a whole cluster that a test runs: MariaDB, Redis, nodes, HAProxy in front, and between each node and its two
- * services a relay that can part them. It must not know what the clients do.
+ * Owns a whole cluster that a test runs: MariaDB, Redis, nodes, HAProxy in front, and between each node and
+ * its two services a relay that can part them. It must not know what the clients do.
  *
  * How the tests of tests/cluster are run:
- *   CS_SWEEP=on   the mailbox also looks at the store now and then, which would hide a lost hint; default: never
+ *   CS_SWEEP=on   the mailbox also looks at the store now and then, which would hide a lost hint; default:
+ *                 never
  *   CS_LONG=1     loads and outages at full length; default: as short as the point allows
- *   CS_CLUSTER_SEED, CS_CLUSTER_RATE (messages a second), CS_CLUSTER_SET (options of all nodes, "section.key=value
- *   section.key=value"), for experiments */
+ *   CS_CLUSTER_SEED, CS_CLUSTER_RATE (messages a second), CS_CLUSTER_SET ("section.key=value ..." for
+ *                 all nodes), for experiments */
 #ifndef TESTS_SUPPORT_CLUSTER_H
 #define TESTS_SUPPORT_CLUSTER_H
 
@@ -67,20 +68,22 @@ void cluster_resume_node(cluster *c, size_t place);
 /* Waits, in the running load, until the bus of each node that runs is there. */
 void cluster_wait_bus(cluster *c, std::source_location at = std::source_location::current());
 
-/* Waits, in the running load, until every player is logged in at the same time; fails when that takes longer. */
+/* Waits, in the running load, until every player is logged in at the same time; fails when that takes longer.
+ */
 void cluster_wait_players(cluster *c, int64_t timeout_ms,
                           std::source_location at = std::source_location::current());
 
-/* No more new messages until cluster_heal, so that nothing but the cluster itself can find what a fault held up: call
- * it before the fault ends. */
+/* No more new messages until cluster_heal, so that nothing but the cluster itself can find what a fault held
+ * up: call it before the fault ends. */
 void cluster_silence(cluster *c);
 
 /* ---- judgement */
-/* Waits, without new messages, until all are in and everything sent is acknowledged and received, within that time.
- * Fails the test with the ledger's faults and the nodes' logs otherwise. */
+/* Waits, without new messages, until all are in and everything sent is acknowledged and received, within that
+ * time. Fails the test with the ledger's faults and the nodes' logs otherwise. */
 void cluster_heal(cluster *c, const char *what, int64_t timeout_ms,
                   std::source_location at = std::source_location::current());
-/* At the end: nothing comes twice, the database says the same as the ledger, and all nodes stop as they should. */
+/* At the end: nothing comes twice, the database says the same as the ledger, and all nodes stop as they
+ * should. */
 void cluster_judge(cluster *c, std::source_location at = std::source_location::current());
 void cluster_print_logs(const cluster *c);
 

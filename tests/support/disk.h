@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Owns a small disk that a test can fill. It must not know what is kept on it.
  *
- * It is a tmpfs in a mount namespace of the test program's own (namespace.h), so nothing of it outlives the program. */
+ * It is a tmpfs in a mount namespace of the test program's own (namespace.h), so nothing of it outlives the
+ * program. */
 #ifndef TESTS_SUPPORT_DISK_H
 #define TESTS_SUPPORT_DISK_H
 
@@ -9,8 +10,8 @@
 #include <source_location>
 #include <string>
 
-/* Makes the folder (which must exist) a disk of that size, holding what is in it now. Before the first one, the
- * program must have no threads. */
+/* Makes the folder (which must exist) a disk of that size, holding what is in it now. Before the first one,
+ * the program must have no threads. */
 void disk_mount(const std::string &folder, size_t bytes,
                 std::source_location at = std::source_location::current());
 void disk_unmount(const std::string &folder);

@@ -64,8 +64,9 @@ int64_t ledger_received(ledger *l, int64_t receiver, const std::string &conversa
 bool ledger_is_complete(const ledger *l);
 /* What is_complete is waiting for, as faults. */
 void ledger_check_complete(ledger *l);
-/* Holds the server's database against the ledger: every acknowledged message once, with its seq and its bytes; no
- * message that was never sent; seq 1, 2, 3... without gap; each sender's messages in their order. */
+/* Holds the server's database against the ledger: every acknowledged message once, with its seq and its
+ * bytes; no message that was never sent; seq 1, 2, 3... without gap; each sender's messages in their order.
+ */
 void ledger_check_database(ledger *l, const struct test_server *s);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the load under which a fault test puts a server or a cluster: the players and what they talk about, and the
- * judgement when all has healed. It must not know which fault is tested.
+ * Owns the load under which a fault test puts a server or a cluster: the players and what they talk about,
+ * and the judgement when all has healed. It must not know which fault is tested.
  *
  * One thread: whoever waits for anything meanwhile runs load_turn or load_run. */
 #ifndef TESTS_SUPPORT_LOAD_H
@@ -27,16 +27,17 @@ struct load {
 	uint64_t rate = 1500; /* messages a second */
 	uint64_t cuts_wanted = 10; /* connections that a player drops by itself, in a thousand turns */
 	uint64_t cuts = 0;
-	/* Nobody says anything new: a later message of the same conversation, or the receiver's own, would show that
-	 * one is missing, and so hide that its hint was lost. */
+	/* Nobody says anything new: a later message of the same conversation, or the receiver's own, would
+	 * show that one is missing, and so hide that its hint was lost. */
 	bool is_silent = false;
 	int64_t sent_until = 0;
 };
 
 /* A number from the environment. */
 uint64_t load_number(const char *name, uint64_t otherwise);
-/* Registers the players, eight by eight: pairs, one player that two pairs share, a group of five; and where there
- * are more than eight, pairs and one group across the eights. seed 0: one of the time's, which load_report names. */
+/* Registers the players, eight by eight: pairs, one player that two pairs share, a group of five; and where
+ * there are more than eight, pairs and one group across the eights. seed 0: one of the time's, which
+ * load_report names. */
 load *load_new(test_server *front, size_t players, unsigned seed = 0);
 void load_free(load *l);
 /* For clients that are to survive refusals: see player.patient. Further players do not come later. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns a network of its own for one process of a test, joined to the test's by a cable that can lose packets. It must
- * not know the process. */
+ * Owns a network of its own for one process of a test, joined to the test's by a cable that can lose packets.
+ * It must not know the process. */
 #include "tests/support/network.h"
 
 #include <csignal>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns a network of its own for one process of a test, joined to the test's by a cable that can lose packets. It must
- * not know the process.
+ * Owns a network of its own for one process of a test, joined to the test's by a cable that can lose packets.
+ * It must not know the process.
  *
  * The program must be in a network namespace of its own (namespace.h): addresses and cable are made there. */
 #ifndef TESTS_SUPPORT_NETWORK_H
@@ -23,7 +23,8 @@ enum network_loss { NETWORK_BOTH_WAYS, NETWORK_ONLY_TO_PROCESS, NETWORK_ONLY_FRO
 
 network *network_new(std::source_location at = std::source_location::current());
 void network_free(network *n);
-/* Drops the packets between the process and that port of the test's side, from now on; port 0: all packets. */
+/* Drops the packets between the process and that port of the test's side, from now on; port 0: all packets.
+ */
 void network_drop(network *n, uint16_t port, enum network_loss loss = NETWORK_BOTH_WAYS,
                   std::source_location at = std::source_location::current());
 /* Drops nothing any more. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns a non-blocking client of a fault test: an account that sends, resends what was not acknowledged with the
- * same cid after each reconnect, receives and confirms. It must not know when the server dies.
+ * Owns a non-blocking client of a fault test: an account that sends, resends what was not acknowledged with
+ * the same cid after each reconnect, receives and confirms. It must not know when the server dies.
  *
  * One thread; all time in ms of check_now(). */
 #ifndef TESTS_SUPPORT_PLAYER_H
@@ -30,8 +30,9 @@ struct player {
 	int64_t id = 0;
 	std::string name;
 	std::vector<player_target> targets;
-	/* BUSY and UNAVAILABLE are no faults: what was refused is sent again after a pause. Since the outcome of one
-	 * message may then be known after the next one's, only one of each conversation is under way at a time. */
+	/* BUSY and UNAVAILABLE are no faults: what was refused is sent again after a pause. Since the outcome
+	 * of one message may then be known after the next one's, only one of each conversation is under way
+	 * at a time. */
 	bool patient = false;
 	int64_t answer_timeout = 0; /* ms after which an unanswered connection is given up; 0: never */
 	int64_t longest_pause = 10; /* ms before it connects or tries again, at random */

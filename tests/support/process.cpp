@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns starting, signalling and ending a program that a test needs beside the server. It must not know which. */
+ * Owns starting, signalling and ending a program that a test needs beside the server. It must not know which.
+ */
 #include "tests/support/process.h"
 
 #include <cerrno>

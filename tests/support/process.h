@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns starting, signalling and ending a program that a test needs beside the server. It must not know which. */
+ * Owns starting, signalling and ending a program that a test needs beside the server. It must not know which.
+ */
 #ifndef TESTS_SUPPORT_PROCESS_H
 #define TESTS_SUPPORT_PROCESS_H
 
@@ -9,12 +10,14 @@
 
 #include <sys/types.h>
 
-/* Starts words[0], looked up where system programs are, too. Its output is added to the file; its input is empty.
- * It dies with the test. The pid; a program that cannot be started ends with status 127 and says why. */
+/* Starts words[0], looked up where system programs are, too. Its output is added to the file; its input is
+ * empty. It dies with the test. The pid; a program that cannot be started ends with status 127 and says why.
+ */
 pid_t process_spawn(const std::vector<std::string> &words, const std::string &output);
 /* SIGSTOP returns when the process stands still. */
 void process_signal(pid_t pid, int number);
-/* Whether it runs; once it does not, *pid is -1 and *status_r (may be null) the exit status, or 128 + the signal. */
+/* Whether it runs; once it does not, *pid is -1 and *status_r (may be null) the exit status, or 128 + the
+ * signal. */
 bool process_is_alive(pid_t *pid, int *status_r = nullptr);
 /* SIGKILL, and waits for the end; *pid is -1 afterwards. Nothing to do where it is -1 already. */
 void process_kill(pid_t *pid);

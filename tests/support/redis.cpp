@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns a private Redis that a test runs: its folder, port, password, process and log. It must not know a key. */
+ * Owns a private Redis that a test runs: its folder, port, password, process and log. It must not know a key.
+ */
 #include "tests/support/redis.h"
 
 #include <cerrno>

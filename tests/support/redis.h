@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Owns a private Redis that a test runs: its folder, port, password, process and log. It must not know a key.
  *
- * It listens on 127.0.0.1 and keeps nothing on disk: started again, it is empty. What was started dies with the
- * test. */
+ * It listens on 127.0.0.1 and keeps nothing on disk: started again, it is empty. What was started dies with
+ * the test. */
 #ifndef TESTS_SUPPORT_REDIS_H
 #define TESTS_SUPPORT_REDIS_H
 
@@ -42,8 +42,9 @@ void redis_drop_subscribers(redis *r);
 
 /* What the running process has logged. */
 std::string redis_log(const redis *r);
-/* Runs one command, such as {"CLIENT", "KILL", "TYPE", "pubsub"}: what redis-cli prints for it (one line per element
- * of an array, "" for nil), without the last line's end. An error reply fails the test, unless error_r takes it. */
+/* Runs one command, such as {"CLIENT", "KILL", "TYPE", "pubsub"}: what redis-cli prints for it (one line per
+ * element of an array, "" for nil), without the last line's end. An error reply fails the test, unless
+ * error_r takes it. */
 std::string redis_command(const redis *r, const std::vector<std::string> &command,
                           std::string *error_r = nullptr,
                           std::source_location at = std::source_location::current());

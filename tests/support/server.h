@@ -28,7 +28,8 @@ struct test_server {
 	std::vector<std::string> environment; /* NAME=value, added for the process */
 	rlim_t most_files = 0; /* RLIMIT_NOFILE; 0: as the test's own */
 	int network = -1; /* the network namespace that it runs in; -1: the test's own */
-	uint16_t port = 0; /* of 127.0.0.1, kept over restarts */
+	std::string address = "127.0.0.1"; /* where clients connect */
+	uint16_t port = 0; /* kept over restarts */
 	pid_t pid = -1;
 	size_t log_start = 0; /* where the log of the running process begins */
 	const struct mariadb *database = nullptr; /* null: SQLite */
