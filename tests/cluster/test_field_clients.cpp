@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the proof that clients of the old kind, which know neither req nor cid nor ack and end frames with NUL,
+ * notice nothing of being on different nodes. It must not know how nodes talk.
+ *
+ * What was written to a connection counts as received for them, so a node that is killed under load may take a
+ * message with it; what was kept while they were away may not. */
+#include <string>
+
+#include "tests/support/check.h"
+#include "tests/support/client.h"
+#include "tests/support/cluster.h"
+
+static test_client *enter(test_server *where, const char *stem)
+{
+	test_client *c = client_open(where);
+
+	c->ending = std::string(1, '\0');
+	client_login(c, client_register(c, client_new_name(stem)));
+	return c;
+}
+
+static void two_of_them_talk_in_order_and_get_nothing_else(void **state)
+{
+	cluster *c = (cluster *)*state;
+	test_client *ann = enter(c->nodes[0].server, "ann"), *bob = enter(c->nodes[1].server, "bob");
+
+	for (int i = 0; i < 300; i++) {
+		client_chat(ann, bob->id, std::to_string(i));
+		client_chat(bob, ann->id, std::to_string(-i));
+	}
+	for (int i = 0; i < 300; i++) {
+		const test_frame there = client_expect(bob, check_format("{\"msgid\":6,\"msg\":\"%d\"}", i));
+
+		assert_int_equal(there.terminator, 0);
+		client_expect(ann, check_format("{\"msgid\":6,\"msg\":\"%d\"}", -i));
+	}
+	client_expect_quiet(ann);
+	client_expect_quiet(bob);
+}
+
+static void a_group_over_three_nodes_hears_everybody(void **state)
+{
+	cluster *c = (cluster *)*state;
+	test_client *members[3];
+
+	for (size_t i = 0; i < 3; i++)
+		members[i] = enter(c->nodes[i].server, "member");
+	const int64_t group = client_create_group(members[0], client_new_name("group"));
+	client_join_group(members[1], group);
+	client_join_group(members[2], group);
+	for (size_t speaker = 0; speaker < 3; speaker++) {
+		client_group_chat(members[speaker], group, std::to_string(speaker));
+		for (size_t i = 0; i < 3; i++)
+			if (i != speaker)
+				client_expect(members[i],
+				              check_format("{\"msgid\":10,\"msg\":\"%zu\"}", speaker));
+	}
+	for (test_client *member : members)
+		client_expect_quiet(member);
+}
+
+static void what_is_sent_after_a_node_died_is_kept_for_its_people(void **state)
+{
+	cluster *c = (cluster *)*state;
+	test_client *ann = enter(c->nodes[0].server, "ann"), *bob = enter(c->nodes[2].server, "bob");
+	const int64_t b = bob->id;
+
+	cluster_kill_node(c, 2);
+	for (int i = 0; i < 20; i++)
+		client_chat_safely(ann, b, std::to_string(i));
+	test_client *again = client_open(c->nodes[1].server);
+	again->ending = std::string(1, '\0');
+	const test_frame ack = client_login(again, b);
+	const std::vector<json_ptr> kept = json_parse_all(ack.json.get(), "offlinemsg");
+	assert_int_equal(kept.size(), 20);
+	for (size_t i = 0; i < kept.size(); i++)
+		assert_string_equal(json_text(kept[i].get(), "msg").c_str(), std::to_string(i).c_str());
+	client_chat(ann, b, "live");
+	client_expect(again, "{\"msgid\":6,\"msg\":\"live\"}");
+}
+
+static int group_setup(void **state)
+{
+	cluster *c = cluster_new();
+
+	*state = c;
+	cluster_start(c);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(two_of_them_talk_in_order_and_get_nothing_else),
+		cmocka_unit_test(a_group_over_three_nodes_hears_everybody),
+		cmocka_unit_test(what_is_sent_after_a_node_died_is_kept_for_its_people),
+	};
+
+	return cmocka_run_group_tests(tests, group_setup, cluster_teardown);
+}
