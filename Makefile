@@ -200,8 +200,9 @@ check-lite: tests
 	$(run_tests) scripts/check-plugins scripts/check-libraries $(replay_binaries) \
 		$(filter-out $(BUILD)/tests/server/%,$(test_binaries))
 
-# What make asan and make tsan run; TESTS narrows it.
-chosen_tests = $(if $(TESTS),$(TESTS:%=$(BUILD)/tests/%),$(replay_binaries) $(test_binaries))
+# What make asan and make tsan run, of the clusters a short one; TESTS narrows it.
+chosen_tests = $(if $(TESTS),$(TESTS:%=$(BUILD)/tests/%),$(replay_binaries) $(test_binaries) \
+	$(filter %/test_second_login,$(cluster_binaries)))
 check-sanitized: all $(bad_plugins) $(chosen_tests)
 	$(run_tests) $(chosen_tests)
 endif
