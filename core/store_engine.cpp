@@ -17,10 +17,14 @@ namespace {
 constexpr unsigned most_retries = 5;
 constexpr int64_t most_pause = 500;
 constexpr int64_t read_timeout = 3000;
+constexpr int64_t unsent_timeout = 2000;   /* where no commit was sent, running again decides nothing */
+constexpr int64_t probe_pause = 1000;
 
 /* How an attempt went, over all its runs. */
 struct attempt {
-	int64_t begun;
+	int64_t begun;               /* when it was handed in */
+	int64_t started = worker_monotonic_ms();
+	bool probe = false;          /* the store is away: one try is enough */
 	unsigned runs = 0;
 	unsigned retries = 0;
 	bool perhaps_done = false;   /* a commit was sent and not answered */
@@ -84,6 +88,41 @@ void note_full(struct store_engine *engine, bool full)
 		log_warning("store writes again connection=%s", engine->role);
 }
 
+/* Whoever asks while the store is away should not wait for what others have waited for in vain. One connection that
+ * hangs while others are answered does not count. */
+void note_away(struct store_engine *engine, const struct attempt *a)
+{
+	struct store_shared *shared = engine->shared;
+
+	if (shared->answered_ms.load(std::memory_order_relaxed) >= a->started)
+		return;
+	shared->probe_ms.store(worker_monotonic_ms() + probe_pause, std::memory_order_relaxed);
+	if (!shared->away.exchange(true))
+		log_error("store does not answer: requests are refused until it does connection=%s", engine->role);
+}
+
+void note_answered(struct store_engine *engine)
+{
+	struct store_shared *shared = engine->shared;
+
+	shared->answered_ms.store(worker_monotonic_ms(), std::memory_order_relaxed);
+	if (shared->away.load(std::memory_order_relaxed) && shared->away.exchange(false))
+		log_warning("store answers again connection=%s", engine->role);
+}
+
+/* false: the store is away and it is not yet time to see whether it is back. */
+bool may_try(struct store_engine *engine, struct attempt *a)
+{
+	struct store_shared *shared = engine->shared;
+	int64_t due = shared->probe_ms.load(std::memory_order_relaxed);
+
+	a->probe = shared->away.load(std::memory_order_relaxed);
+	if (!a->probe)
+		return true;
+	return a->started >= due &&
+	       shared->probe_ms.compare_exchange_strong(due, a->started + probe_pause, std::memory_order_relaxed);
+}
+
 /* Closes a connection that does not answer; the next run opens another. */
 void lose(struct store_engine *engine, struct attempt *a, const char *message)
 {
@@ -121,6 +160,16 @@ int commit(struct store_engine *engine, struct attempt *a)
 	return result;
 }
 
+/* An attempt that is no probe goes on for a while: long where a commit was sent, since running again tells. */
+bool is_hopeless(const struct attempt *a, int64_t timeout)
+{
+	const int64_t now = worker_monotonic_ms();
+
+	if (a->probe || now - a->begun >= timeout)
+		return true;
+	return !a->perhaps_done && now - a->started >= unsent_timeout;
+}
+
 /* Decides after a failed run whether to run again (true), or with which result to end (false, *result_r). */
 bool run_again(struct store_engine *engine, struct attempt *a, int result, int64_t timeout, int *result_r)
 {
@@ -128,7 +177,8 @@ bool run_again(struct store_engine *engine, struct attempt *a, int result, int64
 	*result_r = a->perhaps_done ? CS_EUNKNOWN : CS_ENOSTORE;
 	if (result == CS_DB_RETRY) {
 		engine->shared->retries.fetch_add(1, std::memory_order_relaxed);
-		if (a->retries++ == most_retries || is_stopping(engine)) {
+		if (a->retries++ == most_retries || worker_monotonic_ms() - a->started >= timeout ||
+		    is_stopping(engine)) {
 			log_limited(engine, &engine->shared->failed_limit, "store gave up after retries", result,
 			            last_message(engine));
 			return false;
@@ -139,8 +189,10 @@ bool run_again(struct store_engine *engine, struct attempt *a, int result, int64
 	if (result == CS_DB_UNKNOWN) {
 		const std::string message = last_message(engine);
 
-		if (worker_monotonic_ms() - a->begun >= timeout || is_stopping(engine)) {
+		if (is_hopeless(a, timeout) || is_stopping(engine)) {
+			log_limited(engine, &engine->shared->lost_limit, "store connection lost", result, message.c_str());
 			engine->db.reset();
+			note_away(engine, a);
 			return false;
 		}
 		engine->shared->retries.fetch_add(1, std::memory_order_relaxed);
@@ -232,11 +284,15 @@ int settle_batch(struct store_engine *engine, std::span<struct store_task> tasks
 	struct attempt a{.begun = tasks.front().begun};
 	int ended = 0;
 
+	if (!may_try(engine, &a))
+		return CS_ENOSTORE;
 	for (;;) {
 		const int result = run_batch(engine, tasks, &a, careful);
 
-		if (result == 0)
+		if (result == 0) {
+			note_answered(engine);
 			return 0;
+		}
 		if (result == CS_DB_DUPLICATE && !careful) {
 			careful = true;
 			continue;
@@ -249,6 +305,7 @@ int settle_batch(struct store_engine *engine, std::span<struct store_task> tasks
 				continue;
 			return ended;
 		}
+		note_answered(engine);
 		ended = final_result(engine, result);
 		return a.perhaps_done ? CS_EUNKNOWN : ended;
 	}
@@ -281,11 +338,17 @@ void store_engine_work(struct store_engine *engine, struct store_task *task)
 {
 	struct attempt a{.begun = task->begun};
 
+	if (!may_try(engine, &a)) {
+		engine->shared->failures.fetch_add(1, std::memory_order_relaxed);
+		task->result = CS_ENOSTORE;
+		return;
+	}
 	for (;;) {
 		const bool write = task->kind == CS_WORK_WRITE;
 		const int result = write ? run_write(engine, task, &a) : run_read(engine, task);
 
 		if (result >= 0) {
+			note_answered(engine);
 			task->result = result;
 			return;
 		}
@@ -300,6 +363,7 @@ void store_engine_work(struct store_engine *engine, struct store_task *task)
 				continue;
 			break;
 		}
+		note_answered(engine);
 		task->result = final_result(engine, result);
 		break;
 	}

@@ -32,6 +32,9 @@ struct store_shared {
 	std::atomic<bool> stopping = false;
 	std::atomic<bool> degraded = false;   /* the last write found the disk full or read-only */
 	std::atomic<bool> degraded_logged = false;
+	std::atomic<bool> away = false;       /* it answers nobody: one request a second may try, others are refused */
+	std::atomic<int64_t> answered_ms = 0; /* monotonic: when it last did */
+	std::atomic<int64_t> probe_ms = 0;    /* monotonic: when the next request may try while it is away */
 	struct log_limit full_limit, failed_limit, lost_limit, duplicate_limit;
 	std::atomic<uint64_t> batches = 0, items = 0, retries = 0, failures = 0;
 };

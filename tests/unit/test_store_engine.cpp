@@ -284,6 +284,7 @@ static void an_unknown_outcome_without_end_is_told_as_unknown(void **state)
 	assert_all(f, {"a", "b"}, CS_EUNKNOWN);
 	assert_null(f->engine.db.get());
 	f->player.commit.clear();
+	f->shared.probe_ms = 0;
 	run_batch(f, {"c"});
 	assert_string_equal(f->finished.back().c_str(), "c=0");
 }
@@ -296,6 +297,68 @@ static void a_store_that_cannot_be_reached_changed_nothing(void **state)
 	f->player.open = std::deque<int>(1000, CS_DB_UNKNOWN);
 	run_batch(f, {"a"});
 	assert_all(f, {"a"}, CS_ENOSTORE);
+}
+
+/* The store is away from here on. */
+static void lose_store(fixture *f)
+{
+	f->player.begin = {CS_DB_UNKNOWN};
+	f->player.open = std::deque<int>(1000, CS_DB_UNKNOWN);
+	run_batch(f, {"lost"});
+	assert_true(f->shared.away);
+	f->finished.clear();
+	f->player.told.clear();
+}
+
+static void while_the_store_is_away_everything_is_refused_at_once(void **state)
+{
+	auto *f = (fixture *)*state;
+
+	lose_store(f);
+	run_batch(f, {"a", "b"});
+	assert_all(f, {"a", "b"}, CS_ENOSTORE);
+	assert_int_equal(run_work(f, CS_WORK_READ), CS_ENOSTORE);
+	assert_int_equal(run_work(f, CS_WORK_WRITE), CS_ENOSTORE);
+	assert_string_equal(f->player.told.c_str(), "finished2 ");
+}
+
+static void one_request_a_second_tries_once_whether_the_store_is_back(void **state)
+{
+	auto *f = (fixture *)*state;
+
+	lose_store(f);
+	f->shared.probe_ms = 0;
+	run_batch(f, {"a"});
+	run_batch(f, {"b"});
+	assert_all(f, {"a", "b"}, CS_ENOSTORE);
+	assert_string_equal(f->player.told.c_str(), "open finished1 finished1 ");
+}
+
+static void a_store_that_is_back_is_used_by_everybody(void **state)
+{
+	auto *f = (fixture *)*state;
+
+	lose_store(f);
+	f->player.open.clear();
+	f->shared.probe_ms = 0;
+	assert_int_equal(run_work(f, CS_WORK_READ), 0);
+	assert_false(f->shared.away);
+	run_batch(f, {"a"});
+	assert_all(f, {"a"}, 0);
+}
+
+static void one_connection_that_hangs_while_others_are_answered_keeps_nobody_out(void **state)
+{
+	auto *f = (fixture *)*state;
+
+	f->shared.answered_ms = now_ms() + 60000;
+	f->player.begin = {CS_DB_UNKNOWN};
+	f->player.open = std::deque<int>(1000, CS_DB_UNKNOWN);
+	run_batch(f, {"lost"});
+	assert_false(f->shared.away);
+	f->player.open.clear();
+	run_batch(f, {"a"});
+	assert_string_equal(f->finished.back().c_str(), "a=0");
 }
 
 static void a_full_disk_fails_all_and_the_next_batch_tries_again(void **state)
@@ -394,6 +457,10 @@ int main()
 		TEST(an_unknown_outcome_is_run_again_on_a_new_connection),
 		TEST(an_unknown_outcome_without_end_is_told_as_unknown),
 		TEST(a_store_that_cannot_be_reached_changed_nothing),
+		TEST(while_the_store_is_away_everything_is_refused_at_once),
+		TEST(one_request_a_second_tries_once_whether_the_store_is_back),
+		TEST(a_store_that_is_back_is_used_by_everybody),
+		TEST(one_connection_that_hangs_while_others_are_answered_keeps_nobody_out),
 		TEST(a_full_disk_fails_all_and_the_next_batch_tries_again),
 		TEST(any_other_failure_is_rolled_back_and_changed_nothing),
 		TEST(a_write_is_committed_on_0_and_rolled_back_otherwise),
