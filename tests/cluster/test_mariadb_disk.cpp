@@ -103,7 +103,7 @@ static void judge(world *w, const char *what)
 	assert_int_equal(faults, 0);
 	/* A batch is run again for 10 s and its last try may take the read time-out of 5 s; what waited behind it
 	 * has tries of its own, and may wait five times 2.5 s for the locks of a statement that hangs. */
-	assert_true(slowest_answer < 35000 * check_patience_factor());
+	assert_true(slowest_answer < 30000 * check_patience_factor());
 	test_server_stop(w->server);
 }
 
