@@ -202,6 +202,16 @@ bool test_server_is_ready(test_server *s, std::source_location at)
 	return false;
 }
 
+/* Its main thread waits for events. A signal that comes in the moments before that can get lost in
+ * ThreadSanitizer's runtime. */
+static bool is_asleep(pid_t pid)
+{
+	const std::string stat = check_read_file("/proc/" + std::to_string(pid) + "/stat");
+	const size_t name_end = stat.rfind(')');
+
+	return name_end != stat.npos && stat.compare(name_end, 3, ") S") == 0;
+}
+
 void test_server_start(test_server *s, std::source_location at)
 {
 	const int64_t end = check_now() + check_patience_ms();
@@ -214,6 +224,8 @@ void test_server_start(test_server *s, std::source_location at)
 		}
 		check_sleep_ms(2);
 	}
+	while (!is_asleep(s->pid) && check_now() < end)
+		check_sleep_ms(1);
 }
 
 int test_server_wait(test_server *s, int timeout_ms, std::source_location at)
