@@ -17,7 +17,8 @@ namespace {
 constexpr unsigned most_retries = 5;
 constexpr int64_t most_pause = 500;
 constexpr int64_t read_timeout = 3000;
-constexpr int64_t unsent_timeout = 4000;   /* where no commit was sent: longer than a restart, shorter than patience */
+/* Where no commit was sent: longer than a restart of the database, shorter than patience. */
+constexpr int64_t unsent_timeout = 4000;
 constexpr int64_t probe_pause = 1000;
 
 /* How an attempt went, over all its runs. */
