@@ -120,8 +120,11 @@ bool may_try(struct store_engine *engine, struct attempt *a)
 	a->probe = shared->away.load(std::memory_order_relaxed);
 	if (!a->probe)
 		return true;
-	return a->started >= due &&
-	       shared->probe_ms.compare_exchange_strong(due, a->started + probe_pause, std::memory_order_relaxed);
+	if (a->started < due ||
+	    !shared->probe_ms.compare_exchange_strong(due, a->started + probe_pause, std::memory_order_relaxed))
+		return false;
+	engine->db.reset();   /* what it knows of the store is old */
+	return true;
 }
 
 /* Closes a connection that does not answer; the next run opens another. */
@@ -168,7 +171,8 @@ bool is_hopeless(const struct attempt *a, int64_t timeout)
 
 	if (a->probe || now - a->begun >= timeout)
 		return true;
-	return !a->perhaps_done && now - a->started >= unsent_timeout;
+	/* The first run may have met a connection that had died unnoticed; the second had a new one. */
+	return !a->perhaps_done && a->runs >= 2 && now - a->started >= unsent_timeout;
 }
 
 /* Decides after a failed run whether to run again (true), or with which result to end (false, *result_r). */
