@@ -117,8 +117,7 @@ static bool read_more(test_client *c, int64_t end)
 	return false;
 }
 
-/* Writes all; reads meanwhile, so that two full directions never stand against each other. */
-void client_send(test_client *c, std::string_view bytes, test_at at)
+bool client_try_send(test_client *c, std::string_view bytes, test_at at)
 {
 	const int64_t end = check_now() + check_patience_ms();
 
@@ -131,6 +130,10 @@ void client_send(test_client *c, std::string_view bytes, test_at at)
 			bytes.remove_prefix((size_t)sent);
 			continue;
 		}
+		if (errno == EPIPE || errno == ECONNRESET) {
+			note(c, "> ", strerror(errno));
+			return false;
+		}
 		if (errno != EAGAIN)
 			client_fail(c, at, "send: %s", strerror(errno));
 		if (check_now() > end)
@@ -139,6 +142,13 @@ void client_send(test_client *c, std::string_view bytes, test_at at)
 		if (wait.revents & POLLIN)
 			read_more(c, 0);
 	}
+	return true;
+}
+
+void client_send(test_client *c, std::string_view bytes, test_at at)
+{
+	if (!client_try_send(c, bytes, at))
+		client_fail(c, at, "the server closed the connection before all was sent");
 }
 
 void client_sendf(test_client *c, const char *format, ...)

@@ -59,8 +59,11 @@ void client_close(test_client *c);
 /* Closes by RST. */
 void client_reset(test_client *c);
 
-/* Exactly these bytes. */
+/* Exactly these bytes; reads meanwhile, so that two full directions never stand against each other. A closed
+ * connection fails the test. */
 void client_send(test_client *c, std::string_view bytes, test_at at = test_at::current());
+/* The same where the server may close at any moment: false when it did. What it sent before that can be read. */
+bool client_try_send(test_client *c, std::string_view bytes, test_at at = test_at::current());
 /* One frame, with the client's ending behind it. */
 void client_sendf(test_client *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* One byte at a time, each in a segment of its own. */
