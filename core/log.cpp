@@ -28,16 +28,30 @@ const char *level_name(enum cs_log_level level)
 	return "error";
 }
 
+/* Also U+0080 to U+009F, and their bytes alone where a text is no UTF-8: terminals take orders from both. */
+bool is_visible(std::string_view text, size_t at)
+{
+	const auto is_order = [](unsigned char byte) { return byte >= 0x80 && byte <= 0x9f; };
+	const unsigned char byte = (unsigned char)text[at];
+	const unsigned char before = at > 0 ? (unsigned char)text[at - 1] : 0;
+
+	if (is_order(byte))
+		return before >= 0x80 && before != 0xc2;
+	if (byte == 0xc2 && at + 1 < text.size())
+		return !is_order((unsigned char)text[at + 1]);
+	return byte >= 0x20 && byte != 0x7f;
+}
+
 /* A line stays one line and cannot move a terminal's cursor, whatever a peer put into it. */
 void append_visible(std::string *line, std::string_view text)
 {
 	static const char hex[] = "0123456789abcdef";
 
-	for (const char c : text) {
-		const unsigned char byte = (unsigned char)c;
+	for (size_t i = 0; i < text.size(); i++) {
+		const unsigned char byte = (unsigned char)text[i];
 
-		if (byte >= 0x20 && byte != 0x7f) {
-			line->push_back(c);
+		if (is_visible(text, i)) {
+			line->push_back(text[i]);
 			continue;
 		}
 		line->append("\\x");

@@ -72,6 +72,16 @@ static void control_characters_are_made_visible(void **)
 	assert_string_equal(text.c_str(), "error peer=a\\x0aerror forged\\x1b[31m\\x7f\n");
 }
 
+static void control_characters_above_ascii_are_made_visible_and_letters_are_kept(void **)
+{
+	const std::string text = captured([] {
+		log_error("name=%s", "\xc2\x9b" "31m \x9b" "2J \xc3\x9b\xc2\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
+	});
+
+	assert_string_equal(text.c_str(), "error name=\\xc2\\x9b31m \\x9b2J "
+	                                  "\xc3\x9b\xc2\xa9\xe2\x82\xac\xf0\x9f\x98\x80\n");
+}
+
 static void a_long_line_is_cut_and_errno_is_kept(void **)
 {
 	const std::string text = captured([] {
@@ -119,6 +129,7 @@ int main()
 		cmocka_unit_test(a_line_has_its_level_and_its_text),
 		cmocka_unit_test(lines_above_the_level_are_dropped),
 		cmocka_unit_test(control_characters_are_made_visible),
+		cmocka_unit_test(control_characters_above_ascii_are_made_visible_and_letters_are_kept),
 		cmocka_unit_test(a_long_line_is_cut_and_errno_is_kept),
 		cmocka_unit_test(lines_of_threads_never_mix),
 		cmocka_unit_test(an_error_text_is_cut_at_its_size),
