@@ -156,8 +156,7 @@ static void dialog_run(dialog *dg, command cm)
 		cm.id = dg->talks_to;
 		dialog_say(dg, cm);
 	} else if (cm.verb == COMMAND_PLAIN) {
-		view_notice(&dg->cl->vw, "No such command; /help lists them. After /chat ID or /say ID plain "
-		                         "text goes there.");
+		view_notice(&dg->cl->vw, "To whom? /chat ID or /say ID says it; /help lists all commands.");
 	} else if (says && cm.text.empty() && cm.id > 0) {
 		dialog_talk(dg, cm);
 	} else if (says) {

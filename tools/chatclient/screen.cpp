@@ -95,9 +95,14 @@ static void screen_pause(screen *sc)
 	sc->mode = SCREEN_PAUSED;
 }
 
-/* Takes the edited line off the screen; the cursor is where its prompt began. */
+/* Takes the edited line off the screen; the cursor is where its prompt began. A terminal that cannot erase
+ * keeps it, and what comes begins below. */
 static void screen_clear_line(screen *sc)
 {
+	if (!sc->erases) {
+		(void)fputc('\n', stdout);
+		return;
+	}
 	const LineInfo *const line = el_line(sc->el.get());
 	const std::string_view before(line->buffer, static_cast<size_t>(line->cursor - line->buffer));
 	const size_t typed = sc->mode == SCREEN_EDITING ? text_columns(before) : 0;
@@ -147,7 +152,7 @@ void screen_set_prompt(screen *sc, std::string_view prompt, bool secret)
 
 void screen_erase_entered(screen *sc)
 {
-	if (sc->mode == SCREEN_PAUSED && sc->entered_rows > 0)
+	if (sc->mode == SCREEN_PAUSED && sc->entered_rows > 0 && sc->erases)
 		(void)printf("\033[%zuA\r\033[J", sc->entered_rows);
 	sc->entered_rows = 0;
 }
@@ -212,10 +217,17 @@ static void screen_on_resized(evutil_socket_t, short, void *arg)
 	screen *const sc = static_cast<screen *>(arg);
 
 	el_resize(sc->el.get());
-	if (sc->mode == SCREEN_EDITING) {
+	if (sc->mode == SCREEN_EDITING && sc->erases) {
 		(void)fputs("\r\033[J", stdout);
 		screen_draw_line(sc);
 	}
+}
+
+/* Begins a line anew with what was typed before. */
+static void screen_type(screen *sc, const std::string &typed)
+{
+	if (sc->mode == SCREEN_EDITING && el_insertstr(sc->el.get(), typed.c_str()) == 0)
+		(void)el_set(sc->el.get(), EL_REFRESH);
 }
 
 /* ^Z: the shell gets its terminal as it was, and the line comes back with the client. */
@@ -223,6 +235,8 @@ static void screen_on_stopped(evutil_socket_t, short, void *arg)
 {
 	screen *const sc = static_cast<screen *>(arg);
 	const bool was_active = sc->mode != SCREEN_PAUSED;
+	const LineInfo *const line = el_line(sc->el.get());
+	const std::string typed(line->buffer, static_cast<size_t>(line->lastchar - line->buffer));
 
 	screen_pause(sc);
 	(void)fputc('\n', stdout);
@@ -230,6 +244,7 @@ static void screen_on_stopped(evutil_socket_t, short, void *arg)
 	(void)raise(SIGSTOP);
 	if (was_active)
 		screen_resume(sc);
+	screen_type(sc, typed);
 }
 
 static void screen_on_interrupted(evutil_socket_t, short, void *arg)
@@ -242,6 +257,7 @@ static void screen_on_interrupted(evutil_socket_t, short, void *arg)
 static int screen_open_editor(screen *sc)
 {
 	HistEvent happened;
+	char erase_below[] = "cd", *sequence = nullptr;
 
 	sc->hist.reset(history_init());
 	sc->el.reset(el_init("chatclient", stdin, stdout, stderr));
@@ -255,6 +271,8 @@ static int screen_open_editor(screen *sc)
 	(void)el_set(sc->el.get(), EL_HIST, history, sc->hist.get());
 	(void)el_set(sc->el.get(), EL_GETCFN, screen_on_character);
 	(void)el_source(sc->el.get(), nullptr);
+	sc->erases = el_get(sc->el.get(), EL_GETTC, erase_below, &sequence) == 0 && sequence != nullptr &&
+	             *sequence != '\0';
 	return 0;
 }
 

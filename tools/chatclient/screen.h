@@ -41,6 +41,7 @@ struct screen {
 	screen_mode mode = SCREEN_PAUSED;
 	bool secret = false; /* how the next line is to be read */
 	bool escape_began = false; /* the last key was ESC: the rest of a sequence follows at once, or none */
+	bool erases = false; /* the terminal can */
 	bool closed = false; /* no further line is asked for */
 	bool input_ended = false; /* the terminal is gone */
 	std::string prompt;

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT
+ * Owns a real chatclient on a pseudo terminal: keys in, a screen out. It must not know what the lines mean. */
+#include "tests/support/terminal.h"
+
+#include <clocale>
+#include <csignal>
+#include <cstdlib>
+
+#include <poll.h>
+#include <pty.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <utmp.h>
+
+#include "tests/support/check.h"
+
+terminal::~terminal()
+{
+	if (pid > 0) {
+		(void)kill(pid, SIGKILL);
+		(void)waitpid(pid, nullptr, 0);
+	}
+	if (fd != -1)
+		(void)close(fd);
+}
+
+/* Settings of the person who runs the tests would change what is seen. */
+static void terminal_exec(uint16_t port, const std::vector<std::string> &environment)
+{
+	const char *const build = getenv("CS_BUILD");
+	const std::string program = std::string(build ? build : "build") + "/chatclient",
+			  number = std::to_string(port);
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)setenv("TERM", "xterm", 1);
+	(void)setenv("LC_ALL", "C.UTF-8", 1);
+	(void)setenv("EDITRC", "/dev/null", 1);
+	(void)unsetenv("NO_COLOR");
+	for (const std::string &variable : environment)
+		(void)putenv(const_cast<char *>(variable.c_str()));
+	(void)execl(program.c_str(), program.c_str(), "127.0.0.1", number.c_str(), nullptr);
+	_exit(127);
+}
+
+void terminal_start(terminal *t, uint16_t port, size_t columns, size_t rows,
+                    const std::vector<std::string> &environment)
+{
+	winsize size = {};
+
+	/* For wcwidth(). */
+	(void)setlocale(LC_CTYPE, "C.UTF-8");
+	t->screen.columns = columns;
+	t->screen.rows = rows;
+	size.ws_col = (unsigned short)columns;
+	size.ws_row = (unsigned short)rows;
+	int slave = -1;
+	if (openpty(&t->fd, &slave, nullptr, nullptr, &size) != 0 || tcgetattr(slave, &t->before) != 0)
+		check_fail(std::source_location::current(), "no pseudo terminal");
+	t->pid = fork();
+	if (t->pid == 0) {
+		(void)close(t->fd);
+		(void)login_tty(slave);
+		terminal_exec(port, environment);
+	}
+	(void)close(slave);
+}
+
+void terminal_type(terminal *t, std::string_view keys)
+{
+	/* A person types less than a terminal takes at once; what has ended tells by its exit status. */
+	(void)!write(t->fd, keys.data(), keys.size());
+}
+
+void terminal_resize(terminal *t, size_t columns, size_t rows)
+{
+	winsize size = {};
+
+	t->screen.columns = columns;
+	t->screen.rows = rows;
+	size.ws_col = (unsigned short)columns;
+	size.ws_row = (unsigned short)rows;
+	(void)ioctl(t->fd, TIOCSWINSZ, &size);
+}
+
+/* Reads what comes within that time. False when the other side is closed. */
+static bool terminal_read(terminal *t, int timeout_ms)
+{
+	pollfd waiting = {t->fd, POLLIN, 0};
+	char bytes[8192];
+
+	if (poll(&waiting, 1, timeout_ms) <= 0)
+		return true;
+	const ssize_t got = read(t->fd, bytes, sizeof(bytes));
+	if (got <= 0)
+		return false;
+	t->bytes.append(bytes, (size_t)got);
+	terminal_screen_put(&t->screen, {bytes, (size_t)got});
+	return true;
+}
+
+std::string terminal_text(const terminal *t)
+{
+	std::string text;
+
+	for (size_t i = 0; i < t->screen.lines.size(); i++)
+		text += terminal_screen_line(&t->screen, i) + "\n";
+	return text;
+}
+
+void terminal_fail(const terminal *t, std::source_location at, std::string_view what)
+{
+	check_fail(at, "%.*s; strange: %s; the terminal shows:\n%s", (int)what.size(), what.data(),
+	           t->screen.strange.c_str(), terminal_text(t).c_str());
+}
+
+size_t terminal_find(const terminal *t, std::string_view text, size_t from)
+{
+	for (size_t i = from; i < t->screen.lines.size(); i++)
+		if (terminal_screen_line(&t->screen, i) == text)
+			return i;
+	return std::string::npos;
+}
+
+void terminal_wait_for(terminal *t, std::string_view what, const std::function<bool(void)> &condition,
+                       std::source_location at)
+{
+	const int64_t end = check_now() + check_patience_ms();
+	bool open = true;
+
+	while (!condition()) {
+		if (!open || check_now() > end)
+			terminal_fail(t, at, "waited in vain for: " + std::string(what));
+		open = terminal_read(t, 20);
+	}
+}
+
+size_t terminal_wait(terminal *t, std::string_view ending, size_t from, std::source_location at)
+{
+	size_t line = from;
+
+	const auto is_there = [&] {
+		for (line = from; line < t->screen.lines.size(); line++)
+			if (terminal_screen_line(&t->screen, line).ends_with(ending))
+				return true;
+		return false;
+	};
+	terminal_wait_for(t, ending, is_there, at);
+	return line;
+}
+
+void terminal_wait_cursor(terminal *t, std::string_view text, std::source_location at)
+{
+	terminal_wait_for(
+		t, text, [&] { return terminal_screen_before_cursor(&t->screen) == text; }, at);
+}
+
+int terminal_finish(terminal *t, std::source_location at)
+{
+	const int64_t end = check_now() + check_patience_ms();
+	int status = 0;
+
+	while (terminal_read(t, 50))
+		if (check_now() > end)
+			terminal_fail(t, at, "it does not end");
+	if (waitpid(t->pid, &status, 0) != t->pid)
+		terminal_fail(t, at, "it is not there");
+	t->pid = -1;
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
