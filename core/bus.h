@@ -61,6 +61,10 @@ struct cs_self;
                            unsigned flags);
 void bus_send_all(struct bus *b, struct cs_self *self, const void *data, size_t size);
 [[nodiscard]] int bus_send_place(struct bus *b, struct cs_self *self, cs_place to, const void *data, size_t size);
+/* Gives back to another node what it sent to an account that has no session here. self: any instance of that
+ * plugin. */
+void bus_send_back(struct bus *b, const struct cs_self *self, cs_place to, cs_account account, const void *data,
+                   size_t size);
 
 /* A place: the node's address, then its worker's number plus one. Address 0: a node without bus. */
 constexpr cs_place bus_place(cs_bus_address address, unsigned worker)

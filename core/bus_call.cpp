@@ -185,7 +185,7 @@ static int bus_drop(struct bus *b)
 }
 
 static std::unique_ptr<struct bus_call> bus_pack(struct bus *b, void (*run)(struct bus_call *call),
-                                                 struct cs_self *self, struct bus_parcel *parcel)
+                                                 const struct cs_self *self, struct bus_parcel *parcel)
 {
 	auto call = bus_call_make(b, run, CS_ENOENT);
 
@@ -235,11 +235,14 @@ static void bus_run_send(struct bus_call *call)
 int bus_send(struct bus *b, struct cs_self *self, cs_account to, const void *data, size_t size,
              unsigned flags)
 {
+	const cs_bus_address here = bus_address(b);
 	struct bus_parcel parcel{.kind = BUS_PARCEL_ACCOUNT, .account = to,
 	                         .data = {static_cast<const char *>(data), size}};
 
-	if (bus_address(b) == 0)
+	if (here == 0)
 		return bus_drop(b);
+	if (flags & CS_ROUTE_RETURN)
+		parcel.back = bus_place(here, self->worker->index);
 	auto call = bus_pack(b, bus_run_send, self, &parcel);
 
 	call->session.account = to;
@@ -280,20 +283,35 @@ static void bus_run_send_place(struct bus_call *call)
 	bus_call_free(call);
 }
 
-int bus_send_place(struct bus *b, struct cs_self *self, cs_place to, const void *data, size_t size)
+/* To the worker of a place. */
+static int bus_send_parcel(struct bus *b, const struct cs_self *self, cs_place to, struct bus_parcel *parcel)
 {
-	const cs_bus_address address = to >> 16;
 	const auto number = static_cast<unsigned>(to & 0xffff);
-	struct bus_parcel parcel{.kind = BUS_PARCEL_PLACE, .worker = number - 1,
-	                         .data = {static_cast<const char *>(data), size}};
 
-	if (address == 0 || number == 0)
+	if (to >> 16 == 0 || number == 0)
 		return CS_ENOENT;
 	if (bus_address(b) == 0)
 		return bus_drop(b);
-	auto call = bus_pack(b, bus_run_send_place, self, &parcel);
+	parcel->worker = number - 1;
+	auto call = bus_pack(b, bus_run_send_place, self, parcel);
 
-	call->address = address;
+	call->address = to >> 16;
 	bus_call_post(std::move(call));
 	return 0;
+}
+
+int bus_send_place(struct bus *b, struct cs_self *self, cs_place to, const void *data, size_t size)
+{
+	struct bus_parcel parcel{.kind = BUS_PARCEL_PLACE, .data = {static_cast<const char *>(data), size}};
+
+	return bus_send_parcel(b, self, to, &parcel);
+}
+
+void bus_send_back(struct bus *b, const struct cs_self *self, cs_place to, cs_account account, const void *data,
+                   size_t size)
+{
+	struct bus_parcel parcel{.kind = BUS_PARCEL_RETURN, .account = account,
+	                         .data = {static_cast<const char *>(data), size}};
+
+	(void)bus_send_parcel(b, self, to, &parcel);
 }

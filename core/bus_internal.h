@@ -31,7 +31,7 @@ struct bus_call {
 	unsigned char *online = nullptr;
 	size_t count = 0;
 	cs_bus_address address = 0;
-	struct cs_self *self = nullptr;
+	const struct cs_self *self = nullptr;
 	std::string bytes; /* a parcel */
 	size_t data_size = 0; /* of the plugin's data, at the end of it */
 };

@@ -5,6 +5,8 @@
 
 #include <cstring>
 
+#include <chatserverd/bus.h>
+
 /* In the sender's byte order, as the data is: plugins send plain structs, so nodes that lay structs out
  * differently cannot talk, and `layout` tells. */
 struct bus_parcel_head {
@@ -16,11 +18,12 @@ struct bus_parcel_head {
 	uint32_t layout;
 	uint32_t worker;
 	uint64_t account;
+	uint64_t back;
 };
-static_assert(sizeof(struct bus_parcel_head) == 24, "no padding: every byte is sent");
+static_assert(sizeof(struct bus_parcel_head) == 32, "no padding: every byte is sent");
 
 static constexpr char bus_parcel_magic[4] = {'C', 'S', 'B', 'P'};
-static constexpr uint8_t bus_parcel_version = 1;
+static constexpr uint8_t bus_parcel_version = 2;
 static constexpr uint32_t bus_parcel_layout = 0x01020300 | sizeof(void *);
 static constexpr unsigned bus_parcel_most_worker = 0xffff - 1; /* what a place can name */
 
@@ -36,6 +39,7 @@ std::string bus_parcel_encode(const struct bus_parcel *p)
 	head.layout = bus_parcel_layout;
 	head.worker = p->worker;
 	head.account = p->account;
+	head.back = p->back;
 	bytes.reserve(sizeof head + p->plugin.size() + p->data.size());
 	bytes.append(reinterpret_cast<const char *>(&head), sizeof head);
 	bytes.append(p->plugin).append(p->data);
@@ -56,18 +60,31 @@ static const char *bus_parcel_check_head(const struct bus_parcel_head *head)
 	return nullptr;
 }
 
+/* Of a node with a bus. */
+static bool bus_parcel_is_place(cs_place place)
+{
+	const cs_bus_address address = place >> 16;
+
+	return address >= 1 && address <= CS_BUS_ADDRESS_MAX && (place & 0xffff) != 0;
+}
+
 /* Each kind has its address, and no other. */
 static const char *bus_parcel_check_address(const struct bus_parcel_head *head)
 {
 	const bool is_account = head->account >= 1 && head->account <= CS_INTEGER_MAX;
+	const bool is_worker = head->worker <= bus_parcel_most_worker;
 
+	if (head->back != 0 && (head->kind != BUS_PARCEL_ACCOUNT || !bus_parcel_is_place(head->back)))
+		return "bad way back";
 	switch (head->kind) {
 	case BUS_PARCEL_ACCOUNT:
 		return is_account && head->worker == 0 ? nullptr : "bad account";
 	case BUS_PARCEL_ALL:
 		return head->account == 0 && head->worker == 0 ? nullptr : "an address where none belongs";
 	case BUS_PARCEL_PLACE:
-		return head->account == 0 && head->worker <= bus_parcel_most_worker ? nullptr : "bad place";
+		return head->account == 0 && is_worker ? nullptr : "bad place";
+	case BUS_PARCEL_RETURN:
+		return is_account && is_worker ? nullptr : "bad place or account";
 	default:
 		return "unknown kind";
 	}
@@ -93,6 +110,7 @@ int bus_parcel_decode(std::string_view bytes, struct bus_parcel *p_r, const char
 	p_r->plugin = bytes.substr(0, head.name_size);
 	p_r->account = head.account;
 	p_r->worker = head.worker;
+	p_r->back = head.back;
 	p_r->data = bytes.substr(head.name_size);
 	return 0;
 }

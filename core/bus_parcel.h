@@ -12,15 +12,17 @@
 enum bus_parcel_kind : uint8_t {
 	BUS_PARCEL_ACCOUNT = 1, /* to the instance that holds the account's session */
 	BUS_PARCEL_ALL = 2,     /* to every instance of the node */
-	BUS_PARCEL_PLACE = 3    /* to one instance of the node */
+	BUS_PARCEL_PLACE = 3,   /* to one instance of the node */
+	BUS_PARCEL_RETURN = 4   /* back to the instance that sent it to an account, who is not there */
 };
 
 /* The plugin goes by its name: nodes may load different ones. */
 struct bus_parcel {
 	enum bus_parcel_kind kind = BUS_PARCEL_ALL;
 	std::string_view plugin;
-	cs_account account = 0; /* BUS_PARCEL_ACCOUNT only, else 0 */
-	unsigned worker = 0;    /* BUS_PARCEL_PLACE only, else 0; the node's own number, from 0 */
+	cs_account account = 0; /* BUS_PARCEL_ACCOUNT and _RETURN only, else 0 */
+	unsigned worker = 0;    /* BUS_PARCEL_PLACE and _RETURN only, else 0; the node's own number, from 0 */
+	cs_place back = 0;      /* BUS_PARCEL_ACCOUNT only: who gets it back where the account is not; 0: nobody */
 	std::string_view data;
 };
 

@@ -12,10 +12,14 @@ int route_to_place(struct cs_self *self, cs_place to, const void *data, size_t s
 cs_place route_place_of(const struct cs_self *self);
 
 /* What another node sent to a plugin, by its place in the order of start; never sent on. false: the account
- * has no session here; there is no such worker. */
+ * has no session here; there is no such worker. back: who gets back what the account cannot get any more; then
+ * it is dealt with, true. 0: nobody. */
 struct worker_shared;
 bool route_arrived_for_account(struct worker_shared *shared, unsigned plugin, cs_account to, const void *data,
-                               size_t size);
+                               size_t size, cs_place back);
+/* What the worker's instance sent to an account that is not where the bus knew it. */
+bool route_arrived_back(struct worker_shared *shared, unsigned plugin, unsigned worker, cs_account to,
+                        const void *data, size_t size);
 bool route_arrived_for_worker(struct worker_shared *shared, unsigned plugin, unsigned worker, const void *data,
                               size_t size);
 void route_arrived_for_all(struct worker_shared *shared, unsigned plugin, const void *data, size_t size);

@@ -225,6 +225,34 @@ static void a_receiver_that_is_not_heard_of_for_two_seconds_is_not_waited_for(vo
 	stage_close(&s.st);
 }
 
+/* Nobody waits for the two seconds: what was under way to a node that its receiver has just left comes back. */
+static void what_meets_a_node_that_its_receiver_has_left_is_stored_at_once(void **)
+{
+	scene s;
+
+	s.st.conf.durability = MAILBOX_RELAY;
+	stage_open_nodes(&s.st, 2, 1);
+	s.ann = stage_login(&s.st, 0, 1);
+	s.bob = stage_login(&s.st, 1, 2);
+	s.st.w.hold_arrivals = true;
+	const int64_t first = stage_chat(&s.st, s.ann, 2, 1), second = stage_chat(&s.st, s.ann, 2, 2);
+	world_settle(&s.st.w);
+	assert_int_equal(s.st.w.relayed, 2);
+	/* The first finds the session on its node, but not on its worker; the second not even there. */
+	assert_true(world_step_bus_arrive(&s.st.w, 1, 0));
+	world_kill(&s.st.w, s.bob);
+	world_settle(&s.st.w);
+	s.st.w.hold_arrivals = false;
+	const int64_t before = s.st.w.clock;
+	world_settle(&s.st.w);
+	assert_true(s.st.w.clock - before < 100);
+	assert_string_equal(stage_answer(&s.st, first).c_str(), ",\"seq\":1");
+	assert_string_equal(stage_answer(&s.st, second).c_str(), ",\"seq\":2");
+	s.bob = stage_login(&s.st, 1, 2);
+	assert_string_equal(stage_seen(&s.st, s.bob).c_str(), "1 2");
+	stage_close(&s.st);
+}
+
 static void a_sender_keeps_its_place_while_its_messages_wait(void **)
 {
 	scene s;
@@ -270,6 +298,7 @@ int main()
 		cmocka_unit_test(a_receiver_that_is_behind_takes_nothing_relayed),
 		cmocka_unit_test(a_receiver_that_logs_in_elsewhere_does_not_turn_the_order_round),
 		cmocka_unit_test(a_receiver_that_is_not_heard_of_for_two_seconds_is_not_waited_for),
+		cmocka_unit_test(what_meets_a_node_that_its_receiver_has_left_is_stored_at_once),
 		cmocka_unit_test(a_sender_keeps_its_place_while_its_messages_wait),
 		cmocka_unit_test(the_end_of_the_server_loses_no_relayed_item),
 	};

@@ -161,8 +161,15 @@ static void give_back(world_worker *from, cs_account to, const std::string &data
 static void arrive_for(world_node *at, world_worker *from, uint64_t address, cs_account to, const std::string &data,
                        unsigned flags)
 {
-	if (!world_host_deliver(at, to, data, nullptr) && node_at(at->w, address))
-		send(at, from->node, [=] { give_back(from, to, data, flags); });
+	const auto send_back = [=] {
+		ask(at, [=] {
+			if (at->bus == WORLD_BUS_READY && node_at(at->w, address))
+				send(at, from->node, [=] { give_back(from, to, data, flags); });
+		});
+	};
+
+	if (!world_host_deliver(at, to, data, send_back))
+		send_back();
 }
 
 static void send_now(world_worker *from, cs_account to, const std::string &data, unsigned flags)

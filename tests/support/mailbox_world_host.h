@@ -45,9 +45,9 @@ int world_bus_send_place(world_worker *from, cs_place to, const std::string &dat
 cs_place world_bus_place(const world_worker *worker);
 /* The claim's end on its worker. */
 void world_host_claimed(world_node *node, const world_claim &claim, int result);
-/* To a session of the node; false: there is none. back (may be NULL): whose instance gets it back when the session
- * has ended by then. */
-bool world_host_deliver(world_node *node, cs_account to, const std::string &data, world_worker *back);
+/* To a session of the node; false: there is none. give_back (may be empty) is called when the session has ended by
+ * the time that its worker looks. */
+bool world_host_deliver(world_node *node, cs_account to, const std::string &data, std::function<void()> give_back);
 /* To an instance. */
 void world_host_post(world_worker *worker, const std::string &data);
 void world_host_return(world_worker *worker, cs_account to, const std::string &data);

@@ -119,7 +119,7 @@ void world_host_return(world_worker *worker, cs_account to, const std::string &d
 		[=] { worker->w->plugin->returned(worker->state, to, data.data(), data.size()); });
 }
 
-bool world_host_deliver(world_node *node, cs_account to, const std::string &data, world_worker *back)
+bool world_host_deliver(world_node *node, cs_account to, const std::string &data, std::function<void()> give_back)
 {
 	world *w = node->w;
 	const auto at = node->places.find(to);
@@ -135,8 +135,8 @@ bool world_host_deliver(world_node *node, cs_account to, const std::string &data
 
 		if (!c->ended && c->account == to)
 			w->plugin->routed(worker->state, conn, to, data.data(), data.size());
-		else if (back)
-			world_host_return(back, to, data);
+		else if (give_back)
+			give_back();
 	});
 	return true;
 }
@@ -148,7 +148,11 @@ int world_host_route(cs_self *self, cs_account to, const void *data, size_t size
 
 	if (from->node->crashed)
 		return CS_ENOENT;
-	if (world_host_deliver(from->node, to, bytes, flags & CS_ROUTE_RETURN ? from : nullptr))
+	std::function<void()> give_back;
+
+	if (flags & CS_ROUTE_RETURN)
+		give_back = [=] { world_host_return(from, to, bytes); };
+	if (world_host_deliver(from->node, to, bytes, give_back))
 		return 0;
 	return from->w->has_bus ? world_bus_send(from, to, bytes, flags) : CS_ENOENT;
 }

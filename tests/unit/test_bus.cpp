@@ -324,6 +324,24 @@ static void what_arrives_for_a_session_that_ended_is_dropped(void **state)
 	assert_string_equal(t->nodes[1].told[0].got.c_str(), "");
 }
 
+static void what_arrives_for_who_has_just_left_comes_back_to_who_asked_for_that(void **state)
+{
+	auto *t = static_cast<test *>(*state);
+	struct node *n = &t->nodes[0];
+	struct conn *c = log_in(t, &t->nodes[1], 13);
+
+	conn_logout(c); /* without the bus: the others still believe that it is there */
+	t->nodes[1].f->shared.bus = t->nodes[1].bus.get();
+	assert_int_equal(send(n, 1, 13, "late", CS_ROUTE_RETURN), 0);
+	assert_int_equal(send(n, 1, 13, "not wanted back", 0), 0);
+	assert_true(wait_for(t, [n] { return n->told[1].returned == "late "; }));
+	assert_int_equal(n->told[1].returned_account, 13);
+	assert_string_equal(n->told[0].returned.c_str(), "");
+	assert_string_equal(t->nodes[1].told[0].got.c_str(), "");
+	assert_true(is_quiet(t));
+	t->nodes[1].f->shared.bus = nullptr;
+}
+
 static void the_sends_of_one_turn_leave_together(void **state)
 {
 	auto *t = static_cast<test *>(*state);
@@ -632,6 +650,7 @@ int main(void)
 		TEST(a_place_is_here_also_in_the_epochs_after_its_own),
 		TEST(what_nobody_has_is_returned_to_the_instance_that_sent_it),
 		TEST(what_arrives_for_a_session_that_ended_is_dropped),
+		TEST(what_arrives_for_who_has_just_left_comes_back_to_who_asked_for_that),
 		TEST(the_sends_of_one_turn_leave_together),
 		TEST(while_the_bus_is_away_nothing_is_sent_and_claims_are_granted),
 		TEST(a_completion_comes_on_the_loop_that_was_named),

@@ -11,6 +11,7 @@
 
 #include <setjmp.h>
 
+#include <chatserverd/bus.h>
 #include <chatserverd/msgid.h>
 
 #include "core/bus_parcel.h"
@@ -46,6 +47,13 @@ static std::string parcel_for(enum bus_parcel_kind kind, cs_account account, uns
 	return bus_parcel_encode(&p);
 }
 
+static std::string parcel_with_way_back(enum bus_parcel_kind kind, cs_place back)
+{
+	const struct bus_parcel p{.kind = kind, .plugin = "chat", .account = 13, .back = back, .data = "hello"};
+
+	return bus_parcel_encode(&p);
+}
+
 static void what_is_sent_comes_back_whole(void **)
 {
 	const std::string data("a\0b", 3);
@@ -60,6 +68,20 @@ static void what_is_sent_comes_back_whole(void **)
 	assert_true(p.data == data);
 	assert_true(bytes.ends_with(data));
 	assert_int_equal(decoded(parcel_for(BUS_PARCEL_PLACE, 0, 127)).worker, 127);
+	assert_int_equal(decoded(parcel_for(BUS_PARCEL_RETURN, 13, 127)).worker, 127);
+	assert_int_equal(decoded(parcel_for(BUS_PARCEL_RETURN, 13, 127)).account, 13);
+}
+
+static void a_way_back_belongs_to_what_is_sent_to_an_account_and_names_a_node(void **)
+{
+	const cs_place back = CS_BUS_ADDRESS_MAX << 16 | 0xffff;
+
+	assert_true(decoded(parcel_with_way_back(BUS_PARCEL_ACCOUNT, back)).back == back);
+	assert_refused(parcel_with_way_back(BUS_PARCEL_ACCOUNT, 1), "bad way back");
+	assert_refused(parcel_with_way_back(BUS_PARCEL_ACCOUNT, 1 << 16), "bad way back");
+	assert_refused(parcel_with_way_back(BUS_PARCEL_ACCOUNT, UINT64_MAX), "bad way back");
+	/* What came back is never sent back again. */
+	assert_refused(parcel_with_way_back(BUS_PARCEL_RETURN, back), "bad way back");
 }
 
 static void empty_data_is_data(void **)
@@ -78,7 +100,9 @@ static void an_address_that_does_not_belong_to_the_kind_is_refused(void **)
 	assert_refused(parcel_for(BUS_PARCEL_PLACE, 0, 0xffff), "bad place");
 	assert_refused(parcel_for(BUS_PARCEL_PLACE, 13, 0), "bad place");
 	assert_refused(parcel_for(static_cast<enum bus_parcel_kind>(0), 0, 0), "unknown kind");
-	assert_refused(parcel_for(static_cast<enum bus_parcel_kind>(4), 0, 0), "unknown kind");
+	assert_refused(parcel_for(BUS_PARCEL_RETURN, 0, 0), "bad place or account");
+	assert_refused(parcel_for(BUS_PARCEL_RETURN, 13, 0xffff), "bad place or account");
+	assert_refused(parcel_for(static_cast<enum bus_parcel_kind>(5), 0, 0), "unknown kind");
 }
 
 static void other_programs_versions_and_machines_are_told_apart(void **)
@@ -93,9 +117,9 @@ static void other_programs_versions_and_machines_are_told_apart(void **)
 
 	assert_refused("", "too short");
 	assert_refused("PING", "too short");
-	assert_refused(std::string_view(good).substr(0, 23), "too short");
+	assert_refused(std::string_view(good).substr(0, 31), "too short");
 	assert_refused(with(0, 'X'), "not a message of a node");
-	assert_refused(with(4, 2), "another version");
+	assert_refused(with(4, 1), "another version");
 	assert_refused(with(7, 1), "reserved bits are set");
 	assert_refused(with(8, 1), "another byte order or word size");
 	assert_refused(with(6, 0), "bad plugin name");
@@ -125,7 +149,7 @@ static void no_bytes_make_it_read_beyond_them(void **)
 			continue;
 		}
 		accepted++;
-		assert_true(!p.plugin.empty() && p.plugin.data() == block.data() + 24);
+		assert_true(!p.plugin.empty() && p.plugin.data() == block.data() + 32);
 		assert_true(p.data.data() + p.data.size() == block.data() + block.size());
 		assert_true(p.account >= 1 || p.kind != BUS_PARCEL_ACCOUNT);
 	}
@@ -136,6 +160,7 @@ int main(void)
 {
 	const CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_sent_comes_back_whole),
+		cmocka_unit_test(a_way_back_belongs_to_what_is_sent_to_an_account_and_names_a_node),
 		cmocka_unit_test(empty_data_is_data),
 		cmocka_unit_test(an_address_that_does_not_belong_to_the_kind_is_refused),
 		cmocka_unit_test(other_programs_versions_and_machines_are_told_apart),

@@ -200,7 +200,16 @@ static struct bus_parcel parcel_sent(test *t)
 
 static std::string make_parcel(enum bus_parcel_kind kind, cs_account account, unsigned worker, const char *data)
 {
-	const struct bus_parcel parcel = {kind, "fake", account, worker, data};
+	const struct bus_parcel parcel{.kind = kind, .plugin = "fake", .account = account, .worker = worker,
+	                               .data = data};
+
+	return bus_parcel_encode(&parcel);
+}
+
+static std::string make_returnable(cs_account account, cs_place back, const char *data)
+{
+	const struct bus_parcel parcel{.kind = BUS_PARCEL_ACCOUNT, .plugin = "fake", .account = account,
+	                               .back = back, .data = data};
 
 	return bus_parcel_encode(&parcel);
 }
@@ -228,6 +237,10 @@ static void who_is_not_here_is_looked_for_on_other_nodes(void **state)
 	assert_int_equal(parcel_sent(t).kind, BUS_PARCEL_ACCOUNT);
 	assert_int_equal(parcel_sent(t).account, 14);
 	assert_true(parcel_sent(t).data == "hello");
+	assert_true(parcel_sent(t).back == route_place_of(self_of(t)));
+	assert_int_equal(route_to_account(self_of(t), 14, "hello", 5, 0), 0);
+	assert_trace(t, "send:14 send:14 ");
+	assert_true(parcel_sent(t).back == 0);
 	worker_fixture_turn(t->f.get());
 	assert_string_equal(t->came_back.c_str(), "");
 }
@@ -324,6 +337,51 @@ static void what_arrives_is_delivered_here_and_never_sent_on(void **state)
 	assert_trace(t, "");
 }
 
+static void what_arrives_for_who_is_not_here_is_given_back_to_who_asked_for_that(void **state)
+{
+	auto *t = static_cast<test *>(*state);
+
+	fake_bus_arrive(t->bus.get(), make_returnable(14, bus_place(0x77, 2), "moved"));
+	assert_trace(t, "send_to:119 ");
+	assert_int_equal(parcel_sent(t).kind, BUS_PARCEL_RETURN);
+	assert_int_equal(parcel_sent(t).account, 14);
+	assert_int_equal(parcel_sent(t).worker, 2);
+	assert_true(parcel_sent(t).data == "moved");
+	worker_fixture_turn(t->f.get());
+	assert_string_equal(t->came_back.c_str(), "");
+}
+
+/* The bus thread still saw it, the worker does not. */
+static void what_arrives_with_the_end_of_its_session_is_given_back_too(void **state)
+{
+	auto *t = static_cast<test *>(*state);
+	int peer;
+	struct conn *c = worker_fixture_connect(t->f.get(), &peer);
+
+	worker_fixture_bind(t->f.get(), c, 13);
+	fake_bus_arrive(t->bus.get(), make_returnable(13, bus_place(0x77, 0), "late"));
+	fake_bus_arrive(t->bus.get(), make_parcel(BUS_PARCEL_ACCOUNT, 13, 0, "hint"));
+	conn_logout(c);
+	worker_fixture_turn(t->f.get());
+	assert_string_equal(t->got.c_str(), "");
+	assert_trace(t, "ending:13 send_to:119 release:13 ");
+	assert_int_equal(parcel_sent(t).kind, BUS_PARCEL_RETURN);
+	assert_true(parcel_sent(t).data == "late");
+}
+
+static void what_was_given_back_is_told_to_its_sender_and_goes_no_further(void **state)
+{
+	auto *t = static_cast<test *>(*state);
+
+	fake_bus_arrive(t->bus.get(), make_parcel(BUS_PARCEL_RETURN, 14, 0, "back"));
+	fake_bus_arrive(t->bus.get(), make_parcel(BUS_PARCEL_RETURN, 14, 1, "nobody"));
+	/* A way back that claims to be ours. */
+	fake_bus_arrive(t->bus.get(), make_returnable(15, bus_place(fake_bus_address, 7), "x"));
+	worker_fixture_turn(t->f.get());
+	assert_string_equal(t->came_back.c_str(), "14:back ");
+	assert_string_equal(t->got.c_str(), "");
+}
+
 /* ---- from several threads */
 
 static constexpr int senders = 4, messages = 5000;
@@ -393,6 +451,9 @@ int main(void)
 		CLUSTER_TEST(a_place_names_its_node),
 		CLUSTER_TEST(without_the_bus_a_node_reaches_itself),
 		CLUSTER_TEST(what_arrives_is_delivered_here_and_never_sent_on),
+		CLUSTER_TEST(what_arrives_for_who_is_not_here_is_given_back_to_who_asked_for_that),
+		CLUSTER_TEST(what_arrives_with_the_end_of_its_session_is_given_back_too),
+		CLUSTER_TEST(what_was_given_back_is_told_to_its_sender_and_goes_no_further),
 		TEST(the_order_of_each_sending_thread_is_kept),
 	};
 
