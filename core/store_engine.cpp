@@ -16,17 +16,18 @@ namespace {
 
 constexpr unsigned most_retries = 5;
 constexpr int64_t most_pause = 500;
-constexpr int64_t read_timeout = 3000;
-/* Where no commit was sent: longer than a restart of the database, shorter than patience. */
-constexpr int64_t unsent_timeout = 4000;
-constexpr int64_t probe_pause = 1000;
+/* A probe that did not end by then no longer keeps others from trying. */
+constexpr int64_t longest_probe = 10000;
 
 /* How an attempt went, over all its runs. */
 struct attempt {
 	int64_t begun;               /* when it was handed in */
+	int64_t patience;            /* ms from then on for which it is run again */
+	bool repeatable;             /* running again what perhaps was done is harmless */
 	int64_t started = worker_monotonic_ms();
 	bool probe = false;          /* the store is away: one try is enough */
-	unsigned runs = 0;
+	bool careful = false;        /* a duplicate was met */
+	unsigned lost = 0;           /* runs whose connection did not answer */
 	unsigned retries = 0;
 	bool perhaps_done = false;   /* a commit was sent and not answered */
 };
@@ -64,13 +65,18 @@ bool log_limited(struct store_engine *engine, struct log_limit *limit, const cha
 	return true;
 }
 
+bool is_stopping(const struct store_engine *engine)
+{
+	return engine->shared->stopping.load(std::memory_order_relaxed);
+}
+
 /* Waits a random time around base * 2^n, so that those that met do not meet again; shorter when stopping. */
 void pause(struct store_engine *engine, unsigned n, int64_t base)
 {
 	const int64_t longest = std::min(base << std::min(n, 10u), most_pause);
 	int64_t left = 1 + (int64_t)(engine->random() % (uint64_t)longest);
 
-	for (; left > 0 && !engine->shared->stopping.load(std::memory_order_relaxed); left -= 10)
+	for (; left > 0 && !is_stopping(engine); left -= 10)
 		std::this_thread::sleep_for(std::chrono::milliseconds(std::min<int64_t>(left, 10)));
 }
 
@@ -97,7 +103,7 @@ void note_away(struct store_engine *engine, const struct attempt *a)
 
 	if (shared->answered_ms.load(std::memory_order_relaxed) >= a->started)
 		return;
-	shared->probe_ms.store(worker_monotonic_ms() + probe_pause, std::memory_order_relaxed);
+	shared->probe_ms.store(worker_monotonic_ms() + shared->patience.probe, std::memory_order_relaxed);
 	if (!shared->away.exchange(true))
 		log_error("store does not answer: requests are refused until it does connection=%s", engine->role);
 }
@@ -111,7 +117,7 @@ void note_answered(struct store_engine *engine)
 		log_warning("store answers again connection=%s", engine->role);
 }
 
-/* false: the store is away and it is not yet time to see whether it is back. */
+/* false: the store is away and it is not yet time to see whether it is back, or somebody is just doing so. */
 bool may_try(struct store_engine *engine, struct attempt *a)
 {
 	struct store_shared *shared = engine->shared;
@@ -121,156 +127,166 @@ bool may_try(struct store_engine *engine, struct attempt *a)
 	if (!a->probe)
 		return true;
 	if (a->started < due ||
-	    !shared->probe_ms.compare_exchange_strong(due, a->started + probe_pause, std::memory_order_relaxed))
+	    !shared->probe_ms.compare_exchange_strong(due, a->started + longest_probe, std::memory_order_relaxed))
 		return false;
 	engine->db.reset();   /* what it knows of the store is old */
 	return true;
 }
 
-/* Closes a connection that does not answer; the next run opens another. */
-void lose(struct store_engine *engine, struct attempt *a, const char *message)
+/* A deadlock or a lock that was waited for in vain: nothing was changed. */
+bool run_again_locked(struct store_engine *engine, struct attempt *a)
 {
-	log_limited(engine, &engine->shared->lost_limit, "store connection lost", CS_DB_UNKNOWN, message);
-	engine->db.reset();
-	pause(engine, a->runs, 10);
-}
-
-bool is_stopping(const struct store_engine *engine)
-{
-	return engine->shared->stopping.load(std::memory_order_relaxed);
-}
-
-/* Opens where needed and begins. */
-int begin(struct store_engine *engine)
-{
-	struct cs_error e{};
-
-	if (!engine->db) {
-		if (const int failed = store_engine_open(engine, &e)) {
-			log_limited(engine, &engine->shared->lost_limit, "store connection cannot be opened", failed,
-			            e.text);
-			return CS_DB_UNKNOWN;
-		}
+	if (a->retries == most_retries || worker_monotonic_ms() - a->begun >= a->patience || is_stopping(engine)) {
+		log_limited(engine, &engine->shared->failed_limit, "store gave up after retries", CS_DB_RETRY,
+		            last_message(engine));
+		return false;
 	}
-	return engine->db->driver->begin(engine->db.get());
-}
-
-int commit(struct store_engine *engine, struct attempt *a)
-{
-	const int result = engine->db->driver->commit(engine->db.get());
-
-	if (result == CS_DB_UNKNOWN)
-		a->perhaps_done = true;
-	return result;
+	pause(engine, ++a->retries, 2);
+	return true;
 }
 
 /* An attempt that is no probe goes on for a while: long where a commit was sent, since running again tells. */
-bool is_hopeless(const struct attempt *a, int64_t timeout)
+bool is_hopeless(const struct store_engine *engine, const struct attempt *a)
 {
 	const int64_t now = worker_monotonic_ms();
 
-	if (a->probe || now - a->begun >= timeout)
+	if (a->probe || now - a->begun >= a->patience || is_stopping(engine))
 		return true;
 	/* The first run may have met a connection that had died unnoticed; the second had a new one. */
-	return !a->perhaps_done && a->runs >= 2 && now - a->started >= unsent_timeout;
+	return !a->perhaps_done && a->lost >= 2 && now - a->started >= engine->shared->patience.unsent;
 }
 
-/* Decides after a failed run whether to run again (true), or with which result to end (false, *result_r). */
-bool run_again(struct store_engine *engine, struct attempt *a, int result, int64_t timeout, int *result_r)
+/* The connection does not answer; the next run opens another. */
+bool run_again_lost(struct store_engine *engine, struct attempt *a)
 {
-	a->runs++;
-	*result_r = a->perhaps_done ? CS_EUNKNOWN : CS_ENOSTORE;
-	if (result == CS_DB_RETRY) {
-		engine->shared->retries.fetch_add(1, std::memory_order_relaxed);
-		if (a->retries++ == most_retries || worker_monotonic_ms() - a->started >= timeout ||
-		    is_stopping(engine)) {
-			log_limited(engine, &engine->shared->failed_limit, "store gave up after retries", result,
-			            last_message(engine));
-			return false;
-		}
-		pause(engine, a->retries, 2);
-		return true;
-	}
-	if (result == CS_DB_UNKNOWN) {
-		const std::string message = last_message(engine);
+	const bool only_once = a->perhaps_done && !a->repeatable;   /* twice only if its caller says so */
 
-		if (is_hopeless(a, timeout) || is_stopping(engine)) {
-			log_limited(engine, &engine->shared->lost_limit, "store connection lost", result, message.c_str());
-			engine->db.reset();
-			note_away(engine, a);
-			return false;
-		}
-		engine->shared->retries.fetch_add(1, std::memory_order_relaxed);
-		lose(engine, a, message.c_str());
-		return true;
+	a->lost++;
+	log_limited(engine, &engine->shared->lost_limit, "store connection lost", CS_DB_UNKNOWN,
+	            last_message(engine));
+	engine->db.reset();
+	if (only_once && !a->probe)
+		return false;
+	if (is_hopeless(engine, a)) {
+		note_away(engine, a);
+		return false;
 	}
-	return false;
+	pause(engine, a->lost, 10);
+	return true;
 }
 
-/* What the caller is told of a class that running again does not help. */
-int final_result(struct store_engine *engine, int result)
+/* Decides after a failed run whether to run again. */
+bool run_again(struct store_engine *engine, struct attempt *a, int result)
+{
+	bool again = false;
+
+	if (result == CS_DB_DUPLICATE && a->repeatable && !a->careful) {
+		a->careful = true;
+		return true;
+	}
+	if (result == CS_DB_RETRY)
+		again = run_again_locked(engine, a);
+	else if (result == CS_DB_UNKNOWN)
+		again = run_again_lost(engine, a);
+	if (again)
+		engine->shared->retries.fetch_add(1, std::memory_order_relaxed);
+	return again;
+}
+
+/* What the caller is told of a class. */
+int final_result(struct store_engine *engine, const struct attempt *a, int result)
 {
 	switch (result) {
+	case CS_DB_RETRY:
+	case CS_DB_UNKNOWN:
+		break;
 	case CS_DB_FULL:
 		note_full(engine, true);
-		return CS_ENOSTORE;
+		break;
 	case CS_DB_BAD_VALUE:
 	case CS_DB_DUPLICATE:
-		return result;
+		if (!a->perhaps_done)
+			return result;
+		break;
 	default:
 		log_limited(engine, &engine->shared->failed_limit, "store statement failed", result,
 		            last_message(engine));
-		return CS_ENOSTORE;
 	}
+	return a->perhaps_done ? CS_EUNKNOWN : CS_ENOSTORE;
 }
 
-/* ---- work */
+/* Runs until it is decided: what run answered, a class that its caller judges, CS_ENOSTORE or CS_EUNKNOWN. */
+template <class Run> int settle(struct store_engine *engine, struct attempt *a, Run run)
+{
+	int result;
 
-int run_read(struct store_engine *engine, struct store_task *task)
+	if (!may_try(engine, a))
+		return CS_ENOSTORE;
+	do {
+		result = run(a);
+		if (result != CS_DB_UNKNOWN)
+			note_answered(engine);
+		if (result >= 0)
+			return result;
+	} while (run_again(engine, a, result));
+	return final_result(engine, a, result);
+}
+
+/* ---- one transaction */
+
+/* CS_DB_OK or CS_DB_UNKNOWN. */
+int connect(struct store_engine *engine)
 {
 	struct cs_error e{};
+	const int failed = store_engine_open(engine, &e);
 
-	if (!engine->db && store_engine_open(engine, &e) != 0) {
-		log_limited(engine, &engine->shared->lost_limit, "store connection cannot be opened", CS_DB_UNKNOWN,
-		            e.text);
-		return CS_DB_UNKNOWN;
-	}
-	return task->fn(engine->db.get(), task->arg);
+	if (failed == CS_DB_OK)
+		return CS_DB_OK;
+	log_limited(engine, &engine->shared->lost_limit, "store connection cannot be opened", failed, e.text);
+	return CS_DB_UNKNOWN;
 }
 
-int run_write(struct store_engine *engine, struct store_task *task, struct attempt *a)
+/* Commits where body answers 0. */
+template <class Body> int run_transaction(struct store_engine *engine, struct attempt *a, Body body)
 {
-	int result = begin(engine);
+	int result = connect(engine);
 
-	if (result != 0)
+	if (result == CS_DB_OK)
+		result = engine->db->driver->begin(engine->db.get());
+	if (result != CS_DB_OK)
 		return result;
-	result = task->fn(engine->db.get(), task->arg);
+	result = body(engine->db.get());
 	if (result != 0) {
 		engine->db->driver->rollback(engine->db.get());
 		return result;
 	}
-	result = commit(engine, a);
-	if (result == 0)
+	result = engine->db->driver->commit(engine->db.get());
+	if (result == CS_DB_OK)
 		note_full(engine, false);
+	a->perhaps_done = a->perhaps_done || result == CS_DB_UNKNOWN;
 	return result;
 }
 
-/* ---- batches */
+int run_read(struct store_engine *engine, const struct store_task *task)
+{
+	const int result = connect(engine);
 
-int run_batch(struct store_engine *engine, std::span<struct store_task> tasks, struct attempt *a, bool careful)
+	return result == CS_DB_OK ? task->fn(engine->db.get(), task->arg) : result;
+}
+
+int run_batch(struct store_engine *engine, std::span<struct store_task> tasks, struct attempt *a)
 {
 	std::vector<void *> items(tasks.size());
-	int result = begin(engine);
 
-	if (result != 0)
-		return result;
 	std::transform(tasks.begin(), tasks.end(), items.begin(), [](const store_task &t) { return t.arg; });
-	result = tasks.front().batch->run(engine->db.get(), items.data(), items.size(), careful);
-	if (result != 0) {
-		engine->db->driver->rollback(engine->db.get());
+	return run_transaction(engine, a, [&](struct cs_db *db) {
+		const int result = tasks.front().batch->run(db, items.data(), items.size(), a->careful);
+
+		if (result == CS_DB_DUPLICATE && a->careful)
+			log_limited(engine, &engine->shared->duplicate_limit,
+			            "store batch is a duplicate when run carefully", result, last_message(engine));
 		return result > 0 ? CS_DB_FAILED : result;
-	}
-	return commit(engine, a);
+	});
 }
 
 void tell_committed(std::span<struct store_task> tasks)
@@ -279,40 +295,6 @@ void tell_committed(std::span<struct store_task> tasks)
 		task.result = 0;
 		if (task.batch->committed)
 			task.batch->committed(&host_table, task.self, task.arg);
-	}
-}
-
-/* Runs all as one transaction until it is decided. 0: committed; a class: an item stands in the way of the
- * others; CS_ENOSTORE, CS_EUNKNOWN: so for all. */
-int settle_batch(struct store_engine *engine, std::span<struct store_task> tasks, bool careful)
-{
-	struct attempt a{.begun = tasks.front().begun};
-	int ended = 0;
-
-	if (!may_try(engine, &a))
-		return CS_ENOSTORE;
-	for (;;) {
-		const int result = run_batch(engine, tasks, &a, careful);
-
-		if (result == 0) {
-			note_answered(engine);
-			return 0;
-		}
-		if (result == CS_DB_DUPLICATE && !careful) {
-			careful = true;
-			continue;
-		}
-		if (result == CS_DB_DUPLICATE)
-			log_limited(engine, &engine->shared->duplicate_limit, "store batch is a duplicate when run carefully",
-			            result, last_message(engine));
-		if (result == CS_DB_RETRY || result == CS_DB_UNKNOWN) {
-			if (run_again(engine, &a, result, engine->shared->unknown_timeout, &ended))
-				continue;
-			return ended;
-		}
-		note_answered(engine);
-		ended = final_result(engine, result);
-		return a.perhaps_done ? CS_EUNKNOWN : ended;
 	}
 }
 
@@ -341,44 +323,23 @@ int store_engine_open(struct store_engine *engine, struct cs_error *e)
 
 void store_engine_work(struct store_engine *engine, struct store_task *task)
 {
-	struct attempt a{.begun = task->begun};
+	struct attempt a{.begun = task->begun, .patience = engine->shared->patience.work, .repeatable = false};
 
-	if (!may_try(engine, &a)) {
+	task->result = settle(engine, &a, [&](struct attempt *run) {
+		if (task->kind != CS_WORK_WRITE)
+			return run_read(engine, task);
+		return run_transaction(engine, run, [&](struct cs_db *db) { return task->fn(db, task->arg); });
+	});
+	if (task->result < 0)
 		engine->shared->failures.fetch_add(1, std::memory_order_relaxed);
-		task->result = CS_ENOSTORE;
-		return;
-	}
-	for (;;) {
-		const bool write = task->kind == CS_WORK_WRITE;
-		const int result = write ? run_write(engine, task, &a) : run_read(engine, task);
-
-		if (result >= 0) {
-			note_answered(engine);
-			task->result = result;
-			return;
-		}
-		/* A write that perhaps was done must not be done twice: only its caller knows whether it may. */
-		if (a.perhaps_done) {
-			engine->db.reset();
-			task->result = CS_EUNKNOWN;
-			break;
-		}
-		if (result == CS_DB_RETRY || result == CS_DB_UNKNOWN) {
-			if (run_again(engine, &a, result, read_timeout, &task->result))
-				continue;
-			break;
-		}
-		note_answered(engine);
-		task->result = final_result(engine, result);
-		break;
-	}
-	engine->shared->failures.fetch_add(1, std::memory_order_relaxed);
 }
 
 void store_engine_batch(struct store_engine *engine, std::span<struct store_task> tasks,
                         void (*finished)(void *arg, std::span<struct store_task> tasks), void *arg)
 {
-	const int result = settle_batch(engine, tasks, false);
+	struct attempt a{.begun = tasks.front().begun, .patience = engine->shared->patience.batch,
+	                 .repeatable = true};
+	const int result = settle(engine, &a, [&](struct attempt *run) { return run_batch(engine, tasks, run); });
 
 	if ((result == CS_DB_BAD_VALUE || result == CS_DB_DUPLICATE) && tasks.size() > 1) {
 		for (size_t i = 0; i < tasks.size(); i++)
@@ -386,7 +347,6 @@ void store_engine_batch(struct store_engine *engine, std::span<struct store_task
 		return;
 	}
 	if (result == 0) {
-		note_full(engine, false);
 		engine->shared->batches.fetch_add(1, std::memory_order_relaxed);
 		engine->shared->items.fetch_add(tasks.size(), std::memory_order_relaxed);
 		tell_committed(tasks);

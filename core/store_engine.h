@@ -24,15 +24,22 @@ struct log_limit {
 	std::atomic<uint64_t> held_back = 0;
 };
 
+/* For how long what failed is run again before it is refused, in ms. */
+struct store_patience {
+	int64_t batch = 10000, work = 3000;   /* since it was handed in */
+	int64_t unsent = 4000;   /* where no commit was sent: longer than a restart of the database */
+	int64_t probe = 1000;    /* pause between two requests that may try while the store is away */
+};
+
 /* What all connections of a store share. Constant but for the atomics. */
 struct store_shared {
 	const struct cs_db_driver *driver = nullptr;
 	const void *driver_conf = nullptr;
-	int64_t unknown_timeout = 10000;   /* ms for which a batch of unknown outcome is run again */
+	struct store_patience patience;
 	std::atomic<bool> stopping = false;
 	std::atomic<bool> degraded = false;   /* the last write found the disk full or read-only */
 	std::atomic<bool> degraded_logged = false;
-	std::atomic<bool> away = false;       /* it answers nobody: one request a second may try, others are refused */
+	std::atomic<bool> away = false;       /* it answers nobody: one request at a time may try, others are refused */
 	std::atomic<int64_t> answered_ms = 0; /* monotonic: when it last did */
 	std::atomic<int64_t> probe_ms = 0;    /* monotonic: when the next request may try while it is away */
 	struct log_limit full_limit, failed_limit, lost_limit, duplicate_limit;

@@ -28,6 +28,7 @@ struct database {
 	std::mutex mutex;   /* guards all below */
 	std::condition_variable changed;
 	bool closed_gate = false;
+	std::string locked;   /* whoever is called so waits at the gate and then is to be tried again */
 	unsigned inside = 0;
 	unsigned most_readers = 1;
 	std::vector<std::vector<std::string>> transactions;
@@ -183,8 +184,10 @@ static int do_work(struct cs_db *db, void *arg)
 	std::unique_lock lock(d->mutex);
 
 	d->staged.push_back(((struct item *)arg)->name);
+	if (d->staged.back() != d->locked && !d->locked.empty())
+		return 0;
 	pass_gate(d, &lock);
-	return 0;
+	return d->locked.empty() ? 0 : CS_DB_RETRY;
 }
 
 static int do_read(struct cs_db *db, void *)
@@ -402,6 +405,28 @@ static void reads_and_hashes_go_on_while_the_writer_waits(void **state)
 	wait_done(f, 3);
 }
 
+static void a_lock_that_is_never_free_is_given_up_and_holds_up_no_other_writer(void **state)
+{
+	auto *f = (struct fixture *)*state;
+	struct database *d = &f->database;
+
+	f->conf.writers = 2;
+	d->locked = "locked";
+	d->closed_gate = true;
+	open_store(f);
+	assert_int_equal(hand_in_work(f, 0, CS_WORK_WRITE, do_work, "locked"), 0);
+	assert_int_equal(hand_in_work(f, 1, CS_WORK_WRITE, do_work, "other"), 0);
+	assert_int_equal(hand_in_work(f, 0, CS_WORK_READ, do_read, "read"), 0);
+	wait_done(f, 2);
+	assert_int_equal(f->items[0]->completions, 0);
+	assert_int_equal(f->items[1]->result, 0);
+	assert_int_equal(hand_in_work(f, 0, CS_WORK_WRITE, do_work, "behind"), 0);
+	let_writer_go(f);
+	wait_done(f, 4);
+	assert_int_equal(f->items[0]->result, CS_ENOSTORE);
+	assert_int_equal(f->items[3]->result, 0);
+}
+
 static void without_readers_reads_run_on_the_writer(void **state)
 {
 	auto *f = (struct fixture *)*state;
@@ -555,6 +580,7 @@ int main()
 		TEST(completions_come_on_the_worker_that_handed_in),
 		TEST(hashing_needs_no_database_and_reading_has_one),
 		TEST(reads_and_hashes_go_on_while_the_writer_waits),
+		TEST(a_lock_that_is_never_free_is_given_up_and_holds_up_no_other_writer),
 		TEST(without_readers_reads_run_on_the_writer),
 		TEST(a_full_queue_is_told_at_once),
 		TEST(without_a_driver_only_hashing_works),

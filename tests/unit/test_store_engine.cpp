@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * Owns the tests of what each class of database error leads to. It must not know queues or threads: it plays the
  * database by a script of answers. */
+#include <chrono>
 #include <deque>
+#include <functional>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/log.h"
@@ -20,6 +23,8 @@ extern "C" {
 /* The database: answers by script, 0 when the script is at its end, and writes down what was asked. */
 struct player {
 	std::deque<int> open, begin, run, commit, work;
+	int64_t begin_takes = 0;         /* ms, as a lock that is waited for */
+	std::function<void()> opening;   /* called by each open, if any */
 	std::set<std::string> refused;   /* items that answer BAD_VALUE, alone or among others */
 	std::string told;                /* one word per call */
 	std::vector<std::string> stored; /* after a commit */
@@ -50,6 +55,7 @@ static int play_begin(struct cs_db *)
 {
 	playing->told += "begin ";
 	playing->staged.clear();
+	std::this_thread::sleep_for(std::chrono::milliseconds(playing->begin_takes));
 	return next(&playing->begin);
 }
 
@@ -85,6 +91,8 @@ static int play_open(const void *, struct cs_db **db_r, struct cs_error *e)
 	const int answer = next(&playing->open);
 
 	playing->told += "open ";
+	if (playing->opening)
+		playing->opening();
 	if (answer != 0)
 		error_set(e, "cannot be reached");
 	else
@@ -132,7 +140,7 @@ static int set_up(void **state)
 	log_set_level((enum cs_log_level)-1);
 	playing = &f->player;
 	f->shared.driver = &driver;
-	f->shared.unknown_timeout = 200;
+	f->shared.patience.batch = 200;
 	f->engine.shared = &f->shared;
 	f->engine.role = "test";
 	assert_int_equal(store_engine_open(&f->engine, &e), 0);
@@ -224,6 +232,49 @@ static void a_deadlock_without_end_is_given_up(void **state)
 	assert_int_equal(f->player.run.size(), 50 - 6);
 	assert_true(f->player.stored.empty());
 	assert_int_equal(f->shared.failures, 2);
+}
+
+/* 6 runs of 80 ms each would be more than these 200 ms. */
+static void locks_that_are_never_free_are_waited_for_in_time(void **state)
+{
+	auto *f = (fixture *)*state;
+
+	f->shared.patience.work = f->shared.patience.batch;
+	f->player.begin_takes = 80;
+	f->player.begin = std::deque<int>(50, CS_DB_RETRY);
+	run_batch(f, {"a", "b"});
+	assert_all(f, {"a", "b"}, CS_ENOSTORE);
+	assert_in_range(f->player.begin.size(), 50 - 4, 50 - 1);
+	f->player.begin = std::deque<int>(50, CS_DB_RETRY);
+	assert_int_equal(run_work(f, CS_WORK_WRITE), CS_ENOSTORE);
+	assert_in_range(f->player.begin.size(), 50 - 4, 50 - 1);
+	assert_int_equal(f->shared.failures, 3);
+	assert_false(f->shared.away);
+}
+
+static void who_waited_long_behind_a_lock_tries_once(void **state)
+{
+	auto *f = (fixture *)*state;
+	struct store_task task{.kind = CS_WORK_WRITE, .fn = do_work, .begun = now_ms() - 3000};
+
+	f->player.begin = {CS_DB_RETRY};
+	store_engine_work(&f->engine, &task);
+	assert_int_equal(task.result, CS_ENOSTORE);
+	assert_string_equal(f->player.told.c_str(), "begin ");
+	store_engine_work(&f->engine, &task);
+	assert_int_equal(task.result, 0);
+}
+
+static void a_lock_in_the_way_does_not_take_the_place_of_a_new_connection(void **state)
+{
+	auto *f = (fixture *)*state;
+
+	f->shared.patience.unsent = 0;
+	f->player.begin = {CS_DB_RETRY, CS_DB_RETRY, CS_DB_UNKNOWN};
+	run_batch(f, {"a"});
+	assert_all(f, {"a"}, 0);
+	assert_string_equal(f->player.told.c_str(),
+	                    "begin begin begin close open begin run1 commit committed:a finished1 ");
 }
 
 static void a_duplicate_is_run_carefully(void **state)
@@ -332,6 +383,53 @@ static void one_request_a_second_tries_once_whether_the_store_is_back(void **sta
 	run_batch(f, {"b"});
 	assert_all(f, {"a", "b"}, CS_ENOSTORE);
 	assert_string_equal(f->player.told.c_str(), "open finished1 finished1 ");
+}
+
+static void while_one_tries_whether_the_store_is_back_nobody_else_does(void **state)
+{
+	auto *f = (fixture *)*state;
+	struct store_engine other;
+
+	lose_store(f);
+	f->shared.probe_ms = 0;
+	other.shared = &f->shared;
+	f->player.opening = [&] {
+		struct store_task task{.kind = CS_WORK_READ, .fn = do_work, .begun = now_ms()};
+
+		f->player.opening = nullptr;
+		std::this_thread::sleep_for(std::chrono::milliseconds(f->shared.patience.probe + 200));
+		store_engine_work(&other, &task);
+		assert_int_equal(task.result, CS_ENOSTORE);
+	};
+	assert_int_equal(run_work(f, CS_WORK_WRITE), CS_ENOSTORE);
+	assert_string_equal(f->player.told.c_str(), "open ");
+	assert_in_range(f->shared.probe_ms, now_ms() + 1, now_ms() + f->shared.patience.probe + 100);
+}
+
+static void a_store_that_is_locked_is_not_away(void **state)
+{
+	auto *f = (fixture *)*state;
+
+	lose_store(f);
+	f->player.open.clear();
+	f->shared.probe_ms = 0;
+	f->player.begin = std::deque<int>(50, CS_DB_RETRY);
+	assert_int_equal(run_work(f, CS_WORK_WRITE), CS_ENOSTORE);
+	assert_false(f->shared.away);
+}
+
+static void a_store_that_leaves_a_commit_unanswered_is_still_away(void **state)
+{
+	auto *f = (fixture *)*state;
+
+	lose_store(f);
+	f->player.open.clear();
+	f->shared.probe_ms = 0;
+	f->player.commit = {CS_DB_UNKNOWN};
+	f->shared.away = true;
+	assert_int_equal(run_work(f, CS_WORK_WRITE), CS_EUNKNOWN);
+	assert_true(f->shared.away);
+	assert_in_range(f->shared.probe_ms, now_ms() + 1, now_ms() + f->shared.patience.probe + 100);
 }
 
 static void a_store_that_is_back_is_used_by_everybody(void **state)
@@ -451,6 +549,9 @@ int main()
 		TEST(a_batch_is_one_transaction_told_right_after_its_commit),
 		TEST(a_deadlock_is_run_again),
 		TEST(a_deadlock_without_end_is_given_up),
+		TEST(locks_that_are_never_free_are_waited_for_in_time),
+		TEST(who_waited_long_behind_a_lock_tries_once),
+		TEST(a_lock_in_the_way_does_not_take_the_place_of_a_new_connection),
 		TEST(a_duplicate_is_run_carefully),
 		TEST(a_duplicate_despite_care_is_run_one_by_one),
 		TEST(a_bad_value_fails_its_own_item_only),
@@ -459,6 +560,9 @@ int main()
 		TEST(a_store_that_cannot_be_reached_changed_nothing),
 		TEST(while_the_store_is_away_everything_is_refused_at_once),
 		TEST(one_request_a_second_tries_once_whether_the_store_is_back),
+		TEST(while_one_tries_whether_the_store_is_back_nobody_else_does),
+		TEST(a_store_that_is_locked_is_not_away),
+		TEST(a_store_that_leaves_a_commit_unanswered_is_still_away),
 		TEST(a_store_that_is_back_is_used_by_everybody),
 		TEST(one_connection_that_hangs_while_others_are_answered_keeps_nobody_out),
 		TEST(a_full_disk_fails_all_and_the_next_batch_tries_again),
