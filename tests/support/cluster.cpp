@@ -131,11 +131,13 @@ void cluster_start(cluster *c, std::source_location at)
 	cluster_wait_bus(c, at);
 }
 
-void cluster_load(cluster *c, size_t players)
+void cluster_load(cluster *c, size_t players, size_t old_every)
 {
 	c->work = load_new(c->front, players, (unsigned)load_number("CS_CLUSTER_SEED", 0));
 	c->work->rate = load_number("CS_CLUSTER_RATE", 400);
 	c->work->cuts_wanted = 2;
+	if (old_every > 0)
+		load_set_old(c->work, old_every);
 	for (player &p : c->work->players)
 		p.longest_pause = 400;
 	cluster_wait_players(c, 10000);

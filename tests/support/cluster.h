@@ -54,8 +54,9 @@ void cluster_free(cluster *c);
 void cluster_set(cluster *c, std::string_view key, std::string_view value);
 /* Starts everything and waits until HAProxy hands out all nodes. */
 void cluster_start(cluster *c, std::source_location at = std::source_location::current());
-/* Players who come through HAProxy, so many (a multiple of 8), at the usual rate; waits until all are in. */
-void cluster_load(cluster *c, size_t players = 16);
+/* Players who come through HAProxy, so many (a multiple of 8), at the usual rate; waits until all are in.
+ * One in old_every is a client of the old kind; 0: none. */
+void cluster_load(cluster *c, size_t players = 16, size_t old_every = 0);
 
 /* ---- node verbs; place counts from 0 */
 void cluster_kill_node(cluster *c, size_t place);

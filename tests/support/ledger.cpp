@@ -86,6 +86,45 @@ void ledger_sent(ledger *l, const std::string &cid, std::string_view frame)
 	message.sent_at = check_now();
 }
 
+void ledger_sent_old(ledger *l, const std::string &cid, std::string_view frame)
+{
+	ledger_sent(l, cid, frame);
+	l->messages.at(cid).is_old = true;
+}
+
+void ledger_add_old(ledger *l, int64_t account)
+{
+	l->old_accounts[account] = 0;
+}
+
+void ledger_lost_old(ledger *l, int64_t account)
+{
+	l->old_accounts.at(account) = check_now();
+}
+
+/* Whether that account is of the old kind and a connection of it has ended since. */
+static bool lost_since(const ledger *l, int64_t account, int64_t time)
+{
+	const auto found = l->old_accounts.find(account);
+
+	return found != l->old_accounts.end() && found->second >= time;
+}
+
+/* Whether the message may have gone with a connection of that account. */
+static bool may_be_lost(const ledger *l, const ledger_message &m, int64_t account)
+{
+	return lost_since(l, account, m.sent_at);
+}
+
+/* The text that ledger_new_message made begins with it. */
+static std::string cid_of_old(std::string_view frame)
+{
+	const json_ptr json(cJSON_ParseWithLength(frame.data(), frame.size()));
+	const std::string text = json_text(json.get(), "msg");
+
+	return text.substr(0, text.rfind(' '));
+}
+
 /* One message has one seq and one seq is of one message, whoever says so. */
 static void learn_seq(ledger *l, const std::string &cid, ledger_message *m, int64_t seq, const char *who)
 {
@@ -112,10 +151,19 @@ void ledger_acknowledged(ledger *l, const std::string &cid, int64_t seq)
 	m.acknowledged = true;
 }
 
+/* Between the two only what went with a connection of the old kind may be missing. */
+static bool may_follow(const ledger *l, int64_t receiver, const ledger_taken &last, const ledger_message &m)
+{
+	if (m.number == last.number + 1)
+		return true;
+	return m.number > last.number &&
+	       (lost_since(l, receiver, last.taken_at) || lost_since(l, m.sender, last.sent_at));
+}
+
 static void take(ledger *l, int64_t receiver, const std::string &cid, ledger_message *m)
 {
 	ledger_conversation &c = l->conversations.at(m->conversation);
-	uint64_t &number = c.last_number[{receiver, m->sender}];
+	ledger_taken &last = c.taken[{receiver, m->sender}];
 
 	if (m->sender == receiver)
 		ledger_fault(l, "account %lld got its own \"%s\"", (long long)receiver, cid.c_str());
@@ -125,10 +173,10 @@ static void take(ledger *l, int64_t receiver, const std::string &cid, ledger_mes
 	if (!m->receivers.insert(receiver).second)
 		ledger_fault(l, "account %lld got \"%s\" twice with rising seq", (long long)receiver,
 		             cid.c_str());
-	if (m->number != number + 1)
+	if (!may_follow(l, receiver, last, *m))
 		ledger_fault(l, "account %lld got \"%s\" after number %llu of the same sender",
-		             (long long)receiver, cid.c_str(), (unsigned long long)number);
-	number = m->number;
+		             (long long)receiver, cid.c_str(), (unsigned long long)last.number);
+	last = {m->number, m->sent_at, check_now()};
 	l->slowest_delivery = std::max(l->slowest_delivery, check_now() - m->sent_at);
 	l->received++;
 }
@@ -136,7 +184,8 @@ static void take(ledger *l, int64_t receiver, const std::string &cid, ledger_mes
 int64_t ledger_received(ledger *l, int64_t receiver, const std::string &conversation, std::string_view frame)
 {
 	const json_ptr json(cJSON_ParseWithLength(frame.data(), frame.size()));
-	const std::string cid = json_text(json.get(), "cid");
+	const std::string cid =
+		json_has(json.get(), "cid") ? json_text(json.get(), "cid") : cid_of_old(frame);
 	const int64_t seq = json_integer(json.get(), "seq");
 	const auto found = l->messages.find(cid);
 	int64_t &last = l->conversations[conversation].last[receiver];
@@ -163,15 +212,25 @@ int64_t ledger_received(ledger *l, int64_t receiver, const std::string &conversa
 
 static size_t missing_receivers(const ledger *l, const ledger_message &m)
 {
-	const size_t accounts = l->conversations.at(m.conversation).accounts.size();
+	size_t missing = 0;
 
-	return accounts - 1 > m.receivers.size() ? accounts - 1 - m.receivers.size() : 0;
+	for (const int64_t account : l->conversations.at(m.conversation).accounts)
+		missing += account != m.sender && !m.receivers.contains(account) && !may_be_lost(l, m, account);
+	return missing;
+}
+
+/* What a client of the old kind sent just before its connection ended may be stored or not. */
+static bool is_settled(const ledger *l, const ledger_message &m)
+{
+	if (m.is_old)
+		return may_be_lost(l, m, m.sender) || missing_receivers(l, m) == 0;
+	return m.acknowledged && missing_receivers(l, m) == 0;
 }
 
 bool ledger_is_complete(const ledger *l)
 {
 	for (const auto &[cid, m] : l->messages)
-		if (!m.acknowledged || missing_receivers(l, m) > 0)
+		if (!is_settled(l, m))
 			return false;
 	return true;
 }
@@ -179,7 +238,9 @@ bool ledger_is_complete(const ledger *l)
 void ledger_check_complete(ledger *l)
 {
 	for (const auto &[cid, m] : l->messages) {
-		if (!m.acknowledged)
+		if (is_settled(l, m))
+			continue;
+		if (!m.acknowledged && !m.is_old)
 			ledger_fault(l, "\"%s\" was never acknowledged", cid.c_str());
 		if (missing_receivers(l, m) > 0)
 			ledger_fault(l, "\"%s\" (seq %lld) did not reach %zu of its receivers", cid.c_str(),
@@ -204,7 +265,9 @@ struct database_row {
 static void check_row(database_check *check, const database_row &row)
 {
 	ledger *l = check->l;
-	const std::string &conversation = row.conversation, &cid = row.cid;
+	/* Where the client gave none, the server has made one that is no text. */
+	const std::string &conversation = row.conversation,
+			  cid = l->messages.contains(row.cid) ? row.cid : cid_of_old(row.body);
 	const int64_t seq = row.seq, sender = row.sender;
 	const auto found = l->messages.find(cid);
 
@@ -218,7 +281,7 @@ static void check_row(database_check *check, const database_row &row)
 		             (long long)check->last_seq);
 	check->last_seq = seq;
 	if (found == l->messages.end()) {
-		ledger_fault(l, "database: nobody sent \"%s\"", cid.c_str());
+		ledger_fault(l, "database: nobody sent \"%s\"", row.body.c_str());
 		return;
 	}
 	const ledger_message &m = found->second;
@@ -231,7 +294,7 @@ static void check_row(database_check *check, const database_row &row)
 		             m.conversation.c_str());
 	if (row.body != m.frame)
 		ledger_fault(l, "database: the bytes of \"%s\" are not those that were sent", cid.c_str());
-	if (m.number != check->numbers[sender] + 1)
+	if (m.is_old ? m.number <= check->numbers[sender] : m.number != check->numbers[sender] + 1)
 		ledger_fault(l, "database: \"%s\" comes after number %llu of the same sender", cid.c_str(),
 		             (unsigned long long)check->numbers[sender]);
 	check->numbers[sender] = m.number;
@@ -310,4 +373,9 @@ void ledger_check_database(ledger *l, const test_server *s)
 		if (m.acknowledged && !check.found.contains(cid))
 			ledger_fault(l, "database: \"%s\" was acknowledged with seq %lld and is not there",
 			             cid.c_str(), (long long)m.seq);
+		else if (m.is_old && !check.found.contains(cid) && !may_be_lost(l, m, m.sender))
+			ledger_fault(l, "database: \"%s\" is not there, and its connection held", cid.c_str());
+		else if (check.found.contains(cid) && missing_receivers(l, m) > 0)
+			ledger_fault(l, "\"%s\" is stored and did not reach %zu of its receivers", cid.c_str(),
+			             missing_receivers(l, m));
 }

@@ -105,6 +105,14 @@ void load_set_patient(load *l, int64_t answer_timeout_ms)
 	}
 }
 
+void load_set_old(load *l, size_t every)
+{
+	for (size_t i = every - 1; i < l->players.size(); i += every) {
+		l->players[i].is_old = true;
+		ledger_add_old(&l->book, l->players[i].id);
+	}
+}
+
 /* ---- running it */
 
 void load_turn(load *l, int wait_ms)

@@ -43,6 +43,9 @@ void load_free(load *l);
 /* For clients that are to survive refusals: see player.patient. Further players do not come later. */
 void load_set_patient(load *l, int64_t answer_timeout_ms);
 
+/* Every so many of the players is a client of the old kind, before anybody connects. */
+void load_set_old(load *l, size_t every);
+
 /* Waits at most so long for what the sockets bring. */
 void load_turn(load *l, int wait_ms);
 /* Keeps the load on: what is due by now is sent. */

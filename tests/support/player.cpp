@@ -18,7 +18,7 @@
 
 static constexpr size_t window = 16;
 
-static void go_down(player *p, int64_t pause)
+static void forget_connection(player *p, int64_t pause)
 {
 	if (p->fd != -1)
 		close(p->fd);
@@ -34,6 +34,13 @@ static void go_down(player *p, int64_t pause)
 	p->retry_at = check_now() + pause;
 }
 
+static void go_down(player *p, int64_t pause)
+{
+	if (p->is_old && p->fd != -1)
+		ledger_lost_old(p->book, p->id);
+	forget_connection(p, pause);
+}
+
 /* Everybody comes back at another time. */
 static int64_t any_pause(player *p)
 {
@@ -44,6 +51,8 @@ void player_cut(player *p)
 {
 	const struct linger now = {1, 0};
 
+	if (p->is_old)
+		return;
 	if (p->fd != -1)
 		setsockopt(p->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 	go_down(p, 0);
@@ -51,7 +60,7 @@ void player_cut(player *p)
 
 void player_free(player *p)
 {
-	go_down(p, 0);
+	forget_connection(p, 0);
 }
 
 static void flush(player *p)
@@ -77,8 +86,8 @@ static void put(player *p, const std::string &frame)
 static void log_in(player *p)
 {
 	p->state = PLAYER_LOGGING_IN;
-	put(p,
-	    check_format("{\"msgid\":1,\"id\":%lld,\"password\":\"secret\",\"ack\":true}", (long long)p->id));
+	put(p, check_format("{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"%s}", (long long)p->id,
+	                    p->is_old ? "" : ",\"ack\":true"));
 	flush(p);
 }
 
@@ -165,6 +174,22 @@ static bool may_send(const player *p, const player_target &target)
 	       });
 }
 
+/* Without its closing brace. */
+static std::string begin_frame(const player *p, const player_target &target, const std::string &text)
+{
+	return check_format("{\"msgid\":%d,\"id\":%lld,\"name\":\"%s\",\"%s\":%lld,\"msg\":\"%s\","
+	                    "\"time\":\"2024-05-06 07:08:09\"",
+	                    target.is_group ? 10 : 6, (long long)p->id, p->name.c_str(),
+	                    target.is_group ? "groupid" : "toid", (long long)target.to, text.c_str());
+}
+
+static void expect_answer(player *p, const std::string &cid)
+{
+	p->by_req.push_back(cid);
+	p->unacknowledged.push_back(cid);
+	p->in_flight[cid] = check_now();
+}
+
 bool player_send_message(player *p)
 {
 	std::string text;
@@ -175,17 +200,16 @@ bool player_send_message(player *p)
 	if (!may_send(p, target))
 		return false;
 	const std::string cid = ledger_new_message(p->book, p->id, target.conversation, &text);
-	const std::string frame = check_format("{\"msgid\":%d,\"id\":%lld,\"name\":\"%s\",\"%s\":%lld,"
-	                                       "\"msg\":\"%s\",\"time\":\"2024-05-06 07:08:09\","
-	                                       "\"cid\":\"%s\",\"req\":%zu}",
-	                                       target.is_group ? 10 : 6, (long long)p->id, p->name.c_str(),
-	                                       target.is_group ? "groupid" : "toid", (long long)target.to,
-	                                       text.c_str(), cid.c_str(), p->by_req.size());
+	std::string frame = begin_frame(p, target, text);
 
-	ledger_sent(p->book, cid, frame);
-	p->by_req.push_back(cid);
-	p->unacknowledged.push_back(cid);
-	p->in_flight[cid] = check_now();
+	if (p->is_old) {
+		frame += "}";
+		ledger_sent_old(p->book, cid, frame);
+	} else {
+		frame += check_format(",\"cid\":\"%s\",\"req\":%zu}", cid.c_str(), p->by_req.size());
+		ledger_sent(p->book, cid, frame);
+		expect_answer(p, cid);
+	}
 	put(p, frame);
 	flush(p);
 	return true;
@@ -207,9 +231,10 @@ static void receive_message(player *p, const cJSON *json, std::string_view frame
 	const std::string conversation =
 		is_group ? ledger_group(json_integer(json, "groupid"))
 			 : ledger_pair(json_integer(json, "id"), json_integer(json, "toid"));
-	int64_t &unconfirmed = p->unconfirmed[conversation];
+	const int64_t last = ledger_received(p->book, p->id, conversation, frame);
 
-	unconfirmed = ledger_received(p->book, p->id, conversation, frame);
+	if (!p->is_old)
+		p->unconfirmed[conversation] = last;
 }
 
 static void receive_login_ack(player *p, const cJSON *json)
@@ -265,6 +290,12 @@ static void receive_ack(player *p, const cJSON *json, std::string_view frame)
 
 	const int64_t number = json_integer(json, "errno");
 
+	/* One of those that were sent up to now was not taken, and this client does not know which. */
+	if (p->is_old && (number == 10 || number == 11 || number == 13)) {
+		ledger_lost_old(p->book, p->id);
+		p->refused++;
+		return;
+	}
 	if (number == 13)
 		return; /* the server stops: not acknowledged, so sent again */
 	if (p->patient && (number == 10 || number == 11) && req >= 0 && (size_t)req < p->by_req.size()) {

@@ -34,6 +34,8 @@ struct player {
 	 * of one message may then be known after the next one's, only one of each conversation is under way
 	 * at a time. */
 	bool patient = false;
+	/* A client of the old kind: knows no cid, req and ack, sends once and confirms nothing. */
+	bool is_old = false;
 	int64_t answer_timeout = 0; /* ms after which an unanswered connection is given up; 0: never */
 	int64_t longest_pause = 10; /* ms before it connects or tries again, at random */
 
@@ -65,7 +67,7 @@ void player_ready(player *p, short events);
 bool player_send_message(player *p);
 /* Sends a message again that was acknowledged long ago: it must get the same seq. */
 void player_repeat_old(player *p);
-/* Drops the connection by RST. */
+/* Drops the connection by RST; not of a client of the old kind: the server might still write to it. */
 void player_cut(player *p);
 void player_free(player *p);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns a real chatclient on a pseudo terminal: keys in, a screen out. It must not know what the lines mean. */
+ * Owns a chatclient on a pseudo terminal: keys in, a screen out. It must not know what the lines mean. */
 #include "tests/support/terminal.h"
 
 #include <clocale>
