@@ -97,6 +97,12 @@ void network_drop(network *n, uint16_t port, enum network_loss loss, std::source
 		drop(n, "OUTPUT", "--dport", port, at);
 }
 
+void network_drop_listener(network *n, uint16_t port, std::source_location at)
+{
+	drop(n, "INPUT", "--dport", port, at);
+	drop(n, "OUTPUT", "--sport", port, at);
+}
+
 void network_heal(network *n, std::source_location at)
 {
 	run_inside(n, {"iptables", "-w", "-F"}, at);
