@@ -3,13 +3,16 @@
  * know what the figures mean. */
 #include "admin.h"
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <map>
 #include <string>
 #include <vector>
 
 #include <event2/buffer.h>
 #include <event2/http.h>
+#include <event2/listener.h>
 
 #include "listener.h"
 #include "log.h"
@@ -153,6 +156,22 @@ void on_metrics(struct evhttp_request *request, void *arg)
 	answer(request, HTTP_OK, "OK", text);
 }
 
+/* Who is not accepted stays in the kernel's queue and would wake the loop at once again, and for ever. */
+constexpr struct timeval accept_pause{.tv_sec = 5, .tv_usec = 0};
+
+void go_on_accepting(evutil_socket_t, short, void *arg)
+{
+	(void)evconnlistener_enable((struct evconnlistener *)arg);
+}
+
+void on_accept_failed(struct evconnlistener *listener, void *)
+{
+	log_warning("admin: accepting pauses why=\"%s\"", strerror(errno));
+	(void)evconnlistener_disable(listener);
+	(void)event_base_once(evconnlistener_get_base(listener), -1, EV_TIMEOUT, go_on_accepting, listener,
+	                      &accept_pause);
+}
+
 int bind_address(struct admin *a, const struct listen_address *address, struct cs_error *e)
 {
 	const std::string text = server_address_text(address);
@@ -161,10 +180,14 @@ int bind_address(struct admin *a, const struct listen_address *address, struct c
 
 	if (host.front() == '[')
 		host = host.substr(1, host.size() - 2);
-	if (evhttp_bind_socket(a->http.get(), host.c_str(), (uint16_t)std::stoul(text.substr(colon + 1))) == -1) {
+	struct evhttp_bound_socket *bound = evhttp_bind_socket_with_handle(
+		a->http.get(), host.c_str(), (uint16_t)std::stoul(text.substr(colon + 1)));
+
+	if (!bound) {
 		error_set(e, "core.admin: cannot listen on %s", text.c_str());
 		return CS_EINVAL;
 	}
+	evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(bound), on_accept_failed);
 	log_info("admin listening address=%s", text.c_str());
 	return 0;
 }

@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include <arpa/inet.h>
 #include <sys/socket.h>
@@ -125,6 +127,42 @@ static void health_is_503_while_it_drains(void **state)
 	assert_int_equal(test_server_wait(s, 20000), 0);
 }
 
+static void out_of_descriptors_it_neither_spins_nor_fills_the_log(void **state)
+{
+	test_server *s = (test_server *)*state;
+	const uint16_t port = admin_port(s);
+	std::vector<test_client *> all;
+	std::string text;
+
+	for (int i = 0; i < 100; i++)
+		all.push_back(client_open(s));
+	test_server_wait_log(s, "accepting pauses listen=");
+	std::thread reader([port, &text] { text = http_get(port, "/healthz"); });
+	test_server_wait_log(s, "admin: accepting pauses");
+	const int64_t cpu = test_server_cpu_ms(s);
+	check_sleep_ms(1000);
+	const int64_t used = test_server_cpu_ms(s) - cpu;
+	const size_t logged = test_server_log(s).size();
+
+	for (test_client *c : all)
+		client_close(c);
+	reader.join();
+	assert_in_range(used, 0, 200 * check_patience_factor());
+	assert_in_range(logged, 0, 10000);
+	assert_non_null(strstr(text.c_str(), "200 OK"));
+}
+
+static int set_up_few_files(void **state)
+{
+	test_server *s = test_server_new();
+
+	test_server_set(s, "core.admin", "127.0.0.1:0");
+	s->most_files = 64;
+	*state = s;
+	test_server_start(s);
+	return 0;
+}
+
 static int set_up_slow(void **state)
 {
 	test_server *s = test_server_new();
@@ -144,6 +182,8 @@ int main()
 		cmocka_unit_test_setup_teardown(other_pages_are_not_found, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(metrics_count_connections_sessions_requests_and_items, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(health_is_503_while_it_drains, set_up_slow, tear_down),
+		cmocka_unit_test_setup_teardown(out_of_descriptors_it_neither_spins_nor_fills_the_log,
+	                                        set_up_few_files, tear_down),
 	};
 
 	return cmocka_run_group_tests_name("admin", tests, nullptr, nullptr);
