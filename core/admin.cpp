@@ -103,6 +103,8 @@ void add_bus_figures(std::string *text, const struct bus *bus)
 	add_figure(text, "bus_received_total", "counter", "Messages of other nodes.", f.received);
 	add_figure(text, "bus_dropped_total", "counter", "Messages from or to other nodes that were dropped.",
 	           f.dropped);
+	add_figure(text, "bus_refused_total", "counter",
+	           "Messages and questions to other nodes that were refused: too much waited.", f.refused);
 }
 
 std::map<uint32_t, struct route_sum> sum_routes(const struct server *s)

@@ -97,7 +97,8 @@ struct bus_counters bus_count(const struct bus *b)
 	        .epochs = b->epochs.load(std::memory_order_relaxed),
 	        .sent = b->sent.load(std::memory_order_relaxed),
 	        .received = b->received.load(std::memory_order_relaxed),
-	        .dropped = b->dropped.load(std::memory_order_relaxed)};
+	        .dropped = b->dropped.load(std::memory_order_relaxed),
+	        .refused = b->refused.load(std::memory_order_relaxed)};
 }
 
 size_t bus_unfinished(const struct bus *b)

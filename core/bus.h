@@ -23,7 +23,7 @@ typedef void bus_done_fn(void *arg, int result);
 /* Counters for the admin page. */
 struct bus_counters {
 	bool away;
-	uint64_t epochs, sent, received, dropped;
+	uint64_t epochs, sent, received, dropped, refused;
 };
 
 /* Makes the loop and opens the adapter. 0, or CS_EINVAL with the text in e. Main thread. */
@@ -55,7 +55,9 @@ void bus_presence(struct bus *b, const cs_account *accounts, unsigned char *onli
                   bus_done_fn *done, void *arg);
 
 /* A plugin's data to other nodes. plugin and worker index name the instance that sends; to an account (where it
- * is not on this node), to all other nodes, to a place of another node. CS_ENOENT: the bus is away. */
+ * is not on this node), to all other nodes, to a place of another node. CS_ENOENT: the bus is away, or too much
+ * waits for its thread: first what wants to be returned is refused, then the rest is dropped and the other nodes
+ * are told to look. */
 struct cs_self;
 [[nodiscard]] int bus_send(struct bus *b, struct cs_self *self, cs_account to, const void *data, size_t size,
                            unsigned flags);

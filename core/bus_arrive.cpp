@@ -20,6 +20,16 @@ void bus_on_address(void *core, cs_bus_address address)
 	b->address.store(address, std::memory_order_release);
 }
 
+void bus_on_dropped(void *core, size_t count)
+{
+	static_cast<struct bus *>(core)->dropped.fetch_add(count, std::memory_order_relaxed);
+}
+
+void bus_on_refused(void *core, size_t count)
+{
+	static_cast<struct bus *>(core)->refused.fetch_add(count, std::memory_order_relaxed);
+}
+
 /* ---- parcels */
 
 static bool bus_find_plugin(const struct bus *b, std::string_view name, unsigned *index_r)

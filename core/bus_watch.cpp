@@ -124,4 +124,6 @@ const struct cs_bus_host bus_host_table = {
 	.arrived = bus_on_arrived,
 	.close_session = bus_on_close_session,
 	.changed = bus_on_changed,
+	.dropped = bus_on_dropped,
+	.refused = bus_on_refused,
 };

@@ -70,6 +70,11 @@ struct cs_bus_host {
 	void (*close_session)(void *core, cs_account account, cs_conn conn);
 	/* See cs_plugin.cluster. */
 	void (*changed)(void *core, enum cs_cluster_event event);
+
+	/* ---- counters of the admin page: what the adapter was given to send and did not, or cannot say; and what
+	 * it refused, so that somebody was told */
+	void (*dropped)(void *core, size_t count);
+	void (*refused)(void *core, size_t count);
 };
 
 /* The adapter. Bus thread, but for open (main thread, before the bus thread runs) and close (main thread, after
@@ -117,6 +122,8 @@ struct cs_bus_driver {
 	/* To every other node. */
 	void (*send_all)(void *bus, const void *data, size_t size);
 	void (*flush)(void *bus);
+	/* Something for other nodes was dropped before it came here: makes them look (CS_CLUSTER_MISSED), soon. */
+	void (*missed)(void *bus);
 };
 
 #ifdef __cplusplus

@@ -265,8 +265,9 @@ bool rbus_is_fatal(std::string_view error);
 /* Counts bytes that wait for Redis. Beyond the bound the bus is dropped and false comes back. */
 bool rbus_count_waiting(struct rbus *b, size_t bytes);
 /* Whether so many bytes more leave enough of the queue to claims and the lease, which cannot be dropped. Less of
- * it is for what somebody is told about, who then finds another way. */
-bool rbus_has_room(const struct rbus *b, size_t bytes, bool somebody_is_told);
+ * it is for what somebody is told about, who then finds another way; most for answers, which nobody makes good. */
+enum rbus_share { RBUS_SHARE_TOLD = 4, RBUS_SHARE_HINTS = 6, RBUS_SHARE_ANSWERS = 7 }; /* eighths */
+bool rbus_has_room(const struct rbus *b, size_t bytes, enum rbus_share share);
 
 /* ---- epoch.cpp: registering, and claiming the sessions again */
 
@@ -318,6 +319,7 @@ void rbus_send(void *bus, cs_account to, const void *data, size_t size, cs_bus_d
 void rbus_send_to(void *bus, cs_bus_address to, const void *data, size_t size);
 void rbus_send_all(void *bus, const void *data, size_t size);
 void rbus_flush(void *bus);
+void rbus_missed(void *bus);
 /* Hands to hiredis what the window allows, or all of it. */
 void rbus_outbox_pump(struct rbus *b, bool all);
 void rbus_outbox_answered(struct rbus *b, const struct rbus_request *request, const redisReply *reply);

@@ -139,4 +139,5 @@ const struct cs_bus_driver rbus_driver = {
 	.send_to = rbus_send_to,
 	.send_all = rbus_send_all,
 	.flush = rbus_flush,
+	.missed = rbus_missed,
 };

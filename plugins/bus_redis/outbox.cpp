@@ -59,6 +59,9 @@ static void put(struct rbus *b, std::string_view target, std::string_view key, e
 /* Of no use to anybody any more: the others look at the store once there is room again. */
 static void drop(struct rbus *b)
 {
+	b->host->dropped(b->core, 1);
+	if (b->state != RBUS_UP)
+		return; /* the next epoch begins with that */
 	if (!b->told_full)
 		b->host->log(b->core, CS_LOG_WARNING,
 		             "too much waits for Redis: what other nodes are sent is dropped, they look at the "
@@ -74,16 +77,33 @@ void rbus_outbox_make_good(struct rbus *b)
 	rbus_outbox_announce(b, RBUS_RESYNC);
 }
 
+void rbus_missed(void *bus)
+{
+	auto *b = static_cast<struct rbus *>(bus);
+
+	/* The next epoch begins with it. */
+	if (b->state != RBUS_UP)
+		return;
+	b->dropping = true;
+	rbus_outbox_make_good(b);
+}
+
+static void refuse(struct rbus *b, cs_bus_done_fn *done, void *arg)
+{
+	b->host->refused(b->core, 1);
+	done(arg, CS_ENOENT);
+}
+
 void rbus_send(void *bus, cs_account to, const void *data, size_t size, cs_bus_done_fn *done, void *arg)
 {
 	auto *b = static_cast<struct rbus *>(bus);
 
-	if (b->state == RBUS_UP && rbus_has_room(b, size, done != nullptr))
+	if (b->state == RBUS_UP && rbus_has_room(b, size, done ? RBUS_SHARE_TOLD : RBUS_SHARE_HINTS))
 		put(b, {}, rbus_session_key(b, to), RBUS_DATA, {static_cast<const char *>(data), size}, done,
 		    arg);
 	else if (done)
-		done(arg, CS_ENOENT);
-	else if (b->state == RBUS_UP)
+		refuse(b, done, arg);
+	else
 		drop(b);
 }
 
@@ -91,18 +111,18 @@ void rbus_send_to(void *bus, cs_bus_address to, const void *data, size_t size)
 {
 	auto *b = static_cast<struct rbus *>(bus);
 
-	if (b->state == RBUS_UP)
+	if (b->state == RBUS_UP && rbus_has_room(b, size, RBUS_SHARE_ANSWERS))
 		put(b, rbus_hex(to), {}, RBUS_DATA, {static_cast<const char *>(data), size}, nullptr,
 		    nullptr);
+	else
+		b->host->dropped(b->core, 1);
 }
 
 void rbus_send_all(void *bus, const void *data, size_t size)
 {
 	auto *b = static_cast<struct rbus *>(bus);
 
-	if (b->state != RBUS_UP)
-		return;
-	if (!rbus_has_room(b, size, false))
+	if (b->state != RBUS_UP || !rbus_has_room(b, size, RBUS_SHARE_HINTS))
 		drop(b);
 	else
 		put(b, "*", {}, RBUS_DATA, {static_cast<const char *>(data), size}, nullptr, nullptr);
@@ -171,9 +191,18 @@ static std::vector<bool> read_nowhere(const struct rbus_request *request, const 
 	return nowhere;
 }
 
+/* They may have gone out all the same. */
+static void count_lost(const struct rbus *b, size_t messages, size_t told)
+{
+	b->host->dropped(b->core, messages - told);
+	b->host->refused(b->core, told);
+}
+
 void rbus_outbox_answered(struct rbus *b, const struct rbus_request *request, const redisReply *reply)
 {
-	if (reply && b->sending > 0)
+	if (!reply)
+		count_lost(b, request->count, request->sent.size());
+	else if (b->sending > 0)
 		b->sending--;
 	if (!request->sent.empty()) {
 		const std::vector<bool> nowhere = read_nowhere(request, reply);
@@ -189,7 +218,9 @@ void rbus_outbox_abandon(struct rbus *b)
 {
 	const std::deque<rbus_chunk> outbox = std::exchange(b->outbox, {});
 
-	for (const rbus_chunk &chunk : outbox)
+	for (const rbus_chunk &chunk : outbox) {
+		count_lost(b, chunk.messages, chunk.sent.size());
 		for (const rbus_sent &sent : chunk.sent)
 			sent.done(sent.arg, CS_ENOENT);
+	}
 }

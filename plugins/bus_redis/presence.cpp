@@ -22,7 +22,7 @@ static void ask(struct rbus *b, const cs_account *accounts, struct rbus_request 
 
 static bool has_room(const struct rbus *b, size_t count)
 {
-	return rbus_has_room(b, count * (b->session_prefix.size() + ACCOUNT_BYTES), true);
+	return rbus_has_room(b, count * (b->session_prefix.size() + ACCOUNT_BYTES), RBUS_SHARE_TOLD);
 }
 
 /* Where the bus is lost between two slices the rest of them is abandoned here. */
@@ -32,8 +32,13 @@ void rbus_presence(void *bus, const cs_account *accounts, unsigned char *online,
 	auto *b = static_cast<struct rbus *>(bus);
 
 	std::fill_n(online, count, 0);
-	if (b->state != RBUS_UP || count == 0 || !has_room(b, count)) {
-		done(arg, b->state == RBUS_UP && count == 0 ? 0 : CS_ENOENT);
+	if (b->state != RBUS_UP || count == 0) {
+		done(arg, b->state == RBUS_UP ? 0 : CS_ENOENT);
+		return;
+	}
+	if (!has_room(b, count)) {
+		b->host->refused(b->core, 1);
+		done(arg, CS_ENOENT);
 		return;
 	}
 	for (size_t from = 0; from < count; from += SLICE) {

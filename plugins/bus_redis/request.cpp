@@ -19,11 +19,9 @@ bool rbus_is_fatal(std::string_view error)
 	});
 }
 
-bool rbus_has_room(const struct rbus *b, size_t bytes, bool somebody_is_told)
+bool rbus_has_room(const struct rbus *b, size_t bytes, enum rbus_share share)
 {
-	const auto queue = static_cast<size_t>(b->conf->queue);
-
-	return b->waiting + bytes <= (somebody_is_told ? queue / 2 : queue / 4 * 3);
+	return b->waiting + bytes <= static_cast<size_t>(b->conf->queue) / 8 * share;
 }
 
 bool rbus_count_waiting(struct rbus *b, size_t bytes)

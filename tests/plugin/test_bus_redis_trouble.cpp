@@ -224,15 +224,55 @@ static void a_queue_that_grows_too_long_ends_the_epoch(void **state)
 {
 	fixture *f = fixture_of(state);
 	bus_node *a = new_node_up(f, {{"queue", "1M"}, {"watchdog", "60s"}});
+	std::vector<bus_outcome> claims(10000);
+	bus_outcome sent;
+
+	bus_world_run(f->world, 300);
+	redis_signal(f->server, SIGSTOP);
+	a->driver->send(a->bus, 8, "x", 1, bus_done, &sent);
+	a->driver->send_to(a->bus, 99, "x", 1);
+	for (size_t i = 0; i < claims.size(); i++) {
+		const struct cs_bus_session session = {i + 1, CONN_A, 1};
+
+		a->driver->claim(a->bus, &session, 0, bus_done, &claims[i]);
+	}
+	bus_world_turn(f->world);
+	assert_int_equal(a->address, 0);
+	assert_true(std::all_of(claims.begin(), claims.end(), [](const auto &c) { return c.done == 1 && c.result == 0; }));
+	/* Nobody can say what became of these. */
+	assert_int_equal(sent.result, CS_ENOENT);
+	assert_int_equal(a->refused, 1);
+	assert_int_equal(a->dropped, 1);
+	redis_signal(f->server, SIGCONT);
+	wait_epoch(a, 2);
+}
+
+static void answers_that_redis_is_too_slow_for_do_not_end_the_epoch(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f, {{"queue", "1M"}, {"watchdog", "60s"}});
 	const std::string body(60000, 'x');
 
 	redis_signal(f->server, SIGSTOP);
 	for (int i = 0; i < 30; i++)
 		a->driver->send_to(a->bus, 99, body.data(), body.size());
 	bus_world_turn(f->world);
-	assert_int_equal(a->address, 0);
+	assert_in_range(a->dropped, 14, 20);
 	redis_signal(f->server, SIGCONT);
-	wait_epoch(a, 2);
+	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
+	assert_int_equal(a->epochs.size(), 1);
+}
+
+static void what_the_server_had_no_room_for_makes_the_others_look(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f), *b = new_node_up(f);
+
+	bus_world_run(f->world, 300);
+	const size_t events = b->events.size();
+
+	a->driver->missed(a->bus);
+	bus_wait(f->world, "a look", [&] { return bus_node_heard(b, CS_CLUSTER_MISSED, events); });
 }
 
 static void what_redis_is_too_slow_for_goes_back_to_who_wants_to_know(void **state)
@@ -256,6 +296,10 @@ static void what_redis_is_too_slow_for_goes_back_to_who_wants_to_know(void **sta
 	assert_int_equal(presence.done, 1);
 	assert_int_equal(presence.result, CS_ENOENT);
 	assert_int_equal(online.back(), 0);
+	const auto refused = static_cast<size_t>(std::count_if(
+		outcomes.begin(), outcomes.end(), [](const bus_outcome &outcome) { return outcome.done == 1; }));
+	assert_int_equal(a->refused, refused + 1);
+	assert_int_equal(a->dropped, 0);
 	redis_signal(f->server, SIGCONT);
 	bus_wait(f->world, "all outcomes", [&] {
 		return std::all_of(outcomes.begin(), outcomes.end(),
@@ -282,6 +326,8 @@ static void what_redis_is_too_slow_for_makes_the_others_look(void **state)
 	redis_signal(f->server, SIGCONT);
 	bus_wait(f->world, "a look", [&] { return bus_node_heard(b, CS_CLUSTER_MISSED, events); });
 	assert_in_range(b->arrived.size(), 1, 29);
+	assert_int_equal(a->dropped, 30 - b->arrived.size());
+	assert_int_equal(a->refused, 0);
 	assert_int_equal(a->epochs.size(), 1);
 	assert_true(a->log.find("too much waits for Redis") != std::string::npos);
 }
@@ -530,6 +576,8 @@ int main(void)
 		REDIS_TEST(a_frozen_redis_is_noticed),
 		REDIS_TEST(a_quiet_redis_is_not_taken_for_a_dead_one),
 		REDIS_TEST(a_queue_that_grows_too_long_ends_the_epoch),
+		REDIS_TEST(answers_that_redis_is_too_slow_for_do_not_end_the_epoch),
+		REDIS_TEST(what_the_server_had_no_room_for_makes_the_others_look),
 		REDIS_TEST(what_redis_is_too_slow_for_goes_back_to_who_wants_to_know),
 		REDIS_TEST(what_redis_is_too_slow_for_makes_the_others_look),
 		REDIS_TEST(scripts_that_redis_forgot_are_loaded_again),

@@ -317,6 +317,20 @@ static void hub_send_all(void *bus, const void *data, size_t size)
 	}
 }
 
+static void hub_missed(void *bus)
+{
+	const struct bus_hub_member *m = member_of(bus);
+	size_t count;
+
+	{
+		std::scoped_lock lock(m->hub->mutex);
+		count = m->hub->members.size();
+	}
+	for (unsigned node = 0; node < count; node++)
+		if (node != m->number)
+			bus_hub_change(m->hub, node, CS_CLUSTER_MISSED);
+}
+
 const struct cs_bus_driver bus_hub_driver = {
 	.abi = CS_ABI,
 	.size = sizeof(struct cs_bus_driver),
@@ -331,6 +345,7 @@ const struct cs_bus_driver bus_hub_driver = {
 	.send_to = hub_send_to,
 	.send_all = hub_send_all,
 	.flush = hub_flush,
+	.missed = hub_missed,
 };
 
 /* ---- what a test does to it */

@@ -137,6 +137,16 @@ static void host_changed(void *core, enum cs_cluster_event event)
 	static_cast<bus_node *>(core)->events.push_back(event);
 }
 
+static void host_dropped(void *core, size_t count)
+{
+	static_cast<bus_node *>(core)->dropped += count;
+}
+
+static void host_refused(void *core, size_t count)
+{
+	static_cast<bus_node *>(core)->refused += count;
+}
+
 static const struct cs_bus_host host_table = {
 	.abi = CS_ABI,
 	.size = sizeof(struct cs_bus_host),
@@ -150,6 +160,8 @@ static const struct cs_bus_host host_table = {
 	.arrived = host_arrived,
 	.close_session = host_close_session,
 	.changed = host_changed,
+	.dropped = host_dropped,
+	.refused = host_refused,
 };
 
 /* ---- the plugin */

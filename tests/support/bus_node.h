@@ -36,6 +36,7 @@ struct bus_node {
 	std::vector<std::pair<cs_account, cs_conn>> closed;
 	std::vector<enum cs_cluster_event> events;
 	std::string log; /* a line each, of any level but debug */
+	size_t dropped = 0, refused = 0;
 	bool left = false;
 	size_t watches = 0, timers = 0; /* that were not given back */
 	void (*on_arrived)(bus_node *node) = nullptr;

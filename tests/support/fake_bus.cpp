@@ -167,6 +167,10 @@ static void fake_flush(void *)
 {
 }
 
+static void fake_missed(void *)
+{
+}
+
 static const struct cs_bus_driver fake_driver = {
 	.abi = CS_ABI,
 	.size = sizeof fake_driver,
@@ -181,6 +185,7 @@ static const struct cs_bus_driver fake_driver = {
 	.send_to = fake_send_to,
 	.send_all = fake_send_all,
 	.flush = fake_flush,
+	.missed = fake_missed,
 };
 
 /* ---- the test's side */
