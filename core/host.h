@@ -8,6 +8,9 @@
 
 int host_claim(struct cs_self *self, cs_conn conn, cs_account account, const char *name,
                uint64_t generation, unsigned flags, cs_done_fn *done, void *arg);
+/* Completes every claim that still waits with CS_ECANCELED. No worker runs, the bus has stopped. */
+struct worker_shared;
+void host_claim_cancel_all(struct worker_shared *shared);
 int host_presence(struct cs_self *self, cs_conn conn, const cs_account *accounts, unsigned char *online,
                   size_t count, cs_done_fn *done, void *arg);
 struct cs_timer *host_timer_add(struct cs_self *self, int64_t ms, int repeat, cs_timer_fn *fn, void *arg);

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <unordered_set>
+#include <utility>
 
 #include "bus.h"
 #include "conn.h"
@@ -23,7 +25,9 @@ constexpr int64_t ending_ms = 3000;
 /* How long another node may take to notice that its client has left for this one. */
 constexpr int64_t moving_ms = 150;
 
-/* A claim under way. It owns itself: it ends with the post of its completion. */
+}
+
+/* A claim under way. It owns itself: it ends with its completion. */
 struct claim {
 	struct cs_self *self;
 	cs_conn conn;
@@ -36,8 +40,11 @@ struct claim {
 	int64_t begun_ms = worker_monotonic_ms();
 	int64_t pause_ms = first_pause_ms;
 	event_ptr again;   /* made with the first pause */
+	bool reserves = false;   /* the account's place, while the cluster is asked */
 	int result = 0;
 };
+
+namespace {
 
 struct conn *find(const struct claim *cl)
 {
@@ -53,6 +60,7 @@ void claim_complete(void *arg)
 {
 	const std::unique_ptr<struct claim> cl((struct claim *)arg);
 
+	cl->self->worker->claims.erase(cl.get());
 	if (cl->result == 0 && !find(cl.get()))
 		cl->result = CS_ENOENT;   /* it ended since, and its session with it */
 	cl->done(cl->self->state, cl->conn, cl->result, cl->arg);
@@ -92,6 +100,7 @@ void claim_ask(struct claim *cl);
 /* The reserved place is free again. */
 void claim_give_up(struct claim *cl, int result)
 {
+	cl->reserves = false;
 	session_free(table(cl), cl->account);
 	claim_finish(cl, result);
 }
@@ -159,6 +168,7 @@ void claim_answered(void *arg, int result)
 	if (result != 0)
 		return claim_refused(cl, result);
 	conn_bind(c, cl->account, cl->name);
+	cl->reserves = false;
 	session_settle(table(cl), cl->account);
 	claim_finish(cl, 0);
 }
@@ -176,7 +186,8 @@ void claim_ask(struct claim *cl)
 
 void claim_granted(struct claim *cl, struct conn *c)
 {
-	if (cl->self->worker->shared->bus)
+	cl->reserves = cl->self->worker->shared->bus != nullptr;
+	if (cl->reserves)
 		return claim_ask(cl);
 	conn_bind(c, cl->account, cl->name);
 	claim_finish(cl, 0);
@@ -219,6 +230,7 @@ int host_claim(struct cs_self *self, cs_conn conn, cs_account account, const cha
 	                                                  .flags = flags, .done = done, .arg = arg});
 	struct claim *cl = owner.release();
 
+	self->worker->claims.insert(cl);
 	if (c && (c->claiming || c->account != 0)) {
 		cl->result = CS_EINVAL;
 		loop_post(&self->worker->loop, claim_complete, cl);
@@ -228,4 +240,20 @@ int host_claim(struct cs_self *self, cs_conn conn, cs_account account, const cha
 		c->claiming = true;
 	claim_try(cl);
 	return 0;
+}
+
+/* What was answered before has been completed: what is left waits for a timer or a place. */
+void host_claim_cancel_all(struct worker_shared *shared)
+{
+	session_forget_waiters(&shared->sessions);
+	for (const auto &w : shared->workers) {
+		const std::unordered_set<struct claim *> left = std::exchange(w->claims, {});
+
+		for (struct claim *cl : left) {
+			if (cl->reserves)
+				session_free(table(cl), cl->account);
+			cl->result = CS_ECANCELED;
+			claim_complete(cl);
+		}
+	}
 }

@@ -12,6 +12,7 @@
 
 #include <chatserverd/db.h>
 
+#include "host.h"
 #include "log.h"
 #include "notify.h"
 
@@ -212,6 +213,8 @@ void stop_all(struct server *s)
 	/* All places are given up: the other nodes may know. */
 	if (s->bus)
 		bus_stop(s->bus.get(), goodbye_ms);
+	drain_loops(s);
+	host_claim_cancel_all(&s->shared);
 	drain_loops(s);
 	for (const auto &w : s->shared.workers)
 		plugin_stop_all(w.get());

@@ -168,6 +168,15 @@ bool session_locate(struct session_table *t, cs_account account, unsigned *worke
 	return true;
 }
 
+void session_forget_waiters(struct session_table *t)
+{
+	for (struct session_shard &shard : t->shards) {
+		std::scoped_lock lock(shard.mutex);
+		for (auto &[account, entry] : shard.entries)
+			entry.waiters.clear();
+	}
+}
+
 size_t session_count(struct session_table *t)
 {
 	size_t count = 0;

@@ -67,6 +67,8 @@ void session_free(struct session_table *t, cs_account account);
 void session_release(struct session_table *t, cs_account account);
 /* Where the account is. false: nowhere, reserved, or ending. */
 bool session_locate(struct session_table *t, cs_account account, unsigned *worker_r, cs_conn *conn_r);
+/* Forgets who waits, without waking anybody. When no worker runs, before the waiters end. */
+void session_forget_waiters(struct session_table *t);
 /* Places that are not free. */
 size_t session_count(struct session_table *t);
 

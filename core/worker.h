@@ -8,6 +8,7 @@
 #include <memory>
 #include <thread>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "conn.h"
@@ -17,6 +18,7 @@
 #include "plugin.h"
 #include "session.h"
 
+struct claim;
 struct listener;
 struct dispatch_table;
 struct bus;
@@ -58,6 +60,7 @@ struct worker {
 		counters; /* filled before it runs */
 	std::unique_ptr<char[]> scratch; /* every read goes into it first */
 	bool draining = false;
+	std::unordered_set<struct claim *> claims; /* under way; host_claim's */
 	std::thread thread;
 };
 

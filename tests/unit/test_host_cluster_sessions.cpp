@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * Owns the tests of a node's sessions in a cluster: claims of one account side by side, the order in which the bus
  * hears of them, who is online. The other nodes are played. */
-#include "test_host_cluster.h"
+#include "tests/support/host_cluster.h"
+
+#include <algorithm>
+
+#include "core/host.h"
 
 /* ---- several claims of this node */
 
@@ -203,6 +207,37 @@ static void ten_thousand_accounts_can_be_asked_for_at_once(void **state)
 	assert_true(ask_presence(t, accounts) == expected);
 }
 
+/* ---- the end of the node */
+
+static void what_still_waits_when_the_node_stops_is_answered(void **state)
+{
+	struct test *t = test_of(state);
+	const cs_conn held = connect_one(t), waiting = connect_one(t), asking = connect_one(t);
+
+	t->f->closed_answer = CS_PENDING;
+	claim(t, held, 7);
+	wait_claims(t, {{held, 0}});
+	close_conn(t, held);
+	claim(t, waiting, 7);
+	answer_claims(t, {}, CS_EAGAIN);
+	claim(t, asking, 8);
+	assert_true(worker_fixture_wait(t->f.get(), [&] { return count_calls(t, "claim:8") >= 2; }));
+	fake_bus_stop(t->bus.get());
+	loop_drain(&t->f->worker->loop);
+	assert_int_equal(t->claims.size(), 1);
+	host_claim_cancel_all(&t->f->shared);
+	std::sort(t->claims.begin() + 1, t->claims.end());
+	claim_results expected = {{waiting, CS_ECANCELED}, {asking, CS_ECANCELED}};
+	std::sort(expected.begin(), expected.end());
+	expected.insert(expected.begin(), {held, 0});
+	assert_true(t->claims == expected);
+	/* Nobody is woken who is no more, and the reserved place is free. */
+	host_table.release(self_of(t), 7);
+	worker_fixture_turn(t->f.get());
+	assert_int_equal(t->claims.size(), 3);
+	assert_int_equal(session_count(&t->f->shared.sessions), 0);
+}
+
 int main(void)
 {
 	const CMUnitTest tests[] = {
@@ -215,6 +250,7 @@ int main(void)
 		TEST(who_is_online_is_known_from_here_and_from_the_cluster),
 		TEST(without_the_bus_only_this_node_counts),
 		TEST(ten_thousand_accounts_can_be_asked_for_at_once),
+		TEST(what_still_waits_when_the_node_stops_is_answered),
 	};
 
 	return cmocka_run_group_tests_name("host_cluster_sessions", tests, nullptr, nullptr);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Owns what the tests of sessions on a node of a cluster share: a worker, a bus on which the other nodes are played,
  * claims and what became of them. It must not know what a test looks at. */
-#ifndef TEST_HOST_CLUSTER_H
-#define TEST_HOST_CLUSTER_H
+#ifndef TESTS_SUPPORT_HOST_CLUSTER_H
+#define TESTS_SUPPORT_HOST_CLUSTER_H
 
 #include <cstdarg>
 #include <cstddef>
