@@ -29,11 +29,13 @@ static void answer(terminal *t, std::string_view question, std::string_view line
 	terminal_type(t, std::string(line) + "\r");
 }
 
-static void log_in(terminal *t, int64_t id, std::string_view password = "secret")
+/* before: the number that is offered. */
+static void log_in(terminal *t, int64_t id, int64_t before = 0)
 {
 	answer(t, "choice: ", "1");
-	answer(t, "account number: ", std::to_string(id));
-	answer(t, "password: ", password);
+	answer(t, before ? "account number [" + std::to_string(before) + "]: " : "account number: ",
+	       std::to_string(id));
+	answer(t, "password: ", "secret");
 }
 
 static void begin(scene *sc, test_server *s, std::string_view stem = "ann", size_t columns = 80,
@@ -95,7 +97,14 @@ static void the_menu_registers_logs_in_and_quits(void **state)
 	static const std::string beginning = "Registered. Your account number is ";
 	assert_true(told.starts_with(beginning));
 	const int64_t id = strtoll(told.c_str() + beginning.size(), nullptr, 10);
-	log_in(&t, id, "wordpass");
+	/* The number is offered. */
+	answer(&t, "choice: ", "1");
+	answer(&t, "account number [" + std::to_string(id) + "]: ", "");
+	answer(&t, "password: ", "mistaken");
+	terminal_wait(&t, "no such id or wrong password");
+	answer(&t, "choice: ", "1");
+	answer(&t, "account number [" + std::to_string(id) + "]: ", std::to_string(id));
+	answer(&t, "password: ", "wordpass");
 	terminal_wait(&t,
 	              "Logged in as " + name + " (" + std::to_string(id) + "). /help lists the commands.");
 	terminal_wait_cursor(&t, name + "> ");
@@ -129,7 +138,7 @@ static void the_menu_says_what_was_wrong_and_asks_again(void **state)
 	answer(&t, "account number: ", std::to_string(id));
 	answer(&t, "password: ", "wrong");
 	terminal_wait(&t, "login " + std::to_string(id) + ": no such id or wrong password");
-	log_in(&t, id);
+	log_in(&t, id, id);
 	terminal_wait(&t, "/help lists the commands.");
 	terminal_type(&t, "/quit\r");
 	assert_int_equal(terminal_finish(&t), 0);
@@ -286,7 +295,7 @@ static void one_logs_out_and_in_as_somebody_else(void **state)
 	              check_format("{\"msgid\":6,\"id\":%lld,\"msg\":\"as myself\"}", (long long)sc.id));
 	terminal_type(&sc.t, "loginout\r");
 	terminal_wait(&sc.t, "Logged out.");
-	log_in(&sc.t, id);
+	log_in(&sc.t, id, sc.id);
 	/* Plain text no longer goes where the one before wrote to. */
 	terminal_wait(&sc.t, check_format("(%lld). /help lists the commands.", (long long)id));
 	terminal_type(&sc.t, "as nobody\r");
@@ -294,6 +303,29 @@ static void one_logs_out_and_in_as_somebody_else(void **state)
 	terminal_type(&sc.t, "chat:" + std::to_string(sc.other->id) + ":as another\r");
 	client_expect(sc.other,
 	              check_format("{\"msgid\":6,\"id\":%lld,\"msg\":\"as another\"}", (long long)id));
+	end(&sc);
+}
+
+static void a_name_that_was_heard_of_stands_for_its_number(void **state)
+{
+	scene sc;
+
+	begin(&sc, (test_server *)*state);
+	const std::string number = std::to_string(sc.other->id);
+	terminal_type(&sc.t, "/chat " + sc.other->name + " too early\r");
+	terminal_wait(&sc.t, "that is neither a number from 1 on nor a name that was heard of");
+	terminal_type(&sc.t, "/chat " + number + "\rhalf a line");
+	terminal_wait_cursor(&sc.t, sc.name + " -> " + number + "> half a line");
+	client_chat(sc.other, sc.id, "this is me");
+	terminal_wait_cursor(&sc.t, sc.name + " -> " + sc.other->name + "> half a line");
+	terminal_type(&sc.t, "\025/msg " + sc.other->name + " by name\rchat:" + sc.other->name + ":again\r");
+	client_expect(sc.other, "{\"msgid\":6,\"msg\":\"by name\"}");
+	client_expect(sc.other, "{\"msgid\":6,\"msg\":\"again\"}");
+	const std::string group = client_new_name("group");
+	terminal_type(&sc.t, "creategroup:" + group + ":for talk\r");
+	terminal_wait(&sc.t, ").");
+	terminal_type(&sc.t, "/say " + group + "\r");
+	terminal_wait_cursor(&sc.t, sc.name + " -> group " + group + "> ");
 	end(&sc);
 }
 
@@ -305,7 +337,7 @@ static void lines_that_are_pasted_are_sent_one_by_one(void **state)
 	terminal_type(&sc.t, "/chat " + std::to_string(sc.other->id) + "\rone\rtwo\r/say 7x\rthree\r");
 	for (const char *text : {"one", "two", "three"})
 		client_expect(sc.other, check_format("{\"msgid\":6,\"msg\":\"%s\"}", text));
-	terminal_wait(&sc.t, "an ID is a number from 1 on");
+	terminal_wait(&sc.t, "that is neither a number from 1 on nor a name that was heard of");
 	end(&sc);
 }
 
@@ -488,6 +520,7 @@ int main(void)
 		TEST(wide_characters_take_the_room_that_they_have),
 		TEST(what_others_send_cannot_steer_the_terminal),
 		TEST(one_logs_out_and_in_as_somebody_else),
+		TEST(a_name_that_was_heard_of_stands_for_its_number),
 		TEST(lines_that_are_pasted_are_sent_one_by_one),
 		TEST(ctrl_c_leaves_and_gives_the_terminal_back),
 		TEST(ctrl_d_on_an_empty_line_leaves_and_gives_the_terminal_back),

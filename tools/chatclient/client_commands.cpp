@@ -151,15 +151,47 @@ static void client_run(client *cl, const command &cm, uint64_t number)
 	}
 }
 
+static bool client_is_about_group(const command &cm)
+{
+	return cm.verb == COMMAND_GROUP_CHAT || cm.verb == COMMAND_JOIN_GROUP;
+}
+
+/* No two accounts have one name, and no two groups. */
+static int64_t client_id_of(const client *cl, const command &cm)
+{
+	if (client_is_about_group(cm)) {
+		for (const group_info &group : cl->groups)
+			if (group.name == cm.who)
+				return group.id;
+		return 0;
+	}
+	for (const auto &[id, name] : cl->names)
+		if (name == cm.who)
+			return id;
+	return 0;
+}
+
+void client_find_name(const client *cl, command *cm)
+{
+	if (cm->who.empty())
+		return;
+	cm->id = static_cast<uint64_t>(client_id_of(cl, *cm));
+	cm->who.clear();
+	if (cm->id == 0) {
+		cm->verb = COMMAND_BAD;
+		cm->problem = "that is neither a number from 1 on nor a name that was heard of";
+	}
+}
+
 void client_command(client *cl, const command &cm, uint64_t number)
 {
 	command whole = cm;
 
+	client_find_name(cl, &whole);
 	if (whole.id == 0 && client_needs_id(whole.verb)) {
-		const bool about_group = whole.verb == COMMAND_GROUP_CHAT || whole.verb == COMMAND_JOIN_GROUP;
-		whole.id = about_group ? cl->last_group : cl->last_account;
+		whole.id = client_is_about_group(whole) ? cl->last_group : cl->last_account;
 	}
-	const char *const problem = cm.verb == COMMAND_BAD ? nullptr : client_find_problem(cl, whole);
+	const char *const problem = whole.verb == COMMAND_BAD ? nullptr : client_find_problem(cl, whole);
 	if (problem != nullptr)
 		client_refuse_line(cl, number, problem);
 	else

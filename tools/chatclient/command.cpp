@@ -34,6 +34,8 @@ static const command_row command_rows[] = {
 	{COMMAND_WAIT, "wait", "wait", SHAPE_WAIT, "SECONDS COUNT", "in scripts: wait for messages"},
 	{COMMAND_QUIT, "quit", "quit", SHAPE_NOTHING, "", "leave"},
 	{COMMAND_GROUPS, "groups", "group", SHAPE_NOTHING, nullptr, nullptr},
+	{COMMAND_CHAT, "chat", "msg", SHAPE_ID_TEXT, nullptr, nullptr},
+	{COMMAND_QUIT, "quit", "exit", SHAPE_NOTHING, nullptr, nullptr},
 	{COMMAND_LOGOUT, "logout", "loginout", SHAPE_NOTHING, nullptr, nullptr},
 	{COMMAND_GROUP_CHAT, "groupchat", "groupchat", SHAPE_ID_TEXT, nullptr, nullptr},
 	{COMMAND_ADD_FRIEND, "addfriend", "addfriend", SHAPE_ID, nullptr, nullptr},
@@ -73,8 +75,12 @@ static void command_read_id(command *cm, std::string_view text)
 {
 	text = command_trim(text);
 	cm->is_last = text == "@";
-	if (!cm->is_last && !text_to_id(text, &cm->id))
+	if (cm->is_last || text_to_id(text, &cm->id))
+		return;
+	if (text.empty() || cm->verb == COMMAND_LOGIN)
 		command_spoil(cm, "an ID is a number from 1 on");
+	else
+		cm->who = text;
 }
 
 static void command_read_wait(command *cm, std::string_view seconds, std::string_view count)

@@ -31,6 +31,7 @@ struct command {
 	command_verb verb = COMMAND_BLANK;
 	uint64_t id = 0; /* 0: @, the last one made; or not given */
 	bool is_last = false; /* it was @ */
+	std::string who; /* stood there instead: perhaps a name */
 	uint64_t count = 0;
 	std::string name;
 	std::string text;

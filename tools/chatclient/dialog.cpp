@@ -19,7 +19,7 @@ static void dialog_show_menu(dialog *dg)
 	dialog_go(dg, DIALOG_MENU, "choice: ", false);
 }
 
-static void dialog_show_prompt(dialog *dg)
+static std::string dialog_make_prompt(const dialog *dg)
 {
 	const int64_t id = static_cast<int64_t>(dg->talks_to);
 	std::string prompt = text_harmless(dg->cl->se.name, false);
@@ -31,11 +31,17 @@ static void dialog_show_prompt(dialog *dg)
 		prompt += is_group ? " -> group " : " -> ";
 		prompt += name.empty() ? std::to_string(id) : text_harmless(name, false);
 	}
-	dialog_go(dg, DIALOG_COMMANDS, prompt + "> ", false);
+	return prompt + "> ";
+}
+
+static void dialog_show_prompt(dialog *dg)
+{
+	dialog_go(dg, DIALOG_COMMANDS, dialog_make_prompt(dg), false);
 }
 
 static void dialog_login(dialog *dg)
 {
+	dg->asked_id = dg->pending.id;
 	dialog_go(dg, DIALOG_LOGIN_WAIT, "", false);
 	client_command(dg->cl, dg->pending, 0);
 	if (dg->cl->se.state == SESSION_OUT)
@@ -47,9 +53,25 @@ static void dialog_login(dialog *dg)
 
 static void dialog_register(dialog *dg)
 {
+	dg->asked_id = 0;
 	client_command(dg->cl, dg->pending, 0);
 	dg->pending = command();
 	dialog_go(dg, DIALOG_MENU, "choice: ", false);
+}
+
+/* Who has just registered, or mistyped the password, need not type the number again. */
+static uint64_t dialog_usual_id(const dialog *dg)
+{
+	return dg->asked_id != 0 ? dg->asked_id : dg->cl->last_account;
+}
+
+static void dialog_ask_id(dialog *dg)
+{
+	const uint64_t usual = dialog_usual_id(dg);
+
+	dialog_go(
+		dg, DIALOG_LOGIN_ID,
+		usual == 0 ? "account number: " : "account number [" + std::to_string(usual) + "]: ", false);
 }
 
 /* Asks for what the login or registration lacks. */
@@ -59,7 +81,7 @@ static void dialog_ask(dialog *dg, const command &cm)
 
 	dg->pending = cm;
 	if (login && cm.id == 0 && !cm.is_last)
-		dialog_go(dg, DIALOG_LOGIN_ID, "account number: ", false);
+		dialog_ask_id(dg);
 	else if (!login && cm.name.empty())
 		dialog_go(dg, DIALOG_REGISTER_NAME, "name: ", false);
 	else if (cm.text.empty())
@@ -92,12 +114,16 @@ static void dialog_take_choice(dialog *dg, std::string_view line)
 
 static void dialog_take_id(dialog *dg, std::string_view line)
 {
-	if (line.empty())
+	uint64_t id = dialog_usual_id(dg);
+
+	if (line.empty() && id == 0) {
 		dialog_show_menu(dg);
-	else if (text_to_id(line, &dg->pending.id))
+	} else if (line.empty() || text_to_id(line, &id)) {
+		dg->pending.id = id;
 		dialog_ask(dg, dg->pending);
-	else
+	} else {
 		view_notice(&dg->cl->vw, "An account number has digits only.");
+	}
 }
 
 static void dialog_take_name(dialog *dg, std::string_view line)
@@ -149,6 +175,7 @@ static void dialog_say(dialog *dg, const command &cm)
 
 static void dialog_run(dialog *dg, command cm)
 {
+	client_find_name(dg->cl, &cm);
 	const bool says = cm.verb == COMMAND_CHAT || cm.verb == COMMAND_GROUP_CHAT;
 
 	if (cm.verb == COMMAND_PLAIN && dg->talks != COMMAND_BLANK) {
@@ -217,6 +244,12 @@ void dialog_session_changed(dialog *dg)
 		dialog_show_prompt(dg);
 	else
 		dialog_show_menu(dg);
+}
+
+void dialog_refresh(dialog *dg)
+{
+	if (dg->step == DIALOG_COMMANDS && dialog_make_prompt(dg) != dg->sc->prompt)
+		dialog_show_prompt(dg);
 }
 
 void dialog_open(dialog *dg, client *cl, screen *sc)

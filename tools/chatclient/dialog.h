@@ -28,6 +28,7 @@ struct dialog {
 	command_verb talks =
 		COMMAND_BLANK; /* COMMAND_CHAT or COMMAND_GROUP_CHAT: plain text goes to talks_to */
 	uint64_t talks_to = 0;
+	uint64_t asked_id = 0; /* of the last attempt to log in; 0: none since an account was registered */
 	bool leaving = false;
 };
 
@@ -37,5 +38,7 @@ void dialog_take_line(dialog *dg, std::string_view line);
 /* The person leaves: at once where nothing is owed or it is said twice. */
 void dialog_end(dialog *dg);
 void dialog_session_changed(dialog *dg);
+/* Something was learned, perhaps a name that the prompt has only a number for. */
+void dialog_refresh(dialog *dg);
 
 #endif

@@ -50,6 +50,8 @@ static void program_on_ready(void *arg)
 
 	if (pg->cl.vw.plain)
 		script_ready(&pg->sr);
+	else
+		dialog_refresh(&pg->dg);
 }
 
 /* The wire is UTF-8 whatever the locale says, so the terminal has to be as well. */
