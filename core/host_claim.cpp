@@ -24,6 +24,8 @@ constexpr int64_t longest_pause_ms = 100;
 constexpr int64_t ending_ms = 3000;
 /* How long another node may take to notice that its client has left for this one. */
 constexpr int64_t moving_ms = 150;
+/* Asked at least, however long that takes: time for which this node was held up tells nothing about the other. */
+constexpr unsigned fewest_questions = 4;
 
 }
 
@@ -39,6 +41,7 @@ struct claim {
 	void *arg;
 	int64_t begun_ms = worker_monotonic_ms();
 	int64_t pause_ms = first_pause_ms;
+	unsigned questions = 0;   /* asked so far */
 	event_ptr again;   /* made with the first pause */
 	bool reserves = false;   /* the account's place, while the cluster is asked */
 	int result = 0;
@@ -119,7 +122,8 @@ int64_t claim_pause(struct claim *cl, int result)
 {
 	const bool soon = result == CS_EAGAIN || (cl->flags & CS_CLAIM_KICK);
 	const int64_t left = cl->begun_ms + (soon ? ending_ms : moving_ms) - worker_monotonic_ms();
-	const int64_t pause = std::min(cl->pause_ms, left);
+	const bool has_to_ask = !soon && cl->questions < fewest_questions;
+	const int64_t pause = has_to_ask ? cl->pause_ms : std::min(cl->pause_ms, left);
 
 	cl->pause_ms = std::min(cl->pause_ms * 2, longest_pause_ms);
 	return std::max<int64_t>(pause, 0);
@@ -179,6 +183,7 @@ void claim_ask(struct claim *cl)
 	                                    .generation = cl->generation};
 	struct worker *w = cl->self->worker;
 
+	cl->questions++;
 	bus_claim(w->shared->bus, &session, cl->flags, &w->loop, claim_answered, cl);
 }
 

@@ -48,6 +48,26 @@ static void who_is_online_elsewhere_is_refused_after_a_moment_of_grace(void **st
 	wait_claims(t, {{conn, CS_EEXIST}, {conn, 0}});
 }
 
+/* The first answer comes when the moment of grace is over already. */
+static void a_node_that_was_held_up_itself_asks_again_before_it_refuses(void **state)
+{
+	struct test *t = test_of(state);
+	const cs_conn conn = connect_one(t);
+	const int64_t begun = worker_monotonic_ms();
+
+	keep_claims(t, true);
+	claim(t, conn, 7);
+	wait_kept(t, 1);
+	assert_true(worker_fixture_wait(t->f.get(), [&] { return worker_monotonic_ms() > begun + 200; }));
+	for (int question = 1; question < 4; question++) {
+		fake_bus_answer(t->bus.get(), CS_EEXIST);
+		wait_kept(t, 1);
+	}
+	assert_true(t->claims.empty());
+	fake_bus_answer(t->bus.get(), CS_EEXIST);
+	wait_claims(t, {{conn, CS_EEXIST}});
+}
+
 static void a_client_that_comes_over_from_another_node_need_not_wait_for_its_notice(void **state)
 {
 	struct test *t = test_of(state);
@@ -195,6 +215,7 @@ int main(void)
 	const CMUnitTest tests[] = {
 		TEST(a_connection_is_bound_when_the_cluster_has_granted_the_place),
 		TEST(who_is_online_elsewhere_is_refused_after_a_moment_of_grace),
+		TEST(a_node_that_was_held_up_itself_asks_again_before_it_refuses),
 		TEST(a_client_that_comes_over_from_another_node_need_not_wait_for_its_notice),
 		TEST(a_session_that_is_ending_elsewhere_is_waited_for),
 		TEST(an_ending_that_takes_too_long_is_not_waited_for),
