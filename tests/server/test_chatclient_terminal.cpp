@@ -366,7 +366,23 @@ static void leaves_by(void **state, const char *keys)
 
 static void ctrl_c_leaves_and_gives_the_terminal_back(void **state)
 {
-	leaves_by(state, "half a line\003");
+	leaves_by(state, "\003");
+}
+
+static void ctrl_c_gives_up_the_line_that_is_being_typed(void **state)
+{
+	scene sc;
+
+	begin(&sc, (test_server *)*state);
+	terminal_type(&sc.t, "half a line");
+	terminal_wait_cursor(&sc.t, sc.prompt + "half a line");
+	terminal_type(&sc.t, "\003");
+	terminal_wait_cursor(&sc.t, sc.prompt);
+	client_chat(sc.other, sc.id, "still there?");
+	expect_above(&sc, "still there?", "");
+	terminal_type(&sc.t, "chat:" + std::to_string(sc.other->id) + ":yes\r");
+	client_expect(sc.other, "{\"msgid\":6,\"msg\":\"yes\"}");
+	end(&sc);
 }
 
 static void ctrl_d_on_an_empty_line_leaves_and_gives_the_terminal_back(void **state)
@@ -523,6 +539,7 @@ int main(void)
 		TEST(a_name_that_was_heard_of_stands_for_its_number),
 		TEST(lines_that_are_pasted_are_sent_one_by_one),
 		TEST(ctrl_c_leaves_and_gives_the_terminal_back),
+		TEST(ctrl_c_gives_up_the_line_that_is_being_typed),
 		TEST(ctrl_d_on_an_empty_line_leaves_and_gives_the_terminal_back),
 		TEST(ctrl_d_in_place_of_a_password_leaves_and_gives_the_terminal_back),
 		TEST(ctrl_z_stops_it_and_the_line_comes_back),

@@ -247,7 +247,23 @@ static void screen_on_stopped(evutil_socket_t, short, void *arg)
 	screen_type(sc, typed);
 }
 
+/* ^C: the line is given up as in a shell; where there is none, the client. */
 static void screen_on_interrupted(evutil_socket_t, short, void *arg)
+{
+	screen *const sc = static_cast<screen *>(arg);
+	const LineInfo *const line = el_line(sc->el.get());
+
+	if (sc->mode != SCREEN_EDITING || line->lastchar == line->buffer) {
+		sc->calls->end(sc->arg);
+		return;
+	}
+	screen_clear_line(sc);
+	(void)fflush(stdout);
+	screen_pause(sc);
+	screen_resume(sc);
+}
+
+static void screen_on_terminated(evutil_socket_t, short, void *arg)
 {
 	screen *const sc = static_cast<screen *>(arg);
 
@@ -286,7 +302,7 @@ int screen_open(screen *sc, event_base *base, const screen_calls *calls, void *a
 	sc->resized.reset(evsignal_new(base, SIGWINCH, screen_on_resized, sc));
 	sc->stopped.reset(evsignal_new(base, SIGTSTP, screen_on_stopped, sc));
 	sc->interrupted.reset(evsignal_new(base, SIGINT, screen_on_interrupted, sc));
-	sc->terminated.reset(evsignal_new(base, SIGTERM, screen_on_interrupted, sc));
+	sc->terminated.reset(evsignal_new(base, SIGTERM, screen_on_terminated, sc));
 	for (const event_ptr *ev :
 	     {&sc->readable, &sc->resized, &sc->stopped, &sc->interrupted, &sc->terminated})
 		if (*ev == nullptr || event_add(ev->get(), nullptr) != 0)
