@@ -5,17 +5,29 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <climits>
 #include <cstdio>
+#include <mutex>
 #include <string>
 #include <string_view>
 
+#include <poll.h>
 #include <unistd.h>
 
 namespace {
 
 constexpr size_t most_line = 4096;
 
+/* What a pipe or socket that says that there is room takes at once. */
+constexpr size_t most_written = PIPE_BUF;
+
 constinit std::atomic<int> current_level{CS_LOG_INFO};
+
+/* The way to standard error: one line at a time, so that the room that was seen is still there. */
+constinit struct {
+	std::mutex mutex;
+	unsigned long long dropped;
+} way{};
 
 const char *level_name(enum cs_log_level level)
 {
@@ -73,6 +85,30 @@ void write_all(std::string_view line)
 	}
 }
 
+bool has_room()
+{
+	struct pollfd out{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+
+	return poll(&out, 1, 0) == 1 && (out.revents & POLLOUT);
+}
+
+/* Whoever reads the log may stand still, and no worker must stand still with him. */
+void write_or_drop(std::string_view line)
+{
+	std::scoped_lock lock(way.mutex);
+	char text[64];
+
+	if (way.dropped > 0 && has_room()) {
+		write_all({text, (size_t)snprintf(text, sizeof(text), "warning log lines dropped count=%llu\n",
+		                                  way.dropped)});
+		way.dropped = 0;
+	}
+	if (has_room())
+		write_all(line);
+	else
+		way.dropped++;
+}
+
 }
 
 void log_set_level(enum cs_log_level level)
@@ -98,8 +134,9 @@ void log_vwrite(enum cs_log_level level, const char *format, va_list arguments)
 	line.push_back(' ');
 	if (size > 0)
 		append_visible(&line, {text, std::min((size_t)size, sizeof(text) - 1)});
+	line.resize(std::min(line.size(), most_written - 1));
 	line.push_back('\n');
-	write_all(line);
+	write_or_drop(line);
 	errno = saved_errno;
 }
 
