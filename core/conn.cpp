@@ -124,14 +124,33 @@ static int conn_make_events(struct conn *c)
 	return 0;
 }
 
+bool conn_reserve(struct worker *w)
+{
+	std::atomic<int64_t> *count = &w->shared->connections;
+	int64_t n = count->load(std::memory_order_relaxed);
+
+	do {
+		if (n >= w->conf->max_connections)
+			return false;
+	} while (!count->compare_exchange_weak(n, n + 1, std::memory_order_relaxed));
+	return true;
+}
+
+void conn_unreserve(struct worker *w)
+{
+	w->shared->connections.fetch_sub(1, std::memory_order_relaxed);
+}
+
 int conn_open(struct worker *w, unique_fd fd, const sockaddr *address, socklen_t)
 {
 	auto c = std::make_unique<struct conn>();
 	uint32_t slot;
 
 	conn_assert_here(w);
-	if (!conn_take_slot(&w->conns, &slot))
+	if (!conn_take_slot(&w->conns, &slot)) {
+		conn_unreserve(w);
 		return CS_EBUSY;
+	}
 	conn_set_options(fd.fd, w->conf->keepalive);
 	c->handle = conn_make_handle(w, slot);
 	c->worker = w;
@@ -143,6 +162,7 @@ int conn_open(struct worker *w, unique_fd fd, const sockaddr *address, socklen_t
 	limit_init(&c->bucket, w->conf->burst, c->heard);
 	if (conn_make_events(c.get()) != 0) {
 		w->conns.free_slots.push_back(slot);
+		conn_unreserve(w);
 		return CS_EINVAL;
 	}
 	conn_arm(c.get());
@@ -150,7 +170,6 @@ int conn_open(struct worker *w, unique_fd fd, const sockaddr *address, socklen_t
 	          c->peer.c_str());
 	w->conns.slots[slot] = std::move(c);
 	w->conns.live++;
-	w->shared->connections.fetch_add(1, std::memory_order_relaxed);
 	return 0;
 }
 
@@ -175,7 +194,7 @@ static void conn_free(void *arg)
 	w->conns.slots[slot].reset();
 	w->conns.free_slots.push_back(slot);
 	w->conns.live--;
-	w->shared->connections.fetch_sub(1, std::memory_order_relaxed);
+	conn_unreserve(w);
 	listener_resume_all(w);
 }
 

@@ -96,7 +96,12 @@ struct conn_table {
 	size_t live = 0;
 };
 
-/* Takes the accepted socket over. 0, or CS_EBUSY (no slot) / CS_EINVAL with the socket closed. */
+/* Counts a connection before it is accepted, so that all workers together never have more than
+ * max_connections. false: that many are there. What was counted goes to conn_open or back. */
+[[nodiscard]] bool conn_reserve(struct worker *w);
+void conn_unreserve(struct worker *w);
+/* Takes the accepted socket and its reservation over. 0, or CS_EBUSY (no slot) / CS_EINVAL with the socket
+ * closed and the reservation given back. */
 [[nodiscard]] int conn_open(struct worker *w, unique_fd fd, const sockaddr *address, socklen_t size);
 /* nullptr when the handle's connection ended or is being closed. */
 struct conn *conn_find(struct worker *w, cs_conn handle);

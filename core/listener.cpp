@@ -200,7 +200,7 @@ static bool listener_accept(struct listener *l)
 	socklen_t size = sizeof address;
 	struct worker *w = l->worker;
 
-	if (w->shared->connections.load(std::memory_order_relaxed) >= w->conf->max_connections) {
+	if (!conn_reserve(w)) {
 		listener_pause(l, "max_connections is reached");
 		return false;
 	}
@@ -260,6 +260,7 @@ int listener_open_all(struct worker *w, const std::vector<struct listen_address>
 void listener_close_all(struct worker *w)
 {
 	w->listeners.clear();
+		conn_unreserve(w);
 }
 
 void listener_resume_all(struct worker *w)

@@ -73,7 +73,6 @@ static void over_max_connections_others_wait_their_turn(void **state)
 	std::vector<test_client *> all;
 
 	test_server_set(s, "core.max_connections", "10");
-	test_server_set(s, "core.threads", "1");
 	test_server_start(s);
 	for (int i = 0; i < 20; i++) {
 		all.push_back(client_open(s));

@@ -137,7 +137,7 @@ struct conn *worker_fixture_connect(struct worker_fixture *f, int *peer_r)
 		return nullptr;
 	f->peers.push_back(fds[1]);
 	*peer_r = fds[1];
-	if (conn_open(f->worker, unique_fd(fds[0]), &address, sizeof address) != 0)
+	if (!conn_reserve(f->worker) || conn_open(f->worker, unique_fd(fds[0]), &address, sizeof address) != 0)
 		return nullptr;
 	for (const auto &c : f->worker->conns.slots)
 		if (c != nullptr && c->fd.fd == fds[0])

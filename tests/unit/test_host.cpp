@@ -124,6 +124,7 @@ static cs_conn add_conn(struct fixture *f)
 	address.sun_family = AF_UNIX;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
 	f->peers.emplace_back(fds[1]);
+	assert_true(conn_reserve(f->worker));
 	assert_int_equal(conn_open(f->worker, unique_fd(fds[0]), (sockaddr *)&address, sizeof(address)), 0);
 	for (const auto &c : f->worker->conns.slots) {
 		if (c && c->fd.fd == fds[0])

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <vector>
+#include <thread>
 
 #include <netinet/in.h>
 #include <setjmp.h>
@@ -12,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "core/listener.h"
+#include "core/conn_internal.h"
 #include "tests/support/worker_fixture.h"
 
 extern "C" {
@@ -169,6 +171,70 @@ static void a_closed_listener_accepts_nothing_more(void **state)
 	auto *t = static_cast<test *>(*state);
 	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+/* Workers beside the fixture's own, which listen on the same port. */
+static void add_workers(test *t, unsigned count)
+{
+	struct cs_error e;
+
+	for (unsigned i = 1; i <= count; i++) {
+		t->f->shared.workers.push_back(std::make_unique<struct worker>());
+		struct worker *w = t->f->shared.workers.back().get();
+
+		assert_int_equal(worker_open(w, i, &t->f->shared, &t->f->conf, &e), 0);
+		assert_int_equal(listener_open_all(w, t->addresses, &e), 0);
+	}
+}
+
+static int64_t live_everywhere(test *t)
+{
+	int64_t sum = 0;
+
+	for (const auto &w : t->f->shared.workers)
+		sum += static_cast<int64_t>(w->conns.live);
+	return sum;
+}
+
+static void run_workers(test *t)
+{
+	for (const auto &w : t->f->shared.workers) {
+		w->loop.stopping = false;
+		worker_start(w.get());
+	}
+	while (t->f->shared.connections < t->f->conf.max_connections)
+		std::this_thread::yield();
+	for (const auto &w : t->f->shared.workers)
+		worker_stop(w.get());
+}
+
+static void close_everywhere(test *t)
+{
+	for (const auto &w : t->f->shared.workers) {
+		for (const auto &c : w->conns.slots)
+			if (c != nullptr)
+				conn_close_quietly(c.get(), "test");
+		loop_drain(&w->loop);
+	}
+}
+
+static void all_workers_together_keep_to_max_connections(void **state)
+{
+	auto *t = static_cast<test *>(*state);
+
+	t->f->conf.max_connections = 5;
+	add_workers(t, 3);
+	for (int round = 0; round < 60; round++) {
+		for (int i = 0; i < 8; i++)
+			connect_to(t);
+		/* Who looks whether one more waits is counted for that long. */
+		do
+			run_workers(t);
+		while (live_everywhere(t) < 5);
+		assert_int_equal(live_everywhere(t), 5);
+		close_everywhere(t);
+		assert_int_equal(t->f->shared.connections, 0);
+	}
+}
+
 	listener_close_all(t->f->worker);
 	assert_int_equal(
 		connect(fd, reinterpret_cast<sockaddr *>(&t->addresses[0].address), t->addresses[0].size),
@@ -193,3 +259,4 @@ int main(void)
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
+		TEST(all_workers_together_keep_to_max_connections),
