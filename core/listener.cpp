@@ -35,6 +35,13 @@ void listener_deleter::operator()(struct listener *l) const
 
 /* ---- addresses */
 
+static uint16_t listener_port_of(const struct listen_address *a)
+{
+	if (a->address.ss_family == AF_INET6)
+		return ntohs(reinterpret_cast<const sockaddr_in6 *>(&a->address)->sin6_port);
+	return ntohs(reinterpret_cast<const sockaddr_in *>(&a->address)->sin_port);
+}
+
 static bool listener_parse_port(std::string_view text, uint16_t *port_r)
 {
 	const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *port_r);
@@ -42,23 +49,46 @@ static bool listener_parse_port(std::string_view text, uint16_t *port_r)
 	return error == std::errc() && end == text.data() + text.size();
 }
 
-static bool listener_parse_host(const std::string &host, bool is_ipv6, uint16_t port,
-                                struct listen_address *a)
+static void listener_set_ipv4(struct listen_address *a, const void *bytes, uint16_t port)
 {
-	if (is_ipv6) {
-		auto *in = reinterpret_cast<sockaddr_in6 *>(&a->address);
-
-		in->sin6_family = AF_INET6;
-		in->sin6_port = htons(port);
-		a->size = sizeof *in;
-		return inet_pton(AF_INET6, host.c_str(), &in->sin6_addr) == 1;
-	}
 	auto *in = reinterpret_cast<sockaddr_in *>(&a->address);
 
 	in->sin_family = AF_INET;
 	in->sin_port = htons(port);
+	memcpy(&in->sin_addr, bytes, sizeof in->sin_addr);
 	a->size = sizeof *in;
-	return inet_pton(AF_INET, host.c_str(), &in->sin_addr) == 1;
+}
+
+static void listener_set_ipv6(struct listen_address *a, const in6_addr *bytes, uint16_t port)
+{
+	auto *in = reinterpret_cast<sockaddr_in6 *>(&a->address);
+
+	in->sin6_family = AF_INET6;
+	in->sin6_port = htons(port);
+	in->sin6_addr = *bytes;
+	a->size = sizeof *in;
+}
+
+static bool listener_parse_host(const std::string &host, bool is_ipv6, uint16_t port,
+                                struct listen_address *a)
+{
+	in_addr ipv4;
+	in6_addr ipv6;
+
+	if (!is_ipv6) {
+		if (inet_pton(AF_INET, host.c_str(), &ipv4) != 1)
+			return false;
+		listener_set_ipv4(a, &ipv4, port);
+		return true;
+	}
+	if (inet_pton(AF_INET6, host.c_str(), &ipv6) != 1)
+		return false;
+	/* [::ffff:192.0.2.1] is another form of 192.0.2.1; as IPv6 alone it could not be bound. */
+	if (IN6_IS_ADDR_V4MAPPED(&ipv6))
+		listener_set_ipv4(a, &ipv6.s6_addr[12], port);
+	else
+		listener_set_ipv6(a, &ipv6, port);
+	return true;
 }
 
 static bool listener_parse_one(std::string_view text, struct listen_address *a)
@@ -77,6 +107,32 @@ static bool listener_parse_one(std::string_view text, struct listen_address *a)
 	return listener_parse_host(std::string(host), is_ipv6, port, a);
 }
 
+static bool listener_same(const struct listen_address *a, const struct listen_address *b)
+{
+	if (a->address.ss_family != b->address.ss_family)
+		return false;
+	if (a->address.ss_family == AF_INET) {
+		const auto *one = reinterpret_cast<const sockaddr_in *>(&a->address);
+		const auto *two = reinterpret_cast<const sockaddr_in *>(&b->address);
+
+		return one->sin_port == two->sin_port && one->sin_addr.s_addr == two->sin_addr.s_addr;
+	}
+	const auto *one = reinterpret_cast<const sockaddr_in6 *>(&a->address);
+	const auto *two = reinterpret_cast<const sockaddr_in6 *>(&b->address);
+
+	return one->sin6_port == two->sin6_port && IN6_ARE_ADDR_EQUAL(&one->sin6_addr, &two->sin6_addr);
+}
+
+const struct listen_address *listener_find(const std::vector<struct listen_address> &addresses,
+                                           const struct listen_address *wanted)
+{
+	for (const struct listen_address &a : addresses)
+		/* Each port 0 becomes another port. */
+		if (listener_port_of(&a) != 0 && listener_same(&a, wanted))
+			return &a;
+	return nullptr;
+}
+
 int listener_parse(const char *text, std::vector<struct listen_address> *addresses_r, struct cs_error *e)
 {
 	static const char between[] = " \t,";
@@ -92,6 +148,10 @@ int listener_parse(const char *text, std::vector<struct listen_address> *address
 			error_set(e,
 			          "\"%.*s\" is no numeric address:port, such as 127.0.0.1:6000 or [::1]:6000",
 			          static_cast<int>(std::min<size_t>(one.size(), 80)), one.data());
+			return CS_EINVAL;
+		}
+		if (const struct listen_address *twin = listener_find(*addresses_r, &a); twin != nullptr) {
+			error_set(e, "%s and %s are the same address", twin->text.c_str(), a.text.c_str());
 			return CS_EINVAL;
 		}
 		addresses_r->push_back(std::move(a));
@@ -129,13 +189,6 @@ static int listener_bind(const struct listen_address *a, int option, unique_fd *
 	return 0;
 }
 
-static uint16_t *listener_port_of(sockaddr_storage *address)
-{
-	if (address->ss_family == AF_INET6)
-		return &reinterpret_cast<sockaddr_in6 *>(address)->sin6_port;
-	return &reinterpret_cast<sockaddr_in *>(address)->sin_port;
-}
-
 static int listener_reserve_one(struct listen_address *a, struct cs_error *e)
 {
 	socklen_t size = a->size;
@@ -144,12 +197,12 @@ static int listener_reserve_one(struct listen_address *a, struct cs_error *e)
 	/* listen() as well: two sockets that only reuse the address may both be bound. */
 	if (listener_bind(a, 0, &fd) == -1 || listen(fd.fd, 1) == -1)
 		return listener_fail(a, e);
-	if (*listener_port_of(&a->address) != 0)
+	if (listener_port_of(a) != 0)
 		return 0;
 	if (getsockname(fd.fd, reinterpret_cast<sockaddr *>(&a->address), &size) == -1)
 		return listener_fail(a, e);
 	a->text.resize(a->text.rfind(':') + 1);
-	a->text += std::to_string(ntohs(*listener_port_of(&a->address)));
+	a->text += std::to_string(listener_port_of(a));
 	return 0;
 }
 
@@ -207,6 +260,7 @@ static bool listener_accept(struct listener *l)
 	unique_fd fd(accept4(l->fd.fd, reinterpret_cast<sockaddr *>(&address), &size,
 	                     SOCK_NONBLOCK | SOCK_CLOEXEC));
 	if (fd.fd == -1) {
+		conn_unreserve(w);
 		if (errno != EAGAIN && !listener_is_passing(errno))
 			listener_pause(l, strerror(errno));
 		return errno != EAGAIN && !l->paused;
@@ -260,7 +314,6 @@ int listener_open_all(struct worker *w, const std::vector<struct listen_address>
 void listener_close_all(struct worker *w)
 {
 	w->listeners.clear();
-		conn_unreserve(w);
 }
 
 void listener_resume_all(struct worker *w)

@@ -17,9 +17,12 @@ struct listen_address {
 };
 
 /* Reads "127.0.0.1:6000 [::1]:6000" (spaces or commas between). Numeric addresses only: nothing here asks a
- * name server. 0, or CS_EINVAL with the text in e. */
+ * name server. The same address twice is refused, whatever its text. 0, or CS_EINVAL with the text in e. */
 [[nodiscard]] int listener_parse(const char *text, std::vector<struct listen_address> *addresses_r,
                                  struct cs_error *e);
+/* The one that is the same as wanted, whatever its text; nullptr: none. Port 0 is never the same. */
+const struct listen_address *listener_find(const std::vector<struct listen_address> &addresses,
+                                           const struct listen_address *wanted);
 /* Checks that nobody else listens on the addresses (SO_REUSEPORT would share them without a word) and
  * replaces port 0 by a free one, in place. Before any worker listens. */
 [[nodiscard]] int listener_reserve(std::vector<struct listen_address> *addresses, struct cs_error *e);

@@ -69,6 +69,19 @@ int check_address_option(const struct configuration *conf, const char *key, cons
 	return CS_EINVAL;
 }
 
+int check_admin_apart(const struct server *s, const std::vector<struct listen_address> &admin, struct cs_error *e)
+{
+	for (const struct listen_address &a : admin) {
+		if (!listener_find(s->addresses, &a))
+			continue;
+		error_set(e, "%s: core.admin: %s is an address of core.listen (%s) as well",
+		          conf_where(&s->conf->file, "core", "admin").c_str(), a.text.c_str(),
+		          conf_where(&s->conf->file, "core", "listen").c_str());
+		return CS_EINVAL;
+	}
+	return 0;
+}
+
 bool is_unused_driver(const struct plugin_set *set, const std::vector<std::string> &files, const std::string &name)
 {
 	const auto has = [&name](const std::vector<std::string> &names) {
@@ -200,6 +213,8 @@ int server_configure(struct server *s, struct cs_error *e)
 		if (const int failed = check_address_option(s->conf.get(), "admin", core->admin, &admin, e))
 			return failed;
 	}
+	if (const int failed = check_admin_apart(s, admin, e))
+		return failed;
 	if (const int failed = load_plugins(s, e))
 		return failed;
 	return server_check_sections(s, s->conf.get(), e);

@@ -3,17 +3,18 @@
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
-#include <vector>
 #include <thread>
+#include <vector>
 
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-#include "core/listener.h"
 #include "core/conn_internal.h"
+#include "core/listener.h"
 #include "tests/support/worker_fixture.h"
 
 extern "C" {
@@ -88,6 +89,28 @@ static void other_addresses_are_refused(void **)
 	}
 }
 
+static void the_same_address_twice_is_refused_in_any_form(void **)
+{
+	for (const char *text : {"127.0.0.1:6000 127.0.0.1:6000", "127.0.0.1:6000, 0.0.0.0:6001,127.0.0.1:06000",
+	                         "[::1]:6000 [0:0:0:0:0:0:0:1]:6000", "1.2.3.4:6000 [::ffff:102:304]:6000"}) {
+		std::vector<struct listen_address> addresses;
+		struct cs_error e = {""};
+
+		assert_int_equal(listener_parse(text, &addresses, &e), CS_EINVAL);
+		assert_non_null(strstr(e.text, " are the same address"));
+	}
+}
+
+static void other_ports_families_and_port_0_are_not_the_same_address(void **)
+{
+	std::vector<struct listen_address> addresses;
+	struct cs_error e;
+
+	assert_int_equal(listener_parse("0.0.0.0:6000 0.0.0.0:6001 [::]:6000 127.0.0.1:6000 127.0.0.1:0 127.0.0.1:0",
+	                                &addresses, &e), 0);
+	assert_int_equal(addresses.size(), 6);
+}
+
 static void a_port_that_somebody_listens_on_is_refused(void **state)
 {
 	auto *t = static_cast<test *>(*state);
@@ -147,29 +170,6 @@ static void at_max_connections_accepting_pauses_and_goes_on(void **state)
 	assert_true(worker_fixture_wait(
 		t->f.get(), [&] { return t->f->worker->conns.slots[0] != nullptr && live(t) == 2; }));
 }
-
-static void out_of_descriptors_accepting_pauses_and_goes_on(void **state)
-{
-	auto *t = static_cast<test *>(*state);
-	struct rlimit before, none;
-
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-	connect_to(t);
-	none = {3, before.rlim_max};
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	const uint64_t turns = turns_in_200_ms(t);
-	const size_t accepted = live(t);
-
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-	assert_int_equal(accepted, 0);
-	assert_true(turns < 20);
-	assert_true(worker_fixture_wait(t->f.get(), [&] { return live(t) == 1; }));
-}
-
-static void a_closed_listener_accepts_nothing_more(void **state)
-{
-	auto *t = static_cast<test *>(*state);
-	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 /* Workers beside the fixture's own, which listen on the same port. */
 static void add_workers(test *t, unsigned count)
@@ -235,6 +235,29 @@ static void all_workers_together_keep_to_max_connections(void **state)
 	}
 }
 
+static void out_of_descriptors_accepting_pauses_and_goes_on(void **state)
+{
+	auto *t = static_cast<test *>(*state);
+	struct rlimit before, none;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	connect_to(t);
+	none = {3, before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	const uint64_t turns = turns_in_200_ms(t);
+	const size_t accepted = live(t);
+
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(accepted, 0);
+	assert_true(turns < 20);
+	assert_true(worker_fixture_wait(t->f.get(), [&] { return live(t) == 1; }));
+}
+
+static void a_closed_listener_accepts_nothing_more(void **state)
+{
+	auto *t = static_cast<test *>(*state);
+	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
 	listener_close_all(t->f->worker);
 	assert_int_equal(
 		connect(fd, reinterpret_cast<sockaddr *>(&t->addresses[0].address), t->addresses[0].size),
@@ -249,14 +272,16 @@ int main(void)
 	const CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_are_numeric_with_a_port),
 		cmocka_unit_test(other_addresses_are_refused),
+		cmocka_unit_test(the_same_address_twice_is_refused_in_any_form),
+		cmocka_unit_test(other_ports_families_and_port_0_are_not_the_same_address),
 		TEST(a_port_that_somebody_listens_on_is_refused),
 		TEST(a_free_port_takes_the_place_of_0),
 		TEST(connections_are_accepted_and_counted),
 		TEST(at_max_connections_accepting_pauses_and_goes_on),
+		TEST(all_workers_together_keep_to_max_connections),
 		TEST(out_of_descriptors_accepting_pauses_and_goes_on),
 		TEST(a_closed_listener_accepts_nothing_more),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
-		TEST(all_workers_together_keep_to_max_connections),
