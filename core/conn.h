@@ -60,10 +60,12 @@ struct conn {
 	int64_t armed_for = 0; /* when the timer fires */
 	uint64_t hook_turn = 0; /* turn + 1 of the last call of `written` */
 
-	/* Answers that the peer may still wait for after it closed its side. */
+	/* Requests that were taken and not settled: what the peer may still wait for after it closed its side.
+	 * One without req counts as well, for it may yet be refused. */
 	uint32_t owed = 0;
 	struct cs_request pending_request = {0, -1};
-	bool pending_answered = false; /* the pending request got its answer, or a frame in its place */
+	const struct cs_self *pending_handler = nullptr; /* whose handler the pending request is with */
+	bool pending_answered = false; /* the pending request is settled, or got an answer of its own form */
 
 	enum conn_terminator terminator = CONN_TERMINATOR_LF;
 	bool beginning = true; /* whether a PROXY header comes is not known yet */
@@ -110,7 +112,11 @@ unsigned conn_worker_index(cs_conn handle);
 
 /* Queues a frame with its terminator; written once at the end of the turn. Contract of cs_host.send. */
 int conn_send(struct conn *c, const char *frame, size_t size, const char *tail, uint64_t *position_r);
-/* Success and refusal in the form of PROTOCOL section 5. */
+/* To be called for what a plugin sends: a frame of the plugin that handles the pending request is the request's
+ * answer, as LOGIN and REGISTER have answers of their own form. A frame of any other plugin is not. */
+void conn_note_sender(struct conn *c, const struct cs_self *sender);
+/* Success and refusal in the form of PROTOCOL section 5. Either settles the request, the first even where it has
+ * no req and so nothing is written. */
 void conn_answer(struct conn *c, const struct cs_request *request, const char *more);
 void conn_refuse(struct conn *c, const struct cs_request *request, int wire_errno, const char *text);
 

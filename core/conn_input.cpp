@@ -257,7 +257,7 @@ void conn_finish(struct conn *c)
 	if (!c->pending)
 		return;
 	c->pending = false;
-	if (c->pending_request.req >= 0 && !c->pending_answered)
+	if (!c->pending_answered)
 		c->owed++;
 	conn_resume(c);
 }

@@ -205,7 +205,7 @@ static int conn_check_marks(struct conn *c, size_t added)
 	return c->over_soft ? CS_EAGAIN : 0;
 }
 
-static int conn_queue(struct conn *c, const char *frame, size_t size, const char *tail, uint64_t *position_r)
+int conn_send(struct conn *c, const char *frame, size_t size, const char *tail, uint64_t *position_r)
 {
 	conn_assert_here(c->worker);
 	if (c->dead || c->closing)
@@ -220,19 +220,16 @@ static int conn_queue(struct conn *c, const char *frame, size_t size, const char
 	return conn_check_marks(c, added);
 }
 
-int conn_send(struct conn *c, const char *frame, size_t size, const char *tail, uint64_t *position_r)
+void conn_note_sender(struct conn *c, const struct cs_self *sender)
 {
-	if (c->pending)
-		c->pending_answered = true; /* LOGIN and REGISTER have answers of their own form */
-	return conn_queue(c, frame, size, tail, position_r);
+	if (c->pending && c->pending_handler == sender)
+		c->pending_answered = true;
 }
 
 /* ---- answers */
 
 static void conn_note_answer(struct conn *c, const struct cs_request *request)
 {
-	if (request->req < 0)
-		return;
 	if (c->pending && c->pending_request.msgid == request->msgid &&
 	    c->pending_request.req == request->req)
 		c->pending_answered = true;
@@ -244,17 +241,20 @@ void conn_answer(struct conn *c, const struct cs_request *request, const char *m
 {
 	char head[96];
 
-	if (request->req < 0)
-		return;
 	conn_note_answer(c, request);
+	if (request->req < 0) {
+		if (c->eof)
+			conn_queue_flush(c); /* it may have been the last that the peer waited for */
+		return;
+	}
 	const int size = snprintf(head, sizeof head, "{\"msgid\":100,\"of\":%u,\"req\":%lld,\"errno\":0}",
 	                          request->msgid, static_cast<long long>(request->req));
 
 	if (*more == '\0') {
-		(void)conn_queue(c, head, static_cast<size_t>(size), nullptr, nullptr);
+		(void)conn_send(c, head, static_cast<size_t>(size), nullptr, nullptr);
 		return;
 	}
-	(void)conn_queue(c, head, static_cast<size_t>(size), (std::string(more) + "}").c_str(), nullptr);
+	(void)conn_send(c, head, static_cast<size_t>(size), (std::string(more) + "}").c_str(), nullptr);
 }
 
 void conn_refuse(struct conn *c, const struct cs_request *request, int wire_errno, const char *text)
@@ -274,7 +274,7 @@ void conn_refuse(struct conn *c, const struct cs_request *request, int wire_errn
 	}
 	snprintf(head, sizeof head, ",\"errno\":%d,\"errmsg\":", wire_errno);
 	frame.append(head).append(quoted).append("}");
-	(void)conn_queue(c, frame.data(), frame.size(), nullptr, nullptr);
+	(void)conn_send(c, frame.data(), frame.size(), nullptr, nullptr);
 }
 
 /* ---- the end */

@@ -135,11 +135,12 @@ static void dispatch_call_handler(struct dispatch_call *d)
 	c->pending = true;
 	c->pending_answered = false;
 	c->pending_request = d->frame.request;
+	c->pending_handler = self;
 	const int verdict = d->entry->route->handler(self->state, &d->frame);
 
 	if (verdict != CS_PENDING && c->pending) {
 		c->pending = false;
-		if (verdict == CS_DONE && c->pending_request.req >= 0 && !c->pending_answered)
+		if (verdict == CS_DONE && !c->pending_answered)
 			c->owed++;
 	}
 	dispatch_count(d, verdict != CS_PENDING && verdict != CS_DONE);

@@ -106,6 +106,7 @@ int host_send(struct cs_self *self, cs_conn conn, const char *frame, size_t size
 	 * session may come after the answer to LOGOUT. */
 	if (!c || (c->ended != 0 && self->plugin->declared.closed != nullptr))
 		return CS_ENOENT;
+	conn_note_sender(c, self);
 	return conn_send(c, frame, size, tail, position_r);
 }
 

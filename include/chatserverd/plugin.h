@@ -193,8 +193,9 @@ struct cs_host {
 	int (*has)(const struct cs_frame *frame, const char *key);
 
 	/* ---- answering. conn may be gone: then nothing happens. */
-	/* Success: {"msgid":100,"of":M,"req":R,"errno":0<more>}, and nothing where the request had no req.
-	 * more is "" or further members with their leading comma: ,"seq":7 */
+	/* Success: {"msgid":100,"of":M,"req":R,"errno":0<more>}, and nothing where the request had no req. To be
+	 * called then as well: a client that closed its sending side is kept, for 5 s at most, until all that it
+	 * asked for is answered or refused. more is "" or further members with their leading comma: ,"seq":7 */
 	void (*answer)(struct cs_self *self, cs_conn conn, const struct cs_request *request, const char *more);
 	/* Refusal, always sent: {"msgid":100,"of":M,"req":R,"errno":E,"errmsg":"..."}. Returns CS_REJECT, so a
 	 * handler says `return host->refuse(...)`. */

@@ -113,6 +113,29 @@ static void who_has_said_all_and_closed_half_still_gets_the_answers(void **state
 	client_expect(bob, "{\"msgid\":6,\"msg\":\"x\"}");
 }
 
+/* More than are taken at once, so some are held back, and each message also comes back to its sender. */
+static void who_has_closed_half_gets_every_answer_while_messages_come_in(void **state)
+{
+	test_server *s = (test_server *)*state;
+	test_client *ann = client_enter(s, "ann");
+	const auto id = (long long)ann->id;
+	int64_t answered = 0, refused = 0;
+	std::string all;
+
+	for (int i = 1; i <= 600; i++)
+		all += check_format("{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"x\",\"time\":\"\",\"req\":%d}\n",
+		                    id, id, i);
+	all += check_format("{\"msgid\":6,\"id\":%lld,\"toid\":999999999,\"msg\":\"x\",\"time\":\"\"}\n", id);
+	client_send(ann, all);
+	shutdown(ann->fd, SHUT_WR);
+	for (const test_frame &frame : client_read_to_end(ann)) {
+		answered += json_matches(frame.json.get(), "{\"msgid\":100,\"of\":6,\"errno\":0}");
+		refused += json_matches(frame.json.get(), "{\"msgid\":100,\"of\":6,\"errno\":6,\"req\":null}");
+	}
+	assert_int_equal(answered, 600);
+	assert_int_equal(refused, 1);
+}
+
 static void half_a_frame_and_the_end_is_nothing(void **state)
 {
 	test_server *s = (test_server *)*state;
@@ -141,6 +164,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(who_has_said_all_and_closed_half_still_gets_the_answers),
+		TEST(who_has_closed_half_gets_every_answer_while_messages_come_in),
 		TEST(half_a_frame_and_the_end_is_nothing),
 		TEST(half_closed_connections_are_not_kept),
 	};

@@ -14,12 +14,20 @@ static struct worker_fixture *fixture_of(void *state)
 	return static_cast<struct worker_fixture *>(state);
 }
 
+/* A request with req is answered by the test. */
+static int settle(struct worker_fixture *f, const struct cs_frame *frame)
+{
+	if (frame->request.req < 0)
+		conn_answer(conn_find(f->worker, frame->conn), &frame->request, "");
+	return CS_DONE;
+}
+
 static int on_open(void *state, const struct cs_frame *frame)
 {
 	struct worker_fixture *f = fixture_of(state);
 
 	f->trace += "open ";
-	return f->on_open ? f->on_open(frame) : CS_DONE;
+	return f->on_open ? f->on_open(frame) : settle(f, frame);
 }
 
 static int on_wait(void *state, const struct cs_frame *)
@@ -31,13 +39,13 @@ static int on_wait(void *state, const struct cs_frame *)
 static int on_login(void *state, const struct cs_frame *frame)
 {
 	fixture_of(state)->trace += std::string("login:") + frame->name + " ";
-	return CS_DONE;
+	return settle(fixture_of(state), frame);
 }
 
-static int on_own(void *state, const struct cs_frame *)
+static int on_own(void *state, const struct cs_frame *frame)
 {
 	fixture_of(state)->trace += "own ";
-	return CS_DONE;
+	return settle(fixture_of(state), frame);
 }
 
 static int on_reject(void *state, const struct cs_frame *frame)

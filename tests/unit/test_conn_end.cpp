@@ -101,6 +101,7 @@ static void a_peer_that_only_listens_gets_what_is_pending(void **state)
 	worker_fixture_turn(t->f.get());
 	assert_string_equal(worker_fixture_receive(t->peer, &eof).c_str(), "");
 	assert_false(eof);
+	conn_note_sender(t->c, t->f->worker->instances[0].get());
 	(void)conn_send(t->c, "{\"msgid\":5}", 11, nullptr, nullptr);
 	conn_finish(t->c);
 	worker_fixture_turn(t->f.get());
@@ -128,6 +129,69 @@ static void a_peer_that_only_listens_gets_the_answers_that_it_is_owed(void **sta
 	worker_fixture_turn(t->f.get());
 	assert_string_equal(worker_fixture_receive(t->peer, &eof).c_str(),
 	                    "{\"msgid\":100,\"of\":11,\"req\":2,\"errno\":0,\"seq\":7}\n");
+	assert_true(eof);
+	assert_true(is_gone(t));
+}
+
+static void a_frame_for_a_peer_that_only_listens_is_not_taken_for_its_answer(void **state)
+{
+	test *t = test_of(state);
+	const struct cs_request request = {FIXTURE_WAIT, 1};
+	bool eof = true;
+
+	(void)send(t->peer, "{\"msgid\":12,\"req\":1}", 20, MSG_NOSIGNAL);
+	shutdown(t->peer, SHUT_WR);
+	worker_fixture_turn(t->f.get());
+	conn_table_drain(t->f->worker);
+	(void)conn_send(t->c, "{\"msgid\":6}", 11, nullptr, nullptr);
+	conn_finish(t->c);
+	worker_fixture_turn(t->f.get());
+	(void)worker_fixture_receive(t->peer, &eof);
+	assert_false(eof);
+	conn_answer(t->c, &request, "");
+	worker_fixture_turn(t->f.get());
+	assert_string_equal(worker_fixture_receive(t->peer, &eof).c_str(),
+	                    "{\"msgid\":100,\"of\":12,\"req\":1,\"errno\":0}\n");
+	assert_true(eof);
+	assert_true(is_gone(t));
+}
+
+static void an_answer_of_its_own_form_is_all_that_a_request_gets(void **state)
+{
+	test *t = test_of(state);
+	bool eof = false;
+
+	(void)send(t->peer, "{\"msgid\":12,\"req\":1}", 20, MSG_NOSIGNAL);
+	shutdown(t->peer, SHUT_WR);
+	worker_fixture_turn(t->f.get());
+	conn_note_sender(t->c, t->f->worker->instances[0].get());
+	(void)conn_send(t->c, "{\"msgid\":5,\"req\":1}", 19, nullptr, nullptr);
+	conn_finish(t->c);
+	worker_fixture_turn(t->f.get());
+	assert_string_equal(worker_fixture_receive(t->peer, &eof).c_str(), "{\"msgid\":5,\"req\":1}\n");
+	assert_true(eof);
+	assert_true(is_gone(t));
+}
+
+static void a_peer_that_only_listens_gets_the_refusal_of_what_had_no_req(void **state)
+{
+	test *t = test_of(state);
+	const struct cs_request request = {FIXTURE_OPEN, -1};
+	bool eof = true;
+
+	t->f->on_open = [](const struct cs_frame *) { return static_cast<int>(CS_DONE); };
+	(void)send(t->peer, "{\"msgid\":11}{\"msgid\":11}", 24, MSG_NOSIGNAL);
+	shutdown(t->peer, SHUT_WR);
+	worker_fixture_turn(t->f.get());
+	conn_refuse(t->c, &request, CS_ERRNO_NO_SUCH_USER, "nobody");
+	worker_fixture_turn(t->f.get());
+	assert_string_equal(worker_fixture_receive(t->peer, &eof).c_str(),
+	                    "{\"msgid\":100,\"of\":11,\"errno\":6,\"errmsg\":\"nobody\"}\n");
+	assert_false(eof);
+	/* The other one went well, which is not told but ends the waiting. */
+	conn_answer(t->c, &request, "");
+	worker_fixture_turn(t->f.get());
+	assert_string_equal(worker_fixture_receive(t->peer, &eof).c_str(), "");
 	assert_true(eof);
 	assert_true(is_gone(t));
 }
@@ -292,6 +356,9 @@ int main(void)
 		TEST(frames_before_the_end_are_still_dispatched_and_answered),
 		TEST(a_peer_that_only_listens_gets_what_is_pending),
 		TEST(a_peer_that_only_listens_gets_the_answers_that_it_is_owed),
+		TEST(a_frame_for_a_peer_that_only_listens_is_not_taken_for_its_answer),
+		TEST(an_answer_of_its_own_form_is_all_that_a_request_gets),
+		TEST(a_peer_that_only_listens_gets_the_refusal_of_what_had_no_req),
 		TEST(a_debt_that_nobody_pays_does_not_keep_the_connection),
 		TEST(closing_writes_first_and_tells_afterwards),
 		TEST(a_handler_may_close_and_its_frame_stays_readable),
