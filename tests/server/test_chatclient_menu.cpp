@@ -71,6 +71,25 @@ static void the_menu_says_what_was_wrong_and_asks_again(void **state)
 	assert_int_equal(terminal_finish(&t), 0);
 }
 
+static void what_is_typed_before_it_is_asked_for_is_not_lost(void **state)
+{
+	test_server *s = (test_server *)*state;
+	const std::string name = client_new_name("ann");
+	terminal t;
+
+	terminal_start(&t, s->port);
+	terminal_wait(&t, "Connected to 127.0.0.1, port " + std::to_string(s->port) + ".");
+	terminal_type(&t, "2\r" + name + "\rwordpass\rwordpass\r");
+	terminal_wait(&t, ": log in with it.");
+	terminal_type(&t, "1\r\rword");
+	terminal_wait_cursor(&t, "password: ");
+	terminal_type(&t, "pass\r");
+	terminal_wait(&t, "/help lists the commands.");
+	assert_true(t.bytes.find("wordpass") == t.bytes.npos);
+	terminal_type(&t, "/quit\r");
+	assert_int_equal(terminal_finish(&t), 0);
+}
+
 static void help_lists_every_command_in_both_ways(void **state)
 {
 	scene sc;
@@ -236,6 +255,21 @@ static void a_password_can_be_typed_while_the_server_goes_and_comes(void **state
 	assert_int_equal(terminal_finish(&t), 0);
 }
 
+static void one_can_leave_while_there_is_no_server(void **state)
+{
+	test_server *s = (test_server *)*state;
+	terminal t;
+
+	terminal_start(&t, s->port);
+	terminal_wait(&t, ". Trying again...");
+	terminal_log_in(&t, 1);
+	terminal_wait(&t, "Waiting for the connection.");
+	terminal_type(&t, "/chat 2 hello\r");
+	terminal_wait(&t, "Not logged in yet; /quit leaves.");
+	terminal_type(&t, "/quit\r");
+	assert_int_equal(terminal_finish(&t), 0);
+}
+
 static void what_is_not_acknowledged_holds_it_until_it_is_told_again(void **state)
 {
 	test_server *s = (test_server *)*state;
@@ -261,6 +295,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_menu_registers_logs_in_and_quits),
 		TEST(the_menu_says_what_was_wrong_and_asks_again),
+		TEST(what_is_typed_before_it_is_asked_for_is_not_lost),
 		TEST(help_lists_every_command_in_both_ways),
 		TEST(one_logs_out_and_in_as_somebody_else),
 		TEST(a_name_that_was_heard_of_stands_for_its_number),
@@ -271,6 +306,7 @@ int main(void)
 	const struct CMUnitTest own_server_tests[] = {
 		OWN_SERVER(it_comes_back_by_itself_when_the_server_does),
 		OWN_SERVER(a_password_can_be_typed_while_the_server_goes_and_comes),
+		OWN_SERVER(one_can_leave_while_there_is_no_server),
 		OWN_SERVER(what_is_not_acknowledged_holds_it_until_it_is_told_again),
 	};
 	const int failed = cmocka_run_group_tests(tests, test_server_group_setup, test_server_group_teardown);

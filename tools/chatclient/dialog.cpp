@@ -210,6 +210,16 @@ static void dialog_take_command(dialog *dg, std::string_view line)
 	dialog_run(dg, cm);
 }
 
+static void dialog_take_meanwhile(dialog *dg, std::string_view line)
+{
+	const command_verb verb = command_read(line).verb;
+
+	if (verb == COMMAND_QUIT)
+		dialog_end(dg);
+	else if (verb != COMMAND_BLANK)
+		view_notice(&dg->cl->vw, "Not logged in yet; /quit leaves.");
+}
+
 void dialog_take_line(dialog *dg, std::string_view line)
 {
 	switch (dg->step) {
@@ -219,7 +229,7 @@ void dialog_take_line(dialog *dg, std::string_view line)
 	case DIALOG_LOGIN_PASSWORD:
 	case DIALOG_REGISTER_PASSWORD: dialog_take_password(dg, line); break;
 	case DIALOG_REGISTER_AGAIN: dialog_take_again(dg, line); break;
-	case DIALOG_LOGIN_WAIT: break;
+	case DIALOG_LOGIN_WAIT: dialog_take_meanwhile(dg, line); break;
 	case DIALOG_COMMANDS: dialog_take_command(dg, line); break;
 	}
 	client_turn(dg->cl);

@@ -32,6 +32,15 @@ static char *screen_on_prompt(EditLine *el)
 	return static_cast<screen *>(data)->prompt.data();
 }
 
+static ssize_t screen_read_byte(screen *sc, char *byte_r)
+{
+	if (sc->ahead.empty())
+		return read(STDIN_FILENO, byte_r, 1);
+	*byte_r = sc->ahead[0];
+	sc->ahead.erase(0, 1);
+	return 1;
+}
+
 /* One character of the terminal. A lone ESC must not make the whole client wait for the next key. */
 static int screen_on_character(EditLine *el, wchar_t *character_r)
 {
@@ -42,12 +51,13 @@ static int screen_on_character(EditLine *el, wchar_t *character_r)
 	(void)el_get(el, EL_CLIENTDATA, &data);
 	screen *const sc = static_cast<screen *>(data);
 	pollfd waiting = {.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
-	if (std::exchange(sc->escape_began, false) && poll(&waiting, 1, SCREEN_ESCAPE_TIME) == 0) {
+	if (std::exchange(sc->escape_began, false) && sc->ahead.empty() &&
+	    poll(&waiting, 1, SCREEN_ESCAPE_TIME) == 0) {
 		*character_r = L'\a';
 		return 1;
 	}
 	for (;;) {
-		const ssize_t got = read(STDIN_FILENO, &byte, 1);
+		const ssize_t got = screen_read_byte(sc, &byte);
 		if (got != 1) {
 			sc->input_ended = true;
 			return static_cast<int>(got);
@@ -175,7 +185,39 @@ static void screen_take_line(screen *sc, std::string_view line)
 	screen_resume(sc);
 }
 
-/* The terminal itself gathers the line here, so that it is whole when it can be read. */
+static void screen_edit(screen *sc)
+{
+	int count = 0;
+	const char *const line = el_gets(sc->el.get(), &count);
+	const bool any =
+		line != nullptr && count > 0; /* there is none either after the last key was erased */
+
+	if (sc->input_ended || (any && count == 1 && line[0] == '\004')) {
+		sc->calls->end(sc->arg);
+	} else if (any && (line[count - 1] == '\n' || line[count - 1] == '\r')) {
+		screen_take_line(sc, {line, static_cast<size_t>(count) - 1});
+	}
+}
+
+/* What was typed before a question came arrives in one piece, be it several lines or a part of one. */
+static void screen_take_ahead(screen *sc)
+{
+	while (!sc->ahead.empty() && !sc->closed) {
+		if (sc->mode == SCREEN_EDITING) {
+			screen_edit(sc);
+			continue;
+		}
+		const size_t end = sc->ahead.find('\n');
+		if (end == std::string::npos)
+			return;
+		const std::string line = sc->ahead.substr(0, end);
+		sc->ahead.erase(0, end + 1);
+		(void)fputc('\n', stdout);
+		screen_take_line(sc, line);
+	}
+}
+
+/* The terminal itself edits the line here. */
 static void screen_read_secret(screen *sc)
 {
 	char bytes[1024];
@@ -185,31 +227,19 @@ static void screen_read_secret(screen *sc)
 		sc->calls->end(sc->arg);
 		return;
 	}
-	std::string_view line(bytes, static_cast<size_t>(got));
-	if (line.ends_with('\n'))
-		line.remove_suffix(1);
-	(void)fputc('\n', stdout);
-	screen_take_line(sc, line);
+	sc->ahead.append(bytes, static_cast<size_t>(got));
 	explicit_bzero(bytes, sizeof bytes);
+	screen_take_ahead(sc);
 }
 
 static void screen_on_readable(evutil_socket_t, short, void *arg)
 {
 	screen *const sc = static_cast<screen *>(arg);
-	int count = 0;
 
-	if (sc->mode == SCREEN_SECRET) {
+	if (sc->mode == SCREEN_SECRET)
 		screen_read_secret(sc);
-		return;
-	}
-	const char *const line = el_gets(sc->el.get(), &count);
-	const bool any =
-		line != nullptr && count > 0; /* there is none either after the last key was erased */
-	if (sc->input_ended || (any && count == 1 && line[0] == '\004')) {
-		sc->calls->end(sc->arg);
-	} else if (any && (line[count - 1] == '\n' || line[count - 1] == '\r')) {
-		screen_take_line(sc, {line, static_cast<size_t>(count) - 1});
-	}
+	else
+		screen_edit(sc);
 }
 
 static void screen_on_resized(evutil_socket_t, short, void *arg)

@@ -45,6 +45,7 @@ struct screen {
 	bool closed = false; /* no further line is asked for */
 	bool input_ended = false; /* the terminal is gone */
 	std::string prompt;
+	std::string ahead; /* read with a secret, and behind its line */
 	termios terminal = {}; /* as it was found */
 	size_t entered_rows = 0; /* that the line which is being handled takes */
 };
