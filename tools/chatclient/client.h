@@ -72,7 +72,7 @@ struct client {
                               void *arg);
 /* Does what can be done now: sends, times, finishes. To be called after anything changed. */
 void client_turn(client *cl);
-/* Where a command has a name for an ID: the ID, as far as this client has heard of the name; else it is spoilt. */
+/* Where a command has a name for an ID: the ID, if this client has heard of the name; else it is spoilt. */
 void client_find_name(const client *cl, command *cm);
 /* Runs a command that is about the server or what it said; not HELP, QUIT and WAIT. number: of the line. */
 void client_command(client *cl, const command &cm, uint64_t number);
