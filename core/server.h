@@ -11,6 +11,7 @@
 #include "admin.h"
 #include "bus.h"
 #include "conf.h"
+#include "deadline.h"
 #include "dispatch.h"
 #include "listener.h"
 #include "loop.h"
@@ -52,6 +53,7 @@ struct drain {
 
 /* In the order of opening: freed in reverse. */
 struct server {
+	deadline_ptr deadline;            /* of a stop; first, so that it holds to the very end */
 	struct server_request request;
 	std::unique_ptr<struct configuration> conf;
 	struct plugin_set plugins;

@@ -3,6 +3,8 @@
  * closed, cursors are flushed, all before a deadline. It must not know requests or cursors: it watches counts. */
 #include "server.h"
 
+#include <algorithm>
+
 #include <unistd.h>
 
 #include "log.h"
@@ -14,6 +16,8 @@ constexpr int64_t poll_ms = 10;
 /* Signals that come this close together mean the same. */
 constexpr int64_t same_wish_ms = 1000;
 constexpr int64_t unread_ms = 1000;   /* grace for peers that do not read */
+/* Beyond drain_timeout, for stopping all threads; who is not through by then is cut off. In chatserverd(8). */
+constexpr int64_t stop_ms = 2000;
 
 bool bus_is_idle(const struct server *s)
 {
@@ -128,9 +132,13 @@ bool is_empty(struct server *s)
 
 void give_up(struct server *s)
 {
-	log_error("drain timeout connections=%lld sessions=%zu store_unfinished=%zu bus_unfinished=%zu",
-	          (long long)s->shared.connections.load(), session_count(&s->shared.sessions),
-	          store_unfinished(s->store.get()), s->bus ? bus_unfinished(s->bus.get()) : 0);
+	const struct store_figures f = store_figures_read(s->store.get());
+	const size_t waiting = f.waiting_read + f.waiting_write + f.waiting_hash;
+	const size_t unfinished = store_unfinished(s->store.get());
+
+	log_error("drain timeout connections=%lld sessions=%zu store_waiting=%zu store_running=%zu bus_unfinished=%zu",
+	          (long long)s->shared.connections.load(), session_count(&s->shared.sessions), waiting,
+	          unfinished - std::min(waiting, unfinished), s->bus ? bus_unfinished(s->bus.get()) : 0);
 	s->status = 1;
 	loop_stop(&s->main);
 }
@@ -177,6 +185,7 @@ void server_drain(struct server *s, const char *why)
 	notify_stopping();
 	s->drain.begun = true;
 	s->drain.begun_ms = worker_monotonic_ms();
+	s->deadline = deadline_start(server_core_conf(s->conf.get())->drain_timeout + stop_ms);
 	post_all(s, worker_begin);
 	s->drain.timer.reset(event_new(s->main.base.get(), -1, EV_PERSIST, poll, s));
 	(void)event_add(s->drain.timer.get(), &interval);

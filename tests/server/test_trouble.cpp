@@ -2,6 +2,7 @@
  * Owns the proof of what happens when the machine refuses to write: no disk, no database. It must not
  * know error codes of the database. */
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -266,12 +267,52 @@ static void a_database_without_its_tables_is_unavailable(void **state)
 	test_server_stop(s);
 }
 
+/* A statement that does not come back, as of a disk or a database that hangs: no thread of the store can end. */
+static void a_store_that_hangs_does_not_hold_up_a_stop_beyond_its_deadline(void **state)
+{
+	test_server *s = (test_server *)*state;
+	sqlite3 *db = nullptr;
+	test_frame ack;
+
+	test_server_set(s, "db_sqlite.busy_timeout", "60s");
+	test_server_set(s, "core.drain_timeout", "1s");
+	test_server_start(s);
+	test_client *ann = client_enter(s, "ann"), *other = client_open(s);
+	const int64_t bob = client_absent(s, "bob");
+	for (int i = 0; i < 3; i++)
+		client_chat_safely(ann, bob, "kept");
+	assert_int_equal(sqlite3_open(test_server_database(s).c_str(), &db), SQLITE_OK);
+	execute(db, "BEGIN IMMEDIATE");
+	client_chat(ann, bob, "cut off", ",\"req\":9");
+	client_send(ann, "{\"msgid\":102}");
+	client_expect(ann, "{\"msgid\":103}");
+	const int64_t start = check_now();
+	test_server_signal(s, SIGTERM);
+	client_expect(other, "{\"msgid\":100,\"of\":0,\"errno\":13}");
+	client_expect(ann, "{\"msgid\":100,\"of\":0,\"errno\":13}");
+	assert_int_equal(client_read_to_end(ann).size(), 0);
+	/* drain_timeout and 2 s, and what a busy machine adds. */
+	assert_int_equal(test_server_wait(s, (int)(20000 * check_patience_factor())), 1);
+	assert_true(check_now() - start < 6000 * check_patience_factor());
+	assert_non_null(strstr(test_server_log(s).c_str(), "drain timeout connections="));
+	assert_non_null(strstr(test_server_log(s).c_str(), " store_waiting="));
+	assert_non_null(strstr(test_server_log(s).c_str(), "stopping at once: what is still under way is cut off"));
+	execute(db, "ROLLBACK");
+	sqlite3_close(db);
+	s->clients.clear();
+	test_server_start(s);
+	client_return(s, bob, &ack);
+	assert_int_equal(json_parse_all(ack.json.get(), "offlinemsg").size(), 3);
+	test_server_stop(s);
+}
+
 #define OWN_SERVER(name) cmocka_unit_test_setup_teardown(name, test_server_setup, test_server_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		OWN_SERVER(a_database_that_somebody_else_locks_delays_and_loses_nothing),
+		OWN_SERVER(a_store_that_hangs_does_not_hold_up_a_stop_beyond_its_deadline),
 		OWN_SERVER(a_database_without_its_tables_is_unavailable),
 		cmocka_unit_test_setup_teardown(a_full_disk_is_unavailable_and_passes_without_a_restart,
 	                                        test_server_setup, small_teardown),
