@@ -2,8 +2,10 @@
  * Owns the proof of what connections do beyond frames: more than there are descriptors for, closed half, closed
  * in the middle. It must not know how accepting pauses. */
 #include <algorithm>
+#include <cstdio>
 #include <string>
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "tests/support/check.h"
@@ -87,6 +89,44 @@ static void over_max_connections_others_wait_their_turn(void **state)
 	test_server_stop(s);
 }
 
+/* ---- peers that are gone without a word */
+
+/* What the server's end of the connection waits for, as /proc/net/tcp tells it: 0 nothing, 1 that bytes are taken,
+ * 2 the moment to ask whether the peer lives, in so many ms. */
+static int waits_for(const test_server *s, const test_client *c, int64_t *ms_r)
+{
+	struct sockaddr_in own{};
+	socklen_t size = sizeof(own);
+	unsigned timer = 99, ticks = 0;
+
+	assert_int_equal(getsockname(c->fd, (struct sockaddr *)&own, &size), 0);
+	const std::string table = check_read_file("/proc/net/tcp"),
+			  ends = check_format(":%04X 0100007F:%04X 01 ", s->port, ntohs(own.sin_port));
+	const size_t at = table.find(ends);
+
+	assert_true(at != table.npos);
+	assert_int_equal(sscanf(table.c_str() + at + ends.size(), "%*x:%*x %x:%x", &timer, &ticks), 2);
+	*ms_r = (int64_t)ticks * 10;
+	return (int)timer;
+}
+
+static void a_peer_that_is_silent_is_asked_whether_it_lives(void **state)
+{
+	test_server *s = (test_server *)*state;
+	int64_t ms = 0;
+
+	for (const char *keepalive : {"5s", "0s"}) {
+		const int timer = *keepalive == '0' ? 0 : 2;
+
+		test_server_set(s, "core.keepalive", keepalive);
+		test_server_start(s);
+		const test_client *ann = client_enter(s, "ann");
+		check_wait("TCP to wait for what the option says", [&] { return waits_for(s, ann, &ms) == timer; });
+		assert_in_range(ms, 0, 5000);
+		test_server_stop(s);
+	}
+}
+
 /* ---- peers that close half */
 
 static void who_has_said_all_and_closed_half_still_gets_the_answers(void **state)
@@ -163,6 +203,7 @@ static void half_closed_connections_are_not_kept(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		OWN_SERVER(a_peer_that_is_silent_is_asked_whether_it_lives),
 		TEST(who_has_said_all_and_closed_half_still_gets_the_answers),
 		TEST(who_has_closed_half_gets_every_answer_while_messages_come_in),
 		TEST(half_a_frame_and_the_end_is_nothing),
