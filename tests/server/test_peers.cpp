@@ -6,6 +6,7 @@
 #include <string>
 
 #include <netinet/in.h>
+#include <sqlite3.h>
 #include <sys/socket.h>
 
 #include "tests/support/check.h"
@@ -176,6 +177,34 @@ static void who_has_closed_half_gets_every_answer_while_messages_come_in(void **
 	assert_int_equal(refused, 1);
 }
 
+/* As many messages as are taken at once wait for the store, the last of them is held back, one more is behind it:
+ * what comes in meanwhile is no answer to any of them. */
+static void who_has_closed_half_gets_the_last_answer_although_somebody_wrote_to_it(void **state)
+{
+	test_server *s = (test_server *)*state;
+	sqlite3 *db = nullptr;
+	int64_t answered = 0;
+
+	test_server_set(s, "mailbox.durability", "relay");
+	test_server_set(s, "db_sqlite.busy_timeout", "60s");
+	test_server_start(s);
+	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob");
+	const int64_t away = client_absent(s, "away");
+	assert_int_equal(sqlite3_open(test_server_database(s).c_str(), &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+	for (int i = 1; i <= 257; i++)
+		client_chat(ann, away, "x", check_format(",\"req\":%d", i));
+	shutdown(ann->fd, SHUT_WR);
+	client_expect_quiet(bob);
+	client_chat(bob, ann->id, "are you there?");
+	client_expect(ann, "{\"msgid\":6,\"msg\":\"are you there?\"}");
+	sqlite3_close(db);
+	for (const test_frame &frame : client_read_to_end(ann))
+		answered += json_matches(frame.json.get(), "{\"msgid\":100,\"of\":6,\"errno\":0}");
+	assert_int_equal(answered, 257);
+	test_server_stop(s);
+}
+
 static void half_a_frame_and_the_end_is_nothing(void **state)
 {
 	test_server *s = (test_server *)*state;
@@ -210,6 +239,7 @@ int main(void)
 		TEST(half_closed_connections_are_not_kept),
 	};
 	const struct CMUnitTest own_server_tests[] = {
+		OWN_SERVER(who_has_closed_half_gets_the_last_answer_although_somebody_wrote_to_it),
 		OWN_SERVER(over_max_connections_others_wait_their_turn),
 		OWN_SERVER(out_of_descriptors_accepting_pauses_and_goes_on),
 	};
