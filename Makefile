@@ -237,6 +237,7 @@ plugin_dir = $(libdir)/chatserverd/plugins
 schema_dir = $(datadir)/chatserverd/schema
 example_dir = $(datadir)/doc/chatserverd/examples
 state_dir = $(localstatedir)/lib/chatserverd
+unit_dir = $(filter-out no,$(systemdsystemunitdir))
 installed_plugins := $(filter-out $(BUILD)/plugins/skeleton.so,$(plugin_files))
 manuals := $(foreach page,$(wildcard man/*.[1-8]),$(if $(and $(filter man/chatclient.1,$(page)),$(chatclient_SKIP)),,$(page)))
 
@@ -260,7 +261,8 @@ $(BUILD)/man/%: man/% $(flags_file)
 	@mkdir -p $(@D)
 	sed -e 's|/usr/local/etc/chatserverd|$(conf_dir)|g' -e 's|/usr/local/lib/chatserverd/plugins|$(plugin_dir)|g' \
 	    -e 's|/usr/local/share/chatserverd/schema|$(schema_dir)|g' -e 's|/var/lib/chatserverd|$(state_dir)|g' \
-	    -e 's|/usr/local/share/doc/chatserverd/examples|$(example_dir)|g' $< >$@
+	    -e 's|/usr/local/share/doc/chatserverd/examples|$(example_dir)|g' \
+	    $(if $(unit_dir),-e 's|/usr/local/lib/systemd/system|$(unit_dir)|g') $< >$@
 
 install_page = $(INSTALL) -D -m 644 $(BUILD)/$(1) $(DESTDIR)$(mandir)/man$(patsubst .%,%,$(suffix $(1)))/$(notdir $(1))
 
@@ -276,8 +278,7 @@ install: all $(BUILD)/chat.conf $(BUILD)/chatserverd.service $(BUILD)/chatserver
 		$(INSTALL) -D -m 644 $$file $(DESTDIR)$(datadir)/chatserverd/$${file#conf/} || exit 1; done
 	$(INSTALL) -D -m 644 conf/haproxy.cfg $(DESTDIR)$(example_dir)/haproxy.cfg
 	$(foreach page,$(manuals),$(call install_page,$(page)) &&) true
-	$(if $(filter-out no,$(systemdsystemunitdir)),$(INSTALL) -D -m 644 $(BUILD)/chatserverd.service \
-		$(DESTDIR)$(systemdsystemunitdir)/chatserverd.service)
+	$(if $(unit_dir),$(INSTALL) -D -m 644 $(BUILD)/chatserverd.service $(DESTDIR)$(unit_dir)/chatserverd.service)
 	@if test -e $(DESTDIR)$(conf_dir)/chat.conf && ! cmp -s $(BUILD)/chat.conf $(DESTDIR)$(conf_dir)/chat.conf; then \
 		$(INSTALL) -m 644 $(BUILD)/chat.conf $(DESTDIR)$(conf_dir)/chat.conf.new; \
 		echo 'kept $(conf_dir)/chat.conf; the new sample is chat.conf.new beside it'; \
@@ -288,7 +289,7 @@ uninstall: $(BUILD)/chat.conf
 	rm -f $(DESTDIR)$(sbindir)/chatserverd $(tools:%=$(DESTDIR)$(bindir)/%)
 	rm -f $(installed_plugins:$(BUILD)/plugins/%=$(DESTDIR)$(plugin_dir)/%) $(DESTDIR)$(libdir)/pkgconfig/chatserverd.pc
 	rm -f $(foreach page,$(manuals),$(DESTDIR)$(mandir)/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page)))
-	rm -f $(if $(filter-out no,$(systemdsystemunitdir)),$(DESTDIR)$(systemdsystemunitdir)/chatserverd.service)
+	$(if $(unit_dir),rm -f $(DESTDIR)$(unit_dir)/chatserverd.service)
 	rm -rf $(DESTDIR)$(includedir)/chatserverd $(DESTDIR)$(datadir)/chatserverd $(DESTDIR)$(example_dir)
 	rm -f $(DESTDIR)$(conf_dir)/chat.conf.new
 	! cmp -s $(BUILD)/chat.conf $(DESTDIR)$(conf_dir)/chat.conf || rm -f $(DESTDIR)$(conf_dir)/chat.conf
@@ -323,7 +324,7 @@ clean:
 	rm -rf $(BUILD)
 
 distclean: clean
-	rm -rf config.mk config.h config.log config.status autom4te.cache chatserverd-*.tar.gz
+	rm -rf config.mk config.h config.log config.status config.cache autom4te.cache chatserverd-*.tar.gz
 
 .PHONY: all tests check check-lite check-long check-sanitized asan tsan fuzz fuzz-run bench install uninstall dist distcheck \
 	format clean distclean FORCE
