@@ -137,14 +137,14 @@ suites = unit plugin server
 support_library := $(BUILD)/tests/support/libsupport.a
 # Those with mysql in their names start a MariaDB; so do mysql_binaries when they are run once more with it.
 test_sources = $(wildcard $(suites:%=tests/%/test_*.cpp))
-# Those with redis in their names load bus_redis.
-unwanted = $(if $(db_mysql_SKIP),mysql) $(if $(bus_redis_SKIP),redis)
+# Those with redis in their names load bus_redis, those with chatclient run it.
+unwanted = $(if $(db_mysql_SKIP),mysql) $(if $(bus_redis_SKIP),redis) $(if $(chatclient_SKIP),chatclient)
 test_binaries = $(patsubst %.cpp,$(BUILD)/%,$(foreach t,$(test_sources),$(if $(strip $(foreach u,$(unwanted),$(findstring $(u),$(t)))),,$(t))))
 mysql_suite = unit/test_model unit/test_model_append unit/test_model_news $(addprefix server/test_,cid crash groups \
 	load login offline presence refusals relay requests stop)
 # A whole cluster each, so one after the other; see tests/support/cluster.h for CS_LONG and CS_SWEEP.
 cluster_binaries = $(if $(db_mysql_SKIP)$(bus_redis_SKIP),,$(patsubst %.cpp,$(BUILD)/%,$(wildcard tests/cluster/test_*.cpp)))
-cluster_tests = $(if $(cluster_binaries),TEST_JOBS=1 CS_DRIVER= $(cluster_binaries) scripts/check-cluster)
+cluster_tests = $(if $(cluster_binaries),TEST_JOBS=1 CS_DRIVER= $(cluster_binaries) $(if $(chatclient_SKIP),,scripts/check-cluster))
 mysql_tests = $(if $(db_mysql_SKIP),,CS_DRIVER=db_mysql $(mysql_suite:%=$(BUILD)/tests/%))
 bad_plugins := $(patsubst tests/plugin/%.c,$(BUILD)/tests/plugin/bad/%.so,$(wildcard tests/plugin/bad_*.c))
 # Fuzz targets need no more of it than the fake host, and clang 14 cannot compile the rest.
@@ -177,16 +177,19 @@ $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(fuzz_support) $(core_
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(support_library) $(core_library) $(model_library)
 	$(call quiet,LINK)$(CXX) $(ALL_LDFLAGS) -rdynamic -o $@ $^ $(TEST_LIBS)
 
-tests: all $(test_binaries) $(cluster_binaries) $(bad_plugins) $(replay_binaries)
-
 check_scripts = scripts/check-headers scripts/check-plugins scripts/check-globals scripts/check-libraries \
 	scripts/check-service scripts/check-docs
 run_tests = CS_BUILD=$(BUILD) CC='$(CC)' CXX='$(CXX)' scripts/run-tests
 
 ifneq ($(filter-out yes,$(HAVE_CMOCKA)),)
-check check-lite check-long check-sanitized:
+tests check check-lite check-long check-sanitized:
 	@echo 'the tests need CMocka (Debian: apt-get install libcmocka-dev), then ./configure again' >&2; exit 1
+else ifneq ($(db_sqlite_SKIP)$(login_SKIP),)
+tests check check-lite check-long check-sanitized:
+	@echo 'the tests need what was left out: ./configure without --without-sqlite and --without-login' >&2; exit 1
 else
+tests: all $(test_binaries) $(cluster_binaries) $(bad_plugins) $(replay_binaries)
+
 # Everything.
 check: tests
 	$(run_tests) $(check_scripts) $(replay_binaries) $(test_binaries) $(mysql_tests) $(cluster_tests)
