@@ -215,7 +215,8 @@ static size_t missing_receivers(const ledger *l, const ledger_message &m)
 	size_t missing = 0;
 
 	for (const int64_t account : l->conversations.at(m.conversation).accounts)
-		missing += account != m.sender && !m.receivers.contains(account) && !may_be_lost(l, m, account);
+		missing +=
+			account != m.sender && !m.receivers.contains(account) && !may_be_lost(l, m, account);
 	return missing;
 }
 
@@ -309,7 +310,7 @@ static const char sqlite_query[] =
 
 static const char mariadb_query[] =
 	"SELECT CASE c.kind WHEN 0 THEN CONCAT('pair ', c.low, ' ', c.high) ELSE CONCAT('group ', c.id) END "
-        "AS name,"
+	"AS name,"
 	" m.seq, m.sender, m.cid, m.body FROM message m JOIN conversation c ON c.id = m.conversation"
 	" ORDER BY name, m.seq";
 
@@ -374,8 +375,9 @@ void ledger_check_database(ledger *l, const test_server *s)
 			ledger_fault(l, "database: \"%s\" was acknowledged with seq %lld and is not there",
 			             cid.c_str(), (long long)m.seq);
 		else if (m.is_old && !check.found.contains(cid) && !may_be_lost(l, m, m.sender))
-			ledger_fault(l, "database: \"%s\" is not there, and its connection held", cid.c_str());
+			ledger_fault(l, "database: \"%s\" is not there, and its connection held",
+			             cid.c_str());
 		else if (check.found.contains(cid) && missing_receivers(l, m) > 0)
-			ledger_fault(l, "\"%s\" is stored and did not reach %zu of its receivers", cid.c_str(),
-			             missing_receivers(l, m));
+			ledger_fault(l, "\"%s\" is stored and did not reach %zu of its receivers",
+			             cid.c_str(), missing_receivers(l, m));
 }
