@@ -30,6 +30,8 @@ void run(struct deadline *d)
 
 	if (d->changed.wait_until(lock, d->end, [d] { return d->called_off; }))
 		return;
+	/* Even where the log hangs as well, by the signal's own action on the main thread. */
+	(void)alarm(1);
 	log_error("stopping at once: what is still under way is cut off, and was acknowledged to nobody");
 	_exit(1);
 }
