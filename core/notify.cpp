@@ -57,7 +57,11 @@ void notify_reloading()
 	send_state(state);
 }
 
-void notify_stopping()
+/* The manager kills who has not asked for as much time as it needs. */
+void notify_stopping(int64_t most_ms)
 {
-	send_state("STOPPING=1");
+	char state[64];
+
+	(void)snprintf(state, sizeof(state), "STOPPING=1\nEXTEND_TIMEOUT_USEC=%lld", (long long)most_ms * 1000);
+	send_state(state);
 }

@@ -4,9 +4,12 @@
 #ifndef CORE_NOTIFY_H
 #define CORE_NOTIFY_H
 
+#include <cstdint>
+
 /* Each sends one datagram to NOTIFY_SOCKET; without that variable nothing happens. */
 void notify_ready();
 void notify_reloading();   /* to be followed by notify_ready */
-void notify_stopping();
+/* most_ms: the longest that the stop may take. */
+void notify_stopping(int64_t most_ms);
 
 #endif

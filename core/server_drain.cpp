@@ -18,6 +18,7 @@ constexpr int64_t same_wish_ms = 1000;
 constexpr int64_t unread_ms = 1000;   /* grace for peers that do not read */
 /* Beyond drain_timeout, for stopping all threads; who is not through by then is cut off. In chatserverd(8). */
 constexpr int64_t stop_ms = 2000;
+constexpr int64_t exit_ms = 1000;     /* more, which the service manager should wait before it kills */
 
 bool bus_is_idle(const struct server *s)
 {
@@ -173,6 +174,7 @@ void poll(evutil_socket_t, short, void *arg)
 void server_drain(struct server *s, const char *why)
 {
 	const struct timeval interval{.tv_sec = 0, .tv_usec = poll_ms * 1000};
+	const int64_t most_ms = server_core_conf(s->conf.get())->drain_timeout + stop_ms;
 
 	if (s->drain.begun) {
 		/* timeout(1) and terminals signal the process and its group: one wish, two signals. */
@@ -182,10 +184,10 @@ void server_drain(struct server *s, const char *why)
 		_exit(1);
 	}
 	log_info("draining signal=%s connections=%lld", why, (long long)s->shared.connections.load());
-	notify_stopping();
+	notify_stopping(most_ms + exit_ms);
 	s->drain.begun = true;
 	s->drain.begun_ms = worker_monotonic_ms();
-	s->deadline = deadline_start(server_core_conf(s->conf.get())->drain_timeout + stop_ms);
+	s->deadline = deadline_start(most_ms);
 	post_all(s, worker_begin);
 	s->drain.timer.reset(event_new(s->main.base.get(), -1, EV_PERSIST, poll, s));
 	(void)event_add(s->drain.timer.get(), &interval);
