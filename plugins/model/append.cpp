@@ -150,7 +150,7 @@ static int store_last_seq(append_batch *b)
 		}
 	return sql_run_many(
 		b->db,
-		{"INSERT INTO conversation (id, kind, last_seq) VALUES ", "(?, ?, ?)", ", ", tail, 3, false},
+		{"INSERT INTO conversation (id, kind, last_seq) VALUES ", "(?, ?, ?)", ", ", tail, 3, true},
 		values);
 }
 

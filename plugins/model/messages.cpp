@@ -185,6 +185,6 @@ int message_cursor_store(cs_db *db, std::span<const message_cursor> cursors)
 	}
 	return sql_run_many(db,
 	                    {"INSERT INTO `cursor` (account, device, conversation, delivered_seq) VALUES ",
-	                     "(?, 0, ?, ?)", ", ", tail, 3, false},
+	                     "(?, 0, ?, ?)", ", ", tail, 3, true},
 	                    values);
 }

@@ -232,6 +232,52 @@ static void a_batch_of_nothing_is_done(void **state)
 	assert_int_equal(append(model_db(state), &none), 0);
 }
 
+/* Counts the statements on their way to the real database. */
+struct counter {
+	cs_db base;
+	cs_db_driver driver;
+	cs_db *real;
+	size_t statements;
+};
+
+static int count_query(cs_db *db, const char *sql, const cs_db_value *values, size_t count, cs_db_row_fn *row,
+                       void *arg)
+{
+	counter *c = reinterpret_cast<counter *>(db);
+
+	c->statements++;
+	return c->real->driver->query(c->real, sql, values, count, row, arg);
+}
+
+/* Each is a round trip to a database on another machine, while the conversations are locked. */
+static void a_batch_takes_few_statements(void **state)
+{
+	counter c = {{}, *model_db(state)->driver, model_db(state), 0};
+	std::vector<message_append> items;
+	std::vector<message_append *> pointers;
+	std::vector<message_cursor> cursors;
+
+	for (uint64_t i = 0; i < 63; i++)
+		items.push_back(to_user(1 + i % 5, 6 + i % 4));   /* 20 pairs */
+	assert_int_equal(append(model_db(state), &items), 0);
+	c.driver.query = count_query;
+	c.base.driver = &c.driver;
+	for (message_append &item : items) {
+		pointers.push_back(&item);
+		cursors.push_back({item.to, item.conversation, item.seq});
+	}
+	assert_int_equal(c.real->driver->begin(c.real), 0);
+	assert_int_equal(message_append_all(&c.base, pointers, false), 0);
+	/* Find the pairs, lock them, 32 + 16 + 8 + 4 + 2 + 1 rows, their last seqs. */
+	assert_int_equal(c.statements, 9);
+	assert_int_equal(message_cursor_store(&c.base, cursors), 0);
+	assert_int_equal(c.statements, 10);
+	assert_int_equal(c.real->driver->commit(c.real), 0);
+	assert_int_equal(test_number(c.real, "SELECT count(*) FROM conversation WHERE last_seq >= 6"), 20);
+	assert_int_equal(test_number(c.real, "SELECT sum(last_seq) FROM conversation"), 126);
+	assert_int_equal(test_number(c.real, "SELECT count(*) FROM `cursor`"), 20);
+}
+
 /* What the model must hold whatever comes: checked by a second, simple book of our own. */
 struct book {
 	std::map<std::pair<uint64_t, uint64_t>, uint64_t> last_seq; /* by low, high */
@@ -308,6 +354,7 @@ int main(void)
 		TEST(a_refused_message_does_not_use_its_cid_up),
 		TEST(answers_are_set_anew_on_each_run),
 		TEST(a_batch_of_nothing_is_done),
+		TEST(a_batch_takes_few_statements),
 		TEST(random_batches_keep_every_promise),
 	};
 
