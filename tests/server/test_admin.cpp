@@ -2,16 +2,12 @@
  * Owns the tests of the monitoring page of a real server: health, figures, draining. It must not know how they are
  * counted. */
 #include <csignal>
-#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include <arpa/inet.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
+#include "tests/support/admin_page.h"
 #include "tests/support/check.h"
 #include "tests/support/client.h"
 #include "tests/support/server.h"
@@ -31,43 +27,6 @@ static int tear_down(void **state)
 {
 	test_server_free((test_server *)*state);
 	return 0;
-}
-
-static uint16_t admin_port(const test_server *s)
-{
-	const std::string log = test_server_log(s), mark = "admin listening address=127.0.0.1:";
-	const size_t at = log.find(mark);
-
-	assert_true(at != log.npos);
-	return (uint16_t)atoi(log.c_str() + at + mark.size());
-}
-
-/* Asks for a page and returns the whole answer; empty when the server does not take the connection. */
-static std::string http_get(uint16_t port, const std::string &path)
-{
-	const std::string request = "GET " + path + " HTTP/1.0\r\n\r\n";
-	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_in address{};
-	std::string text;
-	char bytes[4096];
-	ssize_t size;
-
-	address.sin_family = AF_INET;
-	address.sin_port = htons(port);
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
-	    write(fd, request.data(), request.size()) == (ssize_t)request.size()) {
-		while ((size = read(fd, bytes, sizeof(bytes))) > 0)
-			text.append(bytes, (size_t)size);
-	}
-	close(fd);
-	return text;
-}
-
-static void assert_figure(const std::string &text, const std::string &line)
-{
-	if (text.find("\n" + line + "\n") == text.npos)
-		check_fail(test_at::current(), "no line \"%s\" in:\n%s", line.c_str(), text.c_str());
 }
 
 static void health_is_200_while_it_serves(void **state)
