@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof of what an operator does: command line, configuration and its mistakes. It must not know messages beyond what shows that the server serves. */
+ * Owns the proof of what an operator does: command line, configuration and its mistakes. It must not know messages
+ * beyond what shows that the server serves. */
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -8,6 +9,7 @@
 
 #include "tests/support/check.h"
 #include "tests/support/client.h"
+#include "tests/support/mariadb.h"
 #include "tests/support/server.h"
 
 static bool contains(const std::string &text, const std::string &part)
@@ -55,6 +57,37 @@ static void dump_options_names_every_option_with_its_default(void **state)
 			           run.out.c_str());
 }
 
+/* The store of this run. */
+static const char *driver(void)
+{
+	return mariadb_wanted() ? "db_mysql" : "db_sqlite";
+}
+
+static int take_number(void *arg, const cs_db_value *columns, size_t)
+{
+	*(int64_t *)arg = columns[0].integer;
+	return 1;
+}
+
+static bool database_exists(const test_server *s)
+{
+	mariadb_access a;
+	int64_t count = -1;
+
+	if (!mariadb_wanted())
+		return std::filesystem::exists(test_server_database(s));
+	const std::string &name = s->options.at("db_mysql.database");
+	const cs_db_value value = {CS_DB_TEXT, 0, name.data(), name.size()};
+
+	mariadb_access_make(&a, s->database, "information_schema");
+	cs_db *db = mariadb_open(&a);
+	assert_int_equal(a.driver->query(db, "SELECT COUNT(*) FROM SCHEMATA WHERE SCHEMA_NAME = ?", &value, 1,
+	                                 take_number, &count),
+	                 CS_DB_OK);
+	a.driver->close(db);
+	return count != 0;
+}
+
 static void check_prints_the_effective_configuration_and_starts_nothing(void **state)
 {
 	test_server *s = (test_server *)*state;
@@ -65,9 +98,12 @@ static void check_prints_the_effective_configuration_and_starts_nothing(void **s
 	assert_int_equal(run.status, 0);
 	assert_true(contains(run.out, "threads = 3"));
 	assert_true(contains(run.out, "max_frame = 128K") || contains(run.out, "max_frame = 131072"));
-	assert_true(contains(run.out, "[db_sqlite]"));
-	assert_true(contains(run.out, s->folder));
-	assert_false(std::filesystem::exists(test_server_database(s)));
+	assert_true(contains(run.out, check_format("[%s]", driver())));
+	if (mariadb_wanted())
+		assert_false(contains(run.out, s->options.at("db_mysql.password")));
+	else
+		assert_true(contains(run.out, s->folder));
+	assert_false(database_exists(s));
 	write_file(s->folder + "/effective.conf", run.out);
 	assert_int_equal(test_server_run(s, {"-c", s->folder + "/effective.conf", "-t"}).status, 0);
 }
@@ -76,6 +112,7 @@ struct mistake {
 	const char *text; /* of the file; $ stands for the good part */
 	const char *expected; /* in the message */
 	const char *also;
+	const char *driver = nullptr; /* the mistake is this store's own */
 };
 
 static const struct mistake mistakes[] = {
@@ -98,7 +135,10 @@ static const struct mistake mistakes[] = {
 	{"[cor]\nthreads = 2\n", "chat.conf:1", "core"},
 	{"[login]\npassword_opps = 2\n", "chat.conf:2", "password_ops"},
 	{"[mailbox]\ndurability = maybe\n", "chat.conf:2", "relay"},
-	{"[db_sqlite]\nsynchronous = off\n", "chat.conf:2", "full"},
+	{"[db_sqlite]\nsynchronous = off\n", "chat.conf:2", "full", "db_sqlite"},
+	{"[db_mysql]\ntls = maybe\n", "chat.conf:2", "verify", "db_mysql"},
+	{"[db_mysql]\nport = 65536\n", "chat.conf:2", "65535", "db_mysql"},
+	{"[db_mysql]\nread_timeout = 1s\n", "chat.conf:2", "2s", "db_mysql"},
 	{"[store]\ndriver = db_oracle\n", "chat.conf:2", "db_oracle"},
 	{"[core]\nplugins = login chatt\n", "chat.conf:2", "chatt"},
 	{"[core]\nplugin_dir = /nonexistent\n", "chat.conf:2", "core.plugin_dir"},
@@ -109,10 +149,14 @@ static std::string good_part(const test_server *s, const std::string &without)
 {
 	std::string text;
 
-	for (const char *key : {"core.listen", "core.plugin_dir", "db_sqlite.path", "db_sqlite.schema"})
-		if (!contains(without, std::string(strrchr(key, '.') + 1) + " ="))
-			text += "[" + std::string(key, strchr(key, '.')) + "]\n" + (strchr(key, '.') + 1) +
-			        " = " + s->options.at(key) + "\n";
+	for (const auto &[name, value] : s->options) {
+		const std::string section = name.substr(0, name.find('.')), key = name.substr(section.size() + 1);
+
+		if (section != driver() && key != "listen" && key != "plugin_dir" && key != "driver")
+			continue;
+		if (!contains(without, key + " ="))
+			text += "[" + section + "]\n" + key + " = " + value + "\n";
+	}
 	return text;
 }
 
@@ -123,6 +167,8 @@ static void every_mistake_is_named_with_file_and_line_and_status_1(void **state)
 	int wrong = 0;
 
 	for (const struct mistake &m : mistakes) {
+		if (m.driver && strcmp(m.driver, driver()) != 0)
+			continue;
 		write_file(path, m.text + good_part(s, m.text));
 		for (const char *option : {"-t", ""}) {
 			std::vector<std::string> arguments = {"-c", path};
@@ -148,15 +194,21 @@ static void what_cannot_work_ends_with_1_and_says_why(void **state)
 	int wrong = 0;
 
 	test_server_write_conf(s);
-	const std::pair<std::string, std::string> overrides[] = {
+	std::vector<std::pair<std::string, std::string>> overrides = {
 		{"core.plugin_dir=/nonexistent", "/nonexistent"},
-		{"db_sqlite.schema=/nonexistent", "options are those of [db_sqlite]"},
-		{"db_sqlite.path=/dev/null/chat.db", "/dev/null"},
+		{check_format("%s.schema=/nonexistent", driver()),
+	         check_format("options are those of [%s]", driver())},
 		{"core.listen=192.0.2.1:6000", "192.0.2.1"},
 		{"core.threads", "-o"},
 		{"nosuch.key=1", "nosuch"},
 		{"core.nosuch=1", "nosuch"},
 	};
+	if (mariadb_wanted())
+		overrides.insert(overrides.end(), {{"db_mysql.port=1", "127.0.0.1:1"},
+		                                   {"db_mysql.password=wrong", "Access denied"},
+		                                   {"db_mysql.database=forbidden", "forbidden"}});
+	else
+		overrides.push_back({"db_sqlite.path=/dev/null/chat.db", "/dev/null"});
 	for (const auto &[override, expected] : overrides) {
 		const test_run run = test_server_run(s, {"-c", path, "-o", override});
 
@@ -187,8 +239,7 @@ static void a_taken_port_ends_with_1(void **state)
 	test_server *s = (test_server *)*state;
 
 	test_server_start(s);
-	const test_run run =
-		test_server_run(s, {"-c", s->folder + "/chat.conf", "-o", "db_sqlite.path=:memory:"});
+	const test_run run = test_server_run(s, {"-c", s->folder + "/chat.conf"});
 	assert_int_equal(run.status, 1);
 	assert_true(contains(run.err, check_format("%u", s->port)));
 	client_expect_quiet(client_open(s));
@@ -261,12 +312,16 @@ int main(void)
 		OWN_SERVER(check_prints_the_effective_configuration_and_starts_nothing),
 		OWN_SERVER(every_mistake_is_named_with_file_and_line_and_status_1),
 		OWN_SERVER(what_cannot_work_ends_with_1_and_says_why),
-		OWN_SERVER(a_broken_database_file_ends_with_1),
 		OWN_SERVER(a_taken_port_ends_with_1),
 		OWN_SERVER(included_files_count_and_the_command_line_wins),
 		OWN_SERVER(port_0_and_several_addresses_are_listened_on_and_logged),
+	};
+	/* MariaDB looks after its own files, and has no database in memory that outlives a connection. */
+	const struct CMUnitTest sqlite_tests[] = {
+		OWN_SERVER(a_broken_database_file_ends_with_1),
 		OWN_SERVER(a_database_in_memory_works),
 	};
+	const int failed = cmocka_run_group_tests(tests, nullptr, nullptr);
 
-	return cmocka_run_group_tests(tests, nullptr, nullptr);
+	return mariadb_wanted() ? failed : failed + cmocka_run_group_tests(sqlite_tests, nullptr, nullptr);
 }

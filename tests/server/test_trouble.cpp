@@ -18,6 +18,7 @@
 
 #include "tests/support/check.h"
 #include "tests/support/client.h"
+#include "tests/support/mariadb.h"
 #include "tests/support/server.h"
 
 /* ---- disk full */
@@ -187,28 +188,91 @@ static void a_database_that_turned_read_only_is_unavailable_and_passes_without_a
 	check_failing_writes(s, make_read_only, make_writable);
 }
 
-/* ---- another process holds the database */
-
-static void execute(sqlite3 *db, const char *sql)
+/* Accounts like the server's may no longer write. */
+static void make_mariadb_read_only(test_server *s)
 {
-	if (sqlite3_exec(db, sql, nullptr, nullptr, nullptr) != SQLITE_OK)
-		check_fail(test_at::current(), "%s: %s", sql, sqlite3_errmsg(db));
+	mariadb_as_root(s->database, {"SET GLOBAL read_only = 1"});
+}
+
+static void make_mariadb_writable(test_server *s)
+{
+	mariadb_as_root(s->database, {"SET GLOBAL read_only = 0"});
+}
+
+static int mariadb_teardown(void **state)
+{
+	make_mariadb_writable((test_server *)*state);
+	return test_server_teardown(state);
+}
+
+static void a_mariadb_that_turned_read_only_is_unavailable_and_passes_without_a_restart(void **state)
+{
+	test_server *s = (test_server *)*state;
+
+	test_server_start(s);
+	check_failing_writes(s, make_mariadb_read_only, make_mariadb_writable);
+}
+
+/* ---- somebody else is at the database */
+
+/* A connection beside the server's. */
+struct stranger {
+	sqlite3 *file = nullptr;
+	mariadb_access access;
+	cs_db *db = nullptr;
+};
+
+static void stranger_come(stranger *other, const test_server *s)
+{
+	if (mariadb_wanted()) {
+		mariadb_access_make(&other->access, s->database, s->options.at("db_mysql.database"));
+		other->db = mariadb_open(&other->access);
+	} else {
+		assert_int_equal(sqlite3_open(test_server_database(s).c_str(), &other->file), SQLITE_OK);
+	}
+}
+
+static void stranger_run(stranger *other, const char *sql)
+{
+	if (other->db ? other->access.driver->query(other->db, sql, nullptr, 0, nullptr, nullptr) != CS_DB_OK
+	              : sqlite3_exec(other->file, sql, nullptr, nullptr, nullptr) != SQLITE_OK)
+		check_fail(test_at::current(), "%s: %s", sql,
+		           other->db ? other->access.driver->message(other->db) : sqlite3_errmsg(other->file));
+}
+
+/* Until he goes nobody else can store a message. */
+static void stranger_lock(stranger *other)
+{
+	if (!other->db) {
+		stranger_run(other, "BEGIN IMMEDIATE");
+		return;
+	}
+	assert_int_equal(other->access.driver->begin(other->db), CS_DB_OK);
+	stranger_run(other, "SELECT id FROM conversation FOR UPDATE");
+}
+
+static void stranger_go(stranger *other)
+{
+	if (other->db)
+		other->access.driver->close(other->db);
+	sqlite3_close(other->file);
 }
 
 static void a_database_that_somebody_else_locks_delays_and_loses_nothing(void **state)
 {
 	test_server *s = (test_server *)*state;
-	sqlite3 *db = nullptr;
+	stranger locker;
 	test_frame frame;
 	int64_t last = 0, acknowledged = 0;
 
-	test_server_set(s, "db_sqlite.busy_timeout", "100ms");
+	if (!mariadb_wanted())
+		test_server_set(s, "db_sqlite.busy_timeout", "100ms");
 	test_server_start(s);
 	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"), *other = client_open(s);
 	client_chat_safely(ann, bob->id, "x");
 	client_expect(bob, "{\"seq\":1}");
-	assert_int_equal(sqlite3_open(test_server_database(s).c_str(), &db), SQLITE_OK);
-	execute(db, "BEGIN IMMEDIATE");
+	stranger_come(&locker, s);
+	stranger_lock(&locker);
 	for (int i = 0; i < 20; i++)
 		client_chat(ann, bob->id, "y", check_format(",\"req\":%d", i));
 	const int64_t end = check_now() + 1000;
@@ -217,8 +281,7 @@ static void a_database_that_somebody_else_locks_delays_and_loses_nothing(void **
 			client_fail(ann, test_at::current(), "acknowledged by a store that cannot write");
 		client_expect_quiet(other);
 	}
-	execute(db, "ROLLBACK");
-	sqlite3_close(db);
+	stranger_go(&locker);
 	check_wait("the store to recover", [&] {
 		client_chat(ann, bob->id, "z", ",\"req\":99");
 		for (;;) {
@@ -244,17 +307,17 @@ static void a_database_that_somebody_else_locks_delays_and_loses_nothing(void **
 static void a_database_without_its_tables_is_unavailable(void **state)
 {
 	test_server *s = (test_server *)*state;
-	sqlite3 *db = nullptr;
+	stranger vandal;
 
 	test_server_start(s);
 	test_client *ann = client_enter(s, "ann"), *other = client_open(s);
-	assert_int_equal(sqlite3_open(test_server_database(s).c_str(), &db), SQLITE_OK);
-	execute(db, "PRAGMA foreign_keys = OFF; ALTER TABLE message RENAME TO elsewhere");
+	stranger_come(&vandal, s);
+	stranger_run(&vandal, "ALTER TABLE message RENAME TO elsewhere");
 	CLIENT_ASK(ann, 11, "{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"x\",\"time\":\"\"",
 	           (long long)ann->id, (long long)ann->id);
 	client_expect_quiet(other);
-	execute(db, "ALTER TABLE elsewhere RENAME TO message");
-	sqlite3_close(db);
+	stranger_run(&vandal, "ALTER TABLE elsewhere RENAME TO message");
+	stranger_go(&vandal);
 	check_wait("the store to recover", [&] {
 		client_chat(ann, ann->id, "x", ",\"req\":1");
 		for (;;) {
@@ -271,18 +334,18 @@ static void a_database_without_its_tables_is_unavailable(void **state)
 static void a_store_that_hangs_does_not_hold_up_a_stop_beyond_its_deadline(void **state)
 {
 	test_server *s = (test_server *)*state;
-	sqlite3 *db = nullptr;
+	stranger locker;
 	test_frame ack;
 
-	test_server_set(s, "db_sqlite.busy_timeout", "60s");
+	test_server_set(s, mariadb_wanted() ? "db_mysql.read_timeout" : "db_sqlite.busy_timeout", "60s");
 	test_server_set(s, "core.drain_timeout", "1s");
 	test_server_start(s);
 	test_client *ann = client_enter(s, "ann"), *other = client_open(s);
 	const int64_t bob = client_absent(s, "bob");
 	for (int i = 0; i < 3; i++)
 		client_chat_safely(ann, bob, "kept");
-	assert_int_equal(sqlite3_open(test_server_database(s).c_str(), &db), SQLITE_OK);
-	execute(db, "BEGIN IMMEDIATE");
+	stranger_come(&locker, s);
+	stranger_lock(&locker);
 	client_chat(ann, bob, "cut off", ",\"req\":9");
 	client_send(ann, "{\"msgid\":102}");
 	client_expect(ann, "{\"msgid\":103}");
@@ -297,8 +360,7 @@ static void a_store_that_hangs_does_not_hold_up_a_stop_beyond_its_deadline(void 
 	assert_non_null(strstr(test_server_log(s).c_str(), "drain timeout connections="));
 	assert_non_null(strstr(test_server_log(s).c_str(), " store_waiting="));
 	assert_non_null(strstr(test_server_log(s).c_str(), "stopping at once: what is still under way is cut off"));
-	execute(db, "ROLLBACK");
-	sqlite3_close(db);
+	stranger_go(&locker);
 	s->clients.clear();
 	test_server_start(s);
 	client_return(s, bob, &ack);
@@ -314,6 +376,9 @@ int main(void)
 		OWN_SERVER(a_database_that_somebody_else_locks_delays_and_loses_nothing),
 		OWN_SERVER(a_store_that_hangs_does_not_hold_up_a_stop_beyond_its_deadline),
 		OWN_SERVER(a_database_without_its_tables_is_unavailable),
+	};
+	/* Whose files are the server's own. For MariaDB's, on a disk that fills up, see tests/cluster. */
+	const struct CMUnitTest sqlite_tests[] = {
 		cmocka_unit_test_setup_teardown(a_full_disk_is_unavailable_and_passes_without_a_restart,
 	                                        test_server_setup, small_teardown),
 		cmocka_unit_test_setup_teardown(
@@ -321,6 +386,13 @@ int main(void)
 			test_server_setup, read_only_teardown),
 		OWN_SERVER(files_that_may_not_grow_are_unavailable_and_pass_without_a_restart),
 	};
+	const struct CMUnitTest mariadb_tests[] = {
+		cmocka_unit_test_setup_teardown(
+			a_mariadb_that_turned_read_only_is_unavailable_and_passes_without_a_restart,
+			test_server_setup, mariadb_teardown),
+	};
+	const int failed = cmocka_run_group_tests(tests, nullptr, nullptr);
 
-	return cmocka_run_group_tests(tests, nullptr, nullptr);
+	return failed + (mariadb_wanted() ? cmocka_run_group_tests(mariadb_tests, nullptr, nullptr)
+	                                  : cmocka_run_group_tests(sqlite_tests, nullptr, nullptr));
 }
