@@ -5,11 +5,12 @@
 #define MAILBOX_HINT_H
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
-#include <chatserverd/plugin.h>
+#include <chatserverd/mailbox.h>
 
-enum mailbox_hint_type : uint32_t {
+enum mailbox_hint_type : uint8_t {
 	MAILBOX_HINT_STORED = 1,       /* a message, with its body */
 	MAILBOX_HINT_OWN = 2,          /* to the sender's session: its message of a pair was stored */
 	MAILBOX_HINT_NEWS = 3,         /* something is stored that may have been hinted at before; no body */
@@ -20,26 +21,29 @@ enum mailbox_hint_type : uint32_t {
 	                                * hinted at in its place; no body */
 };
 
-/* Followed by the body, where it has one. It goes as it lies in memory, also to other nodes: one whose format
- * differs by version, size or byte order drops it and waits for its sweep. The version goes up whenever a member
- * or its meaning changes. */
 struct mailbox_hint {
-	uint32_t format;               /* set and checked by the functions below */
 	mailbox_hint_type type;
-	uint32_t kind;                 /* enum cs_conversation_kind */
-	uint32_t unused;
+	cs_conversation_kind kind;
 	uint64_t of;                   /* the other account as the receiver sees it, or the group */
 	uint64_t conversation;
 	cs_account sender;
 	uint64_t seq;                  /* of a relay: the last one stored that its sender knows of, or 0 */
 	int64_t created;
-	cs_place place;                /* of a relay: who waits for the answer, */
+	/* Of relays, else 0: */
+	cs_place place;                /* who waits for the answer, */
 	uint64_t token;                /* by what name, */
 	uint64_t previous;             /* and the token of the one before it that is unanswered, or 0 */
 };
 
-constexpr uint32_t MAILBOX_HINT_VERSION = 1;
-constexpr uint32_t MAILBOX_HINT_FORMAT = 0x6d620000 | MAILBOX_HINT_VERSION << 8 | sizeof(mailbox_hint);
+/* Goes up whenever the form of a hint or the meaning of a member changes: nodes of another version drop it, and
+ * their sessions find the message by their sweep. */
+constexpr uint8_t MAILBOX_HINT_VERSION = 2;
+
+/* The same bytes on every machine. What the type has no use for is left out, and is 0 when it is read. */
+std::string mailbox_hint_encode(const mailbox_hint &hint, std::string_view body);
+/* 0, or CS_EINVAL with a constant text that says what is odd about the bytes. body_r points into them. */
+[[nodiscard]] int mailbox_hint_decode(std::string_view bytes, mailbox_hint *hint_r, std::string_view *body_r,
+                                      const char **why_r);
 
 /* [any thread] flags: enum cs_route_data_flag. */
 int mailbox_hint_route(const cs_host *host, cs_self *self, cs_account to, const mailbox_hint &hint,
@@ -47,7 +51,5 @@ int mailbox_hint_route(const cs_host *host, cs_self *self, cs_account to, const 
 void mailbox_hint_route_all(const cs_host *host, cs_self *self, const mailbox_hint &hint,
                             std::string_view body);
 int mailbox_hint_route_place(const cs_host *host, cs_self *self, cs_place to, const mailbox_hint &hint);
-/* body_r points into data. false: not a hint of this format. */
-bool mailbox_hint_read(const void *data, size_t size, mailbox_hint *hint_r, std::string_view *body_r);
 
 #endif

@@ -113,6 +113,21 @@ static void mailbox_on_written(void *state, cs_conn conn, uint64_t position, siz
 		mailbox_deliver_written(m, s, position, unsent);
 }
 
+/* Once: it comes again with every message of that node. */
+static bool read_hint(mailbox *m, const void *data, size_t size, mailbox_hint *hint_r, std::string_view *body_r)
+{
+	const char *why;
+
+	if (mailbox_hint_decode({static_cast<const char *>(data), size}, hint_r, body_r, &why) == 0)
+		return true;
+	if (!m->told_strange)
+		m->host->log(m->self, CS_LOG_WARNING,
+		             "a hint of another node is dropped, sessions find its message by their sweep; further "
+		             "ones are not logged reason=\"%s\" size=%zu", why, size);
+	m->told_strange = true;
+	return false;
+}
+
 static void mailbox_on_routed(void *state, cs_conn conn, cs_account account, const void *data, size_t size)
 {
 	mailbox *m = static_cast<mailbox *>(state);
@@ -120,7 +135,7 @@ static void mailbox_on_routed(void *state, cs_conn conn, cs_account account, con
 	mailbox_hint hint;
 	std::string_view body;
 
-	if (!mailbox_hint_read(data, size, &hint, &body))
+	if (!read_hint(m, data, size, &hint, &body))
 		return;
 	if (s && s->account != account)
 		s = nullptr;
@@ -138,11 +153,12 @@ static void mailbox_on_routed(void *state, cs_conn conn, cs_account account, con
 
 static void mailbox_on_returned(void *state, cs_account, const void *data, size_t size)
 {
+	mailbox *m = static_cast<mailbox *>(state);
 	mailbox_hint hint;
 	std::string_view body;
 
-	if (mailbox_hint_read(data, size, &hint, &body) && hint.type == MAILBOX_HINT_RELAY)
-		mailbox_relay_returned(static_cast<mailbox *>(state), hint);
+	if (read_hint(m, data, size, &hint, &body) && hint.type == MAILBOX_HINT_RELAY)
+		mailbox_relay_returned(m, hint);
 }
 
 static void mailbox_on_cluster(void *state, cs_cluster_event event)

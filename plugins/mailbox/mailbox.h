@@ -66,6 +66,7 @@ struct mailbox {
 	mailbox_conf conf = {};
 	uint64_t seed[2] = {};           /* of the cids that we give */
 	uint64_t cids = 0;
+	bool told_strange = false;       /* that hints of another version come */
 	mailbox_sessions sessions;
 	std::map<uint64_t, mailbox_ending> ending;   /* by session id */
 

@@ -285,26 +285,32 @@ static void a_relayed_message_waits_for_the_stored_one_before_it(void **)
 
 /* ---- versions */
 
-static void hints_of_another_version_are_dropped(void **)
+static void hints_of_another_version_are_dropped_and_swept_for(void **)
 {
 	stage st;
 	mailbox_hint hint = {};
 
-	stage_open(&st, 1);
-	const cs_conn ann = stage_login(&st, 0, 1);
-	memory_log_append_pair(&st.log, 2, 1, stage_body(2, 1), ++st.w.clock);
-	hint.format = MAILBOX_HINT_FORMAT + (1 << 8);
+	st.conf.sweep = 30000;
+	stage_open_as(&st, 1);
+	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 0, 2);
 	hint.type = MAILBOX_HINT_STORED;
-	hint.of = hint.sender = 2;
+	hint.of = hint.sender = 9;
 	hint.conversation = hint.seq = 1;
-	for (const uint32_t format : {hint.format, MAILBOX_HINT_FORMAT}) {
-		hint.format = format;
-		const std::string bytes = std::string(reinterpret_cast<const char *>(&hint), sizeof(hint)) + "{}";
-		for (const size_t size : {bytes.size(), sizeof(hint) - 1, size_t{0}})
-			cs_plugin.routed(st.w.workers[0]->state, ann, 1, bytes.data(), size);
-		world_settle(&st.w);
-		assert_string_equal(stage_seen(&st, ann).c_str(), format == MAILBOX_HINT_FORMAT ? "1" : "");
+	const std::string good = mailbox_hint_encode(hint, "{}");
+	std::string other = good;
+	other[2]++;
+	for (const cs_conn conn : {ann, bob}) {
+		const std::string &bytes = conn == ann ? other : good;
+
+		memory_log_append_pair(&st.log, 9, conn == ann ? 1 : 2, stage_body(9, 1), ++st.w.clock);
+		for (const size_t size : {bytes.size() - 1, size_t{0}, bytes.size()})
+			cs_plugin.routed(st.w.workers[0]->state, conn, conn == ann ? 1 : 2, bytes.data(), size);
 	}
+	world_settle(&st.w);
+	assert_string_equal(stage_seen(&st, ann).c_str(), "");
+	assert_string_equal(stage_seen(&st, bob).c_str(), "1");
+	world_advance(&st.w, 60000);
+	assert_string_equal(stage_seen(&st, ann).c_str(), "1");
 	stage_close(&st);
 }
 
@@ -323,7 +329,7 @@ int main()
 		cmocka_unit_test(a_relayed_message_that_nobody_has_comes_back_and_is_stored_at_once),
 		cmocka_unit_test(a_relayed_message_that_the_bus_held_back_is_stored_and_comes_once),
 		cmocka_unit_test(a_relayed_message_waits_for_the_stored_one_before_it),
-		cmocka_unit_test(hints_of_another_version_are_dropped),
+		cmocka_unit_test(hints_of_another_version_are_dropped_and_swept_for),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);
