@@ -41,9 +41,13 @@ static int fill(reader *r, mailbox_source *source)
 
 	if (source->ended || source->at < source->rows.size())
 		return 0;
+	source->ended = source->last_rows;
+	if (source->ended)
+		return 0;
 	source->rows.clear();
 	source->at = 0;
 	result = message_read(r->db, source->conversation, source->after, r->rows_a_time, &source->rows);
+	source->last_rows = source->rows.size() < r->rows_a_time;
 	source->ended = !result && source->rows.empty();
 	return result;
 }
@@ -57,6 +61,7 @@ static int open_sources(reader *r)
 		source.ended = source.outcome != 0;
 		source.rows.clear();
 		source.at = 0;
+		source.last_rows = false;
 		if (!result)
 			result = fill(r, &source);
 		if (result)

@@ -31,8 +31,10 @@ struct mailbox_source {
 	uint64_t last = 0;           /* out, where it was looked up: the conversation's last seq */
 	bool ended = false;          /* out: nothing was stored above `after` */
 
-	std::vector<message_row> rows;   /* the reader's own */
+	/* The reader's own: */
+	std::vector<message_row> rows;
 	size_t at = 0;
+	bool last_rows = false;      /* there were none behind them when they were read */
 };
 
 struct mailbox_page_message {

@@ -244,6 +244,7 @@ int message_read(cs_db *db, uint64_t conversation, uint64_t after, size_t limit,
 {
 	const std::vector<log_message> &messages = log_of(db)->conversations[conversation].messages;
 
+	log_of(db)->row_statements++;
 	for (uint64_t seq = after + 1; seq <= messages.size() && limit; seq++, limit--) {
 		const log_message &m = messages[seq - 1];
 

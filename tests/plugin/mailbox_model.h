@@ -35,6 +35,7 @@ struct memory_log {
 	std::map<std::pair<uint64_t, uint64_t>, uint64_t> cursors;   /* (account, conversation) */
 	uint64_t last_conversation = 0;
 	size_t cursor_statements = 0;
+	size_t row_statements = 0;                /* that read messages */
 };
 
 void memory_log_open(memory_log *log, uint64_t accounts);

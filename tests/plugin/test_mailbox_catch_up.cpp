@@ -32,6 +32,26 @@ static void a_page_holds_at_most_256_KiB(void **)
 	stage_close(&st);
 }
 
+/* The end of a conversation needs no look of its own. */
+static void what_fits_one_read_is_read_once(void **)
+{
+	stage st;
+
+	stage_open(&st, 1);
+	stage_keep(&st, 49);
+	const cs_conn bob = stage_login(&st, 0, 2);
+	assert_string_equal(stage_seen(&st, bob).c_str(), stage_up_to(49).c_str());
+	assert_int_equal(st.log.row_statements, 1);
+	const cs_conn carl = stage_login(&st, 0, 3), ann = stage_login(&st, 0, 1);
+	memory_log_append_pair(&st.log, 1, 3, stage_body(1, 1), ++st.w.clock);
+	stage_chat(&st, ann, 3, 2);
+	world_settle(&st.w);
+	assert_string_equal(stage_seen(&st, carl).c_str(), "1 2");
+	/* Bob's, ann's own ones when she came, carl's, and ann's own ones again. */
+	assert_int_equal(st.log.row_statements, 4);
+	stage_close(&st);
+}
+
 static void a_page_is_in_the_order_in_which_messages_were_sent(void **)
 {
 	stage st;
@@ -200,6 +220,7 @@ int main()
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_kept_comes_as_one_page_of_200_and_the_rest_after_it),
 		cmocka_unit_test(a_page_holds_at_most_256_KiB),
+		cmocka_unit_test(what_fits_one_read_is_read_once),
 		cmocka_unit_test(a_page_is_in_the_order_in_which_messages_were_sent),
 		cmocka_unit_test(many_conversations_with_news_are_all_read),
 		cmocka_unit_test(ones_own_messages_are_passed_over_and_count_as_received),
