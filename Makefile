@@ -246,21 +246,21 @@ manuals := $(foreach page,$(wildcard man/*.[1-8]),$(if $(and $(filter man/chatcl
 
 # The sample serves a checkout; installed, its three paths are absolute, and sections of plugins that
 # were left out are left out, too.
-$(BUILD)/chat.conf: conf/chat.conf $(flags_file)
+$(BUILD)/chat.conf: conf/chat.conf $(flags_file) config.mk
 	sed $(foreach p,$(left_out),-e '/^#* *\[$(p)\]/,/^\[/{/^#* *\[$(p)\]/d;/^\[/!d}') \
 	    -e 's|^\(#* *\)plugin_dir = build/plugins|\1plugin_dir = $(plugin_dir)|' \
 	    -e 's|^\(#* *\)path = var/chat.db|\1path = $(state_dir)/chat.db|' \
 	    -e 's|^\(#* *\)schema = conf/schema/|\1schema = $(schema_dir)/|' $< >$@
 
-$(BUILD)/chatserverd.service: conf/chatserverd.service $(flags_file)
+$(BUILD)/chatserverd.service: conf/chatserverd.service $(flags_file) config.mk
 	sed -e 's|@sbindir@|$(sbindir)|g' -e 's|@conf_dir@|$(conf_dir)|g' $< >$@
 
-$(BUILD)/chatserverd.pc: conf/chatserverd.pc.in $(flags_file)
+$(BUILD)/chatserverd.pc: conf/chatserverd.pc.in $(flags_file) config.mk
 	sed -e 's|@prefix@|$(prefix)|' -e 's|@includedir@|$(includedir)|' -e 's|@plugin_dir@|$(plugin_dir)|' \
 	    -e 's|@VERSION@|$(VERSION)|' $< >$@
 
 # The pages name the default paths; installed, they name the real ones.
-$(BUILD)/man/%: man/% $(flags_file)
+$(BUILD)/man/%: man/% $(flags_file) config.mk
 	@mkdir -p $(@D)
 	sed -e 's|/usr/local/etc/chatserverd|$(conf_dir)|g' -e 's|/usr/local/lib/chatserverd/plugins|$(plugin_dir)|g' \
 	    -e 's|/usr/local/share/chatserverd/schema|$(schema_dir)|g' -e 's|/var/lib/chatserverd|$(state_dir)|g' \
