@@ -10,13 +10,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <type_traits>
-#include <vector>
 
 #include <mysql.h>
 
 #include <chatserverd/db.h>
+
+#include "plugins/shared/adapter.h"
 
 /* my_bool of MariaDB and older MySQL, bool of MySQL 8. */
 using mydb_bool = std::remove_pointer_t<decltype(MYSQL_BIND::is_null)>;
@@ -49,20 +49,10 @@ using mydb_handle = std::unique_ptr<MYSQL, mydb_deleter<mysql_close>>;
 using mydb_statement = std::unique_ptr<MYSQL_STMT, mydb_deleter<mysql_stmt_close>>;
 using mydb_result = std::unique_ptr<MYSQL_RES, mydb_deleter<mysql_free_result>>;
 
-/* A prepared statement that is kept. running: its rows are being read, so it cannot be used a second time. */
-struct mydb_cached {
-	mydb_statement statement;
-	std::string text;
-	size_t hash = 0;
-	uint64_t used = 0;
-	bool running = false;
-};
-
 struct mydb {
 	cs_db base; /* first: the server holds a pointer to it */
 	mydb_handle handle;
-	std::vector<mydb_cached> cache; /* after handle: closed before the handle is */
-	uint64_t clock = 0; /* counts uses, for the oldest of the cache */
+	adapter_cache<mydb_statement> cache; /* after handle: closed before the handle is */
 	size_t most_bytes = 0; /* the server's max_allowed_packet */
 	int64_t affected = 0;
 	int64_t last_id = 0;

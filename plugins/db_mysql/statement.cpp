@@ -5,12 +5,9 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
 #include <string_view>
+#include <vector>
 
-/* More than the model has texts; a caller that writes values into its texts only loses speed. The server
- * counts them, too: max_prepared_stmt_count (16382) is for all connections together. */
-static constexpr size_t CACHE_MOST = 96;
 static constexpr size_t COLUMNS_MOST = 32;
 
 /* One row as the library fills it. */
@@ -40,49 +37,6 @@ static int prepare(mydb *db, std::string_view text, mydb_statement *statement_r)
 	mysql_stmt_attr_set(statement_r->get(), STMT_ATTR_UPDATE_MAX_LENGTH, &yes);
 	if (mysql_stmt_prepare(statement_r->get(), text.data(), text.size()))
 		return fail(db, statement_r->get());
-	return CS_DB_OK;
-}
-
-/* The place for a new statement: a fresh one, or that of the statement not used for longest. */
-static mydb_cached *cache_place(mydb *db)
-{
-	if (db->cache.empty())
-		db->cache.reserve(CACHE_MOST); /* entries stay where they are while their rows are read */
-	if (db->cache.size() < CACHE_MOST)
-		return &db->cache.emplace_back();
-	const auto oldest = std::min_element(
-		db->cache.begin(), db->cache.end(), [](const mydb_cached &a, const mydb_cached &b) {
-			return a.running != b.running ? b.running : a.used < b.used;
-		});
-	return oldest->running ? nullptr : &*oldest;
-}
-
-static mydb_cached *cache_find(mydb *db, std::string_view text, size_t hash)
-{
-	for (mydb_cached &entry : db->cache)
-		if (entry.hash == hash && !entry.running && entry.text == text)
-			return &entry;
-	return nullptr;
-}
-
-/* spare takes the statement where the cache has no room because all of it is running. */
-static int statement_take(mydb *db, const char *sql, mydb_cached *spare, mydb_cached **entry_r)
-{
-	const std::string_view text = sql;
-	const size_t hash = std::hash<std::string_view>()(text);
-
-	*entry_r = cache_find(db, text, hash);
-	if (!*entry_r) {
-		mydb_statement statement;
-		const int result = prepare(db, text, &statement);
-
-		if (result)
-			return result;
-		mydb_cached *place = cache_place(db);
-		*entry_r = place ? place : spare;
-		**entry_r = {std::move(statement), std::string(text), hash, 0, false};
-	}
-	(*entry_r)->used = ++db->clock;
 	return CS_DB_OK;
 }
 
@@ -250,14 +204,17 @@ static void note_changes(mydb *db, MYSQL_STMT *statement)
 int mydb_run(mydb *db, const char *sql, const cs_db_value *parameters, size_t count, cs_db_row_fn *row,
              void *arg)
 {
-	mydb_cached spare;
-	mydb_cached *entry = nullptr;
+	adapter_statement<mydb_statement> spare;
+	adapter_statement<mydb_statement> *entry = nullptr;
 
 	db->affected = 0;
-	int result = statement_take(db, sql, &spare, &entry);
+	int result = adapter_cache_take(
+		&db->cache, sql,
+		[db](std::string_view text, mydb_statement *made_r) { return prepare(db, text, made_r); }, &spare,
+		&entry);
 	if (result)
 		return result;
-	MYSQL_STMT *statement = entry->statement.get();
+	MYSQL_STMT *statement = entry->handle.get();
 	entry->running = true;
 	result = execute(db, statement, parameters, count);
 	if (!result && mysql_stmt_field_count(statement) > 0) {

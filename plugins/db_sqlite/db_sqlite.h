@@ -7,12 +7,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string>
-#include <vector>
 
 #include <sqlite3.h>
 
 #include <chatserverd/db.h>
+
+#include "plugins/shared/adapter.h"
 
 /* Filled by the server from the section [db_sqlite]. */
 struct sqlite_conf {
@@ -31,20 +31,10 @@ template <auto Function> struct sqlite_deleter {
 using sqlite_handle = std::unique_ptr<sqlite3, sqlite_deleter<sqlite3_close>>;
 using sqlite_statement = std::unique_ptr<sqlite3_stmt, sqlite_deleter<sqlite3_finalize>>;
 
-/* A prepared statement that is kept. running: its rows are being read, so it cannot be used a second time. */
-struct sqlite_cached {
-	sqlite_statement statement;
-	std::string text;
-	size_t hash = 0;
-	uint64_t used = 0;
-	bool running = false;
-};
-
 struct sqlite_db {
 	cs_db base; /* first: the server holds a pointer to it */
 	sqlite_handle handle;
-	std::vector<sqlite_cached> cache; /* after handle: finalized before the handle is closed */
-	uint64_t clock = 0; /* counts uses, for the oldest of the cache */
+	adapter_cache<sqlite_statement> cache; /* after handle: finalized before the handle is closed */
 	int64_t affected = 0;
 	bool begun = false; /* between begin and commit or rollback */
 	int lost = 0; /* why the open transaction is gone, or cannot be ended; else 0 */

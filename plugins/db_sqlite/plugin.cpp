@@ -2,15 +2,6 @@
  * Owns what this file exports: the plugin's description and its options. It must not know SQLite. */
 #include "db_sqlite.h"
 
-/* Instances of workers have nothing to do: the store calls the driver on its own threads. */
-static int start(const struct cs_host *, struct cs_self *, const void *, void **state_r, struct cs_error *)
-{
-	*state_r = nullptr;
-	return 0;
-}
-
-static void stop(void *) {}
-
 static const struct cs_service services[] = {
 	{CS_DB_SERVICE, CS_DB_VERSION, &sqlite_driver},
 	{nullptr, 0, nullptr},
@@ -38,10 +29,10 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.routes = nullptr,
 	.options = options,
 	.conf_size = sizeof(sqlite_conf),
-	.start = start,
+	.start = adapter_start,
 	.reload = nullptr,
 	.closed = nullptr,
 	.written = nullptr,
 	.routed = nullptr,
-	.stop = stop,
+	.stop = adapter_stop,
 };

@@ -3,13 +3,9 @@
  * transactions. */
 #include "db_sqlite.h"
 
-#include <algorithm>
 #include <array>
-#include <functional>
 #include <string_view>
 
-/* More than the model has texts; a caller that writes values into its texts only loses speed. */
-static constexpr size_t CACHE_MOST = 96;
 static constexpr size_t COLUMNS_MOST = 32;
 
 static bool is_blank(const char *text)
@@ -29,49 +25,6 @@ static int prepare(sqlite_db *db, std::string_view text, sqlite_statement *state
 		return sqlite_fail(db, code);
 	if (!raw || !is_blank(rest))
 		return sqlite_fail_text(db, "a query is one statement");
-	return CS_DB_OK;
-}
-
-/* The place for a new statement: a fresh one, or that of the statement not used for longest. */
-static sqlite_cached *cache_place(sqlite_db *db)
-{
-	if (db->cache.empty())
-		db->cache.reserve(CACHE_MOST); /* entries stay where they are while their rows are read */
-	if (db->cache.size() < CACHE_MOST)
-		return &db->cache.emplace_back();
-	const auto oldest = std::min_element(
-		db->cache.begin(), db->cache.end(), [](const sqlite_cached &a, const sqlite_cached &b) {
-			return a.running != b.running ? b.running : a.used < b.used;
-		});
-	return oldest->running ? nullptr : &*oldest;
-}
-
-static sqlite_cached *cache_find(sqlite_db *db, std::string_view text, size_t hash)
-{
-	for (sqlite_cached &entry : db->cache)
-		if (entry.hash == hash && !entry.running && entry.text == text)
-			return &entry;
-	return nullptr;
-}
-
-/* spare takes the statement where the cache has no room because all of it is running. */
-static int statement_take(sqlite_db *db, const char *sql, sqlite_cached *spare, sqlite_cached **entry_r)
-{
-	const std::string_view text = sql;
-	const size_t hash = std::hash<std::string_view>()(text);
-
-	*entry_r = cache_find(db, text, hash);
-	if (!*entry_r) {
-		sqlite_statement statement;
-		const int result = prepare(db, text, &statement);
-
-		if (result)
-			return result;
-		sqlite_cached *place = cache_place(db);
-		*entry_r = place ? place : spare;
-		**entry_r = {std::move(statement), std::string(text), hash, 0, false};
-	}
-	(*entry_r)->used = ++db->clock;
 	return CS_DB_OK;
 }
 
@@ -146,13 +99,16 @@ static int rows_read(sqlite_db *db, sqlite3_stmt *statement, cs_db_row_fn *row, 
 int sqlite_run(sqlite_db *db, const char *sql, const cs_db_value *parameters, size_t count, cs_db_row_fn *row,
                void *arg)
 {
-	sqlite_cached spare;
-	sqlite_cached *entry = nullptr;
-	int result = statement_take(db, sql, &spare, &entry);
+	adapter_statement<sqlite_statement> spare;
+	adapter_statement<sqlite_statement> *entry = nullptr;
+	int result = adapter_cache_take(
+		&db->cache, sql,
+		[db](std::string_view text, sqlite_statement *made_r) { return prepare(db, text, made_r); }, &spare,
+		&entry);
 
 	if (result)
 		return result;
-	sqlite3_stmt *statement = entry->statement.get();
+	sqlite3_stmt *statement = entry->handle.get();
 	entry->running = true;
 	result = bind_all(db, statement, parameters, count);
 	if (!result)

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT
+ * Owns what the database adapters do alike: keeping prepared statements, and being an instance that has
+ * nothing to do. It must not know a library. */
+#ifndef PLUGINS_SHARED_ADAPTER_H
+#define PLUGINS_SHARED_ADAPTER_H
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <chatserverd/db.h>
+
+/* Instances of workers have nothing to do: the store calls the driver on its own threads. */
+static inline int adapter_start(const cs_host *, cs_self *, const void *, void **state_r, cs_error *)
+{
+	*state_r = nullptr;
+	return 0;
+}
+
+static inline void adapter_stop(void *) {}
+
+/* A prepared statement that is kept; Handle owns it. running: its rows are being read, so it cannot be used a
+ * second time. */
+template <class Handle> struct adapter_statement {
+	Handle handle;
+	std::string text;
+	size_t hash = 0;
+	uint64_t used = 0;
+	bool running = false;
+};
+
+/* Those of one connection. */
+template <class Handle> struct adapter_cache {
+	std::vector<adapter_statement<Handle>> kept;
+	uint64_t clock = 0; /* counts uses, for the oldest */
+};
+
+/* More than the model has texts; a caller that writes values into its texts only loses speed. MySQL counts
+ * them, too: max_prepared_stmt_count (16382) is for all connections together. */
+static constexpr size_t ADAPTER_CACHE_MOST = 96;
+
+/* The place for a new statement: a fresh one, or that of the statement not used for longest; null where all
+ * of them are running. */
+template <class Handle> adapter_statement<Handle> *adapter_cache_place(adapter_cache<Handle> *cache)
+{
+	if (cache->kept.empty())
+		cache->kept.reserve(ADAPTER_CACHE_MOST); /* they stay where they are while their rows are read */
+	if (cache->kept.size() < ADAPTER_CACHE_MOST)
+		return &cache->kept.emplace_back();
+	const auto oldest =
+		std::min_element(cache->kept.begin(), cache->kept.end(), [](const auto &a, const auto &b) {
+			return a.running != b.running ? b.running : a.used < b.used;
+		});
+	return oldest->running ? nullptr : &*oldest;
+}
+
+/* Finds the statement, or has it made by prepare(text, &handle), whose failure it answers. spare takes it where
+ * the cache has no room. */
+template <class Handle, class Prepare>
+[[nodiscard]] int adapter_cache_take(adapter_cache<Handle> *cache, std::string_view text, Prepare prepare,
+                                     adapter_statement<Handle> *spare, adapter_statement<Handle> **found_r)
+{
+	const size_t hash = std::hash<std::string_view>()(text);
+	const auto found = std::find_if(cache->kept.begin(), cache->kept.end(), [&](const auto &kept) {
+		return kept.hash == hash && !kept.running && kept.text == text;
+	});
+
+	*found_r = found == cache->kept.end() ? nullptr : &*found;
+	if (!*found_r) {
+		Handle handle;
+		const int result = prepare(text, &handle);
+
+		if (result)
+			return result;
+		adapter_statement<Handle> *place = adapter_cache_place(cache);
+		*found_r = place ? place : spare;
+		**found_r = {std::move(handle), std::string(text), hash, 0, false};
+	}
+	(*found_r)->used = ++cache->clock;
+	return CS_DB_OK;
+}
+
+#endif
