@@ -77,7 +77,7 @@ void conn_arm(struct conn *c)
 void conn_set_silence(struct conn *c, int64_t ms)
 {
 	conn_assert_here(c->worker);
-	c->silence = ms;
+	c->silence = std::min(ms, INT64_MAX / 2); /* so that no sum with a time of the clock is too large */
 	c->heard = worker_monotonic_ms();
 	conn_arm(c);
 }

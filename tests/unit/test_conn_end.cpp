@@ -317,6 +317,16 @@ static void silence_ends_a_connection_that_must_not_be_silent(void **state)
 	assert_true(worker_fixture_wait(t->f.get(), [&] { return is_gone(t); }));
 }
 
+static void the_longest_silence_is_for_ever(void **state)
+{
+	test *t = test_of(state);
+	const int64_t until = worker_monotonic_ms() + 20;
+
+	conn_set_silence(t->c, INT64_MAX);
+	assert_true(worker_fixture_wait(t->f.get(), [&] { return worker_monotonic_ms() >= until; }));
+	assert_false(is_gone(t));
+}
+
 static void a_peer_that_is_not_read_is_not_silent(void **state)
 {
 	test *t = test_of(state);
@@ -366,6 +376,7 @@ int main(void)
 		TEST(a_logout_and_the_end_in_one_turn_are_told_once),
 		TEST(a_plugin_can_hold_the_place_of_an_ended_session),
 		TEST(silence_ends_a_connection_that_must_not_be_silent),
+		TEST(the_longest_silence_is_for_ever),
 		TEST(a_peer_that_is_not_read_is_not_silent),
 		TEST(draining_is_told_to_everybody_once),
 	};
