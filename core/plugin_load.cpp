@@ -91,6 +91,13 @@ int check_names(const struct plugin *p, struct cs_error *e)
 {
 	const struct cs_plugin *d = &p->declared;
 
+	for (const char *section : {"core", "store", "bus"}) {
+		if (p->name == section) {
+			error_set(e, "%s: [%s] is the server's own section, no plugin can have the name",
+			          p->path.c_str(), section);
+			return CS_EINVAL;
+		}
+	}
 	if (!d->name || !d->version || !d->start || !d->stop)
 		return refuse(p, e, "has no name, version, start or stop");
 	if (p->name != d->name) {

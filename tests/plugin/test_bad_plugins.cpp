@@ -147,6 +147,19 @@ static void a_name_that_is_not_the_files_is_refused(void **state)
 	               "(see core.plugins at {}/c:4)");
 }
 
+static void a_plugin_cannot_have_the_name_of_a_section_of_the_server(void **state)
+{
+	const auto *f = (fixture *)*state;
+	const std::string bad = build_folder() + "/tests/plugin/bad/bad_nothing.so ", here = f->folder + "/p";
+
+	assert_int_equal(system(("rm " + here + " && mkdir " + here).c_str()), 0);
+	for (const std::string name : {"core", "store", "bus"}) {
+		assert_int_equal(system(("cp " + bad + here + "/" + name + ".so").c_str()), 0);
+		assert_refused(f, name, "{}/p/" + name + ".so: [" + name + "] is the server's own section, no plugin "
+		                        "can have the name (see core.plugins at {}/c:4)");
+	}
+}
+
 static void a_plugin_without_start_is_refused(void **state)
 {
 	assert_refused((fixture *)*state, "bad_no_start",
@@ -308,6 +321,7 @@ int main()
 		TEST(another_abi_is_refused_with_both_versions),
 		TEST(a_struct_that_is_too_short_is_refused),
 		TEST(a_name_that_is_not_the_files_is_refused),
+		TEST(a_plugin_cannot_have_the_name_of_a_section_of_the_server),
 		TEST(a_plugin_without_start_is_refused),
 		TEST(a_route_without_handler_is_refused),
 		TEST(two_plugins_with_one_msgid_are_refused),
