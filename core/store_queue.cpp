@@ -68,6 +68,13 @@ void store_queue_cancel(struct store_queue *q, std::span<struct store_task> task
 	store_queue_finish(q, tasks);
 }
 
+/* One that is larger than the bound goes through alone: "try again later" would be said for ever. */
+static bool store_queue_has_room(const struct store_queue *q, size_t bytes)
+{
+	return q->unfinished == 0 ||
+	       (q->unfinished < q->most_tasks && q->unfinished_bytes + bytes <= q->most_bytes);
+}
+
 int store_queue_add(struct store_queue *q, const struct store_task &task)
 {
 	{
@@ -75,7 +82,7 @@ int store_queue_add(struct store_queue *q, const struct store_task &task)
 
 		if (q->stopping)
 			return CS_ECANCELED;
-		if (q->unfinished >= q->most_tasks || q->unfinished_bytes + task.bytes > q->most_bytes)
+		if (!store_queue_has_room(q, task.bytes))
 			return CS_EBUSY;
 		q->waiting.push_back(task);
 		q->unfinished++;

@@ -463,6 +463,17 @@ static void a_full_queue_is_told_at_once(void **state)
 	wait_done(f, 5);
 }
 
+static void what_is_larger_than_the_queue_goes_through_alone(void **state)
+{
+	auto *f = (struct fixture *)*state;
+
+	f->conf.queue_bytes = 1000;
+	open_store(f);
+	assert_int_equal(hand_in(f, 0, &batch_a, 1, "big", 2000), 0);
+	wait_done(f, 1);
+	assert_int_equal(f->items[0]->result, 0);
+}
+
 static void without_a_driver_only_hashing_works(void **state)
 {
 	auto *f = (struct fixture *)*state;
@@ -583,6 +594,7 @@ int main()
 		TEST(a_lock_that_is_never_free_is_given_up_and_holds_up_no_other_writer),
 		TEST(without_readers_reads_run_on_the_writer),
 		TEST(a_full_queue_is_told_at_once),
+		TEST(what_is_larger_than_the_queue_goes_through_alone),
 		TEST(without_a_driver_only_hashing_works),
 		TEST(stopping_completes_everything_exactly_once),
 		TEST(a_storm_from_all_workers_is_completed_exactly_once),
