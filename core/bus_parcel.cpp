@@ -5,18 +5,18 @@
 
 #include <cstring>
 
+#include <endian.h>
+
 #include <chatserverd/bus.h>
 
-/* In the sender's byte order, as the data is: plugins send plain structs, so nodes that lay structs out
- * differently cannot talk, and `layout` tells. */
+/* The numbers go with their low byte first: nodes may be machines of different kinds. */
 struct bus_parcel_head {
 	char magic[4];
 	uint8_t version;
 	uint8_t kind;
 	uint8_t name_size;
 	uint8_t reserved;
-	uint32_t layout;
-	uint32_t worker;
+	uint64_t worker;
 	uint64_t account;
 	uint64_t back;
 };
@@ -24,7 +24,6 @@ static_assert(sizeof(struct bus_parcel_head) == 32, "no padding: every byte is s
 
 static constexpr char bus_parcel_magic[4] = {'C', 'S', 'B', 'P'};
 static constexpr uint8_t bus_parcel_version = 2;
-static constexpr uint32_t bus_parcel_layout = 0x01020300 | sizeof(void *);
 static constexpr unsigned bus_parcel_most_worker = 0xffff - 1; /* what a place can name */
 
 std::string bus_parcel_encode(const struct bus_parcel *p)
@@ -36,10 +35,9 @@ std::string bus_parcel_encode(const struct bus_parcel *p)
 	head.version = bus_parcel_version;
 	head.kind = p->kind;
 	head.name_size = static_cast<uint8_t>(p->plugin.size());
-	head.layout = bus_parcel_layout;
-	head.worker = p->worker;
-	head.account = p->account;
-	head.back = p->back;
+	head.worker = htole64(p->worker);
+	head.account = htole64(p->account);
+	head.back = htole64(p->back);
 	bytes.reserve(sizeof head + p->plugin.size() + p->data.size());
 	bytes.append(reinterpret_cast<const char *>(&head), sizeof head);
 	bytes.append(p->plugin).append(p->data);
@@ -53,8 +51,6 @@ static const char *bus_parcel_check_head(const struct bus_parcel_head *head)
 		return "not a message of a node";
 	if (head->version != bus_parcel_version)
 		return "another version";
-	if (head->layout != bus_parcel_layout)
-		return "another byte order or word size";
 	if (head->reserved != 0)
 		return "reserved bits are set";
 	return nullptr;
@@ -98,6 +94,9 @@ int bus_parcel_decode(std::string_view bytes, struct bus_parcel *p_r, const char
 	if (bytes.size() < sizeof head)
 		return CS_EINVAL;
 	memcpy(&head, bytes.data(), sizeof head);
+	head.worker = le64toh(head.worker);
+	head.account = le64toh(head.account);
+	head.back = le64toh(head.back);
 	bytes.remove_prefix(sizeof head);
 	*why_r = bus_parcel_check_head(&head);
 	if (*why_r == nullptr)
@@ -109,7 +108,7 @@ int bus_parcel_decode(std::string_view bytes, struct bus_parcel *p_r, const char
 	p_r->kind = static_cast<enum bus_parcel_kind>(head.kind);
 	p_r->plugin = bytes.substr(0, head.name_size);
 	p_r->account = head.account;
-	p_r->worker = head.worker;
+	p_r->worker = static_cast<unsigned>(head.worker);
 	p_r->back = head.back;
 	p_r->data = bytes.substr(head.name_size);
 	return 0;

@@ -29,7 +29,7 @@ struct bus_parcel {
 /* The data stands at the end of the bytes. */
 std::string bus_parcel_encode(const struct bus_parcel *p);
 /* Reads what another node sent; texts point into bytes. 0, or CS_EINVAL with a constant text that says what
- * is odd about it. Nodes of another byte order or version are told apart from bytes that are no parcel. */
+ * is odd about it. Nodes of another version are told apart from bytes that are no parcel. */
 [[nodiscard]] int bus_parcel_decode(std::string_view bytes, struct bus_parcel *p_r, const char **why_r);
 
 #endif
