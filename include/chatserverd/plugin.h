@@ -250,8 +250,8 @@ struct cs_host {
 	int (*outcome_can_be_unknown)(struct cs_self *self);
 
 	/* ---- to the same plugin on other workers (and nodes): its `routed`. Never inside the call, in the
-	 * order of the calls of one thread. Nodes may be machines of different kinds and have different versions of
-	 * the plugin: the data's form is the plugin's to fix and to check. [any thread] */
+	 * order of the calls of one thread. Nodes may be machines of different kinds, with different versions
+	 * of the plugin: the data's form is the plugin's to fix and to check. [any thread] */
 	/* To the instance that holds the account's session, on whichever node. 0: it is on its way, which
 	 * proves nothing; CS_ENOENT: not online. flags: enum cs_route_data_flag; with CS_ROUTE_RETURN and 0 the
 	 * caller's instance may still be told by `returned` that nobody has the account. */
