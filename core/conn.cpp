@@ -16,6 +16,7 @@
 #include "listener.h"
 #include "log.h"
 #include "network.h"
+#include "store.h"
 #include "worker.h"
 
 static constexpr uint32_t conn_most_slots = 1u << 24;
@@ -200,6 +201,8 @@ static void conn_free(void *arg)
 
 static void conn_die(struct conn *c)
 {
+	if (c->pending && c->worker->shared->store != nullptr)
+		store_cancel_hashes(c->worker->shared->store, c->handle);
 	conn_leave(c);
 	c->dead = true;
 	event_del(c->read_event.get());

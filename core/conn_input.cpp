@@ -151,17 +151,6 @@ void conn_start_reading(struct conn *c)
 	c->heard = worker_monotonic_ms();
 }
 
-/* The first frame is pending: the byte behind it is looked at and left, for its answer may have to end alike. */
-static void conn_look_behind_first(struct conn *c)
-{
-	char byte;
-
-	if (!c->awaiting_byte || recv(c->fd.fd, &byte, 1, MSG_PEEK) != 1)
-		return;
-	c->awaiting_byte = false;
-	conn_decide_terminator(c, byte == '\0' ? CONN_TERMINATOR_NUL : CONN_TERMINATOR_LF);
-}
-
 static void conn_on_eof(struct conn *c)
 {
 	conn_stop_reading(c);
@@ -182,6 +171,25 @@ static void conn_on_eof(struct conn *c)
 	conn_arm(c);
 	/* At the end of the turn: what other events of this turn still answer goes out first. */
 	conn_queue_flush(c);
+}
+
+/* What is there waits for the frame that is pending. It is looked at all the same: the byte behind the first frame
+ * says how answers end, and for a peer that is gone nothing needs to be done any more. */
+static void conn_look_ahead(struct conn *c)
+{
+	char byte;
+	const ssize_t n = recv(c->fd.fd, &byte, 1, MSG_PEEK);
+	const int error = errno;
+
+	conn_stop_reading(c);
+	if (n == 1 && c->awaiting_byte) {
+		c->awaiting_byte = false;
+		conn_decide_terminator(c, byte == '\0' ? CONN_TERMINATOR_NUL : CONN_TERMINATOR_LF);
+	} else if (n == 0 && c->pending && c->waiting.empty()) {
+		conn_on_eof(c);
+	} else if (n < 0 && error != EAGAIN && error != EINTR) {
+		conn_close_quietly(c, "connection lost");
+	}
 }
 
 void conn_take_bytes(struct conn *c, std::string_view bytes)
@@ -213,8 +221,7 @@ void conn_on_read(evutil_socket_t fd, short, void *arg)
 	if (c->dead)
 		return;
 	if (!c->closing && (!conn_can_dispatch(c) || !c->waiting.empty())) {
-		conn_look_behind_first(c);
-		conn_stop_reading(c);
+		conn_look_ahead(c);
 		return;
 	}
 	const ssize_t n = recv(fd, scratch, worker_scratch_size, 0);

@@ -291,6 +291,11 @@ int store_work(struct store *s, struct cs_self *self, cs_conn conn, enum cs_work
 	                        .begun = worker_monotonic_ms()});
 }
 
+void store_cancel_hashes(struct store *s, cs_conn conn)
+{
+	store_queue_cancel_of(&s->hashes, conn);
+}
+
 int store_batch(struct store *s, struct cs_self *self, const struct cs_batch *batch, uint64_t key, void *item,
                 size_t bytes)
 {

@@ -30,6 +30,9 @@ int store_work(struct store *s, struct cs_self *self, cs_conn conn, enum cs_work
                cs_done_fn *done, void *arg);
 int store_batch(struct store *s, struct cs_self *self, const struct cs_batch *batch, uint64_t key, void *item,
                 size_t bytes);
+/* The connection is gone: what it wanted hashed and has not begun is completed with CS_ECANCELED, so that those
+ * who gave up and come again do not wait behind themselves. Any thread. */
+void store_cancel_hashes(struct store *s, cs_conn conn);
 bool store_outcome_can_be_unknown(const struct store *s);
 /* Jobs and items handed in whose completion was not posted yet. Any thread. */
 size_t store_unfinished(const struct store *s);

@@ -106,6 +106,20 @@ std::vector<struct store_task> store_queue_take(struct store_queue *q, size_t mo
 	return taken;
 }
 
+void store_queue_cancel_of(struct store_queue *q, cs_conn conn)
+{
+	std::vector<struct store_task> gone;
+	{
+		const std::scoped_lock lock(q->mutex);
+		const auto others = std::stable_partition(q->waiting.begin(), q->waiting.end(),
+		                                          [conn](const auto &task) { return task.conn != conn; });
+
+		gone.assign(others, q->waiting.end());
+		q->waiting.erase(others, q->waiting.end());
+	}
+	store_queue_cancel(q, gone);
+}
+
 void store_queue_stop(struct store_queue *q)
 {
 	{

@@ -32,6 +32,8 @@ std::vector<struct store_task> store_queue_take(struct store_queue *q, size_t mo
 void store_queue_finish(struct store_queue *q, std::span<const struct store_task> tasks);
 /* The same with CS_ECANCELED as the result of each. */
 void store_queue_cancel(struct store_queue *q, std::span<struct store_task> tasks);
+/* Cancels what was never taken of that connection. */
+void store_queue_cancel_of(struct store_queue *q, cs_conn conn);
 /* Refuses what comes from now on and wakes who takes. */
 void store_queue_stop(struct store_queue *q);
 /* Cancels what was never taken. */

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include "tests/support/admin_page.h"
 #include "tests/support/check.h"
 #include "tests/support/client.h"
 #include "tests/support/server.h"
@@ -104,6 +105,38 @@ static void who_asks_without_reading_the_answers_is_held_or_cut_off(void **state
 	if (most_took(times) > 500 * check_patience_factor())
 		client_fail(ann, test_at::current(), "a round trip of others took %lld ms",
 		            (long long)most_took(times));
+}
+
+static bool figure_is(const test_server *s, const std::string &name, size_t wanted)
+{
+	return http_get(admin_port(s), "/metrics").find("\nchatserverd_" + name + check_format(" %zu\n", wanted)) !=
+	       std::string::npos;
+}
+
+/* A hash takes half a second of a processor or more: all of them would take five times as long as anybody waits. */
+static void logins_that_were_given_up_hold_up_no_other(void **state)
+{
+	test_server *s = (test_server *)*state;
+	std::vector<test_client *> storm;
+
+	test_server_set(s, "core.admin", "127.0.0.1:0");
+	test_server_set(s, "login.password_ops", "6");
+	test_server_set(s, "login.password_memory", "128M");
+	test_server_set(s, "store.hashers", "1");
+	test_server_start(s);
+	test_client *c = client_open(s);
+	const int64_t id = client_register(c, client_new_name("late"));
+
+	for (int64_t i = 0; i < 100 * check_patience_factor(); i++) {
+		storm.push_back(client_open(s));
+		client_sendf(storm.back(), "{\"msgid\":1,\"id\":%lld,\"password\":\"wrong\"}", (long long)id);
+	}
+	check_wait("the hashes to wait", [&] { return figure_is(s, "store_waiting_hashes", storm.size() - 1); });
+	for (test_client *one : storm)
+		client_reset(one);
+	check_wait("nobody to wait any longer", [&] { return figure_is(s, "store_waiting_hashes", 0); });
+	client_login(c, id);
+	test_server_stop(s);
 }
 
 /* A real password cost here: the hashing takes seconds of processor time in all. */
@@ -299,6 +332,7 @@ int main(void)
 		TEST(a_reader_that_never_reads_costs_nobody_anything),
 	};
 	const struct CMUnitTest own_server_tests[] = {
+		OWN_SERVER(logins_that_were_given_up_hold_up_no_other),
 		OWN_SERVER(a_login_storm_does_not_delay_those_who_chat),
 		OWN_SERVER(a_full_queue_says_busy_and_loses_nothing_that_it_took),
 		OWN_SERVER(a_limited_rate_slows_a_flooder_and_refuses_nothing),

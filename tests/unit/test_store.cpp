@@ -42,6 +42,7 @@ struct item {
 	std::atomic<int> completions = 0;
 	int result = 1;
 	unsigned completed_on = workers;   /* worker */
+	cs_conn conn = 42;
 };
 
 struct fixture {
@@ -169,7 +170,7 @@ static void note_done(void *state, int result, void *arg)
 
 static void note_work_done(void *state, cs_conn conn, int result, void *arg)
 {
-	assert_int_equal(conn, 42);
+	assert_int_equal(conn, ((struct item *)arg)->conn);
 	note_done(state, result, arg);
 }
 
@@ -251,9 +252,12 @@ static int hand_in(struct fixture *f, unsigned worker, const struct cs_batch *ba
 }
 
 static int hand_in_work(struct fixture *f, unsigned worker, enum cs_work_kind kind, cs_work_fn *fn,
-                        const std::string &name)
+                        const std::string &name, cs_conn conn = 42)
 {
-	return store_work(f->store.get(), &f->selves[worker], 42, kind, fn, note_work_done, add_item(f, name));
+	struct item *item = add_item(f, name);
+
+	item->conn = conn;
+	return store_work(f->store.get(), &f->selves[worker], conn, kind, fn, note_work_done, item);
 }
 
 /* Closes the gate and waits until the writer stands at it with one item: what comes now piles up. */
@@ -403,6 +407,41 @@ static void reads_and_hashes_go_on_while_the_writer_waits(void **state)
 	assert_int_equal(f->items[0]->completions, 0);
 	let_writer_go(f);
 	wait_done(f, 3);
+}
+
+static int hash_behind_the_gate(struct cs_db *, void *arg)
+{
+	struct database *d = &((struct item *)arg)->fixture->database;
+	std::unique_lock lock(d->mutex);
+
+	pass_gate(d, &lock);
+	return 7;
+}
+
+static void a_hash_that_nobody_waits_for_any_longer_is_not_made(void **state)
+{
+	auto *f = (struct fixture *)*state;
+	struct database *d = &f->database;
+
+	f->conf.hashers = 1;
+	open_store(f);
+	d->closed_gate = true;
+	assert_int_equal(hand_in_work(f, 0, CS_WORK_HASH, hash_behind_the_gate, "begun", 1), 0);
+	{
+		std::unique_lock lock(d->mutex);
+
+		assert_true(d->changed.wait_for(lock, std::chrono::seconds(20), [d] { return d->inside == 1; }));
+	}
+	for (const cs_conn conn : {1, 2, 1})
+		assert_int_equal(hand_in_work(f, 0, CS_WORK_HASH, hash_behind_the_gate, "waits", conn), 0);
+	store_cancel_hashes(f->store.get(), 1);
+	wait_done(f, 2);
+	assert_int_equal(f->items[1]->result, CS_ECANCELED);
+	assert_int_equal(f->items[3]->result, CS_ECANCELED);
+	let_writer_go(f);
+	wait_done(f, 4);
+	assert_int_equal(f->items[0]->result, 7);
+	assert_int_equal(f->items[2]->result, 7);
 }
 
 static void a_lock_that_is_never_free_is_given_up_and_holds_up_no_other_writer(void **state)
@@ -591,6 +630,7 @@ int main()
 		TEST(completions_come_on_the_worker_that_handed_in),
 		TEST(hashing_needs_no_database_and_reading_has_one),
 		TEST(reads_and_hashes_go_on_while_the_writer_waits),
+		TEST(a_hash_that_nobody_waits_for_any_longer_is_not_made),
 		TEST(a_lock_that_is_never_free_is_given_up_and_holds_up_no_other_writer),
 		TEST(without_readers_reads_run_on_the_writer),
 		TEST(a_full_queue_is_told_at_once),
