@@ -174,8 +174,9 @@ $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/r
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(fuzz_support) $(core_library) $(model_library)
 	$(call quiet,LINK)$(CXX) $(ALL_LDFLAGS) -fsanitize=fuzzer -rdynamic -o $@ $^ $(TEST_LIBS)
 
+# Libraries last: other objects of a test (see plugin.mk of mailbox) may need them, too.
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(support_library) $(core_library) $(model_library)
-	$(call quiet,LINK)$(CXX) $(ALL_LDFLAGS) -rdynamic -o $@ $^ $(TEST_LIBS)
+	$(call quiet,LINK)$(CXX) $(ALL_LDFLAGS) -rdynamic -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS)
 
 check_scripts = scripts/check-headers scripts/check-plugins scripts/check-globals scripts/check-libraries \
 	scripts/check-service scripts/check-docs
