@@ -173,6 +173,12 @@ static void conn_on_eof(struct conn *c)
 	conn_queue_flush(c);
 }
 
+/* Only what may stand between two frames waits. */
+static bool conn_waits_for_nothing(const struct conn *c)
+{
+	return c->waiting.find_first_not_of(std::string_view("\0\n\r \t", 5), c->waiting_at) == std::string::npos;
+}
+
 /* What is there waits for the frame that is pending. It is looked at all the same: the byte behind the first frame
  * says how answers end, and for a peer that is gone nothing needs to be done any more. */
 static void conn_look_ahead(struct conn *c)
@@ -185,7 +191,7 @@ static void conn_look_ahead(struct conn *c)
 	if (n == 1 && c->awaiting_byte) {
 		c->awaiting_byte = false;
 		conn_decide_terminator(c, byte == '\0' ? CONN_TERMINATOR_NUL : CONN_TERMINATOR_LF);
-	} else if (n == 0 && c->pending && c->waiting.empty()) {
+	} else if (n == 0 && c->pending && conn_waits_for_nothing(c)) {
 		conn_on_eof(c);
 	} else if (n < 0 && error != EAGAIN && error != EINTR) {
 		conn_close_quietly(c, "connection lost");

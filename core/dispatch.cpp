@@ -77,8 +77,11 @@ static void dispatch_count(struct dispatch_call *d, bool refused)
 		add(&counters->refused, 1);
 }
 
+/* Requests that no handler sees are settled here and now; to be settled they have to be owed first, lest their
+ * answer counts as that of another. */
 static void dispatch_refuse(struct dispatch_call *d, int wire_errno, const char *text)
 {
+	d->conn->owed++;
 	conn_refuse(d->conn, &d->frame.request, wire_errno, text);
 	dispatch_count(d, true);
 }
@@ -87,6 +90,7 @@ static void dispatch_ping(struct dispatch_call *d)
 {
 	static const char pong[] = "{\"msgid\":103}";
 
+	d->conn->owed += d->frame.request.req >= 0;
 	if (d->frame.request.req >= 0)
 		conn_answer(d->conn, &d->frame.request, "");
 	else

@@ -196,6 +196,54 @@ static void a_peer_that_only_listens_gets_the_refusal_of_what_had_no_req(void **
 	assert_true(is_gone(t));
 }
 
+/* The second request is answered at once, the first is still owed then. */
+static void assert_first_is_waited_for(void **state, std::string_view both)
+{
+	test *t = test_of(state);
+	const struct cs_request first = {FIXTURE_OPEN, 1};
+	bool eof = true;
+
+	t->f->on_open = [](const struct cs_frame *) { return static_cast<int>(CS_DONE); };
+	(void)send(t->peer, both.data(), both.size(), MSG_NOSIGNAL);
+	shutdown(t->peer, SHUT_WR);
+	worker_fixture_turn(t->f.get());
+	assert_string_not_equal(worker_fixture_receive(t->peer, &eof).c_str(), "");
+	assert_false(eof);
+	conn_answer(t->c, &first, "");
+	worker_fixture_turn(t->f.get());
+	assert_string_equal(worker_fixture_receive(t->peer, &eof).c_str(),
+	                    "{\"msgid\":100,\"of\":11,\"req\":1,\"errno\":0}\n");
+	assert_true(eof);
+	assert_true(is_gone(t));
+}
+
+static void an_unknown_request_does_not_pay_what_another_is_owed(void **state)
+{
+	assert_first_is_waited_for(state, "{\"msgid\":11,\"req\":1}{\"msgid\":9999}");
+}
+
+static void a_ping_does_not_pay_what_another_is_owed(void **state)
+{
+	assert_first_is_waited_for(state, "{\"msgid\":11,\"req\":1}{\"msgid\":102,\"req\":2}");
+}
+
+static void who_goes_while_a_request_is_pending_is_let_go(void **state)
+{
+	test *t = test_of(state);
+
+	/* With what old clients put behind a frame. */
+	(void)send(t->peer, "{\"msgid\":12}\0", 13, MSG_NOSIGNAL);
+	worker_fixture_turn(t->f.get());
+	assert_true(t->c->pending && t->c->end_at == 0);
+	shutdown(t->peer, SHUT_WR);
+	worker_fixture_turn(t->f.get());
+	assert_true(t->c->end_at != 0 && t->c->end_at <= worker_monotonic_ms() + 5000);
+	/* The same timer, only sooner. */
+	t->c->end_at = worker_monotonic_ms() + 10;
+	conn_set_silence(t->c, 0);
+	assert_true(worker_fixture_wait(t->f.get(), [&] { return is_gone(t); }));
+}
+
 static void a_debt_that_nobody_pays_does_not_keep_the_connection(void **state)
 {
 	test *t = test_of(state);
@@ -369,6 +417,9 @@ int main(void)
 		TEST(a_frame_for_a_peer_that_only_listens_is_not_taken_for_its_answer),
 		TEST(an_answer_of_its_own_form_is_all_that_a_request_gets),
 		TEST(a_peer_that_only_listens_gets_the_refusal_of_what_had_no_req),
+		TEST(an_unknown_request_does_not_pay_what_another_is_owed),
+		TEST(a_ping_does_not_pay_what_another_is_owed),
+		TEST(who_goes_while_a_request_is_pending_is_let_go),
 		TEST(a_debt_that_nobody_pays_does_not_keep_the_connection),
 		TEST(closing_writes_first_and_tells_afterwards),
 		TEST(a_handler_may_close_and_its_frame_stays_readable),
