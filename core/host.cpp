@@ -166,6 +166,8 @@ void host_release(struct cs_self *self, cs_account account)
 int host_work(struct cs_self *self, cs_conn conn, enum cs_work_kind kind, cs_work_fn *fn, cs_done_fn *done,
               void *arg)
 {
+	if (kind == CS_WORK_HASH && conn != 0 && !find(self, conn))
+		return CS_ECANCELED;
 	return store_work(self->worker->shared->store, self, conn, kind, fn, done, arg);
 }
 

@@ -240,8 +240,9 @@ struct cs_host {
 	                size_t count, cs_done_fn *done, void *arg);
 
 	/* ---- the store. 0; CS_EBUSY: the queue is full; CS_ECANCELED: stopping. On anything but 0 done is
-	 * not called and arg stays the caller's. Hashing that has not begun when its connection ends is not
-	 * done: its result is CS_ECANCELED then, as it is of all that waits when the server stops. */
+	 * not called and arg stays the caller's. Hashing for a PENDING request is not begun once
+	 * its connection has ended: its result is CS_ECANCELED then, as it is of all that waits when the
+	 * server stops; handed in later it is refused with that. conn 0: nobody's, so not cancelled. */
 	int (*work)(struct cs_self *self, cs_conn conn, enum cs_work_kind kind, cs_work_fn *fn,
 	            cs_done_fn *done, void *arg);
 	/* Items with one key are stored in the order in which they were handed in. bytes counts toward the

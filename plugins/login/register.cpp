@@ -24,7 +24,7 @@ struct registration {
 
 static void register_send(const login_plugin *p, cs_conn conn, const std::string &frame)
 {
-	/* A connection that went needs no answer; the account is made all the same. */
+	/* A connection that went needs no answer; an account that is being made is made all the same. */
 	(void)p->context.host->send(p->context.self, conn, frame.data(), frame.size(), nullptr, nullptr);
 }
 
