@@ -122,7 +122,7 @@ int64_t claim_pause(struct claim *cl, int result)
 {
 	const bool soon = result == CS_EAGAIN || (cl->flags & CS_CLAIM_KICK);
 	const int64_t left = cl->begun_ms + (soon ? ending_ms : moving_ms) - worker_monotonic_ms();
-	const bool has_to_ask = !soon && cl->questions < fewest_questions;
+	const bool has_to_ask = cl->questions < fewest_questions;
 	const int64_t pause = has_to_ask ? cl->pause_ms : std::min(cl->pause_ms, left);
 
 	cl->pause_ms = std::min(cl->pause_ms * 2, longest_pause_ms);
