@@ -210,10 +210,12 @@ static void screen_take_ahead(screen *sc)
 		const size_t end = sc->ahead.find('\n');
 		if (end == std::string::npos)
 			return;
-		const std::string line = sc->ahead.substr(0, end);
+		std::string line = sc->ahead.substr(0, end);
+		explicit_bzero(sc->ahead.data(), end);
 		sc->ahead.erase(0, end + 1);
 		(void)fputc('\n', stdout);
 		screen_take_line(sc, line);
+		explicit_bzero(line.data(), line.size());
 	}
 }
 
