@@ -42,7 +42,7 @@ template <class Handle> struct adapter_cache {
 
 /* More than the model has texts; a caller that writes values into its texts only loses speed. MySQL counts
  * them, too: max_prepared_stmt_count (16382) is for all connections together. */
-static constexpr size_t ADAPTER_CACHE_MOST = 96;
+static constexpr size_t ADAPTER_CACHE_MOST = 128;
 
 /* The place for a new statement: a fresh one, or that of the statement not used for longest; null where all
  * of them are running. */
