@@ -14,7 +14,7 @@ struct deadline_deleter {
 using deadline_ptr = std::unique_ptr<struct deadline, deadline_deleter>;
 
 /* Ends the process with status 1, and one line in the log, after ms milliseconds, unless the result is deleted
- * before. Nothing is finished or freed then: a thread that hangs in the database could not be made to. Any
+ * before; by SIGALRM a second later where the log takes no line. Nothing is finished or freed then: a thread that hangs in the database could not be made to. Any
  * thread. */
 [[nodiscard]] deadline_ptr deadline_start(int64_t ms);
 
