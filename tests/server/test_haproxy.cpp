@@ -136,7 +136,8 @@ static void health_checks_pass_and_leave_nothing_in_the_log(void **state)
 	start(w);
 	check_sleep_ms(2500);
 	for (const char *node : {"node1", "node2"}) {
-		assert_string_equal(haproxy_node_figure(w->proxy, node, "check_status").c_str(), "L7OK");
+		/* "* L7OK" while the next one is on its way. */
+		assert_true(haproxy_node_figure(w->proxy, node, "check_status").ends_with("L7OK"));
 		assert_string_equal(haproxy_node_figure(w->proxy, node, "chkfail").c_str(), "0");
 	}
 	for (const test_server *s : w->nodes)
