@@ -33,6 +33,7 @@ void run(struct deadline *d)
 	/* Even where the log hangs as well, by the signal's own action on the main thread. */
 	(void)alarm(1);
 	log_error("stopping at once: what is still under way is cut off, and was acknowledged to nobody");
+	(void)alarm(0);
 	_exit(1);
 }
 
