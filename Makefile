@@ -217,7 +217,7 @@ asan:
 # Whatever has threads in it: the hand-off between workers, the session table, the store engine, the adapter, and
 # the whole server. Not with MariaDB: its client library is not instrumented.
 TSAN_TESTS ?= $(patsubst tests/%.cpp,%,$(filter-out tests/server/test_chatclient% %_chatbench.cpp %_mysql.cpp,$(wildcard \
-	$(foreach name,loop worker session route bus store store_engine host host_cluster host_cluster_sessions log db_sqlite,tests/unit/test_$(name).cpp) \
+	$(foreach name,loop worker session route bus bus_life bus_session store store_engine host host_cluster host_cluster_sessions log db_sqlite,tests/unit/test_$(name).cpp) \
 	tests/server/test_*.cpp)))
 tsan:
 	$(MAKE) BUILD=$(BUILD)/tsan SAN=thread CXXFLAGS='-g -O1' TESTS='$(TSAN_TESTS)' check-sanitized
