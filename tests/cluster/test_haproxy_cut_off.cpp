@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Owns the proof that a node which HAProxy does not reach any more, while it still reaches Redis and the
- * database, loses no message and locks nobody out. It must not know which time-outs find it out.
+ * database, loses no message, and that its people are let in elsewhere: at once where a login may end the older
+ * session, else when their silence is noticed. It must not know which time-outs find it out.
  *
  * Only HAProxy knows: for the node its clients have fallen silent, for all others they are online there. */
 #include <sched.h>
