@@ -40,7 +40,7 @@ const struct cs_option core_options[] = {
 	{"rate", CS_OPTION_INTEGER, CORE(rate), 0, 1000000, "10000", nullptr, 1,
 	 "cost of requests per second and connection; above it the connection is read more slowly; 0: no limit"},
 	{"burst", CS_OPTION_INTEGER, CORE(burst), 1, 10000000, "20000", nullptr, 1,
-	 "cost that a quiet connection saves up"},
+	 "requests, by their cost, that a quiet connection may send at once before rate applies"},
 	{"keepalive", CS_OPTION_TIME, CORE(keepalive), 0, 24 * hour, "60s", nullptr, 1,
 	 "silence after which TCP asks whether the peer is alive; 0: never"},
 	{"drain_timeout", CS_OPTION_TIME, CORE(drain_timeout), 1 * second, 1 * hour, "10s", nullptr, 1,
@@ -52,7 +52,7 @@ const struct cs_option core_options[] = {
 	{"node", CS_OPTION_TEXT, CORE(node), 0, 64, "", nullptr, 0,
 	 "name of this node in log and /metrics; empty: the host's"},
 	{"proxy_from", CS_OPTION_TEXT, CORE(proxy_from), 0, most_text, "", nullptr, 1,
-	 "addresses and networks of proxies that may tell, by a PROXY header, whom they connect for; empty: nobody"},
+	 "addresses and networks of proxies that give the address of the client by a PROXY header; empty: none"},
 	{nullptr, CS_OPTION_BOOL, 0, 0, 0, nullptr, nullptr, 0, nullptr},
 };
 

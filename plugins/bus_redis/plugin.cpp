@@ -32,13 +32,13 @@ static const struct cs_option options[] = {
 	{"prefix", CS_OPTION_TEXT, offsetof(rbus_conf, prefix), 1, 64, "chatserverd", nullptr, 0,
          "what names of keys and channels begin with; the same on all nodes of a cluster"},
 	{"lease", CS_OPTION_TIME, offsetof(rbus_conf, lease), 1000, 300000, "10s", nullptr, 0,
-         "how long a node that is not heard of counts as alive"},
+         "how long a silent node counts as alive"},
 	{"connect_timeout", CS_OPTION_TIME, offsetof(rbus_conf, connect_timeout), 100, 60000, "2s", nullptr,
          0, "how long connecting and authenticating may take"},
 	{"watchdog", CS_OPTION_TIME, offsetof(rbus_conf, watchdog), 300, 60000, "3s", nullptr, 0,
          "how long Redis may be silent before it counts as gone"},
 	{"queue", CS_OPTION_SIZE, offsetof(rbus_conf, queue), 1 << 20, INT64_C(1) << 30, "16M", nullptr, 0,
-         "how much may wait for Redis before it counts as gone"},
+         "bytes that may wait to be sent before Redis counts as gone"},
 	{nullptr, CS_OPTION_TEXT, 0, 0, 0, nullptr, nullptr, 0, nullptr},
 };
 

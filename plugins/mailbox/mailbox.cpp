@@ -211,9 +211,9 @@ static const cs_option options[] = {
 	{"sweep", CS_OPTION_TIME, offsetof(mailbox_conf, sweep), 0, 3600000, "30s", nullptr, 0,
 	 "how often sessions are compared with the store; 0: never"},
 	{"sweep_away", CS_OPTION_TIME, offsetof(mailbox_conf, sweep_away), 0, 3600000, "2s", nullptr, 0,
-	 "the same while other nodes may not be heard; 0: as sweep says"},
+	 "the same while messages of other nodes may get lost; 0: as sweep says"},
 	{"cursor_flush", CS_OPTION_TIME, offsetof(mailbox_conf, cursor_flush), 1, 60000, "250ms", nullptr, 1,
-	 "how long what was received may wait before the store is told"},
+	 "delay before receipts are written; after a crash, messages of that span are delivered again"},
 	{nullptr, CS_OPTION_BOOL, 0, 0, 0, nullptr, nullptr, 0, nullptr},
 };
 
