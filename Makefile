@@ -42,10 +42,16 @@ SAN_FLAGS_address = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 SAN_FLAGS_thread = -fsanitize=thread
 SAN_FLAGS_fuzz = -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 SAN_FLAGS = $(SAN_FLAGS_$(SAN))
+# What configure found against exploits of a fault; sanitizers do without. glibc can fortify optimised code only, and
+# a level that somebody has set stays.
+user_flags = $(CXX) $(CPPFLAGS) $(CXXFLAGS)
+fortify = $(if $(findstring _FORTIFY_SOURCE,$(user_flags)),,$(if $(filter-out -O0,$(lastword $(filter -O%,$(user_flags)))),$(HARDEN_FORTIFY)))
+harden_flags = $(if $(SAN),,$(HARDEN_CXXFLAGS) $(fortify))
+pie = $(if $(SAN),,$(HARDEN_PIE))
 BUILD_FLAGS = -std=c++20 -fno-exceptions -fno-rtti -fvisibility=hidden -fvisibility-inlines-hidden $(NO_UNIQUE) \
-	-fPIC -pthread $(strip $(CPPFLAGS) $(CXXFLAGS)) $(SAN_FLAGS) -Iinclude -I.
+	-fPIC -pthread $(harden_flags) $(strip $(CPPFLAGS) $(CXXFLAGS)) $(SAN_FLAGS) -Iinclude -I.
 ALL_CXXFLAGS = $(BUILD_FLAGS) $(WARNINGS) -MMD -MP
-ALL_LDFLAGS = -pthread $(LDFLAGS) $(SAN_FLAGS)
+ALL_LDFLAGS = -pthread $(if $(SAN),,$(HARDEN_LDFLAGS)) $(LDFLAGS) $(SAN_FLAGS)
 
 CORE_CFLAGS = $(EVENT_CFLAGS) $(CJSON_CFLAGS) -DCS_VERSION='"$(VERSION)"' \
 	-DCS_PLUGIN_DIR='"$(libdir)/chatserverd/plugins"' -DCS_SYSCONF_DIR='"$(sysconfdir)/chatserverd"' \
@@ -88,7 +94,7 @@ all: $(BUILD)/chatserverd $(plugin_files) $(tool_files)
 # ---- how it is made
 
 $(BUILD)/chatserverd: $(core_objects)
-	$(call quiet,LINK)$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS)
+	$(call quiet,LINK)$(CXX) $(pie) $(ALL_LDFLAGS) -o $@ $^ $(CORE_LIBS)
 
 $(core_library): $(filter-out %/main.o,$(core_objects))
 	@mkdir -p $(@D)
@@ -125,7 +131,7 @@ $(BUILD)/tools/$(1)/%.o: tools/$(1)/%.cpp $(flags_file)
 	@mkdir -p $$(@D)
 	$$(call quiet,CXX)$$(CXX) $$(ALL_CXXFLAGS) -DCS_VERSION='"$$(VERSION)"' $$($(1)_CFLAGS) -c -o $$@ $$<
 $(BUILD)/$(1): $(call objects_of,tools/$(1))
-	$$(call quiet,LINK)$$(CXX) $$(ALL_LDFLAGS) -o $$@ $$^ $$($(1)_LIBS)
+	$$(call quiet,LINK)$$(CXX) $$(pie) $$(ALL_LDFLAGS) -o $$@ $$^ $$($(1)_LIBS)
 endef
 $(foreach t,$(tools),$(eval $(call tool_rules,$(t))))
 
@@ -179,7 +185,7 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(support_library) $(core_library) $(model_
 	$(call quiet,LINK)$(CXX) $(ALL_LDFLAGS) -rdynamic -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS)
 
 check_scripts = scripts/check-headers scripts/check-plugins scripts/check-globals scripts/check-libraries \
-	scripts/check-service scripts/check-docs
+	scripts/check-hardening scripts/check-service scripts/check-docs
 run_tests = CS_BUILD=$(BUILD) CC='$(CC)' CXX='$(CXX)' scripts/run-tests
 
 ifneq ($(filter-out yes,$(HAVE_CMOCKA)),)
@@ -201,7 +207,7 @@ check-long: all $(cluster_binaries)
 
 # Without the checks of the sources and without the server tests.
 check-lite: tests
-	$(run_tests) scripts/check-plugins scripts/check-libraries $(replay_binaries) \
+	$(run_tests) scripts/check-plugins scripts/check-libraries scripts/check-hardening $(replay_binaries) \
 		$(filter-out $(BUILD)/tests/server/%,$(test_binaries))
 
 # What make asan and make tsan run, of the clusters a short one; TESTS narrows it.
