@@ -7,11 +7,15 @@
 #include <cerrno>
 #include <climits>
 #include <cstdio>
+#include <cstdlib>
+#include <ctime>
 #include <mutex>
 #include <string>
 #include <string_view>
 
 #include <poll.h>
+#include <sys/stat.h>
+#include <syslog.h>
 #include <unistd.h>
 
 namespace {
@@ -38,6 +42,41 @@ const char *level_name(enum cs_log_level level)
 	case CS_LOG_DEBUG: return "debug";
 	}
 	return "error";
+}
+
+/* systemd says in JOURNAL_STREAM which device and inode the journal's end of standard error has; who redirects
+ * standard error leaves the variable as it is. */
+bool is_journal()
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device = 0, inode = 0;
+	struct stat status{};
+
+	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &status) == 0 &&
+		status.st_dev == device && status.st_ino == inode;
+}
+
+/* What stands before the text: the level, and before that the time, 2026-01-31T23:59:59.999+01:00; for the journal,
+ * which adds the time, its priority. */
+std::string line_begin(enum cs_log_level level)
+{
+	const int priority = level == CS_LOG_DEBUG ? LOG_DEBUG : level == CS_LOG_INFO ? LOG_INFO
+		: level == CS_LOG_WARNING ? LOG_WARNING : LOG_ERR;
+	struct timespec now{};
+	struct tm local{};
+	char time[32], zone[8], text[64];
+
+	if (is_journal()) {
+		(void)snprintf(text, sizeof(text), "<%d>%s ", priority, level_name(level));
+		return text;
+	}
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	(void)localtime_r(&now.tv_sec, &local);
+	(void)strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%S", &local);
+	(void)strftime(zone, sizeof(zone), "%z", &local);
+	(void)snprintf(text, sizeof(text), "%s.%03ld%.3s:%s %s ", time, now.tv_nsec / 1000000, zone, zone + 3,
+	               level_name(level));
+	return text;
 }
 
 /* Also U+0080 to U+009F, and their bytes alone where a text is no UTF-8: terminals take orders from both. */
@@ -96,11 +135,9 @@ bool has_room()
 void write_or_drop(std::string_view line)
 {
 	std::scoped_lock lock(way.mutex);
-	char text[64];
 
 	if (way.dropped > 0 && has_room()) {
-		write_all({text, (size_t)snprintf(text, sizeof(text), "warning log lines dropped count=%llu\n",
-		                                  way.dropped)});
+		write_all(line_begin(CS_LOG_WARNING) + "log lines dropped count=" + std::to_string(way.dropped) + "\n");
 		way.dropped = 0;
 	}
 	if (has_room())
@@ -129,9 +166,8 @@ void log_vwrite(enum cs_log_level level, const char *format, va_list arguments)
 	const int saved_errno = errno;
 	char text[most_line];
 	const int size = vsnprintf(text, sizeof(text), format, arguments);
-	std::string line = level_name(level);
+	std::string line = line_begin(level);
 
-	line.push_back(' ');
 	if (size > 0)
 		append_visible(&line, {text, std::min((size_t)size, sizeof(text) - 1)});
 	line.resize(std::min(line.size(), most_written - 1));

@@ -13,7 +13,8 @@
 void log_set_level(enum cs_log_level level);
 bool log_enabled(enum cs_log_level level);
 
-/* Writes `LEVEL text key=value`. A constant text first, then key=value pairs; never a password, a message's
+/* Writes `TIME LEVEL text key=value`, the time local with its offset; the journal, which adds the time, gets
+ * `<PRIORITY>LEVEL text key=value`. A constant text first, then key=value pairs; never a password, a message's
  * body or an SQL value. Control characters are made visible. A line that standard error does not take at once is
  * dropped, and the next one that it takes is preceded by how many were. Keeps errno. Any thread. */
 void log_write(enum cs_log_level level, const char *format, ...) CS_PRINTF(2, 3);
