@@ -40,25 +40,6 @@ static int set_up(void **state)
 	return 0;
 }
 
-/* Connects from that address of this machine. */
-static test_client *open_from(test_server *s, const char *source)
-{
-	auto owner = std::make_unique<test_client>();
-	test_client *c = owner.get();
-	struct sockaddr_in address = {};
-
-	c->server = s;
-	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	s->clients.push_back(std::move(owner));
-	address.sin_family = AF_INET;
-	inet_pton(AF_INET, source, &address.sin_addr);
-	assert_int_equal(bind(c->fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
-	address.sin_port = htons(s->port);
-	assert_int_equal(connect(c->fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	return c;
-}
-
 static std::string own_address(const test_client *c)
 {
 	struct sockaddr_in address = {};
@@ -72,7 +53,7 @@ static std::string own_address(const test_client *c)
 
 static test_client *talk_from(test_server *s, const char *source, std::string_view bytes)
 {
-	test_client *c = open_from(s, source);
+	test_client *c = client_open_from(s, source);
 
 	client_send(c, bytes);
 	return c;
@@ -163,7 +144,7 @@ static void a_header_may_come_byte_by_byte(void **state)
 	test_server *s = (test_server *)*state;
 
 	for (const std::string_view header : {v1, v1_ipv6, v1_local, v2, v2_ipv6, v2_local}) {
-		test_client *c = open_from(s, proxy);
+		test_client *c = client_open_from(s, proxy);
 
 		client_send_bytewise(c, std::string(header) + std::string(ping));
 		client_expect(c, "{\"msgid\":103}");
@@ -235,7 +216,7 @@ static void an_incomplete_header_is_given_3_seconds(void **state)
 static void a_header_that_dribbles_is_given_no_more(void **state)
 {
 	test_server *s = (test_server *)*state;
-	test_client *c = open_from(s, proxy);
+	test_client *c = client_open_from(s, proxy);
 	const std::string peer = own_address(c);
 	const int64_t begun = check_now();
 
@@ -277,7 +258,7 @@ static void a_header_of_a_stranger_is_refused_and_not_believed(void **state)
 	for (const std::string_view header : {v1, v2, v2_local, v1.substr(0, 5), v2.substr(0, 12)})
 		require_refusal(talk_from(s, stranger, header), why);
 	require_refusal(talk_from(s, stranger, "\r\nPROXY"), "byte 0x50 cannot begin a frame");
-	test_client *c = open_from(s, stranger);
+	test_client *c = client_open_from(s, stranger);
 	const std::string peer = own_address(c);
 
 	for (const char byte : v2.substr(0, 12)) {

@@ -55,7 +55,8 @@ void client_fail(const test_client *c, test_at at, const char *format, ...)
 	check_fail(at, "%s", text);
 }
 
-test_client *client_open(test_server *s, int receive_buffer, test_at at)
+/* source: nullptr for whichever the system takes. */
+static test_client *connect_from(test_server *s, const char *source, int receive_buffer, test_at at)
 {
 	auto owner = std::make_unique<test_client>();
 	test_client *c = owner.get();
@@ -67,13 +68,26 @@ test_client *client_open(test_server *s, int receive_buffer, test_at at)
 	if (receive_buffer)
 		setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	s->clients.push_back(std::move(owner));
 	address.sin_family = AF_INET;
+	if (source != nullptr && (inet_pton(AF_INET, source, &address.sin_addr) != 1 ||
+	                          bind(c->fd, (struct sockaddr *)&address, sizeof(address)) < 0))
+		client_fail(c, at, "bind to %s: %s", source, strerror(errno));
 	address.sin_port = htons(s->port);
 	(void)inet_pton(AF_INET, s->address.c_str(), &address.sin_addr);
-	s->clients.push_back(std::move(owner));
 	if (connect(c->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		client_fail(c, at, "connect to port %u: %s", s->port, strerror(errno));
 	return c;
+}
+
+test_client *client_open(test_server *s, int receive_buffer, test_at at)
+{
+	return connect_from(s, nullptr, receive_buffer, at);
+}
+
+test_client *client_open_from(test_server *s, const char *source, test_at at)
+{
+	return connect_from(s, source, 0, at);
 }
 
 void client_close(test_client *c)

@@ -54,6 +54,8 @@ using test_at = std::source_location;
 
 /* Connects. receive_buffer: SO_RCVBUF, 0 for the system's. */
 test_client *client_open(test_server *s, int receive_buffer = 0, test_at at = test_at::current());
+/* The same from that IPv4 address of this machine, "127.0.0.2" say. */
+test_client *client_open_from(test_server *s, const char *source, test_at at = test_at::current());
 /* Closes and frees. */
 void client_close(test_client *c);
 /* Closes by RST. */
