@@ -157,6 +157,7 @@ int conn_open(struct worker *w, unique_fd fd, const sockaddr *address, socklen_t
 	c->worker = w;
 	c->fd = std::move(fd);
 	c->peer = conn_peer_text(address);
+	c->client = network_client(address);
 	c->may_proxy = network_holds(w->proxy_from, address);
 	c->heard = worker_monotonic_ms();
 	c->silence = w->conf->idle_timeout;

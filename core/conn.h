@@ -48,6 +48,7 @@ struct conn {
 	cs_account ended = 0; /* its session ended and `closed` is due */
 	std::string name;
 	std::string peer; /* address:port, for the log; the client's own once a PROXY header told it */
+	uint64_t client = 0; /* the number of its address, see network_client; of the same address as peer */
 	struct limit_bucket bucket;
 
 	/* Times are ms of worker_monotonic_ms; 0: not set. */

@@ -8,6 +8,7 @@
 
 #include "conn_internal.h"
 #include "log.h"
+#include "network.h"
 #include "proxyproto.h"
 #include "worker.h"
 
@@ -25,6 +26,7 @@ static void conn_set_client(struct conn *c, const sockaddr_storage *source)
 	const std::string proxy =
 		std::exchange(c->peer, conn_peer_text(reinterpret_cast<const sockaddr *>(source)));
 
+	c->client = network_client(reinterpret_cast<const sockaddr *>(source));
 	log_debug("connection is forwarded conn=%llx peer=%s proxy=%s",
 	          static_cast<unsigned long long>(c->handle), c->peer.c_str(), proxy.c_str());
 }

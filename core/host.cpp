@@ -166,9 +166,11 @@ void host_release(struct cs_self *self, cs_account account)
 int host_work(struct cs_self *self, cs_conn conn, enum cs_work_kind kind, cs_work_fn *fn, cs_done_fn *done,
               void *arg)
 {
-	if (kind == CS_WORK_HASH && conn != 0 && !find(self, conn))
+	const struct conn *c = find(self, conn);
+
+	if (kind == CS_WORK_HASH && conn != 0 && !c)
 		return CS_ECANCELED;
-	return store_work(self->worker->shared->store, self, conn, kind, fn, done, arg);
+	return store_work(self->worker->shared->store, self, conn, c ? c->client : 0, kind, fn, done, arg);
 }
 
 int host_batch(struct cs_self *self, const struct cs_batch *batch, uint64_t key, void *item, size_t bytes)

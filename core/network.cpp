@@ -76,6 +76,31 @@ int network_parse(std::string_view text, std::vector<struct network> *networks_r
 	return 0;
 }
 
+/* The upper half of an IPv6 address as a number. */
+static uint64_t network_upper_half(const uint8_t *bytes)
+{
+	uint64_t number = 0;
+
+	for (size_t i = 0; i < 8; i++)
+		number = number << 8 | bytes[i];
+	return number;
+}
+
+uint64_t network_client(const sockaddr *address)
+{
+	/* IPv6 has multicast there, from which no client comes. */
+	static constexpr uint64_t ipv4 = UINT64_C(0xffffffff) << 32;
+
+	if (address->sa_family == AF_INET)
+		return ipv4 | ntohl(reinterpret_cast<const sockaddr_in *>(address)->sin_addr.s_addr);
+	if (address->sa_family != AF_INET6)
+		return 1;
+	const in6_addr *in = &reinterpret_cast<const sockaddr_in6 *>(address)->sin6_addr;
+	if (IN6_IS_ADDR_V4MAPPED(in))
+		return ipv4 | (network_upper_half(in->s6_addr + 8) & 0xffffffff);
+	return std::max<uint64_t>(network_upper_half(in->s6_addr), 1);
+}
+
 bool network_holds(const std::vector<struct network> &networks, const sockaddr *address)
 {
 	std::array<uint8_t, 16> wanted{};

@@ -25,5 +25,8 @@ struct network {
                                 struct cs_error *e);
 /* Whether one of them holds the address; false for families other than the Internet's. */
 bool network_holds(const std::vector<struct network> &networks, const sockaddr *address);
+/* The number under which a client's requests are counted: one per IPv4 address, one per /64 of IPv6, because one
+ * subscriber has all addresses of that. IPv4 mapped into IPv6 is IPv4. Never 0. */
+uint64_t network_client(const sockaddr *address);
 
 #endif

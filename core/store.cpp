@@ -256,6 +256,7 @@ int store_open(store_ptr *store_r, const struct store_conf *conf, const struct c
 
 	set_bounds(&s->reads, conf);
 	set_bounds(&s->hashes, conf);
+	s->hashes.fair = true;
 	s->shared.driver = driver;
 	s->shared.driver_conf = driver_conf;
 	if (driver) {
@@ -280,15 +281,15 @@ void store_start(struct store *s)
 	(void)pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-int store_work(struct store *s, struct cs_self *self, cs_conn conn, enum cs_work_kind kind, cs_work_fn *fn,
-               cs_done_fn *done, void *arg)
+int store_work(struct store *s, struct cs_self *self, cs_conn conn, uint64_t client, enum cs_work_kind kind,
+               cs_work_fn *fn, cs_done_fn *done, void *arg)
 {
 	struct store_queue *q = choose_queue(s, self, kind);
 
 	if (!q)
 		return CS_ENOSTORE;
 	return store_queue_add(q, {.self = self, .kind = kind, .fn = fn, .done = done, .arg = arg, .conn = conn,
-	                        .begun = worker_monotonic_ms()});
+	                        .client = client, .begun = worker_monotonic_ms()});
 }
 
 void store_cancel_hashes(struct store *s, cs_conn conn)

@@ -25,9 +25,10 @@ using store_ptr = std::unique_ptr<struct store, store_deleter>;
 /* Starts the threads. */
 void store_start(struct store *s);
 
-/* Contracts of cs_host.work and cs_host.batch; completions are posted to self's worker. Any thread. */
-int store_work(struct store *s, struct cs_self *self, cs_conn conn, enum cs_work_kind kind, cs_work_fn *fn,
-               cs_done_fn *done, void *arg);
+/* Contracts of cs_host.work and cs_host.batch; completions are posted to self's worker. client: the number of the
+ * connection's address (network_client), 0 for conn 0. Any thread. */
+int store_work(struct store *s, struct cs_self *self, cs_conn conn, uint64_t client, enum cs_work_kind kind,
+               cs_work_fn *fn, cs_done_fn *done, void *arg);
 int store_batch(struct store *s, struct cs_self *self, const struct cs_batch *batch, uint64_t key, void *item,
                 size_t bytes);
 /* The connection is gone: what it wanted hashed and has not begun is completed with CS_ECANCELED, so that those

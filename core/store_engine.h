@@ -62,6 +62,8 @@ struct store_task {
 	cs_done_fn *done = nullptr;
 	void *arg = nullptr;                      /* of the work, or the item */
 	cs_conn conn = 0;
+	uint64_t client = 0;                      /* whose turn it takes, see network_client; 0: nobody's */
+	uint64_t turn = 0;                        /* of its client, counted by the queue */
 	size_t bytes = 0;
 	int64_t begun = 0;                        /* ms, monotonic: when it was handed in */
 	int result = 0;

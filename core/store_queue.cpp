@@ -75,6 +75,29 @@ static bool store_queue_has_room(const struct store_queue *q, size_t bytes)
 	       (q->unfinished < q->most_tasks && q->unfinished_bytes + bytes <= q->most_bytes);
 }
 
+/* The tasks of a client wait in turns 1, 2, 3... after the one that is at the head, and of each turn all clients have
+ * one: a client that comes waits for one task of each other. It may have as many waiting as places are left, so there
+ * is always room for the next client. false: it has. */
+static bool store_queue_put_fairly(struct store_queue *q, struct store_task task)
+{
+	const size_t left = q->most_tasks - std::min(q->most_tasks, q->unfinished);
+	size_t own = 0;
+
+	task.turn = q->waiting.empty() ? 0 : q->waiting.front().turn;
+	for (const struct store_task &other : q->waiting) {
+		if (other.client != task.client)
+			continue;
+		task.turn = other.turn + 1;
+		own++;
+	}
+	if (own > left)
+		return false;
+	q->waiting.insert(std::upper_bound(q->waiting.begin(), q->waiting.end(), task,
+	                                   [](const auto &a, const auto &b) { return a.turn < b.turn; }),
+	                  task);
+	return true;
+}
+
 int store_queue_add(struct store_queue *q, const struct store_task &task)
 {
 	{
@@ -84,7 +107,10 @@ int store_queue_add(struct store_queue *q, const struct store_task &task)
 			return CS_ECANCELED;
 		if (!store_queue_has_room(q, task.bytes))
 			return CS_EBUSY;
-		q->waiting.push_back(task);
+		if (!q->fair)
+			q->waiting.push_back(task);
+		else if (!store_queue_put_fairly(q, task))
+			return CS_EBUSY;
 		q->unfinished++;
 		q->unfinished_bytes += task.bytes;
 	}

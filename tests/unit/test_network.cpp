@@ -103,6 +103,36 @@ static void what_is_no_network_is_refused_and_named(void **)
 	}
 }
 
+static uint64_t client_of(const char *text)
+{
+	sockaddr_storage address{};
+	auto *in = reinterpret_cast<sockaddr_in *>(&address);
+	auto *in6 = reinterpret_cast<sockaddr_in6 *>(&address);
+
+	if (inet_pton(AF_INET, text, &in->sin_addr) == 1)
+		address.ss_family = AF_INET;
+	else if (inet_pton(AF_INET6, text, &in6->sin6_addr) == 1)
+		address.ss_family = AF_INET6;
+	else
+		address.ss_family = AF_UNIX;
+	return network_client(reinterpret_cast<sockaddr *>(&address));
+}
+
+static void clients_are_told_apart_by_ipv4_address_or_ipv6_slash_64(void **)
+{
+	const char *const different[] = {"192.0.2.7",       "192.0.2.8",       "255.255.255.255",
+	                                 "2001:db8:0:1::1", "2001:db8:0:2::1", "2001:db8::1",
+	                                 "::1",             "fe80::1",         "0:0:c000:207::"};
+
+	for (const char *one : different)
+		for (const char *other : different)
+			assert_true((client_of(one) == client_of(other)) == (one == other));
+	assert_true(client_of("2001:db8:0:1::1") == client_of("2001:db8:0:1:ffff:ffff:ffff:ffff"));
+	assert_true(client_of("::ffff:192.0.2.7") == client_of("192.0.2.7"));
+	for (const char *any : {"::", "::1", "0.0.0.0", "local"})
+		assert_true(client_of(any) != 0);
+}
+
 int main(void)
 {
 	const CMUnitTest tests[] = {
@@ -111,6 +141,7 @@ int main(void)
 		cmocka_unit_test(a_network_holds_what_agrees_in_its_bits),
 		cmocka_unit_test(a_network_of_no_bits_holds_its_whole_family),
 		cmocka_unit_test(a_local_socket_is_in_no_network),
+		cmocka_unit_test(clients_are_told_apart_by_ipv4_address_or_ipv6_slash_64),
 		cmocka_unit_test(what_is_no_network_is_refused_and_named),
 	};
 

@@ -252,12 +252,12 @@ static int hand_in(struct fixture *f, unsigned worker, const struct cs_batch *ba
 }
 
 static int hand_in_work(struct fixture *f, unsigned worker, enum cs_work_kind kind, cs_work_fn *fn,
-                        const std::string &name, cs_conn conn = 42)
+                        const std::string &name, cs_conn conn = 42, uint64_t client = 1)
 {
 	struct item *item = add_item(f, name);
 
 	item->conn = conn;
-	return store_work(f->store.get(), &f->selves[worker], conn, kind, fn, note_work_done, item);
+	return store_work(f->store.get(), &f->selves[worker], conn, client, kind, fn, note_work_done, item);
 }
 
 /* Closes the gate and waits until the writer stands at it with one item: what comes now piles up. */
@@ -418,20 +418,68 @@ static int hash_behind_the_gate(struct cs_db *, void *arg)
 	return 7;
 }
 
-static void a_hash_that_nobody_waits_for_any_longer_is_not_made(void **state)
+/* One hasher, which stands at the gate with one hash: what comes now piles up. */
+static void hold_hasher(struct fixture *f)
 {
-	auto *f = (struct fixture *)*state;
 	struct database *d = &f->database;
 
 	f->conf.hashers = 1;
 	open_store(f);
 	d->closed_gate = true;
 	assert_int_equal(hand_in_work(f, 0, CS_WORK_HASH, hash_behind_the_gate, "begun", 1), 0);
-	{
-		std::unique_lock lock(d->mutex);
+	std::unique_lock lock(d->mutex);
 
-		assert_true(d->changed.wait_for(lock, std::chrono::seconds(20), [d] { return d->inside == 1; }));
-	}
+	assert_true(d->changed.wait_for(lock, std::chrono::seconds(20), [d] { return d->inside == 1; }));
+}
+
+static int hand_in_hash(struct fixture *f, const std::string &name, uint64_t client)
+{
+	return hand_in_work(f, 0, CS_WORK_HASH, hash_behind_the_gate, name, 42, client);
+}
+
+static void clients_take_turns_at_hashing(void **state)
+{
+	auto *f = (struct fixture *)*state;
+
+	hold_hasher(f);
+	for (const char *name : {"a1", "a2", "a3", "a4"})
+		assert_int_equal(hand_in_hash(f, name, 10), 0);
+	for (const char *name : {"b1", "b2"})
+		assert_int_equal(hand_in_hash(f, name, 11), 0);
+	assert_int_equal(hand_in_hash(f, "c1", 12), 0);
+	assert_int_equal(hand_in_hash(f, "a5", 10), 0);
+	let_writer_go(f);
+	wait_done(f, 9);
+	const std::vector<std::string> order = {"begun", "a1", "b1", "c1", "a2", "b2", "a3", "a4", "a5"};
+
+	assert_true(f->order == order);
+}
+
+static void no_client_fills_the_hashing_pool(void **state)
+{
+	auto *f = (struct fixture *)*state;
+	size_t first = 0, second = 0;
+
+	f->conf.queue = 64;
+	hold_hasher(f);
+	while (hand_in_hash(f, "a", 10) == 0)
+		first++;
+	while (hand_in_hash(f, "b", 11) == 0)
+		second++;
+	assert_true(first >= 31 && first <= 33);
+	assert_true(second >= 15 && second <= 17);
+	assert_int_equal(hand_in_hash(f, "a", 10), CS_EBUSY);
+	for (uint64_t client = 12; client < 20; client++)
+		assert_int_equal(hand_in_hash(f, "c", client), 0);
+	let_writer_go(f);
+	wait_done(f, 1 + first + second + 8);
+}
+
+static void a_hash_that_nobody_waits_for_any_longer_is_not_made(void **state)
+{
+	auto *f = (struct fixture *)*state;
+
+	hold_hasher(f);
 	for (const cs_conn conn : {1, 2, 1})
 		assert_int_equal(hand_in_work(f, 0, CS_WORK_HASH, hash_behind_the_gate, "waits", conn), 0);
 	store_cancel_hashes(f->store.get(), 1);
@@ -578,9 +626,9 @@ static void storm_run(void *arg)
 		int result;
 
 		switch (i % 8) {
-		case 0: result = store_work(store, self, 42, CS_WORK_READ, do_read, note_work_done, item); break;
-		case 1: result = store_work(store, self, 42, CS_WORK_HASH, do_read, note_work_done, item); break;
-		case 2: result = store_work(store, self, 42, CS_WORK_WRITE, do_work, note_work_done, item); break;
+		case 0: result = store_work(store, self, 42, 1, CS_WORK_READ, do_read, note_work_done, item); break;
+		case 1: result = store_work(store, self, 42, 1, CS_WORK_HASH, do_read, note_work_done, item); break;
+		case 2: result = store_work(store, self, 42, 1, CS_WORK_WRITE, do_work, note_work_done, item); break;
 		case 3: result = store_batch(store, self, &batch_b, i, item, 10); break;
 		default: result = store_batch(store, self, &batch_a, i, item, 10); break;
 		}
@@ -630,6 +678,8 @@ int main()
 		TEST(completions_come_on_the_worker_that_handed_in),
 		TEST(hashing_needs_no_database_and_reading_has_one),
 		TEST(reads_and_hashes_go_on_while_the_writer_waits),
+		TEST(clients_take_turns_at_hashing),
+		TEST(no_client_fills_the_hashing_pool),
 		TEST(a_hash_that_nobody_waits_for_any_longer_is_not_made),
 		TEST(a_lock_that_is_never_free_is_given_up_and_holds_up_no_other_writer),
 		TEST(without_readers_reads_run_on_the_writer),
