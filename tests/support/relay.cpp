@@ -9,6 +9,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <arpa/inet.h>
@@ -47,6 +48,7 @@ struct relay {
 	bool reset_wanted = false, stopping = false;
 	uint64_t orders = 0, orders_done = 0;
 	size_t connections = 0;
+	std::vector<std::pair<std::string, std::string>> replacements; /* equally long */
 };
 
 static sockaddr_in address_of(uint16_t port)
@@ -145,11 +147,22 @@ static bool take_orders(relay *r, enum relay_mode *mode_r)
 	return !r->stopping;
 }
 
-static void turn_pair(relay_pair *pair)
+static void replace_all(relay *r, std::string *bytes)
+{
+	const std::scoped_lock lock(r->mutex);
+
+	for (const auto &[from, to] : r->replacements)
+		for (size_t at = 0; (at = bytes->find(from, at)) != bytes->npos; at += to.size())
+			bytes->replace(at, to.size(), to);
+}
+
+static void turn_pair(relay *r, relay_pair *pair)
 {
 	for (relay_way &way : pair->ways) {
 		if (!way.ended && way.waiting.size() < most_waiting)
 			read_way(&way);
+		if (&way == &pair->ways[0])
+			replace_all(r, &way.waiting);
 		if (!way.waiting.empty())
 			write_way(&way);
 		if (way.ended && way.waiting.empty())
@@ -188,7 +201,7 @@ static void run(relay *r)
 		if (mode != RELAY_PASS)
 			continue;
 		for (relay_pair &pair : r->pairs)
-			turn_pair(&pair);
+			turn_pair(r, &pair);
 		std::erase_if(r->pairs, [](const relay_pair &pair) { return pair.is_done; });
 	}
 }
@@ -245,6 +258,13 @@ size_t relay_connections(relay *r)
 
 	order(r, &lock);
 	return r->connections;
+}
+
+void relay_replace(relay *r, std::string_view from, std::string_view to)
+{
+	const std::scoped_lock lock(r->mutex);
+
+	r->replacements.emplace_back(from, to);
 }
 
 void relay_stop(relay *r)

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 struct relay;
 
@@ -26,6 +27,8 @@ void relay_set(relay *r, enum relay_mode mode);
 /* Resets the connections that there are; new ones pass. */
 void relay_reset(relay *r);
 size_t relay_connections(relay *r);
+/* Passes `to` instead of `from`, which is as long, to the server from then on, where it is read in one piece. */
+void relay_replace(relay *r, std::string_view from, std::string_view to);
 /* Ends the thread and what is relayed. */
 void relay_stop(relay *r);
 
