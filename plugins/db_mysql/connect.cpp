@@ -5,12 +5,16 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 static constexpr unsigned SCHEMA_TIMEOUT = 3600; /* s; a change of a large table takes its time */
 static constexpr unsigned IDLE_TRANSACTION = 10; /* s */
 static constexpr unsigned UNKNOWN_DATABASE = 1049;
+static constexpr char SQL_MODE[] = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION";
+static constexpr char NO_LIMIT[] = "18446744073709551615";
 
 /* The library counts in seconds. */
 static unsigned seconds(int64_t ms)
@@ -18,16 +22,21 @@ static unsigned seconds(int64_t ms)
 	return static_cast<unsigned>((ms + 999) / 1000);
 }
 
+/* The database and where it is. */
+static std::string name_of(const mydb_conf *conf)
+{
+	const std::string place =
+		*conf->socket ? conf->socket : conf->host + (":" + std::to_string(conf->port));
+
+	return conf->database + (" at " + place);
+}
+
 static int fail(const mydb_conf *conf, MYSQL *handle, const char *what, cs_error *e)
 {
 	const unsigned number = mysql_errno(handle);
 
-	if (*conf->socket)
-		snprintf(e->text, sizeof(e->text), "%s %s at %s: %s (%u)", what, conf->database, conf->socket,
-		         mysql_error(handle), number);
-	else
-		snprintf(e->text, sizeof(e->text), "%s %s at %s:%d: %s (%u)", what, conf->database,
-		         conf->host, static_cast<int>(conf->port), mysql_error(handle), number);
+	snprintf(e->text, sizeof(e->text), "%s %s: %s (%u)", what, name_of(conf).c_str(), mysql_error(handle),
+	         number);
 	return number ? mydb_class(number) : CS_DB_FAILED;
 }
 
@@ -81,13 +90,14 @@ static int check_tls(const mydb_conf *conf, MYSQL *handle, cs_error *e)
 	return CS_DB_FAILED;
 }
 
-static bool dial(MYSQL *handle, const mydb_conf *conf, mydb_purpose purpose, const char *database)
+/* Without a database: its name is said when the server knows in which character set. */
+static bool dial(MYSQL *handle, const mydb_conf *conf, mydb_purpose purpose)
 {
 	const unsigned long flags = purpose == MYDB_FOR_SCHEMA ? CLIENT_MULTI_STATEMENTS : 0;
 	/* Another host's name would win over the socket. */
 	const char *host = *conf->socket ? "localhost" : conf->host;
 
-	return mysql_real_connect(handle, host, conf->user, conf->password, database,
+	return mysql_real_connect(handle, host, conf->user, conf->password, nullptr,
 	                          static_cast<unsigned>(conf->port), *conf->socket ? conf->socket : nullptr,
 	                          flags) != nullptr;
 }
@@ -97,25 +107,136 @@ static int run(MYSQL *handle, const std::string &text)
 	return mysql_real_query(handle, text.data(), text.size());
 }
 
-/* READ COMMITTED: what is read without a lock inside a transaction is then as new as what is locked (the model
+/* ---- the session */
+
+/* A variable of the session, and its value as SHOW VARIABLES writes it. */
+struct mydb_setting {
+	const char *name;
+	std::string value;
+	bool optional = false; /* not every version of MariaDB and MySQL has it */
+};
+
+/* A setting that the session does not have, and the value that it has. */
+struct mydb_difference {
+	const mydb_setting *wanted;
+	std::string found;
+};
+
+/* The server's configuration and its init_connect can change each of these.
+ * READ COMMITTED: what is read without a lock inside a transaction is then as new as what is locked (the model
  * looks members up behind the lock of their conversation), and inserts lock fewer gaps. Lock waits end before
  * the read time-out does, for a wait is known to have changed nothing. A node that is stopped or cut off in a
- * transaction must not hold its rows for hours; only MariaDB can be told so, MySQL reads a comment there. */
-static int set_session(MYSQL *handle, const mydb_conf *conf, mydb_purpose purpose)
+ * transaction must not hold its rows for hours; only MariaDB can be told so. The texts of errors are English,
+ * since mydb_fail takes the values out of them. */
+static std::vector<mydb_setting> settings_of(const mydb_conf *conf, mydb_purpose purpose)
 {
-	const unsigned wait =
-		purpose == MYDB_FOR_SCHEMA ? SCHEMA_TIMEOUT : std::max(1u, seconds(conf->read_timeout) / 2);
-	const std::string set =
-		"SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', autocommit = 1"
-		", innodb_lock_wait_timeout = " +
-		std::to_string(wait) + ", lock_wait_timeout = " + std::to_string(wait) +
-		(purpose == MYDB_FOR_SCHEMA ? ", wait_timeout = 60" : "") +
-		" /*M!100300 , idle_transaction_timeout = " + std::to_string(IDLE_TRANSACTION) + " */";
+	const bool schema = purpose == MYDB_FOR_SCHEMA;
+	const std::string wait =
+		std::to_string(schema ? SCHEMA_TIMEOUT : std::max(1u, seconds(conf->read_timeout) / 2));
+	std::vector<mydb_setting> settings = {
+		{"character_set_client", "utf8mb4"},
+		{"character_set_connection", "utf8mb4"},
+		{"character_set_results", "utf8mb4"},
+		{"collation_connection", "utf8mb4_bin"}, /* behind its character set, which sets it, too */
+		{"sql_mode", SQL_MODE},
+		{"sql_select_limit", NO_LIMIT},
+		{"autocommit", "ON"},
+		{"completion_type", "NO_CHAIN"},
+		{"tx_isolation", "READ-COMMITTED", true},
+		{"transaction_isolation", "READ-COMMITTED", true},
+		{"tx_read_only", "OFF", true},
+		{"transaction_read_only", "OFF", true},
+		{"innodb_lock_wait_timeout", wait},
+		{"lock_wait_timeout", wait},
+		{"idle_transaction_timeout", std::to_string(IDLE_TRANSACTION), true},
+		{"max_statement_time", "0.000000", true},
+		{"max_execution_time", "0", true},
+		{"foreign_key_checks", "ON"},
+		{"unique_checks", "ON"},
+		{"check_constraint_checks", "ON", true},
+		{"sql_safe_updates", "OFF"},
+		{"sql_big_selects", "ON"},
+		{"sql_auto_is_null", "OFF", true},
+		{"default_storage_engine", "InnoDB"},
+		{"time_zone", "+00:00"},
+		{"div_precision_increment", "4"},
+		{"group_concat_max_len", "1048576"},
+		{"lc_messages", "en_US"},
+	};
 
-	if (run(handle, set))
-		return -1;
-	return run(handle, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED");
+	if (schema)
+		settings.push_back({"wait_timeout", "60"});
+	return settings;
 }
+
+/* Those settings that the session does not have. 0, or -1 with the error at the handle. */
+static int settings_compare(MYSQL *handle, const std::vector<mydb_setting> &settings,
+                            std::vector<mydb_difference> *differences_r)
+{
+	std::string text = "SHOW SESSION VARIABLES WHERE Variable_name IN (";
+
+	for (const mydb_setting &setting : settings)
+		text.append("'").append(setting.name).append("', ");
+	if (run(handle, text + "'')"))
+		return -1;
+	const mydb_result rows(mysql_store_result(handle));
+	std::map<std::string, std::string> found;
+
+	if (!rows)
+		return -1;
+	while (const MYSQL_ROW row = mysql_fetch_row(rows.get()))
+		found[row[0]] = row[1] ? row[1] : "";
+	differences_r->clear();
+	for (const mydb_setting &setting : settings) {
+		const auto at = found.find(setting.name);
+
+		if (at == found.end() ? !setting.optional : at->second != setting.value)
+			differences_r->push_back({&setting, at == found.end() ? "" : at->second});
+	}
+	return 0;
+}
+
+static int settings_change(MYSQL *handle, const std::vector<mydb_difference> &differences)
+{
+	std::string text;
+
+	for (const mydb_difference &difference : differences) {
+		const std::string &value = difference.wanted->value;
+		const bool number = value.find_first_not_of("0123456789.") == value.npos;
+		const char *quote = number ? "" : "'";
+
+		text.append(text.empty() ? "SET SESSION " : ", SESSION ").append(difference.wanted->name);
+		text.append(" = ").append(quote).append(value).append(quote);
+	}
+	return text.empty() ? 0 : run(handle, text);
+}
+
+/* Without the first statement the comparison could fail or be misread. The transaction that ROLLBACK ends is one
+ * that init_connect may have begun. */
+static int set_session(MYSQL *handle, const mydb_conf *conf, mydb_purpose purpose, cs_error *e)
+{
+	const std::string first = std::string("SET NAMES utf8mb4 COLLATE utf8mb4_bin, SESSION sql_mode = '") +
+	                          SQL_MODE +
+	                          "', SESSION sql_big_selects = 1, SESSION sql_select_limit = " + NO_LIMIT;
+	const std::vector<mydb_setting> settings = settings_of(conf, purpose);
+	std::vector<mydb_difference> differences;
+
+	if (run(handle, first) || settings_compare(handle, settings, &differences) ||
+	    settings_change(handle, differences) || run(handle, "ROLLBACK") ||
+	    settings_compare(handle, settings, &differences))
+		return fail(conf, handle, "cannot set up a session of", e);
+	if (differences.empty())
+		return CS_DB_OK;
+	snprintf(e->text, sizeof(e->text),
+	         "the session of %s keeps %s = '%s' where '%s' is needed: see the server's configuration, "
+	         "and what is "
+	         "between it and this host",
+	         name_of(conf).c_str(), differences[0].wanted->name, differences[0].found.c_str(),
+	         differences[0].wanted->value.c_str());
+	return CS_DB_FAILED;
+}
+
+/* ---- the database */
 
 static std::string quoted(const char *name)
 {
@@ -126,42 +247,36 @@ static std::string quoted(const char *name)
 	return text + "`";
 }
 
-/* A second handle: one that failed to connect cannot be used again in both libraries. */
-static int create_database(const mydb_conf *conf, mydb_handle *handle_r, cs_error *e)
+static int use_database(MYSQL *handle, const mydb_conf *conf, mydb_purpose purpose, cs_error *e)
 {
-	mydb_handle handle(mysql_init(nullptr));
-
-	set_options(handle.get(), conf, MYDB_FOR_SCHEMA);
-	if (!dial(handle.get(), conf, MYDB_FOR_SCHEMA, nullptr))
-		return fail(conf, handle.get(), "cannot connect to the database", e);
-	if (run(handle.get(),
-	        "CREATE DATABASE IF NOT EXISTS " + quoted(conf->database) + " CHARACTER SET utf8mb4"))
-		return fail(conf, handle.get(), "cannot create the missing database", e);
-	if (mysql_select_db(handle.get(), conf->database))
-		return fail(conf, handle.get(), "cannot use the database", e);
-	*handle_r = std::move(handle);
+	if (!mysql_select_db(handle, conf->database))
+		return CS_DB_OK;
+	if (purpose != MYDB_FOR_SCHEMA || mysql_errno(handle) != UNKNOWN_DATABASE)
+		return fail(conf, handle, "cannot use the database", e);
+	if (run(handle, "CREATE DATABASE IF NOT EXISTS " + quoted(conf->database) + " CHARACTER SET utf8mb4"))
+		return fail(conf, handle, "cannot create the missing database", e);
+	if (mysql_select_db(handle, conf->database))
+		return fail(conf, handle, "cannot use the database", e);
 	return CS_DB_OK;
 }
 
 int mydb_connect(const mydb_conf *conf, mydb_purpose purpose, mydb_handle *handle_r, cs_error *e)
 {
 	mydb_handle handle(mysql_init(nullptr));
-	int result = CS_DB_OK;
 
 	if (!handle) {
 		snprintf(e->text, sizeof(e->text), "out of memory");
 		return CS_DB_FAILED;
 	}
 	set_options(handle.get(), conf, purpose);
-	if (!dial(handle.get(), conf, purpose, conf->database)) {
-		result = fail(conf, handle.get(), "cannot connect to the database", e);
-		if (purpose == MYDB_FOR_SCHEMA && mysql_errno(handle.get()) == UNKNOWN_DATABASE)
-			result = create_database(conf, &handle, e);
-	}
+	if (!dial(handle.get(), conf, purpose))
+		return fail(conf, handle.get(), "cannot connect to the database", e);
+	int result = check_tls(conf, handle.get(), e);
+
 	if (!result)
-		result = check_tls(conf, handle.get(), e);
-	if (!result && set_session(handle.get(), conf, purpose))
-		result = fail(conf, handle.get(), "cannot set up a session of", e);
+		result = set_session(handle.get(), conf, purpose, e);
+	if (!result)
+		result = use_database(handle.get(), conf, purpose, e);
 	if (!result)
 		*handle_r = std::move(handle);
 	return result;

@@ -8,6 +8,7 @@
 #include "tests/support/check.h"
 #include "tests/support/client.h"
 #include "tests/support/mariadb.h"
+#include "tests/support/relay.h"
 #include "tests/support/server.h"
 
 struct world {
@@ -158,6 +159,60 @@ static void three_servers_may_start_at_once_on_a_database_that_is_not_there(void
 	}
 }
 
+/* Two, three and four bytes a letter. */
+static const char letters[] = "\xc3\xa9 \xe4\xb8\xad\xe6\x96\x87 \xf0\x9f\x98\x80 \xf0\xa0\xae\xb7";
+
+static void letters_last_on_a_database_server_of_another_character_set(void **state)
+{
+	world *w = (world *)*state;
+
+	mariadb_kill(w->database);
+	w->database->options = {"--skip-character-set-client-handshake", "--character-set-server=gbk",
+	                        "--init-connect=SET NAMES latin1"};
+	mariadb_start(w->database);
+	test_server_start(w->server);
+	test_client *ann = client_enter(w->server, letters);
+	const int64_t bob = client_absent(w->server, "bob");
+	const int64_t group = client_create_group(ann, letters);
+	client_chat_safely(ann, bob, letters);
+	test_frame ack;
+	client_return(w->server, bob, &ack);
+	const auto kept = json_parse_all(ack.json.get(), "offlinemsg");
+	assert_int_equal(kept.size(), 1);
+	assert_string_equal(json_text(kept[0].get(), "msg").c_str(), letters);
+	client_leave(ann);
+	client_return(w->server, ann->id, &ack);
+	assert_int_equal(json_text(ack.json.get(), "name").find(letters), 0);
+	const auto groups = json_parse_all(ack.json.get(), "groups");
+	assert_int_equal(groups.size(), 1);
+	assert_int_equal(json_integer(groups[0].get(), "id"), group);
+	assert_string_equal(json_text(groups[0].get(), "groupname").c_str(), letters);
+	test_server_stop(w->server);
+}
+
+/* A proxy, for example, that comes between while the server runs. */
+static void a_session_of_another_character_set_is_not_used(void **state)
+{
+	world *w = (world *)*state;
+	relay *proxy = relay_start(w->database->port);
+
+	test_server_set(w->server, "db_mysql.port", std::to_string(relay_port(proxy)));
+	test_server_start(w->server);
+	test_client *ann = client_enter(w->server, "ann");
+	relay_replace(proxy, "NAMES utf8mb4 COLLATE utf8mb4_bin", "NAMES latin1  COLLATE latin1_bin ");
+	relay_replace(proxy, "'utf8mb4'", " 'latin1'");
+	relay_reset(proxy);
+	client_chat(ann, ann->id, letters, ",\"req\":1");
+	assert_int_equal(json_integer(client_read_answer(ann, 1).json.get(), "errno"), 11);
+	test_server_wait_log(w->server, "keeps character_set_client = 'latin1' where 'utf8mb4' is needed");
+	assert_int_equal(number_in(w, "SELECT COUNT(*) FROM message"), 0);
+	test_server_stop(w->server);
+	test_server_launch(w->server);
+	assert_int_equal(test_server_wait(w->server, 20000), 1);
+	test_server_wait_log(w->server, "keeps character_set_client = 'latin1' where 'utf8mb4' is needed");
+	relay_stop(proxy);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -166,6 +221,8 @@ int main(void)
 		TEST(messages_without_cid_are_stored_once_when_the_database_is_killed),
 		TEST(while_the_database_is_away_requests_are_refused_and_pings_answered),
 		TEST(a_frozen_database_delays_and_loses_nothing),
+		TEST(letters_last_on_a_database_server_of_another_character_set),
+		TEST(a_session_of_another_character_set_is_not_used),
 		TEST(three_servers_may_start_at_once_on_a_database_that_is_not_there),
 	};
 
