@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/http.h>
 #include <event2/listener.h>
 
@@ -158,6 +159,13 @@ void on_metrics(struct evhttp_request *request, void *arg)
 	answer(request, HTTP_OK, "OK", text);
 }
 
+/* Closes the descriptor behind its last event. By itself evhttp closes it first, and then tells the kernel to watch
+ * it no longer: by then the number may be that of a connection which a worker has just accepted. */
+struct bufferevent *make_stream(struct event_base *base, void *)
+{
+	return bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+}
+
 /* Who is not accepted stays in the kernel's queue and would wake the loop at once again, and for ever. */
 constexpr struct timeval accept_pause{.tv_sec = 5, .tv_usec = 0};
 
@@ -215,6 +223,7 @@ int admin_open(admin_ptr *admin_r, struct server *s, struct cs_error *e)
 	a.reset(std::make_unique<struct admin>().release());
 	a->server = s;
 	a->http.reset(evhttp_new(s->main.base.get()));
+	evhttp_set_bevcb(a->http.get(), make_stream, nullptr);
 	evhttp_set_allowed_methods(a->http.get(), EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
 	evhttp_set_timeout(a->http.get(), 10);
 	evhttp_set_max_body_size(a->http.get(), 1024);
