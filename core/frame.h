@@ -43,9 +43,9 @@ inline constexpr unsigned frame_most_depth = 32;
 inline constexpr unsigned frame_most_values = 2048;
 
 /* Checks a whole frame before any parser sees it: the grammar of RFC 8259 to the letter, UTF-8, raw control
- * characters, \u0000, depth (the frame itself is 1), values (the frame itself is one), top-level keys twice
- * (as decoded). *request_r gets msgid and req as far as they could be read (0, -1), also of a frame that is
- * refused. 0, or CS_EINVAL with what and where (byte offset) in e. */
+ * characters, \u0000, numbers that no double holds, depth (the frame itself is 1), values (the frame itself is
+ * one), top-level keys twice (as decoded). *request_r gets msgid and req as far as they could be read (0, -1), also
+ * of a frame that is refused. 0, or CS_EINVAL with what and where (byte offset) in e. */
 [[nodiscard]] int frame_check(std::string_view bytes, struct cs_request *request_r, struct cs_error *e);
 
 /* Checks, parses, and demands a msgid and a well-formed req. On CS_EINVAL e says what and where, and *request_r

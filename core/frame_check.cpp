@@ -4,8 +4,8 @@
 #include "frame_internal.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 
 /* cJSON reads no longer ones. */
@@ -115,7 +115,26 @@ static bool check_number_form(struct frame_checker *k)
 	return true;
 }
 
-/* What strtod() would make of it, for the digits that ids have all day; -1 where it takes strtod() to tell. */
+/* The double that a number of at most frame_most_number bytes means: HUGE_VAL where none is that large, 0 where
+ * none is that small. Of any locale. */
+static double number_to_double(std::string_view text)
+{
+	double value = 0;
+	const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+
+	if (error != std::errc::result_out_of_range)
+		return value;
+	/* With so few digits the sign of the exponent tells. */
+	return text.find('-', 1) == std::string_view::npos ? HUGE_VAL : 0;
+}
+
+/* All digits of such a number are too few to make it too large: it takes an exponent. */
+static bool number_is_held(std::string_view text)
+{
+	return text.find_first_of("eE") == std::string_view::npos || number_to_double(text) != HUGE_VAL;
+}
+
+/* The value of up to 15 digits, which ids have all day; -1 where it takes number_to_double() to tell. */
 static int64_t number_of_digits(std::string_view text)
 {
 	int64_t value = 0;
@@ -135,10 +154,7 @@ static int64_t number_to_integer(std::string_view text, int64_t max)
 {
 	if (const int64_t value = number_of_digits(text); value != -1)
 		return value <= max ? value : -1;
-	char copy[frame_most_number + 1];
-
-	copy[text.copy(copy, frame_most_number)] = '\0';
-	const double value = strtod(copy, nullptr);
+	const double value = number_to_double(text);
 
 	if (!(value >= 0) || !(value <= static_cast<double>(max)) || std::trunc(value) != value)
 		return -1;
@@ -179,6 +195,8 @@ static int check_number(struct frame_checker *k)
 		return check_msgid(k, number);
 	if (k->field == FRAME_FIELD_REQ)
 		return check_req(k, number);
+	if (!number_is_held(number))
+		return frame_fail(k, "a number that no double holds", start);
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Owns the fuzz target of frames: scanner, check and parser together. The first byte of the input chooses the cuts, the
  * rest is a stream of bytes as a client would send it. */
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -68,12 +69,13 @@ static void require_cuts_do_not_matter(std::string_view bytes, const struct cut_
 	        s.used == whole.used);
 }
 
-/* Values below and with the item; the depth that it reaches. */
+/* Values below and with the item; the depth that it reaches. Each number is one that a double holds. */
 static size_t count_values(const cJSON *item, unsigned depth, unsigned *deepest_r)
 {
 	const bool is_container = cJSON_IsObject(item) || cJSON_IsArray(item);
 	size_t count = 1;
 
+	REQUIRE(!cJSON_IsNumber(item) || std::isfinite(item->valuedouble));
 	if (is_container && depth > *deepest_r)
 		*deepest_r = depth;
 	for (const cJSON *child = item->child; child != nullptr; child = child->next)

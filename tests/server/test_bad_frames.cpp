@@ -73,6 +73,11 @@ static std::vector<refused_form> refused_forms(void)
 		{"req 2^53", "{\"msgid\":102,\"req\":9007199254740992}", 102},
 		{"req 2^53 + 1", "{\"msgid\":102,\"req\":9007199254740993}", 102},
 		{"req 1e400", "{\"msgid\":102,\"req\":1e400}", 102},
+		{"1e400 in a field", "{\"msgid\":102,\"x\":1e400}", 102},
+		{"-1e400 deep in a field", "{\"msgid\":102,\"x\":[{\"y\":[1,-1e400]}]}", 102},
+		{"1e309 in front of msgid", "{\"x\":1e309,\"msgid\":102}", 102},
+		{"just above the largest double", "{\"msgid\":102,\"x\":1.7976931348623159e308}", 102},
+		{"400 digits", "{\"msgid\":102,\"x\":1" + std::string(399, '0') + "}", 102},
 		{"req null", "{\"msgid\":102,\"req\":null}", 102},
 		{"a comma too many", "{\"msgid\":102,}", -1},
 		{"a key without quotes", "{msgid:102}", -1},
@@ -125,7 +130,8 @@ static void what_is_just_within_the_limits_is_taken(void **state)
 	     {nested(32), many_values(2000),
 	      std::string("{\"msgid\":102,\"x\":\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\x7f\"}"),
 	      std::string("{\"msgid\":102,\"x\":\"\\ud83d\\ude00\\u00e9\\/\\b\"}"),
-	      std::string("{\"msgid\":102,\"x\":-0.0e-10,\"y\":1e300,\"z\":null}")}) {
+	      std::string("{\"msgid\":102,\"x\":-0.0e-10,\"y\":1e300,\"z\":null}"),
+	      std::string("{\"msgid\":102,\"x\":[1.7976931348623157e308,1e-400,0e400]}")}) {
 		client_send(c, frame + "\n");
 		client_expect(c, "{\"msgid\":103}");
 	}

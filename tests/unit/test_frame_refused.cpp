@@ -266,6 +266,53 @@ static void a_number_longer_than_63_characters_is_refused(void **)
 	               "a number of more than 63 characters at byte 15");
 }
 
+static void a_number_that_no_double_holds_is_refused(void **)
+{
+	static const std::string_view too_large[] = {
+		"1e400"sv,
+		"-1e400"sv,
+		"1e309"sv,
+		"1E+309"sv,
+		"17976931348623159e292"sv,
+		"1.7976931348623159e308"sv,
+		"-1.7976931348623159e+308"sv,
+		"0.00000000000000000001e400"sv,
+		"1e99999999999999999999999999999999999999999999999999999999999"sv,
+	};
+
+	for (const std::string_view number : too_large) {
+		assert_refused("{\"msgid\":1,\"a\":" + std::string(number) + "}",
+		               "a number that no double holds at byte 15");
+		assert_refused("{\"msgid\":1,\"a\":{\"b\":[" + std::string(number) + "]}}",
+		               "a number that no double holds at byte 21");
+		assert_refused("{\"a\":" + std::string(number) + ",\"msgid\":1}",
+		               "a number that no double holds at byte 5");
+	}
+}
+
+static void the_largest_and_the_smallest_numbers_pass(void **)
+{
+	static const std::string_view held[] = {
+		"1.7976931348623157e308"sv,
+		"-1.7976931348623157E+308"sv,
+		"17976931348623157e292"sv,
+		"1.7976931348623158e308"sv, /* rounded down to the largest */
+		"9e307"sv,
+		"1e-400"sv, /* held as 0 */
+		"-1e-400"sv,
+		"4.9e-324"sv,
+		"2e-324"sv,
+		"1e-99999999999999999999999999999999999999999999999999999999999"sv,
+		"0e400"sv,
+		"-0.0e99999999999999999999"sv,
+		"100000000000000000000000000000000000000000000000000e250"sv,
+		"99999999999999999999999999999999999999999999999999999999999999"sv,
+	};
+
+	for (const std::string_view number : held)
+		assert_passes("{\"msgid\":1,\"a\":" + std::string(number) + "}");
+}
+
 static void a_refused_frame_still_tells_msgid_and_req(void **)
 {
 	struct cs_request request =
@@ -341,6 +388,8 @@ int main(void)
 		cmocka_unit_test(a_req_out_of_its_range_is_refused),
 		cmocka_unit_test(what_is_no_json_is_refused),
 		cmocka_unit_test(a_number_longer_than_63_characters_is_refused),
+		cmocka_unit_test(a_number_that_no_double_holds_is_refused),
+		cmocka_unit_test(the_largest_and_the_smallest_numbers_pass),
 		cmocka_unit_test(a_refused_frame_still_tells_msgid_and_req),
 		cmocka_unit_test(msgid_and_req_are_told_also_from_behind_the_mistake),
 		cmocka_unit_test(every_beginning_of_a_frame_alone_is_refused),
