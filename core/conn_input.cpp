@@ -50,12 +50,23 @@ static bool conn_is_too_long(struct conn *c, size_t size)
 	return true;
 }
 
-/* The first frame is whole: the byte behind it tells how the peer wants ours to end. */
-static void conn_note_first_frame(struct conn *c, const char *behind, size_t size)
+static void conn_note_terminator(struct conn *c, char byte)
+{
+	c->awaiting_byte = false;
+	conn_decide_terminator(c, byte == '\0' ? CONN_TERMINATOR_NUL : CONN_TERMINATOR_LF);
+}
+
+/* The first frame is whole: the byte behind it tells how the peer wants ours to end. The LF or NUL that broke off
+ * a string does as well. */
+static void conn_note_first_frame(struct conn *c, std::string_view part, size_t size_behind)
 {
 	c->first_frame_seen = true;
-	if (size > 0) {
-		conn_decide_terminator(c, *behind == '\0' ? CONN_TERMINATOR_NUL : CONN_TERMINATOR_LF);
+	if (part.back() != '}') {
+		conn_note_terminator(c, part.back());
+		return;
+	}
+	if (size_behind > 0) {
+		conn_note_terminator(c, part.data()[part.size()]);
 		return;
 	}
 	c->awaiting_byte = true;
@@ -81,7 +92,7 @@ static void conn_take_frame(struct conn *c, std::string_view part, size_t size_b
 	if (conn_is_too_long(c, c->input.size() + part.size()))
 		return;
 	if (!c->first_frame_seen)
-		conn_note_first_frame(c, part.data() + part.size(), size_behind);
+		conn_note_first_frame(c, part, size_behind);
 	if (c->input.empty()) {
 		conn_dispatch(c, part);
 		return;
@@ -107,10 +118,8 @@ static size_t conn_take(struct conn *c, const char *bytes, size_t size)
 	while (at < size && conn_can_dispatch(c)) {
 		const char *p = bytes + at;
 
-		if (c->awaiting_byte) {
-			c->awaiting_byte = false;
-			conn_decide_terminator(c, *p == '\0' ? CONN_TERMINATOR_NUL : CONN_TERMINATOR_LF);
-		}
+		if (c->awaiting_byte)
+			conn_note_terminator(c, *p);
 		const enum frame_scan_result result = frame_scan(&c->scanner, p, size - at, &begin, &used);
 
 		at += used;
@@ -189,8 +198,7 @@ static void conn_look_ahead(struct conn *c)
 
 	conn_stop_reading(c);
 	if (n == 1 && c->awaiting_byte) {
-		c->awaiting_byte = false;
-		conn_decide_terminator(c, byte == '\0' ? CONN_TERMINATOR_NUL : CONN_TERMINATOR_LF);
+		conn_note_terminator(c, byte);
 	} else if (n == 0 && c->pending && conn_waits_for_nothing(c)) {
 		conn_on_eof(c);
 	} else if (n < 0 && error != EAGAIN && error != EINTR) {

@@ -18,43 +18,53 @@ static bool frame_is_blank(char c)
 	return c == '\0' || c == '\n' || c == '\r' || c == ' ' || c == '\t';
 }
 
-/* The first " or \ from at on, or size. */
+static bool frame_ends_text(char c)
+{
+	return c == '"' || c == '\\' || c == '\n' || c == '\0';
+}
+
+/* The first byte from at on that ends plain text, or size. */
 static size_t frame_skip_text(const char *bytes, size_t at, size_t size)
 {
 #if defined(__SSE2__)
 	const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
+	const __m128i line_end = _mm_set1_epi8('\n'), nul = _mm_setzero_si128();
 
 	for (; at + 16 <= size; at += 16) {
 		const __m128i part = _mm_loadu_si128(reinterpret_cast<const __m128i *>(bytes + at));
-		const int found = _mm_movemask_epi8(
-			_mm_or_si128(_mm_cmpeq_epi8(part, quote), _mm_cmpeq_epi8(part, backslash)));
+		const __m128i ends =
+			_mm_or_si128(_mm_cmpeq_epi8(part, quote), _mm_cmpeq_epi8(part, backslash));
+		const __m128i breaks =
+			_mm_or_si128(_mm_cmpeq_epi8(part, line_end), _mm_cmpeq_epi8(part, nul));
+		const int found = _mm_movemask_epi8(_mm_or_si128(ends, breaks));
 
 		if (found != 0)
 			return at + static_cast<size_t>(__builtin_ctz(static_cast<unsigned>(found)));
 	}
 #endif
-	while (at < size && bytes[at] != '"' && bytes[at] != '\\')
+	while (at < size && !frame_ends_text(bytes[at]))
 		at++;
 	return at;
 }
 
-/* Goes on inside a string; returns where the scan stands afterwards. */
+/* Goes on inside a string; returns where the scan stands afterwards. A raw LF or NUL ends the whole frame, which no
+ * check accepts then: a forgotten quote costs one line and not what follows. */
 static size_t frame_scan_string(struct frame_scanner *s, const char *bytes, size_t at, size_t size)
 {
-	if (s->escaped) {
-		s->escaped = false;
-		at++;
-	}
-	while ((at = frame_skip_text(bytes, at, size)) < size) {
-		if (bytes[at] == '"') {
+	while (at < size) {
+		if (!s->escaped && (at = frame_skip_text(bytes, at, size)) == size)
+			break;
+		const char c = bytes[at++];
+
+		if (c == '\n' || c == '\0') {
+			*s = {};
+			break;
+		}
+		if (c == '"' && !s->escaped) {
 			s->in_string = false;
-			return at + 1;
+			break;
 		}
-		if (at + 1 == size) {
-			s->escaped = true;
-			return size;
-		}
-		at += 2;
+		s->escaped = c == '\\' && !s->escaped;
 	}
 	return at;
 }
@@ -65,15 +75,17 @@ static enum frame_scan_result frame_scan_rest(struct frame_scanner *s, const cha
 	while (at < size) {
 		if (s->in_string) {
 			at = frame_scan_string(s, bytes, at, size);
-			continue;
-		}
-		const char c = bytes[at++];
+		} else {
+			const char c = bytes[at++];
 
-		if (c == '"')
-			s->in_string = true;
-		else if (c == '{')
-			s->depth++;
-		else if (c == '}' && --s->depth == 0) {
+			if (c == '"')
+				s->in_string = true;
+			else if (c == '{')
+				s->depth++;
+			else if (c == '}')
+				s->depth--;
+		}
+		if (s->depth == 0) {
 			*used_r = at;
 			return FRAME_COMPLETE;
 		}

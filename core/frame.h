@@ -17,13 +17,14 @@
 /* What a scan found. */
 enum frame_scan_result {
 	FRAME_MORE = 0, /* all bytes used, no end yet */
-	FRAME_COMPLETE = 1, /* the frame's last byte was used */
+	FRAME_COMPLETE = 1, /* the frame's last byte was used: its }, or a raw LF or NUL in a string */
 	FRAME_NOT_BEGUN = 2, /* all bytes used, only blanks between frames */
 	FRAME_BAD_BEGIN = 3 /* a byte that cannot begin a frame: the connection is lost */
 };
 
 /* Finds ends byte by byte, each byte looked at once. Zero-initialised is the start. Only braces and strings
- * matter here, so a malformed frame still ends where its braces balance. */
+ * matter here, so a malformed frame still ends where its braces balance, or at a raw LF or NUL in a string:
+ * frame_check refuses such a frame. */
 struct frame_scanner {
 	uint32_t depth = 0;
 	bool in_string = false;

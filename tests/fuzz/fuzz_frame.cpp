@@ -135,6 +135,8 @@ static void try_frame(const std::string &bytes)
 		return;
 	}
 	frame.fields = fields.get();
+	/* One that a raw LF or NUL in a string has ended is refused. */
+	REQUIRE(bytes.back() == '}');
 	REQUIRE(cJSON_IsObject(fields.get()));
 	REQUIRE(count_values(fields.get(), 1, &deepest) <= frame_most_values && deepest <= frame_most_depth);
 	require_keys_once(fields.get());

@@ -47,8 +47,11 @@ static std::vector<refused_form> refused_forms(void)
 		{"no UTF-8 in a key", "{\"msgid\":102,\"\x80\":1}", 102},
 		{"half a surrogate pair", "{\"msgid\":102,\"x\":\"\\ud800\"}", 102},
 		{"a raw tab in a string", "{\"msgid\":102,\"x\":\"a\tb\"}", 102},
-		{"a raw LF in a string", "{\"msgid\":102,\"x\":\"a\nb\"}", 102},
-		{"a raw NUL in a string", std::string("{\"msgid\":102,\"x\":\"a\0b\"}"sv), 102},
+		{"a raw CR in a string", "{\"msgid\":102,\"x\":\"a\rb\"}", 102},
+		{"a raw LF in a string", "{\"msgid\":102,\"x\":\"a\n", 102},
+		{"a raw NUL in a string", std::string("{\"msgid\":102,\"x\":\"a\0"sv), 102},
+		{"a raw LF in a key", "{\"msgid\":102,\"x\n", 102},
+		{"a raw LF behind a backslash", "{\"msgid\":102,\"x\":\"a\\\n", 102},
 		{"a raw escape in a key", "{\"msgid\":102,\"\x1b\":1}", 102},
 		{"\\u0000 in a string", "{\"msgid\":102,\"x\":\"a\\u0000b\"}", 102},
 		{"\\u0000 in a nested string", "{\"msgid\":102,\"x\":[{\"y\":\"\\u0000\"}]}", 102},
@@ -151,6 +154,48 @@ static void a_refusal_carries_the_req_of_the_frame(void **state)
 	client_expect(c, "{\"msgid\":100,\"of\":102,\"req\":null,\"errno\":4}");
 }
 
+static void a_forgotten_quote_costs_one_line_and_not_what_follows(void **state)
+{
+	for (const char ending : {'\n', '\0'}) {
+		for (const bool bytewise : {false, true}) {
+			test_client *c = client_open((test_server *)*state);
+			const auto send = [&](const std::string &line) {
+				if (bytewise)
+					client_send_bytewise(c, line + ending);
+				else
+					client_send(c, line + ending);
+			};
+
+			send("{\"msgid\":102,\"req\":1,\"x\":\"no quote}");
+			const test_frame first =
+				client_expect(c, "{\"msgid\":100,\"of\":102,\"req\":1,\"errno\":4,"
+			                         "\"errmsg\":\"control character in a string at byte 35\"}");
+			assert_int_equal(first.terminator, ending);
+			send("{\"msgid\":102,\"req\":2}");
+			client_expect(c, "{\"msgid\":100,\"req\":2,\"errno\":0}");
+			send("{\"msgid\":102,\"x\":\"\\\"}");
+			client_expect(c, "{\"msgid\":100,\"of\":102,\"errno\":4}");
+			send("{\"msgid\":102,\"req\":3}");
+			client_expect(c, "{\"msgid\":100,\"req\":3,\"errno\":0}");
+			client_expect_quiet(c);
+		}
+	}
+}
+
+static void lines_behind_a_forgotten_quote_in_the_same_segment_are_answered(void **state)
+{
+	test_client *c = client_open((test_server *)*state);
+	std::string all;
+
+	for (int i = 0; i < 50; i++)
+		all += check_format("{\"msgid\":102,\"req\":%d,\"x\":\"%s\n", i, i % 2 == 0 ? "a\"}" : "a}");
+	client_send(c, all);
+	for (int i = 0; i < 50; i++)
+		client_expect(c, check_format("{\"msgid\":100,\"of\":102,\"req\":%d,\"errno\":%d}", i,
+		                              i % 2 == 0 ? 0 : 4));
+	client_expect_quiet(c);
+}
+
 static void expect_error_and_end(test_client *c, int expected_errno, test_at at = test_at::current())
 {
 	client_expect(c, check_format("{\"msgid\":100,\"of\":0,\"errno\":%d}", expected_errno), at);
@@ -182,6 +227,16 @@ static void frames_in_front_of_garbage_are_still_answered(void **state)
 	client_send(c, "{\"msgid\":102}\n{\"msgid\":102,\"req\":3}\ngarbage{\"msgid\":102}\n");
 	client_expect(c, "{\"msgid\":103}");
 	client_expect(c, "{\"req\":3,\"errno\":0}");
+	expect_error_and_end(c, 4);
+}
+
+/* The text behind a raw LF is no frame. */
+static void a_text_of_two_lines_gets_an_error_and_the_end(void **state)
+{
+	test_client *c = client_open((test_server *)*state);
+
+	client_send(c, "{\"msgid\":102,\"x\":\"one\ntwo\"}\n{\"msgid\":102}\n");
+	client_expect(c, "{\"msgid\":100,\"of\":102,\"errno\":4}");
 	expect_error_and_end(c, 4);
 }
 
@@ -221,6 +276,24 @@ static void the_longest_frame_is_taken_and_one_byte_more_ends_the_connection(voi
 	client_expect_quiet(bystander);
 }
 
+static void a_frame_too_long_is_that_also_where_a_line_end_cuts_it(void **state)
+{
+	test_server *s = (test_server *)*state;
+
+	for (const bool fits : {true, false}) {
+		test_client *c = client_open(s);
+		std::string frame = frame_of_size(fits ? 65535 : 65536);
+
+		frame.resize(frame.size() - 2); /* without the quote and the brace */
+		client_send(c, frame + std::string(fits ? 2 : 3, ' ') + "\n");
+		client_expect(c, check_format("{\"msgid\":100,\"errno\":%d}", fits ? 4 : 12));
+		if (fits)
+			client_expect_quiet(c);
+		else
+			client_expect_end(c);
+	}
+}
+
 static void a_frame_without_end_is_cut_off(void **state)
 {
 	test_server *s = (test_server *)*state;
@@ -240,10 +313,14 @@ int main(void)
 		TEST(every_refused_form_is_answered_bad_frame_and_the_connection_lives),
 		TEST(what_is_just_within_the_limits_is_taken),
 		TEST(a_refusal_carries_the_req_of_the_frame),
+		TEST(a_forgotten_quote_costs_one_line_and_not_what_follows),
+		TEST(lines_behind_a_forgotten_quote_in_the_same_segment_are_answered),
 		TEST(bytes_that_cannot_begin_a_frame_get_an_error_and_the_end),
 		TEST(frames_in_front_of_garbage_are_still_answered),
+		TEST(a_text_of_two_lines_gets_an_error_and_the_end),
 		TEST(the_error_arrives_although_the_client_has_sent_much_more),
 		TEST(the_longest_frame_is_taken_and_one_byte_more_ends_the_connection),
+		TEST(a_frame_too_long_is_that_also_where_a_line_end_cuts_it),
 		TEST(a_frame_without_end_is_cut_off),
 	};
 

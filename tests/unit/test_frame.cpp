@@ -134,6 +134,52 @@ static void bytes_that_come_one_by_one_make_the_same_frames(void **)
 	}
 }
 
+/* Streams with a string that a raw LF or NUL ends, and the frames that they are cut into. */
+struct broken_sample {
+	std::string_view bytes;
+	std::vector<std::string_view> frames;
+};
+
+static const broken_sample broken_samples[] = {
+	{"{\"msgid\":6,\"msg\":\"no quote}\n{\"msgid\":102}\n"sv,
+         {"{\"msgid\":6,\"msg\":\"no quote}\n"sv, "{\"msgid\":102}"sv}},
+	{"{\"msgid\":6,\"msg\":\"no quote}\0{\"msgid\":102}\0"sv,
+         {"{\"msgid\":6,\"msg\":\"no quote}\0"sv, "{\"msgid\":102}"sv}},
+	{"{\"msgid:6}\n{\"msgid\":102}"sv, {"{\"msgid:6}\n"sv, "{\"msgid\":102}"sv}},
+	{"{\"a\":[{\"b\":\"deep}]}\r\n{}"sv, {"{\"a\":[{\"b\":\"deep}]}\r\n"sv, "{}"sv}},
+	{"{\"a\":\"\\\n{}\n{\"a\":\"\\\0{}"sv, {"{\"a\":\"\\\n"sv, "{}"sv, "{\"a\":\"\\\0"sv, "{}"sv}},
+	{"{\"a\":\"\\\"}\n{\"a\":\"\n{}"sv, {"{\"a\":\"\\\"}\n"sv, "{\"a\":\"\n"sv, "{}"sv}},
+	{"{\"a\":\"far behind 0123456789abcdef0123456789abcdef}\n{}"sv,
+         {"{\"a\":\"far behind 0123456789abcdef0123456789abcdef}\n"sv, "{}"sv}},
+	{"{\"a\":\"far behind 0123456789abcdef0123456789abcdef}\0{}"sv,
+         {"{\"a\":\"far behind 0123456789abcdef0123456789abcdef}\0"sv, "{}"sv}},
+	/* Other control characters end nothing: the frame is refused as a whole. */
+	{"{\"a\":\"\r\t\x01\x0b\x1f}\"}{}"sv, {"{\"a\":\"\r\t\x01\x0b\x1f}\"}"sv, "{}"sv}},
+	{"{\n\"a\"\n:\n1\0}{}"sv, {"{\n\"a\"\n:\n1\0}"sv, "{}"sv}},
+};
+
+static void assert_frames(const std::vector<std::string> &frames, const broken_sample &s)
+{
+	assert_int_equal(frames.size(), s.frames.size());
+	for (size_t i = 0; i < frames.size(); i++)
+		if (frames[i] != s.frames[i])
+			fail_msg("%s in place of %s", frames[i].c_str(), std::string(s.frames[i]).c_str());
+}
+
+static void a_raw_lf_or_nul_in_a_string_ends_the_frame(void **)
+{
+	for (const broken_sample &s : broken_samples) {
+		std::vector<std::string_view> pieces;
+
+		assert_frames(frames_of({s.bytes}), s);
+		for (size_t cut = 0; cut <= s.bytes.size(); cut++)
+			assert_frames(frames_of({s.bytes.substr(0, cut), s.bytes.substr(cut)}), s);
+		for (size_t i = 0; i < s.bytes.size(); i++)
+			pieces.push_back(s.bytes.substr(i, 1));
+		assert_frames(frames_of(pieces), s);
+	}
+}
+
 static void blanks_between_frames_are_skipped_and_nothing_else(void **)
 {
 	for (int byte = 0; byte < 256; byte++) {
@@ -180,6 +226,7 @@ int main(void)
 		cmocka_unit_test(a_frame_cut_anywhere_is_found_whole),
 		cmocka_unit_test(a_frame_cut_at_any_two_places_is_found_whole),
 		cmocka_unit_test(bytes_that_come_one_by_one_make_the_same_frames),
+		cmocka_unit_test(a_raw_lf_or_nul_in_a_string_ends_the_frame),
 		cmocka_unit_test(blanks_between_frames_are_skipped_and_nothing_else),
 		cmocka_unit_test(the_byte_that_cannot_begin_a_frame_is_pointed_at),
 		cmocka_unit_test(the_begin_of_a_frame_is_behind_its_blanks),

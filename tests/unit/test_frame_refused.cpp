@@ -357,6 +357,15 @@ static void msgid_and_req_are_told_also_from_behind_the_mistake(void **)
 	}
 }
 
+static void msgid_and_req_are_told_of_a_frame_that_a_line_end_cuts(void **)
+{
+	const struct cs_request request = assert_refused("{\"msgid\":6,\"req\":9,\"msg\":\"no quote}\n",
+	                                                 "control character in a string at byte 35");
+
+	assert_int_equal(request.msgid, 6);
+	assert_int_equal(request.req, 9);
+}
+
 static void every_beginning_of_a_frame_alone_is_refused(void **)
 {
 	const std::string_view whole =
@@ -392,6 +401,7 @@ int main(void)
 		cmocka_unit_test(the_largest_and_the_smallest_numbers_pass),
 		cmocka_unit_test(a_refused_frame_still_tells_msgid_and_req),
 		cmocka_unit_test(msgid_and_req_are_told_also_from_behind_the_mistake),
+		cmocka_unit_test(msgid_and_req_are_told_of_a_frame_that_a_line_end_cuts),
 		cmocka_unit_test(every_beginning_of_a_frame_alone_is_refused),
 	};
 
