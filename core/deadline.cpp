@@ -31,6 +31,7 @@ void run(struct deadline *d)
 	if (d->changed.wait_until(lock, d->end, [d] { return d->called_off; }))
 		return;
 	/* Even where the log hangs as well, by the signal's own action on the main thread. */
+	(void)signal(SIGALRM, SIG_DFL);
 	(void)alarm(1);
 	log_error("stopping at once: what is still under way is cut off, and was acknowledged to nobody");
 	(void)alarm(0);

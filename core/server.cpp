@@ -132,18 +132,48 @@ void on_reload_signal(evutil_socket_t, short, void *arg)
 	server_reload((struct server *)arg);
 }
 
+/* What other daemons open their log again at. */
+void on_unused_signal(evutil_socket_t number, short, void *)
+{
+	log_warning("signal ignored: the log goes to standard error, so there is no file to open again; SIGHUP reads the "
+	            "configuration again signal=%s",
+	            number == SIGUSR1 ? "SIGUSR1" : number == SIGUSR2 ? "SIGUSR2" : "SIGALRM");
+}
+
+/* Their default would end or stop the process: for a peer or a limit that write(2) tells of, for a terminal that the
+ * log goes to, or for something that nobody here asked for. */
+void ignore_signals()
+{
+	for (const int number : {SIGPIPE, SIGXFSZ, SIGTTIN, SIGTTOU, SIGIO, SIGPWR, SIGVTALRM, SIGSTKFLT})
+		(void)signal(number, SIG_IGN);
+	for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
+		(void)signal(number, SIG_IGN);
+}
+
+int watch_signal(struct server *s, int number, event_callback_fn fn, struct cs_error *e)
+{
+	event_ptr event(evsignal_new(s->main.base.get(), number, fn, s));
+
+	if (!event || event_add(event.get(), nullptr) == -1) {
+		error_set(e, "cannot watch signal %d", number);
+		return CS_EINVAL;
+	}
+	s->signals.push_back(std::move(event));
+	return 0;
+}
+
 int open_signals(struct server *s, struct cs_error *e)
 {
-	(void)signal(SIGPIPE, SIG_IGN);
-	for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
-		event_ptr event(evsignal_new(s->main.base.get(), number,
-		                             number == SIGHUP ? on_reload_signal : on_stop_signal, s));
+	constexpr struct {
+		int number;
+		event_callback_fn fn;
+	} watched[] = {{SIGTERM, on_stop_signal},   {SIGINT, on_stop_signal},   {SIGHUP, on_reload_signal},
+	               {SIGUSR1, on_unused_signal}, {SIGUSR2, on_unused_signal}, {SIGALRM, on_unused_signal}};
 
-		if (!event || event_add(event.get(), nullptr) == -1) {
-			error_set(e, "cannot watch signal %d", number);
-			return CS_EINVAL;
-		}
-		s->signals.push_back(std::move(event));
+	ignore_signals();
+	for (const auto &[number, fn] : watched) {
+		if (const int failed = watch_signal(s, number, fn, e))
+			return failed;
 	}
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Owns the proof of what an operator does: command line, configuration and its mistakes. It must not know messages
  * beyond what shows that the server serves. */
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -286,6 +287,37 @@ static void port_0_and_several_addresses_are_listened_on_and_logged(void **state
 	test_server_stop(s);
 }
 
+/* Sends the signal; the client goes on with the connection that it has. */
+static void assert_unmoved_by(test_server *s, test_client *ann, int number)
+{
+	test_server_signal(s, number);
+	CLIENT_ASK(ann, 0, "{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"signal %d\"", (long long)ann->id,
+	           (long long)ann->id, number);
+	client_expect(ann, "{\"msgid\":6}");
+}
+
+static void signals_that_ask_for_nothing_known_are_ignored(void **state)
+{
+	test_server *s = (test_server *)*state;
+
+	test_server_start(s);
+	test_client *ann = client_enter(s, "ann");
+	for (const auto &[number, name] : {std::pair(SIGUSR1, "SIGUSR1"), {SIGUSR2, "SIGUSR2"}, {SIGALRM, "SIGALRM"}}) {
+		assert_unmoved_by(s, ann, number);
+		test_server_wait_log(s, check_format("warning signal ignored: the log goes to standard error, so there is no "
+		                                     "file to open again; SIGHUP reads the configuration again signal=%s",
+		                                     name));
+	}
+	for (const int number : {SIGPIPE, SIGXFSZ, SIGTTIN, SIGTTOU, SIGWINCH, SIGCHLD, SIGCONT, SIGURG, SIGIO, SIGPWR,
+	                         SIGVTALRM, SIGSTKFLT})
+		assert_unmoved_by(s, ann, number);
+	for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
+		assert_unmoved_by(s, ann, number);
+	test_server_signal(s, SIGHUP);
+	test_server_wait_log(s, "configuration reloaded");
+	test_server_stop(s);
+}
+
 static void a_database_in_memory_works(void **state)
 {
 	test_server *s = (test_server *)*state;
@@ -315,6 +347,7 @@ int main(void)
 		OWN_SERVER(a_taken_port_ends_with_1),
 		OWN_SERVER(included_files_count_and_the_command_line_wins),
 		OWN_SERVER(port_0_and_several_addresses_are_listened_on_and_logged),
+		OWN_SERVER(signals_that_ask_for_nothing_known_are_ignored),
 	};
 	/* MariaDB looks after its own files, and has no database in memory that outlives a connection. */
 	const struct CMUnitTest sqlite_tests[] = {

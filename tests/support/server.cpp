@@ -127,7 +127,8 @@ void test_server_write_conf(const test_server *s)
 	fclose(file);
 }
 
-/* In the child: dies with the test, has a process group of its own and the limits that were asked for. */
+/* In the child: dies with the test, has a process group of its own and the limits that were asked for, and no signal
+ * ignored that the test, or who started it, ignores. */
 static void prepare_child(const test_server *s, int out, int err)
 {
 	const struct rlimit files = {s->most_files, s->most_files};
@@ -142,7 +143,8 @@ static void prepare_child(const test_server *s, int out, int err)
 		_exit(126);
 	if (s->most_files)
 		setrlimit(RLIMIT_NOFILE, &files);
-	signal(SIGXFSZ, SIG_IGN);
+	for (int number = 1; number < NSIG; number++)
+		signal(number, SIG_DFL);
 	for (const std::string &variable : s->environment)
 		putenv(const_cast<char *>(variable.c_str()));
 }
