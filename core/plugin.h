@@ -51,7 +51,7 @@ struct plugin_adapter {
 	const char *name;   /* the chosen one; "": none */
 };
 
-/* Loads one file and checks its form: owner and mode, ABI, size, name, tables. 0, or CS_EINVAL with the file and
+/* Loads one file and checks its form: owner and mode (of its folder, too), ABI, size, name, tables. 0, or CS_EINVAL with the file and
  * both versions in e. Nothing of the file runs but its constructors. */
 [[nodiscard]] int plugin_load(struct plugin *loaded_r, const char *folder, const char *name, struct cs_error *e);
 /* The names of every .so of the folder, sorted. */

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <string_view>
 
@@ -46,6 +47,45 @@ int check_file(const struct plugin *p, struct cs_error *e)
 		return CS_EINVAL;
 	}
 	return 0;
+}
+
+/* Whoever may write to a folder above can put another folder of plugins in this one's place; where only owners may
+ * rename (sticky, as /tmp is) that is nobody. Groups may write there, as staff does in Debian's /usr/local. */
+int check_above(const char *folder, std::string path, struct cs_error *e)
+{
+	struct stat status{};
+
+	for (size_t slash; (slash = path.rfind('/')) != path.npos && path.size() > 1;) {
+		path.resize(std::max<size_t>(slash, 1));
+		if (stat(path.c_str(), &status) == -1 || !(status.st_mode & S_IWOTH) || (status.st_mode & S_ISVTX))
+			continue;
+		error_set(e, "%s: others may put another folder in its place, for they may write to %s (mode %03o); run "
+		          "chmod o-w on that one", folder, path.c_str(), status.st_mode & 07777);
+		return CS_EINVAL;
+	}
+	return 0;
+}
+
+int check_folder(const char *folder, struct cs_error *e)
+{
+	const std::unique_ptr<char, function_deleter<free>> real(realpath(folder, nullptr));
+	struct stat status{};
+
+	if (!real || stat(folder, &status) == -1)
+		return error_set(e, "%s: %s", folder, strerror(errno)), CS_EINVAL;
+	if (status.st_uid != 0 && status.st_uid != geteuid()) {
+		error_set(e, "%s: belongs to user %u; a folder of plugins must belong to root or to the server's user (chown)",
+		          folder, status.st_uid);
+		return CS_EINVAL;
+	}
+	if ((status.st_mode & S_IWOTH) || ((status.st_mode & S_IWGRP) && status.st_gid != 0)) {
+		error_set(e, "%s: others may write to this folder of plugins (mode %03o); run chmod go-w on it", folder,
+		          status.st_mode & 07777);
+		return CS_EINVAL;
+	}
+	if (const int failed = check_above(folder, folder, e))
+		return failed;
+	return check_above(folder, real.get(), e);
 }
 
 int open_file(struct plugin *p, struct cs_error *e)
@@ -176,6 +216,8 @@ int plugin_load(struct plugin *loaded_r, const char *folder, const char *name, s
 	}
 	p.name = name;
 	p.path = std::string(folder) + "/" + name + ".so";
+	if (const int failed = check_folder(folder, e))
+		return failed;
 	if (const int failed = check_file(&p, e))
 		return failed;
 	for (const auto step : {open_file, copy_declared}) {

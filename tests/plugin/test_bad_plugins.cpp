@@ -275,6 +275,74 @@ static void a_file_that_others_may_write_is_refused(void **state)
 	}
 }
 
+static void set_mode(const std::string &path, mode_t mode)
+{
+	assert_int_equal(chmod(path.c_str(), mode), 0);
+}
+
+static void assert_taken(const fixture *f)
+{
+	int status = -1;
+	const std::string text = run(f, "-t", &status);
+
+	if (status != 0)
+		fail_msg("refused: %s", text.c_str());
+}
+
+static void a_folder_that_others_may_write_is_refused(void **state)
+{
+	const auto *f = (fixture *)*state;
+	const std::string folder = f->folder + "/p";
+	const std::string behind = " (see core.plugins at {}/c:4)";
+	int status;
+
+	assert_int_equal(system(fill(f, "mkdir {}/q; cp {}/p/bad_nothing.so {}/q; rm {}/p; mv {}/q {}/p").c_str()), 0);
+	for (const mode_t mode : {0757, 01777, 0702}) {
+		char text[8];
+
+		(void)snprintf(text, sizeof(text), "%03o", mode);
+		set_mode(folder, mode);
+		assert_refused(f, "bad_nothing", std::string("{}/p: others may write to this folder of plugins (mode ") + text +
+		                                 "); run chmod go-w on it" + behind);
+	}
+	if (geteuid() != 0)
+		return;
+	set_mode(folder, 0775);
+	assert_int_equal(chown(folder.c_str(), (uid_t)-1, 4711), 0);
+	assert_refused(f, "bad_nothing", "{}/p: others may write to this folder of plugins (mode 775); run chmod go-w on it" +
+	               behind);
+	assert_int_equal(chown(folder.c_str(), (uid_t)-1, 0), 0);
+	write_conf(f, "bad_nothing", "");
+	assert_taken(f);
+	set_mode(folder, 0755);
+	assert_int_equal(chown(folder.c_str(), 4711, 0), 0);
+	assert_refused(f, "bad_nothing", "{}/p: belongs to user 4711; a folder of plugins must belong to root or to the "
+	                                 "server's user (chown)" + behind);
+
+	/* That would run it as well. */
+	assert_non_null(strstr(run(f, "--dump-options", &status).c_str(), "/p: belongs to user 4711"));
+}
+
+/* Others could put another folder in the place of this one. */
+static void a_folder_below_one_that_others_may_write_is_refused(void **state)
+{
+	const auto *f = (fixture *)*state;
+
+	assert_int_equal(system(fill(f, "mkdir -p {}/a/b; cp {}/p/bad_nothing.so {}/a/b; rm {}/p; ln -s a/b {}/p").c_str()),
+	                 0);
+	write_conf(f, "bad_nothing", "");
+	assert_taken(f);
+	for (const char *above : {"/a", ""}) {
+		set_mode(f->folder + above, 0777);
+		assert_refused(f, "bad_nothing", std::string("{}/p: others may put another folder in its place, for they may "
+		                                             "write to {}") + above + " (mode 777); run chmod o-w on that one "
+		                                 "(see core.plugins at {}/c:4)");
+		set_mode(f->folder + above, 01777);
+		assert_taken(f);
+		set_mode(f->folder + above, 0755);
+	}
+}
+
 static void a_driver_that_is_none_is_refused(void **state)
 {
 	const auto *f = (fixture *)*state;
@@ -342,6 +410,8 @@ int main()
 		TEST(a_plugin_that_does_not_start_stops_the_server),
 		TEST(a_plugin_that_is_not_there_or_has_a_folder_is_refused),
 		TEST(a_file_that_others_may_write_is_refused),
+		TEST(a_folder_that_others_may_write_is_refused),
+		TEST(a_folder_below_one_that_others_may_write_is_refused),
 		TEST(a_driver_that_is_none_is_refused),
 		TEST(a_bus_that_is_none_is_refused),
 		TEST(a_bus_that_was_not_chosen_is_left_out),
