@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include <dirent.h>
+#include <sys/stat.h>
 
 template <auto Function> struct schema_deleter {
 	template <class T> void operator()(T *thing) const
@@ -24,6 +25,16 @@ static int fail(cs_error *e, const char *path, const char *why)
 {
 	snprintf(e->text, sizeof(e->text), "%s: %s", path, why);
 	return CS_EINVAL;
+}
+
+/* What is in it is run with all rights on the database. */
+static int check_mode(const char *path, cs_error *e)
+{
+	struct stat status = {};
+
+	if (stat(path, &status) == -1)
+		return fail(e, path, strerror(errno));
+	return status.st_mode & S_IWOTH ? fail(e, path, "everybody may write to it; run chmod o-w on it") : 0;
 }
 
 /* The number of a file called NNN.sql, or 0. */
@@ -52,7 +63,11 @@ int schema_list(const char *folder, std::vector<schema_file> *files_r, cs_error 
 		return fail(e, folder, "no schema file NNN.sql in this folder");
 	std::sort(files_r->begin(), files_r->end(),
 	          [](const schema_file &a, const schema_file &b) { return a.version < b.version; });
-	return 0;
+	for (const schema_file &file : *files_r) {
+		if (const int failed = check_mode(file.path.c_str(), e))
+			return failed;
+	}
+	return check_mode(folder, e);
 }
 
 int schema_read(const schema_file &file, std::string *text_r, cs_error *e)

@@ -150,6 +150,23 @@ static void a_schema_folder_that_is_missing_or_empty_is_named(void **state)
 	assert_non_null(strstr(e.text, "NNN.sql"));
 }
 
+/* What is in them is run with all rights on the database. */
+static void schema_files_that_everybody_may_write_are_refused(void **state)
+{
+	test_store *store = store_of(state);
+	const std::string folder = schema_make(store), file = folder + "/001.sql";
+	cs_error e;
+
+	schema_write(folder, "001.sql", "CREATE TABLE t (n INTEGER);");
+	for (const std::string &path : {folder, file}) {
+		assert_int_equal(chmod(path.c_str(), 0777), 0);
+		assert_int_equal(migrate(store, &e), CS_EINVAL);
+		assert_string_equal(e.text, (path + ": everybody may write to it; run chmod o-w on it").c_str());
+		assert_int_equal(chmod(path.c_str(), 0775), 0);
+	}
+	assert_int_equal(migrate(store, &e), 0);
+}
+
 static void the_folder_of_the_file_is_made_and_the_file_is_private(void **state)
 {
 	test_store *store = store_of(state);
@@ -243,6 +260,7 @@ int main(void)
 		TEST(a_file_with_a_mistake_changes_nothing_and_is_named),
 		TEST(a_newer_database_is_refused),
 		TEST(a_schema_folder_that_is_missing_or_empty_is_named),
+		TEST(schema_files_that_everybody_may_write_are_refused),
 		TEST(the_folder_of_the_file_is_made_and_the_file_is_private),
 		TEST(a_folder_that_cannot_be_made_is_named),
 		TEST(many_processes_may_migrate_at_once),
