@@ -3,6 +3,7 @@
  * know what the figures mean. */
 #include "admin.h"
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -37,7 +38,8 @@ namespace {
 
 struct route_sum {
 	const char *name;
-	uint64_t calls = 0, refused = 0, bytes = 0;
+	uint64_t calls = 0, bytes = 0;
+	std::array<uint64_t, route_most_errnos> refused = {};
 };
 
 void answer(struct evhttp_request *request, int status, const char *reason, const std::string &text)
@@ -63,10 +65,15 @@ void on_other(struct evhttp_request *request, void *)
 	answer(request, HTTP_NOTFOUND, "Not Found", "there are /healthz and /metrics\n");
 }
 
-void add_figure(std::string *text, const char *name, const char *type, const char *help, uint64_t value)
+void add_head(std::string *text, const char *name, const char *type, const char *help)
 {
 	text->append("# HELP chatserverd_").append(name).append(" ").append(help).append("\n");
 	text->append("# TYPE chatserverd_").append(name).append(" ").append(type).append("\n");
+}
+
+void add_figure(std::string *text, const char *name, const char *type, const char *help, uint64_t value)
+{
+	add_head(text, name, type, help);
 	text->append("chatserverd_").append(name).append(" ").append(std::to_string(value)).append("\n");
 }
 
@@ -108,34 +115,60 @@ void add_bus_figures(std::string *text, const struct bus *bus)
 	           "Messages and questions to other nodes that were refused: too much waited.", f.refused);
 }
 
+const char *route_name(const struct server *s, uint32_t msgid)
+{
+	const auto entry = s->dispatch.entries.find(msgid);
+
+	if (entry != s->dispatch.entries.end())
+		return entry->second.route->name;
+	return msgid == CS_MSGID_PING ? "PING" : "unknown";
+}
+
 std::map<uint32_t, struct route_sum> sum_routes(const struct server *s)
 {
 	std::map<uint32_t, struct route_sum> sums;
 
 	for (const auto &worker : s->shared.workers) {
 		for (const auto &[msgid, counters] : worker->counters) {
-			const auto entry = s->dispatch.entries.find(msgid);
 			struct route_sum &sum = sums[msgid];
 
-			sum.name = entry == s->dispatch.entries.end() ? "PING" : entry->second.route->name;
+			sum.name = route_name(s, msgid);
 			sum.calls += counters->calls.load(std::memory_order_relaxed);
-			sum.refused += counters->refused.load(std::memory_order_relaxed);
+			for (size_t i = 0; i < sum.refused.size(); i++)
+				sum.refused[i] += counters->refused[i].load(std::memory_order_relaxed);
 			sum.bytes += counters->bytes.load(std::memory_order_relaxed);
 		}
 	}
 	return sums;
 }
 
+void add_route_line(std::string *text, const char *name, uint32_t msgid, const struct route_sum &sum,
+                    const std::string &more, uint64_t value)
+{
+	text->append("chatserverd_").append(name).append("{msgid=\"").append(std::to_string(msgid));
+	text->append("\",name=\"").append(sum.name).append("\"").append(more).append("} ");
+	text->append(std::to_string(value)).append("\n");
+}
+
 void add_route_figure(std::string *text, const std::map<uint32_t, struct route_sum> &sums, const char *name,
                       const char *help, uint64_t route_sum::*member)
 {
-	text->append("# HELP chatserverd_").append(name).append(" ").append(help).append("\n");
-	text->append("# TYPE chatserverd_").append(name).append(" counter\n");
-	for (const auto &[msgid, sum] : sums) {
-		text->append("chatserverd_").append(name).append("{msgid=\"").append(std::to_string(msgid));
-		text->append("\",name=\"").append(sum.name).append("\"} ");
-		text->append(std::to_string(sum.*member)).append("\n");
-	}
+	add_head(text, name, "counter", help);
+	for (const auto &[msgid, sum] : sums)
+		add_route_line(text, name, msgid, sum, "", sum.*member);
+}
+
+/* A line for each pair that was there: most never are. */
+void add_refusals(std::string *text, const std::map<uint32_t, struct route_sum> &sums)
+{
+	static const char name[] = "requests_refused_total";
+
+	add_head(text, name, "counter", "Requests that were refused, by route and errno.");
+	for (const auto &[msgid, sum] : sums)
+		for (size_t i = 0; i < sum.refused.size(); i++)
+			if (sum.refused[i] != 0)
+				add_route_line(text, name, msgid, sum, ",errno=\"" + std::to_string(i) + "\"",
+				               sum.refused[i]);
 }
 
 void on_metrics(struct evhttp_request *request, void *arg)
@@ -151,7 +184,7 @@ void on_metrics(struct evhttp_request *request, void *arg)
 	           (uint64_t)s->shared.connections.load(std::memory_order_relaxed));
 	add_figure(&text, "sessions", "gauge", "Accounts that are logged in.", session_count(&s->shared.sessions));
 	add_route_figure(&text, sums, "requests_total", "Requests by route.", &route_sum::calls);
-	add_route_figure(&text, sums, "requests_refused_total", "Requests that were refused.", &route_sum::refused);
+	add_refusals(&text, sums);
 	add_route_figure(&text, sums, "request_bytes_total", "Bytes of requests.", &route_sum::bytes);
 	add_store_figures(&text, s->store.get());
 	if (s->bus)

@@ -119,7 +119,10 @@ void conn_note_sender(struct conn *c, const struct cs_self *sender);
 /* Success and refusal in the form of PROTOCOL section 5. Either settles the request, the first even where it has
  * no req and so nothing is written. */
 void conn_answer(struct conn *c, const struct cs_request *request, const char *more);
-void conn_refuse(struct conn *c, const struct cs_request *request, int wire_errno, const char *text);
+/* Every refusal goes through here, and is counted here. ack: CS_MSGID_ACK, or the request's own answer, such as
+ * LOGIN_ACK. */
+void conn_refuse(struct conn *c, const struct cs_request *request, uint32_t ack, int wire_errno,
+                 const char *text);
 
 /* Ends CS_PENDING; the waiting input is dispatched at the end of the turn. Nothing happens when none is pending. */
 void conn_finish(struct conn *c);

@@ -25,7 +25,7 @@ void conn_refuse_input(struct conn *c, int wire_errno, const char *text)
 {
 	static const struct cs_request unknown = {0, -1};
 
-	conn_refuse(c, &unknown, wire_errno, text);
+	conn_refuse(c, &unknown, CS_MSGID_ACK, wire_errno, text);
 	c->input_lost = true;
 	conn_close_after_output(c, text);
 }

@@ -257,23 +257,30 @@ void conn_answer(struct conn *c, const struct cs_request *request, const char *m
 	(void)conn_send(c, head, static_cast<size_t>(size), (std::string(more) + "}").c_str(), nullptr);
 }
 
-void conn_refuse(struct conn *c, const struct cs_request *request, int wire_errno, const char *text)
+static void conn_count_refusal(const struct conn *c, const struct cs_request *request, int wire_errno)
+{
+	struct route_counters *counters = worker_counters(c->worker, request->msgid);
+	const auto number = static_cast<size_t>(wire_errno);
+
+	if (counters != nullptr)
+		worker_add(&counters->refused[number < route_most_errnos ? number : 0], 1);
+}
+
+void conn_refuse(struct conn *c, const struct cs_request *request, uint32_t ack, int wire_errno,
+                 const char *text)
 {
 	const size_t text_size = strlen(text);
 	std::string quoted(text_size * 6 + 2, '\0'); /* the longest escape is \u001f */
-	std::string frame;
-	char head[96];
+	std::string frame = "{\"msgid\":" + std::to_string(ack);
 
 	quoted.resize(cs_json_quote(quoted.data(), quoted.size(), text, text_size));
 	conn_note_answer(c, request);
-	snprintf(head, sizeof head, "{\"msgid\":100,\"of\":%u", request->msgid);
-	frame = head;
-	if (request->req >= 0) {
-		snprintf(head, sizeof head, ",\"req\":%lld", static_cast<long long>(request->req));
-		frame += head;
-	}
-	snprintf(head, sizeof head, ",\"errno\":%d,\"errmsg\":", wire_errno);
-	frame.append(head).append(quoted).append("}");
+	conn_count_refusal(c, request, wire_errno);
+	if (ack == CS_MSGID_ACK)
+		frame += ",\"of\":" + std::to_string(request->msgid);
+	if (request->req >= 0)
+		frame += ",\"req\":" + std::to_string(request->req);
+	frame += ",\"errno\":" + std::to_string(wire_errno) + ",\"errmsg\":" + quoted + "}";
 	(void)conn_send(c, frame.data(), frame.size(), nullptr, nullptr);
 }
 

@@ -58,23 +58,14 @@ struct dispatch_call {
 	const struct dispatch_entry *entry;
 };
 
-static void dispatch_count(struct dispatch_call *d, bool refused)
+static void dispatch_count(struct dispatch_call *d)
 {
-	const auto place = d->conn->worker->counters.find(d->frame.request.msgid);
+	struct route_counters *counters = worker_counters(d->conn->worker, d->frame.request.msgid);
 
-	if (place == d->conn->worker->counters.end())
+	if (counters == nullptr)
 		return;
-	struct route_counters *counters = place->second.get();
-
-	/* One writer per worker: no read-modify-write of the bus is needed. */
-	const auto add = [](std::atomic<uint64_t> *counter, uint64_t n) {
-		counter->store(counter->load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-	};
-
-	add(&counters->calls, 1);
-	add(&counters->bytes, d->frame.size);
-	if (refused)
-		add(&counters->refused, 1);
+	worker_add(&counters->calls, 1);
+	worker_add(&counters->bytes, d->frame.size);
 }
 
 /* Requests that no handler sees are settled here and now; to be settled they have to be owed first, lest their
@@ -82,8 +73,8 @@ static void dispatch_count(struct dispatch_call *d, bool refused)
 static void dispatch_refuse(struct dispatch_call *d, int wire_errno, const char *text)
 {
 	d->conn->owed++;
-	conn_refuse(d->conn, &d->frame.request, wire_errno, text);
-	dispatch_count(d, true);
+	conn_refuse(d->conn, &d->frame.request, CS_MSGID_ACK, wire_errno, text);
+	dispatch_count(d);
 }
 
 static void dispatch_ping(struct dispatch_call *d)
@@ -95,7 +86,7 @@ static void dispatch_ping(struct dispatch_call *d)
 		conn_answer(d->conn, &d->frame.request, "");
 	else
 		(void)conn_send(d->conn, pong, sizeof pong - 1, nullptr, nullptr);
-	dispatch_count(d, false);
+	dispatch_count(d);
 }
 
 static bool dispatch_is_own_id(struct dispatch_call *d)
@@ -147,7 +138,7 @@ static void dispatch_call_handler(struct dispatch_call *d)
 		if (verdict == CS_DONE && !c->pending_answered)
 			c->owed++;
 	}
-	dispatch_count(d, verdict != CS_PENDING && verdict != CS_DONE);
+	dispatch_count(d);
 }
 
 static int64_t dispatch_charge(struct dispatch_call *d)

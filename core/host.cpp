@@ -62,18 +62,36 @@ void host_answer(struct cs_self *self, cs_conn conn, const struct cs_request *re
 		conn_answer(c, request, more);
 }
 
+void host_refuse_text(struct cs_self *self, cs_conn conn, const struct cs_request *request, uint32_t ack,
+                      int wire_errno, const char *format, va_list arguments)
+{
+	char text[most_text];
+	const int size = vsnprintf(text, sizeof(text), format, arguments);
+
+	cut_text(text, size < 0 ? 0 : (size_t)size);
+	if (struct conn *c = find(self, conn))
+		conn_refuse(c, request, ack, wire_errno, text);
+}
+
 int host_refuse(struct cs_self *self, cs_conn conn, const struct cs_request *request, int wire_errno,
                 const char *format, ...)
 {
-	char text[most_text];
 	va_list arguments;
 
 	va_start(arguments, format);
-	const int size = vsnprintf(text, sizeof(text), format, arguments);
+	host_refuse_text(self, conn, request, CS_MSGID_ACK, wire_errno, format, arguments);
 	va_end(arguments);
-	cut_text(text, size < 0 ? 0 : (size_t)size);
-	if (struct conn *c = find(self, conn))
-		conn_refuse(c, request, wire_errno, text);
+	return CS_REJECT;
+}
+
+int host_refuse_as(struct cs_self *self, cs_conn conn, const struct cs_request *request, uint32_t ack,
+                   int wire_errno, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	host_refuse_text(self, conn, request, ack, wire_errno, format, arguments);
+	va_end(arguments);
 	return CS_REJECT;
 }
 
@@ -255,4 +273,5 @@ const struct cs_host host_table = {
 	.timer_add = host_timer_add,
 	.timer_del = host_timer_del,
 	.service = host_service,
+	.refuse_as = host_refuse_as,
 };

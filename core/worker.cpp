@@ -16,6 +16,7 @@ static void worker_fill_counters(struct worker *w)
 	for (const auto &[msgid, entry] : w->shared->dispatch->entries)
 		w->counters.emplace(msgid, std::make_unique<struct route_counters>());
 	w->counters.emplace(CS_MSGID_PING, std::make_unique<struct route_counters>());
+	w->counters.emplace(0, std::make_unique<struct route_counters>());
 }
 
 int worker_open(struct worker *w, unsigned index, struct worker_shared *shared, const struct core_conf *conf,
@@ -60,6 +61,20 @@ void worker_stop(struct worker *w)
 	loop_stop(&w->loop);
 	if (w->thread.joinable())
 		w->thread.join();
+}
+
+struct route_counters *worker_counters(const struct worker *w, uint32_t msgid)
+{
+	auto place = w->counters.find(msgid);
+
+	if (place == w->counters.end())
+		place = w->counters.find(0);
+	return place == w->counters.end() ? nullptr : place->second.get();
+}
+
+void worker_add(std::atomic<uint64_t> *counter, uint64_t n)
+{
+	counter->store(counter->load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
 }
 
 /* Coarse: a few milliseconds too old at most, and a fraction of the price of the exact clock. */

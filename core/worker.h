@@ -4,6 +4,7 @@
 #ifndef CORE_WORKER_H
 #define CORE_WORKER_H
 
+#include <array>
 #include <atomic>
 #include <memory>
 #include <thread>
@@ -42,9 +43,13 @@ struct worker_shared {
 	std::atomic<int64_t> connections = 0;
 };
 
+/* Refusals are counted by errno; those whose errno is not below this are counted as 0. */
+inline constexpr size_t route_most_errnos = 32;
+
 /* Counters of one route on one worker; read by the admin page, so atomic (relaxed). */
 struct route_counters {
-	std::atomic<uint64_t> calls = 0, refused = 0, bytes = 0;
+	std::atomic<uint64_t> calls = 0, bytes = 0;
+	std::array<std::atomic<uint64_t>, route_most_errnos> refused = {};
 };
 
 struct worker {
@@ -56,8 +61,8 @@ struct worker {
 	struct conn_table conns;
 	std::vector<std::unique_ptr<struct listener, listener_deleter>> listeners;
 	std::vector<std::unique_ptr<struct cs_self>> instances; /* by plugin, in order of their start */
-	std::unordered_map<uint32_t, std::unique_ptr<struct route_counters>>
-		counters; /* filled before it runs */
+	/* By msgid; 0: those that no plugin handles, and frames without one. Filled before it runs. */
+	std::unordered_map<uint32_t, std::unique_ptr<struct route_counters>> counters;
 	std::unique_ptr<char[]> scratch; /* every read goes into it first */
 	bool draining = false;
 	std::unordered_set<struct claim *> claims; /* under way; host_claim's */
@@ -73,6 +78,10 @@ void worker_set_conf(struct worker *w, const struct core_conf *conf);
 void worker_start(struct worker *w);
 /* Stops the loop and joins the thread. Main thread. */
 void worker_stop(struct worker *w);
+/* The counters of requests with that msgid; nullptr where nothing is counted. Worker thread. */
+struct route_counters *worker_counters(const struct worker *w, uint32_t msgid);
+/* Adds to a counter that only this thread changes: no read-modify-write of the bus is needed. */
+void worker_add(std::atomic<uint64_t> *counter, uint64_t n);
 /* Milliseconds of a clock that never goes back, for time-outs. Any thread. */
 int64_t worker_monotonic_ms(void);
 

@@ -84,7 +84,7 @@ struct cs_frame {
 enum cs_verdict {
 	CS_DONE = 0,      /* dealt with, or its answer comes later while other frames go on */
 	CS_PENDING = 1,   /* nothing more of this connection is dispatched until finish() */
-	CS_REJECT = -100  /* refused; the handler has called refuse(). Only counted. */
+	CS_REJECT = -100  /* refused; the handler has called refuse() or refuse_as(). */
 };
 
 typedef int cs_handler_fn(void *state, const struct cs_frame *frame);
@@ -274,6 +274,13 @@ struct cs_host {
 	 * 0, or CS_ENOENT (cannot happen for what `needs` lists). */
 	int (*service)(struct cs_self *self, const char *name, uint32_t version, const void **table_r,
 	               void **context_r);
+
+	/* ---- answering, continued. */
+	/* As refuse, where the request has an answer of its own, such as LOGIN_ACK: ack is its msgid, and the frame
+	 * is {"msgid":ack,"req":R,"errno":E,"errmsg":"..."}. To be called instead of send, so that /metrics counts
+	 * the refusal. Returns CS_REJECT. */
+	int (*refuse_as)(struct cs_self *self, cs_conn conn, const struct cs_request *request, uint32_t ack,
+	                 int wire_errno, const char *format, ...) CS_PRINTF(6, 7);
 };
 
 /* A service that a plugin offers to others; its context is the provider's instance state on the same

@@ -11,10 +11,7 @@
 int attempt_refuse(const login_plugin *p, cs_conn conn, const cs_request *request, int wire_errno,
                    const char *text)
 {
-	const std::string ack = reply_refusal(CS_MSGID_LOGIN_ACK, request->req, wire_errno, text);
-
-	(void)p->context.host->send(p->context.self, conn, ack.data(), ack.size(), nullptr, nullptr);
-	return CS_REJECT;
+	return p->context.host->refuse_as(p->context.self, conn, request, CS_MSGID_LOGIN_ACK, wire_errno, "%s", text);
 }
 
 int attempt_refuse_result(const login_plugin *p, cs_conn conn, const cs_request *request, int result)

@@ -22,24 +22,27 @@ struct registration {
 	uint64_t id = 0;
 };
 
-static void register_send(const login_plugin *p, cs_conn conn, const std::string &frame)
+static void register_accept(const login_plugin *p, cs_conn conn, const registration *r)
 {
-	/* A connection that went needs no answer; an account that is being made is made all the same. */
+	const std::string frame = reply_registered(r->request.req, r->id);
+
+	/* A connection that went needs no answer; the account is made all the same. */
 	(void)p->context.host->send(p->context.self, conn, frame.data(), frame.size(), nullptr, nullptr);
 }
 
-static void register_refuse(const login_plugin *p, cs_conn conn, const cs_request *request, int wire_errno,
-                            const char *text)
+static int register_refuse(const login_plugin *p, cs_conn conn, const cs_request *request, int wire_errno,
+                           const char *text)
 {
-	register_send(p, conn, reply_refusal(CS_MSGID_REGISTER_ACK, request->req, wire_errno, text));
+	return p->context.host->refuse_as(p->context.self, conn, request, CS_MSGID_REGISTER_ACK, wire_errno, "%s",
+	                                  text);
 }
 
-static void register_refuse_result(const login_plugin *p, cs_conn conn, const cs_request *request, int result)
+static int register_refuse_result(const login_plugin *p, cs_conn conn, const cs_request *request, int result)
 {
 	const char *text = nullptr;
 	const int wire_errno = login_errno_of(result, &text);
 
-	register_refuse(p, conn, request, wire_errno, text);
+	return register_refuse(p, conn, request, wire_errno, text);
 }
 
 static int register_store(cs_db *db, void *arg)
@@ -55,7 +58,7 @@ static void register_stored(void *state, cs_conn conn, int result, void *arg)
 	const login_plugin *p = static_cast<login_plugin *>(state);
 
 	if (result == 0)
-		register_send(p, conn, reply_registered(r->request.req, r->id));
+		register_accept(p, conn, r.get());
 	else if (result == MODEL_TAKEN || result == CS_DB_DUPLICATE)
 		register_refuse(p, conn, &r->request, CS_ERRNO_REFUSED, "the name is taken");
 	else
@@ -110,20 +113,16 @@ int login_on_register(void *state, const cs_frame *frame)
 	if (rc != 0)
 		return rc;
 	const char *why = register_judge(name, password);
-	if (why != nullptr) {
-		register_refuse(p, frame->conn, &frame->request, CS_ERRNO_REFUSED, why);
-		return CS_REJECT;
-	}
+	if (why != nullptr)
+		return register_refuse(p, frame->conn, &frame->request, CS_ERRNO_REFUSED, why);
 	auto r = std::make_unique<registration>(password);
 	r->request = frame->request;
 	r->name = name;
 	r->cost = login_cost(p);
 	rc = p->context.host->work(p->context.self, frame->conn, CS_WORK_HASH, register_hash, register_hashed,
 	                           r.get());
-	if (rc != 0) {
-		register_refuse_result(p, frame->conn, &frame->request, rc);
-		return CS_REJECT;
-	}
+	if (rc != 0)
+		return register_refuse_result(p, frame->conn, &frame->request, rc);
 	(void)r.release(); /* register_hashed's now */
 	return CS_PENDING;
 }

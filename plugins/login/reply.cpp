@@ -32,14 +32,6 @@ static std::string reply_begin(int msgid, int64_t req, int wire_errno)
 	return frame + ",\"errno\":" + std::to_string(wire_errno);
 }
 
-std::string reply_refusal(int msgid, int64_t req, int wire_errno, std::string_view text)
-{
-	std::string frame = reply_begin(msgid, req, wire_errno) + ",\"errmsg\":";
-
-	reply_quote(&frame, text);
-	return frame + "}";
-}
-
 std::string reply_registered(int64_t req, uint64_t id)
 {
 	return reply_begin(CS_MSGID_REGISTER_ACK, req, CS_ERRNO_OK) + ",\"id\":" + std::to_string(id) + "}";

@@ -14,8 +14,7 @@ void reply_quote(std::string *out, std::string_view text);
 /* Appends text, quoted, as one more element of the array that items is to become: "a","b" */
 void reply_add_item(std::string *items, std::string_view text);
 
-/* The frames. msgid is CS_MSGID_LOGIN_ACK or CS_MSGID_REGISTER_ACK; req -1: none. */
-[[nodiscard]] std::string reply_refusal(int msgid, int64_t req, int wire_errno, std::string_view text);
+/* The frames of success. req -1: none. */
 [[nodiscard]] std::string reply_registered(int64_t req, uint64_t id);
 /* The three lists are elements, comma between, without brackets; an empty one is left out. */
 [[nodiscard]] std::string reply_logged_in(int64_t req, uint64_t id, std::string_view name,

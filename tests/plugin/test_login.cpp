@@ -199,7 +199,7 @@ static void a_wrong_password_and_an_unknown_id_cannot_be_told_apart(void **state
 	const std::string second = fixture_ask(f, conn, fixture_login(id + 1, "123456"));
 	assert_string_equal(first.c_str(), ack_refusal(1, wrong).c_str());
 	assert_string_equal(second.c_str(), first.c_str());
-	assert_string_equal(first_trace.c_str(), "work read|work hash|send|finish");
+	assert_string_equal(first_trace.c_str(), "work read|work hash|refuse|finish");
 	assert_string_equal(fake_host_trace(f->host.get()).c_str(), first_trace.c_str());
 	fixture_expect_idle(f, conn);
 	assert_false(is_online(f, id));

@@ -72,7 +72,7 @@ static void a_mailbox_that_does_not_attach_logs_out_again(void **state)
 	assert_string_equal(fixture_ask(f, conn, fixture_login(id, "123456")).c_str(),
 	                    ack_refusal(10, "this node is busy; try again later").c_str());
 	assert_string_equal(fake_host_trace(f->host.get()).c_str(),
-	                    "work read|work hash|batch|claim|attach|work read|logout|send|finish");
+	                    "work read|work hash|batch|claim|attach|work read|logout|refuse|finish");
 	assert_false(is_online(f, id));
 	f->mailbox.attach_at_call = 0;
 	f->mailbox.attach_result = CS_ENOSTORE;

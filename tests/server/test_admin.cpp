@@ -3,6 +3,7 @@
  * counted. */
 #include <csignal>
 #include <cstring>
+#include <map>
 #include <string>
 #include <thread>
 #include <vector>
@@ -62,9 +63,91 @@ static void metrics_count_connections_sessions_requests_and_items(void **state)
 	assert_figure(text, "chatserverd_requests_total{msgid=\"4\",name=\"register\"} 1");
 	assert_figure(text, "chatserverd_requests_total{msgid=\"1\",name=\"login\"} 1");
 	assert_figure(text, "chatserverd_requests_total{msgid=\"102\",name=\"PING\"} 1");
-	assert_figure(text, "chatserverd_requests_refused_total{msgid=\"1\",name=\"login\"} 0");
+	assert_null(strstr(text.c_str(), "chatserverd_requests_refused_total{"));
 	assert_figure(text, "chatserverd_store_degraded 0");
 	assert_figure(text, "# TYPE chatserverd_store_items_total counter");
+}
+
+static std::string refused_line(int msgid, const char *name, int wire_errno, int count)
+{
+	return check_format("chatserverd_requests_refused_total{msgid=\"%d\",name=\"%s\",errno=\"%d\"} %d", msgid, name,
+	                    wire_errno, count);
+}
+
+/* One request that is refused, and how it is counted. "ID" stands for the account of the connection. */
+struct refused_case {
+	const char *frame;
+	bool logged_in;
+	int msgid;
+	const char *name;
+	int wire_errno;
+};
+
+static const struct refused_case refused_cases[] = {
+	{R"({"msgid":1,"id":1,"password":"wrong"})", false, 1, "login", 1},
+	{R"({"msgid":1,"id":999999,"password":"secret"})", false, 1, "login", 1},
+	{R"({"msgid":1,"id":ID,"password":"secret"})", true, 1, "login", 2},
+	{R"({"msgid":1,"id":1,"password":"secret"})", true, 1, "login", 8},
+	{R"({"msgid":1,"id":1})", false, 1, "login", 4},
+	{R"({"msgid":4,"name":"first","password":"secret"})", false, 4, "register", 1},
+	{R"({"msgid":4,"name":"second","password":""})", false, 4, "register", 1},
+	{R"({"msgid":3,"id":1})", false, 3, "logout", 3},
+	{R"({"msgid":3,"id":999999})", true, 3, "logout", 8},
+	{R"({"msgid":6,"id":ID,"toid":999999,"msg":"x","time":""})", true, 6, "chat", 6},
+	{R"({"msgid":9,"id":ID,"groupid":999999})", true, 9, "join_group", 7},
+	{R"({"msgid":102,"req":-1})", false, 102, "PING", 4},
+	{R"({"msgid":4711})", false, 0, "unknown", 5},
+	{R"({"msgid":"x"})", false, 0, "unknown", 4},
+	{R"({"x":1e})", false, 0, "unknown", 4},
+	{"GET", false, 0, "unknown", 4},
+};
+
+static void every_refusal_is_counted_by_request_and_errno(void **state)
+{
+	test_server *s = (test_server *)*state;
+	const uint16_t port = admin_port(s);
+	std::map<std::string, int> counts;
+	test_client *in = client_open(s), *out = client_open(s);
+
+	assert_int_equal(client_register(in, "first"), 1);
+	client_login(in, client_register(in, "in"));
+	for (const struct refused_case &one : refused_cases) {
+		test_client *c = one.logged_in ? in : out;
+		std::string frame = one.frame;
+
+		if (const size_t at = frame.find("ID"); at != frame.npos)
+			frame.replace(at, 2, std::to_string(in->id));
+		client_send(c, frame + "\n");
+		client_expect(c, check_format("{\"errno\":%d}", one.wire_errno));
+		const std::string key = refused_line(one.msgid, one.name, one.wire_errno, 0);
+		const int count = ++counts[key];
+		assert_figure(http_get(port, "/metrics"), refused_line(one.msgid, one.name, one.wire_errno, count));
+	}
+	client_send(in, "{\"msgid\":102,\"x\":\"" + std::string(70000, 'x'));
+	client_expect(in, "{\"msgid\":100,\"of\":0,\"errno\":12}");
+	assert_figure(http_get(port, "/metrics"), refused_line(0, "unknown", 12, 1));
+}
+
+static void what_is_refused_while_it_drains_is_counted(void **state)
+{
+	test_server *s = (test_server *)*state;
+	const uint16_t port = admin_port(s);
+	test_client *slow = client_open(s), *late = client_open(s);
+
+	client_sendf(slow, R"({"msgid":4,"name":"a","password":"secret"})");
+	client_expect_quiet(late);
+	check_wait("the request is counted", [port] {
+		return http_get(port, "/metrics").find("{msgid=\"4\",name=\"register\"} 1\n") != std::string::npos;
+	});
+	test_server_signal(s, SIGTERM);
+	client_expect(late, R"({"msgid":100,"of":0,"errno":13})");
+	client_sendf(late, R"({"msgid":1,"id":1,"password":"secret"})");
+	client_expect(late, R"({"msgid":100,"of":1,"errno":13})");
+	const std::string text = http_get(port, "/metrics");
+	assert_figure(text, refused_line(1, "login", 13, 1));
+	/* To say so to everybody refuses nothing. */
+	assert_null(strstr(text.c_str(), refused_line(0, "unknown", 13, 1).c_str()));
+	assert_int_equal(test_server_wait(s, 20000), 0);
 }
 
 static void health_is_503_while_it_drains(void **state)
@@ -140,6 +223,8 @@ int main()
 		cmocka_unit_test_setup_teardown(health_is_200_while_it_serves, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(other_pages_are_not_found, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(metrics_count_connections_sessions_requests_and_items, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(every_refusal_is_counted_by_request_and_errno, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_is_refused_while_it_drains_is_counted, set_up_slow, tear_down),
 		cmocka_unit_test_setup_teardown(health_is_503_while_it_drains, set_up_slow, tear_down),
 		cmocka_unit_test_setup_teardown(out_of_descriptors_it_neither_spins_nor_fills_the_log,
 	                                        set_up_few_files, tear_down),

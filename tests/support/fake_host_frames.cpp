@@ -117,14 +117,24 @@ static void table_answer(cs_self *self, cs_conn handle, const cs_request *reques
 		frame_queue(conn, frame);
 }
 
+static std::string own_ack_frame(const cs_request *request, uint32_t ack, int wire_errno, const std::string &more)
+{
+	const std::string req = request->req < 0 ? "" : ",\"req\":" + std::to_string(request->req);
+
+	return "{\"msgid\":" + std::to_string(ack) + req + ",\"errno\":" + std::to_string(wire_errno) + more + "}";
+}
+
 static int refuse_text(cs_self *self, cs_conn handle, const cs_request *request, int wire_errno,
-                       const std::string &text)
+                       const std::string &text, uint32_t ack = CS_MSGID_ACK)
 {
 	std::string quoted(text.size() * 6 + 2, ' ');
 	fake_conn *conn = conn_of(self, handle);
 
 	quoted.resize(cs_json_quote(quoted.data(), quoted.size(), text.data(), text.size()));
-	const std::string frame = ack_frame(request, wire_errno, ",\"errmsg\":" + quoted);
+	quoted = ",\"errmsg\":" + quoted;
+	const std::string frame = ack == CS_MSGID_ACK ? ack_frame(request, wire_errno, quoted)
+	                                              : own_ack_frame(request, ack, wire_errno, quoted);
+
 	fake_host_record(self_of(self)->host, {"refuse", handle, 0, wire_errno, frame});
 	if (conn != nullptr)
 		frame_queue(conn, frame);
@@ -140,6 +150,17 @@ static int table_refuse(cs_self *self, cs_conn conn, const cs_request *request, 
 	const std::string text = text_of(format, arguments);
 	va_end(arguments);
 	return refuse_text(self, conn, request, wire_errno, text);
+}
+
+static int table_refuse_as(cs_self *self, cs_conn conn, const cs_request *request, uint32_t ack, int wire_errno,
+                           const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	const std::string text = text_of(format, arguments);
+	va_end(arguments);
+	return refuse_text(self, conn, request, wire_errno, text, ack);
 }
 
 static int table_refuse_result(cs_self *self, cs_conn conn, const cs_request *request, int result)
@@ -218,6 +239,7 @@ void fake_table_fill_frames(cs_host *table)
 	table->answer = table_answer;
 	table->refuse = table_refuse;
 	table->refuse_result = table_refuse_result;
+	table->refuse_as = table_refuse_as;
 	table->send = table_send;
 	table->finish = table_finish;
 	table->close = table_close;

@@ -53,7 +53,7 @@ static int on_reject(void *state, const struct cs_frame *frame)
 	struct worker_fixture *f = fixture_of(state);
 
 	f->trace += "reject ";
-	conn_refuse(conn_find(f->worker, frame->conn), &frame->request, CS_ERRNO_NO_SUCH_GROUP,
+	conn_refuse(conn_find(f->worker, frame->conn), &frame->request, CS_MSGID_ACK, CS_ERRNO_NO_SUCH_GROUP,
 	            "no \"such\" group");
 	return CS_REJECT;
 }

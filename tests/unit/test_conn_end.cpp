@@ -183,7 +183,7 @@ static void a_peer_that_only_listens_gets_the_refusal_of_what_had_no_req(void **
 	(void)send(t->peer, "{\"msgid\":11}{\"msgid\":11}", 24, MSG_NOSIGNAL);
 	shutdown(t->peer, SHUT_WR);
 	worker_fixture_turn(t->f.get());
-	conn_refuse(t->c, &request, CS_ERRNO_NO_SUCH_USER, "nobody");
+	conn_refuse(t->c, &request, CS_MSGID_ACK, CS_ERRNO_NO_SUCH_USER, "nobody");
 	worker_fixture_turn(t->f.get());
 	assert_string_equal(worker_fixture_receive(t->peer, &eof).c_str(),
 	                    "{\"msgid\":100,\"of\":11,\"errno\":6,\"errmsg\":\"nobody\"}\n");

@@ -139,7 +139,7 @@ static void a_rejection_is_counted_and_told_once(void **state)
 	const struct route_counters &counters = *t->f->worker->counters.at(FIXTURE_REJECT);
 
 	assert_int_equal(counters.calls, 1);
-	assert_int_equal(counters.refused, 1);
+	assert_int_equal(counters.refused[CS_ERRNO_NO_SUCH_GROUP], 1);
 	assert_int_equal(counters.bytes, sizeof "{\"msgid\":15,\"req\":3}" - 1);
 }
 
@@ -152,9 +152,9 @@ static void calls_and_the_refusals_of_the_core_are_counted_by_route(void **state
 	                         .empty(),
 	                 0);
 	assert_int_equal(t->f->worker->counters.at(FIXTURE_OPEN)->calls, 2);
-	assert_int_equal(t->f->worker->counters.at(FIXTURE_OPEN)->refused, 0);
+	assert_int_equal(t->f->worker->counters.at(FIXTURE_OPEN)->refused[CS_ERRNO_BAD_FRAME], 0);
 	assert_int_equal(t->f->worker->counters.at(FIXTURE_LOGIN)->calls, 1);
-	assert_int_equal(t->f->worker->counters.at(FIXTURE_LOGIN)->refused, 1);
+	assert_int_equal(t->f->worker->counters.at(FIXTURE_LOGIN)->refused[CS_ERRNO_NOT_LOGGED_IN], 1);
 	assert_int_equal(t->f->worker->counters.at(CS_MSGID_PING)->calls, 1);
 }
 
