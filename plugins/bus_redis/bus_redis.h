@@ -213,9 +213,9 @@ struct rbus {
 	std::array<std::string, RBUS_SCRIPTS> digests;
 
 	/* what the server was told */
-	bool told_degraded = false, told_away = false, told_garbage = false, told_error = false;
-	bool told_full = false;
-	bool told_refusal = false; /* the reason that was logged came from Redis itself */
+	bool told_degraded = false, told_away = false, told_garbage = false, told_full = false;
+	std::string told_refusal; /* the reason that was logged, where it came from Redis itself */
+	int64_t told_error = 0; /* when */
 
 	struct cs_bus_timer *connect_timer = nullptr, *lookup_timer = nullptr, *handshake_timer = nullptr,
 			    *heartbeat_timer = nullptr, *renew_timer = nullptr, *missed_timer = nullptr;
@@ -245,8 +245,8 @@ void rbus_drop(struct rbus *b, const char *why);
 void rbus_drop_refused(struct rbus *b, const char *why);
 /* The host has that address; of no meaning where a socket is used. */
 void rbus_resolved(struct rbus *b, const char *address);
-/* A link ended by itself. */
-void rbus_link_ended(struct rbus_link *link, const char *why);
+/* A link ended by itself, or because Redis refused it. */
+void rbus_link_ended(struct rbus_link *link, bool refused, const char *why);
 /* A reply that the handshake waited for has come. */
 void rbus_handshake_step(struct rbus *b);
 void rbus_timer_stop(struct rbus *b, struct cs_bus_timer **timer);
@@ -258,6 +258,8 @@ void rbus_timers_stop(struct rbus *b);
 void rbus_ask(struct rbus *b, const struct rbus_command *command, struct rbus_request &&request);
 /* EVALSHA of one of our scripts with that many keys; keys and arguments follow. */
 struct rbus_command rbus_call(const struct rbus *b, enum rbus_script script, size_t keys);
+/* One line a minute on a reply that is no answer to that request. */
+void rbus_tell_error(struct rbus *b, const char *request, const redisReply *reply);
 /* Ends a request whose answer will never come. */
 void rbus_request_abandon(struct rbus *b, struct rbus_request *request);
 /* Whether that error means that the server cannot serve us or has forgotten what it knew. */
@@ -310,7 +312,7 @@ std::string rbus_session_key(const struct rbus *b, cs_account account);
 
 void rbus_presence(void *bus, const cs_account *accounts, unsigned char *online, size_t count,
                    cs_bus_done_fn *done, void *arg);
-void rbus_presence_answered(const struct rbus_request *request, const redisReply *reply);
+void rbus_presence_answered(struct rbus *b, const struct rbus_request *request, const redisReply *reply);
 void rbus_presence_abandoned(const struct rbus_request *request);
 
 /* ---- outbox.cpp */
@@ -322,6 +324,8 @@ void rbus_flush(void *bus);
 void rbus_missed(void *bus);
 /* Hands to hiredis what the window allows, or all of it. */
 void rbus_outbox_pump(struct rbus *b, bool all);
+/* One line an epoch: there was no room. */
+void rbus_outbox_tell_full(struct rbus *b);
 void rbus_outbox_answered(struct rbus *b, const struct rbus_request *request, const redisReply *reply);
 void rbus_outbox_abandon(struct rbus *b);
 /* Tells the other nodes, once there is room again, that something was dropped. */

@@ -187,8 +187,8 @@ static void connect_later(struct rbus *b)
 
 /* ---- down */
 
-/* One line when it goes away, one more when Redis begins or ceases to be what refuses; the tries between
- * are for who debugs. */
+/* One line when it goes away, one more for each reason that Redis itself then gives; the tries between are for who
+ * debugs. */
 static void log_away(struct rbus *b, bool news, const char *why)
 {
 	const rbus_conf *conf = b->conf;
@@ -226,9 +226,13 @@ static void tell_away(struct rbus *b, enum rbus_state was, bool refused, const c
 {
 	const bool first = was == RBUS_UP || !b->told_away;
 
-	log_away(b, first || refused != b->told_refusal, why);
+	/* What follows names the script, and each script meets the same refusal. */
+	const std::string refusal =
+		refused ? std::string(why).substr(0, std::string_view(why).find(" script: ")) : "";
+
+	log_away(b, first || refusal != b->told_refusal, why);
 	b->told_away = true;
-	b->told_refusal = refused;
+	b->told_refusal = refusal;
 	if (!first)
 		return;
 	b->host->address(b->core, 0);
@@ -268,7 +272,7 @@ void rbus_drop_refused(struct rbus *b, const char *why)
 	drop(b, true, why);
 }
 
-void rbus_link_ended(struct rbus_link *link, const char *why)
+void rbus_link_ended(struct rbus_link *link, bool refused, const char *why)
 {
-	rbus_drop(link->bus, why);
+	drop(link->bus, refused, why);
 }

@@ -55,7 +55,7 @@ static void go_up(struct rbus *b)
 	b->state = RBUS_UP;
 	b->up_since = rbus_now();
 	b->dropping = false;
-	b->told_away = b->told_garbage = b->told_error = b->told_full = false;
+	b->told_away = b->told_garbage = b->told_full = false;
 	b->host->log(b->core, CS_LOG_INFO, "the bus is there address=%s sessions=%zu lapsed=%d",
 	             b->own.c_str(), b->sessions.size(), static_cast<int>(b->lapsed));
 	b->host->address(b->core, b->address);

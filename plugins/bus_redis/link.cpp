@@ -61,10 +61,12 @@ static void cleanup(void *arg)
 	auto *link = static_cast<struct rbus_link *>(arg);
 	const redisAsyncContext *context = std::exchange(link->context, nullptr);
 	const std::string why = context->err ? context->errstr : "the connection ended";
+	/* hiredis's way to hand over an error reply that no callback takes, such as that to SUBSCRIBE. */
+	const bool refused = context->err == REDIS_ERR_OTHER;
 
 	link->bus->host->unwatch(std::exchange(link->watch, nullptr));
 	if (!link->closing)
-		rbus_link_ended(link, why.c_str());
+		rbus_link_ended(link, refused, why.c_str());
 }
 
 /* ---- what the loop tells */

@@ -56,17 +56,24 @@ static void put(struct rbus *b, std::string_view target, std::string_view key, e
 	(void)rbus_count_waiting(b, chunk_size(chunk) - before);
 }
 
+void rbus_outbox_tell_full(struct rbus *b)
+{
+	if (!b->told_full)
+		b->host->log(b->core, CS_LOG_WARNING,
+		             "too much waits for Redis: what other nodes are sent is dropped or refused, "
+		             "they look "
+		             "at the store instead; further times are not logged");
+	b->told_full = true;
+}
+
 /* Of no use to anybody any more: the others look at the store once there is room again. */
 static void drop(struct rbus *b)
 {
 	b->host->dropped(b->core, 1);
 	if (b->state != RBUS_UP)
 		return; /* the next epoch begins with that */
-	if (!b->told_full)
-		b->host->log(b->core, CS_LOG_WARNING,
-		             "too much waits for Redis: what other nodes are sent is dropped, they look at the "
-		             "store instead; further times are not logged");
-	b->told_full = b->dropping = true;
+	rbus_outbox_tell_full(b);
+	b->dropping = true;
 }
 
 void rbus_outbox_make_good(struct rbus *b)
@@ -91,6 +98,8 @@ void rbus_missed(void *bus)
 static void refuse(struct rbus *b, cs_bus_done_fn *done, void *arg)
 {
 	b->host->refused(b->core, 1);
+	if (b->state == RBUS_UP)
+		rbus_outbox_tell_full(b);
 	done(arg, CS_ENOENT);
 }
 
@@ -111,11 +120,14 @@ void rbus_send_to(void *bus, cs_bus_address to, const void *data, size_t size)
 {
 	auto *b = static_cast<struct rbus *>(bus);
 
-	if (b->state == RBUS_UP && rbus_has_room(b, size, RBUS_SHARE_ANSWERS))
+	if (b->state == RBUS_UP && rbus_has_room(b, size, RBUS_SHARE_ANSWERS)) {
 		put(b, rbus_hex(to), {}, RBUS_DATA, {static_cast<const char *>(data), size}, nullptr,
 		    nullptr);
-	else
-		b->host->dropped(b->core, 1);
+		return;
+	}
+	b->host->dropped(b->core, 1);
+	if (b->state == RBUS_UP)
+		rbus_outbox_tell_full(b);
 }
 
 void rbus_send_all(void *bus, const void *data, size_t size)
@@ -204,6 +216,8 @@ void rbus_outbox_answered(struct rbus *b, const struct rbus_request *request, co
 		count_lost(b, request->count, request->sent.size());
 	else if (b->sending > 0)
 		b->sending--;
+	if (reply && reply->type != REDIS_REPLY_ARRAY)
+		rbus_tell_error(b, "send", reply);
 	if (!request->sent.empty()) {
 		const std::vector<bool> nowhere = read_nowhere(request, reply);
 

@@ -38,6 +38,7 @@ void rbus_presence(void *bus, const cs_account *accounts, unsigned char *online,
 	}
 	if (!has_room(b, count)) {
 		b->host->refused(b->core, 1);
+		rbus_outbox_tell_full(b);
 		done(arg, CS_ENOENT);
 		return;
 	}
@@ -56,10 +57,12 @@ void rbus_presence(void *bus, const cs_account *accounts, unsigned char *online,
 	}
 }
 
-void rbus_presence_answered(const struct rbus_request *request, const redisReply *reply)
+void rbus_presence_answered(struct rbus *b, const struct rbus_request *request, const redisReply *reply)
 {
 	const bool good = reply->type == REDIS_REPLY_STRING && reply->len == request->count;
 
+	if (!good)
+		rbus_tell_error(b, "presence", reply);
 	for (size_t i = 0; good && i < request->count; i++)
 		request->online[i] = reply->str[i] == '1';
 	if (request->done)

@@ -11,12 +11,33 @@ static constexpr std::string_view fatal_words[] = {
 	"NOSCRIPT", "READONLY", "LOADING",     "MASTERDOWN", "OOM", "NOAUTH",   "WRONGPASS",  "NOPERM",
 	"MISCONF",  "BUSY",     "CLUSTERDOWN", "MOVED",      "ASK", "TRYAGAIN", "NOREPLICAS", "UNKILLABLE",
 };
+/* What a script may not do, in the words of Redis 6 and 7.0, and of 7.2. */
+static constexpr std::string_view no_permission[] = {"The user executing the script can't",
+                                                     "ACL failure in script"};
+static constexpr int64_t ERROR_INTERVAL = 60000;
 
 bool rbus_is_fatal(std::string_view error)
 {
-	return std::any_of(std::begin(fatal_words), std::end(fatal_words), [error](std::string_view word) {
-		return error.starts_with(word) || error.find("-" + std::string(word)) != error.npos;
-	});
+	return std::any_of(std::begin(fatal_words), std::end(fatal_words),
+	                   [error](std::string_view word) {
+				   return error.starts_with(word) ||
+		                          error.find("-" + std::string(word)) != error.npos;
+			   }) ||
+	       std::any_of(std::begin(no_permission), std::end(no_permission),
+	                   [error](std::string_view words) { return error.find(words) != error.npos; });
+}
+
+void rbus_tell_error(struct rbus *b, const char *request, const redisReply *reply)
+{
+	const int64_t now = rbus_now();
+
+	if (b->told_error && now - b->told_error < ERROR_INTERVAL)
+		return;
+	b->told_error = now;
+	b->host->log(b->core, CS_LOG_WARNING,
+	             "Redis refused a request, further ones are not logged for a minute request=\"%s\" "
+	             "reason=\"%s\"",
+	             request, reply->type == REDIS_REPLY_ERROR ? reply->str : "no such answer");
 }
 
 bool rbus_has_room(const struct rbus *b, size_t bytes, enum rbus_share share)
@@ -76,10 +97,13 @@ static void answer(struct rbus *b, const struct rbus_request *request, const red
 	case RBUS_ASKED_AGAIN: rbus_epoch_again(b, request, reply); break;
 	case RBUS_ASKED_RENEW: rbus_lease_renewed(b, reply); break;
 	case RBUS_ASKED_CLAIM: rbus_claimed(b, request, reply); break;
-	case RBUS_ASKED_PRESENCE: rbus_presence_answered(request, reply); break;
+	case RBUS_ASKED_PRESENCE: rbus_presence_answered(b, request, reply); break;
 	case RBUS_ASKED_SEND: rbus_outbox_answered(b, request, reply); break;
 	case RBUS_ASKED_GOODBYE: rbus_left(b); break;
-	case RBUS_ASKED_PLAIN: break;
+	case RBUS_ASKED_PLAIN:
+		if (reply->type == REDIS_REPLY_ERROR)
+			rbus_tell_error(b, "the end of a session, or the heartbeat", reply);
+		break;
 	}
 }
 

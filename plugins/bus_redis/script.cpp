@@ -24,6 +24,15 @@ local function parse(value)
 	return string.match(value, '^(%x+):(%d+):(%d+):([LE])$')
 end
 
+-- GET answers an error where the value is no text: such a value is none of ours. Any other error is raised.
+local function session(key)
+	local value = redis.pcall('GET', key)
+	if type(value) == 'table' and not string.find(value.err, 'WRONGTYPE', 1, true) then
+		value = redis.call('GET', key)
+	end
+	return parse(value)
+end
+
 local function leased(nodes, address, time)
 	local until_time = redis.call('ZSCORE', nodes, address)
 	return until_time and tonumber(until_time) > time
@@ -53,7 +62,7 @@ end
  * generation. Nor is an owner with our own address and no later login: this node's table has decided. */
 static constexpr char claim[] = R"lua(
 local own, inboxes, head, account, conn, generation, kick = unpack(ARGV)
-local address, owner, held, state = parse(redis.pcall('GET', KEYS[2]))
+local address, owner, held, state = session(KEYS[2])
 local later = address and tonumber(held) > tonumber(generation)
 if address and address ~= own and alive(KEYS[1], inboxes, address) then
 	if state == 'E' then return 2 end
@@ -75,7 +84,7 @@ local own, inboxes, head = unpack(ARGV, 1, 3)
 local lost = {}
 for i = 2, #KEYS do
 	local account, conn, generation, state = unpack(ARGV, 4 * i - 4, 4 * i - 1)
-	local address, owner, held = parse(redis.pcall('GET', KEYS[i]))
+	local address, owner, held = session(KEYS[i])
 	if address and tonumber(held) > tonumber(generation) then
 		lost[#lost + 1] = i - 1
 	else
@@ -88,7 +97,7 @@ return lost
 
 /* KEYS session. ARGV own address, conn. Only where it is still ours. */
 static constexpr char ending[] = R"lua(
-local address, conn, generation = parse(redis.pcall('GET', KEYS[1]))
+local address, conn, generation = session(KEYS[1])
 if address == ARGV[1] and conn == ARGV[2] then
 	redis.call('SET', KEYS[1], address .. ':' .. conn .. ':' .. generation .. ':E', 'EX', TTL)
 end
@@ -97,7 +106,7 @@ return 0
 
 /* KEYS session. ARGV own address, conn. Only where it is still ours. */
 static constexpr char release[] = R"lua(
-local address, conn, generation = parse(redis.pcall('GET', KEYS[1]))
+local address, conn, generation = session(KEYS[1])
 if address == ARGV[1] and conn == ARGV[2] then give_up(KEYS[1], conn, generation) end
 return 0
 )lua";
@@ -171,8 +180,8 @@ local function put(channel, text, place)
 	box.places[#box.places + 1] = place
 end
 
-local function find(session)
-	local address, _, _, state = parse(redis.pcall('GET', session))
+local function find(key)
+	local address, _, _, state = session(key)
 	if not address or state ~= 'L' or address == own then return nil end
 	if known[address] == nil then known[address] = leased(KEYS[1], address, time) and true or false end
 	return known[address] and address
@@ -203,7 +212,7 @@ return nowhere
 /* KEYS nodes, sessions... ARGV own address, 1 to give up the lease as well. */
 static constexpr char goodbye[] = R"lua(
 for i = 2, #KEYS do
-	local address, conn, generation = parse(redis.pcall('GET', KEYS[i]))
+	local address, conn, generation = session(KEYS[i])
 	if address == ARGV[1] then give_up(KEYS[i], conn, generation) end
 end
 if ARGV[2] == '1' then redis.call('ZREM', KEYS[1], ARGV[1]) end

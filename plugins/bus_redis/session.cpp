@@ -66,12 +66,7 @@ static int read_claim(struct rbus *b, const redisReply *reply)
 		return 0;
 	if (reply->type == REDIS_REPLY_INTEGER && reply->integer >= 0 && reply->integer <= 3)
 		return results[reply->integer];
-	if (!b->told_error)
-		b->host->log(b->core, CS_LOG_WARNING,
-		             "a claim failed and is granted by this node alone, further ones are not logged "
-		             "reason=\"%s\"",
-		             reply->type == REDIS_REPLY_ERROR ? reply->str : "no such answer");
-	b->told_error = true;
+	rbus_tell_error(b, "claim, granted by this node alone", reply);
 	return 0;
 }
 

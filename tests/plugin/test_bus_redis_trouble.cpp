@@ -258,6 +258,7 @@ static void answers_that_redis_is_too_slow_for_do_not_end_the_epoch(void **state
 		a->driver->send_to(a->bus, 99, body.data(), body.size());
 	bus_world_turn(f->world);
 	assert_in_range(a->dropped, 14, 20);
+	assert_true(a->log.find("too much waits for Redis") != std::string::npos);
 	redis_signal(f->server, SIGCONT);
 	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
 	assert_int_equal(a->epochs.size(), 1);
@@ -300,6 +301,7 @@ static void what_redis_is_too_slow_for_goes_back_to_who_wants_to_know(void **sta
 		outcomes.begin(), outcomes.end(), [](const bus_outcome &outcome) { return outcome.done == 1; }));
 	assert_int_equal(a->refused, refused + 1);
 	assert_int_equal(a->dropped, 0);
+	assert_true(a->log.find("too much waits for Redis") != std::string::npos);
 	redis_signal(f->server, SIGCONT);
 	bus_wait(f->world, "all outcomes", [&] {
 		return std::all_of(outcomes.begin(), outcomes.end(),
