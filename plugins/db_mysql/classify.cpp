@@ -86,6 +86,12 @@ int mydb_class(unsigned number)
 	return is_lost(number) ? CS_DB_UNKNOWN : server_class(number);
 }
 
+/* A packet, for the server or for the library: the text has no value in it. */
+static bool is_too_large(unsigned number)
+{
+	return number == 1153 || number == 2020;
+}
+
 /* The server's text holds the value that it did not like; the name of the key or the column comes behind it. */
 static std::string_view without_value(std::string_view text)
 {
@@ -101,9 +107,7 @@ int mydb_fail(mydb *db, unsigned number, const char *text)
 	const int result = number ? mydb_class(number) : CS_DB_FAILED;
 	std::string_view shown = text;
 
-	if (result == CS_DB_DUPLICATE)
-		shown = without_value(shown);
-	else if (result == CS_DB_BAD_VALUE)
+	if (result == CS_DB_DUPLICATE || (result == CS_DB_BAD_VALUE && !is_too_large(number)))
 		shown = without_value(shown);
 	snprintf(db->message, sizeof(db->message), "error %u%s%.*s", number,
 	         shown.empty() || shown.front() == ' ' ? "" : ": ", static_cast<int>(shown.size()),

@@ -6,6 +6,8 @@
 #include <cstring>
 #include <utility>
 
+#include <poll.h>
+
 static mydb *of(cs_db *db)
 {
 	return reinterpret_cast<mydb *>(db); /* base is the first member */
@@ -145,6 +147,15 @@ static const char *db_message(cs_db *db)
 	return of(db)->message;
 }
 
+/* Between two statements the server has nothing to say but that it ends. */
+static int db_ended(cs_db *base)
+{
+	const mydb *db = of(base);
+	pollfd end = {static_cast<int>(db->handle->net.fd), POLLIN, 0};
+
+	return db->dead || poll(&end, 1, 0) == 1;
+}
+
 /* outcome_can_be_unknown: the answer to a COMMIT may get lost on its way. */
 const struct cs_db_driver mydb_driver = {
 	.abi = CS_ABI,
@@ -162,4 +173,5 @@ const struct cs_db_driver mydb_driver = {
 	.last_id = db_last_id,
 	.affected = db_affected,
 	.message = db_message,
+	.ended = db_ended,
 };

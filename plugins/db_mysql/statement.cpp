@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <string_view>
 #include <vector>
 
@@ -62,13 +63,17 @@ static MYSQL_BIND bind_of(const cs_db_value &value)
 }
 
 /* The server answers a longer packet by closing the connection, which looks like a lost one. */
-static bool is_too_long(const mydb *db, const cs_db_value *parameters, size_t count)
+static int check_size(mydb *db, const cs_db_value *parameters, size_t count)
 {
 	size_t bytes = 64 + 16 * count;
 
 	for (size_t i = 0; i < count; i++)
 		bytes += parameters[i].size;
-	return db->most_bytes && bytes >= db->most_bytes;
+	if (!db->most_bytes || bytes < db->most_bytes)
+		return CS_DB_OK;
+	snprintf(db->message, sizeof(db->message),
+	         "%zu bytes are more than the server's max_allowed_packet of %zu", bytes, db->most_bytes);
+	return CS_DB_BAD_VALUE;
 }
 
 static int execute(mydb *db, MYSQL_STMT *statement, const cs_db_value *parameters, size_t count)
@@ -77,10 +82,8 @@ static int execute(mydb *db, MYSQL_STMT *statement, const cs_db_value *parameter
 
 	if (mysql_stmt_param_count(statement) != count)
 		return mydb_fail_text(db, "the number of parameters is not that of the statement");
-	if (is_too_long(db, parameters, count)) {
-		(void)mydb_fail_text(db, "longer than the server's max_allowed_packet");
-		return CS_DB_BAD_VALUE;
-	}
+	if (const int result = check_size(db, parameters, count))
+		return result;
 	std::transform(parameters, parameters + count, binds.begin(), bind_of);
 	/* Without a length of its own a parameter has that of its buffer. */
 	for (MYSQL_BIND &bind : binds)
@@ -210,8 +213,8 @@ int mydb_run(mydb *db, const char *sql, const cs_db_value *parameters, size_t co
 	db->affected = 0;
 	int result = adapter_cache_take(
 		&db->cache, sql,
-		[db](std::string_view text, mydb_statement *made_r) { return prepare(db, text, made_r); }, &spare,
-		&entry);
+		[db](std::string_view text, mydb_statement *made_r) { return prepare(db, text, made_r); },
+		&spare, &entry);
 	if (result)
 		return result;
 	MYSQL_STMT *statement = entry->handle.get();

@@ -213,6 +213,77 @@ static void a_session_of_another_character_set_is_not_used(void **state)
 	relay_stop(proxy);
 }
 
+/* Counts the asking connection, too. */
+static int64_t connections_in(const world *w)
+{
+	return number_in(w, "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'chat'");
+}
+
+static void connections_that_the_database_ends_when_idle_are_no_error(void **state)
+{
+	world *w = (world *)*state;
+
+	mariadb_kill(w->database);
+	w->database->options = {"--wait-timeout=1"};
+	mariadb_start(w->database);
+	test_server_set(w->server, "core.log_level", "debug");
+	test_server_start(w->server);
+	test_client *ann = client_enter(w->server, "ann"), *bob = client_enter(w->server, "bob");
+	for (int i = 1; i <= 3; i++) {
+		check_wait("the idle connections to be ended", [&] { return connections_in(w) == 1; });
+		assert_int_equal(client_chat_safely(ann, bob->id, "x"), i);
+		client_expect(bob, check_format("{\"msgid\":6,\"seq\":%d}", i));
+	}
+	test_server_wait_log(w->server, "debug store connection ended while idle, another is opened");
+	assert_int_equal(test_server_log(w->server).find("error "), std::string::npos);
+	assert_int_equal(test_server_log(w->server).find("warning "), std::string::npos);
+	test_server_stop(w->server);
+}
+
+static void a_database_that_is_gone_is_an_error_and_nothing_lost_is_told_after_its_return(void **state)
+{
+	world *w = (world *)*state;
+
+	test_server_set(w->server, "store.readers", "4");
+	test_server_start(w->server);
+	test_client *ann = client_enter(w->server, "ann");
+	mariadb_kill(w->database);
+	client_chat(ann, ann->id, "x", ",\"req\":1");
+	assert_int_equal(json_integer(client_read_answer(ann, 1).json.get(), "errno"), 11);
+	test_server_wait_log(w->server, "error store does not answer");
+	assert_true(test_server_log(w->server).find("error store connection ") != std::string::npos);
+	mariadb_start(w->database);
+	check_wait("the store to recover", [&] {
+		client_chat(ann, ann->id, "x", ",\"req\":1");
+		return json_integer(client_read_answer(ann, 1).json.get(), "errno") == 0;
+	});
+	/* Each of the other connections has its turn. */
+	for (int i = 0; i < 8; i++)
+		(void)client_enter(w->server, "bob");
+	const std::string log = test_server_log(w->server);
+	const size_t back = log.find("warning store answers again");
+	assert_true(back != log.npos);
+	assert_int_equal(log.find("error ", back), log.npos);
+	test_server_stop(w->server);
+}
+
+static void what_is_refused_for_max_allowed_packet_is_told(void **state)
+{
+	world *w = (world *)*state;
+
+	mariadb_kill(w->database);
+	w->database->options = {"--max-allowed-packet=16384", "--net-buffer-length=16384"};
+	mariadb_start(w->database);
+	test_server_start(w->server);
+	test_client *ann = client_enter(w->server, "ann");
+	client_chat(ann, ann->id, std::string(30000, 'x'), ",\"req\":1");
+	assert_int_equal(json_integer(client_read_answer(ann, 1).json.get(), "errno"), 4);
+	test_server_wait_log(w->server, "error store cannot hold a value");
+	assert_true(test_server_log(w->server).find("max_allowed_packet") != std::string::npos);
+	assert_int_equal(client_chat_safely(ann, ann->id, "x"), 1);
+	test_server_stop(w->server);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -223,6 +294,9 @@ int main(void)
 		TEST(a_frozen_database_delays_and_loses_nothing),
 		TEST(letters_last_on_a_database_server_of_another_character_set),
 		TEST(a_session_of_another_character_set_is_not_used),
+		TEST(connections_that_the_database_ends_when_idle_are_no_error),
+		TEST(a_database_that_is_gone_is_an_error_and_nothing_lost_is_told_after_its_return),
+		TEST(what_is_refused_for_max_allowed_packet_is_told),
 		TEST(three_servers_may_start_at_once_on_a_database_that_is_not_there),
 	};
 

@@ -84,6 +84,23 @@ static void a_connection_that_was_killed_is_unknown(void **state)
 	other->driver->close(other);
 }
 
+static void a_connection_that_was_ended_while_idle_says_so(void **state)
+{
+	fixture *f = fixture_of(state);
+	cs_db *other = mariadb_open(&f->access);
+	const std::string mine = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID = " +
+	                         std::to_string(number(f->db, "SELECT CONNECTION_ID()"));
+
+	assert_int_equal(f->db->driver->ended(f->db), 0);
+	assert_int_equal(insert(f->db, "a"), CS_DB_OK);
+	assert_int_equal(f->db->driver->ended(f->db), 0);
+	assert_int_equal(run(f->db, "SET SESSION wait_timeout = 1"), CS_DB_OK);
+	check_wait("the end", [&] { return number(other, mine.c_str()) == 0; });
+	check_wait("the end to be seen", [&] { return f->db->driver->ended(f->db) == 1; });
+	assert_int_equal(f->db->driver->ended(f->db), 1);
+	other->driver->close(other);
+}
+
 static void a_statement_that_was_killed_is_to_be_tried_again(void **state)
 {
 	fixture *f = fixture_of(state);
@@ -218,6 +235,11 @@ static void tls_encrypts_and_verify_wants_the_right_authority(void **state)
 	assert_false(opens_encrypted(f));
 	mariadb_access_set_choice(&f->access, "tls", 1);
 	assert_true(opens_encrypted(f));
+	cs_db *db = mariadb_open(&f->access);
+	assert_int_equal(db->driver->ended(db), 0);
+	assert_int_equal(insert(db, "a"), CS_DB_OK);
+	assert_int_equal(db->driver->ended(db), 0);
+	db->driver->close(db);
 	mariadb_access_set_choice(&f->access, "tls", 2);
 	assert_false(opens_encrypted(f));
 	mariadb_access_set_text(&f->access, "tls_ca", f->server->folder + "/cert.pem");
@@ -231,6 +253,7 @@ int main(void)
 		TEST_ALONE(without_a_server_open_and_migrate_say_where_they_looked),
 		TEST_ALONE(a_frozen_server_is_unknown_after_the_read_timeout),
 		TEST(a_connection_that_was_killed_is_unknown),
+		TEST(a_connection_that_was_ended_while_idle_says_so),
 		TEST(a_statement_that_was_killed_is_to_be_tried_again),
 		TEST(a_read_only_server_is_full_and_passes),
 		TEST(a_transaction_that_is_left_alone_gives_its_locks_back),
