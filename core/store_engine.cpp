@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "log.h"
@@ -26,6 +27,7 @@ struct attempt {
 	bool repeatable;             /* running again what perhaps was done is harmless */
 	int64_t started = worker_monotonic_ms();
 	bool probe = false;          /* the store is away: one try is enough */
+	bool alone = true;           /* there is nothing that could be tried one by one */
 	bool careful = false;        /* a duplicate was met */
 	unsigned lost = 0;           /* runs whose connection did not answer */
 	unsigned retries = 0;
@@ -80,19 +82,33 @@ void pause(struct store_engine *engine, unsigned n, int64_t base)
 		std::this_thread::sleep_for(std::chrono::milliseconds(std::min<int64_t>(left, 10)));
 }
 
-/* The disk filled up, or has room again: one line at each turn. */
+/* The disk filled up, or has room again: one line at each turn. One that was held back comes with a later
+ * failure. */
 void note_full(struct store_engine *engine, bool full)
 {
-	if (engine->shared->degraded.load(std::memory_order_relaxed) == full)
+	struct store_shared *shared = engine->shared;
+
+	if (!full && !shared->degraded.load(std::memory_order_relaxed))
 		return;
-	if (engine->shared->degraded.exchange(full) == full)
-		return;
-	if (full)
-		engine->shared->degraded_logged = log_limited(engine, &engine->shared->full_limit,
-		                                              "store cannot write: disk full or read-only",
-		                                              CS_DB_FULL, last_message(engine));
-	else if (engine->shared->degraded_logged.exchange(false))
+	const std::scoped_lock lock(shared->turns);
+
+	shared->degraded = full;
+	if (full && !shared->degraded_logged)
+		shared->degraded_logged = log_limited(engine, &shared->full_limit,
+		                                      "store cannot write: disk full or read-only", CS_DB_FULL,
+		                                      last_message(engine));
+	else if (!full && std::exchange(shared->degraded_logged, false))
 		log_warning("store writes again connection=%s", engine->role);
+}
+
+/* What befell a connection from before the store answered again is old news, and would be read as a new loss. */
+void note_lost(struct store_engine *engine, const char *text, int result, const char *message)
+{
+	struct store_shared *shared = engine->shared;
+	const std::scoped_lock lock(shared->turns);
+
+	if (engine->returns == shared->returns)
+		log_limited(engine, &shared->lost_limit, text, result, message);
 }
 
 /* Whoever asks while the store is away should not wait for what others have waited for in vain. One connection that
@@ -100,6 +116,7 @@ void note_full(struct store_engine *engine, bool full)
 void note_away(struct store_engine *engine, const struct attempt *a)
 {
 	struct store_shared *shared = engine->shared;
+	const std::scoped_lock lock(shared->turns);
 
 	if (shared->answered_ms.load(std::memory_order_relaxed) >= a->started)
 		return;
@@ -108,13 +125,20 @@ void note_away(struct store_engine *engine, const struct attempt *a)
 		log_error("store does not answer: requests are refused until it does connection=%s", engine->role);
 }
 
+/* All connections are from before then but the one that was answered. */
 void note_answered(struct store_engine *engine)
 {
 	struct store_shared *shared = engine->shared;
 
 	shared->answered_ms.store(worker_monotonic_ms(), std::memory_order_relaxed);
-	if (shared->away.load(std::memory_order_relaxed) && shared->away.exchange(false))
-		log_warning("store answers again connection=%s", engine->role);
+	if (!shared->away.load(std::memory_order_relaxed))
+		return;
+	const std::scoped_lock lock(shared->turns);
+
+	if (!shared->away.exchange(false))
+		return;
+	engine->returns = ++shared->returns;
+	log_warning("store answers again connection=%s", engine->role);
 }
 
 /* false: the store is away and it is not yet time to see whether it is back, or somebody is just doing so. */
@@ -162,8 +186,7 @@ bool run_again_lost(struct store_engine *engine, struct attempt *a)
 	const bool only_once = a->perhaps_done && !a->repeatable;   /* twice only if its caller says so */
 
 	a->lost++;
-	log_limited(engine, &engine->shared->lost_limit, "store connection lost", CS_DB_UNKNOWN,
-	            last_message(engine));
+	note_lost(engine, "store connection lost", CS_DB_UNKNOWN, last_message(engine));
 	engine->db.reset();
 	if (only_once && !a->probe)
 		return false;
@@ -204,6 +227,10 @@ int final_result(struct store_engine *engine, const struct attempt *a, int resul
 		note_full(engine, true);
 		break;
 	case CS_DB_BAD_VALUE:
+		if (a->alone)
+			log_limited(engine, &engine->shared->value_limit, "store cannot hold a value", result,
+			            last_message(engine));
+		[[fallthrough]];
 	case CS_DB_DUPLICATE:
 		if (!a->perhaps_done)
 			return result;
@@ -234,15 +261,30 @@ template <class Run> int settle(struct store_engine *engine, struct attempt *a, 
 
 /* ---- one transaction */
 
+/* Between two requests a connection may have ended, or have become one from before the store answered again. */
+void drop_old(struct store_engine *engine)
+{
+	if (!engine->db)
+		return;
+	if (engine->returns != engine->shared->returns) {
+		engine->db.reset();
+	} else if (engine->db->driver->ended && engine->db->driver->ended(engine->db.get())) {
+		log_debug("store connection ended while idle, another is opened connection=%s", engine->role);
+		engine->db.reset();
+	}
+}
+
 /* CS_DB_OK or CS_DB_UNKNOWN. */
 int connect(struct store_engine *engine)
 {
 	struct cs_error e{};
+
+	drop_old(engine);
 	const int failed = store_engine_open(engine, &e);
 
 	if (failed == CS_DB_OK)
 		return CS_DB_OK;
-	log_limited(engine, &engine->shared->lost_limit, "store connection cannot be opened", failed, e.text);
+	note_lost(engine, "store connection cannot be opened", failed, e.text);
 	return CS_DB_UNKNOWN;
 }
 
@@ -314,6 +356,7 @@ int store_engine_open(struct store_engine *engine, struct cs_error *e)
 
 	if (engine->db)
 		return CS_DB_OK;
+	engine->returns = engine->shared->returns;
 	const int result = engine->shared->driver->open(engine->shared->driver_conf, &db, e);
 
 	if (result == CS_DB_OK)
@@ -338,7 +381,7 @@ void store_engine_batch(struct store_engine *engine, std::span<struct store_task
                         void (*finished)(void *arg, std::span<struct store_task> tasks), void *arg)
 {
 	struct attempt a{.begun = tasks.front().begun, .patience = engine->shared->patience.batch,
-	                 .repeatable = true};
+	                 .repeatable = true, .alone = tasks.size() == 1};
 	const int result = settle(engine, &a, [&](struct attempt *run) { return run_batch(engine, tasks, run); });
 
 	if ((result == CS_DB_BAD_VALUE || result == CS_DB_DUPLICATE) && tasks.size() > 1) {

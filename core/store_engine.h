@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <random>
 #include <span>
 
@@ -37,18 +38,21 @@ struct store_shared {
 	const void *driver_conf = nullptr;
 	struct store_patience patience;
 	std::atomic<bool> stopping = false;
+	std::mutex turns;                     /* held over each change of the next four and its line */
 	std::atomic<bool> degraded = false;   /* the last write found the disk full or read-only */
-	std::atomic<bool> degraded_logged = false;
+	bool degraded_logged = false;
 	std::atomic<bool> away = false;       /* it answers nobody: one request at a time may try, others are refused */
+	std::atomic<uint64_t> returns = 0;    /* how often it answered again after that */
 	std::atomic<int64_t> answered_ms = 0; /* monotonic: when it last did */
 	std::atomic<int64_t> probe_ms = 0;    /* monotonic: when the next request may try while it is away */
-	struct log_limit full_limit, failed_limit, lost_limit, duplicate_limit;
+	struct log_limit full_limit, failed_limit, lost_limit, duplicate_limit, value_limit;
 	std::atomic<uint64_t> batches = 0, items = 0, retries = 0, failures = 0;
 };
 
 struct store_engine {
 	struct store_shared *shared = nullptr;
 	db_ptr db;          /* null while the connection is lost */
+	uint64_t returns = 0;   /* those of shared when db was opened, or was last tried to be */
 	const char *role = "";
 	std::minstd_rand random{std::random_device{}()};   /* of the pauses between retries */
 };

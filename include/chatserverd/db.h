@@ -83,6 +83,11 @@ struct cs_db_driver {
 	int64_t (*last_id)(struct cs_db *db);    /* the id that the last INSERT on this connection made */
 	int64_t (*affected)(struct cs_db *db);   /* rows changed by the last statement */
 	const char *(*message)(struct cs_db *db);/* text of the last error, for the log; never a value */
+
+	/* 1: the database has ended this connection while nothing was under way on it, as many do with one
+	 * that nobody uses. Nothing was lost; it is closed and another is opened. 0 else. Called before a
+	 * transaction or a read; it must not wait. NULL: 0. */
+	int (*ended)(struct cs_db *db);
 };
 
 #endif

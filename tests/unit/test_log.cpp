@@ -18,9 +18,7 @@
 #include "core/log.h"
 #include "core/raii.h"
 
-extern "C" {
-#include <cmocka.h>
-}
+#include "tests/support/capture.h"
 
 /* In a form like 2026-01-31T23:59:59.999+05:30, with 9 for any digit and + for + or -. */
 static const char time_form[] = "9999-99-99T99:99:99.999+99:99 ";
@@ -54,29 +52,9 @@ static std::string without_times(const std::string &text)
 	return rest;
 }
 
-/* Runs what writes to standard error and returns what it wrote. */
-template <class Writes> static std::string captured_with_times(Writes writes)
-{
-	char path[] = "/tmp/test_log.XXXXXX";
-	const unique_fd file(mkstemp(path));
-	const unique_fd before(dup(STDERR_FILENO));
-	std::string text(1 << 20, '\0');
-
-	unlink(path);
-	fcntl(file.fd, F_SETFL, O_APPEND);
-	dup2(file.fd, STDERR_FILENO);
-	writes();
-	dup2(before.fd, STDERR_FILENO);
-	const ssize_t size = pread(file.fd, text.data(), text.size(), 0);
-
-	assert_true(size >= 0);
-	text.resize((size_t)size);
-	return text;
-}
-
 template <class Writes> static std::string captured(Writes writes)
 {
-	return without_times(captured_with_times(writes));
+	return without_times(capture_stderr(writes));
 }
 
 static void set_zone(const char *zone)
@@ -92,7 +70,7 @@ static void assert_time_of_zone(const char *zone, const char *offset, long secon
 
 	set_zone(zone);
 	const time_t before = time(nullptr);
-	const std::string text = captured_with_times([] { log_error("e"); });
+	const std::string text = capture_stderr([] { log_error("e"); });
 	const time_t after = time(nullptr);
 
 	assert_non_null(strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &said));
@@ -121,7 +99,7 @@ static void set_journal(int less)
 static void the_journal_gets_priorities_and_no_time(void **)
 {
 	log_set_level(CS_LOG_DEBUG);
-	const std::string text = captured_with_times([] {
+	const std::string text = capture_stderr([] {
 		set_journal(0);
 		log_error("e");
 		log_warning("w");
@@ -192,7 +170,7 @@ static void control_characters_above_ascii_are_made_visible_and_letters_are_kept
 
 static void a_long_line_is_cut_and_errno_is_kept(void **)
 {
-	const std::string text = captured_with_times([] {
+	const std::string text = capture_stderr([] {
 		errno = ENOENT;
 		log_error("%s", std::string(10000, 'x').c_str());
 		assert_int_equal(errno, ENOENT);

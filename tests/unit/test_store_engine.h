@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT
+ * Plays a database by a script of answers, for tests of core/store_engine. */
+#ifndef TEST_STORE_ENGINE_H
+#define TEST_STORE_ENGINE_H
+
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/log.h"
+#include "core/plugin.h"
+#include "core/store_engine.h"
+
+#include <setjmp.h>
+#include <cstdarg>
+
+extern "C" {
+#include <cmocka.h>
+}
+
+/* The database: answers by script, 0 when the script is at its end, and writes down what was asked. */
+struct player {
+	std::deque<int> open, begin, run, commit, work;
+	int64_t begin_takes = 0;         /* ms, as a lock that is waited for */
+	std::function<void()> opening, working;   /* called by each open and each work, if any */
+	bool ended = false;              /* the other side has ended the connection: opening another mends that */
+	std::set<std::string> refused;   /* items that answer BAD_VALUE, alone or among others */
+	std::string told;                /* one word per call */
+	std::vector<std::string> stored; /* after a commit */
+	std::vector<std::string> staged;
+};
+
+static struct player *playing;   /* the driver's functions know their connection only */
+
+static inline int next(std::deque<int> *script)
+{
+	if (script->empty())
+		return 0;
+	const int answer = script->front();
+
+	script->pop_front();
+	return answer;
+}
+
+static inline int play_open(const void *, struct cs_db **db_r, struct cs_error *e);
+
+static inline void play_close(struct cs_db *db)
+{
+	playing->told += "close ";
+	delete db;
+}
+
+static inline int play_begin(struct cs_db *)
+{
+	playing->told += "begin ";
+	playing->staged.clear();
+	std::this_thread::sleep_for(std::chrono::milliseconds(playing->begin_takes));
+	return next(&playing->begin);
+}
+
+static inline int play_commit(struct cs_db *)
+{
+	const int answer = next(&playing->commit);
+
+	playing->told += "commit ";
+	if (answer == 0)
+		playing->stored.insert(playing->stored.end(), playing->staged.begin(), playing->staged.end());
+	return answer;
+}
+
+static inline void play_rollback(struct cs_db *)
+{
+	playing->told += "rollback ";
+}
+
+static inline int play_ended(struct cs_db *)
+{
+	return playing->ended;
+}
+
+static inline const char *play_message(struct cs_db *)
+{
+	return "as the script says";
+}
+
+static const struct cs_db_driver driver = {
+	.abi = CS_ABI, .size = sizeof(struct cs_db_driver), .dialect = CS_DB_SQLITE, .outcome_can_be_unknown = 1,
+	.limits = nullptr, .migrate = nullptr, .open = play_open, .close = play_close, .begin = play_begin,
+	.commit = play_commit, .rollback = play_rollback, .query = nullptr, .last_id = nullptr, .affected = nullptr,
+	.message = play_message, .ended = play_ended,
+};
+
+static inline int play_open(const void *, struct cs_db **db_r, struct cs_error *e)
+{
+	playing->told += "open ";
+	playing->ended = false;
+	if (playing->opening)
+		playing->opening();
+	const int answer = next(&playing->open);
+	if (answer != 0)
+		error_set(e, "cannot be reached");
+	else
+		*db_r = new cs_db{&driver};
+	return answer;
+}
+
+static inline int run_items(struct cs_db *, void *const *items, size_t count, int careful)
+{
+	playing->told += (careful ? "careful" : "run") + std::to_string(count) + " ";
+	for (size_t i = 0; i < count; i++) {
+		playing->staged.push_back((const char *)items[i]);
+		if (playing->refused.count((const char *)items[i]))
+			return CS_DB_BAD_VALUE;
+	}
+	return next(&playing->run);
+}
+
+static inline void note_committed(const struct cs_host *host, struct cs_self *, void *item)
+{
+	assert_ptr_equal(host, &host_table);
+	playing->told += std::string("committed:") + (const char *)item + " ";
+}
+
+static const struct cs_batch batch = {"test", run_items, note_committed, nullptr};
+
+static inline int do_work(struct cs_db *, void *)
+{
+	playing->told += "work ";
+	if (playing->working)
+		playing->working();
+	return next(&playing->work);
+}
+
+struct fixture {
+	struct player player;
+	struct store_shared shared;
+	struct store_engine engine;
+	std::vector<std::string> finished;   /* item=result, in the order of the completions */
+};
+
+static inline int set_up(void **state)
+{
+	auto *f = new fixture;
+	struct cs_error e{};
+
+	log_set_level((enum cs_log_level)-1);
+	playing = &f->player;
+	f->shared.driver = &driver;
+	f->shared.patience.batch = 200;
+	f->engine.shared = &f->shared;
+	f->engine.role = "test";
+	assert_int_equal(store_engine_open(&f->engine, &e), 0);
+	f->player.told.clear();
+	*state = f;
+	return 0;
+}
+
+static inline int tear_down(void **state)
+{
+	delete (fixture *)*state;
+	return 0;
+}
+
+static inline void note_finished(void *arg, std::span<struct store_task> tasks)
+{
+	for (const struct store_task &task : tasks)
+		((fixture *)arg)->finished.push_back((const char *)task.arg + ("=" + std::to_string(task.result)));
+	playing->told += "finished" + std::to_string(tasks.size()) + " ";
+}
+
+static inline int64_t now_ms()
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static inline void run_batch(fixture *f, std::vector<const char *> items)
+{
+	std::vector<struct store_task> tasks(items.size());
+
+	for (size_t i = 0; i < items.size(); i++) {
+		tasks[i].batch = &batch;
+		tasks[i].arg = (void *)items[i];
+		tasks[i].begun = now_ms();
+	}
+	store_engine_batch(&f->engine, tasks, note_finished, f);
+}
+
+static inline int run_work(fixture *f, enum cs_work_kind kind)
+{
+	struct store_task task{.kind = kind, .fn = do_work, .begun = now_ms()};
+
+	store_engine_work(&f->engine, &task);
+	return task.result;
+}
+
+static inline void assert_all(const fixture *f, const std::vector<std::string> &items, int result)
+{
+	assert_int_equal(f->finished.size(), items.size());
+	for (size_t i = 0; i < items.size(); i++)
+		assert_string_equal(f->finished[i].c_str(), (items[i] + "=" + std::to_string(result)).c_str());
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+#endif
