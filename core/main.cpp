@@ -8,6 +8,7 @@
 #include "config.h"
 #include "log.h"
 #include "server.h"
+#include "standard.h"
 
 namespace {
 
@@ -72,9 +73,8 @@ int fail(const struct cs_error *e)
 
 int print(const std::string &text)
 {
-	const bool good = fwrite(text.data(), 1, text.size(), stdout) == text.size() && fflush(stdout) == 0;
-
-	return good ? 0 : 1;
+	(void)fwrite(text.data(), 1, text.size(), stdout);
+	return standard_flush("chatserverd") == 0 ? 0 : 1;
 }
 
 int dump_options(const struct server_request *request)
@@ -107,6 +107,8 @@ int run(const struct server_request *request, enum action action)
 int main(int argc, char **argv)
 {
 	struct server_request request;
+
+	standard_open();
 	const enum action action = parse_arguments(argc, argv, &request);
 
 	switch (action) {

@@ -11,6 +11,7 @@
 #include "tests/support/check.h"
 #include "tests/support/client.h"
 #include "tests/support/mariadb.h"
+#include "tests/support/process.h"
 #include "tests/support/server.h"
 
 static bool contains(const std::string &text, const std::string &part)
@@ -41,6 +42,39 @@ static void version_and_help_are_printed_and_end_with_0(void **state)
 	assert_int_equal(wrong.status, 1);
 	assert_true(wrong.out.empty());
 	assert_false(wrong.err.empty());
+}
+
+static void an_output_that_cannot_be_written_is_told(void **state)
+{
+	const test_server *s = (test_server *)*state;
+	const char *const build = getenv("CS_BUILD");
+	const std::string program = build ? build : "build", output = s->folder + "/output";
+
+	assert_int_equal(process_run({"bash", "-c", program + "/chatserverd -V >/dev/full"}, output), 1);
+	assert_int_equal(process_run({"bash", "-c", program + "/chatserverd -h >&-"}, output), 1);
+	assert_string_equal(check_read_file(output).c_str(),
+	                    "chatserverd: standard output: No space left on device\n"
+	                    "chatserverd: standard output: it is closed\n");
+}
+
+/* A client's socket with the number of standard error would get the log. */
+static void no_socket_takes_the_place_of_a_closed_stream(void **state)
+{
+	test_server *s = (test_server *)*state;
+	const char *const build = getenv("CS_BUILD");
+
+	test_server_write_conf(s);
+	pid_t pid = process_spawn({"bash", "-c",
+	                           std::string("exec ") + (build ? build : "build") + "/chatserverd -c " + s->folder +
+	                                   "/chat.conf <&- >&- 2>&-"},
+	                          s->folder + "/output");
+	check_wait("a connection", [&] {
+		return process_run({"bash", "-c", check_format("exec 3<>/dev/tcp/127.0.0.1/%u", s->port)}, "/dev/null") == 0;
+	});
+	for (int fd = 0; fd < 3; fd++)
+		assert_string_equal(std::filesystem::read_symlink(check_format("/proc/%d/fd/%d", (int)pid, fd)).c_str(),
+		                    "/dev/null");
+	process_kill(&pid);
 }
 
 static void dump_options_names_every_option_with_its_default(void **state)
@@ -340,6 +374,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		OWN_SERVER(version_and_help_are_printed_and_end_with_0),
+		OWN_SERVER(an_output_that_cannot_be_written_is_told),
+		OWN_SERVER(no_socket_takes_the_place_of_a_closed_stream),
 		OWN_SERVER(dump_options_names_every_option_with_its_default),
 		OWN_SERVER(check_prints_the_effective_configuration_and_starts_nothing),
 		OWN_SERVER(every_mistake_is_named_with_file_and_line_and_status_1),
