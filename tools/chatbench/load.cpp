@@ -4,8 +4,10 @@
 #include "load.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cinttypes>
 #include <cstdio>
+#include <cstring>
 #include <unistd.h>
 
 #include <event2/util.h>
@@ -179,7 +181,7 @@ static void load_start_more(load *ld)
 		ld->started++;
 		const load_address *const to = load_address_of(ld, mb);
 		if (member_start(mb, ld->base, reinterpret_cast<const sockaddr *>(&to->address), to->size) != 0)
-			load_on_failed(ld, mb, "cannot connect");
+			load_on_failed(ld, mb, strerror(errno));
 	}
 }
 

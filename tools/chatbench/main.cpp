@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT
  * Owns the start of the load generator: where it may connect, and the exit status. It must not know the wire. */
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <memory>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/resource.h>
+
+#include "core/standard.h"
 
 #include "load.h"
 #include "options.h"
@@ -22,7 +26,18 @@ static bool main_is_loopback(const sockaddr *address)
 	       IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6 *>(address)->sin6_addr);
 }
 
-static int main_resolve(const options *opts, const options_address *address, load *ld)
+/* The first of the addresses that takes a connection; a name can have some that nobody listens on. */
+static const addrinfo *main_choose(const addrinfo *found)
+{
+	for (; found != nullptr; found = found->ai_next) {
+		const unique_fd fd(socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+		if (fd.fd != -1 && connect(fd.fd, found->ai_addr, found->ai_addrlen) == 0)
+			return found;
+	}
+	return nullptr;
+}
+
+static status main_resolve(const options *opts, const options_address *address, load *ld)
 {
 	const addrinfo wanted = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
 	addrinfo *found = nullptr;
@@ -31,31 +46,40 @@ static int main_resolve(const options *opts, const options_address *address, loa
 
 	if (result != 0) {
 		(void)fprintf(stderr, "chatbench: %s port %s: %s\n", address->host, address->port,
-		              gai_strerror(result));
-		return -1;
+		              result == EAI_SYSTEM ? strerror(errno) : gai_strerror(result));
+		return STATUS_USAGE;
 	}
 	if (!opts->remote && !main_is_loopback(found->ai_addr)) {
-		(void)fprintf(stderr, "chatbench: %s is not this machine; --remote allows it\n", address->host);
-		return -1;
+		(void)fprintf(stderr, "chatbench: %s is not this machine; --remote allows it\n",
+		              address->host);
+		return STATUS_USAGE;
+	}
+	const addrinfo *const chosen = main_choose(found);
+	if (chosen == nullptr) {
+		(void)fprintf(stderr, "chatbench: %s port %s: %s\n", address->host, address->port,
+		              strerror(errno));
+		return STATUS_SPOILT;
 	}
 	load_address *const to = &ld->addresses.emplace_back();
-	memcpy(&to->address, found->ai_addr, found->ai_addrlen);
-	to->size = found->ai_addrlen;
-	return 0;
+	memcpy(&to->address, chosen->ai_addr, chosen->ai_addrlen);
+	to->size = chosen->ai_addrlen;
+	return STATUS_OK;
 }
 
-static int main_prepare(const options *opts, load *ld)
+static status main_prepare(const options *opts, load *ld)
 {
-	for (const options_address &address : opts->addresses)
-		if (main_resolve(opts, &address, ld) != 0)
-			return -1;
+	for (const options_address &address : opts->addresses) {
+		const status result = main_resolve(opts, &address, ld);
+		if (result != STATUS_OK)
+			return result;
+	}
 	for (const int64_t pid : opts->pids) {
 		if (measure_cpu(pid) >= 0)
 			continue;
 		(void)fprintf(stderr, "chatbench: there is no process %lld\n", static_cast<long long>(pid));
-		return -1;
+		return STATUS_USAGE;
 	}
-	return 0;
+	return STATUS_OK;
 }
 
 static void main_raise_file_limit(void)
@@ -68,19 +92,18 @@ static void main_raise_file_limit(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-int main(int argc, char **argv)
+static status main_run(const options *opts)
 {
-	options opts;
 	const event_base_ptr base(event_base_new());
 	load ld;
-	const int result = options_read(argc, argv, &opts);
 
-	if (result != 0)
-		return result > 0 ? STATUS_OK : STATUS_USAGE;
-	ld.opts = &opts;
+	ld.opts = opts;
 	ld.base = base.get();
-	if (ld.base == nullptr || main_prepare(&opts, &ld) != 0)
-		return STATUS_USAGE;
+	if (ld.base == nullptr)
+		return STATUS_SPOILT;
+	const status result = main_prepare(opts, &ld);
+	if (result != STATUS_OK)
+		return result;
 	main_raise_file_limit();
 	if (load_run(&ld) != 0)
 		return STATUS_SPOILT;
@@ -88,4 +111,17 @@ int main(int argc, char **argv)
 	const bool complete =
 		ld.result.acknowledged == ld.result.sent && ld.result.delivered >= ld.result.expected;
 	return complete ? STATUS_OK : STATUS_INCOMPLETE;
+}
+
+int main(int argc, char **argv)
+{
+	options opts;
+
+	standard_open();
+	(void)signal(SIGPIPE, SIG_IGN);
+	const int result = options_read(argc, argv, &opts);
+	if (result < 0)
+		return STATUS_USAGE;
+	const status exit_status = result > 0 ? STATUS_OK : main_run(&opts);
+	return standard_flush("chatbench") == 0 ? exit_status : STATUS_SPOILT;
 }
