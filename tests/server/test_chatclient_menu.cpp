@@ -3,8 +3,12 @@
  * It must not know how lines are edited. */
 #include <string>
 
+#include <arpa/inet.h>
+#include <poll.h>
+#include <sys/socket.h>
 #include <termios.h>
 
+#include "core/raii.h"
 #include "tests/support/check.h"
 #include "tests/support/scene.h"
 
@@ -270,6 +274,94 @@ static void one_can_leave_while_there_is_no_server(void **state)
 	assert_int_equal(terminal_finish(&t), 0);
 }
 
+/* Stands in for a server on the test's free port. */
+static int listen_in_place_of(const test_server *s)
+{
+	sockaddr_in address = {.sin_family = AF_INET,
+	                       .sin_port = htons(s->port),
+	                       .sin_addr = {htonl(INADDR_LOOPBACK)},
+	                       .sin_zero = {}};
+	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 4), 0);
+	return fd;
+}
+
+static bool is_readable(int fd, int64_t timeout_ms)
+{
+	pollfd waiting = {fd, POLLIN, 0};
+
+	return poll(&waiting, 1, (int)timeout_ms) == 1;
+}
+
+static void say(int fd, const std::string &frame)
+{
+	assert_int_equal(send(fd, frame.data(), frame.size(), MSG_NOSIGNAL), frame.size());
+}
+
+static void the_end_of_an_idle_connection_is_told_and_the_next_line_connects(void **state)
+{
+	test_server *s = (test_server *)*state; /* not started */
+	const unique_fd listener(listen_in_place_of(s));
+	char bytes[1024] = "";
+	terminal t;
+
+	terminal_start(&t, s->port);
+	assert_true(is_readable(listener.fd, check_patience_ms()));
+	unique_fd fd(accept(listener.fd, nullptr, nullptr));
+	say(fd.fd, "{\"msgid\":100,\"of\":0,\"errno\":3,\"errmsg\":\"no login in time\"}\n");
+	fd.reset(-1);
+	terminal_wait(&t, "No connection (nobody logged in for a while). The next line connects again.");
+	/* Whoever tries again by himself does so within a quarter of a second. */
+	assert_false(is_readable(listener.fd, 1000));
+	terminal_answer(&t, "choice: ", "1");
+	assert_true(is_readable(listener.fd, check_patience_ms()));
+	fd.reset(accept(listener.fd, nullptr, nullptr));
+	terminal_answer(&t, "account number: ", "1");
+	terminal_answer(&t, "password: ", "secret");
+	assert_true(is_readable(fd.fd, check_patience_ms()));
+	assert_true(recv(fd.fd, bytes, sizeof(bytes) - 1, 0) > 0);
+	assert_true(std::string(bytes).starts_with("{\"msgid\":1,"));
+	say(fd.fd, "{\"msgid\":2,\"errno\":0,\"id\":1,\"name\":\"ann\"}\n");
+	terminal_wait(&t, "/help lists the commands.");
+	terminal_type(&t, "/quit\r");
+	assert_int_equal(terminal_finish(&t), 0);
+}
+
+static void a_server_that_goes_away_at_the_menu_is_looked_for_again(void **state)
+{
+	test_server *s = (test_server *)*state; /* not started */
+	const unique_fd listener(listen_in_place_of(s));
+	terminal t;
+
+	terminal_start(&t, s->port);
+	assert_true(is_readable(listener.fd, check_patience_ms()));
+	unique_fd fd(accept(listener.fd, nullptr, nullptr));
+	say(fd.fd, "{\"msgid\":100,\"of\":0,\"errno\":13,\"errmsg\":\"going away\"}\n");
+	terminal_wait(&t, "No connection (the server is going away). Trying again...");
+	assert_true(is_readable(listener.fd, check_patience_ms()));
+	fd.reset(accept(listener.fd, nullptr, nullptr));
+	terminal_answer(&t, "choice: ", "3");
+	assert_int_equal(terminal_finish(&t), 0);
+}
+
+static void a_pasted_byte_order_mark_is_no_part_of_the_line(void **state)
+{
+	test_server *s = (test_server *)*state;
+	const int64_t id = client_absent(s, "ann");
+	const std::string mark = "\xef\xbb\xbf";
+	terminal t;
+
+	terminal_start(&t, s->port);
+	terminal_answer(&t, "choice: ", mark + "1");
+	terminal_answer(&t, "account number: ", mark + std::to_string(id));
+	terminal_answer(&t, "password: ", mark + "secret");
+	terminal_wait(&t, "/help lists the commands.");
+	terminal_type(&t, mark + "/quit\r");
+	assert_int_equal(terminal_finish(&t), 0);
+}
+
 static void what_is_not_acknowledged_holds_it_until_it_is_told_again(void **state)
 {
 	test_server *s = (test_server *)*state;
@@ -302,11 +394,14 @@ int main(void)
 		TEST(ctrl_c_leaves_and_gives_the_terminal_back),
 		TEST(ctrl_d_on_an_empty_line_leaves_and_gives_the_terminal_back),
 		TEST(ctrl_d_in_place_of_a_password_leaves_and_gives_the_terminal_back),
+		TEST(a_pasted_byte_order_mark_is_no_part_of_the_line),
 	};
 	const struct CMUnitTest own_server_tests[] = {
 		OWN_SERVER(it_comes_back_by_itself_when_the_server_does),
 		OWN_SERVER(a_password_can_be_typed_while_the_server_goes_and_comes),
 		OWN_SERVER(one_can_leave_while_there_is_no_server),
+		OWN_SERVER(the_end_of_an_idle_connection_is_told_and_the_next_line_connects),
+		OWN_SERVER(a_server_that_goes_away_at_the_menu_is_looked_for_again),
 		OWN_SERVER(what_is_not_acknowledged_holds_it_until_it_is_told_again),
 	};
 	const int failed = cmocka_run_group_tests(tests, test_server_group_setup, test_server_group_teardown);

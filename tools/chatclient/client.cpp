@@ -38,24 +38,40 @@ static void client_on_up(void *arg)
 	client *const cl = static_cast<client *>(arg);
 
 	cl->draining = false;
+	cl->idle_ended = false;
 	cl->told_lost = false;
+	cl->was_up = true;
 	view_connected(&cl->vw, cl->cn.host, cl->cn.port);
 	client_turn(cl);
+}
+
+/* Without a login the server would only end the next connection, too. */
+static bool client_rests(const client *cl)
+{
+	return cl->idle_ended && cl->se.state == SESSION_OUT && cl->ob.entries.empty();
 }
 
 static void client_on_down(void *arg, const char *reason)
 {
 	client *const cl = static_cast<client *>(arg);
 
+	if (client_rests(cl)) {
+		connection_rest(&cl->cn);
+		reason = "nobody logged in for a while";
+	}
 	if (!cl->told_lost)
-		view_disconnected(&cl->vw, reason);
+		view_disconnected(&cl->vw, reason, client_rests(cl));
 	cl->told_lost = true;
+	cl->lost_reason = reason;
 	client_settle_logout(cl);
 	outbox_forget_sent(&cl->ob);
 	inbox_forget_told(&cl->ib);
 	if (cl->se.state != SESSION_OUT)
 		cl->se.state = SESSION_WANTED;
-	client_turn(cl);
+	if (cl->cn.host_is_unknown && !cl->was_up && cl->vw.plain)
+		(void)event_base_loopbreak(cl->base); /* a typing mistake: time does not mend it */
+	else
+		client_turn(cl);
 }
 
 static void client_send_login(client *cl)
@@ -126,7 +142,7 @@ static bool client_login_is_due(const client *cl)
 bool client_is_owed(const client *cl)
 {
 	return !cl->ob.entries.empty() || !inbox_is_confirmed(&cl->ib) ||
-	       (cl->vw.plain && client_login_is_due(cl));
+	       (cl->vw.plain && client_login_is_due(cl)) || (cl->connection_is_owed && !cl->was_up);
 }
 
 bool client_is_busy(const client *cl)
@@ -182,6 +198,14 @@ static bool client_leaves_draining(client *cl)
 	return true;
 }
 
+void client_wake(client *cl)
+{
+	if (!connection_resume(&cl->cn))
+		return;
+	cl->idle_ended = false;
+	cl->told_lost = false;
+}
+
 void client_turn(client *cl)
 {
 	const int64_t now = text_steady_clock();
@@ -234,7 +258,9 @@ void client_finish(client *cl, int64_t patience_seconds)
 
 status client_status(const client *cl)
 {
-	if (client_is_owed(cl))
+	if (cl->stream_failed)
+		return STATUS_STREAM;
+	if (client_is_owed(cl) || (cl->cn.host_is_unknown && !cl->was_up && cl->vw.plain))
 		return cl->cn.is_up ? STATUS_UNACKNOWLEDGED : STATUS_DISCONNECTED;
 	return cl->unexpected ? STATUS_UNEXPECTED : cl->refused && cl->vw.plain ? STATUS_REFUSED : STATUS_OK;
 }

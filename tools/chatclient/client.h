@@ -55,6 +55,11 @@ struct client {
 	uint64_t last_req = 0;
 	bool draining = false; /* the server is going away: nothing new on this connection */
 	bool told_lost = false; /* the loss of the connection was shown; not each failed attempt */
+	bool idle_ended = false; /* the server said that it ends this connection, since nobody logged in */
+	std::string lost_reason = "no answer"; /* of the last loss or failed attempt */
+	bool was_up = false; /* there was a connection */
+	bool connection_is_owed = false; /* the first one is waited for, like an acknowledgement */
+	bool stream_failed = false; /* standard input or output did, which was told */
 	bool finishing = false;
 	bool finished = false; /* all is acknowledged: what comes now is for the next login */
 	bool refused = false;
@@ -72,6 +77,8 @@ struct client {
                               void *arg);
 /* Does what can be done now: sends, times, finishes. To be called after anything changed. */
 void client_turn(client *cl);
+/* The person or the script goes on: connects again where the server had ended an idle connection. */
+void client_wake(client *cl);
 /* Where a command has a name for an ID: the ID, if this client has heard of the name; else it is spoilt. */
 void client_find_name(const client *cl, command *cm);
 /* Runs a command that is about the server or what it said; not HELP, QUIT and WAIT. number: of the line. */

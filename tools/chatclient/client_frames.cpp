@@ -249,6 +249,10 @@ static void client_take_complaint(client *cl, const frame &fr)
 		cl->draining = true;
 		return;
 	}
+	if (fr.error == CS_ERRNO_NOT_LOGGED_IN && fr.of == 0) {
+		cl->idle_ended = true;
+		return;
+	}
 	view_notice(&cl->vw, "The server says: " + fr.error_text);
 	if (fr.error != CS_ERRNO_BAD_FRAME && fr.error != CS_ERRNO_TOO_LONG)
 		return;

@@ -118,13 +118,32 @@ static void connection_on_retry(evutil_socket_t, short, void *arg)
 	addrinfo *found = nullptr;
 	const int result = getaddrinfo(cn->host.c_str(), cn->port.c_str(), &wanted, &found);
 
+	cn->host_is_unknown = result == EAI_NONAME;
 	if (result != 0) {
-		connection_lose(cn, gai_strerror(result));
+		connection_lose(cn, result == EAI_SYSTEM ? strerror(errno) : gai_strerror(result));
 		return;
 	}
 	cn->addresses.reset(found);
 	cn->address = found;
 	connection_try(cn);
+}
+
+void connection_rest(connection *cn)
+{
+	(void)event_del(cn->retry.get());
+	cn->failures = 0;
+	cn->rests = true;
+}
+
+bool connection_resume(connection *cn)
+{
+	const timeval at_once = {0, 0};
+
+	if (!cn->rests)
+		return false;
+	cn->rests = false;
+	(void)event_add(cn->retry.get(), &at_once);
+	return true;
 }
 
 int connection_open(connection *cn, event_base *base, const connection_calls *calls, void *arg)

@@ -37,7 +37,9 @@ struct connection {
 	unsigned generation = 0; /* of stream, to notice in a loop that it was replaced */
 	frames input;
 	unsigned failures = 0; /* since the last connection_is_good */
+	bool host_is_unknown = false; /* the last attempt found no address for it */
 	bool is_up = false;
+	bool rests = false; /* no attempt is timed */
 };
 
 /* Sets up and times the first attempt at once; calls and arg stay the caller's. -1: out of memory. */
@@ -46,6 +48,10 @@ struct connection {
 void connection_send(connection *cn, std::string_view text);
 /* Drops the connection and comes back after a pause; calls down. */
 void connection_lose(connection *cn, const char *reason);
+/* After a loss, from within down: no further attempt until connection_resume. */
+void connection_rest(connection *cn);
+/* Connects at once where the connection rests, else does nothing and says false. */
+bool connection_resume(connection *cn);
 /* The server serves us: the next loss begins with a short pause again. */
 void connection_is_good(connection *cn);
 /* Drops the connection for good, without a call. */

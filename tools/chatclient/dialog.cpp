@@ -220,8 +220,11 @@ static void dialog_take_meanwhile(dialog *dg, std::string_view line)
 		view_notice(&dg->cl->vw, "Not logged in yet; /quit leaves.");
 }
 
-void dialog_take_line(dialog *dg, std::string_view line)
+void dialog_take_line(dialog *dg, std::string_view typed)
 {
+	const std::string_view line = text_without_mark(typed);
+
+	client_wake(dg->cl);
 	switch (dg->step) {
 	case DIALOG_MENU: dialog_take_choice(dg, line); break;
 	case DIALOG_LOGIN_ID: dialog_take_id(dg, line); break;

@@ -34,7 +34,7 @@ struct dialog {
 
 /* Shows the menu. */
 void dialog_open(dialog *dg, client *cl, screen *sc);
-void dialog_take_line(dialog *dg, std::string_view line);
+void dialog_take_line(dialog *dg, std::string_view typed);
 /* The person leaves: at once where nothing is owed or it is said twice. */
 void dialog_end(dialog *dg);
 void dialog_session_changed(dialog *dg);

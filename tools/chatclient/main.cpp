@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "core/standard.h"
+
 #include "client.h"
 #include "dialog.h"
 #include "options.h"
@@ -101,13 +103,29 @@ static int program_open(program *pg)
 	return 0;
 }
 
+/* Scripts may look at nothing but standard error. */
+static void program_explain(const program *pg, status exit_status)
+{
+	const char *const host = pg->opts.host.c_str(), *const port = pg->opts.port.c_str();
+
+	if (exit_status == STATUS_UNACKNOWLEDGED)
+		(void)fprintf(stderr, "chatclient: %s port %s: not everything was acknowledged\n", host,
+		              port);
+	else if (exit_status == STATUS_DISCONNECTED)
+		(void)fprintf(stderr, "chatclient: %s port %s: no connection: %s\n", host, port,
+		              pg->cl.lost_reason.c_str());
+}
+
 int main(int argc, char **argv)
 {
 	program pg;
-	const int result = options_read(argc, argv, &pg.opts);
 
-	if (result != 0)
-		return result > 0 ? STATUS_OK : STATUS_USAGE;
+	standard_open();
+	const int result = options_read(argc, argv, &pg.opts);
+	if (result < 0)
+		return STATUS_USAGE;
+	if (result > 0)
+		return standard_flush("chatclient") == 0 ? STATUS_OK : STATUS_STREAM;
 	program_set_locale();
 	(void)signal(SIGPIPE, SIG_IGN);
 	program_choose_view(&pg);
@@ -119,5 +137,6 @@ int main(int argc, char **argv)
 	const status exit_status = client_status(&pg.cl);
 	client_close(&pg.cl);
 	screen_close(&pg.sc);
+	program_explain(&pg, exit_status);
 	return exit_status;
 }

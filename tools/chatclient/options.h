@@ -22,6 +22,7 @@ enum status {
 	STATUS_UNACKNOWLEDGED = 3,
 	STATUS_DISCONNECTED = 4,
 	STATUS_UNEXPECTED = 5, /* a wait for messages ended without them */
+	STATUS_STREAM = 6, /* standard input could not be read, or standard output not written */
 };
 
 /* 0: *options_r is set. 1: all is done (help, version). -1: a mistake, told on standard error. */

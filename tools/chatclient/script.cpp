@@ -4,22 +4,46 @@
 #include "script.h"
 
 #include <cerrno>
-#include <cstdio>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
+
+#include "core/standard.h"
+
+#include "text.h"
 
 /* Input is not read ahead further than this. */
 static const size_t SCRIPT_INPUT_LIMIT = size_t{1} << 20;
 
+/* 0, or an errno. Whoever shares standard output with us may have made it non-blocking. */
+static int script_write(std::string_view bytes)
+{
+	pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
+
+	while (!bytes.empty()) {
+		const ssize_t done = write(STDOUT_FILENO, bytes.data(), bytes.size());
+		if (done > 0)
+			bytes.remove_prefix(static_cast<size_t>(done));
+		else if (done < 0 && errno == EAGAIN)
+			(void)poll(&output, 1, -1);
+		else if (done < 0 && errno != EINTR)
+			return errno;
+	}
+	return 0;
+}
+
+/* Once nobody sees the lines nothing more is done. */
 void script_print(void *arg, std::string_view line)
 {
 	script *const sr = static_cast<script *>(arg);
-	const bool written = fwrite(line.data(), 1, line.size(), stdout) == line.size() &&
-	                     fputc('\n', stdout) != EOF && fflush(stdout) == 0;
+	const int error = sr->unseen ? 0 : script_write(std::string(line) + "\n");
 
-	/* Whoever read the lines is gone: what follows would be done unseen. */
-	if (!written && sr->cl != nullptr)
-		(void)event_base_loopbreak(sr->cl->base);
+	if (error == 0)
+		return;
+	sr->unseen = true;
+	sr->cl->stream_failed = true;
+	standard_complain("chatclient", "output", error);
+	(void)event_base_loopbreak(sr->cl->base);
 }
 
 static void script_end(script *sr)
@@ -29,6 +53,13 @@ static void script_end(script *sr)
 	sr->done = true;
 	(void)event_del(sr->readable.get());
 	client_finish(sr->cl, sr->cl->opts->patience);
+}
+
+/* A script that asks for nothing has at least asked whether the server is there. */
+static void script_end_of_input(script *sr)
+{
+	sr->cl->connection_is_owed = !sr->cl->stream_failed;
+	script_end(sr);
 }
 
 static void script_begin_wait(script *sr, const command &cm)
@@ -61,13 +92,15 @@ static void script_on_waited(evutil_socket_t, short, void *arg)
 
 static void script_run(script *sr, std::string_view line)
 {
-	const command cm = command_read(line);
+	const command cm = command_read(text_without_mark(line));
 
 	sr->line_number++;
+	if (cm.verb != COMMAND_BLANK)
+		client_wake(sr->cl);
 	switch (cm.verb) {
 	case COMMAND_BLANK: break;
 	case COMMAND_HELP: view_text(&sr->cl->vw, command_help()); break;
-	case COMMAND_QUIT: script_end(sr); break;
+	case COMMAND_QUIT: script_end_of_input(sr); break;
 	case COMMAND_WAIT: script_begin_wait(sr, cm); break;
 	default: client_command(sr->cl, cm, sr->line_number); client_turn(sr->cl);
 	}
@@ -97,10 +130,18 @@ void script_ready(script *sr)
 	while (!sr->done && !sr->waits && !client_is_busy(sr->cl) && script_cut(sr, &line))
 		script_run(sr, line);
 	if (sr->input_ended && sr->input.empty() && !sr->waits && !client_is_busy(sr->cl))
-		script_end(sr);
+		script_end_of_input(sr);
 	if (!sr->done && !sr->input_ended && sr->input.size() < SCRIPT_INPUT_LIMIT)
 		(void)event_add(sr->readable.get(), nullptr);
 	sr->running = false;
+}
+
+/* What was read before is done still. */
+static void script_lose_input(script *sr, int error)
+{
+	sr->input_ended = true;
+	sr->cl->stream_failed = true;
+	standard_complain("chatclient", "input", error);
 }
 
 static void script_on_readable(evutil_socket_t fd, short, void *arg)
@@ -111,8 +152,10 @@ static void script_on_readable(evutil_socket_t fd, short, void *arg)
 
 	if (got > 0)
 		sr->input.append(bytes, static_cast<size_t>(got));
-	else if (got == 0 || (errno != EINTR && errno != EAGAIN))
+	else if (got == 0)
 		sr->input_ended = true;
+	else if (errno != EINTR && errno != EAGAIN)
+		script_lose_input(sr, errno);
 	script_ready(sr);
 }
 

@@ -19,6 +19,7 @@ struct script {
 	uint64_t line_number = 0;
 	bool input_ended = false;
 	bool done = false; /* no further command is run */
+	bool unseen = false; /* standard output takes no lines */
 	bool running = false; /* a command is: it must not run the next from inside */
 	bool waits = false;
 	uint64_t wait_count = 0; /* messages that end the wait; 0: none does */

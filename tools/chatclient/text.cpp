@@ -91,6 +91,15 @@ std::string text_harmless(std::string_view text, bool backslashes)
 	return out;
 }
 
+std::string_view text_without_mark(std::string_view line)
+{
+	static const std::string_view mark = "\xef\xbb\xbf";
+
+	if (line.starts_with(mark))
+		line.remove_prefix(mark.size());
+	return line;
+}
+
 size_t text_columns(std::string_view text)
 {
 	size_t columns = 0;

@@ -17,6 +17,9 @@
  * turned back. */
 [[nodiscard]] std::string text_harmless(std::string_view text, bool backslashes);
 
+/* A line without the byte order mark that some editors put before a text, and a paste into a terminal. */
+[[nodiscard]] std::string_view text_without_mark(std::string_view line);
+
 /* Terminal columns of a text without control characters, in the locale's character set. */
 [[nodiscard]] size_t text_columns(std::string_view text);
 

@@ -79,12 +79,13 @@ void view_connected(const view *vw, const std::string &host, const std::string &
 		view_notice(vw, "Connected to " + host + ", port " + port + ".");
 }
 
-void view_disconnected(const view *vw, const char *reason)
+void view_disconnected(const view *vw, const char *reason, bool rests)
 {
 	if (vw->plain)
 		view_fields(vw, {"disconnected", reason});
 	else
-		view_notice(vw, std::string("No connection (") + reason + "). Trying again...");
+		view_notice(vw, std::string("No connection (") + reason + "). " +
+		                        (rests ? "The next line connects again." : "Trying again..."));
 }
 
 void view_registered(const view *vw, int64_t id)

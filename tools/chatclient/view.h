@@ -31,7 +31,8 @@ struct view_message_parts {
 };
 
 void view_connected(const view *vw, const std::string &host, const std::string &port);
-void view_disconnected(const view *vw, const char *reason);
+/* rests: the client waits for the next command before it connects again. */
+void view_disconnected(const view *vw, const char *reason, bool rests);
 void view_registered(const view *vw, int64_t id);
 void view_logged_in(const view *vw, int64_t id, std::string_view name, bool again);
 void view_friend(const view *vw, const person &who);
