@@ -35,7 +35,7 @@
 	X(EXISTS, 9, "the group name is taken; already a member") \
 	X(BUSY, 10, "a limit of this connection or this node is reached; try again later") \
 	X(UNAVAILABLE, 11, "the store does not answer") \
-	X(TOO_LONG, 12, "a name, description or frame over its limit") \
+	X(TOO_LONG, 12, "a name, password, description or frame over its limit") \
 	X(GOING_AWAY, 13, "this node is draining; connect again")
 
 enum cs_msgid {

@@ -11,8 +11,8 @@
 #include "../model/groups.h"
 #include "../shared/field.h"
 #include "../shared/message.h"
+#include "../shared/name.h"
 
-static const size_t name_most = 50; /* characters */
 static const size_t description_most = 200; /* characters */
 
 struct group_plugin {
@@ -89,19 +89,14 @@ static void group_create_stored(void *state, cs_conn conn, int result, void *arg
 	g->context.host->finish(g->context.self, conn);
 }
 
-/* 0 or CS_REJECT. Descriptions may have line ends, names may not: they stand in lists and prompts. */
+/* 0 or CS_REJECT. Descriptions may have line ends. */
 static int group_check_texts(const group_plugin *g, const cs_frame *frame, std::string_view name,
                              std::string_view description)
 {
-	if (name.empty())
-		return group_refuse(g, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME,
-		                    "groupname must have 1 to 50 characters");
-	if (text_characters(name) > name_most)
-		return group_refuse(g, frame->conn, &frame->request, CS_ERRNO_TOO_LONG,
-		                    "groupname must have 1 to 50 characters");
-	if (text_has_control(name))
-		return group_refuse(g, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME,
-		                    "groupname must not have control characters");
+	if (const name_fault *fault = name_judge(name); fault != nullptr)
+		return group_refuse(g, frame->conn, &frame->request,
+		                    fault->is_too_long ? CS_ERRNO_TOO_LONG : CS_ERRNO_BAD_FRAME,
+		                    (std::string("groupname ") + fault->text).c_str());
 	if (text_characters(description) > description_most)
 		return group_refuse(g, frame->conn, &frame->request, CS_ERRNO_TOO_LONG,
 		                    "groupdesc must have up to 200 characters");

@@ -1,2 +1,2 @@
 group_MODEL = yes
-group_SHARED = field message
+group_SHARED = field message name

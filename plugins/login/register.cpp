@@ -4,10 +4,10 @@
 #include <string>
 
 #include "../model/users.h"
+#include "../shared/name.h"
 #include "login.h"
 #include "reply.h"
 
-static const size_t name_most = 50; /* characters */
 static const size_t password_most = 128; /* bytes */
 
 struct registration {
@@ -90,16 +90,21 @@ static void register_hashed(void *state, cs_conn conn, int result, void *arg)
 	p->context.host->finish(p->context.self, conn);
 }
 
-/* NULL, or why the name or password is refused. */
-static const char *register_judge(std::string_view name, std::string_view password)
+/* 0, or CS_REJECT after refusing. */
+static int register_check(const login_plugin *p, const cs_frame *frame, std::string_view name,
+                          std::string_view password)
 {
-	if (name.empty() || text_characters(name) > name_most)
-		return "name must have 1 to 50 characters";
-	if (text_has_control(name))
-		return "name must not have control characters";
-	if (password.empty() || password.size() > password_most)
-		return "password must have 1 to 128 bytes";
-	return nullptr;
+	if (const name_fault *fault = name_judge(name); fault != nullptr)
+		return register_refuse(p, frame->conn, &frame->request,
+		                       fault->is_too_long ? CS_ERRNO_TOO_LONG : CS_ERRNO_REFUSED,
+		                       (std::string("name ") + fault->text).c_str());
+	if (password.empty())
+		return register_refuse(p, frame->conn, &frame->request, CS_ERRNO_REFUSED,
+		                       "password must have 1 to 128 bytes");
+	if (password.size() > password_most)
+		return register_refuse(p, frame->conn, &frame->request, CS_ERRNO_TOO_LONG,
+		                       "password must have 1 to 128 bytes");
+	return 0;
 }
 
 int login_on_register(void *state, const cs_frame *frame)
@@ -110,11 +115,10 @@ int login_on_register(void *state, const cs_frame *frame)
 
 	if (rc == 0)
 		rc = field_text(p->context, frame, "password", FIELD_REQUIRED, &password);
+	if (rc == 0)
+		rc = register_check(p, frame, name, password);
 	if (rc != 0)
 		return rc;
-	const char *why = register_judge(name, password);
-	if (why != nullptr)
-		return register_refuse(p, frame->conn, &frame->request, CS_ERRNO_REFUSED, why);
 	auto r = std::make_unique<registration>(password);
 	r->request = frame->request;
 	r->name = name;

@@ -54,18 +54,3 @@ size_t text_characters(std::string_view text)
 		count += (static_cast<unsigned char>(c) & 0xc0) != 0x80;
 	return count;
 }
-
-bool text_has_control(std::string_view text)
-{
-	unsigned char before = 0;
-
-	for (const char c : text) {
-		const auto byte = static_cast<unsigned char>(c);
-		if (byte < 0x20 || byte == 0x7f)
-			return true;
-		if (before == 0xc2 && byte >= 0x80 && byte <= 0x9f) /* U+0080 to U+009F */
-			return true;
-		before = byte;
-	}
-	return false;
-}

@@ -32,7 +32,5 @@ enum field_need { FIELD_REQUIRED, FIELD_OPTIONAL };
 
 /* Characters (code points, not bytes) of a valid UTF-8 text. */
 [[nodiscard]] size_t text_characters(std::string_view text);
-/* Whether it holds a control character: below U+0020, or U+007F to U+009F. */
-[[nodiscard]] bool text_has_control(std::string_view text);
 
 #endif

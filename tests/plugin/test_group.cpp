@@ -99,6 +99,11 @@ static void group_texts_that_are_wrong_are_refused(void **state)
 		{R"({"msgid":8,"id":1,"groupname":"","groupdesc":"x"})",
 	         "groupname must have 1 to 50 characters"},
 		{R"({"msgid":8,"id":1,"groupname":"a\nb"})", "groupname must not have control characters"},
+		{R"({"msgid":8,"id":1,"groupname":"a\u202eb"})",
+	         "groupname must not have control characters"},
+		{R"({"msgid":8,"id":1,"groupname":"  "})", "groupname must have a visible character"},
+		{R"({"msgid":8,"id":1,"groupname":"\u200b\u3164"})",
+	         "groupname must have a visible character"},
 	};
 	handler_fixture *f = handler_fixture_load(state, "group");
 	const cs_conn conn = fixture_session(f, "zhang san");

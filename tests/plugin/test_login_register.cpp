@@ -65,7 +65,7 @@ static void names_are_counted_in_characters(void **state)
 {
 	handler_fixture *f = handler_fixture_load(state, "login");
 	const cs_conn conn = fake_host_connect(f->host.get());
-	const std::string refused = ack_refusal(1, "name must have 1 to 50 characters");
+	const std::string refused = ack_refusal(12, "name must have 1 to 50 characters");
 
 	for (const char *character : {"a", "\xc3\xa9", "\xe5\xbc\xa0", "\xf0\x9f\x98\x80"}) {
 		assert_true(is_done(fixture_ask(f, conn, register_frame(character, "x"))));
@@ -74,7 +74,8 @@ static void names_are_counted_in_characters(void **state)
 			fixture_ask(f, conn, register_frame(repeated(character, 51), "x")).c_str(),
 			refused.c_str());
 	}
-	assert_string_equal(fixture_ask(f, conn, register_frame("", "x")).c_str(), refused.c_str());
+	assert_string_equal(fixture_ask(f, conn, register_frame("", "x")).c_str(),
+	                    ack_refusal(1, "name must have 1 to 50 characters").c_str());
 }
 
 static void names_have_no_control_characters(void **state)
@@ -83,9 +84,59 @@ static void names_have_no_control_characters(void **state)
 	const cs_conn conn = fake_host_connect(f->host.get());
 	const std::string refused = ack_refusal(1, "name must not have control characters");
 
-	for (const char *name : {"a\\n", "\\u001b[31m", "\\u007f", "\\u0080", "a\\u009fb", "\\t"})
+	for (const char *name :
+	     {"a\\n", "\\u001b[31m", "\\u007f", "\\u0080", "a\\u009fb", "\\t", "a\\u2028b", "a\\u2029b",
+	      "a\\u202ab", "a\\u202eb", "a\xe2\x80\xae", "a\\u2066b", "a\\u2069"})
 		assert_string_equal(fixture_ask(f, conn, register_frame(name, "x")).c_str(), refused.c_str());
-	for (const char *name : {"\\u00a0", "\xc3\xa0\xc3\x9f", "\\u0041\\u00e9", "\\\""})
+	for (const char *name : {"a\\u00a0", "\xc3\xa0\xc3\x9f", "\\u0041\\u00e9", "\\\""})
+		assert_true(is_done(fixture_ask(f, conn, register_frame(name, "x"))));
+}
+
+/* As JSON writes it: \u0041, or a pair of surrogates. */
+static std::string escaped(uint32_t character)
+{
+	char text[16];
+
+	if (character < 0x10000)
+		snprintf(text, sizeof text, "\\u%04x", character);
+	else
+		snprintf(text, sizeof text, "\\u%04x\\u%04x", 0xd800 + ((character - 0x10000) >> 10),
+		         0xdc00 + (character & 0x3ff));
+	return text;
+}
+
+static void a_name_has_a_visible_character(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "login");
+	const cs_conn conn = fake_host_connect(f->host.get());
+	const std::string refused = ack_refusal(1, "name must have a visible character");
+
+	for (const uint32_t character :
+	     {0x20,    0xa0,    0xad,    0x34f,   0x61c,   0x115f,  0x1160,  0x1680, 0x17b4, 0x180b,
+	      0x180e,  0x2000,  0x200a,  0x200b,  0x200d,  0x200f,  0x202f,  0x205f, 0x2060, 0x2064,
+	      0x206f,  0x2800,  0x3000,  0x3164,  0xfe00,  0xfe0f,  0xfeff,  0xffa0, 0xfff0, 0xfffb,
+	      0x16fe4, 0x1bca0, 0x1d159, 0x1d17a, 0xe0000, 0xe0020, 0xe01ef, 0xe0fff})
+		assert_string_equal(fixture_ask(f, conn, register_frame(escaped(character), "x")).c_str(),
+		                    refused.c_str());
+	for (const char *name :
+	     {"   ", "\xe2\x80\x8b", "\xf3\xa0\x81\xbf", " \\u200b\\u3164\\ufeff \xe3\x80\x80"})
+		assert_string_equal(fixture_ask(f, conn, register_frame(name, "x")).c_str(), refused.c_str());
+}
+
+static void one_visible_character_is_enough(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "login");
+	const cs_conn conn = fake_host_connect(f->host.get());
+
+	for (const uint32_t character :
+	     {0x21,   0x7e,   0xa1,   0xac,   0xae,    0x301,   0x350,   0x1161,  0x180a,
+	      0x1fff, 0x2010, 0x2027, 0x2030, 0x2070,  0x27ff,  0x2801,  0x3001,  0xfe10,
+	      0xfefe, 0xffa1, 0xfffc, 0xfffd, 0x1d158, 0x1d15a, 0xdffff, 0xe1000, 0x1f600})
+		if (!is_done(fixture_ask(f, conn, register_frame(escaped(character), "x"))))
+			check_fail(std::source_location::current(), "U+%04X is no name", character);
+	/* Emoji of several characters, a script that needs joiners, blanks around something. */
+	for (const char *name : {"\xf0\x9f\x91\xa9\\u200d\xf0\x9f\x92\xbb", "\\u2764\\ufe0f",
+	                         "\xd9\x85\xdb\x8c\\u200c\xd8\xae", " a ", "\\u200b."})
 		assert_true(is_done(fixture_ask(f, conn, register_frame(name, "x"))));
 }
 
@@ -93,7 +144,7 @@ static void passwords_are_counted_in_bytes(void **state)
 {
 	handler_fixture *f = handler_fixture_load(state, "login");
 	const cs_conn conn = fake_host_connect(f->host.get());
-	const std::string refused = ack_refusal(1, "password must have 1 to 128 bytes");
+	const std::string refused = ack_refusal(12, "password must have 1 to 128 bytes");
 
 	assert_true(is_done(fixture_ask(f, conn, register_frame("a", repeated("x", 128)))));
 	assert_true(is_done(fixture_ask(f, conn, register_frame("b", repeated("\xc3\xa9", 64)))));
@@ -101,7 +152,8 @@ static void passwords_are_counted_in_bytes(void **state)
 	                    refused.c_str());
 	assert_string_equal(fixture_ask(f, conn, register_frame("c", repeated("\xc3\xa9", 65))).c_str(),
 	                    refused.c_str());
-	assert_string_equal(fixture_ask(f, conn, register_frame("c", "")).c_str(), refused.c_str());
+	assert_string_equal(fixture_ask(f, conn, register_frame("c", "")).c_str(),
+	                    ack_refusal(1, "password must have 1 to 128 bytes").c_str());
 }
 
 static void fields_that_are_missing_or_wrong_are_refused(void **state)
@@ -181,6 +233,8 @@ int main(void)
 		TEST(a_taken_name_is_refused),
 		TEST(names_are_counted_in_characters),
 		TEST(names_have_no_control_characters),
+		TEST(a_name_has_a_visible_character),
+		TEST(one_visible_character_is_enough),
 		TEST(passwords_are_counted_in_bytes),
 		TEST(fields_that_are_missing_or_wrong_are_refused),
 		TEST(a_failure_at_any_step_is_answered_and_stores_nothing),

@@ -113,6 +113,8 @@ static void group_names_are_unique_and_bounded(void **state)
 	CLIENT_ASK(ann, 12, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"n\",\"groupdesc\":\"%s\"", id,
 	           repeated("d", 201).c_str());
 	CLIENT_ASK(ann, 4, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"\",\"groupdesc\":\"x\"", id);
+	CLIENT_ASK(ann, 4, "{\"msgid\":8,\"id\":%lld,\"groupname\":\" \xe2\x80\x8b\",\"groupdesc\":\"x\"",
+	           id);
 	CLIENT_ASK(ann, 0, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"%s\",\"groupdesc\":\"%s\"", id,
 	           repeated("\xc3\xb6", 50).c_str(), repeated("\xe5\xbc\xa0", 200).c_str());
 	client_sendf(ann, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"%s\",\"groupdesc\":\"x\"}", id,

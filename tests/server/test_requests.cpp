@@ -47,20 +47,22 @@ static std::string repeated(const char *text, int count)
 	return all;
 }
 
-static void names_have_1_to_50_characters_and_are_unique(void **state)
+static void names_have_1_to_50_characters_one_visible_and_are_unique(void **state)
 {
 	test_client *c = client_open((test_server *)*state);
 	const std::string umlauts = "\"" + repeated("\xc3\xa4", 50) + "\"";
 
 	expect_register(c, "\"" + repeated("n", 50) + "\"", "\"p\"", 0);
 	expect_register(c, "\"" + repeated("n", 50) + "\"", "\"p\"", 1);
-	expect_register(c, "\"" + repeated("n", 51) + "\"", "\"p\"", 1);
+	expect_register(c, "\"" + repeated("n", 51) + "\"", "\"p\"", 12);
 	expect_register(c, "\"\"", "\"p\"", 1);
 	expect_register(c, umlauts, "\"p\"", 0);
 	expect_register(c, umlauts, "\"p\"", 1);
 	expect_register(c, "\"" + repeated("\\u00e4", 50) + "\"", "\"p\"", 1);
 	expect_register(c, "\"" + repeated("\xf0\x9f\x98\x80", 50) + "\"", "\"p\"", 0);
-	expect_register(c, "\"" + repeated("\xf0\x9f\x98\x80", 51) + "\"", "\"p\"", 1);
+	expect_register(c, "\"" + repeated("\xf0\x9f\x98\x80", 51) + "\"", "\"p\"", 12);
+	expect_register(c, "\"   \"", "\"p\"", 1);
+	expect_register(c, "\"\xe2\x80\x8b\"", "\"p\"", 1);
 }
 
 static void login_and_register_echo_req(void **state)
@@ -256,7 +258,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(register_answers_with_an_id_and_the_id_logs_in),
-		TEST(names_have_1_to_50_characters_and_are_unique),
+		TEST(names_have_1_to_50_characters_one_visible_and_are_unique),
 		TEST(login_and_register_echo_req),
 		TEST(ping_is_answered_logged_in_or_not),
 		TEST(a_chat_reaches_the_receiver_with_the_senders_own_bytes),
