@@ -87,6 +87,19 @@ int dump_options(const struct server_request *request)
 	return print(text);
 }
 
+/* What is printed is a configuration again, so the last word goes to the other output. */
+int check(struct server *server)
+{
+	struct cs_error e{};
+
+	if (server_check(server, &e) != 0)
+		return fail(&e);
+	if (print(server_print_conf(server)) != 0)
+		return 1;
+	(void)fputs("ok\n", stderr);
+	return 0;
+}
+
 int run(const struct server_request *request, enum action action)
 {
 	struct server server;
@@ -96,7 +109,7 @@ int run(const struct server_request *request, enum action action)
 	if (server_configure(&server, &e) != 0)
 		return fail(&e);
 	if (action == ACTION_CHECK)
-		return print(server_print_conf(&server));
+		return check(&server);
 	if (action == ACTION_LIST_ROUTES)
 		return print(server_list_routes(&server));
 	return server_run(&server);

@@ -263,6 +263,21 @@ int plugin_load_all(struct plugin_set *set, const char *folder, const char *name
 	return bind_options(&l, e);
 }
 
+int plugin_check_all(const struct plugin_set *set, const struct conf_file *file, struct cs_error *e)
+{
+	for (const auto &p : set->plugins) {
+		const char *key = "";
+		struct cs_error text{};
+
+		if (!p->declared.check || p->declared.check(p->conf.memory.get(), &key, &text) == 0)
+			continue;
+		error_set(e, "%s: %s.%s: %s", conf_where(file, p->name.c_str(), key).c_str(), p->name.c_str(), key,
+		          text.text);
+		return CS_EINVAL;
+	}
+	return 0;
+}
+
 int plugin_start_all(struct plugin_set *set, struct worker *w, struct cs_error *e)
 {
 	for (const auto &p : set->plugins) {

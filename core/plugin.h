@@ -63,6 +63,8 @@ struct plugin_adapter {
 [[nodiscard]] int plugin_load_all(struct plugin_set *set, const char *folder, const char *names,
                                   std::span<const struct plugin_adapter> adapters,
                                   const struct conf_file *file, struct cs_error *e);
+/* Asks each whether what its options name can be used. 0, or CS_EINVAL with file:line and option in e. */
+[[nodiscard]] int plugin_check_all(const struct plugin_set *set, const struct conf_file *file, struct cs_error *e);
 /* Starts one instance of each on the worker, in order; on failure those already started are stopped. */
 [[nodiscard]] int plugin_start_all(struct plugin_set *set, struct worker *w, struct cs_error *e);
 /* Stops them in reverse. Worker not running. */

@@ -192,8 +192,8 @@ int open_all(struct server *s, struct cs_error *e)
 {
 	log_set_level((enum cs_log_level)server_core_conf(s->conf.get())->log_level);
 	open_limits(s);
-	for (const auto step : {open_main_loop, open_signals, open_store, open_bus, open_workers, start_plugins,
-	                        open_listeners, open_admin}) {
+	for (const auto step : {server_check, open_main_loop, open_signals, open_store, open_bus, open_workers,
+	                        start_plugins, open_listeners, open_admin}) {
 		if (const int failed = step(s, e))
 			return failed;
 	}

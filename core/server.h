@@ -87,6 +87,9 @@ std::string server_node_name(const struct server *s);
                                         struct cs_error *e);
 /* Reads chat.conf, loads every plugin and checks all of it; nothing is opened or started. */
 [[nodiscard]] int server_configure(struct server *s, struct cs_error *e);
+/* Asks the plugins whether the paths and the like in their options can be used. After server_configure. 0, or
+ * CS_EINVAL with file:line in e. */
+[[nodiscard]] int server_check(struct server *s, struct cs_error *e);
 /* The effective configuration as chat.conf would say it; secrets as ***. After server_configure. */
 std::string server_print_conf(const struct server *s);
 /* One line per option of core, store and every plugin file that loads. Needs no chat.conf. */

@@ -220,6 +220,11 @@ int server_configure(struct server *s, struct cs_error *e)
 	return server_check_sections(s, s->conf.get(), e);
 }
 
+int server_check(struct server *s, struct cs_error *e)
+{
+	return plugin_check_all(&s->plugins, &s->conf->file, e);
+}
+
 std::string server_print_conf(const struct server *s)
 {
 	std::string text = "[core]\n";

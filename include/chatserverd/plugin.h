@@ -323,6 +323,10 @@ struct cs_plugin {
 	void (*cluster)(void *state, enum cs_cluster_event event);
 	/* Ends the instance: no connection, work or item is left. Frees the state. */
 	void (*stop)(void *state);
+	/* Looks at what the options name, as files and folders, for `chatserverd -t` and before a start. Makes, changes
+	 * and keeps nothing. 0, or CS_EINVAL with the text in e and *key_r set to the key of the option that is
+	 * wrong. May block. NULL: nothing to look at. [main thread] */
+	int (*check)(const void *conf, const char **key_r, struct cs_error *e);
 };
 
 /* The one symbol of a plugin:  CS_EXPORT extern const struct cs_plugin cs_plugin;  */

@@ -3,6 +3,29 @@
  * talked to. */
 #include "db_mysql.h"
 
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include <unistd.h>
+
+#include "plugins/shared/schema.h"
+
+/* The database server may come later, and its socket with it. */
+static int check(const void *conf, const char **key_r, cs_error *e)
+{
+	const auto *c = static_cast<const mydb_conf *>(conf);
+
+	*key_r = "schema";
+	if (schema_check(c->schema, e))
+		return CS_EINVAL;
+	*key_r = "tls_ca";
+	if (!*c->tls_ca || access(c->tls_ca, R_OK) == 0)
+		return 0;
+	snprintf(e->text, sizeof(e->text), "%s: %s", c->tls_ca, strerror(errno));
+	return CS_EINVAL;
+}
+
 static const struct cs_service services[] = {
 	{CS_DB_SERVICE, CS_DB_VERSION, &mydb_driver},
 	{nullptr, 0, nullptr},
@@ -50,4 +73,5 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.written = nullptr,
 	.routed = nullptr,
 	.stop = adapter_stop,
+	.check = check,
 };

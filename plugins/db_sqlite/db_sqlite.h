@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include <sqlite3.h>
 
@@ -54,6 +55,11 @@ bool sqlite_is_memory(const sqlite_conf *conf);
 /* Opens the file, or the memory database that belongs to conf, with this adapter's settings. An SQLite
  * result code; its text is in e. */
 [[nodiscard]] int sqlite_open_handle(const sqlite_conf *conf, sqlite_handle *handle_r, cs_error *e);
+
+/* The path of the database without links. false: it cannot be found, errno says why. */
+bool sqlite_resolve(const sqlite_conf *conf, std::string *path_r);
+/* struct cs_plugin's check. */
+[[nodiscard]] int sqlite_check(const void *conf, const char **key_r, cs_error *e);
 
 /* migrate.cpp ----------------------------------------------------------------------------------------- */
 

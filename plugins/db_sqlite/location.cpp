@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -12,9 +13,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "plugins/shared/schema.h"
+
 bool sqlite_is_memory(const sqlite_conf *conf)
 {
 	return strcmp(conf->path, ":memory:") == 0;
+}
+
+bool sqlite_resolve(const sqlite_conf *conf, std::string *path_r)
+{
+	char *real = realpath(conf->path, nullptr);
+
+	if (real)
+		*path_r = real;
+	free(real);
+	return real != nullptr;
 }
 
 static int make_folder(const std::string &folder, cs_error *e)
@@ -56,6 +69,59 @@ int sqlite_make_place(const sqlite_conf *conf, cs_error *e)
 	}
 	close(fd);
 	return 0;
+}
+
+static int deny(const std::string &path, const char *why, cs_error *e)
+{
+	snprintf(e->text, sizeof(e->text), "%s: %s", path.c_str(), why);
+	return CS_EINVAL;
+}
+
+static int check_file(const std::string &file, cs_error *e)
+{
+	struct stat info = {};
+
+	if (stat(file.c_str(), &info) == -1 ||
+	    faccessat(AT_FDCWD, file.c_str(), R_OK | W_OK, AT_EACCESS) == -1)
+		return deny(file, strerror(errno), e);
+	return S_ISREG(info.st_mode) ? 0 : deny(file, "is not a file", e);
+}
+
+static std::string parent(const std::string &path)
+{
+	const size_t end = path.find_last_not_of('/', path.rfind('/'));
+
+	if (path.find('/') == std::string::npos)
+		return ".";
+	return end == std::string::npos ? "/" : path.substr(0, end + 1);
+}
+
+/* Folders that are missing are made in the nearest one that is there. */
+static int check_folder(std::string folder, cs_error *e)
+{
+	struct stat info = {};
+
+	while (stat(folder.c_str(), &info) == -1 && (errno == ENOENT || errno == ENOTDIR))
+		folder = parent(folder);
+	if (faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) == -1 && S_ISDIR(info.st_mode))
+		return deny(folder, strerror(errno), e);
+	return S_ISDIR(info.st_mode) ? 0 : deny(folder, "is not a folder", e);
+}
+
+int sqlite_check(const void *conf, const char **key_r, cs_error *e)
+{
+	const auto *c = static_cast<const sqlite_conf *>(conf);
+	std::string path = c->path;
+
+	*key_r = "schema";
+	if (schema_check(c->schema, e))
+		return CS_EINVAL;
+	*key_r = "path";
+	if (sqlite_is_memory(c))
+		return 0;
+	if (sqlite_resolve(c, &path) && check_file(path, e))
+		return CS_EINVAL;
+	return check_folder(parent(path), e);
 }
 
 /* A database of SQLite's memdb lives while a connection to it is open, within this process, and is found by

@@ -35,4 +35,5 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.written = nullptr,
 	.routed = nullptr,
 	.stop = adapter_stop,
+	.check = sqlite_check,
 };

@@ -70,6 +70,19 @@ int schema_list(const char *folder, std::vector<schema_file> *files_r, cs_error 
 	return check_mode(folder, e);
 }
 
+int schema_check(const char *folder, cs_error *e)
+{
+	std::vector<schema_file> files;
+	std::string text;
+
+	if (schema_list(folder, &files, e))
+		return CS_EINVAL;
+	for (const schema_file &file : files)
+		if (schema_read(file, &text, e))
+			return CS_EINVAL;
+	return 0;
+}
+
 int schema_read(const schema_file &file, std::string *text_r, cs_error *e)
 {
 	const file_ptr open(fopen(file.path.c_str(), "re"));

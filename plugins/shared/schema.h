@@ -16,6 +16,8 @@ struct schema_file {
 
 /* The files of the folder in their order, at least one. 0, or CS_EINVAL with the text in e. */
 [[nodiscard]] int schema_list(const char *folder, std::vector<schema_file> *files_r, struct cs_error *e);
+/* Whether the folder has such files, and they can be read: 0, or CS_EINVAL with the text in e. */
+[[nodiscard]] int schema_check(const char *folder, struct cs_error *e);
 /* Appends the whole file. 0, or CS_EINVAL with the text in e. */
 [[nodiscard]] int schema_read(const schema_file &file, std::string *text_r, struct cs_error *e);
 /* e says that the database, called so, is newer than the folder's files. CS_EINVAL. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Owns the proof of what an operator does: command line, configuration and its mistakes. It must not know messages
  * beyond what shows that the server serves. */
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -138,6 +139,7 @@ static void check_prints_the_effective_configuration_and_starts_nothing(void **s
 		assert_false(contains(run.out, s->options.at("db_mysql.password")));
 	else
 		assert_true(contains(run.out, s->folder));
+	assert_true(run.err == "ok\n");
 	assert_false(database_exists(s));
 	write_file(s->folder + "/effective.conf", run.out);
 	assert_int_equal(test_server_run(s, {"-c", s->folder + "/effective.conf", "-t"}).status, 0);
@@ -185,7 +187,8 @@ static std::string good_part(const test_server *s, const std::string &without)
 	std::string text;
 
 	for (const auto &[name, value] : s->options) {
-		const std::string section = name.substr(0, name.find('.')), key = name.substr(section.size() + 1);
+		const std::string section = name.substr(0, name.find('.')),
+				  key = name.substr(section.size() + 1);
 
 		if (section != driver() && key != "listen" && key != "plugin_dir" && key != "driver")
 			continue;
@@ -232,7 +235,7 @@ static void what_cannot_work_ends_with_1_and_says_why(void **state)
 	std::vector<std::pair<std::string, std::string>> overrides = {
 		{"core.plugin_dir=/nonexistent", "/nonexistent"},
 		{check_format("%s.schema=/nonexistent", driver()),
-	         check_format("options are those of [%s]", driver())},
+	         check_format("%s.schema: /nonexistent", driver())},
 		{"core.listen=192.0.2.1:6000", "192.0.2.1"},
 		{"core.threads", "-o"},
 		{"nosuch.key=1", "nosuch"},
@@ -256,6 +259,43 @@ static void what_cannot_work_ends_with_1_and_says_why(void **state)
 	assert_int_equal(missing.status, 1);
 	assert_true(contains(missing.err, "nosuch.conf"));
 	assert_int_equal(wrong, 0);
+}
+
+/* The same line for -t and for a start, and the store is not made. */
+static void a_path_that_cannot_be_used_is_named_with_its_option(void **state)
+{
+	test_server *s = (test_server *)*state;
+	std::vector<std::string> options = {"schema = /nonexistent\n", "schema = " + s->folder + "\n"};
+
+	if (mariadb_wanted())
+		options.push_back("tls_ca = /nonexistent/ca.pem\n");
+	else
+		options.insert(options.end(), {"path = /dev/null/chat.db\n", "path = " + s->folder + "\n",
+		                               "path = " + s->folder + "/chat.conf/x/chat.db\n"});
+	for (const std::string &line : options) {
+		const std::string name =
+			check_format("%s.%s", driver(), line.substr(0, line.find(' ')).c_str());
+
+		test_server_write_conf(s);
+		const std::string text = check_read_file(s->folder + "/chat.conf");
+		const int64_t lines = std::count(text.begin(), text.end(), '\n');
+
+		write_file(s->folder + "/chat.conf", text + "[" + driver() + "]\n" + line);
+		for (const bool only_check : {true, false}) {
+			std::vector<std::string> arguments = {"-c", s->folder + "/chat.conf"};
+
+			if (only_check)
+				arguments.push_back("-t");
+			const test_run run = test_server_run(s, arguments);
+			const std::string expected =
+				check_format("chat.conf:%d: %s: ", (int)lines + 2, name.c_str());
+
+			if (run.status != 1 || !contains(run.err, expected) || contains(run.err, "ok\n"))
+				check_fail(test_at::current(), "%s: status %d, said: %s", line.c_str(),
+				           run.status, run.err.c_str());
+		}
+	}
+	assert_false(database_exists(s));
 }
 
 static void a_broken_database_file_ends_with_1(void **state)
@@ -380,6 +420,7 @@ int main(void)
 		OWN_SERVER(check_prints_the_effective_configuration_and_starts_nothing),
 		OWN_SERVER(every_mistake_is_named_with_file_and_line_and_status_1),
 		OWN_SERVER(what_cannot_work_ends_with_1_and_says_why),
+		OWN_SERVER(a_path_that_cannot_be_used_is_named_with_its_option),
 		OWN_SERVER(a_taken_port_ends_with_1),
 		OWN_SERVER(included_files_count_and_the_command_line_wins),
 		OWN_SERVER(port_0_and_several_addresses_are_listened_on_and_logged),

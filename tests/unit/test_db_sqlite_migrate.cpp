@@ -190,6 +190,56 @@ static void a_folder_that_cannot_be_made_is_named(void **state)
 	assert_non_null(strstr(e.text, "/file"));
 }
 
+/* Root may write everywhere, so the child becomes nobody. */
+static int check_as_nobody(const test_store *store)
+{
+	const char *key = "";
+	cs_error e = {};
+
+	if (geteuid() == 0 && setuid(65534) == -1)
+		return 1;
+	if (store->plugin->check(store->conf.memory.data(), &key, &e) != CS_EINVAL ||
+	    strcmp(key, "path") != 0)
+		return 2;
+	return strstr(e.text, "Permission denied") ? 0 : 3;
+}
+
+static void assert_denied(const test_store *store)
+{
+	int status = -1;
+	const pid_t child = fork();
+
+	if (child == 0)
+		_exit(check_as_nobody(store));
+	assert_true(waitpid(child, &status, 0) == child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void the_check_sees_what_this_user_may_not_write_and_makes_nothing(void **state)
+{
+	test_store *store = store_of(state);
+	const std::string folder = store->folder + "/closed";
+	const char *key = "";
+	cs_error e;
+
+	schema_write(schema_make(store), "001.sql", "CREATE TABLE t (n INTEGER);");
+	assert_int_equal(chmod(store->folder.c_str(), 0755), 0);
+	assert_int_equal(mkdir(folder.c_str(), 0755), 0);
+	assert_int_equal(chmod(folder.c_str(), 0555), 0);
+	for (const char *name : {"/closed/chat.db", "/closed/to/be/made/chat.db"}) {
+		test_conf_set_path(store, store->folder + name);
+		assert_denied(store);
+	}
+	test_conf_set_path(store, store->folder + "/to//be/made/chat.db");
+	assert_int_equal(store->plugin->check(store->conf.memory.data(), &key, &e), 0);
+	assert_int_equal(access((store->folder + "/to").c_str(), F_OK), -1);
+	schema_write(store->folder, "chat.db", "");
+	test_conf_set_path(store, store->folder + "/chat.db");
+	assert_int_equal(chmod(store->conf.path.c_str(), 0444), 0);
+	assert_denied(store);
+}
+
 static void many_processes_may_migrate_at_once(void **state)
 {
 	test_store *store = store_of(state);
@@ -263,6 +313,7 @@ int main(void)
 		TEST(schema_files_that_everybody_may_write_are_refused),
 		TEST(the_folder_of_the_file_is_made_and_the_file_is_private),
 		TEST(a_folder_that_cannot_be_made_is_named),
+		TEST(the_check_sees_what_this_user_may_not_write_and_makes_nothing),
 		TEST(many_processes_may_migrate_at_once),
 		TEST(memory_is_migrated_open_and_private_to_its_server),
 		TEST(memory_says_what_is_wrong_with_the_schema),
