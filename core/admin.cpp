@@ -237,22 +237,30 @@ int bind_address(struct admin *a, const struct listen_address *address, struct c
 
 }
 
-int admin_open(admin_ptr *admin_r, struct server *s, struct cs_error *e)
+int admin_reserve(const struct server *s, std::vector<struct listen_address> *addresses_r, struct cs_error *e)
 {
 	const char *option = server_core_conf(s->conf.get())->admin;
-	std::vector<struct listen_address> addresses;
-	admin_ptr a;
+	struct cs_error text{};
 
 	if (!*option)
 		return 0;
-	if (const int failed = listener_parse(option, &addresses, e))
+	if (const int failed = listener_parse(option, addresses_r, e))
 		return failed;
-	struct cs_error text{};
+	if (listener_reserve(addresses_r, &text) == 0)
+		return 0;
+	error_set(e, "core.admin (%s): %s", conf_where(&s->conf->file, "core", "admin").c_str(), text.text);
+	return CS_EINVAL;
+}
 
-	if (listener_reserve(&addresses, &text) != 0) {
-		error_set(e, "core.admin (%s): %s", conf_where(&s->conf->file, "core", "admin").c_str(), text.text);
-		return CS_EINVAL;
-	}
+int admin_open(admin_ptr *admin_r, struct server *s, struct cs_error *e)
+{
+	std::vector<struct listen_address> addresses;
+	admin_ptr a;
+
+	if (const int failed = admin_reserve(s, &addresses, e))
+		return failed;
+	if (addresses.empty())
+		return 0;
 	a.reset(std::make_unique<struct admin>().release());
 	a->server = s;
 	a->http.reset(evhttp_new(s->main.base.get()));

@@ -105,14 +105,31 @@ int start_plugins(struct server *s, struct cs_error *e)
 	return 0;
 }
 
-int open_listeners(struct server *s, struct cs_error *e)
+int reserve_addresses(struct server *s, struct cs_error *e)
 {
 	struct cs_error text{};
 
-	if (listener_reserve(&s->addresses, &text) != 0) {
-		error_set(e, "core.listen (%s): %s", conf_where(&s->conf->file, "core", "listen").c_str(), text.text);
-		return CS_EINVAL;
-	}
+	if (listener_reserve(&s->addresses, &text) == 0)
+		return 0;
+	error_set(e, "core.listen (%s): %s", conf_where(&s->conf->file, "core", "listen").c_str(), text.text);
+	return CS_EINVAL;
+}
+
+/* Before the store, which would be made for nothing. */
+int check_addresses(struct server *s, struct cs_error *e)
+{
+	std::vector<struct listen_address> admin;
+
+	if (const int failed = reserve_addresses(s, e))
+		return failed;
+	return admin_reserve(s, &admin, e);
+}
+
+int open_listeners(struct server *s, struct cs_error *e)
+{
+	/* Again: opening the store takes time, in which another server may have come. */
+	if (const int failed = reserve_addresses(s, e))
+		return failed;
 	for (const auto &w : s->shared.workers) {
 		if (const int failed = listener_open_all(w.get(), s->addresses, e))
 			return failed;
@@ -192,8 +209,8 @@ int open_all(struct server *s, struct cs_error *e)
 {
 	log_set_level((enum cs_log_level)server_core_conf(s->conf.get())->log_level);
 	open_limits(s);
-	for (const auto step : {server_check, open_main_loop, open_signals, open_store, open_bus, open_workers,
-	                        start_plugins, open_listeners, open_admin}) {
+	for (const auto step : {server_check, check_addresses, open_main_loop, open_signals, open_store, open_bus,
+	                        open_workers, start_plugins, open_listeners, open_admin}) {
 		if (const int failed = step(s, e))
 			return failed;
 	}

@@ -309,6 +309,23 @@ static void a_broken_database_file_ends_with_1(void **state)
 	assert_true(contains(run.err, "chat.db") || contains(run.err, "database"));
 }
 
+static void a_start_that_fails_for_an_address_leaves_no_store(void **state)
+{
+	test_server *s = (test_server *)*state;
+
+	if (!mariadb_wanted())
+		test_server_set(s, "db_sqlite.path", s->folder + "/new/chat.db");
+	test_server_write_conf(s);
+	for (const char *mistake : {"core.listen=192.0.2.1:6000", "core.admin=192.0.2.1:6000"}) {
+		const test_run run = test_server_run(s, {"-c", s->folder + "/chat.conf", "-o", mistake});
+
+		assert_int_equal(run.status, 1);
+		assert_true(contains(run.err, "192.0.2.1:6000"));
+		assert_false(database_exists(s));
+		assert_false(std::filesystem::exists(s->folder + "/new"));
+	}
+}
+
 static void a_taken_port_ends_with_1(void **state)
 {
 	test_server *s = (test_server *)*state;
@@ -421,6 +438,7 @@ int main(void)
 		OWN_SERVER(every_mistake_is_named_with_file_and_line_and_status_1),
 		OWN_SERVER(what_cannot_work_ends_with_1_and_says_why),
 		OWN_SERVER(a_path_that_cannot_be_used_is_named_with_its_option),
+		OWN_SERVER(a_start_that_fails_for_an_address_leaves_no_store),
 		OWN_SERVER(a_taken_port_ends_with_1),
 		OWN_SERVER(included_files_count_and_the_command_line_wins),
 		OWN_SERVER(port_0_and_several_addresses_are_listened_on_and_logged),
