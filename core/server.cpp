@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <thread>
 
 #include <netdb.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <chatserverd/db.h>
 
@@ -38,6 +40,16 @@ void open_limits(const struct server *s)
 		            (long long)limit.rlim_cur, (long long)wanted);
 }
 
+/* Whom a second server is told of. */
+std::string process_name(const struct server *s)
+{
+	char *real = realpath(s->request.conf_path.c_str(), nullptr);
+	const std::string conf = real ? real : s->request.conf_path;
+
+	free(real);
+	return "pid=" + std::to_string(getpid()) + " node=" + server_node_name(s) + " conf=" + conf.substr(0, 256);
+}
+
 int open_store(struct server *s, struct cs_error *e)
 {
 	const void *table = nullptr;
@@ -50,7 +62,7 @@ int open_store(struct server *s, struct cs_error *e)
 		return CS_EINVAL;
 	}
 	if (store_open(&s->store, server_store_conf(s->conf.get()), driver, p ? p->conf.memory.get() : nullptr,
-	               &text) != 0) {
+	               process_name(s).c_str(), &text) != 0) {
 		error_set(e, "the store cannot be opened: %s (its options are those of [%s]; store.driver, %s)", text.text,
 		          p ? p->name.c_str() : "store", conf_where(&s->conf->file, "store", "driver").c_str());
 		return CS_EINVAL;

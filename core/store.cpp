@@ -11,6 +11,7 @@
 
 #include <sys/resource.h>
 
+#include "log.h"
 #include "plugin.h"
 #include "store_engine.h"
 #include "store_queue.h"
@@ -34,6 +35,11 @@ struct store_thread {
 
 struct store {
 	struct store_shared shared;
+	std::string name;                 /* of the server, for the database's lock */
+	struct cs_db_server server{};
+	void *lock = nullptr;
+	bool locked = false;
+	bool in_order = true;             /* nothing was cut off */
 	struct store_queue reads, hashes;
 	std::vector<std::unique_ptr<struct store_queue>> writes;
 	std::vector<std::unique_ptr<struct store_thread>> threads;
@@ -42,7 +48,11 @@ struct store {
 
 void store_deleter::operator()(struct store *s) const
 {
-	std::default_delete<struct store>()(s);
+	const std::unique_ptr<struct store> owned(s);
+
+	s->threads.clear(); /* and their connections */
+	if (s->locked)
+		s->shared.driver->unlock(s->lock, s->in_order);
 }
 
 namespace {
@@ -202,8 +212,22 @@ void add_database_threads(struct store *s, const struct store_conf *conf)
 	}
 }
 
-int open_database(struct store *s, const struct store_conf *conf, struct cs_error *e)
+int lock_database(struct store *s, const char *name, struct cs_error *e)
 {
+	if (!s->shared.driver->lock)
+		return 0;
+	s->name = name;
+	s->server = {.name = s->name.c_str(), .log = log_write};
+	const int failed = s->shared.driver->lock(s->shared.driver_conf, &s->server, &s->lock, e);
+
+	s->locked = !failed;
+	return failed;
+}
+
+int open_database(struct store *s, const struct store_conf *conf, const char *name, struct cs_error *e)
+{
+	if (const int failed = lock_database(s, name, e))
+		return failed;
 	if (const int failed = s->shared.driver->migrate(s->shared.driver_conf, e))
 		return failed;
 	add_database_threads(s, conf);
@@ -248,7 +272,7 @@ size_t hash_key(uint64_t key)
 }
 
 int store_open(store_ptr *store_r, const struct store_conf *conf, const struct cs_db_driver *driver,
-               const void *driver_conf, struct cs_error *e)
+               const void *driver_conf, const char *name, struct cs_error *e)
 {
 	store_ptr s(std::make_unique<struct store>().release());
 	const unsigned processors = std::max(1u, std::thread::hardware_concurrency());
@@ -260,7 +284,7 @@ int store_open(store_ptr *store_r, const struct store_conf *conf, const struct c
 	s->shared.driver = driver;
 	s->shared.driver_conf = driver_conf;
 	if (driver) {
-		if (const int failed = open_database(s.get(), conf, e))
+		if (const int failed = open_database(s.get(), conf, name, e))
 			return failed;
 	}
 	for (unsigned i = 0; i < hashers; i++)
@@ -330,6 +354,7 @@ void store_stop(struct store *s)
 	for (const auto &q : s->writes)
 		queues.push_back(q.get());
 	s->shared.stopping = true;
+	s->in_order = store_unfinished(s) == 0;
 	for (struct store_queue *q : queues)
 		store_queue_stop(q);
 	for (const auto &t : s->threads) {

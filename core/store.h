@@ -18,10 +18,12 @@ struct store_deleter {
 };
 using store_ptr = std::unique_ptr<struct store, store_deleter>;
 
-/* Migrates the schema and opens every connection; nothing runs yet. driver NULL: hashing only, work on the
+/* Locks the database for the server of that name (see cs_db_server), migrates the schema and opens every connection;
+ * nothing runs yet. driver NULL: hashing only, work on the
  * database answers CS_ENOSTORE. 0, or CS_EINVAL with the text in e. Main thread; may block. */
 [[nodiscard]] int store_open(store_ptr *store_r, const struct store_conf *conf,
-                             const struct cs_db_driver *driver, const void *driver_conf, struct cs_error *e);
+                             const struct cs_db_driver *driver, const void *driver_conf, const char *name,
+                             struct cs_error *e);
 /* Starts the threads. */
 void store_start(struct store *s);
 

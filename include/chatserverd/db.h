@@ -46,6 +46,12 @@ struct cs_db {
 	const struct cs_db_driver *driver;
 };
 
+/* The server, as an adapter may know it. */
+struct cs_db_server {
+	const char *name;             /* for people: pid=1234 node=name conf=/path, shorter than 512 bytes */
+	void (*log)(enum cs_log_level level, const char *format, ...) CS_PRINTF(2, 3);  /* as cs_host.log; any thread */
+};
+
 enum cs_db_dialect { CS_DB_SQLITE = 1, CS_DB_MYSQL = 2 };
 
 struct cs_db_driver {
@@ -88,6 +94,15 @@ struct cs_db_driver {
 	 * that nobody uses. Nothing was lost; it is closed and another is opened. 0 else. Called before a
 	 * transaction or a read; it must not wait. NULL: 0. */
 	int (*ended)(struct cs_db *db);
+	/* For a database that one server at a time may use: takes it, before anything else is called but limits, and
+	 * until unlock. The lock ends with the process, however that ends. 0 with *lock_r for unlock; or
+	 * CS_EINVAL with the text in e, which says by its name who has the database. server is valid until
+	 * unlock. Logs where the last server was not stopped in order. NULL: several servers may share it.
+	 * Main thread; may block. */
+	int (*lock)(const void *conf, const struct cs_db_server *server, void **lock_r, struct cs_error *e);
+	/* Once every connection is closed. in_order 0: work was cut off, which the next lock tells. NULL where
+	 * lock is. Main thread. */
+	void (*unlock)(void *lock, int in_order);
 };
 
 #endif

@@ -61,6 +61,16 @@ bool sqlite_resolve(const sqlite_conf *conf, std::string *path_r);
 /* struct cs_plugin's check. */
 [[nodiscard]] int sqlite_check(const void *conf, const char **key_r, cs_error *e);
 
+/* lock.cpp -------------------------------------------------------------------------------------------- */
+
+struct sqlite_lock;
+/* Locks the database's file, which is there, against other servers, and takes it and SQLite's files beside it from
+ * other users. No handle to it may be open yet. 0, or CS_EINVAL with the text in e. */
+[[nodiscard]] int sqlite_lock_take(const sqlite_conf *conf, const cs_db_server *server, sqlite_lock **lock_r,
+                                   cs_error *e);
+/* All handles are closed. in_order: the next server need not hear of this one. */
+void sqlite_lock_give(sqlite_lock *lock, bool in_order);
+
 /* migrate.cpp ----------------------------------------------------------------------------------------- */
 
 /* Runs what the folder has and the database has not. 0 or CS_EINVAL. */

@@ -22,6 +22,24 @@ static void db_limits(const void *conf, unsigned *most_readers_r, unsigned *most
 	*most_writers_r = 1;
 }
 
+/* A memory database is nobody else's. */
+static int db_lock(const void *conf, const cs_db_server *server, void **lock_r, cs_error *e)
+{
+	sqlite_lock *lock = nullptr;
+
+	if (!sqlite_is_memory(conf_of(conf)) &&
+	    (sqlite_make_place(conf_of(conf), e) || sqlite_lock_take(conf_of(conf), server, &lock, e)))
+		return CS_EINVAL;
+	*lock_r = lock;
+	return 0;
+}
+
+static void db_unlock(void *lock, int in_order)
+{
+	if (lock)
+		sqlite_lock_give(static_cast<sqlite_lock *>(lock), in_order != 0);
+}
+
 /* For a memory database this only shows that the schema is good: it is gone with the handle, and db_open
  * makes it again. So nothing has to be kept from here to there. */
 static int db_migrate(const void *conf, cs_error *e)
@@ -146,4 +164,6 @@ const struct cs_db_driver sqlite_driver = {
 	.last_id = db_last_id,
 	.affected = db_affected,
 	.message = db_message,
+	.lock = db_lock,
+	.unlock = db_unlock,
 };

@@ -202,7 +202,7 @@ static void open_store(struct fixture *f)
 {
 	struct cs_error e{};
 
-	assert_int_equal(store_open(&f->store, &f->conf, &driver, &f->database, &e), 0);
+	assert_int_equal(store_open(&f->store, &f->conf, &driver, &f->database, "test", &e), 0);
 	store_start(f->store.get());
 }
 
@@ -566,7 +566,7 @@ static void without_a_driver_only_hashing_works(void **state)
 	auto *f = (struct fixture *)*state;
 	struct cs_error e{};
 
-	assert_int_equal(store_open(&f->store, &f->conf, nullptr, nullptr, &e), 0);
+	assert_int_equal(store_open(&f->store, &f->conf, nullptr, nullptr, "test", &e), 0);
 	store_start(f->store.get());
 	assert_int_equal(hand_in(f, 0, &batch_a, 1, "x"), CS_ENOSTORE);
 	assert_int_equal(hand_in_work(f, 0, CS_WORK_READ, do_read, "x"), CS_ENOSTORE);

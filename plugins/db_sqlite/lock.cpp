@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT
+ * Keeps a second server out of a store, and other users out of its files.
+ *
+ * Two files are locked by the kernel, so a killed server leaves no lock. CHAT.DB-lock also says who holds the store; the
+ * lock on the database itself counts where it has another name or CHAT.DB-lock was removed. Locks of this kind belong to
+ * the open file, so that SQLite, which closes the database now and then, does not end them. */
+#include "db_sqlite.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <string>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Far behind the bytes that SQLite locks, which begin at 1 GiB. */
+static constexpr off_t LOCK_OFFSET = INT64_MAX - 1;
+
+struct lock_file {
+	int fd = -1;
+
+	~lock_file()
+	{
+		if (fd != -1)
+			close(fd);
+	}
+};
+
+struct sqlite_lock {
+	std::string path; /* of the database, without links */
+	lock_file holder, database;
+};
+
+static int fail(cs_error *e, const std::string &path, const char *what, const char *why)
+{
+	snprintf(e->text, sizeof(e->text), "%s%s: %s", path.c_str(), what, why);
+	return CS_EINVAL;
+}
+
+/* What the holder wrote into its file. */
+static std::string holder_read(int fd)
+{
+	char text[512];
+	const ssize_t size = pread(fd, text, sizeof(text), 0);
+	const std::string all(text, size > 0 ? static_cast<size_t>(size) : 0);
+
+	return all.substr(0, all.find('\n'));
+}
+
+/* A full disk is no reason not to start: the lock holds without the words. */
+static void holder_write(const sqlite_lock *lock, const cs_db_server *server)
+{
+	const std::string text = std::string(server->name) + "\n";
+
+	if (ftruncate(lock->holder.fd, 0) == -1 ||
+	    pwrite(lock->holder.fd, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()) ||
+	    fsync(lock->holder.fd) == -1)
+		server->log(CS_LOG_WARNING, "the lock file cannot be written file=%s-lock error=\"%s\"",
+		            lock->path.c_str(), strerror(errno));
+}
+
+static int take(const lock_file &file)
+{
+	struct flock range = {};
+
+	range.l_type = F_WRLCK;
+	range.l_whence = SEEK_SET;
+	range.l_start = LOCK_OFFSET;
+	range.l_len = 1;
+	return fcntl(file.fd, F_OFD_SETLK, &range) == -1 ? errno : 0;
+}
+
+static int refuse(const sqlite_lock *lock, int error, cs_error *e)
+{
+	const std::string holder = holder_read(lock->holder.fd);
+
+	if (error != EAGAIN && error != EACCES)
+		return fail(e, lock->path, " cannot be locked", strerror(error));
+	snprintf(e->text, sizeof(e->text), "%s is used by another chatserverd%s%s", lock->path.c_str(),
+	         holder.empty() ? "" : ": ", holder.c_str());
+	return CS_EINVAL;
+}
+
+static int open_files(sqlite_lock *lock, cs_error *e)
+{
+	const std::string path = lock->path + "-lock";
+
+	lock->holder.fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (lock->holder.fd == -1)
+		return fail(e, path, "", strerror(errno));
+	lock->database.fd = open(lock->path.c_str(), O_RDWR | O_CLOEXEC);
+	return lock->database.fd == -1 ? fail(e, lock->path, "", strerror(errno)) : 0;
+}
+
+/* One of the store's files, which may be missing. Before SQLite has any of them open: closing a file ends the locks
+ * that it has there. */
+static int make_private(const std::string &path, const cs_db_server *server, cs_error *e)
+{
+	const lock_file file = {open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
+	struct stat info = {};
+
+	if (file.fd == -1)
+		return errno == ENOENT ? 0 : fail(e, path, "", strerror(errno));
+	if (fstat(file.fd, &info) == -1 || !S_ISREG(info.st_mode))
+		return fail(e, path, "", "is not a file");
+	const unsigned mode = info.st_mode & 0777;
+	if ((mode & 077) == 0)
+		return 0;
+	if (fchmod(file.fd, 0600) == -1) {
+		snprintf(e->text, sizeof(e->text),
+		         "%s: other users may use it (mode %03o, owner %u) and this server cannot change "
+		         "that; run chmod 600 on it",
+		         path.c_str(), mode, info.st_uid);
+		return CS_EINVAL;
+	}
+	server->log(CS_LOG_WARNING,
+	            "others could use a file of the store: its mode is 600 from here on file=%s mode=%03o",
+	            path.c_str(), mode);
+	return 0;
+}
+
+/* With a second name the database would have a second write-ahead log. */
+static int check_links(const sqlite_lock *lock, cs_error *e)
+{
+	struct stat info = {};
+
+	if (fstat(lock->database.fd, &info) == -1)
+		return fail(e, lock->path, "", strerror(errno));
+	if (info.st_nlink <= 1)
+		return 0;
+	snprintf(e->text, sizeof(e->text),
+	         "%s has %u hard links, and what SQLite keeps beside one name is not found by another; leave "
+	         "one name",
+	         lock->path.c_str(), static_cast<unsigned>(info.st_nlink));
+	return CS_EINVAL;
+}
+
+static int take_both(const sqlite_lock *lock, cs_error *e)
+{
+	for (const lock_file *file : {&lock->holder, &lock->database})
+		if (const int error = take(*file))
+			return refuse(lock, error, e);
+	return check_links(lock, e);
+}
+
+int sqlite_lock_take(const sqlite_conf *conf, const cs_db_server *server, sqlite_lock **lock_r, cs_error *e)
+{
+	auto lock = std::make_unique<sqlite_lock>();
+
+	if (!sqlite_resolve(conf, &lock->path))
+		return fail(e, conf->path, "", strerror(errno));
+	if (open_files(lock.get(), e) || take_both(lock.get(), e))
+		return CS_EINVAL;
+	for (const char *suffix : {"", "-wal", "-shm"})
+		if (make_private(lock->path + suffix, server, e))
+			return CS_EINVAL;
+	if (const std::string before = holder_read(lock->holder.fd); !before.empty())
+		server->log(CS_LOG_WARNING, "the last server of this store did not stop in order %s",
+		            before.c_str());
+	holder_write(lock.get(), server);
+	*lock_r = lock.release();
+	return 0;
+}
+
+void sqlite_lock_give(sqlite_lock *lock, bool in_order)
+{
+	const std::unique_ptr<sqlite_lock> owned(lock);
+
+	if (in_order && ftruncate(lock->holder.fd, 0) == 0)
+		(void)fsync(lock->holder.fd);
+}
