@@ -186,6 +186,11 @@ void on_metrics(struct evhttp_request *request, void *arg)
 	add_route_figure(&text, sums, "requests_total", "Requests by route.", &route_sum::calls);
 	add_refusals(&text, sums);
 	add_route_figure(&text, sums, "request_bytes_total", "Bytes of requests.", &route_sum::bytes);
+	add_figure(&text, "guesses_failed_total", "counter", "Wrong passwords.",
+	           s->shared.throttle.failed.load(std::memory_order_relaxed));
+	add_figure(&text, "guesses_refused_total", "counter",
+	           "Passwords that were not looked at: too many wrong ones came before.",
+	           s->shared.throttle.refused.load(std::memory_order_relaxed));
 	add_store_figures(&text, s->store.get());
 	if (s->bus)
 		add_bus_figures(&text, s->bus.get());

@@ -160,6 +160,29 @@ int host_set_silence(struct cs_self *self, cs_conn conn, int64_t ms)
 	return 0;
 }
 
+int host_peer(struct cs_self *self, cs_conn conn, struct cs_peer *peer_r)
+{
+	const struct conn *c = find(self, conn);
+
+	if (!c)
+		return CS_ENOENT;
+	(void)snprintf(peer_r->text, sizeof(peer_r->text), "%s", c->peer.c_str());
+	peer_r->network = c->client;
+	return 0;
+}
+
+/* ---- guesses */
+
+int64_t host_guess_wait(struct cs_self *self, uint64_t network, uint64_t subject, int64_t most)
+{
+	return throttle_wait(&self->worker->shared->throttle, network, subject, most, worker_monotonic_ms());
+}
+
+void host_guess_note(struct cs_self *self, uint64_t network, uint64_t subject, int64_t most, int right)
+{
+	throttle_note(&self->worker->shared->throttle, network, subject, most, right != 0, worker_monotonic_ms());
+}
+
 /* ---- sessions */
 
 int host_logout(struct cs_self *self, cs_conn conn)
@@ -274,4 +297,7 @@ const struct cs_host host_table = {
 	.timer_del = host_timer_del,
 	.service = host_service,
 	.refuse_as = host_refuse_as,
+	.peer = host_peer,
+	.guess_wait = host_guess_wait,
+	.guess_note = host_guess_note,
 };

@@ -18,6 +18,7 @@
 #include "options.h"
 #include "plugin.h"
 #include "session.h"
+#include "throttle.h"
 
 struct claim;
 struct listener;
@@ -37,6 +38,7 @@ struct listener_deleter {
 struct worker_shared {
 	std::vector<std::unique_ptr<struct worker>> workers;
 	struct session_table sessions;
+	struct throttle throttle;
 	const struct dispatch_table *dispatch = nullptr;
 	struct store *store = nullptr;
 	struct bus *bus = nullptr; /* null: this node is alone */

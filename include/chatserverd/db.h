@@ -94,6 +94,7 @@ struct cs_db_driver {
 	 * that nobody uses. Nothing was lost; it is closed and another is opened. 0 else. Called before a
 	 * transaction or a read; it must not wait. NULL: 0. */
 	int (*ended)(struct cs_db *db);
+
 	/* For a database that one server at a time may use: takes it, before anything else is called but limits, and
 	 * until unlock. The lock ends with the process, however that ends. 0 with *lock_r for unlock; or
 	 * CS_EINVAL with the text in e, which says by its name who has the database. server is valid until

@@ -177,6 +177,13 @@ enum cs_cluster_event {
 	CS_CLUSTER_MISSED = 3
 };
 
+/* Who is at the other end of a connection; behind a proxy that core.proxy_from names, the client that it told. */
+struct cs_peer {
+	char text[64];      /* address:port or [address]:port, for the log; NUL-terminated */
+	uint64_t network;   /* by which clients are counted: a number for each IPv4 address and each /64 of IPv6;
+	                     * never 0; good on this node only */
+};
+
 struct cs_host {
 	uint32_t abi, size;
 
@@ -239,7 +246,8 @@ struct cs_host {
 	int (*presence)(struct cs_self *self, cs_conn conn, const cs_account *accounts, unsigned char *online,
 	                size_t count, cs_done_fn *done, void *arg);
 
-	/* ---- the store. 0; CS_EBUSY: the queue is full; CS_ECANCELED: stopping. On anything but 0 done is
+	/* ---- the store. 0; CS_EBUSY: the queue is full, or it holds the share of the connection's network in
+	 * hashing, where networks take turns; CS_ECANCELED: stopping. On anything but 0 done is
 	 * not called and arg stays the caller's. Hashing for a PENDING request is not begun once
 	 * its connection has ended: its result is CS_ECANCELED then, as it is of all that waits when the
 	 * server stops; handed in later it is refused with that. conn 0: nobody's, so not cancelled. */
@@ -281,6 +289,19 @@ struct cs_host {
 	 * the refusal. Returns CS_REJECT. */
 	int (*refuse_as)(struct cs_self *self, cs_conn conn, const struct cs_request *request, uint32_t ack,
 	                 int wire_errno, const char *format, ...) CS_PRINTF(6, 7);
+
+	/* ---- who asks, and how often he may be wrong */
+	/* 0, or CS_ENOENT. */
+	int (*peer)(struct cs_self *self, cs_conn conn, struct cs_peer *peer_r);
+	/* In how many ms the network may guess again what belongs to the subject (above 0; an account, say), such as
+	 * its password; 0: now. Five failures of a network with one subject make a pause of 1 s, each further one
+	 * doubles it, up to 5 min; 15 min without a failure forget them. most: how many failures a minute a network
+	 * may have with all subjects; 0: no limit. The memory is the node's, of a fixed size, and shared by all
+	 * plugins. To be asked right before a guess is judged, and before that wherever it saves work. [any thread] */
+	int64_t (*guess_wait)(struct cs_self *self, uint64_t network, uint64_t subject, int64_t most);
+	/* A guess was judged: wrong ones count; a right one forgets those of the same network and subject.
+	 * [any thread] */
+	void (*guess_note)(struct cs_self *self, uint64_t network, uint64_t subject, int64_t most, int right);
 };
 
 /* A service that a plugin offers to others; its context is the provider's instance state on the same

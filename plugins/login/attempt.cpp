@@ -34,19 +34,31 @@ void attempt_fail_result(const login_plugin *p, cs_conn conn, const attempt *a, 
 	p->context.host->finish(p->context.self, conn);
 }
 
+static int attempt_refuse_early(login_plugin *p, cs_conn conn, const cs_request *request, uint64_t id,
+                                const cs_peer &peer, int64_t wait_ms)
+{
+	const std::string text =
+		"too many wrong passwords; try again in " + std::to_string((wait_ms + 999) / 1000) + " s";
+
+	login_log_refused(p, &p->early_limit, id, peer, "early");
+	return attempt_refuse(p, conn, request, CS_ERRNO_BUSY, text.c_str());
+}
+
 /* ---- generation and claim */
 
 static void attempt_claimed(void *state, cs_conn conn, int result, void *arg)
 {
 	attempt_ptr a(static_cast<attempt *>(arg));
-	const login_plugin *p = static_cast<login_plugin *>(state);
+	login_plugin *p = static_cast<login_plugin *>(state);
 
-	if (result == 0)
+	if (result == 0) {
 		attempt_enter(p, conn, std::move(a));
-	else if (result == CS_EEXIST)
+	} else if (result == CS_EEXIST) {
+		login_log_refused(p, &p->online_limit, a->id, a->peer, "online");
 		attempt_fail(p, conn, a.get(), CS_ERRNO_ALREADY_ONLINE, "this account is already online");
-	else if (result != CS_ENOENT) /* the connection is there */
+	} else if (result != CS_ENOENT) { /* the connection is there */
 		attempt_fail_result(p, conn, a.get(), result);
+	}
 }
 
 static void attempt_claim(const login_plugin *p, int result, uint64_t generation, void *arg)
@@ -68,23 +80,40 @@ static void attempt_claim(const login_plugin *p, int result, uint64_t generation
 
 /* ---- find and compare */
 
+/* Above what the model answers: other attempts failed while this one waited. */
+static const int attempt_early = 100;
+
+/* The outcome counts here, before anybody hears of it: who hangs up has guessed all the same, and no more attempts run
+ * side by side than there are hashing threads. */
 static int attempt_compare(cs_db *, void *arg)
 {
 	attempt *a = static_cast<attempt *>(arg);
-	const password_match match = password_compare(a->hash.c_str(), a->clear.bytes);
+	const plugin_context &c = a->context;
 
+	a->wait_ms = c.host->guess_wait(c.self, a->peer.network, a->id, a->most_failures);
+	if (a->wait_ms > 0)
+		return attempt_early;
+	const password_match match = password_compare(a->hash.c_str(), a->clear.bytes);
 	if (match == PASSWORD_UNDECIDED)
 		return CS_ENOSTORE;
-	a->outdated = match == PASSWORD_RIGHT && password_is_outdated(a->hash.c_str(), a->cost);
-	return match == PASSWORD_RIGHT && a->known ? 0 : MODEL_NONE;
+	const bool right = match == PASSWORD_RIGHT && a->known;
+	c.host->guess_note(c.self, a->peer.network, a->id, a->most_failures, right);
+	a->outdated = right && password_is_outdated(a->hash.c_str(), a->cost);
+	return right ? 0 : MODEL_NONE;
 }
 
 static void attempt_compared(void *state, cs_conn conn, int result, void *arg)
 {
 	attempt_ptr a(static_cast<attempt *>(arg));
-	const login_plugin *p = static_cast<login_plugin *>(state);
+	login_plugin *p = static_cast<login_plugin *>(state);
 
+	if (result == attempt_early) {
+		attempt_refuse_early(p, conn, &a->request, a->id, a->peer, a->wait_ms);
+		p->context.host->finish(p->context.self, conn);
+		return;
+	}
 	if (result == MODEL_NONE) {
+		login_log_refused(p, &p->wrong_limit, a->id, a->peer, "password");
 		attempt_fail(p, conn, a.get(), CS_ERRNO_REFUSED, "no such id or wrong password");
 		return;
 	}
@@ -128,18 +157,24 @@ static void attempt_found(void *state, cs_conn conn, int result, void *arg)
 
 /* ---- the request */
 
-static int attempt_begin(const login_plugin *p, const cs_frame *frame, uint64_t id, std::string_view password,
+static int attempt_begin(login_plugin *p, const cs_frame *frame, uint64_t id, std::string_view password,
                          int acknowledges)
 {
+	const plugin_context &c = p->context;
 	auto a = std::make_unique<attempt>(password);
 
+	(void)c.host->peer(c.self, frame->conn, &a->peer); /* it is there: this is its frame */
+	a->most_failures = p->conf->failed_logins;
+	const int64_t wait_ms = c.host->guess_wait(c.self, a->peer.network, id, a->most_failures);
+	if (wait_ms > 0)
+		return attempt_refuse_early(p, frame->conn, &frame->request, id, a->peer, wait_ms);
+	a->context = c;
 	a->request = frame->request;
 	a->conn = frame->conn;
 	a->id = id;
 	a->acknowledges = acknowledges;
 	a->cost = login_cost(p);
-	const int rc = p->context.host->work(p->context.self, frame->conn, CS_WORK_READ, attempt_find,
-	                                     attempt_found, a.get());
+	const int rc = c.host->work(c.self, frame->conn, CS_WORK_READ, attempt_find, attempt_found, a.get());
 	if (rc != 0)
 		return attempt_refuse_result(p, frame->conn, &frame->request, rc);
 	(void)a.release(); /* attempt_found's now */
@@ -148,7 +183,7 @@ static int attempt_begin(const login_plugin *p, const cs_frame *frame, uint64_t 
 
 int login_on_login(void *state, const cs_frame *frame)
 {
-	const login_plugin *p = static_cast<login_plugin *>(state);
+	login_plugin *p = static_cast<login_plugin *>(state);
 	std::string_view password;
 	int64_t id = 0;
 	int acknowledges = 0;

@@ -18,7 +18,11 @@
 struct attempt {
 	explicit attempt(std::string_view text) : clear(text) {}
 
+	plugin_context context; /* of the instance; for what store threads may call */
 	cs_request request = {};
+	cs_peer peer = {};
+	int64_t most_failures = 0; /* login_conf's, at the request */
+	int64_t wait_ms = 0; /* until the next attempt may be made, where this one came too early */
 	cs_conn conn = 0;
 	uint64_t id = 0;
 	int acknowledges = 0;

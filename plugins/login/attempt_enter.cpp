@@ -26,6 +26,7 @@ static void attempt_complete(const login_plugin *p, cs_conn conn, const attempt 
 		context.host->set_silence(context.self, conn, acknowledging_silence_ms);
 	if (context.host->send(context.self, conn, ack.data(), ack.size(), nullptr, &position) == CS_ENOENT)
 		return;
+	login_log(p, "login", a->id, a->peer);
 	if (p->mailbox->begin(p->mailbox_context, conn, position) != 0) {
 		(void)context.host->close(context.self, conn, "the mailbox does not know this session");
 		return;

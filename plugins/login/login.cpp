@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <memory>
 
+static const int64_t login_log_pause_ms = 1000;
+
 password_cost login_cost(const login_plugin *plugin)
 {
 	return {static_cast<uint64_t>(plugin->conf->password_ops),
@@ -23,12 +25,40 @@ int login_errno_of(int result, const char **text_r)
 	}
 }
 
+/* ---- log */
+
+void login_log(const login_plugin *plugin, const char *what, uint64_t account, const cs_peer &peer)
+{
+	plugin->context.host->log(plugin->context.self, CS_LOG_INFO, "%s account=%llu peer=%s", what,
+	                          static_cast<unsigned long long>(account), peer.text);
+}
+
+void login_log_refused(const login_plugin *plugin, login_log_limit *limit, uint64_t account, const cs_peer &peer,
+                       const char *reason)
+{
+	const plugin_context &context = plugin->context;
+	const int64_t now = context.host->now();
+
+	if (now < limit->next_ms) {
+		limit->held_back++;
+		return;
+	}
+	context.host->log(context.self, CS_LOG_INFO, "login refused account=%llu peer=%s reason=%s held_back=%llu",
+	                  static_cast<unsigned long long>(account), peer.text, reason,
+	                  static_cast<unsigned long long>(limit->held_back));
+	*limit = {now + login_log_pause_ms, 0};
+}
+
 /* ---- LOGOUT */
 
 static int login_on_logout(void *state, const cs_frame *frame)
 {
-	const plugin_context &context = static_cast<login_plugin *>(state)->context;
+	const login_plugin *p = static_cast<login_plugin *>(state);
+	const plugin_context &context = p->context;
+	cs_peer peer = {};
 
+	if (context.host->peer(context.self, frame->conn, &peer) == 0)
+		login_log(p, "logout", frame->account, peer);
 	(void)context.host->logout(context.self, frame->conn);
 	context.host->answer(context.self, frame->conn, &frame->request, "");
 	return CS_DONE;
@@ -103,6 +133,10 @@ static const cs_option login_options[] = {
          "19M", nullptr, 1, "memory of argon2id per password"},
 	{"duplicate_login", CS_OPTION_CHOICE, offsetof(login_conf, duplicate_login), 0, 0, "refuse",
          "refuse|kick", 1, "a login of an account that is online: refuse it, or kick the older session"},
+	{"registration", CS_OPTION_CHOICE, offsetof(login_conf, registration), 0, 0, "open", "open|closed", 1,
+         "whether people may make accounts"},
+	{"failed_logins", CS_OPTION_INTEGER, offsetof(login_conf, failed_logins), 0, 1000000, "30", nullptr, 1,
+         "wrong passwords per minute of an address (IPv6: of a /64), for all accounts; 0: no limit"},
 	{nullptr, CS_OPTION_BOOL, 0, 0, 0, nullptr, nullptr, 0, nullptr},
 };
 

@@ -14,6 +14,7 @@ struct registration {
 	explicit registration(std::string_view text) : clear(text) {}
 
 	cs_request request = {};
+	cs_peer peer = {};
 	std::string name;
 	password_clear clear;
 	password_cost cost;
@@ -57,12 +58,14 @@ static void register_stored(void *state, cs_conn conn, int result, void *arg)
 	const std::unique_ptr<registration> r(static_cast<registration *>(arg));
 	const login_plugin *p = static_cast<login_plugin *>(state);
 
-	if (result == 0)
+	if (result == 0) {
+		login_log(p, "registered", r->id, r->peer);
 		register_accept(p, conn, r.get());
-	else if (result == MODEL_TAKEN || result == CS_DB_DUPLICATE)
+	} else if (result == MODEL_TAKEN || result == CS_DB_DUPLICATE) {
 		register_refuse(p, conn, &r->request, CS_ERRNO_REFUSED, "the name is taken");
-	else
+	} else {
 		register_refuse_result(p, conn, &r->request, result);
+	}
 	p->context.host->finish(p->context.self, conn);
 }
 
@@ -94,6 +97,8 @@ static void register_hashed(void *state, cs_conn conn, int result, void *arg)
 static int register_check(const login_plugin *p, const cs_frame *frame, std::string_view name,
                           std::string_view password)
 {
+	if (p->conf->registration != 0)
+		return register_refuse(p, frame->conn, &frame->request, CS_ERRNO_REFUSED, "registration is closed");
 	if (const name_fault *fault = name_judge(name); fault != nullptr)
 		return register_refuse(p, frame->conn, &frame->request,
 		                       fault->is_too_long ? CS_ERRNO_TOO_LONG : CS_ERRNO_REFUSED,
@@ -120,6 +125,7 @@ int login_on_register(void *state, const cs_frame *frame)
 	if (rc != 0)
 		return rc;
 	auto r = std::make_unique<registration>(password);
+	(void)p->context.host->peer(p->context.self, frame->conn, &r->peer); /* it is there: this is its frame */
 	r->request = frame->request;
 	r->name = name;
 	r->cost = login_cost(p);

@@ -88,9 +88,11 @@ struct fake_host {
 	/* For asserts. Cleared by fake_host_forget(). */
 	std::vector<fake_call> calls;
 	std::vector<std::string> log;
+	std::vector<std::string> guesses; /* "13 wrong" "13 right": what guess_note was told */
 	/* Set by the test at any time. */
 	std::vector<fake_fault> faults;
 	bool unknown_outcomes = false; /* what outcome_can_be_unknown answers */
+	std::deque<int64_t> guess_waits; /* what the next calls of guess_wait answer; then 0 */
 	/* Who is online where; the test may add accounts "on other nodes" with conn 0. */
 	std::unordered_map<cs_account, cs_conn> online;
 	std::vector<fake_timer_entry> timers;

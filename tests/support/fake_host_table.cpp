@@ -4,6 +4,7 @@
 #include "fake_host_internal.h"
 
 #include <chrono>
+#include <cstdio>
 #include <cstring>
 
 /* ---- sessions */
@@ -255,6 +256,33 @@ static int table_service(cs_self *self, const char *name, uint32_t version, cons
 	return CS_ENOENT;
 }
 
+/* ---- who asks */
+
+static int table_peer(cs_self *self, cs_conn handle, cs_peer *peer_r)
+{
+	if (fake_conn_open(self_of(self)->host, handle) == nullptr)
+		return CS_ENOENT;
+	snprintf(peer_r->text, sizeof peer_r->text, "192.0.2.7:%u", static_cast<unsigned>(handle));
+	peer_r->network = 7;
+	return 0;
+}
+
+static int64_t table_guess_wait(cs_self *self, uint64_t, uint64_t, int64_t)
+{
+	std::deque<int64_t> *waits = &self_of(self)->host->guess_waits;
+
+	if (waits->empty())
+		return 0;
+	const int64_t wait = waits->front();
+	waits->pop_front();
+	return wait;
+}
+
+static void table_guess_note(cs_self *self, uint64_t, uint64_t subject, int64_t, int right)
+{
+	self_of(self)->host->guesses.push_back(std::to_string(subject) + (right ? " right" : " wrong"));
+}
+
 void fake_table_fill(cs_host *table)
 {
 	table->abi = CS_ABI;
@@ -275,4 +303,7 @@ void fake_table_fill(cs_host *table)
 	table->timer_add = table_timer_add;
 	table->timer_del = table_timer_del;
 	table->service = table_service;
+	table->peer = table_peer;
+	table->guess_wait = table_guess_wait;
+	table->guess_note = table_guess_note;
 }

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ * Counts wrong guesses, by client and by what is guessed, and says how long a client must wait for its next one. */
+#ifndef CORE_THROTTLE_H
+#define CORE_THROTTLE_H
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <random>
+#include <vector>
+
+/* Failures of a client with one subject, or with all of them (subject 0). */
+struct throttle_entry {
+	uint64_t client = 0, subject = 0;
+	int64_t weight = 0; /* of the failures, as they stood at last_ms; 0: the entry is free */
+	int64_t last_ms = 0;
+};
+
+/* Of a fixed size. An entry can stand at a few places only, which its number and a secret decide; where they are
+ * taken it replaces the one with the fewest failures. So a flood of clients that fail once each replaces its own
+ * kind, and nobody can aim at an entry. */
+struct throttle {
+	static constexpr size_t ways = 8, sets = 8192; /* 64 Ki entries, 2 MiB */
+
+	std::mutex mutex; /* guards entries */
+	std::vector<struct throttle_entry> entries = std::vector<struct throttle_entry>(ways * sets);
+	const uint64_t secret = uint64_t{std::random_device{}()} << 32 | std::random_device{}();
+	std::atomic<uint64_t> failed = 0, refused = 0; /* since the start */
+};
+
+/* Contracts of cs_host.guess_wait and cs_host.guess_note. client: as of network_client; now_ms: monotonic. Any
+ * thread. */
+int64_t throttle_wait(struct throttle *t, uint64_t client, uint64_t subject, int64_t most, int64_t now_ms);
+void throttle_note(struct throttle *t, uint64_t client, uint64_t subject, int64_t most, bool right, int64_t now_ms);
+
+#endif
