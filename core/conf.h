@@ -38,9 +38,10 @@ struct conf_struct {
 [[nodiscard]] int conf_bind(const struct conf_file *file, const char *section,
                             const struct cs_option *options, size_t size, struct conf_struct *bound_r,
                             struct cs_error *e);
-/* Every section that is no name of the list is an error naming file:line and the nearest known one. */
+/* Every section that is no name of the list is an error naming file:line, and whether it is one of the plugins that
+ * are there but not loaded, or the nearest known one. */
 [[nodiscard]] int conf_check_sections(const struct conf_file *file, const std::vector<std::string> &known,
-                                      struct cs_error *e);
+                                      const std::vector<std::string> &unloaded, struct cs_error *e);
 /* Checks a table itself: names, offsets within a struct of that size, min <= max, defaults that parse. 0, or
  * CS_EINVAL with the option and what is wrong in e. */
 [[nodiscard]] int conf_check_options(const struct cs_option *options, size_t size, struct cs_error *e);
@@ -48,7 +49,7 @@ struct conf_struct {
 std::string conf_where(const struct conf_file *file, std::string_view section, std::string_view key);
 /* The place of a line in that form. */
 std::string conf_place(const struct conf_line *line);
-/* The candidate that differs least from the name (edit distance). Empty: there is no candidate. */
+/* The candidate that differs least from the name (edit distance). Empty: none is near enough to be meant. */
 std::string conf_nearest(std::string_view name, const std::vector<std::string> &candidates);
 /* Appends one line per option: section.key TYPE default range reload|fixed help, separated by tabs. */
 void conf_dump(const char *section, const struct cs_option *options, std::string *text_r);

@@ -37,12 +37,12 @@ int refuse_key(const struct conf_line *line, const struct cs_option *options, st
 		keys.emplace_back(options->key);
 	const std::string nearest = conf_nearest(line->key, keys);
 
-	if (nearest.empty())
+	if (keys.empty())
 		error_set(e, "%s: [%s] has no options, and none named %s", conf_place(line).c_str(),
 		          line->section.c_str(), line->key.c_str());
 	else
-		error_set(e, "%s: [%s] has no option %s; the nearest one is %s", conf_place(line).c_str(),
-		          line->section.c_str(), line->key.c_str(), nearest.c_str());
+		error_set(e, "%s: [%s] has no option %s%s%s", conf_place(line).c_str(), line->section.c_str(),
+		          line->key.c_str(), nearest.empty() ? "" : "; the nearest one is ", nearest.c_str());
 	return CS_EINVAL;
 }
 
@@ -120,7 +120,8 @@ std::string conf_nearest(std::string_view name, const std::vector<std::string> &
 	};
 	const auto best = std::min_element(candidates.begin(), candidates.end(), nearer);
 
-	return best == candidates.end() ? "" : *best;
+	/* A letter in three may be wrong. */
+	return best == candidates.end() || edit_distance(name, *best) > (name.size() + 1) / 3 ? "" : *best;
 }
 
 int conf_check_options(const struct cs_option *options, size_t size, struct cs_error *e)
@@ -153,13 +154,26 @@ int conf_bind(const struct conf_file *file, const char *section, const struct cs
 	return 0;
 }
 
-int conf_check_sections(const struct conf_file *file, const std::vector<std::string> &known, struct cs_error *e)
+int conf_check_sections(const struct conf_file *file, const std::vector<std::string> &known,
+                        const std::vector<std::string> &unloaded, struct cs_error *e)
 {
+	const auto has = [](const std::vector<std::string> &names, const std::string &name) {
+		return std::find(names.begin(), names.end(), name) != names.end();
+	};
+
 	for (const struct conf_line &line : file->lines) {
-		if (std::find(known.begin(), known.end(), line.section) != known.end())
+		if (has(known, line.section))
 			continue;
-		error_set(e, "%s: there is no section [%s], and no loaded plugin of that name; the nearest one is [%s]",
-		          conf_place(&line).c_str(), line.section.c_str(), conf_nearest(line.section, known).c_str());
+		if (has(unloaded, line.section)) {
+			error_set(e, "%s: the plugin %s is not loaded, so it can have no section; name it in core.plugins",
+			          conf_place(&line).c_str(), line.section.c_str());
+			return CS_EINVAL;
+		}
+		const std::string nearest = conf_nearest(line.section, known);
+
+		error_set(e, "%s: there is no section [%s], and core.plugin_dir has no plugin of that name%s%s%s",
+		          conf_place(&line).c_str(), line.section.c_str(), nearest.empty() ? "" : "; the nearest one is [",
+		          nearest.c_str(), nearest.empty() ? "" : "]");
 		return CS_EINVAL;
 	}
 	return 0;

@@ -133,6 +133,27 @@ const struct listen_address *listener_find(const std::vector<struct listen_addre
 	return nullptr;
 }
 
+/* What the operator can write in place of what is no address. */
+static std::string listener_advice(std::string_view text)
+{
+	const size_t colon = text.rfind(':');
+	const std::string_view host = text.substr(0, colon == text.npos ? 0 : colon);
+	const std::string_view port = colon == text.npos ? text : text.substr(colon + 1);
+	uint16_t number;
+
+	if (!listener_parse_port(port, &number))
+		return "a port from 0 to 65535 must follow, as in 127.0.0.1:6000 or [::1]:6000";
+	if (host.empty() || host == "*") {
+		const std::string behind = ":" + std::to_string(number);
+
+		return "write 0.0.0.0" + behind + " for every IPv4 address, [::]" + behind +
+		       " for every IPv6 address, or both";
+	}
+	if (host.find(':') != host.npos)
+		return "an IPv6 address stands in brackets, as in [::1]:6000";
+	return "names are not looked up; write an address, such as 127.0.0.1:6000 or [::1]:6000";
+}
+
 int listener_parse(const char *text, std::vector<struct listen_address> *addresses_r, struct cs_error *e)
 {
 	static const char between[] = " \t,";
@@ -145,9 +166,8 @@ int listener_parse(const char *text, std::vector<struct listen_address> *address
 
 		rest.remove_prefix(one.size());
 		if (!listener_parse_one(one, &a)) {
-			error_set(e,
-			          "\"%.*s\" is no numeric address:port, such as 127.0.0.1:6000 or [::1]:6000",
-			          static_cast<int>(std::min<size_t>(one.size(), 80)), one.data());
+			error_set(e, "\"%.*s\": %s", static_cast<int>(std::min<size_t>(one.size(), 80)), one.data(),
+			          listener_advice(one).c_str());
 			return CS_EINVAL;
 		}
 		if (const struct listen_address *twin = listener_find(*addresses_r, &a); twin != nullptr) {

@@ -196,7 +196,7 @@ int server_check_sections(const struct server *s, const struct configuration *co
 		if (is_unused_driver(&s->plugins, files, line.section))
 			known.push_back(line.section);
 	}
-	return conf_check_sections(&conf->file, known, e);
+	return conf_check_sections(&conf->file, known, files, e);
 }
 
 int server_configure(struct server *s, struct cs_error *e)

@@ -381,8 +381,11 @@ static void a_section_of_a_plugin_that_is_not_loaded_is_refused(void **state)
 	const auto *f = (fixture *)*state;
 
 	write_conf(f, "bad_nothing", "[bad_nothin]\ncups = 1\n");
-	assert_said(f, "-t", fill(f, "{}/c:8: there is no section [bad_nothin], and no loaded plugin of that name; the "
-	                             "nearest one is [bad_nothing]"));
+	assert_said(f, "-t", fill(f, "{}/c:8: there is no section [bad_nothin], and core.plugin_dir has no plugin of that "
+	                             "name; the nearest one is [bad_nothing]"));
+	write_conf(f, "bad_nothing", "[bad_needs_nobody]\ncups = 1\n");
+	assert_said(f, "-t", fill(f, "{}/c:8: the plugin bad_needs_nobody is not loaded, so it can have no section; name it "
+	                             "in core.plugins"));
 	write_conf(f, "bad_nothing", "[bad_nothing]\ncups = 1\n");
 	assert_said(f, "-t", fill(f, "{}/c:9: [bad_nothing] has no options, and none named cups"));
 }

@@ -266,6 +266,20 @@ static void an_unknown_key_names_the_nearest_one(void **state)
 	assert_unbound(f, "waits = 1s", "[sample] has no option waits; the nearest one is wait");
 }
 
+static void a_name_that_is_near_to_none_is_not_taken_for_one(void **state)
+{
+	const auto *f = (fixture *)*state;
+
+	assert_unbound(f, "max_frame = 64K", "[sample] has no option max_frame");
+	assert_unbound(f, "verbosity = 1", "[sample] has no option verbosity");
+	assert_string_equal(conf_nearest("wordfilter", {"core", "store", "bus", "mailbox"}).c_str(), "");
+	assert_string_equal(conf_nearest("max_conections", {"keepalive", "max_connections"}).c_str(), "max_connections");
+	assert_string_equal(conf_nearest("cor", {"core", "store"}).c_str(), "core");
+	assert_string_equal(conf_nearest("log", {"bus", "core"}).c_str(), "");
+	assert_string_equal(conf_nearest("x", {"y"}).c_str(), "");
+	assert_string_equal(conf_nearest("x", {}).c_str(), "");
+}
+
 static void a_bad_value_says_what_is_allowed(void **state)
 {
 	const auto *f = (fixture *)*state;
@@ -329,14 +343,21 @@ static void what_is_printed_can_be_read_again(void **state)
 static void an_unknown_section_names_the_nearest_one(void **state)
 {
 	const auto *f = (fixture *)*state;
-	struct conf_file file;
+	struct conf_file file, other;
 	struct cs_error e{};
 
 	read_good(f, "[core]\nx = 1\n[stroe]\n", &file);
-	assert_int_equal(conf_check_sections(&file, {"core", "store", "stroe"}, &e), 0);
-	assert_int_equal(conf_check_sections(&file, {"core", "store"}, &e), CS_EINVAL);
-	assert_string_equal(e.text, (f->path + ":3: there is no section [stroe], and no loaded plugin of that name; "
-	                                       "the nearest one is [store]").c_str());
+	assert_int_equal(conf_check_sections(&file, {"core", "store", "stroe"}, {}, &e), 0);
+	assert_int_equal(conf_check_sections(&file, {"core", "store"}, {}, &e), CS_EINVAL);
+	assert_string_equal(e.text, (f->path + ":3: there is no section [stroe], and core.plugin_dir has no plugin of that "
+	                                       "name; the nearest one is [store]").c_str());
+	read_good(f, "[core]\n[wordfilter]\n", &other);
+	assert_int_equal(conf_check_sections(&other, {"core", "store"}, {"word"}, &e), CS_EINVAL);
+	assert_string_equal(e.text, (f->path + ":2: there is no section [wordfilter], and core.plugin_dir has no plugin of "
+	                                       "that name").c_str());
+	assert_int_equal(conf_check_sections(&other, {"core", "store"}, {"word", "wordfilter"}, &e), CS_EINVAL);
+	assert_string_equal(e.text, (f->path + ":2: the plugin wordfilter is not loaded, so it can have no section; name it "
+	                                       "in core.plugins").c_str());
 }
 
 int main()
@@ -353,6 +374,7 @@ int main()
 		cmocka_unit_test_setup_teardown(includes_are_read_in_order_relative_to_their_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(includes_that_cannot_be_followed_are_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_unknown_key_names_the_nearest_one, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_name_that_is_near_to_none_is_not_taken_for_one, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_bad_value_says_what_is_allowed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_secret_is_neither_printed_nor_quoted_in_messages, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_printed_can_be_read_again, set_up, tear_down),

@@ -89,6 +89,31 @@ static void other_addresses_are_refused(void **)
 	}
 }
 
+static void a_refused_address_says_what_to_write(void **)
+{
+	static const char every[] = ": write 0.0.0.0:6001 for every IPv4 address, [::]:6001 for every IPv6 address, or both";
+	static const char name[] = ": names are not looked up; write an address, such as 127.0.0.1:6000 or [::1]:6000";
+	static const char port[] = ": a port from 0 to 65535 must follow, as in 127.0.0.1:6000 or [::1]:6000";
+	static const char brackets[] = ": an IPv6 address stands in brackets, as in [::1]:6000";
+	static const struct {
+		const char *text, *advice;
+	} refused[] = {
+		{"*:6001", every},          {":6001", every},          {"6001", every},
+		{"localhost:6001", name},   {"chat.example.org:1", name}, {"0.0.0:6001", name},
+		{"127.0.0.1", port},        {"[::1]", port},           {"[::]:", port},
+		{"0.0.0.0:65536", port},    {"0.0.0.0:6o00", port},    {"localhost", port},
+		{"::1:6001", brackets},     {":::6001", brackets},     {"*", port},
+	};
+
+	for (const auto &[text, advice] : refused) {
+		std::vector<struct listen_address> addresses;
+		struct cs_error e = {""};
+
+		assert_int_equal(listener_parse(text, &addresses, &e), CS_EINVAL);
+		assert_string_equal(e.text, ("\"" + std::string(text) + "\"" + advice).c_str());
+	}
+}
+
 static void the_same_address_twice_is_refused_in_any_form(void **)
 {
 	for (const char *text : {"127.0.0.1:6000 127.0.0.1:6000", "127.0.0.1:6000, 0.0.0.0:6001,127.0.0.1:06000",
@@ -272,6 +297,7 @@ int main(void)
 	const CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_are_numeric_with_a_port),
 		cmocka_unit_test(other_addresses_are_refused),
+		cmocka_unit_test(a_refused_address_says_what_to_write),
 		cmocka_unit_test(the_same_address_twice_is_refused_in_any_form),
 		cmocka_unit_test(other_ports_families_and_port_0_are_not_the_same_address),
 		TEST(a_port_that_somebody_listens_on_is_refused),
