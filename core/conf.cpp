@@ -208,6 +208,11 @@ int read_text(const char *path, std::string *text_r, struct stat *status_r, stru
 		error_set(e, "%s: is a folder; a file is needed", path);
 		return CS_EINVAL;
 	}
+	/* What stands in it decides which code the server loads. */
+	if (S_ISREG(status_r->st_mode) && (status_r->st_mode & S_IWOTH)) {
+		error_set(e, "%s: everybody may write to it; run chmod o-w on it", path);
+		return CS_EINVAL;
+	}
 	while ((size = fread(bytes, 1, sizeof(bytes), stream.get())) > 0 && text_r->size() <= most_file)
 		text_r->append(bytes, size);
 	if (ferror(stream.get()) || text_r->size() > most_file) {
@@ -246,6 +251,8 @@ int read_file(struct conf_file *file, const char *path, const struct reading *pa
 
 	if (const int failed = refuse_cycle(&r, e))
 		return failed;
+	if (S_ISREG(status.st_mode) && (status.st_mode & S_IROTH))
+		file->readable.emplace_back(path);
 	return parse_text(file, &r, text, e);
 }
 

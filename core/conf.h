@@ -5,6 +5,7 @@
 #define CORE_CONF_H
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -20,21 +21,24 @@ struct conf_line {
 
 struct conf_file {
 	std::vector<struct conf_line> lines;   /* a later one wins */
+	std::vector<std::string> readable;     /* the files that everybody can read */
 };
 
 /* An option struct filled from a file; owns its memory and the texts that it points to. */
 struct conf_struct {
 	std::unique_ptr<char[]> memory;
 	std::unique_ptr<std::deque<std::string>> texts;
+	std::map<std::string, std::string> secret_files;   /* by key: the path that KEY_file gives */
 };
 
 /* Reads the file and what it includes (include conf.d/<glob>, relative to the file's folder, sorted, cycles
- * refused). 0, or CS_EINVAL with file:line and what is allowed in e. */
+ * refused). 0, or CS_EINVAL with file:line and what is allowed in e; also where everybody may write to a file. */
 [[nodiscard]] int conf_read(struct conf_file *file, const char *path, struct cs_error *e);
 /* Adds "section.key=value" of the command line, which wins over the file. */
 [[nodiscard]] int conf_override(struct conf_file *file, std::string_view text, struct cs_error *e);
 /* Fills a struct of the size from defaults and the section's lines. An unknown key is an error that names the
- * nearest known one; a bad value one that says file:line and what is allowed. */
+ * nearest known one; a bad value one that says file:line and what is allowed. Beside each secret KEY there is KEY_file,
+ * the path of a file whose first line is the secret. Warns of secrets that others can read. */
 [[nodiscard]] int conf_bind(const struct conf_file *file, const char *section,
                             const struct cs_option *options, size_t size, struct conf_struct *bound_r,
                             struct cs_error *e);
@@ -54,7 +58,7 @@ std::string conf_nearest(std::string_view name, const std::vector<std::string> &
 /* Appends one line per option: section.key TYPE default range reload|fixed help, separated by tabs. */
 void conf_dump(const char *section, const struct cs_option *options, std::string *text_r);
 /* Appends `key = value` lines, secrets as ***, in the table's order. */
-void conf_print(const struct cs_option *options, const void *bound, std::string *text_r);
+void conf_print(const struct cs_option *options, const struct conf_struct *bound, std::string *text_r);
 /* Names of options whose values differ and that SIGHUP cannot change. */
 std::vector<std::string> conf_changed_fixed(const struct cs_option *options, const void *before,
                                             const void *after);

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "conf_secret.h"
 #include "conf_value.h"
 #include "log.h"
 
@@ -21,10 +22,31 @@ const struct cs_option *find_option(const struct cs_option *options, std::string
 	return nullptr;
 }
 
+constexpr std::string_view file_suffix = "_file";
+
+/* The secret whose file the key names; nullptr: none. */
+const struct cs_option *find_secret_of(const struct cs_option *options, std::string_view key)
+{
+	if (!key.ends_with(file_suffix))
+		return nullptr;
+	const struct cs_option *option = find_option(options, key.substr(0, key.size() - file_suffix.size()));
+
+	return option && option->type == CS_OPTION_SECRET ? option : nullptr;
+}
+
+/* "password_file"; "" where the option is no secret, or the table has such an option of its own. */
+std::string secret_file_key(const struct cs_option *options, const struct cs_option *o)
+{
+	const std::string key = std::string(o->key) + std::string(file_suffix);
+
+	return o->type == CS_OPTION_SECRET && !find_option(options, key) ? key : "";
+}
+
 struct conf_struct make_struct(size_t size)
 {
 	struct conf_struct bound{.memory = std::make_unique<char[]>(size),
-	                         .texts = std::make_unique<std::deque<std::string>>()};
+	                         .texts = std::make_unique<std::deque<std::string>>(),
+	                         .secret_files = {}};
 
 	return bound;
 }
@@ -33,8 +55,11 @@ int refuse_key(const struct conf_line *line, const struct cs_option *options, st
 {
 	std::vector<std::string> keys;
 
-	for (; options && options->key; options++)
-		keys.emplace_back(options->key);
+	for (const struct cs_option *o = options; o && o->key; o++) {
+		keys.emplace_back(o->key);
+		if (const std::string key = secret_file_key(options, o); !key.empty())
+			keys.push_back(key);
+	}
 	const std::string nearest = conf_nearest(line->key, keys);
 
 	if (keys.empty())
@@ -46,13 +71,19 @@ int refuse_key(const struct conf_line *line, const struct cs_option *options, st
 	return CS_EINVAL;
 }
 
-int bind_line(const struct conf_struct *bound, const struct conf_line *line, const struct cs_option *options,
+int bind_line(struct conf_struct *bound, const struct conf_line *line, const struct cs_option *options,
               struct cs_error *e)
 {
 	const struct cs_option *option = find_option(options, line->key);
 
-	if (!option)
-		return refuse_key(line, options, e);
+	if (!option) {
+		const struct cs_option *secret = find_secret_of(options, line->key);
+
+		if (!secret)
+			return refuse_key(line, options, e);
+		bound->secret_files[secret->key] = line->value;
+		return 0;
+	}
 	if (conf_value_set(bound, option, line->value))
 		return 0;
 	const bool shown = option->type != CS_OPTION_SECRET && line->value.size() <= 64;
@@ -60,6 +91,71 @@ int bind_line(const struct conf_struct *bound, const struct conf_line *line, con
 	error_set(e, "%s: %s.%s cannot be %s; allowed is %s", conf_place(line).c_str(), line->section.c_str(),
 	          option->key, shown ? ("\"" + line->value + "\"").c_str() : "that", conf_value_allowed(option).c_str());
 	return CS_EINVAL;
+}
+
+/* The option is a secret that is set; `file` is where it stands. */
+void warn_of_secret(const char *section, const struct cs_option *o, const std::string &file, bool readable)
+{
+	if (file == "command line")
+		log_warning("others can read a secret on the command line: put it into a file option=%s.%s", section, o->key);
+	else if (readable)
+		log_warning("others can read a secret: run chmod o-r on the file option=%s.%s file=%s", section, o->key,
+		            file.c_str());
+}
+
+void warn_of_line(const struct conf_file *file, const char *section, const struct cs_option *o)
+{
+	for (auto line = file->lines.rbegin(); line != file->lines.rend(); ++line) {
+		if (line->section != section || line->key != o->key)
+			continue;
+		return warn_of_secret(section, o, line->file, std::find(file->readable.begin(), file->readable.end(),
+		                                                        line->file) != file->readable.end());
+	}
+}
+
+int bind_secret_file(const struct conf_struct *bound, const char *section, const struct cs_option *o,
+                     const std::string &path, struct cs_error *e)
+{
+	struct stat status{};
+	struct cs_error text{};
+	std::string secret;
+
+	if (!conf_value_format(o, bound->memory.get()).empty()) {
+		error_set(e, "%s.%s and %s.%s_file are both given; leave one out", section, o->key, section, o->key);
+		return CS_EINVAL;
+	}
+	if (conf_secret_read(path, &secret, &status, &text) != 0) {
+		error_set(e, "%s.%s_file: %s", section, o->key, text.text);
+		return CS_EINVAL;
+	}
+	if (!conf_value_set(bound, o, secret)) {
+		error_set(e, "%s.%s_file: %s: its first line is not allowed; allowed is %s", section, o->key, path.c_str(),
+		          conf_value_allowed(o).c_str());
+		return CS_EINVAL;
+	}
+	warn_of_secret(section, o, path, status.st_mode & S_IROTH);
+	return 0;
+}
+
+/* After all lines: the last one of a key counts. */
+int bind_secrets(const struct conf_file *file, const char *section, const struct cs_option *options,
+                 const struct conf_struct *bound, struct cs_error *e)
+{
+	for (const struct cs_option *o = options; o && o->key; o++) {
+		if (o->type != CS_OPTION_SECRET)
+			continue;
+		const auto given = bound->secret_files.find(o->key);
+		struct cs_error text{};
+
+		if (given == bound->secret_files.end() || given->second.empty()) {
+			if (!conf_value_format(o, bound->memory.get()).empty())
+				warn_of_line(file, section, o);
+		} else if (bind_secret_file(bound, section, o, given->second, &text) != 0) {
+			error_set(e, "%s: %s", conf_where(file, section, secret_file_key(options, o)).c_str(), text.text);
+			return CS_EINVAL;
+		}
+	}
+	return 0;
 }
 
 int check_option(const struct cs_option *option, size_t size, struct cs_error *e)
@@ -150,6 +246,8 @@ int conf_bind(const struct conf_file *file, const char *section, const struct cs
 		if (const int failed = bind_line(&bound, &line, options, e))
 			return failed;
 	}
+	if (const int failed = bind_secrets(file, section, options, &bound, e))
+		return failed;
 	*bound_r = std::move(bound);
 	return 0;
 }
@@ -179,24 +277,34 @@ int conf_check_sections(const struct conf_file *file, const std::vector<std::str
 	return 0;
 }
 
-void conf_print(const struct cs_option *options, const void *bound, std::string *text_r)
+void conf_print(const struct cs_option *options, const struct conf_struct *bound, std::string *text_r)
 {
 	for (const struct cs_option *o = options; o && o->key; o++) {
-		const std::string value = conf_value_format(o, bound);
+		const std::string value = conf_value_format(o, bound->memory.get());
+		const auto given = bound->secret_files.find(o->key);
+		const std::string path = given == bound->secret_files.end() ? "" : conf_value_quote(given->second);
 		const bool hidden = o->type == CS_OPTION_SECRET && !value.empty();
 
-		text_r->append(o->key).append(" = ").append(hidden ? "***" : value).append("\n");
+		text_r->append(o->key).append(" = ").append(!hidden ? value : path.empty() ? "***" : "").append("\n");
+		if (const std::string key = secret_file_key(options, o); !key.empty())
+			text_r->append(key).append(" = ").append(path).append("\n");
 	}
 }
 
 void conf_dump(const char *section, const struct cs_option *options, std::string *text_r)
 {
-	for (const struct cs_option *o = options; o && o->key; o++) {
-		const std::string range = conf_value_range(o);
+	const auto append = [section, text_r](const std::string &key, const char *type, const std::string &preset,
+	                                      const std::string &range, bool reload, const std::string &help) {
+		text_r->append(section).append(".").append(key).append("\t").append(type);
+		text_r->append("\t").append(preset.empty() ? "\"\"" : preset).append("\t").append(range);
+		text_r->append("\t").append(reload ? "reload" : "fixed").append("\t").append(help).append("\n");
+	};
 
-		text_r->append(section).append(".").append(o->key).append("\t").append(conf_type_name(o->type));
-		text_r->append("\t").append(*o->default_text ? o->default_text : "\"\"").append("\t").append(range);
-		text_r->append("\t").append(o->reload ? "reload" : "fixed").append("\t").append(o->help).append("\n");
+	for (const struct cs_option *o = options; o && o->key; o++) {
+		append(o->key, conf_type_name(o->type), o->default_text, conf_value_range(o), o->reload, o->help);
+		if (const std::string key = secret_file_key(options, o); !key.empty())
+			append(key, "text", "", "0..4096", o->reload,
+			       "file whose first line is " + std::string(o->key) + ", instead of it");
 	}
 }
 

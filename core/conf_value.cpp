@@ -215,7 +215,11 @@ std::string conf_value_format(const struct cs_option *option, const void *bound)
 		return get<int>(option, bound) ? "yes" : "no";
 	if (option->type == CS_OPTION_CHOICE)
 		return choice_at(option->choices, get<int>(option, bound));
-	const std::string text = get<const char *>(option, bound);
+	return conf_value_quote(get<const char *>(option, bound));
+}
+
+std::string conf_value_quote(const std::string &text)
+{
 	const bool quoted = text.find('#') != text.npos || (!text.empty() && (text.front() == ' ' || text.back() == ' '));
 
 	return quoted ? "\"" + text + "\"" : text;

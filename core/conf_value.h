@@ -25,6 +25,8 @@ std::string conf_value_range(const struct cs_option *option);
 bool conf_value_set(const struct conf_struct *bound, const struct cs_option *option, std::string_view text);
 /* As it would stand in the file; a secret too. */
 std::string conf_value_format(const struct cs_option *option, const void *bound);
+/* A text as it would stand in the file. */
+std::string conf_value_quote(const std::string &text);
 /* Takes the value that another struct of the same table has. */
 void conf_value_copy(const struct conf_struct *to, const struct cs_option *option, const void *from);
 

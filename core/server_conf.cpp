@@ -229,16 +229,16 @@ std::string server_print_conf(const struct server *s)
 {
 	std::string text = "[core]\n";
 
-	conf_print(core_options, s->conf->core.memory.get(), &text);
+	conf_print(core_options, &s->conf->core, &text);
 	text += "\n[store]\n";
-	conf_print(store_options, s->conf->store.memory.get(), &text);
+	conf_print(store_options, &s->conf->store, &text);
 	text += "\n[bus]\n";
-	conf_print(bus_options, s->conf->bus.memory.get(), &text);
+	conf_print(bus_options, &s->conf->bus, &text);
 	for (const auto &p : s->plugins.plugins) {
 		if (!p->declared.options || !p->declared.options->key)
 			continue;
 		text += "\n[" + p->name + "]\n";
-		conf_print(p->declared.options, p->conf.memory.get(), &text);
+		conf_print(p->declared.options, &p->conf, &text);
 	}
 	return text;
 }

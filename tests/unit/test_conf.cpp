@@ -317,11 +317,145 @@ static void a_secret_is_neither_printed_nor_quoted_in_messages(void **state)
 	std::string text;
 
 	read_good(f, "[sample]\nsecret = geheim\n", &file);
-	conf_print(sample_options, bind_good(&file, &bound), &text);
+	bind_good(&file, &bound);
+	conf_print(sample_options, &bound, &text);
 	assert_non_null(strstr(text.c_str(), "secret = ***\n"));
 	assert_null(strstr(text.c_str(), "geheim"));
 	assert_int_equal(conf_bind(&file, "sample", short_secret, sizeof(char *), &bound, &e), CS_EINVAL);
 	assert_string_equal(e.text, (f->path + ":2: sample.secret cannot be that; allowed is a text of 0 to 3 bytes").c_str());
+}
+
+/* Writes a file of that mode and returns its path. */
+static std::string secret_make(const fixture *f, const std::string &text, mode_t mode = 0600)
+{
+	const std::string path = f->folder + "/secret";
+
+	write_file(path, text);
+	assert_int_equal(chmod(path.c_str(), mode), 0);
+	return path;
+}
+
+/* What the log says while the lines are bound, without the time. */
+static std::string log_of_binding(const struct conf_file *file, struct conf_struct *bound_r)
+{
+	char path[] = "/tmp/test_conf_log.XXXXXX";
+	const int log = mkstemp(path), before = dup(STDERR_FILENO);
+	char text[4096] = "";
+
+	unlink(path);
+	dup2(log, STDERR_FILENO);
+	bind_good(file, bound_r);
+	dup2(before, STDERR_FILENO);
+	assert_true(pread(log, text, sizeof(text) - 1, 0) >= 0);
+	close(log);
+	close(before);
+	const char *blank = strchr(text, ' ');
+
+	return blank ? blank + 1 : "";
+}
+
+static void the_first_line_of_a_file_may_be_a_secret(void **state)
+{
+	const auto *f = (fixture *)*state;
+
+	for (const char *text : {"geheim # 1", "geheim # 1\n", "geheim # 1\r\n", "geheim # 1\nand more\n"}) {
+		struct conf_file file;
+		struct conf_struct bound;
+		std::string printed;
+		const std::string path = secret_make(f, text);
+
+		read_good(f, "[sample]\nsecret_file = " + path + "\nsecret =\n", &file);
+		assert_string_equal(log_of_binding(&file, &bound).c_str(), "");
+		assert_string_equal(((struct sample *)(void *)bound.memory.get())->secret, "geheim # 1");
+		conf_print(sample_options, &bound, &printed);
+		assert_non_null(strstr(printed.c_str(), ("secret = \nsecret_file = " + path + "\n").c_str()));
+		assert_null(strstr(printed.c_str(), "geheim"));
+	}
+}
+
+static void a_relative_path_of_a_secret_is_one_of_systemds_credentials(void **state)
+{
+	const auto *f = (fixture *)*state;
+	struct conf_file file;
+	struct conf_struct bound;
+
+	secret_make(f, "geheim");
+	read_good(f, "[sample]\nsecret_file = secret\n", &file);
+	assert_int_equal(setenv("CREDENTIALS_DIRECTORY", f->folder.c_str(), 1), 0);
+	assert_string_equal(bind_good(&file, &bound)->secret, "geheim");
+	unsetenv("CREDENTIALS_DIRECTORY");
+	assert_unbound(f, "secret_file = secret", "sample.secret_file: secret: No such file or directory");
+}
+
+static void a_file_that_gives_no_secret_is_refused_without_showing_it(void **state)
+{
+	const auto *f = (fixture *)*state;
+	const std::string path = f->folder + "/secret", line = "secret_file = " + path;
+	const std::string begin = "sample.secret_file: " + path + ": ";
+
+	assert_unbound(f, line, begin + "No such file or directory");
+	for (const char *text : {"", "\n", "\r\n", "\ngeheim\n"}) {
+		secret_make(f, text);
+		assert_unbound(f, line, begin + "its first line is empty");
+	}
+	secret_make(f, std::string("ge\0heim\n", 8));
+	assert_unbound(f, line, begin + "has a NUL byte in its first line");
+	secret_make(f, std::string(4097, 'x'));
+	assert_unbound(f, line, begin + "its first line is not allowed; allowed is a text of 0 to 4096 bytes");
+	secret_make(f, "geheim", 0602);
+	assert_unbound(f, line, begin + "everybody may write to it; run chmod o-w on it");
+	assert_unbound(f, "secret_file = /", "sample.secret_file: /: is no file");
+	secret_make(f, "geheim");
+	assert_unbound(f, line + "\nsecret = x", "sample.secret and sample.secret_file are both given; leave one out");
+	assert_unbound(f, "name_file = " + path, "[sample] has no option name_file");
+	assert_unbound(f, "secre_file = " + path, "[sample] has no option secre_file; the nearest one is secret_file");
+}
+
+static void secrets_that_others_can_read_are_told_and_others_are_not(void **state)
+{
+	const auto *f = (fixture *)*state;
+	const std::string said = "warning others can read a secret: run chmod o-r on the file option=sample.secret file=";
+	const std::string path = secret_make(f, "geheim", 0644);
+	struct conf_file open, by_file, closed, none;
+	struct conf_struct bound;
+
+	write_file(f->path, "");
+	assert_int_equal(chmod(f->path.c_str(), 0644), 0);
+	read_good(f, "[sample]\nsecret = geheim\n", &open);
+	assert_string_equal(log_of_binding(&open, &bound).c_str(), (said + f->path + "\n").c_str());
+	read_good(f, "[sample]\nsecret_file = " + path + "\n", &by_file);
+	assert_string_equal(log_of_binding(&by_file, &bound).c_str(), (said + path + "\n").c_str());
+	read_good(f, "[sample]\nname = x\nsecret =\n", &none);
+	assert_string_equal(log_of_binding(&none, &bound).c_str(), "");
+	assert_int_equal(conf_override(&none, "sample.secret=geheim", nullptr), 0);
+	assert_string_equal(log_of_binding(&none, &bound).c_str(), "warning others can read a secret on the command line: "
+	                                                           "put it into a file option=sample.secret\n");
+	assert_int_equal(chmod(f->path.c_str(), 0640), 0);
+	read_good(f, "[sample]\nsecret = geheim\n", &closed);
+	assert_string_equal(log_of_binding(&closed, &bound).c_str(), "");
+}
+
+static void a_file_that_everybody_may_write_is_refused(void **state)
+{
+	const auto *f = (fixture *)*state;
+	struct conf_file file;
+	struct cs_error e{};
+
+	write_file(f->path, "[sample]\n");
+	assert_int_equal(chmod(f->path.c_str(), 0666), 0);
+	assert_int_equal(conf_read(&file, f->path.c_str(), &e), CS_EINVAL);
+	assert_string_equal(e.text, (f->path + ": everybody may write to it; run chmod o-w on it").c_str());
+	assert_int_equal(conf_read(&file, "/dev/null", &e), 0);
+}
+
+static void the_file_of_a_secret_is_among_the_options_that_are_dumped(void **)
+{
+	std::string text;
+
+	conf_dump("sample", sample_options, &text);
+	assert_non_null(strstr(text.c_str(), "sample.secret_file\ttext\t\"\"\t0..4096\tfixed\tfile whose first line is "
+	                                     "secret, instead of it\n"));
+	assert_null(strstr(text.c_str(), "name_file"));
 }
 
 static void what_is_printed_can_be_read_again(void **state)
@@ -332,11 +466,13 @@ static void what_is_printed_can_be_read_again(void **state)
 	std::string first, second;
 
 	read_good(f, "[sample]\nname = \"a # b\"\nsize = 1536\nwait = 90s\ncolour = red\n", &file);
-	conf_print(sample_options, bind_good(&file, &bound), &first);
+	bind_good(&file, &bound);
+	conf_print(sample_options, &bound, &first);
 	assert_string_equal(first.c_str(), "name = \"a # b\"\ncount = 3\nsize = 1536\nwait = 90s\non = no\n"
-	                                   "colour = red\nsecret = \n");
+	                                   "colour = red\nsecret = \nsecret_file = \n");
 	read_good(f, "[sample]\n" + first, &again);
-	conf_print(sample_options, bind_good(&again, &bound_again), &second);
+	bind_good(&again, &bound_again);
+	conf_print(sample_options, &bound_again, &second);
 	assert_string_equal(first.c_str(), second.c_str());
 }
 
@@ -377,6 +513,12 @@ int main()
 		cmocka_unit_test_setup_teardown(a_name_that_is_near_to_none_is_not_taken_for_one, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_bad_value_says_what_is_allowed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_secret_is_neither_printed_nor_quoted_in_messages, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(the_first_line_of_a_file_may_be_a_secret, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_relative_path_of_a_secret_is_one_of_systemds_credentials, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_file_that_gives_no_secret_is_refused_without_showing_it, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(secrets_that_others_can_read_are_told_and_others_are_not, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_file_that_everybody_may_write_is_refused, set_up, tear_down),
+		cmocka_unit_test(the_file_of_a_secret_is_among_the_options_that_are_dumped),
 		cmocka_unit_test_setup_teardown(what_is_printed_can_be_read_again, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_unknown_section_names_the_nearest_one, set_up, tear_down),
 	};
