@@ -185,7 +185,7 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(support_library) $(core_library) $(model_
 	$(call quiet,LINK)$(CXX) $(ALL_LDFLAGS) -rdynamic -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS)
 
 check_scripts = scripts/check-headers scripts/check-plugins scripts/check-globals scripts/check-libraries \
-	scripts/check-hardening scripts/check-service scripts/check-docs
+	scripts/check-hardening scripts/check-service scripts/check-install scripts/check-docs
 run_tests = CS_BUILD=$(BUILD) CC='$(CC)' CXX='$(CXX)' scripts/run-tests
 
 ifneq ($(filter-out yes,$(HAVE_CMOCKA)),)
@@ -248,6 +248,7 @@ schema_dir = $(datadir)/chatserverd/schema
 example_dir = $(datadir)/doc/chatserverd/examples
 state_dir = $(localstatedir)/lib/chatserverd
 unit_dir = $(filter-out no,$(systemdsystemunitdir))
+sysusers_dir = $(patsubst %/systemd/system,%/sysusers.d,$(unit_dir))
 installed_plugins := $(filter-out $(BUILD)/plugins/skeleton.so,$(plugin_files))
 manuals := $(foreach page,$(wildcard man/*.[1-8]),$(if $(and $(filter man/chatclient.1,$(page)),$(chatclient_SKIP)),,$(page)))
 
@@ -274,6 +275,11 @@ $(BUILD)/man/%: man/% $(flags_file) config.mk
 	    -e 's|/usr/local/share/doc/chatserverd/examples|$(example_dir)|g' \
 	    $(if $(unit_dir),-e 's|/usr/local/lib/systemd/system|$(unit_dir)|g') $< >$@
 
+# The user of the unit, whose group may read the passwords in chat.conf; a package makes it when it is installed.
+make_user = $(if $(unit_dir),$(if $(DESTDIR),,@systemd-sysusers $(sysusers_dir)/chatserverd.conf || \
+	echo 'make the system user chatserverd, and give $(conf_dir)/chat.conf to its group' >&2))
+give_to_user = $(if $(unit_dir),$(if $(DESTDIR),,! getent group chatserverd >/dev/null || chgrp chatserverd $(1);))
+install_conf = $(INSTALL) -m 640 $(BUILD)/chat.conf $(DESTDIR)$(conf_dir)/$(1); $(call give_to_user,$(conf_dir)/$(1))
 install_page = $(INSTALL) -D -m 644 $(BUILD)/$(1) $(DESTDIR)$(mandir)/man$(patsubst .%,%,$(suffix $(1)))/$(notdir $(1))
 
 install: all $(BUILD)/chat.conf $(BUILD)/chatserverd.service $(BUILD)/chatserverd.pc $(manuals:%=$(BUILD)/%)
@@ -289,17 +295,19 @@ install: all $(BUILD)/chat.conf $(BUILD)/chatserverd.service $(BUILD)/chatserver
 	$(INSTALL) -D -m 644 conf/haproxy.cfg $(DESTDIR)$(example_dir)/haproxy.cfg
 	$(foreach page,$(manuals),$(call install_page,$(page)) &&) true
 	$(if $(unit_dir),$(INSTALL) -D -m 644 $(BUILD)/chatserverd.service $(DESTDIR)$(unit_dir)/chatserverd.service)
+	$(if $(unit_dir),$(INSTALL) -D -m 644 conf/chatserverd.sysusers $(DESTDIR)$(sysusers_dir)/chatserverd.conf)
+	$(make_user)
 	@if test -e $(DESTDIR)$(conf_dir)/chat.conf && ! cmp -s $(BUILD)/chat.conf $(DESTDIR)$(conf_dir)/chat.conf; then \
-		$(INSTALL) -m 644 $(BUILD)/chat.conf $(DESTDIR)$(conf_dir)/chat.conf.new; \
+		$(call install_conf,chat.conf.new) \
 		echo 'kept $(conf_dir)/chat.conf; the new sample is chat.conf.new beside it'; \
-	else $(INSTALL) -m 644 $(BUILD)/chat.conf $(DESTDIR)$(conf_dir)/chat.conf; fi
+	else $(call install_conf,chat.conf) fi
 
 # A chat.conf that somebody has edited stays, and so does the store.
 uninstall: $(BUILD)/chat.conf
 	rm -f $(DESTDIR)$(sbindir)/chatserverd $(tools:%=$(DESTDIR)$(bindir)/%)
 	rm -f $(installed_plugins:$(BUILD)/plugins/%=$(DESTDIR)$(plugin_dir)/%) $(DESTDIR)$(libdir)/pkgconfig/chatserverd.pc
 	rm -f $(foreach page,$(manuals),$(DESTDIR)$(mandir)/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page)))
-	$(if $(unit_dir),rm -f $(DESTDIR)$(unit_dir)/chatserverd.service)
+	$(if $(unit_dir),rm -f $(DESTDIR)$(unit_dir)/chatserverd.service $(DESTDIR)$(sysusers_dir)/chatserverd.conf)
 	rm -rf $(DESTDIR)$(includedir)/chatserverd $(DESTDIR)$(datadir)/chatserverd $(DESTDIR)$(example_dir)
 	rm -f $(DESTDIR)$(conf_dir)/chat.conf.new
 	! cmp -s $(BUILD)/chat.conf $(DESTDIR)$(conf_dir)/chat.conf || rm -f $(DESTDIR)$(conf_dir)/chat.conf

@@ -110,7 +110,7 @@ enum cs_option_type {
 	CS_OPTION_SIZE,     /* int64_t, bytes: 64K, 19M, 1G */
 	CS_OPTION_TIME,     /* int64_t, milliseconds: 250ms, 30s, 5m, 2h */
 	CS_OPTION_TEXT,     /* const char *, never NULL */
-	CS_OPTION_SECRET,   /* const char *, never NULL; printed as *** */
+	CS_OPTION_SECRET,   /* const char *, never NULL; printed as ***; KEY_file may give a file whose first line it is */
 	CS_OPTION_CHOICE    /* int: the place in `choices`, which is "one|two|three" */
 };
 
