@@ -2,6 +2,9 @@
  * Owns the proof of what clients see when the database server is killed, frozen or new. It must not know
  * error numbers of the database. */
 #include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -281,6 +284,52 @@ static void what_is_refused_for_max_allowed_packet_is_told(void **state)
 	test_server_wait_log(w->server, "error store cannot hold a value");
 	assert_true(test_server_log(w->server).find("max_allowed_packet") != std::string::npos);
 	assert_int_equal(client_chat_safely(ann, ann->id, "x"), 1);
+static void write_secret(const std::string &path, const char *text)
+{
+	FILE *file = fopen(path.c_str(), "w");
+
+	assert_non_null(file);
+	fputs(text, file);
+	assert_int_equal(fclose(file), 0);
+	std::filesystem::permissions(path, std::filesystem::perms(0600));
+}
+
+/* In chat.conf it is read by everybody who reads that file, which the log says; nothing shows the password. */
+static void the_password_may_stand_in_a_file_of_its_own(void **state)
+{
+	world *w = (world *)*state;
+	const std::string conf = w->server->folder + "/chat.conf", path = w->server->folder + "/db_mysql.password";
+	const std::string password = w->server->options.at("db_mysql.password");
+
+	test_server_write_conf(w->server);
+	std::filesystem::permissions(conf, std::filesystem::perms(0644));
+	const std::string said = test_server_run(w->server, {"-t", "-c", conf}).err;
+	assert_non_null(strstr(said.c_str(), ("warning others can read a secret: run chmod o-r on the file "
+	                                      "option=db_mysql.password file=" + conf + "\n").c_str()));
+	assert_null(strstr(said.c_str(), password.c_str()));
+	write_secret(path, (password + "\n").c_str());
+	test_server_set(w->server, "db_mysql.password", "");
+	test_server_set(w->server, "db_mysql.password_file", "db_mysql.password");
+	w->server->environment.push_back("CREDENTIALS_DIRECTORY=" + w->server->folder);
+	test_server_start(w->server);
+	client_enter(w->server, "ann");
+	const test_run shown = test_server_run(w->server, {"-t", "-c", conf});
+	assert_int_equal(shown.status, 0);
+	assert_non_null(strstr(shown.out.c_str(), "password = \npassword_file = db_mysql.password\n"));
+
+	write_secret(path, "another\n");
+	test_server_signal(w->server, SIGHUP);
+	test_server_wait_log(w->server, "option changed, which needs a restart option=db_mysql.password");
+	test_server_wait_log(w->server, "configuration reloaded");
+	write_secret(path, "");
+	test_server_signal(w->server, SIGHUP);
+	test_server_wait_log(w->server, "configuration kept: " + conf);
+	client_enter(w->server, "ben");
+	const std::string log = test_server_log(w->server);
+
+	assert_null(strstr(log.c_str(), "others can read"));
+	for (const std::string &text : {log, shown.out, shown.err})
+		assert_null(strstr(text.c_str(), password.c_str()));
 	test_server_stop(w->server);
 }
 
@@ -297,6 +346,7 @@ int main(void)
 		TEST(connections_that_the_database_ends_when_idle_are_no_error),
 		TEST(a_database_that_is_gone_is_an_error_and_nothing_lost_is_told_after_its_return),
 		TEST(what_is_refused_for_max_allowed_packet_is_told),
+		TEST(the_password_may_stand_in_a_file_of_its_own),
 		TEST(three_servers_may_start_at_once_on_a_database_that_is_not_there),
 	};
 
