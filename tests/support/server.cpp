@@ -15,6 +15,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -113,6 +114,7 @@ void test_server_write_conf(const test_server *s)
 	FILE *file = fopen((s->folder + "/chat.conf").c_str(), "w");
 	std::string section;
 
+	fchmod(fileno(file), 0600); /* it may hold a password */
 	for (const auto &[name, value] : s->options) {
 		const size_t dot = name.find('.');
 
