@@ -230,7 +230,7 @@ void conn_close(struct conn *c, const char *why)
 
 void conn_close_quietly(struct conn *c, const char *why)
 {
-	conn_close_logged(c, CS_LOG_DEBUG, why);
+	conn_close_logged(c, c->account != 0 ? CS_LOG_INFO : CS_LOG_DEBUG, why);
 }
 
 static void conn_close_softly(struct conn *c, enum cs_log_level level, const char *why)

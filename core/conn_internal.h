@@ -21,7 +21,7 @@ void conn_assert_here(const struct worker *w);
 /* 192.0.2.1:6000, [2001:db8::1]:6000. */
 std::string conn_peer_text(const sockaddr *address);
 void conn_log_end(const struct conn *c, enum cs_log_level level, const char *why);
-/* As conn_close, but logged at debug level: what peers do all day. */
+/* As conn_close, but without a session logged at debug level: what peers do all day. */
 void conn_close_quietly(struct conn *c, const char *why);
 /* Closes a half-closed connection that is owed nothing more. */
 void conn_check_end(struct conn *c);

@@ -48,13 +48,14 @@ static struct throttle_entry *throttle_find(struct throttle *t, uint64_t client,
 	return nullptr;
 }
 
-static struct throttle_entry *throttle_take(struct throttle *t, uint64_t client, uint64_t subject, int64_t most,
-                                            int64_t now_ms)
+static struct throttle_entry *throttle_take(struct throttle *t, uint64_t client, uint64_t subject,
+                                            int64_t most, int64_t now_ms)
 {
 	struct throttle_entry *set = throttle_set_of(t, client, subject);
 	struct throttle_entry *lightest =
 		std::min_element(set, set + throttle::ways, [most, now_ms](const auto &a, const auto &b) {
-			const int64_t one = throttle_weigh(&a, most, now_ms), other = throttle_weigh(&b, most, now_ms);
+			const int64_t one = throttle_weigh(&a, most, now_ms),
+				      other = throttle_weigh(&b, most, now_ms);
 
 			return one != other ? one < other : a.last_ms < b.last_ms;
 		});
@@ -91,7 +92,8 @@ static int64_t throttle_wait_locked(struct throttle *t, uint64_t client, uint64_
 	int64_t wait = 0;
 
 	if (pair != nullptr)
-		wait = std::max(wait, pair->last_ms + throttle_pause(throttle_weigh(pair, most, now_ms)) - now_ms);
+		wait = std::max(wait,
+		                pair->last_ms + throttle_pause(throttle_weigh(pair, most, now_ms)) - now_ms);
 	if (all != nullptr) {
 		const int64_t above = throttle_weigh(all, most, now_ms) - (most - 1) * throttle_failure;
 
@@ -110,7 +112,8 @@ int64_t throttle_wait(struct throttle *t, uint64_t client, uint64_t subject, int
 	return wait;
 }
 
-void throttle_note(struct throttle *t, uint64_t client, uint64_t subject, int64_t most, bool right, int64_t now_ms)
+void throttle_note(struct throttle *t, uint64_t client, uint64_t subject, int64_t most, bool right,
+                   int64_t now_ms)
 {
 	const std::scoped_lock lock(t->mutex);
 

@@ -136,7 +136,8 @@ static void an_address_that_fills_the_pool_takes_turns_with_others(void **state)
 	 * may be read later. */
 	const int64_t made = hashes_before_login(&a, s, id);
 	if (made > 20)
-		check_fail(test_at::current(), "the login waited for %lld hashes of the attacker", (long long)made);
+		check_fail(test_at::current(), "the login waited for %lld hashes of the attacker",
+		           (long long)made);
 	assert_int_equal(a.refused, 0);
 	test_server_stop(s);
 }
@@ -158,8 +159,8 @@ static void an_address_may_guess_so_often_a_minute_and_no_more(void **state)
 	hashes_before_login(&a, s, id);
 	const int64_t most = 30 + 1 + (check_now() - start) / 2000 + 1;
 	if (a.wrong > most)
-		check_fail(test_at::current(), "%lld guesses were judged, %lld are allowed", (long long)a.wrong,
-		           (long long)most);
+		check_fail(test_at::current(), "%lld guesses were judged, %lld are allowed",
+		           (long long)a.wrong, (long long)most);
 	assert_true(a.wrong >= 30);
 	const std::string page = http_get(admin_port(s), "/metrics");
 	const size_t at = page.find("\nchatserverd_guesses_refused_total ");
@@ -202,7 +203,8 @@ static void the_owner_is_not_locked_out_elsewhere(void **state)
 	assert_non_null(strstr(ack.bytes.c_str(), "try again in 1 s"));
 	assert_int_equal(try_login(c, other, "secret"), 0);
 	client_login(client_open_from(s, person), id);
-	check_wait("the pause to end", [&] { return try_login(client_open_from(s, attacker), id, "secret") == 2; });
+	check_wait("the pause to end",
+	           [&] { return try_login(client_open_from(s, attacker), id, "secret") == 2; });
 	test_server_stop(s);
 }
 
@@ -297,6 +299,30 @@ static void registration_can_be_closed_while_it_runs(void **state)
 	test_server_stop(s);
 }
 
+static void who_comes_and_goes_stands_in_the_log_with_the_own_address(void **state)
+{
+	test_server *s = (test_server *)*state;
+
+	test_server_set(s, "core.proxy_from", "127.0.0.1");
+	test_server_start(s);
+	test_client *c = open_for(s, "192.0.2.7");
+	const std::string id = check_format("%lld", (long long)client_register(c, client_new_name("ann")));
+
+	c->id = atoll(id.c_str());
+	test_server_wait_log(s, "registered account=" + id + " peer=192.0.2.7:4660");
+	assert_int_equal(try_login(c, c->id, "guess"), 1);
+	test_server_wait_log(s, "login refused account=" + id + " peer=192.0.2.7:4660 reason=password");
+	client_login(c, c->id);
+	test_server_wait_log(s, "login account=" + id + " peer=192.0.2.7:4660");
+	client_logout(c);
+	test_server_wait_log(s, "logout account=" + id + " peer=192.0.2.7:4660");
+	client_login(c, c->id);
+	client_close(c);
+	test_server_wait_log(s, "peer=192.0.2.7:4660 account=" + id + " why=\"peer closed\"");
+	assert_true(test_server_log(s).find("secret") == std::string::npos);
+	test_server_stop(s);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, test_server_setup, test_server_teardown)
 
 int main(void)
@@ -309,6 +335,7 @@ int main(void)
 		TEST(the_right_password_forgets_the_wrong_ones),
 		TEST(right_logins_of_one_address_are_never_held_back),
 		TEST(behind_a_proxy_the_clients_own_addresses_count),
+		TEST(who_comes_and_goes_stands_in_the_log_with_the_own_address),
 		TEST(registration_can_be_closed_while_it_runs),
 	};
 
