@@ -36,7 +36,8 @@
 	X(BUSY, 10, "a limit of this connection or this node is reached; try again later") \
 	X(UNAVAILABLE, 11, "the store does not answer") \
 	X(TOO_LONG, 12, "a name, password, description or frame over its limit") \
-	X(GOING_AWAY, 13, "this node is draining; connect again")
+	X(GOING_AWAY, 13, "this node is draining; connect again") \
+	X(FULL, 16, "a limit of friends, of groups or of a group's members is reached")
 
 enum cs_msgid {
 #define X(name, number, direction) CS_MSGID_##name = number,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Owns CHAT, ADD_FRIEND and DELIVERED: the rules of talking one to one. It must not know SQL, sockets or how
  * messages are kept. */
+#include <cstddef>
 #include <cstdio>
 #include <memory>
 
@@ -11,8 +12,13 @@
 #include "../shared/field.h"
 #include "../shared/message.h"
 
+struct chat_conf {
+	int64_t max_friends; /* 0: no limit */
+};
+
 struct chat {
 	plugin_context context;
+	const chat_conf *conf = nullptr; /* the server's */
 	const cs_mailbox *mailbox = nullptr;
 	void *mailbox_context = nullptr;
 };
@@ -63,13 +69,14 @@ struct chat_friendship {
 	cs_request request = {};
 	uint64_t account = 0;
 	uint64_t friend_id = 0;
+	uint64_t most = 0;
 };
 
 static int chat_friend_store(cs_db *db, void *arg)
 {
 	const chat_friendship *f = static_cast<chat_friendship *>(arg);
 
-	return friend_add(db, f->account, f->friend_id);
+	return friend_add(db, f->account, f->friend_id, f->most);
 }
 
 static void chat_friend_stored(void *state, cs_conn conn, int result, void *arg)
@@ -82,6 +89,9 @@ static void chat_friend_stored(void *state, cs_conn conn, int result, void *arg)
 	else if (result == MODEL_NONE)
 		context.host->refuse(context.self, conn, &f->request, CS_ERRNO_NO_SUCH_USER,
 		                     "friendid names nobody");
+	else if (result == MODEL_FULL)
+		context.host->refuse(context.self, conn, &f->request, CS_ERRNO_FULL,
+		                     "you have as many friends as you may have");
 	else
 		context.host->refuse_result(context.self, conn, &f->request, result);
 	context.host->finish(context.self, conn);
@@ -90,7 +100,8 @@ static void chat_friend_stored(void *state, cs_conn conn, int result, void *arg)
 /* One's own id is taken like any other: a note to oneself is a conversation too. */
 static int chat_on_add_friend(void *state, const cs_frame *frame)
 {
-	const plugin_context &context = static_cast<chat *>(state)->context;
+	const chat *c = static_cast<chat *>(state);
+	const plugin_context &context = c->context;
 	int64_t friend_id = 0;
 	int rc = field_integer(context, frame, "friendid", FIELD_REQUIRED, 1, &friend_id);
 
@@ -100,6 +111,7 @@ static int chat_on_add_friend(void *state, const cs_frame *frame)
 	f->request = frame->request;
 	f->account = frame->account;
 	f->friend_id = static_cast<uint64_t>(friend_id);
+	f->most = static_cast<uint64_t>(c->conf->max_friends);
 	rc = context.host->work(context.self, frame->conn, CS_WORK_WRITE, chat_friend_store,
 	                        chat_friend_stored, f.get());
 	if (rc != 0)
@@ -110,7 +122,7 @@ static int chat_on_add_friend(void *state, const cs_frame *frame)
 
 /* ---- the instance */
 
-static int chat_start(const cs_host *host, cs_self *self, const void *, void **state_r, cs_error *e)
+static int chat_start(const cs_host *host, cs_self *self, const void *conf, void **state_r, cs_error *e)
 {
 	auto c = std::make_unique<chat>();
 	const void *table = nullptr;
@@ -122,8 +134,16 @@ static int chat_start(const cs_host *host, cs_self *self, const void *, void **s
 		return rc;
 	}
 	c->context = {host, self};
+	c->conf = static_cast<const chat_conf *>(conf);
 	c->mailbox = static_cast<const cs_mailbox *>(table);
 	*state_r = c.release();
+	return 0;
+}
+
+static int chat_reload(void *state, const void *conf, int commit, cs_error *)
+{
+	if (commit)
+		static_cast<chat *>(state)->conf = static_cast<const chat_conf *>(conf);
 	return 0;
 }
 
@@ -141,6 +161,12 @@ static const cs_route chat_routes[] = {
 	{0, nullptr, nullptr, 0, 0},
 };
 
+static const cs_option chat_options[] = {
+	{"max_friends", CS_OPTION_INTEGER, offsetof(chat_conf, max_friends), 0, 1000000, "1000", nullptr, 1,
+         "friends that an account may have on its list; 0: no limit"},
+	{nullptr, CS_OPTION_BOOL, 0, 0, 0, nullptr, nullptr, 0, nullptr},
+};
+
 CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.abi = CS_ABI,
 	.size = sizeof(struct cs_plugin),
@@ -148,6 +174,9 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.version = CS_VERSION,
 	.needs = chat_needs,
 	.routes = chat_routes,
+	.options = chat_options,
+	.conf_size = sizeof(chat_conf),
 	.start = chat_start,
+	.reload = chat_reload,
 	.stop = chat_stop,
 };

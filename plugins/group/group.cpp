@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Owns CREATE_GROUP, JOIN_GROUP and GROUP_CHAT: the rules of groups. It must not know SQL, sockets or how
  * messages are kept. */
+#include <cstddef>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -15,8 +16,14 @@
 
 static const size_t description_most = 200; /* characters */
 
+struct group_conf {
+	int64_t max_groups; /* of an account; 0: no limit */
+	int64_t members_max; /* of a group; 0: no limit */
+};
+
 struct group_plugin {
 	plugin_context context;
+	const group_conf *conf = nullptr; /* the server's */
 	const cs_mailbox *mailbox = nullptr;
 	void *mailbox_context = nullptr;
 };
@@ -27,16 +34,19 @@ struct group_change {
 	uint64_t account = 0;
 	uint64_t id = 0; /* JOIN_GROUP: asked for; CREATE_GROUP: made by the store */
 	uint64_t joined_seq = 0;
+	group_limits most;
 	std::string name;
 	std::string description;
 };
 
-static std::unique_ptr<group_change> group_change_of(const cs_frame *frame)
+static std::unique_ptr<group_change> group_change_of(const group_plugin *g, const cs_frame *frame)
 {
 	auto change = std::make_unique<group_change>();
 
 	change->request = frame->request;
 	change->account = frame->account;
+	change->most = {static_cast<uint64_t>(g->conf->max_groups),
+	                static_cast<uint64_t>(g->conf->members_max)};
 	return change;
 }
 
@@ -59,6 +69,11 @@ static int group_refuse(const group_plugin *g, cs_conn conn, const cs_request *r
 	return g->context.host->refuse(g->context.self, conn, request, wire_errno, "%s", why);
 }
 
+static int group_refuse_full(const group_plugin *g, cs_conn conn, const cs_request *request)
+{
+	return group_refuse(g, conn, request, CS_ERRNO_FULL, "you are in as many groups as you may be");
+}
+
 /* The mailbox hears of the membership before the client does: what is sent after the answer arrives. */
 static void group_joined(const group_plugin *g, cs_conn conn, const group_change *change, const char *more)
 {
@@ -72,7 +87,8 @@ static int group_create_store(cs_db *db, void *arg)
 {
 	group_change *change = static_cast<group_change *>(arg);
 
-	return group_create(db, change->account, change->name, change->description, &change->id);
+	return group_create(db, change->account, change->name, change->description, &change->id,
+	                    change->most);
 }
 
 static void group_create_stored(void *state, cs_conn conn, int result, void *arg)
@@ -84,6 +100,8 @@ static void group_create_stored(void *state, cs_conn conn, int result, void *arg
 		group_joined(g, conn, change.get(), (",\"groupid\":" + std::to_string(change->id)).c_str());
 	else if (result == MODEL_TAKEN || result == CS_DB_DUPLICATE)
 		group_refuse(g, conn, &change->request, CS_ERRNO_EXISTS, "the group name is taken");
+	else if (result == MODEL_FULL)
+		group_refuse_full(g, conn, &change->request);
 	else
 		g->context.host->refuse_result(g->context.self, conn, &change->request, result);
 	g->context.host->finish(g->context.self, conn);
@@ -115,7 +133,7 @@ static int group_on_create(void *state, const cs_frame *frame)
 		rc = group_check_texts(g, frame, name, description);
 	if (rc != 0)
 		return rc;
-	auto change = group_change_of(frame);
+	auto change = group_change_of(g, frame);
 	change->name = name;
 	change->description = description;
 	return group_hand_in(g, frame, group_create_store, group_create_stored, std::move(change));
@@ -127,7 +145,7 @@ static int group_join_store(cs_db *db, void *arg)
 {
 	group_change *change = static_cast<group_change *>(arg);
 
-	return group_join(db, change->account, change->id, &change->joined_seq);
+	return group_join(db, change->account, change->id, &change->joined_seq, change->most);
 }
 
 static void group_join_stored(void *state, cs_conn conn, int result, void *arg)
@@ -141,6 +159,11 @@ static void group_join_stored(void *state, cs_conn conn, int result, void *arg)
 		group_refuse(g, conn, &change->request, CS_ERRNO_NO_SUCH_GROUP, "groupid names no group");
 	else if (result == MODEL_TAKEN || result == CS_DB_DUPLICATE)
 		group_refuse(g, conn, &change->request, CS_ERRNO_EXISTS, "already a member");
+	else if (result == MODEL_FULL)
+		group_refuse_full(g, conn, &change->request);
+	else if (result == MODEL_GROUP_FULL)
+		group_refuse(g, conn, &change->request, CS_ERRNO_FULL,
+		             "the group has as many members as it may have");
 	else
 		g->context.host->refuse_result(g->context.self, conn, &change->request, result);
 	g->context.host->finish(g->context.self, conn);
@@ -154,7 +177,7 @@ static int group_on_join(void *state, const cs_frame *frame)
 
 	if (rc != 0)
 		return rc;
-	auto change = group_change_of(frame);
+	auto change = group_change_of(g, frame);
 	change->id = static_cast<uint64_t>(id);
 	return group_hand_in(g, frame, group_join_store, group_join_stored, std::move(change));
 }
@@ -179,7 +202,7 @@ static int group_on_chat(void *state, const cs_frame *frame)
 
 /* ---- the instance */
 
-static int group_start(const cs_host *host, cs_self *self, const void *, void **state_r, cs_error *e)
+static int group_start(const cs_host *host, cs_self *self, const void *conf, void **state_r, cs_error *e)
 {
 	auto g = std::make_unique<group_plugin>();
 	const void *table = nullptr;
@@ -191,8 +214,16 @@ static int group_start(const cs_host *host, cs_self *self, const void *, void **
 		return rc;
 	}
 	g->context = {host, self};
+	g->conf = static_cast<const group_conf *>(conf);
 	g->mailbox = static_cast<const cs_mailbox *>(table);
 	*state_r = g.release();
+	return 0;
+}
+
+static int group_reload(void *state, const void *conf, int commit, cs_error *)
+{
+	if (commit)
+		static_cast<group_plugin *>(state)->conf = static_cast<const group_conf *>(conf);
 	return 0;
 }
 
@@ -212,6 +243,14 @@ static const cs_route group_routes[] = {
 	{0, nullptr, nullptr, 0, 0},
 };
 
+static const cs_option group_options[] = {
+	{"max_groups", CS_OPTION_INTEGER, offsetof(group_conf, max_groups), 0, 1000000, "500", nullptr, 1,
+         "groups that an account may be in; 0: no limit"},
+	{"members_max", CS_OPTION_INTEGER, offsetof(group_conf, members_max), 0, 1000000, "500", nullptr, 1,
+         "members that a group may have; 0: no limit"},
+	{nullptr, CS_OPTION_BOOL, 0, 0, 0, nullptr, nullptr, 0, nullptr},
+};
+
 CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.abi = CS_ABI,
 	.size = sizeof(struct cs_plugin),
@@ -219,6 +258,9 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.version = CS_VERSION,
 	.needs = group_needs,
 	.routes = group_routes,
+	.options = group_options,
+	.conf_size = sizeof(group_conf),
 	.start = group_start,
+	.reload = group_reload,
 	.stop = group_stop,
 };

@@ -4,20 +4,38 @@
 
 #include "dialect.h"
 #include "sql.h"
+#include "users.h"
 
-int friend_add(cs_db *db, uint64_t account, uint64_t friend_id)
+/* Of the friend that was added: one that was there before takes no place. */
+static int friend_check_most(cs_db *db, uint64_t account, uint64_t most)
+{
+	uint64_t count = 0;
+
+	if (most == 0 || db->driver->affected(db) == 0)
+		return 0;
+	const int result = sql_run(db, "SELECT COUNT(*) FROM friend WHERE account = ?",
+	                           {sql_integer(account)}, sql_row_number, &count);
+	if (result)
+		return result;
+	return count > most ? MODEL_FULL : 0;
+}
+
+int friend_add(cs_db *db, uint64_t account, uint64_t friend_id, uint64_t most)
 {
 	const std::string insert =
 		"INSERT INTO friend (account, friend) VALUES (?, ?)" + dialect_or_nothing(db, "account");
 	bool there = false;
-	const int result = sql_run(db, "SELECT 1 FROM account WHERE id = ?", {sql_integer(friend_id)},
-	                           sql_row_exists, &there);
+	int result = most ? user_lock(db, account) : 0;
 
+	if (!result)
+		result = sql_run(db, "SELECT 1 FROM account WHERE id = ?", {sql_integer(friend_id)},
+		                 sql_row_exists, &there);
 	if (result)
 		return result;
 	if (!there)
 		return MODEL_NONE;
-	return sql_run(db, insert.c_str(), {sql_integer(account), sql_integer(friend_id)});
+	result = sql_run(db, insert.c_str(), {sql_integer(account), sql_integer(friend_id)});
+	return result ? result : friend_check_most(db, account, most);
 }
 
 static int friend_take(void *arg, const cs_db_value *columns, size_t)

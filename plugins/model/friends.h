@@ -16,8 +16,9 @@ struct friend_entry {
 	std::string name;
 };
 
-/* One way; twice is harmless (0). MODEL_NONE: friend names nobody. Writer. */
-[[nodiscard]] int friend_add(cs_db *db, uint64_t account, uint64_t friend_id);
+/* One way; twice is harmless (0). MODEL_NONE: friend names nobody. MODEL_FULL: it would be more friends than most
+ * (0: no limit). Writer. */
+[[nodiscard]] int friend_add(cs_db *db, uint64_t account, uint64_t friend_id, uint64_t most = 0);
 /* In order of id. Reader or writer. */
 [[nodiscard]] int friend_list(cs_db *db, uint64_t account, std::vector<friend_entry> *friends_r);
 

@@ -6,6 +6,7 @@
 
 #include "dialect.h"
 #include "sql.h"
+#include "users.h"
 
 static int member_insert(cs_db *db, uint64_t group, uint64_t account, group_role role, uint64_t joined_seq)
 {
@@ -14,19 +15,46 @@ static int member_insert(cs_db *db, uint64_t group, uint64_t account, group_role
 		{sql_integer(group), sql_integer(account), sql_integer(role), sql_integer(joined_seq)});
 }
 
-int group_create(cs_db *db, uint64_t creator, std::string_view name, std::string_view description,
-                 uint64_t *id_r)
+/* full_result where more rows than most are there; 0: no limit. */
+static int group_check_most(cs_db *db, const char *count_text, uint64_t of, uint64_t most, int full_result)
 {
-	const int result = sql_run(
-		db, "INSERT INTO conversation (kind, name, description, last_seq) VALUES (1, ?, ?, 0)",
-		{sql_text(name), sql_text(description)});
+	uint64_t count = 0;
+	const int result = most ? sql_run(db, count_text, {sql_integer(of)}, sql_row_number, &count) : 0;
 
+	if (result)
+		return result;
+	return count > most ? full_result : 0;
+}
+
+/* The rows of the account and the group are ours, so nobody else adds to what is counted. */
+static int group_check_limits(cs_db *db, uint64_t account, uint64_t group, const group_limits &most)
+{
+	const int result = group_check_most(db, "SELECT COUNT(*) FROM member WHERE account = ?", account,
+	                                    most.groups, MODEL_FULL);
+
+	if (result)
+		return result;
+	return group_check_most(db, "SELECT COUNT(*) FROM member WHERE conversation = ?", group, most.members,
+	                        MODEL_GROUP_FULL);
+}
+
+int group_create(cs_db *db, uint64_t creator, std::string_view name, std::string_view description,
+                 uint64_t *id_r, const group_limits &most)
+{
+	int result = most.groups ? user_lock(db, creator) : 0;
+
+	if (result)
+		return result;
+	result = sql_run(db,
+	                 "INSERT INTO conversation (kind, name, description, last_seq) VALUES (1, ?, ?, 0)",
+	                 {sql_text(name), sql_text(description)});
 	if (result == CS_DB_DUPLICATE)
 		return MODEL_TAKEN;
 	if (result)
 		return result;
 	*id_r = static_cast<uint64_t>(db->driver->last_id(db));
-	return member_insert(db, *id_r, creator, GROUP_CREATOR, 0);
+	result = member_insert(db, *id_r, creator, GROUP_CREATOR, 0);
+	return result ? result : group_check_limits(db, creator, *id_r, most);
 }
 
 struct join_row {
@@ -41,7 +69,7 @@ static int join_take(void *arg, const cs_db_value *columns, size_t)
 }
 
 /* The group's row stays locked, so no message slips between its last seq and the new member. */
-int group_join(cs_db *db, uint64_t account, uint64_t group, uint64_t *joined_seq_r)
+int group_join(cs_db *db, uint64_t account, uint64_t group, uint64_t *joined_seq_r, const group_limits &most)
 {
 	const std::string select =
 		std::string("SELECT last_seq FROM conversation WHERE id = ? AND kind = 1") +
@@ -53,12 +81,15 @@ int group_join(cs_db *db, uint64_t account, uint64_t group, uint64_t *joined_seq
 		return result;
 	if (!row.there)
 		return MODEL_NONE;
-	result = member_insert(db, group, account, GROUP_NORMAL, row.last_seq);
+	result = most.groups ? user_lock(db, account) : 0;
+	if (!result)
+		result = member_insert(db, group, account, GROUP_NORMAL, row.last_seq);
 	if (result == CS_DB_DUPLICATE)
 		return MODEL_TAKEN;
-	if (!result)
-		*joined_seq_r = row.last_seq;
-	return result;
+	if (result)
+		return result;
+	*joined_seq_r = row.last_seq;
+	return group_check_limits(db, account, group, most);
 }
 
 static int group_take(void *arg, const cs_db_value *columns, size_t)

@@ -28,12 +28,19 @@ struct group_entry {
 	std::vector<struct group_member> members;   /* every one, in order of id */
 };
 
-/* The creator becomes a member with joined_seq 0. 0 or MODEL_TAKEN (the name). Writer. */
-[[nodiscard]] int group_create(cs_db *db, uint64_t creator, std::string_view name,
-                               std::string_view description, uint64_t *id_r);
+/* 0: no limit. */
+struct group_limits {
+	uint64_t groups = 0;   /* of an account */
+	uint64_t members = 0;  /* of a group */
+};
+
+/* The creator becomes a member with joined_seq 0. 0, MODEL_TAKEN (the name) or MODEL_FULL. Writer. */
+[[nodiscard]] int group_create(cs_db *db, uint64_t creator, std::string_view name, std::string_view description,
+                               uint64_t *id_r, const group_limits &most = {});
 /* joined_seq_r is the group's last seq at the join. 0, MODEL_NONE (no such group; a pair's id is none
- * either), MODEL_TAKEN (already a member). Writer. */
-[[nodiscard]] int group_join(cs_db *db, uint64_t account, uint64_t group, uint64_t *joined_seq_r);
+ * either), MODEL_TAKEN (already a member), MODEL_FULL or MODEL_GROUP_FULL. Writer. */
+[[nodiscard]] int group_join(cs_db *db, uint64_t account, uint64_t group, uint64_t *joined_seq_r,
+                             const group_limits &most = {});
 /* The account's groups with all their members, in order of id; a constant number of statements. */
 [[nodiscard]] int group_list(cs_db *db, uint64_t account, std::vector<group_entry> *groups_r);
 /* 0 with the member's joined_seq, MODEL_NONE (no such group), MODEL_NOT_MEMBER. */

@@ -8,7 +8,9 @@
 enum model_result {
 	MODEL_NONE = 1,     /* no such account, group or conversation */
 	MODEL_TAKEN = 2,    /* the name is taken, or it is so already */
-	MODEL_NOT_MEMBER = 3
+	MODEL_NOT_MEMBER = 3,
+	MODEL_FULL = 4,     /* the account has as many friends or groups as it may have */
+	MODEL_GROUP_FULL = 5
 };
 
 #endif

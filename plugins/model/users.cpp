@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "dialect.h"
 #include "sql.h"
 
 struct user_row {
@@ -61,6 +62,13 @@ int user_set_password(cs_db *db, uint64_t id, std::string_view password)
 		return MODEL_NONE;
 	return sql_run(db, "UPDATE account SET password = ? WHERE id = ?",
 	               {sql_text(password), sql_integer(id)});
+}
+
+int user_lock(cs_db *db, uint64_t id)
+{
+	const std::string select = std::string("SELECT 1 FROM account WHERE id = ?") + dialect_for_update(db);
+
+	return sql_run(db, select.c_str(), {sql_integer(id)});
 }
 
 static bool login_less(const user_login *a, const user_login *b)

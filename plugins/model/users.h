@@ -27,6 +27,10 @@ struct user {
 /* Replaces the stored hash (a changed cost). 0 or MODEL_NONE. Writer. */
 [[nodiscard]] int user_set_password(cs_db *db, uint64_t id, std::string_view password);
 
+/* Keeps the account's row to the transaction's end, so that two changes that count what the account has do not happen
+ * at once. Writer. */
+[[nodiscard]] int user_lock(cs_db *db, uint64_t id);
+
 /* A login that wants its generation; 0: there is no such account. */
 struct user_login {
 	uint64_t account = 0;

@@ -125,6 +125,49 @@ static void group_names_are_unique_and_joining_twice_is_told(void **state)
 	assert_int_equal(group_join(db, 2, group + 1, &joined), MODEL_NONE);
 }
 
+static void a_full_list_takes_no_more_friends(void **state)
+{
+	cs_db *db = model_db(state);
+	std::vector<friend_entry> friends;
+
+	assert_int_equal(friend_add(db, 1, 2, 2), 0);
+	assert_int_equal(friend_add(db, 1, 3, 2), 0);
+	for (const uint64_t again : {2, 3})
+		assert_int_equal(friend_add(db, 1, again, 2), 0);
+	assert_int_equal(friend_add(db, 1, 3, 1), 0); /* the limit was lowered */
+	assert_int_equal(friend_add(db, 1, 99, 2), MODEL_NONE);
+	assert_int_equal(db->driver->begin(db), 0);
+	assert_int_equal(friend_add(db, 1, 4, 2), MODEL_FULL);
+	db->driver->rollback(db);
+	assert_int_equal(friend_list(db, 1, &friends), 0);
+	assert_int_equal(friends.size(), 2);
+	assert_int_equal(friend_add(db, 1, 4, 0), 0);
+	assert_int_equal(friend_add(db, 2, 1, 1), 0);
+}
+
+static void accounts_and_groups_get_full(void **state)
+{
+	cs_db *db = model_db(state);
+	uint64_t first = 0, second = 0, third = 0, joined = 99;
+
+	assert_int_equal(group_create(db, 1, "a", "", &first, {2, 2}), 0);
+	assert_int_equal(group_create(db, 2, "b", "", &second, {2, 2}), 0);
+	assert_int_equal(group_join(db, 1, second, &joined, {2, 2}), 0);
+	assert_int_equal(joined, 0);
+	assert_int_equal(group_join(db, 1, second, &joined, {1, 1}), MODEL_TAKEN);
+	assert_int_equal(group_create(db, 3, "a", "", &third, {2, 2}), MODEL_TAKEN);
+	for (const auto &[account, result] : {std::pair{uint64_t{1}, MODEL_FULL}, {uint64_t{3}, MODEL_GROUP_FULL}}) {
+		assert_int_equal(db->driver->begin(db), 0);
+		assert_int_equal(account == 1 ? group_create(db, account, "c", "", &third, {2, 2})
+		                              : group_join(db, account, second, &joined, {2, 2}),
+		                 result);
+		db->driver->rollback(db);
+		assert_int_equal(group_find_member(db, account, second, &joined), account == 1 ? 0 : MODEL_NOT_MEMBER);
+	}
+	assert_int_equal(group_join(db, 3, second, &joined, {0, 0}), 0);
+	assert_int_equal(group_create(db, 1, "c", "", &third, {0, 0}), 0);
+}
+
 static void a_member_joins_after_what_was_said(void **state)
 {
 	cs_db *db = model_db(state);
@@ -167,6 +210,8 @@ int main(void)
 		TEST(friends_are_one_way_and_in_order),
 		TEST(a_group_is_listed_with_every_member),
 		TEST(group_names_are_unique_and_joining_twice_is_told),
+		TEST(a_full_list_takes_no_more_friends),
+		TEST(accounts_and_groups_get_full),
 		TEST(a_member_joins_after_what_was_said),
 		TEST(a_pair_is_no_group),
 	};
