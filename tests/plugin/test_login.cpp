@@ -332,8 +332,9 @@ static void a_password_of_another_cost_is_hashed_anew_after_the_answer(void **st
 	const cs_conn conn = fake_host_connect(f->host.get());
 	struct {
 		int64_t ops, memory;
-		int duplicate;
-	} dearer = {2, 16384, 0};
+		int duplicate, registration;
+		int64_t failed;
+	} dearer = {2, 16384, 0, 0, 30};
 	struct user before, after;
 	cs_error e = {};
 
@@ -362,8 +363,9 @@ static void a_wrong_password_is_never_hashed_anew(void **state)
 	const uint64_t id = fixture_registered(f, "zhang san");
 	struct {
 		int64_t ops, memory;
-		int duplicate;
-	} dearer = {2, 16384, 0};
+		int duplicate, registration;
+		int64_t failed;
+	} dearer = {2, 16384, 0, 0, 30};
 	struct user user;
 	cs_error e = {};
 
