@@ -171,6 +171,21 @@ void add_refusals(std::string *text, const std::map<uint32_t, struct route_sum> 
 				               sum.refused[i]);
 }
 
+void add_turned_away(std::string *text, const struct server *s)
+{
+	static const char name[] = "connections_closed_total";
+
+	add_head(text, name, "counter", "Connections that a deadline or a bound before the login closed.");
+	for (size_t i = 0; i < CONN_TURN_COUNT; i++) {
+		uint64_t sum = 0;
+
+		for (const auto &worker : s->shared.workers)
+			sum += worker->conns.turned_away[i].load(std::memory_order_relaxed);
+		text->append("chatserverd_").append(name).append("{reason=\"").append(conn_turn_names[i]);
+		text->append("\"} ").append(std::to_string(sum)).append("\n");
+	}
+}
+
 void on_metrics(struct evhttp_request *request, void *arg)
 {
 	struct server *s = ((struct admin *)arg)->server;
@@ -182,6 +197,11 @@ void on_metrics(struct evhttp_request *request, void *arg)
 	           (uint64_t)(worker_monotonic_ms() - s->started_ms) / 1000);
 	add_figure(&text, "connections", "gauge", "Connections that are open.",
 	           (uint64_t)s->shared.connections.load(std::memory_order_relaxed));
+	add_figure(&text, "connections_without_login", "gauge", "Connections without a login, nor with one under way.",
+	           (uint64_t)s->shared.guests.load(std::memory_order_relaxed));
+	add_figure(&text, "connections_without_login_bytes", "gauge", "Bytes that connections without a login hold.",
+	           (uint64_t)s->shared.guest_bytes.load(std::memory_order_relaxed));
+	add_turned_away(&text, s);
 	add_figure(&text, "sessions", "gauge", "Accounts that are logged in.", session_count(&s->shared.sessions));
 	add_route_figure(&text, sums, "requests_total", "Requests by route.", &route_sum::calls);
 	add_refusals(&text, sums);

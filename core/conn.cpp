@@ -160,6 +160,7 @@ int conn_open(struct worker *w, unique_fd fd, const sockaddr *address, socklen_t
 	c->client = network_client(address);
 	c->may_proxy = network_holds(w->proxy_from, address);
 	c->heard = worker_monotonic_ms();
+	c->guest_since = c->heard;
 	c->silence = w->conf->idle_timeout;
 	limit_init(&c->bucket, w->conf->burst, c->heard);
 	if (conn_make_events(c.get()) != 0) {
@@ -172,6 +173,7 @@ int conn_open(struct worker *w, unique_fd fd, const sockaddr *address, socklen_t
 	          c->peer.c_str());
 	w->conns.slots[slot] = std::move(c);
 	w->conns.live++;
+	conn_guest_check(w->conns.slots[slot].get());
 	return 0;
 }
 
@@ -210,10 +212,11 @@ static void conn_die(struct conn *c)
 	event_del(c->write_event.get());
 	if (c->timer_event != nullptr)
 		event_del(c->timer_event.get());
+	conn_guest_update(c);
 	loop_at_end_of_turn(&c->worker->loop, conn_free, c);
 }
 
-static void conn_close_logged(struct conn *c, enum cs_log_level level, const char *why)
+void conn_close_logged(struct conn *c, enum cs_log_level level, const char *why)
 {
 	conn_assert_here(c->worker);
 	if (c->dead)
@@ -233,7 +236,7 @@ void conn_close_quietly(struct conn *c, const char *why)
 	conn_close_logged(c, c->account != 0 ? CS_LOG_INFO : CS_LOG_DEBUG, why);
 }
 
-static void conn_close_softly(struct conn *c, enum cs_log_level level, const char *why)
+void conn_close_softly(struct conn *c, enum cs_log_level level, const char *why)
 {
 	conn_assert_here(c->worker);
 	if (c->dead || c->closing)
@@ -248,6 +251,7 @@ static void conn_close_softly(struct conn *c, enum cs_log_level level, const cha
 		conn_start_reading(c);
 	conn_arm(c);
 	conn_queue_flush(c);
+	conn_guest_update(c);
 }
 
 void conn_close_after_output(struct conn *c, const char *why)

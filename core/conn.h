@@ -5,6 +5,8 @@
 #ifndef CORE_CONN_H
 #define CORE_CONN_H
 
+#include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -24,6 +26,28 @@ enum conn_terminator : uint8_t {
 	CONN_TERMINATOR_LF = 0, /* before the first frame, or decided */
 	CONN_TERMINATOR_NUL,
 	CONN_TERMINATOR_UNDECIDED /* first frame complete, the byte behind it not seen: output is held */
+};
+
+/* Why a connection was closed that held what it had not paid for. */
+enum conn_turn : uint8_t {
+	CONN_TURN_FRAME_TIMEOUT = 0,
+	CONN_TURN_LOGIN_TIMEOUT,
+	CONN_TURN_CONNECTIONS, /* more without a login than core.login_connections */
+	CONN_TURN_MEMORY, /* they held more than core.login_memory */
+	CONN_TURN_FULL, /* nobody else could be accepted */
+	CONN_TURN_COUNT
+};
+/* For /metrics: frame_timeout, ... */
+extern const char *const conn_turn_names[CONN_TURN_COUNT];
+
+/* A place in a conn_queue. */
+struct conn_link {
+	struct conn *before = nullptr, *after = nullptr;
+};
+
+/* Connections of one worker, the one that joined first at the front. */
+struct conn_queue {
+	struct conn *first = nullptr, *last = nullptr;
 };
 
 struct conn {
@@ -54,6 +78,8 @@ struct conn {
 	/* Times are ms of worker_monotonic_ms; 0: not set. */
 	int64_t heard = 0; /* last bytes of the peer */
 	int64_t silence = 0; /* how long it may be silent; 0: for ever */
+	int64_t guest_since = 0; /* accepted, or logged out */
+	int64_t frame_since = 0; /* a frame has begun that is not whole */
 	int64_t header_until = 0; /* a PROXY header that has begun must be whole by then */
 	int64_t hold_until = 0; /* output is held for the terminator until then */
 	int64_t paused_until = 0; /* over its rate until then */
@@ -67,6 +93,12 @@ struct conn {
 	struct cs_request pending_request = {0, -1};
 	const struct cs_self *pending_handler = nullptr; /* whose handler the pending request is with */
 	bool pending_answered = false; /* the pending request is settled, or got an answer of its own form */
+
+	/* Without a login; conn_guest.cpp. */
+	struct conn_link guest_link, holder_link;
+	size_t guest_bytes = 0; /* as counted in worker_shared */
+	bool is_guest = false; /* in the queue of those without a login and without one under way */
+	bool is_holder = false; /* in the queue of the guests that hold bytes */
 
 	enum conn_terminator terminator = CONN_TERMINATOR_LF;
 	bool beginning = true; /* whether a PROXY header comes is not known yet */
@@ -97,6 +129,9 @@ struct conn_table {
 	std::vector<uint32_t> generations;
 	std::vector<uint32_t> free_slots;
 	size_t live = 0;
+	struct conn_queue guests, holders;
+	int64_t complain_at = 0; /* that guests are turned away is logged from then on */
+	std::array<std::atomic<uint64_t>, CONN_TURN_COUNT> turned_away = {}; /* read by the admin page */
 };
 
 /* Counts a connection before it is accepted, so that all workers together never have more than
@@ -106,6 +141,10 @@ void conn_unreserve(struct worker *w);
 /* Takes the accepted socket and its reservation over. 0, or CS_EBUSY (no slot) / CS_EINVAL with the socket
  * closed and the reservation given back. */
 [[nodiscard]] int conn_open(struct worker *w, unique_fd fd, const sockaddr *address, socklen_t size);
+/* Nobody can be accepted: closes the one that has been without a login longest, unless it has only just come. */
+void conn_guest_make_room(struct worker *w);
+/* The options were changed: deadlines are found anew. */
+void conn_table_rearm(struct worker *w);
 /* nullptr when the handle's connection ended or is being closed. */
 struct conn *conn_find(struct worker *w, cs_conn handle);
 /* The worker that a handle belongs to. Any thread. */

@@ -26,6 +26,7 @@ void conn_refuse_input(struct conn *c, int wire_errno, const char *text)
 	static const struct cs_request unknown = {0, -1};
 
 	conn_refuse(c, &unknown, CS_MSGID_ACK, wire_errno, text);
+	std::string().swap(c->input);
 	c->input_lost = true;
 	conn_close_after_output(c, text);
 }
@@ -98,6 +99,7 @@ static void conn_take_frame(struct conn *c, std::string_view part, size_t size_b
 		return;
 	}
 	c->input.append(part);
+	c->frame_since = 0;
 	conn_dispatch(c, c->input);
 	if (c->input.capacity() > conn_input_kept)
 		std::string().swap(c->input);
@@ -106,8 +108,13 @@ static void conn_take_frame(struct conn *c, std::string_view part, size_t size_b
 
 static void conn_take_part(struct conn *c, std::string_view part)
 {
-	if (!conn_is_too_long(c, c->input.size() + part.size()))
-		c->input.append(part);
+	if (conn_is_too_long(c, c->input.size() + part.size()))
+		return;
+	if (c->input.empty()) {
+		c->frame_since = worker_monotonic_ms();
+		conn_arm(c);
+	}
+	c->input.append(part);
 }
 
 /* Takes frames until the bytes end or nothing more may be dispatched. Returns how many bytes were taken. */
@@ -158,6 +165,8 @@ void conn_start_reading(struct conn *c)
 	c->reading = true;
 	/* While it was not read it could not be heard. */
 	c->heard = worker_monotonic_ms();
+	if (c->frame_since != 0)
+		c->frame_since = c->heard;
 }
 
 static void conn_on_eof(struct conn *c)
@@ -227,18 +236,16 @@ static void conn_on_bytes(struct conn *c, std::string_view bytes)
 		conn_take_bytes(c, bytes);
 }
 
-void conn_on_read(evutil_socket_t fd, short, void *arg)
+static void conn_read(struct conn *c)
 {
-	auto *c = static_cast<struct conn *>(arg);
 	char *scratch = c->worker->scratch.get();
+	const size_t most = c->account == 0 ? conn_guest_read_size : worker_scratch_size;
 
-	if (c->dead)
-		return;
 	if (!c->closing && (!conn_can_dispatch(c) || !c->waiting.empty())) {
 		conn_look_ahead(c);
 		return;
 	}
-	const ssize_t n = recv(fd, scratch, worker_scratch_size, 0);
+	const ssize_t n = recv(c->fd.fd, scratch, most, 0);
 
 	if (n > 0)
 		conn_on_bytes(c, {scratch, static_cast<size_t>(n)});
@@ -248,13 +255,20 @@ void conn_on_read(evutil_socket_t fd, short, void *arg)
 		conn_close_quietly(c, "connection lost");
 }
 
-/* ---- going on */
-
-static void conn_resume_now(void *arg)
+void conn_on_read(evutil_socket_t, short, void *arg)
 {
 	auto *c = static_cast<struct conn *>(arg);
 
-	c->resume_queued = false;
+	if (c->dead)
+		return;
+	conn_read(c);
+	conn_guest_check(c);
+}
+
+/* ---- going on */
+
+static void conn_go_on(struct conn *c)
+{
 	if (!conn_can_dispatch(c))
 		return;
 	conn_take_waiting(c);
@@ -262,6 +276,17 @@ static void conn_resume_now(void *arg)
 		return;
 	conn_start_reading(c);
 	conn_check_end(c);
+}
+
+static void conn_resume_now(void *arg)
+{
+	auto *c = static_cast<struct conn *>(arg);
+
+	c->resume_queued = false;
+	conn_check_login(c, worker_monotonic_ms());
+	conn_go_on(c);
+	conn_guest_check(c);
+	conn_arm(c); /* no login is under way any longer */
 }
 
 void conn_resume(struct conn *c)

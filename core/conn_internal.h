@@ -13,6 +13,8 @@ inline constexpr int64_t conn_linger_ms = 1000;
 inline constexpr int64_t conn_eof_wait_ms = 5000;
 /* How long a PROXY header may take from its first byte to its last. */
 inline constexpr int64_t conn_header_wait_ms = 3000;
+/* A guest is read in small pieces: what waits behind its LOGIN stays in the kernel. */
+inline constexpr size_t conn_guest_read_size = 4096;
 /* How long output waits for the byte behind the first frame. */
 inline constexpr int64_t conn_hold_ms = 40;
 
@@ -21,6 +23,9 @@ void conn_assert_here(const struct worker *w);
 /* 192.0.2.1:6000, [2001:db8::1]:6000. */
 std::string conn_peer_text(const sockaddr *address);
 void conn_log_end(const struct conn *c, enum cs_log_level level, const char *why);
+/* conn_close and conn_close_after_output with another level for why. */
+void conn_close_logged(struct conn *c, enum cs_log_level level, const char *why);
+void conn_close_softly(struct conn *c, enum cs_log_level level, const char *why);
 /* As conn_close, but without a session logged at debug level: what peers do all day. */
 void conn_close_quietly(struct conn *c, const char *why);
 /* Closes a half-closed connection that is owed nothing more. */
@@ -29,6 +34,15 @@ void conn_check_end(struct conn *c);
 /* conn_session.cpp */
 void conn_leave(struct conn *c);
 void conn_tell_closed(struct conn *c, cs_account account);
+
+/* conn_guest.cpp */
+/* To be called after whatever changed the connection's login or end. */
+void conn_guest_update(struct conn *c);
+/* The same, also for its buffers; then closes guests, this connection perhaps, where there are too many or they
+ * hold too much. Not from inside a plugin's call. */
+void conn_guest_check(struct conn *c);
+/* Tells why, drops the input, and closes. Not from inside a plugin's call. */
+void conn_turn_away(struct conn *c, enum conn_turn turn);
 
 /* conn_proxy.cpp */
 /* Takes bytes while c->beginning: a header is taken away, the rest goes to conn_take_bytes. */
@@ -62,5 +76,7 @@ void conn_finish_closing(struct conn *c);
 /* conn_timer.cpp */
 /* To be called whenever a deadline was set. */
 void conn_arm(struct conn *c);
+/* Closes who has not logged in in time. */
+void conn_check_login(struct conn *c, int64_t now);
 
 #endif

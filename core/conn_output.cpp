@@ -112,11 +112,8 @@ static void conn_check_soft(struct conn *c)
 	conn_resume(c);
 }
 
-static void conn_flush(void *arg)
+static void conn_flush_now(struct conn *c)
 {
-	auto *c = static_cast<struct conn *>(arg);
-
-	c->flush_queued = false;
 	if (c->dead || c->terminator == CONN_TERMINATOR_UNDECIDED)
 		return;
 	if (!c->write_waiting)
@@ -131,6 +128,15 @@ static void conn_flush(void *arg)
 	conn_tell_written(c);
 	conn_check_soft(c);
 	conn_check_end(c);
+}
+
+static void conn_flush(void *arg)
+{
+	auto *c = static_cast<struct conn *>(arg);
+
+	c->flush_queued = false;
+	conn_flush_now(c);
+	conn_guest_check(c);
 }
 
 void conn_queue_flush(struct conn *c)

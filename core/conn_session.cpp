@@ -13,6 +13,7 @@ void conn_bind(struct conn *c, cs_account account, std::string_view name)
 	conn_assert_here(c->worker);
 	c->account = account;
 	c->name = name;
+	conn_guest_update(c);
 }
 
 /* From here on the account is not located, and nobody else can claim it before `closed` is through. */
@@ -54,8 +55,10 @@ static void conn_logout_told(void *arg)
 		return;
 	if (c->terminator != CONN_TERMINATOR_UNDECIDED && !c->write_waiting)
 		conn_write(c);
-	if (!c->dead)
-		conn_tell_closed(c, c->ended);
+	if (c->dead)
+		return;
+	conn_tell_closed(c, c->ended);
+	conn_guest_check(c);
 }
 
 void conn_logout(struct conn *c)
@@ -64,6 +67,7 @@ void conn_logout(struct conn *c)
 	if (c->account == 0)
 		return;
 	conn_leave(c);
+	c->guest_since = worker_monotonic_ms();
 	conn_set_silence(c, c->worker->conf->idle_timeout);
 	loop_at_end_of_turn(&c->worker->loop, conn_logout_told, c);
 }

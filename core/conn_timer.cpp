@@ -7,6 +7,24 @@
 #include "conn_internal.h"
 #include "worker.h"
 
+/* INT64_MAX: there is none. */
+static int64_t conn_frame_deadline(const struct conn *c)
+{
+	const int64_t most = c->worker->conf->frame_timeout;
+
+	return most == 0 || c->frame_since == 0 || c->closing ? INT64_MAX : c->frame_since + most;
+}
+
+/* A login that is under way is let finish. */
+static int64_t conn_login_deadline(const struct conn *c)
+{
+	const int64_t most = c->worker->conf->login_timeout;
+
+	if (most == 0 || c->account != 0 || c->pending || c->claiming || c->closing || c->dead)
+		return INT64_MAX;
+	return c->guest_since + most;
+}
+
 static int64_t conn_nearest_deadline(const struct conn *c)
 {
 	int64_t nearest = INT64_MAX;
@@ -16,6 +34,8 @@ static int64_t conn_nearest_deadline(const struct conn *c)
 			nearest = std::min(nearest, at);
 	if (c->silence != 0 && !c->closing)
 		nearest = std::min(nearest, c->heard + c->silence);
+	for (const int64_t at : {conn_frame_deadline(c), conn_login_deadline(c)})
+		nearest = std::min(nearest, at);
 	return nearest;
 }
 
@@ -28,6 +48,23 @@ static void conn_check_silence(struct conn *c, int64_t now)
 		c->heard = now;
 	else
 		conn_close(c, "silent for too long");
+}
+
+static void conn_check_frame(struct conn *c, int64_t now)
+{
+	if (now < conn_frame_deadline(c))
+		return;
+	/* Who is not read cannot go on. */
+	if (!c->reading)
+		c->frame_since = now;
+	else
+		conn_turn_away(c, CONN_TURN_FRAME_TIMEOUT);
+}
+
+void conn_check_login(struct conn *c, int64_t now)
+{
+	if (now >= conn_login_deadline(c))
+		conn_turn_away(c, CONN_TURN_LOGIN_TIMEOUT);
 }
 
 static void conn_check_rate(struct conn *c, int64_t now)
@@ -50,6 +87,9 @@ static void conn_on_timer(evutil_socket_t, short, void *arg)
 		conn_end_beginning(c);
 	if (!c->dead)
 		conn_check_silence(c, now);
+	if (!c->dead)
+		conn_check_frame(c, now);
+	conn_check_login(c, now);
 	if (c->dead)
 		return;
 	if (c->hold_until != 0 && now >= c->hold_until)
@@ -60,7 +100,7 @@ static void conn_on_timer(evutil_socket_t, short, void *arg)
 
 void conn_arm(struct conn *c)
 {
-	const int64_t at = conn_nearest_deadline(c);
+	const int64_t at = c->dead ? INT64_MAX : conn_nearest_deadline(c);
 
 	/* A timer that fires too early only looks and goes on: deadlines that move away cost nothing. */
 	if (at == INT64_MAX || (c->armed_for != 0 && c->armed_for <= at))
@@ -72,6 +112,13 @@ void conn_arm(struct conn *c)
 
 	event_add(c->timer_event.get(), &time);
 	c->armed_for = at;
+}
+
+void conn_table_rearm(struct worker *w)
+{
+	for (const auto &c : w->conns.slots)
+		if (c != nullptr)
+			conn_arm(c.get());
 }
 
 void conn_set_silence(struct conn *c, int64_t ms)

@@ -274,16 +274,21 @@ static bool listener_accept(struct listener *l)
 	struct worker *w = l->worker;
 
 	if (!conn_reserve(w)) {
+		conn_guest_make_room(w);
 		listener_pause(l, "max_connections is reached");
 		return false;
 	}
 	unique_fd fd(accept4(l->fd.fd, reinterpret_cast<sockaddr *>(&address), &size,
 	                     SOCK_NONBLOCK | SOCK_CLOEXEC));
 	if (fd.fd == -1) {
+		const int error = errno;
+
 		conn_unreserve(w);
-		if (errno != EAGAIN && !listener_is_passing(errno))
-			listener_pause(l, strerror(errno));
-		return errno != EAGAIN && !l->paused;
+		if (error == EAGAIN || listener_is_passing(error))
+			return error != EAGAIN;
+		conn_guest_make_room(w);
+		listener_pause(l, strerror(error));
+		return false;
 	}
 	if (conn_open(w, std::move(fd), reinterpret_cast<sockaddr *>(&address), size) != 0)
 		log_warning("connection refused listen=%s", l->text.c_str());

@@ -16,6 +16,10 @@ struct core_conf {
 	const char *plugins;      /* names; empty: every .so of the folder */
 	int64_t max_frame;
 	int64_t max_connections;  /* of this node */
+	int64_t frame_timeout;    /* of a frame that has begun; 0: none */
+	int64_t login_timeout;    /* of a connection without a login; 0: none */
+	int64_t login_connections; /* without a login; 0: half of max_connections */
+	int64_t login_memory;     /* bytes that all without a login may hold */
 	int64_t idle_timeout;     /* 0: silence never ends a connection */
 	int64_t output_soft;
 	int64_t output_hard;

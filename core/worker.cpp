@@ -42,6 +42,7 @@ void worker_set_conf(struct worker *w, const struct core_conf *conf)
 	w->proxy_from.clear();
 	/* The text was checked when it was read. */
 	(void)network_parse(conf->proxy_from, &w->proxy_from, &e);
+	conn_table_rearm(w);
 }
 
 /* Signals belong to the main thread: blocked before the thread is there, so that it never has one. */

@@ -43,6 +43,8 @@ struct worker_shared {
 	struct store *store = nullptr;
 	struct bus *bus = nullptr; /* null: this node is alone */
 	std::atomic<int64_t> connections = 0;
+	std::atomic<int64_t> guests = 0; /* connections without a login and without one under way */
+	std::atomic<int64_t> guest_bytes = 0; /* what connections without a login hold */
 };
 
 /* Refusals are counted by errno; those whose errno is not below this are counted as 0. */

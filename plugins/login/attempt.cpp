@@ -161,7 +161,8 @@ static int attempt_begin(login_plugin *p, const cs_frame *frame, uint64_t id, st
                          int acknowledges)
 {
 	const plugin_context &c = p->context;
-	auto a = std::make_unique<attempt>(password);
+	/* A longer one is wrong by its first bytes already: the rest need not be kept while it waits. */
+	auto a = std::make_unique<attempt>(password.substr(0, login_password_most + 1));
 
 	(void)c.host->peer(c.self, frame->conn, &a->peer); /* it is there: this is its frame */
 	a->most_failures = p->conf->failed_logins;

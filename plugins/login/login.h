@@ -25,6 +25,9 @@ struct login_log_limit {
 	uint64_t held_back = 0;
 };
 
+/* Bytes of the longest password. */
+inline constexpr size_t login_password_most = 128;
+
 /* An instance. */
 struct login_plugin {
 	plugin_context context;

@@ -8,8 +8,6 @@
 #include "login.h"
 #include "reply.h"
 
-static const size_t password_most = 128; /* bytes */
-
 struct registration {
 	explicit registration(std::string_view text) : clear(text) {}
 
@@ -106,7 +104,7 @@ static int register_check(const login_plugin *p, const cs_frame *frame, std::str
 	if (password.empty())
 		return register_refuse(p, frame->conn, &frame->request, CS_ERRNO_REFUSED,
 		                       "password must have 1 to 128 bytes");
-	if (password.size() > password_most)
+	if (password.size() > login_password_most)
 		return register_refuse(p, frame->conn, &frame->request, CS_ERRNO_TOO_LONG,
 		                       "password must have 1 to 128 bytes");
 	return 0;

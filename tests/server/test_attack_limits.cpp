@@ -24,6 +24,7 @@ static void coming_and_going_at_the_limit_is_logged_once_in_a_while(void **state
 	std::deque<test_client *> all;
 
 	test_server_set(s, "core.max_connections", "4");
+	test_server_set(s, "core.login_connections", "4");
 	test_server_start(s);
 	for (int i = 0; i < 60; i++) {
 		all.push_back(client_open(s));

@@ -107,6 +107,8 @@ static void set_conf(struct core_conf *conf)
 {
 	conf->max_frame = 1024;
 	conf->max_connections = 10;
+	conf->login_connections = 10;
+	conf->login_memory = 1 << 20;
 	conf->output_soft = 64 * 1024;
 	conf->output_hard = 256 * 1024;
 	conf->burst = 100;

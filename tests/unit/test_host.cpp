@@ -72,6 +72,7 @@ static int set_up(void **state)
 	log_set_level((enum cs_log_level)-1);
 	f->conf.max_frame = 65536;
 	f->conf.max_connections = 100;
+	f->conf.login_memory = 1 << 20;
 	f->conf.output_soft = 65536;
 	f->conf.output_hard = 1 << 20;
 	f->shared.dispatch = &f->dispatch;
