@@ -1,9 +1,34 @@
 # SPDX-License-Identifier: MIT
 # Builds everything into $(BUILD). GNU make; runs ./configure by itself when config.mk is missing.
-#   make, make check, make check-long, make install DESTDIR=, make uninstall, make dist, make distcheck,
-#   make asan, make tsan, make fuzz FUZZ_TIME=60, make bench, make format, make clean, make distclean
-# V=1 shows the commands. STRICT=1 turns warnings into errors (make check does); SAN=address|thread|fuzz instruments, best
-# with a BUILD of its own.
+# Lines that begin with two # are what "make help" prints.
+## make TARGET, on Debian 12. scripts/run installs the packages that "all" needs, scripts/check those of the others;
+## scripts/packages has their names.
+##
+##   all          the default: server, plugins, chatclient and chatbench, in build/; needs a C++20 compiler,
+##                pkg-config, libevent and cJSON, and what ./configure does not leave out: SQLite, libsodium,
+##                libedit, hiredis, the client library of MariaDB or MySQL
+##   configure    makes ./configure, which a release has already; needs autoconf
+##   install      as root, after all; DESTDIR=FOLDER puts it there
+##   uninstall    takes that away again, but not what you have edited, and not the store
+##
+## Tests need CMocka, and most of them MariaDB, Redis or HAProxy as well.
+##   check        all tests
+##   check-lite   without the tests that run a server
+##   check-long   all faults of a cluster; takes hours
+##   tests        builds the tests and runs none
+##   asan, tsan   with AddressSanitizer, ThreadSanitizer; TESTS='unit/test_frame server/test_login' runs these alone
+##   fuzz         FUZZ_TIME=60 seconds for each target; needs clang and its run-time library
+##   bench        measures the server; needs no more than all
+##
+##   dist         makes chatserverd-VERSION.tar.gz
+##   distcheck    makes it, and builds, tests and installs what is in it
+##   format       formats the sources; needs clang-format 14
+##   clean        removes build/
+##   distclean    removes what ./configure has made, too
+##   help         prints this
+##
+## BUILD=FOLDER builds there, V=1 shows the commands, STRICT=1 turns warnings into errors (the checks do),
+## SAN=address, thread or fuzz instruments the code (give it a BUILD of its own).
 BUILD ?= build
 MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 .DEFAULT_GOAL := all
@@ -14,7 +39,7 @@ quiet = $(if $(V),,@echo '$(1) $(patsubst $(BUILD)/%,%,$@)';)
 
 # ---- configuration: configure.ac -> configure -> config.mk, config.h
 
-ifneq ($(filter-out clean distclean format,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean distclean format help,$(or $(MAKECMDGOALS),all)),)
 include config.mk
 endif
 
@@ -185,7 +210,7 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(support_library) $(core_library) $(model_
 	$(call quiet,LINK)$(CXX) $(ALL_LDFLAGS) -rdynamic -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS)
 
 check_scripts = scripts/check-headers scripts/check-plugins scripts/check-globals scripts/check-libraries \
-	scripts/check-hardening scripts/check-service scripts/check-install scripts/check-docs
+	scripts/check-hardening scripts/check-service scripts/check-install scripts/check-docs scripts/check-readme
 run_tests = CS_BUILD=$(BUILD) CC='$(CC)' CXX='$(CXX)' scripts/run-tests
 
 ifneq ($(filter-out yes,$(HAVE_CMOCKA)),)
@@ -338,6 +363,9 @@ CLANG_FORMAT ?= clang-format-14
 format:
 	$(CLANG_FORMAT) -i $(wildcard include/chatserverd/*.h core/*.[ch]* plugins/*/*.[ch]* tools/*/*.[ch]* tests/*/*.[ch]*)
 
+help:
+	@sed -n 's/^## \{0,1\}//p' Makefile
+
 clean:
 	rm -rf $(BUILD)
 
@@ -345,7 +373,7 @@ distclean: clean
 	rm -rf config.mk config.h config.log config.status config.cache autom4te.cache chatserverd-*.tar.gz
 
 .PHONY: all tests check check-lite check-long check-sanitized asan tsan fuzz fuzz-run bench install uninstall dist distcheck \
-	format clean distclean FORCE
+	format help clean distclean FORCE
 .SECONDARY:
 -include $(shell find $(BUILD) -path '$(BUILD)/asan' -prune -o -path '$(BUILD)/tsan' -prune -o -path '$(BUILD)/fuzz' -prune \
 	-o -name '*.d' -print 2>/dev/null)
