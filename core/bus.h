@@ -68,6 +68,9 @@ void bus_send_all(struct bus *b, struct cs_self *self, const void *data, size_t 
 void bus_send_back(struct bus *b, const struct cs_self *self, cs_place to, cs_account account, const void *data,
                    size_t size);
 
+/* Tells that node, which asked, that the peer of the account's session here answers. */
+void bus_send_proof(struct bus *b, cs_bus_address to, cs_account account);
+
 /* A place: the node's address, then its worker's number plus one. Address 0: a node without bus. */
 constexpr cs_place bus_place(cs_bus_address address, unsigned worker)
 {

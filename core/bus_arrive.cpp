@@ -58,6 +58,8 @@ static bool bus_deliver(struct bus *b, unsigned plugin, const struct bus_parcel 
 		return true;
 	case BUS_PARCEL_RETURN:
 		return route_arrived_back(shared, plugin, p->worker, p->account, p->data.data(), p->data.size());
+	case BUS_PARCEL_PROOF:
+		break; /* of no plugin */
 	}
 	return false;
 }
@@ -78,6 +80,12 @@ static void bus_log_stranger(struct bus *b, std::string_view name)
 	b->stranger_logged = true;
 }
 
+static bool bus_take_proof(struct bus *b, cs_account account)
+{
+	session_prove(&b->shared->sessions, account, worker_monotonic_ms());
+	return true;
+}
+
 void bus_on_arrived(void *core, const void *data, size_t size)
 {
 	auto *b = static_cast<struct bus *>(core);
@@ -88,6 +96,8 @@ void bus_on_arrived(void *core, const void *data, size_t size)
 
 	if (bus_parcel_decode({static_cast<const char *>(data), size}, &parcel, &why) != 0)
 		bus_log_oddity(b, why, size);
+	else if (parcel.kind == BUS_PARCEL_PROOF)
+		good = bus_take_proof(b, parcel.account);
 	else if (!bus_find_plugin(b, parcel.plugin, &plugin))
 		bus_log_stranger(b, parcel.plugin);
 	else
@@ -100,6 +110,11 @@ void bus_on_arrived(void *core, const void *data, size_t size)
 void bus_on_close_session(void *core, cs_account account, cs_conn conn)
 {
 	conn_kick(static_cast<struct bus *>(core)->shared, conn, account);
+}
+
+void bus_on_probe_session(void *core, cs_account account, cs_conn conn, cs_bus_address asker)
+{
+	conn_begin_probe(static_cast<struct bus *>(core)->shared, conn, account, asker);
 }
 
 /* To one worker. */

@@ -89,6 +89,7 @@ void bus_abandon(struct bus *b);
 void bus_on_address(void *core, cs_bus_address address);
 void bus_on_arrived(void *core, const void *data, size_t size);
 void bus_on_close_session(void *core, cs_account account, cs_conn conn);
+void bus_on_probe_session(void *core, cs_account account, cs_conn conn, cs_bus_address asker);
 void bus_on_changed(void *core, enum cs_cluster_event event);
 void bus_on_dropped(void *core, size_t count);
 void bus_on_refused(void *core, size_t count);

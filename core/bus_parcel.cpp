@@ -74,6 +74,7 @@ static const char *bus_parcel_check_address(const struct bus_parcel_head *head)
 		return "bad way back";
 	switch (head->kind) {
 	case BUS_PARCEL_ACCOUNT:
+	case BUS_PARCEL_PROOF:
 		return is_account && head->worker == 0 ? nullptr : "bad account";
 	case BUS_PARCEL_ALL:
 		return head->account == 0 && head->worker == 0 ? nullptr : "an address where none belongs";
@@ -84,6 +85,13 @@ static const char *bus_parcel_check_address(const struct bus_parcel_head *head)
 	default:
 		return "unknown kind";
 	}
+}
+
+static bool bus_parcel_has_good_name(const struct bus_parcel_head *head, size_t size_behind)
+{
+	if (head->kind == BUS_PARCEL_PROOF)
+		return head->name_size == 0 && size_behind == 0;
+	return head->name_size != 0 && head->name_size <= size_behind;
 }
 
 int bus_parcel_decode(std::string_view bytes, struct bus_parcel *p_r, const char **why_r)
@@ -101,7 +109,7 @@ int bus_parcel_decode(std::string_view bytes, struct bus_parcel *p_r, const char
 	*why_r = bus_parcel_check_head(&head);
 	if (*why_r == nullptr)
 		*why_r = bus_parcel_check_address(&head);
-	if (*why_r == nullptr && (head.name_size == 0 || head.name_size > bytes.size()))
+	if (*why_r == nullptr && !bus_parcel_has_good_name(&head, bytes.size()))
 		*why_r = "bad plugin name";
 	if (*why_r != nullptr)
 		return CS_EINVAL;

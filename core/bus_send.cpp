@@ -191,6 +191,16 @@ static int bus_send_parcel(struct bus *b, const struct cs_self *self, cs_place t
 	return 0;
 }
 
+void bus_send_proof(struct bus *b, cs_bus_address to, cs_account account)
+{
+	const struct bus_parcel parcel{.kind = BUS_PARCEL_PROOF, .account = account};
+	auto call = bus_call_make(b, bus_run_send_place, 0);
+
+	call->address = to;
+	call->bytes = bus_parcel_encode(&parcel);
+	bus_call_post(std::move(call));
+}
+
 int bus_send_place(struct bus *b, struct cs_self *self, cs_place to, const void *data, size_t size)
 {
 	struct bus_parcel parcel{.kind = BUS_PARCEL_PLACE, .data = {static_cast<const char *>(data), size}};

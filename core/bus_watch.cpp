@@ -126,4 +126,5 @@ const struct cs_bus_host bus_host_table = {
 	.changed = bus_on_changed,
 	.dropped = bus_on_dropped,
 	.refused = bus_on_refused,
+	.probe_session = bus_on_probe_session,
 };

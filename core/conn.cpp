@@ -76,14 +76,13 @@ static void conn_set_option(int fd, int level, int option, int value)
 	(void)setsockopt(fd, level, option, &value, sizeof value);
 }
 
-static void conn_set_options(int fd, int64_t keepalive_ms)
+void conn_set_keepalive(int fd, int64_t ms)
 {
-	conn_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	if (keepalive_ms == 0)
-		return;
-	const int idle_s = static_cast<int>(std::clamp<int64_t>(keepalive_ms / 1000, 1, 32767));
+	const int idle_s = static_cast<int>(std::clamp<int64_t>(ms / 1000, 1, 32767));
 
-	conn_set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	conn_set_option(fd, SOL_SOCKET, SO_KEEPALIVE, ms != 0);
+	if (ms == 0)
+		return;
 	conn_set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle_s);
 	conn_set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, conn_keepalive_interval_s);
 	conn_set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, conn_keepalive_count);
@@ -152,7 +151,8 @@ int conn_open(struct worker *w, unique_fd fd, const sockaddr *address, socklen_t
 		conn_unreserve(w);
 		return CS_EBUSY;
 	}
-	conn_set_options(fd.fd, w->conf->keepalive);
+	conn_set_option(fd.fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	conn_set_keepalive(fd.fd, w->conf->keepalive);
 	c->handle = conn_make_handle(w, slot);
 	c->worker = w;
 	c->fd = std::move(fd);

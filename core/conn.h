@@ -19,8 +19,13 @@
 #include "limit.h"
 #include "raii.h"
 
+struct conn_probe;
 struct worker;
 struct worker_shared;
+
+struct conn_probe_deleter {
+	void operator()(struct conn_probe *p) const;
+};
 
 enum conn_terminator : uint8_t {
 	CONN_TERMINATOR_LF = 0, /* before the first frame, or decided */
@@ -56,6 +61,8 @@ struct conn {
 	unique_fd fd;
 	event_ptr read_event, write_event, timer_event;
 
+	std::unique_ptr<struct conn_probe, conn_probe_deleter> probe; /* of its session, under way */
+
 	struct frame_scanner scanner;
 	std::string input; /* the part of a frame that came so far, scanned; or of a PROXY header */
 	std::string waiting; /* bytes that wait behind a PENDING frame, not scanned */
@@ -78,6 +85,7 @@ struct conn {
 	/* Times are ms of worker_monotonic_ms; 0: not set. */
 	int64_t heard = 0; /* last bytes of the peer */
 	int64_t silence = 0; /* how long it may be silent; 0: for ever */
+	int64_t doubt = 0; /* after so long a silence a probe takes it for dead; 0: never */
 	int64_t guest_since = 0; /* accepted, or logged out */
 	int64_t frame_since = 0; /* a frame has begun that is not whole */
 	int64_t header_until = 0; /* a PROXY header that has begun must be whole by then */
@@ -167,8 +175,9 @@ void conn_refuse(struct conn *c, const struct cs_request *request, uint32_t ack,
 void conn_finish(struct conn *c);
 /* Binds the account after a granted claim. */
 void conn_bind(struct conn *c, cs_account account, std::string_view name);
-/* Closes the connection when it says nothing for that long; 0: never. */
-void conn_set_silence(struct conn *c, int64_t ms);
+/* Closes the connection when it says nothing for that long; 0: never. A probe takes it for dead after doubt_ms of
+ * silence; 0: never. */
+void conn_set_silence(struct conn *c, int64_t ms, int64_t doubt_ms);
 
 /* The three below may be called from inside a plugin's call. At once the session is marked as ending and the
  * account is nobody's here, and for the two that close the handle is refused. At the end of the turn,
@@ -183,6 +192,10 @@ void conn_close(struct conn *c, const char *why);
 /* conn_close on the connection's own worker, later, where the account is still its own: another login took
  * over. Any thread. */
 void conn_kick(struct worker_shared *shared, cs_conn handle, cs_account account);
+/* Finds out on the connection's own worker, where the account is still its own, whether the peer is there. One that
+ * answers is proved in the session table, and the node that asks is told (0: none asks). One that does not answer
+ * for 4 s, or was silent for longer than its doubt, is closed. Any thread. */
+void conn_begin_probe(struct worker_shared *shared, cs_conn handle, cs_account account, uint64_t asker);
 
 /* Tells GOING_AWAY to every connection of the worker, and refuses all requests but PING from now on. */
 void conn_table_drain(struct worker *w);

@@ -31,6 +31,13 @@ void conn_close_quietly(struct conn *c, const char *why);
 /* Closes a half-closed connection that is owed nothing more. */
 void conn_check_end(struct conn *c);
 
+/* Asks the peer for a sign of life after so long a silence; 0 ms: never. */
+void conn_set_keepalive(int fd, int64_t ms);
+
+/* conn_probe.cpp */
+/* The probe, if one is under way, comes to nothing. */
+void conn_end_probe(struct conn *c);
+
 /* conn_session.cpp */
 void conn_leave(struct conn *c);
 void conn_tell_closed(struct conn *c, cs_account account);

@@ -21,6 +21,7 @@ void conn_leave(struct conn *c)
 {
 	if (c->account == 0)
 		return;
+	conn_end_probe(c);
 	session_bus_end(c->worker->shared, c->account, c->handle);
 	c->ended = c->account;
 	c->account = 0;
@@ -68,7 +69,7 @@ void conn_logout(struct conn *c)
 		return;
 	conn_leave(c);
 	c->guest_since = worker_monotonic_ms();
-	conn_set_silence(c, c->worker->conf->idle_timeout);
+	conn_set_silence(c, c->worker->conf->idle_timeout, 0);
 	loop_at_end_of_turn(&c->worker->loop, conn_logout_told, c);
 }
 

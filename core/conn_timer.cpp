@@ -121,9 +121,10 @@ void conn_table_rearm(struct worker *w)
 			conn_arm(c.get());
 }
 
-void conn_set_silence(struct conn *c, int64_t ms)
+void conn_set_silence(struct conn *c, int64_t ms, int64_t doubt_ms)
 {
 	conn_assert_here(c->worker);
+	c->doubt = doubt_ms;
 	c->silence = std::min(ms, INT64_MAX / 2); /* so that no sum with a time of the clock is too large */
 	c->heard = worker_monotonic_ms();
 	conn_arm(c);

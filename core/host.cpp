@@ -148,15 +148,15 @@ int host_close(struct cs_self *self, cs_conn conn, const char *why)
 	return 0;
 }
 
-int host_set_silence(struct cs_self *self, cs_conn conn, int64_t ms)
+int host_set_silence(struct cs_self *self, cs_conn conn, int64_t ms, int64_t doubt_ms)
 {
 	struct conn *c = find(self, conn);
 
 	if (!c)
 		return CS_ENOENT;
-	if (ms < 0)
+	if (ms < 0 || doubt_ms < 0)
 		return CS_EINVAL;
-	conn_set_silence(c, ms);
+	conn_set_silence(c, ms, doubt_ms);
 	return 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns claiming an account's place for a connection: trying, waiting, asking the cluster, kicking the older
- * session. It must not know what a session is for. */
+ * Owns claiming an account's place for a connection: trying, waiting, asking the cluster, kicking or probing the
+ * older session. It must not know what a session is for. */
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -24,6 +24,8 @@ constexpr int64_t longest_pause_ms = 100;
 constexpr int64_t ending_ms = 3000;
 /* How long another node may take to notice that its client has left for this one. */
 constexpr int64_t moving_ms = 150;
+/* How long another node may take to find out that the peer of the older session is gone, and to end it. */
+constexpr int64_t probing_ms = 7000;
 /* Asked at least, however long that takes: time for which this node was held up tells nothing about the other. */
 constexpr unsigned fewest_questions = 4;
 
@@ -79,9 +81,9 @@ void claim_finish(struct claim *cl, int result)
 
 void claim_try(void *arg);
 
-/* Waits first and kicks whoever holds the place then: the holder may have changed since the claim, and one that
- * nobody kicks could keep the place, and the waiter, for ever. */
-void claim_kick(struct claim *cl)
+/* Waits first and kicks or probes whoever holds the place then: the holder may have changed since the claim, and
+ * one that nobody kicks could keep the place, and the waiter, for ever. */
+void claim_wait_for_holder(struct claim *cl)
 {
 	struct worker *w = cl->self->worker;
 	const struct session_waiter waiter{.loop = &w->loop, .fn = claim_try, .arg = cl};
@@ -91,8 +93,31 @@ void claim_kick(struct claim *cl)
 
 	if (!session_wait(&w->shared->sessions, account, &waiter))
 		loop_post(&w->loop, claim_try, cl);
-	else if (session_locate(&w->shared->sessions, account, &worker, &conn))
+	else if (!session_locate(&w->shared->sessions, account, &worker, &conn))
+		return;
+	else if (cl->flags & CS_CLAIM_KICK)
 		conn_kick(w->shared, conn, account);
+	else
+		conn_begin_probe(w->shared, conn, account, 0);
+}
+
+/* The place has a session. */
+void claim_meet(struct claim *cl, int64_t proved_ms)
+{
+	if (cl->flags & CS_CLAIM_KICK)
+		return claim_wait_for_holder(cl);
+	if (cl->self->worker->draining)
+		return claim_finish(cl, CS_ECANCELED);
+	if (proved_ms > cl->begun_ms)
+		return claim_finish(cl, CS_EEXIST);
+	claim_wait_for_holder(cl);
+}
+
+/* The place is the connection's. A peer that has just logged in is there. */
+void claim_enter(struct claim *cl, struct conn *c)
+{
+	conn_bind(c, cl->account, cl->name);
+	session_prove(table(cl), cl->account, worker_monotonic_ms());
 }
 
 /* ---- asking the cluster. Meanwhile the place is reserved here: the account's next claim of this node waits
@@ -117,11 +142,20 @@ void claim_ask_again(evutil_socket_t, short, void *arg)
 	claim_give_up(cl, CS_ENOENT);
 }
 
+/* How long it asks on, from its beginning. */
+int64_t claim_patience(struct claim *cl, int result)
+{
+	if (cl->flags & CS_CLAIM_KICK)
+		return ending_ms;
+	if (result == CS_EEXIST && session_proved_ms(table(cl), cl->account) > cl->begun_ms)
+		return moving_ms;
+	return probing_ms;
+}
+
 /* Milliseconds until the next question; 0: it has been asked for long enough. */
 int64_t claim_pause(struct claim *cl, int result)
 {
-	const bool soon = result == CS_EAGAIN || (cl->flags & CS_CLAIM_KICK);
-	const int64_t left = cl->begun_ms + (soon ? ending_ms : moving_ms) - worker_monotonic_ms();
+	const int64_t left = cl->begun_ms + claim_patience(cl, result) - worker_monotonic_ms();
 	const bool has_to_ask = cl->questions < fewest_questions;
 	const int64_t pause = has_to_ask ? cl->pause_ms : std::min(cl->pause_ms, left);
 
@@ -171,7 +205,7 @@ void claim_answered(void *arg, int result)
 		return result == 0 ? claim_granted_for_nothing(cl) : claim_give_up(cl, CS_ENOENT);
 	if (result != 0)
 		return claim_refused(cl, result);
-	conn_bind(c, cl->account, cl->name);
+	claim_enter(cl, c);
 	cl->reserves = false;
 	session_settle(table(cl), cl->account);
 	claim_finish(cl, 0);
@@ -194,7 +228,7 @@ void claim_granted(struct claim *cl, struct conn *c)
 	cl->reserves = cl->self->worker->shared->bus != nullptr;
 	if (cl->reserves)
 		return claim_ask(cl);
-	conn_bind(c, cl->account, cl->name);
+	claim_enter(cl, c);
 	claim_finish(cl, 0);
 }
 
@@ -218,9 +252,7 @@ void claim_try(void *arg)
 	case SESSION_WAIT:
 		return;
 	case SESSION_TAKEN:
-		if (cl->flags & CS_CLAIM_KICK)
-			return claim_kick(cl);
-		return claim_finish(cl, CS_EEXIST);
+		return claim_meet(cl, other.proved_ms);
 	}
 }
 

@@ -35,6 +35,7 @@ static enum session_claim_result session_take(struct session_table *t, cs_accoun
 	}
 	other_r->worker = entry.worker;
 	other_r->conn = entry.conn;
+	other_r->proved_ms = entry.proved_ms;
 	return SESSION_TAKEN;
 }
 
@@ -90,6 +91,45 @@ bool session_wait(struct session_table *t, cs_account account, const struct sess
 		return false;
 	place->second.waiters.push_back(*waiter);
 	return true;
+}
+
+/* proved_ms 0: nothing was proved. */
+static void session_tell_waiters(struct session_table *t, cs_account account, int64_t proved_ms)
+{
+	struct session_shard *shard = session_shard_of(t, account);
+	std::vector<struct session_waiter> waiters;
+
+	{
+		std::scoped_lock lock(shard->mutex);
+		const auto place = shard->entries.find(account);
+
+		if (place == shard->entries.end())
+			return;
+		if (proved_ms != 0)
+			place->second.proved_ms = proved_ms;
+		if (!place->second.reserved && !place->second.ending)
+			waiters.swap(place->second.waiters);
+	}
+	session_wake(waiters);
+}
+
+void session_prove(struct session_table *t, cs_account account, int64_t now_ms)
+{
+	session_tell_waiters(t, account, now_ms);
+}
+
+void session_rouse(struct session_table *t, cs_account account)
+{
+	session_tell_waiters(t, account, 0);
+}
+
+int64_t session_proved_ms(struct session_table *t, cs_account account)
+{
+	struct session_shard *shard = session_shard_of(t, account);
+	std::scoped_lock lock(shard->mutex);
+	const auto place = shard->entries.find(account);
+
+	return place == shard->entries.end() ? 0 : place->second.proved_ms;
 }
 
 void session_end(struct session_table *t, cs_account account)

@@ -27,6 +27,7 @@ struct session_entry {
 	bool reserved = false; /* the cluster is being asked: no session yet, nobody can be routed there */
 	bool ending = false; /* being flushed: nobody can be routed there */
 	unsigned holds = 0; /* plugins that have not released it */
+	int64_t proved_ms = 0; /* when it was last known, here or on another node, that its peer is there */
 	std::vector<struct session_waiter> waiters;
 };
 
@@ -41,7 +42,7 @@ struct session_table {
 
 enum session_claim_result { SESSION_GRANTED, SESSION_TAKEN, SESSION_WAIT };
 
-/* Claims the place. TAKEN: *other_r (worker, conn) tells who has it. WAIT: the holder is ending, or the place
+/* Claims the place. TAKEN: *other_r (worker, conn, proved_ms) tells who has it. WAIT: the holder is ending, or the place
  * is reserved; the waiter was noted and is woken exactly once. */
 enum session_claim_result session_claim(struct session_table *t, cs_account account, unsigned worker,
                                         cs_conn conn, const struct session_waiter *waiter,
@@ -53,8 +54,15 @@ enum session_claim_result session_reserve(struct session_table *t, cs_account ac
                                           struct session_entry *other_r);
 /* Makes a reserved place a session and wakes all waiters. */
 void session_settle(struct session_table *t, cs_account account);
-/* Waits for a place that is TAKEN to be given up (after a kick). false: it is free already. */
+/* Waits for a place that is TAKEN to be given up, or for its session to be proved. false: it is free already. */
 bool session_wait(struct session_table *t, cs_account account, const struct session_waiter *waiter);
+/* The peer of the account's session answers: notes the time, and wakes those who wait for a place that is TAKEN.
+ * A place that is reserved or ending keeps them: they wait for what becomes of it. */
+void session_prove(struct session_table *t, cs_account account, int64_t now_ms);
+/* As session_prove, without knowing. */
+void session_rouse(struct session_table *t, cs_account account);
+/* When the account's session, or that which its reserved place waits for, was last proved; 0: never. */
+int64_t session_proved_ms(struct session_table *t, cs_account account);
 /* Marks the session as ending, with one hold of the caller's own. From now on it is not located. */
 void session_end(struct session_table *t, cs_account account);
 void session_hold(struct session_table *t, cs_account account);

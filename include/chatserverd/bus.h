@@ -75,6 +75,10 @@ struct cs_bus_host {
 	 * it refused, so that somebody was told */
 	void (*dropped)(void *core, size_t count);
 	void (*refused)(void *core, size_t count);
+
+	/* An event: a login on that node asks for the account and would be refused. The session on conn has to be
+	 * ended where its peer is gone; where it is there, the server tells the node, by send_to. */
+	void (*probe_session)(void *core, cs_account account, cs_conn conn, cs_bus_address asker);
 };
 
 /* The adapter. Bus thread, but for open (main thread, before the bus thread runs) and close (main thread, after
@@ -94,7 +98,8 @@ struct cs_bus_driver {
 	void (*leave)(void *bus, cs_bus_done_fn *done, void *arg);
 
 	/* Claims the account for the session in the whole cluster. flags: enum cs_claim_flag. done gets 0; CS_EEXIST:
-	 * it is online on another node (with CS_CLAIM_KICK that node was told to close it; ask again soon);
+	 * it is online on another node, which was told to close it (with CS_CLAIM_KICK) or to probe it (without):
+	 * ask again soon;
 	 * CS_EAGAIN: its session on another node is just ending, ask again soon; CS_EINVAL: a later login has it
 	 * (its generation is higher), asking again is in vain. While the bus is away, or when it goes away
 	 * meanwhile: 0, and the claim is settled when the bus is back; the older of two sessions is then closed.

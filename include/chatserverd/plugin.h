@@ -224,16 +224,20 @@ struct cs_host {
 	/* Writes what is queued and closes. */
 	int (*close)(struct cs_self *self, cs_conn conn, const char *why);
 	/* Closes the connection when it says nothing for that long; 0 ms: never. Until it is set, and again from
-	 * logout() on, core.idle_timeout holds. */
-	int (*set_silence)(struct cs_self *self, cs_conn conn, int64_t ms);
+	 * logout() on, core.idle_timeout holds. doubt_ms: a claim that meets the connection's session takes it for
+	 * dead after so long a silence; 0: never, then TCP is asked. CS_EINVAL: a time below 0. */
+	int (*set_silence)(struct cs_self *self, cs_conn conn, int64_t ms, int64_t doubt_ms);
 
 	/* ---- sessions: one account on one connection of the whole cluster */
 	/* Claims the account's place for the connection. generation rises with every login of the account and
 	 * comes from the store: where two nodes could not talk, the session with the higher one stays. done gets
 	 * 0: the connection is this account's from now on, messages can be routed to it; CS_EEXIST: it is
 	 * online elsewhere; CS_ENOENT: the connection went; CS_EINVAL: the connection has a session;
-	 * CS_ECANCELED: the server is stopping. A session that is just ending is waited for, on another node
-	 * for at most 3 s, as is one that is to be closed. */
+	 * CS_ECANCELED: the server is stopping. A session that is just ending is waited for. Without
+	 * CS_CLAIM_KICK an older session is probed: where its peer answers, done gets CS_EEXIST, mostly at once
+	 * and after 1 s at most; where nothing answers for 4 s, or it was silent for too long (set_silence), it is
+	 * ended and the claim granted. What happens on another node is waited for, for 3 s with CS_CLAIM_KICK and
+	 * for 7 s without. */
 	int (*claim)(struct cs_self *self, cs_conn conn, cs_account account, const char *name,
 	             uint64_t generation, unsigned flags, cs_done_fn *done, void *arg);
 	/* Ends the connection's session, as its closing would; the connection stays. CS_EINVAL: none. */

@@ -108,7 +108,8 @@ enum rbus_frame_type : unsigned char {
 	RBUS_CLOSE = 2, /* "ACCOUNT CONN" in decimal: another login has the account or asks for it */
 	RBUS_HEARTBEAT = 3, /* from the node itself */
 	RBUS_RESYNC = 4, /* hints may have been lost: the sender is back on the bus */
-	RBUS_LAPSED = 5 /* hints may be lost for a while: the sender found a node's lease lapsed */
+	RBUS_LAPSED = 5, /* hints may be lost for a while: the sender found a node's lease lapsed */
+	RBUS_PROBE = 6 /* "ACCOUNT CONN" in decimal: a login on the sender asks for the account */
 };
 
 struct rbus_frame {
@@ -124,7 +125,8 @@ void rbus_wire_add(std::string *bytes, enum rbus_frame_type type, std::string_vi
 /* 0, or CS_EINVAL where the message is not wholly of that form; the views are into it. */
 [[nodiscard]] int rbus_wire_parse(std::string_view message, cs_bus_address *sender_r,
                                   std::vector<rbus_frame> *frames_r);
-[[nodiscard]] int rbus_wire_parse_close(std::string_view body, cs_account *account_r, cs_conn *conn_r);
+/* The body of RBUS_CLOSE and RBUS_PROBE. */
+[[nodiscard]] int rbus_wire_parse_session(std::string_view body, cs_account *account_r, cs_conn *conn_r);
 
 /* ---- what is under way on the command connection; answers come in the order of the commands */
 
@@ -306,6 +308,8 @@ void rbus_ending(void *bus, cs_account account, cs_conn conn);
 void rbus_release(void *bus, cs_account account, cs_conn conn);
 /* What Redis or another node asks for: the session has to end, where it is still here. */
 void rbus_session_close(struct rbus *b, cs_account account, cs_conn conn);
+/* Another node asks whether its peer is there. */
+void rbus_session_probe(struct rbus *b, cs_account account, cs_conn conn, cs_bus_address asker);
 std::string rbus_session_key(const struct rbus *b, cs_account account);
 
 /* ---- presence.cpp */

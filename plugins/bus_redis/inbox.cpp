@@ -44,22 +44,26 @@ static void log_garbage(struct rbus *b, const redisReply *channel, size_t size)
 
 /* ---- frames */
 
-static int closed(struct rbus *b, std::string_view body)
+static int asked(struct rbus *b, cs_bus_address sender, const rbus_frame *frame)
 {
 	cs_account account;
 	cs_conn conn;
 
-	if (rbus_wire_parse_close(body, &account, &conn))
+	if (rbus_wire_parse_session(frame->body, &account, &conn))
 		return CS_EINVAL;
-	rbus_session_close(b, account, conn);
+	if (frame->type == RBUS_CLOSE)
+		rbus_session_close(b, account, conn);
+	else
+		rbus_session_probe(b, account, conn, sender);
 	return 0;
 }
 
-static int from_other(struct rbus *b, const rbus_frame *frame)
+static int from_other(struct rbus *b, cs_bus_address sender, const rbus_frame *frame)
 {
 	switch (frame->type) {
 	case RBUS_DATA: b->host->arrived(b->core, frame->body.data(), frame->body.size()); return 0;
-	case RBUS_CLOSE: return closed(b, frame->body);
+	case RBUS_CLOSE:
+	case RBUS_PROBE: return asked(b, sender, frame);
 	case RBUS_LAPSED:
 		if (b->state == RBUS_UP)
 			rbus_tell_degraded(b, true);
@@ -87,7 +91,7 @@ static void take(struct rbus *b, const redisReply *channel, std::string_view mes
 		return;
 	}
 	for (size_t i = 0; !result && i < frames.size() && is_listening(b); i++)
-		result = from_other(b, &frames[i]);
+		result = from_other(b, sender, &frames[i]);
 	if (result)
 		log_garbage(b, channel, message.size());
 }

@@ -51,13 +51,15 @@ local function frame(kind, body)
 	return string.char(kind) .. struct.pack('>I4', #body) .. body
 end
 
-local function close(inboxes, address, head, account, conn)
-	redis.call('PUBLISH', inboxes .. address, head .. frame(2, account .. ' ' .. conn))
+local CLOSE, PROBE = 2, 6
+
+local function ask(kind, inboxes, address, head, account, conn)
+	redis.call('PUBLISH', inboxes .. address, head .. frame(kind, account .. ' ' .. conn))
 end
 )lua";
 
 /* KEYS nodes, session. ARGV own address, inboxes, head, account, conn, generation, 1 to kick.
- * 0 granted, 1 taken, 2 ending, 3 a later login has it: a lower generation never replaces a higher one that
+ * 0 granted, 1 taken (its node is told to close or to probe the session), 2 ending, 3 a later login has it: a lower generation never replaces a higher one that
  * lives. One that does not live is no obstacle: where its node comes back it claims again, with its higher
  * generation. Nor is an owner with our own address and no later login: this node's table has decided. */
 static constexpr char claim[] = R"lua(
@@ -67,7 +69,7 @@ local later = address and tonumber(held) > tonumber(generation)
 if address and address ~= own and alive(KEYS[1], inboxes, address) then
 	if state == 'E' then return 2 end
 	if later then return 3 end
-	if kick == '1' then close(inboxes, address, head, account, owner) end
+	ask(kick == '1' and CLOSE or PROBE, inboxes, address, head, account, owner)
 	return 1
 end
 if later and address == own then return 3 end
@@ -88,7 +90,7 @@ for i = 2, #KEYS do
 	if address and tonumber(held) > tonumber(generation) then
 		lost[#lost + 1] = i - 1
 	else
-		if address and address ~= own then close(inboxes, address, head, account, owner) end
+		if address and address ~= own then ask(CLOSE, inboxes, address, head, account, owner) end
 		redis.call('SET', KEYS[i], own .. ':' .. conn .. ':' .. generation .. ':' .. state, 'EX', TTL)
 	end
 end

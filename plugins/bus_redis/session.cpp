@@ -135,3 +135,14 @@ void rbus_session_close(struct rbus *b, cs_account account, cs_conn conn)
 	else
 		b->host->close_session(b->core, account, conn);
 }
+
+/* One that Redis has not granted yet is asked for again. */
+void rbus_session_probe(struct rbus *b, cs_account account, cs_conn conn, cs_bus_address asker)
+{
+	const rbus_held *held = find(b, account, conn);
+
+	if (!held)
+		tell(b, RBUS_RELEASE, account, conn);
+	else if (!held->claiming)
+		b->host->probe_session(b->core, account, conn, asker);
+}

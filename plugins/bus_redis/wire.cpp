@@ -49,7 +49,7 @@ int rbus_wire_parse(std::string_view message, cs_bus_address *sender_r, std::vec
 		return CS_EINVAL;
 	message.remove_prefix(HEAD);
 	while (!message.empty()) {
-		if (message.size() < RBUS_FRAME_HEAD || message[0] < RBUS_DATA || message[0] > RBUS_LAPSED)
+		if (message.size() < RBUS_FRAME_HEAD || message[0] < RBUS_DATA || message[0] > RBUS_PROBE)
 			return CS_EINVAL;
 		const auto type = static_cast<enum rbus_frame_type>(message[0]);
 		const size_t size = number(message.substr(1, 4));
@@ -71,7 +71,7 @@ static bool parse_decimal(std::string_view text, uint64_t *value_r)
 	return result.ec == std::errc() && result.ptr == end;
 }
 
-int rbus_wire_parse_close(std::string_view body, cs_account *account_r, cs_conn *conn_r)
+int rbus_wire_parse_session(std::string_view body, cs_account *account_r, cs_conn *conn_r)
 {
 	const size_t blank = body.find(' ');
 

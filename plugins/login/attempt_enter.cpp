@@ -11,6 +11,7 @@
 
 /* A client that confirms deliveries says something every 30 s. */
 static const int64_t acknowledging_silence_ms = 75000;
+static const int64_t acknowledging_doubt_ms = 35000;
 
 /* ---- the last step: all is there */
 
@@ -23,7 +24,7 @@ static void attempt_complete(const login_plugin *p, cs_conn conn, const attempt 
 	uint64_t position = 0;
 
 	if (a->acknowledges)
-		context.host->set_silence(context.self, conn, acknowledging_silence_ms);
+		context.host->set_silence(context.self, conn, acknowledging_silence_ms, acknowledging_doubt_ms);
 	if (context.host->send(context.self, conn, ack.data(), ack.size(), nullptr, &position) == CS_ENOENT)
 		return;
 	login_log(p, "login", a->id, a->peer);

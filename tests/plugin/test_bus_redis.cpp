@@ -68,6 +68,44 @@ static void a_kick_tells_the_other_node_to_close_that_session(void **state)
 	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2, CS_CLAIM_KICK), 0);
 }
 
+static void a_refusal_asks_the_other_node_to_probe_that_session(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f), *b = new_node_up(f);
+
+	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
+	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2), CS_EEXIST);
+	bus_wait(f->world, "probe", [&] { return !a->probed.empty(); });
+	assert_int_equal(a->probed[0].account, 7);
+	assert_true(a->probed[0].conn == CONN_A);
+	assert_true(a->probed[0].asker == b->address);
+	assert_true(a->closed.empty());
+	/* What it says to that goes to who asked. */
+	a->driver->send_to(a->bus, a->probed[0].asker, "proof", 5);
+	a->driver->flush(a->bus);
+	bus_wait(f->world, "proof", [&] { return !b->arrived.empty(); });
+	assert_string_equal(b->arrived[0].c_str(), "proof");
+	/* An ending one is not asked. */
+	a->driver->ending(a->bus, 7, CONN_A);
+	settle(a);
+	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2), CS_EAGAIN);
+	settle(a);
+	assert_int_equal(a->probed.size(), 1);
+}
+
+/* As after a claim that the node gave up while Redis did not answer. */
+static void a_place_that_its_node_knows_nothing_of_is_given_up_when_it_is_to_be_probed(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f), *b = new_node_up(f);
+
+	(void)redis_command(f->server, {"SET", "chatserverd:s:7", value_of(a, CONN_A, 1, 'L')});
+	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2), CS_EEXIST);
+	bus_wait(f->world, "release", [&] { return key_of(f, 7).starts_with("0:"); });
+	assert_true(a->probed.empty());
+	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2), 0);
+}
+
 static void a_lower_generation_replaces_nothing_that_lives(void **state)
 {
 	fixture *f = fixture_of(state);
@@ -473,6 +511,8 @@ int main(void)
 		REDIS_TEST(an_account_that_is_online_elsewhere_is_refused),
 		REDIS_TEST(a_session_that_is_ending_is_worth_waiting_for),
 		REDIS_TEST(a_kick_tells_the_other_node_to_close_that_session),
+		REDIS_TEST(a_refusal_asks_the_other_node_to_probe_that_session),
+		REDIS_TEST(a_place_that_its_node_knows_nothing_of_is_given_up_when_it_is_to_be_probed),
 		REDIS_TEST(a_lower_generation_replaces_nothing_that_lives),
 		REDIS_TEST(a_node_takes_its_own_place_again),
 		REDIS_TEST(the_people_of_a_node_that_was_killed_are_free_at_once),

@@ -205,6 +205,17 @@ static void hub_leave(void *bus, cs_bus_done_fn *done, void *arg)
 	member_answer(m, done, arg, 0);
 }
 
+static void member_ask_to_probe(struct bus_hub_member *m, const struct bus_hub_owner *owner)
+{
+	const cs_account account = owner->session.account;
+	const cs_conn conn = owner->session.conn;
+	const cs_bus_address asker = m->address;
+
+	member_post(m->hub, owner->node, [=](struct bus_hub_member *other) {
+		other->host->probe_session(other->core, account, conn, asker);
+	});
+}
+
 static void hub_claim(void *bus, const struct cs_bus_session *session, unsigned flags, cs_bus_done_fn *done,
                       void *arg)
 {
@@ -224,6 +235,8 @@ static void hub_claim(void *bus, const struct cs_bus_session *session, unsigned 
 	}
 	if (result == CS_EEXIST && (flags & CS_CLAIM_KICK) != 0)
 		bus_hub_close_session(m->hub, owner.node, owner.session.account, owner.session.conn);
+	else if (result == CS_EEXIST)
+		member_ask_to_probe(m, &owner);
 	member_answer(m, done, arg, result);
 }
 

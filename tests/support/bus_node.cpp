@@ -132,6 +132,11 @@ static void host_close_session(void *core, cs_account account, cs_conn conn)
 	static_cast<bus_node *>(core)->closed.emplace_back(account, conn);
 }
 
+static void host_probe_session(void *core, cs_account account, cs_conn conn, cs_bus_address asker)
+{
+	static_cast<bus_node *>(core)->probed.push_back({account, conn, asker});
+}
+
 static void host_changed(void *core, enum cs_cluster_event event)
 {
 	static_cast<bus_node *>(core)->events.push_back(event);
@@ -162,6 +167,7 @@ static const struct cs_bus_host host_table = {
 	.changed = host_changed,
 	.dropped = host_dropped,
 	.refused = host_refused,
+	.probe_session = host_probe_session,
 };
 
 /* ---- the plugin */

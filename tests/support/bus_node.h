@@ -23,6 +23,12 @@ struct bus_world {
 	std::vector<bus_node *> nodes;
 };
 
+struct bus_node_probe {
+	cs_account account;
+	cs_conn conn;
+	cs_bus_address asker;
+};
+
 struct bus_node {
 	bus_world *world = nullptr;
 	const struct cs_bus_driver *driver = nullptr;
@@ -34,6 +40,7 @@ struct bus_node {
 	std::vector<cs_bus_address> epochs; /* addresses it was told, without 0 */
 	std::vector<std::string> arrived;
 	std::vector<std::pair<cs_account, cs_conn>> closed;
+	std::vector<bus_node_probe> probed;
 	std::vector<enum cs_cluster_event> events;
 	std::string log; /* a line each, of any level but debug */
 	size_t dropped = 0, refused = 0;

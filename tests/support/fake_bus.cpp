@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <future>
 
+#include "core/bus_parcel.h"
+
 static struct fake_bus *fake_of(void *bus)
 {
 	return static_cast<struct fake_bus *>(bus);
@@ -74,6 +76,21 @@ static void fake_leave(void *bus, cs_bus_done_fn *done, void *arg)
 	done(arg, 0);
 }
 
+static void prove(struct fake_bus *f, cs_account account)
+{
+	const struct bus_parcel proof{.kind = BUS_PARCEL_PROOF, .account = account};
+	const std::string bytes = bus_parcel_encode(&proof);
+
+	f->host->arrived(f->core, bytes.data(), bytes.size());
+}
+
+static void answer(struct fake_bus *f, const struct fake_bus_call *call, int result)
+{
+	if (result == CS_EEXIST && f->proves)
+		prove(f, call->account);
+	call->done(call->arg, result);
+}
+
 /* true: it is to be answered at once, with *result_r. */
 static bool take_claim(struct fake_bus *f, const struct cs_bus_session *session, unsigned flags,
                        const struct fake_bus_call *call, int *result_r)
@@ -100,7 +117,7 @@ static void fake_claim(void *bus, const struct cs_bus_session *session, unsigned
 	int result;
 
 	if (take_claim(fake_of(bus), session, flags, &call, &result))
-		done(arg, result);
+		answer(fake_of(bus), &call, result);
 }
 
 static void fake_ending(void *bus, cs_account account, cs_conn conn)
@@ -236,7 +253,7 @@ void fake_bus_answer(struct fake_bus *f, int result)
 			call = f->kept.front();
 			f->kept.pop_front();
 		}
-		call.done(call.arg, result);
+		answer(f, &call, result);
 	});
 }
 

@@ -37,6 +37,7 @@ struct fake_bus {
 	std::deque<int> claim_answers;
 	int claim_answer = 0;
 	bool keeps = false;
+	bool proves = true; /* whoever is online elsewhere is there: said before CS_EEXIST is answered */
 	std::deque<struct fake_bus_call> kept;
 	uint64_t generation = 0; /* of the last claim */
 	cs_conn conn = 0;        /* of the last claim, ending or release */

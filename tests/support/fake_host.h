@@ -43,7 +43,7 @@ struct fake_conn {
 	bool over_soft = false; /* set by the test: send() answers CS_EAGAIN */
 	uint64_t position = 0; /* bytes queued in all, terminators included */
 	uint64_t written = 0; /* bytes that "the kernel took", see fake_host_written */
-	int64_t silence_ms = 0;
+	int64_t silence_ms = 0, doubt_ms = 0;
 	std::vector<std::string> frames; /* what the client gets, oldest first */
 };
 

@@ -218,13 +218,14 @@ static int table_close(cs_self *self, cs_conn handle, const char *why)
 	return 0; /* the test ends it with fake_host_end: never inside a call */
 }
 
-static int table_set_silence(cs_self *self, cs_conn handle, int64_t ms)
+static int table_set_silence(cs_self *self, cs_conn handle, int64_t ms, int64_t doubt_ms)
 {
 	fake_conn *conn = conn_of(self, handle);
 
 	if (conn == nullptr)
 		return CS_ENOENT;
 	conn->silence_ms = ms;
+	conn->doubt_ms = doubt_ms;
 	fake_host_record(self_of(self)->host, {"silence", handle, 0, ms, ""});
 	return 0;
 }

@@ -58,7 +58,7 @@ static int table_logout(cs_self *self, cs_conn handle)
 	if (conn->account == 0)
 		return CS_EINVAL;
 	fake_host_record(self_of(self)->host, {"logout", handle, conn->account, 0, ""});
-	conn->silence_ms = 0;
+	conn->silence_ms = conn->doubt_ms = 0;
 	fake_session_end(self_of(self)->host, conn);
 	return 0;
 }

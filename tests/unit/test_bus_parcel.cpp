@@ -84,6 +84,19 @@ static void a_way_back_belongs_to_what_is_sent_to_an_account_and_names_a_node(vo
 	assert_refused(parcel_with_way_back(BUS_PARCEL_RETURN, back), "bad way back");
 }
 
+static void a_proof_names_an_account_and_nothing_else(void **)
+{
+	const struct bus_parcel proof{.kind = BUS_PARCEL_PROOF, .account = 13};
+	const struct bus_parcel p = decoded(bus_parcel_encode(&proof));
+
+	assert_int_equal(p.kind, BUS_PARCEL_PROOF);
+	assert_int_equal(p.account, 13);
+	assert_refused(bus_parcel_encode(&proof) + "x", "bad plugin name");
+	assert_refused(parcel_for(BUS_PARCEL_PROOF, 13, 0), "bad plugin name");
+	assert_refused(parcel_for(BUS_PARCEL_PROOF, 0, 0), "bad account");
+	assert_refused(parcel_for(BUS_PARCEL_PROOF, 13, 1), "bad account");
+}
+
 /* Whatever machine sends it. */
 static void a_parcel_has_the_same_bytes_everywhere(void **)
 {
@@ -115,7 +128,7 @@ static void an_address_that_does_not_belong_to_the_kind_is_refused(void **)
 	assert_refused(parcel_for(static_cast<enum bus_parcel_kind>(0), 0, 0), "unknown kind");
 	assert_refused(parcel_for(BUS_PARCEL_RETURN, 0, 0), "bad place or account");
 	assert_refused(parcel_for(BUS_PARCEL_RETURN, 13, 0xffff), "bad place or account");
-	assert_refused(parcel_for(static_cast<enum bus_parcel_kind>(5), 0, 0), "unknown kind");
+	assert_refused(parcel_for(static_cast<enum bus_parcel_kind>(6), 0, 0), "unknown kind");
 }
 
 static void other_programs_and_versions_are_told_apart(void **)
@@ -173,6 +186,7 @@ int main(void)
 	const CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_sent_comes_back_whole),
 		cmocka_unit_test(a_way_back_belongs_to_what_is_sent_to_an_account_and_names_a_node),
+		cmocka_unit_test(a_proof_names_an_account_and_nothing_else),
 		cmocka_unit_test(a_parcel_has_the_same_bytes_everywhere),
 		cmocka_unit_test(empty_data_is_data),
 		cmocka_unit_test(an_address_that_does_not_belong_to_the_kind_is_refused),

@@ -106,6 +106,32 @@ static void a_session_that_has_to_end_is_closed_where_it_is(void **state)
 	assert_true(wait_for(t, [w, handle] { return conn_find(w, handle) == nullptr; }));
 }
 
+static void a_session_that_another_node_asks_for_is_probed_and_its_proof_comes_back(void **state)
+{
+	auto *t = static_cast<test *>(*state);
+	struct conn *c = log_in(t, &t->nodes[1], 13);
+	struct session_table *asking = &t->nodes[0].f->shared.sessions;
+	struct worker_shared *probed = &t->nodes[1].f->shared;
+	struct session_entry other;
+
+	probed->bus = t->nodes[1].bus.get();
+	assert_int_equal(session_reserve(asking, 13, 0, 1, nullptr, &other), SESSION_GRANTED);
+	assert_int_equal(claim(t, &t->nodes[0], 13, 1, 0), CS_EEXIST);
+	assert_true(wait_for(t, [asking] { return session_proved_ms(asking, 13) != 0; }));
+	assert_int_equal(c->account, 13);
+	assert_true(session_proved_ms(&probed->sessions, 13) != 0);
+	assert_true(is_quiet(t));
+	/* One that has ended since is not proved. */
+	session_free(asking, 13);
+	assert_int_equal(session_reserve(asking, 13, 0, 1, nullptr, &other), SESSION_GRANTED);
+	const cs_conn handle = c->handle;
+	conn_close(c, "test");
+	conn_begin_probe(probed, handle, 13, bus_address(t->nodes[0].bus.get()));
+	assert_true(is_quiet(t));
+	assert_int_equal(session_proved_ms(asking, 13), 0);
+	probed->bus = nullptr;
+}
+
 static void what_happens_to_the_cluster_is_told_to_every_instance(void **state)
 {
 	auto *t = static_cast<test *>(*state);
@@ -125,6 +151,7 @@ int main(void)
 		TEST(an_account_has_one_place_until_it_is_released),
 		TEST(presence_covers_all_nodes),
 		TEST(a_session_that_has_to_end_is_closed_where_it_is),
+		TEST(a_session_that_another_node_asks_for_is_probed_and_its_proof_comes_back),
 		TEST(what_happens_to_the_cluster_is_told_to_every_instance),
 	};
 

@@ -240,7 +240,7 @@ static void who_goes_while_a_request_is_pending_is_let_go(void **state)
 	assert_true(t->c->end_at != 0 && t->c->end_at <= worker_monotonic_ms() + 5000);
 	/* The same timer, only sooner. */
 	t->c->end_at = worker_monotonic_ms() + 10;
-	conn_set_silence(t->c, 0);
+	conn_set_silence(t->c, 0, 0);
 	assert_true(worker_fixture_wait(t->f.get(), [&] { return is_gone(t); }));
 }
 
@@ -255,7 +255,7 @@ static void a_debt_that_nobody_pays_does_not_keep_the_connection(void **state)
 	assert_true(t->c->end_at != 0 && t->c->end_at <= worker_monotonic_ms() + 5000);
 	/* The same timer, only sooner. */
 	t->c->end_at = worker_monotonic_ms() + 10;
-	conn_set_silence(t->c, 0);
+	conn_set_silence(t->c, 0, 0);
 	assert_true(worker_fixture_wait(t->f.get(), [&] { return is_gone(t); }));
 }
 
@@ -355,7 +355,7 @@ static void silence_ends_a_connection_that_must_not_be_silent(void **state)
 {
 	test *t = test_of(state);
 
-	conn_set_silence(t->c, 100);
+	conn_set_silence(t->c, 100, 0);
 	for (int i = 0; i < 5; i++) {
 		const int64_t until = worker_monotonic_ms() + 50;
 
@@ -370,7 +370,7 @@ static void the_longest_silence_is_for_ever(void **state)
 	test *t = test_of(state);
 	const int64_t until = worker_monotonic_ms() + 20;
 
-	conn_set_silence(t->c, INT64_MAX);
+	conn_set_silence(t->c, INT64_MAX, 0);
 	assert_true(worker_fixture_wait(t->f.get(), [&] { return worker_monotonic_ms() >= until; }));
 	assert_false(is_gone(t));
 }
@@ -382,7 +382,7 @@ static void a_peer_that_is_not_read_is_not_silent(void **state)
 
 	assert_string_equal(talk(t, "{\"msgid\":12}\n").c_str(), "");
 	assert_string_equal(talk(t, "{\"msgid\":102}\n").c_str(), "");
-	conn_set_silence(t->c, 50);
+	conn_set_silence(t->c, 50, 0);
 	assert_true(worker_fixture_wait(t->f.get(), [&] { return worker_monotonic_ms() >= until; }));
 	assert_false(is_gone(t));
 }

@@ -375,7 +375,7 @@ static void calls_for_a_connection_that_is_gone_are_refused(void **state)
 	assert_int_equal(host_table.finish(f->self, 99), CS_ENOENT);
 	assert_int_equal(host_table.close(f->self, 99, "x"), CS_ENOENT);
 	assert_int_equal(host_table.logout(f->self, 99), CS_ENOENT);
-	assert_int_equal(host_table.set_silence(f->self, 99, 1), CS_ENOENT);
+	assert_int_equal(host_table.set_silence(f->self, 99, 1, 0), CS_ENOENT);
 	assert_int_equal(host_table.logout(f->self, add_conn(f)), CS_EINVAL);
 }
 

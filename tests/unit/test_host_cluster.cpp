@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Owns the tests of a claim on a node of a cluster: what the other nodes say decides, and nothing stays behind of a
  * claim that came to nothing. They are played. */
+#include "core/bus_parcel.h"
 #include "tests/support/host_cluster.h"
 
 /* ---- the answer of the cluster */
@@ -94,15 +95,60 @@ static void a_session_that_is_ending_elsewhere_is_waited_for(void **state)
 static void an_ending_that_takes_too_long_is_not_waited_for(void **state)
 {
 	struct test *t = test_of(state);
-	const cs_conn first = connect_one(t), second = connect_one(t);
+	const cs_conn conn = connect_one(t);
 	const int64_t begun = worker_monotonic_ms();
 
 	answer_claims(t, {}, CS_EAGAIN);
-	claim(t, first, 7);
-	claim(t, second, 8, CS_CLAIM_KICK);
-	wait_claims(t, {{first, CS_EEXIST}, {second, CS_EEXIST}});
+	claim(t, conn, 7, CS_CLAIM_KICK);
+	wait_claims(t, {{conn, CS_EEXIST}});
 	assert_in_range(worker_monotonic_ms() - begun, 2900, 4500);
 	assert_int_equal(session_count(&t->f->shared.sessions), 0);
+}
+
+/* ---- the older session is probed on its node */
+
+static void until_its_peer_is_known_to_be_there_the_place_is_asked_for_again(void **state)
+{
+	struct test *t = test_of(state);
+	const cs_conn conn = connect_one(t);
+	const int64_t begun = worker_monotonic_ms();
+
+	t->bus->proves = false;
+	answer_claims(t, {}, CS_EEXIST);
+	claim(t, conn, 7);
+	assert_true(worker_fixture_wait(t->f.get(), [&] { return worker_monotonic_ms() > begun + 4500; }));
+	assert_true(t->claims.empty());
+	answer_claims(t, {CS_EEXIST, CS_EAGAIN}, 0);
+	wait_claims(t, {{conn, 0}});
+	assert_int_equal(find(t, conn)->account, 7);
+}
+
+static void a_node_that_does_not_say_whether_it_is_there_is_believed_after_a_while(void **state)
+{
+	struct test *t = test_of(state);
+	const cs_conn conn = connect_one(t);
+	const int64_t begun = worker_monotonic_ms();
+
+	t->bus->proves = false;
+	answer_claims(t, {}, CS_EEXIST);
+	claim(t, conn, 7);
+	assert_true(worker_fixture_wait(t->f.get(), [&] { return worker_monotonic_ms() > begun + 4500; }));
+	assert_true(t->claims.empty());
+	wait_claims(t, {{conn, CS_EEXIST}});
+	assert_in_range(worker_monotonic_ms() - begun, 6900, 9000);
+	assert_int_equal(session_count(&t->f->shared.sessions), 0);
+}
+
+static void a_proof_for_an_account_that_nobody_here_asks_for_changes_nothing(void **state)
+{
+	struct test *t = test_of(state);
+	const struct bus_parcel proof {
+		.kind = BUS_PARCEL_PROOF, .account = 7
+	};
+
+	fake_bus_arrive(t->bus.get(), bus_parcel_encode(&proof));
+	assert_int_equal(session_count(&t->f->shared.sessions), 0);
+	assert_int_equal(bus_count(t->bus->bus.get()).received, 1);
 }
 
 static void a_kick_asks_until_the_other_node_has_closed_the_older_session(void **state)
@@ -219,6 +265,9 @@ int main(void)
 		TEST(a_client_that_comes_over_from_another_node_need_not_wait_for_its_notice),
 		TEST(a_session_that_is_ending_elsewhere_is_waited_for),
 		TEST(an_ending_that_takes_too_long_is_not_waited_for),
+		TEST(until_its_peer_is_known_to_be_there_the_place_is_asked_for_again),
+		TEST(a_node_that_does_not_say_whether_it_is_there_is_believed_after_a_while),
+		TEST(a_proof_for_an_account_that_nobody_here_asks_for_changes_nothing),
 		TEST(a_kick_asks_until_the_other_node_has_closed_the_older_session),
 		TEST(a_login_that_was_overtaken_by_a_later_one_is_refused_at_once),
 		TEST(any_other_failure_and_a_node_that_drains_do_not_ask_again),

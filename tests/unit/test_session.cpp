@@ -328,6 +328,56 @@ static void threads_that_want_one_place_get_it_one_after_the_other(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static void who_waits_for_a_session_is_woken_when_it_is_proved(void **state)
+{
+	auto *f = static_cast<fixture *>(*state);
+	const struct session_waiter waiter = {&f->loop, wake, f};
+	struct session_entry other;
+
+	session_prove(&f->table, 7, 5); /* nobody is there */
+	session_rouse(&f->table, 7);
+	assert_int_equal(session_proved_ms(&f->table, 7), 0);
+	assert_int_equal(claim(f, 7, 1), SESSION_GRANTED);
+	assert_int_equal(claim(f, 7, 2, &other), SESSION_TAKEN);
+	assert_int_equal(other.proved_ms, 0);
+	assert_true(session_wait(&f->table, 7, &waiter));
+	session_prove(&f->table, 7, 5);
+	loop_drain(&f->loop);
+	assert_int_equal(f->woken, 1);
+	assert_int_equal(claim(f, 7, 2, &other), SESSION_TAKEN);
+	assert_int_equal(other.proved_ms, 5);
+	assert_true(session_wait(&f->table, 7, &waiter));
+	session_rouse(&f->table, 7);
+	loop_drain(&f->loop);
+	assert_int_equal(f->woken, 2);
+	assert_int_equal(session_proved_ms(&f->table, 7), 5);
+	session_end(&f->table, 7);
+	session_release(&f->table, 7);
+	assert_int_equal(claim(f, 7, 3), SESSION_GRANTED);
+	assert_int_equal(session_proved_ms(&f->table, 7), 0);
+}
+
+static void who_waits_for_a_reserved_or_an_ending_place_sleeps_on(void **state)
+{
+	auto *f = static_cast<fixture *>(*state);
+
+	assert_int_equal(reserve(f, 7, 1), SESSION_GRANTED);
+	assert_int_equal(claim(f, 7, 2), SESSION_WAIT);
+	session_prove(&f->table, 7, 5);
+	assert_int_equal(session_proved_ms(&f->table, 7), 5);
+	loop_drain(&f->loop);
+	assert_int_equal(f->woken, 0);
+	session_settle(&f->table, 7);
+	session_end(&f->table, 7);
+	assert_int_equal(claim(f, 7, 3), SESSION_WAIT);
+	session_prove(&f->table, 7, 6);
+	loop_drain(&f->loop);
+	assert_int_equal(f->woken, 1);
+	session_release(&f->table, 7);
+	loop_drain(&f->loop);
+	assert_int_equal(f->woken, 2);
+}
+
 int main(void)
 {
 	const CMUnitTest tests[] = {
@@ -340,6 +390,8 @@ int main(void)
 		TEST(a_reserved_place_is_no_session_until_it_is_settled),
 		TEST(a_reserved_place_can_be_freed_without_having_been_a_session),
 		TEST(nobody_gets_the_place_between_its_last_hold_and_its_end),
+		TEST(who_waits_for_a_session_is_woken_when_it_is_proved),
+		TEST(who_waits_for_a_reserved_or_an_ending_place_sleeps_on),
 		TEST(threads_that_want_one_place_get_it_one_after_the_other),
 	};
 
