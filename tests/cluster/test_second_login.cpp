@@ -4,6 +4,7 @@
 #include "tests/support/check.h"
 #include "tests/support/client.h"
 #include "tests/support/cluster.h"
+#include "tests/support/mute.h"
 
 static void expect_refusal(test_server *where, int64_t id)
 {
@@ -27,6 +28,57 @@ static void a_second_login_on_any_node_is_refused(void **state)
 		expect_refusal(c->front, ann->id);
 		client_chat_safely(ann, ann->id, "still here");
 		client_expect(ann, "{\"msg\":\"still here\"}");
+	}
+}
+
+static void who_has_changed_the_network_is_in_on_any_node_within_five_seconds(void **state)
+{
+	cluster *c = (cluster *)*state;
+
+	cluster_start(c);
+	for (size_t i = 1; i <= 2; i++) {
+		test_client *ann = client_enter(c->nodes[0].server, "ann");
+		test_client *eve = client_enter(c->nodes[1].server, "eve");
+		test_client *next = client_open(c->nodes[i].server);
+
+		assert_true(mute_socket(ann->fd));
+		const int64_t begun = check_now();
+		client_login(next, ann->id);
+		assert_true(check_now() - begun < 5000 + 1000 * check_patience_factor());
+		client_chat_safely(eve, ann->id, "are you there?");
+		client_expect(next, "{\"msg\":\"are you there?\"}");
+		/* A live one is told so at once, also to other nodes. */
+		for (const cluster_node &node : c->nodes) {
+			const int64_t again = check_now();
+
+			expect_refusal(node.server, ann->id);
+			assert_true(check_now() - again < 2000 * check_patience_factor());
+		}
+	}
+}
+
+/* HAProxy answers for the dead client until its own keepalive, or what the client was sent, has found it out. */
+static void behind_haproxy_it_takes_what_its_keepalive_takes(void **state)
+{
+	cluster *c = (cluster *)*state;
+
+	cluster_start(c);
+	test_client *eve = client_enter(c->nodes[0].server, "eve");
+	test_client *quiet = client_enter(c->front, "ann"), *busy = client_enter(c->front, "bob");
+
+	assert_true(mute_socket(quiet->fd));
+	assert_true(mute_socket(busy->fd));
+	client_chat_safely(eve, busy->id, "are you there?");
+	const int64_t begun = check_now();
+	for (const int64_t id : {quiet->id, busy->id}) {
+		expect_refusal(c->nodes[1].server, id);
+		test_client *next = client_open(c->front);
+
+		do {
+			client_sendf(next, "{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}", (long long)id);
+			check_sleep_ms(200);
+		} while (json_integer(client_read(next).json.get(), "errno") != 0);
+		assert_in_range(check_now() - begun, 10000, 25000 + 5000 * check_patience_factor());
 	}
 }
 
@@ -78,9 +130,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_second_login_on_any_node_is_refused),
+		TEST(who_has_changed_the_network_is_in_on_any_node_within_five_seconds),
 		TEST(who_has_left_may_come_back_anywhere_at_once),
 		TEST(with_kick_the_older_session_is_closed_wherever_it_is),
 	};
 
-	return cmocka_run_group_tests(tests, nullptr, nullptr);
+	const struct CMUnitTest patient[] = {
+		TEST(behind_haproxy_it_takes_what_its_keepalive_takes),
+	};
+	const int failed = cmocka_run_group_tests(tests, nullptr, nullptr);
+
+	return cluster_is_long() ? failed + cmocka_run_group_tests(patient, nullptr, nullptr) : failed;
 }
