@@ -70,8 +70,9 @@ static void behind_haproxy_it_takes_what_its_keepalive_takes(void **state)
 	assert_true(mute_socket(busy->fd));
 	client_chat_safely(eve, busy->id, "are you there?");
 	const int64_t begun = check_now();
-	for (const int64_t id : {quiet->id, busy->id}) {
+	for (const int64_t id : {quiet->id, busy->id})
 		expect_refusal(c->nodes[1].server, id);
+	for (const int64_t id : {quiet->id, busy->id}) {
 		test_client *next = client_open(c->front);
 
 		do {

@@ -269,6 +269,7 @@ static void a_login_with_ack_confirms_and_may_not_be_silent(void **state)
 
 	fixture_ask(f, conn, fixture_login(id, "123456", ",\"ack\":true"));
 	assert_int_equal(fake_host_conn(f->host.get(), conn)->silence_ms, 75000);
+	assert_int_equal(fake_host_conn(f->host.get(), conn)->doubt_ms, 35000);
 	for (const fake_call &call : f->host->calls)
 		if (call.what == "attach")
 			assert_int_equal(call.number, 1);
