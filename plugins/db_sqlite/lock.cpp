@@ -84,6 +84,16 @@ static int refuse(const sqlite_lock *lock, int error, cs_error *e)
 	return CS_EINVAL;
 }
 
+/* As SQLite does with its files: root may try the server without keeping its own user out afterwards. */
+static int give_to_owner(const sqlite_lock *lock)
+{
+	struct stat info = {};
+
+	if (geteuid() != 0)
+		return 0;
+	return fstat(lock->database.fd, &info) == -1 ? -1 : fchown(lock->holder.fd, info.st_uid, info.st_gid);
+}
+
 static int open_files(sqlite_lock *lock, cs_error *e)
 {
 	const std::string path = lock->path + "-lock";
@@ -92,7 +102,9 @@ static int open_files(sqlite_lock *lock, cs_error *e)
 	if (lock->holder.fd == -1)
 		return fail(e, path, "", strerror(errno));
 	lock->database.fd = open(lock->path.c_str(), O_RDWR | O_CLOEXEC);
-	return lock->database.fd == -1 ? fail(e, lock->path, "", strerror(errno)) : 0;
+	if (lock->database.fd == -1)
+		return fail(e, lock->path, "", strerror(errno));
+	return give_to_owner(lock) == -1 ? fail(e, path, "", strerror(errno)) : 0;
 }
 
 /* One of the store's files, which may be missing. Before SQLite has any of them open: closing a file ends the locks

@@ -6,6 +6,7 @@
 
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "tests/support/check.h"
 #include "tests/support/client.h"
@@ -219,6 +220,28 @@ static void files_of_the_store_are_private_whatever_the_umask(void **state)
 	test_server_stop(s);
 }
 
+static void a_server_of_root_leaves_the_files_to_the_owner_of_the_store(void **state)
+{
+	test_server *s = (test_server *)*state;
+	const std::string path = test_server_database(s);
+	struct stat info = {};
+
+	if (geteuid() != 0)
+		skip();
+	test_server_start(s);
+	test_server_stop(s);
+	std::filesystem::remove(path + "-lock");
+	assert_int_equal(chown(path.c_str(), 65534, 65534), 0);
+	test_server_start(s);
+	client_enter(s, "ann");
+	for (const char *suffix : {"", "-wal", "-shm", "-lock"}) {
+		assert_int_equal(stat((path + suffix).c_str(), &info), 0);
+		assert_int_equal(info.st_uid, 65534);
+		assert_int_equal(info.st_gid, 65534);
+	}
+	test_server_stop(s);
+}
+
 static void files_that_others_can_read_are_made_private_with_a_word(void **state)
 {
 	test_server *s = (test_server *)*state;
@@ -253,6 +276,7 @@ int main(void)
 		OWN_SERVER(a_stop_that_was_cut_off_is_told_by_the_next_start),
 		OWN_SERVER(the_lock_lets_tools_and_the_check_of_the_configuration_work),
 		OWN_SERVER(files_of_the_store_are_private_whatever_the_umask),
+		OWN_SERVER(a_server_of_root_leaves_the_files_to_the_owner_of_the_store),
 		OWN_SERVER(files_that_others_can_read_are_made_private_with_a_word),
 	};
 

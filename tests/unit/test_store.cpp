@@ -34,6 +34,9 @@ struct database {
 	std::vector<std::vector<std::string>> transactions;
 	std::vector<std::string> staged;
 	std::vector<std::string> committed;
+	std::vector<std::string> life;   /* lock, migrate, unlock */
+	bool taken = false;              /* by another server */
+	int connections = 0;
 };
 
 struct item {
@@ -76,8 +79,26 @@ static void fake_limits(const void *conf, unsigned *readers_r, unsigned *writers
 	*writers_r = 4;
 }
 
-static int fake_migrate(const void *, struct cs_error *)
+static int fake_lock(const void *conf, const struct cs_db_server *server, void **lock_r, struct cs_error *)
 {
+	auto *d = (struct database *)conf;
+
+	d->life.push_back(std::string("lock for ") + server->name);
+	*lock_r = d;
+	return d->taken ? CS_EINVAL : 0;
+}
+
+static void fake_unlock(void *lock, int in_order)
+{
+	auto *d = (struct database *)lock;
+
+	d->life.push_back("unlock in_order=" + std::to_string(in_order) + " connections=" +
+	                  std::to_string(d->connections));
+}
+
+static int fake_migrate(const void *conf, struct cs_error *)
+{
+	((struct database *)conf)->life.push_back("migrate");
 	return 0;
 }
 
@@ -85,6 +106,7 @@ static int fake_open(const void *conf, struct cs_db **db_r, struct cs_error *);
 
 static void fake_close(struct cs_db *db)
 {
+	database_of(db)->connections--;
 	delete (struct fake_connection *)(void *)db;
 }
 
@@ -116,11 +138,12 @@ static const struct cs_db_driver driver = {
 	.abi = CS_ABI, .size = sizeof(struct cs_db_driver), .dialect = CS_DB_SQLITE, .outcome_can_be_unknown = 0,
 	.limits = fake_limits, .migrate = fake_migrate, .open = fake_open, .close = fake_close, .begin = fake_begin,
 	.commit = fake_commit, .rollback = fake_rollback, .query = nullptr, .last_id = nullptr, .affected = nullptr,
-	.message = fake_message,
+	.message = fake_message, .lock = fake_lock, .unlock = fake_unlock,
 };
 
 static int fake_open(const void *conf, struct cs_db **db_r, struct cs_error *)
 {
+	((struct database *)conf)->connections++;
 	*db_r = &(new fake_connection{{&driver}, (struct database *)conf})->base;
 	return 0;
 }
@@ -577,6 +600,36 @@ static void without_a_driver_only_hashing_works(void **state)
 }
 
 
+static std::string life(struct fixture *f)
+{
+	std::string text;
+
+	f->store.reset();
+	for (const std::string &event : f->database.life)
+		text += event + ";";
+	return text;
+}
+
+static void the_lock_is_held_from_before_migrating_until_all_is_closed(void **state)
+{
+	auto *f = (struct fixture *)*state;
+
+	open_store(f);
+	assert_int_equal(f->database.connections, 2);
+	store_stop(f->store.get());
+	assert_string_equal(life(f).c_str(), "lock for test;migrate;unlock in_order=1 connections=0;");
+}
+
+static void a_database_that_is_taken_is_left_alone(void **state)
+{
+	auto *f = (struct fixture *)*state;
+	struct cs_error e{};
+
+	f->database.taken = true;
+	assert_int_equal(store_open(&f->store, &f->conf, &driver, &f->database, "test", &e), CS_EINVAL);
+	assert_string_equal(life(f).c_str(), "lock for test;");
+}
+
 static void stopping_completes_everything_exactly_once(void **state)
 {
 	auto *f = (struct fixture *)*state;
@@ -604,6 +657,7 @@ static void stopping_completes_everything_exactly_once(void **state)
 		assert_int_equal(f->items[i]->result, CS_ECANCELED);
 	}
 	assert_int_equal(f->database.transactions.size(), 1);
+	assert_string_equal(life(f).c_str(), "lock for test;migrate;unlock in_order=0 connections=0;");
 }
 
 /* What each worker does in the storm: everything at once, from its own thread. */
@@ -686,6 +740,8 @@ int main()
 		TEST(a_full_queue_is_told_at_once),
 		TEST(what_is_larger_than_the_queue_goes_through_alone),
 		TEST(without_a_driver_only_hashing_works),
+		TEST(the_lock_is_held_from_before_migrating_until_all_is_closed),
+		TEST(a_database_that_is_taken_is_left_alone),
 		TEST(stopping_completes_everything_exactly_once),
 		TEST(a_storm_from_all_workers_is_completed_exactly_once),
 	};
