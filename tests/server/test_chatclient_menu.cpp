@@ -329,6 +329,38 @@ static void the_end_of_an_idle_connection_is_told_and_the_next_line_connects(voi
 	assert_int_equal(terminal_finish(&t), 0);
 }
 
+static void who_takes_his_time_at_the_menu_can_still_log_in(void **state)
+{
+	test_server *s = (test_server *)*state;
+	terminal t;
+
+	test_server_set(s, "core.login_timeout", "1s");
+	test_server_start(s);
+	const int64_t id = client_absent(s, "ann");
+	terminal_start(&t, s->port);
+	terminal_wait(&t, "No connection (nobody logged in for a while). The next line connects again.");
+	terminal_log_in(&t, id);
+	terminal_wait(&t, "/help lists the commands.");
+	terminal_type(&t, "/quit\r");
+	assert_int_equal(terminal_finish(&t), 0);
+}
+
+static void a_server_without_room_is_told_and_left_alone(void **state)
+{
+	test_server *s = (test_server *)*state; /* not started */
+	const unique_fd listener(listen_in_place_of(s));
+	terminal t;
+
+	terminal_start(&t, s->port);
+	assert_true(is_readable(listener.fd, check_patience_ms()));
+	unique_fd fd(accept(listener.fd, nullptr, nullptr));
+	say(fd.fd, "{\"msgid\":100,\"of\":0,\"errno\":10,\"errmsg\":\"no room\"}\n");
+	fd.reset(-1);
+	terminal_wait(&t, "No connection (the server has no room). The next line connects again.");
+	terminal_answer(&t, "choice: ", "3");
+	assert_int_equal(terminal_finish(&t), 0);
+}
+
 static void a_server_that_goes_away_at_the_menu_is_looked_for_again(void **state)
 {
 	test_server *s = (test_server *)*state; /* not started */
@@ -401,6 +433,8 @@ int main(void)
 		OWN_SERVER(a_password_can_be_typed_while_the_server_goes_and_comes),
 		OWN_SERVER(one_can_leave_while_there_is_no_server),
 		OWN_SERVER(the_end_of_an_idle_connection_is_told_and_the_next_line_connects),
+		OWN_SERVER(who_takes_his_time_at_the_menu_can_still_log_in),
+		OWN_SERVER(a_server_without_room_is_told_and_left_alone),
 		OWN_SERVER(a_server_that_goes_away_at_the_menu_is_looked_for_again),
 		OWN_SERVER(what_is_not_acknowledged_holds_it_until_it_is_told_again),
 	};

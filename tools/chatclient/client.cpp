@@ -38,7 +38,7 @@ static void client_on_up(void *arg)
 	client *const cl = static_cast<client *>(arg);
 
 	cl->draining = false;
-	cl->idle_ended = false;
+	cl->ended_for = nullptr;
 	cl->told_lost = false;
 	cl->was_up = true;
 	view_connected(&cl->vw, cl->cn.host, cl->cn.port);
@@ -48,17 +48,17 @@ static void client_on_up(void *arg)
 /* Without a login the server would only end the next connection, too. */
 static bool client_rests(const client *cl)
 {
-	return cl->idle_ended && cl->se.state == SESSION_OUT && cl->ob.entries.empty();
+	return cl->ended_for != nullptr && cl->se.state == SESSION_OUT && cl->ob.entries.empty();
 }
 
 static void client_on_down(void *arg, const char *reason)
 {
 	client *const cl = static_cast<client *>(arg);
 
-	if (client_rests(cl)) {
+	if (client_rests(cl))
 		connection_rest(&cl->cn);
-		reason = "nobody logged in for a while";
-	}
+	if (cl->ended_for != nullptr)
+		reason = cl->ended_for;
 	if (!cl->told_lost)
 		view_disconnected(&cl->vw, reason, client_rests(cl));
 	cl->told_lost = true;
@@ -202,7 +202,7 @@ void client_wake(client *cl)
 {
 	if (!connection_resume(&cl->cn))
 		return;
-	cl->idle_ended = false;
+	cl->ended_for = nullptr;
 	cl->told_lost = false;
 }
 

@@ -55,7 +55,7 @@ struct client {
 	uint64_t last_req = 0;
 	bool draining = false; /* the server is going away: nothing new on this connection */
 	bool told_lost = false; /* the loss of the connection was shown; not each failed attempt */
-	bool idle_ended = false; /* the server said that it ends this connection, since nobody logged in */
+	const char *ended_for = nullptr; /* why the server said that it ends this connection without a login */
 	std::string lost_reason = "no answer"; /* of the last loss or failed attempt */
 	bool was_up = false; /* there was a connection */
 	bool connection_is_owed = false; /* the first one is waited for, like an acknowledgement */

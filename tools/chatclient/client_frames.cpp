@@ -249,8 +249,9 @@ static void client_take_complaint(client *cl, const frame &fr)
 		cl->draining = true;
 		return;
 	}
-	if (fr.error == CS_ERRNO_NOT_LOGGED_IN && fr.of == 0) {
-		cl->idle_ended = true;
+	if (fr.of == 0 && (fr.error == CS_ERRNO_NOT_LOGGED_IN || fr.error == CS_ERRNO_BUSY)) {
+		cl->ended_for =
+			fr.error == CS_ERRNO_BUSY ? "the server has no room" : "nobody logged in for a while";
 		return;
 	}
 	view_notice(&cl->vw, "The server says: " + fr.error_text);
