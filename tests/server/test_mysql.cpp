@@ -287,6 +287,9 @@ static void what_is_refused_for_max_allowed_packet_is_told(void **state)
 	test_server_wait_log(w->server, "error store cannot hold a value");
 	assert_true(test_server_log(w->server).find("max_allowed_packet") != std::string::npos);
 	assert_int_equal(client_chat_safely(ann, ann->id, "x"), 1);
+	test_server_stop(w->server);
+}
+
 static void write_secret(const std::string &path, const char *text)
 {
 	FILE *file = fopen(path.c_str(), "w");
