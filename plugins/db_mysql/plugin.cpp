@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "plugins/shared/schema.h"
@@ -15,15 +16,23 @@
 static int check(const void *conf, const char **key_r, cs_error *e)
 {
 	const auto *c = static_cast<const mydb_conf *>(conf);
+	struct stat status = {};
 
 	*key_r = "schema";
 	if (schema_check(c->schema, e))
 		return CS_EINVAL;
 	*key_r = "tls_ca";
-	if (!*c->tls_ca || access(c->tls_ca, R_OK) == 0)
+	if (!*c->tls_ca)
 		return 0;
-	snprintf(e->text, sizeof(e->text), "%s: %s", c->tls_ca, strerror(errno));
-	return CS_EINVAL;
+	if (access(c->tls_ca, R_OK) == -1 || stat(c->tls_ca, &status) == -1) {
+		snprintf(e->text, sizeof(e->text), "%s: %s", c->tls_ca, strerror(errno));
+		return CS_EINVAL;
+	}
+	if (status.st_mode & S_IWOTH) {
+		snprintf(e->text, sizeof(e->text), "%s: everybody may write to it; run chmod o-w on it", c->tls_ca);
+		return CS_EINVAL;
+	}
+	return 0;
 }
 
 static const struct cs_service services[] = {

@@ -267,8 +267,10 @@ static void a_path_that_cannot_be_used_is_named_with_its_option(void **state)
 	test_server *s = (test_server *)*state;
 	std::vector<std::string> options = {"schema = /nonexistent\n", "schema = " + s->folder + "\n"};
 
+	write_file(s->folder + "/open.pem", "");
+	std::filesystem::permissions(s->folder + "/open.pem", std::filesystem::perms(0646));
 	if (mariadb_wanted())
-		options.push_back("tls_ca = /nonexistent/ca.pem\n");
+		options.insert(options.end(), {"tls_ca = /nonexistent/ca.pem\n", "tls_ca = " + s->folder + "/open.pem\n"});
 	else
 		options.insert(options.end(), {"path = /dev/null/chat.db\n", "path = " + s->folder + "\n",
 		                               "path = " + s->folder + "/chat.conf/x/chat.db\n"});
