@@ -100,7 +100,7 @@ static void the_id_must_be_the_account_of_the_connection(void **state)
 	            "");
 	assert_talk(state, "{\"msgid\":14}",
 	            "{\"msgid\":100,\"of\":14,\"errno\":4,\"errmsg\":\"id is missing\"}", "");
-	for (const char *id : {"0", "-13", "13.5", "\"13\"", "null", "1e400", "9007199254740992"})
+	for (const char *id : {"0", "-13", "13.5", "\"13\"", "null", "1e300", "9007199254740992"})
 		assert_talk(state, std::string("{\"msgid\":14,\"id\":") + id + "}", wrong_type, "");
 	assert_talk(state, "{\"msgid\":13}", "", "login:li si ");
 }

@@ -16,7 +16,7 @@ extern "C" {
 
 static const char frame_text[] = "{\"msgid\":1,\"most\":9007199254740991,\"more\":9007199254740992,\"least\":"
                                  "-9007199254740991,\"one\":1.0,"
-				 "\"half\":1.5,\"huge\":1e400,\"text\":\"7\",\"umlaut\":\"\\u00e4\xc3\xa4\","
+				 "\"half\":1.5,\"huge\":1e300,\"text\":\"7\",\"umlaut\":\"\\u00e4\xc3\xa4\","
                                  "\"yes\":true,\"no\":false,\"none\":null,"
 				 "\"empty\":\"\",\"nested\":{\"inner\":1}}";
 

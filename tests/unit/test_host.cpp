@@ -173,6 +173,15 @@ static void a_claim_is_completed_after_the_call(void **state)
 	assert_false(is_online(f, 8));
 }
 
+/* Who meets a session is answered once that was probed. */
+static void wait_claimed(struct fixture *f, size_t count)
+{
+	const int64_t end = worker_monotonic_ms() + 10000;
+
+	while (f->claims.size() < count && worker_monotonic_ms() < end)
+		turn(f);
+}
+
 static void a_place_that_is_taken_is_refused(void **state)
 {
 	auto *f = (struct fixture *)*state;
@@ -180,7 +189,7 @@ static void a_place_that_is_taken_is_refused(void **state)
 
 	claim(f, first, 7, 0);
 	claim(f, second, 7, 0);
-	turn(f);
+	wait_claimed(f, 2);
 	assert_claimed(f, {{first, 0}, {second, CS_EEXIST}});
 }
 
