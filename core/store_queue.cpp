@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
+#include <unordered_map>
 
 #include "loop.h"
 #include "plugin.h"
@@ -75,46 +77,66 @@ static bool store_queue_has_room(const struct store_queue *q, size_t bytes)
 	       (q->unfinished < q->most_tasks && q->unfinished_bytes + bytes <= q->most_bytes);
 }
 
-/* The tasks of a client wait in turns 1, 2, 3... after the one that is at the head, and of each turn all clients have
- * one: a client that comes waits for one task of each other. It may have as many waiting as places are left, so there
- * is always room for the next client. false: it has. */
-static bool store_queue_put_fairly(struct store_queue *q, struct store_task task)
+/* Each client has one task per turn, and turns are taken in order: a client that comes waits for one task of each
+ * other. */
+static void store_queue_put_fairly(struct store_queue *q, struct store_task task)
 {
-	const size_t left = q->most_tasks - std::min(q->most_tasks, q->unfinished);
-	size_t own = 0;
-
 	task.turn = q->waiting.empty() ? 0 : q->waiting.front().turn;
-	for (const struct store_task &other : q->waiting) {
-		if (other.client != task.client)
-			continue;
-		task.turn = other.turn + 1;
-		own++;
-	}
-	if (own > left)
-		return false;
+	for (const struct store_task &other : q->waiting)
+		if (other.client == task.client)
+			task.turn = other.turn + 1;
 	q->waiting.insert(std::upper_bound(q->waiting.begin(), q->waiting.end(), task,
 	                                   [](const auto &a, const auto &b) { return a.turn < b.turn; }),
 	                  task);
-	return true;
+}
+
+/* Takes the last task of the client that has most out of a full queue, for one of another client, unless that has as
+ * many itself. So however many clients fill the queue, there is room for the next one. */
+static std::optional<struct store_task> store_queue_make_room(struct store_queue *q, uint64_t client)
+{
+	std::unordered_map<uint64_t, size_t> counts;
+
+	for (const struct store_task &task : q->waiting)
+		counts[task.client]++;
+	const auto most = std::max_element(counts.begin(), counts.end(),
+	                                   [](const auto &a, const auto &b) { return a.second < b.second; });
+
+	if (most == counts.end() || most->second <= counts[client] + 1)
+		return std::nullopt;
+	const auto last = std::find_if(q->waiting.rbegin(), q->waiting.rend(),
+	                               [most](const auto &task) { return task.client == most->first; });
+	const struct store_task task = *last;
+
+	q->waiting.erase(std::next(last).base());
+	return task;
 }
 
 int store_queue_add(struct store_queue *q, const struct store_task &task)
 {
+	std::optional<struct store_task> gone;
 	{
 		const std::scoped_lock lock(q->mutex);
 
 		if (q->stopping)
 			return CS_ECANCELED;
-		if (!store_queue_has_room(q, task.bytes))
-			return CS_EBUSY;
-		if (!q->fair)
+		if (!store_queue_has_room(q, task.bytes)) {
+			if (q->fair)
+				gone = store_queue_make_room(q, task.client);
+			if (!gone)
+				return CS_EBUSY;
+		}
+		if (q->fair)
+			store_queue_put_fairly(q, task);
+		else
 			q->waiting.push_back(task);
-		else if (!store_queue_put_fairly(q, task))
-			return CS_EBUSY;
 		q->unfinished++;
 		q->unfinished_bytes += task.bytes;
 	}
 	q->filled.notify_one();
+	if (gone) {
+		gone->result = CS_EBUSY;
+		store_queue_finish(q, {&*gone, 1});
+	}
 	return 0;
 }
 

@@ -15,7 +15,7 @@
 /* What waits for one thread, or for one pool of equal threads. Its bounds count what runs as well. */
 struct store_queue {
 	size_t most_tasks = 0, most_bytes = 0;   /* constant once threads run */
-	bool fair = false;                       /* clients take turns, and none may fill it; constant as well */
+	bool fair = false;                       /* clients take turns and make room for each other; constant as well */
 	std::mutex mutex;                        /* guards all below */
 	std::condition_variable filled;
 	std::deque<struct store_task> waiting;   /* in the order in which it is taken */
@@ -24,7 +24,8 @@ struct store_queue {
 	bool stopping = false;
 };
 
-/* 0; CS_EBUSY: over a bound, or over the client's share; CS_ECANCELED: stopped. */
+/* 0; CS_EBUSY: over a bound; CS_ECANCELED: stopped. In a full queue that is fair, a task of the client that has most
+ * makes room and is completed with CS_EBUSY. */
 [[nodiscard]] int store_queue_add(struct store_queue *q, const struct store_task &task);
 /* Waits, then takes at most that many, oldest first. Nothing: the queue is stopped. */
 std::vector<struct store_task> store_queue_take(struct store_queue *q, size_t most);

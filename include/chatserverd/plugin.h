@@ -234,8 +234,8 @@ struct cs_host {
 	 * 0: the connection is this account's from now on, messages can be routed to it; CS_EEXIST: it is
 	 * online elsewhere; CS_ENOENT: the connection went; CS_EINVAL: the connection has a session;
 	 * CS_ECANCELED: the server is stopping. A session that is just ending is waited for. Without
-	 * CS_CLAIM_KICK an older session is probed: where its peer answers, done gets CS_EEXIST, mostly at once
-	 * and after 1 s at most; where nothing answers for 4 s, or it was silent for too long (set_silence), it is
+	 * CS_CLAIM_KICK an older session is probed: where its peer answers, done gets CS_EEXIST, mostly
+	 * within 1 s, after 4 s at most where the peer takes no data; where nothing answers for 4 s, or it was silent for too long (set_silence), it is
 	 * ended and the claim granted. What happens on another node is waited for, for 3 s with CS_CLAIM_KICK and
 	 * for 7 s without. */
 	int (*claim)(struct cs_self *self, cs_conn conn, cs_account account, const char *name,
@@ -250,9 +250,9 @@ struct cs_host {
 	int (*presence)(struct cs_self *self, cs_conn conn, const cs_account *accounts, unsigned char *online,
 	                size_t count, cs_done_fn *done, void *arg);
 
-	/* ---- the store. 0; CS_EBUSY: the queue is full, or it holds the share of the connection's network in
-	 * hashing, where networks take turns; CS_ECANCELED: stopping. On anything but 0 done is
-	 * not called and arg stays the caller's. Hashing for a PENDING request is not begun once
+	/* ---- the store. 0; CS_EBUSY: the queue is full; CS_ECANCELED: stopping. On anything but 0 done is
+	 * not called and arg stays the caller's. Networks take turns with hashing, and in a full queue the one
+	 * that has most makes room: the result of its last work is CS_EBUSY then. Hashing for a PENDING request is not begun once
 	 * its connection has ended: its result is CS_ECANCELED then, as it is of all that waits when the
 	 * server stops; handed in later it is refused with that. conn 0: nobody's, so not cancelled. */
 	int (*work)(struct cs_self *self, cs_conn conn, enum cs_work_kind kind, cs_work_fn *fn,
