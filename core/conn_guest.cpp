@@ -31,14 +31,18 @@ const char *const conn_turn_names[CONN_TURN_COUNT] = {"frame_timeout", "login_ti
 
 /* ---- queues */
 
-static void conn_queue_add(struct conn_queue *q, struct conn *c, struct conn_link conn::*link)
+/* Behind all that joined before it; nullptr: at the front. */
+static void conn_queue_add_behind(struct conn_queue *q, struct conn *before, struct conn *c,
+                                  struct conn_link conn::*link)
 {
-	c->*link = {q->last, nullptr};
-	if (q->last == nullptr)
-		q->first = c;
+	struct conn **next = before == nullptr ? &q->first : &(before->*link).after;
+
+	c->*link = {before, *next};
+	if (*next == nullptr)
+		q->last = c;
 	else
-		(q->last->*link).after = c;
-	q->last = c;
+		((*next)->*link).before = c;
+	*next = c;
 }
 
 static void conn_queue_remove(struct conn_queue *q, struct conn *c, struct conn_link conn::*link)
@@ -89,7 +93,7 @@ void conn_turn_away(struct conn *c, enum conn_turn turn)
 		return;
 	}
 	conn_refuse(c, &unknown, CS_MSGID_ACK, t->wire_errno, t->text);
-	c->input_lost = c->frame_since != 0 && turn != CONN_TURN_FULL;
+	c->input_lost = turn == CONN_TURN_FRAME_TIMEOUT; /* the others make room at once */
 	conn_close_softly(c, t->level, t->text);
 }
 
@@ -108,9 +112,20 @@ static size_t conn_buffer_size(const std::string &buffer)
 
 static size_t conn_count_bytes(const struct conn *c)
 {
-	if (c->account != 0 || c->dead)
+	/* What a session left unread at its end is bounded by output_hard. */
+	if (c->account != 0 || c->ended != 0 || c->dead)
 		return 0;
 	return conn_buffer_size(c->input) + conn_buffer_size(c->waiting) + conn_buffer_size(c->output);
+}
+
+/* The youngest guest that is older than c. One that comes back from a request that was refused stands where it stood. */
+static struct conn *conn_older_guest(const struct conn_queue *q, const struct conn *c)
+{
+	struct conn *older = q->last;
+
+	while (older != nullptr && older->guest_since > c->guest_since)
+		older = older->guest_link.before;
+	return older;
 }
 
 static void conn_note_guest(struct conn *c, bool is_guest)
@@ -122,7 +137,8 @@ static void conn_note_guest(struct conn *c, bool is_guest)
 	c->is_guest = is_guest;
 	w->shared->guests.fetch_add(is_guest ? 1 : -1, std::memory_order_relaxed);
 	if (is_guest)
-		conn_queue_add(&w->conns.guests, c, &conn::guest_link);
+		conn_queue_add_behind(&w->conns.guests, conn_older_guest(&w->conns.guests, c), c,
+		                      &conn::guest_link);
 	else
 		conn_queue_remove(&w->conns.guests, c, &conn::guest_link);
 }
@@ -135,7 +151,7 @@ static void conn_note_holder(struct conn *c, bool is_holder)
 		return;
 	c->is_holder = is_holder;
 	if (is_holder)
-		conn_queue_add(&w->conns.holders, c, &conn::holder_link);
+		conn_queue_add_behind(&w->conns.holders, w->conns.holders.last, c, &conn::holder_link);
 	else
 		conn_queue_remove(&w->conns.holders, c, &conn::holder_link);
 }
@@ -164,7 +180,8 @@ static void conn_keep_bounds(const struct conn *c)
 	struct worker *w = c->worker;
 
 	while (w->shared->guests.load(std::memory_order_relaxed) > conn_most_guests(w->conf) &&
-	       w->conns.guests.first != nullptr && w->conns.guests.first != c)
+	       w->conns.guests.first != nullptr &&
+	       !(w->conns.guests.first == c && w->conns.guests.last == c))
 		conn_turn_away(w->conns.guests.first, CONN_TURN_CONNECTIONS);
 	while (w->shared->guest_bytes.load(std::memory_order_relaxed) > w->conf->login_memory &&
 	       w->conns.holders.first != nullptr)

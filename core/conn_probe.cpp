@@ -163,7 +163,7 @@ static void conn_probe_start(struct conn *c)
 	conn_probe_wait(c->probe.get(), now);
 }
 
-/* What has come and was not read yet is no silence. */
+/* Bytes that wait in the kernel count as a sign of life. */
 static bool conn_is_in_doubt(const struct conn *c)
 {
 	int unread = 0;
@@ -179,7 +179,7 @@ struct conn_to_probe {
 	cs_bus_address asker;
 };
 
-/* A session that ended since is not there to be probed: its end wakes who waits. */
+/* If the session has ended, nothing is probed. Its end wakes those who wait. */
 static void conn_probe_run(void *arg)
 {
 	const std::unique_ptr<struct conn_to_probe> order(static_cast<struct conn_to_probe *>(arg));

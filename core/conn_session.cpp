@@ -60,6 +60,7 @@ static void conn_logout_told(void *arg)
 		return;
 	conn_tell_closed(c, c->ended);
 	conn_guest_check(c);
+	conn_arm(c); /* while LOGOUT was handled the time without a login did not count */
 }
 
 void conn_logout(struct conn *c)

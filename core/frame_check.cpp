@@ -128,7 +128,7 @@ static double number_to_double(std::string_view text)
 	return text.find('-', 1) == std::string_view::npos ? HUGE_VAL : 0;
 }
 
-/* All digits of such a number are too few to make it too large: it takes an exponent. */
+/* 63 digits are never too large; only an exponent can be. */
 static bool number_is_held(std::string_view text)
 {
 	return text.find_first_of("eE") == std::string_view::npos || number_to_double(text) != HUGE_VAL;

@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 
 #include "conn.h"
 #include "log.h"
@@ -133,12 +134,13 @@ const struct listen_address *listener_find(const std::vector<struct listen_addre
 	return nullptr;
 }
 
-/* What the operator can write in place of what is no address. */
+/* Tells the operator what to write instead. */
 static std::string listener_advice(std::string_view text)
 {
 	const size_t colon = text.rfind(':');
 	const std::string_view host = text.substr(0, colon == text.npos ? 0 : colon);
 	const std::string_view port = colon == text.npos ? text : text.substr(colon + 1);
+	in6_addr ipv6;
 	uint16_t number;
 
 	if (!listener_parse_port(port, &number))
@@ -149,7 +151,7 @@ static std::string listener_advice(std::string_view text)
 		return "write 0.0.0.0" + behind + " for every IPv4 address, [::]" + behind +
 		       " for every IPv6 address, or both";
 	}
-	if (host.find(':') != host.npos)
+	if (inet_pton(AF_INET6, std::string(host).c_str(), &ipv6) == 1)
 		return "an IPv6 address stands in brackets, as in [::1]:6000";
 	return "names are not looked up; write an address, such as 127.0.0.1:6000 or [::1]:6000";
 }
@@ -267,6 +269,14 @@ static bool listener_is_passing(int error)
 	       error == ENONET || error == ENOPROTOOPT || error == EOPNOTSUPP;
 }
 
+/* Whether a connection waits to be accepted. */
+static bool listener_is_awaited(const struct listener *l)
+{
+	pollfd waiting = {l->fd.fd, POLLIN, 0};
+
+	return poll(&waiting, 1, 0) == 1;
+}
+
 static bool listener_accept(struct listener *l)
 {
 	sockaddr_storage address;
@@ -274,6 +284,8 @@ static bool listener_accept(struct listener *l)
 	struct worker *w = l->worker;
 
 	if (!conn_reserve(w)) {
+		if (!listener_is_awaited(l))
+			return false;
 		conn_guest_make_room(w);
 		listener_pause(l, "max_connections is reached");
 		return false;

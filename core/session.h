@@ -59,7 +59,7 @@ bool session_wait(struct session_table *t, cs_account account, const struct sess
 /* The peer of the account's session answers: notes the time, and wakes those who wait for a place that is TAKEN.
  * A place that is reserved or ending keeps them: they wait for what becomes of it. */
 void session_prove(struct session_table *t, cs_account account, int64_t now_ms);
-/* As session_prove, without knowing. */
+/* Wakes those who wait, and notes nothing. */
 void session_rouse(struct session_table *t, cs_account account);
 /* When the account's session, or that which its reserved place waits for, was last proved; 0: never. */
 int64_t session_proved_ms(struct session_table *t, cs_account account);

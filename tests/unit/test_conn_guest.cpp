@@ -273,6 +273,19 @@ static void after_a_logout_the_time_begins_again(void **state)
 	assert_string_equal(last_words(t, t->peer).c_str(), late_login);
 }
 
+/* While its handler runs a request counts as pending. */
+static void the_time_after_a_logout_ends_also_where_that_was_a_request(void **state)
+{
+	test *t = test_of(state);
+
+	t->f->conf.login_timeout = 200;
+	worker_fixture_bind(t->f.get(), t->c, 13);
+	t->c->pending = true;
+	conn_logout(t->c);
+	t->c->pending = false;
+	assert_string_equal(last_words(t, t->peer).c_str(), late_login);
+}
+
 static void who_does_not_read_either_is_closed_without_a_word(void **state)
 {
 	test *t = test_of(state);
@@ -345,10 +358,11 @@ static void who_is_logging_in_or_has_done_so_is_not_counted(void **state)
 	assert_string_equal(last_words(t, all.peer[2]).c_str(), too_many);
 	for (const int i : {0, 1, 3})
 		assert_non_null(conn_find(t->f->worker, all.handle[i]));
-	/* A login that failed is one more: it is the newest. */
+	/* A login that failed is one more, and keeps its age: nobody stays by trying now and then. */
+	all.c[0]->guest_since -= 1000;
 	conn_finish(all.c[0]);
-	assert_string_equal(last_words(t, all.peer[3]).c_str(), too_many);
-	assert_non_null(conn_find(t->f->worker, all.handle[0]));
+	assert_string_equal(last_words(t, all.peer[0]).c_str(), too_many);
+	assert_non_null(conn_find(t->f->worker, all.handle[3]));
 }
 
 static void half_of_all_may_be_without_a_login_unless_said_otherwise(void **state)
@@ -456,6 +470,7 @@ int main(void)
 		TEST(a_login_that_is_under_way_is_let_finish),
 		TEST(a_login_that_failed_ends_what_is_over_time_whatever_waits_behind_it),
 		TEST(after_a_logout_the_time_begins_again),
+		TEST(the_time_after_a_logout_ends_also_where_that_was_a_request),
 		TEST(who_does_not_read_either_is_closed_without_a_word),
 		TEST(a_reload_that_shortens_the_time_counts_at_once),
 		TEST(of_too_many_the_oldest_makes_room),

@@ -241,6 +241,30 @@ static void close_everywhere(test *t)
 	}
 }
 
+static void the_last_place_costs_nobody_his_own_while_nobody_waits(void **state)
+{
+	auto *t = static_cast<test *>(*state);
+
+	t->f->conf.max_connections = 3;
+	for (int i = 0; i < 3; i++) {
+		const int fd = connect_to(t);
+
+		assert_true(worker_fixture_wait(t->f.get(), [&] { return t->f->shared.connections == i + 1; }));
+		assert_int_not_equal(fd, -1);
+		/* All that are there have waited for a login longer than the grace for newcomers. */
+		for (const auto &c : t->f->worker->conns.slots)
+			if (c != nullptr)
+				c->guest_since -= 60000;
+	}
+	worker_fixture_turn(t->f.get());
+	assert_int_equal(t->f->shared.connections, 3);
+	assert_int_equal(t->f->worker->conns.turned_away[CONN_TURN_FULL], 0);
+	(void)connect_to(t);
+	assert_true(worker_fixture_wait(t->f.get(), [&] {
+		return t->f->worker->conns.turned_away[CONN_TURN_FULL] == 1;
+	}));
+}
+
 static void all_workers_together_keep_to_max_connections(void **state)
 {
 	auto *t = static_cast<test *>(*state);
@@ -304,6 +328,7 @@ int main(void)
 		TEST(a_free_port_takes_the_place_of_0),
 		TEST(connections_are_accepted_and_counted),
 		TEST(at_max_connections_accepting_pauses_and_goes_on),
+		TEST(the_last_place_costs_nobody_his_own_while_nobody_waits),
 		TEST(all_workers_together_keep_to_max_connections),
 		TEST(out_of_descriptors_accepting_pauses_and_goes_on),
 		TEST(a_closed_listener_accepts_nothing_more),
