@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -177,13 +178,35 @@ int conn_open(struct worker *w, unique_fd fd, const sockaddr *address, socklen_t
 	return 0;
 }
 
+/* Whoever may connect can end connections as fast as he likes, and would fill the log with it. */
+static bool conn_end_is_told(struct conn_table *t)
+{
+	const int64_t now = worker_monotonic_ms();
+
+	if (now >= t->ends_told_until) {
+		t->ends_told_until = now + 1000;
+		t->ends_told = 0;
+	}
+	if (t->ends_told == conn_most_ends_told) {
+		t->ends_held_back++;
+		return false;
+	}
+	t->ends_told++;
+	return true;
+}
+
 void conn_log_end(const struct conn *c, enum cs_log_level level, const char *why)
 {
+	const cs_account account = c->account != 0 ? c->account : c->ended;
+	struct conn_table *t = &c->worker->conns;
+
+	if (account == 0 && level == CS_LOG_INFO && !conn_end_is_told(t))
+		level = CS_LOG_DEBUG;
 	if (log_enabled(level))
-		log_write(level, "connection ends conn=%llx peer=%s account=%llu why=\"%s\" unsent=%zu",
+		log_write(level, "connection ends conn=%llx peer=%s account=%llu why=\"%s\" unsent=%zu held_back=%llu",
 		          static_cast<unsigned long long>(c->handle), c->peer.c_str(),
-		          static_cast<unsigned long long>(c->account != 0 ? c->account : c->ended), why,
-		          conn_unsent(c));
+		          static_cast<unsigned long long>(account), why, conn_unsent(c),
+		          static_cast<unsigned long long>(std::exchange(t->ends_held_back, 0)));
 }
 
 /* End of turn: nothing points to the connection any longer but its slot. */

@@ -33,7 +33,7 @@ enum conn_terminator : uint8_t {
 	CONN_TERMINATOR_UNDECIDED /* first frame complete, the byte behind it not seen: output is held */
 };
 
-/* Why a connection was closed that held what it had not paid for. */
+/* Why a connection without a login, or with half a frame, was closed. */
 enum conn_turn : uint8_t {
 	CONN_TURN_FRAME_TIMEOUT = 0,
 	CONN_TURN_LOGIN_TIMEOUT,
@@ -50,7 +50,7 @@ struct conn_link {
 	struct conn *before = nullptr, *after = nullptr;
 };
 
-/* Connections of one worker, the one that joined first at the front. */
+/* Connections of one worker, the oldest at the front. */
 struct conn_queue {
 	struct conn *first = nullptr, *last = nullptr;
 };
@@ -138,6 +138,9 @@ struct conn_table {
 	std::vector<uint32_t> free_slots;
 	size_t live = 0;
 	struct conn_queue guests, holders;
+	int64_t ends_told_until = 0; /* the second to which ends_told belongs */
+	unsigned ends_told = 0; /* lines about ends without a session */
+	uint64_t ends_held_back = 0; /* such lines that were left out since the last one */
 	int64_t complain_at = 0; /* that guests are turned away is logged from then on */
 	std::array<std::atomic<uint64_t>, CONN_TURN_COUNT> turned_away = {}; /* read by the admin page */
 };

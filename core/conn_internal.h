@@ -15,6 +15,8 @@ inline constexpr int64_t conn_eof_wait_ms = 5000;
 inline constexpr int64_t conn_header_wait_ms = 3000;
 /* A guest is read in small pieces: what waits behind its LOGIN stays in the kernel. */
 inline constexpr size_t conn_guest_read_size = 4096;
+/* Lines a second about connections that end and never logged in. */
+inline constexpr unsigned conn_most_ends_told = 20;
 /* How long output waits for the byte behind the first frame. */
 inline constexpr int64_t conn_hold_ms = 40;
 

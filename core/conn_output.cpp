@@ -263,15 +263,6 @@ void conn_answer(struct conn *c, const struct cs_request *request, const char *m
 	(void)conn_send(c, head, static_cast<size_t>(size), (std::string(more) + "}").c_str(), nullptr);
 }
 
-static void conn_count_refusal(const struct conn *c, const struct cs_request *request, int wire_errno)
-{
-	struct route_counters *counters = worker_counters(c->worker, request->msgid);
-	const auto number = static_cast<size_t>(wire_errno);
-
-	if (counters != nullptr)
-		worker_add(&counters->refused[number < route_most_errnos ? number : 0], 1);
-}
-
 void conn_refuse(struct conn *c, const struct cs_request *request, uint32_t ack, int wire_errno,
                  const char *text)
 {
@@ -281,7 +272,7 @@ void conn_refuse(struct conn *c, const struct cs_request *request, uint32_t ack,
 
 	quoted.resize(cs_json_quote(quoted.data(), quoted.size(), text, text_size));
 	conn_note_answer(c, request);
-	conn_count_refusal(c, request, wire_errno);
+	worker_count_refusal(c->worker, request->msgid, wire_errno);
 	if (ack == CS_MSGID_ACK)
 		frame += ",\"of\":" + std::to_string(request->msgid);
 	if (request->req >= 0)

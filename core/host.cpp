@@ -71,6 +71,8 @@ void host_refuse_text(struct cs_self *self, cs_conn conn, const struct cs_reques
 	cut_text(text, size < 0 ? 0 : (size_t)size);
 	if (struct conn *c = find(self, conn))
 		conn_refuse(c, request, ack, wire_errno, text);
+	else
+		worker_count_refusal(self->worker, request->msgid, wire_errno);
 }
 
 int host_refuse(struct cs_self *self, cs_conn conn, const struct cs_request *request, int wire_errno,

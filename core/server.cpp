@@ -239,8 +239,8 @@ void serve(struct server *s)
 	for (const auto &w : s->shared.workers)
 		worker_start(w.get());
 	s->started_ms = worker_monotonic_ms();
-	log_info("ready node=%s workers=%zu plugins=%zu", server_node_name(s).c_str(), s->shared.workers.size(),
-	         s->plugins.plugins.size());
+	log_info("ready node=%s workers=%zu plugins=%zu version=" CS_VERSION " conf=%s", server_node_name(s).c_str(),
+	         s->shared.workers.size(), s->plugins.plugins.size(), s->request.conf_path.c_str());
 	notify_ready();
 	loop_run(&s->main);
 }

@@ -73,6 +73,15 @@ struct route_counters *worker_counters(const struct worker *w, uint32_t msgid)
 	return place == w->counters.end() ? nullptr : place->second.get();
 }
 
+void worker_count_refusal(const struct worker *w, uint32_t msgid, int wire_errno)
+{
+	struct route_counters *counters = worker_counters(w, msgid);
+	const auto number = static_cast<size_t>(wire_errno);
+
+	if (counters != nullptr)
+		worker_add(&counters->refused[number < route_most_errnos ? number : 0], 1);
+}
+
 void worker_add(std::atomic<uint64_t> *counter, uint64_t n)
 {
 	counter->store(counter->load(std::memory_order_relaxed) + n, std::memory_order_relaxed);

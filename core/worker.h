@@ -84,6 +84,8 @@ void worker_start(struct worker *w);
 void worker_stop(struct worker *w);
 /* The counters of requests with that msgid; nullptr where nothing is counted. Worker thread. */
 struct route_counters *worker_counters(const struct worker *w, uint32_t msgid);
+/* Counts a request that was refused. Worker thread. */
+void worker_count_refusal(const struct worker *w, uint32_t msgid, int wire_errno);
 /* Adds to a counter that only this thread changes: no read-modify-write of the bus is needed. */
 void worker_add(std::atomic<uint64_t> *counter, uint64_t n);
 /* Milliseconds of a clock that never goes back, for time-outs. Any thread. */

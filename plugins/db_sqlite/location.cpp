@@ -103,6 +103,8 @@ static int check_folder(std::string folder, cs_error *e)
 
 	while (stat(folder.c_str(), &info) == -1 && (errno == ENOENT || errno == ENOTDIR))
 		folder = parent(folder);
+	if (stat(folder.c_str(), &info) == -1)
+		return deny(folder, strerror(errno), e);
 	if (faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) == -1 && S_ISDIR(info.st_mode))
 		return deny(folder, strerror(errno), e);
 	return S_ISDIR(info.st_mode) ? 0 : deny(folder, "is not a folder", e);
@@ -119,8 +121,12 @@ int sqlite_check(const void *conf, const char **key_r, cs_error *e)
 	*key_r = "path";
 	if (sqlite_is_memory(c))
 		return 0;
-	if (sqlite_resolve(c, &path) && check_file(path, e))
-		return CS_EINVAL;
+	if (sqlite_resolve(c, &path)) {
+		const std::string lock = path + "-lock";
+
+		if (check_file(path, e) || (access(lock.c_str(), F_OK) == 0 && check_file(lock, e)))
+			return CS_EINVAL;
+	}
 	return check_folder(parent(path), e);
 }
 

@@ -158,6 +158,14 @@ static int take_both(const sqlite_lock *lock, cs_error *e)
 	return check_links(lock, e);
 }
 
+/* A wrong path would else look like a healthy server without accounts. */
+static bool is_empty(const sqlite_lock *lock)
+{
+	struct stat info = {};
+
+	return fstat(lock->database.fd, &info) == 0 && info.st_size == 0;
+}
+
 int sqlite_lock_take(const sqlite_conf *conf, const cs_db_server *server, sqlite_lock **lock_r, cs_error *e)
 {
 	auto lock = std::make_unique<sqlite_lock>();
@@ -172,6 +180,8 @@ int sqlite_lock_take(const sqlite_conf *conf, const cs_db_server *server, sqlite
 	if (const std::string before = holder_read(lock->holder.fd); !before.empty())
 		server->log(CS_LOG_WARNING, "the last server of this store did not stop in order %s",
 		            before.c_str());
+	if (is_empty(lock.get()))
+		server->log(CS_LOG_INFO, "a new store begins file=%s", lock->path.c_str());
 	holder_write(lock.get(), server);
 	*lock_r = lock.release();
 	return 0;

@@ -2,6 +2,7 @@
  * Owns the login plugin: its descriptor, options, instance, and LOGOUT. It must not know SQL or sockets. */
 #include "login.h"
 
+#include <chrono>
 #include <cstdio>
 #include <memory>
 
@@ -37,7 +38,8 @@ void login_log_refused(const login_plugin *plugin, login_log_limit *limit, uint6
                        const char *reason)
 {
 	const plugin_context &context = plugin->context;
-	const int64_t now = context.host->now();
+	const auto since_boot = std::chrono::steady_clock::now().time_since_epoch();
+	const int64_t now = std::chrono::duration_cast<std::chrono::milliseconds>(since_boot).count();
 
 	if (now < limit->next_ms) {
 		limit->held_back++;
