@@ -183,8 +183,9 @@ static void letters_last_on_a_database_server_of_another_character_set(void **st
 	const auto kept = json_parse_all(ack.json.get(), "offlinemsg");
 	assert_int_equal(kept.size(), 1);
 	assert_string_equal(json_text(kept[0].get(), "msg").c_str(), letters);
+	const int64_t ann_id = ann->id;
 	client_leave(ann);
-	client_return(w->server, ann->id, &ack);
+	client_return(w->server, ann_id, &ack);
 	assert_int_equal(json_text(ack.json.get(), "name").find(letters), 0);
 	const auto groups = json_parse_all(ack.json.get(), "groups");
 	assert_int_equal(groups.size(), 1);
