@@ -83,8 +83,8 @@ static void attempt_claim(const login_plugin *p, int result, uint64_t generation
 /* Above what the model answers: other attempts failed while this one waited. */
 static const int attempt_early = 100;
 
-/* The outcome counts here, before anybody hears of it: who hangs up has guessed all the same, and no more attempts run
- * side by side than there are hashing threads. */
+/* The outcome is counted here, on the hashing thread, so that hanging up does not undo it. At most as many attempts run at
+ * once as there are hashing threads. */
 static int attempt_compare(cs_db *, void *arg)
 {
 	attempt *a = static_cast<attempt *>(arg);

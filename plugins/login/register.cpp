@@ -25,7 +25,7 @@ static void register_accept(const login_plugin *p, cs_conn conn, const registrat
 {
 	const std::string frame = reply_registered(r->request.req, r->id);
 
-	/* A connection that went needs no answer; the account is made all the same. */
+	/* If the connection has gone, nobody is answered. The account is made. */
 	(void)p->context.host->send(p->context.self, conn, frame.data(), frame.size(), nullptr, nullptr);
 }
 
