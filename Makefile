@@ -95,7 +95,8 @@ FORCE:
 # ---- what there is
 
 objects_of = $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard $(1)/*.cpp))
-core_objects := $(call objects_of,core)
+core_rooms := base conf net store bus session plugin
+core_objects := $(call objects_of,core) $(foreach room,$(core_rooms),$(call objects_of,core/$(room)))
 # Everything but main(), for the tests.
 core_library := $(BUILD)/core/libcore.a
 model_library := $(BUILD)/plugins/model/libmodel.a
@@ -361,7 +362,7 @@ distcheck: dist
 
 CLANG_FORMAT ?= clang-format-14
 format:
-	$(CLANG_FORMAT) -i $(wildcard include/chatserverd/*.h core/*.[ch]* plugins/*/*.[ch]* tools/*/*.[ch]* tests/*/*.[ch]*)
+	$(CLANG_FORMAT) -i $(wildcard include/chatserverd/*.h core/*.[ch]* core/*/*.[ch]* plugins/*/*.[ch]* tools/*/*.[ch]* tests/*/*.[ch]*)
 
 help:
 	@sed -n 's/^## \{0,1\}//p' Makefile

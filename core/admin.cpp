@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Owns the HTTP page for monitoring: /healthz for load balancers, /metrics as Prometheus reads it. It must not
  * know what the figures mean. */
-#include "admin.h"
+#include "core/admin.h"
 
 #include <array>
 #include <cerrno>
@@ -16,10 +16,10 @@
 #include <event2/http.h>
 #include <event2/listener.h>
 
-#include "listener.h"
-#include "log.h"
-#include "raii.h"
-#include "server.h"
+#include "core/net/listener.h"
+#include "core/base/log.h"
+#include "core/base/raii.h"
+#include "core/server.h"
 
 using http_ptr = std::unique_ptr<evhttp, function_deleter<evhttp_free>>;
 using buffer_ptr = std::unique_ptr<evbuffer, function_deleter<evbuffer_free>>;

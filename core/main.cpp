@@ -6,9 +6,9 @@
 #include <getopt.h>
 
 #include "config.h"
-#include "log.h"
-#include "server.h"
-#include "standard.h"
+#include "core/base/log.h"
+#include "core/server.h"
+#include "core/base/standard.h"
 
 namespace {
 

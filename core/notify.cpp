@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Owns telling the service manager what state the server is in, by the protocol of sd_notify(3). It must not know
  * what leads to a state. */
-#include "notify.h"
+#include "core/notify.h"
 
 #include <cerrno>
 #include <cstddef>
@@ -14,8 +14,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "log.h"
-#include "raii.h"
+#include "core/base/log.h"
+#include "core/base/raii.h"
 
 namespace {
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Owns the order in which the parts of the server are opened, run and stopped, and its signals. It must not know
  * what any part does inside, nor how it drains (server_drain) or reloads (server_reload). */
-#include "server.h"
+#include "core/server.h"
 
 #include <algorithm>
 #include <csignal>
@@ -14,9 +14,9 @@
 
 #include <chatserverd/db.h>
 
-#include "host.h"
-#include "log.h"
-#include "notify.h"
+#include "core/plugin/host.h"
+#include "core/base/log.h"
+#include "core/notify.h"
 
 namespace {
 

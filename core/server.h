@@ -8,17 +8,17 @@
 #include <string>
 #include <vector>
 
-#include "admin.h"
-#include "bus.h"
-#include "conf.h"
-#include "deadline.h"
-#include "dispatch.h"
-#include "listener.h"
-#include "loop.h"
-#include "options.h"
-#include "plugin.h"
-#include "store.h"
-#include "worker.h"
+#include "core/admin.h"
+#include "core/bus/bus.h"
+#include "core/conf/conf.h"
+#include "core/base/deadline.h"
+#include "core/plugin/dispatch.h"
+#include "core/net/listener.h"
+#include "core/base/loop.h"
+#include "core/conf/options.h"
+#include "core/plugin/plugin.h"
+#include "core/store/store.h"
+#include "core/base/worker.h"
 
 /* What the command line says. */
 struct server_request {

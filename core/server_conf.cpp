@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Owns what the server makes of chat.conf before anything is opened: reading, checking across options, printing.
  * It must not know how the parts are opened or run (server). */
-#include "server.h"
+#include "core/server.h"
 
 #include <algorithm>
 
@@ -9,7 +9,7 @@
 
 #include <chatserverd/db.h>
 
-#include "log.h"
+#include "core/base/log.h"
 
 namespace {
 

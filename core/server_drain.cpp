@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * Owns the way from the first SIGTERM to the end of the main loop: what is under way is finished, connections are
  * closed, cursors are flushed, all before a deadline. It must not know requests or cursors: it watches counts. */
-#include "server.h"
+#include "core/server.h"
 
 #include <algorithm>
 
 #include <unistd.h>
 
-#include "log.h"
-#include "notify.h"
+#include "core/base/log.h"
+#include "core/notify.h"
 
 namespace {
 

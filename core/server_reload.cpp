@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Owns SIGHUP: chat.conf is read into new structs, every instance of every plugin is asked, and only when all
  * agree all are told. It must not know what an option is for. */
-#include "server.h"
+#include "core/server.h"
 
 #include <cstring>
 #include <string>
@@ -9,8 +9,8 @@
 
 #include <chatserverd/db.h>
 
-#include "log.h"
-#include "notify.h"
+#include "core/base/log.h"
+#include "core/notify.h"
 
 /* A reload under way; the main thread's. Workers read `conf` and `plugin_confs`, which do not change. */
 struct reload {

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/frame.h"
+#include "core/net/frame.h"
 
 #define REQUIRE(condition)                                                                                   \
 	do {                                                                                                 \

@@ -19,7 +19,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "core/frame.h"
+#include "core/net/frame.h"
 #include "plugins/model/friends.h"
 #include "plugins/model/groups.h"
 #include "plugins/model/users.h"

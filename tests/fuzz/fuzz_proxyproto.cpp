@@ -11,7 +11,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
-#include "core/proxyproto.h"
+#include "core/net/proxyproto.h"
 
 #define REQUIRE(condition)                                                                                   \
 	do {                                                                                                 \

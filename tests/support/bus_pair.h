@@ -16,7 +16,7 @@
 #include <poll.h>
 #include <setjmp.h>
 
-#include "core/bus.h"
+#include "core/bus/bus.h"
 #include "tests/support/bus_hub.h"
 #include "tests/support/worker_fixture.h"
 

@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <future>
 
-#include "core/bus_parcel.h"
+#include "core/bus/bus_parcel.h"
 
 static struct fake_bus *fake_of(void *bus)
 {

@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "core/bus.h"
-#include "core/worker.h"
+#include "core/bus/bus.h"
+#include "core/base/worker.h"
 
 inline constexpr cs_bus_address fake_bus_address = 0x1234;
 

@@ -14,7 +14,7 @@
 
 #include <setjmp.h>
 
-#include "core/session.h"
+#include "core/session/session.h"
 #include "tests/support/fake_bus.h"
 #include "tests/support/worker_fixture.h"
 

@@ -7,7 +7,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include "core/listener.h"
+#include "core/net/listener.h"
 
 static struct worker_fixture *fixture_of(void *state)
 {

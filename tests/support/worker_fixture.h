@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/dispatch.h"
-#include "core/worker.h"
+#include "core/plugin/dispatch.h"
+#include "core/base/worker.h"
 
 /* msgids of the fake plugin's routes. Every handler notes its call in `trace`. */
 enum {

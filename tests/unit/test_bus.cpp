@@ -4,8 +4,8 @@
 #include <thread>
 #include <vector>
 
-#include "core/bus_parcel.h"
-#include "core/route.h"
+#include "core/bus/bus_parcel.h"
+#include "core/session/route.h"
 #include "tests/support/bus_pair.h"
 
 /* ---- sending */

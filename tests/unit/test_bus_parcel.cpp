@@ -14,7 +14,7 @@
 #include <chatserverd/bus.h>
 #include <chatserverd/msgid.h>
 
-#include "core/bus_parcel.h"
+#include "core/bus/bus_parcel.h"
 
 extern "C" {
 #include <cmocka.h>

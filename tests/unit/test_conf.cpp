@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/conf.h"
+#include "core/conf/conf.h"
 
 extern "C" {
 #include <cmocka.h>

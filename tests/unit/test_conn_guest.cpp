@@ -8,7 +8,7 @@
 #include <setjmp.h>
 #include <sys/socket.h>
 
-#include "core/conn_internal.h"
+#include "core/net/conn_internal.h"
 #include "tests/support/worker_fixture.h"
 
 extern "C" {

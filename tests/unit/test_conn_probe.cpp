@@ -14,7 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include "core/host.h"
+#include "core/plugin/host.h"
 #include "tests/support/mute.h"
 #include "tests/support/worker_fixture.h"
 

@@ -10,7 +10,7 @@
 
 #include <setjmp.h>
 
-#include "core/frame.h"
+#include "core/net/frame.h"
 
 extern "C" {
 #include <cmocka.h>

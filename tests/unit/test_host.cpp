@@ -9,13 +9,13 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "core/conn.h"
-#include "core/dispatch.h"
-#include "core/log.h"
-#include "core/loop.h"
-#include "core/plugin.h"
-#include "core/session.h"
-#include "core/worker.h"
+#include "core/net/conn.h"
+#include "core/plugin/dispatch.h"
+#include "core/base/log.h"
+#include "core/base/loop.h"
+#include "core/plugin/plugin.h"
+#include "core/session/session.h"
+#include "core/base/worker.h"
 
 #include <setjmp.h>
 #include <cstdarg>

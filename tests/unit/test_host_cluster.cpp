@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Owns the tests of a claim on a node of a cluster: what the other nodes say decides, and nothing stays behind of a
  * claim that came to nothing. They are played. */
-#include "core/bus_parcel.h"
+#include "core/bus/bus_parcel.h"
 #include "tests/support/host_cluster.h"
 
 /* ---- the answer of the cluster */

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "core/host.h"
+#include "core/plugin/host.h"
 
 /* ---- several claims of this node */
 

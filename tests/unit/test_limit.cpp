@@ -6,7 +6,7 @@
 
 #include <setjmp.h>
 
-#include "core/limit.h"
+#include "core/net/limit.h"
 
 extern "C" {
 #include <cmocka.h>

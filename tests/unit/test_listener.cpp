@@ -13,8 +13,8 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-#include "core/conn_internal.h"
-#include "core/listener.h"
+#include "core/net/conn_internal.h"
+#include "core/net/listener.h"
 #include "tests/support/worker_fixture.h"
 
 extern "C" {

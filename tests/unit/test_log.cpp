@@ -15,8 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/log.h"
-#include "core/raii.h"
+#include "core/base/log.h"
+#include "core/base/raii.h"
 
 #include "tests/support/capture.h"
 

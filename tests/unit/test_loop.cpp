@@ -12,7 +12,7 @@
 #include <poll.h>
 #include <setjmp.h>
 
-#include "core/loop.h"
+#include "core/base/loop.h"
 
 extern "C" {
 #include <cmocka.h>

@@ -12,7 +12,7 @@
 #include <netinet/in.h>
 #include <setjmp.h>
 
-#include "core/network.h"
+#include "core/net/network.h"
 
 extern "C" {
 #include <cmocka.h>

@@ -7,8 +7,8 @@
 
 #include <setjmp.h>
 
-#include "core/conf.h"
-#include "core/options.h"
+#include "core/conf/conf.h"
+#include "core/conf/options.h"
 
 extern "C" {
 #include <cmocka.h>

@@ -14,7 +14,7 @@
 #include <netinet/in.h>
 #include <setjmp.h>
 
-#include "core/proxyproto.h"
+#include "core/net/proxyproto.h"
 
 extern "C" {
 #include <cmocka.h>

@@ -11,8 +11,8 @@
 
 #include <setjmp.h>
 
-#include "core/bus_parcel.h"
-#include "core/route.h"
+#include "core/bus/bus_parcel.h"
+#include "core/session/route.h"
 #include "tests/support/fake_bus.h"
 #include "tests/support/worker_fixture.h"
 

@@ -12,8 +12,8 @@
 
 #include <setjmp.h>
 
-#include "core/loop.h"
-#include "core/session.h"
+#include "core/base/loop.h"
+#include "core/session/session.h"
 
 extern "C" {
 #include <cmocka.h>

@@ -9,11 +9,11 @@
 #include <string>
 #include <vector>
 
-#include "core/log.h"
-#include "core/loop.h"
-#include "core/plugin.h"
-#include "core/store.h"
-#include "core/worker.h"
+#include "core/base/log.h"
+#include "core/base/loop.h"
+#include "core/plugin/plugin.h"
+#include "core/store/store.h"
+#include "core/base/worker.h"
 
 #include <setjmp.h>
 #include <cstdarg>

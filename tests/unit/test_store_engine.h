@@ -11,9 +11,9 @@
 #include <thread>
 #include <vector>
 
-#include "core/log.h"
-#include "core/plugin.h"
-#include "core/store_engine.h"
+#include "core/base/log.h"
+#include "core/plugin/plugin.h"
+#include "core/store/store_engine.h"
 
 #include <setjmp.h>
 #include <cstdarg>

@@ -2,7 +2,7 @@
  * Tests the pauses between wrong guesses, with a clock of its own. */
 #include <memory>
 
-#include "core/throttle.h"
+#include "core/net/throttle.h"
 
 #include <cstdarg>
 #include <setjmp.h>

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the thread that ends the process when its time is over. It must not know what the others are busy
+ * with. */
+#include "core/base/deadline.h"
+
+#include <chrono>
+#include <condition_variable>
+#include <csignal>
+#include <mutex>
+#include <thread>
+
+#include <unistd.h>
+
+#include "core/base/log.h"
+
+struct deadline {
+	std::chrono::steady_clock::time_point end;
+	std::mutex mutex;   /* guards called_off */
+	std::condition_variable changed;
+	bool called_off = false;
+	std::thread thread;
+};
+
+namespace {
+
+void run(struct deadline *d)
+{
+	(void)pthread_setname_np(pthread_self(), "deadline");
+	std::unique_lock lock(d->mutex);
+
+	if (d->changed.wait_until(lock, d->end, [d] { return d->called_off; }))
+		return;
+	/* Even where the log hangs as well, by the signal's own action on the main thread. */
+	(void)signal(SIGALRM, SIG_DFL);
+	(void)alarm(1);
+	log_error("stopping at once: what is still under way is cut off, and was acknowledged to nobody");
+	(void)alarm(0);
+	_exit(1);
+}
+
+}
+
+void deadline_deleter::operator()(struct deadline *d) const
+{
+	{
+		const std::scoped_lock lock(d->mutex);
+
+		d->called_off = true;
+	}
+	d->changed.notify_one();
+	d->thread.join();
+	std::default_delete<struct deadline>()(d);
+}
+
+/* Signals belong to the main thread: blocked before the thread is there, so that it never has one. */
+deadline_ptr deadline_start(int64_t ms)
+{
+	deadline_ptr d(std::make_unique<struct deadline>().release());
+	sigset_t all, before;
+
+	d->end = std::chrono::steady_clock::now() + std::chrono::milliseconds(ms);
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	d->thread = std::thread(run, d.get());
+	(void)pthread_sigmask(SIG_SETMASK, &before, nullptr);
+	return d;
+}

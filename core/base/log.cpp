@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the forming of log lines and of error texts. It must not know what the lines are about. */
+#include "core/base/log.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <climits>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include <poll.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+
+namespace {
+
+constexpr size_t most_line = 4096;
+
+/* What a pipe or socket that says that there is room takes at once. */
+constexpr size_t most_written = PIPE_BUF;
+
+constinit std::atomic<int> current_level{CS_LOG_INFO};
+
+/* The way to standard error: one line at a time, so that the room that was seen is still there. */
+constinit struct {
+	std::mutex mutex;
+	unsigned long long dropped;
+} way{};
+
+const char *level_name(enum cs_log_level level)
+{
+	switch (level) {
+	case CS_LOG_ERROR: return "error";
+	case CS_LOG_WARNING: return "warning";
+	case CS_LOG_INFO: return "info";
+	case CS_LOG_DEBUG: return "debug";
+	}
+	return "error";
+}
+
+/* systemd says in JOURNAL_STREAM which device and inode the journal's end of standard error has; who redirects
+ * standard error leaves the variable as it is. */
+bool is_journal()
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device = 0, inode = 0;
+	struct stat status{};
+
+	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &status) == 0 &&
+		status.st_dev == device && status.st_ino == inode;
+}
+
+/* What stands before the text: the level, and before that the time, 2026-01-31T23:59:59.999+01:00; for the journal,
+ * which adds the time, its priority. */
+std::string line_begin(enum cs_log_level level)
+{
+	const int priority = level == CS_LOG_DEBUG ? LOG_DEBUG : level == CS_LOG_INFO ? LOG_INFO
+		: level == CS_LOG_WARNING ? LOG_WARNING : LOG_ERR;
+	struct timespec now{};
+	struct tm local{};
+	char time[32], zone[8], text[64];
+
+	if (is_journal()) {
+		(void)snprintf(text, sizeof(text), "<%d>%s ", priority, level_name(level));
+		return text;
+	}
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	(void)localtime_r(&now.tv_sec, &local);
+	(void)strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%S", &local);
+	(void)strftime(zone, sizeof(zone), "%z", &local);
+	(void)snprintf(text, sizeof(text), "%s.%03ld%.3s:%s %s ", time, now.tv_nsec / 1000000, zone, zone + 3,
+	               level_name(level));
+	return text;
+}
+
+/* Also U+0080 to U+009F, and their bytes alone where a text is no UTF-8: terminals take orders from both. */
+bool is_visible(std::string_view text, size_t at)
+{
+	const auto is_order = [](unsigned char byte) { return byte >= 0x80 && byte <= 0x9f; };
+	const unsigned char byte = (unsigned char)text[at];
+	const unsigned char before = at > 0 ? (unsigned char)text[at - 1] : 0;
+
+	if (is_order(byte))
+		return before >= 0x80 && before != 0xc2;
+	if (byte == 0xc2 && at + 1 < text.size())
+		return !is_order((unsigned char)text[at + 1]);
+	return byte >= 0x20 && byte != 0x7f;
+}
+
+/* A line stays one line and cannot move a terminal's cursor, whatever a peer put into it. */
+void append_visible(std::string *line, std::string_view text)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < text.size(); i++) {
+		const unsigned char byte = (unsigned char)text[i];
+
+		if (is_visible(text, i)) {
+			line->push_back(text[i]);
+			continue;
+		}
+		line->append("\\x");
+		line->push_back(hex[byte >> 4]);
+		line->push_back(hex[byte & 15]);
+	}
+}
+
+void write_all(std::string_view line)
+{
+	while (!line.empty()) {
+		const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+
+		if (written == -1 && errno == EINTR)
+			continue;
+		if (written <= 0)
+			return;
+		line.remove_prefix((size_t)written);
+	}
+}
+
+bool has_room()
+{
+	struct pollfd out{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+
+	return poll(&out, 1, 0) == 1 && (out.revents & POLLOUT);
+}
+
+/* Whoever reads the log may stand still, and no worker must stand still with him. */
+void write_or_drop(std::string_view line)
+{
+	std::scoped_lock lock(way.mutex);
+
+	if (way.dropped > 0 && has_room()) {
+		write_all(line_begin(CS_LOG_WARNING) + "log lines dropped count=" + std::to_string(way.dropped) + "\n");
+		way.dropped = 0;
+	}
+	if (has_room())
+		write_all(line);
+	else
+		way.dropped++;
+}
+
+}
+
+void log_set_level(enum cs_log_level level)
+{
+	current_level.store(level, std::memory_order_relaxed);
+}
+
+bool log_enabled(enum cs_log_level level)
+{
+	return level <= current_level.load(std::memory_order_relaxed);
+}
+
+void log_vwrite(enum cs_log_level level, const char *format, va_list arguments)
+{
+	if (!log_enabled(level))
+		return;
+
+	const int saved_errno = errno;
+	char text[most_line];
+	const int size = vsnprintf(text, sizeof(text), format, arguments);
+	std::string line = line_begin(level);
+
+	if (size > 0)
+		append_visible(&line, {text, std::min((size_t)size, sizeof(text) - 1)});
+	line.resize(std::min(line.size(), most_written - 1));
+	line.push_back('\n');
+	write_or_drop(line);
+	errno = saved_errno;
+}
+
+void log_write(enum cs_log_level level, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	log_vwrite(level, format, arguments);
+	va_end(arguments);
+}
+
+void error_set(struct cs_error *e, const char *format, ...)
+{
+	va_list arguments;
+
+	if (!e)
+		return;
+	va_start(arguments, format);
+	(void)vsnprintf(e->text, sizeof(e->text), format, arguments);
+	va_end(arguments);
+}

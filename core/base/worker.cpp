@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the life of a worker: opening it, its thread, its counters. It must not know what the thread is busy
+ * with. */
+#include "core/base/worker.h"
+
+#include <csignal>
+#include <ctime>
+
+#include "core/plugin/dispatch.h"
+#include "core/base/log.h"
+
+static void worker_fill_counters(struct worker *w)
+{
+	if (w->shared->dispatch == nullptr || !w->counters.empty())
+		return;
+	for (const auto &[msgid, entry] : w->shared->dispatch->entries)
+		w->counters.emplace(msgid, std::make_unique<struct route_counters>());
+	w->counters.emplace(CS_MSGID_PING, std::make_unique<struct route_counters>());
+	w->counters.emplace(0, std::make_unique<struct route_counters>());
+}
+
+int worker_open(struct worker *w, unsigned index, struct worker_shared *shared, const struct core_conf *conf,
+                struct cs_error *e)
+{
+	const int result = loop_open(&w->loop, e);
+
+	if (result != 0)
+		return result;
+	w->index = index;
+	w->shared = shared;
+	worker_set_conf(w, conf);
+	w->scratch = std::make_unique_for_overwrite<char[]>(worker_scratch_size);
+	worker_fill_counters(w);
+	return 0;
+}
+
+void worker_set_conf(struct worker *w, const struct core_conf *conf)
+{
+	struct cs_error e;
+
+	w->conf = conf;
+	w->proxy_from.clear();
+	/* The text was checked when it was read. */
+	(void)network_parse(conf->proxy_from, &w->proxy_from, &e);
+	conn_table_rearm(w);
+}
+
+/* Signals belong to the main thread: blocked before the thread is there, so that it never has one. */
+void worker_start(struct worker *w)
+{
+	sigset_t all, before;
+
+	worker_fill_counters(w);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	w->thread = std::thread(loop_run, &w->loop);
+	pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void worker_stop(struct worker *w)
+{
+	loop_stop(&w->loop);
+	if (w->thread.joinable())
+		w->thread.join();
+}
+
+struct route_counters *worker_counters(const struct worker *w, uint32_t msgid)
+{
+	auto place = w->counters.find(msgid);
+
+	if (place == w->counters.end())
+		place = w->counters.find(0);
+	return place == w->counters.end() ? nullptr : place->second.get();
+}
+
+void worker_count_refusal(const struct worker *w, uint32_t msgid, int wire_errno)
+{
+	struct route_counters *counters = worker_counters(w, msgid);
+	const auto number = static_cast<size_t>(wire_errno);
+
+	if (counters != nullptr)
+		worker_add(&counters->refused[number < route_most_errnos ? number : 0], 1);
+}
+
+void worker_add(std::atomic<uint64_t> *counter, uint64_t n)
+{
+	counter->store(counter->load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+}
+
+/* Coarse: a few milliseconds too old at most, and a fraction of the price of the exact clock. */
+int64_t worker_monotonic_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return static_cast<int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1000000;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT
+ * Owns a worker: one event loop with its thread, listening sockets, connections and plugin instances. It must
+ * not know a msgid. */
+#ifndef CORE_WORKER_H
+#define CORE_WORKER_H
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "core/net/conn.h"
+#include "core/base/loop.h"
+#include "core/net/network.h"
+#include "core/conf/options.h"
+#include "core/plugin/plugin.h"
+#include "core/session/session.h"
+#include "core/net/throttle.h"
+
+struct claim;
+struct listener;
+struct dispatch_table;
+struct bus;
+struct store;
+
+/* Bytes of a worker's scratch: what one read takes at most. */
+inline constexpr size_t worker_scratch_size = 64 * 1024;
+
+struct listener_deleter {
+	void operator()(struct listener *l) const;
+};
+
+/* What all workers see; made by the server before any worker runs, and then constant but for conf, which a
+ * reload replaces on each worker by a post. */
+struct worker_shared {
+	std::vector<std::unique_ptr<struct worker>> workers;
+	struct session_table sessions;
+	struct throttle throttle;
+	const struct dispatch_table *dispatch = nullptr;
+	struct store *store = nullptr;
+	struct bus *bus = nullptr; /* null: this node is alone */
+	std::atomic<int64_t> connections = 0;
+	std::atomic<int64_t> guests = 0; /* connections without a login and without one under way */
+	std::atomic<int64_t> guest_bytes = 0; /* what connections without a login hold */
+};
+
+/* Refusals are counted by errno; those whose errno is not below this are counted as 0. */
+inline constexpr size_t route_most_errnos = 32;
+
+/* Counters of one route on one worker; read by the admin page, so atomic (relaxed). */
+struct route_counters {
+	std::atomic<uint64_t> calls = 0, bytes = 0;
+	std::array<std::atomic<uint64_t>, route_most_errnos> refused = {};
+};
+
+struct worker {
+	unsigned index = 0;
+	struct worker_shared *shared = nullptr;
+	const struct core_conf *conf = nullptr;
+	std::vector<struct network> proxy_from; /* as conf says */
+	struct loop loop;
+	struct conn_table conns;
+	std::vector<std::unique_ptr<struct listener, listener_deleter>> listeners;
+	std::vector<std::unique_ptr<struct cs_self>> instances; /* by plugin, in order of their start */
+	/* By msgid; 0: those that no plugin handles, and frames without one. Filled before it runs. */
+	std::unordered_map<uint32_t, std::unique_ptr<struct route_counters>> counters;
+	std::unique_ptr<char[]> scratch; /* every read goes into it first */
+	bool draining = false;
+	std::unordered_set<struct claim *> claims; /* under way; host_claim's */
+	std::thread thread;
+};
+
+/* Opens loop and scratch of a worker that is not yet running. */
+[[nodiscard]] int worker_open(struct worker *w, unsigned index, struct worker_shared *shared,
+                              const struct core_conf *conf, struct cs_error *e);
+/* From now on these options count. Worker thread, or before it runs. */
+void worker_set_conf(struct worker *w, const struct core_conf *conf);
+/* Starts the thread. Listening sockets and plugin instances are there by then. */
+void worker_start(struct worker *w);
+/* Stops the loop and joins the thread. Main thread. */
+void worker_stop(struct worker *w);
+/* The counters of requests with that msgid; nullptr where nothing is counted. Worker thread. */
+struct route_counters *worker_counters(const struct worker *w, uint32_t msgid);
+/* Counts a request that was refused. Worker thread. */
+void worker_count_refusal(const struct worker *w, uint32_t msgid, int wire_errno);
+/* Adds to a counter that only this thread changes: no read-modify-write of the bus is needed. */
+void worker_add(std::atomic<uint64_t> *counter, uint64_t n);
+/* Milliseconds of a clock that never goes back, for time-outs. Any thread. */
+int64_t worker_monotonic_ms(void);
+
+#endif

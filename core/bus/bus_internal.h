@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT
+ * Owns what the files of the bus share: its state, the calls on their way to it, the table that the adapter
+ * gets. It must not be included by anybody else. */
+#ifndef CORE_BUS_INTERNAL_H
+#define CORE_BUS_INTERNAL_H
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <semaphore>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <unordered_set>
+
+#include "core/bus/bus.h"
+#include "core/base/loop.h"
+
+/* Bytes of parcels that may wait for the bus thread. Claims, ends and questions come on top: each connection has
+ * few. */
+inline constexpr size_t bus_most_waiting = 16 * 1024 * 1024;
+
+/* A call on its way to the bus thread, and there until its completion. It owns itself. */
+struct bus_call {
+	struct bus *bus = nullptr;
+	void (*run)(struct bus_call *call) = nullptr; /* bus thread; hands it to the adapter */
+	int away = 0;                                 /* its result where there is no adapter any more */
+	struct loop *to = nullptr;                    /* where done is called */
+	bus_done_fn *done = nullptr;                  /* null: none is due */
+	void *arg = nullptr;
+	int result = 0;
+
+	struct cs_bus_session session {}; /* account, and where it is a session its conn and generation */
+	unsigned flags = 0;
+	void (*tell)(void *handle, cs_account account, cs_conn conn) = nullptr; /* of the driver */
+	const cs_account *accounts = nullptr;
+	unsigned char *online = nullptr;
+	size_t count = 0;
+	cs_bus_address address = 0;
+	const struct cs_self *self = nullptr;
+	std::string bytes; /* a parcel */
+	size_t data_size = 0; /* of the plugin's data, at the end of it */
+	size_t charge = 0; /* what it counts as while it waits for the bus thread */
+};
+
+struct bus {
+	struct worker_shared *shared = nullptr;
+	const struct cs_bus_driver *driver = nullptr;
+	void *handle = nullptr; /* the adapter's */
+	struct loop loop;
+	std::thread thread;
+	std::binary_semaphore left{0};     /* the adapter has said goodbye */
+	std::atomic<bool> stopped = false; /* nothing is posted any more */
+	std::atomic<cs_bus_address> address = 0;
+	std::array<std::atomic<cs_bus_address>, 8> own{}; /* the last ones, by epoch */
+	std::atomic<uint64_t> epochs = 0, sent = 0, received = 0, dropped = 0, refused = 0;
+	std::atomic<size_t> unfinished = 0;
+	std::atomic<size_t> waiting_bytes = 0; /* of parcels that the bus thread has not taken yet */
+	std::atomic<bool> missed = false;      /* a hint found no room; a call that tells the others is under way */
+
+	/* The bus thread's. */
+	bool leaving = false; /* no function of the adapter but close is called */
+	bool flush_due = false;
+	bool oddity_logged = false, stranger_logged = false, full_logged = false;
+	std::unordered_set<struct bus_call *> waiting; /* handed to the adapter, done is due */
+};
+
+/* What the adapter gets; its core pointer is the struct bus. */
+extern const struct cs_bus_host bus_host_table;
+
+/* ---- the way of a call */
+
+/* away: its result where there is no adapter any more. */
+std::unique_ptr<struct bus_call> bus_call_make(struct bus *b, void (*run)(struct bus_call *call), int away);
+/* done is due on that loop. */
+void bus_call_expect(struct bus_call *call, struct loop *to, bus_done_fn *done, void *arg);
+/* Hands it to the bus thread. Any thread. */
+void bus_call_post(std::unique_ptr<struct bus_call> owner);
+/* The rest on the bus thread. Before it goes to the adapter with a completion: bus_call_answered. */
+void bus_call_wait(struct bus_call *call);
+void bus_call_answered(void *call, int result);
+/* The end of a call of which no completion is due. */
+void bus_call_free(struct bus_call *call);
+
+/* Completes what the adapter never will, as if the bus were away. No thread runs the loop. */
+void bus_abandon(struct bus *b);
+
+/* ---- events of the adapter; contracts in cs_bus_host. Bus thread. */
+void bus_on_address(void *core, cs_bus_address address);
+void bus_on_arrived(void *core, const void *data, size_t size);
+void bus_on_close_session(void *core, cs_account account, cs_conn conn);
+void bus_on_probe_session(void *core, cs_account account, cs_conn conn, cs_bus_address asker);
+void bus_on_changed(void *core, enum cs_cluster_event event);
+void bus_on_dropped(void *core, size_t count);
+void bus_on_refused(void *core, size_t count);
+
+#endif

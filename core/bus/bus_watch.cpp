@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT
+ * Owns what the adapter of the bus gets from the server: descriptors and times by libevent, the log. It must
+ * not know what the adapter does with them. Bus thread. Contracts in bus.h. */
+#include <cstdio>
+#include <memory>
+
+#include "core/bus/bus_internal.h"
+#include "core/base/log.h"
+#include "core/base/raii.h"
+
+/* One event for each direction: to watch for writing, too, costs one system call, not two. */
+struct cs_watch {
+	event_ptr read_event, write_event;
+	bool reads = false, writes = false;
+	void (*ready)(void *arg, int readable, int writable) = nullptr;
+	void *arg = nullptr;
+};
+
+struct cs_bus_timer {
+	event_ptr event;
+	void (*fn)(void *arg) = nullptr;
+	void *arg = nullptr;
+};
+
+static void bus_host_log(void *, enum cs_log_level level, const char *format, ...)
+{
+	char text[1024];
+	va_list arguments;
+
+	if (!log_enabled(level))
+		return;
+	va_start(arguments, format);
+	(void)vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	log_write(level, "%s", text);
+}
+
+/* ---- descriptors */
+
+static void watch_on_ready(evutil_socket_t, short what, void *arg)
+{
+	const auto *watch = static_cast<const struct cs_watch *>(arg);
+
+	watch->ready(watch->arg, (what & EV_READ) != 0, (what & EV_WRITE) != 0);
+}
+
+static struct cs_watch *bus_host_watch(void *core, int fd,
+                                       void (*ready)(void *arg, int readable, int writable), void *arg)
+{
+	event_base *base = static_cast<struct bus *>(core)->loop.base.get();
+	auto watch = std::make_unique<struct cs_watch>();
+
+	watch->ready = ready;
+	watch->arg = arg;
+	watch->read_event.reset(event_new(base, fd, EV_READ | EV_PERSIST, watch_on_ready, watch.get()));
+	watch->write_event.reset(event_new(base, fd, EV_WRITE | EV_PERSIST, watch_on_ready, watch.get()));
+	if (watch->read_event == nullptr || watch->write_event == nullptr)
+		return nullptr;
+	return watch.release();
+}
+
+static void watch_set(event *ev, bool *is, bool wanted)
+{
+	if (*is == wanted)
+		return;
+	*is = wanted;
+	if (wanted ? event_add(ev, nullptr) == -1 : event_del(ev) == -1)
+		log_error("cannot watch a descriptor of the bus");
+}
+
+static void bus_host_interest(struct cs_watch *watch, int read, int write)
+{
+	watch_set(watch->read_event.get(), &watch->reads, read != 0);
+	watch_set(watch->write_event.get(), &watch->writes, write != 0);
+}
+
+static void bus_host_unwatch(struct cs_watch *watch)
+{
+	std::default_delete<struct cs_watch>()(watch);
+}
+
+/* ---- time */
+
+/* Freed first: fn may end what the timer belongs to. */
+static void timer_on_due(evutil_socket_t, short, void *arg)
+{
+	auto *timer = static_cast<struct cs_bus_timer *>(arg);
+	void (*const fn)(void *) = timer->fn;
+	void *const of_fn = timer->arg;
+
+	std::default_delete<struct cs_bus_timer>()(timer);
+	fn(of_fn);
+}
+
+static struct cs_bus_timer *bus_host_timer_add(void *core, int64_t ms, void (*fn)(void *arg), void *arg)
+{
+	event_base *base = static_cast<struct bus *>(core)->loop.base.get();
+	const struct timeval time{.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+	auto timer = std::make_unique<struct cs_bus_timer>();
+
+	timer->fn = fn;
+	timer->arg = arg;
+	timer->event.reset(event_new(base, -1, 0, timer_on_due, timer.get()));
+	if (timer->event == nullptr || event_add(timer->event.get(), &time) == -1)
+		abort();
+	return timer.release();
+}
+
+static void bus_host_timer_del(struct cs_bus_timer *timer)
+{
+	std::default_delete<struct cs_bus_timer>()(timer);
+}
+
+const struct cs_bus_host bus_host_table = {
+	.abi = CS_ABI,
+	.size = sizeof(struct cs_bus_host),
+	.log = bus_host_log,
+	.watch = bus_host_watch,
+	.interest = bus_host_interest,
+	.unwatch = bus_host_unwatch,
+	.timer_add = bus_host_timer_add,
+	.timer_del = bus_host_timer_del,
+	.address = bus_on_address,
+	.arrived = bus_on_arrived,
+	.close_session = bus_on_close_session,
+	.changed = bus_on_changed,
+	.dropped = bus_on_dropped,
+	.refused = bus_on_refused,
+	.probe_session = bus_on_probe_session,
+};

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT
+ * Owns one option's value: from text, to text, within its range, in its place in the option struct. It must not
+ * know option tables nor where a text comes from. */
+#include "core/conf/conf_value.h"
+
+#include <cstring>
+
+namespace {
+
+struct unit {
+	const char *suffix;
+	int64_t factor;
+};
+
+constexpr struct unit size_units[] = {{"G", 1 << 30}, {"M", 1 << 20}, {"K", 1 << 10}, {"", 1}};
+constexpr struct unit time_units[] = {{"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+constexpr int64_t most_text = 4096;
+
+std::string format_units(int64_t value, const struct unit *units, size_t count)
+{
+	for (size_t i = 0; i < count && value != 0; i++) {
+		if (value % units[i].factor == 0)
+			return std::to_string(value / units[i].factor) + units[i].suffix;
+	}
+	return "0";
+}
+
+std::string format_number(enum cs_option_type type, int64_t value)
+{
+	if (type == CS_OPTION_SIZE)
+		return format_units(value, size_units, std::size(size_units));
+	if (type == CS_OPTION_TIME)
+		return format_units(value, time_units, std::size(time_units));
+	return std::to_string(value);
+}
+
+std::string choice_at(const char *choices, int place)
+{
+	const char *at = choices;
+
+	for (; place > 0 && at; place--) {
+		at = strchr(at, '|');
+		at = at ? at + 1 : nullptr;
+	}
+	return at ? std::string(at, strcspn(at, "|")) : "";
+}
+
+int choice_find(const char *choices, std::string_view text)
+{
+	for (int i = 0;; i++) {
+		const std::string choice = choice_at(choices, i);
+
+		if (choice.empty())
+			return -1;
+		if (choice == text)
+			return i;
+	}
+}
+
+/* Digits, then the rest. false: no digits, or too many. */
+bool parse_digits(std::string_view text, int64_t *value_r, std::string_view *rest_r)
+{
+	const bool negative = text.starts_with("-");
+	size_t at = negative;
+	int64_t value = 0;
+
+	for (; at < text.size() && text[at] >= '0' && text[at] <= '9'; at++) {
+		if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, text[at] - '0', &value))
+			return false;
+	}
+	*value_r = negative ? -value : value;
+	*rest_r = text.substr(at);
+	return at > (size_t)negative;
+}
+
+bool parse_unit(std::string_view suffix, const struct unit *units, size_t count, int64_t *value)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (suffix == units[i].suffix)
+			return !__builtin_mul_overflow(*value, units[i].factor, value);
+	}
+	return false;
+}
+
+bool parse_number(const struct cs_option *option, std::string_view text, int64_t *value_r)
+{
+	std::string_view suffix;
+	bool good = parse_digits(text, value_r, &suffix);
+
+	if (option->type == CS_OPTION_INTEGER)
+		good = good && suffix.empty();
+	else if (option->type == CS_OPTION_SIZE)
+		good = good && parse_unit(suffix, size_units, std::size(size_units), value_r);
+	else if (*value_r != 0 || !suffix.empty())
+		good = good && parse_unit(suffix, time_units, std::size(time_units), value_r);
+	return good && *value_r >= option->min && *value_r <= option->max;
+}
+
+bool parse_bool(std::string_view text, int *value_r)
+{
+	for (const char *yes : {"yes", "on", "true", "1"}) {
+		if (text == yes)
+			return *value_r = 1, true;
+	}
+	for (const char *no : {"no", "off", "false", "0"}) {
+		if (text == no)
+			return *value_r = 0, true;
+	}
+	return false;
+}
+
+template <class T> void put(const struct conf_struct *bound, const struct cs_option *option, T value)
+{
+	memcpy(bound->memory.get() + option->offset, &value, sizeof(value));
+}
+
+template <class T> T get(const struct cs_option *option, const void *bound)
+{
+	T value;
+
+	memcpy(&value, (const char *)bound + option->offset, sizeof(value));
+	return value;
+}
+
+}
+
+const char *conf_type_name(enum cs_option_type type)
+{
+	switch (type) {
+	case CS_OPTION_BOOL: return "bool";
+	case CS_OPTION_INTEGER: return "integer";
+	case CS_OPTION_SIZE: return "size";
+	case CS_OPTION_TIME: return "time";
+	case CS_OPTION_TEXT: return "text";
+	case CS_OPTION_SECRET: return "secret";
+	case CS_OPTION_CHOICE: return "choice";
+	}
+	return nullptr;
+}
+
+bool conf_type_is_text(enum cs_option_type type)
+{
+	return type == CS_OPTION_TEXT || type == CS_OPTION_SECRET;
+}
+
+bool conf_type_is_number(enum cs_option_type type)
+{
+	return type == CS_OPTION_INTEGER || type == CS_OPTION_SIZE || type == CS_OPTION_TIME;
+}
+
+size_t conf_type_size(enum cs_option_type type)
+{
+	if (conf_type_is_text(type))
+		return sizeof(const char *);
+	return conf_type_is_number(type) ? sizeof(int64_t) : sizeof(int);
+}
+
+int64_t conf_longest_text(const struct cs_option *option)
+{
+	return option->max == 0 ? most_text : option->max;
+}
+
+std::string conf_value_allowed(const struct cs_option *option)
+{
+	const std::string range = format_number(option->type, option->min) + " to " +
+		format_number(option->type, option->max);
+
+	switch (option->type) {
+	case CS_OPTION_BOOL: return "yes or no";
+	case CS_OPTION_INTEGER: return "a number, " + range;
+	case CS_OPTION_SIZE: return "a size such as 64K, 19M, 1G, from " + range;
+	case CS_OPTION_TIME: return "a time with its unit such as 250ms, 30s, 5m, 2h, from " + range;
+	case CS_OPTION_CHOICE: return "one of " + std::string(option->choices);
+	case CS_OPTION_TEXT:
+	case CS_OPTION_SECRET:
+		return "a text of " + std::to_string(option->min) + " to " + std::to_string(conf_longest_text(option)) +
+			" bytes";
+	}
+	return "";
+}
+
+bool conf_value_set(const struct conf_struct *bound, const struct cs_option *option, std::string_view text)
+{
+	int64_t number = 0;
+	int place = 0;
+
+	if (conf_type_is_number(option->type)) {
+		if (!parse_number(option, text, &number))
+			return false;
+		put(bound, option, number);
+		return true;
+	}
+	if (conf_type_is_text(option->type)) {
+		if ((int64_t)text.size() < option->min || (int64_t)text.size() > conf_longest_text(option))
+			return false;
+		bound->texts->emplace_back(text);
+		put(bound, option, bound->texts->back().c_str());
+		return true;
+	}
+	if (option->type == CS_OPTION_BOOL) {
+		if (!parse_bool(text, &place))
+			return false;
+	} else if ((place = choice_find(option->choices, text)) == -1) {
+		return false;
+	}
+	put(bound, option, place);
+	return true;
+}
+
+std::string conf_value_format(const struct cs_option *option, const void *bound)
+{
+	if (conf_type_is_number(option->type))
+		return format_number(option->type, get<int64_t>(option, bound));
+	if (option->type == CS_OPTION_BOOL)
+		return get<int>(option, bound) ? "yes" : "no";
+	if (option->type == CS_OPTION_CHOICE)
+		return choice_at(option->choices, get<int>(option, bound));
+	return conf_value_quote(get<const char *>(option, bound));
+}
+
+std::string conf_value_quote(const std::string &text)
+{
+	const bool quoted = text.find('#') != text.npos || (!text.empty() && (text.front() == ' ' || text.back() == ' '));
+
+	return quoted ? "\"" + text + "\"" : text;
+}
+
+std::string conf_value_range(const struct cs_option *option)
+{
+	if (option->type == CS_OPTION_CHOICE)
+		return option->choices;
+	if (option->type == CS_OPTION_BOOL)
+		return "yes|no";
+	if (conf_type_is_text(option->type))
+		return std::to_string(option->min) + ".." + std::to_string(conf_longest_text(option));
+	return format_number(option->type, option->min) + ".." + format_number(option->type, option->max);
+}
+
+void conf_value_copy(const struct conf_struct *to, const struct cs_option *option, const void *from)
+{
+	if (conf_type_is_text(option->type)) {
+		to->texts->emplace_back(get<const char *>(option, from));
+		put(to, option, to->texts->back().c_str());
+	} else {
+		memcpy(to->memory.get() + option->offset, (const char *)from + option->offset,
+		       conf_type_size(option->type));
+	}
+}

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the table of a worker's connections and each one's beginning and end. It must not know frames, plugins
+ * or how bytes move. */
+#include "core/net/conn.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include "core/net/conn_internal.h"
+#include "core/net/listener.h"
+#include "core/base/log.h"
+#include "core/net/network.h"
+#include "core/store/store.h"
+#include "core/base/worker.h"
+
+static constexpr uint32_t conn_most_slots = 1u << 24;
+static constexpr int conn_keepalive_interval_s = 10;
+static constexpr int conn_keepalive_count = 6;
+
+void conn_assert_here(const struct worker *w)
+{
+	if (!loop_is_here(&w->loop))
+		abort();
+}
+
+unsigned conn_worker_index(cs_conn handle)
+{
+	return static_cast<unsigned>(handle >> 24 & 0xff);
+}
+
+struct conn *conn_find(struct worker *w, cs_conn handle)
+{
+	const auto slot = static_cast<uint32_t>(handle & (conn_most_slots - 1));
+
+	conn_assert_here(w);
+	if (slot >= w->conns.slots.size())
+		return nullptr;
+	struct conn *c = w->conns.slots[slot].get();
+
+	return c == nullptr || c->handle != handle || c->dead || c->closing ? nullptr : c;
+}
+
+static bool conn_take_slot(struct conn_table *t, uint32_t *slot_r)
+{
+	if (!t->free_slots.empty()) {
+		*slot_r = t->free_slots.back();
+		t->free_slots.pop_back();
+		return true;
+	}
+	if (t->slots.size() == conn_most_slots)
+		return false;
+	*slot_r = static_cast<uint32_t>(t->slots.size());
+	t->slots.emplace_back();
+	t->generations.push_back(0);
+	return true;
+}
+
+static cs_conn conn_make_handle(struct worker *w, uint32_t slot)
+{
+	uint32_t *generation = &w->conns.generations[slot];
+
+	if (++*generation == 0)
+		++*generation;
+	return static_cast<cs_conn>(*generation) << 32 | static_cast<cs_conn>(w->index) << 24 | slot;
+}
+
+static void conn_set_option(int fd, int level, int option, int value)
+{
+	/* Best effort: a socket that refuses an option (a Unix socket in a test) works without. */
+	(void)setsockopt(fd, level, option, &value, sizeof value);
+}
+
+void conn_set_keepalive(int fd, int64_t ms)
+{
+	const int idle_s = static_cast<int>(std::clamp<int64_t>(ms / 1000, 1, 32767));
+
+	conn_set_option(fd, SOL_SOCKET, SO_KEEPALIVE, ms != 0);
+	if (ms == 0)
+		return;
+	conn_set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle_s);
+	conn_set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, conn_keepalive_interval_s);
+	conn_set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, conn_keepalive_count);
+	conn_set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
+	                (idle_s + conn_keepalive_interval_s * conn_keepalive_count) * 1000);
+}
+
+std::string conn_peer_text(const sockaddr *address)
+{
+	char host[INET6_ADDRSTRLEN] = "", text[INET6_ADDRSTRLEN + 16];
+
+	if (address->sa_family == AF_INET) {
+		const auto *in = reinterpret_cast<const sockaddr_in *>(address);
+
+		inet_ntop(AF_INET, &in->sin_addr, host, sizeof host);
+		snprintf(text, sizeof text, "%s:%u", host, ntohs(in->sin_port));
+		return text;
+	}
+	if (address->sa_family == AF_INET6) {
+		const auto *in = reinterpret_cast<const sockaddr_in6 *>(address);
+
+		inet_ntop(AF_INET6, &in->sin6_addr, host, sizeof host);
+		snprintf(text, sizeof text, "[%s]:%u", host, ntohs(in->sin6_port));
+		return text;
+	}
+	return "local";
+}
+
+static int conn_make_events(struct conn *c)
+{
+	event_base *base = c->worker->loop.base.get();
+
+	c->read_event.reset(event_new(base, c->fd.fd, EV_READ | EV_PERSIST, conn_on_read, c));
+	c->write_event.reset(event_new(base, c->fd.fd, EV_WRITE, conn_on_writable, c));
+	if (c->read_event == nullptr || c->write_event == nullptr ||
+	    event_add(c->read_event.get(), nullptr) == -1)
+		return CS_EINVAL;
+	c->reading = true;
+	return 0;
+}
+
+bool conn_reserve(struct worker *w)
+{
+	std::atomic<int64_t> *count = &w->shared->connections;
+	int64_t n = count->load(std::memory_order_relaxed);
+
+	do {
+		if (n >= w->conf->max_connections)
+			return false;
+	} while (!count->compare_exchange_weak(n, n + 1, std::memory_order_relaxed));
+	return true;
+}
+
+void conn_unreserve(struct worker *w)
+{
+	w->shared->connections.fetch_sub(1, std::memory_order_relaxed);
+}
+
+int conn_open(struct worker *w, unique_fd fd, const sockaddr *address, socklen_t)
+{
+	auto c = std::make_unique<struct conn>();
+	uint32_t slot;
+
+	conn_assert_here(w);
+	if (!conn_take_slot(&w->conns, &slot)) {
+		conn_unreserve(w);
+		return CS_EBUSY;
+	}
+	conn_set_option(fd.fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	conn_set_keepalive(fd.fd, w->conf->keepalive);
+	c->handle = conn_make_handle(w, slot);
+	c->worker = w;
+	c->fd = std::move(fd);
+	c->peer = conn_peer_text(address);
+	c->client = network_client(address);
+	c->may_proxy = network_holds(w->proxy_from, address);
+	c->heard = worker_monotonic_ms();
+	c->guest_since = c->heard;
+	c->silence = w->conf->idle_timeout;
+	limit_init(&c->bucket, w->conf->burst, c->heard);
+	if (conn_make_events(c.get()) != 0) {
+		w->conns.free_slots.push_back(slot);
+		conn_unreserve(w);
+		return CS_EINVAL;
+	}
+	conn_arm(c.get());
+	log_debug("connection opened conn=%llx peer=%s", static_cast<unsigned long long>(c->handle),
+	          c->peer.c_str());
+	w->conns.slots[slot] = std::move(c);
+	w->conns.live++;
+	conn_guest_check(w->conns.slots[slot].get());
+	return 0;
+}
+
+/* Whoever may connect can end connections as fast as he likes, and would fill the log with it. */
+static bool conn_end_is_told(struct conn_table *t)
+{
+	const int64_t now = worker_monotonic_ms();
+
+	if (now >= t->ends_told_until) {
+		t->ends_told_until = now + 1000;
+		t->ends_told = 0;
+	}
+	if (t->ends_told == conn_most_ends_told) {
+		t->ends_held_back++;
+		return false;
+	}
+	t->ends_told++;
+	return true;
+}
+
+void conn_log_end(const struct conn *c, enum cs_log_level level, const char *why)
+{
+	const cs_account account = c->account != 0 ? c->account : c->ended;
+	struct conn_table *t = &c->worker->conns;
+
+	if (account == 0 && level == CS_LOG_INFO && !conn_end_is_told(t))
+		level = CS_LOG_DEBUG;
+	if (log_enabled(level))
+		log_write(level, "connection ends conn=%llx peer=%s account=%llu why=\"%s\" unsent=%zu held_back=%llu",
+		          static_cast<unsigned long long>(c->handle), c->peer.c_str(),
+		          static_cast<unsigned long long>(account), why, conn_unsent(c),
+		          static_cast<unsigned long long>(std::exchange(t->ends_held_back, 0)));
+}
+
+/* End of turn: nothing points to the connection any longer but its slot. */
+static void conn_free(void *arg)
+{
+	auto *c = static_cast<struct conn *>(arg);
+	struct worker *w = c->worker;
+	const auto slot = static_cast<uint32_t>(c->handle & (conn_most_slots - 1));
+
+	if (!c->closed_told)
+		conn_tell_closed(c, c->ended);
+	w->conns.slots[slot].reset();
+	w->conns.free_slots.push_back(slot);
+	w->conns.live--;
+	conn_unreserve(w);
+	listener_resume_all(w);
+}
+
+static void conn_die(struct conn *c)
+{
+	if (c->pending && c->worker->shared->store != nullptr)
+		store_cancel_hashes(c->worker->shared->store, c->handle);
+	conn_leave(c);
+	c->dead = true;
+	event_del(c->read_event.get());
+	event_del(c->write_event.get());
+	if (c->timer_event != nullptr)
+		event_del(c->timer_event.get());
+	conn_guest_update(c);
+	loop_at_end_of_turn(&c->worker->loop, conn_free, c);
+}
+
+void conn_close_logged(struct conn *c, enum cs_log_level level, const char *why)
+{
+	conn_assert_here(c->worker);
+	if (c->dead)
+		return;
+	if (!c->closing)
+		conn_log_end(c, level, why);
+	conn_die(c);
+}
+
+void conn_close(struct conn *c, const char *why)
+{
+	conn_close_logged(c, CS_LOG_INFO, why);
+}
+
+void conn_close_quietly(struct conn *c, const char *why)
+{
+	conn_close_logged(c, c->account != 0 ? CS_LOG_INFO : CS_LOG_DEBUG, why);
+}
+
+void conn_close_softly(struct conn *c, enum cs_log_level level, const char *why)
+{
+	conn_assert_here(c->worker);
+	if (c->dead || c->closing)
+		return;
+	conn_log_end(c, level, why);
+	conn_leave(c);
+	c->closing = true;
+	c->end_at = worker_monotonic_ms() + conn_close_wait_ms;
+	if (c->terminator == CONN_TERMINATOR_UNDECIDED)
+		conn_decide_terminator(c, CONN_TERMINATOR_LF);
+	if (!c->eof)
+		conn_start_reading(c);
+	conn_arm(c);
+	conn_queue_flush(c);
+	conn_guest_update(c);
+}
+
+void conn_close_after_output(struct conn *c, const char *why)
+{
+	conn_close_softly(c, CS_LOG_INFO, why);
+}
+
+void conn_check_end(struct conn *c)
+{
+	if (c->eof && !c->dead && !c->closing && !c->pending && c->owed == 0 && c->waiting.empty() &&
+	    conn_unsent(c) == 0)
+		conn_close_quietly(c, "peer closed");
+}
+
+void conn_table_drain(struct worker *w)
+{
+	static const char going_away[] =
+		"{\"msgid\":100,\"of\":0,\"errno\":13,\"errmsg\":\"this node is going away, connect again\"}";
+
+	conn_assert_here(w);
+	w->draining = true;
+	for (const auto &c : w->conns.slots)
+		if (c != nullptr && !c->dead && !c->closing && !c->draining) {
+			c->draining = true;
+			(void)conn_send(c.get(), going_away, sizeof going_away - 1, nullptr, nullptr);
+		}
+}
+
+void conn_table_close_all(struct worker *w, const char *why)
+{
+	conn_assert_here(w);
+	/* One reason for all of them, and whoever calls has logged it. */
+	for (const auto &c : w->conns.slots)
+		if (c != nullptr)
+			conn_close_softly(c.get(), CS_LOG_DEBUG, why);
+}

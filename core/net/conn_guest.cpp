@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT
+ * Bounds what connections without a login take: how many there are, how many bytes they hold, and which of them
+ * makes room for another. */
+#include "core/net/conn.h"
+
+#include "core/net/conn_internal.h"
+#include "core/base/log.h"
+#include "core/base/worker.h"
+
+/* Who has just come gets so long to send its LOGIN, also where the node is full. */
+static constexpr int64_t conn_guest_grace_ms = 5000;
+static constexpr int64_t conn_guest_complaint_every_ms = 10000;
+
+struct conn_turn_text {
+	int wire_errno;
+	enum cs_log_level
+		level; /* of the connection's line; where it is DEBUG, one line in a while stands for all */
+	const char *text;
+};
+
+static const struct conn_turn_text conn_turn_texts[CONN_TURN_COUNT] = {
+	{CS_ERRNO_BAD_FRAME, CS_LOG_INFO, "the frame was not whole in time"},
+	{CS_ERRNO_NOT_LOGGED_IN, CS_LOG_INFO, "no login in time"},
+	{CS_ERRNO_BUSY, CS_LOG_DEBUG, "too many connections without a login"},
+	{CS_ERRNO_BUSY, CS_LOG_DEBUG, "connections without a login hold too many bytes"},
+	{CS_ERRNO_BUSY, CS_LOG_DEBUG, "no room for connections without a login"},
+};
+
+const char *const conn_turn_names[CONN_TURN_COUNT] = {"frame_timeout", "login_timeout", "login_connections",
+                                                      "login_memory", "full"};
+
+/* ---- queues */
+
+/* Behind all that joined before it; nullptr: at the front. */
+static void conn_queue_add_behind(struct conn_queue *q, struct conn *before, struct conn *c,
+                                  struct conn_link conn::*link)
+{
+	struct conn **next = before == nullptr ? &q->first : &(before->*link).after;
+
+	c->*link = {before, *next};
+	if (*next == nullptr)
+		q->last = c;
+	else
+		((*next)->*link).before = c;
+	*next = c;
+}
+
+static void conn_queue_remove(struct conn_queue *q, struct conn *c, struct conn_link conn::*link)
+{
+	const struct conn_link l = c->*link;
+
+	if (l.before == nullptr)
+		q->first = l.after;
+	else
+		(l.before->*link).after = l.after;
+	if (l.after == nullptr)
+		q->last = l.before;
+	else
+		(l.after->*link).before = l.before;
+	c->*link = {};
+}
+
+/* ---- turning away */
+
+static void conn_complain(struct worker *w, const char *why)
+{
+	const int64_t now = worker_monotonic_ms();
+
+	if (now < w->conns.complain_at)
+		return;
+	w->conns.complain_at = now + conn_guest_complaint_every_ms;
+	log_warning("connections without a login are closed why=\"%s\" connections=%lld without_login=%lld "
+	            "bytes=%lld",
+	            why, static_cast<long long>(w->shared->connections.load()),
+	            static_cast<long long>(w->shared->guests.load()),
+	            static_cast<long long>(w->shared->guest_bytes.load()));
+}
+
+void conn_turn_away(struct conn *c, enum conn_turn turn)
+{
+	static const struct cs_request unknown = {0, -1};
+	const struct conn_turn_text *t = &conn_turn_texts[turn];
+
+	worker_add(&c->worker->conns.turned_away[turn], 1);
+	if (t->level == CS_LOG_DEBUG)
+		conn_complain(c->worker, t->text);
+	std::string().swap(c->input);
+	std::string().swap(c->waiting);
+	c->waiting_at = 0;
+	/* Who does not read would not read why, either. */
+	if (c->write_waiting) {
+		conn_close_logged(c, t->level, t->text);
+		return;
+	}
+	conn_refuse(c, &unknown, CS_MSGID_ACK, t->wire_errno, t->text);
+	c->input_lost = turn == CONN_TURN_FRAME_TIMEOUT; /* the others make room at once */
+	conn_close_softly(c, t->level, t->text);
+}
+
+/* ---- what is there */
+
+/* A login that is under way is let finish, so such a connection is nobody who could make room. */
+static bool conn_is_guest(const struct conn *c)
+{
+	return c->account == 0 && !c->pending && !c->claiming && !c->closing && !c->dead;
+}
+
+static size_t conn_buffer_size(const std::string &buffer)
+{
+	return buffer.empty() ? 0 : buffer.capacity();
+}
+
+static size_t conn_count_bytes(const struct conn *c)
+{
+	/* What a session left unread at its end is bounded by output_hard. */
+	if (c->account != 0 || c->ended != 0 || c->dead)
+		return 0;
+	return conn_buffer_size(c->input) + conn_buffer_size(c->waiting) + conn_buffer_size(c->output);
+}
+
+/* The youngest guest that is older than c. One that comes back from a request that was refused stands where it stood. */
+static struct conn *conn_older_guest(const struct conn_queue *q, const struct conn *c)
+{
+	struct conn *older = q->last;
+
+	while (older != nullptr && older->guest_since > c->guest_since)
+		older = older->guest_link.before;
+	return older;
+}
+
+static void conn_note_guest(struct conn *c, bool is_guest)
+{
+	struct worker *w = c->worker;
+
+	if (is_guest == c->is_guest)
+		return;
+	c->is_guest = is_guest;
+	w->shared->guests.fetch_add(is_guest ? 1 : -1, std::memory_order_relaxed);
+	if (is_guest)
+		conn_queue_add_behind(&w->conns.guests, conn_older_guest(&w->conns.guests, c), c,
+		                      &conn::guest_link);
+	else
+		conn_queue_remove(&w->conns.guests, c, &conn::guest_link);
+}
+
+static void conn_note_holder(struct conn *c, bool is_holder)
+{
+	struct worker *w = c->worker;
+
+	if (is_holder == c->is_holder)
+		return;
+	c->is_holder = is_holder;
+	if (is_holder)
+		conn_queue_add_behind(&w->conns.holders, w->conns.holders.last, c, &conn::holder_link);
+	else
+		conn_queue_remove(&w->conns.holders, c, &conn::holder_link);
+}
+
+static void conn_note_bytes(struct conn *c, size_t bytes)
+{
+	if (bytes == c->guest_bytes)
+		return;
+	c->worker->shared->guest_bytes.fetch_add(static_cast<int64_t>(bytes) -
+	                                                 static_cast<int64_t>(c->guest_bytes),
+	                                         std::memory_order_relaxed);
+	c->guest_bytes = bytes;
+}
+
+/* ---- the bounds */
+
+static int64_t conn_most_guests(const struct core_conf *conf)
+{
+	return conf->login_connections != 0 ? conf->login_connections : (conf->max_connections + 1) / 2;
+}
+
+/* The bounds are the process's, those who make room this worker's: the kernel spreads connections over the workers.
+ * A worker that has no other guest than c keeps it. */
+static void conn_keep_bounds(const struct conn *c)
+{
+	struct worker *w = c->worker;
+
+	while (w->shared->guests.load(std::memory_order_relaxed) > conn_most_guests(w->conf) &&
+	       w->conns.guests.first != nullptr &&
+	       !(w->conns.guests.first == c && w->conns.guests.last == c))
+		conn_turn_away(w->conns.guests.first, CONN_TURN_CONNECTIONS);
+	while (w->shared->guest_bytes.load(std::memory_order_relaxed) > w->conf->login_memory &&
+	       w->conns.holders.first != nullptr)
+		conn_turn_away(w->conns.holders.first, CONN_TURN_MEMORY);
+}
+
+void conn_guest_update(struct conn *c)
+{
+	const size_t bytes = conn_count_bytes(c);
+	const bool is_guest = conn_is_guest(c);
+
+	conn_note_guest(c, is_guest);
+	conn_note_bytes(c, bytes);
+	conn_note_holder(c, is_guest && bytes > 0);
+}
+
+void conn_guest_check(struct conn *c)
+{
+	conn_guest_update(c);
+	if (c->is_guest || c->guest_bytes > 0)
+		conn_keep_bounds(c);
+}
+
+void conn_guest_make_room(struct worker *w)
+{
+	struct conn *oldest = w->conns.guests.first;
+
+	if (oldest != nullptr && worker_monotonic_ms() - oldest->guest_since >= conn_guest_grace_ms)
+		conn_turn_away(oldest, CONN_TURN_FULL);
+}

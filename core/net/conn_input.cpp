@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the way of a connection's input: read into the worker's scratch, cut into frames, dispatched from there
+ * without a copy where they lie whole. It must not know what a frame means. */
+#include "core/net/conn.h"
+
+#include <cerrno>
+#include <cstdio>
+
+#include <sys/socket.h>
+
+#include "core/net/conn_internal.h"
+#include "core/plugin/dispatch.h"
+#include "core/base/log.h"
+#include "core/base/worker.h"
+
+/* A buffer for a part of a frame that grew larger than this is given back with the frame. */
+static constexpr size_t conn_input_kept = 1024;
+
+bool conn_can_dispatch(const struct conn *c)
+{
+	return !c->pending && !c->over_soft && c->paused_until == 0 && !c->closing && !c->dead;
+}
+
+void conn_refuse_input(struct conn *c, int wire_errno, const char *text)
+{
+	static const struct cs_request unknown = {0, -1};
+
+	conn_refuse(c, &unknown, CS_MSGID_ACK, wire_errno, text);
+	std::string().swap(c->input);
+	c->input_lost = true;
+	conn_close_after_output(c, text);
+}
+
+static void conn_refuse_beginning(struct conn *c, char byte)
+{
+	char text[64];
+
+	snprintf(text, sizeof text, "byte 0x%02x cannot begin a frame", static_cast<unsigned char>(byte));
+	conn_refuse_input(c, CS_ERRNO_BAD_FRAME, text);
+}
+
+static bool conn_is_too_long(struct conn *c, size_t size)
+{
+	char text[64];
+
+	if (size <= static_cast<size_t>(c->worker->conf->max_frame))
+		return false;
+	snprintf(text, sizeof text, "frame longer than %lld bytes",
+	         static_cast<long long>(c->worker->conf->max_frame));
+	conn_refuse_input(c, CS_ERRNO_TOO_LONG, text);
+	return true;
+}
+
+static void conn_note_terminator(struct conn *c, char byte)
+{
+	c->awaiting_byte = false;
+	conn_decide_terminator(c, byte == '\0' ? CONN_TERMINATOR_NUL : CONN_TERMINATOR_LF);
+}
+
+/* The first frame is whole: the byte behind it tells how the peer wants ours to end. The LF or NUL that broke off
+ * a string does as well. */
+static void conn_note_first_frame(struct conn *c, std::string_view part, size_t size_behind)
+{
+	c->first_frame_seen = true;
+	if (part.back() != '}') {
+		conn_note_terminator(c, part.back());
+		return;
+	}
+	if (size_behind > 0) {
+		conn_note_terminator(c, part.data()[part.size()]);
+		return;
+	}
+	c->awaiting_byte = true;
+	c->terminator = CONN_TERMINATOR_UNDECIDED;
+	c->hold_until = worker_monotonic_ms() + conn_hold_ms;
+	conn_arm(c);
+}
+
+static void conn_dispatch(struct conn *c, std::string_view frame)
+{
+	int64_t pause_ms = 0;
+
+	(void)dispatch_frame(c, frame, &pause_ms);
+	if (pause_ms > 0 && !c->dead) {
+		c->paused_until = worker_monotonic_ms() + pause_ms;
+		conn_arm(c);
+	}
+}
+
+/* part ends a frame, whose beginning is in c->input where that is not empty. */
+static void conn_take_frame(struct conn *c, std::string_view part, size_t size_behind)
+{
+	if (conn_is_too_long(c, c->input.size() + part.size()))
+		return;
+	if (!c->first_frame_seen)
+		conn_note_first_frame(c, part, size_behind);
+	if (c->input.empty()) {
+		conn_dispatch(c, part);
+		return;
+	}
+	c->input.append(part);
+	c->frame_since = 0;
+	conn_dispatch(c, c->input);
+	if (c->input.capacity() > conn_input_kept)
+		std::string().swap(c->input);
+	c->input.clear();
+}
+
+static void conn_take_part(struct conn *c, std::string_view part)
+{
+	if (conn_is_too_long(c, c->input.size() + part.size()))
+		return;
+	if (c->input.empty()) {
+		c->frame_since = worker_monotonic_ms();
+		conn_arm(c);
+	}
+	c->input.append(part);
+}
+
+/* Takes frames until the bytes end or nothing more may be dispatched. Returns how many bytes were taken. */
+static size_t conn_take(struct conn *c, const char *bytes, size_t size)
+{
+	size_t at = 0, begin, used;
+
+	while (at < size && conn_can_dispatch(c)) {
+		const char *p = bytes + at;
+
+		if (c->awaiting_byte)
+			conn_note_terminator(c, *p);
+		const enum frame_scan_result result = frame_scan(&c->scanner, p, size - at, &begin, &used);
+
+		at += used;
+		if (result == FRAME_BAD_BEGIN)
+			conn_refuse_beginning(c, bytes[at]);
+		else if (result == FRAME_MORE)
+			conn_take_part(c, {p + begin, used - begin});
+		else if (result == FRAME_COMPLETE)
+			conn_take_frame(c, {p + begin, used - begin}, size - at);
+	}
+	return at;
+}
+
+static void conn_take_waiting(struct conn *c)
+{
+	c->waiting_at += conn_take(c, c->waiting.data() + c->waiting_at, c->waiting.size() - c->waiting_at);
+	if (c->waiting_at < c->waiting.size())
+		return;
+	std::string().swap(c->waiting);
+	c->waiting_at = 0;
+}
+
+/* ---- reading */
+
+static void conn_stop_reading(struct conn *c)
+{
+	event_del(c->read_event.get());
+	c->reading = false;
+}
+
+void conn_start_reading(struct conn *c)
+{
+	if (c->reading || c->eof || c->dead)
+		return;
+	event_add(c->read_event.get(), nullptr);
+	c->reading = true;
+	/* While it was not read it could not be heard. */
+	c->heard = worker_monotonic_ms();
+	if (c->frame_since != 0)
+		c->frame_since = c->heard;
+}
+
+static void conn_on_eof(struct conn *c)
+{
+	conn_stop_reading(c);
+	c->eof = true;
+	if (c->beginning)
+		conn_end_beginning(c);
+	if (c->dead)
+		return;
+	if (c->terminator == CONN_TERMINATOR_UNDECIDED)
+		conn_decide_terminator(c, CONN_TERMINATOR_LF);
+	if (c->lingering) {
+		conn_close_quietly(c, "closed");
+		return;
+	}
+	if (c->closing)
+		return;
+	c->end_at = worker_monotonic_ms() + conn_eof_wait_ms;
+	conn_arm(c);
+	/* At the end of the turn: what other events of this turn still answer goes out first. */
+	conn_queue_flush(c);
+}
+
+/* Only what may stand between two frames waits. */
+static bool conn_waits_for_nothing(const struct conn *c)
+{
+	return c->waiting.find_first_not_of(std::string_view("\0\n\r \t", 5), c->waiting_at) == std::string::npos;
+}
+
+/* What is there waits for the frame that is pending. It is looked at all the same: the byte behind the first frame
+ * says how answers end, and for a peer that is gone nothing needs to be done any more. */
+static void conn_look_ahead(struct conn *c)
+{
+	char byte;
+	const ssize_t n = recv(c->fd.fd, &byte, 1, MSG_PEEK);
+	const int error = errno;
+
+	conn_stop_reading(c);
+	if (n == 1 && c->awaiting_byte) {
+		conn_note_terminator(c, byte);
+	} else if (n == 0 && c->pending && conn_waits_for_nothing(c)) {
+		conn_on_eof(c);
+	} else if (n < 0 && error != EAGAIN && error != EINTR) {
+		conn_close_quietly(c, "connection lost");
+	}
+}
+
+void conn_take_bytes(struct conn *c, std::string_view bytes)
+{
+	const size_t taken = conn_take(c, bytes.data(), bytes.size());
+
+	if (taken < bytes.size() && !c->closing && !c->dead) {
+		c->waiting.assign(bytes.substr(taken));
+		c->waiting_at = 0;
+	}
+}
+
+static void conn_on_bytes(struct conn *c, std::string_view bytes)
+{
+	c->heard = worker_monotonic_ms();
+	if (c->closing)
+		return;
+	if (c->beginning)
+		conn_take_beginning(c, bytes);
+	else
+		conn_take_bytes(c, bytes);
+}
+
+static void conn_read(struct conn *c)
+{
+	char *scratch = c->worker->scratch.get();
+	const size_t most = c->account == 0 ? conn_guest_read_size : worker_scratch_size;
+
+	if (!c->closing && (!conn_can_dispatch(c) || !c->waiting.empty())) {
+		conn_look_ahead(c);
+		return;
+	}
+	const ssize_t n = recv(c->fd.fd, scratch, most, 0);
+
+	if (n > 0)
+		conn_on_bytes(c, {scratch, static_cast<size_t>(n)});
+	else if (n == 0)
+		conn_on_eof(c);
+	else if (errno != EAGAIN && errno != EINTR)
+		conn_close_quietly(c, "connection lost");
+}
+
+void conn_on_read(evutil_socket_t, short, void *arg)
+{
+	auto *c = static_cast<struct conn *>(arg);
+
+	if (c->dead)
+		return;
+	conn_read(c);
+	conn_guest_check(c);
+}
+
+/* ---- going on */
+
+static void conn_go_on(struct conn *c)
+{
+	if (!conn_can_dispatch(c))
+		return;
+	conn_take_waiting(c);
+	if (!conn_can_dispatch(c))
+		return;
+	conn_start_reading(c);
+	conn_check_end(c);
+}
+
+static void conn_resume_now(void *arg)
+{
+	auto *c = static_cast<struct conn *>(arg);
+
+	c->resume_queued = false;
+	conn_check_login(c, worker_monotonic_ms());
+	conn_go_on(c);
+	conn_guest_check(c);
+	conn_arm(c); /* no login is under way any longer */
+}
+
+void conn_resume(struct conn *c)
+{
+	if (c->resume_queued || c->dead)
+		return;
+	c->resume_queued = true;
+	loop_at_end_of_turn(&c->worker->loop, conn_resume_now, c);
+}
+
+void conn_finish(struct conn *c)
+{
+	conn_assert_here(c->worker);
+	if (!c->pending)
+		return;
+	c->pending = false;
+	if (!c->pending_answered)
+		c->owed++;
+	conn_resume(c);
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the way of a connection's output: queued during the turn, sent once at its end, its marks, its
+ * terminators, its last bytes. It must not know what a frame says. */
+#include "core/net/conn.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <chatserverd/json.h>
+
+#include "core/net/conn_internal.h"
+#include "core/base/log.h"
+#include "core/base/worker.h"
+
+/* An output buffer that grew larger than this is given back when it is empty. */
+static constexpr size_t conn_output_kept = 2048;
+
+size_t conn_unsent(const struct conn *c)
+{
+	return c->output.size() - c->output_sent;
+}
+
+static void conn_forget_sent(struct conn *c)
+{
+	if (c->output_sent == c->output.size()) {
+		if (c->output.capacity() > conn_output_kept)
+			std::string().swap(c->output);
+		c->output.clear();
+		c->output_sent = 0;
+		c->output_longest = 0;
+	} else if (c->output_sent > c->output.size() / 2) {
+		c->output.erase(0, c->output_sent);
+		c->output_sent = 0;
+	}
+}
+
+static void conn_wait_writable(struct conn *c)
+{
+	c->write_waiting = true;
+	event_add(c->write_event.get(), nullptr);
+}
+
+void conn_write(struct conn *c)
+{
+	while (conn_unsent(c) > 0) {
+		const ssize_t n =
+			send(c->fd.fd, c->output.data() + c->output_sent, conn_unsent(c), MSG_NOSIGNAL);
+
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1 && errno != EAGAIN) {
+			conn_close_quietly(c, "the peer takes nothing more");
+			return;
+		}
+		if (n == -1) {
+			conn_wait_writable(c);
+			break;
+		}
+		c->output_sent += static_cast<size_t>(n);
+		c->written += static_cast<uint64_t>(n);
+		c->was_written = true;
+	}
+	conn_forget_sent(c);
+}
+
+/* ---- the `written` hook: at most once per turn */
+
+static uint64_t conn_this_turn(const struct conn *c)
+{
+	return c->worker->loop.turn + 1;
+}
+
+static void conn_call_written(struct conn *c)
+{
+	for (const auto &self : c->worker->instances) {
+		const struct cs_plugin *p = &self->plugin->declared;
+
+		if (self->started && p->written != nullptr && c->account != 0)
+			p->written(self->state, c->handle, c->written, conn_unsent(c));
+	}
+}
+
+/* What a plugin sends from its hook may be taken by the kernel in the same turn again: the next call waits for
+ * the next turn, so that one connection that is caught up cannot keep the worker for itself. */
+static void conn_tell_written(struct conn *c)
+{
+	if (!c->was_written || c->account == 0) {
+		c->was_written = false;
+		return;
+	}
+	if (c->hook_turn != conn_this_turn(c)) {
+		c->was_written = false;
+		c->hook_turn = conn_this_turn(c);
+		conn_call_written(c);
+	} else {
+		event_active(c->write_event.get(), EV_WRITE, 0);
+	}
+}
+
+/* ---- flush */
+
+static void conn_check_soft(struct conn *c)
+{
+	if (!c->over_soft || conn_unsent(c) >= static_cast<uint64_t>(c->worker->conf->output_soft) / 2)
+		return;
+	c->over_soft = false;
+	conn_resume(c);
+}
+
+static void conn_flush_now(struct conn *c)
+{
+	if (c->dead || c->terminator == CONN_TERMINATOR_UNDECIDED)
+		return;
+	if (!c->write_waiting)
+		conn_write(c);
+	if (c->dead)
+		return;
+	if (c->closing) {
+		if (conn_unsent(c) == 0)
+			conn_finish_closing(c);
+		return;
+	}
+	conn_tell_written(c);
+	conn_check_soft(c);
+	conn_check_end(c);
+}
+
+static void conn_flush(void *arg)
+{
+	auto *c = static_cast<struct conn *>(arg);
+
+	c->flush_queued = false;
+	conn_flush_now(c);
+	conn_guest_check(c);
+}
+
+void conn_queue_flush(struct conn *c)
+{
+	if (c->flush_queued || c->dead)
+		return;
+	c->flush_queued = true;
+	loop_at_end_of_turn(&c->worker->loop, conn_flush, c);
+}
+
+void conn_on_writable(evutil_socket_t, short, void *arg)
+{
+	auto *c = static_cast<struct conn *>(arg);
+
+	c->write_waiting = false;
+	conn_queue_flush(c);
+}
+
+/* ---- queueing */
+
+void conn_decide_terminator(struct conn *c, enum conn_terminator terminator)
+{
+	c->terminator = terminator;
+	c->hold_until = 0;
+	if (terminator == CONN_TERMINATOR_NUL)
+		for (const size_t at : c->held_ends)
+			c->output[at] = '\0';
+	std::vector<size_t>().swap(c->held_ends);
+	if (conn_unsent(c) > 0)
+		conn_queue_flush(c);
+}
+
+static void conn_append(struct conn *c, const char *frame, size_t size, const char *tail)
+{
+	const size_t before = c->output.size();
+	const size_t tail_size = tail == nullptr ? 0 : strlen(tail);
+
+	if (tail != nullptr && size > 0)
+		size--; /* the closing brace is the tail's */
+	if (c->output.capacity() < before + size + tail_size + 1)
+		c->output.reserve((before + size + tail_size + 1) * 3 / 2);
+	c->output.append(frame, size);
+	if (tail != nullptr)
+		c->output.append(tail, tail_size);
+	if (c->terminator == CONN_TERMINATOR_UNDECIDED)
+		c->held_ends.push_back(c->output.size());
+	c->output.push_back(c->terminator == CONN_TERMINATOR_NUL ? '\0' : '\n');
+	c->queued += c->output.size() - before;
+}
+
+/* The marks. Before the kernel is known to be full, it is asked: a burst of one turn is no slow reader. Nor is one
+ * who is sent a single frame that is longer than the marks, such as the LOGIN_ACK of a member of large groups. */
+static int conn_check_marks(struct conn *c, size_t added)
+{
+	const auto soft = static_cast<size_t>(c->worker->conf->output_soft);
+	const auto hard = static_cast<size_t>(c->worker->conf->output_hard);
+
+	if (added > soft)
+		c->output_longest = std::max(c->output_longest, added);
+
+	if (conn_unsent(c) > soft && !c->write_waiting && c->terminator != CONN_TERMINATOR_UNDECIDED) {
+		conn_write(c);
+		if (c->dead)
+			return CS_ENOENT;
+	}
+	if (conn_unsent(c) > hard + c->output_longest) {
+		conn_close(c, "slow reader");
+		return CS_ENOENT;
+	}
+	if (conn_unsent(c) > soft)
+		c->over_soft = true;
+	return c->over_soft ? CS_EAGAIN : 0;
+}
+
+int conn_send(struct conn *c, const char *frame, size_t size, const char *tail, uint64_t *position_r)
+{
+	conn_assert_here(c->worker);
+	if (c->dead || c->closing)
+		return CS_ENOENT;
+	const size_t before = c->output.size();
+
+	conn_append(c, frame, size, tail);
+	const size_t added = c->output.size() - before;
+	if (position_r != nullptr)
+		*position_r = c->queued;
+	conn_queue_flush(c);
+	return conn_check_marks(c, added);
+}
+
+void conn_note_sender(struct conn *c, const struct cs_self *sender)
+{
+	if (c->pending && c->pending_handler == sender)
+		c->pending_answered = true;
+}
+
+/* ---- answers */
+
+static void conn_note_answer(struct conn *c, const struct cs_request *request)
+{
+	if (c->pending && c->pending_request.msgid == request->msgid &&
+	    c->pending_request.req == request->req)
+		c->pending_answered = true;
+	else if (c->owed > 0)
+		c->owed--;
+}
+
+void conn_answer(struct conn *c, const struct cs_request *request, const char *more)
+{
+	char head[96];
+
+	conn_note_answer(c, request);
+	if (request->req < 0) {
+		if (c->eof)
+			conn_queue_flush(c); /* it may have been the last that the peer waited for */
+		return;
+	}
+	const int size = snprintf(head, sizeof head, "{\"msgid\":100,\"of\":%u,\"req\":%lld,\"errno\":0}",
+	                          request->msgid, static_cast<long long>(request->req));
+
+	if (*more == '\0') {
+		(void)conn_send(c, head, static_cast<size_t>(size), nullptr, nullptr);
+		return;
+	}
+	(void)conn_send(c, head, static_cast<size_t>(size), (std::string(more) + "}").c_str(), nullptr);
+}
+
+void conn_refuse(struct conn *c, const struct cs_request *request, uint32_t ack, int wire_errno,
+                 const char *text)
+{
+	const size_t text_size = strlen(text);
+	std::string quoted(text_size * 6 + 2, '\0'); /* the longest escape is \u001f */
+	std::string frame = "{\"msgid\":" + std::to_string(ack);
+
+	quoted.resize(cs_json_quote(quoted.data(), quoted.size(), text, text_size));
+	conn_note_answer(c, request);
+	worker_count_refusal(c->worker, request->msgid, wire_errno);
+	if (ack == CS_MSGID_ACK)
+		frame += ",\"of\":" + std::to_string(request->msgid);
+	if (request->req >= 0)
+		frame += ",\"req\":" + std::to_string(request->req);
+	frame += ",\"errno\":" + std::to_string(wire_errno) + ",\"errmsg\":" + quoted + "}";
+	(void)conn_send(c, frame.data(), frame.size(), nullptr, nullptr);
+}
+
+/* ---- the end */
+
+void conn_finish_closing(struct conn *c)
+{
+	int unread = 0;
+
+	if (c->lingering)
+		return;
+	if (!c->closed_told) {
+		c->closed_told = true;
+		conn_tell_closed(c, c->ended);
+	}
+	/* A close with unread input sends a reset, which can overtake our last words. */
+	if (c->eof || (!c->input_lost && ioctl(c->fd.fd, FIONREAD, &unread) == 0 && unread == 0)) {
+		conn_close_quietly(c, "closed");
+		return;
+	}
+	(void)shutdown(c->fd.fd, SHUT_WR);
+	c->lingering = true;
+	c->end_at = worker_monotonic_ms() + conn_linger_ms;
+	conn_arm(c);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the beginning of a connection: whether a PROXY header comes, who may send one, and what becomes of it.
+ * It must not know its form (proxyproto) nor frames. */
+#include "core/net/conn.h"
+
+#include <string>
+#include <utility>
+
+#include "core/net/conn_internal.h"
+#include "core/base/log.h"
+#include "core/net/network.h"
+#include "core/net/proxyproto.h"
+#include "core/base/worker.h"
+
+static void conn_wait_for_header(struct conn *c, std::string_view begun)
+{
+	c->input.assign(begun);
+	if (c->header_until != 0)
+		return;
+	c->header_until = worker_monotonic_ms() + conn_header_wait_ms;
+	conn_arm(c);
+}
+
+static void conn_set_client(struct conn *c, const sockaddr_storage *source)
+{
+	const std::string proxy =
+		std::exchange(c->peer, conn_peer_text(reinterpret_cast<const sockaddr *>(source)));
+
+	c->client = network_client(reinterpret_cast<const sockaddr *>(source));
+	log_debug("connection is forwarded conn=%llx peer=%s proxy=%s",
+	          static_cast<unsigned long long>(c->handle), c->peer.c_str(), proxy.c_str());
+}
+
+static void conn_leave_beginning(struct conn *c)
+{
+	c->beginning = false;
+	c->header_until = 0;
+}
+
+void conn_take_beginning(struct conn *c, std::string_view bytes)
+{
+	std::string begun = std::exchange(c->input, std::string());
+	struct proxyproto_header header;
+
+	if (!begun.empty()) {
+		begun.append(bytes);
+		bytes = begun;
+	}
+	const enum proxyproto_result result = proxyproto_parse(bytes, &header);
+
+	if (!c->may_proxy && proxyproto_begins(bytes)) {
+		conn_leave_beginning(c);
+		conn_refuse_input(c, CS_ERRNO_BAD_FRAME,
+		                  "PROXY header from an address that is not in core.proxy_from");
+		return;
+	}
+	if (result == PROXYPROTO_MORE) {
+		conn_wait_for_header(c, bytes);
+		return;
+	}
+	if (result == PROXYPROTO_MALFORMED) {
+		conn_close(c, (std::string("malformed PROXY header: ") + header.fault).c_str());
+		return;
+	}
+	if (result == PROXYPROTO_ADDRESS)
+		conn_set_client(c, &header.source);
+	conn_leave_beginning(c);
+	conn_take_bytes(c, bytes.substr(header.size));
+}
+
+/* Version 2 begins with bytes that stand between frames as well. */
+static bool conn_is_blank(std::string_view bytes)
+{
+	struct frame_scanner scanner;
+	size_t begin, used;
+
+	return frame_scan(&scanner, bytes.data(), bytes.size(), &begin, &used) == FRAME_NOT_BEGUN;
+}
+
+void conn_end_beginning(struct conn *c)
+{
+	const std::string begun = std::exchange(c->input, std::string());
+
+	conn_leave_beginning(c);
+	if (c->may_proxy && !begun.empty() && !conn_is_blank(begun))
+		conn_close(c, "incomplete PROXY header");
+	else
+		conn_take_bytes(c, begun);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT
+ * Owns what binds a connection to an account: binding, ending, telling the plugins. It must not know bytes. */
+#include "core/net/conn.h"
+
+#include <memory>
+
+#include "core/net/conn_internal.h"
+#include "core/session/session_bus.h"
+#include "core/base/worker.h"
+
+void conn_bind(struct conn *c, cs_account account, std::string_view name)
+{
+	conn_assert_here(c->worker);
+	c->account = account;
+	c->name = name;
+	conn_guest_update(c);
+}
+
+/* From here on the account is not located, and nobody else can claim it before `closed` is through. */
+void conn_leave(struct conn *c)
+{
+	if (c->account == 0)
+		return;
+	conn_end_probe(c);
+	session_bus_end(c->worker->shared, c->account, c->handle);
+	c->ended = c->account;
+	c->account = 0;
+}
+
+void conn_tell_closed(struct conn *c, cs_account account)
+{
+	struct worker_shared *shared = c->worker->shared;
+	auto &instances = c->worker->instances;
+
+	c->ended = 0;
+	c->name.clear();
+	c->was_written = false;
+	for (size_t i = instances.size(); i-- > 0;) {
+		struct cs_self *self = instances[i].get();
+		const struct cs_plugin *p = &self->plugin->declared;
+
+		if (self->started && p->closed != nullptr &&
+		    p->closed(self->state, c->handle, account, c->written) == CS_PENDING && account != 0)
+			session_hold(&shared->sessions, account);
+	}
+	if (account != 0)
+		session_bus_release(shared, account);
+}
+
+static void conn_logout_told(void *arg)
+{
+	auto *c = static_cast<struct conn *>(arg);
+
+	/* Closed in the same turn: then the end tells it, once. */
+	if (c->dead || c->closing)
+		return;
+	if (c->terminator != CONN_TERMINATOR_UNDECIDED && !c->write_waiting)
+		conn_write(c);
+	if (c->dead)
+		return;
+	conn_tell_closed(c, c->ended);
+	conn_guest_check(c);
+	conn_arm(c); /* while LOGOUT was handled the time without a login did not count */
+}
+
+void conn_logout(struct conn *c)
+{
+	conn_assert_here(c->worker);
+	if (c->account == 0)
+		return;
+	conn_leave(c);
+	c->guest_since = worker_monotonic_ms();
+	conn_set_silence(c, c->worker->conf->idle_timeout, 0);
+	loop_at_end_of_turn(&c->worker->loop, conn_logout_told, c);
+}
+
+/* An older session's connection, to be closed on its own worker. */
+struct conn_to_kick {
+	struct worker *worker;
+	cs_conn handle;
+	cs_account account;
+};
+
+static void conn_kick_run(void *arg)
+{
+	const std::unique_ptr<struct conn_to_kick> kick(static_cast<struct conn_to_kick *>(arg));
+	struct conn *c = conn_find(kick->worker, kick->handle);
+
+	if (c != nullptr && c->account == kick->account)
+		conn_close(c, "logged in elsewhere");
+}
+
+void conn_kick(struct worker_shared *shared, cs_conn handle, cs_account account)
+{
+	const unsigned index = conn_worker_index(handle);
+
+	if (index >= shared->workers.size())
+		return;
+	struct worker *w = shared->workers[index].get();
+	auto kick = std::make_unique<struct conn_to_kick>(conn_to_kick{w, handle, account});
+
+	loop_post(&w->loop, conn_kick_run, kick.release());
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT
+ * Owns a connection's one timer: it fires for the nearest of its deadlines. It must not know what bytes mean. */
+#include "core/net/conn.h"
+
+#include <algorithm>
+
+#include "core/net/conn_internal.h"
+#include "core/base/worker.h"
+
+/* INT64_MAX: there is none. */
+static int64_t conn_frame_deadline(const struct conn *c)
+{
+	const int64_t most = c->worker->conf->frame_timeout;
+
+	return most == 0 || c->frame_since == 0 || c->closing ? INT64_MAX : c->frame_since + most;
+}
+
+/* A login that is under way is let finish. */
+static int64_t conn_login_deadline(const struct conn *c)
+{
+	const int64_t most = c->worker->conf->login_timeout;
+
+	if (most == 0 || c->account != 0 || c->pending || c->claiming || c->closing || c->dead)
+		return INT64_MAX;
+	return c->guest_since + most;
+}
+
+static int64_t conn_nearest_deadline(const struct conn *c)
+{
+	int64_t nearest = INT64_MAX;
+
+	for (const int64_t at : {c->header_until, c->hold_until, c->paused_until, c->end_at})
+		if (at != 0)
+			nearest = std::min(nearest, at);
+	if (c->silence != 0 && !c->closing)
+		nearest = std::min(nearest, c->heard + c->silence);
+	for (const int64_t at : {conn_frame_deadline(c), conn_login_deadline(c)})
+		nearest = std::min(nearest, at);
+	return nearest;
+}
+
+static void conn_check_silence(struct conn *c, int64_t now)
+{
+	if (c->silence == 0 || c->closing || now < c->heard + c->silence)
+		return;
+	/* Who is not read cannot be heard. */
+	if (!c->reading)
+		c->heard = now;
+	else
+		conn_close(c, "silent for too long");
+}
+
+static void conn_check_frame(struct conn *c, int64_t now)
+{
+	if (now < conn_frame_deadline(c))
+		return;
+	/* Who is not read cannot go on. */
+	if (!c->reading)
+		c->frame_since = now;
+	else
+		conn_turn_away(c, CONN_TURN_FRAME_TIMEOUT);
+}
+
+void conn_check_login(struct conn *c, int64_t now)
+{
+	if (now >= conn_login_deadline(c))
+		conn_turn_away(c, CONN_TURN_LOGIN_TIMEOUT);
+}
+
+static void conn_check_rate(struct conn *c, int64_t now)
+{
+	if (c->paused_until == 0 || now < c->paused_until)
+		return;
+	c->paused_until = 0;
+	conn_resume(c);
+}
+
+static void conn_on_timer(evutil_socket_t, short, void *arg)
+{
+	auto *c = static_cast<struct conn *>(arg);
+	const int64_t now = worker_monotonic_ms();
+
+	c->armed_for = 0;
+	if (c->end_at != 0 && now >= c->end_at)
+		conn_close(c, "took too long to close");
+	if (!c->dead && c->header_until != 0 && now >= c->header_until)
+		conn_end_beginning(c);
+	if (!c->dead)
+		conn_check_silence(c, now);
+	if (!c->dead)
+		conn_check_frame(c, now);
+	conn_check_login(c, now);
+	if (c->dead)
+		return;
+	if (c->hold_until != 0 && now >= c->hold_until)
+		conn_decide_terminator(c, CONN_TERMINATOR_LF);
+	conn_check_rate(c, now);
+	conn_arm(c);
+}
+
+void conn_arm(struct conn *c)
+{
+	const int64_t at = c->dead ? INT64_MAX : conn_nearest_deadline(c);
+
+	/* A timer that fires too early only looks and goes on: deadlines that move away cost nothing. */
+	if (at == INT64_MAX || (c->armed_for != 0 && c->armed_for <= at))
+		return;
+	if (c->timer_event == nullptr)
+		c->timer_event.reset(event_new(c->worker->loop.base.get(), -1, 0, conn_on_timer, c));
+	const int64_t wait = std::max<int64_t>(at - worker_monotonic_ms(), 1);
+	const timeval time = {static_cast<time_t>(wait / 1000), static_cast<suseconds_t>(wait % 1000 * 1000)};
+
+	event_add(c->timer_event.get(), &time);
+	c->armed_for = at;
+}
+
+void conn_table_rearm(struct worker *w)
+{
+	for (const auto &c : w->conns.slots)
+		if (c != nullptr)
+			conn_arm(c.get());
+}
+
+void conn_set_silence(struct conn *c, int64_t ms, int64_t doubt_ms)
+{
+	conn_assert_here(c->worker);
+	c->doubt = doubt_ms;
+	c->silence = std::min(ms, INT64_MAX / 2); /* so that no sum with a time of the clock is too large */
+	c->heard = worker_monotonic_ms();
+	conn_arm(c);
+}

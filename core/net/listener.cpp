@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT
+ * Owns listening sockets and accepting, and when accepting pauses. It must not know what happens on a
+ * connection. */
+#include "core/net/listener.h"
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+
+#include "core/net/conn.h"
+#include "core/base/log.h"
+
+/* Connections taken per listener and turn, so that a flood of them leaves time for those that are there. */
+static constexpr int listener_accepts_per_turn = 64;
+static constexpr int listener_backlog = 1024;
+static constexpr int64_t listener_complaint_every_ms = 10000;
+static constexpr timeval listener_pause_time = {0, 100 * 1000};
+
+struct listener {
+	struct worker *worker = nullptr;
+	std::string text;
+	unique_fd fd;
+	event_ptr accept_event, pause_event;
+	bool paused = false;
+	int64_t complain_at = 0; /* pauses are logged from then on: at the limit each accept ends in one */
+};
+
+void listener_deleter::operator()(struct listener *l) const
+{
+	delete l;
+}
+
+/* ---- addresses */
+
+static uint16_t listener_port_of(const struct listen_address *a)
+{
+	if (a->address.ss_family == AF_INET6)
+		return ntohs(reinterpret_cast<const sockaddr_in6 *>(&a->address)->sin6_port);
+	return ntohs(reinterpret_cast<const sockaddr_in *>(&a->address)->sin_port);
+}
+
+static bool listener_parse_port(std::string_view text, uint16_t *port_r)
+{
+	const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *port_r);
+
+	return error == std::errc() && end == text.data() + text.size();
+}
+
+static void listener_set_ipv4(struct listen_address *a, const void *bytes, uint16_t port)
+{
+	auto *in = reinterpret_cast<sockaddr_in *>(&a->address);
+
+	in->sin_family = AF_INET;
+	in->sin_port = htons(port);
+	memcpy(&in->sin_addr, bytes, sizeof in->sin_addr);
+	a->size = sizeof *in;
+}
+
+static void listener_set_ipv6(struct listen_address *a, const in6_addr *bytes, uint16_t port)
+{
+	auto *in = reinterpret_cast<sockaddr_in6 *>(&a->address);
+
+	in->sin6_family = AF_INET6;
+	in->sin6_port = htons(port);
+	in->sin6_addr = *bytes;
+	a->size = sizeof *in;
+}
+
+static bool listener_parse_host(const std::string &host, bool is_ipv6, uint16_t port,
+                                struct listen_address *a)
+{
+	in_addr ipv4;
+	in6_addr ipv6;
+
+	if (!is_ipv6) {
+		if (inet_pton(AF_INET, host.c_str(), &ipv4) != 1)
+			return false;
+		listener_set_ipv4(a, &ipv4, port);
+		return true;
+	}
+	if (inet_pton(AF_INET6, host.c_str(), &ipv6) != 1)
+		return false;
+	/* [::ffff:192.0.2.1] is another form of 192.0.2.1; as IPv6 alone it could not be bound. */
+	if (IN6_IS_ADDR_V4MAPPED(&ipv6))
+		listener_set_ipv4(a, &ipv6.s6_addr[12], port);
+	else
+		listener_set_ipv6(a, &ipv6, port);
+	return true;
+}
+
+static bool listener_parse_one(std::string_view text, struct listen_address *a)
+{
+	const size_t colon = text.rfind(':');
+	uint16_t port;
+
+	a->text = text;
+	if (colon == std::string_view::npos || !listener_parse_port(text.substr(colon + 1), &port))
+		return false;
+	std::string_view host = text.substr(0, colon);
+	const bool is_ipv6 = host.size() > 2 && host.front() == '[' && host.back() == ']';
+
+	if (is_ipv6)
+		host = host.substr(1, host.size() - 2);
+	return listener_parse_host(std::string(host), is_ipv6, port, a);
+}
+
+static bool listener_same(const struct listen_address *a, const struct listen_address *b)
+{
+	if (a->address.ss_family != b->address.ss_family)
+		return false;
+	if (a->address.ss_family == AF_INET) {
+		const auto *one = reinterpret_cast<const sockaddr_in *>(&a->address);
+		const auto *two = reinterpret_cast<const sockaddr_in *>(&b->address);
+
+		return one->sin_port == two->sin_port && one->sin_addr.s_addr == two->sin_addr.s_addr;
+	}
+	const auto *one = reinterpret_cast<const sockaddr_in6 *>(&a->address);
+	const auto *two = reinterpret_cast<const sockaddr_in6 *>(&b->address);
+
+	return one->sin6_port == two->sin6_port && IN6_ARE_ADDR_EQUAL(&one->sin6_addr, &two->sin6_addr);
+}
+
+const struct listen_address *listener_find(const std::vector<struct listen_address> &addresses,
+                                           const struct listen_address *wanted)
+{
+	for (const struct listen_address &a : addresses)
+		/* Each port 0 becomes another port. */
+		if (listener_port_of(&a) != 0 && listener_same(&a, wanted))
+			return &a;
+	return nullptr;
+}
+
+/* Tells the operator what to write instead. */
+static std::string listener_advice(std::string_view text)
+{
+	const size_t colon = text.rfind(':');
+	const std::string_view host = text.substr(0, colon == text.npos ? 0 : colon);
+	const std::string_view port = colon == text.npos ? text : text.substr(colon + 1);
+	in6_addr ipv6;
+	uint16_t number;
+
+	if (!listener_parse_port(port, &number))
+		return "a port from 0 to 65535 must follow, as in 127.0.0.1:6000 or [::1]:6000";
+	if (host.empty() || host == "*") {
+		const std::string behind = ":" + std::to_string(number);
+
+		return "write 0.0.0.0" + behind + " for every IPv4 address, [::]" + behind +
+		       " for every IPv6 address, or both";
+	}
+	if (inet_pton(AF_INET6, std::string(host).c_str(), &ipv6) == 1)
+		return "an IPv6 address stands in brackets, as in [::1]:6000";
+	return "names are not looked up; write an address, such as 127.0.0.1:6000 or [::1]:6000";
+}
+
+int listener_parse(const char *text, std::vector<struct listen_address> *addresses_r, struct cs_error *e)
+{
+	static const char between[] = " \t,";
+	std::string_view rest = text;
+
+	for (size_t at; (at = rest.find_first_not_of(between)) != std::string_view::npos;) {
+		rest.remove_prefix(at);
+		const std::string_view one = rest.substr(0, rest.find_first_of(between));
+		struct listen_address a;
+
+		rest.remove_prefix(one.size());
+		if (!listener_parse_one(one, &a)) {
+			error_set(e, "\"%.*s\": %s", static_cast<int>(std::min<size_t>(one.size(), 80)), one.data(),
+			          listener_advice(one).c_str());
+			return CS_EINVAL;
+		}
+		if (const struct listen_address *twin = listener_find(*addresses_r, &a); twin != nullptr) {
+			error_set(e, "%s and %s are the same address", twin->text.c_str(), a.text.c_str());
+			return CS_EINVAL;
+		}
+		addresses_r->push_back(std::move(a));
+	}
+	if (addresses_r->empty()) {
+		error_set(e, "no address to listen on");
+		return CS_EINVAL;
+	}
+	return 0;
+}
+
+/* ---- sockets */
+
+static int listener_fail(const struct listen_address *a, struct cs_error *e)
+{
+	error_set(e, "cannot listen on %s: %s", a->text.c_str(), strerror(errno));
+	return CS_EINVAL;
+}
+
+static int listener_bind(const struct listen_address *a, int option, unique_fd *fd_r)
+{
+	const int on = 1;
+	unique_fd fd(socket(a->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+
+	if (fd.fd == -1 || setsockopt(fd.fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == -1 ||
+	    (option != 0 && setsockopt(fd.fd, SOL_SOCKET, option, &on, sizeof on) == -1))
+		return -1;
+	/* [::] must not take what 0.0.0.0 beside it asks for. */
+	if (a->address.ss_family == AF_INET6 &&
+	    setsockopt(fd.fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == -1)
+		return -1;
+	if (bind(fd.fd, reinterpret_cast<const sockaddr *>(&a->address), a->size) == -1)
+		return -1;
+	*fd_r = std::move(fd);
+	return 0;
+}
+
+static int listener_reserve_one(struct listen_address *a, struct cs_error *e)
+{
+	socklen_t size = a->size;
+	unique_fd fd;
+
+	/* listen() as well: two sockets that only reuse the address may both be bound. */
+	if (listener_bind(a, 0, &fd) == -1 || listen(fd.fd, 1) == -1)
+		return listener_fail(a, e);
+	if (listener_port_of(a) != 0)
+		return 0;
+	if (getsockname(fd.fd, reinterpret_cast<sockaddr *>(&a->address), &size) == -1)
+		return listener_fail(a, e);
+	a->text.resize(a->text.rfind(':') + 1);
+	a->text += std::to_string(listener_port_of(a));
+	return 0;
+}
+
+int listener_reserve(std::vector<struct listen_address> *addresses, struct cs_error *e)
+{
+	for (struct listen_address &a : *addresses)
+		if (const int result = listener_reserve_one(&a, e); result != 0)
+			return result;
+	return 0;
+}
+
+/* ---- accepting */
+
+static void listener_pause(struct listener *l, const char *why)
+{
+	const int64_t now = worker_monotonic_ms();
+
+	if (now >= l->complain_at) {
+		l->complain_at = now + listener_complaint_every_ms;
+		log_warning("accepting pauses listen=%s why=\"%s\" connections=%lld", l->text.c_str(), why,
+		            static_cast<long long>(l->worker->shared->connections.load()));
+	}
+	l->paused = true;
+	event_del(l->accept_event.get());
+	event_add(l->pause_event.get(), &listener_pause_time);
+}
+
+static void listener_go_on(struct listener *l)
+{
+	if (!l->paused)
+		return;
+	l->paused = false;
+	event_del(l->pause_event.get());
+	event_add(l->accept_event.get(), nullptr);
+}
+
+/* Errors that belong to the one connection, which is gone by then. */
+static bool listener_is_passing(int error)
+{
+	return error == EINTR || error == ECONNABORTED || error == EPROTO || error == EPERM ||
+	       error == ENETDOWN || error == ENETUNREACH || error == EHOSTUNREACH || error == EHOSTDOWN ||
+	       error == ENONET || error == ENOPROTOOPT || error == EOPNOTSUPP;
+}
+
+/* Whether a connection waits to be accepted. */
+static bool listener_is_awaited(const struct listener *l)
+{
+	pollfd waiting = {l->fd.fd, POLLIN, 0};
+
+	return poll(&waiting, 1, 0) == 1;
+}
+
+static bool listener_accept(struct listener *l)
+{
+	sockaddr_storage address;
+	socklen_t size = sizeof address;
+	struct worker *w = l->worker;
+
+	if (!conn_reserve(w)) {
+		if (!listener_is_awaited(l))
+			return false;
+		conn_guest_make_room(w);
+		listener_pause(l, "max_connections is reached");
+		return false;
+	}
+	unique_fd fd(accept4(l->fd.fd, reinterpret_cast<sockaddr *>(&address), &size,
+	                     SOCK_NONBLOCK | SOCK_CLOEXEC));
+	if (fd.fd == -1) {
+		const int error = errno;
+
+		conn_unreserve(w);
+		if (error == EAGAIN || listener_is_passing(error))
+			return error != EAGAIN;
+		conn_guest_make_room(w);
+		listener_pause(l, strerror(error));
+		return false;
+	}
+	if (conn_open(w, std::move(fd), reinterpret_cast<sockaddr *>(&address), size) != 0)
+		log_warning("connection refused listen=%s", l->text.c_str());
+	return true;
+}
+
+static void listener_on_accept(evutil_socket_t, short, void *arg)
+{
+	auto *l = static_cast<struct listener *>(arg);
+
+	for (int i = 0; i < listener_accepts_per_turn; i++)
+		if (!listener_accept(l))
+			return;
+}
+
+static void listener_on_pause_end(evutil_socket_t, short, void *arg)
+{
+	listener_go_on(static_cast<struct listener *>(arg));
+}
+
+static int listener_open(struct worker *w, const struct listen_address *a, struct cs_error *e)
+{
+	std::unique_ptr<struct listener, listener_deleter> l(new struct listener);
+	event_base *base = w->loop.base.get();
+
+	if (listener_bind(a, SO_REUSEPORT, &l->fd) == -1 || listen(l->fd.fd, listener_backlog) == -1)
+		return listener_fail(a, e);
+	l->worker = w;
+	l->text = a->text;
+	l->accept_event.reset(event_new(base, l->fd.fd, EV_READ | EV_PERSIST, listener_on_accept, l.get()));
+	l->pause_event.reset(event_new(base, -1, 0, listener_on_pause_end, l.get()));
+	if (l->accept_event == nullptr || l->pause_event == nullptr ||
+	    event_add(l->accept_event.get(), nullptr) == -1)
+		return listener_fail(a, e);
+	w->listeners.push_back(std::move(l));
+	return 0;
+}
+
+int listener_open_all(struct worker *w, const std::vector<struct listen_address> &addresses,
+                      struct cs_error *e)
+{
+	for (const struct listen_address &a : addresses)
+		if (const int result = listener_open(w, &a, e); result != 0)
+			return result;
+	return 0;
+}
+
+void listener_close_all(struct worker *w)
+{
+	w->listeners.clear();
+}
+
+void listener_resume_all(struct worker *w)
+{
+	for (const auto &l : w->listeners)
+		listener_go_on(l.get());
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT
+ * Counts wrong guesses, by client and by what is guessed, and says how long a client must wait for its next one. */
+#include "core/net/throttle.h"
+
+#include <algorithm>
+
+/* The weight of one failure; what a rate of one per minute gives back is one per ms. */
+static constexpr int64_t throttle_failure = 60000;
+/* Failures with one subject up to the first pause. */
+static constexpr int64_t throttle_free = 5;
+static constexpr int64_t throttle_first_pause_ms = 1000, throttle_longest_pause_ms = 300000;
+/* Failures with one subject are forgotten when the last one is so long ago. */
+static constexpr int64_t throttle_memory_ms = 900000;
+
+/* The bits of a number must all count; both factors are those of MurmurHash3. */
+static uint64_t throttle_mix(uint64_t number)
+{
+	number = (number ^ number >> 33) * 0xff51afd7ed558ccdu;
+	number = (number ^ number >> 33) * 0xc4ceb9fe1a85ec53u;
+	return number ^ number >> 33;
+}
+
+/* The places at which an entry can stand. */
+static struct throttle_entry *throttle_set_of(struct throttle *t, uint64_t client, uint64_t subject)
+{
+	const uint64_t number = throttle_mix(throttle_mix(client ^ t->secret) ^ subject);
+
+	return &t->entries[number % throttle::sets * throttle::ways];
+}
+
+/* What the failures weigh now. */
+static int64_t throttle_weigh(const struct throttle_entry *entry, int64_t most, int64_t now_ms)
+{
+	const int64_t elapsed = now_ms - entry->last_ms;
+
+	if (entry->subject != 0)
+		return elapsed < throttle_memory_ms ? entry->weight : 0;
+	return most > 0 ? std::max<int64_t>(entry->weight - elapsed * most, 0) : 0;
+}
+
+static struct throttle_entry *throttle_find(struct throttle *t, uint64_t client, uint64_t subject)
+{
+	struct throttle_entry *set = throttle_set_of(t, client, subject);
+
+	for (size_t i = 0; i < throttle::ways; i++)
+		if (set[i].weight > 0 && set[i].client == client && set[i].subject == subject)
+			return &set[i];
+	return nullptr;
+}
+
+static struct throttle_entry *throttle_take(struct throttle *t, uint64_t client, uint64_t subject,
+                                            int64_t most, int64_t now_ms)
+{
+	struct throttle_entry *set = throttle_set_of(t, client, subject);
+	struct throttle_entry *lightest =
+		std::min_element(set, set + throttle::ways, [most, now_ms](const auto &a, const auto &b) {
+			const int64_t one = throttle_weigh(&a, most, now_ms),
+				      other = throttle_weigh(&b, most, now_ms);
+
+			return one != other ? one < other : a.last_ms < b.last_ms;
+		});
+
+	*lightest = {client, subject, 0, now_ms};
+	return lightest;
+}
+
+static void throttle_add(struct throttle *t, uint64_t client, uint64_t subject, int64_t most, int64_t now_ms)
+{
+	struct throttle_entry *entry = throttle_find(t, client, subject);
+
+	if (entry == nullptr)
+		entry = throttle_take(t, client, subject, most, now_ms);
+	entry->weight = throttle_weigh(entry, most, now_ms) + throttle_failure;
+	entry->last_ms = now_ms;
+}
+
+/* The pause doubles with each failure. */
+static int64_t throttle_pause(int64_t weight)
+{
+	const int64_t doubled = weight / throttle_failure - throttle_free;
+
+	if (doubled < 0)
+		return 0;
+	return std::min(throttle_longest_pause_ms, throttle_first_pause_ms << std::min<int64_t>(doubled, 20));
+}
+
+static int64_t throttle_wait_locked(struct throttle *t, uint64_t client, uint64_t subject, int64_t most,
+                                    int64_t now_ms)
+{
+	const struct throttle_entry *pair = throttle_find(t, client, subject);
+	const struct throttle_entry *all = most > 0 ? throttle_find(t, client, 0) : nullptr;
+	int64_t wait = 0;
+
+	if (pair != nullptr)
+		wait = std::max(wait,
+		                pair->last_ms + throttle_pause(throttle_weigh(pair, most, now_ms)) - now_ms);
+	if (all != nullptr) {
+		const int64_t above = throttle_weigh(all, most, now_ms) - (most - 1) * throttle_failure;
+
+		wait = std::max(wait, (above + most - 1) / most);
+	}
+	return wait;
+}
+
+int64_t throttle_wait(struct throttle *t, uint64_t client, uint64_t subject, int64_t most, int64_t now_ms)
+{
+	const std::scoped_lock lock(t->mutex);
+	const int64_t wait = throttle_wait_locked(t, client, subject, most, now_ms);
+
+	if (wait > 0)
+		t->refused.fetch_add(1, std::memory_order_relaxed);
+	return wait;
+}
+
+void throttle_note(struct throttle *t, uint64_t client, uint64_t subject, int64_t most, bool right,
+                   int64_t now_ms)
+{
+	const std::scoped_lock lock(t->mutex);
+
+	if (right) {
+		if (struct throttle_entry *entry = throttle_find(t, client, subject))
+			entry->weight = 0;
+		return;
+	}
+	t->failed.fetch_add(1, std::memory_order_relaxed);
+	throttle_add(t, client, subject, most, now_ms);
+	if (most > 0)
+		throttle_add(t, client, 0, most, now_ms);
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the table of functions that plugins get: the only file that sees plugins and the inside of the core at
+ * once. It must not know what any plugin does. */
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+
+#include "core/net/conn.h"
+#include "core/plugin/dispatch.h"
+#include "core/net/frame.h"
+#include "core/plugin/host.h"
+#include "core/base/log.h"
+#include "core/plugin/plugin.h"
+#include "core/session/route.h"
+#include "core/session/session_bus.h"
+#include "core/store/store.h"
+#include "core/base/worker.h"
+
+namespace {
+
+constexpr size_t most_text = 512;
+
+struct conn *find(struct cs_self *self, cs_conn conn)
+{
+	return conn_find(self->worker, conn);
+}
+
+/* Cuts what does not fit without leaving half a character, which no client could parse. */
+void cut_text(char *text, size_t size)
+{
+	if (size < most_text)
+		return;
+	size_t end = most_text - 1;
+
+	while (end > 0 && ((unsigned char)text[end - 1] & 0xc0) == 0x80)
+		end--;
+	if (end > 0 && (unsigned char)text[end - 1] >= 0xc0)
+		end--;
+	text[end] = '\0';
+}
+
+/* ---- log and frames */
+
+void host_log(struct cs_self *self, enum cs_log_level level, const char *format, ...)
+{
+	char text[1024];
+	va_list arguments;
+
+	if (!log_enabled(level))
+		return;
+	va_start(arguments, format);
+	(void)vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	log_write(level, "%s plugin=%s worker=%u", text, self->plugin->name.c_str(), self->worker->index);
+}
+
+void host_answer(struct cs_self *self, cs_conn conn, const struct cs_request *request, const char *more)
+{
+	if (struct conn *c = find(self, conn))
+		conn_answer(c, request, more);
+}
+
+void host_refuse_text(struct cs_self *self, cs_conn conn, const struct cs_request *request, uint32_t ack,
+                      int wire_errno, const char *format, va_list arguments)
+{
+	char text[most_text];
+	const int size = vsnprintf(text, sizeof(text), format, arguments);
+
+	cut_text(text, size < 0 ? 0 : (size_t)size);
+	if (struct conn *c = find(self, conn))
+		conn_refuse(c, request, ack, wire_errno, text);
+	else
+		worker_count_refusal(self->worker, request->msgid, wire_errno);
+}
+
+int host_refuse(struct cs_self *self, cs_conn conn, const struct cs_request *request, int wire_errno,
+                const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	host_refuse_text(self, conn, request, CS_MSGID_ACK, wire_errno, format, arguments);
+	va_end(arguments);
+	return CS_REJECT;
+}
+
+int host_refuse_as(struct cs_self *self, cs_conn conn, const struct cs_request *request, uint32_t ack,
+                   int wire_errno, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	host_refuse_text(self, conn, request, ack, wire_errno, format, arguments);
+	va_end(arguments);
+	return CS_REJECT;
+}
+
+int host_refuse_result(struct cs_self *self, cs_conn conn, const struct cs_request *request, int result)
+{
+	switch (result) {
+	case CS_EBUSY:
+		return host_refuse(self, conn, request, CS_ERRNO_BUSY, "too much is waiting; try again later");
+	case CS_ECANCELED:
+		return host_refuse(self, conn, request, CS_ERRNO_GOING_AWAY, "this node is draining; connect again");
+	case CS_EUNKNOWN:
+		return host_refuse(self, conn, request, CS_ERRNO_UNAVAILABLE,
+		                   "the store does not answer; whether it was done is unknown");
+	case CS_DB_BAD_VALUE:
+		return host_refuse(self, conn, request, CS_ERRNO_BAD_FRAME, "the store cannot hold this value");
+	default:
+		return host_refuse(self, conn, request, CS_ERRNO_UNAVAILABLE,
+		                   "the store does not answer; nothing was changed");
+	}
+}
+
+/* ---- connections */
+
+int host_send(struct cs_self *self, cs_conn conn, const char *frame, size_t size, const char *tail,
+              uint64_t *position_r)
+{
+	struct conn *c = find(self, conn);
+
+	/* The session ended in this turn and a plugin that minds is told at the turn's end: nothing of that
+	 * session may come after the answer to LOGOUT. */
+	if (!c || (c->ended != 0 && self->plugin->declared.closed != nullptr))
+		return CS_ENOENT;
+	conn_note_sender(c, self);
+	return conn_send(c, frame, size, tail, position_r);
+}
+
+int host_finish(struct cs_self *self, cs_conn conn)
+{
+	struct conn *c = find(self, conn);
+
+	if (!c)
+		return CS_ENOENT;
+	conn_finish(c);
+	return 0;
+}
+
+int host_close(struct cs_self *self, cs_conn conn, const char *why)
+{
+	struct conn *c = find(self, conn);
+
+	if (!c)
+		return CS_ENOENT;
+	conn_close_after_output(c, why);
+	return 0;
+}
+
+int host_set_silence(struct cs_self *self, cs_conn conn, int64_t ms, int64_t doubt_ms)
+{
+	struct conn *c = find(self, conn);
+
+	if (!c)
+		return CS_ENOENT;
+	if (ms < 0 || doubt_ms < 0)
+		return CS_EINVAL;
+	conn_set_silence(c, ms, doubt_ms);
+	return 0;
+}
+
+int host_peer(struct cs_self *self, cs_conn conn, struct cs_peer *peer_r)
+{
+	const struct conn *c = find(self, conn);
+
+	if (!c)
+		return CS_ENOENT;
+	(void)snprintf(peer_r->text, sizeof(peer_r->text), "%s", c->peer.c_str());
+	peer_r->network = c->client;
+	return 0;
+}
+
+/* ---- guesses */
+
+int64_t host_guess_wait(struct cs_self *self, uint64_t network, uint64_t subject, int64_t most)
+{
+	return throttle_wait(&self->worker->shared->throttle, network, subject, most, worker_monotonic_ms());
+}
+
+void host_guess_note(struct cs_self *self, uint64_t network, uint64_t subject, int64_t most, int right)
+{
+	throttle_note(&self->worker->shared->throttle, network, subject, most, right != 0, worker_monotonic_ms());
+}
+
+/* ---- sessions */
+
+int host_logout(struct cs_self *self, cs_conn conn)
+{
+	struct conn *c = find(self, conn);
+
+	if (!c)
+		return CS_ENOENT;
+	if (c->account == 0)
+		return CS_EINVAL;
+	conn_logout(c);
+	return 0;
+}
+
+void host_release(struct cs_self *self, cs_account account)
+{
+	session_bus_release(self->worker->shared, account);
+}
+
+/* ---- store */
+
+int host_work(struct cs_self *self, cs_conn conn, enum cs_work_kind kind, cs_work_fn *fn, cs_done_fn *done,
+              void *arg)
+{
+	const struct conn *c = find(self, conn);
+
+	if (kind == CS_WORK_HASH && conn != 0 && !c)
+		return CS_ECANCELED;
+	return store_work(self->worker->shared->store, self, conn, c ? c->client : 0, kind, fn, done, arg);
+}
+
+int host_batch(struct cs_self *self, const struct cs_batch *batch, uint64_t key, void *item, size_t bytes)
+{
+	return store_batch(self->worker->shared->store, self, batch, key, item, bytes);
+}
+
+int host_outcome_can_be_unknown(struct cs_self *self)
+{
+	return store_outcome_can_be_unknown(self->worker->shared->store);
+}
+
+cs_place host_place(struct cs_self *self)
+{
+	return route_place_of(self);
+}
+
+/* ---- time */
+
+/* The wall clock may be set back; what clients see as `ts` must not go back with it. */
+int64_t host_now()
+{
+	static constinit std::atomic<int64_t> latest{0};
+	struct timespec time;
+
+	(void)clock_gettime(CLOCK_REALTIME, &time);
+	const int64_t now = (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+	int64_t before = latest.load(std::memory_order_relaxed);
+
+	while (before < now && !latest.compare_exchange_weak(before, now, std::memory_order_relaxed)) {
+	}
+	return std::max(before, now);
+}
+
+/* ---- services */
+
+int host_service(struct cs_self *self, const char *name, uint32_t version, const void **table_r, void **context_r)
+{
+	for (const auto &provider : self->worker->instances) {
+		const struct cs_service *s = provider->started ? provider->plugin->declared.provides : nullptr;
+
+		for (; s && s->name; s++) {
+			if (strcmp(s->name, name) != 0 || s->version != version)
+				continue;
+			*table_r = s->table;
+			*context_r = provider->state;
+			return 0;
+		}
+	}
+	return CS_ENOENT;
+}
+
+}
+
+const struct cs_host host_table = {
+	.abi = CS_ABI,
+	.size = sizeof(struct cs_host),
+	.log = host_log,
+	.get_integer = frame_get_integer,
+	.get_text = frame_get_text,
+	.get_flag = frame_get_flag,
+	.has = frame_has,
+	.answer = host_answer,
+	.refuse = host_refuse,
+	.refuse_result = host_refuse_result,
+	.send = host_send,
+	.finish = host_finish,
+	.close = host_close,
+	.set_silence = host_set_silence,
+	.claim = host_claim,
+	.logout = host_logout,
+	.release = host_release,
+	.presence = host_presence,
+	.work = host_work,
+	.batch = host_batch,
+	.outcome_can_be_unknown = host_outcome_can_be_unknown,
+	.route = route_to_account,
+	.route_all = route_to_all,
+	.route_place = route_to_place,
+	.place = host_place,
+	.now = host_now,
+	.timer_add = host_timer_add,
+	.timer_del = host_timer_del,
+	.service = host_service,
+	.refuse_as = host_refuse_as,
+	.peer = host_peer,
+	.guess_wait = host_guess_wait,
+	.guess_note = host_guess_note,
+};

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ * Owns telling who is online: from the table of this node, and for the others from the bus. It must not know
+ * who wants to know. */
+#include <memory>
+#include <vector>
+
+#include "core/bus/bus.h"
+#include "core/plugin/host.h"
+#include "core/base/loop.h"
+#include "core/plugin/plugin.h"
+#include "core/session/session.h"
+#include "core/base/worker.h"
+
+namespace {
+
+/* A question under way. It owns itself until its completion. */
+struct presence {
+	struct cs_self *self;
+	cs_conn conn;
+	unsigned char *online;   /* the caller's */
+	cs_done_fn *done;
+	void *arg;
+	/* Accounts without a session here: the bus is asked for these. */
+	std::vector<cs_account> elsewhere;
+	std::vector<unsigned char> found;
+	std::vector<size_t> places;   /* in online */
+};
+
+void presence_look_here(struct presence *p, const cs_account *accounts, size_t count)
+{
+	struct worker_shared *shared = p->self->worker->shared;
+	unsigned worker;
+	cs_conn conn;
+
+	for (size_t i = 0; i < count; i++) {
+		p->online[i] = session_locate(&shared->sessions, accounts[i], &worker, &conn);
+		if (p->online[i] || !shared->bus)
+			continue;
+		p->elsewhere.push_back(accounts[i]);
+		p->places.push_back(i);
+	}
+	p->found.resize(p->elsewhere.size());
+}
+
+void presence_complete(void *arg)
+{
+	const std::unique_ptr<struct presence> p((struct presence *)arg);
+
+	p->done(p->self->state, p->conn, 0, p->arg);
+}
+
+/* That the bus is away is no failure: who is elsewhere cannot be reached. */
+void presence_answered(void *arg, int)
+{
+	auto *p = (struct presence *)arg;
+
+	for (size_t i = 0; i < p->places.size(); i++)
+		p->online[p->places[i]] = p->found[i];
+	presence_complete(p);
+}
+
+}
+
+int host_presence(struct cs_self *self, cs_conn conn, const cs_account *accounts, unsigned char *online,
+                  size_t count, cs_done_fn *done, void *arg)
+{
+	auto owner = std::make_unique<struct presence>(presence{.self = self, .conn = conn, .online = online,
+	                                                        .done = done, .arg = arg, .elsewhere = {},
+	                                                        .found = {}, .places = {}});
+	struct presence *p = owner.release();
+	struct worker *w = self->worker;
+
+	presence_look_here(p, accounts, count);
+	if (p->elsewhere.empty())
+		loop_post(&w->loop, presence_complete, p);
+	else
+		bus_presence(w->shared->bus, p->elsewhere.data(), p->found.data(), p->elsewhere.size(), &w->loop,
+		             presence_answered, p);
+	return 0;
+}

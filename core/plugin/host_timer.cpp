@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the timers of plugins. It must not know what they are for. */
+#include <algorithm>
+#include <memory>
+
+#include "core/plugin/host.h"
+#include "core/base/loop.h"
+#include "core/plugin/plugin.h"
+#include "core/base/worker.h"
+
+/* A timer of a plugin. It may be deleted from within its own call. */
+struct cs_timer {
+	struct cs_self *self;
+	event_ptr event;
+	cs_timer_fn *fn;
+	void *arg;
+	size_t place;        /* in self->timers */
+	bool repeat;
+	bool running;
+	bool deleted;
+};
+
+namespace {
+
+void timer_free(struct cs_timer *timer)
+{
+	const std::unique_ptr<struct cs_timer> owner(timer);
+	auto &timers = timer->self->timers;
+
+	timers.back()->place = timer->place;
+	timers[timer->place] = timers.back();
+	timers.pop_back();
+}
+
+void timer_fire(evutil_socket_t, short, void *arg)
+{
+	auto *timer = (struct cs_timer *)arg;
+
+	timer->running = true;
+	timer->fn(timer->self->state, timer->arg);
+	timer->running = false;
+	if (timer->deleted || !timer->repeat)
+		timer_free(timer);
+}
+
+}
+
+struct cs_timer *host_timer_add(struct cs_self *self, int64_t ms, int repeat, cs_timer_fn *fn, void *arg)
+{
+	auto owner = std::make_unique<struct cs_timer>();
+	struct cs_timer *timer = owner.release();
+	const int64_t wait = std::max<int64_t>(ms, repeat ? 1 : 0);
+	const struct timeval time{.tv_sec = wait / 1000, .tv_usec = (suseconds_t)(wait % 1000 * 1000)};
+
+	timer->self = self;
+	timer->fn = fn;
+	timer->arg = arg;
+	timer->repeat = repeat;
+	timer->place = self->timers.size();
+	timer->event.reset(event_new(self->worker->loop.base.get(), -1, (short)(repeat ? EV_PERSIST : 0), timer_fire,
+	                             timer));
+	self->timers.push_back(timer);
+	(void)event_add(timer->event.get(), &time);
+	return timer;
+}
+
+void host_timer_del(struct cs_self *, struct cs_timer *timer)
+{
+	if (!timer)
+		return;
+	if (!timer->running)
+		return timer_free(timer);
+	timer->deleted = true;
+	(void)event_del(timer->event.get());
+}
+
+void host_timers_free(struct cs_self *self)
+{
+	while (!self->timers.empty())
+		timer_free(self->timers.back());
+}

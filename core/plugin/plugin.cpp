@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the plugins together: which are wanted, who needs whom, the order of start and stop, their options and
+ * instances. It must not know the form of a file (plugin_load) nor what a plugin does. */
+#include "core/plugin/plugin.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string_view>
+
+#include "core/base/log.h"
+#include "core/base/worker.h"
+
+namespace {
+
+/* What the loading works on; passed down instead of five arguments. */
+struct loading {
+	struct plugin_set *set;
+	const char *folder;
+	std::span<const struct plugin_adapter> adapters;
+	const struct conf_file *file;
+	std::vector<std::string> names;
+};
+
+const struct cs_service *find_provided(const struct plugin *p, const char *service)
+{
+	for (const struct cs_service *s = p->declared.provides; s && s->name; s++) {
+		if (strcmp(s->name, service) == 0)
+			return s;
+	}
+	return nullptr;
+}
+
+/* The line to change when a plugin is one too many or one too few. */
+std::string where_plugins(const struct loading *l)
+{
+	const std::string place = conf_where(l->file, "core", "plugins");
+
+	if (place != "default")
+		return "core.plugins at " + place;
+	const std::string folder = conf_where(l->file, "core", "plugin_dir");
+
+	return "core.plugins: not set, so all of core.plugin_dir is loaded, " + folder;
+}
+
+/* The line to change when a plugin cannot be loaded. */
+std::string where_name(const struct loading *l, const std::string &name)
+{
+	for (const struct plugin_adapter &a : l->adapters) {
+		if (name == a.name)
+			return std::string(a.section) + ".driver at " +
+			       conf_where(l->file, a.section, "driver");
+	}
+	return where_plugins(l);
+}
+
+std::vector<std::string> split_names(std::string_view text)
+{
+	std::vector<std::string> names;
+
+	while (!text.empty()) {
+		const size_t end = std::min(text.find_first_of(" ,\t"), text.size());
+
+		if (end > 0 && std::find(names.begin(), names.end(), text.substr(0, end)) == names.end())
+			names.emplace_back(text.substr(0, end));
+		text.remove_prefix(std::min(end + 1, text.size()));
+	}
+	return names;
+}
+
+/* The adapters that were chosen are loaded also where `plugins` does not list them. */
+int collect_names(struct loading *l, const char *names, struct cs_error *e)
+{
+	struct cs_error text{};
+
+	l->names = split_names(names);
+	if (l->names.empty()) {
+		if (plugin_list(l->folder, &l->names, &text) == 0)
+			return 0;
+		error_set(e, "core.plugin_dir (%s): %s", conf_where(l->file, "core", "plugin_dir").c_str(), text.text);
+		return CS_EINVAL;
+	}
+	for (const struct plugin_adapter &a : l->adapters) {
+		if (*a.name && std::find(l->names.begin(), l->names.end(), a.name) == l->names.end())
+			l->names.emplace_back(a.name);
+	}
+	return 0;
+}
+
+bool is_idle(const struct loading *l, const struct plugin *p)
+{
+	for (const struct plugin_adapter &a : l->adapters) {
+		if (find_provided(p, a.service) && p->name != a.name)
+			return true;
+	}
+	return false;
+}
+
+int load_each(struct loading *l, struct cs_error *e)
+{
+	for (const std::string &name : l->names) {
+		auto p = std::make_unique<struct plugin>();
+		struct cs_error text{};
+
+		if (plugin_load(p.get(), l->folder, name.c_str(), &text) != 0) {
+			error_set(e, "%s (see %s)", text.text, where_name(l, name).c_str());
+			return CS_EINVAL;
+		}
+		if (is_idle(l, p.get()))
+			l->set->idle_drivers.push_back(name);
+		else
+			l->set->plugins.push_back(std::move(p));
+	}
+	return 0;
+}
+
+int check_adapter(const struct loading *l, const struct plugin_adapter *a, struct cs_error *e)
+{
+	const auto is_chosen = [a](const auto &p) { return p->name == a->name; };
+
+	if (!*a->name)
+		return 0;
+	const auto found = std::find_if(l->set->plugins.begin(), l->set->plugins.end(), is_chosen);
+
+	if (found != l->set->plugins.end() && find_provided(found->get(), a->service))
+		return 0;
+	const std::string why = std::string("is no ") + a->kind + " adapter";
+
+	error_set(e, "%s.driver is %s (%s), but %s/%s.so %s", a->section, a->name,
+	          conf_where(l->file, a->section, "driver").c_str(), l->folder, a->name,
+	          found == l->set->plugins.end() ? "is not there" : why.c_str());
+	return CS_EINVAL;
+}
+
+int check_adapters(const struct loading *l, struct cs_error *e)
+{
+	for (const struct plugin_adapter &a : l->adapters) {
+		if (const int failed = check_adapter(l, &a, e))
+			return failed;
+	}
+	return 0;
+}
+
+int check_provided_once(const struct loading *l, struct cs_error *e)
+{
+	for (const auto &a : l->set->plugins) {
+		for (const auto &b : l->set->plugins) {
+			if (a == b)
+				break;
+			for (const struct cs_service *s = a->declared.provides; s && s->name; s++) {
+				if (!find_provided(b.get(), s->name))
+					continue;
+				error_set(e, "%s and %s both provide the service %s; leave one out (see %s)",
+				          b->path.c_str(), a->path.c_str(), s->name, where_plugins(l).c_str());
+				return CS_EINVAL;
+			}
+		}
+	}
+	return 0;
+}
+
+struct plugin *find_provider(const struct plugin_set *set, const char *service)
+{
+	for (const auto &p : set->plugins) {
+		if (find_provided(p.get(), service))
+			return p.get();
+	}
+	return nullptr;
+}
+
+int check_needs(const struct loading *l, struct cs_error *e)
+{
+	for (const auto &p : l->set->plugins) {
+		for (const char *const *need = p->declared.needs; need && *need; need++) {
+			if (find_provider(l->set, *need))
+				continue;
+			error_set(e, "%s: needs the service %s, which no loaded plugin provides; add the one that does to %s",
+			          p->path.c_str(), *need, where_plugins(l).c_str());
+			return CS_EINVAL;
+		}
+	}
+	return 0;
+}
+
+bool is_ready(const struct plugin_set *set, const struct plugin *p)
+{
+	for (const char *const *need = p->declared.needs; need && *need; need++) {
+		if (!find_provider(set, *need))
+			return false;
+	}
+	return true;
+}
+
+/* Providers first, else as they were named. */
+int sort_by_needs(struct plugin_set *set, struct cs_error *e)
+{
+	struct plugin_set sorted;
+	auto &left = set->plugins;
+
+	while (!left.empty()) {
+		const auto next = std::find_if(left.begin(), left.end(),
+		                               [&sorted](const auto &p) { return is_ready(&sorted, p.get()); });
+
+		if (next == left.end()) {
+			error_set(e, "%s: needs the service %s of a plugin that in turn needs this one",
+			          left.front()->path.c_str(), left.front()->declared.needs[0]);
+			return CS_EINVAL;
+		}
+		(*next)->index = (unsigned)sorted.plugins.size();
+		sorted.plugins.push_back(std::move(*next));
+		left.erase(next);
+	}
+	set->plugins = std::move(sorted.plugins);
+	return 0;
+}
+
+int bind_options(const struct loading *l, struct cs_error *e)
+{
+	for (const auto &p : l->set->plugins) {
+		if (const int failed = conf_bind(l->file, p->name.c_str(), p->declared.options,
+		                                 p->declared.conf_size, &p->conf, e))
+			return failed;
+	}
+	return 0;
+}
+
+int start_one(struct plugin *p, struct worker *w, struct cs_error *e)
+{
+	auto self = std::make_unique<struct cs_self>();
+	struct cs_error text{};
+
+	self->plugin = p;
+	self->worker = w;
+	w->instances.push_back(std::move(self));
+	struct cs_self *started = w->instances.back().get();
+
+	if (p->declared.start(&host_table, started, p->conf.memory.get(), &started->state, &text) != 0) {
+		error_set(e, "%s: does not start: %s (its options are those of [%s])", p->path.c_str(),
+		          *text.text ? text.text : "no reason given", p->name.c_str());
+		return CS_EINVAL;
+	}
+	started->started = true;
+	return 0;
+}
+
+}
+
+int plugin_load_all(struct plugin_set *set, const char *folder, const char *names,
+                    std::span<const struct plugin_adapter> adapters, const struct conf_file *file,
+                    struct cs_error *e)
+{
+	struct loading l{.set = set, .folder = folder, .adapters = adapters, .file = file, .names = {}};
+
+	if (const int failed = collect_names(&l, names, e))
+		return failed;
+	if (const int failed = load_each(&l, e))
+		return failed;
+	for (const auto check : {check_adapters, check_provided_once, check_needs}) {
+		if (const int failed = check(&l, e))
+			return failed;
+	}
+	if (const int failed = sort_by_needs(set, e))
+		return failed;
+	return bind_options(&l, e);
+}
+
+int plugin_check_all(const struct plugin_set *set, const struct conf_file *file, struct cs_error *e)
+{
+	for (const auto &p : set->plugins) {
+		const char *key = "";
+		struct cs_error text{};
+
+		if (!p->declared.check || p->declared.check(p->conf.memory.get(), &key, &text) == 0)
+			continue;
+		error_set(e, "%s: %s.%s: %s", conf_where(file, p->name.c_str(), key).c_str(), p->name.c_str(), key,
+		          text.text);
+		return CS_EINVAL;
+	}
+	return 0;
+}
+
+int plugin_start_all(struct plugin_set *set, struct worker *w, struct cs_error *e)
+{
+	for (const auto &p : set->plugins) {
+		if (const int failed = start_one(p.get(), w, e)) {
+			plugin_stop_all(w);
+			return failed;
+		}
+	}
+	return 0;
+}
+
+void plugin_stop_all(struct worker *w)
+{
+	while (!w->instances.empty()) {
+		struct cs_self *self = w->instances.back().get();
+
+		if (self->started)
+			self->plugin->declared.stop(self->state);
+		host_timers_free(self);
+		w->instances.pop_back();
+	}
+}
+
+struct plugin *plugin_find_service(struct plugin_set *set, const char *service, uint32_t version,
+                                   const void **table_r)
+{
+	for (const auto &p : set->plugins) {
+		const struct cs_service *s = find_provided(p.get(), service);
+
+		if (s && s->version == version) {
+			*table_r = s->table;
+			return p.get();
+		}
+	}
+	return nullptr;
+}

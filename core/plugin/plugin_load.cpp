@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT
+ * Owns one plugin file: finding it, who may have written it, its ABI and whether its tables make sense. It must
+ * not know the other plugins (plugin) nor what this one does. */
+#include "core/plugin/plugin.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+
+#include <dirent.h>
+#include <sys/stat.h>
+
+#include "core/base/log.h"
+
+namespace {
+
+/* What a plugin of ABI 1.0 brings at least; members added later stand behind it. */
+constexpr size_t least_size = offsetof(struct cs_plugin, stop) + sizeof(cs_plugin::stop);
+
+using folder_ptr = std::unique_ptr<DIR, function_deleter<closedir>>;
+
+int refuse(const struct plugin *p, struct cs_error *e, const char *why)
+{
+	error_set(e, "%s: %s", p->path.c_str(), why);
+	return CS_EINVAL;
+}
+
+/* Loading a file runs it, so only root and this server's own user may have written it. */
+int check_file(const struct plugin *p, struct cs_error *e)
+{
+	struct stat status{};
+
+	if (stat(p->path.c_str(), &status) == -1)
+		return refuse(p, e, strerror(errno));
+	if (!S_ISREG(status.st_mode))
+		return refuse(p, e, "is not a file");
+	if (status.st_uid != 0 && status.st_uid != geteuid()) {
+		error_set(e, "%s: belongs to user %u; a plugin must belong to root or to the server's user (chown)",
+		          p->path.c_str(), status.st_uid);
+		return CS_EINVAL;
+	}
+	if (status.st_mode & (S_IWGRP | S_IWOTH)) {
+		error_set(e, "%s: others may write to it (mode %03o); run chmod go-w on it", p->path.c_str(),
+		          status.st_mode & 0777);
+		return CS_EINVAL;
+	}
+	return 0;
+}
+
+/* Whoever may write to a folder above can put another folder of plugins in this one's place; where only owners may
+ * rename (sticky, as /tmp is) that is nobody. Groups may write there, as staff does in Debian's /usr/local. */
+int check_above(const char *folder, std::string path, struct cs_error *e)
+{
+	struct stat status{};
+
+	for (size_t slash; (slash = path.rfind('/')) != path.npos && path.size() > 1;) {
+		path.resize(std::max<size_t>(slash, 1));
+		if (stat(path.c_str(), &status) == -1 || !(status.st_mode & S_IWOTH) || (status.st_mode & S_ISVTX))
+			continue;
+		error_set(e, "%s: others may put another folder in its place, for they may write to %s (mode %03o); run "
+		          "chmod o-w on that one", folder, path.c_str(), status.st_mode & 07777);
+		return CS_EINVAL;
+	}
+	return 0;
+}
+
+int check_folder(const char *folder, struct cs_error *e)
+{
+	const std::unique_ptr<char, function_deleter<free>> real(realpath(folder, nullptr));
+	struct stat status{};
+
+	if (!real || stat(folder, &status) == -1)
+		return error_set(e, "%s: %s", folder, strerror(errno)), CS_EINVAL;
+	if (status.st_uid != 0 && status.st_uid != geteuid()) {
+		error_set(e, "%s: belongs to user %u; a folder of plugins must belong to root or to the server's user (chown)",
+		          folder, status.st_uid);
+		return CS_EINVAL;
+	}
+	if ((status.st_mode & S_IWOTH) || ((status.st_mode & S_IWGRP) && status.st_gid != 0)) {
+		error_set(e, "%s: others may write to this folder of plugins (mode %03o); run chmod go-w on it", folder,
+		          status.st_mode & 07777);
+		return CS_EINVAL;
+	}
+	if (const int failed = check_above(folder, folder, e))
+		return failed;
+	return check_above(folder, real.get(), e);
+}
+
+int open_file(struct plugin *p, struct cs_error *e)
+{
+	p->handle.reset(dlopen(p->path.c_str(), RTLD_NOW | RTLD_LOCAL));
+	if (!p->handle) {
+		const char *text = dlerror();
+		const std::string prefix = p->path + ": ";
+
+		text = text ? text : "cannot be loaded";
+		text += std::string_view(text).starts_with(prefix) ? prefix.size() : 0;
+		error_set(e, "%s: cannot be loaded: %s", p->path.c_str(), text);
+		return CS_EINVAL;
+	}
+	return 0;
+}
+
+/* abi and size are read first: until they fit, nothing else of the object means anything. */
+int copy_declared(struct plugin *p, struct cs_error *e)
+{
+	const void *symbol = dlsym(p->handle.get(), CS_PLUGIN_SYMBOL);
+	uint32_t abi, size;
+
+	if (!symbol)
+		return refuse(p, e, "is no plugin: it exports no " CS_PLUGIN_SYMBOL);
+	memcpy(&abi, (const char *)symbol + offsetof(struct cs_plugin, abi), sizeof(abi));
+	memcpy(&size, (const char *)symbol + offsetof(struct cs_plugin, size), sizeof(size));
+	if (abi >> 16 != CS_ABI_MAJOR || (abi & 0xffff) > CS_ABI_MINOR) {
+		error_set(e, "%s: was built for plugin ABI %u.%u, this server has %u.%u; build it again, or take it out",
+		          p->path.c_str(), abi >> 16, abi & 0xffff, CS_ABI_MAJOR, CS_ABI_MINOR);
+		return CS_EINVAL;
+	}
+	if (size < least_size) {
+		error_set(e, "%s: its %s has %u bytes, plugin ABI %u.%u has %zu; build it again, or take it out",
+		          p->path.c_str(), CS_PLUGIN_SYMBOL, size, CS_ABI_MAJOR, CS_ABI_MINOR, least_size);
+		return CS_EINVAL;
+	}
+	memcpy(&p->declared, symbol, std::min((size_t)size, sizeof(p->declared)));
+	return 0;
+}
+
+int check_names(const struct plugin *p, struct cs_error *e)
+{
+	const struct cs_plugin *d = &p->declared;
+
+	for (const char *section : {"core", "store", "bus"}) {
+		if (p->name == section) {
+			error_set(e, "%s: [%s] is the server's own section, no plugin can have the name",
+			          p->path.c_str(), section);
+			return CS_EINVAL;
+		}
+	}
+	if (!d->name || !d->version || !d->start || !d->stop)
+		return refuse(p, e, "has no name, version, start or stop");
+	if (p->name != d->name) {
+		error_set(e, "%s: is named %s inside; file and name must be the same", p->path.c_str(), d->name);
+		return CS_EINVAL;
+	}
+	for (const struct cs_service *s = d->provides; s && s->name; s++) {
+		if (!s->table) {
+			error_set(e, "%s: provides the service %s without a table", p->path.c_str(), s->name);
+			return CS_EINVAL;
+		}
+	}
+	return 0;
+}
+
+int check_routes(const struct plugin *p, struct cs_error *e)
+{
+	const struct cs_route *r = p->declared.routes;
+
+	for (; r && r->handler; r++) {
+		if (r->msgid == 0 || !r->name) {
+			error_set(e, "%s: has a route without msgid or name", p->path.c_str());
+			return CS_EINVAL;
+		}
+	}
+	if (r && r->msgid != 0) {
+		error_set(e, "%s: msgid %u (%s) has no handler", p->path.c_str(), r->msgid, r->name ? r->name : "?");
+		return CS_EINVAL;
+	}
+	return 0;
+}
+
+int check_options(const struct plugin *p, struct cs_error *e)
+{
+	struct cs_error text{};
+
+	if (conf_check_options(p->declared.options, p->declared.conf_size, &text) != 0)
+		return refuse(p, e, text.text);
+	for (const struct cs_option *o = p->declared.options; o && o->key && !p->declared.reload; o++) {
+		if (o->reload) {
+			error_set(e, "%s: option %s: SIGHUP may change it, but the plugin has no reload", p->path.c_str(),
+			          o->key);
+			return CS_EINVAL;
+		}
+	}
+	return 0;
+}
+
+}
+
+int plugin_list(const char *folder, std::vector<std::string> *names_r, struct cs_error *e)
+{
+	const folder_ptr stream(opendir(folder));
+
+	if (!stream) {
+		error_set(e, "%s: cannot be read: %s", folder, strerror(errno));
+		return CS_EINVAL;
+	}
+	while (const struct dirent *entry = readdir(stream.get())) {
+		const std::string_view name = entry->d_name;
+
+		if (name.size() > 3 && name.ends_with(".so") && name.front() != '.')
+			names_r->emplace_back(name.substr(0, name.size() - 3));
+	}
+	std::sort(names_r->begin(), names_r->end());
+	return 0;
+}
+
+int plugin_load(struct plugin *loaded_r, const char *folder, const char *name, struct cs_error *e)
+{
+	struct plugin p;
+
+	if (strchr(name, '/')) {
+		error_set(e, "%s: a plugin is named without its folder; set plugin_dir", name);
+		return CS_EINVAL;
+	}
+	p.name = name;
+	p.path = std::string(folder) + "/" + name + ".so";
+	if (const int failed = check_folder(folder, e))
+		return failed;
+	if (const int failed = check_file(&p, e))
+		return failed;
+	for (const auto step : {open_file, copy_declared}) {
+		if (const int failed = step(&p, e))
+			return failed;
+	}
+	for (const auto step : {check_names, check_routes, check_options}) {
+		if (const int failed = step(&p, e))
+			return failed;
+	}
+	*loaded_r = std::move(p);
+	return 0;
+}

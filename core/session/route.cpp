@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the way of a plugin's data to its instances on other workers: one flat copy, freed by its last reader;
+ * and the choice between this node and the bus. It must not know what the data is. */
+#include "core/session/route.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "core/bus/bus.h"
+#include "core/net/conn.h"
+#include "core/plugin/plugin.h"
+#include "core/session/session.h"
+#include "core/base/worker.h"
+
+struct route_parcel;
+
+/* One worker's part of a parcel. */
+struct route_item {
+	struct route_parcel *parcel;
+	struct worker *worker;
+	cs_conn conn; /* 0: to the instance, not to a session */
+	cs_account account;
+	cs_place back; /* whose instance gets it back when the session has ended; 0: nobody's */
+};
+
+/* One allocation: this, then count items, then the data. */
+struct route_parcel {
+	std::atomic<unsigned> readers;
+	unsigned plugin;
+	size_t size;
+	unsigned count;
+};
+
+static struct route_item *route_items(struct route_parcel *p)
+{
+	return reinterpret_cast<struct route_item *>(p + 1);
+}
+
+static const void *route_data(struct route_parcel *p)
+{
+	return route_items(p) + p->count;
+}
+
+static struct route_parcel *route_pack(unsigned plugin, const void *data, size_t size, unsigned count)
+{
+	void *memory = malloc(sizeof(struct route_parcel) + count * sizeof(struct route_item) + size);
+
+	if (memory == nullptr)
+		abort();
+	auto *p = new (memory) route_parcel{count, plugin, size, count};
+
+	if (size > 0)
+		memcpy(const_cast<void *>(route_data(p)), data, size);
+	return p;
+}
+
+static void route_unpack(struct route_parcel *p)
+{
+	if (p->readers.fetch_sub(1, std::memory_order_acq_rel) == 1)
+		free(p);
+}
+
+/* nullptr: it does not run on that worker. */
+static const struct cs_self *route_instance(const struct worker *w, unsigned plugin)
+{
+	if (plugin >= w->instances.size() || !w->instances[plugin]->started)
+		return nullptr;
+	return w->instances[plugin].get();
+}
+
+/* The session may have ended, or its connection belong to somebody else by now. */
+static bool route_is_wanted(const struct route_item *item)
+{
+	if (item->conn == 0)
+		return true;
+	const struct conn *c = conn_find(item->worker, item->conn);
+
+	return c != nullptr && c->account == item->account;
+}
+
+static void route_come_back(void *arg)
+{
+	auto *item = static_cast<struct route_item *>(arg);
+	struct route_parcel *p = item->parcel;
+	const struct cs_self *self = route_instance(item->worker, p->plugin);
+
+	if (self != nullptr && self->plugin->declared.returned != nullptr)
+		self->plugin->declared.returned(self->state, item->account, route_data(p), p->size);
+	route_unpack(p);
+}
+
+/* The worker of a place of this node, also in the epochs after its own. */
+static bool route_is_here(const struct worker_shared *shared, cs_place place, unsigned *worker_r)
+{
+	const cs_bus_address address = place >> 16;
+
+	*worker_r = static_cast<unsigned>(place & 0xffff) - 1;
+	return address == 0 || (shared->bus != nullptr && bus_is_own(shared->bus, address));
+}
+
+static void route_give_back(const struct route_item *item)
+{
+	struct worker_shared *shared = item->worker->shared;
+	struct route_parcel *p = item->parcel;
+	unsigned worker;
+
+	if (route_is_here(shared, item->back, &worker))
+		(void)route_arrived_back(shared, p->plugin, worker, item->account, route_data(p), p->size);
+	else if (shared->bus != nullptr)
+		bus_send_back(shared->bus, item->worker->instances[p->plugin].get(), item->back, item->account,
+		              route_data(p), p->size);
+	route_unpack(p);
+}
+
+static void route_arrive(void *arg)
+{
+	auto *item = static_cast<struct route_item *>(arg);
+	struct route_parcel *p = item->parcel;
+
+	if (route_is_wanted(item)) {
+		const struct cs_self *self = route_instance(item->worker, p->plugin);
+
+		if (self != nullptr && self->plugin->declared.routed != nullptr)
+			self->plugin->declared.routed(self->state, item->conn, item->account, route_data(p),
+			                              p->size);
+	} else if (item->back != 0) {
+		return route_give_back(item);
+	}
+	route_unpack(p);
+}
+
+static void route_post(struct route_parcel *p, unsigned at, const struct route_item *wanted,
+                       void (*arrive)(void *arg) = route_arrive)
+{
+	struct route_item *item = new (route_items(p) + at) route_item(*wanted);
+
+	item->parcel = p;
+	loop_post(&item->worker->loop, arrive, item);
+}
+
+/* back: as in route_item. */
+static bool route_to_session(struct worker_shared *shared, unsigned plugin, cs_account to, const void *data,
+                             size_t size, cs_place back)
+{
+	unsigned worker;
+	cs_conn conn;
+
+	if (!session_locate(&shared->sessions, to, &worker, &conn))
+		return false;
+	const struct route_item item = {nullptr, shared->workers[worker].get(), conn, to, back};
+
+	route_post(route_pack(plugin, data, size, 1), 0, &item);
+	return true;
+}
+
+int route_to_account(struct cs_self *self, cs_account to, const void *data, size_t size, unsigned flags)
+{
+	struct worker_shared *shared = self->worker->shared;
+	const cs_place back = flags & CS_ROUTE_RETURN ? bus_place(0, self->worker->index) : 0;
+
+	if (route_to_session(shared, self->plugin->index, to, data, size, back))
+		return 0;
+	return shared->bus == nullptr ? CS_ENOENT : bus_send(shared->bus, self, to, data, size, flags);
+}
+
+void route_to_all(struct cs_self *self, const void *data, size_t size)
+{
+	struct worker_shared *shared = self->worker->shared;
+
+	route_arrived_for_all(shared, self->plugin->index, data, size);
+	if (shared->bus != nullptr)
+		bus_send_all(shared->bus, self, data, size);
+}
+
+/* See bus_place: the node's address above, the worker's number plus one below. */
+int route_to_place(struct cs_self *self, cs_place to, const void *data, size_t size)
+{
+	struct worker_shared *shared = self->worker->shared;
+	unsigned worker;
+
+	if (route_is_here(shared, to, &worker))
+		return route_arrived_for_worker(shared, self->plugin->index, worker, data, size) ? 0 : CS_ENOENT;
+	return shared->bus == nullptr ? CS_ENOENT : bus_send_place(shared->bus, self, to, data, size);
+}
+
+cs_place route_place_of(const struct cs_self *self)
+{
+	const struct bus *bus = self->worker->shared->bus;
+
+	return bus_place(bus == nullptr ? 0 : bus_address(bus), self->worker->index);
+}
+
+/* ---- what other nodes sent */
+
+bool route_arrived_for_account(struct worker_shared *shared, unsigned plugin, cs_account to, const void *data,
+                               size_t size, cs_place back)
+{
+	if (route_to_session(shared, plugin, to, data, size, back))
+		return true;
+	if (back == 0)
+		return false;
+	bus_send_back(shared->bus, shared->workers.front()->instances[plugin].get(), back, to, data, size);
+	return true;
+}
+
+/* To an instance, by either way. */
+static bool route_to_worker(struct worker_shared *shared, unsigned plugin, unsigned worker, cs_account account,
+                            const void *data, size_t size, void (*arrive)(void *arg))
+{
+	if (worker >= shared->workers.size())
+		return false;
+	const struct route_item item = {nullptr, shared->workers[worker].get(), 0, account, 0};
+
+	route_post(route_pack(plugin, data, size, 1), 0, &item, arrive);
+	return true;
+}
+
+bool route_arrived_back(struct worker_shared *shared, unsigned plugin, unsigned worker, cs_account to,
+                        const void *data, size_t size)
+{
+	return route_to_worker(shared, plugin, worker, to, data, size, route_come_back);
+}
+
+bool route_arrived_for_worker(struct worker_shared *shared, unsigned plugin, unsigned worker, const void *data,
+                              size_t size)
+{
+	return route_to_worker(shared, plugin, worker, 0, data, size, route_arrive);
+}
+
+void route_arrived_for_all(struct worker_shared *shared, unsigned plugin, const void *data, size_t size)
+{
+	const auto &workers = shared->workers;
+	struct route_parcel *p = route_pack(plugin, data, size, static_cast<unsigned>(workers.size()));
+
+	for (unsigned i = 0; i < workers.size(); i++) {
+		const struct route_item item = {nullptr, workers[i].get(), 0, 0, 0};
+
+		route_post(p, i, &item);
+	}
+}

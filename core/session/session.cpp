@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the rules of the table account -> connection: one holder, ended before it is free, waiters woken once. It
+ * must not know plugins, sockets or what a session is for. */
+#include "core/session/session.h"
+
+#include <utility>
+
+#include "core/base/loop.h"
+
+static struct session_shard *session_shard_of(struct session_table *t, cs_account account)
+{
+	/* Accounts are numbered one after the other: the low bits spread them evenly. */
+	return &t->shards[account % t->shards.size()];
+}
+
+static enum session_claim_result session_take(struct session_table *t, cs_account account,
+                                              const struct session_entry *wanted,
+                                              const struct session_waiter *waiter,
+                                              struct session_entry *other_r)
+{
+	struct session_shard *shard = session_shard_of(t, account);
+	std::scoped_lock lock(shard->mutex);
+	const auto [place, is_new] = shard->entries.try_emplace(account);
+	struct session_entry &entry = place->second;
+
+	if (is_new) {
+		entry.worker = wanted->worker;
+		entry.conn = wanted->conn;
+		entry.reserved = wanted->reserved;
+		return SESSION_GRANTED;
+	}
+	if (entry.ending || entry.reserved) {
+		entry.waiters.push_back(*waiter);
+		return SESSION_WAIT;
+	}
+	other_r->worker = entry.worker;
+	other_r->conn = entry.conn;
+	other_r->proved_ms = entry.proved_ms;
+	return SESSION_TAKEN;
+}
+
+enum session_claim_result session_claim(struct session_table *t, cs_account account, unsigned worker,
+                                        cs_conn conn, const struct session_waiter *waiter,
+                                        struct session_entry *other_r)
+{
+	const struct session_entry wanted = {.worker = worker, .conn = conn};
+
+	return session_take(t, account, &wanted, waiter, other_r);
+}
+
+enum session_claim_result session_reserve(struct session_table *t, cs_account account, unsigned worker,
+                                          cs_conn conn, const struct session_waiter *waiter,
+                                          struct session_entry *other_r)
+{
+	const struct session_entry wanted = {.worker = worker, .conn = conn, .reserved = true};
+
+	return session_take(t, account, &wanted, waiter, other_r);
+}
+
+static void session_wake(const std::vector<struct session_waiter> &waiters)
+{
+	for (const struct session_waiter &waiter : waiters)
+		loop_post(waiter.loop, waiter.fn, waiter.arg);
+}
+
+void session_settle(struct session_table *t, cs_account account)
+{
+	struct session_shard *shard = session_shard_of(t, account);
+	std::vector<struct session_waiter> waiters;
+
+	{
+		std::scoped_lock lock(shard->mutex);
+		const auto place = shard->entries.find(account);
+
+		if (place == shard->entries.end())
+			return;
+		place->second.reserved = false;
+		waiters = std::move(place->second.waiters);
+		place->second.waiters.clear();
+	}
+	session_wake(waiters);
+}
+
+bool session_wait(struct session_table *t, cs_account account, const struct session_waiter *waiter)
+{
+	struct session_shard *shard = session_shard_of(t, account);
+	std::scoped_lock lock(shard->mutex);
+	const auto place = shard->entries.find(account);
+
+	if (place == shard->entries.end())
+		return false;
+	place->second.waiters.push_back(*waiter);
+	return true;
+}
+
+/* proved_ms 0: nothing was proved. */
+static void session_tell_waiters(struct session_table *t, cs_account account, int64_t proved_ms)
+{
+	struct session_shard *shard = session_shard_of(t, account);
+	std::vector<struct session_waiter> waiters;
+
+	{
+		std::scoped_lock lock(shard->mutex);
+		const auto place = shard->entries.find(account);
+
+		if (place == shard->entries.end())
+			return;
+		if (proved_ms != 0)
+			place->second.proved_ms = proved_ms;
+		if (!place->second.reserved && !place->second.ending)
+			waiters.swap(place->second.waiters);
+	}
+	session_wake(waiters);
+}
+
+void session_prove(struct session_table *t, cs_account account, int64_t now_ms)
+{
+	session_tell_waiters(t, account, now_ms);
+}
+
+void session_rouse(struct session_table *t, cs_account account)
+{
+	session_tell_waiters(t, account, 0);
+}
+
+int64_t session_proved_ms(struct session_table *t, cs_account account)
+{
+	struct session_shard *shard = session_shard_of(t, account);
+	std::scoped_lock lock(shard->mutex);
+	const auto place = shard->entries.find(account);
+
+	return place == shard->entries.end() ? 0 : place->second.proved_ms;
+}
+
+void session_end(struct session_table *t, cs_account account)
+{
+	struct session_shard *shard = session_shard_of(t, account);
+	std::scoped_lock lock(shard->mutex);
+	const auto place = shard->entries.find(account);
+
+	if (place == shard->entries.end() || place->second.ending)
+		return;
+	place->second.ending = true;
+	place->second.holds++;
+}
+
+void session_hold(struct session_table *t, cs_account account)
+{
+	struct session_shard *shard = session_shard_of(t, account);
+	std::scoped_lock lock(shard->mutex);
+	const auto place = shard->entries.find(account);
+
+	if (place != shard->entries.end())
+		place->second.holds++;
+}
+
+bool session_drop(struct session_table *t, cs_account account, cs_conn *conn_r)
+{
+	struct session_shard *shard = session_shard_of(t, account);
+	std::scoped_lock lock(shard->mutex);
+	const auto place = shard->entries.find(account);
+
+	if (place == shard->entries.end() || place->second.holds == 0 || --place->second.holds != 0)
+		return false;
+	*conn_r = place->second.conn;
+	return true;
+}
+
+/* The entry goes and its waiters come back. */
+static std::vector<struct session_waiter> session_take_waiters(struct session_table *t, cs_account account)
+{
+	struct session_shard *shard = session_shard_of(t, account);
+	std::scoped_lock lock(shard->mutex);
+	const auto place = shard->entries.find(account);
+	std::vector<struct session_waiter> waiters;
+
+	if (place == shard->entries.end() || place->second.holds != 0 ||
+	    (!place->second.ending && !place->second.reserved))
+		return waiters;
+	waiters = std::move(place->second.waiters);
+	shard->entries.erase(place);
+	return waiters;
+}
+
+void session_free(struct session_table *t, cs_account account)
+{
+	session_wake(session_take_waiters(t, account));
+}
+
+void session_release(struct session_table *t, cs_account account)
+{
+	cs_conn conn;
+
+	if (session_drop(t, account, &conn))
+		session_free(t, account);
+}
+
+bool session_locate(struct session_table *t, cs_account account, unsigned *worker_r, cs_conn *conn_r)
+{
+	struct session_shard *shard = session_shard_of(t, account);
+	std::scoped_lock lock(shard->mutex);
+	const auto place = shard->entries.find(account);
+
+	if (place == shard->entries.end() || place->second.ending || place->second.reserved)
+		return false;
+	*worker_r = place->second.worker;
+	*conn_r = place->second.conn;
+	return true;
+}
+
+void session_forget_waiters(struct session_table *t)
+{
+	for (struct session_shard &shard : t->shards) {
+		std::scoped_lock lock(shard.mutex);
+		for (auto &[account, entry] : shard.entries)
+			entry.waiters.clear();
+	}
+}
+
+size_t session_count(struct session_table *t)
+{
+	size_t count = 0;
+
+	for (struct session_shard &shard : t->shards) {
+		std::scoped_lock lock(shard.mutex);
+		count += shard.entries.size();
+	}
+	return count;
+}

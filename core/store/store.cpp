@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the store's threads: who runs what, in which order, as which transaction. It must not know SQL, nor what a
+ * class of error leads to (store_engine). */
+#include "core/store/store.h"
+
+#include <algorithm>
+#include <csignal>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <sys/resource.h>
+
+#include "core/base/log.h"
+#include "core/plugin/plugin.h"
+#include "core/store/store_engine.h"
+#include "core/store/store_queue.h"
+#include "core/base/worker.h"
+
+namespace {
+
+constexpr size_t most_batch_items = 256;
+constexpr size_t most_batch_bytes = 1024 * 1024;
+constexpr int hasher_niceness = 10;
+
+struct store_thread {
+	struct store *store = nullptr;
+	struct store_queue *queue = nullptr;
+	std::string role;
+	struct store_engine engine;
+	std::thread thread;
+};
+
+}
+
+struct store {
+	struct store_shared shared;
+	std::string name;                 /* of the server, for the database's lock */
+	struct cs_db_server server{};
+	void *lock = nullptr;
+	bool locked = false;
+	bool in_order = true;             /* nothing was cut off */
+	struct store_queue reads, hashes;
+	std::vector<std::unique_ptr<struct store_queue>> writes;
+	std::vector<std::unique_ptr<struct store_thread>> threads;
+	bool reads_on_writer = false;
+};
+
+void store_deleter::operator()(struct store *s) const
+{
+	const std::unique_ptr<struct store> owned(s);
+
+	s->threads.clear(); /* and their connections */
+	if (s->locked)
+		s->shared.driver->unlock(s->lock, s->in_order);
+}
+
+namespace {
+
+void batch_finished(void *arg, std::span<struct store_task> tasks)
+{
+	store_queue_finish(((struct store_thread *)arg)->queue, tasks);
+}
+
+/* ---- threads */
+
+bool is_stopping(const struct store_thread *t)
+{
+	return t->store->shared.stopping.load(std::memory_order_relaxed);
+}
+
+void run_single(struct store_thread *t, struct store_task *task)
+{
+	if (task->kind == CS_WORK_HASH)
+		task->result = task->fn(nullptr, task->arg);
+	else
+		store_engine_work(&t->engine, task);
+	store_queue_finish(t->queue, {task, 1});
+}
+
+void pool_run(struct store_thread *t)
+{
+	for (;;) {
+		std::vector<struct store_task> taken = store_queue_take(t->queue, 1);
+
+		if (taken.empty())
+			return;
+		run_single(t, &taken.front());
+	}
+}
+
+/* Kernel threads have a niceness of their own: hashing gives way to everything else. */
+void hasher_run(struct store_thread *t)
+{
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), hasher_niceness);
+	pool_run(t);
+}
+
+/* The length of the transaction that begins with the first task: as many of its kind as allowed. */
+size_t transaction_length(std::span<const struct store_task> tasks)
+{
+	size_t bytes = 0, length = 0;
+
+	for (const struct store_task &task : tasks) {
+		if (task.batch != tasks.front().batch || length == most_batch_items)
+			break;
+		bytes += task.bytes;
+		if (length > 0 && bytes > most_batch_bytes)
+			break;
+		length++;
+	}
+	return length;
+}
+
+/* Between two works the items are brought together by kind, each kind in its own order: kinds do not depend on
+ * each other, and a transaction holds only one. */
+void group_kinds(std::span<struct store_task> tasks)
+{
+	std::vector<const struct cs_batch *> kinds;
+	const auto rank = [&kinds](const struct store_task &task) {
+		return std::find(kinds.begin(), kinds.end(), task.batch) - kinds.begin();
+	};
+
+	for (const struct store_task &task : tasks) {
+		if ((size_t)rank(task) == kinds.size())
+			kinds.push_back(task.batch);
+	}
+	if (kinds.size() > 1)
+		std::stable_sort(tasks.begin(), tasks.end(),
+		                 [&rank](const auto &a, const auto &b) { return rank(a) < rank(b); });
+}
+
+void run_items(struct store_thread *t, std::span<struct store_task> tasks)
+{
+	group_kinds(tasks);
+	while (!tasks.empty()) {
+		const size_t length = transaction_length(tasks);
+
+		if (is_stopping(t))
+			store_queue_cancel(t->queue, tasks.first(length));
+		else
+			store_engine_batch(&t->engine, tasks.first(length), batch_finished, t);
+		tasks = tasks.subspan(length);
+	}
+}
+
+void run_writes(struct store_thread *t, std::span<struct store_task> tasks)
+{
+	while (!tasks.empty()) {
+		const auto work = std::find_if(tasks.begin(), tasks.end(), [](const auto &task) { return !task.batch; });
+		const size_t items = (size_t)(work - tasks.begin());
+
+		run_items(t, tasks.first(items));
+		tasks = tasks.subspan(items);
+		if (tasks.empty())
+			return;
+		if (is_stopping(t))
+			store_queue_cancel(t->queue, tasks.first(1));
+		else
+			run_single(t, &tasks.front());
+		tasks = tasks.subspan(1);
+	}
+}
+
+/* Takes all that waits: while one commit is on its way to the disk the next batch fills. */
+void writer_run(struct store_thread *t)
+{
+	for (;;) {
+		std::vector<struct store_task> taken = store_queue_take(t->queue, SIZE_MAX);
+
+		if (taken.empty())
+			return;
+		run_writes(t, taken);
+	}
+}
+
+/* ---- set-up */
+
+void add_thread(struct store *s, struct store_queue *q, std::string role)
+{
+	auto t = std::make_unique<struct store_thread>();
+
+	t->store = s;
+	t->queue = q;
+	t->role = std::move(role);
+	t->engine.shared = &s->shared;
+	t->engine.role = t->role.c_str();
+	s->threads.push_back(std::move(t));
+}
+
+void set_bounds(struct store_queue *q, const struct store_conf *conf)
+{
+	q->most_tasks = (size_t)conf->queue;
+	q->most_bytes = (size_t)conf->queue_bytes;
+}
+
+void add_database_threads(struct store *s, const struct store_conf *conf)
+{
+	unsigned most_readers = 0, most_writers = 1;
+
+	s->shared.driver->limits(s->shared.driver_conf, &most_readers, &most_writers);
+	const unsigned readers = std::min((unsigned)conf->readers, most_readers);
+	const unsigned writers = std::max(1u, std::min((unsigned)conf->writers, most_writers));
+
+	s->reads_on_writer = readers == 0;
+	for (unsigned i = 0; i < readers; i++)
+		add_thread(s, &s->reads, "reader" + std::to_string(i));
+	for (unsigned i = 0; i < writers; i++) {
+		s->writes.push_back(std::make_unique<struct store_queue>());
+		set_bounds(s->writes.back().get(), conf);
+		add_thread(s, s->writes.back().get(), "writer" + std::to_string(i));
+	}
+}
+
+int lock_database(struct store *s, const char *name, struct cs_error *e)
+{
+	if (!s->shared.driver->lock)
+		return 0;
+	s->name = name;
+	s->server = {.name = s->name.c_str(), .log = log_write};
+	const int failed = s->shared.driver->lock(s->shared.driver_conf, &s->server, &s->lock, e);
+
+	s->locked = !failed;
+	return failed;
+}
+
+int open_database(struct store *s, const struct store_conf *conf, const char *name, struct cs_error *e)
+{
+	if (const int failed = lock_database(s, name, e))
+		return failed;
+	if (const int failed = s->shared.driver->migrate(s->shared.driver_conf, e))
+		return failed;
+	add_database_threads(s, conf);
+	for (const auto &t : s->threads) {
+		if (store_engine_open(&t->engine, e) != CS_DB_OK)
+			return CS_EINVAL;
+	}
+	return 0;
+}
+
+void run_thread(struct store_thread *t)
+{
+	(void)pthread_setname_np(pthread_self(), t->role.c_str());
+	if (t->queue == &t->store->hashes)
+		hasher_run(t);
+	else if (t->queue == &t->store->reads)
+		pool_run(t);
+	else
+		writer_run(t);
+}
+
+struct store_queue *choose_queue(struct store *s, const struct cs_self *self, enum cs_work_kind kind)
+{
+	if (kind == CS_WORK_HASH)
+		return &s->hashes;
+	if (s->writes.empty())
+		return nullptr;
+	if (kind == CS_WORK_READ && !s->reads_on_writer)
+		return &s->reads;
+	return s->writes[self->worker->index % s->writes.size()].get();
+}
+
+/* Keys may be small consecutive numbers; every bit of them shall count. */
+size_t hash_key(uint64_t key)
+{
+	key ^= key >> 33;
+	key *= 0xff51afd7ed558ccdu;
+	key ^= key >> 33;
+	return (size_t)key;
+}
+
+}
+
+int store_open(store_ptr *store_r, const struct store_conf *conf, const struct cs_db_driver *driver,
+               const void *driver_conf, const char *name, struct cs_error *e)
+{
+	store_ptr s(std::make_unique<struct store>().release());
+	const unsigned processors = std::max(1u, std::thread::hardware_concurrency());
+	const unsigned hashers = conf->hashers ? (unsigned)conf->hashers : processors;
+
+	set_bounds(&s->reads, conf);
+	set_bounds(&s->hashes, conf);
+	s->hashes.fair = true;
+	s->shared.driver = driver;
+	s->shared.driver_conf = driver_conf;
+	if (driver) {
+		if (const int failed = open_database(s.get(), conf, name, e))
+			return failed;
+	}
+	for (unsigned i = 0; i < hashers; i++)
+		add_thread(s.get(), &s->hashes, "hasher" + std::to_string(i));
+	*store_r = std::move(s);
+	return 0;
+}
+
+/* Signals belong to the main thread: blocked before the threads are there, so that they never have one. */
+void store_start(struct store *s)
+{
+	sigset_t all, before;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	for (const auto &t : s->threads)
+		t->thread = std::thread(run_thread, t.get());
+	(void)pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+int store_work(struct store *s, struct cs_self *self, cs_conn conn, uint64_t client, enum cs_work_kind kind,
+               cs_work_fn *fn, cs_done_fn *done, void *arg)
+{
+	struct store_queue *q = choose_queue(s, self, kind);
+
+	if (!q)
+		return CS_ENOSTORE;
+	return store_queue_add(q, {.self = self, .kind = kind, .fn = fn, .done = done, .arg = arg, .conn = conn,
+	                        .client = client, .begun = worker_monotonic_ms()});
+}
+
+void store_cancel_hashes(struct store *s, cs_conn conn)
+{
+	store_queue_cancel_of(&s->hashes, conn);
+}
+
+int store_batch(struct store *s, struct cs_self *self, const struct cs_batch *batch, uint64_t key, void *item,
+                size_t bytes)
+{
+	if (s->writes.empty())
+		return CS_ENOSTORE;
+	return store_queue_add(s->writes[hash_key(key) % s->writes.size()].get(),
+	                 {.self = self, .batch = batch, .arg = item, .bytes = bytes,
+	                  .begun = worker_monotonic_ms()});
+}
+
+bool store_outcome_can_be_unknown(const struct store *s)
+{
+	return s->shared.driver && s->shared.driver->outcome_can_be_unknown;
+}
+
+size_t store_unfinished(const struct store *s)
+{
+	size_t waiting = 0, unfinished = 0;
+
+	store_queue_count(const_cast<struct store_queue *>(&s->reads), &waiting, &unfinished);
+	store_queue_count(const_cast<struct store_queue *>(&s->hashes), &waiting, &unfinished);
+	for (const auto &q : s->writes)
+		store_queue_count(q.get(), &waiting, &unfinished);
+	return unfinished;
+}
+
+void store_stop(struct store *s)
+{
+	std::vector<struct store_queue *> queues{&s->reads, &s->hashes};
+
+	for (const auto &q : s->writes)
+		queues.push_back(q.get());
+	s->shared.stopping = true;
+	s->in_order = store_unfinished(s) == 0;
+	for (struct store_queue *q : queues)
+		store_queue_stop(q);
+	for (const auto &t : s->threads) {
+		if (t->thread.joinable())
+			t->thread.join();
+	}
+	for (struct store_queue *q : queues)
+		store_queue_cancel_waiting(q);
+}
+
+struct store_figures store_figures_read(struct store *s)
+{
+	struct store_figures f{};
+	size_t unfinished = 0;
+
+	store_queue_count(&s->reads, &f.waiting_read, &unfinished);
+	store_queue_count(&s->hashes, &f.waiting_hash, &unfinished);
+	for (const auto &q : s->writes)
+		store_queue_count(q.get(), &f.waiting_write, &unfinished);
+	f.batches = s->shared.batches.load(std::memory_order_relaxed);
+	f.items = s->shared.items.load(std::memory_order_relaxed);
+	f.retries = s->shared.retries.load(std::memory_order_relaxed);
+	f.failures = s->shared.failures.load(std::memory_order_relaxed);
+	f.degraded = s->shared.degraded.load(std::memory_order_relaxed);
+	return f;
+}

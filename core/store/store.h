@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the threads that talk to the database and the hashing pool: queues, batching, transactions, retries,
+ * error classes. It must not know SQL or what the work is about. */
+#ifndef CORE_STORE_H
+#define CORE_STORE_H
+
+#include <memory>
+
+#include <chatserverd/db.h>
+#include <chatserverd/plugin.h>
+
+#include "core/conf/options.h"
+
+struct store;
+
+struct store_deleter {
+	void operator()(struct store *s) const;   /* store_stop first */
+};
+using store_ptr = std::unique_ptr<struct store, store_deleter>;
+
+/* Locks the database for the server of that name (see cs_db_server), migrates the schema and opens every connection;
+ * nothing runs yet. driver NULL: hashing only, work on the
+ * database answers CS_ENOSTORE. 0, or CS_EINVAL with the text in e. Main thread; may block. */
+[[nodiscard]] int store_open(store_ptr *store_r, const struct store_conf *conf,
+                             const struct cs_db_driver *driver, const void *driver_conf, const char *name,
+                             struct cs_error *e);
+/* Starts the threads. */
+void store_start(struct store *s);
+
+/* Contracts of cs_host.work and cs_host.batch; completions are posted to self's worker. client: the number of the
+ * connection's address (network_client), 0 for conn 0. Any thread. */
+int store_work(struct store *s, struct cs_self *self, cs_conn conn, uint64_t client, enum cs_work_kind kind,
+               cs_work_fn *fn, cs_done_fn *done, void *arg);
+int store_batch(struct store *s, struct cs_self *self, const struct cs_batch *batch, uint64_t key, void *item,
+                size_t bytes);
+/* The connection is gone: what it wanted hashed and has not begun is completed with CS_ECANCELED, so that those
+ * who gave up and come again do not wait behind themselves. Any thread. */
+void store_cancel_hashes(struct store *s, cs_conn conn);
+bool store_outcome_can_be_unknown(const struct store *s);
+/* Jobs and items handed in whose completion was not posted yet. Any thread. */
+size_t store_unfinished(const struct store *s);
+/* Lets the threads finish what they run, completes the rest with CS_ECANCELED, joins. Main thread. */
+void store_stop(struct store *s);
+
+struct store_figures {
+	size_t waiting_read, waiting_write, waiting_hash;
+	uint64_t batches, items, retries, failures;
+	bool degraded;   /* the last write found the disk full or read-only */
+};
+struct store_figures store_figures_read(struct store *s);
+
+#endif
