@@ -18,7 +18,7 @@
 
 #include "core/net/listener.h"
 #include "core/base/log.h"
-#include "core/base/raii.h"
+#include <base/raii.h>
 #include "core/server.h"
 
 using http_ptr = std::unique_ptr<evhttp, function_deleter<evhttp_free>>;

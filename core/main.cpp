@@ -8,7 +8,7 @@
 #include "config.h"
 #include "core/base/log.h"
 #include "core/server.h"
-#include "core/base/standard.h"
+#include <base/standard.h>
 
 namespace {
 

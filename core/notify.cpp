@@ -15,7 +15,7 @@
 #include <sys/un.h>
 
 #include "core/base/log.h"
-#include "core/base/raii.h"
+#include <base/raii.h>
 
 namespace {
 

@@ -12,7 +12,7 @@
 
 #include <chatserverd/plugin.h>
 
-#include "core/base/raii.h"
+#include <base/raii.h>
 
 struct loop_call {
 	void (*fn)(void *arg);

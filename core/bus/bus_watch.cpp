@@ -6,7 +6,7 @@
 
 #include "core/bus/bus_internal.h"
 #include "core/base/log.h"
-#include "core/base/raii.h"
+#include <base/raii.h>
 
 /* One event for each direction: to watch for writing, too, costs one system call, not two. */
 struct cs_watch {

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 
 #include "core/base/log.h"
-#include "core/base/raii.h"
+#include <base/raii.h>
 
 namespace {
 

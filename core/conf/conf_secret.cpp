@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "core/base/log.h"
-#include "core/base/raii.h"
+#include <base/raii.h>
 
 /* More than any option takes; what comes behind it cannot matter. */
 static constexpr size_t conf_secret_most = 64 * 1024;

@@ -17,7 +17,7 @@
 
 #include "core/net/frame.h"
 #include "core/net/limit.h"
-#include "core/base/raii.h"
+#include <base/raii.h>
 
 struct conn_probe;
 struct worker;

@@ -12,7 +12,7 @@
 #include <chatserverd/plugin.h>
 #include <cjson/cJSON.h>
 
-#include "core/base/raii.h"
+#include <base/raii.h>
 
 /* What a scan found. */
 enum frame_scan_result {

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <termios.h>
 
-#include "core/base/raii.h"
+#include <base/raii.h>
 #include "tests/support/check.h"
 #include "tests/support/scene.h"
 

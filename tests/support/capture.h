@@ -11,7 +11,7 @@
 #include <setjmp.h>
 #include <unistd.h>
 
-#include "core/base/raii.h"
+#include <base/raii.h>
 
 extern "C" {
 #include <cmocka.h>

@@ -11,7 +11,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include "core/base/raii.h"
+#include <base/raii.h>
 #include "tests/support/check.h"
 
 struct cutter {

@@ -13,7 +13,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "core/base/raii.h"
+#include <base/raii.h>
 #include "tests/support/check.h"
 #include "tests/support/namespace.h"
 

@@ -12,7 +12,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-#include "core/base/raii.h"
+#include <base/raii.h>
 #include "tests/support/check.h"
 #include "tests/support/process.h"
 

@@ -18,7 +18,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
-#include "core/base/raii.h"
+#include <base/raii.h>
 #include "tests/support/check.h"
 
 static constexpr size_t most_waiting = 1 << 20;

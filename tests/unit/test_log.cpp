@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "core/base/log.h"
-#include "core/base/raii.h"
+#include <base/raii.h>
 
 #include "tests/support/capture.h"
 

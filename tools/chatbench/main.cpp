@@ -9,7 +9,7 @@
 #include <netinet/in.h>
 #include <sys/resource.h>
 
-#include "core/base/standard.h"
+#include <base/standard.h>
 
 #include "load.h"
 #include "options.h"

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/base/raii.h"
+#include <base/raii.h>
 
 using file_ptr = std::unique_ptr<FILE, function_deleter<fclose>>;
 

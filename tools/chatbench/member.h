@@ -9,7 +9,7 @@
 #include <string_view>
 #include <sys/socket.h>
 
-#include "core/base/raii.h"
+#include <base/raii.h>
 
 enum member_role { MEMBER_SENDER, MEMBER_RECEIVER, MEMBER_IDLE };
 

@@ -11,7 +11,7 @@
 #include <event2/bufferevent.h>
 #include <netdb.h>
 
-#include "core/base/raii.h"
+#include <base/raii.h>
 #include "frames.h"
 
 using bufferevent_ptr = std::unique_ptr<bufferevent, function_deleter<bufferevent_free>>;

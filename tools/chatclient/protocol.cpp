@@ -10,7 +10,7 @@
 #include <chatserverd/json.h>
 #include <chatserverd/msgid.h>
 
-#include "core/base/raii.h"
+#include <base/raii.h>
 
 using json_ptr = std::unique_ptr<cJSON, function_deleter<cJSON_Delete>>;
 

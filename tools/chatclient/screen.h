@@ -12,7 +12,7 @@
 #include <histedit.h>
 #include <termios.h>
 
-#include "core/base/raii.h"
+#include <base/raii.h>
 
 using editline_ptr = std::unique_ptr<EditLine, function_deleter<el_end>>;
 using history_ptr = std::unique_ptr<History, function_deleter<history_end>>;

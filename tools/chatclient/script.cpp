@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "core/base/standard.h"
+#include <base/standard.h>
 
 #include "text.h"
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Owns the idiom by which the core holds resources: an owner whose destructor gives back. It must not know
- * what they are for. */
-#ifndef CORE_RAII_H
-#define CORE_RAII_H
+ * Owners of resources, whose destructors give them back. For core and tools; not installed. */
+#ifndef BASE_RAII_H
+#define BASE_RAII_H
 
 #include <memory>
 #include <unistd.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * What every program of the tree does about its standard streams at its start and when it prints. */
-#ifndef CORE_STANDARD_H
-#define CORE_STANDARD_H
+#ifndef BASE_STANDARD_H
+#define BASE_STANDARD_H
 
 #include <cerrno>
 #include <cstdio>
