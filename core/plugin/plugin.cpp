@@ -225,13 +225,8 @@ int bind_options(const struct loading *l, struct cs_error *e)
 
 int start_one(struct plugin *p, struct worker *w, struct cs_error *e)
 {
-	auto self = std::make_unique<struct cs_self>();
+	struct cs_self *started = plugin_add_instance(p, w);
 	struct cs_error text{};
-
-	self->plugin = p;
-	self->worker = w;
-	w->instances.push_back(std::move(self));
-	struct cs_self *started = w->instances.back().get();
 
 	if (p->declared.start(&host_table, started, p->conf.memory.get(), &started->state, &text) != 0) {
 		error_set(e, "%s: does not start: %s (its options are those of [%s])", p->path.c_str(),
@@ -313,4 +308,18 @@ struct plugin *plugin_find_service(struct plugin_set *set, const char *service, 
 		}
 	}
 	return nullptr;
+}
+
+struct cs_self *plugin_add_instance(struct plugin *p, struct worker *w)
+{
+	auto self = std::make_unique<struct cs_self>();
+
+	self->declared = &p->declared;
+	self->host = &host_table;
+	self->index = p->index;
+	self->plugin = p;
+	self->worker = w;
+	self->loop = &w->loop;
+	w->instances.push_back(std::move(self));
+	return w->instances.back().get();
 }

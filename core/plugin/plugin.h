@@ -13,8 +13,9 @@
 
 #include <chatserverd/plugin.h>
 
+#include "core/base/instance.h"
 #include "core/conf/conf.h"
-#include "core/base/raii.h"
+#include <base/raii.h>
 
 struct worker;
 
@@ -28,15 +29,6 @@ struct plugin {
 	struct cs_plugin declared{};
 	conf_struct conf;              /* its section, bound */
 	unsigned index = 0;            /* place in the order of start */
-};
-
-/* An instance of a plugin on a worker: what plugins know as cs_self. */
-struct cs_self {
-	struct plugin *plugin = nullptr;
-	struct worker *worker = nullptr;
-	void *state = nullptr;
-	bool started = false;
-	std::vector<struct cs_timer *> timers;   /* alive ones; freed with the instance */
 };
 
 struct plugin_set {
@@ -72,6 +64,9 @@ void plugin_stop_all(struct worker *w);
 /* The plugin that provides the service; nullptr: none. */
 struct plugin *plugin_find_service(struct plugin_set *set, const char *service, uint32_t version,
                                    const void **table_r);
+
+/* Makes an instance of the plugin on the worker, behind those that are there. It is not started. */
+struct cs_self *plugin_add_instance(struct plugin *p, struct worker *w);
 
 /* The table that every plugin gets; core/plugin/host.cpp. */
 extern const struct cs_host host_table;

@@ -12,7 +12,7 @@
 #include <sys/resource.h>
 
 #include "core/base/log.h"
-#include "core/plugin/plugin.h"
+#include "core/base/instance.h"
 #include "core/store/store_engine.h"
 #include "core/store/store_queue.h"
 #include "core/base/worker.h"

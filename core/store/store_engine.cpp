@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/base/log.h"
-#include "core/plugin/plugin.h"
+#include "core/base/instance.h"
 #include "core/base/worker.h"
 
 namespace {
@@ -336,7 +336,7 @@ void tell_committed(std::span<struct store_task> tasks)
 	for (struct store_task &task : tasks) {
 		task.result = 0;
 		if (task.batch->committed)
-			task.batch->committed(&host_table, task.self, task.arg);
+			task.batch->committed(task.self->host, task.self, task.arg);
 	}
 }
 

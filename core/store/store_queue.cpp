@@ -9,7 +9,7 @@
 #include <unordered_map>
 
 #include "core/base/loop.h"
-#include "core/plugin/plugin.h"
+#include "core/base/instance.h"
 #include "core/base/worker.h"
 
 namespace {

@@ -72,14 +72,10 @@ static inline void add_worker(struct node *n)
 {
 	struct worker_shared *shared = &n->f->shared;
 	auto w = std::make_unique<worker>();
-	auto self = std::make_unique<cs_self>();
 	struct cs_error e;
 
 	assert_int_equal(worker_open(w.get(), 1, shared, &n->f->conf, &e), 0);
-	self->plugin = n->f->plugins.plugins[0].get();
-	self->worker = w.get();
-	self->started = true;
-	w->instances.push_back(std::move(self));
+	plugin_add_instance(n->f->plugins.plugins[0].get(), w.get())->started = true;
 	shared->workers.push_back(std::move(w));
 }
 

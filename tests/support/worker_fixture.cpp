@@ -89,17 +89,15 @@ static const struct cs_route routes[] = {
 static void add_plugin(struct worker_fixture *f)
 {
 	auto plugin = std::make_unique<struct plugin>();
-	auto self = std::make_unique<struct cs_self>();
 
 	plugin->path = "fake.so";
 	plugin->declared.routes = routes;
 	plugin->declared.closed = on_closed;
 	plugin->declared.written = on_written;
-	self->plugin = plugin.get();
-	self->worker = f->worker;
+	struct cs_self *self = plugin_add_instance(plugin.get(), f->worker);
+
 	self->state = f;
 	self->started = true;
-	f->worker->instances.push_back(std::move(self));
 	f->plugins.plugins.push_back(std::move(plugin));
 }
 

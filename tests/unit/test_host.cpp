@@ -53,15 +53,12 @@ static int note_closed(void *state, cs_conn, cs_account account, uint64_t)
 
 static struct cs_self *add_instance(struct fixture *f, struct plugin *p, unsigned index, void *state)
 {
-	auto self = std::make_unique<struct cs_self>();
-
 	p->index = index;
-	self->plugin = p;
-	self->worker = f->worker;
+	struct cs_self *self = plugin_add_instance(p, f->worker);
+
 	self->state = state;
 	self->started = true;
-	f->worker->instances.push_back(std::move(self));
-	return f->worker->instances.back().get();
+	return self;
 }
 
 static int set_up(void **state)

@@ -139,6 +139,7 @@ struct fixture {
 	struct player player;
 	struct store_shared shared;
 	struct store_engine engine;
+	struct cs_self self;
 	std::vector<std::string> finished;   /* item=result, in the order of the completions */
 };
 
@@ -150,6 +151,7 @@ static inline int set_up(void **state)
 	log_set_level((enum cs_log_level)-1);
 	playing = &f->player;
 	f->shared.driver = &driver;
+	f->self.host = &host_table;
 	f->shared.patience.batch = 200;
 	f->engine.shared = &f->shared;
 	f->engine.role = "test";
@@ -185,6 +187,7 @@ static inline void run_batch(fixture *f, std::vector<const char *> items)
 	std::vector<struct store_task> tasks(items.size());
 
 	for (size_t i = 0; i < items.size(); i++) {
+		tasks[i].self = &f->self;
 		tasks[i].batch = &batch;
 		tasks[i].arg = (void *)items[i];
 		tasks[i].begun = now_ms();

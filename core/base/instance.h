@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ * An instance of a plugin on a worker: what plugins know as cs_self, and what every room may know of it. */
+#ifndef CORE_INSTANCE_H
+#define CORE_INSTANCE_H
+
+#include <vector>
+
+#include <chatserverd/plugin.h>
+
+struct loop;
+struct plugin;
+struct worker;
+
+struct cs_self {
+	const struct cs_plugin *declared = nullptr; /* what its file exports */
+	const struct cs_host *host = nullptr;       /* what it was given */
+	unsigned index = 0;                         /* of its plugin, in the order of start */
+	struct plugin *plugin = nullptr;            /* for the plugin room only */
+	struct worker *worker = nullptr;
+	struct loop *loop = nullptr;                /* the worker's */
+	void *state = nullptr;
+	bool started = false;
+	std::vector<struct cs_timer *> timers;      /* alive ones; freed with the instance */
+};
+
+#endif
