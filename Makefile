@@ -11,9 +11,9 @@
 ##   install      as root, after all; DESTDIR=FOLDER puts it there
 ##   uninstall    takes that away again, but not what you have edited, and not the store
 ##
-## Tests need CMocka, and most of them MariaDB, Redis or HAProxy as well.
-##   check        all tests
-##   check-lite   without the tests that run a server
+## Tests need CMocka.
+##   check        the tests that need no server, in about a minute
+##   check-all    all tests; needs MariaDB, Redis, HAProxy and what else scripts/packages lists
 ##   check-long   all faults of a cluster; takes hours
 ##   tests        builds the tests and runs none
 ##   asan, tsan   with AddressSanitizer, ThreadSanitizer; TESTS='unit/test_frame server/test_login' runs these alone
@@ -210,31 +210,33 @@ $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(fuzz_support) $(core_
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(support_library) $(core_library) $(model_library)
 	$(call quiet,LINK)$(CXX) $(ALL_LDFLAGS) -rdynamic -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS)
 
-check_scripts = scripts/check-headers scripts/check-plugins scripts/check-globals scripts/check-libraries \
-	scripts/check-hardening scripts/check-service scripts/check-install scripts/check-docs scripts/check-readme
+install_scripts = scripts/check-hardening scripts/check-service scripts/check-install scripts/check-readme
 run_tests = CS_BUILD=$(BUILD) CC='$(CC)' CXX='$(CXX)' scripts/run-tests
 
 ifneq ($(filter-out yes,$(HAVE_CMOCKA)),)
-tests check check-lite check-long check-sanitized:
+tests check check-all check-long check-sanitized:
 	@echo 'the tests need CMocka (Debian: apt-get install libcmocka-dev), then ./configure again' >&2; exit 1
 else ifneq ($(db_sqlite_SKIP)$(login_SKIP),)
-tests check check-lite check-long check-sanitized:
+tests check check-all check-long check-sanitized:
 	@echo 'the tests need what was left out: ./configure without --without-sqlite and --without-login' >&2; exit 1
 else
 tests: all $(test_binaries) $(cluster_binaries) $(bad_plugins) $(replay_binaries)
 
-# Everything.
-check: tests
-	$(run_tests) $(check_scripts) $(replay_binaries) $(test_binaries) $(mysql_tests) $(cluster_tests)
+# What needs no server: seconds of tests that people run after every change.
+source_scripts = scripts/check-headers scripts/check-plugins scripts/check-globals scripts/check-libraries \
+	scripts/check-docs
+own_binaries = $(filter-out $(BUILD)/tests/server/% %_admin,$(foreach t,$(test_binaries),$(if $(strip \
+	$(foreach server,mysql redis,$(findstring $(server),$(t)))),,$(t))))
+check: all $(own_binaries) $(bad_plugins) $(replay_binaries)
+	$(run_tests) $(source_scripts) $(replay_binaries) $(own_binaries)
+
+# Everything, with every server that it takes.
+check-all: tests
+	$(run_tests) $(source_scripts) $(install_scripts) $(replay_binaries) $(test_binaries) $(mysql_tests) $(cluster_tests)
 
 # The whole fault matrix of the cluster: takes hours, and says at the end which of it failed.
 check-long: all $(cluster_binaries)
 	TEST_TIMEOUT=7200 $(run_tests) CS_LONG=1 CS_SWEEP=off $(cluster_binaries) CS_SWEEP=on $(cluster_binaries)
-
-# Without the checks of the sources and without the server tests.
-check-lite: tests
-	$(run_tests) scripts/check-plugins scripts/check-libraries scripts/check-hardening $(replay_binaries) \
-		$(filter-out $(BUILD)/tests/server/%,$(test_binaries))
 
 # What make asan and make tsan run, of the clusters a short one; TESTS narrows it.
 chosen_tests = $(if $(TESTS),$(TESTS:%=$(BUILD)/tests/%),$(replay_binaries) $(test_binaries) \
@@ -373,7 +375,7 @@ clean:
 distclean: clean
 	rm -rf config.mk config.h config.log config.status config.cache autom4te.cache chatserverd-*.tar.gz
 
-.PHONY: all tests check check-lite check-long check-sanitized asan tsan fuzz fuzz-run bench install uninstall dist distcheck \
+.PHONY: all tests check check-all check-long check-sanitized asan tsan fuzz fuzz-run bench install uninstall dist distcheck \
 	format help clean distclean FORCE
 .SECONDARY:
 -include $(shell find $(BUILD) -path '$(BUILD)/asan' -prune -o -path '$(BUILD)/tsan' -prune -o -path '$(BUILD)/fuzz' -prune \
