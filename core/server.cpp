@@ -14,6 +14,7 @@
 
 #include <chatserverd/db.h>
 
+#include "core/plugin/conn_calls.h"
 #include "core/plugin/host.h"
 #include "core/base/log.h"
 #include "core/notify.h"
@@ -99,6 +100,7 @@ int open_workers(struct server *s, struct cs_error *e)
 	const unsigned threads = core->threads ? (unsigned)core->threads
 		: std::clamp(std::thread::hardware_concurrency(), 1u, 128u);
 
+	s->shared.conn_calls = &plugin_conn_calls;
 	s->shared.dispatch = &s->dispatch;
 	for (unsigned i = 0; i < threads; i++) {
 		s->shared.workers.push_back(std::make_unique<struct worker>());

@@ -39,6 +39,7 @@ struct worker_shared {
 	std::vector<std::unique_ptr<struct worker>> workers;
 	struct session_table sessions;
 	struct throttle throttle;
+	const struct conn_calls *conn_calls = nullptr;
 	const struct dispatch_table *dispatch = nullptr;
 	struct store *store = nullptr;
 	struct bus *bus = nullptr; /* null: this node is alone */

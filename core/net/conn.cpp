@@ -17,7 +17,6 @@
 #include "core/net/listener.h"
 #include "core/base/log.h"
 #include "core/net/network.h"
-#include "core/store/store.h"
 #include "core/base/worker.h"
 
 static constexpr uint32_t conn_most_slots = 1u << 24;
@@ -227,8 +226,8 @@ static void conn_free(void *arg)
 
 static void conn_die(struct conn *c)
 {
-	if (c->pending && c->worker->shared->store != nullptr)
-		store_cancel_hashes(c->worker->shared->store, c->handle);
+	if (c->pending)
+		c->worker->shared->conn_calls->abandoned(c);
 	conn_leave(c);
 	c->dead = true;
 	event_del(c->read_event.get());

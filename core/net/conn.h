@@ -15,6 +15,8 @@
 
 #include <sys/socket.h>
 
+#include <chatserverd/bus.h>
+
 #include "core/net/frame.h"
 #include "core/net/limit.h"
 #include <base/raii.h>
@@ -145,6 +147,25 @@ struct conn_table {
 	std::array<std::atomic<uint64_t>, CONN_TURN_COUNT> turned_away = {}; /* read by the admin page */
 };
 
+/* What the rooms above do about connections: a constant table, made by conn_calls.cpp of the plugin room and named by
+ * worker_shared. Worker thread. */
+struct conn_calls {
+	/* Dispatches a whole frame. *pause_ms_r: for how long the connection is over its rate; 0: it is not. */
+	void (*frame)(struct conn *c, std::string_view bytes, int64_t *pause_ms_r);
+	/* The session is ending: nobody is to be routed to it, or to claim its place yet. */
+	void (*leaving)(struct conn *c);
+	/* The session or the connection has ended; account 0: nobody was logged in. */
+	void (*closed)(struct conn *c, cs_account account);
+	/* The kernel took bytes of a logged-in connection. */
+	void (*written)(struct conn *c);
+	/* The connection ends while a request is pending. */
+	void (*abandoned)(struct conn *c);
+	/* A probe found the peer there; askers: other nodes that asked. */
+	void (*proved)(struct conn *c, const std::vector<cs_bus_address> &askers, int64_t now_ms);
+	/* A probe goes on while the node drains: whoever waits for it need not. */
+	void (*probe_waits)(struct conn *c);
+};
+
 /* Counts a connection before it is accepted, so that all workers together never have more than
  * max_connections. false: that many are there. What was counted goes to conn_open or back. */
 [[nodiscard]] bool conn_reserve(struct worker *w);
@@ -163,6 +184,8 @@ unsigned conn_worker_index(cs_conn handle);
 
 /* Queues a frame with its terminator; written once at the end of the turn. Contract of cs_host.send. */
 int conn_send(struct conn *c, const char *frame, size_t size, const char *tail, uint64_t *position_r);
+/* Bytes that were queued and that the kernel did not take. */
+size_t conn_unsent(const struct conn *c);
 /* To be called for what a plugin sends: a frame of the plugin that handles the pending request is the request's
  * answer, as LOGIN and REGISTER have answers of their own form. A frame of any other plugin is not. */
 void conn_note_sender(struct conn *c, const struct cs_self *sender);

@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 
 #include "core/net/conn_internal.h"
-#include "core/plugin/dispatch.h"
 #include "core/base/log.h"
 #include "core/base/worker.h"
 
@@ -80,7 +79,7 @@ static void conn_dispatch(struct conn *c, std::string_view frame)
 {
 	int64_t pause_ms = 0;
 
-	(void)dispatch_frame(c, frame, &pause_ms);
+	c->worker->shared->conn_calls->frame(c, frame, &pause_ms);
 	if (pause_ms > 0 && !c->dead) {
 		c->paused_until = worker_monotonic_ms() + pause_ms;
 		conn_arm(c);

@@ -72,7 +72,6 @@ void conn_start_reading(struct conn *c);
 void conn_resume(struct conn *c);
 
 /* conn_output.cpp */
-size_t conn_unsent(const struct conn *c);
 void conn_queue_flush(struct conn *c);
 /* Sends what the kernel takes. Calls no plugin. */
 void conn_write(struct conn *c);

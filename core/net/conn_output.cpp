@@ -75,16 +75,6 @@ static uint64_t conn_this_turn(const struct conn *c)
 	return c->worker->loop.turn + 1;
 }
 
-static void conn_call_written(struct conn *c)
-{
-	for (const auto &self : c->worker->instances) {
-		const struct cs_plugin *p = &self->plugin->declared;
-
-		if (self->started && p->written != nullptr && c->account != 0)
-			p->written(self->state, c->handle, c->written, conn_unsent(c));
-	}
-}
-
 /* What a plugin sends from its hook may be taken by the kernel in the same turn again: the next call waits for
  * the next turn, so that one connection that is caught up cannot keep the worker for itself. */
 static void conn_tell_written(struct conn *c)
@@ -96,7 +86,7 @@ static void conn_tell_written(struct conn *c)
 	if (c->hook_turn != conn_this_turn(c)) {
 		c->was_written = false;
 		c->hook_turn = conn_this_turn(c);
-		conn_call_written(c);
+		c->worker->shared->conn_calls->written(c);
 	} else {
 		event_active(c->write_event.get(), EV_WRITE, 0);
 	}

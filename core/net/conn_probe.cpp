@@ -11,7 +11,6 @@
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
 
-#include "core/bus/bus.h"
 #include "core/net/conn_internal.h"
 #include "core/base/worker.h"
 
@@ -104,15 +103,6 @@ static enum conn_probe_result conn_probe_look(const struct conn *c, int64_t now)
 
 /* ---- the probe */
 
-static void conn_probe_tell(struct conn *c, int64_t now)
-{
-	struct worker_shared *shared = c->worker->shared;
-
-	for (const cs_bus_address asker : c->probe->askers)
-		bus_send_proof(shared->bus, asker, c->account);
-	session_prove(&shared->sessions, c->account, now);
-}
-
 static void conn_probe_wait(struct conn_probe *p, int64_t now)
 {
 	const int64_t wait = std::min(p->pause_ms, p->begun_ms + conn_probe_ms - now);
@@ -133,13 +123,12 @@ static void conn_on_probe(evutil_socket_t, short, void *arg)
 		return;
 	}
 	if (result == CONN_PROBE_THERE) {
-		conn_probe_tell(c, now);
+		c->worker->shared->conn_calls->proved(c, c->probe->askers, now);
 		conn_end_probe(c);
 		return;
 	}
-	/* Who waits on a node that drains is refused, whoever is there. */
 	if (c->worker->draining)
-		session_rouse(&c->worker->shared->sessions, c->account);
+		c->worker->shared->conn_calls->probe_waits(c);
 	conn_probe_wait(c->probe.get(), now);
 }
 

@@ -5,7 +5,6 @@
 #include <memory>
 
 #include "core/net/conn_internal.h"
-#include "core/session/session_bus.h"
 #include "core/base/worker.h"
 
 void conn_bind(struct conn *c, cs_account account, std::string_view name)
@@ -22,29 +21,17 @@ void conn_leave(struct conn *c)
 	if (c->account == 0)
 		return;
 	conn_end_probe(c);
-	session_bus_end(c->worker->shared, c->account, c->handle);
+	c->worker->shared->conn_calls->leaving(c);
 	c->ended = c->account;
 	c->account = 0;
 }
 
 void conn_tell_closed(struct conn *c, cs_account account)
 {
-	struct worker_shared *shared = c->worker->shared;
-	auto &instances = c->worker->instances;
-
 	c->ended = 0;
 	c->name.clear();
 	c->was_written = false;
-	for (size_t i = instances.size(); i-- > 0;) {
-		struct cs_self *self = instances[i].get();
-		const struct cs_plugin *p = &self->plugin->declared;
-
-		if (self->started && p->closed != nullptr &&
-		    p->closed(self->state, c->handle, account, c->written) == CS_PENDING && account != 0)
-			session_hold(&shared->sessions, account);
-	}
-	if (account != 0)
-		session_bus_release(shared, account);
+	c->worker->shared->conn_calls->closed(c, account);
 }
 
 static void conn_logout_told(void *arg)

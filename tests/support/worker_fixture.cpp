@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "core/net/listener.h"
+#include "core/plugin/conn_calls.h"
 
 static struct worker_fixture *fixture_of(void *state)
 {
@@ -121,6 +122,7 @@ std::unique_ptr<struct worker_fixture> worker_fixture_make(void)
 	set_conf(&f->conf);
 	f->worker = w.get();
 	f->shared.workers.push_back(std::move(w));
+	f->shared.conn_calls = &plugin_conn_calls;
 	f->shared.dispatch = &f->table;
 	add_plugin(f.get());
 	if (dispatch_build(&f->table, &f->plugins, &e) != 0 ||

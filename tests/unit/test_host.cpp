@@ -10,6 +10,7 @@
 #include <sys/un.h>
 
 #include "core/net/conn.h"
+#include "core/plugin/conn_calls.h"
 #include "core/plugin/dispatch.h"
 #include "core/base/log.h"
 #include "core/base/loop.h"
@@ -72,6 +73,7 @@ static int set_up(void **state)
 	f->conf.login_memory = 1 << 20;
 	f->conf.output_soft = 65536;
 	f->conf.output_hard = 1 << 20;
+	f->shared.conn_calls = &plugin_conn_calls;
 	f->shared.dispatch = &f->dispatch;
 	f->shared.workers.push_back(std::make_unique<struct worker>());
 	f->worker = f->shared.workers[0].get();

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT
+ * What connections call of the rooms above them: dispatch, the plugins' life cycle, the session table, the store and the
+ * bus. */
+#include "core/plugin/conn_calls.h"
+
+#include "core/base/worker.h"
+#include "core/bus/bus.h"
+#include "core/net/conn.h"
+#include "core/plugin/dispatch.h"
+#include "core/session/session.h"
+#include "core/session/session_bus.h"
+#include "core/store/store.h"
+
+static void conn_calls_frame(struct conn *c, std::string_view bytes, int64_t *pause_ms_r)
+{
+	dispatch_frame(c, bytes, pause_ms_r);
+}
+
+static void conn_calls_leaving(struct conn *c)
+{
+	session_bus_end(c->worker->shared, c->account, c->handle);
+}
+
+/* In reverse order of their start. Each that holds the place has its hold before the next is told. */
+static void conn_calls_closed(struct conn *c, cs_account account)
+{
+	struct worker_shared *shared = c->worker->shared;
+	const auto &instances = c->worker->instances;
+
+	for (size_t i = instances.size(); i-- > 0;) {
+		struct cs_self *self = instances[i].get();
+		const struct cs_plugin *p = self->declared;
+
+		if (self->started && p->closed != nullptr &&
+		    p->closed(self->state, c->handle, account, c->written) == CS_PENDING && account != 0)
+			session_hold(&shared->sessions, account);
+	}
+	if (account != 0)
+		session_bus_release(shared, account);
+}
+
+static void conn_calls_written(struct conn *c)
+{
+	for (const auto &self : c->worker->instances) {
+		const struct cs_plugin *p = self->declared;
+
+		if (self->started && p->written != nullptr && c->account != 0)
+			p->written(self->state, c->handle, c->written, conn_unsent(c));
+	}
+}
+
+static void conn_calls_abandoned(struct conn *c)
+{
+	struct store *store = c->worker->shared->store;
+
+	if (store)
+		store_cancel_hashes(store, c->handle);
+}
+
+static void conn_calls_proved(struct conn *c, const std::vector<cs_bus_address> &askers, int64_t now_ms)
+{
+	struct worker_shared *shared = c->worker->shared;
+
+	for (const cs_bus_address asker : askers)
+		bus_send_proof(shared->bus, asker, c->account);
+	session_prove(&shared->sessions, c->account, now_ms);
+}
+
+/* Who waits on a node that drains is refused, whoever is there. */
+static void conn_calls_probe_waits(struct conn *c)
+{
+	session_rouse(&c->worker->shared->sessions, c->account);
+}
+
+const struct conn_calls plugin_conn_calls = {
+	.frame = conn_calls_frame,
+	.leaving = conn_calls_leaving,
+	.closed = conn_calls_closed,
+	.written = conn_calls_written,
+	.abandoned = conn_calls_abandoned,
+	.proved = conn_calls_proved,
+	.probe_waits = conn_calls_probe_waits,
+};
