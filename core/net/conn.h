@@ -22,8 +22,13 @@
 #include <base/raii.h>
 
 struct conn_probe;
+struct dispatch_held;
 struct worker;
 struct worker_shared;
+
+struct dispatch_held_deleter {
+	void operator()(struct dispatch_held *held) const;
+};
 
 struct conn_probe_deleter {
 	void operator()(struct conn_probe *p) const;
@@ -101,7 +106,8 @@ struct conn {
 	 * One without req counts as well, for it may yet be refused. */
 	uint32_t owed = 0;
 	struct cs_request pending_request = {0, -1};
-	const struct cs_self *pending_handler = nullptr; /* whose handler the pending request is with */
+	const struct cs_self *pending_handler = nullptr; /* whose handler has the pending request; null: a hook has it */
+	std::unique_ptr<struct dispatch_held, dispatch_held_deleter> held; /* the pending frame waits for a hook */
 	bool pending_answered = false; /* the pending request is settled, or got an answer of its own form */
 
 	/* Without a login; conn_guest.cpp. */
@@ -117,7 +123,7 @@ struct conn {
 	bool awaiting_byte = false; /* the byte behind the first frame has not come */
 	bool reading = false; /* the read event is added */
 	bool write_waiting = false; /* the write event is added: the kernel is full */
-	bool pending = false; /* a handler answered CS_PENDING */
+	bool pending = false; /* a handler or a hook answered CS_PENDING */
 	bool claiming = false; /* a claim is under way */
 	bool over_soft = false; /* over the soft mark: not read */
 	bool draining = false; /* GOING_AWAY was said */
@@ -152,6 +158,8 @@ struct conn_table {
 struct conn_calls {
 	/* Dispatches a whole frame. *pause_ms_r: for how long the connection is over its rate; 0: it is not. */
 	void (*frame)(struct conn *c, std::string_view bytes, int64_t *pause_ms_r);
+	/* Dispatches the frame that c->held holds, where its hook has passed it. */
+	void (*resumed)(struct conn *c);
 	/* The session is ending: nobody is to be routed to it, or to claim its place yet. */
 	void (*leaving)(struct conn *c);
 	/* The session or the connection has ended; account 0: nobody was logged in. */
@@ -197,8 +205,12 @@ void conn_answer(struct conn *c, const struct cs_request *request, const char *m
 void conn_refuse(struct conn *c, const struct cs_request *request, uint32_t ack, int wire_errno,
                  const char *text);
 
-/* Ends CS_PENDING; the waiting input is dispatched at the end of the turn. Nothing happens when none is pending. */
+/* Ends CS_PENDING of a handler; the waiting input is dispatched at the end of the turn. Nothing happens when none is
+ * pending. */
 void conn_finish(struct conn *c);
+/* Goes on at the end of the turn: with the frame that a hook has passed, then with the waiting input, then with
+ * reading. */
+void conn_resume(struct conn *c);
 /* Binds the account after a granted claim. */
 void conn_bind(struct conn *c, cs_account account, std::string_view name);
 /* Closes the connection when it says nothing for that long; 0: never. A probe takes it for dead after doubt_ms of

@@ -282,6 +282,8 @@ static void conn_resume_now(void *arg)
 	auto *c = static_cast<struct conn *>(arg);
 
 	c->resume_queued = false;
+	if (c->held && !c->closing && !c->dead)
+		c->worker->shared->conn_calls->resumed(c);
 	conn_check_login(c, worker_monotonic_ms());
 	conn_go_on(c);
 	conn_guest_check(c);
@@ -299,7 +301,7 @@ void conn_resume(struct conn *c)
 void conn_finish(struct conn *c)
 {
 	conn_assert_here(c->worker);
-	if (!c->pending)
+	if (!c->pending || !c->pending_handler)
 		return;
 	c->pending = false;
 	if (!c->pending_answered)

@@ -68,8 +68,6 @@ void conn_refuse_input(struct conn *c, int wire_errno, const char *text);
 /* Frames may be dispatched. */
 bool conn_can_dispatch(const struct conn *c);
 void conn_start_reading(struct conn *c);
-/* Goes on with the waiting input, then with reading, at the end of the turn. */
-void conn_resume(struct conn *c);
 
 /* conn_output.cpp */
 void conn_queue_flush(struct conn *c);

@@ -16,6 +16,12 @@ static void conn_calls_frame(struct conn *c, std::string_view bytes, int64_t *pa
 	dispatch_frame(c, bytes, pause_ms_r);
 }
 
+static void conn_calls_resumed(struct conn *c)
+{
+	if (c->held->resumed)
+		dispatch_go_on(c);
+}
+
 static void conn_calls_leaving(struct conn *c)
 {
 	session_bus_end(c->worker->shared, c->account, c->handle);
@@ -74,6 +80,7 @@ static void conn_calls_probe_waits(struct conn *c)
 
 const struct conn_calls plugin_conn_calls = {
 	.frame = conn_calls_frame,
+	.resumed = conn_calls_resumed,
 	.leaving = conn_calls_leaving,
 	.closed = conn_calls_closed,
 	.written = conn_calls_written,

@@ -3,6 +3,8 @@
  * means, but for PING, which it answers itself. */
 #include "core/plugin/dispatch.h"
 
+#include <algorithm>
+
 #include "core/net/conn.h"
 #include "core/net/frame.h"
 #include "core/net/limit.h"
@@ -12,6 +14,9 @@
 
 /* What the core charges for frames that reach no handler. */
 static constexpr int64_t dispatch_own_cost = 1;
+
+static const char dispatch_going_away[] = "this node is going away, connect again";
+static const char dispatch_log_in[] = "log in first";
 
 static bool dispatch_is_core_msgid(uint32_t msgid)
 {
@@ -36,7 +41,42 @@ static int dispatch_add(struct dispatch_table *table, const struct plugin_set *s
 		          set->plugins[place->second.plugin]->path.c_str());
 		return CS_EINVAL;
 	}
-	place->second = {route, plugin->index};
+	place->second = {route, plugin->index, {}};
+	return 0;
+}
+
+static int dispatch_add_hook(struct dispatch_table *table, const struct plugin *plugin, const struct cs_hook *hook,
+                             struct cs_error *e)
+{
+	if (dispatch_is_core_msgid(hook->msgid)) {
+		error_set(e, "%s: has a hook for msgid %u, which is the core's own", plugin->path.c_str(), hook->msgid);
+		return CS_EINVAL;
+	}
+	const auto place = table->entries.find(hook->msgid);
+
+	if (hook->msgid == 0)
+		for (auto &[msgid, entry] : table->entries)
+			entry.hooks.push_back({hook, plugin->index});
+	else if (place != table->entries.end())
+		place->second.hooks.push_back({hook, plugin->index});
+	else
+		log_warning("plugin=%s has a hook that is never called: no plugin handles its msgid=%u",
+		            plugin->name.c_str(), hook->msgid);
+	return 0;
+}
+
+/* Plugins stand in the order of their start, so a stable sort leaves those of one order in it. */
+static int dispatch_build_hooks(struct dispatch_table *table, const struct plugin_set *set, struct cs_error *e)
+{
+	for (const auto &plugin : set->plugins)
+		for (const struct cs_hook *hook = plugin->declared.hooks; hook && hook->before; hook++)
+			if (const int result = dispatch_add_hook(table, plugin.get(), hook, e))
+				return result;
+	for (auto &[msgid, entry] : table->entries)
+		std::stable_sort(entry.hooks.begin(), entry.hooks.end(),
+		                 [](const struct dispatch_hook &a, const struct dispatch_hook &b) {
+			                 return a.hook->order < b.hook->order;
+		                 });
 	return 0;
 }
 
@@ -47,7 +87,7 @@ int dispatch_build(struct dispatch_table *table, const struct plugin_set *set, s
 		     route != nullptr && route->handler != nullptr; route++)
 			if (const int result = dispatch_add(table, set, plugin.get(), route, e); result != 0)
 				return result;
-	return 0;
+	return dispatch_build_hooks(table, set, e);
 }
 
 /* ---- one frame */
@@ -105,32 +145,45 @@ static bool dispatch_is_own_id(struct dispatch_call *d)
 	return false;
 }
 
-/* Everything but the handler; false: refused. */
+static bool dispatch_is_draining(const struct conn *c)
+{
+	return c->draining || c->worker->draining;
+}
+
+/* Everything but hooks and handler; false: refused. */
 static bool dispatch_may_call(struct dispatch_call *d)
 {
 	const uint32_t flags = d->entry == nullptr ? 0 : d->entry->route->flags;
 
-	if (d->conn->draining || d->conn->worker->draining)
-		dispatch_refuse(d, CS_ERRNO_GOING_AWAY, "this node is going away, connect again");
+	if (dispatch_is_draining(d->conn))
+		dispatch_refuse(d, CS_ERRNO_GOING_AWAY, dispatch_going_away);
 	else if (d->entry == nullptr)
 		dispatch_refuse(d, CS_ERRNO_UNKNOWN_MSGID, "no plugin handles this msgid");
 	else if ((flags & (CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID)) != 0 && d->frame.account == 0)
-		dispatch_refuse(d, CS_ERRNO_NOT_LOGGED_IN, "log in first");
+		dispatch_refuse(d, CS_ERRNO_NOT_LOGGED_IN, dispatch_log_in);
 	else
 		return (flags & CS_ROUTE_OWN_ID) == 0 || dispatch_is_own_id(d);
 	return false;
 }
 
-/* The connection counts as pending during the call, so that a handler may finish() before it returns. */
+/* The connection counts as pending during a plugin's call, so that a handler may finish() before it returns. What the
+ * handler's plugin sends is the answer; what a hook's plugin sends is not. */
+static void dispatch_begin_call(struct dispatch_call *d, const struct cs_self *handler)
+{
+	struct conn *c = d->conn;
+
+	c->pending = true;
+	c->pending_answered = false;
+	c->pending_request = d->frame.request;
+	c->pending_handler = handler;
+}
+
 static void dispatch_call_handler(struct dispatch_call *d)
 {
 	struct conn *c = d->conn;
 	const struct cs_self *self = c->worker->instances[d->entry->plugin].get();
 
-	c->pending = true;
-	c->pending_answered = false;
-	c->pending_request = d->frame.request;
-	c->pending_handler = self;
+	dispatch_begin_call(d, self);
 	const int verdict = d->entry->route->handler(self->state, &d->frame);
 
 	if (verdict != CS_PENDING && c->pending) {
@@ -139,6 +192,49 @@ static void dispatch_call_handler(struct dispatch_call *d)
 			c->owed++;
 	}
 	dispatch_count(d);
+}
+
+/* The frame waits for the hook before `next`; its bytes are the server's until then. */
+static void dispatch_hold(struct dispatch_call *d, const struct cs_self *self, size_t next)
+{
+	struct conn *c = d->conn;
+
+	c->held.reset(std::make_unique<struct dispatch_held>().release());
+	c->held->bytes.assign(d->frame.bytes, d->frame.size);
+	c->held->account = d->frame.account;
+	c->held->self = self;
+	c->held->next = next;
+}
+
+/* A hook that rejects and says nothing would leave the client without an answer. */
+static void dispatch_reject(struct dispatch_call *d)
+{
+	d->conn->pending = false;
+	if (d->conn->pending_answered)
+		dispatch_count(d);
+	else
+		dispatch_refuse(d, CS_ERRNO_NOT_ALLOWED, "refused");
+}
+
+/* The hooks from `next` on; true: all have passed the frame. */
+static bool dispatch_pass_hooks(struct dispatch_call *d, size_t next)
+{
+	const std::vector<struct dispatch_hook> &hooks = d->entry->hooks;
+
+	for (; next < hooks.size(); next++) {
+		const struct cs_self *self = d->conn->worker->instances[hooks[next].plugin].get();
+
+		dispatch_begin_call(d, nullptr);
+		const int verdict = hooks[next].hook->before(self->state, &d->frame);
+
+		if (verdict == CS_PENDING)
+			dispatch_hold(d, self, next + 1);
+		else if (verdict != CS_PASS)
+			dispatch_reject(d);
+		if (verdict != CS_PASS)
+			return false;
+	}
+	return true;
 }
 
 static int64_t dispatch_charge(struct dispatch_call *d)
@@ -159,27 +255,96 @@ static const struct dispatch_entry *dispatch_find(const struct conn *c, uint32_t
 	return place == entries.end() ? nullptr : &place->second;
 }
 
+/* Reads the frame into d. 0, or CS_EINVAL with what is wrong in e. */
+static int dispatch_read(struct dispatch_call *d, struct conn *c, std::string_view bytes, cjson_ptr *fields_r,
+                         struct cs_error *e)
+{
+	const int result = frame_parse(bytes, fields_r, &d->frame.request, e);
+
+	d->conn = c;
+	d->frame.conn = c->handle;
+	d->frame.account = c->account;
+	d->frame.name = c->account == 0 ? "" : c->name.c_str();
+	d->frame.bytes = bytes.data();
+	d->frame.size = bytes.size();
+	d->frame.fields = fields_r->get();
+	d->entry = result == 0 ? dispatch_find(c, d->frame.request.msgid) : nullptr;
+	return result;
+}
+
 enum dispatch_result dispatch_frame(struct conn *c, std::string_view bytes, int64_t *pause_ms_r)
 {
-	struct dispatch_call d = {c, {}, nullptr};
+	struct dispatch_call d = {};
 	struct cs_error e;
 	cjson_ptr fields;
-	const int result = frame_parse(bytes, &fields, &d.frame.request, &e);
+	const int result = dispatch_read(&d, c, bytes, &fields, &e);
 
-	d.frame.conn = c->handle;
-	d.frame.account = c->account;
-	d.frame.name = c->account == 0 ? "" : c->name.c_str();
-	d.frame.bytes = bytes.data();
-	d.frame.size = bytes.size();
-	d.frame.fields = fields.get();
-	if (result == 0)
-		d.entry = dispatch_find(c, d.frame.request.msgid);
 	*pause_ms_r = dispatch_charge(&d);
 	if (result != 0)
 		dispatch_refuse(&d, CS_ERRNO_BAD_FRAME, e.text);
 	else if (d.frame.request.msgid == CS_MSGID_PING)
 		dispatch_ping(&d);
-	else if (dispatch_may_call(&d))
+	else if (dispatch_may_call(&d) && dispatch_pass_hooks(&d, 0))
 		dispatch_call_handler(&d);
 	return c->pending ? DISPATCH_WAIT : DISPATCH_NEXT;
+}
+
+/* ---- a frame that a hook held */
+
+void dispatch_held_deleter::operator()(struct dispatch_held *held) const
+{
+	std::default_delete<struct dispatch_held>()(held);
+}
+
+/* The connection's session ended while the hook had the frame, or the node goes away: 0, or what resume() answers. */
+static int dispatch_refuse_held(struct dispatch_call *d, cs_account account)
+{
+	if (account != d->conn->account) {
+		d->conn->pending = false;
+		dispatch_refuse(d, CS_ERRNO_NOT_LOGGED_IN, dispatch_log_in);
+		return CS_ENOENT;
+	}
+	if (dispatch_is_draining(d->conn)) {
+		d->conn->pending = false;
+		dispatch_refuse(d, CS_ERRNO_GOING_AWAY, dispatch_going_away);
+		return CS_ECANCELED;
+	}
+	return 0;
+}
+
+int dispatch_resume(struct conn *c, const struct cs_self *self, int verdict)
+{
+	struct dispatch_call d = {c, {.request = c->pending_request, .conn = c->handle, .account = 0, .name = "",
+	                              .bytes = nullptr, .size = 0, .fields = nullptr}, nullptr};
+
+	if (!c->held || c->held->self != self || c->held->resumed)
+		return CS_ENOENT;
+	if (verdict != CS_PASS && verdict != CS_REJECT)
+		return CS_EINVAL;
+	d.frame.size = c->held->bytes.size();
+	/* What the hook has refused is not refused again. */
+	const int result = verdict == CS_REJECT && c->pending_answered ? 0 : dispatch_refuse_held(&d, c->held->account);
+
+	if (result == 0 && verdict == CS_PASS) {
+		c->held->resumed = true;
+	} else {
+		if (result == 0)
+			dispatch_reject(&d);
+		c->held.reset();
+	}
+	conn_resume(c);
+	return result;
+}
+
+void dispatch_go_on(struct conn *c)
+{
+	struct dispatch_call d = {};
+	struct cs_error e;
+	cjson_ptr fields;
+	const auto held = std::move(c->held);
+
+	/* It was read once, so it can be read again. */
+	(void)dispatch_read(&d, c, held->bytes, &fields, &e);
+	if (dispatch_refuse_held(&d, held->account) == 0 && dispatch_pass_hooks(&d, held->next))
+		dispatch_call_handler(&d);
 }

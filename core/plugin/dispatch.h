@@ -4,17 +4,35 @@
 #ifndef CORE_DISPATCH_H
 #define CORE_DISPATCH_H
 
+#include <memory>
+#include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include <chatserverd/plugin.h>
 
 struct conn;
 struct plugin_set;
 
+struct dispatch_hook {
+	const struct cs_hook *hook;
+	unsigned plugin; /* index of the instance on each worker */
+};
+
 struct dispatch_entry {
 	const struct cs_route *route;
 	unsigned plugin; /* index of the instance on each worker */
+	std::vector<struct dispatch_hook> hooks; /* in the order of their calls */
+};
+
+/* A frame for which a hook answered CS_PENDING. */
+struct dispatch_held {
+	std::string bytes;
+	cs_account account; /* of the connection when the frame came */
+	const struct cs_self *self; /* whose hook it waits for */
+	size_t next; /* the hook behind that one */
+	bool resumed = false; /* the hook has passed it */
 };
 
 /* Built once, then constant: any thread may read. */
@@ -22,16 +40,20 @@ struct dispatch_table {
 	std::unordered_map<uint32_t, struct dispatch_entry> entries;
 };
 
-/* Takes the routes of all plugins. Two with one msgid, a route without handler, a msgid of the core's:
- * CS_EINVAL, e names both files. */
+/* Takes the routes and hooks of all plugins. Two routes with one msgid, a route without handler, a route or hook for a
+ * msgid of the core's: CS_EINVAL, e names both files. */
 [[nodiscard]] int dispatch_build(struct dispatch_table *table, const struct plugin_set *set,
                                  struct cs_error *e);
 
 enum dispatch_result { DISPATCH_NEXT, DISPATCH_WAIT };
 
-/* One frame of the connection: checked, parsed, known msgid, login state, cost charged, own id, handler,
- * counters. Every refusal is answered. WAIT: nothing more of this connection until conn_finish. *pause_ms_r:
- * for how long the connection is over its rate (0: it is not). Worker thread; calls the plugin. */
+/* One frame of the connection: checked, parsed, known msgid, login state, cost charged, own id, hooks, handler,
+ * counters. Every refusal is answered. WAIT: nothing more of this connection until conn_finish or dispatch_resume.
+ * *pause_ms_r: for how long the connection is over its rate (0: it is not). Worker thread; calls the plugin. */
 enum dispatch_result dispatch_frame(struct conn *c, std::string_view bytes, int64_t *pause_ms_r);
+/* The verdict of the hook for which the frame of the connection waits. Contract of cs_host.resume. */
+int dispatch_resume(struct conn *c, const struct cs_self *self, int verdict);
+/* Gives a frame that its hook has passed to the next hooks and the handler. Not from inside a plugin's call. */
+void dispatch_go_on(struct conn *c);
 
 #endif

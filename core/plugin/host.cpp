@@ -136,8 +136,17 @@ int host_finish(struct cs_self *self, cs_conn conn)
 
 	if (!c)
 		return CS_ENOENT;
+	if (c->pending && !c->pending_handler)
+		return CS_EINVAL;
 	conn_finish(c);
 	return 0;
+}
+
+int host_resume(struct cs_self *self, cs_conn conn, int verdict)
+{
+	struct conn *c = find(self, conn);
+
+	return c ? dispatch_resume(c, self, verdict) : CS_ENOENT;
 }
 
 int host_close(struct cs_self *self, cs_conn conn, const char *why)
@@ -302,4 +311,5 @@ const struct cs_host host_table = {
 	.peer = host_peer,
 	.guess_wait = host_guess_wait,
 	.guess_note = host_guess_note,
+	.resume = host_resume,
 };

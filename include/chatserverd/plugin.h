@@ -80,11 +80,12 @@ struct cs_frame {
 	const void *fields;     /* the server's; read with get_... */
 };
 
-/* What a handler answers. */
+/* What a handler or a hook answers. */
 enum cs_verdict {
-	CS_DONE = 0,      /* dealt with, or its answer comes later while other frames go on */
-	CS_PENDING = 1,   /* nothing more of this connection is dispatched until finish() */
-	CS_REJECT = -100  /* refused; the handler has called refuse() or refuse_as(). */
+	CS_DONE = 0,      /* handler: dealt with, or its answer comes later while other frames go on */
+	CS_PASS = 0,      /* hook: nothing against it */
+	CS_PENDING = 1,   /* nothing more of this connection is dispatched until finish(), or resume() of a hook */
+	CS_REJECT = -100  /* refused; refuse() or refuse_as() has been called */
 };
 
 typedef int cs_handler_fn(void *state, const struct cs_frame *frame);
@@ -102,6 +103,20 @@ struct cs_route {
 	cs_handler_fn *handler;
 	uint32_t flags;
 	uint32_t cost;          /* charged to the connection's rate limit before the handler runs */
+};
+
+/* Looks at a checked frame before its handler does: its msgid has a handler, and the login state and the own id
+ * are as the route asks for. CS_PASS: the next hook, at last the handler, gets the frame. CS_REJECT: the hook has
+ * refused the request, and nobody else sees it. CS_PENDING: the hook calls resume() later, and until then nothing
+ * more of this connection is dispatched. A hook may not change the frame. Any other answer counts as CS_REJECT. */
+typedef int cs_hook_fn(void *state, const struct cs_frame *frame);
+
+/* A hook. The list ends with before NULL. */
+struct cs_hook {
+	uint32_t msgid;         /* of the frames that it sees; 0: all that a plugin handles */
+	int32_t order;          /* lower ones first, whichever plugin they are of; then in the order of start */
+	cs_hook_fn *before;
+	uint32_t flags;         /* spare: 0 */
 };
 
 enum cs_option_type {
@@ -219,7 +234,8 @@ struct cs_host {
 	 * that little is left; CS_ENOENT. */
 	int (*send)(struct cs_self *self, cs_conn conn, const char *frame, size_t size, const char *tail,
 	            uint64_t *position_r);
-	/* Ends CS_PENDING: the connection's next frames are dispatched, not inside this call. */
+	/* Ends CS_PENDING of a handler: the connection's next frames are dispatched, not inside this call. CS_EINVAL:
+	 * it is a hook that the frame waits for. */
 	int (*finish)(struct cs_self *self, cs_conn conn);
 	/* Writes what is queued and closes. */
 	int (*close)(struct cs_self *self, cs_conn conn, const char *why);
@@ -306,6 +322,13 @@ struct cs_host {
 	/* A guess was judged: wrong ones count; a right one forgets those of the same network and subject.
 	 * [any thread] */
 	void (*guess_note)(struct cs_self *self, uint64_t network, uint64_t subject, int64_t most, int right);
+
+	/* ---- hooks */
+	/* Ends the CS_PENDING of the instance's hook. verdict: CS_PASS, or CS_REJECT after refuse(). The next hooks
+	 * and the handler are not called inside this call. 0; CS_EINVAL: another verdict; CS_ENOENT: no frame of
+	 * this hook waits, for the connection or its session has ended; CS_ECANCELED: the server is
+	 * stopping. Where the connection is still there, the client has been refused for the last two. */
+	int (*resume)(struct cs_self *self, cs_conn conn, int verdict);
 };
 
 /* A service that a plugin offers to others; its context is the provider's instance state on the same
@@ -323,6 +346,7 @@ struct cs_plugin {
 	const struct cs_service *provides;      /* or NULL */
 	const struct cs_route *routes;          /* or NULL */
 	const struct cs_option *options;        /* or NULL */
+	const struct cs_hook *hooks;            /* or NULL */
 	size_t conf_size;                       /* of the option struct; 0 without options */
 
 	/* Makes the instance of one worker. conf is the option struct, the server's, until `reload` brings

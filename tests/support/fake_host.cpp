@@ -4,6 +4,7 @@
 #include "fake_host.h"
 #include "fake_host_internal.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -184,17 +185,53 @@ static int route_check(const fake_host *host, const cs_route *route, const cs_fr
 	return static_cast<cs_account>(id) == frame->account ? 0 : CS_ERRNO_NOT_ALLOWED;
 }
 
-int fake_host_frame(fake_host *host, cs_conn handle, std::string_view json)
+struct fake_hook {
+	const cs_hook *hook;
+	fake_self *self;
+};
+
+static std::vector<fake_hook> hooks_of(fake_host *host, unsigned worker, uint32_t msgid)
 {
-	const std::string bytes(json);
+	std::vector<fake_hook> hooks;
+
+	for (fake_self *self : host->selves)
+		for (const cs_hook *h = self->plugin->hooks; h != nullptr && h->before != nullptr; h++)
+			if (self->worker == worker && (h->msgid == 0 || h->msgid == msgid))
+				hooks.push_back({h, self});
+	std::stable_sort(hooks.begin(), hooks.end(),
+	                 [](const fake_hook &a, const fake_hook &b) { return a.hook->order < b.hook->order; });
+	return hooks;
+}
+
+/* CS_PASS when all hooks from next_hook on have passed the frame. */
+static int hooks_run(fake_host *host, fake_conn *conn, const cs_frame *frame)
+{
+	const std::vector<fake_hook> hooks = hooks_of(host, conn->worker, frame->request.msgid);
+
+	while (conn->next_hook < hooks.size()) {
+		const fake_hook *hook = &hooks[conn->next_hook++];
+		const int verdict = hook->hook->before(hook->self->state, frame);
+
+		if (verdict == CS_PENDING) {
+			conn->hooked = hook->self;
+			conn->held.assign(frame->bytes, frame->size);
+		}
+		if (verdict != CS_PASS)
+			return verdict;
+	}
+	return CS_PASS;
+}
+
+/* Checks, as far as they are not done, hooks and handler. */
+static int frame_run(fake_host *host, fake_conn *conn, const std::string &bytes, bool checked)
+{
 	const std::unique_ptr<cJSON, json_free> fields(cJSON_ParseWithLength(bytes.data(), bytes.size()));
-	fake_conn *conn = fake_host_conn(host, handle);
 	const std::string name = conn->name;
 	cs_frame frame = {};
 	int64_t msgid = 0;
 	fake_self *self = nullptr;
 
-	frame.conn = handle;
+	frame.conn = conn->handle;
 	frame.account = conn->account;
 	frame.name = name.c_str();
 	frame.bytes = bytes.data();
@@ -208,16 +245,32 @@ int fake_host_frame(fake_host *host, cs_conn handle, std::string_view json)
 	const cs_route *route = route_find(host, conn->worker, frame.request.msgid, &self);
 	if (route == nullptr)
 		fake_fail("no plugin handles", bytes.c_str());
-	const int refused = route_check(host, route, &frame);
+	const int refused = checked ? 0 : route_check(host, route, &frame);
 	if (refused != 0)
-		return host->table.refuse(fake_self_handle(self), handle, &frame.request, refused,
+		return host->table.refuse(fake_self_handle(self), conn->handle, &frame.request, refused,
 		                          "route check");
-	if (conn->pending)
+	if (conn->pending || conn->hooked != nullptr)
 		fake_fail("a frame while the connection is pending", bytes.c_str());
+	const int passed = hooks_run(host, conn, &frame);
+	if (passed != CS_PASS)
+		return passed;
 	conn->pending = true; /* a handler may call finish() only later, so the order is no question */
 	const int verdict = route->handler(self->state, &frame);
 	conn->pending = verdict == CS_PENDING;
 	return verdict;
+}
+
+int fake_host_frame(fake_host *host, cs_conn handle, std::string_view json)
+{
+	fake_conn *conn = fake_host_conn(host, handle);
+
+	conn->next_hook = 0;
+	return frame_run(host, conn, std::string(json), false);
+}
+
+void fake_conn_go_on(fake_host *host, fake_conn *conn)
+{
+	(void)frame_run(host, conn, std::move(conn->held), true);
 }
 
 int fake_host_request(fake_host *host, cs_conn conn, std::string_view json)

@@ -20,10 +20,11 @@
 #include <chatserverd/plugin.h>
 
 struct fake_host;
+struct fake_self;
 
 /* One call that a plugin made, in order. */
 struct fake_call {
-	std::string what; /* "answer" "refuse" "send" "finish" "close" "silence" "claim" "logout" "release" "presence"
+	std::string what; /* "answer" "refuse" "send" "finish" "resume" "close" "silence" "claim" "logout" "release" "presence"
 	                        * "work read" "work write" "work hash" "batch" "route" "route all" "route place",
 	                        * and what fake services add: "attach" "begin" ... */
 	cs_conn conn = 0;
@@ -40,6 +41,9 @@ struct fake_conn {
 	std::string name;
 	bool open = false;
 	bool pending = false; /* a handler answered CS_PENDING and nobody called finish() since */
+	fake_self *hooked = nullptr; /* whose hook answered CS_PENDING and did not call resume() since */
+	size_t next_hook = 0; /* behind that one */
+	std::string held; /* the frame that waits for it */
 	bool over_soft = false; /* set by the test: send() answers CS_EAGAIN */
 	uint64_t position = 0; /* bytes queued in all, terminators included */
 	uint64_t written = 0; /* bytes that "the kernel took", see fake_host_written */
@@ -74,7 +78,6 @@ struct fake_timer_entry {
 };
 
 struct fake_job;
-struct fake_self;
 typedef void fake_deferred_fn(fake_host *host, void *arg);
 
 struct fake_service {
@@ -152,7 +155,8 @@ void fake_host_written_all(fake_host *host, cs_conn conn);
 void fake_host_written(fake_host *host, cs_conn conn, uint64_t position);
 
 /* Gives a frame to the handler of its msgid on the connection's worker, after the checks that the route's
- * flags ask for. Returns the verdict; CS_REJECT where a check refused it. The queue is not run. */
+ * flags ask for and the hooks of all plugins. Returns the verdict; CS_REJECT where a check refused it; CS_PENDING
+ * while a hook has it. The queue is not run. */
 int fake_host_frame(fake_host *host, cs_conn conn, std::string_view json);
 /* The same, then runs the queue. */
 int fake_host_request(fake_host *host, cs_conn conn, std::string_view json);

@@ -210,6 +210,29 @@ static int table_finish(cs_self *self, cs_conn handle)
 	return 0;
 }
 
+static void resume_run(fake_host *host, void *arg)
+{
+	fake_conn *conn = static_cast<fake_conn *>(arg);
+
+	if (conn->open)
+		fake_conn_go_on(host, conn);
+}
+
+static int table_resume(cs_self *self, cs_conn handle, int verdict)
+{
+	fake_conn *conn = conn_of(self, handle);
+
+	if (conn == nullptr || conn->hooked != self_of(self))
+		return CS_ENOENT;
+	if (verdict != CS_PASS && verdict != CS_REJECT)
+		return CS_EINVAL;
+	conn->hooked = nullptr;
+	fake_host_record(self_of(self)->host, {"resume", handle, 0, verdict, ""});
+	if (verdict == CS_PASS) /* conns is a deque, so it stays where it is */
+		fake_host_defer(self_of(self)->host, resume_run, conn);
+	return 0;
+}
+
 static int table_close(cs_self *self, cs_conn handle, const char *why)
 {
 	if (conn_of(self, handle) == nullptr)
@@ -243,6 +266,7 @@ void fake_table_fill_frames(cs_host *table)
 	table->refuse_as = table_refuse_as;
 	table->send = table_send;
 	table->finish = table_finish;
+	table->resume = table_resume;
 	table->close = table_close;
 	table->set_silence = table_set_silence;
 }

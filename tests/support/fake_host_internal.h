@@ -57,6 +57,8 @@ static inline fake_self *self_of(cs_self *self)
 	return reinterpret_cast<fake_self *>(self);
 }
 
+/* Gives the frame that a hook has passed to the next hooks and the handler. */
+void fake_conn_go_on(fake_host *host, fake_conn *conn);
 /* What closing and LOGOUT have in common: the account is off, the hooks are called. */
 void fake_session_end(fake_host *host, fake_conn *conn);
 

@@ -87,14 +87,47 @@ static const struct cs_route routes[] = {
 	{0, nullptr, nullptr, 0, 0},
 };
 
-static void add_plugin(struct worker_fixture *f)
+template <int Number> static int on_hook(void *state, const struct cs_frame *frame)
+{
+	struct worker_fixture *f = fixture_of(state);
+
+	f->trace += "hook" + std::to_string(Number) + " ";
+	return f->hooks[Number] ? f->hooks[Number](frame) : CS_PASS;
+}
+
+/* Not in the order of their calls. */
+static const struct cs_hook hooks[] = {
+	{0, 10, on_hook<FIXTURE_HOOK_LATE>, 0},
+	{0, -10, on_hook<FIXTURE_HOOK_EARLY>, 0},
+	{FIXTURE_OPEN, 0, on_hook<FIXTURE_HOOK_OPEN>, 0},
+	{0, 0, nullptr, 0},
+};
+
+static struct cs_plugin descriptor(void)
+{
+	struct cs_plugin d = {};
+
+	d.routes = routes;
+	d.closed = on_closed;
+	d.written = on_written;
+	return d;
+}
+
+static struct cs_plugin hooking_descriptor(void)
+{
+	struct cs_plugin d = {};
+
+	d.hooks = hooks;
+	return d;
+}
+
+static void add_plugin(struct worker_fixture *f, const struct cs_plugin &declared)
 {
 	auto plugin = std::make_unique<struct plugin>();
 
 	plugin->path = "fake.so";
-	plugin->declared.routes = routes;
-	plugin->declared.closed = on_closed;
-	plugin->declared.written = on_written;
+	plugin->declared = declared;
+	plugin->index = static_cast<unsigned>(f->plugins.plugins.size());
 	struct cs_self *self = plugin_add_instance(plugin.get(), f->worker);
 
 	self->state = f;
@@ -113,7 +146,7 @@ static void set_conf(struct core_conf *conf)
 	conf->burst = 100;
 }
 
-std::unique_ptr<struct worker_fixture> worker_fixture_make(void)
+static std::unique_ptr<struct worker_fixture> make(bool hooked)
 {
 	auto f = std::make_unique<struct worker_fixture>();
 	auto w = std::make_unique<struct worker>();
@@ -124,11 +157,28 @@ std::unique_ptr<struct worker_fixture> worker_fixture_make(void)
 	f->shared.workers.push_back(std::move(w));
 	f->shared.conn_calls = &plugin_conn_calls;
 	f->shared.dispatch = &f->table;
-	add_plugin(f.get());
+	add_plugin(f.get(), descriptor());
+	if (hooked)
+		add_plugin(f.get(), hooking_descriptor());
 	if (dispatch_build(&f->table, &f->plugins, &e) != 0 ||
 	    worker_open(f->worker, 0, &f->shared, &f->conf, &e) != 0)
 		return nullptr;
 	return f;
+}
+
+std::unique_ptr<struct worker_fixture> worker_fixture_make(void)
+{
+	return make(false);
+}
+
+std::unique_ptr<struct worker_fixture> worker_fixture_make_hooked(void)
+{
+	return make(true);
+}
+
+int worker_fixture_resume(struct worker_fixture *f, const struct conn *c, int verdict)
+{
+	return host_table.resume(f->worker->instances.back().get(), c->handle, verdict);
 }
 
 void worker_fixture_free(std::unique_ptr<struct worker_fixture> f)

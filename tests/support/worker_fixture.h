@@ -22,6 +22,9 @@ enum {
 	FIXTURE_REJECT = 15 /* anyone; refuses with 7 */
 };
 
+/* Hooks, in their order: two of all frames and one of FIXTURE_OPEN between them. Each notes its number in `trace`. */
+enum { FIXTURE_HOOK_EARLY, FIXTURE_HOOK_OPEN, FIXTURE_HOOK_LATE, FIXTURE_HOOKS };
+
 struct worker_fixture {
 	struct core_conf conf {};
 	struct worker_shared shared;
@@ -30,6 +33,7 @@ struct worker_fixture {
 	struct dispatch_table table;
 	std::string trace; /* of handlers and hooks, each with a blank behind it */
 	std::function<int(const struct cs_frame *)> on_open;
+	std::function<int(const struct cs_frame *)> hooks[FIXTURE_HOOKS]; /* what they answer; not set: CS_PASS */
 	bool traces_written = false;
 	std::function<void()> on_written;
 	int closed_answer = 0; /* of the `closed` hook */
@@ -38,6 +42,10 @@ struct worker_fixture {
 };
 
 std::unique_ptr<struct worker_fixture> worker_fixture_make(void);
+/* The same, with a second plugin, which has the hooks. */
+std::unique_ptr<struct worker_fixture> worker_fixture_make_hooked(void);
+/* What the instance that has the hooks says of the frame that waits for one. */
+int worker_fixture_resume(struct worker_fixture *f, const struct conn *c, int verdict);
 void worker_fixture_free(std::unique_ptr<struct worker_fixture> f);
 /* Opens a connection; *peer_r is its other end, non-blocking, closed with the fixture. */
 struct conn *worker_fixture_connect(struct worker_fixture *f, int *peer_r);
