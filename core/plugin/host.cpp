@@ -177,6 +177,7 @@ int host_peer(struct cs_self *self, cs_conn conn, struct cs_peer *peer_r)
 
 	if (!c)
 		return CS_ENOENT;
+	*peer_r = {};
 	(void)snprintf(peer_r->text, sizeof(peer_r->text), "%s", c->peer.c_str());
 	peer_r->network = c->client;
 	return 0;
@@ -227,6 +228,8 @@ int host_work(struct cs_self *self, cs_conn conn, enum cs_work_kind kind, cs_wor
 
 int host_batch(struct cs_self *self, const struct cs_batch *batch, uint64_t key, void *item, size_t bytes)
 {
+	if (batch->spare[0] || batch->spare[1])
+		return CS_EINVAL;
 	return store_batch(self->worker->shared->store, self, batch, key, item, bytes);
 }
 

@@ -21,12 +21,17 @@ struct worker;
 
 using dl_ptr = std::unique_ptr<void, function_deleter<dlclose>>;
 
-/* A loaded file. declared is a copy of what the file exports, zero beyond its own size. */
+/* A loaded file. declared is a copy of what the file exports, zero beyond its own size, and so is each row of its lists,
+ * which are those below. */
 struct plugin {
 	std::string path;
 	std::string name;
 	dl_ptr handle;
 	struct cs_plugin declared{};
+	std::vector<struct cs_route> routes;
+	std::vector<struct cs_hook> hooks;
+	std::vector<struct cs_option> options;
+	std::vector<struct cs_service> services;
 	conf_struct conf;              /* its section, bound */
 	unsigned index = 0;            /* place in the order of start */
 };

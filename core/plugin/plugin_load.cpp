@@ -16,6 +16,8 @@
 
 namespace {
 
+constexpr uint32_t plugin_route_flags = CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID;
+
 /* What a plugin of ABI 1.0 brings at least; members added later stand behind it. */
 constexpr size_t least_size = offsetof(struct cs_plugin, stop) + sizeof(cs_plugin::stop);
 
@@ -127,6 +129,47 @@ int copy_declared(struct plugin *p, struct cs_error *e)
 	return 0;
 }
 
+/* Copies a list of the plugin's with its last row, the one for which is_last holds. least: what a row had at first. */
+template <class Row>
+int plugin_copy_list(const struct plugin *p, const char *what, const Row **list, uint32_t stride, size_t least,
+                     bool (*is_last)(const Row &row), std::vector<Row> *rows_r, struct cs_error *e)
+{
+	const auto *from = reinterpret_cast<const char *>(*list);
+
+	if (!from)
+		return 0;
+	if (stride < least || stride > sizeof(Row) || stride % alignof(Row) != 0) {
+		error_set(e, "%s: its %s_size is %u, plugin ABI %u.%u has %zu; begin cs_plugin with CS_PLUGIN_HEAD and build it "
+		          "again, or take it out", p->path.c_str(), what, stride, CS_ABI_MAJOR, CS_ABI_MINOR, sizeof(Row));
+		return CS_EINVAL;
+	}
+	do {
+		rows_r->emplace_back();
+		memcpy(&rows_r->back(), from, stride);
+		from += stride;
+	} while (!is_last(rows_r->back()));
+	*list = rows_r->data();
+	return 0;
+}
+
+int plugin_copy_lists(struct plugin *p, struct cs_error *e)
+{
+	struct cs_plugin *d = &p->declared;
+
+	if (const int result = plugin_copy_list<struct cs_route>(p, "route", &d->routes, d->route_size, sizeof(struct cs_route),
+	                                                         [](const auto &r) { return !r.handler; }, &p->routes, e))
+		return result;
+	if (const int result = plugin_copy_list<struct cs_hook>(p, "hook", &d->hooks, d->hook_size, sizeof(struct cs_hook),
+	                                                        [](const auto &h) { return !h.before; }, &p->hooks, e))
+		return result;
+	if (const int result = plugin_copy_list<struct cs_option>(p, "option", &d->options, d->option_size,
+	                                                          sizeof(struct cs_option),
+	                                                          [](const auto &o) { return !o.key; }, &p->options, e))
+		return result;
+	return plugin_copy_list<struct cs_service>(p, "service", &d->provides, d->service_size, sizeof(struct cs_service),
+	                                           [](const auto &s) { return !s.name; }, &p->services, e);
+}
+
 int check_names(const struct plugin *p, struct cs_error *e)
 {
 	const struct cs_plugin *d = &p->declared;
@@ -162,9 +205,31 @@ int check_routes(const struct plugin *p, struct cs_error *e)
 			error_set(e, "%s: has a route without msgid or name", p->path.c_str());
 			return CS_EINVAL;
 		}
+		if (r->flags & ~plugin_route_flags) {
+			error_set(e, "%s: msgid %u (%s): flags has the bits 0x%x, which must be 0", p->path.c_str(), r->msgid, r->name,
+			          r->flags & ~plugin_route_flags);
+			return CS_EINVAL;
+		}
 	}
 	if (r && r->msgid != 0) {
 		error_set(e, "%s: msgid %u (%s) has no handler", p->path.c_str(), r->msgid, r->name ? r->name : "?");
+		return CS_EINVAL;
+	}
+	return 0;
+}
+
+int plugin_check_hooks(const struct plugin *p, struct cs_error *e)
+{
+	const struct cs_hook *h = p->declared.hooks;
+
+	for (; h && h->before; h++) {
+		if (h->spare != 0) {
+			error_set(e, "%s: hook of msgid %u: spare must be 0", p->path.c_str(), h->msgid);
+			return CS_EINVAL;
+		}
+	}
+	if (h && (h->msgid != 0 || h->order != 0)) {
+		error_set(e, "%s: hook of msgid %u has no function", p->path.c_str(), h->msgid);
 		return CS_EINVAL;
 	}
 	return 0;
@@ -220,11 +285,11 @@ int plugin_load(struct plugin *loaded_r, const char *folder, const char *name, s
 		return failed;
 	if (const int failed = check_file(&p, e))
 		return failed;
-	for (const auto step : {open_file, copy_declared}) {
+	for (const auto step : {open_file, copy_declared, plugin_copy_lists}) {
 		if (const int failed = step(&p, e))
 			return failed;
 	}
-	for (const auto step : {check_names, check_routes, check_options}) {
+	for (const auto step : {check_names, check_routes, plugin_check_hooks, check_options}) {
 		if (const int failed = step(&p, e))
 			return failed;
 	}

@@ -116,7 +116,7 @@ struct cs_hook {
 	uint32_t msgid;         /* of the frames that it sees; 0: all that a plugin handles */
 	int32_t order;          /* lower ones first, whichever plugin they are of; then in the order of start */
 	cs_hook_fn *before;
-	uint32_t flags;         /* spare: 0 */
+	uint32_t spare;         /* 0 */
 };
 
 enum cs_option_type {
@@ -176,6 +176,7 @@ struct cs_batch {
 	void (*committed)(const struct cs_host *host, struct cs_self *self, void *item);
 	/* [worker that handed it in] Exactly once per item. result as for cs_done_fn. Owns the item again. */
 	void (*done)(void *state, int result, void *item);
+	const void *spare[2];   /* NULL; else batch() answers CS_EINVAL */
 };
 
 enum cs_claim_flag { CS_CLAIM_KICK = 1 };  /* close the older session instead of being refused */
@@ -197,6 +198,7 @@ struct cs_peer {
 	char text[64];      /* address:port or [address]:port, for the log; NUL-terminated */
 	uint64_t network;   /* by which clients are counted: a number for each IPv4 address and each /64 of IPv6;
 	                     * never 0; good on this node only */
+	uint64_t spare[4];  /* the server's: what it tells later has its place here; 0 */
 };
 
 struct cs_host {
@@ -341,6 +343,9 @@ struct cs_service {
 
 struct cs_plugin {
 	uint32_t abi, size;                     /* CS_ABI, sizeof(struct cs_plugin); first for ever */
+	/* sizeof(struct cs_...) as the plugin was compiled: the distance of two rows in its lists. So rows may grow and
+	 * old plugins go on. CS_PLUGIN_HEAD sets these six members. */
+	uint32_t route_size, hook_size, option_size, service_size;
 	const char *name, *version;             /* name: the file's, without .so; also the section's */
 	const char *const *needs;               /* services; NULL-ended list or NULL */
 	const struct cs_service *provides;      /* or NULL */
@@ -377,6 +382,12 @@ struct cs_plugin {
 	 * wrong. May block. NULL: nothing to look at. [main thread] */
 	int (*check)(const void *conf, const char **key_r, struct cs_error *e);
 };
+
+/* What each plugin begins with:  const struct cs_plugin cs_plugin = {CS_PLUGIN_HEAD, .name = "shout", ...};  */
+#define CS_PLUGIN_HEAD \
+	.abi = CS_ABI, .size = sizeof(struct cs_plugin), .route_size = sizeof(struct cs_route), \
+	.hook_size = sizeof(struct cs_hook), .option_size = sizeof(struct cs_option), \
+	.service_size = sizeof(struct cs_service)
 
 /* The one symbol of a plugin:  CS_EXPORT extern const struct cs_plugin cs_plugin;  */
 #define CS_PLUGIN_SYMBOL "cs_plugin"

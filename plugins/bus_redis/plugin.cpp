@@ -43,8 +43,7 @@ static const struct cs_option options[] = {
 };
 
 CS_EXPORT extern const struct cs_plugin cs_plugin = {
-	.abi = CS_ABI,
-	.size = sizeof(struct cs_plugin),
+	CS_PLUGIN_HEAD,
 	.name = "bus_redis",
 	.version = CS_VERSION,
 	.needs = nullptr,

@@ -168,8 +168,7 @@ static const cs_option chat_options[] = {
 };
 
 CS_EXPORT extern const struct cs_plugin cs_plugin = {
-	.abi = CS_ABI,
-	.size = sizeof(struct cs_plugin),
+	CS_PLUGIN_HEAD,
 	.name = "chat",
 	.version = CS_VERSION,
 	.needs = chat_needs,

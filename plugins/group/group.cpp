@@ -252,8 +252,7 @@ static const cs_option group_options[] = {
 };
 
 CS_EXPORT extern const struct cs_plugin cs_plugin = {
-	.abi = CS_ABI,
-	.size = sizeof(struct cs_plugin),
+	CS_PLUGIN_HEAD,
 	.name = "group",
 	.version = CS_VERSION,
 	.needs = group_needs,

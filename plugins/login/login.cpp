@@ -143,8 +143,7 @@ static const cs_option login_options[] = {
 };
 
 CS_EXPORT extern const struct cs_plugin cs_plugin = {
-	.abi = CS_ABI,
-	.size = sizeof(struct cs_plugin),
+	CS_PLUGIN_HEAD,
 	.name = "login",
 	.version = CS_VERSION,
 	.needs = login_needs,

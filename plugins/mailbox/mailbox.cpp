@@ -218,8 +218,7 @@ static const cs_option options[] = {
 };
 
 CS_EXPORT extern const struct cs_plugin cs_plugin = {
-	.abi = CS_ABI,
-	.size = sizeof(struct cs_plugin),
+	CS_PLUGIN_HEAD,
 	.name = "mailbox",
 	.version = CS_VERSION,
 	.needs = nullptr,

@@ -116,8 +116,7 @@ static const struct cs_option skeleton_options[] = {
 /* The one symbol that a plugin exports (plugin.h declares it so): data, read before anything of the plugin
  * runs. */
 const struct cs_plugin cs_plugin = {
-	.abi = CS_ABI,
-	.size = sizeof(struct cs_plugin),
+	CS_PLUGIN_HEAD,
 	.name = "skeleton",
 	.version = "1",
 	.routes = skeleton_routes,

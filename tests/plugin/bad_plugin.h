@@ -29,7 +29,7 @@ static inline int bad_handler(void *state, const struct cs_frame *frame)
 	return CS_DONE;
 }
 
-#define BAD_PLUGIN_HEAD .abi = CS_ABI, .size = sizeof(struct cs_plugin), .version = "1", .stop = bad_stop
+#define BAD_PLUGIN_HEAD CS_PLUGIN_HEAD, .version = "1", .stop = bad_stop
 #define BAD_PLUGIN BAD_PLUGIN_HEAD, .start = bad_start
 
 #endif

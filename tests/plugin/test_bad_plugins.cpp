@@ -17,6 +17,8 @@ extern "C" {
 #include <cmocka.h>
 }
 
+#include <chatserverd/plugin.h>
+
 struct fixture {
 	std::string folder;    /* temporary; its `p` is the folder of the bad plugins */
 	std::string binary;
@@ -144,7 +146,7 @@ static void a_struct_that_is_too_short_is_refused(void **state)
 {
 	assert_refused((fixture *)*state, "bad_short_size",
 	               "{}/p/bad_short_size.so: its cs_plugin has 24 bytes, plugin ABI 1.0 has " +
-	               std::to_string(sizeof(void *) == 8 ? 128 : 68) +
+	               std::to_string(offsetof(struct cs_plugin, stop) + sizeof(cs_plugin.stop)) +
 	               "; build it again, or take it out (see core.plugins at {}/c:4)");
 }
 
@@ -178,6 +180,33 @@ static void a_route_without_handler_is_refused(void **state)
 {
 	assert_refused((fixture *)*state, "bad_null_handler",
 	               "{}/p/bad_null_handler.so: msgid 2002 (nowhere) has no handler (see core.plugins at {}/c:4)");
+}
+
+static void a_hook_without_function_is_refused(void **state)
+{
+	assert_refused((fixture *)*state, "bad_null_hook",
+	               "{}/p/bad_null_hook.so: hook of msgid 2002 has no function (see core.plugins at {}/c:4)");
+}
+
+static void what_is_spare_must_be_zero(void **state)
+{
+	assert_refused((fixture *)*state, "bad_spare",
+	               "{}/p/bad_spare.so: hook of msgid 6: spare must be 0 (see core.plugins at {}/c:4)");
+	assert_refused((fixture *)*state, "bad_route_flags",
+	               "{}/p/bad_route_flags.so: msgid 2001 (here): flags has the bits 0x80, which must be 0 "
+	               "(see core.plugins at {}/c:4)");
+}
+
+static void rows_of_a_size_that_cannot_be_are_refused(void **state)
+{
+	const std::string route = std::to_string(sizeof(struct cs_route)), option = std::to_string(sizeof(struct cs_option));
+	const std::string advice = "; begin cs_plugin with CS_PLUGIN_HEAD and build it again, or take it out "
+	                           "(see core.plugins at {}/c:4)";
+
+	assert_refused((fixture *)*state, "bad_stride",
+	               "{}/p/bad_stride.so: its route_size is 9, plugin ABI 1.0 has " + route + advice);
+	assert_refused((fixture *)*state, "bad_no_stride",
+	               "{}/p/bad_no_stride.so: its option_size is 0, plugin ABI 1.0 has " + option + advice);
 }
 
 static void two_plugins_with_one_msgid_are_refused(void **state)
@@ -403,6 +432,9 @@ int main()
 		TEST(a_plugin_cannot_have_the_name_of_a_section_of_the_server),
 		TEST(a_plugin_without_start_is_refused),
 		TEST(a_route_without_handler_is_refused),
+		TEST(a_hook_without_function_is_refused),
+		TEST(what_is_spare_must_be_zero),
+		TEST(rows_of_a_size_that_cannot_be_are_refused),
 		TEST(two_plugins_with_one_msgid_are_refused),
 		TEST(a_msgid_of_the_core_is_refused),
 		TEST(a_missing_service_is_named),
