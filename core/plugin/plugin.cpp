@@ -181,13 +181,18 @@ int check_needs(const struct loading *l, struct cs_error *e)
 	return 0;
 }
 
-bool is_ready(const struct plugin_set *set, const struct plugin *p)
+/* A service that the plugin waits for: needed, or used and provided by one that is still left. NULL: none. */
+const char *plugin_waits_for(const struct plugin_set *sorted, const struct plugin_set *left, const struct plugin *p)
 {
 	for (const char *const *need = p->declared.needs; need && *need; need++) {
-		if (!find_provider(set, *need))
-			return false;
+		if (!find_provider(sorted, *need))
+			return *need;
 	}
-	return true;
+	for (const char *const *use = p->declared.uses; use && *use; use++) {
+		if (find_provider(left, *use) && find_provider(left, *use) != p)
+			return *use;
+	}
+	return nullptr;
 }
 
 /* Providers first, else as they were named. */
@@ -197,12 +202,13 @@ int sort_by_needs(struct plugin_set *set, struct cs_error *e)
 	auto &left = set->plugins;
 
 	while (!left.empty()) {
-		const auto next = std::find_if(left.begin(), left.end(),
-		                               [&sorted](const auto &p) { return is_ready(&sorted, p.get()); });
+		const auto next = std::find_if(left.begin(), left.end(), [&sorted, set](const auto &p) {
+			return !plugin_waits_for(&sorted, set, p.get());
+		});
 
 		if (next == left.end()) {
 			error_set(e, "%s: needs the service %s of a plugin that in turn needs this one",
-			          left.front()->path.c_str(), left.front()->declared.needs[0]);
+			          left.front()->path.c_str(), plugin_waits_for(&sorted, set, left.front().get()));
 			return CS_EINVAL;
 		}
 		(*next)->index = (unsigned)sorted.plugins.size();

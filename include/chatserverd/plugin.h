@@ -301,7 +301,7 @@ struct cs_host {
 	void (*timer_del)(struct cs_self *self, struct cs_timer *timer);
 
 	/* ---- services: in start() only. The table and context stay the provider's and outlive the caller.
-	 * 0, or CS_ENOENT (cannot happen for what `needs` lists). */
+	 * 0, or CS_ENOENT (cannot happen for what `needs` lists; for what `uses` lists: no plugin provides it). */
 	int (*service)(struct cs_self *self, const char *name, uint32_t version, const void **table_r,
 	               void **context_r);
 
@@ -348,6 +348,7 @@ struct cs_plugin {
 	uint32_t route_size, hook_size, option_size, service_size;
 	const char *name, *version;             /* name: the file's, without .so; also the section's */
 	const char *const *needs;               /* services; NULL-ended list or NULL */
+	const char *const *uses;                /* the same, where a plugin provides them: nobody has to */
 	const struct cs_service *provides;      /* or NULL */
 	const struct cs_route *routes;          /* or NULL */
 	const struct cs_option *options;        /* or NULL */

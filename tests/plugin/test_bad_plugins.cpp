@@ -230,6 +230,21 @@ static void a_missing_service_is_named(void **state)
 	               "that does to core.plugins at {}/c:4");
 }
 
+static void what_is_used_starts_first_and_need_not_be_there(void **state)
+{
+	const auto *f = (fixture *)*state;
+	int status = -1;
+
+	for (const auto &[plugins, said] : {std::pair("bad_a_user bad_service_one bad_failing_start", "tea=1 "),
+	                                    std::pair("bad_a_user bad_failing_start", "tea=0 ")}) {
+		write_conf(f, plugins, "");
+		const std::string text = run(f, "", &status);
+
+		if (text.find(said) == text.npos)
+			fail_msg("%s, but not %s", text.c_str(), said);
+	}
+}
+
 static void plugins_that_need_each_other_are_refused(void **state)
 {
 	assert_refused((fixture *)*state, "bad_cycle_one,bad_cycle_two",
@@ -438,6 +453,7 @@ int main()
 		TEST(two_plugins_with_one_msgid_are_refused),
 		TEST(a_msgid_of_the_core_is_refused),
 		TEST(a_missing_service_is_named),
+		TEST(what_is_used_starts_first_and_need_not_be_there),
 		TEST(plugins_that_need_each_other_are_refused),
 		TEST(two_plugins_with_one_service_are_refused),
 		TEST(options_that_make_no_sense_are_refused),
