@@ -3,6 +3,7 @@
 #ifndef CORE_INSTANCE_H
 #define CORE_INSTANCE_H
 
+#include <mutex>
 #include <vector>
 
 #include <chatserverd/plugin.h>
@@ -21,6 +22,9 @@ struct cs_self {
 	void *state = nullptr;
 	bool started = false;
 	std::vector<struct cs_timer *> timers;      /* alive ones; freed with the instance */
+	std::vector<struct cs_watch *> watches;     /* alike */
+	std::mutex mutex;                           /* guards posts_ended */
+	bool posts_ended = false;
 };
 
 #endif

@@ -315,4 +315,7 @@ const struct cs_host host_table = {
 	.guess_wait = host_guess_wait,
 	.guess_note = host_guess_note,
 	.resume = host_resume,
+	.watch = host_watch,
+	.unwatch = host_unwatch,
+	.post = host_post,
 };

@@ -15,5 +15,8 @@ int host_presence(struct cs_self *self, cs_conn conn, const cs_account *accounts
                   size_t count, cs_done_fn *done, void *arg);
 struct cs_timer *host_timer_add(struct cs_self *self, int64_t ms, int repeat, cs_timer_fn *fn, void *arg);
 void host_timer_del(struct cs_self *self, struct cs_timer *timer);
+struct cs_watch *host_watch(struct cs_self *self, int fd, unsigned events, cs_watch_fn *fn, void *arg);
+void host_unwatch(struct cs_self *self, struct cs_watch *watch);
+int host_post(struct cs_self *self, cs_post_fn *fn, void *arg);
 
 #endif

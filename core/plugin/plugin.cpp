@@ -295,9 +295,11 @@ void plugin_stop_all(struct worker *w)
 	while (!w->instances.empty()) {
 		struct cs_self *self = w->instances.back().get();
 
+		host_posts_end(self);
 		if (self->started)
 			self->plugin->declared.stop(self->state);
 		host_timers_free(self);
+		host_watches_free(self);
 		w->instances.pop_back();
 	}
 }

@@ -77,5 +77,9 @@ struct cs_self *plugin_add_instance(struct plugin *p, struct worker *w);
 extern const struct cs_host host_table;
 /* Frees what timers an instance still has. Its worker is not running. */
 void host_timers_free(struct cs_self *self);
+/* Frees what watches an instance still has. Its worker is not running. */
+void host_watches_free(struct cs_self *self);
+/* Refuses posts from now on and runs those that were taken. Its worker is not running. */
+void host_posts_end(struct cs_self *self);
 
 #endif

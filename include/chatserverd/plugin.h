@@ -145,6 +145,7 @@ struct cs_host;
 struct cs_self;  /* an instance, as the server knows it */
 struct cs_db;    /* <chatserverd/db.h> */
 struct cs_timer;
+struct cs_watch;
 
 /* Runs on a store thread: no host function but those marked [any thread]. db is NULL for CS_WORK_HASH.
  * Answers 0, or an enum cs_db_result, or a number of its own above 0. A CS_WORK_WRITE runs inside a
@@ -156,6 +157,12 @@ typedef int cs_work_fn(struct cs_db *db, void *arg);
 typedef void cs_done_fn(void *state, cs_conn conn, int result, void *arg);
 
 typedef void cs_timer_fn(void *state, void *arg);
+
+/* What happens on a descriptor. An error or the peer's end counts as both. */
+enum cs_watch_event { CS_WATCH_READ = 1, CS_WATCH_WRITE = 2 };
+/* events: those of the watched ones that are there. */
+typedef void cs_watch_fn(void *state, int fd, unsigned events, void *arg);
+typedef void cs_post_fn(void *state, void *arg);
 
 enum cs_work_kind {
 	CS_WORK_READ = 0,   /* on a reader; sees all that was committed before it was handed in */
@@ -331,6 +338,19 @@ struct cs_host {
 	 * this hook waits, for the connection or its session has ended; CS_ECANCELED: the server is
 	 * stopping. Where the connection is still there, the client has been refused for the last two. */
 	int (*resume)(struct cs_self *self, cs_conn conn, int verdict);
+
+	/* ---- descriptors and threads of the plugin's own */
+	/* Calls fn whenever events (enum cs_watch_event) are there, as long as they are, until unwatch(); what is left is
+	 * freed after `stop`. The descriptor stays the plugin's: unwatch, then close it. NULL: cannot be watched (a file,
+	 * a closed descriptor, no events). */
+	struct cs_watch *(*watch)(struct cs_self *self, int fd, unsigned events, cs_watch_fn *fn, void *arg);
+	void (*unwatch)(struct cs_self *self, struct cs_watch *watch);   /* also from its own call; NULL: nothing */
+	/* Calls fn(state, arg) on the instance's worker, exactly once, never inside this call, in the order of the posts
+	 * of one thread, and before `stop`. Until then arg is the server's. 0; CS_ECANCELED: `stop` has been or is about to be
+	 * called, fn is not called and arg stays the caller's. What is posted inside of a start() that then fails is
+	 * dropped, arg stays the caller's. Nothing bounds how much may wait, so the plugin has to. A thread of the plugin has to
+	 * end before `stop` returns. [any thread] */
+	int (*post)(struct cs_self *self, cs_post_fn *fn, void *arg);
 };
 
 /* A service that a plugin offers to others; its context is the provider's instance state on the same

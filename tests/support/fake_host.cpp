@@ -62,6 +62,11 @@ void fake_host_close(fake_host *host)
 		host->driver->close(host->db);
 	while (!host->selves.empty()) {
 		const std::unique_ptr<fake_self> self(host->selves.back());
+		{
+			std::scoped_lock lock(host->mutex);
+			self->stopping = true;
+		}
+		(void)fake_posts_run(host);
 		if (self->plugin->stop != nullptr)
 			self->plugin->stop(self->state);
 		host->selves.pop_back();

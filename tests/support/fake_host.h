@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -77,6 +78,16 @@ struct fake_timer_entry {
 	void *arg;
 };
 
+/* A descriptor that a plugin watches. */
+struct fake_watch_entry {
+	cs_watch *handle;
+	struct fake_self *self;
+	int fd;
+	unsigned events;
+	cs_watch_fn *fn;
+	void *arg;
+};
+
 struct fake_job;
 typedef void fake_deferred_fn(fake_host *host, void *arg);
 
@@ -99,6 +110,7 @@ struct fake_host {
 	/* Who is online where; the test may add accounts "on other nodes" with conn 0. */
 	std::unordered_map<cs_account, cs_conn> online;
 	std::vector<fake_timer_entry> timers;
+	std::vector<fake_watch_entry> watches;
 	std::deque<fake_conn> conns;
 
 	/* The fake's own. */
@@ -109,6 +121,8 @@ struct fake_host {
 	std::deque<fake_job> jobs;
 	std::unordered_map<cs_account, unsigned> held;
 	uintptr_t next_timer = 1;
+	std::mutex mutex; /* guards posts, which come from threads of the plugin */
+	std::vector<std::pair<fake_self *, std::pair<cs_post_fn *, void *>>> posts;
 	const cs_db_driver *driver = nullptr;
 	cs_db *db = nullptr;
 	std::string folder; /* temporary, of the database file */
@@ -171,6 +185,8 @@ bool fake_host_run_until(fake_host *host, const char *what);
 void fake_host_defer(fake_host *host, fake_deferred_fn *fn, void *arg);
 /* Calls every timer that exists now once; one-shot timers are removed first. */
 void fake_host_fire(fake_host *host);
+/* That happens on the descriptor: calls those who watch it for one of events. */
+void fake_host_event(fake_host *host, int fd, unsigned events);
 
 void fake_host_record(fake_host *host, fake_call call);
 /* "work read|work hash|claim": what was called since the last forget, `what` joined by |. */

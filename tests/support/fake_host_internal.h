@@ -22,6 +22,7 @@ struct fake_self {
 	const struct cs_plugin *plugin = nullptr;
 	void *state = nullptr;
 	unsigned worker = 0;
+	bool stopping = false; /* guarded by the host's mutex */
 	std::vector<char> conf;
 	std::deque<std::string> texts; /* of the options; a deque never moves them */
 };
@@ -46,6 +47,8 @@ struct fake_job {
 	fake_deferred_fn *deferred = nullptr;
 };
 
+/* Calls what the plugins' threads have posted; false: nothing. */
+bool fake_posts_run(fake_host *host);
 void fake_fail(const char *what, const char *detail);
 void fake_table_fill(cs_host *table);
 void fake_table_fill_frames(cs_host *table);

@@ -147,8 +147,23 @@ static bool job_can_run(fake_host *host, const fake_job *job)
 	return job->kind != FAKE_JOB_CLAIM || host->held.count(job->account) == 0;
 }
 
+bool fake_posts_run(fake_host *host)
+{
+	decltype(host->posts) posts;
+
+	{
+		std::scoped_lock lock(host->mutex);
+		posts.swap(host->posts);
+	}
+	for (const auto &[self, call] : posts)
+		call.first(self->state, call.second);
+	return !posts.empty();
+}
+
 bool fake_host_step(fake_host *host)
 {
+	if (fake_posts_run(host))
+		return true;
 	auto at = host->jobs.begin();
 
 	while (at != host->jobs.end() && !job_can_run(host, &*at))
@@ -207,4 +222,13 @@ void fake_host_fire(fake_host *host)
 		if (there) /* an earlier one may have deleted it */
 			timer.fn(timer.self->state, timer.arg);
 	}
+}
+
+void fake_host_event(fake_host *host, int fd, unsigned events)
+{
+	const std::vector<fake_watch_entry> watches = host->watches;
+
+	for (const fake_watch_entry &watch : watches)
+		if (watch.fd == fd && (watch.events & events) != 0)
+			watch.fn(watch.self->state, fd, watch.events & events, watch.arg);
 }

@@ -231,6 +231,34 @@ static void table_timer_del(cs_self *self, cs_timer *handle)
 	              [handle](const fake_timer_entry &timer) { return timer.handle == handle; });
 }
 
+static cs_watch *table_watch(cs_self *self, int fd, unsigned events, cs_watch_fn *fn, void *arg)
+{
+	fake_host *host = self_of(self)->host;
+
+	if (fd < 0 || events == 0)
+		return nullptr;
+	cs_watch *handle = reinterpret_cast<cs_watch *>(host->next_timer++);
+	host->watches.push_back({handle, self_of(self), fd, events, fn, arg});
+	return handle;
+}
+
+static void table_unwatch(cs_self *self, cs_watch *handle)
+{
+	std::erase_if(self_of(self)->host->watches,
+	              [handle](const fake_watch_entry &watch) { return watch.handle == handle; });
+}
+
+static int table_post(cs_self *self, cs_post_fn *fn, void *arg)
+{
+	fake_host *host = self_of(self)->host;
+	std::scoped_lock lock(host->mutex);
+
+	if (self_of(self)->stopping)
+		return CS_ECANCELED;
+	host->posts.push_back({self_of(self), {fn, arg}});
+	return 0;
+}
+
 static int table_service(cs_self *self, const char *name, uint32_t version, const void **table_r,
                          void **context_r)
 {
@@ -302,6 +330,9 @@ void fake_table_fill(cs_host *table)
 	table->now = table_now;
 	table->timer_add = table_timer_add;
 	table->timer_del = table_timer_del;
+	table->watch = table_watch;
+	table->unwatch = table_unwatch;
+	table->post = table_post;
 	table->service = table_service;
 	table->peer = table_peer;
 	table->guess_wait = table_guess_wait;

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * Owns the tests of what the host table does by itself: claims, timers, services, the clock. It must not know any
  * plugin: it plays one. */
+#include <atomic>
 #include <cstring>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -38,6 +41,7 @@ struct fixture {
 	bool hold = false;
 	int fired = 0;
 	struct cs_timer *timer = nullptr;
+	std::string posted;
 };
 
 static const int table = 0;
@@ -419,6 +423,123 @@ static void the_clock_does_not_go_back(void **state)
 	}
 }
 
+/* ---- descriptors and posts */
+
+struct watched {
+	struct fixture *f;
+	struct cs_watch *watch;
+	int pipe[2];
+	unsigned calls, events;
+	bool gives_up;
+};
+
+static void note_event(void *, int fd, unsigned events, void *arg)
+{
+	auto *w = static_cast<struct watched *>(arg);
+	char byte;
+
+	w->calls++;
+	w->events = events;
+	if (events & CS_WATCH_READ)
+		assert_int_equal(read(fd, &byte, 1), 1);
+	if (w->gives_up)
+		host_table.unwatch(w->f->self, w->watch);
+}
+
+static void a_watched_descriptor_calls_until_it_is_given_up(void **state)
+{
+	auto *f = static_cast<struct fixture *>(*state);
+	struct watched w = {f, nullptr, {-1, -1}, 0, 0, false};
+
+	assert_int_equal(pipe(w.pipe), 0);
+	w.watch = host_table.watch(f->self, w.pipe[0], CS_WATCH_READ, note_event, &w);
+	assert_non_null(w.watch);
+	turn(f);
+	assert_int_equal(w.calls, 0);
+	for (unsigned i = 1; i <= 2; i++) {
+		assert_int_equal(write(w.pipe[1], "x", 1), 1);
+		turn(f);
+		assert_int_equal(w.calls, i);
+		assert_int_equal(w.events, CS_WATCH_READ);
+	}
+	w.gives_up = true;
+	assert_int_equal(write(w.pipe[1], "xy", 2), 2);
+	turn(f);
+	turn(f);
+	assert_int_equal(w.calls, 3);
+	assert_int_equal(f->self->watches.size(), 0);
+	(void)close(w.pipe[0]);
+	(void)close(w.pipe[1]);
+}
+
+static void a_descriptor_may_be_watched_for_room_and_left_to_the_end(void **state)
+{
+	auto *f = static_cast<struct fixture *>(*state);
+	struct watched w = {f, nullptr, {-1, -1}, 0, 0, false};
+
+	assert_int_equal(pipe(w.pipe), 0);
+	w.watch = host_table.watch(f->self, w.pipe[1], CS_WATCH_WRITE, note_event, &w);
+	turn(f);
+	assert_true(w.calls > 0);
+	assert_int_equal(w.events, CS_WATCH_WRITE);
+	host_watches_free(f->self);
+	(void)close(w.pipe[0]);
+	(void)close(w.pipe[1]);
+}
+
+static void what_cannot_be_watched_is_refused(void **state)
+{
+	auto *f = static_cast<struct fixture *>(*state);
+	const unique_fd file(open("/etc/passwd", O_RDONLY | O_CLOEXEC));
+	const int out = STDOUT_FILENO;
+
+	assert_null(host_table.watch(f->self, file.fd, CS_WATCH_READ, note_event, nullptr));
+	assert_null(host_table.watch(f->self, -1, CS_WATCH_READ, note_event, nullptr));
+	assert_null(host_table.watch(f->self, out, 0, note_event, nullptr));
+	assert_null(host_table.watch(f->self, out, 8, note_event, nullptr));
+	host_table.unwatch(f->self, nullptr);
+}
+
+static void note_post(void *state, void *arg)
+{
+	auto *f = static_cast<struct fixture *>(state);
+
+	assert_true(loop_is_here(&f->worker->loop));
+	f->posted += static_cast<const char *>(arg);
+}
+
+static void what_a_thread_posts_is_called_on_the_worker_in_its_order(void **state)
+{
+	auto *f = static_cast<struct fixture *>(*state);
+	static char a[] = "a", b[] = "b", c[] = "c";
+
+	std::thread([f] {
+		for (char *text : {a, b, c})
+			assert_int_equal(host_table.post(f->self, note_post, text), 0);
+	}).join();
+	assert_string_equal(f->posted.c_str(), "");
+	turn(f);
+	assert_string_equal(f->posted.c_str(), "abc");
+}
+
+static void what_was_posted_before_the_stop_is_called_and_later_posts_are_refused(void **state)
+{
+	auto *f = static_cast<struct fixture *>(*state);
+	static char a[] = "a";
+	std::atomic<int> taken = 0;
+	std::thread thread([&] {
+		while (host_table.post(f->self, note_post, a) == 0)
+			taken++;
+	});
+
+	while (taken == 0)
+		std::this_thread::yield();
+	host_posts_end(f->self);
+	thread.join();
+	assert_int_equal(f->posted.size(), taken);
+	assert_int_equal(host_table.post(f->self, note_post, a), CS_ECANCELED);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main()
@@ -438,6 +559,11 @@ int main()
 		TEST(calls_for_a_connection_that_is_gone_are_refused),
 		TEST(a_long_refusal_is_cut_between_characters),
 		TEST(the_clock_does_not_go_back),
+		TEST(a_watched_descriptor_calls_until_it_is_given_up),
+		TEST(a_descriptor_may_be_watched_for_room_and_left_to_the_end),
+		TEST(what_cannot_be_watched_is_refused),
+		TEST(what_a_thread_posts_is_called_on_the_worker_in_its_order),
+		TEST(what_was_posted_before_the_stop_is_called_and_later_posts_are_refused),
 	};
 
 	return cmocka_run_group_tests_name("host", tests, nullptr, nullptr);

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT
+ * Descriptors that plugins watch, and calls that their own threads post to their workers. */
+#include <memory>
+
+#include "core/plugin/host.h"
+#include "core/base/loop.h"
+#include "core/plugin/plugin.h"
+#include "core/base/worker.h"
+
+/* A descriptor of a plugin. It may be given up from within its own call. */
+struct cs_watch {
+	struct cs_self *self;
+	event_ptr event;
+	cs_watch_fn *fn;
+	void *arg;
+	size_t place; /* in self->watches */
+	bool running;
+	bool deleted;
+};
+
+static void watch_free(struct cs_watch *watch)
+{
+	const std::unique_ptr<struct cs_watch> owner(watch);
+	auto &watches = watch->self->watches;
+
+	watches.back()->place = watch->place;
+	watches[watch->place] = watches.back();
+	watches.pop_back();
+}
+
+static void watch_on_event(evutil_socket_t fd, short what, void *arg)
+{
+	auto *watch = static_cast<struct cs_watch *>(arg);
+	const unsigned events = (what & EV_READ ? CS_WATCH_READ : 0u) | (what & EV_WRITE ? CS_WATCH_WRITE : 0u);
+
+	watch->running = true;
+	watch->fn(watch->self->state, fd, events, watch->arg);
+	watch->running = false;
+	if (watch->deleted)
+		watch_free(watch);
+}
+
+struct cs_watch *host_watch(struct cs_self *self, int fd, unsigned events, cs_watch_fn *fn, void *arg)
+{
+	const int what = EV_PERSIST | (events & CS_WATCH_READ ? EV_READ : 0) | (events & CS_WATCH_WRITE ? EV_WRITE : 0);
+
+	if (fd < 0 || events == 0 || (events & ~(CS_WATCH_READ | CS_WATCH_WRITE)))
+		return nullptr;
+	auto watch = std::make_unique<struct cs_watch>();
+
+	watch->self = self;
+	watch->fn = fn;
+	watch->arg = arg;
+	watch->place = self->watches.size();
+	watch->event.reset(event_new(self->worker->loop.base.get(), fd, static_cast<short>(what), watch_on_event, watch.get()));
+	if (!watch->event || event_add(watch->event.get(), nullptr) == -1)
+		return nullptr;
+	self->watches.push_back(watch.get());
+	return watch.release();
+}
+
+void host_unwatch(struct cs_self *, struct cs_watch *watch)
+{
+	if (!watch)
+		return;
+	if (!watch->running)
+		return watch_free(watch);
+	watch->deleted = true;
+	(void)event_del(watch->event.get());
+}
+
+void host_watches_free(struct cs_self *self)
+{
+	while (!self->watches.empty())
+		watch_free(self->watches.back());
+}
+
+/* ---- posts */
+
+struct post {
+	struct cs_self *self;
+	cs_post_fn *fn;
+	void *arg;
+};
+
+/* An instance whose start() failed has no state to be called with. */
+static void post_run(void *arg)
+{
+	const std::unique_ptr<struct post> p(static_cast<struct post *>(arg));
+
+	if (p->self->started)
+		p->fn(p->self->state, p->arg);
+}
+
+int host_post(struct cs_self *self, cs_post_fn *fn, void *arg)
+{
+	auto p = std::make_unique<struct post>(self, fn, arg);
+	std::scoped_lock lock(self->mutex);
+
+	/* Under the lock, so that host_posts_end finds in the loop whatever was taken. */
+	if (self->posts_ended)
+		return CS_ECANCELED;
+	loop_post(&self->worker->loop, post_run, p.release());
+	return 0;
+}
+
+void host_posts_end(struct cs_self *self)
+{
+	{
+		std::scoped_lock lock(self->mutex);
+		self->posts_ended = true;
+	}
+	loop_drain(&self->worker->loop);
+}
