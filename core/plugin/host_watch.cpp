@@ -31,7 +31,8 @@ static void watch_free(struct cs_watch *watch)
 static void watch_on_event(evutil_socket_t fd, short what, void *arg)
 {
 	auto *watch = static_cast<struct cs_watch *>(arg);
-	const unsigned events = (what & EV_READ ? CS_WATCH_READ : 0u) | (what & EV_WRITE ? CS_WATCH_WRITE : 0u);
+	const unsigned events = (what & EV_READ ? static_cast<unsigned>(CS_WATCH_READ) : 0) |
+	                        (what & EV_WRITE ? static_cast<unsigned>(CS_WATCH_WRITE) : 0);
 
 	watch->running = true;
 	watch->fn(watch->self->state, fd, events, watch->arg);
