@@ -26,7 +26,7 @@ const struct cs_option core_options[] = {
 	{"plugin_dir", CS_OPTION_TEXT, CORE(plugin_dir), 1, most_text, CS_PLUGIN_DIR, nullptr, 0,
 	 "folder of the plugins"},
 	{"plugins", CS_OPTION_TEXT, CORE(plugins), 0, most_text, "", nullptr, 0,
-	 "names of the plugins to load; empty: every .so of the folder"},
+	 "names of the plugins to load, or those to leave out behind `all but`; empty: every .so of the folder"},
 	{"max_frame", CS_OPTION_SIZE, CORE(max_frame), 1 * kib, 16 * mib, "64K", nullptr, 1,
 	 "longest frame that a client may send"},
 	{"max_connections", CS_OPTION_INTEGER, CORE(max_connections), 1, 10000000, "10000", nullptr, 1,

@@ -19,6 +19,8 @@ struct loading {
 	std::span<const struct plugin_adapter> adapters;
 	const struct conf_file *file;
 	std::vector<std::string> names;
+	bool is_all = false;                /* names are those of the folder */
+	std::vector<std::string> without;   /* but for these */
 };
 
 const struct cs_service *find_provided(const struct plugin *p, const char *service)
@@ -42,6 +44,14 @@ std::string where_plugins(const struct loading *l)
 	return "core.plugins: not set, so all of core.plugin_dir is loaded, " + folder;
 }
 
+/* The same for one that was found in the folder: how to do without it. */
+std::string plugin_where_found(const struct loading *l, const std::string &name)
+{
+	if (l->without.empty())
+		return where_plugins(l) + "; `plugins = all but " + name + "` leaves it out";
+	return where_plugins(l) + "; its `all but` may leave out " + name + ", too";
+}
+
 /* The line to change when a plugin cannot be loaded. */
 std::string where_name(const struct loading *l, const std::string &name)
 {
@@ -50,7 +60,7 @@ std::string where_name(const struct loading *l, const std::string &name)
 			return std::string(a.section) + ".driver at " +
 			       conf_where(l->file, a.section, "driver");
 	}
-	return where_plugins(l);
+	return l->is_all ? plugin_where_found(l, name) : where_plugins(l);
 }
 
 std::vector<std::string> split_names(std::string_view text)
@@ -67,17 +77,34 @@ std::vector<std::string> split_names(std::string_view text)
 	return names;
 }
 
-/* The adapters that were chosen are loaded also where `plugins` does not list them. */
-int collect_names(struct loading *l, const char *names, struct cs_error *e)
+/* "" and "all but a, b": what is in the folder. A name that is not there is only told of: whoever left a file out and
+ * then removed it did nothing wrong. */
+int plugin_collect_all(struct loading *l, struct cs_error *e)
 {
 	struct cs_error text{};
 
-	l->names = split_names(names);
-	if (l->names.empty()) {
-		if (plugin_list(l->folder, &l->names, &text) == 0)
-			return 0;
+	l->is_all = true;
+	l->names.clear();
+	if (plugin_list(l->folder, &l->names, &text) != 0) {
 		error_set(e, "core.plugin_dir (%s): %s", conf_where(l->file, "core", "plugin_dir").c_str(), text.text);
 		return CS_EINVAL;
+	}
+	for (const std::string &name : l->without) {
+		if (std::erase(l->names, name) == 0)
+			log_warning("plugin=%s is left out by %s, but is not there either", name.c_str(), where_plugins(l).c_str());
+	}
+	return 0;
+}
+
+/* The adapters that were chosen are loaded also where `plugins` does not list them. */
+int collect_names(struct loading *l, const char *names, struct cs_error *e)
+{
+	l->names = split_names(names);
+	if (l->names.size() > 2 && l->names[0] == "all" && l->names[1] == "but")
+		l->without.assign(l->names.begin() + 2, l->names.end());
+	if (l->names.empty() || !l->without.empty()) {
+		if (const int result = plugin_collect_all(l, e))
+			return result;
 	}
 	for (const struct plugin_adapter &a : l->adapters) {
 		if (*a.name && std::find(l->names.begin(), l->names.end(), a.name) == l->names.end())
@@ -249,7 +276,7 @@ int plugin_load_all(struct plugin_set *set, const char *folder, const char *name
                     std::span<const struct plugin_adapter> adapters, const struct conf_file *file,
                     struct cs_error *e)
 {
-	struct loading l{.set = set, .folder = folder, .adapters = adapters, .file = file, .names = {}};
+	struct loading l{.set = set, .folder = folder, .adapters = adapters, .file = file, .names = {}, .without = {}};
 
 	if (const int failed = collect_names(&l, names, e))
 		return failed;

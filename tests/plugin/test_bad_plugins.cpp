@@ -142,6 +142,27 @@ static void another_abi_is_refused_with_both_versions(void **state)
 	               "take it out (see core.plugins at {}/c:4)");
 }
 
+static void a_bad_file_of_the_folder_can_be_left_out(void **state)
+{
+	const auto *f = (fixture *)*state;
+	const std::string bad = "{}/p/bad_no_start.so: has no name, version, start or stop (see core.plugins";
+	int status = -1;
+
+	assert_int_equal(system(fill(f, "mkdir {}/q; cp {}/p/bad_nothing.so {}/p/bad_no_start.so {}/p/bad_no_symbol.so {}/q; "
+	                                "rm {}/p; mv {}/q {}/p").c_str()), 0);
+	assert_refused(f, "", bad + ": not set, so all of core.plugin_dir is loaded, {}/c:3; "
+	                            "`plugins = all but bad_no_start` leaves it out)");
+	assert_refused(f, "all but bad_no_symbol", bad + " at {}/c:4; its `all but` may leave out bad_no_start, too)");
+	write_conf(f, "all but bad_no_start, bad_no_symbol", "");
+	run(f, "-t", &status);
+	assert_int_equal(status, 0);
+	write_conf(f, "all but bad_no_start bad_no_symbol bad_gone", "");
+	const std::string text = run(f, "-t", &status);
+	assert_int_equal(status, 0);
+	if (text.find("plugin=bad_gone is left out by core.plugins at ") == text.npos)
+		fail_msg("not told: %s", text.c_str());
+}
+
 static void a_struct_that_is_too_short_is_refused(void **state)
 {
 	assert_refused((fixture *)*state, "bad_short_size",
@@ -309,7 +330,7 @@ static void a_file_that_others_may_write_is_refused(void **state)
 		assert_int_equal(chmod(file.c_str(), (mode_t)strtoul(mode, nullptr, 8)), 0);
 		assert_refused(f, "", std::string("{}/p/bad_nothing.so: others may write to it (mode ") + mode +
 		                          "); run chmod go-w on it (see core.plugins: not set, so all of core.plugin_dir "
-		                          "is loaded, {}/c:3)");
+		                          "is loaded, {}/c:3; `plugins = all but bad_nothing` leaves it out)");
 	}
 	if (geteuid() == 0) {
 		assert_int_equal(chmod(file.c_str(), 0755), 0);
@@ -442,6 +463,7 @@ int main()
 		TEST(a_plugin_without_mistake_is_loaded),
 		TEST(a_file_without_the_symbol_is_refused),
 		TEST(another_abi_is_refused_with_both_versions),
+		TEST(a_bad_file_of_the_folder_can_be_left_out),
 		TEST(a_struct_that_is_too_short_is_refused),
 		TEST(a_name_that_is_not_the_files_is_refused),
 		TEST(a_plugin_cannot_have_the_name_of_a_section_of_the_server),
