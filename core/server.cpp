@@ -214,6 +214,36 @@ int open_main_loop(struct server *s, struct cs_error *e)
 	return loop_open(&s->main, e);
 }
 
+void look_pending(void *arg)
+{
+	dispatch_look_pending((struct worker *)arg);
+}
+
+/* A plugin that does not give its worker back does not tell, so another thread looks. */
+void on_watch(evutil_socket_t, short, void *arg)
+{
+	auto *s = (struct server *)arg;
+
+	call_watch_look(&s->watch, &s->shared, worker_monotonic_ms());
+	if (++s->looks % (dispatch_look_ms / call_look_ms) != 0)
+		return;
+	for (const auto &w : s->shared.workers)
+		loop_post(&w->loop, look_pending, w.get());
+}
+
+int open_watch(struct server *s, struct cs_error *e)
+{
+	const struct timeval time{.tv_sec = 0, .tv_usec = call_look_ms * 1000};
+
+	call_catch_crashes();
+	s->watch_timer.reset(event_new(s->main.base.get(), -1, EV_PERSIST, on_watch, s));
+	if (!s->watch_timer || event_add(s->watch_timer.get(), &time) == -1) {
+		error_set(e, "cannot make a timer");
+		return CS_EINVAL;
+	}
+	return 0;
+}
+
 int open_admin(struct server *s, struct cs_error *e)
 {
 	return admin_open(&s->admin, s, e);
@@ -223,7 +253,7 @@ int open_all(struct server *s, struct cs_error *e)
 {
 	log_set_level((enum cs_log_level)server_core_conf(s->conf.get())->log_level);
 	open_limits(s);
-	for (const auto step : {server_check, check_addresses, open_main_loop, open_signals, open_store, open_bus,
+	for (const auto step : {server_check, check_addresses, open_main_loop, open_signals, open_watch, open_store, open_bus,
 	                        open_workers, start_plugins, open_listeners, open_admin}) {
 		if (const int failed = step(s, e))
 			return failed;

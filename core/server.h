@@ -65,6 +65,9 @@ struct server {
 	struct worker_shared shared;
 	admin_ptr admin;
 	std::vector<event_ptr> signals;
+	struct call_watch watch;
+	unsigned looks = 0;               /* of the watch */
+	event_ptr watch_timer;
 	std::unique_ptr<struct reload, reload_deleter> reload;
 	struct drain drain;
 	int64_t started_ms = 0;

@@ -71,6 +71,8 @@ int tell_instance(const struct cs_self *self, const struct question *q, struct c
 	const void *conf = q->reload->plugin_confs[p->index].memory.get();
 	struct cs_error text{};
 
+	const plugin_call call(self, CALL_RELOAD);
+
 	if (!takes_reload(p) || p->declared.reload(self->state, conf, q->commit, &text) == 0)
 		return 0;
 	error_set(e, "plugin=%s worker=%u: %s", p->name.c_str(), q->worker->index, text.text);

@@ -25,6 +25,7 @@ struct cs_self {
 	std::vector<struct cs_watch *> watches;     /* alike */
 	std::mutex mutex;                           /* guards posts_ended */
 	bool posts_ended = false;
+	int64_t verdict_told = 0, frame_told = 0;   /* when its last mistake of this kind was logged */
 };
 
 #endif

@@ -52,8 +52,14 @@ void worker_start(struct worker *w)
 
 	worker_fill_counters(w);
 	sigfillset(&all);
+	/* Those of a crash belong to the thread that crashes. */
+	for (const int number : {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL})
+		sigdelset(&all, number);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	w->thread = std::thread(loop_run, &w->loop);
+	w->thread = std::thread([w] {
+		call_mark_thread(&w->call);
+		loop_run(&w->loop);
+	});
 	pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 

@@ -16,6 +16,7 @@
 #include "core/base/loop.h"
 #include "core/net/network.h"
 #include "core/conf/options.h"
+#include "core/base/call.h"
 #include "core/plugin/plugin.h"
 #include "core/session/session.h"
 #include "core/net/throttle.h"
@@ -70,6 +71,7 @@ struct worker {
 	std::unordered_map<uint32_t, std::unique_ptr<struct route_counters>> counters;
 	std::unique_ptr<char[]> scratch; /* every read goes into it first */
 	bool draining = false;
+	struct call_mark call; /* of its thread */
 	std::unordered_set<struct claim *> claims; /* under way; host_claim's */
 	std::thread thread;
 };

@@ -128,8 +128,11 @@ static void bus_tell_instances(void *arg)
 	const std::unique_ptr<struct bus_news> news(static_cast<struct bus_news *>(arg));
 
 	for (const auto &self : news->worker->instances) {
-		if (self->started && self->plugin->declared.cluster != nullptr)
+		if (self->started && self->plugin->declared.cluster != nullptr) {
+			const plugin_call call(self.get(), CALL_CLUSTER);
+
 			self->plugin->declared.cluster(self->state, news->event);
+		}
 	}
 }
 

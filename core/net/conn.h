@@ -123,6 +123,7 @@ struct conn {
 	bool awaiting_byte = false; /* the byte behind the first frame has not come */
 	bool reading = false; /* the read event is added */
 	bool write_waiting = false; /* the write event is added: the kernel is full */
+	uint8_t pending_looks = 0; /* of dispatch_look_pending that found this pending request */
 	bool pending = false; /* a handler or a hook answered CS_PENDING */
 	bool claiming = false; /* a claim is under way */
 	bool over_soft = false; /* over the soft mark: not read */

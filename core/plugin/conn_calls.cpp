@@ -3,6 +3,7 @@
  * bus. */
 #include "core/plugin/conn_calls.h"
 
+#include "core/base/call.h"
 #include "core/base/worker.h"
 #include "core/bus/bus.h"
 #include "core/net/conn.h"
@@ -36,6 +37,7 @@ static void conn_calls_closed(struct conn *c, cs_account account)
 	for (size_t i = instances.size(); i-- > 0;) {
 		struct cs_self *self = instances[i].get();
 		const struct cs_plugin *p = self->declared;
+		const plugin_call call(self, CALL_CLOSED);
 
 		if (self->started && p->closed != nullptr &&
 		    p->closed(self->state, c->handle, account, c->written) == CS_PENDING && account != 0)
@@ -50,8 +52,11 @@ static void conn_calls_written(struct conn *c)
 	for (const auto &self : c->worker->instances) {
 		const struct cs_plugin *p = self->declared;
 
-		if (self->started && p->written != nullptr && c->account != 0)
+		if (self->started && p->written != nullptr && c->account != 0) {
+			const plugin_call call(self.get(), CALL_WRITTEN);
+
 			p->written(self->state, c->handle, c->written, conn_unsent(c));
+		}
 	}
 }
 

@@ -174,17 +174,38 @@ static void dispatch_begin_call(struct dispatch_call *d, const struct cs_self *h
 
 	c->pending = true;
 	c->pending_answered = false;
+	c->pending_looks = 0;
 	c->pending_request = d->frame.request;
 	c->pending_handler = handler;
+}
+
+static void dispatch_tell_verdict(struct cs_self *self, const char *call, uint32_t msgid, int verdict,
+                                  const char *counts_as)
+{
+	if (call_may_tell(&self->verdict_told, worker_monotonic_ms()))
+		log_warning("plugin=%s answers what is no verdict call=%s msgid=%u verdict=%d counts_as=%s",
+		            self->plugin->name.c_str(), call, msgid, verdict, counts_as);
+}
+
+static int dispatch_run_handler(struct dispatch_call *d, struct cs_self *self)
+{
+	const uint32_t msgid = d->frame.request.msgid;
+	const plugin_call call(self, CALL_HANDLER, msgid);
+	const int verdict = d->entry->route->handler(self->state, &d->frame);
+
+	if (verdict == CS_DONE || verdict == CS_PENDING || verdict == CS_REJECT)
+		return verdict;
+	dispatch_tell_verdict(self, "handler", msgid, verdict, "CS_DONE");
+	return CS_DONE;
 }
 
 static void dispatch_call_handler(struct dispatch_call *d)
 {
 	struct conn *c = d->conn;
-	const struct cs_self *self = c->worker->instances[d->entry->plugin].get();
+	struct cs_self *self = c->worker->instances[d->entry->plugin].get();
 
 	dispatch_begin_call(d, self);
-	const int verdict = d->entry->route->handler(self->state, &d->frame);
+	const int verdict = dispatch_run_handler(d, self);
 
 	if (verdict != CS_PENDING && c->pending) {
 		c->pending = false;
@@ -216,16 +237,28 @@ static void dispatch_reject(struct dispatch_call *d)
 		dispatch_refuse(d, CS_ERRNO_NOT_ALLOWED, "refused");
 }
 
+static int dispatch_run_hook(struct dispatch_call *d, const struct cs_hook *hook, struct cs_self *self)
+{
+	const uint32_t msgid = d->frame.request.msgid;
+	const plugin_call call(self, CALL_HOOK, msgid);
+	const int verdict = hook->before(self->state, &d->frame);
+
+	if (verdict == CS_PASS || verdict == CS_PENDING || verdict == CS_REJECT)
+		return verdict;
+	dispatch_tell_verdict(self, "hook", msgid, verdict, "CS_REJECT");
+	return CS_REJECT;
+}
+
 /* The hooks from `next` on; true: all have passed the frame. */
 static bool dispatch_pass_hooks(struct dispatch_call *d, size_t next)
 {
 	const std::vector<struct dispatch_hook> &hooks = d->entry->hooks;
 
 	for (; next < hooks.size(); next++) {
-		const struct cs_self *self = d->conn->worker->instances[hooks[next].plugin].get();
+		struct cs_self *self = d->conn->worker->instances[hooks[next].plugin].get();
 
 		dispatch_begin_call(d, nullptr);
-		const int verdict = hooks[next].hook->before(self->state, &d->frame);
+		const int verdict = dispatch_run_hook(d, hooks[next].hook, self);
 
 		if (verdict == CS_PENDING)
 			dispatch_hold(d, self, next + 1);
@@ -347,4 +380,39 @@ void dispatch_go_on(struct conn *c)
 	(void)dispatch_read(&d, c, held->bytes, &fields, &e);
 	if (dispatch_refuse_held(&d, held->account) == 0 && dispatch_pass_hooks(&d, held->next))
 		dispatch_call_handler(&d);
+}
+
+/* ---- requests that stay pending */
+
+/* A minute is over when the third look finds the same request. */
+static constexpr uint8_t dispatch_most_looks = 3;
+
+struct dispatch_forgotten {
+	const struct conn *example;
+	unsigned count;
+};
+
+static const struct cs_self *dispatch_pending_at(const struct conn *c)
+{
+	return c->held ? c->held->self : c->pending_handler;
+}
+
+void dispatch_look_pending(struct worker *w)
+{
+	std::unordered_map<const struct cs_self *, struct dispatch_forgotten> forgotten;
+
+	for (const auto &c : w->conns.slots) {
+		if (!c || c->dead || !c->pending || !dispatch_pending_at(c.get()) || c->pending_looks == dispatch_most_looks)
+			continue;
+		if (++c->pending_looks != dispatch_most_looks)
+			continue;
+		struct dispatch_forgotten *f = &forgotten[dispatch_pending_at(c.get())];
+
+		f->example = c.get();
+		f->count++;
+	}
+	for (const auto &[self, f] : forgotten)
+		log_warning("plugin=%s leaves requests pending for more than 60 s requests=%u worker=%u call=%s msgid=%u "
+		            "conn=%llx", self->plugin->name.c_str(), f.count, w->index, f.example->held ? "hook" : "handler",
+		            f.example->pending_request.msgid, static_cast<unsigned long long>(f.example->handle));
 }

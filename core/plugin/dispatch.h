@@ -14,6 +14,7 @@
 
 struct conn;
 struct plugin_set;
+struct worker;
 
 struct dispatch_hook {
 	const struct cs_hook *hook;
@@ -51,6 +52,10 @@ enum dispatch_result { DISPATCH_NEXT, DISPATCH_WAIT };
  * counters. Every refusal is answered. WAIT: nothing more of this connection until conn_finish or dispatch_resume.
  * *pause_ms_r: for how long the connection is over its rate (0: it is not). Worker thread; calls the plugin. */
 enum dispatch_result dispatch_frame(struct conn *c, std::string_view bytes, int64_t *pause_ms_r);
+/* To be called each dispatch_look_ms: logs each plugin that has left requests pending for more than a minute, once for
+ * each request. Worker thread. */
+void dispatch_look_pending(struct worker *w);
+inline constexpr int64_t dispatch_look_ms = 30000;
 /* The verdict of the hook for which the frame of the connection waits. Contract of cs_host.resume. */
 int dispatch_resume(struct conn *c, const struct cs_self *self, int verdict);
 /* Gives a frame that its hook has passed to the next hooks and the handler. Not from inside a plugin's call. */

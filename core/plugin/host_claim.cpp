@@ -68,6 +68,8 @@ void claim_complete(void *arg)
 	cl->self->worker->claims.erase(cl.get());
 	if (cl->result == 0 && !find(cl.get()))
 		cl->result = CS_ENOENT;   /* it ended since, and its session with it */
+	const plugin_call call(cl->self, CALL_COMPLETION);
+
 	cl->done(cl->self->state, cl->conn, cl->result, cl->arg);
 }
 

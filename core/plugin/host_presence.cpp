@@ -46,6 +46,8 @@ void presence_complete(void *arg)
 {
 	const std::unique_ptr<struct presence> p((struct presence *)arg);
 
+	const plugin_call call(p->self, CALL_COMPLETION);
+
 	p->done(p->self->state, p->conn, 0, p->arg);
 }
 

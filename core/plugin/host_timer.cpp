@@ -37,7 +37,11 @@ void timer_fire(evutil_socket_t, short, void *arg)
 	auto *timer = (struct cs_timer *)arg;
 
 	timer->running = true;
-	timer->fn(timer->self->state, timer->arg);
+	{
+		const plugin_call call(timer->self, CALL_TIMER);
+
+		timer->fn(timer->self->state, timer->arg);
+	}
 	timer->running = false;
 	if (timer->deleted || !timer->repeat)
 		timer_free(timer);

@@ -2,6 +2,8 @@
  * Descriptors that plugins watch, and calls that their own threads post to their workers. */
 #include <memory>
 
+#include <sys/stat.h>
+
 #include "core/plugin/host.h"
 #include "core/base/loop.h"
 #include "core/plugin/plugin.h"
@@ -35,17 +37,29 @@ static void watch_on_event(evutil_socket_t fd, short what, void *arg)
 	                        (what & EV_WRITE ? static_cast<unsigned>(CS_WATCH_WRITE) : 0);
 
 	watch->running = true;
-	watch->fn(watch->self->state, fd, events, watch->arg);
+	{
+		const plugin_call call(watch->self, CALL_WATCH);
+
+		watch->fn(watch->self->state, fd, events, watch->arg);
+	}
 	watch->running = false;
 	if (watch->deleted)
 		watch_free(watch);
+}
+
+/* Asked first, for libevent writes lines of its own about what epoll does not take. */
+static bool watch_is_possible(int fd)
+{
+	struct stat status = {};
+
+	return fstat(fd, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
 }
 
 struct cs_watch *host_watch(struct cs_self *self, int fd, unsigned events, cs_watch_fn *fn, void *arg)
 {
 	const int what = EV_PERSIST | (events & CS_WATCH_READ ? EV_READ : 0) | (events & CS_WATCH_WRITE ? EV_WRITE : 0);
 
-	if (fd < 0 || events == 0 || (events & ~(CS_WATCH_READ | CS_WATCH_WRITE)))
+	if (!watch_is_possible(fd) || events == 0 || (events & ~(CS_WATCH_READ | CS_WATCH_WRITE)))
 		return nullptr;
 	auto watch = std::make_unique<struct cs_watch>();
 
@@ -89,8 +103,11 @@ static void post_run(void *arg)
 {
 	const std::unique_ptr<struct post> p(static_cast<struct post *>(arg));
 
-	if (p->self->started)
-		p->fn(p->self->state, p->arg);
+	if (!p->self->started)
+		return;
+	const plugin_call call(p->self, CALL_POST);
+
+	p->fn(p->self->state, p->arg);
 }
 
 int host_post(struct cs_self *self, cs_post_fn *fn, void *arg)

@@ -122,9 +122,12 @@ static void route_arrive(void *arg)
 	if (route_is_wanted(item)) {
 		const struct cs_self *self = route_instance(item->worker, p->plugin);
 
-		if (self != nullptr && self->plugin->declared.routed != nullptr)
+		if (self != nullptr && self->plugin->declared.routed != nullptr) {
+			const plugin_call call(self, CALL_ROUTED);
+
 			self->plugin->declared.routed(self->state, item->conn, item->account, route_data(p),
 			                              p->size);
+		}
 	} else if (item->back != 0) {
 		return route_give_back(item);
 	}

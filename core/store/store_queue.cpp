@@ -24,6 +24,8 @@ void completions_run(void *arg)
 	const std::unique_ptr<struct completions> c((struct completions *)arg);
 
 	for (const struct store_task &task : c->tasks) {
+		const plugin_call call(task.self, CALL_COMPLETION);
+
 		if (task.batch)
 			task.batch->done(task.self->state, task.result, task.arg);
 		else

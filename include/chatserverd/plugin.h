@@ -240,7 +240,7 @@ struct cs_host {
 	 * it is not NULL: send(conn, f, n, ",\"seq\":7}", ...) forwards f with a field added at its end.
 	 * position_r (may be NULL) is set to the connection's count of bytes up to this frame's end: `written`
 	 * reaches it when the kernel took them. 0; CS_EAGAIN: queued as well, but pause until `written` says
-	 * that little is left; CS_ENOENT. */
+	 * that little is left; CS_ENOENT; CS_EINVAL: not queued, for it does not begin with { or end with }. */
 	int (*send)(struct cs_self *self, cs_conn conn, const char *frame, size_t size, const char *tail,
 	            uint64_t *position_r);
 	/* Ends CS_PENDING of a handler: the connection's next frames are dispatched, not inside this call. CS_EINVAL:

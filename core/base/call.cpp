@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT
+ * Names plugins that hold up their worker or end the process. */
+#include "core/base/call.h"
+
+#include <csignal>
+#include <cstring>
+
+#include <unistd.h>
+
+#include "core/base/instance.h"
+#include "core/base/log.h"
+#include "core/base/worker.h"
+
+static constexpr unsigned call_most_looks = 3; /* by the third one a call has lasted for two intervals */
+static constexpr int64_t call_tell_ms = 60000;
+
+static const char *const call_names[CALL_COUNT] = {"handler", "hook",    "completion", "timer",   "watch",  "post",
+                                                   "closed",  "written", "routed",     "cluster", "reload", "store"};
+
+/* The mark of this thread: a signal handler gets no argument. */
+static constinit thread_local const struct call_mark *call_of_thread = nullptr;
+
+/* ---- marks */
+
+static uint64_t call_pack(enum call_kind kind, uint32_t msgid)
+{
+	return static_cast<uint64_t>(kind) << 32 | msgid;
+}
+
+plugin_call::plugin_call(struct call_mark *m, const struct cs_plugin *plugin, enum call_kind kind, uint32_t msgid)
+	: mark(m), outer_plugin(m->plugin.load(std::memory_order_relaxed)),
+	  outer_what(m->what.load(std::memory_order_relaxed))
+{
+	mark->count.store(mark->count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+	mark->what.store(call_pack(kind, msgid), std::memory_order_relaxed);
+	mark->plugin.store(plugin, std::memory_order_release);
+}
+
+plugin_call::plugin_call(const struct cs_self *self, enum call_kind kind, uint32_t msgid)
+	: plugin_call(&self->worker->call, self->declared, kind, msgid)
+{
+}
+
+plugin_call::~plugin_call()
+{
+	mark->plugin.store(outer_plugin, std::memory_order_relaxed);
+	mark->what.store(outer_what, std::memory_order_relaxed);
+}
+
+/* ---- calls that last */
+
+bool call_may_tell(int64_t *told_ms, int64_t now_ms)
+{
+	if (*told_ms != 0 && now_ms - *told_ms < call_tell_ms)
+		return false;
+	*told_ms = now_ms;
+	return true;
+}
+
+static void call_watch_worker(struct call_watch *watch, const struct worker *w, int64_t now_ms)
+{
+	struct call_seen *seen = &watch->seen[w->index];
+	const uint64_t count = w->call.count.load(std::memory_order_relaxed);
+	const struct cs_plugin *plugin = w->call.plugin.load(std::memory_order_acquire);
+	const uint64_t what = w->call.what.load(std::memory_order_relaxed);
+
+	if (!plugin || count != seen->count)
+		seen->looks = 0;
+	seen->count = count;
+	if (!plugin || ++seen->looks != call_most_looks || !call_may_tell(&watch->told[plugin], now_ms))
+		return;
+	log_warning("plugin=%s holds up its worker call=%s msgid=%u worker=%u ms=%lld", plugin->name,
+	            call_names[what >> 32], static_cast<uint32_t>(what), w->index,
+	            static_cast<long long>((call_most_looks - 1) * call_look_ms));
+}
+
+void call_watch_look(struct call_watch *watch, const struct worker_shared *shared, int64_t now_ms)
+{
+	watch->seen.resize(shared->workers.size());
+	for (const auto &w : shared->workers)
+		call_watch_worker(watch, w.get(), now_ms);
+}
+
+/* ---- crashes: only what may be called in a signal handler */
+
+void call_mark_thread(const struct call_mark *mark)
+{
+	call_of_thread = mark;
+}
+
+struct call_line {
+	char text[256];
+	size_t size;
+};
+
+static void call_add(struct call_line *line, const char *text)
+{
+	while (*text && line->size < sizeof line->text - 1)
+		line->text[line->size++] = *text++;
+}
+
+static void call_add_number(struct call_line *line, uint32_t number)
+{
+	char digits[11] = "";
+	size_t at = sizeof digits - 1;
+
+	do
+		digits[--at] = static_cast<char>('0' + number % 10);
+	while (number /= 10);
+	call_add(line, digits + at);
+}
+
+/* SA_RESETHAND: the second time, as soon as this returns, the signal ends the process. */
+static void call_on_crash(int number)
+{
+	const struct call_mark *mark = call_of_thread;
+	const struct cs_plugin *plugin = mark ? mark->plugin.load(std::memory_order_relaxed) : nullptr;
+	const uint64_t what = mark ? mark->what.load(std::memory_order_relaxed) : 0;
+	struct call_line line = {};
+
+	call_add(&line, "error the process crashes signal=");
+	call_add_number(&line, static_cast<uint32_t>(number));
+	if (plugin) {
+		call_add(&line, " plugin=");
+		call_add(&line, plugin->name);
+		call_add(&line, " call=");
+		call_add(&line, call_names[what >> 32]);
+		call_add(&line, " msgid=");
+		call_add_number(&line, static_cast<uint32_t>(what));
+	}
+	call_add(&line, "\n");
+	(void)!::write(STDERR_FILENO, line.text, line.size);
+	(void)raise(number);
+}
+
+void call_catch_crashes(void)
+{
+	for (const int number : {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL}) {
+		struct sigaction before = {}, action = {};
+
+		action.sa_handler = call_on_crash;
+		action.sa_flags = static_cast<int>(SA_RESETHAND);
+		/* A sanitizer has more to say. */
+		if (sigaction(number, nullptr, &before) == 0 && before.sa_handler == SIG_DFL)
+			(void)sigaction(number, &action, nullptr);
+	}
+}
