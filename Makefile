@@ -277,7 +277,9 @@ example_dir = $(datadir)/doc/chatserverd/examples
 state_dir = $(localstatedir)/lib/chatserverd
 unit_dir = $(filter-out no,$(systemdsystemunitdir))
 sysusers_dir = $(patsubst %/systemd/system,%/sysusers.d,$(unit_dir))
-installed_plugins := $(filter-out $(BUILD)/plugins/skeleton.so,$(plugin_files))
+# Examples to be copied: built and tested, but no part of a server.
+examples = skeleton wordfilter
+installed_plugins := $(filter-out $(examples:%=$(BUILD)/plugins/%.so),$(plugin_files))
 manuals := $(foreach page,$(wildcard man/*.[1-8]),$(if $(and $(filter man/chatclient.1,$(page)),$(chatclient_SKIP)),,$(page)))
 
 # The sample serves a checkout; installed, its three paths are absolute, and sections of plugins that
@@ -321,6 +323,7 @@ install: all $(BUILD)/chat.conf $(BUILD)/chatserverd.service $(BUILD)/chatserver
 	for file in $(wildcard conf/schema/*/*.sql); do \
 		$(INSTALL) -D -m 644 $$file $(DESTDIR)$(datadir)/chatserverd/$${file#conf/} || exit 1; done
 	$(INSTALL) -D -m 644 conf/haproxy.cfg $(DESTDIR)$(example_dir)/haproxy.cfg
+	$(INSTALL) -m 644 $(foreach e,$(examples),plugins/$(e)/$(e).cpp) $(DESTDIR)$(example_dir)
 	$(foreach page,$(manuals),$(call install_page,$(page)) &&) true
 	$(if $(unit_dir),$(INSTALL) -D -m 644 $(BUILD)/chatserverd.service $(DESTDIR)$(unit_dir)/chatserverd.service)
 	$(if $(unit_dir),$(INSTALL) -D -m 644 conf/chatserverd.sysusers $(DESTDIR)$(sysusers_dir)/chatserverd.conf)

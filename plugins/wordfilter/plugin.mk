@@ -1,0 +1,1 @@
+# wordfilter needs nothing beyond plugin.h.
