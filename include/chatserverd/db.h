@@ -81,6 +81,13 @@ struct cs_db_driver {
 	int (*commit)(struct cs_db *db);
 	void (*rollback)(struct cs_db *db);
 
+	/* A part of the open transaction that can be undone alone. Parts nest; each is ended by release, which
+	 * keeps it, or by rollback_to, which undoes it. Anything but OK: the transaction must be rolled back. So
+	 * they answer where the database has ended the transaction by itself. */
+	int (*savepoint)(struct cs_db *db);
+	int (*release)(struct cs_db *db);
+	int (*rollback_to)(struct cs_db *db);
+
 	/* Runs one statement with ? parameters. The prepared statement is cached by its text, so texts
 	 * should be few. row may be NULL. Outside begin/commit a statement is a transaction of its own. */
 	int (*query)(struct cs_db *db, const char *sql, const struct cs_db_value *parameters, size_t count,

@@ -57,6 +57,7 @@ struct mydb {
 	int64_t affected = 0;
 	int64_t last_id = 0;
 	bool begun = false; /* between begin and commit or rollback */
+	unsigned parts = 0; /* savepoints that are open */
 	bool dead = false; /* the connection is lost: everything answers CS_DB_UNKNOWN */
 	int lost = 0; /* why the open transaction must not go on, else 0 */
 	char message[256] = "";

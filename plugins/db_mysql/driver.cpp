@@ -3,6 +3,7 @@
  * a msgid. */
 #include "db_mysql.h"
 
+#include <cstdio>
 #include <cstring>
 #include <utility>
 
@@ -95,6 +96,7 @@ static int db_begin(cs_db *base)
 		return mydb_fail_text(db, "a transaction is open");
 	result = run_text(db, "START TRANSACTION");
 	db->begun = !result;
+	db->parts = 0;
 	return result;
 }
 
@@ -130,6 +132,43 @@ static int db_commit(cs_db *base)
 		db_rollback(base);
 	db->begun = false;
 	return result;
+}
+
+/* The server forgets an older savepoint of the same name, so each depth has a name of its own. */
+static int run_part(mydb *db, const char *command, unsigned depth)
+{
+	char text[48];
+	const int refused = refusal(db);
+
+	mydb_thread_enter();
+	if (refused)
+		return refused;
+	if (!db->begun)
+		return mydb_fail_text(db, "no transaction is open");
+	snprintf(text, sizeof text, "%s part%u", command, depth);
+	return run_text(db, text);
+}
+
+static int db_savepoint(cs_db *base)
+{
+	mydb *db = of(base);
+
+	return run_part(db, "SAVEPOINT", db->parts++);
+}
+
+static int db_release(cs_db *base)
+{
+	mydb *db = of(base);
+
+	return run_part(db, "RELEASE SAVEPOINT", --db->parts);
+}
+
+/* What stays of the savepoint is forgotten with the next one of its depth, or with the transaction. */
+static int db_rollback_to(cs_db *base)
+{
+	mydb *db = of(base);
+
+	return run_part(db, "ROLLBACK TO SAVEPOINT", --db->parts);
 }
 
 static int64_t db_last_id(cs_db *db)
@@ -169,6 +208,9 @@ const struct cs_db_driver mydb_driver = {
 	.begin = db_begin,
 	.commit = db_commit,
 	.rollback = db_rollback,
+	.savepoint = db_savepoint,
+	.release = db_release,
+	.rollback_to = db_rollback_to,
 	.query = db_query,
 	.last_id = db_last_id,
 	.affected = db_affected,

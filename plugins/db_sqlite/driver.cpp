@@ -132,6 +132,33 @@ static int db_commit(cs_db *base)
 	return result;
 }
 
+static int db_run_part(sqlite_db *db, const char *sql)
+{
+	if (db->lost)
+		return db->lost;
+	if (!db->begun)
+		return sqlite_fail_text(db, "no transaction is open");
+	return note_lost(db, sqlite_run(db, sql, nullptr, 0, nullptr, nullptr));
+}
+
+/* SQLite takes the innermost of one name. */
+static int db_savepoint(cs_db *base)
+{
+	return db_run_part(of(base), "SAVEPOINT part");
+}
+
+static int db_release(cs_db *base)
+{
+	return db_run_part(of(base), "RELEASE part");
+}
+
+static int db_rollback_to(cs_db *base)
+{
+	const int result = db_run_part(of(base), "ROLLBACK TO part");
+
+	return result ? result : db_release(base);
+}
+
 static int64_t db_last_id(cs_db *db)
 {
 	return sqlite3_last_insert_rowid(of(db)->handle.get());
@@ -160,6 +187,9 @@ const struct cs_db_driver sqlite_driver = {
 	.begin = db_begin,
 	.commit = db_commit,
 	.rollback = db_rollback,
+	.savepoint = db_savepoint,
+	.release = db_release,
+	.rollback_to = db_rollback_to,
 	.query = db_query,
 	.last_id = db_last_id,
 	.affected = db_affected,

@@ -241,6 +241,82 @@ static void of_a_deadlock_one_goes_on_and_the_other_leaves_nothing(void **state)
 	other->driver->close(other);
 }
 
+static void a_part_of_a_transaction_is_undone_alone(void **state)
+{
+	cs_db *db = db_of(state);
+
+	assert_int_equal(db->driver->begin(db), CS_DB_OK);
+	assert_int_equal(insert(db, "before"), CS_DB_OK);
+	assert_int_equal(db->driver->savepoint(db), CS_DB_OK);
+	assert_int_equal(insert(db, "undone"), CS_DB_OK);
+	assert_int_equal(insert(db, "before"), CS_DB_DUPLICATE);
+	assert_int_equal(db->driver->rollback_to(db), CS_DB_OK);
+	assert_int_equal(db->driver->savepoint(db), CS_DB_OK);
+	assert_int_equal(insert(db, "kept"), CS_DB_OK);
+	assert_int_equal(db->driver->release(db), CS_DB_OK);
+	assert_int_equal(db->driver->commit(db), CS_DB_OK);
+	assert_int_equal(number(db, "SELECT count(*) FROM t"), 2);
+	assert_int_equal(number(db, "SELECT count(*) FROM t WHERE name = 'undone'"), 0);
+}
+
+static void parts_nest(void **state)
+{
+	cs_db *db = db_of(state);
+
+	assert_int_equal(db->driver->begin(db), CS_DB_OK);
+	assert_int_equal(db->driver->savepoint(db), CS_DB_OK);
+	assert_int_equal(insert(db, "outer"), CS_DB_OK);
+	assert_int_equal(db->driver->savepoint(db), CS_DB_OK);
+	assert_int_equal(insert(db, "inner"), CS_DB_OK);
+	assert_int_equal(db->driver->rollback_to(db), CS_DB_OK);
+	assert_int_equal(number(db, "SELECT count(*) FROM t"), 1);
+	assert_int_equal(db->driver->savepoint(db), CS_DB_OK);
+	assert_int_equal(insert(db, "inner"), CS_DB_OK);
+	assert_int_equal(db->driver->release(db), CS_DB_OK);
+	assert_int_equal(db->driver->rollback_to(db), CS_DB_OK);
+	assert_int_equal(db->driver->commit(db), CS_DB_OK);
+	assert_int_equal(number(db, "SELECT count(*) FROM t"), 0);
+}
+
+static void a_part_needs_a_transaction(void **state)
+{
+	cs_db *db = db_of(state);
+
+	assert_int_equal(db->driver->savepoint(db), CS_DB_FAILED);
+	assert_int_equal(db->driver->begin(db), CS_DB_OK);
+	assert_int_equal(db->driver->release(db), CS_DB_FAILED);
+	db->driver->rollback(db);
+	assert_int_equal(db->driver->begin(db), CS_DB_OK);
+	assert_int_equal(db->driver->rollback_to(db), CS_DB_FAILED);
+	db->driver->rollback(db);
+}
+
+/* A deadlock ends the whole transaction there, parts and all. */
+static void a_part_of_a_transaction_that_a_deadlock_ended_is_gone(void **state)
+{
+	fixture *f = fixture_of(state);
+	cs_db *db = f->db, *other = mariadb_open(&f->access);
+
+	assert_int_equal(insert(db, "a"), CS_DB_OK);
+	assert_int_equal(insert(db, "b"), CS_DB_OK);
+	assert_int_equal(other->driver->begin(other), CS_DB_OK);
+	for (int i = 0; i < 20; i++) /* the lighter transaction is the one that is ended */
+		assert_int_equal(insert(other, std::to_string(i)), CS_DB_OK);
+	assert_int_equal(run(other, "UPDATE t SET n = 1 WHERE name = 'b'"), CS_DB_OK);
+	assert_int_equal(db->driver->begin(db), CS_DB_OK);
+	assert_int_equal(db->driver->savepoint(db), CS_DB_OK);
+	assert_int_equal(run(db, "UPDATE t SET n = 2 WHERE name = 'a'"), CS_DB_OK);
+	std::thread waits([other] { assert_int_equal(run(other, "UPDATE t SET n = 1 WHERE name = 'a'"), CS_DB_OK); });
+	assert_int_equal(run(db, "UPDATE t SET n = 2 WHERE name = 'b'"), CS_DB_RETRY);
+	waits.join();
+	assert_int_equal(db->driver->rollback_to(db), CS_DB_RETRY);
+	assert_int_equal(db->driver->savepoint(db), CS_DB_RETRY);
+	assert_int_equal(db->driver->commit(db), CS_DB_RETRY);
+	assert_int_equal(other->driver->commit(other), CS_DB_OK);
+	other->driver->close(other);
+	assert_int_equal(number(db, "SELECT COUNT(*) FROM t WHERE n = 1"), 2);
+}
+
 int main(void)
 {
 	const CMUnitTest tests[] = {
@@ -254,6 +330,10 @@ int main(void)
 		TEST(many_texts_keep_the_number_of_prepared_statements_bounded),
 		TEST(a_lock_that_somebody_holds_is_to_be_tried_again),
 		TEST(of_a_deadlock_one_goes_on_and_the_other_leaves_nothing),
+		TEST(a_part_of_a_transaction_is_undone_alone),
+		TEST(parts_nest),
+		TEST(a_part_needs_a_transaction),
+		TEST(a_part_of_a_transaction_that_a_deadlock_ended_is_gone),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -199,6 +199,56 @@ static void one_writer_and_several_readers_can_be_used(void **state)
 	assert_true(readers >= 4);
 }
 
+static void a_part_of_a_transaction_is_undone_alone(void **state)
+{
+	cs_db *db = db_of(state);
+
+	assert_int_equal(db->driver->begin(db), CS_DB_OK);
+	assert_int_equal(insert(db, "before"), CS_DB_OK);
+	assert_int_equal(db->driver->savepoint(db), CS_DB_OK);
+	assert_int_equal(insert(db, "undone"), CS_DB_OK);
+	assert_int_equal(insert(db, "before"), CS_DB_DUPLICATE);
+	assert_int_equal(db->driver->rollback_to(db), CS_DB_OK);
+	assert_int_equal(db->driver->savepoint(db), CS_DB_OK);
+	assert_int_equal(insert(db, "kept"), CS_DB_OK);
+	assert_int_equal(db->driver->release(db), CS_DB_OK);
+	assert_int_equal(db->driver->commit(db), CS_DB_OK);
+	assert_int_equal(test_number(db, "SELECT count(*) FROM t"), 2);
+	assert_int_equal(test_number(db, "SELECT count(*) FROM t WHERE name = 'undone'"), 0);
+}
+
+static void parts_nest(void **state)
+{
+	cs_db *db = db_of(state);
+
+	assert_int_equal(db->driver->begin(db), CS_DB_OK);
+	assert_int_equal(db->driver->savepoint(db), CS_DB_OK);
+	assert_int_equal(insert(db, "outer"), CS_DB_OK);
+	assert_int_equal(db->driver->savepoint(db), CS_DB_OK);
+	assert_int_equal(insert(db, "inner"), CS_DB_OK);
+	assert_int_equal(db->driver->rollback_to(db), CS_DB_OK);
+	assert_int_equal(test_number(db, "SELECT count(*) FROM t"), 1);
+	assert_int_equal(db->driver->savepoint(db), CS_DB_OK);
+	assert_int_equal(insert(db, "inner"), CS_DB_OK);
+	assert_int_equal(db->driver->release(db), CS_DB_OK);
+	assert_int_equal(db->driver->rollback_to(db), CS_DB_OK);
+	assert_int_equal(db->driver->commit(db), CS_DB_OK);
+	assert_int_equal(test_number(db, "SELECT count(*) FROM t"), 0);
+}
+
+static void a_part_needs_a_transaction(void **state)
+{
+	cs_db *db = db_of(state);
+
+	assert_int_equal(db->driver->savepoint(db), CS_DB_FAILED);
+	assert_int_equal(db->driver->begin(db), CS_DB_OK);
+	assert_int_equal(db->driver->release(db), CS_DB_FAILED);
+	db->driver->rollback(db);
+	assert_int_equal(db->driver->begin(db), CS_DB_OK);
+	assert_int_equal(db->driver->rollback_to(db), CS_DB_FAILED);
+	db->driver->rollback(db);
+}
+
 int main(void)
 {
 	const CMUnitTest tests[] = {
@@ -214,6 +264,9 @@ int main(void)
 		TEST(a_rollback_undoes_and_the_connection_goes_on),
 		TEST(the_settings_are_those_that_keep_a_commit),
 		TEST(one_writer_and_several_readers_can_be_used),
+		TEST(a_part_of_a_transaction_is_undone_alone),
+		TEST(parts_nest),
+		TEST(a_part_needs_a_transaction),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);
