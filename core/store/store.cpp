@@ -19,8 +19,12 @@
 
 namespace {
 
-constexpr size_t most_batch_items = 256;
-constexpr size_t most_batch_bytes = 1024 * 1024;
+/* Of one transaction. */
+constexpr size_t most_tasks = 256;
+constexpr size_t most_bytes = 1024 * 1024;
+/* Of one turn of a writer. */
+constexpr size_t least_works = 8;
+constexpr size_t items_for_a_work = 4;
 constexpr int hasher_niceness = 10;
 
 struct store_thread {
@@ -57,7 +61,7 @@ void store_deleter::operator()(struct store *s) const
 
 namespace {
 
-void batch_finished(void *arg, std::span<struct store_task> tasks)
+void run_finished(void *arg, std::span<struct store_task> tasks)
 {
 	store_queue_finish(((struct store_thread *)arg)->queue, tasks);
 }
@@ -80,13 +84,10 @@ void run_single(struct store_thread *t, struct store_task *task)
 
 void pool_run(struct store_thread *t)
 {
-	for (;;) {
-		std::vector<struct store_task> taken = store_queue_take(t->queue, 1);
+	struct store_task task;
 
-		if (taken.empty())
-			return;
-		run_single(t, &taken.front());
-	}
+	while (store_queue_take(t->queue, &task))
+		run_single(t, &task);
 }
 
 /* Kernel threads have a niceness of their own: hashing gives way to everything else. */
@@ -96,82 +97,109 @@ void hasher_run(struct store_thread *t)
 	pool_run(t);
 }
 
-/* The length of the transaction that begins with the first task: as many of its kind as allowed. */
+bool is_read(const struct store_task &task)
+{
+	return !task.batch && task.kind == CS_WORK_READ;
+}
+
+/* The length of the transaction that begins with the first task: as many as allowed. A read is in none. */
 size_t transaction_length(std::span<const struct store_task> tasks)
 {
 	size_t bytes = 0, length = 0;
 
 	for (const struct store_task &task : tasks) {
-		if (task.batch != tasks.front().batch || length == most_batch_items)
+		if (is_read(task) || length == most_tasks)
 			break;
 		bytes += task.bytes;
-		if (length > 0 && bytes > most_batch_bytes)
+		if (length > 0 && bytes > most_bytes)
 			break;
 		length++;
 	}
 	return length;
 }
 
-/* Between two works the items are brought together by kind, each kind in its own order: kinds do not depend on
- * each other, and a transaction holds only one. */
-void group_kinds(std::span<struct store_task> tasks)
+/* Brings the items together by kind, each kind in its own order: kinds do not depend on each other. */
+void group_kinds(std::span<struct store_task> items)
 {
 	std::vector<const struct cs_batch *> kinds;
 	const auto rank = [&kinds](const struct store_task &task) {
 		return std::find(kinds.begin(), kinds.end(), task.batch) - kinds.begin();
 	};
 
-	for (const struct store_task &task : tasks) {
+	for (const struct store_task &task : items) {
 		if ((size_t)rank(task) == kinds.size())
 			kinds.push_back(task.batch);
 	}
 	if (kinds.size() > 1)
-		std::stable_sort(tasks.begin(), tasks.end(),
+		std::stable_sort(items.begin(), items.end(),
 		                 [&rank](const auto &a, const auto &b) { return rank(a) < rank(b); });
 }
 
-void run_items(struct store_thread *t, std::span<struct store_task> tasks)
+/* Many items cost few statements where no work stands between them, so they go first. They pass works that were not
+ * answered yet, so nobody can tell; but none passes a work of its own instance. Answers how many went first. */
+size_t put_items_first(std::vector<struct store_task> *tasks)
 {
-	group_kinds(tasks);
+	std::vector<const struct cs_self *> working;
+	std::vector<struct store_task> first, rest;
+
+	for (const struct store_task &task : *tasks) {
+		const bool waits = std::find(working.begin(), working.end(), task.self) != working.end();
+
+		if (!task.batch && !waits)
+			working.push_back(task.self);
+		(task.batch && !waits ? first : rest).push_back(task);
+	}
+	const size_t count = first.size();
+
+	first.insert(first.end(), rest.begin(), rest.end());
+	tasks->swap(first);
+	return count;
+}
+
+/* Puts the tasks in order and answers how many of them are this turn's. A work costs more than an item, so works get a
+ * part of the turn; the others of them are first in the next one. */
+size_t begin_turn(std::vector<struct store_task> *tasks)
+{
+	const size_t items = put_items_first(tasks);
+	const size_t works = items > 0 ? std::max(least_works, items / items_for_a_work) : most_tasks;
+
+	for (std::span<struct store_task> left = *tasks; !left.empty();) {
+		const auto work = std::find_if(left.begin(), left.end(), [](const auto &task) { return !task.batch; });
+		const auto length = (size_t)(work - left.begin());
+
+		group_kinds(left.first(length));
+		left = left.subspan(std::min(length + 1, left.size()));
+	}
+	return std::min(items + works, tasks->size());
+}
+
+void run_turn(struct store_thread *t, std::span<struct store_task> tasks)
+{
 	while (!tasks.empty()) {
-		const size_t length = transaction_length(tasks);
+		const size_t length = std::max<size_t>(transaction_length(tasks), 1);
 
 		if (is_stopping(t))
 			store_queue_cancel(t->queue, tasks.first(length));
+		else if (is_read(tasks.front()))
+			run_single(t, &tasks.front());
 		else
-			store_engine_batch(&t->engine, tasks.first(length), batch_finished, t);
+			store_engine_run(&t->engine, tasks.first(length), run_finished, t);
 		tasks = tasks.subspan(length);
 	}
 }
 
-void run_writes(struct store_thread *t, std::span<struct store_task> tasks)
-{
-	while (!tasks.empty()) {
-		const auto work = std::find_if(tasks.begin(), tasks.end(), [](const auto &task) { return !task.batch; });
-		const size_t items = (size_t)(work - tasks.begin());
-
-		run_items(t, tasks.first(items));
-		tasks = tasks.subspan(items);
-		if (tasks.empty())
-			return;
-		if (is_stopping(t))
-			store_queue_cancel(t->queue, tasks.first(1));
-		else
-			run_single(t, &tasks.front());
-		tasks = tasks.subspan(1);
-	}
-}
-
-/* Takes all that waits: while one commit is on its way to the disk the next batch fills. */
+/* Takes all that waits: while one commit is on its way to the disk the next transaction fills. */
 void writer_run(struct store_thread *t)
 {
-	for (;;) {
-		std::vector<struct store_task> taken = store_queue_take(t->queue, SIZE_MAX);
+	std::vector<struct store_task> tasks;   /* works that had no part in the last turn, then what has come */
 
-		if (taken.empty())
-			return;
-		run_writes(t, taken);
+	while (store_queue_take_all(t->queue, &tasks)) {
+		const size_t length = begin_turn(&tasks);
+
+		run_turn(t, {tasks.data(), length});
+		tasks.erase(tasks.begin(), tasks.begin() + (ptrdiff_t)length);
 	}
+	store_queue_cancel(t->queue, tasks);
 }
 
 /* ---- set-up */

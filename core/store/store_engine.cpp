@@ -248,7 +248,7 @@ template <class Run> int settle(struct store_engine *engine, struct attempt *a, 
 	int result;
 
 	if (!may_try(engine, a))
-		return CS_ENOSTORE;
+		return a->perhaps_done ? CS_EUNKNOWN : CS_ENOSTORE;
 	do {
 		result = run(a);
 		if (result != CS_DB_UNKNOWN)
@@ -316,23 +316,23 @@ int run_read(struct store_engine *engine, const struct store_task *task)
 	return result == CS_DB_OK ? task->fn(engine->db.get(), task->arg) : result;
 }
 
-int run_batch(struct store_engine *engine, std::span<struct store_task> tasks, struct attempt *a)
+int run_batch(struct store_engine *engine, std::span<struct store_task> tasks, bool careful)
 {
 	std::vector<void *> items(tasks.size());
 
 	std::transform(tasks.begin(), tasks.end(), items.begin(), [](const store_task &t) { return t.arg; });
-	return run_transaction(engine, a, [&](struct cs_db *db) {
-		const int result = tasks.front().batch->run(db, items.data(), items.size(), a->careful);
+	const int result = tasks.front().batch->run(engine->db.get(), items.data(), items.size(), careful);
 
-		if (result == CS_DB_DUPLICATE && a->careful)
-			log_limited(engine, &engine->shared->duplicate_limit,
-			            "store batch is a duplicate when run carefully", result, last_message(engine));
-		return result > 0 ? CS_DB_FAILED : result;
-	});
+	if (result == CS_DB_DUPLICATE && careful)
+		log_limited(engine, &engine->shared->duplicate_limit, "store batch is a duplicate when run carefully",
+		            result, last_message(engine));
+	return result > 0 ? CS_DB_FAILED : result;
 }
 
-void tell_committed(std::span<struct store_task> tasks)
+void tell_committed(struct store_engine *engine, std::span<struct store_task> tasks)
 {
+	engine->shared->batches.fetch_add(1, std::memory_order_relaxed);
+	engine->shared->items.fetch_add(tasks.size(), std::memory_order_relaxed);
 	for (struct store_task &task : tasks) {
 		task.result = 0;
 		if (task.batch->committed)
@@ -340,10 +340,14 @@ void tell_committed(std::span<struct store_task> tasks)
 	}
 }
 
-void finish_all(struct store_engine *engine, std::span<struct store_task> tasks, int result)
+void note_failed(struct store_engine *engine, size_t count)
 {
-	if (result != 0)
-		engine->shared->failures.fetch_add(tasks.size(), std::memory_order_relaxed);
+	engine->shared->failures.fetch_add(count, std::memory_order_relaxed);
+}
+
+void fail_all(struct store_engine *engine, std::span<struct store_task> tasks, int result)
+{
+	note_failed(engine, tasks.size());
 	for (struct store_task &task : tasks)
 		task.result = result == CS_DB_DUPLICATE ? CS_ENOSTORE : result;
 }
@@ -377,24 +381,174 @@ void store_engine_work(struct store_engine *engine, struct store_task *task)
 		engine->shared->failures.fetch_add(1, std::memory_order_relaxed);
 }
 
-void store_engine_batch(struct store_engine *engine, std::span<struct store_task> tasks,
-                        void (*finished)(void *arg, std::span<struct store_task> tasks), void *arg)
+/* Where a run ends up that began together and has to be parted. */
+constexpr int run_parted = 1;
+
+struct run_end {
+	void (*finished)(void *arg, std::span<struct store_task> tasks);
+	void *arg;
+};
+
+/* The tasks that are one step of a transaction: a work, or the items of one kind that follow each other. */
+static std::span<struct store_task> run_step(std::span<struct store_task> tasks)
+{
+	size_t length = 1;
+
+	while (tasks.front().batch && length < tasks.size() && tasks[length].batch == tasks.front().batch)
+		length++;
+	return tasks.first(length);
+}
+
+/* A transaction of its own for one batch. perhaps_done: it was in a commit that was not answered. */
+static void run_batch_alone(struct store_engine *engine, std::span<struct store_task> tasks, bool perhaps_done,
+                            const struct run_end &end)
 {
 	struct attempt a{.begun = tasks.front().begun, .patience = engine->shared->patience.batch,
-	                 .repeatable = true, .alone = tasks.size() == 1};
-	const int result = settle(engine, &a, [&](struct attempt *run) { return run_batch(engine, tasks, run); });
+	                 .repeatable = true, .alone = tasks.size() == 1, .perhaps_done = perhaps_done};
+	const int result = settle(engine, &a, [&](struct attempt *run) {
+		return run_transaction(engine, run,
+		                       [&](struct cs_db *) { return run_batch(engine, tasks, run->careful); });
+	});
 
 	if ((result == CS_DB_BAD_VALUE || result == CS_DB_DUPLICATE) && tasks.size() > 1) {
 		for (size_t i = 0; i < tasks.size(); i++)
-			store_engine_batch(engine, tasks.subspan(i, 1), finished, arg);
+			run_batch_alone(engine, tasks.subspan(i, 1), false, end);
 		return;
 	}
-	if (result == 0) {
-		engine->shared->batches.fetch_add(1, std::memory_order_relaxed);
-		engine->shared->items.fetch_add(tasks.size(), std::memory_order_relaxed);
-		tell_committed(tasks);
-	} else {
-		finish_all(engine, tasks, result);
+	if (result == 0)
+		tell_committed(engine, tasks);
+	else
+		fail_all(engine, tasks, result);
+	end.finished(end.arg, tasks);
+}
+
+static void run_work_alone(struct store_engine *engine, std::span<struct store_task> task, const struct run_end &end)
+{
+	store_engine_work(engine, &task.front());
+	end.finished(end.arg, task);
+}
+
+/* What ends a transaction for all of it. */
+static bool run_is_ended_by(int result)
+{
+	return result == CS_DB_RETRY || result == CS_DB_UNKNOWN || result == CS_DB_FULL;
+}
+
+/* One work within a transaction that others share. 0: the transaction goes on, whatever the work answered. */
+static int run_work_among(struct store_engine *engine, const struct attempt *a, struct store_task *task)
+{
+	struct cs_db *db = engine->db.get();
+	int result = db->driver->savepoint(db);
+
+	if (result)
+		return result;
+	result = task->fn(db, task->arg);
+	if (run_is_ended_by(result))
+		return result;
+	task->result = result < 0 ? final_result(engine, a, result) : result;
+	return result ? db->driver->rollback_to(db) : db->driver->release(db);
+}
+
+/* One batch within a transaction that others share. A client that repeats itself, which is how a duplicate comes
+ * about, does not part the others. */
+static int run_batch_among(struct store_engine *engine, std::span<struct store_task> tasks)
+{
+	struct cs_db *db = engine->db.get();
+	int result = db->driver->savepoint(db);
+
+	if (result)
+		return result;
+	result = run_batch(engine, tasks, false);
+	if (result == CS_DB_DUPLICATE) {
+		result = db->driver->rollback_to(db);
+		if (!result)
+			result = db->driver->savepoint(db);
+		if (!result)
+			result = run_batch(engine, tasks, true);
 	}
-	finished(arg, tasks);
+	return result ? result : db->driver->release(db);
+}
+
+static int run_steps(struct store_engine *engine, const struct attempt *a, std::span<struct store_task> tasks)
+{
+	int result = 0;
+
+	for (; !result && !tasks.empty(); tasks = tasks.subspan(run_step(tasks).size())) {
+		const std::span<struct store_task> step = run_step(tasks);
+
+		result = step.front().batch ? run_batch_among(engine, step) : run_work_among(engine, a, &step.front());
+	}
+	return result;
+}
+
+/* What stood in the way once it had begun, in a step or in the commit, may be one step's alone. A connection may be
+ * lost to all of them, so that is tried once more. */
+static int run_together(struct store_engine *engine, struct attempt *a, std::span<struct store_task> tasks)
+{
+	bool begun = false;
+	const int result = run_transaction(engine, a, [&](struct cs_db *) {
+		begun = true;
+		return run_steps(engine, a, tasks);
+	});
+
+	if (!begun || result == 0 || (result == CS_DB_UNKNOWN && (a->perhaps_done || a->lost == 0)))
+		return result;
+	return run_parted;
+}
+
+/* Tells all of a transaction that was committed. A work keeps what it answered. */
+static void run_told(struct store_engine *engine, std::span<struct store_task> tasks, const struct run_end &end)
+{
+	for (std::span<struct store_task> rest = tasks; !rest.empty(); rest = rest.subspan(run_step(rest).size())) {
+		const std::span<struct store_task> step = run_step(rest);
+
+		if (step.front().batch)
+			tell_committed(engine, step);
+		else if (step.front().result < 0)
+			note_failed(engine, 1);
+	}
+	end.finished(end.arg, tasks);
+}
+
+/* Each step by itself, after what happened to all together: run_parted, nothing was changed and some step is why;
+ * CS_EUNKNOWN, the commit was not answered; else the transaction could not begin. A work that has answered anything
+ * but 0 has changed nothing in any case. */
+static void run_apart(struct store_engine *engine, std::span<struct store_task> tasks, int together,
+                      const struct run_end &end)
+{
+	for (std::span<struct store_task> step; !tasks.empty(); tasks = tasks.subspan(step.size())) {
+		step = run_step(tasks);
+		if (step.front().batch) {
+			run_batch_alone(engine, step, together == CS_EUNKNOWN, end);
+		} else if (together == run_parted || (together == CS_EUNKNOWN && step.front().result != 0)) {
+			run_work_alone(engine, step, end);
+		} else {
+			fail_all(engine, step, together);
+			end.finished(end.arg, step);
+		}
+	}
+}
+
+void store_engine_run(struct store_engine *engine, std::span<struct store_task> tasks,
+                      void (*finished)(void *arg, std::span<struct store_task> tasks), void *arg)
+{
+	const struct run_end end{finished, arg};
+
+	if (run_step(tasks).size() == tasks.size()) {
+		run_apart(engine, tasks, run_parted, end);
+		return;
+	}
+	struct attempt a{.begun = tasks.front().begun, .patience = engine->shared->patience.work, .repeatable = false};
+	const int result = settle(engine, &a, [&](struct attempt *run) { return run_together(engine, run, tasks); });
+
+	if (result == 0) {
+		run_told(engine, tasks, end);
+	} else if (result == run_parted && is_stopping(engine)) {
+		fail_all(engine, tasks, CS_ECANCELED);
+		finished(arg, tasks);
+	} else {
+		if (result == run_parted)
+			engine->shared->retries.fetch_add(1, std::memory_order_relaxed);
+		run_apart(engine, tasks, result, end);
+	}
 }

@@ -75,12 +75,13 @@ struct store_task {
 
 /* Opens the connection if there is none. CS_DB_OK or a class; text in e. */
 [[nodiscard]] int store_engine_open(struct store_engine *engine, struct cs_error *e);
-/* Runs a CS_WORK_READ or CS_WORK_WRITE and sets its result. */
+/* Runs a CS_WORK_READ or CS_WORK_WRITE in a transaction of its own and sets its result. */
 void store_engine_work(struct store_engine *engine, struct store_task *task);
-/* Runs the items, all of one kind, in their order: as one transaction, one by one where an item stands in the
- * way of the others. Sets each result; calls committed() of each in order directly after its commit, then
- * finished(arg, tasks) before the next transaction. */
-void store_engine_batch(struct store_engine *engine, std::span<struct store_task> tasks,
-                        void (*finished)(void *arg, std::span<struct store_task> tasks), void *arg);
+/* Runs writes and items in their order, as one transaction where nothing stands in the way: items of one kind that
+ * follow each other are one batch, and each work is a part that is undone alone. Otherwise each work and each batch
+ * has a transaction of its own, and each item where one stands in the way of the others. Sets each result; calls
+ * committed() of each item in order directly after its commit, then finished(arg, tasks) before the next transaction. */
+void store_engine_run(struct store_engine *engine, std::span<struct store_task> tasks,
+                      void (*finished)(void *arg, std::span<struct store_task> tasks), void *arg);
 
 #endif

@@ -142,18 +142,28 @@ int store_queue_add(struct store_queue *q, const struct store_task &task)
 	return 0;
 }
 
-std::vector<struct store_task> store_queue_take(struct store_queue *q, size_t most)
+bool store_queue_take(struct store_queue *q, struct store_task *task_r)
 {
 	std::unique_lock lock(q->mutex);
 
 	q->filled.wait(lock, [q] { return q->stopping || !q->waiting.empty(); });
 	if (q->stopping)
-		return {};
-	const auto end = q->waiting.begin() + (ptrdiff_t)std::min(most, q->waiting.size());
-	std::vector<struct store_task> taken(q->waiting.begin(), end);
+		return false;
+	*task_r = q->waiting.front();
+	q->waiting.pop_front();
+	return true;
+}
 
-	q->waiting.erase(q->waiting.begin(), end);
-	return taken;
+bool store_queue_take_all(struct store_queue *q, std::vector<struct store_task> *tasks)
+{
+	std::unique_lock lock(q->mutex);
+
+	q->filled.wait(lock, [q, tasks] { return q->stopping || !q->waiting.empty() || !tasks->empty(); });
+	if (q->stopping)
+		return false;
+	tasks->insert(tasks->end(), q->waiting.begin(), q->waiting.end());
+	q->waiting.clear();
+	return true;
 }
 
 void store_queue_cancel_of(struct store_queue *q, cs_conn conn)

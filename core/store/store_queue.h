@@ -27,8 +27,10 @@ struct store_queue {
 /* 0; CS_EBUSY: over a bound; CS_ECANCELED: stopped. In a full queue that is fair, a task of the client that has most
  * makes room and is completed with CS_EBUSY. */
 [[nodiscard]] int store_queue_add(struct store_queue *q, const struct store_task &task);
-/* Waits, then takes at most that many, oldest first. Nothing: the queue is stopped. */
-std::vector<struct store_task> store_queue_take(struct store_queue *q, size_t most);
+/* Waits, then takes the oldest. false: the queue is stopped. */
+bool store_queue_take(struct store_queue *q, struct store_task *task_r);
+/* Waits unless there are tasks already, then adds all that wait, oldest first. false: the queue is stopped. */
+bool store_queue_take_all(struct store_queue *q, std::vector<struct store_task> *tasks);
 /* Posts the completions of tasks that were taken, all of one worker in one post, in their order; only then they
  * no longer count as unfinished. */
 void store_queue_finish(struct store_queue *q, std::span<const struct store_task> tasks);

@@ -148,8 +148,8 @@ struct cs_timer;
 struct cs_watch;
 
 /* Runs on a store thread: no host function but those marked [any thread]. db is NULL for CS_WORK_HASH.
- * Answers 0, or an enum cs_db_result, or a number of its own above 0. A CS_WORK_WRITE runs inside a
- * transaction that is committed when it answers 0 and rolled back otherwise, and may be run again. */
+ * Answers 0, or an enum cs_db_result, or a number of its own above 0. What a CS_WORK_WRITE changes is committed when it
+ * answers 0, and undone otherwise. Others share its transaction, so it may be run again because of them. */
 typedef int cs_work_fn(struct cs_db *db, void *arg);
 
 /* Back on the worker, exactly once, whether or not the connection still lives. result is the function's, or

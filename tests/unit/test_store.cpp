@@ -130,6 +130,11 @@ static void fake_rollback(struct cs_db *)
 {
 }
 
+static int fake_part(struct cs_db *)
+{
+	return 0;
+}
+
 static const char *fake_message(struct cs_db *)
 {
 	return "";
@@ -138,7 +143,8 @@ static const char *fake_message(struct cs_db *)
 static const struct cs_db_driver driver = {
 	.abi = CS_ABI, .size = sizeof(struct cs_db_driver), .dialect = CS_DB_SQLITE, .outcome_can_be_unknown = 0,
 	.limits = fake_limits, .migrate = fake_migrate, .open = fake_open, .close = fake_close, .begin = fake_begin,
-	.commit = fake_commit, .rollback = fake_rollback, .query = nullptr, .last_id = nullptr, .affected = nullptr,
+	.commit = fake_commit, .rollback = fake_rollback, .savepoint = fake_part, .release = fake_part,
+	.rollback_to = fake_part, .query = nullptr, .last_id = nullptr, .affected = nullptr,
 	.message = fake_message, .lock = fake_lock, .unlock = fake_unlock,
 };
 
@@ -357,7 +363,7 @@ static void a_batch_holds_at_most_1_mib(void **state)
 		assert_int_equal(f->database.transactions[i].size(), 1);
 }
 
-static void kinds_never_share_a_transaction(void **state)
+static void what_waits_shares_a_transaction_and_kinds_are_brought_together(void **state)
 {
 	auto *f = (struct fixture *)*state;
 
@@ -367,7 +373,7 @@ static void kinds_never_share_a_transaction(void **state)
 		assert_int_equal(hand_in(f, 0, i % 2 ? &batch_b : &batch_a, 1, (i % 2 ? "b" : "a") + std::to_string(i)), 0);
 	let_writer_go(f);
 	wait_done(f, 7);
-	const std::vector<std::vector<std::string>> expected = {{"first"}, {"a0", "a2", "a4"}, {"b1", "b3", "b5"}};
+	const std::vector<std::vector<std::string>> expected = {{"first"}, {"a0", "a2", "a4", "b1", "b3", "b5"}};
 
 	assert_true(f->database.transactions == expected);
 }
@@ -384,11 +390,65 @@ static void writes_and_items_of_one_instance_keep_their_order(void **state)
 	assert_int_equal(hand_in(f, 0, &batch_a, 1, "4"), 0);
 	let_writer_go(f);
 	wait_done(f, 5);
-	const std::vector<std::vector<std::string>> expected = {{"first"}, {"1", "2"}, {"3"}, {"4"}};
+	const std::vector<std::vector<std::string>> expected = {{"first"}, {"1", "2", "3", "4"}};
 	const std::vector<std::string> order = {"first", "1", "2", "3", "4"};
 
 	assert_true(f->database.transactions == expected);
 	assert_true(f->order == order);
+}
+
+static void works_of_others_do_not_part_what_is_stored_together(void **state)
+{
+	auto *f = (struct fixture *)*state;
+
+	open_store(f);
+	hold_writer(f);
+	for (const char *name : {"1", "2", "3"}) {
+		assert_int_equal(hand_in_work(f, 1, CS_WORK_WRITE, do_work, std::string("work") + name), 0);
+		assert_int_equal(hand_in(f, 0, &batch_a, 1, name), 0);
+	}
+	let_writer_go(f);
+	wait_done(f, 7);
+	const std::vector<std::vector<std::string>> expected = {{"first"},
+	                                                        {"1", "2", "3", "work1", "work2", "work3"}};
+
+	assert_true(f->database.transactions == expected);
+}
+
+static void a_work_beside_a_thousand_messages_costs_no_commit(void **state)
+{
+	auto *f = (struct fixture *)*state;
+
+	open_store(f);
+	hold_writer(f);
+	for (int i = 0; i < 1000; i++) {
+		assert_int_equal(hand_in(f, 0, &batch_a, (uint64_t)i, "message"), 0);
+		if (i == 500)
+			assert_int_equal(hand_in_work(f, 1, CS_WORK_WRITE, do_work, "work"), 0);
+	}
+	let_writer_go(f);
+	wait_done(f, 1002);
+	assert_int_equal(f->database.transactions.size(), 1 + 4);
+}
+
+/* A work costs more than a message: however many there are, messages keep most of each transaction. */
+static void works_have_a_part_of_each_turn_and_keep_their_order(void **state)
+{
+	auto *f = (struct fixture *)*state;
+
+	open_store(f);
+	hold_writer(f);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(hand_in_work(f, 1, CS_WORK_WRITE, do_work, "work" + std::to_string(i)), 0);
+	for (int i = 0; i < 80; i++)
+		assert_int_equal(hand_in(f, 0, &batch_a, 1, "message"), 0);
+	let_writer_go(f);
+	wait_done(f, 181);
+	assert_int_equal(f->database.transactions.size(), 3);
+	assert_int_equal(f->database.transactions[1].size(), 80 + 20);
+	assert_int_equal(f->database.transactions[2].size(), 80);
+	for (size_t i = 0; i < 100; i++)
+		assert_string_equal(f->order[81 + i].c_str(), ("work" + std::to_string(i)).c_str());
 }
 
 static void completions_come_on_the_worker_that_handed_in(void **state)
@@ -746,8 +806,11 @@ int main()
 	const struct CMUnitTest tests[] = {
 		TEST(a_batch_takes_all_that_waits_up_to_256),
 		TEST(a_batch_holds_at_most_1_mib),
-		TEST(kinds_never_share_a_transaction),
+		TEST(what_waits_shares_a_transaction_and_kinds_are_brought_together),
 		TEST(writes_and_items_of_one_instance_keep_their_order),
+		TEST(works_of_others_do_not_part_what_is_stored_together),
+		TEST(a_work_beside_a_thousand_messages_costs_no_commit),
+		TEST(works_have_a_part_of_each_turn_and_keep_their_order),
 		TEST(completions_come_on_the_worker_that_handed_in),
 		TEST(hashing_needs_no_database_and_reading_has_one),
 		TEST(reads_and_hashes_go_on_while_the_writer_waits),

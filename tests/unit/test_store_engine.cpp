@@ -347,6 +347,232 @@ static void stopping_ends_the_retries(void **state)
 	assert_string_equal(f->finished.back().c_str(), ("b=" + std::to_string(CS_EUNKNOWN)).c_str());
 }
 
+/* ---- works and items together */
+
+static void assert_finished(const fixture *f, const std::vector<std::pair<std::string, int>> &expected)
+{
+	assert_int_equal(f->finished.size(), expected.size());
+	for (size_t i = 0; i < expected.size(); i++)
+		assert_string_equal(f->finished[i].c_str(),
+		                    (expected[i].first + "=" + std::to_string(expected[i].second)).c_str());
+}
+
+static void assert_stored(const fixture *f, const std::vector<std::string> &expected)
+{
+	assert_true(f->player.stored == expected);
+}
+
+static void works_and_items_share_a_transaction(void **state)
+{
+	auto *f = (fixture *)*state;
+
+	run_batch(f, {"a", "b", "+w", "+x", "c"});
+	assert_string_equal(f->player.told.c_str(), "begin ( run2 ) ( work ) ( work ) ( run1 ) commit "
+	                                            "committed:a committed:b committed:c finished5 ");
+	assert_all(f, {"a", "b", "+w", "+x", "c"}, 0);
+	assert_stored(f, {"a", "b", "+w", "+x", "c"});
+	assert_int_equal(f->shared.items, 3);
+}
+
+static void a_work_that_fails_between_two_messages_leaves_both_stored_and_itself_undone(void **state)
+{
+	auto *f = (fixture *)*state;
+	std::vector<std::pair<std::string, int>> expected = {{"a", 0}, {"+w", 0}, {"b", 0}};
+
+	for (const int answer : {5, static_cast<int>(CS_DB_DUPLICATE), static_cast<int>(CS_DB_BAD_VALUE)}) {
+		f->player.work = {answer};
+		f->player.told.clear();
+		f->player.stored.clear();
+		f->finished.clear();
+		run_batch(f, {"a", "+w", "b"});
+		expected[1].second = answer;
+		assert_finished(f, expected);
+		assert_stored(f, {"a", "b"});
+		assert_string_equal(f->player.told.c_str(), "begin ( run1 ) ( work undo) ( run1 ) commit "
+		                                            "committed:a committed:b finished3 ");
+	}
+}
+
+static void a_work_whose_statement_fails_costs_its_neighbours_nothing(void **state)
+{
+	auto *f = (fixture *)*state;
+
+	f->player.work = {CS_DB_FAILED};
+	run_batch(f, {"a", "+w", "b"});
+	assert_finished(f, {{"a", 0}, {"+w", CS_ENOSTORE}, {"b", 0}});
+	assert_stored(f, {"a", "b"});
+	assert_int_equal(f->shared.failures, 1);
+}
+
+/* The database has ended the transaction by itself; the savepoint is gone with it. */
+static void where_a_part_cannot_be_undone_all_are_run_apart(void **state)
+{
+	auto *f = (fixture *)*state;
+
+	f->player.work = {CS_DB_FAILED, CS_DB_FAILED};
+	f->player.part = {0, 0, 0, CS_DB_FAILED};
+	run_batch(f, {"a", "+w", "b"});
+	assert_string_equal(f->player.told.c_str(),
+	                    "begin ( run1 ) ( work undo) rollback begin run1 commit committed:a finished1 "
+	                    "begin work rollback finished1 begin run1 commit committed:b finished1 ");
+	assert_finished(f, {{"a", 0}, {"+w", CS_ENOSTORE}, {"b", 0}});
+	assert_stored(f, {"a", "b"});
+}
+
+static void a_work_that_waits_for_a_lock_in_vain_does_not_hold_its_neighbours(void **state)
+{
+	auto *f = (fixture *)*state;
+
+	f->player.work = std::deque<int>(50, CS_DB_RETRY);
+	run_batch(f, {"a", "+w", "b"});
+	assert_finished(f, {{"a", 0}, {"+w", CS_ENOSTORE}, {"b", 0}});
+	assert_stored(f, {"a", "b"});
+	assert_int_equal(f->player.work.size(), 50 - 1 - 6);
+}
+
+static void a_deadlock_among_many_is_run_again_apart(void **state)
+{
+	auto *f = (fixture *)*state;
+
+	f->player.work = {CS_DB_RETRY};
+	run_batch(f, {"a", "+w"});
+	assert_string_equal(f->player.told.c_str(),
+	                    "begin ( run1 ) ( work rollback begin run1 commit committed:a finished1 "
+	                    "begin work commit finished1 ");
+	f->player.told.clear();
+	f->player.commit = {CS_DB_RETRY};
+	run_batch(f, {"b", "+x"});
+	assert_string_equal(f->player.told.c_str(), "begin ( run1 ) ( work ) commit begin run1 commit committed:b "
+	                                            "finished1 begin work commit finished1 ");
+	assert_stored(f, {"a", "+w", "b", "+x"});
+}
+
+static void a_lock_before_all_is_waited_for_together(void **state)
+{
+	auto *f = (fixture *)*state;
+
+	f->player.begin = {CS_DB_RETRY, CS_DB_RETRY};
+	run_batch(f, {"a", "+w", "+x"});
+	assert_string_equal(f->player.told.c_str(),
+	                    "begin begin begin ( run1 ) ( work ) ( work ) commit committed:a finished3 ");
+}
+
+static void a_full_disk_is_told_to_all_that_share(void **state)
+{
+	auto *f = (fixture *)*state;
+
+	f->player.work = {CS_DB_FULL, CS_DB_FULL};
+	f->player.run = {0, CS_DB_FULL};
+	run_batch(f, {"a", "+w"});
+	assert_all(f, {"a", "+w"}, CS_ENOSTORE);
+	assert_true(f->shared.degraded);
+	assert_stored(f, {});
+}
+
+static void a_batch_that_repeats_itself_does_not_part_the_others(void **state)
+{
+	auto *f = (fixture *)*state;
+
+	f->player.run = {CS_DB_DUPLICATE};
+	run_batch(f, {"a", "+w"});
+	assert_string_equal(f->player.told.c_str(),
+	                    "begin ( run1 undo) ( careful1 ) ( work ) commit committed:a finished2 ");
+	assert_stored(f, {"a", "+w"});
+}
+
+static void a_bad_value_among_works_fails_its_own_item_only(void **state)
+{
+	auto *f = (fixture *)*state;
+
+	f->player.refused = {"b"};
+	run_batch(f, {"a", "b", "c", "+w"});
+	assert_finished(f, {{"a", 0}, {"b", CS_DB_BAD_VALUE}, {"c", 0}, {"+w", 0}});
+	assert_stored(f, {"a", "c", "+w"});
+}
+
+/* What answered that it changed nothing is run again; it need not be unknown. */
+static void after_a_lost_commit_works_are_unknown_and_messages_run_again(void **state)
+{
+	auto *f = (fixture *)*state;
+
+	f->player.commit = {CS_DB_UNKNOWN};
+	f->player.work = {0, 5, 5};
+	run_batch(f, {"a", "+w", "+x"});
+	assert_string_equal(f->player.told.c_str(),
+	                    "begin ( run1 ) ( work ) ( work undo) commit close open "
+	                    "begin run1 commit committed:a finished1 finished1 begin work rollback finished1 ");
+	assert_finished(f, {{"a", 0}, {"+w", CS_EUNKNOWN}, {"+x", 5}});
+}
+
+static void a_message_of_a_lost_commit_that_was_done_is_stored_once(void **state)
+{
+	auto *f = (fixture *)*state;
+
+	f->player.lost_commit_is_done = 1;
+	f->player.commit = {CS_DB_UNKNOWN};
+	f->player.run = {0, CS_DB_DUPLICATE};
+	run_batch(f, {"a", "+w"});
+	assert_string_equal(f->player.told.c_str(),
+	                    "begin ( run1 ) ( work ) commit close open begin run1 rollback "
+	                    "begin careful1 commit committed:a finished1 finished1 ");
+	assert_finished(f, {{"a", 0}, {"+w", CS_EUNKNOWN}});
+}
+
+/* A lost commit of a store that was being tried: it stays away, but nobody may be told that nothing was done. */
+static void what_was_in_a_lost_commit_is_not_refused_as_undone(void **state)
+{
+	auto *f = (fixture *)*state;
+
+	lose_store(f);
+	f->player.open.clear();
+	f->shared.probe_ms = 0;
+	f->player.commit = {CS_DB_UNKNOWN};
+	run_batch(f, {"a", "+w"});
+	assert_all(f, {"a", "+w"}, CS_EUNKNOWN);
+}
+
+static void a_connection_that_is_lost_under_all_is_opened_again_for_all(void **state)
+{
+	auto *f = (fixture *)*state;
+
+	f->player.work = {CS_DB_UNKNOWN};
+	run_batch(f, {"a", "+w"});
+	assert_string_equal(f->player.told.c_str(), "begin ( run1 ) ( work rollback close open "
+	                                            "begin ( run1 ) ( work ) commit committed:a finished2 ");
+	assert_all(f, {"a", "+w"}, 0);
+}
+
+static void a_work_that_always_loses_its_connection_does_not_take_others_with_it(void **state)
+{
+	auto *f = (fixture *)*state;
+
+	f->shared.patience.unsent = 0;
+	f->player.work = std::deque<int>(50, CS_DB_UNKNOWN);
+	run_batch(f, {"a", "+w"});
+	assert_string_equal(f->finished[0].c_str(), "a=0");
+	assert_stored(f, {"a"});
+}
+
+static void while_the_store_is_away_works_and_items_are_refused_at_once(void **state)
+{
+	auto *f = (fixture *)*state;
+
+	lose_store(f);
+	run_batch(f, {"a", "+w"});
+	assert_all(f, {"a", "+w"}, CS_ENOSTORE);
+	assert_string_equal(f->player.told.c_str(), "finished1 finished1 ");
+}
+
+static void what_has_to_be_run_apart_while_stopping_is_cancelled(void **state)
+{
+	auto *f = (fixture *)*state;
+
+	f->shared.stopping = true;
+	f->player.run = {CS_DB_RETRY};
+	run_batch(f, {"a", "+w"});
+	assert_all(f, {"a", "+w"}, CS_ECANCELED);
+}
+
 int main()
 {
 	const struct CMUnitTest tests[] = {
@@ -376,6 +602,23 @@ int main()
 		TEST(a_write_whose_connection_was_lost_before_the_commit_is_run_again),
 		TEST(a_read_runs_outside_of_a_transaction_and_again_when_its_connection_is_lost),
 		TEST(stopping_ends_the_retries),
+		TEST(works_and_items_share_a_transaction),
+		TEST(a_work_that_fails_between_two_messages_leaves_both_stored_and_itself_undone),
+		TEST(a_work_whose_statement_fails_costs_its_neighbours_nothing),
+		TEST(where_a_part_cannot_be_undone_all_are_run_apart),
+		TEST(a_work_that_waits_for_a_lock_in_vain_does_not_hold_its_neighbours),
+		TEST(a_deadlock_among_many_is_run_again_apart),
+		TEST(a_lock_before_all_is_waited_for_together),
+		TEST(a_full_disk_is_told_to_all_that_share),
+		TEST(a_batch_that_repeats_itself_does_not_part_the_others),
+		TEST(a_bad_value_among_works_fails_its_own_item_only),
+		TEST(after_a_lost_commit_works_are_unknown_and_messages_run_again),
+		TEST(a_message_of_a_lost_commit_that_was_done_is_stored_once),
+		TEST(what_was_in_a_lost_commit_is_not_refused_as_undone),
+		TEST(a_connection_that_is_lost_under_all_is_opened_again_for_all),
+		TEST(a_work_that_always_loses_its_connection_does_not_take_others_with_it),
+		TEST(while_the_store_is_away_works_and_items_are_refused_at_once),
+		TEST(what_has_to_be_run_apart_while_stopping_is_cancelled),
 	};
 
 	return cmocka_run_group_tests_name("store_engine", tests, nullptr, nullptr);

@@ -24,7 +24,8 @@ extern "C" {
 
 /* The database: answers by script, 0 when the script is at its end, and writes down what was asked. */
 struct player {
-	std::deque<int> open, begin, run, commit, work;
+	std::deque<int> open, begin, run, commit, work, part;   /* part: savepoint, release and rollback_to */
+	int lost_commit_is_done = 0;     /* 1: a commit that answers UNKNOWN was done */
 	int64_t begin_takes = 0;         /* ms, as a lock that is waited for */
 	std::function<void()> opening, working;   /* called by each open and each work, if any */
 	bool ended = false;              /* the other side has ended the connection: opening another mends that */
@@ -32,6 +33,7 @@ struct player {
 	std::string told;                /* one word per call */
 	std::vector<std::string> stored; /* after a commit */
 	std::vector<std::string> staged;
+	std::vector<size_t> parts;       /* how much was staged at each open savepoint */
 };
 
 static struct player *playing;   /* the driver's functions know their connection only */
@@ -58,6 +60,7 @@ static inline int play_begin(struct cs_db *)
 {
 	playing->told += "begin ";
 	playing->staged.clear();
+	playing->parts.clear();
 	std::this_thread::sleep_for(std::chrono::milliseconds(playing->begin_takes));
 	return next(&playing->begin);
 }
@@ -67,7 +70,7 @@ static inline int play_commit(struct cs_db *)
 	const int answer = next(&playing->commit);
 
 	playing->told += "commit ";
-	if (answer == 0)
+	if (answer == 0 || (answer == CS_DB_UNKNOWN && playing->lost_commit_is_done))
 		playing->stored.insert(playing->stored.end(), playing->staged.begin(), playing->staged.end());
 	return answer;
 }
@@ -75,6 +78,28 @@ static inline int play_commit(struct cs_db *)
 static inline void play_rollback(struct cs_db *)
 {
 	playing->told += "rollback ";
+}
+
+static inline int play_savepoint(struct cs_db *)
+{
+	playing->told += "( ";
+	playing->parts.push_back(playing->staged.size());
+	return next(&playing->part);
+}
+
+static inline int play_release(struct cs_db *)
+{
+	playing->told += ") ";
+	playing->parts.pop_back();
+	return next(&playing->part);
+}
+
+static inline int play_rollback_to(struct cs_db *)
+{
+	playing->told += "undo) ";
+	playing->staged.resize(playing->parts.back());
+	playing->parts.pop_back();
+	return next(&playing->part);
 }
 
 static inline int play_ended(struct cs_db *)
@@ -90,7 +115,8 @@ static inline const char *play_message(struct cs_db *)
 static const struct cs_db_driver driver = {
 	.abi = CS_ABI, .size = sizeof(struct cs_db_driver), .dialect = CS_DB_SQLITE, .outcome_can_be_unknown = 1,
 	.limits = nullptr, .migrate = nullptr, .open = play_open, .close = play_close, .begin = play_begin,
-	.commit = play_commit, .rollback = play_rollback, .query = nullptr, .last_id = nullptr, .affected = nullptr,
+	.commit = play_commit, .rollback = play_rollback, .savepoint = play_savepoint, .release = play_release,
+	.rollback_to = play_rollback_to, .query = nullptr, .last_id = nullptr, .affected = nullptr,
 	.message = play_message, .ended = play_ended,
 };
 
@@ -127,8 +153,10 @@ static inline void note_committed(const struct cs_host *host, struct cs_self *, 
 
 static const struct cs_batch batch = {"test", run_items, note_committed, nullptr};
 
-static inline int do_work(struct cs_db *, void *)
+static inline int do_work(struct cs_db *, void *arg)
 {
+	if (arg)
+		playing->staged.push_back(static_cast<const char *>(arg));
 	playing->told += "work ";
 	if (playing->working)
 		playing->working();
@@ -182,17 +210,20 @@ static inline int64_t now_ms()
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* What begins with + is a work. */
 static inline void run_batch(fixture *f, std::vector<const char *> items)
 {
 	std::vector<struct store_task> tasks(items.size());
 
 	for (size_t i = 0; i < items.size(); i++) {
 		tasks[i].self = &f->self;
-		tasks[i].batch = &batch;
+		tasks[i].batch = *items[i] == '+' ? nullptr : &batch;
+		tasks[i].kind = CS_WORK_WRITE;
+		tasks[i].fn = do_work;
 		tasks[i].arg = (void *)items[i];
 		tasks[i].begun = now_ms();
 	}
-	store_engine_batch(&f->engine, tasks, note_finished, f);
+	store_engine_run(&f->engine, tasks, note_finished, f);
 }
 
 static inline int run_work(fixture *f, enum cs_work_kind kind)
