@@ -70,6 +70,7 @@ struct worker {
 	/* By msgid; 0: those that no plugin handles, and frames without one. Filled before it runs. */
 	std::unordered_map<uint32_t, std::unique_ptr<struct route_counters>> counters;
 	std::unique_ptr<char[]> scratch; /* every read goes into it first */
+	struct frame_parser parser; /* of frames that come whole */
 	bool draining = false;
 	struct call_mark call; /* of its thread */
 	std::unordered_set<struct claim *> claims; /* under way; host_claim's */

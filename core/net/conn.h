@@ -70,9 +70,9 @@ struct conn {
 
 	std::unique_ptr<struct conn_probe, conn_probe_deleter> probe; /* of its session, under way */
 
-	struct frame_scanner scanner;
-	std::string input; /* the part of a frame that came so far, scanned; or of a PROXY header */
-	std::string waiting; /* bytes that wait behind a PENDING frame, not scanned */
+	std::unique_ptr<struct frame_parser> partial; /* of the frame in input; null: none has begun */
+	std::string input; /* the part of a frame that came so far, parsed; or of a PROXY header */
+	std::string waiting; /* bytes that wait behind a PENDING frame, not parsed */
 	size_t waiting_at = 0; /* bytes of waiting that were taken */
 	std::string output; /* what the kernel did not take yet */
 	size_t output_sent = 0; /* bytes of output that are sent already */
@@ -157,8 +157,8 @@ struct conn_table {
 /* What the rooms above do about connections: a constant table, made by conn_calls.cpp of the plugin room and named by
  * worker_shared. Worker thread. */
 struct conn_calls {
-	/* Dispatches a whole frame. *pause_ms_r: for how long the connection is over its rate; 0: it is not. */
-	void (*frame)(struct conn *c, std::string_view bytes, int64_t *pause_ms_r);
+	/* Dispatches a whole frame, which parsed is of. *pause_ms_r: for how long the connection is over its rate; 0: it is not. */
+	void (*frame)(struct conn *c, std::string_view bytes, const struct frame_parser *parsed, int64_t *pause_ms_r);
 	/* Dispatches the frame that c->held holds, where its hook has passed it. */
 	void (*resumed)(struct conn *c);
 	/* The session is ending: nobody is to be routed to it, or to claim its place yet. */

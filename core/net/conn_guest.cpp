@@ -84,7 +84,7 @@ void conn_turn_away(struct conn *c, enum conn_turn turn)
 	worker_add(&c->worker->conns.turned_away[turn], 1);
 	if (t->level == CS_LOG_DEBUG)
 		conn_complain(c->worker, t->text);
-	std::string().swap(c->input);
+	conn_drop_partial(c);
 	std::string().swap(c->waiting);
 	c->waiting_at = 0;
 	/* Who does not read would not read why, either. */
@@ -115,7 +115,8 @@ static size_t conn_count_bytes(const struct conn *c)
 	/* What a session left unread at its end is bounded by output_hard. */
 	if (c->account != 0 || c->ended != 0 || c->dead)
 		return 0;
-	return conn_buffer_size(c->input) + conn_buffer_size(c->waiting) + conn_buffer_size(c->output);
+	return conn_buffer_size(c->input) + conn_buffer_size(c->waiting) + conn_buffer_size(c->output) +
+	       (c->partial ? frame_parser_memory(c->partial.get()) : 0);
 }
 
 /* The youngest guest that is older than c. One that comes back from a request that was refused stands where it stood. */

@@ -3,8 +3,10 @@
  * without a copy where they lie whole. It must not know what a frame means. */
 #include "core/net/conn.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <utility>
 
 #include <sys/socket.h>
 
@@ -12,12 +14,18 @@
 #include "core/base/log.h"
 #include "core/base/worker.h"
 
-/* A buffer for a part of a frame that grew larger than this is given back with the frame. */
-static constexpr size_t conn_input_kept = 1024;
+/* A frame that came in parts is joined in such portions: what follows it is not copied with it. */
+static constexpr size_t conn_join_size = 4096;
 
 bool conn_can_dispatch(const struct conn *c)
 {
 	return !c->pending && !c->over_soft && c->paused_until == 0 && !c->closing && !c->dead;
+}
+
+void conn_drop_partial(struct conn *c)
+{
+	std::string().swap(c->input);
+	c->partial.reset();
 }
 
 void conn_refuse_input(struct conn *c, int wire_errno, const char *text)
@@ -25,7 +33,7 @@ void conn_refuse_input(struct conn *c, int wire_errno, const char *text)
 	static const struct cs_request unknown = {0, -1};
 
 	conn_refuse(c, &unknown, CS_MSGID_ACK, wire_errno, text);
-	std::string().swap(c->input);
+	conn_drop_partial(c);
 	c->input_lost = true;
 	conn_close_after_output(c, text);
 }
@@ -58,15 +66,15 @@ static void conn_note_terminator(struct conn *c, char byte)
 
 /* The first frame is whole: the byte behind it tells how the peer wants ours to end. The LF or NUL that broke off
  * a string does as well. */
-static void conn_note_first_frame(struct conn *c, std::string_view part, size_t size_behind)
+static void conn_note_first_frame(struct conn *c, std::string_view frame, std::string_view behind)
 {
 	c->first_frame_seen = true;
-	if (part.back() != '}') {
-		conn_note_terminator(c, part.back());
+	if (frame.back() != '}') {
+		conn_note_terminator(c, frame.back());
 		return;
 	}
-	if (size_behind > 0) {
-		conn_note_terminator(c, part.data()[part.size()]);
+	if (!behind.empty()) {
+		conn_note_terminator(c, behind.front());
 		return;
 	}
 	c->awaiting_byte = true;
@@ -75,73 +83,91 @@ static void conn_note_first_frame(struct conn *c, std::string_view part, size_t 
 	conn_arm(c);
 }
 
-static void conn_dispatch(struct conn *c, std::string_view frame)
+static void conn_take_frame(struct conn *c, std::string_view frame, const struct frame_parser *parsed,
+                            std::string_view behind)
 {
 	int64_t pause_ms = 0;
 
-	c->worker->shared->conn_calls->frame(c, frame, &pause_ms);
+	if (conn_is_too_long(c, frame.size()))
+		return;
+	if (!c->first_frame_seen)
+		conn_note_first_frame(c, frame, behind);
+	c->worker->shared->conn_calls->frame(c, frame, parsed, &pause_ms);
 	if (pause_ms > 0 && !c->dead) {
 		c->paused_until = worker_monotonic_ms() + pause_ms;
 		conn_arm(c);
 	}
 }
 
-/* part ends a frame, whose beginning is in c->input where that is not empty. */
-static void conn_take_frame(struct conn *c, std::string_view part, size_t size_behind)
+/* The end of the bytes cuts a frame: only now the connection needs memory for it. */
+static void conn_keep_partial(struct conn *c, std::string_view part, const struct frame_parser *p)
 {
-	if (conn_is_too_long(c, c->input.size() + part.size()))
+	if (conn_is_too_long(c, part.size()))
 		return;
-	if (!c->first_frame_seen)
-		conn_note_first_frame(c, part, size_behind);
-	if (c->input.empty()) {
-		conn_dispatch(c, part);
-		return;
-	}
-	c->input.append(part);
-	c->frame_since = 0;
-	conn_dispatch(c, c->input);
-	if (c->input.capacity() > conn_input_kept)
-		std::string().swap(c->input);
-	c->input.clear();
+	c->frame_since = worker_monotonic_ms();
+	conn_arm(c);
+	c->input.assign(part);
+	c->partial = std::make_unique<struct frame_parser>(*p);
 }
 
-static void conn_take_part(struct conn *c, std::string_view part)
+/* Takes a frame or the beginning of one. Returns how many bytes were taken. */
+static size_t conn_take_begun(struct conn *c, std::string_view bytes)
 {
-	if (conn_is_too_long(c, c->input.size() + part.size()))
-		return;
-	if (c->input.empty()) {
-		c->frame_since = worker_monotonic_ms();
-		conn_arm(c);
+	struct frame_parser *p = &c->worker->parser;
+
+	frame_reset(p);
+	switch (frame_parse(p, bytes.data(), bytes.size())) {
+	case FRAME_BAD_BEGIN: conn_refuse_beginning(c, bytes.front()); return 0;
+	case FRAME_MORE: conn_keep_partial(c, bytes, p); return bytes.size();
+	case FRAME_COMPLETE: break;
 	}
-	c->input.append(part);
+	const size_t size = p->at;
+
+	conn_take_frame(c, bytes.substr(0, size), p, bytes.substr(size));
+	return size;
+}
+
+/* Goes on with the frame whose beginning is in c->input. Returns how many bytes were taken. */
+static size_t conn_take_more(struct conn *c, std::string_view bytes)
+{
+	const size_t before = c->input.size(), joined = std::min(bytes.size(), conn_join_size);
+
+	c->input.append(bytes.substr(0, joined));
+	if (frame_parse(c->partial.get(), c->input.data(), c->input.size()) == FRAME_MORE) {
+		(void)conn_is_too_long(c, c->input.size());
+		return joined;
+	}
+	const std::unique_ptr<struct frame_parser> parsed = std::move(c->partial);
+	const std::string input = std::exchange(c->input, std::string());
+	const size_t taken = parsed->at - before;
+
+	c->frame_since = 0;
+	conn_take_frame(c, std::string_view(input).substr(0, parsed->at), parsed.get(), bytes.substr(taken));
+	return taken;
 }
 
 /* Takes frames until the bytes end or nothing more may be dispatched. Returns how many bytes were taken. */
-static size_t conn_take(struct conn *c, const char *bytes, size_t size)
+static size_t conn_take(struct conn *c, std::string_view bytes)
 {
-	size_t at = 0, begin, used;
+	size_t at = 0;
 
-	while (at < size && conn_can_dispatch(c)) {
-		const char *p = bytes + at;
-
+	while (at < bytes.size() && conn_can_dispatch(c)) {
 		if (c->awaiting_byte)
-			conn_note_terminator(c, *p);
-		const enum frame_scan_result result = frame_scan(&c->scanner, p, size - at, &begin, &used);
-
-		at += used;
-		if (result == FRAME_BAD_BEGIN)
-			conn_refuse_beginning(c, bytes[at]);
-		else if (result == FRAME_MORE)
-			conn_take_part(c, {p + begin, used - begin});
-		else if (result == FRAME_COMPLETE)
-			conn_take_frame(c, {p + begin, used - begin}, size - at);
+			conn_note_terminator(c, bytes[at]);
+		if (c->partial) {
+			at += conn_take_more(c, bytes.substr(at));
+			continue;
+		}
+		at += frame_skip_blanks(bytes.data() + at, bytes.size() - at);
+		if (at < bytes.size())
+			at += conn_take_begun(c, bytes.substr(at));
 	}
 	return at;
 }
 
 static void conn_take_waiting(struct conn *c)
 {
-	c->waiting_at += conn_take(c, c->waiting.data() + c->waiting_at, c->waiting.size() - c->waiting_at);
+	c->waiting_at += conn_take(c, std::string_view(c->waiting).substr(c->waiting_at));
 	if (c->waiting_at < c->waiting.size())
 		return;
 	std::string().swap(c->waiting);
@@ -193,7 +219,9 @@ static void conn_on_eof(struct conn *c)
 /* Only what may stand between two frames waits. */
 static bool conn_waits_for_nothing(const struct conn *c)
 {
-	return c->waiting.find_first_not_of(std::string_view("\0\n\r \t", 5), c->waiting_at) == std::string::npos;
+	const std::string_view waiting = std::string_view(c->waiting).substr(c->waiting_at);
+
+	return frame_skip_blanks(waiting.data(), waiting.size()) == waiting.size();
 }
 
 /* What is there waits for the frame that is pending. It is looked at all the same: the byte behind the first frame
@@ -216,7 +244,7 @@ static void conn_look_ahead(struct conn *c)
 
 void conn_take_bytes(struct conn *c, std::string_view bytes)
 {
-	const size_t taken = conn_take(c, bytes.data(), bytes.size());
+	const size_t taken = conn_take(c, bytes);
 
 	if (taken < bytes.size() && !c->closing && !c->dead) {
 		c->waiting.assign(bytes.substr(taken));

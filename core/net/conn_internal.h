@@ -63,6 +63,8 @@ void conn_end_beginning(struct conn *c);
 void conn_on_read(evutil_socket_t fd, short what, void *arg);
 /* Takes frames; what may not be dispatched yet is kept. */
 void conn_take_bytes(struct conn *c, std::string_view bytes);
+/* Frees what has come of a frame. */
+void conn_drop_partial(struct conn *c);
 /* The bytes of the peer are of no use: tells why (BAD_FRAME or TOO_LONG), and ends once that is written. */
 void conn_refuse_input(struct conn *c, int wire_errno, const char *text);
 /* Frames may be dispatched. */

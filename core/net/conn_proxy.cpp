@@ -71,10 +71,7 @@ void conn_take_beginning(struct conn *c, std::string_view bytes)
 /* Version 2 begins with bytes that stand between frames as well. */
 static bool conn_is_blank(std::string_view bytes)
 {
-	struct frame_scanner scanner;
-	size_t begin, used;
-
-	return frame_scan(&scanner, bytes.data(), bytes.size(), &begin, &used) == FRAME_NOT_BEGUN;
+	return frame_skip_blanks(bytes.data(), bytes.size()) == bytes.size();
 }
 
 void conn_end_beginning(struct conn *c)

@@ -1,63 +1,118 @@
 /* SPDX-License-Identifier: MIT
- * Owns the form of a frame: where it ends, whether PROTOCOL section 1 allows it, its fields. Pure: no
- * socket, no msgid's meaning. Any thread; one object by one thread at a time. */
+ * The parser of frames and the reading of their fields (PROTOCOL section 1). Any thread; one object by one thread at a
+ * time. */
 #ifndef CORE_FRAME_H
 #define CORE_FRAME_H
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string_view>
+#include <string>
+#include <vector>
 
 #include <chatserverd/plugin.h>
-#include <cjson/cJSON.h>
-
-#include <base/raii.h>
-
-/* What a scan found. */
-enum frame_scan_result {
-	FRAME_MORE = 0, /* all bytes used, no end yet */
-	FRAME_COMPLETE = 1, /* the frame's last byte was used: its }, or a raw LF or NUL in a string */
-	FRAME_NOT_BEGUN = 2, /* all bytes used, only blanks between frames */
-	FRAME_BAD_BEGIN = 3 /* a byte that cannot begin a frame: the connection is lost */
-};
-
-/* Finds ends byte by byte, each byte looked at once. Zero-initialised is the start. Only braces and strings
- * matter here, so a malformed frame still ends where its braces balance, or at a raw LF or NUL in a string:
- * frame_check refuses such a frame. */
-struct frame_scanner {
-	uint32_t depth = 0;
-	bool in_string = false;
-	bool escaped = false;
-};
-
-/* Scans bytes that follow those of the last call. used_r: how many were used. begin_r: where in bytes the
- * frame begins when it begins in this call (else 0: it began earlier). FRAME_BAD_BEGIN: used_r is where the
- * bad byte stands. */
-enum frame_scan_result frame_scan(struct frame_scanner *s, const char *bytes, size_t size, size_t *begin_r,
-                                  size_t *used_r);
-
-using cjson_ptr = std::unique_ptr<cJSON, function_deleter<cJSON_Delete>>;
 
 /* Limits of PROTOCOL section 1. */
 inline constexpr unsigned frame_most_depth = 32;
 inline constexpr unsigned frame_most_values = 2048;
 
-/* Checks a whole frame before any parser sees it: the grammar of RFC 8259 to the letter, UTF-8, raw control
- * characters, \u0000, numbers that no double holds, depth (the frame itself is 1), values (the frame itself is
- * one), top-level keys twice (as decoded). *request_r gets msgid and req as far as they could be read (0, -1), also
- * of a frame that is refused. 0, or CS_EINVAL with what and where (byte offset) in e. */
-[[nodiscard]] int frame_check(std::string_view bytes, struct cs_request *request_r, struct cs_error *e);
+enum frame_type : uint8_t {
+	FRAME_NULL,
+	FRAME_FALSE,
+	FRAME_TRUE,
+	FRAME_NUMBER,
+	FRAME_TEXT,
+	FRAME_ARRAY,
+	FRAME_OBJECT
+};
 
-/* Checks, parses, and demands a msgid and a well-formed req. On CS_EINVAL e says what and where, and *request_r
- * is as frame_check leaves it. */
-[[nodiscard]] int frame_parse(std::string_view bytes, cjson_ptr *fields_r, struct cs_request *request_r,
-                              struct cs_error *e);
+/* A member of the top-level object. Places count from the frame's { on. */
+struct frame_member {
+	uint32_t key_at, key_size; /* without the quotes */
+	uint32_t value_at, value_size; /* with quotes, brackets, braces */
+	uint16_t key_decoded; /* 0, or a key with escapes: its number in decoded_keys, from 1 on */
+	enum frame_type type;
+	bool has_escapes; /* the value is a text with escapes */
+};
 
-/* Fields of the top-level object; the contracts stand in plugin.h. */
+/* A frame that is being read, or was read. Zero-initialised is the start; frame_reset makes it so again and keeps the
+ * memory. It holds no bytes of the frame. */
+struct frame_parser {
+	const char *bytes = nullptr; /* during frame_parse only */
+	uint32_t size = 0;
+
+	uint32_t at = 0; /* the byte that is looked at next; of a whole frame: its size */
+	uint32_t token_at = 0; /* where the current string, number or word begins */
+	uint32_t text_at = 0, text_end = 0; /* the last string of the top level, with the closing quote; 0: none */
+	uint32_t objects = 0; /* bit d: the container at depth d + 1 is an object */
+	uint16_t values = 0;
+	uint8_t depth = 0;
+	uint8_t state = 0;
+	uint8_t number = 0; /* which part of a number is read */
+	uint8_t field = 0; /* whose value is read: msgid's, req's */
+	bool is_key = false; /* the string is a key */
+	bool has_escapes = false; /* the string has some */
+
+	/* After a mistake only the frame's end is looked for, and msgid and req. */
+	bool in_text = false;
+	uint32_t braces = 0; /* objects that are open */
+	uint32_t level = 0; /* objects and arrays that are open */
+
+	const char *fault = nullptr; /* why the frame is refused */
+	uint32_t fault_at = 0;
+
+	struct cs_request request = {0, -1}; /* also of a frame that is refused, as far as it could be read */
+	std::vector<struct frame_member> members;
+	std::vector<std::string> decoded_keys;
+};
+
+enum frame_result {
+	FRAME_MORE = 0, /* the frame is not whole yet */
+	FRAME_COMPLETE = 1, /* it is: p->at bytes. frame_fault tells whether it is refused */
+	FRAME_BAD_BEGIN = 2 /* its first byte cannot begin a frame: the connection is lost */
+};
+
+/* How many bytes between two frames stand there before the next frame begins. */
+size_t frame_skip_blanks(const char *bytes, size_t size);
+
+/* Goes on where the last call ended. bytes: all of the frame that has come, from its first byte on, which may lie
+ * elsewhere than at the last call, and perhaps what follows it. Each byte is looked at once, but for those of an escape
+ * or a character that a call's end cuts. A malformed frame ends where its braces balance, or at a raw LF or NUL in a
+ * string. size: less than 4 GiB. */
+enum frame_result frame_parse(struct frame_parser *p, const char *bytes, size_t size);
+
+/* Of a whole frame: 0, or CS_EINVAL with what is wrong and where (the byte, from 0 on) in e. */
+[[nodiscard]] int frame_fault(const struct frame_parser *p, struct cs_error *e);
+
+void frame_reset(struct frame_parser *p);
+
+/* Bytes of memory that a copy of it takes. */
+size_t frame_parser_memory(const struct frame_parser *p);
+
+struct frame_tree_deleter {
+	void operator()(struct cJSON *tree) const;
+};
+
+struct frame_tree {
+	const struct frame_member *member;
+	std::unique_ptr<struct cJSON, frame_tree_deleter> root;
+};
+
+/* What cs_frame.fields points to: what was asked for lives as long as this. */
+struct frame_fields {
+	const struct frame_parser *parser = nullptr; /* of the whole frame, which is not refused */
+
+	/* Decoded texts lie where their values lie in the frame: that is always room enough. */
+	mutable std::unique_ptr<char[]> long_texts; /* of a frame that is longer than short_texts */
+	mutable std::vector<struct frame_tree> trees;
+	mutable char short_texts[1024];
+};
+
+/* Members of the top-level object; the contracts stand in plugin.h. */
 int frame_get_integer(const struct cs_frame *f, const char *key, int64_t min, int64_t max, int64_t *value_r);
 int frame_get_text(const struct cs_frame *f, const char *key, const char **text_r, size_t *size_r);
 int frame_get_flag(const struct cs_frame *f, const char *key, int *value_r);
 int frame_has(const struct cs_frame *f, const char *key);
+int frame_get_tree(const struct cs_frame *f, const char *key, const struct cJSON **tree_r);
 
 #endif

@@ -12,9 +12,10 @@
 #include "core/session/session_bus.h"
 #include "core/store/store.h"
 
-static void conn_calls_frame(struct conn *c, std::string_view bytes, int64_t *pause_ms_r)
+static void conn_calls_frame(struct conn *c, std::string_view bytes, const struct frame_parser *parsed,
+                             int64_t *pause_ms_r)
 {
-	dispatch_frame(c, bytes, pause_ms_r);
+	dispatch_frame(c, bytes, parsed, pause_ms_r);
 }
 
 static void conn_calls_resumed(struct conn *c)

@@ -288,29 +288,33 @@ static const struct dispatch_entry *dispatch_find(const struct conn *c, uint32_t
 	return place == entries.end() ? nullptr : &place->second;
 }
 
-/* Reads the frame into d. 0, or CS_EINVAL with what is wrong in e. */
-static int dispatch_read(struct dispatch_call *d, struct conn *c, std::string_view bytes, cjson_ptr *fields_r,
-                         struct cs_error *e)
+/* Fills in d for a frame that was parsed. 0, or CS_EINVAL with what is wrong in e. */
+static int dispatch_begin(struct dispatch_call *d, struct conn *c, std::string_view bytes, struct frame_fields *fields,
+                          struct cs_error *e)
 {
-	const int result = frame_parse(bytes, fields_r, &d->frame.request, e);
+	const int result = frame_fault(fields->parser, e);
 
 	d->conn = c;
+	d->frame.request = fields->parser->request;
 	d->frame.conn = c->handle;
 	d->frame.account = c->account;
 	d->frame.name = c->account == 0 ? "" : c->name.c_str();
 	d->frame.bytes = bytes.data();
 	d->frame.size = bytes.size();
-	d->frame.fields = fields_r->get();
+	d->frame.fields = fields;
 	d->entry = result == 0 ? dispatch_find(c, d->frame.request.msgid) : nullptr;
 	return result;
 }
 
-enum dispatch_result dispatch_frame(struct conn *c, std::string_view bytes, int64_t *pause_ms_r)
+enum dispatch_result dispatch_frame(struct conn *c, std::string_view bytes, const struct frame_parser *parsed,
+                                    int64_t *pause_ms_r)
 {
 	struct dispatch_call d = {};
 	struct cs_error e;
-	cjson_ptr fields;
-	const int result = dispatch_read(&d, c, bytes, &fields, &e);
+	struct frame_fields fields;
+
+	fields.parser = parsed;
+	const int result = dispatch_begin(&d, c, bytes, &fields, &e);
 
 	*pause_ms_r = dispatch_charge(&d);
 	if (result != 0)
@@ -373,11 +377,14 @@ void dispatch_go_on(struct conn *c)
 {
 	struct dispatch_call d = {};
 	struct cs_error e;
-	cjson_ptr fields;
+	struct frame_parser parser;
+	struct frame_fields fields;
 	const auto held = std::move(c->held);
 
-	/* It was read once, so it can be read again. */
-	(void)dispatch_read(&d, c, held->bytes, &fields, &e);
+	/* It was accepted once, so it is again. */
+	(void)frame_parse(&parser, held->bytes.data(), held->bytes.size());
+	fields.parser = &parser;
+	(void)dispatch_begin(&d, c, held->bytes, &fields, &e);
 	if (dispatch_refuse_held(&d, held->account) == 0 && dispatch_pass_hooks(&d, held->next))
 		dispatch_call_handler(&d);
 }

@@ -13,6 +13,7 @@
 #include <chatserverd/plugin.h>
 
 struct conn;
+struct frame_parser;
 struct plugin_set;
 struct worker;
 
@@ -48,10 +49,11 @@ struct dispatch_table {
 
 enum dispatch_result { DISPATCH_NEXT, DISPATCH_WAIT };
 
-/* One frame of the connection: checked, parsed, known msgid, login state, cost charged, own id, hooks, handler,
+/* One frame of the connection, parsed: known msgid, login state, cost charged, own id, hooks, handler,
  * counters. Every refusal is answered. WAIT: nothing more of this connection until conn_finish or dispatch_resume.
  * *pause_ms_r: for how long the connection is over its rate (0: it is not). Worker thread; calls the plugin. */
-enum dispatch_result dispatch_frame(struct conn *c, std::string_view bytes, int64_t *pause_ms_r);
+enum dispatch_result dispatch_frame(struct conn *c, std::string_view bytes, const struct frame_parser *parsed,
+                                    int64_t *pause_ms_r);
 /* To be called each dispatch_look_ms: logs each plugin that has left requests pending for more than a minute, once for
  * each request. Worker thread. */
 void dispatch_look_pending(struct worker *w);

@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include <cjson/cJSON.h>
+#include "core/net/frame.h"
 
 void fake_fail(const char *what, const char *detail)
 {
@@ -154,13 +154,6 @@ void fake_host_written_all(fake_host *host, cs_conn conn)
 
 /* ---- frames */
 
-struct json_free {
-	void operator()(cJSON *json) const
-	{
-		cJSON_Delete(json);
-	}
-};
-
 static const cs_route *route_find(fake_host *host, unsigned worker, uint32_t msgid, fake_self **self_r)
 {
 	for (fake_self *self : host->selves) {
@@ -230,23 +223,25 @@ static int hooks_run(fake_host *host, fake_conn *conn, const cs_frame *frame)
 /* Checks, as far as they are not done, hooks and handler. */
 static int frame_run(fake_host *host, fake_conn *conn, const std::string &bytes, bool checked)
 {
-	const std::unique_ptr<cJSON, json_free> fields(cJSON_ParseWithLength(bytes.data(), bytes.size()));
+	struct frame_parser parser;
+	struct frame_fields fields;
+	cs_error e = {};
 	const std::string name = conn->name;
 	cs_frame frame = {};
-	int64_t msgid = 0;
 	fake_self *self = nullptr;
 
+	if (frame_parse(&parser, bytes.data(), bytes.size()) != FRAME_COMPLETE || parser.at != bytes.size())
+		fake_fail("the frame is not whole", bytes.c_str());
+	if (frame_fault(&parser, &e) != 0)
+		fake_fail(e.text, bytes.c_str());
+	fields.parser = &parser;
+	frame.request = parser.request;
 	frame.conn = conn->handle;
 	frame.account = conn->account;
 	frame.name = name.c_str();
 	frame.bytes = bytes.data();
 	frame.size = bytes.size();
-	frame.fields = fields.get();
-	if (fields == nullptr || host->table.get_integer(&frame, "msgid", 1, INT32_MAX, &msgid) != 0)
-		fake_fail("the frame does not parse", bytes.c_str());
-	frame.request.msgid = static_cast<uint32_t>(msgid);
-	if (host->table.get_integer(&frame, "req", 0, CS_INTEGER_MAX, &frame.request.req) != 0)
-		frame.request.req = -1;
+	frame.fields = &fields;
 	const cs_route *route = route_find(host, conn->worker, frame.request.msgid, &self);
 	if (route == nullptr)
 		fake_fail("no plugin handles", bytes.c_str());

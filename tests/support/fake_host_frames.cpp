@@ -3,14 +3,12 @@
  * its call. It must not know what a plugin does. */
 #include "fake_host_internal.h"
 
-#include <cmath>
 #include <cstdarg>
 #include <cstdio>
-#include <cstring>
-
-#include <cjson/cJSON.h>
 
 #include <chatserverd/json.h>
+
+#include "core/net/frame.h"
 
 static fake_conn *conn_of(cs_self *self, cs_conn handle)
 {
@@ -34,60 +32,6 @@ static void table_log(cs_self *self, cs_log_level, const char *format, ...)
 	va_start(arguments, format);
 	self_of(self)->host->log.push_back(text_of(format, arguments));
 	va_end(arguments);
-}
-
-/* ---- fields */
-
-static const cJSON *field(const cs_frame *frame, const char *key)
-{
-	return cJSON_GetObjectItemCaseSensitive(static_cast<const cJSON *>(frame->fields), key);
-}
-
-static int table_get_integer(const cs_frame *frame, const char *key, int64_t min, int64_t max,
-                             int64_t *value_r)
-{
-	const cJSON *item = field(frame, key);
-
-	if (item == nullptr)
-		return CS_ENOENT;
-	if (!cJSON_IsNumber(item) || std::floor(item->valuedouble) != item->valuedouble ||
-	    std::fabs(item->valuedouble) > static_cast<double>(CS_INTEGER_MAX))
-		return CS_EINVAL;
-	const int64_t value = static_cast<int64_t>(item->valuedouble);
-	if (value < min || value > max)
-		return CS_EINVAL;
-	*value_r = value;
-	return 0;
-}
-
-static int table_get_text(const cs_frame *frame, const char *key, const char **text_r, size_t *size_r)
-{
-	const cJSON *item = field(frame, key);
-
-	if (item == nullptr)
-		return CS_ENOENT;
-	if (!cJSON_IsString(item))
-		return CS_EINVAL;
-	*text_r = item->valuestring;
-	*size_r = strlen(item->valuestring);
-	return 0;
-}
-
-static int table_get_flag(const cs_frame *frame, const char *key, int *value_r)
-{
-	const cJSON *item = field(frame, key);
-
-	if (item == nullptr)
-		return CS_ENOENT;
-	if (!cJSON_IsBool(item))
-		return CS_EINVAL;
-	*value_r = cJSON_IsTrue(item) ? 1 : 0;
-	return 0;
-}
-
-static int table_has(const cs_frame *frame, const char *key)
-{
-	return field(frame, key) != nullptr;
 }
 
 /* ---- answers */
@@ -256,10 +200,10 @@ static int table_set_silence(cs_self *self, cs_conn handle, int64_t ms, int64_t 
 void fake_table_fill_frames(cs_host *table)
 {
 	table->log = table_log;
-	table->get_integer = table_get_integer;
-	table->get_text = table_get_text;
-	table->get_flag = table_get_flag;
-	table->has = table_has;
+	table->get_integer = frame_get_integer;
+	table->get_text = frame_get_text;
+	table->get_flag = frame_get_flag;
+	table->has = frame_has;
 	table->answer = table_answer;
 	table->refuse = table_refuse;
 	table->refuse_result = table_refuse_result;

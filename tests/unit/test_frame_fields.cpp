@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of reading fields: types, ranges, exactness, case. It must not know what is refused before that. */
+ * Tests of reading fields: types, ranges, exactness, case. */
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
 #include <setjmp.h>
+
+#include <cjson/cJSON.h>
 
 #include "core/net/frame.h"
 
@@ -18,9 +21,12 @@ static const char frame_text[] = "{\"msgid\":1,\"most\":9007199254740991,\"more\
                                  "-9007199254740991,\"one\":1.0,"
 				 "\"half\":1.5,\"huge\":1e300,\"text\":\"7\",\"umlaut\":\"\\u00e4\xc3\xa4\","
                                  "\"yes\":true,\"no\":false,\"none\":null,"
-				 "\"empty\":\"\",\"nested\":{\"inner\":1}}";
+				 "\"empty\":\"\",\"nested\":{\"inner\":1},\"list\":[1,[\"\\u00e4\"]],\"c\\u0069d\":\"a-1\","
+				 "\"near\":9007199254740991.4,\"tiny\":1e-400,\"minus\":-0,\"exponent\":12e-1,"
+				 "\"hundred\":1E+2}";
 
-static cjson_ptr fields;
+static struct frame_parser parser;
+static struct frame_fields fields;
 static struct cs_frame frame;
 
 static int set_up(void **)
@@ -29,15 +35,16 @@ static int set_up(void **)
 
 	frame.bytes = frame_text;
 	frame.size = sizeof frame_text - 1;
-	if (frame_parse({frame.bytes, frame.size}, &fields, &frame.request, &e) != 0)
+	if (frame_parse(&parser, frame.bytes, frame.size) != FRAME_COMPLETE || frame_fault(&parser, &e) != 0)
 		return -1;
-	frame.fields = fields.get();
+	fields.parser = &parser;
+	frame.fields = &fields;
 	return 0;
 }
 
 static int tear_down(void **)
 {
-	fields.reset();
+	fields.trees.clear();
 	return 0;
 }
 
@@ -57,6 +64,11 @@ static void integers_are_exact_to_the_end_of_their_range(void **)
 	assert_integer("more", CS_EINVAL, 0);
 	assert_integer("huge", CS_EINVAL, 0);
 	assert_integer("half", CS_EINVAL, 0);
+	assert_integer("exponent", CS_EINVAL, 0);
+	assert_integer("near", 0, INT64_C(9007199254740991)); /* as the nearest double */
+	assert_integer("tiny", 0, 0);
+	assert_integer("minus", 0, 0);
+	assert_integer("hundred", 0, 100);
 }
 
 static void an_integer_of_another_type_is_refused(void **)
@@ -98,8 +110,59 @@ static void texts_come_decoded_with_their_size(void **)
 	assert_string_equal(text, "\xc3\xa4\xc3\xa4");
 	assert_int_equal(frame_get_text(&frame, "empty", &text, &size), 0);
 	assert_int_equal(size, 0);
+	assert_int_equal(frame_get_text(&frame, "cid", &text, &size), 0);
+	assert_string_equal(text, "a-1");
 	assert_int_equal(frame_get_text(&frame, "one", &text, &size), CS_EINVAL);
 	assert_int_equal(frame_get_text(&frame, "none", &text, &size), CS_EINVAL);
+}
+
+static void a_text_stays_while_others_are_read(void **)
+{
+	const char *first, *second, *again;
+	size_t size;
+
+	assert_int_equal(frame_get_text(&frame, "text", &first, &size), 0);
+	assert_int_equal(frame_get_text(&frame, "umlaut", &second, &size), 0);
+	assert_int_equal(frame_get_text(&frame, "text", &again, &size), 0);
+	assert_string_equal(first, "7");
+	assert_string_equal(second, "\xc3\xa4\xc3\xa4");
+	assert_ptr_equal(again, first);
+}
+
+static void long_texts_come_whole(void **)
+{
+	const std::string plain(5000, 'x'), escapes = "\\ud83d\\ude00\\\"\\u4f60\\n" + plain;
+	const std::string bytes = "{\"msgid\":1,\"a\":\"" + plain + "\",\"b\":\"" + escapes + "\"}";
+	struct frame_parser p;
+	struct frame_fields f;
+	const char *a, *b;
+	size_t a_size, b_size;
+
+	assert_int_equal(frame_parse(&p, bytes.data(), bytes.size()), FRAME_COMPLETE);
+	f.parser = &p;
+	const struct cs_frame whole = {{1, -1}, 0, 0, "", bytes.data(), bytes.size(), &f};
+	assert_int_equal(frame_get_text(&whole, "a", &a, &a_size), 0);
+	assert_int_equal(frame_get_text(&whole, "b", &b, &b_size), 0);
+	assert_string_equal(a, plain.c_str());
+	assert_string_equal(b, ("\xf0\x9f\x98\x80\"\xe4\xbd\xa0\n" + plain).c_str());
+	assert_int_equal(a_size, strlen(a));
+	assert_int_equal(b_size, strlen(b));
+}
+
+static void arrays_and_objects_come_as_trees_and_nothing_else_does(void **)
+{
+	const cJSON *tree = nullptr, *again = nullptr;
+
+	assert_int_equal(frame_get_tree(&frame, "list", &tree), 0);
+	assert_int_equal(cJSON_GetArraySize(tree), 2);
+	assert_string_equal(cJSON_GetArrayItem(cJSON_GetArrayItem(tree, 1), 0)->valuestring, "\xc3\xa4");
+	assert_int_equal(frame_get_tree(&frame, "list", &again), 0);
+	assert_ptr_equal(again, tree);
+	assert_int_equal(frame_get_tree(&frame, "nested", &again), 0);
+	assert_int_equal(cJSON_GetObjectItemCaseSensitive(again, "inner")->valueint, 1);
+	for (const char *key : {"one", "text", "yes", "none"})
+		assert_int_equal(frame_get_tree(&frame, key, &again), CS_EINVAL);
+	assert_int_equal(frame_get_tree(&frame, "inner", &again), CS_ENOENT);
 }
 
 static void flags_are_true_or_false_and_nothing_else(void **)
@@ -122,6 +185,9 @@ int main(void)
 		cmocka_unit_test(an_integer_out_of_the_range_that_was_asked_for_is_refused),
 		cmocka_unit_test(absent_keys_are_absent_whatever_their_case),
 		cmocka_unit_test(texts_come_decoded_with_their_size),
+		cmocka_unit_test(a_text_stays_while_others_are_read),
+		cmocka_unit_test(long_texts_come_whole),
+		cmocka_unit_test(arrays_and_objects_come_as_trees_and_nothing_else_does),
 		cmocka_unit_test(flags_are_true_or_false_and_nothing_else),
 	};
 
