@@ -42,6 +42,8 @@ static int dispatch_add(struct dispatch_table *table, const struct plugin_set *s
 		return CS_EINVAL;
 	}
 	place->second = {route, plugin->index, {}};
+	if (route->msgid < table->near.size())
+		table->near[route->msgid] = &place->second; /* a map's entries stay where they are */
 	return 0;
 }
 
@@ -282,10 +284,13 @@ static int64_t dispatch_charge(struct dispatch_call *d)
 
 static const struct dispatch_entry *dispatch_find(const struct conn *c, uint32_t msgid)
 {
-	const auto &entries = c->worker->shared->dispatch->entries;
-	const auto place = entries.find(msgid);
+	const struct dispatch_table *table = c->worker->shared->dispatch;
 
-	return place == entries.end() ? nullptr : &place->second;
+	if (msgid < table->near.size())
+		return table->near[msgid];
+	const auto place = table->entries.find(msgid);
+
+	return place == table->entries.end() ? nullptr : &place->second;
 }
 
 /* Fills in d for a frame that was parsed. 0, or CS_EINVAL with what is wrong in e. */

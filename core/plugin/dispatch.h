@@ -4,6 +4,7 @@
 #ifndef CORE_DISPATCH_H
 #define CORE_DISPATCH_H
 
+#include <array>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -40,6 +41,7 @@ struct dispatch_held {
 /* Built once, then constant: any thread may read. */
 struct dispatch_table {
 	std::unordered_map<uint32_t, struct dispatch_entry> entries;
+	std::array<const struct dispatch_entry *, 1000> near = {}; /* those that protocol and plugins have, by msgid */
 };
 
 /* Takes the routes and hooks of all plugins. Two routes with one msgid, a route without handler, a route or hook for a
