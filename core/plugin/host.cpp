@@ -331,4 +331,5 @@ const struct cs_host host_table = {
 	.watch = host_watch,
 	.unwatch = host_unwatch,
 	.post = host_post,
+	.tree = frame_get_tree,
 };

@@ -144,6 +144,7 @@ struct cs_option {
 struct cs_host;
 struct cs_self;  /* an instance, as the server knows it */
 struct cs_db;    /* <chatserverd/db.h> */
+struct cJSON;    /* <cjson/cJSON.h> */
 struct cs_timer;
 struct cs_watch;
 
@@ -351,6 +352,11 @@ struct cs_host {
 	 * dropped, arg stays the caller's. Nothing bounds how much may wait, so the plugin has to. A thread of the plugin has to
 	 * end before `stop` returns. [any thread] */
 	int (*post)(struct cs_self *self, cs_post_fn *fn, void *arg);
+
+	/* ---- reading a frame, continued. */
+	/* The member as a tree of <cjson/cJSON.h>, where it is an array or an object: 0, CS_ENOENT (absent), CS_EINVAL
+	 * (another type). The tree is the frame's: it is freed when the handler has returned. */
+	int (*tree)(const struct cs_frame *frame, const char *key, const struct cJSON **tree_r);
 };
 
 /* A service that a plugin offers to others; its context is the provider's instance state on the same

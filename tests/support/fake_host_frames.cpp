@@ -204,6 +204,7 @@ void fake_table_fill_frames(cs_host *table)
 	table->get_text = frame_get_text;
 	table->get_flag = frame_get_flag;
 	table->has = frame_has;
+	table->tree = frame_get_tree;
 	table->answer = table_answer;
 	table->refuse = table_refuse;
 	table->refuse_result = table_refuse_result;

@@ -8,6 +8,9 @@
 
 #include <setjmp.h>
 
+#include <cjson/cJSON.h>
+
+#include "core/plugin/host.h"
 #include "tests/support/worker_fixture.h"
 
 extern "C" {
@@ -177,6 +180,24 @@ static void the_handler_sees_the_frame_as_it_was_sent(void **state)
 	assert_int_equal(value, 5);
 }
 
+static void the_handler_gets_an_array_or_an_object_as_a_tree(void **state)
+{
+	auto *t = static_cast<test *>(*state);
+	std::string texts;
+
+	t->f->on_open = [&](const struct cs_frame *frame) {
+		const cJSON *tree = nullptr, *item;
+
+		assert_int_equal(host_table.tree(frame, "want", &tree), 0);
+		cJSON_ArrayForEach(item, tree) texts += item->valuestring;
+		assert_int_equal(host_table.tree(frame, "msgid", &tree), CS_EINVAL);
+		assert_int_equal(host_table.tree(frame, "absent", &tree), CS_ENOENT);
+		return CS_DONE;
+	};
+	assert_talk(state, "{\"msgid\":11,\"want\":[\"echo\",\"\\u0072ead\"]}", "", "open ");
+	assert_string_equal(texts.c_str(), "echoread");
+}
+
 static void cost_is_charged_also_when_the_request_is_refused(void **state)
 {
 	auto *t = static_cast<test *>(*state);
@@ -254,6 +275,7 @@ int main(void)
 		TEST(a_rejection_is_counted_and_told_once),
 		TEST(calls_and_the_refusals_of_the_core_are_counted_by_route),
 		TEST(the_handler_sees_the_frame_as_it_was_sent),
+		TEST(the_handler_gets_an_array_or_an_object_as_a_tree),
 		TEST(cost_is_charged_also_when_the_request_is_refused),
 		TEST(over_its_rate_a_connection_is_paused_not_refused),
 		cmocka_unit_test(two_routes_of_one_msgid_name_both_files),
