@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the msgid 1000: it answers a text in capital letters. It must not know the server's insides;
- * <chatserverd/plugin.h> is all that a plugin includes and it links against nothing of the server.
+ * Answers msgid 1000, a text, by the text in capital letters: an example with a route, a hook, options and a timer.
+ * <chatserverd/plugin.h> is all that a plugin needs, and it links against nothing of the server.
  *
  *   > {"msgid":1000,"req":1,"text":"hello"}
  *   < {"msgid":100,"of":1000,"req":1,"errno":0,"text":"HELLO"}
@@ -23,6 +23,8 @@ enum { SKELETON_MOST = 1024, SKELETON_ROOM = 6 * SKELETON_MOST + 64 };
 /* What chat.conf says in the section [skeleton]. The server fills it as skeleton_options tells. */
 struct skeleton_conf {
 	int64_t longest;
+	int64_t most;
+	int64_t interval; /* milliseconds */
 };
 
 /* An instance. Each worker thread has one of its own, so nothing in a plugin needs a lock, and what is
@@ -31,6 +33,7 @@ struct skeleton {
 	const struct cs_host *host; /* the server's functions */
 	struct cs_self *self; /* who we are to the server: the first argument of most of them */
 	const struct skeleton_conf *conf;
+	int64_t count; /* of requests since the timer fired */
 };
 
 /* Capitals of ASCII, as a JSON string behind `,"text":` and with a NUL at its end. */
@@ -69,6 +72,25 @@ static int skeleton_on_request(void *state, const struct cs_frame *frame)
 	return CS_DONE;
 }
 
+/* The hook: called before the handler, here for frames of our own msgid; msgid 0 is every frame of every plugin. This
+ * one bounds how many requests a worker takes in an interval, whoever sends them. */
+static int skeleton_before(void *state, const struct cs_frame *frame)
+{
+	struct skeleton *s = (struct skeleton *)state;
+
+	if (s->count >= s->conf->most)
+		return s->host->refuse(s->self, frame->conn, &frame->request, CS_ERRNO_BUSY, "too many; try again later");
+	s->count++;
+	return CS_PASS;
+}
+
+/* The timer: called on the instance's worker again and again. */
+static void skeleton_on_interval(void *state, void *arg)
+{
+	(void)arg;
+	((struct skeleton *)state)->count = 0;
+}
+
 /* Makes the instance of one worker. What fails here stops the server's start, with the text in e. */
 static int skeleton_start(const struct cs_host *host, struct cs_self *self, const void *conf, void **state_r,
                           struct cs_error *e)
@@ -81,6 +103,7 @@ static int skeleton_start(const struct cs_host *host, struct cs_self *self, cons
 	s->host = host;
 	s->self = self;
 	s->conf = (const struct skeleton_conf *)conf;
+	host->timer_add(self, s->conf->interval, 1, skeleton_on_interval, NULL); /* goes with the instance */
 	*state_r = s;
 	return 0;
 }
@@ -106,10 +129,19 @@ static const struct cs_route skeleton_routes[] = {
 	{0, NULL, NULL, 0, 0},
 };
 
+/* msgid, order among the hooks of all plugins (lower ones first), function, spare. */
+static const struct cs_hook skeleton_hooks[] = {
+	{SKELETON_MSGID, 0, skeleton_before, 0},
+	{0, 0, NULL, 0},
+};
+
 /* key, type, member, smallest, largest, default, choices, changes by SIGHUP, help. */
 static const struct cs_option skeleton_options[] = {
 	{"longest", CS_OPTION_INTEGER, offsetof(struct skeleton_conf, longest), 1, SKELETON_MOST, "100", NULL,
          1, "bytes that the text may have"},
+	{"most", CS_OPTION_INTEGER, offsetof(struct skeleton_conf, most), 1, 999999, "100", NULL, 1,
+         "requests that a worker takes in an interval"},
+	{"interval", CS_OPTION_TIME, offsetof(struct skeleton_conf, interval), 1, 86400000, "5s", NULL, 0, "how long that is"},
 	{NULL, CS_OPTION_BOOL, 0, 0, 0, NULL, NULL, 0, NULL},
 };
 
@@ -121,6 +153,7 @@ const struct cs_plugin cs_plugin = {
 	.version = "1",
 	.routes = skeleton_routes,
 	.options = skeleton_options,
+	.hooks = skeleton_hooks,
 	.conf_size = sizeof(struct skeleton_conf),
 	.start = skeleton_start,
 	.reload = skeleton_reload,

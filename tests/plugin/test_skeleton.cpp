@@ -88,13 +88,29 @@ static void a_reload_is_asked_for_and_then_used(void **state)
 	fake_host *host = static_cast<fake_host *>(*state);
 	const fake_self *self = fake_host_load(host, "skeleton");
 	const struct cs_plugin *plugin = fake_self_plugin(self);
-	const int64_t shorter = 1;
+	const int64_t shorter[] = {1, 100, 5000}; /* as struct skeleton_conf */
 	cs_error e = {};
 
-	assert_int_equal(plugin->reload(fake_self_state(self), &shorter, 0, &e), 0);
+	assert_int_equal(plugin->reload(fake_self_state(self), shorter, 0, &e), 0);
 	assert_string_equal(ask(host, R"({"msgid":1000,"text":"ab"})").c_str(), "");
-	assert_int_equal(plugin->reload(fake_self_state(self), &shorter, 1, &e), 0);
+	assert_int_equal(plugin->reload(fake_self_state(self), shorter, 1, &e), 0);
 	assert_string_not_equal(ask(host, R"({"msgid":1000,"text":"ab"})").c_str(), "");
+}
+
+static void too_many_requests_are_refused_until_the_timer_fires(void **state)
+{
+	fake_host *host = static_cast<fake_host *>(*state);
+	const char *frame = R"({"msgid":1000,"req":1,"text":"a"})";
+	const char *taken = R"({"msgid":100,"of":1000,"req":1,"errno":0,"text":"A"})";
+
+	fake_host_set(host, "skeleton.most", "2");
+	fake_host_load(host, "skeleton");
+	for (int i = 0; i < 2; i++)
+		assert_string_equal(ask(host, frame).c_str(), taken);
+	assert_string_equal(ask(host, frame).c_str(),
+	                    R"({"msgid":100,"of":1000,"req":1,"errno":10,"errmsg":"too many; try again later"})");
+	fake_host_fire(host);
+	assert_string_equal(ask(host, frame).c_str(), taken);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -107,6 +123,7 @@ int main(void)
 		TEST(a_frame_without_text_is_refused),
 		TEST(the_option_limits_the_text),
 		TEST(the_longest_text_fits_however_it_is_escaped),
+		TEST(too_many_requests_are_refused_until_the_timer_fires),
 		TEST(a_reload_is_asked_for_and_then_used),
 	};
 
