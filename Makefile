@@ -110,12 +110,15 @@ left_out := $(foreach p,$(plugins),$(if $($(p)_SKIP),$(p)))
 plugins := $(foreach p,$(plugins),$(if $($(p)_SKIP),,$(if $(wildcard plugins/$(p)/*.cpp),$(p))))
 plugin_files := $(plugins:%=$(BUILD)/plugins/%.so)
 
+# The fake host, for tests of plugins that are made elsewhere.
+test_library := $(BUILD)/libchatserverd-test.a
+
 tools := $(patsubst tools/%/tool.mk,%,$(wildcard tools/*/tool.mk))
 -include $(wildcard tools/*/tool.mk)
 tools := $(foreach t,$(tools),$(if $($(t)_SKIP),,$(t)))
 tool_files := $(tools:%=$(BUILD)/%)
 
-all: $(BUILD)/chatserverd $(plugin_files) $(tool_files)
+all: $(BUILD)/chatserverd $(plugin_files) $(tool_files) $(test_library)
 
 # ---- how it is made
 
@@ -128,6 +131,9 @@ $(core_library): $(filter-out %/main.o,$(core_objects))
 
 $(model_library): $(call objects_of,plugins/model)
 	@mkdir -p $(@D)
+	$(call quiet,AR)rm -f $@ && ar rcs $@ $^
+
+$(test_library): $(filter $(BUILD)/tests/support/fake_host%,$(call objects_of,tests/support))
 	$(call quiet,AR)rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/core/%.o: core/%.cpp $(flags_file)
@@ -293,9 +299,13 @@ $(BUILD)/chat.conf: conf/chat.conf $(flags_file) config.mk
 $(BUILD)/chatserverd.service: conf/chatserverd.service $(flags_file) config.mk
 	sed -e 's|@sbindir@|$(sbindir)|g' -e 's|@conf_dir@|$(conf_dir)|g' $< >$@
 
-$(BUILD)/chatserverd.pc: conf/chatserverd.pc.in $(flags_file) config.mk
-	sed -e 's|@prefix@|$(prefix)|' -e 's|@includedir@|$(includedir)|' -e 's|@plugin_dir@|$(plugin_dir)|' \
-	    -e 's|@VERSION@|$(VERSION)|' $< >$@
+$(BUILD)/%.pc: conf/%.pc.in $(flags_file) config.mk
+	sed -e 's|@prefix@|$(prefix)|' -e 's|@includedir@|$(includedir)|' -e 's|@libdir@|$(libdir)|' \
+	    -e 's|@plugin_dir@|$(plugin_dir)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@CJSON_LIBS@|$(CJSON_LIBS)|' $< >$@
+
+# Installed, it makes plugins out of the examples.
+$(BUILD)/chatserverd-new-plugin: scripts/new-plugin $(flags_file) config.mk
+	sed -e 's|^examples=.*|examples=$(example_dir)|' $< >$@
 
 # The pages name the default paths; installed, they name the real ones.
 $(BUILD)/man/%: man/% $(flags_file) config.mk
@@ -312,18 +322,22 @@ give_to_user = $(if $(unit_dir),$(if $(DESTDIR),,! getent group chatserverd >/de
 install_conf = $(INSTALL) -m 640 $(BUILD)/chat.conf $(DESTDIR)$(conf_dir)/$(1); $(call give_to_user,$(conf_dir)/$(1))
 install_page = $(INSTALL) -D -m 644 $(BUILD)/$(1) $(DESTDIR)$(mandir)/man$(patsubst .%,%,$(suffix $(1)))/$(notdir $(1))
 
-install: all $(BUILD)/chat.conf $(BUILD)/chatserverd.service $(BUILD)/chatserverd.pc $(manuals:%=$(BUILD)/%)
+install: all $(BUILD)/chat.conf $(BUILD)/chatserverd.service $(BUILD)/chatserverd.pc $(BUILD)/chatserverd-test.pc \
+		$(BUILD)/chatserverd-new-plugin $(manuals:%=$(BUILD)/%)
 	$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(plugin_dir) $(DESTDIR)$(conf_dir) \
 		$(DESTDIR)$(includedir)/chatserverd $(DESTDIR)$(libdir)/pkgconfig
 	$(INSTALL) -m 755 $(BUILD)/chatserverd $(DESTDIR)$(sbindir)
 	$(foreach tool,$(tool_files),$(INSTALL) -m 755 $(tool) $(DESTDIR)$(bindir) &&) true
 	$(INSTALL) -m 644 $(installed_plugins) $(DESTDIR)$(plugin_dir)
 	$(INSTALL) -m 644 $(wildcard include/chatserverd/*.h) $(DESTDIR)$(includedir)/chatserverd
-	$(INSTALL) -m 644 $(BUILD)/chatserverd.pc $(DESTDIR)$(libdir)/pkgconfig
+	$(INSTALL) -m 644 $(BUILD)/chatserverd.pc $(BUILD)/chatserverd-test.pc $(DESTDIR)$(libdir)/pkgconfig
+	$(INSTALL) -m 644 $(test_library) $(DESTDIR)$(libdir)
+	$(INSTALL) -m 755 $(BUILD)/chatserverd-new-plugin $(DESTDIR)$(bindir)
 	for file in $(wildcard conf/schema/*/*.sql); do \
 		$(INSTALL) -D -m 644 $$file $(DESTDIR)$(datadir)/chatserverd/$${file#conf/} || exit 1; done
 	$(INSTALL) -D -m 644 conf/haproxy.cfg $(DESTDIR)$(example_dir)/haproxy.cfg
-	$(INSTALL) -m 644 $(foreach e,$(examples),plugins/$(e)/$(e).cpp) $(DESTDIR)$(example_dir)
+	$(INSTALL) -m 644 $(foreach e,$(examples),plugins/$(e)/$(e).cpp) plugins/skeleton/test_skeleton.c \
+		$(DESTDIR)$(example_dir)
 	$(foreach page,$(manuals),$(call install_page,$(page)) &&) true
 	$(if $(unit_dir),$(INSTALL) -D -m 644 $(BUILD)/chatserverd.service $(DESTDIR)$(unit_dir)/chatserverd.service)
 	$(if $(unit_dir),$(INSTALL) -D -m 644 conf/chatserverd.sysusers $(DESTDIR)$(sysusers_dir)/chatserverd.conf)
@@ -337,6 +351,8 @@ install: all $(BUILD)/chat.conf $(BUILD)/chatserverd.service $(BUILD)/chatserver
 uninstall: $(BUILD)/chat.conf
 	rm -f $(DESTDIR)$(sbindir)/chatserverd $(tools:%=$(DESTDIR)$(bindir)/%)
 	rm -f $(installed_plugins:$(BUILD)/plugins/%=$(DESTDIR)$(plugin_dir)/%) $(DESTDIR)$(libdir)/pkgconfig/chatserverd.pc
+	rm -f $(DESTDIR)$(libdir)/pkgconfig/chatserverd-test.pc $(DESTDIR)$(libdir)/libchatserverd-test.a \
+		$(DESTDIR)$(bindir)/chatserverd-new-plugin
 	rm -f $(foreach page,$(manuals),$(DESTDIR)$(mandir)/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page)))
 	$(if $(unit_dir),rm -f $(DESTDIR)$(unit_dir)/chatserverd.service $(DESTDIR)$(sysusers_dir)/chatserverd.conf)
 	rm -rf $(DESTDIR)$(includedir)/chatserverd $(DESTDIR)$(datadir)/chatserverd $(DESTDIR)$(example_dir)

@@ -31,21 +31,36 @@ static bool runs(const std::string &command)
 	return system(("{ " + command + "; } >/dev/null 2>&1").c_str()) == 0;
 }
 
-/* As an installation would have it, with the headers of this tree. */
+/* The library is built as the tests are. */
+#ifdef __SANITIZE_ADDRESS__
+static const std::string sanitized = "CC='gcc -fsanitize=address,undefined'";
+#else
+static const std::string sanitized;
+#endif
+
+static std::string build_folder()
+{
+	const char *build = getenv("CS_BUILD");
+
+	return build != nullptr ? build : "build";
+}
+
+/* As an installation would have it, with the headers and the library of this tree. */
 static void write_package(const std::string &folder)
 {
-	assert_true(runs("sed -e 's|^includedir=.*|includedir='\"$PWD\"'/include|' -e 's|@[A-Za-z_]*@|x|' "
-	                 "conf/chatserverd.pc.in >" +
-	                 folder + "/chatserverd.pc"));
+	for (const char *name : {"chatserverd", "chatserverd-test"})
+		assert_true(runs("sed -e 's|^includedir=.*|includedir='\"$PWD\"'/include|' "
+		                 "-e 's|^libdir=.*|libdir='\"$(realpath " + build_folder() + ")\"'|' "
+		                 "-e \"s|@CJSON_LIBS@|$(pkg-config --libs libcjson)|\" -e 's|@[A-Za-z_]*@|x|' conf/" +
+		                 name + ".pc.in >" + folder + "/" + name + ".pc"));
 }
 
 static void expect_it_works(const std::string &folder, const char *language)
 {
 	write_package(folder);
 	assert_true(runs("scripts/new-plugin --out " + folder + "/plugins " + language + " hello 4321"));
-	assert_true(runs("PKG_CONFIG_PATH=" + folder + " make -C " + folder + "/plugins"));
-	const char *build = getenv("CS_BUILD");
-	const std::string before = build != nullptr ? build : "build";
+	assert_true(runs("PKG_CONFIG_PATH=" + folder + " make -C " + folder + "/plugins all check " + sanitized));
+	const std::string before = build_folder();
 	setenv("CS_BUILD", folder.c_str(), 1);
 	const fake_host_ptr host = fake_host_open();
 	fake_host_load(host.get(), "hello");
@@ -64,6 +79,41 @@ static void a_new_plugin_works_outside_the_tree(void **state)
 static void a_new_plugin_may_be_c(void **state)
 {
 	expect_it_works(*static_cast<std::string *>(*state), "--c");
+}
+
+static std::string said(const std::string &command)
+{
+	FILE *stream = popen((command + " 2>&1").c_str(), "r");
+	char bytes[4096];
+
+	assert_non_null(stream);
+	const size_t size = fread(bytes, 1, sizeof bytes, stream);
+
+	(void)pclose(stream);
+	return std::string(bytes, size);
+}
+
+static void two_plugins_beside_each_other_get_two_numbers(void **state)
+{
+	const std::string folder = *static_cast<std::string *>(*state);
+
+	for (const auto &[name, number] : {std::pair("one", "1001"), std::pair("two", "1002"), std::pair("three", "1003")}) {
+		assert_true(runs("scripts/new-plugin --out " + folder + "/" + name + " " + name));
+		assert_true(runs("grep -q 'MSGID = " + std::string(number) + " ' " + folder + "/" + name + "/" + name + ".cpp"));
+	}
+}
+
+static void without_an_installed_server_the_makefile_says_so(void **state)
+{
+	const std::string folder = *static_cast<std::string *>(*state) + "/hello";
+
+	assert_true(runs("scripts/new-plugin --out " + folder + " hello"));
+	for (const char *target : {"all", "check", "install DESTDIR=/nowhere"}) {
+		const std::string text = said("PKG_CONFIG_LIBDIR=" + folder + " PKG_CONFIG_PATH= make -C " + folder + " " + target);
+
+		assert_true(text.find("pkg-config finds no chatserverd: install it, or set PKG_CONFIG_PATH") != text.npos);
+	}
+	assert_true(runs("PKG_CONFIG_LIBDIR=" + folder + " make -C " + folder + " clean"));
 }
 
 static void names_and_numbers_that_cannot_be_are_refused(void **state)
@@ -95,6 +145,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_new_plugin_works_outside_the_tree),
 		TEST(a_new_plugin_may_be_c),
+		TEST(two_plugins_beside_each_other_get_two_numbers),
+		TEST(without_an_installed_server_the_makefile_says_so),
 		TEST(names_and_numbers_that_cannot_be_are_refused),
 		TEST(nothing_is_written_over),
 	};

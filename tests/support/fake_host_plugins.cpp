@@ -79,7 +79,9 @@ static void self_bind_options(fake_self *self)
 static const struct cs_plugin *plugin_open(const char *name, library_ptr *library_r)
 {
 	const char *build = getenv("CS_BUILD");
-	const std::string path = std::string(build != nullptr ? build : "build") + "/plugins/" + name + ".so";
+	const std::string path = strchr(name, '/') != nullptr
+	                                 ? name
+	                                 : std::string(build != nullptr ? build : "build") + "/plugins/" + name + ".so";
 
 	/* NODELETE: sanitizers report at the process's end and need the names then. */
 	library_r->reset(dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE));
