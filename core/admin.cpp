@@ -180,7 +180,7 @@ void add_turned_away(std::string *text, const struct server *s)
 		uint64_t sum = 0;
 
 		for (const auto &worker : s->shared.workers)
-			sum += worker->conns.turned_away[i].load(std::memory_order_relaxed);
+			sum += worker->conns->turned_away[i].load(std::memory_order_relaxed);
 		text->append("chatserverd_").append(name).append("{reason=\"").append(conn_turn_names[i]);
 		text->append("\"} ").append(std::to_string(sum)).append("\n");
 	}
@@ -202,15 +202,15 @@ void on_metrics(struct evhttp_request *request, void *arg)
 	add_figure(&text, "connections_without_login_bytes", "gauge", "Bytes that connections without a login hold.",
 	           (uint64_t)s->shared.guest_bytes.load(std::memory_order_relaxed));
 	add_turned_away(&text, s);
-	add_figure(&text, "sessions", "gauge", "Accounts that are logged in.", session_count(&s->shared.sessions));
+	add_figure(&text, "sessions", "gauge", "Accounts that are logged in.", session_count(s->shared.sessions));
 	add_route_figure(&text, sums, "requests_total", "Requests by route.", &route_sum::calls);
 	add_refusals(&text, sums);
 	add_route_figure(&text, sums, "request_bytes_total", "Bytes of requests.", &route_sum::bytes);
 	add_figure(&text, "guesses_failed_total", "counter", "Wrong passwords.",
-	           s->shared.throttle.failed.load(std::memory_order_relaxed));
+	           s->throttle.failed.load(std::memory_order_relaxed));
 	add_figure(&text, "guesses_refused_total", "counter",
 	           "Passwords that were not looked at: too many wrong ones came before.",
-	           s->shared.throttle.refused.load(std::memory_order_relaxed));
+	           s->throttle.refused.load(std::memory_order_relaxed));
 	add_store_figures(&text, s->store.get());
 	if (s->bus)
 		add_bus_figures(&text, s->bus.get());

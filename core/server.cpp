@@ -100,12 +100,18 @@ int open_workers(struct server *s, struct cs_error *e)
 	const unsigned threads = core->threads ? (unsigned)core->threads
 		: std::clamp(std::thread::hardware_concurrency(), 1u, 128u);
 
+	s->shared.sessions = &s->sessions;
+	s->shared.throttle = &s->throttle;
 	s->shared.conn_calls = &plugin_conn_calls;
 	s->shared.dispatch = &s->dispatch;
 	for (unsigned i = 0; i < threads; i++) {
 		s->shared.workers.push_back(std::make_unique<struct worker>());
-		if (const int failed = worker_open(s->shared.workers.back().get(), i, &s->shared, core, e))
+		struct worker *w = s->shared.workers.back().get();
+
+		if (const int failed = worker_open(w, i, &s->shared, e))
 			return failed;
+		conn_table_open(w, core);
+		dispatch_open(w);
 	}
 	return 0;
 }
@@ -295,7 +301,7 @@ void stop_all(struct server *s)
 	drain_loops(s);
 	for (const auto &w : s->shared.workers) {
 		listener_close_all(w.get());
-		for (const auto &c : w->conns.slots) {
+		for (const auto &c : w->conns->slots) {
 			if (c)
 				conn_close(c.get(), "server stops");
 		}

@@ -13,10 +13,13 @@
 #include "core/conf/conf.h"
 #include "core/base/deadline.h"
 #include "core/plugin/dispatch.h"
+#include "core/net/conn.h"
 #include "core/net/listener.h"
 #include "core/base/loop.h"
 #include "core/conf/options.h"
 #include "core/plugin/plugin.h"
+#include "core/net/throttle.h"
+#include "core/session/session.h"
 #include "core/store/store.h"
 #include "core/base/worker.h"
 
@@ -62,6 +65,8 @@ struct server {
 	store_ptr store;
 	bus_ptr bus;                      /* null: this node is alone */
 	struct loop main;
+	struct session_table sessions;
+	struct throttle throttle;
 	struct worker_shared shared;
 	admin_ptr admin;
 	std::vector<event_ptr> signals;

@@ -57,7 +57,7 @@ void worker_count(void *arg)
 	const std::unique_ptr<struct question> q((struct question *)arg);
 	struct drain *d = &q->server->drain;
 
-	for (const auto &c : q->worker->conns.slots) {
+	for (const auto &c : q->worker->conns->slots) {
 		if (!c)
 			continue;
 		if (c->pending || c->claiming)
@@ -128,7 +128,7 @@ void close_connections(struct server *s, bool in_time)
 /* Connections are gone, their places given up (cursors are flushed), and the store has nothing left. */
 bool is_empty(struct server *s)
 {
-	return s->shared.connections.load() == 0 && session_count(&s->shared.sessions) == 0 && is_idle(s);
+	return s->shared.connections.load() == 0 && session_count(s->shared.sessions) == 0 && is_idle(s);
 }
 
 void give_up(struct server *s)
@@ -138,7 +138,7 @@ void give_up(struct server *s)
 	const size_t unfinished = store_unfinished(s->store.get());
 
 	log_error("drain timeout connections=%lld sessions=%zu store_waiting=%zu store_running=%zu bus_unfinished=%zu",
-	          (long long)s->shared.connections.load(), session_count(&s->shared.sessions), waiting,
+	          (long long)s->shared.connections.load(), session_count(s->shared.sessions), waiting,
 	          unfinished - std::min(waiting, unfinished), s->bus ? bus_unfinished(s->bus.get()) : 0);
 	s->status = 1;
 	loop_stop(&s->main);

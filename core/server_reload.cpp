@@ -94,7 +94,7 @@ void tell_worker(void *arg)
 		}
 	}
 	if (q->commit)
-		worker_set_conf(q->worker, server_core_conf(q->reload->conf.get()));
+		conn_table_set_conf(q->worker, server_core_conf(q->reload->conf.get()));
 	loop_post(&q->reload->server->main, answer, q);
 }
 

@@ -1,48 +1,17 @@
 /* SPDX-License-Identifier: MIT
- * Owns the life of a worker: opening it, its thread, its counters. It must not know what the thread is busy
- * with. */
+ * The life of a worker: opening it, its thread, its counters. */
 #include "core/base/worker.h"
 
 #include <csignal>
 #include <ctime>
 
-#include "core/plugin/dispatch.h"
 #include "core/base/log.h"
 
-static void worker_fill_counters(struct worker *w)
+int worker_open(struct worker *w, unsigned index, struct worker_shared *shared, struct cs_error *e)
 {
-	if (w->shared->dispatch == nullptr || !w->counters.empty())
-		return;
-	for (const auto &[msgid, entry] : w->shared->dispatch->entries)
-		w->counters.emplace(msgid, std::make_unique<struct route_counters>());
-	w->counters.emplace(CS_MSGID_PING, std::make_unique<struct route_counters>());
-	w->counters.emplace(0, std::make_unique<struct route_counters>());
-}
-
-int worker_open(struct worker *w, unsigned index, struct worker_shared *shared, const struct core_conf *conf,
-                struct cs_error *e)
-{
-	const int result = loop_open(&w->loop, e);
-
-	if (result != 0)
-		return result;
 	w->index = index;
 	w->shared = shared;
-	worker_set_conf(w, conf);
-	w->scratch = std::make_unique_for_overwrite<char[]>(worker_scratch_size);
-	worker_fill_counters(w);
-	return 0;
-}
-
-void worker_set_conf(struct worker *w, const struct core_conf *conf)
-{
-	struct cs_error e;
-
-	w->conf = conf;
-	w->proxy_from.clear();
-	/* The text was checked when it was read. */
-	(void)network_parse(conf->proxy_from, &w->proxy_from, &e);
-	conn_table_rearm(w);
+	return loop_open(&w->loop, e);
 }
 
 /* Signals belong to the main thread: blocked before the thread is there, so that it never has one. */
@@ -50,7 +19,6 @@ void worker_start(struct worker *w)
 {
 	sigset_t all, before;
 
-	worker_fill_counters(w);
 	sigfillset(&all);
 	/* Those of a crash belong to the thread that crashes. */
 	for (const int number : {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL})

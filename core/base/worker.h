@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns a worker: one event loop with its thread, listening sockets, connections and plugin instances. It must
- * not know a msgid. */
+ * A worker: one event loop with its thread, the instances of plugins that run there, and a slot for the part that each
+ * room has of it. It includes no room: what it only points to is that room's. */
 #ifndef CORE_WORKER_H
 #define CORE_WORKER_H
 
@@ -12,24 +12,25 @@
 #include <unordered_set>
 #include <vector>
 
-#include "core/net/conn.h"
-#include "core/base/loop.h"
-#include "core/net/network.h"
-#include "core/conf/options.h"
 #include "core/base/call.h"
-#include "core/plugin/plugin.h"
-#include "core/session/session.h"
-#include "core/net/throttle.h"
+#include "core/base/instance.h"
+#include "core/base/loop.h"
 
-struct claim;
-struct listener;
-struct dispatch_table;
 struct bus;
+struct claim;
+struct conn_calls;
+struct conn_table;
+struct core_conf;
+struct dispatch_table;
+struct listener;
+struct session_table;
 struct store;
+struct throttle;
 
-/* Bytes of a worker's scratch: what one read takes at most. */
-inline constexpr size_t worker_scratch_size = 64 * 1024;
-
+/* Of the net room. */
+struct conn_table_deleter {
+	void operator()(struct conn_table *t) const;
+};
 struct listener_deleter {
 	void operator()(struct listener *l) const;
 };
@@ -38,8 +39,8 @@ struct listener_deleter {
  * reload replaces on each worker by a post. */
 struct worker_shared {
 	std::vector<std::unique_ptr<struct worker>> workers;
-	struct session_table sessions;
-	struct throttle throttle;
+	struct session_table *sessions = nullptr;
+	struct throttle *throttle = nullptr;
 	const struct conn_calls *conn_calls = nullptr;
 	const struct dispatch_table *dispatch = nullptr;
 	struct store *store = nullptr;
@@ -62,26 +63,20 @@ struct worker {
 	unsigned index = 0;
 	struct worker_shared *shared = nullptr;
 	const struct core_conf *conf = nullptr;
-	std::vector<struct network> proxy_from; /* as conf says */
 	struct loop loop;
-	struct conn_table conns;
+	std::unique_ptr<struct conn_table, conn_table_deleter> conns;
 	std::vector<std::unique_ptr<struct listener, listener_deleter>> listeners;
 	std::vector<std::unique_ptr<struct cs_self>> instances; /* by plugin, in order of their start */
-	/* By msgid; 0: those that no plugin handles, and frames without one. Filled before it runs. */
+	/* By msgid; 0: those that no plugin handles, and frames without one. Filled by dispatch_open before it runs. */
 	std::unordered_map<uint32_t, std::unique_ptr<struct route_counters>> counters;
-	std::unique_ptr<char[]> scratch; /* every read goes into it first */
-	struct frame_parser parser; /* of frames that come whole */
 	bool draining = false;
 	struct call_mark call; /* of its thread */
 	std::unordered_set<struct claim *> claims; /* under way; host_claim's */
 	std::thread thread;
 };
 
-/* Opens loop and scratch of a worker that is not yet running. */
-[[nodiscard]] int worker_open(struct worker *w, unsigned index, struct worker_shared *shared,
-                              const struct core_conf *conf, struct cs_error *e);
-/* From now on these options count. Worker thread, or before it runs. */
-void worker_set_conf(struct worker *w, const struct core_conf *conf);
+/* Opens the loop of a worker that is not yet running. conn_table_open and dispatch_open add their rooms' parts. */
+[[nodiscard]] int worker_open(struct worker *w, unsigned index, struct worker_shared *shared, struct cs_error *e);
 /* Starts the thread. Listening sockets and plugin instances are there by then. */
 void worker_start(struct worker *w);
 /* Stops the loop and joins the thread. Main thread. */

@@ -10,6 +10,7 @@
 #include "core/plugin/plugin.h"
 #include "core/session/route.h"
 #include "core/base/worker.h"
+#include "core/session/session.h"
 
 void bus_on_address(void *core, cs_bus_address address)
 {
@@ -82,7 +83,7 @@ static void bus_log_stranger(struct bus *b, std::string_view name)
 
 static bool bus_take_proof(struct bus *b, cs_account account)
 {
-	session_prove(&b->shared->sessions, account, worker_monotonic_ms());
+	session_prove(b->shared->sessions, account, worker_monotonic_ms());
 	return true;
 }
 

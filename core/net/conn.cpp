@@ -39,11 +39,23 @@ struct conn *conn_find(struct worker *w, cs_conn handle)
 	const auto slot = static_cast<uint32_t>(handle & (conn_most_slots - 1));
 
 	conn_assert_here(w);
-	if (slot >= w->conns.slots.size())
+	if (slot >= w->conns->slots.size())
 		return nullptr;
-	struct conn *c = w->conns.slots[slot].get();
+	struct conn *c = w->conns->slots[slot].get();
 
 	return c == nullptr || c->handle != handle || c->dead || c->closing ? nullptr : c;
+}
+
+void conn_table_deleter::operator()(struct conn_table *t) const
+{
+	std::default_delete<struct conn_table>()(t);
+}
+
+void conn_table_open(struct worker *w, const struct core_conf *conf)
+{
+	w->conns.reset(std::make_unique<struct conn_table>().release());
+	w->conns->scratch = std::make_unique_for_overwrite<char[]>(conn_scratch_size);
+	conn_table_set_conf(w, conf);
 }
 
 static bool conn_take_slot(struct conn_table *t, uint32_t *slot_r)
@@ -63,7 +75,7 @@ static bool conn_take_slot(struct conn_table *t, uint32_t *slot_r)
 
 static cs_conn conn_make_handle(struct worker *w, uint32_t slot)
 {
-	uint32_t *generation = &w->conns.generations[slot];
+	uint32_t *generation = &w->conns->generations[slot];
 
 	if (++*generation == 0)
 		++*generation;
@@ -147,7 +159,7 @@ int conn_open(struct worker *w, unique_fd fd, const sockaddr *address, socklen_t
 	uint32_t slot;
 
 	conn_assert_here(w);
-	if (!conn_take_slot(&w->conns, &slot)) {
+	if (!conn_take_slot(w->conns.get(), &slot)) {
 		conn_unreserve(w);
 		return CS_EBUSY;
 	}
@@ -158,22 +170,22 @@ int conn_open(struct worker *w, unique_fd fd, const sockaddr *address, socklen_t
 	c->fd = std::move(fd);
 	c->peer = conn_peer_text(address);
 	c->client = network_client(address);
-	c->may_proxy = network_holds(w->proxy_from, address);
+	c->may_proxy = network_holds(w->conns->proxy_from, address);
 	c->heard = worker_monotonic_ms();
 	c->guest_since = c->heard;
 	c->silence = w->conf->idle_timeout;
 	limit_init(&c->bucket, w->conf->burst, c->heard);
 	if (conn_make_events(c.get()) != 0) {
-		w->conns.free_slots.push_back(slot);
+		w->conns->free_slots.push_back(slot);
 		conn_unreserve(w);
 		return CS_EINVAL;
 	}
 	conn_arm(c.get());
 	log_debug("connection opened conn=%llx peer=%s", static_cast<unsigned long long>(c->handle),
 	          c->peer.c_str());
-	w->conns.slots[slot] = std::move(c);
-	w->conns.live++;
-	conn_guest_check(w->conns.slots[slot].get());
+	w->conns->slots[slot] = std::move(c);
+	w->conns->live++;
+	conn_guest_check(w->conns->slots[slot].get());
 	return 0;
 }
 
@@ -197,7 +209,7 @@ static bool conn_end_is_told(struct conn_table *t)
 void conn_log_end(const struct conn *c, enum cs_log_level level, const char *why)
 {
 	const cs_account account = c->account != 0 ? c->account : c->ended;
-	struct conn_table *t = &c->worker->conns;
+	struct conn_table *t = c->worker->conns.get();
 
 	if (account == 0 && level == CS_LOG_INFO && !conn_end_is_told(t))
 		level = CS_LOG_DEBUG;
@@ -217,9 +229,9 @@ static void conn_free(void *arg)
 
 	if (!c->closed_told)
 		conn_tell_closed(c, c->ended);
-	w->conns.slots[slot].reset();
-	w->conns.free_slots.push_back(slot);
-	w->conns.live--;
+	w->conns->slots[slot].reset();
+	w->conns->free_slots.push_back(slot);
+	w->conns->live--;
 	conn_unreserve(w);
 	listener_resume_all(w);
 }
@@ -295,7 +307,7 @@ void conn_table_drain(struct worker *w)
 
 	conn_assert_here(w);
 	w->draining = true;
-	for (const auto &c : w->conns.slots)
+	for (const auto &c : w->conns->slots)
 		if (c != nullptr && !c->dead && !c->closing && !c->draining) {
 			c->draining = true;
 			(void)conn_send(c.get(), going_away, sizeof going_away - 1, nullptr, nullptr);
@@ -306,7 +318,7 @@ void conn_table_close_all(struct worker *w, const char *why)
 {
 	conn_assert_here(w);
 	/* One reason for all of them, and whoever calls has logged it. */
-	for (const auto &c : w->conns.slots)
+	for (const auto &c : w->conns->slots)
 		if (c != nullptr)
 			conn_close_softly(c.get(), CS_LOG_DEBUG, why);
 }

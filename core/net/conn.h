@@ -17,8 +17,10 @@
 
 #include <chatserverd/bus.h>
 
+#include "core/conf/options.h"
 #include "core/net/frame.h"
 #include "core/net/limit.h"
+#include "core/net/network.h"
 #include <base/raii.h>
 
 struct conn_probe;
@@ -139,6 +141,9 @@ struct conn {
 	bool was_written = false; /* the `written` hook is due */
 };
 
+/* What one read takes at most, in bytes. */
+inline constexpr size_t conn_scratch_size = 64 * 1024;
+
 /* All connections of one worker. A handle is generation << 32 | worker << 24 | slot; a slot's generations start at
  * 1 and count up whenever it is given out, so a handle is never 0 and comes back after 2^32 uses of its slot. */
 struct conn_table {
@@ -146,6 +151,9 @@ struct conn_table {
 	std::vector<uint32_t> generations;
 	std::vector<uint32_t> free_slots;
 	size_t live = 0;
+	std::unique_ptr<char[]> scratch; /* every read goes into it first */
+	struct frame_parser parser; /* of frames that come whole */
+	std::vector<struct network> proxy_from; /* core.proxy_from */
 	struct conn_queue guests, holders;
 	int64_t ends_told_until = 0; /* the second to which ends_told belongs */
 	unsigned ends_told = 0; /* lines about ends without a session */
@@ -175,6 +183,10 @@ struct conn_calls {
 	void (*probe_waits)(struct conn *c);
 };
 
+/* Makes the worker's table, empty. Before the worker runs. */
+void conn_table_open(struct worker *w, const struct core_conf *conf);
+/* From now on these options count, which stay the caller's. Worker thread, or before it runs. */
+void conn_table_set_conf(struct worker *w, const struct core_conf *conf);
 /* Counts a connection before it is accepted, so that all workers together never have more than
  * max_connections. false: that many are there. What was counted goes to conn_open or back. */
 [[nodiscard]] bool conn_reserve(struct worker *w);
@@ -184,8 +196,6 @@ void conn_unreserve(struct worker *w);
 [[nodiscard]] int conn_open(struct worker *w, unique_fd fd, const sockaddr *address, socklen_t size);
 /* Nobody can be accepted: closes the one that has been without a login longest, unless it has only just come. */
 void conn_guest_make_room(struct worker *w);
-/* The options were changed: deadlines are found anew. */
-void conn_table_rearm(struct worker *w);
 /* nullptr when the handle's connection ended or is being closed. */
 struct conn *conn_find(struct worker *w, cs_conn handle);
 /* The worker that a handle belongs to. Any thread. */

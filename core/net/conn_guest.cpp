@@ -66,9 +66,9 @@ static void conn_complain(struct worker *w, const char *why)
 {
 	const int64_t now = worker_monotonic_ms();
 
-	if (now < w->conns.complain_at)
+	if (now < w->conns->complain_at)
 		return;
-	w->conns.complain_at = now + conn_guest_complaint_every_ms;
+	w->conns->complain_at = now + conn_guest_complaint_every_ms;
 	log_warning("connections without a login are closed why=\"%s\" connections=%lld without_login=%lld "
 	            "bytes=%lld",
 	            why, static_cast<long long>(w->shared->connections.load()),
@@ -81,7 +81,7 @@ void conn_turn_away(struct conn *c, enum conn_turn turn)
 	static const struct cs_request unknown = {0, -1};
 	const struct conn_turn_text *t = &conn_turn_texts[turn];
 
-	worker_add(&c->worker->conns.turned_away[turn], 1);
+	worker_add(&c->worker->conns->turned_away[turn], 1);
 	if (t->level == CS_LOG_DEBUG)
 		conn_complain(c->worker, t->text);
 	conn_drop_partial(c);
@@ -138,10 +138,10 @@ static void conn_note_guest(struct conn *c, bool is_guest)
 	c->is_guest = is_guest;
 	w->shared->guests.fetch_add(is_guest ? 1 : -1, std::memory_order_relaxed);
 	if (is_guest)
-		conn_queue_add_behind(&w->conns.guests, conn_older_guest(&w->conns.guests, c), c,
+		conn_queue_add_behind(&w->conns->guests, conn_older_guest(&w->conns->guests, c), c,
 		                      &conn::guest_link);
 	else
-		conn_queue_remove(&w->conns.guests, c, &conn::guest_link);
+		conn_queue_remove(&w->conns->guests, c, &conn::guest_link);
 }
 
 static void conn_note_holder(struct conn *c, bool is_holder)
@@ -152,9 +152,9 @@ static void conn_note_holder(struct conn *c, bool is_holder)
 		return;
 	c->is_holder = is_holder;
 	if (is_holder)
-		conn_queue_add_behind(&w->conns.holders, w->conns.holders.last, c, &conn::holder_link);
+		conn_queue_add_behind(&w->conns->holders, w->conns->holders.last, c, &conn::holder_link);
 	else
-		conn_queue_remove(&w->conns.holders, c, &conn::holder_link);
+		conn_queue_remove(&w->conns->holders, c, &conn::holder_link);
 }
 
 static void conn_note_bytes(struct conn *c, size_t bytes)
@@ -181,12 +181,12 @@ static void conn_keep_bounds(const struct conn *c)
 	struct worker *w = c->worker;
 
 	while (w->shared->guests.load(std::memory_order_relaxed) > conn_most_guests(w->conf) &&
-	       w->conns.guests.first != nullptr &&
-	       !(w->conns.guests.first == c && w->conns.guests.last == c))
-		conn_turn_away(w->conns.guests.first, CONN_TURN_CONNECTIONS);
+	       w->conns->guests.first != nullptr &&
+	       !(w->conns->guests.first == c && w->conns->guests.last == c))
+		conn_turn_away(w->conns->guests.first, CONN_TURN_CONNECTIONS);
 	while (w->shared->guest_bytes.load(std::memory_order_relaxed) > w->conf->login_memory &&
-	       w->conns.holders.first != nullptr)
-		conn_turn_away(w->conns.holders.first, CONN_TURN_MEMORY);
+	       w->conns->holders.first != nullptr)
+		conn_turn_away(w->conns->holders.first, CONN_TURN_MEMORY);
 }
 
 void conn_guest_update(struct conn *c)
@@ -208,7 +208,7 @@ void conn_guest_check(struct conn *c)
 
 void conn_guest_make_room(struct worker *w)
 {
-	struct conn *oldest = w->conns.guests.first;
+	struct conn *oldest = w->conns->guests.first;
 
 	if (oldest != nullptr && worker_monotonic_ms() - oldest->guest_since >= conn_guest_grace_ms)
 		conn_turn_away(oldest, CONN_TURN_FULL);

@@ -113,7 +113,7 @@ static void conn_keep_partial(struct conn *c, std::string_view part, const struc
 /* Takes a frame or the beginning of one. Returns how many bytes were taken. */
 static size_t conn_take_begun(struct conn *c, std::string_view bytes)
 {
-	struct frame_parser *p = &c->worker->parser;
+	struct frame_parser *p = &c->worker->conns->parser;
 
 	frame_reset(p);
 	switch (frame_parse(p, bytes.data(), bytes.size())) {
@@ -265,8 +265,8 @@ static void conn_on_bytes(struct conn *c, std::string_view bytes)
 
 static void conn_read(struct conn *c)
 {
-	char *scratch = c->worker->scratch.get();
-	const size_t most = c->account == 0 ? conn_guest_read_size : worker_scratch_size;
+	char *scratch = c->worker->conns->scratch.get();
+	const size_t most = c->account == 0 ? conn_guest_read_size : conn_scratch_size;
 
 	if (!c->closing && (!conn_can_dispatch(c) || !c->waiting.empty())) {
 		conn_look_ahead(c);

@@ -114,9 +114,15 @@ void conn_arm(struct conn *c)
 	c->armed_for = at;
 }
 
-void conn_table_rearm(struct worker *w)
+void conn_table_set_conf(struct worker *w, const struct core_conf *conf)
 {
-	for (const auto &c : w->conns.slots)
+	struct cs_error e;
+
+	w->conf = conf;
+	w->conns->proxy_from.clear();
+	/* The text was checked when it was read. */
+	(void)network_parse(conf->proxy_from, &w->conns->proxy_from, &e);
+	for (const auto &c : w->conns->slots)
 		if (c != nullptr)
 			conn_arm(c.get());
 }

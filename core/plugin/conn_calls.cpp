@@ -42,7 +42,7 @@ static void conn_calls_closed(struct conn *c, cs_account account)
 
 		if (self->started && p->closed != nullptr &&
 		    p->closed(self->state, c->handle, account, c->written) == CS_PENDING && account != 0)
-			session_hold(&shared->sessions, account);
+			session_hold(shared->sessions, account);
 	}
 	if (account != 0)
 		session_bus_release(shared, account);
@@ -75,13 +75,13 @@ static void conn_calls_proved(struct conn *c, const std::vector<cs_bus_address> 
 
 	for (const cs_bus_address asker : askers)
 		bus_send_proof(shared->bus, asker, c->account);
-	session_prove(&shared->sessions, c->account, now_ms);
+	session_prove(shared->sessions, c->account, now_ms);
 }
 
 /* Who waits on a node that drains is refused, whoever is there. */
 static void conn_calls_probe_waits(struct conn *c)
 {
-	session_rouse(&c->worker->shared->sessions, c->account);
+	session_rouse(c->worker->shared->sessions, c->account);
 }
 
 const struct conn_calls plugin_conn_calls = {

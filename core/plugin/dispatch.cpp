@@ -92,6 +92,14 @@ int dispatch_build(struct dispatch_table *table, const struct plugin_set *set, s
 	return dispatch_build_hooks(table, set, e);
 }
 
+void dispatch_open(struct worker *w)
+{
+	for (const auto &[msgid, entry] : w->shared->dispatch->entries)
+		w->counters.emplace(msgid, std::make_unique<struct route_counters>());
+	w->counters.emplace(CS_MSGID_PING, std::make_unique<struct route_counters>());
+	w->counters.emplace(0, std::make_unique<struct route_counters>());
+}
+
 /* ---- one frame */
 
 struct dispatch_call {
@@ -413,7 +421,7 @@ void dispatch_look_pending(struct worker *w)
 {
 	std::unordered_map<const struct cs_self *, struct dispatch_forgotten> forgotten;
 
-	for (const auto &c : w->conns.slots) {
+	for (const auto &c : w->conns->slots) {
 		if (!c || c->dead || !c->pending || !dispatch_pending_at(c.get()) || c->pending_looks == dispatch_most_looks)
 			continue;
 		if (++c->pending_looks != dispatch_most_looks)

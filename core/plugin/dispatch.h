@@ -49,6 +49,9 @@ struct dispatch_table {
 [[nodiscard]] int dispatch_build(struct dispatch_table *table, const struct plugin_set *set,
                                  struct cs_error *e);
 
+/* Makes the worker's counters, one for each route of shared->dispatch. Before it runs. */
+void dispatch_open(struct worker *w);
+
 enum dispatch_result { DISPATCH_NEXT, DISPATCH_WAIT };
 
 /* One frame of the connection, parsed: known msgid, login state, cost charged, own id, hooks, handler,

@@ -18,6 +18,7 @@
 #include "core/session/session_bus.h"
 #include "core/store/store.h"
 #include "core/base/worker.h"
+#include "core/net/throttle.h"
 
 namespace {
 
@@ -200,12 +201,12 @@ int host_peer(struct cs_self *self, cs_conn conn, struct cs_peer *peer_r)
 
 int64_t host_guess_wait(struct cs_self *self, uint64_t network, uint64_t subject, int64_t most)
 {
-	return throttle_wait(&self->worker->shared->throttle, network, subject, most, worker_monotonic_ms());
+	return throttle_wait(self->worker->shared->throttle, network, subject, most, worker_monotonic_ms());
 }
 
 void host_guess_note(struct cs_self *self, uint64_t network, uint64_t subject, int64_t most, int right)
 {
-	throttle_note(&self->worker->shared->throttle, network, subject, most, right != 0, worker_monotonic_ms());
+	throttle_note(self->worker->shared->throttle, network, subject, most, right != 0, worker_monotonic_ms());
 }
 
 /* ---- sessions */

@@ -58,7 +58,7 @@ struct conn *find(const struct claim *cl)
 
 struct session_table *table(const struct claim *cl)
 {
-	return &cl->self->worker->shared->sessions;
+	return cl->self->worker->shared->sessions;
 }
 
 void claim_complete(void *arg)
@@ -93,9 +93,9 @@ void claim_wait_for_holder(struct claim *cl)
 	unsigned worker;
 	cs_conn conn;
 
-	if (!session_wait(&w->shared->sessions, account, &waiter))
+	if (!session_wait(w->shared->sessions, account, &waiter))
 		loop_post(&w->loop, claim_try, cl);
-	else if (!session_locate(&w->shared->sessions, account, &worker, &conn))
+	else if (!session_locate(w->shared->sessions, account, &worker, &conn))
 		return;
 	else if (cl->flags & CS_CLAIM_KICK)
 		conn_kick(w->shared, conn, account);
@@ -248,7 +248,7 @@ void claim_try(void *arg)
 		return claim_finish(cl, CS_ENOENT);
 	const auto take = w->shared->bus ? session_reserve : session_claim;
 
-	switch (take(&w->shared->sessions, cl->account, w->index, cl->conn, &waiter, &other)) {
+	switch (take(w->shared->sessions, cl->account, w->index, cl->conn, &waiter, &other)) {
 	case SESSION_GRANTED:
 		return claim_granted(cl, c);
 	case SESSION_WAIT:
@@ -284,7 +284,7 @@ int host_claim(struct cs_self *self, cs_conn conn, cs_account account, const cha
 /* What was answered before has been completed: what is left waits for a timer or a place. */
 void host_claim_cancel_all(struct worker_shared *shared)
 {
-	session_forget_waiters(&shared->sessions);
+	session_forget_waiters(shared->sessions);
 	for (const auto &w : shared->workers) {
 		const std::unordered_set<struct claim *> left = std::exchange(w->claims, {});
 

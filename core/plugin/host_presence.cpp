@@ -33,7 +33,7 @@ void presence_look_here(struct presence *p, const cs_account *accounts, size_t c
 	cs_conn conn;
 
 	for (size_t i = 0; i < count; i++) {
-		p->online[i] = session_locate(&shared->sessions, accounts[i], &worker, &conn);
+		p->online[i] = session_locate(shared->sessions, accounts[i], &worker, &conn);
 		if (p->online[i] || !shared->bus)
 			continue;
 		p->elsewhere.push_back(accounts[i]);

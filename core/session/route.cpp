@@ -150,7 +150,7 @@ static bool route_to_session(struct worker_shared *shared, unsigned plugin, cs_a
 	unsigned worker;
 	cs_conn conn;
 
-	if (!session_locate(&shared->sessions, to, &worker, &conn))
+	if (!session_locate(shared->sessions, to, &worker, &conn))
 		return false;
 	const struct route_item item = {nullptr, shared->workers[worker].get(), conn, to, back};
 

@@ -9,7 +9,7 @@
 
 void session_bus_end(struct worker_shared *shared, cs_account account, cs_conn conn)
 {
-	session_end(&shared->sessions, account);
+	session_end(shared->sessions, account);
 	if (shared->bus != nullptr)
 		bus_ending(shared->bus, account, conn);
 }
@@ -18,10 +18,10 @@ void session_bus_release(struct worker_shared *shared, cs_account account)
 {
 	cs_conn conn;
 
-	if (!session_drop(&shared->sessions, account, &conn))
+	if (!session_drop(shared->sessions, account, &conn))
 		return;
 	/* Nobody can take the place before session_free, so the next claim is posted after this. */
 	if (shared->bus != nullptr)
 		bus_release(shared->bus, account, conn);
-	session_free(&shared->sessions, account);
+	session_free(shared->sessions, account);
 }

@@ -74,7 +74,8 @@ static inline void add_worker(struct node *n)
 	auto w = std::make_unique<worker>();
 	struct cs_error e;
 
-	assert_int_equal(worker_open(w.get(), 1, shared, &n->f->conf, &e), 0);
+	assert_int_equal(worker_open(w.get(), 1, shared, &e), 0);
+	conn_table_open(w.get(), &n->f->conf);
 	plugin_add_instance(n->f->plugins.plugins[0].get(), w.get())->started = true;
 	shared->workers.push_back(std::move(w));
 }

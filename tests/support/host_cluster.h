@@ -58,7 +58,7 @@ static inline int tear_down(void **state)
 	const std::unique_ptr<struct test> t(test_of(state));
 
 	t->f->closed_answer = 0;
-	for (const auto &c : t->f->worker->conns.slots)
+	for (const auto &c : t->f->worker->conns->slots)
 		if (c != nullptr)
 			conn_close(c.get(), "test ends");
 	worker_fixture_turn(t->f.get());
@@ -123,7 +123,7 @@ static inline bool is_located(struct test *t, cs_account account)
 	unsigned worker;
 	cs_conn conn;
 
-	return session_locate(&t->f->shared.sessions, account, &worker, &conn);
+	return session_locate(t->f->shared.sessions, account, &worker, &conn);
 }
 
 static inline struct conn *find(struct test *t, cs_conn conn)

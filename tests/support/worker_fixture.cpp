@@ -155,14 +155,17 @@ static std::unique_ptr<struct worker_fixture> make(bool hooked)
 	set_conf(&f->conf);
 	f->worker = w.get();
 	f->shared.workers.push_back(std::move(w));
+	f->shared.sessions = &f->sessions;
+	f->shared.throttle = &f->throttle;
 	f->shared.conn_calls = &plugin_conn_calls;
 	f->shared.dispatch = &f->table;
 	add_plugin(f.get(), descriptor());
 	if (hooked)
 		add_plugin(f.get(), hooking_descriptor());
-	if (dispatch_build(&f->table, &f->plugins, &e) != 0 ||
-	    worker_open(f->worker, 0, &f->shared, &f->conf, &e) != 0)
+	if (dispatch_build(&f->table, &f->plugins, &e) != 0 || worker_open(f->worker, 0, &f->shared, &e) != 0)
 		return nullptr;
+	conn_table_open(f->worker, &f->conf);
+	dispatch_open(f->worker);
 	return f;
 }
 
@@ -199,7 +202,7 @@ struct conn *worker_fixture_connect(struct worker_fixture *f, int *peer_r)
 	*peer_r = fds[1];
 	if (!conn_reserve(f->worker) || conn_open(f->worker, unique_fd(fds[0]), &address, sizeof address) != 0)
 		return nullptr;
-	for (const auto &c : f->worker->conns.slots)
+	for (const auto &c : f->worker->conns->slots)
 		if (c != nullptr && c->fd.fd == fds[0])
 			return c.get();
 	return nullptr;
@@ -246,7 +249,7 @@ void worker_fixture_bind(struct worker_fixture *f, struct conn *c, cs_account ac
 {
 	struct session_entry other;
 
-	if (session_claim(&f->shared.sessions, account, 0, c->handle, nullptr, &other) == SESSION_GRANTED)
+	if (session_claim(f->shared.sessions, account, 0, c->handle, nullptr, &other) == SESSION_GRANTED)
 		conn_bind(c, account, "li si");
 }
 

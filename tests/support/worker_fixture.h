@@ -12,6 +12,10 @@
 
 #include "core/plugin/dispatch.h"
 #include "core/base/worker.h"
+#include "core/net/conn.h"
+#include "core/net/throttle.h"
+#include "core/plugin/plugin.h"
+#include "core/session/session.h"
 
 /* msgids of the fake plugin's routes. Every handler notes its call in `trace`. */
 enum {
@@ -27,6 +31,8 @@ enum { FIXTURE_HOOK_EARLY, FIXTURE_HOOK_OPEN, FIXTURE_HOOK_LATE, FIXTURE_HOOKS }
 
 struct worker_fixture {
 	struct core_conf conf {};
+	struct session_table sessions;
+	struct throttle throttle;
 	struct worker_shared shared;
 	struct worker *worker = nullptr;
 	struct plugin_set plugins;

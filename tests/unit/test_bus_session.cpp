@@ -110,7 +110,7 @@ static void a_session_that_another_node_asks_for_is_probed_and_its_proof_comes_b
 {
 	auto *t = static_cast<test *>(*state);
 	struct conn *c = log_in(t, &t->nodes[1], 13);
-	struct session_table *asking = &t->nodes[0].f->shared.sessions;
+	struct session_table *asking = t->nodes[0].f->shared.sessions;
 	struct worker_shared *probed = &t->nodes[1].f->shared;
 	struct session_entry other;
 

@@ -55,7 +55,7 @@ static std::string talk(test *t, std::string_view bytes)
 
 static bool is_gone(test *t)
 {
-	return t->f->worker->conns.live == 0;
+	return t->f->worker->conns->live == 0;
 }
 
 static const char too_long[] =
@@ -77,7 +77,7 @@ static void a_handle_is_never_used_again(void **state)
 		worker_fixture_turn(t->f.get());
 		const struct conn *c = worker_fixture_connect(t->f.get(), &peer);
 
-		assert_int_equal(t->f->worker->conns.slots.size(), 1);
+		assert_int_equal(t->f->worker->conns->slots.size(), 1);
 		assert_int_not_equal(c->handle, before);
 		assert_null(conn_find(t->f->worker, before));
 		before = c->handle;
@@ -401,7 +401,7 @@ static void over_the_hard_mark_the_connection_ends_as_a_slow_reader(void **state
 	worker_fixture_turn(t->f.get());
 	assert_string_equal(t->f->trace.c_str(), "closed:13 ");
 	assert_true(is_gone(t));
-	assert_int_equal(session_count(&t->f->shared.sessions), 0);
+	assert_int_equal(session_count(t->f->shared.sessions), 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

@@ -53,7 +53,7 @@ static std::string talk(test *t, std::string_view bytes)
 
 static bool is_gone(test *t)
 {
-	return t->f->worker->conns.live == 0;
+	return t->f->worker->conns->live == 0;
 }
 
 static bool is_located(test *t, cs_account account)
@@ -61,7 +61,7 @@ static bool is_located(test *t, cs_account account)
 	unsigned worker;
 	cs_conn conn;
 
-	return session_locate(&t->f->shared.sessions, account, &worker, &conn);
+	return session_locate(t->f->shared.sessions, account, &worker, &conn);
 }
 
 static void the_end_of_the_peer_ends_the_connection(void **state)
@@ -73,7 +73,7 @@ static void the_end_of_the_peer_ends_the_connection(void **state)
 	worker_fixture_turn(t->f.get());
 	assert_true(is_gone(t));
 	assert_string_equal(t->f->trace.c_str(), "closed:13 ");
-	assert_int_equal(session_count(&t->f->shared.sessions), 0);
+	assert_int_equal(session_count(t->f->shared.sessions), 0);
 	assert_int_equal(t->f->shared.connections, 0);
 }
 
@@ -269,7 +269,7 @@ static void closing_writes_first_and_tells_afterwards(void **state)
 	conn_close_after_output(t->c, "test");
 	assert_null(conn_find(t->f->worker, t->handle));
 	assert_false(is_located(t, 13));
-	assert_int_equal(session_count(&t->f->shared.sessions), 1);
+	assert_int_equal(session_count(t->f->shared.sessions), 1);
 	assert_string_equal(t->f->trace.c_str(), "");
 	assert_int_equal(conn_send(t->c, "{}", 2, nullptr, nullptr), CS_ENOENT);
 	worker_fixture_turn(t->f.get());
@@ -312,7 +312,7 @@ static void a_logout_ends_the_session_and_leaves_the_connection(void **state)
 	/* What was queued before is counted, so that it does not come again at the next login. */
 	assert_int_equal(t->f->closed_written, 3);
 	assert_string_equal(t->f->trace.c_str(), "closed:13 ");
-	assert_int_equal(session_count(&t->f->shared.sessions), 0);
+	assert_int_equal(session_count(t->f->shared.sessions), 0);
 	assert_string_equal(talk(t, "{\"msgid\":13}\n").c_str(),
 	                    "{}\n{\"msgid\":100,\"of\":13,\"errno\":3,\"errmsg\":\"log in first\"}\n");
 	worker_fixture_bind(t->f.get(), t->c, 14);
@@ -333,7 +333,7 @@ static void a_logout_and_the_end_in_one_turn_are_told_once(void **state)
 	conn_close(t->c, "test");
 	worker_fixture_turn(t->f.get());
 	assert_string_equal(t->f->trace.c_str(), "closed:13 ");
-	assert_int_equal(session_count(&t->f->shared.sessions), 0);
+	assert_int_equal(session_count(t->f->shared.sessions), 0);
 }
 
 static void a_plugin_can_hold_the_place_of_an_ended_session(void **state)
@@ -346,9 +346,9 @@ static void a_plugin_can_hold_the_place_of_an_ended_session(void **state)
 	worker_fixture_turn(t->f.get());
 	assert_true(is_gone(t));
 	assert_false(is_located(t, 13));
-	assert_int_equal(session_count(&t->f->shared.sessions), 1);
-	session_release(&t->f->shared.sessions, 13);
-	assert_int_equal(session_count(&t->f->shared.sessions), 0);
+	assert_int_equal(session_count(t->f->shared.sessions), 1);
+	session_release(t->f->shared.sessions, 13);
+	assert_int_equal(session_count(t->f->shared.sessions), 0);
 }
 
 static void silence_ends_a_connection_that_must_not_be_silent(void **state)

@@ -55,13 +55,13 @@ static int tear_down(void **state)
 	const std::unique_ptr<test> t(static_cast<test *>(*state));
 	struct worker *w = t->f->worker;
 
-	for (const auto &c : w->conns.slots)
+	for (const auto &c : w->conns->slots)
 		if (c != nullptr)
 			conn_close(c.get(), "test ends");
 	worker_fixture_turn(t->f.get());
 	const bool is_clean = t->f->shared.guests == 0 && t->f->shared.guest_bytes == 0 &&
-	                      w->conns.guests.first == nullptr && w->conns.guests.last == nullptr &&
-	                      w->conns.holders.first == nullptr && w->conns.holders.last == nullptr;
+	                      w->conns->guests.first == nullptr && w->conns->guests.last == nullptr &&
+	                      w->conns->holders.first == nullptr && w->conns->holders.last == nullptr;
 	worker_fixture_free(std::move(t->f));
 	return is_clean ? 0 : -1;
 }
@@ -78,13 +78,13 @@ static bool is_there(test *t)
 
 static uint64_t turned_away(test *t, enum conn_turn turn)
 {
-	return t->f->worker->conns.turned_away[turn];
+	return t->f->worker->conns->turned_away[turn];
 }
 
 /* The options are t->f->conf's from now on. */
 static void use_conf(test *t)
 {
-	worker_set_conf(t->f->worker, &t->f->conf);
+	conn_table_set_conf(t->f->worker, &t->f->conf);
 }
 
 /* What the peer got until the connection was closed. */
@@ -295,7 +295,7 @@ static void who_does_not_read_either_is_closed_without_a_word(void **state)
 	worker_fixture_turn(t->f.get());
 	t->c->guest_since -= 1000;
 	conn_arm(t->c);
-	assert_true(worker_fixture_wait(t->f.get(), [&] { return t->f->worker->conns.live == 0; }));
+	assert_true(worker_fixture_wait(t->f.get(), [&] { return t->f->worker->conns->live == 0; }));
 	assert_int_equal(t->f->shared.guest_bytes, 0);
 }
 
@@ -451,7 +451,7 @@ static void answers_that_a_guest_does_not_read_count(void **state)
 	t->f->conf.login_memory = 60 * 1024;
 	fill(t);
 	worker_fixture_turn(t->f.get());
-	assert_int_equal(t->f->worker->conns.live, 0);
+	assert_int_equal(t->f->worker->conns->live, 0);
 	assert_int_equal(turned_away(t, CONN_TURN_MEMORY), 1);
 }
 

@@ -58,7 +58,7 @@ static struct conn *connect_tcp(test *t, int *peer_r)
 	assert_true(conn_reserve(t->f->worker));
 	assert_int_equal(conn_open(t->f->worker, std::move(fd), reinterpret_cast<sockaddr *>(&address), size),
 	                 0);
-	for (const auto &c : t->f->worker->conns.slots)
+	for (const auto &c : t->f->worker->conns->slots)
 		if (c != nullptr && c->fd.fd == number)
 			return c.get();
 	return nullptr;
@@ -82,7 +82,7 @@ static int tear_down(void **state)
 	const std::unique_ptr<test> t(test_of(state));
 
 	t->f->closed_answer = 0;
-	for (const auto &c : t->f->worker->conns.slots)
+	for (const auto &c : t->f->worker->conns->slots)
 		if (c != nullptr)
 			conn_close(c.get(), "test ends");
 	worker_fixture_turn(t->f.get());
@@ -297,7 +297,7 @@ static void of_two_logins_that_wait_for_the_place_one_gets_it(void **state)
 	assert_true(is_there(t, second) != is_there(t, third));
 	assert_ended(t, is_there(t, second) ? second : third, 0);
 	assert_ended(t, is_there(t, second) ? third : second, CS_EEXIST);
-	assert_int_equal(session_count(&t->f->shared.sessions), 1);
+	assert_int_equal(session_count(t->f->shared.sessions), 1);
 }
 
 /* ---- silence */
@@ -393,8 +393,8 @@ static void a_login_that_gives_up_leaves_nothing_behind(void **state)
 	conn_close(conn_find(t->f->worker, second), "test");
 	wait_claims(t, 1);
 	assert_ended(t, second, CS_ENOENT);
-	assert_int_equal(session_count(&t->f->shared.sessions), 0);
-	assert_int_equal(t->f->worker->conns.live, 0);
+	assert_int_equal(session_count(t->f->shared.sessions), 0);
+	assert_int_equal(t->f->worker->conns->live, 0);
 }
 
 static void a_session_that_ends_before_the_probe_begins_is_not_looked_for(void **state)

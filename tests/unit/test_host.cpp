@@ -29,6 +29,8 @@ extern "C" {
 }
 
 struct fixture {
+	struct session_table sessions;
+	struct throttle throttle;
 	struct worker_shared shared;
 	struct dispatch_table dispatch;
 	struct core_conf conf{};
@@ -77,11 +79,15 @@ static int set_up(void **state)
 	f->conf.login_memory = 1 << 20;
 	f->conf.output_soft = 65536;
 	f->conf.output_hard = 1 << 20;
+	f->shared.sessions = &f->sessions;
+	f->shared.throttle = &f->throttle;
 	f->shared.conn_calls = &plugin_conn_calls;
 	f->shared.dispatch = &f->dispatch;
 	f->shared.workers.push_back(std::make_unique<struct worker>());
 	f->worker = f->shared.workers[0].get();
-	assert_int_equal(worker_open(f->worker, 0, &f->shared, &f->conf, &e), 0);
+	assert_int_equal(worker_open(f->worker, 0, &f->shared, &e), 0);
+	conn_table_open(f->worker, &f->conf);
+	dispatch_open(f->worker);
 	f->provider.name = "provider";
 	f->provider.declared.provides = provided;
 	f->user.name = "user";
@@ -110,7 +116,7 @@ static int tear_down(void **state)
 	auto *f = (struct fixture *)*state;
 
 	f->hold = false;
-	for (const auto &c : f->worker->conns.slots) {
+	for (const auto &c : f->worker->conns->slots) {
 		if (c)
 			conn_close(c.get(), "test ends");
 	}
@@ -130,7 +136,7 @@ static cs_conn add_conn(struct fixture *f)
 	f->peers.emplace_back(fds[1]);
 	assert_true(conn_reserve(f->worker));
 	assert_int_equal(conn_open(f->worker, unique_fd(fds[0]), (sockaddr *)&address, sizeof(address)), 0);
-	for (const auto &c : f->worker->conns.slots) {
+	for (const auto &c : f->worker->conns->slots) {
 		if (c && c->fd.fd == fds[0])
 			return c->handle;
 	}
@@ -159,7 +165,7 @@ static bool is_online(struct fixture *f, cs_account account)
 	unsigned worker;
 	cs_conn conn;
 
-	return session_locate(&f->shared.sessions, account, &worker, &conn);
+	return session_locate(f->shared.sessions, account, &worker, &conn);
 }
 
 static void a_claim_is_completed_after_the_call(void **state)
@@ -249,7 +255,7 @@ static void a_connection_that_died_while_waiting_gets_nothing(void **state)
 	turn(f);
 	assert_claimed(f, {{first, 0}, {second, CS_ENOENT}});
 	assert_false(is_online(f, 7));
-	assert_int_equal(session_count(&f->shared.sessions), 0);
+	assert_int_equal(session_count(f->shared.sessions), 0);
 }
 
 static void a_kick_closes_the_older_session_and_takes_its_place_once_it_has_ended(void **state)
@@ -292,7 +298,7 @@ static void many_kicks_leave_exactly_one_session(void **state)
 		granted += c && c->account == 7;
 	}
 	assert_int_equal(granted, 1);
-	assert_int_equal(session_count(&f->shared.sessions), 1);
+	assert_int_equal(session_count(f->shared.sessions), 1);
 }
 
 /* ---- timers */

@@ -41,7 +41,7 @@ static void who_is_online_elsewhere_is_refused_after_a_moment_of_grace(void **st
 	assert_in_range(worker_monotonic_ms() - begun, 140, 1500);
 	assert_in_range(count_calls(t, "claim:7"), 2, 6);
 	assert_int_equal(count_calls(t, "release"), 0);
-	assert_int_equal(session_count(&t->f->shared.sessions), 0);
+	assert_int_equal(session_count(t->f->shared.sessions), 0);
 	assert_int_equal(find(t, conn)->account, 0);
 	/* Nothing of it is left: the next try is as good as the first. */
 	answer_claims(t, {}, 0);
@@ -102,7 +102,7 @@ static void an_ending_that_takes_too_long_is_not_waited_for(void **state)
 	claim(t, conn, 7, CS_CLAIM_KICK);
 	wait_claims(t, {{conn, CS_EEXIST}});
 	assert_in_range(worker_monotonic_ms() - begun, 2900, 4500);
-	assert_int_equal(session_count(&t->f->shared.sessions), 0);
+	assert_int_equal(session_count(t->f->shared.sessions), 0);
 }
 
 /* ---- the older session is probed on its node */
@@ -136,7 +136,7 @@ static void a_node_that_does_not_say_whether_it_is_there_is_believed_after_a_whi
 	assert_true(t->claims.empty());
 	wait_claims(t, {{conn, CS_EEXIST}});
 	assert_in_range(worker_monotonic_ms() - begun, 6900, 9000);
-	assert_int_equal(session_count(&t->f->shared.sessions), 0);
+	assert_int_equal(session_count(t->f->shared.sessions), 0);
 }
 
 static void a_proof_for_an_account_that_nobody_here_asks_for_changes_nothing(void **state)
@@ -147,7 +147,7 @@ static void a_proof_for_an_account_that_nobody_here_asks_for_changes_nothing(voi
 	};
 
 	fake_bus_arrive(t->bus.get(), bus_parcel_encode(&proof));
-	assert_int_equal(session_count(&t->f->shared.sessions), 0);
+	assert_int_equal(session_count(t->f->shared.sessions), 0);
 	assert_int_equal(bus_count(t->bus->bus.get()).received, 1);
 }
 
@@ -171,7 +171,7 @@ static void a_login_that_was_overtaken_by_a_later_one_is_refused_at_once(void **
 	claim(t, conn, 7, CS_CLAIM_KICK);
 	wait_claims(t, {{conn, CS_EEXIST}});
 	assert_trace(t, "kick:7 ");
-	assert_int_equal(session_count(&t->f->shared.sessions), 0);
+	assert_int_equal(session_count(t->f->shared.sessions), 0);
 }
 
 static void any_other_failure_and_a_node_that_drains_do_not_ask_again(void **state)
@@ -186,7 +186,7 @@ static void any_other_failure_and_a_node_that_drains_do_not_ask_again(void **sta
 	claim(t, conn, 7);
 	wait_claims(t, {{conn, CS_ENOSTORE}, {conn, CS_ECANCELED}});
 	assert_trace(t, "claim:7 claim:7 ");
-	assert_int_equal(session_count(&t->f->shared.sessions), 0);
+	assert_int_equal(session_count(t->f->shared.sessions), 0);
 }
 
 /* ---- a connection that goes meanwhile */
@@ -205,7 +205,7 @@ static void a_place_granted_for_nothing_is_given_back(void **state)
 	wait_claims(t, {{conn, CS_ENOENT}});
 	assert_trace(t, "claim:7 release:7 ");
 	assert_int_equal(t->bus->conn, conn);
-	assert_int_equal(session_count(&t->f->shared.sessions), 0);
+	assert_int_equal(session_count(t->f->shared.sessions), 0);
 }
 
 static void a_place_that_was_refused_is_not_given_back(void **state)
@@ -220,7 +220,7 @@ static void a_place_that_was_refused_is_not_given_back(void **state)
 	fake_bus_answer(t->bus.get(), CS_EEXIST);
 	wait_claims(t, {{conn, CS_ENOENT}});
 	assert_trace(t, "claim:7 ");
-	assert_int_equal(session_count(&t->f->shared.sessions), 0);
+	assert_int_equal(session_count(t->f->shared.sessions), 0);
 }
 
 static void who_left_while_waiting_is_not_asked_for_again(void **state)
@@ -236,7 +236,7 @@ static void who_left_while_waiting_is_not_asked_for_again(void **state)
 	close_conn(t, conn);
 	wait_claims(t, {{conn, CS_ENOENT}});
 	assert_trace(t, "claim:7 ");
-	assert_int_equal(session_count(&t->f->shared.sessions), 0);
+	assert_int_equal(session_count(t->f->shared.sessions), 0);
 }
 
 static void a_bus_that_stops_leaves_no_claim_behind(void **state)
@@ -253,7 +253,7 @@ static void a_bus_that_stops_leaves_no_claim_behind(void **state)
 	worker_fixture_turn(t->f.get());
 	assert_true(t->claims == (claim_results{{first, 0}, {second, CS_ENOENT}}));
 	close_conn(t, first);
-	assert_int_equal(session_count(&t->f->shared.sessions), 0);
+	assert_int_equal(session_count(t->f->shared.sessions), 0);
 }
 
 int main(void)

@@ -73,7 +73,7 @@ static void many_claims_at_once_leave_one_session(void **state)
 	for (const auto &[conn, result] : t->claims)
 		granted += find(t, conn) != nullptr && find(t, conn)->account == 7;
 	assert_int_equal(granted, 1);
-	assert_int_equal(session_count(&t->f->shared.sessions), 1);
+	assert_int_equal(session_count(t->f->shared.sessions), 1);
 	/* As many of them were given back as were taken and are not there any more. */
 	assert_int_equal(count_calls(t, "ending:7"), count_calls(t, "release:7"));
 }
@@ -121,7 +121,7 @@ static void another_node_can_close_a_session_but_not_the_next_one_of_its_connect
 	fake_bus_close_session(t->bus.get(), 8, conn);
 	worker_fixture_turn(t->f.get());
 	assert_null(find(t, conn));
-	assert_int_equal(session_count(&t->f->shared.sessions), 0);
+	assert_int_equal(session_count(t->f->shared.sessions), 0);
 }
 
 /* ---- presence */
@@ -235,7 +235,7 @@ static void what_still_waits_when_the_node_stops_is_answered(void **state)
 	host_table.release(self_of(t), 7);
 	worker_fixture_turn(t->f.get());
 	assert_int_equal(t->claims.size(), 3);
-	assert_int_equal(session_count(&t->f->shared.sessions), 0);
+	assert_int_equal(session_count(t->f->shared.sessions), 0);
 }
 
 int main(void)

@@ -61,7 +61,7 @@ static int connect_to(test *t)
 
 static size_t live(test *t)
 {
-	return t->f->worker->conns.live;
+	return t->f->worker->conns->live;
 }
 
 static void addresses_are_numeric_with_a_port(void **)
@@ -162,7 +162,7 @@ static void connections_are_accepted_and_counted(void **state)
 		connect_to(t);
 	assert_true(worker_fixture_wait(t->f.get(), [&] { return live(t) == 5; }));
 	assert_int_equal(t->f->shared.connections, 5);
-	assert_int_equal(t->f->worker->conns.slots[0]->peer.rfind("127.0.0.1:", 0), 0);
+	assert_int_equal(t->f->worker->conns->slots[0]->peer.rfind("127.0.0.1:", 0), 0);
 }
 
 /* Turns that the loop makes in a moment of peace: a paused listener that stays readable must not wake it. */
@@ -191,9 +191,9 @@ static void at_max_connections_accepting_pauses_and_goes_on(void **state)
 	assert_true(worker_fixture_wait(t->f.get(), [&] { return live(t) == 2; }));
 	assert_true(turns_in_200_ms(t) < 20);
 	assert_int_equal(live(t), 2);
-	conn_close(t->f->worker->conns.slots[0].get(), "test");
+	conn_close(t->f->worker->conns->slots[0].get(), "test");
 	assert_true(worker_fixture_wait(
-		t->f.get(), [&] { return t->f->worker->conns.slots[0] != nullptr && live(t) == 2; }));
+		t->f.get(), [&] { return t->f->worker->conns->slots[0] != nullptr && live(t) == 2; }));
 }
 
 /* Workers beside the fixture's own, which listen on the same port. */
@@ -205,7 +205,8 @@ static void add_workers(test *t, unsigned count)
 		t->f->shared.workers.push_back(std::make_unique<struct worker>());
 		struct worker *w = t->f->shared.workers.back().get();
 
-		assert_int_equal(worker_open(w, i, &t->f->shared, &t->f->conf, &e), 0);
+		assert_int_equal(worker_open(w, i, &t->f->shared, &e), 0);
+		conn_table_open(w, &t->f->conf);
 		assert_int_equal(listener_open_all(w, t->addresses, &e), 0);
 	}
 }
@@ -215,7 +216,7 @@ static int64_t live_everywhere(test *t)
 	int64_t sum = 0;
 
 	for (const auto &w : t->f->shared.workers)
-		sum += static_cast<int64_t>(w->conns.live);
+		sum += static_cast<int64_t>(w->conns->live);
 	return sum;
 }
 
@@ -234,7 +235,7 @@ static void run_workers(test *t)
 static void close_everywhere(test *t)
 {
 	for (const auto &w : t->f->shared.workers) {
-		for (const auto &c : w->conns.slots)
+		for (const auto &c : w->conns->slots)
 			if (c != nullptr)
 				conn_close_quietly(c.get(), "test");
 		loop_drain(&w->loop);
@@ -252,16 +253,16 @@ static void the_last_place_costs_nobody_his_own_while_nobody_waits(void **state)
 		assert_true(worker_fixture_wait(t->f.get(), [&] { return t->f->shared.connections == i + 1; }));
 		assert_int_not_equal(fd, -1);
 		/* All that are there have waited for a login longer than the grace for newcomers. */
-		for (const auto &c : t->f->worker->conns.slots)
+		for (const auto &c : t->f->worker->conns->slots)
 			if (c != nullptr)
 				c->guest_since -= 60000;
 	}
 	worker_fixture_turn(t->f.get());
 	assert_int_equal(t->f->shared.connections, 3);
-	assert_int_equal(t->f->worker->conns.turned_away[CONN_TURN_FULL], 0);
+	assert_int_equal(t->f->worker->conns->turned_away[CONN_TURN_FULL], 0);
 	(void)connect_to(t);
 	assert_true(worker_fixture_wait(t->f.get(), [&] {
-		return t->f->worker->conns.turned_away[CONN_TURN_FULL] == 1;
+		return t->f->worker->conns->turned_away[CONN_TURN_FULL] == 1;
 	}));
 }
 

@@ -244,7 +244,7 @@ static int set_up(void **state)
 	log_set_level((enum cs_log_level)-1);
 	for (unsigned i = 0; i < workers; i++) {
 		f->shared.workers.push_back(std::make_unique<struct worker>());
-		assert_int_equal(worker_open(f->shared.workers[i].get(), i, &f->shared, &f->core, &e), 0);
+		assert_int_equal(worker_open(f->shared.workers[i].get(), i, &f->shared, &e), 0);
 		f->selves[i].worker = f->shared.workers[i].get();
 		f->selves[i].state = &f->selves[i];
 		worker_start(f->shared.workers[i].get());
