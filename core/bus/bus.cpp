@@ -3,7 +3,6 @@
  * sent. */
 #include "core/bus/bus.h"
 
-#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <memory>
@@ -84,11 +83,6 @@ void bus_stop(struct bus *b, int64_t timeout_ms)
 cs_bus_address bus_address(const struct bus *b)
 {
 	return b->address.load(std::memory_order_acquire);
-}
-
-bool bus_is_own(const struct bus *b, cs_bus_address address)
-{
-	return std::any_of(b->own.begin(), b->own.end(), [address](const auto &own) { return own == address; });
 }
 
 struct bus_counters bus_count(const struct bus *b)

@@ -37,11 +37,9 @@ void bus_stop(struct bus *b, int64_t timeout_ms);
 
 /* The node's present address; 0: the bus is away. Any thread. */
 cs_bus_address bus_address(const struct bus *b);
-/* Whether it is or lately was the node's: what was named by a place outlives the epoch. Any thread. */
-bool bus_is_own(const struct bus *b, cs_bus_address address);
 struct bus_counters bus_count(const struct bus *b);
-/* Calls of bus_send and the like that the bus thread has not taken yet, and claims, presences and sends whose
- * done is due. Any thread. */
+/* Calls of bus_send and the like that the bus thread has not taken yet, and claims and presences whose done is
+ * due. Any thread. */
 size_t bus_unfinished(const struct bus *b);
 
 /* ---- [any thread] each is a post to the bus thread; done is posted to loop `to`. */
@@ -54,27 +52,15 @@ void bus_release(struct bus *b, cs_account account, cs_conn conn);
 void bus_presence(struct bus *b, const cs_account *accounts, unsigned char *online, size_t count, struct loop *to,
                   bus_done_fn *done, void *arg);
 
-/* A plugin's data to other nodes. plugin and worker index name the instance that sends; to an account (where it
- * is not on this node), to all other nodes, to a place of another node. CS_ENOENT: the bus is away, or too much
- * waits for its thread: first what wants to be returned is refused, then the rest is dropped and the other nodes
- * are told to look. */
+/* The plugin's data to other nodes: to an account (where it is not on this node), to all other nodes. flags: enum
+ * cs_route_data_flag. CS_ENOENT: the bus is away, or too much waits for its thread: first CS_ROUTE_CASUAL is dropped,
+ * then the rest, and the other nodes are told to look. */
 struct cs_self;
-[[nodiscard]] int bus_send(struct bus *b, struct cs_self *self, cs_account to, const void *data, size_t size,
+[[nodiscard]] int bus_send(struct bus *b, const struct cs_self *self, cs_account to, const void *data, size_t size,
                            unsigned flags);
-void bus_send_all(struct bus *b, struct cs_self *self, const void *data, size_t size);
-[[nodiscard]] int bus_send_place(struct bus *b, struct cs_self *self, cs_place to, const void *data, size_t size);
-/* Gives back to another node what it sent to an account that has no session here. self: any instance of that
- * plugin. */
-void bus_send_back(struct bus *b, const struct cs_self *self, cs_place to, cs_account account, const void *data,
-                   size_t size);
+void bus_send_all(struct bus *b, const struct cs_self *self, const void *data, size_t size, unsigned flags);
 
 /* Tells that node, which asked, that the peer of the account's session here answers. */
 void bus_send_proof(struct bus *b, cs_bus_address to, cs_account account);
-
-/* A place: the node's address, then its worker's number plus one. Address 0: a node without bus. */
-constexpr cs_place bus_place(cs_bus_address address, unsigned worker)
-{
-	return address << 16 | (worker + 1);
-}
 
 #endif

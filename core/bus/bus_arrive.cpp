@@ -17,7 +17,7 @@ void bus_on_address(void *core, cs_bus_address address)
 	auto *b = static_cast<struct bus *>(core);
 
 	if (address != 0)
-		b->own[b->epochs.fetch_add(1, std::memory_order_relaxed) % b->own.size()] = address;
+		b->epochs.fetch_add(1, std::memory_order_relaxed);
 	b->address.store(address, std::memory_order_release);
 }
 
@@ -50,15 +50,10 @@ static bool bus_deliver(struct bus *b, unsigned plugin, const struct bus_parcel 
 
 	switch (p->kind) {
 	case BUS_PARCEL_ACCOUNT:
-		return route_arrived_for_account(shared, plugin, p->account, p->data.data(), p->data.size(),
-		                                 p->back);
-	case BUS_PARCEL_PLACE:
-		return route_arrived_for_worker(shared, plugin, p->worker, p->data.data(), p->data.size());
+		return route_arrived_for_account(shared, plugin, p->account, p->data.data(), p->data.size());
 	case BUS_PARCEL_ALL:
 		route_arrived_for_all(shared, plugin, p->data.data(), p->data.size());
 		return true;
-	case BUS_PARCEL_RETURN:
-		return route_arrived_back(shared, plugin, p->worker, p->account, p->data.data(), p->data.size());
 	case BUS_PARCEL_PROOF:
 		break; /* of no plugin */
 	}

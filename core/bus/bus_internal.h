@@ -4,7 +4,6 @@
 #ifndef CORE_BUS_INTERNAL_H
 #define CORE_BUS_INTERNAL_H
 
-#include <array>
 #include <atomic>
 #include <memory>
 #include <semaphore>
@@ -37,9 +36,7 @@ struct bus_call {
 	unsigned char *online = nullptr;
 	size_t count = 0;
 	cs_bus_address address = 0;
-	const struct cs_self *self = nullptr;
 	std::string bytes; /* a parcel */
-	size_t data_size = 0; /* of the plugin's data, at the end of it */
 	size_t charge = 0; /* what it counts as while it waits for the bus thread */
 };
 
@@ -52,7 +49,6 @@ struct bus {
 	std::binary_semaphore left{0};     /* the adapter has said goodbye */
 	std::atomic<bool> stopped = false; /* nothing is posted any more */
 	std::atomic<cs_bus_address> address = 0;
-	std::array<std::atomic<cs_bus_address>, 8> own{}; /* the last ones, by epoch */
 	std::atomic<uint64_t> epochs = 0, sent = 0, received = 0, dropped = 0, refused = 0;
 	std::atomic<size_t> unfinished = 0;
 	std::atomic<size_t> waiting_bytes = 0; /* of parcels that the bus thread has not taken yet */

@@ -7,8 +7,6 @@
 
 #include <endian.h>
 
-#include <chatserverd/bus.h>
-
 /* The numbers go with their low byte first: nodes may be machines of different kinds. */
 struct bus_parcel_head {
 	char magic[4];
@@ -16,15 +14,12 @@ struct bus_parcel_head {
 	uint8_t kind;
 	uint8_t name_size;
 	uint8_t reserved;
-	uint64_t worker;
 	uint64_t account;
-	uint64_t back;
 };
-static_assert(sizeof(struct bus_parcel_head) == 32, "no padding: every byte is sent");
+static_assert(sizeof(struct bus_parcel_head) == 16, "no padding: every byte is sent");
 
 static constexpr char bus_parcel_magic[4] = {'C', 'S', 'B', 'P'};
-static constexpr uint8_t bus_parcel_version = 2;
-static constexpr unsigned bus_parcel_most_worker = 0xffff - 1; /* what a place can name */
+static constexpr uint8_t bus_parcel_version = 3;
 
 std::string bus_parcel_encode(const struct bus_parcel *p)
 {
@@ -35,9 +30,7 @@ std::string bus_parcel_encode(const struct bus_parcel *p)
 	head.version = bus_parcel_version;
 	head.kind = p->kind;
 	head.name_size = static_cast<uint8_t>(p->plugin.size());
-	head.worker = htole64(p->worker);
 	head.account = htole64(p->account);
-	head.back = htole64(p->back);
 	bytes.reserve(sizeof head + p->plugin.size() + p->data.size());
 	bytes.append(reinterpret_cast<const char *>(&head), sizeof head);
 	bytes.append(p->plugin).append(p->data);
@@ -56,32 +49,17 @@ static const char *bus_parcel_check_head(const struct bus_parcel_head *head)
 	return nullptr;
 }
 
-/* Of a node with a bus. */
-static bool bus_parcel_is_place(cs_place place)
-{
-	const cs_bus_address address = place >> 16;
-
-	return address >= 1 && address <= CS_BUS_ADDRESS_MAX && (place & 0xffff) != 0;
-}
-
 /* Each kind has its address, and no other. */
 static const char *bus_parcel_check_address(const struct bus_parcel_head *head)
 {
 	const bool is_account = head->account >= 1 && head->account <= CS_INTEGER_MAX;
-	const bool is_worker = head->worker <= bus_parcel_most_worker;
 
-	if (head->back != 0 && (head->kind != BUS_PARCEL_ACCOUNT || !bus_parcel_is_place(head->back)))
-		return "bad way back";
 	switch (head->kind) {
 	case BUS_PARCEL_ACCOUNT:
 	case BUS_PARCEL_PROOF:
-		return is_account && head->worker == 0 ? nullptr : "bad account";
+		return is_account ? nullptr : "bad account";
 	case BUS_PARCEL_ALL:
-		return head->account == 0 && head->worker == 0 ? nullptr : "an address where none belongs";
-	case BUS_PARCEL_PLACE:
-		return head->account == 0 && is_worker ? nullptr : "bad place";
-	case BUS_PARCEL_RETURN:
-		return is_account && is_worker ? nullptr : "bad place or account";
+		return head->account == 0 ? nullptr : "an address where none belongs";
 	default:
 		return "unknown kind";
 	}
@@ -102,9 +80,7 @@ int bus_parcel_decode(std::string_view bytes, struct bus_parcel *p_r, const char
 	if (bytes.size() < sizeof head)
 		return CS_EINVAL;
 	memcpy(&head, bytes.data(), sizeof head);
-	head.worker = le64toh(head.worker);
 	head.account = le64toh(head.account);
-	head.back = le64toh(head.back);
 	bytes.remove_prefix(sizeof head);
 	*why_r = bus_parcel_check_head(&head);
 	if (*why_r == nullptr)
@@ -116,8 +92,6 @@ int bus_parcel_decode(std::string_view bytes, struct bus_parcel *p_r, const char
 	p_r->kind = static_cast<enum bus_parcel_kind>(head.kind);
 	p_r->plugin = bytes.substr(0, head.name_size);
 	p_r->account = head.account;
-	p_r->worker = static_cast<unsigned>(head.worker);
-	p_r->back = head.back;
 	p_r->data = bytes.substr(head.name_size);
 	return 0;
 }

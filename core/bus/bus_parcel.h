@@ -12,18 +12,14 @@
 enum bus_parcel_kind : uint8_t {
 	BUS_PARCEL_ACCOUNT = 1, /* to the instance that holds the account's session */
 	BUS_PARCEL_ALL = 2,     /* to every instance of the node */
-	BUS_PARCEL_PLACE = 3,   /* to one instance of the node */
-	BUS_PARCEL_RETURN = 4,  /* back to the instance that sent it to an account, who is not there */
-	BUS_PARCEL_PROOF = 5    /* to the node: the account's session was probed and its peer answers */
+	BUS_PARCEL_PROOF = 3    /* to the node: the account's session was probed and its peer answers */
 };
 
 /* The plugin goes by its name: nodes may load different ones. A proof is of no plugin and has no data. */
 struct bus_parcel {
 	enum bus_parcel_kind kind = BUS_PARCEL_ALL;
 	std::string_view plugin;
-	cs_account account = 0; /* BUS_PARCEL_ACCOUNT, _RETURN and _PROOF only, else 0 */
-	unsigned worker = 0;    /* BUS_PARCEL_PLACE and _RETURN only, else 0; the node's own number, from 0 */
-	cs_place back = 0;      /* BUS_PARCEL_ACCOUNT only: who gets it back where the account is not; 0: nobody */
+	cs_account account = 0; /* BUS_PARCEL_ACCOUNT and _PROOF only, else 0 */
 	std::string_view data;
 };
 

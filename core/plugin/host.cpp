@@ -252,11 +252,6 @@ int host_outcome_can_be_unknown(struct cs_self *self)
 	return store_outcome_can_be_unknown(self->worker->shared->store);
 }
 
-cs_place host_place(struct cs_self *self)
-{
-	return route_place_of(self);
-}
-
 /* ---- time */
 
 /* The wall clock may be set back; what clients see as `ts` must not go back with it. */
@@ -318,8 +313,6 @@ const struct cs_host host_table = {
 	.outcome_can_be_unknown = host_outcome_can_be_unknown,
 	.route = route_to_account,
 	.route_all = route_to_all,
-	.route_place = route_to_place,
-	.place = host_place,
 	.now = host_now,
 	.timer_add = host_timer_add,
 	.timer_del = host_timer_del,

@@ -22,7 +22,6 @@ struct route_item {
 	struct worker *worker;
 	cs_conn conn; /* 0: to the instance, not to a session */
 	cs_account account;
-	cs_place back; /* whose instance gets it back when the session has ended; 0: nobody's */
 };
 
 /* One allocation: this, then count items, then the data. */
@@ -80,40 +79,6 @@ static bool route_is_wanted(const struct route_item *item)
 	return c != nullptr && c->account == item->account;
 }
 
-static void route_come_back(void *arg)
-{
-	auto *item = static_cast<struct route_item *>(arg);
-	struct route_parcel *p = item->parcel;
-	const struct cs_self *self = route_instance(item->worker, p->plugin);
-
-	if (self != nullptr && self->plugin->declared.returned != nullptr)
-		self->plugin->declared.returned(self->state, item->account, route_data(p), p->size);
-	route_unpack(p);
-}
-
-/* The worker of a place of this node, also in the epochs after its own. */
-static bool route_is_here(const struct worker_shared *shared, cs_place place, unsigned *worker_r)
-{
-	const cs_bus_address address = place >> 16;
-
-	*worker_r = static_cast<unsigned>(place & 0xffff) - 1;
-	return address == 0 || (shared->bus != nullptr && bus_is_own(shared->bus, address));
-}
-
-static void route_give_back(const struct route_item *item)
-{
-	struct worker_shared *shared = item->worker->shared;
-	struct route_parcel *p = item->parcel;
-	unsigned worker;
-
-	if (route_is_here(shared, item->back, &worker))
-		(void)route_arrived_back(shared, p->plugin, worker, item->account, route_data(p), p->size);
-	else if (shared->bus != nullptr)
-		bus_send_back(shared->bus, item->worker->instances[p->plugin].get(), item->back, item->account,
-		              route_data(p), p->size);
-	route_unpack(p);
-}
-
 static void route_arrive(void *arg)
 {
 	auto *item = static_cast<struct route_item *>(arg);
@@ -128,31 +93,27 @@ static void route_arrive(void *arg)
 			self->plugin->declared.routed(self->state, item->conn, item->account, route_data(p),
 			                              p->size);
 		}
-	} else if (item->back != 0) {
-		return route_give_back(item);
 	}
 	route_unpack(p);
 }
 
-static void route_post(struct route_parcel *p, unsigned at, const struct route_item *wanted,
-                       void (*arrive)(void *arg) = route_arrive)
+static void route_post(struct route_parcel *p, unsigned at, const struct route_item *wanted)
 {
 	struct route_item *item = new (route_items(p) + at) route_item(*wanted);
 
 	item->parcel = p;
-	loop_post(&item->worker->loop, arrive, item);
+	loop_post(&item->worker->loop, route_arrive, item);
 }
 
-/* back: as in route_item. */
 static bool route_to_session(struct worker_shared *shared, unsigned plugin, cs_account to, const void *data,
-                             size_t size, cs_place back)
+                             size_t size)
 {
 	unsigned worker;
 	cs_conn conn;
 
 	if (!session_locate(shared->sessions, to, &worker, &conn))
 		return false;
-	const struct route_item item = {nullptr, shared->workers[worker].get(), conn, to, back};
+	const struct route_item item = {nullptr, shared->workers[worker].get(), conn, to};
 
 	route_post(route_pack(plugin, data, size, 1), 0, &item);
 	return true;
@@ -161,75 +122,27 @@ static bool route_to_session(struct worker_shared *shared, unsigned plugin, cs_a
 int route_to_account(struct cs_self *self, cs_account to, const void *data, size_t size, unsigned flags)
 {
 	struct worker_shared *shared = self->worker->shared;
-	const cs_place back = flags & CS_ROUTE_RETURN ? bus_place(0, self->worker->index) : 0;
 
-	if (route_to_session(shared, self->plugin->index, to, data, size, back))
+	if (route_to_session(shared, self->plugin->index, to, data, size))
 		return 0;
 	return shared->bus == nullptr ? CS_ENOENT : bus_send(shared->bus, self, to, data, size, flags);
 }
 
-void route_to_all(struct cs_self *self, const void *data, size_t size)
+void route_to_all(struct cs_self *self, const void *data, size_t size, unsigned flags)
 {
 	struct worker_shared *shared = self->worker->shared;
 
 	route_arrived_for_all(shared, self->plugin->index, data, size);
 	if (shared->bus != nullptr)
-		bus_send_all(shared->bus, self, data, size);
-}
-
-/* See bus_place: the node's address above, the worker's number plus one below. */
-int route_to_place(struct cs_self *self, cs_place to, const void *data, size_t size)
-{
-	struct worker_shared *shared = self->worker->shared;
-	unsigned worker;
-
-	if (route_is_here(shared, to, &worker))
-		return route_arrived_for_worker(shared, self->plugin->index, worker, data, size) ? 0 : CS_ENOENT;
-	return shared->bus == nullptr ? CS_ENOENT : bus_send_place(shared->bus, self, to, data, size);
-}
-
-cs_place route_place_of(const struct cs_self *self)
-{
-	const struct bus *bus = self->worker->shared->bus;
-
-	return bus_place(bus == nullptr ? 0 : bus_address(bus), self->worker->index);
+		bus_send_all(shared->bus, self, data, size, flags);
 }
 
 /* ---- what other nodes sent */
 
 bool route_arrived_for_account(struct worker_shared *shared, unsigned plugin, cs_account to, const void *data,
-                               size_t size, cs_place back)
+                               size_t size)
 {
-	if (route_to_session(shared, plugin, to, data, size, back))
-		return true;
-	if (back == 0)
-		return false;
-	bus_send_back(shared->bus, shared->workers.front()->instances[plugin].get(), back, to, data, size);
-	return true;
-}
-
-/* To an instance, by either way. */
-static bool route_to_worker(struct worker_shared *shared, unsigned plugin, unsigned worker, cs_account account,
-                            const void *data, size_t size, void (*arrive)(void *arg))
-{
-	if (worker >= shared->workers.size())
-		return false;
-	const struct route_item item = {nullptr, shared->workers[worker].get(), 0, account, 0};
-
-	route_post(route_pack(plugin, data, size, 1), 0, &item, arrive);
-	return true;
-}
-
-bool route_arrived_back(struct worker_shared *shared, unsigned plugin, unsigned worker, cs_account to,
-                        const void *data, size_t size)
-{
-	return route_to_worker(shared, plugin, worker, to, data, size, route_come_back);
-}
-
-bool route_arrived_for_worker(struct worker_shared *shared, unsigned plugin, unsigned worker, const void *data,
-                              size_t size)
-{
-	return route_to_worker(shared, plugin, worker, 0, data, size, route_arrive);
+	return route_to_session(shared, plugin, to, data, size);
 }
 
 void route_arrived_for_all(struct worker_shared *shared, unsigned plugin, const void *data, size_t size)
@@ -238,7 +151,7 @@ void route_arrived_for_all(struct worker_shared *shared, unsigned plugin, const 
 	struct route_parcel *p = route_pack(plugin, data, size, static_cast<unsigned>(workers.size()));
 
 	for (unsigned i = 0; i < workers.size(); i++) {
-		const struct route_item item = {nullptr, workers[i].get(), 0, 0, 0};
+		const struct route_item item = {nullptr, workers[i].get(), 0, 0};
 
 		route_post(p, i, &item);
 	}

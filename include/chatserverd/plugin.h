@@ -41,10 +41,6 @@ typedef uint64_t cs_conn;
 /* An account, as on the wire: 1 to CS_INTEGER_MAX; 0 is nobody. */
 typedef uint64_t cs_account;
 
-/* One instance of a plugin on one node of the cluster, an address for route_place. 0 is none. A node that lost its
- * bus has new ones when it is back. */
-typedef uint64_t cs_place;
-
 enum cs_error_code {
 	CS_ENOENT = -1,     /* no such connection, field, service, account online */
 	CS_EINVAL = -2,     /* wrong type, out of range, not allowed in this state */
@@ -189,7 +185,8 @@ struct cs_batch {
 
 enum cs_claim_flag { CS_CLAIM_KICK = 1 };  /* close the older session instead of being refused */
 
-enum cs_route_data_flag { CS_ROUTE_RETURN = 1 };  /* `returned` is called when nobody has the account */
+/* Nobody makes it good when it is lost, so it is the first to be dropped where too much waits. */
+enum cs_route_data_flag { CS_ROUTE_CASUAL = 1 };
 
 /* What a node hears of the cluster's state. */
 enum cs_cluster_event {
@@ -293,14 +290,10 @@ struct cs_host {
 	 * order of the calls of one thread. Nodes may be machines of different kinds, with different versions
 	 * of the plugin: the data's form is the plugin's to fix and to check. [any thread] */
 	/* To the instance that holds the account's session, on whichever node. 0: it is on its way, which
-	 * proves nothing; CS_ENOENT: not online. flags: enum cs_route_data_flag; with CS_ROUTE_RETURN and 0 the
-	 * caller's instance may still be told by `returned` that nobody has the account. */
+	 * proves nothing; CS_ENOENT: not online. flags: enum cs_route_data_flag. */
 	int (*route)(struct cs_self *self, cs_account to, const void *data, size_t size, unsigned flags);
 	/* To every instance on every node, the caller's own included. */
-	void (*route_all)(struct cs_self *self, const void *data, size_t size);
-	/* To one instance on any node, as named by `place`. CS_ENOENT: unknown. */
-	int (*route_place)(struct cs_self *self, cs_place to, const void *data, size_t size);
-	cs_place (*place)(struct cs_self *self);
+	void (*route_all)(struct cs_self *self, const void *data, size_t size, unsigned flags);
 
 	/* ---- time */
 	int64_t (*now)(void);   /* milliseconds since 1970, never going back within the process. [any thread] */
@@ -395,11 +388,9 @@ struct cs_plugin {
 	/* The kernel took bytes of a logged-in connection: position is how many in all, unsent how many
 	 * bytes wait. Called at most once per turn and connection. */
 	void (*written)(void *state, cs_conn conn, uint64_t position, size_t unsent);
-	/* What another instance sent with route (conn and account name the session here), route_all and
-	 * route_place (conn 0, account 0). data is valid during the call. */
+	/* What another instance sent with route (conn and account name the session here) or route_all (conn 0,
+	 * account 0). data is valid during the call. */
 	void (*routed)(void *state, cs_conn conn, cs_account account, const void *data, size_t size);
-	/* Nobody has the account: what this instance gave to route() with CS_ROUTE_RETURN. */
-	void (*returned)(void *state, cs_account to, const void *data, size_t size);
 	/* The cluster's state changed. Never called without a bus. */
 	void (*cluster)(void *state, enum cs_cluster_event event);
 	/* Ends the instance: no connection, work or item is left. Frees the state. */

@@ -56,7 +56,6 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.closed = nullptr,
 	.written = nullptr,
 	.routed = nullptr,
-	.returned = nullptr,
 	.cluster = nullptr,
 	.stop = stop,
 };

@@ -10,7 +10,6 @@
 
 #include "deliver.h"
 #include "hint.h"
-#include "relay.h"
 
 /* ---- the writer's side */
 
@@ -41,9 +40,6 @@ static mailbox_hint hint_of(const message_append &a, mailbox_hint_type type)
 		.sender = a.sender,
 		.seq = a.seq,
 		.created = a.created,
-		.place = 0,
-		.token = 0,
-		.previous = 0,
 	};
 }
 
@@ -83,13 +79,10 @@ static void committed(const cs_host *host, cs_self *self, void *item)
 		hint_pair(host, self, a);
 }
 
-static void done(void *state, int result, void *item);
-
-static const cs_batch batch = {"messages", run, committed, done};
-
 /* ---- the worker's side */
 
-static void answer_stored(mailbox *m, const mailbox_item &item)
+/* A result of 0 says that the batch was committed, not what became of the item. */
+static void answer_outcome(mailbox *m, const mailbox_item &item)
 {
 	char more[40];
 
@@ -134,22 +127,22 @@ static void ended_session_has_sent(mailbox *m, uint64_t session)
 	mailbox_ending_check(m, session);
 }
 
-void mailbox_append_answer(mailbox *m, const mailbox_item &item, int result, bool stored)
+static void done(void *state, int result, void *arg)
 {
-	mailbox_session *s = mailbox_session_find(&m->sessions, item.session);
+	mailbox *m = static_cast<mailbox *>(state);
+	const std::unique_ptr<mailbox_item> item(static_cast<mailbox_item *>(arg));
+	mailbox_session *s = mailbox_session_find(&m->sessions, item->session);
 
 	if (result)
-		m->host->refuse_result(m->self, item.conn, &item.request, result);
-	else if (!stored)
-		m->host->answer(m->self, item.conn, &item.request, "");
+		m->host->refuse_result(m->self, item->conn, &item->request, result);
 	else
-		answer_stored(m, item);
+		answer_outcome(m, *item);
 	if (!s) {
-		ended_session_has_sent(m, item.session);
+		ended_session_has_sent(m, item->session);
 		return;
 	}
-	if (!result && stored && !item.append.outcome)
-		note_member(m, s, item);
+	if (!result && !item->append.outcome)
+		note_member(m, s, *item);
 	s->sends--;
 	if (s->held_back && s->sends < MAILBOX_SENDS) {
 		s->held_back = false;
@@ -157,15 +150,7 @@ void mailbox_append_answer(mailbox *m, const mailbox_item &item, int result, boo
 	}
 }
 
-static void done(void *state, int result, void *item)
-{
-	mailbox *m = static_cast<mailbox *>(state);
-	const std::unique_ptr<mailbox_item> owned(static_cast<mailbox_item *>(item));
-
-	mailbox_append_answer(m, *owned, result, true);
-	if (owned->laned)
-		mailbox_relay_committed(m, *owned);
-}
+static const cs_batch batch = {"messages", run, committed, done};
 
 /* One conversation is always the same key, whoever of a pair sends. */
 static uint64_t key_of(const message_append &a)
@@ -175,16 +160,6 @@ static uint64_t key_of(const message_append &a)
 	if (a.kind == CONVERSATION_GROUP)
 		return a.to << 1 | 1;
 	return (low * UINT64_C(0x9e3779b97f4a7c15) ^ high) << 1;
-}
-
-int mailbox_append_commit(mailbox *m, std::unique_ptr<mailbox_item> &item)
-{
-	const size_t bytes = sizeof(mailbox_item) + item->body.size();
-	const int result = m->host->batch(m->self, &batch, key_of(item->append), item.get(), bytes);
-
-	if (!result)
-		(void)item.release();   /* done()'s */
-	return result;
 }
 
 /* Where a commit can have happened although it failed, every message needs a name to be found again by. It
@@ -218,12 +193,6 @@ static std::unique_ptr<mailbox_item> item_of(mailbox *m, const mailbox_session *
 	return item;
 }
 
-static bool can_relay(const mailbox *m, const cs_frame *frame, const cs_outgoing *message)
-{
-	return m->conf.durability == MAILBOX_RELAY && message->kind == CS_CONVERSATION_PAIR && !message->cid &&
-	       message->to != frame->account;
-}
-
 int mailbox_append_send(void *context, const cs_frame *frame, const cs_outgoing *message)
 {
 	mailbox *m = static_cast<mailbox *>(context);
@@ -233,9 +202,11 @@ int mailbox_append_send(void *context, const cs_frame *frame, const cs_outgoing 
 	if (!s)
 		return m->host->refuse_result(m->self, frame->conn, &frame->request, CS_EBUSY);
 	std::unique_ptr<mailbox_item> item = item_of(m, s, frame, message);
-	result = mailbox_relay_send(m, s, item, can_relay(m, frame, message));
+	result = m->host->batch(m->self, &batch, key_of(item->append), item.get(),
+	                        sizeof(mailbox_item) + item->body.size());
 	if (result)
 		return m->host->refuse_result(m->self, frame->conn, &frame->request, result);
+	(void)item.release();   /* done()'s */
 	if (++s->sends < MAILBOX_SENDS)
 		return CS_DONE;
 	s->held_back = true;

@@ -8,7 +8,6 @@
 #include "cursor.h"
 #include "page.h"
 #include "pull.h"
-#include "relay.h"
 #include "stash.h"
 
 bool mailbox_deliver_frame(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_line *line, uint64_t seq,
@@ -149,6 +148,5 @@ void mailbox_deliver_written(mailbox *m, mailbox_session *s, uint64_t position, 
 		s->paused = false;
 	if (mailbox_flights_written(s))
 		mailbox_cursor_dirty(m, s);
-	mailbox_relay_written(m, s);
 	mailbox_pull_want(m, s);
 }

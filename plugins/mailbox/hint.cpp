@@ -8,7 +8,7 @@
 constexpr char MAGIC[] = {'m', 'b'};
 constexpr size_t AT_VERSION = 2, AT_TYPE = 3, AT_KIND = 4, AT_BODY_SIZE = 5, HEAD = 9;
 
-enum member { OF, CONVERSATION, SENDER, SEQ, CREATED, PLACE, TOKEN, PREVIOUS, MEMBERS };
+enum member { OF, CONVERSATION, SENDER, SEQ, CREATED, MEMBERS };
 using members = std::array<uint64_t, MEMBERS>;
 
 constexpr unsigned bit(member of)
@@ -17,8 +17,6 @@ constexpr unsigned bit(member of)
 }
 
 constexpr unsigned OF_STORED = bit(OF) | bit(CONVERSATION) | bit(SENDER) | bit(SEQ) | bit(CREATED);
-constexpr unsigned OF_RELAY =
-	bit(OF) | bit(SENDER) | bit(SEQ) | bit(CREATED) | bit(PLACE) | bit(TOKEN) | bit(PREVIOUS);
 
 /* What hints of a type consist of. */
 struct form {
@@ -31,9 +29,6 @@ constexpr form FORMS[] = {
 	{OF_STORED, true, true},            /* MAILBOX_HINT_STORED */
 	{OF_STORED, false, false},          /* MAILBOX_HINT_OWN */
 	{OF_STORED, false, true},           /* MAILBOX_HINT_NEWS */
-	{OF_RELAY, true, false},            /* MAILBOX_HINT_RELAY */
-	{bit(TOKEN), false, false},         /* MAILBOX_HINT_RELAY_WRITTEN */
-	{bit(TOKEN), false, false},         /* MAILBOX_HINT_RELAY_REFUSED */
 	{0, false, false},                  /* MAILBOX_HINT_LOOK */
 };
 
@@ -48,7 +43,7 @@ static void add_number(std::string *bytes, uint64_t number, unsigned size)
 std::string mailbox_hint_encode(const mailbox_hint &hint, std::string_view body)
 {
 	const members values = {hint.of, hint.conversation, hint.sender, hint.seq,
-	                        static_cast<uint64_t>(hint.created), hint.place, hint.token, hint.previous};
+	                        static_cast<uint64_t>(hint.created)};
 	std::string bytes(MAGIC, sizeof(MAGIC));
 
 	bytes.reserve(HEAD + sizeof(values) + body.size());
@@ -105,15 +100,11 @@ static bool take_members(std::string_view *bytes, const form &form, members *val
 	return true;
 }
 
-/* Only a relay may be the first of its conversation. */
 static bool are_sane(const form &form, const members &values)
 {
-	for (const member i : {OF, CONVERSATION, SENDER, SEQ}) {
-		const bool may_be_0 = i == SEQ && form.members == OF_RELAY;
-
-		if (form.members & bit(i) && (values[i] > CS_INTEGER_MAX || (!values[i] && !may_be_0)))
+	for (const member i : {OF, CONVERSATION, SENDER, SEQ})
+		if (form.members & bit(i) && (values[i] > CS_INTEGER_MAX || !values[i]))
 			return false;
-	}
 	return values[CREATED] <= CS_INTEGER_MAX;
 }
 
@@ -144,7 +135,7 @@ int mailbox_hint_decode(std::string_view bytes, mailbox_hint *hint_r, std::strin
 	if (*why_r)
 		return CS_EINVAL;
 	*hint_r = {type, kind, values[OF], values[CONVERSATION], values[SENDER], values[SEQ],
-	           static_cast<int64_t>(values[CREATED]), values[PLACE], values[TOKEN], values[PREVIOUS]};
+	           static_cast<int64_t>(values[CREATED])};
 	*body_r = bytes;
 	return 0;
 }
@@ -152,11 +143,11 @@ int mailbox_hint_decode(std::string_view bytes, mailbox_hint *hint_r, std::strin
 /* ---- sending */
 
 int mailbox_hint_route(const cs_host *host, cs_self *self, cs_account to, const mailbox_hint &hint,
-                       std::string_view body, unsigned flags)
+                       std::string_view body)
 {
 	const std::string bytes = mailbox_hint_encode(hint, body);
 
-	return host->route(self, to, bytes.data(), bytes.size(), flags);
+	return host->route(self, to, bytes.data(), bytes.size(), 0);
 }
 
 void mailbox_hint_route_all(const cs_host *host, cs_self *self, const mailbox_hint &hint,
@@ -164,12 +155,5 @@ void mailbox_hint_route_all(const cs_host *host, cs_self *self, const mailbox_hi
 {
 	const std::string bytes = mailbox_hint_encode(hint, body);
 
-	host->route_all(self, bytes.data(), bytes.size());
-}
-
-int mailbox_hint_route_place(const cs_host *host, cs_self *self, cs_place to, const mailbox_hint &hint)
-{
-	const std::string bytes = mailbox_hint_encode(hint, {});
-
-	return host->route_place(self, to, bytes.data(), bytes.size());
+	host->route_all(self, bytes.data(), bytes.size(), 0);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns what instances of the mailbox say to each other: hints that something was stored, relayed messages and
- * their fate. It must not know how they are acted upon. */
+ * Owns what instances of the mailbox say to each other: hints that something was stored. It must not know how they are acted upon. */
 #ifndef MAILBOX_HINT_H
 #define MAILBOX_HINT_H
 
@@ -14,10 +13,7 @@ enum mailbox_hint_type : uint8_t {
 	MAILBOX_HINT_STORED = 1,       /* a message, with its body */
 	MAILBOX_HINT_OWN = 2,          /* to the sender's session: its message of a pair was stored */
 	MAILBOX_HINT_NEWS = 3,         /* something is stored that may have been hinted at before; no body */
-	MAILBOX_HINT_RELAY = 4,        /* a message that is not stored, with its body */
-	MAILBOX_HINT_RELAY_WRITTEN = 5,/* back to the sender's instance: the kernel took it */
-	MAILBOX_HINT_RELAY_REFUSED = 6,/* back to the sender's instance: store it */
-	MAILBOX_HINT_LOOK = 7          /* to the account's session: another one of it ended, which may have been
+	MAILBOX_HINT_LOOK = 4          /* to the account's session: another one of it ended, which may have been
 	                                * hinted at in its place; no body */
 };
 
@@ -27,17 +23,13 @@ struct mailbox_hint {
 	uint64_t of;                   /* the other account as the receiver sees it, or the group */
 	uint64_t conversation;
 	cs_account sender;
-	uint64_t seq;                  /* of a relay: the last one stored that its sender knows of, or 0 */
+	uint64_t seq;
 	int64_t created;
-	/* Of relays, else 0: */
-	cs_place place;                /* who waits for the answer, */
-	uint64_t token;                /* by what name, */
-	uint64_t previous;             /* and the token of the one before it that is unanswered, or 0 */
 };
 
 /* Goes up whenever the form of a hint or the meaning of a member changes: nodes of another version drop it, and
  * their sessions find the message by their sweep. */
-constexpr uint8_t MAILBOX_HINT_VERSION = 2;
+constexpr uint8_t MAILBOX_HINT_VERSION = 3;
 
 /* The same bytes on every machine. What the type has no use for is left out, and is 0 when it is read. */
 std::string mailbox_hint_encode(const mailbox_hint &hint, std::string_view body);
@@ -45,11 +37,10 @@ std::string mailbox_hint_encode(const mailbox_hint &hint, std::string_view body)
 [[nodiscard]] int mailbox_hint_decode(std::string_view bytes, mailbox_hint *hint_r, std::string_view *body_r,
                                       const char **why_r);
 
-/* [any thread] flags: enum cs_route_data_flag. */
+/* [any thread] */
 int mailbox_hint_route(const cs_host *host, cs_self *self, cs_account to, const mailbox_hint &hint,
-                       std::string_view body, unsigned flags = 0);
+                       std::string_view body);
 void mailbox_hint_route_all(const cs_host *host, cs_self *self, const mailbox_hint &hint,
                             std::string_view body);
-int mailbox_hint_route_place(const cs_host *host, cs_self *self, cs_place to, const mailbox_hint &hint);
 
 #endif

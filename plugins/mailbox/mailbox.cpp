@@ -12,7 +12,6 @@
 #include "cursor.h"
 #include "deliver.h"
 #include "pull.h"
-#include "relay.h"
 #include "sweep.h"
 
 mailbox::mailbox() = default;
@@ -91,7 +90,6 @@ static int mailbox_on_closed(void *state, cs_conn conn, cs_account account, uint
 	if (s->phase != MAILBOX_ATTACHING) {
 		s->written = std::max(s->written, written);
 		(void)mailbox_flights_written(s);
-		mailbox_relay_end(m, s);
 		ending.flushing = mailbox_cursor_end(m, s);
 	}
 	ending.account = s->account;
@@ -139,26 +137,12 @@ static void mailbox_on_routed(void *state, cs_conn conn, cs_account account, con
 		return;
 	if (s && s->account != account)
 		s = nullptr;
-	if (hint.type == MAILBOX_HINT_RELAY)
-		mailbox_relay_take(m, s, hint, body);
-	else if (hint.type == MAILBOX_HINT_RELAY_WRITTEN || hint.type == MAILBOX_HINT_RELAY_REFUSED)
-		mailbox_relay_answered(m, hint);
-	else if (hint.type == MAILBOX_HINT_LOOK && s)
+	if (hint.type == MAILBOX_HINT_LOOK && s)
 		mailbox_sweep_look(m, s);
 	else if (hint.kind == CS_CONVERSATION_GROUP)
 		mailbox_deliver_group_hint(m, hint, body);
 	else if (s)
 		mailbox_deliver_hint(m, s, hint, body);
-}
-
-static void mailbox_on_returned(void *state, cs_account, const void *data, size_t size)
-{
-	mailbox *m = static_cast<mailbox *>(state);
-	mailbox_hint hint;
-	std::string_view body;
-
-	if (read_hint(m, data, size, &hint, &body) && hint.type == MAILBOX_HINT_RELAY)
-		mailbox_relay_returned(m, hint);
 }
 
 static void mailbox_on_cluster(void *state, cs_cluster_event event)
@@ -179,8 +163,6 @@ static int mailbox_start(const cs_host *host, cs_self *self, const void *conf, v
 		snprintf(e->text, sizeof(e->text), "the system gives no random bytes");
 		return CS_EINVAL;
 	}
-	/* An answer that reaches another instance than it was meant for must fit nothing there. */
-	m->last_token = m->seed[0] >> 1;
 	mailbox_sweep_start(m.get());
 	*state_r = m.release();
 	return 0;
@@ -200,14 +182,12 @@ static void mailbox_stop(void *state)
 {
 	const std::unique_ptr<mailbox> m(static_cast<mailbox *>(state));
 
-	for (cs_timer *timer : {m->pull_timer, m->flush_timer, m->relay_timer, m->stash_timer, m->sweep.timer})
+	for (cs_timer *timer : {m->pull_timer, m->flush_timer, m->stash_timer, m->sweep.timer})
 		if (timer)
 			m->host->timer_del(m->self, timer);
 }
 
 static const cs_option options[] = {
-	{"durability", CS_OPTION_CHOICE, offsetof(mailbox_conf, durability), 0, 0, "commit", "commit|relay", 0,
-	 "relay: a message without cid to somebody who is online is handed over without being stored"},
 	{"sweep", CS_OPTION_TIME, offsetof(mailbox_conf, sweep), 0, 3600000, "30s", nullptr, 0,
 	 "how often sessions are compared with the store; 0: never"},
 	{"sweep_away", CS_OPTION_TIME, offsetof(mailbox_conf, sweep_away), 0, 3600000, "2s", nullptr, 0,
@@ -231,7 +211,6 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.closed = mailbox_on_closed,
 	.written = mailbox_on_written,
 	.routed = mailbox_on_routed,
-	.returned = mailbox_on_returned,
 	.cluster = mailbox_on_cluster,
 	.stop = mailbox_stop,
 };

@@ -16,16 +16,11 @@
 
 #include "session.h"
 
-enum mailbox_durability { MAILBOX_COMMIT = 0, MAILBOX_RELAY = 1 };
-
 struct mailbox_conf {
-	int durability;
 	int64_t sweep, sweep_away, cursor_flush;   /* ms */
 };
 
 struct mailbox_flush;
-struct mailbox_lane;
-struct mailbox_item;
 
 /* A session whose connection ended while the account's place has to be held: its cursors are on their way to
  * the store, or messages of it are, which the next session, on whichever node, must not overtake. */
@@ -83,11 +78,6 @@ struct mailbox {
 	unsigned flushes = 0;            /* timed ones under way */
 	cs_timer *flush_timer = nullptr;
 	std::vector<std::unique_ptr<mailbox_flush>> stuck;   /* of ended sessions; the queue was full */
-
-	std::map<std::pair<cs_account, cs_account>, mailbox_lane> lanes;   /* (sender, receiver) */
-	std::unordered_map<uint64_t, std::pair<cs_account, cs_account>> tokens;
-	uint64_t last_token = 0;
-	cs_timer *relay_timer = nullptr;
 
 	std::deque<mailbox_stash_end> stash_ends;   /* in order */
 	cs_timer *stash_timer = nullptr;

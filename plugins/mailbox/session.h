@@ -46,8 +46,6 @@ struct mailbox_line {
 	uint64_t delivered = 0;     /* everything up to here counts as received */
 	uint64_t flushed = 0;       /* the cursor that the store has */
 	uint64_t used = 0;          /* mailbox_session.clock at the last use */
-	cs_place relay_place = 0;   /* the last relayed message that this session took, */
-	uint64_t relay_token = 0;   /* as its sender's instance names it */
 };
 
 /* A delivered frame that does not count as received yet. */
@@ -58,13 +56,6 @@ struct mailbox_flight {
 };
 
 constexpr uint64_t MAILBOX_UNPLACED = UINT64_MAX;
-
-/* A relayed frame whose sender waits to hear that the kernel took it. */
-struct mailbox_relayed {
-	uint64_t position;
-	cs_place place;
-	uint64_t token;
-};
 
 /* What a hint said that came before the one it follows (stash.h). */
 struct mailbox_stashed {
@@ -92,7 +83,7 @@ struct mailbox_session {
 	bool waiting = false;       /* in the queue for a pull */
 	bool dirty = false;         /* in the list for the next flush of cursors */
 	bool held_back = false;     /* its handler answered CS_PENDING because of `sends` */
-	unsigned sends = 0;         /* messages under way to the store or to a relay */
+	unsigned sends = 0;         /* messages under way to the store */
 	uint64_t queued = 0;        /* position of the last frame that was queued here */
 	uint64_t written = 0;       /* what the kernel took */
 	size_t unsent = 0;          /* bytes that waited when it last took some */
@@ -101,7 +92,6 @@ struct mailbox_session {
 	std::unordered_map<mailbox_key, mailbox_line> lines;
 	std::deque<mailbox_key> behind;           /* lines to read, in the order they fell behind */
 	std::deque<mailbox_flight> flights;
-	std::deque<mailbox_relayed> relayed;
 	std::map<std::pair<mailbox_key, uint64_t>, mailbox_stashed> stash;   /* by line and seq */
 	size_t stash_bytes = 0;
 	std::vector<uint64_t> groups;

@@ -15,13 +15,6 @@ static size_t bytes_of(const mailbox_stashed &stashed)
 	return sizeof(stashed) + stashed.body.size();
 }
 
-bool mailbox_stash_has(const mailbox_session *s, mailbox_key key)
-{
-	const auto at = s->stash.lower_bound({key, 0});
-
-	return at != s->stash.end() && at->first.first == key;
-}
-
 bool mailbox_stash_take(mailbox *m, mailbox_session *s, mailbox_key key, uint64_t seq, mailbox_stashed *taken_r)
 {
 	const auto at = s->stash.find({key, seq});

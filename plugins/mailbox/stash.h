@@ -14,7 +14,5 @@
 /* Takes it out again. false: it is not there. */
 [[nodiscard]] bool mailbox_stash_take(mailbox *m, mailbox_session *s, mailbox_key key, uint64_t seq,
                                       mailbox_stashed *taken_r);
-/* Something of the line waits. */
-[[nodiscard]] bool mailbox_stash_has(const mailbox_session *s, mailbox_key key);
 
 #endif

@@ -19,7 +19,6 @@ enum schedule_cluster {
 
 /* What a run may do to the mailbox. */
 struct schedule_kind {
-	mailbox_durability durability;
 	bool sweep;
 	bool faults;       /* the store fails, hints get lost (with the sweep on) */
 	schedule_cluster nodes = ONE_NODE;

@@ -53,7 +53,7 @@ static void check_seq(schedule_run *r, uint64_t account, mailbox_key key, const 
 		schedule_blame(r, "twice or out of order on one login", account, frame.seq);
 	if (!begun && frame.seq <= p->have[key] && !p->acknowledges && !is_troubled(r))
 		schedule_blame(r, "again although it was received", account, frame.seq);
-	if (!c || frame.seq > c->messages.size() || c->messages[frame.seq - 1].sender != frame.from) {
+	if (!c || !frame.seq || frame.seq > c->messages.size() || c->messages[frame.seq - 1].sender != frame.from) {
 		schedule_blame(r, "not what is stored", account, frame.seq);
 		return;
 	}
@@ -92,10 +92,7 @@ void schedule_see(schedule_run *r, const world_conn &c, const std::string &text)
 		p->last.clear();
 	p->login = c.login;
 	check_address(r, c.account, frame);
-	if (frame.seq)
-		check_seq(r, c.account, key, frame);
-	else if (p->numbers.count(frame.n))
-		schedule_blame(r, "relayed after it was delivered", c.account, frame.n);
+	check_seq(r, c.account, key, frame);
 	check_order(r, c.account, key, frame);
 }
 
@@ -138,13 +135,8 @@ static void check_answer(schedule_run *r, const world_answer &answer)
 		schedule_blame(r, "refused", static_cast<uint64_t>(answer.wire_errno), number);
 	if (answer.wire_errno)
 		return;
-	if (!seq) {
-		if (!r->people[m.to].numbers.count(number))
-			schedule_blame(r, "relayed but never received", m.to, number);
-		return;
-	}
 	c = conversation_of(r, m.from, mailbox_key_of(m.kind, m.to));
-	if (!c || seq > c->messages.size() || stage_parse(c->messages[seq - 1].body).n != number)
+	if (!c || !seq || seq > c->messages.size() || stage_parse(c->messages[seq - 1].body).n != number)
 		schedule_blame(r, "acknowledged but not stored there", number, seq);
 }
 

@@ -35,7 +35,7 @@ struct stage_frame {
 struct stage {
 	memory_log log;
 	world w;
-	mailbox_conf conf = {MAILBOX_COMMIT, 0, 0, 250};
+	mailbox_conf conf = {0, 0, 250};
 	std::map<cs_conn, std::vector<stage_frame>> seen;
 	int64_t last_req = 0;
 };

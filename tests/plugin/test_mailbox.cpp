@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Owns the proof of sending and live delivery: who gets what, with which seq, and what answers say. It must not
- * know catching up (test_mailbox_catch_up.cpp) or relaying (test_mailbox_relay.cpp). */
+ * know catching up (test_mailbox_catch_up.cpp). */
 #include "mailbox_stage.h"
 
 #include <chatserverd/msgid.h>

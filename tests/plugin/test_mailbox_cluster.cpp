@@ -201,88 +201,6 @@ static void the_next_session_does_not_overtake_what_the_last_one_sent(void **)
 	stage_close(&st);
 }
 
-/* ---- relays */
-
-static void a_message_is_relayed_to_another_node_without_being_stored(void **)
-{
-	stage st;
-
-	st.conf.durability = MAILBOX_RELAY;
-	stage_open_nodes(&st, 2, 1);
-	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2);
-	const int64_t req = stage_chat(&st, ann, 2, 1);
-	world_settle(&st.w);
-	assert_string_equal(stage_seen(&st, bob).c_str(), "1");
-	assert_int_equal(stage_errno(&st, req), 0);
-	assert_true(st.log.conversations.empty());
-	stage_close(&st);
-}
-
-static void a_relayed_message_that_nobody_has_comes_back_and_is_stored_at_once(void **)
-{
-	stage st;
-
-	st.conf.durability = MAILBOX_RELAY;
-	stage_open_nodes(&st, 2, 1);
-	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2);
-	const int64_t clock = st.w.clock;
-	const int64_t nobody = stage_chat(&st, ann, 3, 1);
-	world_settle(&st.w);
-	assert_string_equal(stage_answer(&st, nobody).c_str(), ",\"seq\":1");
-	/* And one that finds the session gone when it arrives. */
-	st.w.hold_arrivals = true;
-	const int64_t gone = stage_chat(&st, ann, 2, 2);
-	world_settle(&st.w);
-	world_kill(&st.w, bob);
-	st.w.hold_arrivals = false;
-	world_settle(&st.w);
-	assert_string_equal(stage_answer(&st, gone).c_str(), ",\"seq\":1");
-	assert_true(st.w.clock - clock < 1000);
-	stage_close(&st);
-}
-
-static void a_relayed_message_that_the_bus_held_back_is_stored_and_comes_once(void **)
-{
-	stage st;
-
-	st.conf.durability = MAILBOX_RELAY;
-	stage_open_nodes(&st, 2, 1);
-	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2);
-	st.w.hold_arrivals = true;
-	const int64_t req = stage_chat(&st, ann, 2, 1);
-	world_settle(&st.w);
-	world_advance(&st.w, 3000);
-	assert_string_equal(stage_answer(&st, req).c_str(), ",\"seq\":1");
-	st.w.hold_arrivals = false;
-	world_settle(&st.w);
-	assert_string_equal(stage_seqs(&st, bob).c_str(), "1");
-	stage_close(&st);
-}
-
-static void a_relayed_message_waits_for_the_stored_one_before_it(void **)
-{
-	stage st;
-
-	st.conf.durability = MAILBOX_RELAY;
-	stage_open_nodes(&st, 2, 1);
-	const cs_conn first = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2);
-	st.w.hold_arrivals = true;
-	stage_chat_as(&st, first, CS_CONVERSATION_PAIR, 2, 1, "c");
-	st.w.hold_commits = true;
-	world_settle(&st.w);
-	world_kill(&st.w, first);
-	st.w.hold_commits = false;
-	world_settle(&st.w);
-	const cs_conn second = stage_login(&st, 1, 1);
-	stage_chat(&st, second, 2, 2);
-	world_settle(&st.w);
-	st.w.hold_arrivals = false;
-	world_settle(&st.w);
-	world_advance(&st.w, 100);
-	assert_string_equal(stage_seen(&st, bob).c_str(), "1 2");
-	stage_close(&st);
-}
-
 /* ---- versions */
 
 static void hints_of_another_version_are_dropped_and_swept_for(void **)
@@ -325,10 +243,6 @@ int main()
 		cmocka_unit_test(a_store_that_fails_only_delays_the_look),
 		cmocka_unit_test(a_session_that_was_replaced_sends_the_other_one_to_look),
 		cmocka_unit_test(the_next_session_does_not_overtake_what_the_last_one_sent),
-		cmocka_unit_test(a_message_is_relayed_to_another_node_without_being_stored),
-		cmocka_unit_test(a_relayed_message_that_nobody_has_comes_back_and_is_stored_at_once),
-		cmocka_unit_test(a_relayed_message_that_the_bus_held_back_is_stored_and_comes_once),
-		cmocka_unit_test(a_relayed_message_waits_for_the_stored_one_before_it),
 		cmocka_unit_test(hints_of_another_version_are_dropped_and_swept_for),
 	};
 

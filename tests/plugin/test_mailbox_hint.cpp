@@ -23,19 +23,15 @@ static mailbox_hint hint_of(mailbox_hint_type type)
 	mailbox_hint hint = {};
 
 	hint.type = type;
-	if (type == MAILBOX_HINT_RELAY)
-		hint = {type, CS_CONVERSATION_PAIR, 13, 0, 14, 0x1122334455, 0x66778899aa, UINT64_MAX, 17, 18};
-	else if (type <= MAILBOX_HINT_NEWS)
+	if (type <= MAILBOX_HINT_NEWS)
 		hint = {type, type == MAILBOX_HINT_OWN ? CS_CONVERSATION_PAIR : CS_CONVERSATION_GROUP,
-		        CS_INTEGER_MAX, 12, 13, 14, 15, 0, 0, 0};
-	else if (type != MAILBOX_HINT_LOOK)
-		hint.token = 0x0102030405060708;
+		        CS_INTEGER_MAX, 12, 13, 14, 15};
 	return hint;
 }
 
 static const char *body_of(mailbox_hint_type type)
 {
-	return type == MAILBOX_HINT_STORED || type == MAILBOX_HINT_RELAY ? "{\"msgid\":6}" : "";
+	return type == MAILBOX_HINT_STORED ? "{\"msgid\":6}" : "";
 }
 
 static std::string bytes_of(mailbox_hint_type type)
@@ -82,8 +78,7 @@ static void every_type_comes_back_whole(void **)
 		assert_int_equal(got.type, sent.type);
 		assert_int_equal(got.kind, sent.kind);
 		assert_true(got.of == sent.of && got.conversation == sent.conversation && got.sender == sent.sender);
-		assert_true(got.seq == sent.seq && got.created == sent.created && got.place == sent.place);
-		assert_true(got.token == sent.token && got.previous == sent.previous);
+		assert_true(got.seq == sent.seq && got.created == sent.created);
 		assert_true(body == body_of(type_of(i)));
 	}
 }
@@ -92,20 +87,12 @@ static void every_type_comes_back_whole(void **)
 static void the_bytes_are_fixed(void **)
 {
 	static const char stored[] =
-		"mb\x02\x01\x01\x02\0\0\0" "\xff\xff\xff\xff\xff\xff\x1f\0" "\x0c\0\0\0\0\0\0\0"
+		"mb\x03\x01\x01\x02\0\0\0" "\xff\xff\xff\xff\xff\xff\x1f\0" "\x0c\0\0\0\0\0\0\0"
 		"\x0d\0\0\0\0\0\0\0" "\x0e\0\0\0\0\0\0\0" "\x0f\0\0\0\0\0\0\0" "{}";
-	static const char relay[] =
-		"mb\x02\x04\0\x02\0\0\0" "\x0d\0\0\0\0\0\0\0" "\x0e\0\0\0\0\0\0\0"
-		"\x55\x44\x33\x22\x11\0\0\0" "\xaa\x99\x88\x77\x66\0\0\0"
-		"\xff\xff\xff\xff\xff\xff\xff\xff" "\x11\0\0\0\0\0\0\0" "\x12\0\0\0\0\0\0\0" "{}";
-	static const char written[] = "mb\x02\x05\0\0\0\0\0" "\x08\x07\x06\x05\x04\x03\x02\x01";
-	static const char look[] = "mb\x02\x07\0\0\0\0\0";
+	static const char look[] = "mb\x03\x04\0\0\0\0\0";
 
 	assert_true(mailbox_hint_encode(hint_of(MAILBOX_HINT_STORED), "{}") ==
 	            std::string(stored, sizeof(stored) - 1));
-	assert_true(mailbox_hint_encode(hint_of(MAILBOX_HINT_RELAY), "{}") ==
-	            std::string(relay, sizeof(relay) - 1));
-	assert_true(bytes_of(MAILBOX_HINT_RELAY_WRITTEN) == std::string(written, sizeof(written) - 1));
 	assert_true(bytes_of(MAILBOX_HINT_LOOK) == std::string(look, sizeof(look) - 1));
 }
 
@@ -129,18 +116,16 @@ static void each_odd_byte_is_refused_with_its_reason(void **)
 		const char *bytes, *reason;
 	} cases[] = {
 		{MAILBOX_HINT_STORED, 0, "M", "no hint of this version"},
-		{MAILBOX_HINT_STORED, 2, "\x01", "another version"},
-		{MAILBOX_HINT_STORED, 2, "\x03", "another version"},
-		{MAILBOX_HINT_STORED, 3, "\x08", "unknown type"},
+		{MAILBOX_HINT_STORED, 2, "\x02", "another version"},
+		{MAILBOX_HINT_STORED, 2, "\x04", "another version"},
+		{MAILBOX_HINT_STORED, 3, "\x05", "unknown type"},
 		{MAILBOX_HINT_STORED, 3, "\xff", "unknown type"},
 		{MAILBOX_HINT_STORED, 4, "\x02", "bad kind"},
 		{MAILBOX_HINT_OWN, 4, "\x01", "bad kind"},
-		{MAILBOX_HINT_RELAY, 4, "\x01", "bad kind"},
 		{MAILBOX_HINT_NEWS, 8, "\xff", "bad size"},
 		{MAILBOX_HINT_STORED, 15, "\x20", "a number out of range"},
 		{MAILBOX_HINT_STORED, 48, "\xff", "a number out of range"},
 		{MAILBOX_HINT_STORED, 49, "[", "bad body"},
-		{MAILBOX_HINT_RELAY, 65, "[", "bad body"},
 	};
 
 	for (const auto &c : cases) {
@@ -150,21 +135,18 @@ static void each_odd_byte_is_refused_with_its_reason(void **)
 		assert_refused(bytes, c.reason);
 	}
 	assert_refused(std::string(9, '\0'), "no hint of this version");
-	assert_refused(std::string("mb\x02\0\0\0\0\0\0", 9), "unknown type");
+	assert_refused(std::string("mb\x03\0\0\0\0\0\0", 9), "unknown type");
 	assert_refused(mailbox_hint_encode(hint_of(MAILBOX_HINT_STORED), "{"), "bad body");
 	assert_refused(mailbox_hint_encode(hint_of(MAILBOX_HINT_LOOK), "{}"), "bad body");
 }
 
-static void only_a_relay_may_name_no_seq(void **)
+static void what_is_stored_has_a_seq(void **)
 {
-	for (const mailbox_hint_type type : {MAILBOX_HINT_STORED, MAILBOX_HINT_NEWS, MAILBOX_HINT_RELAY}) {
+	for (const mailbox_hint_type type : {MAILBOX_HINT_STORED, MAILBOX_HINT_OWN, MAILBOX_HINT_NEWS}) {
 		mailbox_hint hint = hint_of(type);
 
 		hint.seq = 0;
-		assert_int_equal(decode(mailbox_hint_encode(hint, body_of(type))),
-		                 type == MAILBOX_HINT_RELAY ? 0 : CS_EINVAL);
-		hint.of = 0;
-		assert_int_equal(decode(mailbox_hint_encode(hint, body_of(type))), CS_EINVAL);
+		assert_refused(mailbox_hint_encode(hint, body_of(type)), "a number out of range");
 	}
 }
 
@@ -192,7 +174,7 @@ static void random_bytes_do_no_harm(void **)
 		for (char &byte : bytes)
 			byte = static_cast<char>(random());
 		check_random(bytes);
-		check_random("mb\x02" + bytes);
+		check_random("mb\x03" + bytes);
 		changed[random() % changed.size()] = static_cast<char>(random());
 		check_random(changed);
 	}
@@ -205,7 +187,7 @@ int main()
 		cmocka_unit_test(the_bytes_are_fixed),
 		cmocka_unit_test(a_hint_that_is_too_short_or_too_long_is_refused),
 		cmocka_unit_test(each_odd_byte_is_refused_with_its_reason),
-		cmocka_unit_test(only_a_relay_may_name_no_seq),
+		cmocka_unit_test(what_is_stored_has_a_seq),
 		cmocka_unit_test(random_bytes_do_no_harm),
 	};
 

@@ -32,7 +32,7 @@ void schedule_blame(schedule_run *r, const char *what, uint64_t a, uint64_t b)
 
 static void begin(schedule_run *r)
 {
-	r->st.conf = {r->what.durability, r->what.sweep ? 800 : 0, r->what.sweep ? 200 : 0, 50};
+	r->st.conf = {r->what.sweep ? 800 : 0, r->what.sweep ? 200 : 0, 50};
 	if (r->what.nodes)
 		stage_open_nodes(&r->st, NODES, 2);
 	else
@@ -140,67 +140,42 @@ static void run_all(const schedule_kind &what)
 
 static void committed_messages_keep_the_promises_without_the_sweep(void **)
 {
-	run_all({MAILBOX_COMMIT, false, false});
+	run_all({false, false});
 }
 
 static void committed_messages_keep_the_promises_with_the_sweep(void **)
 {
-	run_all({MAILBOX_COMMIT, true, false});
+	run_all({true, false});
 }
 
 static void committed_messages_survive_a_failing_store_and_lost_hints(void **)
 {
-	run_all({MAILBOX_COMMIT, true, true});
+	run_all({true, true});
 }
 
 static void committed_messages_survive_a_failing_store_without_the_sweep(void **)
 {
-	run_all({MAILBOX_COMMIT, false, true});
-}
-
-static void relayed_messages_keep_the_promises_without_the_sweep(void **)
-{
-	run_all({MAILBOX_RELAY, false, false});
-}
-
-static void relayed_messages_survive_a_failing_store_and_lost_hints(void **)
-{
-	run_all({MAILBOX_RELAY, true, true});
+	run_all({false, true});
 }
 
 static void hints_that_overtake_each_other_keep_the_promises_without_the_sweep(void **)
 {
-	run_all({MAILBOX_COMMIT, false, false, QUIET_CLUSTER});
-}
-
-static void relays_between_nodes_keep_the_promises_without_the_sweep(void **)
-{
-	run_all({MAILBOX_RELAY, false, false, QUIET_CLUSTER});
+	run_all({false, false, QUIET_CLUSTER});
 }
 
 static void committed_messages_survive_a_troubled_cluster_without_the_sweep(void **)
 {
-	run_all({MAILBOX_COMMIT, false, false, TROUBLED_CLUSTER});
+	run_all({false, false, TROUBLED_CLUSTER});
 }
 
 static void committed_messages_survive_a_troubled_cluster_with_the_sweep(void **)
 {
-	run_all({MAILBOX_COMMIT, true, false, TROUBLED_CLUSTER});
+	run_all({true, false, TROUBLED_CLUSTER});
 }
 
 static void committed_messages_survive_a_troubled_cluster_and_a_failing_store_without_the_sweep(void **)
 {
-	run_all({MAILBOX_COMMIT, false, true, TROUBLED_CLUSTER});
-}
-
-static void relayed_messages_survive_a_troubled_cluster_without_the_sweep(void **)
-{
-	run_all({MAILBOX_RELAY, false, false, TROUBLED_CLUSTER});
-}
-
-static void relayed_messages_survive_a_troubled_cluster_and_a_failing_store(void **)
-{
-	run_all({MAILBOX_RELAY, true, true, TROUBLED_CLUSTER});
+	run_all({false, true, TROUBLED_CLUSTER});
 }
 
 int main()
@@ -210,15 +185,10 @@ int main()
 		cmocka_unit_test(committed_messages_keep_the_promises_with_the_sweep),
 		cmocka_unit_test(committed_messages_survive_a_failing_store_and_lost_hints),
 		cmocka_unit_test(committed_messages_survive_a_failing_store_without_the_sweep),
-		cmocka_unit_test(relayed_messages_keep_the_promises_without_the_sweep),
-		cmocka_unit_test(relayed_messages_survive_a_failing_store_and_lost_hints),
 		cmocka_unit_test(hints_that_overtake_each_other_keep_the_promises_without_the_sweep),
-		cmocka_unit_test(relays_between_nodes_keep_the_promises_without_the_sweep),
 		cmocka_unit_test(committed_messages_survive_a_troubled_cluster_without_the_sweep),
 		cmocka_unit_test(committed_messages_survive_a_troubled_cluster_with_the_sweep),
 		cmocka_unit_test(committed_messages_survive_a_troubled_cluster_and_a_failing_store_without_the_sweep),
-		cmocka_unit_test(relayed_messages_survive_a_troubled_cluster_without_the_sweep),
-		cmocka_unit_test(relayed_messages_survive_a_troubled_cluster_and_a_failing_store),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);

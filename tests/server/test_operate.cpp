@@ -86,7 +86,7 @@ static void dump_options_names_every_option_with_its_default(void **state)
 	const test_run run = test_server_run(s, {"-c", s->folder + "/chat.conf", "--dump-options"});
 	assert_int_equal(run.status, 0);
 	for (const char *key :
-	     {"listen", "threads", "max_frame", "driver", "queue", "synchronous", "durability",
+	     {"listen", "threads", "max_frame", "driver", "queue", "synchronous", "cursor_flush",
 	      "password_ops", "password_memory", "duplicate_login", "64K", "19M"})
 		if (!contains(run.out, key))
 			check_fail(test_at::current(), "--dump-options does not name %s:\n%s", key,
@@ -171,7 +171,7 @@ static const struct mistake mistakes[] = {
 	{"[core\nthreads = 2\n", "chat.conf:1", ""},
 	{"[cor]\nthreads = 2\n", "chat.conf:1", "core"},
 	{"[login]\npassword_opps = 2\n", "chat.conf:2", "password_ops"},
-	{"[mailbox]\ndurability = maybe\n", "chat.conf:2", "relay"},
+	{"[mailbox]\ndurability = commit\n", "chat.conf:2", "durability"},
 	{"[db_sqlite]\nsynchronous = off\n", "chat.conf:2", "full", "db_sqlite"},
 	{"[db_mysql]\ntls = maybe\n", "chat.conf:2", "verify", "db_mysql"},
 	{"[db_mysql]\nport = 65536\n", "chat.conf:2", "65535", "db_mysql"},

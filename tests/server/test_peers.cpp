@@ -193,7 +193,6 @@ static void who_has_closed_half_gets_the_last_answer_although_somebody_wrote_to_
 	sqlite3 *db = nullptr;
 	int64_t answered = 0;
 
-	test_server_set(s, "mailbox.durability", "relay");
 	test_server_set(s, "db_sqlite.busy_timeout", "60s");
 	test_server_start(s);
 	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob");
@@ -205,7 +204,6 @@ static void who_has_closed_half_gets_the_last_answer_although_somebody_wrote_to_
 	shutdown(ann->fd, SHUT_WR);
 	client_expect_quiet(bob);
 	client_chat(bob, ann->id, "are you there?");
-	client_expect(ann, "{\"msgid\":6,\"msg\":\"are you there?\"}");
 	sqlite3_close(db);
 	for (const test_frame &frame : client_read_to_end(ann))
 		answered += json_matches(frame.json.get(), "{\"msgid\":100,\"of\":6,\"errno\":0}");

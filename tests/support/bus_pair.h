@@ -26,8 +26,8 @@ extern "C" {
 
 /* What an instance of the plugin has been told. */
 struct told {
-	std::string got, returned, events;
-	cs_account account = 0, returned_account = 0;
+	std::string got, events;
+	cs_account account = 0;
 	cs_conn conn = 0;
 };
 
@@ -51,14 +51,6 @@ static inline void on_routed(void *state, cs_conn conn, cs_account account, cons
 	t->got.append(static_cast<const char *>(data), size).append(" ");
 	t->account = account;
 	t->conn = conn;
-}
-
-static inline void on_returned(void *state, cs_account to, const void *data, size_t size)
-{
-	auto *t = static_cast<told *>(state);
-
-	t->returned.append(static_cast<const char *>(data), size).append(" ");
-	t->returned_account = to;
 }
 
 static inline void on_cluster(void *state, enum cs_cluster_event event)
@@ -98,7 +90,6 @@ static inline void make_node(test *t, unsigned at)
 	p->declared.closed = nullptr;
 	p->declared.written = nullptr;
 	p->declared.routed = on_routed;
-	p->declared.returned = on_returned;
 	p->declared.cluster = on_cluster;
 	for (unsigned i = 0; i < 2; i++)
 		self_of(n, i)->state = &n->told[i];

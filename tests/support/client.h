@@ -126,7 +126,7 @@ void client_leave(test_client *c, test_at at = test_at::current());
 /* CHAT and GROUP_CHAT without req; more holds further members. */
 void client_chat(test_client *c, int64_t to, std::string_view text, std::string_view more = "");
 void client_group_chat(test_client *c, int64_t group, std::string_view text, std::string_view more = "");
-/* The same with req, acknowledged: the seq (-1: relayed). Here and in client_ask, frames that come before the
+/* The same with req, acknowledged: the seq. Here and in client_ask, frames that come before the
  * answer wait for the next reads. */
 int64_t client_chat_safely(test_client *c, int64_t to, std::string_view text, std::string_view more = "",
                            test_at at = test_at::current());

@@ -26,7 +26,7 @@ struct fake_self;
 /* One call that a plugin made, in order. */
 struct fake_call {
 	std::string what; /* "answer" "refuse" "send" "finish" "resume" "close" "silence" "claim" "logout" "release" "presence"
-	                        * "work read" "work write" "work hash" "batch" "route" "route all" "route place",
+	                        * "work read" "work write" "work hash" "batch" "route" "route all"
 	                        * and what fake services add: "attach" "begin" ... */
 	cs_conn conn = 0;
 	cs_account account = 0; /* claim, release, route */

@@ -172,7 +172,7 @@ static int table_route(cs_self *self, cs_account to, const void *data, size_t si
 	return 0;
 }
 
-static void table_route_all(cs_self *self, const void *data, size_t size)
+static void table_route_all(cs_self *self, const void *data, size_t size, unsigned)
 {
 	fake_host *host = self_of(self)->host;
 
@@ -180,31 +180,6 @@ static void table_route_all(cs_self *self, const void *data, size_t size)
 	for (fake_self *other : host->selves)
 		if (other->plugin == self_of(self)->plugin)
 			route_queue(other, 0, data, size);
-}
-
-static cs_place place_of(const fake_self *self)
-{
-	for (size_t i = 0; i < self->host->selves.size(); i++)
-		if (self->host->selves[i] == self)
-			return i + 1;
-	return self->host->selves.size() + 1; /* inside start(): it is about to be the last */
-}
-
-static int table_route_place(cs_self *self, cs_place to, const void *data, size_t size)
-{
-	fake_host *host = self_of(self)->host;
-
-	fake_host_record(host, {"route place", 0, 0, static_cast<int64_t>(to),
-	                        std::string(static_cast<const char *>(data), size)});
-	if (to == 0 || to > host->selves.size())
-		return CS_ENOENT;
-	route_queue(host->selves[to - 1], 0, data, size);
-	return 0;
-}
-
-static cs_place table_place(cs_self *self)
-{
-	return place_of(self_of(self));
 }
 
 /* ---- time and services */
@@ -325,8 +300,6 @@ void fake_table_fill(cs_host *table)
 	table->outcome_can_be_unknown = table_outcome_can_be_unknown;
 	table->route = table_route;
 	table->route_all = table_route_all;
-	table->route_place = table_route_place;
-	table->place = table_place;
 	table->now = table_now;
 	table->timer_add = table_timer_add;
 	table->timer_del = table_timer_del;

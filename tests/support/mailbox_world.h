@@ -168,7 +168,7 @@ struct world {
 	size_t routed_drops = 0;                              /* the next so many hints are lost */
 	size_t reads = 0;                                     /* jobs that ran */
 	size_t commits = 0;
-	size_t relayed = 0;                                   /* parcels that crossed the bus */
+	size_t sent = 0;                                      /* parcels that crossed the bus */
 	/* A client sees a frame. Frames that were queued for a session of the connection that is over are not
 	 * shown. */
 	std::function<void(world_conn &, const std::string &)> on_frame;

@@ -146,52 +146,23 @@ void world_bus_release(world_node *node, cs_account account, cs_conn conn)
 
 /* ---- hints */
 
-cs_place world_bus_place(const world_worker *worker)
-{
-	return worker->node->address << 16 | (worker->index - worker->node->workers[0]->index + 1);
-}
-
-static void give_back(world_worker *from, cs_account to, const std::string &data, unsigned flags)
-{
-	if (flags & CS_ROUTE_RETURN)
-		world_host_return(from, to, data);
-}
-
-/* It goes back to the address that it came from. */
-static void arrive_for(world_node *at, world_worker *from, uint64_t address, cs_account to, const std::string &data,
-                       unsigned flags)
-{
-	const auto send_back = [=] {
-		ask(at, [=] {
-			if (at->bus == WORLD_BUS_READY && node_at(at->w, address))
-				send(at, from->node, [=] { give_back(from, to, data, flags); });
-		});
-	};
-
-	if (!world_host_deliver(at, to, data, send_back))
-		send_back();
-}
-
-static void send_now(world_worker *from, cs_account to, const std::string &data, unsigned flags)
+static void send_now(world_worker *from, cs_account to, const std::string &data)
 {
 	world *w = from->w;
 	const auto owner = w->owners.find(to);
 	world_node *at = owner == w->owners.end() ? nullptr : node_at(w, owner->second.address);
 
-	if (from->node->bus != WORLD_BUS_READY || !at || at == from->node || owner->second.ending) {
-		give_back(from, to, data, flags);
+	if (from->node->bus != WORLD_BUS_READY || !at || at == from->node || owner->second.ending)
 		return;
-	}
-	w->relayed++;
-	send(from->node, at,
-	     [=, address = from->node->address] { arrive_for(at, from, address, to, data, flags); });
+	w->sent++;
+	send(from->node, at, [=] { (void)world_host_deliver(at, to, data); });
 }
 
-int world_bus_send(world_worker *from, cs_account to, const std::string &data, unsigned flags)
+int world_bus_send(world_worker *from, cs_account to, const std::string &data)
 {
 	if (from->node->bus != WORLD_BUS_READY)
 		return CS_ENOENT;
-	ask(from->node, [=] { send_now(from, to, data, flags); });
+	ask(from->node, [=] { send_now(from, to, data); });
 	return 0;
 }
 
@@ -208,17 +179,6 @@ void world_bus_send_all(world_worker *from, const std::string &data)
 				});
 		}
 	});
-}
-
-int world_bus_send_place(world_worker *from, cs_place to, const std::string &data)
-{
-	ask(from->node, [=] {
-		world_node *at = node_at(from->w, to >> 16);
-
-		if (at && from->node->bus == WORLD_BUS_READY)
-			send(from->node, at, [=] { world_host_post(at->workers[(to & 0xffff) - 1], data); });
-	});
-	return 0;
 }
 
 /* ---- steps */

@@ -164,8 +164,6 @@ static cs_host host_table()
 	host.outcome_can_be_unknown = host_outcome_can_be_unknown;
 	host.route = world_host_route;
 	host.route_all = world_host_route_all;
-	host.route_place = world_host_route_place;
-	host.place = world_host_place;
 	host.now = host_now;
 	host.timer_add = host_timer_add;
 	host.timer_del = host_timer_del;

@@ -20,9 +20,7 @@ world_node *world_node_of(world *w, const world_conn *c);
 /* ---- of the host's table: mailbox_world_session.cpp */
 void world_host_release(cs_self *self, cs_account account);
 int world_host_route(cs_self *self, cs_account to, const void *data, size_t size, unsigned flags);
-void world_host_route_all(cs_self *self, const void *data, size_t size);
-int world_host_route_place(cs_self *self, cs_place to, const void *data, size_t size);
-cs_place world_host_place(cs_self *self);
+void world_host_route_all(cs_self *self, const void *data, size_t size, unsigned flags);
 
 /* ---- the bus: mailbox_world_bus.cpp */
 
@@ -39,17 +37,13 @@ void world_bus_claim(world_node *node, const world_claim &claim);
 /* A worker calls when. */
 void world_bus_ending(world_node *node, cs_account account, cs_conn conn);
 void world_bus_release(world_node *node, cs_account account, cs_conn conn);
-int world_bus_send(world_worker *from, cs_account to, const std::string &data, unsigned flags);
+int world_bus_send(world_worker *from, cs_account to, const std::string &data);
 void world_bus_send_all(world_worker *from, const std::string &data);
-int world_bus_send_place(world_worker *from, cs_place to, const std::string &data);
-cs_place world_bus_place(const world_worker *worker);
 /* The claim's end on its worker. */
 void world_host_claimed(world_node *node, const world_claim &claim, int result);
-/* To a session of the node; false: there is none. give_back (may be empty) is called when the session has ended by
- * the time that its worker looks. */
-bool world_host_deliver(world_node *node, cs_account to, const std::string &data, std::function<void()> give_back);
+/* To a session of the node; false: there is none. */
+bool world_host_deliver(world_node *node, cs_account to, const std::string &data);
 /* To an instance. */
 void world_host_post(world_worker *worker, const std::string &data);
-void world_host_return(world_worker *worker, cs_account to, const std::string &data);
 
 #endif

@@ -113,13 +113,7 @@ void world_host_post(world_worker *worker, const std::string &data)
 			[=] { worker->w->plugin->routed(worker->state, 0, 0, data.data(), data.size()); });
 }
 
-void world_host_return(world_worker *worker, cs_account to, const std::string &data)
-{
-	worker->posts.push_back(
-		[=] { worker->w->plugin->returned(worker->state, to, data.data(), data.size()); });
-}
-
-bool world_host_deliver(world_node *node, cs_account to, const std::string &data, std::function<void()> give_back)
+bool world_host_deliver(world_node *node, cs_account to, const std::string &data)
 {
 	world *w = node->w;
 	const auto at = node->places.find(to);
@@ -135,29 +129,23 @@ bool world_host_deliver(world_node *node, cs_account to, const std::string &data
 
 		if (!c->ended && c->account == to)
 			w->plugin->routed(worker->state, conn, to, data.data(), data.size());
-		else if (give_back)
-			give_back();
 	});
 	return true;
 }
 
-int world_host_route(cs_self *self, cs_account to, const void *data, size_t size, unsigned flags)
+int world_host_route(cs_self *self, cs_account to, const void *data, size_t size, unsigned)
 {
 	world_worker *from = worker_of(self);
 	const std::string bytes(static_cast<const char *>(data), size);
 
 	if (from->node->crashed)
 		return CS_ENOENT;
-	std::function<void()> give_back;
-
-	if (flags & CS_ROUTE_RETURN)
-		give_back = [=] { world_host_return(from, to, bytes); };
-	if (world_host_deliver(from->node, to, bytes, give_back))
+	if (world_host_deliver(from->node, to, bytes))
 		return 0;
-	return from->w->has_bus ? world_bus_send(from, to, bytes, flags) : CS_ENOENT;
+	return from->w->has_bus ? world_bus_send(from, to, bytes) : CS_ENOENT;
 }
 
-void world_host_route_all(cs_self *self, const void *data, size_t size)
+void world_host_route_all(cs_self *self, const void *data, size_t size, unsigned)
 {
 	world_worker *from = worker_of(self);
 	const std::string bytes(static_cast<const char *>(data), size);
@@ -168,23 +156,4 @@ void world_host_route_all(cs_self *self, const void *data, size_t size)
 		world_host_post(worker, bytes);
 	if (from->w->has_bus)
 		world_bus_send_all(from, bytes);
-}
-
-int world_host_route_place(cs_self *self, cs_place to, const void *data, size_t size)
-{
-	world_worker *from = worker_of(self);
-	const uint64_t address = to >> 16;
-	const std::string bytes(static_cast<const char *>(data), size);
-
-	if (from->node->crashed)
-		return CS_ENOENT;
-	if (address && address != from->node->address)
-		return world_bus_send_place(from, to, bytes);
-	world_host_post(from->node->workers[(to & 0xffff) - 1], bytes);
-	return 0;
-}
-
-cs_place world_host_place(cs_self *self)
-{
-	return world_bus_place(worker_of(self));
 }

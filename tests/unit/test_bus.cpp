@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of what nodes send each other: who gets it, in which order, what comes back, what is dropped. */
+ * Owns the tests of what nodes send each other: who gets it, in which order, what is dropped. */
 #include <semaphore>
 #include <thread>
 #include <vector>
 
 #include "core/bus/bus_parcel.h"
-#include "core/session/route.h"
 #include "tests/support/bus_pair.h"
 
 /* ---- sending */
@@ -36,65 +35,12 @@ static void what_is_sent_to_all_reaches_every_instance_of_the_others(void **stat
 	auto *t = static_cast<test *>(*state);
 	struct told *told = t->nodes[1].told.data();
 
-	bus_send_all(t->nodes[0].bus.get(), self_of(&t->nodes[0], 1), "all", 3);
-	bus_send_all(t->nodes[0].bus.get(), self_of(&t->nodes[0], 1), nullptr, 0);
+	bus_send_all(t->nodes[0].bus.get(), self_of(&t->nodes[0], 1), "all", 3, 0);
+	bus_send_all(t->nodes[0].bus.get(), self_of(&t->nodes[0], 1), nullptr, 0, 0);
 	assert_true(wait_for(t, [told] { return told[0].got == "all  " && told[1].got == "all  "; }));
 	assert_int_equal(told[1].account, 0);
 	assert_int_equal(told[1].conn, 0);
 	assert_string_equal(t->nodes[0].told[0].got.c_str(), "");
-}
-
-static void what_is_sent_to_a_place_reaches_that_instance(void **state)
-{
-	auto *t = static_cast<test *>(*state);
-	struct bus *from = t->nodes[0].bus.get(), *to = t->nodes[1].bus.get();
-	struct cs_self *self = self_of(&t->nodes[0], 0);
-
-	assert_int_equal(bus_send_place(from, self, bus_place(bus_address(to), 1), "here", 4), 0);
-	assert_true(wait_for(t, [t] { return t->nodes[1].told[1].got == "here "; }));
-	assert_string_equal(t->nodes[1].told[0].got.c_str(), "");
-	/* A worker that the other node has not, a node that is no more, places without node or worker. */
-	assert_int_equal(bus_send_place(from, self, bus_place(bus_address(to), 2), "x", 1), 0);
-	assert_true(wait_for(t, [to] { return bus_count(to).dropped == 1; }));
-	assert_int_equal(bus_send_place(from, self, bus_place(99, 0), "x", 1), 0);
-	assert_int_equal(bus_send_place(from, self, bus_place(0, 0), "x", 1), CS_ENOENT);
-	assert_int_equal(bus_send_place(from, self, bus_address(to) << 16, "x", 1), CS_ENOENT);
-	assert_true(is_quiet(t));
-}
-
-static void a_place_is_here_also_in_the_epochs_after_its_own(void **state)
-{
-	auto *t = static_cast<test *>(*state);
-	struct node *n = &t->nodes[0];
-	struct cs_self *self = self_of(n, 1);
-
-	n->f->shared.bus = n->bus.get();
-	const cs_place place = route_place_of(self);
-	bus_hub_disconnect(t->hub.get(), 0);
-	assert_true(wait_for(t, [n] { return !is_connected(n); }));
-	assert_int_equal(route_to_place(self, place, "away", 4), 0);
-	bus_hub_connect(t->hub.get(), 0);
-	assert_true(wait_for(t, [n] { return is_connected(n); }));
-	assert_true(place != route_place_of(self));
-	assert_int_equal(route_to_place(self, place, "back", 4), 0);
-	assert_true(wait_for(t, [n] { return n->told[1].got == "away back "; }));
-	n->f->shared.bus = nullptr;
-}
-
-static void what_nobody_has_is_returned_to_the_instance_that_sent_it(void **state)
-{
-	auto *t = static_cast<test *>(*state);
-	struct node *n = &t->nodes[0];
-
-	(void)log_in(t, &t->nodes[1], 13);
-	assert_int_equal(send(n, 1, 14, "lost", CS_ROUTE_RETURN), 0);
-	assert_int_equal(send(n, 1, 14, "not wanted back", 0), 0);
-	assert_int_equal(send(n, 1, 13, "had", CS_ROUTE_RETURN), 0);
-	assert_true(is_quiet(t));
-	assert_string_equal(n->told[1].returned.c_str(), "lost ");
-	assert_int_equal(n->told[1].returned_account, 14);
-	assert_string_equal(n->told[0].returned.c_str(), "");
-	assert_true(wait_for(t, [t] { return t->nodes[1].told[0].got == "had "; }));
 }
 
 static void what_arrives_for_a_session_that_ended_is_dropped(void **state)
@@ -106,24 +52,6 @@ static void what_arrives_for_a_session_that_ended_is_dropped(void **state)
 	assert_int_equal(send(&t->nodes[0], 0, 13, "late", 0), 0);
 	assert_true(wait_for(t, [t] { return bus_count(t->nodes[1].bus.get()).dropped == 1; }));
 	assert_string_equal(t->nodes[1].told[0].got.c_str(), "");
-}
-
-static void what_arrives_for_who_has_just_left_comes_back_to_who_asked_for_that(void **state)
-{
-	auto *t = static_cast<test *>(*state);
-	struct node *n = &t->nodes[0];
-	struct conn *c = log_in(t, &t->nodes[1], 13);
-
-	conn_logout(c); /* without the bus: the others still believe that it is there */
-	t->nodes[1].f->shared.bus = t->nodes[1].bus.get();
-	assert_int_equal(send(n, 1, 13, "late", CS_ROUTE_RETURN), 0);
-	assert_int_equal(send(n, 1, 13, "not wanted back", 0), 0);
-	assert_true(wait_for(t, [n] { return n->told[1].returned == "late "; }));
-	assert_int_equal(n->told[1].returned_account, 13);
-	assert_string_equal(n->told[0].returned.c_str(), "");
-	assert_string_equal(t->nodes[1].told[0].got.c_str(), "");
-	assert_true(is_quiet(t));
-	t->nodes[1].f->shared.bus = nullptr;
 }
 
 static void the_sends_of_one_turn_leave_together(void **state)
@@ -185,15 +113,12 @@ static void on_note(void *state, cs_conn, cs_account, const void *data, size_t s
 	all->received++;
 }
 
-static void send_notes(struct node *n, int from, cs_place to)
+static void send_notes(struct node *n, int from)
 {
 	for (int i = 0; i < messages; i++) {
 		const struct note note = {from, i};
 
-		if (i % 3 == 0)
-			(void)!bus_send_place(n->bus.get(), self_of(n, 0), to, &note, sizeof note);
-		else
-			(void)!bus_send(n->bus.get(), self_of(n, 0), 13, &note, sizeof note, CS_ROUTE_RETURN);
+		(void)!bus_send(n->bus.get(), self_of(n, 0), 13, &note, sizeof note, 0);
 	}
 }
 
@@ -208,7 +133,7 @@ static void the_order_of_each_sending_thread_is_kept(void **state)
 	to->f->plugins.plugins[0]->declared.routed = on_note;
 	self_of(to, 0)->state = &notes;
 	for (int from = 0; from < senders; from++)
-		all.emplace_back(send_notes, &t->nodes[0], from, bus_place(bus_address(to->bus.get()), 0));
+		all.emplace_back(send_notes, &t->nodes[0], from);
 	for (std::thread &thread : all)
 		thread.join();
 	assert_true(wait_for(t, [&notes] { return notes.received == senders * messages; }));
@@ -221,11 +146,7 @@ int main(void)
 	const CMUnitTest tests[] = {
 		TEST(what_is_sent_to_an_account_reaches_its_session_in_order),
 		TEST(what_is_sent_to_all_reaches_every_instance_of_the_others),
-		TEST(what_is_sent_to_a_place_reaches_that_instance),
-		TEST(a_place_is_here_also_in_the_epochs_after_its_own),
-		TEST(what_nobody_has_is_returned_to_the_instance_that_sent_it),
 		TEST(what_arrives_for_a_session_that_ended_is_dropped),
-		TEST(what_arrives_for_who_has_just_left_comes_back_to_who_asked_for_that),
 		TEST(the_sends_of_one_turn_leave_together),
 		TEST(odd_bytes_and_plugins_that_are_not_here_are_dropped),
 		TEST(the_order_of_each_sending_thread_is_kept),

@@ -39,17 +39,9 @@ static void assert_refused(std::string_view bytes, const char *reason)
 	assert_string_equal(why, reason);
 }
 
-static std::string parcel_for(enum bus_parcel_kind kind, cs_account account, unsigned worker)
+static std::string parcel_for(enum bus_parcel_kind kind, cs_account account)
 {
-	const struct bus_parcel p{.kind = kind, .plugin = "chat", .account = account, .worker = worker,
-	                          .data = "hello"};
-
-	return bus_parcel_encode(&p);
-}
-
-static std::string parcel_with_way_back(enum bus_parcel_kind kind, cs_place back)
-{
-	const struct bus_parcel p{.kind = kind, .plugin = "chat", .account = 13, .back = back, .data = "hello"};
+	const struct bus_parcel p{.kind = kind, .plugin = "chat", .account = account, .data = "hello"};
 
 	return bus_parcel_encode(&p);
 }
@@ -67,21 +59,6 @@ static void what_is_sent_comes_back_whole(void **)
 	assert_true(p.account == CS_INTEGER_MAX);
 	assert_true(p.data == data);
 	assert_true(bytes.ends_with(data));
-	assert_int_equal(decoded(parcel_for(BUS_PARCEL_PLACE, 0, 127)).worker, 127);
-	assert_int_equal(decoded(parcel_for(BUS_PARCEL_RETURN, 13, 127)).worker, 127);
-	assert_int_equal(decoded(parcel_for(BUS_PARCEL_RETURN, 13, 127)).account, 13);
-}
-
-static void a_way_back_belongs_to_what_is_sent_to_an_account_and_names_a_node(void **)
-{
-	const cs_place back = CS_BUS_ADDRESS_MAX << 16 | 0xffff;
-
-	assert_true(decoded(parcel_with_way_back(BUS_PARCEL_ACCOUNT, back)).back == back);
-	assert_refused(parcel_with_way_back(BUS_PARCEL_ACCOUNT, 1), "bad way back");
-	assert_refused(parcel_with_way_back(BUS_PARCEL_ACCOUNT, 1 << 16), "bad way back");
-	assert_refused(parcel_with_way_back(BUS_PARCEL_ACCOUNT, UINT64_MAX), "bad way back");
-	/* What came back is never sent back again. */
-	assert_refused(parcel_with_way_back(BUS_PARCEL_RETURN, back), "bad way back");
 }
 
 static void a_proof_names_an_account_and_nothing_else(void **)
@@ -92,20 +69,17 @@ static void a_proof_names_an_account_and_nothing_else(void **)
 	assert_int_equal(p.kind, BUS_PARCEL_PROOF);
 	assert_int_equal(p.account, 13);
 	assert_refused(bus_parcel_encode(&proof) + "x", "bad plugin name");
-	assert_refused(parcel_for(BUS_PARCEL_PROOF, 13, 0), "bad plugin name");
-	assert_refused(parcel_for(BUS_PARCEL_PROOF, 0, 0), "bad account");
-	assert_refused(parcel_for(BUS_PARCEL_PROOF, 13, 1), "bad account");
+	assert_refused(parcel_for(BUS_PARCEL_PROOF, 13), "bad plugin name");
+	assert_refused(parcel_for(BUS_PARCEL_PROOF, 0), "bad account");
 }
 
 /* Whatever machine sends it. */
 static void a_parcel_has_the_same_bytes_everywhere(void **)
 {
 	const struct bus_parcel sent{.kind = BUS_PARCEL_ACCOUNT, .plugin = "x", .account = 0x0102,
-	                             .back = 0x030405, .data = "d"};
-	const std::string_view bytes("CSBP\2\1\1\0"
-	                             "\0\0\0\0\0\0\0\0"
-	                             "\2\1\0\0\0\0\0\0"
-	                             "\5\4\3\0\0\0\0\0xd", 34);
+	                             .data = "d"};
+	const std::string_view bytes("CSBP\3\1\1\0"
+	                             "\2\1\0\0\0\0\0\0xd", 18);
 
 	assert_true(bus_parcel_encode(&sent) == bytes);
 }
@@ -119,21 +93,16 @@ static void empty_data_is_data(void **)
 
 static void an_address_that_does_not_belong_to_the_kind_is_refused(void **)
 {
-	assert_refused(parcel_for(BUS_PARCEL_ACCOUNT, 0, 0), "bad account");
-	assert_refused(parcel_for(BUS_PARCEL_ACCOUNT, CS_INTEGER_MAX + 1, 0), "bad account");
-	assert_refused(parcel_for(BUS_PARCEL_ACCOUNT, 13, 1), "bad account");
-	assert_refused(parcel_for(BUS_PARCEL_ALL, 13, 0), "an address where none belongs");
-	assert_refused(parcel_for(BUS_PARCEL_PLACE, 0, 0xffff), "bad place");
-	assert_refused(parcel_for(BUS_PARCEL_PLACE, 13, 0), "bad place");
-	assert_refused(parcel_for(static_cast<enum bus_parcel_kind>(0), 0, 0), "unknown kind");
-	assert_refused(parcel_for(BUS_PARCEL_RETURN, 0, 0), "bad place or account");
-	assert_refused(parcel_for(BUS_PARCEL_RETURN, 13, 0xffff), "bad place or account");
-	assert_refused(parcel_for(static_cast<enum bus_parcel_kind>(6), 0, 0), "unknown kind");
+	assert_refused(parcel_for(BUS_PARCEL_ACCOUNT, 0), "bad account");
+	assert_refused(parcel_for(BUS_PARCEL_ACCOUNT, CS_INTEGER_MAX + 1), "bad account");
+	assert_refused(parcel_for(BUS_PARCEL_ALL, 13), "an address where none belongs");
+	assert_refused(parcel_for(static_cast<enum bus_parcel_kind>(0), 0), "unknown kind");
+	assert_refused(parcel_for(static_cast<enum bus_parcel_kind>(4), 0), "unknown kind");
 }
 
 static void other_programs_and_versions_are_told_apart(void **)
 {
-	const std::string good = parcel_for(BUS_PARCEL_ALL, 0, 0);
+	const std::string good = parcel_for(BUS_PARCEL_ALL, 0);
 	const auto with = [&good](size_t at, char c) {
 		std::string bytes = good;
 
@@ -143,7 +112,7 @@ static void other_programs_and_versions_are_told_apart(void **)
 
 	assert_refused("", "too short");
 	assert_refused("PING", "too short");
-	assert_refused(std::string_view(good).substr(0, 31), "too short");
+	assert_refused(std::string_view(good).substr(0, 15), "too short");
 	assert_refused(with(0, 'X'), "not a message of a node");
 	assert_refused(with(4, 1), "another version");
 	assert_refused(with(7, 1), "reserved bits are set");
@@ -155,7 +124,7 @@ static void other_programs_and_versions_are_told_apart(void **)
 static void no_bytes_make_it_read_beyond_them(void **)
 {
 	std::minstd_rand random(4711);
-	const std::string good = parcel_for(BUS_PARCEL_ACCOUNT, 13, 0);
+	const std::string good = parcel_for(BUS_PARCEL_ACCOUNT, 13);
 	int accepted = 0, refused = 0;
 
 	for (int i = 0; i < 200000; i++) {
@@ -174,7 +143,7 @@ static void no_bytes_make_it_read_beyond_them(void **)
 			continue;
 		}
 		accepted++;
-		assert_true(!p.plugin.empty() && p.plugin.data() == block.data() + 32);
+		assert_true(!p.plugin.empty() && p.plugin.data() == block.data() + 16);
 		assert_true(p.data.data() + p.data.size() == block.data() + block.size());
 		assert_true(p.account >= 1 || p.kind != BUS_PARCEL_ACCOUNT);
 	}
@@ -185,7 +154,6 @@ int main(void)
 {
 	const CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_sent_comes_back_whole),
-		cmocka_unit_test(a_way_back_belongs_to_what_is_sent_to_an_account_and_names_a_node),
 		cmocka_unit_test(a_proof_names_an_account_and_nothing_else),
 		cmocka_unit_test(a_parcel_has_the_same_bytes_everywhere),
 		cmocka_unit_test(empty_data_is_data),

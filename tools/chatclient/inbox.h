@@ -20,8 +20,8 @@ struct inbox {
 	std::vector<inbox_conversation> conversations;
 };
 
-/* Whether a message is new and to be shown; it counts as shown from here on. seq -1: one that was only
- * relayed, always new. One that is not above the last comes again because the server knows nothing of its
+/* Whether a message is new and to be shown; it counts as shown from here on. seq -1: the server gave none, always
+ * new. One that is not above the last comes again because the server knows nothing of its
  * arrival: it is told once more. */
 [[nodiscard]] bool inbox_accept(inbox *ib, bool is_group, int64_t with, int64_t seq);
 /* Conversations for which DELIVERED is due; the caller sends it for shown, and sets told and told_req. */
