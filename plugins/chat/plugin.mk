@@ -1,2 +1,2 @@
 chat_MODEL = yes
-chat_SHARED = field message
+chat_SHARED = message

@@ -1,2 +1,2 @@
 group_MODEL = yes
-group_SHARED = field message name
+group_SHARED = message name

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns how the shipped handlers read a request's fields and refuse those that are missing or wrong. It must
- * not know any msgid. Worker thread of the instance. */
+ * <chatserverd/field.h> for the plugins of this tree: with std::string_view, and with host and self in one. */
 #ifndef PLUGINS_SHARED_FIELD_H
 #define PLUGINS_SHARED_FIELD_H
 
@@ -8,6 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include <chatserverd/field.h>
 #include <chatserverd/plugin.h>
 
 /* What every call to the server needs; one per instance. */
@@ -16,21 +16,35 @@ struct plugin_context {
 	struct cs_self *self = nullptr;
 };
 
-enum field_need { FIELD_REQUIRED, FIELD_OPTIONAL };
+inline constexpr cs_field_need FIELD_REQUIRED = CS_FIELD_REQUIRED;
+inline constexpr cs_field_need FIELD_OPTIONAL = CS_FIELD_OPTIONAL;
 
-/* Each answers 0, or CS_REJECT after the request was refused with BAD_FRAME and an errmsg that names the
- * field. An optional field that is absent leaves *_r alone. A text lives as long as the frame. */
+[[nodiscard]] static inline int field_integer(const plugin_context &context, const cs_frame *frame, const char *key,
+                                              cs_field_need need, int64_t min, int64_t *value_r)
+{
+	return cs_field_integer(context.host, context.self, frame, key, need, min, value_r);
+}
 
-/* An integer from min to CS_INTEGER_MAX. */
-[[nodiscard]] int field_integer(const plugin_context &context, const cs_frame *frame, const char *key,
-                                field_need need, int64_t min, int64_t *value_r);
-[[nodiscard]] int field_text(const plugin_context &context, const cs_frame *frame, const char *key,
-                             field_need need, std::string_view *text_r);
-/* true is 1, false is 0. */
-[[nodiscard]] int field_flag(const plugin_context &context, const cs_frame *frame, const char *key,
-                             field_need need, int *flag_r);
+[[nodiscard]] static inline int field_text(const plugin_context &context, const cs_frame *frame, const char *key,
+                                           cs_field_need need, std::string_view *text_r)
+{
+	const char *text = text_r->data();
+	size_t size = text_r->size();
+	const int result = cs_field_text(context.host, context.self, frame, key, need, &text, &size);
 
-/* Characters (code points, not bytes) of a valid UTF-8 text. */
-[[nodiscard]] size_t text_characters(std::string_view text);
+	*text_r = std::string_view(text, size);
+	return result;
+}
+
+[[nodiscard]] static inline int field_flag(const plugin_context &context, const cs_frame *frame, const char *key,
+                                           cs_field_need need, int *flag_r)
+{
+	return cs_field_flag(context.host, context.self, frame, key, need, flag_r);
+}
+
+[[nodiscard]] static inline size_t text_characters(std::string_view text)
+{
+	return cs_text_characters(text.data(), text.size());
+}
 
 #endif

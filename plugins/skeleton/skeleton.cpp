@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <chatserverd/field.h>
 #include <chatserverd/json.h>
 #include <chatserverd/plugin.h>
 
@@ -61,9 +62,8 @@ static int skeleton_on_request(void *state, const struct cs_frame *frame)
 	size_t size = 0;
 
 	/* A refusal is always sent; answer() sends something only to a request that has `req`. */
-	if (s->host->get_text(frame, "text", &text, &size) != 0)
-		return s->host->refuse(s->self, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME,
-		                       "text must be there and be a text");
+	if (cs_field_text(s->host, s->self, frame, "text", CS_FIELD_REQUIRED, &text, &size) != 0)
+		return CS_REJECT;
 	if (size > (size_t)s->conf->longest)
 		return s->host->refuse(s->self, frame->conn, &frame->request, CS_ERRNO_TOO_LONG,
 		                       "text must have up to %d bytes", (int)s->conf->longest);

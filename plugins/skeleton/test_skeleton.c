@@ -32,7 +32,7 @@ int main(void)
 	       "{\"msgid\":100,\"of\":1000,\"req\":1,\"errno\":0,\"text\":\"HELLO\"}");
 	cs_fake_host_frame(host, conn, "{\"msgid\":1000}");
 	expect("a frame without a text is refused", cs_fake_host_last(host, conn),
-	       "{\"msgid\":100,\"of\":1000,\"errno\":4,\"errmsg\":\"text must be there and be a text\"}");
+	       "{\"msgid\":100,\"of\":1000,\"errno\":4,\"errmsg\":\"text is missing\"}");
 	for (int i = 0; i < 2; i++)
 		cs_fake_host_frame(host, conn, "{\"msgid\":1000,\"text\":\"hello\"}");
 	expect("too many requests are refused", cs_fake_host_last(host, conn),
