@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Owns the tests of every refusal of the plugin loader, by the real binary and plugins that make one mistake each.
  * It must not know the loader's inside: what counts is the message and that nothing is served. */
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -266,6 +267,31 @@ static void what_is_used_starts_first_and_need_not_be_there(void **state)
 	}
 }
 
+/* Runs a server that does not stop by its own mistake alone, with one worker, and looks for what it says. */
+static void assert_says(const fixture *f, const char *plugin, const char *said, int status)
+{
+	int ended = -1;
+
+	write_conf(f, plugin, "");
+	const std::string text = run(f, "-o core.threads=1", &ended);
+
+	if (text.find(said) == text.npos)
+		fail_msg("%s, but not %s", text.c_str(), said);
+	assert_int_equal(ended, status);
+}
+
+static void one_that_crashes_is_named_in_the_last_line(void **state)
+{
+	assert_says((fixture *)*state, "bad_crash", "error the process crashes signal=6 plugin=bad_crash call=timer msgid=0\n",
+	            128 + SIGABRT);
+}
+
+static void one_that_holds_up_its_worker_is_named(void **state)
+{
+	assert_says((fixture *)*state, "bad_slow", "warning plugin=bad_slow holds up its worker call=timer msgid=0 worker=0 ms=1000\n",
+	            0);
+}
+
 static void plugins_that_need_each_other_are_refused(void **state)
 {
 	assert_refused((fixture *)*state, "bad_cycle_one,bad_cycle_two",
@@ -476,6 +502,8 @@ int main()
 		TEST(a_msgid_of_the_core_is_refused),
 		TEST(a_missing_service_is_named),
 		TEST(what_is_used_starts_first_and_need_not_be_there),
+		TEST(one_that_crashes_is_named_in_the_last_line),
+		TEST(one_that_holds_up_its_worker_is_named),
 		TEST(plugins_that_need_each_other_are_refused),
 		TEST(two_plugins_with_one_service_are_refused),
 		TEST(options_that_make_no_sense_are_refused),
