@@ -229,7 +229,7 @@ else
 tests: all $(test_binaries) $(cluster_binaries) $(bad_plugins) $(replay_binaries)
 
 # What needs no server: seconds of tests that people run after every change.
-source_scripts = scripts/check-headers scripts/check-plugins scripts/check-globals scripts/check-libraries \
+source_scripts = scripts/check-layers scripts/check-headers scripts/check-plugins scripts/check-globals scripts/check-libraries \
 	scripts/check-docs
 own_binaries = $(filter-out $(BUILD)/tests/server/% %_admin,$(foreach t,$(test_binaries),$(if $(strip \
 	$(foreach server,mysql redis,$(findstring $(server),$(t)))),,$(t))))

@@ -18,6 +18,7 @@
 #include "core/plugin/host.h"
 #include "core/base/log.h"
 #include "core/notify.h"
+#include "core/session/session_bus.h"
 
 namespace {
 
@@ -85,6 +86,7 @@ int open_bus(struct server *s, struct cs_error *e)
 		error_set(e, "%s: its bus table is of another ABI; build it again", p->path.c_str());
 		return CS_EINVAL;
 	}
+	s->shared.bus_calls = &session_bus_calls;
 	if (bus_open(&s->bus, &s->shared, driver, p->conf.memory.get(), &text) != 0) {
 		error_set(e, "the bus cannot be opened: %s (its options are those of [%s]; bus.driver, %s)", text.text,
 		          p->name.c_str(), conf_where(&s->conf->file, "bus", "driver").c_str());

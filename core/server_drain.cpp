@@ -46,7 +46,7 @@ void worker_close(void *arg)
 
 void worker_cut(void *arg)
 {
-	for (const auto &c : ((struct worker *)arg)->conns.slots) {
+	for (const auto &c : ((struct worker *)arg)->conns->slots) {
 		if (c)
 			conn_close(c.get(), "did not end in time");
 	}

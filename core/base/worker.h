@@ -17,6 +17,7 @@
 #include "core/base/loop.h"
 
 struct bus;
+struct bus_calls;
 struct claim;
 struct conn_calls;
 struct conn_table;
@@ -42,6 +43,7 @@ struct worker_shared {
 	struct session_table *sessions = nullptr;
 	struct throttle *throttle = nullptr;
 	const struct conn_calls *conn_calls = nullptr;
+	const struct bus_calls *bus_calls = nullptr;
 	const struct dispatch_table *dispatch = nullptr;
 	struct store *store = nullptr;
 	struct bus *bus = nullptr; /* null: this node is alone */

@@ -7,6 +7,7 @@
 #define CORE_BUS_H
 
 #include <memory>
+#include <string_view>
 
 #include <chatserverd/bus.h>
 
@@ -24,6 +25,21 @@ typedef void bus_done_fn(void *arg, int result);
 struct bus_counters {
 	bool away;
 	uint64_t epochs, sent, received, dropped, refused;
+};
+
+/* What the rooms above do with what the adapter brings: a constant table, made by session_bus.cpp of the session room
+ * and named by worker_shared. Bus thread. */
+struct bus_calls {
+	/* Data of a plugin, for the instance that holds the account's session, or for all on this node where account is
+	 * 0. 0; CS_ENOENT: the account has no session here; CS_EINVAL: no plugin has the name. */
+	int (*arrived)(struct worker_shared *shared, std::string_view plugin, cs_account account,
+	               std::string_view data);
+	/* The peer of the account's session, somewhere, answers. */
+	void (*proved)(struct worker_shared *shared, cs_account account);
+	/* Contracts of the same names in cs_bus_host. */
+	void (*close_session)(struct worker_shared *shared, cs_account account, cs_conn conn);
+	void (*probe_session)(struct worker_shared *shared, cs_account account, cs_conn conn, cs_bus_address asker);
+	void (*changed)(struct worker_shared *shared, enum cs_cluster_event event);
 };
 
 /* Makes the loop and opens the adapter. 0, or CS_EINVAL with the text in e. Main thread. */

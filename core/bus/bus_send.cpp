@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * Owns sending plugins' data to other nodes: packing it, what waits for the bus thread at most. It must not know how the adapter talks nor what the data is. */
+ * Sends plugins' data to other nodes: packs it, and bounds what waits for the bus thread. */
 #include <memory>
 
 #include "core/bus/bus.h"
 #include "core/bus/bus_internal.h"
 #include "core/bus/bus_parcel.h"
 #include "core/base/log.h"
-#include "core/plugin/plugin.h"
+#include "core/base/instance.h"
 #include "core/base/worker.h"
 
 static void bus_flush(void *arg)
@@ -67,7 +67,7 @@ static std::unique_ptr<struct bus_call> bus_pack(struct bus *b, void (*run)(stru
 {
 	auto call = bus_call_make(b, run, CS_ENOENT);
 
-	parcel->plugin = self->plugin->name;
+	parcel->plugin = self->declared->name;
 	call->bytes = bus_parcel_encode(parcel);
 	call->charge = sizeof *call + call->bytes.size();
 	return call;

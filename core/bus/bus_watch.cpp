@@ -9,7 +9,7 @@
 #include <base/raii.h>
 
 /* One event for each direction: to watch for writing, too, costs one system call, not two. */
-struct cs_watch {
+struct cs_bus_watch {
 	event_ptr read_event, write_event;
 	bool reads = false, writes = false;
 	void (*ready)(void *arg, int readable, int writable) = nullptr;
@@ -39,16 +39,16 @@ static void bus_host_log(void *, enum cs_log_level level, const char *format, ..
 
 static void watch_on_ready(evutil_socket_t, short what, void *arg)
 {
-	const auto *watch = static_cast<const struct cs_watch *>(arg);
+	const auto *watch = static_cast<const struct cs_bus_watch *>(arg);
 
 	watch->ready(watch->arg, (what & EV_READ) != 0, (what & EV_WRITE) != 0);
 }
 
-static struct cs_watch *bus_host_watch(void *core, int fd,
+static struct cs_bus_watch *bus_host_watch(void *core, int fd,
                                        void (*ready)(void *arg, int readable, int writable), void *arg)
 {
 	event_base *base = static_cast<struct bus *>(core)->loop.base.get();
-	auto watch = std::make_unique<struct cs_watch>();
+	auto watch = std::make_unique<struct cs_bus_watch>();
 
 	watch->ready = ready;
 	watch->arg = arg;
@@ -68,15 +68,15 @@ static void watch_set(event *ev, bool *is, bool wanted)
 		log_error("cannot watch a descriptor of the bus");
 }
 
-static void bus_host_interest(struct cs_watch *watch, int read, int write)
+static void bus_host_interest(struct cs_bus_watch *watch, int read, int write)
 {
 	watch_set(watch->read_event.get(), &watch->reads, read != 0);
 	watch_set(watch->write_event.get(), &watch->writes, write != 0);
 }
 
-static void bus_host_unwatch(struct cs_watch *watch)
+static void bus_host_unwatch(struct cs_bus_watch *watch)
 {
-	std::default_delete<struct cs_watch>()(watch);
+	std::default_delete<struct cs_bus_watch>()(watch);
 }
 
 /* ---- time */

@@ -10,7 +10,6 @@
 
 #include "core/bus/bus.h"
 #include "core/net/conn.h"
-#include "core/plugin/plugin.h"
 #include "core/session/session.h"
 #include "core/base/worker.h"
 
@@ -87,10 +86,10 @@ static void route_arrive(void *arg)
 	if (route_is_wanted(item)) {
 		const struct cs_self *self = route_instance(item->worker, p->plugin);
 
-		if (self != nullptr && self->plugin->declared.routed != nullptr) {
+		if (self != nullptr && self->declared->routed != nullptr) {
 			const plugin_call call(self, CALL_ROUTED);
 
-			self->plugin->declared.routed(self->state, item->conn, item->account, route_data(p),
+			self->declared->routed(self->state, item->conn, item->account, route_data(p),
 			                              p->size);
 		}
 	}
@@ -123,7 +122,7 @@ int route_to_account(struct cs_self *self, cs_account to, const void *data, size
 {
 	struct worker_shared *shared = self->worker->shared;
 
-	if (route_to_session(shared, self->plugin->index, to, data, size))
+	if (route_to_session(shared, self->index, to, data, size))
 		return 0;
 	return shared->bus == nullptr ? CS_ENOENT : bus_send(shared->bus, self, to, data, size, flags);
 }
@@ -132,7 +131,7 @@ void route_to_all(struct cs_self *self, const void *data, size_t size, unsigned 
 {
 	struct worker_shared *shared = self->worker->shared;
 
-	route_arrived_for_all(shared, self->plugin->index, data, size);
+	route_arrived_for_all(shared, self->index, data, size);
 	if (shared->bus != nullptr)
 		bus_send_all(shared->bus, self, data, size, flags);
 }

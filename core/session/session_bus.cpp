@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: MIT
- * Owns the order between the session table of this node and the bus when a session ends. It must not know
- * connections, plugins or claims. */
+ * What sessions and the bus tell each other: the bus hears of the end of a session, and what other nodes send comes to
+ * the sessions and instances of this one. */
 #include "core/session/session_bus.h"
 
-#include "core/bus/bus.h"
-#include "core/session/session.h"
+#include <memory>
+#include <string_view>
+
 #include "core/base/worker.h"
+#include "core/bus/bus.h"
+#include "core/net/conn.h"
+#include "core/session/route.h"
+#include "core/session/session.h"
+
+/* ---- to the bus */
 
 void session_bus_end(struct worker_shared *shared, cs_account account, cs_conn conn)
 {
@@ -25,3 +32,72 @@ void session_bus_release(struct worker_shared *shared, cs_account account)
 		bus_release(shared->bus, account, conn);
 	session_free(shared->sessions, account);
 }
+
+/* ---- from the bus */
+
+static int session_bus_arrived(struct worker_shared *shared, std::string_view plugin, cs_account account,
+                               std::string_view data)
+{
+	for (const auto &self : shared->workers.front()->instances) {
+		if (plugin != self->declared->name)
+			continue;
+		if (account != 0)
+			return route_arrived_for_account(shared, self->index, account, data.data(), data.size())
+			               ? 0
+			               : CS_ENOENT;
+		route_arrived_for_all(shared, self->index, data.data(), data.size());
+		return 0;
+	}
+	return CS_EINVAL;
+}
+
+static void session_bus_proved(struct worker_shared *shared, cs_account account)
+{
+	session_prove(shared->sessions, account, worker_monotonic_ms());
+}
+
+static void session_bus_close(struct worker_shared *shared, cs_account account, cs_conn conn)
+{
+	conn_kick(shared, conn, account);
+}
+
+static void session_bus_probe(struct worker_shared *shared, cs_account account, cs_conn conn, cs_bus_address asker)
+{
+	conn_begin_probe(shared, conn, account, asker);
+}
+
+/* To one worker. */
+struct session_bus_news {
+	struct worker *worker;
+	enum cs_cluster_event event;
+};
+
+static void session_bus_tell(void *arg)
+{
+	const std::unique_ptr<struct session_bus_news> news(static_cast<struct session_bus_news *>(arg));
+
+	for (const auto &self : news->worker->instances) {
+		if (self->started && self->declared->cluster) {
+			const plugin_call call(self.get(), CALL_CLUSTER);
+
+			self->declared->cluster(self->state, news->event);
+		}
+	}
+}
+
+static void session_bus_changed(struct worker_shared *shared, enum cs_cluster_event event)
+{
+	for (const auto &w : shared->workers) {
+		auto news = std::make_unique<struct session_bus_news>(session_bus_news{w.get(), event});
+
+		loop_post(&w->loop, session_bus_tell, news.release());
+	}
+}
+
+const struct bus_calls session_bus_calls = {
+	.arrived = session_bus_arrived,
+	.proved = session_bus_proved,
+	.close_session = session_bus_close,
+	.probe_session = session_bus_probe,
+	.changed = session_bus_changed,
+};

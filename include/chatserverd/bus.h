@@ -39,7 +39,7 @@ struct cs_bus_session {
 
 typedef void cs_bus_done_fn(void *arg, int result);
 
-struct cs_watch;
+struct cs_bus_watch;
 struct cs_bus_timer;
 
 /* What the server offers the adapter. core is the pointer that open() got. Bus thread only. */
@@ -52,11 +52,11 @@ struct cs_bus_host {
 	/* ---- time and descriptors */
 	/* Watches a descriptor: nothing at first, then what interest() says. ready is called from the loop. The
 	 * descriptor stays the adapter's and is closed after unwatch(). NULL: no memory. */
-	struct cs_watch *(*watch)(void *core, int fd, void (*ready)(void *arg, int readable, int writable),
+	struct cs_bus_watch *(*watch)(void *core, int fd, void (*ready)(void *arg, int readable, int writable),
 	                          void *arg);
-	void (*interest)(struct cs_watch *watch, int read, int write);
+	void (*interest)(struct cs_bus_watch *watch, int read, int write);
 	/* Also from within ready. */
-	void (*unwatch)(struct cs_watch *watch);
+	void (*unwatch)(struct cs_bus_watch *watch);
 	/* Calls fn once after ms. Freed by its call or by timer_del. */
 	struct cs_bus_timer *(*timer_add)(void *core, int64_t ms, void (*fn)(void *arg), void *arg);
 	void (*timer_del)(struct cs_bus_timer *timer);

@@ -49,7 +49,7 @@ struct rbus_link {
 	struct rbus *bus = nullptr;
 	const char *name = "";
 	redisAsyncContext *context = nullptr; /* hiredis's; null when there is none */
-	struct cs_watch *watch = nullptr;
+	struct cs_bus_watch *watch = nullptr;
 	bool closing = false; /* we end it: that it ends is no news */
 	bool reading = false, writing = false; /* what the loop was last asked for */
 	bool wants_read = false, wants_write = false;

@@ -27,7 +27,7 @@ struct bus_hub_member {
 	const struct cs_bus_host *host = nullptr;
 	void *core = nullptr;
 	int fd = -1;
-	struct cs_watch *watch = nullptr;
+	struct cs_bus_watch *watch = nullptr;
 	struct cs_bus_timer *timer = nullptr;
 	cs_bus_address address = 0;
 	std::vector<std::function<void()>> outgoing; /* until flush */

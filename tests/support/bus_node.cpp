@@ -15,7 +15,7 @@
 
 /* ---- descriptors and time */
 
-struct cs_watch {
+struct cs_bus_watch {
 	bus_node *node;
 	struct event *event;
 	int fd;
@@ -32,22 +32,22 @@ struct cs_bus_timer {
 
 static void on_ready(evutil_socket_t, short what, void *arg)
 {
-	const auto *watch = static_cast<const struct cs_watch *>(arg);
+	const auto *watch = static_cast<const struct cs_bus_watch *>(arg);
 
 	watch->ready(watch->arg, (what & EV_READ) != 0, (what & EV_WRITE) != 0);
 }
 
-static struct cs_watch *host_watch(void *core, int fd, void (*ready)(void *, int, int), void *arg)
+static struct cs_bus_watch *host_watch(void *core, int fd, void (*ready)(void *, int, int), void *arg)
 {
 	auto *node = static_cast<bus_node *>(core);
-	auto *watch = new cs_watch{node, nullptr, fd, ready, arg};
+	auto *watch = new cs_bus_watch{node, nullptr, fd, ready, arg};
 
 	watch->event = event_new(node->world->base, fd, EV_PERSIST, on_ready, watch);
 	node->watches++;
 	return watch;
 }
 
-static void host_interest(struct cs_watch *watch, int read, int write)
+static void host_interest(struct cs_bus_watch *watch, int read, int write)
 {
 	const short what = static_cast<short>(EV_PERSIST | (read ? EV_READ : 0) | (write ? EV_WRITE : 0));
 
@@ -57,7 +57,7 @@ static void host_interest(struct cs_watch *watch, int read, int write)
 		event_add(watch->event, nullptr);
 }
 
-static void host_unwatch(struct cs_watch *watch)
+static void host_unwatch(struct cs_bus_watch *watch)
 {
 	watch->node->watches--;
 	event_free(watch->event);

@@ -87,6 +87,7 @@ static inline void make_node(test *t, unsigned at)
 	struct plugin *p = n->f->plugins.plugins[0].get();
 
 	p->name = "chat";
+	p->declared.name = "chat";
 	p->declared.closed = nullptr;
 	p->declared.written = nullptr;
 	p->declared.routed = on_routed;

@@ -9,6 +9,7 @@
 
 #include "core/net/listener.h"
 #include "core/plugin/conn_calls.h"
+#include "core/session/session_bus.h"
 
 static struct worker_fixture *fixture_of(void *state)
 {
@@ -127,6 +128,7 @@ static void add_plugin(struct worker_fixture *f, const struct cs_plugin &declare
 
 	plugin->path = "fake.so";
 	plugin->declared = declared;
+	plugin->declared.name = "fake";
 	plugin->index = static_cast<unsigned>(f->plugins.plugins.size());
 	struct cs_self *self = plugin_add_instance(plugin.get(), f->worker);
 
@@ -157,6 +159,7 @@ static std::unique_ptr<struct worker_fixture> make(bool hooked)
 	f->shared.workers.push_back(std::move(w));
 	f->shared.sessions = &f->sessions;
 	f->shared.throttle = &f->throttle;
+	f->shared.bus_calls = &session_bus_calls;
 	f->shared.conn_calls = &plugin_conn_calls;
 	f->shared.dispatch = &f->table;
 	add_plugin(f.get(), descriptor());

@@ -50,6 +50,7 @@ static int set_up(void **state)
 
 	t->f = worker_fixture_make();
 	t->f->plugins.plugins[0]->name = "fake";
+	t->f->plugins.plugins[0]->declared.name = "fake";
 	t->f->plugins.plugins[0]->declared.routed = on_routed;
 	/* Only `routed` is looked at here. */
 	t->f->plugins.plugins[0]->declared.closed = nullptr;
