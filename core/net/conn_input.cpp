@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the way of a connection's input: read into the worker's scratch, cut into frames, dispatched from there
- * without a copy where they lie whole. It must not know what a frame means. */
+ * The input of a connection: read into the worker's scratch, parsed, and dispatched from there without a copy
+ * where a frame lies whole. */
 #include "core/net/conn.h"
 
 #include <algorithm>

@@ -44,6 +44,7 @@ struct frame_parser {
 	uint32_t at = 0; /* the byte that is looked at next; of a whole frame: its size */
 	uint32_t token_at = 0; /* where the current string, number or word begins */
 	uint32_t text_at = 0, text_end = 0; /* the last string of the top level, with the closing quote; 0: none */
+	uint64_t kinds = 0; /* a bit for each size and first byte of a key, so that most need no comparing */
 	uint32_t objects = 0; /* bit d: the container at depth d + 1 is an object */
 	uint16_t values = 0;
 	uint8_t depth = 0;

@@ -17,13 +17,14 @@ extern "C" {
 #include <cmocka.h>
 }
 
-static const char frame_text[] = "{\"msgid\":1,\"most\":9007199254740991,\"more\":9007199254740992,\"least\":"
-                                 "-9007199254740991,\"one\":1.0,"
-				 "\"half\":1.5,\"huge\":1e300,\"text\":\"7\",\"umlaut\":\"\\u00e4\xc3\xa4\","
-                                 "\"yes\":true,\"no\":false,\"none\":null,"
-				 "\"empty\":\"\",\"nested\":{\"inner\":1},\"list\":[1,[\"\\u00e4\"]],\"c\\u0069d\":\"a-1\","
-				 "\"near\":9007199254740991.4,\"tiny\":1e-400,\"minus\":-0,\"exponent\":12e-1,"
-				 "\"hundred\":1E+2}";
+static const char frame_text[] =
+	"{\"msgid\":1,\"most\":9007199254740991,\"more\":9007199254740992,\"least\":"
+	"-9007199254740991,\"one\":1.0,"
+	"\"half\":1.5,\"huge\":1e300,\"text\":\"7\",\"umlaut\":\"\\u00e4\xc3\xa4\","
+	"\"yes\":true,\"no\":false,\"none\":null,"
+	"\"empty\":\"\",\"nested\":{\"inner\":1},\"list\":[1,[\"\\u00e4\"]],\"c\\u0069d\":\"a-1\","
+	"\"near\":9007199254740991.4,\"tiny\":1e-400,\"minus\":-0,\"exponent\":12e-1,"
+	"\"hundred\":1E+2}";
 
 static struct frame_parser parser;
 static struct frame_fields fields;

@@ -169,7 +169,8 @@ static void a_key_twice_among_very_many_is_refused(void **)
 
 static void a_top_level_value_that_is_no_object_begins_no_frame(void **)
 {
-	for (const std::string_view text : {"[]"sv, "1"sv, "\"a\""sv, "true"sv, "null"sv, " {\"msgid\":1}"sv}) {
+	for (const std::string_view text :
+	     {"[]"sv, "1"sv, "\"a\""sv, "true"sv, "null"sv, " {\"msgid\":1}"sv}) {
 		struct frame_parser parser;
 
 		assert_int_equal(frame_parse(&parser, text.data(), text.size()), FRAME_BAD_BEGIN);
@@ -384,11 +385,16 @@ static void no_beginning_of_a_frame_is_taken_for_a_frame(void **)
 static void a_mistake_is_the_same_wherever_the_bytes_are_cut(void **)
 {
 	static const std::string_view bad[] = {
-		"{\"msgid\":6,\"req\":9,\"a\":\"\\u12\"}"sv,  "{\"msgid\":6,\"req\":9,\"a\":\"\\ud800\\u1\"}"sv,
-		"{\"msgid\":6,\"req\":9,\"a\":\"\xe4\xbd\"}"sv, "{\"msgid\":6,\"req\":9,\"a\":\"\xf0\n"sv,
-		"{\"msgid\":6,\"req\":9,\"a\":\"\\\n"sv,     "{\"msgid\":6,\"req\":9,\"a\":\"\\udc00\"}"sv,
-		"{\"msgid\":6,\"req\":9,\"a\":tru}"sv,         "{\"msgid\":6,\"req\":9,\"a\":1e}"sv,
-		"{\"msgid\":6,\"req\":9,\"a\":1e999}"sv,       "{\"b\":01,\"a\":{\"req\":7},\"msgid\":6,\"req\": 9}"sv,
+		"{\"msgid\":6,\"req\":9,\"a\":\"\\u12\"}"sv,
+		"{\"msgid\":6,\"req\":9,\"a\":\"\\ud800\\u1\"}"sv,
+		"{\"msgid\":6,\"req\":9,\"a\":\"\xe4\xbd\"}"sv,
+		"{\"msgid\":6,\"req\":9,\"a\":\"\xf0\n"sv,
+		"{\"msgid\":6,\"req\":9,\"a\":\"\\\n"sv,
+		"{\"msgid\":6,\"req\":9,\"a\":\"\\udc00\"}"sv,
+		"{\"msgid\":6,\"req\":9,\"a\":tru}"sv,
+		"{\"msgid\":6,\"req\":9,\"a\":1e}"sv,
+		"{\"msgid\":6,\"req\":9,\"a\":1e999}"sv,
+		"{\"b\":01,\"a\":{\"req\":7},\"msgid\":6,\"req\": 9}"sv,
 		"{\"msgid\":6,\"b\" 1,\"x\":\"\\\"req\\\":8\",\"req\"\t:\n9 }"sv,
 	};
 
@@ -399,7 +405,8 @@ static void a_mistake_is_the_same_wherever_the_bytes_are_cut(void **)
 		assert_int_equal(parse(bytes, &request, &whole), CS_EINVAL);
 		for (size_t at = 1; at < bytes.size(); at++) {
 			struct frame_parser parser;
-			const std::vector<char> first(bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(at));
+			const std::vector<char> first(bytes.begin(),
+			                              bytes.begin() + static_cast<ptrdiff_t>(at));
 
 			assert_int_equal(frame_parse(&parser, first.data(), at), FRAME_MORE);
 			assert_int_equal(frame_parse(&parser, bytes.data(), bytes.size()), FRAME_COMPLETE);
