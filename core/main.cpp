@@ -24,7 +24,7 @@ constexpr char usage[] =
 	"                      set an option, whatever the file says; may be repeated\n"
 	"  -t, --test          check configuration and plugins, print what is in force, exit\n"
 	"      --dump-options  print every option with type, default, range and help, exit\n"
-	"      --list-routes   print which plugin handles which msgid, exit\n"
+	"      --list-routes   print which plugin handles which msgid, and whose hooks see it before, exit\n"
 	"  -V, --version       print the version, exit\n"
 	"  -h, --help          print this, exit\n"
 	"\n"

@@ -121,8 +121,11 @@ int open_workers(struct server *s, struct cs_error *e)
 int start_plugins(struct server *s, struct cs_error *e)
 {
 	for (const auto &w : s->shared.workers) {
-		if (const int failed = plugin_start_all(&s->plugins, w.get(), e))
-			return failed;
+		call_mark_thread(&w->call);
+		const int result = plugin_start_all(&s->plugins, w.get(), e);
+		call_mark_thread(nullptr);
+		if (result)
+			return result;
 	}
 	return 0;
 }
@@ -290,8 +293,11 @@ void serve(struct server *s)
 
 void drain_loops(struct server *s)
 {
-	for (const auto &w : s->shared.workers)
+	for (const auto &w : s->shared.workers) {
+		call_mark_thread(&w->call);
 		loop_drain(&w->loop);
+	}
+	call_mark_thread(nullptr);
 }
 
 void stop_all(struct server *s)
@@ -315,8 +321,10 @@ void stop_all(struct server *s)
 	drain_loops(s);
 	host_claim_cancel_all(&s->shared);
 	drain_loops(s);
-	for (const auto &w : s->shared.workers)
+	for (const auto &w : s->shared.workers) {
+		call_mark_thread(&w->call);
 		plugin_stop_all(w.get());
+	}
 	drain_loops(s);
 	if (s->main.base)
 		loop_drain(&s->main);

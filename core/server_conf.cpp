@@ -192,6 +192,7 @@ int server_check_sections(const struct server *s, const struct configuration *co
 		return failed;
 	for (const auto &p : s->plugins.plugins)
 		known.push_back(p->name);
+	known.insert(known.end(), s->plugins.left_out.begin(), s->plugins.left_out.end());
 	for (const struct conf_line &line : conf->file.lines) {
 		if (is_unused_driver(&s->plugins, files, line.section))
 			known.push_back(line.section);
@@ -256,13 +257,23 @@ int server_dump_options(const struct server_request *request, std::string *text_
 	return 0;
 }
 
+/* The plugins that see the msgid before its handler, in their order. */
+static std::string server_hooks_of(const struct server *s, uint32_t msgid)
+{
+	std::string text;
+
+	for (const struct dispatch_hook &hook : s->dispatch.entries.at(msgid).hooks)
+		text += (text.empty() ? "\t" : " ") + s->plugins.plugins[hook.plugin]->name;
+	return text;
+}
+
 std::string server_list_routes(const struct server *s)
 {
 	std::string text;
 
 	for (const auto &p : s->plugins.plugins) {
 		for (const struct cs_route *r = p->declared.routes; r && r->handler; r++)
-			text += std::to_string(r->msgid) + "\t" + r->name + "\t" + p->name + "\n";
+			text += std::to_string(r->msgid) + "\t" + r->name + "\t" + p->name + server_hooks_of(s, r->msgid) + "\n";
 	}
 	return text;
 }

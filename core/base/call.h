@@ -24,7 +24,8 @@ enum call_kind : uint32_t {
 	CALL_ROUTED,
 	CALL_CLUSTER,
 	CALL_RELOAD,
-	CALL_STORE, /* a function that runs on a store thread */
+	CALL_START,
+	CALL_STOP,
 	CALL_COUNT
 };
 
@@ -70,7 +71,8 @@ void call_watch_look(struct call_watch *watch, const struct worker_shared *share
 /* False for a minute after it was true: a mistake in a plugin may be made with every frame. */
 bool call_may_tell(int64_t *told_ms, int64_t now_ms);
 
-/* From now on a crash of this thread names the plugin of the mark, which has to outlive the thread. */
+/* From now on a crash of this thread names the plugin of the mark, which has to outlive the thread or be taken back by
+ * nullptr. */
 void call_mark_thread(const struct call_mark *mark);
 /* Installs the handler of SIGSEGV, SIGABRT, SIGBUS, SIGFPE and SIGILL, where nobody else has one: it writes a line to
  * standard error, and the process dies by the signal as it would have. */

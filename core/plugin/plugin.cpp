@@ -101,7 +101,7 @@ int collect_names(struct loading *l, const char *names, struct cs_error *e)
 {
 	l->names = split_names(names);
 	if (l->names.size() > 2 && l->names[0] == "all" && l->names[1] == "but")
-		l->without.assign(l->names.begin() + 2, l->names.end());
+		l->set->left_out = l->without = {l->names.begin() + 2, l->names.end()};
 	if (l->names.empty() || !l->without.empty()) {
 		if (const int result = plugin_collect_all(l, e))
 			return result;
@@ -261,6 +261,8 @@ int start_one(struct plugin *p, struct worker *w, struct cs_error *e)
 	struct cs_self *started = plugin_add_instance(p, w);
 	struct cs_error text{};
 
+	const plugin_call call(started, CALL_START);
+
 	if (p->declared.start(&host_table, started, p->conf.memory.get(), &started->state, &text) != 0) {
 		error_set(e, "%s: does not start: %s (its options are those of [%s])", p->path.c_str(),
 		          *text.text ? text.text : "no reason given", p->name.c_str());
@@ -323,8 +325,11 @@ void plugin_stop_all(struct worker *w)
 		struct cs_self *self = w->instances.back().get();
 
 		host_posts_end(self);
-		if (self->started)
+		if (self->started) {
+			const plugin_call call(self, CALL_STOP);
+
 			self->plugin->declared.stop(self->state);
+		}
 		host_timers_free(self);
 		host_watches_free(self);
 		w->instances.pop_back();

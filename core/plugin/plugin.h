@@ -39,6 +39,7 @@ struct plugin {
 struct plugin_set {
 	std::vector<std::unique_ptr<struct plugin>> plugins;   /* in order of start: providers first */
 	std::vector<std::string> idle_drivers;                 /* adapters that are there but not used */
+	std::vector<std::string> left_out;                     /* by `all but` */
 };
 
 /* A kind of adapter, of which the option SECTION.driver chooses one. */

@@ -154,7 +154,7 @@ static void a_bad_file_of_the_folder_can_be_left_out(void **state)
 	assert_refused(f, "", bad + ": not set, so all of core.plugin_dir is loaded, {}/c:3; "
 	                            "`plugins = all but bad_no_start` leaves it out)");
 	assert_refused(f, "all but bad_no_symbol", bad + " at {}/c:4; its `all but` may leave out bad_no_start, too)");
-	write_conf(f, "all but bad_no_start, bad_no_symbol", "");
+	write_conf(f, "all but bad_no_start, bad_no_symbol", "[bad_no_start]\nits = own\n");
 	run(f, "-t", &status);
 	assert_int_equal(status, 0);
 	write_conf(f, "all but bad_no_start bad_no_symbol bad_gone", "");
@@ -284,6 +284,19 @@ static void one_that_crashes_is_named_in_the_last_line(void **state)
 {
 	assert_says((fixture *)*state, "bad_crash", "error the process crashes signal=6 plugin=bad_crash call=timer msgid=0\n",
 	            128 + SIGABRT);
+	assert_says((fixture *)*state, "bad_crash_start",
+	            "error the process crashes signal=6 plugin=bad_crash_start call=start msgid=0\n", 128 + SIGABRT);
+}
+
+static void the_routes_are_listed_with_those_who_see_them_first(void **state)
+{
+	const auto *f = (fixture *)*state;
+	int status = -1;
+
+	assert_int_equal(system(fill(f, "mkdir {}/q; cp " + build_folder() + "/plugins/skeleton.so {}/p/bad_msgid_one.so {}/q; "
+	                                "rm {}/p; mv {}/q {}/p").c_str()), 0);
+	write_conf(f, "", "");
+	assert_string_equal(run(f, "--list-routes", &status).c_str(), "2003\tone\tbad_msgid_one\n1000\tskeleton\tskeleton\tskeleton\n");
 }
 
 static void one_that_holds_up_its_worker_is_named(void **state)
@@ -503,6 +516,7 @@ int main()
 		TEST(a_missing_service_is_named),
 		TEST(what_is_used_starts_first_and_need_not_be_there),
 		TEST(one_that_crashes_is_named_in_the_last_line),
+		TEST(the_routes_are_listed_with_those_who_see_them_first),
 		TEST(one_that_holds_up_its_worker_is_named),
 		TEST(plugins_that_need_each_other_are_refused),
 		TEST(two_plugins_with_one_service_are_refused),
