@@ -24,13 +24,8 @@
 #include <base/raii.h>
 
 struct conn_probe;
-struct dispatch_held;
 struct worker;
 struct worker_shared;
-
-struct dispatch_held_deleter {
-	void operator()(struct dispatch_held *held) const;
-};
 
 struct conn_probe_deleter {
 	void operator()(struct conn_probe *p) const;
@@ -62,6 +57,15 @@ struct conn_link {
 /* Connections of one worker, the oldest at the front. */
 struct conn_queue {
 	struct conn *first = nullptr, *last = nullptr;
+};
+
+/* A frame for which a hook answered CS_PENDING. */
+struct conn_held {
+	std::string bytes;
+	cs_account account; /* of the connection when the frame came */
+	const struct cs_self *self; /* whose hook it waits for */
+	size_t next; /* the hook behind that one */
+	bool resumed = false; /* the hook has passed it */
 };
 
 struct conn {
@@ -109,7 +113,7 @@ struct conn {
 	uint32_t owed = 0;
 	struct cs_request pending_request = {0, -1};
 	const struct cs_self *pending_handler = nullptr; /* whose handler has the pending request; null: a hook has it */
-	std::unique_ptr<struct dispatch_held, dispatch_held_deleter> held; /* the pending frame waits for a hook */
+	std::unique_ptr<struct conn_held> held; /* the pending frame waits for a hook */
 	bool pending_answered = false; /* the pending request is settled, or got an answer of its own form */
 
 	/* Without a login; conn_guest.cpp. */

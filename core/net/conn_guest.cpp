@@ -116,7 +116,7 @@ static size_t conn_count_bytes(const struct conn *c)
 	if (c->account != 0 || c->ended != 0 || c->dead)
 		return 0;
 	return conn_buffer_size(c->input) + conn_buffer_size(c->waiting) + conn_buffer_size(c->output) +
-	       (c->partial ? frame_parser_memory(c->partial.get()) : 0);
+	       (c->partial ? frame_parser_memory(c->partial.get()) : 0) + (c->held ? conn_buffer_size(c->held->bytes) : 0);
 }
 
 /* The youngest guest that is older than c. One that comes back from a request that was refused stands where it stood. */

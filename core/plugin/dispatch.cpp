@@ -230,7 +230,7 @@ static void dispatch_hold(struct dispatch_call *d, const struct cs_self *self, s
 {
 	struct conn *c = d->conn;
 
-	c->held.reset(std::make_unique<struct dispatch_held>().release());
+	c->held = std::make_unique<struct conn_held>();
 	c->held->bytes.assign(d->frame.bytes, d->frame.size);
 	c->held->account = d->frame.account;
 	c->held->self = self;
@@ -340,11 +340,6 @@ enum dispatch_result dispatch_frame(struct conn *c, std::string_view bytes, cons
 }
 
 /* ---- a frame that a hook held */
-
-void dispatch_held_deleter::operator()(struct dispatch_held *held) const
-{
-	std::default_delete<struct dispatch_held>()(held);
-}
 
 /* The connection's session ended while the hook had the frame, or the node goes away: 0, or what resume() answers. */
 static int dispatch_refuse_held(struct dispatch_call *d, cs_account account)

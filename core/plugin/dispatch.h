@@ -29,15 +29,6 @@ struct dispatch_entry {
 	std::vector<struct dispatch_hook> hooks; /* in the order of their calls */
 };
 
-/* A frame for which a hook answered CS_PENDING. */
-struct dispatch_held {
-	std::string bytes;
-	cs_account account; /* of the connection when the frame came */
-	const struct cs_self *self; /* whose hook it waits for */
-	size_t next; /* the hook behind that one */
-	bool resumed = false; /* the hook has passed it */
-};
-
 /* Built once, then constant: any thread may read. */
 struct dispatch_table {
 	std::unordered_map<uint32_t, struct dispatch_entry> entries;

@@ -271,6 +271,18 @@ static void a_node_that_drains_refuses_what_waited(void **state)
 	              "");
 }
 
+static void what_a_hook_holds_of_somebody_without_a_login_counts_as_his(void **state)
+{
+	test *t = test_of(state);
+
+	t->f->hooks[FIXTURE_HOOK_LATE] = answer_pending;
+	assert_int_equal(t->f->shared.guest_bytes, 0);
+	assert_talk(t, "{\"msgid\":11,\"a\":\"" + std::string(500, 'a') + "\"}", "", "hook0 hook1 hook2 ");
+	assert_in_range(t->f->shared.guest_bytes, 500, 2000);
+	assert_resume(t, CS_PASS, 0, "", "open ");
+	assert_int_equal(t->f->shared.guest_bytes, 0);
+}
+
 static void a_client_that_closed_its_side_is_kept_until_the_hook_has_spoken(void **state)
 {
 	test *t = test_of(state);
@@ -325,6 +337,7 @@ int main(void)
 		TEST(one_that_ends_between_the_verdict_and_the_handler_does_so_too),
 		TEST(whose_session_ended_meanwhile_is_told_to_log_in),
 		TEST(a_node_that_drains_refuses_what_waited),
+		TEST(what_a_hook_holds_of_somebody_without_a_login_counts_as_his),
 		TEST(a_client_that_closed_its_side_is_kept_until_the_hook_has_spoken),
 		cmocka_unit_test(a_hook_of_a_msgid_of_the_core_is_refused),
 	};
