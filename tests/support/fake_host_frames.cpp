@@ -129,10 +129,14 @@ static int table_send(cs_self *self, cs_conn handle, const char *frame, size_t s
 
 	if (conn == nullptr)
 		return CS_ENOENT;
+	if (size < 2 || bytes.front() != '{' || bytes.back() != '}')
+		return CS_EINVAL;
 	if (tail != nullptr) {
 		bytes.pop_back();
 		bytes += tail;
 	}
+	if (bytes.back() != '}')
+		return CS_EINVAL;
 	frame_queue(conn, bytes);
 	if (position_r != nullptr)
 		*position_r = conn->position;
@@ -147,6 +151,8 @@ static int table_finish(cs_self *self, cs_conn handle)
 
 	if (conn == nullptr)
 		return CS_ENOENT;
+	if (conn->hooked != nullptr)
+		return CS_EINVAL;
 	fake_host_record(self_of(self)->host, {"finish", handle, 0, 0, ""});
 	if (!conn->pending)
 		fake_fail("finish() without CS_PENDING", self_of(self)->plugin->name);
