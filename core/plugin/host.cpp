@@ -120,7 +120,7 @@ int host_refuse_result(struct cs_self *self, cs_conn conn, const struct cs_reque
 /* ---- connections */
 
 /* As far as the ends tell: reading each frame would cost as much as all else that is done with it. */
-bool is_object(const char *frame, size_t size, const char *tail)
+bool host_is_object(const char *frame, size_t size, const char *tail)
 {
 	return size >= 2 && frame[0] == '{' && frame[size - 1] == '}' && (!tail || std::string_view(tail).ends_with('}'));
 }
@@ -134,7 +134,7 @@ int host_send(struct cs_self *self, cs_conn conn, const char *frame, size_t size
 	 * session may come after the answer to LOGOUT. */
 	if (!c || (c->ended != 0 && self->plugin->declared.closed != nullptr))
 		return CS_ENOENT;
-	if (!is_object(frame, size, tail)) {
+	if (!host_is_object(frame, size, tail)) {
 		if (call_may_tell(&self->frame_told, worker_monotonic_ms()))
 			log_warning("plugin=%s sends what is no JSON object: it is left out conn=%llx size=%zu",
 			            self->plugin->name.c_str(), (unsigned long long)conn, size);

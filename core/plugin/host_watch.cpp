@@ -20,7 +20,7 @@ struct cs_watch {
 	bool deleted;
 };
 
-static void watch_free(struct cs_watch *watch)
+static void host_watch_free(struct cs_watch *watch)
 {
 	const std::unique_ptr<struct cs_watch> owner(watch);
 	auto &watches = watch->self->watches;
@@ -30,7 +30,7 @@ static void watch_free(struct cs_watch *watch)
 	watches.pop_back();
 }
 
-static void watch_on_event(evutil_socket_t fd, short what, void *arg)
+static void host_watch_on_event(evutil_socket_t fd, short what, void *arg)
 {
 	auto *watch = static_cast<struct cs_watch *>(arg);
 	const unsigned events = (what & EV_READ ? static_cast<unsigned>(CS_WATCH_READ) : 0) |
@@ -44,11 +44,11 @@ static void watch_on_event(evutil_socket_t fd, short what, void *arg)
 	}
 	watch->running = false;
 	if (watch->deleted)
-		watch_free(watch);
+		host_watch_free(watch);
 }
 
 /* Asked first, for libevent writes lines of its own about what epoll does not take. */
-static bool watch_is_possible(int fd)
+static bool host_watch_is_possible(int fd)
 {
 	struct stat status = {};
 
@@ -59,7 +59,7 @@ struct cs_watch *host_watch(struct cs_self *self, int fd, unsigned events, cs_wa
 {
 	const int what = EV_PERSIST | (events & CS_WATCH_READ ? EV_READ : 0) | (events & CS_WATCH_WRITE ? EV_WRITE : 0);
 
-	if (!watch_is_possible(fd) || events == 0 || (events & ~(CS_WATCH_READ | CS_WATCH_WRITE)))
+	if (!host_watch_is_possible(fd) || events == 0 || (events & ~(CS_WATCH_READ | CS_WATCH_WRITE)))
 		return nullptr;
 	auto watch = std::make_unique<struct cs_watch>();
 
@@ -67,7 +67,7 @@ struct cs_watch *host_watch(struct cs_self *self, int fd, unsigned events, cs_wa
 	watch->fn = fn;
 	watch->arg = arg;
 	watch->place = self->watches.size();
-	watch->event.reset(event_new(self->worker->loop.base.get(), fd, static_cast<short>(what), watch_on_event, watch.get()));
+	watch->event.reset(event_new(self->worker->loop.base.get(), fd, static_cast<short>(what), host_watch_on_event, watch.get()));
 	if (!watch->event || event_add(watch->event.get(), nullptr) == -1)
 		return nullptr;
 	self->watches.push_back(watch.get());
@@ -79,7 +79,7 @@ void host_unwatch(struct cs_self *, struct cs_watch *watch)
 	if (!watch)
 		return;
 	if (!watch->running)
-		return watch_free(watch);
+		return host_watch_free(watch);
 	watch->deleted = true;
 	(void)event_del(watch->event.get());
 }
@@ -87,21 +87,21 @@ void host_unwatch(struct cs_self *, struct cs_watch *watch)
 void host_watches_free(struct cs_self *self)
 {
 	while (!self->watches.empty())
-		watch_free(self->watches.back());
+		host_watch_free(self->watches.back());
 }
 
 /* ---- posts */
 
-struct post {
+struct host_posted {
 	struct cs_self *self;
 	cs_post_fn *fn;
 	void *arg;
 };
 
 /* An instance whose start() failed has no state to be called with. */
-static void post_run(void *arg)
+static void host_post_run(void *arg)
 {
-	const std::unique_ptr<struct post> p(static_cast<struct post *>(arg));
+	const std::unique_ptr<struct host_posted> p(static_cast<struct host_posted *>(arg));
 
 	if (!p->self->started)
 		return;
@@ -112,13 +112,13 @@ static void post_run(void *arg)
 
 int host_post(struct cs_self *self, cs_post_fn *fn, void *arg)
 {
-	auto p = std::make_unique<struct post>(self, fn, arg);
+	auto p = std::make_unique<struct host_posted>(self, fn, arg);
 	std::scoped_lock lock(self->mutex);
 
 	/* Under the lock, so that host_posts_end finds in the loop whatever was taken. */
 	if (self->posts_ended)
 		return CS_ECANCELED;
-	loop_post(&self->worker->loop, post_run, p.release());
+	loop_post(&self->worker->loop, host_post_run, p.release());
 	return 0;
 }
 
