@@ -128,9 +128,7 @@ static int conn_make_events(struct conn *c)
 	event_base *base = c->worker->loop.base.get();
 
 	c->read_event.reset(event_new(base, c->fd.fd, EV_READ | EV_PERSIST, conn_on_read, c));
-	c->write_event.reset(event_new(base, c->fd.fd, EV_WRITE, conn_on_writable, c));
-	if (c->read_event == nullptr || c->write_event == nullptr ||
-	    event_add(c->read_event.get(), nullptr) == -1)
+	if (c->read_event == nullptr || event_add(c->read_event.get(), nullptr) == -1)
 		return CS_EINVAL;
 	c->reading = true;
 	return 0;
@@ -243,9 +241,9 @@ static void conn_die(struct conn *c)
 	conn_leave(c);
 	c->dead = true;
 	event_del(c->read_event.get());
-	event_del(c->write_event.get());
-	if (c->timer_event != nullptr)
-		event_del(c->timer_event.get());
+	for (const event_ptr *waits : {&c->write_event, &c->timer_event})
+		if (*waits != nullptr)
+			event_del(waits->get());
 	conn_guest_update(c);
 	loop_at_end_of_turn(&c->worker->loop, conn_free, c);
 }

@@ -72,7 +72,8 @@ struct conn {
 	cs_conn handle = 0;
 	struct worker *worker = nullptr;
 	unique_fd fd;
-	event_ptr read_event, write_event, timer_event;
+	event_ptr read_event;
+	event_ptr write_event, timer_event; /* made when there is something to wait for: few wait at a time */
 
 	std::unique_ptr<struct conn_probe, conn_probe_deleter> probe; /* of its session, under way */
 

@@ -84,6 +84,8 @@ void conn_finish_closing(struct conn *c);
 /* conn_timer.cpp */
 /* To be called whenever a deadline was set. */
 void conn_arm(struct conn *c);
+/* Gives the timer back where nothing is waited for: that holds for most connections once they are logged in. */
+void conn_rest(struct conn *c);
 /* Closes who has not logged in in time. */
 void conn_check_login(struct conn *c, int64_t now);
 

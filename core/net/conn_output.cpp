@@ -17,8 +17,6 @@
 #include "core/base/log.h"
 #include "core/base/worker.h"
 
-/* An output buffer that grew larger than this is given back when it is empty. */
-static constexpr size_t conn_output_kept = 2048;
 
 size_t conn_unsent(const struct conn *c)
 {
@@ -28,9 +26,7 @@ size_t conn_unsent(const struct conn *c)
 static void conn_forget_sent(struct conn *c)
 {
 	if (c->output_sent == c->output.size()) {
-		if (c->output.capacity() > conn_output_kept)
-			std::string().swap(c->output);
-		c->output.clear();
+		std::string().swap(c->output);
 		c->output_sent = 0;
 		c->output_longest = 0;
 	} else if (c->output_sent > c->output.size() / 2) {
@@ -39,10 +35,18 @@ static void conn_forget_sent(struct conn *c)
 	}
 }
 
+static event *conn_write_event(struct conn *c)
+{
+	if (c->write_event == nullptr)
+		c->write_event.reset(
+			event_new(c->worker->loop.base.get(), c->fd.fd, EV_WRITE, conn_on_writable, c));
+	return c->write_event.get();
+}
+
 static void conn_wait_writable(struct conn *c)
 {
 	c->write_waiting = true;
-	event_add(c->write_event.get(), nullptr);
+	event_add(conn_write_event(c), nullptr);
 }
 
 void conn_write(struct conn *c)
@@ -88,7 +92,7 @@ static void conn_tell_written(struct conn *c)
 		c->hook_turn = conn_this_turn(c);
 		c->worker->shared->conn_calls->written(c);
 	} else {
-		event_active(c->write_event.get(), EV_WRITE, 0);
+		event_active(conn_write_event(c), EV_WRITE, 0);
 	}
 }
 

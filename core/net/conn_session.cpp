@@ -13,6 +13,7 @@ void conn_bind(struct conn *c, cs_account account, std::string_view name)
 	c->account = account;
 	c->name = name;
 	conn_guest_update(c);
+	conn_rest(c);
 }
 
 /* From here on the account is not located, and nobody else can claim it before `closed` is through. */

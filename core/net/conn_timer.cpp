@@ -96,6 +96,15 @@ static void conn_on_timer(evutil_socket_t, short, void *arg)
 		conn_decide_terminator(c, CONN_TERMINATOR_LF);
 	conn_check_rate(c, now);
 	conn_arm(c);
+	conn_rest(c);
+}
+
+void conn_rest(struct conn *c)
+{
+	if (!c->dead && conn_nearest_deadline(c) != INT64_MAX)
+		return;
+	c->timer_event.reset();
+	c->armed_for = 0;
 }
 
 void conn_arm(struct conn *c)
