@@ -139,11 +139,12 @@ static void page_was_read(void *state, cs_conn, int result, void *arg)
 
 static void take_sources(mailbox_session *s, mailbox_page *page)
 {
-	while (!s->behind.empty() && page->sources.size() < MAILBOX_PAGE_SOURCES) {
-		const mailbox_key key = s->behind.front();
+	size_t taken = 0;
+
+	while (taken < s->behind.size() && page->sources.size() < MAILBOX_PAGE_SOURCES) {
+		const mailbox_key key = s->behind[taken++];
 		mailbox_line *line = mailbox_line_find(s, key);
 
-		s->behind.pop_front();
 		if (!line)
 			continue;
 		line->listed = false;
@@ -160,6 +161,9 @@ static void take_sources(mailbox_session *s, mailbox_page *page)
 		line->check = false;   /* what comes from now on has to be read again */
 		page->sources.push_back(std::move(source));
 	}
+	s->behind.erase(s->behind.begin(), s->behind.begin() + static_cast<ptrdiff_t>(taken));
+	if (s->behind.empty())
+		s->behind.shrink_to_fit();
 }
 
 static bool may_read(const mailbox_session *s)

@@ -160,12 +160,14 @@ bool mailbox_flights_written(mailbox_session *s)
 
 	if (s->acknowledges)
 		return false;
-	while (!s->flights.empty() && s->flights.front().position <= s->written) {
-		const mailbox_flight &f = s->flights.front();
+	const auto end = std::find_if(s->flights.begin(), s->flights.end(),
+	                              [s](const mailbox_flight &f) { return f.position > s->written; });
 
-		dirty |= land(&s->lines[f.key], f.seq);
-		s->flights.pop_front();
-	}
+	for (auto f = s->flights.begin(); f != end; ++f)
+		dirty |= land(&s->lines[f->key], f->seq);
+	s->flights.erase(s->flights.begin(), end);
+	if (s->flights.empty())
+		s->flights.shrink_to_fit();
 	return dirty;
 }
 

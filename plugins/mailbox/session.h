@@ -90,8 +90,8 @@ struct mailbox_session {
 	uint64_t clock = 0;
 	size_t tidy_at = 0;
 	std::unordered_map<mailbox_key, mailbox_line> lines;
-	std::deque<mailbox_key> behind;           /* lines to read, in the order they fell behind */
-	std::deque<mailbox_flight> flights;
+	std::vector<mailbox_key> behind;          /* lines to read, in the order they fell behind */
+	std::vector<mailbox_flight> flights;      /* in the order they were queued; a deque takes 600 bytes when empty */
 	std::map<std::pair<mailbox_key, uint64_t>, mailbox_stashed> stash;   /* by line and seq */
 	size_t stash_bytes = 0;
 	std::vector<uint64_t> groups;
