@@ -447,8 +447,9 @@ static void works_have_a_part_of_each_turn_and_keep_their_order(void **state)
 	assert_int_equal(f->database.transactions.size(), 3);
 	assert_int_equal(f->database.transactions[1].size(), 80 + 20);
 	assert_int_equal(f->database.transactions[2].size(), 80);
+	std::erase_if(f->order, [](const std::string &name) { return !name.starts_with("work"); });
 	for (size_t i = 0; i < 100; i++)
-		assert_string_equal(f->order[81 + i].c_str(), ("work" + std::to_string(i)).c_str());
+		assert_string_equal(f->order[i].c_str(), ("work" + std::to_string(i)).c_str());
 }
 
 static void completions_come_on_the_worker_that_handed_in(void **state)
