@@ -96,7 +96,6 @@ static void conn_on_timer(evutil_socket_t, short, void *arg)
 		conn_decide_terminator(c, CONN_TERMINATOR_LF);
 	conn_check_rate(c, now);
 	conn_arm(c);
-	conn_rest(c);
 }
 
 void conn_rest(struct conn *c)
