@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ * Measures what a connection that is logged in and says nothing costs the server in memory. */
+#include <algorithm>
+#include <cstdint>
+
+#include <sys/resource.h>
+
+#include "tests/support/check.h"
+#include "tests/support/client.h"
+#include "tests/support/server.h"
+
+static constexpr int64_t warm = 1000, more = 2000;
+/* The aim is 1,024 with 8,000 connections. Pages and caches of the store need room here. */
+static constexpr int64_t most_bytes_each = 2048;
+
+static void allow_files(void)
+{
+	struct rlimit files;
+
+	getrlimit(RLIMIT_NOFILE, &files);
+	files.rlim_cur = std::min<rlim_t>(files.rlim_max, warm + more + 1000);
+	setrlimit(RLIMIT_NOFILE, &files);
+}
+
+static void enter_many(test_server *s, int64_t count)
+{
+	for (int64_t i = 0; i < count; i++)
+		(void)client_enter(s, "idle");
+}
+
+static void somebody_who_says_nothing_costs_little_memory(void **state)
+{
+	test_server *s = static_cast<test_server *>(*state);
+
+	test_server_start(s);
+	enter_many(s, warm);
+	const int64_t before = test_server_resident_kib(s);
+	enter_many(s, more);
+	const int64_t each = (test_server_resident_kib(s) - before) * 1024 / more;
+
+	print_message("bytes for each connection: %lld\n", static_cast<long long>(each));
+	assert_in_range(std::max<int64_t>(each, 0), 0, most_bytes_each);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(somebody_who_says_nothing_costs_little_memory, test_server_setup,
+		                                test_server_teardown),
+	};
+
+	allow_files();
+	return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
