@@ -106,6 +106,7 @@ int open_workers(struct server *s, struct cs_error *e)
 	s->shared.throttle = &s->throttle;
 	s->shared.conn_calls = &plugin_conn_calls;
 	s->shared.dispatch = &s->dispatch;
+	s->shared.want_words = s->plugins.want_words.data();
 	for (unsigned i = 0; i < threads; i++) {
 		s->shared.workers.push_back(std::make_unique<struct worker>());
 		struct worker *w = s->shared.workers.back().get();

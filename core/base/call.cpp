@@ -14,9 +14,8 @@
 static constexpr unsigned call_most_looks = 3; /* by the third one a call has lasted for two intervals */
 static constexpr int64_t call_tell_ms = 60000;
 
-static const char *const call_names[CALL_COUNT] = {"handler", "hook",    "completion", "timer",  "watch", "post",
-                                                   "closed",  "written", "routed",     "cluster", "reload", "start",
-                                                   "stop"};
+static const char *const call_names[CALL_COUNT] = {"handler", "hook",   "completion", "timer",  "watch",   "post",  "opened",
+                                                   "closed",  "written", "routed",    "cluster", "reload", "start", "stop"};
 
 /* The mark of this thread: a signal handler gets no argument. */
 static constinit thread_local const struct call_mark *call_of_thread = nullptr;

@@ -36,6 +36,8 @@ struct listener_deleter {
 	void operator()(struct listener *l) const;
 };
 
+inline constexpr const char *const worker_no_words[] = {nullptr};
+
 /* What all workers see; made by the server before any worker runs, and then constant but for conf, which a
  * reload replaces on each worker by a post. */
 struct worker_shared {
@@ -45,6 +47,7 @@ struct worker_shared {
 	const struct conn_calls *conn_calls = nullptr;
 	const struct bus_calls *bus_calls = nullptr;
 	const struct dispatch_table *dispatch = nullptr;
+	const char *const *want_words = worker_no_words; /* of all plugins; ends with null */
 	struct store *store = nullptr;
 	struct bus *bus = nullptr; /* null: this node is alone */
 	std::atomic<int64_t> connections = 0;

@@ -90,6 +90,7 @@ struct conn {
 	uint64_t written = 0; /* bytes ever taken by the kernel */
 
 	cs_account account = 0; /* 0: nobody is logged in */
+	uint64_t device = 0, want = 0; /* of its session, see cs_claim */
 	cs_account ended = 0; /* its session ended and `closed` is due */
 	std::string name;
 	std::string peer; /* address:port, for the log; the client's own once a PROXY header told it */
@@ -133,6 +134,7 @@ struct conn {
 	uint8_t pending_looks = 0; /* of dispatch_look_pending that found this pending request */
 	bool pending = false; /* a handler or a hook answered CS_PENDING */
 	bool claiming = false; /* a claim is under way */
+	bool opened_due = false; /* its session was not told yet: the login's answer comes first */
 	bool over_soft = false; /* over the soft mark: not read */
 	bool draining = false; /* GOING_AWAY was said */
 	bool eof = false; /* the peer sends nothing more */
@@ -174,6 +176,8 @@ struct conn_calls {
 	void (*frame)(struct conn *c, std::string_view bytes, const struct frame_parser *parsed, int64_t *pause_ms_r);
 	/* Dispatches the frame that c->held holds, where its hook has passed it. */
 	void (*resumed)(struct conn *c);
+	/* The session is there and its login answered. */
+	void (*opened)(struct conn *c);
 	/* The session is ending: nobody is to be routed to it, or to claim its place yet. */
 	void (*leaving)(struct conn *c);
 	/* The session or the connection has ended; account 0: nobody was logged in. */

@@ -310,6 +310,7 @@ static void conn_resume_now(void *arg)
 	auto *c = static_cast<struct conn *>(arg);
 
 	c->resume_queued = false;
+	conn_tell_opened(c);
 	if (c->held && !c->closing && !c->dead)
 		c->worker->shared->conn_calls->resumed(c);
 	conn_check_login(c, worker_monotonic_ms());

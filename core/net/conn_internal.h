@@ -40,6 +40,8 @@ void conn_set_keepalive(int fd, int64_t ms);
 /* The probe, if one is under way, comes to nothing. */
 void conn_end_probe(struct conn *c);
 
+/* Tells `opened`, where it is due. */
+void conn_tell_opened(struct conn *c);
 /* conn_session.cpp */
 void conn_leave(struct conn *c);
 void conn_tell_closed(struct conn *c, cs_account account);

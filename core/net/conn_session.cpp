@@ -25,6 +25,16 @@ void conn_leave(struct conn *c)
 	c->worker->shared->conn_calls->leaving(c);
 	c->ended = c->account;
 	c->account = 0;
+	c->device = c->want = 0;
+	c->opened_due = false;
+}
+
+void conn_tell_opened(struct conn *c)
+{
+	if (!c->opened_due || c->pending || c->closing || c->dead)
+		return;
+	c->opened_due = false;
+	c->worker->shared->conn_calls->opened(c);
 }
 
 void conn_tell_closed(struct conn *c, cs_account account)

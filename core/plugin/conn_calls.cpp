@@ -24,6 +24,19 @@ static void conn_calls_resumed(struct conn *c)
 		dispatch_go_on(c);
 }
 
+static void conn_calls_opened(struct conn *c)
+{
+	for (const auto &self : c->worker->instances) {
+		const struct cs_plugin *p = self->declared;
+
+		if (self->started && p->opened != nullptr && c->account != 0) {
+			const plugin_call call(self.get(), CALL_OPENED);
+
+			p->opened(self->state, c->handle, c->account, c->device, c->want);
+		}
+	}
+}
+
 static void conn_calls_leaving(struct conn *c)
 {
 	session_bus_end(c->worker->shared, c->account, c->handle);
@@ -87,6 +100,7 @@ static void conn_calls_probe_waits(struct conn *c)
 const struct conn_calls plugin_conn_calls = {
 	.frame = conn_calls_frame,
 	.resumed = conn_calls_resumed,
+	.opened = conn_calls_opened,
 	.leaving = conn_calls_leaving,
 	.closed = conn_calls_closed,
 	.written = conn_calls_written,

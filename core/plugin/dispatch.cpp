@@ -311,6 +311,7 @@ static int dispatch_begin(struct dispatch_call *d, struct conn *c, std::string_v
 	d->frame.request = fields->parser->request;
 	d->frame.conn = c->handle;
 	d->frame.account = c->account;
+	d->frame.device = c->device;
 	d->frame.name = c->account == 0 ? "" : c->name.c_str();
 	d->frame.bytes = bytes.data();
 	d->frame.size = bytes.size();

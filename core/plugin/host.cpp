@@ -228,6 +228,11 @@ void host_release(struct cs_self *self, cs_account account)
 	session_bus_release(self->worker->shared, account);
 }
 
+const char *const *host_want_words(struct cs_self *self)
+{
+	return self->worker->shared->want_words;
+}
+
 /* ---- store */
 
 int host_work(struct cs_self *self, cs_conn conn, enum cs_work_kind kind, cs_work_fn *fn, cs_done_fn *done,
@@ -326,4 +331,5 @@ const struct cs_host host_table = {
 	.unwatch = host_unwatch,
 	.post = host_post,
 	.tree = frame_get_tree,
+	.want_words = host_want_words,
 };

@@ -6,8 +6,7 @@
 
 #include <chatserverd/plugin.h>
 
-int host_claim(struct cs_self *self, cs_conn conn, cs_account account, const char *name,
-               uint64_t generation, unsigned flags, cs_done_fn *done, void *arg);
+int host_claim(struct cs_self *self, cs_conn conn, const struct cs_claim *claim, cs_done_fn *done, void *arg);
 /* Completes every claim that still waits with CS_ECANCELED. No worker runs, the bus has stopped. */
 struct worker_shared;
 void host_claim_cancel_all(struct worker_shared *shared);

@@ -33,14 +33,16 @@ constexpr unsigned fewest_questions = 4;
 
 /* A claim under way. It owns itself: it ends with its completion. */
 struct claim {
-	struct cs_self *self;
-	cs_conn conn;
-	cs_account account;
+	struct cs_self *self = nullptr;
+	cs_conn conn = 0;
+	cs_account account = 0;
+	uint64_t device = 0;
 	std::string name;
-	uint64_t generation;
-	unsigned flags;
-	cs_done_fn *done;
-	void *arg;
+	uint64_t generation = 0;
+	uint64_t want = 0;
+	unsigned flags = 0;
+	cs_done_fn *done = nullptr;
+	void *arg = nullptr;
 	int64_t begun_ms = worker_monotonic_ms();
 	int64_t pause_ms = first_pause_ms;
 	unsigned questions = 0;   /* asked so far */
@@ -119,6 +121,9 @@ void claim_meet(struct claim *cl, int64_t proved_ms)
 void claim_enter(struct claim *cl, struct conn *c)
 {
 	conn_bind(c, cl->account, cl->name);
+	c->device = cl->device;
+	c->want = cl->want;
+	c->opened_due = true;
 	session_prove(table(cl), cl->account, worker_monotonic_ms());
 }
 
@@ -260,17 +265,23 @@ void claim_try(void *arg)
 
 }
 
-int host_claim(struct cs_self *self, cs_conn conn, cs_account account, const char *name, uint64_t generation,
-               unsigned flags, cs_done_fn *done, void *arg)
+int host_claim(struct cs_self *self, cs_conn conn, const struct cs_claim *claim, cs_done_fn *done, void *arg)
 {
 	struct conn *c = conn_find(self->worker, conn);
-	auto owner = std::make_unique<struct claim>(claim{.self = self, .conn = conn, .account = account,
-	                                                  .name = name, .generation = generation,
-	                                                  .flags = flags, .done = done, .arg = arg});
-	struct claim *cl = owner.release();
+	struct claim *cl = std::make_unique<struct claim>().release();
 
+	cl->self = self;
+	cl->conn = conn;
+	cl->account = claim->account;
+	cl->device = claim->device;
+	cl->name = claim->name;
+	cl->generation = claim->generation;
+	cl->want = claim->want;
+	cl->flags = claim->flags;
+	cl->done = done;
+	cl->arg = arg;
 	self->worker->claims.insert(cl);
-	if (c && (c->claiming || c->account != 0)) {
+	if (claim->device != 0 || (c && (c->claiming || c->account != 0))) {
 		cl->result = CS_EINVAL;
 		loop_post(&self->worker->loop, claim_complete, cl);
 		return 0;

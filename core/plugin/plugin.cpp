@@ -256,6 +256,30 @@ int bind_options(const struct loading *l, struct cs_error *e)
 	return 0;
 }
 
+/* A session carries them as the bits of one number. */
+constexpr size_t most_want_words = 64;
+
+int number_want_words(struct plugin_set *set, struct cs_error *e)
+{
+	std::vector<const char *> *words = &set->want_words;
+
+	for (const auto &p : set->plugins) {
+		for (const char *const *word = p->declared.want; word && *word; word++) {
+			const auto is_word = [word](const char *other) { return strcmp(other, *word) == 0; };
+
+			if (std::none_of(words->begin(), words->end(), is_word))
+				words->push_back(*word);
+		}
+		if (words->size() > most_want_words) {
+			error_set(e, "%s: there are more than %zu words that a LOGIN can want", p->path.c_str(),
+			          most_want_words);
+			return CS_EINVAL;
+		}
+	}
+	words->push_back(nullptr);
+	return 0;
+}
+
 int start_one(struct plugin *p, struct worker *w, struct cs_error *e)
 {
 	struct cs_self *started = plugin_add_instance(p, w);
@@ -289,6 +313,8 @@ int plugin_load_all(struct plugin_set *set, const char *folder, const char *name
 			return failed;
 	}
 	if (const int failed = sort_by_needs(set, e))
+		return failed;
+	if (const int failed = number_want_words(set, e))
 		return failed;
 	return bind_options(&l, e);
 }

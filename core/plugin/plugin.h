@@ -40,6 +40,7 @@ struct plugin_set {
 	std::vector<std::unique_ptr<struct plugin>> plugins;   /* in order of start: providers first */
 	std::vector<std::string> idle_drivers;                 /* adapters that are there but not used */
 	std::vector<std::string> left_out;                     /* by `all but` */
+	std::vector<const char *> want_words;                  /* that the plugins give; ends with null */
 };
 
 /* A kind of adapter, of which the option SECTION.driver chooses one. */

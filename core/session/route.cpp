@@ -118,10 +118,13 @@ static bool route_to_session(struct worker_shared *shared, unsigned plugin, cs_a
 	return true;
 }
 
-int route_to_account(struct cs_self *self, cs_account to, const void *data, size_t size, unsigned flags)
+int route_to_account(struct cs_self *self, cs_account to, uint64_t device, const void *data, size_t size,
+                     unsigned flags)
 {
 	struct worker_shared *shared = self->worker->shared;
 
+	if (device != 0 && device != CS_EVERY_DEVICE)
+		return CS_ENOENT;
 	if (route_to_session(shared, self->index, to, data, size))
 		return 0;
 	return shared->bus == nullptr ? CS_ENOENT : bus_send(shared->bus, self, to, data, size, flags);

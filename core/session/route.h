@@ -6,7 +6,7 @@
 
 #include <chatserverd/plugin.h>
 
-int route_to_account(struct cs_self *self, cs_account to, const void *data, size_t size, unsigned flags);
+int route_to_account(struct cs_self *self, cs_account to, uint64_t device, const void *data, size_t size, unsigned flags);
 void route_to_all(struct cs_self *self, const void *data, size_t size, unsigned flags);
 
 /* What another node sent to a plugin, by its place in the order of start; never sent on. false: the account

@@ -71,6 +71,7 @@ struct cs_frame {
 	cs_conn conn;
 	cs_account account;     /* of the connection; 0 before its login */
 	const char *name;       /* of the account, NUL-terminated; "" before its login */
+	uint64_t device;        /* of the account, that the connection is; 0: the one without a name */
 	const char *bytes;      /* from { to }, exactly as sent */
 	size_t size;
 	const void *fields;     /* the server's; read with get_... */
@@ -185,6 +186,19 @@ struct cs_batch {
 
 enum cs_claim_flag { CS_CLAIM_KICK = 1 };  /* close the older session instead of being refused */
 
+/* A session that a connection is to have. */
+struct cs_claim {
+	cs_account account;
+	uint64_t device;        /* 0: the one without a name; there are no others yet */
+	const char *name;       /* of the account */
+	uint64_t generation;    /* see claim() */
+	uint64_t want;          /* what its client asked for: bit i is the i-th of want_words() */
+	unsigned flags;         /* enum cs_claim_flag */
+	uint32_t spare[3];      /* 0 */
+};
+
+#define CS_EVERY_DEVICE UINT64_MAX  /* for route() */
+
 /* Nobody makes it good when it is lost, so it is the first to be dropped where too much waits. */
 enum cs_route_data_flag { CS_ROUTE_CASUAL = 1 };
 
@@ -252,17 +266,17 @@ struct cs_host {
 	int (*set_silence)(struct cs_self *self, cs_conn conn, int64_t ms, int64_t doubt_ms);
 
 	/* ---- sessions: one account on one connection of the whole cluster */
-	/* Claims the account's place for the connection. generation rises with every login of the account and
+	/* Claims the account's place for the connection; claim is copied. Its generation rises with every login of the account and
 	 * comes from the store: where two nodes could not talk, the session with the higher one stays. done gets
 	 * 0: the connection is this account's from now on, messages can be routed to it; CS_EEXIST: it is
-	 * online elsewhere; CS_ENOENT: the connection went; CS_EINVAL: the connection has a session;
+	 * online elsewhere; CS_ENOENT: the connection went; CS_EINVAL: the connection has a session, or
+	 * the device is not 0;
 	 * CS_ECANCELED: the server is stopping. A session that is just ending is waited for. Without
 	 * CS_CLAIM_KICK an older session is probed: where its peer answers, done gets CS_EEXIST, mostly
 	 * within 1 s, after 4 s at most where the peer takes no data; where nothing answers for 4 s, or it was silent for too long (set_silence), it is
 	 * ended and the claim granted. What happens on another node is waited for, for 3 s with CS_CLAIM_KICK and
 	 * for 7 s without. */
-	int (*claim)(struct cs_self *self, cs_conn conn, cs_account account, const char *name,
-	             uint64_t generation, unsigned flags, cs_done_fn *done, void *arg);
+	int (*claim)(struct cs_self *self, cs_conn conn, const struct cs_claim *claim, cs_done_fn *done, void *arg);
 	/* Ends the connection's session, as its closing would; the connection stays. CS_EINVAL: none. */
 	int (*logout)(struct cs_self *self, cs_conn conn);
 	/* Gives up the hold that `closed` took by answering CS_PENDING. */
@@ -289,9 +303,11 @@ struct cs_host {
 	/* ---- to the same plugin on other workers (and nodes): its `routed`. Never inside the call, in the
 	 * order of the calls of one thread. Nodes may be machines of different kinds, with different versions
 	 * of the plugin: the data's form is the plugin's to fix and to check. [any thread] */
-	/* To the instance that holds the account's session, on whichever node. 0: it is on its way, which
-	 * proves nothing; CS_ENOENT: not online. flags: enum cs_route_data_flag. */
-	int (*route)(struct cs_self *self, cs_account to, const void *data, size_t size, unsigned flags);
+	/* To the instances that hold the account's sessions, on whichever nodes: of one device or of CS_EVERY_DEVICE,
+	 * once for each session. 0: it is on its way, which proves nothing; CS_ENOENT: not online. flags: enum
+	 * cs_route_data_flag. */
+	int (*route)(struct cs_self *self, cs_account to, uint64_t device, const void *data, size_t size,
+	             unsigned flags);
 	/* To every instance on every node, the caller's own included. */
 	void (*route_all)(struct cs_self *self, const void *data, size_t size, unsigned flags);
 
@@ -350,6 +366,11 @@ struct cs_host {
 	/* The member as a tree of <cjson/cJSON.h>, where it is an array or an object: 0, CS_ENOENT (absent), CS_EINVAL
 	 * (another type). The tree is the frame's: it is freed when the handler has returned. */
 	int (*tree)(const struct cs_frame *frame, const char *key, const struct cJSON **tree_r);
+
+	/* ---- sessions, continued */
+	/* The words of LOGIN's `want` that the loaded plugins give (cs_plugin.want), each once; the list ends with NULL and
+	 * has 64 at most. Constant, also in start(): bit i of a session's want is the i-th word. [any thread] */
+	const char *const *(*want_words)(struct cs_self *self);
 };
 
 /* A service that a plugin offers to others; its context is the provider's instance state on the same
@@ -372,6 +393,7 @@ struct cs_plugin {
 	const struct cs_route *routes;          /* or NULL */
 	const struct cs_option *options;        /* or NULL */
 	const struct cs_hook *hooks;            /* or NULL */
+	const char *const *want;                /* words of LOGIN's `want` that it gives; NULL-ended list or NULL */
 	size_t conf_size;                       /* of the option struct; 0 without options */
 
 	/* Makes the instance of one worker. conf is the option struct, the server's, until `reload` brings
@@ -381,6 +403,10 @@ struct cs_plugin {
 	/* commit 0: is this acceptable (0, or CS_EINVAL with the text in e)? commit 1: use it from now on. Every
 	 * instance is asked before any is told. NULL: options are fixed. */
 	int (*reload)(void *state, const void *conf, int commit, struct cs_error *e);
+	/* The connection has a session, and its login has been answered: finish() of the request that claimed it was
+	 * called. want: what its client asked for, by want_words(). A session that ends before that is told by `closed` only.
+	 * NULL: not wanted. */
+	void (*opened)(void *state, cs_conn conn, cs_account account, uint64_t device, uint64_t want);
 	/* The session of a connection (LOGOUT) or the connection ended; conn is no longer valid for host calls.
 	 * account is 0 when nobody was logged in. written is the final count of bytes that the kernel took.
 	 * CS_PENDING: hold the account's place until release(); else 0. Later logins of the account wait. */

@@ -3,6 +3,10 @@
  * failure is answered. It must not know SQL or sockets. */
 #include "attempt.h"
 
+#include <cstring>
+
+#include <cjson/cJSON.h>
+
 #include "generation.h"
 #include "reply.h"
 
@@ -66,10 +70,12 @@ static void attempt_claim(const login_plugin *p, int result, uint64_t generation
 	attempt_ptr a(static_cast<attempt *>(arg));
 	const cs_conn conn = a->conn;
 
+	const struct cs_claim claim = {.account = a->id, .device = 0, .name = a->user.name.c_str(),
+	                               .generation = generation, .want = a->want,
+	                               .flags = p->conf->duplicate_login != 0 ? unsigned{CS_CLAIM_KICK} : 0u, .spare = {}};
+
 	if (result == 0)
-		result = p->context.host->claim(p->context.self, conn, a->id, a->user.name.c_str(), generation,
-		                                p->conf->duplicate_login != 0 ? unsigned{CS_CLAIM_KICK} : 0u,
-		                                attempt_claimed, a.get());
+		result = p->context.host->claim(p->context.self, conn, &claim, attempt_claimed, a.get());
 	else if (result == CS_EUNKNOWN)
 		result = CS_ENOSTORE; /* a generation that nobody uses is no change */
 	if (result == 0)
@@ -157,8 +163,39 @@ static void attempt_found(void *state, cs_conn conn, int result, void *arg)
 
 /* ---- the request */
 
+/* `want`, an array of texts, as bits of want_words(). */
+struct login_want {
+	bool is_there = false;
+	uint64_t mask = 0;
+};
+
+/* 0, or CS_REJECT after the request was refused. */
+static int login_read_want(const plugin_context &c, const cs_frame *frame, login_want *want_r)
+{
+	const struct cJSON *tree = nullptr, *item;
+	const char *const *words = c.host->want_words(c.self);
+	const int rc = c.host->tree(frame, "want", &tree);
+
+	if (rc == CS_ENOENT)
+		return 0;
+	if (rc != 0 || (tree->type & 0xff) != cJSON_Array)
+		return c.host->refuse(c.self, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME,
+		                      "want must be an array of texts");
+	want_r->is_there = true;
+	cJSON_ArrayForEach(item, tree)
+	{
+		if ((item->type & 0xff) != cJSON_String)
+			return c.host->refuse(c.self, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME,
+			                      "want must be an array of texts");
+		for (unsigned i = 0; words[i] != nullptr; i++)
+			if (strcmp(words[i], item->valuestring) == 0)
+				want_r->mask |= UINT64_C(1) << i;
+	}
+	return 0;
+}
+
 static int attempt_begin(login_plugin *p, const cs_frame *frame, uint64_t id, std::string_view password,
-                         int acknowledges)
+                         int acknowledges, const login_want &want)
 {
 	const plugin_context &c = p->context;
 	/* A longer one is wrong by its first bytes already: the rest need not be kept while it waits. */
@@ -174,6 +211,8 @@ static int attempt_begin(login_plugin *p, const cs_frame *frame, uint64_t id, st
 	a->conn = frame->conn;
 	a->id = id;
 	a->acknowledges = acknowledges;
+	a->want = want.mask;
+	a->wants = want.is_there;
 	a->cost = login_cost(p);
 	const int rc = c.host->work(c.self, frame->conn, CS_WORK_READ, attempt_find, attempt_found, a.get());
 	if (rc != 0)
@@ -188,12 +227,15 @@ int login_on_login(void *state, const cs_frame *frame)
 	std::string_view password;
 	int64_t id = 0;
 	int acknowledges = 0;
+	login_want want;
 	int rc = field_integer(p->context, frame, "id", FIELD_REQUIRED, 1, &id);
 
 	if (rc == 0)
 		rc = field_text(p->context, frame, "password", FIELD_REQUIRED, &password);
 	if (rc == 0)
 		rc = field_flag(p->context, frame, "ack", FIELD_OPTIONAL, &acknowledges);
+	if (rc == 0)
+		rc = login_read_want(p->context, frame, &want);
 	if (rc != 0)
 		return rc;
 	if (frame->account == static_cast<cs_account>(id))
@@ -202,5 +244,5 @@ int login_on_login(void *state, const cs_frame *frame)
 	if (frame->account != 0)
 		return p->context.host->refuse(p->context.self, frame->conn, &frame->request,
 		                               CS_ERRNO_NOT_ALLOWED, "log out first");
-	return attempt_begin(p, frame, static_cast<uint64_t>(id), password, acknowledges);
+	return attempt_begin(p, frame, static_cast<uint64_t>(id), password, acknowledges, want);
 }

@@ -26,6 +26,8 @@ struct attempt {
 	cs_conn conn = 0;
 	uint64_t id = 0;
 	int acknowledges = 0;
+	uint64_t want = 0; /* see cs_claim */
+	bool wants = false; /* the request had it: the ACK says what there is */
 	password_clear clear;
 	password_cost cost;
 	struct user user;

@@ -19,7 +19,8 @@ static void attempt_complete(const login_plugin *p, cs_conn conn, const attempt 
 {
 	const plugin_context &context = p->context;
 	const std::string ack =
-		reply_logged_in(a->request.req, a->id, a->user.name, a->messages,
+		reply_logged_in(a->request.req, a->id, a->user.name,
+	                        a->wants ? context.host->want_words(context.self) : nullptr, a->messages,
 	                        roster_fill(a->roster, a->roster.friends), roster_fill(a->roster, a->roster.groups));
 	uint64_t position = 0;
 

@@ -46,14 +46,26 @@ static void reply_list(std::string *frame, const char *key, std::string_view ite
 	*frame += ']';
 }
 
-std::string reply_logged_in(int64_t req, uint64_t id, std::string_view name, std::string_view messages,
-                            std::string_view friends, std::string_view groups)
+static void reply_have(std::string *frame, const char *const *have)
+{
+	std::string items;
+
+	if (have == nullptr)
+		return;
+	for (; *have != nullptr; have++)
+		reply_add_item(&items, *have);
+	*frame += ",\"have\":[" + items + "]";
+}
+
+std::string reply_logged_in(int64_t req, uint64_t id, std::string_view name, const char *const *have,
+                            std::string_view messages, std::string_view friends, std::string_view groups)
 {
 	std::string frame = reply_begin(CS_MSGID_LOGIN_ACK, req, CS_ERRNO_OK);
 
 	frame.reserve(frame.size() + name.size() + messages.size() + friends.size() + groups.size() + 128);
 	frame += ",\"id\":" + std::to_string(id) + ",\"name\":";
 	reply_quote(&frame, name);
+	reply_have(&frame, have);
 	reply_list(&frame, ",\"offlinemsg\":[", messages);
 	reply_list(&frame, ",\"friends\":[", friends);
 	reply_list(&frame, ",\"groups\":[", groups);

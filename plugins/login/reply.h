@@ -16,8 +16,9 @@ void reply_add_item(std::string *items, std::string_view text);
 
 /* The frames of success. req -1: none. */
 [[nodiscard]] std::string reply_registered(int64_t req, uint64_t id);
-/* The three lists are elements, comma between, without brackets; an empty one is left out. */
+/* have: null-ended, null: it is left out. The three lists are elements, comma between, without brackets; an empty one is left out. */
 [[nodiscard]] std::string reply_logged_in(int64_t req, uint64_t id, std::string_view name,
+                                          const char *const *have,
                                           std::string_view messages, std::string_view friends,
                                           std::string_view groups);
 

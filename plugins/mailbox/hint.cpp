@@ -147,7 +147,7 @@ int mailbox_hint_route(const cs_host *host, cs_self *self, cs_account to, const 
 {
 	const std::string bytes = mailbox_hint_encode(hint, body);
 
-	return host->route(self, to, bytes.data(), bytes.size(), 0);
+	return host->route(self, to, CS_EVERY_DEVICE, bytes.data(), bytes.size(), 0);
 }
 
 void mailbox_hint_route_all(const cs_host *host, cs_self *self, const mailbox_hint &hint,

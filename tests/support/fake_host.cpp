@@ -77,7 +77,17 @@ void fake_host_close(fake_host *host)
 
 /* ---- connections */
 
-cs_conn fake_host_connect(fake_host *host, cs_account account, const char *name, unsigned worker)
+void fake_session_open(fake_host *host, fake_conn *conn)
+{
+	if (!conn->opened_due || conn->account == 0)
+		return;
+	conn->opened_due = false;
+	for (fake_self *self : host->selves)
+		if (self->worker == conn->worker && self->plugin->opened != nullptr)
+			self->plugin->opened(self->state, conn->handle, conn->account, 0, conn->want);
+}
+
+cs_conn fake_host_connect(fake_host *host, cs_account account, const char *name, unsigned worker, uint64_t want)
 {
 	fake_conn &conn = host->conns.emplace_back();
 
@@ -88,6 +98,9 @@ cs_conn fake_host_connect(fake_host *host, cs_account account, const char *name,
 		conn.account = account;
 		conn.name = name;
 		host->online[account] = conn.handle;
+		conn.want = want;
+		conn.opened_due = true;
+		fake_session_open(host, &conn);
 	}
 	return conn.handle;
 }
@@ -111,6 +124,7 @@ void fake_session_end(fake_host *host, fake_conn *conn)
 	const cs_account account = conn->account;
 
 	conn->account = 0;
+	conn->opened_due = false;
 	conn->name.clear();
 	if (account != 0)
 		host->online.erase(account);

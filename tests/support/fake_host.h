@@ -40,6 +40,8 @@ struct fake_conn {
 	unsigned worker = 0;
 	cs_account account = 0;
 	std::string name;
+	uint64_t want = 0; /* of its session */
+	bool opened_due = false; /* the plugins were not told of it yet */
 	bool open = false;
 	bool pending = false; /* a handler answered CS_PENDING and nobody called finish() since */
 	fake_self *hooked = nullptr; /* whose hook answered CS_PENDING and did not call resume() since */
@@ -117,6 +119,7 @@ struct fake_host {
 	cs_host table = {};
 	std::unordered_map<std::string, std::string> options;
 	std::vector<fake_service> services;
+	std::vector<const char *> want_words;
 	std::vector<fake_self *> selves;
 	std::deque<fake_job> jobs;
 	std::unordered_map<cs_account, unsigned> held;
@@ -158,9 +161,10 @@ const struct cs_plugin *fake_self_plugin(const fake_self *self);
 void *fake_self_state(const fake_self *self);
 cs_self *fake_self_handle(fake_self *self);
 
-/* A new connection of that worker, logged in when account is not 0 (no claim is recorded). */
+/* A new connection of that worker, logged in when account is not 0 (no claim is recorded; `opened` is
+ * called). */
 cs_conn fake_host_connect(fake_host *host, cs_account account = 0, const char *name = "",
-                          unsigned worker = 0);
+                          unsigned worker = 0, uint64_t want = 0);
 fake_conn *fake_host_conn(fake_host *host, cs_conn conn);
 /* The connection ends: the hooks are called, the handle is dead. */
 void fake_host_end(fake_host *host, cs_conn conn);

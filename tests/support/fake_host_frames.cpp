@@ -145,6 +145,11 @@ static int table_send(cs_self *self, cs_conn handle, const char *frame, size_t s
 	return conn->over_soft ? CS_EAGAIN : 0;
 }
 
+static void opened_run(fake_host *host, void *arg)
+{
+	fake_session_open(host, static_cast<fake_conn *>(arg));
+}
+
 static int table_finish(cs_self *self, cs_conn handle)
 {
 	fake_conn *conn = conn_of(self, handle);
@@ -157,6 +162,8 @@ static int table_finish(cs_self *self, cs_conn handle)
 	if (!conn->pending)
 		fake_fail("finish() without CS_PENDING", self_of(self)->plugin->name);
 	conn->pending = false;
+	if (conn->opened_due)
+		fake_host_defer(self_of(self)->host, opened_run, conn);
 	return 0;
 }
 

@@ -41,6 +41,7 @@ struct fake_job {
 	const cs_batch *batch = nullptr;
 	cs_account account = 0;
 	unsigned flags = 0;
+	uint64_t want = 0;
 	std::string text; /* claim: the name; route: the data */
 	std::vector<cs_account> accounts; /* presence */
 	unsigned char *online = nullptr;
@@ -63,6 +64,8 @@ static inline fake_self *self_of(cs_self *self)
 /* Gives the frame that a hook has passed to the next hooks and the handler. */
 void fake_conn_go_on(fake_host *host, fake_conn *conn);
 /* What closing and LOGOUT have in common: the account is off, the hooks are called. */
+/* Tells the plugins of a session that they do not know yet. */
+void fake_session_open(fake_host *host, fake_conn *conn);
 void fake_session_end(fake_host *host, fake_conn *conn);
 
 #endif

@@ -99,6 +99,8 @@ static int claim_grant(fake_host *host, const fake_job *job)
 		return CS_EEXIST;
 	conn->account = job->account;
 	conn->name = job->text;
+	conn->want = job->want;
+	conn->opened_due = true;
 	host->online[job->account] = job->conn;
 	return 0;
 }

@@ -3,6 +3,7 @@
  * and does the little that the contract of plugin.h promises. It must not know what a plugin does. */
 #include "fake_host_internal.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -26,27 +27,50 @@ static int fault_take(fake_host *host, fake_fault_place place, bool *at_call_r)
 	return 0;
 }
 
-static int table_claim(cs_self *self, cs_conn conn, cs_account account, const char *name, uint64_t generation,
-                       unsigned flags, cs_done_fn *done, void *arg)
+static int table_claim(cs_self *self, cs_conn conn, const cs_claim *claim, cs_done_fn *done, void *arg)
 {
 	fake_host *host = self_of(self)->host;
 	bool at_call = false;
 	fake_job job;
 
-	fake_host_record(host, {"claim", conn, account, static_cast<int64_t>(generation), name});
+	fake_host_record(host, {"claim", conn, claim->account, static_cast<int64_t>(claim->generation), claim->name});
 	job.forced = fault_take(host, FAKE_CLAIM, &at_call);
 	if (at_call)
 		return job.forced;
 	job.kind = FAKE_JOB_CLAIM;
 	job.self = self_of(self);
 	job.conn = conn;
-	job.account = account;
-	job.text = name;
-	job.flags = flags;
+	job.account = claim->account;
+	job.text = claim->name;
+	job.want = claim->want;
+	job.flags = claim->flags;
 	job.done = done;
 	job.arg = arg;
 	host->jobs.push_back(std::move(job));
 	return 0;
+}
+
+static void want_words_add(std::vector<const char *> *words, const struct cs_plugin *plugin)
+{
+	for (const char *const *word = plugin->want; word != nullptr && *word != nullptr; word++) {
+		const auto is_word = [word](const char *other) { return strcmp(other, *word) == 0; };
+
+		if (std::none_of(words->begin(), words->end(), is_word))
+			words->push_back(*word);
+	}
+}
+
+/* In start() the instance is none of the others yet. */
+static const char *const *table_want_words(cs_self *self)
+{
+	fake_host *host = self_of(self)->host;
+
+	host->want_words.clear();
+	for (const fake_self *each : host->selves)
+		want_words_add(&host->want_words, each->plugin);
+	want_words_add(&host->want_words, self_of(self)->plugin);
+	host->want_words.push_back(nullptr);
+	return host->want_words.data();
 }
 
 static int table_logout(cs_self *self, cs_conn handle)
@@ -156,7 +180,7 @@ static void route_queue(fake_self *to, cs_account account, const void *data, siz
 	to->host->jobs.push_back(std::move(job));
 }
 
-static int table_route(cs_self *self, cs_account to, const void *data, size_t size, unsigned)
+static int table_route(cs_self *self, cs_account to, uint64_t, const void *data, size_t size, unsigned)
 {
 	fake_host *host = self_of(self)->host;
 	const auto holder = host->online.find(to);
@@ -298,6 +322,7 @@ void fake_table_fill(cs_host *table)
 	table->work = table_work;
 	table->batch = table_batch;
 	table->outcome_can_be_unknown = table_outcome_can_be_unknown;
+	table->want_words = table_want_words;
 	table->route = table_route;
 	table->route_all = table_route_all;
 	table->now = table_now;

@@ -85,8 +85,10 @@ static inline void note_claim(void *, cs_conn conn, int result, void *arg)
 static inline void claim(struct test *t, cs_conn conn, cs_account account, unsigned flags = 0,
                          uint64_t generation = 1)
 {
-	assert_int_equal(host_table.claim(self_of(t), conn, account, "zhang san", generation, flags, note_claim, t),
-	                 0);
+	const struct cs_claim wanted = {.account = account, .device = 0, .name = "zhang san", .generation = generation,
+	                                .want = 0, .flags = flags, .spare = {}};
+
+	assert_int_equal(host_table.claim(self_of(t), conn, &wanted, note_claim, t), 0);
 }
 
 /* Runs turns until so many claims were completed. */

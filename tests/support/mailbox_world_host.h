@@ -19,7 +19,7 @@ world_node *world_node_of(world *w, const world_conn *c);
 
 /* ---- of the host's table: mailbox_world_session.cpp */
 void world_host_release(cs_self *self, cs_account account);
-int world_host_route(cs_self *self, cs_account to, const void *data, size_t size, unsigned flags);
+int world_host_route(cs_self *self, cs_account to, uint64_t device, const void *data, size_t size, unsigned flags);
 void world_host_route_all(cs_self *self, const void *data, size_t size, unsigned flags);
 
 /* ---- the bus: mailbox_world_bus.cpp */

@@ -133,7 +133,7 @@ bool world_host_deliver(world_node *node, cs_account to, const std::string &data
 	return true;
 }
 
-int world_host_route(cs_self *self, cs_account to, const void *data, size_t size, unsigned)
+int world_host_route(cs_self *self, cs_account to, uint64_t, const void *data, size_t size, unsigned)
 {
 	world_worker *from = worker_of(self);
 	const std::string bytes(static_cast<const char *>(data), size);

@@ -104,9 +104,10 @@ static cs_conn log_in(test *t, unsigned flags = 0)
 	int peer;
 	const cs_conn conn = worker_fixture_connect(t->f.get(), &peer)->handle;
 
-	assert_int_equal(host_table.claim(t->f->worker->instances[0].get(), conn, 7, "zhang san", 2, flags,
-	                                  note_claim, t),
-	                 0);
+	const struct cs_claim claim = {.account = 7, .device = 0, .name = "zhang san", .generation = 2, .want = 0,
+	                               .flags = flags, .spare = {}};
+
+	assert_int_equal(host_table.claim(t->f->worker->instances[0].get(), conn, &claim, note_claim, t), 0);
 	return conn;
 }
 

@@ -152,7 +152,10 @@ static void note_claim(void *state, cs_conn conn, int result, void *arg)
 
 static void claim(struct fixture *f, cs_conn conn, cs_account account, unsigned flags)
 {
-	assert_int_equal(host_table.claim(f->self, conn, account, "name", 0, flags, note_claim, f), 0);
+	const struct cs_claim wanted = {.account = account, .device = 0, .name = "name", .generation = 0, .want = 0,
+	                                .flags = flags, .spare = {}};
+
+	assert_int_equal(host_table.claim(f->self, conn, &wanted, note_claim, f), 0);
 }
 
 static void assert_claimed(const struct fixture *f, std::vector<std::pair<cs_conn, int>> expected)

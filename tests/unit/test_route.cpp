@@ -90,7 +90,7 @@ static void what_is_routed_reaches_the_session_after_the_call(void **state)
 	struct conn *c = worker_fixture_connect(t->f.get(), &peer);
 
 	worker_fixture_bind(t->f.get(), c, 13);
-	assert_int_equal(route_to_account(self_of(t), 13, data, 5, 0), 0);
+	assert_int_equal(route_to_account(self_of(t), 13, CS_EVERY_DEVICE, data, 5, 0), 0);
 	data[0] = 'j'; /* it was copied */
 	assert_string_equal(t->got.c_str(), "");
 	worker_fixture_turn(t->f.get());
@@ -103,7 +103,7 @@ static void who_is_not_online_is_not_routed_to(void **state)
 {
 	auto *t = static_cast<test *>(*state);
 
-	assert_int_equal(route_to_account(self_of(t), 13, "x", 1, 0), CS_ENOENT);
+	assert_int_equal(route_to_account(self_of(t), 13, CS_EVERY_DEVICE, "x", 1, 0), CS_ENOENT);
 	worker_fixture_turn(t->f.get());
 	assert_string_equal(t->got.c_str(), "");
 }
@@ -115,13 +115,13 @@ static void what_arrives_after_the_session_ended_is_dropped(void **state)
 	struct conn *c = worker_fixture_connect(t->f.get(), &peer);
 
 	worker_fixture_bind(t->f.get(), c, 13);
-	assert_int_equal(route_to_account(self_of(t), 13, "a", 1, 0), 0);
+	assert_int_equal(route_to_account(self_of(t), 13, CS_EVERY_DEVICE, "a", 1, 0), 0);
 	conn_logout(c);
-	assert_int_equal(route_to_account(self_of(t), 13, "b", 1, 0), CS_ENOENT);
+	assert_int_equal(route_to_account(self_of(t), 13, CS_EVERY_DEVICE, "b", 1, 0), CS_ENOENT);
 	worker_fixture_turn(t->f.get());
 	/* The same connection, another account; and a connection that ended. */
 	worker_fixture_bind(t->f.get(), c, 14);
-	assert_int_equal(route_to_account(self_of(t), 14, "c", 1, 0), 0);
+	assert_int_equal(route_to_account(self_of(t), 14, CS_EVERY_DEVICE, "c", 1, 0), 0);
 	conn_close(c, "test");
 	worker_fixture_turn(t->f.get());
 	assert_string_equal(t->got.c_str(), "");
@@ -179,7 +179,7 @@ static void a_session_of_this_node_is_reached_without_the_bus(void **state)
 	int peer;
 
 	worker_fixture_bind(t->f.get(), worker_fixture_connect(t->f.get(), &peer), 13);
-	assert_int_equal(route_to_account(self_of(t), 13, "a", 1, 0), 0);
+	assert_int_equal(route_to_account(self_of(t), 13, CS_EVERY_DEVICE, "a", 1, 0), 0);
 	worker_fixture_turn(t->f.get());
 	assert_string_equal(t->got.c_str(), "a ");
 	assert_trace(t, "");
@@ -190,12 +190,12 @@ static void who_is_not_here_is_looked_for_on_other_nodes(void **state)
 	auto *t = static_cast<test *>(*state);
 
 	t->bus->online = {14};
-	assert_int_equal(route_to_account(self_of(t), 14, "hello", 5, 0), 0);
+	assert_int_equal(route_to_account(self_of(t), 14, CS_EVERY_DEVICE, "hello", 5, 0), 0);
 	assert_trace(t, "send:14 ");
 	assert_int_equal(parcel_sent(t).kind, BUS_PARCEL_ACCOUNT);
 	assert_int_equal(parcel_sent(t).account, 14);
 	assert_true(parcel_sent(t).data == "hello");
-	assert_int_equal(route_to_account(self_of(t), 14, "hello", 5, 0), 0);
+	assert_int_equal(route_to_account(self_of(t), 14, CS_EVERY_DEVICE, "hello", 5, 0), 0);
 	assert_trace(t, "send:14 send:14 ");
 }
 
@@ -208,7 +208,7 @@ static void a_place_that_is_only_reserved_is_not_routed_to(void **state)
 
 	assert_int_equal(session_reserve(t->f->shared.sessions, 13, 0, conn, nullptr, &other), SESSION_GRANTED);
 	fake_bus_arrive(t->bus.get(), make_parcel(BUS_PARCEL_ACCOUNT, 13, "x"));
-	assert_int_equal(route_to_account(self_of(t), 13, "y", 1, 0), 0);
+	assert_int_equal(route_to_account(self_of(t), 13, CS_EVERY_DEVICE, "y", 1, 0), 0);
 	worker_fixture_turn(t->f.get());
 	assert_string_equal(t->got.c_str(), "");
 	assert_trace(t, "send:13 ");
@@ -233,8 +233,8 @@ static void without_the_bus_a_node_reaches_itself(void **state)
 
 	fake_bus_set_address(t->bus.get(), 0);
 	worker_fixture_bind(t->f.get(), worker_fixture_connect(t->f.get(), &peer), 13);
-	assert_int_equal(route_to_account(self_of(t), 13, "b", 1, 0), 0);
-	assert_int_equal(route_to_account(self_of(t), 14, "c", 1, 0), CS_ENOENT);
+	assert_int_equal(route_to_account(self_of(t), 13, CS_EVERY_DEVICE, "b", 1, 0), 0);
+	assert_int_equal(route_to_account(self_of(t), 14, CS_EVERY_DEVICE, "c", 1, 0), CS_ENOENT);
 	route_to_all(self_of(t), "e", 1, 0);
 	worker_fixture_turn(t->f.get());
 	assert_string_equal(t->got.c_str(), "b e ");
@@ -283,7 +283,7 @@ static void send_notes(test *t, int from)
 		if (i % 2 == 0)
 			route_to_all(self_of(t), &n, sizeof n, 0);
 		else
-			(void)!route_to_account(self_of(t), 13, &n, sizeof n, 0);
+			(void)!route_to_account(self_of(t), 13, CS_EVERY_DEVICE, &n, sizeof n, 0);
 	}
 }
 
