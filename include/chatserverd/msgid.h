@@ -19,7 +19,8 @@
 	X(ACK, 100, S) \
 	X(PING, 102, C) \
 	X(PONG, 103, S) \
-	X(DELIVERED, 104, C)
+	X(DELIVERED, 104, C) \
+	X(SIGNAL, 122, B)
 
 /* X(NAME, number, when) : the errno of ACK (msgid 100). 1 and 2 belong to LOGIN_ACK and REGISTER_ACK. */
 #define CS_ERRNO_LIST(X) \

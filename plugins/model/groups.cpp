@@ -164,3 +164,22 @@ int group_find_member(cs_db *db, uint64_t account, uint64_t group, uint64_t *joi
 	*joined_seq_r = row.joined_seq;
 	return 0;
 }
+
+/* A group without members is none: its creator is one. */
+static int members_take(void *arg, const cs_db_value *columns, size_t)
+{
+	static_cast<std::vector<uint64_t> *>(arg)->push_back(sql_number_of(columns[0]));
+	return 0;
+}
+
+int group_members(cs_db *db, uint64_t group, size_t most, std::vector<uint64_t> *members_r)
+{
+	const int result = sql_run(db,
+	                           "SELECT m.account FROM conversation c JOIN member m ON m.conversation = c.id"
+	                           " WHERE c.id = ? AND c.kind = 1 LIMIT ?",
+	                           {sql_integer(group), sql_integer(most)}, members_take, members_r);
+
+	if (result)
+		return result;
+	return members_r->empty() ? MODEL_NONE : 0;
+}

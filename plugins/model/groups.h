@@ -43,6 +43,8 @@ struct group_limits {
                              const group_limits &most = {});
 /* The account's groups with all their members, in order of id; a constant number of statements. */
 [[nodiscard]] int group_list(cs_db *db, uint64_t account, std::vector<group_entry> *groups_r);
+/* The members, `most` of them at most, in no order; MODEL_NONE: no such group. */
+[[nodiscard]] int group_members(cs_db *db, uint64_t group, size_t most, std::vector<uint64_t> *members_r);
 /* 0 with the member's joined_seq, MODEL_NONE (no such group), MODEL_NOT_MEMBER. */
 [[nodiscard]] int group_find_member(cs_db *db, uint64_t account, uint64_t group, uint64_t *joined_seq_r);
 

@@ -1,0 +1,2 @@
+signal_MODEL = yes
+signal_SHARED = field

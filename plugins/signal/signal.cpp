@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT
+ * SIGNAL: a frame for who is there now and asked for such frames. It is stored nowhere, and nobody makes it good. */
+#include "signal.h"
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+
+/* Bytes that a client takes in no time. */
+static constexpr size_t signal_little_unsent = 16 * 1024;
+static constexpr size_t signal_most_kind = 32; /* bytes */
+
+/* ---- sending */
+
+static int signal_refuse(const signal_plugin *p, const cs_frame *frame, int wire_errno, const char *why)
+{
+	const plugin_context &c = p->context;
+
+	return c.host->refuse(c.self, frame->conn, &frame->request, wire_errno, "%s", why);
+}
+
+static int signal_check(const signal_plugin *p, const cs_frame *frame)
+{
+	const plugin_context &c = p->context;
+	std::string_view kind, name = frame->name;
+	int result = field_text(c, frame, "kind", FIELD_REQUIRED, &kind);
+
+	if (!result)
+		result = field_text(c, frame, "name", FIELD_OPTIONAL, &name);
+	if (result)
+		return result;
+	if (kind.empty() || kind.size() > signal_most_kind)
+		return signal_refuse(p, frame, CS_ERRNO_BAD_FRAME, "kind must have 1 to 32 bytes");
+	if (c.host->has(frame, "seq"))
+		return signal_refuse(p, frame, CS_ERRNO_BAD_FRAME, "seq is the server's to add");
+	if (c.host->has(frame, "ts"))
+		return signal_refuse(p, frame, CS_ERRNO_BAD_FRAME, "ts is the server's to add");
+	if (name != frame->name)
+		return signal_refuse(p, frame, CS_ERRNO_NOT_ALLOWED, "name is not this account's");
+	return 0;
+}
+
+/* Whoever is not there, or is nobody, gets nothing: the answer says only that it was sent. Oneself has no other
+ * session yet. */
+static int signal_to_account(const signal_plugin *p, const cs_frame *frame, cs_account to)
+{
+	const plugin_context &c = p->context;
+
+	if (to != frame->account)
+		(void)c.host->route(c.self, to, CS_EVERY_DEVICE, frame->bytes, frame->size, CS_ROUTE_CASUAL);
+	c.host->answer(c.self, frame->conn, &frame->request, "");
+	return CS_DONE;
+}
+
+static int signal_on_signal(void *state, const cs_frame *frame)
+{
+	signal_plugin *p = static_cast<signal_plugin *>(state);
+	int64_t to = 0, group = 0;
+	int result = field_integer(p->context, frame, "toid", FIELD_OPTIONAL, 1, &to);
+
+	if (!result)
+		result = field_integer(p->context, frame, "groupid", FIELD_OPTIONAL, 1, &group);
+	if (!result)
+		result = signal_check(p, frame);
+	if (result)
+		return result;
+	if (!to == !group)
+		return signal_refuse(p, frame, CS_ERRNO_BAD_FRAME, "one of toid and groupid must be there");
+	if (to)
+		return signal_to_account(p, frame, static_cast<cs_account>(to));
+	return signal_to_group(p, frame, static_cast<uint64_t>(group));
+}
+
+/* ---- receiving */
+
+/* What a slow client did not take yet is worth more than what comes now. */
+static void signal_deliver(const signal_plugin *p, cs_conn conn, signal_session *s, std::string_view frame)
+{
+	if (!s->paused && p->context.host->send(p->context.self, conn, frame.data(), frame.size(), nullptr, nullptr) ==
+	                          CS_EAGAIN)
+		s->paused = true;
+}
+
+static void signal_deliver_members(signal_plugin *p, std::string_view parcel)
+{
+	const char *accounts = nullptr;
+	size_t count = 0;
+	std::string_view frame;
+
+	if (signal_parcel_decode(parcel, &accounts, &count, &frame) != 0)
+		return;
+	for (size_t i = 0; i < count && !p->sessions.empty(); i++) {
+		const auto [from, to] = p->by_account.equal_range(signal_parcel_account(accounts, i));
+
+		for (auto at = from; at != to; ++at)
+			signal_deliver(p, at->second, &p->sessions[at->second], frame);
+	}
+}
+
+static void signal_on_routed(void *state, cs_conn conn, cs_account account, const void *data, size_t size)
+{
+	signal_plugin *p = static_cast<signal_plugin *>(state);
+	const std::string_view bytes(static_cast<const char *>(data), size);
+
+	if (!account)
+		return signal_deliver_members(p, bytes);
+	const auto at = p->sessions.find(conn);
+
+	if (at != p->sessions.end() && size >= 2 && bytes.front() == '{' && bytes.back() == '}')
+		signal_deliver(p, conn, &at->second, bytes);
+}
+
+/* ---- sessions */
+
+static void signal_on_opened(void *state, cs_conn conn, cs_account account, uint64_t, uint64_t want)
+{
+	signal_plugin *p = static_cast<signal_plugin *>(state);
+
+	if (!(want & p->want))
+		return;
+	p->sessions[conn].account = account;
+	p->by_account.emplace(account, conn);
+}
+
+static int signal_on_closed(void *state, cs_conn conn, cs_account, uint64_t)
+{
+	signal_plugin *p = static_cast<signal_plugin *>(state);
+	const auto session = p->sessions.find(conn);
+
+	if (session == p->sessions.end())
+		return 0;
+	const auto [from, to] = p->by_account.equal_range(session->second.account);
+
+	for (auto at = from; at != to; ++at)
+		if (at->second == conn) {
+			p->by_account.erase(at);
+			break;
+		}
+	p->sessions.erase(session);
+	return 0;
+}
+
+static void signal_on_written(void *state, cs_conn conn, uint64_t, size_t unsent)
+{
+	signal_plugin *p = static_cast<signal_plugin *>(state);
+	const auto session = p->sessions.find(conn);
+
+	if (session != p->sessions.end() && unsent <= signal_little_unsent)
+		session->second.paused = false;
+}
+
+/* ---- the instance */
+
+static uint64_t signal_want_bit(const plugin_context &c)
+{
+	const char *const *words = c.host->want_words(c.self);
+	unsigned i = 0;
+
+	while (words[i] && strcmp(words[i], "signal") != 0)
+		i++;
+	return words[i] ? UINT64_C(1) << i : 0;
+}
+
+static int signal_start(const cs_host *host, cs_self *self, const void *, void **state_r, cs_error *)
+{
+	auto p = std::make_unique<signal_plugin>();
+
+	p->context = {host, self};
+	p->want = signal_want_bit(p->context);
+	*state_r = p.release();
+	return 0;
+}
+
+static void signal_stop(void *state)
+{
+	const std::unique_ptr<signal_plugin> p(static_cast<signal_plugin *>(state));
+}
+
+static const char *const signal_words[] = {"signal", nullptr};
+
+static const cs_route signal_routes[] = {
+	{CS_MSGID_SIGNAL, "signal", signal_on_signal, CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID, 1},
+	{0, nullptr, nullptr, 0, 0},
+};
+
+CS_EXPORT extern const struct cs_plugin cs_plugin = {
+	CS_PLUGIN_HEAD,
+	.name = "signal",
+	.version = CS_VERSION,
+	.routes = signal_routes,
+	.want = signal_words,
+	.start = signal_start,
+	.opened = signal_on_opened,
+	.closed = signal_on_closed,
+	.written = signal_on_written,
+	.routed = signal_on_routed,
+	.stop = signal_stop,
+};

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT
+ * The tests of SIGNAL as a handler has it: fields, errors, who gets the sender's bytes, and what is remembered of
+ * groups. */
+#include "plugins/model/groups.h"
+#include "tests/support/check.h"
+#include "tests/support/handler_fixture.h"
+
+#include <vector>
+
+/* A session that wants signals. */
+static cs_conn signal_session_of(handler_fixture *f, uint64_t account, const char *name)
+{
+	return fake_host_connect(f->host.get(), account, name, 0, 1);
+}
+
+static uint64_t signal_group_of(handler_fixture *f, const std::vector<uint64_t> &members)
+{
+	uint64_t group = 0, joined = 0;
+
+	for (const uint64_t member : members) {
+		if (group == 0)
+			assert_int_equal(group_create(f->host->db, member, "friends", "", &group), 0);
+		else
+			assert_int_equal(group_join(f->host->db, member, group, &joined), 0);
+	}
+	return group;
+}
+
+static size_t signal_frames(handler_fixture *f, cs_conn conn)
+{
+	return fake_host_conn(f->host.get(), conn)->frames.size();
+}
+
+static size_t signal_calls(handler_fixture *f, const char *what)
+{
+	size_t count = 0;
+
+	for (const fake_call &call : f->host->calls)
+		count += call.what == what;
+	return count;
+}
+
+static std::string signal_group_frame(uint64_t account, uint64_t group, const char *more = "")
+{
+	return "{\"msgid\":122,\"id\":" + std::to_string(account) + ",\"groupid\":" + std::to_string(group) +
+	       ",\"kind\":\"typing\"" + more + "}";
+}
+
+static void what_is_sent_reaches_who_wants_it_as_the_senders_bytes(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "signal");
+	const cs_conn ann = fake_host_connect(f->host.get(), 1, "ann"), bob = signal_session_of(f, 2, "bob");
+	const char *frame = R"({"msgid":122, "id":1,"toid":2,"kind":"typing","x":[1, {"y":null}]})";
+
+	assert_string_equal(fixture_ask(f, ann, frame).c_str(), "");
+	assert_string_equal(fake_host_last(f->host.get(), bob).c_str(), frame);
+	assert_int_equal(signal_calls(f, "work read") + signal_calls(f, "batch"), 0);
+}
+
+static void who_did_not_ask_for_signals_gets_none(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "signal");
+	const cs_conn ann = signal_session_of(f, 1, "ann"), bob = fake_host_connect(f->host.get(), 2, "bob");
+
+	assert_string_equal(fixture_ask(f, ann, R"({"msgid":122,"id":1,"toid":2,"kind":"x","req":7})").c_str(),
+	                    R"({"msgid":100,"of":122,"req":7,"errno":0})");
+	assert_int_equal(signal_frames(f, bob), 0);
+}
+
+static void an_answer_says_only_that_it_was_sent(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "signal");
+	const cs_conn ann = signal_session_of(f, 1, "ann");
+	const char *answer = R"({"msgid":100,"of":122,"req":7,"errno":0})";
+
+	/* To somebody who is away, to nobody, and to oneself, who has no other session. */
+	for (const char *to : {"2", "4711", "1"}) {
+		const std::string frame = std::string(R"({"msgid":122,"id":1,"kind":"x","req":7,"toid":)") + to + "}";
+
+		assert_string_equal(fixture_ask(f, ann, frame).c_str(), answer);
+	}
+}
+
+static void a_frame_that_is_no_signal_is_refused(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "signal");
+	const cs_conn ann = signal_session_of(f, 1, "ann"), bob = signal_session_of(f, 2, "bob");
+	static const struct {
+		const char *frame;
+		int wire_errno;
+		const char *text;
+	} cases[] = {
+		{R"({"msgid":122,"id":1,"toid":2})", 4, "kind is missing"},
+		{R"({"msgid":122,"id":1,"toid":2,"kind":""})", 4, "kind must have 1 to 32 bytes"},
+		{R"({"msgid":122,"id":1,"toid":2,"kind":"123456789012345678901234567890123"})", 4,
+		 "kind must have 1 to 32 bytes"},
+		{R"({"msgid":122,"id":1,"kind":"x"})", 4, "one of toid and groupid must be there"},
+		{R"({"msgid":122,"id":1,"toid":2,"groupid":3,"kind":"x"})", 4, "one of toid and groupid must be there"},
+		{R"({"msgid":122,"id":1,"toid":2,"kind":"x","seq":1})", 4, "seq is the server's to add"},
+		{R"({"msgid":122,"id":1,"toid":2,"kind":"x","ts":1})", 4, "ts is the server's to add"},
+		{R"({"msgid":122,"id":1,"toid":2,"kind":"x","name":"bob"})", 8, "name is not this account's"},
+		{R"({"msgid":122,"id":1,"groupid":4711,"kind":"x"})", 7, "groupid names no group"},
+	};
+
+	for (const auto &c : cases)
+		assert_string_equal(fixture_ask(f, ann, c.frame).c_str(),
+		                    fixture_refusal(122, c.wire_errno, c.text).c_str());
+	assert_int_equal(signal_frames(f, bob), 0);
+}
+
+static void a_group_gets_it_but_for_its_sender(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "signal");
+	const uint64_t a = fixture_account(f, "ann"), b = fixture_account(f, "bob"), c = fixture_account(f, "carl"),
+	               d = fixture_account(f, "dora");
+	const uint64_t group = signal_group_of(f, {a, b, c});
+	const cs_conn ann = signal_session_of(f, a, "ann"), bob = signal_session_of(f, b, "bob"),
+	              carl = fake_host_connect(f->host.get(), c, "carl"), dora = signal_session_of(f, d, "dora");
+	const std::string frame = signal_group_frame(a, group);
+
+	assert_string_equal(fixture_ask(f, ann, frame).c_str(), "");
+	assert_string_equal(fake_host_last(f->host.get(), bob).c_str(), frame.c_str());
+	assert_int_equal(signal_frames(f, carl) + signal_frames(f, dora), 0);
+	assert_string_equal(fixture_ask(f, dora, signal_group_frame(d, group)).c_str(),
+	                    fixture_refusal(122, 8, "not a member of the group").c_str());
+	fixture_expect_idle(f, ann);
+}
+
+static void the_members_are_read_once_for_many_signals(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "signal");
+	const uint64_t a = fixture_account(f, "ann"), b = fixture_account(f, "bob");
+	const uint64_t group = signal_group_of(f, {a, b});
+	const cs_conn ann = signal_session_of(f, a, "ann"), bob = signal_session_of(f, b, "bob");
+
+	for (int i = 0; i < 20; i++)
+		(void)fake_host_request(f->host.get(), ann, signal_group_frame(a, group));
+	assert_int_equal(signal_frames(f, bob), 20);
+	assert_in_range(signal_calls(f, "work read"), 1, 3);
+}
+
+static void a_store_that_fails_refuses_and_is_asked_again(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "signal");
+	const uint64_t a = fixture_account(f, "ann"), b = fixture_account(f, "bob");
+	const uint64_t group = signal_group_of(f, {a, b});
+	const cs_conn ann = signal_session_of(f, a, "ann"), bob = signal_session_of(f, b, "bob");
+
+	f->host->faults = {{FAKE_READ, 0, false, CS_ENOSTORE}, {FAKE_READ, 0, true, CS_EBUSY}};
+	assert_string_equal(fixture_ask(f, ann, signal_group_frame(a, group)).c_str(),
+	                    fixture_refusal(122, 11, "nothing was changed").c_str());
+	assert_string_equal(fixture_ask(f, ann, signal_group_frame(a, group)).c_str(),
+	                    fixture_refusal(122, 10, "try again later").c_str());
+	assert_int_equal(signal_frames(f, bob), 0);
+	assert_string_equal(fixture_ask(f, ann, signal_group_frame(a, group)).c_str(), "");
+	assert_int_equal(signal_frames(f, bob), 1);
+}
+
+static void a_group_of_more_than_500_is_full(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "signal");
+	std::vector<uint64_t> members;
+
+	for (int i = 0; i < 501; i++)
+		members.push_back(fixture_account(f, ("m" + std::to_string(i)).c_str()));
+	const uint64_t last = members.back();
+	members.pop_back();
+	const uint64_t group = signal_group_of(f, members);
+	const cs_conn first = signal_session_of(f, members[0], "m0"), other = signal_session_of(f, members[499], "m499");
+	uint64_t joined = 0;
+
+	assert_string_equal(fixture_ask(f, first, signal_group_frame(members[0], group)).c_str(), "");
+	assert_int_equal(signal_frames(f, other), 1);
+	assert_int_equal(group_join(f->host->db, last, group, &joined), 0);
+	check_wait("the members to be read again", [&] {
+		return fixture_ask(f, first, signal_group_frame(members[0], group)) ==
+		       fixture_refusal(122, 16, "the group has too many members for signals");
+	});
+}
+
+static void a_slow_client_gets_no_more_until_it_has_taken_what_it_got(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "signal");
+	const cs_conn ann = signal_session_of(f, 1, "ann"), bob = signal_session_of(f, 2, "bob");
+	const char *frame = R"({"msgid":122,"id":1,"toid":2,"kind":"x"})";
+
+	fake_host_conn(f->host.get(), bob)->over_soft = true;
+	for (int i = 0; i < 3; i++)
+		(void)fake_host_request(f->host.get(), ann, frame);
+	assert_int_equal(signal_frames(f, bob), 1);
+	fake_host_conn(f->host.get(), bob)->over_soft = false;
+	fake_host_written_all(f->host.get(), bob);
+	(void)fake_host_request(f->host.get(), ann, frame);
+	assert_int_equal(signal_frames(f, bob), 2);
+}
+
+static void what_another_node_sends_that_is_no_signal_is_dropped(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "signal");
+	const cs_conn bob = signal_session_of(f, 2, "bob");
+	const struct cs_plugin *plugin = fake_self_plugin(f->plugin);
+	const std::string good("g\1\1\0\2\0\0\0\0\0\0\0{}", 14);
+
+	for (size_t size = 0; size < good.size(); size++) {
+		const std::vector<char> bytes(good.begin(), good.begin() + static_cast<long>(size));
+
+		plugin->routed(fake_self_state(f->plugin), 0, 0, bytes.data(), bytes.size());
+	}
+	plugin->routed(fake_self_state(f->plugin), 0, 0, "g\2\1\0\2\0\0\0\0\0\0\0{}", 14);
+	plugin->routed(fake_self_state(f->plugin), 0, 0, "g\1\xff\xff\2\0\0\0\0\0\0\0{}", 14);
+	plugin->routed(fake_self_state(f->plugin), bob, 2, "", 0);
+	plugin->routed(fake_self_state(f->plugin), bob, 2, "no frame", 8);
+	assert_int_equal(signal_frames(f, bob), 0);
+	plugin->routed(fake_self_state(f->plugin), 0, 0, good.data(), good.size());
+	assert_int_equal(signal_frames(f, bob), 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, handler_fixture_setup, handler_fixture_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(what_is_sent_reaches_who_wants_it_as_the_senders_bytes),
+		TEST(who_did_not_ask_for_signals_gets_none),
+		TEST(an_answer_says_only_that_it_was_sent),
+		TEST(a_frame_that_is_no_signal_is_refused),
+		TEST(a_group_gets_it_but_for_its_sender),
+		TEST(the_members_are_read_once_for_many_signals),
+		TEST(a_store_that_fails_refuses_and_is_asked_again),
+		TEST(a_group_of_more_than_500_is_full),
+		TEST(a_slow_client_gets_no_more_until_it_has_taken_what_it_got),
+		TEST(what_another_node_sends_that_is_no_signal_is_dropped),
+	};
+
+	return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
