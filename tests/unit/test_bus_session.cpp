@@ -118,7 +118,7 @@ static void a_session_that_another_node_asks_for_is_probed_and_its_proof_comes_b
 	assert_int_equal(claim(t, &t->nodes[0], 13, 1, 0), CS_EEXIST);
 	assert_true(wait_for(t, [asking] { return session_proved_ms(asking, 13) != 0; }));
 	assert_int_equal(c->account, 13);
-	assert_true(session_proved_ms(&probed->sessions, 13) != 0);
+	assert_true(session_proved_ms(probed->sessions, 13) != 0);
 	assert_true(is_quiet(t));
 	/* One that has ended since is not proved. */
 	session_free(asking, 13);

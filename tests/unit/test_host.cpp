@@ -13,7 +13,9 @@
 #include <sys/un.h>
 
 #include "core/net/conn.h"
+#include "core/net/throttle.h"
 #include "core/plugin/conn_calls.h"
+#include "core/session/session.h"
 #include "core/plugin/dispatch.h"
 #include "core/base/log.h"
 #include "core/base/loop.h"
