@@ -133,7 +133,9 @@ $(model_library): $(call objects_of,plugins/model)
 	@mkdir -p $(@D)
 	$(call quiet,AR)rm -f $@ && ar rcs $@ $^
 
-$(test_library): $(filter $(BUILD)/tests/support/fake_host%,$(call objects_of,tests/support))
+# The fake host reads frames as the server does.
+$(test_library): $(filter $(BUILD)/tests/support/fake_host%,$(call objects_of,tests/support)) \
+		$(BUILD)/core/net/frame.o $(BUILD)/core/base/log.o
 	$(call quiet,AR)rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/core/%.o: core/%.cpp $(flags_file)
@@ -229,7 +231,7 @@ else
 tests: all $(test_binaries) $(cluster_binaries) $(bad_plugins) $(replay_binaries)
 
 # What needs no server: seconds of tests that people run after every change.
-source_scripts = scripts/check-layers scripts/check-headers scripts/check-plugins scripts/check-globals scripts/check-libraries \
+source_scripts = scripts/check-layers scripts/check-names scripts/check-headers scripts/check-plugins scripts/check-globals scripts/check-libraries \
 	scripts/check-docs
 own_binaries = $(filter-out $(BUILD)/tests/server/% %_admin,$(foreach t,$(test_binaries),$(if $(strip \
 	$(foreach server,mysql redis,$(findstring $(server),$(t)))),,$(t))))

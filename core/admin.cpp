@@ -34,15 +34,13 @@ void admin_deleter::operator()(struct admin *a) const
 	std::default_delete<struct admin>()(a);
 }
 
-namespace {
-
 struct route_sum {
 	const char *name;
 	uint64_t calls = 0, bytes = 0;
 	std::array<uint64_t, route_most_errnos> refused = {};
 };
 
-void answer(struct evhttp_request *request, int status, const char *reason, const std::string &text)
+static void admin_answer(struct evhttp_request *request, int status, const char *reason, const std::string &text)
 {
 	const buffer_ptr body(evbuffer_new());
 
@@ -52,33 +50,33 @@ void answer(struct evhttp_request *request, int status, const char *reason, cons
 	evhttp_send_reply(request, status, reason, body.get());
 }
 
-void on_health(struct evhttp_request *request, void *arg)
+static void admin_on_health(struct evhttp_request *request, void *arg)
 {
 	if (((struct admin *)arg)->server->drain.begun)
-		answer(request, 503, "Draining", "draining\n");
+		admin_answer(request, 503, "Draining", "draining\n");
 	else
-		answer(request, HTTP_OK, "OK", "ok\n");
+		admin_answer(request, HTTP_OK, "OK", "ok\n");
 }
 
-void on_other(struct evhttp_request *request, void *)
+static void admin_on_other(struct evhttp_request *request, void *)
 {
-	answer(request, HTTP_NOTFOUND, "Not Found", "there are /healthz and /metrics\n");
+	admin_answer(request, HTTP_NOTFOUND, "Not Found", "there are /healthz and /metrics\n");
 }
 
-void add_head(std::string *text, const char *name, const char *type, const char *help)
+static void admin_add_head(std::string *text, const char *name, const char *type, const char *help)
 {
 	text->append("# HELP chatserverd_").append(name).append(" ").append(help).append("\n");
 	text->append("# TYPE chatserverd_").append(name).append(" ").append(type).append("\n");
 }
 
-void add_figure(std::string *text, const char *name, const char *type, const char *help, uint64_t value)
+static void admin_add_figure(std::string *text, const char *name, const char *type, const char *help, uint64_t value)
 {
-	add_head(text, name, type, help);
+	admin_add_head(text, name, type, help);
 	text->append("chatserverd_").append(name).append(" ").append(std::to_string(value)).append("\n");
 }
 
 /* A figure that is always 1, so that others can be joined with its labels. */
-void add_node(std::string *text, const struct server *s)
+static void admin_add_node(std::string *text, const struct server *s)
 {
 	text->append("# HELP chatserverd_node_info Name of this node and version of the program.\n");
 	text->append("# TYPE chatserverd_node_info gauge\n");
@@ -86,36 +84,36 @@ void add_node(std::string *text, const struct server *s)
 	text->append("\",version=\"" CS_VERSION "\"} 1\n");
 }
 
-void add_store_figures(std::string *text, struct store *store)
+static void admin_add_store_figures(std::string *text, struct store *store)
 {
 	const struct store_figures f = store_figures_read(store);
 
-	add_figure(text, "store_waiting_reads", "gauge", "Reads that wait for a store thread.", f.waiting_read);
-	add_figure(text, "store_waiting_writes", "gauge", "Writes that wait for a store thread.", f.waiting_write);
-	add_figure(text, "store_waiting_hashes", "gauge", "Password hashes that wait.", f.waiting_hash);
-	add_figure(text, "store_degraded", "gauge", "1 while the disk is full or read-only.", f.degraded);
-	add_figure(text, "store_batches_total", "counter", "Batches committed.", f.batches);
-	add_figure(text, "store_items_total", "counter", "Items of committed batches.", f.items);
-	add_figure(text, "store_retries_total", "counter", "Transactions that were run again.", f.retries);
-	add_figure(text, "store_failures_total", "counter", "Requests that the store could not do.", f.failures);
+	admin_add_figure(text, "store_waiting_reads", "gauge", "Reads that wait for a store thread.", f.waiting_read);
+	admin_add_figure(text, "store_waiting_writes", "gauge", "Writes that wait for a store thread.", f.waiting_write);
+	admin_add_figure(text, "store_waiting_hashes", "gauge", "Password hashes that wait.", f.waiting_hash);
+	admin_add_figure(text, "store_degraded", "gauge", "1 while the disk is full or read-only.", f.degraded);
+	admin_add_figure(text, "store_batches_total", "counter", "Batches committed.", f.batches);
+	admin_add_figure(text, "store_items_total", "counter", "Items of committed batches.", f.items);
+	admin_add_figure(text, "store_retries_total", "counter", "Transactions that were run again.", f.retries);
+	admin_add_figure(text, "store_failures_total", "counter", "Requests that the store could not do.", f.failures);
 }
 
-void add_bus_figures(std::string *text, const struct bus *bus)
+static void admin_add_bus_figures(std::string *text, const struct bus *bus)
 {
 	const struct bus_counters f = bus_count(bus);
 
-	add_figure(text, "bus_away", "gauge", "1 while the other nodes cannot be reached.", f.away);
-	add_figure(text, "bus_unfinished", "gauge", "Calls to the bus that are under way.", bus_unfinished(bus));
-	add_figure(text, "bus_epochs_total", "counter", "Times that the bus was reached anew.", f.epochs);
-	add_figure(text, "bus_sent_total", "counter", "Messages to other nodes.", f.sent);
-	add_figure(text, "bus_received_total", "counter", "Messages of other nodes.", f.received);
-	add_figure(text, "bus_dropped_total", "counter", "Messages from or to other nodes that were dropped.",
+	admin_add_figure(text, "bus_away", "gauge", "1 while the other nodes cannot be reached.", f.away);
+	admin_add_figure(text, "bus_unfinished", "gauge", "Calls to the bus that are under way.", bus_unfinished(bus));
+	admin_add_figure(text, "bus_epochs_total", "counter", "Times that the bus was reached anew.", f.epochs);
+	admin_add_figure(text, "bus_sent_total", "counter", "Messages to other nodes.", f.sent);
+	admin_add_figure(text, "bus_received_total", "counter", "Messages of other nodes.", f.received);
+	admin_add_figure(text, "bus_dropped_total", "counter", "Messages from or to other nodes that were dropped.",
 	           f.dropped);
-	add_figure(text, "bus_refused_total", "counter",
+	admin_add_figure(text, "bus_refused_total", "counter",
 	           "Messages and questions to other nodes that were refused: too much waited.", f.refused);
 }
 
-const char *route_name(const struct server *s, uint32_t msgid)
+static const char *admin_route_name(const struct server *s, uint32_t msgid)
 {
 	const auto entry = s->dispatch.entries.find(msgid);
 
@@ -124,7 +122,7 @@ const char *route_name(const struct server *s, uint32_t msgid)
 	return msgid == CS_MSGID_PING ? "PING" : "unknown";
 }
 
-std::map<uint32_t, struct route_sum> sum_routes(const struct server *s)
+std::map<uint32_t, struct route_sum> admin_sum_routes(const struct server *s)
 {
 	std::map<uint32_t, struct route_sum> sums;
 
@@ -132,7 +130,7 @@ std::map<uint32_t, struct route_sum> sum_routes(const struct server *s)
 		for (const auto &[msgid, counters] : worker->counters) {
 			struct route_sum &sum = sums[msgid];
 
-			sum.name = route_name(s, msgid);
+			sum.name = admin_route_name(s, msgid);
 			sum.calls += counters->calls.load(std::memory_order_relaxed);
 			for (size_t i = 0; i < sum.refused.size(); i++)
 				sum.refused[i] += counters->refused[i].load(std::memory_order_relaxed);
@@ -142,7 +140,7 @@ std::map<uint32_t, struct route_sum> sum_routes(const struct server *s)
 	return sums;
 }
 
-void add_route_line(std::string *text, const char *name, uint32_t msgid, const struct route_sum &sum,
+static void admin_add_route_line(std::string *text, const char *name, uint32_t msgid, const struct route_sum &sum,
                     const std::string &more, uint64_t value)
 {
 	text->append("chatserverd_").append(name).append("{msgid=\"").append(std::to_string(msgid));
@@ -150,32 +148,32 @@ void add_route_line(std::string *text, const char *name, uint32_t msgid, const s
 	text->append(std::to_string(value)).append("\n");
 }
 
-void add_route_figure(std::string *text, const std::map<uint32_t, struct route_sum> &sums, const char *name,
+static void admin_add_route_figure(std::string *text, const std::map<uint32_t, struct route_sum> &sums, const char *name,
                       const char *help, uint64_t route_sum::*member)
 {
-	add_head(text, name, "counter", help);
+	admin_add_head(text, name, "counter", help);
 	for (const auto &[msgid, sum] : sums)
-		add_route_line(text, name, msgid, sum, "", sum.*member);
+		admin_add_route_line(text, name, msgid, sum, "", sum.*member);
 }
 
 /* A line for each pair that was there: most never are. */
-void add_refusals(std::string *text, const std::map<uint32_t, struct route_sum> &sums)
+static void admin_add_refusals(std::string *text, const std::map<uint32_t, struct route_sum> &sums)
 {
 	static const char name[] = "requests_refused_total";
 
-	add_head(text, name, "counter", "Requests that were refused, by route and errno.");
+	admin_add_head(text, name, "counter", "Requests that were refused, by route and errno.");
 	for (const auto &[msgid, sum] : sums)
 		for (size_t i = 0; i < sum.refused.size(); i++)
 			if (sum.refused[i] != 0)
-				add_route_line(text, name, msgid, sum, ",errno=\"" + std::to_string(i) + "\"",
+				admin_add_route_line(text, name, msgid, sum, ",errno=\"" + std::to_string(i) + "\"",
 				               sum.refused[i]);
 }
 
-void add_turned_away(std::string *text, const struct server *s)
+static void admin_add_turned_away(std::string *text, const struct server *s)
 {
 	static const char name[] = "connections_closed_total";
 
-	add_head(text, name, "counter", "Connections that a deadline or a bound before the login closed.");
+	admin_add_head(text, name, "counter", "Connections that a deadline or a bound before the login closed.");
 	for (size_t i = 0; i < CONN_TURN_COUNT; i++) {
 		uint64_t sum = 0;
 
@@ -186,61 +184,61 @@ void add_turned_away(std::string *text, const struct server *s)
 	}
 }
 
-void on_metrics(struct evhttp_request *request, void *arg)
+static void admin_on_metrics(struct evhttp_request *request, void *arg)
 {
 	struct server *s = ((struct admin *)arg)->server;
-	const std::map<uint32_t, struct route_sum> sums = sum_routes(s);
+	const std::map<uint32_t, struct route_sum> sums = admin_sum_routes(s);
 	std::string text;
 
-	add_node(&text, s);
-	add_figure(&text, "uptime_seconds", "gauge", "Seconds since the start.",
+	admin_add_node(&text, s);
+	admin_add_figure(&text, "uptime_seconds", "gauge", "Seconds since the start.",
 	           (uint64_t)(worker_monotonic_ms() - s->started_ms) / 1000);
-	add_figure(&text, "connections", "gauge", "Connections that are open.",
+	admin_add_figure(&text, "connections", "gauge", "Connections that are open.",
 	           (uint64_t)s->shared.connections.load(std::memory_order_relaxed));
-	add_figure(&text, "connections_without_login", "gauge", "Connections without a login, nor with one under way.",
+	admin_add_figure(&text, "connections_without_login", "gauge", "Connections without a login, nor with one under way.",
 	           (uint64_t)s->shared.guests.load(std::memory_order_relaxed));
-	add_figure(&text, "connections_without_login_bytes", "gauge", "Bytes that connections without a login hold.",
+	admin_add_figure(&text, "connections_without_login_bytes", "gauge", "Bytes that connections without a login hold.",
 	           (uint64_t)s->shared.guest_bytes.load(std::memory_order_relaxed));
-	add_turned_away(&text, s);
-	add_figure(&text, "sessions", "gauge", "Accounts that are logged in.", session_count(s->shared.sessions));
-	add_route_figure(&text, sums, "requests_total", "Requests by route.", &route_sum::calls);
-	add_refusals(&text, sums);
-	add_route_figure(&text, sums, "request_bytes_total", "Bytes of requests.", &route_sum::bytes);
-	add_figure(&text, "guesses_failed_total", "counter", "Wrong passwords.",
+	admin_add_turned_away(&text, s);
+	admin_add_figure(&text, "sessions", "gauge", "Accounts that are logged in.", session_count(s->shared.sessions));
+	admin_add_route_figure(&text, sums, "requests_total", "Requests by route.", &route_sum::calls);
+	admin_add_refusals(&text, sums);
+	admin_add_route_figure(&text, sums, "request_bytes_total", "Bytes of requests.", &route_sum::bytes);
+	admin_add_figure(&text, "guesses_failed_total", "counter", "Wrong passwords.",
 	           s->throttle.failed.load(std::memory_order_relaxed));
-	add_figure(&text, "guesses_refused_total", "counter",
+	admin_add_figure(&text, "guesses_refused_total", "counter",
 	           "Passwords that were not looked at: too many wrong ones came before.",
 	           s->throttle.refused.load(std::memory_order_relaxed));
-	add_store_figures(&text, s->store.get());
+	admin_add_store_figures(&text, s->store.get());
 	if (s->bus)
-		add_bus_figures(&text, s->bus.get());
-	answer(request, HTTP_OK, "OK", text);
+		admin_add_bus_figures(&text, s->bus.get());
+	admin_answer(request, HTTP_OK, "OK", text);
 }
 
 /* Closes the descriptor behind its last event. By itself evhttp closes it first, and then tells the kernel to watch
  * it no longer: by then the number may be that of a connection which a worker has just accepted. */
-struct bufferevent *make_stream(struct event_base *base, void *)
+static struct bufferevent *admin_make_stream(struct event_base *base, void *)
 {
 	return bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
 }
 
 /* Who is not accepted stays in the kernel's queue and would wake the loop at once again, and for ever. */
-constexpr struct timeval accept_pause{.tv_sec = 5, .tv_usec = 0};
+static constexpr struct timeval accept_pause{.tv_sec = 5, .tv_usec = 0};
 
-void go_on_accepting(evutil_socket_t, short, void *arg)
+static void admin_go_on_accepting(evutil_socket_t, short, void *arg)
 {
 	(void)evconnlistener_enable((struct evconnlistener *)arg);
 }
 
-void on_accept_failed(struct evconnlistener *listener, void *)
+static void admin_on_accept_failed(struct evconnlistener *listener, void *)
 {
 	log_warning("admin: accepting pauses why=\"%s\"", strerror(errno));
 	(void)evconnlistener_disable(listener);
-	(void)event_base_once(evconnlistener_get_base(listener), -1, EV_TIMEOUT, go_on_accepting, listener,
+	(void)event_base_once(evconnlistener_get_base(listener), -1, EV_TIMEOUT, admin_go_on_accepting, listener,
 	                      &accept_pause);
 }
 
-int bind_address(struct admin *a, const struct listen_address *address, struct cs_error *e)
+static int admin_bind_address(struct admin *a, const struct listen_address *address, struct cs_error *e)
 {
 	const std::string text = server_address_text(address);
 	const size_t colon = text.rfind(':');
@@ -255,11 +253,9 @@ int bind_address(struct admin *a, const struct listen_address *address, struct c
 		error_set(e, "core.admin: cannot listen on %s", text.c_str());
 		return CS_EINVAL;
 	}
-	evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(bound), on_accept_failed);
+	evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(bound), admin_on_accept_failed);
 	log_info("admin listening address=%s", text.c_str());
 	return 0;
-}
-
 }
 
 int admin_reserve(const struct server *s, std::vector<struct listen_address> *addresses_r, struct cs_error *e)
@@ -289,16 +285,16 @@ int admin_open(admin_ptr *admin_r, struct server *s, struct cs_error *e)
 	a.reset(std::make_unique<struct admin>().release());
 	a->server = s;
 	a->http.reset(evhttp_new(s->main.base.get()));
-	evhttp_set_bevcb(a->http.get(), make_stream, nullptr);
+	evhttp_set_bevcb(a->http.get(), admin_make_stream, nullptr);
 	evhttp_set_allowed_methods(a->http.get(), EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
 	evhttp_set_timeout(a->http.get(), 10);
 	evhttp_set_max_body_size(a->http.get(), 1024);
 	evhttp_set_max_headers_size(a->http.get(), 8192);
-	(void)evhttp_set_cb(a->http.get(), "/healthz", on_health, a.get());
-	(void)evhttp_set_cb(a->http.get(), "/metrics", on_metrics, a.get());
-	evhttp_set_gencb(a->http.get(), on_other, a.get());
+	(void)evhttp_set_cb(a->http.get(), "/healthz", admin_on_health, a.get());
+	(void)evhttp_set_cb(a->http.get(), "/metrics", admin_on_metrics, a.get());
+	evhttp_set_gencb(a->http.get(), admin_on_other, a.get());
 	for (const struct listen_address &address : addresses) {
-		if (const int failed = bind_address(a.get(), &address, e))
+		if (const int failed = admin_bind_address(a.get(), &address, e))
 			return failed;
 	}
 	*admin_r = std::move(a);

@@ -10,12 +10,10 @@
 #include "core/server.h"
 #include <base/standard.h>
 
-namespace {
-
 enum action { ACTION_RUN, ACTION_CHECK, ACTION_DUMP_OPTIONS, ACTION_LIST_ROUTES, ACTION_VERSION, ACTION_HELP,
 	      ACTION_MISUSE };
 
-constexpr char usage[] =
+static constexpr char main_usage[] =
 	"usage: chatserverd [-c FILE] [-o SECTION.KEY=VALUE]... [-t | --dump-options | --list-routes]\n"
 	"       chatserverd -V | -h\n"
 	"\n"
@@ -31,7 +29,7 @@ constexpr char usage[] =
 	"It stays in the foreground and logs to standard error. SIGTERM and SIGINT drain and stop it, SIGHUP\n"
 	"reads the configuration again.\n";
 
-constexpr struct option long_options[] = {
+static constexpr struct option main_long_options[] = {
 	{"config", required_argument, nullptr, 'c'},
 	{"test", no_argument, nullptr, 't'},
 	{"version", no_argument, nullptr, 'V'},
@@ -41,12 +39,12 @@ constexpr struct option long_options[] = {
 	{nullptr, 0, nullptr, 0},
 };
 
-enum action parse_arguments(int argc, char **argv, struct server_request *request)
+enum action main_parse_arguments(int argc, char **argv, struct server_request *request)
 {
 	enum action action = ACTION_RUN;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "c:o:tVh", long_options, nullptr)) != -1) {
+	while ((option = getopt_long(argc, argv, "c:o:tVh", main_long_options, nullptr)) != -1) {
 		switch (option) {
 		case 'c': request->conf_path = optarg; break;
 		case 'o': request->overrides.emplace_back(optarg); break;
@@ -65,56 +63,54 @@ enum action parse_arguments(int argc, char **argv, struct server_request *reques
 	return action;
 }
 
-int fail(const struct cs_error *e)
+static int main_fail(const struct cs_error *e)
 {
 	(void)fprintf(stderr, "%s\n", e->text);
 	return 1;
 }
 
-int print(const std::string &text)
+static int main_print(const std::string &text)
 {
 	(void)fwrite(text.data(), 1, text.size(), stdout);
 	return standard_flush("chatserverd") == 0 ? 0 : 1;
 }
 
-int dump_options(const struct server_request *request)
+static int main_dump_options(const struct server_request *request)
 {
 	std::string text;
 	struct cs_error e{};
 
 	if (server_dump_options(request, &text, &e) != 0)
-		return fail(&e);
-	return print(text);
+		return main_fail(&e);
+	return main_print(text);
 }
 
 /* What is printed is a configuration again, so the last word goes to the other output. */
-int check(struct server *server)
+static int main_check(struct server *server)
 {
 	struct cs_error e{};
 
 	if (server_check(server, &e) != 0)
-		return fail(&e);
-	if (print(server_print_conf(server)) != 0)
+		return main_fail(&e);
+	if (main_print(server_print_conf(server)) != 0)
 		return 1;
 	(void)fputs("ok\n", stderr);
 	return 0;
 }
 
-int run(const struct server_request *request, enum action action)
+static int main_run(const struct server_request *request, enum action action)
 {
 	struct server server;
 	struct cs_error e{};
 
 	server.request = *request;
 	if (server_configure(&server, &e) != 0)
-		return fail(&e);
+		return main_fail(&e);
 	if (action == ACTION_CHECK)
-		return check(&server);
+		return main_check(&server);
 	if (action == ACTION_LIST_ROUTES)
-		return print(server_list_routes(&server));
+		return main_print(server_list_routes(&server));
 	return server_run(&server);
-}
-
 }
 
 int main(int argc, char **argv)
@@ -122,13 +118,13 @@ int main(int argc, char **argv)
 	struct server_request request;
 
 	standard_open();
-	const enum action action = parse_arguments(argc, argv, &request);
+	const enum action action = main_parse_arguments(argc, argv, &request);
 
 	switch (action) {
-	case ACTION_VERSION: return print(PACKAGE_STRING "\n");
-	case ACTION_HELP: return print(usage);
-	case ACTION_MISUSE: return fputs(usage, stderr), 1;
-	case ACTION_DUMP_OPTIONS: return dump_options(&request);
-	default: return run(&request, action);
+	case ACTION_VERSION: return main_print(PACKAGE_STRING "\n");
+	case ACTION_HELP: return main_print(main_usage);
+	case ACTION_MISUSE: return fputs(main_usage, stderr), 1;
+	case ACTION_DUMP_OPTIONS: return main_dump_options(&request);
+	default: return main_run(&request, action);
 	}
 }

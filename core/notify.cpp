@@ -17,9 +17,7 @@
 #include "core/base/log.h"
 #include <base/raii.h>
 
-namespace {
-
-void send_state(std::string_view state)
+static void notify_send_state(std::string_view state)
 {
 	const char *name = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un address{};
@@ -38,11 +36,9 @@ void send_state(std::string_view state)
 		log_warning("service manager not told errno=%d", errno);
 }
 
-}
-
 void notify_ready()
 {
-	send_state("READY=1");
+	notify_send_state("READY=1");
 }
 
 /* The clock tells the manager which of its requests is answered. */
@@ -54,7 +50,7 @@ void notify_reloading()
 	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	(void)snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%lld",
 	               (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
-	send_state(state);
+	notify_send_state(state);
 }
 
 /* The manager kills who has not asked for as much time as it needs. */
@@ -63,5 +59,5 @@ void notify_stopping(int64_t most_ms)
 	char state[64];
 
 	(void)snprintf(state, sizeof(state), "STOPPING=1\nEXTEND_TIMEOUT_USEC=%lld", (long long)most_ms * 1000);
-	send_state(state);
+	notify_send_state(state);
 }

@@ -20,17 +20,15 @@
 #include "core/notify.h"
 #include "core/session/session_bus.h"
 
-namespace {
-
-constexpr rlim_t spare_descriptors = 256;   /* of the store, the bus, the loops, the log */
-constexpr int64_t goodbye_ms = 1000;        /* for a bus that does not answer */
+static constexpr rlim_t server_spare_descriptors = 256;   /* of the store, the bus, the loops, the log */
+static constexpr int64_t server_goodbye_ms = 1000;        /* for a bus that does not answer */
 
 /* ---- opening, in the order of use */
 
 /* Connections need descriptors: take what the system allows and say so where that is too little. */
-void open_limits(const struct server *s)
+static void server_open_limits(const struct server *s)
 {
-	const int64_t wanted = server_core_conf(s->conf.get())->max_connections + (int64_t)spare_descriptors;
+	const int64_t wanted = server_core_conf(s->conf.get())->max_connections + (int64_t)server_spare_descriptors;
 	struct rlimit limit{};
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
@@ -43,7 +41,7 @@ void open_limits(const struct server *s)
 }
 
 /* Whom a second server is told of. */
-std::string process_name(const struct server *s)
+std::string server_process_name(const struct server *s)
 {
 	char *real = realpath(s->request.conf_path.c_str(), nullptr);
 	const std::string conf = real ? real : s->request.conf_path;
@@ -52,7 +50,7 @@ std::string process_name(const struct server *s)
 	return "pid=" + std::to_string(getpid()) + " node=" + server_node_name(s) + " conf=" + conf.substr(0, 256);
 }
 
-int open_store(struct server *s, struct cs_error *e)
+static int server_open_store(struct server *s, struct cs_error *e)
 {
 	const void *table = nullptr;
 	const struct plugin *p = plugin_find_service(&s->plugins, CS_DB_SERVICE, CS_DB_VERSION, &table);
@@ -64,7 +62,7 @@ int open_store(struct server *s, struct cs_error *e)
 		return CS_EINVAL;
 	}
 	if (store_open(&s->store, server_store_conf(s->conf.get()), driver, p ? p->conf.memory.get() : nullptr,
-	               process_name(s).c_str(), &text) != 0) {
+	               server_process_name(s).c_str(), &text) != 0) {
 		error_set(e, "the store cannot be opened: %s (its options are those of [%s]; store.driver, %s)", text.text,
 		          p ? p->name.c_str() : "store", conf_where(&s->conf->file, "store", "driver").c_str());
 		return CS_EINVAL;
@@ -73,7 +71,7 @@ int open_store(struct server *s, struct cs_error *e)
 	return 0;
 }
 
-int open_bus(struct server *s, struct cs_error *e)
+static int server_open_bus(struct server *s, struct cs_error *e)
 {
 	const void *table = nullptr;
 	const struct plugin *p = plugin_find_service(&s->plugins, CS_BUS_SERVICE, CS_BUS_VERSION, &table);
@@ -96,7 +94,7 @@ int open_bus(struct server *s, struct cs_error *e)
 	return 0;
 }
 
-int open_workers(struct server *s, struct cs_error *e)
+static int server_open_workers(struct server *s, struct cs_error *e)
 {
 	const struct core_conf *core = server_core_conf(s->conf.get());
 	const unsigned threads = core->threads ? (unsigned)core->threads
@@ -119,7 +117,7 @@ int open_workers(struct server *s, struct cs_error *e)
 	return 0;
 }
 
-int start_plugins(struct server *s, struct cs_error *e)
+static int server_start_plugins(struct server *s, struct cs_error *e)
 {
 	for (const auto &w : s->shared.workers) {
 		call_mark_thread(&w->call);
@@ -131,7 +129,7 @@ int start_plugins(struct server *s, struct cs_error *e)
 	return 0;
 }
 
-int reserve_addresses(struct server *s, struct cs_error *e)
+static int server_reserve_addresses(struct server *s, struct cs_error *e)
 {
 	struct cs_error text{};
 
@@ -142,19 +140,19 @@ int reserve_addresses(struct server *s, struct cs_error *e)
 }
 
 /* Before the store, which would be made for nothing. */
-int check_addresses(struct server *s, struct cs_error *e)
+static int server_check_addresses(struct server *s, struct cs_error *e)
 {
 	std::vector<struct listen_address> admin;
 
-	if (const int failed = reserve_addresses(s, e))
+	if (const int failed = server_reserve_addresses(s, e))
 		return failed;
 	return admin_reserve(s, &admin, e);
 }
 
-int open_listeners(struct server *s, struct cs_error *e)
+static int server_open_listeners(struct server *s, struct cs_error *e)
 {
 	/* Again: opening the store takes time, in which another server may have come. */
-	if (const int failed = reserve_addresses(s, e))
+	if (const int failed = server_reserve_addresses(s, e))
 		return failed;
 	for (const auto &w : s->shared.workers) {
 		if (const int failed = listener_open_all(w.get(), s->addresses, e))
@@ -165,18 +163,18 @@ int open_listeners(struct server *s, struct cs_error *e)
 	return 0;
 }
 
-void on_stop_signal(evutil_socket_t number, short, void *arg)
+static void server_on_stop_signal(evutil_socket_t number, short, void *arg)
 {
 	server_drain((struct server *)arg, number == SIGINT ? "SIGINT" : "SIGTERM");
 }
 
-void on_reload_signal(evutil_socket_t, short, void *arg)
+static void server_on_reload_signal(evutil_socket_t, short, void *arg)
 {
 	server_reload((struct server *)arg);
 }
 
 /* What other daemons open their log again at. */
-void on_unused_signal(evutil_socket_t number, short, void *)
+static void server_on_unused_signal(evutil_socket_t number, short, void *)
 {
 	log_warning("signal ignored: the log goes to standard error, so there is no file to open again; SIGHUP reads the "
 	            "configuration again signal=%s",
@@ -185,7 +183,7 @@ void on_unused_signal(evutil_socket_t number, short, void *)
 
 /* Their default would end or stop the process: for a peer or a limit that write(2) tells of, for a terminal that the
  * log goes to, or for something that nobody here asked for. */
-void ignore_signals()
+static void server_ignore_signals()
 {
 	for (const int number : {SIGPIPE, SIGXFSZ, SIGTTIN, SIGTTOU, SIGIO, SIGPWR, SIGVTALRM, SIGSTKFLT})
 		(void)signal(number, SIG_IGN);
@@ -193,7 +191,7 @@ void ignore_signals()
 		(void)signal(number, SIG_IGN);
 }
 
-int watch_signal(struct server *s, int number, event_callback_fn fn, struct cs_error *e)
+static int server_watch_signal(struct server *s, int number, event_callback_fn fn, struct cs_error *e)
 {
 	event_ptr event(evsignal_new(s->main.base.get(), number, fn, s));
 
@@ -205,34 +203,34 @@ int watch_signal(struct server *s, int number, event_callback_fn fn, struct cs_e
 	return 0;
 }
 
-int open_signals(struct server *s, struct cs_error *e)
+static int server_open_signals(struct server *s, struct cs_error *e)
 {
 	constexpr struct {
 		int number;
 		event_callback_fn fn;
-	} watched[] = {{SIGTERM, on_stop_signal},   {SIGINT, on_stop_signal},   {SIGHUP, on_reload_signal},
-	               {SIGUSR1, on_unused_signal}, {SIGUSR2, on_unused_signal}, {SIGALRM, on_unused_signal}};
+	} watched[] = {{SIGTERM, server_on_stop_signal},   {SIGINT, server_on_stop_signal},   {SIGHUP, server_on_reload_signal},
+	               {SIGUSR1, server_on_unused_signal}, {SIGUSR2, server_on_unused_signal}, {SIGALRM, server_on_unused_signal}};
 
-	ignore_signals();
+	server_ignore_signals();
 	for (const auto &[number, fn] : watched) {
-		if (const int failed = watch_signal(s, number, fn, e))
+		if (const int failed = server_watch_signal(s, number, fn, e))
 			return failed;
 	}
 	return 0;
 }
 
-int open_main_loop(struct server *s, struct cs_error *e)
+static int server_open_main_loop(struct server *s, struct cs_error *e)
 {
 	return loop_open(&s->main, e);
 }
 
-void look_pending(void *arg)
+static void server_look_pending(void *arg)
 {
 	dispatch_look_pending((struct worker *)arg);
 }
 
 /* A plugin that does not give its worker back does not tell, so another thread looks. */
-void on_watch(evutil_socket_t, short, void *arg)
+static void server_on_watch(evutil_socket_t, short, void *arg)
 {
 	auto *s = (struct server *)arg;
 
@@ -240,15 +238,15 @@ void on_watch(evutil_socket_t, short, void *arg)
 	if (++s->looks % (dispatch_look_ms / call_look_ms) != 0)
 		return;
 	for (const auto &w : s->shared.workers)
-		loop_post(&w->loop, look_pending, w.get());
+		loop_post(&w->loop, server_look_pending, w.get());
 }
 
-int open_watch(struct server *s, struct cs_error *e)
+static int server_open_watch(struct server *s, struct cs_error *e)
 {
 	const struct timeval time{.tv_sec = 0, .tv_usec = call_look_ms * 1000};
 
 	call_catch_crashes();
-	s->watch_timer.reset(event_new(s->main.base.get(), -1, EV_PERSIST, on_watch, s));
+	s->watch_timer.reset(event_new(s->main.base.get(), -1, EV_PERSIST, server_on_watch, s));
 	if (!s->watch_timer || event_add(s->watch_timer.get(), &time) == -1) {
 		error_set(e, "cannot make a timer");
 		return CS_EINVAL;
@@ -256,17 +254,18 @@ int open_watch(struct server *s, struct cs_error *e)
 	return 0;
 }
 
-int open_admin(struct server *s, struct cs_error *e)
+static int server_open_admin(struct server *s, struct cs_error *e)
 {
 	return admin_open(&s->admin, s, e);
 }
 
-int open_all(struct server *s, struct cs_error *e)
+static int server_open_all(struct server *s, struct cs_error *e)
 {
 	log_set_level((enum cs_log_level)server_core_conf(s->conf.get())->log_level);
-	open_limits(s);
-	for (const auto step : {server_check, check_addresses, open_main_loop, open_signals, open_watch, open_store, open_bus,
-	                        open_workers, start_plugins, open_listeners, open_admin}) {
+	server_open_limits(s);
+	for (const auto step : {server_check, server_check_addresses, server_open_main_loop, server_open_signals,
+	                        server_open_watch, server_open_store, server_open_bus, server_open_workers,
+	                        server_start_plugins, server_open_listeners, server_open_admin}) {
 		if (const int failed = step(s, e))
 			return failed;
 	}
@@ -275,7 +274,7 @@ int open_all(struct server *s, struct cs_error *e)
 
 /* ---- running */
 
-void serve(struct server *s)
+static void server_serve(struct server *s)
 {
 	store_start(s->store.get());
 	if (s->bus)
@@ -292,7 +291,7 @@ void serve(struct server *s)
 /* ---- stopping, in reverse. A completion may still queue output or hand in work, so each part is stopped
  * before what it needs is. */
 
-void drain_loops(struct server *s)
+static void server_drain_loops(struct server *s)
 {
 	for (const auto &w : s->shared.workers) {
 		call_mark_thread(&w->call);
@@ -301,13 +300,13 @@ void drain_loops(struct server *s)
 	call_mark_thread(nullptr);
 }
 
-void stop_all(struct server *s)
+static void server_stop_all(struct server *s)
 {
 	for (const auto &w : s->shared.workers)
 		worker_stop(w.get());
 	if (s->store)
 		store_stop(s->store.get());
-	drain_loops(s);
+	server_drain_loops(s);
 	for (const auto &w : s->shared.workers) {
 		listener_close_all(w.get());
 		for (const auto &c : w->conns->slots) {
@@ -315,22 +314,20 @@ void stop_all(struct server *s)
 				conn_close(c.get(), "server stops");
 		}
 	}
-	drain_loops(s);
+	server_drain_loops(s);
 	/* All places are given up: the other nodes may know. */
 	if (s->bus)
-		bus_stop(s->bus.get(), goodbye_ms);
-	drain_loops(s);
+		bus_stop(s->bus.get(), server_goodbye_ms);
+	server_drain_loops(s);
 	host_claim_cancel_all(&s->shared);
-	drain_loops(s);
+	server_drain_loops(s);
 	for (const auto &w : s->shared.workers) {
 		call_mark_thread(&w->call);
 		plugin_stop_all(w.get());
 	}
-	drain_loops(s);
+	server_drain_loops(s);
 	if (s->main.base)
 		loop_drain(&s->main);
-}
-
 }
 
 std::string server_address_text(const struct listen_address *address)
@@ -348,13 +345,13 @@ int server_run(struct server *s)
 {
 	struct cs_error e{};
 
-	if (open_all(s, &e) == 0) {
-		serve(s);
+	if (server_open_all(s, &e) == 0) {
+		server_serve(s);
 	} else {
 		log_error("%s", e.text);
 		s->status = 1;
 	}
-	stop_all(s);
+	server_stop_all(s);
 	if (s->drain.begun)
 		log_info("stopped status=%d", s->status);
 	return s->status;

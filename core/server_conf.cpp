@@ -11,9 +11,7 @@
 
 #include "core/base/log.h"
 
-namespace {
-
-bool is_plain_name(std::string_view name)
+static bool server_is_plain_name(std::string_view name)
 {
 	return std::all_of(name.begin(), name.end(), [](char c) {
 		return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
@@ -21,13 +19,13 @@ bool is_plain_name(std::string_view name)
 	});
 }
 
-int check_names(const struct configuration *conf, struct cs_error *e)
+static int server_check_names(const struct configuration *conf, struct cs_error *e)
 {
 	const struct core_conf *core = server_core_conf(conf);
 	std::vector<struct network> networks;
 	struct cs_error text{};
 
-	if (!is_plain_name(core->node)) {
+	if (!server_is_plain_name(core->node)) {
 		error_set(e, "%s: core.node: letters, digits, '.', '-' and '_' only",
 		          conf_where(&conf->file, "core", "node").c_str());
 		return CS_EINVAL;
@@ -40,7 +38,7 @@ int check_names(const struct configuration *conf, struct cs_error *e)
 	return 0;
 }
 
-int check_core(const struct configuration *conf, struct cs_error *e)
+static int server_check_core(const struct configuration *conf, struct cs_error *e)
 {
 	const struct core_conf *core = server_core_conf(conf);
 	const auto where = [conf](const char *key) { return conf_where(&conf->file, "core", key); };
@@ -55,10 +53,10 @@ int check_core(const struct configuration *conf, struct cs_error *e)
 		          where("max_frame").c_str(), where("output_hard").c_str());
 		return CS_EINVAL;
 	}
-	return check_names(conf, e);
+	return server_check_names(conf, e);
 }
 
-int check_address_option(const struct configuration *conf, const char *key, const char *value,
+static int server_check_address_option(const struct configuration *conf, const char *key, const char *value,
                          std::vector<struct listen_address> *addresses_r, struct cs_error *e)
 {
 	struct cs_error text{};
@@ -69,7 +67,8 @@ int check_address_option(const struct configuration *conf, const char *key, cons
 	return CS_EINVAL;
 }
 
-int check_admin_apart(const struct server *s, const std::vector<struct listen_address> &admin, struct cs_error *e)
+static int server_check_admin_apart(const struct server *s, const std::vector<struct listen_address> &admin,
+                                    struct cs_error *e)
 {
 	for (const struct listen_address &a : admin) {
 		if (!listener_find(s->addresses, &a))
@@ -82,7 +81,8 @@ int check_admin_apart(const struct server *s, const std::vector<struct listen_ad
 	return 0;
 }
 
-bool is_unused_driver(const struct plugin_set *set, const std::vector<std::string> &files, const std::string &name)
+static bool server_is_unused_driver(const struct plugin_set *set, const std::vector<std::string> &files,
+                                    const std::string &name)
 {
 	const auto has = [&name](const std::vector<std::string> &names) {
 		return std::find(names.begin(), names.end(), name) != names.end();
@@ -91,7 +91,7 @@ bool is_unused_driver(const struct plugin_set *set, const std::vector<std::strin
 	return has(set->idle_drivers) || ((name.starts_with("db_") || name.starts_with("bus_")) && has(files));
 }
 
-int load_plugins(struct server *s, struct cs_error *e)
+static int server_load_plugins(struct server *s, struct cs_error *e)
 {
 	const struct core_conf *core = server_core_conf(s->conf.get());
 	const struct plugin_adapter adapters[] = {
@@ -112,7 +112,7 @@ int load_plugins(struct server *s, struct cs_error *e)
 }
 
 /* A file that is no plugin cannot describe its options and is passed over. */
-void dump_plugins(const char *folder, std::string *text_r)
+static void server_dump_plugins(const char *folder, std::string *text_r)
 {
 	std::vector<std::string> names;
 	struct cs_error e{};
@@ -127,8 +127,6 @@ void dump_plugins(const char *folder, std::string *text_r)
 		else
 			log_warning("%s", e.text);
 	}
-}
-
 }
 
 const struct core_conf *server_core_conf(const struct configuration *conf)
@@ -153,7 +151,7 @@ std::string server_node_name(const struct server *s)
 
 	if (*node)
 		return node;
-	return gethostname(host, sizeof(host) - 1) == 0 && *host && is_plain_name(host) ? host : "unnamed";
+	return gethostname(host, sizeof(host) - 1) == 0 && *host && server_is_plain_name(host) ? host : "unnamed";
 }
 
 int server_read_conf(const struct server_request *request, std::unique_ptr<struct configuration> *conf_r,
@@ -176,7 +174,7 @@ int server_read_conf(const struct server_request *request, std::unique_ptr<struc
 		return failed;
 	if (const int failed = conf_bind(&conf->file, "bus", bus_options, sizeof(struct bus_conf), &conf->bus, e))
 		return failed;
-	if (const int failed = check_core(conf.get(), e))
+	if (const int failed = server_check_core(conf.get(), e))
 		return failed;
 	*conf_r = std::move(conf);
 	return 0;
@@ -194,7 +192,7 @@ int server_check_sections(const struct server *s, const struct configuration *co
 		known.push_back(p->name);
 	known.insert(known.end(), s->plugins.left_out.begin(), s->plugins.left_out.end());
 	for (const struct conf_line &line : conf->file.lines) {
-		if (is_unused_driver(&s->plugins, files, line.section))
+		if (server_is_unused_driver(&s->plugins, files, line.section))
 			known.push_back(line.section);
 	}
 	return conf_check_sections(&conf->file, known, files, e);
@@ -208,15 +206,15 @@ int server_configure(struct server *s, struct cs_error *e)
 		return failed;
 	const struct core_conf *core = server_core_conf(s->conf.get());
 
-	if (const int failed = check_address_option(s->conf.get(), "listen", core->listen, &s->addresses, e))
+	if (const int failed = server_check_address_option(s->conf.get(), "listen", core->listen, &s->addresses, e))
 		return failed;
 	if (*core->admin) {
-		if (const int failed = check_address_option(s->conf.get(), "admin", core->admin, &admin, e))
+		if (const int failed = server_check_address_option(s->conf.get(), "admin", core->admin, &admin, e))
 			return failed;
 	}
-	if (const int failed = check_admin_apart(s, admin, e))
+	if (const int failed = server_check_admin_apart(s, admin, e))
 		return failed;
-	if (const int failed = load_plugins(s, e))
+	if (const int failed = server_load_plugins(s, e))
 		return failed;
 	return server_check_sections(s, s->conf.get(), e);
 }
@@ -253,7 +251,7 @@ int server_dump_options(const struct server_request *request, std::string *text_
 	conf_dump("core", core_options, text_r);
 	conf_dump("store", store_options, text_r);
 	conf_dump("bus", bus_options, text_r);
-	dump_plugins(server_core_conf(conf.get())->plugin_dir, text_r);
+	server_dump_plugins(server_core_conf(conf.get())->plugin_dir, text_r);
 	return 0;
 }
 

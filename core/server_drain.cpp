@@ -10,28 +10,26 @@
 #include "core/base/log.h"
 #include "core/notify.h"
 
-namespace {
-
-constexpr int64_t poll_ms = 10;
+static constexpr int64_t server_poll_ms = 10;
 /* Signals that come this close together mean the same. */
-constexpr int64_t same_wish_ms = 1000;
-constexpr int64_t unread_ms = 1000;   /* grace for peers that do not read */
+static constexpr int64_t server_same_wish_ms = 1000;
+static constexpr int64_t server_unread_ms = 1000;   /* grace for peers that do not read */
 /* Beyond drain_timeout, for stopping all threads; who is not through by then is cut off. In chatserverd(8). */
-constexpr int64_t stop_ms = 2000;
-constexpr int64_t exit_ms = 1000;     /* more, which the service manager should wait before it kills */
+static constexpr int64_t server_stop_ms = 2000;
+static constexpr int64_t server_exit_ms = 1000;     /* more, which the service manager should wait before it kills */
 
-bool bus_is_idle(const struct server *s)
+static bool server_bus_is_idle(const struct server *s)
 {
 	return !s->bus || bus_unfinished(s->bus.get()) == 0;
 }
 
 /* One round of asking every worker. Counted when all posts of the store before it have run there. */
-struct question {
+struct drain_question {
 	struct server *server;
 	struct worker *worker;
 };
 
-void worker_begin(void *arg)
+static void server_worker_begin(void *arg)
 {
 	auto *w = (struct worker *)arg;
 
@@ -39,12 +37,12 @@ void worker_begin(void *arg)
 	conn_table_drain(w);
 }
 
-void worker_close(void *arg)
+static void server_worker_close(void *arg)
 {
 	conn_table_close_all((struct worker *)arg, "node is draining");
 }
 
-void worker_cut(void *arg)
+static void server_worker_cut(void *arg)
 {
 	for (const auto &c : ((struct worker *)arg)->conns->slots) {
 		if (c)
@@ -52,9 +50,9 @@ void worker_cut(void *arg)
 	}
 }
 
-void worker_count(void *arg)
+static void server_worker_count(void *arg)
 {
-	const std::unique_ptr<struct question> q((struct question *)arg);
+	const std::unique_ptr<struct drain_question> q((struct drain_question *)arg);
 	struct drain *d = &q->server->drain;
 
 	for (const auto &c : q->worker->conns->slots) {
@@ -68,13 +66,13 @@ void worker_count(void *arg)
 	d->answered.fetch_add(1, std::memory_order_release);
 }
 
-void post_all(struct server *s, void (*fn)(void *))
+static void server_post_all(struct server *s, void (*fn)(void *))
 {
 	for (const auto &w : s->shared.workers)
 		loop_post(&w->loop, fn, w.get());
 }
 
-void ask_all(struct server *s)
+static void server_drain_ask_all(struct server *s)
 {
 	struct drain *d = &s->drain;
 
@@ -83,29 +81,29 @@ void ask_all(struct server *s)
 	d->unsent.store(0, std::memory_order_relaxed);
 	d->asked = (unsigned)s->shared.workers.size();
 	for (const auto &w : s->shared.workers) {
-		auto q = std::make_unique<struct question>(question{.server = s, .worker = w.get()});
+		auto q = std::make_unique<struct drain_question>(drain_question{.server = s, .worker = w.get()});
 
-		loop_post(&w->loop, worker_count, q.release());
+		loop_post(&w->loop, server_worker_count, q.release());
 	}
 }
 
 /* The bus twice: what comes back from it may go to the store, and what is stored is told over the bus. */
-bool is_idle(const struct server *s)
+static bool server_is_idle(const struct server *s)
 {
-	return bus_is_idle(s) && store_unfinished(s->store.get()) == 0 && bus_is_idle(s);
+	return server_bus_is_idle(s) && store_unfinished(s->store.get()) == 0 && server_bus_is_idle(s);
 }
 
 /* true: nothing is under way any more. */
-bool is_finished(struct server *s, int64_t now)
+static bool server_is_finished(struct server *s, int64_t now)
 {
 	struct drain *d = &s->drain;
 
 	if (d->asked == 0 || d->answered.load(std::memory_order_acquire) != d->asked) {
 		if (d->asked == 0)
-			ask_all(s);
+			server_drain_ask_all(s);
 		return false;
 	}
-	const bool idle = d->busy == 0 && is_idle(s);
+	const bool idle = d->busy == 0 && server_is_idle(s);
 
 	d->asked = 0;
 	if (!idle) {
@@ -114,24 +112,24 @@ bool is_finished(struct server *s, int64_t now)
 	}
 	if (d->quiet_ms == 0)
 		d->quiet_ms = now;
-	return d->unsent == 0 || now - d->quiet_ms >= unread_ms;
+	return d->unsent == 0 || now - d->quiet_ms >= server_unread_ms;
 }
 
-void close_connections(struct server *s, bool in_time)
+static void server_close_connections(struct server *s, bool in_time)
 {
 	s->drain.closing = true;
 	if (!in_time)
 		log_warning("draining took too long store_unfinished=%zu", store_unfinished(s->store.get()));
-	post_all(s, worker_close);
+	server_post_all(s, server_worker_close);
 }
 
 /* Connections are gone, their places given up (cursors are flushed), and the store has nothing left. */
-bool is_empty(struct server *s)
+static bool server_is_empty(struct server *s)
 {
-	return s->shared.connections.load() == 0 && session_count(s->shared.sessions) == 0 && is_idle(s);
+	return s->shared.connections.load() == 0 && session_count(s->shared.sessions) == 0 && server_is_idle(s);
 }
 
-void give_up(struct server *s)
+static void server_give_up(struct server *s)
 {
 	const struct store_figures f = store_figures_read(s->store.get());
 	const size_t waiting = f.waiting_read + f.waiting_write + f.waiting_hash;
@@ -145,7 +143,7 @@ void give_up(struct server *s)
 }
 
 /* Three quarters of the time are for what is under way, the rest for closing and flushing. */
-void poll(evutil_socket_t, short, void *arg)
+static void server_poll(evutil_socket_t, short, void *arg)
 {
 	auto *s = (struct server *)arg;
 	const int64_t now = worker_monotonic_ms();
@@ -153,42 +151,40 @@ void poll(evutil_socket_t, short, void *arg)
 	const int64_t past = now - s->drain.begun_ms;
 
 	if (past >= timeout)
-		return give_up(s);
+		return server_give_up(s);
 	if (!s->drain.closing) {
-		if (is_finished(s, now))
-			close_connections(s, true);
+		if (server_is_finished(s, now))
+			server_close_connections(s, true);
 		else if (past >= timeout * 3 / 4)
-			close_connections(s, false);
+			server_close_connections(s, false);
 		return;
 	}
-	if (is_empty(s))
+	if (server_is_empty(s))
 		return loop_stop(&s->main);
 	if (!s->drain.forced && past >= timeout * 7 / 8) {
 		s->drain.forced = true;
-		post_all(s, worker_cut);
+		server_post_all(s, server_worker_cut);
 	}
-}
-
 }
 
 void server_drain(struct server *s, const char *why)
 {
-	const struct timeval interval{.tv_sec = 0, .tv_usec = poll_ms * 1000};
-	const int64_t most_ms = server_core_conf(s->conf.get())->drain_timeout + stop_ms;
+	const struct timeval interval{.tv_sec = 0, .tv_usec = server_poll_ms * 1000};
+	const int64_t most_ms = server_core_conf(s->conf.get())->drain_timeout + server_stop_ms;
 
 	if (s->drain.begun) {
 		/* timeout(1) and terminals signal the process and its group: one wish, two signals. */
-		if (worker_monotonic_ms() - s->drain.begun_ms < same_wish_ms)
+		if (worker_monotonic_ms() - s->drain.begun_ms < server_same_wish_ms)
 			return;
 		log_error("stopping at once signal=%s", why);
 		_exit(1);
 	}
 	log_info("draining signal=%s connections=%lld", why, (long long)s->shared.connections.load());
-	notify_stopping(most_ms + exit_ms);
+	notify_stopping(most_ms + server_exit_ms);
 	s->drain.begun = true;
 	s->drain.begun_ms = worker_monotonic_ms();
 	s->deadline = deadline_start(most_ms);
-	post_all(s, worker_begin);
-	s->drain.timer.reset(event_new(s->main.base.get(), -1, EV_PERSIST, poll, s));
+	server_post_all(s, server_worker_begin);
+	s->drain.timer.reset(event_new(s->main.base.get(), -1, EV_PERSIST, server_poll, s));
 	(void)event_add(s->drain.timer.get(), &interval);
 }

@@ -27,10 +27,8 @@ void reload_deleter::operator()(struct reload *r) const
 	std::default_delete<struct reload>()(r);
 }
 
-namespace {
-
 /* To one worker and back to the main loop. */
-struct question {
+struct reload_question {
 	struct reload *reload;
 	struct worker *worker;
 	bool commit;
@@ -38,14 +36,14 @@ struct question {
 	struct cs_error error;
 };
 
-void log_fixed(const char *section, const struct cs_option *options, const void *before, const void *after)
+static void server_log_fixed(const char *section, const struct cs_option *options, const void *before, const void *after)
 {
 	for (const std::string &key : conf_changed_fixed(options, before, after))
 		log_warning("option changed, which needs a restart option=%s.%s", section, key.c_str());
 }
 
 /* Store and bus use their adapters' structs for as long as they live, so these are never exchanged. */
-bool takes_reload(const struct plugin *p)
+static bool server_takes_reload(const struct plugin *p)
 {
 	for (const struct cs_service *s = p->declared.provides; s && s->name; s++) {
 		if (strcmp(s->name, CS_DB_SERVICE) == 0 || strcmp(s->name, CS_BUS_SERVICE) == 0)
@@ -54,7 +52,7 @@ bool takes_reload(const struct plugin *p)
 	return p->declared.reload;
 }
 
-void finish(struct reload *r, const char *text)
+static void server_finish(struct reload *r, const char *text)
 {
 	struct server *s = r->server;
 
@@ -65,7 +63,7 @@ void finish(struct reload *r, const char *text)
 
 /* ---- on a worker */
 
-int tell_instance(const struct cs_self *self, const struct question *q, struct cs_error *e)
+static int server_tell_instance(const struct cs_self *self, const struct reload_question *q, struct cs_error *e)
 {
 	const struct plugin *p = self->plugin;
 	const void *conf = q->reload->plugin_confs[p->index].memory.get();
@@ -73,61 +71,61 @@ int tell_instance(const struct cs_self *self, const struct question *q, struct c
 
 	const plugin_call call(self, CALL_RELOAD);
 
-	if (!takes_reload(p) || p->declared.reload(self->state, conf, q->commit, &text) == 0)
+	if (!server_takes_reload(p) || p->declared.reload(self->state, conf, q->commit, &text) == 0)
 		return 0;
 	error_set(e, "plugin=%s worker=%u: %s", p->name.c_str(), q->worker->index, text.text);
 	return CS_EINVAL;
 }
 
-void answer(void *arg);
+static void server_answer(void *arg);
 
-void tell_worker(void *arg)
+static void server_tell_worker(void *arg)
 {
-	auto *q = (struct question *)arg;
+	auto *q = (struct reload_question *)arg;
 
 	for (const auto &self : q->worker->instances) {
 		struct cs_error e{};
 
-		if (tell_instance(self.get(), q, &e) != 0) {
+		if (server_tell_instance(self.get(), q, &e) != 0) {
 			q->result = CS_EINVAL;
 			q->error = e;
 		}
 	}
 	if (q->commit)
 		conn_table_set_conf(q->worker, server_core_conf(q->reload->conf.get()));
-	loop_post(&q->reload->server->main, answer, q);
+	loop_post(&q->reload->server->main, server_answer, q);
 }
 
 /* ---- on the main loop */
 
-void ask_all(struct reload *r, bool commit)
+static void server_reload_ask_all(struct reload *r, bool commit)
 {
 	r->commit = commit;
 	r->missing = (unsigned)r->server->shared.workers.size();
 	for (const auto &w : r->server->shared.workers) {
-		auto q = std::make_unique<struct question>(question{.reload = r, .worker = w.get(), .commit = commit,
+		auto q = std::make_unique<struct reload_question>(reload_question{.reload = r, .worker = w.get(), .commit = commit,
 		                                                    .result = 0, .error = {}});
 
-		loop_post(&w->loop, tell_worker, q.release());
+		loop_post(&w->loop, server_tell_worker, q.release());
 	}
 }
 
 /* All instances use the new structs: the old ones can go. */
-void replace_conf(struct reload *r)
+static void server_replace_conf(struct reload *r)
 {
 	struct server *s = r->server;
 
 	for (const auto &p : s->plugins.plugins) {
-		if (takes_reload(p.get()))
+		if (server_takes_reload(p.get()))
 			p->conf = std::move(r->plugin_confs[p->index]);
 	}
 	s->conf = std::move(r->conf);
 	log_set_level((enum cs_log_level)server_core_conf(s->conf.get())->log_level);
 }
 
-void answer(void *arg)
+static void server_answer(void *arg)
 {
-	const std::unique_ptr<struct question> q((struct question *)arg);
+	const std::unique_ptr<struct reload_question> q((struct reload_question *)arg);
 	struct reload *r = q->reload;
 
 	if (q->result != 0) {
@@ -137,15 +135,15 @@ void answer(void *arg)
 	if (--r->missing != 0)
 		return;
 	if (!r->commit && r->refused)
-		return finish(r, "configuration kept: a plugin refused the new one");
+		return server_finish(r, "configuration kept: a plugin refused the new one");
 	if (!r->commit)
-		return ask_all(r, true);
-	replace_conf(r);
-	finish(r, "configuration reloaded");
+		return server_reload_ask_all(r, true);
+	server_replace_conf(r);
+	server_finish(r, "configuration reloaded");
 }
 
 /* Fixed options keep their values in the new structs, so that nobody sees a mixture. */
-int bind_plugins(struct reload *r, struct cs_error *e)
+static int server_bind_plugins(struct reload *r, struct cs_error *e)
 {
 	for (const auto &p : r->server->plugins.plugins) {
 		struct conf_struct bound;
@@ -153,27 +151,25 @@ int bind_plugins(struct reload *r, struct cs_error *e)
 		if (const int failed = conf_bind(&r->conf->file, p->name.c_str(), p->declared.options,
 		                                 p->declared.conf_size, &bound, e))
 			return failed;
-		log_fixed(p->name.c_str(), p->declared.options, p->conf.memory.get(), bound.memory.get());
+		server_log_fixed(p->name.c_str(), p->declared.options, p->conf.memory.get(), bound.memory.get());
 		conf_keep_fixed(p->declared.options, p->conf.memory.get(), &bound);
 		r->plugin_confs.push_back(std::move(bound));
 	}
 	return 0;
 }
 
-void keep_fixed_core(const struct server *s, const struct configuration *conf)
+static void server_keep_fixed_core(const struct server *s, const struct configuration *conf)
 {
 	const void *core = s->conf->core.memory.get();
 	const void *store = s->conf->store.memory.get();
 	const void *bus = s->conf->bus.memory.get();
 
-	log_fixed("core", core_options, core, conf->core.memory.get());
-	log_fixed("store", store_options, store, conf->store.memory.get());
-	log_fixed("bus", bus_options, bus, conf->bus.memory.get());
+	server_log_fixed("core", core_options, core, conf->core.memory.get());
+	server_log_fixed("store", store_options, store, conf->store.memory.get());
+	server_log_fixed("bus", bus_options, bus, conf->bus.memory.get());
 	conf_keep_fixed(core_options, core, &conf->core);
 	conf_keep_fixed(store_options, store, &conf->store);
 	conf_keep_fixed(bus_options, bus, &conf->bus);
-}
-
 }
 
 void server_reload(struct server *s)
@@ -188,12 +184,12 @@ void server_reload(struct server *s)
 	notify_reloading();
 	r->server = s;
 	if (server_read_conf(&s->request, &r->conf, &e) != 0 || server_check_sections(s, r->conf.get(), &e) != 0 ||
-	    bind_plugins(r.get(), &e) != 0) {
+	    server_bind_plugins(r.get(), &e) != 0) {
 		log_error("configuration kept: %s", e.text);
 		notify_ready();
 		return;
 	}
-	keep_fixed_core(s, r->conf.get());
+	server_keep_fixed_core(s, r->conf.get());
 	s->reload = std::move(r);
-	ask_all(s->reload.get(), false);
+	server_reload_ask_all(s->reload.get(), false);
 }

@@ -21,9 +21,7 @@ struct deadline {
 	std::thread thread;
 };
 
-namespace {
-
-void run(struct deadline *d)
+static void deadline_run(struct deadline *d)
 {
 	(void)pthread_setname_np(pthread_self(), "deadline");
 	std::unique_lock lock(d->mutex);
@@ -36,8 +34,6 @@ void run(struct deadline *d)
 	log_error("stopping at once: what is still under way is cut off, and was acknowledged to nobody");
 	(void)alarm(0);
 	_exit(1);
-}
-
 }
 
 void deadline_deleter::operator()(struct deadline *d) const
@@ -61,7 +57,7 @@ deadline_ptr deadline_start(int64_t ms)
 	d->end = std::chrono::steady_clock::now() + std::chrono::milliseconds(ms);
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	d->thread = std::thread(run, d.get());
+	d->thread = std::thread(deadline_run, d.get());
 	(void)pthread_sigmask(SIG_SETMASK, &before, nullptr);
 	return d;
 }

@@ -18,22 +18,20 @@
 #include <syslog.h>
 #include <unistd.h>
 
-namespace {
-
-constexpr size_t most_line = 4096;
+static constexpr size_t log_most_line = 4096;
 
 /* What a pipe or socket that says that there is room takes at once. */
-constexpr size_t most_written = PIPE_BUF;
+static constexpr size_t log_most_written = PIPE_BUF;
 
-constinit std::atomic<int> current_level{CS_LOG_INFO};
+static constinit std::atomic<int> log_current_level{CS_LOG_INFO};
 
 /* The way to standard error: one line at a time, so that the room that was seen is still there. */
-constinit struct {
+static constinit struct {
 	std::mutex mutex;
 	unsigned long long dropped;
 } way{};
 
-const char *level_name(enum cs_log_level level)
+static const char *log_level_name(enum cs_log_level level)
 {
 	switch (level) {
 	case CS_LOG_ERROR: return "error";
@@ -46,7 +44,7 @@ const char *level_name(enum cs_log_level level)
 
 /* systemd says in JOURNAL_STREAM which device and inode the journal's end of standard error has; who redirects
  * standard error leaves the variable as it is. */
-bool is_journal()
+static bool log_is_journal()
 {
 	const char *stream = getenv("JOURNAL_STREAM");
 	unsigned long long device = 0, inode = 0;
@@ -58,7 +56,7 @@ bool is_journal()
 
 /* What stands before the text: the level, and before that the time, 2026-01-31T23:59:59.999+01:00; for the journal,
  * which adds the time, its priority. */
-std::string line_begin(enum cs_log_level level)
+std::string log_line_begin(enum cs_log_level level)
 {
 	const int priority = level == CS_LOG_DEBUG ? LOG_DEBUG : level == CS_LOG_INFO ? LOG_INFO
 		: level == CS_LOG_WARNING ? LOG_WARNING : LOG_ERR;
@@ -66,8 +64,8 @@ std::string line_begin(enum cs_log_level level)
 	struct tm local{};
 	char time[32], zone[8], text[64];
 
-	if (is_journal()) {
-		(void)snprintf(text, sizeof(text), "<%d>%s ", priority, level_name(level));
+	if (log_is_journal()) {
+		(void)snprintf(text, sizeof(text), "<%d>%s ", priority, log_level_name(level));
 		return text;
 	}
 	(void)clock_gettime(CLOCK_REALTIME, &now);
@@ -75,12 +73,12 @@ std::string line_begin(enum cs_log_level level)
 	(void)strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%S", &local);
 	(void)strftime(zone, sizeof(zone), "%z", &local);
 	(void)snprintf(text, sizeof(text), "%s.%03ld%.3s:%s %s ", time, now.tv_nsec / 1000000, zone, zone + 3,
-	               level_name(level));
+	               log_level_name(level));
 	return text;
 }
 
 /* Also U+0080 to U+009F, and their bytes alone where a text is no UTF-8: terminals take orders from both. */
-bool is_visible(std::string_view text, size_t at)
+static bool log_is_visible(std::string_view text, size_t at)
 {
 	const auto is_order = [](unsigned char byte) { return byte >= 0x80 && byte <= 0x9f; };
 	const unsigned char byte = (unsigned char)text[at];
@@ -94,14 +92,14 @@ bool is_visible(std::string_view text, size_t at)
 }
 
 /* A line stays one line and cannot move a terminal's cursor, whatever a peer put into it. */
-void append_visible(std::string *line, std::string_view text)
+static void log_append_visible(std::string *line, std::string_view text)
 {
 	static const char hex[] = "0123456789abcdef";
 
 	for (size_t i = 0; i < text.size(); i++) {
 		const unsigned char byte = (unsigned char)text[i];
 
-		if (is_visible(text, i)) {
+		if (log_is_visible(text, i)) {
 			line->push_back(text[i]);
 			continue;
 		}
@@ -111,7 +109,7 @@ void append_visible(std::string *line, std::string_view text)
 	}
 }
 
-void write_all(std::string_view line)
+static void log_write_all(std::string_view line)
 {
 	while (!line.empty()) {
 		const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
@@ -124,7 +122,7 @@ void write_all(std::string_view line)
 	}
 }
 
-bool has_room()
+static bool log_has_room()
 {
 	struct pollfd out{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
 
@@ -132,30 +130,28 @@ bool has_room()
 }
 
 /* Whoever reads the log may stand still, and no worker must stand still with him. */
-void write_or_drop(std::string_view line)
+static void log_write_or_drop(std::string_view line)
 {
 	std::scoped_lock lock(way.mutex);
 
-	if (way.dropped > 0 && has_room()) {
-		write_all(line_begin(CS_LOG_WARNING) + "log lines dropped count=" + std::to_string(way.dropped) + "\n");
+	if (way.dropped > 0 && log_has_room()) {
+		log_write_all(log_line_begin(CS_LOG_WARNING) + "log lines dropped count=" + std::to_string(way.dropped) + "\n");
 		way.dropped = 0;
 	}
-	if (has_room())
-		write_all(line);
+	if (log_has_room())
+		log_write_all(line);
 	else
 		way.dropped++;
 }
 
-}
-
 void log_set_level(enum cs_log_level level)
 {
-	current_level.store(level, std::memory_order_relaxed);
+	log_current_level.store(level, std::memory_order_relaxed);
 }
 
 bool log_enabled(enum cs_log_level level)
 {
-	return level <= current_level.load(std::memory_order_relaxed);
+	return level <= log_current_level.load(std::memory_order_relaxed);
 }
 
 void log_vwrite(enum cs_log_level level, const char *format, va_list arguments)
@@ -164,15 +160,15 @@ void log_vwrite(enum cs_log_level level, const char *format, va_list arguments)
 		return;
 
 	const int saved_errno = errno;
-	char text[most_line];
+	char text[log_most_line];
 	const int size = vsnprintf(text, sizeof(text), format, arguments);
-	std::string line = line_begin(level);
+	std::string line = log_line_begin(level);
 
 	if (size > 0)
-		append_visible(&line, {text, std::min((size_t)size, sizeof(text) - 1)});
-	line.resize(std::min(line.size(), most_written - 1));
+		log_append_visible(&line, {text, std::min((size_t)size, sizeof(text) - 1)});
+	line.resize(std::min(line.size(), log_most_written - 1));
 	line.push_back('\n');
-	write_or_drop(line);
+	log_write_or_drop(line);
 	errno = saved_errno;
 }
 

@@ -37,7 +37,7 @@ static void bus_host_log(void *, enum cs_log_level level, const char *format, ..
 
 /* ---- descriptors */
 
-static void watch_on_ready(evutil_socket_t, short what, void *arg)
+static void bus_watch_on_ready(evutil_socket_t, short what, void *arg)
 {
 	const auto *watch = static_cast<const struct cs_bus_watch *>(arg);
 
@@ -52,14 +52,14 @@ static struct cs_bus_watch *bus_host_watch(void *core, int fd,
 
 	watch->ready = ready;
 	watch->arg = arg;
-	watch->read_event.reset(event_new(base, fd, EV_READ | EV_PERSIST, watch_on_ready, watch.get()));
-	watch->write_event.reset(event_new(base, fd, EV_WRITE | EV_PERSIST, watch_on_ready, watch.get()));
+	watch->read_event.reset(event_new(base, fd, EV_READ | EV_PERSIST, bus_watch_on_ready, watch.get()));
+	watch->write_event.reset(event_new(base, fd, EV_WRITE | EV_PERSIST, bus_watch_on_ready, watch.get()));
 	if (watch->read_event == nullptr || watch->write_event == nullptr)
 		return nullptr;
 	return watch.release();
 }
 
-static void watch_set(event *ev, bool *is, bool wanted)
+static void bus_watch_set(event *ev, bool *is, bool wanted)
 {
 	if (*is == wanted)
 		return;
@@ -70,8 +70,8 @@ static void watch_set(event *ev, bool *is, bool wanted)
 
 static void bus_host_interest(struct cs_bus_watch *watch, int read, int write)
 {
-	watch_set(watch->read_event.get(), &watch->reads, read != 0);
-	watch_set(watch->write_event.get(), &watch->writes, write != 0);
+	bus_watch_set(watch->read_event.get(), &watch->reads, read != 0);
+	bus_watch_set(watch->write_event.get(), &watch->writes, write != 0);
 }
 
 static void bus_host_unwatch(struct cs_bus_watch *watch)
@@ -82,7 +82,7 @@ static void bus_host_unwatch(struct cs_bus_watch *watch)
 /* ---- time */
 
 /* Freed first: fn may end what the timer belongs to. */
-static void timer_on_due(evutil_socket_t, short, void *arg)
+static void bus_timer_on_due(evutil_socket_t, short, void *arg)
 {
 	auto *timer = static_cast<struct cs_bus_timer *>(arg);
 	void (*const fn)(void *) = timer->fn;
@@ -100,7 +100,7 @@ static struct cs_bus_timer *bus_host_timer_add(void *core, int64_t ms, void (*fn
 
 	timer->fn = fn;
 	timer->arg = arg;
-	timer->event.reset(event_new(base, -1, 0, timer_on_due, timer.get()));
+	timer->event.reset(event_new(base, -1, 0, bus_timer_on_due, timer.get()));
 	if (timer->event == nullptr || event_add(timer->event.get(), &time) == -1)
 		abort();
 	return timer.release();

@@ -11,9 +11,7 @@
 #include "core/conf/conf_value.h"
 #include "core/base/log.h"
 
-namespace {
-
-const struct cs_option *find_option(const struct cs_option *options, std::string_view key)
+static const struct cs_option *conf_find_option(const struct cs_option *options, std::string_view key)
 {
 	for (; options && options->key; options++) {
 		if (key == options->key)
@@ -22,27 +20,27 @@ const struct cs_option *find_option(const struct cs_option *options, std::string
 	return nullptr;
 }
 
-constexpr std::string_view file_suffix = "_file";
+static constexpr std::string_view conf_file_suffix = "_file";
 
 /* The secret whose file the key names; nullptr: none. */
-const struct cs_option *find_secret_of(const struct cs_option *options, std::string_view key)
+static const struct cs_option *conf_find_secret_of(const struct cs_option *options, std::string_view key)
 {
-	if (!key.ends_with(file_suffix))
+	if (!key.ends_with(conf_file_suffix))
 		return nullptr;
-	const struct cs_option *option = find_option(options, key.substr(0, key.size() - file_suffix.size()));
+	const struct cs_option *option = conf_find_option(options, key.substr(0, key.size() - conf_file_suffix.size()));
 
 	return option && option->type == CS_OPTION_SECRET ? option : nullptr;
 }
 
 /* "password_file"; "" where the option is no secret, or the table has such an option of its own. */
-std::string secret_file_key(const struct cs_option *options, const struct cs_option *o)
+std::string conf_secret_file_key(const struct cs_option *options, const struct cs_option *o)
 {
-	const std::string key = std::string(o->key) + std::string(file_suffix);
+	const std::string key = std::string(o->key) + std::string(conf_file_suffix);
 
-	return o->type == CS_OPTION_SECRET && !find_option(options, key) ? key : "";
+	return o->type == CS_OPTION_SECRET && !conf_find_option(options, key) ? key : "";
 }
 
-struct conf_struct make_struct(size_t size)
+static struct conf_struct conf_make_struct(size_t size)
 {
 	struct conf_struct bound{.memory = std::make_unique<char[]>(size),
 	                         .texts = std::make_unique<std::deque<std::string>>(),
@@ -51,13 +49,13 @@ struct conf_struct make_struct(size_t size)
 	return bound;
 }
 
-int refuse_key(const struct conf_line *line, const struct cs_option *options, struct cs_error *e)
+static int conf_refuse_key(const struct conf_line *line, const struct cs_option *options, struct cs_error *e)
 {
 	std::vector<std::string> keys;
 
 	for (const struct cs_option *o = options; o && o->key; o++) {
 		keys.emplace_back(o->key);
-		if (const std::string key = secret_file_key(options, o); !key.empty())
+		if (const std::string key = conf_secret_file_key(options, o); !key.empty())
 			keys.push_back(key);
 	}
 	const std::string nearest = conf_nearest(line->key, keys);
@@ -71,16 +69,16 @@ int refuse_key(const struct conf_line *line, const struct cs_option *options, st
 	return CS_EINVAL;
 }
 
-int bind_line(struct conf_struct *bound, const struct conf_line *line, const struct cs_option *options,
+static int conf_bind_line(struct conf_struct *bound, const struct conf_line *line, const struct cs_option *options,
               struct cs_error *e)
 {
-	const struct cs_option *option = find_option(options, line->key);
+	const struct cs_option *option = conf_find_option(options, line->key);
 
 	if (!option) {
-		const struct cs_option *secret = find_secret_of(options, line->key);
+		const struct cs_option *secret = conf_find_secret_of(options, line->key);
 
 		if (!secret)
-			return refuse_key(line, options, e);
+			return conf_refuse_key(line, options, e);
 		bound->secret_files[secret->key] = line->value;
 		return 0;
 	}
@@ -94,7 +92,7 @@ int bind_line(struct conf_struct *bound, const struct conf_line *line, const str
 }
 
 /* The option is a secret that is set; `file` is where it stands. */
-void warn_of_secret(const char *section, const struct cs_option *o, const std::string &file, bool readable)
+static void conf_warn_of_secret(const char *section, const struct cs_option *o, const std::string &file, bool readable)
 {
 	if (file == "command line")
 		log_warning("others can read a secret on the command line: put it into a file option=%s.%s", section, o->key);
@@ -103,17 +101,17 @@ void warn_of_secret(const char *section, const struct cs_option *o, const std::s
 		            file.c_str());
 }
 
-void warn_of_line(const struct conf_file *file, const char *section, const struct cs_option *o)
+static void conf_warn_of_line(const struct conf_file *file, const char *section, const struct cs_option *o)
 {
 	for (auto line = file->lines.rbegin(); line != file->lines.rend(); ++line) {
 		if (line->section != section || line->key != o->key)
 			continue;
-		return warn_of_secret(section, o, line->file, std::find(file->readable.begin(), file->readable.end(),
+		return conf_warn_of_secret(section, o, line->file, std::find(file->readable.begin(), file->readable.end(),
 		                                                        line->file) != file->readable.end());
 	}
 }
 
-int bind_secret_file(const struct conf_struct *bound, const char *section, const struct cs_option *o,
+static int conf_bind_secret_file(const struct conf_struct *bound, const char *section, const struct cs_option *o,
                      const std::string &path, struct cs_error *e)
 {
 	struct stat status{};
@@ -133,12 +131,12 @@ int bind_secret_file(const struct conf_struct *bound, const char *section, const
 		          conf_value_allowed(o).c_str());
 		return CS_EINVAL;
 	}
-	warn_of_secret(section, o, path, status.st_mode & S_IROTH);
+	conf_warn_of_secret(section, o, path, status.st_mode & S_IROTH);
 	return 0;
 }
 
 /* After all lines: the last one of a key counts. */
-int bind_secrets(const struct conf_file *file, const char *section, const struct cs_option *options,
+static int conf_bind_secrets(const struct conf_file *file, const char *section, const struct cs_option *options,
                  const struct conf_struct *bound, struct cs_error *e)
 {
 	for (const struct cs_option *o = options; o && o->key; o++) {
@@ -149,16 +147,16 @@ int bind_secrets(const struct conf_file *file, const char *section, const struct
 
 		if (given == bound->secret_files.end() || given->second.empty()) {
 			if (!conf_value_format(o, bound->memory.get()).empty())
-				warn_of_line(file, section, o);
-		} else if (bind_secret_file(bound, section, o, given->second, &text) != 0) {
-			error_set(e, "%s: %s", conf_where(file, section, secret_file_key(options, o)).c_str(), text.text);
+				conf_warn_of_line(file, section, o);
+		} else if (conf_bind_secret_file(bound, section, o, given->second, &text) != 0) {
+			error_set(e, "%s: %s", conf_where(file, section, conf_secret_file_key(options, o)).c_str(), text.text);
 			return CS_EINVAL;
 		}
 	}
 	return 0;
 }
 
-int check_option(const struct cs_option *option, size_t size, struct cs_error *e)
+static int conf_check_option(const struct cs_option *option, size_t size, struct cs_error *e)
 {
 	unsigned type;
 
@@ -179,7 +177,7 @@ int check_option(const struct cs_option *option, size_t size, struct cs_error *e
 		return error_set(e, "option %s: its smallest length is above its largest", option->key), CS_EINVAL;
 	if (option->type == CS_OPTION_CHOICE && (!option->choices || !*option->choices))
 		return error_set(e, "option %s: it has no choices", option->key), CS_EINVAL;
-	if (!option->default_text || !conf_value_set(std::make_unique<conf_struct>(make_struct(size)).get(), option,
+	if (!option->default_text || !conf_value_set(std::make_unique<conf_struct>(conf_make_struct(size)).get(), option,
 	                                        option->default_text))
 		return error_set(e, "option %s: its default is not allowed; allowed is %s", option->key,
 		                 conf_value_allowed(option).c_str()), CS_EINVAL;
@@ -188,7 +186,7 @@ int check_option(const struct cs_option *option, size_t size, struct cs_error *e
 	return 0;
 }
 
-size_t edit_distance(std::string_view a, std::string_view b)
+static size_t conf_edit_distance(std::string_view a, std::string_view b)
 {
 	std::vector<size_t> row(b.size() + 1);
 
@@ -207,25 +205,23 @@ size_t edit_distance(std::string_view a, std::string_view b)
 	return row.back();
 }
 
-}
-
 std::string conf_nearest(std::string_view name, const std::vector<std::string> &candidates)
 {
 	const auto nearer = [name](const std::string &a, const std::string &b) {
-		return edit_distance(name, a) < edit_distance(name, b);
+		return conf_edit_distance(name, a) < conf_edit_distance(name, b);
 	};
 	const auto best = std::min_element(candidates.begin(), candidates.end(), nearer);
 
 	/* A letter in three may be wrong. */
-	return best == candidates.end() || edit_distance(name, *best) > (name.size() + 1) / 3 ? "" : *best;
+	return best == candidates.end() || conf_edit_distance(name, *best) > (name.size() + 1) / 3 ? "" : *best;
 }
 
 int conf_check_options(const struct cs_option *options, size_t size, struct cs_error *e)
 {
 	for (const struct cs_option *o = options; o && o->key; o++) {
-		if (const int failed = check_option(o, size, e))
+		if (const int failed = conf_check_option(o, size, e))
 			return failed;
-		if (find_option(options, o->key) != o)
+		if (conf_find_option(options, o->key) != o)
 			return error_set(e, "option %s: it is there twice", o->key), CS_EINVAL;
 	}
 	return 0;
@@ -234,7 +230,7 @@ int conf_check_options(const struct cs_option *options, size_t size, struct cs_e
 int conf_bind(const struct conf_file *file, const char *section, const struct cs_option *options, size_t size,
               struct conf_struct *bound_r, struct cs_error *e)
 {
-	struct conf_struct bound = make_struct(size);
+	struct conf_struct bound = conf_make_struct(size);
 
 	for (const struct cs_option *o = options; o && o->key; o++) {
 		if (!conf_value_set(&bound, o, o->default_text))
@@ -243,10 +239,10 @@ int conf_bind(const struct conf_file *file, const char *section, const struct cs
 	for (const struct conf_line &line : file->lines) {
 		if (line.section != section || line.key.empty())
 			continue;
-		if (const int failed = bind_line(&bound, &line, options, e))
+		if (const int failed = conf_bind_line(&bound, &line, options, e))
 			return failed;
 	}
-	if (const int failed = bind_secrets(file, section, options, &bound, e))
+	if (const int failed = conf_bind_secrets(file, section, options, &bound, e))
 		return failed;
 	*bound_r = std::move(bound);
 	return 0;
@@ -286,7 +282,7 @@ void conf_print(const struct cs_option *options, const struct conf_struct *bound
 		const bool hidden = o->type == CS_OPTION_SECRET && !value.empty();
 
 		text_r->append(o->key).append(" = ").append(!hidden ? value : path.empty() ? "***" : "").append("\n");
-		if (const std::string key = secret_file_key(options, o); !key.empty())
+		if (const std::string key = conf_secret_file_key(options, o); !key.empty())
 			text_r->append(key).append(" = ").append(path).append("\n");
 	}
 }
@@ -302,7 +298,7 @@ void conf_dump(const char *section, const struct cs_option *options, std::string
 
 	for (const struct cs_option *o = options; o && o->key; o++) {
 		append(o->key, conf_type_name(o->type), o->default_text, conf_value_range(o), o->reload, o->help);
-		if (const std::string key = secret_file_key(options, o); !key.empty())
+		if (const std::string key = conf_secret_file_key(options, o); !key.empty())
 			append(key, "text", "", "0..4096", o->reload,
 			       "file whose first line is " + std::string(o->key) + ", instead of it");
 	}

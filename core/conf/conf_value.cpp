@@ -5,18 +5,16 @@
 
 #include <cstring>
 
-namespace {
-
 struct unit {
 	const char *suffix;
 	int64_t factor;
 };
 
-constexpr struct unit size_units[] = {{"G", 1 << 30}, {"M", 1 << 20}, {"K", 1 << 10}, {"", 1}};
-constexpr struct unit time_units[] = {{"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
-constexpr int64_t most_text = 4096;
+static constexpr struct unit conf_size_units[] = {{"G", 1 << 30}, {"M", 1 << 20}, {"K", 1 << 10}, {"", 1}};
+static constexpr struct unit conf_time_units[] = {{"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+static constexpr int64_t conf_most_text = 4096;
 
-std::string format_units(int64_t value, const struct unit *units, size_t count)
+std::string conf_format_units(int64_t value, const struct unit *units, size_t count)
 {
 	for (size_t i = 0; i < count && value != 0; i++) {
 		if (value % units[i].factor == 0)
@@ -25,16 +23,16 @@ std::string format_units(int64_t value, const struct unit *units, size_t count)
 	return "0";
 }
 
-std::string format_number(enum cs_option_type type, int64_t value)
+std::string conf_format_number(enum cs_option_type type, int64_t value)
 {
 	if (type == CS_OPTION_SIZE)
-		return format_units(value, size_units, std::size(size_units));
+		return conf_format_units(value, conf_size_units, std::size(conf_size_units));
 	if (type == CS_OPTION_TIME)
-		return format_units(value, time_units, std::size(time_units));
+		return conf_format_units(value, conf_time_units, std::size(conf_time_units));
 	return std::to_string(value);
 }
 
-std::string choice_at(const char *choices, int place)
+std::string conf_choice_at(const char *choices, int place)
 {
 	const char *at = choices;
 
@@ -45,10 +43,10 @@ std::string choice_at(const char *choices, int place)
 	return at ? std::string(at, strcspn(at, "|")) : "";
 }
 
-int choice_find(const char *choices, std::string_view text)
+static int conf_choice_find(const char *choices, std::string_view text)
 {
 	for (int i = 0;; i++) {
-		const std::string choice = choice_at(choices, i);
+		const std::string choice = conf_choice_at(choices, i);
 
 		if (choice.empty())
 			return -1;
@@ -58,7 +56,7 @@ int choice_find(const char *choices, std::string_view text)
 }
 
 /* Digits, then the rest. false: no digits, or too many. */
-bool parse_digits(std::string_view text, int64_t *value_r, std::string_view *rest_r)
+static bool conf_parse_digits(std::string_view text, int64_t *value_r, std::string_view *rest_r)
 {
 	const bool negative = text.starts_with("-");
 	size_t at = negative;
@@ -73,7 +71,7 @@ bool parse_digits(std::string_view text, int64_t *value_r, std::string_view *res
 	return at > (size_t)negative;
 }
 
-bool parse_unit(std::string_view suffix, const struct unit *units, size_t count, int64_t *value)
+static bool conf_parse_unit(std::string_view suffix, const struct unit *units, size_t count, int64_t *value)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (suffix == units[i].suffix)
@@ -82,21 +80,21 @@ bool parse_unit(std::string_view suffix, const struct unit *units, size_t count,
 	return false;
 }
 
-bool parse_number(const struct cs_option *option, std::string_view text, int64_t *value_r)
+static bool conf_parse_number(const struct cs_option *option, std::string_view text, int64_t *value_r)
 {
 	std::string_view suffix;
-	bool good = parse_digits(text, value_r, &suffix);
+	bool good = conf_parse_digits(text, value_r, &suffix);
 
 	if (option->type == CS_OPTION_INTEGER)
 		good = good && suffix.empty();
 	else if (option->type == CS_OPTION_SIZE)
-		good = good && parse_unit(suffix, size_units, std::size(size_units), value_r);
+		good = good && conf_parse_unit(suffix, conf_size_units, std::size(conf_size_units), value_r);
 	else if (*value_r != 0 || !suffix.empty())
-		good = good && parse_unit(suffix, time_units, std::size(time_units), value_r);
+		good = good && conf_parse_unit(suffix, conf_time_units, std::size(conf_time_units), value_r);
 	return good && *value_r >= option->min && *value_r <= option->max;
 }
 
-bool parse_bool(std::string_view text, int *value_r)
+static bool conf_parse_bool(std::string_view text, int *value_r)
 {
 	for (const char *yes : {"yes", "on", "true", "1"}) {
 		if (text == yes)
@@ -109,19 +107,17 @@ bool parse_bool(std::string_view text, int *value_r)
 	return false;
 }
 
-template <class T> void put(const struct conf_struct *bound, const struct cs_option *option, T value)
+template <class T> static void conf_put(const struct conf_struct *bound, const struct cs_option *option, T value)
 {
 	memcpy(bound->memory.get() + option->offset, &value, sizeof(value));
 }
 
-template <class T> T get(const struct cs_option *option, const void *bound)
+template <class T> static T conf_get(const struct cs_option *option, const void *bound)
 {
 	T value;
 
 	memcpy(&value, (const char *)bound + option->offset, sizeof(value));
 	return value;
-}
-
 }
 
 const char *conf_type_name(enum cs_option_type type)
@@ -157,13 +153,13 @@ size_t conf_type_size(enum cs_option_type type)
 
 int64_t conf_longest_text(const struct cs_option *option)
 {
-	return option->max == 0 ? most_text : option->max;
+	return option->max == 0 ? conf_most_text : option->max;
 }
 
 std::string conf_value_allowed(const struct cs_option *option)
 {
-	const std::string range = format_number(option->type, option->min) + " to " +
-		format_number(option->type, option->max);
+	const std::string range = conf_format_number(option->type, option->min) + " to " +
+		conf_format_number(option->type, option->max);
 
 	switch (option->type) {
 	case CS_OPTION_BOOL: return "yes or no";
@@ -185,37 +181,37 @@ bool conf_value_set(const struct conf_struct *bound, const struct cs_option *opt
 	int place = 0;
 
 	if (conf_type_is_number(option->type)) {
-		if (!parse_number(option, text, &number))
+		if (!conf_parse_number(option, text, &number))
 			return false;
-		put(bound, option, number);
+		conf_put(bound, option, number);
 		return true;
 	}
 	if (conf_type_is_text(option->type)) {
 		if ((int64_t)text.size() < option->min || (int64_t)text.size() > conf_longest_text(option))
 			return false;
 		bound->texts->emplace_back(text);
-		put(bound, option, bound->texts->back().c_str());
+		conf_put(bound, option, bound->texts->back().c_str());
 		return true;
 	}
 	if (option->type == CS_OPTION_BOOL) {
-		if (!parse_bool(text, &place))
+		if (!conf_parse_bool(text, &place))
 			return false;
-	} else if ((place = choice_find(option->choices, text)) == -1) {
+	} else if ((place = conf_choice_find(option->choices, text)) == -1) {
 		return false;
 	}
-	put(bound, option, place);
+	conf_put(bound, option, place);
 	return true;
 }
 
 std::string conf_value_format(const struct cs_option *option, const void *bound)
 {
 	if (conf_type_is_number(option->type))
-		return format_number(option->type, get<int64_t>(option, bound));
+		return conf_format_number(option->type, conf_get<int64_t>(option, bound));
 	if (option->type == CS_OPTION_BOOL)
-		return get<int>(option, bound) ? "yes" : "no";
+		return conf_get<int>(option, bound) ? "yes" : "no";
 	if (option->type == CS_OPTION_CHOICE)
-		return choice_at(option->choices, get<int>(option, bound));
-	return conf_value_quote(get<const char *>(option, bound));
+		return conf_choice_at(option->choices, conf_get<int>(option, bound));
+	return conf_value_quote(conf_get<const char *>(option, bound));
 }
 
 std::string conf_value_quote(const std::string &text)
@@ -233,14 +229,14 @@ std::string conf_value_range(const struct cs_option *option)
 		return "yes|no";
 	if (conf_type_is_text(option->type))
 		return std::to_string(option->min) + ".." + std::to_string(conf_longest_text(option));
-	return format_number(option->type, option->min) + ".." + format_number(option->type, option->max);
+	return conf_format_number(option->type, option->min) + ".." + conf_format_number(option->type, option->max);
 }
 
 void conf_value_copy(const struct conf_struct *to, const struct cs_option *option, const void *from)
 {
 	if (conf_type_is_text(option->type)) {
-		to->texts->emplace_back(get<const char *>(option, from));
-		put(to, option, to->texts->back().c_str());
+		to->texts->emplace_back(conf_get<const char *>(option, from));
+		conf_put(to, option, to->texts->back().c_str());
 	} else {
 		memcpy(to->memory.get() + option->offset, (const char *)from + option->offset,
 		       conf_type_size(option->type));

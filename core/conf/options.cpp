@@ -4,62 +4,58 @@
 
 #include <cstddef>
 
-namespace {
-
-constexpr int64_t second = 1000;
-constexpr int64_t hour = 3600 * second;
-constexpr int64_t kib = 1024;
-constexpr int64_t mib = 1024 * kib;
-constexpr int64_t gib = 1024 * mib;
-constexpr int64_t most_text = 4096;
-
-}
+static constexpr int64_t options_second = 1000;
+static constexpr int64_t options_hour = 3600 * options_second;
+static constexpr int64_t options_kib = 1024;
+static constexpr int64_t options_mib = 1024 * options_kib;
+static constexpr int64_t options_gib = 1024 * options_mib;
+static constexpr int64_t options_most_text = 4096;
 
 #define CORE(member) offsetof(struct core_conf, member)
 #define STORE(member) offsetof(struct store_conf, member)
 
 const struct cs_option core_options[] = {
-	{"listen", CS_OPTION_TEXT, CORE(listen), 1, most_text, "0.0.0.0:6000", nullptr, 0,
+	{"listen", CS_OPTION_TEXT, CORE(listen), 1, options_most_text, "0.0.0.0:6000", nullptr, 0,
 	 "addresses to listen on: address:port, several, IPv6 in brackets; port 0 takes a free one"},
 	{"threads", CS_OPTION_INTEGER, CORE(threads), 0, 128, "0", nullptr, 0,
 	 "workers, each with its own event loop; 0: one per processor"},
-	{"plugin_dir", CS_OPTION_TEXT, CORE(plugin_dir), 1, most_text, CS_PLUGIN_DIR, nullptr, 0,
+	{"plugin_dir", CS_OPTION_TEXT, CORE(plugin_dir), 1, options_most_text, CS_PLUGIN_DIR, nullptr, 0,
 	 "folder of the plugins"},
-	{"plugins", CS_OPTION_TEXT, CORE(plugins), 0, most_text, "", nullptr, 0,
+	{"plugins", CS_OPTION_TEXT, CORE(plugins), 0, options_most_text, "", nullptr, 0,
 	 "names of the plugins to load, or those to leave out behind `all but`; empty: every .so of the folder"},
-	{"max_frame", CS_OPTION_SIZE, CORE(max_frame), 1 * kib, 16 * mib, "64K", nullptr, 1,
+	{"max_frame", CS_OPTION_SIZE, CORE(max_frame), 1 * options_kib, 16 * options_mib, "64K", nullptr, 1,
 	 "longest frame that a client may send"},
 	{"max_connections", CS_OPTION_INTEGER, CORE(max_connections), 1, 10000000, "10000", nullptr, 1,
 	 "connections of this node; more wait in the kernel's queue"},
-	{"frame_timeout", CS_OPTION_TIME, CORE(frame_timeout), 0, 24 * hour, "30s", nullptr, 1,
+	{"frame_timeout", CS_OPTION_TIME, CORE(frame_timeout), 0, 24 * options_hour, "30s", nullptr, 1,
 	 "closes a connection whose frame is not whole so long after its first byte; 0: never"},
-	{"login_timeout", CS_OPTION_TIME, CORE(login_timeout), 0, 24 * hour, "5m", nullptr, 1,
+	{"login_timeout", CS_OPTION_TIME, CORE(login_timeout), 0, 24 * options_hour, "5m", nullptr, 1,
 	 "closes a connection that is so long without a login; 0: never"},
 	{"login_connections", CS_OPTION_INTEGER, CORE(login_connections), 0, 10000000, "0", nullptr, 1,
 	 "connections without a login; of more the oldest is closed; 0: half of max_connections"},
-	{"login_memory", CS_OPTION_SIZE, CORE(login_memory), 64 * kib, 64 * gib, "16M", nullptr, 1,
+	{"login_memory", CS_OPTION_SIZE, CORE(login_memory), 64 * options_kib, 64 * options_gib, "16M", nullptr, 1,
 	 "bytes that all connections without a login may hold; above it the oldest holder is closed"},
-	{"idle_timeout", CS_OPTION_TIME, CORE(idle_timeout), 0, 24 * hour, "0", nullptr, 1,
+	{"idle_timeout", CS_OPTION_TIME, CORE(idle_timeout), 0, 24 * options_hour, "0", nullptr, 1,
 	 "closes a connection that says nothing for that long; 0: never"},
-	{"output_soft", CS_OPTION_SIZE, CORE(output_soft), 4 * kib, 1 * gib, "256K", nullptr, 1,
+	{"output_soft", CS_OPTION_SIZE, CORE(output_soft), 4 * options_kib, 1 * options_gib, "256K", nullptr, 1,
 	 "unsent output above which a connection is no longer read"},
-	{"output_hard", CS_OPTION_SIZE, CORE(output_hard), 64 * kib, 1 * gib, "4M", nullptr, 1,
+	{"output_hard", CS_OPTION_SIZE, CORE(output_hard), 64 * options_kib, 1 * options_gib, "4M", nullptr, 1,
 	 "unsent output above which a connection is closed as a slow reader"},
 	{"rate", CS_OPTION_INTEGER, CORE(rate), 0, 1000000, "10000", nullptr, 1,
 	 "cost of requests per second and connection; above it the connection is read more slowly; 0: no limit"},
 	{"burst", CS_OPTION_INTEGER, CORE(burst), 1, 10000000, "20000", nullptr, 1,
 	 "requests, by their cost, that a quiet connection may send at once before rate applies"},
-	{"keepalive", CS_OPTION_TIME, CORE(keepalive), 0, 24 * hour, "60s", nullptr, 1,
+	{"keepalive", CS_OPTION_TIME, CORE(keepalive), 0, 24 * options_hour, "60s", nullptr, 1,
 	 "silence after which TCP asks whether the peer is alive; 0: never"},
-	{"drain_timeout", CS_OPTION_TIME, CORE(drain_timeout), 1 * second, 1 * hour, "10s", nullptr, 1,
+	{"drain_timeout", CS_OPTION_TIME, CORE(drain_timeout), 1 * options_second, 1 * options_hour, "10s", nullptr, 1,
 	 "time to finish what is under way after SIGTERM"},
 	{"log_level", CS_OPTION_CHOICE, CORE(log_level), 0, 0, "info", "error|warning|info|debug", 1,
 	 "what is logged to standard error: this level and those before it"},
-	{"admin", CS_OPTION_TEXT, CORE(admin), 0, most_text, "", nullptr, 0,
+	{"admin", CS_OPTION_TEXT, CORE(admin), 0, options_most_text, "", nullptr, 0,
 	 "address:port of /metrics and /healthz, for trusted networks only; empty: none"},
 	{"node", CS_OPTION_TEXT, CORE(node), 0, 64, "", nullptr, 0,
 	 "name of this node in log and /metrics; empty: the host's"},
-	{"proxy_from", CS_OPTION_TEXT, CORE(proxy_from), 0, most_text, "", nullptr, 1,
+	{"proxy_from", CS_OPTION_TEXT, CORE(proxy_from), 0, options_most_text, "", nullptr, 1,
 	 "addresses and networks of proxies that give the address of the client by a PROXY header; empty: none"},
 	{nullptr, CS_OPTION_BOOL, 0, 0, 0, nullptr, nullptr, 0, nullptr},
 };
@@ -75,7 +71,7 @@ const struct cs_option store_options[] = {
 	 "threads that hash passwords; 0: one per processor"},
 	{"queue", CS_OPTION_INTEGER, STORE(queue), 1, 1000000, "4096", nullptr, 0,
 	 "requests that may wait per queue; above it clients are told BUSY"},
-	{"queue_bytes", CS_OPTION_SIZE, STORE(queue_bytes), 64 * kib, 4 * gib, "16M", nullptr, 0,
+	{"queue_bytes", CS_OPTION_SIZE, STORE(queue_bytes), 64 * options_kib, 4 * options_gib, "16M", nullptr, 0,
 	 "bytes of messages that may wait per writer; above it clients are told BUSY"},
 	{nullptr, CS_OPTION_BOOL, 0, 0, 0, nullptr, nullptr, 0, nullptr},
 };

@@ -20,21 +20,19 @@
 #include "core/base/worker.h"
 #include "core/net/throttle.h"
 
-namespace {
+static constexpr size_t host_most_text = 512;
 
-constexpr size_t most_text = 512;
-
-struct conn *find(struct cs_self *self, cs_conn conn)
+static struct conn *host_own_find(struct cs_self *self, cs_conn conn)
 {
 	return conn_find(self->worker, conn);
 }
 
 /* Cuts what does not fit without leaving half a character, which no client could parse. */
-void cut_text(char *text, size_t size)
+static void host_cut_text(char *text, size_t size)
 {
-	if (size < most_text)
+	if (size < host_most_text)
 		return;
-	size_t end = most_text - 1;
+	size_t end = host_most_text - 1;
 
 	while (end > 0 && ((unsigned char)text[end - 1] & 0xc0) == 0x80)
 		end--;
@@ -45,7 +43,7 @@ void cut_text(char *text, size_t size)
 
 /* ---- log and frames */
 
-void host_log(struct cs_self *self, enum cs_log_level level, const char *format, ...)
+static void host_log(struct cs_self *self, enum cs_log_level level, const char *format, ...)
 {
 	char text[1024];
 	va_list arguments;
@@ -58,26 +56,26 @@ void host_log(struct cs_self *self, enum cs_log_level level, const char *format,
 	log_write(level, "%s plugin=%s worker=%u", text, self->plugin->name.c_str(), self->worker->index);
 }
 
-void host_answer(struct cs_self *self, cs_conn conn, const struct cs_request *request, const char *more)
+static void host_answer(struct cs_self *self, cs_conn conn, const struct cs_request *request, const char *more)
 {
-	if (struct conn *c = find(self, conn))
+	if (struct conn *c = host_own_find(self, conn))
 		conn_answer(c, request, more);
 }
 
-void host_refuse_text(struct cs_self *self, cs_conn conn, const struct cs_request *request, uint32_t ack,
+static void host_refuse_text(struct cs_self *self, cs_conn conn, const struct cs_request *request, uint32_t ack,
                       int wire_errno, const char *format, va_list arguments)
 {
-	char text[most_text];
+	char text[host_most_text];
 	const int size = vsnprintf(text, sizeof(text), format, arguments);
 
-	cut_text(text, size < 0 ? 0 : (size_t)size);
-	if (struct conn *c = find(self, conn))
+	host_cut_text(text, size < 0 ? 0 : (size_t)size);
+	if (struct conn *c = host_own_find(self, conn))
 		conn_refuse(c, request, ack, wire_errno, text);
 	else
 		worker_count_refusal(self->worker, request->msgid, wire_errno);
 }
 
-int host_refuse(struct cs_self *self, cs_conn conn, const struct cs_request *request, int wire_errno,
+static int host_refuse(struct cs_self *self, cs_conn conn, const struct cs_request *request, int wire_errno,
                 const char *format, ...)
 {
 	va_list arguments;
@@ -88,7 +86,7 @@ int host_refuse(struct cs_self *self, cs_conn conn, const struct cs_request *req
 	return CS_REJECT;
 }
 
-int host_refuse_as(struct cs_self *self, cs_conn conn, const struct cs_request *request, uint32_t ack,
+static int host_refuse_as(struct cs_self *self, cs_conn conn, const struct cs_request *request, uint32_t ack,
                    int wire_errno, const char *format, ...)
 {
 	va_list arguments;
@@ -99,7 +97,7 @@ int host_refuse_as(struct cs_self *self, cs_conn conn, const struct cs_request *
 	return CS_REJECT;
 }
 
-int host_refuse_result(struct cs_self *self, cs_conn conn, const struct cs_request *request, int result)
+static int host_refuse_result(struct cs_self *self, cs_conn conn, const struct cs_request *request, int result)
 {
 	switch (result) {
 	case CS_EBUSY:
@@ -120,15 +118,15 @@ int host_refuse_result(struct cs_self *self, cs_conn conn, const struct cs_reque
 /* ---- connections */
 
 /* As far as the ends tell: reading each frame would cost as much as all else that is done with it. */
-bool host_is_object(const char *frame, size_t size, const char *tail)
+static bool host_is_object(const char *frame, size_t size, const char *tail)
 {
 	return size >= 2 && frame[0] == '{' && frame[size - 1] == '}' && (!tail || std::string_view(tail).ends_with('}'));
 }
 
-int host_send(struct cs_self *self, cs_conn conn, const char *frame, size_t size, const char *tail,
+static int host_send(struct cs_self *self, cs_conn conn, const char *frame, size_t size, const char *tail,
               uint64_t *position_r)
 {
-	struct conn *c = find(self, conn);
+	struct conn *c = host_own_find(self, conn);
 
 	/* The session ended in this turn and a plugin that minds is told at the turn's end: nothing of that
 	 * session may come after the answer to LOGOUT. */
@@ -144,9 +142,9 @@ int host_send(struct cs_self *self, cs_conn conn, const char *frame, size_t size
 	return conn_send(c, frame, size, tail, position_r);
 }
 
-int host_finish(struct cs_self *self, cs_conn conn)
+static int host_finish(struct cs_self *self, cs_conn conn)
 {
-	struct conn *c = find(self, conn);
+	struct conn *c = host_own_find(self, conn);
 
 	if (!c)
 		return CS_ENOENT;
@@ -156,16 +154,16 @@ int host_finish(struct cs_self *self, cs_conn conn)
 	return 0;
 }
 
-int host_resume(struct cs_self *self, cs_conn conn, int verdict)
+static int host_resume(struct cs_self *self, cs_conn conn, int verdict)
 {
-	struct conn *c = find(self, conn);
+	struct conn *c = host_own_find(self, conn);
 
 	return c ? dispatch_resume(c, self, verdict) : CS_ENOENT;
 }
 
-int host_close(struct cs_self *self, cs_conn conn, const char *why)
+static int host_close(struct cs_self *self, cs_conn conn, const char *why)
 {
-	struct conn *c = find(self, conn);
+	struct conn *c = host_own_find(self, conn);
 
 	if (!c)
 		return CS_ENOENT;
@@ -173,9 +171,9 @@ int host_close(struct cs_self *self, cs_conn conn, const char *why)
 	return 0;
 }
 
-int host_set_silence(struct cs_self *self, cs_conn conn, int64_t ms, int64_t doubt_ms)
+static int host_set_silence(struct cs_self *self, cs_conn conn, int64_t ms, int64_t doubt_ms)
 {
-	struct conn *c = find(self, conn);
+	struct conn *c = host_own_find(self, conn);
 
 	if (!c)
 		return CS_ENOENT;
@@ -185,9 +183,9 @@ int host_set_silence(struct cs_self *self, cs_conn conn, int64_t ms, int64_t dou
 	return 0;
 }
 
-int host_peer(struct cs_self *self, cs_conn conn, struct cs_peer *peer_r)
+static int host_peer(struct cs_self *self, cs_conn conn, struct cs_peer *peer_r)
 {
-	const struct conn *c = find(self, conn);
+	const struct conn *c = host_own_find(self, conn);
 
 	if (!c)
 		return CS_ENOENT;
@@ -199,21 +197,21 @@ int host_peer(struct cs_self *self, cs_conn conn, struct cs_peer *peer_r)
 
 /* ---- guesses */
 
-int64_t host_guess_wait(struct cs_self *self, uint64_t network, uint64_t subject, int64_t most)
+static int64_t host_guess_wait(struct cs_self *self, uint64_t network, uint64_t subject, int64_t most)
 {
 	return throttle_wait(self->worker->shared->throttle, network, subject, most, worker_monotonic_ms());
 }
 
-void host_guess_note(struct cs_self *self, uint64_t network, uint64_t subject, int64_t most, int right)
+static void host_guess_note(struct cs_self *self, uint64_t network, uint64_t subject, int64_t most, int right)
 {
 	throttle_note(self->worker->shared->throttle, network, subject, most, right != 0, worker_monotonic_ms());
 }
 
 /* ---- sessions */
 
-int host_logout(struct cs_self *self, cs_conn conn)
+static int host_logout(struct cs_self *self, cs_conn conn)
 {
-	struct conn *c = find(self, conn);
+	struct conn *c = host_own_find(self, conn);
 
 	if (!c)
 		return CS_ENOENT;
@@ -223,36 +221,36 @@ int host_logout(struct cs_self *self, cs_conn conn)
 	return 0;
 }
 
-void host_release(struct cs_self *self, cs_account account)
+static void host_release(struct cs_self *self, cs_account account)
 {
 	session_bus_release(self->worker->shared, account);
 }
 
-const char *const *host_want_words(struct cs_self *self)
+static const char *const *host_want_words(struct cs_self *self)
 {
 	return self->worker->shared->want_words;
 }
 
 /* ---- store */
 
-int host_work(struct cs_self *self, cs_conn conn, enum cs_work_kind kind, cs_work_fn *fn, cs_done_fn *done,
+static int host_work(struct cs_self *self, cs_conn conn, enum cs_work_kind kind, cs_work_fn *fn, cs_done_fn *done,
               void *arg)
 {
-	const struct conn *c = find(self, conn);
+	const struct conn *c = host_own_find(self, conn);
 
 	if (kind == CS_WORK_HASH && conn != 0 && !c)
 		return CS_ECANCELED;
 	return store_work(self->worker->shared->store, self, conn, c ? c->client : 0, kind, fn, done, arg);
 }
 
-int host_batch(struct cs_self *self, const struct cs_batch *batch, uint64_t key, void *item, size_t bytes)
+static int host_batch(struct cs_self *self, const struct cs_batch *batch, uint64_t key, void *item, size_t bytes)
 {
 	if (batch->spare[0] || batch->spare[1])
 		return CS_EINVAL;
 	return store_batch(self->worker->shared->store, self, batch, key, item, bytes);
 }
 
-int host_outcome_can_be_unknown(struct cs_self *self)
+static int host_outcome_can_be_unknown(struct cs_self *self)
 {
 	return store_outcome_can_be_unknown(self->worker->shared->store);
 }
@@ -260,7 +258,7 @@ int host_outcome_can_be_unknown(struct cs_self *self)
 /* ---- time */
 
 /* The wall clock may be set back; what clients see as `ts` must not go back with it. */
-int64_t host_now()
+static int64_t host_now()
 {
 	static constinit std::atomic<int64_t> latest{0};
 	struct timespec time;
@@ -276,7 +274,7 @@ int64_t host_now()
 
 /* ---- services */
 
-int host_service(struct cs_self *self, const char *name, uint32_t version, const void **table_r, void **context_r)
+static int host_service(struct cs_self *self, const char *name, uint32_t version, const void **table_r, void **context_r)
 {
 	for (const auto &provider : self->worker->instances) {
 		const struct cs_service *s = provider->started ? provider->plugin->declared.provides : nullptr;
@@ -290,8 +288,6 @@ int host_service(struct cs_self *self, const char *name, uint32_t version, const
 		}
 	}
 	return CS_ENOENT;
-}
-
 }
 
 const struct cs_host host_table = {

@@ -15,21 +15,17 @@
 #include "core/session/session.h"
 #include "core/base/worker.h"
 
-namespace {
-
 /* Pauses between two questions to the cluster. */
-constexpr int64_t first_pause_ms = 20;
-constexpr int64_t longest_pause_ms = 100;
+static constexpr int64_t host_first_pause_ms = 20;
+static constexpr int64_t host_longest_pause_ms = 100;
 /* How long a session of another node may take to end that is ending already or was told to. */
-constexpr int64_t ending_ms = 3000;
+static constexpr int64_t host_ending_ms = 3000;
 /* How long another node may take to notice that its client has left for this one. */
-constexpr int64_t moving_ms = 150;
+static constexpr int64_t host_moving_ms = 150;
 /* How long another node may take to find out that the peer of the older session is gone, and to end it. */
-constexpr int64_t probing_ms = 7000;
+static constexpr int64_t host_probing_ms = 7000;
 /* Asked at least, however long that takes: time for which this node was held up tells nothing about the other. */
-constexpr unsigned fewest_questions = 4;
-
-}
+static constexpr unsigned host_fewest_questions = 4;
 
 /* A claim under way. It owns itself: it ends with its completion. */
 struct claim {
@@ -44,59 +40,57 @@ struct claim {
 	cs_done_fn *done = nullptr;
 	void *arg = nullptr;
 	int64_t begun_ms = worker_monotonic_ms();
-	int64_t pause_ms = first_pause_ms;
+	int64_t pause_ms = host_first_pause_ms;
 	unsigned questions = 0;   /* asked so far */
 	event_ptr again;   /* made with the first pause */
 	bool reserves = false;   /* the account's place, while the cluster is asked */
 	int result = 0;
 };
 
-namespace {
-
-struct conn *find(const struct claim *cl)
+static struct conn *host_claim_find(const struct claim *cl)
 {
 	return conn_find(cl->self->worker, cl->conn);
 }
 
-struct session_table *table(const struct claim *cl)
+static struct session_table *host_claim_table(const struct claim *cl)
 {
 	return cl->self->worker->shared->sessions;
 }
 
-void claim_complete(void *arg)
+static void host_claim_complete(void *arg)
 {
 	const std::unique_ptr<struct claim> cl((struct claim *)arg);
 
 	cl->self->worker->claims.erase(cl.get());
-	if (cl->result == 0 && !find(cl.get()))
+	if (cl->result == 0 && !host_claim_find(cl.get()))
 		cl->result = CS_ENOENT;   /* it ended since, and its session with it */
 	const plugin_call call(cl->self, CALL_COMPLETION);
 
 	cl->done(cl->self->state, cl->conn, cl->result, cl->arg);
 }
 
-void claim_finish(struct claim *cl, int result)
+static void host_claim_finish(struct claim *cl, int result)
 {
 	cl->result = result;
-	if (struct conn *c = find(cl))
+	if (struct conn *c = host_claim_find(cl))
 		c->claiming = false;
-	loop_post(&cl->self->worker->loop, claim_complete, cl);
+	loop_post(&cl->self->worker->loop, host_claim_complete, cl);
 }
 
-void claim_try(void *arg);
+static void host_claim_try(void *arg);
 
 /* Waits first and kicks or probes whoever holds the place then: the holder may have changed since the claim, and
  * one that nobody kicks could keep the place, and the waiter, for ever. */
-void claim_wait_for_holder(struct claim *cl)
+static void host_claim_wait_for_holder(struct claim *cl)
 {
 	struct worker *w = cl->self->worker;
-	const struct session_waiter waiter{.loop = &w->loop, .fn = claim_try, .arg = cl};
+	const struct session_waiter waiter{.loop = &w->loop, .fn = host_claim_try, .arg = cl};
 	const cs_account account = cl->account;
 	unsigned worker;
 	cs_conn conn;
 
 	if (!session_wait(w->shared->sessions, account, &waiter))
-		loop_post(&w->loop, claim_try, cl);
+		loop_post(&w->loop, host_claim_try, cl);
 	else if (!session_locate(w->shared->sessions, account, &worker, &conn))
 		return;
 	else if (cl->flags & CS_CLAIM_KICK)
@@ -106,163 +100,161 @@ void claim_wait_for_holder(struct claim *cl)
 }
 
 /* The place has a session. */
-void claim_meet(struct claim *cl, int64_t proved_ms)
+static void host_claim_meet(struct claim *cl, int64_t proved_ms)
 {
 	if (cl->flags & CS_CLAIM_KICK)
-		return claim_wait_for_holder(cl);
+		return host_claim_wait_for_holder(cl);
 	if (cl->self->worker->draining)
-		return claim_finish(cl, CS_ECANCELED);
+		return host_claim_finish(cl, CS_ECANCELED);
 	if (proved_ms > cl->begun_ms)
-		return claim_finish(cl, CS_EEXIST);
-	claim_wait_for_holder(cl);
+		return host_claim_finish(cl, CS_EEXIST);
+	host_claim_wait_for_holder(cl);
 }
 
 /* The place is the connection's. A peer that has just logged in is there. */
-void claim_enter(struct claim *cl, struct conn *c)
+static void host_claim_enter(struct claim *cl, struct conn *c)
 {
 	conn_bind(c, cl->account, cl->name);
 	c->device = cl->device;
 	c->want = cl->want;
 	c->opened_due = true;
-	session_prove(table(cl), cl->account, worker_monotonic_ms());
+	session_prove(host_claim_table(cl), cl->account, worker_monotonic_ms());
 }
 
 /* ---- asking the cluster. Meanwhile the place is reserved here: the account's next claim of this node waits
  * for the outcome of this one, and has its own turn then. */
 
-void claim_ask(struct claim *cl);
+static void host_claim_ask(struct claim *cl);
 
 /* The reserved place is free again. */
-void claim_give_up(struct claim *cl, int result)
+static void host_claim_give_up(struct claim *cl, int result)
 {
 	cl->reserves = false;
-	session_free(table(cl), cl->account);
-	claim_finish(cl, result);
+	session_free(host_claim_table(cl), cl->account);
+	host_claim_finish(cl, result);
 }
 
-void claim_ask_again(evutil_socket_t, short, void *arg)
+static void host_claim_ask_again(evutil_socket_t, short, void *arg)
 {
 	auto *cl = (struct claim *)arg;
 
-	if (find(cl))
-		return claim_ask(cl);
-	claim_give_up(cl, CS_ENOENT);
+	if (host_claim_find(cl))
+		return host_claim_ask(cl);
+	host_claim_give_up(cl, CS_ENOENT);
 }
 
 /* How long it asks on, from its beginning. */
-int64_t claim_patience(struct claim *cl, int result)
+static int64_t host_claim_patience(struct claim *cl, int result)
 {
 	if (cl->flags & CS_CLAIM_KICK)
-		return ending_ms;
-	if (result == CS_EEXIST && session_proved_ms(table(cl), cl->account) > cl->begun_ms)
-		return moving_ms;
-	return probing_ms;
+		return host_ending_ms;
+	if (result == CS_EEXIST && session_proved_ms(host_claim_table(cl), cl->account) > cl->begun_ms)
+		return host_moving_ms;
+	return host_probing_ms;
 }
 
 /* Milliseconds until the next question; 0: it has been asked for long enough. */
-int64_t claim_pause(struct claim *cl, int result)
+static int64_t host_claim_pause(struct claim *cl, int result)
 {
-	const int64_t left = cl->begun_ms + claim_patience(cl, result) - worker_monotonic_ms();
-	const bool has_to_ask = cl->questions < fewest_questions;
+	const int64_t left = cl->begun_ms + host_claim_patience(cl, result) - worker_monotonic_ms();
+	const bool has_to_ask = cl->questions < host_fewest_questions;
 	const int64_t pause = has_to_ask ? cl->pause_ms : std::min(cl->pause_ms, left);
 
-	cl->pause_ms = std::min(cl->pause_ms * 2, longest_pause_ms);
+	cl->pause_ms = std::min(cl->pause_ms * 2, host_longest_pause_ms);
 	return std::max<int64_t>(pause, 0);
 }
 
-void claim_wait(struct claim *cl, int64_t ms)
+static void host_claim_wait(struct claim *cl, int64_t ms)
 {
 	const struct timeval time{.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
 
 	if (!cl->again)
-		cl->again.reset(evtimer_new(cl->self->worker->loop.base.get(), claim_ask_again, cl));
+		cl->again.reset(evtimer_new(cl->self->worker->loop.base.get(), host_claim_ask_again, cl));
 	if (!cl->again || event_add(cl->again.get(), &time) == -1)
-		claim_give_up(cl, CS_EEXIST);
+		host_claim_give_up(cl, CS_EEXIST);
 }
 
-void claim_refused(struct claim *cl, int result)
+static void host_claim_refused(struct claim *cl, int result)
 {
 	/* A later login has the account: this one is the older and must not get in its way. */
 	if (result == CS_EINVAL)
-		return claim_give_up(cl, CS_EEXIST);
+		return host_claim_give_up(cl, CS_EEXIST);
 	if (result != CS_EAGAIN && result != CS_EEXIST)
-		return claim_give_up(cl, result);
+		return host_claim_give_up(cl, result);
 	if (cl->self->worker->draining)
-		return claim_give_up(cl, CS_ECANCELED);
-	const int64_t pause = claim_pause(cl, result);
+		return host_claim_give_up(cl, CS_ECANCELED);
+	const int64_t pause = host_claim_pause(cl, result);
 
 	if (pause == 0)
-		return claim_give_up(cl, CS_EEXIST);
-	claim_wait(cl, pause);
+		return host_claim_give_up(cl, CS_EEXIST);
+	host_claim_wait(cl, pause);
 }
 
 /* The bus gives back what nobody here wants any longer before anybody here can claim it. */
-void claim_granted_for_nothing(struct claim *cl)
+static void host_claim_granted_for_nothing(struct claim *cl)
 {
 	bus_release(cl->self->worker->shared->bus, cl->account, cl->conn);
-	claim_give_up(cl, CS_ENOENT);
+	host_claim_give_up(cl, CS_ENOENT);
 }
 
-void claim_answered(void *arg, int result)
+static void host_claim_answered(void *arg, int result)
 {
 	auto *cl = (struct claim *)arg;
-	struct conn *c = find(cl);
+	struct conn *c = host_claim_find(cl);
 
 	if (!c)
-		return result == 0 ? claim_granted_for_nothing(cl) : claim_give_up(cl, CS_ENOENT);
+		return result == 0 ? host_claim_granted_for_nothing(cl) : host_claim_give_up(cl, CS_ENOENT);
 	if (result != 0)
-		return claim_refused(cl, result);
-	claim_enter(cl, c);
+		return host_claim_refused(cl, result);
+	host_claim_enter(cl, c);
 	cl->reserves = false;
-	session_settle(table(cl), cl->account);
-	claim_finish(cl, 0);
+	session_settle(host_claim_table(cl), cl->account);
+	host_claim_finish(cl, 0);
 }
 
-void claim_ask(struct claim *cl)
+static void host_claim_ask(struct claim *cl)
 {
 	const struct cs_bus_session session{.account = cl->account, .conn = cl->conn,
 	                                    .generation = cl->generation};
 	struct worker *w = cl->self->worker;
 
 	cl->questions++;
-	bus_claim(w->shared->bus, &session, cl->flags, &w->loop, claim_answered, cl);
+	bus_claim(w->shared->bus, &session, cl->flags, &w->loop, host_claim_answered, cl);
 }
 
 /* ---- claiming here */
 
-void claim_granted(struct claim *cl, struct conn *c)
+static void host_claim_granted(struct claim *cl, struct conn *c)
 {
 	cl->reserves = cl->self->worker->shared->bus != nullptr;
 	if (cl->reserves)
-		return claim_ask(cl);
-	claim_enter(cl, c);
-	claim_finish(cl, 0);
+		return host_claim_ask(cl);
+	host_claim_enter(cl, c);
+	host_claim_finish(cl, 0);
 }
 
 /* Tries the claim, for the first time or after a wake. A woken waiter has no right to the place: it claims
  * again, and its connection may be gone by now. */
-void claim_try(void *arg)
+static void host_claim_try(void *arg)
 {
 	auto *cl = (struct claim *)arg;
 	struct worker *w = cl->self->worker;
-	struct conn *c = find(cl);
-	const struct session_waiter waiter{.loop = &w->loop, .fn = claim_try, .arg = cl};
+	struct conn *c = host_claim_find(cl);
+	const struct session_waiter waiter{.loop = &w->loop, .fn = host_claim_try, .arg = cl};
 	struct session_entry other;
 
 	if (!c)
-		return claim_finish(cl, CS_ENOENT);
+		return host_claim_finish(cl, CS_ENOENT);
 	const auto take = w->shared->bus ? session_reserve : session_claim;
 
 	switch (take(w->shared->sessions, cl->account, w->index, cl->conn, &waiter, &other)) {
 	case SESSION_GRANTED:
-		return claim_granted(cl, c);
+		return host_claim_granted(cl, c);
 	case SESSION_WAIT:
 		return;
 	case SESSION_TAKEN:
-		return claim_meet(cl, other.proved_ms);
+		return host_claim_meet(cl, other.proved_ms);
 	}
-}
-
 }
 
 int host_claim(struct cs_self *self, cs_conn conn, const struct cs_claim *claim, cs_done_fn *done, void *arg)
@@ -283,12 +275,12 @@ int host_claim(struct cs_self *self, cs_conn conn, const struct cs_claim *claim,
 	self->worker->claims.insert(cl);
 	if (claim->device != 0 || (c && (c->claiming || c->account != 0))) {
 		cl->result = CS_EINVAL;
-		loop_post(&self->worker->loop, claim_complete, cl);
+		loop_post(&self->worker->loop, host_claim_complete, cl);
 		return 0;
 	}
 	if (c)
 		c->claiming = true;
-	claim_try(cl);
+	host_claim_try(cl);
 	return 0;
 }
 
@@ -301,9 +293,9 @@ void host_claim_cancel_all(struct worker_shared *shared)
 
 		for (struct claim *cl : left) {
 			if (cl->reserves)
-				session_free(table(cl), cl->account);
+				session_free(host_claim_table(cl), cl->account);
 			cl->result = CS_ECANCELED;
-			claim_complete(cl);
+			host_claim_complete(cl);
 		}
 	}
 }

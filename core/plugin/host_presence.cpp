@@ -11,8 +11,6 @@
 #include "core/session/session.h"
 #include "core/base/worker.h"
 
-namespace {
-
 /* A question under way. It owns itself until its completion. */
 struct presence {
 	struct cs_self *self;
@@ -26,7 +24,7 @@ struct presence {
 	std::vector<size_t> places;   /* in online */
 };
 
-void presence_look_here(struct presence *p, const cs_account *accounts, size_t count)
+static void host_presence_look_here(struct presence *p, const cs_account *accounts, size_t count)
 {
 	struct worker_shared *shared = p->self->worker->shared;
 	unsigned worker;
@@ -42,7 +40,7 @@ void presence_look_here(struct presence *p, const cs_account *accounts, size_t c
 	p->found.resize(p->elsewhere.size());
 }
 
-void presence_complete(void *arg)
+static void host_presence_complete(void *arg)
 {
 	const std::unique_ptr<struct presence> p((struct presence *)arg);
 
@@ -52,15 +50,13 @@ void presence_complete(void *arg)
 }
 
 /* That the bus is away is no failure: who is elsewhere cannot be reached. */
-void presence_answered(void *arg, int)
+static void host_presence_answered(void *arg, int)
 {
 	auto *p = (struct presence *)arg;
 
 	for (size_t i = 0; i < p->places.size(); i++)
 		p->online[p->places[i]] = p->found[i];
-	presence_complete(p);
-}
-
+	host_presence_complete(p);
 }
 
 int host_presence(struct cs_self *self, cs_conn conn, const cs_account *accounts, unsigned char *online,
@@ -72,11 +68,11 @@ int host_presence(struct cs_self *self, cs_conn conn, const cs_account *accounts
 	struct presence *p = owner.release();
 	struct worker *w = self->worker;
 
-	presence_look_here(p, accounts, count);
+	host_presence_look_here(p, accounts, count);
 	if (p->elsewhere.empty())
-		loop_post(&w->loop, presence_complete, p);
+		loop_post(&w->loop, host_presence_complete, p);
 	else
 		bus_presence(w->shared->bus, p->elsewhere.data(), p->found.data(), p->elsewhere.size(), &w->loop,
-		             presence_answered, p);
+		             host_presence_answered, p);
 	return 0;
 }

@@ -20,9 +20,7 @@ struct cs_timer {
 	bool deleted;
 };
 
-namespace {
-
-void timer_free(struct cs_timer *timer)
+static void host_timer_free(struct cs_timer *timer)
 {
 	const std::unique_ptr<struct cs_timer> owner(timer);
 	auto &timers = timer->self->timers;
@@ -32,7 +30,7 @@ void timer_free(struct cs_timer *timer)
 	timers.pop_back();
 }
 
-void timer_fire(evutil_socket_t, short, void *arg)
+static void host_timer_fire(evutil_socket_t, short, void *arg)
 {
 	auto *timer = (struct cs_timer *)arg;
 
@@ -44,9 +42,7 @@ void timer_fire(evutil_socket_t, short, void *arg)
 	}
 	timer->running = false;
 	if (timer->deleted || !timer->repeat)
-		timer_free(timer);
-}
-
+		host_timer_free(timer);
 }
 
 struct cs_timer *host_timer_add(struct cs_self *self, int64_t ms, int repeat, cs_timer_fn *fn, void *arg)
@@ -61,7 +57,7 @@ struct cs_timer *host_timer_add(struct cs_self *self, int64_t ms, int repeat, cs
 	timer->arg = arg;
 	timer->repeat = repeat;
 	timer->place = self->timers.size();
-	timer->event.reset(event_new(self->worker->loop.base.get(), -1, (short)(repeat ? EV_PERSIST : 0), timer_fire,
+	timer->event.reset(event_new(self->worker->loop.base.get(), -1, (short)(repeat ? EV_PERSIST : 0), host_timer_fire,
 	                             timer));
 	self->timers.push_back(timer);
 	(void)event_add(timer->event.get(), &time);
@@ -73,7 +69,7 @@ void host_timer_del(struct cs_self *, struct cs_timer *timer)
 	if (!timer)
 		return;
 	if (!timer->running)
-		return timer_free(timer);
+		return host_timer_free(timer);
 	timer->deleted = true;
 	(void)event_del(timer->event.get());
 }
@@ -81,5 +77,5 @@ void host_timer_del(struct cs_self *, struct cs_timer *timer)
 void host_timers_free(struct cs_self *self)
 {
 	while (!self->timers.empty())
-		timer_free(self->timers.back());
+		host_timer_free(self->timers.back());
 }

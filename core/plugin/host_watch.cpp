@@ -67,7 +67,8 @@ struct cs_watch *host_watch(struct cs_self *self, int fd, unsigned events, cs_wa
 	watch->fn = fn;
 	watch->arg = arg;
 	watch->place = self->watches.size();
-	watch->event.reset(event_new(self->worker->loop.base.get(), fd, static_cast<short>(what), host_watch_on_event, watch.get()));
+	watch->event.reset(event_new(self->worker->loop.base.get(), fd, static_cast<short>(what), host_watch_on_event,
+	                             watch.get()));
 	if (!watch->event || event_add(watch->event.get(), nullptr) == -1)
 		return nullptr;
 	self->watches.push_back(watch.get());

@@ -10,8 +10,6 @@
 #include "core/base/log.h"
 #include "core/base/worker.h"
 
-namespace {
-
 /* What the loading works on; passed down instead of five arguments. */
 struct loading {
 	struct plugin_set *set;
@@ -23,7 +21,7 @@ struct loading {
 	std::vector<std::string> without;   /* but for these */
 };
 
-const struct cs_service *find_provided(const struct plugin *p, const char *service)
+static const struct cs_service *plugin_find_provided(const struct plugin *p, const char *service)
 {
 	for (const struct cs_service *s = p->declared.provides; s && s->name; s++) {
 		if (strcmp(s->name, service) == 0)
@@ -33,7 +31,7 @@ const struct cs_service *find_provided(const struct plugin *p, const char *servi
 }
 
 /* The line to change when a plugin is one too many or one too few. */
-std::string where_plugins(const struct loading *l)
+std::string plugin_where_plugins(const struct loading *l)
 {
 	const std::string place = conf_where(l->file, "core", "plugins");
 
@@ -48,22 +46,22 @@ std::string where_plugins(const struct loading *l)
 std::string plugin_where_found(const struct loading *l, const std::string &name)
 {
 	if (l->without.empty())
-		return where_plugins(l) + "; `plugins = all but " + name + "` leaves it out";
-	return where_plugins(l) + "; its `all but` may leave out " + name + ", too";
+		return plugin_where_plugins(l) + "; `plugins = all but " + name + "` leaves it out";
+	return plugin_where_plugins(l) + "; its `all but` may leave out " + name + ", too";
 }
 
 /* The line to change when a plugin cannot be loaded. */
-std::string where_name(const struct loading *l, const std::string &name)
+std::string plugin_where_name(const struct loading *l, const std::string &name)
 {
 	for (const struct plugin_adapter &a : l->adapters) {
 		if (name == a.name)
 			return std::string(a.section) + ".driver at " +
 			       conf_where(l->file, a.section, "driver");
 	}
-	return l->is_all ? plugin_where_found(l, name) : where_plugins(l);
+	return l->is_all ? plugin_where_found(l, name) : plugin_where_plugins(l);
 }
 
-std::vector<std::string> split_names(std::string_view text)
+std::vector<std::string> plugin_split_names(std::string_view text)
 {
 	std::vector<std::string> names;
 
@@ -79,7 +77,7 @@ std::vector<std::string> split_names(std::string_view text)
 
 /* "" and "all but a, b": what is in the folder. A name that is not there is only told of: whoever left a file out and
  * then removed it did nothing wrong. */
-int plugin_collect_all(struct loading *l, struct cs_error *e)
+static int plugin_collect_all(struct loading *l, struct cs_error *e)
 {
 	struct cs_error text{};
 
@@ -91,15 +89,15 @@ int plugin_collect_all(struct loading *l, struct cs_error *e)
 	}
 	for (const std::string &name : l->without) {
 		if (std::erase(l->names, name) == 0)
-			log_warning("plugin=%s is left out by %s, but is not there either", name.c_str(), where_plugins(l).c_str());
+			log_warning("plugin=%s is left out by %s, but is not there either", name.c_str(), plugin_where_plugins(l).c_str());
 	}
 	return 0;
 }
 
 /* The adapters that were chosen are loaded also where `plugins` does not list them. */
-int collect_names(struct loading *l, const char *names, struct cs_error *e)
+static int plugin_collect_names(struct loading *l, const char *names, struct cs_error *e)
 {
-	l->names = split_names(names);
+	l->names = plugin_split_names(names);
 	if (l->names.size() > 2 && l->names[0] == "all" && l->names[1] == "but")
 		l->set->left_out = l->without = {l->names.begin() + 2, l->names.end()};
 	if (l->names.empty() || !l->without.empty()) {
@@ -113,26 +111,26 @@ int collect_names(struct loading *l, const char *names, struct cs_error *e)
 	return 0;
 }
 
-bool is_idle(const struct loading *l, const struct plugin *p)
+static bool plugin_is_idle(const struct loading *l, const struct plugin *p)
 {
 	for (const struct plugin_adapter &a : l->adapters) {
-		if (find_provided(p, a.service) && p->name != a.name)
+		if (plugin_find_provided(p, a.service) && p->name != a.name)
 			return true;
 	}
 	return false;
 }
 
-int load_each(struct loading *l, struct cs_error *e)
+static int plugin_load_each(struct loading *l, struct cs_error *e)
 {
 	for (const std::string &name : l->names) {
 		auto p = std::make_unique<struct plugin>();
 		struct cs_error text{};
 
 		if (plugin_load(p.get(), l->folder, name.c_str(), &text) != 0) {
-			error_set(e, "%s (see %s)", text.text, where_name(l, name).c_str());
+			error_set(e, "%s (see %s)", text.text, plugin_where_name(l, name).c_str());
 			return CS_EINVAL;
 		}
-		if (is_idle(l, p.get()))
+		if (plugin_is_idle(l, p.get()))
 			l->set->idle_drivers.push_back(name);
 		else
 			l->set->plugins.push_back(std::move(p));
@@ -140,7 +138,7 @@ int load_each(struct loading *l, struct cs_error *e)
 	return 0;
 }
 
-int check_adapter(const struct loading *l, const struct plugin_adapter *a, struct cs_error *e)
+static int plugin_check_adapter(const struct loading *l, const struct plugin_adapter *a, struct cs_error *e)
 {
 	const auto is_chosen = [a](const auto &p) { return p->name == a->name; };
 
@@ -148,7 +146,7 @@ int check_adapter(const struct loading *l, const struct plugin_adapter *a, struc
 		return 0;
 	const auto found = std::find_if(l->set->plugins.begin(), l->set->plugins.end(), is_chosen);
 
-	if (found != l->set->plugins.end() && find_provided(found->get(), a->service))
+	if (found != l->set->plugins.end() && plugin_find_provided(found->get(), a->service))
 		return 0;
 	const std::string why = std::string("is no ") + a->kind + " adapter";
 
@@ -158,26 +156,26 @@ int check_adapter(const struct loading *l, const struct plugin_adapter *a, struc
 	return CS_EINVAL;
 }
 
-int check_adapters(const struct loading *l, struct cs_error *e)
+static int plugin_check_adapters(const struct loading *l, struct cs_error *e)
 {
 	for (const struct plugin_adapter &a : l->adapters) {
-		if (const int failed = check_adapter(l, &a, e))
+		if (const int failed = plugin_check_adapter(l, &a, e))
 			return failed;
 	}
 	return 0;
 }
 
-int check_provided_once(const struct loading *l, struct cs_error *e)
+static int plugin_check_provided_once(const struct loading *l, struct cs_error *e)
 {
 	for (const auto &a : l->set->plugins) {
 		for (const auto &b : l->set->plugins) {
 			if (a == b)
 				break;
 			for (const struct cs_service *s = a->declared.provides; s && s->name; s++) {
-				if (!find_provided(b.get(), s->name))
+				if (!plugin_find_provided(b.get(), s->name))
 					continue;
 				error_set(e, "%s and %s both provide the service %s; leave one out (see %s)",
-				          b->path.c_str(), a->path.c_str(), s->name, where_plugins(l).c_str());
+				          b->path.c_str(), a->path.c_str(), s->name, plugin_where_plugins(l).c_str());
 				return CS_EINVAL;
 			}
 		}
@@ -185,23 +183,23 @@ int check_provided_once(const struct loading *l, struct cs_error *e)
 	return 0;
 }
 
-struct plugin *find_provider(const struct plugin_set *set, const char *service)
+static struct plugin *plugin_find_provider(const struct plugin_set *set, const char *service)
 {
 	for (const auto &p : set->plugins) {
-		if (find_provided(p.get(), service))
+		if (plugin_find_provided(p.get(), service))
 			return p.get();
 	}
 	return nullptr;
 }
 
-int check_needs(const struct loading *l, struct cs_error *e)
+static int plugin_check_needs(const struct loading *l, struct cs_error *e)
 {
 	for (const auto &p : l->set->plugins) {
 		for (const char *const *need = p->declared.needs; need && *need; need++) {
-			if (find_provider(l->set, *need))
+			if (plugin_find_provider(l->set, *need))
 				continue;
 			error_set(e, "%s: needs the service %s, which no loaded plugin provides; add the one that does to %s",
-			          p->path.c_str(), *need, where_plugins(l).c_str());
+			          p->path.c_str(), *need, plugin_where_plugins(l).c_str());
 			return CS_EINVAL;
 		}
 	}
@@ -209,21 +207,21 @@ int check_needs(const struct loading *l, struct cs_error *e)
 }
 
 /* A service that the plugin waits for: needed, or used and provided by one that is still left. NULL: none. */
-const char *plugin_waits_for(const struct plugin_set *sorted, const struct plugin_set *left, const struct plugin *p)
+static const char *plugin_waits_for(const struct plugin_set *sorted, const struct plugin_set *left, const struct plugin *p)
 {
 	for (const char *const *need = p->declared.needs; need && *need; need++) {
-		if (!find_provider(sorted, *need))
+		if (!plugin_find_provider(sorted, *need))
 			return *need;
 	}
 	for (const char *const *use = p->declared.uses; use && *use; use++) {
-		if (find_provider(left, *use) && find_provider(left, *use) != p)
+		if (plugin_find_provider(left, *use) && plugin_find_provider(left, *use) != p)
 			return *use;
 	}
 	return nullptr;
 }
 
 /* Providers first, else as they were named. */
-int sort_by_needs(struct plugin_set *set, struct cs_error *e)
+static int plugin_sort_by_needs(struct plugin_set *set, struct cs_error *e)
 {
 	struct plugin_set sorted;
 	auto &left = set->plugins;
@@ -246,7 +244,7 @@ int sort_by_needs(struct plugin_set *set, struct cs_error *e)
 	return 0;
 }
 
-int bind_options(const struct loading *l, struct cs_error *e)
+static int plugin_bind_options(const struct loading *l, struct cs_error *e)
 {
 	for (const auto &p : l->set->plugins) {
 		if (const int failed = conf_bind(l->file, p->name.c_str(), p->declared.options,
@@ -257,9 +255,9 @@ int bind_options(const struct loading *l, struct cs_error *e)
 }
 
 /* A session carries them as the bits of one number. */
-constexpr size_t most_want_words = 64;
+static constexpr size_t plugin_most_want_words = 64;
 
-int number_want_words(struct plugin_set *set, struct cs_error *e)
+static int plugin_number_want_words(struct plugin_set *set, struct cs_error *e)
 {
 	std::vector<const char *> *words = &set->want_words;
 
@@ -270,9 +268,9 @@ int number_want_words(struct plugin_set *set, struct cs_error *e)
 			if (std::none_of(words->begin(), words->end(), is_word))
 				words->push_back(*word);
 		}
-		if (words->size() > most_want_words) {
+		if (words->size() > plugin_most_want_words) {
 			error_set(e, "%s: there are more than %zu words that a LOGIN can want", p->path.c_str(),
-			          most_want_words);
+			          plugin_most_want_words);
 			return CS_EINVAL;
 		}
 	}
@@ -280,7 +278,7 @@ int number_want_words(struct plugin_set *set, struct cs_error *e)
 	return 0;
 }
 
-int start_one(struct plugin *p, struct worker *w, struct cs_error *e)
+static int plugin_start_one(struct plugin *p, struct worker *w, struct cs_error *e)
 {
 	struct cs_self *started = plugin_add_instance(p, w);
 	struct cs_error text{};
@@ -296,27 +294,25 @@ int start_one(struct plugin *p, struct worker *w, struct cs_error *e)
 	return 0;
 }
 
-}
-
 int plugin_load_all(struct plugin_set *set, const char *folder, const char *names,
                     std::span<const struct plugin_adapter> adapters, const struct conf_file *file,
                     struct cs_error *e)
 {
 	struct loading l{.set = set, .folder = folder, .adapters = adapters, .file = file, .names = {}, .without = {}};
 
-	if (const int failed = collect_names(&l, names, e))
+	if (const int failed = plugin_collect_names(&l, names, e))
 		return failed;
-	if (const int failed = load_each(&l, e))
+	if (const int failed = plugin_load_each(&l, e))
 		return failed;
-	for (const auto check : {check_adapters, check_provided_once, check_needs}) {
+	for (const auto check : {plugin_check_adapters, plugin_check_provided_once, plugin_check_needs}) {
 		if (const int failed = check(&l, e))
 			return failed;
 	}
-	if (const int failed = sort_by_needs(set, e))
+	if (const int failed = plugin_sort_by_needs(set, e))
 		return failed;
-	if (const int failed = number_want_words(set, e))
+	if (const int failed = plugin_number_want_words(set, e))
 		return failed;
-	return bind_options(&l, e);
+	return plugin_bind_options(&l, e);
 }
 
 int plugin_check_all(const struct plugin_set *set, const struct conf_file *file, struct cs_error *e)
@@ -337,7 +333,7 @@ int plugin_check_all(const struct plugin_set *set, const struct conf_file *file,
 int plugin_start_all(struct plugin_set *set, struct worker *w, struct cs_error *e)
 {
 	for (const auto &p : set->plugins) {
-		if (const int failed = start_one(p.get(), w, e)) {
+		if (const int failed = plugin_start_one(p.get(), w, e)) {
 			plugin_stop_all(w);
 			return failed;
 		}
@@ -366,7 +362,7 @@ struct plugin *plugin_find_service(struct plugin_set *set, const char *service, 
                                    const void **table_r)
 {
 	for (const auto &p : set->plugins) {
-		const struct cs_service *s = find_provided(p.get(), service);
+		const struct cs_service *s = plugin_find_provided(p.get(), service);
 
 		if (s && s->version == version) {
 			*table_r = s->table;

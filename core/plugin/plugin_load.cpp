@@ -14,30 +14,28 @@
 
 #include "core/base/log.h"
 
-namespace {
-
-constexpr uint32_t plugin_route_flags = CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID;
+static constexpr uint32_t plugin_route_flags = CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID;
 
 /* What a plugin of ABI 1.0 brings at least; members added later stand behind it. */
-constexpr size_t least_size = offsetof(struct cs_plugin, stop) + sizeof(cs_plugin::stop);
+static constexpr size_t plugin_least_size = offsetof(struct cs_plugin, stop) + sizeof(cs_plugin::stop);
 
 using folder_ptr = std::unique_ptr<DIR, function_deleter<closedir>>;
 
-int refuse(const struct plugin *p, struct cs_error *e, const char *why)
+static int plugin_refuse(const struct plugin *p, struct cs_error *e, const char *why)
 {
 	error_set(e, "%s: %s", p->path.c_str(), why);
 	return CS_EINVAL;
 }
 
 /* Loading a file runs it, so only root and this server's own user may have written it. */
-int check_file(const struct plugin *p, struct cs_error *e)
+static int plugin_check_file(const struct plugin *p, struct cs_error *e)
 {
 	struct stat status{};
 
 	if (stat(p->path.c_str(), &status) == -1)
-		return refuse(p, e, strerror(errno));
+		return plugin_refuse(p, e, strerror(errno));
 	if (!S_ISREG(status.st_mode))
-		return refuse(p, e, "is not a file");
+		return plugin_refuse(p, e, "is not a file");
 	if (status.st_uid != 0 && status.st_uid != geteuid()) {
 		error_set(e, "%s: belongs to user %u; a plugin must belong to root or to the server's user (chown)",
 		          p->path.c_str(), status.st_uid);
@@ -53,7 +51,7 @@ int check_file(const struct plugin *p, struct cs_error *e)
 
 /* Whoever may write to a folder above can put another folder of plugins in this one's place; where only owners may
  * rename (sticky, as /tmp is) that is nobody. Groups may write there, as staff does in Debian's /usr/local. */
-int check_above(const char *folder, std::string path, struct cs_error *e)
+static int plugin_check_above(const char *folder, std::string path, struct cs_error *e)
 {
 	struct stat status{};
 
@@ -68,7 +66,7 @@ int check_above(const char *folder, std::string path, struct cs_error *e)
 	return 0;
 }
 
-int check_folder(const char *folder, struct cs_error *e)
+static int plugin_check_folder(const char *folder, struct cs_error *e)
 {
 	const std::unique_ptr<char, function_deleter<free>> real(realpath(folder, nullptr));
 	struct stat status{};
@@ -85,12 +83,12 @@ int check_folder(const char *folder, struct cs_error *e)
 		          status.st_mode & 07777);
 		return CS_EINVAL;
 	}
-	if (const int failed = check_above(folder, folder, e))
+	if (const int failed = plugin_check_above(folder, folder, e))
 		return failed;
-	return check_above(folder, real.get(), e);
+	return plugin_check_above(folder, real.get(), e);
 }
 
-int open_file(struct plugin *p, struct cs_error *e)
+static int plugin_open_file(struct plugin *p, struct cs_error *e)
 {
 	p->handle.reset(dlopen(p->path.c_str(), RTLD_NOW | RTLD_LOCAL));
 	if (!p->handle) {
@@ -106,13 +104,13 @@ int open_file(struct plugin *p, struct cs_error *e)
 }
 
 /* abi and size are read first: until they fit, nothing else of the object means anything. */
-int copy_declared(struct plugin *p, struct cs_error *e)
+static int plugin_copy_declared(struct plugin *p, struct cs_error *e)
 {
 	const void *symbol = dlsym(p->handle.get(), CS_PLUGIN_SYMBOL);
 	uint32_t abi, size;
 
 	if (!symbol)
-		return refuse(p, e, "is no plugin: it exports no " CS_PLUGIN_SYMBOL);
+		return plugin_refuse(p, e, "is no plugin: it exports no " CS_PLUGIN_SYMBOL);
 	memcpy(&abi, (const char *)symbol + offsetof(struct cs_plugin, abi), sizeof(abi));
 	memcpy(&size, (const char *)symbol + offsetof(struct cs_plugin, size), sizeof(size));
 	if (abi >> 16 != CS_ABI_MAJOR || (abi & 0xffff) > CS_ABI_MINOR) {
@@ -120,9 +118,9 @@ int copy_declared(struct plugin *p, struct cs_error *e)
 		          p->path.c_str(), abi >> 16, abi & 0xffff, CS_ABI_MAJOR, CS_ABI_MINOR);
 		return CS_EINVAL;
 	}
-	if (size < least_size) {
+	if (size < plugin_least_size) {
 		error_set(e, "%s: its %s has %u bytes, plugin ABI %u.%u has %zu; build it again, or take it out",
-		          p->path.c_str(), CS_PLUGIN_SYMBOL, size, CS_ABI_MAJOR, CS_ABI_MINOR, least_size);
+		          p->path.c_str(), CS_PLUGIN_SYMBOL, size, CS_ABI_MAJOR, CS_ABI_MINOR, plugin_least_size);
 		return CS_EINVAL;
 	}
 	memcpy(&p->declared, symbol, std::min((size_t)size, sizeof(p->declared)));
@@ -131,7 +129,7 @@ int copy_declared(struct plugin *p, struct cs_error *e)
 
 /* Copies a list of the plugin's with its last row, the one for which is_last holds. least: what a row had at first. */
 template <class Row>
-int plugin_copy_list(const struct plugin *p, const char *what, const Row **list, uint32_t stride, size_t least,
+static int plugin_copy_list(const struct plugin *p, const char *what, const Row **list, uint32_t stride, size_t least,
                      bool (*is_last)(const Row &row), std::vector<Row> *rows_r, struct cs_error *e)
 {
 	const auto *from = reinterpret_cast<const char *>(*list);
@@ -152,7 +150,7 @@ int plugin_copy_list(const struct plugin *p, const char *what, const Row **list,
 	return 0;
 }
 
-int plugin_copy_lists(struct plugin *p, struct cs_error *e)
+static int plugin_copy_lists(struct plugin *p, struct cs_error *e)
 {
 	struct cs_plugin *d = &p->declared;
 
@@ -170,7 +168,7 @@ int plugin_copy_lists(struct plugin *p, struct cs_error *e)
 	                                           [](const auto &s) { return !s.name; }, &p->services, e);
 }
 
-int check_names(const struct plugin *p, struct cs_error *e)
+static int plugin_check_names(const struct plugin *p, struct cs_error *e)
 {
 	const struct cs_plugin *d = &p->declared;
 
@@ -182,7 +180,7 @@ int check_names(const struct plugin *p, struct cs_error *e)
 		}
 	}
 	if (!d->name || !d->version || !d->start || !d->stop)
-		return refuse(p, e, "has no name, version, start or stop");
+		return plugin_refuse(p, e, "has no name, version, start or stop");
 	if (p->name != d->name) {
 		error_set(e, "%s: is named %s inside; file and name must be the same", p->path.c_str(), d->name);
 		return CS_EINVAL;
@@ -196,7 +194,7 @@ int check_names(const struct plugin *p, struct cs_error *e)
 	return 0;
 }
 
-int check_routes(const struct plugin *p, struct cs_error *e)
+static int plugin_check_routes(const struct plugin *p, struct cs_error *e)
 {
 	const struct cs_route *r = p->declared.routes;
 
@@ -218,7 +216,7 @@ int check_routes(const struct plugin *p, struct cs_error *e)
 	return 0;
 }
 
-int plugin_check_hooks(const struct plugin *p, struct cs_error *e)
+static int plugin_check_hooks(const struct plugin *p, struct cs_error *e)
 {
 	const struct cs_hook *h = p->declared.hooks;
 
@@ -235,12 +233,12 @@ int plugin_check_hooks(const struct plugin *p, struct cs_error *e)
 	return 0;
 }
 
-int check_options(const struct plugin *p, struct cs_error *e)
+static int plugin_check_options(const struct plugin *p, struct cs_error *e)
 {
 	struct cs_error text{};
 
 	if (conf_check_options(p->declared.options, p->declared.conf_size, &text) != 0)
-		return refuse(p, e, text.text);
+		return plugin_refuse(p, e, text.text);
 	for (const struct cs_option *o = p->declared.options; o && o->key && !p->declared.reload; o++) {
 		if (o->reload) {
 			error_set(e, "%s: option %s: SIGHUP may change it, but the plugin has no reload", p->path.c_str(),
@@ -249,8 +247,6 @@ int check_options(const struct plugin *p, struct cs_error *e)
 		}
 	}
 	return 0;
-}
-
 }
 
 int plugin_list(const char *folder, std::vector<std::string> *names_r, struct cs_error *e)
@@ -281,15 +277,15 @@ int plugin_load(struct plugin *loaded_r, const char *folder, const char *name, s
 	}
 	p.name = name;
 	p.path = std::string(folder) + "/" + name + ".so";
-	if (const int failed = check_folder(folder, e))
+	if (const int failed = plugin_check_folder(folder, e))
 		return failed;
-	if (const int failed = check_file(&p, e))
+	if (const int failed = plugin_check_file(&p, e))
 		return failed;
-	for (const auto step : {open_file, copy_declared, plugin_copy_lists}) {
+	for (const auto step : {plugin_open_file, plugin_copy_declared, plugin_copy_lists}) {
 		if (const int failed = step(&p, e))
 			return failed;
 	}
-	for (const auto step : {check_names, check_routes, plugin_check_hooks, check_options}) {
+	for (const auto step : {plugin_check_names, plugin_check_routes, plugin_check_hooks, plugin_check_options}) {
 		if (const int failed = step(&p, e))
 			return failed;
 	}

@@ -17,15 +17,13 @@
 #include "core/store/store_queue.h"
 #include "core/base/worker.h"
 
-namespace {
-
 /* Of one transaction. */
-constexpr size_t most_tasks = 256;
-constexpr size_t most_bytes = 1024 * 1024;
+static constexpr size_t store_most_tasks = 256;
+static constexpr size_t store_most_bytes = 1024 * 1024;
 /* Of one turn of a writer. */
-constexpr size_t least_works = 8;
-constexpr size_t items_for_a_work = 4;
-constexpr int hasher_niceness = 10;
+static constexpr size_t store_least_works = 8;
+static constexpr size_t store_items_for_a_work = 4;
+static constexpr int store_hasher_niceness = 10;
 
 struct store_thread {
 	struct store *store = nullptr;
@@ -34,8 +32,6 @@ struct store_thread {
 	struct store_engine engine;
 	std::thread thread;
 };
-
-}
 
 struct store {
 	struct store_shared shared;
@@ -59,21 +55,19 @@ void store_deleter::operator()(struct store *s) const
 		s->shared.driver->unlock(s->lock, s->in_order);
 }
 
-namespace {
-
-void run_finished(void *arg, std::span<struct store_task> tasks)
+static void store_run_finished(void *arg, std::span<struct store_task> tasks)
 {
 	store_queue_finish(((struct store_thread *)arg)->queue, tasks);
 }
 
 /* ---- threads */
 
-bool is_stopping(const struct store_thread *t)
+static bool store_is_stopping(const struct store_thread *t)
 {
 	return t->store->shared.stopping.load(std::memory_order_relaxed);
 }
 
-void run_single(struct store_thread *t, struct store_task *task)
+static void store_run_single(struct store_thread *t, struct store_task *task)
 {
 	if (task->kind == CS_WORK_HASH)
 		task->result = task->fn(nullptr, task->arg);
@@ -82,36 +76,36 @@ void run_single(struct store_thread *t, struct store_task *task)
 	store_queue_finish(t->queue, {task, 1});
 }
 
-void pool_run(struct store_thread *t)
+static void store_pool_run(struct store_thread *t)
 {
 	struct store_task task;
 
 	while (store_queue_take(t->queue, &task))
-		run_single(t, &task);
+		store_run_single(t, &task);
 }
 
 /* Kernel threads have a niceness of their own: hashing gives way to everything else. */
-void hasher_run(struct store_thread *t)
+static void store_hasher_run(struct store_thread *t)
 {
-	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), hasher_niceness);
-	pool_run(t);
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), store_hasher_niceness);
+	store_pool_run(t);
 }
 
-bool is_read(const struct store_task &task)
+static bool store_is_read(const struct store_task &task)
 {
 	return !task.batch && task.kind == CS_WORK_READ;
 }
 
 /* The length of the transaction that begins with the first task: as many as allowed. A read is in none. */
-size_t transaction_length(std::span<const struct store_task> tasks)
+static size_t store_transaction_length(std::span<const struct store_task> tasks)
 {
 	size_t bytes = 0, length = 0;
 
 	for (const struct store_task &task : tasks) {
-		if (is_read(task) || length == most_tasks)
+		if (store_is_read(task) || length == store_most_tasks)
 			break;
 		bytes += task.bytes;
-		if (length > 0 && bytes > most_bytes)
+		if (length > 0 && bytes > store_most_bytes)
 			break;
 		length++;
 	}
@@ -119,7 +113,7 @@ size_t transaction_length(std::span<const struct store_task> tasks)
 }
 
 /* Brings the items together by kind, each kind in its own order: kinds do not depend on each other. */
-void group_kinds(std::span<struct store_task> items)
+static void store_group_kinds(std::span<struct store_task> items)
 {
 	std::vector<const struct cs_batch *> kinds;
 	const auto rank = [&kinds](const struct store_task &task) {
@@ -137,7 +131,7 @@ void group_kinds(std::span<struct store_task> items)
 
 /* Many items cost few statements where no work stands between them, so they go first. They pass works that were not
  * answered yet, so nobody can tell; but none passes a work of its own instance. Answers how many went first. */
-size_t put_items_first(std::vector<struct store_task> *tasks)
+static size_t store_put_items_first(std::vector<struct store_task> *tasks)
 {
 	std::vector<const struct cs_self *> working;
 	std::vector<struct store_task> first, rest;
@@ -158,45 +152,45 @@ size_t put_items_first(std::vector<struct store_task> *tasks)
 
 /* Puts the tasks in order and answers how many of them are this turn's. A work costs more than an item, so works get a
  * part of the turn; the others of them are first in the next one. */
-size_t begin_turn(std::vector<struct store_task> *tasks)
+static size_t store_begin_turn(std::vector<struct store_task> *tasks)
 {
-	const size_t items = put_items_first(tasks);
-	const size_t works = items > 0 ? std::max(least_works, items / items_for_a_work) : most_tasks;
+	const size_t items = store_put_items_first(tasks);
+	const size_t works = items > 0 ? std::max(store_least_works, items / store_items_for_a_work) : store_most_tasks;
 
 	for (std::span<struct store_task> left = *tasks; !left.empty();) {
 		const auto work = std::find_if(left.begin(), left.end(), [](const auto &task) { return !task.batch; });
 		const auto length = (size_t)(work - left.begin());
 
-		group_kinds(left.first(length));
+		store_group_kinds(left.first(length));
 		left = left.subspan(std::min(length + 1, left.size()));
 	}
 	return std::min(items + works, tasks->size());
 }
 
-void run_turn(struct store_thread *t, std::span<struct store_task> tasks)
+static void store_run_turn(struct store_thread *t, std::span<struct store_task> tasks)
 {
 	while (!tasks.empty()) {
-		const size_t length = std::max<size_t>(transaction_length(tasks), 1);
+		const size_t length = std::max<size_t>(store_transaction_length(tasks), 1);
 
-		if (is_stopping(t))
+		if (store_is_stopping(t))
 			store_queue_cancel(t->queue, tasks.first(length));
-		else if (is_read(tasks.front()))
-			run_single(t, &tasks.front());
+		else if (store_is_read(tasks.front()))
+			store_run_single(t, &tasks.front());
 		else
-			store_engine_run(&t->engine, tasks.first(length), run_finished, t);
+			store_engine_run(&t->engine, tasks.first(length), store_run_finished, t);
 		tasks = tasks.subspan(length);
 	}
 }
 
 /* Takes all that waits: while one commit is on its way to the disk the next transaction fills. */
-void writer_run(struct store_thread *t)
+static void store_writer_run(struct store_thread *t)
 {
 	std::vector<struct store_task> tasks;   /* works that had no part in the last turn, then what has come */
 
 	while (store_queue_take_all(t->queue, &tasks)) {
-		const size_t length = begin_turn(&tasks);
+		const size_t length = store_begin_turn(&tasks);
 
-		run_turn(t, {tasks.data(), length});
+		store_run_turn(t, {tasks.data(), length});
 		tasks.erase(tasks.begin(), tasks.begin() + (ptrdiff_t)length);
 	}
 	store_queue_cancel(t->queue, tasks);
@@ -204,7 +198,7 @@ void writer_run(struct store_thread *t)
 
 /* ---- set-up */
 
-void add_thread(struct store *s, struct store_queue *q, std::string role)
+static void store_add_thread(struct store *s, struct store_queue *q, std::string role)
 {
 	auto t = std::make_unique<struct store_thread>();
 
@@ -216,13 +210,13 @@ void add_thread(struct store *s, struct store_queue *q, std::string role)
 	s->threads.push_back(std::move(t));
 }
 
-void set_bounds(struct store_queue *q, const struct store_conf *conf)
+static void store_set_bounds(struct store_queue *q, const struct store_conf *conf)
 {
 	q->most_tasks = (size_t)conf->queue;
 	q->most_bytes = (size_t)conf->queue_bytes;
 }
 
-void add_database_threads(struct store *s, const struct store_conf *conf)
+static void store_add_database_threads(struct store *s, const struct store_conf *conf)
 {
 	unsigned most_readers = 0, most_writers = 1;
 
@@ -232,15 +226,15 @@ void add_database_threads(struct store *s, const struct store_conf *conf)
 
 	s->reads_on_writer = readers == 0;
 	for (unsigned i = 0; i < readers; i++)
-		add_thread(s, &s->reads, "reader" + std::to_string(i));
+		store_add_thread(s, &s->reads, "reader" + std::to_string(i));
 	for (unsigned i = 0; i < writers; i++) {
 		s->writes.push_back(std::make_unique<struct store_queue>());
-		set_bounds(s->writes.back().get(), conf);
-		add_thread(s, s->writes.back().get(), "writer" + std::to_string(i));
+		store_set_bounds(s->writes.back().get(), conf);
+		store_add_thread(s, s->writes.back().get(), "writer" + std::to_string(i));
 	}
 }
 
-int lock_database(struct store *s, const char *name, struct cs_error *e)
+static int store_lock_database(struct store *s, const char *name, struct cs_error *e)
 {
 	if (!s->shared.driver->lock)
 		return 0;
@@ -252,13 +246,13 @@ int lock_database(struct store *s, const char *name, struct cs_error *e)
 	return failed;
 }
 
-int open_database(struct store *s, const struct store_conf *conf, const char *name, struct cs_error *e)
+static int store_open_database(struct store *s, const struct store_conf *conf, const char *name, struct cs_error *e)
 {
-	if (const int failed = lock_database(s, name, e))
+	if (const int failed = store_lock_database(s, name, e))
 		return failed;
 	if (const int failed = s->shared.driver->migrate(s->shared.driver_conf, e))
 		return failed;
-	add_database_threads(s, conf);
+	store_add_database_threads(s, conf);
 	for (const auto &t : s->threads) {
 		if (store_engine_open(&t->engine, e) != CS_DB_OK)
 			return CS_EINVAL;
@@ -266,18 +260,18 @@ int open_database(struct store *s, const struct store_conf *conf, const char *na
 	return 0;
 }
 
-void run_thread(struct store_thread *t)
+static void store_run_thread(struct store_thread *t)
 {
 	(void)pthread_setname_np(pthread_self(), t->role.c_str());
 	if (t->queue == &t->store->hashes)
-		hasher_run(t);
+		store_hasher_run(t);
 	else if (t->queue == &t->store->reads)
-		pool_run(t);
+		store_pool_run(t);
 	else
-		writer_run(t);
+		store_writer_run(t);
 }
 
-struct store_queue *choose_queue(struct store *s, const struct cs_self *self, enum cs_work_kind kind)
+static struct store_queue *store_choose_queue(struct store *s, const struct cs_self *self, enum cs_work_kind kind)
 {
 	if (kind == CS_WORK_HASH)
 		return &s->hashes;
@@ -289,14 +283,12 @@ struct store_queue *choose_queue(struct store *s, const struct cs_self *self, en
 }
 
 /* Keys may be small consecutive numbers; every bit of them shall count. */
-size_t hash_key(uint64_t key)
+static size_t store_hash_key(uint64_t key)
 {
 	key ^= key >> 33;
 	key *= 0xff51afd7ed558ccdu;
 	key ^= key >> 33;
 	return (size_t)key;
-}
-
 }
 
 int store_open(store_ptr *store_r, const struct store_conf *conf, const struct cs_db_driver *driver,
@@ -306,17 +298,17 @@ int store_open(store_ptr *store_r, const struct store_conf *conf, const struct c
 	const unsigned processors = std::max(1u, std::thread::hardware_concurrency());
 	const unsigned hashers = conf->hashers ? (unsigned)conf->hashers : processors;
 
-	set_bounds(&s->reads, conf);
-	set_bounds(&s->hashes, conf);
+	store_set_bounds(&s->reads, conf);
+	store_set_bounds(&s->hashes, conf);
 	s->hashes.fair = true;
 	s->shared.driver = driver;
 	s->shared.driver_conf = driver_conf;
 	if (driver) {
-		if (const int failed = open_database(s.get(), conf, name, e))
+		if (const int failed = store_open_database(s.get(), conf, name, e))
 			return failed;
 	}
 	for (unsigned i = 0; i < hashers; i++)
-		add_thread(s.get(), &s->hashes, "hasher" + std::to_string(i));
+		store_add_thread(s.get(), &s->hashes, "hasher" + std::to_string(i));
 	*store_r = std::move(s);
 	return 0;
 }
@@ -329,14 +321,14 @@ void store_start(struct store *s)
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
 	for (const auto &t : s->threads)
-		t->thread = std::thread(run_thread, t.get());
+		t->thread = std::thread(store_run_thread, t.get());
 	(void)pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 int store_work(struct store *s, struct cs_self *self, cs_conn conn, uint64_t client, enum cs_work_kind kind,
                cs_work_fn *fn, cs_done_fn *done, void *arg)
 {
-	struct store_queue *q = choose_queue(s, self, kind);
+	struct store_queue *q = store_choose_queue(s, self, kind);
 
 	if (!q)
 		return CS_ENOSTORE;
@@ -354,7 +346,7 @@ int store_batch(struct store *s, struct cs_self *self, const struct cs_batch *ba
 {
 	if (s->writes.empty())
 		return CS_ENOSTORE;
-	return store_queue_add(s->writes[hash_key(key) % s->writes.size()].get(),
+	return store_queue_add(s->writes[store_hash_key(key) % s->writes.size()].get(),
 	                 {.self = self, .batch = batch, .arg = item, .bytes = bytes,
 	                  .begun = worker_monotonic_ms()});
 }

@@ -13,12 +13,10 @@
 #include "core/base/instance.h"
 #include "core/base/worker.h"
 
-namespace {
-
-constexpr unsigned most_retries = 5;
-constexpr int64_t most_pause = 500;
+static constexpr unsigned engine_most_retries = 5;
+static constexpr int64_t engine_most_pause = 500;
 /* A probe that did not end by then no longer keeps others from trying. */
-constexpr int64_t longest_probe = 10000;
+static constexpr int64_t engine_longest_probe = 10000;
 
 /* How an attempt went, over all its runs. */
 struct attempt {
@@ -34,7 +32,7 @@ struct attempt {
 	bool perhaps_done = false;   /* a commit was sent and not answered */
 };
 
-bool limit_passes(struct log_limit *limit, uint64_t *held_back_r)
+static bool engine_limit_passes(struct log_limit *limit, uint64_t *held_back_r)
 {
 	const int64_t now = worker_monotonic_ms();
 	int64_t next = limit->next_ms.load(std::memory_order_relaxed);
@@ -47,7 +45,7 @@ bool limit_passes(struct log_limit *limit, uint64_t *held_back_r)
 	return true;
 }
 
-const char *last_message(const struct store_engine *engine)
+static const char *engine_last_message(const struct store_engine *engine)
 {
 	const char *text = engine->db ? engine->db->driver->message(engine->db.get()) : nullptr;
 
@@ -55,36 +53,36 @@ const char *last_message(const struct store_engine *engine)
 }
 
 /* true: the line was written. */
-bool log_limited(struct store_engine *engine, struct log_limit *limit, const char *text, int result,
+static bool engine_log_limited(struct store_engine *engine, struct log_limit *limit, const char *text, int result,
                  const char *message)
 {
 	uint64_t held_back = 0;
 
-	if (!limit_passes(limit, &held_back))
+	if (!engine_limit_passes(limit, &held_back))
 		return false;
 	log_error("%s connection=%s class=%d held_back=%llu message=\"%s\"", text, engine->role, result,
 	          (unsigned long long)held_back, message);
 	return true;
 }
 
-bool is_stopping(const struct store_engine *engine)
+static bool engine_is_stopping(const struct store_engine *engine)
 {
 	return engine->shared->stopping.load(std::memory_order_relaxed);
 }
 
 /* Waits a random time around base * 2^n, so that those that met do not meet again; shorter when stopping. */
-void pause(struct store_engine *engine, unsigned n, int64_t base)
+static void engine_pause(struct store_engine *engine, unsigned n, int64_t base)
 {
-	const int64_t longest = std::min(base << std::min(n, 10u), most_pause);
+	const int64_t longest = std::min(base << std::min(n, 10u), engine_most_pause);
 	int64_t left = 1 + (int64_t)(engine->random() % (uint64_t)longest);
 
-	for (; left > 0 && !is_stopping(engine); left -= 10)
+	for (; left > 0 && !engine_is_stopping(engine); left -= 10)
 		std::this_thread::sleep_for(std::chrono::milliseconds(std::min<int64_t>(left, 10)));
 }
 
 /* The disk filled up, or has room again: one line at each turn. One that was held back comes with a later
  * failure. */
-void note_full(struct store_engine *engine, bool full)
+static void engine_note_full(struct store_engine *engine, bool full)
 {
 	struct store_shared *shared = engine->shared;
 
@@ -94,26 +92,26 @@ void note_full(struct store_engine *engine, bool full)
 
 	shared->degraded = full;
 	if (full && !shared->degraded_logged)
-		shared->degraded_logged = log_limited(engine, &shared->full_limit,
+		shared->degraded_logged = engine_log_limited(engine, &shared->full_limit,
 		                                      "store cannot write: disk full or read-only", CS_DB_FULL,
-		                                      last_message(engine));
+		                                      engine_last_message(engine));
 	else if (!full && std::exchange(shared->degraded_logged, false))
 		log_warning("store writes again connection=%s", engine->role);
 }
 
 /* What befell a connection from before the store answered again is old news, and would be read as a new loss. */
-void note_lost(struct store_engine *engine, const char *text, int result, const char *message)
+static void engine_note_lost(struct store_engine *engine, const char *text, int result, const char *message)
 {
 	struct store_shared *shared = engine->shared;
 	const std::scoped_lock lock(shared->turns);
 
 	if (engine->returns == shared->returns)
-		log_limited(engine, &shared->lost_limit, text, result, message);
+		engine_log_limited(engine, &shared->lost_limit, text, result, message);
 }
 
 /* Whoever asks while the store is away should not wait for what others have waited for in vain. One connection that
  * hangs while others are answered does not count. */
-void note_away(struct store_engine *engine, const struct attempt *a)
+static void engine_note_away(struct store_engine *engine, const struct attempt *a)
 {
 	struct store_shared *shared = engine->shared;
 	const std::scoped_lock lock(shared->turns);
@@ -126,7 +124,7 @@ void note_away(struct store_engine *engine, const struct attempt *a)
 }
 
 /* All connections are from before then but the one that was answered. */
-void note_answered(struct store_engine *engine)
+static void engine_note_answered(struct store_engine *engine)
 {
 	struct store_shared *shared = engine->shared;
 
@@ -142,7 +140,7 @@ void note_answered(struct store_engine *engine)
 }
 
 /* false: the store is away and it is not yet time to see whether it is back, or somebody is just doing so. */
-bool may_try(struct store_engine *engine, struct attempt *a)
+static bool engine_may_try(struct store_engine *engine, struct attempt *a)
 {
 	struct store_shared *shared = engine->shared;
 	int64_t due = shared->probe_ms.load(std::memory_order_relaxed);
@@ -151,55 +149,55 @@ bool may_try(struct store_engine *engine, struct attempt *a)
 	if (!a->probe)
 		return true;
 	if (a->started < due ||
-	    !shared->probe_ms.compare_exchange_strong(due, a->started + longest_probe, std::memory_order_relaxed))
+	    !shared->probe_ms.compare_exchange_strong(due, a->started + engine_longest_probe, std::memory_order_relaxed))
 		return false;
 	engine->db.reset();   /* what it knows of the store is old */
 	return true;
 }
 
 /* A deadlock or a lock that was waited for in vain: nothing was changed. */
-bool run_again_locked(struct store_engine *engine, struct attempt *a)
+static bool engine_run_again_locked(struct store_engine *engine, struct attempt *a)
 {
-	if (a->retries == most_retries || worker_monotonic_ms() - a->begun >= a->patience || is_stopping(engine)) {
-		log_limited(engine, &engine->shared->failed_limit, "store gave up after retries", CS_DB_RETRY,
-		            last_message(engine));
+	if (a->retries == engine_most_retries || worker_monotonic_ms() - a->begun >= a->patience || engine_is_stopping(engine)) {
+		engine_log_limited(engine, &engine->shared->failed_limit, "store gave up after retries", CS_DB_RETRY,
+		            engine_last_message(engine));
 		return false;
 	}
-	pause(engine, ++a->retries, 2);
+	engine_pause(engine, ++a->retries, 2);
 	return true;
 }
 
 /* An attempt that is no probe goes on for a while: long where a commit was sent, since running again tells. */
-bool is_hopeless(const struct store_engine *engine, const struct attempt *a)
+static bool engine_is_hopeless(const struct store_engine *engine, const struct attempt *a)
 {
 	const int64_t now = worker_monotonic_ms();
 
-	if (a->probe || now - a->begun >= a->patience || is_stopping(engine))
+	if (a->probe || now - a->begun >= a->patience || engine_is_stopping(engine))
 		return true;
 	/* The first run may have met a connection that had died unnoticed; the second had a new one. */
 	return !a->perhaps_done && a->lost >= 2 && now - a->started >= engine->shared->patience.unsent;
 }
 
 /* The connection does not answer; the next run opens another. */
-bool run_again_lost(struct store_engine *engine, struct attempt *a)
+static bool engine_run_again_lost(struct store_engine *engine, struct attempt *a)
 {
 	const bool only_once = a->perhaps_done && !a->repeatable;   /* twice only if its caller says so */
 
 	a->lost++;
-	note_lost(engine, "store connection lost", CS_DB_UNKNOWN, last_message(engine));
+	engine_note_lost(engine, "store connection lost", CS_DB_UNKNOWN, engine_last_message(engine));
 	engine->db.reset();
 	if (only_once && !a->probe)
 		return false;
-	if (is_hopeless(engine, a)) {
-		note_away(engine, a);
+	if (engine_is_hopeless(engine, a)) {
+		engine_note_away(engine, a);
 		return false;
 	}
-	pause(engine, a->lost, 10);
+	engine_pause(engine, a->lost, 10);
 	return true;
 }
 
 /* Decides after a failed run whether to run again. */
-bool run_again(struct store_engine *engine, struct attempt *a, int result)
+static bool engine_run_again(struct store_engine *engine, struct attempt *a, int result)
 {
 	bool again = false;
 
@@ -208,61 +206,61 @@ bool run_again(struct store_engine *engine, struct attempt *a, int result)
 		return true;
 	}
 	if (result == CS_DB_RETRY)
-		again = run_again_locked(engine, a);
+		again = engine_run_again_locked(engine, a);
 	else if (result == CS_DB_UNKNOWN)
-		again = run_again_lost(engine, a);
+		again = engine_run_again_lost(engine, a);
 	if (again)
 		engine->shared->retries.fetch_add(1, std::memory_order_relaxed);
 	return again;
 }
 
 /* What the caller is told of a class. */
-int final_result(struct store_engine *engine, const struct attempt *a, int result)
+static int engine_final_result(struct store_engine *engine, const struct attempt *a, int result)
 {
 	switch (result) {
 	case CS_DB_RETRY:
 	case CS_DB_UNKNOWN:
 		break;
 	case CS_DB_FULL:
-		note_full(engine, true);
+		engine_note_full(engine, true);
 		break;
 	case CS_DB_BAD_VALUE:
 		if (a->alone)
-			log_limited(engine, &engine->shared->value_limit, "store cannot hold a value", result,
-			            last_message(engine));
+			engine_log_limited(engine, &engine->shared->value_limit, "store cannot hold a value", result,
+			            engine_last_message(engine));
 		[[fallthrough]];
 	case CS_DB_DUPLICATE:
 		if (!a->perhaps_done)
 			return result;
 		break;
 	default:
-		log_limited(engine, &engine->shared->failed_limit, "store statement failed", result,
-		            last_message(engine));
+		engine_log_limited(engine, &engine->shared->failed_limit, "store statement failed", result,
+		            engine_last_message(engine));
 	}
 	return a->perhaps_done ? CS_EUNKNOWN : CS_ENOSTORE;
 }
 
 /* Runs until it is decided: what run answered, a class that its caller judges, CS_ENOSTORE or CS_EUNKNOWN. */
-template <class Run> int settle(struct store_engine *engine, struct attempt *a, Run run)
+template <class Run> static int engine_settle(struct store_engine *engine, struct attempt *a, Run run)
 {
 	int result;
 
-	if (!may_try(engine, a))
+	if (!engine_may_try(engine, a))
 		return a->perhaps_done ? CS_EUNKNOWN : CS_ENOSTORE;
 	do {
 		result = run(a);
 		if (result != CS_DB_UNKNOWN)
-			note_answered(engine);
+			engine_note_answered(engine);
 		if (result >= 0)
 			return result;
-	} while (run_again(engine, a, result));
-	return final_result(engine, a, result);
+	} while (engine_run_again(engine, a, result));
+	return engine_final_result(engine, a, result);
 }
 
 /* ---- one transaction */
 
 /* Between two requests a connection may have ended, or have become one from before the store answered again. */
-void drop_old(struct store_engine *engine)
+static void engine_drop_old(struct store_engine *engine)
 {
 	if (!engine->db)
 		return;
@@ -275,23 +273,23 @@ void drop_old(struct store_engine *engine)
 }
 
 /* CS_DB_OK or CS_DB_UNKNOWN. */
-int connect(struct store_engine *engine)
+static int engine_connect(struct store_engine *engine)
 {
 	struct cs_error e{};
 
-	drop_old(engine);
+	engine_drop_old(engine);
 	const int failed = store_engine_open(engine, &e);
 
 	if (failed == CS_DB_OK)
 		return CS_DB_OK;
-	note_lost(engine, "store connection cannot be opened", failed, e.text);
+	engine_note_lost(engine, "store connection cannot be opened", failed, e.text);
 	return CS_DB_UNKNOWN;
 }
 
 /* Commits where body answers 0. */
-template <class Body> int run_transaction(struct store_engine *engine, struct attempt *a, Body body)
+template <class Body> static int engine_run_transaction(struct store_engine *engine, struct attempt *a, Body body)
 {
-	int result = connect(engine);
+	int result = engine_connect(engine);
 
 	if (result == CS_DB_OK)
 		result = engine->db->driver->begin(engine->db.get());
@@ -304,19 +302,19 @@ template <class Body> int run_transaction(struct store_engine *engine, struct at
 	}
 	result = engine->db->driver->commit(engine->db.get());
 	if (result == CS_DB_OK)
-		note_full(engine, false);
+		engine_note_full(engine, false);
 	a->perhaps_done = a->perhaps_done || result == CS_DB_UNKNOWN;
 	return result;
 }
 
-int run_read(struct store_engine *engine, const struct store_task *task)
+static int engine_run_read(struct store_engine *engine, const struct store_task *task)
 {
-	const int result = connect(engine);
+	const int result = engine_connect(engine);
 
 	return result == CS_DB_OK ? task->fn(engine->db.get(), task->arg) : result;
 }
 
-int run_batch(struct store_engine *engine, std::span<struct store_task> tasks, bool careful)
+static int engine_run_batch(struct store_engine *engine, std::span<struct store_task> tasks, bool careful)
 {
 	std::vector<void *> items(tasks.size());
 
@@ -324,12 +322,12 @@ int run_batch(struct store_engine *engine, std::span<struct store_task> tasks, b
 	const int result = tasks.front().batch->run(engine->db.get(), items.data(), items.size(), careful);
 
 	if (result == CS_DB_DUPLICATE && careful)
-		log_limited(engine, &engine->shared->duplicate_limit, "store batch is a duplicate when run carefully",
-		            result, last_message(engine));
+		engine_log_limited(engine, &engine->shared->duplicate_limit, "store batch is a duplicate when run carefully",
+		            result, engine_last_message(engine));
 	return result > 0 ? CS_DB_FAILED : result;
 }
 
-void tell_committed(struct store_engine *engine, std::span<struct store_task> tasks)
+static void engine_tell_committed(struct store_engine *engine, std::span<struct store_task> tasks)
 {
 	engine->shared->batches.fetch_add(1, std::memory_order_relaxed);
 	engine->shared->items.fetch_add(tasks.size(), std::memory_order_relaxed);
@@ -340,18 +338,16 @@ void tell_committed(struct store_engine *engine, std::span<struct store_task> ta
 	}
 }
 
-void note_failed(struct store_engine *engine, size_t count)
+static void engine_note_failed(struct store_engine *engine, size_t count)
 {
 	engine->shared->failures.fetch_add(count, std::memory_order_relaxed);
 }
 
-void fail_all(struct store_engine *engine, std::span<struct store_task> tasks, int result)
+static void engine_fail_all(struct store_engine *engine, std::span<struct store_task> tasks, int result)
 {
-	note_failed(engine, tasks.size());
+	engine_note_failed(engine, tasks.size());
 	for (struct store_task &task : tasks)
 		task.result = result == CS_DB_DUPLICATE ? CS_ENOSTORE : result;
-}
-
 }
 
 int store_engine_open(struct store_engine *engine, struct cs_error *e)
@@ -372,17 +368,17 @@ void store_engine_work(struct store_engine *engine, struct store_task *task)
 {
 	struct attempt a{.begun = task->begun, .patience = engine->shared->patience.work, .repeatable = false};
 
-	task->result = settle(engine, &a, [&](struct attempt *run) {
+	task->result = engine_settle(engine, &a, [&](struct attempt *run) {
 		if (task->kind != CS_WORK_WRITE)
-			return run_read(engine, task);
-		return run_transaction(engine, run, [&](struct cs_db *db) { return task->fn(db, task->arg); });
+			return engine_run_read(engine, task);
+		return engine_run_transaction(engine, run, [&](struct cs_db *db) { return task->fn(db, task->arg); });
 	});
 	if (task->result < 0)
 		engine->shared->failures.fetch_add(1, std::memory_order_relaxed);
 }
 
 /* Where a run ends up that began together and has to be parted. */
-constexpr int run_parted = 1;
+constexpr int engine_run_parted = 1;
 
 struct run_end {
 	void (*finished)(void *arg, std::span<struct store_task> tasks);
@@ -390,7 +386,7 @@ struct run_end {
 };
 
 /* The tasks that are one step of a transaction: a work, or the items of one kind that follow each other. */
-static std::span<struct store_task> run_step(std::span<struct store_task> tasks)
+static std::span<struct store_task> engine_run_step(std::span<struct store_task> tasks)
 {
 	size_t length = 1;
 
@@ -400,42 +396,42 @@ static std::span<struct store_task> run_step(std::span<struct store_task> tasks)
 }
 
 /* A transaction of its own for one batch. perhaps_done: it was in a commit that was not answered. */
-static void run_batch_alone(struct store_engine *engine, std::span<struct store_task> tasks, bool perhaps_done,
+static void engine_run_batch_alone(struct store_engine *engine, std::span<struct store_task> tasks, bool perhaps_done,
                             const struct run_end &end)
 {
 	struct attempt a{.begun = tasks.front().begun, .patience = engine->shared->patience.batch,
 	                 .repeatable = true, .alone = tasks.size() == 1, .perhaps_done = perhaps_done};
-	const int result = settle(engine, &a, [&](struct attempt *run) {
-		return run_transaction(engine, run,
-		                       [&](struct cs_db *) { return run_batch(engine, tasks, run->careful); });
+	const int result = engine_settle(engine, &a, [&](struct attempt *run) {
+		return engine_run_transaction(engine, run,
+		                       [&](struct cs_db *) { return engine_run_batch(engine, tasks, run->careful); });
 	});
 
 	if ((result == CS_DB_BAD_VALUE || result == CS_DB_DUPLICATE) && tasks.size() > 1) {
 		for (size_t i = 0; i < tasks.size(); i++)
-			run_batch_alone(engine, tasks.subspan(i, 1), false, end);
+			engine_run_batch_alone(engine, tasks.subspan(i, 1), false, end);
 		return;
 	}
 	if (result == 0)
-		tell_committed(engine, tasks);
+		engine_tell_committed(engine, tasks);
 	else
-		fail_all(engine, tasks, result);
+		engine_fail_all(engine, tasks, result);
 	end.finished(end.arg, tasks);
 }
 
-static void run_work_alone(struct store_engine *engine, std::span<struct store_task> task, const struct run_end &end)
+static void engine_run_work_alone(struct store_engine *engine, std::span<struct store_task> task, const struct run_end &end)
 {
 	store_engine_work(engine, &task.front());
 	end.finished(end.arg, task);
 }
 
 /* What ends a transaction for all of it. */
-static bool run_is_ended_by(int result)
+static bool engine_run_is_ended_by(int result)
 {
 	return result == CS_DB_RETRY || result == CS_DB_UNKNOWN || result == CS_DB_FULL;
 }
 
 /* One work within a transaction that others share. 0: the transaction goes on, whatever the work answered. */
-static int run_work_among(struct store_engine *engine, const struct attempt *a, struct store_task *task)
+static int engine_run_work_among(struct store_engine *engine, const struct attempt *a, struct store_task *task)
 {
 	struct cs_db *db = engine->db.get();
 	int result = db->driver->savepoint(db);
@@ -443,69 +439,69 @@ static int run_work_among(struct store_engine *engine, const struct attempt *a, 
 	if (result)
 		return result;
 	result = task->fn(db, task->arg);
-	if (run_is_ended_by(result))
+	if (engine_run_is_ended_by(result))
 		return result;
-	task->result = result < 0 ? final_result(engine, a, result) : result;
+	task->result = result < 0 ? engine_final_result(engine, a, result) : result;
 	return result ? db->driver->rollback_to(db) : db->driver->release(db);
 }
 
 /* One batch within a transaction that others share. A client that repeats itself, which is how a duplicate comes
  * about, does not part the others. */
-static int run_batch_among(struct store_engine *engine, std::span<struct store_task> tasks)
+static int engine_run_batch_among(struct store_engine *engine, std::span<struct store_task> tasks)
 {
 	struct cs_db *db = engine->db.get();
 	int result = db->driver->savepoint(db);
 
 	if (result)
 		return result;
-	result = run_batch(engine, tasks, false);
+	result = engine_run_batch(engine, tasks, false);
 	if (result == CS_DB_DUPLICATE) {
 		result = db->driver->rollback_to(db);
 		if (!result)
 			result = db->driver->savepoint(db);
 		if (!result)
-			result = run_batch(engine, tasks, true);
+			result = engine_run_batch(engine, tasks, true);
 	}
 	return result ? result : db->driver->release(db);
 }
 
-static int run_steps(struct store_engine *engine, const struct attempt *a, std::span<struct store_task> tasks)
+static int engine_run_steps(struct store_engine *engine, const struct attempt *a, std::span<struct store_task> tasks)
 {
 	int result = 0;
 
-	for (; !result && !tasks.empty(); tasks = tasks.subspan(run_step(tasks).size())) {
-		const std::span<struct store_task> step = run_step(tasks);
+	for (; !result && !tasks.empty(); tasks = tasks.subspan(engine_run_step(tasks).size())) {
+		const std::span<struct store_task> step = engine_run_step(tasks);
 
-		result = step.front().batch ? run_batch_among(engine, step) : run_work_among(engine, a, &step.front());
+		result = step.front().batch ? engine_run_batch_among(engine, step) : engine_run_work_among(engine, a, &step.front());
 	}
 	return result;
 }
 
 /* What stood in the way once it had begun, in a step or in the commit, may be one step's alone. A connection may be
  * lost to all of them, so that is tried once more. */
-static int run_together(struct store_engine *engine, struct attempt *a, std::span<struct store_task> tasks)
+static int engine_run_together(struct store_engine *engine, struct attempt *a, std::span<struct store_task> tasks)
 {
 	bool begun = false;
-	const int result = run_transaction(engine, a, [&](struct cs_db *) {
+	const int result = engine_run_transaction(engine, a, [&](struct cs_db *) {
 		begun = true;
-		return run_steps(engine, a, tasks);
+		return engine_run_steps(engine, a, tasks);
 	});
 
 	if (!begun || result == 0 || (result == CS_DB_UNKNOWN && (a->perhaps_done || a->lost == 0)))
 		return result;
-	return run_parted;
+	return engine_run_parted;
 }
 
 /* Tells all of a transaction that was committed. A work keeps what it answered. */
-static void run_told(struct store_engine *engine, std::span<struct store_task> tasks, const struct run_end &end)
+static void engine_run_told(struct store_engine *engine, std::span<struct store_task> tasks, const struct run_end &end)
 {
-	for (std::span<struct store_task> rest = tasks; !rest.empty(); rest = rest.subspan(run_step(rest).size())) {
-		const std::span<struct store_task> step = run_step(rest);
+	for (std::span<struct store_task> rest = tasks; !rest.empty(); rest = rest.subspan(engine_run_step(rest).size())) {
+		const std::span<struct store_task> step = engine_run_step(rest);
 
 		if (step.front().batch)
-			tell_committed(engine, step);
+			engine_tell_committed(engine, step);
 		else if (step.front().result < 0)
-			note_failed(engine, 1);
+			engine_note_failed(engine, 1);
 	}
 	end.finished(end.arg, tasks);
 }
@@ -513,17 +509,17 @@ static void run_told(struct store_engine *engine, std::span<struct store_task> t
 /* Each step by itself, after what happened to all together: run_parted, nothing was changed and some step is why;
  * CS_EUNKNOWN, the commit was not answered; else the transaction could not begin. A work that has answered anything
  * but 0 has changed nothing in any case. */
-static void run_apart(struct store_engine *engine, std::span<struct store_task> tasks, int together,
+static void engine_run_apart(struct store_engine *engine, std::span<struct store_task> tasks, int together,
                       const struct run_end &end)
 {
 	for (std::span<struct store_task> step; !tasks.empty(); tasks = tasks.subspan(step.size())) {
-		step = run_step(tasks);
+		step = engine_run_step(tasks);
 		if (step.front().batch) {
-			run_batch_alone(engine, step, together == CS_EUNKNOWN, end);
-		} else if (together == run_parted || (together == CS_EUNKNOWN && step.front().result != 0)) {
-			run_work_alone(engine, step, end);
+			engine_run_batch_alone(engine, step, together == CS_EUNKNOWN, end);
+		} else if (together == engine_run_parted || (together == CS_EUNKNOWN && step.front().result != 0)) {
+			engine_run_work_alone(engine, step, end);
 		} else {
-			fail_all(engine, step, together);
+			engine_fail_all(engine, step, together);
 			end.finished(end.arg, step);
 		}
 	}
@@ -534,21 +530,21 @@ void store_engine_run(struct store_engine *engine, std::span<struct store_task> 
 {
 	const struct run_end end{finished, arg};
 
-	if (run_step(tasks).size() == tasks.size()) {
-		run_apart(engine, tasks, run_parted, end);
+	if (engine_run_step(tasks).size() == tasks.size()) {
+		engine_run_apart(engine, tasks, engine_run_parted, end);
 		return;
 	}
 	struct attempt a{.begun = tasks.front().begun, .patience = engine->shared->patience.work, .repeatable = false};
-	const int result = settle(engine, &a, [&](struct attempt *run) { return run_together(engine, run, tasks); });
+	const int result = engine_settle(engine, &a, [&](struct attempt *run) { return engine_run_together(engine, run, tasks); });
 
 	if (result == 0) {
-		run_told(engine, tasks, end);
-	} else if (result == run_parted && is_stopping(engine)) {
-		fail_all(engine, tasks, CS_ECANCELED);
+		engine_run_told(engine, tasks, end);
+	} else if (result == engine_run_parted && engine_is_stopping(engine)) {
+		engine_fail_all(engine, tasks, CS_ECANCELED);
 		finished(arg, tasks);
 	} else {
-		if (result == run_parted)
+		if (result == engine_run_parted)
 			engine->shared->retries.fetch_add(1, std::memory_order_relaxed);
-		run_apart(engine, tasks, result, end);
+		engine_run_apart(engine, tasks, result, end);
 	}
 }

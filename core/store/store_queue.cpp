@@ -12,14 +12,12 @@
 #include "core/base/instance.h"
 #include "core/base/worker.h"
 
-namespace {
-
 /* Completions of one worker, all of one post. */
 struct completions {
 	std::vector<struct store_task> tasks;
 };
 
-void completions_run(void *arg)
+static void queue_completions_run(void *arg)
 {
 	const std::unique_ptr<struct completions> c((struct completions *)arg);
 
@@ -34,7 +32,7 @@ void completions_run(void *arg)
 }
 
 /* One post per worker, in the order of the tasks. */
-void post_completions(std::span<const struct store_task> tasks)
+static void queue_post_completions(std::span<const struct store_task> tasks)
 {
 	std::vector<std::pair<struct worker *, std::unique_ptr<struct completions>>> groups;
 
@@ -47,16 +45,14 @@ void post_completions(std::span<const struct store_task> tasks)
 		group->second->tasks.push_back(task);
 	}
 	for (auto &[worker, group] : groups)
-		loop_post(&worker->loop, completions_run, group.release());
-}
-
+		loop_post(&worker->loop, queue_completions_run, group.release());
 }
 
 void store_queue_finish(struct store_queue *q, std::span<const struct store_task> tasks)
 {
 	size_t bytes = 0;
 
-	post_completions(tasks);
+	queue_post_completions(tasks);
 	for (const struct store_task &task : tasks)
 		bytes += task.bytes;
 	const std::scoped_lock lock(q->mutex);
@@ -73,7 +69,7 @@ void store_queue_cancel(struct store_queue *q, std::span<struct store_task> task
 }
 
 /* One that is larger than the bound goes through alone: "try again later" would be said for ever. */
-static bool store_queue_has_room(const struct store_queue *q, size_t bytes)
+static bool queue_store_queue_has_room(const struct store_queue *q, size_t bytes)
 {
 	return q->unfinished == 0 ||
 	       (q->unfinished < q->most_tasks && q->unfinished_bytes + bytes <= q->most_bytes);
@@ -81,7 +77,7 @@ static bool store_queue_has_room(const struct store_queue *q, size_t bytes)
 
 /* Each client has one task per turn, and turns are taken in order: a client that comes waits for one task of each
  * other. */
-static void store_queue_put_fairly(struct store_queue *q, struct store_task task)
+static void queue_store_queue_put_fairly(struct store_queue *q, struct store_task task)
 {
 	task.turn = q->waiting.empty() ? 0 : q->waiting.front().turn;
 	for (const struct store_task &other : q->waiting)
@@ -94,7 +90,7 @@ static void store_queue_put_fairly(struct store_queue *q, struct store_task task
 
 /* Takes the last task of the client that has most out of a full queue, for one of another client, unless that has as
  * many itself. So however many clients fill the queue, there is room for the next one. */
-static std::optional<struct store_task> store_queue_make_room(struct store_queue *q, uint64_t client)
+static std::optional<struct store_task> queue_store_queue_make_room(struct store_queue *q, uint64_t client)
 {
 	std::unordered_map<uint64_t, size_t> counts;
 
@@ -121,14 +117,14 @@ int store_queue_add(struct store_queue *q, const struct store_task &task)
 
 		if (q->stopping)
 			return CS_ECANCELED;
-		if (!store_queue_has_room(q, task.bytes)) {
+		if (!queue_store_queue_has_room(q, task.bytes)) {
 			if (q->fair)
-				gone = store_queue_make_room(q, task.client);
+				gone = queue_store_queue_make_room(q, task.client);
 			if (!gone)
 				return CS_EBUSY;
 		}
 		if (q->fair)
-			store_queue_put_fairly(q, task);
+			queue_store_queue_put_fairly(q, task);
 		else
 			q->waiting.push_back(task);
 		q->unfinished++;

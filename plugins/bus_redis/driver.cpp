@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * Owns the life of the bus: opening, saying goodbye, closing, and the table of functions that the server
- * calls. It must not know how any of them works. */
+ * Opening the bus, saying goodbye, closing it; and what the plugin exports. */
 #include "bus_redis.h"
 
 #include <cstdio>
 #include <memory>
 #include <utility>
 
-static int check(const rbus_conf *conf, const struct cs_bus_host *host, struct cs_error *e)
+static int rbus_check(const rbus_conf *conf, const struct cs_bus_host *host, struct cs_error *e)
 {
 	if (host->abi >> 16 != CS_ABI_MAJOR || host->size < sizeof(struct cs_bus_host)) {
 		snprintf(e->text, sizeof(e->text), "the adapter was built for another version of the server");
@@ -20,7 +19,7 @@ static int check(const rbus_conf *conf, const struct cs_bus_host *host, struct c
 	return 0;
 }
 
-static void choose_names(struct rbus *b)
+static void rbus_choose_names(struct rbus *b)
 {
 	const std::string prefix = b->conf->prefix;
 	const std::string channels = prefix + ":" + std::to_string(b->conf->database);
@@ -32,10 +31,10 @@ static void choose_names(struct rbus *b)
 	b->all_channel = channels + ":all";
 }
 
-static int open(const void *conf, const struct cs_bus_host *host, void *core, void **bus_r,
+static int rbus_open(const void *conf, const struct cs_bus_host *host, void *core, void **bus_r,
                 struct cs_error *e)
 {
-	if (check(static_cast<const rbus_conf *>(conf), host, e))
+	if (rbus_check(static_cast<const rbus_conf *>(conf), host, e))
 		return CS_EINVAL;
 	auto *b = new rbus;
 
@@ -43,7 +42,7 @@ static int open(const void *conf, const struct cs_bus_host *host, void *core, vo
 	b->host = host;
 	b->core = core;
 	b->command.bus = b->inbox.bus = b;
-	choose_names(b);
+	rbus_choose_names(b);
 	rbus_connect_now(b);
 	*bus_r = b;
 	return 0;
@@ -51,7 +50,7 @@ static int open(const void *conf, const struct cs_bus_host *host, void *core, vo
 
 /* ---- the end */
 
-static void end(struct rbus *b)
+static void rbus_end(struct rbus *b)
 {
 	b->state = RBUS_GONE;
 	rbus_timers_stop(b);
@@ -61,12 +60,12 @@ static void end(struct rbus *b)
 
 void rbus_left(struct rbus *b)
 {
-	end(b);
+	rbus_end(b);
 	if (b->left)
 		std::exchange(b->left, nullptr)(b->left_arg, 0);
 }
 
-static void ask_goodbye(struct rbus *b, const std::vector<cs_account> *accounts, bool last)
+static void rbus_ask_goodbye(struct rbus *b, const std::vector<cs_account> *accounts, bool last)
 {
 	struct rbus_command command = rbus_call(b, RBUS_LEAVE, 1 + accounts->size());
 
@@ -79,7 +78,7 @@ static void ask_goodbye(struct rbus *b, const std::vector<cs_account> *accounts,
 }
 
 /* In the order of the commands: what waits, the sessions, the lease. */
-static void say_goodbye(struct rbus *b)
+static void rbus_say_goodbye(struct rbus *b)
 {
 	const std::unordered_map<cs_account, rbus_held> sessions = std::exchange(b->sessions, {});
 	std::vector<cs_account> slice;
@@ -89,14 +88,14 @@ static void say_goodbye(struct rbus *b)
 		slice.push_back(account);
 		if (slice.size() < RBUS_SLICE)
 			continue;
-		ask_goodbye(b, &slice, false);
+		rbus_ask_goodbye(b, &slice, false);
 		slice.clear();
 	}
-	ask_goodbye(b, &slice, true);
+	rbus_ask_goodbye(b, &slice, true);
 	rbus_link_flush(&b->command);
 }
 
-static void leave(void *bus, cs_bus_done_fn *done, void *arg)
+static void rbus_leave(void *bus, cs_bus_done_fn *done, void *arg)
 {
 	auto *b = static_cast<struct rbus *>(bus);
 	const bool connected = b->state == RBUS_UP || b->state == RBUS_SETTLING;
@@ -115,22 +114,22 @@ static void leave(void *bus, cs_bus_done_fn *done, void *arg)
 	b->state = RBUS_LEAVING;
 	if (owes)
 		rbus_outbox_announce(b, RBUS_RESYNC);
-	say_goodbye(b);
+	rbus_say_goodbye(b);
 }
 
-static void close(void *bus)
+static void rbus_close(void *bus)
 {
 	const std::unique_ptr<struct rbus> b(static_cast<struct rbus *>(bus));
 
-	end(b.get());
+	rbus_end(b.get());
 }
 
 const struct cs_bus_driver rbus_driver = {
 	.abi = CS_ABI,
 	.size = sizeof(struct cs_bus_driver),
-	.open = open,
-	.close = close,
-	.leave = leave,
+	.open = rbus_open,
+	.close = rbus_close,
+	.leave = rbus_leave,
 	.claim = rbus_claim,
 	.ending = rbus_ending,
 	.release = rbus_release,
@@ -140,4 +139,63 @@ const struct cs_bus_driver rbus_driver = {
 	.send_all = rbus_send_all,
 	.flush = rbus_flush,
 	.missed = rbus_missed,
+};
+
+/* ---- what the plugin exports */
+
+/* Instances of workers have nothing to do: the server calls the driver on the bus's own thread. */
+static int rbus_start(const struct cs_host *, struct cs_self *, const void *, void **state_r, struct cs_error *)
+{
+	*state_r = nullptr;
+	return 0;
+}
+
+static void rbus_stop(void *) {}
+
+static const struct cs_service rbus_services[] = {
+	{CS_BUS_SERVICE, CS_BUS_VERSION, &rbus_driver},
+	{nullptr, 0, nullptr},
+};
+
+static const struct cs_option rbus_options[] = {
+	{"host", CS_OPTION_TEXT, offsetof(rbus_conf, host), 1, 255, "127.0.0.1", nullptr, 0,
+         "name or address of the Redis server"},
+	{"port", CS_OPTION_INTEGER, offsetof(rbus_conf, port), 1, 65535, "6379", nullptr, 0, "its TCP port"},
+	{"socket", CS_OPTION_TEXT, offsetof(rbus_conf, socket), 0, 107, "", nullptr, 0,
+         "path of its Unix socket, instead of host and port; empty: TCP"},
+	{"user", CS_OPTION_TEXT, offsetof(rbus_conf, user), 0, 128, "", nullptr, 0,
+         "the account to authenticate as; empty: the default one"},
+	{"password", CS_OPTION_SECRET, offsetof(rbus_conf, password), 0, 512, "", nullptr, 0,
+         "its password; empty: do not authenticate"},
+	{"database", CS_OPTION_INTEGER, offsetof(rbus_conf, database), 0, 65535, "0", nullptr, 0,
+         "number of the database"},
+	{"prefix", CS_OPTION_TEXT, offsetof(rbus_conf, prefix), 1, 64, "chatserverd", nullptr, 0,
+         "what names of keys and channels begin with; the same on all nodes of a cluster"},
+	{"lease", CS_OPTION_TIME, offsetof(rbus_conf, lease), 1000, 300000, "10s", nullptr, 0,
+         "how long a silent node counts as alive"},
+	{"connect_timeout", CS_OPTION_TIME, offsetof(rbus_conf, connect_timeout), 100, 60000, "2s", nullptr,
+         0, "how long connecting and authenticating may take"},
+	{"watchdog", CS_OPTION_TIME, offsetof(rbus_conf, watchdog), 300, 60000, "3s", nullptr, 0,
+         "how long Redis may be silent before it counts as gone"},
+	{"queue", CS_OPTION_SIZE, offsetof(rbus_conf, queue), 1 << 20, INT64_C(1) << 30, "16M", nullptr, 0,
+         "bytes that may wait to be sent before Redis counts as gone"},
+	{nullptr, CS_OPTION_TEXT, 0, 0, 0, nullptr, nullptr, 0, nullptr},
+};
+
+CS_EXPORT extern const struct cs_plugin cs_plugin = {
+	CS_PLUGIN_HEAD,
+	.name = "bus_redis",
+	.version = CS_VERSION,
+	.needs = nullptr,
+	.provides = rbus_services,
+	.routes = nullptr,
+	.options = rbus_options,
+	.conf_size = sizeof(rbus_conf),
+	.start = rbus_start,
+	.reload = nullptr,
+	.closed = nullptr,
+	.written = nullptr,
+	.routed = nullptr,
+	.cluster = nullptr,
+	.stop = rbus_stop,
 };

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: MIT
- * Owns one hiredis connection on the server's loop: connecting, reading, writing, ending. It must not
- * know what is said on it.
+ * One hiredis connection on the loop of the bus: finding the address of the host, connecting, reading, writing, ending.
  *
- * The one call that hiredis makes for every connection that ends, whatever the reason, is `cleanup`; so
- * that is where an end is noticed. */
+ * The one call that hiredis makes for every connection that ends, whatever the reason, is `cleanup`; so that is where an
+ * end is noticed. */
 #include "bus_redis.h"
 
+#include <cstring>
+#include <memory>
 #include <utility>
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netdb.h>
 
 /* ---- what hiredis wants of the loop */
 
-static void apply(struct rbus_link *link)
+static void rbus_apply(struct rbus_link *link)
 {
 	if (link->held || !link->watch)
 		return;
@@ -23,40 +26,40 @@ static void apply(struct rbus_link *link)
 	link->bus->host->interest(link->watch, link->reading, link->writing);
 }
 
-static void add_read(void *arg)
+static void rbus_add_read(void *arg)
 {
 	auto *link = static_cast<struct rbus_link *>(arg);
 
 	link->wants_read = true;
-	apply(link);
+	rbus_apply(link);
 }
 
-static void del_read(void *arg)
+static void rbus_del_read(void *arg)
 {
 	auto *link = static_cast<struct rbus_link *>(arg);
 
 	link->wants_read = false;
-	apply(link);
+	rbus_apply(link);
 }
 
-static void add_write(void *arg)
+static void rbus_add_write(void *arg)
 {
 	auto *link = static_cast<struct rbus_link *>(arg);
 
 	link->wants_write = true;
-	apply(link);
+	rbus_apply(link);
 }
 
-static void del_write(void *arg)
+static void rbus_del_write(void *arg)
 {
 	auto *link = static_cast<struct rbus_link *>(arg);
 
 	link->wants_write = false;
-	apply(link);
+	rbus_apply(link);
 }
 
 /* The descriptor is closed right after this. */
-static void cleanup(void *arg)
+static void rbus_cleanup(void *arg)
 {
 	auto *link = static_cast<struct rbus_link *>(arg);
 	const redisAsyncContext *context = std::exchange(link->context, nullptr);
@@ -72,24 +75,24 @@ static void cleanup(void *arg)
 /* ---- what the loop tells */
 
 /* Only outside hiredis's callbacks: a write that fails ends the connection at once. */
-static void write_now(struct rbus_link *link)
+static void rbus_write_now(struct rbus_link *link)
 {
 	if (link->context && !link->closing && link->wants_write)
 		redisAsyncHandleWrite(link->context);
 }
 
-static void ready(void *arg, int readable, int writable)
+static void rbus_ready(void *arg, int readable, int writable)
 {
 	auto *link = static_cast<struct rbus_link *>(arg);
 
 	link->held = true;
 	if (writable)
-		write_now(link);
+		rbus_write_now(link);
 	if (readable && link->context && !link->closing)
 		redisAsyncHandleRead(link->context);
-	write_now(link);
+	rbus_write_now(link);
 	link->held = false;
-	apply(link);
+	rbus_apply(link);
 }
 
 void rbus_link_flush(struct rbus_link *link)
@@ -99,16 +102,16 @@ void rbus_link_flush(struct rbus_link *link)
 	if (link->held || in_callback || !(link->context && link->context->c.flags & REDIS_CONNECTED))
 		return;
 	link->held = true;
-	write_now(link);
+	rbus_write_now(link);
 	link->held = false;
-	apply(link);
+	rbus_apply(link);
 }
 
 /* ---- beginning and ending */
 
-static int attach(struct rbus_link *link, redisAsyncContext *context, std::string *why_r)
+static int rbus_attach(struct rbus_link *link, redisAsyncContext *context, std::string *why_r)
 {
-	link->watch = link->bus->host->watch(link->bus->core, context->c.fd, ready, link);
+	link->watch = link->bus->host->watch(link->bus->core, context->c.fd, rbus_ready, link);
 	if (!link->watch) {
 		*why_r = "the connection cannot be watched";
 		redisAsyncFree(context);
@@ -118,11 +121,11 @@ static int attach(struct rbus_link *link, redisAsyncContext *context, std::strin
 	link->context = context;
 	link->closing = link->reading = link->writing = link->wants_read = link->wants_write = false;
 	context->ev.data = link;
-	context->ev.addRead = add_read;
-	context->ev.delRead = del_read;
-	context->ev.addWrite = add_write;
-	context->ev.delWrite = del_write;
-	context->ev.cleanup = cleanup;
+	context->ev.addRead = rbus_add_read;
+	context->ev.delRead = rbus_del_read;
+	context->ev.addWrite = rbus_add_write;
+	context->ev.delWrite = rbus_del_write;
+	context->ev.cleanup = rbus_cleanup;
 	return 0;
 }
 
@@ -140,7 +143,7 @@ int rbus_link_open(struct rbus_link *link, const rbus_conf *conf, const char *ad
 		redisAsyncFree(context);
 		return CS_EINVAL;
 	}
-	return attach(link, context, why_r);
+	return rbus_attach(link, context, why_r);
 }
 
 void rbus_link_close(struct rbus_link *link)
@@ -168,4 +171,95 @@ void rbus_command_add_number(struct rbus_command *command, uint64_t number)
 std::string rbus_command_text(const struct rbus_command *command)
 {
 	return "*" + std::to_string(command->count) + "\r\n" + command->bytes;
+}
+
+/* ---- the address of the host. The C library looks it up in a thread of its own, and is asked now and then whether
+ * it has ended */
+
+static constexpr int64_t rbus_resolve_interval = 20; /* ms */
+
+struct rbus_lookup {
+	std::string name;
+	struct addrinfo hints {};
+	struct gaicb request {};
+};
+
+/* One that cannot be cancelled goes on to write here, so it is left to the end of the process. */
+void rbus_lookup_free::operator()(struct rbus_lookup *lookup) const
+{
+	if (gai_cancel(&lookup->request) == EAI_NOTCANCELED)
+		return;
+	if (lookup->request.ar_result)
+		freeaddrinfo(lookup->request.ar_result);
+	std::default_delete<struct rbus_lookup>()(lookup);
+}
+
+static bool rbus_is_address(const char *host)
+{
+	unsigned char bytes[sizeof(struct in6_addr)];
+
+	return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
+}
+
+/* A name may have several; each try takes the next one. */
+static std::string rbus_choose(const struct rbus *b, const struct addrinfo *first)
+{
+	char text[NI_MAXHOST] = "";
+	unsigned count = 0;
+
+	for (const struct addrinfo *at = first; at; at = at->ai_next)
+		count++;
+	for (unsigned skip = count ? b->tries % count : 0; skip > 0; skip--)
+		first = first->ai_next;
+	if (count)
+		(void)getnameinfo(first->ai_addr, first->ai_addrlen, text, sizeof(text), nullptr, 0,
+		                  NI_NUMERICHOST);
+	return text;
+}
+
+static void rbus_poll(void *arg)
+{
+	auto *b = static_cast<struct rbus *>(arg);
+	const int result = gai_error(&b->lookup->request);
+
+	b->lookup_timer = nullptr;
+	if (result == EAI_INPROGRESS) {
+		b->lookup_timer = b->host->timer_add(b->core, rbus_resolve_interval, rbus_poll, b);
+		return;
+	}
+	const std::string address = result ? std::string() : rbus_choose(b, b->lookup->request.ar_result);
+
+	b->lookup.reset();
+	if (address.empty())
+		rbus_drop(b, (std::string("the name cannot be resolved: ") + gai_strerror(result)).c_str());
+	else
+		rbus_resolved(b, address.c_str());
+}
+
+static int rbus_begin(struct rbus *b)
+{
+	b->lookup.reset(std::make_unique<struct rbus_lookup>().release());
+	struct gaicb *request = &b->lookup->request;
+
+	b->lookup->name = b->conf->host;
+	b->lookup->hints.ai_socktype = SOCK_STREAM;
+	request->ar_name = b->lookup->name.c_str();
+	request->ar_request = &b->lookup->hints;
+	return getaddrinfo_a(GAI_NOWAIT, &request, 1, nullptr);
+}
+
+/* A look-up that outlasted the last try is not begun a second time. */
+void rbus_resolve(struct rbus *b)
+{
+	b->tries++;
+	if (*b->conf->socket || rbus_is_address(b->conf->host)) {
+		rbus_resolved(b, b->conf->host);
+		return;
+	}
+	if (!b->lookup && rbus_begin(b)) {
+		b->lookup.reset();
+		rbus_drop(b, "the name cannot be looked up");
+		return;
+	}
+	b->lookup_timer = b->host->timer_add(b->core, 1, rbus_poll, b);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Owns this node's sessions: what it holds, and what Redis is told of it. It must not know what is sent
- * to them. */
+ * The sessions of this node as Redis knows them, and who of many accounts is online. */
 #include "bus_redis.h"
 
+#include <algorithm>
 #include <utility>
 
 std::string rbus_session_key(const struct rbus *b, cs_account account)
@@ -10,7 +10,7 @@ std::string rbus_session_key(const struct rbus *b, cs_account account)
 	return b->session_prefix + std::to_string(account);
 }
 
-static rbus_held *find(struct rbus *b, cs_account account, cs_conn conn)
+static rbus_held *rbus_find(struct rbus *b, cs_account account, cs_conn conn)
 {
 	const auto found = b->sessions.find(account);
 
@@ -19,7 +19,7 @@ static rbus_held *find(struct rbus *b, cs_account account, cs_conn conn)
 
 /* ---- claims */
 
-static void ask_claim(struct rbus *b, const struct cs_bus_session *session, unsigned flags,
+static void rbus_ask_claim(struct rbus *b, const struct cs_bus_session *session, unsigned flags,
                       cs_bus_done_fn *done, void *arg)
 {
 	struct rbus_command command = rbus_call(b, RBUS_CLAIM, 2);
@@ -49,7 +49,7 @@ void rbus_claim(void *bus, const struct cs_bus_session *session, unsigned flags,
 
 	b->sessions[session->account] = {session->conn, session->generation, false, asks, false};
 	if (asks) {
-		ask_claim(b, session, flags, done, arg);
+		rbus_ask_claim(b, session, flags, done, arg);
 		return;
 	}
 	if (b->state == RBUS_SETTLING)
@@ -58,7 +58,7 @@ void rbus_claim(void *bus, const struct cs_bus_session *session, unsigned flags,
 }
 
 /* An error that says nothing about the account is no reason to refuse anybody. */
-static int read_claim(struct rbus *b, const redisReply *reply)
+static int rbus_read_claim(struct rbus *b, const redisReply *reply)
 {
 	static constexpr int results[] = {0, CS_EEXIST, CS_EAGAIN, CS_EINVAL};
 
@@ -72,8 +72,8 @@ static int read_claim(struct rbus *b, const redisReply *reply)
 
 void rbus_claimed(struct rbus *b, const struct rbus_request *request, const redisReply *reply)
 {
-	const int result = read_claim(b, reply);
-	rbus_held *held = find(b, request->session.account, request->session.conn);
+	const int result = rbus_read_claim(b, reply);
+	rbus_held *held = rbus_find(b, request->session.account, request->session.conn);
 	const bool closing = held && !result && held->closing;
 
 	if (held && result)
@@ -88,7 +88,7 @@ void rbus_claimed(struct rbus *b, const struct rbus_request *request, const redi
 /* ---- their end */
 
 /* Also while sessions are being claimed again: the order of the commands makes it right. */
-static void tell(struct rbus *b, enum rbus_script script, cs_account account, cs_conn conn)
+static void rbus_tell(struct rbus *b, enum rbus_script script, cs_account account, cs_conn conn)
 {
 	struct rbus_command command;
 
@@ -104,32 +104,32 @@ static void tell(struct rbus *b, enum rbus_script script, cs_account account, cs
 void rbus_ending(void *bus, cs_account account, cs_conn conn)
 {
 	auto *b = static_cast<struct rbus *>(bus);
-	rbus_held *held = find(b, account, conn);
+	rbus_held *held = rbus_find(b, account, conn);
 
 	if (!held)
 		return;
 	held->ending = true;
-	tell(b, RBUS_ENDING, account, conn);
+	rbus_tell(b, RBUS_ENDING, account, conn);
 }
 
 void rbus_release(void *bus, cs_account account, cs_conn conn)
 {
 	auto *b = static_cast<struct rbus *>(bus);
 
-	if (!find(b, account, conn))
+	if (!rbus_find(b, account, conn))
 		return;
 	b->sessions.erase(account);
-	tell(b, RBUS_RELEASE, account, conn);
+	rbus_tell(b, RBUS_RELEASE, account, conn);
 }
 
 /* That may come on one connection before, on the other, what made the session: then the server first
  * hears of that. A place that nobody here answers for would keep the account from everybody. */
 void rbus_session_close(struct rbus *b, cs_account account, cs_conn conn)
 {
-	rbus_held *held = find(b, account, conn);
+	rbus_held *held = rbus_find(b, account, conn);
 
 	if (!held)
-		tell(b, RBUS_RELEASE, account, conn);
+		rbus_tell(b, RBUS_RELEASE, account, conn);
 	else if (held->claiming)
 		held->closing = true;
 	else
@@ -139,10 +139,84 @@ void rbus_session_close(struct rbus *b, cs_account account, cs_conn conn)
 /* One that Redis has not granted yet is asked for again. */
 void rbus_session_probe(struct rbus *b, cs_account account, cs_conn conn, cs_bus_address asker)
 {
-	const rbus_held *held = find(b, account, conn);
+	const rbus_held *held = rbus_find(b, account, conn);
 
 	if (!held)
-		tell(b, RBUS_RELEASE, account, conn);
+		rbus_tell(b, RBUS_RELEASE, account, conn);
 	else if (!held->claiming)
 		b->host->probe_session(b->core, account, conn, asker);
+}
+
+/* ---- presence */
+
+/* Within what Lua can unpack, and short enough not to hold up Redis. */
+static constexpr size_t rbus_slice = 1000;
+static constexpr size_t rbus_account_bytes = 16; /* of a command: digits and framing */
+
+/* A slice; the last one carries the completion. */
+static void rbus_presence_ask(struct rbus *b, const cs_account *accounts, struct rbus_request &&request)
+{
+	struct rbus_command command = rbus_call(b, RBUS_PRESENCE, 1 + request.count);
+
+	rbus_command_add(&command, b->nodes_key);
+	for (size_t i = 0; i < request.count; i++)
+		rbus_command_add(&command, rbus_session_key(b, accounts[i]));
+	rbus_ask(b, &command, std::move(request));
+}
+
+static bool rbus_presence_has_room(const struct rbus *b, size_t count)
+{
+	return rbus_has_room(b, count * (b->session_prefix.size() + rbus_account_bytes), RBUS_SHARE_TOLD);
+}
+
+/* Where the bus is lost between two slices the rest of them is abandoned here. */
+void rbus_presence(void *bus, const cs_account *accounts, unsigned char *online, size_t count,
+                   cs_bus_done_fn *done, void *arg)
+{
+	auto *b = static_cast<struct rbus *>(bus);
+
+	std::fill_n(online, count, 0);
+	if (b->state != RBUS_UP || count == 0) {
+		done(arg, b->state == RBUS_UP ? 0 : CS_ENOENT);
+		return;
+	}
+	if (!rbus_presence_has_room(b, count)) {
+		b->host->refused(b->core, 1);
+		rbus_outbox_tell_full(b);
+		done(arg, CS_ENOENT);
+		return;
+	}
+	for (size_t from = 0; from < count; from += rbus_slice) {
+		struct rbus_request request = {RBUS_ASKED_PRESENCE};
+
+		request.online = online + from;
+		request.count = std::min(rbus_slice, count - from);
+		request.before = from;
+		request.done = count - from <= rbus_slice ? done : nullptr;
+		request.arg = arg;
+		if (b->state != RBUS_UP)
+			rbus_presence_abandoned(&request);
+		else
+			rbus_presence_ask(b, accounts + from, std::move(request));
+	}
+}
+
+void rbus_presence_answered(struct rbus *b, const struct rbus_request *request, const redisReply *reply)
+{
+	const bool good = reply->type == REDIS_REPLY_STRING && reply->len == request->count;
+
+	if (!good)
+		rbus_tell_error(b, "presence", reply);
+	for (size_t i = 0; good && i < request->count; i++)
+		request->online[i] = reply->str[i] == '1';
+	if (request->done)
+		request->done(request->arg, 0);
+}
+
+void rbus_presence_abandoned(const struct rbus_request *request)
+{
+	if (!request->done)
+		return;
+	std::fill_n(request->online - request->before, request->before + request->count, 0);
+	request->done(request->arg, CS_ENOENT);
 }

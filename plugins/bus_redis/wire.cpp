@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT
- * Owns the form of what is published: a version, the sender's address (6 bytes), then frames of type (1
- * byte), length (4 bytes) and body, numbers with the high byte first. It must not know what becomes of a
- * frame. The scripts write the same form (script.cpp). */
+ * The form of what is published, and the scripts that run inside Redis and write the same form.
+ *
+ * A message is a version, the sender's address (6 bytes), then frames of type (1 byte), length (4 bytes) and body; numbers
+ * have the high byte first. */
 #include "bus_redis.h"
 
 #include <charconv>
 
-static constexpr char VERSION = 1;
-static constexpr size_t HEAD = 7;
+static constexpr char rbus_version = 1;
+static constexpr size_t rbus_head = 7;
 
-static uint64_t number(std::string_view bytes)
+static uint64_t rbus_number(std::string_view bytes)
 {
 	uint64_t value = 0;
 
@@ -18,7 +19,7 @@ static uint64_t number(std::string_view bytes)
 	return value;
 }
 
-static void add_number(std::string *bytes, uint64_t value, int size)
+static void rbus_add_number(std::string *bytes, uint64_t value, int size)
 {
 	for (int shift = 8 * (size - 1); shift >= 0; shift -= 8)
 		bytes->push_back(static_cast<char>(value >> shift));
@@ -26,33 +27,33 @@ static void add_number(std::string *bytes, uint64_t value, int size)
 
 std::string rbus_wire_head(cs_bus_address sender)
 {
-	std::string bytes(1, VERSION);
+	std::string bytes(1, rbus_version);
 
-	add_number(&bytes, sender, 6);
+	rbus_add_number(&bytes, sender, 6);
 	return bytes;
 }
 
 void rbus_wire_add(std::string *bytes, enum rbus_frame_type type, std::string_view body)
 {
 	bytes->push_back(static_cast<char>(type));
-	add_number(bytes, body.size(), 4);
+	rbus_add_number(bytes, body.size(), 4);
 	bytes->append(body);
 }
 
 int rbus_wire_parse(std::string_view message, cs_bus_address *sender_r, std::vector<rbus_frame> *frames_r)
 {
 	frames_r->clear();
-	if (message.size() < HEAD || message[0] != VERSION)
+	if (message.size() < rbus_head || message[0] != rbus_version)
 		return CS_EINVAL;
-	*sender_r = number(message.substr(1, 6));
+	*sender_r = rbus_number(message.substr(1, 6));
 	if (*sender_r == 0 || *sender_r > CS_BUS_ADDRESS_MAX)
 		return CS_EINVAL;
-	message.remove_prefix(HEAD);
+	message.remove_prefix(rbus_head);
 	while (!message.empty()) {
 		if (message.size() < RBUS_FRAME_HEAD || message[0] < RBUS_DATA || message[0] > RBUS_PROBE)
 			return CS_EINVAL;
 		const auto type = static_cast<enum rbus_frame_type>(message[0]);
-		const size_t size = number(message.substr(1, 4));
+		const size_t size = rbus_number(message.substr(1, 4));
 
 		message.remove_prefix(RBUS_FRAME_HEAD);
 		if (size > message.size())
@@ -63,7 +64,7 @@ int rbus_wire_parse(std::string_view message, cs_bus_address *sender_r, std::vec
 	return 0;
 }
 
-static bool parse_decimal(std::string_view text, uint64_t *value_r)
+static bool rbus_parse_decimal(std::string_view text, uint64_t *value_r)
 {
 	const char *end = text.data() + text.size();
 	const std::from_chars_result result = std::from_chars(text.data(), end, *value_r);
@@ -75,8 +76,235 @@ int rbus_wire_parse_session(std::string_view body, cs_account *account_r, cs_con
 {
 	const size_t blank = body.find(' ');
 
-	if (blank == body.npos || !parse_decimal(body.substr(0, blank), account_r) ||
-	    !parse_decimal(body.substr(blank + 1), conn_r))
+	if (blank == body.npos || !rbus_parse_decimal(body.substr(0, blank), account_r) ||
+	    !rbus_parse_decimal(body.substr(blank + 1), conn_r))
 		return CS_EINVAL;
 	return 0;
+}
+
+/* ---- scripts, each of them one atomic step.
+ * Conn and generation travel as decimal text: Lua's numbers are doubles. A conn is only ever compared for being equal, as
+ * text; a generation counts logins of one account and stays far below 2^53. A value that is none of ours counts as absent */
+
+/* leased: an address counts until its lease lapses. alive: and only while somebody reads its inbox, so
+ * that the people of a node that crashed are not locked out until then. give_up: the place is nobody's, but its
+ * generation is remembered, lest a node that was cut off comes back with an older session of somebody who has
+ * left since. Address 0 has no lease. */
+static constexpr char rbus_common[] = R"lua(
+local TTL = 900
+
+local function now()
+	local time = redis.call('TIME')
+	return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local function parse(value)
+	if type(value) ~= 'string' then return nil end
+	return string.match(value, '^(%x+):(%d+):(%d+):([LE])$')
+end
+
+-- GET answers an error where the value is no text: such a value is none of ours. Any other error is raised.
+local function session(key)
+	local value = redis.pcall('GET', key)
+	if type(value) == 'table' and not string.find(value.err, 'WRONGTYPE', 1, true) then
+		value = redis.call('GET', key)
+	end
+	return parse(value)
+end
+
+local function leased(nodes, address, time)
+	local until_time = redis.call('ZSCORE', nodes, address)
+	return until_time and tonumber(until_time) > time
+end
+
+local function alive(nodes, inboxes, address)
+	return leased(nodes, address, now())
+		and redis.call('PUBSUB', 'NUMSUB', inboxes .. address)[2] > 0
+end
+
+local function give_up(key, conn, generation)
+	redis.call('SET', key, '0:' .. conn .. ':' .. generation .. ':L', 'EX', TTL)
+end
+
+local function frame(kind, body)
+	return string.char(kind) .. struct.pack('>I4', #body) .. body
+end
+
+local CLOSE, PROBE = 2, 6
+
+local function ask(kind, inboxes, address, head, account, conn)
+	redis.call('PUBLISH', inboxes .. address, head .. frame(kind, account .. ' ' .. conn))
+end
+)lua";
+
+/* KEYS nodes, session. ARGV own address, inboxes, head, account, conn, generation, 1 to kick.
+ * 0 granted, 1 taken (its node is told to close or to probe the session), 2 ending, 3 a later login has it: a lower generation never replaces a higher one that
+ * lives. One that does not live is no obstacle: where its node comes back it claims again, with its higher
+ * generation. Nor is an owner with our own address and no later login: this node's table has decided. */
+static constexpr char rbus_script_claim[] = R"lua(
+local own, inboxes, head, account, conn, generation, kick = unpack(ARGV)
+local address, owner, held, state = session(KEYS[2])
+local later = address and tonumber(held) > tonumber(generation)
+if address and address ~= own and alive(KEYS[1], inboxes, address) then
+	if state == 'E' then return 2 end
+	if later then return 3 end
+	ask(kick == '1' and CLOSE or PROBE, inboxes, address, head, account, owner)
+	return 1
+end
+if later and address == own then return 3 end
+redis.call('SET', KEYS[2], own .. ':' .. conn .. ':' .. generation .. ':L', 'EX', TTL)
+return 0
+)lua";
+
+/* KEYS nodes, sessions... ARGV own address, inboxes, head, then account, conn, generation, state of
+ * each. The places of those that are lost to a higher generation. Sessions that are ours already are
+ * kept alive, missing ones are made, and whoever else has one with a lower generation has to close it.
+ * An equal one is this login under an address that this node has given up. */
+static constexpr char rbus_again[] = R"lua(
+local own, inboxes, head = unpack(ARGV, 1, 3)
+local lost = {}
+for i = 2, #KEYS do
+	local account, conn, generation, state = unpack(ARGV, 4 * i - 4, 4 * i - 1)
+	local address, owner, held = session(KEYS[i])
+	if address and tonumber(held) > tonumber(generation) then
+		lost[#lost + 1] = i - 1
+	else
+		if address and address ~= own then ask(CLOSE, inboxes, address, head, account, owner) end
+		redis.call('SET', KEYS[i], own .. ':' .. conn .. ':' .. generation .. ':' .. state, 'EX', TTL)
+	end
+end
+return lost
+)lua";
+
+/* KEYS session. ARGV own address, conn. Only where it is still ours. */
+static constexpr char rbus_script_ending[] = R"lua(
+local address, conn, generation = session(KEYS[1])
+if address == ARGV[1] and conn == ARGV[2] then
+	redis.call('SET', KEYS[1], address .. ':' .. conn .. ':' .. generation .. ':E', 'EX', TTL)
+end
+return 0
+)lua";
+
+/* KEYS session. ARGV own address, conn. Only where it is still ours. */
+static constexpr char rbus_script_release[] = R"lua(
+local address, conn, generation = session(KEYS[1])
+if address == ARGV[1] and conn == ARGV[2] then give_up(KEYS[1], conn, generation) end
+return 0
+)lua";
+
+/* KEYS nodes, lapsed. ARGV own address, lease, memory (ms), all, head, previous address or '', 1 to
+ * register. {how many leases of others have just lapsed, how many lapsed lately}, or -1: our own has,
+ * others may have taken our sessions. Whoever finds a lapsed lease tells all. */
+static constexpr char rbus_script_renew[] = R"lua(
+local own, lease, memory, all, head, previous, register = unpack(ARGV)
+local time = now()
+if register == '1' then
+	if previous ~= '' then
+		redis.call('ZREM', KEYS[1], previous)
+		redis.call('ZREM', KEYS[2], previous)
+	end
+elseif not leased(KEYS[1], own, time) then
+	return -1
+end
+redis.call('ZADD', KEYS[1], time + lease, own)
+local lapsed = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', time)
+for _, address in ipairs(lapsed) do
+	redis.call('ZREM', KEYS[1], address)
+	redis.call('ZADD', KEYS[2], time + memory, address)
+end
+if #lapsed > 0 then redis.call('PUBLISH', all, head .. frame(5, '')) end
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', time)
+return {#lapsed, redis.call('ZCARD', KEYS[2])}
+)lua";
+
+/* KEYS nodes, sessions... A text with 1 or 0 for each. A session that is ending is offline already. */
+static constexpr char rbus_script_presence[] = R"lua(
+local time, known, online = now(), {}, {}
+for i, value in ipairs(redis.call('MGET', unpack(KEYS, 2))) do
+	local address, _, _, state = parse(value)
+	if address and known[address] == nil then
+		known[address] = leased(KEYS[1], address, time) and true or false
+	end
+	online[i] = address and state == 'L' and known[address] and '1' or '0'
+end
+return table.concat(online)
+)lua";
+
+/* KEYS nodes, sessions... ARGV own address, inboxes, all, head, then target and frame of each message.
+ * Target: '' for the next session of KEYS, '*' for all, else an address. The places of those that went
+ * nowhere. What goes to one node leaves as one message. A message to all waits for those before it and
+ * the other way round, so that every node sees the order in which they came. A session on this very node
+ * came after the sender looked for it here: the sender has to look again. */
+static constexpr char rbus_script_send[] = R"lua(
+local own, inboxes, all, head = unpack(ARGV, 1, 4)
+local time, known, nowhere = now(), {}, {}
+local boxes, order, key = {}, {}, 1
+
+local function leave()
+	for _, channel in ipairs(order) do
+		local box = boxes[channel]
+		if redis.call('PUBLISH', channel, table.concat(box)) == 0 then
+			for _, place in ipairs(box.places) do nowhere[#nowhere + 1] = place end
+		end
+	end
+	boxes, order = {}, {}
+end
+
+local function put(channel, text, place)
+	local box = boxes[channel]
+	if not box then
+		box = {head, places = {}}
+		boxes[channel] = box
+		order[#order + 1] = channel
+	end
+	box[#box + 1] = text
+	box.places[#box.places + 1] = place
+end
+
+local function find(key)
+	local address, _, _, state = session(key)
+	if not address or state ~= 'L' or address == own then return nil end
+	if known[address] == nil then known[address] = leased(KEYS[1], address, time) and true or false end
+	return known[address] and address
+end
+
+for i = 5, #ARGV, 2 do
+	local target, place = ARGV[i], (i - 3) / 2
+	if target == '*' then
+		if #order > 0 and not boxes[all] then leave() end
+		put(all, ARGV[i + 1], place)
+	else
+		if boxes[all] then leave() end
+		if target == '' then
+			key = key + 1
+			target = find(KEYS[key])
+		end
+		if target then
+			put(inboxes .. target, ARGV[i + 1], place)
+		else
+			nowhere[#nowhere + 1] = place
+		end
+	end
+end
+leave()
+return nowhere
+)lua";
+
+/* KEYS nodes, sessions... ARGV own address, 1 to give up the lease as well. */
+static constexpr char rbus_goodbye[] = R"lua(
+for i = 2, #KEYS do
+	local address, conn, generation = session(KEYS[i])
+	if address == ARGV[1] then give_up(KEYS[i], conn, generation) end
+end
+if ARGV[2] == '1' then redis.call('ZREM', KEYS[1], ARGV[1]) end
+return 0
+)lua";
+
+std::string rbus_script_text(enum rbus_script script)
+{
+	static constexpr const char *texts[RBUS_SCRIPTS] = {
+		rbus_script_claim, rbus_again, rbus_script_ending, rbus_script_release, rbus_script_renew, rbus_script_presence, rbus_script_send, rbus_goodbye,
+	};
+
+	return std::string(rbus_common) + texts[script];
 }

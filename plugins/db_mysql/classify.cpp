@@ -9,7 +9,7 @@
 #include <string_view>
 
 /* The server's numbers are those of its manual; written out, because the two libraries' headers differ. */
-static int server_class(unsigned number)
+static int db_mysql_server_class(unsigned number)
 {
 	switch (number) {
 	case 1205: /* lock wait time-out */
@@ -49,7 +49,7 @@ static int server_class(unsigned number)
 }
 
 /* What leaves no use for the connection: whether the last statement was done is unknown. */
-static bool is_lost(unsigned number)
+static bool db_mysql_is_lost(unsigned number)
 {
 	switch (number) {
 	case 1040: /* too many connections */
@@ -83,17 +83,17 @@ int mydb_class(unsigned number)
 		return CS_DB_OK;
 	if (number == 2020)
 		return CS_DB_BAD_VALUE;
-	return is_lost(number) ? CS_DB_UNKNOWN : server_class(number);
+	return db_mysql_is_lost(number) ? CS_DB_UNKNOWN : db_mysql_server_class(number);
 }
 
 /* A packet, for the server or for the library: the text has no value in it. */
-static bool is_too_large(unsigned number)
+static bool db_mysql_is_too_large(unsigned number)
 {
 	return number == 1153 || number == 2020;
 }
 
 /* The server's text holds the value that it did not like; the name of the key or the column comes behind it. */
-static std::string_view without_value(std::string_view text)
+static std::string_view db_mysql_without_value(std::string_view text)
 {
 	size_t at = text.rfind(" for key ");
 
@@ -107,8 +107,8 @@ int mydb_fail(mydb *db, unsigned number, const char *text)
 	const int result = number ? mydb_class(number) : CS_DB_FAILED;
 	std::string_view shown = text;
 
-	if (result == CS_DB_DUPLICATE || (result == CS_DB_BAD_VALUE && !is_too_large(number)))
-		shown = without_value(shown);
+	if (result == CS_DB_DUPLICATE || (result == CS_DB_BAD_VALUE && !db_mysql_is_too_large(number)))
+		shown = db_mysql_without_value(shown);
 	snprintf(db->message, sizeof(db->message), "error %u%s%.*s", number,
 	         shown.empty() || shown.front() == ' ' ? "" : ": ", static_cast<int>(shown.size()),
 	         shown.data());

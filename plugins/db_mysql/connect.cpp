@@ -10,20 +10,20 @@
 #include <utility>
 #include <vector>
 
-static constexpr unsigned SCHEMA_TIMEOUT = 3600; /* s; a change of a large table takes its time */
-static constexpr unsigned IDLE_TRANSACTION = 10; /* s */
-static constexpr unsigned UNKNOWN_DATABASE = 1049;
-static constexpr char SQL_MODE[] = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION";
-static constexpr char NO_LIMIT[] = "18446744073709551615";
+static constexpr unsigned db_mysql_schema_timeout = 3600; /* s; a change of a large table takes its time */
+static constexpr unsigned db_mysql_idle_transaction = 10; /* s */
+static constexpr unsigned db_mysql_unknown_database = 1049;
+static constexpr char db_mysql_sql_mode[] = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION";
+static constexpr char db_mysql_no_limit[] = "18446744073709551615";
 
 /* The library counts in seconds. */
-static unsigned seconds(int64_t ms)
+static unsigned db_mysql_seconds(int64_t ms)
 {
 	return static_cast<unsigned>((ms + 999) / 1000);
 }
 
 /* The database and where it is. */
-static std::string name_of(const mydb_conf *conf)
+static std::string db_mysql_name_of(const mydb_conf *conf)
 {
 	const std::string place =
 		*conf->socket ? conf->socket : conf->host + (":" + std::to_string(conf->port));
@@ -31,17 +31,17 @@ static std::string name_of(const mydb_conf *conf)
 	return conf->database + (" at " + place);
 }
 
-static int fail(const mydb_conf *conf, MYSQL *handle, const char *what, cs_error *e)
+static int db_mysql_connect_fail(const mydb_conf *conf, MYSQL *handle, const char *what, cs_error *e)
 {
 	const unsigned number = mysql_errno(handle);
 
-	snprintf(e->text, sizeof(e->text), "%s %s: %s (%u)", what, name_of(conf).c_str(), mysql_error(handle),
+	snprintf(e->text, sizeof(e->text), "%s %s: %s (%u)", what, db_mysql_name_of(conf).c_str(), mysql_error(handle),
 	         number);
 	return number ? mydb_class(number) : CS_DB_FAILED;
 }
 
 #ifdef MARIADB_PACKAGE_VERSION
-static void set_tls(MYSQL *handle, const mydb_conf *conf)
+static void db_mysql_set_tls(MYSQL *handle, const mydb_conf *conf)
 {
 	const mydb_bool enforce = conf->tls != MYDB_TLS_OFF, verify = conf->tls == MYDB_TLS_VERIFY;
 
@@ -51,7 +51,7 @@ static void set_tls(MYSQL *handle, const mydb_conf *conf)
 		mysql_options(handle, MYSQL_OPT_SSL_CA, conf->tls_ca);
 }
 #else
-static void set_tls(MYSQL *handle, const mydb_conf *conf)
+static void db_mysql_set_tls(MYSQL *handle, const mydb_conf *conf)
 {
 	const unsigned mode = conf->tls == MYDB_TLS_OFF      ? SSL_MODE_DISABLED
 	                      : conf->tls == MYDB_TLS_VERIFY ? SSL_MODE_VERIFY_IDENTITY
@@ -64,10 +64,10 @@ static void set_tls(MYSQL *handle, const mydb_conf *conf)
 #endif
 
 /* No reconnecting by the library (off by default in both): it would lose a transaction without a word. */
-static void set_options(MYSQL *handle, const mydb_conf *conf, mydb_purpose purpose)
+static void db_mysql_set_options(MYSQL *handle, const mydb_conf *conf, mydb_purpose purpose)
 {
-	const unsigned connect = seconds(conf->connect_timeout), write = seconds(conf->write_timeout);
-	const unsigned read = purpose == MYDB_FOR_SCHEMA ? SCHEMA_TIMEOUT : seconds(conf->read_timeout);
+	const unsigned connect = db_mysql_seconds(conf->connect_timeout), write = db_mysql_seconds(conf->write_timeout);
+	const unsigned read = purpose == MYDB_FOR_SCHEMA ? db_mysql_schema_timeout : db_mysql_seconds(conf->read_timeout);
 	const unsigned no_local_files = 0;
 	const unsigned protocol = *conf->socket ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
 
@@ -77,11 +77,11 @@ static void set_options(MYSQL *handle, const mydb_conf *conf, mydb_purpose purpo
 	mysql_options(handle, MYSQL_OPT_LOCAL_INFILE, &no_local_files);
 	mysql_options(handle, MYSQL_OPT_PROTOCOL, &protocol);
 	mysql_options(handle, MYSQL_SET_CHARSET_NAME, "utf8mb4");
-	set_tls(handle, conf);
+	db_mysql_set_tls(handle, conf);
 }
 
 /* Connector/C falls back to plain text where the server offers no TLS, unless it verifies. */
-static int check_tls(const mydb_conf *conf, MYSQL *handle, cs_error *e)
+static int db_mysql_check_tls(const mydb_conf *conf, MYSQL *handle, cs_error *e)
 {
 	if (conf->tls == MYDB_TLS_OFF || mysql_get_ssl_cipher(handle))
 		return CS_DB_OK;
@@ -91,7 +91,7 @@ static int check_tls(const mydb_conf *conf, MYSQL *handle, cs_error *e)
 }
 
 /* Without a database: its name is said when the server knows in which character set. */
-static bool dial(MYSQL *handle, const mydb_conf *conf, mydb_purpose purpose)
+static bool db_mysql_dial(MYSQL *handle, const mydb_conf *conf, mydb_purpose purpose)
 {
 	const unsigned long flags = purpose == MYDB_FOR_SCHEMA ? CLIENT_MULTI_STATEMENTS : 0;
 	/* Another host's name would win over the socket. */
@@ -102,7 +102,7 @@ static bool dial(MYSQL *handle, const mydb_conf *conf, mydb_purpose purpose)
 	                          flags) != nullptr;
 }
 
-static int run(MYSQL *handle, const std::string &text)
+static int db_mysql_connect_run(MYSQL *handle, const std::string &text)
 {
 	return mysql_real_query(handle, text.data(), text.size());
 }
@@ -128,18 +128,18 @@ struct mydb_difference {
  * the read time-out does, for a wait is known to have changed nothing. A node that is stopped or cut off in a
  * transaction must not hold its rows for hours; only MariaDB can be told so. The texts of errors are English,
  * since mydb_fail takes the values out of them. */
-static std::vector<mydb_setting> settings_of(const mydb_conf *conf, mydb_purpose purpose)
+static std::vector<mydb_setting> db_mysql_settings_of(const mydb_conf *conf, mydb_purpose purpose)
 {
 	const bool schema = purpose == MYDB_FOR_SCHEMA;
 	const std::string wait =
-		std::to_string(schema ? SCHEMA_TIMEOUT : std::max(1u, seconds(conf->read_timeout) / 2));
+		std::to_string(schema ? db_mysql_schema_timeout : std::max(1u, db_mysql_seconds(conf->read_timeout) / 2));
 	std::vector<mydb_setting> settings = {
 		{"character_set_client", "utf8mb4"},
 		{"character_set_connection", "utf8mb4"},
 		{"character_set_results", "utf8mb4"},
 		{"collation_connection", "utf8mb4_bin"}, /* behind its character set, which sets it, too */
-		{"sql_mode", SQL_MODE},
-		{"sql_select_limit", NO_LIMIT},
+		{"sql_mode", db_mysql_sql_mode},
+		{"sql_select_limit", db_mysql_no_limit},
 		{"autocommit", "ON"},
 		{"completion_type", "NO_CHAIN"},
 		{"tx_isolation", "READ-COMMITTED", true},
@@ -148,7 +148,7 @@ static std::vector<mydb_setting> settings_of(const mydb_conf *conf, mydb_purpose
 		{"transaction_read_only", "OFF", true},
 		{"innodb_lock_wait_timeout", wait},
 		{"lock_wait_timeout", wait},
-		{"idle_transaction_timeout", std::to_string(IDLE_TRANSACTION), true},
+		{"idle_transaction_timeout", std::to_string(db_mysql_idle_transaction), true},
 		{"max_statement_time", "0.000000", true},
 		{"max_execution_time", "0", true},
 		{"foreign_key_checks", "ON"},
@@ -170,14 +170,14 @@ static std::vector<mydb_setting> settings_of(const mydb_conf *conf, mydb_purpose
 }
 
 /* Those settings that the session does not have. 0, or -1 with the error at the handle. */
-static int settings_compare(MYSQL *handle, const std::vector<mydb_setting> &settings,
+static int db_mysql_settings_compare(MYSQL *handle, const std::vector<mydb_setting> &settings,
                             std::vector<mydb_difference> *differences_r)
 {
 	std::string text = "SHOW SESSION VARIABLES WHERE Variable_name IN (";
 
 	for (const mydb_setting &setting : settings)
 		text.append("'").append(setting.name).append("', ");
-	if (run(handle, text + "'')"))
+	if (db_mysql_connect_run(handle, text + "'')"))
 		return -1;
 	const mydb_result rows(mysql_store_result(handle));
 	std::map<std::string, std::string> found;
@@ -196,7 +196,7 @@ static int settings_compare(MYSQL *handle, const std::vector<mydb_setting> &sett
 	return 0;
 }
 
-static int settings_change(MYSQL *handle, const std::vector<mydb_difference> &differences)
+static int db_mysql_settings_change(MYSQL *handle, const std::vector<mydb_difference> &differences)
 {
 	std::string text;
 
@@ -208,37 +208,37 @@ static int settings_change(MYSQL *handle, const std::vector<mydb_difference> &di
 		text.append(text.empty() ? "SET SESSION " : ", SESSION ").append(difference.wanted->name);
 		text.append(" = ").append(quote).append(value).append(quote);
 	}
-	return text.empty() ? 0 : run(handle, text);
+	return text.empty() ? 0 : db_mysql_connect_run(handle, text);
 }
 
 /* Without the first statement the comparison could fail or be misread. The transaction that ROLLBACK ends is one
  * that init_connect may have begun. */
-static int set_session(MYSQL *handle, const mydb_conf *conf, mydb_purpose purpose, cs_error *e)
+static int db_mysql_set_session(MYSQL *handle, const mydb_conf *conf, mydb_purpose purpose, cs_error *e)
 {
 	const std::string first = std::string("SET NAMES utf8mb4 COLLATE utf8mb4_bin, SESSION sql_mode = '") +
-	                          SQL_MODE +
-	                          "', SESSION sql_big_selects = 1, SESSION sql_select_limit = " + NO_LIMIT;
-	const std::vector<mydb_setting> settings = settings_of(conf, purpose);
+	                          db_mysql_sql_mode +
+	                          "', SESSION sql_big_selects = 1, SESSION sql_select_limit = " + db_mysql_no_limit;
+	const std::vector<mydb_setting> settings = db_mysql_settings_of(conf, purpose);
 	std::vector<mydb_difference> differences;
 
-	if (run(handle, first) || settings_compare(handle, settings, &differences) ||
-	    settings_change(handle, differences) || run(handle, "ROLLBACK") ||
-	    settings_compare(handle, settings, &differences))
-		return fail(conf, handle, "cannot set up a session of", e);
+	if (db_mysql_connect_run(handle, first) || db_mysql_settings_compare(handle, settings, &differences) ||
+	    db_mysql_settings_change(handle, differences) || db_mysql_connect_run(handle, "ROLLBACK") ||
+	    db_mysql_settings_compare(handle, settings, &differences))
+		return db_mysql_connect_fail(conf, handle, "cannot set up a session of", e);
 	if (differences.empty())
 		return CS_DB_OK;
 	snprintf(e->text, sizeof(e->text),
 	         "the session of %s keeps %s = '%s' where '%s' is needed: see the server's configuration, "
 	         "and what is "
 	         "between it and this host",
-	         name_of(conf).c_str(), differences[0].wanted->name, differences[0].found.c_str(),
+	         db_mysql_name_of(conf).c_str(), differences[0].wanted->name, differences[0].found.c_str(),
 	         differences[0].wanted->value.c_str());
 	return CS_DB_FAILED;
 }
 
 /* ---- the database */
 
-static std::string quoted(const char *name)
+static std::string db_mysql_quoted(const char *name)
 {
 	std::string text = "`";
 
@@ -247,16 +247,16 @@ static std::string quoted(const char *name)
 	return text + "`";
 }
 
-static int use_database(MYSQL *handle, const mydb_conf *conf, mydb_purpose purpose, cs_error *e)
+static int db_mysql_use_database(MYSQL *handle, const mydb_conf *conf, mydb_purpose purpose, cs_error *e)
 {
 	if (!mysql_select_db(handle, conf->database))
 		return CS_DB_OK;
-	if (purpose != MYDB_FOR_SCHEMA || mysql_errno(handle) != UNKNOWN_DATABASE)
-		return fail(conf, handle, "cannot use the database", e);
-	if (run(handle, "CREATE DATABASE IF NOT EXISTS " + quoted(conf->database) + " CHARACTER SET utf8mb4"))
-		return fail(conf, handle, "cannot create the missing database", e);
+	if (purpose != MYDB_FOR_SCHEMA || mysql_errno(handle) != db_mysql_unknown_database)
+		return db_mysql_connect_fail(conf, handle, "cannot use the database", e);
+	if (db_mysql_connect_run(handle, "CREATE DATABASE IF NOT EXISTS " + db_mysql_quoted(conf->database) + " CHARACTER SET utf8mb4"))
+		return db_mysql_connect_fail(conf, handle, "cannot create the missing database", e);
 	if (mysql_select_db(handle, conf->database))
-		return fail(conf, handle, "cannot use the database", e);
+		return db_mysql_connect_fail(conf, handle, "cannot use the database", e);
 	return CS_DB_OK;
 }
 
@@ -268,15 +268,15 @@ int mydb_connect(const mydb_conf *conf, mydb_purpose purpose, mydb_handle *handl
 		snprintf(e->text, sizeof(e->text), "out of memory");
 		return CS_DB_FAILED;
 	}
-	set_options(handle.get(), conf, purpose);
-	if (!dial(handle.get(), conf, purpose))
-		return fail(conf, handle.get(), "cannot connect to the database", e);
-	int result = check_tls(conf, handle.get(), e);
+	db_mysql_set_options(handle.get(), conf, purpose);
+	if (!db_mysql_dial(handle.get(), conf, purpose))
+		return db_mysql_connect_fail(conf, handle.get(), "cannot connect to the database", e);
+	int result = db_mysql_check_tls(conf, handle.get(), e);
 
 	if (!result)
-		result = set_session(handle.get(), conf, purpose, e);
+		result = db_mysql_set_session(handle.get(), conf, purpose, e);
 	if (!result)
-		result = use_database(handle.get(), conf, purpose, e);
+		result = db_mysql_use_database(handle.get(), conf, purpose, e);
 	if (!result)
 		*handle_r = std::move(handle);
 	return result;
@@ -284,7 +284,7 @@ int mydb_connect(const mydb_conf *conf, mydb_purpose purpose, mydb_handle *handl
 
 size_t mydb_most_bytes(MYSQL *handle)
 {
-	if (run(handle, "SELECT @@max_allowed_packet"))
+	if (db_mysql_connect_run(handle, "SELECT @@max_allowed_packet"))
 		return 0;
 	const mydb_result rows(mysql_store_result(handle));
 	const MYSQL_ROW row = rows ? mysql_fetch_row(rows.get()) : nullptr;

@@ -9,39 +9,39 @@
 
 #include <poll.h>
 
-static mydb *of(cs_db *db)
+static mydb *db_mysql_of(cs_db *db)
 {
 	return reinterpret_cast<mydb *>(db); /* base is the first member */
 }
 
-static const mydb_conf *conf_of(const void *conf)
+static const mydb_conf *db_mysql_conf_of(const void *conf)
 {
 	return static_cast<const mydb_conf *>(conf);
 }
 
-static void db_limits(const void *, unsigned *most_readers_r, unsigned *most_writers_r)
+static void db_mysql_db_limits(const void *, unsigned *most_readers_r, unsigned *most_writers_r)
 {
 	*most_readers_r = 64;
 	*most_writers_r = 64;
 }
 
-static int db_migrate(const void *conf, cs_error *e)
+static int db_mysql_db_migrate(const void *conf, cs_error *e)
 {
 	mydb_handle handle;
 
 	mydb_library_enter();
 	mydb_thread_enter();
-	if (mydb_connect(conf_of(conf), MYDB_FOR_SCHEMA, &handle, e))
+	if (mydb_connect(db_mysql_conf_of(conf), MYDB_FOR_SCHEMA, &handle, e))
 		return CS_EINVAL;
-	return mydb_migrate(handle.get(), conf_of(conf), e);
+	return mydb_migrate(handle.get(), db_mysql_conf_of(conf), e);
 }
 
-static int db_open(const void *conf, cs_db **db_r, cs_error *e)
+static int db_mysql_db_open(const void *conf, cs_db **db_r, cs_error *e)
 {
 	auto db = std::make_unique<mydb>();
 
 	mydb_thread_enter();
-	const int result = mydb_connect(conf_of(conf), MYDB_FOR_WORK, &db->handle, e);
+	const int result = mydb_connect(db_mysql_conf_of(conf), MYDB_FOR_WORK, &db->handle, e);
 	if (result)
 		return result;
 	db->most_bytes = mydb_most_bytes(db->handle.get());
@@ -50,20 +50,20 @@ static int db_open(const void *conf, cs_db **db_r, cs_error *e)
 	return CS_DB_OK;
 }
 
-static void db_close(cs_db *db)
+static void db_mysql_db_close(cs_db *db)
 {
 	mydb_thread_enter();
-	const std::unique_ptr<mydb> owned(of(db));
+	const std::unique_ptr<mydb> owned(db_mysql_of(db));
 }
 
 /* Whether the connection can take a statement: 0, or what it answers to all. */
-static int refusal(const mydb *db)
+static int db_mysql_refusal(const mydb *db)
 {
 	return db->dead ? static_cast<int>(CS_DB_UNKNOWN) : db->lost;
 }
 
 /* A statement without parameters and rows, not worth preparing. */
-static int run_text(mydb *db, const char *text)
+static int db_mysql_run_text(mydb *db, const char *text)
 {
 	MYSQL *handle = db->handle.get();
 
@@ -74,71 +74,71 @@ static int run_text(mydb *db, const char *text)
 
 /* A deadlock has ended the transaction on the server. What the caller says next must then not run on its own,
  * so it gets the same answer until it has rolled back; mydb_fail notes that. */
-static int db_query(cs_db *base, const char *sql, const cs_db_value *parameters, size_t count,
+static int db_mysql_db_query(cs_db *base, const char *sql, const cs_db_value *parameters, size_t count,
                     cs_db_row_fn *row, void *arg)
 {
-	mydb *db = of(base);
-	const int refused = refusal(db);
+	mydb *db = db_mysql_of(base);
+	const int refused = db_mysql_refusal(db);
 
 	mydb_thread_enter();
 	return refused ? refused : mydb_run(db, sql, parameters, count, row, arg);
 }
 
-static int db_begin(cs_db *base)
+static int db_mysql_db_begin(cs_db *base)
 {
-	mydb *db = of(base);
-	int result = refusal(db);
+	mydb *db = db_mysql_of(base);
+	int result = db_mysql_refusal(db);
 
 	mydb_thread_enter();
 	if (result)
 		return result;
 	if (db->begun)
 		return mydb_fail_text(db, "a transaction is open");
-	result = run_text(db, "START TRANSACTION");
+	result = db_mysql_run_text(db, "START TRANSACTION");
 	db->begun = !result;
 	db->parts = 0;
 	return result;
 }
 
-static void db_rollback(cs_db *base)
+static void db_mysql_db_rollback(cs_db *base)
 {
-	mydb *db = of(base);
+	mydb *db = db_mysql_of(base);
 
 	mydb_thread_enter();
 	db->begun = false;
 	db->lost = 0;
-	if (!db->dead && run_text(db, "ROLLBACK"))
+	if (!db->dead && db_mysql_run_text(db, "ROLLBACK"))
 		db->dead = true;
 }
 
 /* A COMMIT that failed for a reason that does not say that it was rolled back may have been done: a binary log
  * that could not be written, for one. */
-static int db_commit(cs_db *base)
+static int db_mysql_db_commit(cs_db *base)
 {
-	mydb *db = of(base);
-	int result = refusal(db);
+	mydb *db = db_mysql_of(base);
+	int result = db_mysql_refusal(db);
 
 	mydb_thread_enter();
 	if (!result && !db->begun)
 		return mydb_fail_text(db, "no transaction is open");
 	if (!result) {
-		result = run_text(db, "COMMIT");
+		result = db_mysql_run_text(db, "COMMIT");
 		if (result && result != CS_DB_RETRY && result != CS_DB_FULL)
 			result = CS_DB_UNKNOWN;
 		if (result == CS_DB_UNKNOWN)
 			db->dead = true;
 	}
 	if (result)
-		db_rollback(base);
+		db_mysql_db_rollback(base);
 	db->begun = false;
 	return result;
 }
 
 /* The server forgets an older savepoint of the same name, so each depth has a name of its own. */
-static int run_part(mydb *db, const char *command, unsigned depth)
+static int db_mysql_run_part(mydb *db, const char *command, unsigned depth)
 {
 	char text[48];
-	const int refused = refusal(db);
+	const int refused = db_mysql_refusal(db);
 
 	mydb_thread_enter();
 	if (refused)
@@ -146,50 +146,50 @@ static int run_part(mydb *db, const char *command, unsigned depth)
 	if (!db->begun)
 		return mydb_fail_text(db, "no transaction is open");
 	snprintf(text, sizeof text, "%s part%u", command, depth);
-	return run_text(db, text);
+	return db_mysql_run_text(db, text);
 }
 
-static int db_savepoint(cs_db *base)
+static int db_mysql_db_savepoint(cs_db *base)
 {
-	mydb *db = of(base);
+	mydb *db = db_mysql_of(base);
 
-	return run_part(db, "SAVEPOINT", db->parts++);
+	return db_mysql_run_part(db, "SAVEPOINT", db->parts++);
 }
 
-static int db_release(cs_db *base)
+static int db_mysql_db_release(cs_db *base)
 {
-	mydb *db = of(base);
+	mydb *db = db_mysql_of(base);
 
-	return run_part(db, "RELEASE SAVEPOINT", --db->parts);
+	return db_mysql_run_part(db, "RELEASE SAVEPOINT", --db->parts);
 }
 
 /* What stays of the savepoint is forgotten with the next one of its depth, or with the transaction. */
-static int db_rollback_to(cs_db *base)
+static int db_mysql_db_rollback_to(cs_db *base)
 {
-	mydb *db = of(base);
+	mydb *db = db_mysql_of(base);
 
-	return run_part(db, "ROLLBACK TO SAVEPOINT", --db->parts);
+	return db_mysql_run_part(db, "ROLLBACK TO SAVEPOINT", --db->parts);
 }
 
-static int64_t db_last_id(cs_db *db)
+static int64_t db_mysql_db_last_id(cs_db *db)
 {
-	return of(db)->last_id;
+	return db_mysql_of(db)->last_id;
 }
 
-static int64_t db_affected(cs_db *db)
+static int64_t db_mysql_db_affected(cs_db *db)
 {
-	return of(db)->affected;
+	return db_mysql_of(db)->affected;
 }
 
-static const char *db_message(cs_db *db)
+static const char *db_mysql_db_message(cs_db *db)
 {
-	return of(db)->message;
+	return db_mysql_of(db)->message;
 }
 
 /* Between two statements the server has nothing to say but that it ends. */
-static int db_ended(cs_db *base)
+static int db_mysql_db_ended(cs_db *base)
 {
-	const mydb *db = of(base);
+	const mydb *db = db_mysql_of(base);
 	pollfd end = {static_cast<int>(db->handle->net.fd), POLLIN, 0};
 
 	return db->dead || poll(&end, 1, 0) == 1;
@@ -201,19 +201,19 @@ const struct cs_db_driver mydb_driver = {
 	.size = sizeof(struct cs_db_driver),
 	.dialect = CS_DB_MYSQL,
 	.outcome_can_be_unknown = 1,
-	.limits = db_limits,
-	.migrate = db_migrate,
-	.open = db_open,
-	.close = db_close,
-	.begin = db_begin,
-	.commit = db_commit,
-	.rollback = db_rollback,
-	.savepoint = db_savepoint,
-	.release = db_release,
-	.rollback_to = db_rollback_to,
-	.query = db_query,
-	.last_id = db_last_id,
-	.affected = db_affected,
-	.message = db_message,
-	.ended = db_ended,
+	.limits = db_mysql_db_limits,
+	.migrate = db_mysql_db_migrate,
+	.open = db_mysql_db_open,
+	.close = db_mysql_db_close,
+	.begin = db_mysql_db_begin,
+	.commit = db_mysql_db_commit,
+	.rollback = db_mysql_db_rollback,
+	.savepoint = db_mysql_db_savepoint,
+	.release = db_mysql_db_release,
+	.rollback_to = db_mysql_db_rollback_to,
+	.query = db_mysql_db_query,
+	.last_id = db_mysql_db_last_id,
+	.affected = db_mysql_db_affected,
+	.message = db_mysql_db_message,
+	.ended = db_mysql_db_ended,
 };

@@ -3,8 +3,6 @@
  * a connection. */
 #include "db_mysql.h"
 
-namespace {
-
 /* Oracle's library waits at its end for threads that have not taken leave. */
 struct thread_stay {
 	thread_stay()
@@ -16,8 +14,6 @@ struct thread_stay {
 		mysql_thread_end();
 	}
 };
-
-}
 
 void mydb_library_enter(void)
 {

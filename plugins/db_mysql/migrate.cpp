@@ -14,23 +14,23 @@
 
 #include "plugins/shared/schema.h"
 
-static constexpr unsigned NO_SUCH_TABLE = 1146;
+static constexpr unsigned db_mysql_no_such_table = 1146;
 
 /* By the database's name, since such locks belong to the whole server; a hash, since their names are short. */
-static const char take_lock[] = "SELECT GET_LOCK(CONCAT('chatserverd.', SHA1(DATABASE())), 600)";
-static const char give_lock[] = "SELECT RELEASE_LOCK(CONCAT('chatserverd.', SHA1(DATABASE())))";
-static const char make_versions[] = "CREATE TABLE IF NOT EXISTS schema_version ("
+static const char db_mysql_take_lock[] = "SELECT GET_LOCK(CONCAT('chatserverd.', SHA1(DATABASE())), 600)";
+static const char db_mysql_give_lock[] = "SELECT RELEASE_LOCK(CONCAT('chatserverd.', SHA1(DATABASE())))";
+static const char db_mysql_make_versions[] = "CREATE TABLE IF NOT EXISTS schema_version ("
 				    "version INT NOT NULL PRIMARY KEY, applied DATETIME NOT NULL"
 				    ") ENGINE = InnoDB";
 
-static int fail(MYSQL *handle, const char *what, cs_error *e)
+static int db_mysql_migrate_fail(MYSQL *handle, const char *what, cs_error *e)
 {
 	snprintf(e->text, sizeof(e->text), "%s: %s (%u)", what, mysql_error(handle), mysql_errno(handle));
 	return CS_EINVAL;
 }
 
 /* Runs one statement or many, rows are not looked at. 0, or -1 with the error at the handle. */
-static int run(MYSQL *handle, const std::string &text)
+static int db_mysql_migrate_run(MYSQL *handle, const std::string &text)
 {
 	int more = mysql_real_query(handle, text.data(), text.size());
 
@@ -45,7 +45,7 @@ static int run(MYSQL *handle, const std::string &text)
 }
 
 /* The one integer that a statement answers; NULL is 0. 0, or -1 with the error at the handle. */
-static int number(MYSQL *handle, const char *text, int *number_r)
+static int db_mysql_number(MYSQL *handle, const char *text, int *number_r)
 {
 	if (mysql_query(handle, text))
 		return -1;
@@ -59,37 +59,37 @@ static int number(MYSQL *handle, const char *text, int *number_r)
 }
 
 /* The highest version that was run, 0 for a new database. */
-static int version_read(MYSQL *handle, int *version_r)
+static int db_mysql_version_read(MYSQL *handle, int *version_r)
 {
 	*version_r = 0;
-	if (number(handle, "SELECT MAX(version) FROM schema_version", version_r) == 0)
+	if (db_mysql_number(handle, "SELECT MAX(version) FROM schema_version", version_r) == 0)
 		return 0;
-	return mysql_errno(handle) == NO_SUCH_TABLE ? 0 : -1;
+	return mysql_errno(handle) == db_mysql_no_such_table ? 0 : -1;
 }
 
-static int file_run(MYSQL *handle, const schema_file &file, cs_error *e)
+static int db_mysql_file_run(MYSQL *handle, const schema_file &file, cs_error *e)
 {
 	std::string text;
 
 	if (schema_read(file, &text, e))
 		return CS_EINVAL;
-	if (run(handle, text))
-		return fail(handle, file.path.c_str(), e);
-	if (run(handle,
+	if (db_mysql_migrate_run(handle, text))
+		return db_mysql_migrate_fail(handle, file.path.c_str(), e);
+	if (db_mysql_migrate_run(handle,
 	        "INSERT INTO schema_version VALUES (" + std::to_string(file.version) + ", UTC_TIMESTAMP())"))
-		return fail(handle, "cannot write the schema's version", e);
+		return db_mysql_migrate_fail(handle, "cannot write the schema's version", e);
 	return 0;
 }
 
 /* While this process alone changes the schema: another one may have been here first. */
-static int run_locked(MYSQL *handle, const std::vector<schema_file> &files, cs_error *e)
+static int db_mysql_run_locked(MYSQL *handle, const std::vector<schema_file> &files, cs_error *e)
 {
 	int version = 0;
 
-	if (run(handle, make_versions) || version_read(handle, &version))
-		return fail(handle, "cannot read the schema's version", e);
+	if (db_mysql_migrate_run(handle, db_mysql_make_versions) || db_mysql_version_read(handle, &version))
+		return db_mysql_migrate_fail(handle, "cannot read the schema's version", e);
 	for (const schema_file &file : files)
-		if (file.version > version && file_run(handle, file, e))
+		if (file.version > version && db_mysql_file_run(handle, file, e))
 			return CS_EINVAL;
 	return 0;
 }
@@ -101,20 +101,20 @@ int mydb_migrate(MYSQL *handle, const mydb_conf *conf, cs_error *e)
 
 	if (schema_list(conf->schema, &files, e))
 		return CS_EINVAL;
-	if (version_read(handle, &version))
-		return fail(handle, "cannot read the schema's version", e);
+	if (db_mysql_version_read(handle, &version))
+		return db_mysql_migrate_fail(handle, "cannot read the schema's version", e);
 	if (version > files.back().version)
 		return schema_too_old(conf->database, version, conf->schema, files.back().version, e);
 	if (version == files.back().version)
 		return 0;
-	if (number(handle, take_lock, &taken))
-		return fail(handle, "cannot keep other nodes from changing the schema", e);
+	if (db_mysql_number(handle, db_mysql_take_lock, &taken))
+		return db_mysql_migrate_fail(handle, "cannot keep other nodes from changing the schema", e);
 	if (!taken) {
 		snprintf(e->text, sizeof(e->text),
 		         "another node has been changing the schema of %s for 10 minutes", conf->database);
 		return CS_EINVAL;
 	}
-	const int result = run_locked(handle, files, e);
-	(void)number(handle, give_lock, &taken);
+	const int result = db_mysql_run_locked(handle, files, e);
+	(void)db_mysql_number(handle, db_mysql_give_lock, &taken);
 	return result;
 }

@@ -13,7 +13,7 @@
 #include "plugins/shared/schema.h"
 
 /* The database server may come later, and its socket with it. */
-static int check(const void *conf, const char **key_r, cs_error *e)
+static int db_mysql_check(const void *conf, const char **key_r, cs_error *e)
 {
 	const auto *c = static_cast<const mydb_conf *>(conf);
 	struct stat status = {};
@@ -35,12 +35,12 @@ static int check(const void *conf, const char **key_r, cs_error *e)
 	return 0;
 }
 
-static const struct cs_service services[] = {
+static const struct cs_service db_mysql_services[] = {
 	{CS_DB_SERVICE, CS_DB_VERSION, &mydb_driver},
 	{nullptr, 0, nullptr},
 };
 
-static const struct cs_option options[] = {
+static const struct cs_option db_mysql_options[] = {
 	{"host", CS_OPTION_TEXT, offsetof(mydb_conf, host), 1, 255, "127.0.0.1", nullptr, 0,
          "name or address of the database server"},
 	{"port", CS_OPTION_INTEGER, offsetof(mydb_conf, port), 1, 65535, "3306", nullptr, 0, "its TCP port"},
@@ -71,9 +71,9 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.name = "db_mysql",
 	.version = CS_VERSION,
 	.needs = nullptr,
-	.provides = services,
+	.provides = db_mysql_services,
 	.routes = nullptr,
-	.options = options,
+	.options = db_mysql_options,
 	.conf_size = sizeof(mydb_conf),
 	.start = adapter_start,
 	.reload = nullptr,
@@ -81,5 +81,5 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.written = nullptr,
 	.routed = nullptr,
 	.stop = adapter_stop,
-	.check = check,
+	.check = db_mysql_check,
 };

@@ -9,25 +9,25 @@
 #include <string_view>
 #include <vector>
 
-static constexpr size_t COLUMNS_MOST = 32;
+static constexpr size_t db_mysql_columns_most = 32;
 
 /* One row as the library fills it. */
 struct row_buffer {
-	std::array<MYSQL_BIND, COLUMNS_MOST> binds = {};
-	std::array<unsigned long, COLUMNS_MOST> sizes = {};
-	std::array<mydb_bool, COLUMNS_MOST> nulls = {};
-	std::array<long long, COLUMNS_MOST> integers = {};
-	std::array<cs_db_type, COLUMNS_MOST> types = {};
+	std::array<MYSQL_BIND, db_mysql_columns_most> binds = {};
+	std::array<unsigned long, db_mysql_columns_most> sizes = {};
+	std::array<mydb_bool, db_mysql_columns_most> nulls = {};
+	std::array<long long, db_mysql_columns_most> integers = {};
+	std::array<cs_db_type, db_mysql_columns_most> types = {};
 	std::vector<char> bytes;
 	size_t columns = 0;
 };
 
-static int fail(mydb *db, MYSQL_STMT *statement)
+static int db_mysql_statement_fail(mydb *db, MYSQL_STMT *statement)
 {
 	return mydb_fail(db, mysql_stmt_errno(statement), mysql_stmt_error(statement));
 }
 
-static int prepare(mydb *db, std::string_view text, mydb_statement *statement_r)
+static int db_mysql_prepare(mydb *db, std::string_view text, mydb_statement *statement_r)
 {
 	const mydb_bool yes = 1;
 
@@ -37,12 +37,12 @@ static int prepare(mydb *db, std::string_view text, mydb_statement *statement_r)
 	/* So that the space for a result is known when all of it is there. */
 	mysql_stmt_attr_set(statement_r->get(), STMT_ATTR_UPDATE_MAX_LENGTH, &yes);
 	if (mysql_stmt_prepare(statement_r->get(), text.data(), text.size()))
-		return fail(db, statement_r->get());
+		return db_mysql_statement_fail(db, statement_r->get());
 	return CS_DB_OK;
 }
 
 /* Bytes go as they are, texts as well: a parameter with a character set would be judged and compared by it. */
-static MYSQL_BIND bind_of(const cs_db_value &value)
+static MYSQL_BIND db_mysql_bind_of(const cs_db_value &value)
 {
 	MYSQL_BIND bind = {};
 
@@ -63,7 +63,7 @@ static MYSQL_BIND bind_of(const cs_db_value &value)
 }
 
 /* The server answers a longer packet by closing the connection, which looks like a lost one. */
-static int check_size(mydb *db, const cs_db_value *parameters, size_t count)
+static int db_mysql_check_size(mydb *db, const cs_db_value *parameters, size_t count)
 {
 	size_t bytes = 64 + 16 * count;
 
@@ -76,24 +76,24 @@ static int check_size(mydb *db, const cs_db_value *parameters, size_t count)
 	return CS_DB_BAD_VALUE;
 }
 
-static int execute(mydb *db, MYSQL_STMT *statement, const cs_db_value *parameters, size_t count)
+static int db_mysql_execute(mydb *db, MYSQL_STMT *statement, const cs_db_value *parameters, size_t count)
 {
 	std::vector<MYSQL_BIND> binds(count);
 
 	if (mysql_stmt_param_count(statement) != count)
 		return mydb_fail_text(db, "the number of parameters is not that of the statement");
-	if (const int result = check_size(db, parameters, count))
+	if (const int result = db_mysql_check_size(db, parameters, count))
 		return result;
-	std::transform(parameters, parameters + count, binds.begin(), bind_of);
+	std::transform(parameters, parameters + count, binds.begin(), db_mysql_bind_of);
 	/* Without a length of its own a parameter has that of its buffer. */
 	for (MYSQL_BIND &bind : binds)
 		bind.length = &bind.buffer_length;
 	if (count && mysql_stmt_bind_param(statement, binds.data()))
-		return fail(db, statement);
-	return mysql_stmt_execute(statement) ? fail(db, statement) : CS_DB_OK;
+		return db_mysql_statement_fail(db, statement);
+	return mysql_stmt_execute(statement) ? db_mysql_statement_fail(db, statement) : CS_DB_OK;
 }
 
-static cs_db_type column_type(const MYSQL_FIELD &field)
+static cs_db_type db_mysql_column_type(const MYSQL_FIELD &field)
 {
 	static constexpr unsigned BINARY = 63; /* the character set of bytes */
 
@@ -112,7 +112,7 @@ static cs_db_type column_type(const MYSQL_FIELD &field)
 }
 
 /* Room for the longest value of each column, one behind the other. */
-static void row_lay_out(row_buffer *row, const MYSQL_FIELD *fields)
+static void db_mysql_row_lay_out(row_buffer *row, const MYSQL_FIELD *fields)
 {
 	size_t total = 0, at = 0;
 
@@ -122,7 +122,7 @@ static void row_lay_out(row_buffer *row, const MYSQL_FIELD *fields)
 	for (size_t i = 0; i < row->columns; i++) {
 		MYSQL_BIND *bind = &row->binds[i];
 
-		row->types[i] = column_type(fields[i]);
+		row->types[i] = db_mysql_column_type(fields[i]);
 		bind->is_null = &row->nulls[i];
 		bind->length = &row->sizes[i];
 		if (row->types[i] == CS_DB_INTEGER) {
@@ -137,7 +137,7 @@ static void row_lay_out(row_buffer *row, const MYSQL_FIELD *fields)
 	}
 }
 
-static void row_values(const row_buffer *row, cs_db_value *values)
+static void db_mysql_row_values(const row_buffer *row, cs_db_value *values)
 {
 	for (size_t i = 0; i < row->columns; i++) {
 		values[i] = {};
@@ -153,10 +153,10 @@ static void row_values(const row_buffer *row, cs_db_value *values)
 	}
 }
 
-static int rows_hand_out(mydb *db, MYSQL_STMT *statement, const row_buffer *buffer, cs_db_row_fn *row,
+static int db_mysql_rows_hand_out(mydb *db, MYSQL_STMT *statement, const row_buffer *buffer, cs_db_row_fn *row,
                          void *arg)
 {
-	std::array<cs_db_value, COLUMNS_MOST> values;
+	std::array<cs_db_value, db_mysql_columns_most> values;
 
 	for (;;) {
 		const int code = mysql_stmt_fetch(statement);
@@ -166,10 +166,10 @@ static int rows_hand_out(mydb *db, MYSQL_STMT *statement, const row_buffer *buff
 		if (code == MYSQL_DATA_TRUNCATED)
 			return mydb_fail_text(db, "a column's value is out of range");
 		if (code)
-			return fail(db, statement);
+			return db_mysql_statement_fail(db, statement);
 		if (!row)
 			continue;
-		row_values(buffer, values.data());
+		db_mysql_row_values(buffer, values.data());
 		if (row(arg, values.data(), buffer->columns))
 			return CS_DB_OK;
 	}
@@ -177,25 +177,25 @@ static int rows_hand_out(mydb *db, MYSQL_STMT *statement, const row_buffer *buff
 
 /* All rows are fetched before the first is handed out: a deadlock or a lost connection can come in the middle
  * of a result, and a row function may run statements of its own. */
-static int rows_read(mydb *db, MYSQL_STMT *statement, cs_db_row_fn *row, void *arg)
+static int db_mysql_rows_read(mydb *db, MYSQL_STMT *statement, cs_db_row_fn *row, void *arg)
 {
 	row_buffer buffer;
 
 	if (mysql_stmt_store_result(statement))
-		return fail(db, statement);
+		return db_mysql_statement_fail(db, statement);
 	const mydb_result about(mysql_stmt_result_metadata(statement));
 	if (!about)
-		return fail(db, statement);
+		return db_mysql_statement_fail(db, statement);
 	buffer.columns = mysql_num_fields(about.get());
-	if (buffer.columns > COLUMNS_MOST)
+	if (buffer.columns > db_mysql_columns_most)
 		return mydb_fail_text(db, "too many columns");
-	row_lay_out(&buffer, mysql_fetch_fields(about.get()));
+	db_mysql_row_lay_out(&buffer, mysql_fetch_fields(about.get()));
 	if (mysql_stmt_bind_result(statement, buffer.binds.data()))
-		return fail(db, statement);
-	return rows_hand_out(db, statement, &buffer, row, arg);
+		return db_mysql_statement_fail(db, statement);
+	return db_mysql_rows_hand_out(db, statement, &buffer, row, arg);
 }
 
-static void note_changes(mydb *db, MYSQL_STMT *statement)
+static void db_mysql_note_changes(mydb *db, MYSQL_STMT *statement)
 {
 	const int64_t id = static_cast<int64_t>(mysql_stmt_insert_id(statement));
 
@@ -213,18 +213,18 @@ int mydb_run(mydb *db, const char *sql, const cs_db_value *parameters, size_t co
 	db->affected = 0;
 	int result = adapter_cache_take(
 		&db->cache, sql,
-		[db](std::string_view text, mydb_statement *made_r) { return prepare(db, text, made_r); },
+		[db](std::string_view text, mydb_statement *made_r) { return db_mysql_prepare(db, text, made_r); },
 		&spare, &entry);
 	if (result)
 		return result;
 	MYSQL_STMT *statement = entry->handle.get();
 	entry->running = true;
-	result = execute(db, statement, parameters, count);
+	result = db_mysql_execute(db, statement, parameters, count);
 	if (!result && mysql_stmt_field_count(statement) > 0) {
-		result = rows_read(db, statement, row, arg);
+		result = db_mysql_rows_read(db, statement, row, arg);
 		mysql_stmt_free_result(statement);
 	} else if (!result) {
-		note_changes(db, statement);
+		db_mysql_note_changes(db, statement);
 	}
 	entry->running = false;
 	return result;

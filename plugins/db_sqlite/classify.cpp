@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <cstring>
 
-static int constraint_class(int code)
+static int db_sqlite_constraint_class(int code)
 {
 	switch (code) {
 	case SQLITE_CONSTRAINT_UNIQUE:
@@ -21,7 +21,7 @@ static int constraint_class(int code)
 
 /* Disk trouble that an operator can end while the server runs. SQLite has rolled back by itself, and writes
  * the same frames of the log again next time, so nothing half-written stays. */
-static bool is_write_trouble(int code, int system_errno)
+static bool db_sqlite_is_write_trouble(int code, int system_errno)
 {
 	switch (code) {
 	case SQLITE_IOERR_WRITE:
@@ -47,7 +47,7 @@ int sqlite_class(int code, int system_errno)
 	case SQLITE_ABORT:
 	case SQLITE_INTERRUPT:
 	case SQLITE_SCHEMA: return CS_DB_RETRY;
-	case SQLITE_CONSTRAINT: return constraint_class(code);
+	case SQLITE_CONSTRAINT: return db_sqlite_constraint_class(code);
 	case SQLITE_TOOBIG:
 	case SQLITE_MISMATCH: return CS_DB_BAD_VALUE;
 	case SQLITE_FULL: return CS_DB_FULL;
@@ -56,7 +56,7 @@ int sqlite_class(int code, int system_errno)
 		return code == SQLITE_READONLY_DBMOVED ? CS_DB_FAILED : CS_DB_FULL;
 	case SQLITE_CANTOPEN: /* no descriptor left, or a folder where no log can be made */
 		return CS_DB_FULL;
-	case SQLITE_IOERR: return is_write_trouble(code, system_errno) ? CS_DB_FULL : CS_DB_FAILED;
+	case SQLITE_IOERR: return db_sqlite_is_write_trouble(code, system_errno) ? CS_DB_FULL : CS_DB_FAILED;
 	default: return CS_DB_FAILED;
 	}
 }

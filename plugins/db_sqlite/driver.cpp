@@ -5,36 +5,36 @@
 
 #include <utility>
 
-static sqlite_db *of(cs_db *db)
+static sqlite_db *db_sqlite_of(cs_db *db)
 {
 	return reinterpret_cast<sqlite_db *>(db); /* base is the first member */
 }
 
-static const sqlite_conf *conf_of(const void *conf)
+static const sqlite_conf *db_sqlite_conf_of(const void *conf)
 {
 	return static_cast<const sqlite_conf *>(conf);
 }
 
 /* A memory database is left to one connection: readers of it would only wait for the writer. */
-static void db_limits(const void *conf, unsigned *most_readers_r, unsigned *most_writers_r)
+static void db_sqlite_db_limits(const void *conf, unsigned *most_readers_r, unsigned *most_writers_r)
 {
-	*most_readers_r = sqlite_is_memory(conf_of(conf)) ? 0 : 16;
+	*most_readers_r = sqlite_is_memory(db_sqlite_conf_of(conf)) ? 0 : 16;
 	*most_writers_r = 1;
 }
 
 /* A memory database is nobody else's. */
-static int db_lock(const void *conf, const cs_db_server *server, void **lock_r, cs_error *e)
+static int db_sqlite_db_lock(const void *conf, const cs_db_server *server, void **lock_r, cs_error *e)
 {
 	sqlite_lock *lock = nullptr;
 
-	if (!sqlite_is_memory(conf_of(conf)) &&
-	    (sqlite_make_place(conf_of(conf), e) || sqlite_lock_take(conf_of(conf), server, &lock, e)))
+	if (!sqlite_is_memory(db_sqlite_conf_of(conf)) &&
+	    (sqlite_make_place(db_sqlite_conf_of(conf), e) || sqlite_lock_take(db_sqlite_conf_of(conf), server, &lock, e)))
 		return CS_EINVAL;
 	*lock_r = lock;
 	return 0;
 }
 
-static void db_unlock(void *lock, int in_order)
+static void db_sqlite_db_unlock(void *lock, int in_order)
 {
 	if (lock)
 		sqlite_lock_give(static_cast<sqlite_lock *>(lock), in_order != 0);
@@ -42,58 +42,58 @@ static void db_unlock(void *lock, int in_order)
 
 /* For a memory database this only shows that the schema is good: it is gone with the handle, and db_open
  * makes it again. So nothing has to be kept from here to there. */
-static int db_migrate(const void *conf, cs_error *e)
+static int db_sqlite_db_migrate(const void *conf, cs_error *e)
 {
 	sqlite_handle handle;
 
-	if (!sqlite_is_memory(conf_of(conf)) && sqlite_make_place(conf_of(conf), e))
+	if (!sqlite_is_memory(db_sqlite_conf_of(conf)) && sqlite_make_place(db_sqlite_conf_of(conf), e))
 		return CS_EINVAL;
-	if (sqlite_open_handle(conf_of(conf), &handle, e) != SQLITE_OK)
+	if (sqlite_open_handle(db_sqlite_conf_of(conf), &handle, e) != SQLITE_OK)
 		return CS_EINVAL;
-	return sqlite_migrate(handle.get(), conf_of(conf), e);
+	return sqlite_migrate(handle.get(), db_sqlite_conf_of(conf), e);
 }
 
-static int db_open(const void *conf, cs_db **db_r, cs_error *e)
+static int db_sqlite_db_open(const void *conf, cs_db **db_r, cs_error *e)
 {
 	auto db = std::make_unique<sqlite_db>();
-	const int code = sqlite_open_handle(conf_of(conf), &db->handle, e);
+	const int code = sqlite_open_handle(db_sqlite_conf_of(conf), &db->handle, e);
 
 	if (code != SQLITE_OK)
 		return sqlite_class(code, 0);
-	if (sqlite_is_memory(conf_of(conf)) && sqlite_migrate(db->handle.get(), conf_of(conf), e))
+	if (sqlite_is_memory(db_sqlite_conf_of(conf)) && sqlite_migrate(db->handle.get(), db_sqlite_conf_of(conf), e))
 		return CS_DB_FAILED;
 	db->base.driver = &sqlite_driver;
 	*db_r = &db.release()->base;
 	return CS_DB_OK;
 }
 
-static void db_close(cs_db *db)
+static void db_sqlite_db_close(cs_db *db)
 {
-	const std::unique_ptr<sqlite_db> owned(of(db));
+	const std::unique_ptr<sqlite_db> owned(db_sqlite_of(db));
 }
 
 /* SQLite ends a transaction by itself when the disk is full. What the caller says next must then not run
  * on its own, so it gets the same answer until it has rolled back. */
-static int note_lost(sqlite_db *db, int result)
+static int db_sqlite_note_lost(sqlite_db *db, int result)
 {
 	if (result && db->begun && sqlite3_get_autocommit(db->handle.get()))
 		db->lost = result;
 	return result;
 }
 
-static int db_query(cs_db *base, const char *sql, const cs_db_value *parameters, size_t count,
+static int db_sqlite_db_query(cs_db *base, const char *sql, const cs_db_value *parameters, size_t count,
                     cs_db_row_fn *row, void *arg)
 {
-	sqlite_db *db = of(base);
+	sqlite_db *db = db_sqlite_of(base);
 
 	if (db->lost)
 		return db->lost;
-	return note_lost(db, sqlite_run(db, sql, parameters, count, row, arg));
+	return db_sqlite_note_lost(db, sqlite_run(db, sql, parameters, count, row, arg));
 }
 
-static int db_begin(cs_db *base)
+static int db_sqlite_db_begin(cs_db *base)
 {
-	sqlite_db *db = of(base);
+	sqlite_db *db = db_sqlite_of(base);
 
 	if (db->lost)
 		return db->lost;
@@ -104,9 +104,9 @@ static int db_begin(cs_db *base)
 	return result;
 }
 
-static void db_rollback(cs_db *base)
+static void db_sqlite_db_rollback(cs_db *base)
 {
-	sqlite_db *db = of(base);
+	sqlite_db *db = db_sqlite_of(base);
 
 	db->begun = false;
 	db->lost = 0;
@@ -117,9 +117,9 @@ static void db_rollback(cs_db *base)
 		db->lost = CS_DB_UNKNOWN;
 }
 
-static int db_commit(cs_db *base)
+static int db_sqlite_db_commit(cs_db *base)
 {
-	sqlite_db *db = of(base);
+	sqlite_db *db = db_sqlite_of(base);
 	int result = db->lost;
 
 	if (!result && !db->begun)
@@ -127,51 +127,51 @@ static int db_commit(cs_db *base)
 	if (!result)
 		result = sqlite_run(db, "COMMIT", nullptr, 0, nullptr, nullptr);
 	if (result)
-		db_rollback(base);
+		db_sqlite_db_rollback(base);
 	db->begun = false;
 	return result;
 }
 
-static int db_run_part(sqlite_db *db, const char *sql)
+static int db_sqlite_db_run_part(sqlite_db *db, const char *sql)
 {
 	if (db->lost)
 		return db->lost;
 	if (!db->begun)
 		return sqlite_fail_text(db, "no transaction is open");
-	return note_lost(db, sqlite_run(db, sql, nullptr, 0, nullptr, nullptr));
+	return db_sqlite_note_lost(db, sqlite_run(db, sql, nullptr, 0, nullptr, nullptr));
 }
 
 /* SQLite takes the innermost of one name. */
-static int db_savepoint(cs_db *base)
+static int db_sqlite_db_savepoint(cs_db *base)
 {
-	return db_run_part(of(base), "SAVEPOINT part");
+	return db_sqlite_db_run_part(db_sqlite_of(base), "SAVEPOINT part");
 }
 
-static int db_release(cs_db *base)
+static int db_sqlite_db_release(cs_db *base)
 {
-	return db_run_part(of(base), "RELEASE part");
+	return db_sqlite_db_run_part(db_sqlite_of(base), "RELEASE part");
 }
 
-static int db_rollback_to(cs_db *base)
+static int db_sqlite_db_rollback_to(cs_db *base)
 {
-	const int result = db_run_part(of(base), "ROLLBACK TO part");
+	const int result = db_sqlite_db_run_part(db_sqlite_of(base), "ROLLBACK TO part");
 
-	return result ? result : db_release(base);
+	return result ? result : db_sqlite_db_release(base);
 }
 
-static int64_t db_last_id(cs_db *db)
+static int64_t db_sqlite_db_last_id(cs_db *db)
 {
-	return sqlite3_last_insert_rowid(of(db)->handle.get());
+	return sqlite3_last_insert_rowid(db_sqlite_of(db)->handle.get());
 }
 
-static int64_t db_affected(cs_db *db)
+static int64_t db_sqlite_db_affected(cs_db *db)
 {
-	return of(db)->affected;
+	return db_sqlite_of(db)->affected;
 }
 
-static const char *db_message(cs_db *db)
+static const char *db_sqlite_db_message(cs_db *db)
 {
-	return of(db)->message;
+	return db_sqlite_of(db)->message;
 }
 
 /* outcome_can_be_unknown 0: COMMIT answers in this process, so it always knows. */
@@ -180,20 +180,20 @@ const struct cs_db_driver sqlite_driver = {
 	.size = sizeof(struct cs_db_driver),
 	.dialect = CS_DB_SQLITE,
 	.outcome_can_be_unknown = 0,
-	.limits = db_limits,
-	.migrate = db_migrate,
-	.open = db_open,
-	.close = db_close,
-	.begin = db_begin,
-	.commit = db_commit,
-	.rollback = db_rollback,
-	.savepoint = db_savepoint,
-	.release = db_release,
-	.rollback_to = db_rollback_to,
-	.query = db_query,
-	.last_id = db_last_id,
-	.affected = db_affected,
-	.message = db_message,
-	.lock = db_lock,
-	.unlock = db_unlock,
+	.limits = db_sqlite_db_limits,
+	.migrate = db_sqlite_db_migrate,
+	.open = db_sqlite_db_open,
+	.close = db_sqlite_db_close,
+	.begin = db_sqlite_db_begin,
+	.commit = db_sqlite_db_commit,
+	.rollback = db_sqlite_db_rollback,
+	.savepoint = db_sqlite_db_savepoint,
+	.release = db_sqlite_db_release,
+	.rollback_to = db_sqlite_db_rollback_to,
+	.query = db_sqlite_db_query,
+	.last_id = db_sqlite_db_last_id,
+	.affected = db_sqlite_db_affected,
+	.message = db_sqlite_db_message,
+	.lock = db_sqlite_db_lock,
+	.unlock = db_sqlite_db_unlock,
 };

@@ -30,7 +30,7 @@ bool sqlite_resolve(const sqlite_conf *conf, std::string *path_r)
 	return real != nullptr;
 }
 
-static int make_folder(const std::string &folder, cs_error *e)
+static int db_sqlite_make_folder(const std::string &folder, cs_error *e)
 {
 	for (size_t at = folder.find('/', 1);; at = folder.find('/', at + 1)) {
 		const std::string part = folder.substr(0, at);
@@ -55,7 +55,7 @@ int sqlite_make_place(const sqlite_conf *conf, cs_error *e)
 		return CS_EINVAL;
 	}
 	if (slash != std::string::npos && slash > 0) {
-		const int result = make_folder(path.substr(0, slash), e);
+		const int result = db_sqlite_make_folder(path.substr(0, slash), e);
 
 		if (result)
 			return result;
@@ -71,23 +71,23 @@ int sqlite_make_place(const sqlite_conf *conf, cs_error *e)
 	return 0;
 }
 
-static int deny(const std::string &path, const char *why, cs_error *e)
+static int db_sqlite_deny(const std::string &path, const char *why, cs_error *e)
 {
 	snprintf(e->text, sizeof(e->text), "%s: %s", path.c_str(), why);
 	return CS_EINVAL;
 }
 
-static int check_file(const std::string &file, cs_error *e)
+static int db_sqlite_check_file(const std::string &file, cs_error *e)
 {
 	struct stat info = {};
 
 	if (stat(file.c_str(), &info) == -1 ||
 	    faccessat(AT_FDCWD, file.c_str(), R_OK | W_OK, AT_EACCESS) == -1)
-		return deny(file, strerror(errno), e);
-	return S_ISREG(info.st_mode) ? 0 : deny(file, "is not a file", e);
+		return db_sqlite_deny(file, strerror(errno), e);
+	return S_ISREG(info.st_mode) ? 0 : db_sqlite_deny(file, "is not a file", e);
 }
 
-static std::string parent(const std::string &path)
+static std::string db_sqlite_parent(const std::string &path)
 {
 	const size_t end = path.find_last_not_of('/', path.rfind('/'));
 
@@ -97,17 +97,17 @@ static std::string parent(const std::string &path)
 }
 
 /* Folders that are missing are made in the nearest one that is there. */
-static int check_folder(std::string folder, cs_error *e)
+static int db_sqlite_check_folder(std::string folder, cs_error *e)
 {
 	struct stat info = {};
 
 	while (stat(folder.c_str(), &info) == -1 && (errno == ENOENT || errno == ENOTDIR))
-		folder = parent(folder);
+		folder = db_sqlite_parent(folder);
 	if (stat(folder.c_str(), &info) == -1)
-		return deny(folder, strerror(errno), e);
+		return db_sqlite_deny(folder, strerror(errno), e);
 	if (faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) == -1 && S_ISDIR(info.st_mode))
-		return deny(folder, strerror(errno), e);
-	return S_ISDIR(info.st_mode) ? 0 : deny(folder, "is not a folder", e);
+		return db_sqlite_deny(folder, strerror(errno), e);
+	return S_ISDIR(info.st_mode) ? 0 : db_sqlite_deny(folder, "is not a folder", e);
 }
 
 int sqlite_check(const void *conf, const char **key_r, cs_error *e)
@@ -124,15 +124,15 @@ int sqlite_check(const void *conf, const char **key_r, cs_error *e)
 	if (sqlite_resolve(c, &path)) {
 		const std::string lock = path + "-lock";
 
-		if (check_file(path, e) || (access(lock.c_str(), F_OK) == 0 && check_file(lock, e)))
+		if (db_sqlite_check_file(path, e) || (access(lock.c_str(), F_OK) == 0 && db_sqlite_check_file(lock, e)))
 			return CS_EINVAL;
 	}
-	return check_folder(parent(path), e);
+	return db_sqlite_check_folder(db_sqlite_parent(path), e);
 }
 
 /* A database of SQLite's memdb lives while a connection to it is open, within this process, and is found by
  * its name. The option struct's address is as unique as the server that it belongs to. */
-static std::string memory_name(const sqlite_conf *conf)
+static std::string db_sqlite_memory_name(const sqlite_conf *conf)
 {
 	char name[64];
 
@@ -140,7 +140,7 @@ static std::string memory_name(const sqlite_conf *conf)
 	return name;
 }
 
-static int set_up(sqlite3 *handle, const sqlite_conf *conf)
+static int db_sqlite_set_up(sqlite3 *handle, const sqlite_conf *conf)
 {
 	/* 16 MB of log between checkpoints: pages that change often are then copied back once, not often. */
 	std::string pragmas = "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
@@ -156,7 +156,7 @@ static int set_up(sqlite3 *handle, const sqlite_conf *conf)
 int sqlite_open_handle(const sqlite_conf *conf, sqlite_handle *handle_r, cs_error *e)
 {
 	const bool memory = sqlite_is_memory(conf);
-	const std::string name = memory ? memory_name(conf) : conf->path;
+	const std::string name = memory ? db_sqlite_memory_name(conf) : conf->path;
 	/* No SQLITE_OPEN_CREATE for a file: one that vanished must not come back empty. */
 	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
 	                  (memory ? SQLITE_OPEN_URI | SQLITE_OPEN_CREATE : 0);
@@ -165,7 +165,7 @@ int sqlite_open_handle(const sqlite_conf *conf, sqlite_handle *handle_r, cs_erro
 	sqlite_handle handle(raw);
 
 	if (code == SQLITE_OK)
-		code = set_up(raw, conf);
+		code = db_sqlite_set_up(raw, conf);
 	/* SQLite falls back to reading where it may not write, and would stay so. */
 	if (code == SQLITE_OK && sqlite3_db_readonly(raw, "main") == 1)
 		code = SQLITE_READONLY;

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 /* Far behind the bytes that SQLite locks, which begin at 1 GiB. */
-static constexpr off_t LOCK_OFFSET = INT64_MAX - 1;
+static constexpr off_t db_sqlite_lock_offset = INT64_MAX - 1;
 
 struct lock_file {
 	int fd = -1;
@@ -34,14 +34,14 @@ struct sqlite_lock {
 	lock_file holder, database;
 };
 
-static int fail(cs_error *e, const std::string &path, const char *what, const char *why)
+static int db_sqlite_lock_fail(cs_error *e, const std::string &path, const char *what, const char *why)
 {
 	snprintf(e->text, sizeof(e->text), "%s%s: %s", path.c_str(), what, why);
 	return CS_EINVAL;
 }
 
 /* What the holder wrote into its file. */
-static std::string holder_read(int fd)
+static std::string db_sqlite_holder_read(int fd)
 {
 	char text[512];
 	const ssize_t size = pread(fd, text, sizeof(text), 0);
@@ -51,7 +51,7 @@ static std::string holder_read(int fd)
 }
 
 /* A full disk is no reason not to start: the lock holds without the words. */
-static void holder_write(const sqlite_lock *lock, const cs_db_server *server)
+static void db_sqlite_holder_write(const sqlite_lock *lock, const cs_db_server *server)
 {
 	const std::string text = std::string(server->name) + "\n";
 
@@ -62,30 +62,30 @@ static void holder_write(const sqlite_lock *lock, const cs_db_server *server)
 		            lock->path.c_str(), strerror(errno));
 }
 
-static int take(const lock_file &file)
+static int db_sqlite_take(const lock_file &file)
 {
 	struct flock range = {};
 
 	range.l_type = F_WRLCK;
 	range.l_whence = SEEK_SET;
-	range.l_start = LOCK_OFFSET;
+	range.l_start = db_sqlite_lock_offset;
 	range.l_len = 1;
 	return fcntl(file.fd, F_OFD_SETLK, &range) == -1 ? errno : 0;
 }
 
-static int refuse(const sqlite_lock *lock, int error, cs_error *e)
+static int db_sqlite_refuse(const sqlite_lock *lock, int error, cs_error *e)
 {
-	const std::string holder = holder_read(lock->holder.fd);
+	const std::string holder = db_sqlite_holder_read(lock->holder.fd);
 
 	if (error != EAGAIN && error != EACCES)
-		return fail(e, lock->path, " cannot be locked", strerror(error));
+		return db_sqlite_lock_fail(e, lock->path, " cannot be locked", strerror(error));
 	snprintf(e->text, sizeof(e->text), "%s is used by another chatserverd%s%s", lock->path.c_str(),
 	         holder.empty() ? "" : ": ", holder.c_str());
 	return CS_EINVAL;
 }
 
 /* As SQLite does with its files: root may try the server without keeping its own user out afterwards. */
-static int give_to_owner(const sqlite_lock *lock)
+static int db_sqlite_give_to_owner(const sqlite_lock *lock)
 {
 	struct stat info = {};
 
@@ -94,30 +94,30 @@ static int give_to_owner(const sqlite_lock *lock)
 	return fstat(lock->database.fd, &info) == -1 ? -1 : fchown(lock->holder.fd, info.st_uid, info.st_gid);
 }
 
-static int open_files(sqlite_lock *lock, cs_error *e)
+static int db_sqlite_open_files(sqlite_lock *lock, cs_error *e)
 {
 	const std::string path = lock->path + "-lock";
 
 	lock->holder.fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (lock->holder.fd == -1)
-		return fail(e, path, "", strerror(errno));
+		return db_sqlite_lock_fail(e, path, "", strerror(errno));
 	lock->database.fd = open(lock->path.c_str(), O_RDWR | O_CLOEXEC);
 	if (lock->database.fd == -1)
-		return fail(e, lock->path, "", strerror(errno));
-	return give_to_owner(lock) == -1 ? fail(e, path, "", strerror(errno)) : 0;
+		return db_sqlite_lock_fail(e, lock->path, "", strerror(errno));
+	return db_sqlite_give_to_owner(lock) == -1 ? db_sqlite_lock_fail(e, path, "", strerror(errno)) : 0;
 }
 
 /* One of the store's files, which may be missing. Before SQLite has any of them open: closing a file ends the locks
  * that it has there. */
-static int make_private(const std::string &path, const cs_db_server *server, cs_error *e)
+static int db_sqlite_make_private(const std::string &path, const cs_db_server *server, cs_error *e)
 {
 	const lock_file file = {open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
 	struct stat info = {};
 
 	if (file.fd == -1)
-		return errno == ENOENT ? 0 : fail(e, path, "", strerror(errno));
+		return errno == ENOENT ? 0 : db_sqlite_lock_fail(e, path, "", strerror(errno));
 	if (fstat(file.fd, &info) == -1 || !S_ISREG(info.st_mode))
-		return fail(e, path, "", "is not a file");
+		return db_sqlite_lock_fail(e, path, "", "is not a file");
 	const unsigned mode = info.st_mode & 0777;
 	if ((mode & 077) == 0)
 		return 0;
@@ -135,12 +135,12 @@ static int make_private(const std::string &path, const cs_db_server *server, cs_
 }
 
 /* With a second name the database would have a second write-ahead log. */
-static int check_links(const sqlite_lock *lock, cs_error *e)
+static int db_sqlite_check_links(const sqlite_lock *lock, cs_error *e)
 {
 	struct stat info = {};
 
 	if (fstat(lock->database.fd, &info) == -1)
-		return fail(e, lock->path, "", strerror(errno));
+		return db_sqlite_lock_fail(e, lock->path, "", strerror(errno));
 	if (info.st_nlink <= 1)
 		return 0;
 	snprintf(e->text, sizeof(e->text),
@@ -150,16 +150,16 @@ static int check_links(const sqlite_lock *lock, cs_error *e)
 	return CS_EINVAL;
 }
 
-static int take_both(const sqlite_lock *lock, cs_error *e)
+static int db_sqlite_take_both(const sqlite_lock *lock, cs_error *e)
 {
 	for (const lock_file *file : {&lock->holder, &lock->database})
-		if (const int error = take(*file))
-			return refuse(lock, error, e);
-	return check_links(lock, e);
+		if (const int error = db_sqlite_take(*file))
+			return db_sqlite_refuse(lock, error, e);
+	return db_sqlite_check_links(lock, e);
 }
 
 /* A wrong path would else look like a healthy server without accounts. */
-static bool is_empty(const sqlite_lock *lock)
+static bool db_sqlite_is_empty(const sqlite_lock *lock)
 {
 	struct stat info = {};
 
@@ -171,18 +171,18 @@ int sqlite_lock_take(const sqlite_conf *conf, const cs_db_server *server, sqlite
 	auto lock = std::make_unique<sqlite_lock>();
 
 	if (!sqlite_resolve(conf, &lock->path))
-		return fail(e, conf->path, "", strerror(errno));
-	if (open_files(lock.get(), e) || take_both(lock.get(), e))
+		return db_sqlite_lock_fail(e, conf->path, "", strerror(errno));
+	if (db_sqlite_open_files(lock.get(), e) || db_sqlite_take_both(lock.get(), e))
 		return CS_EINVAL;
 	for (const char *suffix : {"", "-wal", "-shm"})
-		if (make_private(lock->path + suffix, server, e))
+		if (db_sqlite_make_private(lock->path + suffix, server, e))
 			return CS_EINVAL;
-	if (const std::string before = holder_read(lock->holder.fd); !before.empty())
+	if (const std::string before = db_sqlite_holder_read(lock->holder.fd); !before.empty())
 		server->log(CS_LOG_WARNING, "the last server of this store did not stop in order %s",
 		            before.c_str());
-	if (is_empty(lock.get()))
+	if (db_sqlite_is_empty(lock.get()))
 		server->log(CS_LOG_INFO, "a new store begins file=%s", lock->path.c_str());
-	holder_write(lock.get(), server);
+	db_sqlite_holder_write(lock.get(), server);
 	*lock_r = lock.release();
 	return 0;
 }

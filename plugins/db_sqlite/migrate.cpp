@@ -9,14 +9,14 @@
 
 #include "plugins/shared/schema.h"
 
-static int fail(cs_error *e, const char *path, const char *why)
+static int db_sqlite_migrate_fail(cs_error *e, const char *path, const char *why)
 {
 	snprintf(e->text, sizeof(e->text), "%s: %s", path, why);
 	return CS_EINVAL;
 }
 
 /* The one integer that a statement answers. */
-static int number(sqlite3 *handle, const char *sql, int *number_r)
+static int db_sqlite_number(sqlite3 *handle, const char *sql, int *number_r)
 {
 	sqlite3_stmt *raw = nullptr;
 	int code = sqlite3_prepare_v2(handle, sql, -1, &raw, nullptr);
@@ -32,24 +32,24 @@ static int number(sqlite3 *handle, const char *sql, int *number_r)
 }
 
 /* The highest version that was run, 0 for a new database. Takes no write lock. */
-static int version_read(sqlite3 *handle, int *version_r)
+static int db_sqlite_version_read(sqlite3 *handle, int *version_r)
 {
 	int tables = 0;
 	const int code =
-		number(handle, "SELECT count(*) FROM sqlite_schema WHERE name = 'schema_version'", &tables);
+		db_sqlite_number(handle, "SELECT count(*) FROM sqlite_schema WHERE name = 'schema_version'", &tables);
 
 	*version_r = 0;
 	if (code != SQLITE_OK || tables == 0)
 		return code;
-	return number(handle, "SELECT coalesce(max(version), 0) FROM schema_version", version_r);
+	return db_sqlite_number(handle, "SELECT coalesce(max(version), 0) FROM schema_version", version_r);
 }
 
 /* Inside a transaction that holds the write lock: another process may have been here first. */
-static int step_run_locked(sqlite3 *handle, const schema_file &s, const std::string &text)
+static int db_sqlite_step_run_locked(sqlite3 *handle, const schema_file &s, const std::string &text)
 {
 	char done[160];
 	int version = 0;
-	int code = version_read(handle, &version);
+	int code = db_sqlite_version_read(handle, &version);
 
 	if (code != SQLITE_OK || version >= s.version)
 		return code;
@@ -64,7 +64,7 @@ static int step_run_locked(sqlite3 *handle, const schema_file &s, const std::str
 	return sqlite3_exec(handle, done, nullptr, nullptr, nullptr);
 }
 
-static int step_run(sqlite3 *handle, const schema_file &s, cs_error *e)
+static int db_sqlite_step_run(sqlite3 *handle, const schema_file &s, cs_error *e)
 {
 	std::string text;
 
@@ -72,19 +72,19 @@ static int step_run(sqlite3 *handle, const schema_file &s, cs_error *e)
 		return CS_EINVAL;
 	int code = sqlite3_exec(handle, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr);
 	if (code == SQLITE_OK)
-		code = step_run_locked(handle, s, text);
+		code = db_sqlite_step_run_locked(handle, s, text);
 	if (code == SQLITE_OK)
 		code = sqlite3_exec(handle, "COMMIT", nullptr, nullptr, nullptr);
 	if (code == SQLITE_OK)
 		return 0;
-	fail(e, s.path.c_str(), sqlite3_errmsg(handle));
+	db_sqlite_migrate_fail(e, s.path.c_str(), sqlite3_errmsg(handle));
 	if (!sqlite3_get_autocommit(handle))
 		sqlite3_exec(handle, "ROLLBACK", nullptr, nullptr, nullptr);
 	return CS_EINVAL;
 }
 
 /* SQLite does not wait by itself when two processes change the mode of one file at once. */
-static int use_wal(sqlite3 *handle, const sqlite_conf *conf, cs_error *e)
+static int db_sqlite_use_wal(sqlite3 *handle, const sqlite_conf *conf, cs_error *e)
 {
 	const int pause = 20;
 	int code = SQLITE_BUSY, is_wal = 0;
@@ -95,11 +95,11 @@ static int use_wal(sqlite3 *handle, const sqlite_conf *conf, cs_error *e)
 			sqlite3_sleep(pause);
 	}
 	if (code == SQLITE_OK)
-		code = number(handle, "SELECT journal_mode = 'wal' FROM pragma_journal_mode", &is_wal);
+		code = db_sqlite_number(handle, "SELECT journal_mode = 'wal' FROM pragma_journal_mode", &is_wal);
 	if (code != SQLITE_OK)
-		return fail(e, conf->path, sqlite3_errmsg(handle));
+		return db_sqlite_migrate_fail(e, conf->path, sqlite3_errmsg(handle));
 	return is_wal ? 0
-	              : fail(e, conf->path, "no write-ahead log is possible there; is it a network folder?");
+	              : db_sqlite_migrate_fail(e, conf->path, "no write-ahead log is possible there; is it a network folder?");
 }
 
 int sqlite_migrate(sqlite3 *handle, const sqlite_conf *conf, cs_error *e)
@@ -109,14 +109,14 @@ int sqlite_migrate(sqlite3 *handle, const sqlite_conf *conf, cs_error *e)
 
 	if (schema_list(conf->schema, &steps, e))
 		return CS_EINVAL;
-	if (!sqlite_is_memory(conf) && use_wal(handle, conf, e))
+	if (!sqlite_is_memory(conf) && db_sqlite_use_wal(handle, conf, e))
 		return CS_EINVAL;
-	if (version_read(handle, &version) != SQLITE_OK)
-		return fail(e, conf->path, sqlite3_errmsg(handle));
+	if (db_sqlite_version_read(handle, &version) != SQLITE_OK)
+		return db_sqlite_migrate_fail(e, conf->path, sqlite3_errmsg(handle));
 	if (version > steps.back().version)
 		return schema_too_old(conf->path, version, conf->schema, steps.back().version, e);
 	for (const schema_file &s : steps)
-		if (s.version > version && step_run(handle, s, e))
+		if (s.version > version && db_sqlite_step_run(handle, s, e))
 			return CS_EINVAL;
 	return 0;
 }

@@ -2,12 +2,12 @@
  * Owns what this file exports: the plugin's description and its options. It must not know SQLite. */
 #include "db_sqlite.h"
 
-static const struct cs_service services[] = {
+static const struct cs_service db_sqlite_services[] = {
 	{CS_DB_SERVICE, CS_DB_VERSION, &sqlite_driver},
 	{nullptr, 0, nullptr},
 };
 
-static const struct cs_option options[] = {
+static const struct cs_option db_sqlite_options[] = {
 	{"path", CS_OPTION_TEXT, offsetof(sqlite_conf, path), 1, 4096, CS_SQLITE_PATH, nullptr, 0,
          "file of the database, made when missing; :memory: keeps all in memory and loses it at the end"},
 	{"synchronous", CS_OPTION_CHOICE, offsetof(sqlite_conf, synchronous), 0, 0, "full", "full|normal", 0,
@@ -24,9 +24,9 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.name = "db_sqlite",
 	.version = CS_VERSION,
 	.needs = nullptr,
-	.provides = services,
+	.provides = db_sqlite_services,
 	.routes = nullptr,
-	.options = options,
+	.options = db_sqlite_options,
 	.conf_size = sizeof(sqlite_conf),
 	.start = adapter_start,
 	.reload = nullptr,

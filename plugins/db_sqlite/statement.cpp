@@ -6,14 +6,14 @@
 #include <array>
 #include <string_view>
 
-static constexpr size_t COLUMNS_MOST = 32;
+static constexpr size_t db_sqlite_columns_most = 32;
 
-static bool is_blank(const char *text)
+static bool db_sqlite_is_blank(const char *text)
 {
 	return std::string_view(text).find_first_not_of(" \t\n;") == std::string_view::npos;
 }
 
-static int prepare(sqlite_db *db, std::string_view text, sqlite_statement *statement_r)
+static int db_sqlite_prepare(sqlite_db *db, std::string_view text, sqlite_statement *statement_r)
 {
 	sqlite3_stmt *raw = nullptr;
 	const char *rest = "";
@@ -23,13 +23,13 @@ static int prepare(sqlite_db *db, std::string_view text, sqlite_statement *state
 	statement_r->reset(raw);
 	if (code != SQLITE_OK)
 		return sqlite_fail(db, code);
-	if (!raw || !is_blank(rest))
+	if (!raw || !db_sqlite_is_blank(rest))
 		return sqlite_fail_text(db, "a query is one statement");
 	return CS_DB_OK;
 }
 
 /* SQLITE_STATIC: the bytes are the caller's until the statement is reset, in the same call. */
-static int bind_one(sqlite3_stmt *statement, int at, const cs_db_value &value)
+static int db_sqlite_bind_one(sqlite3_stmt *statement, int at, const cs_db_value &value)
 {
 	const char *bytes = value.bytes ? value.bytes : "";
 
@@ -43,12 +43,12 @@ static int bind_one(sqlite3_stmt *statement, int at, const cs_db_value &value)
 	return sqlite3_bind_null(statement, at);
 }
 
-static int bind_all(sqlite_db *db, sqlite3_stmt *statement, const cs_db_value *parameters, size_t count)
+static int db_sqlite_bind_all(sqlite_db *db, sqlite3_stmt *statement, const cs_db_value *parameters, size_t count)
 {
 	if (static_cast<size_t>(sqlite3_bind_parameter_count(statement)) != count)
 		return sqlite_fail_text(db, "the number of parameters is not that of the statement");
 	for (size_t i = 0; i < count; i++) {
-		const int code = bind_one(statement, static_cast<int>(i) + 1, parameters[i]);
+		const int code = db_sqlite_bind_one(statement, static_cast<int>(i) + 1, parameters[i]);
 
 		if (code != SQLITE_OK)
 			return sqlite_fail(db, code);
@@ -56,7 +56,7 @@ static int bind_all(sqlite_db *db, sqlite3_stmt *statement, const cs_db_value *p
 	return CS_DB_OK;
 }
 
-static cs_db_value column_value(sqlite3_stmt *statement, int at)
+static cs_db_value db_sqlite_column_value(sqlite3_stmt *statement, int at)
 {
 	cs_db_value value = {};
 
@@ -77,9 +77,9 @@ static cs_db_value column_value(sqlite3_stmt *statement, int at)
 	return value;
 }
 
-static int rows_read(sqlite_db *db, sqlite3_stmt *statement, cs_db_row_fn *row, void *arg)
+static int db_sqlite_rows_read(sqlite_db *db, sqlite3_stmt *statement, cs_db_row_fn *row, void *arg)
 {
-	std::array<cs_db_value, COLUMNS_MOST> values;
+	std::array<cs_db_value, db_sqlite_columns_most> values;
 	const size_t columns = static_cast<size_t>(sqlite3_column_count(statement));
 	int code = SQLITE_ROW;
 
@@ -89,7 +89,7 @@ static int rows_read(sqlite_db *db, sqlite3_stmt *statement, cs_db_row_fn *row, 
 		if (!row)
 			continue;
 		for (size_t i = 0; i < columns; i++)
-			values[i] = column_value(statement, static_cast<int>(i));
+			values[i] = db_sqlite_column_value(statement, static_cast<int>(i));
 		if (row(arg, values.data(), columns))
 			return CS_DB_OK;
 	}
@@ -103,16 +103,16 @@ int sqlite_run(sqlite_db *db, const char *sql, const cs_db_value *parameters, si
 	adapter_statement<sqlite_statement> *entry = nullptr;
 	int result = adapter_cache_take(
 		&db->cache, sql,
-		[db](std::string_view text, sqlite_statement *made_r) { return prepare(db, text, made_r); }, &spare,
+		[db](std::string_view text, sqlite_statement *made_r) { return db_sqlite_prepare(db, text, made_r); }, &spare,
 		&entry);
 
 	if (result)
 		return result;
 	sqlite3_stmt *statement = entry->handle.get();
 	entry->running = true;
-	result = bind_all(db, statement, parameters, count);
+	result = db_sqlite_bind_all(db, statement, parameters, count);
 	if (!result)
-		result = rows_read(db, statement, row, arg);
+		result = db_sqlite_rows_read(db, statement, row, arg);
 	db->affected = result || sqlite3_stmt_readonly(statement) ? 0 : sqlite3_changes64(db->handle.get());
 	sqlite3_reset(statement);
 	sqlite3_clear_bindings(statement);

@@ -14,7 +14,7 @@
 #include "../shared/message.h"
 #include "../shared/name.h"
 
-static const size_t description_most = 200; /* characters */
+static const size_t group_description_most = 200; /* characters */
 
 struct group_conf {
 	int64_t max_groups; /* of an account; 0: no limit */
@@ -115,7 +115,7 @@ static int group_check_texts(const group_plugin *g, const cs_frame *frame, std::
 		return group_refuse(g, frame->conn, &frame->request,
 		                    fault->is_too_long ? CS_ERRNO_TOO_LONG : CS_ERRNO_BAD_FRAME,
 		                    (std::string("groupname ") + fault->text).c_str());
-	if (text_characters(description) > description_most)
+	if (text_characters(description) > group_description_most)
 		return group_refuse(g, frame->conn, &frame->request, CS_ERRNO_TOO_LONG,
 		                    "groupdesc must have up to 200 characters");
 	return 0;

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT
- * Owns the first half of LOGIN, from the request to the claim: find, compare, take a generation, claim, and how a
- * failure is answered. It must not know SQL or sockets. */
+ * An attempt to log in: from the LOGIN frame over the password and the claim to its answer. */
 #include "attempt.h"
 
 #include <cstring>
+#include <vector>
 
 #include <cjson/cJSON.h>
 
 #include "generation.h"
 #include "reply.h"
+#include "../model/friends.h"
+#include "../model/groups.h"
+#include "rehash.h"
 
 /* ---- answers */
 
@@ -38,7 +41,7 @@ void attempt_fail_result(const login_plugin *p, cs_conn conn, const attempt *a, 
 	p->context.host->finish(p->context.self, conn);
 }
 
-static int attempt_refuse_early(login_plugin *p, cs_conn conn, const cs_request *request, uint64_t id,
+static int login_attempt_refuse_early(login_plugin *p, cs_conn conn, const cs_request *request, uint64_t id,
                                 const cs_peer &peer, int64_t wait_ms)
 {
 	const std::string text =
@@ -50,7 +53,7 @@ static int attempt_refuse_early(login_plugin *p, cs_conn conn, const cs_request 
 
 /* ---- generation and claim */
 
-static void attempt_claimed(void *state, cs_conn conn, int result, void *arg)
+static void login_attempt_claimed(void *state, cs_conn conn, int result, void *arg)
 {
 	attempt_ptr a(static_cast<attempt *>(arg));
 	login_plugin *p = static_cast<login_plugin *>(state);
@@ -65,7 +68,7 @@ static void attempt_claimed(void *state, cs_conn conn, int result, void *arg)
 	}
 }
 
-static void attempt_claim(const login_plugin *p, int result, uint64_t generation, void *arg)
+static void login_attempt_claim(const login_plugin *p, int result, uint64_t generation, void *arg)
 {
 	attempt_ptr a(static_cast<attempt *>(arg));
 	const cs_conn conn = a->conn;
@@ -75,7 +78,7 @@ static void attempt_claim(const login_plugin *p, int result, uint64_t generation
 	                               .flags = p->conf->duplicate_login != 0 ? unsigned{CS_CLAIM_KICK} : 0u, .spare = {}};
 
 	if (result == 0)
-		result = p->context.host->claim(p->context.self, conn, &claim, attempt_claimed, a.get());
+		result = p->context.host->claim(p->context.self, conn, &claim, login_attempt_claimed, a.get());
 	else if (result == CS_EUNKNOWN)
 		result = CS_ENOSTORE; /* a generation that nobody uses is no change */
 	if (result == 0)
@@ -87,18 +90,18 @@ static void attempt_claim(const login_plugin *p, int result, uint64_t generation
 /* ---- find and compare */
 
 /* Above what the model answers: other attempts failed while this one waited. */
-static const int attempt_early = 100;
+static const int login_attempt_early = 100;
 
 /* The outcome is counted here, on the hashing thread, so that hanging up does not undo it. At most as many attempts run at
  * once as there are hashing threads. */
-static int attempt_compare(cs_db *, void *arg)
+static int login_attempt_compare(cs_db *, void *arg)
 {
 	attempt *a = static_cast<attempt *>(arg);
 	const plugin_context &c = a->context;
 
 	a->wait_ms = c.host->guess_wait(c.self, a->peer.network, a->id, a->most_failures);
 	if (a->wait_ms > 0)
-		return attempt_early;
+		return login_attempt_early;
 	const password_match match = password_compare(a->hash.c_str(), a->clear.bytes);
 	if (match == PASSWORD_UNDECIDED)
 		return CS_ENOSTORE;
@@ -108,13 +111,13 @@ static int attempt_compare(cs_db *, void *arg)
 	return right ? 0 : MODEL_NONE;
 }
 
-static void attempt_compared(void *state, cs_conn conn, int result, void *arg)
+static void login_attempt_compared(void *state, cs_conn conn, int result, void *arg)
 {
 	attempt_ptr a(static_cast<attempt *>(arg));
 	login_plugin *p = static_cast<login_plugin *>(state);
 
-	if (result == attempt_early) {
-		attempt_refuse_early(p, conn, &a->request, a->id, a->peer, a->wait_ms);
+	if (result == login_attempt_early) {
+		login_attempt_refuse_early(p, conn, &a->request, a->id, a->peer, a->wait_ms);
 		p->context.host->finish(p->context.self, conn);
 		return;
 	}
@@ -128,14 +131,14 @@ static void attempt_compared(void *state, cs_conn conn, int result, void *arg)
 		                     "password cannot be compared: out of memory or no hash of ours account=%llu",
 		                     static_cast<unsigned long long>(a->id));
 	if (result == 0)
-		result = generation_take(p, a->id, attempt_claim, a.get());
+		result = generation_take(p, a->id, login_attempt_claim, a.get());
 	if (result == 0)
 		(void)a.release(); /* attempt_claim's now */
 	else
 		attempt_fail_result(p, conn, a.get(), result);
 }
 
-static int attempt_find(cs_db *db, void *arg)
+static int login_attempt_find(cs_db *db, void *arg)
 {
 	attempt *a = static_cast<attempt *>(arg);
 
@@ -143,7 +146,7 @@ static int attempt_find(cs_db *db, void *arg)
 }
 
 /* An unknown id is compared too, with a hash that nothing fits: the answer takes as long and says the same. */
-static void attempt_found(void *state, cs_conn conn, int result, void *arg)
+static void login_attempt_found(void *state, cs_conn conn, int result, void *arg)
 {
 	attempt_ptr a(static_cast<attempt *>(arg));
 	const login_plugin *p = static_cast<login_plugin *>(state);
@@ -153,8 +156,8 @@ static void attempt_found(void *state, cs_conn conn, int result, void *arg)
 	if (result == MODEL_NONE)
 		result = 0;
 	if (result == 0)
-		result = p->context.host->work(p->context.self, conn, CS_WORK_HASH, attempt_compare,
-		                               attempt_compared, a.get());
+		result = p->context.host->work(p->context.self, conn, CS_WORK_HASH, login_attempt_compare,
+		                               login_attempt_compared, a.get());
 	if (result == 0)
 		(void)a.release(); /* attempt_compared's now */
 	else
@@ -194,7 +197,7 @@ static int login_read_want(const plugin_context &c, const cs_frame *frame, login
 	return 0;
 }
 
-static int attempt_begin(login_plugin *p, const cs_frame *frame, uint64_t id, std::string_view password,
+static int login_attempt_begin(login_plugin *p, const cs_frame *frame, uint64_t id, std::string_view password,
                          int acknowledges, const login_want &want)
 {
 	const plugin_context &c = p->context;
@@ -205,7 +208,7 @@ static int attempt_begin(login_plugin *p, const cs_frame *frame, uint64_t id, st
 	a->most_failures = p->conf->failed_logins;
 	const int64_t wait_ms = c.host->guess_wait(c.self, a->peer.network, id, a->most_failures);
 	if (wait_ms > 0)
-		return attempt_refuse_early(p, frame->conn, &frame->request, id, a->peer, wait_ms);
+		return login_attempt_refuse_early(p, frame->conn, &frame->request, id, a->peer, wait_ms);
 	a->context = c;
 	a->request = frame->request;
 	a->conn = frame->conn;
@@ -214,7 +217,7 @@ static int attempt_begin(login_plugin *p, const cs_frame *frame, uint64_t id, st
 	a->want = want.mask;
 	a->wants = want.is_there;
 	a->cost = login_cost(p);
-	const int rc = c.host->work(c.self, frame->conn, CS_WORK_READ, attempt_find, attempt_found, a.get());
+	const int rc = c.host->work(c.self, frame->conn, CS_WORK_READ, login_attempt_find, login_attempt_found, a.get());
 	if (rc != 0)
 		return attempt_refuse_result(p, frame->conn, &frame->request, rc);
 	(void)a.release(); /* attempt_found's now */
@@ -244,5 +247,136 @@ int login_on_login(void *state, const cs_frame *frame)
 	if (frame->account != 0)
 		return p->context.host->refuse(p->context.self, frame->conn, &frame->request,
 		                               CS_ERRNO_NOT_ALLOWED, "log out first");
-	return attempt_begin(p, frame, static_cast<uint64_t>(id), password, acknowledges, want);
+	return login_attempt_begin(p, frame, static_cast<uint64_t>(id), password, acknowledges, want);
+}
+
+/* ---- after the claim: friends and groups, the first page of kept messages, LOGIN_ACK */
+
+/* A client that confirms deliveries says something every 30 s. */
+static const int64_t login_acknowledging_silence_ms = 75000;
+static const int64_t login_acknowledging_doubt_ms = 35000;
+
+/* ---- the last step: all is there */
+
+static void login_attempt_complete(const login_plugin *p, cs_conn conn, const attempt *a)
+{
+	const plugin_context &context = p->context;
+	const std::string ack =
+		reply_logged_in(a->request.req, a->id, a->user.name,
+	                        a->wants ? context.host->want_words(context.self) : nullptr, a->messages,
+	                        roster_fill(a->roster, a->roster.friends), roster_fill(a->roster, a->roster.groups));
+	uint64_t position = 0;
+
+	if (a->acknowledges)
+		context.host->set_silence(context.self, conn, login_acknowledging_silence_ms, login_acknowledging_doubt_ms);
+	if (context.host->send(context.self, conn, ack.data(), ack.size(), nullptr, &position) == CS_ENOENT)
+		return;
+	login_log(p, "login", a->id, a->peer);
+	if (p->mailbox->begin(p->mailbox_context, conn, position) != 0) {
+		(void)context.host->close(context.self, conn, "the mailbox does not know this session");
+		return;
+	}
+	if (a->outdated)
+		rehash_begin(p, a->id, a->clear.bytes);
+	context.host->finish(context.self, conn);
+}
+
+/* One of the reads ended with result; the last one completes. Takes the attempt when it was the last. */
+static void login_attempt_arrived(const login_plugin *p, cs_conn conn, attempt *a, int result)
+{
+	if (a->result == 0)
+		a->result = result;
+	if (--a->waiting > 0)
+		return;
+	const attempt_ptr owner(a);
+	if (a->result == 0) {
+		login_attempt_complete(p, conn, a);
+		return;
+	}
+	(void)p->context.host->logout(p->context.self, conn); /* nobody is left half logged in */
+	attempt_fail_result(p, conn, a, a->result);
+}
+
+/* ---- after the claim: friends and groups with their states, and the first page of kept messages */
+
+/* Store thread: a large group's list is written here, not on the worker. */
+static int login_attempt_read_lists(cs_db *db, void *arg)
+{
+	attempt *a = static_cast<attempt *>(arg);
+	std::vector<friend_entry> friends;
+	std::vector<group_entry> groups;
+	int rc = friend_list(db, a->id, &friends);
+
+	if (rc == 0)
+		rc = group_list(db, a->id, &groups);
+	if (rc != 0)
+		return rc;
+	a->roster = roster_write(friends, groups);
+	return 0;
+}
+
+/* Whoever could not be asked for is shown as offline. */
+static void login_attempt_states_known(void *state, cs_conn conn, int, void *arg)
+{
+	login_attempt_arrived(static_cast<login_plugin *>(state), conn, static_cast<attempt *>(arg), 0);
+}
+
+static void login_attempt_lists_read(void *state, cs_conn conn, int result, void *arg)
+{
+	const login_plugin *p = static_cast<login_plugin *>(state);
+	attempt *a = static_cast<attempt *>(arg);
+	roster *r = &a->roster;
+
+	if (result != 0 || r->people.empty() ||
+	    p->context.host->presence(p->context.self, conn, r->people.data(), r->online.data(), r->people.size(),
+	                              login_attempt_states_known, a) != 0)
+		login_attempt_arrived(p, conn, a, result);
+}
+
+/* What the mailbox hands back: the attempt, and the instance that it does not know. */
+struct attempt_page {
+	const login_plugin *plugin = nullptr;
+	struct attempt *of = nullptr;
+};
+
+static void login_attempt_page_read(void *arg, cs_conn conn, int result, const cs_mailbox_entry *entries,
+                              size_t count)
+{
+	const std::unique_ptr<attempt_page> page(static_cast<attempt_page *>(arg));
+
+	for (size_t i = 0; i < count; i++)
+		reply_add_item(&page->of->messages, {entries[i].frame, entries[i].size});
+	login_attempt_arrived(page->plugin, conn, page->of, result);
+}
+
+static void login_attempt_attach(const login_plugin *p, cs_conn conn, attempt *a)
+{
+	auto page = std::make_unique<attempt_page>();
+
+	page->plugin = p;
+	page->of = a;
+	const int rc = p->mailbox->attach(p->mailbox_context, conn, a->id, a->acknowledges, login_attempt_page_read,
+	                                  page.get());
+	if (rc == 0)
+		(void)page.release(); /* attempt_page_read's now */
+	else
+		login_attempt_arrived(p, conn, a, rc);
+}
+
+static void login_attempt_read(const login_plugin *p, cs_conn conn, attempt *a)
+{
+	const int rc = p->context.host->work(p->context.self, conn, CS_WORK_READ, login_attempt_read_lists,
+	                                     login_attempt_lists_read, a);
+
+	if (rc != 0)
+		login_attempt_arrived(p, conn, a, rc);
+}
+
+void attempt_enter(const login_plugin *p, cs_conn conn, attempt_ptr a)
+{
+	attempt *both = a.release(); /* of the two reads, see attempt_arrived */
+
+	both->waiting = 2;
+	login_attempt_attach(p, conn, both);
+	login_attempt_read(p, conn, both);
 }

@@ -12,9 +12,9 @@ struct generation_item {
 };
 
 /* One for all: the logins that wait together are one transaction, so a storm of them costs messages little. */
-static const uint64_t batch_key = UINT64_C(0x6c6f67696e);
+static const uint64_t login_batch_key = UINT64_C(0x6c6f67696e);
 
-static int generation_run(cs_db *db, void *const *items, size_t count, int)
+static int login_generation_run(cs_db *db, void *const *items, size_t count, int)
 {
 	std::vector<user_login *> logins;
 
@@ -23,7 +23,7 @@ static int generation_run(cs_db *db, void *const *items, size_t count, int)
 	return user_next_generations(db, logins);
 }
 
-static void generation_done(void *state, int result, void *arg)
+static void login_generation_done(void *state, int result, void *arg)
 {
 	const std::unique_ptr<generation_item> item(static_cast<generation_item *>(arg));
 
@@ -32,14 +32,14 @@ static void generation_done(void *state, int result, void *arg)
 	item->done(static_cast<login_plugin *>(state), result, item->login.generation, item->arg);
 }
 
-static const cs_batch generation_batch = {"logins", generation_run, nullptr, generation_done};
+static const cs_batch login_generation_batch = {"logins", login_generation_run, nullptr, login_generation_done};
 
 int generation_take(const login_plugin *plugin, uint64_t account, generation_done_fn *done, void *arg)
 {
 	const plugin_context &context = plugin->context;
 	auto item = std::make_unique<generation_item>(generation_item{{account, 0}, done, arg});
 	const int result =
-		context.host->batch(context.self, &generation_batch, batch_key, item.get(), sizeof *item);
+		context.host->batch(context.self, &login_generation_batch, login_batch_key, item.get(), sizeof *item);
 
 	if (result == 0)
 		(void)item.release(); /* generation_done's now */

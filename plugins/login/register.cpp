@@ -21,7 +21,7 @@ struct registration {
 	uint64_t id = 0;
 };
 
-static void register_accept(const login_plugin *p, cs_conn conn, const registration *r)
+static void login_register_accept(const login_plugin *p, cs_conn conn, const registration *r)
 {
 	const std::string frame = reply_registered(r->request.req, r->id);
 
@@ -29,83 +29,83 @@ static void register_accept(const login_plugin *p, cs_conn conn, const registrat
 	(void)p->context.host->send(p->context.self, conn, frame.data(), frame.size(), nullptr, nullptr);
 }
 
-static int register_refuse(const login_plugin *p, cs_conn conn, const cs_request *request, int wire_errno,
+static int login_register_refuse(const login_plugin *p, cs_conn conn, const cs_request *request, int wire_errno,
                            const char *text)
 {
 	return p->context.host->refuse_as(p->context.self, conn, request, CS_MSGID_REGISTER_ACK, wire_errno, "%s",
 	                                  text);
 }
 
-static int register_refuse_result(const login_plugin *p, cs_conn conn, const cs_request *request, int result)
+static int login_register_refuse_result(const login_plugin *p, cs_conn conn, const cs_request *request, int result)
 {
 	const char *text = nullptr;
 	const int wire_errno = login_errno_of(result, &text);
 
-	return register_refuse(p, conn, request, wire_errno, text);
+	return login_register_refuse(p, conn, request, wire_errno, text);
 }
 
-static int register_store(cs_db *db, void *arg)
+static int login_register_store(cs_db *db, void *arg)
 {
 	registration *r = static_cast<registration *>(arg);
 
 	return user_insert(db, r->name, r->hash.data(), r->created, &r->id);
 }
 
-static void register_stored(void *state, cs_conn conn, int result, void *arg)
+static void login_register_stored(void *state, cs_conn conn, int result, void *arg)
 {
 	const std::unique_ptr<registration> r(static_cast<registration *>(arg));
 	const login_plugin *p = static_cast<login_plugin *>(state);
 
 	if (result == 0) {
 		login_log(p, "registered", r->id, r->peer);
-		register_accept(p, conn, r.get());
+		login_register_accept(p, conn, r.get());
 	} else if (result == MODEL_TAKEN || result == CS_DB_DUPLICATE) {
-		register_refuse(p, conn, &r->request, CS_ERRNO_REFUSED, "the name is taken");
+		login_register_refuse(p, conn, &r->request, CS_ERRNO_REFUSED, "the name is taken");
 	} else {
-		register_refuse_result(p, conn, &r->request, result);
+		login_register_refuse_result(p, conn, &r->request, result);
 	}
 	p->context.host->finish(p->context.self, conn);
 }
 
-static int register_hash(cs_db *, void *arg)
+static int login_register_hash(cs_db *, void *arg)
 {
 	registration *r = static_cast<registration *>(arg);
 
 	return password_make(r->clear.bytes, r->cost, &r->hash);
 }
 
-static void register_hashed(void *state, cs_conn conn, int result, void *arg)
+static void login_register_hashed(void *state, cs_conn conn, int result, void *arg)
 {
 	std::unique_ptr<registration> r(static_cast<registration *>(arg));
 	const login_plugin *p = static_cast<login_plugin *>(state);
 
 	r->created = p->context.host->now();
 	if (result == 0)
-		result = p->context.host->work(p->context.self, conn, CS_WORK_WRITE, register_store,
-		                               register_stored, r.get());
+		result = p->context.host->work(p->context.self, conn, CS_WORK_WRITE, login_register_store,
+		                               login_register_stored, r.get());
 	if (result == 0) {
 		(void)r.release(); /* register_stored's now */
 		return;
 	}
-	register_refuse_result(p, conn, &r->request, result);
+	login_register_refuse_result(p, conn, &r->request, result);
 	p->context.host->finish(p->context.self, conn);
 }
 
 /* 0, or CS_REJECT after refusing. */
-static int register_check(const login_plugin *p, const cs_frame *frame, std::string_view name,
+static int login_register_check(const login_plugin *p, const cs_frame *frame, std::string_view name,
                           std::string_view password)
 {
 	if (p->conf->registration != 0)
-		return register_refuse(p, frame->conn, &frame->request, CS_ERRNO_REFUSED, "registration is closed");
+		return login_register_refuse(p, frame->conn, &frame->request, CS_ERRNO_REFUSED, "registration is closed");
 	if (const name_fault *fault = name_judge(name); fault != nullptr)
-		return register_refuse(p, frame->conn, &frame->request,
+		return login_register_refuse(p, frame->conn, &frame->request,
 		                       fault->is_too_long ? CS_ERRNO_TOO_LONG : CS_ERRNO_REFUSED,
 		                       (std::string("name ") + fault->text).c_str());
 	if (password.empty())
-		return register_refuse(p, frame->conn, &frame->request, CS_ERRNO_REFUSED,
+		return login_register_refuse(p, frame->conn, &frame->request, CS_ERRNO_REFUSED,
 		                       "password must have 1 to 128 bytes");
 	if (password.size() > login_password_most)
-		return register_refuse(p, frame->conn, &frame->request, CS_ERRNO_TOO_LONG,
+		return login_register_refuse(p, frame->conn, &frame->request, CS_ERRNO_TOO_LONG,
 		                       "password must have 1 to 128 bytes");
 	return 0;
 }
@@ -119,7 +119,7 @@ int login_on_register(void *state, const cs_frame *frame)
 	if (rc == 0)
 		rc = field_text(p->context, frame, "password", FIELD_REQUIRED, &password);
 	if (rc == 0)
-		rc = register_check(p, frame, name, password);
+		rc = login_register_check(p, frame, name, password);
 	if (rc != 0)
 		return rc;
 	auto r = std::make_unique<registration>(password);
@@ -127,10 +127,10 @@ int login_on_register(void *state, const cs_frame *frame)
 	r->request = frame->request;
 	r->name = name;
 	r->cost = login_cost(p);
-	rc = p->context.host->work(p->context.self, frame->conn, CS_WORK_HASH, register_hash, register_hashed,
+	rc = p->context.host->work(p->context.self, frame->conn, CS_WORK_HASH, login_register_hash, login_register_hashed,
 	                           r.get());
 	if (rc != 0)
-		return register_refuse_result(p, frame->conn, &frame->request, rc);
+		return login_register_refuse_result(p, frame->conn, &frame->request, rc);
 	(void)r.release(); /* register_hashed's now */
 	return CS_PENDING;
 }

@@ -15,14 +15,14 @@ struct rehash {
 	password_hash hash = {};
 };
 
-static int rehash_store(cs_db *db, void *arg)
+static int login_rehash_store(cs_db *db, void *arg)
 {
 	const rehash *r = static_cast<rehash *>(arg);
 
 	return user_set_password(db, r->account, r->hash.data());
 }
 
-static void rehash_stored(void *state, cs_conn, int result, void *arg)
+static void login_rehash_stored(void *state, cs_conn, int result, void *arg)
 {
 	const std::unique_ptr<rehash> r(static_cast<rehash *>(arg));
 	const plugin_context &context = static_cast<login_plugin *>(state)->context;
@@ -32,20 +32,20 @@ static void rehash_stored(void *state, cs_conn, int result, void *arg)
 		                  static_cast<unsigned long long>(r->account));
 }
 
-static int rehash_make(cs_db *, void *arg)
+static int login_rehash_make(cs_db *, void *arg)
 {
 	rehash *r = static_cast<rehash *>(arg);
 
 	return password_make(r->clear.bytes, r->cost, &r->hash);
 }
 
-static void rehash_made(void *state, cs_conn, int result, void *arg)
+static void login_rehash_made(void *state, cs_conn, int result, void *arg)
 {
 	std::unique_ptr<rehash> r(static_cast<rehash *>(arg));
 	const plugin_context &context = static_cast<login_plugin *>(state)->context;
 
 	if (result == 0 &&
-	    context.host->work(context.self, 0, CS_WORK_WRITE, rehash_store, rehash_stored, r.get()) == 0)
+	    context.host->work(context.self, 0, CS_WORK_WRITE, login_rehash_store, login_rehash_stored, r.get()) == 0)
 		(void)r.release(); /* rehash_stored's now */
 }
 
@@ -56,6 +56,6 @@ void rehash_begin(const login_plugin *plugin, uint64_t account, std::string_view
 
 	r->account = account;
 	r->cost = login_cost(plugin);
-	if (context.host->work(context.self, 0, CS_WORK_HASH, rehash_make, rehash_made, r.get()) == 0)
+	if (context.host->work(context.self, 0, CS_WORK_HASH, login_rehash_make, login_rehash_made, r.get()) == 0)
 		(void)r.release(); /* rehash_made's now */
 }

@@ -23,7 +23,7 @@ void reply_add_item(std::string *items, std::string_view text)
 	reply_quote(items, text);
 }
 
-static std::string reply_begin(int msgid, int64_t req, int wire_errno)
+static std::string login_reply_begin(int msgid, int64_t req, int wire_errno)
 {
 	std::string frame = "{\"msgid\":" + std::to_string(msgid);
 
@@ -34,10 +34,10 @@ static std::string reply_begin(int msgid, int64_t req, int wire_errno)
 
 std::string reply_registered(int64_t req, uint64_t id)
 {
-	return reply_begin(CS_MSGID_REGISTER_ACK, req, CS_ERRNO_OK) + ",\"id\":" + std::to_string(id) + "}";
+	return login_reply_begin(CS_MSGID_REGISTER_ACK, req, CS_ERRNO_OK) + ",\"id\":" + std::to_string(id) + "}";
 }
 
-static void reply_list(std::string *frame, const char *key, std::string_view items)
+static void login_reply_list(std::string *frame, const char *key, std::string_view items)
 {
 	if (items.empty())
 		return;
@@ -46,7 +46,7 @@ static void reply_list(std::string *frame, const char *key, std::string_view ite
 	*frame += ']';
 }
 
-static void reply_have(std::string *frame, const char *const *have)
+static void login_reply_have(std::string *frame, const char *const *have)
 {
 	std::string items;
 
@@ -60,14 +60,14 @@ static void reply_have(std::string *frame, const char *const *have)
 std::string reply_logged_in(int64_t req, uint64_t id, std::string_view name, const char *const *have,
                             std::string_view messages, std::string_view friends, std::string_view groups)
 {
-	std::string frame = reply_begin(CS_MSGID_LOGIN_ACK, req, CS_ERRNO_OK);
+	std::string frame = login_reply_begin(CS_MSGID_LOGIN_ACK, req, CS_ERRNO_OK);
 
 	frame.reserve(frame.size() + name.size() + messages.size() + friends.size() + groups.size() + 128);
 	frame += ",\"id\":" + std::to_string(id) + ",\"name\":";
 	reply_quote(&frame, name);
-	reply_have(&frame, have);
-	reply_list(&frame, ",\"offlinemsg\":[", messages);
-	reply_list(&frame, ",\"friends\":[", friends);
-	reply_list(&frame, ",\"groups\":[", groups);
+	login_reply_have(&frame, have);
+	login_reply_list(&frame, ",\"offlinemsg\":[", messages);
+	login_reply_list(&frame, ",\"friends\":[", friends);
+	login_reply_list(&frame, ",\"groups\":[", groups);
 	return frame + "}";
 }

@@ -13,7 +13,7 @@ struct writer {
 };
 
 /* Appends text as it stands inside that many strings, one in the other. */
-static void add_inside(std::string *out, std::string_view text, unsigned depth)
+static void login_add_inside(std::string *out, std::string_view text, unsigned depth)
 {
 	std::string quoted;
 
@@ -22,10 +22,10 @@ static void add_inside(std::string *out, std::string_view text, unsigned depth)
 		return;
 	}
 	reply_quote(&quoted, text);
-	add_inside(out, std::string_view(quoted).substr(1, quoted.size() - 2), depth - 1);
+	login_add_inside(out, std::string_view(quoted).substr(1, quoted.size() - 2), depth - 1);
 }
 
-static size_t person_of(writer *w, cs_account account)
+static size_t login_person_of(writer *w, cs_account account)
 {
 	const auto [at, added] = w->known.try_emplace(account, w->roster.people.size());
 
@@ -35,40 +35,40 @@ static size_t person_of(writer *w, cs_account account)
 }
 
 /* {"id":21,"name":"gao yang","state":"|line"end  where | is the place that the state will fill. */
-static void add_person(writer *w, roster_list *list, cs_account id, std::string_view name, const char *end,
+static void login_add_person(writer *w, roster_list *list, cs_account id, std::string_view name, const char *end,
                        unsigned depth)
 {
 	std::string begin = "{\"id\":" + std::to_string(id) + ",\"name\":";
 
 	reply_quote(&begin, name);
-	add_inside(&list->text, begin + ",\"state\":\"", depth);
-	list->places.push_back({list->text.size(), person_of(w, id)});
-	add_inside(&list->text, std::string("line\"") + end, depth);
+	login_add_inside(&list->text, begin + ",\"state\":\"", depth);
+	list->places.push_back({list->text.size(), login_person_of(w, id)});
+	login_add_inside(&list->text, std::string("line\"") + end, depth);
 }
 
-static void add_friend(writer *w, const friend_entry &entry)
+static void login_add_friend(writer *w, const friend_entry &entry)
 {
 	roster_list *list = &w->roster.friends;
 
 	list->text += list->text.empty() ? "\"" : ",\"";
-	add_person(w, list, entry.id, entry.name, "}", 1);
+	login_add_person(w, list, entry.id, entry.name, "}", 1);
 	list->text += '"';
 }
 
-static void add_members(writer *w, roster_list *list, const std::vector<struct group_member> &members)
+static void login_add_members(writer *w, roster_list *list, const std::vector<struct group_member> &members)
 {
 	const char *before = "\"";
 
 	for (const struct group_member &m : members) {
-		add_inside(&list->text, before, 1);
-		add_person(w, list, m.id, m.name,
+		login_add_inside(&list->text, before, 1);
+		login_add_person(w, list, m.id, m.name,
 		           m.role == GROUP_CREATOR ? ",\"role\":\"creator\"}" : ",\"role\":\"normal\"}", 2);
-		add_inside(&list->text, "\"", 1);
+		login_add_inside(&list->text, "\"", 1);
 		before = ",\"";
 	}
 }
 
-static void add_group(writer *w, const group_entry &entry)
+static void login_add_group(writer *w, const group_entry &entry)
 {
 	roster_list *list = &w->roster.groups;
 	std::string begin = "{\"id\":" + std::to_string(entry.id) + ",\"groupname\":";
@@ -77,8 +77,8 @@ static void add_group(writer *w, const group_entry &entry)
 	begin += ",\"groupdesc\":";
 	reply_quote(&begin, entry.description);
 	list->text += list->text.empty() ? "\"" : ",\"";
-	add_inside(&list->text, begin + ",\"users\":[", 1);
-	add_members(w, list, entry.members);
+	login_add_inside(&list->text, begin + ",\"users\":[", 1);
+	login_add_members(w, list, entry.members);
 	list->text += "]}\"";
 }
 
@@ -87,9 +87,9 @@ roster roster_write(const std::vector<friend_entry> &friends, const std::vector<
 	writer w;
 
 	for (const friend_entry &entry : friends)
-		add_friend(&w, entry);
+		login_add_friend(&w, entry);
 	for (const group_entry &entry : groups)
-		add_group(&w, entry);
+		login_add_group(&w, entry);
 	w.roster.online.assign(w.roster.people.size(), 0);
 	return std::move(w.roster);
 }

@@ -14,7 +14,7 @@
 /* ---- the writer's side */
 
 /* The clock is read here, where the order of a conversation is decided, so that ts rises with seq. */
-static int run(cs_db *db, void *const *items, size_t count, int careful)
+static int mailbox_append_run(cs_db *db, void *const *items, size_t count, int careful)
 {
 	std::vector<message_append *> appends;
 
@@ -28,7 +28,7 @@ static int run(cs_db *db, void *const *items, size_t count, int careful)
 	return message_append_all(db, appends, careful != 0);
 }
 
-static mailbox_hint hint_of(const message_append &a, mailbox_hint_type type)
+static mailbox_hint mailbox_hint_of(const message_append &a, mailbox_hint_type type)
 {
 	const bool group = a.kind == CONVERSATION_GROUP;
 
@@ -43,21 +43,21 @@ static mailbox_hint hint_of(const message_append &a, mailbox_hint_type type)
 	};
 }
 
-static void hint_pair(const cs_host *host, cs_self *self, const message_append &a)
+static void mailbox_hint_pair(const cs_host *host, cs_self *self, const message_append &a)
 {
-	mailbox_hint own = hint_of(a, MAILBOX_HINT_OWN);
+	mailbox_hint own = mailbox_hint_of(a, MAILBOX_HINT_OWN);
 
 	own.of = a.to;
-	(void)mailbox_hint_route(host, self, a.to, hint_of(a, MAILBOX_HINT_STORED), a.body);
+	(void)mailbox_hint_route(host, self, a.to, mailbox_hint_of(a, MAILBOX_HINT_STORED), a.body);
 	if (a.sender != a.to)
 		(void)mailbox_hint_route(host, self, a.sender, own, {});
 }
 
 /* The cid was there: this body may differ from the stored one, and the first one's hint may have been lost
  * with an unknown outcome. */
-static void hint_repeated(const cs_host *host, cs_self *self, const message_append &a)
+static void mailbox_hint_repeated(const cs_host *host, cs_self *self, const message_append &a)
 {
-	const mailbox_hint hint = hint_of(a, MAILBOX_HINT_NEWS);
+	const mailbox_hint hint = mailbox_hint_of(a, MAILBOX_HINT_NEWS);
 
 	if (a.kind == CONVERSATION_PAIR)
 		(void)mailbox_hint_route(host, self, a.to, hint, {});
@@ -65,24 +65,24 @@ static void hint_repeated(const cs_host *host, cs_self *self, const message_appe
 		mailbox_hint_route_all(host, self, hint, {});
 }
 
-static void committed(const cs_host *host, cs_self *self, void *item)
+static void mailbox_committed(const cs_host *host, cs_self *self, void *item)
 {
 	const message_append &a = static_cast<const mailbox_item *>(item)->append;
 
 	if (a.outcome)
 		return;
 	if (a.repeated)
-		hint_repeated(host, self, a);
+		mailbox_hint_repeated(host, self, a);
 	else if (a.kind == CONVERSATION_GROUP)
-		mailbox_hint_route_all(host, self, hint_of(a, MAILBOX_HINT_STORED), a.body);
+		mailbox_hint_route_all(host, self, mailbox_hint_of(a, MAILBOX_HINT_STORED), a.body);
 	else
-		hint_pair(host, self, a);
+		mailbox_hint_pair(host, self, a);
 }
 
 /* ---- the worker's side */
 
 /* A result of 0 says that the batch was committed, not what became of the item. */
-static void answer_outcome(mailbox *m, const mailbox_item &item)
+static void mailbox_answer_outcome(mailbox *m, const mailbox_item &item)
 {
 	char more[40];
 
@@ -106,7 +106,7 @@ static void answer_outcome(mailbox *m, const mailbox_item &item)
 }
 
 /* A member that the index does not know joined by a way that did not tell us. */
-static void note_member(mailbox *m, mailbox_session *s, const mailbox_item &item)
+static void mailbox_note_member(mailbox *m, mailbox_session *s, const mailbox_item &item)
 {
 	const message_append &a = item.append;
 
@@ -117,7 +117,7 @@ static void note_member(mailbox *m, mailbox_session *s, const mailbox_item &item
 	mailbox_deliver_heard(m, s, mailbox_key_of(CS_CONVERSATION_GROUP, a.to), a.seq);
 }
 
-static void ended_session_has_sent(mailbox *m, uint64_t session)
+static void mailbox_ended_session_has_sent(mailbox *m, uint64_t session)
 {
 	const auto ending = m->ending.find(session);
 
@@ -127,7 +127,7 @@ static void ended_session_has_sent(mailbox *m, uint64_t session)
 	mailbox_ending_check(m, session);
 }
 
-static void done(void *state, int result, void *arg)
+static void mailbox_append_done(void *state, int result, void *arg)
 {
 	mailbox *m = static_cast<mailbox *>(state);
 	const std::unique_ptr<mailbox_item> item(static_cast<mailbox_item *>(arg));
@@ -136,13 +136,13 @@ static void done(void *state, int result, void *arg)
 	if (result)
 		m->host->refuse_result(m->self, item->conn, &item->request, result);
 	else
-		answer_outcome(m, *item);
+		mailbox_answer_outcome(m, *item);
 	if (!s) {
-		ended_session_has_sent(m, item->session);
+		mailbox_ended_session_has_sent(m, item->session);
 		return;
 	}
 	if (!result && !item->append.outcome)
-		note_member(m, s, *item);
+		mailbox_note_member(m, s, *item);
 	s->sends--;
 	if (s->held_back && s->sends < MAILBOX_SENDS) {
 		s->held_back = false;
@@ -150,10 +150,10 @@ static void done(void *state, int result, void *arg)
 	}
 }
 
-static const cs_batch batch = {"messages", run, committed, done};
+static const cs_batch mailbox_append_batch = {"messages", mailbox_append_run, mailbox_committed, mailbox_append_done};
 
 /* One conversation is always the same key, whoever of a pair sends. */
-static uint64_t key_of(const message_append &a)
+static uint64_t mailbox_append_key_of(const message_append &a)
 {
 	const uint64_t low = std::min(a.sender, a.to), high = std::max(a.sender, a.to);
 
@@ -164,14 +164,14 @@ static uint64_t key_of(const message_append &a)
 
 /* Where a commit can have happened although it failed, every message needs a name to be found again by. It
  * begins with a NUL, which no client can write. */
-static std::string own_cid(mailbox *m)
+static std::string mailbox_own_cid(mailbox *m)
 {
 	const uint64_t parts[3] = {m->seed[0], m->seed[1], ++m->cids};
 
 	return std::string(1, '\0').append(reinterpret_cast<const char *>(parts), sizeof(parts));
 }
 
-static std::unique_ptr<mailbox_item> item_of(mailbox *m, const mailbox_session *s, const cs_frame *frame,
+static std::unique_ptr<mailbox_item> mailbox_item_of(mailbox *m, const mailbox_session *s, const cs_frame *frame,
                                              const cs_outgoing *message)
 {
 	auto item = std::make_unique<mailbox_item>();
@@ -184,7 +184,7 @@ static std::unique_ptr<mailbox_item> item_of(mailbox *m, const mailbox_session *
 	if (message->cid)
 		item->cid.assign(message->cid, message->cid_size);
 	else if (m->host->outcome_can_be_unknown(m->self))
-		item->cid = own_cid(m);
+		item->cid = mailbox_own_cid(m);
 	item->append.kind = message->kind == CS_CONVERSATION_GROUP ? CONVERSATION_GROUP : CONVERSATION_PAIR;
 	item->append.sender = frame->account;
 	item->append.to = message->to;
@@ -201,8 +201,8 @@ int mailbox_append_send(void *context, const cs_frame *frame, const cs_outgoing 
 
 	if (!s)
 		return m->host->refuse_result(m->self, frame->conn, &frame->request, CS_EBUSY);
-	std::unique_ptr<mailbox_item> item = item_of(m, s, frame, message);
-	result = m->host->batch(m->self, &batch, key_of(item->append), item.get(),
+	std::unique_ptr<mailbox_item> item = mailbox_item_of(m, s, frame, message);
+	result = m->host->batch(m->self, &mailbox_append_batch, mailbox_append_key_of(item->append), item.get(),
 	                        sizeof(mailbox_item) + item->body.size());
 	if (result)
 		return m->host->refuse_result(m->self, frame->conn, &frame->request, result);

@@ -20,7 +20,7 @@ struct attachment {
 
 /* ---- on a reader */
 
-static void add_source(mailbox_page *page, const message_news &news)
+static void mailbox_add_source(mailbox_page *page, const message_news &news)
 {
 	mailbox_source source;
 
@@ -34,7 +34,7 @@ static void add_source(mailbox_page *page, const message_news &news)
 }
 
 /* Claimed before it is read (R2): whatever is committed after this read comes as a hint. */
-static int read_first(cs_db *db, void *arg)
+static int mailbox_read_first(cs_db *db, void *arg)
 {
 	attachment *a = static_cast<attachment *>(arg);
 	int result = message_group_ids(db, a->page.account, &a->groups);
@@ -45,13 +45,13 @@ static int read_first(cs_db *db, void *arg)
 	if (result)
 		return result;
 	for (size_t i = 0; i < std::min(a->news.size(), MAILBOX_PAGE_SOURCES); i++)
-		add_source(&a->page, a->news[i]);
+		mailbox_add_source(&a->page, a->news[i]);
 	return mailbox_page_read(db, &a->page);
 }
 
 /* ---- back on the worker */
 
-static void learn(mailbox_session *s, const message_news &news)
+static void mailbox_learn(mailbox_session *s, const message_news &news)
 {
 	const unsigned kind = news.kind == CONVERSATION_GROUP ? CS_CONVERSATION_GROUP : CS_CONVERSATION_PAIR;
 	mailbox_line *line = mailbox_line_get(s, mailbox_key_of(kind, news.of));
@@ -61,7 +61,7 @@ static void learn(mailbox_session *s, const message_news &news)
 	line->heard = std::max(line->heard, news.last_seq);
 }
 
-static void join_groups(mailbox *m, mailbox_session *s, const attachment &a)
+static void mailbox_join_groups(mailbox *m, mailbox_session *s, const attachment &a)
 {
 	for (const uint64_t group : a.groups) {
 		const auto heard = m->heard_groups.find(group);
@@ -73,10 +73,10 @@ static void join_groups(mailbox *m, mailbox_session *s, const attachment &a)
 }
 
 /* Hints that came meanwhile have made lines that are not known yet, with what was heard. */
-static void take_first_page(mailbox *m, mailbox_session *s, const attachment &a)
+static void mailbox_take_first_page(mailbox *m, mailbox_session *s, const attachment &a)
 {
 	for (const message_news &news : a.news)
-		learn(s, news);
+		mailbox_learn(s, news);
 	for (const mailbox_page_message &message : a.page.messages) {
 		mailbox_line *line = mailbox_line_get(s, message.key);
 
@@ -87,11 +87,11 @@ static void take_first_page(mailbox *m, mailbox_session *s, const attachment &a)
 		mailbox_pull_close(m, s, source);
 	for (auto &[key, line] : s->lines)
 		mailbox_line_list(s, key, &line);
-	join_groups(m, s, a);
+	mailbox_join_groups(m, s, a);
 	s->phase = MAILBOX_PAGED;
 }
 
-static void hand_out(const attachment &a, cs_conn conn)
+static void mailbox_hand_out(const attachment &a, cs_conn conn)
 {
 	std::vector<cs_mailbox_entry> entries;
 
@@ -100,7 +100,7 @@ static void hand_out(const attachment &a, cs_conn conn)
 	a.done(a.arg, conn, 0, entries.data(), entries.size());
 }
 
-static void first_was_read(void *state, cs_conn conn, int result, void *arg)
+static void mailbox_first_was_read(void *state, cs_conn conn, int result, void *arg)
 {
 	mailbox *m = static_cast<mailbox *>(state);
 	const std::unique_ptr<attachment> a(static_cast<attachment *>(arg));
@@ -109,7 +109,7 @@ static void first_was_read(void *state, cs_conn conn, int result, void *arg)
 	if (!s && !result)
 		result = CS_ENOENT;
 	if (!result)
-		take_first_page(m, s, *a);
+		mailbox_take_first_page(m, s, *a);
 	else if (s)
 		mailbox_session_remove(&m->sessions, s);
 	if (--m->attaching == 0)
@@ -117,7 +117,7 @@ static void first_was_read(void *state, cs_conn conn, int result, void *arg)
 	if (result)
 		a->done(a->arg, conn, result, nullptr, 0);
 	else
-		hand_out(*a, conn);
+		mailbox_hand_out(*a, conn);
 }
 
 int mailbox_attach(void *context, cs_conn conn, cs_account account, int acknowledges, cs_mailbox_page_fn *done,
@@ -136,7 +136,7 @@ int mailbox_attach(void *context, cs_conn conn, cs_account account, int acknowle
 	a->page.account = account;
 	a->done = done;
 	a->arg = arg;
-	result = m->host->work(m->self, conn, CS_WORK_READ, read_first, first_was_read, a.get());
+	result = m->host->work(m->self, conn, CS_WORK_READ, mailbox_read_first, mailbox_first_was_read, a.get());
 	if (result) {
 		mailbox_session_remove(&m->sessions, s);
 		return result;

@@ -19,14 +19,14 @@ struct confirmation {
 	message_news news;
 };
 
-static void confirm(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_line *line, uint64_t seq)
+static void mailbox_confirm(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_line *line, uint64_t seq)
 {
 	if (mailbox_flights_confirm(s, key, line, seq))
 		mailbox_cursor_dirty(m, s);
 	mailbox_pull_want(m, s);
 }
 
-static int look_up(cs_db *db, void *arg)
+static int mailbox_confirm_look_up(cs_db *db, void *arg)
 {
 	confirmation *c = static_cast<confirmation *>(arg);
 	const bool group = mailbox_key_kind(c->key) == CS_CONVERSATION_GROUP;
@@ -36,7 +36,7 @@ static int look_up(cs_db *db, void *arg)
 }
 
 /* The client has it, from an earlier connection that ended before it said so: it is not sent again. */
-static void skip_to(mailbox *m, const confirmation &c)
+static void mailbox_skip_to(mailbox *m, const confirmation &c)
 {
 	mailbox_session *s = mailbox_session_find(&m->sessions, c.session);
 	mailbox_line *line;
@@ -49,10 +49,10 @@ static void skip_to(mailbox *m, const confirmation &c)
 	line->heard = std::max(line->heard, c.news.last_seq);
 	line->sent = std::max(line->sent, c.seq);
 	mailbox_line_list(s, c.key, line);
-	confirm(m, s, c.key, line, c.seq);
+	mailbox_confirm(m, s, c.key, line, c.seq);
 }
 
-static void refuse(mailbox *m, cs_conn conn, int result, const confirmation &c)
+static void mailbox_refuse(mailbox *m, cs_conn conn, int result, const confirmation &c)
 {
 	if (result == MODEL_NONE && mailbox_key_kind(c.key) == CS_CONVERSATION_GROUP)
 		m->host->refuse(m->self, conn, &c.request, CS_ERRNO_NO_SUCH_GROUP, "groupid names no group");
@@ -65,18 +65,18 @@ static void refuse(mailbox *m, cs_conn conn, int result, const confirmation &c)
 		m->host->refuse_result(m->self, conn, &c.request, result);
 }
 
-static void was_looked_up(void *state, cs_conn conn, int result, void *arg)
+static void mailbox_was_looked_up(void *state, cs_conn conn, int result, void *arg)
 {
 	mailbox *m = static_cast<mailbox *>(state);
 	const std::unique_ptr<confirmation> c(static_cast<confirmation *>(arg));
 
 	if (result) {
-		refuse(m, conn, result, *c);
+		mailbox_refuse(m, conn, result, *c);
 	} else if (c->seq > c->news.last_seq) {
 		m->host->refuse(m->self, conn, &c->request, CS_ERRNO_BAD_FRAME,
 		                "seq is above the conversation's last");
 	} else {
-		skip_to(m, *c);
+		mailbox_skip_to(m, *c);
 		m->host->answer(m->self, conn, &c->request, "");
 	}
 	(void)m->host->finish(m->self, conn);
@@ -92,7 +92,7 @@ int mailbox_confirm_delivered(void *context, const cs_frame *frame, cs_conversat
 	int result;
 
 	if (line && line->known && seq <= line->sent) {
-		confirm(m, s, key, line, seq);
+		mailbox_confirm(m, s, key, line, seq);
 		m->host->answer(m->self, frame->conn, &frame->request, "");
 		return CS_DONE;
 	}
@@ -102,7 +102,7 @@ int mailbox_confirm_delivered(void *context, const cs_frame *frame, cs_conversat
 	c->account = frame->account;
 	c->key = key;
 	c->seq = seq;
-	result = m->host->work(m->self, frame->conn, CS_WORK_READ, look_up, was_looked_up, c.get());
+	result = m->host->work(m->self, frame->conn, CS_WORK_READ, mailbox_confirm_look_up, mailbox_was_looked_up, c.get());
 	if (result)
 		return m->host->refuse_result(m->self, frame->conn, &frame->request, result);
 	(void)c.release();   /* was_looked_up's */

@@ -5,15 +5,15 @@
 
 #include <algorithm>
 
-constexpr size_t CURSORS_PER_ITEM = 256;
-constexpr unsigned ATTEMPTS_AT_MOST = 20;
+constexpr size_t mailbox_cursors_per_item = 256;
+constexpr unsigned mailbox_attempts_at_most = 20;
 /* One for all: cursors are never written by two writers at once, so they cannot wait for each other, and the
  * last flush of a session comes after its earlier ones. */
-constexpr uint64_t BATCH_KEY = UINT64_C(0x637572736f72);
+constexpr uint64_t mailbox_batch_key = UINT64_C(0x637572736f72);
 
 /* ---- the writer's side */
 
-static int run(cs_db *db, void *const *items, size_t count, int)
+static int mailbox_cursor_run(cs_db *db, void *const *items, size_t count, int)
 {
 	std::vector<message_cursor> cursors;
 
@@ -25,18 +25,18 @@ static int run(cs_db *db, void *const *items, size_t count, int)
 	return message_cursor_store(db, cursors);
 }
 
-static void done(void *state, int result, void *item);
+static void mailbox_cursor_done(void *state, int result, void *item);
 
-static const cs_batch batch = {"cursors", run, nullptr, done};
+static const cs_batch mailbox_cursor_batch = {"cursors", mailbox_cursor_run, nullptr, mailbox_cursor_done};
 
 /* ---- the worker's side */
 
-static void arm(mailbox *m);
+static void mailbox_cursor_arm(mailbox *m);
 
-static int hand_in(mailbox *m, std::unique_ptr<mailbox_flush> &flush)
+static int mailbox_hand_in(mailbox *m, std::unique_ptr<mailbox_flush> &flush)
 {
 	const size_t bytes = sizeof(*flush) + flush->cursors.size() * sizeof(message_cursor);
-	const int result = m->host->batch(m->self, &batch, BATCH_KEY, flush.get(), bytes);
+	const int result = m->host->batch(m->self, &mailbox_cursor_batch, mailbox_batch_key, flush.get(), bytes);
 
 	if (!result)
 		(void)flush.release();   /* done()'s */
@@ -49,10 +49,10 @@ void mailbox_cursor_dirty(mailbox *m, mailbox_session *s)
 		return;
 	s->dirty = true;
 	m->dirty.push_back(s->id);
-	arm(m);
+	mailbox_cursor_arm(m);
 }
 
-static void note_flushed(mailbox *m, const mailbox_flush &flush, bool stored)
+static void mailbox_note_flushed(mailbox *m, const mailbox_flush &flush, bool stored)
 {
 	for (size_t i = 0; i < flush.cursors.size(); i++) {
 		mailbox_session *s = mailbox_session_find(&m->sessions, flush.owners[i].first);
@@ -67,7 +67,7 @@ static void note_flushed(mailbox *m, const mailbox_flush &flush, bool stored)
 	}
 }
 
-static void end_flush(mailbox *m, uint64_t session)
+static void mailbox_end_flush(mailbox *m, uint64_t session)
 {
 	const auto ending = m->ending.find(session);
 
@@ -76,21 +76,21 @@ static void end_flush(mailbox *m, uint64_t session)
 	mailbox_ending_check(m, session);
 }
 
-static void done(void *state, int result, void *item)
+static void mailbox_cursor_done(void *state, int result, void *item)
 {
 	mailbox *m = static_cast<mailbox *>(state);
 	const std::unique_ptr<mailbox_flush> flush(static_cast<mailbox_flush *>(item));
 
 	if (flush->ending) {
-		end_flush(m, flush->ending);
+		mailbox_end_flush(m, flush->ending);
 		return;
 	}
 	m->flushes--;
-	note_flushed(m, *flush, result == 0);
-	arm(m);
+	mailbox_note_flushed(m, *flush, result == 0);
+	mailbox_cursor_arm(m);
 }
 
-static void collect(mailbox_flush *flush, const mailbox_session *s)
+static void mailbox_collect(mailbox_flush *flush, const mailbox_session *s)
 {
 	for (const auto &[key, line] : s->lines)
 		if (line.delivered > line.flushed) {
@@ -99,17 +99,17 @@ static void collect(mailbox_flush *flush, const mailbox_session *s)
 		}
 }
 
-static void flush_now(mailbox *m, std::unique_ptr<mailbox_flush> flush)
+static void mailbox_flush_now(mailbox *m, std::unique_ptr<mailbox_flush> flush)
 {
 	if (flush->cursors.empty())
 		return;
-	if (hand_in(m, flush))
-		note_flushed(m, *flush, false);
+	if (mailbox_hand_in(m, flush))
+		mailbox_note_flushed(m, *flush, false);
 	else
 		m->flushes++;
 }
 
-static void flush_dirty(mailbox *m)
+static void mailbox_flush_dirty(mailbox *m)
 {
 	std::vector<uint64_t> dirty;
 	auto flush = std::make_unique<mailbox_flush>();
@@ -121,47 +121,47 @@ static void flush_dirty(mailbox *m)
 		if (!s)
 			continue;
 		s->dirty = false;
-		collect(flush.get(), s);
-		if (flush->cursors.size() >= CURSORS_PER_ITEM) {
-			flush_now(m, std::move(flush));
+		mailbox_collect(flush.get(), s);
+		if (flush->cursors.size() >= mailbox_cursors_per_item) {
+			mailbox_flush_now(m, std::move(flush));
 			flush = std::make_unique<mailbox_flush>();
 		}
 	}
-	flush_now(m, std::move(flush));
+	mailbox_flush_now(m, std::move(flush));
 }
 
 /* The queue was full when these sessions ended. After a while their places matter more than their cursors. */
-static void retry_stuck(mailbox *m)
+static void mailbox_retry_stuck(mailbox *m)
 {
 	std::vector<std::unique_ptr<mailbox_flush>> stuck;
 
 	stuck.swap(m->stuck);
 	for (std::unique_ptr<mailbox_flush> &flush : stuck) {
 		const uint64_t session = flush->ending;
-		const int result = hand_in(m, flush);
+		const int result = mailbox_hand_in(m, flush);
 
-		if (result == CS_EBUSY && ++flush->attempts < ATTEMPTS_AT_MOST)
+		if (result == CS_EBUSY && ++flush->attempts < mailbox_attempts_at_most)
 			m->stuck.push_back(std::move(flush));
 		else if (result)
-			end_flush(m, session);
+			mailbox_end_flush(m, session);
 	}
 }
 
-static void time_to_flush(void *state, void *)
+static void mailbox_time_to_flush(void *state, void *)
 {
 	mailbox *m = static_cast<mailbox *>(state);
 
 	m->flush_timer = nullptr;
-	retry_stuck(m);
+	mailbox_retry_stuck(m);
 	if (!m->flushes)
-		flush_dirty(m);
-	arm(m);
+		mailbox_flush_dirty(m);
+	mailbox_cursor_arm(m);
 }
 
-static void arm(mailbox *m)
+static void mailbox_cursor_arm(mailbox *m)
 {
 	if (!m->flush_timer && (!m->dirty.empty() || !m->stuck.empty()))
-		m->flush_timer = m->host->timer_add(m->self, m->conf.cursor_flush, 0, time_to_flush, nullptr);
+		m->flush_timer = m->host->timer_add(m->self, m->conf.cursor_flush, 0, mailbox_time_to_flush, nullptr);
 }
 
 bool mailbox_cursor_end(mailbox *m, mailbox_session *s)
@@ -169,14 +169,14 @@ bool mailbox_cursor_end(mailbox *m, mailbox_session *s)
 	auto flush = std::make_unique<mailbox_flush>();
 	int result;
 
-	collect(flush.get(), s);
+	mailbox_collect(flush.get(), s);
 	if (flush->cursors.empty())
 		return false;
 	flush->ending = s->id;
-	result = hand_in(m, flush);
+	result = mailbox_hand_in(m, flush);
 	if (result == CS_EBUSY) {
 		m->stuck.push_back(std::move(flush));
-		arm(m);
+		mailbox_cursor_arm(m);
 	}
 	return result == 0 || result == CS_EBUSY;
 }

@@ -38,20 +38,20 @@ void mailbox_deliver_heard(mailbox *m, mailbox_session *s, mailbox_key key, uint
 }
 
 /* Exactly the next one, and nothing stands in the way of sending it now. */
-static bool is_next(const mailbox_session *s, const mailbox_line *line, uint64_t seq)
+static bool mailbox_is_next(const mailbox_session *s, const mailbox_line *line, uint64_t seq)
 {
 	return s->phase == MAILBOX_LIVE && !s->gone && line->known && !line->pulling && !mailbox_line_is_behind(line) &&
 	       seq == line->sent + 1;
 }
 
 /* A hint from another node has overtaken those before it, which are on their way. */
-static bool came_early(const mailbox_session *s, const mailbox_line *line, uint64_t seq)
+static bool mailbox_came_early(const mailbox_session *s, const mailbox_line *line, uint64_t seq)
 {
-	return seq > line->sent + 1 && is_next(s, line, line->sent + 1);
+	return seq > line->sent + 1 && mailbox_is_next(s, line, line->sent + 1);
 }
 
 /* The account's own message is nothing to send. */
-static void pass_over(mailbox *m, mailbox_session *s, mailbox_line *line, uint64_t seq)
+static void mailbox_pass_over(mailbox *m, mailbox_session *s, mailbox_line *line, uint64_t seq)
 {
 	line->sent = seq;
 	if (mailbox_line_settle(line))
@@ -59,48 +59,48 @@ static void pass_over(mailbox *m, mailbox_session *s, mailbox_line *line, uint64
 }
 
 /* Delivers what is next. false: not now; it has to be read. */
-static bool take_next(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_line *line, uint64_t seq, bool own,
+static bool mailbox_take_next(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_line *line, uint64_t seq, bool own,
                       int64_t created, std::string_view body)
 {
-	if (!is_next(s, line, seq) || (!own && (s->paused || !mailbox_window(s))))
+	if (!mailbox_is_next(s, line, seq) || (!own && (s->paused || !mailbox_window(s))))
 		return false;
 	if (own)
-		pass_over(m, s, line, seq);
+		mailbox_pass_over(m, s, line, seq);
 	else
 		(void)mailbox_deliver_frame(m, s, key, line, seq, body, mailbox_tail(seq, created).c_str());
 	return true;
 }
 
 /* Those that waited for the one that was delivered. */
-static void take_stashed(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_line *line)
+static void mailbox_take_stashed(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_line *line)
 {
 	mailbox_stashed next;
 
 	while (!s->stash.empty() && mailbox_stash_take(m, s, key, line->sent + 1, &next)) {
 		const uint64_t seq = line->sent + 1;
 
-		if (!take_next(m, s, key, line, seq, next.own, next.created, next.body)) {
+		if (!mailbox_take_next(m, s, key, line, seq, next.own, next.created, next.body)) {
 			mailbox_deliver_heard(m, s, key, seq);
 			return;
 		}
 	}
 }
 
-static void take_stored(mailbox *m, mailbox_session *s, mailbox_key key, const mailbox_hint &hint, bool own,
+static void mailbox_take_stored(mailbox *m, mailbox_session *s, mailbox_key key, const mailbox_hint &hint, bool own,
                         std::string_view body)
 {
 	mailbox_line *line = mailbox_line_get(s, key);
 
-	if (take_next(m, s, key, line, hint.seq, own, hint.created, body))
-		take_stashed(m, s, key, line);
-	else if (!came_early(s, line, hint.seq) ||
+	if (mailbox_take_next(m, s, key, line, hint.seq, own, hint.created, body))
+		mailbox_take_stashed(m, s, key, line);
+	else if (!mailbox_came_early(s, line, hint.seq) ||
 	         !mailbox_stash_put(m, s, key, hint.seq, own, hint.created, own ? std::string_view() : body))
 		mailbox_deliver_heard(m, s, key, hint.seq);
 }
 
 /* What is stored may have been hinted at before, so a session that has it reads nothing. A conversation that
  * is not the one of (kind, of) comes from a cid that its sender used twice: none of our business. */
-static void take_news(mailbox *m, mailbox_session *s, mailbox_key key, const mailbox_hint &hint)
+static void mailbox_deliver_take_news(mailbox *m, mailbox_session *s, mailbox_key key, const mailbox_hint &hint)
 {
 	mailbox_line *line = mailbox_line_get(s, key);
 
@@ -118,9 +118,9 @@ void mailbox_deliver_hint(mailbox *m, mailbox_session *s, const mailbox_hint &hi
 	const mailbox_key key = mailbox_key_of(hint.kind, hint.of);
 
 	if (hint.type == MAILBOX_HINT_NEWS)
-		take_news(m, s, key, hint);
+		mailbox_deliver_take_news(m, s, key, hint);
 	else
-		take_stored(m, s, key, hint,
+		mailbox_take_stored(m, s, key, hint,
 		            hint.sender == s->account && key != mailbox_key_of(CS_CONVERSATION_PAIR, s->account),
 		            body);
 }

@@ -5,18 +5,20 @@
 
 #include <array>
 
-constexpr char MAGIC[] = {'m', 'b'};
-constexpr size_t AT_VERSION = 2, AT_TYPE = 3, AT_KIND = 4, AT_BODY_SIZE = 5, HEAD = 9;
+constexpr char mailbox_magic[] = {'m', 'b'};
+constexpr size_t mailbox_at_version = 2, mailbox_at_type = 3, mailbox_at_kind = 4, mailbox_at_body_size = 5;
+constexpr size_t mailbox_head = 9;
 
 enum member { OF, CONVERSATION, SENDER, SEQ, CREATED, MEMBERS };
 using members = std::array<uint64_t, MEMBERS>;
 
-constexpr unsigned bit(member of)
+constexpr unsigned mailbox_bit(member of)
 {
 	return 1u << of;
 }
 
-constexpr unsigned OF_STORED = bit(OF) | bit(CONVERSATION) | bit(SENDER) | bit(SEQ) | bit(CREATED);
+constexpr unsigned mailbox_of_stored = mailbox_bit(OF) | mailbox_bit(CONVERSATION) | mailbox_bit(SENDER) |
+                                       mailbox_bit(SEQ) | mailbox_bit(CREATED);
 
 /* What hints of a type consist of. */
 struct form {
@@ -24,17 +26,17 @@ struct form {
 	bool has_body, of_groups;
 };
 
-constexpr form FORMS[] = {
+constexpr form mailbox_forms[] = {
 	{0, false, false},                  /* no type */
-	{OF_STORED, true, true},            /* MAILBOX_HINT_STORED */
-	{OF_STORED, false, false},          /* MAILBOX_HINT_OWN */
-	{OF_STORED, false, true},           /* MAILBOX_HINT_NEWS */
+	{mailbox_of_stored, true, true},            /* MAILBOX_HINT_STORED */
+	{mailbox_of_stored, false, false},          /* MAILBOX_HINT_OWN */
+	{mailbox_of_stored, false, true},           /* MAILBOX_HINT_NEWS */
 	{0, false, false},                  /* MAILBOX_HINT_LOOK */
 };
 
 /* ---- writing */
 
-static void add_number(std::string *bytes, uint64_t number, unsigned size)
+static void mailbox_add_number(std::string *bytes, uint64_t number, unsigned size)
 {
 	for (unsigned i = 0; i < size; i++)
 		bytes->push_back(static_cast<char>(number >> 8 * i));
@@ -44,22 +46,22 @@ std::string mailbox_hint_encode(const mailbox_hint &hint, std::string_view body)
 {
 	const members values = {hint.of, hint.conversation, hint.sender, hint.seq,
 	                        static_cast<uint64_t>(hint.created)};
-	std::string bytes(MAGIC, sizeof(MAGIC));
+	std::string bytes(mailbox_magic, sizeof(mailbox_magic));
 
-	bytes.reserve(HEAD + sizeof(values) + body.size());
-	add_number(&bytes, MAILBOX_HINT_VERSION, 1);
-	add_number(&bytes, hint.type, 1);
-	add_number(&bytes, hint.kind, 1);
-	add_number(&bytes, body.size(), 4);
+	bytes.reserve(mailbox_head + sizeof(values) + body.size());
+	mailbox_add_number(&bytes, MAILBOX_HINT_VERSION, 1);
+	mailbox_add_number(&bytes, hint.type, 1);
+	mailbox_add_number(&bytes, hint.kind, 1);
+	mailbox_add_number(&bytes, body.size(), 4);
 	for (unsigned i = 0; i < MEMBERS; i++)
-		if (FORMS[hint.type].members & 1u << i)
-			add_number(&bytes, values[i], 8);
+		if (mailbox_forms[hint.type].members & 1u << i)
+			mailbox_add_number(&bytes, values[i], 8);
 	return bytes.append(body);
 }
 
 /* ---- reading */
 
-static uint64_t number_at(std::string_view bytes, size_t at, unsigned size)
+static uint64_t mailbox_number_at(std::string_view bytes, size_t at, unsigned size)
 {
 	uint64_t number = 0;
 
@@ -69,24 +71,24 @@ static uint64_t number_at(std::string_view bytes, size_t at, unsigned size)
 }
 
 /* What is odd about a head; null: nothing. */
-static const char *check_head(std::string_view bytes)
+static const char *mailbox_check_head(std::string_view bytes)
 {
-	if (!bytes.starts_with(std::string_view(MAGIC, sizeof(MAGIC))))
+	if (!bytes.starts_with(std::string_view(mailbox_magic, sizeof(mailbox_magic))))
 		return "no hint of this version";
-	if (bytes.size() < HEAD)
+	if (bytes.size() < mailbox_head)
 		return "too short";
-	if (number_at(bytes, AT_VERSION, 1) != MAILBOX_HINT_VERSION)
+	if (mailbox_number_at(bytes, mailbox_at_version, 1) != MAILBOX_HINT_VERSION)
 		return "another version";
-	const uint64_t type = number_at(bytes, AT_TYPE, 1), kind = number_at(bytes, AT_KIND, 1);
+	const uint64_t type = mailbox_number_at(bytes, mailbox_at_type, 1), kind = mailbox_number_at(bytes, mailbox_at_kind, 1);
 	if (type < MAILBOX_HINT_STORED || type > MAILBOX_HINT_LOOK)
 		return "unknown type";
-	if (kind > (FORMS[type].of_groups ? CS_CONVERSATION_GROUP : CS_CONVERSATION_PAIR))
+	if (kind > (mailbox_forms[type].of_groups ? CS_CONVERSATION_GROUP : CS_CONVERSATION_PAIR))
 		return "bad kind";
 	return nullptr;
 }
 
 /* Takes the members that the form has; false: the bytes end before. */
-static bool take_members(std::string_view *bytes, const form &form, members *values_r)
+static bool mailbox_take_members(std::string_view *bytes, const form &form, members *values_r)
 {
 	*values_r = {};
 	for (unsigned i = 0; i < MEMBERS; i++) {
@@ -94,22 +96,22 @@ static bool take_members(std::string_view *bytes, const form &form, members *val
 			continue;
 		if (bytes->size() < 8)
 			return false;
-		(*values_r)[i] = number_at(*bytes, 0, 8);
+		(*values_r)[i] = mailbox_number_at(*bytes, 0, 8);
 		bytes->remove_prefix(8);
 	}
 	return true;
 }
 
-static bool are_sane(const form &form, const members &values)
+static bool mailbox_are_sane(const form &form, const members &values)
 {
 	for (const member i : {OF, CONVERSATION, SENDER, SEQ})
-		if (form.members & bit(i) && (values[i] > CS_INTEGER_MAX || !values[i]))
+		if (form.members & mailbox_bit(i) && (values[i] > CS_INTEGER_MAX || !values[i]))
 			return false;
 	return values[CREATED] <= CS_INTEGER_MAX;
 }
 
 /* A frame's closing brace is what a delivery puts its own end in place of. */
-static bool is_body(const form &form, std::string_view bytes)
+static bool mailbox_is_body(const form &form, std::string_view bytes)
 {
 	return form.has_body ? bytes.size() >= 2 && bytes.front() == '{' && bytes.back() == '}' : bytes.empty();
 }
@@ -119,18 +121,18 @@ int mailbox_hint_decode(std::string_view bytes, mailbox_hint *hint_r, std::strin
 {
 	members values;
 
-	*why_r = check_head(bytes);
+	*why_r = mailbox_check_head(bytes);
 	if (*why_r)
 		return CS_EINVAL;
-	const auto type = static_cast<mailbox_hint_type>(number_at(bytes, AT_TYPE, 1));
-	const auto kind = static_cast<cs_conversation_kind>(number_at(bytes, AT_KIND, 1));
-	const uint64_t body_size = number_at(bytes, AT_BODY_SIZE, 4);
-	bytes.remove_prefix(HEAD);
-	if (!take_members(&bytes, FORMS[type], &values) || bytes.size() != body_size)
+	const auto type = static_cast<mailbox_hint_type>(mailbox_number_at(bytes, mailbox_at_type, 1));
+	const auto kind = static_cast<cs_conversation_kind>(mailbox_number_at(bytes, mailbox_at_kind, 1));
+	const uint64_t body_size = mailbox_number_at(bytes, mailbox_at_body_size, 4);
+	bytes.remove_prefix(mailbox_head);
+	if (!mailbox_take_members(&bytes, mailbox_forms[type], &values) || bytes.size() != body_size)
 		*why_r = "bad size";
-	else if (!are_sane(FORMS[type], values))
+	else if (!mailbox_are_sane(mailbox_forms[type], values))
 		*why_r = "a number out of range";
-	else if (!is_body(FORMS[type], bytes))
+	else if (!mailbox_is_body(mailbox_forms[type], bytes))
 		*why_r = "bad body";
 	if (*why_r)
 		return CS_EINVAL;

@@ -49,7 +49,7 @@ static void mailbox_on_joined(void *context, cs_conn conn, uint64_t group, uint6
 	mailbox_pull_want(m, s);
 }
 
-static const cs_mailbox service = {
+static const cs_mailbox mailbox_service = {
 	CS_ABI,
 	sizeof(cs_mailbox),
 	mailbox_attach,
@@ -59,8 +59,8 @@ static const cs_mailbox service = {
 	mailbox_on_joined,
 };
 
-static const cs_service services[] = {
-	{CS_MAILBOX_SERVICE, CS_MAILBOX_VERSION, &service},
+static const cs_service mailbox_services[] = {
+	{CS_MAILBOX_SERVICE, CS_MAILBOX_VERSION, &mailbox_service},
 	{nullptr, 0, nullptr},
 };
 
@@ -69,7 +69,7 @@ static const cs_service services[] = {
 /* Where nodes could not talk, or did not hear of each other for a while, an account can have a session here and a
  * later one elsewhere. What was stored meanwhile was hinted at here, to the one that ends now: the other one has to
  * look for it. Nobody is here any more, so this hint goes where the account is, and mostly nowhere. */
-static void tell_other_session(mailbox *m, cs_account account)
+static void mailbox_tell_other_session(mailbox *m, cs_account account)
 {
 	mailbox_hint hint = {};
 
@@ -84,7 +84,7 @@ static int mailbox_on_closed(void *state, cs_conn conn, cs_account account, uint
 	mailbox_session *s = mailbox_session_of(&m->sessions, conn);
 	mailbox_ending ending;
 
-	tell_other_session(m, account);
+	mailbox_tell_other_session(m, account);
 	if (!s)
 		return 0;
 	if (s->phase != MAILBOX_ATTACHING) {
@@ -112,7 +112,7 @@ static void mailbox_on_written(void *state, cs_conn conn, uint64_t position, siz
 }
 
 /* Once: it comes again with every message of that node. */
-static bool read_hint(mailbox *m, const void *data, size_t size, mailbox_hint *hint_r, std::string_view *body_r)
+static bool mailbox_read_hint(mailbox *m, const void *data, size_t size, mailbox_hint *hint_r, std::string_view *body_r)
 {
 	const char *why;
 
@@ -133,7 +133,7 @@ static void mailbox_on_routed(void *state, cs_conn conn, cs_account account, con
 	mailbox_hint hint;
 	std::string_view body;
 
-	if (!read_hint(m, data, size, &hint, &body))
+	if (!mailbox_read_hint(m, data, size, &hint, &body))
 		return;
 	if (s && s->account != account)
 		s = nullptr;
@@ -187,7 +187,7 @@ static void mailbox_stop(void *state)
 			m->host->timer_del(m->self, timer);
 }
 
-static const cs_option options[] = {
+static const cs_option mailbox_options[] = {
 	{"sweep", CS_OPTION_TIME, offsetof(mailbox_conf, sweep), 0, 3600000, "30s", nullptr, 0,
 	 "how often sessions are compared with the store; 0: never"},
 	{"sweep_away", CS_OPTION_TIME, offsetof(mailbox_conf, sweep_away), 0, 3600000, "2s", nullptr, 0,
@@ -202,9 +202,9 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.name = "mailbox",
 	.version = CS_VERSION,
 	.needs = nullptr,
-	.provides = services,
+	.provides = mailbox_services,
 	.routes = nullptr,
-	.options = options,
+	.options = mailbox_options,
 	.conf_size = sizeof(mailbox_conf),
 	.start = mailbox_start,
 	.reload = mailbox_reload,

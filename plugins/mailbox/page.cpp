@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-constexpr size_t ROWS_AT_MOST = 2000;   /* looked at in one page: the account's own are passed over */
+constexpr size_t mailbox_rows_at_most = 2000;   /* looked at in one page: the account's own are passed over */
 
 struct reader {
 	cs_db *db;
@@ -19,7 +19,7 @@ std::string mailbox_tail(uint64_t seq, int64_t created)
 	return ",\"seq\":" + std::to_string(seq) + ",\"ts\":" + std::to_string(created) + "}";
 }
 
-static int look_up(reader *r, mailbox_source *source)
+static int mailbox_page_look_up(reader *r, mailbox_source *source)
 {
 	message_news news;
 
@@ -35,7 +35,7 @@ static int look_up(reader *r, mailbox_source *source)
 }
 
 /* Has source->rows hold its next row, unless nothing is left. */
-static int fill(reader *r, mailbox_source *source)
+static int mailbox_fill(reader *r, mailbox_source *source)
 {
 	int result;
 
@@ -52,10 +52,10 @@ static int fill(reader *r, mailbox_source *source)
 	return result;
 }
 
-static int open_sources(reader *r)
+static int mailbox_open_sources(reader *r)
 {
 	for (mailbox_source &source : r->page->sources) {
-		int result = source.known ? 0 : look_up(r, &source);
+		int result = source.known ? 0 : mailbox_page_look_up(r, &source);
 
 		source.after = source.from;
 		source.ended = source.outcome != 0;
@@ -63,14 +63,14 @@ static int open_sources(reader *r)
 		source.at = 0;
 		source.last_rows = false;
 		if (!result)
-			result = fill(r, &source);
+			result = mailbox_fill(r, &source);
 		if (result)
 			return result;
 	}
 	return 0;
 }
 
-static mailbox_source *oldest(reader *r)
+static mailbox_source *mailbox_oldest(reader *r)
 {
 	mailbox_source *best = nullptr;
 
@@ -81,18 +81,18 @@ static mailbox_source *oldest(reader *r)
 	return best;
 }
 
-static bool is_own(const mailbox_page *page, const mailbox_source *source, const message_row &row)
+static bool mailbox_is_own(const mailbox_page *page, const mailbox_source *source, const message_row &row)
 {
 	return row.sender == page->account && source->key != mailbox_key_of(CS_CONVERSATION_PAIR, page->account);
 }
 
 /* false: the page is full. */
-static bool take(reader *r, mailbox_source *source)
+static bool mailbox_take(reader *r, mailbox_source *source)
 {
 	mailbox_page *page = r->page;
 	message_row &row = source->rows[source->at];
 
-	if (!is_own(page, source, row)) {
+	if (!mailbox_is_own(page, source, row)) {
 		const std::string tail = mailbox_tail(row.seq, row.created);
 
 		if (page->messages.size() == page->most_messages ||
@@ -116,13 +116,13 @@ int mailbox_page_read(cs_db *db, mailbox_page *page)
 	int result;
 
 	page->messages.clear();
-	result = open_sources(&r);
-	while (!result && r.rows < ROWS_AT_MOST) {
-		mailbox_source *source = oldest(&r);
+	result = mailbox_open_sources(&r);
+	while (!result && r.rows < mailbox_rows_at_most) {
+		mailbox_source *source = mailbox_oldest(&r);
 
-		if (!source || !take(&r, source))
+		if (!source || !mailbox_take(&r, source))
 			break;
-		result = fill(&r, source);
+		result = mailbox_fill(&r, source);
 	}
 	return result;
 }

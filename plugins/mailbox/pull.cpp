@@ -9,9 +9,9 @@
 #include "deliver.h"
 #include "page.h"
 
-constexpr unsigned PULLS_AT_MOST = 64;         /* under way, so that logins always find room in the queue */
-constexpr int64_t AGAIN_AFTER_BUSY = 20;       /* ms */
-constexpr int64_t AGAIN_AFTER_FAILURE = 500;
+constexpr unsigned mailbox_pulls_at_most = 64;         /* under way, so that logins always find room in the queue */
+constexpr int64_t mailbox_again_after_busy = 20;       /* ms */
+constexpr int64_t mailbox_pull_again_after_failure = 500;
 
 struct mailbox_pull {
 	uint64_t session = 0;
@@ -21,7 +21,7 @@ struct mailbox_pull {
 /* ---- what an answer changes */
 
 /* Unless something was heard of it while it was read. */
-static void forget(mailbox *m, mailbox_session *s, const mailbox_source &source, mailbox_line *line)
+static void mailbox_forget(mailbox *m, mailbox_session *s, const mailbox_source &source, mailbox_line *line)
 {
 	if (line->check || line->heard != source.heard)
 		return;
@@ -38,7 +38,7 @@ void mailbox_pull_close(mailbox *m, mailbox_session *s, const mailbox_source &so
 		return;
 	line->pulling = false;
 	if (source.outcome) {
-		forget(m, s, source, line);
+		mailbox_forget(m, s, source, line);
 		mailbox_line_list(s, source.key, line);
 		return;
 	}
@@ -55,7 +55,7 @@ void mailbox_pull_close(mailbox *m, mailbox_session *s, const mailbox_source &so
 	mailbox_line_list(s, source.key, line);
 }
 
-static void learn_sources(mailbox_session *s, const mailbox_page &page)
+static void mailbox_learn_sources(mailbox_session *s, const mailbox_page &page)
 {
 	for (const mailbox_source &source : page.sources) {
 		mailbox_line *line = mailbox_line_find(s, source.key);
@@ -66,7 +66,7 @@ static void learn_sources(mailbox_session *s, const mailbox_page &page)
 }
 
 /* false: the connection is gone, and nothing that was read may count as sent. */
-static bool send_page(mailbox *m, mailbox_session *s, const mailbox_page &page)
+static bool mailbox_send_page(mailbox *m, mailbox_session *s, const mailbox_page &page)
 {
 	for (const mailbox_page_message &message : page.messages) {
 		mailbox_line *line = mailbox_line_find(s, message.key);
@@ -81,24 +81,24 @@ static bool send_page(mailbox *m, mailbox_session *s, const mailbox_page &page)
 
 /* ---- pulls of a live session */
 
-static int read_page(cs_db *db, void *arg)
+static int mailbox_read_page(cs_db *db, void *arg)
 {
 	return mailbox_page_read(db, &static_cast<mailbox_pull *>(arg)->page);
 }
 
-static void take_page(mailbox *m, mailbox_session *s, const mailbox_page &page)
+static void mailbox_take_page(mailbox *m, mailbox_session *s, const mailbox_page &page)
 {
-	learn_sources(s, page);
-	if (!send_page(m, s, page))
+	mailbox_learn_sources(s, page);
+	if (!mailbox_send_page(m, s, page))
 		return;
 	for (const mailbox_source &source : page.sources)
 		mailbox_pull_close(m, s, source);
 	mailbox_pull_want(m, s);
 }
 
-static void queue_later(mailbox *m, int64_t ms);
+static void mailbox_queue_later(mailbox *m, int64_t ms);
 
-static void put_back(mailbox *m, mailbox_session *s, const mailbox_page &page)
+static void mailbox_put_back(mailbox *m, mailbox_session *s, const mailbox_page &page)
 {
 	for (const mailbox_source &source : page.sources) {
 		mailbox_line *line = mailbox_line_find(s, source.key);
@@ -114,9 +114,9 @@ static void put_back(mailbox *m, mailbox_session *s, const mailbox_page &page)
 	s->waiting = true;
 }
 
-static void pump(mailbox *m);
+static void mailbox_pump(mailbox *m);
 
-static void page_was_read(void *state, cs_conn, int result, void *arg)
+static void mailbox_page_was_read(void *state, cs_conn, int result, void *arg)
 {
 	mailbox *m = static_cast<mailbox *>(state);
 	const std::unique_ptr<mailbox_pull> pull(static_cast<mailbox_pull *>(arg));
@@ -128,16 +128,16 @@ static void page_was_read(void *state, cs_conn, int result, void *arg)
 		s->awaited = 0;
 	}
 	if (s && result == 0) {
-		take_page(m, s, pull->page);
+		mailbox_take_page(m, s, pull->page);
 	} else if (s && result != CS_ECANCELED) {
-		put_back(m, s, pull->page);
-		queue_later(m, AGAIN_AFTER_FAILURE);
+		mailbox_put_back(m, s, pull->page);
+		mailbox_queue_later(m, mailbox_pull_again_after_failure);
 		return;
 	}
-	pump(m);
+	mailbox_pump(m);
 }
 
-static void take_sources(mailbox_session *s, mailbox_page *page)
+static void mailbox_take_sources(mailbox_session *s, mailbox_page *page)
 {
 	size_t taken = 0;
 
@@ -166,7 +166,7 @@ static void take_sources(mailbox_session *s, mailbox_page *page)
 		s->behind.shrink_to_fit();
 }
 
-static bool may_read(const mailbox_session *s)
+static bool mailbox_may_read(const mailbox_session *s)
 {
 	return s->phase == MAILBOX_LIVE && !s->gone && !s->reading && !s->paused && !s->behind.empty() &&
 	       s->unsent <= MAILBOX_LITTLE_UNSENT && s->queued <= s->written + MAILBOX_LITTLE_UNSENT &&
@@ -174,20 +174,20 @@ static bool may_read(const mailbox_session *s)
 }
 
 /* 0 also when there is nothing to read after all. */
-static int start_pull(mailbox *m, mailbox_session *s)
+static int mailbox_start_pull(mailbox *m, mailbox_session *s)
 {
 	auto pull = std::make_unique<mailbox_pull>();
 	int result;
 
-	take_sources(s, &pull->page);
+	mailbox_take_sources(s, &pull->page);
 	if (pull->page.sources.empty())
 		return 0;
 	pull->session = s->id;
 	pull->page.account = s->account;
 	pull->page.most_messages = std::min(MAILBOX_PAGE_MESSAGES, mailbox_window(s));
-	result = m->host->work(m->self, s->conn, CS_WORK_READ, read_page, page_was_read, pull.get());
+	result = m->host->work(m->self, s->conn, CS_WORK_READ, mailbox_read_page, mailbox_page_was_read, pull.get());
 	if (result) {
-		put_back(m, s, pull->page);
+		mailbox_put_back(m, s, pull->page);
 		return result;
 	}
 	s->reading = true;
@@ -197,43 +197,43 @@ static int start_pull(mailbox *m, mailbox_session *s)
 	return 0;
 }
 
-static void pump(mailbox *m)
+static void mailbox_pump(mailbox *m)
 {
-	while (!m->pull_timer && m->pulls < PULLS_AT_MOST && !m->pull_queue.empty()) {
+	while (!m->pull_timer && m->pulls < mailbox_pulls_at_most && !m->pull_queue.empty()) {
 		mailbox_session *s = mailbox_session_find(&m->sessions, m->pull_queue.front());
 		int result = 0;
 
 		m->pull_queue.pop_front();
 		if (s)
 			s->waiting = false;
-		if (s && may_read(s))
-			result = start_pull(m, s);
+		if (s && mailbox_may_read(s))
+			result = mailbox_start_pull(m, s);
 		if (result == CS_EBUSY)
-			queue_later(m, AGAIN_AFTER_BUSY);
+			mailbox_queue_later(m, mailbox_again_after_busy);
 		else if (result)
 			return;
 	}
 }
 
-static void time_to_pull(void *state, void *)
+static void mailbox_time_to_pull(void *state, void *)
 {
 	mailbox *m = static_cast<mailbox *>(state);
 
 	m->pull_timer = nullptr;
-	pump(m);
+	mailbox_pump(m);
 }
 
-static void queue_later(mailbox *m, int64_t ms)
+static void mailbox_queue_later(mailbox *m, int64_t ms)
 {
 	if (!m->pull_timer)
-		m->pull_timer = m->host->timer_add(m->self, ms, 0, time_to_pull, nullptr);
+		m->pull_timer = m->host->timer_add(m->self, ms, 0, mailbox_time_to_pull, nullptr);
 }
 
 void mailbox_pull_want(mailbox *m, mailbox_session *s)
 {
-	if (s->waiting || !may_read(s))
+	if (s->waiting || !mailbox_may_read(s))
 		return;
 	s->waiting = true;
 	m->pull_queue.push_back(s->id);
-	pump(m);
+	mailbox_pump(m);
 }

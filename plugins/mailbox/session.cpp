@@ -74,7 +74,7 @@ mailbox_line *mailbox_line_find(mailbox_session *s, mailbox_key key)
 	return &at->second;
 }
 
-static bool is_clean(const mailbox_line &line)
+static bool mailbox_is_clean(const mailbox_line &line)
 {
 	return !line.pulling && !line.listed && !line.in_flight && line.delivered == line.flushed &&
 	       !mailbox_line_is_behind(&line);
@@ -82,12 +82,12 @@ static bool is_clean(const mailbox_line &line)
 
 /* The next contact with a dropped conversation costs one read of its cursor. A pass is paid for by the lines
  * that were made since the last one. */
-static void tidy(mailbox_session *s)
+static void mailbox_tidy(mailbox_session *s)
 {
 	std::vector<std::pair<uint64_t, mailbox_key>> clean;
 
 	for (const auto &[key, line] : s->lines)
-		if (is_clean(line))
+		if (mailbox_is_clean(line))
 			clean.emplace_back(line.used, key);
 	std::sort(clean.begin(), clean.end());
 	for (const auto &[used, key] : clean) {
@@ -105,7 +105,7 @@ mailbox_line *mailbox_line_get(mailbox_session *s, mailbox_key key)
 	if (line)
 		return line;
 	if (s->lines.size() >= s->tidy_at)
-		tidy(s);
+		mailbox_tidy(s);
 	line = &s->lines[key];
 	line->used = ++s->clock;
 	return line;
@@ -147,7 +147,7 @@ void mailbox_flight_add(mailbox_session *s, mailbox_key key, mailbox_line *line,
 	line->in_flight++;
 }
 
-static bool land(mailbox_line *line, uint64_t seq)
+static bool mailbox_land(mailbox_line *line, uint64_t seq)
 {
 	line->in_flight--;
 	line->delivered = std::max(line->delivered, seq);
@@ -164,7 +164,7 @@ bool mailbox_flights_written(mailbox_session *s)
 	                              [s](const mailbox_flight &f) { return f.position > s->written; });
 
 	for (auto f = s->flights.begin(); f != end; ++f)
-		dirty |= land(&s->lines[f->key], f->seq);
+		dirty |= mailbox_land(&s->lines[f->key], f->seq);
 	s->flights.erase(s->flights.begin(), end);
 	if (s->flights.empty())
 		s->flights.shrink_to_fit();

@@ -5,12 +5,12 @@
 
 #include "deliver.h"
 
-constexpr int64_t PATIENCE = 20;                      /* ms */
-constexpr size_t HINTS_AT_MOST = 32;                  /* per session */
-constexpr size_t BYTES_AT_MOST = 32 * 1024;
-constexpr size_t BYTES_OF_ALL = 8 * 1024 * 1024;      /* per worker */
+constexpr int64_t mailbox_patience = 20;                      /* ms */
+constexpr size_t mailbox_hints_at_most = 32;                  /* per session */
+constexpr size_t mailbox_bytes_at_most = 32 * 1024;
+constexpr size_t mailbox_bytes_of_all = 8 * 1024 * 1024;      /* per worker */
 
-static size_t bytes_of(const mailbox_stashed &stashed)
+static size_t mailbox_bytes_of(const mailbox_stashed &stashed)
 {
 	return sizeof(stashed) + stashed.body.size();
 }
@@ -21,8 +21,8 @@ bool mailbox_stash_take(mailbox *m, mailbox_session *s, mailbox_key key, uint64_
 
 	if (at == s->stash.end())
 		return false;
-	s->stash_bytes -= bytes_of(at->second);
-	m->sessions.stash_bytes -= bytes_of(at->second);
+	s->stash_bytes -= mailbox_bytes_of(at->second);
+	m->sessions.stash_bytes -= mailbox_bytes_of(at->second);
 	*taken_r = std::move(at->second);
 	s->stash.erase(at);
 	return true;
@@ -30,9 +30,9 @@ bool mailbox_stash_take(mailbox *m, mailbox_session *s, mailbox_key key, uint64_
 
 /* ---- patience */
 
-static void arm(mailbox *m);
+static void mailbox_stash_arm(mailbox *m);
 
-static void time_to_read(void *state, void *)
+static void mailbox_time_to_read(void *state, void *)
 {
 	mailbox *m = static_cast<mailbox *>(state);
 	const int64_t now = m->host->now();
@@ -47,13 +47,13 @@ static void time_to_read(void *state, void *)
 		if (s && mailbox_stash_take(m, s, end.key, end.seq, &late))
 			mailbox_deliver_heard(m, s, end.key, end.seq);
 	}
-	arm(m);
+	mailbox_stash_arm(m);
 }
 
-static void arm(mailbox *m)
+static void mailbox_stash_arm(mailbox *m)
 {
 	if (!m->stash_timer && !m->stash_ends.empty())
-		m->stash_timer = m->host->timer_add(m->self, PATIENCE, 0, time_to_read, nullptr);
+		m->stash_timer = m->host->timer_add(m->self, mailbox_patience, 0, mailbox_time_to_read, nullptr);
 }
 
 bool mailbox_stash_put(mailbox *m, mailbox_session *s, mailbox_key key, uint64_t seq, bool own, int64_t created,
@@ -61,14 +61,14 @@ bool mailbox_stash_put(mailbox *m, mailbox_session *s, mailbox_key key, uint64_t
 {
 	const size_t bytes = sizeof(mailbox_stashed) + body.size();
 
-	if (s->stash.size() >= HINTS_AT_MOST || s->stash_bytes + bytes > BYTES_AT_MOST ||
-	    m->sessions.stash_bytes + bytes > BYTES_OF_ALL)
+	if (s->stash.size() >= mailbox_hints_at_most || s->stash_bytes + bytes > mailbox_bytes_at_most ||
+	    m->sessions.stash_bytes + bytes > mailbox_bytes_of_all)
 		return false;
 	if (!s->stash.try_emplace({key, seq}, mailbox_stashed{own, created, std::string(body)}).second)
 		return true;
 	s->stash_bytes += bytes;
 	m->sessions.stash_bytes += bytes;
-	m->stash_ends.push_back({m->host->now() + PATIENCE, s->id, key, seq});
-	arm(m);
+	m->stash_ends.push_back({m->host->now() + mailbox_patience, s->id, key, seq});
+	mailbox_stash_arm(m);
 	return true;
 }

@@ -11,11 +11,11 @@
 #include "../model/messages.h"
 #include "deliver.h"
 
-constexpr int64_t CATCH_UP_WITHIN = 1000;    /* ms: the period of a round after something was missed, */
-constexpr int64_t CATCH_UP_JITTER = 250;     /* and how much later than the event it may begin */
-constexpr int64_t AGAIN_AFTER_FAILURE = 500;
-constexpr size_t SESSIONS_AT_LEAST = 64;     /* per read: one statement's worth */
-constexpr size_t SESSIONS_AT_MOST = 512;
+constexpr int64_t mailbox_catch_up_within = 1000;    /* ms: the period of a round after something was missed, */
+constexpr int64_t mailbox_catch_up_jitter = 250;     /* and how much later than the event it may begin */
+constexpr int64_t mailbox_sweep_again_after_failure = 500;
+constexpr size_t mailbox_sessions_at_least = 64;     /* per read: one statement's worth */
+constexpr size_t mailbox_sessions_at_most = 512;
 
 struct sweep_session {
 	cs_account account;
@@ -39,14 +39,14 @@ struct sweep_read {
 	std::vector<account_news> news;
 };
 
-static int64_t draw(mailbox *m, int64_t below)
+static int64_t mailbox_draw(mailbox *m, int64_t below)
 {
 	m->sweep.random = (m->sweep.random ^ m->seed[0]) * UINT64_C(0x9e3779b97f4a7c15) + m->seed[1];
 	return static_cast<int64_t>((m->sweep.random >> 33) % static_cast<uint64_t>(std::max<int64_t>(below, 1)));
 }
 
 /* 0: none. */
-static int64_t period_of(const mailbox *m)
+static int64_t mailbox_period_of(const mailbox *m)
 {
 	const int64_t usual = m->conf.sweep, away = m->conf.sweep_away;
 
@@ -57,10 +57,10 @@ static int64_t period_of(const mailbox *m)
 
 /* ---- when */
 
-static void time_to_sweep(void *state, void *);
+static void mailbox_time_to_sweep(void *state, void *);
 
 /* When the next read is due; -1: never. */
-static int64_t due(const mailbox *m)
+static int64_t mailbox_due(const mailbox *m)
 {
 	const mailbox_sweep &w = m->sweep;
 	int64_t at = -1;
@@ -69,25 +69,25 @@ static int64_t due(const mailbox *m)
 		at = 0;
 	else if (w.running)
 		at = w.begun + w.period * static_cast<int64_t>(w.visited) / static_cast<int64_t>(w.total + 1);
-	else if (w.missed || period_of(m))
+	else if (w.missed || mailbox_period_of(m))
 		at = w.next;
 	return at < 0 ? at : std::max(at, w.not_before);
 }
 
-static void plan(mailbox *m)
+static void mailbox_plan(mailbox *m)
 {
-	const int64_t at = due(m);
+	const int64_t at = mailbox_due(m);
 
 	if (m->sweep.timer)
 		m->host->timer_del(m->self, m->sweep.timer);
 	m->sweep.timer = nullptr;
 	if (m->sweep.reading || at < 0)
 		return;
-	m->sweep.timer = m->host->timer_add(m->self, std::max<int64_t>(at - m->host->now(), 1), 0, time_to_sweep,
+	m->sweep.timer = m->host->timer_add(m->self, std::max<int64_t>(at - m->host->now(), 1), 0, mailbox_time_to_sweep,
 	                                    nullptr);
 }
 
-static void begin_round(mailbox *m, int64_t now)
+static void mailbox_begin_round(mailbox *m, int64_t now)
 {
 	mailbox_sweep *w = &m->sweep;
 
@@ -95,7 +95,7 @@ static void begin_round(mailbox *m, int64_t now)
 	w->catching_up = w->missed;
 	w->missed = false;
 	w->begun = now;
-	w->period = w->catching_up ? CATCH_UP_WITHIN : period_of(m);
+	w->period = w->catching_up ? mailbox_catch_up_within : mailbox_period_of(m);
 	w->total = m->sessions.by_id.size();
 	w->visited = 0;
 	w->at = 0;
@@ -103,24 +103,24 @@ static void begin_round(mailbox *m, int64_t now)
 }
 
 /* Jittered by a quarter, so that nodes that were started together do not ask together. */
-static void end_round(mailbox *m)
+static void mailbox_end_round(mailbox *m)
 {
-	const int64_t period = period_of(m);
+	const int64_t period = mailbox_period_of(m);
 
 	m->sweep.running = false;
-	m->sweep.next = m->sweep.missed ? 0 : m->sweep.begun + period * 3 / 4 + draw(m, period / 4);
+	m->sweep.next = m->sweep.missed ? 0 : m->sweep.begun + period * 3 / 4 + mailbox_draw(m, period / 4);
 }
 
 /* ---- one read */
 
-static int look(cs_db *db, void *arg)
+static int mailbox_look(cs_db *db, void *arg)
 {
 	sweep_read *read = static_cast<sweep_read *>(arg);
 
 	return message_news_of(db, read->accounts, &read->news);
 }
 
-static void take_news(mailbox *m, const sweep_read &read)
+static void mailbox_sweep_take_news(mailbox *m, const sweep_read &read)
 {
 	for (const account_news &of : read.news) {
 		const unsigned kind = of.news.kind == CONVERSATION_GROUP ? CS_CONVERSATION_GROUP
@@ -133,13 +133,13 @@ static void take_news(mailbox *m, const sweep_read &read)
 	}
 }
 
-static void read_later(mailbox *m, const sweep_read &read, int64_t now)
+static void mailbox_read_later(mailbox *m, const sweep_read &read, int64_t now)
 {
 	m->sweep.looks.insert(m->sweep.looks.end(), read.looks.begin(), read.looks.end());
-	m->sweep.not_before = now + AGAIN_AFTER_FAILURE;
+	m->sweep.not_before = now + mailbox_sweep_again_after_failure;
 }
 
-static void looked(void *state, cs_conn, int result, void *arg)
+static void mailbox_looked(void *state, cs_conn, int result, void *arg)
 {
 	mailbox *m = static_cast<mailbox *>(state);
 	mailbox_sweep *w = &m->sweep;
@@ -151,27 +151,27 @@ static void looked(void *state, cs_conn, int result, void *arg)
 	if (result == CS_ECANCELED)
 		return;
 	if (result) {
-		read_later(m, *read, now);
+		mailbox_read_later(m, *read, now);
 	} else {
-		take_news(m, *read);
+		mailbox_sweep_take_news(m, *read);
 		w->visited += read->visited;
 		w->at = read->at;
 		if (read->last && w->running)
-			end_round(m);
+			mailbox_end_round(m);
 	}
-	plan(m);
+	mailbox_plan(m);
 }
 
-static void add_session(sweep_read *read, const mailbox_session *s)
+static void mailbox_add_session(sweep_read *read, const mailbox_session *s)
 {
 	read->sessions.push_back({s->account, s->id});
 }
 
-static void choose_looks(mailbox *m, sweep_read *read)
+static void mailbox_choose_looks(mailbox *m, sweep_read *read)
 {
-	while (!m->sweep.looks.empty() && read->sessions.size() < SESSIONS_AT_MOST) {
+	while (!m->sweep.looks.empty() && read->sessions.size() < mailbox_sessions_at_most) {
 		if (const mailbox_session *s = mailbox_session_find(&m->sessions, m->sweep.looks.back())) {
-			add_session(read, s);
+			mailbox_add_session(read, s);
 			read->looks.push_back(s->id);
 		}
 		m->sweep.looks.pop_back();
@@ -179,24 +179,24 @@ static void choose_looks(mailbox *m, sweep_read *read)
 }
 
 /* A session that is reading its first page is visited as well: it can have begun before the event. */
-static void choose_of_round(mailbox *m, sweep_read *read)
+static void mailbox_choose_of_round(mailbox *m, sweep_read *read)
 {
 	const mailbox_sweep &w = m->sweep;
 	const auto elapsed = static_cast<size_t>(read->begun - w.begun), period = static_cast<size_t>(w.period + 1);
 	const size_t owed = w.total * std::min(elapsed, period) / period;
-	const size_t most = std::clamp(owed - std::min(owed, w.visited), SESSIONS_AT_LEAST, SESSIONS_AT_MOST);
+	const size_t most = std::clamp(owed - std::min(owed, w.visited), mailbox_sessions_at_least, mailbox_sessions_at_most);
 	auto at = m->sessions.by_id.upper_bound(w.at);
 
 	read->at = w.at;
 	for (; at != m->sessions.by_id.end() && at->first <= w.last && read->visited < most; ++at) {
-		add_session(read, at->second.get());
+		mailbox_add_session(read, at->second.get());
 		read->at = at->first;
 		read->visited++;
 	}
 	read->last = at == m->sessions.by_id.end() || at->first > w.last;
 }
 
-static void finish_choice(sweep_read *read)
+static void mailbox_finish_choice(sweep_read *read)
 {
 	std::sort(read->sessions.begin(), read->sessions.end());
 	for (const sweep_session &s : read->sessions)
@@ -204,7 +204,7 @@ static void finish_choice(sweep_read *read)
 			read->accounts.push_back(s.account);
 }
 
-static void time_to_sweep(void *state, void *)
+static void mailbox_time_to_sweep(void *state, void *)
 {
 	mailbox *m = static_cast<mailbox *>(state);
 	mailbox_sweep *w = &m->sweep;
@@ -212,36 +212,36 @@ static void time_to_sweep(void *state, void *)
 
 	w->timer = nullptr;
 	read->begun = m->host->now();
-	if (!w->running && (w->missed || period_of(m)) && w->next <= read->begun)
-		begin_round(m, read->begun);
+	if (!w->running && (w->missed || mailbox_period_of(m)) && w->next <= read->begun)
+		mailbox_begin_round(m, read->begun);
 	read->at = w->at;
-	choose_looks(m, read.get());
+	mailbox_choose_looks(m, read.get());
 	if (w->running)
-		choose_of_round(m, read.get());
-	finish_choice(read.get());
+		mailbox_choose_of_round(m, read.get());
+	mailbox_finish_choice(read.get());
 	if (read->sessions.empty()) {
 		if (w->running)
-			end_round(m);
-	} else if (m->host->work(m->self, 0, CS_WORK_READ, look, looked, read.get()) == 0) {
+			mailbox_end_round(m);
+	} else if (m->host->work(m->self, 0, CS_WORK_READ, mailbox_look, mailbox_looked, read.get()) == 0) {
 		w->reading = true;
 		(void)read.release();   /* looked's */
 	} else {
-		read_later(m, *read, read->begun);
+		mailbox_read_later(m, *read, read->begun);
 	}
-	plan(m);
+	mailbox_plan(m);
 }
 
 /* ---- events */
 
 void mailbox_sweep_start(mailbox *m)
 {
-	m->sweep.next = m->host->now() + draw(m, period_of(m) / 8);
-	plan(m);
+	m->sweep.next = m->host->now() + mailbox_draw(m, mailbox_period_of(m) / 8);
+	mailbox_plan(m);
 }
 
 /* A round that is under way has visited some sessions before the event: another one follows it. The wait for a
  * first one is short, but different on each node. */
-static void catch_up(mailbox *m)
+static void mailbox_catch_up(mailbox *m)
 {
 	mailbox_sweep *w = &m->sweep;
 
@@ -251,17 +251,17 @@ static void catch_up(mailbox *m)
 	if (w->running && w->catching_up)
 		return;
 	w->running = false;
-	w->next = m->host->now() + draw(m, CATCH_UP_JITTER);
+	w->next = m->host->now() + mailbox_draw(m, mailbox_catch_up_jitter);
 }
 
-static void hurry(mailbox *m)
+static void mailbox_hurry(mailbox *m)
 {
 	mailbox_sweep *w = &m->sweep;
 
 	if (w->missed || (w->running && w->catching_up))
 		return;
 	w->running = false;
-	w->next = m->host->now() + draw(m, period_of(m) / 2);
+	w->next = m->host->now() + mailbox_draw(m, mailbox_period_of(m) / 2);
 }
 
 void mailbox_sweep_cluster(mailbox *m, cs_cluster_event event)
@@ -270,14 +270,14 @@ void mailbox_sweep_cluster(mailbox *m, cs_cluster_event event)
 
 	m->sweep.degraded = event == CS_CLUSTER_MISSED ? degraded : event == CS_CLUSTER_DEGRADED;
 	if (event != CS_CLUSTER_DEGRADED)
-		catch_up(m);
+		mailbox_catch_up(m);
 	else if (!degraded)
-		hurry(m);
-	plan(m);
+		mailbox_hurry(m);
+	mailbox_plan(m);
 }
 
 void mailbox_sweep_look(mailbox *m, mailbox_session *s)
 {
 	m->sweep.looks.push_back(s->id);
-	plan(m);
+	mailbox_plan(m);
 }

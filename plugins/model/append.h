@@ -30,7 +30,7 @@ struct append_batch {
 	std::vector<message_append *> stored; /* what gets a row */
 };
 
-/* append_targets.cpp: fills targets, by_id and members for the items that are no repetitions, makes pairs
+/* Fills targets, by_id and members for the items that are no repetitions, makes pairs
  * that talk for the first time, and locks every conversation in id order. 0 or an enum cs_db_result. */
 [[nodiscard]] int append_find_targets(append_batch *b);
 /* The item's target; it has one unless it is a repetition. */

@@ -7,7 +7,7 @@
 #include "users.h"
 
 /* Of the friend that was added: one that was there before takes no place. */
-static int friend_check_most(cs_db *db, uint64_t account, uint64_t most)
+static int friends_friend_check_most(cs_db *db, uint64_t account, uint64_t most)
 {
 	uint64_t count = 0;
 
@@ -35,10 +35,10 @@ int friend_add(cs_db *db, uint64_t account, uint64_t friend_id, uint64_t most)
 	if (!there)
 		return MODEL_NONE;
 	result = sql_run(db, insert.c_str(), {sql_integer(account), sql_integer(friend_id)});
-	return result ? result : friend_check_most(db, account, most);
+	return result ? result : friends_friend_check_most(db, account, most);
 }
 
-static int friend_take(void *arg, const cs_db_value *columns, size_t)
+static int friends_friend_take(void *arg, const cs_db_value *columns, size_t)
 {
 	static_cast<std::vector<friend_entry> *>(arg)->push_back(
 		{sql_number_of(columns[0]), std::string(sql_text_of(columns[1]))});
@@ -51,5 +51,5 @@ int friend_list(cs_db *db, uint64_t account, std::vector<friend_entry> *friends_
 	return sql_run(db,
 	               "SELECT f.friend, a.name FROM friend f JOIN account a ON a.id = f.friend"
 	               " WHERE f.account = ? ORDER BY f.friend",
-	               {sql_integer(account)}, friend_take, friends_r);
+	               {sql_integer(account)}, friends_friend_take, friends_r);
 }

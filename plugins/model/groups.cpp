@@ -8,7 +8,7 @@
 #include "sql.h"
 #include "users.h"
 
-static int member_insert(cs_db *db, uint64_t group, uint64_t account, group_role role, uint64_t joined_seq)
+static int groups_member_insert(cs_db *db, uint64_t group, uint64_t account, group_role role, uint64_t joined_seq)
 {
 	return sql_run(
 		db, "INSERT INTO member (conversation, account, role, joined_seq) VALUES (?, ?, ?, ?)",
@@ -16,7 +16,7 @@ static int member_insert(cs_db *db, uint64_t group, uint64_t account, group_role
 }
 
 /* full_result where more rows than most are there; 0: no limit. */
-static int group_check_most(cs_db *db, const char *count_text, uint64_t of, uint64_t most, int full_result)
+static int groups_group_check_most(cs_db *db, const char *count_text, uint64_t of, uint64_t most, int full_result)
 {
 	uint64_t count = 0;
 	const int result = most ? sql_run(db, count_text, {sql_integer(of)}, sql_row_number, &count) : 0;
@@ -27,14 +27,14 @@ static int group_check_most(cs_db *db, const char *count_text, uint64_t of, uint
 }
 
 /* The rows of the account and the group are ours, so nobody else adds to what is counted. */
-static int group_check_limits(cs_db *db, uint64_t account, uint64_t group, const group_limits &most)
+static int groups_group_check_limits(cs_db *db, uint64_t account, uint64_t group, const group_limits &most)
 {
-	const int result = group_check_most(db, "SELECT COUNT(*) FROM member WHERE account = ?", account,
+	const int result = groups_group_check_most(db, "SELECT COUNT(*) FROM member WHERE account = ?", account,
 	                                    most.groups, MODEL_FULL);
 
 	if (result)
 		return result;
-	return group_check_most(db, "SELECT COUNT(*) FROM member WHERE conversation = ?", group, most.members,
+	return groups_group_check_most(db, "SELECT COUNT(*) FROM member WHERE conversation = ?", group, most.members,
 	                        MODEL_GROUP_FULL);
 }
 
@@ -53,8 +53,8 @@ int group_create(cs_db *db, uint64_t creator, std::string_view name, std::string
 	if (result)
 		return result;
 	*id_r = static_cast<uint64_t>(db->driver->last_id(db));
-	result = member_insert(db, *id_r, creator, GROUP_CREATOR, 0);
-	return result ? result : group_check_limits(db, creator, *id_r, most);
+	result = groups_member_insert(db, *id_r, creator, GROUP_CREATOR, 0);
+	return result ? result : groups_group_check_limits(db, creator, *id_r, most);
 }
 
 struct join_row {
@@ -62,7 +62,7 @@ struct join_row {
 	bool there;
 };
 
-static int join_take(void *arg, const cs_db_value *columns, size_t)
+static int groups_join_take(void *arg, const cs_db_value *columns, size_t)
 {
 	*static_cast<join_row *>(arg) = {sql_number_of(columns[0]), true};
 	return 1;
@@ -75,7 +75,7 @@ int group_join(cs_db *db, uint64_t account, uint64_t group, uint64_t *joined_seq
 		std::string("SELECT last_seq FROM conversation WHERE id = ? AND kind = 1") +
 		dialect_for_update(db);
 	join_row row = {0, false};
-	int result = sql_run(db, select.c_str(), {sql_integer(group)}, join_take, &row);
+	int result = sql_run(db, select.c_str(), {sql_integer(group)}, groups_join_take, &row);
 
 	if (result)
 		return result;
@@ -83,16 +83,16 @@ int group_join(cs_db *db, uint64_t account, uint64_t group, uint64_t *joined_seq
 		return MODEL_NONE;
 	result = most.groups ? user_lock(db, account) : 0;
 	if (!result)
-		result = member_insert(db, group, account, GROUP_NORMAL, row.last_seq);
+		result = groups_member_insert(db, group, account, GROUP_NORMAL, row.last_seq);
 	if (result == CS_DB_DUPLICATE)
 		return MODEL_TAKEN;
 	if (result)
 		return result;
 	*joined_seq_r = row.last_seq;
-	return group_check_limits(db, account, group, most);
+	return groups_group_check_limits(db, account, group, most);
 }
 
-static int group_take(void *arg, const cs_db_value *columns, size_t)
+static int groups_group_take(void *arg, const cs_db_value *columns, size_t)
 {
 	group_entry &group = static_cast<std::vector<group_entry> *>(arg)->emplace_back();
 
@@ -103,7 +103,7 @@ static int group_take(void *arg, const cs_db_value *columns, size_t)
 }
 
 /* A group that was joined between the two statements is left out. */
-static int group_take_member(void *arg, const cs_db_value *columns, size_t)
+static int groups_group_take_member(void *arg, const cs_db_value *columns, size_t)
 {
 	std::vector<group_entry> &groups = *static_cast<std::vector<group_entry> *>(arg);
 	const uint64_t id = sql_number_of(columns[0]);
@@ -124,7 +124,7 @@ int group_list(cs_db *db, uint64_t account, std::vector<group_entry> *groups_r)
 	                           "SELECT c.id, c.name, c.description FROM member m"
 	                           " JOIN conversation c ON c.id = m.conversation"
 	                           " WHERE m.account = ? ORDER BY c.id",
-	                           {sql_integer(account)}, group_take, groups_r);
+	                           {sql_integer(account)}, groups_group_take, groups_r);
 
 	if (result || groups_r->empty())
 		return result;
@@ -132,7 +132,7 @@ int group_list(cs_db *db, uint64_t account, std::vector<group_entry> *groups_r)
 	               "SELECT o.conversation, o.account, a.name, o.role FROM member m"
 	               " JOIN member o ON o.conversation = m.conversation JOIN account a ON a.id = o.account"
 	               " WHERE m.account = ? ORDER BY o.conversation, o.account",
-	               {sql_integer(account)}, group_take_member, groups_r);
+	               {sql_integer(account)}, groups_group_take_member, groups_r);
 }
 
 struct member_row {
@@ -140,7 +140,7 @@ struct member_row {
 	uint64_t joined_seq;
 };
 
-static int member_take(void *arg, const cs_db_value *columns, size_t)
+static int groups_member_take(void *arg, const cs_db_value *columns, size_t)
 {
 	*static_cast<member_row *>(arg) = {true, columns[0].type != CS_DB_NULL, sql_number_of(columns[0])};
 	return 1;
@@ -153,7 +153,7 @@ int group_find_member(cs_db *db, uint64_t account, uint64_t group, uint64_t *joi
 	                           "SELECT m.joined_seq FROM conversation c"
 	                           " LEFT JOIN member m ON m.conversation = c.id AND m.account = ?"
 	                           " WHERE c.id = ? AND c.kind = 1",
-	                           {sql_integer(account), sql_integer(group)}, member_take, &row);
+	                           {sql_integer(account), sql_integer(group)}, groups_member_take, &row);
 
 	if (result)
 		return result;
@@ -166,7 +166,7 @@ int group_find_member(cs_db *db, uint64_t account, uint64_t group, uint64_t *joi
 }
 
 /* A group without members is none: its creator is one. */
-static int members_take(void *arg, const cs_db_value *columns, size_t)
+static int groups_members_take(void *arg, const cs_db_value *columns, size_t)
 {
 	static_cast<std::vector<uint64_t> *>(arg)->push_back(sql_number_of(columns[0]));
 	return 0;
@@ -177,7 +177,7 @@ int group_members(cs_db *db, uint64_t group, size_t most, std::vector<uint64_t> 
 	const int result = sql_run(db,
 	                           "SELECT m.account FROM conversation c JOIN member m ON m.conversation = c.id"
 	                           " WHERE c.id = ? AND c.kind = 1 LIMIT ?",
-	                           {sql_integer(group), sql_integer(most)}, members_take, members_r);
+	                           {sql_integer(group), sql_integer(most)}, groups_members_take, members_r);
 
 	if (result)
 		return result;

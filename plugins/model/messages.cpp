@@ -9,7 +9,7 @@
 #include "sql.h"
 
 /* kind, of, conversation, last_seq, cursor or NULL, joined_seq (0 in a pair). */
-static message_news news_of(const cs_db_value *columns)
+static message_news messages_news_of(const cs_db_value *columns)
 {
 	message_news news;
 
@@ -21,9 +21,9 @@ static message_news news_of(const cs_db_value *columns)
 	return news;
 }
 
-static int news_take(void *arg, const cs_db_value *columns, size_t)
+static int messages_news_take(void *arg, const cs_db_value *columns, size_t)
 {
-	static_cast<std::vector<message_news> *>(arg)->push_back(news_of(columns));
+	static_cast<std::vector<message_news> *>(arg)->push_back(messages_news_of(columns));
 	return 0;
 }
 
@@ -46,18 +46,18 @@ static int news_take(void *arg, const cs_db_value *columns, size_t)
 	" JOIN conversation c ON c.id = m.conversation" \
 	JOIN_CURSOR(account) " WHERE c.last_seq > m.joined_seq AND " ABOVE_CURSOR " AND m.account "
 
-static constexpr char NEWS_LIST[] =
+static constexpr char messages_news_list[] =
 	NEWS_LOW("?") "= ? UNION ALL " NEWS_HIGH("?") "= ? UNION ALL " NEWS_GROUPS("?") "= ?";
 
-static constexpr std::string_view NEWS_OF_MANY[] = {
+static constexpr std::string_view messages_news_of_many[] = {
 	NEWS_LOW("c.low") "IN (", NEWS_HIGH("c.high") "IN (", NEWS_GROUPS("m.account") "IN (",
 };
 
-static constexpr char NEWS_OF_PAIR[] =
+static constexpr char messages_news_of_pair[] =
 	"SELECT c.kind, c.low, c.id, c.last_seq, k.delivered_seq, 0 FROM conversation c"
 	JOIN_CURSOR("?") " WHERE c.low = ? AND c.high = ?";
 
-static constexpr char NEWS_OF_GROUP[] =
+static constexpr char messages_news_of_group[] =
 	"SELECT c.kind, c.id, c.id, c.last_seq, k.delivered_seq, m.joined_seq FROM conversation c"
 	" LEFT JOIN member m ON m.conversation = c.id AND m.account = ?"
 	JOIN_CURSOR("?") " WHERE c.id = ? AND c.kind = 1";
@@ -69,12 +69,12 @@ int message_news_list(cs_db *db, uint64_t account, std::vector<message_news> *ne
 	const cs_db_value id = sql_integer(account);
 
 	news_r->clear();
-	return sql_run(db, NEWS_LIST, {id, id, id, id, id, id}, news_take, news_r);
+	return sql_run(db, messages_news_list, {id, id, id, id, id, id}, messages_news_take, news_r);
 }
 
-static int news_take_of(void *arg, const cs_db_value *columns, size_t)
+static int messages_news_take_of(void *arg, const cs_db_value *columns, size_t)
 {
-	static_cast<std::vector<account_news> *>(arg)->push_back({sql_number_of(columns[6]), news_of(columns)});
+	static_cast<std::vector<account_news> *>(arg)->push_back({sql_number_of(columns[6]), messages_news_of(columns)});
 	return 0;
 }
 
@@ -85,9 +85,9 @@ int message_news_of(cs_db *db, std::span<const uint64_t> accounts, std::vector<a
 	news_r->clear();
 	for (const uint64_t account : accounts)
 		ids.push_back(sql_integer(account));
-	for (const std::string_view head : NEWS_OF_MANY) {
+	for (const std::string_view head : messages_news_of_many) {
 		const int result =
-			sql_run_many(db, {head, "?", ", ", ")", 1, true}, ids, news_take_of, news_r);
+			sql_run_many(db, {head, "?", ", ", ")", 1, true}, ids, messages_news_take_of, news_r);
 
 		if (result)
 			return result;
@@ -100,35 +100,35 @@ struct news_row {
 	bool there, member;
 };
 
-static int news_take_one(void *arg, const cs_db_value *columns, size_t)
+static int messages_news_take_one(void *arg, const cs_db_value *columns, size_t)
 {
 	news_row *row = static_cast<news_row *>(arg);
 
-	*row->news = news_of(columns);
+	*row->news = messages_news_of(columns);
 	row->there = true;
 	row->member = columns[5].type != CS_DB_NULL;
 	return 1;
 }
 
-static int news_find_pair(cs_db *db, uint64_t account, uint64_t of, news_row *row)
+static int messages_news_find_pair(cs_db *db, uint64_t account, uint64_t of, news_row *row)
 {
 	const cs_db_value low = sql_integer(std::min(account, of)), high = sql_integer(std::max(account, of));
 
-	return sql_run(db, NEWS_OF_PAIR, {sql_integer(account), low, high}, news_take_one, row);
+	return sql_run(db, messages_news_of_pair, {sql_integer(account), low, high}, messages_news_take_one, row);
 }
 
-static int news_find_group(cs_db *db, uint64_t account, uint64_t group, news_row *row)
+static int messages_news_find_group(cs_db *db, uint64_t account, uint64_t group, news_row *row)
 {
 	const cs_db_value id = sql_integer(account);
 
-	return sql_run(db, NEWS_OF_GROUP, {id, id, sql_integer(group)}, news_take_one, row);
+	return sql_run(db, messages_news_of_group, {id, id, sql_integer(group)}, messages_news_take_one, row);
 }
 
 int message_news_find(cs_db *db, uint64_t account, conversation_kind kind, uint64_t of, message_news *news_r)
 {
 	news_row row = {news_r, false, false};
-	const int result = kind == CONVERSATION_GROUP ? news_find_group(db, account, of, &row)
-	                                              : news_find_pair(db, account, of, &row);
+	const int result = kind == CONVERSATION_GROUP ? messages_news_find_group(db, account, of, &row)
+	                                              : messages_news_find_pair(db, account, of, &row);
 
 	if (result)
 		return result;
@@ -138,7 +138,7 @@ int message_news_find(cs_db *db, uint64_t account, conversation_kind kind, uint6
 	return row.member ? 0 : MODEL_NOT_MEMBER;
 }
 
-static int group_id_take(void *arg, const cs_db_value *columns, size_t)
+static int messages_group_id_take(void *arg, const cs_db_value *columns, size_t)
 {
 	static_cast<std::vector<uint64_t> *>(arg)->push_back(sql_number_of(columns[0]));
 	return 0;
@@ -148,10 +148,10 @@ int message_group_ids(cs_db *db, uint64_t account, std::vector<uint64_t> *groups
 {
 	groups_r->clear();
 	return sql_run(db, "SELECT conversation FROM member WHERE account = ?", {sql_integer(account)},
-	               group_id_take, groups_r);
+	               messages_group_id_take, groups_r);
 }
 
-static int row_take(void *arg, const cs_db_value *columns, size_t)
+static int messages_row_take(void *arg, const cs_db_value *columns, size_t)
 {
 	static_cast<std::vector<message_row> *>(arg)->push_back(
 		{sql_number_of(columns[0]), sql_number_of(columns[1]), columns[2].integer,
@@ -165,7 +165,7 @@ int message_read(cs_db *db, uint64_t conversation, uint64_t after, size_t limit,
 	return sql_run(db,
 	               "SELECT seq, sender, created, body FROM message WHERE conversation = ? AND seq > ?"
 	               " ORDER BY seq LIMIT ?",
-	               {sql_integer(conversation), sql_integer(after), sql_integer(limit)}, row_take, rows_r);
+	               {sql_integer(conversation), sql_integer(after), sql_integer(limit)}, messages_row_take, rows_r);
 }
 
 /* In the order of the key: two writers that take the same rows then never wait for each other in a ring. */

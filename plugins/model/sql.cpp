@@ -7,7 +7,7 @@
 #include <vector>
 
 /* The sizes of the pieces: one text each per statement. Each is a round trip, which costs more than its rows. */
-static constexpr std::array<size_t, 7> PIECES = {64, 32, 16, 8, 4, 2, 1};
+static constexpr std::array<size_t, 7> sql_pieces = {64, 32, 16, 8, 4, 2, 1};
 
 int sql_run(cs_db *db, const char *text, std::initializer_list<cs_db_value> values, cs_db_row_fn *row,
             void *arg)
@@ -28,18 +28,18 @@ int sql_row_number(void *arg, const cs_db_value *columns, size_t)
 }
 
 /* The largest piece that `left` rows fill, or where it may be filled up, the smallest that holds them. */
-static size_t piece_size(size_t left, bool repeatable)
+static size_t sql_piece_size(size_t left, bool repeatable)
 {
-	size_t size = PIECES.front();
+	size_t size = sql_pieces.front();
 
-	for (const size_t smaller : PIECES) {
+	for (const size_t smaller : sql_pieces) {
 		if (repeatable ? smaller >= left : size > left)
 			size = smaller;
 	}
 	return size;
 }
 
-static std::string piece_text(const sql_many &many, size_t rows)
+static std::string sql_piece_text(const sql_many &many, size_t rows)
 {
 	std::string text;
 
@@ -50,10 +50,10 @@ static std::string piece_text(const sql_many &many, size_t rows)
 	return text.append(many.tail);
 }
 
-static int piece_run(cs_db *db, const sql_many &many, std::span<const cs_db_value> values, size_t rows,
+static int sql_piece_run(cs_db *db, const sql_many &many, std::span<const cs_db_value> values, size_t rows,
                      cs_db_row_fn *row, void *arg)
 {
-	const std::string text = piece_text(many, rows);
+	const std::string text = sql_piece_text(many, rows);
 
 	if (values.size() == rows * many.width)
 		return db->driver->query(db, text.c_str(), values.data(), values.size(), row, arg);
@@ -68,9 +68,9 @@ int sql_run_many(cs_db *db, const sql_many &many, std::span<const cs_db_value> v
                  void *arg)
 {
 	while (!values.empty()) {
-		const size_t size = piece_size(values.size() / many.width, many.repeatable);
+		const size_t size = sql_piece_size(values.size() / many.width, many.repeatable);
 		const size_t taken = std::min(size * many.width, values.size());
-		const int result = piece_run(db, many, values.first(taken), size, row, arg);
+		const int result = sql_piece_run(db, many, values.first(taken), size, row, arg);
 
 		if (result)
 			return result;

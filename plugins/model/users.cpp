@@ -13,7 +13,7 @@ struct user_row {
 	bool there;
 };
 
-static int user_take(void *arg, const cs_db_value *columns, size_t)
+static int users_user_take(void *arg, const cs_db_value *columns, size_t)
 {
 	user_row *row = static_cast<user_row *>(arg);
 
@@ -28,7 +28,7 @@ int user_find(cs_db *db, uint64_t id, user *user_r)
 {
 	user_row row = {user_r, false};
 	const int result = sql_run(db, "SELECT id, name, password FROM account WHERE id = ?",
-	                           {sql_integer(id)}, user_take, &row);
+	                           {sql_integer(id)}, users_user_take, &row);
 
 	if (result)
 		return result;
@@ -71,26 +71,26 @@ int user_lock(cs_db *db, uint64_t id)
 	return sql_run(db, select.c_str(), {sql_integer(id)});
 }
 
-static bool login_less(const user_login *a, const user_login *b)
+static bool users_login_less(const user_login *a, const user_login *b)
 {
 	return a->account < b->account;
 }
 
 /* id, generation; arg: logins of different accounts, sorted. */
-static int generation_take(void *arg, const cs_db_value *columns, size_t)
+static int users_generation_take(void *arg, const cs_db_value *columns, size_t)
 {
 	const auto *logins = static_cast<const std::vector<user_login *> *>(arg);
 	user_login wanted;
 
 	wanted.account = sql_number_of(columns[0]);
-	const auto at = std::lower_bound(logins->begin(), logins->end(), &wanted, login_less);
+	const auto at = std::lower_bound(logins->begin(), logins->end(), &wanted, users_login_less);
 	if (at != logins->end() && (*at)->account == wanted.account)
 		(*at)->generation = sql_number_of(columns[1]);
 	return 0;
 }
 
 /* Of different accounts, sorted: rows are locked in the order of their ids. */
-static int raise_generations(cs_db *db, std::vector<user_login *> *logins)
+static int users_raise_generations(cs_db *db, std::vector<user_login *> *logins)
 {
 	std::vector<cs_db_value> ids;
 	int result;
@@ -104,20 +104,20 @@ static int raise_generations(cs_db *db, std::vector<user_login *> *logins)
 	if (result)
 		return result;
 	return sql_run_many(db, {"SELECT id, generation FROM account WHERE id IN (", "?", ", ", ")", 1, true}, ids,
-	                    generation_take, logins);
+	                    users_generation_take, logins);
 }
 
 int user_next_generations(cs_db *db, std::span<user_login *const> logins)
 {
 	std::vector<user_login *> left(logins.begin(), logins.end());
 
-	std::stable_sort(left.begin(), left.end(), login_less);
+	std::stable_sort(left.begin(), left.end(), users_login_less);
 	while (!left.empty()) {
 		std::vector<user_login *> once, more;
 
 		for (user_login *login : left)
-			(once.empty() || login_less(once.back(), login) ? once : more).push_back(login);
-		if (const int result = raise_generations(db, &once))
+			(once.empty() || users_login_less(once.back(), login) ? once : more).push_back(login);
+		if (const int result = users_raise_generations(db, &once))
 			return result;
 		left.swap(more);
 	}

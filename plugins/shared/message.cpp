@@ -2,7 +2,7 @@
  * Owns what CHAT and GROUP_CHAT ask of a message alike. It must not know to whom it goes. */
 #include "message.h"
 
-static const size_t cid_most = 64; /* bytes */
+static const size_t message_cid_most = 64; /* bytes */
 
 static int message_refuse(const plugin_context &context, const cs_frame *frame, int wire_errno,
                           const char *why)
@@ -27,7 +27,7 @@ static int message_check_cid(const plugin_context &context, const cs_frame *fram
 
 	if (rc != 0 || cid.data() == nullptr)
 		return rc;
-	if (cid.empty() || cid.size() > cid_most)
+	if (cid.empty() || cid.size() > message_cid_most)
 		return message_refuse(context, frame, CS_ERRNO_BAD_FRAME, "cid must have 1 to 64 bytes");
 	message->cid = cid.data();
 	message->cid_size = cid.size();

@@ -21,24 +21,24 @@ template <auto Function> struct schema_deleter {
 using folder_ptr = std::unique_ptr<DIR, schema_deleter<closedir>>;
 using file_ptr = std::unique_ptr<FILE, schema_deleter<fclose>>;
 
-static int fail(cs_error *e, const char *path, const char *why)
+static int schema_fail(cs_error *e, const char *path, const char *why)
 {
 	snprintf(e->text, sizeof(e->text), "%s: %s", path, why);
 	return CS_EINVAL;
 }
 
 /* What is in it is run with all rights on the database. */
-static int check_mode(const char *path, cs_error *e)
+static int schema_check_mode(const char *path, cs_error *e)
 {
 	struct stat status = {};
 
 	if (stat(path, &status) == -1)
-		return fail(e, path, strerror(errno));
-	return status.st_mode & S_IWOTH ? fail(e, path, "everybody may write to it; run chmod o-w on it") : 0;
+		return schema_fail(e, path, strerror(errno));
+	return status.st_mode & S_IWOTH ? schema_fail(e, path, "everybody may write to it; run chmod o-w on it") : 0;
 }
 
 /* The number of a file called NNN.sql, or 0. */
-static int file_version(std::string_view name)
+static int schema_file_version(std::string_view name)
 {
 	if (name.size() != 7 || name.substr(3) != ".sql")
 		return 0;
@@ -52,22 +52,22 @@ int schema_list(const char *folder, std::vector<schema_file> *files_r, cs_error 
 	const folder_ptr open(opendir(folder));
 
 	if (!open)
-		return fail(e, folder, strerror(errno));
+		return schema_fail(e, folder, strerror(errno));
 	while (const dirent *entry = readdir(open.get())) {
-		const int version = file_version(entry->d_name);
+		const int version = schema_file_version(entry->d_name);
 
 		if (version > 0)
 			files_r->push_back({version, std::string(folder) + "/" + entry->d_name});
 	}
 	if (files_r->empty())
-		return fail(e, folder, "no schema file NNN.sql in this folder");
+		return schema_fail(e, folder, "no schema file NNN.sql in this folder");
 	std::sort(files_r->begin(), files_r->end(),
 	          [](const schema_file &a, const schema_file &b) { return a.version < b.version; });
 	for (const schema_file &file : *files_r) {
-		if (const int failed = check_mode(file.path.c_str(), e))
+		if (const int failed = schema_check_mode(file.path.c_str(), e))
 			return failed;
 	}
-	return check_mode(folder, e);
+	return schema_check_mode(folder, e);
 }
 
 int schema_check(const char *folder, cs_error *e)
@@ -89,10 +89,10 @@ int schema_read(const schema_file &file, std::string *text_r, cs_error *e)
 	char chunk[4096];
 
 	if (!open)
-		return fail(e, file.path.c_str(), strerror(errno));
+		return schema_fail(e, file.path.c_str(), strerror(errno));
 	while (const size_t size = fread(chunk, 1, sizeof(chunk), open.get()))
 		text_r->append(chunk, size);
-	return ferror(open.get()) ? fail(e, file.path.c_str(), "cannot be read") : 0;
+	return ferror(open.get()) ? schema_fail(e, file.path.c_str(), "cannot be read") : 0;
 }
 
 int schema_too_old(const char *database, int version, const char *folder, int last, cs_error *e)

@@ -7,11 +7,11 @@
 #include "signal.h"
 
 /* A member that was removed is sent nothing any more after so long a time, and a new one is sent something. */
-static constexpr int64_t group_good_ms = 900;
+static constexpr int64_t signal_group_good_ms = 900;
 /* Read again behind their back after so long a time, so that a group in use never waits. */
-static constexpr int64_t group_renew_ms = 450;
-static constexpr size_t group_most_groups = 1024;               /* remembered; 4 MB of members */
-static constexpr size_t group_most_waiting = 4 * 1024 * 1024;   /* bytes of frames */
+static constexpr int64_t signal_group_renew_ms = 450;
+static constexpr size_t signal_group_most_groups = 1024;               /* remembered; 4 MB of members */
+static constexpr size_t signal_group_most_waiting = 4 * 1024 * 1024;   /* bytes of frames */
 
 struct group_read {
 	uint64_t group = 0;
@@ -19,7 +19,7 @@ struct group_read {
 	std::vector<uint64_t> members;
 };
 
-static int group_read_members(cs_db *db, void *arg)
+static int signal_group_read_members(cs_db *db, void *arg)
 {
 	group_read *read = static_cast<group_read *>(arg);
 
@@ -27,24 +27,24 @@ static int group_read_members(cs_db *db, void *arg)
 	return group_members(db, read->group, signal_most_members + 1, &read->members);
 }
 
-static int group_refuse(const plugin_context &c, cs_conn conn, const cs_request &request, int wire_errno,
+static int signal_group_refuse(const plugin_context &c, cs_conn conn, const cs_request &request, int wire_errno,
                         const char *text)
 {
 	return c.host->refuse(c.self, conn, &request, wire_errno, "%s", text);
 }
 
 /* The members are known. */
-static int group_send(const signal_plugin *p, const signal_group &g, cs_conn conn, cs_account account,
+static int signal_group_send(const signal_plugin *p, const signal_group &g, cs_conn conn, cs_account account,
                       const cs_request &request, std::string_view bytes)
 {
 	const plugin_context &c = p->context;
 
 	if (!g.exists)
-		return group_refuse(c, conn, request, CS_ERRNO_NO_SUCH_GROUP, "groupid names no group");
+		return signal_group_refuse(c, conn, request, CS_ERRNO_NO_SUCH_GROUP, "groupid names no group");
 	if (g.is_full)
-		return group_refuse(c, conn, request, CS_ERRNO_FULL, "the group has too many members for signals");
+		return signal_group_refuse(c, conn, request, CS_ERRNO_FULL, "the group has too many members for signals");
 	if (!std::binary_search(g.members.begin(), g.members.end(), account))
-		return group_refuse(c, conn, request, CS_ERRNO_NOT_ALLOWED, "not a member of the group");
+		return signal_group_refuse(c, conn, request, CS_ERRNO_NOT_ALLOWED, "not a member of the group");
 	if (g.members.size() > 1) {
 		const std::string parcel = signal_parcel_encode(g.members, account, bytes);
 
@@ -54,7 +54,7 @@ static int group_send(const signal_plugin *p, const signal_group &g, cs_conn con
 	return CS_DONE;
 }
 
-static void group_known(void *state, cs_conn, int result, void *arg)
+static void signal_group_known(void *state, cs_conn, int result, void *arg)
 {
 	signal_plugin *p = static_cast<signal_plugin *>(state);
 	const std::unique_ptr<group_read> read(static_cast<group_read *>(arg));
@@ -76,20 +76,20 @@ static void group_known(void *state, cs_conn, int result, void *arg)
 	for (const signal_waiting &w : waiting) {
 		p->waiting_bytes -= w.bytes.size();
 		if (result == 0)
-			(void)group_send(p, *g, w.conn, w.account, w.request, w.bytes);
+			(void)signal_group_send(p, *g, w.conn, w.account, w.request, w.bytes);
 		else
 			p->context.host->refuse_result(p->context.self, w.conn, &w.request, result);
 		(void)p->context.host->finish(p->context.self, w.conn);
 	}
 }
 
-static int group_ask(signal_plugin *p, signal_group *g, uint64_t group, int64_t now)
+static int signal_group_ask(signal_plugin *p, signal_group *g, uint64_t group, int64_t now)
 {
 	auto read = std::make_unique<group_read>();
 
 	read->group = group;
 	read->asked_ms = now;
-	const int result = p->context.host->work(p->context.self, 0, CS_WORK_READ, group_read_members, group_known,
+	const int result = p->context.host->work(p->context.self, 0, CS_WORK_READ, signal_group_read_members, signal_group_known,
 	                                         read.get());
 	if (result)
 		return result;
@@ -99,20 +99,20 @@ static int group_ask(signal_plugin *p, signal_group *g, uint64_t group, int64_t 
 }
 
 /* Groups that nobody has sent to for a second are of no use; one that is being read is kept. */
-static void group_make_room(signal_plugin *p, int64_t now)
+static void signal_group_make_room(signal_plugin *p, int64_t now)
 {
 	std::erase_if(p->groups, [now](const auto &entry) {
-		return !entry.second.reading && now - entry.second.asked_ms > group_good_ms;
+		return !entry.second.reading && now - entry.second.asked_ms > signal_group_good_ms;
 	});
 }
 
 /* The clock never goes back, but it may jump ahead: then the members are read once more. */
-static bool group_is_good(const signal_group &g, int64_t now, int64_t most_ms)
+static bool signal_group_is_good(const signal_group &g, int64_t now, int64_t most_ms)
 {
 	return g.asked_ms != 0 && now - g.asked_ms <= most_ms;
 }
 
-static int group_wait(signal_plugin *p, signal_group *g, const cs_frame *frame)
+static int signal_group_wait(signal_plugin *p, signal_group *g, const cs_frame *frame)
 {
 	g->waiting.push_back({frame->conn, frame->account, frame->request, std::string(frame->bytes, frame->size)});
 	p->waiting_bytes += frame->size;
@@ -127,20 +127,20 @@ int signal_to_group(signal_plugin *p, const cs_frame *frame, uint64_t group)
 	int result = 0;
 
 	if (at == p->groups.end()) {
-		if (p->groups.size() >= group_most_groups)
-			group_make_room(p, now);
-		if (p->groups.size() >= group_most_groups)
+		if (p->groups.size() >= signal_group_most_groups)
+			signal_group_make_room(p, now);
+		if (p->groups.size() >= signal_group_most_groups)
 			return c.host->refuse_result(c.self, frame->conn, &frame->request, CS_EBUSY);
 		at = p->groups.emplace(group, signal_group()).first;
 	}
 	signal_group *g = &at->second;
-	if (!g->reading && !group_is_good(*g, now, group_renew_ms))
-		result = group_ask(p, g, group, now);
-	if (group_is_good(*g, now, group_good_ms))
-		return group_send(p, *g, frame->conn, frame->account, frame->request, {frame->bytes, frame->size});
-	if (!result && p->waiting_bytes + frame->size > group_most_waiting)
+	if (!g->reading && !signal_group_is_good(*g, now, signal_group_renew_ms))
+		result = signal_group_ask(p, g, group, now);
+	if (signal_group_is_good(*g, now, signal_group_good_ms))
+		return signal_group_send(p, *g, frame->conn, frame->account, frame->request, {frame->bytes, frame->size});
+	if (!result && p->waiting_bytes + frame->size > signal_group_most_waiting)
 		result = CS_EBUSY;
 	if (result)
 		return c.host->refuse_result(c.self, frame->conn, &frame->request, result);
-	return group_wait(p, g, frame);
+	return signal_group_wait(p, g, frame);
 }

@@ -2,10 +2,10 @@
  * The bytes in which a signal for a group goes to the workers and nodes. */
 #include "signal.h"
 
-static constexpr char parcel_version = 1;
-static constexpr size_t parcel_head = 4;
+static constexpr char signal_parcel_version = 1;
+static constexpr size_t signal_parcel_head = 4;
 
-static void parcel_add_number(std::string *bytes, uint64_t number, unsigned size)
+static void signal_parcel_add_number(std::string *bytes, uint64_t number, unsigned size)
 {
 	for (unsigned i = 0; i < size; i++)
 		bytes->push_back(static_cast<char>(number >> 8 * i));
@@ -18,16 +18,16 @@ std::string signal_parcel_encode(const std::vector<uint64_t> &members, cs_accoun
 
 	for (const uint64_t member : members)
 		count += member != but;
-	bytes.reserve(parcel_head + count * 8 + frame.size());
-	bytes.append({'g', parcel_version});
-	parcel_add_number(&bytes, count, 2);
+	bytes.reserve(signal_parcel_head + count * 8 + frame.size());
+	bytes.append({'g', signal_parcel_version});
+	signal_parcel_add_number(&bytes, count, 2);
 	for (const uint64_t member : members)
 		if (member != but)
-			parcel_add_number(&bytes, member, 8);
+			signal_parcel_add_number(&bytes, member, 8);
 	return bytes.append(frame);
 }
 
-static uint64_t parcel_number(const char *bytes, unsigned size)
+static uint64_t signal_parcel_number(const char *bytes, unsigned size)
 {
 	uint64_t number = 0;
 
@@ -38,15 +38,15 @@ static uint64_t parcel_number(const char *bytes, unsigned size)
 
 uint64_t signal_parcel_account(const char *accounts, size_t at)
 {
-	return parcel_number(accounts + at * 8, 8);
+	return signal_parcel_number(accounts + at * 8, 8);
 }
 
 int signal_parcel_decode(std::string_view bytes, const char **accounts_r, size_t *count_r, std::string_view *frame_r)
 {
-	if (bytes.size() < parcel_head || bytes[0] != 'g' || bytes[1] != parcel_version)
+	if (bytes.size() < signal_parcel_head || bytes[0] != 'g' || bytes[1] != signal_parcel_version)
 		return CS_EINVAL;
-	*count_r = parcel_number(bytes.data() + 2, 2);
-	bytes.remove_prefix(parcel_head);
+	*count_r = signal_parcel_number(bytes.data() + 2, 2);
+	bytes.remove_prefix(signal_parcel_head);
 	if (*count_r > signal_most_members || bytes.size() < *count_r * 8)
 		return CS_EINVAL;
 	*accounts_r = bytes.data();

@@ -15,11 +15,11 @@
 #include <chatserverd/msgid.h>
 
 /* Accounts that register at the same time: hashing passwords is what takes long then. */
-static const size_t LOAD_STARTING = 16;
+static const size_t load_starting = 16;
 /* Slots of a window in req: a power of two above every window. */
-static const uint64_t LOAD_SLOTS = 1024;
+static const uint64_t load_slots = 1024;
 /* What is on its way when the sending ends gets so long to arrive. */
-static const timeval LOAD_WAIT = {10, 0};
+static const timeval load_wait = {10, 0};
 
 static size_t load_senders(const load *ld)
 {
@@ -44,7 +44,7 @@ static void load_send(load *ld, member *mb, size_t slot, int64_t now)
 	(void)snprintf(frame, sizeof frame,
 	               "{\"msgid\":%d,\"req\":%" PRIu64 ",\"id\":%" PRIu64 ",\"name\":\"%s\",\"%s\":%" PRIu64
 	               "%s,\"time\":\"2000-01-01 00:00:00\",\"msg\":\"%020" PRId64,
-	               group ? CS_MSGID_GROUP_CHAT : CS_MSGID_CHAT, ld->messages * LOAD_SLOTS + slot, mb->id,
+	               group ? CS_MSGID_GROUP_CHAT : CS_MSGID_CHAT, ld->messages * load_slots + slot, mb->id,
 	               mb->name.c_str(), group ? "groupid" : "toid", target, cid, now);
 	member_add(mb, frame);
 	member_add(mb, ld->padding);
@@ -84,7 +84,7 @@ static void load_take_answer(load *ld, member *mb, std::string_view frame)
 	if (mb->role != MEMBER_SENDER || req < 0)
 		return;
 	load_window *const window = &ld->windows[mb->number];
-	const size_t slot = static_cast<uint64_t>(req) % LOAD_SLOTS;
+	const size_t slot = static_cast<uint64_t>(req) % load_slots;
 	if (slot >= window->sent_at.size() || window->sent_at[slot] == 0)
 		return;
 	if (member_find_integer(frame, "\"errno\":") == CS_ERRNO_OK) {
@@ -172,7 +172,7 @@ static const load_address *load_address_of(const load *ld, const member *mb)
 /* Receivers join the groups that all senders have made before. */
 static void load_start_more(load *ld)
 {
-	while (!ld->failed && ld->started < ld->members.size() && ld->started - ld->ready < LOAD_STARTING) {
+	while (!ld->failed && ld->started < ld->members.size() && ld->started - ld->ready < load_starting) {
 		member *const mb = &ld->members[ld->started];
 		if (mb->role != MEMBER_SENDER && ld->ready < load_senders(ld))
 			return;
@@ -200,7 +200,7 @@ static void load_on_end_of_sending(evutil_socket_t, short, void *arg)
 	load *const ld = static_cast<load *>(arg);
 
 	ld->sending = false;
-	(void)event_add(ld->end_of_waiting.get(), &LOAD_WAIT);
+	(void)event_add(ld->end_of_waiting.get(), &load_wait);
 	if (load_is_complete(ld))
 		load_stop(ld);
 }

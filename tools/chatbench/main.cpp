@@ -18,7 +18,7 @@ using addrinfo_ptr = std::unique_ptr<addrinfo, function_deleter<freeaddrinfo>>;
 
 enum status { STATUS_OK = 0, STATUS_INCOMPLETE = 1, STATUS_USAGE = 2, STATUS_SPOILT = 3 };
 
-static bool main_is_loopback(const sockaddr *address)
+static bool chatbench_main_is_loopback(const sockaddr *address)
 {
 	if (address->sa_family == AF_INET)
 		return ntohl(reinterpret_cast<const sockaddr_in *>(address)->sin_addr.s_addr) >> 24 == 127;
@@ -27,7 +27,7 @@ static bool main_is_loopback(const sockaddr *address)
 }
 
 /* The first of the addresses that takes a connection; a name can have some that nobody listens on. */
-static const addrinfo *main_choose(const addrinfo *found)
+static const addrinfo *chatbench_main_choose(const addrinfo *found)
 {
 	for (; found != nullptr; found = found->ai_next) {
 		const unique_fd fd(socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -37,7 +37,7 @@ static const addrinfo *main_choose(const addrinfo *found)
 	return nullptr;
 }
 
-static status main_resolve(const options *opts, const options_address *address, load *ld)
+static status chatbench_main_resolve(const options *opts, const options_address *address, load *ld)
 {
 	const addrinfo wanted = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
 	addrinfo *found = nullptr;
@@ -49,12 +49,12 @@ static status main_resolve(const options *opts, const options_address *address, 
 		              result == EAI_SYSTEM ? strerror(errno) : gai_strerror(result));
 		return STATUS_USAGE;
 	}
-	if (!opts->remote && !main_is_loopback(found->ai_addr)) {
+	if (!opts->remote && !chatbench_main_is_loopback(found->ai_addr)) {
 		(void)fprintf(stderr, "chatbench: %s is not this machine; --remote allows it\n",
 		              address->host);
 		return STATUS_USAGE;
 	}
-	const addrinfo *const chosen = main_choose(found);
+	const addrinfo *const chosen = chatbench_main_choose(found);
 	if (chosen == nullptr) {
 		(void)fprintf(stderr, "chatbench: %s port %s: %s\n", address->host, address->port,
 		              strerror(errno));
@@ -66,10 +66,10 @@ static status main_resolve(const options *opts, const options_address *address, 
 	return STATUS_OK;
 }
 
-static status main_prepare(const options *opts, load *ld)
+static status chatbench_main_prepare(const options *opts, load *ld)
 {
 	for (const options_address &address : opts->addresses) {
-		const status result = main_resolve(opts, &address, ld);
+		const status result = chatbench_main_resolve(opts, &address, ld);
 		if (result != STATUS_OK)
 			return result;
 	}
@@ -82,7 +82,7 @@ static status main_prepare(const options *opts, load *ld)
 	return STATUS_OK;
 }
 
-static void main_raise_file_limit(void)
+static void chatbench_main_raise_file_limit(void)
 {
 	rlimit limit = {};
 
@@ -92,7 +92,7 @@ static void main_raise_file_limit(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static status main_run(const options *opts)
+static status chatbench_main_run(const options *opts)
 {
 	const event_base_ptr base(event_base_new());
 	load ld;
@@ -101,10 +101,10 @@ static status main_run(const options *opts)
 	ld.base = base.get();
 	if (ld.base == nullptr)
 		return STATUS_SPOILT;
-	const status result = main_prepare(opts, &ld);
+	const status result = chatbench_main_prepare(opts, &ld);
 	if (result != STATUS_OK)
 		return result;
-	main_raise_file_limit();
+	chatbench_main_raise_file_limit();
 	if (load_run(&ld) != 0)
 		return STATUS_SPOILT;
 	measure_report(&ld.result);
@@ -119,9 +119,9 @@ int main(int argc, char **argv)
 
 	standard_open();
 	(void)signal(SIGPIPE, SIG_IGN);
-	const int result = options_read(argc, argv, &opts);
+	const int result = chatbench_options_read(argc, argv, &opts);
 	if (result < 0)
 		return STATUS_USAGE;
-	const status exit_status = result > 0 ? STATUS_OK : main_run(&opts);
+	const status exit_status = result > 0 ? STATUS_OK : chatbench_main_run(&opts);
 	return standard_flush("chatbench") == 0 ? exit_status : STATUS_SPOILT;
 }

@@ -93,7 +93,7 @@ static int options_read_pid(const char *text, options *options_r)
 	return 0;
 }
 
-static int options_read_one(int letter, options *options_r)
+static int chatbench_options_read_one(int letter, options *options_r)
 {
 	switch (letter) {
 	case 'c': options_r->cid = true; return 0;
@@ -145,12 +145,12 @@ static int options_count_accounts(options *options_r)
 	return -1;
 }
 
-int options_read(int argc, char **argv, options *options_r)
+int chatbench_options_read(int argc, char **argv, options *options_r)
 {
 	int letter;
 
 	while ((letter = getopt_long(argc, argv, "a:b:cg:hp:rs:t:Vw:", options_long, nullptr)) != -1) {
-		const int result = options_read_one(letter, options_r);
+		const int result = chatbench_options_read_one(letter, options_r);
 		if (result != 0)
 			return result;
 	}

@@ -25,6 +25,6 @@ struct options {
 };
 
 /* 0: *options_r is set. 1: all is done (help, version). -1: a mistake, told on standard error. */
-[[nodiscard]] int options_read(int argc, char **argv, options *options_r);
+[[nodiscard]] int chatbench_options_read(int argc, char **argv, options *options_r);
 
 #endif

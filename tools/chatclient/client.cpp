@@ -10,8 +10,8 @@
 #include "random.h"
 #include "text.h"
 
-static const timeval CLIENT_PING_TIME = {30, 0};
-static const timeval CLIENT_TELL_TIME = {0, 100000};
+static const timeval client_ping_time = {30, 0};
+static const timeval client_tell_time = {0, 100000};
 
 uint64_t client_new_req(client *cl)
 {
@@ -164,7 +164,7 @@ static void client_send_due(client *cl, int64_t now)
 		connection_send(&cl->cn, entry->frame);
 	}
 	if (!inbox_due(&cl->ib).empty() && !event_pending(cl->tell.get(), EV_TIMEOUT, nullptr))
-		(void)event_add(cl->tell.get(), &CLIENT_TELL_TIME);
+		(void)event_add(cl->tell.get(), &client_tell_time);
 }
 
 static void client_time_wake(client *cl, int64_t now)
@@ -241,7 +241,7 @@ int client_open(client *cl, const options *opts, event_base *base, const client_
 	cl->tell.reset(event_new(base, -1, 0, client_on_tell, cl));
 	cl->patience.reset(event_new(base, -1, 0, client_on_patience, cl));
 	if (cl->ping == nullptr || cl->wake == nullptr || cl->tell == nullptr || cl->patience == nullptr ||
-	    event_add(cl->ping.get(), &CLIENT_PING_TIME) != 0)
+	    event_add(cl->ping.get(), &client_ping_time) != 0)
 		return -1;
 	return connection_open(&cl->cn, base, &connection_table, cl);
 }

@@ -8,7 +8,7 @@
 #include "text.h"
 
 /* What the server takes unless it is configured otherwise; a longer frame costs the connection. */
-static const size_t CLIENT_FRAME_LIMIT = 65536;
+static const size_t client_frame_limit = 65536;
 
 static void client_refuse_line(client *cl, uint64_t number, std::string_view problem)
 {
@@ -26,7 +26,7 @@ static void client_queue(client *cl, int msgid, const command &cm, uint64_t numb
 	entry.target = cm.id;
 	entry.label = cm.name;
 	entry.frame = request_end(rq);
-	if (entry.frame.size() > CLIENT_FRAME_LIMIT)
+	if (entry.frame.size() > client_frame_limit)
 		client_refuse_line(cl, number, "too long");
 	else
 		cl->ob.entries.push_back(std::move(entry));

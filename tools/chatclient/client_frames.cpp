@@ -7,8 +7,8 @@
 #include "random.h"
 #include "text.h"
 
-static const int64_t CLIENT_FIRST_DELAY = 500;
-static const int64_t CLIENT_LONGEST_DELAY = 10000;
+static const int64_t client_first_delay = 500;
+static const int64_t client_longest_delay = 10000;
 
 command_verb client_verb_of(int msgid)
 {
@@ -209,7 +209,7 @@ static void client_take_login(client *cl, const frame &fr)
 	    (fr.error == CS_ERRNO_ALREADY_ONLINE && se->was_in)) {
 		se->state = SESSION_WANTED;
 		se->not_before = text_steady_clock() +
-		                 random_pause(CLIENT_FIRST_DELAY, se->delays++, CLIENT_LONGEST_DELAY);
+		                 random_pause(client_first_delay, se->delays++, client_longest_delay);
 		cl->draining = cl->draining || fr.error == CS_ERRNO_GOING_AWAY;
 		return;
 	}

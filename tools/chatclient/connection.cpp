@@ -12,11 +12,11 @@
 
 #include "random.h"
 
-static const int64_t CONNECTION_FIRST_PAUSE = 250;
-static const int64_t CONNECTION_LONGEST_PAUSE = 30000;
-static const timeval CONNECTION_CONNECT_TIME = {10, 0};
+static const int64_t connection_first_pause = 250;
+static const int64_t connection_longest_pause = 30000;
+static const timeval connection_connect_time = {10, 0};
 /* The client says PING every 30 s: without an answer for this long the server or the way to it is dead. */
-static const timeval CONNECTION_SILENCE = {45, 0};
+static const timeval connection_silence = {45, 0};
 
 static void connection_try(connection *cn);
 
@@ -30,7 +30,7 @@ static void connection_drop(connection *cn)
 
 static void connection_time_retry(connection *cn)
 {
-	const int64_t pause = random_pause(CONNECTION_FIRST_PAUSE, cn->failures++, CONNECTION_LONGEST_PAUSE);
+	const int64_t pause = random_pause(connection_first_pause, cn->failures++, connection_longest_pause);
 	const timeval wait = {pause / 1000, pause % 1000 * 1000};
 
 	(void)event_add(cn->retry.get(), &wait);
@@ -66,7 +66,7 @@ static void connection_set_up(connection *cn)
 
 	cn->is_up = true;
 	(void)setsockopt(bufferevent_getfd(cn->stream.get()), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	(void)bufferevent_set_timeouts(cn->stream.get(), &CONNECTION_SILENCE, nullptr);
+	(void)bufferevent_set_timeouts(cn->stream.get(), &connection_silence, nullptr);
 	(void)bufferevent_enable(cn->stream.get(), EV_READ);
 	cn->calls->up(cn->arg);
 }
@@ -103,7 +103,7 @@ static void connection_try(connection *cn)
 		return;
 	}
 	bufferevent_setcb(cn->stream.get(), connection_on_read, nullptr, connection_on_event, cn);
-	(void)bufferevent_set_timeouts(cn->stream.get(), nullptr, &CONNECTION_CONNECT_TIME);
+	(void)bufferevent_set_timeouts(cn->stream.get(), nullptr, &connection_connect_time);
 	(void)bufferevent_enable(cn->stream.get(), EV_WRITE);
 	/* A failure at once is told by the event callback too. */
 	(void)bufferevent_socket_connect(cn->stream.get(), cn->address->ai_addr,

@@ -5,7 +5,7 @@
 
 #include "text.h"
 
-static const int64_t DIALOG_PATIENCE = 5;
+static const int64_t dialog_patience = 5;
 
 static void dialog_go(dialog *dg, dialog_step step, std::string_view prompt, bool secret)
 {
@@ -247,7 +247,7 @@ void dialog_end(dialog *dg)
 	}
 	dg->leaving = true;
 	view_notice(&dg->cl->vw, "Waiting for what is not acknowledged yet; once more to leave at once.");
-	client_finish(dg->cl, DIALOG_PATIENCE);
+	client_finish(dg->cl, dialog_patience);
 }
 
 void dialog_session_changed(dialog *dg)

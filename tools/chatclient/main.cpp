@@ -28,17 +28,17 @@ struct program {
 	dialog dg;
 };
 
-static void program_on_line(void *arg, std::string_view line)
+static void chatclient_program_on_line(void *arg, std::string_view line)
 {
 	dialog_take_line(&static_cast<program *>(arg)->dg, line);
 }
 
-static void program_on_end(void *arg)
+static void chatclient_program_on_end(void *arg)
 {
 	dialog_end(&static_cast<program *>(arg)->dg);
 }
 
-static void program_on_session_changed(void *arg)
+static void chatclient_program_on_session_changed(void *arg)
 {
 	program *const pg = static_cast<program *>(arg);
 
@@ -46,7 +46,7 @@ static void program_on_session_changed(void *arg)
 		dialog_session_changed(&pg->dg);
 }
 
-static void program_on_ready(void *arg)
+static void chatclient_program_on_ready(void *arg)
 {
 	program *const pg = static_cast<program *>(arg);
 
@@ -57,7 +57,7 @@ static void program_on_ready(void *arg)
 }
 
 /* The wire is UTF-8 whatever the locale says, so the terminal has to be as well. */
-static void program_set_locale(void)
+static void chatclient_program_set_locale(void)
 {
 	(void)setlocale(LC_ALL, "");
 	if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
@@ -65,7 +65,7 @@ static void program_set_locale(void)
 }
 
 /* epoll cannot watch a file, and standard input may be one. */
-static event_base *program_make_base(void)
+static event_base *chatclient_program_make_base(void)
 {
 	const event_config_ptr config(event_config_new());
 
@@ -74,7 +74,7 @@ static event_base *program_make_base(void)
 	return event_base_new_with_config(config.get());
 }
 
-static void program_choose_view(program *pg)
+static void chatclient_program_choose_view(program *pg)
 {
 	const char *const no_colour = getenv("NO_COLOR");
 	const char *const terminal = getenv("TERM");
@@ -87,12 +87,12 @@ static void program_choose_view(program *pg)
 	vw->arg = vw->plain ? static_cast<void *>(&pg->sr) : static_cast<void *>(&pg->sc);
 }
 
-static int program_open(program *pg)
+static int chatclient_program_open(program *pg)
 {
-	static const client_calls client_table = {program_on_session_changed, program_on_ready};
-	static const screen_calls screen_table = {program_on_line, program_on_end};
+	static const client_calls client_table = {chatclient_program_on_session_changed, chatclient_program_on_ready};
+	static const screen_calls screen_table = {chatclient_program_on_line, chatclient_program_on_end};
 
-	pg->base.reset(program_make_base());
+	pg->base.reset(chatclient_program_make_base());
 	if (pg->base == nullptr || client_open(&pg->cl, &pg->opts, pg->base.get(), &client_table, pg) != 0)
 		return -1;
 	if (pg->cl.vw.plain)
@@ -104,7 +104,7 @@ static int program_open(program *pg)
 }
 
 /* Scripts may look at nothing but standard error. */
-static void program_explain(const program *pg, status exit_status)
+static void chatclient_program_explain(const program *pg, status exit_status)
 {
 	const char *const host = pg->opts.host.c_str(), *const port = pg->opts.port.c_str();
 
@@ -126,10 +126,10 @@ int main(int argc, char **argv)
 		return STATUS_USAGE;
 	if (result > 0)
 		return standard_flush("chatclient") == 0 ? STATUS_OK : STATUS_STREAM;
-	program_set_locale();
+	chatclient_program_set_locale();
 	(void)signal(SIGPIPE, SIG_IGN);
-	program_choose_view(&pg);
-	if (program_open(&pg) != 0) {
+	chatclient_program_choose_view(&pg);
+	if (chatclient_program_open(&pg) != 0) {
 		(void)fputs("chatclient: cannot be set up: out of memory or no usable terminal\n", stderr);
 		return STATUS_DISCONNECTED;
 	}
@@ -137,6 +137,6 @@ int main(int argc, char **argv)
 	const status exit_status = client_status(&pg.cl);
 	client_close(&pg.cl);
 	screen_close(&pg.sc);
-	program_explain(&pg, exit_status);
+	chatclient_program_explain(&pg, exit_status);
 	return exit_status;
 }

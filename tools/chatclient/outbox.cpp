@@ -11,9 +11,9 @@
 #include "random.h"
 
 /* Fewer than the 256 that the server takes from one connection before it stops reading. */
-static const size_t OUTBOX_WINDOW = 64;
-static const int64_t OUTBOX_FIRST_DELAY = 200;
-static const int64_t OUTBOX_LONGEST_DELAY = 10000;
+static const size_t outbox_window = 64;
+static const int64_t outbox_first_delay = 200;
+static const int64_t outbox_longest_delay = 10000;
 
 static bool outbox_is_message(const outbox_entry &entry)
 {
@@ -35,9 +35,9 @@ outbox_entry *outbox_next(outbox *ob, uint64_t account, int64_t now)
 {
 	std::vector<const outbox_entry *> before; /* the first of each conversation */
 
-	if (outbox_count_sent(ob) >= (ob->one_at_a_time ? 1 : OUTBOX_WINDOW))
+	if (outbox_count_sent(ob) >= (ob->one_at_a_time ? 1 : outbox_window))
 		return nullptr;
-	for (size_t i = 0; i < ob->entries.size() && before.size() < OUTBOX_WINDOW; i++) {
+	for (size_t i = 0; i < ob->entries.size() && before.size() < outbox_window; i++) {
 		outbox_entry *const entry = &ob->entries[i];
 		if (!outbox_is_message(*entry))
 			return i == 0 && outbox_is_ready(*entry, account, now) ? entry : nullptr;
@@ -75,7 +75,7 @@ void outbox_remove(outbox *ob, uint64_t req)
 void outbox_delay(outbox_entry *entry, int64_t now)
 {
 	entry->on_its_way = false;
-	entry->not_before = now + random_pause(OUTBOX_FIRST_DELAY, entry->delays++, OUTBOX_LONGEST_DELAY);
+	entry->not_before = now + random_pause(outbox_first_delay, entry->delays++, outbox_longest_delay);
 }
 
 void outbox_forget_sent(outbox *ob)

@@ -23,7 +23,7 @@ request request_begin(int msgid, uint64_t req)
 	return rq;
 }
 
-static void request_add_key(request *rq, const char *key)
+static void protocol_request_add_key(request *rq, const char *key)
 {
 	rq->text += ",\"";
 	rq->text += key;
@@ -32,13 +32,13 @@ static void request_add_key(request *rq, const char *key)
 
 void request_add_integer(request *rq, const char *key, uint64_t value)
 {
-	request_add_key(rq, key);
+	protocol_request_add_key(rq, key);
 	rq->text += std::to_string(value);
 }
 
 void request_add_text(request *rq, const char *key, std::string_view value)
 {
-	request_add_key(rq, key);
+	protocol_request_add_key(rq, key);
 	const size_t room = cs_json_quote(nullptr, 0, value.data(), value.size());
 	const size_t before = rq->text.size();
 	rq->text.resize(before + room);
@@ -47,7 +47,7 @@ void request_add_text(request *rq, const char *key, std::string_view value)
 
 void request_add_true(request *rq, const char *key)
 {
-	request_add_key(rq, key);
+	protocol_request_add_key(rq, key);
 	rq->text += "true";
 }
 
@@ -57,7 +57,7 @@ std::string request_end(request *rq)
 	return std::move(rq->text);
 }
 
-static json_ptr json_parse(std::string_view text)
+static json_ptr protocol_json_parse(std::string_view text)
 {
 	json_ptr object(cJSON_ParseWithLength(text.data(), text.size()));
 
@@ -66,7 +66,7 @@ static json_ptr json_parse(std::string_view text)
 	return object;
 }
 
-static int64_t json_integer(const cJSON *object, const char *key)
+static int64_t protocol_json_integer(const cJSON *object, const char *key)
 {
 	const cJSON *const item = cJSON_GetObjectItemCaseSensitive(object, key);
 
@@ -77,14 +77,14 @@ static int64_t json_integer(const cJSON *object, const char *key)
 	return static_cast<double>(value) == item->valuedouble ? value : -1;
 }
 
-static std::string json_text(const cJSON *object, const char *key)
+static std::string protocol_json_text(const cJSON *object, const char *key)
 {
 	const cJSON *const item = cJSON_GetObjectItemCaseSensitive(object, key);
 
 	return cJSON_IsString(item) ? item->valuestring : std::string();
 }
 
-static std::vector<std::string> json_texts(const cJSON *object, const char *key)
+static std::vector<std::string> protocol_json_texts(const cJSON *object, const char *key)
 {
 	std::vector<std::string> texts;
 	const cJSON *item;
@@ -96,58 +96,58 @@ static std::vector<std::string> json_texts(const cJSON *object, const char *key)
 
 bool frame_read(std::string_view text, frame *frame_r)
 {
-	const json_ptr object = json_parse(text);
+	const json_ptr object = protocol_json_parse(text);
 
 	if (object == nullptr)
 		return false;
 	*frame_r = {
-		.msgid = json_integer(object.get(), "msgid"),
-		.of = json_integer(object.get(), "of"),
-		.req = json_integer(object.get(), "req"),
-		.error = json_integer(object.get(), "errno"),
-		.id = json_integer(object.get(), "id"),
-		.group = json_integer(object.get(), "groupid"),
-		.seq = json_integer(object.get(), "seq"),
-		.ts = json_integer(object.get(), "ts"),
-		.name = json_text(object.get(), "name"),
-		.message = json_text(object.get(), "msg"),
-		.time = json_text(object.get(), "time"),
-		.error_text = json_text(object.get(), "errmsg"),
-		.offline = json_texts(object.get(), "offlinemsg"),
-		.friends = json_texts(object.get(), "friends"),
-		.groups = json_texts(object.get(), "groups"),
+		.msgid = protocol_json_integer(object.get(), "msgid"),
+		.of = protocol_json_integer(object.get(), "of"),
+		.req = protocol_json_integer(object.get(), "req"),
+		.error = protocol_json_integer(object.get(), "errno"),
+		.id = protocol_json_integer(object.get(), "id"),
+		.group = protocol_json_integer(object.get(), "groupid"),
+		.seq = protocol_json_integer(object.get(), "seq"),
+		.ts = protocol_json_integer(object.get(), "ts"),
+		.name = protocol_json_text(object.get(), "name"),
+		.message = protocol_json_text(object.get(), "msg"),
+		.time = protocol_json_text(object.get(), "time"),
+		.error_text = protocol_json_text(object.get(), "errmsg"),
+		.offline = protocol_json_texts(object.get(), "offlinemsg"),
+		.friends = protocol_json_texts(object.get(), "friends"),
+		.groups = protocol_json_texts(object.get(), "groups"),
 	};
 	return frame_r->msgid >= 0;
 }
 
 bool frame_read_person(std::string_view text, person *person_r)
 {
-	const json_ptr object = json_parse(text);
+	const json_ptr object = protocol_json_parse(text);
 
 	if (object == nullptr)
 		return false;
 	*person_r = {
-		.id = json_integer(object.get(), "id"),
-		.name = json_text(object.get(), "name"),
-		.state = json_text(object.get(), "state"),
-		.role = json_text(object.get(), "role"),
+		.id = protocol_json_integer(object.get(), "id"),
+		.name = protocol_json_text(object.get(), "name"),
+		.state = protocol_json_text(object.get(), "state"),
+		.role = protocol_json_text(object.get(), "role"),
 	};
 	return person_r->id > 0;
 }
 
 bool frame_read_group(std::string_view text, group_info *group_r)
 {
-	const json_ptr object = json_parse(text);
+	const json_ptr object = protocol_json_parse(text);
 
 	if (object == nullptr)
 		return false;
 	*group_r = {
-		.id = json_integer(object.get(), "id"),
-		.name = json_text(object.get(), "groupname"),
-		.description = json_text(object.get(), "groupdesc"),
+		.id = protocol_json_integer(object.get(), "id"),
+		.name = protocol_json_text(object.get(), "groupname"),
+		.description = protocol_json_text(object.get(), "groupdesc"),
 		.members = {},
 	};
-	for (const std::string &member : json_texts(object.get(), "users")) {
+	for (const std::string &member : protocol_json_texts(object.get(), "users")) {
 		person reader;
 		if (frame_read_person(member, &reader))
 			group_r->members.push_back(std::move(reader));

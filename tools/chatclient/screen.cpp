@@ -13,9 +13,9 @@
 
 #include "text.h"
 
-static const int SCREEN_HISTORY = 500;
+static const int screen_history = 500;
 /* How long the rest of a key's sequence may take after its ESC. */
-static const int SCREEN_ESCAPE_TIME = 50;
+static const int screen_escape_time = 50;
 
 static size_t screen_columns(void)
 {
@@ -52,7 +52,7 @@ static int screen_on_character(EditLine *el, wchar_t *character_r)
 	screen *const sc = static_cast<screen *>(data);
 	pollfd waiting = {.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
 	if (std::exchange(sc->escape_began, false) && sc->ahead.empty() &&
-	    poll(&waiting, 1, SCREEN_ESCAPE_TIME) == 0) {
+	    poll(&waiting, 1, screen_escape_time) == 0) {
 		*character_r = L'\a';
 		return 1;
 	}
@@ -311,7 +311,7 @@ static int screen_open_editor(screen *sc)
 	sc->el.reset(el_init("chatclient", stdin, stdout, stderr));
 	if (sc->hist == nullptr || sc->el == nullptr)
 		return -1;
-	(void)history(sc->hist.get(), &happened, H_SETSIZE, SCREEN_HISTORY);
+	(void)history(sc->hist.get(), &happened, H_SETSIZE, screen_history);
 	(void)history(sc->hist.get(), &happened, H_SETUNIQUE, 1);
 	(void)el_set(sc->el.get(), EL_CLIENTDATA, sc);
 	(void)el_set(sc->el.get(), EL_PROMPT, screen_on_prompt);

@@ -9,10 +9,10 @@
 
 #include "text.h"
 
-static const char *const VIEW_DIM = "2";
-static const char *const VIEW_RED = "31";
-static const char *const VIEW_YELLOW = "33";
-static const char *const VIEW_BOLD = "1";
+static const char *const view_dim = "2";
+static const char *const view_red = "31";
+static const char *const view_yellow = "33";
+static const char *const view_bold = "1";
 
 static std::string view_paint(const view *vw, const char *colour, std::string_view text)
 {
@@ -54,7 +54,7 @@ static std::string view_group_name(const view *vw, std::string_view name, int64_
 {
 	const std::string number = view_number(id);
 
-	return view_paint(vw, VIEW_BOLD,
+	return view_paint(vw, view_bold,
 	                  name.empty() ? "group " + number
 	                               : text_harmless(name, false) + " (" + number + ")");
 }
@@ -67,7 +67,7 @@ static std::string view_time(const view *vw, const std::string &time)
 	const std::string_view shown = std::string_view(time).substr(0, 16);
 
 	return view_paint(
-		vw, VIEW_DIM,
+		vw, view_dim,
 		text_harmless(complete && shown.starts_with(today) ? shown.substr(11) : shown, false));
 }
 
@@ -113,7 +113,7 @@ void view_friend(const view *vw, const person &who)
 		view_fields(vw, {"friend", view_number(who.id), who.name, who.state});
 	else
 		vw->print(vw->arg, "  " + view_name(vw, who.name, who.id) + " " +
-		                           view_paint(vw, VIEW_DIM, text_harmless(who.state, false)));
+		                           view_paint(vw, view_dim, text_harmless(who.state, false)));
 }
 
 static void view_group_plain(const view *vw, const group_info &group)
@@ -135,7 +135,7 @@ void view_group(const view *vw, const group_info &group)
 	for (const person &who : group.members)
 		vw->print(vw->arg,
 		          "    " + view_name(vw, who.name, who.id) + " " +
-		                  view_paint(vw, VIEW_DIM,
+		                  view_paint(vw, view_dim,
 		                             text_harmless(who.state +
 		                                                   (who.role == "creator" ? ", creator" : ""),
 		                                           false)));
@@ -171,7 +171,7 @@ void view_own_message(const view *vw, const view_message_parts &parts, std::stri
 	const std::string to = parts.is_group ? view_group_name(vw, parts.group_name, parts.group)
 	                                      : view_name(vw, parts.name, parts.id);
 	vw->print(vw->arg, view_time(vw, parts.time) + " " +
-	                           view_paint(vw, VIEW_BOLD, text_harmless(own_name, false)) + " -> " + to +
+	                           view_paint(vw, view_bold, text_harmless(own_name, false)) + " -> " + to +
 	                           ": " + text_harmless(parts.text, false));
 }
 
@@ -215,7 +215,7 @@ void view_refused(const view *vw, command_verb verb, int64_t id, int64_t error, 
 	}
 	std::string line = std::string(command_word(verb)) + (id > 0 ? " " + view_number(id) : "") + ": ";
 	line += view_explain(error, text);
-	vw->print(vw->arg, view_paint(vw, VIEW_RED, line));
+	vw->print(vw->arg, view_paint(vw, view_red, line));
 }
 
 void view_invalid(const view *vw, uint64_t number, std::string_view problem)
@@ -223,19 +223,19 @@ void view_invalid(const view *vw, uint64_t number, std::string_view problem)
 	if (vw->plain)
 		view_fields(vw, {"invalid", std::to_string(number), problem});
 	else
-		vw->print(vw->arg, view_paint(vw, VIEW_RED, text_harmless(problem, false)));
+		vw->print(vw->arg, view_paint(vw, view_red, text_harmless(problem, false)));
 }
 
 void view_notice(const view *vw, std::string_view text)
 {
 	if (!vw->plain)
-		vw->print(vw->arg, view_paint(vw, VIEW_YELLOW, text_harmless(text, false)));
+		vw->print(vw->arg, view_paint(vw, view_yellow, text_harmless(text, false)));
 }
 
 void view_heading(const view *vw, std::string_view text)
 {
 	if (!vw->plain)
-		vw->print(vw->arg, view_paint(vw, VIEW_BOLD, text_harmless(text, false)));
+		vw->print(vw->arg, view_paint(vw, view_bold, text_harmless(text, false)));
 }
 
 void view_text(const view *vw, std::string_view lines)

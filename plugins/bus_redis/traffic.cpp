@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: MIT
+ * What goes over the bus: commands and their answers, what is sent, what arrives. */
+#include "bus_redis.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+/* ---- commands whose answer is due */
+
+/* The first word of an error. Up to Redis 6 an error inside a script has it behind a minus sign. */
+static constexpr std::string_view rbus_fatal_words[] = {
+	"NOSCRIPT", "READONLY", "LOADING",     "MASTERDOWN", "OOM", "NOAUTH",   "WRONGPASS",  "NOPERM",
+	"MISCONF",  "BUSY",     "CLUSTERDOWN", "MOVED",      "ASK", "TRYAGAIN", "NOREPLICAS", "UNKILLABLE",
+};
+/* What a script may not do, in the words of Redis 6 and 7.0, and of 7.2. */
+static constexpr std::string_view rbus_no_permission[] = {"The user executing the script can't",
+                                                     "ACL failure in script"};
+static constexpr int64_t rbus_error_interval = 60000;
+
+bool rbus_is_fatal(std::string_view error)
+{
+	return std::any_of(std::begin(rbus_fatal_words), std::end(rbus_fatal_words),
+	                   [error](std::string_view word) {
+				   return error.starts_with(word) ||
+		                          error.find("-" + std::string(word)) != error.npos;
+			   }) ||
+	       std::any_of(std::begin(rbus_no_permission), std::end(rbus_no_permission),
+	                   [error](std::string_view words) { return error.find(words) != error.npos; });
+}
+
+void rbus_tell_error(struct rbus *b, const char *request, const redisReply *reply)
+{
+	const int64_t now = rbus_now();
+
+	if (b->told_error && now - b->told_error < rbus_error_interval)
+		return;
+	b->told_error = now;
+	b->host->log(b->core, CS_LOG_WARNING,
+	             "Redis refused a request, further ones are not logged for a minute request=\"%s\" "
+	             "reason=\"%s\"",
+	             request, reply->type == REDIS_REPLY_ERROR ? reply->str : "no such answer");
+}
+
+bool rbus_has_room(const struct rbus *b, size_t bytes, enum rbus_share share)
+{
+	return b->waiting + bytes <= static_cast<size_t>(b->conf->queue) / 8 * share;
+}
+
+bool rbus_count_waiting(struct rbus *b, size_t bytes)
+{
+	b->waiting += bytes;
+	if (b->waiting <= static_cast<size_t>(b->conf->queue) || b->state != RBUS_UP)
+		return true;
+	rbus_drop(b, "more waits for Redis than the option queue allows");
+	return false;
+}
+
+struct rbus_command rbus_call(const struct rbus *b, enum rbus_script script, size_t keys)
+{
+	struct rbus_command command;
+
+	rbus_command_add(&command, "EVALSHA");
+	rbus_command_add(&command, b->digests[script]);
+	rbus_command_add_number(&command, keys);
+	return command;
+}
+
+void rbus_request_abandon(struct rbus *b, struct rbus_request *request)
+{
+	switch (request->kind) {
+	case RBUS_ASKED_CLAIM: rbus_claimed(b, request, nullptr); break;
+	case RBUS_ASKED_PRESENCE: rbus_presence_abandoned(request); break;
+	case RBUS_ASKED_SEND: rbus_outbox_answered(b, request, nullptr); break;
+	default: break;
+	}
+}
+
+/* ---- answers */
+
+static void rbus_handshake_answered(struct rbus *b, const struct rbus_request *request, const redisReply *reply)
+{
+	if (request->kind == RBUS_ASKED_SCRIPT)
+		b->digests[static_cast<size_t>(request->script)].assign(reply->str, reply->len);
+	rbus_handshake_step(b);
+}
+
+static bool rbus_is_part_of_beginning(enum rbus_request_kind kind)
+{
+	return kind <= RBUS_ASKED_AGAIN || kind == RBUS_ASKED_RENEW;
+}
+
+static void rbus_answer(struct rbus *b, const struct rbus_request *request, const redisReply *reply)
+{
+	switch (request->kind) {
+	case RBUS_ASKED_HANDSHAKE:
+	case RBUS_ASKED_SCRIPT: rbus_handshake_answered(b, request, reply); break;
+	case RBUS_ASKED_REGISTER: rbus_epoch_registered(b, reply); break;
+	case RBUS_ASKED_AGAIN: rbus_epoch_again(b, request, reply); break;
+	case RBUS_ASKED_RENEW: rbus_lease_renewed(b, reply); break;
+	case RBUS_ASKED_CLAIM: rbus_claimed(b, request, reply); break;
+	case RBUS_ASKED_PRESENCE: rbus_presence_answered(b, request, reply); break;
+	case RBUS_ASKED_SEND: rbus_outbox_answered(b, request, reply); break;
+	case RBUS_ASKED_GOODBYE: rbus_left(b); break;
+	case RBUS_ASKED_PLAIN:
+		if (reply->type == REDIS_REPLY_ERROR)
+			rbus_tell_error(b, "the end of a session, or the heartbeat", reply);
+		break;
+	}
+}
+
+/* Replies of null come when the connection ends; rbus_drop has dealt with their requests. */
+static void rbus_replied(redisAsyncContext *context, void *data, void *)
+{
+	auto *link = static_cast<struct rbus_link *>(context->ev.data);
+	struct rbus *b = link->bus;
+	const auto *reply = static_cast<const redisReply *>(data);
+
+	if (!reply || link->closing || b->requests.empty())
+		return;
+	if (reply->type == REDIS_REPLY_ERROR &&
+	    (rbus_is_part_of_beginning(b->requests.front().kind) || rbus_is_fatal(reply->str))) {
+		rbus_drop_refused(b, reply->str);
+		return;
+	}
+	const struct rbus_request request = std::move(b->requests.front());
+
+	b->requests.pop_front();
+	b->waiting -= request.bytes;
+	rbus_answer(b, &request, reply);
+	rbus_outbox_make_good(b);
+}
+
+void rbus_ask(struct rbus *b, const struct rbus_command *command, struct rbus_request &&request)
+{
+	const std::string text = rbus_command_text(command);
+
+	/* What was sent just before may have been too much. */
+	if (b->state == RBUS_AWAY || b->state == RBUS_GONE) {
+		rbus_request_abandon(b, &request);
+		return;
+	}
+	request.bytes = text.size();
+	b->requests.push_back(std::move(request));
+	if (!rbus_count_waiting(b, text.size()))
+		return;
+	if (redisAsyncFormattedCommand(b->command.context, rbus_replied, nullptr, text.data(), text.size()) !=
+	    REDIS_OK)
+		rbus_drop(b, "the connection takes no more commands");
+}
+
+/* ---- sending. Messages are gathered into chunks, one script call each, of which a few are under way at a time: the
+ * more there is to send, the fuller the calls are */
+
+static constexpr size_t rbus_messages = 64, rbus_bytes = 256 * 1024; /* of a chunk; Redis does nothing else meanwhile */
+static constexpr unsigned rbus_under_way = 4;
+
+static size_t rbus_chunk_size(const struct rbus_chunk *chunk)
+{
+	return chunk->keys.size() + chunk->arguments.size();
+}
+
+static void rbus_add_argument(std::string *bytes, std::string_view argument)
+{
+	bytes->append("$")
+		.append(std::to_string(argument.size()))
+		.append("\r\n")
+		.append(argument)
+		.append("\r\n");
+}
+
+static void rbus_add_frame(std::string *bytes, enum rbus_frame_type type, std::string_view body)
+{
+	bytes->append("$").append(std::to_string(RBUS_FRAME_HEAD + body.size())).append("\r\n");
+	rbus_wire_add(bytes, type, body);
+	bytes->append("\r\n");
+}
+
+static struct rbus_chunk *rbus_open_chunk(struct rbus *b, size_t size)
+{
+	if (b->outbox.empty() || b->outbox.back().messages == rbus_messages ||
+	    rbus_chunk_size(&b->outbox.back()) + size > rbus_bytes)
+		b->outbox.emplace_back();
+	return &b->outbox.back();
+}
+
+/* target as in the script: '' for the session key, '*', or an address. */
+static void rbus_put(struct rbus *b, std::string_view target, std::string_view key, enum rbus_frame_type type,
+                std::string_view body, cs_bus_done_fn *done, void *arg)
+{
+	struct rbus_chunk *chunk = rbus_open_chunk(b, body.size());
+	const size_t before = rbus_chunk_size(chunk);
+
+	if (!key.empty()) {
+		rbus_add_argument(&chunk->keys, key);
+		chunk->key_count++;
+	}
+	rbus_add_argument(&chunk->arguments, target);
+	rbus_add_frame(&chunk->arguments, type, body);
+	chunk->messages++;
+	if (done)
+		chunk->sent.push_back({chunk->messages, done, arg});
+	(void)rbus_count_waiting(b, rbus_chunk_size(chunk) - before);
+}
+
+void rbus_outbox_tell_full(struct rbus *b)
+{
+	if (!b->told_full)
+		b->host->log(b->core, CS_LOG_WARNING,
+		             "too much waits for Redis: what other nodes are sent is dropped or refused, "
+		             "they look "
+		             "at the store instead; further times are not logged");
+	b->told_full = true;
+}
+
+/* Of no use to anybody any more: the others look at the store once there is room again. */
+static void rbus_outbox_drop(struct rbus *b)
+{
+	b->host->dropped(b->core, 1);
+	if (b->state != RBUS_UP)
+		return; /* the next epoch begins with that */
+	rbus_outbox_tell_full(b);
+	b->dropping = true;
+}
+
+void rbus_outbox_make_good(struct rbus *b)
+{
+	if (!b->dropping || b->state != RBUS_UP || b->waiting > static_cast<size_t>(b->conf->queue) / 4)
+		return;
+	b->dropping = false;
+	rbus_outbox_announce(b, RBUS_RESYNC);
+}
+
+void rbus_missed(void *bus)
+{
+	auto *b = static_cast<struct rbus *>(bus);
+
+	/* The next epoch begins with it. */
+	if (b->state != RBUS_UP)
+		return;
+	b->dropping = true;
+	rbus_outbox_make_good(b);
+}
+
+static void rbus_refuse(struct rbus *b, cs_bus_done_fn *done, void *arg)
+{
+	b->host->refused(b->core, 1);
+	if (b->state == RBUS_UP)
+		rbus_outbox_tell_full(b);
+	done(arg, CS_ENOENT);
+}
+
+void rbus_send(void *bus, cs_account to, const void *data, size_t size, cs_bus_done_fn *done, void *arg)
+{
+	auto *b = static_cast<struct rbus *>(bus);
+
+	if (b->state == RBUS_UP && rbus_has_room(b, size, done ? RBUS_SHARE_TOLD : RBUS_SHARE_HINTS))
+		rbus_put(b, {}, rbus_session_key(b, to), RBUS_DATA, {static_cast<const char *>(data), size}, done,
+		    arg);
+	else if (done)
+		rbus_refuse(b, done, arg);
+	else
+		rbus_outbox_drop(b);
+}
+
+void rbus_send_to(void *bus, cs_bus_address to, const void *data, size_t size)
+{
+	auto *b = static_cast<struct rbus *>(bus);
+
+	if (b->state == RBUS_UP && rbus_has_room(b, size, RBUS_SHARE_ANSWERS)) {
+		rbus_put(b, rbus_hex(to), {}, RBUS_DATA, {static_cast<const char *>(data), size}, nullptr,
+		    nullptr);
+		return;
+	}
+	b->host->dropped(b->core, 1);
+	if (b->state == RBUS_UP)
+		rbus_outbox_tell_full(b);
+}
+
+void rbus_send_all(void *bus, const void *data, size_t size)
+{
+	auto *b = static_cast<struct rbus *>(bus);
+
+	if (b->state != RBUS_UP || !rbus_has_room(b, size, RBUS_SHARE_HINTS))
+		rbus_outbox_drop(b);
+	else
+		rbus_put(b, "*", {}, RBUS_DATA, {static_cast<const char *>(data), size}, nullptr, nullptr);
+}
+
+void rbus_outbox_announce(struct rbus *b, enum rbus_frame_type type)
+{
+	rbus_put(b, "*", {}, type, {}, nullptr, nullptr);
+	rbus_flush(b);
+}
+
+/* ---- leaving */
+
+static void rbus_ask_send(struct rbus *b, struct rbus_chunk &&chunk)
+{
+	struct rbus_command command = rbus_call(b, RBUS_SEND, 1 + chunk.key_count);
+	struct rbus_request request = {RBUS_ASKED_SEND};
+
+	command.bytes.reserve(command.bytes.size() + rbus_chunk_size(&chunk) + 256);
+	rbus_command_add(&command, b->nodes_key);
+	command.bytes += chunk.keys;
+	rbus_command_add(&command, b->own);
+	rbus_command_add(&command, b->inbox_prefix);
+	rbus_command_add(&command, b->all_channel);
+	rbus_command_add(&command, b->head);
+	command.bytes += chunk.arguments;
+	command.count += chunk.key_count + 2 * chunk.messages;
+	request.count = chunk.messages;
+	request.sent = std::move(chunk.sent);
+	b->waiting -= rbus_chunk_size(&chunk);
+	b->sending++;
+	rbus_ask(b, &command, std::move(request));
+}
+
+void rbus_outbox_pump(struct rbus *b, bool all)
+{
+	while (!b->outbox.empty() && (all || b->sending < rbus_under_way)) {
+		struct rbus_chunk chunk = std::move(b->outbox.front());
+
+		b->outbox.pop_front();
+		rbus_ask_send(b, std::move(chunk));
+	}
+}
+
+void rbus_flush(void *bus)
+{
+	auto *b = static_cast<struct rbus *>(bus);
+
+	if (b->state == RBUS_UP)
+		rbus_outbox_pump(b, false);
+	rbus_link_flush(&b->command);
+}
+
+/* No reply, or none that makes sense: nobody can say where anything went. */
+static std::vector<bool> rbus_read_nowhere(const struct rbus_request *request, const redisReply *reply)
+{
+	const bool good = reply && reply->type == REDIS_REPLY_ARRAY;
+	std::vector<bool> nowhere(request->count + 1, !good);
+
+	for (size_t i = 0; good && i < reply->elements; i++) {
+		const long long place = reply->element[i]->integer;
+
+		if (place >= 1 && static_cast<size_t>(place) <= request->count)
+			nowhere[static_cast<size_t>(place)] = true;
+	}
+	return nowhere;
+}
+
+/* They may have gone out all the same. */
+static void rbus_count_lost(const struct rbus *b, size_t messages, size_t told)
+{
+	b->host->dropped(b->core, messages - told);
+	b->host->refused(b->core, told);
+}
+
+void rbus_outbox_answered(struct rbus *b, const struct rbus_request *request, const redisReply *reply)
+{
+	if (!reply)
+		rbus_count_lost(b, request->count, request->sent.size());
+	else if (b->sending > 0)
+		b->sending--;
+	if (reply && reply->type != REDIS_REPLY_ARRAY)
+		rbus_tell_error(b, "send", reply);
+	if (!request->sent.empty()) {
+		const std::vector<bool> nowhere = rbus_read_nowhere(request, reply);
+
+		for (const rbus_sent &sent : request->sent)
+			sent.done(sent.arg, nowhere[sent.index] ? CS_ENOENT : 0);
+	}
+	if (reply && b->state == RBUS_UP)
+		rbus_outbox_pump(b, false);
+}
+
+void rbus_outbox_abandon(struct rbus *b)
+{
+	const std::deque<rbus_chunk> outbox = std::exchange(b->outbox, {});
+
+	for (const rbus_chunk &chunk : outbox) {
+		rbus_count_lost(b, chunk.messages, chunk.sent.size());
+		for (const rbus_sent &sent : chunk.sent)
+			sent.done(sent.arg, CS_ENOENT);
+	}
+}
+
+/* ---- receiving */
+
+/* One report for what comes at once: every node announces itself when Redis is back. */
+static constexpr int64_t rbus_missed_delay = 100;
+
+void rbus_tell_degraded(struct rbus *b, bool degraded)
+{
+	if (b->told_degraded == degraded)
+		return;
+	b->told_degraded = degraded;
+	b->host->changed(b->core, degraded ? CS_CLUSTER_DEGRADED : CS_CLUSTER_WHOLE);
+}
+
+static void rbus_tell_missed(void *arg)
+{
+	auto *b = static_cast<struct rbus *>(arg);
+
+	b->missed_timer = nullptr;
+	b->host->changed(b->core, CS_CLUSTER_MISSED);
+}
+
+/* Before the bus is up there is no need: the epoch looks for everything. */
+void rbus_missed_soon(struct rbus *b)
+{
+	if (b->state == RBUS_UP && !b->missed_timer)
+		b->missed_timer = b->host->timer_add(b->core, rbus_missed_delay, rbus_tell_missed, b);
+}
+
+static void rbus_log_garbage(struct rbus *b, const redisReply *channel, size_t size)
+{
+	if (b->told_garbage)
+		return;
+	b->told_garbage = true;
+	b->host->log(b->core, CS_LOG_WARNING,
+	             "dropped a message that no node of this version sends, further ones are not logged "
+	             "channel=%.*s size=%zu",
+	             static_cast<int>(channel->len), channel->str, size);
+}
+
+/* ---- frames */
+
+static int rbus_asked(struct rbus *b, cs_bus_address sender, const rbus_frame *frame)
+{
+	cs_account account;
+	cs_conn conn;
+
+	if (rbus_wire_parse_session(frame->body, &account, &conn))
+		return CS_EINVAL;
+	if (frame->type == RBUS_CLOSE)
+		rbus_session_close(b, account, conn);
+	else
+		rbus_session_probe(b, account, conn, sender);
+	return 0;
+}
+
+static int rbus_from_other(struct rbus *b, cs_bus_address sender, const rbus_frame *frame)
+{
+	switch (frame->type) {
+	case RBUS_DATA: b->host->arrived(b->core, frame->body.data(), frame->body.size()); return 0;
+	case RBUS_CLOSE:
+	case RBUS_PROBE: return rbus_asked(b, sender, frame);
+	case RBUS_LAPSED:
+		if (b->state == RBUS_UP)
+			rbus_tell_degraded(b, true);
+		[[fallthrough]];
+	case RBUS_RESYNC: rbus_missed_soon(b); return 0;
+	default: return CS_EINVAL;
+	}
+}
+
+static bool rbus_is_listening(const struct rbus *b)
+{
+	return b->state == RBUS_SETTLING || b->state == RBUS_UP || b->state == RBUS_LEAVING;
+}
+
+/* Our own: the heartbeat, and what we sent to all. */
+static void rbus_take(struct rbus *b, const redisReply *channel, std::string_view message)
+{
+	std::vector<rbus_frame> frames;
+	cs_bus_address sender = 0;
+	int result = rbus_wire_parse(message, &sender, &frames);
+
+	if (!result && sender == b->address) {
+		if (frames.size() == 1 && frames[0].type == RBUS_HEARTBEAT)
+			b->echo = rbus_now();
+		return;
+	}
+	for (size_t i = 0; !result && i < frames.size() && rbus_is_listening(b); i++)
+		result = rbus_from_other(b, sender, &frames[i]);
+	if (result)
+		rbus_log_garbage(b, channel, message.size());
+}
+
+/* ---- what hiredis hands over */
+
+static bool rbus_is_kind(const redisReply *element, const char *kind)
+{
+	return element->type == REDIS_REPLY_STRING && strcmp(element->str, kind) == 0;
+}
+
+static void rbus_received(redisAsyncContext *context, void *data, void *)
+{
+	const auto *link = static_cast<const struct rbus_link *>(context->ev.data);
+	const auto *reply = static_cast<const redisReply *>(data);
+
+	if (!reply || link->closing || reply->type != REDIS_REPLY_ARRAY || reply->elements != 3)
+		return;
+	if (rbus_is_kind(reply->element[0], "subscribe"))
+		rbus_handshake_step(link->bus);
+	else if (rbus_is_kind(reply->element[0], "message") && reply->element[2]->type == REDIS_REPLY_STRING)
+		rbus_take(link->bus, reply->element[1], {reply->element[2]->str, reply->element[2]->len});
+}
+
+void rbus_inbox_subscribe(struct rbus *b)
+{
+	struct rbus_command command;
+
+	rbus_command_add(&command, "SUBSCRIBE");
+	rbus_command_add(&command, b->inbox_prefix + b->own);
+	rbus_command_add(&command, b->all_channel);
+	const std::string text = rbus_command_text(&command);
+
+	if (redisAsyncFormattedCommand(b->inbox.context, rbus_received, nullptr, text.data(), text.size()) !=
+	    REDIS_OK)
+		rbus_drop(b, "the connection takes no more commands");
+}
