@@ -167,7 +167,7 @@ static void try_accepted(const std::string &bytes, const struct frame_parser *p)
 	unsigned deepest = 0;
 
 	fields.parser = p;
-	const struct cs_frame frame = {p->request, 0, 0, "", bytes.data(), bytes.size(), &fields};
+	const struct cs_frame frame = {p->request, 0, 0, "", 0, bytes.data(), bytes.size(), &fields};
 
 	/* One that a raw LF or NUL in a string has ended is refused. */
 	REQUIRE(bytes.back() == '}');

@@ -195,7 +195,7 @@ static void who_has_closed_half_gets_the_last_answer_although_somebody_wrote_to_
 
 	test_server_set(s, "db_sqlite.busy_timeout", "60s");
 	test_server_start(s);
-	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob");
+	test_client *ann = client_enter(s, "ann", ",\"want\":[\"signal\"]"), *bob = client_enter(s, "bob");
 	const int64_t away = client_absent(s, "away");
 	assert_int_equal(sqlite3_open(test_server_database(s).c_str(), &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
@@ -203,7 +203,9 @@ static void who_has_closed_half_gets_the_last_answer_although_somebody_wrote_to_
 		client_chat(ann, away, "x", check_format(",\"req\":%d", i));
 	shutdown(ann->fd, SHUT_WR);
 	client_expect_quiet(bob);
-	client_chat(bob, ann->id, "are you there?");
+	client_sendf(bob, "{\"msgid\":122,\"id\":%lld,\"toid\":%lld,\"kind\":\"typing\"}", (long long)bob->id,
+	             (long long)ann->id);
+	client_expect(ann, "{\"msgid\":122,\"kind\":\"typing\"}");
 	sqlite3_close(db);
 	for (const test_frame &frame : client_read_to_end(ann))
 		answered += json_matches(frame.json.get(), "{\"msgid\":100,\"of\":6,\"errno\":0}");
