@@ -1,2 +1,1 @@
 signal_MODEL = yes
-signal_SHARED = field
