@@ -189,7 +189,7 @@ mysql_tests = $(if $(db_mysql_SKIP),,CS_DRIVER=db_mysql $(mysql_suite:%=$(BUILD)
 bad_plugins := $(patsubst tests/plugin/%.c,$(BUILD)/tests/plugin/bad/%.so,$(wildcard tests/plugin/bad_*.c))
 # Fuzz targets need no more of it than the fake host, and clang 14 cannot compile the rest.
 fuzz_support := $(filter $(BUILD)/tests/support/fake_%,$(call objects_of,tests/support))
-fuzz_names := $(patsubst tests/fuzz/fuzz_%.cpp,%,$(wildcard tests/fuzz/fuzz_*.cpp))
+fuzz_names := $(patsubst tests/fuzz/fuzz_%.cpp,%,$(filter-out $(if $(bus_redis_SKIP),%_redis_wire.cpp),$(wildcard tests/fuzz/fuzz_*.cpp)))
 replay_binaries := $(fuzz_names:%=$(BUILD)/tests/fuzz/replay_%)
 TEST_CFLAGS = $(CMOCKA_CFLAGS) $(CORE_CFLAGS) $(SQLITE_CFLAGS)
 TEST_LIBS = $(CMOCKA_LIBS) $(CORE_LIBS) $(SQLITE_LIBS)

@@ -84,7 +84,6 @@ static int server_open_bus(struct server *s, struct cs_error *e)
 		error_set(e, "%s: its bus table is of another ABI; build it again", p->path.c_str());
 		return CS_EINVAL;
 	}
-	s->shared.bus_calls = &session_bus_calls;
 	if (bus_open(&s->bus, &s->shared, driver, p->conf.memory.get(), &text) != 0) {
 		error_set(e, "the bus cannot be opened: %s (its options are those of [%s]; bus.driver, %s)", text.text,
 		          p->name.c_str(), conf_where(&s->conf->file, "bus", "driver").c_str());
@@ -100,18 +99,13 @@ static int server_open_workers(struct server *s, struct cs_error *e)
 	const unsigned threads = core->threads ? (unsigned)core->threads
 		: std::clamp(std::thread::hardware_concurrency(), 1u, 128u);
 
-	s->shared.sessions = &s->sessions;
-	s->shared.throttle = &s->throttle;
-	s->shared.conn_calls = &plugin_conn_calls;
-	s->shared.dispatch = &s->dispatch;
-	s->shared.want_words = s->plugins.want_words.data();
 	for (unsigned i = 0; i < threads; i++) {
 		s->shared.workers.push_back(std::make_unique<struct worker>());
 		struct worker *w = s->shared.workers.back().get();
 
+		conn_table_open(w, core);
 		if (const int failed = worker_open(w, i, &s->shared, e))
 			return failed;
-		conn_table_open(w, core);
 		dispatch_open(w);
 	}
 	return 0;
@@ -219,6 +213,18 @@ static int server_open_signals(struct server *s, struct cs_error *e)
 	return 0;
 }
 
+/* The parts that are there from the beginning. */
+static int server_open_shared(struct server *s, struct cs_error *)
+{
+	s->shared.sessions = &s->sessions;
+	s->shared.throttle = &s->throttle;
+	s->shared.conn_calls = &plugin_conn_calls;
+	s->shared.bus_calls = &session_bus_calls;
+	s->shared.dispatch = &s->dispatch;
+	s->shared.want_words = s->plugins.want_words.data();
+	return 0;
+}
+
 static int server_open_main_loop(struct server *s, struct cs_error *e)
 {
 	return loop_open(&s->main, e);
@@ -263,9 +269,9 @@ static int server_open_all(struct server *s, struct cs_error *e)
 {
 	log_set_level((enum cs_log_level)server_core_conf(s->conf.get())->log_level);
 	server_open_limits(s);
-	for (const auto step : {server_check, server_check_addresses, server_open_main_loop, server_open_signals,
-	                        server_open_watch, server_open_store, server_open_bus, server_open_workers,
-	                        server_start_plugins, server_open_listeners, server_open_admin}) {
+	for (const auto step : {server_open_shared, server_check, server_check_addresses, server_open_main_loop,
+	                        server_open_signals, server_open_watch, server_open_store, server_open_bus,
+	                        server_open_workers, server_start_plugins, server_open_listeners, server_open_admin}) {
 		if (const int failed = step(s, e))
 			return failed;
 	}

@@ -29,7 +29,7 @@ static constinit std::atomic<int> log_current_level{CS_LOG_INFO};
 static constinit struct {
 	std::mutex mutex;
 	unsigned long long dropped;
-} way{};
+} log_way{};
 
 static const char *log_level_name(enum cs_log_level level)
 {
@@ -132,16 +132,16 @@ static bool log_has_room()
 /* Whoever reads the log may stand still, and no worker must stand still with him. */
 static void log_write_or_drop(std::string_view line)
 {
-	std::scoped_lock lock(way.mutex);
+	std::scoped_lock lock(log_way.mutex);
 
-	if (way.dropped > 0 && log_has_room()) {
-		log_write_all(log_line_begin(CS_LOG_WARNING) + "log lines dropped count=" + std::to_string(way.dropped) + "\n");
-		way.dropped = 0;
+	if (log_way.dropped > 0 && log_has_room()) {
+		log_write_all(log_line_begin(CS_LOG_WARNING) + "log lines dropped count=" + std::to_string(log_way.dropped) + "\n");
+		log_way.dropped = 0;
 	}
 	if (log_has_room())
 		log_write_all(line);
 	else
-		way.dropped++;
+		log_way.dropped++;
 }
 
 void log_set_level(enum cs_log_level level)

@@ -98,7 +98,7 @@ static void conn_tell_written(struct conn *c)
 
 /* ---- flush */
 
-static void conn_check_soft(struct conn *c)
+static void conn_end_backpressure(struct conn *c)
 {
 	if (!c->over_soft || conn_unsent(c) >= static_cast<uint64_t>(c->worker->conf->output_soft) / 2)
 		return;
@@ -120,7 +120,7 @@ static void conn_flush_now(struct conn *c)
 		return;
 	}
 	conn_tell_written(c);
-	conn_check_soft(c);
+	conn_end_backpressure(c);
 	conn_check_end(c);
 }
 
@@ -183,7 +183,7 @@ static void conn_append(struct conn *c, const char *frame, size_t size, const ch
 
 /* The marks. Before the kernel is known to be full, it is asked: a burst of one turn is no slow reader. Nor is one
  * who is sent a single frame that is longer than the marks, such as the LOGIN_ACK of a member of large groups. */
-static int conn_check_marks(struct conn *c, size_t added)
+static int conn_apply_backpressure(struct conn *c, size_t added)
 {
 	const auto soft = static_cast<size_t>(c->worker->conf->output_soft);
 	const auto hard = static_cast<size_t>(c->worker->conf->output_hard);
@@ -217,7 +217,7 @@ int conn_send(struct conn *c, const char *frame, size_t size, const char *tail, 
 	if (position_r != nullptr)
 		*position_r = c->queued;
 	conn_queue_flush(c);
-	return conn_check_marks(c, added);
+	return conn_apply_backpressure(c, added);
 }
 
 void conn_note_sender(struct conn *c, const struct cs_self *sender)

@@ -265,7 +265,7 @@ static int model_find_repeats(cs_db *db, std::span<message_append *const> items)
 	                    values, model_repeat_take, &named);
 }
 
-static void model_settle(append_batch *b, message_append *item)
+static void message_assign_seq(append_batch *b, message_append *item)
 {
 	append_target *target = append_target_of(b, *item);
 
@@ -283,8 +283,8 @@ static void model_settle(append_batch *b, message_append *item)
 	b->stored.push_back(item);
 }
 
-/* Settles an item whose cid an earlier item of the batch may have. firsts: stored items with a cid, sorted. */
-static void model_settle_carefully(append_batch *b, message_append *item, std::vector<message_append *> *firsts)
+/* Assigns a seq to an item whose cid an earlier item of the batch may have. firsts: stored items with a cid, sorted. */
+static void message_assign_seq_carefully(append_batch *b, message_append *item, std::vector<message_append *> *firsts)
 {
 	const auto at = std::lower_bound(firsts->begin(), firsts->end(), item, model_cid_less);
 
@@ -295,12 +295,12 @@ static void model_settle_carefully(append_batch *b, message_append *item, std::v
 		item->created = (*at)->created;
 		return;
 	}
-	model_settle(b, item);
+	message_assign_seq(b, item);
 	if (!item->cid.empty() && !item->outcome)
 		firsts->insert(at, item);
 }
 
-static void model_settle_all(append_batch *b, bool careful)
+static void message_assign_seqs(append_batch *b, bool careful)
 {
 	std::vector<message_append *> firsts;
 
@@ -308,9 +308,9 @@ static void model_settle_all(append_batch *b, bool careful)
 		if (item->repeated)
 			continue;
 		if (careful)
-			model_settle_carefully(b, item, &firsts);
+			message_assign_seq_carefully(b, item, &firsts);
 		else
-			model_settle(b, item);
+			message_assign_seq(b, item);
 	}
 }
 
@@ -390,7 +390,7 @@ int message_append_all(cs_db *db, std::span<message_append *const> messages, boo
 		result = append_find_targets(&b);
 	if (result)
 		return result;
-	model_settle_all(&b, careful);
+	message_assign_seqs(&b, careful);
 	if (!careful)
 		result = model_find_refused_repeats(&b);
 	if (!result)

@@ -15,14 +15,7 @@
 #include "core/base/log.h"
 #include "core/conf/conf.h"
 #include "core/conf/options.h"
-
-#define REQUIRE(condition)                                                                                   \
-	do {                                                                                                 \
-		if (!(condition)) {                                                                          \
-			fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #condition);        \
-			abort();                                                                             \
-		}                                                                                            \
-	} while (0)
+#include "fuzz.h"
 
 extern "C" int LLVMFuzzerInitialize(int *, char ***)
 {

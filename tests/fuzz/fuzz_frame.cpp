@@ -16,14 +16,7 @@
 #include <cjson/cJSON.h>
 
 #include "core/net/frame.h"
-
-#define REQUIRE(condition)                                                                                   \
-	do {                                                                                                 \
-		if (!(condition)) {                                                                          \
-			fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #condition);        \
-			abort();                                                                             \
-		}                                                                                            \
-	} while (0)
+#include "fuzz.h"
 
 struct cjson_delete {
 	void operator()(cJSON *json) const

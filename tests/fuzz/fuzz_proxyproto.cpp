@@ -12,14 +12,7 @@
 #include <netinet/in.h>
 
 #include "core/net/proxyproto.h"
-
-#define REQUIRE(condition)                                                                                   \
-	do {                                                                                                 \
-		if (!(condition)) {                                                                          \
-			fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #condition);        \
-			abort();                                                                             \
-		}                                                                                            \
-	} while (0)
+#include "fuzz.h"
 
 struct verdict {
 	enum proxyproto_result result;

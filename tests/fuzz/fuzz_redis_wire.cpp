@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT
+ * Fuzz target of the wire of bus_redis: the input is a message that Redis brought. */
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "../../plugins/bus_redis/bus_redis.h"
+#include "fuzz.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	/* A copy of exactly its size shows reads beyond the end. */
+	const std::vector<char> copy(data, data + size);
+	const std::string_view message(copy.data(), copy.size());
+	cs_bus_address sender = 0;
+	std::vector<rbus_frame> frames;
+	const int result = rbus_wire_parse(message, &sender, &frames);
+
+	REQUIRE(result == 0 || result == CS_EINVAL);
+	if (result)
+		return 0;
+	REQUIRE(sender != 0 && sender <= CS_BUS_ADDRESS_MAX);
+	std::string again = rbus_wire_head(sender);
+
+	for (const rbus_frame &frame : frames) {
+		cs_account account = 0;
+		cs_conn conn = 0;
+
+		rbus_wire_add(&again, frame.type, frame.body);
+		if (rbus_wire_parse_session(frame.body, &account, &conn) == 0)
+			REQUIRE(frame.body.find_first_not_of("0123456789 ") == frame.body.npos);
+	}
+	REQUIRE(again == message);
+	return 0;
+}
