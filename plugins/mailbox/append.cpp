@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the way of a message into the store and the hints that follow its commit: commit, then locate, then
- * hint. It must not know what a receiver does with a hint. */
+ * Stores a message and routes its hints. The order is: commit, then find the receiver's sessions, then hint. (R1 of
+ * DESIGN 5) */
 #include "append.h"
 
 #include <algorithm>
@@ -11,9 +11,9 @@
 #include "deliver.h"
 #include "hint.h"
 
-/* ---- the writer's side */
+/* ---- on the writer's thread */
 
-/* The clock is read here, where the order of a conversation is decided, so that ts rises with seq. */
+/* The clock is read here because the order of a conversation is decided here: ts rises with seq. */
 static int mailbox_append_run(cs_db *db, void *const *items, size_t count, int careful)
 {
 	std::vector<message_append *> appends;
@@ -53,8 +53,8 @@ static void mailbox_hint_pair(const cs_host *host, cs_self *self, const message_
 		(void)mailbox_hint_route(host, self, a.sender, own, {});
 }
 
-/* The cid was there: this body may differ from the stored one, and the first one's hint may have been lost
- * with an unknown outcome. */
+/* The cid was stored before. The hint has no body, because this body may differ from the stored one. It is sent because
+ * the first hint may have been lost, if the outcome of the first commit was unknown. */
 static void mailbox_hint_repeated(const cs_host *host, cs_self *self, const message_append &a)
 {
 	const mailbox_hint hint = mailbox_hint_of(a, MAILBOX_HINT_NEWS);
@@ -79,9 +79,9 @@ static void mailbox_committed(const cs_host *host, cs_self *self, void *item)
 		mailbox_hint_pair(host, self, a);
 }
 
-/* ---- the worker's side */
+/* ---- on the worker's thread */
 
-/* A result of 0 says that the batch was committed, not what became of the item. */
+/* The item's own outcome. The batch was committed, but the item can still have been refused. */
 static void mailbox_answer_outcome(mailbox *m, const mailbox_item &item)
 {
 	char more[40];
@@ -105,7 +105,7 @@ static void mailbox_answer_outcome(mailbox *m, const mailbox_item &item)
 	}
 }
 
-/* A member that the index does not know joined by a way that did not tell us. */
+/* The sender is a member, but the index does not know it: nobody told this worker of the join. */
 static void mailbox_note_member(mailbox *m, mailbox_session *s, const mailbox_item &item)
 {
 	const message_append &a = item.append;
@@ -152,7 +152,7 @@ static void mailbox_append_done(void *state, int result, void *arg)
 
 static const cs_batch mailbox_append_batch = {"messages", mailbox_append_run, mailbox_committed, mailbox_append_done};
 
-/* One conversation is always the same key, whoever of a pair sends. */
+/* Both accounts of a pair get the same key, so the messages of one conversation stay in order. */
 static uint64_t mailbox_append_key_of(const message_append &a)
 {
 	const uint64_t low = std::min(a.sender, a.to), high = std::max(a.sender, a.to);
@@ -162,8 +162,8 @@ static uint64_t mailbox_append_key_of(const message_append &a)
 	return (low * UINT64_C(0x9e3779b97f4a7c15) ^ high) << 1;
 }
 
-/* Where a commit can have happened although it failed, every message needs a name to be found again by. It
- * begins with a NUL, which no client can write. */
+/* If a commit can succeed although it reports a failure, every message needs a cid, so that the retry finds it. A cid
+ * that the mailbox makes begins with a NUL, which no client can write. */
 static std::string mailbox_own_cid(mailbox *m)
 {
 	const uint64_t parts[3] = {m->seed[0], m->seed[1], ++m->cids};
@@ -206,7 +206,7 @@ int mailbox_append_send(void *context, const cs_frame *frame, const cs_outgoing 
 	                        sizeof(mailbox_item) + item->body.size());
 	if (result)
 		return m->host->refuse_result(m->self, frame->conn, &frame->request, result);
-	(void)item.release();   /* done()'s */
+	(void)item.release();   /* done() frees it */
 	if (++s->sends < MAILBOX_SENDS)
 		return CS_DONE;
 	s->held_back = true;

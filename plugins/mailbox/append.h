@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns storing messages: one item per message from its handler to the writer and back to its answer. It must
- * not know how stored messages are delivered. */
+ * Stores messages: from the handler to the writer, and back to the answer. */
 #ifndef MAILBOX_APPEND_H
 #define MAILBOX_APPEND_H
 
@@ -18,7 +17,7 @@ struct mailbox_item {
 	cs_conn conn = 0;
 	cs_request request = {};
 	std::string cid, body;
-	message_append append;         /* its views are into cid and body */
+	message_append append;         /* its views point into cid and body */
 };
 
 /* mailbox.h of the public headers: send. */

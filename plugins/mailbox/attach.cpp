@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns attach and begin: reading the first page, and making the session's books of it. It must not know hints or
- * how a page is merged. */
+ * Begins a session: attach reads the first page, begin makes the session live. */
 #include "attach.h"
 
 #include <algorithm>
@@ -18,7 +17,7 @@ struct attachment {
 	void *arg = nullptr;
 };
 
-/* ---- on a reader */
+/* ---- on a store thread */
 
 static void mailbox_add_source(mailbox_page *page, const message_news &news)
 {
@@ -33,7 +32,7 @@ static void mailbox_add_source(mailbox_page *page, const message_news &news)
 	page->sources.push_back(std::move(source));
 }
 
-/* Claimed before it is read (R2): whatever is committed after this read comes as a hint. */
+/* The place was claimed before this read (R2 of DESIGN 5), so a hint comes for whatever is committed after it. */
 static int mailbox_read_first(cs_db *db, void *arg)
 {
 	attachment *a = static_cast<attachment *>(arg);
@@ -72,7 +71,7 @@ static void mailbox_join_groups(mailbox *m, mailbox_session *s, const attachment
 	}
 }
 
-/* Hints that came meanwhile have made lines that are not known yet, with what was heard. */
+/* Hints that came during the read made lines that are not known yet. They hold the seq that was heard. */
 static void mailbox_take_first_page(mailbox *m, mailbox_session *s, const attachment &a)
 {
 	for (const message_news &news : a.news)
@@ -142,7 +141,7 @@ int mailbox_attach(void *context, cs_conn conn, cs_account account, int acknowle
 		return result;
 	}
 	m->attaching++;
-	(void)a.release();   /* first_was_read's */
+	(void)a.release();   /* mailbox_first_was_read frees it */
 	return 0;
 }
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the beginning of a session: the first page of what was kept, and the moment from which it is live. It
- * must not know hints. */
+ * Begins a session: reads the first page of stored messages and makes the session live. */
 #ifndef MAILBOX_ATTACH_H
 #define MAILBOX_ATTACH_H
 

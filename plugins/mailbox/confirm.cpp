@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns DELIVERED: from the session's books where they know enough, else after one read. It must not know how
- * cursors reach the store. */
+ * Handles DELIVERED. If the session does not know the conversation well enough, the store is read first. */
 #include "confirm.h"
 
 #include <algorithm>
@@ -35,7 +34,8 @@ static int mailbox_confirm_look_up(cs_db *db, void *arg)
 	                         mailbox_key_other(c->key), &c->news);
 }
 
-/* The client has it, from an earlier connection that ended before it said so: it is not sent again. */
+/* The client received the message on an earlier connection, which ended before the client confirmed it. Do not send it
+ * again. */
 static void mailbox_skip_to(mailbox *m, const confirmation &c)
 {
 	mailbox_session *s = mailbox_session_find(&m->sessions, c.session);
@@ -105,6 +105,6 @@ int mailbox_confirm_delivered(void *context, const cs_frame *frame, cs_conversat
 	result = m->host->work(m->self, frame->conn, CS_WORK_READ, mailbox_confirm_look_up, mailbox_was_looked_up, c.get());
 	if (result)
 		return m->host->refuse_result(m->self, frame->conn, &frame->request, result);
-	(void)c.release();   /* was_looked_up's */
+	(void)c.release();   /* mailbox_was_looked_up frees it */
 	return CS_PENDING;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns DELIVERED: what a client says it has received. It must not know how cursors reach the store. */
+ * Handles DELIVERED: the client says which messages it received. */
 #ifndef MAILBOX_CONFIRM_H
 #define MAILBOX_CONFIRM_H
 

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: MIT
- * Owns the flush of cursors. A flush that is lost costs a second delivery, never a message. It must not know
- * what moves a cursor. */
+ * Writes cursors to the store. If a flush is lost, messages are delivered twice; no message is lost. */
 #include "cursor.h"
 
 #include <algorithm>
 
 constexpr size_t mailbox_cursors_per_item = 256;
 constexpr unsigned mailbox_attempts_at_most = 20;
-/* One for all: cursors are never written by two writers at once, so they cannot wait for each other, and the
- * last flush of a session comes after its earlier ones. */
+/* All flushes have the same key. So only one writer at a time writes cursors, and writers cannot block each other. The
+ * last flush of a session also comes after its earlier ones. */
 constexpr uint64_t mailbox_batch_key = UINT64_C(0x637572736f72);
 
-/* ---- the writer's side */
+/* ---- on the writer's thread */
 
 static int mailbox_cursor_run(cs_db *db, void *const *items, size_t count, int)
 {
@@ -29,7 +28,7 @@ static void mailbox_cursor_done(void *state, int result, void *item);
 
 static const cs_batch mailbox_cursor_batch = {"cursors", mailbox_cursor_run, nullptr, mailbox_cursor_done};
 
-/* ---- the worker's side */
+/* ---- on the worker's thread */
 
 static void mailbox_cursor_arm(mailbox *m);
 
@@ -39,7 +38,7 @@ static int mailbox_hand_in(mailbox *m, std::unique_ptr<mailbox_flush> &flush)
 	const int result = m->host->batch(m->self, &mailbox_cursor_batch, mailbox_batch_key, flush.get(), bytes);
 
 	if (!result)
-		(void)flush.release();   /* done()'s */
+		(void)flush.release();   /* done() frees it */
 	return result;
 }
 
@@ -130,7 +129,8 @@ static void mailbox_flush_dirty(mailbox *m)
 	mailbox_flush_now(m, std::move(flush));
 }
 
-/* The queue was full when these sessions ended. After a while their places matter more than their cursors. */
+/* The queue was full when these sessions ended, so their flushes are tried again. After some failures the flush is
+ * dropped: releasing the account's place is then more important than the cursor. */
 static void mailbox_retry_stuck(mailbox *m)
 {
 	std::vector<std::unique_ptr<mailbox_flush>> stuck;

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT
- * Owns bringing cursors to the store: in batches while sessions live, at once when they end. It must not know
- * what moves a cursor. */
+ * Writes cursors to the store: in batches while sessions live, at once when a session ends. */
 #ifndef MAILBOX_CURSOR_H
 #define MAILBOX_CURSOR_H
 
 #include "mailbox.h"
 #include "../model/messages.h"
 
-/* One write of cursors, from hand-in to completion. */
+/* One write of cursors, from the call of batch() to done(). */
 struct mailbox_flush {
 	std::vector<message_cursor> cursors;
-	std::vector<std::pair<uint64_t, mailbox_key>> owners;   /* session id and line of each */
-	uint64_t ending = 0;    /* the session whose end waits for it, or 0 */
-	unsigned attempts = 0;  /* to hand it in */
+	std::vector<std::pair<uint64_t, mailbox_key>> owners;   /* session id and key of each cursor */
+	uint64_t ending = 0;    /* the ended session that holds its place until this is done, or 0 */
+	unsigned attempts = 0;  /* calls of batch() that failed */
 };
 
-/* The session has a cursor that the store does not have: it goes with the next flush. */
+/* The session has a cursor that the store does not have. Writes it with the next flush. */
 void mailbox_cursor_dirty(mailbox *m, mailbox_session *s);
-/* The session ends: true when its cursors are on their way and its ending (by s->id) must wait for them. */
+/* The session ends: writes its cursors. true: the write is under way, and the account's place must be held until it is
+ * done (mailbox.ending, by s->id). */
 [[nodiscard]] bool mailbox_cursor_end(mailbox *m, mailbox_session *s);
 
 #endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns what a session does with a hint (rule R3 of DESIGN 5) and with the kernel's taking bytes. It must not
- * know how the store is read. */
+ * Decides what a session does with a hint (R3 of DESIGN 5): send it, read the store, or drop it. */
 #include "deliver.h"
 
 #include <algorithm>
@@ -37,20 +36,20 @@ void mailbox_deliver_heard(mailbox *m, mailbox_session *s, mailbox_key key, uint
 	mailbox_pull_want(m, s);
 }
 
-/* Exactly the next one, and nothing stands in the way of sending it now. */
+/* The message is the next one, and it can be sent now. */
 static bool mailbox_is_next(const mailbox_session *s, const mailbox_line *line, uint64_t seq)
 {
 	return s->phase == MAILBOX_LIVE && !s->gone && line->known && !line->pulling && !mailbox_line_is_behind(line) &&
 	       seq == line->sent + 1;
 }
 
-/* A hint from another node has overtaken those before it, which are on their way. */
+/* The hint came before the hints of earlier messages, which are still on their way. */
 static bool mailbox_came_early(const mailbox_session *s, const mailbox_line *line, uint64_t seq)
 {
 	return seq > line->sent + 1 && mailbox_is_next(s, line, line->sent + 1);
 }
 
-/* The account's own message is nothing to send. */
+/* The message is the account's own: count it as sent, but do not send it. */
 static void mailbox_pass_over(mailbox *m, mailbox_session *s, mailbox_line *line, uint64_t seq)
 {
 	line->sent = seq;
@@ -58,7 +57,7 @@ static void mailbox_pass_over(mailbox *m, mailbox_session *s, mailbox_line *line
 		mailbox_cursor_dirty(m, s);
 }
 
-/* Delivers what is next. false: not now; it has to be read. */
+/* Delivers the message if it is the next one. false: it must be read from the store. */
 static bool mailbox_take_next(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_line *line, uint64_t seq, bool own,
                       int64_t created, std::string_view body)
 {
@@ -71,7 +70,7 @@ static bool mailbox_take_next(mailbox *m, mailbox_session *s, mailbox_key key, m
 	return true;
 }
 
-/* Those that waited for the one that was delivered. */
+/* Delivers the stashed hints that follow the message that was just delivered. */
 static void mailbox_take_stashed(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_line *line)
 {
 	mailbox_stashed next;
@@ -98,8 +97,8 @@ static void mailbox_take_stored(mailbox *m, mailbox_session *s, mailbox_key key,
 		mailbox_deliver_heard(m, s, key, hint.seq);
 }
 
-/* What is stored may have been hinted at before, so a session that has it reads nothing. A conversation that
- * is not the one of (kind, of) comes from a cid that its sender used twice: none of our business. */
+/* A repeated send. If the session has the message already, nothing is read. If hint.conversation differs from the
+ * conversation of (kind, of), the sender used a cid twice in two conversations: ignore the hint. */
 static void mailbox_deliver_take_news(mailbox *m, mailbox_session *s, mailbox_key key, const mailbox_hint &hint)
 {
 	mailbox_line *line = mailbox_line_get(s, key);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the bytes of hints: "mb", version, type, kind, the size of the body (4 bytes), the members that the type
- * has (8 bytes each), the body; numbers with the low byte first. It must not know what hints are for. */
+ * Encodes and decodes hints. The bytes: "mb", version, type, kind, size of the body (4 bytes), the members that the
+ * type has (8 bytes each), the body. Numbers have the low byte first. */
 #include "hint.h"
 
 #include <array>
@@ -20,7 +20,7 @@ constexpr unsigned mailbox_bit(member of)
 constexpr unsigned mailbox_of_stored = mailbox_bit(OF) | mailbox_bit(CONVERSATION) | mailbox_bit(SENDER) |
                                        mailbox_bit(SEQ) | mailbox_bit(CREATED);
 
-/* What hints of a type consist of. */
+/* The parts of a hint of one type. */
 struct form {
 	unsigned members;
 	bool has_body, of_groups;
@@ -70,7 +70,7 @@ static uint64_t mailbox_number_at(std::string_view bytes, size_t at, unsigned si
 	return number;
 }
 
-/* What is odd about a head; null: nothing. */
+/* The reason why the head is bad, or null. */
 static const char *mailbox_check_head(std::string_view bytes)
 {
 	if (!bytes.starts_with(std::string_view(mailbox_magic, sizeof(mailbox_magic))))
@@ -87,7 +87,7 @@ static const char *mailbox_check_head(std::string_view bytes)
 	return nullptr;
 }
 
-/* Takes the members that the form has; false: the bytes end before. */
+/* Reads the members that the form has. false: the bytes are too few. */
 static bool mailbox_take_members(std::string_view *bytes, const form &form, members *values_r)
 {
 	*values_r = {};
@@ -110,7 +110,7 @@ static bool mailbox_are_sane(const form &form, const members &values)
 	return values[CREATED] <= CS_INTEGER_MAX;
 }
 
-/* A frame's closing brace is what a delivery puts its own end in place of. */
+/* A body is a JSON object. Its closing brace must be there, because delivery replaces it by seq and ts. */
 static bool mailbox_is_body(const form &form, std::string_view bytes)
 {
 	return form.has_body ? bytes.size() >= 2 && bytes.front() == '{' && bytes.back() == '}' : bytes.empty();

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the plugin: its options, its service, its instances, and who gets which of the server's calls. It must
- * not know how any of them is dealt with. */
+ * The plugin itself: options, service, instance. It passes each call of the server to the file that handles it. */
 #include "mailbox.h"
 
 #include <cstdio>
@@ -39,7 +38,7 @@ static void mailbox_on_joined(void *context, cs_conn conn, uint64_t group, uint6
 
 	if (!s)
 		return;
-	/* Messages between the join's commit and now were hinted to nobody: read once. */
+	/* Messages that were committed after the join and before now were hinted to nobody: read the store once. */
 	mailbox_session_join(&m->sessions, s, group);
 	line = mailbox_line_get(s, mailbox_key_of(CS_CONVERSATION_GROUP, group));
 	if (!line->known)
@@ -66,9 +65,9 @@ static const cs_service mailbox_services[] = {
 
 /* ---- the server's calls */
 
-/* Where nodes could not talk, or did not hear of each other for a while, an account can have a session here and a
- * later one elsewhere. What was stored meanwhile was hinted at here, to the one that ends now: the other one has to
- * look for it. Nobody is here any more, so this hint goes where the account is, and mostly nowhere. */
+/* While two nodes do not hear each other, an account can have a session here and a newer session elsewhere. Hints of
+ * that time came here, to the session that ends now. So tell the newer session to compare with the store. The account
+ * has no session here any more, so the hint goes to the newer one; mostly there is none, and the hint goes nowhere. */
 static void mailbox_tell_other_session(mailbox *m, cs_account account)
 {
 	mailbox_hint hint = {};
@@ -111,7 +110,7 @@ static void mailbox_on_written(void *state, cs_conn conn, uint64_t position, siz
 		mailbox_deliver_written(m, s, position, unsent);
 }
 
-/* Once: it comes again with every message of that node. */
+/* A bad hint is logged once, because every message of that node would bring the line again. */
 static bool mailbox_read_hint(mailbox *m, const void *data, size_t size, mailbox_hint *hint_r, std::string_view *body_r)
 {
 	const char *why;

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT
- * Owns the merge of several conversations into one page. It must not know who asked for it. */
+ * Merges several conversations into one page. */
 #include "page.h"
 
 #include <algorithm>
 
-constexpr size_t mailbox_rows_at_most = 2000;   /* looked at in one page: the account's own are passed over */
+constexpr size_t mailbox_rows_at_most = 2000;   /* limit of rows that one page looks at; the account's own messages
+                                                 * count, but are not sent */
 
 struct reader {
 	cs_db *db;
 	mailbox_page *page;
 	size_t rows_a_time;
-	size_t rows;                    /* taken */
-	size_t bytes;                   /* of the messages taken */
+	size_t rows;                    /* used so far */
+	size_t bytes;                   /* of the messages on the page */
 };
 
 std::string mailbox_tail(uint64_t seq, int64_t created)
@@ -34,7 +35,7 @@ static int mailbox_page_look_up(reader *r, mailbox_source *source)
 	return 0;
 }
 
-/* Has source->rows hold its next row, unless nothing is left. */
+/* Reads more rows if the source has used all its rows. ended: there are none. */
 static int mailbox_fill(reader *r, mailbox_source *source)
 {
 	int result;
@@ -86,7 +87,7 @@ static bool mailbox_is_own(const mailbox_page *page, const mailbox_source *sourc
 	return row.sender == page->account && source->key != mailbox_key_of(CS_CONVERSATION_PAIR, page->account);
 }
 
-/* false: the page is full. */
+/* Moves the next row of the source to the page. false: the page is full. */
 static bool mailbox_take(reader *r, mailbox_source *source)
 {
 	mailbox_page *page = r->page;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns reading one page of the message log for one account: which conversations have news, their messages
- * merged in the order they were sent. It must not know sessions or connections. Store threads. */
+ * Reads one page of the message log for one account: the conversations with news, their messages merged in the order in
+ * which they were sent. Runs on store threads. */
 #ifndef MAILBOX_PAGE_H
 #define MAILBOX_PAGE_H
 
@@ -15,32 +15,32 @@
 
 constexpr size_t MAILBOX_PAGE_MESSAGES = 200;
 constexpr size_t MAILBOX_PAGE_BYTES = 256 * 1024;
-constexpr size_t MAILBOX_PAGE_SOURCES = 100;   /* conversations that one page is merged from */
+constexpr size_t MAILBOX_PAGE_SOURCES = 100;   /* conversations of one page */
 
 /* One conversation to read. */
 struct mailbox_source {
 	mailbox_key key = 0;
-	bool known = false;          /* conversation and from are right; else they are looked up */
+	bool known = false;          /* conversation and from are set; if not, they are looked up */
 	uint64_t conversation = 0;
-	uint64_t from = 0;           /* the last seq that is not wanted */
-	uint64_t after = 0;          /* out: the last that was read */
-	uint64_t heard = 0;          /* the caller's, as check */
+	uint64_t from = 0;           /* read what is above this seq */
+	uint64_t after = 0;          /* out: the last seq that was read */
+	uint64_t heard = 0;          /* heard and check belong to the caller */
 	bool check = false;
 	int outcome = 0;             /* out: 0, MODEL_NONE, MODEL_NOT_MEMBER */
-	uint64_t delivered = 0;      /* out, where it was looked up: the cursor */
-	uint64_t last = 0;           /* out, where it was looked up: the conversation's last seq */
-	bool ended = false;          /* out: nothing was stored above `after` */
+	uint64_t delivered = 0;      /* out: the cursor, if it was looked up */
+	uint64_t last = 0;           /* out: the conversation's last seq, if it was looked up */
+	bool ended = false;          /* out: the store had nothing above `after` */
 
-	/* The reader's own: */
+	/* For mailbox_page_read only: */
 	std::vector<message_row> rows;
 	size_t at = 0;
-	bool last_rows = false;      /* there were none behind them when they were read */
+	bool last_rows = false;      /* the store had no more rows after these */
 };
 
 struct mailbox_page_message {
 	mailbox_key key;
 	uint64_t seq;
-	std::string frame;           /* the sender's, with seq and ts added */
+	std::string frame;           /* the frame of the sender, with seq and ts added */
 };
 
 struct mailbox_page {
@@ -50,10 +50,10 @@ struct mailbox_page {
 	std::vector<mailbox_page_message> messages;   /* out */
 };
 
-/* The members that are added at a delivered frame's end, the closing brace included. */
+/* The end of a delivered frame: seq, ts and the closing brace. */
 std::string mailbox_tail(uint64_t seq, int64_t created);
 
-/* 0 or an enum cs_db_result; may be run again. */
+/* Sets what is marked "out". 0 or an enum cs_db_result. It may run again after a failure. */
 [[nodiscard]] int mailbox_page_read(cs_db *db, mailbox_page *page);
 
 #endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns reading what live sessions are behind in: when, how much, and what follows from the answer. It must not
- * know hints or how a page is merged. */
+ * Reads messages that live sessions have missed: when, how many, and what the answer changes. */
 #include "pull.h"
 
 #include <algorithm>
@@ -9,7 +8,8 @@
 #include "deliver.h"
 #include "page.h"
 
-constexpr unsigned mailbox_pulls_at_most = 64;         /* under way, so that logins always find room in the queue */
+constexpr unsigned mailbox_pulls_at_most = 64;         /* limit of reads under way, so that logins always find room in
+                                                        * the queue */
 constexpr int64_t mailbox_again_after_busy = 20;       /* ms */
 constexpr int64_t mailbox_pull_again_after_failure = 500;
 
@@ -20,7 +20,8 @@ struct mailbox_pull {
 
 /* ---- what an answer changes */
 
-/* Unless something was heard of it while it was read. */
+/* The conversation does not exist, or the account is not a member. Forget it, but not if a hint came during the
+ * read. */
 static void mailbox_forget(mailbox *m, mailbox_session *s, const mailbox_source &source, mailbox_line *line)
 {
 	if (line->check || line->heard != source.heard)
@@ -47,9 +48,9 @@ void mailbox_pull_close(mailbox *m, mailbox_session *s, const mailbox_source &so
 	line->heard = std::max(line->heard, source.last);
 	line->sent = std::max(line->sent, source.after);
 	if (source.ended && line->heard == source.heard)
-		line->heard = line->sent;      /* somebody said more than there is: do not ask for ever */
+		line->heard = line->sent;      /* a hint named a seq that does not exist: do not read again and again */
 	if (source.check && !source.ended)
-		line->check = true;            /* a full page; nobody has said how much there is behind it */
+		line->check = true;            /* the page was full: read on, because nobody knows how much follows */
 	if (mailbox_line_settle(line))
 		mailbox_cursor_dirty(m, s);
 	mailbox_line_list(s, source.key, line);
@@ -65,13 +66,13 @@ static void mailbox_learn_sources(mailbox_session *s, const mailbox_page &page)
 	}
 }
 
-/* false: the connection is gone, and nothing that was read may count as sent. */
+/* false: the connection is gone. Then no message of the page counts as sent. */
 static bool mailbox_send_page(mailbox *m, mailbox_session *s, const mailbox_page &page)
 {
 	for (const mailbox_page_message &message : page.messages) {
 		mailbox_line *line = mailbox_line_find(s, message.key);
 
-		/* DELIVERED may have gone past it while it was read. */
+		/* DELIVERED may have confirmed it during the read. */
 		if (line && message.seq > line->sent &&
 		    !mailbox_deliver_frame(m, s, message.key, line, message.seq, message.frame, nullptr))
 			return false;
@@ -158,7 +159,7 @@ static void mailbox_take_sources(mailbox_session *s, mailbox_page *page)
 		source.from = line->sent;
 		source.heard = line->heard;
 		source.check = line->check;
-		line->check = false;   /* what comes from now on has to be read again */
+		line->check = false;   /* if it is set again during the read, the conversation is read once more */
 		page->sources.push_back(std::move(source));
 	}
 	s->behind.erase(s->behind.begin(), s->behind.begin() + static_cast<ptrdiff_t>(taken));
@@ -173,7 +174,7 @@ static bool mailbox_may_read(const mailbox_session *s)
 	       mailbox_window(s) > 0;
 }
 
-/* 0 also when there is nothing to read after all. */
+/* 0 also if there is nothing to read. */
 static int mailbox_start_pull(mailbox *m, mailbox_session *s)
 {
 	auto pull = std::make_unique<mailbox_pull>();
@@ -193,7 +194,7 @@ static int mailbox_start_pull(mailbox *m, mailbox_session *s)
 	s->reading = true;
 	s->awaited = pull->page.most_messages;
 	m->pulls++;
-	(void)pull.release();   /* page_was_read's */
+	(void)pull.release();   /* mailbox_page_was_read frees it */
 	return 0;
 }
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the books of attached connections: sessions, their conversations, what is on its way. It must not know
- * who changes them or why. */
+ * Keeps the sessions, their conversations and the frames on their way. */
 #include "session.h"
 
 #include <algorithm>
@@ -80,8 +79,8 @@ static bool mailbox_is_clean(const mailbox_line &line)
 	       !mailbox_line_is_behind(&line);
 }
 
-/* The next contact with a dropped conversation costs one read of its cursor. A pass is paid for by the lines
- * that were made since the last one. */
+/* Drops lines that were not used for long. A dropped line costs one read of its cursor when it is needed again. This
+ * runs only after the number of lines has doubled, so its cost per line stays constant. */
 static void mailbox_tidy(mailbox_session *s)
 {
 	std::vector<std::pair<uint64_t, mailbox_key>> clean;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the room for hints that came too early, and the end of their patience. It must not know how a message is
- * delivered. */
+ * Keeps hints that came too early, within limits of time and memory. */
 #include "stash.h"
 
 #include "deliver.h"
@@ -28,7 +27,7 @@ bool mailbox_stash_take(mailbox *m, mailbox_session *s, mailbox_key key, uint64_
 	return true;
 }
 
-/* ---- patience */
+/* ---- the end of waiting */
 
 static void mailbox_stash_arm(mailbox *m);
 

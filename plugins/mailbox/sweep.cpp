@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Owns the rounds of the sweep: when one begins, and how its sessions are spread over its period. It must not know
- * hints.
+ * Runs the rounds of the sweep and spreads the sessions of a round over its period.
  *
- * A round reads a part of its sessions whenever that part is due, so many of them as have fallen due since. A store
- * that is slower than the period asks is not asked faster than it answers. */
+ * A round is several reads. Each read visits the sessions that are due by then. If the store is slow, the next read
+ * waits as long as the last one took. */
 #include "sweep.h"
 
 #include <algorithm>
@@ -11,10 +10,10 @@
 #include "../model/messages.h"
 #include "deliver.h"
 
-constexpr int64_t mailbox_catch_up_within = 1000;    /* ms: the period of a round after something was missed, */
-constexpr int64_t mailbox_catch_up_jitter = 250;     /* and how much later than the event it may begin */
+constexpr int64_t mailbox_catch_up_within = 1000;    /* ms: the period of a round after hints may have been lost */
+constexpr int64_t mailbox_catch_up_jitter = 250;     /* ms: the most that it begins after the event */
 constexpr int64_t mailbox_sweep_again_after_failure = 500;
-constexpr size_t mailbox_sessions_at_least = 64;     /* per read: one statement's worth */
+constexpr size_t mailbox_sessions_at_least = 64;     /* per read: as many as one statement takes */
 constexpr size_t mailbox_sessions_at_most = 512;
 
 struct sweep_session {
@@ -31,10 +30,10 @@ struct sweep_session {
 struct sweep_read {
 	std::vector<sweep_session> sessions;   /* sorted */
 	std::vector<uint64_t> accounts;
-	std::vector<uint64_t> looks;           /* those of the sessions that were asked for */
-	size_t visited = 0;                    /* those that belong to the round, */
-	uint64_t at = 0;                       /* the last of them, */
-	bool last = false;                     /* after which there is none */
+	std::vector<uint64_t> looks;           /* ids of the sessions that were asked for by mailbox_sweep_look */
+	size_t visited = 0;                    /* sessions that belong to the round */
+	uint64_t at = 0;                       /* id of the last of them */
+	bool last = false;                     /* the round ends with this read */
 	int64_t begun = 0;
 	std::vector<account_news> news;
 };
@@ -102,7 +101,8 @@ static void mailbox_begin_round(mailbox *m, int64_t now)
 	w->last = m->sessions.last_id;
 }
 
-/* Jittered by a quarter, so that nodes that were started together do not ask together. */
+/* The start of the next round is random within a quarter of the period, so that nodes that were started together do not
+ * read together. */
 static void mailbox_end_round(mailbox *m)
 {
 	const int64_t period = mailbox_period_of(m);
@@ -178,7 +178,7 @@ static void mailbox_choose_looks(mailbox *m, sweep_read *read)
 	}
 }
 
-/* A session that is reading its first page is visited as well: it can have begun before the event. */
+/* A session that reads its first page is visited too: its read can have begun before the event. */
 static void mailbox_choose_of_round(mailbox *m, sweep_read *read)
 {
 	const mailbox_sweep &w = m->sweep;
@@ -224,7 +224,7 @@ static void mailbox_time_to_sweep(void *state, void *)
 			mailbox_end_round(m);
 	} else if (m->host->work(m->self, 0, CS_WORK_READ, mailbox_look, mailbox_looked, read.get()) == 0) {
 		w->reading = true;
-		(void)read.release();   /* looked's */
+		(void)read.release();   /* mailbox_looked frees it */
 	} else {
 		mailbox_read_later(m, *read, read->begun);
 	}
@@ -239,8 +239,8 @@ void mailbox_sweep_start(mailbox *m)
 	mailbox_plan(m);
 }
 
-/* A round that is under way has visited some sessions before the event: another one follows it. The wait for a
- * first one is short, but different on each node. */
+/* Some sessions were visited before the event, so a round that is under way does not count: a new one follows. The wait
+ * before it is short and random, so that nodes do not read together. */
 static void mailbox_catch_up(mailbox *m)
 {
 	mailbox_sweep *w = &m->sweep;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * Owns comparing sessions with the store (rules R4 and R5 of DESIGN 5): all of them now and then, more often while
- * other nodes may not be heard, once after something may have been missed; one of them when it is told to. So a hint
- * that was lost costs delay, never a message. It must not know hints. */
+ * Compares sessions with the store (R4 and R5 of DESIGN 5), so a lost hint costs delay, never a message. All sessions
+ * are compared from time to time, more often while hints of other nodes may be lost, and once after hints may have been
+ * lost. A single session is compared on request. */
 #ifndef MAILBOX_SWEEP_H
 #define MAILBOX_SWEEP_H
 
 #include "mailbox.h"
 
-/* Plans the first round, where the options want one. */
+/* Plans the first round, if the options ask for one. */
 void mailbox_sweep_start(mailbox *m);
 /* plugin.h: cluster. */
 void mailbox_sweep_cluster(mailbox *m, cs_cluster_event event);
