@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Appends a batch of messages: finds, makes and locks their conversations, finds repetitions, gives out seq, stores rows. */
+ * Appends a batch of messages: finds, makes and locks their conversations, finds repeated cids, assigns seq, stores
+ * rows. */
 #include "append.h"
 
 #include <algorithm>
@@ -68,7 +69,7 @@ static int model_pair_take(void *arg, const cs_db_value *columns, size_t)
 	return 0;
 }
 
-/* Finds the ids of these pairs; tail is what ends the statement. */
+/* Finds the ids of these pairs. tail ends the statement. */
 static int model_find_pairs(append_batch *b, std::span<append_target *const> pairs, const char *tail)
 {
 	std::vector<cs_db_value> values;
@@ -99,7 +100,7 @@ static int model_id_take(void *arg, const cs_db_value *columns, size_t)
 	return 0;
 }
 
-/* Leaves those pairs whose two accounts exist. */
+/* Removes the pairs whose accounts do not both exist. */
 static int model_drop_pairs_of_strangers(append_batch *b, std::vector<append_target *> *pairs)
 {
 	std::vector<cs_db_value> values;
@@ -120,7 +121,8 @@ static int model_drop_pairs_of_strangers(append_batch *b, std::vector<append_tar
 	return result;
 }
 
-/* Reads the ids again by a locking read: that one also sees what another writer has made meanwhile. */
+/* Makes the missing pairs. Then reads the ids with locks: only such a read sees pairs that another writer made
+ * meanwhile. */
 static int model_make_pairs(append_batch *b)
 {
 	const std::string tail = dialect_or_nothing(b->db, "low");
@@ -141,7 +143,7 @@ static int model_make_pairs(append_batch *b)
 	return result ? result : model_find_pairs(b, missing, dialect_for_update(b->db));
 }
 
-/* id, kind, last_seq, in the order of id; arg: the batch, whose by_id is in that order. */
+/* Columns: id, kind, last_seq, in the order of id. arg: the batch; its by_id has the same order. */
 static int model_locked_take(void *arg, const cs_db_value *columns, size_t)
 {
 	append_batch *b = static_cast<append_batch *>(arg);
@@ -158,7 +160,7 @@ static int model_locked_take(void *arg, const cs_db_value *columns, size_t)
 	return 0;
 }
 
-/* An id that a client gave as a group's may be a pair's or nobody's: such a target is not locked. */
+/* A client may name a group id that is a pair or does not exist: such a target is not locked. */
 static int model_lock_targets(append_batch *b)
 {
 	const std::string tail = std::string(") ORDER BY id") + dialect_for_update(b->db);
@@ -227,7 +229,7 @@ static bool model_cid_less(const message_append *a, const message_append *b)
 	return a->sender != b->sender ? a->sender < b->sender : a->cid < b->cid;
 }
 
-/* sender, cid, conversation, seq, created of a stored message; arg: the items with a cid, sorted. */
+/* Columns of a stored message: sender, cid, conversation, seq, created. arg: the items with a cid, sorted. */
 static int model_repeat_take(void *arg, const cs_db_value *columns, size_t)
 {
 	const auto *items = static_cast<const std::vector<message_append *> *>(arg);
@@ -246,7 +248,7 @@ static int model_repeat_take(void *arg, const cs_db_value *columns, size_t)
 	return 0;
 }
 
-/* Marks those whose cid was stored before, with the first one's place. */
+/* Marks items whose cid was stored before, and gives them the conversation, seq and created of the stored message. */
 static int model_find_repeats(cs_db *db, std::span<message_append *const> items)
 {
 	std::vector<message_append *> named;
@@ -314,7 +316,8 @@ static void message_assign_seqs(append_batch *b, bool careful)
 	}
 }
 
-/* A refused item has no row whose key would give its cid away, so without care it is looked for here. */
+/* A repeated item that is refused inserts no row, so no duplicate key shows its cid. Without `careful`, look for it
+ * here. */
 static int model_find_refused_repeats(append_batch *b)
 {
 	std::vector<message_append *> refused;
@@ -328,7 +331,7 @@ static int model_insert_rows(append_batch *b)
 {
 	std::vector<cs_db_value> values;
 
-	/* In the order of the key: rows of one conversation lie side by side. */
+	/* In the order of the key, so that rows of one conversation lie side by side. */
 	std::sort(b->stored.begin(), b->stored.end(), [](const message_append *x, const message_append *y) {
 		return x->conversation != y->conversation ? x->conversation < y->conversation
 		                                          : x->seq < y->seq;
@@ -348,8 +351,8 @@ static int model_insert_rows(append_batch *b)
 	                    values);
 }
 
-/* An upsert, because an UPDATE with CASE makes MySQL lock rows that are not in the list. Only conversations
- * that were locked get here, so it never inserts. */
+/* An upsert, because an UPDATE with CASE makes MySQL lock rows that are not in the list. It never inserts: only locked
+ * conversations are changed here. */
 static int model_store_last_seq(append_batch *b)
 {
 	const std::string tail = dialect_or_set(b->db, "id", "last_seq");

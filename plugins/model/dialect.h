@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Owns the few fragments in which SQLite and MySQL differ, so that each statement is written once. It must
- * not know a table. Inside the model only.
+ * The few fragments of SQL in which SQLite and MySQL differ, so that each statement is written once. Only for the
+ * model.
  *
- * Names that are reserved in MySQL stand in backticks, which SQLite takes too. */
+ * Names that MySQL reserves are written in backticks; SQLite accepts them. */
 #ifndef MODEL_DIALECT_H
 #define MODEL_DIALECT_H
 
@@ -12,7 +12,8 @@
 
 #include <chatserverd/db.h>
 
-/* Ends a SELECT whose rows are locked to the transaction's end. SQLite's writer has the whole database. */
+/* Ends a SELECT that locks its rows to the end of the transaction. In SQLite it is empty: the writer has locked the
+ * whole database. */
 static inline const char *dialect_for_update(const cs_db *db)
 {
 	return db->driver->dialect == CS_DB_MYSQL ? " FOR UPDATE" : "";
@@ -27,8 +28,8 @@ static inline std::string dialect_join(std::initializer_list<std::string_view> p
 	return text;
 }
 
-/* Ends an INSERT that changes nothing where the row is there. Unlike INSERT IGNORE it hides no other error.
- * column: any of the table's. */
+/* Ends an INSERT that changes nothing if the row exists. Unlike INSERT IGNORE it hides no other error. column: any
+ * column of the table. */
 static inline std::string dialect_or_nothing(const cs_db *db, std::string_view column)
 {
 	if (db->driver->dialect == CS_DB_MYSQL)
@@ -36,7 +37,7 @@ static inline std::string dialect_or_nothing(const cs_db *db, std::string_view c
 	return " ON CONFLICT DO NOTHING";
 }
 
-/* Ends an INSERT that sets one column where the row of this key is there. */
+/* Ends an INSERT that sets one column if a row with this key exists. */
 static inline std::string dialect_or_set(const cs_db *db, std::string_view key, std::string_view column)
 {
 	if (db->driver->dialect == CS_DB_MYSQL)
@@ -44,7 +45,7 @@ static inline std::string dialect_or_set(const cs_db *db, std::string_view key, 
 	return dialect_join({" ON CONFLICT (", key, ") DO UPDATE SET ", column, " = excluded.", column});
 }
 
-/* The same, but only upwards. */
+/* The same, but it never lowers the value. */
 static inline std::string dialect_or_raise(const cs_db *db, std::string_view key, std::string_view column)
 {
 	const std::string set = dialect_or_set(db, key, column);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * Owns the statements on the table friend. It must not know who is online. */
+ * The statements on the table friend. */
 #include "friends.h"
 
 #include "dialect.h"
 #include "sql.h"
 #include "users.h"
 
-/* Of the friend that was added: one that was there before takes no place. */
+/* Checks the limit after the insert. A friend who was in the list before passes. */
 static int friends_friend_check_most(cs_db *db, uint64_t account, uint64_t most)
 {
 	uint64_t count = 0;

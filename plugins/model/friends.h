@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the friend lists as the database keeps them. It must not know who is online. Store threads. */
+ * The friend lists in the database. Functions run on store threads. */
 #ifndef MODEL_FRIENDS_H
 #define MODEL_FRIENDS_H
 
@@ -16,8 +16,8 @@ struct friend_entry {
 	std::string name;
 };
 
-/* One way; twice is harmless (0). MODEL_NONE: friend names nobody. MODEL_FULL: it would be more friends than most
- * (0: no limit). Writer. */
+/* Adds one way only; to add twice is harmless (0). MODEL_NONE: friend is no account. MODEL_FULL: there would be more
+ * than most friends (0: no limit). Writer. */
 [[nodiscard]] int friend_add(cs_db *db, uint64_t account, uint64_t friend_id, uint64_t most = 0);
 /* In order of id. Reader or writer. */
 [[nodiscard]] int friend_list(cs_db *db, uint64_t account, std::vector<friend_entry> *friends_r);

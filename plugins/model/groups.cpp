@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the statements on groups and the table member. It must not know messages. */
+ * The statements on groups and on the table member. */
 #include "groups.h"
 
 #include <algorithm>
@@ -15,7 +15,7 @@ static int groups_member_insert(cs_db *db, uint64_t group, uint64_t account, gro
 		{sql_integer(group), sql_integer(account), sql_integer(role), sql_integer(joined_seq)});
 }
 
-/* full_result where more rows than most are there; 0: no limit. */
+/* Answers full_result if there are more rows than most; 0: no limit. */
 static int groups_group_check_most(cs_db *db, const char *count_text, uint64_t of, uint64_t most, int full_result)
 {
 	uint64_t count = 0;
@@ -26,7 +26,7 @@ static int groups_group_check_most(cs_db *db, const char *count_text, uint64_t o
 	return count > most ? full_result : 0;
 }
 
-/* The rows of the account and the group are ours, so nobody else adds to what is counted. */
+/* The rows of the account and the group are locked, so nobody else adds rows that are counted here. */
 static int groups_group_check_limits(cs_db *db, uint64_t account, uint64_t group, const group_limits &most)
 {
 	const int result = groups_group_check_most(db, "SELECT COUNT(*) FROM member WHERE account = ?", account,
@@ -68,7 +68,7 @@ static int groups_join_take(void *arg, const cs_db_value *columns, size_t)
 	return 1;
 }
 
-/* The group's row stays locked, so no message slips between its last seq and the new member. */
+/* The group's row stays locked, so no message is stored between reading last_seq and adding the member. */
 int group_join(cs_db *db, uint64_t account, uint64_t group, uint64_t *joined_seq_r, const group_limits &most)
 {
 	const std::string select =
@@ -102,7 +102,7 @@ static int groups_group_take(void *arg, const cs_db_value *columns, size_t)
 	return 0;
 }
 
-/* A group that was joined between the two statements is left out. */
+/* Leaves out a group that was joined between the two statements. */
 static int groups_group_take_member(void *arg, const cs_db_value *columns, size_t)
 {
 	std::vector<group_entry> &groups = *static_cast<std::vector<group_entry> *>(arg);
@@ -165,7 +165,7 @@ int group_find_member(cs_db *db, uint64_t account, uint64_t group, uint64_t *joi
 	return 0;
 }
 
-/* A group without members is none: its creator is one. */
+/* A group has at least one member, its creator. Without members there is no such group. */
 static int groups_members_take(void *arg, const cs_db_value *columns, size_t)
 {
 	static_cast<std::vector<uint64_t> *>(arg)->push_back(sql_number_of(columns[0]));

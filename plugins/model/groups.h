@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns groups and their members as the database keeps them: a group is a conversation with a name. It must
- * not know messages or sessions. Store threads. */
+ * Groups and their members in the database. A group is a conversation with a name. Functions run on store threads. */
 #ifndef MODEL_GROUPS_H
 #define MODEL_GROUPS_H
 
@@ -25,7 +24,7 @@ struct group_entry {
 	uint64_t id = 0;
 	std::string name;
 	std::string description;
-	std::vector<struct group_member> members;   /* every one, in order of id */
+	std::vector<struct group_member> members;   /* all members, in the order of their ids */
 };
 
 /* 0: no limit. */
@@ -34,16 +33,16 @@ struct group_limits {
 	uint64_t members = 0;  /* of a group */
 };
 
-/* The creator becomes a member with joined_seq 0. 0, MODEL_TAKEN (the name) or MODEL_FULL. Writer. */
+/* Makes a group; the creator is a member with joined_seq 0. 0, MODEL_TAKEN (the name) or MODEL_FULL. Writer. */
 [[nodiscard]] int group_create(cs_db *db, uint64_t creator, std::string_view name, std::string_view description,
                                uint64_t *id_r, const group_limits &most = {});
-/* joined_seq_r is the group's last seq at the join. 0, MODEL_NONE (no such group; a pair's id is none
- * either), MODEL_TAKEN (already a member), MODEL_FULL or MODEL_GROUP_FULL. Writer. */
+/* *joined_seq_r: the group's last seq at the join. 0, MODEL_NONE (no such group; the id of a pair is no group),
+ * MODEL_TAKEN (already a member), MODEL_FULL or MODEL_GROUP_FULL. Writer. */
 [[nodiscard]] int group_join(cs_db *db, uint64_t account, uint64_t group, uint64_t *joined_seq_r,
                              const group_limits &most = {});
 /* The account's groups with all their members, in order of id; a constant number of statements. */
 [[nodiscard]] int group_list(cs_db *db, uint64_t account, std::vector<group_entry> *groups_r);
-/* The members, `most` of them at most, in no order; MODEL_NONE: no such group. */
+/* At most `most` members, in no order. MODEL_NONE: no such group. */
 [[nodiscard]] int group_members(cs_db *db, uint64_t group, size_t most, std::vector<uint64_t> *members_r);
 /* 0 with the member's joined_seq, MODEL_NONE (no such group), MODEL_NOT_MEMBER. */
 [[nodiscard]] int group_find_member(cs_db *db, uint64_t account, uint64_t group, uint64_t *joined_seq_r);

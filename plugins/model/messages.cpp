@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the statements that read the message log and move cursors. It must not know how a message is appended
- * (append.cpp). */
+ * The statements that read the message log and move cursors. append.cpp appends messages. */
 #include "messages.h"
 
 #include <algorithm>
@@ -8,7 +7,7 @@
 #include "dialect.h"
 #include "sql.h"
 
-/* kind, of, conversation, last_seq, cursor or NULL, joined_seq (0 in a pair). */
+/* Columns: kind, of, conversation, last_seq, cursor or NULL, joined_seq (0 in a pair). */
 static message_news messages_news_of(const cs_db_value *columns)
 {
 	message_news news;
@@ -33,8 +32,8 @@ static int messages_news_take(void *arg, const cs_db_value *columns, size_t)
 
 /* clang-format off */
 
-/* In three parts, so that each has its index: pairs where the account is low, where it is high, its groups. The
- * last columns, account and joined_seq, differ by the part. */
+/* In three parts, so that each part can use an index: pairs in which the account is low, pairs in which it is high,
+ * groups. The last columns, account and joined_seq, differ between the parts. */
 #define NEWS_LOW(account) \
 	"SELECT c.kind, c.high, c.id, c.last_seq, k.delivered_seq, 0, c.low FROM conversation c" \
 	JOIN_CURSOR(account) " WHERE " ABOVE_CURSOR " AND c.low "
@@ -168,7 +167,7 @@ int message_read(cs_db *db, uint64_t conversation, uint64_t after, size_t limit,
 	               {sql_integer(conversation), sql_integer(after), sql_integer(limit)}, messages_row_take, rows_r);
 }
 
-/* In the order of the key: two writers that take the same rows then never wait for each other in a ring. */
+/* Sorted by the key, so that two writers with the same rows cannot deadlock. */
 int message_cursor_store(cs_db *db, std::span<const message_cursor> cursors)
 {
 	const std::string tail = dialect_or_raise(db, "account, device, conversation", "delivered_seq");

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Owns the message log as the database keeps it: conversations, messages, cursors. It must not know
- * sessions, frames or batching. Store threads.
+ * The message log in the database: conversations, messages, cursors. Functions run on store threads.
  *
- * A conversation is named by (kind, of) from one account's view: the other account, or the group. seq counts
- * 1, 2, 3... per conversation without gap, taken in the transaction that stores the row. */
+ * (kind, of) names a conversation as one account sees it: of is the other account, or the group. seq counts 1, 2, 3...
+ * per conversation without a gap. It is assigned in the transaction that stores the row. */
 #ifndef MODEL_MESSAGES_H
 #define MODEL_MESSAGES_H
 
@@ -20,7 +19,7 @@
 
 enum conversation_kind { CONVERSATION_PAIR = 0, CONVERSATION_GROUP = 1 };
 
-/* A message to append. The first part is the caller's, the second is the answer. */
+/* A message to append. The caller sets the first part; message_append_all sets the second. */
 struct message_append {
 	conversation_kind kind = CONVERSATION_PAIR;
 	uint64_t sender = 0;
@@ -30,19 +29,20 @@ struct message_append {
 	int64_t created = 0;           /* ms */
 
 	int outcome = 0;               /* 0, MODEL_NONE (no such user or group), MODEL_NOT_MEMBER */
-	bool repeated = false;         /* the cid was there: conversation, seq, created are the first one's */
+	bool repeated = false;         /* the cid was stored before: conversation, seq and created are of that
+	                                * message */
 	uint64_t conversation = 0;
 	uint64_t seq = 0;
 };
 
-/* Appends all, in their order, inside the open transaction, with multi-row statements; conversations are
- * locked in id order, pairs that talk for the first time are made. Sets the answer of each; outcomes other
- * than 0 take no seq. careful false: a cid that is there already answers CS_DB_DUPLICATE for all (roll back,
- * run again with careful true, which looks first and also finds repetitions within the batch). Every answer
- * is set anew on each run. Writer. */
+/* Appends all messages in their order, inside the open transaction, with statements for many rows. Locks conversations
+ * in the order of their ids; makes pairs that talk for the first time. Sets the second part of each message anew on
+ * each run; a message with an outcome other than 0 gets no seq. careful false: a cid that was stored before makes the
+ * call answer CS_DB_DUPLICATE for all; roll back, and call again with careful true. careful true: looks for repeated
+ * cids first, also within the batch. Writer. */
 [[nodiscard]] int message_append_all(cs_db *db, std::span<message_append *const> messages, bool careful);
 
-/* What an account may not have received of one conversation. */
+/* The state of one conversation for one account: it may lack the messages above delivered_seq. */
 struct message_news {
 	conversation_kind kind = CONVERSATION_PAIR;
 	uint64_t of = 0;               /* the other account, or the group */
@@ -58,10 +58,10 @@ struct account_news {
 	message_news news;
 };
 
-/* The same for many accounts, in few statements. accounts: each once. */
+/* The same for many accounts, in few statements. Each account may be listed only once. */
 [[nodiscard]] int message_news_of(cs_db *db, std::span<const uint64_t> accounts, std::vector<account_news> *news_r);
-/* One conversation, whether or not it has news. MODEL_NONE: there is no such pair conversation or group yet;
- * MODEL_NOT_MEMBER: the account is not in the group. */
+/* One conversation, with or without news. MODEL_NONE: there is no such pair or group; MODEL_NOT_MEMBER: the account is
+ * not in the group. */
 [[nodiscard]] int message_news_find(cs_db *db, uint64_t account, conversation_kind kind, uint64_t of,
                                     message_news *news_r);
 /* The ids of the account's groups. */
@@ -84,7 +84,7 @@ struct message_cursor {
 	uint64_t delivered_seq = 0;
 };
 
-/* Moves cursors forward, never back, many in one statement. Writer. */
+/* Moves cursors forward, never back; many in one statement. Writer. */
 [[nodiscard]] int message_cursor_store(cs_db *db, std::span<const message_cursor> cursors);
 
 #endif

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * Owns the answers of the model's functions beyond the database's own classes. It must not know SQL. */
+ * The results of the model's functions, besides those of the database. */
 #ifndef MODEL_RESULT_H
 #define MODEL_RESULT_H
 
-/* Every model function answers 0, an enum cs_db_result (below 0: nothing of it counts, the transaction is
- * to be rolled back), or one of these, which are outcomes and no failures. */
+/* A model function answers 0, an enum cs_db_result (below 0: roll the transaction back, nothing of it counts), or one
+ * of these. These are outcomes, not failures. */
 enum model_result {
 	MODEL_NONE = 1,     /* no such account, group or conversation */
-	MODEL_TAKEN = 2,    /* the name is taken, or it is so already */
+	MODEL_TAKEN = 2,    /* the name is in use, or the account is a member already */
 	MODEL_NOT_MEMBER = 3,
-	MODEL_FULL = 4,     /* the account has as many friends or groups as it may have */
+	MODEL_FULL = 4,     /* the account has the most friends or groups that are allowed */
 	MODEL_GROUP_FULL = 5
 };
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * Owns running a statement for many rows in pieces. It must not know a table. */
+ * Runs a statement for many rows, in pieces. */
 #include "sql.h"
 
 #include <algorithm>
 #include <array>
 #include <vector>
 
-/* The sizes of the pieces: one text each per statement. Each is a round trip, which costs more than its rows. */
+/* The sizes of the pieces. Each size is one text per statement. Each piece costs a round trip, which is more than its
+ * rows cost. */
 static constexpr std::array<size_t, 7> sql_pieces = {64, 32, 16, 8, 4, 2, 1};
 
 int sql_run(cs_db *db, const char *text, std::initializer_list<cs_db_value> values, cs_db_row_fn *row,
@@ -27,7 +28,8 @@ int sql_row_number(void *arg, const cs_db_value *columns, size_t)
 	return 1;
 }
 
-/* The largest piece that `left` rows fill, or where it may be filled up, the smallest that holds them. */
+/* The largest piece that `left` rows fill. If a row may be repeated to fill it up: the smallest piece that holds all of
+ * them. */
 static size_t sql_piece_size(size_t left, bool repeatable)
 {
 	size_t size = sql_pieces.front();

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns putting statements together: parameters, columns, and one statement for many rows. It must not know a
- * table. Inside the model only. */
+ * Builds statements: parameters, columns, and one statement for many rows. Only for the model. */
 #ifndef MODEL_SQL_H
 #define MODEL_SQL_H
 
@@ -28,7 +27,7 @@ static inline cs_db_value sql_null(void)
 	return {CS_DB_NULL, 0, nullptr, 0};
 }
 
-/* A column of a row; NULL is 0 and "". */
+/* The value of a column. NULL is 0 or "". */
 static inline uint64_t sql_number_of(const cs_db_value &column)
 {
 	return static_cast<uint64_t>(column.integer);
@@ -39,25 +38,25 @@ static inline std::string_view sql_text_of(const cs_db_value &column)
 	return column.size ? std::string_view(column.bytes, column.size) : std::string_view();
 }
 
-/* The driver's query, for a text with few parameters. row may be NULL. */
+/* Calls query of the driver with a few parameters. row may be NULL. */
 [[nodiscard]] int sql_run(cs_db *db, const char *text, std::initializer_list<cs_db_value> values,
                           cs_db_row_fn *row = nullptr, void *arg = nullptr);
 
-/* The row function of a query that only asks whether a row is there; arg is a bool. */
+/* A row function that notes that there is a row. arg is a bool. */
 int sql_row_exists(void *arg, const cs_db_value *columns, size_t count);
-/* The row function that takes the first column of the first row; arg is an uint64_t. */
+/* A row function that stores the first column of the first row. arg is a uint64_t. */
 int sql_row_number(void *arg, const cs_db_value *columns, size_t count);
 
-/* head, then unit once per row with joint between, then tail. Each unit takes width parameters. Run in
- * pieces of a few fixed sizes, so that a statement cache meets few texts. */
+/* The text: head, unit once per row with joint between, tail. Each unit has width parameters. It runs in pieces of a
+ * few fixed sizes, so that the statement cache needs few texts. */
 struct sql_many {
 	std::string_view head, unit, joint;
 	std::string_view tail;
 	size_t width;
-	bool repeatable; /* a row may be given twice: the last fills the piece up */
+	bool repeatable; /* a row may be repeated: the last row fills the piece */
 };
 
-/* values holds width parameters for each row. 0 without rows. */
+/* values holds width parameters per row. Without rows: 0, and nothing is run. */
 [[nodiscard]] int sql_run_many(cs_db *db, const sql_many &many, std::span<const cs_db_value> values,
                                cs_db_row_fn *row = nullptr, void *arg = nullptr);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the statements on the table account. It must not know how a password is hashed. */
+ * The statements on the table account. */
 #include "users.h"
 
 #include <algorithm>
@@ -49,7 +49,7 @@ int user_insert(cs_db *db, std::string_view name, std::string_view password, int
 	return 0;
 }
 
-/* Asks first: MySQL does not count a row as affected when the value was the same. */
+/* Looks for the account first: MySQL does not count a row as affected if the value is the same as before. */
 int user_set_password(cs_db *db, uint64_t id, std::string_view password)
 {
 	bool there = false;
@@ -76,7 +76,7 @@ static bool users_login_less(const user_login *a, const user_login *b)
 	return a->account < b->account;
 }
 
-/* id, generation; arg: logins of different accounts, sorted. */
+/* Columns: id, generation. arg: logins of different accounts, sorted. */
 static int users_generation_take(void *arg, const cs_db_value *columns, size_t)
 {
 	const auto *logins = static_cast<const std::vector<user_login *> *>(arg);
@@ -89,7 +89,7 @@ static int users_generation_take(void *arg, const cs_db_value *columns, size_t)
 	return 0;
 }
 
-/* Of different accounts, sorted: rows are locked in the order of their ids. */
+/* The logins are of different accounts, and sorted, so that rows are locked in the order of their ids. */
 static int users_raise_generations(cs_db *db, std::vector<user_login *> *logins)
 {
 	std::vector<cs_db_value> ids;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns accounts as the database keeps them. It must not know frames, sessions or hashing: a password is an
- * opaque text here. All functions run on store threads. */
+ * Accounts in the database. A password is stored as the text of its hash. Functions run on store threads. */
 #ifndef MODEL_USERS_H
 #define MODEL_USERS_H
 
@@ -27,18 +26,18 @@ struct user {
 /* Replaces the stored hash (a changed cost). 0 or MODEL_NONE. Writer. */
 [[nodiscard]] int user_set_password(cs_db *db, uint64_t id, std::string_view password);
 
-/* Keeps the account's row to the transaction's end, so that two changes that count what the account has do not happen
- * at once. Writer. */
+/* Locks the account's row to the end of the transaction. So two changes that count what the account has cannot run at
+ * the same time. Writer. */
 [[nodiscard]] int user_lock(cs_db *db, uint64_t id);
 
-/* A login that wants its generation; 0: there is no such account. */
+/* A login that needs a generation; it gets 0 if there is no such account. */
 struct user_login {
 	uint64_t account = 0;
 	uint64_t generation = 0;
 };
 
-/* Gives each login its generation, higher than any that the account had before: also two logins of one account get
- * two. Many in few statements. Writer. */
+/* Gives each login a generation that is higher than any that the account had before. Two logins of one account get two.
+ * Few statements for many logins. Writer. */
 [[nodiscard]] int user_next_generations(cs_db *db, std::span<user_login *const> logins);
 
 #endif
