@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the database adapters do alike: keeping prepared statements, and being an instance that has
- * nothing to do. It must not know a library. */
+ * What the database adapters share: a cache of prepared statements, and an instance that does nothing. */
 #ifndef PLUGINS_SHARED_ADAPTER_H
 #define PLUGINS_SHARED_ADAPTER_H
 
@@ -15,7 +14,7 @@
 
 #include <chatserverd/db.h>
 
-/* Instances of workers have nothing to do: the store calls the driver on its own threads. */
+/* The instance of a worker does nothing: the store calls the driver on its own threads. */
 static inline int adapter_start(const cs_host *, cs_self *, const void *, void **state_r, cs_error *)
 {
 	*state_r = nullptr;
@@ -24,8 +23,8 @@ static inline int adapter_start(const cs_host *, cs_self *, const void *, void *
 
 static inline void adapter_stop(void *) {}
 
-/* A prepared statement that is kept; Handle owns it. running: its rows are being read, so it cannot be used a
- * second time. */
+/* A cached prepared statement. Handle owns it. running: its rows are being read, so it cannot be used again at the same
+ * time. */
 template <class Handle> struct adapter_statement {
 	Handle handle;
 	std::string text;
@@ -34,22 +33,21 @@ template <class Handle> struct adapter_statement {
 	bool running = false;
 };
 
-/* Those of one connection. */
+/* The cached statements of one connection. */
 template <class Handle> struct adapter_cache {
 	std::vector<adapter_statement<Handle>> kept;
-	uint64_t clock = 0; /* counts uses, for the oldest */
+	uint64_t clock = 0; /* counts uses, to find the one not used for longest */
 };
 
-/* More than the model has texts; a caller that writes values into its texts only loses speed. MySQL counts
- * them, too: max_prepared_stmt_count (16382) is for all connections together. */
+/* This is more than the model has texts. A caller that writes values into its texts only loses speed. MySQL also has a
+ * limit: max_prepared_stmt_count (16382), for all connections together. */
 static constexpr size_t ADAPTER_CACHE_MOST = 128;
 
-/* The place for a new statement: a fresh one, or that of the statement not used for longest; null where all
- * of them are running. */
+/* An entry for a new statement: a new one, or the one that was not used for longest. Null if all are running. */
 template <class Handle> adapter_statement<Handle> *adapter_cache_place(adapter_cache<Handle> *cache)
 {
 	if (cache->kept.empty())
-		cache->kept.reserve(ADAPTER_CACHE_MOST); /* they stay where they are while their rows are read */
+		cache->kept.reserve(ADAPTER_CACHE_MOST); /* no entry may move while its rows are read */
 	if (cache->kept.size() < ADAPTER_CACHE_MOST)
 		return &cache->kept.emplace_back();
 	const auto oldest =
@@ -59,8 +57,8 @@ template <class Handle> adapter_statement<Handle> *adapter_cache_place(adapter_c
 	return oldest->running ? nullptr : &*oldest;
 }
 
-/* Finds the statement, or has it made by prepare(text, &handle), whose failure it answers. spare takes it where
- * the cache has no room. */
+/* Finds the statement, or makes it with prepare(text, &handle) and answers its failure. If the cache has no room, spare
+ * holds the statement. */
 template <class Handle, class Prepare>
 [[nodiscard]] int adapter_cache_take(adapter_cache<Handle> *cache, std::string_view text, Prepare prepare,
                                      adapter_statement<Handle> *spare, adapter_statement<Handle> **found_r)

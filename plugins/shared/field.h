@@ -10,7 +10,7 @@
 #include <chatserverd/field.h>
 #include <chatserverd/plugin.h>
 
-/* What every call to the server needs; one per instance. */
+/* host and self, which every call to the server needs. One per instance. */
 struct plugin_context {
 	const struct cs_host *host = nullptr;
 	struct cs_self *self = nullptr;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns what CHAT and GROUP_CHAT ask of a message alike. It must not know to whom it goes. */
+ * Checks the fields that CHAT and GROUP_CHAT have in common. */
 #include "message.h"
 
 static const size_t message_cid_most = 64; /* bytes */
@@ -10,7 +10,8 @@ static int message_refuse(const plugin_context &context, const cs_frame *frame, 
 	return context.host->refuse(context.self, frame->conn, &frame->request, wire_errno, "%s", why);
 }
 
-/* The server adds these two at the frame's end; a receiver could not tell its own from a forged one. */
+/* seq and ts are refused: the server adds them at the end of the frame, and a receiver could not tell them from forged
+ * ones. */
 static int message_check_added(const plugin_context &context, const cs_frame *frame)
 {
 	if (context.host->has(frame, "seq"))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns what CHAT and GROUP_CHAT ask of a message alike. It must not know to whom it goes. Worker thread. */
+ * Checks the fields that CHAT and GROUP_CHAT have in common. Worker thread. */
 #ifndef PLUGINS_SHARED_MESSAGE_H
 #define PLUGINS_SHARED_MESSAGE_H
 
@@ -7,8 +7,8 @@
 
 #include "field.h"
 
-/* Checks msg, time, name, cid, seq and ts, and sets message's cid (which lives as long as the frame). 0, or
- * CS_REJECT after the request was refused. */
+/* Checks msg, time, name, cid, seq and ts. Sets the cid of message; it is valid as long as the frame. 0, or CS_REJECT:
+ * the request was refused. */
 [[nodiscard]] int message_check(const plugin_context &context, const cs_frame *frame, cs_outgoing *message);
 
 #endif

@@ -15,9 +15,9 @@ struct name_range {
 	uint32_t first, last;
 };
 
-/* Characters that show nothing. From Unicode 14: White_Space (PropList.txt), Default_Ignorable_Code_Point
- * (DerivedCoreProperties.txt: zero width, fillers, variation selectors, tags) and the controls (Cc); and those that
- * are drawn blank although no property says so. Sorted. */
+/* Characters that show nothing, sorted. From Unicode 14: White_Space (PropList.txt), Default_Ignorable_Code_Point
+ * (DerivedCoreProperties.txt: zero width, fillers, variation selectors, tags), the controls (Cc), and characters that
+ * are drawn blank although no property says so. */
 static const struct name_range name_invisible[] = {
 	{0x0000, 0x0020}, /* controls, space */
 	{0x007f, 0x00a0}, /* controls, no-break space */
@@ -45,7 +45,7 @@ static const struct name_range name_invisible[] = {
 	{0xe0000, 0xe0fff}, /* tags, variation selectors */
 };
 
-/* Characters that break or turn the line around the name: names stand in lists and prompts. */
+/* Characters that break the text around the name or change its direction. Names appear in lists and prompts. */
 static const struct name_range name_controls[] = {
 	{0x0000, 0x001f},
 	{0x007f, 0x009f},
@@ -53,7 +53,7 @@ static const struct name_range name_controls[] = {
 	{0x2066, 0x2069}, /* isolates */
 };
 
-/* Takes the first character off a text that is not empty. */
+/* Removes the first character of a text and returns it. The text is not empty. */
 static uint32_t name_take_character(std::string_view *text)
 {
 	const auto first = static_cast<unsigned char>(text->front());

@@ -5,13 +5,13 @@
 
 #include <string_view>
 
-/* A fault of a name. */
+/* A fault of a name: the reason why it is refused. */
 struct name_fault {
 	bool is_too_long;
-	const char *text; /* begins behind the field's name: "must have 1 to 50 characters" */
+	const char *text; /* continues after the name of the field: "must have 1 to 50 characters" */
 };
 
-/* nullptr for a good name. Needs valid UTF-8. Any thread. */
+/* nullptr for a good name. name must be valid UTF-8. Any thread. */
 [[nodiscard]] const struct name_fault *name_judge(std::string_view name);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the files NNN.sql of a schema folder: which there are and what they hold. It must not know SQL. */
+ * Finds and reads the files NNN.sql of a schema folder. */
 #include "schema.h"
 
 #include <algorithm>
@@ -27,7 +27,7 @@ static int schema_fail(cs_error *e, const char *path, const char *why)
 	return CS_EINVAL;
 }
 
-/* What is in it is run with all rights on the database. */
+/* The file must not be writable by everybody: it is run with all rights on the database. */
 static int schema_check_mode(const char *path, cs_error *e)
 {
 	struct stat status = {};
@@ -37,7 +37,7 @@ static int schema_check_mode(const char *path, cs_error *e)
 	return status.st_mode & S_IWOTH ? schema_fail(e, path, "everybody may write to it; run chmod o-w on it") : 0;
 }
 
-/* The number of a file called NNN.sql, or 0. */
+/* The number of a file with the name NNN.sql, or 0. */
 static int schema_file_version(std::string_view name)
 {
 	if (name.size() != 7 || name.substr(3) != ".sql")
