@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * The state machine of the bus: connecting, the epoch, the lease, losing everything and trying again.
+ * The state machine of the bus: connecting, the epoch, the lease, losing the connection and trying again.
  *
- * There is one way down, rbus_drop, and one way up, the connect timer; so whatever ends first, and whatever hiredis calls
- * while it ends, nothing is begun twice. */
+ * There is only one way down, rbus_drop, and only one way up, the connect timer. So nothing is started twice, whichever
+ * part ends first and whatever hiredis calls meanwhile. */
 #include "bus_redis.h"
 
 #include <algorithm>
@@ -14,8 +14,8 @@
 #include <sys/random.h>
 
 static constexpr int64_t rbus_shortest_pause = 50, rbus_longest_pause = 2000;
-/* A bus that does not last longer is not worth a short pause: every epoch makes all nodes read the
- * store. */
+/* ms. After a shorter connection the pause before the next try is not made short again, because every epoch makes all
+ * nodes read the store. */
 static constexpr int64_t rbus_stable = 10000;
 
 int64_t rbus_now(void)
@@ -30,7 +30,7 @@ static uint64_t rbus_random_number(void)
 {
 	uint64_t number = 0;
 
-	/* Up to 256 bytes it is neither interrupted nor short. */
+	/* For up to 256 bytes getrandom is neither interrupted nor short. */
 	(void)!getrandom(&number, sizeof(number), 0);
 	return number;
 }
@@ -77,7 +77,7 @@ static void rbus_authenticate(struct rbus *b, struct rbus_command *command)
 	rbus_command_add(command, b->conf->password);
 }
 
-/* All at once; the answers are counted. */
+/* Sends all commands of the handshake at once and counts the answers. */
 static void rbus_begin_handshake(struct rbus *b)
 {
 	if (*b->conf->password) {
@@ -175,7 +175,7 @@ void rbus_connect_now(struct rbus *b)
 	b->connect_timer = b->host->timer_add(b->core, 0, rbus_try_connect, b);
 }
 
-/* With a random part, so that nodes that lost the bus together do not come back in step. */
+/* The pause is partly random, so that nodes that lost the bus together do not come back together. */
 static void rbus_connect_later(struct rbus *b)
 {
 	const int64_t half = b->pause / 2;
@@ -187,8 +187,8 @@ static void rbus_connect_later(struct rbus *b)
 
 /* ---- down */
 
-/* One line when it goes away, one more for each reason that Redis itself then gives; the tries between are for who
- * debugs. */
+/* Logs one warning when the bus goes away, and one for each new reason that Redis gives. The other tries are logged at
+ * debug level. */
 static void rbus_log_away(struct rbus *b, bool news, const char *why)
 {
 	const rbus_conf *conf = b->conf;
@@ -211,7 +211,7 @@ void rbus_timers_stop(struct rbus *b)
 	rbus_timer_stop(b, &b->missed_timer);
 }
 
-/* What completions ask for meanwhile is answered as away. */
+/* Completions can make new requests. The state is RBUS_AWAY by now, so these are refused at once. */
 static void rbus_abandon_all(struct rbus *b)
 {
 	std::deque<rbus_request> requests = std::exchange(b->requests, {});
@@ -221,12 +221,12 @@ static void rbus_abandon_all(struct rbus *b)
 	rbus_outbox_abandon(b);
 }
 
-/* Once for each time that it goes away, and once when it was away from the beginning. */
+/* Tells the server that the bus is away: each time when it was up before, and once if it was never up. */
 static void rbus_tell_away(struct rbus *b, enum rbus_state was, bool refused, const char *why)
 {
 	const bool first = was == RBUS_UP || !b->told_away;
 
-	/* What follows names the script, and each script meets the same refusal. */
+	/* Cut off the name of the script: each script gets the same refusal, which is to be logged once. */
 	const std::string refusal =
 		refused ? std::string(why).substr(0, std::string_view(why).find(" script: ")) : "";
 
@@ -242,7 +242,7 @@ static void rbus_tell_away(struct rbus *b, enum rbus_state was, bool refused, co
 static void rbus_connect_drop(struct rbus *b, bool refused, const char *why)
 {
 	const enum rbus_state was = b->state;
-	const std::string reason = why; /* it may belong to what is freed below */
+	const std::string reason = why; /* a copy: the text may belong to a connection that is freed below */
 
 	if (was == RBUS_AWAY || was == RBUS_GONE)
 		return;
@@ -279,7 +279,7 @@ void rbus_link_ended(struct rbus_link *link, bool refused, const char *why)
 
 /* ---- the epoch: registering, and claiming the sessions again */
 
-static constexpr unsigned rbus_slices_under_way = 2; /* other nodes' commands get their turn between them */
+static constexpr unsigned rbus_slices_under_way = 2; /* so that commands of other nodes can run between them */
 
 void rbus_epoch_begin(struct rbus *b)
 {
@@ -322,7 +322,7 @@ bool rbus_ask_again(struct rbus *b, std::vector<cs_account> accounts)
 	return true;
 }
 
-/* The address first: what the server does about the others needs it. */
+/* Set the address first: the server needs it for what it does on the event. */
 static void rbus_go_up(struct rbus *b)
 {
 	b->state = RBUS_UP;
@@ -393,8 +393,8 @@ void rbus_epoch_registered(struct rbus *b, const redisReply *reply)
 
 /* ---- the lease: renewing it, refreshing the keys of the sessions, the heartbeat */
 
-static constexpr int64_t rbus_memory = 6; /* leases: how long a lapse is remembered */
-/* ms for the keys of all sessions, a third of what they live (script.cpp) */
+static constexpr int64_t rbus_memory = 6; /* how long a lapse is remembered, in lease times */
+/* ms in which the keys of all sessions are refreshed once: a third of their lifetime (TTL in wire.cpp) */
 static constexpr int64_t rbus_round = 300000;
 
 static int64_t rbus_renew_interval(const struct rbus *b)
@@ -442,8 +442,8 @@ void rbus_lease_renewed(struct rbus *b, const redisReply *reply)
 	rbus_tell_degraded(b, b->lapsed > 0);
 }
 
-/* A slice of the table at each renewal. Where the table grows meanwhile some are passed over; they live
- * for three rounds. */
+/* Each renewal of the lease refreshes a part of the sessions. If the table grows meanwhile, some are left out; their
+ * keys live for three rounds. */
 static std::vector<cs_account> rbus_next_slice(struct rbus *b)
 {
 	const size_t buckets = b->sessions.bucket_count();
@@ -480,8 +480,8 @@ static void rbus_lease_renew(void *arg)
 		rbus_refresh(b);
 }
 
-/* Redis may stand still, or a connection may be dead, without any error: only what comes back is a
- * proof. */
+/* Redis may hang, or a connection may be dead, without any error. So this node publishes to itself: only a message that
+ * comes back proves that the bus works. */
 static void rbus_heartbeat(void *arg)
 {
 	auto *b = static_cast<struct rbus *>(arg);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the files of this adapter share: its options, the bus and what is under way on it. It must
- * not know what the data is that nodes send each other.
+ * The options, the bus and its requests, for all files of this adapter. Everything runs on the thread of the bus. The
+ * data that nodes send each other is opaque here.
  *
  * The keys, with option prefix P and database number D:
- *   P:s:ACCOUNT   a session: ADDRESS:CONN:GENERATION:L, or E while it is ending;
- *                 with ADDRESS 0 the last one that there was
- *   P:nodes       addresses of the nodes, scored with the time (ms) at which each one's lease lapses
- *   P:lapsed      addresses whose lease lapsed, scored with the time (ms) until which that is remembered
- * The channels: P:D:in:ADDRESS, a node's inbox, and P:D:all. */
+ *   P:s:ACCOUNT   a session: ADDRESS:CONN:GENERATION:L, or E instead of L while it is ending;
+ *                 with ADDRESS 0 the last session that there was
+ *   P:nodes       addresses of the nodes; score: the time (ms) at which the lease of the node lapses
+ *   P:lapsed      addresses whose lease lapsed; score: the time (ms) until which that is remembered
+ * The channels: P:D:in:ADDRESS, a node's inbox, and P:D:all, for all nodes. */
 #ifndef BUS_REDIS_H
 #define BUS_REDIS_H
 
@@ -48,20 +48,22 @@ struct rbus;
 struct rbus_link {
 	struct rbus *bus = nullptr;
 	const char *name = "";
-	redisAsyncContext *context = nullptr; /* hiredis's; null when there is none */
+	redisAsyncContext *context = nullptr; /* owned by hiredis; null without a connection */
 	struct cs_bus_watch *watch = nullptr;
-	bool closing = false; /* we end it: that it ends is no news */
-	bool reading = false, writing = false; /* what the loop was last asked for */
+	bool closing = false; /* this side ends it: do not report its end */
+	bool reading = false, writing = false; /* what the loop watches for now */
 	bool wants_read = false, wants_write = false;
-	bool held = false; /* the loop is asked when the call that is under way ends */
+	bool held = false; /* change the watch only when the running call ends */
 };
 
-/* Begins to connect, to the socket or else to the address. 0, or CS_EINVAL with the reason in *why_r. */
+/* Begins to connect to the socket of the options or, without one, to address. 0, or CS_EINVAL with the reason in
+ * *why_r. */
 [[nodiscard]] int rbus_link_open(struct rbus_link *link, const rbus_conf *conf, const char *address,
                                  std::string *why_r);
-/* Ends it; where hiredis is calling us, when that call returns. Replies that are due never come. */
+/* Ends the connection. If hiredis is calling this adapter, it ends when that call returns. Replies that are due never
+ * come. */
 void rbus_link_close(struct rbus_link *link);
-/* Writes what is queued now, as far as the kernel takes it, instead of in the loop's next turn. */
+/* Writes the queued commands now, as far as the kernel takes them, and not in the next turn of the loop. */
 void rbus_link_flush(struct rbus_link *link);
 
 /* A command in Redis's protocol, argument by argument. */
@@ -75,17 +77,17 @@ void rbus_command_add_number(struct rbus_command *command, uint64_t number);
 /* The complete text. */
 std::string rbus_command_text(const struct rbus_command *command);
 
-/* ---- resolve.cpp: the address of the host */
+/* ---- link.cpp: the address of the host */
 
 struct rbus_lookup;
 struct rbus_lookup_free {
 	void operator()(struct rbus_lookup *lookup) const;
 };
 
-/* Calls rbus_resolved or rbus_drop, at once or later. */
+/* Finds the address of the host. Calls rbus_resolved or rbus_drop, at once or later. */
 void rbus_resolve(struct rbus *b);
 
-/* ---- script.cpp: what runs inside Redis */
+/* ---- wire.cpp: the scripts that run inside Redis */
 
 enum rbus_script {
 	RBUS_CLAIM,
@@ -101,14 +103,14 @@ enum rbus_script {
 
 std::string rbus_script_text(enum rbus_script script);
 
-/* ---- wire.cpp: what is published */
+/* ---- wire.cpp: the form of published messages */
 
 enum rbus_frame_type : unsigned char {
-	RBUS_DATA = 1, /* what a node was given to send */
-	RBUS_CLOSE = 2, /* "ACCOUNT CONN" in decimal: another login has the account or asks for it */
-	RBUS_HEARTBEAT = 3, /* from the node itself */
-	RBUS_RESYNC = 4, /* hints may have been lost: the sender is back on the bus */
-	RBUS_LAPSED = 5, /* hints may be lost for a while: the sender found a node's lease lapsed */
+	RBUS_DATA = 1, /* data of the server that sends it */
+	RBUS_CLOSE = 2, /* another login has the account or asks for it: close the session */
+	RBUS_HEARTBEAT = 3, /* from this node itself */
+	RBUS_RESYNC = 4, /* the sender is back on the bus: hints may have been lost */
+	RBUS_LAPSED = 5, /* the sender found a lapsed lease: hints may be lost for a while */
 	RBUS_PROBE = 6 /* "ACCOUNT CONN" in decimal: a login on the sender asks for the account */
 };
 
@@ -119,16 +121,16 @@ struct rbus_frame {
 
 constexpr size_t RBUS_FRAME_HEAD = 5;
 
-/* What every message begins with: a version and the sender. Frames follow. */
+/* The beginning of every message: a version and the sender. Frames follow. */
 std::string rbus_wire_head(cs_bus_address sender);
 void rbus_wire_add(std::string *bytes, enum rbus_frame_type type, std::string_view body);
-/* 0, or CS_EINVAL where the message is not wholly of that form; the views are into it. */
+/* 0, or CS_EINVAL if any part of the message is malformed. The views point into message. */
 [[nodiscard]] int rbus_wire_parse(std::string_view message, cs_bus_address *sender_r,
                                   std::vector<rbus_frame> *frames_r);
-/* The body of RBUS_CLOSE and RBUS_PROBE. */
+/* Reads the body of RBUS_CLOSE and RBUS_PROBE. */
 [[nodiscard]] int rbus_wire_parse_session(std::string_view body, cs_account *account_r, cs_conn *conn_r);
 
-/* ---- what is under way on the command connection; answers come in the order of the commands */
+/* ---- requests on the command connection; Redis answers them in their order */
 
 enum rbus_request_kind {
 	RBUS_ASKED_HANDSHAKE,
@@ -143,7 +145,7 @@ enum rbus_request_kind {
 	RBUS_ASKED_GOODBYE
 };
 
-/* A send whose fate is to be told. index: its place in the script call. */
+/* A send whose result is reported. index: its number in the script call, from 1. */
 struct rbus_sent {
 	size_t index;
 	cs_bus_done_fn *done;
@@ -159,13 +161,13 @@ struct rbus_request {
 	struct cs_bus_session session {}; /* CLAIM */
 	std::vector<cs_bus_session> sessions; /* AGAIN */
 	unsigned char *online = nullptr; /* PRESENCE: of this slice */
-	size_t count = 0, before = 0; /* PRESENCE: of this slice, and of those before it */
+	size_t count = 0, before = 0; /* PRESENCE: accounts in this slice, and in those before it */
 	std::vector<rbus_sent> sent; /* SEND */
 };
 
-/* ---- outbox.cpp: what waits to be sent */
+/* ---- traffic.cpp: messages that wait to be sent */
 
-/* Becomes one script call. */
+/* Messages for one script call. */
 struct rbus_chunk {
 	std::string keys, arguments; /* in Redis's protocol */
 	size_t key_count = 0, messages = 0;
@@ -179,13 +181,13 @@ struct rbus_held {
 	uint64_t generation = 0;
 	bool ending = false;
 	bool claiming = false; /* Redis has not answered yet */
-	bool closing = false; /* to be closed once it has */
+	bool closing = false; /* close it when Redis has answered */
 };
 
 enum rbus_state {
-	RBUS_AWAY, /* no connection; the next try is timed */
-	RBUS_CONNECTING, /* up to the register script */
-	RBUS_SETTLING, /* reachable, but the sessions are still being claimed again */
+	RBUS_AWAY, /* no connection; a timer starts the next try */
+	RBUS_CONNECTING, /* until the register script was answered */
+	RBUS_SETTLING, /* registered, but the sessions are still being claimed again */
 	RBUS_UP,
 	RBUS_LEAVING,
 	RBUS_GONE
@@ -204,96 +206,97 @@ struct rbus {
 	size_t waiting = 0; /* bytes of requests and outbox */
 
 	/* the epoch */
-	cs_bus_address address = 0, previous = 0; /* previous: the last one that Redis may know */
-	std::string own, head; /* the address in hex; what our messages begin with */
+	cs_bus_address address = 0, previous = 0; /* previous: the last address, which Redis may still know */
+	std::string own, head; /* the address in hex; the beginning of this node's messages */
 	unsigned due = 0; /* replies that the handshake still waits for */
 	std::vector<cs_account> unsettled;
 	unsigned settling = 0; /* script calls under way */
-	int64_t lapsed = 0; /* peers whose lease lapsed lately */
+	int64_t lapsed = 0; /* number of other nodes whose lease lapsed lately */
 	int64_t up_since = 0, echo = 0;
-	int64_t pause = 0; /* before the next try to connect */
+	int64_t pause = 0; /* ms before the next try to connect */
 	std::array<std::string, RBUS_SCRIPTS> digests;
 
-	/* what the server was told */
+	/* what the server knows already, and what was logged already */
 	bool told_degraded = false, told_away = false, told_garbage = false, told_full = false;
-	std::string told_refusal; /* the reason that was logged, where it came from Redis itself */
-	int64_t told_error = 0; /* when */
+	std::string told_refusal; /* the logged reason, if Redis itself gave it */
+	int64_t told_error = 0; /* time of the last such log line */
 
 	struct cs_bus_timer *connect_timer = nullptr, *lookup_timer = nullptr, *handshake_timer = nullptr,
 			    *heartbeat_timer = nullptr, *renew_timer = nullptr, *missed_timer = nullptr;
 
 	std::unordered_map<cs_account, rbus_held> sessions;
-	size_t refreshed = 0; /* buckets of sessions that this round of refreshing has seen */
+	size_t refreshed = 0; /* buckets of sessions that this round has refreshed */
 
 	std::deque<rbus_chunk> outbox;
 	unsigned sending = 0; /* script calls under way */
-	bool dropping = false; /* something was dropped, and the others do not know yet */
+	bool dropping = false; /* something was dropped, and the other nodes do not know it yet */
 
 	cs_bus_done_fn *left = nullptr; /* of leave() */
 	void *left_arg = nullptr;
 
-	/* names that Redis knows */
+	/* names of keys and channels */
 	std::string nodes_key, lapsed_key, session_prefix, inbox_prefix, all_channel;
 };
 
-/* ---- connect.cpp: the state machine */
+/* ---- bus.cpp: the state machine */
 
-/* The first try, in the loop's next turn. */
+/* Makes the first try to connect, in the next turn of the loop. */
 void rbus_connect_now(struct rbus *b);
-/* Everything under way ends as if the bus had been away, and a new try is timed. Nothing when it is
- * away. */
+/* Ends everything that is under way with the result "the bus is away", and sets a timer for a new try. Does nothing if
+ * the bus is away already. */
 void rbus_drop(struct rbus *b, const char *why);
-/* The same for an error reply. */
+/* The same, but the reason is an error reply of Redis. */
 void rbus_drop_refused(struct rbus *b, const char *why);
-/* The host has that address; of no meaning where a socket is used. */
+/* The address of the host was found. With a socket it has no meaning. */
 void rbus_resolved(struct rbus *b, const char *address);
-/* A link ended by itself, or because Redis refused it. */
+/* The connection ended by itself, or because Redis refused it. */
 void rbus_link_ended(struct rbus_link *link, bool refused, const char *why);
-/* A reply that the handshake waited for has come. */
+/* A reply for the handshake has come. */
 void rbus_handshake_step(struct rbus *b);
 void rbus_timer_stop(struct rbus *b, struct cs_bus_timer **timer);
 void rbus_timers_stop(struct rbus *b);
 
-/* ---- request.cpp */
+/* ---- traffic.cpp: commands */
 
-/* Sends a command and remembers what its answer is for. It takes the request also where it fails. */
+/* Sends a command and stores the request for its answer. It takes the request even if it fails. */
 void rbus_ask(struct rbus *b, const struct rbus_command *command, struct rbus_request &&request);
-/* EVALSHA of one of our scripts with that many keys; keys and arguments follow. */
+/* EVALSHA of a script with so many keys. The caller adds the keys and arguments. */
 struct rbus_command rbus_call(const struct rbus *b, enum rbus_script script, size_t keys);
-/* One line a minute on a reply that is no answer to that request. */
+/* Logs a reply that makes no sense for the request, at most once a minute. */
 void rbus_tell_error(struct rbus *b, const char *request, const redisReply *reply);
 /* Ends a request whose answer will never come. */
 void rbus_request_abandon(struct rbus *b, struct rbus_request *request);
-/* Whether that error means that the server cannot serve us or has forgotten what it knew. */
+/* Whether the error means that Redis cannot serve this node or has lost its data. */
 bool rbus_is_fatal(std::string_view error);
-/* Counts bytes that wait for Redis. Beyond the bound the bus is dropped and false comes back. */
+/* Counts bytes that wait for Redis. Above the limit it drops the bus and answers false. */
 bool rbus_count_waiting(struct rbus *b, size_t bytes);
-/* Whether so many bytes more leave enough of the queue to claims and the lease, which cannot be dropped. Less of
- * it is for what somebody is told about, who then finds another way; most for answers, which nobody makes good. */
-enum rbus_share { RBUS_SHARE_TOLD = 4, RBUS_SHARE_HINTS = 6, RBUS_SHARE_ANSWERS = 7 }; /* eighths */
+/* Whether the queue has room for so many more bytes. Shed load in this order: sends whose failure is reported, then
+ * hints (receivers read the store), last answers to other nodes (nobody repeats them). The rest of the queue is for
+ * claims and the lease, which cannot be dropped. */
+enum rbus_share { RBUS_SHARE_TOLD = 4, RBUS_SHARE_HINTS = 6, RBUS_SHARE_ANSWERS = 7 }; /* eighths of the queue */
 bool rbus_has_room(const struct rbus *b, size_t bytes, enum rbus_share share);
 
-/* ---- epoch.cpp: registering, and claiming the sessions again */
+/* ---- bus.cpp: registering, and claiming the sessions again */
 
 constexpr size_t RBUS_SLICE = 256; /* sessions in one script call */
 
 void rbus_epoch_begin(struct rbus *b);
 void rbus_epoch_registered(struct rbus *b, const redisReply *reply);
 void rbus_epoch_again(struct rbus *b, const struct rbus_request *request, const redisReply *reply);
-/* Claims those of the accounts that are (still) here, or keeps their keys alive. False: none is. */
+/* Claims the sessions of those accounts that are still here, and keeps their keys alive. false: none is here. */
 bool rbus_ask_again(struct rbus *b, std::vector<cs_account> accounts);
 
-/* ---- lease.cpp */
+/* ---- bus.cpp: the lease */
 
 void rbus_lease_ask(struct rbus *b, bool registers);
-/* False: it is no answer to that, or the lease has lapsed. just_r: how many others' leases this call
- * ended. */
+/* false: the reply makes no sense, or this node's lease has lapsed. *just_r: the number of other leases that this call
+ * found lapsed. */
 bool rbus_lease_read(struct rbus *b, const redisReply *reply, int64_t *just_r);
 void rbus_lease_renewed(struct rbus *b, const redisReply *reply);
-/* Renewing and heartbeat from now on. */
+/* Starts the renewal of the lease and the heartbeat. */
 void rbus_lease_start(struct rbus *b);
 
-/* ---- inbox.cpp: what arrives */
+/* ---- traffic.cpp: receiving */
 
 void rbus_inbox_subscribe(struct rbus *b);
 void rbus_missed_soon(struct rbus *b);
@@ -306,35 +309,35 @@ void rbus_claim(void *bus, const struct cs_bus_session *session, unsigned flags,
 void rbus_claimed(struct rbus *b, const struct rbus_request *request, const redisReply *reply);
 void rbus_ending(void *bus, cs_account account, cs_conn conn);
 void rbus_release(void *bus, cs_account account, cs_conn conn);
-/* What Redis or another node asks for: the session has to end, where it is still here. */
+/* Redis or another node asks to end the session. Ends it, if it is still here. */
 void rbus_session_close(struct rbus *b, cs_account account, cs_conn conn);
-/* Another node asks whether its peer is there. */
+/* Another node asks whether the peer of the session is still there. */
 void rbus_session_probe(struct rbus *b, cs_account account, cs_conn conn, cs_bus_address asker);
 std::string rbus_session_key(const struct rbus *b, cs_account account);
 
-/* ---- presence.cpp */
+/* ---- session.cpp: presence */
 
 void rbus_presence(void *bus, const cs_account *accounts, unsigned char *online, size_t count,
                    cs_bus_done_fn *done, void *arg);
 void rbus_presence_answered(struct rbus *b, const struct rbus_request *request, const redisReply *reply);
 void rbus_presence_abandoned(const struct rbus_request *request);
 
-/* ---- outbox.cpp */
+/* ---- traffic.cpp: sending */
 
 void rbus_send(void *bus, cs_account to, const void *data, size_t size, cs_bus_done_fn *done, void *arg);
 void rbus_send_to(void *bus, cs_bus_address to, const void *data, size_t size);
 void rbus_send_all(void *bus, const void *data, size_t size);
 void rbus_flush(void *bus);
 void rbus_missed(void *bus);
-/* Hands to hiredis what the window allows, or all of it. */
+/* Hands chunks to hiredis, as many as may be under way; with all: every one. */
 void rbus_outbox_pump(struct rbus *b, bool all);
-/* One line an epoch: there was no room. */
+/* Logs that there was no room, once per epoch. */
 void rbus_outbox_tell_full(struct rbus *b);
 void rbus_outbox_answered(struct rbus *b, const struct rbus_request *request, const redisReply *reply);
 void rbus_outbox_abandon(struct rbus *b);
-/* Tells the other nodes, once there is room again, that something was dropped. */
+/* Tells the other nodes that something was dropped, as soon as there is room again. */
 void rbus_outbox_make_good(struct rbus *b);
-/* A frame for every other node that is no plugin's. */
+/* Sends a frame of the adapter's own to every other node. */
 void rbus_outbox_announce(struct rbus *b, enum rbus_frame_type type);
 
 /* ---- driver.cpp */
@@ -342,7 +345,7 @@ void rbus_outbox_announce(struct rbus *b, enum rbus_frame_type type);
 extern const struct cs_bus_driver rbus_driver;
 
 std::string rbus_hex(cs_bus_address address);
-/* The end of leave(), with or without an answer. */
+/* Completes leave(), with or without an answer of Redis. */
 void rbus_left(struct rbus *b);
 /* Milliseconds of a clock that never goes back. */
 int64_t rbus_now(void);

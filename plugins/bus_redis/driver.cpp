@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Opening the bus, saying goodbye, closing it; and what the plugin exports. */
+ * Opens, leaves and closes the bus, and exports the plugin. */
 #include "bus_redis.h"
 
 #include <cstdio>
@@ -77,7 +77,7 @@ static void rbus_ask_goodbye(struct rbus *b, const std::vector<cs_account> *acco
 	rbus_ask(b, &command, {last ? RBUS_ASKED_GOODBYE : RBUS_ASKED_PLAIN});
 }
 
-/* In the order of the commands: what waits, the sessions, the lease. */
+/* In this order: waiting messages, sessions, lease. */
 static void rbus_say_goodbye(struct rbus *b)
 {
 	const std::unordered_map<cs_account, rbus_held> sessions = std::exchange(b->sessions, {});
@@ -108,7 +108,7 @@ static void rbus_leave(void *bus, cs_bus_done_fn *done, void *arg)
 		rbus_left(b);
 		return;
 	}
-	/* The others do not know yet what they missed of this node. */
+	/* The other nodes do not know yet that they missed messages of this node. */
 	const bool owes = b->state == RBUS_SETTLING || b->dropping;
 
 	b->state = RBUS_LEAVING;
@@ -143,7 +143,7 @@ const struct cs_bus_driver rbus_driver = {
 
 /* ---- what the plugin exports */
 
-/* Instances of workers have nothing to do: the server calls the driver on the bus's own thread. */
+/* The instance of a worker does nothing: the server calls the driver on the thread of the bus. */
 static int rbus_start(const struct cs_host *, struct cs_self *, const void *, void **state_r, struct cs_error *)
 {
 	*state_r = nullptr;

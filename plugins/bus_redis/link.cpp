@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * One hiredis connection on the loop of the bus: finding the address of the host, connecting, reading, writing, ending.
  *
- * The one call that hiredis makes for every connection that ends, whatever the reason, is `cleanup`; so that is where an
- * end is noticed. */
+ * hiredis calls `cleanup` for every connection that ends, for whatever reason. So the end is noticed there. */
 #include "bus_redis.h"
 
 #include <cstring>
@@ -13,7 +12,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 
-/* ---- what hiredis wants of the loop */
+/* ---- hiredis asks for events */
 
 static void rbus_apply(struct rbus_link *link)
 {
@@ -58,13 +57,13 @@ static void rbus_del_write(void *arg)
 	rbus_apply(link);
 }
 
-/* The descriptor is closed right after this. */
+/* hiredis closes the descriptor right after this. */
 static void rbus_cleanup(void *arg)
 {
 	auto *link = static_cast<struct rbus_link *>(arg);
 	const redisAsyncContext *context = std::exchange(link->context, nullptr);
 	const std::string why = context->err ? context->errstr : "the connection ended";
-	/* hiredis's way to hand over an error reply that no callback takes, such as that to SUBSCRIBE. */
+	/* hiredis reports so an error reply that belongs to no callback, for example that to SUBSCRIBE. */
 	const bool refused = context->err == REDIS_ERR_OTHER;
 
 	link->bus->host->unwatch(std::exchange(link->watch, nullptr));
@@ -72,9 +71,9 @@ static void rbus_cleanup(void *arg)
 		rbus_link_ended(link, refused, why.c_str());
 }
 
-/* ---- what the loop tells */
+/* ---- the loop reports events */
 
-/* Only outside hiredis's callbacks: a write that fails ends the connection at once. */
+/* Not inside a callback of hiredis: a failed write ends the connection at once. */
 static void rbus_write_now(struct rbus_link *link)
 {
 	if (link->context && !link->closing && link->wants_write)
@@ -173,8 +172,7 @@ std::string rbus_command_text(const struct rbus_command *command)
 	return "*" + std::to_string(command->count) + "\r\n" + command->bytes;
 }
 
-/* ---- the address of the host. The C library looks it up in a thread of its own, and is asked now and then whether
- * it has ended */
+/* ---- the address of the host. The C library looks it up in its own thread; a timer asks whether it has finished */
 
 static constexpr int64_t rbus_resolve_interval = 20; /* ms */
 
@@ -184,7 +182,7 @@ struct rbus_lookup {
 	struct gaicb request {};
 };
 
-/* One that cannot be cancelled goes on to write here, so it is left to the end of the process. */
+/* A look-up that cannot be cancelled goes on writing into this memory, so the memory is never freed. */
 void rbus_lookup_free::operator()(struct rbus_lookup *lookup) const
 {
 	if (gai_cancel(&lookup->request) == EAI_NOTCANCELED)
@@ -201,7 +199,7 @@ static bool rbus_is_address(const char *host)
 	return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
 }
 
-/* A name may have several; each try takes the next one. */
+/* A name may have several addresses. Each try uses the next one. */
 static std::string rbus_choose(const struct rbus *b, const struct addrinfo *first)
 {
 	char text[NI_MAXHOST] = "";
@@ -248,7 +246,7 @@ static int rbus_begin(struct rbus *b)
 	return getaddrinfo_a(GAI_NOWAIT, &request, 1, nullptr);
 }
 
-/* A look-up that outlasted the last try is not begun a second time. */
+/* If the look-up of the last try is still running, no second one is started. */
 void rbus_resolve(struct rbus *b)
 {
 	b->tries++;

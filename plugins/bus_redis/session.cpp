@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The sessions of this node as Redis knows them, and who of many accounts is online. */
+ * The sessions of this node in Redis, and the question which accounts are online. */
 #include "bus_redis.h"
 
 #include <algorithm>
@@ -40,7 +40,8 @@ static void rbus_ask_claim(struct rbus *b, const struct cs_bus_session *session,
 	rbus_ask(b, &command, std::move(request));
 }
 
-/* Without Redis it is granted at once; the next epoch claims it again, and one of two is closed. */
+/* Without Redis a claim is granted at once. The next epoch claims the session again; if two nodes have one, one of them
+ * is closed. */
 void rbus_claim(void *bus, const struct cs_bus_session *session, unsigned flags, cs_bus_done_fn *done,
                 void *arg)
 {
@@ -57,7 +58,7 @@ void rbus_claim(void *bus, const struct cs_bus_session *session, unsigned flags,
 	done(arg, 0);
 }
 
-/* An error that says nothing about the account is no reason to refuse anybody. */
+/* An error reply says nothing about the account, so it refuses nobody. */
 static int rbus_read_claim(struct rbus *b, const redisReply *reply)
 {
 	static constexpr int results[] = {0, CS_EEXIST, CS_EAGAIN, CS_EINVAL};
@@ -85,9 +86,9 @@ void rbus_claimed(struct rbus *b, const struct rbus_request *request, const redi
 		rbus_session_close(b, request->session.account, request->session.conn);
 }
 
-/* ---- their end */
+/* ---- the end of sessions */
 
-/* Also while sessions are being claimed again: the order of the commands makes it right. */
+/* This is right even while sessions are being claimed again: Redis runs the commands in their order. */
 static void rbus_tell(struct rbus *b, enum rbus_script script, cs_account account, cs_conn conn)
 {
 	struct rbus_command command;
@@ -122,8 +123,8 @@ void rbus_release(void *bus, cs_account account, cs_conn conn)
 	rbus_tell(b, RBUS_RELEASE, account, conn);
 }
 
-/* That may come on one connection before, on the other, what made the session: then the server first
- * hears of that. A place that nobody here answers for would keep the account from everybody. */
+/* The request can come on the inbox before the claim's answer comes on the command connection; then close after that
+ * answer. If the session is not here, release its key: otherwise nobody could get the account. */
 void rbus_session_close(struct rbus *b, cs_account account, cs_conn conn)
 {
 	rbus_held *held = rbus_find(b, account, conn);
@@ -136,7 +137,8 @@ void rbus_session_close(struct rbus *b, cs_account account, cs_conn conn)
 		b->host->close_session(b->core, account, conn);
 }
 
-/* One that Redis has not granted yet is asked for again. */
+/* If the session is not here, release its key. If Redis has not granted the claim yet, do nothing: the asker tries
+ * again. */
 void rbus_session_probe(struct rbus *b, cs_account account, cs_conn conn, cs_bus_address asker)
 {
 	const rbus_held *held = rbus_find(b, account, conn);
@@ -149,11 +151,11 @@ void rbus_session_probe(struct rbus *b, cs_account account, cs_conn conn, cs_bus
 
 /* ---- presence */
 
-/* Within what Lua can unpack, and short enough not to hold up Redis. */
+/* accounts in one script call: as many as Lua can unpack, and so few that Redis is not blocked for long */
 static constexpr size_t rbus_slice = 1000;
-static constexpr size_t rbus_account_bytes = 16; /* of a command: digits and framing */
+static constexpr size_t rbus_account_bytes = 16; /* bytes of one account in a command: digits and framing */
 
-/* A slice; the last one carries the completion. */
+/* Asks for one slice. The last slice completes the request. */
 static void rbus_presence_ask(struct rbus *b, const cs_account *accounts, struct rbus_request &&request)
 {
 	struct rbus_command command = rbus_call(b, RBUS_PRESENCE, 1 + request.count);
@@ -169,7 +171,7 @@ static bool rbus_presence_has_room(const struct rbus *b, size_t count)
 	return rbus_has_room(b, count * (b->session_prefix.size() + rbus_account_bytes), RBUS_SHARE_TOLD);
 }
 
-/* Where the bus is lost between two slices the rest of them is abandoned here. */
+/* If the bus is lost between two slices, the remaining slices are abandoned here. */
 void rbus_presence(void *bus, const cs_account *accounts, unsigned char *online, size_t count,
                    cs_bus_done_fn *done, void *arg)
 {

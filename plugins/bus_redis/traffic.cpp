@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT
- * What goes over the bus: commands and their answers, what is sent, what arrives. */
+ * The traffic of the bus: commands and their answers, sending, receiving. */
 #include "bus_redis.h"
 
 #include <algorithm>
 #include <cstring>
 #include <utility>
 
-/* ---- commands whose answer is due */
+/* ---- commands that wait for an answer */
 
-/* The first word of an error. Up to Redis 6 an error inside a script has it behind a minus sign. */
+/* The first words of errors that end the epoch. Up to Redis 6, an error inside a script has a minus sign before it. */
 static constexpr std::string_view rbus_fatal_words[] = {
 	"NOSCRIPT", "READONLY", "LOADING",     "MASTERDOWN", "OOM", "NOAUTH",   "WRONGPASS",  "NOPERM",
 	"MISCONF",  "BUSY",     "CLUSTERDOWN", "MOVED",      "ASK", "TRYAGAIN", "NOREPLICAS", "UNKILLABLE",
 };
-/* What a script may not do, in the words of Redis 6 and 7.0, and of 7.2. */
+/* The texts for a script without permission: in Redis 6 and 7.0, and in 7.2. */
 static constexpr std::string_view rbus_no_permission[] = {"The user executing the script can't",
                                                      "ACL failure in script"};
 static constexpr int64_t rbus_error_interval = 60000;
@@ -109,7 +109,7 @@ static void rbus_answer(struct rbus *b, const struct rbus_request *request, cons
 	}
 }
 
-/* Replies of null come when the connection ends; rbus_drop has dealt with their requests. */
+/* A null reply means that the connection has ended; rbus_drop has ended the requests already. */
 static void rbus_replied(redisAsyncContext *context, void *data, void *)
 {
 	auto *link = static_cast<struct rbus_link *>(context->ev.data);
@@ -135,7 +135,7 @@ void rbus_ask(struct rbus *b, const struct rbus_command *command, struct rbus_re
 {
 	const std::string text = rbus_command_text(command);
 
-	/* What was sent just before may have been too much. */
+	/* The command before this one may have exceeded the limit and dropped the bus. */
 	if (b->state == RBUS_AWAY || b->state == RBUS_GONE) {
 		rbus_request_abandon(b, &request);
 		return;
@@ -149,10 +149,11 @@ void rbus_ask(struct rbus *b, const struct rbus_command *command, struct rbus_re
 		rbus_drop(b, "the connection takes no more commands");
 }
 
-/* ---- sending. Messages are gathered into chunks, one script call each, of which a few are under way at a time: the
- * more there is to send, the fuller the calls are */
+/* ---- sending. Messages are collected into chunks; each chunk is one script call. Only a few calls are under way at a
+ * time, so chunks get larger when there is more to send */
 
-static constexpr size_t rbus_messages = 64, rbus_bytes = 256 * 1024; /* of a chunk; Redis does nothing else meanwhile */
+static constexpr size_t rbus_messages = 64, rbus_bytes = 256 * 1024; /* limits of a chunk: Redis does nothing else
+                                                                      * during a script */
 static constexpr unsigned rbus_under_way = 4;
 
 static size_t rbus_chunk_size(const struct rbus_chunk *chunk)
@@ -184,7 +185,7 @@ static struct rbus_chunk *rbus_open_chunk(struct rbus *b, size_t size)
 	return &b->outbox.back();
 }
 
-/* target as in the script: '' for the session key, '*', or an address. */
+/* target as in the script: an empty text for the session of key, "*" for all, or an address. */
 static void rbus_put(struct rbus *b, std::string_view target, std::string_view key, enum rbus_frame_type type,
                 std::string_view body, cs_bus_done_fn *done, void *arg)
 {
@@ -213,12 +214,12 @@ void rbus_outbox_tell_full(struct rbus *b)
 	b->told_full = true;
 }
 
-/* Of no use to anybody any more: the others look at the store once there is room again. */
+/* Drops a hint. The other nodes are told to read the store as soon as there is room again. */
 static void rbus_outbox_drop(struct rbus *b)
 {
 	b->host->dropped(b->core, 1);
 	if (b->state != RBUS_UP)
-		return; /* the next epoch begins with that */
+		return; /* the next epoch tells them anyway */
 	rbus_outbox_tell_full(b);
 	b->dropping = true;
 }
@@ -235,7 +236,7 @@ void rbus_missed(void *bus)
 {
 	auto *b = static_cast<struct rbus *>(bus);
 
-	/* The next epoch begins with it. */
+	/* The next epoch tells them anyway. */
 	if (b->state != RBUS_UP)
 		return;
 	b->dropping = true;
@@ -335,7 +336,7 @@ void rbus_flush(void *bus)
 	rbus_link_flush(&b->command);
 }
 
-/* No reply, or none that makes sense: nobody can say where anything went. */
+/* The messages that went nowhere. Without a sensible reply, all of them count so. */
 static std::vector<bool> rbus_read_nowhere(const struct rbus_request *request, const redisReply *reply)
 {
 	const bool good = reply && reply->type == REDIS_REPLY_ARRAY;
@@ -350,7 +351,7 @@ static std::vector<bool> rbus_read_nowhere(const struct rbus_request *request, c
 	return nowhere;
 }
 
-/* They may have gone out all the same. */
+/* Counts messages as lost, although Redis may have sent them. */
 static void rbus_count_lost(const struct rbus *b, size_t messages, size_t told)
 {
 	b->host->dropped(b->core, messages - told);
@@ -388,7 +389,7 @@ void rbus_outbox_abandon(struct rbus *b)
 
 /* ---- receiving */
 
-/* One report for what comes at once: every node announces itself when Redis is back. */
+/* ms. Several reports within that time become one: every node announces itself when Redis is back. */
 static constexpr int64_t rbus_missed_delay = 100;
 
 void rbus_tell_degraded(struct rbus *b, bool degraded)
@@ -407,7 +408,7 @@ static void rbus_tell_missed(void *arg)
 	b->host->changed(b->core, CS_CLUSTER_MISSED);
 }
 
-/* Before the bus is up there is no need: the epoch looks for everything. */
+/* Before the bus is up nothing is reported: the new epoch makes every session read the store anyway. */
 void rbus_missed_soon(struct rbus *b)
 {
 	if (b->state == RBUS_UP && !b->missed_timer)
@@ -461,7 +462,7 @@ static bool rbus_is_listening(const struct rbus *b)
 	return b->state == RBUS_SETTLING || b->state == RBUS_UP || b->state == RBUS_LEAVING;
 }
 
-/* Our own: the heartbeat, and what we sent to all. */
+/* The message is this node's own: the heartbeat, or a message to all. */
 static void rbus_take(struct rbus *b, const redisReply *channel, std::string_view message)
 {
 	std::vector<rbus_frame> frames;
@@ -479,7 +480,7 @@ static void rbus_take(struct rbus *b, const redisReply *channel, std::string_vie
 		rbus_log_garbage(b, channel, message.size());
 }
 
-/* ---- what hiredis hands over */
+/* ---- messages from hiredis */
 
 static bool rbus_is_kind(const redisReply *element, const char *kind)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * The form of what is published, and the scripts that run inside Redis and write the same form.
+ * The form of published messages, and the scripts inside Redis, which write the same form.
  *
- * A message is a version, the sender's address (6 bytes), then frames of type (1 byte), length (4 bytes) and body; numbers
- * have the high byte first. */
+ * A message is a version, the address of the sender (6 bytes), then frames of type (1 byte), length (4 bytes) and body.
+ * Numbers have the high byte first. */
 #include "bus_redis.h"
 
 #include <charconv>
@@ -82,14 +82,16 @@ int rbus_wire_parse_session(std::string_view body, cs_account *account_r, cs_con
 	return 0;
 }
 
-/* ---- scripts, each of them one atomic step.
- * Conn and generation travel as decimal text: Lua's numbers are doubles. A conn is only ever compared for being equal, as
- * text; a generation counts logins of one account and stays far below 2^53. A value that is none of ours counts as absent */
+/* ---- scripts. Each is one atomic step.
+ * A conn and a generation are passed as decimal text, because numbers in Lua are doubles. Conns are only compared for
+ * equality, as text. A generation counts the logins of one account and stays far below 2^53. A value with another form
+ * counts as absent */
 
-/* leased: an address counts until its lease lapses. alive: and only while somebody reads its inbox, so
- * that the people of a node that crashed are not locked out until then. give_up: the place is nobody's, but its
- * generation is remembered, lest a node that was cut off comes back with an older session of somebody who has
- * left since. Address 0 has no lease. */
+/* leased: whether the lease of the address runs. Address 0 has no lease.
+ * alive: leased, and somebody reads the inbox of the address. So accounts of a crashed node can log in before its lease
+ * lapses.
+ * give_up: sets address 0, so the account has no session, but keeps the generation. Otherwise a node that was cut off
+ * could claim an older session of an account that has logged out since. */
 static constexpr char rbus_common[] = R"lua(
 local TTL = 900
 
@@ -138,9 +140,10 @@ end
 )lua";
 
 /* KEYS nodes, session. ARGV own address, inboxes, head, account, conn, generation, 1 to kick.
- * 0 granted, 1 taken (its node is told to close or to probe the session), 2 ending, 3 a later login has it: a lower generation never replaces a higher one that
- * lives. One that does not live is no obstacle: where its node comes back it claims again, with its higher
- * generation. Nor is an owner with our own address and no later login: this node's table has decided. */
+ * Result: 0 granted, 1 taken (its node is told to close or to probe the session), 2 ending, 3 a later login has it.
+ * A session with a higher generation that is alive is never replaced. If its node is not alive, the claim is granted;
+ * when that node comes back, it claims again with its higher generation. A session of this very node is replaced unless
+ * its generation is higher: this node's table has decided already. */
 static constexpr char rbus_script_claim[] = R"lua(
 local own, inboxes, head, account, conn, generation, kick = unpack(ARGV)
 local address, owner, held, state = session(KEYS[2])
@@ -156,10 +159,10 @@ redis.call('SET', KEYS[2], own .. ':' .. conn .. ':' .. generation .. ':L', 'EX'
 return 0
 )lua";
 
-/* KEYS nodes, sessions... ARGV own address, inboxes, head, then account, conn, generation, state of
- * each. The places of those that are lost to a higher generation. Sessions that are ours already are
- * kept alive, missing ones are made, and whoever else has one with a lower generation has to close it.
- * An equal one is this login under an address that this node has given up. */
+/* KEYS nodes, sessions... ARGV own address, inboxes, head, then account, conn, generation, state of each.
+ * Result: the positions of sessions that lost to a higher generation. For the others the key is written anew, which
+ * also keeps it alive. If another address has the session with a lower generation, it is told to close it. With an
+ * equal generation it is this same login under an earlier address of this node. */
 static constexpr char rbus_again[] = R"lua(
 local own, inboxes, head = unpack(ARGV, 1, 3)
 local lost = {}
@@ -176,7 +179,7 @@ end
 return lost
 )lua";
 
-/* KEYS session. ARGV own address, conn. Only where it is still ours. */
+/* KEYS session. ARGV own address, conn. Only if the session still belongs to this node. */
 static constexpr char rbus_script_ending[] = R"lua(
 local address, conn, generation = session(KEYS[1])
 if address == ARGV[1] and conn == ARGV[2] then
@@ -185,16 +188,16 @@ end
 return 0
 )lua";
 
-/* KEYS session. ARGV own address, conn. Only where it is still ours. */
+/* KEYS session. ARGV own address, conn. Only if the session still belongs to this node. */
 static constexpr char rbus_script_release[] = R"lua(
 local address, conn, generation = session(KEYS[1])
 if address == ARGV[1] and conn == ARGV[2] then give_up(KEYS[1], conn, generation) end
 return 0
 )lua";
 
-/* KEYS nodes, lapsed. ARGV own address, lease, memory (ms), all, head, previous address or '', 1 to
- * register. {how many leases of others have just lapsed, how many lapsed lately}, or -1: our own has,
- * others may have taken our sessions. Whoever finds a lapsed lease tells all. */
+/* KEYS nodes, lapsed. ARGV own address, lease, memory (ms), all, head, previous address or '', 1 to register.
+ * Result: {leases of others that lapsed just now, leases that lapsed lately}, or -1: this node's own lease has lapsed,
+ * and others may have taken its sessions. If the script finds a lapsed lease, it tells all nodes. */
 static constexpr char rbus_script_renew[] = R"lua(
 local own, lease, memory, all, head, previous, register = unpack(ARGV)
 local time = now()
@@ -217,7 +220,7 @@ redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', time)
 return {#lapsed, redis.call('ZCARD', KEYS[2])}
 )lua";
 
-/* KEYS nodes, sessions... A text with 1 or 0 for each. A session that is ending is offline already. */
+/* KEYS nodes, sessions... Result: a text with 1 or 0 for each. A session that is ending counts as offline. */
 static constexpr char rbus_script_presence[] = R"lua(
 local time, known, online = now(), {}, {}
 for i, value in ipairs(redis.call('MGET', unpack(KEYS, 2))) do
@@ -231,10 +234,10 @@ return table.concat(online)
 )lua";
 
 /* KEYS nodes, sessions... ARGV own address, inboxes, all, head, then target and frame of each message.
- * Target: '' for the next session of KEYS, '*' for all, else an address. The places of those that went
- * nowhere. What goes to one node leaves as one message. A message to all waits for those before it and
- * the other way round, so that every node sees the order in which they came. A session on this very node
- * came after the sender looked for it here: the sender has to look again. */
+ * Target: '' for the next session of KEYS, '*' for all, else an address. Result: the positions of the messages that
+ * went nowhere. Messages to one node are joined into one. A message to all is sent after those before it and before
+ * those after it, so every node gets them in order. A session with this node's own address counts as nowhere: it began
+ * after the sender looked for it here, so the sender must look again. */
 static constexpr char rbus_script_send[] = R"lua(
 local own, inboxes, all, head = unpack(ARGV, 1, 4)
 local time, known, nowhere = now(), {}, {}
@@ -290,7 +293,7 @@ leave()
 return nowhere
 )lua";
 
-/* KEYS nodes, sessions... ARGV own address, 1 to give up the lease as well. */
+/* KEYS nodes, sessions... ARGV own address, 1 to give up the lease too. */
 static constexpr char rbus_goodbye[] = R"lua(
 for i = 2, #KEYS do
 	local address, conn, generation = session(KEYS[i])
