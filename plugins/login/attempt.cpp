@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * An attempt to log in: from the LOGIN frame over the password and the claim to its answer. */
+ * The steps of a login: the LOGIN frame, the password, the generation, the claim, the answer. */
 #include "attempt.h"
 
 #include <cstring>
@@ -63,7 +63,7 @@ static void login_attempt_claimed(void *state, cs_conn conn, int result, void *a
 	} else if (result == CS_EEXIST) {
 		login_log_refused(p, &p->online_limit, a->id, a->peer, "online");
 		attempt_fail(p, conn, a.get(), CS_ERRNO_ALREADY_ONLINE, "this account is already online");
-	} else if (result != CS_ENOENT) { /* the connection is there */
+	} else if (result != CS_ENOENT) { /* on CS_ENOENT the connection is gone: nobody to answer */
 		attempt_fail_result(p, conn, a.get(), result);
 	}
 }
@@ -80,20 +80,20 @@ static void login_attempt_claim(const login_plugin *p, int result, uint64_t gene
 	if (result == 0)
 		result = p->context.host->claim(p->context.self, conn, &claim, login_attempt_claimed, a.get());
 	else if (result == CS_EUNKNOWN)
-		result = CS_ENOSTORE; /* a generation that nobody uses is no change */
+		result = CS_ENOSTORE; /* an unused generation changes nothing, so the client may simply try again */
 	if (result == 0)
-		(void)a.release(); /* attempt_claimed's now */
+		(void)a.release(); /* login_attempt_claimed owns it now */
 	else
 		attempt_fail_result(p, conn, a.get(), result);
 }
 
 /* ---- find and compare */
 
-/* Above what the model answers: other attempts failed while this one waited. */
+/* A result besides those of the model: other attempts failed while this one waited, so it came too early. */
 static const int login_attempt_early = 100;
 
-/* The outcome is counted here, on the hashing thread, so that hanging up does not undo it. At most as many attempts run at
- * once as there are hashing threads. */
+/* The result is counted here, on the hashing thread, so that a client that hangs up does not undo it. At most as many
+ * attempts run at once as there are hashing threads. */
 static int login_attempt_compare(cs_db *, void *arg)
 {
 	attempt *a = static_cast<attempt *>(arg);
@@ -133,7 +133,7 @@ static void login_attempt_compared(void *state, cs_conn conn, int result, void *
 	if (result == 0)
 		result = generation_take(p, a->id, login_attempt_claim, a.get());
 	if (result == 0)
-		(void)a.release(); /* attempt_claim's now */
+		(void)a.release(); /* login_attempt_claim owns it now */
 	else
 		attempt_fail_result(p, conn, a.get(), result);
 }
@@ -145,7 +145,8 @@ static int login_attempt_find(cs_db *db, void *arg)
 	return user_find(db, a->id, &a->user);
 }
 
-/* An unknown id is compared too, with a hash that nothing fits: the answer takes as long and says the same. */
+/* The password for an unknown id is compared too, with a hash that no password fits. So the answer takes as long and
+ * says the same as for a wrong password. */
 static void login_attempt_found(void *state, cs_conn conn, int result, void *arg)
 {
 	attempt_ptr a(static_cast<attempt *>(arg));
@@ -159,14 +160,14 @@ static void login_attempt_found(void *state, cs_conn conn, int result, void *arg
 		result = p->context.host->work(p->context.self, conn, CS_WORK_HASH, login_attempt_compare,
 		                               login_attempt_compared, a.get());
 	if (result == 0)
-		(void)a.release(); /* attempt_compared's now */
+		(void)a.release(); /* login_attempt_compared owns it now */
 	else
 		attempt_fail_result(p, conn, a.get(), result);
 }
 
 /* ---- the request */
 
-/* `want`, an array of texts, as bits of want_words(). */
+/* `want`, an array of texts, as bits in the order of want_words(). */
 struct login_want {
 	bool is_there = false;
 	uint64_t mask = 0;
@@ -201,10 +202,10 @@ static int login_attempt_begin(login_plugin *p, const cs_frame *frame, uint64_t 
                          int acknowledges, const login_want &want)
 {
 	const plugin_context &c = p->context;
-	/* A longer one is wrong by its first bytes already: the rest need not be kept while it waits. */
+	/* A longer password is wrong anyway: keep no more of it. */
 	auto a = std::make_unique<attempt>(password.substr(0, login_password_most + 1));
 
-	(void)c.host->peer(c.self, frame->conn, &a->peer); /* it is there: this is its frame */
+	(void)c.host->peer(c.self, frame->conn, &a->peer); /* cannot fail: the frame came from this connection */
 	a->most_failures = p->conf->failed_logins;
 	const int64_t wait_ms = c.host->guess_wait(c.self, a->peer.network, id, a->most_failures);
 	if (wait_ms > 0)
@@ -220,7 +221,7 @@ static int login_attempt_begin(login_plugin *p, const cs_frame *frame, uint64_t 
 	const int rc = c.host->work(c.self, frame->conn, CS_WORK_READ, login_attempt_find, login_attempt_found, a.get());
 	if (rc != 0)
 		return attempt_refuse_result(p, frame->conn, &frame->request, rc);
-	(void)a.release(); /* attempt_found's now */
+	(void)a.release(); /* login_attempt_found owns it now */
 	return CS_PENDING;
 }
 
@@ -250,13 +251,13 @@ int login_on_login(void *state, const cs_frame *frame)
 	return login_attempt_begin(p, frame, static_cast<uint64_t>(id), password, acknowledges, want);
 }
 
-/* ---- after the claim: friends and groups, the first page of kept messages, LOGIN_ACK */
+/* ---- after the claim: friends and groups, the first page of stored messages, LOGIN_ACK */
 
-/* A client that confirms deliveries says something every 30 s. */
+/* A client that confirms deliveries sends something at least every 30 s. */
 static const int64_t login_acknowledging_silence_ms = 75000;
 static const int64_t login_acknowledging_doubt_ms = 35000;
 
-/* ---- the last step: all is there */
+/* ---- the last step: everything was read */
 
 static void login_attempt_complete(const login_plugin *p, cs_conn conn, const attempt *a)
 {
@@ -281,7 +282,7 @@ static void login_attempt_complete(const login_plugin *p, cs_conn conn, const at
 	context.host->finish(context.self, conn);
 }
 
-/* One of the reads ended with result; the last one completes. Takes the attempt when it was the last. */
+/* One of the two reads ended with result. The last one completes the login and frees the attempt. */
 static void login_attempt_arrived(const login_plugin *p, cs_conn conn, attempt *a, int result)
 {
 	if (a->result == 0)
@@ -293,13 +294,13 @@ static void login_attempt_arrived(const login_plugin *p, cs_conn conn, attempt *
 		login_attempt_complete(p, conn, a);
 		return;
 	}
-	(void)p->context.host->logout(p->context.self, conn); /* nobody is left half logged in */
+	(void)p->context.host->logout(p->context.self, conn); /* nobody stays half logged in */
 	attempt_fail_result(p, conn, a, a->result);
 }
 
-/* ---- after the claim: friends and groups with their states, and the first page of kept messages */
+/* ---- the two reads after the claim: friends and groups with their states; the first page of stored messages */
 
-/* Store thread: a large group's list is written here, not on the worker. */
+/* Runs on a store thread: to write the list of a large group takes too long for the worker. */
 static int login_attempt_read_lists(cs_db *db, void *arg)
 {
 	attempt *a = static_cast<attempt *>(arg);
@@ -315,7 +316,7 @@ static int login_attempt_read_lists(cs_db *db, void *arg)
 	return 0;
 }
 
-/* Whoever could not be asked for is shown as offline. */
+/* If an account's state could not be read, it is shown as offline. */
 static void login_attempt_states_known(void *state, cs_conn conn, int, void *arg)
 {
 	login_attempt_arrived(static_cast<login_plugin *>(state), conn, static_cast<attempt *>(arg), 0);
@@ -333,7 +334,7 @@ static void login_attempt_lists_read(void *state, cs_conn conn, int result, void
 		login_attempt_arrived(p, conn, a, result);
 }
 
-/* What the mailbox hands back: the attempt, and the instance that it does not know. */
+/* The argument that the mailbox returns: the attempt and this plugin's instance. */
 struct attempt_page {
 	const login_plugin *plugin = nullptr;
 	struct attempt *of = nullptr;
@@ -358,7 +359,7 @@ static void login_attempt_attach(const login_plugin *p, cs_conn conn, attempt *a
 	const int rc = p->mailbox->attach(p->mailbox_context, conn, a->id, a->acknowledges, login_attempt_page_read,
 	                                  page.get());
 	if (rc == 0)
-		(void)page.release(); /* attempt_page_read's now */
+		(void)page.release(); /* login_attempt_page_read owns it now */
 	else
 		login_attempt_arrived(p, conn, a, rc);
 }
@@ -374,7 +375,7 @@ static void login_attempt_read(const login_plugin *p, cs_conn conn, attempt *a)
 
 void attempt_enter(const login_plugin *p, cs_conn conn, attempt_ptr a)
 {
-	attempt *both = a.release(); /* of the two reads, see attempt_arrived */
+	attempt *both = a.release(); /* owned by the two reads: the last one frees it in login_attempt_arrived */
 
 	both->waiting = 2;
 	login_attempt_attach(p, conn, both);

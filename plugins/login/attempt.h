@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the two halves of LOGIN share: one attempt, which goes from step to step. It must not be included
- * elsewhere.
+ * One login under way: an attempt, which goes from step to step. Only for attempt.cpp and the handlers of this plugin.
  *
- * Each completion takes the attempt into an attempt_ptr and hands it on, so it is freed wherever it ends. The
- * connection may be gone at any step: then claim() says so, and what comes after it is undone by the connection's
- * end itself. */
+ * The completion of a step takes the attempt into an attempt_ptr and gives it to the next step, so it is freed wherever
+ * it ends. The connection can end at any step. Then claim() reports it; after the claim, the end of the connection
+ * itself undoes the login. */
 #ifndef LOGIN_ATTEMPT_H
 #define LOGIN_ATTEMPT_H
 
@@ -18,41 +17,40 @@
 struct attempt {
 	explicit attempt(std::string_view text) : clear(text) {}
 
-	plugin_context context; /* of the instance; for what store threads may call */
+	plugin_context context; /* of the instance; for functions on store threads */
 	cs_request request = {};
 	cs_peer peer = {};
-	int64_t most_failures = 0; /* login_conf's, at the request */
-	int64_t wait_ms = 0; /* until the next attempt may be made, where this one came too early */
+	int64_t most_failures = 0; /* the option at the time of the request */
+	int64_t wait_ms = 0; /* ms until the next attempt is allowed, if this one came too early */
 	cs_conn conn = 0;
 	uint64_t id = 0;
 	int acknowledges = 0;
-	uint64_t want = 0; /* see cs_claim */
-	bool wants = false; /* the request had it: the ACK says what there is */
+	uint64_t want = 0; /* the `want` of the request, as in cs_claim */
+	bool wants = false; /* the request had `want`: the ACK gets `have` */
 	password_clear clear;
 	password_cost cost;
 	struct user user;
-	std::string hash; /* the account's, or the dummy */
+	std::string hash; /* the hash of the account, or the dummy */
 	bool known = false;
 	bool outdated = false;
-	std::string messages; /* elements of the ACK's list */
+	std::string messages; /* the elements of the list in the ACK */
 	struct roster roster; /* friends and groups */
-	int waiting = 0; /* of the two reads after the claim */
-	int result = 0; /* the first failure of them */
+	int waiting = 0; /* number of the two reads after the claim that have not ended */
+	int result = 0; /* the first failure of these reads, or 0 */
 };
 
 typedef std::unique_ptr<struct attempt> attempt_ptr;
 
-/* A LOGIN_ACK with that errno. Answers CS_REJECT. */
+/* Answers a LOGIN_ACK with this errno. Returns CS_REJECT. */
 int attempt_refuse(const login_plugin *p, cs_conn conn, const cs_request *request, int wire_errno,
                    const char *text);
-/* The same for a negative result of the server's. */
+/* The same for a negative result of a function of the server. */
 int attempt_refuse_result(const login_plugin *p, cs_conn conn, const cs_request *request, int result);
-/* The end of a pending attempt that failed: a refusal, and the connection goes on. */
+/* Ends a pending attempt that failed: refuses the request, and the connection goes on. */
 void attempt_fail(const login_plugin *p, cs_conn conn, const attempt *a, int wire_errno, const char *text);
 void attempt_fail_result(const login_plugin *p, cs_conn conn, const attempt *a, int result);
 
-/* The second half: the connection is the account's now. Reads what the ACK carries and answers; on failure logs
- * out again. */
+/* The steps after the claim. Reads the contents of the ACK and answers. On failure logs out again. */
 void attempt_enter(const login_plugin *p, cs_conn conn, attempt_ptr a);
 
 #endif

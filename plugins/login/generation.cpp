@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the batch in which logins get their generations. It must not know what a generation is compared with. */
+ * The batch in which logins get their generations. */
 #include "generation.h"
 
 #include <memory>
@@ -11,7 +11,8 @@ struct generation_item {
 	void *arg = nullptr;
 };
 
-/* One for all: the logins that wait together are one transaction, so a storm of them costs messages little. */
+/* One key for all, so that logins that wait together are one transaction. Then many logins at once slow messages down
+ * only a little. */
 static const uint64_t login_batch_key = UINT64_C(0x6c6f67696e);
 
 static int login_generation_run(cs_db *db, void *const *items, size_t count, int)
@@ -42,6 +43,6 @@ int generation_take(const login_plugin *plugin, uint64_t account, generation_don
 		context.host->batch(context.self, &login_generation_batch, login_batch_key, item.get(), sizeof *item);
 
 	if (result == 0)
-		(void)item.release(); /* generation_done's now */
+		(void)item.release(); /* generation_done owns it now */
 	return result;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the login plugin: its descriptor, options, instance, and LOGOUT. It must not know SQL or sockets. */
+ * The login plugin: its descriptor, options and instance, and LOGOUT. */
 #include "login.h"
 
 #include <chrono>
@@ -109,7 +109,8 @@ static int login_reload(void *state, const void *conf, int commit, cs_error *e)
 {
 	login_plugin probe;
 
-	/* A cost that the ranges allow can still be refused; say so before anybody has changed anything. */
+	/* A cost within the ranges of the options can still be refused. With commit 0 that is reported before any
+	 * plugin has changed anything. */
 	return login_use(commit ? static_cast<login_plugin *>(state) : &probe,
 	                 static_cast<const login_conf *>(conf), e);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the sources of the login plugin share. It must not be included elsewhere. */
+ * The instance and the options of the login plugin, for its own files. */
 #ifndef LOGIN_LOGIN_H
 #define LOGIN_LOGIN_H
 
@@ -16,26 +16,26 @@ struct login_conf {
 	int64_t password_memory;
 	int duplicate_login; /* 0 refuse, 1 kick */
 	int registration; /* 0 open, 1 closed */
-	int64_t failed_logins; /* of an address per minute; 0: no limit */
+	int64_t failed_logins; /* failed logins of an address per minute; 0: no limit */
 };
 
-/* Lets one line per second through. */
+/* Limits log lines to one per second. */
 struct login_log_limit {
 	int64_t next_ms = 0;
 	uint64_t held_back = 0;
 };
 
-/* Bytes of the longest password. */
+/* The longest password, in bytes. */
 inline constexpr size_t login_password_most = 128;
 
 /* An instance. */
 struct login_plugin {
 	plugin_context context;
-	const login_conf *conf = nullptr; /* the server's */
+	const login_conf *conf = nullptr; /* owned by the server */
 	const cs_mailbox *mailbox = nullptr;
 	void *mailbox_context = nullptr;
-	password_hash dummy; /* nobody's, of the current cost */
-	login_log_limit wrong_limit, early_limit, online_limit; /* of lines about refused logins */
+	password_hash dummy; /* fits no password; of the current cost */
+	login_log_limit wrong_limit, early_limit, online_limit; /* limits of the log lines about refused logins */
 };
 
 /* Handlers; state is a login_plugin. */
@@ -44,13 +44,13 @@ int login_on_register(void *state, const cs_frame *frame);
 
 /* The cost of new passwords. */
 password_cost login_cost(const login_plugin *plugin);
-/* The line about a login, a logout or a registration. */
+/* Logs a login, a logout or a registration. */
 void login_log(const login_plugin *plugin, const char *what, uint64_t account, const cs_peer &peer);
-/* The line about a login that was refused. Whoever guesses fast cannot flood the log. */
+/* Logs a refused login, within the limit: a client that guesses passwords cannot flood the log. */
 void login_log_refused(const login_plugin *plugin, login_log_limit *limit, uint64_t account, const cs_peer &peer,
                        const char *reason);
-/* What LOGIN_ACK and REGISTER_ACK answer for a negative result of work or claim: BUSY, UNAVAILABLE, GOING_AWAY,
- * with its text. */
+/* The errno of LOGIN_ACK and REGISTER_ACK for a negative result of work or claim: BUSY, UNAVAILABLE or GOING_AWAY.
+ * *text_r: its text. */
 int login_errno_of(int result, const char **text_r);
 
 #endif

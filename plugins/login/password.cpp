@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns passwords: hashing, comparing, wiping. It must not know accounts or frames. */
+ * Hashes, compares and wipes passwords. */
 #include "password.h"
 
 #include <cerrno>
@@ -34,7 +34,7 @@ password_match password_compare(const char *hash, std::string_view clear)
 	errno = 0;
 	if (crypto_pwhash_str_verify(hash, clear.data(), clear.size()) == 0)
 		return PASSWORD_RIGHT;
-	/* libsodium says EINVAL for a mismatch only; out of memory must not look like a wrong password. */
+	/* libsodium sets EINVAL only for a wrong password. Lack of memory must not look like a wrong password. */
 	return errno == EINVAL ? PASSWORD_WRONG : PASSWORD_UNDECIDED;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns REGISTER: check, hash, store, answer. It must not know SQL or sockets. */
+ * REGISTER: check, hash, store, answer. */
 #include <memory>
 #include <string>
 
@@ -25,7 +25,7 @@ static void login_register_accept(const login_plugin *p, cs_conn conn, const reg
 {
 	const std::string frame = reply_registered(r->request.req, r->id);
 
-	/* If the connection has gone, nobody is answered. The account is made. */
+	/* If the connection is gone, there is nobody to answer. The account stays. */
 	(void)p->context.host->send(p->context.self, conn, frame.data(), frame.size(), nullptr, nullptr);
 }
 
@@ -84,7 +84,7 @@ static void login_register_hashed(void *state, cs_conn conn, int result, void *a
 		result = p->context.host->work(p->context.self, conn, CS_WORK_WRITE, login_register_store,
 		                               login_register_stored, r.get());
 	if (result == 0) {
-		(void)r.release(); /* register_stored's now */
+		(void)r.release(); /* the completion owns it now */
 		return;
 	}
 	login_register_refuse_result(p, conn, &r->request, result);
@@ -123,7 +123,8 @@ int login_on_register(void *state, const cs_frame *frame)
 	if (rc != 0)
 		return rc;
 	auto r = std::make_unique<registration>(password);
-	(void)p->context.host->peer(p->context.self, frame->conn, &r->peer); /* it is there: this is its frame */
+	(void)p->context.host->peer(p->context.self, frame->conn, &r->peer); /* cannot fail: the frame came from this
+	                                                                      * connection */
 	r->request = frame->request;
 	r->name = name;
 	r->cost = login_cost(p);
@@ -131,6 +132,6 @@ int login_on_register(void *state, const cs_frame *frame)
 	                           r.get());
 	if (rc != 0)
 		return login_register_refuse_result(p, frame->conn, &frame->request, rc);
-	(void)r.release(); /* register_hashed's now */
+	(void)r.release(); /* the completion owns it now */
 	return CS_PENDING;
 }

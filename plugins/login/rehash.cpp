@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns bringing a stored password to the configured cost in the background. It must not know frames. */
+ * Hashes a stored password again in the background, at the configured cost. */
 #include "rehash.h"
 
 #include <memory>
@@ -46,7 +46,7 @@ static void login_rehash_made(void *state, cs_conn, int result, void *arg)
 
 	if (result == 0 &&
 	    context.host->work(context.self, 0, CS_WORK_WRITE, login_rehash_store, login_rehash_stored, r.get()) == 0)
-		(void)r.release(); /* rehash_stored's now */
+		(void)r.release(); /* the completion owns it now */
 }
 
 void rehash_begin(const login_plugin *plugin, uint64_t account, std::string_view clear)
@@ -57,5 +57,5 @@ void rehash_begin(const login_plugin *plugin, uint64_t account, std::string_view
 	r->account = account;
 	r->cost = login_cost(plugin);
 	if (context.host->work(context.self, 0, CS_WORK_HASH, login_rehash_make, login_rehash_made, r.get()) == 0)
-		(void)r.release(); /* rehash_made's now */
+		(void)r.release(); /* the completion owns it now */
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns bringing a stored password to the configured cost in the background. It must not know frames. */
+ * Hashes a stored password again in the background, at the configured cost. */
 #ifndef LOGIN_REHASH_H
 #define LOGIN_REHASH_H
 
@@ -7,7 +7,8 @@
 
 #include "login.h"
 
-/* Hashes anew and stores; nobody waits, failures are left to the next login. Worker thread; clear is copied. */
+/* Hashes the password again and stores the hash. Nobody waits for it; after a failure the next login tries again.
+ * Worker thread; clear is copied. */
 void rehash_begin(const login_plugin *plugin, uint64_t account, std::string_view clear);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the bytes of LOGIN_ACK and REGISTER_ACK. It must not know how their contents came about. */
+ * Writes the frames LOGIN_ACK and REGISTER_ACK. */
 #include "reply.h"
 
 #include <chatserverd/json.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the texts of friends and groups. It must not know how states are found out. */
+ * Writes the texts of friends and groups. */
 #include "roster.h"
 
 #include <string_view>
@@ -9,10 +9,10 @@
 
 struct writer {
 	struct roster roster;
-	std::unordered_map<cs_account, size_t> known;   /* place in roster.people */
+	std::unordered_map<cs_account, size_t> known;   /* index in roster.people */
 };
 
-/* Appends text as it stands inside that many strings, one in the other. */
+/* Appends text as it looks inside that many nested JSON strings. */
 static void login_add_inside(std::string *out, std::string_view text, unsigned depth)
 {
 	std::string quoted;
@@ -34,7 +34,7 @@ static size_t login_person_of(writer *w, cs_account account)
 	return at->second;
 }
 
-/* {"id":21,"name":"gao yang","state":"|line"end  where | is the place that the state will fill. */
+/* Appends {"id":21,"name":"gao yang","state":"|line"end The state will be inserted at the |. */
 static void login_add_person(writer *w, roster_list *list, cs_account id, std::string_view name, const char *end,
                        unsigned depth)
 {
