@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT
- * Signals to the members of a group: who they are is read from the store, and remembered for a second. */
+ * Signals to the members of a group. The members are read from the store and remembered for about a second. */
 #include <algorithm>
 #include <memory>
 
 #include "../model/groups.h"
 #include "signal.h"
 
-/* A member that was removed is sent nothing any more after so long a time, and a new one is sent something. */
+/* ms. For so long the members that were read are used: a removed member can still get signals, and a new one gets none
+ * yet. */
 static constexpr int64_t signal_group_good_ms = 900;
-/* Read again behind their back after so long a time, so that a group in use never waits. */
+/* ms. After that the members are read again in the background, so that signals to a busy group never wait. */
 static constexpr int64_t signal_group_renew_ms = 450;
-static constexpr size_t signal_group_most_groups = 1024;               /* remembered; 4 MB of members */
-static constexpr size_t signal_group_most_waiting = 4 * 1024 * 1024;   /* bytes of frames */
+static constexpr size_t signal_group_most_groups = 1024;               /* groups that are remembered; 4 MB of members */
+static constexpr size_t signal_group_most_waiting = 4 * 1024 * 1024;   /* bytes of all waiting frames */
 
 struct group_read {
 	uint64_t group = 0;
@@ -33,7 +34,7 @@ static int signal_group_refuse(const plugin_context &c, cs_conn conn, const cs_r
 	return c.host->refuse(c.self, conn, &request, wire_errno, "%s", text);
 }
 
-/* The members are known. */
+/* Sends the frame: the members are known. */
 static int signal_group_send(const signal_plugin *p, const signal_group &g, cs_conn conn, cs_account account,
                       const cs_request &request, std::string_view bytes)
 {
@@ -93,12 +94,12 @@ static int signal_group_ask(signal_plugin *p, signal_group *g, uint64_t group, i
 	                                         read.get());
 	if (result)
 		return result;
-	(void)read.release(); /* group_known's */
+	(void)read.release(); /* the completion owns it now */
 	g->reading = true;
 	return 0;
 }
 
-/* Groups that nobody has sent to for a second are of no use; one that is being read is kept. */
+/* Forgets groups that are too old to be used. A group that is being read is kept. */
 static void signal_group_make_room(signal_plugin *p, int64_t now)
 {
 	std::erase_if(p->groups, [now](const auto &entry) {
@@ -106,7 +107,7 @@ static void signal_group_make_room(signal_plugin *p, int64_t now)
 	});
 }
 
-/* The clock never goes back, but it may jump ahead: then the members are read once more. */
+/* The clock never goes back. If it jumps ahead, the members are only read once more. */
 static bool signal_group_is_good(const signal_group &g, int64_t now, int64_t most_ms)
 {
 	return g.asked_ms != 0 && now - g.asked_ms <= most_ms;

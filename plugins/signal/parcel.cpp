@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The bytes in which a signal for a group goes to the workers and nodes. */
+ * Encodes and decodes a signal for a group on its way to other workers and nodes. */
 #include "signal.h"
 
 static constexpr char signal_parcel_version = 1;

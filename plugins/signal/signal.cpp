@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * SIGNAL: a frame for who is there now and asked for such frames. It is stored nowhere, and nobody makes it good. */
+ * SIGNAL: a frame for the sessions that are online and asked for signals. It is not stored, and nobody sends it
+ * again. */
 #include "signal.h"
 
 #include <algorithm>
 #include <cstring>
 #include <memory>
 
-/* Bytes that a client takes in no time. */
+/* Bytes. If less waits than this, the client counts as fast. */
 static constexpr size_t signal_little_unsent = 16 * 1024;
 static constexpr size_t signal_most_kind = 32; /* bytes */
 
@@ -40,8 +41,8 @@ static int signal_check(const signal_plugin *p, const cs_frame *frame)
 	return 0;
 }
 
-/* Whoever is not there, or is nobody, gets nothing: the answer says only that it was sent. Oneself has no other
- * session yet. */
+/* If the account is offline or does not exist, nobody gets the signal: the answer only says that it was sent. A signal
+ * to the sender's own account goes nowhere: it has no other session yet. */
 static int signal_to_account(const signal_plugin *p, const cs_frame *frame, cs_account to)
 {
 	const plugin_context &c = p->context;
@@ -73,7 +74,7 @@ static int signal_on_signal(void *state, const cs_frame *frame)
 
 /* ---- receiving */
 
-/* What a slow client did not take yet is worth more than what comes now. */
+/* A slow client gets no new signals: the frames that it has not taken yet are more important. */
 static void signal_deliver(const signal_plugin *p, cs_conn conn, signal_session *s, std::string_view frame)
 {
 	if (!s->paused && p->context.host->send(p->context.self, conn, frame.data(), frame.size(), nullptr, nullptr) ==
