@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns CHAT, ADD_FRIEND and DELIVERED: the rules of talking one to one. It must not know SQL, sockets or how
- * messages are kept. */
+ * CHAT, ADD_FRIEND and DELIVERED: the rules of talking one to one. */
 #include <cstddef>
 #include <cstdio>
 #include <memory>
@@ -18,7 +17,7 @@ struct chat_conf {
 
 struct chat {
 	plugin_context context;
-	const chat_conf *conf = nullptr; /* the server's */
+	const chat_conf *conf = nullptr; /* owned by the server */
 	const cs_mailbox *mailbox = nullptr;
 	void *mailbox_context = nullptr;
 };
@@ -97,7 +96,7 @@ static void chat_friend_stored(void *state, cs_conn conn, int result, void *arg)
 	context.host->finish(context.self, conn);
 }
 
-/* One's own id is taken like any other: a note to oneself is a conversation too. */
+/* The client's own id is accepted like any other: notes to oneself are a conversation too. */
 static int chat_on_add_friend(void *state, const cs_frame *frame)
 {
 	const chat *c = static_cast<chat *>(state);
@@ -116,7 +115,7 @@ static int chat_on_add_friend(void *state, const cs_frame *frame)
 	                        chat_friend_stored, f.get());
 	if (rc != 0)
 		return context.host->refuse_result(context.self, frame->conn, &frame->request, rc);
-	(void)f.release(); /* chat_friend_stored's now */
+	(void)f.release(); /* chat_friend_stored owns it now */
 	return CS_PENDING;
 }
 
