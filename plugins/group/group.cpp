@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns CREATE_GROUP, JOIN_GROUP and GROUP_CHAT: the rules of groups. It must not know SQL, sockets or how
- * messages are kept. */
+ * CREATE_GROUP, JOIN_GROUP and GROUP_CHAT: the rules of groups. */
 #include <cstddef>
 #include <cstdio>
 #include <memory>
@@ -17,22 +16,22 @@
 static const size_t group_description_most = 200; /* characters */
 
 struct group_conf {
-	int64_t max_groups; /* of an account; 0: no limit */
-	int64_t members_max; /* of a group; 0: no limit */
+	int64_t max_groups; /* groups of one account; 0: no limit */
+	int64_t members_max; /* members of one group; 0: no limit */
 };
 
 struct group_plugin {
 	plugin_context context;
-	const group_conf *conf = nullptr; /* the server's */
+	const group_conf *conf = nullptr; /* owned by the server */
 	const cs_mailbox *mailbox = nullptr;
 	void *mailbox_context = nullptr;
 };
 
-/* A membership on its way to the store: of a new group, or of one that is there. */
+/* A membership on its way to the store: of a new group, or of an existing one. */
 struct group_change {
 	cs_request request = {};
 	uint64_t account = 0;
-	uint64_t id = 0; /* JOIN_GROUP: asked for; CREATE_GROUP: made by the store */
+	uint64_t id = 0; /* JOIN_GROUP: from the client; CREATE_GROUP: made by the store */
 	uint64_t joined_seq = 0;
 	group_limits most;
 	std::string name;
@@ -59,7 +58,7 @@ static int group_hand_in(const group_plugin *g, const cs_frame *frame, cs_work_f
 
 	if (rc != 0)
 		return context.host->refuse_result(context.self, frame->conn, &frame->request, rc);
-	(void)change.release(); /* the completion's now */
+	(void)change.release(); /* the completion owns it now */
 	return CS_PENDING;
 }
 
@@ -74,7 +73,7 @@ static int group_refuse_full(const group_plugin *g, cs_conn conn, const cs_reque
 	return group_refuse(g, conn, request, CS_ERRNO_FULL, "you are in as many groups as you may be");
 }
 
-/* The mailbox hears of the membership before the client does: what is sent after the answer arrives. */
+/* Tell the mailbox before the client: then every message that is sent after the answer arrives. */
 static void group_joined(const group_plugin *g, cs_conn conn, const group_change *change, const char *more)
 {
 	g->mailbox->joined(g->mailbox_context, conn, change->id, change->joined_seq);
@@ -107,7 +106,7 @@ static void group_create_stored(void *state, cs_conn conn, int result, void *arg
 	g->context.host->finish(g->context.self, conn);
 }
 
-/* 0 or CS_REJECT. Descriptions may have line ends. */
+/* 0, or CS_REJECT after the request was refused. A description may have line ends. */
 static int group_check_texts(const group_plugin *g, const cs_frame *frame, std::string_view name,
                              std::string_view description)
 {
