@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the translation of error numbers to the classes of db.h, and which part of an error's text may be
- * logged. It must not know a statement. */
+ * Translates error numbers to the classes of db.h, and selects the part of an error text that may be logged. */
 #include "db_mysql.h"
 
 #include <cstdio>
@@ -8,7 +7,8 @@
 #include <string>
 #include <string_view>
 
-/* The server's numbers are those of its manual; written out, because the two libraries' headers differ. */
+/* The numbers are those of the server's manual. They are written out because the headers of the two libraries
+ * differ. */
 static int db_mysql_server_class(unsigned number)
 {
 	switch (number) {
@@ -33,7 +33,7 @@ static int db_mysql_server_class(unsigned number)
 	case 1290: /* --read-only */
 	case 1792: /* a read-only transaction */
 	case 1836: return CS_DB_FULL; /* running in read-only mode */
-	case 1048: /* NULL where none may be */
+	case 1048: /* NULL in a column that allows none */
 	case 1153: /* larger than max_allowed_packet */
 	case 1264: /* out of range */
 	case 1265: /* data truncated */
@@ -48,7 +48,7 @@ static int db_mysql_server_class(unsigned number)
 	}
 }
 
-/* What leaves no use for the connection: whether the last statement was done is unknown. */
+/* The connection cannot be used any more, and it is unknown whether the last statement was done. */
 static bool db_mysql_is_lost(unsigned number)
 {
 	switch (number) {
@@ -69,11 +69,11 @@ static bool db_mysql_is_lost(unsigned number)
 	case 1184: /* aborted connection */
 	case 1203: /* too many connections of this user */
 	case 1226: /* a limit of this user */
-	case 1243: /* a prepared statement that the server has not */
+	case 1243: /* a prepared statement that the server does not know */
 	case 1927: /* the connection was killed */
 	case 4031: return true; /* closed for inactivity */
-	case 2020: return false; /* the library's own limit of a packet */
-	default: return number >= 2000 && number < 3000; /* the library's own numbers: the connection */
+	case 2020: return false; /* the limit of the library for a packet */
+	default: return number >= 2000 && number < 3000; /* numbers of the library: errors of the connection */
 	}
 }
 
@@ -86,13 +86,14 @@ int mydb_class(unsigned number)
 	return db_mysql_is_lost(number) ? CS_DB_UNKNOWN : db_mysql_server_class(number);
 }
 
-/* A packet, for the server or for the library: the text has no value in it. */
+/* The packet is too large, for the server or the library. This text contains no value. */
 static bool db_mysql_is_too_large(unsigned number)
 {
 	return number == 1153 || number == 2020;
 }
 
-/* The server's text holds the value that it did not like; the name of the key or the column comes behind it. */
+/* The text of the server contains the bad value; the name of the key or the column comes after it. Returns the text
+ * without the value. */
 static std::string_view db_mysql_without_value(std::string_view text)
 {
 	size_t at = text.rfind(" for key ");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns how a connection is made and how its session is set up. It must not know what is in the database. */
+ * Makes a connection and sets up its session. */
 #include "db_mysql.h"
 
 #include <algorithm>
@@ -10,19 +10,19 @@
 #include <utility>
 #include <vector>
 
-static constexpr unsigned db_mysql_schema_timeout = 3600; /* s; a change of a large table takes its time */
+static constexpr unsigned db_mysql_schema_timeout = 3600; /* s; to change a large table takes long */
 static constexpr unsigned db_mysql_idle_transaction = 10; /* s */
 static constexpr unsigned db_mysql_unknown_database = 1049;
 static constexpr char db_mysql_sql_mode[] = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION";
 static constexpr char db_mysql_no_limit[] = "18446744073709551615";
 
-/* The library counts in seconds. */
+/* The library wants seconds. */
 static unsigned db_mysql_seconds(int64_t ms)
 {
 	return static_cast<unsigned>((ms + 999) / 1000);
 }
 
-/* The database and where it is. */
+/* The database and its address, for messages. */
 static std::string db_mysql_name_of(const mydb_conf *conf)
 {
 	const std::string place =
@@ -63,7 +63,7 @@ static void db_mysql_set_tls(MYSQL *handle, const mydb_conf *conf)
 }
 #endif
 
-/* No reconnecting by the library (off by default in both): it would lose a transaction without a word. */
+/* The library must not reconnect by itself (both have it off by default): a transaction would be lost silently. */
 static void db_mysql_set_options(MYSQL *handle, const mydb_conf *conf, mydb_purpose purpose)
 {
 	const unsigned connect = db_mysql_seconds(conf->connect_timeout), write = db_mysql_seconds(conf->write_timeout);
@@ -80,7 +80,7 @@ static void db_mysql_set_options(MYSQL *handle, const mydb_conf *conf, mydb_purp
 	db_mysql_set_tls(handle, conf);
 }
 
-/* Connector/C falls back to plain text where the server offers no TLS, unless it verifies. */
+/* If the server offers no TLS, Connector/C uses plain text unless it verifies the server. */
 static int db_mysql_check_tls(const mydb_conf *conf, MYSQL *handle, cs_error *e)
 {
 	if (conf->tls == MYDB_TLS_OFF || mysql_get_ssl_cipher(handle))
@@ -90,11 +90,11 @@ static int db_mysql_check_tls(const mydb_conf *conf, MYSQL *handle, cs_error *e)
 	return CS_DB_FAILED;
 }
 
-/* Without a database: its name is said when the server knows in which character set. */
+/* Connects without a database: its name is sent after the character set was set. */
 static bool db_mysql_dial(MYSQL *handle, const mydb_conf *conf, mydb_purpose purpose)
 {
 	const unsigned long flags = purpose == MYDB_FOR_SCHEMA ? CLIENT_MULTI_STATEMENTS : 0;
-	/* Another host's name would win over the socket. */
+	/* With another name of a host the library would ignore the socket. */
 	const char *host = *conf->socket ? "localhost" : conf->host;
 
 	return mysql_real_connect(handle, host, conf->user, conf->password, nullptr,
@@ -123,11 +123,12 @@ struct mydb_difference {
 };
 
 /* The server's configuration and its init_connect can change each of these.
- * READ COMMITTED: what is read without a lock inside a transaction is then as new as what is locked (the model
- * looks members up behind the lock of their conversation), and inserts lock fewer gaps. Lock waits end before
- * the read time-out does, for a wait is known to have changed nothing. A node that is stopped or cut off in a
- * transaction must not hold its rows for hours; only MariaDB can be told so. The texts of errors are English,
- * since mydb_fail takes the values out of them. */
+ * READ COMMITTED: a read without a lock then sees the same state as a read with one (the model reads members after it
+ * locked their conversation), and inserts lock fewer gaps.
+ * A wait for a lock ends before the read time-out, because after a failed wait it is known that nothing has changed.
+ * A node that hangs or is cut off within a transaction must not lock its rows for hours; only MariaDB has a setting for
+ * this.
+ * Error texts are English, because mydb_fail removes the values from them. */
 static std::vector<mydb_setting> db_mysql_settings_of(const mydb_conf *conf, mydb_purpose purpose)
 {
 	const bool schema = purpose == MYDB_FOR_SCHEMA;
@@ -137,7 +138,7 @@ static std::vector<mydb_setting> db_mysql_settings_of(const mydb_conf *conf, myd
 		{"character_set_client", "utf8mb4"},
 		{"character_set_connection", "utf8mb4"},
 		{"character_set_results", "utf8mb4"},
-		{"collation_connection", "utf8mb4_bin"}, /* behind its character set, which sets it, too */
+		{"collation_connection", "utf8mb4_bin"}, /* after the character set, which changes it too */
 		{"sql_mode", db_mysql_sql_mode},
 		{"sql_select_limit", db_mysql_no_limit},
 		{"autocommit", "ON"},
@@ -169,7 +170,7 @@ static std::vector<mydb_setting> db_mysql_settings_of(const mydb_conf *conf, myd
 	return settings;
 }
 
-/* Those settings that the session does not have. 0, or -1 with the error at the handle. */
+/* Reads the settings that differ in the session. 0, or -1 with the error at the handle. */
 static int db_mysql_settings_compare(MYSQL *handle, const std::vector<mydb_setting> &settings,
                             std::vector<mydb_difference> *differences_r)
 {
@@ -211,8 +212,8 @@ static int db_mysql_settings_change(MYSQL *handle, const std::vector<mydb_differ
 	return text.empty() ? 0 : db_mysql_connect_run(handle, text);
 }
 
-/* Without the first statement the comparison could fail or be misread. The transaction that ROLLBACK ends is one
- * that init_connect may have begun. */
+/* Without the first statement the comparison could fail or be read wrongly. ROLLBACK ends a transaction that
+ * init_connect may have begun. */
 static int db_mysql_set_session(MYSQL *handle, const mydb_conf *conf, mydb_purpose purpose, cs_error *e)
 {
 	const std::string first = std::string("SET NAMES utf8mb4 COLLATE utf8mb4_bin, SESSION sql_mode = '") +

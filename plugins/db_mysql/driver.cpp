@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the driver table of db.h and the state of a transaction. It must not know an option's text, a table or
- * a msgid. */
+ * The driver table of db.h, and the state of a transaction. */
 #include "db_mysql.h"
 
 #include <cstdio>
@@ -56,13 +55,13 @@ static void db_mysql_db_close(cs_db *db)
 	const std::unique_ptr<mydb> owned(db_mysql_of(db));
 }
 
-/* Whether the connection can take a statement: 0, or what it answers to all. */
+/* 0 if the connection can run a statement, else the result for every call. */
 static int db_mysql_refusal(const mydb *db)
 {
 	return db->dead ? static_cast<int>(CS_DB_UNKNOWN) : db->lost;
 }
 
-/* A statement without parameters and rows, not worth preparing. */
+/* Runs a statement without parameters and rows; it is not worth preparing. */
 static int db_mysql_run_text(mydb *db, const char *text)
 {
 	MYSQL *handle = db->handle.get();
@@ -72,8 +71,8 @@ static int db_mysql_run_text(mydb *db, const char *text)
 	               : static_cast<int>(CS_DB_OK);
 }
 
-/* A deadlock has ended the transaction on the server. What the caller says next must then not run on its own,
- * so it gets the same answer until it has rolled back; mydb_fail notes that. */
+/* A deadlock ends the transaction on the server. Further statements would then run outside a transaction. So they get
+ * the same result until the caller has rolled back; mydb_fail sets it. */
 static int db_mysql_db_query(cs_db *base, const char *sql, const cs_db_value *parameters, size_t count,
                     cs_db_row_fn *row, void *arg)
 {
@@ -111,8 +110,8 @@ static void db_mysql_db_rollback(cs_db *base)
 		db->dead = true;
 }
 
-/* A COMMIT that failed for a reason that does not say that it was rolled back may have been done: a binary log
- * that could not be written, for one. */
+/* If a COMMIT fails, and the error does not say that it was rolled back, it may have been done: for example when the
+ * binary log could not be written. */
 static int db_mysql_db_commit(cs_db *base)
 {
 	mydb *db = db_mysql_of(base);
@@ -134,7 +133,7 @@ static int db_mysql_db_commit(cs_db *base)
 	return result;
 }
 
-/* The server forgets an older savepoint of the same name, so each depth has a name of its own. */
+/* The server forgets an older savepoint of the same name, so each depth has its own name. */
 static int db_mysql_run_part(mydb *db, const char *command, unsigned depth)
 {
 	char text[48];
@@ -163,7 +162,7 @@ static int db_mysql_db_release(cs_db *base)
 	return db_mysql_run_part(db, "RELEASE SAVEPOINT", --db->parts);
 }
 
-/* What stays of the savepoint is forgotten with the next one of its depth, or with the transaction. */
+/* The savepoint itself stays. It ends with the next one of its depth, or with the transaction. */
 static int db_mysql_db_rollback_to(cs_db *base)
 {
 	mydb *db = db_mysql_of(base);
@@ -186,7 +185,7 @@ static const char *db_mysql_db_message(cs_db *db)
 	return db_mysql_of(db)->message;
 }
 
-/* Between two statements the server has nothing to say but that it ends. */
+/* Between two statements the server sends nothing, so readable data means that it ended the connection. */
 static int db_mysql_db_ended(cs_db *base)
 {
 	const mydb *db = db_mysql_of(base);
@@ -195,7 +194,7 @@ static int db_mysql_db_ended(cs_db *base)
 	return db->dead || poll(&end, 1, 0) == 1;
 }
 
-/* outcome_can_be_unknown: the answer to a COMMIT may get lost on its way. */
+/* outcome_can_be_unknown: the answer to a COMMIT can be lost on its way. */
 const struct cs_db_driver mydb_driver = {
 	.abi = CS_ABI,
 	.size = sizeof(struct cs_db_driver),

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Owns when the client library is set up and torn down, for the process and for each thread. It must not know
- * a connection. */
+ * Initializes and ends the client library, for the process and for each thread. */
 #include "db_mysql.h"
 
-/* Oracle's library waits at its end for threads that have not taken leave. */
+/* When it ends, Oracle's library waits for threads that have not called mysql_thread_end. */
 struct thread_stay {
 	thread_stay()
 	{
@@ -27,8 +26,8 @@ void mydb_thread_enter(void)
 	(void)stay;
 }
 
-/* When the plugin is unloaded or the process ends: no connection is open then, and this thread's stay has
- * ended. Idle instances of workers end earlier, so it cannot be done in their stop. */
+/* Runs when the plugin is unloaded or the process ends. Then no connection is open, and this thread has called
+ * mysql_thread_end. It cannot be done in stop of an instance, because instances of workers end earlier. */
 __attribute__((destructor)) static void library_leave(void)
 {
 	mysql_library_end();

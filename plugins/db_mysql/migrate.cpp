@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Owns bringing the schema up to date: the table schema_version, and one process at a time. It must not know
- * what the files say.
+ * Brings the schema up to date: the table schema_version, and only one process at a time.
  *
- * No transaction holds a change of a table together here. So a file's statements do no harm when run twice,
- * its version is written when all of it was done, and a lock of the server's, which ends with the connection,
- * keeps other nodes out meanwhile. */
+ * In MySQL a change of a table is not part of a transaction. So a file may run twice without harm, its version is
+ * written after all of it was done, and a lock of the server keeps other nodes out meanwhile. The lock ends with the
+ * connection. */
 #include "db_mysql.h"
 
 #include <cstdio>
@@ -16,7 +15,8 @@
 
 static constexpr unsigned db_mysql_no_such_table = 1146;
 
-/* By the database's name, since such locks belong to the whole server; a hash, since their names are short. */
+/* The lock has the database's name, because such locks belong to the whole server; a hash, because their names must be
+ * short. */
 static const char db_mysql_take_lock[] = "SELECT GET_LOCK(CONCAT('chatserverd.', SHA1(DATABASE())), 600)";
 static const char db_mysql_give_lock[] = "SELECT RELEASE_LOCK(CONCAT('chatserverd.', SHA1(DATABASE())))";
 static const char db_mysql_make_versions[] = "CREATE TABLE IF NOT EXISTS schema_version ("
@@ -29,7 +29,7 @@ static int db_mysql_migrate_fail(MYSQL *handle, const char *what, cs_error *e)
 	return CS_EINVAL;
 }
 
-/* Runs one statement or many, rows are not looked at. 0, or -1 with the error at the handle. */
+/* Runs one statement or more and ignores their rows. 0, or -1 with the error at the handle. */
 static int db_mysql_migrate_run(MYSQL *handle, const std::string &text)
 {
 	int more = mysql_real_query(handle, text.data(), text.size());
@@ -44,7 +44,7 @@ static int db_mysql_migrate_run(MYSQL *handle, const std::string &text)
 	return more > 0 ? -1 : 0;
 }
 
-/* The one integer that a statement answers; NULL is 0. 0, or -1 with the error at the handle. */
+/* Reads the only integer of a statement's result; NULL is 0. 0, or -1 with the error at the handle. */
 static int db_mysql_number(MYSQL *handle, const char *text, int *number_r)
 {
 	if (mysql_query(handle, text))
@@ -58,7 +58,7 @@ static int db_mysql_number(MYSQL *handle, const char *text, int *number_r)
 	return 0;
 }
 
-/* The highest version that was run, 0 for a new database. */
+/* Reads the highest version that was run; 0 for a new database. */
 static int db_mysql_version_read(MYSQL *handle, int *version_r)
 {
 	*version_r = 0;
@@ -81,7 +81,7 @@ static int db_mysql_file_run(MYSQL *handle, const schema_file &file, cs_error *e
 	return 0;
 }
 
-/* While this process alone changes the schema: another one may have been here first. */
+/* Runs with the lock. It reads the version again, because another process may have been faster. */
 static int db_mysql_run_locked(MYSQL *handle, const std::vector<schema_file> &files, cs_error *e)
 {
 	int version = 0;

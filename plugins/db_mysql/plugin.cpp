@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns what this file exports: the plugin's description and its options. It must not know how MySQL is
- * talked to. */
+ * The description of the plugin and its options. */
 #include "db_mysql.h"
 
 #include <cerrno>
@@ -12,7 +11,7 @@
 
 #include "plugins/shared/schema.h"
 
-/* The database server may come later, and its socket with it. */
+/* The database server may start later, so its socket is not checked. */
 static int db_mysql_check(const void *conf, const char **key_r, cs_error *e)
 {
 	const auto *c = static_cast<const mydb_conf *>(conf);

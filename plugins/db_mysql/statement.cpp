@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns running one statement: the cache of prepared ones, parameters in, rows out. It must not know
- * transactions. */
+ * Runs one statement: the cache of prepared statements, parameters in, rows out. */
 #include "db_mysql.h"
 
 #include <algorithm>
@@ -11,7 +10,7 @@
 
 static constexpr size_t db_mysql_columns_most = 32;
 
-/* One row as the library fills it. */
+/* One row, filled by the library. */
 struct row_buffer {
 	std::array<MYSQL_BIND, db_mysql_columns_most> binds = {};
 	std::array<unsigned long, db_mysql_columns_most> sizes = {};
@@ -34,14 +33,14 @@ static int db_mysql_prepare(mydb *db, std::string_view text, mydb_statement *sta
 	statement_r->reset(mysql_stmt_init(db->handle.get()));
 	if (!*statement_r)
 		return mydb_fail(db, mysql_errno(db->handle.get()), mysql_error(db->handle.get()));
-	/* So that the space for a result is known when all of it is there. */
+	/* With this the sizes of the columns are known after the whole result was fetched. */
 	mysql_stmt_attr_set(statement_r->get(), STMT_ATTR_UPDATE_MAX_LENGTH, &yes);
 	if (mysql_stmt_prepare(statement_r->get(), text.data(), text.size()))
 		return db_mysql_statement_fail(db, statement_r->get());
 	return CS_DB_OK;
 }
 
-/* Bytes go as they are, texts as well: a parameter with a character set would be judged and compared by it. */
+/* Texts are sent as bytes too: with a character set the server would check and compare a parameter by it. */
 static MYSQL_BIND db_mysql_bind_of(const cs_db_value &value)
 {
 	MYSQL_BIND bind = {};
@@ -62,7 +61,8 @@ static MYSQL_BIND db_mysql_bind_of(const cs_db_value &value)
 	return bind;
 }
 
-/* The server answers a longer packet by closing the connection, which looks like a lost one. */
+/* If a packet is too long, the server closes the connection, which looks like a lost one. So the size is checked
+ * here. */
 static int db_mysql_check_size(mydb *db, const cs_db_value *parameters, size_t count)
 {
 	size_t bytes = 64 + 16 * count;
@@ -85,7 +85,7 @@ static int db_mysql_execute(mydb *db, MYSQL_STMT *statement, const cs_db_value *
 	if (const int result = db_mysql_check_size(db, parameters, count))
 		return result;
 	std::transform(parameters, parameters + count, binds.begin(), db_mysql_bind_of);
-	/* Without a length of its own a parameter has that of its buffer. */
+	/* If length is not set, the library uses the length of the buffer. */
 	for (MYSQL_BIND &bind : binds)
 		bind.length = &bind.buffer_length;
 	if (count && mysql_stmt_bind_param(statement, binds.data()))
@@ -111,7 +111,7 @@ static cs_db_type db_mysql_column_type(const MYSQL_FIELD &field)
 	}
 }
 
-/* Room for the longest value of each column, one behind the other. */
+/* Makes room for the longest value of each column, one after the other. */
 static void db_mysql_row_lay_out(row_buffer *row, const MYSQL_FIELD *fields)
 {
 	size_t total = 0, at = 0;
@@ -175,8 +175,8 @@ static int db_mysql_rows_hand_out(mydb *db, MYSQL_STMT *statement, const row_buf
 	}
 }
 
-/* All rows are fetched before the first is handed out: a deadlock or a lost connection can come in the middle
- * of a result, and a row function may run statements of its own. */
+/* All rows are fetched before the first is passed on: a deadlock or a lost connection can come in the middle of a
+ * result, and a row function may run statements itself. */
 static int db_mysql_rows_read(mydb *db, MYSQL_STMT *statement, cs_db_row_fn *row, void *arg)
 {
 	row_buffer buffer;
