@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the translation of SQLite's result codes to the classes of db.h. It must not know a statement. */
+ * Translates SQLite's result codes to the classes of db.h. */
 #include "db_sqlite.h"
 
 #include <cerrno>
@@ -19,8 +19,8 @@ static int db_sqlite_constraint_class(int code)
 	}
 }
 
-/* Disk trouble that an operator can end while the server runs. SQLite has rolled back by itself, and writes
- * the same frames of the log again next time, so nothing half-written stays. */
+/* A problem with the disk that an operator can solve while the server runs. SQLite has rolled back by itself, and next
+ * time it writes the same frames of the log again, so nothing half-written stays. */
 static bool db_sqlite_is_write_trouble(int code, int system_errno)
 {
 	switch (code) {
@@ -52,9 +52,9 @@ int sqlite_class(int code, int system_errno)
 	case SQLITE_MISMATCH: return CS_DB_BAD_VALUE;
 	case SQLITE_FULL: return CS_DB_FULL;
 	case SQLITE_READONLY:
-		/* The file was moved away under the open connection: no disk space brings it back. */
+		/* The file was moved away while it was open: more disk space does not help. */
 		return code == SQLITE_READONLY_DBMOVED ? CS_DB_FAILED : CS_DB_FULL;
-	case SQLITE_CANTOPEN: /* no descriptor left, or a folder where no log can be made */
+	case SQLITE_CANTOPEN: /* no free descriptor, or a folder in which no log can be made */
 		return CS_DB_FULL;
 	case SQLITE_IOERR: return db_sqlite_is_write_trouble(code, system_errno) ? CS_DB_FULL : CS_DB_FAILED;
 	default: return CS_DB_FAILED;

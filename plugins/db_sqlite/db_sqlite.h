@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the files of this adapter share: its options and one connection. It must not know a table but
- * schema_version. */
+ * The options and the connection of this adapter, for its own files. */
 #ifndef DB_SQLITE_H
 #define DB_SQLITE_H
 
@@ -35,10 +34,11 @@ using sqlite_statement = std::unique_ptr<sqlite3_stmt, sqlite_deleter<sqlite3_fi
 struct sqlite_db {
 	cs_db base; /* first: the server holds a pointer to it */
 	sqlite_handle handle;
-	adapter_cache<sqlite_statement> cache; /* after handle: finalized before the handle is closed */
+	adapter_cache<sqlite_statement> cache; /* declared after handle, so it is finalized first */
 	int64_t affected = 0;
 	bool begun = false; /* between begin and commit or rollback */
-	int lost = 0; /* why the open transaction is gone, or cannot be ended; else 0 */
+	int lost = 0; /* the result of all further statements, because the transaction is gone or cannot be ended; or
+	               * 0 */
 	char message[200] = "";
 };
 
@@ -50,44 +50,44 @@ extern const struct cs_db_driver sqlite_driver;
 
 /* Whether the options ask for a database in memory. */
 bool sqlite_is_memory(const sqlite_conf *conf);
-/* Creates the folder of the database's file, and the file readable by its owner only. 0 or CS_EINVAL. */
+/* Creates the folder of the database, and its file, readable only by its owner. 0 or CS_EINVAL. */
 [[nodiscard]] int sqlite_make_place(const sqlite_conf *conf, cs_error *e);
-/* Opens the file, or the memory database that belongs to conf, with this adapter's settings. An SQLite
- * result code; its text is in e. */
+/* Opens the file, or the memory database of conf, with the settings of this adapter. A result code of SQLite; its text
+ * is in e. */
 [[nodiscard]] int sqlite_open_handle(const sqlite_conf *conf, sqlite_handle *handle_r, cs_error *e);
 
-/* The path of the database without links. false: it cannot be found, errno says why. */
+/* The path of the database with all links resolved. false: it cannot be found, errno says why. */
 bool sqlite_resolve(const sqlite_conf *conf, std::string *path_r);
-/* struct cs_plugin's check. */
+/* check of struct cs_plugin. */
 [[nodiscard]] int sqlite_check(const void *conf, const char **key_r, cs_error *e);
 
 /* lock.cpp -------------------------------------------------------------------------------------------- */
 
 struct sqlite_lock;
-/* Locks the database's file, which is there, against other servers, and takes it and SQLite's files beside it from
- * other users. No handle to it may be open yet. 0, or CS_EINVAL with the text in e. */
+/* Locks the file of the database, which exists, against other servers. Removes the rights of other users on it and on
+ * the files of SQLite beside it. No handle to it may be open yet. 0, or CS_EINVAL with the text in e. */
 [[nodiscard]] int sqlite_lock_take(const sqlite_conf *conf, const cs_db_server *server, sqlite_lock **lock_r,
                                    cs_error *e);
-/* All handles are closed. in_order: the next server need not hear of this one. */
+/* Unlocks; all handles must be closed. in_order: the server ended normally, so the next one does not report it. */
 void sqlite_lock_give(sqlite_lock *lock, bool in_order);
 
 /* migrate.cpp ----------------------------------------------------------------------------------------- */
 
-/* Runs what the folder has and the database has not. 0 or CS_EINVAL. */
+/* Runs the files that the folder has and the database has not. 0 or CS_EINVAL. */
 [[nodiscard]] int sqlite_migrate(sqlite3 *handle, const sqlite_conf *conf, cs_error *e);
 
 /* classify.cpp ---------------------------------------------------------------------------------------- */
 
-/* The class of an extended result code; system_errno is what the system said, where it was asked. */
+/* The class of an extended result code. system_errno: the errno of the system call, if SQLite has one. */
 int sqlite_class(int code, int system_errno);
-/* Keeps the text of the connection's last failure and answers its class. */
+/* Keeps the text of the last failure of the connection and answers its class. */
 int sqlite_fail(sqlite_db *db, int code);
-/* The same for a mistake of the caller's. Answers CS_DB_FAILED. */
+/* The same for a mistake of the caller. Answers CS_DB_FAILED. */
 int sqlite_fail_text(sqlite_db *db, const char *text);
 
 /* statement.cpp --------------------------------------------------------------------------------------- */
 
-/* struct cs_db_driver's query, whatever the state of the transaction. */
+/* query of struct cs_db_driver, without a look at the state of the transaction. */
 int sqlite_run(sqlite_db *db, const char *sql, const cs_db_value *parameters, size_t count, cs_db_row_fn *row,
                void *arg);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the driver table of db.h and the state of a transaction. It must not know an option's text, a table or
- * a msgid. */
+ * The driver table of db.h, and the state of a transaction. */
 #include "db_sqlite.h"
 
 #include <utility>
@@ -15,14 +14,14 @@ static const sqlite_conf *db_sqlite_conf_of(const void *conf)
 	return static_cast<const sqlite_conf *>(conf);
 }
 
-/* A memory database is left to one connection: readers of it would only wait for the writer. */
+/* A memory database has one connection: readers would only wait for the writer. */
 static void db_sqlite_db_limits(const void *conf, unsigned *most_readers_r, unsigned *most_writers_r)
 {
 	*most_readers_r = sqlite_is_memory(db_sqlite_conf_of(conf)) ? 0 : 16;
 	*most_writers_r = 1;
 }
 
-/* A memory database is nobody else's. */
+/* A memory database needs no lock: no other process can open it. */
 static int db_sqlite_db_lock(const void *conf, const cs_db_server *server, void **lock_r, cs_error *e)
 {
 	sqlite_lock *lock = nullptr;
@@ -40,8 +39,8 @@ static void db_sqlite_db_unlock(void *lock, int in_order)
 		sqlite_lock_give(static_cast<sqlite_lock *>(lock), in_order != 0);
 }
 
-/* For a memory database this only shows that the schema is good: it is gone with the handle, and db_open
- * makes it again. So nothing has to be kept from here to there. */
+/* For a memory database this only checks the schema files: the database ends with this handle, and db_open runs them
+ * again. */
 static int db_sqlite_db_migrate(const void *conf, cs_error *e)
 {
 	sqlite_handle handle;
@@ -72,8 +71,8 @@ static void db_sqlite_db_close(cs_db *db)
 	const std::unique_ptr<sqlite_db> owned(db_sqlite_of(db));
 }
 
-/* SQLite ends a transaction by itself when the disk is full. What the caller says next must then not run
- * on its own, so it gets the same answer until it has rolled back. */
+/* If the disk is full, SQLite ends the transaction by itself. Further statements would then run outside a transaction.
+ * So they get the same result until the caller has rolled back. */
 static int db_sqlite_note_lost(sqlite_db *db, int result)
 {
 	if (result && db->begun && sqlite3_get_autocommit(db->handle.get()))
@@ -141,7 +140,7 @@ static int db_sqlite_db_run_part(sqlite_db *db, const char *sql)
 	return db_sqlite_note_lost(db, sqlite_run(db, sql, nullptr, 0, nullptr, nullptr));
 }
 
-/* SQLite takes the innermost of one name. */
+/* All savepoints may have one name: SQLite uses the innermost one. */
 static int db_sqlite_db_savepoint(cs_db *base)
 {
 	return db_sqlite_db_run_part(db_sqlite_of(base), "SAVEPOINT part");
@@ -174,7 +173,7 @@ static const char *db_sqlite_db_message(cs_db *db)
 	return db_sqlite_of(db)->message;
 }
 
-/* outcome_can_be_unknown 0: COMMIT answers in this process, so it always knows. */
+/* outcome_can_be_unknown 0: COMMIT runs in this process, so its result is always known. */
 const struct cs_db_driver sqlite_driver = {
 	.abi = CS_ABI,
 	.size = sizeof(struct cs_db_driver),

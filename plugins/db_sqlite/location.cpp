@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns where the database is and how a handle to it is set up. It must not know what is in it. */
+ * Finds the database and sets up a handle to it. */
 #include "db_sqlite.h"
 
 #include <cerrno>
@@ -60,7 +60,7 @@ int sqlite_make_place(const sqlite_conf *conf, cs_error *e)
 		if (result)
 			return result;
 	}
-	/* By us, because SQLite would make it readable by everybody; its log files take the same mode. */
+	/* Made here, because SQLite would make it readable by everybody. Its log files get the same mode. */
 	const int fd = open(conf->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd == -1) {
 		snprintf(e->text, sizeof(e->text), "cannot open the database %s: %s", conf->path,
@@ -96,7 +96,7 @@ static std::string db_sqlite_parent(const std::string &path)
 	return end == std::string::npos ? "/" : path.substr(0, end + 1);
 }
 
-/* Folders that are missing are made in the nearest one that is there. */
+/* Missing folders will be made in the nearest one that exists. */
 static int db_sqlite_check_folder(std::string folder, cs_error *e)
 {
 	struct stat info = {};
@@ -130,8 +130,8 @@ int sqlite_check(const void *conf, const char **key_r, cs_error *e)
 	return db_sqlite_check_folder(db_sqlite_parent(path), e);
 }
 
-/* A database of SQLite's memdb lives while a connection to it is open, within this process, and is found by
- * its name. The option struct's address is as unique as the server that it belongs to. */
+/* A database of SQLite's memdb lives as long as a connection to it is open in this process, and is found by its name.
+ * The address of the option struct is unique for each server. */
 static std::string db_sqlite_memory_name(const sqlite_conf *conf)
 {
 	char name[64];
@@ -142,7 +142,7 @@ static std::string db_sqlite_memory_name(const sqlite_conf *conf)
 
 static int db_sqlite_set_up(sqlite3 *handle, const sqlite_conf *conf)
 {
-	/* 16 MB of log between checkpoints: pages that change often are then copied back once, not often. */
+	/* 16 MB of log between checkpoints: a page that changes often is then copied back only once. */
 	std::string pragmas = "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
 			      "PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 4000;"
 			      "PRAGMA journal_size_limit = 67108864;";
@@ -157,7 +157,7 @@ int sqlite_open_handle(const sqlite_conf *conf, sqlite_handle *handle_r, cs_erro
 {
 	const bool memory = sqlite_is_memory(conf);
 	const std::string name = memory ? db_sqlite_memory_name(conf) : conf->path;
-	/* No SQLITE_OPEN_CREATE for a file: one that vanished must not come back empty. */
+	/* No SQLITE_OPEN_CREATE for a file: if it was removed, do not make an empty one. */
 	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
 	                  (memory ? SQLITE_OPEN_URI | SQLITE_OPEN_CREATE : 0);
 	sqlite3 *raw = nullptr;
@@ -166,7 +166,7 @@ int sqlite_open_handle(const sqlite_conf *conf, sqlite_handle *handle_r, cs_erro
 
 	if (code == SQLITE_OK)
 		code = db_sqlite_set_up(raw, conf);
-	/* SQLite falls back to reading where it may not write, and would stay so. */
+	/* If SQLite may not write, it opens the file read-only, and it would stay so. */
 	if (code == SQLITE_OK && sqlite3_db_readonly(raw, "main") == 1)
 		code = SQLITE_READONLY;
 	if (code != SQLITE_OK) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Keeps a second server out of a store, and other users out of its files.
  *
- * Two files are locked by the kernel, so a killed server leaves no lock. CHAT.DB-lock also says who holds the store; the
- * lock on the database itself counts where it has another name or CHAT.DB-lock was removed. Locks of this kind belong to
- * the open file, so that SQLite, which closes the database now and then, does not end them. */
+ * The kernel locks two files, so a killed server leaves no lock. CHAT.DB-lock also says who uses the store. The lock on
+ * the database itself is for the case that it has another name or that CHAT.DB-lock was removed. These locks belong to
+ * the open file, so SQLite does not end them when it closes the database from time to time. */
 #include "db_sqlite.h"
 
 #include <cerrno>
@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Far behind the bytes that SQLite locks, which begin at 1 GiB. */
+/* Far above the bytes that SQLite locks, which begin at 1 GiB. */
 static constexpr off_t db_sqlite_lock_offset = INT64_MAX - 1;
 
 struct lock_file {
@@ -30,7 +30,7 @@ struct lock_file {
 };
 
 struct sqlite_lock {
-	std::string path; /* of the database, without links */
+	std::string path; /* of the database, with all links resolved */
 	lock_file holder, database;
 };
 
@@ -40,7 +40,7 @@ static int db_sqlite_lock_fail(cs_error *e, const std::string &path, const char 
 	return CS_EINVAL;
 }
 
-/* What the holder wrote into its file. */
+/* Reads the text that the holder of the lock wrote into its file. */
 static std::string db_sqlite_holder_read(int fd)
 {
 	char text[512];
@@ -50,7 +50,7 @@ static std::string db_sqlite_holder_read(int fd)
 	return all.substr(0, all.find('\n'));
 }
 
-/* A full disk is no reason not to start: the lock holds without the words. */
+/* If the disk is full, the server still starts: the lock works without the text. */
 static void db_sqlite_holder_write(const sqlite_lock *lock, const cs_db_server *server)
 {
 	const std::string text = std::string(server->name) + "\n";
@@ -84,7 +84,8 @@ static int db_sqlite_refuse(const sqlite_lock *lock, int error, cs_error *e)
 	return CS_EINVAL;
 }
 
-/* As SQLite does with its files: root may try the server without keeping its own user out afterwards. */
+/* Gives the file to the owner of the database, as SQLite does with its files. Otherwise, after a try as root, the
+ * server's own user could not open it. */
 static int db_sqlite_give_to_owner(const sqlite_lock *lock)
 {
 	struct stat info = {};
@@ -107,8 +108,8 @@ static int db_sqlite_open_files(sqlite_lock *lock, cs_error *e)
 	return db_sqlite_give_to_owner(lock) == -1 ? db_sqlite_lock_fail(e, path, "", strerror(errno)) : 0;
 }
 
-/* One of the store's files, which may be missing. Before SQLite has any of them open: closing a file ends the locks
- * that it has there. */
+/* Makes one file of the store private; it may be missing. Call it before SQLite opens a file of the store: to close a
+ * file would end the locks that SQLite has on it. */
 static int db_sqlite_make_private(const std::string &path, const cs_db_server *server, cs_error *e)
 {
 	const lock_file file = {open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
@@ -134,7 +135,7 @@ static int db_sqlite_make_private(const std::string &path, const cs_db_server *s
 	return 0;
 }
 
-/* With a second name the database would have a second write-ahead log. */
+/* If the database had a second name (a hard link), it would have a second write-ahead log. */
 static int db_sqlite_check_links(const sqlite_lock *lock, cs_error *e)
 {
 	struct stat info = {};
@@ -158,7 +159,7 @@ static int db_sqlite_take_both(const sqlite_lock *lock, cs_error *e)
 	return db_sqlite_check_links(lock, e);
 }
 
-/* A wrong path would else look like a healthy server without accounts. */
+/* With a wrong path the server would look healthy, but have no accounts. So an empty database is logged. */
 static bool db_sqlite_is_empty(const sqlite_lock *lock)
 {
 	struct stat info = {};

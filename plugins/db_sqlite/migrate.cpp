@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns bringing the schema up to date: running what is new, and the table schema_version. It must not know what
- * the files say. */
+ * Brings the schema up to date: runs new files and keeps the table schema_version. */
 #include "db_sqlite.h"
 
 #include <cstdio>
@@ -15,7 +14,7 @@ static int db_sqlite_migrate_fail(cs_error *e, const char *path, const char *why
 	return CS_EINVAL;
 }
 
-/* The one integer that a statement answers. */
+/* Reads the only integer of a statement's result. */
 static int db_sqlite_number(sqlite3 *handle, const char *sql, int *number_r)
 {
 	sqlite3_stmt *raw = nullptr;
@@ -31,7 +30,7 @@ static int db_sqlite_number(sqlite3 *handle, const char *sql, int *number_r)
 	return SQLITE_OK;
 }
 
-/* The highest version that was run, 0 for a new database. Takes no write lock. */
+/* Reads the highest version that was run; 0 for a new database. Takes no write lock. */
 static int db_sqlite_version_read(sqlite3 *handle, int *version_r)
 {
 	int tables = 0;
@@ -44,7 +43,8 @@ static int db_sqlite_version_read(sqlite3 *handle, int *version_r)
 	return db_sqlite_number(handle, "SELECT coalesce(max(version), 0) FROM schema_version", version_r);
 }
 
-/* Inside a transaction that holds the write lock: another process may have been here first. */
+/* Runs in a transaction with the write lock. It reads the version again, because another process may have been
+ * faster. */
 static int db_sqlite_step_run_locked(sqlite3 *handle, const schema_file &s, const std::string &text)
 {
 	char done[160];
@@ -83,7 +83,7 @@ static int db_sqlite_step_run(sqlite3 *handle, const schema_file &s, cs_error *e
 	return CS_EINVAL;
 }
 
-/* SQLite does not wait by itself when two processes change the mode of one file at once. */
+/* Tries again, because SQLite does not wait if two processes change the mode of one file at the same time. */
 static int db_sqlite_use_wal(sqlite3 *handle, const sqlite_conf *conf, cs_error *e)
 {
 	const int pause = 20;

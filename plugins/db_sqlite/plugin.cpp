@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns what this file exports: the plugin's description and its options. It must not know SQLite. */
+ * The description of the plugin and its options. */
 #include "db_sqlite.h"
 
 static const struct cs_service db_sqlite_services[] = {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns running one statement: the cache of prepared ones, parameters in, rows out. It must not know
- * transactions. */
+ * Runs one statement: the cache of prepared statements, parameters in, rows out. */
 #include "db_sqlite.h"
 
 #include <array>
@@ -28,7 +27,7 @@ static int db_sqlite_prepare(sqlite_db *db, std::string_view text, sqlite_statem
 	return CS_DB_OK;
 }
 
-/* SQLITE_STATIC: the bytes are the caller's until the statement is reset, in the same call. */
+/* SQLITE_STATIC: the bytes belong to the caller until the statement is reset, in the same call. */
 static int db_sqlite_bind_one(sqlite3_stmt *statement, int at, const cs_db_value &value)
 {
 	const char *bytes = value.bytes ? value.bytes : "";
