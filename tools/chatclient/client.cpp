@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the client's turn: when the login, the requests and the confirmations are sent, and when all is done.
- * It must not know the contents of what comes in. */
+ * Decides when the login, the requests and the confirmations are sent, and when everything is done. */
 #include "client.h"
 
 #include <algorithm>
@@ -45,7 +44,7 @@ static void client_on_up(void *arg)
 	client_turn(cl);
 }
 
-/* Without a login the server would only end the next connection, too. */
+/* Without a login and without requests there is no use in a new connection: the server would end it too. */
 static bool client_rests(const client *cl)
 {
 	return cl->ended_for != nullptr && cl->se.state == SESSION_OUT && cl->ob.entries.empty();
@@ -69,7 +68,7 @@ static void client_on_down(void *arg, const char *reason)
 	if (cl->se.state != SESSION_OUT)
 		cl->se.state = SESSION_WANTED;
 	if (cl->cn.host_is_unknown && !cl->was_up && cl->vw.plain)
-		(void)event_base_loopbreak(cl->base); /* a typing mistake: time does not mend it */
+		(void)event_base_loopbreak(cl->base); /* a typing mistake: to try again does not help */
 	else
 		client_turn(cl);
 }
@@ -127,7 +126,7 @@ static void client_on_patience(evutil_socket_t, short, void *arg)
 		(void)event_base_loopbreak(cl->base);
 }
 
-/* Progress gives the server the whole time again. */
+/* After progress the server gets the full time again. */
 void client_note_progress(client *cl)
 {
 	if (!cl->finishing || cl->vw.plain)
@@ -189,7 +188,7 @@ static void client_time_patience(client *cl)
 		(void)event_add(cl->patience.get(), &wait);
 }
 
-/* A server that is going away still answers what it has; then there is nothing to stay for. */
+/* A server that is going away still answers the requests that it has. After that the client leaves. */
 static bool client_leaves_draining(client *cl)
 {
 	if (!cl->draining || outbox_count_sent(&cl->ob) > 0 || cl->se.state == SESSION_ASKED)
@@ -211,7 +210,7 @@ void client_turn(client *cl)
 	const int64_t now = text_steady_clock();
 
 	if (cl->cn.is_up && client_leaves_draining(cl))
-		return; /* the loss took its own turn */
+		return; /* connection_lose has called client_turn already */
 	if (cl->ob.entries.empty())
 		cl->ob.one_at_a_time = false;
 	if (cl->cn.is_up && !cl->draining) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the client between the wire and the person: who is logged in, what is asked, what came, and what is
- * still to be acknowledged. It must not know whether a terminal or a script is on the other side. */
+ * The client between the server and the user: the session, the requests, the messages, and what is not acknowledged
+ * yet. */
 #ifndef CHATCLIENT_CLIENT_H
 #define CHATCLIENT_CLIENT_H
 
@@ -17,7 +17,7 @@
 
 enum session_state {
 	SESSION_OUT,
-	SESSION_WANTED, /* LOGIN is to be sent when the connection and the pause allow */
+	SESSION_WANTED, /* LOGIN is sent as soon as there is a connection and the pause is over */
 	SESSION_ASKED,
 	SESSION_IN,
 };
@@ -26,16 +26,16 @@ struct session {
 	session_state state = SESSION_OUT;
 	uint64_t id = 0;
 	std::string name;
-	std::string password; /* kept for logging in again */
+	std::string password; /* kept to log in again */
 	uint64_t req = 0;
-	bool was_in = false; /* these credentials were good before */
+	bool was_in = false; /* a login with this id and password worked before */
 	unsigned delays = 0;
 	int64_t not_before = 0;
 };
 
 struct client_calls {
 	void (*session_changed)(void *arg); /* logged in, logged out, or a login was refused */
-	void (*ready)(void *arg); /* something was done: a next command may be possible */
+	void (*ready)(void *arg); /* something has changed: perhaps the next command can run */
 };
 
 struct client {
@@ -49,55 +49,57 @@ struct client {
 	inbox ib;
 	session se;
 	event_ptr ping;
-	event_ptr wake; /* an entry or the login may go now */
-	event_ptr tell; /* DELIVERED is due */
+	event_ptr wake; /* a pause is over: an entry or the login can be sent */
+	event_ptr tell; /* it is time to send DELIVERED */
 	event_ptr patience;
 	uint64_t last_req = 0;
 	bool draining = false; /* the server is going away: nothing new on this connection */
-	bool told_lost = false; /* the loss of the connection was shown; not each failed attempt */
-	const char *ended_for = nullptr; /* why the server said that it ends this connection without a login */
-	std::string lost_reason = "no answer"; /* of the last loss or failed attempt */
-	bool was_up = false; /* there was a connection */
-	bool connection_is_owed = false; /* the first one is waited for, like an acknowledgement */
-	bool stream_failed = false; /* standard input or output did, which was told */
+	bool told_lost = false; /* the loss of the connection was shown; further failures are not */
+	const char *ended_for = nullptr; /* why the server ends this connection without a login, as it said */
+	std::string lost_reason = "no answer"; /* reason of the last loss or of the last failure to connect */
+	bool was_up = false; /* there was a connection at some time */
+	bool connection_is_owed = false; /* the client waits for the first connection as for an acknowledgement */
+	bool stream_failed = false; /* standard input or output failed, and the user was told */
 	bool finishing = false;
-	bool finished = false; /* all is acknowledged: what comes now is for the next login */
+	bool finished = false; /* everything is acknowledged: show no more, the next login will bring it again */
 	bool refused = false;
 	bool unexpected = false;
 	uint64_t received = 0; /* messages shown */
-	uint64_t last_account = 0; /* what @ stands for */
+	uint64_t last_account = 0; /* the account that @ means */
 	uint64_t last_group = 0;
 	std::vector<person> friends;
 	std::vector<group_info> groups;
 	std::unordered_map<int64_t, std::string> names;
 };
 
-/* Sets the client up and begins to connect. The view is the caller's choice, set before. -1: out of memory. */
+/* Sets up the client and begins to connect. The caller sets the view before. -1: out of memory. */
 [[nodiscard]] int client_open(client *cl, const options *opts, event_base *base, const client_calls *calls,
                               void *arg);
-/* Does what can be done now: sends, times, finishes. To be called after anything changed. */
+/* Sends what can be sent now, sets timers, or finishes. Call it after every change. */
 void client_turn(client *cl);
-/* The person or the script goes on: connects again where the server had ended an idle connection. */
+/* The user goes on: if the server had ended an idle connection, connects again. */
 void client_wake(client *cl);
-/* Where a command has a name for an ID: the ID, if this client has heard of the name; else it is spoilt. */
+/* If the command has a name instead of an id: replaces it by the id, if this client knows the name; else marks the
+ * command as bad. */
 void client_find_name(const client *cl, command *cm);
-/* Runs a command that is about the server or what it said; not HELP, QUIT and WAIT. number: of the line. */
+/* Runs a command for the server or about its answers; not HELP, QUIT and WAIT. number: of the line. */
 void client_command(client *cl, const command &cm, uint64_t number);
-/* Whether a next command has to wait for what is under way. */
+/* Whether the next command must wait for requests under way. */
 [[nodiscard]] bool client_is_busy(const client *cl);
-/* Ends the loop once all is acknowledged, or patience is at its end. */
+/* Ends the loop when everything is acknowledged, or when patience_seconds are over. For a script they begin again after
+ * each progress. */
 void client_finish(client *cl, int64_t patience_seconds);
-/* Whether something is not acknowledged. */
+/* Whether something is not acknowledged yet. */
 [[nodiscard]] bool client_is_owed(const client *cl);
-/* What the process is to exit with. */
+/* The exit status of the process. */
 [[nodiscard]] status client_status(const client *cl);
 void client_close(client *cl);
 
-/* The name of an account or a group as far as it is known, else empty. */
+/* The name of an account or a group, or an empty text if it is not known. */
 [[nodiscard]] std::string client_name_of(const client *cl, int64_t id);
 [[nodiscard]] std::string client_group_name_of(const client *cl, int64_t id);
 
-/* Between the client's own files. */
+/* Only for the client's own files: */
 void client_on_frame(void *arg, std::string_view text);
 void client_tell_delivered(client *cl);
 void client_note_progress(client *cl);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns turning commands into requests that wait in the outbox. It must not know when they are sent. */
+ * Turns commands into requests in the outbox. */
 #include "client.h"
 
 #include <chatserverd/msgid.h>
@@ -7,7 +7,7 @@
 #include "random.h"
 #include "text.h"
 
-/* What the server takes unless it is configured otherwise; a longer frame costs the connection. */
+/* The default limit of the server. After a longer frame it closes the connection. */
 static const size_t client_frame_limit = 65536;
 
 static void client_refuse_line(client *cl, uint64_t number, std::string_view problem)
@@ -101,7 +101,7 @@ static bool client_needs_id(command_verb verb)
 	       verb == COMMAND_ADD_FRIEND || verb == COMMAND_JOIN_GROUP;
 }
 
-/* What is wrong with the command now, or nullptr. */
+/* The reason why the command cannot run now, or nullptr. */
 static const char *client_find_problem(const client *cl, const command &cm)
 {
 	const bool outside = cm.verb == COMMAND_LOGIN || cm.verb == COMMAND_REGISTER;
@@ -156,7 +156,7 @@ static bool client_is_about_group(const command &cm)
 	return cm.verb == COMMAND_GROUP_CHAT || cm.verb == COMMAND_JOIN_GROUP;
 }
 
-/* No two accounts have one name, and no two groups. */
+/* The id of a name: no two accounts have the same name, and no two groups. */
 static int64_t client_id_of(const client *cl, const command &cm)
 {
 	if (client_is_about_group(cm)) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the client does with each frame of the server. It must not know when anything is sent. */
+ * Handles each frame of the server. */
 #include "client.h"
 
 #include <chatserverd/msgid.h>
@@ -107,7 +107,7 @@ static void client_end_session(client *cl)
 	cl->calls->session_changed(cl->arg);
 }
 
-/* The entry is acknowledged; group and seq as the answer has them, or -1. */
+/* The entry is acknowledged. group and seq: from the answer, or -1. */
 static void client_complete(client *cl, outbox_entry *waiting, int64_t group, int64_t seq)
 {
 	const outbox_entry entry = std::move(*waiting);
@@ -143,14 +143,15 @@ void client_refuse_all(client *cl, int64_t error, std::string_view text)
 		client_refuse(cl, &cl->ob.entries.front(), error, text);
 }
 
-/* The connection's end is a logout too. */
+/* The end of the connection is a logout too. */
 void client_settle_logout(client *cl)
 {
 	if (!cl->ob.entries.empty() && cl->ob.entries.front().msgid == CS_MSGID_LOGOUT)
 		client_complete(cl, &cl->ob.entries.front(), -1, -1);
 }
 
-/* A connection was lost between CREATE_GROUP and its answer: the list says whether it was done. */
+/* If the connection was lost after CREATE_GROUP and before its answer, the list of groups shows whether the group was
+ * made. */
 static void client_settle_created(client *cl)
 {
 	if (cl->ob.entries.empty() || cl->ob.entries.front().msgid != CS_MSGID_CREATE_GROUP)
@@ -204,7 +205,7 @@ static void client_take_login(client *cl, const frame &fr)
 		client_begin_session(cl, fr);
 		return;
 	}
-	/* After a loss the server may not have noticed yet that the old connection is gone. */
+	/* ALREADY_ONLINE: after a loss the server may not know yet that the old connection is gone. */
 	if (client_is_for_later(fr.error) || fr.error == CS_ERRNO_GOING_AWAY ||
 	    (fr.error == CS_ERRNO_ALREADY_ONLINE && se->was_in)) {
 		se->state = SESSION_WANTED;
@@ -242,7 +243,7 @@ static void client_take_registered(client *cl, const frame &fr)
 	view_registered(&cl->vw, fr.id);
 }
 
-/* An error that names no request of ours. */
+/* An error that belongs to no request. */
 static void client_take_complaint(client *cl, const frame &fr)
 {
 	if (fr.error == CS_ERRNO_GOING_AWAY) {
@@ -257,7 +258,8 @@ static void client_take_complaint(client *cl, const frame &fr)
 	view_notice(&cl->vw, "The server says: " + fr.error_text);
 	if (fr.error != CS_ERRNO_BAD_FRAME && fr.error != CS_ERRNO_TOO_LONG)
 		return;
-	/* One of the requests on their way cannot even be read there, and would be sent again for ever. */
+	/* The server cannot read one of the requests on their way. The client must not send it again for ever, so it
+	 * has to find out which one. */
 	outbox_entry *const entry = outbox_only_sent(&cl->ob);
 	if (entry != nullptr) {
 		client_refuse(cl, entry, fr.error, fr.error_text);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the commands: their table, both ways to write them, and taking a line apart. It must not know what
- * a command does. */
+ * The commands: their table, their two spellings, and reading a line. */
 #include "command.h"
 
 #include <algorithm>
@@ -15,7 +14,7 @@ struct command_row {
 	const char *word; /* word:ARGUMENT:ARGUMENT */
 	const char *slash; /* /slash ARGUMENT ARGUMENT */
 	command_shape shape;
-	const char *arguments; /* for the help; nullptr: another spelling, not listed */
+	const char *arguments; /* for the help; nullptr: another spelling, which the help does not list */
 	const char *help;
 };
 
@@ -43,7 +42,7 @@ static const command_row command_rows[] = {
 	{COMMAND_JOIN_GROUP, "addgroup", "addgroup", SHAPE_ID, nullptr, nullptr},
 };
 
-/* What comes before the separator; text_r loses it and the separator. */
+/* Cuts off the text before the separator and returns it. text_r loses it and the separator. */
 static std::string_view command_cut(std::string_view *text_r, char separator)
 {
 	const size_t at = text_r->find(separator);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the commands: their table, both ways to write them, and taking a line apart. It must not know what
- * a command does. */
+ * The commands: their table, their two spellings, and reading a line. */
 #ifndef CHATCLIENT_COMMAND_H
 #define CHATCLIENT_COMMAND_H
 
@@ -9,7 +8,7 @@
 #include <string_view>
 
 enum command_verb {
-	COMMAND_BLANK, /* nothing was written */
+	COMMAND_BLANK, /* an empty line */
 	COMMAND_PLAIN, /* no command: text */
 	COMMAND_BAD, /* problem says why */
 	COMMAND_HELP,
@@ -29,23 +28,22 @@ enum command_verb {
 
 struct command {
 	command_verb verb = COMMAND_BLANK;
-	uint64_t id = 0; /* 0: @, the last one made; or not given */
-	bool is_last = false; /* it was @ */
-	std::string who; /* stood there instead: perhaps a name */
+	uint64_t id = 0; /* 0: not given, or @, the last account or group that was made */
+	bool is_last = false; /* the line had @ */
+	std::string who; /* the text in the place of the id: perhaps a name */
 	uint64_t count = 0;
 	std::string name;
 	std::string text;
 	std::string problem;
 };
 
-/* Takes a line, without its end, apart. What may be left out on a terminal (a password, the text of a chat)
- * comes back empty. */
+/* Reads a line, without its end. What may be left out on a terminal (a password, the text of a chat) is then empty. */
 [[nodiscard]] command command_read(std::string_view line);
 
-/* The word that plain output calls the verb by. */
+/* The name of the verb in plain output. */
 [[nodiscard]] const char *command_word(command_verb verb);
 
-/* The commands, a line each, for /help. */
+/* The text of /help: the commands, one per line. */
 [[nodiscard]] std::string command_help(void);
 
 #endif

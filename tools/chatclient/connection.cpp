@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the connection to the server: resolving, connecting, bytes to frames, and coming back after a pause
- * whenever it is lost. It must not know what is in a frame or who is logged in. */
+ * The connection to the server: resolving, connecting, turning bytes into frames, and connecting again after a
+ * pause. */
 #include "connection.h"
 
 #include <cerrno>
@@ -15,7 +15,7 @@
 static const int64_t connection_first_pause = 250;
 static const int64_t connection_longest_pause = 30000;
 static const timeval connection_connect_time = {10, 0};
-/* The client says PING every 30 s: without an answer for this long the server or the way to it is dead. */
+/* The client sends PING every 30 s. Without an answer for this time the server or the network is dead. */
 static const timeval connection_silence = {45, 0};
 
 static void connection_try(connection *cn);
@@ -105,12 +105,12 @@ static void connection_try(connection *cn)
 	bufferevent_setcb(cn->stream.get(), connection_on_read, nullptr, connection_on_event, cn);
 	(void)bufferevent_set_timeouts(cn->stream.get(), nullptr, &connection_connect_time);
 	(void)bufferevent_enable(cn->stream.get(), EV_WRITE);
-	/* A failure at once is told by the event callback too. */
+	/* The event callback reports an immediate failure too. */
 	(void)bufferevent_socket_connect(cn->stream.get(), cn->address->ai_addr,
 	                                 static_cast<int>(cn->address->ai_addrlen));
 }
 
-/* Resolving blocks for as long as the system's resolver does; a name that moved is found on each attempt. */
+/* Resolving blocks as long as the system's resolver does. Each try resolves again, so a changed address is found. */
 static void connection_on_retry(evutil_socket_t, short, void *arg)
 {
 	connection *const cn = static_cast<connection *>(arg);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the connection to the server: resolving, connecting, bytes to frames, and coming back after a pause
- * whenever it is lost. It must not know what is in a frame or who is logged in. */
+ * The connection to the server: resolving, connecting, turning bytes into frames, and connecting again after a
+ * pause. */
 #ifndef CHATCLIENT_CONNECTION_H
 #define CHATCLIENT_CONNECTION_H
 
@@ -21,7 +21,7 @@ using addrinfo_ptr = std::unique_ptr<addrinfo, function_deleter<freeaddrinfo>>;
 struct connection_calls {
 	void (*up)(void *arg);
 	void (*frame)(void *arg, std::string_view text);
-	void (*down)(void *arg, const char *reason); /* also for a failed attempt; the next one is timed */
+	void (*down)(void *arg, const char *reason); /* also after a failure to connect; a timer starts the next try */
 };
 
 struct connection {
@@ -32,29 +32,29 @@ struct connection {
 	event_base *base = nullptr;
 	event_ptr retry;
 	addrinfo_ptr addresses;
-	const addrinfo *address = nullptr; /* the one that is tried */
+	const addrinfo *address = nullptr; /* the address that is tried now */
 	bufferevent_ptr stream;
-	unsigned generation = 0; /* of stream, to notice in a loop that it was replaced */
+	unsigned generation = 0; /* number of the stream; shows a loop that the stream was replaced */
 	frames input;
-	unsigned failures = 0; /* since the last connection_is_good */
-	bool host_is_unknown = false; /* the last attempt found no address for it */
+	unsigned failures = 0; /* failures since the last connection_is_good */
+	bool host_is_unknown = false; /* the last try found no address of the host */
 	bool is_up = false;
-	bool rests = false; /* no attempt is timed */
+	bool rests = false; /* no timer for the next try is set */
 };
 
-/* Sets up and times the first attempt at once; calls and arg stay the caller's. -1: out of memory. */
+/* Sets up and tries to connect at once, from the loop. calls and arg still belong to the caller. -1: out of memory. */
 [[nodiscard]] int connection_open(connection *cn, event_base *base, const connection_calls *calls, void *arg);
-/* Queues a frame; of no effect while the connection is not up. */
+/* Queues a frame. Does nothing while there is no connection. */
 void connection_send(connection *cn, std::string_view text);
-/* Drops the connection and comes back after a pause; calls down. */
+/* Drops the connection, calls down, and connects again after a pause. */
 void connection_lose(connection *cn, const char *reason);
-/* After a loss, from within down: no further attempt until connection_resume. */
+/* Call it from down: do not connect again until connection_resume. */
 void connection_rest(connection *cn);
-/* Connects at once where the connection rests, else does nothing and says false. */
+/* If the connection rests: connects at once and answers true. Else false. */
 bool connection_resume(connection *cn);
-/* The server serves us: the next loss begins with a short pause again. */
+/* The server works: after the next loss the pause is short again. */
 void connection_is_good(connection *cn);
-/* Drops the connection for good, without a call. */
+/* Drops the connection for ever, without calling down. */
 void connection_close(connection *cn);
 
 #endif

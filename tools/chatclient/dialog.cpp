@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the conversation with the person at the terminal: the menu, the questions of login and registration,
- * and which conversation plain text goes to. It must not know the protocol. */
+ * The dialog with the user at the terminal: the menu, the questions of login and registration, and which conversation
+ * plain text goes to. */
 #include "dialog.h"
 
 #include "text.h"
@@ -59,7 +59,7 @@ static void dialog_register(dialog *dg)
 	dialog_go(dg, DIALOG_MENU, "choice: ", false);
 }
 
-/* Who has just registered, or mistyped the password, need not type the number again. */
+/* After a registration or a wrong password the user need not type the number again. */
 static uint64_t dialog_usual_id(const dialog *dg)
 {
 	return dg->asked_id != 0 ? dg->asked_id : dg->cl->last_account;
@@ -74,7 +74,7 @@ static void dialog_ask_id(dialog *dg)
 		usual == 0 ? "account number: " : "account number [" + std::to_string(usual) + "]: ", false);
 }
 
-/* Asks for what the login or registration lacks. */
+/* Asks for the missing parts of the login or registration. */
 static void dialog_ask(dialog *dg, const command &cm)
 {
 	const bool login = cm.verb == COMMAND_LOGIN;
@@ -159,7 +159,7 @@ static void dialog_take_again(dialog *dg, std::string_view line)
 	dialog_show_menu(dg);
 }
 
-/* Without a text: what is typed from now on goes there. */
+/* A chat command without a text: from now on plain text goes to that conversation. */
 static void dialog_talk(dialog *dg, const command &cm)
 {
 	dg->talks = cm.verb;

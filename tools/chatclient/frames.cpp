@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns finding where the server's frames end in a stream of bytes. It must not know what is in them. */
+ * Finds the ends of the server's frames in a stream of bytes. */
 #include "frames.h"
 
 void frames_clear(frames *fr)
@@ -22,7 +22,7 @@ static bool frames_is_filler(char c)
 	return c == '\0' || c == '\n' || c == '\r' || c == ' ' || c == '\t';
 }
 
-/* True when this byte ends the outermost object. */
+/* true: this byte ends the outermost object. */
 static bool frames_step(frames *fr, char c)
 {
 	if (fr->in_text) {

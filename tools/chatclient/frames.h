@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns finding where the server's frames end in a stream of bytes. It must not know what is in them. */
+ * Finds the ends of the server's frames in a stream of bytes. */
 #ifndef CHATCLIENT_FRAMES_H
 #define CHATCLIENT_FRAMES_H
 
@@ -7,13 +7,13 @@
 #include <string>
 #include <string_view>
 
-/* An answer to LOGIN brings whole groups; what is longer than this is no frame of a sane server. */
+/* bytes. An answer to LOGIN holds whole groups; a server sends nothing longer than this. */
 constexpr size_t FRAMES_LIMIT = size_t{64} << 20;
 
-/* Bytes as they came, and how far they are scanned: each byte once. */
+/* Received bytes, and how far they were scanned. Each byte is scanned once. */
 struct frames {
 	std::string bytes;
-	size_t begin = 0; /* of the frame that is scanned, or of what follows the last one */
+	size_t begin = 0; /* start of the frame that is being scanned, or of the bytes after the last frame */
 	size_t scanned = 0;
 	size_t depth = 0;
 	bool in_text = false;
@@ -22,8 +22,8 @@ struct frames {
 
 void frames_clear(frames *fr);
 void frames_add(frames *fr, std::string_view bytes);
-/* 1: *frame_r is the next whole frame, valid until the next frames_ call. 0: more bytes are needed.
- * -1: the bytes cannot begin a frame, or the frame is over FRAMES_LIMIT; the stream is of no more use. */
+/* 1: *frame_r is the next whole frame, valid until the next frames_ call. 0: more bytes are needed. -1: the bytes
+ * cannot begin a frame, or the frame is longer than FRAMES_LIMIT; do not use the stream any more. */
 [[nodiscard]] int frames_next(frames *fr, std::string_view *frame_r);
 
 #endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns what of each conversation was shown and what of that the server knows (DELIVERED). It must not know
- * how messages look or are shown. */
+ * For each conversation: which messages were shown, and which of these the server knows as delivered (DELIVERED). */
 #include "inbox.h"
 
 #include <algorithm>

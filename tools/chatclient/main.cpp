@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the start of the client and the choice between terminal and script. It must not know the protocol. */
+ * Starts the client, with a terminal or a script. */
 #include <clocale>
 #include <cstdio>
 #include <cstdlib>
@@ -18,7 +18,7 @@
 
 using event_config_ptr = std::unique_ptr<event_config, function_deleter<event_config_free>>;
 
-/* Both sides of the client in the order in which they need each other: freed in reverse. */
+/* The parts of the client. Each needs those before it, so they are freed in reverse order. */
 struct program {
 	options opts;
 	event_base_ptr base;
@@ -56,7 +56,7 @@ static void chatclient_program_on_ready(void *arg)
 		dialog_refresh(&pg->dg);
 }
 
-/* The wire is UTF-8 whatever the locale says, so the terminal has to be as well. */
+/* Frames are always UTF-8, so the terminal must be UTF-8 too, whatever the locale says. */
 static void chatclient_program_set_locale(void)
 {
 	(void)setlocale(LC_ALL, "");
@@ -64,7 +64,7 @@ static void chatclient_program_set_locale(void)
 		(void)setlocale(LC_CTYPE, "C.UTF-8");
 }
 
-/* epoll cannot watch a file, and standard input may be one. */
+/* Not epoll: it cannot watch a file, and standard input may be one. */
 static event_base *chatclient_program_make_base(void)
 {
 	const event_config_ptr config(event_config_new());
@@ -103,7 +103,7 @@ static int chatclient_program_open(program *pg)
 	return 0;
 }
 
-/* Scripts may look at nothing but standard error. */
+/* For scripts that read only standard error. */
 static void chatclient_program_explain(const program *pg, status exit_status)
 {
 	const char *const host = pg->opts.host.c_str(), *const port = pg->opts.port.c_str();

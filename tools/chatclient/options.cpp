@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the command line. It must not know what the options do. */
+ * The command line of chatclient. */
 #include "options.h"
 
 #include <cstdio>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the command line. It must not know what the options do. */
+ * The command line of chatclient. */
 #ifndef CHATCLIENT_OPTIONS_H
 #define CHATCLIENT_OPTIONS_H
 
@@ -10,22 +10,22 @@ struct options {
 	std::string host;
 	std::string port;
 	int64_t patience =
-		30; /* s without an acknowledgement, where input is no terminal, before giving up */
+		30; /* s without progress before the client gives up, if input is no terminal */
 	bool plain = false; /* plain lines even on a terminal */
 };
 
 /* The exit statuses. */
 enum status {
-	STATUS_OK = 0, /* all was acknowledged */
+	STATUS_OK = 0, /* everything was acknowledged */
 	STATUS_REFUSED = 1, /* the server refused something, or a line was no command */
 	STATUS_USAGE = 2, /* the command line is wrong */
 	STATUS_UNACKNOWLEDGED = 3,
 	STATUS_DISCONNECTED = 4,
-	STATUS_UNEXPECTED = 5, /* a wait for messages ended without them */
+	STATUS_UNEXPECTED = 5, /* a wait ended before its messages came */
 	STATUS_STREAM = 6, /* standard input could not be read, or standard output not written */
 };
 
-/* 0: *options_r is set. 1: all is done (help, version). -1: a mistake, told on standard error. */
+/* 0: *options_r is set. 1: nothing more to do (help, version). -1: a mistake, explained on standard error. */
 [[nodiscard]] int options_read(int argc, char **argv, options *options_r);
 
 #endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the requests that are not acknowledged, in their order, and which of them may be sent now. It must not
- * know connections or frames' contents. */
+ * The requests that are not acknowledged, in their order, and which of them may be sent now. */
 #include "outbox.h"
 
 #include <algorithm>
@@ -10,7 +9,7 @@
 
 #include "random.h"
 
-/* Fewer than the 256 that the server takes from one connection before it stops reading. */
+/* Less than 256: after so many requests the server stops reading from a connection. */
 static const size_t outbox_window = 64;
 static const int64_t outbox_first_delay = 200;
 static const int64_t outbox_longest_delay = 10000;
@@ -33,7 +32,7 @@ static bool outbox_same_conversation(const outbox_entry &one, const outbox_entry
 
 outbox_entry *outbox_next(outbox *ob, uint64_t account, int64_t now)
 {
-	std::vector<const outbox_entry *> before; /* the first of each conversation */
+	std::vector<const outbox_entry *> before; /* the first message of each conversation */
 
 	if (outbox_count_sent(ob) >= (ob->one_at_a_time ? 1 : outbox_window))
 		return nullptr;

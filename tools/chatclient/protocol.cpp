@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the client's side of the frames: requests to bytes, bytes to fields. It must not know connections,
- * sessions or what a frame means to a person. */
+ * Writes requests and reads the fields of frames. */
 #include "protocol.h"
 
 #include <memory>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the client's side of the frames: requests to bytes, bytes to fields. It must not know connections,
- * sessions or what a frame means to a person. */
+ * Writes requests and reads the fields of frames. */
 #ifndef CHATCLIENT_PROTOCOL_H
 #define CHATCLIENT_PROTOCOL_H
 
@@ -9,20 +8,20 @@
 #include <string_view>
 #include <vector>
 
-/* A request under construction. All texts must be UTF-8. */
+/* A request that is being built. All texts must be UTF-8. */
 struct request {
 	std::string text;
 };
 
-/* Begins a request of this msgid that carries req. */
+/* Begins a request with this msgid and req. */
 [[nodiscard]] request request_begin(int msgid, uint64_t req);
 void request_add_integer(request *rq, const char *key, uint64_t value);
 void request_add_text(request *rq, const char *key, std::string_view value);
 void request_add_true(request *rq, const char *key);
-/* The frame, ended by the LF that makes the server end its own frames with LF. */
+/* The frame, with an LF at its end. Because of that LF the server ends its own frames with LF. */
 [[nodiscard]] std::string request_end(request *rq);
 
-/* A frame of the server. Numbers that it does not have, or not as integers, are -1. */
+/* A frame of the server. A number that is missing or no integer is -1. */
 struct frame {
 	int64_t msgid = -1;
 	int64_t of = -1;
@@ -36,7 +35,7 @@ struct frame {
 	std::string message;
 	std::string time;
 	std::string error_text;
-	std::vector<std::string> offline; /* each a frame of its own */
+	std::vector<std::string> offline; /* each is a frame */
 	std::vector<std::string> friends; /* for frame_read_person */
 	std::vector<std::string> groups; /* for frame_read_group */
 };
@@ -55,7 +54,7 @@ struct group_info {
 	std::vector<person> members;
 };
 
-/* False: the text is no such JSON object. Fields of another type than expected count as missing. */
+/* false: the text is no JSON object. A field of another type than expected counts as missing. */
 [[nodiscard]] bool frame_read(std::string_view text, frame *frame_r);
 [[nodiscard]] bool frame_read_person(std::string_view text, person *person_r);
 [[nodiscard]] bool frame_read_group(std::string_view text, group_info *group_r);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the client's randomness: names for messages, and jitter for pauses. It must not know their use. */
+ * Random names for messages, and random pauses. */
 #include "random.h"
 
 #include <algorithm>

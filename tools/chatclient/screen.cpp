@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the terminal: editing a line with history, and printing above it. It must not know what the lines
- * mean. */
+ * The terminal: editing a line with history, and printing above it. */
 #include "screen.h"
 
 #include <cstdio>
@@ -14,7 +13,7 @@
 #include "text.h"
 
 static const int screen_history = 500;
-/* How long the rest of a key's sequence may take after its ESC. */
+/* ms. The most that the rest of a key's sequence may take after its ESC. */
 static const int screen_escape_time = 50;
 
 static size_t screen_columns(void)
@@ -41,7 +40,8 @@ static ssize_t screen_read_byte(screen *sc, char *byte_r)
 	return 1;
 }
 
-/* One character of the terminal. A lone ESC must not make the whole client wait for the next key. */
+/* Reads one character. After an ESC it waits only a short time, so that a single ESC does not block the whole client
+ * until the next key. */
 static int screen_on_character(EditLine *el, wchar_t *character_r)
 {
 	void *data = nullptr;
@@ -105,8 +105,8 @@ static void screen_pause(screen *sc)
 	sc->mode = SCREEN_PAUSED;
 }
 
-/* Takes the edited line off the screen; the cursor is where its prompt began. A terminal that cannot erase
- * keeps it, and what comes begins below. */
+/* Removes the edited line from the screen; the cursor is then where its prompt began. If the terminal cannot erase, the
+ * line stays and new text begins below it. */
 static void screen_clear_line(screen *sc)
 {
 	if (!sc->erases) {
@@ -190,7 +190,7 @@ static void screen_edit(screen *sc)
 	int count = 0;
 	const char *const line = el_gets(sc->el.get(), &count);
 	const bool any =
-		line != nullptr && count > 0; /* there is none either after the last key was erased */
+		line != nullptr && count > 0; /* no line either if the last key erased everything */
 
 	if (sc->input_ended || (any && count == 1 && line[0] == '\004')) {
 		sc->calls->end(sc->arg);
@@ -199,7 +199,7 @@ static void screen_edit(screen *sc)
 	}
 }
 
-/* What was typed before a question came arrives in one piece, be it several lines or a part of one. */
+/* Text that was typed before a question came arrives in one piece: several lines, or a part of one. */
 static void screen_take_ahead(screen *sc)
 {
 	while (!sc->ahead.empty() && !sc->closed) {
@@ -219,7 +219,7 @@ static void screen_take_ahead(screen *sc)
 	}
 }
 
-/* The terminal itself edits the line here. */
+/* Reads a secret line. Here the terminal itself does the editing. */
 static void screen_read_secret(screen *sc)
 {
 	char bytes[1024];
@@ -255,14 +255,14 @@ static void screen_on_resized(evutil_socket_t, short, void *arg)
 	}
 }
 
-/* Begins a line anew with what was typed before. */
+/* Begins a new line with the text that was typed before. */
 static void screen_type(screen *sc, const std::string &typed)
 {
 	if (sc->mode == SCREEN_EDITING && el_insertstr(sc->el.get(), typed.c_str()) == 0)
 		(void)el_set(sc->el.get(), EL_REFRESH);
 }
 
-/* ^Z: the shell gets its terminal as it was, and the line comes back with the client. */
+/* ^Z: the shell gets the terminal with its old settings. When the client continues, it shows the line again. */
 static void screen_on_stopped(evutil_socket_t, short, void *arg)
 {
 	screen *const sc = static_cast<screen *>(arg);
@@ -279,7 +279,7 @@ static void screen_on_stopped(evutil_socket_t, short, void *arg)
 	screen_type(sc, typed);
 }
 
-/* ^C: the line is given up as in a shell; where there is none, the client. */
+/* ^C drops the line, as in a shell. Without a line it ends the client. */
 static void screen_on_interrupted(evutil_socket_t, short, void *arg)
 {
 	screen *const sc = static_cast<screen *>(arg);

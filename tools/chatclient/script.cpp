@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns standard input and output where they are no terminal: commands in, plain lines out, one command at a
- * time where the next depends on it. It must not know the protocol. */
+ * Standard input and output without a terminal: commands in, plain lines out. A command waits for the one before it if
+ * it depends on it. */
 #include "script.h"
 
 #include <cerrno>
@@ -12,10 +12,11 @@
 
 #include "text.h"
 
-/* Input is not read ahead further than this. */
+/* bytes. The client reads no further ahead than this. */
 static const size_t SCRIPT_INPUT_LIMIT = size_t{1} << 20;
 
-/* 0, or an errno. Whoever shares standard output with us may have made it non-blocking. */
+/* Writes all bytes. 0, or an errno. Standard output may be non-blocking, if another process that shares it made it
+ * so. */
 static int script_write(std::string_view bytes)
 {
 	pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
@@ -32,7 +33,7 @@ static int script_write(std::string_view bytes)
 	return 0;
 }
 
-/* Once nobody sees the lines nothing more is done. */
+/* If a line cannot be written, the client stops: nobody would see the results. */
 void script_print(void *arg, std::string_view line)
 {
 	script *const sr = static_cast<script *>(arg);
@@ -55,7 +56,7 @@ static void script_end(script *sr)
 	client_finish(sr->cl, sr->cl->opts->patience);
 }
 
-/* A script that asks for nothing has at least asked whether the server is there. */
+/* A script without requests at least asks whether the server can be reached. */
 static void script_end_of_input(script *sr)
 {
 	sr->cl->connection_is_owed = !sr->cl->stream_failed;
@@ -106,7 +107,7 @@ static void script_run(script *sr, std::string_view line)
 	}
 }
 
-/* The next line, if one is there; the last one may lack its end. */
+/* Cuts off the next line, if there is one. The last line may have no line end. */
 static bool script_cut(script *sr, std::string *line_r)
 {
 	const size_t end = sr->input.find('\n');
@@ -136,7 +137,7 @@ void script_ready(script *sr)
 	sr->running = false;
 }
 
-/* What was read before is done still. */
+/* Reading failed. The lines that were read before are still run. */
 static void script_lose_input(script *sr, int error)
 {
 	sr->input_ended = true;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the client knows of texts: UTF-8, control characters, columns, numbers and times. It must not
- * know the protocol or where a text goes. */
+ * Texts: UTF-8, control characters, columns, numbers and times. */
 #include "text.h"
 
 #include <charconv>
@@ -10,7 +9,7 @@
 
 #include <chatserverd/msgid.h>
 
-/* Bytes of the character at the beginning of text, 0 where there is no valid one. */
+/* The number of bytes of the first character, or 0 if it is not valid. */
 static size_t text_character(std::string_view text, uint32_t *character_r)
 {
 	const auto byte = [&](size_t at) {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the client knows of texts: UTF-8, control characters, columns, numbers and times. It must not
- * know the protocol or where a text goes. */
+ * Texts: UTF-8, control characters, columns, numbers and times. */
 #ifndef CHATCLIENT_TEXT_H
 #define CHATCLIENT_TEXT_H
 
@@ -11,25 +10,25 @@
 /* Whether the whole text is UTF-8 without surrogates and overlong forms. */
 [[nodiscard]] bool text_is_utf8(std::string_view text);
 
-/* The text with everything in it that could steer a terminal or break a line written out as an escape: the
- * C0 and C1 control characters, DEL, line separators, and the characters that turn the direction of writing.
- * What is no UTF-8 becomes \xNN. With backslashes true a backslash is doubled, so that the result can be
- * turned back. */
+/* The text without dangerous characters. Everything that could control a terminal or break a line is replaced by an
+ * escape: C0 and C1 control characters, DEL, line separators, and characters that change the direction of writing. A
+ * byte that is not UTF-8 becomes \xNN. With backslashes true a backslash is doubled, so that the original can be
+ * restored. */
 [[nodiscard]] std::string text_harmless(std::string_view text, bool backslashes);
 
-/* A line without the byte order mark that some editors put before a text, and a paste into a terminal. */
+/* A line without a byte order mark at its beginning: some editors and pastes add one. */
 [[nodiscard]] std::string_view text_without_mark(std::string_view line);
 
-/* Terminal columns of a text without control characters, in the locale's character set. */
+/* The number of terminal columns of a text without control characters, in the character set of the locale. */
 [[nodiscard]] size_t text_columns(std::string_view text);
 
-/* An id: decimal digits only, 1 to 2^53-1. False, and value_r untouched, for anything else. */
+/* Reads an id: only decimal digits, 1 to 2^53-1. For anything else false, and *value_r stays as it was. */
 [[nodiscard]] bool text_to_id(std::string_view text, uint64_t *value_r);
 
-/* Local time as YYYY-MM-DD HH:MM:SS. ms counts from 1970. */
+/* Local time as YYYY-MM-DD HH:MM:SS. ms: since 1970. */
 [[nodiscard]] std::string text_from_time(int64_t ms);
 
-/* The clocks, in ms: of the wall, and one that only goes forward. */
+/* Clocks, in ms: the wall clock, and a clock that never goes back. */
 [[nodiscard]] int64_t text_wall_clock(void);
 [[nodiscard]] int64_t text_steady_clock(void);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns how each event reads: coloured sentences for people, tab-separated lines for scripts. It must not know
- * where the lines go, nor decide anything. */
+ * The text of each event: coloured sentences for people, tab-separated lines for scripts. */
 #include "view.h"
 
 #include <initializer_list>
@@ -26,7 +25,7 @@ static std::string view_number(int64_t number)
 	return number <= 0 ? "-" : std::to_string(number);
 }
 
-/* A line for scripts. */
+/* Prints a line for scripts. */
 static void view_fields(const view *vw, std::initializer_list<std::string_view> fields)
 {
 	std::string line;
@@ -39,7 +38,7 @@ static void view_fields(const view *vw, std::initializer_list<std::string_view> 
 	vw->print(vw->arg, line);
 }
 
-/* The same account has the same colour each time. */
+/* A coloured name; an account always has the same colour. */
 static std::string view_name(const view *vw, std::string_view name, int64_t id)
 {
 	static const char *const colours[] = {"1;32", "1;33", "1;34", "1;35", "1;36", "1;92", "1;94", "1;95"};
@@ -59,7 +58,7 @@ static std::string view_group_name(const view *vw, std::string_view name, int64_
 	                               : text_harmless(name, false) + " (" + number + ")");
 }
 
-/* Hours and minutes; with the day where that is not today. */
+/* Hours and minutes, and the day if it is not today. */
 static std::string view_time(const view *vw, const std::string &time)
 {
 	const std::string today = text_from_time(text_wall_clock()).substr(0, 10);
@@ -197,7 +196,7 @@ void view_done(const view *vw, command_verb verb, int64_t id, int64_t seq, std::
 		vw->print(vw->arg, "Logged out.");
 }
 
-/* The server speaks of members of the frame, which a person has not seen. */
+/* The server's text may name members of the frame, which the user has not seen. So these errors get their own text. */
 static std::string view_explain(int64_t error, std::string_view text)
 {
 	if (error == CS_ERRNO_NO_SUCH_USER)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns how each event reads: coloured sentences for people, tab-separated lines for scripts. It must not know
- * where the lines go, nor decide anything. */
+ * The text of each event: coloured sentences for people, tab-separated lines for scripts. */
 #ifndef CHATCLIENT_VIEW_H
 #define CHATCLIENT_VIEW_H
 
@@ -18,12 +17,12 @@ struct view {
 	void *arg = nullptr;
 };
 
-/* A message to show. Everything but time comes from others and is made harmless here. */
+/* A message to show. All parts but time come from others; dangerous characters are removed here. */
 struct view_message_parts {
 	bool is_group = false;
 	int64_t group = -1;
 	std::string group_name; /* empty: not known */
-	int64_t id = -1; /* of who says it, or for a message of one's own to a person: of the receiver */
+	int64_t id = -1; /* the sender; for one's own message to an account: the receiver */
 	std::string name;
 	int64_t seq = -1;
 	std::string time; /* YYYY-MM-DD HH:MM:SS */
@@ -31,25 +30,25 @@ struct view_message_parts {
 };
 
 void view_connected(const view *vw, const std::string &host, const std::string &port);
-/* rests: the client waits for the next command before it connects again. */
+/* rests: the client connects again only after the next command. */
 void view_disconnected(const view *vw, const char *reason, bool rests);
 void view_registered(const view *vw, int64_t id);
 void view_logged_in(const view *vw, int64_t id, std::string_view name, bool again);
 void view_friend(const view *vw, const person &who);
-/* The group and, below it, its members. */
+/* Shows the group and its members below it. */
 void view_group(const view *vw, const group_info &group);
 void view_message(const view *vw, const view_message_parts &parts);
-/* A message that the person at the terminal sends; scripts know their own. */
+/* A message that the user at the terminal sends. Scripts know their own messages, so for them nothing is printed. */
 void view_own_message(const view *vw, const view_message_parts &parts, std::string_view own_name);
-/* A request is acknowledged. id: of account or group; seq -1: none. name: of account or group, if known. */
+/* A request is acknowledged. id: of the account or group; seq -1: none. name: of the account or group, if known. */
 void view_done(const view *vw, command_verb verb, int64_t id, int64_t seq, std::string_view name);
 void view_refused(const view *vw, command_verb verb, int64_t id, int64_t error, std::string_view text);
-/* A line of input that is no command, or not now. number: of the line, from 1. */
+/* A line of input that is no command, or not allowed now. number: of the line, from 1. */
 void view_invalid(const view *vw, uint64_t number, std::string_view problem);
 /* For people only. */
 void view_notice(const view *vw, std::string_view text);
 void view_heading(const view *vw, std::string_view text);
-/* As it is, for people and scripts: several lines. */
+/* Prints several lines unchanged, for people and scripts. */
 void view_text(const view *vw, std::string_view lines);
 
 #endif
