@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns a run: bringing the accounts in, keeping each sender's window full for its time, and counting what
- * arrives. It must not know sockets. */
+ * A load run: brings the accounts in, keeps the window of each sender full for the given time, and counts the messages
+ * that arrive. */
 #include "load.h"
 
 #include <algorithm>
@@ -14,11 +14,11 @@
 
 #include <chatserverd/msgid.h>
 
-/* Accounts that register at the same time: hashing passwords is what takes long then. */
+/* Number of accounts that register at the same time. Hashing their passwords takes the time. */
 static const size_t load_starting = 16;
-/* Slots of a window in req: a power of two above every window. */
+/* Slots of a window, coded in req: a power of two, larger than every window. */
 static const uint64_t load_slots = 1024;
-/* What is on its way when the sending ends gets so long to arrive. */
+/* The time that messages on their way have to arrive after the sending has ended. */
 static const timeval load_wait = {10, 0};
 
 static size_t load_senders(const load *ld)
@@ -157,7 +157,8 @@ static void load_begin(load *ld)
 		load_fill(ld, &ld->members[i]);
 }
 
-/* With several addresses no receiver of a pair is where its sender is, and a group is spread over all. */
+/* With several addresses the receiver of a pair uses another address than its sender, and a group is spread over all
+ * addresses. */
 static const load_address *load_address_of(const load *ld, const member *mb)
 {
 	size_t place = mb->number;
@@ -169,7 +170,7 @@ static const load_address *load_address_of(const load *ld, const member *mb)
 	return &ld->addresses[place % ld->addresses.size()];
 }
 
-/* Receivers join the groups that all senders have made before. */
+/* The senders make their groups first, because the receivers join them. */
 static void load_start_more(load *ld)
 {
 	while (!ld->failed && ld->started < ld->members.size() && ld->started - ld->ready < load_starting) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns a run: bringing the accounts in, keeping each sender's window full for its time, and counting what
- * arrives. It must not know sockets. */
+ * A load run: brings the accounts in, keeps the window of each sender full for the given time, and counts the messages
+ * that arrive. */
 #ifndef CHATBENCH_LOAD_H
 #define CHATBENCH_LOAD_H
 
@@ -11,7 +11,7 @@
 #include "member.h"
 #include "options.h"
 
-/* A sender's messages on their way: slot -> when it was sent, 0 for a free one. */
+/* The messages of a sender on their way: for each slot the time when it was sent, 0 for a free slot. */
 struct load_window {
 	std::vector<int64_t> sent_at;
 	uint64_t used = 0;
@@ -26,7 +26,7 @@ struct load {
 	const options *opts = nullptr;
 	event_base *base = nullptr;
 	std::vector<load_address> addresses; /* one or more */
-	std::string name; /* that the names of this run's accounts begin with */
+	std::string name; /* prefix of the names of this run's accounts */
 	std::string padding;
 	std::vector<member> members; /* senders, their receivers, then idle ones */
 	std::vector<load_window> windows; /* of the senders */
@@ -37,15 +37,15 @@ struct load {
 	bool failed = false;
 	uint64_t messages = 0;
 	int64_t began = 0; /* clock, ns */
-	int64_t last = 0; /* when the last acknowledgement or delivery came */
-	std::vector<double> cpu_before; /* of opts->pids */
+	int64_t last = 0; /* time of the last acknowledgement or delivery, ns */
+	std::vector<double> cpu_before; /* CPU time of opts->pids at the start, s */
 	double own_cpu_before = 0;
 	event_ptr end_of_sending;
 	event_ptr end_of_waiting;
 	measures result;
 };
 
-/* Runs it all. 0: result is filled. -1: the run is spoilt, told on standard error. */
+/* Runs everything. 0: result is filled. -1: the run failed; the reason is on standard error. */
 [[nodiscard]] int load_run(load *ld);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the start of the load generator: where it may connect, and the exit status. It must not know the wire. */
+ * Starts the load generator: checks where it may connect, and sets the exit status. */
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -26,7 +26,7 @@ static bool chatbench_main_is_loopback(const sockaddr *address)
 	       IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6 *>(address)->sin6_addr);
 }
 
-/* The first of the addresses that takes a connection; a name can have some that nobody listens on. */
+/* The first address that accepts a connection. A name can have addresses on which nobody listens. */
 static const addrinfo *chatbench_main_choose(const addrinfo *found)
 {
 	for (; found != nullptr; found = found->ai_next) {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns what is measured: counts, spreads of times, CPU time of a process, and their report. It must not know
- * how a message travels. */
+ * The measures of a run: counts, spreads of times, CPU time of processes, and their report. */
 #include "measure.h"
 
 #include <algorithm>
@@ -49,7 +48,7 @@ int64_t measure_clock(void)
 	return int64_t{now.tv_sec} * 1000000000 + now.tv_nsec;
 }
 
-/* /proc/PID/stat; empty where there is no such process. */
+/* Reads /proc/PID/stat; empty if there is no such process. */
 static std::string measure_read_stat(int64_t pid)
 {
 	const std::string path = "/proc/" + std::to_string(pid) + "/stat";
@@ -62,7 +61,8 @@ static std::string measure_read_stat(int64_t pid)
 double measure_cpu(int64_t pid)
 {
 	const std::string text = measure_read_stat(pid);
-	/* The name, in parentheses, may hold anything; the times are the 12th and 13th fields behind it. */
+	/* The name, in parentheses, may contain anything, so start after the last ")". The times are the 12th and 13th
+	 * fields after it. */
 	const size_t behind = text.rfind(')');
 	unsigned long user = 0, system = 0;
 

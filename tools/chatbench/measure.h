@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns what is measured: counts, spreads of times, CPU time of a process, and their report. It must not know
- * how a message travels. */
+ * The measures of a run: counts, spreads of times, CPU time of processes, and their report. */
 #ifndef CHATBENCH_MEASURE_H
 #define CHATBENCH_MEASURE_H
 
@@ -16,15 +15,15 @@ struct spread {
 };
 
 void spread_add(spread *sp, int64_t microseconds);
-/* The time, in milliseconds, that this part (0 to 1) of all does not exceed. 0 when there is none. */
+/* The time in ms that this part (0 to 1) of all times does not exceed. 0 if there are none. */
 [[nodiscard]] double spread_quantile(const spread *sp, double part);
 
-/* Nanoseconds of a clock that only goes forward. */
+/* Nanoseconds of a clock that never goes back. */
 [[nodiscard]] int64_t measure_clock(void);
 /* User and system time of a process in seconds; -1: there is no such process. */
 [[nodiscard]] double measure_cpu(int64_t pid);
 
-/* The name of its program; empty: there is no such process. */
+/* The name of the program of a process; empty: there is no such process. */
 [[nodiscard]] std::string measure_name(int64_t pid);
 
 struct measured_process {
@@ -38,16 +37,16 @@ struct measures {
 	uint64_t sent = 0;
 	uint64_t acknowledged = 0;
 	uint64_t refused = 0;
-	uint64_t expected = 0; /* deliveries of what was acknowledged */
+	uint64_t expected = 0; /* deliveries that the acknowledged messages should have */
 	uint64_t delivered = 0;
 	spread ack;
 	spread delivery;
 	double seconds = 0; /* from the first message to the last acknowledgement or delivery */
-	std::vector<measured_process> processes; /* of the server; empty: not measured */
+	std::vector<measured_process> processes; /* processes of the server; empty: not measured */
 	double own_cpu = 0;
 };
 
-/* Prints a line per measure, name and number, on standard output. */
+/* Prints one line per measure on standard output: name and number. */
 void measure_report(const measures *ms);
 
 #endif

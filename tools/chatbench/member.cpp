@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns one account of a run: its connection, its bytes, and its way in by REGISTER, LOGIN and a group. It must
- * not know the load. */
+ * One account of a run: its connection, its bytes, and its way in by REGISTER, LOGIN and a group. */
 #include "member.h"
 
 #include <cerrno>
@@ -78,7 +77,7 @@ static void member_enter_group(member *mb)
 		           "{\"msgid\":9" + id + ",\"groupid\":" + std::to_string(mb->group) + "}\n");
 }
 
-/* The answer to the step that the member is in. */
+/* Handles the answer to the current step of the member. */
 static void member_take_step(member *mb, std::string_view frame)
 {
 	if (member_find_integer(frame, "\"errno\":") != CS_ERRNO_OK) {
@@ -96,7 +95,7 @@ static void member_take_step(member *mb, std::string_view frame)
 	}
 }
 
-/* The server ends its frames with LF because ours do, and no frame has an LF within. */
+/* Frames are split at LF: the server ends its frames with LF because the member does, and no frame contains one. */
 static void member_take_frames(member *mb)
 {
 	size_t begin = 0, end;
@@ -137,7 +136,7 @@ int member_start(member *mb, event_base *base, const sockaddr *address, socklen_
 {
 	const int on = 1;
 
-	/* Blocking: on loopback it is immediate, and elsewhere the run has not begun. */
+	/* A blocking connect: on loopback it takes no time, and elsewhere the run has not begun yet. */
 	mb->fd.reset(socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
 	if (mb->fd.fd == -1 || connect(mb->fd.fd, address, size) != 0)
 		return -1;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns one account of a run: its connection, its bytes, and its way in by REGISTER, LOGIN and a group. It must
- * not know the load. */
+ * One account of a run: its connection, its bytes, and its way in by REGISTER, LOGIN and a group. */
 #ifndef CHATBENCH_MEMBER_H
 #define CHATBENCH_MEMBER_H
 
@@ -20,8 +19,8 @@ struct member;
 struct member_calls {
 	void (*ready)(void *arg, member *mb); /* logged in, and in its group */
 	void (*frame)(void *arg, member *mb, std::string_view frame); /* once ready */
-	void (*read_all)(void *arg, member *mb); /* what was there is read */
-	void (*failed)(void *arg, member *mb, const char *why); /* the run is spoilt */
+	void (*read_all)(void *arg, member *mb); /* everything that was there has been read */
+	void (*failed)(void *arg, member *mb, const char *why); /* the run has failed */
 };
 
 struct member {
@@ -33,7 +32,7 @@ struct member {
 	std::string name;
 	uint64_t id = 0;
 	bool wants_group = false;
-	uint64_t group = 0; /* to join; 0 where a sender makes one */
+	uint64_t group = 0; /* the group to join; 0: a sender, which makes one */
 	unique_fd fd;
 	event_ptr readable;
 	event_ptr writable;
@@ -43,13 +42,13 @@ struct member {
 
 /* Connects and begins to register. -1: no connection. */
 [[nodiscard]] int member_start(member *mb, event_base *base, const sockaddr *address, socklen_t size);
-/* Adds a frame to what waits to be sent. */
+/* Adds a frame to the output buffer. */
 void member_add(member *mb, std::string_view frame);
-/* Sends what waits, as far as the kernel takes it now; the rest follows. */
+/* Sends the output buffer as far as the kernel takes it now; the rest follows later. */
 void member_flush(member *mb);
 
-/* The integer behind "key": in a frame of the server, or -1. key with its quotes and colon. It is found
- * wherever it stands, so it is of use only before any text of others. */
+/* The integer after "key": in a frame of the server, or -1. key includes its quotes and colon. The first match counts,
+ * so use it only if no text of others comes before it. */
 [[nodiscard]] int64_t member_find_integer(std::string_view frame, std::string_view key);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the command line of the load generator and the bounds of a run. It must not know the wire. */
+ * The command line of the load generator, and the limits of a run. */
 #include "options.h"
 
 #include <charconv>
@@ -41,7 +41,7 @@ static const option options_long[] = {
 	{nullptr, 0, nullptr, 0},
 };
 
-/* A number with its bounds, and where it goes. */
+/* An option with a number: its limits, and where it is stored. */
 struct options_number {
 	char letter;
 	int64_t least;
