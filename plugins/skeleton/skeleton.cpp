@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * Answers msgid 1000, a text, by the text in capital letters: an example with a route, a hook, options and a timer.
- * <chatserverd/plugin.h> is all that a plugin needs, and it links against nothing of the server.
+ * An example plugin with a route, a hook, options and a timer: it answers msgid 1000 with the text in capital letters.
+ * A plugin needs only <chatserverd/plugin.h>, and it links against nothing of the server.
  *
  *   > {"msgid":1000,"req":1,"text":"hello"}
  *   < {"msgid":100,"of":1000,"req":1,"errno":0,"text":"HELLO"}
  *
- * This is plain C that is also C++20: named .c it compiles as C11. The man page is chatserverd-plugin(3). */
+ * This is plain C that is also C++20: with a name that ends in .c it compiles as C11. The man page is
+ * chatserverd-plugin(3). */
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,30 +15,29 @@
 #include <chatserverd/json.h>
 #include <chatserverd/plugin.h>
 
-/* msgids of four digits and more are free for anyone's plugins. Two plugins with one msgid are refused at the
- * start. */
+/* Any plugin may use msgids of four digits and more. The server does not start if two plugins have the same msgid. */
 enum { SKELETON_MSGID = 1000 };
 
-/* The longest text that the option allows; a character of it takes up to 6 bytes as \u001f. */
+/* The longest text that the option allows. A character can take 6 bytes in JSON, as \u001f. */
 enum { SKELETON_MOST = 1024, SKELETON_ROOM = 6 * SKELETON_MOST + 64 };
 
-/* What chat.conf says in the section [skeleton]. The server fills it as skeleton_options tells. */
+/* The options of the section [skeleton] in chat.conf. The server fills it as skeleton_options says. */
 struct skeleton_conf {
 	int64_t longest;
 	int64_t most;
 	int64_t interval; /* milliseconds */
 };
 
-/* An instance. Each worker thread has one of its own, so nothing in a plugin needs a lock, and what is
- * not in here (a static variable, say) would be shared by threads: have none. */
+/* An instance. Each worker thread has its own, so a plugin needs no locks. Use no static variables: all threads would
+ * share them. */
 struct skeleton {
 	const struct cs_host *host; /* the server's functions */
-	struct cs_self *self; /* who we are to the server: the first argument of most of them */
+	struct cs_self *self; /* this instance, the first argument of most of these functions */
 	const struct skeleton_conf *conf;
-	int64_t count; /* of requests since the timer fired */
+	int64_t count; /* requests since the timer fired */
 };
 
-/* Capitals of ASCII, as a JSON string behind `,"text":` and with a NUL at its end. */
+/* Writes `,"text":` and the text as a JSON string with ASCII capitals, and a NUL at the end. */
 static void skeleton_write(char *more, size_t room, const char *text, size_t size)
 {
 	static const char key[] = ",\"text\":";
@@ -51,9 +51,9 @@ static void skeleton_write(char *more, size_t room, const char *text, size_t siz
 	more[at] = '\0';
 }
 
-/* The handler: called on the instance's worker for each frame with our msgid. The frame has been checked to
- * be valid JSON with a msgid; which fields it must have is for us to say. It must not block: what takes
- * long (a database, a hash) goes through host->work(), and then the handler answers CS_PENDING. */
+/* The handler. The server calls it on the worker of the instance for each frame with the msgid of the route. The server
+ * has checked that the frame is valid JSON with a msgid; the plugin checks the other fields. A handler must not block:
+ * for slow work (a database, a hash) it calls host->work() and answers CS_PENDING. */
 static int skeleton_on_request(void *state, const struct cs_frame *frame)
 {
 	const struct skeleton *s = (const struct skeleton *)state;
@@ -72,8 +72,8 @@ static int skeleton_on_request(void *state, const struct cs_frame *frame)
 	return CS_DONE;
 }
 
-/* The hook: called before the handler, here for frames of our own msgid; msgid 0 is every frame of every plugin. This
- * one bounds how many requests a worker takes in an interval, whoever sends them. */
+/* The hook. The server calls it before the handler, here for one msgid; msgid 0 means every frame of every plugin. This
+ * hook limits how many requests a worker accepts in an interval, from all clients together. */
 static int skeleton_before(void *state, const struct cs_frame *frame)
 {
 	struct skeleton *s = (struct skeleton *)state;
@@ -84,14 +84,14 @@ static int skeleton_before(void *state, const struct cs_frame *frame)
 	return CS_PASS;
 }
 
-/* The timer: called on the instance's worker again and again. */
+/* The timer. The server calls it on the worker of the instance, again and again. */
 static void skeleton_on_interval(void *state, void *arg)
 {
 	(void)arg;
 	((struct skeleton *)state)->count = 0;
 }
 
-/* Makes the instance of one worker. What fails here stops the server's start, with the text in e. */
+/* Makes the instance of one worker. If it fails, the server does not start and logs the text in e. */
 static int skeleton_start(const struct cs_host *host, struct cs_self *self, const void *conf, void **state_r,
                           struct cs_error *e)
 {
@@ -103,12 +103,12 @@ static int skeleton_start(const struct cs_host *host, struct cs_self *self, cons
 	s->host = host;
 	s->self = self;
 	s->conf = (const struct skeleton_conf *)conf;
-	host->timer_add(self, s->conf->interval, 1, skeleton_on_interval, NULL); /* goes with the instance */
+	host->timer_add(self, s->conf->interval, 1, skeleton_on_interval, NULL); /* it ends with the instance */
 	*state_r = s;
 	return 0;
 }
 
-/* SIGHUP: every plugin is asked with commit 0, and only when all agree told with commit 1. */
+/* For SIGHUP. Every plugin is called with commit 0 first. If all of them agree, each is called again with commit 1. */
 static int skeleton_reload(void *state, const void *conf, int commit, struct cs_error *e)
 {
 	(void)e;
@@ -122,8 +122,8 @@ static void skeleton_stop(void *state)
 	free(state);
 }
 
-/* Flags may ask for CS_ROUTE_NEEDS_LOGIN and CS_ROUTE_OWN_ID; cost is what a request takes from its
- * connection's rate limit. Lists end with an empty row. */
+/* Flags can be CS_ROUTE_NEEDS_LOGIN and CS_ROUTE_OWN_ID. cost: how much a request uses of the rate limit of its
+ * connection. An empty row ends the list. */
 static const struct cs_route skeleton_routes[] = {
 	{SKELETON_MSGID, "skeleton", skeleton_on_request, 0, 1},
 	{0, NULL, NULL, 0, 0},
@@ -145,8 +145,8 @@ static const struct cs_option skeleton_options[] = {
 	{NULL, CS_OPTION_BOOL, 0, 0, 0, NULL, NULL, 0, NULL},
 };
 
-/* The one symbol that a plugin exports (plugin.h declares it so): data, read before anything of the plugin
- * runs. */
+/* The only symbol that a plugin exports (plugin.h declares it). It is data: the server reads it before it runs anything
+ * of the plugin. */
 const struct cs_plugin cs_plugin = {
 	CS_PLUGIN_HEAD,
 	.name = "skeleton",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A test of the plugin skeleton without a server: a made-up one loads it, gives it frames and says what it answered. */
+ * Tests the plugin without a server: a fake server loads it, gives it frames and records its answers. */
 #include <stdio.h>
 #include <string.h>
 

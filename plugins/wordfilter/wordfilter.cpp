@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A hook as an example: refuses messages that have one of the words of an option, whichever plugin handles them.
+ * An example of a hook: refuses messages with a word that is listed in an option, whichever plugin handles them.
  *
  *   [wordfilter]
  *   words = teapot kettle
@@ -7,8 +7,8 @@
  *   > {"msgid":6,"id":1,"toid":2,"msg":"Where is my TEAPOT?","req":1}
  *   < {"msgid":100,"of":6,"req":1,"errno":8,"errmsg":"please mind your words"}
  *
- * Like the skeleton it is plain C that is also C++20. It finds whole words in letters of ASCII, small or capital: to
- * find more is left to you. */
+ * Like the skeleton it is plain C that is also C++20. It finds only whole words, and takes small and capital ASCII
+ * letters as equal. */
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +53,7 @@ static int wordfilter_before(void *state, const struct cs_frame *frame)
 	size_t size, n;
 
 	if (*w->conf->words == '\0' || w->host->get_text(frame, "msg", &text, &size) != 0)
-		return CS_PASS; /* nothing to look for or in; the handler says what is wrong */
+		return CS_PASS; /* no words or no text; if the frame is bad, the handler refuses it */
 	for (; *text != '\0'; text += n == 0 ? 1 : n) {
 		n = wordfilter_length(text);
 		if (n > 0 && wordfilter_is_listed(w->conf->words, text, n))
