@@ -152,8 +152,7 @@ void rbus_ask(struct rbus *b, const struct rbus_command *command, struct rbus_re
 /* ---- sending. Messages are collected into chunks; each chunk is one script call. Only a few calls are under way at a
  * time, so chunks get larger when there is more to send */
 
-static constexpr size_t rbus_messages = 64, rbus_bytes = 256 * 1024; /* limits of a chunk: Redis does nothing else
-                                                                      * during a script */
+static constexpr size_t rbus_messages = 64, rbus_bytes = 256 * 1024; /* of a chunk; a long script blocks Redis */
 static constexpr unsigned rbus_under_way = 4;
 
 static size_t rbus_chunk_size(const struct rbus_chunk *chunk)

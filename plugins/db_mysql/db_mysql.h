@@ -58,7 +58,7 @@ struct mydb {
 	bool begun = false; /* between begin and commit or rollback */
 	unsigned parts = 0; /* number of open savepoints */
 	bool dead = false; /* the connection is lost: every call answers CS_DB_UNKNOWN */
-	int lost = 0; /* the result of all further statements of this transaction, which must be rolled back; or 0 */
+	int lost = 0; /* the transaction must be rolled back: the result of all its calls; or 0 */
 	char message[256] = "";
 };
 

@@ -37,8 +37,7 @@ struct sqlite_db {
 	adapter_cache<sqlite_statement> cache; /* declared after handle, so it is finalized first */
 	int64_t affected = 0;
 	bool begun = false; /* between begin and commit or rollback */
-	int lost = 0; /* the result of all further statements, because the transaction is gone or cannot be ended; or
-	               * 0 */
+	int lost = 0; /* the transaction is gone or cannot end: the result of all its calls; or 0 */
 	char message[200] = "";
 };
 

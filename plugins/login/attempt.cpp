@@ -205,7 +205,7 @@ static int login_attempt_begin(login_plugin *p, const cs_frame *frame, uint64_t 
 	/* A longer password is wrong anyway: keep no more of it. */
 	auto a = std::make_unique<attempt>(password.substr(0, login_password_most + 1));
 
-	(void)c.host->peer(c.self, frame->conn, &a->peer); /* cannot fail: the frame came from this connection */
+	(void)c.host->peer(c.self, frame->conn, &a->peer); /* cannot fail: it sent this frame */
 	a->most_failures = p->conf->failed_logins;
 	const int64_t wait_ms = c.host->guess_wait(c.self, a->peer.network, id, a->most_failures);
 	if (wait_ms > 0)

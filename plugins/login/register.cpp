@@ -123,8 +123,7 @@ int login_on_register(void *state, const cs_frame *frame)
 	if (rc != 0)
 		return rc;
 	auto r = std::make_unique<registration>(password);
-	(void)p->context.host->peer(p->context.self, frame->conn, &r->peer); /* cannot fail: the frame came from this
-	                                                                      * connection */
+	(void)p->context.host->peer(p->context.self, frame->conn, &r->peer); /* cannot fail: it sent this frame */
 	r->request = frame->request;
 	r->name = name;
 	r->cost = login_cost(p);

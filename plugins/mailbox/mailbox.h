@@ -52,8 +52,7 @@ struct mailbox_sweep {
 	cs_timer *timer = nullptr;
 	bool reading = false;
 	bool degraded = false;         /* hints of other nodes may be lost */
-	bool missed = false;           /* hints may have been lost: start a round even if the options switch the sweep
-	                                * off */
+	bool missed = false;           /* hints may have been lost: a round must run, whatever the options say */
 	bool running = false;          /* a round is under way */
 	bool catching_up = false;      /* the round was started because of `missed` */
 	int64_t next = 0;              /* when the next round begins (ms) */
@@ -87,8 +86,7 @@ struct mailbox {
 	std::vector<uint64_t> dirty;     /* session ids with cursors to flush */
 	unsigned flushes = 0;            /* under way, without those of ended sessions */
 	cs_timer *flush_timer = nullptr;
-	std::vector<std::unique_ptr<mailbox_flush>> stuck;   /* of ended sessions, to be tried again: the queue was
-	                                                      * full */
+	std::vector<std::unique_ptr<mailbox_flush>> stuck;   /* of ended sessions; tried again later */
 
 	std::deque<mailbox_stash_end> stash_ends;   /* in order */
 	cs_timer *stash_timer = nullptr;

@@ -4,8 +4,7 @@
 
 #include <algorithm>
 
-constexpr size_t mailbox_rows_at_most = 2000;   /* limit of rows that one page looks at; the account's own messages
-                                                 * count, but are not sent */
+constexpr size_t mailbox_rows_at_most = 2000;   /* read for one page, the account's own included */
 
 struct reader {
 	cs_db *db;

@@ -8,8 +8,7 @@
 #include "deliver.h"
 #include "page.h"
 
-constexpr unsigned mailbox_pulls_at_most = 64;         /* limit of reads under way, so that logins always find room in
-                                                        * the queue */
+constexpr unsigned mailbox_pulls_at_most = 64;         /* under way; leaves room in the queue for logins */
 constexpr int64_t mailbox_again_after_busy = 20;       /* ms */
 constexpr int64_t mailbox_pull_again_after_failure = 500;
 

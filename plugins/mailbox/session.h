@@ -91,8 +91,7 @@ struct mailbox_session {
 	size_t tidy_at = 0;
 	std::unordered_map<mailbox_key, mailbox_line> lines;
 	std::vector<mailbox_key> behind;          /* conversations to read, in the order in which they fell behind */
-	std::vector<mailbox_flight> flights;      /* in the order of queueing; no deque, it takes 600 bytes when
-	                                           * empty */
+	std::vector<mailbox_flight> flights;      /* as they were queued; an empty deque takes 600 bytes */
 	std::map<std::pair<mailbox_key, uint64_t>, mailbox_stashed> stash;   /* by key and seq */
 	size_t stash_bytes = 0;
 	std::vector<uint64_t> groups;
@@ -100,7 +99,7 @@ struct mailbox_session {
 
 constexpr size_t MAILBOX_WINDOW = 256;      /* unconfirmed frames of an acknowledging session */
 constexpr size_t MAILBOX_LINES_KEPT = 64;
-constexpr size_t MAILBOX_LITTLE_UNSENT = 16 * 1024;   /* bytes; with less than that waiting, a client counts as fast */
+constexpr size_t MAILBOX_LITTLE_UNSENT = 16 * 1024;   /* bytes; a client with less unsent is fast */
 
 struct mailbox_sessions {
 	uint64_t last_id = 0;

@@ -29,8 +29,7 @@ struct message_append {
 	int64_t created = 0;           /* ms */
 
 	int outcome = 0;               /* 0, MODEL_NONE (no such user or group), MODEL_NOT_MEMBER */
-	bool repeated = false;         /* the cid was stored before: conversation, seq and created are of that
-	                                * message */
+	bool repeated = false;         /* the cid was stored before: conversation, seq, created are the first one's */
 	uint64_t conversation = 0;
 	uint64_t seq = 0;
 };

@@ -33,8 +33,7 @@ struct signal_waiting {
 
 /* A group as it was read from the store. */
 struct signal_group {
-	int64_t asked_ms = 0; /* when its read was requested (the read sees at least everything that was committed
-	                       * before); 0: never */
+	int64_t asked_ms = 0; /* when its read was requested; 0: never. It sees what was committed before */
 	bool reading = false;
 	bool exists = false;
 	bool is_full = false; /* it has more than signal_most_members; then members is empty */

@@ -25,8 +25,7 @@ struct outbox_entry {
 
 struct outbox {
 	std::deque<outbox_entry> entries;
-	bool one_at_a_time = false; /* send one request at a time, to find the one that makes the server close the
-	                             * connection */
+	bool one_at_a_time = false; /* set to find the request for which the server closes the connection */
 };
 
 /* The next entry that may be sent on a connection with this account (0: not logged in), or nullptr. The caller sends it

@@ -39,8 +39,7 @@ struct screen {
 	event_ptr terminated;
 	screen_mode mode = SCREEN_PAUSED;
 	bool secret = false; /* read the next line without echo */
-	bool escape_began = false; /* the last key was ESC: either the rest of a sequence follows at once, or it was the
-	                            * key alone */
+	bool escape_began = false; /* the last key was ESC, perhaps the beginning of a sequence */
 	bool erases = false; /* the terminal can erase text */
 	bool closed = false; /* ask for no further line */
 	bool input_ended = false; /* the terminal is gone */
