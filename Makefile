@@ -43,8 +43,8 @@ ifneq ($(filter-out clean distclean format help,$(or $(MAKECMDGOALS),all)),)
 include config.mk
 endif
 
-# The generated script removes core dumps ("rm -f core"), but here core is a folder: it would complain
-# and, worse, stop cleaning up. A name that nobody has takes the place.
+# The generated script removes core dumps ("rm -f core"), but here core is a folder: it would print an error and, worse,
+# stop cleaning up. So "core" is replaced by a name that does not exist.
 configure config.h.in &: configure.ac
 	autoheader && touch config.h.in
 	autoconf -o configure.new $<
@@ -61,14 +61,14 @@ config.h: config.mk
 ifneq ($(filter check check-%,$(MAKECMDGOALS)),)
 STRICT ?= 1
 endif
-# Instrumented code makes gcc see overflows that are not there; the plain build is the one that judges.
+# With instrumented code gcc warns of overflows that cannot happen; the plain build shows the real warnings.
 WARNINGS = $(if $(SAN),,-Wall -Wextra -Wformat=2 -Wundef -Wno-missing-field-initializers $(if $(STRICT),-Werror))
 SAN_FLAGS_address = -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 SAN_FLAGS_thread = -fsanitize=thread
 SAN_FLAGS_fuzz = -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 SAN_FLAGS = $(SAN_FLAGS_$(SAN))
-# What configure found against exploits of a fault; sanitizers do without. glibc can fortify optimised code only, and
-# a level that somebody has set stays.
+# The hardening options that configure has found; builds with sanitizers do not use them. glibc can fortify only
+# optimised code. A level that the user has set is kept.
 user_flags = $(CXX) $(CPPFLAGS) $(CXXFLAGS)
 fortify = $(if $(findstring _FORTIFY_SOURCE,$(user_flags)),,$(if $(filter-out -O0,$(lastword $(filter -O%,$(user_flags)))),$(HARDEN_FORTIFY)))
 harden_flags = $(if $(SAN),,$(HARDEN_CXXFLAGS) $(fortify))
@@ -101,9 +101,9 @@ core_objects := $(call objects_of,core) $(foreach room,$(core_rooms),$(call obje
 core_library := $(BUILD)/core/libcore.a
 model_library := $(BUILD)/plugins/model/libmodel.a
 
-# A folder of plugins/ is a plugin when it holds a plugin.mk, which may set NAME_CFLAGS, NAME_LIBS,
-# NAME_MODEL = yes (links the model), NAME_SHARED (the sources of plugins/shared that it is linked with),
-# NAME_SKIP = yes where configure left it out.
+# A folder of plugins/ is a plugin if it holds a plugin.mk. That file may set NAME_CFLAGS, NAME_LIBS, NAME_MODEL = yes
+# (links the model), NAME_SHARED (the sources of plugins/shared to link with), and NAME_SKIP = yes if configure left it
+# out.
 plugins := $(patsubst plugins/%/plugin.mk,%,$(wildcard plugins/*/plugin.mk))
 -include $(wildcard plugins/*/plugin.mk)
 left_out := $(foreach p,$(plugins),$(if $($(p)_SKIP),$(p)))
@@ -175,19 +175,19 @@ $(foreach t,$(tools),$(eval $(call tool_rules,$(t))))
 
 suites = unit plugin server
 support_library := $(BUILD)/tests/support/libsupport.a
-# Those with mysql in their names start a MariaDB; so do mysql_binaries when they are run once more with it.
+# Tests with mysql in their names start a MariaDB. So do those of mysql_suite, which run once more with it.
 test_sources = $(wildcard $(suites:%=tests/%/test_*.cpp))
-# Those with redis in their names load bus_redis, those with chatclient run it.
+# Tests with redis in their names load bus_redis, those with chatclient run it.
 unwanted = $(if $(db_mysql_SKIP),mysql) $(if $(bus_redis_SKIP),redis) $(if $(chatclient_SKIP),chatclient)
 test_binaries = $(patsubst %.cpp,$(BUILD)/%,$(foreach t,$(test_sources),$(if $(strip $(foreach u,$(unwanted),$(findstring $(u),$(t)))),,$(t))))
 mysql_suite = unit/test_model unit/test_model_append unit/test_model_news $(addprefix server/test_,backup cid crash groups limits \
 	load login offline operate presence refusals requests stop trouble)
-# A whole cluster each, so one after the other; see tests/support/cluster.h for CS_LONG and CS_SWEEP.
+# Each starts a whole cluster, so they run one after the other; see tests/support/cluster.h for CS_LONG and CS_SWEEP.
 cluster_binaries = $(if $(db_mysql_SKIP)$(bus_redis_SKIP),,$(patsubst %.cpp,$(BUILD)/%,$(wildcard tests/cluster/test_*.cpp)))
 cluster_tests = $(if $(cluster_binaries),TEST_JOBS=1 CS_DRIVER= $(cluster_binaries) $(if $(chatclient_SKIP),,scripts/check-cluster))
 mysql_tests = $(if $(db_mysql_SKIP),,CS_DRIVER=db_mysql $(mysql_suite:%=$(BUILD)/tests/%))
 bad_plugins := $(patsubst tests/plugin/%.c,$(BUILD)/tests/plugin/bad/%.so,$(wildcard tests/plugin/bad_*.c))
-# Fuzz targets need no more of it than the fake host, and clang 14 cannot compile the rest.
+# Fuzz targets need only the fake host of it, and clang 14 cannot compile the rest.
 fuzz_support := $(filter $(BUILD)/tests/support/fake_%,$(call objects_of,tests/support))
 fuzz_names := $(patsubst tests/fuzz/fuzz_%.cpp,%,$(filter-out $(if $(bus_redis_SKIP),%_redis_wire.cpp),$(wildcard tests/fuzz/fuzz_*.cpp)))
 replay_binaries := $(fuzz_names:%=$(BUILD)/tests/fuzz/replay_%)
@@ -214,7 +214,7 @@ $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/r
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(fuzz_support) $(core_library) $(model_library)
 	$(call quiet,LINK)$(CXX) $(ALL_LDFLAGS) -fsanitize=fuzzer -rdynamic -o $@ $^ $(TEST_LIBS)
 
-# Libraries last: other objects of a test (see plugin.mk of mailbox) may need them, too.
+# Libraries come last, because other objects of a test (see plugin.mk of mailbox) may need them too.
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(support_library) $(core_library) $(model_library)
 	$(call quiet,LINK)$(CXX) $(ALL_LDFLAGS) -rdynamic -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS)
 
@@ -230,7 +230,7 @@ tests check check-all check-long check-sanitized:
 else
 tests: all $(test_binaries) $(cluster_binaries) $(bad_plugins) $(replay_binaries)
 
-# What needs no server: seconds of tests that people run after every change.
+# The tests that need no server. They take about a minute; run them after every change.
 source_scripts = scripts/check-layers scripts/check-names scripts/check-headers scripts/check-plugins scripts/check-globals scripts/check-libraries \
 	scripts/check-docs
 own_binaries = $(filter-out $(BUILD)/tests/server/% %_admin,$(foreach t,$(test_binaries),$(if $(strip \
@@ -238,15 +238,15 @@ own_binaries = $(filter-out $(BUILD)/tests/server/% %_admin,$(foreach t,$(test_b
 check: all $(own_binaries) $(bad_plugins) $(replay_binaries)
 	$(run_tests) $(source_scripts) $(replay_binaries) $(own_binaries)
 
-# Everything, with every server that it takes.
+# All tests, with every server that they need.
 check-all: tests
 	$(run_tests) $(source_scripts) $(install_scripts) $(replay_binaries) $(test_binaries) $(mysql_tests) $(cluster_tests)
 
-# The whole fault matrix of the cluster: takes hours, and says at the end which of it failed.
+# All faults of the cluster. It takes hours, and at the end it lists the failed ones.
 check-long: all $(cluster_binaries)
 	TEST_TIMEOUT=7200 $(run_tests) CS_LONG=1 CS_SWEEP=off $(cluster_binaries) CS_SWEEP=on $(cluster_binaries)
 
-# What make asan and make tsan run, of the clusters a short one; TESTS narrows it.
+# The tests of make asan and make tsan, with one short test of a cluster; TESTS selects others.
 chosen_tests = $(if $(TESTS),$(TESTS:%=$(BUILD)/tests/%),$(replay_binaries) $(test_binaries) \
 	$(filter %/test_second_login,$(cluster_binaries)))
 check-sanitized: all $(bad_plugins) $(chosen_tests)
@@ -256,8 +256,8 @@ endif
 asan:
 	$(MAKE) BUILD=$(BUILD)/asan SAN=address CXXFLAGS='-g -O1' check-sanitized
 
-# Whatever has threads in it: the hand-off between workers, the session table, the store engine, the adapter, and
-# the whole server. Not with MariaDB: its client library is not instrumented.
+# All tests with threads: messages between workers, the session table, the store engine, the adapter, and the whole
+# server. Not with MariaDB: its client library is not instrumented.
 TSAN_TESTS ?= $(patsubst tests/%.cpp,%,$(filter-out tests/server/test_chatclient% %_chatbench.cpp %_mysql.cpp,$(wildcard \
 	$(foreach name,loop worker session route bus bus_life bus_session store store_engine host host_cluster host_cluster_sessions log db_sqlite,tests/unit/test_$(name).cpp) \
 	tests/server/test_*.cpp)))
@@ -285,13 +285,13 @@ example_dir = $(datadir)/doc/chatserverd/examples
 state_dir = $(localstatedir)/lib/chatserverd
 unit_dir = $(filter-out no,$(systemdsystemunitdir))
 sysusers_dir = $(patsubst %/systemd/system,%/sysusers.d,$(unit_dir))
-# Examples to be copied: built and tested, but no part of a server.
+# Examples to copy: built and tested, but not part of a server.
 examples = skeleton wordfilter
 installed_plugins := $(filter-out $(examples:%=$(BUILD)/plugins/%.so),$(plugin_files))
 manuals := $(foreach page,$(wildcard man/*.[1-8]),$(if $(and $(filter man/chatclient.1,$(page)),$(chatclient_SKIP)),,$(page)))
 
-# The sample serves a checkout; installed, its three paths are absolute, and sections of plugins that
-# were left out are left out, too.
+# In the repository the sample is for a checkout. When it is installed, its three paths are made absolute, and sections
+# of plugins that were left out are removed.
 $(BUILD)/chat.conf: conf/chat.conf $(flags_file) config.mk
 	sed $(foreach p,$(left_out),-e '/^#* *\[$(p)\]/,/^\[/{/^#* *\[$(p)\]/d;/^\[/!d}') \
 	    -e 's|^\(#* *\)plugin_dir = build/plugins|\1plugin_dir = $(plugin_dir)|' \
