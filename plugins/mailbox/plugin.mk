@@ -1,6 +1,6 @@
 mailbox_MODEL = yes
 
-# The mailbox's tests are linked with its objects and a model in memory: schedules are then theirs to choose.
+# The tests of the mailbox are linked with its objects and a model in memory, so that they can choose the schedule.
 $(BUILD)/tests/plugin/test_mailbox_schedule: $(BUILD)/tests/plugin/mailbox_schedule_act.o \
 	$(BUILD)/tests/plugin/mailbox_schedule_judge.o
 $(patsubst tests/%.cpp,$(BUILD)/tests/%,$(wildcard tests/plugin/test_mailbox*.cpp)): \
