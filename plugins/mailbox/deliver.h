@@ -8,7 +8,7 @@
 #include "hint.h"
 #include "mailbox.h"
 
-/* A hint of a pair, for session s. */
+/* A hint for session s. */
 void mailbox_deliver_hint(mailbox *m, mailbox_session *s, const mailbox_hint &hint, std::string_view body);
 /* A hint of a group, for every session of this worker that is in the group. */
 void mailbox_deliver_group_hint(mailbox *m, const mailbox_hint &hint, std::string_view body);

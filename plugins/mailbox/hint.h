@@ -38,8 +38,8 @@ std::string mailbox_hint_encode(const mailbox_hint &hint, std::string_view body)
 [[nodiscard]] int mailbox_hint_decode(std::string_view bytes, mailbox_hint *hint_r, std::string_view *body_r,
                                       const char **why_r);
 
-/* Send a hint to all sessions of an account, or to all workers of all nodes. A failure does no harm: sessions find the
- * message by their sweep. Any thread. */
+/* Send a hint to all sessions of an account, or to all workers of all nodes. A failure is harmless: the account is
+ * offline, or its sessions find the message by their sweep. Any thread. */
 int mailbox_hint_route(const cs_host *host, cs_self *self, cs_account to, const mailbox_hint &hint,
                        std::string_view body);
 void mailbox_hint_route_all(const cs_host *host, cs_self *self, const mailbox_hint &hint,

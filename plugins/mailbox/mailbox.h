@@ -59,7 +59,7 @@ struct mailbox_sweep {
 	int64_t begun = 0, period = 0; /* of this round: its start and its length (ms) */
 	int64_t not_before = 0;        /* the next read may not start before this (ms) */
 	size_t total = 0, visited = 0; /* sessions of the round */
-	uint64_t at = 0, last = 0;     /* the last one visited, the last one of the round */
+	uint64_t at = 0, last = 0;     /* session ids: the last one visited, the last one of the round */
 	std::vector<uint64_t> looks;   /* session ids to visit at once */
 	uint64_t random = 0;
 };

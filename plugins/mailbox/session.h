@@ -42,8 +42,8 @@ struct mailbox_line {
 	uint32_t in_flight = 0;     /* its entries in mailbox_session.flights */
 	uint64_t conversation = 0;
 	uint64_t heard = 0;         /* the highest seq that a hint or the store named */
-	uint64_t sent = 0;          /* the highest seq that was queued; the account's own messages count as queued */
-	uint64_t delivered = 0;     /* the highest seq that counts as received */
+	uint64_t sent = 0;          /* everything up to this seq was queued, or is the account's own */
+	uint64_t delivered = 0;     /* everything up to this seq counts as received */
 	uint64_t flushed = 0;       /* the cursor that the store has */
 	uint64_t used = 0;          /* mailbox_session.clock at the last use */
 };
@@ -121,8 +121,8 @@ void mailbox_session_leave(mailbox_sessions *all, mailbox_session *s, uint64_t g
 
 /* NULL: the session has no line for it. */
 mailbox_line *mailbox_line_find(mailbox_session *s, mailbox_key key);
-/* Makes the line if it is missing. It may drop other lines that were not used for long and have nothing to write: then
- * pointers to other lines are invalid. */
+/* Makes the line if it is missing. It may drop other lines that were not used for long and have nothing to write. After
+ * it, pointers to other lines are invalid. */
 mailbox_line *mailbox_line_get(mailbox_session *s, mailbox_key key);
 bool mailbox_line_is_behind(const mailbox_line *line);
 /* Sets what the store knows about the conversation. Only for a line that is not known yet. */
