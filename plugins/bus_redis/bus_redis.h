@@ -43,7 +43,7 @@ struct rbus_conf {
 
 struct rbus;
 
-/* ---- link.cpp: one connection on the server's loop */
+/* ---- link.cpp: one connection on the loop of the bus */
 
 struct rbus_link {
 	struct rbus *bus = nullptr;
