@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns measuring message_append_all on SQLite, or on a MariaDB of its own where CS_DRIVER=db_mysql: messages per
- * second by the size of the batch. Run by hand: bench_append [seconds [conversations [with-cid [writers]]]]. It
- * must not know how a server batches. */
+ * Measures message_append_all on SQLite, or on a MariaDB of its own if CS_DRIVER=db_mysql: messages per second by the
+ * size of the batch. Run by hand: bench_append [seconds [conversations [with-cid [writers]]]]. */
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof that clients of the old kind, which know neither req nor cid nor ack and end frames with NUL,
- * notice nothing of being on different nodes. It must not know how nodes talk.
+ * Tests that old clients, which know neither req nor cid nor ack and end frames with NUL, notice nothing when they are
+ * on different nodes.
  *
  * What was written to a connection counts as received for them, so a node that is killed under load may take a
  * message with it; what was kept while they were away may not. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof that a node which HAProxy does not reach any more, while it still reaches Redis and the
- * database, loses no message, and that its people are let in elsewhere: at once where a login may end the older
- * session, else as soon as it was probed. It must not know how it is probed.
+ * Tests a node that HAProxy cannot reach while the node still reaches Redis and the database: it loses no message, and
+ * its people can log in elsewhere, at once with kick, else as soon as the older session was probed.
  *
  * Only HAProxy knows: for the node its clients have fallen silent, for all others they are online there. */
 #include <sched.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof that HAProxy, killed, stopped or loaded anew, costs its clients a reconnect at the most. It
- * must not know its configuration. */
+ * Tests that clients only have to connect again when HAProxy is killed, stopped or reloaded. */
 #include "tests/support/check.h"
 #include "tests/support/cluster.h"
 

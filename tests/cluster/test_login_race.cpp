@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof that of two logins of one account, on two nodes in the same moment, one wins and never both.
- * It must not know who decides.
+ * Tests that of two logins of one account, on two nodes at the same moment, exactly one wins.
  *
  * 1,000 races with CS_LONG=1, else 200. */
 #include <vector>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof that MariaDB's full disk, with and without binary log, costs time and no message: nothing is
- * acknowledged that is not kept, nobody waits for ever, and all goes on once there is room again. It must not
- * know how MariaDB says that its disk is full.
+ * Tests that a full disk of MariaDB, with and without a binary log, costs time and no message: nothing is acknowledged
+ * that is not stored, no client waits for ever, and all goes on once there is room again.
  *
  * CS_LONG=1: with a binary log MariaDB looks only once a minute whether there is room again; the short run
  * starts it anew instead, as an operator would. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof of what a cluster does while MariaDB is killed or out of reach: requests are refused before
- * long, nothing is acknowledged, nobody is thrown out, and nothing is lost. It must not know how the store is
- * reached. */
+ * Tests a cluster while MariaDB is killed or cannot be reached: requests are refused soon, nothing is acknowledged, no
+ * client is disconnected, and nothing is lost. */
 #include "tests/support/check.h"
 #include "tests/support/client.h"
 #include "tests/support/cluster.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof that messages follow a person who moves from node to node while they are sent: each arrives
- * once and in order. It must not know how they find the way. */
+ * Tests that messages follow a person who moves from node to node while they are sent: each arrives once and in
+ * order. */
 #include "tests/support/check.h"
 #include "tests/support/cluster.h"
 

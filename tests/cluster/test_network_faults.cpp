@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof that a node whose packets get lost, those to one service or all of them, loses no message
- * and locks nobody out. It must not know which time-outs find it out.
+ * Tests that a node whose packets get lost, those to one service or all of them, loses no message and locks nobody
+ * out.
  *
  * Unlike a relay that holds everything back, a network that drops packets leaves connections half open for
  * good. */

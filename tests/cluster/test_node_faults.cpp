@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof that nodes that are killed or stand still for a while lose nothing, double nothing and lock
- * nobody out. It must not know how nodes find each other. */
+ * Tests that nodes that are killed or stand still for a while lose nothing, deliver nothing twice and lock nobody
+ * out. */
 #include "tests/support/check.h"
 #include "tests/support/cluster.h"
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof that `state` in friends and groups is right over the whole cluster, also after a node
- * crashed or stood still, and that nobody is locked out by that. It must not know how nodes know of each
- * other's sessions. */
+ * Tests that `state` in friends and groups is right in the whole cluster, also after a node crashed or stood still,
+ * and that this locks nobody out. */
 #include <string>
 
 #include "tests/support/check.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof that people on different nodes go on talking while Redis is away, with no more delay than
- * mailbox.sweep_away says. It must not know how. */
+ * Tests that people on different nodes can chat while Redis is away, with no more delay than mailbox.sweep_away. */
 #include "tests/support/check.h"
 #include "tests/support/cluster.h"
 

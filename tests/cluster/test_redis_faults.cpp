@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof that Redis carries hints only: killed and empty, frozen, or out of a node's reach, it costs
- * delay and never a message, nor anybody's session. It must not know what is kept there. */
+ * Tests that Redis carries hints only: if it is killed and empty, frozen, or out of a node's reach, this costs time
+ * but no message and no session. */
 #include <csignal>
 
 #include "tests/support/check.h"

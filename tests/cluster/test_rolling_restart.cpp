@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof that all nodes can be stopped and started, one after the other, under load, and that nobody
- * notices more than a reconnect. It must not know how a node drains. */
+ * Tests that all nodes can be stopped and started, one after the other, under load, and that clients only have to
+ * connect again. */
 #include "tests/support/check.h"
 #include "tests/support/cluster.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof that an account is online once in the whole cluster: a second login is refused, or, where
- * the operator wants that, closes the first one, wherever it is. It must not know who decides. */
+ * Tests that an account is online once in the whole cluster: a second login is refused, or, with kick, closes the
+ * first session on whichever node it is. */
 #include "tests/support/check.h"
 #include "tests/support/client.h"
 #include "tests/support/cluster.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the fuzz target of the PROXY header: the input is what a connection begins with. */
+ * Fuzz target of the PROXY header: the input is the beginning of a connection. */
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>

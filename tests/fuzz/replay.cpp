@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns main() of a fuzz target in the normal test run: each input of its corpus once, as one test. It must not
- * know what the target does with them. */
+ * The main() of a fuzz target in the normal test run: it runs each input of the corpus once, as one test. */
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the plugins that must be refused have in common: an instance that starts and does nothing. Each names
- * itself and then makes one mistake. It must not know what the loader says to them. */
+ * The common part of the plugins that must be refused: an instance that starts and does nothing. Each plugin names
+ * itself and then makes one mistake. */
 #ifndef BAD_PLUGIN_H
 #define BAD_PLUGIN_H
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns plugins/model/messages.h over a log in memory: simple enough to be right at sight. It must not know the
- * mailbox. */
+ * The functions of plugins/model/messages.h over a log in memory, written to be obviously right. */
 #include "mailbox_model.h"
 
 #include <algorithm>

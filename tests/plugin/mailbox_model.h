@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns a message log in memory that stands behind the functions of plugins/model/messages.h in the tests of the
- * mailbox. It must not know the mailbox. */
+ * A message log in memory that implements plugins/model/messages.h in the tests of the mailbox. */
 #ifndef TESTS_PLUGIN_MAILBOX_MODEL_H
 #define TESTS_PLUGIN_MAILBOX_MODEL_H
 

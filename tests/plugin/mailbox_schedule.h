@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the parts of the mailbox's schedule checker share: a run, its people, and what it may do to them. It must not
- * know how the mailbox keeps its promises. */
+ * What the files of the mailbox's schedule checker share: a run, its people, and the actions on them. */
 #ifndef TESTS_PLUGIN_MAILBOX_SCHEDULE_H
 #define TESTS_PLUGIN_MAILBOX_SCHEDULE_H
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns what can happen in the mailbox's schedules: what people do, how the world moves, what breaks. It must not know
- * what is right. */
+ * The actions in the mailbox's schedules: what people do, how the world moves, what breaks. */
 #include "mailbox_schedule.h"
 
 #include <iterator>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the judge of the mailbox's schedules: what clients see, what is stored and what is answered against the promises
- * of PROTOCOL 4 to 6. It must not know how a schedule comes about. */
+ * The judge of the mailbox's schedules: it compares what clients see, what is stored and what is answered with the
+ * promises of PROTOCOL 4 to 6. */
 #include "mailbox_schedule.h"
 
 #include <algorithm>

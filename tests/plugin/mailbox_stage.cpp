@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the tests of the mailbox have in common. It must not know rules. */
+ * Helpers of the mailbox's tests. */
 #include "mailbox_stage.h"
 
 #include <cinttypes>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the tests of the mailbox have in common: a world over a log in memory, and what each connection was
- * shown. It must not know rules. */
+ * Helpers of the mailbox's tests: a world over a log in memory, and the frames that each connection was shown. */
 #ifndef TESTS_PLUGIN_MAILBOX_STAGE_H
 #define TESTS_PLUGIN_MAILBOX_STAGE_H
 

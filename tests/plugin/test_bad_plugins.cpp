@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of every refusal of the plugin loader, by the real binary and plugins that make one mistake each.
- * It must not know the loader's inside: what counts is the message and that nothing is served. */
+ * Tests every refusal of the plugin loader, with the real binary and plugins that make one mistake each: the message
+ * is right and nothing is served. */
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of bus_redis while all goes well: claims, messages, presence, options. It must not know
- * what happens when Redis or a connection fails (test_bus_redis_trouble.cpp). */
+ * Tests bus_redis while nothing fails: claims, messages, presence, options. Faults are in
+ * test_bus_redis_trouble.cpp. */
 #include <algorithm>
 #include <csignal>
 

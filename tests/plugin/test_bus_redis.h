@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the tests of bus_redis share: a private Redis and nodes on it. It must not know what is
- * tested. */
+ * Helpers of the tests of bus_redis: a private Redis and nodes on it. */
 #ifndef TEST_BUS_REDIS_H
 #define TEST_BUS_REDIS_H
 

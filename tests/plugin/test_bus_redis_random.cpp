@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns a test by random schedules: logins, logouts and faults in any order on several nodes end with at
- * most one session per account, the one that Redis knows. It must not know how that comes about.
+ * Tests by random schedules that logins, logouts and faults in any order on several nodes end with at most one session
+ * per account, the one that Redis knows.
  *
  * CS_TEST_SEED repeats one, CS_TEST_ROUNDS makes more. */
 #include <cstdlib>

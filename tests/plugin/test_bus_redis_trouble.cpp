@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of bus_redis while Redis, a connection or a node fails: epochs, claims made alone,
- * lapsed leases. It must not know the form of a message. */
+ * Tests bus_redis while Redis, a connection or a node fails: epochs, claims made alone, leases that ended. */
 #include <algorithm>
 #include <csignal>
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of CHAT, ADD_FRIEND and DELIVERED as a handler has them: fields, errors, what is asked of the
- * mailbox and the store. */
+ * Tests the handlers of CHAT, ADD_FRIEND and DELIVERED: fields, errors, and the calls to the mailbox and the store. */
 #include "plugins/model/friends.h"
 #include "tests/support/check.h"
 #include "tests/support/handler_fixture.h"

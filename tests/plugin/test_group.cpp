@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of CREATE_GROUP, JOIN_GROUP and GROUP_CHAT as a handler has them: fields, errors, what is
- * asked of the mailbox and the store. */
+ * Tests the handlers of CREATE_GROUP, JOIN_GROUP and GROUP_CHAT: fields, errors, and the calls to the mailbox and the
+ * store. */
 #include "plugins/model/groups.h"
 #include "tests/support/check.h"
 #include "tests/support/handler_fixture.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of LOGIN and LOGOUT: every answer, every failure between two steps. */
+ * Tests LOGIN and LOGOUT: every answer, and every failure between two steps. */
 #include <cstring>
 #include <ctime>
 

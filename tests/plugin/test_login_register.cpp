@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of REGISTER: every answer, every failure between two steps. */
+ * Tests REGISTER: every answer, and every failure between two steps. */
 #include <cstring>
 
 #include "plugins/model/users.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of LOGIN in trouble: a store, a mailbox or a connection that fails between two steps. */
+ * Tests LOGIN when the store, the mailbox or the connection fails between two steps. */
 #include <cstring>
 
 #include "tests/support/check.h"

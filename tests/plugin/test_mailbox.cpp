@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof of sending and live delivery: who gets what, with which seq, and what answers say. It must not
- * know catching up (test_mailbox_catch_up.cpp). */
+ * Tests sending and live delivery: who gets which message, with which seq, and what the answers say. */
 #include "mailbox_stage.h"
 
 #include <chatserverd/msgid.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof of catching up: first pages, pace, the sweep. It must not know live delivery (test_mailbox.cpp)
- * or cursors (test_mailbox_cursor.cpp). */
+ * Tests catching up: first pages, pace, the sweep. */
 #include "mailbox_stage.h"
 
 /* ---- the first page and its pace */

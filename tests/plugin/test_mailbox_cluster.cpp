@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof of what the mailbox does between nodes: hints that overtake each other, that get lost with the bus,
- * that go to a session which is none any more. Random orders of all that are test_mailbox_schedule.cpp's. */
+ * Tests the mailbox between nodes: hints that overtake each other, that get lost with the bus, or that go to a session
+ * that has ended. test_mailbox_schedule.cpp tests random orders of these. */
 #include "mailbox_stage.h"
 
 #include "plugins/mailbox/hint.h"

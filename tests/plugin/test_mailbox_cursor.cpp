@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof of cursors: what counts as received and when the store is told, with and without confirmation.
- * It must not know how pages are read (test_mailbox_catch_up.cpp). */
+ * Tests cursors: which messages count as received, and when the store is told, with and without confirmation. */
 #include "mailbox_stage.h"
 
 #include <chatserverd/msgid.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of the bytes of hints: they are the same on every machine, all of a hint comes back, and
- * nothing else is let in. */
+ * Tests the bytes of hints: they are the same on every machine, a hint comes back whole, and other bytes are
+ * refused. */
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the schedule checker of the mailbox: thousands of random interleavings of sends, logins, ends, slow
- * outputs, store steps and, between nodes, of a bus that fails and nodes that die, each judged by the promises of
- * PROTOCOL 4 to 6. It must not know how the mailbox keeps them.
+ * The schedule checker of the mailbox: it runs thousands of random orders of sends, logins, ends, slow outputs, store
+ * steps and, between nodes, faults of the bus and deaths of nodes, and judges each by the promises of PROTOCOL 4 to 6.
  *
  * CS_TEST_SEEDS=N runs N seeds of each kind, CS_TEST_SEED=S only that one. */
 #include "mailbox_schedule.h"

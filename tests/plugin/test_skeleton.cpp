@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of the skeleton plugin, as an example of testing one without a server: a fake host loads the
- * .so, gives it frames and says what it answered. */
+ * Tests the skeleton plugin, as an example of a test without a server: a fake host loads the .so, gives it frames and
+ * shows its answers. */
 #include <memory>
 
 #include "tests/support/check.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the test of scripts/new-plugin: what it makes outside the tree compiles by pkg-config alone, as C++20 and
- * as C11, and works; what it cannot make it refuses. */
+ * Tests scripts/new-plugin: a plugin that it makes outside the tree compiles by pkg-config alone, as C++20 and as C11,
+ * and works; wrong arguments are refused. */
 #include <cstdlib>
 #include <filesystem>
 #include <memory>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of the monitoring page of a real server: health, figures, draining. It must not know how they are
- * counted. */
+ * Tests the monitoring page of a real server: health, figures, draining. */
 #include <csignal>
 #include <cstring>
 #include <map>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof that the monitoring page of a node of a cluster says whether the bus is there and what was lost on it.
- * It must not know how that is counted. */
+ * Tests that the monitoring page of a node in a cluster says whether the bus is there and how much was lost on it. */
 #include "tests/support/admin_page.h"
 #include "tests/support/check.h"
 #include "tests/support/redis.h"

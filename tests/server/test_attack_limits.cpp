@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof that connections which come and go at core.max_connections do not fill the log. It must not
- * know how accepting pauses. */
+ * Tests that connections which come and go at core.max_connections do not fill the log. */
 #include <deque>
 #include <string_view>
 

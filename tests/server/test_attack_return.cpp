@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof that who closes and comes back at once, with messages still on their way to the store, does not
- * overtake them. It must not know how the mailbox decides. */
+ * Tests that a client that closes and comes back at once, with messages still on their way to the store, does not
+ * overtake them. */
 #include "tests/support/check.h"
 #include "tests/support/client.h"
 #include "tests/support/server.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof of what PROTOCOL section 1 refuses, form by form, and that nobody else notices. It must not know
- * how frames are checked. */
+ * Tests each kind of frame that PROTOCOL section 1 refuses, and that other clients do not notice. */
 #include <string>
 
 #include <sys/socket.h>

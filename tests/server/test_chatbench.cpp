@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof that chatbench measures what a real server does: short runs, in pairs and groups. It must not
- * know figures. */
+ * Tests that chatbench measures a real server correctly: short runs, in pairs and groups. */
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof that chatclient, run by pipes, does what its commands say and tells by its exit status how it
- * went. It must not know the wire. */
+ * Tests that chatclient, run by pipes, does its commands and reports the outcome in its exit status. */
 #include <string>
 
 #include <arpa/inet.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof that chatclient on a terminal leads a person in and out, and through the loss of the server.
- * It must not know how lines are edited. */
+ * Tests that chatclient on a terminal leads a person in and out, and through the loss of the server. */
 #include <string>
 
 #include <arpa/inet.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof that chatclients lose, double and reorder nothing while their server is killed, restarted and
- * drained. It must not know the wire. */
+ * Tests that chatclients lose, double and reorder nothing while their server is killed, restarted and drained. */
 #include <string>
 
 #include "tests/support/check.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof of what a person sees who types into chatclient on a terminal while messages come. It must
- * not know how lines are edited. */
+ * Tests what a person sees who types into chatclient on a terminal while messages come. */
 #include <csignal>
 #include <string>
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof that a message with a cid is stored and delivered once, however often it is sent. It must not
- * know how the store finds the first one. */
+ * Tests that a message with a cid is stored and delivered once, however often it is sent. */
 #include <cstdlib>
 #include <map>
 #include <string>

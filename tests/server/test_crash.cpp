@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof of the product's promise: a message that was acknowledged is never lost, never twice and never
- * out of order, whenever the server is killed, or the database behind it. It must not know how the server keeps it.
+ * Tests the main promise: an acknowledged message is never lost, never delivered twice and never out of order,
+ * whenever the server or its database is killed.
  *
  * CS_CRASH_SEED repeats a run's decisions (what the scheduler does stays its own), CS_CRASH_KILLS,
  * CS_CRASH_RATE (messages a second) and CS_CRASH_CUTS (of connections, in a thousand turns) change its length and

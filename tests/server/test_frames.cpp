@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof of PROTOCOL section 1 over real sockets: where frames end and how the server ends its own. It must not know how frames are scanned. */
+ * Tests PROTOCOL section 1 over real sockets: where frames end and how the server ends its own. */
 #include <cstring>
 #include <string>
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof of groups: CREATE_GROUP, JOIN_GROUP, GROUP_CHAT and what the login tells of them. It must not
- * know how members are found. */
+ * Tests groups: CREATE_GROUP, JOIN_GROUP, GROUP_CHAT and the groups in LOGIN_ACK. */
 #include <string>
 
 #include <sys/resource.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof that conf/haproxy.cfg, in a real HAProxy in front of two real nodes, does what it
- * promises: checks, addresses, dead and hung nodes, reloads, new nodes, the limit. It must not know a
- * cluster's store or bus. */
+ * Tests that conf/haproxy.cfg, in a real HAProxy in front of two real nodes, does what it promises: checks, addresses,
+ * dead and hung nodes, reloads, new nodes, the limit. */
 #include <csignal>
 #include <cstdlib>
 #include <string>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof that one client's behaviour is its own problem: slow readers, floods, login storms, crowds and
- * connections that come and go. It must not know marks and queues. */
+ * Tests that a client that behaves badly harms only itself: slow readers, floods, login storms, crowds and connections
+ * that come and go. */
 #include <algorithm>
 #include <cerrno>
 #include <string>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof of logins: who gets in, as whom, on which connection. It must not know
- * the session table. */
+ * Tests logins: who gets in, as which account, on which connection. */
 #include <string>
 
 #include "tests/support/check.h"

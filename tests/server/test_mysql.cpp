@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof of what clients see when the database server is killed, frozen or new. It must not know
- * error numbers of the database. */
+ * Tests what clients see when the database server is killed, frozen or new. */
 #include <csignal>
 #include <cstdio>
 #include <cstring>

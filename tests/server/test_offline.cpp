@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof of what is kept for somebody away, and of reliable sessions (PROTOCOL 4 and 6). It must not know
- * how catch-up is read. */
+ * Tests the messages that are kept for an account that is away, and reliable sessions (PROTOCOL 4 and 6). */
 #include <cstdlib>
 #include <cstring>
 #include <string>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof of what an operator does: command line, configuration and its mistakes. It must not know messages
- * beyond what shows that the server serves. */
+ * Tests what an operator uses: the command line, the configuration and its mistakes. */
 #include <algorithm>
 #include <csignal>
 #include <cstdio>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof of what connections do beyond frames: more than there are descriptors for, closed half, closed
- * in the middle. It must not know how accepting pauses. */
+ * Tests unusual connections: more than there are descriptors for, half closed, closed in the middle of a frame. */
 #include <algorithm>
 #include <cstdio>
 #include <string>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof of presence: who is online for whom, and what somebody who comes and goes gets. It must not know
- * the session table. */
+ * Tests presence: who is online for whom, and what a person gets who comes and goes. */
 #include <string>
 
 #include "tests/support/check.h"

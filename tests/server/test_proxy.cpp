@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof of core.proxy_from and core.node on the real server: who may send a PROXY header, what the
- * log then shows, and how bad ones end. It must not know every form of a header (test_proxyproto). */
+ * Tests core.proxy_from and core.node on the real server: who may send a PROXY header, which address the log then
+ * shows, and how connections with a bad header end. test_proxyproto tests every form of a header. */
 #include <csignal>
 #include <string>
 #include <string_view>

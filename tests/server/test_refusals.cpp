@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof of the refusals of PROTOCOL section 5, each errno by the request that earns it. It must not know
- * handlers. */
+ * Tests the refusals of PROTOCOL section 5: each errno by a request that causes it. */
 #include <string>
 
 #include "tests/support/check.h"

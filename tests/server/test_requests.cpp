@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof of the rows of PROTOCOL sections 2, 4 and 5 but for login, presence and groups: REGISTER, CHAT,
- * ADD_FRIEND, PING and req. It must not know handlers. */
+ * Tests the rows of PROTOCOL sections 2, 4 and 5 except login, presence and groups: REGISTER, CHAT, ADD_FRIEND, PING
+ * and req. */
 #include <ctime>
 #include <set>
 #include <string>

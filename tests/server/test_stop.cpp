@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof of what signals do: a stop that loses nothing, a reload that changes all or nothing; and of what
- * the service manager is told. It must not know how work is drained. */
+ * Tests signals: a stop that loses nothing, a reload that changes all or nothing, and the notices to the service
+ * manager. */
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof of how a node of a cluster leaves it at SIGTERM: step by step, and without a trace in Redis. It
- * must not know how work is drained (test_stop). */
+ * Tests how a node leaves its cluster at SIGTERM: step by step, and without a trace in Redis. */
 #include <csignal>
 #include <string>
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the proof of what happens when the machine refuses to write: no disk, no database. It must not
- * know error codes of the database. */
+ * Tests the server when the machine refuses to write: no disk, no database. */
 #include <cerrno>
 #include <csignal>
 #include <cstdio>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns asking a server for a page of its monitoring. It must not know what is on it. */
+ * Asks a server for a page of its monitoring. */
 #include "tests/support/admin_page.h"
 
 #include <cstdlib>

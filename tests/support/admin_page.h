@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns asking a server for a page of its monitoring. It must not know what is on it. */
+ * Asks a server for a page of its monitoring. */
 #ifndef TESTS_SUPPORT_ADMIN_PAGE_H
 #define TESTS_SUPPORT_ADMIN_PAGE_H
 

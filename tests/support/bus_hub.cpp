@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns an adapter of the bus in memory: members that post to each other through a queue and a descriptor. It must
- * not know what a test looks at. */
+ * An adapter of the bus in memory: members that post to each other through a queue and a descriptor. */
 #include "bus_hub.h"
 
 #include <cstdio>

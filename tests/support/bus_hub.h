@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns an adapter of the bus in memory, which connects the nodes of one process: the other side of the contract
- * in chatserverd/bus.h. It must not know what a test looks at. The test's thread, but for the driver. */
+ * An adapter of the bus in memory that connects the nodes of one process: the other side of the contract in
+ * chatserverd/bus.h. All runs on the test's thread, except the driver. */
 #ifndef TESTS_SUPPORT_BUS_HUB_H
 #define TESTS_SUPPORT_BUS_HUB_H
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the host of an adapter of the bus by a libevent loop, and calls that are waited for. It must not
- * know how the adapter talks. */
+ * A host for an adapter of the bus, on a libevent loop, with calls that wait for their result. */
 #include "tests/support/bus_node.h"
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns nodes of a cluster that are nothing but an adapter of the bus, the real plugin, on one loop of
- * the test's own thread, with a record of what each one is told. It must not know how the adapter talks. */
+ * Nodes of a cluster that consist only of an adapter of the bus, the real plugin, on one loop of the test's own
+ * thread; they record what each is told. */
 #ifndef TESTS_SUPPORT_BUS_NODE_H
 #define TESTS_SUPPORT_BUS_NODE_H
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the tests of the bus have in common: two nodes in one process, each with two workers and a bus thread of its
- * own, that meet in a hub. Workers have no thread: what is posted to them runs when the test lets it. It must not know
- * what a test looks at. */
+ * Two nodes in one process for the tests of the bus, each with two workers and a bus thread of its own, that meet in a
+ * hub. Workers have no thread: posts to them run when the test lets them. */
 #ifndef TESTS_SUPPORT_BUS_PAIR_H
 #define TESTS_SUPPORT_BUS_PAIR_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns how a test of the real server fails, and waiting for a condition. It must not know servers or frames. */
+ * How a test of the real server fails, and how it waits for a condition. */
 #include "tests/support/check.h"
 
 #include <cstdio>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the connection of a test client: bytes out, frames in, what to print when a test fails. It must not know
- * requests. */
+ * The connection of a test client: bytes out, frames in, and the conversation to print when a test fails. */
 #include "tests/support/client.h"
 
 #include <cerrno>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns a blocking client that a test speaks through: bytes out, frames in, and helpers for the usual requests.
- * It must not know how the server works inside.
+ * A blocking client for tests: bytes out, frames in, and helpers for the usual requests.
  *
  * What does not come in time, or comes otherwise, fails the running test and prints the conversation. All
  * clients belong to their server and are closed with it, or by client_close. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the usual requests of a test client, and reading JSON. It must not know sockets. */
+ * The usual requests of a test client, and the reading of JSON. */
 #include "tests/support/client.h"
 
 #include <cstring>

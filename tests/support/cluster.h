@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns a whole cluster that a test runs: MariaDB, Redis, nodes, HAProxy in front, and between each node and
- * its two services a relay that can part them. It must not know what the clients do.
+ * A whole cluster for a test: MariaDB, Redis, nodes, HAProxy in front, and between each node and its two services a
+ * relay that can part them.
  *
  * How the tests of tests/cluster are run:
  *   CS_SWEEP=on   the mailbox also looks at the store now and then, which would hide a lost hint; default:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns a relay between a client and a server that loses answers: every so many of them it drops one and cuts
- * the connection. It must not know what an answer means. */
+ * A relay between a client and a server that loses answers: after every so many answers it drops one and cuts the
+ * connection. */
 #include "tests/support/cutter.h"
 
 #include <atomic>

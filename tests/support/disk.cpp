@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns a small disk that a test can fill. It must not know what is kept on it. */
+ * A small disk that a test can fill. */
 #include "tests/support/disk.h"
 
 #include <cerrno>

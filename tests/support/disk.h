@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns a small disk that a test can fill. It must not know what is kept on it.
+ * A small disk that a test can fill.
  *
  * It is a tmpfs in a mount namespace of the test program's own (namespace.h), so nothing of it outlives the
  * program. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns an adapter of the bus for tests of the core. It must not know what a test looks at. */
+ * An adapter of the bus for tests of the core, which plays all other nodes of a cluster. */
 #include "fake_bus.h"
 
 #include <cstdio>

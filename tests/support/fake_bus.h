@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns an adapter of the bus for tests of the core: it plays all other nodes of a cluster, over the core's real
- * bus and its thread. It must not know what a test looks at. */
+ * An adapter of the bus for tests of the core: it plays all other nodes of a cluster, over the core's real bus and its
+ * thread. */
 #ifndef TESTS_SUPPORT_FAKE_BUS_H
 #define TESTS_SUPPORT_FAKE_BUS_H
 

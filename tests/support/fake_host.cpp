@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the life of the fake host: its database, connections, frames and the record of calls. It must not know
- * what a plugin does. */
+ * The life of the fake host: its database, connections, frames and the record of calls. */
 #include "fake_host.h"
 #include "fake_host_internal.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns a stand-in for the server that runs plugins on the caller's thread: real .so files, a real SQLite
- * database, sessions and queues in memory. It must not know the core or any msgid's meaning.
+ * A stand-in for the server that runs plugins on the caller's thread: real .so files, a real SQLite database, sessions
+ * and queues in memory.
  *
  * Nothing happens behind the test's back: work, batches, claims and routed data wait in one queue, in their
  * order, until fake_host_run() or fake_host_step(). Mistakes of the test (no such plugin, JSON that does

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the functions of the fake host about frames and connections: log, fields, answers, sending. Each records
- * its call. It must not know what a plugin does. */
+ * The functions of the fake host about frames and connections: log, fields, answers, sending. Each records its
+ * call. */
 #include "fake_host_internal.h"
 
 #include <cstdarg>

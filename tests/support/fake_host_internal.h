@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the sources of the fake host share. Tests must not include it. */
+ * What the sources of the fake host share. Tests must not include it. */
 #ifndef TESTS_SUPPORT_FAKE_HOST_INTERNAL_H
 #define TESTS_SUPPORT_FAKE_HOST_INTERNAL_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns plugins in the fake host: loading, their options, their instances. It must not know what a plugin does. */
+ * Plugins in the fake host: loading, options, instances. */
 #include "fake_host_internal.h"
 
 #include <cstdlib>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the fake host's queue: running work, batches, claims and routed data one after the other. It must
- * not know what a plugin does. */
+ * The queue of the fake host: it runs work, batches, claims and routed data one after the other. */
 #include "fake_host_internal.h"
 
 #include <utility>

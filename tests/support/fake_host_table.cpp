@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the functions of the fake host about sessions, the store, routing, time and services: each records its call
- * and does the little that the contract of plugin.h promises. It must not know what a plugin does. */
+ * The functions of the fake host about sessions, the store, routing, time and services: each records its call and does
+ * the little that the contract of plugin.h promises. */
 #include "fake_host_internal.h"
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns a stand-in for the mailbox service: it notes what handlers ask and answers what the test told it. It
- * must not keep or deliver anything. */
+ * A stand-in for the mailbox service: it notes the requests of handlers and gives the answers that the test set. It
+ * keeps and delivers nothing. */
 #ifndef TESTS_SUPPORT_FAKE_MAILBOX_H
 #define TESTS_SUPPORT_FAKE_MAILBOX_H
 

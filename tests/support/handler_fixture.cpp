@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the tests of handlers begin with: a fake host with a database, a fake mailbox, people. It must
- * not know what a handler does. */
+ * The fixture of the handlers' tests: a fake host with a database, a fake mailbox, people. */
 #include "handler_fixture.h"
 
 #include <cstdio>

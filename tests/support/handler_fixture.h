@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the tests of handlers begin with: a fake host with a database, a fake mailbox, people. It must
- * not know what a handler does. */
+ * The fixture of the handlers' tests: a fake host with a database, a fake mailbox, people. */
 #ifndef TESTS_SUPPORT_HANDLER_FIXTURE_H
 #define TESTS_SUPPORT_HANDLER_FIXTURE_H
 

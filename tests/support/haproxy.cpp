@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns a real HAProxy that a test runs, as master and worker: its folder, configuration, process, log and
- * port. It must not know a frame. */
+ * A real HAProxy for a test, as master and worker: its folder, configuration, process, log and port. */
 #include "tests/support/haproxy.h"
 
 #include <algorithm>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns a real HAProxy that a test runs, as master and worker: its folder, configuration, process, log and
- * port. It must not know a frame.
+ * A real HAProxy for a test, as master and worker: its folder, configuration, process, log and port.
  *
  * The configuration is the one that is shipped, with the ports of this test. What was started dies with the
  * test. A mistake or a time-out fails the running test and prints the log's end. */

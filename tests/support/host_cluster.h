@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the tests of sessions on a node of a cluster share: a worker, a bus on which the other nodes are played,
- * claims and what became of them. It must not know what a test looks at. */
+ * The fixture of the tests of sessions on a node of a cluster: a worker, a bus on which the test plays the other
+ * nodes, claims and their results. */
 #ifndef TESTS_SUPPORT_HOST_CLUSTER_H
 #define TESTS_SUPPORT_HOST_CLUSTER_H
 

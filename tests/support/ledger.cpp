@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns what a crash test knows: every message that was sent, which seq it was acknowledged with, what each
- * receiver got, and the judgement at the end. It must not know sockets or processes. */
+ * The record of a crash test: every message that was sent, the seq with which it was acknowledged, the messages that
+ * each receiver got, and the judgement at the end. */
 #include "tests/support/ledger.h"
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the load under which a fault test puts a server or a cluster: the players and what they talk about,
- * and the judgement when all has healed. It must not know which fault is tested.
+ * The load under which a fault test puts a server or a cluster: players, their conversations, and the judgement after
+ * the fault.
  *
  * One thread: whoever waits for anything meanwhile runs load_turn or load_run. */
 #ifndef TESTS_SUPPORT_LOAD_H

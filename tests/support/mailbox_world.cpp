@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the steps of the mailbox's world: workers, connections, store, clock. It must not know the mailbox. */
+ * The steps of the mailbox's world: workers, connections, store, clock. */
 #include "mailbox_world.h"
 
 #include <algorithm>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns a small world for the mailbox: nodes of several workers with an instance each, connections, session tables, a
- * bus between nodes, one store, a clock, all moved by hand, one step at a time. It must not know how the mailbox or
- * the model works.
+ * A small world for the mailbox: nodes of several workers with an instance each, connections, session tables, a bus
+ * between nodes, one store, a clock. The test moves all of it, one step at a time.
  *
  * Steps are taken by world_step_... in the order that the test wants, or by world_settle until nothing is left
  * to do. The world is the login plugin too: a login claims, attaches, queues one frame with the first page and

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the bus of the mailbox's world, as bus.h promises it: claims over all nodes, epochs, hints that come in the
- * order of each sender only, or not at all; and the death of nodes. It must not know the mailbox. */
+ * The bus of the mailbox's world, as bus.h promises it: claims over all nodes, epochs, hints that come in order for
+ * each sender only, or not at all; and the death of nodes. */
 #include <algorithm>
 
 #include "mailbox_world_host.h"

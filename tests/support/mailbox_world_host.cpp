@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the table of host functions that instances of the mailbox's world see. It must not know the mailbox. */
+ * The table of host functions for the instances of the mailbox's world. */
 #include "mailbox_world_host.h"
 
 #include <cstdarg>

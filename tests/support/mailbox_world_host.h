@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the parts of the mailbox's world share: the host table, session tables, the bus. It must not be used by
- * tests. */
+ * What the files of the mailbox's world share: the host table, session tables, the bus. Tests must not include it. */
 #ifndef TESTS_SUPPORT_MAILBOX_WORLD_HOST_H
 #define TESTS_SUPPORT_MAILBOX_WORLD_HOST_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the session table of each node of the mailbox's world, and the way of a plugin's data to sessions and instances
- * of its own node. It must not know the mailbox. */
+ * The session table of each node of the mailbox's world, and the way of a plugin's data to sessions and instances of
+ * its own node. */
 #include <cstdlib>
 
 #include "mailbox_world_host.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns a private MariaDB that a test runs: its folder, port, process and log. It must not know a table. */
+ * A private MariaDB for a test: its folder, port, process and log. */
 #include "tests/support/mariadb.h"
 
 #include <cerrno>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns a private MariaDB that a test runs: its folder, port, process and log; and ways into it through the
- * adapter. It must not know a table.
+ * A private MariaDB for a test: its folder, port, process and log, and connections to it through the adapter.
  *
  * The data folder is a copy of one that is made once per build folder. The server listens on 127.0.0.1, its
  * account "chat" has the password "se cret" and the databases chat_*; "root" has none and may do everything.

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns a test's ways into its MariaDB: the adapter, loaded and configured as the server would. It must not
- * know a table, nor how the server runs. */
+ * A test's connections to its MariaDB, through the adapter, loaded and configured as the server would do it. */
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>

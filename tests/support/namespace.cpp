@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the Linux namespaces of a test program, so that mounts and networks that it makes end with it. It must
- * not know what it makes them for. */
+ * Linux namespaces for a test program, so that mounts and networks that it makes end with it. */
 #include "tests/support/namespace.h"
 
 #include <cerrno>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the Linux namespaces of a test program, so that mounts and networks that it makes end with it. It must
- * not know what it makes them for.
+ * Linux namespaces for a test program, so that mounts and networks that it makes end with it.
  *
  * They take root's privileges, or those of a user namespace, where the system grants these to everybody. */
 #ifndef TESTS_SUPPORT_NAMESPACE_H

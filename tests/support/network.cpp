@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns a network of its own for one process of a test, joined to the test's by a cable that can lose packets.
- * It must not know the process. */
+ * A separate network for one process of a test, joined to the test's network by a cable that can lose packets. */
 #include "tests/support/network.h"
 
 #include <csignal>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns a network of its own for one process of a test, joined to the test's by a cable that can lose packets.
- * It must not know the process.
+ * A separate network for one process of a test, joined to the test's network by a cable that can lose packets.
  *
  * The program must be in a network namespace of its own (namespace.h): addresses and cable are made there. */
 #ifndef TESTS_SUPPORT_NETWORK_H

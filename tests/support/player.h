@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns a non-blocking client of a fault test: an account that sends, resends what was not acknowledged with
- * the same cid after each reconnect, receives and confirms. It must not know when the server dies.
+ * A non-blocking client for fault tests: an account that sends, repeats messages that were not acknowledged with the
+ * same cid after each reconnect, receives and confirms.
  *
  * One thread; all time in ms of check_now(). */
 #ifndef TESTS_SUPPORT_PLAYER_H

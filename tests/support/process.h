@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns starting, signalling and ending a program that a test needs beside the server. It must not know which.
- */
+ * Starts, signals and ends a program that a test needs beside the server. */
 #ifndef TESTS_SUPPORT_PROCESS_H
 #define TESTS_SUPPORT_PROCESS_H
 

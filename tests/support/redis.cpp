@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns a private Redis that a test runs: its folder, port, password, process and log. It must not know a key.
- */
+ * A private Redis for a test: its folder, port, password, process and log. */
 #include "tests/support/redis.h"
 
 #include <cerrno>

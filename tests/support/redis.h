@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns a private Redis that a test runs: its folder, port, password, process and log. It must not know a key.
+ * A private Redis for a test: its folder, port, password, process and log.
  *
  * It listens on 127.0.0.1 and keeps nothing on disk: started again, it is empty. What was started dies with
  * the test. */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns a relay through which one process reaches another over TCP, so that a test can part the two without
- * privileges. It must not know what passes. */
+ * A relay through which one process reaches another over TCP, so that a test can part the two without privileges. */
 #include "tests/support/relay.h"
 
 #include <cerrno>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns a person who is logged in at a terminal, and somebody who talks to them. It must not know what a test
- * makes of it. */
+ * A person who is logged in at a terminal, and somebody who talks to this person. */
 #ifndef TESTS_SUPPORT_SCENE_H
 #define TESTS_SUPPORT_SCENE_H
 

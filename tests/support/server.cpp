@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns a real chatserverd that a test runs: its folder, configuration, process, log and port. It must not know
- * a frame. */
+ * A real chatserverd for a test: its folder, configuration, process, log and port. */
 #include "tests/support/server.h"
 
 #include <cerrno>

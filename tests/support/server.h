@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns a real chatserverd that a test runs: its folder, configuration, process, log and port. It must not know
- * a frame.
+ * A real chatserverd for a test: its folder, configuration, process, log and port.
  *
  * The program is $CS_BUILD/chatserverd (default: build), run from the source tree. What was started dies with
  * the test. A mistake or a time-out fails the running test and prints the log's end. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns looking at a running server from outside, its log and its figures, and the fixtures of tests that share
- * one. It must not know how a server is started. */
+ * Looks at a running server from outside, at its log and its figures; and the fixtures of tests that share a
+ * server. */
 #include "tests/support/server.h"
 
 #include <csignal>

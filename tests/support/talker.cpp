@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns a real chatclient that a test runs by pipes: commands in, plain lines out, exit status. It must not know
- * what the lines mean. */
+ * A real chatclient for a test, run by pipes: commands in, plain lines out, exit status. */
 #include "tests/support/talker.h"
 
 #include <cerrno>

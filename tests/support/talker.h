@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns a real chatclient that a test runs by pipes: commands in, plain lines out, exit status. It must not know
- * what the lines mean. */
+ * A real chatclient for a test, run by pipes: commands in, plain lines out, exit status. */
 #ifndef TESTS_SUPPORT_TALKER_H
 #define TESTS_SUPPORT_TALKER_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns a chatclient on a pseudo terminal: keys in, a screen out. It must not know what the lines mean. */
+ * A chatclient on a pseudo terminal: keys in, a screen out. */
 #include "tests/support/terminal.h"
 
 #include <clocale>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns what a person sees on a terminal: bytes in, lines out. It must not know where the bytes come from.
+ * The screen of a terminal: bytes in, the lines that a person sees out.
  *
  * It understands the sequences of the terminal type "xterm" that a line editor uses; any other is kept in
  * `strange`, so that a test can demand that there is none. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns a worker without a thread for tests of the core. It must not know what a test looks at. */
+ * A worker without a thread, for tests of the core. */
 #include "worker_fixture.h"
 
 #include <cerrno>

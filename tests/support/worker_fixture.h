@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns a worker without a thread for tests of the core: one fake plugin, connections over socket pairs, turns run by
- * hand. It must not know what a test looks at. */
+ * A worker without a thread, for tests of the core: one fake plugin, connections over socket pairs, turns that the
+ * test runs by hand. */
 #ifndef TESTS_SUPPORT_WORKER_FIXTURE_H
 #define TESTS_SUPPORT_WORKER_FIXTURE_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of what nodes send each other: who gets it, in which order, what is dropped. */
+ * Tests the data that nodes send each other: who gets it, in which order, and which of it is dropped. */
 #include <semaphore>
 #include <thread>
 #include <vector>

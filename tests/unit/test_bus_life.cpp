@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of the life of the bus: its opening, its thread and what waits for that, its end. */
+ * Tests the life of the bus: its opening, its thread and the calls that wait for it, its end. */
 #include <semaphore>
 
 #include "tests/support/bus_pair.h"

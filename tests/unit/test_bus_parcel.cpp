@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of the form in which data travels between nodes: all of it comes back, and nothing else is let
- * in. */
+ * Tests the form in which data travels between nodes: it comes back whole, and other bytes are refused. */
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>

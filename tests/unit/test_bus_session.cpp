@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of sessions on the bus and of what the cluster tells a node: claims, presence, sessions that have to
- * end, the bus that is away. */
+ * Tests sessions on the bus and the notices of the cluster to a node: claims, presence, sessions that have to end, the
+ * bus that is away. */
 #include "tests/support/bus_pair.h"
 
 /* ---- the bus is away */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of reading chat.conf: every kind of mistake with its message, includes, overrides. It must not
- * know an option of the server. */
+ * Tests the reading of chat.conf: every kind of mistake with its message, includes, overrides. */
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>

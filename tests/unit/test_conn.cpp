@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of a connection's life: handles, terminators, order, marks, and every way to end. It must not know
- * what dispatch checks (test_dispatch). */
+ * Tests the life of a connection: handles, terminators, order, output marks, and every way to end. */
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>

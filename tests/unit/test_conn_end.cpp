@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of how a connection and a session end: by the peer, by us, by silence, and what plugins are told. It
- * must not know how bytes move (test_conn). */
+ * Tests how a connection and a session end, by the peer, by the server or by silence, and what plugins are told. */
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of db_mysql's statements, transactions and classes of refused values. It must not know what
- * happens when the server fails (test_db_mysql_trouble.cpp). */
+ * Tests the statements and transactions of db_mysql, and the classes of values that it refuses. Faults are in
+ * test_db_mysql_trouble.cpp. */
 #include <thread>
 #include <vector>
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the tests of db_mysql share: a fresh database with a table t of their own, and ways to write into
- * it. It must not know a table of the product. */
+ * Helpers of the tests of db_mysql: a fresh database with a table t, and ways to write into it. */
 #ifndef TEST_DB_MYSQL_H
 #define TEST_DB_MYSQL_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of db_mysql's migrations: order, repetition, several at once, interrupted, and the making of
- * the database. It must not know a table of the product but those that the shipped schema makes. */
+ * Tests the migrations of db_mysql: order, repetition, several at once, interruption, and the making of the
+ * database. */
 #include <csignal>
 #include <cstdio>
 #include <filesystem>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of what db_mysql answers when the server fails it: gone, frozen, read-only, a connection
- * killed. It must not know a table of the product. */
+ * Tests the answers of db_mysql when the server fails: gone, frozen, read-only, a connection killed. */
 #include <csignal>
 #include <thread>
 

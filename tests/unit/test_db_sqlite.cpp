@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of db_sqlite's statements, transactions and settings. It must not know a table of the
- * product, nor what happens when the system fails (test_db_sqlite_trouble.cpp). */
+ * Tests the statements, transactions and settings of db_sqlite. Faults are in test_db_sqlite_trouble.cpp. */
 #include "test_db_sqlite_fixture.h"
 
 struct seen_row {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns what tests of the adapter and of the model share: the plugin loaded from the build folder, its option
- * struct and a temporary folder. It must not know the adapter's own headers. */
+ * Helpers of the tests of the adapter and of the model: the plugin loaded from the build folder, its option struct and
+ * a temporary folder. */
 #ifndef TEST_DB_SQLITE_H
 #define TEST_DB_SQLITE_H
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the tests of db_sqlite share: a fresh file with a table t of their own. It must not know a table
- * of the product. */
+ * The fixture of the tests of db_sqlite: a fresh file with a table t. */
 #ifndef TEST_DB_SQLITE_FIXTURE_H
 #define TEST_DB_SQLITE_FIXTURE_H
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of db_sqlite's migrations, of where it puts its file, and of :memory:. It must not know a
- * table of the product. */
+ * Tests the migrations of db_sqlite, the place of its file, and :memory:. */
 #include <string>
 
 #include <sys/stat.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of what db_sqlite answers when the system fails it: another writer, a full disk, a file that
- * is read-only, broken or gone. It must not know a table of the product. */
+ * Tests the answers of db_sqlite when the system fails: another writer, a full disk, a file that is read-only, broken
+ * or gone. */
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of dispatch: the checks in their order, and what counts, with a fake plugin. It must not know how
- * bytes arrive (test_conn). */
+ * Tests dispatch with a fake plugin: the checks in their order, and the counters. */
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>

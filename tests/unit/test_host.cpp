@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of what the host table does by itself: claims, timers, services, the clock. It must not know any
- * plugin: it plays one. */
+ * Tests the host table by itself: claims, timers, services, the clock. The test plays the plugin. */
 #include <atomic>
 #include <cstring>
 #include <memory>

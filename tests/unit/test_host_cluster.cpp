@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of a claim on a node of a cluster: what the other nodes say decides, and nothing stays behind of a
- * claim that came to nothing. They are played. */
+ * Tests a claim on a node of a cluster: the other nodes, which the test plays, decide, and a claim that fails leaves
+ * nothing behind. */
 #include "core/bus/bus_parcel.h"
 #include "tests/support/host_cluster.h"
 

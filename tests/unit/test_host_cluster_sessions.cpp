@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of a node's sessions in a cluster: claims of one account side by side, the order in which the bus
- * hears of them, who is online. The other nodes are played. */
+ * Tests the sessions of a node in a cluster: claims of one account at the same time, the order in which the bus hears
+ * of them, who is online. The test plays the other nodes. */
 #include "tests/support/host_cluster.h"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of the token bucket. Time is the tests' own. */
+ * Tests the token bucket, with a clock of the test's own. */
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>

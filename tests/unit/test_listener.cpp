@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of listening: addresses, taken ports, and that accepting pauses instead of spinning. */
+ * Tests listening: addresses, taken ports, and that accepting pauses instead of spinning. */
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>

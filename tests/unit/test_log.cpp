@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of log lines. It must not know what they are about. */
+ * Tests the form of log lines. */
 #include <algorithm>
 #include <cerrno>
 #include <cstdarg>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of the event loop: the order of posts and of the end of a turn, also from several threads. */
+ * Tests the event loop: the order of posts and of the end of a turn, also from several threads. */
 #include <atomic>
 #include <cstdarg>
 #include <cstddef>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of accounts, friends and groups. It must not know messages. */
+ * Tests the model of accounts, friends and groups. */
 #include "test_model.h"
 
 static void a_user_is_found_as_inserted(void **state)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the tests of the model share: a database of SQLite in memory, or of MariaDB where CS_DRIVER asks for
- * that, with users 1 to 9, and short ways to append. */
+ * Helpers of the tests of the model: a database of SQLite in memory, or of MariaDB if CS_DRIVER asks for it, with
+ * users 1 to 9, and short ways to append. */
 #ifndef TEST_MODEL_H
 #define TEST_MODEL_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of appending messages: seq, repetitions, unknown users, members. It must not know cursors. */
+ * Tests appending messages: seq, repetitions, unknown users, members. */
 #include "test_model.h"
 
 #include <map>

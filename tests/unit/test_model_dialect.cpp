@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests that the model speaks the dialect of the driver that it is given. It must not know whether
- * a server would take the text: a driver that only writes down stands for MySQL. */
+ * Tests that the model speaks the dialect of the driver that it is given. A driver that only writes the text down
+ * stands for MySQL. */
 #include <string>
 #include <vector>
 

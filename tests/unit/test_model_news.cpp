@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of cursors and of what an account has not received, and that no statement of the model
- * reads a whole table. It must not know how a batch is stored. */
+ * Tests cursors and the messages that an account has not received, and that no statement of the model reads a whole
+ * table. */
 #include "test_model.h"
 
 #include <algorithm>

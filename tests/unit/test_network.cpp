@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of lists of networks: what they hold, and what is no list. It must not know what they are
- * for. */
+ * Tests lists of networks: which addresses they hold, and which texts are no list. */
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of option tables: those of the core, what makes a table wrong, reloading. It must not know how
- * a file is read. */
+ * Tests option tables: those of the core, mistakes in a table, reloading. */
 #include <cstdarg>
 #include <cstring>
 #include <string>

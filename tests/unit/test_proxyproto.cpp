@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of the PROXY header: however the bytes are cut the answer is the same, and each malformed
- * form is known by its name. It must not know who may send one (test_proxy). */
+ * Tests the PROXY header: the answer is the same however the bytes are cut, and each malformed form has its name. */
 #include <algorithm>
 #include <cstdarg>
 #include <cstddef>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of the way between instances: who gets what, in which order, and who no longer does; also over
- * the bus, where the other nodes are played. */
+ * Tests the way of data between instances: who gets it, in which order, and who no longer does; also over the bus,
+ * where the test plays the other nodes. */
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of the session table: one holder at a time, ended before it is free, waiters woken once; also from
- * several threads. */
+ * Tests the session table: one holder at a time, ended before its place is free, waiters woken once; also from several
+ * threads. */
 #include <atomic>
 #include <cstdarg>
 #include <cstddef>

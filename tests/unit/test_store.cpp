@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of the store's threads and queues over real loops: batching, order, bounds, exactly one completion
- * each. It must not know what a class of error leads to (test_store_engine). */
+ * Tests the threads and queues of the store over real loops: batching, order, bounds, exactly one completion each. */
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the tests of what each class of database error leads to. It must not know queues or threads: it plays the
- * database by a script of answers. */
+ * Tests what each class of database error leads to. The test plays the database by a script of answers. */
 #include "test_store_engine.h"
 
 static void a_batch_is_one_transaction_told_right_after_its_commit(void **state)
