@@ -2,8 +2,8 @@
  * Tests that old clients, which know neither req nor cid nor ack and end frames with NUL, notice nothing when they are
  * on different nodes.
  *
- * What was written to a connection counts as received for them, so a node that is killed under load may take a
- * message with it; what was kept while they were away may not. */
+ * For such clients a message counts as received once it is written to the connection. So a node that is killed
+ * under load may lose such a message. Messages that were kept while they were away are never lost. */
 #include <string>
 
 #include "tests/support/check.h"

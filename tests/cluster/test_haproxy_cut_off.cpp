@@ -2,7 +2,7 @@
  * Tests a node that HAProxy cannot reach while the node still reaches Redis and the database: it loses no message, and
  * its people can log in elsewhere, at once with kick, else as soon as the older session was probed.
  *
- * Only HAProxy knows: for the node its clients have fallen silent, for all others they are online there. */
+ * Only HAProxy notices the cut: the node sees silent clients, and the other nodes take them for online there. */
 #include <sched.h>
 
 #include "tests/support/check.h"

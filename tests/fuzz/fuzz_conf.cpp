@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Fuzz target of chat.conf: the input is a file of it. */
+ * Fuzz target of chat.conf: the input is a configuration file. */
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The fuzz target of frames. The first byte of the input chooses the cuts, the rest is a stream of bytes as a client would
- * send it. */
+ * Fuzz target of frames. The first byte of the input chooses the cuts; the rest is a stream of bytes as a client
+ * would send it. */
 #include <algorithm>
 #include <cmath>
 #include <cstdint>

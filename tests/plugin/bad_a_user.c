@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A plugin that uses the service tea where there is some, and says in the log whether there was. Its name comes before
- * that of the provider, so it would start first. */
+ * A plugin that uses the service tea if it is there, and logs whether it was. Its name comes before that of the
+ * provider, so by name alone it would start first. */
 #include "bad_plugin.h"
 
 static int good_start(const struct cs_host *host, struct cs_self *self, const void *conf, void **state_r,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A plugin that wants a msgid of the core's own. */
+ * A plugin with a route for a msgid of the core. */
 #include "bad_plugin.h"
 
 static const struct cs_route routes[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A plugin that ends the process by its start. */
+ * A plugin whose start ends the process. */
 #include <stdlib.h>
 
 #include "bad_plugin.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A plugin that does not start, and says why. */
+ * A plugin whose start fails with a text. */
 #include <stdio.h>
 
 #include "bad_plugin.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A plugin that wants a function which no library brings. */
+ * A plugin that calls a function which no library has. */
 #include "bad_plugin.h"
 
 int brew_tea(void);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A plugin that needs a service which nobody has. */
+ * A plugin that needs a service which no plugin provides. */
 #include "bad_plugin.h"
 
 static const char *const needs[] = { "tea", NULL };

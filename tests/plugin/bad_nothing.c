@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A plugin that does nothing, and nothing wrong: for the refusals that concern the file itself. */
+ * A plugin that does nothing and has no mistake, for refusals because of the file itself. */
 #include "bad_plugin.h"
 
 const struct cs_plugin cs_plugin = { BAD_PLUGIN, .name = "bad_nothing" };

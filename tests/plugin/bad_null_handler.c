@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A plugin with a route that leads nowhere. */
+ * A plugin with a route that has no handler. */
 #include "bad_plugin.h"
 
 static const struct cs_route routes[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A plugin with an option whose default its own range forbids. */
+ * A plugin with an option whose default is out of its own range. */
 #include "bad_plugin.h"
 
 static const struct cs_option options[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A plugin with an option beyond its option struct. */
+ * A plugin with an option whose member is outside of its option struct. */
 #include "bad_plugin.h"
 
 static const struct cs_option options[] = {

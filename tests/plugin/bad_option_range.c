@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A plugin with an option whose range is upside down. */
+ * A plugin with an option whose minimum is above its maximum. */
 #include "bad_plugin.h"
 
 static const struct cs_option options[] = {

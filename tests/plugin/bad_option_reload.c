@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A plugin with an option that SIGHUP may change, but nothing that is told of it. */
+ * A plugin with an option that SIGHUP may change, but without a reload function. */
 #include "bad_plugin.h"
 
 static const struct cs_option options[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A plugin with a flag of a route that means nothing. */
+ * A plugin with a route that has an unknown flag. */
 #include "bad_plugin.h"
 
 static const struct cs_route routes[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A plugin whose struct ends before its members do. */
+ * A plugin whose size is too small for its members. */
 #include "bad_plugin.h"
 
 const struct cs_plugin cs_plugin = {

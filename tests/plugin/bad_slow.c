@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A plugin that holds up its worker for two seconds, and then stops the server. */
+ * A plugin that blocks its worker for two seconds and then stops the server. */
 #define _POSIX_C_SOURCE 200809L
 #include <signal.h>
 #include <time.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A plugin whose rows are of a size that no server had. */
+ * A plugin whose rows have a size that no server ever had. */
 #include "bad_plugin.h"
 
 static const struct cs_route routes[] = {

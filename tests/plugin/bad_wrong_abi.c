@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A plugin of an ABI that this server does not speak. */
+ * A plugin with an ABI that this server does not support. */
 #include "bad_plugin.h"
 
 const struct cs_plugin cs_plugin = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A plugin that calls itself otherwise than its file. */
+ * A plugin whose name is not that of its file. */
 #include "bad_plugin.h"
 
 const struct cs_plugin cs_plugin = { BAD_PLUGIN, .name = "somebody_else" };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Shows that the log names what Redis refuses bus_redis while it runs. */
+ * Tests that the log names the commands that Redis refuses while bus_redis runs. */
 #include "test_bus_redis.h"
 
 static bool has(const std::string &text, const char *part)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Tests of the fake host where it stands in for hooks, descriptors and posts: it answers as the server does. */
+ * Tests hooks, descriptors and posts of the fake host: it answers as the server does. */
 #include <thread>
 
 #include "tests/support/check.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Tests what LOGIN asks and tells of guesses, that REGISTER can be closed, and the lines of both in the log. */
+ * Tests how LOGIN asks for and notes guesses of passwords, that REGISTER can be closed, and the log lines of both. */
 #include <cstring>
 
 #include "tests/support/check.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The tests of SIGNAL as a handler has it: fields, errors, who gets the sender's bytes, and what is remembered of
- * groups. */
+ * Tests the handler of SIGNAL: fields, errors, who gets the sender's bytes, and which members of groups it
+ * remembers. */
 #include "plugins/model/groups.h"
 #include "tests/support/check.h"
 #include "tests/support/handler_fixture.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Tests of the plugin wordfilter, which is an example of a hook: the fake host calls it before a handler. */
+ * Tests the plugin wordfilter, an example of a hook: the fake host calls it before a handler. */
 #include <memory>
 
 #include "tests/support/check.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Attacks a server with connections that never log in: unfinished frames, slow drips, silence. People log in and chat
- * meanwhile. */
+ * Tests a server under attack by connections that never log in: unfinished frames, slow drips, silence. People log
+ * in and chat meanwhile. */
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Does what chatserverd(8) says under "Backup and restore", word by word: its commands are read from the page. */
+ * Tests "Backup and restore" of chatserverd(8) word by word: the commands are read from the page. */
 #include <cstdio>
 #include <filesystem>
 #include <sstream>

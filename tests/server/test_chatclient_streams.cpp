@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Shows what chatclient does in a script when its standard streams, its input or the host are not as they should be. */
+ * Tests chatclient in a script when its standard streams, its input or the host are not as they should be. */
 #include <string>
 
 #include <arpa/inet.h>

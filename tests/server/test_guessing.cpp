@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Attacks a real server by guessing passwords, and tests that guesses are few and that nobody else is held up. */
+ * Tests a real server under attack by guesses of passwords: guesses are few, and nobody else has to wait. */
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>

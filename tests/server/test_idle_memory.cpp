@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Measures what a connection that is logged in and says nothing costs the server in memory. */
+ * Measures how much memory of the server a connection takes that is logged in and idle. */
 #include <algorithm>
 #include <cstdint>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Tests the limits on friends, groups and members on a real server, by people who ask at once too. */
+ * Tests the limits on friends, groups and members on a real server, also by people who ask at the same time. */
 #include <csignal>
 #include <string>
 #include <vector>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Proves that a login after a change of network is let in within seconds, and one beside a live session is refused. */
+ * Tests that a login after a change of network is let in within seconds, and that a login beside a live session is
+ * refused. */
 #include <csignal>
 #include <string>
 #include <vector>

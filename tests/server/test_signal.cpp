@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The tests of SIGNAL and of LOGIN's `want` on a real server: who gets one, and that old clients notice nothing. */
+ * Tests SIGNAL and LOGIN's `want` on a real server: who gets a signal, and that old clients notice nothing. */
 #include "tests/support/check.h"
 #include "tests/support/client.h"
 #include "tests/support/server.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Tests that one store file has one server, whatever name the file is called by, and that its files are private. */
+ * Tests that one store file has one server, by whatever name the file is opened, and that its files are private. */
 #include <csignal>
 #include <filesystem>
 #include <string>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Takes what a test writes to standard error. */
+ * Captures the text that a test writes to standard error. */
 #ifndef TESTS_SUPPORT_CAPTURE_H
 #define TESTS_SUPPORT_CAPTURE_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * A blocking client for tests: bytes out, frames in, and helpers for the usual requests.
  *
- * What does not come in time, or comes otherwise, fails the running test and prints the conversation. All
- * clients belong to their server and are closed with it, or by client_close. */
+ * If a frame does not come in time, or is not the expected one, the running test fails and the conversation is
+ * printed. All clients belong to their server and are closed with it, or by client_close. */
 #ifndef TESTS_SUPPORT_CLIENT_H
 #define TESTS_SUPPORT_CLIENT_H
 

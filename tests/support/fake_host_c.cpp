@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The fake host as plugins of others see it, in C: <chatserverd/fake_host.h>. */
+ * The C interface of the fake host for plugins of others: <chatserverd/fake_host.h>. */
 #include <chatserverd/fake_host.h>
 
 #include "fake_host_internal.h"

@@ -2,7 +2,7 @@
  * The load under which a fault test puts a server or a cluster: players, their conversations, and the judgement after
  * the fault.
  *
- * One thread: whoever waits for anything meanwhile runs load_turn or load_run. */
+ * One thread: a test that waits for anything runs load_turn or load_run meanwhile. */
 #ifndef TESTS_SUPPORT_LOAD_H
 #define TESTS_SUPPORT_LOAD_H
 

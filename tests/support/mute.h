@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Lets the machine at the other end of a TCP connection vanish, as its peer sees it. */
+ * Makes the machine at the other end of a TCP connection vanish, as its peer sees it. */
 #ifndef TESTS_SUPPORT_MUTE_H
 #define TESTS_SUPPORT_MUTE_H
 

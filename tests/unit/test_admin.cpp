@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The tests of the descriptors behind the monitoring page: none is named to the kernel after it was closed. */
+ * Tests the descriptors behind the monitoring page: none is named to the kernel after it was closed. */
 #include <atomic>
 #include <cerrno>
 #include <string>

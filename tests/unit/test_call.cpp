@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Tests of what names a plugin that makes a mistake: one that holds up its worker, leaves requests pending, answers what
- * is no verdict, sends what is no frame, or crashes. */
+ * Tests that a plugin with a mistake is named in the log: it blocks its worker, leaves requests pending, returns a
+ * wrong verdict, sends bytes that are no frame, or crashes. */
 #include <cstdarg>
 #include <cstddef>
 #include <csignal>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Tests what a connection may hold, and for how long, before its login and before its frame is whole. */
+ * Tests how much a connection may hold, and for how long, before its login and before its frame is whole. */
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>

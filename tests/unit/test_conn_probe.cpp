@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Tests what a login does that meets an older session on its own node: whose peer is there stays, whose peer is gone
- * makes room. */
+ * Tests a login that meets an older session on its own node: if the peer answers, the session stays; if the peer is
+ * gone, it makes room. */
 #include <algorithm>
 #include <cerrno>
 #include <cstdarg>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Shows that no configuration of the database server changes a session of db_mysql. */
+ * Tests that no configuration of the database server changes a session of db_mysql. */
 #include <vector>
 
 #include "tests/support/relay.h"

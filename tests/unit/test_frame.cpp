@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Tests of finding a frame's end: however the bytes are cut, the frames are the same. */
+ * Tests finding the end of a frame: however the bytes are cut, the frames are the same. */
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Tests of reading fields: types, ranges, exactness, case. */
+ * Tests reading the fields of a frame: types, ranges, exactness, case. */
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>

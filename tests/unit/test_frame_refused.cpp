@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Tests of what a frame may hold: each refusal of PROTOCOL section 1 by its name and place, and what just passes. */
+ * Tests the limits of a frame: each refusal of PROTOCOL section 1 by its name and place, and the frames that are
+ * just inside. */
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>

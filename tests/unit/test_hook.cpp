@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Tests of hooks: their order, what their verdicts do, and what becomes of a frame that waits for one. */
+ * Tests hooks: their order, their verdicts, and the fate of a frame that waits for one. */
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Plays a database by a script of answers, for tests of core/store_engine. */
+ * A database that follows a script of answers, for tests of core/store/store_engine. */
 #ifndef TEST_STORE_ENGINE_H
 #define TEST_STORE_ENGINE_H
 

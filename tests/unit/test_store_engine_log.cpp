@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Shows which lines the operator gets of what happens on a database connection, and in which order. */
+ * Tests the log lines about a database connection, and their order. */
 #include <algorithm>
 
 #include "tests/support/capture.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Tests the pauses between wrong guesses, with a clock of its own. */
+ * Tests the pauses between wrong guesses, with a clock of the test's own. */
 #include <memory>
 
 #include "core/net/throttle.h"
