@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the table of a worker's connections and each one's beginning and end. It must not know frames, plugins
- * or how bytes move. */
+ * The table of a worker's connections, and the beginning and end of each connection. */
 #include "core/net/conn.h"
 
 #include <algorithm>
@@ -84,7 +83,7 @@ static cs_conn conn_make_handle(struct worker *w, uint32_t slot)
 
 static void conn_set_option(int fd, int level, int option, int value)
 {
-	/* Best effort: a socket that refuses an option (a Unix socket in a test) works without. */
+	/* An option that cannot be set is no error: a Unix socket in a test has none of them. */
 	(void)setsockopt(fd, level, option, &value, sizeof value);
 }
 
@@ -187,7 +186,7 @@ int conn_open(struct worker *w, unique_fd fd, const sockaddr *address, socklen_t
 	return 0;
 }
 
-/* Whoever may connect can end connections as fast as he likes, and would fill the log with it. */
+/* A client can end connections as fast as it likes: without a limit it would fill the log. */
 static bool conn_end_is_told(struct conn_table *t)
 {
 	const int64_t now = worker_monotonic_ms();
@@ -218,7 +217,7 @@ void conn_log_end(const struct conn *c, enum cs_log_level level, const char *why
 		          static_cast<unsigned long long>(std::exchange(t->ends_held_back, 0)));
 }
 
-/* End of turn: nothing points to the connection any longer but its slot. */
+/* End of turn: only its slot still points to the connection. */
 static void conn_free(void *arg)
 {
 	auto *c = static_cast<struct conn *>(arg);
@@ -315,7 +314,7 @@ void conn_table_drain(struct worker *w)
 void conn_table_close_all(struct worker *w, const char *why)
 {
 	conn_assert_here(w);
-	/* One reason for all of them, and whoever calls has logged it. */
+	/* The caller has logged the reason once for all connections. */
 	for (const auto &c : w->conns->slots)
 		if (c != nullptr)
 			conn_close_softly(c.get(), CS_LOG_DEBUG, why);

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT
- * Bounds what connections without a login take: how many there are, how many bytes they hold, and which of them
- * makes room for another. */
+ * Limits guests, connections without a login: how many there are, how many bytes they hold, and which of them is closed
+ * to make room. */
 #include "core/net/conn.h"
 
 #include "core/net/conn_internal.h"
 #include "core/base/log.h"
 #include "core/base/worker.h"
 
-/* Who has just come gets so long to send its LOGIN, also where the node is full. */
+/* A new connection gets this long to send its LOGIN, even if the node is full. */
 static constexpr int64_t conn_guest_grace_ms = 5000;
 static constexpr int64_t conn_guest_complaint_every_ms = 10000;
 
 struct conn_turn_text {
 	int wire_errno;
 	enum cs_log_level
-		level; /* of the connection's line; where it is DEBUG, one line in a while stands for all */
+		level; /* of the connection's log line; DEBUG: a warning now and then stands for all of them */
 	const char *text;
 };
 
@@ -31,7 +31,7 @@ const char *const conn_turn_names[CONN_TURN_COUNT] = {"frame_timeout", "login_ti
 
 /* ---- queues */
 
-/* Behind all that joined before it; nullptr: at the front. */
+/* Adds c behind `before`; nullptr: at the front. */
 static void conn_queue_add_behind(struct conn_queue *q, struct conn *before, struct conn *c,
                                   struct conn_link conn::*link)
 {
@@ -87,19 +87,19 @@ void conn_turn_away(struct conn *c, enum conn_turn turn)
 	conn_drop_partial(c);
 	std::string().swap(c->waiting);
 	c->waiting_at = 0;
-	/* Who does not read would not read why, either. */
+	/* A peer that does not read would not read the reason either. */
 	if (c->write_waiting) {
 		conn_close_logged(c, t->level, t->text);
 		return;
 	}
 	conn_refuse(c, &unknown, CS_MSGID_ACK, t->wire_errno, t->text);
-	c->input_lost = turn == CONN_TURN_FRAME_TIMEOUT; /* the others make room at once */
+	c->input_lost = turn == CONN_TURN_FRAME_TIMEOUT; /* those closed for another reason must make room at once */
 	conn_close_softly(c, t->level, t->text);
 }
 
 /* ---- what is there */
 
-/* A login that is under way is let finish, so such a connection is nobody who could make room. */
+/* A login under way may finish, so such a connection is not closed to make room. */
 static bool conn_is_guest(const struct conn *c)
 {
 	return c->account == 0 && !c->pending && !c->claiming && !c->closing && !c->dead;
@@ -112,14 +112,14 @@ static size_t conn_buffer_size(const std::string &buffer)
 
 static size_t conn_count_bytes(const struct conn *c)
 {
-	/* What a session left unread at its end is bounded by output_hard. */
+	/* A session may leave unread output when it ends; output_hard limits it. */
 	if (c->account != 0 || c->ended != 0 || c->dead)
 		return 0;
 	return conn_buffer_size(c->input) + conn_buffer_size(c->waiting) + conn_buffer_size(c->output) +
 	       (c->partial ? frame_parser_memory(c->partial.get()) : 0) + (c->held ? conn_buffer_size(c->held->bytes) : 0);
 }
 
-/* The youngest guest that is older than c. One that comes back from a request that was refused stands where it stood. */
+/* The youngest guest that is older than c. A guest whose request was refused comes back to its old position. */
 static struct conn *conn_older_guest(const struct conn_queue *q, const struct conn *c)
 {
 	struct conn *older = q->last;
@@ -174,8 +174,8 @@ static int64_t conn_most_guests(const struct core_conf *conf)
 	return conf->login_connections != 0 ? conf->login_connections : (conf->max_connections + 1) / 2;
 }
 
-/* The bounds are the process's, those who make room this worker's: the kernel spreads connections over the workers.
- * A worker that has no other guest than c keeps it. */
+/* The limits are those of the process, but a worker closes only its own guests: the kernel spreads connections over the
+ * workers. A worker whose only guest is c keeps c. */
 static void conn_keep_bounds(const struct conn *c)
 {
 	struct worker *w = c->worker;

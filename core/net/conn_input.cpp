@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The input of a connection: read into the worker's scratch, parsed, and dispatched from there without a copy
- * where a frame lies whole. */
+ * The input of a connection: read into the worker's scratch, parsed there, and dispatched from there without a copy if
+ * a frame is complete in it. */
 #include "core/net/conn.h"
 
 #include <algorithm>
@@ -14,7 +14,7 @@
 #include "core/base/log.h"
 #include "core/base/worker.h"
 
-/* A frame that came in parts is joined in such portions: what follows it is not copied with it. */
+/* A frame that came in parts is joined in pieces of this size, so that few bytes behind it are copied with it. */
 static constexpr size_t conn_join_size = 4096;
 
 bool conn_can_dispatch(const struct conn *c)
@@ -64,8 +64,8 @@ static void conn_note_terminator(struct conn *c, char byte)
 	conn_decide_terminator(c, byte == '\0' ? CONN_TERMINATOR_NUL : CONN_TERMINATOR_LF);
 }
 
-/* The first frame is whole: the byte behind it tells how the peer wants ours to end. The LF or NUL that broke off
- * a string does as well. */
+/* The first frame is complete: the byte behind it shows which terminator the peer wants. The LF or NUL that broke off a
+ * string shows it as well. */
 static void conn_note_first_frame(struct conn *c, std::string_view frame, std::string_view behind)
 {
 	c->first_frame_seen = true;
@@ -99,7 +99,7 @@ static void conn_take_frame(struct conn *c, std::string_view frame, const struct
 	}
 }
 
-/* The end of the bytes cuts a frame: only now the connection needs memory for it. */
+/* The bytes end inside a frame. Only now the connection needs memory of its own for it. */
 static void conn_keep_partial(struct conn *c, std::string_view part, const struct frame_parser *p)
 {
 	if (conn_is_too_long(c, part.size()))
@@ -110,7 +110,7 @@ static void conn_keep_partial(struct conn *c, std::string_view part, const struc
 	c->partial = std::make_unique<struct frame_parser>(*p);
 }
 
-/* Takes a frame or the beginning of one. Returns how many bytes were taken. */
+/* Reads a frame or the beginning of one. Returns how many bytes were used. */
 static size_t conn_take_begun(struct conn *c, std::string_view bytes)
 {
 	struct frame_parser *p = &c->worker->conns->parser;
@@ -127,7 +127,7 @@ static size_t conn_take_begun(struct conn *c, std::string_view bytes)
 	return size;
 }
 
-/* Goes on with the frame whose beginning is in c->input. Returns how many bytes were taken. */
+/* Goes on with the frame whose beginning is in c->input. Returns how many bytes were used. */
 static size_t conn_take_more(struct conn *c, std::string_view bytes)
 {
 	const size_t before = c->input.size(), joined = std::min(bytes.size(), conn_join_size);
@@ -146,7 +146,7 @@ static size_t conn_take_more(struct conn *c, std::string_view bytes)
 	return taken;
 }
 
-/* Takes frames until the bytes end or nothing more may be dispatched. Returns how many bytes were taken. */
+/* Reads frames until the bytes end or nothing more may be dispatched. Returns how many bytes were used. */
 static size_t conn_take(struct conn *c, std::string_view bytes)
 {
 	size_t at = 0;
@@ -188,7 +188,7 @@ void conn_start_reading(struct conn *c)
 		return;
 	event_add(c->read_event.get(), nullptr);
 	c->reading = true;
-	/* While it was not read it could not be heard. */
+	/* While the connection was not read, nothing could be heard from the peer. */
 	c->heard = worker_monotonic_ms();
 	if (c->frame_since != 0)
 		c->frame_since = c->heard;
@@ -212,11 +212,11 @@ static void conn_on_eof(struct conn *c)
 		return;
 	c->end_at = worker_monotonic_ms() + conn_eof_wait_ms;
 	conn_arm(c);
-	/* At the end of the turn: what other events of this turn still answer goes out first. */
+	/* Flush at the end of the turn: answers made by other events of this turn go out first. */
 	conn_queue_flush(c);
 }
 
-/* Only what may stand between two frames waits. */
+/* Whether the waiting bytes are only blanks, which may stand between two frames. */
 static bool conn_waits_for_nothing(const struct conn *c)
 {
 	const std::string_view waiting = std::string_view(c->waiting).substr(c->waiting_at);
@@ -224,8 +224,8 @@ static bool conn_waits_for_nothing(const struct conn *c)
 	return frame_skip_blanks(waiting.data(), waiting.size()) == waiting.size();
 }
 
-/* What is there waits for the frame that is pending. It is looked at all the same: the byte behind the first frame
- * says how answers end, and for a peer that is gone nothing needs to be done any more. */
+/* A request is pending: do not consume input, but peek one byte to see the terminator or the end. The byte behind the
+ * first frame says how answers end. A peer that has gone needs no more work. */
 static void conn_look_ahead(struct conn *c)
 {
 	char byte;
@@ -316,7 +316,7 @@ static void conn_resume_now(void *arg)
 	conn_check_login(c, worker_monotonic_ms());
 	conn_go_on(c);
 	conn_guest_check(c);
-	conn_arm(c); /* no login is under way any longer */
+	conn_arm(c); /* the login, if there was one, is no longer under way */
 }
 
 void conn_resume(struct conn *c)

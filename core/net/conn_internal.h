@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the files conn_*.cpp share among each other: it must not be included elsewhere. */
+ * What the files conn_*.cpp share with each other. Only they include it. */
 #ifndef CORE_CONN_INTERNAL_H
 #define CORE_CONN_INTERNAL_H
 
 #include "core/net/conn.h"
 
-/* How long a connection that is to be closed may take to read what it was sent. */
+/* How long a closing connection may take to read its output. */
 inline constexpr int64_t conn_close_wait_ms = 2000;
-/* How long input is thrown away after our side was shut, so that no reset overtakes our last words. */
+/* How long input is thrown away after our side was shut. A close with unread input would send a reset, and the peer
+ * could lose our last frames. */
 inline constexpr int64_t conn_linger_ms = 1000;
-/* How long a peer that closed its side may wait for what it is owed. */
+/* How long a peer that closed its side may wait for its answers. */
 inline constexpr int64_t conn_eof_wait_ms = 5000;
 /* How long a PROXY header may take from its first byte to its last. */
 inline constexpr int64_t conn_header_wait_ms = 3000;
-/* A guest is read in small pieces: what waits behind its LOGIN stays in the kernel. */
+/* A guest is read in small pieces: bytes behind its LOGIN stay in the kernel. */
 inline constexpr size_t conn_guest_read_size = 4096;
-/* Lines a second about connections that end and never logged in. */
+/* Log lines a second about connections that ended without a login. */
 inline constexpr unsigned conn_most_ends_told = 20;
 /* How long output waits for the byte behind the first frame. */
 inline constexpr int64_t conn_hold_ms = 40;
@@ -25,70 +26,70 @@ void conn_assert_here(const struct worker *w);
 /* 192.0.2.1:6000, [2001:db8::1]:6000. */
 std::string conn_peer_text(const sockaddr *address);
 void conn_log_end(const struct conn *c, enum cs_log_level level, const char *why);
-/* conn_close and conn_close_after_output with another level for why. */
+/* As conn_close and conn_close_after_output, but why is logged at that level. */
 void conn_close_logged(struct conn *c, enum cs_log_level level, const char *why);
 void conn_close_softly(struct conn *c, enum cs_log_level level, const char *why);
-/* As conn_close, but without a session logged at debug level: what peers do all day. */
+/* As conn_close, but logged at debug level if there is no session: peers do this all day. */
 void conn_close_quietly(struct conn *c, const char *why);
-/* Closes a half-closed connection that is owed nothing more. */
+/* Closes a connection whose peer has closed its side and waits for no answer. */
 void conn_check_end(struct conn *c);
 
-/* Asks the peer for a sign of life after so long a silence; 0 ms: never. */
+/* Turns on TCP keepalive after so long a silence; 0 ms: off. */
 void conn_set_keepalive(int fd, int64_t ms);
 
 /* conn_probe.cpp */
-/* The probe, if one is under way, comes to nothing. */
+/* Ends the probe that is under way, without a result. */
 void conn_end_probe(struct conn *c);
 
-/* Tells `opened`, where it is due. */
+/* Calls `opened` if it is due. */
 void conn_tell_opened(struct conn *c);
 /* conn_session.cpp */
 void conn_leave(struct conn *c);
 void conn_tell_closed(struct conn *c, cs_account account);
 
 /* conn_guest.cpp */
-/* To be called after whatever changed the connection's login or end. */
+/* To be called after each change of the connection's login or end. */
 void conn_guest_update(struct conn *c);
-/* The same, also for its buffers; then closes guests, this connection perhaps, where there are too many or they
- * hold too much. Not from inside a plugin's call. */
+/* As conn_guest_update, also after a change of its buffers. Then closes guests if there are too many or they hold too
+ * many bytes; this connection may be one of them. Not from inside a plugin's call. */
 void conn_guest_check(struct conn *c);
-/* Tells why, drops the input, and closes. Not from inside a plugin's call. */
+/* Sends the reason, drops the input, and closes. Not from inside a plugin's call. */
 void conn_turn_away(struct conn *c, enum conn_turn turn);
 
 /* conn_proxy.cpp */
-/* Takes bytes while c->beginning: a header is taken away, the rest goes to conn_take_bytes. */
+/* Reads bytes while c->beginning: removes a PROXY header and gives the rest to conn_take_bytes. */
 void conn_take_beginning(struct conn *c, std::string_view bytes);
-/* What came will not become a header: the end of the input or of the time for it is there. */
+/* No PROXY header will be complete: the input has ended, or its time is over. */
 void conn_end_beginning(struct conn *c);
 
 /* conn_input.cpp */
 void conn_on_read(evutil_socket_t fd, short what, void *arg);
-/* Takes frames; what may not be dispatched yet is kept. */
+/* Dispatches the frames in bytes; keeps the bytes that may not be dispatched yet. */
 void conn_take_bytes(struct conn *c, std::string_view bytes);
-/* Frees what has come of a frame. */
+/* Frees the incomplete frame. */
 void conn_drop_partial(struct conn *c);
-/* The bytes of the peer are of no use: tells why (BAD_FRAME or TOO_LONG), and ends once that is written. */
+/* The input cannot be read any further: sends the refusal (BAD_FRAME or TOO_LONG), and closes once it is written. */
 void conn_refuse_input(struct conn *c, int wire_errno, const char *text);
-/* Frames may be dispatched. */
+/* Whether frames may be dispatched now. */
 bool conn_can_dispatch(const struct conn *c);
 void conn_start_reading(struct conn *c);
 
 /* conn_output.cpp */
 void conn_queue_flush(struct conn *c);
-/* Sends what the kernel takes. Calls no plugin. */
+/* Writes as much as the kernel takes. Calls no plugin. */
 void conn_write(struct conn *c);
 void conn_on_writable(evutil_socket_t fd, short what, void *arg);
-/* The byte behind the first frame is known, or nobody waits for it any longer. */
+/* The byte behind the first frame is known, or the time to wait for it is over. */
 void conn_decide_terminator(struct conn *c, enum conn_terminator terminator);
-/* Tells our side's end and goes on to lingering or to the end. */
+/* The output is written: shuts our side and lingers, or ends the connection at once. */
 void conn_finish_closing(struct conn *c);
 
 /* conn_timer.cpp */
-/* To be called whenever a deadline was set. */
+/* To be called after each deadline that was set. */
 void conn_arm(struct conn *c);
-/* Gives the timer back where nothing is waited for: that holds for most connections once they are logged in. */
+/* Frees the timer if there is no deadline. Most logged-in connections have none. */
 void conn_rest(struct conn *c);
-/* Closes who has not logged in in time. */
+/* Closes a connection that did not log in in time. */
 void conn_check_login(struct conn *c, int64_t now);
 
 #endif

@@ -1,6 +1,32 @@
 /* SPDX-License-Identifier: MIT
- * Owns the way of a connection's output: queued during the turn, sent once at its end, its marks, its
- * terminators, its last bytes. It must not know what a frame says. */
+ * The output of a connection: queued during the turn, sent once at its end; its limits, its terminators, its last
+ * bytes.
+ *
+ * Backpressure. Everything that waits has a limit. A size that can be set is named by its option.
+ *
+ * - max_connections (listener.cpp): new connections wait in the kernel; the oldest guest is closed to make room.
+ * - login_connections and login_memory, of all guests together (conn_guest.cpp): the oldest guest is refused and
+ *   closed.
+ * - A PENDING request, output_soft, or a rate that is used up (conn_can_dispatch in conn_input.cpp): the connection is
+ *   not read, further input waits in the kernel. At most the rest of one read (64 KiB, a guest's 4 KiB) is kept.
+ * - output_soft, unsent bytes of a connection (conn_check_marks below): the connection is not read until less than half
+ *   is left; senders get CS_EAGAIN, and the mailbox stops sending to that session.
+ * - output_hard (conn_check_marks below): the connection is closed as a slow reader.
+ * - The store's queue and queue_bytes (store/store_queue.cpp), for each writer, for all readers and for all hashing
+ *   threads: what is handed in gets CS_EBUSY, the client BUSY. A full hashing queue drops the last task of the client
+ *   that has most, so that others can log in.
+ * - The core's queue to the bus thread, 16 MiB (bus_most_waiting, bus/bus_send.cpp): casual sends are dropped from half
+ *   of it on, then the rest; afterwards the other nodes are told to look at the store.
+ * - The queue of bus_redis (plugins/bus_redis/traffic.cpp): from 4/8 of it on, questions who is online and sends whose
+ *   result is reported are refused; from 6/8 on hints are dropped, and the other nodes are told to look at the store;
+ *   from 7/8 on answers to one node are dropped; above all of it the connection to Redis is dropped and made again.
+ * - Sends of a session under way in the store, 256 (MAILBOX_SENDS, plugins/mailbox/append.cpp): the last one stays
+ *   PENDING, so the connection is not read.
+ * - Unconfirmed frames of a session that confirms, 256 (MAILBOX_WINDOW, plugins/mailbox/session.cpp): the session is
+ *   sent nothing more of others; it reads the store when it has confirmed.
+ * - Hints that came too early (plugins/mailbox/stash.cpp), 32 and 32 KiB a session, 8 MiB a worker: further ones are
+ *   not kept, the session reads the store.
+ * - Pulls under way, 64 a worker (plugins/mailbox/pull.cpp): further sessions wait in pull_queue, each at most once. */
 #include "core/net/conn.h"
 
 #include <algorithm>
@@ -79,8 +105,8 @@ static uint64_t conn_this_turn(const struct conn *c)
 	return c->worker->loop.turn + 1;
 }
 
-/* What a plugin sends from its hook may be taken by the kernel in the same turn again: the next call waits for
- * the next turn, so that one connection that is caught up cannot keep the worker for itself. */
+/* The kernel may take in the same turn what a plugin sends from its hook. The next call waits for the next turn, so
+ * that one connection that reads fast cannot keep the worker busy alone. */
 static void conn_tell_written(struct conn *c)
 {
 	if (!c->was_written || c->account == 0) {
@@ -169,7 +195,7 @@ static void conn_append(struct conn *c, const char *frame, size_t size, const ch
 	const size_t tail_size = tail == nullptr ? 0 : strlen(tail);
 
 	if (tail != nullptr && size > 0)
-		size--; /* the closing brace is the tail's */
+		size--; /* the closing brace comes with the tail */
 	if (c->output.capacity() < before + size + tail_size + 1)
 		c->output.reserve((before + size + tail_size + 1) * 3 / 2);
 	c->output.append(frame, size);
@@ -181,8 +207,8 @@ static void conn_append(struct conn *c, const char *frame, size_t size, const ch
 	c->queued += c->output.size() - before;
 }
 
-/* The marks. Before the kernel is known to be full, it is asked: a burst of one turn is no slow reader. Nor is one
- * who is sent a single frame that is longer than the marks, such as the LOGIN_ACK of a member of large groups. */
+/* Checks output_soft and output_hard. Writes first, because a burst within one turn does not make a slow reader. A
+ * single frame longer than output_soft, such as the LOGIN_ACK of a member of large groups, does not either. */
 static int conn_apply_backpressure(struct conn *c, size_t added)
 {
 	const auto soft = static_cast<size_t>(c->worker->conf->output_soft);
@@ -244,7 +270,7 @@ void conn_answer(struct conn *c, const struct cs_request *request, const char *m
 	conn_note_answer(c, request);
 	if (request->req < 0) {
 		if (c->eof)
-			conn_queue_flush(c); /* it may have been the last that the peer waited for */
+			conn_queue_flush(c); /* the peer may have waited only for this answer */
 		return;
 	}
 	const int size = snprintf(head, sizeof head, "{\"msgid\":100,\"of\":%u,\"req\":%lld,\"errno\":0}",
@@ -287,7 +313,7 @@ void conn_finish_closing(struct conn *c)
 		c->closed_told = true;
 		conn_tell_closed(c, c->ended);
 	}
-	/* A close with unread input sends a reset, which can overtake our last words. */
+	/* A close with unread input sends a reset, and the peer could lose our last bytes. */
 	if (c->eof || (!c->input_lost && ioctl(c->fd.fd, FIONREAD, &unread) == 0 && unread == 0)) {
 		conn_close_quietly(c, "closed");
 		return;

@@ -14,21 +14,21 @@
 #include "core/net/conn_internal.h"
 #include "core/base/worker.h"
 
-/* Without an answer for so long the peer is gone. */
+/* A peer that does not answer for so long is gone. */
 static constexpr int64_t conn_probe_ms = 4000;
-/* Pauses between two looks. */
+/* Pauses between two looks at the connection. */
 static constexpr int64_t conn_probe_first_pause_ms = 10;
 static constexpr int64_t conn_probe_longest_pause_ms = 200;
-/* The kernel counts in ticks of up to 10 ms, and so may be wrong by so much about two times. */
+/* The kernel counts in ticks of up to 10 ms, so the difference of two times may be wrong by this much. */
 static constexpr int64_t conn_probe_ticks_ms = 20;
 
 struct conn_probe {
 	struct conn *of;
 	int64_t begun_ms;
-	int64_t heard_ms; /* when the last segment of the peer had come before the probe began */
+	int64_t heard_ms; /* when the peer's last segment before the probe came */
 	int64_t pause_ms = conn_probe_first_pause_ms;
 	event_ptr timer;
-	std::vector<cs_bus_address> askers; /* other nodes that are told */
+	std::vector<cs_bus_address> askers; /* other nodes that asked; they are told the result */
 };
 
 enum conn_probe_result { CONN_PROBE_OPEN, CONN_PROBE_THERE, CONN_PROBE_GONE };
@@ -48,9 +48,9 @@ void conn_end_probe(struct conn *c)
 
 /* ---- what TCP knows */
 
-/* Linux sends a segment that has to be answered once nothing came for a second, at once where that is so, and then
- * one every second. The idle time comes last: to set it starts the timer. The count stays as it is: the kernel is
- * not to end the connection first. */
+/* Makes Linux send a segment that the peer must answer once nothing came for a second (at once if that is so already),
+ * then one every second. TCP_KEEPIDLE is set last, because it starts the timer. TCP_KEEPCNT stays as it is, so that the
+ * kernel does not end the connection before the probe does. */
 static void conn_probe_ask(int fd)
 {
 	const int on = 1, seconds = 1;
@@ -73,8 +73,8 @@ static int64_t conn_probe_heard_ms(const tcp_info *info, int64_t now)
 	return now - std::min(info->tcpi_last_ack_recv, info->tcpi_last_data_recv);
 }
 
-/* The peer takes nothing more, but its machine has answered each question whether it does by now. The kernel asks
- * that ever more rarely and sends no other segment meanwhile. */
+/* The peer takes no more bytes, but its machine has answered each time the kernel asked whether it does again. The
+ * kernel asks ever less often and sends nothing else in between. */
 static bool conn_probe_is_slow_reader(const struct conn *c, const tcp_info *info)
 {
 	int unsent = 0;
@@ -83,7 +83,7 @@ static bool conn_probe_is_slow_reader(const struct conn *c, const tcp_info *info
 	       ioctl(c->fd.fd, SIOCOUTQNSD, &unsent) == 0 && unsent > 0;
 }
 
-/* A peer that has closed its side ends by itself, as soon as it is told what it waits for. */
+/* A peer that closed its side is no case for the probe: the connection ends once its answers are sent. */
 static enum conn_probe_result conn_probe_look(const struct conn *c, int64_t now)
 {
 	const bool is_late = now - c->probe->begun_ms >= conn_probe_ms;
@@ -152,7 +152,7 @@ static void conn_probe_start(struct conn *c)
 	conn_probe_wait(c->probe.get(), now);
 }
 
-/* Bytes that wait in the kernel count as a sign of life. */
+/* Bytes that wait unread in the kernel count as a sign of life. */
 static bool conn_is_in_doubt(const struct conn *c)
 {
 	int unread = 0;
@@ -168,7 +168,7 @@ struct conn_to_probe {
 	cs_bus_address asker;
 };
 
-/* If the session has ended, nothing is probed. Its end wakes those who wait. */
+/* If the session has ended, nothing is probed: its end has woken the waiting claims. */
 static void conn_probe_run(void *arg)
 {
 	const std::unique_ptr<struct conn_to_probe> order(static_cast<struct conn_to_probe *>(arg));

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the beginning of a connection: whether a PROXY header comes, who may send one, and what becomes of it.
- * It must not know its form (proxyproto) nor frames. */
+ * The beginning of a connection: whether a PROXY header comes, who may send one, and what follows from it. */
 #include "core/net/conn.h"
 
 #include <string>
@@ -68,7 +67,7 @@ void conn_take_beginning(struct conn *c, std::string_view bytes)
 	conn_take_bytes(c, bytes.substr(header.size));
 }
 
-/* Version 2 begins with bytes that stand between frames as well. */
+/* Version 2 begins with bytes that may also stand between frames. */
 static bool conn_is_blank(std::string_view bytes)
 {
 	return frame_skip_blanks(bytes.data(), bytes.size()) == bytes.size();

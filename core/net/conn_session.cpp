@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns what binds a connection to an account: binding, ending, telling the plugins. It must not know bytes. */
+ * Binds a connection to an account, ends its session, and tells the plugins. */
 #include "core/net/conn.h"
 
 #include <memory>
@@ -16,7 +16,7 @@ void conn_bind(struct conn *c, cs_account account, std::string_view name)
 	conn_rest(c);
 }
 
-/* From here on the account is not located, and nobody else can claim it before `closed` is through. */
+/* From here on the account is not located, and nobody else can claim it before `closed` has run. */
 void conn_leave(struct conn *c)
 {
 	if (c->account == 0)
@@ -49,7 +49,7 @@ static void conn_logout_told(void *arg)
 {
 	auto *c = static_cast<struct conn *>(arg);
 
-	/* Closed in the same turn: then the end tells it, once. */
+	/* The connection closes in this turn: its end calls `closed`, once. */
 	if (c->dead || c->closing)
 		return;
 	if (c->terminator != CONN_TERMINATOR_UNDECIDED && !c->write_waiting)
@@ -58,7 +58,7 @@ static void conn_logout_told(void *arg)
 		return;
 	conn_tell_closed(c, c->ended);
 	conn_guest_check(c);
-	conn_arm(c); /* while LOGOUT was handled the time without a login did not count */
+	conn_arm(c); /* the time that the LOGOUT took does not count against login_timeout */
 }
 
 void conn_logout(struct conn *c)
@@ -72,7 +72,7 @@ void conn_logout(struct conn *c)
 	loop_at_end_of_turn(&c->worker->loop, conn_logout_told, c);
 }
 
-/* An older session's connection, to be closed on its own worker. */
+/* The connection of an older session; it is closed on its own worker. */
 struct conn_to_kick {
 	struct worker *worker;
 	cs_conn handle;

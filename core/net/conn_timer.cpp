@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns a connection's one timer: it fires for the nearest of its deadlines. It must not know what bytes mean. */
+ * The one timer of a connection: it fires at the nearest of its deadlines. */
 #include "core/net/conn.h"
 
 #include <algorithm>
@@ -7,7 +7,7 @@
 #include "core/net/conn_internal.h"
 #include "core/base/worker.h"
 
-/* INT64_MAX: there is none. */
+/* INT64_MAX: no deadline. */
 static int64_t conn_frame_deadline(const struct conn *c)
 {
 	const int64_t most = c->worker->conf->frame_timeout;
@@ -15,7 +15,7 @@ static int64_t conn_frame_deadline(const struct conn *c)
 	return most == 0 || c->frame_since == 0 || c->closing ? INT64_MAX : c->frame_since + most;
 }
 
-/* A login that is under way is let finish. */
+/* A login that is under way may finish. */
 static int64_t conn_login_deadline(const struct conn *c)
 {
 	const int64_t most = c->worker->conf->login_timeout;
@@ -43,7 +43,7 @@ static void conn_check_silence(struct conn *c, int64_t now)
 {
 	if (c->silence == 0 || c->closing || now < c->heard + c->silence)
 		return;
-	/* Who is not read cannot be heard. */
+	/* Nothing can be heard of a peer that is not read. */
 	if (!c->reading)
 		c->heard = now;
 	else
@@ -54,7 +54,7 @@ static void conn_check_frame(struct conn *c, int64_t now)
 {
 	if (now < conn_frame_deadline(c))
 		return;
-	/* Who is not read cannot go on. */
+	/* The frame cannot become complete while the connection is not read. */
 	if (!c->reading)
 		c->frame_since = now;
 	else
@@ -110,7 +110,7 @@ void conn_arm(struct conn *c)
 {
 	const int64_t at = c->dead ? INT64_MAX : conn_nearest_deadline(c);
 
-	/* A timer that fires too early only looks and goes on: deadlines that move away cost nothing. */
+	/* A timer that fires too early only looks and arms again, so a deadline that moves back costs nothing. */
 	if (at == INT64_MAX || (c->armed_for != 0 && c->armed_for <= at))
 		return;
 	if (c->timer_event == nullptr)
@@ -128,7 +128,7 @@ void conn_table_set_conf(struct worker *w, const struct core_conf *conf)
 
 	w->conf = conf;
 	w->conns->proxy_from.clear();
-	/* The text was checked when it was read. */
+	/* No error is possible: the text was checked when chat.conf was read. */
 	(void)network_parse(conf->proxy_from, &w->conns->proxy_from, &e);
 	for (const auto &c : w->conns->slots)
 		if (c != nullptr)
@@ -139,7 +139,7 @@ void conn_set_silence(struct conn *c, int64_t ms, int64_t doubt_ms)
 {
 	conn_assert_here(c->worker);
 	c->doubt = doubt_ms;
-	c->silence = std::min(ms, INT64_MAX / 2); /* so that no sum with a time of the clock is too large */
+	c->silence = std::min(ms, INT64_MAX / 2); /* so that adding a time of the clock cannot overflow */
 	c->heard = worker_monotonic_ms();
 	conn_arm(c);
 }

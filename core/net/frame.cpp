@@ -20,13 +20,14 @@
 
 #include "core/base/log.h"
 
-/* cJSON reads no longer ones. */
+/* Longest number in bytes; cJSON reads no longer ones. */
 static constexpr size_t frame_most_number = 63;
-/* Each key is compared with so many first ones at once. No frame of ours has more; those behind them are compared with
- * each other at the frame's end, sorted, so that many keys do not cost the square of their number. */
+/* Each key is compared at once with this many first keys. No frame of the protocol has more. Later keys are compared
+ * with each other at the frame's end, sorted, so that the cost of many keys does not grow with the square of their
+ * number. */
 static constexpr size_t frame_first_keys = 24;
 
-/* What the next byte may be. */
+/* Which byte may come next. */
 enum frame_state : uint8_t {
 	FRAME_BEGIN = 0,
 	FRAME_FIRST_KEY, /* a key, or the object ends */
@@ -38,7 +39,7 @@ enum frame_state : uint8_t {
 	FRAME_IN_STRING,
 	FRAME_IN_NUMBER,
 	FRAME_IN_WORD,
-	FRAME_REFUSED, /* a mistake was found: only the end counts */
+	FRAME_REFUSED, /* a mistake was found: only the frame's end is looked for */
 	FRAME_END
 };
 
@@ -56,7 +57,7 @@ enum frame_number : uint8_t {
 
 enum frame_field : uint8_t { FRAME_FIELD_OTHER = 0, FRAME_FIELD_MSGID, FRAME_FIELD_REQ };
 
-/* ---- mistakes. Functions of the parser answer whether it can go on without more bytes. */
+/* ---- mistakes. The parser's functions return whether it can go on without more bytes. */
 
 static bool frame_refuse(struct frame_parser *p, const char *fault, size_t fault_at)
 {
@@ -96,8 +97,8 @@ static int64_t frame_integer_behind(std::string_view bytes, int64_t min, int64_t
 	return error == std::errc() && is_whole && value >= min && value <= max ? value : -1;
 }
 
-/* The last string of the top level may have been msgid or req: whoever sent the frame is told which one it was. Called
- * at a byte that no integer, colon or blank is. */
+/* The last string of the top level may have been the key msgid or req: reads its value, so that the refusal names the
+ * request. To be called at a byte that is no part of an integer and neither colon nor blank. */
 static void frame_salvage(struct frame_parser *p)
 {
 	if (!p->text_end)
@@ -113,7 +114,7 @@ static void frame_salvage(struct frame_parser *p)
 			std::max(frame_integer_behind(behind, 1, UINT32_MAX), int64_t{0}));
 }
 
-/* The first byte from at on that is not plain text of one byte per character, or size. */
+/* The first position from at on whose byte is not plain text of one byte a character; size if there is none. */
 static size_t frame_skip_plain(const char *bytes, size_t at, size_t size)
 {
 #if defined(__SSE2__)
@@ -123,7 +124,7 @@ static size_t frame_skip_plain(const char *bytes, size_t at, size_t size)
 		const __m128i part = _mm_loadu_si128(reinterpret_cast<const __m128i *>(bytes + at));
 		const __m128i ends =
 			_mm_or_si128(_mm_cmpeq_epi8(part, quote), _mm_cmpeq_epi8(part, backslash));
-		/* Signed: what is not above 0x1f is a control character or a byte from 0x80 on. */
+		/* Signed comparison: control characters and bytes from 0x80 on are not above 0x1f. */
 		const int plain = _mm_movemask_epi8(_mm_andnot_si128(ends, _mm_cmpgt_epi8(part, last)));
 
 		if (plain != 0xffff)
@@ -136,7 +137,7 @@ static size_t frame_skip_plain(const char *bytes, size_t at, size_t size)
 	return at;
 }
 
-/* A raw LF or NUL ends the whole frame: a forgotten quote costs one line and not what follows. */
+/* A raw LF or NUL ends the whole frame, so a forgotten quote loses one line and not the frames behind it. */
 static bool frame_ends_line(char c)
 {
 	return c == '\n' || c == '\0';
@@ -167,7 +168,7 @@ static bool frame_pass_string(struct frame_parser *p)
 	return false;
 }
 
-/* Only braces and strings matter for the end, brackets also for what the top level is. */
+/* Only braces and strings matter for the frame's end; brackets matter for where the top level is. */
 static bool frame_pass_rest(struct frame_parser *p)
 {
 	if (p->in_text)
@@ -203,7 +204,7 @@ static int frame_hex_digit(char c)
 	                              : -1;
 }
 
-/* Of four hexadecimal digits. */
+/* The value of four hexadecimal digits. */
 static unsigned frame_hex(const char *digits)
 {
 	unsigned value = 0;
@@ -234,7 +235,8 @@ static char *frame_put_utf8(char *to, unsigned c)
 	return to;
 }
 
-/* What a string means that the parser has accepted; raw is the part between the quotes. It becomes no longer. */
+/* Decodes a string that the parser has accepted. raw: the part between the quotes. The text is never longer than
+ * raw. */
 static size_t frame_decode(std::string_view raw, char *text)
 {
 	static const char from[] = "bfnrt", means[] = "\b\f\n\r\t";
@@ -265,7 +267,8 @@ static size_t frame_decode(std::string_view raw, char *text)
 	return static_cast<size_t>(to - text);
 }
 
-/* \uXXXX at p->at: how many bytes it takes; 0: it is not whole yet; or it was refused. Surrogates come in pairs only. */
+/* \uXXXX at p->at. Returns how many bytes it has; 0: it is incomplete or was refused. Surrogates are accepted only in
+ * pairs. */
 static size_t frame_unicode_escape(struct frame_parser *p)
 {
 	const char *escape = p->bytes + p->at;
@@ -285,7 +288,7 @@ static size_t frame_unicode_escape(struct frame_parser *p)
 		frame_refuse(p, "\\u0000 in a string", p->at);
 	if (unit < 0xd800 || unit > 0xdfff)
 		return unit == 0 ? 0 : 6;
-	/* The second is \uDC00 to \uDFFF. */
+	/* The second surrogate must be \uDC00 to \uDFFF. */
 	for (size_t i = 6; i < 12 && (i < size || unit >= 0xdc00); i++) {
 		const char c = unit < 0xdc00 ? escape[i] : '\0';
 		const bool fits = i == 6   ? c == '\\'
@@ -302,7 +305,7 @@ static size_t frame_unicode_escape(struct frame_parser *p)
 	return size >= 12 ? 12 : 0;
 }
 
-/* The same of any escape. */
+/* As frame_unicode_escape, for every kind of escape. */
 static size_t frame_escape(struct frame_parser *p)
 {
 	if (p->size - p->at < 2)
@@ -318,7 +321,8 @@ static size_t frame_escape(struct frame_parser *p)
 	return 0;
 }
 
-/* The same of a character of more than one byte: the ranges of RFC 3629, so no over-long form, no surrogate. */
+/* As frame_unicode_escape, for a character of more than one byte. The ranges are those of RFC 3629: no over-long form,
+ * no surrogate. */
 static size_t frame_utf8(struct frame_parser *p)
 {
 	const auto *c = reinterpret_cast<const unsigned char *>(p->bytes + p->at);
@@ -347,7 +351,7 @@ static std::string_view frame_key(const struct frame_parser *p, const char *byte
 
 static bool frame_same_text(std::string_view a, std::string_view b)
 {
-	/* Nearly all differ in size or beginning, which costs no call. */
+	/* Most keys differ in size or first byte; comparing these first saves a call. */
 	return a.size() == b.size() &&
 	       (a.empty() || (a[0] == b[0] && memcmp(a.data(), b.data(), a.size()) == 0));
 }
@@ -362,7 +366,7 @@ static void frame_decode_key(struct frame_parser *p, struct frame_member *m)
 	m->key_decoded = static_cast<uint16_t>(p->decoded_keys.size());
 }
 
-/* Among the first ones. */
+/* Whether the key is among the first frame_first_keys keys. */
 static bool frame_has_key(const struct frame_parser *p, std::string_view key)
 {
 	const size_t known = std::min(p->members.size(), frame_first_keys);
@@ -373,7 +377,7 @@ static bool frame_has_key(const struct frame_parser *p, std::string_view key)
 	return false;
 }
 
-/* p->at is behind the key. false: it was there before. */
+/* p->at is behind the key. false: the frame has the key already. */
 static bool frame_note_key(struct frame_parser *p)
 {
 	struct frame_member m = {p->token_at + 1, p->at - p->token_at - 2, 0, 0, 0, FRAME_NULL, false};
@@ -394,7 +398,7 @@ static bool frame_note_key(struct frame_parser *p)
 	return true;
 }
 
-/* Those behind the first ones. */
+/* Whether the keys behind the first ones differ from each other. */
 static bool frame_more_keys_differ(struct frame_parser *p)
 {
 	std::vector<std::pair<std::string_view, uint32_t>> keys;
@@ -417,7 +421,7 @@ static bool frame_in_object(const struct frame_parser *p)
 	return (p->objects >> (p->depth - 1) & 1) != 0;
 }
 
-/* Most clients write no blanks: what follows is taken at once, which saves a step. */
+/* Reads the byte c if it is next. Most clients write no blanks, so this saves a step. */
 static bool frame_take(struct frame_parser *p, char c)
 {
 	if (p->at == p->size || p->bytes[p->at] != c)
@@ -483,8 +487,8 @@ static void frame_begin_string(struct frame_parser *p, bool is_key)
 	p->has_escapes = false;
 }
 
-/* The double that a number of at most frame_most_number bytes means: HUGE_VAL where none is that large, 0 where
- * none is that small. Of any locale. */
+/* The double that a number of at most frame_most_number bytes means: HUGE_VAL if it is too large, 0 if it is too small.
+ * The same in every locale. */
 static double frame_number_double(std::string_view text)
 {
 	double value = 0;
@@ -492,11 +496,11 @@ static double frame_number_double(std::string_view text)
 
 	if (error != std::errc::result_out_of_range)
 		return value;
-	/* With so few digits the sign of the exponent tells. */
+	/* With so few digits the sign of the exponent decides between too large and too small. */
 	return text.find('-', 1) == std::string_view::npos ? HUGE_VAL : 0;
 }
 
-/* The integer that a number means that the parser has accepted. false: it is none from min to max, which are no
+/* The integer that an accepted number means. false: it is no integer, or not from min to max. min and max are no
  * further from 0 than CS_INTEGER_MAX. */
 static bool frame_number_integer(std::string_view text, int64_t min, int64_t max, int64_t *value_r)
 {
@@ -539,13 +543,13 @@ static bool frame_end_number(struct frame_parser *p)
 			return frame_refuse(p, "req is no integer from 0 to 9007199254740991", p->token_at);
 		p->request.req = value;
 	} else if (p->number == FRAME_EXPONENT && std::isinf(frame_number_double(text))) {
-		/* 63 digits are never too large; only an exponent can be. */
+		/* Without an exponent, 63 digits are never too large. */
 		return frame_refuse(p, "a number that no double holds", p->token_at);
 	}
 	return frame_end_value(p);
 }
 
-/* What follows in a number after this part; -1: the number may end here; -2: it may not. */
+/* The part that follows in a number after this one; -1: the number may end here; -2: it may not. */
 static int frame_next_part(uint8_t part, char c)
 {
 	const bool is_digit = c >= '0' && c <= '9', is_e = c == 'e' || c == 'E';
@@ -776,7 +780,7 @@ int frame_fault(const struct frame_parser *p, struct cs_error *e)
 {
 	if (!p->fault)
 		return 0;
-	/* At byte 0 stands the {. */
+	/* The { is at byte 0, so no mistake is there. */
 	if (p->fault_at)
 		error_set(e, "%s at byte %u", p->fault, p->fault_at);
 	else
@@ -800,7 +804,7 @@ size_t frame_parser_memory(const struct frame_parser *p)
 {
 	const size_t keys = p->decoded_keys.capacity();
 
-	/* What is decoded is no longer than what came. */
+	/* Decoded keys are never longer than the frame. */
 	return sizeof *p + p->members.capacity() * sizeof(struct frame_member) +
 	       (keys ? keys * sizeof(std::string) + p->at : 0);
 }

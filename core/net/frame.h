@@ -26,11 +26,11 @@ enum frame_type : uint8_t {
 	FRAME_OBJECT
 };
 
-/* A member of the top-level object. Places count from the frame's { on. */
+/* A member of the top-level object. Positions count from the frame's { on. */
 struct frame_member {
 	uint32_t key_at, key_size; /* without the quotes */
 	uint32_t value_at, value_size; /* with quotes, brackets, braces */
-	uint16_t key_decoded; /* 0, or a key with escapes: its number in decoded_keys, from 1 on */
+	uint16_t key_decoded; /* 0; or, for a key with escapes, its number in decoded_keys, from 1 on */
 	enum frame_type type;
 	bool has_escapes; /* the value is a text with escapes */
 };
@@ -41,53 +41,53 @@ struct frame_parser {
 	const char *bytes = nullptr; /* during frame_parse only */
 	uint32_t size = 0;
 
-	uint32_t at = 0; /* the byte that is looked at next; of a whole frame: its size */
+	uint32_t at = 0; /* the next byte to look at; in a whole frame: its size */
 	uint32_t token_at = 0; /* where the current string, number or word begins */
 	uint32_t text_at = 0, text_end = 0; /* the last string of the top level, with the closing quote; 0: none */
-	uint64_t kinds = 0; /* a bit for each size and first byte of a key, so that most need no comparing */
+	uint64_t kinds = 0; /* a bit for each size and first byte of a key: most new keys need no comparison */
 	uint32_t objects = 0; /* bit d: the container at depth d + 1 is an object */
 	uint16_t values = 0;
 	uint8_t depth = 0;
 	uint8_t state = 0;
-	uint8_t number = 0; /* which part of a number is read */
-	uint8_t field = 0; /* whose value is read: msgid's, req's */
+	uint8_t number = 0; /* which part of a number comes next */
+	uint8_t field = 0; /* which value is being read: of msgid or of req */
 	bool is_key = false; /* the string is a key */
-	bool has_escapes = false; /* the string has some */
+	bool has_escapes = false; /* the string has escapes */
 
-	/* After a mistake only the frame's end is looked for, and msgid and req. */
+	/* After a mistake the parser looks only for the frame's end, for msgid and for req. */
 	bool in_text = false;
 	uint32_t braces = 0; /* objects that are open */
 	uint32_t level = 0; /* objects and arrays that are open */
 
-	const char *fault = nullptr; /* why the frame is refused */
+	const char *fault = nullptr; /* why the frame is refused; null: it is not */
 	uint32_t fault_at = 0;
 
-	struct cs_request request = {0, -1}; /* also of a frame that is refused, as far as it could be read */
+	struct cs_request request = {0, -1}; /* also of a refused frame, as far as it could be read */
 	std::vector<struct frame_member> members;
 	std::vector<std::string> decoded_keys;
 };
 
 enum frame_result {
 	FRAME_MORE = 0, /* the frame is not whole yet */
-	FRAME_COMPLETE = 1, /* it is: p->at bytes. frame_fault tells whether it is refused */
-	FRAME_BAD_BEGIN = 2 /* its first byte cannot begin a frame: the connection is lost */
+	FRAME_COMPLETE = 1, /* the frame is complete: p->at bytes. frame_fault tells whether it is refused */
+	FRAME_BAD_BEGIN = 2 /* its first byte cannot begin a frame: nothing more of this connection can be read */
 };
 
-/* How many bytes between two frames stand there before the next frame begins. */
+/* How many blank bytes stand before the next frame. */
 size_t frame_skip_blanks(const char *bytes, size_t size);
 
-/* Goes on where the last call ended. bytes: all of the frame that has come, from its first byte on, which may lie
- * elsewhere than at the last call, and perhaps what follows it. Each byte is looked at once, but for those of an escape
- * or a character that a call's end cuts. A malformed frame ends where its braces balance, or at a raw LF or NUL in a
+/* Goes on where the last call ended. bytes: all of the frame that has come, from its first byte on, and perhaps bytes
+ * behind it; they may have moved since the last call. Each byte is looked at once, except those of an escape or a
+ * character that the end of a call cuts. A malformed frame ends where its braces balance, or at a raw LF or NUL in a
  * string. size: less than 4 GiB. */
 enum frame_result frame_parse(struct frame_parser *p, const char *bytes, size_t size);
 
-/* Of a whole frame: 0, or CS_EINVAL with what is wrong and where (the byte, from 0 on) in e. */
+/* For a whole frame: 0, or CS_EINVAL with the mistake and its place (the byte, from 0 on) in e. */
 [[nodiscard]] int frame_fault(const struct frame_parser *p, struct cs_error *e);
 
 void frame_reset(struct frame_parser *p);
 
-/* Bytes of memory that a copy of it takes. */
+/* Bytes of memory that a copy of the parser takes. */
 size_t frame_parser_memory(const struct frame_parser *p);
 
 struct frame_tree_deleter {
@@ -99,11 +99,11 @@ struct frame_tree {
 	std::unique_ptr<struct cJSON, frame_tree_deleter> root;
 };
 
-/* What cs_frame.fields points to: what was asked for lives as long as this. */
+/* cs_frame.fields points to this. Texts and trees that were asked for live as long as it. */
 struct frame_fields {
 	const struct frame_parser *parser = nullptr; /* of the whole frame, which is not refused */
 
-	/* Decoded texts lie where their values lie in the frame: that is always room enough. */
+	/* Decoded texts stand at their values' places in the frame: a decoded text is never longer than its value. */
 	mutable std::unique_ptr<char[]> long_texts; /* of a frame that is longer than short_texts */
 	mutable std::vector<struct frame_tree> trees;
 	mutable char short_texts[1024];

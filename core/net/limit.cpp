@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the arithmetic of the token bucket. It must not know what is charged. */
+ * The arithmetic of the token bucket. */
 #include "core/net/limit.h"
 
 #include <algorithm>
@@ -10,7 +10,7 @@ void limit_init(struct limit_bucket *b, int64_t burst, int64_t now_ms)
 	b->refilled = now_ms;
 }
 
-/* A rate of r per second is r thousandths per millisecond. */
+/* A rate of r per second equals r thousandths per millisecond. */
 static void limit_refill(struct limit_bucket *b, int64_t rate, int64_t burst, int64_t now_ms)
 {
 	const int64_t full = burst * 1000;
@@ -19,7 +19,7 @@ static void limit_refill(struct limit_bucket *b, int64_t rate, int64_t burst, in
 
 	b->refilled = now_ms;
 	if (missing <= 0)
-		b->tokens = full; /* a reload may have lowered the burst */
+		b->tokens = full; /* the bucket is full; or a reload has lowered the burst */
 	else if (elapsed > missing / rate)
 		b->tokens = full;
 	else

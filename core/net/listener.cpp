@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns listening sockets and accepting, and when accepting pauses. It must not know what happens on a
- * connection. */
+ * Listening sockets: accepts connections, and pauses when no more can be accepted. */
 #include "core/net/listener.h"
 
 #include <cerrno>
@@ -14,7 +13,7 @@
 #include "core/net/conn.h"
 #include "core/base/log.h"
 
-/* Connections taken per listener and turn, so that a flood of them leaves time for those that are there. */
+/* Most connections accepted by a listener in a turn, so that a flood of them leaves time for the existing ones. */
 static constexpr int listener_accepts_per_turn = 64;
 static constexpr int listener_backlog = 1024;
 static constexpr int64_t listener_complaint_every_ms = 10000;
@@ -26,7 +25,7 @@ struct listener {
 	unique_fd fd;
 	event_ptr accept_event, pause_event;
 	bool paused = false;
-	int64_t complain_at = 0; /* pauses are logged from then on: at the limit each accept ends in one */
+	int64_t complain_at = 0; /* pauses are logged from then on only: at the limit each accept ends in a pause */
 };
 
 void listener_deleter::operator()(struct listener *l) const
@@ -84,7 +83,7 @@ static bool listener_parse_host(const std::string &host, bool is_ipv6, uint16_t 
 	}
 	if (inet_pton(AF_INET6, host.c_str(), &ipv6) != 1)
 		return false;
-	/* [::ffff:192.0.2.1] is another form of 192.0.2.1; as IPv6 alone it could not be bound. */
+	/* [::ffff:192.0.2.1] is another form of 192.0.2.1; an IPv6-only socket cannot be bound to it. */
 	if (IN6_IS_ADDR_V4MAPPED(&ipv6))
 		listener_set_ipv4(a, &ipv6.s6_addr[12], port);
 	else
@@ -128,13 +127,13 @@ const struct listen_address *listener_find(const std::vector<struct listen_addre
                                            const struct listen_address *wanted)
 {
 	for (const struct listen_address &a : addresses)
-		/* Each port 0 becomes another port. */
+		/* Two port 0 are never the same: each becomes a port of its own. */
 		if (listener_port_of(&a) != 0 && listener_same(&a, wanted))
 			return &a;
 	return nullptr;
 }
 
-/* Tells the operator what to write instead. */
+/* A text that tells the operator what to write instead. */
 static std::string listener_advice(std::string_view text)
 {
 	const size_t colon = text.rfind(':');
@@ -201,7 +200,7 @@ static int listener_bind(const struct listen_address *a, int option, unique_fd *
 	if (fd.fd == -1 || setsockopt(fd.fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == -1 ||
 	    (option != 0 && setsockopt(fd.fd, SOL_SOCKET, option, &on, sizeof on) == -1))
 		return -1;
-	/* [::] must not take what 0.0.0.0 beside it asks for. */
+	/* IPv6 only: else [::] would also take the IPv4 address that 0.0.0.0 asks for. */
 	if (a->address.ss_family == AF_INET6 &&
 	    setsockopt(fd.fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == -1)
 		return -1;
@@ -216,7 +215,7 @@ static int listener_reserve_one(struct listen_address *a, struct cs_error *e)
 	socklen_t size = a->size;
 	unique_fd fd;
 
-	/* listen() as well: two sockets that only reuse the address may both be bound. */
+	/* Calls listen() as well: two sockets with SO_REUSEADDR can both be bound, but not both listen. */
 	if (listener_bind(a, 0, &fd) == -1 || listen(fd.fd, 1) == -1)
 		return listener_fail(a, e);
 	if (listener_port_of(a) != 0)
@@ -261,7 +260,7 @@ static void listener_go_on(struct listener *l)
 	event_add(l->accept_event.get(), nullptr);
 }
 
-/* Errors that belong to the one connection, which is gone by then. */
+/* Errors of the one connection, which has ended before it was accepted. */
 static bool listener_is_passing(int error)
 {
 	return error == EINTR || error == ECONNABORTED || error == EPROTO || error == EPERM ||

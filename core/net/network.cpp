@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns lists of networks and whether an address is in one. It must not know what a list is for. */
+ * Lists of networks, and whether an address is in one. */
 #include "core/net/network.h"
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 
 #include "core/base/log.h"
 
-/* Whether the first bits of both are equal. */
+/* Whether the first `bits` bits of both are equal. */
 static bool network_agree(const std::array<uint8_t, 16> &one, const std::array<uint8_t, 16> &other,
                           unsigned bits)
 {
@@ -88,7 +88,8 @@ static uint64_t network_upper_half(const uint8_t *bytes)
 
 uint64_t network_client(const sockaddr *address)
 {
-	/* IPv6 has multicast there, from which no client comes. */
+	/* The number of an IPv4 address gets this upper half. In IPv6 it belongs to multicast, which is never a
+	 * client's address. */
 	static constexpr uint64_t ipv4 = UINT64_C(0xffffffff) << 32;
 
 	if (address->sa_family == AF_INET)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns reading a PROXY header, versions 1 and 2. It must not know sockets, nor who may send one. */
+ * Reads a PROXY header, versions 1 and 2. */
 #include "core/net/proxyproto.h"
 
 #include <algorithm>
@@ -22,7 +22,7 @@ static enum proxyproto_result proxyproto_fail(struct proxyproto_header *h, const
 
 /* ---- version 1: PROXY TCP4 source destination source-port destination-port CRLF */
 
-/* The next word of a line whose words have one blank between them; false where there is none. */
+/* Reads the next word of a line whose words have one blank between them. false: there is none. */
 static bool proxyproto_take_word(std::string_view *line, std::string_view *word_r)
 {
 	if (line->empty() || line->front() != ' ')
@@ -37,14 +37,14 @@ static bool proxyproto_read_host(std::string_view word, int family, void *addres
 {
 	char text[INET6_ADDRSTRLEN];
 
-	/* A zero byte would hide what stands behind it. */
+	/* A zero byte would hide the rest of the word. */
 	if (word.size() >= sizeof text || word.find('\0') != std::string_view::npos)
 		return false;
 	*std::copy(word.begin(), word.end(), text) = '\0';
 	return inet_pton(family, text, address_r) == 1;
 }
 
-/* Decimal without heading zeroes, which could be meant as octal. */
+/* Decimal. Leading zeroes are refused: they could mean octal. */
 static bool proxyproto_read_port(std::string_view word, uint16_t *port_r)
 {
 	const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), *port_r);
@@ -103,7 +103,7 @@ static enum proxyproto_result proxyproto_parse_line(std::string_view line, struc
 		return proxyproto_parse_tcp(line, AF_INET, h);
 	if (protocol == "TCP6")
 		return proxyproto_parse_tcp(line, AF_INET6, h);
-	/* Whatever else such a line says does not count. */
+	/* The rest of such a line is not used. */
 	return protocol == "UNKNOWN" ? PROXYPROTO_LOCAL : proxyproto_fail(h, "unknown protocol");
 }
 
@@ -120,8 +120,8 @@ static enum proxyproto_result proxyproto_parse_v1(std::string_view bytes, struct
 	return proxyproto_parse_line(bytes.substr(0, end - 1), h);
 }
 
-/* ---- version 2: twelve fixed bytes, version and command, family and transport, size of the rest
- * (big-endian); the rest begins with the addresses. */
+/* ---- version 2: twelve fixed bytes, version and command, family and transport, size of the rest (big-endian); the
+ * rest begins with the addresses. */
 
 static constexpr size_t proxyproto_fixed_v2 = 16;
 
@@ -131,7 +131,7 @@ static uint16_t proxyproto_read_number(std::string_view bytes, size_t at)
 	                             static_cast<unsigned char>(bytes[at + 1]));
 }
 
-/* Bytes of the addresses of a family: source and destination, and for the Internet's their ports. */
+/* Size in bytes of the addresses of a family: source and destination, with their ports for AF_INET and AF_INET6. */
 static size_t proxyproto_addresses_size(unsigned family)
 {
 	static constexpr size_t sizes[] = {0, 12, 36, 216};
@@ -139,7 +139,7 @@ static size_t proxyproto_addresses_size(unsigned family)
 	return sizes[family];
 }
 
-/* What the fixed part says, so that its faults show before the rest is there. */
+/* Checks the fixed part as soon as it is there, before the rest comes. nullptr: no mistake. */
 static const char *proxyproto_fault_of_v2(std::string_view bytes)
 {
 	const auto command = static_cast<unsigned char>(bytes[12]);

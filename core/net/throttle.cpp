@@ -4,15 +4,15 @@
 
 #include <algorithm>
 
-/* The weight of one failure; what a rate of one per minute gives back is one per ms. */
+/* The weight of one failure: a limit of n failures a minute takes n off the weight each ms. */
 static constexpr int64_t throttle_failure = 60000;
-/* Failures with one subject up to the first pause. */
+/* Failures with one subject before the first pause. */
 static constexpr int64_t throttle_free = 5;
 static constexpr int64_t throttle_first_pause_ms = 1000, throttle_longest_pause_ms = 300000;
-/* Failures with one subject are forgotten when the last one is so long ago. */
+/* Failures with one subject are forgotten after so long a time without one. */
 static constexpr int64_t throttle_memory_ms = 900000;
 
-/* The bits of a number must all count; both factors are those of MurmurHash3. */
+/* Mixes a number, so that each of its bits counts. Both factors are those of MurmurHash3. */
 static uint64_t throttle_mix(uint64_t number)
 {
 	number = (number ^ number >> 33) * 0xff51afd7ed558ccdu;
@@ -20,7 +20,7 @@ static uint64_t throttle_mix(uint64_t number)
 	return number ^ number >> 33;
 }
 
-/* The places at which an entry can stand. */
+/* The places in which an entry may stand. */
 static struct throttle_entry *throttle_set_of(struct throttle *t, uint64_t client, uint64_t subject)
 {
 	const uint64_t number = throttle_mix(throttle_mix(client ^ t->secret) ^ subject);
@@ -28,7 +28,7 @@ static struct throttle_entry *throttle_set_of(struct throttle *t, uint64_t clien
 	return &t->entries[number % throttle::sets * throttle::ways];
 }
 
-/* What the failures weigh now. */
+/* The present weight of the failures. */
 static int64_t throttle_weigh(const struct throttle_entry *entry, int64_t most, int64_t now_ms)
 {
 	const int64_t elapsed = now_ms - entry->last_ms;

@@ -10,16 +10,16 @@
 #include <random>
 #include <vector>
 
-/* Failures of a client with one subject, or with all of them (subject 0). */
+/* Failures of a client with one subject, or with all subjects together (subject 0). */
 struct throttle_entry {
 	uint64_t client = 0, subject = 0;
-	int64_t weight = 0; /* of the failures, as they stood at last_ms; 0: the entry is free */
+	int64_t weight = 0; /* of the failures, as of last_ms; 0: the entry is free */
 	int64_t last_ms = 0;
 };
 
-/* Of a fixed size. An entry can stand at a few places only, which its number and a secret decide; where they are
- * taken it replaces the one with the fewest failures. So a flood of clients that fail once each replaces its own
- * kind, and nobody can aim at an entry. */
+/* A table of fixed size. Each entry has only a few possible places, chosen by its numbers and a secret; if all are
+ * taken it replaces the entry with the fewest failures. So many clients that fail once each replace only each other,
+ * and nobody can choose whose entry is replaced. */
 struct throttle {
 	static constexpr size_t ways = 8, sets = 8192; /* 64 Ki entries, 2 MiB */
 
@@ -29,7 +29,7 @@ struct throttle {
 	std::atomic<uint64_t> failed = 0, refused = 0; /* since the start */
 };
 
-/* Contracts of cs_host.guess_wait and cs_host.guess_note. client: as of network_client; now_ms: monotonic. Any
+/* Contracts of cs_host.guess_wait and cs_host.guess_note. client: a number of network_client; now_ms: monotonic. Any
  * thread. */
 int64_t throttle_wait(struct throttle *t, uint64_t client, uint64_t subject, int64_t most, int64_t now_ms);
 void throttle_note(struct throttle *t, uint64_t client, uint64_t subject, int64_t most, bool right, int64_t now_ms);
