@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the way of a plugin's data to its instances on other workers: one flat copy, freed by its last reader;
- * and the choice between this node and the bus. It must not know what the data is. */
+ * The way of a plugin's data to its instances: one flat copy for all workers, freed by its last reader; and the choice
+ * between this node and the bus. */
 #include "core/session/route.h"
 
 #include <atomic>
@@ -15,7 +15,7 @@
 
 struct route_parcel;
 
-/* One worker's part of a parcel. */
+/* The part of a parcel for one worker. */
 struct route_item {
 	struct route_parcel *parcel;
 	struct worker *worker;
@@ -23,7 +23,7 @@ struct route_item {
 	cs_account account;
 };
 
-/* One allocation: this, then count items, then the data. */
+/* One allocation: this struct, then count items, then the data. */
 struct route_parcel {
 	std::atomic<unsigned> readers;
 	unsigned plugin;
@@ -60,7 +60,7 @@ static void route_unpack(struct route_parcel *p)
 		free(p);
 }
 
-/* nullptr: it does not run on that worker. */
+/* nullptr: no instance of the plugin runs on that worker. */
 static const struct cs_self *route_instance(const struct worker *w, unsigned plugin)
 {
 	if (plugin >= w->instances.size() || !w->instances[plugin]->started)
@@ -68,7 +68,7 @@ static const struct cs_self *route_instance(const struct worker *w, unsigned plu
 	return w->instances[plugin].get();
 }
 
-/* The session may have ended, or its connection belong to somebody else by now. */
+/* Whether the session is still there: it may have ended, or its connection may belong to another account by now. */
 static bool route_is_wanted(const struct route_item *item)
 {
 	if (item->conn == 0)
@@ -139,7 +139,7 @@ void route_to_all(struct cs_self *self, const void *data, size_t size, unsigned 
 		bus_send_all(shared->bus, self, data, size, flags);
 }
 
-/* ---- what other nodes sent */
+/* ---- data from other nodes */
 
 bool route_arrived_for_account(struct worker_shared *shared, unsigned plugin, cs_account to, const void *data,
                                size_t size)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the way of a plugin's data to its instances on other workers and, by the bus, on other nodes. It must
- * not know what the data is. Any thread; contracts in plugin.h (route, route_all). */
+ * The way of a plugin's data to its instances on other workers and, over the bus, on other nodes. Any thread; contracts
+ * in plugin.h (route, route_all). */
 #ifndef CORE_ROUTE_H
 #define CORE_ROUTE_H
 
@@ -9,8 +9,8 @@
 int route_to_account(struct cs_self *self, cs_account to, uint64_t device, const void *data, size_t size, unsigned flags);
 void route_to_all(struct cs_self *self, const void *data, size_t size, unsigned flags);
 
-/* What another node sent to a plugin, by its place in the order of start; never sent on. false: the account
- * has no session here. */
+/* Data that another node sent to a plugin, which is named by its index in the order of start; it is never sent on.
+ * false: the account has no session here. */
 struct worker_shared;
 bool route_arrived_for_account(struct worker_shared *shared, unsigned plugin, cs_account to, const void *data,
                                size_t size);

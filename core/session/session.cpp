@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the rules of the table account -> connection: one holder, ended before it is free, waiters woken once. It
- * must not know plugins, sockets or what a session is for. */
+ * The rules of the table account -> connection: one holder, which ends before the place is free; each waiter is woken
+ * once. */
 #include "core/session/session.h"
 
 #include <utility>
@@ -9,7 +9,7 @@
 
 static struct session_shard *session_shard_of(struct session_table *t, cs_account account)
 {
-	/* Accounts are numbered one after the other: the low bits spread them evenly. */
+	/* Accounts are numbered in sequence, so the low bits spread them evenly. */
 	return &t->shards[account % t->shards.size()];
 }
 
@@ -93,7 +93,7 @@ bool session_wait(struct session_table *t, cs_account account, const struct sess
 	return true;
 }
 
-/* proved_ms 0: nothing was proved. */
+/* proved_ms 0: wakes only. */
 static void session_tell_waiters(struct session_table *t, cs_account account, int64_t proved_ms)
 {
 	struct session_shard *shard = session_shard_of(t, account);
@@ -166,7 +166,7 @@ bool session_drop(struct session_table *t, cs_account account, cs_conn *conn_r)
 	return true;
 }
 
-/* The entry goes and its waiters come back. */
+/* Removes the entry and returns its waiters. */
 static std::vector<struct session_waiter> session_take_waiters(struct session_table *t, cs_account account)
 {
 	struct session_shard *shard = session_shard_of(t, account);

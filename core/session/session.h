@@ -1,7 +1,24 @@
 /* SPDX-License-Identifier: MIT
- * Owns the table account -> connection over all workers of this node: the one thing that workers share. It
- * must not know plugins, sockets or what a session is for. Any thread: sharded, a shard's lock is held for a
- * look-up only and nothing is called while it is held. */
+ * The table account -> connection over all workers of this node. Any thread: the table is split into shards, a shard's
+ * lock is held for a look-up only, and nothing is called while it is held.
+ *
+ * Who decides that a session is stale, and when:
+ *
+ * - Its own connection, at any time: the TCP connection ends (conn_write and conn_read), also by TCP keepalive
+ *   (core.keepalive, set in net/conn.cpp); or the peer is silent for core.idle_timeout, or for 75 s if its client
+ *   confirms deliveries (set by plugins/login/attempt.cpp); net/conn_timer.cpp.
+ * - A probe, when another login asks for the account without CS_CLAIM_KICK, on this node or on another: the peer does
+ *   not answer for 4 s, or was silent for longer than its doubt (35 s if its client confirms); net/conn_probe.cpp.
+ * - The claim of another login with CS_CLAIM_KICK: the older session is closed at once; plugin/host_claim.cpp on this
+ *   node, over the bus on another.
+ * - Redis, when a node claims the account: the owner's node has no lease or does not read its inbox; then the claim is
+ *   granted, whatever the generations; script claim in plugins/bus_redis/wire.cpp. If the owner's node still runs, the
+ *   next case decides when it comes back to the bus.
+ * - Redis, when a node claims its sessions again in a new epoch: where a higher generation is there, the node closes
+ *   its own session; a session of another node with a lower generation is told to close; script again in
+ *   plugins/bus_redis/wire.cpp.
+ *
+ * In all cases the session ends on its own worker. */
 #ifndef CORE_SESSION_H
 #define CORE_SESSION_H
 
@@ -14,7 +31,7 @@
 
 struct loop;
 
-/* Woken, by loop_post on its loop, when the place that it waited for may be free: it claims again. */
+/* A claim that waits. loop_post calls fn on its loop when the place may be free: it claims again. */
 struct session_waiter {
 	struct loop *loop;
 	void (*fn)(void *arg);
@@ -24,10 +41,10 @@ struct session_waiter {
 struct session_entry {
 	unsigned worker = 0;
 	cs_conn conn = 0;
-	bool reserved = false; /* the cluster is being asked: no session yet, nobody can be routed there */
-	bool ending = false; /* being flushed: nobody can be routed there */
-	unsigned holds = 0; /* plugins that have not released it */
-	int64_t proved_ms = 0; /* when it was last known, here or on another node, that its peer is there */
+	bool reserved = false; /* the cluster is being asked: no session yet, nothing is routed there */
+	bool ending = false; /* `closed` runs or is due: nothing is routed there */
+	unsigned holds = 0; /* how often the place is held; it is free when all have released it */
+	int64_t proved_ms = 0; /* when the peer last proved, here or on another node, that it is there; ms, monotonic */
 	std::vector<struct session_waiter> waiters;
 };
 
@@ -42,42 +59,43 @@ struct session_table {
 
 enum session_claim_result { SESSION_GRANTED, SESSION_TAKEN, SESSION_WAIT };
 
-/* Claims the place. TAKEN: *other_r (worker, conn, proved_ms) tells who has it. WAIT: the holder is ending, or the place
- * is reserved; the waiter was noted and is woken exactly once. */
+/* Claims the place. TAKEN: *other_r (worker, conn, proved_ms) is the session that has it. WAIT: that session is ending,
+ * or the place is reserved; the waiter is noted and woken exactly once. */
 enum session_claim_result session_claim(struct session_table *t, cs_account account, unsigned worker,
                                         cs_conn conn, const struct session_waiter *waiter,
                                         struct session_entry *other_r);
-/* As session_claim, but a place that is GRANTED is only reserved: other claims wait for what becomes of it,
- * session_settle or session_free. */
+/* As session_claim, but a place that is GRANTED is only reserved. Other claims wait until session_settle or
+ * session_free is called for it. */
 enum session_claim_result session_reserve(struct session_table *t, cs_account account, unsigned worker,
                                           cs_conn conn, const struct session_waiter *waiter,
                                           struct session_entry *other_r);
 /* Makes a reserved place a session and wakes all waiters. */
 void session_settle(struct session_table *t, cs_account account);
-/* Waits for a place that is TAKEN to be given up, or for its session to be proved. false: it is free already. */
+/* Waits until a place that is TAKEN becomes free, or its session is proved. false: it is free already. */
 bool session_wait(struct session_table *t, cs_account account, const struct session_waiter *waiter);
-/* The peer of the account's session answers: notes the time, and wakes those who wait for a place that is TAKEN.
- * A place that is reserved or ending keeps them: they wait for what becomes of it. */
+/* The peer of the account's session has answered: notes the time, and wakes the claims that wait for a place that is
+ * TAKEN. Claims that wait for a reserved or ending place go on waiting, until it is a session or free. */
 void session_prove(struct session_table *t, cs_account account, int64_t now_ms);
-/* Wakes those who wait, and notes nothing. */
+/* As session_prove, but notes no time. */
 void session_rouse(struct session_table *t, cs_account account);
-/* When the account's session, or that which its reserved place waits for, was last proved; 0: never. */
+/* When the account's session was last proved; of a reserved place: the session of another node that it waits for. 0:
+ * never. */
 int64_t session_proved_ms(struct session_table *t, cs_account account);
-/* Marks the session as ending, with one hold of the caller's own. From now on it is not located. */
+/* Marks the session as ending; the caller has one hold. From now on the session is not located. */
 void session_end(struct session_table *t, cs_account account);
 void session_hold(struct session_table *t, cs_account account);
-/* Gives up one hold. true: it was the last, of *conn_r's session; the place is kept until session_free. */
+/* Gives up one hold. true: it was the last hold of *conn_r's session; the place stays taken until session_free. */
 bool session_drop(struct session_table *t, cs_account account, cs_conn *conn_r);
-/* Frees a place that is reserved, or the last hold of which was dropped, and wakes all waiters. For who
- * reserved or dropped it only. */
+/* Frees a place that is reserved or has no hold any more, and wakes all waiters. To be called only by the one who
+ * reserved it or dropped the last hold. */
 void session_free(struct session_table *t, cs_account account);
 /* Gives up one hold; the last one frees the place and wakes all waiters. */
 void session_release(struct session_table *t, cs_account account);
-/* Where the account is. false: nowhere, reserved, or ending. */
+/* Where the account's session is. false: there is none, or it is reserved or ending. */
 bool session_locate(struct session_table *t, cs_account account, unsigned *worker_r, cs_conn *conn_r);
-/* Forgets who waits, without waking anybody. When no worker runs, before the waiters end. */
+/* Removes all waiters without waking them. To be called when no worker runs, before the waiters are freed. */
 void session_forget_waiters(struct session_table *t);
-/* Places that are not free. */
+/* How many places are not free. */
 size_t session_count(struct session_table *t);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What sessions and the bus tell each other: the bus hears of the end of a session, and what other nodes send comes to
- * the sessions and instances of this one. */
+ * What sessions and the bus tell each other: the bus is told of the end of a session; data from other nodes goes to the
+ * sessions and instances of this node. */
 #include "core/session/session_bus.h"
 
 #include <memory>
@@ -27,7 +27,7 @@ void session_bus_release(struct worker_shared *shared, cs_account account)
 
 	if (!session_drop(shared->sessions, account, &conn))
 		return;
-	/* Nobody can take the place before session_free, so the next claim is posted after this. */
+	/* Nobody can take the place before session_free, so the next claim is posted to the bus after this. */
 	if (shared->bus != nullptr)
 		bus_release(shared->bus, account, conn);
 	session_free(shared->sessions, account);
@@ -66,7 +66,7 @@ static void session_bus_probe(struct worker_shared *shared, cs_account account, 
 	conn_begin_probe(shared, conn, account, asker);
 }
 
-/* To one worker. */
+/* For one worker. */
 struct session_bus_news {
 	struct worker *worker;
 	enum cs_cluster_event event;

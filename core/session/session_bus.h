@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What sessions and the bus tell each other. The bus hears of the end of a session in the order in which it happens here,
- * so that claim, ending, release and the next claim come one after the other there, too. Any thread. */
+ * What sessions and the bus tell each other. The bus is told of a session's end in the order in which it happens here,
+ * so that claim, ending, release and the next claim arrive there in this order. Any thread. */
 #ifndef CORE_SESSION_BUS_H
 #define CORE_SESSION_BUS_H
 
@@ -10,10 +10,10 @@ struct worker_shared;
 
 /* As session_end, for conn's session. */
 void session_bus_end(struct worker_shared *shared, cs_account account, cs_conn conn);
-/* As session_release; the bus has the place back before anybody here can claim it. */
+/* As session_release. The bus gets the place back before anybody on this node can claim it. */
 void session_bus_release(struct worker_shared *shared, cs_account account);
 
-/* What the bus calls; its members are described in bus/bus.h. */
+/* The functions that the bus calls; they are described in bus/bus.h. */
 extern const struct bus_calls session_bus_calls;
 
 #endif
