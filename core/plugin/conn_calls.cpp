@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What connections call of the rooms above them: dispatch, the plugins' life cycle, the session table, the store and the
- * bus. */
+ * The functions that connections call: dispatch, opening and closing in the plugins, the session table, the store and
+ * the bus. */
 #include "core/plugin/conn_calls.h"
 
 #include "core/base/call.h"
@@ -42,7 +42,7 @@ static void conn_calls_leaving(struct conn *c)
 	session_bus_end(c->worker->shared, c->account, c->handle);
 }
 
-/* In reverse order of their start. Each that holds the place has its hold before the next is told. */
+/* In reverse order of the plugins' start. A plugin that holds the place has its hold before the next one is called. */
 static void conn_calls_closed(struct conn *c, cs_account account)
 {
 	struct worker_shared *shared = c->worker->shared;
@@ -91,7 +91,7 @@ static void conn_calls_proved(struct conn *c, const std::vector<cs_bus_address> 
 	session_prove(shared->sessions, c->account, now_ms);
 }
 
-/* Who waits on a node that drains is refused, whoever is there. */
+/* On a draining node every waiting claim is refused, whether or not the peer is there. */
 static void conn_calls_probe_waits(struct conn *c)
 {
 	session_rouse(c->worker->shared->sessions, c->account);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The table of what connections call of the rooms above them; its members are described in net/conn.h. */
+ * The table of functions that connections call; its members are described in net/conn.h. */
 #ifndef CORE_CONN_CALLS_H
 #define CORE_CONN_CALLS_H
 

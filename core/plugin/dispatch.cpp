@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the map msgid -> handler and the order of checks before a handler runs. It must not know what any msgid
- * means, but for PING, which it answers itself. */
+ * Gives a request to the handler of its msgid, after all checks and hooks. Answers PING itself. */
 #include "core/plugin/dispatch.h"
 
 #include <algorithm>
@@ -12,7 +11,7 @@
 #include "core/plugin/plugin.h"
 #include "core/base/worker.h"
 
-/* What the core charges for frames that reach no handler. */
+/* The cost of a frame that reaches no handler. */
 static constexpr int64_t dispatch_own_cost = 1;
 
 static const char dispatch_going_away[] = "this node is going away, connect again";
@@ -43,7 +42,7 @@ static int dispatch_add(struct dispatch_table *table, const struct plugin_set *s
 	}
 	place->second = {route, plugin->index, {}};
 	if (route->msgid < table->near.size())
-		table->near[route->msgid] = &place->second; /* a map's entries stay where they are */
+		table->near[route->msgid] = &place->second; /* entries of an unordered_map do not move */
 	return 0;
 }
 
@@ -67,7 +66,7 @@ static int dispatch_add_hook(struct dispatch_table *table, const struct plugin *
 	return 0;
 }
 
-/* Plugins stand in the order of their start, so a stable sort leaves those of one order in it. */
+/* Plugins are in the order of their start, so a stable sort keeps that order among equal hooks. */
 static int dispatch_build_hooks(struct dispatch_table *table, const struct plugin_set *set, struct cs_error *e)
 {
 	for (const auto &plugin : set->plugins)
@@ -118,8 +117,7 @@ static void dispatch_count(struct dispatch_call *d)
 	worker_add(&counters->bytes, d->frame.size);
 }
 
-/* Requests that no handler sees are settled here and now; to be settled they have to be owed first, lest their
- * answer counts as that of another. */
+/* Refuses a request that no handler sees. Increment owed before refusing: the refusal decrements it. */
 static void dispatch_refuse(struct dispatch_call *d, int wire_errno, const char *text)
 {
 	d->conn->owed++;
@@ -160,7 +158,7 @@ static bool dispatch_is_draining(const struct conn *c)
 	return c->draining || c->worker->draining;
 }
 
-/* Everything but hooks and handler; false: refused. */
+/* All checks before hooks and handler. false: the request was refused. */
 static bool dispatch_may_call(struct dispatch_call *d)
 {
 	const uint32_t flags = d->entry == nullptr ? 0 : d->entry->route->flags;
@@ -176,8 +174,8 @@ static bool dispatch_may_call(struct dispatch_call *d)
 	return false;
 }
 
-/* The connection counts as pending during a plugin's call, so that a handler may finish() before it returns. What the
- * handler's plugin sends is the answer; what a hook's plugin sends is not. */
+/* The connection counts as pending during a plugin's call, so that a handler may call finish() before it returns.
+ * Frames that the handler's plugin sends count as the answer; frames of a hook's plugin do not. */
 static void dispatch_begin_call(struct dispatch_call *d, const struct cs_self *handler)
 {
 	struct conn *c = d->conn;
@@ -225,7 +223,7 @@ static void dispatch_call_handler(struct dispatch_call *d)
 	dispatch_count(d);
 }
 
-/* The frame waits for the hook before `next`; its bytes are the server's until then. */
+/* The frame waits for the hook before `next`; the server keeps a copy of its bytes until then. */
 static void dispatch_hold(struct dispatch_call *d, const struct cs_self *self, size_t next)
 {
 	struct conn *c = d->conn;
@@ -237,7 +235,7 @@ static void dispatch_hold(struct dispatch_call *d, const struct cs_self *self, s
 	c->held->next = next;
 }
 
-/* A hook that rejects and says nothing would leave the client without an answer. */
+/* Refuses the request if the hook has not: else the client would get no answer. */
 static void dispatch_reject(struct dispatch_call *d)
 {
 	d->conn->pending = false;
@@ -259,7 +257,7 @@ static int dispatch_run_hook(struct dispatch_call *d, const struct cs_hook *hook
 	return CS_REJECT;
 }
 
-/* The hooks from `next` on; true: all have passed the frame. */
+/* Calls the hooks from `next` on. true: all of them passed the frame. */
 static bool dispatch_pass_hooks(struct dispatch_call *d, size_t next)
 {
 	const std::vector<struct dispatch_hook> &hooks = d->entry->hooks;
@@ -301,7 +299,7 @@ static const struct dispatch_entry *dispatch_find(const struct conn *c, uint32_t
 	return place == table->entries.end() ? nullptr : &place->second;
 }
 
-/* Fills in d for a frame that was parsed. 0, or CS_EINVAL with what is wrong in e. */
+/* Fills in d for a parsed frame. 0, or CS_EINVAL with the mistake in e. */
 static int dispatch_begin(struct dispatch_call *d, struct conn *c, std::string_view bytes, struct frame_fields *fields,
                           struct cs_error *e)
 {
@@ -342,7 +340,7 @@ enum dispatch_result dispatch_frame(struct conn *c, std::string_view bytes, cons
 
 /* ---- a frame that a hook held */
 
-/* The connection's session ended while the hook had the frame, or the node goes away: 0, or what resume() answers. */
+/* Refuses a held frame if the session has ended meanwhile, or the node drains. Returns 0, or the result of resume(). */
 static int dispatch_refuse_held(struct dispatch_call *d, cs_account account)
 {
 	if (account != d->conn->account) {
@@ -368,7 +366,7 @@ int dispatch_resume(struct conn *c, const struct cs_self *self, int verdict)
 	if (verdict != CS_PASS && verdict != CS_REJECT)
 		return CS_EINVAL;
 	d.frame.size = c->held->bytes.size();
-	/* What the hook has refused is not refused again. */
+	/* A request that the hook has refused is not refused again. */
 	const int result = verdict == CS_REJECT && c->pending_answered ? 0 : dispatch_refuse_held(&d, c->held->account);
 
 	if (result == 0 && verdict == CS_PASS) {
@@ -390,7 +388,7 @@ void dispatch_go_on(struct conn *c)
 	struct frame_fields fields;
 	const auto held = std::move(c->held);
 
-	/* It was accepted once, so it is again. */
+	/* The frame was accepted when it came, so it is accepted again. */
 	(void)frame_parse(&parser, held->bytes.data(), held->bytes.size());
 	fields.parser = &parser;
 	(void)dispatch_begin(&d, c, held->bytes, &fields, &e);
@@ -400,7 +398,7 @@ void dispatch_go_on(struct conn *c)
 
 /* ---- requests that stay pending */
 
-/* A minute is over when the third look finds the same request. */
+/* At the third look a request has been pending for at least a minute. */
 static constexpr uint8_t dispatch_most_looks = 3;
 
 struct dispatch_forgotten {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the map msgid -> handler and the order of checks before a handler runs. It must not know what any msgid
- * means, but for PING, which it answers itself. */
+ * Gives a request to the handler of its msgid, after all checks and hooks. Answers PING itself. */
 #ifndef CORE_DISPATCH_H
 #define CORE_DISPATCH_H
 
@@ -32,31 +31,32 @@ struct dispatch_entry {
 /* Built once, then constant: any thread may read. */
 struct dispatch_table {
 	std::unordered_map<uint32_t, struct dispatch_entry> entries;
-	std::array<const struct dispatch_entry *, 1000> near = {}; /* those that protocol and plugins have, by msgid */
+	std::array<const struct dispatch_entry *, 1000> near = {}; /* by msgid, below 1000: nearly all are */
 };
 
-/* Takes the routes and hooks of all plugins. Two routes with one msgid, a route without handler, a route or hook for a
- * msgid of the core's: CS_EINVAL, e names both files. */
+/* Notes the routes and hooks of all plugins. Two routes with one msgid, a route without handler, a route or hook for a
+ * msgid of the core: CS_EINVAL, e names both files. */
 [[nodiscard]] int dispatch_build(struct dispatch_table *table, const struct plugin_set *set,
                                  struct cs_error *e);
 
-/* Makes the worker's counters, one for each route of shared->dispatch. Before it runs. */
+/* Makes the worker's counters, one for each route of shared->dispatch. Before the worker runs. */
 void dispatch_open(struct worker *w);
 
 enum dispatch_result { DISPATCH_NEXT, DISPATCH_WAIT };
 
-/* One frame of the connection, parsed: known msgid, login state, cost charged, own id, hooks, handler,
- * counters. Every refusal is answered. WAIT: nothing more of this connection until conn_finish or dispatch_resume.
- * *pause_ms_r: for how long the connection is over its rate (0: it is not). Worker thread; calls the plugin. */
+/* Dispatches one parsed frame of the connection: charges its cost; checks that it is well-formed and its msgid known, the
+ * login state and the own id; calls the hooks and the handler. Counts each request; answers every refusal. WAIT: nothing
+ * more of this connection is dispatched until conn_finish or dispatch_resume. *pause_ms_r: for how many ms the
+ * connection is over its rate (0: it is not). Worker thread; calls plugins. */
 enum dispatch_result dispatch_frame(struct conn *c, std::string_view bytes, const struct frame_parser *parsed,
                                     int64_t *pause_ms_r);
-/* To be called each dispatch_look_ms: logs each plugin that has left requests pending for more than a minute, once for
- * each request. Worker thread. */
+/* To be called every dispatch_look_ms: logs each plugin that has left a request pending for more than a minute, once
+ * for each request. Worker thread. */
 void dispatch_look_pending(struct worker *w);
 inline constexpr int64_t dispatch_look_ms = 30000;
-/* The verdict of the hook for which the frame of the connection waits. Contract of cs_host.resume. */
+/* Takes the verdict of the hook that has the connection's pending frame. Contract of cs_host.resume. */
 int dispatch_resume(struct conn *c, const struct cs_self *self, int verdict);
-/* Gives a frame that its hook has passed to the next hooks and the handler. Not from inside a plugin's call. */
+/* Gives a frame that its hook has passed to the next hooks and then to the handler. Not from inside a plugin's call. */
 void dispatch_go_on(struct conn *c);
 
 #endif

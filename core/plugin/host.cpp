@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the table of functions that plugins get: the only file that sees plugins and the inside of the core at
- * once. It must not know what any plugin does. */
+ * The table of functions that plugins get. */
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
@@ -27,7 +26,7 @@ static struct conn *host_own_find(struct cs_self *self, cs_conn conn)
 	return conn_find(self->worker, conn);
 }
 
-/* Cuts what does not fit without leaving half a character, which no client could parse. */
+/* Cuts a text to the size without leaving half a character, which no client could parse. */
 static void host_cut_text(char *text, size_t size)
 {
 	if (size < host_most_text)
@@ -117,7 +116,7 @@ static int host_refuse_result(struct cs_self *self, cs_conn conn, const struct c
 
 /* ---- connections */
 
-/* As far as the ends tell: reading each frame would cost as much as all else that is done with it. */
+/* Looks only at the ends: parsing each frame would cost as much as all other work on it. */
 static bool host_is_object(const char *frame, size_t size, const char *tail)
 {
 	return size >= 2 && frame[0] == '{' && frame[size - 1] == '}' && (!tail || std::string_view(tail).ends_with('}'));
@@ -128,8 +127,8 @@ static int host_send(struct cs_self *self, cs_conn conn, const char *frame, size
 {
 	struct conn *c = host_own_find(self, conn);
 
-	/* The session ended in this turn and a plugin that minds is told at the turn's end: nothing of that
-	 * session may come after the answer to LOGOUT. */
+	/* The session ended in this turn, and `closed` of this plugin is called at the turn's end: no frame of that
+	 * session may be sent behind the answer to LOGOUT. */
 	if (!c || (c->ended != 0 && self->plugin->declared.closed != nullptr))
 		return CS_ENOENT;
 	if (!host_is_object(frame, size, tail)) {
@@ -257,7 +256,7 @@ static int host_outcome_can_be_unknown(struct cs_self *self)
 
 /* ---- time */
 
-/* The wall clock may be set back; what clients see as `ts` must not go back with it. */
+/* The wall clock may be set back; the `ts` that clients see must not go back with it. */
 static int64_t host_now()
 {
 	static constinit std::atomic<int64_t> latest{0};

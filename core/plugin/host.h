@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * Owns the functions of the host table that have a file of their own. It must not know who calls them. Contracts
- * in plugin.h; the instance's own worker. */
+ * Functions of the host table that have a file of their own. Contracts in plugin.h; the instance's own worker. */
 #ifndef CORE_HOST_H
 #define CORE_HOST_H
 
 #include <chatserverd/plugin.h>
 
 int host_claim(struct cs_self *self, cs_conn conn, const struct cs_claim *claim, cs_done_fn *done, void *arg);
-/* Completes every claim that still waits with CS_ECANCELED. No worker runs, the bus has stopped. */
+/* Completes every waiting claim with CS_ECANCELED. To be called when no worker runs and the bus has stopped. */
 struct worker_shared;
 void host_claim_cancel_all(struct worker_shared *shared);
 int host_presence(struct cs_self *self, cs_conn conn, const cs_account *accounts, unsigned char *online,

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns claiming an account's place for a connection: trying, waiting, asking the cluster, kicking or probing the
- * older session. It must not know what a session is for. */
+ * Claims an account's place for a connection: waits, asks the cluster, kicks or probes the older session. */
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -15,19 +14,19 @@
 #include "core/session/session.h"
 #include "core/base/worker.h"
 
-/* Pauses between two questions to the cluster. */
+/* Pauses between two claims on the bus. */
 static constexpr int64_t host_first_pause_ms = 20;
 static constexpr int64_t host_longest_pause_ms = 100;
-/* How long a session of another node may take to end that is ending already or was told to. */
+/* How long a session of another node may take to end, if it is ending already or was kicked. */
 static constexpr int64_t host_ending_ms = 3000;
-/* How long another node may take to notice that its client has left for this one. */
+/* How long another node may take to notice that its client has left for this node. */
 static constexpr int64_t host_moving_ms = 150;
-/* How long another node may take to find out that the peer of the older session is gone, and to end it. */
+/* How long another node may take to find out that the older session's peer is gone, and to end that session. */
 static constexpr int64_t host_probing_ms = 7000;
-/* Asked at least, however long that takes: time for which this node was held up tells nothing about the other. */
+/* Minimum number of tries, so that a stall of this node is not taken for a stall of the other. */
 static constexpr unsigned host_fewest_questions = 4;
 
-/* A claim under way. It owns itself: it ends with its completion. */
+/* A claim under way. It is freed by its completion. */
 struct claim {
 	struct cs_self *self = nullptr;
 	cs_conn conn = 0;
@@ -41,9 +40,9 @@ struct claim {
 	void *arg = nullptr;
 	int64_t begun_ms = worker_monotonic_ms();
 	int64_t pause_ms = host_first_pause_ms;
-	unsigned questions = 0;   /* asked so far */
-	event_ptr again;   /* made with the first pause */
-	bool reserves = false;   /* the account's place, while the cluster is asked */
+	unsigned questions = 0;   /* how often the bus was asked */
+	event_ptr again;   /* the timer for the next try; made with the first pause */
+	bool reserves = false;   /* the account's place is reserved here while the cluster is asked */
 	int result = 0;
 };
 
@@ -63,7 +62,7 @@ static void host_claim_complete(void *arg)
 
 	cl->self->worker->claims.erase(cl.get());
 	if (cl->result == 0 && !host_claim_find(cl.get()))
-		cl->result = CS_ENOENT;   /* it ended since, and its session with it */
+		cl->result = CS_ENOENT;   /* the connection ended meanwhile, and its session with it */
 	const plugin_call call(cl->self, CALL_COMPLETION);
 
 	cl->done(cl->self->state, cl->conn, cl->result, cl->arg);
@@ -79,8 +78,8 @@ static void host_claim_finish(struct claim *cl, int result)
 
 static void host_claim_try(void *arg);
 
-/* Waits first and kicks or probes whoever holds the place then: the holder may have changed since the claim, and
- * one that nobody kicks could keep the place, and the waiter, for ever. */
+/* Waits first, and then kicks or probes the session that holds the place now. The holder may have changed since the
+ * claim; a new holder that nobody kicks or probes could keep the place, and this claim waiting, for ever. */
 static void host_claim_wait_for_holder(struct claim *cl)
 {
 	struct worker *w = cl->self->worker;
@@ -99,7 +98,7 @@ static void host_claim_wait_for_holder(struct claim *cl)
 		conn_begin_probe(w->shared, conn, account, 0);
 }
 
-/* The place has a session. */
+/* The place is taken by a session of this node. */
 static void host_claim_meet(struct claim *cl, int64_t proved_ms)
 {
 	if (cl->flags & CS_CLAIM_KICK)
@@ -111,7 +110,8 @@ static void host_claim_meet(struct claim *cl, int64_t proved_ms)
 	host_claim_wait_for_holder(cl);
 }
 
-/* The place is the connection's. A peer that has just logged in is there. */
+/* Logs the account in on the connection, which has the place now. The peer has just sent its LOGIN, so the session
+ * counts as proved. */
 static void host_claim_enter(struct claim *cl, struct conn *c)
 {
 	conn_bind(c, cl->account, cl->name);
@@ -121,12 +121,12 @@ static void host_claim_enter(struct claim *cl, struct conn *c)
 	session_prove(host_claim_table(cl), cl->account, worker_monotonic_ms());
 }
 
-/* ---- asking the cluster. Meanwhile the place is reserved here: the account's next claim of this node waits
- * for the outcome of this one, and has its own turn then. */
+/* ---- asking the cluster. Meanwhile the place is reserved here: other claims of the account on this node wait until
+ * this one has ended, and are tried then. */
 
 static void host_claim_ask(struct claim *cl);
 
-/* The reserved place is free again. */
+/* Frees the reserved place and ends the claim. */
 static void host_claim_give_up(struct claim *cl, int result)
 {
 	cl->reserves = false;
@@ -143,7 +143,7 @@ static void host_claim_ask_again(evutil_socket_t, short, void *arg)
 	host_claim_give_up(cl, CS_ENOENT);
 }
 
-/* How long it asks on, from its beginning. */
+/* How many ms after its beginning the claim still asks again. */
 static int64_t host_claim_patience(struct claim *cl, int result)
 {
 	if (cl->flags & CS_CLAIM_KICK)
@@ -153,7 +153,7 @@ static int64_t host_claim_patience(struct claim *cl, int result)
 	return host_probing_ms;
 }
 
-/* Milliseconds until the next question; 0: it has been asked for long enough. */
+/* Milliseconds until the next try; 0: the time is over. */
 static int64_t host_claim_pause(struct claim *cl, int result)
 {
 	const int64_t left = cl->begun_ms + host_claim_patience(cl, result) - worker_monotonic_ms();
@@ -176,7 +176,7 @@ static void host_claim_wait(struct claim *cl, int64_t ms)
 
 static void host_claim_refused(struct claim *cl, int result)
 {
-	/* A later login has the account: this one is the older and must not get in its way. */
+	/* A later login has the account: this claim belongs to an older one and must not replace it. */
 	if (result == CS_EINVAL)
 		return host_claim_give_up(cl, CS_EEXIST);
 	if (result != CS_EAGAIN && result != CS_EEXIST)
@@ -190,7 +190,8 @@ static void host_claim_refused(struct claim *cl, int result)
 	host_claim_wait(cl, pause);
 }
 
-/* The bus gives back what nobody here wants any longer before anybody here can claim it. */
+/* The connection has gone. The bus releases the place before this node frees it, so that a later claim of this node
+ * comes after the release. */
 static void host_claim_granted_for_nothing(struct claim *cl)
 {
 	bus_release(cl->self->worker->shared->bus, cl->account, cl->conn);
@@ -233,8 +234,8 @@ static void host_claim_granted(struct claim *cl, struct conn *c)
 	host_claim_finish(cl, 0);
 }
 
-/* Tries the claim, for the first time or after a wake. A woken waiter has no right to the place: it claims
- * again, and its connection may be gone by now. */
+/* Tries the claim, at first or after a wake. A woken claim has no right to the place: it claims again, and its
+ * connection may have ended meanwhile. */
 static void host_claim_try(void *arg)
 {
 	auto *cl = (struct claim *)arg;
@@ -284,7 +285,7 @@ int host_claim(struct cs_self *self, cs_conn conn, const struct cs_claim *claim,
 	return 0;
 }
 
-/* What was answered before has been completed: what is left waits for a timer or a place. */
+/* Claims that were answered are completed already; those left wait for a timer or for a place. */
 void host_claim_cancel_all(struct worker_shared *shared)
 {
 	session_forget_waiters(shared->sessions);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns telling who is online: from the table of this node, and for the others from the bus. It must not know
- * who wants to know. */
+ * Tells who is online: from the session table of this node, and from the bus for accounts without a session here. */
 #include <memory>
 #include <vector>
 
@@ -11,17 +10,17 @@
 #include "core/session/session.h"
 #include "core/base/worker.h"
 
-/* A question under way. It owns itself until its completion. */
+/* A question under way. It is freed by its completion. */
 struct presence {
 	struct cs_self *self;
 	cs_conn conn;
 	unsigned char *online;   /* the caller's */
 	cs_done_fn *done;
 	void *arg;
-	/* Accounts without a session here: the bus is asked for these. */
+	/* Accounts without a session here; the bus is asked for these. */
 	std::vector<cs_account> elsewhere;
 	std::vector<unsigned char> found;
-	std::vector<size_t> places;   /* in online */
+	std::vector<size_t> places;   /* their indexes in online */
 };
 
 static void host_presence_look_here(struct presence *p, const cs_account *accounts, size_t count)
@@ -49,7 +48,7 @@ static void host_presence_complete(void *arg)
 	p->done(p->self->state, p->conn, 0, p->arg);
 }
 
-/* That the bus is away is no failure: who is elsewhere cannot be reached. */
+/* The result of the bus does not matter: while it is away, accounts of other nodes count as offline. */
 static void host_presence_answered(void *arg, int)
 {
 	auto *p = (struct presence *)arg;

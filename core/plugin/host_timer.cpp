@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the timers of plugins. It must not know what they are for. */
+ * The timers of plugins. */
 #include <algorithm>
 #include <memory>
 
@@ -14,7 +14,7 @@ struct cs_timer {
 	event_ptr event;
 	cs_timer_fn *fn;
 	void *arg;
-	size_t place;        /* in self->timers */
+	size_t place;        /* index in self->timers */
 	bool repeat;
 	bool running;
 	bool deleted;

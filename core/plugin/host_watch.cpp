@@ -9,13 +9,13 @@
 #include "core/plugin/plugin.h"
 #include "core/base/worker.h"
 
-/* A descriptor of a plugin. It may be given up from within its own call. */
+/* A descriptor that a plugin watches. It may be unwatched from its own call. */
 struct cs_watch {
 	struct cs_self *self;
 	event_ptr event;
 	cs_watch_fn *fn;
 	void *arg;
-	size_t place; /* in self->watches */
+	size_t place; /* index in self->watches */
 	bool running;
 	bool deleted;
 };
@@ -47,7 +47,7 @@ static void host_watch_on_event(evutil_socket_t fd, short what, void *arg)
 		host_watch_free(watch);
 }
 
-/* Asked first, for libevent writes lines of its own about what epoll does not take. */
+/* Asks epoll first: libevent prints a line of its own for a descriptor that epoll refuses. */
 static bool host_watch_is_possible(int fd)
 {
 	struct stat status = {};
@@ -99,7 +99,7 @@ struct host_posted {
 	void *arg;
 };
 
-/* An instance whose start() failed has no state to be called with. */
+/* Does not call fn if start() failed: the instance has no state then. */
 static void host_post_run(void *arg)
 {
 	const std::unique_ptr<struct host_posted> p(static_cast<struct host_posted *>(arg));
@@ -116,7 +116,7 @@ int host_post(struct cs_self *self, cs_post_fn *fn, void *arg)
 	auto p = std::make_unique<struct host_posted>(self, fn, arg);
 	std::scoped_lock lock(self->mutex);
 
-	/* Under the lock, so that host_posts_end finds in the loop whatever was taken. */
+	/* Under the lock, so that host_posts_end finds every accepted post in the loop. */
 	if (self->posts_ended)
 		return CS_ECANCELED;
 	loop_post(&self->worker->loop, host_post_run, p.release());

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the plugins together: which are wanted, who needs whom, the order of start and stop, their options and
- * instances. It must not know the form of a file (plugin_load) nor what a plugin does. */
+ * All plugins together: which are wanted, which needs which, the order of start and stop, their options and
+ * instances. */
 #include "core/plugin/plugin.h"
 
 #include <algorithm>
@@ -10,15 +10,15 @@
 #include "core/base/log.h"
 #include "core/base/worker.h"
 
-/* What the loading works on; passed down instead of five arguments. */
+/* The state of loading, passed down instead of five arguments. */
 struct loading {
 	struct plugin_set *set;
 	const char *folder;
 	std::span<const struct plugin_adapter> adapters;
 	const struct conf_file *file;
 	std::vector<std::string> names;
-	bool is_all = false;                /* names are those of the folder */
-	std::vector<std::string> without;   /* but for these */
+	bool is_all = false;                /* names is what the folder holds */
+	std::vector<std::string> without;   /* without these */
 };
 
 static const struct cs_service *plugin_find_provided(const struct plugin *p, const char *service)
@@ -30,7 +30,7 @@ static const struct cs_service *plugin_find_provided(const struct plugin *p, con
 	return nullptr;
 }
 
-/* The line to change when a plugin is one too many or one too few. */
+/* The line of chat.conf to change when a plugin is too many or missing. */
 std::string plugin_where_plugins(const struct loading *l)
 {
 	const std::string place = conf_where(l->file, "core", "plugins");
@@ -42,7 +42,7 @@ std::string plugin_where_plugins(const struct loading *l)
 	return "core.plugins: not set, so all of core.plugin_dir is loaded, " + folder;
 }
 
-/* The same for one that was found in the folder: how to do without it. */
+/* The same for a plugin found in the folder: how to leave it out. */
 std::string plugin_where_found(const struct loading *l, const std::string &name)
 {
 	if (l->without.empty())
@@ -50,7 +50,7 @@ std::string plugin_where_found(const struct loading *l, const std::string &name)
 	return plugin_where_plugins(l) + "; its `all but` may leave out " + name + ", too";
 }
 
-/* The line to change when a plugin cannot be loaded. */
+/* The line of chat.conf to change when a plugin cannot be loaded. */
 std::string plugin_where_name(const struct loading *l, const std::string &name)
 {
 	for (const struct plugin_adapter &a : l->adapters) {
@@ -75,8 +75,8 @@ std::vector<std::string> plugin_split_names(std::string_view text)
 	return names;
 }
 
-/* "" and "all but a, b": what is in the folder. A name that is not there is only told of: whoever left a file out and
- * then removed it did nothing wrong. */
+/* "" and "all but a, b": the plugins of the folder. An excluded name that is not in the folder is only logged: the
+ * operator may have removed that file. */
 static int plugin_collect_all(struct loading *l, struct cs_error *e)
 {
 	struct cs_error text{};
@@ -94,7 +94,7 @@ static int plugin_collect_all(struct loading *l, struct cs_error *e)
 	return 0;
 }
 
-/* The adapters that were chosen are loaded also where `plugins` does not list them. */
+/* Chosen adapters are loaded even if `plugins` does not list them. */
 static int plugin_collect_names(struct loading *l, const char *names, struct cs_error *e)
 {
 	l->names = plugin_split_names(names);
@@ -206,7 +206,8 @@ static int plugin_check_needs(const struct loading *l, struct cs_error *e)
 	return 0;
 }
 
-/* A service that the plugin waits for: needed, or used and provided by one that is still left. NULL: none. */
+/* A service that the plugin waits for: it needs it, or uses it and another plugin in `left` provides it. NULL:
+ * none. */
 static const char *plugin_waits_for(const struct plugin_set *sorted, const struct plugin_set *left, const struct plugin *p)
 {
 	for (const char *const *need = p->declared.needs; need && *need; need++) {
@@ -220,7 +221,7 @@ static const char *plugin_waits_for(const struct plugin_set *sorted, const struc
 	return nullptr;
 }
 
-/* Providers first, else as they were named. */
+/* Providers first, otherwise in the order in which they were loaded. */
 static int plugin_sort_by_needs(struct plugin_set *set, struct cs_error *e)
 {
 	struct plugin_set sorted;
@@ -254,7 +255,7 @@ static int plugin_bind_options(const struct loading *l, struct cs_error *e)
 	return 0;
 }
 
-/* A session carries them as the bits of one number. */
+/* A session carries the words as bits of one 64-bit number. */
 static constexpr size_t plugin_most_want_words = 64;
 
 static int plugin_number_want_words(struct plugin_set *set, struct cs_error *e)

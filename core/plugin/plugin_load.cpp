@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns one plugin file: finding it, who may have written it, its ABI and whether its tables make sense. It must
- * not know the other plugins (plugin) nor what this one does. */
+ * One plugin file: finding it, checking its owner and mode, its ABI and its tables. */
 #include "core/plugin/plugin.h"
 
 #include <algorithm>
@@ -16,7 +15,7 @@
 
 static constexpr uint32_t plugin_route_flags = CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID;
 
-/* What a plugin of ABI 1.0 brings at least; members added later stand behind it. */
+/* Size of cs_plugin in ABI 1.0, the least that a plugin has. Later members are added behind it. */
 static constexpr size_t plugin_least_size = offsetof(struct cs_plugin, stop) + sizeof(cs_plugin::stop);
 
 using folder_ptr = std::unique_ptr<DIR, function_deleter<closedir>>;
@@ -27,7 +26,7 @@ static int plugin_refuse(const struct plugin *p, struct cs_error *e, const char 
 	return CS_EINVAL;
 }
 
-/* Loading a file runs it, so only root and this server's own user may have written it. */
+/* Loading a file runs it, so only root and the server's own user may be able to write it. */
 static int plugin_check_file(const struct plugin *p, struct cs_error *e)
 {
 	struct stat status{};
@@ -49,8 +48,9 @@ static int plugin_check_file(const struct plugin *p, struct cs_error *e)
 	return 0;
 }
 
-/* Whoever may write to a folder above can put another folder of plugins in this one's place; where only owners may
- * rename (sticky, as /tmp is) that is nobody. Groups may write there, as staff does in Debian's /usr/local. */
+/* Whoever may write to a folder above could put another folder in the place of the plugins' folder. In a sticky folder
+ * such as /tmp only owners may rename, so it is accepted. Groups may write, as the group staff does in Debian's
+ * /usr/local. */
 static int plugin_check_above(const char *folder, std::string path, struct cs_error *e)
 {
 	struct stat status{};
@@ -103,7 +103,7 @@ static int plugin_open_file(struct plugin *p, struct cs_error *e)
 	return 0;
 }
 
-/* abi and size are read first: until they fit, nothing else of the object means anything. */
+/* Reads abi and size first: unless they fit, the rest of the object means nothing. */
 static int plugin_copy_declared(struct plugin *p, struct cs_error *e)
 {
 	const void *symbol = dlsym(p->handle.get(), CS_PLUGIN_SYMBOL);
@@ -127,7 +127,7 @@ static int plugin_copy_declared(struct plugin *p, struct cs_error *e)
 	return 0;
 }
 
-/* Copies a list of the plugin's with its last row, the one for which is_last holds. least: what a row had at first. */
+/* Copies a plugin's list including its last row, for which is_last holds. least: size of a row in ABI 1.0. */
 template <class Row>
 static int plugin_copy_list(const struct plugin *p, const char *what, const Row **list, uint32_t stride, size_t least,
                      bool (*is_last)(const Row &row), std::vector<Row> *rows_r, struct cs_error *e)
