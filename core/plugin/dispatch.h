@@ -44,10 +44,10 @@ void dispatch_open(struct worker *w);
 
 enum dispatch_result { DISPATCH_NEXT, DISPATCH_WAIT };
 
-/* Dispatches one parsed frame of the connection: charges its cost; checks that it is well-formed and its msgid known, the
- * login state and the own id; calls the hooks and the handler. Counts each request; answers every refusal. WAIT: nothing
- * more of this connection is dispatched until conn_finish or dispatch_resume. *pause_ms_r: for how many ms the
- * connection is over its rate (0: it is not). Worker thread; calls plugins. */
+/* Dispatches one parsed frame of the connection: charges its cost; checks that it is well-formed, its msgid known, and
+ * the login state and the own id right; calls the hooks and the handler. Counts each request; answers every refusal.
+ * WAIT: nothing more of this connection is dispatched until conn_finish or dispatch_resume. *pause_ms_r: for how many
+ * ms the connection is over its rate (0: it is not). Worker thread; calls plugins. */
 enum dispatch_result dispatch_frame(struct conn *c, std::string_view bytes, const struct frame_parser *parsed,
                                     int64_t *pause_ms_r);
 /* To be called every dispatch_look_ms: logs each plugin that has left a request pending for more than a minute, once

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the store's threads: who runs what, in which order, as which transaction. It must not know SQL, nor what a
- * class of error leads to (store_engine). */
+ * The store's threads: which task runs on which thread, in which order, in which transaction. */
 #include "core/store/store.h"
 
 #include <algorithm>
@@ -17,10 +16,10 @@
 #include "core/store/store_queue.h"
 #include "core/base/worker.h"
 
-/* Of one transaction. */
+/* Limits of one transaction. */
 static constexpr size_t store_most_tasks = 256;
 static constexpr size_t store_most_bytes = 1024 * 1024;
-/* Of one turn of a writer. */
+/* Limits of one turn of a writer. */
 static constexpr size_t store_least_works = 8;
 static constexpr size_t store_items_for_a_work = 4;
 static constexpr int store_hasher_niceness = 10;
@@ -35,11 +34,11 @@ struct store_thread {
 
 struct store {
 	struct store_shared shared;
-	std::string name;                 /* of the server, for the database's lock */
+	std::string name;                 /* of this server, for the database's lock */
 	struct cs_db_server server{};
 	void *lock = nullptr;
 	bool locked = false;
-	bool in_order = true;             /* nothing was cut off */
+	bool in_order = true;             /* false: work was cut off at the stop */
 	struct store_queue reads, hashes;
 	std::vector<std::unique_ptr<struct store_queue>> writes;
 	std::vector<std::unique_ptr<struct store_thread>> threads;
@@ -50,7 +49,7 @@ void store_deleter::operator()(struct store *s) const
 {
 	const std::unique_ptr<struct store> owned(s);
 
-	s->threads.clear(); /* and their connections */
+	s->threads.clear(); /* and with them their connections */
 	if (s->locked)
 		s->shared.driver->unlock(s->lock, s->in_order);
 }
@@ -84,7 +83,7 @@ static void store_pool_run(struct store_thread *t)
 		store_run_single(t, &task);
 }
 
-/* Kernel threads have a niceness of their own: hashing gives way to everything else. */
+/* On Linux each thread has a niceness of its own: hashing gives way to all other threads. */
 static void store_hasher_run(struct store_thread *t)
 {
 	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), store_hasher_niceness);
@@ -96,7 +95,8 @@ static bool store_is_read(const struct store_task &task)
 	return !task.batch && task.kind == CS_WORK_READ;
 }
 
-/* The length of the transaction that begins with the first task: as many as allowed. A read is in none. */
+/* The number of tasks in the transaction that begins with the first task: as many as the limits allow. Reads are in no
+ * transaction. */
 static size_t store_transaction_length(std::span<const struct store_task> tasks)
 {
 	size_t bytes = 0, length = 0;
@@ -112,7 +112,7 @@ static size_t store_transaction_length(std::span<const struct store_task> tasks)
 	return length;
 }
 
-/* Brings the items together by kind, each kind in its own order: kinds do not depend on each other. */
+/* Sorts the items by kind and keeps the order within each kind: kinds do not depend on each other. */
 static void store_group_kinds(std::span<struct store_task> items)
 {
 	std::vector<const struct cs_batch *> kinds;
@@ -129,8 +129,8 @@ static void store_group_kinds(std::span<struct store_task> items)
 		                 [&rank](const auto &a, const auto &b) { return rank(a) < rank(b); });
 }
 
-/* Many items cost few statements where no work stands between them, so they go first. They pass works that were not
- * answered yet, so nobody can tell; but none passes a work of its own instance. Answers how many went first. */
+/* Puts items before works: items next to each other need few statements. An item may pass works of other instances,
+ * whose results nobody has seen yet, but no work of its own instance. Returns how many items are in front. */
 static size_t store_put_items_first(std::vector<struct store_task> *tasks)
 {
 	std::vector<const struct cs_self *> working;
@@ -150,8 +150,8 @@ static size_t store_put_items_first(std::vector<struct store_task> *tasks)
 	return count;
 }
 
-/* Puts the tasks in order and answers how many of them are this turn's. A work costs more than an item, so works get a
- * part of the turn; the others of them are first in the next one. */
+/* Sorts the tasks and returns how many of them run in this turn. A work costs more than an item, so only some works run
+ * in a turn; the others come first in the next one. */
 static size_t store_begin_turn(std::vector<struct store_task> *tasks)
 {
 	const size_t items = store_put_items_first(tasks);
@@ -182,10 +182,11 @@ static void store_run_turn(struct store_thread *t, std::span<struct store_task> 
 	}
 }
 
-/* Takes all that waits: while one commit is on its way to the disk the next transaction fills. */
+/* Each turn takes all waiting tasks: while one commit is on its way to the disk, the tasks of the next transaction
+ * gather. */
 static void store_writer_run(struct store_thread *t)
 {
-	std::vector<struct store_task> tasks;   /* works that had no part in the last turn, then what has come */
+	std::vector<struct store_task> tasks;   /* works left over from the last turn, then new tasks */
 
 	while (store_queue_take_all(t->queue, &tasks)) {
 		const size_t length = store_begin_turn(&tasks);
@@ -282,7 +283,7 @@ static struct store_queue *store_choose_queue(struct store *s, const struct cs_s
 	return s->writes[self->worker->index % s->writes.size()].get();
 }
 
-/* Keys may be small consecutive numbers; every bit of them shall count. */
+/* Keys may be small consecutive numbers; each of their bits must count. */
 static size_t store_hash_key(uint64_t key)
 {
 	key ^= key >> 33;
@@ -313,7 +314,7 @@ int store_open(store_ptr *store_r, const struct store_conf *conf, const struct c
 	return 0;
 }
 
-/* Signals belong to the main thread: blocked before the threads are there, so that they never have one. */
+/* Signals belong to the main thread: they are blocked before the threads are made, so that no thread gets one. */
 void store_start(struct store *s)
 {
 	sigset_t all, before;

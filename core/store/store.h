@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the threads that talk to the database and the hashing pool: queues, batching, transactions, retries,
- * error classes. It must not know SQL or what the work is about. */
+ * The store's threads, those that talk to the database and those that hash: queues, batches, transactions, retries. */
 #ifndef CORE_STORE_H
 #define CORE_STORE_H
 
@@ -14,13 +13,13 @@
 struct store;
 
 struct store_deleter {
-	void operator()(struct store *s) const;   /* store_stop first */
+	void operator()(struct store *s) const;   /* after store_stop */
 };
 using store_ptr = std::unique_ptr<struct store, store_deleter>;
 
 /* Locks the database for the server of that name (see cs_db_server), migrates the schema and opens every connection;
- * nothing runs yet. driver NULL: hashing only, work on the
- * database answers CS_ENOSTORE. 0, or CS_EINVAL with the text in e. Main thread; may block. */
+ * starts no thread. driver NULL: hashing only, work on the database answers CS_ENOSTORE. 0, or CS_EINVAL with the text
+ * in e. Main thread; may block. */
 [[nodiscard]] int store_open(store_ptr *store_r, const struct store_conf *conf,
                              const struct cs_db_driver *driver, const void *driver_conf, const char *name,
                              struct cs_error *e);
@@ -33,13 +32,14 @@ int store_work(struct store *s, struct cs_self *self, cs_conn conn, uint64_t cli
                cs_work_fn *fn, cs_done_fn *done, void *arg);
 int store_batch(struct store *s, struct cs_self *self, const struct cs_batch *batch, uint64_t key, void *item,
                 size_t bytes);
-/* The connection is gone: what it wanted hashed and has not begun is completed with CS_ECANCELED, so that those
- * who gave up and come again do not wait behind themselves. Any thread. */
+/* The connection has ended: completes its hashing work that has not begun with CS_ECANCELED, so that a client that gave
+ * up and comes again does not wait behind its own old work. Any thread. */
 void store_cancel_hashes(struct store *s, cs_conn conn);
 bool store_outcome_can_be_unknown(const struct store *s);
-/* Jobs and items handed in whose completion was not posted yet. Any thread. */
+/* Works and items handed in whose completion was not posted yet. Any thread. */
 size_t store_unfinished(const struct store *s);
-/* Lets the threads finish what they run, completes the rest with CS_ECANCELED, joins. Main thread. */
+/* Lets each thread finish its present task, completes the rest with CS_ECANCELED, and joins the threads. Main
+ * thread. */
 void store_stop(struct store *s);
 
 struct store_figures {

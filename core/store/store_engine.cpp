@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns what happens on one database connection: transactions, what each class of error leads to, opening again.
- * It must not know queues, threads or workers. */
+ * One database connection: transactions, what follows from each class of error, opening again. */
 #include "core/store/store_engine.h"
 
 #include <algorithm>
@@ -15,18 +14,18 @@
 
 static constexpr unsigned engine_most_retries = 5;
 static constexpr int64_t engine_most_pause = 500;
-/* A probe that did not end by then no longer keeps others from trying. */
+/* After so many ms a probe that has not ended no longer keeps others from trying. */
 static constexpr int64_t engine_longest_probe = 10000;
 
-/* How an attempt went, over all its runs. */
+/* A request with all its runs, until it is decided. */
 struct attempt {
-	int64_t begun;               /* when it was handed in */
+	int64_t begun;               /* how many ms from then on it may be run again */
 	int64_t patience;            /* ms from then on for which it is run again */
-	bool repeatable;             /* running again what perhaps was done is harmless */
+	bool repeatable;             /* a second run is harmless, even if the first was committed */
 	int64_t started = worker_monotonic_ms();
-	bool probe = false;          /* the store is away: one try is enough */
-	bool alone = true;           /* there is nothing that could be tried one by one */
-	bool careful = false;        /* a duplicate was met */
+	bool probe = false;          /* the store is away: one run is enough */
+	bool alone = true;           /* it has one part only: nothing can be run apart */
+	bool careful = false;        /* a duplicate was met: the batch looks for existing rows */
 	unsigned lost = 0;           /* runs whose connection did not answer */
 	unsigned retries = 0;
 	bool perhaps_done = false;   /* a commit was sent and not answered */
@@ -70,7 +69,8 @@ static bool engine_is_stopping(const struct store_engine *engine)
 	return engine->shared->stopping.load(std::memory_order_relaxed);
 }
 
-/* Waits a random time around base * 2^n, so that those that met do not meet again; shorter when stopping. */
+/* Waits a random time around base * 2^n ms, so that requests that collided do not collide again. Shorter when
+ * stopping. */
 static void engine_pause(struct store_engine *engine, unsigned n, int64_t base)
 {
 	const int64_t longest = std::min(base << std::min(n, 10u), engine_most_pause);
@@ -80,8 +80,8 @@ static void engine_pause(struct store_engine *engine, unsigned n, int64_t base)
 		std::this_thread::sleep_for(std::chrono::milliseconds(std::min<int64_t>(left, 10)));
 }
 
-/* The disk filled up, or has room again: one line at each turn. One that was held back comes with a later
- * failure. */
+/* Logs when the disk is full, and when it has room again: one line at each change. A line that was held back is written
+ * at a later failure. */
 static void engine_note_full(struct store_engine *engine, bool full)
 {
 	struct store_shared *shared = engine->shared;
@@ -99,7 +99,8 @@ static void engine_note_full(struct store_engine *engine, bool full)
 		log_warning("store writes again connection=%s", engine->role);
 }
 
-/* What befell a connection from before the store answered again is old news, and would be read as a new loss. */
+/* Logs a lost connection, unless it was opened before the store last answered again: the loss of such a connection is
+ * known already. */
 static void engine_note_lost(struct store_engine *engine, const char *text, int result, const char *message)
 {
 	struct store_shared *shared = engine->shared;
@@ -109,8 +110,8 @@ static void engine_note_lost(struct store_engine *engine, const char *text, int 
 		engine_log_limited(engine, &shared->lost_limit, text, result, message);
 }
 
-/* Whoever asks while the store is away should not wait for what others have waited for in vain. One connection that
- * hangs while others are answered does not count. */
+/* Notes that the store is away, so that later requests need not wait in vain as this one did. Does nothing if another
+ * connection was answered meanwhile: then only this one hangs. */
 static void engine_note_away(struct store_engine *engine, const struct attempt *a)
 {
 	struct store_shared *shared = engine->shared;
@@ -123,7 +124,8 @@ static void engine_note_away(struct store_engine *engine, const struct attempt *
 		log_error("store does not answer: requests are refused until it does connection=%s", engine->role);
 }
 
-/* All connections are from before then but the one that was answered. */
+/* Notes that the store answers. If it was away, all other connections are older than its return and must be opened
+ * again. */
 static void engine_note_answered(struct store_engine *engine)
 {
 	struct store_shared *shared = engine->shared;
@@ -139,7 +141,7 @@ static void engine_note_answered(struct store_engine *engine)
 	log_warning("store answers again connection=%s", engine->role);
 }
 
-/* false: the store is away and it is not yet time to see whether it is back, or somebody is just doing so. */
+/* false: the store is away, and it is too early to try again, or another request tries just now. */
 static bool engine_may_try(struct store_engine *engine, struct attempt *a)
 {
 	struct store_shared *shared = engine->shared;
@@ -151,11 +153,11 @@ static bool engine_may_try(struct store_engine *engine, struct attempt *a)
 	if (a->started < due ||
 	    !shared->probe_ms.compare_exchange_strong(due, a->started + engine_longest_probe, std::memory_order_relaxed))
 		return false;
-	engine->db.reset();   /* what it knows of the store is old */
+	engine->db.reset();   /* the connection is older than the store's return */
 	return true;
 }
 
-/* A deadlock or a lock that was waited for in vain: nothing was changed. */
+/* A deadlock, or a lock that was not granted in time: nothing was changed. */
 static bool engine_run_again_locked(struct store_engine *engine, struct attempt *a)
 {
 	if (a->retries == engine_most_retries || worker_monotonic_ms() - a->begun >= a->patience || engine_is_stopping(engine)) {
@@ -167,21 +169,22 @@ static bool engine_run_again_locked(struct store_engine *engine, struct attempt 
 	return true;
 }
 
-/* An attempt that is no probe goes on for a while: long where a commit was sent, since running again tells. */
+/* A probe has one run. Others are repeated for a while; longer if a commit was sent, because a repetition finds out
+ * whether it was done. */
 static bool engine_is_hopeless(const struct store_engine *engine, const struct attempt *a)
 {
 	const int64_t now = worker_monotonic_ms();
 
 	if (a->probe || now - a->begun >= a->patience || engine_is_stopping(engine))
 		return true;
-	/* The first run may have met a connection that had died unnoticed; the second had a new one. */
+	/* The first run may have met a connection that had died unnoticed; the second run had a new one. */
 	return !a->perhaps_done && a->lost >= 2 && now - a->started >= engine->shared->patience.unsent;
 }
 
-/* The connection does not answer; the next run opens another. */
+/* The connection does not answer; the next run opens a new one. */
 static bool engine_run_again_lost(struct store_engine *engine, struct attempt *a)
 {
-	const bool only_once = a->perhaps_done && !a->repeatable;   /* twice only if its caller says so */
+	const bool only_once = a->perhaps_done && !a->repeatable;   /* only the caller can allow a second run */
 
 	a->lost++;
 	engine_note_lost(engine, "store connection lost", CS_DB_UNKNOWN, engine_last_message(engine));
@@ -214,7 +217,7 @@ static bool engine_run_again(struct store_engine *engine, struct attempt *a, int
 	return again;
 }
 
-/* What the caller is told of a class. */
+/* The result that the caller gets for a class of error. */
 static int engine_final_result(struct store_engine *engine, const struct attempt *a, int result)
 {
 	switch (result) {
@@ -240,7 +243,8 @@ static int engine_final_result(struct store_engine *engine, const struct attempt
 	return a->perhaps_done ? CS_EUNKNOWN : CS_ENOSTORE;
 }
 
-/* Runs until it is decided: what run answered, a class that its caller judges, CS_ENOSTORE or CS_EUNKNOWN. */
+/* Runs until the request is decided. Returns the result of run, a class that the caller must judge, CS_ENOSTORE or
+ * CS_EUNKNOWN. */
 template <class Run> static int engine_settle(struct store_engine *engine, struct attempt *a, Run run)
 {
 	int result;
@@ -259,7 +263,7 @@ template <class Run> static int engine_settle(struct store_engine *engine, struc
 
 /* ---- one transaction */
 
-/* Between two requests a connection may have ended, or have become one from before the store answered again. */
+/* Closes a connection that has ended between two requests, or that is older than the store's last return. */
 static void engine_drop_old(struct store_engine *engine)
 {
 	if (!engine->db)
@@ -286,7 +290,7 @@ static int engine_connect(struct store_engine *engine)
 	return CS_DB_UNKNOWN;
 }
 
-/* Commits where body answers 0. */
+/* Commits if body returns 0, else rolls back. */
 template <class Body> static int engine_run_transaction(struct store_engine *engine, struct attempt *a, Body body)
 {
 	int result = engine_connect(engine);
@@ -377,7 +381,7 @@ void store_engine_work(struct store_engine *engine, struct store_task *task)
 		engine->shared->failures.fetch_add(1, std::memory_order_relaxed);
 }
 
-/* Where a run ends up that began together and has to be parted. */
+/* The result of a shared transaction that failed: its steps must run apart. */
 constexpr int engine_run_parted = 1;
 
 struct run_end {
@@ -385,7 +389,7 @@ struct run_end {
 	void *arg;
 };
 
-/* The tasks that are one step of a transaction: a work, or the items of one kind that follow each other. */
+/* The tasks of one step of a transaction: one work, or the items of one kind that follow each other. */
 static std::span<struct store_task> engine_run_step(std::span<struct store_task> tasks)
 {
 	size_t length = 1;
@@ -395,7 +399,7 @@ static std::span<struct store_task> engine_run_step(std::span<struct store_task>
 	return tasks.first(length);
 }
 
-/* A transaction of its own for one batch. perhaps_done: it was in a commit that was not answered. */
+/* Runs one batch in a transaction of its own. perhaps_done: the batch was in a commit that was not answered. */
 static void engine_run_batch_alone(struct store_engine *engine, std::span<struct store_task> tasks, bool perhaps_done,
                             const struct run_end &end)
 {
@@ -424,13 +428,13 @@ static void engine_run_work_alone(struct store_engine *engine, std::span<struct 
 	end.finished(end.arg, task);
 }
 
-/* What ends a transaction for all of it. */
+/* Whether a result ends the whole transaction. */
 static bool engine_run_is_ended_by(int result)
 {
 	return result == CS_DB_RETRY || result == CS_DB_UNKNOWN || result == CS_DB_FULL;
 }
 
-/* One work within a transaction that others share. 0: the transaction goes on, whatever the work answered. */
+/* Runs one work in a shared transaction. 0: the transaction goes on, whatever the work returned. */
 static int engine_run_work_among(struct store_engine *engine, const struct attempt *a, struct store_task *task)
 {
 	struct cs_db *db = engine->db.get();
@@ -445,8 +449,8 @@ static int engine_run_work_among(struct store_engine *engine, const struct attem
 	return result ? db->driver->rollback_to(db) : db->driver->release(db);
 }
 
-/* One batch within a transaction that others share. A client that repeats itself, which is how a duplicate comes
- * about, does not part the others. */
+/* Runs one batch in a shared transaction. A duplicate, which comes from a client that repeats a message, does not end
+ * the transaction for the others: the batch is run again carefully. */
 static int engine_run_batch_among(struct store_engine *engine, std::span<struct store_task> tasks)
 {
 	struct cs_db *db = engine->db.get();
@@ -477,8 +481,8 @@ static int engine_run_steps(struct store_engine *engine, const struct attempt *a
 	return result;
 }
 
-/* What stood in the way once it had begun, in a step or in the commit, may be one step's alone. A connection may be
- * lost to all of them, so that is tried once more. */
+/* A failure after the beginning, in a step or in the commit, may come from one step alone, so the steps then run apart.
+ * A lost connection may have hit all steps alike, so after the first loss all are tried together once more. */
 static int engine_run_together(struct store_engine *engine, struct attempt *a, std::span<struct store_task> tasks)
 {
 	bool begun = false;
@@ -492,7 +496,7 @@ static int engine_run_together(struct store_engine *engine, struct attempt *a, s
 	return engine_run_parted;
 }
 
-/* Tells all of a transaction that was committed. A work keeps what it answered. */
+/* Tells the results of a committed transaction. A work keeps the result that it returned. */
 static void engine_run_told(struct store_engine *engine, std::span<struct store_task> tasks, const struct run_end &end)
 {
 	for (std::span<struct store_task> rest = tasks; !rest.empty(); rest = rest.subspan(engine_run_step(rest).size())) {
@@ -506,9 +510,9 @@ static void engine_run_told(struct store_engine *engine, std::span<struct store_
 	end.finished(end.arg, tasks);
 }
 
-/* Each step by itself, after what happened to all together: run_parted, nothing was changed and some step is why;
- * CS_EUNKNOWN, the commit was not answered; else the transaction could not begin. A work that has answered anything
- * but 0 has changed nothing in any case. */
+/* Runs each step by itself after a shared transaction failed. together: engine_run_parted, nothing was changed and one
+ * step is the cause; CS_EUNKNOWN, the commit was not answered; else the transaction could not begin. A work that
+ * returned anything but 0 has changed nothing in any case. */
 static void engine_run_apart(struct store_engine *engine, std::span<struct store_task> tasks, int together,
                       const struct run_end &end)
 {

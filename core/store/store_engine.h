@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns what happens on one database connection: transactions, what each class of error leads to, opening again.
- * It must not know queues, threads or workers. One engine by one thread at a time. */
+ * One database connection: transactions, what follows from each class of error, opening again. One engine by one thread
+ * at a time. */
 #ifndef CORE_STORE_ENGINE_H
 #define CORE_STORE_ENGINE_H
 
@@ -19,31 +19,31 @@ struct db_deleter {
 };
 using db_ptr = std::unique_ptr<struct cs_db, db_deleter>;
 
-/* Lets one line through per second, and says how many it held back. */
+/* Lets one log line through each second, and counts the lines held back. */
 struct log_limit {
 	std::atomic<int64_t> next_ms = 0;
 	std::atomic<uint64_t> held_back = 0;
 };
 
-/* For how long what failed is run again before it is refused, in ms. */
+/* How many ms a failed run is repeated before the request is refused. */
 struct store_patience {
-	int64_t batch = 10000, work = 3000;   /* since it was handed in */
-	int64_t unsent = 4000;   /* where no commit was sent: longer than a restart of the database */
-	int64_t probe = 1000;    /* pause between two requests that may try while the store is away */
+	int64_t batch = 10000, work = 3000;   /* since the request was handed in */
+	int64_t unsent = 4000;   /* if no commit was sent; longer than a restart of the database takes */
+	int64_t probe = 1000;    /* pause between two requests that try the store while it is away */
 };
 
-/* What all connections of a store share. Constant but for the atomics. */
+/* What all connections of a store share. Constant except the atomics. */
 struct store_shared {
 	const struct cs_db_driver *driver = nullptr;
 	const void *driver_conf = nullptr;
 	struct store_patience patience;
 	std::atomic<bool> stopping = false;
-	std::mutex turns;                     /* held over each change of the next four and its line */
+	std::mutex turns;                     /* held while one of the next four changes and its log line is written */
 	std::atomic<bool> degraded = false;   /* the last write found the disk full or read-only */
 	bool degraded_logged = false;
 	std::atomic<bool> away = false;       /* it answers nobody: one request at a time may try, others are refused */
-	std::atomic<uint64_t> returns = 0;    /* how often it answered again after that */
-	std::atomic<int64_t> answered_ms = 0; /* monotonic: when it last did */
+	std::atomic<uint64_t> returns = 0;    /* how often it answered again after being away */
+	std::atomic<int64_t> answered_ms = 0; /* monotonic: when it last answered */
 	std::atomic<int64_t> probe_ms = 0;    /* monotonic: when the next request may try while it is away */
 	struct log_limit full_limit, failed_limit, lost_limit, duplicate_limit, value_limit;
 	std::atomic<uint64_t> batches = 0, items = 0, retries = 0, failures = 0;
@@ -52,35 +52,36 @@ struct store_shared {
 struct store_engine {
 	struct store_shared *shared = nullptr;
 	db_ptr db;          /* null while the connection is lost */
-	uint64_t returns = 0;   /* those of shared when db was opened, or was last tried to be */
+	uint64_t returns = 0;   /* shared->returns when db was last opened, or opening was last tried */
 	const char *role = "";
-	std::minstd_rand random{std::random_device{}()};   /* of the pauses between retries */
+	std::minstd_rand random{std::random_device{}()};   /* for the pauses between retries */
 };
 
-/* One work() or one item of batch() on its way through the store. */
+/* One work() or one item of batch() while it is in the store. */
 struct store_task {
 	struct cs_self *self = nullptr;
 	const struct cs_batch *batch = nullptr;   /* null: a work */
 	enum cs_work_kind kind = CS_WORK_READ;
 	cs_work_fn *fn = nullptr;
 	cs_done_fn *done = nullptr;
-	void *arg = nullptr;                      /* of the work, or the item */
+	void *arg = nullptr;                      /* the work's arg, or the item */
 	cs_conn conn = 0;
-	uint64_t client = 0;                      /* whose turn it takes, see network_client; 0: nobody's */
-	uint64_t turn = 0;                        /* of its client, counted by the queue */
+	uint64_t client = 0;                      /* who takes turns with others, see network_client; 0: nobody */
+	uint64_t turn = 0;                        /* number of its client's turn, counted by the queue */
 	size_t bytes = 0;
 	int64_t begun = 0;                        /* ms, monotonic: when it was handed in */
 	int result = 0;
 };
 
-/* Opens the connection if there is none. CS_DB_OK or a class; text in e. */
+/* Opens the connection unless it is open. CS_DB_OK or a class; text in e. */
 [[nodiscard]] int store_engine_open(struct store_engine *engine, struct cs_error *e);
-/* Runs a CS_WORK_READ or CS_WORK_WRITE in a transaction of its own and sets its result. */
+/* Runs a CS_WORK_READ, or a CS_WORK_WRITE in a transaction of its own, and sets its result. */
 void store_engine_work(struct store_engine *engine, struct store_task *task);
-/* Runs writes and items in their order, as one transaction where nothing stands in the way: items of one kind that
- * follow each other are one batch, and each work is a part that is undone alone. Otherwise each work and each batch
- * has a transaction of its own, and each item where one stands in the way of the others. Sets each result; calls
- * committed() of each item in order directly after its commit, then finished(arg, tasks) before the next transaction. */
+/* Runs writes and items in their order, if possible as one transaction. In it, items of one kind that follow each other
+ * are one batch, and each work can be undone alone. If the shared transaction fails, each work and each batch gets a
+ * transaction of its own; if a batch fails because of one item, each of its items does. Sets each result. Directly
+ * after each commit calls committed() of its items in order, and then finished(arg, tasks) before the next
+ * transaction. */
 void store_engine_run(struct store_engine *engine, std::span<struct store_task> tasks,
                       void (*finished)(void *arg, std::span<struct store_task> tasks), void *arg);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns one queue of the store: its bounds, what waits in it, and the way of completions back to their workers. It
- * must not know what a task does. */
+ * One queue of the store: its limits, the tasks in it, and the way of completions back to their workers. */
 #include "core/store/store_queue.h"
 
 #include <algorithm>
@@ -12,7 +11,7 @@
 #include "core/base/instance.h"
 #include "core/base/worker.h"
 
-/* Completions of one worker, all of one post. */
+/* The completions of one worker, all in one post. */
 struct completions {
 	std::vector<struct store_task> tasks;
 };
@@ -68,15 +67,15 @@ void store_queue_cancel(struct store_queue *q, std::span<struct store_task> task
 	store_queue_finish(q, tasks);
 }
 
-/* One that is larger than the bound goes through alone: "try again later" would be said for ever. */
+/* A task larger than the limit is accepted when nothing waits or runs: else the client would be told BUSY for ever. */
 static bool queue_store_queue_has_room(const struct store_queue *q, size_t bytes)
 {
 	return q->unfinished == 0 ||
 	       (q->unfinished < q->most_tasks && q->unfinished_bytes + bytes <= q->most_bytes);
 }
 
-/* Each client has one task per turn, and turns are taken in order: a client that comes waits for one task of each
- * other. */
+/* Each client has one task in each turn, and turns are taken in order. So a new client waits for at most one task of
+ * each other client. */
 static void queue_store_queue_put_fairly(struct store_queue *q, struct store_task task)
 {
 	task.turn = q->waiting.empty() ? 0 : q->waiting.front().turn;
@@ -88,8 +87,8 @@ static void queue_store_queue_put_fairly(struct store_queue *q, struct store_tas
 	                  task);
 }
 
-/* Takes the last task of the client that has most out of a full queue, for one of another client, unless that has as
- * many itself. So however many clients fill the queue, there is room for the next one. */
+/* Takes the last task of the client that has most out of a full queue, to make room for another client's task, unless
+ * that client has as many. So there is room for a new client, however many clients fill the queue. */
 static std::optional<struct store_task> queue_store_queue_make_room(struct store_queue *q, uint64_t client)
 {
 	std::unordered_map<uint64_t, size_t> counts;
