@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the life of the bus: its thread and loop, opening, goodbye, counters. It must not know what is
- * sent. */
+ * The life of the bus: its thread and loop, opening, goodbye, counters. */
 #include "core/bus/bus.h"
 
 #include <chrono>
@@ -33,7 +32,7 @@ int bus_open(bus_ptr *bus_r, struct worker_shared *shared, const struct cs_bus_d
 	return 0;
 }
 
-/* Signals belong to the main thread. */
+/* Signals belong to the main thread: the bus thread gets none. */
 void bus_start(struct bus *b)
 {
 	sigset_t all, before;

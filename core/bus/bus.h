@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Owns the node's side of the bus: its thread and loop, the adapter that runs there, and what crosses between it
- * and workers. It must not know a plugin's data or how the adapter talks.
+ * This node's side of the bus: its thread and loop, the adapter that runs there, and the calls between it and the
+ * workers.
  *
- * Without a bus (no driver) bus_ptr is null and callers do not call; nothing here stands in for one. */
+ * Without a bus (no driver) bus_ptr is null, and callers must not call the functions below. */
 #ifndef CORE_BUS_H
 #define CORE_BUS_H
 
@@ -18,7 +18,7 @@ struct bus_deleter {
 };
 using bus_ptr = std::unique_ptr<struct bus, bus_deleter>;
 
-/* Completion of an asynchronous call, posted to the loop that was named. */
+/* Completion of an asynchronous call, posted to the loop that was given. */
 typedef void bus_done_fn(void *arg, int result);
 
 /* Counters for the admin page. */
@@ -27,14 +27,14 @@ struct bus_counters {
 	uint64_t epochs, sent, received, dropped, refused;
 };
 
-/* What the rooms above do with what the adapter brings: a constant table, made by session_bus.cpp of the session room
- * and named by worker_shared. Bus thread. */
+/* What the rooms above do with data and events of the adapter: a constant table, made by session_bus.cpp of the session
+ * room; worker_shared points to it. Bus thread. */
 struct bus_calls {
-	/* Data of a plugin, for the instance that holds the account's session, or for all on this node where account is
-	 * 0. 0; CS_ENOENT: the account has no session here; CS_EINVAL: no plugin has the name. */
+	/* Data of a plugin, for the instance that holds the account's session; account 0: for every instance on this
+	 * node. 0; CS_ENOENT: the account has no session here; CS_EINVAL: no plugin has the name. */
 	int (*arrived)(struct worker_shared *shared, std::string_view plugin, cs_account account,
 	               std::string_view data);
-	/* The peer of the account's session, somewhere, answers. */
+	/* The peer of the account's session, here or on another node, has answered a probe. */
 	void (*proved)(struct worker_shared *shared, cs_account account);
 	/* Contracts of the same names in cs_bus_host. */
 	void (*close_session)(struct worker_shared *shared, cs_account account, cs_conn conn);
@@ -47,14 +47,14 @@ struct bus_calls {
                            const void *conf, struct cs_error *e);
 /* Starts the thread. Main thread, when the workers exist. */
 void bus_start(struct bus *b);
-/* Says goodbye and ends the thread, at most timeout_ms later. Main thread; workers and store have stopped handing
- * things in. */
+/* Says goodbye and ends the thread, at most timeout_ms later. Main thread; workers and store must hand in nothing
+ * more. */
 void bus_stop(struct bus *b, int64_t timeout_ms);
 
 /* The node's present address; 0: the bus is away. Any thread. */
 cs_bus_address bus_address(const struct bus *b);
 struct bus_counters bus_count(const struct bus *b);
-/* Calls of bus_send and the like that the bus thread has not taken yet, and claims and presences whose done is
+/* How many calls are unfinished: those that the bus thread has not taken yet, and claims and presences whose done is
  * due. Any thread. */
 size_t bus_unfinished(const struct bus *b);
 
@@ -68,15 +68,15 @@ void bus_release(struct bus *b, cs_account account, cs_conn conn);
 void bus_presence(struct bus *b, const cs_account *accounts, unsigned char *online, size_t count, struct loop *to,
                   bus_done_fn *done, void *arg);
 
-/* The plugin's data to other nodes: to an account (where it is not on this node), to all other nodes. flags: enum
- * cs_route_data_flag. CS_ENOENT: the bus is away, or too much waits for its thread: first CS_ROUTE_CASUAL is dropped,
- * then the rest, and the other nodes are told to look. */
+/* Sends a plugin's data to an account on another node, or to all other nodes. flags: enum cs_route_data_flag.
+ * CS_ENOENT: the bus is away, or too much waits for its thread. CS_ROUTE_CASUAL is dropped first, then the rest, and
+ * the other nodes are told to look at the store. */
 struct cs_self;
 [[nodiscard]] int bus_send(struct bus *b, const struct cs_self *self, cs_account to, const void *data, size_t size,
                            unsigned flags);
 void bus_send_all(struct bus *b, const struct cs_self *self, const void *data, size_t size, unsigned flags);
 
-/* Tells that node, which asked, that the peer of the account's session here answers. */
+/* Tells the node that asked for a probe that the peer of the account's session here has answered. */
 void bus_send_proof(struct bus *b, cs_bus_address to, cs_account account);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What the adapter of the bus brings: counts it, takes parcels apart, and hands what is in them to the rooms above. Bus
- * thread. */
+ * Data and events that the adapter of the bus brings: counts them, decodes parcels, and gives their contents to the
+ * rooms above. Bus thread. */
 #include "core/base/log.h"
 #include "core/base/worker.h"
 #include "core/bus/bus_internal.h"
@@ -27,7 +27,7 @@ void bus_on_refused(void *core, size_t count)
 
 /* ---- parcels */
 
-/* Once: it comes again with every message of that node. */
+/* Logs once only: the same mistake comes with every message of that node. */
 static void bus_log_oddity(struct bus *b, const char *why, size_t size)
 {
 	if (!b->oddity_logged)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the calls to the bus: from any thread to the bus thread, into the adapter, and the completion back to
- * the loop that was named; and those that are about sessions. It must not know how the adapter talks. */
+ * The calls to the bus: from any thread to the bus thread, into the adapter, and the completion back to the loop that
+ * was given; and the calls about sessions. */
 #include <memory>
 
 #include "core/bus/bus.h"
@@ -14,7 +14,8 @@ void bus_call_free(struct bus_call *call)
 	std::default_delete<struct bus_call>()(call);
 }
 
-/* On the loop that was named. Unfinished until done has run: what it hands in counts elsewhere by then. */
+/* On the loop that was given. The call counts as unfinished until done has run: work that done hands in is counted
+ * elsewhere by then. */
 static void bus_call_complete(void *arg)
 {
 	auto *call = static_cast<struct bus_call *>(arg);
@@ -71,7 +72,8 @@ void bus_call_expect(struct bus_call *call, struct loop *to, bus_done_fn *done, 
 	call->arg = arg;
 }
 
-/* Once the bus has stopped everything runs on the main thread, and its loop is not run again. */
+/* Once the bus has stopped, only the main thread runs, and the bus's loop is not run again: the call is completed at
+ * once. */
 void bus_call_post(std::unique_ptr<struct bus_call> owner)
 {
 	struct bus_call *call = owner.release();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the files of the bus share: its state, the calls on their way to it, the table that the adapter
- * gets. It must not be included by anybody else. */
+ * What the files of the bus share: its state, the calls on their way to it, the table that the adapter gets. Only they
+ * include it. */
 #ifndef CORE_BUS_INTERNAL_H
 #define CORE_BUS_INTERNAL_H
 
@@ -15,29 +15,29 @@
 #include "core/bus/bus.h"
 #include "core/base/loop.h"
 
-/* Bytes of parcels that may wait for the bus thread. Claims, ends and questions come on top: each connection has
- * few. */
+/* Bytes of parcels that may wait for the bus thread. Claims, ends of sessions and questions are not counted: each
+ * connection has only a few. */
 inline constexpr size_t bus_most_waiting = 16 * 1024 * 1024;
 
-/* A call on its way to the bus thread, and there until its completion. It owns itself. */
+/* A call on its way to the bus thread, and there until its completion. It is freed by its completion. */
 struct bus_call {
 	struct bus *bus = nullptr;
-	void (*run)(struct bus_call *call) = nullptr; /* bus thread; hands it to the adapter */
-	int away = 0;                                 /* its result where there is no adapter any more */
+	void (*run)(struct bus_call *call) = nullptr; /* bus thread; gives the call to the adapter */
+	int away = 0;                                 /* its result if the adapter has said goodbye */
 	struct loop *to = nullptr;                    /* where done is called */
-	bus_done_fn *done = nullptr;                  /* null: none is due */
+	bus_done_fn *done = nullptr;                  /* null: no completion is due */
 	void *arg = nullptr;
 	int result = 0;
 
-	struct cs_bus_session session {}; /* account, and where it is a session its conn and generation */
+	struct cs_bus_session session {}; /* account; and for a session its conn and generation */
 	unsigned flags = 0;
-	void (*tell)(void *handle, cs_account account, cs_conn conn) = nullptr; /* of the driver */
+	void (*tell)(void *handle, cs_account account, cs_conn conn) = nullptr; /* a function of the driver */
 	const cs_account *accounts = nullptr;
 	unsigned char *online = nullptr;
 	size_t count = 0;
 	cs_bus_address address = 0;
 	std::string bytes; /* a parcel */
-	size_t charge = 0; /* what it counts as while it waits for the bus thread */
+	size_t charge = 0; /* bytes that count while it waits for the bus thread */
 };
 
 struct bus {
@@ -47,38 +47,39 @@ struct bus {
 	struct loop loop;
 	std::thread thread;
 	std::binary_semaphore left{0};     /* the adapter has said goodbye */
-	std::atomic<bool> stopped = false; /* nothing is posted any more */
+	std::atomic<bool> stopped = false; /* no call is posted any more */
 	std::atomic<cs_bus_address> address = 0;
 	std::atomic<uint64_t> epochs = 0, sent = 0, received = 0, dropped = 0, refused = 0;
 	std::atomic<size_t> unfinished = 0;
-	std::atomic<size_t> waiting_bytes = 0; /* of parcels that the bus thread has not taken yet */
-	std::atomic<bool> missed = false;      /* a hint found no room; a call that tells the others is under way */
+	std::atomic<size_t> waiting_bytes = 0; /* of parcels that wait for the bus thread */
+	std::atomic<bool> missed = false;      /* a send found no room; a call that tells the other nodes is posted */
 
 	/* The bus thread's. */
-	bool leaving = false; /* no function of the adapter but close is called */
+	bool leaving = false; /* only close of the adapter may be called */
 	bool flush_due = false;
 	bool oddity_logged = false, stranger_logged = false, full_logged = false;
-	std::unordered_set<struct bus_call *> waiting; /* handed to the adapter, done is due */
+	std::unordered_set<struct bus_call *> waiting; /* given to the adapter; done is due */
 };
 
-/* What the adapter gets; its core pointer is the struct bus. */
+/* The functions that the adapter gets; their core pointer is the struct bus. */
 extern const struct cs_bus_host bus_host_table;
 
 /* ---- the way of a call */
 
-/* away: its result where there is no adapter any more. */
+/* away: the call's result if the adapter has said goodbye. */
 std::unique_ptr<struct bus_call> bus_call_make(struct bus *b, void (*run)(struct bus_call *call), int away);
-/* done is due on that loop. */
+/* done is due, on the loop `to`. */
 void bus_call_expect(struct bus_call *call, struct loop *to, bus_done_fn *done, void *arg);
-/* Hands it to the bus thread. Any thread. */
+/* Posts the call to the bus thread. Any thread. */
 void bus_call_post(std::unique_ptr<struct bus_call> owner);
-/* The rest on the bus thread. Before it goes to the adapter with a completion: bus_call_answered. */
+/* This and the rest run on the bus thread. To be called before the call goes to the adapter with bus_call_answered as
+ * its completion. */
 void bus_call_wait(struct bus_call *call);
 void bus_call_answered(void *call, int result);
-/* The end of a call of which no completion is due. */
+/* Frees a call whose completion is not due. */
 void bus_call_free(struct bus_call *call);
 
-/* Completes what the adapter never will, as if the bus were away. No thread runs the loop. */
+/* Completes the calls that the adapter will never answer, as if the bus were away. No thread may run the loop. */
 void bus_abandon(struct bus *b);
 
 /* ---- events of the adapter; contracts in cs_bus_host. Bus thread. */

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * Owns the form in which a plugin's data travels between nodes: a fixed head, the plugin's name, the data. It
- * must not know how it is carried nor what the data is. */
+ * The form in which a plugin's data travels between nodes: a fixed head, the plugin's name, the data. */
 #include "core/bus/bus_parcel.h"
 
 #include <cstring>
 
 #include <endian.h>
 
-/* The numbers go with their low byte first: nodes may be machines of different kinds. */
+/* Numbers have their low byte first: nodes may be machines of different kinds. */
 struct bus_parcel_head {
 	char magic[4];
 	uint8_t version;
@@ -37,7 +36,7 @@ std::string bus_parcel_encode(const struct bus_parcel *p)
 	return bytes;
 }
 
-/* What is odd about a head; null: nothing. */
+/* What is wrong with a head; null: nothing. */
 static const char *bus_parcel_check_head(const struct bus_parcel_head *head)
 {
 	if (memcmp(head->magic, bus_parcel_magic, sizeof head->magic) != 0)
@@ -49,7 +48,7 @@ static const char *bus_parcel_check_head(const struct bus_parcel_head *head)
 	return nullptr;
 }
 
-/* Each kind has its address, and no other. */
+/* Each kind needs its own form of address. */
 static const char *bus_parcel_check_address(const struct bus_parcel_head *head)
 {
 	const bool is_account = head->account >= 1 && head->account <= CS_INTEGER_MAX;

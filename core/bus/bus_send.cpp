@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Sends plugins' data to other nodes: packs it, and bounds what waits for the bus thread. */
+ * Sends plugins' data to other nodes: packs it, and limits how much waits for the bus thread. */
 #include <memory>
 
 #include "core/bus/bus.h"
@@ -32,7 +32,7 @@ static int bus_drop(struct bus *b)
 	return CS_ENOENT;
 }
 
-/* ---- the bound on what waits for the bus thread */
+/* ---- the limit on what waits for the bus thread */
 
 static bool bus_has_room(const struct bus *b, size_t size, unsigned flags)
 {
@@ -41,7 +41,7 @@ static bool bus_has_room(const struct bus *b, size_t size, unsigned flags)
 	return b->waiting_bytes.load(std::memory_order_relaxed) + size <= most;
 }
 
-/* Behind all that waited when there was no room. Whoever finds none from now on has it said again. */
+/* Runs behind all calls that waited when there was no room. A send that finds no room from now on posts it again. */
 static void bus_run_missed(struct bus_call *call)
 {
 	struct bus *b = call->bus;

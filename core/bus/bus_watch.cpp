@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the adapter of the bus gets from the server: descriptors and times by libevent, the log. It must
- * not know what the adapter does with them. Bus thread. Contracts in bus.h. */
+ * What the adapter of the bus gets from the server: descriptors and timers by libevent, the log. Bus thread. Contracts
+ * in bus.h. */
 #include <cstdio>
 #include <memory>
 
@@ -8,7 +8,7 @@
 #include "core/base/log.h"
 #include <base/raii.h>
 
-/* One event for each direction: to watch for writing, too, costs one system call, not two. */
+/* One event for each direction: adding or removing the watch for writing then costs one system call, not two. */
 struct cs_bus_watch {
 	event_ptr read_event, write_event;
 	bool reads = false, writes = false;
@@ -81,7 +81,7 @@ static void bus_host_unwatch(struct cs_bus_watch *watch)
 
 /* ---- time */
 
-/* Freed first: fn may end what the timer belongs to. */
+/* Frees the timer first: fn may free the object that the timer belongs to. */
 static void bus_timer_on_due(evutil_socket_t, short, void *arg)
 {
 	auto *timer = static_cast<struct cs_bus_timer *>(arg);
