@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Names plugins that hold up their worker or end the process. */
+ * Names plugins that hold up their worker or crash the process. */
 #include "core/base/call.h"
 
 #include <csignal>
@@ -11,13 +11,13 @@
 #include "core/base/log.h"
 #include "core/base/worker.h"
 
-static constexpr unsigned call_most_looks = 3; /* by the third one a call has lasted for two intervals */
+static constexpr unsigned call_most_looks = 3; /* at the third look a call has lasted for two pauses */
 static constexpr int64_t call_tell_ms = 60000;
 
 static const char *const call_names[CALL_COUNT] = {"handler", "hook",   "completion", "timer",  "watch",   "post",  "opened",
                                                    "closed",  "written", "routed",    "cluster", "reload", "start", "stop"};
 
-/* The mark of this thread: a signal handler gets no argument. */
+/* The mark of this thread, global because a signal handler gets no argument. */
 static constinit thread_local const struct call_mark *call_of_thread = nullptr;
 
 /* ---- marks */
@@ -81,7 +81,7 @@ void call_watch_look(struct call_watch *watch, const struct worker_shared *share
 		call_watch_worker(watch, w.get(), now_ms);
 }
 
-/* ---- crashes: only what may be called in a signal handler */
+/* ---- crashes: only functions that a signal handler may call */
 
 void call_mark_thread(const struct call_mark *mark)
 {
@@ -110,7 +110,7 @@ static void call_add_number(struct call_line *line, uint32_t number)
 	call_add(line, digits + at);
 }
 
-/* SA_RESETHAND: the second time, as soon as this returns, the signal ends the process. */
+/* SA_RESETHAND removes this handler: the signal raised below comes when this returns, and ends the process. */
 static void call_on_crash(int number)
 {
 	const struct call_mark *mark = call_of_thread;
@@ -140,7 +140,7 @@ void call_catch_crashes(void)
 
 		action.sa_handler = call_on_crash;
 		action.sa_flags = static_cast<int>(SA_RESETHAND);
-		/* A sanitizer has more to say. */
+		/* Leaves the handler of a sanitizer in place: it prints more. */
 		if (sigaction(number, nullptr, &before) == 0 && before.sa_handler == SIG_DFL)
 			(void)sigaction(number, &action, nullptr);
 	}

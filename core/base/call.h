@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Which plugin a thread is in, so that the log names the one that holds up its worker or ends the process. */
+ * Notes which plugin a thread is in, so that the log can name a plugin that holds up its worker or crashes the
+ * process. */
 #ifndef CORE_CALL_H
 #define CORE_CALL_H
 
@@ -30,53 +31,53 @@ enum call_kind : uint32_t {
 	CALL_COUNT
 };
 
-/* What a thread is doing. Its own thread writes it, the watch and the handler of crashes read it. */
+/* What a thread is doing. The thread itself writes it; the watch and the crash handler read it. */
 struct call_mark {
-	std::atomic<const struct cs_plugin *> plugin = nullptr; /* nullptr: it is in no plugin */
+	std::atomic<const struct cs_plugin *> plugin = nullptr; /* nullptr: the thread is in no plugin */
 	std::atomic<uint64_t> what = 0; /* kind << 32 | msgid */
 	std::atomic<uint64_t> count = 0; /* of calls */
 };
 
-/* Marks the call of a plugin for as long as it lives: four writes to memory that no other thread writes. */
+/* Marks a plugin's call while this object lives: four writes to memory that no other thread writes. */
 struct plugin_call {
 	struct call_mark *mark;
 	const struct cs_plugin *outer_plugin;
 	uint64_t outer_what;
 
 	plugin_call(struct call_mark *m, const struct cs_plugin *plugin, enum call_kind kind, uint32_t msgid);
-	/* Of an instance, on its worker. */
+	/* The call of an instance, on its worker. */
 	plugin_call(const struct cs_self *self, enum call_kind kind, uint32_t msgid = 0);
 	~plugin_call();
 	plugin_call(const plugin_call &) = delete;
 	plugin_call &operator=(const plugin_call &) = delete;
 };
 
-/* What the watch saw of a worker. */
+/* What the watch last saw of a worker. */
 struct call_seen {
 	uint64_t count = 0;
-	unsigned looks = 0; /* in a row that found one and the same call */
+	unsigned looks = 0; /* how many looks in a row found the same call */
 };
 
 struct call_watch {
 	std::vector<struct call_seen> seen;
-	std::unordered_map<const struct cs_plugin *, int64_t> told; /* when a line was last written about it, in ms */
+	std::unordered_map<const struct cs_plugin *, int64_t> told; /* when a line was last logged about it, in ms */
 };
 
-/* Between two looks of the watch. */
+/* Pause between two looks of the watch. */
 inline constexpr int64_t call_look_ms = 500;
 
-/* To be called each call_look_ms: logs the plugin of each call that has lasted for a second, once a minute and
- * plugin. One thread; the workers may run. */
+/* To be called every call_look_ms: logs the plugin of each call that has lasted for a second, at most once a minute for
+ * each plugin. Always on the same thread; the workers may run. */
 void call_watch_look(struct call_watch *watch, const struct worker_shared *shared, int64_t now_ms);
 
-/* False for a minute after it was true: a mistake in a plugin may be made with every frame. */
+/* True at most once a minute: a plugin may make a mistake with every frame. */
 bool call_may_tell(int64_t *told_ms, int64_t now_ms);
 
-/* From now on a crash of this thread names the plugin of the mark, which has to outlive the thread or be taken back by
- * nullptr. */
+/* From now on a crash of this thread names the plugin of the mark. The mark must outlive the thread, or nullptr must be
+ * set before. */
 void call_mark_thread(const struct call_mark *mark);
-/* Installs the handler of SIGSEGV, SIGABRT, SIGBUS, SIGFPE and SIGILL, where nobody else has one: it writes a line to
- * standard error, and the process dies by the signal as it would have. */
+/* Installs a handler for SIGSEGV, SIGABRT, SIGBUS, SIGFPE and SIGILL, unless they have another one. It writes a line to
+ * standard error; then the signal ends the process as it would without the handler. */
 void call_catch_crashes(void);
 
 #endif

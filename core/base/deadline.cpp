@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the thread that ends the process when its time is over. It must not know what the others are busy
- * with. */
+ * The thread that ends the process when its time is over. */
 #include "core/base/deadline.h"
 
 #include <chrono>
@@ -28,7 +27,7 @@ static void deadline_run(struct deadline *d)
 
 	if (d->changed.wait_until(lock, d->end, [d] { return d->called_off; }))
 		return;
-	/* Even where the log hangs as well, by the signal's own action on the main thread. */
+	/* If the log hangs as well, SIGALRM ends the process. */
 	(void)signal(SIGALRM, SIG_DFL);
 	(void)alarm(1);
 	log_error("stopping at once: what is still under way is cut off, and was acknowledged to nobody");
@@ -48,7 +47,7 @@ void deadline_deleter::operator()(struct deadline *d) const
 	std::default_delete<struct deadline>()(d);
 }
 
-/* Signals belong to the main thread: blocked before the thread is there, so that it never has one. */
+/* Signals belong to the main thread: they are blocked before the thread is made, so that it never gets one. */
 deadline_ptr deadline_start(int64_t ms)
 {
 	deadline_ptr d(std::make_unique<struct deadline>().release());

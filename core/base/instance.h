@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * An instance of a plugin on a worker: what plugins know as cs_self, and what every room may know of it. */
+ * An instance of a plugin on a worker: plugins know it as cs_self; here are the parts that every room may use. */
 #ifndef CORE_INSTANCE_H
 #define CORE_INSTANCE_H
 
@@ -14,18 +14,18 @@ struct worker;
 
 struct cs_self {
 	const struct cs_plugin *declared = nullptr; /* what its file exports */
-	const struct cs_host *host = nullptr;       /* what it was given */
-	unsigned index = 0;                         /* of its plugin, in the order of start */
+	const struct cs_host *host = nullptr;       /* the table that it got */
+	unsigned index = 0;                         /* index of its plugin, in the order of start */
 	struct plugin *plugin = nullptr;            /* for the plugin room only */
 	struct worker *worker = nullptr;
 	struct loop *loop = nullptr;                /* the worker's */
 	void *state = nullptr;
 	bool started = false;
 	std::vector<struct cs_timer *> timers;      /* alive ones; freed with the instance */
-	std::vector<struct cs_watch *> watches;     /* alike */
+	std::vector<struct cs_watch *> watches;     /* live ones, too */
 	std::mutex mutex;                           /* guards posts_ended */
 	bool posts_ended = false;
-	int64_t verdict_told = 0, frame_told = 0;   /* when its last mistake of this kind was logged */
+	int64_t verdict_told = 0, frame_told = 0;   /* when its last mistake of this kind was logged, in ms */
 };
 
 #endif

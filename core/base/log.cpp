@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the forming of log lines and of error texts. It must not know what the lines are about. */
+ * Forms and writes log lines, and forms error texts. */
 #include "core/base/log.h"
 
 #include <algorithm>
@@ -20,12 +20,12 @@
 
 static constexpr size_t log_most_line = 4096;
 
-/* What a pipe or socket that says that there is room takes at once. */
+/* Bytes that a pipe or socket takes at once when poll says that it has room. */
 static constexpr size_t log_most_written = PIPE_BUF;
 
 static constinit std::atomic<int> log_current_level{CS_LOG_INFO};
 
-/* The way to standard error: one line at a time, so that the room that was seen is still there. */
+/* Standard error, locked for one line at a time, so that nobody else uses the room that poll has found. */
 static constinit struct {
 	std::mutex mutex;
 	unsigned long long dropped;
@@ -42,8 +42,8 @@ static const char *log_level_name(enum cs_log_level level)
 	return "error";
 }
 
-/* systemd says in JOURNAL_STREAM which device and inode the journal's end of standard error has; who redirects
- * standard error leaves the variable as it is. */
+/* systemd sets JOURNAL_STREAM to the device and inode of the standard error that it connects to the journal. If
+ * standard error is redirected, the variable stays, so the numbers are compared. */
 static bool log_is_journal()
 {
 	const char *stream = getenv("JOURNAL_STREAM");
@@ -54,8 +54,8 @@ static bool log_is_journal()
 		status.st_dev == device && status.st_ino == inode;
 }
 
-/* What stands before the text: the level, and before that the time, 2026-01-31T23:59:59.999+01:00; for the journal,
- * which adds the time, its priority. */
+/* The beginning of a line: the time, 2026-01-31T23:59:59.999+01:00, and the level; for the journal, which adds the time
+ * itself, its priority and the level. */
 std::string log_line_begin(enum cs_log_level level)
 {
 	const int priority = level == CS_LOG_DEBUG ? LOG_DEBUG : level == CS_LOG_INFO ? LOG_INFO
@@ -77,7 +77,8 @@ std::string log_line_begin(enum cs_log_level level)
 	return text;
 }
 
-/* Also U+0080 to U+009F, and their bytes alone where a text is no UTF-8: terminals take orders from both. */
+/* U+0080 to U+009F count as control characters, and so do their bytes alone in a text that is no UTF-8: terminals obey
+ * both. */
 static bool log_is_visible(std::string_view text, size_t at)
 {
 	const auto is_order = [](unsigned char byte) { return byte >= 0x80 && byte <= 0x9f; };
@@ -91,7 +92,7 @@ static bool log_is_visible(std::string_view text, size_t at)
 	return byte >= 0x20 && byte != 0x7f;
 }
 
-/* A line stays one line and cannot move a terminal's cursor, whatever a peer put into it. */
+/* Appends a text so that the line stays one line and cannot move a terminal's cursor, even if a peer sent the text. */
 static void log_append_visible(std::string *line, std::string_view text)
 {
 	static const char hex[] = "0123456789abcdef";
@@ -129,7 +130,8 @@ static bool log_has_room()
 	return poll(&out, 1, 0) == 1 && (out.revents & POLLOUT);
 }
 
-/* Whoever reads the log may stand still, and no worker must stand still with him. */
+/* Drops the line if it cannot be written at once: the program that reads the log may hang, and must not make a worker
+ * hang. */
 static void log_write_or_drop(std::string_view line)
 {
 	std::scoped_lock lock(log_way.mutex);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the way of a log line to standard error: one write(2) per line, so that lines of threads never mix. It
- * must not know what the lines are about. */
+ * Writes log lines to standard error: one write(2) a line, so that lines of different threads never mix. */
 #ifndef CORE_LOG_H
 #define CORE_LOG_H
 
@@ -8,15 +7,15 @@
 
 #include <chatserverd/plugin.h>
 
-/* The level above which lines are dropped. Any thread. The level is the process's one piece of global
- * state: a log that needs a handle is a log that is not written to. */
+/* Sets the level above which lines are dropped. Any thread. The level is global, so that every function can log without
+ * a handle. */
 void log_set_level(enum cs_log_level level);
 bool log_enabled(enum cs_log_level level);
 
-/* Writes `TIME LEVEL text key=value`, the time local with its offset; the journal, which adds the time, gets
- * `<PRIORITY>LEVEL text key=value`. A constant text first, then key=value pairs; never a password, a message's
+/* Writes `TIME LEVEL text key=value`, the local time with its offset. The journal, which adds the time itself, gets
+ * `<PRIORITY>LEVEL text key=value`. A constant text comes first, then key=value pairs; never a password, a message's
  * body or an SQL value. Control characters are made visible. A line that standard error does not take at once is
- * dropped, and the next one that it takes is preceded by how many were. Keeps errno. Any thread. */
+ * dropped; before the next line that it takes, the number of dropped lines is logged. Keeps errno. Any thread. */
 void log_write(enum cs_log_level level, const char *format, ...) CS_PRINTF(2, 3);
 void log_vwrite(enum cs_log_level level, const char *format, va_list arguments);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the turn of an event loop: events, then posted calls, then the end-of-turn list. It must not know what
- * the calls are for. */
+ * The turn of an event loop: events, then posted calls, then the end-of-turn list. */
 #include "core/base/loop.h"
 
 #include <cerrno>
@@ -28,12 +27,12 @@ static void loop_on_wake(evutil_socket_t fd, short, void *arg)
 {
 	uint64_t count = 0;
 
-	/* A failed read means that another turn took the count; the inbox decides, not the number. */
+	/* The read may fail if another turn has read the count already; only the inbox matters, not the count. */
 	(void)!::read(fd, &count, sizeof count);
 	loop_run_inbox(static_cast<struct loop *>(arg));
 }
 
-/* By index: calls may add calls. */
+/* By index, because calls may add calls. */
 static void loop_run_end_of_turn(struct loop *l)
 {
 	for (size_t i = 0; i < l->end_of_turn.size(); i++) {
@@ -49,7 +48,7 @@ int loop_open(struct loop *l, struct cs_error *e)
 {
 	event_config_ptr config(event_config_new());
 
-	/* No lock: other threads reach the loop through its inbox alone. */
+	/* Needs no lock: other threads use only the loop's inbox. */
 	event_config_set_flag(config.get(), EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV);
 	l->base.reset(event_base_new_with_config(config.get()));
 	if (l->base == nullptr) {
@@ -73,7 +72,7 @@ static void loop_wake(struct loop *l)
 {
 	const uint64_t one = 1;
 
-	/* It can only fail when the counter is at its end, and then the loop is awake anyway. */
+	/* The write fails only if the counter is full, and then the loop is awake already. */
 	(void)!::write(l->wake.fd, &one, sizeof one);
 }
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns one event loop: its queue of posted calls and its end-of-turn list. It must not know connections or
- * plugins. */
+ * One event loop: its queue of posted calls and its end-of-turn list. */
 #ifndef CORE_LOOP_H
 #define CORE_LOOP_H
 
@@ -26,33 +25,33 @@ struct loop {
 
 	std::mutex mutex; /* guards inbox */
 	std::vector<struct loop_call> inbox;
-	std::vector<struct loop_call> running; /* the batch being run; the loop's thread only */
+	std::vector<struct loop_call> running; /* the calls being run; the loop's thread only */
 	std::vector<struct loop_call> end_of_turn;
 	uint64_t turn = 0; /* counts turns; the loop's thread only */
 	std::atomic<bool> stopping = false;
-	std::atomic<std::thread::id> owner; /* the thread inside loop_run; none: nobody is */
+	std::atomic<std::thread::id> owner; /* the thread inside loop_run; none: no thread is */
 };
 
 /* Makes the base, the eventfd and its event. 0, or CS_EINVAL with the text in e. */
 [[nodiscard]] int loop_open(struct loop *l, struct cs_error *e);
 
-/* Calls fn(arg) on the loop's thread, never inside this call, in the order of the posts of one thread. Any
- * thread, the loop's own included. The eventfd is written only when the queue was empty. Calls that are
- * still queued when the loop has stopped are run by loop_drain. */
+/* Calls fn(arg) on the loop's thread, never inside this call, in the order of the posts of one thread. Any thread, also
+ * the loop's own. The eventfd is written only if the queue was empty. Calls that are still queued when the loop has
+ * stopped are run by loop_drain. */
 void loop_post(struct loop *l, void (*fn)(void *), void *arg);
 
-/* Calls fn(arg) once at the end of this turn, after every event and posted call of it, in order. The place
- * to flush output and to free what an event may still point to. The loop's thread only. A call added
- * while the list runs belongs to the same turn. */
+/* Calls fn(arg) once at the end of this turn, in order, after every event and posted call of the turn. To be used to
+ * flush output, and to free memory that an event may still point to. The loop's thread only. A call added while the
+ * list runs belongs to the same turn. */
 void loop_at_end_of_turn(struct loop *l, void (*fn)(void *), void *arg);
 
 /* Runs turns until loop_stop. */
 void loop_run(struct loop *l);
 /* Ends loop_run after the current turn. Any thread. */
 void loop_stop(struct loop *l);
-/* Runs what is posted, without waiting, until nothing is left. Only when no thread runs the loop. */
+/* Runs posted calls, without waiting, until none is left. Only when no thread runs the loop. */
 void loop_drain(struct loop *l);
-/* True on the thread that runs the loop, and on any while none does (start and stop). */
+/* True on the thread that runs the loop; on every thread while none runs it (at start and stop). */
 bool loop_is_here(const struct loop *l);
 
 #endif

@@ -14,13 +14,13 @@ int worker_open(struct worker *w, unsigned index, struct worker_shared *shared, 
 	return loop_open(&w->loop, e);
 }
 
-/* Signals belong to the main thread: blocked before the thread is there, so that it never has one. */
+/* Signals belong to the main thread: they are blocked before the thread is made, so that it never gets one. */
 void worker_start(struct worker *w)
 {
 	sigset_t all, before;
 
 	sigfillset(&all);
-	/* Those of a crash belong to the thread that crashes. */
+	/* Signals of a crash belong to the thread that crashes. */
 	for (const int number : {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL})
 		sigdelset(&all, number);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -61,7 +61,7 @@ void worker_add(std::atomic<uint64_t> *counter, uint64_t n)
 	counter->store(counter->load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
 }
 
-/* Coarse: a few milliseconds too old at most, and a fraction of the price of the exact clock. */
+/* A coarse clock: at most a few milliseconds late, but much cheaper than the exact clock. */
 int64_t worker_monotonic_ms(void)
 {
 	struct timespec now;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A worker: one event loop with its thread, the instances of plugins that run there, and a slot for the part that each
- * room has of it. It includes no room: what it only points to is that room's. */
+ * A worker: one event loop with its thread, the instances of plugins that run there, and a pointer to each room's own
+ * part of it. This file includes no other room. */
 #ifndef CORE_WORKER_H
 #define CORE_WORKER_H
 
@@ -38,8 +38,8 @@ struct listener_deleter {
 
 inline constexpr const char *const worker_no_words[] = {nullptr};
 
-/* What all workers see; made by the server before any worker runs, and then constant but for conf, which a
- * reload replaces on each worker by a post. */
+/* What all workers share. The server makes it before any worker runs; then it is constant, except conf, which a reload
+ * replaces on each worker by a post. */
 struct worker_shared {
 	std::vector<std::unique_ptr<struct worker>> workers;
 	struct session_table *sessions = nullptr;
@@ -51,11 +51,11 @@ struct worker_shared {
 	struct store *store = nullptr;
 	struct bus *bus = nullptr; /* null: this node is alone */
 	std::atomic<int64_t> connections = 0;
-	std::atomic<int64_t> guests = 0; /* connections without a login and without one under way */
-	std::atomic<int64_t> guest_bytes = 0; /* what connections without a login hold */
+	std::atomic<int64_t> guests = 0; /* connections without a login and with none under way */
+	std::atomic<int64_t> guest_bytes = 0; /* bytes that connections without a login hold */
 };
 
-/* Refusals are counted by errno; those whose errno is not below this are counted as 0. */
+/* Refusals are counted by errno; an errno not below this is counted as 0. */
 inline constexpr size_t route_most_errnos = 32;
 
 /* Counters of one route on one worker; read by the admin page, so atomic (relaxed). */
@@ -71,28 +71,28 @@ struct worker {
 	struct loop loop;
 	std::unique_ptr<struct conn_table, conn_table_deleter> conns;
 	std::vector<std::unique_ptr<struct listener, listener_deleter>> listeners;
-	std::vector<std::unique_ptr<struct cs_self>> instances; /* by plugin, in order of their start */
-	/* By msgid; 0: those that no plugin handles, and frames without one. Filled by dispatch_open before it runs. */
+	std::vector<std::unique_ptr<struct cs_self>> instances; /* by plugin, in the order of start */
+	/* By msgid; 0: frames without a known msgid. Filled by dispatch_open before the worker runs. */
 	std::unordered_map<uint32_t, std::unique_ptr<struct route_counters>> counters;
 	bool draining = false;
-	struct call_mark call; /* of its thread */
-	std::unordered_set<struct claim *> claims; /* under way; host_claim's */
+	struct call_mark call; /* what its thread is doing */
+	std::unordered_set<struct claim *> claims; /* under way; used by host_claim only */
 	std::thread thread;
 };
 
-/* Opens the loop of a worker that is not yet running. conn_table_open and dispatch_open add their rooms' parts. */
+/* Opens the loop of a worker that does not run yet. conn_table_open and dispatch_open add the parts of their rooms. */
 [[nodiscard]] int worker_open(struct worker *w, unsigned index, struct worker_shared *shared, struct cs_error *e);
-/* Starts the thread. Listening sockets and plugin instances are there by then. */
+/* Starts the thread. Listening sockets and plugin instances exist by then. */
 void worker_start(struct worker *w);
 /* Stops the loop and joins the thread. Main thread. */
 void worker_stop(struct worker *w);
-/* The counters of requests with that msgid; nullptr where nothing is counted. Worker thread. */
+/* The counters of requests with that msgid; nullptr if it is not counted. Worker thread. */
 struct route_counters *worker_counters(const struct worker *w, uint32_t msgid);
 /* Counts a request that was refused. Worker thread. */
 void worker_count_refusal(const struct worker *w, uint32_t msgid, int wire_errno);
-/* Adds to a counter that only this thread changes: no read-modify-write of the bus is needed. */
+/* Adds to a counter that only this thread changes, so no locked instruction is needed. */
 void worker_add(std::atomic<uint64_t> *counter, uint64_t n);
-/* Milliseconds of a clock that never goes back, for time-outs. Any thread. */
+/* Milliseconds of a clock that never goes back, for timeouts. Any thread. */
 int64_t worker_monotonic_ms(void);
 
 #endif
