@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the reading of chat.conf and of what it includes into lines of section, key and value. It must not know
- * what a key means or which sections there are. */
+ * Reads chat.conf and the files that it includes into lines of section, key and value. */
 #include "core/conf/conf.h"
 
 #include <algorithm>
@@ -20,7 +19,7 @@ static constexpr unsigned conf_most_includes = 8;
 
 using file_ptr = std::unique_ptr<FILE, function_deleter<fclose>>;
 
-/* A file being read, and those that included it. */
+/* The file being read, and the files that included it. */
 struct reading {
 	const char *path;
 	const struct reading *parent;
@@ -56,8 +55,8 @@ static bool conf_is_name(std::string_view text)
 	return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), allowed);
 }
 
-/* A value may stand in double quotes, so that it can hold a # or end with a blank; else a # after a blank
- * starts a comment. */
+/* A value may be in double quotes, so that it can contain a # or end with a blank. Otherwise a # after a blank starts a
+ * comment. */
 static bool conf_parse_value(std::string_view text, std::string *value_r)
 {
 	if (!text.empty() && text.front() == '"') {
@@ -94,7 +93,7 @@ static int conf_parse_section(struct conf_file *file, struct reading *r, std::st
 	return 0;
 }
 
-/* A relative pattern begins at the folder of the file that it stands in. */
+/* A relative pattern begins at the folder of the file that contains it. */
 std::string conf_include_pattern(const char *path, std::string_view pattern)
 {
 	const char *slash = strrchr(path, '/');
@@ -206,7 +205,7 @@ static int conf_read_text(const char *path, std::string *text_r, struct stat *st
 		error_set(e, "%s: is a folder; a file is needed", path);
 		return CS_EINVAL;
 	}
-	/* What stands in it decides which code the server loads. */
+	/* The file decides which code the server loads. */
 	if (S_ISREG(status_r->st_mode) && (status_r->st_mode & S_IWOTH)) {
 		error_set(e, "%s: everybody may write to it; run chmod o-w on it", path);
 		return CS_EINVAL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns option tables: filling their structs from lines, printing them, what makes a table wrong, the nearest name
- * of a mistyped one. It must not know any option by name nor how lines come out of a file (conf). */
+ * Option tables: fills their structs from lines, prints them, checks the tables, and finds the option nearest to a
+ * mistyped one. */
 #include "core/conf/conf.h"
 
 #include <algorithm>
@@ -22,7 +22,7 @@ static const struct cs_option *conf_find_option(const struct cs_option *options,
 
 static constexpr std::string_view conf_file_suffix = "_file";
 
-/* The secret whose file the key names; nullptr: none. */
+/* The secret option for which the key names a file; nullptr: none. */
 static const struct cs_option *conf_find_secret_of(const struct cs_option *options, std::string_view key)
 {
 	if (!key.ends_with(conf_file_suffix))
@@ -32,7 +32,7 @@ static const struct cs_option *conf_find_secret_of(const struct cs_option *optio
 	return option && option->type == CS_OPTION_SECRET ? option : nullptr;
 }
 
-/* "password_file"; "" where the option is no secret, or the table has such an option of its own. */
+/* "password_file"; "" if the option is no secret, or if the table has an option of that name. */
 std::string conf_secret_file_key(const struct cs_option *options, const struct cs_option *o)
 {
 	const std::string key = std::string(o->key) + std::string(conf_file_suffix);
@@ -91,7 +91,7 @@ static int conf_bind_line(struct conf_struct *bound, const struct conf_line *lin
 	return CS_EINVAL;
 }
 
-/* The option is a secret that is set; `file` is where it stands. */
+/* Warns if others can read a secret that is set; `file` is the file that contains it. */
 static void conf_warn_of_secret(const char *section, const struct cs_option *o, const std::string &file, bool readable)
 {
 	if (file == "command line")
@@ -135,7 +135,7 @@ static int conf_bind_secret_file(const struct conf_struct *bound, const char *se
 	return 0;
 }
 
-/* After all lines: the last one of a key counts. */
+/* Runs after all lines are read, because the last line of a key counts. */
 static int conf_bind_secrets(const struct conf_file *file, const char *section, const struct cs_option *options,
                  const struct conf_struct *bound, struct cs_error *e)
 {
@@ -160,7 +160,7 @@ static int conf_check_option(const struct cs_option *option, size_t size, struct
 {
 	unsigned type;
 
-	/* A number first: a plugin's table may hold what is no value of the enum. */
+	/* Read as a number: a plugin's table may contain a number that is no value of the enum. */
 	static_assert(sizeof(type) == sizeof(option->type));
 	memcpy(&type, &option->type, sizeof(type));
 	if (type > CS_OPTION_CHOICE)
@@ -212,7 +212,7 @@ std::string conf_nearest(std::string_view name, const std::vector<std::string> &
 	};
 	const auto best = std::min_element(candidates.begin(), candidates.end(), nearer);
 
-	/* A letter in three may be wrong. */
+	/* One letter in three may be wrong. */
 	return best == candidates.end() || conf_edit_distance(name, *best) > (name.size() + 1) / 3 ? "" : *best;
 }
 

@@ -12,7 +12,7 @@
 #include "core/base/log.h"
 #include <base/raii.h>
 
-/* More than any option takes; what comes behind it cannot matter. */
+/* More bytes than any option may have: the rest of the file cannot matter. */
 static constexpr size_t conf_secret_most = 64 * 1024;
 
 static int conf_secret_refuse(const std::string &path, const char *why, struct cs_error *e)
@@ -31,7 +31,7 @@ static std::string conf_secret_place(const std::string &path)
 int conf_secret_read(const std::string &path, std::string *text_r, struct stat *status_r, struct cs_error *e)
 {
 	const std::string place = conf_secret_place(path);
-	/* What is no file could keep the server waiting. */
+	/* O_NONBLOCK: a pipe or device in place of a file must not make the server wait. */
 	const unique_fd fd(open(place.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
 	std::string text(conf_secret_most, '\0');
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns one option's value: from text, to text, within its range, in its place in the option struct. It must not
- * know option tables nor where a text comes from. */
+ * The value of one option: from text, to text, its range, its place in the option struct. */
 #include "core/conf/conf_value.h"
 
 #include <cstring>
@@ -55,7 +54,7 @@ static int conf_choice_find(const char *choices, std::string_view text)
 	}
 }
 
-/* Digits, then the rest. false: no digits, or too many. */
+/* Reads digits; *rest_r is the text behind them. false: no digits, or too many. */
 static bool conf_parse_digits(std::string_view text, int64_t *value_r, std::string_view *rest_r)
 {
 	const bool negative = text.starts_with("-");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the option tables of [core], [store] and [bus]. It must not know how they are read or used. */
+ * The option tables of [core], [store] and [bus]. */
 #include "core/conf/options.h"
 
 #include <cstddef>
