@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the HTTP page for monitoring: /healthz for load balancers, /metrics as Prometheus reads it. It must not
- * know what the figures mean. */
+ * The HTTP pages for monitoring: /healthz for load balancers, /metrics for Prometheus. */
 #include "core/admin.h"
 
 #include <array>
@@ -75,7 +74,7 @@ static void admin_add_figure(std::string *text, const char *name, const char *ty
 	text->append("chatserverd_").append(name).append(" ").append(std::to_string(value)).append("\n");
 }
 
-/* A figure that is always 1, so that others can be joined with its labels. */
+/* A figure that is always 1: its labels can be joined to other figures. */
 static void admin_add_node(std::string *text, const struct server *s)
 {
 	text->append("# HELP chatserverd_node_info Name of this node and version of the program.\n");
@@ -156,7 +155,7 @@ static void admin_add_route_figure(std::string *text, const std::map<uint32_t, s
 		admin_add_route_line(text, name, msgid, sum, "", sum.*member);
 }
 
-/* A line for each pair that was there: most never are. */
+/* One line for each pair of msgid and errno that has occurred: most pairs never do. */
 static void admin_add_refusals(std::string *text, const std::map<uint32_t, struct route_sum> &sums)
 {
 	static const char name[] = "requests_refused_total";
@@ -215,14 +214,15 @@ static void admin_on_metrics(struct evhttp_request *request, void *arg)
 	admin_answer(request, HTTP_OK, "OK", text);
 }
 
-/* Closes the descriptor behind its last event. By itself evhttp closes it first, and then tells the kernel to watch
- * it no longer: by then the number may be that of a connection which a worker has just accepted. */
+/* Makes a stream that closes its descriptor after its last event. evhttp's own stream closes the descriptor first and
+ * then tells the kernel to stop watching it; by then a worker may have accepted a connection with the same number. */
 static struct bufferevent *admin_make_stream(struct event_base *base, void *)
 {
 	return bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
 }
 
-/* Who is not accepted stays in the kernel's queue and would wake the loop at once again, and for ever. */
+/* After an error the connection stays in the kernel's queue and would wake the loop again at once, for ever; so
+ * accepting pauses. */
 static constexpr struct timeval accept_pause{.tv_sec = 5, .tv_usec = 0};
 
 static void admin_go_on_accepting(evutil_socket_t, short, void *arg)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the HTTP page for monitoring: /healthz and /metrics. It must not know what the figures mean. Main
- * thread. */
+ * The HTTP pages for monitoring: /healthz and /metrics. Main thread. */
 #ifndef CORE_ADMIN_H
 #define CORE_ADMIN_H
 
@@ -18,12 +17,12 @@ struct admin_deleter {
 };
 using admin_ptr = std::unique_ptr<struct admin, admin_deleter>;
 
-/* The addresses of [core] admin, none where it is empty, once it is sure that they can be listened on. 0, or CS_EINVAL
- * with the text in e. */
+/* The addresses of core.admin (none if it is empty), after a check that they can be listened on. 0, or CS_EINVAL with
+ * the text in e. */
 [[nodiscard]] int admin_reserve(const struct server *s, std::vector<struct listen_address> *addresses_r,
                                 struct cs_error *e);
-/* Listens on [core] admin on the server's main loop; with an empty option *admin_r stays empty. 0, or CS_EINVAL
- * with the text in e. */
+/* Listens on core.admin, on the server's main loop; if the option is empty, *admin_r stays empty. 0, or CS_EINVAL with
+ * the text in e. */
 [[nodiscard]] int admin_open(admin_ptr *admin_r, struct server *s, struct cs_error *e);
 
 #endif

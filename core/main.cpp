@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns argv and the start-up as a table of contents. It must not know what the parts do. */
+ * main: reads the command line and starts the server. */
 #include <cstdio>
 #include <cstring>
 
@@ -85,7 +85,8 @@ static int main_dump_options(const struct server_request *request)
 	return main_print(text);
 }
 
-/* What is printed is a configuration again, so the last word goes to the other output. */
+/* The configuration is printed to standard output; "ok" goes to standard error, so that the output is a valid
+ * chat.conf. */
 static int main_check(struct server *server)
 {
 	struct cs_error e{};

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns telling the service manager what state the server is in, by the protocol of sd_notify(3). It must not know
- * what leads to a state. */
+ * Tells the service manager in which state the server is, by the protocol of sd_notify(3). */
 #include "core/notify.h"
 
 #include <cerrno>
@@ -30,7 +29,7 @@ static void notify_send_state(std::string_view state)
 	address.sun_family = AF_UNIX;
 	memcpy(address.sun_path, name, size);
 	if (*name == '@')
-		address.sun_path[0] = '\0';   /* the abstract name space */
+		address.sun_path[0] = '\0';   /* the abstract namespace */
 	if (sendto(fd.fd, state.data(), state.size(), MSG_NOSIGNAL, (const struct sockaddr *)&address,
 	           (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size)) == -1)
 		log_warning("service manager not told errno=%d", errno);
@@ -41,7 +40,7 @@ void notify_ready()
 	notify_send_state("READY=1");
 }
 
-/* The clock tells the manager which of its requests is answered. */
+/* The time tells the manager which of its reload requests this answers. */
 void notify_reloading()
 {
 	struct timespec now;
@@ -53,7 +52,7 @@ void notify_reloading()
 	notify_send_state(state);
 }
 
-/* The manager kills who has not asked for as much time as it needs. */
+/* Asks for enough time: else the manager would kill the server too early. */
 void notify_stopping(int64_t most_ms)
 {
 	char state[64];

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the order in which the parts of the server are opened, run and stopped, and its signals. It must not know
- * what any part does inside, nor how it drains (server_drain) or reloads (server_reload). */
+ * Opens, runs and stops the parts of the server in order, and handles its signals. */
 #include "core/server.h"
 
 #include <algorithm>
@@ -20,12 +19,12 @@
 #include "core/notify.h"
 #include "core/session/session_bus.h"
 
-static constexpr rlim_t server_spare_descriptors = 256;   /* of the store, the bus, the loops, the log */
+static constexpr rlim_t server_spare_descriptors = 256;   /* for the store, the bus, the loops, the log */
 static constexpr int64_t server_goodbye_ms = 1000;        /* for a bus that does not answer */
 
 /* ---- opening, in the order of use */
 
-/* Connections need descriptors: take what the system allows and say so where that is too little. */
+/* Connections need descriptors: raises the limit as far as the system allows, and warns if that is too little. */
 static void server_open_limits(const struct server *s)
 {
 	const int64_t wanted = server_core_conf(s->conf.get())->max_connections + (int64_t)server_spare_descriptors;
@@ -40,7 +39,7 @@ static void server_open_limits(const struct server *s)
 		            (long long)limit.rlim_cur, (long long)wanted);
 }
 
-/* Whom a second server is told of. */
+/* The name by which a second server refers to this one. */
 std::string server_process_name(const struct server *s)
 {
 	char *real = realpath(s->request.conf_path.c_str(), nullptr);
@@ -133,7 +132,7 @@ static int server_reserve_addresses(struct server *s, struct cs_error *e)
 	return CS_EINVAL;
 }
 
-/* Before the store, which would be made for nothing. */
+/* Checks the addresses before the store is opened, which takes time. */
 static int server_check_addresses(struct server *s, struct cs_error *e)
 {
 	std::vector<struct listen_address> admin;
@@ -145,7 +144,7 @@ static int server_check_addresses(struct server *s, struct cs_error *e)
 
 static int server_open_listeners(struct server *s, struct cs_error *e)
 {
-	/* Again: opening the store takes time, in which another server may have come. */
+	/* Checks again: another server may have started while the store was opened. */
 	if (const int failed = server_reserve_addresses(s, e))
 		return failed;
 	for (const auto &w : s->shared.workers) {
@@ -167,7 +166,7 @@ static void server_on_reload_signal(evutil_socket_t, short, void *arg)
 	server_reload((struct server *)arg);
 }
 
-/* What other daemons open their log again at. */
+/* Signals with which other daemons open their log file again. */
 static void server_on_unused_signal(evutil_socket_t number, short, void *)
 {
 	log_warning("signal ignored: the log goes to standard error, so there is no file to open again; SIGHUP reads the "
@@ -175,8 +174,8 @@ static void server_on_unused_signal(evutil_socket_t number, short, void *)
 	            number == SIGUSR1 ? "SIGUSR1" : number == SIGUSR2 ? "SIGUSR2" : "SIGALRM");
 }
 
-/* Their default would end or stop the process: for a peer or a limit that write(2) tells of, for a terminal that the
- * log goes to, or for something that nobody here asked for. */
+/* The default action would end or stop the process: for a closed peer or a size limit, which write(2) reports anyway;
+ * for output to a terminal; or for signals that nobody here asked for. */
 static void server_ignore_signals()
 {
 	for (const int number : {SIGPIPE, SIGXFSZ, SIGTTIN, SIGTTOU, SIGIO, SIGPWR, SIGVTALRM, SIGSTKFLT})
@@ -235,7 +234,7 @@ static void server_look_pending(void *arg)
 	dispatch_look_pending((struct worker *)arg);
 }
 
-/* A plugin that does not give its worker back does not tell, so another thread looks. */
+/* A plugin that never returns cannot report itself, so the main thread watches the workers. */
 static void server_on_watch(evutil_socket_t, short, void *arg)
 {
 	auto *s = (struct server *)arg;
@@ -294,8 +293,8 @@ static void server_serve(struct server *s)
 	loop_run(&s->main);
 }
 
-/* ---- stopping, in reverse. A completion may still queue output or hand in work, so each part is stopped
- * before what it needs is. */
+/* ---- stopping, in reverse order. A completion may still queue output or hand in work, so each part is stopped before
+ * the parts that it needs. */
 
 static void server_drain_loops(struct server *s)
 {
@@ -321,7 +320,7 @@ static void server_stop_all(struct server *s)
 		}
 	}
 	server_drain_loops(s);
-	/* All places are given up: the other nodes may know. */
+	/* Sessions have given up all places; now the bus can tell the other nodes. */
 	if (s->bus)
 		bus_stop(s->bus.get(), server_goodbye_ms);
 	server_drain_loops(s);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns what the server makes of chat.conf before anything is opened: reading, checking across options, printing.
- * It must not know how the parts are opened or run (server). */
+ * chat.conf before anything is opened: reading it, checks across options, printing. */
 #include "core/server.h"
 
 #include <algorithm>
@@ -111,7 +110,7 @@ static int server_load_plugins(struct server *s, struct cs_error *e)
 	return CS_EINVAL;
 }
 
-/* A file that is no plugin cannot describe its options and is passed over. */
+/* A file that is no plugin has no options and is skipped. */
 static void server_dump_plugins(const char *folder, std::string *text_r)
 {
 	std::vector<std::string> names;
@@ -180,7 +179,7 @@ int server_read_conf(const struct server_request *request, std::unique_ptr<struc
 	return 0;
 }
 
-/* An operator may keep the section of an adapter that is installed but not the driver. */
+/* The section of an adapter that is installed but not chosen is allowed. */
 int server_check_sections(const struct server *s, const struct configuration *conf, struct cs_error *e)
 {
 	std::vector<std::string> known{"core", "store", "bus"};
@@ -255,7 +254,7 @@ int server_dump_options(const struct server_request *request, std::string *text_
 	return 0;
 }
 
-/* The plugins that see the msgid before its handler, in their order. */
+/* The plugins whose hooks see the msgid before its handler, in their order. */
 static std::string server_hooks_of(const struct server *s, uint32_t msgid)
 {
 	std::string text;

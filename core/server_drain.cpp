@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Owns the way from the first SIGTERM to the end of the main loop: what is under way is finished, connections are
- * closed, cursors are flushed, all before a deadline. It must not know requests or cursors: it watches counts. */
+ * Draining, from the first SIGTERM to the end of the main loop: requests are finished, connections closed, cursors
+ * stored, all before a deadline. It watches counts only. */
 #include "core/server.h"
 
 #include <algorithm>
@@ -11,19 +11,19 @@
 #include "core/notify.h"
 
 static constexpr int64_t server_poll_ms = 10;
-/* Signals that come this close together mean the same. */
+/* Signals that come within this time of the first count as one request. */
 static constexpr int64_t server_same_wish_ms = 1000;
-static constexpr int64_t server_unread_ms = 1000;   /* grace for peers that do not read */
-/* Beyond drain_timeout, for stopping all threads; who is not through by then is cut off. In chatserverd(8). */
+static constexpr int64_t server_unread_ms = 1000;   /* for peers that do not read their output */
+/* Time beyond drain_timeout for stopping all threads; then the process ends, as chatserverd(8) says. */
 static constexpr int64_t server_stop_ms = 2000;
-static constexpr int64_t server_exit_ms = 1000;     /* more, which the service manager should wait before it kills */
+static constexpr int64_t server_exit_ms = 1000;     /* more time that the service manager should wait before it kills */
 
 static bool server_bus_is_idle(const struct server *s)
 {
 	return !s->bus || bus_unfinished(s->bus.get()) == 0;
 }
 
-/* One round of asking every worker. Counted when all posts of the store before it have run there. */
+/* One round of asking every worker. A worker counts after all earlier posts of the store have run on it. */
 struct drain_question {
 	struct server *server;
 	struct worker *worker;
@@ -87,13 +87,14 @@ static void server_drain_ask_all(struct server *s)
 	}
 }
 
-/* The bus twice: what comes back from it may go to the store, and what is stored is told over the bus. */
+/* Looks at the bus twice: data from the bus may make work for the store, and stored messages are announced over the
+ * bus. */
 static bool server_is_idle(const struct server *s)
 {
 	return server_bus_is_idle(s) && store_unfinished(s->store.get()) == 0 && server_bus_is_idle(s);
 }
 
-/* true: nothing is under way any more. */
+/* true: no request is under way any more. */
 static bool server_is_finished(struct server *s, int64_t now)
 {
 	struct drain *d = &s->drain;
@@ -123,7 +124,7 @@ static void server_close_connections(struct server *s, bool in_time)
 	server_post_all(s, server_worker_close);
 }
 
-/* Connections are gone, their places given up (cursors are flushed), and the store has nothing left. */
+/* Connections have ended, their places are free (so cursors are stored), and the store has finished. */
 static bool server_is_empty(struct server *s)
 {
 	return s->shared.connections.load() == 0 && session_count(s->shared.sessions) == 0 && server_is_idle(s);
@@ -142,7 +143,7 @@ static void server_give_up(struct server *s)
 	loop_stop(&s->main);
 }
 
-/* Three quarters of the time are for what is under way, the rest for closing and flushing. */
+/* Three quarters of the time are for requests under way, the rest for closing and for storing cursors. */
 static void server_poll(evutil_socket_t, short, void *arg)
 {
 	auto *s = (struct server *)arg;
@@ -173,7 +174,7 @@ void server_drain(struct server *s, const char *why)
 	const int64_t most_ms = server_core_conf(s->conf.get())->drain_timeout + server_stop_ms;
 
 	if (s->drain.begun) {
-		/* timeout(1) and terminals signal the process and its group: one wish, two signals. */
+		/* timeout(1) and terminals signal the process and its group: two signals for one request to stop. */
 		if (worker_monotonic_ms() - s->drain.begun_ms < server_same_wish_ms)
 			return;
 		log_error("stopping at once signal=%s", why);

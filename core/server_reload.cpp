@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns SIGHUP: chat.conf is read into new structs, every instance of every plugin is asked, and only when all
- * agree all are told. It must not know what an option is for. */
+ * SIGHUP: reads chat.conf into new structs, asks every instance of every plugin, and changes all only if all agree. */
 #include "core/server.h"
 
 #include <cstring>
@@ -12,14 +11,14 @@
 #include "core/base/log.h"
 #include "core/notify.h"
 
-/* A reload under way; the main thread's. Workers read `conf` and `plugin_confs`, which do not change. */
+/* A reload under way; used by the main thread. Workers read `conf` and `plugin_confs`, which do not change. */
 struct reload {
 	struct server *server = nullptr;
 	std::unique_ptr<struct configuration> conf;
 	std::vector<struct conf_struct> plugin_confs;   /* by plugin */
-	bool commit = false;                            /* the second phase */
+	bool commit = false;                            /* in the second phase */
 	bool refused = false;
-	unsigned missing = 0;                           /* workers that have not answered */
+	unsigned missing = 0;                           /* workers that have not answered yet */
 };
 
 void reload_deleter::operator()(struct reload *r) const
@@ -27,7 +26,7 @@ void reload_deleter::operator()(struct reload *r) const
 	std::default_delete<struct reload>()(r);
 }
 
-/* To one worker and back to the main loop. */
+/* Goes to one worker and back to the main loop. */
 struct reload_question {
 	struct reload *reload;
 	struct worker *worker;
@@ -42,7 +41,7 @@ static void server_log_fixed(const char *section, const struct cs_option *option
 		log_warning("option changed, which needs a restart option=%s.%s", section, key.c_str());
 }
 
-/* Store and bus use their adapters' structs for as long as they live, so these are never exchanged. */
+/* Store and bus use the structs of their adapters for as long as they live, so these are never replaced. */
 static bool server_takes_reload(const struct plugin *p)
 {
 	for (const struct cs_service *s = p->declared.provides; s && s->name; s++) {
@@ -110,7 +109,7 @@ static void server_reload_ask_all(struct reload *r, bool commit)
 	}
 }
 
-/* All instances use the new structs: the old ones can go. */
+/* All instances use the new structs now: frees the old ones. */
 static void server_replace_conf(struct reload *r)
 {
 	struct server *s = r->server;
@@ -142,7 +141,7 @@ static void server_answer(void *arg)
 	server_finish(r, "configuration reloaded");
 }
 
-/* Fixed options keep their values in the new structs, so that nobody sees a mixture. */
+/* Fixed options keep their values in the new structs, so that no reader sees a mixture. */
 static int server_bind_plugins(struct reload *r, struct cs_error *e)
 {
 	for (const auto &p : r->server->plugins.plugins) {
