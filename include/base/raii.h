@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owners of resources, whose destructors give them back. For core and tools; not installed. */
+ * Owners of resources: their destructors free them. For core and tools; not installed. */
 #ifndef BASE_RAII_H
 #define BASE_RAII_H
 
@@ -16,7 +16,7 @@ template <auto Function> struct function_deleter {
 using event_base_ptr = std::unique_ptr<event_base, function_deleter<event_base_free>>;
 using event_ptr = std::unique_ptr<event, function_deleter<event_free>>;
 
-/* A file descriptor that closes itself; -1 is none. */
+/* A file descriptor that closes itself; -1: none. */
 struct unique_fd {
 	int fd = -1;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What every program of the tree does about its standard streams at its start and when it prints. */
+ * What every program of the tree does with its standard streams at its start and after it has printed. */
 #ifndef BASE_STANDARD_H
 #define BASE_STANDARD_H
 
@@ -8,8 +8,9 @@
 #include <cstring>
 #include <fcntl.h>
 
-/* Opens closed ones, so that no file and no socket gets their numbers. Who then reads standard input or writes to
- * standard output still gets EBADF; what goes to standard error is lost. To be called first. */
+/* Opens those standard streams that are closed, so that no other file or socket gets their numbers. Reading such a
+ * standard input or writing to such a standard output still fails with EBADF; text written to such a standard error is
+ * lost. To be called first. */
 static inline void standard_open(void)
 {
 	static const int modes[] = {O_WRONLY, O_RDONLY, O_WRONLY};
@@ -19,14 +20,14 @@ static inline void standard_open(void)
 			(void)open("/dev/null", modes[fd]);
 }
 
-/* Says on standard error that the stream failed. */
+/* Reports on standard error that the stream failed. */
 static inline void standard_complain(const char *program, const char *stream, int error)
 {
 	(void)fprintf(stderr, "%s: standard %s: %s\n", program, stream,
 	              error == EBADF ? "it is closed" : strerror(error));
 }
 
-/* Writes out what was printed. -1: not all of it could be written, told on standard error. */
+/* Writes out all printed text. -1: not all of it could be written, which is reported on standard error. */
 [[nodiscard]] static inline int standard_flush(const char *program)
 {
 	errno = 0;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * Owns the contract between the server and an adapter of the bus, by which the nodes of a cluster find each
- * other's sessions and talk. It must not know a key, a channel, a msgid or what the data is.
+ * The contract between the server and an adapter of the bus. By the bus the nodes of a cluster find each other's
+ * sessions and talk.
  *
- * An adapter is a plugin that provides the service CS_BUS_SERVICE, version CS_BUS_VERSION, whose table is a
- * struct cs_bus_driver. One bus per process. After open() everything of it, driver functions and callbacks,
- * runs on the bus's own thread, one call at a time; nothing may block it. Completions and events may come
- * inside the call that causes them.
+ * An adapter is a plugin that provides the service CS_BUS_SERVICE, version CS_BUS_VERSION; its table is a struct
+ * cs_bus_driver. A process has one bus. After open() everything of the adapter, driver functions and callbacks, runs on
+ * the bus's own thread, one call at a time; nothing may block it. Completions and events may come inside the call that
+ * causes them.
  *
- * What goes over the bus are hints: any of them may be lost. When that can have happened the adapter says so
+ * Data sent over the bus are hints: any of them may be lost. When some may have been lost the adapter reports it
  * (changed), and the store is read. */
 #ifndef CHATSERVERD_BUS_H
 #define CHATSERVERD_BUS_H
@@ -29,8 +29,7 @@ typedef uint64_t cs_bus_address;
 
 #define CS_BUS_ADDRESS_MAX ((UINT64_C(1) << 47) - 1)
 
-/* A session of this node. generation rises with every login of the account: a lower one never replaces a
- * higher one. */
+/* A session of this node. generation rises with every login of the account: a lower one never replaces a higher one. */
 struct cs_bus_session {
 	cs_account account;
 	cs_conn conn;
@@ -42,7 +41,7 @@ typedef void cs_bus_done_fn(void *arg, int result);
 struct cs_bus_watch;
 struct cs_bus_timer;
 
-/* What the server offers the adapter. core is the pointer that open() got. Bus thread only. */
+/* The functions that the server offers the adapter. core is the pointer that open() got. Bus thread only. */
 struct cs_bus_host {
 	uint32_t abi, size;
 
@@ -50,84 +49,85 @@ struct cs_bus_host {
 	void (*log)(void *core, enum cs_log_level level, const char *format, ...) CS_PRINTF(3, 4);
 
 	/* ---- time and descriptors */
-	/* Watches a descriptor: nothing at first, then what interest() says. ready is called from the loop. The
-	 * descriptor stays the adapter's and is closed after unwatch(). NULL: no memory. */
+	/* Watches a descriptor: no event at first, then those set with interest(). ready is called from the loop. The
+	 * descriptor belongs to the adapter, which closes it after unwatch(). NULL: no memory. */
 	struct cs_bus_watch *(*watch)(void *core, int fd, void (*ready)(void *arg, int readable, int writable),
 	                          void *arg);
 	void (*interest)(struct cs_bus_watch *watch, int read, int write);
-	/* Also from within ready. */
+	/* May also be called inside ready. */
 	void (*unwatch)(struct cs_bus_watch *watch);
-	/* Calls fn once after ms. Freed by its call or by timer_del. */
+	/* Calls fn once after ms. The timer is freed by its call or by timer_del. */
 	struct cs_bus_timer *(*timer_add)(void *core, int64_t ms, void (*fn)(void *arg), void *arg);
 	void (*timer_del)(struct cs_bus_timer *timer);
 
 	/* ---- events */
 	/* The node's address from now on; 0: the bus is away, nothing can be sent. */
 	void (*address)(void *core, cs_bus_address address);
-	/* What another node sent to this one or to all; valid during the call. Never the node's own. */
+	/* Data that another node sent to this one or to all; valid during the call. Never this node's own data. */
 	void (*arrived)(void *core, const void *data, size_t size);
-	/* Another login has the account, or asks for it: the session on conn has to end. */
+	/* Another login has the account, or asks for it: the session on conn must end. */
 	void (*close_session)(void *core, cs_account account, cs_conn conn);
 	/* See cs_plugin.cluster. */
 	void (*changed)(void *core, enum cs_cluster_event event);
 
-	/* ---- counters of the admin page: what the adapter was given to send and did not, or cannot say; and what
-	 * it refused, so that somebody was told */
+	/* ---- counters of the admin page. dropped: data that the adapter was given to send and did not send, or may
+	 * not have sent; refused: data that it refused, so that the sender was told */
 	void (*dropped)(void *core, size_t count);
 	void (*refused)(void *core, size_t count);
 
-	/* An event: a login on that node asks for the account and would be refused. The session on conn has to be
-	 * ended where its peer is gone; where it is there, the server tells the node, by send_to. */
+	/* An event: a login on the node asker wants the account and would be refused. The session on conn must end if
+	 * its peer is gone; if the peer is there, the server tells the node, by send_to. */
 	void (*probe_session)(void *core, cs_account account, cs_conn conn, cs_bus_address asker);
 };
 
-/* The adapter. Bus thread, but for open (main thread, before the bus thread runs) and close (main thread, after
- * it ended). */
+/* The adapter. Bus thread, except open (main thread, before the bus thread runs) and close (main thread, after it has
+ * ended). */
 struct cs_bus_driver {
 	uint32_t abi, size;             /* CS_ABI, sizeof(struct cs_bus_driver) */
 
-	/* conf is the adapter's option struct, alive until close. Begins to connect; that the bus is away is no
-	 * failure. 0, or CS_EINVAL with the text in e. */
+	/* conf is the adapter's option struct, valid until close. Begins to connect; it is no failure if the bus is
+	 * away. 0, or CS_EINVAL with the text in e. */
 	int (*open)(const void *conf, const struct cs_bus_host *host, void *core, void **bus_r,
 	            struct cs_error *e);
-	/* Frees everything. Completions that are due have been called by leave(). */
+	/* Frees everything. All completions that were due have been called by leave(). */
 	void (*close)(void *bus);
-	/* A clean goodbye: sends what waits, gives up the node's sessions and its lease, then calls done(arg, 0),
-	 * and no other completion or event after it. At once when the bus is away. No driver function but close
-	 * is called after it. */
+	/* A clean goodbye: sends what waits, gives up the node's sessions and its lease, then calls done(arg, 0); after
+	 * it no other completion or event. At once if the bus is away. After it only close is called. */
 	void (*leave)(void *bus, cs_bus_done_fn *done, void *arg);
 
 	/* Claims the account for the session in the whole cluster. flags: enum cs_claim_flag. done gets 0; CS_EEXIST:
-	 * it is online on another node, which was told to close it (with CS_CLAIM_KICK) or to probe it (without):
-	 * ask again soon;
-	 * CS_EAGAIN: its session on another node is just ending, ask again soon; CS_EINVAL: a later login has it
-	 * (its generation is higher), asking again is in vain. While the bus is away, or when it goes away
-	 * meanwhile: 0, and the claim is settled when the bus is back; the older of two sessions is then closed.
-	 * On this node there is one claim or session per account at a time. */
+	 * it is online on another node, which was told to close the session (with CS_CLAIM_KICK) or to probe it
+	 * (without): ask again soon; CS_EAGAIN: its session on another node is just ending: ask again soon; CS_EINVAL:
+	 * a later login has it (its generation is higher): asking again is useless. If the bus is away, or goes away
+	 * meanwhile: 0; the claim is decided when the bus is back, and then the older of two sessions is closed. An
+	 * account has at most one claim or session on this node at a time. */
 	void (*claim)(void *bus, const struct cs_bus_session *session, unsigned flags, cs_bus_done_fn *done,
 	              void *arg);
 	/* The session is ending; it keeps its place until release. */
 	void (*ending)(void *bus, cs_account account, cs_conn conn);
-	/* The session ended, or was claimed for nothing. Only a place that is still conn's is given up. */
+	/* The session has ended, or its connection ended before its claim was granted. The place is given up only if it
+	 * is still conn's. */
 	void (*release)(void *bus, cs_account account, cs_conn conn);
 
-	/* Sets online[i] to 1 where accounts[i] has a session on any node that is alive, else to 0; then done(arg,
-	 * 0), or done(arg, CS_ENOENT) when the bus is away or too slow (online is all 0). Both stay the caller's
-	 * until done. */
+	/* Sets online[i] to 1 if accounts[i] has a session on any living node, else to 0; then calls done(arg, 0), or
+	 * done(arg, CS_ENOENT) if the bus is away or too slow (then online is all 0). Both arrays belong to the caller
+	 * and live until done. */
 	void (*presence)(void *bus, const cs_account *accounts, unsigned char *online, size_t count,
 	                 cs_bus_done_fn *done, void *arg);
 
-	/* Looks up where the account is and sends data there; sends of one thread's order arrive in that order.
-	 * Copied. done (may be NULL): 0, it was sent, which proves nothing; CS_ENOENT: no node has it, or
-	 * the bus is away or too slow; without done, what is dropped because of that makes the others look
-	 * (CS_CLUSTER_MISSED) later. What is sent in a turn leaves with flush(), called at the turn's end. */
+	/* Finds out where the account is and sends data there. Sends of one thread arrive in their order. data is
+	 * copied. done (may be NULL) gets 0: it was sent, which does not prove that it arrives; or CS_ENOENT: no node
+	 * has the account, or the bus is away or too slow. If data without done is dropped because the bus is away or
+	 * too slow, the other nodes are made to look at the store later (CS_CLUSTER_MISSED). The data of a turn leaves
+	 * with flush(), called at the turn's end. */
 	void (*send)(void *bus, cs_account to, const void *data, size_t size, cs_bus_done_fn *done, void *arg);
 	/* To the node with that address. */
 	void (*send_to)(void *bus, cs_bus_address to, const void *data, size_t size);
 	/* To every other node. */
 	void (*send_all)(void *bus, const void *data, size_t size);
 	void (*flush)(void *bus);
-	/* Something for other nodes was dropped before it came here: makes them look (CS_CLUSTER_MISSED), soon. */
+	/* Data for other nodes was dropped before it came to the adapter: makes them look at the store soon
+	 * (CS_CLUSTER_MISSED). */
 	void (*missed)(void *bus);
 };
 

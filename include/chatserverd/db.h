@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Owns the contract between the store and a database adapter: one connection, its statements and its
- * error classes. It must not know a table, an account or a msgid.
+ * The contract between the store and a database adapter: one connection, its statements and its error classes.
  *
- * An adapter is a plugin that provides the service CS_DB_SERVICE, version CS_DB_VERSION, whose table is a
- * struct cs_db_driver. One connection is used by one thread at a time; different connections by different
- * threads at once. */
+ * An adapter is a plugin that provides the service CS_DB_SERVICE, version CS_DB_VERSION; its table is a struct
+ * cs_db_driver. One connection is used by one thread at a time; different threads may use different connections at the
+ * same time. */
 #ifndef CHATSERVERD_DB_H
 #define CHATSERVERD_DB_H
 
@@ -16,21 +15,21 @@
 #define CS_DB_SERVICE "db"
 #define CS_DB_VERSION 1u
 
-/* What a database call answers. 0 is done; the classes say what the caller may do about it. */
+/* The result of a database call. 0 is done; the error classes say what the caller may do next. */
 enum cs_db_result {
 	CS_DB_OK = 0,
 	CS_DB_RETRY = -101,       /* deadlock, lock wait, busy: nothing was changed, run the transaction again */
-	CS_DB_DUPLICATE = -102,   /* a unique key stands in the way: nothing was changed by this statement */
+	CS_DB_DUPLICATE = -102,   /* a unique key is taken: nothing was changed by this statement */
 	CS_DB_UNKNOWN = -103,     /* connection lost or timed out: whether it was done is unknown */
-	CS_DB_FULL = -104,        /* disk full or read-only: nothing was changed, may pass */
+	CS_DB_FULL = -104,        /* disk full or read-only: nothing was changed; may work later */
 	CS_DB_BAD_VALUE = -105,   /* this value cannot be stored (too long, out of range) */
-	CS_DB_FAILED = -106       /* anything else: broken file, missing table, a mistake of ours */
+	CS_DB_FAILED = -106       /* anything else: broken file, missing table, a mistake of this program */
 };
 
 enum cs_db_type { CS_DB_NULL = 0, CS_DB_INTEGER = 1, CS_DB_TEXT = 2, CS_DB_BLOB = 3 };
 
-/* One parameter or one column. bytes is not NUL-terminated and stays the owner's: the caller's for a
- * parameter, the adapter's for a column, there valid until the row function returns. */
+/* One parameter or one column. bytes is not NUL-terminated. It belongs to the caller for a parameter; to the adapter
+ * for a column, where it is valid until the row function returns. */
 struct cs_db_value {
 	enum cs_db_type type;
 	int64_t integer;
@@ -38,7 +37,7 @@ struct cs_db_value {
 	size_t size;
 };
 
-/* Called once per row. Returns 0 to go on, anything else to stop reading (the query still answers OK). */
+/* Called once for each row. Return 0 to go on, anything else to stop reading (the query still returns OK). */
 typedef int cs_db_row_fn(void *arg, const struct cs_db_value *columns, size_t count);
 
 /* A connection. The adapter's own struct begins with this member. */
@@ -46,7 +45,7 @@ struct cs_db {
 	const struct cs_db_driver *driver;
 };
 
-/* The server, as an adapter may know it. */
+/* The server, as far as an adapter may know it. */
 struct cs_db_server {
 	const char *name;             /* for people: pid=1234 node=name conf=/path, shorter than 512 bytes */
 	void (*log)(enum cs_log_level level, const char *format, ...) CS_PRINTF(2, 3);  /* as cs_host.log; any thread */
@@ -58,38 +57,38 @@ struct cs_db_driver {
 	uint32_t abi;                 /* CS_ABI */
 	uint32_t size;                /* sizeof(struct cs_db_driver) */
 	enum cs_db_dialect dialect;   /* which SQL the model writes */
-	int outcome_can_be_unknown;   /* 1: a commit can answer CS_DB_UNKNOWN although it was done */
+	int outcome_can_be_unknown;   /* 1: a commit can return CS_DB_UNKNOWN although it was done */
 
-	/* How many connections it can use: most_readers 0 means that reads must run on a writer. conf is
-	 * the adapter's own option struct. Main thread. */
+	/* How many connections it can use. most_readers 0: reads must run on a writer. conf is the adapter's own option
+	 * struct. Main thread. */
 	void (*limits)(const void *conf, unsigned *most_readers_r, unsigned *most_writers_r);
 
-	/* Brings the schema up to date from the folder that the adapter's options name, once, before any
-	 * other connection is opened; several processes may do so at the same time. 0, or CS_EINVAL with
-	 * the text in e. Main thread; may block. */
+	/* Brings the schema up to date from the folder that the adapter's options name, once, before any other
+	 * connection is opened. Several processes may do so at the same time. 0, or CS_EINVAL with the text in e. Main
+	 * thread; may block. */
 	int (*migrate)(const void *conf, struct cs_error *e);
 
-	/* Opens a connection, owned by the caller until close. CS_DB_OK, or a class with the text in e.
-	 * Store threads; may block up to the adapter's connect time-out. */
+	/* Opens a connection, which the caller owns until close. CS_DB_OK, or a class with the text in e. Store
+	 * threads; may block up to the adapter's connect timeout. */
 	int (*open)(const void *conf, struct cs_db **db_r, struct cs_error *e);
 	void (*close)(struct cs_db *db);
 
-	/* begin takes the write lock at once where the database has one. commit that answers anything but
-	 * OK has either rolled back or is CS_DB_UNKNOWN. rollback never fails in a way that matters: a
-	 * connection that cannot roll back answers CS_DB_UNKNOWN to the next call. */
+	/* begin takes the write lock at once if the database has one. A commit that does not return OK has rolled back,
+	 * or returns CS_DB_UNKNOWN. rollback has no result: if a connection cannot roll back, its next call returns
+	 * CS_DB_UNKNOWN. */
 	int (*begin)(struct cs_db *db);
 	int (*commit)(struct cs_db *db);
 	void (*rollback)(struct cs_db *db);
 
-	/* A part of the open transaction that can be undone alone. Parts nest; each is ended by release, which
-	 * keeps it, or by rollback_to, which undoes it. Anything but OK: the transaction must be rolled back. So
-	 * they answer where the database has ended the transaction by itself. */
+	/* A part of the open transaction that can be undone alone. Parts may be nested. Each is ended by release, which
+	 * keeps it, or by rollback_to, which undoes it. If one of these does not return OK, the transaction must be
+	 * rolled back; they also fail if the database itself has ended the transaction. */
 	int (*savepoint)(struct cs_db *db);
 	int (*release)(struct cs_db *db);
 	int (*rollback_to)(struct cs_db *db);
 
-	/* Runs one statement with ? parameters. The prepared statement is cached by its text, so texts
-	 * should be few. row may be NULL. Outside begin/commit a statement is a transaction of its own. */
+	/* Runs one statement with ? parameters. The prepared statement is cached by its text, so there should be few
+	 * texts. row may be NULL. Outside begin/commit a statement is a transaction of its own. */
 	int (*query)(struct cs_db *db, const char *sql, const struct cs_db_value *parameters, size_t count,
 	             cs_db_row_fn *row, void *arg);
 
@@ -97,19 +96,19 @@ struct cs_db_driver {
 	int64_t (*affected)(struct cs_db *db);   /* rows changed by the last statement */
 	const char *(*message)(struct cs_db *db);/* text of the last error, for the log; never a value */
 
-	/* 1: the database has ended this connection while nothing was under way on it, as many do with one
-	 * that nobody uses. Nothing was lost; it is closed and another is opened. 0 else. Called before a
-	 * transaction or a read; it must not wait. NULL: 0. */
+	/* 1: the database has ended this connection while nothing was under way on it, as many do with an unused
+	 * connection. Nothing was lost; it is closed and another is opened. 0 else. Called before a transaction or a
+	 * read; must not wait. NULL: 0. */
 	int (*ended)(struct cs_db *db);
 
-	/* For a database that one server at a time may use: takes it, before anything else is called but limits, and
-	 * until unlock. The lock ends with the process, however that ends. 0 with *lock_r for unlock; or
-	 * CS_EINVAL with the text in e, which says by its name who has the database. server is valid until
-	 * unlock. Logs where the last server was not stopped in order. NULL: several servers may share it.
-	 * Main thread; may block. */
+	/* For a database that only one server at a time may use: takes the database, before any function but limits is
+	 * called, and until unlock. The lock ends with the process, however that ends. 0 with *lock_r for unlock; or
+	 * CS_EINVAL with the text in e, which names the server that has the database. server is valid until unlock.
+	 * Logs if the last server was not stopped in order. NULL: several servers may share it. Main thread; may
+	 * block. */
 	int (*lock)(const void *conf, const struct cs_db_server *server, void **lock_r, struct cs_error *e);
-	/* Once every connection is closed. in_order 0: work was cut off, which the next lock tells. NULL where
-	 * lock is. Main thread. */
+	/* Called when every connection is closed. in_order 0: work was cut off, which the next lock logs. NULL if lock
+	 * is NULL. Main thread. */
 	void (*unlock)(void *lock, int in_order);
 };
 

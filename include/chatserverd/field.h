@@ -16,10 +16,10 @@
 
 enum cs_field_need { CS_FIELD_REQUIRED, CS_FIELD_OPTIONAL };
 
-/* Each reader answers 0, or CS_REJECT after the request was refused with BAD_FRAME and an errmsg that names the field.
- * An optional field that is absent leaves *_r alone. */
+/* Each reader returns 0, or CS_REJECT after it has refused the request with BAD_FRAME and an errmsg that names the
+ * field. If an optional field is absent, *_r is not changed. */
 
-/* For readers: found is what a get_... function of the host answered. */
+/* For readers: found is the result of a get_... function of the host. */
 static inline int cs_field_judge(const struct cs_host *host, struct cs_self *self, const struct cs_frame *frame,
                                  const char *key, enum cs_field_need need, int found, const char *must_be)
 {
@@ -30,7 +30,7 @@ static inline int cs_field_judge(const struct cs_host *host, struct cs_self *sel
 	return host->refuse(self, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME, "%s must be %s", key, must_be);
 }
 
-/* An integer from min, 0 or 1, to CS_INTEGER_MAX. */
+/* An integer from min (0 or 1) to CS_INTEGER_MAX. */
 static inline int cs_field_integer(const struct cs_host *host, struct cs_self *self, const struct cs_frame *frame,
                                    const char *key, enum cs_field_need need, int64_t min, int64_t *value_r)
 {
@@ -52,7 +52,7 @@ static inline int cs_field_flag(const struct cs_host *host, struct cs_self *self
 	return cs_field_judge(host, self, frame, key, need, host->get_flag(frame, key, flag_r), "true or false");
 }
 
-/* Characters (code points, not bytes) of a valid UTF-8 text: all bytes but the 10xxxxxx. */
+/* Counts the characters (code points, not bytes) of a valid UTF-8 text: all bytes except 10xxxxxx. */
 static inline size_t cs_text_characters(const char *text, size_t size)
 {
 	size_t count = 0;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * Owns one thing: writing a text as a JSON string (RFC 8259 section 7). It must not know any field. */
+ * Writes a text as a JSON string (RFC 8259 section 7). */
 #ifndef CHATSERVERD_JSON_H
 #define CHATSERVERD_JSON_H
 
 #include <stddef.h>
 
-/* Writes text as a JSON string, quotes included, into out and returns the bytes that the whole string
- * needs, as snprintf(3) does: where that is more than room, only room bytes were written and the caller
- * asks again with more. No terminating NUL. The text is taken as valid UTF-8 and only ", \ and the
- * control characters below 0x20 are escaped. Any thread; keeps nothing. */
+/* Writes text as a JSON string, with its quotes, into out. Returns the bytes that the whole string needs, as
+ * snprintf(3) does: if that is more than room, only room bytes were written, and the caller calls again with more room.
+ * No terminating NUL. The text must be valid UTF-8; only ", \ and the control characters below 0x20 are escaped. Any
+ * thread; keeps nothing. */
 static inline size_t cs_json_quote(char *out, size_t room, const char *text, size_t size)
 {
 	static const char hex[] = "0123456789abcdef";

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the numbers of the wire: every msgid with its name and direction, every errno with its name.
- * It must not know who handles them. */
+ * The numbers of the wire: every msgid with its name and direction, every errno with its name. */
 #ifndef CHATSERVERD_MSGID_H
 #define CHATSERVERD_MSGID_H
 

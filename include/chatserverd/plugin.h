@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * Owns the plugin ABI: what a plugin exports and what the server offers it. C11 and C++20. It must not
- * know any plugin, database or protocol field.
+ * The plugin ABI: what a plugin exports and what the server offers it. C11 and C++20.
  *
- * A plugin is a shared object that exports one object of data, `cs_plugin`. The server makes one instance
- * of it per worker: everything of an instance (start, handlers, hooks, completions, timers) runs on the
- * thread of its worker, one call at a time, so a plugin is written as if the program had one thread and
- * needs no lock. Only functions that it hands to work() and batch() run elsewhere; each says so below.
+ * A plugin is a shared object that exports one object of data, `cs_plugin`. The server makes one instance of it for
+ * each worker. Everything of an instance (start, handlers, hooks, completions, timers) runs on the thread of its
+ * worker, one call at a time, so a plugin needs no lock, as if the program had one thread. Only functions that it hands
+ * to work() and batch() run elsewhere; each says so below.
  *
- * Unless a declaration says otherwise: host functions may be called from the instance's own worker only,
- * never call back before they return, copy what they are given, and int results are 0 or a negative
- * CS_E. Texts are UTF-8. Allocation failure ends the process. */
+ * Unless a declaration says otherwise, host functions: may be called from the instance's own worker only; never call
+ * back before they return; copy their arguments; and return 0 or a negative CS_E if they return int. Texts are UTF-8.
+ * Allocation failure ends the process. */
 #ifndef CHATSERVERD_PLUGIN_H
 #define CHATSERVERD_PLUGIN_H
 
@@ -34,8 +33,8 @@ extern "C" {
 #define CS_EXPORT
 #endif
 
-/* A connection of this node: worker, generation and slot, never a pointer. A handle whose connection ended
- * is refused with CS_ENOENT, it never means a later connection. 0 is no connection. */
+/* A connection of this node: worker, generation and slot, never a pointer. If the connection has ended, the handle is
+ * refused with CS_ENOENT; it never means a later connection. 0 is no connection. */
 typedef uint64_t cs_conn;
 
 /* An account, as on the wire: 1 to CS_INTEGER_MAX; 0 is nobody. */
@@ -44,43 +43,43 @@ typedef uint64_t cs_account;
 enum cs_error_code {
 	CS_ENOENT = -1,     /* no such connection, field, service, account online */
 	CS_EINVAL = -2,     /* wrong type, out of range, not allowed in this state */
-	CS_EAGAIN = -3,     /* accepted, but the connection is over its soft output mark: pause */
+	CS_EAGAIN = -3,     /* accepted, but too much is unsent on the connection (core.output_soft): pause */
 	CS_EBUSY = -4,      /* a queue is full: nothing was accepted */
-	CS_EEXIST = -5,     /* taken */
+	CS_EEXIST = -5,     /* exists already, or is online already */
 	CS_ECANCELED = -6,  /* the server is stopping */
 	CS_ENOSTORE = -7,   /* the store cannot do it now; nothing was changed */
 	CS_EUNKNOWN = -8    /* the store cannot say whether it was done */
 };
 
-/* Text of a failed set-up, shown to the operator. */
+/* The text of a failed set-up, shown to the operator. */
 struct cs_error {
 	char text[256];
 };
 
 enum cs_log_level { CS_LOG_ERROR = 0, CS_LOG_WARNING = 1, CS_LOG_INFO = 2, CS_LOG_DEBUG = 3 };
 
-/* What a later answer needs to know of a request; copy it freely. */
+/* The part of a request that a later answer needs; it may be copied freely. */
 struct cs_request {
 	uint32_t msgid;
 	int64_t req;        /* -1: the request had none */
 };
 
-/* A checked frame, valid during the handler's call only. */
+/* A checked frame; valid only during the handler's call. */
 struct cs_frame {
 	struct cs_request request;
 	cs_conn conn;
 	cs_account account;     /* of the connection; 0 before its login */
 	const char *name;       /* of the account, NUL-terminated; "" before its login */
-	uint64_t device;        /* of the account, that the connection is; 0: the one without a name */
+	uint64_t device;        /* the account's device on this connection; 0: the one without a name */
 	const char *bytes;      /* from { to }, exactly as sent */
 	size_t size;
-	const void *fields;     /* the server's; read with get_... */
+	const void *fields;     /* the server's; to be read with get_... */
 };
 
-/* What a handler or a hook answers. */
+/* The result of a handler or a hook. */
 enum cs_verdict {
-	CS_DONE = 0,      /* handler: dealt with, or its answer comes later while other frames go on */
-	CS_PASS = 0,      /* hook: nothing against it */
+	CS_DONE = 0,      /* handler: done, or its answer comes later while other frames go on */
+	CS_PASS = 0,      /* hook: no objection */
 	CS_PENDING = 1,   /* nothing more of this connection is dispatched until finish(), or resume() of a hook */
 	CS_REJECT = -100  /* refused; refuse() or refuse_as() has been called */
 };
@@ -102,16 +101,16 @@ struct cs_route {
 	uint32_t cost;          /* charged to the connection's rate limit before the handler runs */
 };
 
-/* Looks at a checked frame before its handler does: its msgid has a handler, and the login state and the own id
- * are as the route asks for. CS_PASS: the next hook, at last the handler, gets the frame. CS_REJECT: the hook has
- * refused the request, and nobody else sees it. CS_PENDING: the hook calls resume() later, and until then nothing
- * more of this connection is dispatched. A hook may not change the frame. Any other answer counts as CS_REJECT. */
+/* Sees a checked frame before its handler: its msgid has a handler, and the login state and the own id are as the route
+ * demands. CS_PASS: the next hook gets the frame, or the handler after the last hook. CS_REJECT: the hook has refused
+ * the request; nobody else sees it. CS_PENDING: the hook calls resume() later; until then nothing more of this
+ * connection is dispatched. A hook must not change the frame. Any other result counts as CS_REJECT. */
 typedef int cs_hook_fn(void *state, const struct cs_frame *frame);
 
 /* A hook. The list ends with before NULL. */
 struct cs_hook {
-	uint32_t msgid;         /* of the frames that it sees; 0: all that a plugin handles */
-	int32_t order;          /* lower ones first, whichever plugin they are of; then in the order of start */
+	uint32_t msgid;         /* of the frames that it sees; 0: all msgids that a plugin handles */
+	int32_t order;          /* lower ones first, across all plugins; equal ones in the order of start */
 	cs_hook_fn *before;
 	uint32_t spare;         /* 0 */
 };
@@ -122,17 +121,17 @@ enum cs_option_type {
 	CS_OPTION_SIZE,     /* int64_t, bytes: 64K, 19M, 1G */
 	CS_OPTION_TIME,     /* int64_t, milliseconds: 250ms, 30s, 5m, 2h */
 	CS_OPTION_TEXT,     /* const char *, never NULL */
-	CS_OPTION_SECRET,   /* const char *, never NULL; printed as ***; KEY_file may give a file whose first line it is */
-	CS_OPTION_CHOICE    /* int: the place in `choices`, which is "one|two|three" */
+	CS_OPTION_SECRET,   /* const char *, never NULL; printed as ***; or first line of the file KEY_file */
+	CS_OPTION_CHOICE    /* int: the index in `choices`, which is "one|two|three" */
 };
 
-/* A key of the section that carries the plugin's name. The list ends with key NULL. */
+/* A key of the section that has the plugin's name. The list ends with key NULL. */
 struct cs_option {
 	const char *key;
 	enum cs_option_type type;
 	size_t offset;            /* of the member in the plugin's option struct */
-	int64_t min, max;         /* of numbers; of a text's length in bytes */
-	const char *default_text; /* as it would stand in the file */
+	int64_t min, max;         /* of a number; of the length of a text in bytes */
+	const char *default_text; /* as it would be written in chat.conf */
 	const char *choices;      /* CS_OPTION_CHOICE only, else NULL */
 	int reload;               /* 1: SIGHUP changes it */
 	const char *help;         /* one line, for --dump-options and the man page */
@@ -145,79 +144,80 @@ struct cJSON;    /* <cjson/cJSON.h> */
 struct cs_timer;
 struct cs_watch;
 
-/* Runs on a store thread: no host function but those marked [any thread]. db is NULL for CS_WORK_HASH.
- * Answers 0, or an enum cs_db_result, or a number of its own above 0. What a CS_WORK_WRITE changes is committed when it
- * answers 0, and undone otherwise. Others share its transaction, so it may be run again because of them. */
+/* Runs on a store thread, and may call only host functions marked [any thread]. db is NULL for CS_WORK_HASH. Returns 0,
+ * an enum cs_db_result, or a number of its own above 0. Changes of a CS_WORK_WRITE are committed if it returns 0, and
+ * undone otherwise. Others share its transaction, so it may be run again because of them. */
 typedef int cs_work_fn(struct cs_db *db, void *arg);
 
-/* Back on the worker, exactly once, whether or not the connection still lives. result is the function's, or
- * CS_ENOSTORE (not done), CS_EUNKNOWN (perhaps done), CS_ECANCELED (the server stops, not done). */
+/* Called on the worker, exactly once, whether or not the connection still lives. result: the function's, or CS_ENOSTORE
+ * (not done), CS_EUNKNOWN (perhaps done), CS_ECANCELED (the server stops, not done). */
 typedef void cs_done_fn(void *state, cs_conn conn, int result, void *arg);
 
 typedef void cs_timer_fn(void *state, void *arg);
 
-/* What happens on a descriptor. An error or the peer's end counts as both. */
+/* Events of a descriptor. An error or the peer's end counts as both. */
 enum cs_watch_event { CS_WATCH_READ = 1, CS_WATCH_WRITE = 2 };
-/* events: those of the watched ones that are there. */
+/* events: those of the watched events that have occurred. */
 typedef void cs_watch_fn(void *state, int fd, unsigned events, void *arg);
 typedef void cs_post_fn(void *state, void *arg);
 
 enum cs_work_kind {
-	CS_WORK_READ = 0,   /* on a reader; sees all that was committed before it was handed in */
+	CS_WORK_READ = 0,   /* on a reader; sees everything that was committed before it was handed in */
 	CS_WORK_WRITE = 1,  /* on a writer, in a transaction */
 	CS_WORK_HASH = 2    /* on the hashing pool; no database */
 };
 
-/* A kind of item that writers take many at a time. Constant data of the plugin. */
+/* A kind of item; writers store many items at once. Constant data of the plugin. */
 struct cs_batch {
 	const char *name;
-	/* [writer thread] Stores all items in the open transaction, in their order. careful is 0 first; 1 when
-	 * the batch failed with CS_DB_DUPLICATE and is run again: then look for what is already there. Must
-	 * change nothing in an item that a second run could not do again. 0 or an enum cs_db_result. An item
-	 * that fails for a reason of its own notes that in itself and the function answers 0. */
+	/* [writer thread] Stores all items in the open transaction, in their order. careful is 0 at first; it is 1 when
+	 * the batch failed with CS_DB_DUPLICATE and is run again: then look for rows that exist already. Must change
+	 * nothing in an item that a second run could not do again. Returns 0 or an enum cs_db_result. If one item fails
+	 * for a reason of its own, note that in the item and return 0. */
 	int (*run)(struct cs_db *db, void *const *items, size_t count, int careful);
-	/* [writer thread] Right after the commit, before any done of the batch: items in order. May call host
-	 * functions marked [any thread] only; host and self as given at batch(). NULL: not wanted. */
+	/* [writer thread] Called right after the commit and before any done of the batch, for each item in order. May
+	 * call only host functions marked [any thread]; host and self are those given at batch(). NULL: not wanted. */
 	void (*committed)(const struct cs_host *host, struct cs_self *self, void *item);
-	/* [worker that handed it in] Exactly once per item. result as for cs_done_fn. Owns the item again. */
+	/* [worker that handed it in] Called exactly once for each item. result as for cs_done_fn. The plugin owns the
+	 * item again. */
 	void (*done)(void *state, int result, void *item);
 	const void *spare[2];   /* NULL; else batch() answers CS_EINVAL */
 };
 
 enum cs_claim_flag { CS_CLAIM_KICK = 1 };  /* close the older session instead of being refused */
 
-/* A session that a connection is to have. */
+/* The session that a connection shall get. */
 struct cs_claim {
 	cs_account account;
-	uint64_t device;        /* 0: the one without a name; there are no others yet */
+	uint64_t device;        /* 0: the device without a name; no others exist yet */
 	const char *name;       /* of the account */
 	uint64_t generation;    /* see claim() */
-	uint64_t want;          /* what its client asked for: bit i is the i-th of want_words() */
+	uint64_t want;          /* words that its client asked for: bit i is the i-th of want_words() */
 	unsigned flags;         /* enum cs_claim_flag */
 	uint32_t spare[3];      /* 0 */
 };
 
 #define CS_EVERY_DEVICE UINT64_MAX  /* for route() */
 
-/* Nobody makes it good when it is lost, so it is the first to be dropped where too much waits. */
+/* CS_ROUTE_CASUAL: if the data is lost, nothing replaces it. So it is dropped first when too much waits. */
 enum cs_route_data_flag { CS_ROUTE_CASUAL = 1 };
 
-/* What a node hears of the cluster's state. */
+/* A change of the cluster's state. */
 enum cs_cluster_event {
-	/* What other nodes route may not arrive from now on: look at the store more often. */
+	/* From now on data that other nodes route may not arrive: look at the store more often. */
 	CS_CLUSTER_DEGRADED = 1,
-	/* It arrives again; what was missed meanwhile has to be looked for. */
+	/* Routed data arrives again; look at the store for data that was missed meanwhile. */
 	CS_CLUSTER_WHOLE = 2,
-	/* Something routed may have been lost: look for it, once. */
+	/* Some routed data may have been lost: look at the store once. */
 	CS_CLUSTER_MISSED = 3
 };
 
-/* Who is at the other end of a connection; behind a proxy that core.proxy_from names, the client that it told. */
+/* Who is at the other end of a connection. If that is a proxy of core.proxy_from: the client that the proxy named. */
 struct cs_peer {
 	char text[64];      /* address:port or [address]:port, for the log; NUL-terminated */
 	uint64_t network;   /* by which clients are counted: a number for each IPv4 address and each /64 of IPv6;
 	                     * never 0; good on this node only */
-	uint64_t spare[4];  /* the server's: what it tells later has its place here; 0 */
+	uint64_t spare[4];  /* 0; for values that the server adds later */
 };
 
 struct cs_host {
@@ -229,152 +229,155 @@ struct cs_host {
 	/* ---- reading a frame: 0, CS_ENOENT (absent), CS_EINVAL (wrong type or out of range) */
 	int (*get_integer)(const struct cs_frame *frame, const char *key, int64_t min, int64_t max,
 	                   int64_t *value_r);
-	/* The text is NUL-terminated (it holds no NUL of its own) and lives as long as the frame. */
+	/* The text is NUL-terminated (it contains no other NUL) and lives as long as the frame. */
 	int (*get_text)(const struct cs_frame *frame, const char *key, const char **text_r, size_t *size_r);
 	int (*get_flag)(const struct cs_frame *frame, const char *key, int *value_r);
-	/* 1 where the top-level object has the key, else 0. */
+	/* 1 if the top-level object has the key, else 0. */
 	int (*has)(const struct cs_frame *frame, const char *key);
 
-	/* ---- answering. conn may be gone: then nothing happens. */
-	/* Success: {"msgid":100,"of":M,"req":R,"errno":0<more>}, and nothing where the request had no req. To be
-	 * called then as well: a client that closed its sending side is kept, for 5 s at most, until all that it
-	 * asked for is answered or refused. more is "" or further members with their leading comma: ,"seq":7 */
+	/* ---- answering. conn may have ended: then these do nothing. */
+	/* Success: {"msgid":100,"of":M,"req":R,"errno":0<more>}; nothing is sent if the request had no req. Call it in
+	 * that case as well: a client that closed its sending side is kept, for at most 5 s, until all its requests are
+	 * answered or refused. more is "", or further members with their leading comma: ,"seq":7 */
 	void (*answer)(struct cs_self *self, cs_conn conn, const struct cs_request *request, const char *more);
-	/* Refusal, always sent: {"msgid":100,"of":M,"req":R,"errno":E,"errmsg":"..."}. Returns CS_REJECT, so a
-	 * handler says `return host->refuse(...)`. */
+	/* Refusal, always sent: {"msgid":100,"of":M,"req":R,"errno":E,"errmsg":"..."}. Returns CS_REJECT, so that a
+	 * handler can write `return host->refuse(...)`. */
 	int (*refuse)(struct cs_self *self, cs_conn conn, const struct cs_request *request, int wire_errno,
 	              const char *format, ...) CS_PRINTF(5, 6);
-	/* The refusal for a negative result of work, batch, claim: BUSY, UNAVAILABLE or GOING_AWAY. */
+	/* Refuses for a negative result of work, batch or claim: BUSY, UNAVAILABLE or GOING_AWAY. */
 	int (*refuse_result)(struct cs_self *self, cs_conn conn, const struct cs_request *request, int result);
 
 	/* ---- connections */
-	/* Queues one frame (bytes from { to }; the terminator is added). tail replaces the closing brace when
-	 * it is not NULL: send(conn, f, n, ",\"seq\":7}", ...) forwards f with a field added at its end.
-	 * position_r (may be NULL) is set to the connection's count of bytes up to this frame's end: `written`
-	 * reaches it when the kernel took them. 0; CS_EAGAIN: queued as well, but pause until `written` says
-	 * that little is left; CS_ENOENT; CS_EINVAL: not queued, for it does not begin with { or end with }. */
+	/* Queues one frame (bytes from { to }; the terminator is added). If tail is not NULL it replaces the closing
+	 * brace: send(conn, f, n, ",\"seq\":7}", ...) forwards f with a field added at its end. *position_r (position_r
+	 * may be NULL) is set to the connection's count of bytes up to this frame's end; `written` reaches it when the
+	 * kernel has taken them. 0; CS_EAGAIN: queued as well, but pause until `written` reports that little is left;
+	 * CS_ENOENT; CS_EINVAL: not queued, because it does not begin with { or end with }. */
 	int (*send)(struct cs_self *self, cs_conn conn, const char *frame, size_t size, const char *tail,
 	            uint64_t *position_r);
-	/* Ends CS_PENDING of a handler: the connection's next frames are dispatched, not inside this call. CS_EINVAL:
-	 * it is a hook that the frame waits for. */
+	/* Ends CS_PENDING of a handler: the connection's next frames are dispatched, but not inside this call.
+	 * CS_EINVAL: the frame waits for a hook. */
 	int (*finish)(struct cs_self *self, cs_conn conn);
-	/* Writes what is queued and closes. */
+	/* Writes the queued output and closes. */
 	int (*close)(struct cs_self *self, cs_conn conn, const char *why);
-	/* Closes the connection when it says nothing for that long; 0 ms: never. Until it is set, and again from
-	 * logout() on, core.idle_timeout holds. doubt_ms: a claim that meets the connection's session takes it for
-	 * dead after so long a silence; 0: never, then TCP is asked. CS_EINVAL: a time below 0. */
+	/* Closes the connection when it is silent for so many ms; 0: never. Until this is called, and again from
+	 * logout() on, core.idle_timeout is in force. doubt_ms: a claim that meets the connection's session takes it
+	 * for dead after so long a silence; 0: never, then TCP is asked. CS_EINVAL: a time below 0. */
 	int (*set_silence)(struct cs_self *self, cs_conn conn, int64_t ms, int64_t doubt_ms);
 
 	/* ---- sessions: one account on one connection of the whole cluster */
-	/* Claims the account's place for the connection; claim is copied. Its generation rises with every login of the account and
-	 * comes from the store: where two nodes could not talk, the session with the higher one stays. done gets
-	 * 0: the connection is this account's from now on, messages can be routed to it; CS_EEXIST: it is
-	 * online elsewhere; CS_ENOENT: the connection went; CS_EINVAL: the connection has a session, or
-	 * the device is not 0;
-	 * CS_ECANCELED: the server is stopping. A session that is just ending is waited for. Without
-	 * CS_CLAIM_KICK an older session is probed: where its peer answers, done gets CS_EEXIST, mostly
-	 * within 1 s, after 4 s at most where the peer takes no data; where nothing answers for 4 s, or it was silent for too long (set_silence), it is
-	 * ended and the claim granted. What happens on another node is waited for, for 3 s with CS_CLAIM_KICK and
-	 * for 7 s without. */
+	/* Claims the account's place for the connection; claim is copied. generation rises with every login of the
+	 * account and comes from the store: if two nodes could not talk, the session with the higher one stays. The
+	 * result for done is 0: from now on the connection has the account's session, and data can be routed to it;
+	 * CS_EEXIST: the account is online elsewhere; CS_ENOENT: the connection has ended; CS_EINVAL: the connection
+	 * has a session, or the device is not 0; CS_ECANCELED: the server is stopping.
+	 *
+	 * A session that is already ending is waited for. Without CS_CLAIM_KICK an older session is probed. If its peer
+	 * answers, done gets CS_EEXIST: mostly within 1 s, or after 4 s at most if the peer takes no data. If nothing
+	 * answers for 4 s, or the peer was silent for too long (set_silence), that session is ended and the claim
+	 * granted. A session on another node is waited for as well: for 3 s with CS_CLAIM_KICK, for 7 s without. */
 	int (*claim)(struct cs_self *self, cs_conn conn, const struct cs_claim *claim, cs_done_fn *done, void *arg);
-	/* Ends the connection's session, as its closing would; the connection stays. CS_EINVAL: none. */
+	/* Ends the connection's session, as closing the connection would; the connection stays open. CS_EINVAL: it has
+	 * none. */
 	int (*logout)(struct cs_self *self, cs_conn conn);
-	/* Gives up the hold that `closed` took by answering CS_PENDING. */
+	/* Gives up the hold that `closed` took by returning CS_PENDING. */
 	void (*release)(struct cs_self *self, cs_account account);
-	/* Sets online[i] to 1 where accounts[i] has a session anywhere in the cluster, else to 0, then calls done
-	 * with result 0. Accounts of other nodes count as offline while the bus is away. Both arrays stay the
-	 * caller's and live until done. */
+	/* Sets online[i] to 1 if accounts[i] has a session anywhere in the cluster, else to 0; then calls done with
+	 * result 0. While the bus is away, accounts of other nodes count as offline. Both arrays belong to the caller
+	 * and must live until done. */
 	int (*presence)(struct cs_self *self, cs_conn conn, const cs_account *accounts, unsigned char *online,
 	                size_t count, cs_done_fn *done, void *arg);
 
-	/* ---- the store. 0; CS_EBUSY: the queue is full; CS_ECANCELED: stopping. On anything but 0 done is
-	 * not called and arg stays the caller's. Networks take turns with hashing, and in a full queue the one
-	 * that has most makes room: the result of its last work is CS_EBUSY then. Hashing for a PENDING request is not begun once
-	 * its connection has ended: its result is CS_ECANCELED then, as it is of all that waits when the
-	 * server stops; handed in later it is refused with that. conn 0: nobody's, so not cancelled. */
+	/* ---- the store. 0; CS_EBUSY: the queue is full; CS_ECANCELED: stopping. On any result but 0 done is not
+	 * called and arg stays the caller's. For hashing, networks take turns; in a full queue the network that has
+	 * most makes room, and its last work gets the result CS_EBUSY. If the connection ends, hashing for its PENDING
+	 * request is not begun any more and gets the result CS_ECANCELED, as all waiting work does when the server
+	 * stops; hashing that is handed in later is refused with CS_ECANCELED. Work with conn 0 belongs to no
+	 * connection and is not cancelled with one. */
 	int (*work)(struct cs_self *self, cs_conn conn, enum cs_work_kind kind, cs_work_fn *fn,
 	            cs_done_fn *done, void *arg);
-	/* Items with one key are stored in the order in which they were handed in. bytes counts toward the
-	 * queue's bound. */
+	/* Items with one key are stored in the order in which they were handed in. bytes counts toward the queue's
+	 * limit. */
 	int (*batch)(struct cs_self *self, const struct cs_batch *batch, uint64_t key, void *item, size_t bytes);
-	/* 1 when a commit may have happened although it failed (see db.h). [any thread] */
+	/* 1 if a commit that failed may have happened all the same (see db.h). [any thread] */
 	int (*outcome_can_be_unknown)(struct cs_self *self);
 
-	/* ---- to the same plugin on other workers (and nodes): its `routed`. Never inside the call, in the
-	 * order of the calls of one thread. Nodes may be machines of different kinds, with different versions
-	 * of the plugin: the data's form is the plugin's to fix and to check. [any thread] */
-	/* To the instances that hold the account's sessions, on whichever nodes: of one device or of CS_EVERY_DEVICE,
-	 * once for each session. 0: it is on its way, which proves nothing; CS_ENOENT: not online. flags: enum
-	 * cs_route_data_flag. */
+	/* ---- sends to the same plugin on other workers (and nodes): its `routed` is called, never inside this call,
+	 * in the order of the calls of one thread. Nodes may be machines of different kinds, with different versions of
+	 * the plugin: the plugin must define and check the form of its data. [any thread] */
+	/* To the instances that have sessions of the account, on any node: of one device or of CS_EVERY_DEVICE, once
+	 * for each session. 0: the data is on its way, which does not prove that it arrives; CS_ENOENT: not online.
+	 * flags: enum cs_route_data_flag. */
 	int (*route)(struct cs_self *self, cs_account to, uint64_t device, const void *data, size_t size,
 	             unsigned flags);
-	/* To every instance on every node, the caller's own included. */
+	/* To every instance on every node, also the caller's own. */
 	void (*route_all)(struct cs_self *self, const void *data, size_t size, unsigned flags);
 
 	/* ---- time */
 	int64_t (*now)(void);   /* milliseconds since 1970, never going back within the process. [any thread] */
-	/* Calls fn after ms, again and again when repeat is 1. One-shot timers are freed after their call. */
+	/* Calls fn after ms; again and again if repeat is 1. A one-shot timer is freed after its call. */
 	struct cs_timer *(*timer_add)(struct cs_self *self, int64_t ms, int repeat, cs_timer_fn *fn, void *arg);
 	void (*timer_del)(struct cs_self *self, struct cs_timer *timer);
 
-	/* ---- services: in start() only. The table and context stay the provider's and outlive the caller.
-	 * 0, or CS_ENOENT (cannot happen for what `needs` lists; for what `uses` lists: no plugin provides it). */
+	/* ---- services: in start() only. Table and context belong to the provider and outlive the caller. 0, or
+	 * CS_ENOENT (never for a service in `needs`; for one in `uses`: no plugin provides it). */
 	int (*service)(struct cs_self *self, const char *name, uint32_t version, const void **table_r,
 	               void **context_r);
 
 	/* ---- answering, continued. */
-	/* As refuse, where the request has an answer of its own, such as LOGIN_ACK: ack is its msgid, and the frame
-	 * is {"msgid":ack,"req":R,"errno":E,"errmsg":"..."}. To be called instead of send, so that /metrics counts
+	/* As refuse, if the request has an answer of its own, such as LOGIN_ACK: ack is the msgid of that answer, and
+	 * the frame is {"msgid":ack,"req":R,"errno":E,"errmsg":"..."}. Call it instead of send, so that /metrics counts
 	 * the refusal. Returns CS_REJECT. */
 	int (*refuse_as)(struct cs_self *self, cs_conn conn, const struct cs_request *request, uint32_t ack,
 	                 int wire_errno, const char *format, ...) CS_PRINTF(6, 7);
 
-	/* ---- who asks, and how often he may be wrong */
+	/* ---- who asks, and how often they may guess wrong */
 	/* 0, or CS_ENOENT. */
 	int (*peer)(struct cs_self *self, cs_conn conn, struct cs_peer *peer_r);
-	/* In how many ms the network may guess again what belongs to the subject (above 0; an account, say), such as
-	 * its password; 0: now. Five failures of a network with one subject make a pause of 1 s, each further one
-	 * doubles it, up to 5 min; 15 min without a failure forget them. most: how many failures a minute a network
-	 * may have with all subjects; 0: no limit. The memory is the node's, of a fixed size, and shared by all
-	 * plugins. To be asked right before a guess is judged, and before that wherever it saves work. [any thread] */
+	/* In how many ms the network may guess again something that belongs to the subject (above 0; an account, for
+	 * example), such as its password; 0: now. Five failures of a network with one subject make a pause of 1 s. Each
+	 * further failure doubles the pause, up to 5 min; 15 min without a failure forget them. most: how many failures
+	 * a minute a network may have with all subjects; 0: no limit. The memory belongs to the node, has a fixed size,
+	 * and is shared by all plugins. Ask right before a guess is judged, and also earlier if that saves work. [any
+	 * thread] */
 	int64_t (*guess_wait)(struct cs_self *self, uint64_t network, uint64_t subject, int64_t most);
-	/* A guess was judged: wrong ones count; a right one forgets those of the same network and subject.
+	/* A guess was judged: a wrong one counts; a right one removes the failures of the same network and subject.
 	 * [any thread] */
 	void (*guess_note)(struct cs_self *self, uint64_t network, uint64_t subject, int64_t most, int right);
 
 	/* ---- hooks */
-	/* Ends the CS_PENDING of the instance's hook. verdict: CS_PASS, or CS_REJECT after refuse(). The next hooks
-	 * and the handler are not called inside this call. 0; CS_EINVAL: another verdict; CS_ENOENT: no frame of
-	 * this hook waits, for the connection or its session has ended; CS_ECANCELED: the server is
-	 * stopping. Where the connection is still there, the client has been refused for the last two. */
+	/* Ends the CS_PENDING of the instance's hook. verdict: CS_PASS, or CS_REJECT after refuse(). The next hooks and
+	 * the handler are not called inside this call. 0; CS_EINVAL: another verdict; CS_ENOENT: no frame waits for
+	 * this hook, because the connection or its session has ended; CS_ECANCELED: the server is stopping. For the
+	 * last two the client has been refused, if the connection is still there. */
 	int (*resume)(struct cs_self *self, cs_conn conn, int verdict);
 
 	/* ---- descriptors and threads of the plugin's own */
-	/* Calls fn whenever events (enum cs_watch_event) are there, as long as they are, until unwatch(); what is left is
-	 * freed after `stop`. The descriptor stays the plugin's: unwatch, then close it. NULL: cannot be watched (a file,
-	 * a closed descriptor, no events). */
+	/* Calls fn whenever events (enum cs_watch_event) are there, as long as they are, until unwatch(); remaining
+	 * watches are freed after `stop`. The descriptor belongs to the plugin: call unwatch, then close it. NULL: it
+	 * cannot be watched (a file, a closed descriptor, no events). */
 	struct cs_watch *(*watch)(struct cs_self *self, int fd, unsigned events, cs_watch_fn *fn, void *arg);
 	void (*unwatch)(struct cs_self *self, struct cs_watch *watch);   /* also from its own call; NULL: nothing */
-	/* Calls fn(state, arg) on the instance's worker, exactly once, never inside this call, in the order of the posts
-	 * of one thread, and before `stop`. Until then arg is the server's. 0; CS_ECANCELED: `stop` has been or is about to be
-	 * called, fn is not called and arg stays the caller's. What is posted inside of a start() that then fails is
-	 * dropped, arg stays the caller's. Nothing bounds how much may wait, so the plugin has to. A thread of the plugin has to
-	 * end before `stop` returns. [any thread] */
+	/* Calls fn(state, arg) on the instance's worker, exactly once, never inside this call, in the order of the
+	 * posts of one thread, and before `stop`. Until then arg is the server's. 0; CS_ECANCELED: `stop` has been
+	 * called or is about to be; fn is not called and arg stays the caller's. A post made inside a start() that then
+	 * fails is dropped, and arg stays the caller's. The number of waiting posts has no limit, so the plugin must
+	 * limit it. A thread of the plugin must end before `stop` returns. [any thread] */
 	int (*post)(struct cs_self *self, cs_post_fn *fn, void *arg);
 
 	/* ---- reading a frame, continued. */
-	/* The member as a tree of <cjson/cJSON.h>, where it is an array or an object: 0, CS_ENOENT (absent), CS_EINVAL
-	 * (another type). The tree is the frame's: it is freed when the handler has returned. */
+	/* The member as a tree of <cjson/cJSON.h>, if it is an array or an object: 0, CS_ENOENT (absent), CS_EINVAL
+	 * (another type). The tree belongs to the frame: it is freed when the handler has returned. */
 	int (*tree)(const struct cs_frame *frame, const char *key, const struct cJSON **tree_r);
 
 	/* ---- sessions, continued */
-	/* The words of LOGIN's `want` that the loaded plugins give (cs_plugin.want), each once; the list ends with NULL and
-	 * has 64 at most. Constant, also in start(): bit i of a session's want is the i-th word. [any thread] */
+	/* The words of LOGIN's `want` that the loaded plugins give (cs_plugin.want), each once, at most 64; the list
+	 * ends with NULL. Constant, also in start(): bit i of a session's want is the i-th word. [any thread] */
 	const char *const *(*want_words)(struct cs_self *self);
 };
 
-/* A service that a plugin offers to others; its context is the provider's instance state on the same
- * worker. The list ends with name NULL. */
+/* A service that a plugin offers to others. Its context is the state of the provider's instance on the same worker. The
+ * list ends with name NULL. */
 struct cs_service {
 	const char *name;
 	uint32_t version;
@@ -382,13 +385,13 @@ struct cs_service {
 };
 
 struct cs_plugin {
-	uint32_t abi, size;                     /* CS_ABI, sizeof(struct cs_plugin); first for ever */
-	/* sizeof(struct cs_...) as the plugin was compiled: the distance of two rows in its lists. So rows may grow and
-	 * old plugins go on. CS_PLUGIN_HEAD sets these six members. */
+	uint32_t abi, size;                     /* CS_ABI, sizeof(struct cs_plugin); always the first two members */
+	/* sizeof(struct cs_...) when the plugin was compiled: the distance between two rows in its lists. So the
+	 * structs may grow and old plugins still work. CS_PLUGIN_HEAD sets these six members. */
 	uint32_t route_size, hook_size, option_size, service_size;
-	const char *name, *version;             /* name: the file's, without .so; also the section's */
+	const char *name, *version;             /* name: that of the file without .so; also that of the section */
 	const char *const *needs;               /* services; NULL-ended list or NULL */
-	const char *const *uses;                /* the same, where a plugin provides them: nobody has to */
+	const char *const *uses;                /* the same, but the plugin also runs if no plugin provides them */
 	const struct cs_service *provides;      /* or NULL */
 	const struct cs_route *routes;          /* or NULL */
 	const struct cs_option *options;        /* or NULL */
@@ -396,38 +399,38 @@ struct cs_plugin {
 	const char *const *want;                /* words of LOGIN's `want` that it gives; NULL-ended list or NULL */
 	size_t conf_size;                       /* of the option struct; 0 without options */
 
-	/* Makes the instance of one worker. conf is the option struct, the server's, until `reload` brings
-	 * another. 0, or a CS_E with the text in e: then the server does not start. */
+	/* Makes the instance of one worker. conf is the option struct; it belongs to the server and is valid until
+	 * `reload` brings another. 0, or a CS_E with the text in e: then the server does not start. */
 	int (*start)(const struct cs_host *host, struct cs_self *self, const void *conf, void **state_r,
 	             struct cs_error *e);
-	/* commit 0: is this acceptable (0, or CS_EINVAL with the text in e)? commit 1: use it from now on. Every
-	 * instance is asked before any is told. NULL: options are fixed. */
+	/* commit 0: is this conf acceptable (0, or CS_EINVAL with the text in e)? commit 1: use it from now on. Every
+	 * instance is asked before any is told. NULL: options cannot change. */
 	int (*reload)(void *state, const void *conf, int commit, struct cs_error *e);
-	/* The connection has a session, and its login has been answered: finish() of the request that claimed it was
-	 * called. want: what its client asked for, by want_words(). A session that ends before that is told by `closed` only.
-	 * NULL: not wanted. */
+	/* The connection has a session and its login was answered: finish() of the request that claimed it was called.
+	 * want: words that its client asked for, by want_words(). A session that ends before that is reported by
+	 * `closed` only. NULL: not wanted. */
 	void (*opened)(void *state, cs_conn conn, cs_account account, uint64_t device, uint64_t want);
-	/* The session of a connection (LOGOUT) or the connection ended; conn is no longer valid for host calls.
-	 * account is 0 when nobody was logged in. written is the final count of bytes that the kernel took.
-	 * CS_PENDING: hold the account's place until release(); else 0. Later logins of the account wait. */
+	/* The session of a connection (LOGOUT) or the connection has ended; conn is no longer valid for host calls.
+	 * account is 0 if nobody was logged in. written is the final count of bytes that the kernel took. Return
+	 * CS_PENDING to hold the account's place until release(), else 0. Later logins of the account wait. */
 	int (*closed)(void *state, cs_conn conn, cs_account account, uint64_t written);
-	/* The kernel took bytes of a logged-in connection: position is how many in all, unsent how many
-	 * bytes wait. Called at most once per turn and connection. */
+	/* The kernel took bytes of a logged-in connection: position is their number in all, unsent the number of bytes
+	 * that wait. Called at most once for each turn and connection. */
 	void (*written)(void *state, cs_conn conn, uint64_t position, size_t unsent);
-	/* What another instance sent with route (conn and account name the session here) or route_all (conn 0,
+	/* Data that another instance sent with route (conn and account name the session here) or route_all (conn 0,
 	 * account 0). data is valid during the call. */
 	void (*routed)(void *state, cs_conn conn, cs_account account, const void *data, size_t size);
 	/* The cluster's state changed. Never called without a bus. */
 	void (*cluster)(void *state, enum cs_cluster_event event);
-	/* Ends the instance: no connection, work or item is left. Frees the state. */
+	/* Ends the instance: no connection, work or item is left. Must free the state. */
 	void (*stop)(void *state);
-	/* Looks at what the options name, as files and folders, for `chatserverd -t` and before a start. Makes, changes
-	 * and keeps nothing. 0, or CS_EINVAL with the text in e and *key_r set to the key of the option that is
-	 * wrong. May block. NULL: nothing to look at. [main thread] */
+	/* Checks the files, folders and the like that the options name, for `chatserverd -t` and before a start. Must
+	 * not make, change or keep anything. 0, or CS_EINVAL with the text in e and *key_r set to the key of the wrong
+	 * option. May block. NULL: nothing to check. [main thread] */
 	int (*check)(const void *conf, const char **key_r, struct cs_error *e);
 };
 
-/* What each plugin begins with:  const struct cs_plugin cs_plugin = {CS_PLUGIN_HEAD, .name = "shout", ...};  */
+/* The beginning of each plugin: const struct cs_plugin cs_plugin = {CS_PLUGIN_HEAD, .name = "shout", ...}; */
 #define CS_PLUGIN_HEAD \
 	.abi = CS_ABI, .size = sizeof(struct cs_plugin), .route_size = sizeof(struct cs_route), \
 	.hook_size = sizeof(struct cs_hook), .option_size = sizeof(struct cs_option), \
