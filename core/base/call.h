@@ -31,7 +31,7 @@ enum call_kind : uint32_t {
 	CALL_COUNT
 };
 
-/* What a thread is doing. The thread itself writes it; the watch and the crash handler read it. */
+/* The call that a thread is in. The thread itself writes it; the watch and the crash handler read it. */
 struct call_mark {
 	std::atomic<const struct cs_plugin *> plugin = nullptr; /* nullptr: the thread is in no plugin */
 	std::atomic<uint64_t> what = 0; /* kind << 32 | msgid */
@@ -52,7 +52,7 @@ struct plugin_call {
 	plugin_call &operator=(const plugin_call &) = delete;
 };
 
-/* What the watch last saw of a worker. */
+/* The last look of the watch at a worker. */
 struct call_seen {
 	uint64_t count = 0;
 	unsigned looks = 0; /* how many looks in a row found the same call */

@@ -38,7 +38,7 @@ struct listener_deleter {
 
 inline constexpr const char *const worker_no_words[] = {nullptr};
 
-/* What all workers share. The server makes it before any worker runs; then it is constant, except conf, which a reload
+/* Shared by all workers. The server makes it before any worker runs; then it is constant, except conf, which a reload
  * replaces on each worker by a post. */
 struct worker_shared {
 	std::vector<std::unique_ptr<struct worker>> workers;
@@ -75,7 +75,7 @@ struct worker {
 	/* By msgid; 0: frames without a known msgid. Filled by dispatch_open before the worker runs. */
 	std::unordered_map<uint32_t, std::unique_ptr<struct route_counters>> counters;
 	bool draining = false;
-	struct call_mark call; /* what its thread is doing */
+	struct call_mark call; /* the call that its thread is in */
 	std::unordered_set<struct claim *> claims; /* under way; used by host_claim only */
 	std::thread thread;
 };

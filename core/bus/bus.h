@@ -27,8 +27,8 @@ struct bus_counters {
 	uint64_t epochs, sent, received, dropped, refused;
 };
 
-/* What the rooms above do with data and events of the adapter: a constant table, made by session_bus.cpp of the session
- * room; worker_shared points to it. Bus thread. */
+/* Functions of the rooms above for data and events of the adapter: a constant table, made by session_bus.cpp of the
+ * session room; worker_shared points to it. Bus thread. */
 struct bus_calls {
 	/* Data of a plugin, for the instance that holds the account's session; account 0: for every instance on this
 	 * node. 0; CS_ENOENT: the account has no session here; CS_EINVAL: no plugin has the name. */

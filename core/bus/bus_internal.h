@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What the files of the bus share: its state, the calls on their way to it, the table that the adapter gets. Only they
- * include it. */
+ * Declarations that only the files of the bus share: its state, the calls on their way to it, the table that the
+ * adapter gets. */
 #ifndef CORE_BUS_INTERNAL_H
 #define CORE_BUS_INTERNAL_H
 

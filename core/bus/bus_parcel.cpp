@@ -36,7 +36,7 @@ std::string bus_parcel_encode(const struct bus_parcel *p)
 	return bytes;
 }
 
-/* What is wrong with a head; null: nothing. */
+/* The mistake in a head; null: none. */
 static const char *bus_parcel_check_head(const struct bus_parcel_head *head)
 {
 	if (memcmp(head->magic, bus_parcel_magic, sizeof head->magic) != 0)

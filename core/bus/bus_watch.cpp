@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What the adapter of the bus gets from the server: descriptors and timers by libevent, the log. Bus thread. Contracts
- * in bus.h. */
+ * The functions that the adapter of the bus gets from the server: descriptors and timers by libevent, the log. Bus
+ * thread. Contracts in bus.h. */
 #include <cstdio>
 #include <memory>
 

@@ -51,7 +51,7 @@ struct conf_struct {
 [[nodiscard]] int conf_check_options(const struct cs_option *options, size_t size, struct cs_error *e);
 /* Where the value in force was set: "FILE:LINE", "command line", or "default". For messages. */
 std::string conf_where(const struct conf_file *file, std::string_view section, std::string_view key);
-/* The place of a line, in the form of conf_where. */
+/* FILE:LINE of a line, in the form of conf_where. */
 std::string conf_place(const struct conf_line *line);
 /* The candidate that differs least from the name (edit distance). Empty: no candidate is near enough. */
 std::string conf_nearest(std::string_view name, const std::vector<std::string> &candidates);

@@ -135,7 +135,7 @@ static int conf_bind_secret_file(const struct conf_struct *bound, const char *se
 	return 0;
 }
 
-/* Runs after all lines are read, because the last line of a key counts. */
+/* Runs after all lines are read: the last line of a key is the valid one. */
 static int conf_bind_secrets(const struct conf_file *file, const char *section, const struct cs_option *options,
                  const struct conf_struct *bound, struct cs_error *e)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The value of one option: from text, to text, its range, its place in the option struct. */
+ * The value of one option: from text, to text, its range, its member in the option struct. */
 #ifndef CORE_CONF_VALUE_H
 #define CORE_CONF_VALUE_H
 

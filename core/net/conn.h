@@ -169,8 +169,8 @@ struct conn_table {
 	std::array<std::atomic<uint64_t>, CONN_TURN_COUNT> turned_away = {}; /* read by the admin page */
 };
 
-/* What connections call of the rooms above: a constant table, made by conn_calls.cpp of the plugin room; worker_shared
- * points to it. Worker thread. */
+/* Functions of the rooms above that connections call: a constant table, made by conn_calls.cpp of the plugin room;
+ * worker_shared points to it. Worker thread. */
 struct conn_calls {
 	/* Dispatches a whole frame; parsed is its parser. *pause_ms_r: for how many ms the connection is over its rate;
 	 * 0: it is not. */

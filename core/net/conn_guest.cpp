@@ -97,7 +97,7 @@ void conn_turn_away(struct conn *c, enum conn_turn turn)
 	conn_close_softly(c, t->level, t->text);
 }
 
-/* ---- what is there */
+/* ---- counting guests and their bytes */
 
 /* A login under way may finish, so such a connection is not closed to make room. */
 static bool conn_is_guest(const struct conn *c)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What the files conn_*.cpp share with each other. Only they include it. */
+ * Declarations that only the files conn_*.cpp share. */
 #ifndef CORE_CONN_INTERNAL_H
 #define CORE_CONN_INTERNAL_H
 

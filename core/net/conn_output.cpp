@@ -13,7 +13,7 @@
  *   is left; senders get CS_EAGAIN, and the mailbox stops sending to that session.
  * - output_hard (conn_check_marks below): the connection is closed as a slow reader.
  * - The store's queue and queue_bytes (store/store_queue.cpp), for each writer, for all readers and for all hashing
- *   threads: what is handed in gets CS_EBUSY, the client BUSY. A full hashing queue drops the last task of the client
+ *   threads: a new task gets CS_EBUSY, its client BUSY. A full hashing queue drops the last task of the client
  *   that has most, so that others can log in.
  * - The core's queue to the bus thread, 16 MiB (bus_most_waiting, bus/bus_send.cpp): casual sends are dropped from half
  *   of it on, then the rest; afterwards the other nodes are told to look at the store.
@@ -105,8 +105,8 @@ static uint64_t conn_this_turn(const struct conn *c)
 	return c->worker->loop.turn + 1;
 }
 
-/* The kernel may take in the same turn what a plugin sends from its hook. The next call waits for the next turn, so
- * that one connection that reads fast cannot keep the worker busy alone. */
+/* The kernel may take, in the same turn, bytes that a plugin sends from its hook. The next call waits for the next
+ * turn, so that one connection that reads fast cannot keep the worker busy alone. */
 static void conn_tell_written(struct conn *c)
 {
 	if (!c->was_written || c->account == 0) {

@@ -83,7 +83,7 @@ static bool conn_probe_is_slow_reader(const struct conn *c, const tcp_info *info
 	       ioctl(c->fd.fd, SIOCOUTQNSD, &unsent) == 0 && unsent > 0;
 }
 
-/* A peer that closed its side is no case for the probe: the connection ends once its answers are sent. */
+/* A connection whose peer closed its side ends without the probe, once its answers are sent. */
 static enum conn_probe_result conn_probe_look(const struct conn *c, int64_t now)
 {
 	const bool is_late = now - c->probe->begun_ms >= conn_probe_ms;

@@ -82,7 +82,7 @@ size_t frame_skip_blanks(const char *bytes, size_t size);
  * string. size: less than 4 GiB. */
 enum frame_result frame_parse(struct frame_parser *p, const char *bytes, size_t size);
 
-/* For a whole frame: 0, or CS_EINVAL with the mistake and its place (the byte, from 0 on) in e. */
+/* For a whole frame: 0, or CS_EINVAL with the mistake and the number of its byte (from 0 on) in e. */
 [[nodiscard]] int frame_fault(const struct frame_parser *p, struct cs_error *e);
 
 void frame_reset(struct frame_parser *p);
@@ -103,7 +103,8 @@ struct frame_tree {
 struct frame_fields {
 	const struct frame_parser *parser = nullptr; /* of the whole frame, which is not refused */
 
-	/* Decoded texts stand at their values' places in the frame: a decoded text is never longer than its value. */
+	/* A decoded text is stored at the offset that its value has in the frame: there is always room, because it is
+	 * never longer than the value. */
 	mutable std::unique_ptr<char[]> long_texts; /* of a frame that is longer than short_texts */
 	mutable std::vector<struct frame_tree> trees;
 	mutable char short_texts[1024];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Counts wrong guesses, by client and by what is guessed, and says how long a client must wait for its next one. */
+ * Counts wrong guesses, by client and by subject, and says how long a client must wait for its next guess. */
 #include "core/net/throttle.h"
 
 #include <algorithm>
@@ -20,7 +20,7 @@ static uint64_t throttle_mix(uint64_t number)
 	return number ^ number >> 33;
 }
 
-/* The places in which an entry may stand. */
+/* The slots in which an entry may be. */
 static struct throttle_entry *throttle_set_of(struct throttle *t, uint64_t client, uint64_t subject)
 {
 	const uint64_t number = throttle_mix(throttle_mix(client ^ t->secret) ^ subject);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Counts wrong guesses, by client and by what is guessed, and says how long a client must wait for its next one. */
+ * Counts wrong guesses, by client and by subject, and says how long a client must wait for its next guess. */
 #ifndef CORE_THROTTLE_H
 #define CORE_THROTTLE_H
 
@@ -17,9 +17,9 @@ struct throttle_entry {
 	int64_t last_ms = 0;
 };
 
-/* A table of fixed size. Each entry has only a few possible places, chosen by its numbers and a secret; if all are
- * taken it replaces the entry with the fewest failures. So many clients that fail once each replace only each other,
- * and nobody can choose whose entry is replaced. */
+/* A table of fixed size. Each entry has only a few possible slots, chosen by its numbers and a secret; if all are taken
+ * it replaces the entry with the fewest failures. So many clients that fail once each replace only each other, and
+ * nobody can choose whose entry is replaced. */
 struct throttle {
 	static constexpr size_t ways = 8, sets = 8192; /* 64 Ki entries, 2 MiB */
 

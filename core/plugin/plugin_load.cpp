@@ -48,9 +48,8 @@ static int plugin_check_file(const struct plugin *p, struct cs_error *e)
 	return 0;
 }
 
-/* Whoever may write to a folder above could put another folder in the place of the plugins' folder. In a sticky folder
- * such as /tmp only owners may rename, so it is accepted. Groups may write, as the group staff does in Debian's
- * /usr/local. */
+/* Somebody who may write to a folder above could replace the plugins' folder by another. In a sticky folder such as
+ * /tmp only owners may rename, so it is accepted. Groups may write, as the group staff does in Debian's /usr/local. */
 static int plugin_check_above(const char *folder, std::string path, struct cs_error *e)
 {
 	struct stat status{};

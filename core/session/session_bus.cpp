@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What sessions and the bus tell each other: the bus is told of the end of a session; data from other nodes goes to the
- * sessions and instances of this node. */
+ * Passes news between sessions and the bus: tells the bus of the end of a session, and gives data from other nodes to
+ * the sessions and instances of this node. */
 #include "core/session/session_bus.h"
 
 #include <memory>

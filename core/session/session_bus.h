@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What sessions and the bus tell each other. The bus is told of a session's end in the order in which it happens here,
+ * Passes news between sessions and the bus. The bus is told of a session's end in the order in which it happens here,
  * so that claim, ending, release and the next claim arrive there in this order. Any thread. */
 #ifndef CORE_SESSION_BUS_H
 #define CORE_SESSION_BUS_H

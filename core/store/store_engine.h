@@ -32,7 +32,7 @@ struct store_patience {
 	int64_t probe = 1000;    /* pause between two requests that try the store while it is away */
 };
 
-/* What all connections of a store share. Constant except the atomics. */
+/* Shared by all connections of a store. Constant except the atomics. */
 struct store_shared {
 	const struct cs_db_driver *driver = nullptr;
 	const void *driver_conf = nullptr;
@@ -66,7 +66,7 @@ struct store_task {
 	cs_done_fn *done = nullptr;
 	void *arg = nullptr;                      /* the work's arg, or the item */
 	cs_conn conn = 0;
-	uint64_t client = 0;                      /* who takes turns with others, see network_client; 0: nobody */
+	uint64_t client = 0;                      /* whose turn counts, see network_client; 0: nobody */
 	uint64_t turn = 0;                        /* number of its client's turn, counted by the queue */
 	size_t bytes = 0;
 	int64_t begun = 0;                        /* ms, monotonic: when it was handed in */

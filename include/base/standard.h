@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What every program of the tree does with its standard streams at its start and after it has printed. */
+ * The standard streams of every program of the tree: at its start, and after it has printed. */
 #ifndef BASE_STANDARD_H
 #define BASE_STANDARD_H
 

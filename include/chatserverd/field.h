@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Reads the fields of a request, and refuses the request where one is missing or wrong. Worker thread of the instance.
+ * Reads the fields of a request, and refuses the request if one is missing or wrong. Worker thread of the instance.
  *
  *   int64_t id;
  *   const char *text;

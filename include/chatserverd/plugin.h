@@ -21,7 +21,7 @@
 extern "C" {
 #endif
 
-#define CS_ABI_MAJOR 1u   /* changes when a member changes place or meaning */
+#define CS_ABI_MAJOR 1u   /* changes when a member changes its position or meaning */
 #define CS_ABI_MINOR 0u   /* changes when a member is added at the end of a struct */
 #define CS_ABI ((CS_ABI_MAJOR << 16) | CS_ABI_MINOR)
 
