@@ -42,7 +42,7 @@ enum conn_turn : uint8_t {
 	CONN_TURN_LOGIN_TIMEOUT,
 	CONN_TURN_CONNECTIONS, /* more without a login than core.login_connections */
 	CONN_TURN_MEMORY, /* all guests hold more bytes than core.login_memory */
-	CONN_TURN_FULL, /* max_connections is reached and somebody new wants in */
+	CONN_TURN_FULL, /* no other connection could be accepted */
 	CONN_TURN_COUNT
 };
 /* For /metrics: frame_timeout, ... */
@@ -204,7 +204,7 @@ void conn_unreserve(struct worker *w);
 /* Takes over the accepted socket and its reservation. 0, or CS_EBUSY (no slot) / CS_EINVAL with the socket closed and
  * the reservation given back. */
 [[nodiscard]] int conn_open(struct worker *w, unique_fd fd, const sockaddr *address, socklen_t size);
-/* max_connections is reached: closes the oldest guest, unless it came less than 5 s ago. */
+/* No connection can be accepted: closes the oldest guest, unless it came less than 5 s ago. */
 void conn_guest_make_room(struct worker *w);
 /* nullptr if the handle's connection has ended or is being closed. */
 struct conn *conn_find(struct worker *w, cs_conn handle);

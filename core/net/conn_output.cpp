@@ -2,7 +2,7 @@
  * The output of a connection: queued during the turn, sent once at its end; its limits, its terminators, its last
  * bytes.
  *
- * Backpressure. Everything that waits has a limit. A size that can be set is named by its option.
+ * Backpressure. Everything that waits has a limit. A limit that can be set has the name of its option.
  *
  * - max_connections (listener.cpp): new connections wait in the kernel; the oldest guest is closed to make room.
  * - login_connections and login_memory, of all guests together (conn_guest.cpp): the oldest guest is refused and
@@ -16,7 +16,7 @@
  *   threads: a new task gets CS_EBUSY, its client BUSY. A full hashing queue drops the last task of the client
  *   that has most, so that others can log in.
  * - The core's queue to the bus thread, 16 MiB (bus_most_waiting, bus/bus_send.cpp): casual sends are dropped from half
- *   of it on, then the rest; afterwards the other nodes are told to look at the store.
+ *   of it on; other sends are dropped when it is full, and the other nodes are told to look at the store.
  * - The queue of bus_redis (plugins/bus_redis/traffic.cpp): from 4/8 of it on, questions who is online and sends whose
  *   result is reported are refused; from 6/8 on hints are dropped, and the other nodes are told to look at the store;
  *   from 7/8 on answers to one node are dropped; above all of it the connection to Redis is dropped and made again.

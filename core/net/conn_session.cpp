@@ -58,7 +58,7 @@ static void conn_logout_told(void *arg)
 		return;
 	conn_tell_closed(c, c->ended);
 	conn_guest_check(c);
-	conn_arm(c); /* the time that the LOGOUT took does not count against login_timeout */
+	conn_arm(c); /* there was no login deadline while LOGOUT was handled */
 }
 
 void conn_logout(struct conn *c)

@@ -49,8 +49,8 @@ struct frame_parser {
 	uint16_t values = 0;
 	uint8_t depth = 0;
 	uint8_t state = 0;
-	uint8_t number = 0; /* which part of a number comes next */
-	uint8_t field = 0; /* which value is being read: of msgid or of req */
+	uint8_t number = 0; /* which part of a number was read last */
+	uint8_t field = 0; /* whose value is read: that of msgid, of req or of another key */
 	bool is_key = false; /* the string is a key */
 	bool has_escapes = false; /* the string has escapes */
 
