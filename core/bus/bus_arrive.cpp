@@ -31,7 +31,7 @@ void bus_on_refused(void *core, size_t count)
 static void bus_log_oddity(struct bus *b, const char *why, size_t size)
 {
 	if (!b->oddity_logged)
-		log_warning("what came over the bus is dropped reason=\"%s\" size=%zu", why, size);
+		log_warning("a message from the bus is dropped reason=\"%s\" size=%zu", why, size);
 	b->oddity_logged = true;
 }
 

@@ -89,7 +89,7 @@ static int plugin_collect_all(struct loading *l, struct cs_error *e)
 	}
 	for (const std::string &name : l->without) {
 		if (std::erase(l->names, name) == 0)
-			log_warning("plugin=%s is left out by %s, but is not there either", name.c_str(), plugin_where_plugins(l).c_str());
+			log_warning("plugin=%s is left out by %s, but the folder has no such plugin", name.c_str(), plugin_where_plugins(l).c_str());
 	}
 	return 0;
 }
