@@ -110,7 +110,8 @@ void conn_arm(struct conn *c)
 {
 	const int64_t at = c->dead ? INT64_MAX : conn_nearest_deadline(c);
 
-	/* A timer that fires too early only looks and arms again, so moving a deadline to a later time costs nothing. */
+	/* A timer that fires too early only looks and arms again, so moving a deadline to a later time costs
+	 * nothing. */
 	if (at == INT64_MAX || (c->armed_for != 0 && c->armed_for <= at))
 		return;
 	if (c->timer_event == nullptr)

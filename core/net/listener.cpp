@@ -127,7 +127,7 @@ const struct listen_address *listener_find(const std::vector<struct listen_addre
                                            const struct listen_address *wanted)
 {
 	for (const struct listen_address &a : addresses)
-		/* Two port 0 are never the same: each becomes a port of its own. */
+		/* Two addresses with port 0 are never the same: each gets a port of its own. */
 		if (listener_port_of(&a) != 0 && listener_same(&a, wanted))
 			return &a;
 	return nullptr;
