@@ -12,10 +12,10 @@
 #include "core/base/instance.h"
 #include "core/base/worker.h"
 
-static constexpr unsigned engine_most_retries = 5;
-static constexpr int64_t engine_most_pause = 500;
+static constexpr unsigned store_engine_most_retries = 5;
+static constexpr int64_t store_engine_most_pause = 500;
 /* After so many ms a probe that has not ended no longer keeps others from trying. */
-static constexpr int64_t engine_longest_probe = 10000;
+static constexpr int64_t store_engine_longest_probe = 10000;
 
 /* A request with all its runs, until it is decided. */
 struct attempt {
@@ -31,7 +31,7 @@ struct attempt {
 	bool perhaps_done = false;   /* a commit was sent and not answered */
 };
 
-static bool engine_limit_passes(struct log_limit *limit, uint64_t *held_back_r)
+static bool store_engine_limit_passes(struct log_limit *limit, uint64_t *held_back_r)
 {
 	const int64_t now = worker_monotonic_ms();
 	int64_t next = limit->next_ms.load(std::memory_order_relaxed);
@@ -44,7 +44,7 @@ static bool engine_limit_passes(struct log_limit *limit, uint64_t *held_back_r)
 	return true;
 }
 
-static const char *engine_last_message(const struct store_engine *engine)
+static const char *store_engine_last_message(const struct store_engine *engine)
 {
 	const char *text = engine->db ? engine->db->driver->message(engine->db.get()) : nullptr;
 
@@ -52,37 +52,37 @@ static const char *engine_last_message(const struct store_engine *engine)
 }
 
 /* true: the line was written. */
-static bool engine_log_limited(struct store_engine *engine, struct log_limit *limit, const char *text, int result,
+static bool store_engine_log_limited(struct store_engine *engine, struct log_limit *limit, const char *text, int result,
                  const char *message)
 {
 	uint64_t held_back = 0;
 
-	if (!engine_limit_passes(limit, &held_back))
+	if (!store_engine_limit_passes(limit, &held_back))
 		return false;
 	log_error("%s connection=%s class=%d held_back=%llu message=\"%s\"", text, engine->role, result,
 	          (unsigned long long)held_back, message);
 	return true;
 }
 
-static bool engine_is_stopping(const struct store_engine *engine)
+static bool store_engine_is_stopping(const struct store_engine *engine)
 {
 	return engine->shared->stopping.load(std::memory_order_relaxed);
 }
 
 /* Waits a random time around base * 2^n ms, so that requests that collided do not collide again. Shorter when
  * stopping. */
-static void engine_pause(struct store_engine *engine, unsigned n, int64_t base)
+static void store_engine_pause(struct store_engine *engine, unsigned n, int64_t base)
 {
-	const int64_t longest = std::min(base << std::min(n, 10u), engine_most_pause);
+	const int64_t longest = std::min(base << std::min(n, 10u), store_engine_most_pause);
 	int64_t left = 1 + (int64_t)(engine->random() % (uint64_t)longest);
 
-	for (; left > 0 && !engine_is_stopping(engine); left -= 10)
+	for (; left > 0 && !store_engine_is_stopping(engine); left -= 10)
 		std::this_thread::sleep_for(std::chrono::milliseconds(std::min<int64_t>(left, 10)));
 }
 
 /* Logs when the disk is full, and when it has room again: one line at each change. A line that was held back is written
  * at a later failure. */
-static void engine_note_full(struct store_engine *engine, bool full)
+static void store_engine_note_full(struct store_engine *engine, bool full)
 {
 	struct store_shared *shared = engine->shared;
 
@@ -92,27 +92,27 @@ static void engine_note_full(struct store_engine *engine, bool full)
 
 	shared->degraded = full;
 	if (full && !shared->degraded_logged)
-		shared->degraded_logged = engine_log_limited(engine, &shared->full_limit,
+		shared->degraded_logged = store_engine_log_limited(engine, &shared->full_limit,
 		                                      "store cannot write: disk full or read-only", CS_DB_FULL,
-		                                      engine_last_message(engine));
+		                                      store_engine_last_message(engine));
 	else if (!full && std::exchange(shared->degraded_logged, false))
 		log_warning("store writes again connection=%s", engine->role);
 }
 
 /* Logs a lost connection, unless it was opened before the store last answered again: the loss of such a connection is
  * known already. */
-static void engine_note_lost(struct store_engine *engine, const char *text, int result, const char *message)
+static void store_engine_note_lost(struct store_engine *engine, const char *text, int result, const char *message)
 {
 	struct store_shared *shared = engine->shared;
 	const std::scoped_lock lock(shared->turns);
 
 	if (engine->returns == shared->returns)
-		engine_log_limited(engine, &shared->lost_limit, text, result, message);
+		store_engine_log_limited(engine, &shared->lost_limit, text, result, message);
 }
 
 /* Notes that the store is away, so that later requests need not wait in vain as this one did. Does nothing if another
  * connection was answered meanwhile: then only this one hangs. */
-static void engine_note_away(struct store_engine *engine, const struct attempt *a)
+static void store_engine_note_away(struct store_engine *engine, const struct attempt *a)
 {
 	struct store_shared *shared = engine->shared;
 	const std::scoped_lock lock(shared->turns);
@@ -126,7 +126,7 @@ static void engine_note_away(struct store_engine *engine, const struct attempt *
 
 /* Notes that the store answers. If it was away, all other connections are older than its return and must be opened
  * again. */
-static void engine_note_answered(struct store_engine *engine)
+static void store_engine_note_answered(struct store_engine *engine)
 {
 	struct store_shared *shared = engine->shared;
 
@@ -142,7 +142,7 @@ static void engine_note_answered(struct store_engine *engine)
 }
 
 /* false: the store is away, and it is too early to try again, or another request tries just now. */
-static bool engine_may_try(struct store_engine *engine, struct attempt *a)
+static bool store_engine_may_try(struct store_engine *engine, struct attempt *a)
 {
 	struct store_shared *shared = engine->shared;
 	int64_t due = shared->probe_ms.load(std::memory_order_relaxed);
@@ -151,56 +151,56 @@ static bool engine_may_try(struct store_engine *engine, struct attempt *a)
 	if (!a->probe)
 		return true;
 	if (a->started < due ||
-	    !shared->probe_ms.compare_exchange_strong(due, a->started + engine_longest_probe, std::memory_order_relaxed))
+	    !shared->probe_ms.compare_exchange_strong(due, a->started + store_engine_longest_probe, std::memory_order_relaxed))
 		return false;
 	engine->db.reset();   /* the connection is older than the store's return */
 	return true;
 }
 
 /* A deadlock, or a lock that was not granted in time: nothing was changed. */
-static bool engine_run_again_locked(struct store_engine *engine, struct attempt *a)
+static bool store_engine_run_again_locked(struct store_engine *engine, struct attempt *a)
 {
-	if (a->retries == engine_most_retries || worker_monotonic_ms() - a->begun >= a->patience || engine_is_stopping(engine)) {
-		engine_log_limited(engine, &engine->shared->failed_limit, "store gave up after retries", CS_DB_RETRY,
-		            engine_last_message(engine));
+	if (a->retries == store_engine_most_retries || worker_monotonic_ms() - a->begun >= a->patience || store_engine_is_stopping(engine)) {
+		store_engine_log_limited(engine, &engine->shared->failed_limit, "store gave up after retries", CS_DB_RETRY,
+		            store_engine_last_message(engine));
 		return false;
 	}
-	engine_pause(engine, ++a->retries, 2);
+	store_engine_pause(engine, ++a->retries, 2);
 	return true;
 }
 
 /* A probe has one run. Others are repeated for a while; longer if a commit was sent, because a repetition finds out
  * whether it was done. */
-static bool engine_is_hopeless(const struct store_engine *engine, const struct attempt *a)
+static bool store_engine_is_hopeless(const struct store_engine *engine, const struct attempt *a)
 {
 	const int64_t now = worker_monotonic_ms();
 
-	if (a->probe || now - a->begun >= a->patience || engine_is_stopping(engine))
+	if (a->probe || now - a->begun >= a->patience || store_engine_is_stopping(engine))
 		return true;
 	/* The first run may have met a connection that had died unnoticed; the second run had a new one. */
 	return !a->perhaps_done && a->lost >= 2 && now - a->started >= engine->shared->patience.unsent;
 }
 
 /* The connection does not answer; the next run opens a new one. */
-static bool engine_run_again_lost(struct store_engine *engine, struct attempt *a)
+static bool store_engine_run_again_lost(struct store_engine *engine, struct attempt *a)
 {
 	const bool only_once = a->perhaps_done && !a->repeatable;   /* only the caller can allow a second run */
 
 	a->lost++;
-	engine_note_lost(engine, "store connection lost", CS_DB_UNKNOWN, engine_last_message(engine));
+	store_engine_note_lost(engine, "store connection lost", CS_DB_UNKNOWN, store_engine_last_message(engine));
 	engine->db.reset();
 	if (only_once && !a->probe)
 		return false;
-	if (engine_is_hopeless(engine, a)) {
-		engine_note_away(engine, a);
+	if (store_engine_is_hopeless(engine, a)) {
+		store_engine_note_away(engine, a);
 		return false;
 	}
-	engine_pause(engine, a->lost, 10);
+	store_engine_pause(engine, a->lost, 10);
 	return true;
 }
 
 /* Decides after a failed run whether to run again. */
-static bool engine_run_again(struct store_engine *engine, struct attempt *a, int result)
+static bool store_engine_run_again(struct store_engine *engine, struct attempt *a, int result)
 {
 	bool again = false;
 
@@ -209,62 +209,62 @@ static bool engine_run_again(struct store_engine *engine, struct attempt *a, int
 		return true;
 	}
 	if (result == CS_DB_RETRY)
-		again = engine_run_again_locked(engine, a);
+		again = store_engine_run_again_locked(engine, a);
 	else if (result == CS_DB_UNKNOWN)
-		again = engine_run_again_lost(engine, a);
+		again = store_engine_run_again_lost(engine, a);
 	if (again)
 		engine->shared->retries.fetch_add(1, std::memory_order_relaxed);
 	return again;
 }
 
 /* The result that the caller gets for a class of error. */
-static int engine_final_result(struct store_engine *engine, const struct attempt *a, int result)
+static int store_engine_final_result(struct store_engine *engine, const struct attempt *a, int result)
 {
 	switch (result) {
 	case CS_DB_RETRY:
 	case CS_DB_UNKNOWN:
 		break;
 	case CS_DB_FULL:
-		engine_note_full(engine, true);
+		store_engine_note_full(engine, true);
 		break;
 	case CS_DB_BAD_VALUE:
 		if (a->alone)
-			engine_log_limited(engine, &engine->shared->value_limit, "store cannot hold a value", result,
-			            engine_last_message(engine));
+			store_engine_log_limited(engine, &engine->shared->value_limit, "store cannot hold a value", result,
+			            store_engine_last_message(engine));
 		[[fallthrough]];
 	case CS_DB_DUPLICATE:
 		if (!a->perhaps_done)
 			return result;
 		break;
 	default:
-		engine_log_limited(engine, &engine->shared->failed_limit, "store statement failed", result,
-		            engine_last_message(engine));
+		store_engine_log_limited(engine, &engine->shared->failed_limit, "store statement failed", result,
+		            store_engine_last_message(engine));
 	}
 	return a->perhaps_done ? CS_EUNKNOWN : CS_ENOSTORE;
 }
 
 /* Runs until the request is decided. Returns the result of run, a class that the caller must judge, CS_ENOSTORE or
  * CS_EUNKNOWN. */
-template <class Run> static int engine_settle(struct store_engine *engine, struct attempt *a, Run run)
+template <class Run> static int store_engine_settle(struct store_engine *engine, struct attempt *a, Run run)
 {
 	int result;
 
-	if (!engine_may_try(engine, a))
+	if (!store_engine_may_try(engine, a))
 		return a->perhaps_done ? CS_EUNKNOWN : CS_ENOSTORE;
 	do {
 		result = run(a);
 		if (result != CS_DB_UNKNOWN)
-			engine_note_answered(engine);
+			store_engine_note_answered(engine);
 		if (result >= 0)
 			return result;
-	} while (engine_run_again(engine, a, result));
-	return engine_final_result(engine, a, result);
+	} while (store_engine_run_again(engine, a, result));
+	return store_engine_final_result(engine, a, result);
 }
 
 /* ---- one transaction */
 
 /* Closes a connection that has ended between two requests, or that is older than the store's last return. */
-static void engine_drop_old(struct store_engine *engine)
+static void store_engine_drop_old(struct store_engine *engine)
 {
 	if (!engine->db)
 		return;
@@ -277,23 +277,23 @@ static void engine_drop_old(struct store_engine *engine)
 }
 
 /* CS_DB_OK or CS_DB_UNKNOWN. */
-static int engine_connect(struct store_engine *engine)
+static int store_engine_connect(struct store_engine *engine)
 {
 	struct cs_error e{};
 
-	engine_drop_old(engine);
+	store_engine_drop_old(engine);
 	const int failed = store_engine_open(engine, &e);
 
 	if (failed == CS_DB_OK)
 		return CS_DB_OK;
-	engine_note_lost(engine, "store connection cannot be opened", failed, e.text);
+	store_engine_note_lost(engine, "store connection cannot be opened", failed, e.text);
 	return CS_DB_UNKNOWN;
 }
 
 /* Commits if body returns 0, else rolls back. */
-template <class Body> static int engine_run_transaction(struct store_engine *engine, struct attempt *a, Body body)
+template <class Body> static int store_engine_run_transaction(struct store_engine *engine, struct attempt *a, Body body)
 {
-	int result = engine_connect(engine);
+	int result = store_engine_connect(engine);
 
 	if (result == CS_DB_OK)
 		result = engine->db->driver->begin(engine->db.get());
@@ -306,19 +306,19 @@ template <class Body> static int engine_run_transaction(struct store_engine *eng
 	}
 	result = engine->db->driver->commit(engine->db.get());
 	if (result == CS_DB_OK)
-		engine_note_full(engine, false);
+		store_engine_note_full(engine, false);
 	a->perhaps_done = a->perhaps_done || result == CS_DB_UNKNOWN;
 	return result;
 }
 
-static int engine_run_read(struct store_engine *engine, const struct store_task *task)
+static int store_engine_run_read(struct store_engine *engine, const struct store_task *task)
 {
-	const int result = engine_connect(engine);
+	const int result = store_engine_connect(engine);
 
 	return result == CS_DB_OK ? task->fn(engine->db.get(), task->arg) : result;
 }
 
-static int engine_run_batch(struct store_engine *engine, std::span<struct store_task> tasks, bool careful)
+static int store_engine_run_batch(struct store_engine *engine, std::span<struct store_task> tasks, bool careful)
 {
 	std::vector<void *> items(tasks.size());
 
@@ -326,12 +326,12 @@ static int engine_run_batch(struct store_engine *engine, std::span<struct store_
 	const int result = tasks.front().batch->run(engine->db.get(), items.data(), items.size(), careful);
 
 	if (result == CS_DB_DUPLICATE && careful)
-		engine_log_limited(engine, &engine->shared->duplicate_limit, "store batch is a duplicate when run carefully",
-		            result, engine_last_message(engine));
+		store_engine_log_limited(engine, &engine->shared->duplicate_limit, "store batch is a duplicate when run carefully",
+		            result, store_engine_last_message(engine));
 	return result > 0 ? CS_DB_FAILED : result;
 }
 
-static void engine_tell_committed(struct store_engine *engine, std::span<struct store_task> tasks)
+static void store_engine_tell_committed(struct store_engine *engine, std::span<struct store_task> tasks)
 {
 	engine->shared->batches.fetch_add(1, std::memory_order_relaxed);
 	engine->shared->items.fetch_add(tasks.size(), std::memory_order_relaxed);
@@ -342,14 +342,14 @@ static void engine_tell_committed(struct store_engine *engine, std::span<struct 
 	}
 }
 
-static void engine_note_failed(struct store_engine *engine, size_t count)
+static void store_engine_note_failed(struct store_engine *engine, size_t count)
 {
 	engine->shared->failures.fetch_add(count, std::memory_order_relaxed);
 }
 
-static void engine_fail_all(struct store_engine *engine, std::span<struct store_task> tasks, int result)
+static void store_engine_fail_all(struct store_engine *engine, std::span<struct store_task> tasks, int result)
 {
-	engine_note_failed(engine, tasks.size());
+	store_engine_note_failed(engine, tasks.size());
 	for (struct store_task &task : tasks)
 		task.result = result == CS_DB_DUPLICATE ? CS_ENOSTORE : result;
 }
@@ -372,17 +372,17 @@ void store_engine_work(struct store_engine *engine, struct store_task *task)
 {
 	struct attempt a{.begun = task->begun, .patience = engine->shared->patience.work, .repeatable = false};
 
-	task->result = engine_settle(engine, &a, [&](struct attempt *run) {
+	task->result = store_engine_settle(engine, &a, [&](struct attempt *run) {
 		if (task->kind != CS_WORK_WRITE)
-			return engine_run_read(engine, task);
-		return engine_run_transaction(engine, run, [&](struct cs_db *db) { return task->fn(db, task->arg); });
+			return store_engine_run_read(engine, task);
+		return store_engine_run_transaction(engine, run, [&](struct cs_db *db) { return task->fn(db, task->arg); });
 	});
 	if (task->result < 0)
 		engine->shared->failures.fetch_add(1, std::memory_order_relaxed);
 }
 
 /* The result of a shared transaction that failed: its steps must run apart. */
-constexpr int engine_run_parted = 1;
+constexpr int store_engine_run_parted = 1;
 
 struct run_end {
 	void (*finished)(void *arg, std::span<struct store_task> tasks);
@@ -390,7 +390,7 @@ struct run_end {
 };
 
 /* The tasks of one step of a transaction: one work, or the items of one kind that follow each other. */
-static std::span<struct store_task> engine_run_step(std::span<struct store_task> tasks)
+static std::span<struct store_task> store_engine_run_step(std::span<struct store_task> tasks)
 {
 	size_t length = 1;
 
@@ -400,42 +400,42 @@ static std::span<struct store_task> engine_run_step(std::span<struct store_task>
 }
 
 /* Runs one batch in a transaction of its own. perhaps_done: the batch was in a commit that was not answered. */
-static void engine_run_batch_alone(struct store_engine *engine, std::span<struct store_task> tasks, bool perhaps_done,
+static void store_engine_run_batch_alone(struct store_engine *engine, std::span<struct store_task> tasks, bool perhaps_done,
                             const struct run_end &end)
 {
 	struct attempt a{.begun = tasks.front().begun, .patience = engine->shared->patience.batch,
 	                 .repeatable = true, .alone = tasks.size() == 1, .perhaps_done = perhaps_done};
-	const int result = engine_settle(engine, &a, [&](struct attempt *run) {
-		return engine_run_transaction(engine, run,
-		                       [&](struct cs_db *) { return engine_run_batch(engine, tasks, run->careful); });
+	const int result = store_engine_settle(engine, &a, [&](struct attempt *run) {
+		return store_engine_run_transaction(engine, run,
+		                       [&](struct cs_db *) { return store_engine_run_batch(engine, tasks, run->careful); });
 	});
 
 	if ((result == CS_DB_BAD_VALUE || result == CS_DB_DUPLICATE) && tasks.size() > 1) {
 		for (size_t i = 0; i < tasks.size(); i++)
-			engine_run_batch_alone(engine, tasks.subspan(i, 1), false, end);
+			store_engine_run_batch_alone(engine, tasks.subspan(i, 1), false, end);
 		return;
 	}
 	if (result == 0)
-		engine_tell_committed(engine, tasks);
+		store_engine_tell_committed(engine, tasks);
 	else
-		engine_fail_all(engine, tasks, result);
+		store_engine_fail_all(engine, tasks, result);
 	end.finished(end.arg, tasks);
 }
 
-static void engine_run_work_alone(struct store_engine *engine, std::span<struct store_task> task, const struct run_end &end)
+static void store_engine_run_work_alone(struct store_engine *engine, std::span<struct store_task> task, const struct run_end &end)
 {
 	store_engine_work(engine, &task.front());
 	end.finished(end.arg, task);
 }
 
 /* Whether a result ends the whole transaction. */
-static bool engine_run_is_ended_by(int result)
+static bool store_engine_run_is_ended_by(int result)
 {
 	return result == CS_DB_RETRY || result == CS_DB_UNKNOWN || result == CS_DB_FULL;
 }
 
 /* Runs one work in a shared transaction. 0: the transaction goes on, whatever the work returned. */
-static int engine_run_work_among(struct store_engine *engine, const struct attempt *a, struct store_task *task)
+static int store_engine_run_work_among(struct store_engine *engine, const struct attempt *a, struct store_task *task)
 {
 	struct cs_db *db = engine->db.get();
 	int result = db->driver->savepoint(db);
@@ -443,87 +443,87 @@ static int engine_run_work_among(struct store_engine *engine, const struct attem
 	if (result)
 		return result;
 	result = task->fn(db, task->arg);
-	if (engine_run_is_ended_by(result))
+	if (store_engine_run_is_ended_by(result))
 		return result;
-	task->result = result < 0 ? engine_final_result(engine, a, result) : result;
+	task->result = result < 0 ? store_engine_final_result(engine, a, result) : result;
 	return result ? db->driver->rollback_to(db) : db->driver->release(db);
 }
 
 /* Runs one batch in a shared transaction. A duplicate, which comes from a client that repeats a message, does not end
  * the transaction for the others: the batch is run again carefully. */
-static int engine_run_batch_among(struct store_engine *engine, std::span<struct store_task> tasks)
+static int store_engine_run_batch_among(struct store_engine *engine, std::span<struct store_task> tasks)
 {
 	struct cs_db *db = engine->db.get();
 	int result = db->driver->savepoint(db);
 
 	if (result)
 		return result;
-	result = engine_run_batch(engine, tasks, false);
+	result = store_engine_run_batch(engine, tasks, false);
 	if (result == CS_DB_DUPLICATE) {
 		result = db->driver->rollback_to(db);
 		if (!result)
 			result = db->driver->savepoint(db);
 		if (!result)
-			result = engine_run_batch(engine, tasks, true);
+			result = store_engine_run_batch(engine, tasks, true);
 	}
 	return result ? result : db->driver->release(db);
 }
 
-static int engine_run_steps(struct store_engine *engine, const struct attempt *a, std::span<struct store_task> tasks)
+static int store_engine_run_steps(struct store_engine *engine, const struct attempt *a, std::span<struct store_task> tasks)
 {
 	int result = 0;
 
-	for (; !result && !tasks.empty(); tasks = tasks.subspan(engine_run_step(tasks).size())) {
-		const std::span<struct store_task> step = engine_run_step(tasks);
+	for (; !result && !tasks.empty(); tasks = tasks.subspan(store_engine_run_step(tasks).size())) {
+		const std::span<struct store_task> step = store_engine_run_step(tasks);
 
-		result = step.front().batch ? engine_run_batch_among(engine, step) : engine_run_work_among(engine, a, &step.front());
+		result = step.front().batch ? store_engine_run_batch_among(engine, step) : store_engine_run_work_among(engine, a, &step.front());
 	}
 	return result;
 }
 
 /* A failure after the beginning, in a step or in the commit, may come from one step alone, so the steps then run apart.
  * A lost connection may have hit all steps alike, so after the first loss all are tried together once more. */
-static int engine_run_together(struct store_engine *engine, struct attempt *a, std::span<struct store_task> tasks)
+static int store_engine_run_together(struct store_engine *engine, struct attempt *a, std::span<struct store_task> tasks)
 {
 	bool begun = false;
-	const int result = engine_run_transaction(engine, a, [&](struct cs_db *) {
+	const int result = store_engine_run_transaction(engine, a, [&](struct cs_db *) {
 		begun = true;
-		return engine_run_steps(engine, a, tasks);
+		return store_engine_run_steps(engine, a, tasks);
 	});
 
 	if (!begun || result == 0 || (result == CS_DB_UNKNOWN && (a->perhaps_done || a->lost == 0)))
 		return result;
-	return engine_run_parted;
+	return store_engine_run_parted;
 }
 
 /* Tells the results of a committed transaction. A work keeps the result that it returned. */
-static void engine_run_told(struct store_engine *engine, std::span<struct store_task> tasks, const struct run_end &end)
+static void store_engine_run_told(struct store_engine *engine, std::span<struct store_task> tasks, const struct run_end &end)
 {
-	for (std::span<struct store_task> rest = tasks; !rest.empty(); rest = rest.subspan(engine_run_step(rest).size())) {
-		const std::span<struct store_task> step = engine_run_step(rest);
+	for (std::span<struct store_task> rest = tasks; !rest.empty(); rest = rest.subspan(store_engine_run_step(rest).size())) {
+		const std::span<struct store_task> step = store_engine_run_step(rest);
 
 		if (step.front().batch)
-			engine_tell_committed(engine, step);
+			store_engine_tell_committed(engine, step);
 		else if (step.front().result < 0)
-			engine_note_failed(engine, 1);
+			store_engine_note_failed(engine, 1);
 	}
 	end.finished(end.arg, tasks);
 }
 
-/* Runs each step by itself after a shared transaction failed. together: engine_run_parted, nothing was changed and one
+/* Runs each step by itself after a shared transaction failed. together: store_engine_run_parted, nothing was changed and one
  * step is the cause; CS_EUNKNOWN, the commit was not answered; else the transaction could not begin. A work that
  * returned anything but 0 has changed nothing in any case. */
-static void engine_run_apart(struct store_engine *engine, std::span<struct store_task> tasks, int together,
+static void store_engine_run_apart(struct store_engine *engine, std::span<struct store_task> tasks, int together,
                       const struct run_end &end)
 {
 	for (std::span<struct store_task> step; !tasks.empty(); tasks = tasks.subspan(step.size())) {
-		step = engine_run_step(tasks);
+		step = store_engine_run_step(tasks);
 		if (step.front().batch) {
-			engine_run_batch_alone(engine, step, together == CS_EUNKNOWN, end);
-		} else if (together == engine_run_parted || (together == CS_EUNKNOWN && step.front().result != 0)) {
-			engine_run_work_alone(engine, step, end);
+			store_engine_run_batch_alone(engine, step, together == CS_EUNKNOWN, end);
+		} else if (together == store_engine_run_parted || (together == CS_EUNKNOWN && step.front().result != 0)) {
+			store_engine_run_work_alone(engine, step, end);
 		} else {
-			engine_fail_all(engine, step, together);
+			store_engine_fail_all(engine, step, together);
 			end.finished(end.arg, step);
 		}
 	}
@@ -534,21 +534,21 @@ void store_engine_run(struct store_engine *engine, std::span<struct store_task> 
 {
 	const struct run_end end{finished, arg};
 
-	if (engine_run_step(tasks).size() == tasks.size()) {
-		engine_run_apart(engine, tasks, engine_run_parted, end);
+	if (store_engine_run_step(tasks).size() == tasks.size()) {
+		store_engine_run_apart(engine, tasks, store_engine_run_parted, end);
 		return;
 	}
 	struct attempt a{.begun = tasks.front().begun, .patience = engine->shared->patience.work, .repeatable = false};
-	const int result = engine_settle(engine, &a, [&](struct attempt *run) { return engine_run_together(engine, run, tasks); });
+	const int result = store_engine_settle(engine, &a, [&](struct attempt *run) { return store_engine_run_together(engine, run, tasks); });
 
 	if (result == 0) {
-		engine_run_told(engine, tasks, end);
-	} else if (result == engine_run_parted && engine_is_stopping(engine)) {
-		engine_fail_all(engine, tasks, CS_ECANCELED);
+		store_engine_run_told(engine, tasks, end);
+	} else if (result == store_engine_run_parted && store_engine_is_stopping(engine)) {
+		store_engine_fail_all(engine, tasks, CS_ECANCELED);
 		finished(arg, tasks);
 	} else {
-		if (result == engine_run_parted)
+		if (result == store_engine_run_parted)
 			engine->shared->retries.fetch_add(1, std::memory_order_relaxed);
-		engine_run_apart(engine, tasks, result, end);
+		store_engine_run_apart(engine, tasks, result, end);
 	}
 }

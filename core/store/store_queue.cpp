@@ -16,7 +16,7 @@ struct completions {
 	std::vector<struct store_task> tasks;
 };
 
-static void queue_completions_run(void *arg)
+static void store_queue_completions_run(void *arg)
 {
 	const std::unique_ptr<struct completions> c((struct completions *)arg);
 
@@ -31,7 +31,7 @@ static void queue_completions_run(void *arg)
 }
 
 /* One post per worker, in the order of the tasks. */
-static void queue_post_completions(std::span<const struct store_task> tasks)
+static void store_queue_post_completions(std::span<const struct store_task> tasks)
 {
 	std::vector<std::pair<struct worker *, std::unique_ptr<struct completions>>> groups;
 
@@ -44,14 +44,14 @@ static void queue_post_completions(std::span<const struct store_task> tasks)
 		group->second->tasks.push_back(task);
 	}
 	for (auto &[worker, group] : groups)
-		loop_post(&worker->loop, queue_completions_run, group.release());
+		loop_post(&worker->loop, store_queue_completions_run, group.release());
 }
 
 void store_queue_finish(struct store_queue *q, std::span<const struct store_task> tasks)
 {
 	size_t bytes = 0;
 
-	queue_post_completions(tasks);
+	store_queue_post_completions(tasks);
 	for (const struct store_task &task : tasks)
 		bytes += task.bytes;
 	const std::scoped_lock lock(q->mutex);
@@ -68,7 +68,7 @@ void store_queue_cancel(struct store_queue *q, std::span<struct store_task> task
 }
 
 /* A task larger than the limit is accepted when nothing waits or runs: else the client would be told BUSY for ever. */
-static bool queue_store_queue_has_room(const struct store_queue *q, size_t bytes)
+static bool store_queue_has_room(const struct store_queue *q, size_t bytes)
 {
 	return q->unfinished == 0 ||
 	       (q->unfinished < q->most_tasks && q->unfinished_bytes + bytes <= q->most_bytes);
@@ -76,7 +76,7 @@ static bool queue_store_queue_has_room(const struct store_queue *q, size_t bytes
 
 /* Each client has one task in each turn, and turns are taken in order. So a new client waits for at most one task of
  * each other client. */
-static void queue_store_queue_put_fairly(struct store_queue *q, struct store_task task)
+static void store_queue_put_fairly(struct store_queue *q, struct store_task task)
 {
 	task.turn = q->waiting.empty() ? 0 : q->waiting.front().turn;
 	for (const struct store_task &other : q->waiting)
@@ -89,7 +89,7 @@ static void queue_store_queue_put_fairly(struct store_queue *q, struct store_tas
 
 /* Takes the last task of the client that has most out of a full queue, to make room for another client's task, unless
  * that client has as many. So there is room for a new client, however many clients fill the queue. */
-static std::optional<struct store_task> queue_store_queue_make_room(struct store_queue *q, uint64_t client)
+static std::optional<struct store_task> store_queue_make_room(struct store_queue *q, uint64_t client)
 {
 	std::unordered_map<uint64_t, size_t> counts;
 
@@ -116,14 +116,14 @@ int store_queue_add(struct store_queue *q, const struct store_task &task)
 
 		if (q->stopping)
 			return CS_ECANCELED;
-		if (!queue_store_queue_has_room(q, task.bytes)) {
+		if (!store_queue_has_room(q, task.bytes)) {
 			if (q->fair)
-				gone = queue_store_queue_make_room(q, task.client);
+				gone = store_queue_make_room(q, task.client);
 			if (!gone)
 				return CS_EBUSY;
 		}
 		if (q->fair)
-			queue_store_queue_put_fairly(q, task);
+			store_queue_put_fairly(q, task);
 		else
 			q->waiting.push_back(task);
 		q->unfinished++;
