@@ -74,6 +74,7 @@ struct worker {
 	std::vector<std::unique_ptr<struct cs_self>> instances; /* by plugin, in the order of start */
 	/* By msgid; 0: frames without a known msgid. Filled by dispatch_open before the worker runs. */
 	std::unordered_map<uint32_t, std::unique_ptr<struct route_counters>> counters;
+	std::atomic<size_t> casual_bytes = 0; /* of the casual data that waits in its loop, see route.cpp */
 	bool draining = false;
 	struct call_mark call; /* the call that its thread is in */
 	std::unordered_set<struct claim *> claims; /* under way; used by host_claim only */

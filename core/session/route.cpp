@@ -29,6 +29,7 @@ struct route_parcel {
 	unsigned plugin;
 	size_t size;
 	unsigned count;
+	bool casual; /* counted in worker.casual_bytes */
 };
 
 static struct route_item *route_items(struct route_parcel *p)
@@ -41,13 +42,13 @@ static const void *route_data(struct route_parcel *p)
 	return route_items(p) + p->count;
 }
 
-static struct route_parcel *route_pack(unsigned plugin, const void *data, size_t size, unsigned count)
+static struct route_parcel *route_pack(unsigned plugin, const void *data, size_t size, unsigned count, unsigned flags)
 {
 	void *memory = malloc(sizeof(struct route_parcel) + count * sizeof(struct route_item) + size);
 
 	if (memory == nullptr)
 		abort();
-	auto *p = new (memory) route_parcel{count, plugin, size, count};
+	auto *p = new (memory) route_parcel{count, plugin, size, count, (flags & CS_ROUTE_CASUAL) != 0};
 
 	if (size > 0)
 		memcpy(const_cast<void *>(route_data(p)), data, size);
@@ -93,19 +94,37 @@ static void route_arrive(void *arg)
 			                              p->size);
 		}
 	}
+	if (p->casual)
+		item->worker->casual_bytes.fetch_sub(p->size, std::memory_order_relaxed);
 	route_unpack(p);
 }
 
+/* Nobody makes casual data good, and nobody who sends it has to wait: without a bound, one client could fill the memory
+ * of a worker that is busy. */
+static constexpr size_t route_most_casual = 8 * 1024 * 1024; /* bytes that wait for one worker */
+
+static bool route_has_room(const struct route_parcel *p, const struct worker *w)
+{
+	return !p->casual || w->casual_bytes.load(std::memory_order_relaxed) + p->size <= route_most_casual;
+}
+
+/* Drops casual data where too much of it waits. */
 static void route_post(struct route_parcel *p, unsigned at, const struct route_item *wanted)
 {
+	if (!route_has_room(p, wanted->worker)) {
+		route_unpack(p);
+		return;
+	}
 	struct route_item *item = new (route_items(p) + at) route_item(*wanted);
 
 	item->parcel = p;
+	if (p->casual)
+		item->worker->casual_bytes.fetch_add(p->size, std::memory_order_relaxed);
 	loop_post(&item->worker->loop, route_arrive, item);
 }
 
 static bool route_to_session(struct worker_shared *shared, unsigned plugin, cs_account to, const void *data,
-                             size_t size)
+                             size_t size, unsigned flags)
 {
 	unsigned worker;
 	cs_conn conn;
@@ -114,7 +133,7 @@ static bool route_to_session(struct worker_shared *shared, unsigned plugin, cs_a
 		return false;
 	const struct route_item item = {nullptr, shared->workers[worker].get(), conn, to};
 
-	route_post(route_pack(plugin, data, size, 1), 0, &item);
+	route_post(route_pack(plugin, data, size, 1, flags), 0, &item);
 	return true;
 }
 
@@ -125,16 +144,28 @@ int route_to_account(struct cs_self *self, cs_account to, uint64_t device, const
 
 	if (device != 0 && device != CS_EVERY_DEVICE)
 		return CS_ENOENT;
-	if (route_to_session(shared, self->index, to, data, size))
+	if (route_to_session(shared, self->index, to, data, size, flags))
 		return 0;
 	return shared->bus == nullptr ? CS_ENOENT : bus_send(shared->bus, self, to, data, size, flags);
+}
+
+static void route_to_instances(struct worker_shared *shared, unsigned plugin, const void *data, size_t size, unsigned flags)
+{
+	const auto &workers = shared->workers;
+	struct route_parcel *p = route_pack(plugin, data, size, static_cast<unsigned>(workers.size()), flags);
+
+	for (unsigned i = 0; i < workers.size(); i++) {
+		const struct route_item item = {nullptr, workers[i].get(), 0, 0};
+
+		route_post(p, i, &item);
+	}
 }
 
 void route_to_all(struct cs_self *self, const void *data, size_t size, unsigned flags)
 {
 	struct worker_shared *shared = self->worker->shared;
 
-	route_arrived_for_all(shared, self->index, data, size);
+	route_to_instances(shared, self->index, data, size, flags);
 	if (shared->bus != nullptr)
 		bus_send_all(shared->bus, self, data, size, flags);
 }
@@ -144,17 +175,10 @@ void route_to_all(struct cs_self *self, const void *data, size_t size, unsigned 
 bool route_arrived_for_account(struct worker_shared *shared, unsigned plugin, cs_account to, const void *data,
                                size_t size)
 {
-	return route_to_session(shared, plugin, to, data, size);
+	return route_to_session(shared, plugin, to, data, size, 0);
 }
 
 void route_arrived_for_all(struct worker_shared *shared, unsigned plugin, const void *data, size_t size)
 {
-	const auto &workers = shared->workers;
-	struct route_parcel *p = route_pack(plugin, data, size, static_cast<unsigned>(workers.size()));
-
-	for (unsigned i = 0; i < workers.size(); i++) {
-		const struct route_item item = {nullptr, workers[i].get(), 0, 0};
-
-		route_post(p, i, &item);
-	}
+	route_to_instances(shared, plugin, data, size, 0);
 }
