@@ -19,7 +19,10 @@ static constexpr size_t conn_join_size = 4096;
 
 bool conn_can_dispatch(const struct conn *c)
 {
-	return !c->pending && !c->over_soft && c->paused_until == 0 && !c->closing && !c->dead;
+	/* `opened` comes before the session's first request. */
+	const bool is_opening = c->opened_due && c->resume_queued;
+
+	return !c->pending && !is_opening && !c->over_soft && c->paused_until == 0 && !c->closing && !c->dead;
 }
 
 void conn_drop_partial(struct conn *c)

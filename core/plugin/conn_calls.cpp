@@ -57,6 +57,8 @@ static void conn_calls_closed(struct conn *c, cs_account account)
 		    p->closed(self->state, c->handle, account, c->written) == CS_PENDING && account != 0)
 			session_hold(shared->sessions, account);
 	}
+	if (c->held && !c->closing && !c->dead)
+		dispatch_abandon_held(c);
 	if (account != 0)
 		session_bus_release(shared, account);
 }

@@ -257,6 +257,19 @@ static int dispatch_run_hook(struct dispatch_call *d, const struct cs_hook *hook
 	return CS_REJECT;
 }
 
+/* A hook may log out or close. true: no other hook and no handler gets the frame. */
+static bool dispatch_has_ended(struct dispatch_call *d)
+{
+	struct conn *c = d->conn;
+
+	if (!c->closing && !c->dead && c->account == d->frame.account)
+		return false;
+	c->pending = false;
+	if (!c->closing && !c->dead)
+		dispatch_refuse(d, CS_ERRNO_NOT_LOGGED_IN, dispatch_log_in);
+	return true;
+}
+
 /* Calls the hooks from `next` on. true: all of them passed the frame. */
 static bool dispatch_pass_hooks(struct dispatch_call *d, size_t next)
 {
@@ -268,6 +281,8 @@ static bool dispatch_pass_hooks(struct dispatch_call *d, size_t next)
 		dispatch_begin_call(d, nullptr);
 		const int verdict = dispatch_run_hook(d, hooks[next].hook, self);
 
+		if (verdict == CS_PASS && dispatch_has_ended(d))
+			return false;
 		if (verdict == CS_PENDING)
 			dispatch_hold(d, self, next + 1);
 		else if (verdict != CS_PASS)
@@ -394,6 +409,18 @@ void dispatch_go_on(struct conn *c)
 	(void)dispatch_begin(&d, c, held->bytes, &fields, &e);
 	if (dispatch_refuse_held(&d, held->account) == 0 && dispatch_pass_hooks(&d, held->next))
 		dispatch_call_handler(&d);
+}
+
+void dispatch_abandon_held(struct conn *c)
+{
+	struct dispatch_call d = {c, {.request = c->pending_request, .conn = c->handle, .account = 0, .name = "",
+	                              .bytes = nullptr, .size = c->held->bytes.size(), .fields = nullptr}, nullptr};
+
+	if (!c->pending_answered)
+		(void)dispatch_refuse_held(&d, c->held->account);
+	c->pending = false;
+	c->held.reset();
+	conn_resume(c);
 }
 
 /* ---- requests that stay pending */

@@ -56,6 +56,8 @@ void dispatch_look_pending(struct worker *w);
 inline constexpr int64_t dispatch_look_ms = 30000;
 /* Takes the verdict of the hook that has the connection's pending frame. Contract of cs_host.resume. */
 int dispatch_resume(struct conn *c, const struct cs_self *self, int verdict);
+/* The session of the connection ended while a hook holds a frame: refuses it. */
+void dispatch_abandon_held(struct conn *c);
 /* Gives a frame that its hook has passed to the next hooks and then to the handler. Not from inside a plugin's call. */
 void dispatch_go_on(struct conn *c);
 

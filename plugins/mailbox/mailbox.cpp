@@ -94,6 +94,9 @@ static int mailbox_on_closed(void *state, cs_conn conn, cs_account account, uint
 	ending.account = s->account;
 	ending.sends = s->sends;
 	const uint64_t id = s->id;
+	/* After LOGOUT the connection goes on, and nobody else finishes the request that was held back. */
+	if (s->held_back)
+		(void)m->host->finish(m->self, conn);
 	mailbox_session_remove(&m->sessions, s);
 	if (!ending.flushing && !ending.sends)
 		return 0;
