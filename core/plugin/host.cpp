@@ -327,4 +327,5 @@ const struct cs_host host_table = {
 	.post = host_post,
 	.tree = frame_get_tree,
 	.want_words = host_want_words,
+	.monotonic = worker_monotonic_ms,
 };

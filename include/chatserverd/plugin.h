@@ -296,7 +296,7 @@ struct cs_host {
 	 * connection and is not cancelled with one. */
 	int (*work)(struct cs_self *self, cs_conn conn, enum cs_work_kind kind, cs_work_fn *fn,
 	            cs_done_fn *done, void *arg);
-	/* Items with one key are stored in the order in which they were handed in. bytes counts toward the queue's
+	/* Items of one instance with one key are stored in the order in which they were handed in. bytes counts toward the queue's
 	 * limit. */
 	int (*batch)(struct cs_self *self, const struct cs_batch *batch, uint64_t key, void *item, size_t bytes);
 	/* 1 if a commit that failed may have happened all the same (see db.h). [any thread] */
@@ -374,6 +374,11 @@ struct cs_host {
 	/* The words of LOGIN's `want` that the loaded plugins give (cs_plugin.want), each once, at most 64; the list
 	 * ends with NULL. Constant, also in start(): bit i of a session's want is the i-th word. [any thread] */
 	const char *const *(*want_words)(struct cs_self *self);
+
+	/* ---- time, continued */
+	/* Milliseconds of a clock that nobody sets: for durations. now() stands still while the system's clock, which was set
+	 * back, has not come up to it again. [any thread] */
+	int64_t (*monotonic)(void);
 };
 
 /* A service that a plugin offers to others. Its context is the state of the provider's instance on the same worker. The

@@ -34,7 +34,7 @@ static void mailbox_stash_arm(mailbox *m);
 static void mailbox_time_to_read(void *state, void *)
 {
 	mailbox *m = static_cast<mailbox *>(state);
-	const int64_t now = m->host->now();
+	const int64_t now = m->host->monotonic();
 
 	m->stash_timer = nullptr;
 	while (!m->stash_ends.empty() && m->stash_ends.front().due <= now) {
@@ -67,7 +67,7 @@ bool mailbox_stash_put(mailbox *m, mailbox_session *s, mailbox_key key, uint64_t
 		return true;
 	s->stash_bytes += bytes;
 	m->sessions.stash_bytes += bytes;
-	m->stash_ends.push_back({m->host->now() + mailbox_patience, s->id, key, seq});
+	m->stash_ends.push_back({m->host->monotonic() + mailbox_patience, s->id, key, seq});
 	mailbox_stash_arm(m);
 	return true;
 }

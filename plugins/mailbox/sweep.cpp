@@ -82,7 +82,7 @@ static void mailbox_plan(mailbox *m)
 	m->sweep.timer = nullptr;
 	if (m->sweep.reading || at < 0)
 		return;
-	m->sweep.timer = m->host->timer_add(m->self, std::max<int64_t>(at - m->host->now(), 1), 0, mailbox_time_to_sweep,
+	m->sweep.timer = m->host->timer_add(m->self, std::max<int64_t>(at - m->host->monotonic(), 1), 0, mailbox_time_to_sweep,
 	                                    nullptr);
 }
 
@@ -144,7 +144,7 @@ static void mailbox_looked(void *state, cs_conn, int result, void *arg)
 	mailbox *m = static_cast<mailbox *>(state);
 	mailbox_sweep *w = &m->sweep;
 	const std::unique_ptr<sweep_read> read(static_cast<sweep_read *>(arg));
-	const int64_t now = m->host->now();
+	const int64_t now = m->host->monotonic();
 
 	w->reading = false;
 	w->not_before = now + (now - read->begun);
@@ -211,7 +211,7 @@ static void mailbox_time_to_sweep(void *state, void *)
 	auto read = std::make_unique<sweep_read>();
 
 	w->timer = nullptr;
-	read->begun = m->host->now();
+	read->begun = m->host->monotonic();
 	if (!w->running && (w->missed || mailbox_period_of(m)) && w->next <= read->begun)
 		mailbox_begin_round(m, read->begun);
 	read->at = w->at;
@@ -235,7 +235,7 @@ static void mailbox_time_to_sweep(void *state, void *)
 
 void mailbox_sweep_start(mailbox *m)
 {
-	m->sweep.next = m->host->now() + mailbox_draw(m, mailbox_period_of(m) / 8);
+	m->sweep.next = m->host->monotonic() + mailbox_draw(m, mailbox_period_of(m) / 8);
 	mailbox_plan(m);
 }
 
@@ -251,7 +251,7 @@ static void mailbox_catch_up(mailbox *m)
 	if (w->running && w->catching_up)
 		return;
 	w->running = false;
-	w->next = m->host->now() + mailbox_draw(m, mailbox_catch_up_jitter);
+	w->next = m->host->monotonic() + mailbox_draw(m, mailbox_catch_up_jitter);
 }
 
 static void mailbox_hurry(mailbox *m)
@@ -261,7 +261,7 @@ static void mailbox_hurry(mailbox *m)
 	if (w->missed || (w->running && w->catching_up))
 		return;
 	w->running = false;
-	w->next = m->host->now() + mailbox_draw(m, mailbox_period_of(m) / 2);
+	w->next = m->host->monotonic() + mailbox_draw(m, mailbox_period_of(m) / 2);
 }
 
 void mailbox_sweep_cluster(mailbox *m, cs_cluster_event event)

@@ -11,6 +11,8 @@
 static constexpr int64_t signal_group_good_ms = 900;
 /* ms. After that the members are read again in the background, so that signals to a busy group never wait. */
 static constexpr int64_t signal_group_renew_ms = 450;
+/* ms. A refusal is given by members that were read lately: the sender may just have joined. */
+static constexpr int64_t signal_group_refusal_good_ms = 100;
 static constexpr size_t signal_group_most_groups = 1024;               /* groups that are remembered; 4 MB of members */
 static constexpr size_t signal_group_most_waiting = 4 * 1024 * 1024;   /* bytes of all waiting frames */
 
@@ -82,6 +84,9 @@ static void signal_group_known(void *state, cs_conn, int result, void *arg)
 			p->context.host->refuse_result(p->context.self, w.conn, &w.request, result);
 		(void)p->context.host->finish(p->context.self, w.conn);
 	}
+	/* Numbers that name no group take no room from those that do. */
+	if (!g->exists && g->waiting.empty() && !g->reading)
+		p->groups.erase(read->group);
 }
 
 static int signal_group_ask(signal_plugin *p, signal_group *g, uint64_t group, int64_t now)
@@ -107,10 +112,14 @@ static void signal_group_make_room(signal_plugin *p, int64_t now)
 	});
 }
 
-/* The clock never goes back. If it jumps ahead, the members are only read once more. */
 static bool signal_group_is_good(const signal_group &g, int64_t now, int64_t most_ms)
 {
 	return g.asked_ms != 0 && now - g.asked_ms <= most_ms;
+}
+
+static bool signal_group_lets_send(const signal_group &g, cs_account account)
+{
+	return g.exists && !g.is_full && std::binary_search(g.members.begin(), g.members.end(), account);
 }
 
 static int signal_group_wait(signal_plugin *p, signal_group *g, const cs_frame *frame)
@@ -123,7 +132,7 @@ static int signal_group_wait(signal_plugin *p, signal_group *g, const cs_frame *
 int signal_to_group(signal_plugin *p, const cs_frame *frame, uint64_t group)
 {
 	const plugin_context &c = p->context;
-	const int64_t now = c.host->now();
+	const int64_t now = c.host->monotonic();
 	auto at = p->groups.find(group);
 	int result = 0;
 
@@ -135,9 +144,12 @@ int signal_to_group(signal_plugin *p, const cs_frame *frame, uint64_t group)
 		at = p->groups.emplace(group, signal_group()).first;
 	}
 	signal_group *g = &at->second;
-	if (!g->reading && !signal_group_is_good(*g, now, signal_group_renew_ms))
+	const bool may_send = signal_group_lets_send(*g, frame->account);
+
+	if (!g->reading &&
+	    !signal_group_is_good(*g, now, may_send ? signal_group_renew_ms : signal_group_refusal_good_ms))
 		result = signal_group_ask(p, g, group, now);
-	if (signal_group_is_good(*g, now, signal_group_good_ms))
+	if (signal_group_is_good(*g, now, may_send ? signal_group_good_ms : signal_group_refusal_good_ms))
 		return signal_group_send(p, *g, frame->conn, frame->account, frame->request, {frame->bytes, frame->size});
 	if (!result && p->waiting_bytes + frame->size > signal_group_most_waiting)
 		result = CS_EBUSY;

@@ -326,6 +326,7 @@ void fake_table_fill(cs_host *table)
 	table->route = table_route;
 	table->route_all = table_route_all;
 	table->now = table_now;
+	table->monotonic = table_now;
 	table->timer_add = table_timer_add;
 	table->timer_del = table_timer_del;
 	table->watch = table_watch;

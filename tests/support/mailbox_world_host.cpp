@@ -165,6 +165,7 @@ static cs_host host_table()
 	host.route = world_host_route;
 	host.route_all = world_host_route_all;
 	host.now = host_now;
+	host.monotonic = host_now;
 	host.timer_add = host_timer_add;
 	host.timer_del = host_timer_del;
 	return host;
