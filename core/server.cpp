@@ -307,8 +307,10 @@ static void server_drain_loops(struct server *s)
 
 static void server_stop_all(struct server *s)
 {
-	for (const auto &w : s->shared.workers)
+	for (const auto &w : s->shared.workers) {
 		worker_stop(w.get());
+		plugin_end_posts(w.get());
+	}
 	if (s->store)
 		store_stop(s->store.get());
 	server_drain_loops(s);

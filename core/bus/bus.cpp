@@ -38,6 +38,8 @@ void bus_start(struct bus *b)
 	sigset_t all, before;
 
 	sigfillset(&all);
+	for (const int number : {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL})
+		sigdelset(&all, number); /* a crash is the thread's own */
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	b->thread = std::thread(loop_run, &b->loop);
 	pthread_sigmask(SIG_SETMASK, &before, nullptr);

@@ -334,12 +334,19 @@ int plugin_check_all(const struct plugin_set *set, const struct conf_file *file,
 int plugin_start_all(struct plugin_set *set, struct worker *w, struct cs_error *e)
 {
 	for (const auto &p : set->plugins) {
-		if (const int failed = plugin_start_one(p.get(), w, e)) {
-			plugin_stop_all(w);
+		if (const int failed = plugin_start_one(p.get(), w, e))
 			return failed;
-		}
 	}
 	return 0;
+}
+
+void plugin_end_posts(struct worker *w)
+{
+	for (const auto &self : w->instances) {
+		std::scoped_lock lock(self->mutex);
+
+		self->posts_ended = true;
+	}
 }
 
 void plugin_stop_all(struct worker *w)

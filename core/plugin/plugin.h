@@ -65,8 +65,11 @@ struct plugin_adapter {
 /* Asks each plugin whether the files and folders that its options name can be used. 0, or CS_EINVAL with file:line and
  * option in e. */
 [[nodiscard]] int plugin_check_all(const struct plugin_set *set, const struct conf_file *file, struct cs_error *e);
-/* Starts one instance of each plugin on the worker, in order. If one fails, those that were started are stopped. */
+/* Starts one instance of each plugin on the worker, in order, until one fails. Those that were started stay for
+ * plugin_stop_all: work that they handed in still names them. */
 [[nodiscard]] int plugin_start_all(struct plugin_set *set, struct worker *w, struct cs_error *e);
+/* Refuses the posts that come from now on. The worker does not run. */
+void plugin_end_posts(struct worker *w);
 /* Stops the instances in reverse order. The worker does not run. */
 void plugin_stop_all(struct worker *w);
 /* The plugin that provides the service; nullptr: none. */

@@ -320,6 +320,8 @@ void store_start(struct store *s)
 	sigset_t all, before;
 
 	(void)sigfillset(&all);
+	for (const int number : {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL})
+		(void)sigdelset(&all, number); /* a crash is the thread's own */
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
 	for (const auto &t : s->threads)
 		t->thread = std::thread(store_run_thread, t.get());

@@ -538,8 +538,15 @@ void store_engine_run(struct store_engine *engine, std::span<struct store_task> 
 		store_engine_run_apart(engine, tasks, store_engine_run_parted, end);
 		return;
 	}
-	struct attempt a{.begun = tasks.front().begun, .patience = engine->shared->patience.work, .repeatable = false};
-	const int result = store_engine_settle(engine, &a, [&](struct attempt *run) { return store_engine_run_together(engine, run, tasks); });
+	/* Items are waited for longer than works, also when they share a transaction. */
+	const auto item = std::find_if(tasks.begin(), tasks.end(), [](const auto &task) { return task.batch; });
+	const bool has_items = item != tasks.end();
+	struct attempt a{.begun = has_items ? item->begun : tasks.front().begun,
+	                 .patience = has_items ? engine->shared->patience.batch : engine->shared->patience.work,
+	                 .repeatable = false};
+	const int result = store_engine_settle(engine, &a, [&](struct attempt *run) {
+		return store_engine_run_together(engine, run, tasks);
+	});
 
 	if (result == 0) {
 		store_engine_run_told(engine, tasks, end);

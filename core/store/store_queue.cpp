@@ -21,6 +21,9 @@ static void store_queue_completions_run(void *arg)
 	const std::unique_ptr<struct completions> c((struct completions *)arg);
 
 	for (const struct store_task &task : c->tasks) {
+		/* start() failed: the instance has no state. */
+		if (!task.self->started)
+			continue;
 		const plugin_call call(task.self, CALL_COMPLETION);
 
 		if (task.batch)

@@ -82,7 +82,8 @@ struct cs_db_driver {
 
 	/* A part of the open transaction that can be undone alone. Parts may be nested. Each is ended by release, which
 	 * keeps it, or by rollback_to, which undoes it. If one of these does not return OK, the transaction must be
-	 * rolled back; they also fail if the database itself has ended the transaction. */
+	 * rolled back; they also fail if the database itself has ended the transaction. A function of cs_host.work or
+	 * cs_host.batch ends all parts that it began before it returns, also if it fails: the server undoes only its own. */
 	int (*savepoint)(struct cs_db *db);
 	int (*release)(struct cs_db *db);
 	int (*rollback_to)(struct cs_db *db);

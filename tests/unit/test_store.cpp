@@ -246,6 +246,7 @@ static int set_up(void **state)
 		assert_int_equal(worker_open(f->shared.workers[i].get(), i, &f->shared, &e), 0);
 		f->selves[i].worker = f->shared.workers[i].get();
 		f->selves[i].state = &f->selves[i];
+		f->selves[i].started = true;
 		worker_start(f->shared.workers[i].get());
 	}
 	*state = f;
