@@ -53,6 +53,14 @@ struct conn_link {
 	struct conn *before = nullptr, *after = nullptr;
 };
 
+/* A connection without a login, as it is counted and queued (conn_guest.cpp). */
+struct conn_guest {
+	struct conn_link guest_link, holder_link;
+	size_t bytes = 0; /* as counted in worker_shared */
+	bool is_guest = false; /* in the queue of guests with no login under way */
+	bool is_holder = false; /* in the queue of guests that hold bytes */
+};
+
 /* Connections of one worker, the oldest at the front. */
 struct conn_queue {
 	struct conn *first = nullptr, *last = nullptr;
@@ -117,11 +125,7 @@ struct conn {
 	std::unique_ptr<struct conn_held> held; /* the pending frame, while a hook has it */
 	bool pending_answered = false; /* the pending request was answered, by an ACK or by an answer of its own form */
 
-	/* For guests only; see conn_guest.cpp. */
-	struct conn_link guest_link, holder_link;
-	size_t guest_bytes = 0; /* as counted in worker_shared */
-	bool is_guest = false; /* in the queue of guests with no login under way */
-	bool is_holder = false; /* in the queue of guests that hold bytes */
+	std::unique_ptr<struct conn_guest> guest; /* null: it is in no queue of guests, and none of its bytes count */
 
 	enum conn_terminator terminator = CONN_TERMINATOR_LF;
 	bool beginning = true; /* not known yet whether a PROXY header comes */

@@ -3,6 +3,8 @@
  * to make room. */
 #include "core/net/conn.h"
 
+#include <memory>
+
 #include "core/net/conn_internal.h"
 #include "core/base/log.h"
 #include "core/base/worker.h"
@@ -33,31 +35,31 @@ const char *const conn_turn_names[CONN_TURN_COUNT] = {"frame_timeout", "login_ti
 
 /* Adds c behind `before`; nullptr: at the front. */
 static void conn_queue_add_behind(struct conn_queue *q, struct conn *before, struct conn *c,
-                                  struct conn_link conn::*link)
+                                  struct conn_link conn_guest::*link)
 {
-	struct conn **next = before == nullptr ? &q->first : &(before->*link).after;
+	struct conn **next = before == nullptr ? &q->first : &(before->guest.get()->*link).after;
 
-	c->*link = {before, *next};
+	c->guest.get()->*link = {before, *next};
 	if (*next == nullptr)
 		q->last = c;
 	else
-		((*next)->*link).before = c;
+		((*next)->guest.get()->*link).before = c;
 	*next = c;
 }
 
-static void conn_queue_remove(struct conn_queue *q, struct conn *c, struct conn_link conn::*link)
+static void conn_queue_remove(struct conn_queue *q, struct conn *c, struct conn_link conn_guest::*link)
 {
-	const struct conn_link l = c->*link;
+	const struct conn_link l = c->guest.get()->*link;
 
 	if (l.before == nullptr)
 		q->first = l.after;
 	else
-		(l.before->*link).after = l.after;
+		(l.before->guest.get()->*link).after = l.after;
 	if (l.after == nullptr)
 		q->last = l.before;
 	else
-		(l.after->*link).before = l.before;
-	c->*link = {};
+		(l.after->guest.get()->*link).before = l.before;
+	c->guest.get()->*link = {};
 }
 
 /* ---- turning away */
@@ -125,7 +127,7 @@ static struct conn *conn_older_guest(const struct conn_queue *q, const struct co
 	struct conn *older = q->last;
 
 	while (older != nullptr && older->guest_since > c->guest_since)
-		older = older->guest_link.before;
+		older = older->guest->guest_link.before;
 	return older;
 }
 
@@ -133,38 +135,38 @@ static void conn_note_guest(struct conn *c, bool is_guest)
 {
 	struct worker *w = c->worker;
 
-	if (is_guest == c->is_guest)
+	if (is_guest == c->guest->is_guest)
 		return;
-	c->is_guest = is_guest;
+	c->guest->is_guest = is_guest;
 	w->shared->guests.fetch_add(is_guest ? 1 : -1, std::memory_order_relaxed);
 	if (is_guest)
 		conn_queue_add_behind(&w->conns->guests, conn_older_guest(&w->conns->guests, c), c,
-		                      &conn::guest_link);
+		                      &conn_guest::guest_link);
 	else
-		conn_queue_remove(&w->conns->guests, c, &conn::guest_link);
+		conn_queue_remove(&w->conns->guests, c, &conn_guest::guest_link);
 }
 
 static void conn_note_holder(struct conn *c, bool is_holder)
 {
 	struct worker *w = c->worker;
 
-	if (is_holder == c->is_holder)
+	if (is_holder == c->guest->is_holder)
 		return;
-	c->is_holder = is_holder;
+	c->guest->is_holder = is_holder;
 	if (is_holder)
-		conn_queue_add_behind(&w->conns->holders, w->conns->holders.last, c, &conn::holder_link);
+		conn_queue_add_behind(&w->conns->holders, w->conns->holders.last, c, &conn_guest::holder_link);
 	else
-		conn_queue_remove(&w->conns->holders, c, &conn::holder_link);
+		conn_queue_remove(&w->conns->holders, c, &conn_guest::holder_link);
 }
 
 static void conn_note_bytes(struct conn *c, size_t bytes)
 {
-	if (bytes == c->guest_bytes)
+	if (bytes == c->guest->bytes)
 		return;
 	c->worker->shared->guest_bytes.fetch_add(static_cast<int64_t>(bytes) -
-	                                                 static_cast<int64_t>(c->guest_bytes),
+	                                                 static_cast<int64_t>(c->guest->bytes),
 	                                         std::memory_order_relaxed);
-	c->guest_bytes = bytes;
+	c->guest->bytes = bytes;
 }
 
 /* ---- the bounds */
@@ -194,15 +196,22 @@ void conn_guest_update(struct conn *c)
 	const size_t bytes = conn_count_bytes(c);
 	const bool is_guest = conn_is_guest(c);
 
+	if (!c->guest) {
+		if (!is_guest && bytes == 0)
+			return;
+		c->guest = std::make_unique<struct conn_guest>();
+	}
 	conn_note_guest(c, is_guest);
 	conn_note_bytes(c, bytes);
 	conn_note_holder(c, is_guest && bytes > 0);
+	if (!is_guest && bytes == 0)
+		c->guest.reset();
 }
 
 void conn_guest_check(struct conn *c)
 {
 	conn_guest_update(c);
-	if (c->is_guest || c->guest_bytes > 0)
+	if (c->guest)
 		conn_keep_bounds(c);
 }
 
