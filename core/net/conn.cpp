@@ -292,7 +292,7 @@ void conn_close_after_output(struct conn *c, const char *why)
 
 void conn_check_end(struct conn *c)
 {
-	if (c->eof && !c->dead && !c->closing && !c->pending && c->owed == 0 && c->waiting.empty() &&
+	if (c->eof && !c->dead && !c->closing && !c->pending && c->owed == 0 && !c->waiting &&
 	    conn_unsent(c) == 0)
 		conn_close_quietly(c, "peer closed");
 }

@@ -75,6 +75,19 @@ struct conn_held {
 	bool resumed = false; /* the hook has passed it */
 };
 
+/* Bytes that came behind a PENDING frame, not parsed. */
+struct conn_waiting {
+	std::string bytes; /* never empty */
+	size_t at = 0; /* how many of them were dispatched already */
+};
+
+/* What a connection needs until it is known whether a PROXY header comes and how its frames end. */
+struct conn_start {
+	int64_t header_until = 0; /* by then a PROXY header that has begun must be whole */
+	int64_t hold_until = 0; /* until then output is held for the terminator */
+	std::vector<size_t> held_ends; /* where in output a terminator is to be filled in once it is decided */
+};
+
 struct conn {
 	cs_conn handle = 0;
 	struct worker *worker = nullptr;
@@ -86,12 +99,9 @@ struct conn {
 
 	std::unique_ptr<struct frame_parser> partial; /* of the frame in input; null: no frame has begun */
 	std::string input; /* the part of a frame that came so far, already parsed; or the part of a PROXY header */
-	std::string waiting; /* bytes that came behind a PENDING frame, not parsed */
-	size_t waiting_at = 0; /* bytes of waiting that were dispatched already */
+	std::unique_ptr<struct conn_waiting> waiting; /* null: no bytes wait */
 	std::string output; /* bytes that the kernel did not take yet */
 	size_t output_sent = 0; /* bytes of output that are sent already */
-	std::vector<size_t>
-		held_ends; /* where in output a terminator is to be filled in once it is decided */
 	size_t output_longest = 0; /* bytes of the longest frame above output_soft that output has held */
 	uint64_t queued = 0; /* bytes ever queued */
 	uint64_t written = 0; /* bytes ever taken by the kernel */
@@ -110,8 +120,6 @@ struct conn {
 	int64_t doubt = 0; /* a probe takes the peer for dead after so long a silence; 0: never */
 	int64_t guest_since = 0; /* since when it is a guest: accepted, or logged out */
 	int64_t frame_since = 0; /* since when a frame is incomplete */
-	int64_t header_until = 0; /* by then a PROXY header that has begun must be whole */
-	int64_t hold_until = 0; /* until then output is held for the terminator */
 	int64_t paused_until = 0; /* until then it is not read: it was over its rate */
 	int64_t end_at = 0; /* then it is closed, even with output left */
 	int64_t armed_for = 0; /* when the timer fires */
@@ -128,6 +136,7 @@ struct conn {
 	std::unique_ptr<struct conn_guest> guest; /* null: it is in no queue of guests, and none of its bytes count */
 
 	enum conn_terminator terminator = CONN_TERMINATOR_LF;
+	std::unique_ptr<struct conn_start> start; /* null: neither a begun header nor a terminator is waited for */
 	bool beginning = true; /* not known yet whether a PROXY header comes */
 	bool may_proxy = false; /* the peer's address is in core.proxy_from */
 	bool first_frame_seen = false;

@@ -87,8 +87,7 @@ void conn_turn_away(struct conn *c, enum conn_turn turn)
 	if (t->level == CS_LOG_DEBUG)
 		conn_complain(c->worker, t->text);
 	conn_drop_partial(c);
-	std::string().swap(c->waiting);
-	c->waiting_at = 0;
+	c->waiting.reset();
 	/* A peer that does not read would not read the reason either. */
 	if (c->write_waiting) {
 		conn_close_logged(c, t->level, t->text);
@@ -117,7 +116,8 @@ static size_t conn_count_bytes(const struct conn *c)
 	/* A session may leave unread output when it ends; output_hard limits it. */
 	if (c->account != 0 || c->ended != 0 || c->dead)
 		return 0;
-	return conn_buffer_size(c->input) + conn_buffer_size(c->waiting) + conn_buffer_size(c->output) +
+	return conn_buffer_size(c->input) + conn_buffer_size(c->output) +
+	       (c->waiting ? conn_buffer_size(c->waiting->bytes) : 0) +
 	       (c->partial ? frame_parser_memory(c->partial.get()) : 0) + (c->held ? conn_buffer_size(c->held->bytes) : 0);
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <memory>
 #include <utility>
 
 #include <sys/socket.h>
@@ -82,7 +83,8 @@ static void conn_note_first_frame(struct conn *c, std::string_view frame, std::s
 	}
 	c->awaiting_byte = true;
 	c->terminator = CONN_TERMINATOR_UNDECIDED;
-	c->hold_until = worker_monotonic_ms() + conn_hold_ms;
+	c->start = std::make_unique<struct conn_start>();
+	c->start->hold_until = worker_monotonic_ms() + conn_hold_ms;
 	conn_arm(c);
 }
 
@@ -170,11 +172,11 @@ static size_t conn_take(struct conn *c, std::string_view bytes)
 
 static void conn_take_waiting(struct conn *c)
 {
-	c->waiting_at += conn_take(c, std::string_view(c->waiting).substr(c->waiting_at));
-	if (c->waiting_at < c->waiting.size())
+	if (!c->waiting)
 		return;
-	std::string().swap(c->waiting);
-	c->waiting_at = 0;
+	c->waiting->at += conn_take(c, std::string_view(c->waiting->bytes).substr(c->waiting->at));
+	if (c->waiting->at == c->waiting->bytes.size())
+		c->waiting.reset();
 }
 
 /* ---- reading */
@@ -222,7 +224,9 @@ static void conn_on_eof(struct conn *c)
 /* Whether the waiting bytes are only blanks, which may stand between two frames. */
 static bool conn_waits_for_nothing(const struct conn *c)
 {
-	const std::string_view waiting = std::string_view(c->waiting).substr(c->waiting_at);
+	if (!c->waiting)
+		return true;
+	const std::string_view waiting = std::string_view(c->waiting->bytes).substr(c->waiting->at);
 
 	return frame_skip_blanks(waiting.data(), waiting.size()) == waiting.size();
 }
@@ -250,8 +254,8 @@ void conn_take_bytes(struct conn *c, std::string_view bytes)
 	const size_t taken = conn_take(c, bytes);
 
 	if (taken < bytes.size() && !c->closing && !c->dead) {
-		c->waiting.assign(bytes.substr(taken));
-		c->waiting_at = 0;
+		c->waiting = std::make_unique<struct conn_waiting>();
+		c->waiting->bytes.assign(bytes.substr(taken));
 	}
 }
 
@@ -271,7 +275,7 @@ static void conn_read(struct conn *c)
 	char *scratch = c->worker->conns->scratch.get();
 	const size_t most = c->account == 0 ? conn_guest_read_size : conn_scratch_size;
 
-	if (!c->closing && (!conn_can_dispatch(c) || !c->waiting.empty())) {
+	if (!c->closing && (!conn_can_dispatch(c) || c->waiting)) {
 		conn_look_ahead(c);
 		return;
 	}

@@ -33,6 +33,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <memory>
+#include <utility>
 
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -179,12 +181,12 @@ void conn_on_writable(evutil_socket_t, short, void *arg)
 
 void conn_decide_terminator(struct conn *c, enum conn_terminator terminator)
 {
+	const std::unique_ptr<struct conn_start> start = std::move(c->start);
+
 	c->terminator = terminator;
-	c->hold_until = 0;
-	if (terminator == CONN_TERMINATOR_NUL)
-		for (const size_t at : c->held_ends)
+	if (start && terminator == CONN_TERMINATOR_NUL)
+		for (const size_t at : start->held_ends)
 			c->output[at] = '\0';
-	std::vector<size_t>().swap(c->held_ends);
 	if (conn_unsent(c) > 0)
 		conn_queue_flush(c);
 }
@@ -202,7 +204,7 @@ static void conn_append(struct conn *c, const char *frame, size_t size, const ch
 	if (tail != nullptr)
 		c->output.append(tail, tail_size);
 	if (c->terminator == CONN_TERMINATOR_UNDECIDED)
-		c->held_ends.push_back(c->output.size());
+		c->start->held_ends.push_back(c->output.size());
 	c->output.push_back(c->terminator == CONN_TERMINATOR_NUL ? '\0' : '\n');
 	c->queued += c->output.size() - before;
 }

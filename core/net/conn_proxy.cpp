@@ -2,6 +2,7 @@
  * The beginning of a connection: whether a PROXY header comes, who may send one, and what follows from it. */
 #include "core/net/conn.h"
 
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -14,9 +15,10 @@
 static void conn_wait_for_header(struct conn *c, std::string_view begun)
 {
 	c->input.assign(begun);
-	if (c->header_until != 0)
+	if (c->start)
 		return;
-	c->header_until = worker_monotonic_ms() + conn_header_wait_ms;
+	c->start = std::make_unique<struct conn_start>();
+	c->start->header_until = worker_monotonic_ms() + conn_header_wait_ms;
 	conn_arm(c);
 }
 
@@ -33,7 +35,7 @@ static void conn_set_client(struct conn *c, const sockaddr_storage *source)
 static void conn_leave_beginning(struct conn *c)
 {
 	c->beginning = false;
-	c->header_until = 0;
+	c->start.reset();
 }
 
 void conn_take_beginning(struct conn *c, std::string_view bytes)

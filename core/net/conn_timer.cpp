@@ -29,7 +29,8 @@ static int64_t conn_nearest_deadline(const struct conn *c)
 {
 	int64_t nearest = INT64_MAX;
 
-	for (const int64_t at : {c->header_until, c->hold_until, c->paused_until, c->end_at})
+	for (const int64_t at : {c->start ? c->start->header_until : 0, c->start ? c->start->hold_until : 0,
+	                         c->paused_until, c->end_at})
 		if (at != 0)
 			nearest = std::min(nearest, at);
 	if (c->silence != 0 && !c->closing)
@@ -83,7 +84,7 @@ static void conn_on_timer(evutil_socket_t, short, void *arg)
 	c->armed_for = 0;
 	if (c->end_at != 0 && now >= c->end_at)
 		conn_close(c, "took too long to close");
-	if (!c->dead && c->header_until != 0 && now >= c->header_until)
+	if (!c->dead && c->start && c->start->header_until != 0 && now >= c->start->header_until)
 		conn_end_beginning(c);
 	if (!c->dead)
 		conn_check_silence(c, now);
@@ -92,7 +93,7 @@ static void conn_on_timer(evutil_socket_t, short, void *arg)
 	conn_check_login(c, now);
 	if (c->dead)
 		return;
-	if (c->hold_until != 0 && now >= c->hold_until)
+	if (c->start && c->start->hold_until != 0 && now >= c->start->hold_until)
 		conn_decide_terminator(c, CONN_TERMINATOR_LF);
 	conn_check_rate(c, now);
 	conn_arm(c);

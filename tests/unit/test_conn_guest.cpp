@@ -431,8 +431,9 @@ static void what_waits_behind_a_login_is_little_and_costs_it_nothing(void **stat
 	t->f->conf.login_memory = 1000;
 	(void)send(t->peer, bytes.data(), bytes.size(), MSG_NOSIGNAL);
 	worker_fixture_turn(t->f.get());
-	assert_in_range(t->c->waiting.size(), 1, 4096);
-	assert_in_range(t->f->shared.guest_bytes, t->c->waiting.size(), 8192);
+	assert_non_null(t->c->waiting.get());
+	assert_in_range(t->c->waiting->bytes.size(), 1, 4096);
+	assert_in_range(t->f->shared.guest_bytes, t->c->waiting->bytes.size(), 8192);
 	assert_true(is_there(t));
 	worker_fixture_bind(t->f.get(), t->c, 13);
 	assert_int_equal(t->f->shared.guest_bytes, 0);
