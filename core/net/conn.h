@@ -92,6 +92,9 @@ struct conn {
 	cs_conn handle = 0;
 	struct worker *worker = nullptr;
 	unique_fd fd;
+	/* Requests that were dispatched and are not answered yet: the peer may still wait for them after it closed its
+	 * side. A request without req counts too, because it may still be refused. */
+	uint32_t owed = 0;
 	event_ptr read_event;
 	event_ptr write_event, timer_event; /* made when first needed: few connections wait at a time */
 
@@ -125,39 +128,36 @@ struct conn {
 	int64_t armed_for = 0; /* when the timer fires */
 	uint64_t hook_turn = 0; /* turn + 1 of the last call of `written` */
 
-	/* Requests that were dispatched and are not answered yet: the peer may still wait for them after it closed its
-	 * side. A request without req counts too, because it may still be refused. */
-	uint32_t owed = 0;
 	struct cs_request pending_request = {0, -1};
 	const struct cs_self *pending_handler = nullptr; /* whose handler has the request; null: a hook has it */
 	std::unique_ptr<struct conn_held> held; /* the pending frame, while a hook has it */
-	bool pending_answered = false; /* the pending request was answered, by an ACK or by an answer of its own form */
 
 	std::unique_ptr<struct conn_guest> guest; /* null: it is in no queue of guests, and none of its bytes count */
+	std::unique_ptr<struct conn_start> start; /* null: neither a begun header nor a terminator is waited for */
 
 	enum conn_terminator terminator = CONN_TERMINATOR_LF;
-	std::unique_ptr<struct conn_start> start; /* null: neither a begun header nor a terminator is waited for */
-	bool beginning = true; /* not known yet whether a PROXY header comes */
-	bool may_proxy = false; /* the peer's address is in core.proxy_from */
-	bool first_frame_seen = false;
-	bool awaiting_byte = false; /* the byte behind the first frame has not come */
-	bool reading = false; /* the read event is added */
-	bool write_waiting = false; /* the write event is added: the kernel is full */
 	uint8_t pending_looks = 0; /* how many calls of dispatch_look_pending found this pending request */
-	bool pending = false; /* a handler or a hook answered CS_PENDING */
-	bool claiming = false; /* a claim is under way */
-	bool opened_due = false; /* `opened` was not called for the session yet: the login's answer comes first */
-	bool over_soft = false; /* more than output_soft is unsent: not read */
-	bool draining = false; /* GOING_AWAY was sent */
-	bool eof = false; /* the peer sends nothing more */
-	bool closing = false; /* no longer found by its handle; closed once the output is written */
-	bool lingering = false; /* output is written and our side shut; the rest of the input is thrown away */
-	bool input_lost = false; /* its frames are refused, but the peer is likely to send more */
-	bool dead = false; /* on the end-of-turn list, to be freed */
-	bool closed_told = false; /* `closed` was called for the connection's end */
-	bool flush_queued = false;
-	bool resume_queued = false;
-	bool was_written = false; /* the `written` hook is due */
+	bool beginning : 1 = true; /* not known yet whether a PROXY header comes */
+	bool may_proxy : 1 = false; /* the peer's address is in core.proxy_from */
+	bool first_frame_seen : 1 = false;
+	bool awaiting_byte : 1 = false; /* the byte behind the first frame has not come */
+	bool reading : 1 = false; /* the read event is added */
+	bool write_waiting : 1 = false; /* the write event is added: the kernel is full */
+	bool pending : 1 = false; /* a handler or a hook answered CS_PENDING */
+	bool pending_answered : 1 = false; /* the pending request was, by an ACK or an answer of its own form */
+	bool claiming : 1 = false; /* a claim is under way */
+	bool opened_due : 1 = false; /* `opened` was not called for the session yet: the login's answer comes first */
+	bool over_soft : 1 = false; /* more than output_soft is unsent: not read */
+	bool draining : 1 = false; /* GOING_AWAY was sent */
+	bool eof : 1 = false; /* the peer sends nothing more */
+	bool closing : 1 = false; /* no longer found by its handle; closed once the output is written */
+	bool lingering : 1 = false; /* output is written and our side shut; the rest of the input is thrown away */
+	bool input_lost : 1 = false; /* its frames are refused, but the peer is likely to send more */
+	bool dead : 1 = false; /* on the end-of-turn list, to be freed */
+	bool closed_told : 1 = false; /* `closed` was called for the connection's end */
+	bool flush_queued : 1 = false;
+	bool resume_queued : 1 = false;
+	bool was_written : 1 = false; /* the `written` hook is due */
 };
 
 /* Most bytes of one read. */
