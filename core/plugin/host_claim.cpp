@@ -85,12 +85,11 @@ static void host_claim_wait_for_holder(struct claim *cl)
 	struct worker *w = cl->self->worker;
 	const struct session_waiter waiter{.loop = &w->loop, .fn = host_claim_try, .arg = cl};
 	const cs_account account = cl->account;
-	unsigned worker;
 	cs_conn conn;
 
 	if (!session_wait(w->shared->sessions, account, &waiter))
 		loop_post(&w->loop, host_claim_try, cl);
-	else if (!session_locate(w->shared->sessions, account, &worker, &conn))
+	else if (!session_locate(w->shared->sessions, account, &conn))
 		return;
 	else if (cl->flags & CS_CLAIM_KICK)
 		conn_kick(w->shared, conn, account);
@@ -248,7 +247,7 @@ static void host_claim_try(void *arg)
 		return host_claim_finish(cl, CS_ENOENT);
 	const auto take = w->shared->bus ? session_reserve : session_claim;
 
-	switch (take(w->shared->sessions, cl->account, w->index, cl->conn, &waiter, &other)) {
+	switch (take(w->shared->sessions, cl->account, cl->conn, &waiter, &other)) {
 	case SESSION_GRANTED:
 		return host_claim_granted(cl, c);
 	case SESSION_WAIT:

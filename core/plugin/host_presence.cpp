@@ -26,11 +26,10 @@ struct presence {
 static void host_presence_look_here(struct presence *p, const cs_account *accounts, size_t count)
 {
 	struct worker_shared *shared = p->self->worker->shared;
-	unsigned worker;
 	cs_conn conn;
 
 	for (size_t i = 0; i < count; i++) {
-		p->online[i] = session_locate(shared->sessions, accounts[i], &worker, &conn);
+		p->online[i] = session_locate(shared->sessions, accounts[i], &conn);
 		if (p->online[i] || !shared->bus)
 			continue;
 		p->elsewhere.push_back(accounts[i]);

@@ -126,12 +126,11 @@ static void route_post(struct route_parcel *p, unsigned at, const struct route_i
 static bool route_to_session(struct worker_shared *shared, unsigned plugin, cs_account to, const void *data,
                              size_t size, unsigned flags)
 {
-	unsigned worker;
 	cs_conn conn;
 
-	if (!session_locate(shared->sessions, to, &worker, &conn))
+	if (!session_locate(shared->sessions, to, &conn))
 		return false;
-	const struct route_item item = {nullptr, shared->workers[worker].get(), conn, to};
+	const struct route_item item = {nullptr, shared->workers[conn_worker_index(conn)].get(), conn, to};
 
 	route_post(route_pack(plugin, data, size, 1, flags), 0, &item);
 	return true;

@@ -3,6 +3,7 @@
  * once. */
 #include "core/session/session.h"
 
+#include <memory>
 #include <utility>
 
 #include "core/base/loop.h"
@@ -13,8 +14,15 @@ static struct session_shard *session_shard_of(struct session_table *t, cs_accoun
 	return &t->shards[account % t->shards.size()];
 }
 
+static void session_add_waiter(struct session_entry *entry, const struct session_waiter *waiter)
+{
+	if (!entry->waiters)
+		entry->waiters = std::make_unique<session_waiters>();
+	entry->waiters->push_back(*waiter);
+}
+
 static enum session_claim_result session_take(struct session_table *t, cs_account account,
-                                              const struct session_entry *wanted,
+                                              cs_conn conn, bool reserves,
                                               const struct session_waiter *waiter,
                                               struct session_entry *other_r)
 {
@@ -24,49 +32,44 @@ static enum session_claim_result session_take(struct session_table *t, cs_accoun
 	struct session_entry &entry = place->second;
 
 	if (is_new) {
-		entry.worker = wanted->worker;
-		entry.conn = wanted->conn;
-		entry.reserved = wanted->reserved;
+		entry.conn = conn;
+		entry.reserved = reserves;
 		return SESSION_GRANTED;
 	}
 	if (entry.ending || entry.reserved) {
-		entry.waiters.push_back(*waiter);
+		session_add_waiter(&entry, waiter);
 		return SESSION_WAIT;
 	}
-	other_r->worker = entry.worker;
 	other_r->conn = entry.conn;
 	other_r->proved_ms = entry.proved_ms;
 	return SESSION_TAKEN;
 }
 
-enum session_claim_result session_claim(struct session_table *t, cs_account account, unsigned worker,
-                                        cs_conn conn, const struct session_waiter *waiter,
-                                        struct session_entry *other_r)
+enum session_claim_result session_claim(struct session_table *t, cs_account account, cs_conn conn,
+                                        const struct session_waiter *waiter, struct session_entry *other_r)
 {
-	const struct session_entry wanted = {.worker = worker, .conn = conn};
-
-	return session_take(t, account, &wanted, waiter, other_r);
+	return session_take(t, account, conn, false, waiter, other_r);
 }
 
-enum session_claim_result session_reserve(struct session_table *t, cs_account account, unsigned worker,
-                                          cs_conn conn, const struct session_waiter *waiter,
-                                          struct session_entry *other_r)
+enum session_claim_result session_reserve(struct session_table *t, cs_account account, cs_conn conn,
+                                          const struct session_waiter *waiter, struct session_entry *other_r)
 {
-	const struct session_entry wanted = {.worker = worker, .conn = conn, .reserved = true};
-
-	return session_take(t, account, &wanted, waiter, other_r);
+	return session_take(t, account, conn, true, waiter, other_r);
 }
 
-static void session_wake(const std::vector<struct session_waiter> &waiters)
+/* null: there are none. */
+static void session_wake(const std::unique_ptr<session_waiters> &waiters)
 {
-	for (const struct session_waiter &waiter : waiters)
+	if (!waiters)
+		return;
+	for (const struct session_waiter &waiter : *waiters)
 		loop_post(waiter.loop, waiter.fn, waiter.arg);
 }
 
 void session_settle(struct session_table *t, cs_account account)
 {
 	struct session_shard *shard = session_shard_of(t, account);
-	std::vector<struct session_waiter> waiters;
+	std::unique_ptr<session_waiters> waiters;
 
 	{
 		std::scoped_lock lock(shard->mutex);
@@ -76,7 +79,6 @@ void session_settle(struct session_table *t, cs_account account)
 			return;
 		place->second.reserved = false;
 		waiters = std::move(place->second.waiters);
-		place->second.waiters.clear();
 	}
 	session_wake(waiters);
 }
@@ -89,7 +91,7 @@ bool session_wait(struct session_table *t, cs_account account, const struct sess
 
 	if (place == shard->entries.end())
 		return false;
-	place->second.waiters.push_back(*waiter);
+	session_add_waiter(&place->second, waiter);
 	return true;
 }
 
@@ -97,7 +99,7 @@ bool session_wait(struct session_table *t, cs_account account, const struct sess
 static void session_tell_waiters(struct session_table *t, cs_account account, int64_t proved_ms)
 {
 	struct session_shard *shard = session_shard_of(t, account);
-	std::vector<struct session_waiter> waiters;
+	std::unique_ptr<session_waiters> waiters;
 
 	{
 		std::scoped_lock lock(shard->mutex);
@@ -108,7 +110,7 @@ static void session_tell_waiters(struct session_table *t, cs_account account, in
 		if (proved_ms != 0)
 			place->second.proved_ms = proved_ms;
 		if (!place->second.reserved && !place->second.ending)
-			waiters.swap(place->second.waiters);
+			waiters = std::move(place->second.waiters);
 	}
 	session_wake(waiters);
 }
@@ -167,12 +169,12 @@ bool session_drop(struct session_table *t, cs_account account, cs_conn *conn_r)
 }
 
 /* Removes the entry and returns its waiters. */
-static std::vector<struct session_waiter> session_take_waiters(struct session_table *t, cs_account account)
+static std::unique_ptr<session_waiters> session_take_waiters(struct session_table *t, cs_account account)
 {
 	struct session_shard *shard = session_shard_of(t, account);
 	std::scoped_lock lock(shard->mutex);
 	const auto place = shard->entries.find(account);
-	std::vector<struct session_waiter> waiters;
+	std::unique_ptr<session_waiters> waiters;
 
 	if (place == shard->entries.end() || place->second.holds != 0 ||
 	    (!place->second.ending && !place->second.reserved))
@@ -195,7 +197,7 @@ void session_release(struct session_table *t, cs_account account)
 		session_free(t, account);
 }
 
-bool session_locate(struct session_table *t, cs_account account, unsigned *worker_r, cs_conn *conn_r)
+bool session_locate(struct session_table *t, cs_account account, cs_conn *conn_r)
 {
 	struct session_shard *shard = session_shard_of(t, account);
 	std::scoped_lock lock(shard->mutex);
@@ -203,7 +205,6 @@ bool session_locate(struct session_table *t, cs_account account, unsigned *worke
 
 	if (place == shard->entries.end() || place->second.ending || place->second.reserved)
 		return false;
-	*worker_r = place->second.worker;
 	*conn_r = place->second.conn;
 	return true;
 }
@@ -213,7 +214,7 @@ void session_forget_waiters(struct session_table *t)
 	for (struct session_shard &shard : t->shards) {
 		std::scoped_lock lock(shard.mutex);
 		for (auto &[account, entry] : shard.entries)
-			entry.waiters.clear();
+			entry.waiters.reset();
 	}
 }
 

@@ -23,6 +23,7 @@
 #define CORE_SESSION_H
 
 #include <array>
+#include <memory>
 #include <mutex>
 #include <unordered_map>
 #include <vector>
@@ -38,14 +39,15 @@ struct session_waiter {
 	void *arg;
 };
 
+using session_waiters = std::vector<struct session_waiter>;
+
 struct session_entry {
-	unsigned worker = 0;
-	cs_conn conn = 0;
+	cs_conn conn = 0; /* conn_worker_index names its worker */
+	int64_t proved_ms = 0; /* when the peer last proved, here or on another node, that it is there; ms, monotonic */
+	std::unique_ptr<session_waiters> waiters; /* null: no claim waits */
+	unsigned holds = 0; /* how often the place is held; it is free when all have released it */
 	bool reserved = false; /* the cluster is being asked: no session yet, nothing is routed there */
 	bool ending = false; /* `closed` runs or is due: nothing is routed there */
-	unsigned holds = 0; /* how often the place is held; it is free when all have released it */
-	int64_t proved_ms = 0; /* when the peer last proved, here or on another node, that it is there; ms, monotonic */
-	std::vector<struct session_waiter> waiters;
 };
 
 struct session_shard {
@@ -59,16 +61,14 @@ struct session_table {
 
 enum session_claim_result { SESSION_GRANTED, SESSION_TAKEN, SESSION_WAIT };
 
-/* Claims the place. TAKEN: *other_r (worker, conn, proved_ms) is the session that has it. WAIT: that session is ending,
+/* Claims the place. TAKEN: *other_r (conn, proved_ms) is the session that has it. WAIT: that session is ending,
  * or the place is reserved; the waiter is noted and woken exactly once. */
-enum session_claim_result session_claim(struct session_table *t, cs_account account, unsigned worker,
-                                        cs_conn conn, const struct session_waiter *waiter,
-                                        struct session_entry *other_r);
+enum session_claim_result session_claim(struct session_table *t, cs_account account, cs_conn conn,
+                                        const struct session_waiter *waiter, struct session_entry *other_r);
 /* As session_claim, but a place that is GRANTED is only reserved. Other claims wait until session_settle or
  * session_free is called for it. */
-enum session_claim_result session_reserve(struct session_table *t, cs_account account, unsigned worker,
-                                          cs_conn conn, const struct session_waiter *waiter,
-                                          struct session_entry *other_r);
+enum session_claim_result session_reserve(struct session_table *t, cs_account account, cs_conn conn,
+                                          const struct session_waiter *waiter, struct session_entry *other_r);
 /* Makes a reserved place a session and wakes all waiters. */
 void session_settle(struct session_table *t, cs_account account);
 /* Waits until a place that is TAKEN becomes free, or its session is proved. false: it is free already. */
@@ -92,7 +92,7 @@ void session_free(struct session_table *t, cs_account account);
 /* Gives up one hold; the last one frees the place and wakes all waiters. */
 void session_release(struct session_table *t, cs_account account);
 /* Where the account's session is. false: there is none, or it is reserved or ending. */
-bool session_locate(struct session_table *t, cs_account account, unsigned *worker_r, cs_conn *conn_r);
+bool session_locate(struct session_table *t, cs_account account, cs_conn *conn_r);
 /* Removes all waiters without waking them. To be called when no worker runs, before the waiters are freed. */
 void session_forget_waiters(struct session_table *t);
 /* How many places are not free. */

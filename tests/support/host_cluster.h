@@ -122,10 +122,9 @@ static inline size_t count_calls(struct test *t, const std::string &call)
 
 static inline bool is_located(struct test *t, cs_account account)
 {
-	unsigned worker;
 	cs_conn conn;
 
-	return session_locate(t->f->shared.sessions, account, &worker, &conn);
+	return session_locate(t->f->shared.sessions, account, &conn);
 }
 
 static inline struct conn *find(struct test *t, cs_conn conn)

@@ -57,10 +57,9 @@ static bool is_gone(test *t)
 
 static bool is_located(test *t, cs_account account)
 {
-	unsigned worker;
 	cs_conn conn;
 
-	return session_locate(t->f->shared.sessions, account, &worker, &conn);
+	return session_locate(t->f->shared.sessions, account, &conn);
 }
 
 static void the_end_of_the_peer_ends_the_connection(void **state)

@@ -166,10 +166,9 @@ static void assert_claimed(const struct fixture *f, std::vector<std::pair<cs_con
 
 static bool is_online(struct fixture *f, cs_account account)
 {
-	unsigned worker;
 	cs_conn conn;
 
-	return session_locate(f->shared.sessions, account, &worker, &conn);
+	return session_locate(f->shared.sessions, account, &conn);
 }
 
 static void a_claim_is_completed_after_the_call(void **state)

@@ -206,7 +206,7 @@ static void a_place_that_is_only_reserved_is_not_routed_to(void **state)
 	int peer;
 	const cs_conn conn = worker_fixture_connect(t->f.get(), &peer)->handle;
 
-	assert_int_equal(session_reserve(t->f->shared.sessions, 13, 0, conn, nullptr, &other), SESSION_GRANTED);
+	assert_int_equal(session_reserve(t->f->shared.sessions, 13, conn, nullptr, &other), SESSION_GRANTED);
 	fake_bus_arrive(t->bus.get(), make_parcel(BUS_PARCEL_ACCOUNT, 13, "x"));
 	assert_int_equal(route_to_account(self_of(t), 13, CS_EVERY_DEVICE, "y", 1, 0), 0);
 	worker_fixture_turn(t->f.get());

@@ -54,8 +54,7 @@ static enum session_claim_result claim(fixture *f, cs_account account, cs_conn c
 	const struct session_waiter waiter = {&f->loop, wake, f};
 	struct session_entry other;
 
-	return session_claim(&f->table, account, static_cast<unsigned>(conn % 2), conn, &waiter,
-	                     other_r == nullptr ? &other : other_r);
+	return session_claim(&f->table, account, conn, &waiter, other_r == nullptr ? &other : other_r);
 }
 
 static enum session_claim_result reserve(fixture *f, cs_account account, cs_conn conn)
@@ -63,26 +62,23 @@ static enum session_claim_result reserve(fixture *f, cs_account account, cs_conn
 	const struct session_waiter waiter = {&f->loop, wake, f};
 	struct session_entry other;
 
-	return session_reserve(&f->table, account, static_cast<unsigned>(conn % 2), conn, &waiter, &other);
+	return session_reserve(&f->table, account, conn, &waiter, &other);
 }
 
 static bool is_located(fixture *f, cs_account account)
 {
-	unsigned worker;
 	cs_conn conn;
 
-	return session_locate(&f->table, account, &worker, &conn);
+	return session_locate(&f->table, account, &conn);
 }
 
 static void a_free_place_is_granted_and_located(void **state)
 {
 	auto *f = static_cast<fixture *>(*state);
-	unsigned worker = 9;
 	cs_conn conn = 0;
 
 	assert_int_equal(claim(f, 13, 77), SESSION_GRANTED);
-	assert_true(session_locate(&f->table, 13, &worker, &conn));
-	assert_int_equal(worker, 1);
+	assert_true(session_locate(&f->table, 13, &conn));
 	assert_int_equal(conn, 77);
 	assert_int_equal(session_count(&f->table), 1);
 	assert_false(is_located(f, 14));
@@ -96,7 +92,6 @@ static void a_taken_place_names_its_holder(void **state)
 	assert_int_equal(claim(f, 13, 77), SESSION_GRANTED);
 	assert_int_equal(claim(f, 13, 78, &other), SESSION_TAKEN);
 	assert_int_equal(other.conn, 77);
-	assert_int_equal(other.worker, 1);
 	assert_int_equal(claim(f, 13 + 64, 78), SESSION_GRANTED);
 }
 
@@ -243,11 +238,10 @@ static void play(void *arg);
 
 static void leave(struct player *p, cs_account account)
 {
-	unsigned worker;
 	cs_conn conn;
 
 	p->was_located =
-		p->was_located && session_locate(p->table, account, &worker, &conn) && conn == p->conn;
+		p->was_located && session_locate(p->table, account, &conn) && conn == p->conn;
 	p->granted++;
 	p->inside[account].fetch_sub(1);
 	session_end(p->table, account);
@@ -287,7 +281,7 @@ static void play(void *arg)
 	}
 	const auto take = reserves ? session_reserve : session_claim;
 
-	switch (take(p->table, account, 0, p->conn, &waiter, &other)) {
+	switch (take(p->table, account, p->conn, &waiter, &other)) {
 	case SESSION_GRANTED: play_granted(p, account, reserves); break;
 	case SESSION_TAKEN:
 		if (!session_wait(p->table, account, &waiter))
