@@ -84,8 +84,9 @@ static void mailbox_take_first_page(mailbox *m, mailbox_session *s, const attach
 	}
 	for (const mailbox_source &source : a.page.sources)
 		mailbox_pull_close(m, s, source);
-	for (auto &[key, line] : s->lines)
-		mailbox_line_list(s, key, &line);
+	if (s->lines)
+		for (auto &[key, line] : s->lines->by_key)
+			mailbox_line_list(s, key, &line);
 	mailbox_join_groups(m, s, a);
 	s->phase = MAILBOX_PAGED;
 }

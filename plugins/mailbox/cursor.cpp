@@ -91,7 +91,9 @@ static void mailbox_cursor_done(void *state, int result, void *item)
 
 static void mailbox_collect(mailbox_flush *flush, const mailbox_session *s)
 {
-	for (const auto &[key, line] : s->lines)
+	if (!s->lines)
+		return;
+	for (const auto &[key, line] : s->lines->by_key)
 		if (line.delivered > line.flushed) {
 			flush->cursors.push_back({s->account, line.conversation, line.delivered});
 			flush->owners.emplace_back(s->id, key);

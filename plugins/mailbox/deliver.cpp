@@ -76,7 +76,7 @@ static void mailbox_take_stashed(mailbox *m, mailbox_session *s, mailbox_key key
 {
 	mailbox_stashed next;
 
-	while (!s->stash.empty() && mailbox_stash_take(m, s, key, line->sent + 1, &next)) {
+	while (mailbox_stash_take(m, s, key, line->sent + 1, &next)) {
 		const uint64_t seq = line->sent + 1;
 
 		if (!mailbox_take_next(m, s, key, line, seq, next.own, next.created, next.body)) {

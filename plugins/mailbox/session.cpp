@@ -14,7 +14,6 @@ mailbox_session *mailbox_session_add(mailbox_sessions *all, cs_conn conn, cs_acc
 	s->id = ++all->last_id;
 	s->conn = conn;
 	s->account = account;
-	s->tidy_at = MAILBOX_LINES_KEPT;
 	all->by_conn[conn] = added;
 	all->by_id[s->id] = std::move(s);
 	return added;
@@ -38,7 +37,8 @@ void mailbox_session_remove(mailbox_sessions *all, mailbox_session *s)
 {
 	while (!s->groups.empty())
 		mailbox_session_leave(all, s, s->groups.back());
-	all->stash_bytes -= s->stash_bytes;
+	if (s->stash)
+		all->stash_bytes -= s->stash->bytes;
 	all->by_conn.erase(s->conn);
 	all->by_id.erase(s->id);
 }
@@ -65,11 +65,13 @@ void mailbox_session_leave(mailbox_sessions *all, mailbox_session *s, uint64_t g
 
 mailbox_line *mailbox_line_find(mailbox_session *s, mailbox_key key)
 {
-	const auto at = s->lines.find(key);
-
-	if (at == s->lines.end())
+	if (!s->lines)
 		return nullptr;
-	at->second.used = ++s->clock;
+	const auto at = s->lines->by_key.find(key);
+
+	if (at == s->lines->by_key.end())
+		return nullptr;
+	at->second.used = ++s->lines->clock;
 	return &at->second;
 }
 
@@ -81,20 +83,20 @@ static bool mailbox_is_clean(const mailbox_line &line)
 
 /* Drops lines that were not used for long. A dropped line costs one read of its cursor when it is needed again. This
  * runs only after the number of lines has doubled, so its cost per line stays constant. */
-static void mailbox_tidy(mailbox_session *s)
+static void mailbox_tidy(mailbox_lines *lines)
 {
 	std::vector<std::pair<uint64_t, mailbox_key>> clean;
 
-	for (const auto &[key, line] : s->lines)
+	for (const auto &[key, line] : lines->by_key)
 		if (mailbox_is_clean(line))
 			clean.emplace_back(line.used, key);
 	std::sort(clean.begin(), clean.end());
 	for (const auto &[used, key] : clean) {
-		if (s->lines.size() <= MAILBOX_LINES_KEPT / 2)
+		if (lines->by_key.size() <= MAILBOX_LINES_KEPT / 2)
 			break;
-		s->lines.erase(key);
+		lines->by_key.erase(key);
 	}
-	s->tidy_at = std::max(MAILBOX_LINES_KEPT, s->lines.size() * 2);
+	lines->tidy_at = std::max(MAILBOX_LINES_KEPT, lines->by_key.size() * 2);
 }
 
 mailbox_line *mailbox_line_get(mailbox_session *s, mailbox_key key)
@@ -103,10 +105,12 @@ mailbox_line *mailbox_line_get(mailbox_session *s, mailbox_key key)
 
 	if (line)
 		return line;
-	if (s->lines.size() >= s->tidy_at)
-		mailbox_tidy(s);
-	line = &s->lines[key];
-	line->used = ++s->clock;
+	if (!s->lines)
+		s->lines = std::make_unique<mailbox_lines>();
+	if (s->lines->by_key.size() >= s->lines->tidy_at)
+		mailbox_tidy(s->lines.get());
+	line = &s->lines->by_key[key];
+	line->used = ++s->lines->clock;
 	return line;
 }
 
@@ -163,7 +167,7 @@ bool mailbox_flights_written(mailbox_session *s)
 	                              [s](const mailbox_flight &f) { return f.position > s->written; });
 
 	for (auto f = s->flights.begin(); f != end; ++f)
-		dirty |= mailbox_land(&s->lines[f->key], f->seq);
+		dirty |= mailbox_land(&s->lines->by_key[f->key], f->seq);
 	s->flights.erase(s->flights.begin(), end);
 	if (s->flights.empty())
 		s->flights.shrink_to_fit();

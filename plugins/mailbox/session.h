@@ -45,7 +45,7 @@ struct mailbox_line {
 	uint64_t sent = 0;          /* everything up to this seq was queued, or is the account's own */
 	uint64_t delivered = 0;     /* everything up to this seq counts as received */
 	uint64_t flushed = 0;       /* the cursor that the store has */
-	uint64_t used = 0;          /* mailbox_session.clock at the last use */
+	uint64_t used = 0;          /* mailbox_lines.clock at the last use */
 };
 
 /* A delivered frame that does not count as received yet. */
@@ -64,7 +64,24 @@ struct mailbox_stashed {
 	std::string body;
 };
 
-enum mailbox_phase {
+/* The early hints of one session. */
+struct mailbox_stash {
+	std::map<std::pair<mailbox_key, uint64_t>, mailbox_stashed> hints;   /* by key and seq; never empty */
+	size_t bytes = 0;
+};
+
+constexpr size_t MAILBOX_WINDOW = 256;      /* unconfirmed frames of an acknowledging session */
+constexpr size_t MAILBOX_LINES_KEPT = 64;
+constexpr size_t MAILBOX_LITTLE_UNSENT = 16 * 1024;   /* bytes; a client with less unsent is fast */
+
+/* The lines of one session. */
+struct mailbox_lines {
+	std::unordered_map<mailbox_key, mailbox_line> by_key;
+	uint64_t clock = 0;         /* goes up with each use of a line */
+	size_t tidy_at = MAILBOX_LINES_KEPT;      /* with so many lines, those not used for long are dropped */
+};
+
+enum mailbox_phase : uint8_t {
 	MAILBOX_ATTACHING,          /* the first page is being read */
 	MAILBOX_PAGED,              /* the caller has the first page; begin() comes next */
 	MAILBOX_LIVE
@@ -74,32 +91,25 @@ struct mailbox_session {
 	uint64_t id = 0;            /* never used twice; conn is, if the client logs out and in again */
 	cs_conn conn = 0;
 	cs_account account = 0;
-	bool acknowledges = false;
-	mailbox_phase phase = MAILBOX_ATTACHING;
-	bool gone = false;          /* a send failed: the server will report the end of the connection */
-	bool paused = false;        /* the output is above the soft limit */
-	bool reading = false;       /* a pull is under way */
 	size_t awaited = 0;         /* the most frames that this pull can bring */
-	bool waiting = false;       /* in mailbox.pull_queue */
-	bool dirty = false;         /* in mailbox.dirty */
-	bool held_back = false;     /* a handler answered CS_PENDING because `sends` was too high */
-	unsigned sends = 0;         /* messages of this session under way to the store */
 	uint64_t queued = 0;        /* position in the output of the last frame that the mailbox queued */
 	uint64_t written = 0;       /* position up to which the kernel took the output */
 	size_t unsent = 0;          /* bytes that waited when the kernel last took some */
-	uint64_t clock = 0;
-	size_t tidy_at = 0;
-	std::unordered_map<mailbox_key, mailbox_line> lines;
+	std::unique_ptr<mailbox_lines> lines;     /* NULL: none was made yet */
 	std::vector<mailbox_key> behind;          /* conversations to read, in the order in which they fell behind */
 	std::vector<mailbox_flight> flights;      /* as they were queued; an empty deque takes 600 bytes */
-	std::map<std::pair<mailbox_key, uint64_t>, mailbox_stashed> stash;   /* by key and seq */
-	size_t stash_bytes = 0;
+	std::unique_ptr<mailbox_stash> stash;     /* NULL: no hint came too early */
 	std::vector<uint64_t> groups;
+	unsigned sends = 0;         /* messages of this session under way to the store */
+	mailbox_phase phase = MAILBOX_ATTACHING;
+	bool acknowledges : 1 = false;
+	bool gone : 1 = false;      /* a send failed: the server will report the end of the connection */
+	bool paused : 1 = false;    /* the output is above the soft limit */
+	bool reading : 1 = false;   /* a pull is under way */
+	bool waiting : 1 = false;   /* in mailbox.pull_queue */
+	bool dirty : 1 = false;     /* in mailbox.dirty */
+	bool held_back : 1 = false; /* a handler answered CS_PENDING because `sends` was too high */
 };
-
-constexpr size_t MAILBOX_WINDOW = 256;      /* unconfirmed frames of an acknowledging session */
-constexpr size_t MAILBOX_LINES_KEPT = 64;
-constexpr size_t MAILBOX_LITTLE_UNSENT = 16 * 1024;   /* bytes; a client with less unsent is fast */
 
 struct mailbox_sessions {
 	uint64_t last_id = 0;

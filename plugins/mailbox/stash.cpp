@@ -16,14 +16,18 @@ static size_t mailbox_bytes_of(const mailbox_stashed &stashed)
 
 bool mailbox_stash_take(mailbox *m, mailbox_session *s, mailbox_key key, uint64_t seq, mailbox_stashed *taken_r)
 {
-	const auto at = s->stash.find({key, seq});
-
-	if (at == s->stash.end())
+	if (!s->stash)
 		return false;
-	s->stash_bytes -= mailbox_bytes_of(at->second);
+	const auto at = s->stash->hints.find({key, seq});
+
+	if (at == s->stash->hints.end())
+		return false;
+	s->stash->bytes -= mailbox_bytes_of(at->second);
 	m->sessions.stash_bytes -= mailbox_bytes_of(at->second);
 	*taken_r = std::move(at->second);
-	s->stash.erase(at);
+	s->stash->hints.erase(at);
+	if (s->stash->hints.empty())
+		s->stash.reset();
 	return true;
 }
 
@@ -60,12 +64,15 @@ bool mailbox_stash_put(mailbox *m, mailbox_session *s, mailbox_key key, uint64_t
 {
 	const size_t bytes = sizeof(mailbox_stashed) + body.size();
 
-	if (s->stash.size() >= mailbox_hints_at_most || s->stash_bytes + bytes > mailbox_bytes_at_most ||
-	    m->sessions.stash_bytes + bytes > mailbox_bytes_of_all)
+	if (bytes > mailbox_bytes_at_most || m->sessions.stash_bytes + bytes > mailbox_bytes_of_all)
 		return false;
-	if (!s->stash.try_emplace({key, seq}, mailbox_stashed{own, created, std::string(body)}).second)
+	if (!s->stash)
+		s->stash = std::make_unique<mailbox_stash>();
+	else if (s->stash->hints.size() >= mailbox_hints_at_most || s->stash->bytes + bytes > mailbox_bytes_at_most)
+		return false;
+	if (!s->stash->hints.try_emplace({key, seq}, mailbox_stashed{own, created, std::string(body)}).second)
 		return true;
-	s->stash_bytes += bytes;
+	s->stash->bytes += bytes;
 	m->sessions.stash_bytes += bytes;
 	m->stash_ends.push_back({m->host->monotonic() + mailbox_patience, s->id, key, seq});
 	mailbox_stash_arm(m);
