@@ -139,6 +139,22 @@ static void the_members_are_read_once_for_many_signals(void **state)
 	assert_in_range(signal_calls(f, "work read"), 1, 3);
 }
 
+/* The members that are remembered are too old to refuse somebody. */
+static void who_has_joined_may_send_at_the_latest_a_moment_later(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "signal");
+	const uint64_t a = fixture_account(f, "ann"), b = fixture_account(f, "bob"), c = fixture_account(f, "carl");
+	const uint64_t group = signal_group_of(f, {a, b});
+	const cs_conn ann = signal_session_of(f, a, "ann"), carl = signal_session_of(f, c, "carl");
+	uint64_t joined = 0;
+
+	assert_string_equal(fixture_ask(f, ann, signal_group_frame(a, group)).c_str(), "");
+	assert_int_equal(group_join(f->host->db, c, group, &joined), 0);
+	const int64_t begun = check_now();
+	check_wait("the new member may send", [&] { return fixture_ask(f, carl, signal_group_frame(c, group)).empty(); });
+	assert_true(check_now() - begun < 400 * check_patience_factor());
+}
+
 static void a_store_that_fails_refuses_and_is_asked_again(void **state)
 {
 	handler_fixture *f = handler_fixture_load(state, "signal");
@@ -227,6 +243,7 @@ int main(void)
 		TEST(a_group_gets_it_but_for_its_sender),
 		TEST(the_members_are_read_once_for_many_signals),
 		TEST(a_store_that_fails_refuses_and_is_asked_again),
+		TEST(who_has_joined_may_send_at_the_latest_a_moment_later),
 		TEST(a_group_of_more_than_500_is_full),
 		TEST(a_slow_client_gets_no_more_until_it_has_taken_what_it_got),
 		TEST(what_another_node_sends_that_is_no_signal_is_dropped),

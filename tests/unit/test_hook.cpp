@@ -245,6 +245,38 @@ static void one_that_ends_between_the_verdict_and_the_handler_does_so_too(void *
 	assert_string_equal(t->f->trace.c_str(), "hook0 hook1 closed:0 ");
 }
 
+static void whose_session_ended_goes_on_although_the_hook_never_says_its_verdict(void **state)
+{
+	test *t = test_of(state);
+
+	worker_fixture_bind(t->f.get(), t->c, 13);
+	t->f->hooks[FIXTURE_HOOK_LATE] = answer_pending;
+	assert_talk(t, R"({"msgid":13,"req":1})", "", "hook0 hook2 ");
+	conn_logout(t->c);
+	assert_talk(t, R"({"msgid":102})",
+	            "{\"msgid\":100,\"of\":13,\"req\":1,\"errno\":3,\"errmsg\":\"log in first\"}\n"
+	            R"({"msgid":103})", "closed:13 ");
+}
+
+static struct conn *logging_out;
+
+static int log_out_and_pass(const struct cs_frame *)
+{
+	conn_logout(logging_out);
+	return CS_PASS;
+}
+
+static void a_frame_whose_session_a_hook_ends_reaches_no_handler(void **state)
+{
+	test *t = test_of(state);
+
+	worker_fixture_bind(t->f.get(), t->c, 13);
+	logging_out = t->c;
+	t->f->hooks[FIXTURE_HOOK_EARLY] = log_out_and_pass;
+	assert_talk(t, R"({"msgid":13,"req":1})",
+	            R"({"msgid":100,"of":13,"req":1,"errno":3,"errmsg":"log in first"})", "hook0 closed:13 ");
+}
+
 static void whose_session_ended_meanwhile_is_told_to_log_in(void **state)
 {
 	test *t = test_of(state);
@@ -335,6 +367,8 @@ int main(void)
 		TEST(only_the_verdict_of_the_hook_that_has_the_frame_counts),
 		TEST(a_connection_that_ends_takes_the_frame_with_it),
 		TEST(one_that_ends_between_the_verdict_and_the_handler_does_so_too),
+		TEST(whose_session_ended_goes_on_although_the_hook_never_says_its_verdict),
+		TEST(a_frame_whose_session_a_hook_ends_reaches_no_handler),
 		TEST(whose_session_ended_meanwhile_is_told_to_log_in),
 		TEST(a_node_that_drains_refuses_what_waited),
 		TEST(what_a_hook_holds_of_somebody_without_a_login_counts_as_his),

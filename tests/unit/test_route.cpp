@@ -99,6 +99,29 @@ static void what_is_routed_reaches_the_session_after_the_call(void **state)
 	assert_int_equal(t->conn, c->handle);
 }
 
+/* A worker that is busy takes nothing out of its loop. */
+static void casual_data_is_dropped_where_too_much_of_it_waits_and_other_data_is_not(void **state)
+{
+	auto *t = static_cast<test *>(*state);
+	const std::string large(1024 * 1024, 'x');
+	int peer;
+	struct conn *c = worker_fixture_connect(t->f.get(), &peer);
+
+	worker_fixture_bind(t->f.get(), c, 13);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(route_to_account(self_of(t), 13, CS_EVERY_DEVICE, large.data(), large.size(), CS_ROUTE_CASUAL),
+		                 0);
+	route_to_all(self_of(t), large.data(), large.size(), CS_ROUTE_CASUAL);
+	assert_int_equal(route_to_account(self_of(t), 13, CS_EVERY_DEVICE, "y", 1, 0), 0);
+	worker_fixture_turn(t->f.get());
+	assert_int_equal(t->got.size(), 8 * (large.size() + 1) + 2);
+	assert_int_equal(t->f->worker->casual_bytes, 0);
+	t->got.clear();
+	route_to_all(self_of(t), "z", 1, CS_ROUTE_CASUAL);
+	worker_fixture_turn(t->f.get());
+	assert_string_equal(t->got.c_str(), "z ");
+}
+
 static void who_is_not_online_is_not_routed_to(void **state)
 {
 	auto *t = static_cast<test *>(*state);
@@ -313,6 +336,7 @@ int main(void)
 	const CMUnitTest tests[] = {
 		TEST(what_is_routed_reaches_the_session_after_the_call),
 		TEST(who_is_not_online_is_not_routed_to),
+		TEST(casual_data_is_dropped_where_too_much_of_it_waits_and_other_data_is_not),
 		TEST(what_arrives_after_the_session_ended_is_dropped),
 		TEST(everybody_gets_it_without_a_session),
 		TEST(an_instance_that_has_stopped_gets_nothing),
