@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Gives each login its generation (R7 of DESIGN 5), many logins in one transaction. */
+ * Gives each login its generation, many logins in one transaction. */
 #ifndef LOGIN_GENERATION_H
 #define LOGIN_GENERATION_H
 

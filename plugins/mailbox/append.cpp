@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Stores a message and routes its hints. The order is: commit, then find the receiver's sessions, then hint. (R1 of
- * DESIGN 5) */
+ * Stores a message and routes its hints. The order is: commit, then find the receiver's sessions, then hint. */
 #include "append.h"
 
 #include <algorithm>

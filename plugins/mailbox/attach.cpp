@@ -32,7 +32,7 @@ static void mailbox_add_source(mailbox_page *page, const message_news &news)
 	page->sources.push_back(std::move(source));
 }
 
-/* The place was claimed before this read (R2 of DESIGN 5), so a hint comes for whatever is committed after it. */
+/* The place was claimed before this read, so a hint comes for whatever is committed after it. */
 static int mailbox_read_first(cs_db *db, void *arg)
 {
 	attachment *a = static_cast<attachment *>(arg);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Decides what a session does with a hint (R3 of DESIGN 5): send it, read the store, or drop it. Also handles output
+ * Decides what a session does with a hint: send it, read the store, or drop it. Also handles output
  * that the kernel took. */
 #include "deliver.h"
 

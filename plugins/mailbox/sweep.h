@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Compares sessions with the store (R4 and R5 of DESIGN 5), so a lost hint costs delay, never a message. All sessions
+ * Compares sessions with the store, so a lost hint costs delay, never a message. All sessions
  * are compared from time to time, more often while hints of other nodes may be lost, and once after hints may have been
  * lost. A single session is compared on request. */
 #ifndef MAILBOX_SWEEP_H
