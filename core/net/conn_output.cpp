@@ -256,20 +256,22 @@ void conn_note_sender(struct conn *c, const struct cs_self *sender)
 
 /* ---- answers */
 
-static void conn_note_answer(struct conn *c, const struct cs_request *request)
+static void conn_note_answer(struct conn *c, const struct cs_request *request, const struct cs_self *by)
 {
-	if (c->pending && c->pending_request.msgid == request->msgid &&
+	const bool is_of_others = c->held && by && by != c->held->self;
+
+	if (c->pending && !is_of_others && c->pending_request.msgid == request->msgid &&
 	    c->pending_request.req == request->req)
 		c->pending_answered = true;
 	else if (c->owed > 0)
 		c->owed--;
 }
 
-void conn_answer(struct conn *c, const struct cs_request *request, const char *more)
+void conn_answer(struct conn *c, const struct cs_request *request, const char *more, const struct cs_self *by)
 {
 	char head[96];
 
-	conn_note_answer(c, request);
+	conn_note_answer(c, request, by);
 	if (request->req < 0) {
 		if (c->eof)
 			conn_queue_flush(c); /* the peer may have waited only for this answer */
@@ -286,14 +288,14 @@ void conn_answer(struct conn *c, const struct cs_request *request, const char *m
 }
 
 void conn_refuse(struct conn *c, const struct cs_request *request, uint32_t ack, int wire_errno,
-                 const char *text)
+                 const char *text, const struct cs_self *by)
 {
 	const size_t text_size = strlen(text);
 	std::string quoted(text_size * 6 + 2, '\0'); /* the longest escape is \u001f */
 	std::string frame = "{\"msgid\":" + std::to_string(ack);
 
 	quoted.resize(cs_json_quote(quoted.data(), quoted.size(), text, text_size));
-	conn_note_answer(c, request);
+	conn_note_answer(c, request, by);
 	worker_count_refusal(c->worker, request->msgid, wire_errno);
 	if (ack == CS_MSGID_ACK)
 		frame += ",\"of\":" + std::to_string(request->msgid);

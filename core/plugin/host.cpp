@@ -58,7 +58,7 @@ static void host_log(struct cs_self *self, enum cs_log_level level, const char *
 static void host_answer(struct cs_self *self, cs_conn conn, const struct cs_request *request, const char *more)
 {
 	if (struct conn *c = host_own_find(self, conn))
-		conn_answer(c, request, more);
+		conn_answer(c, request, more, self);
 }
 
 static void host_refuse_text(struct cs_self *self, cs_conn conn, const struct cs_request *request, uint32_t ack,
@@ -69,7 +69,7 @@ static void host_refuse_text(struct cs_self *self, cs_conn conn, const struct cs
 
 	host_cut_text(text, size < 0 ? 0 : (size_t)size);
 	if (struct conn *c = host_own_find(self, conn))
-		conn_refuse(c, request, ack, wire_errno, text);
+		conn_refuse(c, request, ack, wire_errno, text, self);
 	else
 		worker_count_refusal(self->worker, request->msgid, wire_errno);
 }

@@ -277,6 +277,24 @@ static void a_frame_whose_session_a_hook_ends_reaches_no_handler(void **state)
 	            R"({"msgid":100,"of":13,"req":1,"errno":3,"errmsg":"log in first"})", "hook0 closed:13 ");
 }
 
+/* Clients of the old kind send no req, so two requests can look the same. */
+static void an_answer_to_an_earlier_request_is_not_taken_for_that_to_the_held_one(void **state)
+{
+	test *t = test_of(state);
+	const struct cs_request request = {FIXTURE_OPEN, -1};
+	const struct cs_self *handler = t->f->worker->instances[0].get();
+
+	t->f->on_open = [](const struct cs_frame *) { return CS_DONE; };
+	assert_talk(t, R"({"msgid":11})", "", "hook0 hook1 hook2 open ");
+	assert_int_equal(t->c->owed, 1);
+	t->f->hooks[FIXTURE_HOOK_LATE] = answer_pending;
+	assert_talk(t, R"({"msgid":11})", "", "hook0 hook1 hook2 ");
+	conn_answer(t->c, &request, "", handler);
+	assert_int_equal(t->c->owed, 0);
+	assert_resume(t, CS_REJECT, 0, "{\"msgid\":100,\"of\":11,\"errno\":8,\"errmsg\":\"refused\"}\n", "");
+	assert_int_equal(t->c->owed, 0);
+}
+
 static void whose_session_ended_meanwhile_is_told_to_log_in(void **state)
 {
 	test *t = test_of(state);
@@ -369,6 +387,7 @@ int main(void)
 		TEST(one_that_ends_between_the_verdict_and_the_handler_does_so_too),
 		TEST(whose_session_ended_goes_on_although_the_hook_never_says_its_verdict),
 		TEST(a_frame_whose_session_a_hook_ends_reaches_no_handler),
+		TEST(an_answer_to_an_earlier_request_is_not_taken_for_that_to_the_held_one),
 		TEST(whose_session_ended_meanwhile_is_told_to_log_in),
 		TEST(a_node_that_drains_refuses_what_waited),
 		TEST(what_a_hook_holds_of_somebody_without_a_login_counts_as_his),
