@@ -199,7 +199,8 @@ struct cs_claim {
 
 #define CS_EVERY_DEVICE UINT64_MAX  /* for route() */
 
-/* CS_ROUTE_CASUAL: if the data is lost, nothing replaces it. So it is dropped first when too much waits. */
+/* CS_ROUTE_CASUAL: if the data is lost, nothing replaces it. So it is dropped first when too much waits: at most 8 MiB of
+ * it wait for one worker of this node. */
 enum cs_route_data_flag { CS_ROUTE_CASUAL = 1 };
 
 /* A change of the cluster's state. */
