@@ -236,7 +236,7 @@ source_scripts = scripts/check-layers scripts/check-names scripts/check-headers 
 own_binaries = $(filter-out $(BUILD)/tests/server/% %_admin,$(foreach t,$(test_binaries),$(if $(strip \
 	$(foreach server,mysql redis,$(findstring $(server),$(t)))),,$(t))))
 check: all $(own_binaries) $(bad_plugins) $(replay_binaries)
-	$(run_tests) $(source_scripts) $(replay_binaries) $(own_binaries)
+	TEST_JOBS=$${TEST_JOBS:-$$(nproc)} $(run_tests) $(source_scripts) $(replay_binaries) $(own_binaries)
 
 # All tests, with every server that they need.
 check-all: tests
