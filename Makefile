@@ -246,8 +246,9 @@ check-all: tests
 check-long: all $(cluster_binaries)
 	TEST_TIMEOUT=7200 $(run_tests) CS_LONG=1 CS_SWEEP=off $(cluster_binaries) CS_SWEEP=on $(cluster_binaries)
 
-# The tests of make asan and make tsan, with one short test of a cluster; TESTS selects others.
-chosen_tests = $(if $(TESTS),$(TESTS:%=$(BUILD)/tests/%),$(replay_binaries) $(test_binaries) \
+# The tests of make asan and make tsan, with one short test of a cluster; TESTS selects others. The memory that the
+# server takes is not measured there, because a sanitizer takes more.
+chosen_tests = $(if $(TESTS),$(TESTS:%=$(BUILD)/tests/%),$(replay_binaries) $(filter-out %_idle_memory,$(test_binaries)) \
 	$(filter %/test_second_login,$(cluster_binaries)))
 check-sanitized: all $(bad_plugins) $(chosen_tests)
 	$(run_tests) $(chosen_tests)
@@ -258,7 +259,7 @@ asan:
 
 # All tests with threads: messages between workers, the session table, the store engine, the adapter, and the whole
 # server. Not with MariaDB: its client library is not instrumented.
-TSAN_TESTS ?= $(patsubst tests/%.cpp,%,$(filter-out tests/server/test_chatclient% %_chatbench.cpp %_mysql.cpp,$(wildcard \
+TSAN_TESTS ?= $(patsubst tests/%.cpp,%,$(filter-out tests/server/test_chatclient% %_chatbench.cpp %_mysql.cpp %_idle_memory.cpp,$(wildcard \
 	$(foreach name,loop worker session route bus bus_life bus_session store store_engine host host_cluster host_cluster_sessions log db_sqlite,tests/unit/test_$(name).cpp) \
 	tests/server/test_*.cpp)))
 tsan:
