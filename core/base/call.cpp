@@ -133,9 +133,21 @@ static void call_on_crash(int number)
 	(void)raise(number);
 }
 
+static constexpr int call_crashes[] = {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL};
+
+void call_block_signals(sigset_t *before_r)
+{
+	sigset_t blocked;
+
+	(void)sigfillset(&blocked);
+	for (const int number : call_crashes)
+		(void)sigdelset(&blocked, number);
+	(void)pthread_sigmask(SIG_SETMASK, &blocked, before_r);
+}
+
 void call_catch_crashes(void)
 {
-	for (const int number : {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL}) {
+	for (const int number : call_crashes) {
 		struct sigaction before = {}, action = {};
 
 		action.sa_handler = call_on_crash;

@@ -5,6 +5,7 @@
 #define CORE_CALL_H
 
 #include <atomic>
+#include <csignal>
 #include <cstdint>
 #include <unordered_map>
 #include <vector>
@@ -79,5 +80,8 @@ void call_mark_thread(const struct call_mark *mark);
 /* Installs a handler for SIGSEGV, SIGABRT, SIGBUS, SIGFPE and SIGILL, unless they have another one. It writes a line to
  * standard error; then the signal ends the process as it would without the handler. */
 void call_catch_crashes(void);
+/* Blocks all signals in this thread, and so in the threads that it makes, but those of a crash: they belong to the thread
+ * that crashes. before_r: the mask to set again with pthread_sigmask(3). */
+void call_block_signals(sigset_t *before_r);
 
 #endif

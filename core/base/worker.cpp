@@ -17,13 +17,9 @@ int worker_open(struct worker *w, unsigned index, struct worker_shared *shared, 
 /* Signals belong to the main thread: they are blocked before the thread is made, so that it never gets one. */
 void worker_start(struct worker *w)
 {
-	sigset_t all, before;
+	sigset_t before;
 
-	sigfillset(&all);
-	/* Signals of a crash belong to the thread that crashes. */
-	for (const int number : {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL})
-		sigdelset(&all, number);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	call_block_signals(&before);
 	w->thread = std::thread([w] {
 		call_mark_thread(&w->call);
 		loop_run(&w->loop);

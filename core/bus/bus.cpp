@@ -6,6 +6,7 @@
 #include <csignal>
 #include <memory>
 
+#include "core/base/call.h"
 #include "core/bus/bus_internal.h"
 #include "core/base/log.h"
 
@@ -35,12 +36,9 @@ int bus_open(bus_ptr *bus_r, struct worker_shared *shared, const struct cs_bus_d
 /* Signals belong to the main thread: the bus thread gets none. */
 void bus_start(struct bus *b)
 {
-	sigset_t all, before;
+	sigset_t before;
 
-	sigfillset(&all);
-	for (const int number : {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL})
-		sigdelset(&all, number); /* a crash is the thread's own */
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	call_block_signals(&before);
 	b->thread = std::thread(loop_run, &b->loop);
 	pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }

@@ -123,11 +123,15 @@ int host_post(struct cs_self *self, cs_post_fn *fn, void *arg)
 	return 0;
 }
 
+void host_posts_refuse(struct cs_self *self)
+{
+	std::scoped_lock lock(self->mutex);
+
+	self->posts_ended = true;
+}
+
 void host_posts_end(struct cs_self *self)
 {
-	{
-		std::scoped_lock lock(self->mutex);
-		self->posts_ended = true;
-	}
+	host_posts_refuse(self);
 	loop_drain(&self->worker->loop);
 }

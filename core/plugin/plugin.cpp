@@ -342,11 +342,8 @@ int plugin_start_all(struct plugin_set *set, struct worker *w, struct cs_error *
 
 void plugin_end_posts(struct worker *w)
 {
-	for (const auto &self : w->instances) {
-		std::scoped_lock lock(self->mutex);
-
-		self->posts_ended = true;
-	}
+	for (const auto &self : w->instances)
+		host_posts_refuse(self.get());
 }
 
 void plugin_stop_all(struct worker *w)

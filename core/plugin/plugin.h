@@ -85,6 +85,8 @@ extern const struct cs_host host_table;
 void host_timers_free(struct cs_self *self);
 /* Frees the watches that an instance still has. Its worker does not run. */
 void host_watches_free(struct cs_self *self);
+/* Refuses posts from now on. */
+void host_posts_refuse(struct cs_self *self);
 /* Refuses posts from now on and runs those that were accepted. Its worker does not run. */
 void host_posts_end(struct cs_self *self);
 

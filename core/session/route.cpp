@@ -105,7 +105,10 @@ static constexpr size_t route_most_casual = 8 * 1024 * 1024; /* bytes that wait 
 
 static bool route_has_room(const struct route_parcel *p, const struct worker *w)
 {
-	return !p->casual || w->casual_bytes.load(std::memory_order_relaxed) + p->size <= route_most_casual;
+	const size_t waiting = w->casual_bytes.load(std::memory_order_relaxed);
+
+	/* A parcel that is larger than the bound goes alone. */
+	return !p->casual || waiting == 0 || waiting + p->size <= route_most_casual;
 }
 
 /* Drops casual data where too much of it waits. */

@@ -317,12 +317,9 @@ int store_open(store_ptr *store_r, const struct store_conf *conf, const struct c
 /* Signals belong to the main thread: they are blocked before the threads are made, so that no thread gets one. */
 void store_start(struct store *s)
 {
-	sigset_t all, before;
+	sigset_t before;
 
-	(void)sigfillset(&all);
-	for (const int number : {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL})
-		(void)sigdelset(&all, number); /* a crash is the thread's own */
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	call_block_signals(&before);
 	for (const auto &t : s->threads)
 		t->thread = std::thread(store_run_thread, t.get());
 	(void)pthread_sigmask(SIG_SETMASK, &before, nullptr);

@@ -300,7 +300,7 @@ struct cs_host {
 	/* Items of one instance with one key are stored in the order in which they were handed in. bytes counts toward the queue's
 	 * limit. */
 	int (*batch)(struct cs_self *self, const struct cs_batch *batch, uint64_t key, void *item, size_t bytes);
-	/* 1 if a commit that failed may have happened all the same (see db.h). [any thread] */
+	/* 1 if a commit can have happened although the database reported an error (see db.h). [any thread] */
 	int (*outcome_can_be_unknown)(struct cs_self *self);
 
 	/* ---- sends to the same plugin on other workers (and nodes): its `routed` is called, never inside this call,

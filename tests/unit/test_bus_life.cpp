@@ -134,7 +134,7 @@ static void what_waits_for_the_thread_has_a_bound_and_what_is_dropped_is_made_go
 	assert_int_equal(bus_count(b).dropped, 2);
 	for (int i = 0; i < 1000; i++)
 		bus_send_all(b, self_of(n, 0), body.data(), body.size(), i % 2 ? CS_ROUTE_CASUAL : 0);
-	/* 16 MiB, half of it for what is casual. Claims go through all the same. */
+	/* 16 MiB, half of it for casual data. Claims are not limited. */
 	assert_in_range(casual, 120, 128);
 	assert_in_range(hints, 120, 128);
 	assert_int_equal(bus_count(b).dropped, 1002);
