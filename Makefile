@@ -240,7 +240,7 @@ check: all $(own_binaries) $(bad_plugins) $(replay_binaries)
 
 # All tests, with every server that they need.
 check-all: tests
-	$(run_tests) $(source_scripts) $(install_scripts) $(replay_binaries) $(test_binaries) $(mysql_tests) $(cluster_tests)
+	$(run_tests) scripts/check-format $(source_scripts) $(install_scripts) $(replay_binaries) $(test_binaries) $(mysql_tests) $(cluster_tests)
 
 # All faults of the cluster. It takes hours, and at the end it lists the failed ones.
 check-long: all $(cluster_binaries)
@@ -386,7 +386,7 @@ distcheck: dist
 
 CLANG_FORMAT ?= clang-format-14
 format:
-	$(CLANG_FORMAT) -i $(wildcard include/chatserverd/*.h core/*.[ch]* core/*/*.[ch]* plugins/*/*.[ch]* tools/*/*.[ch]* tests/*/*.[ch]*)
+	find include core plugins tools tests -name "*.[ch]" -o -name "*.cpp" | xargs $(CLANG_FORMAT) -i
 
 help:
 	@sed -n 's/^## \{0,1\}//p' Makefile

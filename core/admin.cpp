@@ -15,10 +15,10 @@
 #include <event2/http.h>
 #include <event2/listener.h>
 
-#include "core/net/listener.h"
 #include "core/base/log.h"
-#include <base/raii.h>
+#include "core/net/listener.h"
 #include "core/server.h"
+#include <base/raii.h>
 
 using http_ptr = std::unique_ptr<evhttp, function_deleter<evhttp_free>>;
 using buffer_ptr = std::unique_ptr<evbuffer, function_deleter<evbuffer_free>>;
@@ -51,7 +51,7 @@ static void admin_answer(struct evhttp_request *request, int status, const char 
 
 static void admin_on_health(struct evhttp_request *request, void *arg)
 {
-	if (((struct admin *)arg)->server->drain.begun)
+	if (static_cast<struct admin *>(arg)->server->drain.begun)
 		admin_answer(request, 503, "Draining", "draining\n");
 	else
 		admin_answer(request, HTTP_OK, "OK", "ok\n");
@@ -88,7 +88,8 @@ static void admin_add_store_figures(std::string *text, struct store *store)
 	const struct store_figures f = store_figures_read(store);
 
 	admin_add_figure(text, "store_waiting_reads", "gauge", "Reads that wait for a store thread.", f.waiting_read);
-	admin_add_figure(text, "store_waiting_writes", "gauge", "Writes that wait for a store thread.", f.waiting_write);
+	admin_add_figure(text, "store_waiting_writes", "gauge", "Writes that wait for a store thread.",
+	                 f.waiting_write);
 	admin_add_figure(text, "store_waiting_hashes", "gauge", "Password hashes that wait.", f.waiting_hash);
 	admin_add_figure(text, "store_degraded", "gauge", "1 while the disk is full or read-only.", f.degraded);
 	admin_add_figure(text, "store_batches_total", "counter", "Batches committed.", f.batches);
@@ -107,9 +108,9 @@ static void admin_add_bus_figures(std::string *text, const struct bus *bus)
 	admin_add_figure(text, "bus_sent_total", "counter", "Messages to other nodes.", f.sent);
 	admin_add_figure(text, "bus_received_total", "counter", "Messages of other nodes.", f.received);
 	admin_add_figure(text, "bus_dropped_total", "counter", "Messages from or to other nodes that were dropped.",
-	           f.dropped);
+	                 f.dropped);
 	admin_add_figure(text, "bus_refused_total", "counter",
-	           "Messages and questions to other nodes that were refused: too much waited.", f.refused);
+	                 "Messages and questions to other nodes that were refused: too much waited.", f.refused);
 }
 
 static const char *admin_route_name(const struct server *s, uint32_t msgid)
@@ -140,15 +141,15 @@ std::map<uint32_t, struct route_sum> admin_sum_routes(const struct server *s)
 }
 
 static void admin_add_route_line(std::string *text, const char *name, uint32_t msgid, const struct route_sum &sum,
-                    const std::string &more, uint64_t value)
+                                 const std::string &more, uint64_t value)
 {
 	text->append("chatserverd_").append(name).append("{msgid=\"").append(std::to_string(msgid));
 	text->append("\",name=\"").append(sum.name).append("\"").append(more).append("} ");
 	text->append(std::to_string(value)).append("\n");
 }
 
-static void admin_add_route_figure(std::string *text, const std::map<uint32_t, struct route_sum> &sums, const char *name,
-                      const char *help, uint64_t route_sum::*member)
+static void admin_add_route_figure(std::string *text, const std::map<uint32_t, struct route_sum> &sums,
+                                   const char *name, const char *help, uint64_t route_sum::*member)
 {
 	admin_add_head(text, name, "counter", help);
 	for (const auto &[msgid, sum] : sums)
@@ -165,7 +166,7 @@ static void admin_add_refusals(std::string *text, const std::map<uint32_t, struc
 		for (size_t i = 0; i < sum.refused.size(); i++)
 			if (sum.refused[i] != 0)
 				admin_add_route_line(text, name, msgid, sum, ",errno=\"" + std::to_string(i) + "\"",
-				               sum.refused[i]);
+				                     sum.refused[i]);
 }
 
 static void admin_add_turned_away(std::string *text, const struct server *s)
@@ -185,29 +186,31 @@ static void admin_add_turned_away(std::string *text, const struct server *s)
 
 static void admin_on_metrics(struct evhttp_request *request, void *arg)
 {
-	struct server *s = ((struct admin *)arg)->server;
+	struct server *s = static_cast<struct admin *>(arg)->server;
 	const std::map<uint32_t, struct route_sum> sums = admin_sum_routes(s);
 	std::string text;
 
 	admin_add_node(&text, s);
 	admin_add_figure(&text, "uptime_seconds", "gauge", "Seconds since the start.",
-	           (uint64_t)(worker_monotonic_ms() - s->started_ms) / 1000);
+	                 static_cast<uint64_t>(worker_monotonic_ms() - s->started_ms) / 1000);
 	admin_add_figure(&text, "connections", "gauge", "Connections that are open.",
-	           (uint64_t)s->shared.connections.load(std::memory_order_relaxed));
-	admin_add_figure(&text, "connections_without_login", "gauge", "Connections without a login, nor with one under way.",
-	           (uint64_t)s->shared.guests.load(std::memory_order_relaxed));
-	admin_add_figure(&text, "connections_without_login_bytes", "gauge", "Bytes that connections without a login hold.",
-	           (uint64_t)s->shared.guest_bytes.load(std::memory_order_relaxed));
+	                 static_cast<uint64_t>(s->shared.connections.load(std::memory_order_relaxed)));
+	admin_add_figure(&text, "connections_without_login", "gauge",
+	                 "Connections without a login, nor with one under way.",
+	                 static_cast<uint64_t>(s->shared.guests.load(std::memory_order_relaxed)));
+	admin_add_figure(&text, "connections_without_login_bytes", "gauge",
+	                 "Bytes that connections without a login hold.",
+	                 static_cast<uint64_t>(s->shared.guest_bytes.load(std::memory_order_relaxed)));
 	admin_add_turned_away(&text, s);
 	admin_add_figure(&text, "sessions", "gauge", "Accounts that are logged in.", session_count(s->shared.sessions));
 	admin_add_route_figure(&text, sums, "requests_total", "Requests by route.", &route_sum::calls);
 	admin_add_refusals(&text, sums);
 	admin_add_route_figure(&text, sums, "request_bytes_total", "Bytes of requests.", &route_sum::bytes);
 	admin_add_figure(&text, "guesses_failed_total", "counter", "Wrong passwords.",
-	           s->throttle.failed.load(std::memory_order_relaxed));
+	                 s->throttle.failed.load(std::memory_order_relaxed));
 	admin_add_figure(&text, "guesses_refused_total", "counter",
-	           "Passwords that were not looked at: too many wrong ones came before.",
-	           s->throttle.refused.load(std::memory_order_relaxed));
+	                 "Passwords that were not looked at: too many wrong ones came before.",
+	                 s->throttle.refused.load(std::memory_order_relaxed));
 	admin_add_store_figures(&text, s->store.get());
 	if (s->bus)
 		admin_add_bus_figures(&text, s->bus.get());
@@ -223,11 +226,13 @@ static struct bufferevent *admin_make_stream(struct event_base *base, void *)
 
 /* After an error the connection stays in the kernel's queue and would wake the loop again at once, for ever; so
  * accepting pauses. */
-static constexpr struct timeval accept_pause{.tv_sec = 5, .tv_usec = 0};
+static constexpr struct timeval accept_pause {
+	.tv_sec = 5, .tv_usec = 0
+};
 
 static void admin_go_on_accepting(evutil_socket_t, short, void *arg)
 {
-	(void)evconnlistener_enable((struct evconnlistener *)arg);
+	(void)evconnlistener_enable(static_cast<struct evconnlistener *>(arg));
 }
 
 static void admin_on_accept_failed(struct evconnlistener *listener, void *)
@@ -247,7 +252,7 @@ static int admin_bind_address(struct admin *a, const struct listen_address *addr
 	if (host.front() == '[')
 		host = host.substr(1, host.size() - 2);
 	struct evhttp_bound_socket *bound = evhttp_bind_socket_with_handle(
-		a->http.get(), host.c_str(), (uint16_t)std::stoul(text.substr(colon + 1)));
+		a->http.get(), host.c_str(), static_cast<uint16_t>(std::stoul(text.substr(colon + 1))));
 
 	if (!bound) {
 		error_set(e, "core.admin: cannot listen on %s", text.c_str());
@@ -261,7 +266,7 @@ static int admin_bind_address(struct admin *a, const struct listen_address *addr
 int admin_reserve(const struct server *s, std::vector<struct listen_address> *addresses_r, struct cs_error *e)
 {
 	const char *option = server_core_conf(s->conf.get())->admin;
-	struct cs_error text{};
+	struct cs_error text {};
 
 	if (!*option)
 		return 0;

@@ -10,8 +10,15 @@
 #include "core/server.h"
 #include <base/standard.h>
 
-enum action { ACTION_RUN, ACTION_CHECK, ACTION_DUMP_OPTIONS, ACTION_LIST_ROUTES, ACTION_VERSION, ACTION_HELP,
-	      ACTION_MISUSE };
+enum action {
+	ACTION_RUN,
+	ACTION_CHECK,
+	ACTION_DUMP_OPTIONS,
+	ACTION_LIST_ROUTES,
+	ACTION_VERSION,
+	ACTION_HELP,
+	ACTION_MISUSE
+};
 
 static constexpr char main_usage[] =
 	"usage: chatserverd [-c FILE] [-o SECTION.KEY=VALUE]... [-t | --dump-options | --list-routes]\n"
@@ -78,7 +85,7 @@ static int main_print(const std::string &text)
 static int main_dump_options(const struct server_request *request)
 {
 	std::string text;
-	struct cs_error e{};
+	struct cs_error e {};
 
 	if (server_dump_options(request, &text, &e) != 0)
 		return main_fail(&e);
@@ -89,7 +96,7 @@ static int main_dump_options(const struct server_request *request)
  * chat.conf. */
 static int main_check(struct server *server)
 {
-	struct cs_error e{};
+	struct cs_error e {};
 
 	if (server_check(server, &e) != 0)
 		return main_fail(&e);
@@ -102,7 +109,7 @@ static int main_check(struct server *server)
 static int main_run(const struct server_request *request, enum action action)
 {
 	struct server server;
-	struct cs_error e{};
+	struct cs_error e {};
 
 	server.request = *request;
 	if (server_configure(&server, &e) != 0)

@@ -19,7 +19,7 @@
 static void notify_send_state(std::string_view state)
 {
 	const char *name = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un address{};
+	struct sockaddr_un address {};
 
 	if (!name || (*name != '/' && *name != '@') || strlen(name) >= sizeof(address.sun_path))
 		return;
@@ -29,9 +29,9 @@ static void notify_send_state(std::string_view state)
 	address.sun_family = AF_UNIX;
 	memcpy(address.sun_path, name, size);
 	if (*name == '@')
-		address.sun_path[0] = '\0';   /* the abstract namespace */
-	if (sendto(fd.fd, state.data(), state.size(), MSG_NOSIGNAL, (const struct sockaddr *)&address,
-	           (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size)) == -1)
+		address.sun_path[0] = '\0'; /* the abstract namespace */
+	if (sendto(fd.fd, state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<const struct sockaddr *>(&address),
+	           static_cast<socklen_t>(offsetof(struct sockaddr_un, sun_path) + size)) == -1)
 		log_warning("service manager not told errno=%d", errno);
 }
 
@@ -48,7 +48,7 @@ void notify_reloading()
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	(void)snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%lld",
-	               (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+	               static_cast<long long>(now.tv_sec) * 1000000 + now.tv_nsec / 1000);
 	notify_send_state(state);
 }
 
@@ -57,6 +57,7 @@ void notify_stopping(int64_t most_ms)
 {
 	char state[64];
 
-	(void)snprintf(state, sizeof(state), "STOPPING=1\nEXTEND_TIMEOUT_USEC=%lld", (long long)most_ms * 1000);
+	(void)snprintf(state, sizeof(state), "STOPPING=1\nEXTEND_TIMEOUT_USEC=%lld",
+	               static_cast<long long>(most_ms) * 1000);
 	notify_send_state(state);
 }

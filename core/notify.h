@@ -7,7 +7,7 @@
 
 /* Each sends one datagram to NOTIFY_SOCKET; without that variable it does nothing. */
 void notify_ready();
-void notify_reloading();   /* notify_ready must follow */
+void notify_reloading(); /* notify_ready must follow */
 /* most_ms: the longest time that the stop may take. */
 void notify_stopping(int64_t most_ms);
 

@@ -13,28 +13,29 @@
 
 #include <chatserverd/db.h>
 
-#include "core/plugin/conn_calls.h"
-#include "core/plugin/host.h"
 #include "core/base/log.h"
 #include "core/notify.h"
+#include "core/plugin/conn_calls.h"
+#include "core/plugin/host.h"
 #include "core/session/session_bus.h"
 
-static constexpr rlim_t server_spare_descriptors = 256;   /* for the store, the bus, the loops, the log */
-static constexpr int64_t server_goodbye_ms = 1000;        /* for a bus that does not answer */
+static constexpr rlim_t server_spare_descriptors = 256; /* for the store, the bus, the loops, the log */
+static constexpr int64_t server_goodbye_ms = 1000; /* for a bus that does not answer */
 
 /* ---- opening, in the order of use */
 
 /* Connections need descriptors: raises the limit as far as the system allows, and warns if that is too little. */
 static void server_open_limits(const struct server *s)
 {
-	const int64_t wanted = server_core_conf(s->conf.get())->max_connections + (int64_t)server_spare_descriptors;
-	struct rlimit limit{};
+	const int64_t wanted =
+		server_core_conf(s->conf.get())->max_connections + static_cast<int64_t>(server_spare_descriptors);
+	struct rlimit limit {};
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
-	if (limit.rlim_cur != RLIM_INFINITY && (int64_t)limit.rlim_cur < wanted)
+	if (limit.rlim_cur != RLIM_INFINITY && static_cast<int64_t>(limit.rlim_cur) < wanted)
 		log_warning("too few file descriptors for core.max_connections allowed=%lld wanted=%lld",
 		            (long long)limit.rlim_cur, (long long)wanted);
 }
@@ -53,8 +54,8 @@ static int server_open_store(struct server *s, struct cs_error *e)
 {
 	const void *table = nullptr;
 	const struct plugin *p = plugin_find_service(&s->plugins, CS_DB_SERVICE, CS_DB_VERSION, &table);
-	const auto *driver = (const struct cs_db_driver *)table;
-	struct cs_error text{};
+	const auto *driver = static_cast<const struct cs_db_driver *>(table);
+	struct cs_error text {};
 
 	if (driver && (driver->abi >> 16 != CS_ABI_MAJOR || driver->size < sizeof(*driver))) {
 		error_set(e, "%s: its database table is of another ABI; build it again", p->path.c_str());
@@ -62,8 +63,9 @@ static int server_open_store(struct server *s, struct cs_error *e)
 	}
 	if (store_open(&s->store, server_store_conf(s->conf.get()), driver, p ? p->conf.memory.get() : nullptr,
 	               server_process_name(s).c_str(), &text) != 0) {
-		error_set(e, "the store cannot be opened: %s (its options are those of [%s]; store.driver, %s)", text.text,
-		          p ? p->name.c_str() : "store", conf_where(&s->conf->file, "store", "driver").c_str());
+		error_set(e, "the store cannot be opened: %s (its options are those of [%s]; store.driver, %s)",
+		          text.text, p ? p->name.c_str() : "store",
+		          conf_where(&s->conf->file, "store", "driver").c_str());
 		return CS_EINVAL;
 	}
 	s->shared.store = s->store.get();
@@ -74,8 +76,8 @@ static int server_open_bus(struct server *s, struct cs_error *e)
 {
 	const void *table = nullptr;
 	const struct plugin *p = plugin_find_service(&s->plugins, CS_BUS_SERVICE, CS_BUS_VERSION, &table);
-	const auto *driver = (const struct cs_bus_driver *)table;
-	struct cs_error text{};
+	const auto *driver = static_cast<const struct cs_bus_driver *>(table);
+	struct cs_error text {};
 
 	if (!driver)
 		return 0;
@@ -95,8 +97,8 @@ static int server_open_bus(struct server *s, struct cs_error *e)
 static int server_open_workers(struct server *s, struct cs_error *e)
 {
 	const struct core_conf *core = server_core_conf(s->conf.get());
-	const unsigned threads = core->threads ? (unsigned)core->threads
-		: std::clamp(std::thread::hardware_concurrency(), 1u, 128u);
+	const unsigned threads = core->threads ? static_cast<unsigned>(core->threads)
+	                                       : std::clamp(std::thread::hardware_concurrency(), 1u, 128u);
 
 	for (unsigned i = 0; i < threads; i++) {
 		s->shared.workers.push_back(std::make_unique<struct worker>());
@@ -124,7 +126,7 @@ static int server_start_plugins(struct server *s, struct cs_error *e)
 
 static int server_reserve_addresses(struct server *s, struct cs_error *e)
 {
-	struct cs_error text{};
+	struct cs_error text {};
 
 	if (listener_reserve(&s->addresses, &text) == 0)
 		return 0;
@@ -158,20 +160,23 @@ static int server_open_listeners(struct server *s, struct cs_error *e)
 
 static void server_on_stop_signal(evutil_socket_t number, short, void *arg)
 {
-	server_drain((struct server *)arg, number == SIGINT ? "SIGINT" : "SIGTERM");
+	server_drain(static_cast<struct server *>(arg), number == SIGINT ? "SIGINT" : "SIGTERM");
 }
 
 static void server_on_reload_signal(evutil_socket_t, short, void *arg)
 {
-	server_reload((struct server *)arg);
+	server_reload(static_cast<struct server *>(arg));
 }
 
 /* Signals with which other daemons open their log file again. */
 static void server_on_unused_signal(evutil_socket_t number, short, void *)
 {
-	log_warning("signal ignored: the log goes to standard error, so there is no file to open again; SIGHUP reads the "
-	            "configuration again signal=%s",
-	            number == SIGUSR1 ? "SIGUSR1" : number == SIGUSR2 ? "SIGUSR2" : "SIGALRM");
+	log_warning(
+		"signal ignored: the log goes to standard error, so there is no file to open again; SIGHUP reads the "
+		"configuration again signal=%s",
+		number == SIGUSR1   ? "SIGUSR1"
+		: number == SIGUSR2 ? "SIGUSR2"
+				    : "SIGALRM");
 }
 
 /* The default action would end or stop the process: for a closed peer or a size limit, which write(2) reports anyway;
@@ -201,8 +206,9 @@ static int server_open_signals(struct server *s, struct cs_error *e)
 	constexpr struct {
 		int number;
 		event_callback_fn fn;
-	} watched[] = {{SIGTERM, server_on_stop_signal},   {SIGINT, server_on_stop_signal},   {SIGHUP, server_on_reload_signal},
-	               {SIGUSR1, server_on_unused_signal}, {SIGUSR2, server_on_unused_signal}, {SIGALRM, server_on_unused_signal}};
+	} watched[] = {{SIGTERM, server_on_stop_signal},   {SIGINT, server_on_stop_signal},
+	               {SIGHUP, server_on_reload_signal},  {SIGUSR1, server_on_unused_signal},
+	               {SIGUSR2, server_on_unused_signal}, {SIGALRM, server_on_unused_signal}};
 
 	server_ignore_signals();
 	for (const auto &[number, fn] : watched) {
@@ -231,13 +237,13 @@ static int server_open_main_loop(struct server *s, struct cs_error *e)
 
 static void server_look_pending(void *arg)
 {
-	dispatch_look_pending((struct worker *)arg);
+	dispatch_look_pending(static_cast<struct worker *>(arg));
 }
 
 /* A plugin that never returns cannot report itself, so the main thread watches the workers. */
 static void server_on_watch(evutil_socket_t, short, void *arg)
 {
-	auto *s = (struct server *)arg;
+	auto *s = static_cast<struct server *>(arg);
 
 	call_watch_look(&s->watch, &s->shared, worker_monotonic_ms());
 	if (++s->looks % (dispatch_look_ms / call_look_ms) != 0)
@@ -248,7 +254,9 @@ static void server_on_watch(evutil_socket_t, short, void *arg)
 
 static int server_open_watch(struct server *s, struct cs_error *e)
 {
-	const struct timeval time{.tv_sec = 0, .tv_usec = call_look_ms * 1000};
+	const struct timeval time {
+		.tv_sec = 0, .tv_usec = call_look_ms * 1000
+	};
 
 	call_catch_crashes();
 	s->watch_timer.reset(event_new(s->main.base.get(), -1, EV_PERSIST, server_on_watch, s));
@@ -266,7 +274,7 @@ static int server_open_admin(struct server *s, struct cs_error *e)
 
 static int server_open_all(struct server *s, struct cs_error *e)
 {
-	log_set_level((enum cs_log_level)server_core_conf(s->conf.get())->log_level);
+	log_set_level(static_cast<enum cs_log_level>(server_core_conf(s->conf.get())->log_level));
 	server_open_limits(s);
 	for (const auto step : {server_open_shared, server_check, server_check_addresses, server_open_main_loop,
 	                        server_open_signals, server_open_watch, server_open_store, server_open_bus,
@@ -341,8 +349,8 @@ std::string server_address_text(const struct listen_address *address)
 {
 	char host[NI_MAXHOST] = "?", port[NI_MAXSERV] = "?";
 
-	(void)getnameinfo((const sockaddr *)&address->address, address->size, host, sizeof(host), port, sizeof(port),
-	                  NI_NUMERICHOST | NI_NUMERICSERV);
+	(void)getnameinfo(reinterpret_cast<const sockaddr *>(&address->address), address->size, host, sizeof(host),
+	                  port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
 	if (address->address.ss_family == AF_INET6)
 		return "[" + std::string(host) + "]:" + port;
 	return std::string(host) + ":" + port;
@@ -350,7 +358,7 @@ std::string server_address_text(const struct listen_address *address)
 
 int server_run(struct server *s)
 {
-	struct cs_error e{};
+	struct cs_error e {};
 
 	if (server_open_all(s, &e) == 0) {
 		server_serve(s);

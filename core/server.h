@@ -9,24 +9,24 @@
 #include <vector>
 
 #include "core/admin.h"
+#include "core/base/deadline.h"
+#include "core/base/loop.h"
+#include "core/base/worker.h"
 #include "core/bus/bus.h"
 #include "core/conf/conf.h"
-#include "core/base/deadline.h"
-#include "core/plugin/dispatch.h"
+#include "core/conf/options.h"
 #include "core/net/conn.h"
 #include "core/net/listener.h"
-#include "core/base/loop.h"
-#include "core/conf/options.h"
-#include "core/plugin/plugin.h"
 #include "core/net/throttle.h"
+#include "core/plugin/dispatch.h"
+#include "core/plugin/plugin.h"
 #include "core/session/session.h"
 #include "core/store/store.h"
-#include "core/base/worker.h"
 
 /* The options of the command line. */
 struct server_request {
 	std::string conf_path;
-	std::vector<std::string> overrides;   /* section.key=value */
+	std::vector<std::string> overrides; /* section.key=value */
 };
 
 /* chat.conf as it was at one moment. */
@@ -43,27 +43,27 @@ struct reload_deleter {
 /* How far draining has come; core/server_drain.cpp. */
 struct drain {
 	bool begun = false;
-	bool closing = false;             /* all requests are finished; connections are being closed */
-	bool forced = false;              /* connections that did not end by themselves are being cut */
+	bool closing = false; /* all requests are finished; connections are being closed */
+	bool forced = false; /* connections that did not end by themselves are being cut */
 	int64_t begun_ms = 0;
-	int64_t quiet_ms = 0;             /* since when only unread output is left; 0: other work is left, too */
-	unsigned asked = 0;               /* workers asked in this round; 0: no round runs */
+	int64_t quiet_ms = 0; /* since when only unread output is left; 0: other work is left, too */
+	unsigned asked = 0; /* workers asked in this round; 0: no round runs */
 	std::atomic<unsigned> answered = 0;
-	std::atomic<size_t> busy = 0;     /* connections with a request under way */
-	std::atomic<size_t> unsent = 0;   /* connections whose peer has not read everything */
+	std::atomic<size_t> busy = 0; /* connections with a request under way */
+	std::atomic<size_t> unsent = 0; /* connections whose peer has not read everything */
 	event_ptr timer;
 };
 
 /* Members are in the order of opening; they are freed in reverse order. */
 struct server {
-	deadline_ptr deadline;            /* of a stop; the first member, so that it is freed last */
+	deadline_ptr deadline; /* of a stop; the first member, so that it is freed last */
 	struct server_request request;
 	std::unique_ptr<struct configuration> conf;
 	struct plugin_set plugins;
 	struct dispatch_table dispatch;
 	std::vector<struct listen_address> addresses;
 	store_ptr store;
-	bus_ptr bus;                      /* null: this node is alone */
+	bus_ptr bus; /* null: this node is alone */
 	struct loop main;
 	struct session_table sessions;
 	struct throttle throttle;
@@ -71,12 +71,12 @@ struct server {
 	admin_ptr admin;
 	std::vector<event_ptr> signals;
 	struct call_watch watch;
-	unsigned looks = 0;               /* number of looks of the watch */
+	unsigned looks = 0; /* number of looks of the watch */
 	event_ptr watch_timer;
 	std::unique_ptr<struct reload, reload_deleter> reload;
 	struct drain drain;
 	int64_t started_ms = 0;
-	int status = 0;                   /* exit status of the process */
+	int status = 0; /* exit status of the process */
 };
 
 /* The options of the sections [core], [store] and [bus]. */
@@ -88,11 +88,10 @@ const struct bus_conf *server_bus_conf(const struct configuration *conf);
 std::string server_node_name(const struct server *s);
 
 /* Reads and checks chat.conf without looking at plugins. 0, or CS_EINVAL with file:line in e. */
-[[nodiscard]] int server_read_conf(const struct server_request *request,
-                                   std::unique_ptr<struct configuration> *conf_r, struct cs_error *e);
+[[nodiscard]] int server_read_conf(const struct server_request *request, std::unique_ptr<struct configuration> *conf_r,
+                                   struct cs_error *e);
 /* Checks that every section is the core's or a loaded plugin's. 0, or CS_EINVAL with file:line in e. */
-[[nodiscard]] int server_check_sections(const struct server *s, const struct configuration *conf,
-                                        struct cs_error *e);
+[[nodiscard]] int server_check_sections(const struct server *s, const struct configuration *conf, struct cs_error *e);
 /* Reads chat.conf, loads every plugin and checks everything; opens and starts nothing. */
 [[nodiscard]] int server_configure(struct server *s, struct cs_error *e);
 /* Asks the plugins whether the files and folders that their options name can be used. After server_configure. 0, or
@@ -101,8 +100,7 @@ std::string server_node_name(const struct server *s);
 /* The configuration in force, in the form of chat.conf; secrets as ***. After server_configure. */
 std::string server_print_conf(const struct server *s);
 /* One line for each option of the core, the store and every plugin file that loads. Needs no chat.conf. */
-[[nodiscard]] int server_dump_options(const struct server_request *request, std::string *text_r,
-                                      struct cs_error *e);
+[[nodiscard]] int server_dump_options(const struct server_request *request, std::string *text_r, struct cs_error *e);
 /* One line for each route: msgid, name, plugin. After server_configure. */
 std::string server_list_routes(const struct server *s);
 /* Opens everything, serves until it is told to stop, drains, stops. After server_configure. Returns the exit status. */

@@ -22,7 +22,7 @@ static int server_check_names(const struct configuration *conf, struct cs_error 
 {
 	const struct core_conf *core = server_core_conf(conf);
 	std::vector<struct network> networks;
-	struct cs_error text{};
+	struct cs_error text {};
 
 	if (!server_is_plain_name(core->node)) {
 		error_set(e, "%s: core.node: letters, digits, '.', '-' and '_' only",
@@ -40,11 +40,13 @@ static int server_check_names(const struct configuration *conf, struct cs_error 
 static int server_check_core(const struct configuration *conf, struct cs_error *e)
 {
 	const struct core_conf *core = server_core_conf(conf);
-	const auto where = [conf](const char *key) { return conf_where(&conf->file, "core", key); };
+	const auto where = [conf](const char *key) {
+		return conf_where(&conf->file, "core", key);
+	};
 
 	if (core->output_soft >= core->output_hard) {
-		error_set(e, "core.output_soft (%s) must be below core.output_hard (%s)",
-		          where("output_soft").c_str(), where("output_hard").c_str());
+		error_set(e, "core.output_soft (%s) must be below core.output_hard (%s)", where("output_soft").c_str(),
+		          where("output_hard").c_str());
 		return CS_EINVAL;
 	}
 	if (core->max_frame >= core->output_hard) {
@@ -56,9 +58,9 @@ static int server_check_core(const struct configuration *conf, struct cs_error *
 }
 
 static int server_check_address_option(const struct configuration *conf, const char *key, const char *value,
-                         std::vector<struct listen_address> *addresses_r, struct cs_error *e)
+                                       std::vector<struct listen_address> *addresses_r, struct cs_error *e)
 {
-	struct cs_error text{};
+	struct cs_error text {};
 
 	if (listener_parse(value, addresses_r, &text) == 0)
 		return 0;
@@ -97,10 +99,10 @@ static int server_load_plugins(struct server *s, struct cs_error *e)
 		{"store", CS_DB_SERVICE, "database", server_store_conf(s->conf.get())->driver},
 		{"bus", CS_BUS_SERVICE, "bus", server_bus_conf(s->conf.get())->driver},
 	};
-	struct cs_error text{};
+	struct cs_error text {};
 
-	if (const int failed = plugin_load_all(&s->plugins, core->plugin_dir, core->plugins, adapters,
-	                                       &s->conf->file, e))
+	if (const int failed =
+	            plugin_load_all(&s->plugins, core->plugin_dir, core->plugins, adapters, &s->conf->file, e))
 		return failed;
 	if (dispatch_build(&s->dispatch, &s->plugins, &text) == 0)
 		return 0;
@@ -114,7 +116,7 @@ static int server_load_plugins(struct server *s, struct cs_error *e)
 static void server_dump_plugins(const char *folder, std::string *text_r)
 {
 	std::vector<std::string> names;
-	struct cs_error e{};
+	struct cs_error e {};
 
 	if (plugin_list(folder, &names, &e) != 0)
 		log_warning("%s", e.text);
@@ -130,17 +132,17 @@ static void server_dump_plugins(const char *folder, std::string *text_r)
 
 const struct core_conf *server_core_conf(const struct configuration *conf)
 {
-	return (const struct core_conf *)(const void *)conf->core.memory.get();
+	return static_cast<const struct core_conf *>((const void *)conf->core.memory.get());
 }
 
 const struct store_conf *server_store_conf(const struct configuration *conf)
 {
-	return (const struct store_conf *)(const void *)conf->store.memory.get();
+	return static_cast<const struct store_conf *>((const void *)conf->store.memory.get());
 }
 
 const struct bus_conf *server_bus_conf(const struct configuration *conf)
 {
-	return (const struct bus_conf *)(const void *)conf->bus.memory.get();
+	return static_cast<const struct bus_conf *>((const void *)conf->bus.memory.get());
 }
 
 std::string server_node_name(const struct server *s)
@@ -168,8 +170,8 @@ int server_read_conf(const struct server_request *request, std::unique_ptr<struc
 	}
 	if (const int failed = conf_bind(&conf->file, "core", core_options, sizeof(struct core_conf), &conf->core, e))
 		return failed;
-	if (const int failed = conf_bind(&conf->file, "store", store_options, sizeof(struct store_conf),
-	                                 &conf->store, e))
+	if (const int failed =
+	            conf_bind(&conf->file, "store", store_options, sizeof(struct store_conf), &conf->store, e))
 		return failed;
 	if (const int failed = conf_bind(&conf->file, "bus", bus_options, sizeof(struct bus_conf), &conf->bus, e))
 		return failed;
@@ -270,7 +272,8 @@ std::string server_list_routes(const struct server *s)
 
 	for (const auto &p : s->plugins.plugins) {
 		for (const struct cs_route *r = p->declared.routes; r && r->handler; r++)
-			text += std::to_string(r->msgid) + "\t" + r->name + "\t" + p->name + server_hooks_of(s, r->msgid) + "\n";
+			text += std::to_string(r->msgid) + "\t" + r->name + "\t" + p->name +
+			        server_hooks_of(s, r->msgid) + "\n";
 	}
 	return text;
 }

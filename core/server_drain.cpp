@@ -13,10 +13,10 @@
 static constexpr int64_t server_poll_ms = 10;
 /* Signals that come within this time of the first count as one request. */
 static constexpr int64_t server_same_wish_ms = 1000;
-static constexpr int64_t server_unread_ms = 1000;   /* for peers that do not read their output */
+static constexpr int64_t server_unread_ms = 1000; /* for peers that do not read their output */
 /* Time beyond drain_timeout for stopping all threads; then the process ends, as chatserverd(8) says. */
 static constexpr int64_t server_stop_ms = 2000;
-static constexpr int64_t server_exit_ms = 1000;     /* more time that the service manager should wait before it kills */
+static constexpr int64_t server_exit_ms = 1000; /* more time that the service manager should wait before it kills */
 
 static bool server_bus_is_idle(const struct server *s)
 {
@@ -31,7 +31,7 @@ struct drain_question {
 
 static void server_worker_begin(void *arg)
 {
-	auto *w = (struct worker *)arg;
+	auto *w = static_cast<struct worker *>(arg);
 
 	listener_close_all(w);
 	conn_table_drain(w);
@@ -39,12 +39,12 @@ static void server_worker_begin(void *arg)
 
 static void server_worker_close(void *arg)
 {
-	conn_table_close_all((struct worker *)arg, "node is draining");
+	conn_table_close_all(static_cast<struct worker *>(arg), "node is draining");
 }
 
 static void server_worker_cut(void *arg)
 {
-	for (const auto &c : ((struct worker *)arg)->conns->slots) {
+	for (const auto &c : static_cast<struct worker *>(arg)->conns->slots) {
 		if (c)
 			conn_close(c.get(), "did not end in time");
 	}
@@ -52,7 +52,7 @@ static void server_worker_cut(void *arg)
 
 static void server_worker_count(void *arg)
 {
-	const std::unique_ptr<struct drain_question> q((struct drain_question *)arg);
+	const std::unique_ptr<struct drain_question> q(static_cast<struct drain_question *>(arg));
 	struct drain *d = &q->server->drain;
 
 	for (const auto &c : q->worker->conns->slots) {
@@ -79,7 +79,7 @@ static void server_drain_ask_all(struct server *s)
 	d->answered.store(0, std::memory_order_relaxed);
 	d->busy.store(0, std::memory_order_relaxed);
 	d->unsent.store(0, std::memory_order_relaxed);
-	d->asked = (unsigned)s->shared.workers.size();
+	d->asked = static_cast<unsigned>(s->shared.workers.size());
 	for (const auto &w : s->shared.workers) {
 		auto q = std::make_unique<struct drain_question>(drain_question{.server = s, .worker = w.get()});
 
@@ -146,7 +146,7 @@ static void server_give_up(struct server *s)
 /* Three quarters of the time are for requests under way, the rest for closing and for storing cursors. */
 static void server_poll(evutil_socket_t, short, void *arg)
 {
-	auto *s = (struct server *)arg;
+	auto *s = static_cast<struct server *>(arg);
 	const int64_t now = worker_monotonic_ms();
 	const int64_t timeout = server_core_conf(s->conf.get())->drain_timeout;
 	const int64_t past = now - s->drain.begun_ms;
@@ -170,7 +170,9 @@ static void server_poll(evutil_socket_t, short, void *arg)
 
 void server_drain(struct server *s, const char *why)
 {
-	const struct timeval interval{.tv_sec = 0, .tv_usec = server_poll_ms * 1000};
+	const struct timeval interval {
+		.tv_sec = 0, .tv_usec = server_poll_ms * 1000
+	};
 	const int64_t most_ms = server_core_conf(s->conf.get())->drain_timeout + server_stop_ms;
 
 	if (s->drain.begun) {

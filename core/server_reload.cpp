@@ -15,10 +15,10 @@
 struct reload {
 	struct server *server = nullptr;
 	std::unique_ptr<struct configuration> conf;
-	std::vector<struct conf_struct> plugin_confs;   /* by plugin */
-	bool commit = false;                            /* in the second phase */
+	std::vector<struct conf_struct> plugin_confs; /* by plugin */
+	bool commit = false; /* in the second phase */
 	bool refused = false;
-	unsigned missing = 0;                           /* workers that have not answered yet */
+	unsigned missing = 0; /* workers that have not answered yet */
 };
 
 void reload_deleter::operator()(struct reload *r) const
@@ -35,7 +35,8 @@ struct reload_question {
 	struct cs_error error;
 };
 
-static void server_log_fixed(const char *section, const struct cs_option *options, const void *before, const void *after)
+static void server_log_fixed(const char *section, const struct cs_option *options, const void *before,
+                             const void *after)
 {
 	for (const std::string &key : conf_changed_fixed(options, before, after))
 		log_warning("option changed, which needs a restart option=%s.%s", section, key.c_str());
@@ -66,7 +67,7 @@ static int server_tell_instance(const struct cs_self *self, const struct reload_
 {
 	const struct plugin *p = self->plugin;
 	const void *conf = q->reload->plugin_confs[p->index].memory.get();
-	struct cs_error text{};
+	struct cs_error text {};
 
 	const plugin_call call(self, CALL_RELOAD);
 
@@ -80,10 +81,10 @@ static void server_answer(void *arg);
 
 static void server_tell_worker(void *arg)
 {
-	auto *q = (struct reload_question *)arg;
+	auto *q = static_cast<struct reload_question *>(arg);
 
 	for (const auto &self : q->worker->instances) {
-		struct cs_error e{};
+		struct cs_error e {};
 
 		if (server_tell_instance(self.get(), q, &e) != 0) {
 			q->result = CS_EINVAL;
@@ -100,10 +101,10 @@ static void server_tell_worker(void *arg)
 static void server_reload_ask_all(struct reload *r, bool commit)
 {
 	r->commit = commit;
-	r->missing = (unsigned)r->server->shared.workers.size();
+	r->missing = static_cast<unsigned>(r->server->shared.workers.size());
 	for (const auto &w : r->server->shared.workers) {
-		auto q = std::make_unique<struct reload_question>(reload_question{.reload = r, .worker = w.get(), .commit = commit,
-		                                                    .result = 0, .error = {}});
+		auto q = std::make_unique<struct reload_question>(
+			reload_question{.reload = r, .worker = w.get(), .commit = commit, .result = 0, .error = {}});
 
 		loop_post(&w->loop, server_tell_worker, q.release());
 	}
@@ -119,12 +120,12 @@ static void server_replace_conf(struct reload *r)
 			p->conf = std::move(r->plugin_confs[p->index]);
 	}
 	s->conf = std::move(r->conf);
-	log_set_level((enum cs_log_level)server_core_conf(s->conf.get())->log_level);
+	log_set_level(static_cast<enum cs_log_level>(server_core_conf(s->conf.get())->log_level));
 }
 
 static void server_answer(void *arg)
 {
-	const std::unique_ptr<struct reload_question> q((struct reload_question *)arg);
+	const std::unique_ptr<struct reload_question> q(static_cast<struct reload_question *>(arg));
 	struct reload *r = q->reload;
 
 	if (q->result != 0) {
@@ -174,7 +175,7 @@ static void server_keep_fixed_core(const struct server *s, const struct configur
 void server_reload(struct server *s)
 {
 	std::unique_ptr<struct reload, reload_deleter> r(std::make_unique<struct reload>().release());
-	struct cs_error e{};
+	struct cs_error e {};
 
 	if (s->drain.begun || s->reload) {
 		log_warning("reload refused: the server is %s", s->reload ? "reloading already" : "draining");

@@ -14,8 +14,9 @@
 static constexpr unsigned call_most_looks = 3; /* at the third look a call has lasted for two pauses */
 static constexpr int64_t call_tell_ms = 60000;
 
-static const char *const call_names[CALL_COUNT] = {"handler", "hook",   "completion", "timer",  "watch",   "post",  "opened",
-                                                   "closed",  "written", "routed",    "cluster", "reload", "start", "stop"};
+static const char *const call_names[CALL_COUNT] = {"handler", "hook",   "completion", "timer",   "watch",
+                                                   "post",    "opened", "closed",     "written", "routed",
+                                                   "cluster", "reload", "start",      "stop"};
 
 /* The mark of this thread, global because a signal handler gets no argument. */
 static constinit thread_local const struct call_mark *call_of_thread = nullptr;
@@ -28,8 +29,8 @@ static uint64_t call_pack(enum call_kind kind, uint32_t msgid)
 }
 
 plugin_call::plugin_call(struct call_mark *m, const struct cs_plugin *plugin, enum call_kind kind, uint32_t msgid)
-	: mark(m), outer_plugin(m->plugin.load(std::memory_order_relaxed)),
-	  outer_what(m->what.load(std::memory_order_relaxed))
+    : mark(m), outer_plugin(m->plugin.load(std::memory_order_relaxed)),
+      outer_what(m->what.load(std::memory_order_relaxed))
 {
 	mark->count.store(mark->count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 	mark->what.store(call_pack(kind, msgid), std::memory_order_relaxed);
@@ -37,7 +38,7 @@ plugin_call::plugin_call(struct call_mark *m, const struct cs_plugin *plugin, en
 }
 
 plugin_call::plugin_call(const struct cs_self *self, enum call_kind kind, uint32_t msgid)
-	: plugin_call(&self->worker->call, self->declared, kind, msgid)
+    : plugin_call(&self->worker->call, self->declared, kind, msgid)
 {
 }
 

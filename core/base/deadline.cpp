@@ -14,7 +14,7 @@
 
 struct deadline {
 	std::chrono::steady_clock::time_point end;
-	std::mutex mutex;   /* guards called_off */
+	std::mutex mutex; /* guards called_off */
 	std::condition_variable changed;
 	bool called_off = false;
 	std::thread thread;

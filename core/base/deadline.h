@@ -8,7 +8,7 @@
 
 struct deadline;
 struct deadline_deleter {
-	void operator()(struct deadline *d) const;   /* cancels it; waits only for the deadline's own thread */
+	void operator()(struct deadline *d) const; /* cancels it; waits only for the deadline's own thread */
 };
 using deadline_ptr = std::unique_ptr<struct deadline, deadline_deleter>;
 

@@ -14,18 +14,18 @@ struct worker;
 
 struct cs_self {
 	const struct cs_plugin *declared = nullptr; /* what its file exports */
-	const struct cs_host *host = nullptr;       /* the table that it got */
-	unsigned index = 0;                         /* index of its plugin, in the order of start */
-	struct plugin *plugin = nullptr;            /* for the plugin room only */
+	const struct cs_host *host = nullptr; /* the table that it got */
+	unsigned index = 0; /* index of its plugin, in the order of start */
+	struct plugin *plugin = nullptr; /* for the plugin room only */
 	struct worker *worker = nullptr;
-	struct loop *loop = nullptr;                /* the worker's */
+	struct loop *loop = nullptr; /* the worker's */
 	void *state = nullptr;
 	bool started = false;
-	std::vector<struct cs_timer *> timers;      /* alive ones; freed with the instance */
-	std::vector<struct cs_watch *> watches;     /* live ones, too */
-	std::mutex mutex;                           /* guards posts_ended */
+	std::vector<struct cs_timer *> timers; /* alive ones; freed with the instance */
+	std::vector<struct cs_watch *> watches; /* live ones, too */
+	std::mutex mutex; /* guards posts_ended */
 	bool posts_ended = false;
-	int64_t verdict_told = 0, frame_told = 0;   /* when its last mistake of this kind was logged, in ms */
+	int64_t verdict_told = 0, frame_told = 0; /* when its last mistake of this kind was logged, in ms */
 };
 
 #endif

@@ -48,20 +48,22 @@ static bool log_is_journal()
 {
 	const char *stream = getenv("JOURNAL_STREAM");
 	unsigned long long device = 0, inode = 0;
-	struct stat status{};
+	struct stat status {};
 
 	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &status) == 0 &&
-		status.st_dev == device && status.st_ino == inode;
+	       status.st_dev == device && status.st_ino == inode;
 }
 
 /* The beginning of a line: the time, 2026-01-31T23:59:59.999+01:00, and the level; for the journal, which adds the time
  * itself, its priority and the level. */
 std::string log_line_begin(enum cs_log_level level)
 {
-	const int priority = level == CS_LOG_DEBUG ? LOG_DEBUG : level == CS_LOG_INFO ? LOG_INFO
-		: level == CS_LOG_WARNING ? LOG_WARNING : LOG_ERR;
-	struct timespec now{};
-	struct tm local{};
+	const int priority = level == CS_LOG_DEBUG     ? LOG_DEBUG
+	                     : level == CS_LOG_INFO    ? LOG_INFO
+	                     : level == CS_LOG_WARNING ? LOG_WARNING
+	                                               : LOG_ERR;
+	struct timespec now {};
+	struct tm local {};
 	char time[32], zone[8], text[64];
 
 	if (log_is_journal()) {
@@ -81,14 +83,16 @@ std::string log_line_begin(enum cs_log_level level)
  * both. */
 static bool log_is_visible(std::string_view text, size_t at)
 {
-	const auto is_order = [](unsigned char byte) { return byte >= 0x80 && byte <= 0x9f; };
-	const unsigned char byte = (unsigned char)text[at];
-	const unsigned char before = at > 0 ? (unsigned char)text[at - 1] : 0;
+	const auto is_order = [](unsigned char byte) {
+		return byte >= 0x80 && byte <= 0x9f;
+	};
+	const unsigned char byte = static_cast<unsigned char>(text[at]);
+	const unsigned char before = at > 0 ? static_cast<unsigned char>(text[at - 1]) : 0;
 
 	if (is_order(byte))
 		return before >= 0x80 && before != 0xc2;
 	if (byte == 0xc2 && at + 1 < text.size())
-		return !is_order((unsigned char)text[at + 1]);
+		return !is_order(static_cast<unsigned char>(text[at + 1]));
 	return byte >= 0x20 && byte != 0x7f;
 }
 
@@ -98,7 +102,7 @@ static void log_append_visible(std::string *line, std::string_view text)
 	static const char hex[] = "0123456789abcdef";
 
 	for (size_t i = 0; i < text.size(); i++) {
-		const unsigned char byte = (unsigned char)text[i];
+		const unsigned char byte = static_cast<unsigned char>(text[i]);
 
 		if (log_is_visible(text, i)) {
 			line->push_back(text[i]);
@@ -119,13 +123,15 @@ static void log_write_all(std::string_view line)
 			continue;
 		if (written <= 0)
 			return;
-		line.remove_prefix((size_t)written);
+		line.remove_prefix(static_cast<size_t>(written));
 	}
 }
 
 static bool log_has_room()
 {
-	struct pollfd out{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+	struct pollfd out {
+		.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0
+	};
 
 	return poll(&out, 1, 0) == 1 && (out.revents & POLLOUT);
 }
@@ -137,7 +143,8 @@ static void log_write_or_drop(std::string_view line)
 	std::scoped_lock lock(log_way.mutex);
 
 	if (log_way.dropped > 0 && log_has_room()) {
-		log_write_all(log_line_begin(CS_LOG_WARNING) + "log lines dropped count=" + std::to_string(log_way.dropped) + "\n");
+		log_write_all(log_line_begin(CS_LOG_WARNING) +
+		              "log lines dropped count=" + std::to_string(log_way.dropped) + "\n");
 		log_way.dropped = 0;
 	}
 	if (log_has_room())
@@ -167,7 +174,7 @@ void log_vwrite(enum cs_log_level level, const char *format, va_list arguments)
 	std::string line = log_line_begin(level);
 
 	if (size > 0)
-		log_append_visible(&line, {text, std::min((size_t)size, sizeof(text) - 1)});
+		log_append_visible(&line, {text, std::min(static_cast<size_t>(size), sizeof(text) - 1)});
 	line.resize(std::min(line.size(), log_most_written - 1));
 	line.push_back('\n');
 	log_write_or_drop(line);

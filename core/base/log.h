@@ -20,12 +20,21 @@ void log_write(enum cs_log_level level, const char *format, ...) CS_PRINTF(2, 3)
 void log_vwrite(enum cs_log_level level, const char *format, va_list arguments);
 
 #define log_error(...) log_write(CS_LOG_ERROR, __VA_ARGS__)
-#define log_warning(...) \
-	do { if (log_enabled(CS_LOG_WARNING)) log_write(CS_LOG_WARNING, __VA_ARGS__); } while (0)
-#define log_info(...) \
-	do { if (log_enabled(CS_LOG_INFO)) log_write(CS_LOG_INFO, __VA_ARGS__); } while (0)
-#define log_debug(...) \
-	do { if (log_enabled(CS_LOG_DEBUG)) log_write(CS_LOG_DEBUG, __VA_ARGS__); } while (0)
+#define log_warning(...)                                                                                               \
+	do {                                                                                                           \
+		if (log_enabled(CS_LOG_WARNING))                                                                       \
+			log_write(CS_LOG_WARNING, __VA_ARGS__);                                                        \
+	} while (0)
+#define log_info(...)                                                                                                  \
+	do {                                                                                                           \
+		if (log_enabled(CS_LOG_INFO))                                                                          \
+			log_write(CS_LOG_INFO, __VA_ARGS__);                                                           \
+	} while (0)
+#define log_debug(...)                                                                                                 \
+	do {                                                                                                           \
+		if (log_enabled(CS_LOG_DEBUG))                                                                         \
+			log_write(CS_LOG_DEBUG, __VA_ARGS__);                                                          \
+	} while (0)
 
 /* Sets the text of an error. */
 void error_set(struct cs_error *e, const char *format, ...) CS_PRINTF(2, 3);

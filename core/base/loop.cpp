@@ -51,7 +51,7 @@ int loop_open(struct loop *l, struct cs_error *e)
 	/* Needs no lock: other threads use only the loop's inbox. */
 	event_config_set_flag(config.get(), EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV);
 	l->base.reset(event_base_new_with_config(config.get()));
-	if (l->base == nullptr) {
+	if (!l->base) {
 		error_set(e, "cannot make an event loop: %s", strerror(errno));
 		return CS_EINVAL;
 	}
@@ -61,7 +61,7 @@ int loop_open(struct loop *l, struct cs_error *e)
 		return CS_EINVAL;
 	}
 	l->wake_event.reset(event_new(l->base.get(), l->wake.fd, EV_READ | EV_PERSIST, loop_on_wake, l));
-	if (l->wake_event == nullptr || event_add(l->wake_event.get(), nullptr) == -1) {
+	if (!l->wake_event || event_add(l->wake_event.get(), nullptr) == -1) {
 		error_set(e, "cannot watch the eventfd of a loop");
 		return CS_EINVAL;
 	}

@@ -48,7 +48,7 @@ void worker_count_refusal(const struct worker *w, uint32_t msgid, int wire_errno
 	struct route_counters *counters = worker_counters(w, msgid);
 	const auto number = static_cast<size_t>(wire_errno);
 
-	if (counters != nullptr)
+	if (counters)
 		worker_add(&counters->refused[number < route_most_errnos ? number : 0], 1);
 }
 

@@ -7,8 +7,8 @@
 #include <memory>
 
 #include "core/base/call.h"
-#include "core/bus/bus_internal.h"
 #include "core/base/log.h"
+#include "core/bus/bus_internal.h"
 
 void bus_deleter::operator()(struct bus *b) const
 {
@@ -16,8 +16,8 @@ void bus_deleter::operator()(struct bus *b) const
 	std::default_delete<struct bus>()(b);
 }
 
-int bus_open(bus_ptr *bus_r, struct worker_shared *shared, const struct cs_bus_driver *driver,
-             const void *conf, struct cs_error *e)
+int bus_open(bus_ptr *bus_r, struct worker_shared *shared, const struct cs_bus_driver *driver, const void *conf,
+             struct cs_error *e)
 {
 	bus_ptr b(std::make_unique<struct bus>().release());
 
@@ -73,7 +73,7 @@ void bus_stop(struct bus *b, int64_t timeout_ms)
 		loop_drain(&b->loop);
 	b->stopped = true;
 	b->address = 0;
-	if (b->handle != nullptr)
+	if (b->handle)
 		b->driver->close(b->handle);
 	b->handle = nullptr;
 	bus_abandon(b);

@@ -60,8 +60,8 @@ size_t bus_unfinished(const struct bus *b);
 
 /* ---- [any thread] each is a post to the bus thread; done is posted to loop `to`. */
 struct loop;
-void bus_claim(struct bus *b, const struct cs_bus_session *session, unsigned flags, struct loop *to,
-               bus_done_fn *done, void *arg);
+void bus_claim(struct bus *b, const struct cs_bus_session *session, unsigned flags, struct loop *to, bus_done_fn *done,
+               void *arg);
 void bus_ending(struct bus *b, cs_account account, cs_conn conn);
 void bus_release(struct bus *b, cs_account account, cs_conn conn);
 /* accounts and online as in cs_bus_driver. result 0 or CS_ENOENT (away). */

@@ -39,7 +39,8 @@ static void bus_log_stranger(struct bus *b, std::string_view name)
 {
 	if (!b->stranger_logged)
 		log_warning("another node has a plugin that this one has not; what it sends is dropped "
-		            "plugin=%.*s", static_cast<int>(name.size()), name.data());
+		            "plugin=%.*s",
+		            static_cast<int>(name.size()), name.data());
 	b->stranger_logged = true;
 }
 

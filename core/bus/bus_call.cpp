@@ -26,7 +26,7 @@ static void bus_call_complete(void *arg)
 
 static void bus_call_finish(struct bus_call *call, int result)
 {
-	if (call->done == nullptr)
+	if (!call->done)
 		return bus_call_free(call);
 	call->result = result;
 	loop_post(call->to, bus_call_complete, call);
@@ -103,8 +103,8 @@ static void bus_run_claim(struct bus_call *call)
 	call->bus->driver->claim(call->bus->handle, &call->session, call->flags, bus_call_answered, call);
 }
 
-void bus_claim(struct bus *b, const struct cs_bus_session *session, unsigned flags, struct loop *to,
-               bus_done_fn *done, void *arg)
+void bus_claim(struct bus *b, const struct cs_bus_session *session, unsigned flags, struct loop *to, bus_done_fn *done,
+               void *arg)
 {
 	auto call = bus_call_make(b, bus_run_claim, 0);
 
@@ -120,8 +120,8 @@ static void bus_run_tell(struct bus_call *call)
 	bus_call_free(call);
 }
 
-static void bus_tell(struct bus *b, void (*tell)(void *handle, cs_account account, cs_conn conn),
-                     cs_account account, cs_conn conn)
+static void bus_tell(struct bus *b, void (*tell)(void *handle, cs_account account, cs_conn conn), cs_account account,
+                     cs_conn conn)
 {
 	auto call = bus_call_make(b, bus_run_tell, 0);
 
@@ -143,12 +143,12 @@ void bus_release(struct bus *b, cs_account account, cs_conn conn)
 static void bus_run_presence(struct bus_call *call)
 {
 	bus_call_wait(call);
-	call->bus->driver->presence(call->bus->handle, call->accounts, call->online, call->count,
-	                            bus_call_answered, call);
+	call->bus->driver->presence(call->bus->handle, call->accounts, call->online, call->count, bus_call_answered,
+	                            call);
 }
 
-void bus_presence(struct bus *b, const cs_account *accounts, unsigned char *online, size_t count,
-                  struct loop *to, bus_done_fn *done, void *arg)
+void bus_presence(struct bus *b, const cs_account *accounts, unsigned char *online, size_t count, struct loop *to,
+                  bus_done_fn *done, void *arg)
 {
 	auto call = bus_call_make(b, bus_run_presence, CS_ENOENT);
 

@@ -12,8 +12,8 @@
 #include <thread>
 #include <unordered_set>
 
-#include "core/bus/bus.h"
 #include "core/base/loop.h"
+#include "core/bus/bus.h"
 
 /* Bytes of parcels that may wait for the bus thread. Claims, ends of sessions and questions are not counted: each
  * connection has only a few. */
@@ -23,9 +23,9 @@ inline constexpr size_t bus_most_waiting = 16 * 1024 * 1024;
 struct bus_call {
 	struct bus *bus = nullptr;
 	void (*run)(struct bus_call *call) = nullptr; /* bus thread; gives the call to the adapter */
-	int away = 0;                                 /* its result if the adapter has said goodbye */
-	struct loop *to = nullptr;                    /* where done is called */
-	bus_done_fn *done = nullptr;                  /* null: no completion is due */
+	int away = 0; /* its result if the adapter has said goodbye */
+	struct loop *to = nullptr; /* where done is called */
+	bus_done_fn *done = nullptr; /* null: no completion is due */
 	void *arg = nullptr;
 	int result = 0;
 
@@ -46,13 +46,13 @@ struct bus {
 	void *handle = nullptr; /* the adapter's */
 	struct loop loop;
 	std::thread thread;
-	std::binary_semaphore left{0};     /* the adapter has said goodbye */
+	std::binary_semaphore left{0}; /* the adapter has said goodbye */
 	std::atomic<bool> stopped = false; /* no call is posted any more */
 	std::atomic<cs_bus_address> address = 0;
 	std::atomic<uint64_t> epochs = 0, sent = 0, received = 0, dropped = 0, refused = 0;
 	std::atomic<size_t> unfinished = 0;
 	std::atomic<size_t> waiting_bytes = 0; /* of parcels that wait for the bus thread */
-	std::atomic<bool> missed = false;      /* a send found no room; a call that tells the other nodes is posted */
+	std::atomic<bool> missed = false; /* a send found no room; a call that tells the other nodes is posted */
 
 	/* The bus thread's. */
 	bool leaving = false; /* only close of the adapter may be called */

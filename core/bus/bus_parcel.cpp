@@ -55,12 +55,9 @@ static const char *bus_parcel_check_address(const struct bus_parcel_head *head)
 
 	switch (head->kind) {
 	case BUS_PARCEL_ACCOUNT:
-	case BUS_PARCEL_PROOF:
-		return is_account ? nullptr : "bad account";
-	case BUS_PARCEL_ALL:
-		return head->account == 0 ? nullptr : "an address where none belongs";
-	default:
-		return "unknown kind";
+	case BUS_PARCEL_PROOF: return is_account ? nullptr : "bad account";
+	case BUS_PARCEL_ALL: return head->account == 0 ? nullptr : "an address where none belongs";
+	default: return "unknown kind";
 	}
 }
 
@@ -82,11 +79,11 @@ int bus_parcel_decode(std::string_view bytes, struct bus_parcel *p_r, const char
 	head.account = le64toh(head.account);
 	bytes.remove_prefix(sizeof head);
 	*why_r = bus_parcel_check_head(&head);
-	if (*why_r == nullptr)
+	if (!*why_r)
 		*why_r = bus_parcel_check_address(&head);
-	if (*why_r == nullptr && !bus_parcel_has_good_name(&head, bytes.size()))
+	if (!*why_r && !bus_parcel_has_good_name(&head, bytes.size()))
 		*why_r = "bad plugin name";
-	if (*why_r != nullptr)
+	if (*why_r)
 		return CS_EINVAL;
 	p_r->kind = static_cast<enum bus_parcel_kind>(head.kind);
 	p_r->plugin = bytes.substr(0, head.name_size);

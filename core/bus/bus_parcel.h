@@ -10,8 +10,8 @@
 
 enum bus_parcel_kind : uint8_t {
 	BUS_PARCEL_ACCOUNT = 1, /* to the instance that holds the account's session */
-	BUS_PARCEL_ALL = 2,     /* to every instance of the node */
-	BUS_PARCEL_PROOF = 3    /* to the node: the account's session was probed and its peer has answered */
+	BUS_PARCEL_ALL = 2, /* to every instance of the node */
+	BUS_PARCEL_PROOF = 3 /* to the node: the account's session was probed and its peer has answered */
 };
 
 /* The plugin is named by its name, because nodes may load different plugins. A proof has no plugin and no data. */

@@ -2,12 +2,12 @@
  * Sends plugins' data to other nodes: packs it, and limits how much waits for the bus thread. */
 #include <memory>
 
+#include "core/base/instance.h"
+#include "core/base/log.h"
+#include "core/base/worker.h"
 #include "core/bus/bus.h"
 #include "core/bus/bus_internal.h"
 #include "core/bus/bus_parcel.h"
-#include "core/base/log.h"
-#include "core/base/instance.h"
-#include "core/base/worker.h"
 
 static void bus_flush(void *arg)
 {
@@ -82,11 +82,11 @@ static void bus_run_send(struct bus_call *call)
 	bus_call_free(call);
 }
 
-int bus_send(struct bus *b, const struct cs_self *self, cs_account to, const void *data, size_t size,
-             unsigned flags)
+int bus_send(struct bus *b, const struct cs_self *self, cs_account to, const void *data, size_t size, unsigned flags)
 {
-	struct bus_parcel parcel{.kind = BUS_PARCEL_ACCOUNT, .account = to,
-	                         .data = {static_cast<const char *>(data), size}};
+	struct bus_parcel parcel {
+		.kind = BUS_PARCEL_ACCOUNT, .account = to, .data = { static_cast<const char *>(data), size }
+	};
 
 	if (bus_address(b) == 0)
 		return bus_drop(b);
@@ -110,7 +110,9 @@ static void bus_run_send_all(struct bus_call *call)
 
 void bus_send_all(struct bus *b, const struct cs_self *self, const void *data, size_t size, unsigned flags)
 {
-	struct bus_parcel parcel{.kind = BUS_PARCEL_ALL, .data = {static_cast<const char *>(data), size}};
+	struct bus_parcel parcel {
+		.kind = BUS_PARCEL_ALL, .data = { static_cast<const char *>(data), size }
+	};
 
 	if (bus_address(b) == 0)
 		(void)bus_drop(b);
@@ -131,7 +133,9 @@ static void bus_run_send_proof(struct bus_call *call)
 
 void bus_send_proof(struct bus *b, cs_bus_address to, cs_account account)
 {
-	const struct bus_parcel parcel{.kind = BUS_PARCEL_PROOF, .account = account};
+	const struct bus_parcel parcel {
+		.kind = BUS_PARCEL_PROOF, .account = account
+	};
 	auto call = bus_call_make(b, bus_run_send_proof, 0);
 
 	call->address = to;

@@ -4,8 +4,8 @@
 #include <cstdio>
 #include <memory>
 
-#include "core/bus/bus_internal.h"
 #include "core/base/log.h"
+#include "core/bus/bus_internal.h"
 #include <base/raii.h>
 
 /* One event for each direction: adding or removing the watch for writing then costs one system call, not two. */
@@ -44,8 +44,8 @@ static void bus_watch_on_ready(evutil_socket_t, short what, void *arg)
 	watch->ready(watch->arg, (what & EV_READ) != 0, (what & EV_WRITE) != 0);
 }
 
-static struct cs_bus_watch *bus_host_watch(void *core, int fd,
-                                       void (*ready)(void *arg, int readable, int writable), void *arg)
+static struct cs_bus_watch *bus_host_watch(void *core, int fd, void (*ready)(void *arg, int readable, int writable),
+                                           void *arg)
 {
 	event_base *base = static_cast<struct bus *>(core)->loop.base.get();
 	auto watch = std::make_unique<struct cs_bus_watch>();
@@ -54,7 +54,7 @@ static struct cs_bus_watch *bus_host_watch(void *core, int fd,
 	watch->arg = arg;
 	watch->read_event.reset(event_new(base, fd, EV_READ | EV_PERSIST, bus_watch_on_ready, watch.get()));
 	watch->write_event.reset(event_new(base, fd, EV_WRITE | EV_PERSIST, bus_watch_on_ready, watch.get()));
-	if (watch->read_event == nullptr || watch->write_event == nullptr)
+	if (!watch->read_event || !watch->write_event)
 		return nullptr;
 	return watch.release();
 }
@@ -95,13 +95,15 @@ static void bus_timer_on_due(evutil_socket_t, short, void *arg)
 static struct cs_bus_timer *bus_host_timer_add(void *core, int64_t ms, void (*fn)(void *arg), void *arg)
 {
 	event_base *base = static_cast<struct bus *>(core)->loop.base.get();
-	const struct timeval time{.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+	const struct timeval time {
+		.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000
+	};
 	auto timer = std::make_unique<struct cs_bus_timer>();
 
 	timer->fn = fn;
 	timer->arg = arg;
 	timer->event.reset(event_new(base, -1, 0, bus_timer_on_due, timer.get()));
-	if (timer->event == nullptr || event_add(timer->event.get(), &time) == -1)
+	if (!timer->event || event_add(timer->event.get(), &time) == -1)
 		abort();
 	return timer.release();
 }

@@ -84,7 +84,8 @@ static int conf_parse_section(struct conf_file *file, struct reading *r, std::st
 	const size_t end = text.find(']');
 	const std::string_view rest = end == text.npos ? "" : conf_trim(text.substr(end + 1));
 
-	if (end == text.npos || (!rest.empty() && rest.front() != '#') || !conf_is_name(conf_trim(text.substr(1, end - 1)))) {
+	if (end == text.npos || (!rest.empty() && rest.front() != '#') ||
+	    !conf_is_name(conf_trim(text.substr(1, end - 1)))) {
 		error_set(e, "%s:%u: a section is [name], its name of a-z, 0-9 and _", r->path, r->line);
 		return CS_EINVAL;
 	}
@@ -100,10 +101,11 @@ std::string conf_include_pattern(const char *path, std::string_view pattern)
 
 	if (pattern.front() == '/' || !slash)
 		return std::string(pattern);
-	return std::string(path, (size_t)(slash - path) + 1) + std::string(pattern);
+	return std::string(path, static_cast<size_t>(slash - path) + 1) + std::string(pattern);
 }
 
-static int conf_parse_include(struct conf_file *file, const struct reading *r, std::string_view text, struct cs_error *e)
+static int conf_parse_include(struct conf_file *file, const struct reading *r, std::string_view text,
+                              struct cs_error *e)
 {
 	std::string value;
 
@@ -133,8 +135,9 @@ static int conf_parse_option(struct conf_file *file, const struct reading *r, st
 {
 	const size_t equals = text.find('=');
 	const std::string_view key = conf_trim(text.substr(0, equals));
-	struct conf_line line{.section = r->section, .key = std::string(key), .value = {}, .file = r->path,
-	                      .line = r->line};
+	struct conf_line line {
+		.section = r->section, .key = std::string(key), .value = {}, .file = r->path, .line = r->line
+	};
 
 	if (equals == text.npos || !conf_is_name(key)) {
 		error_set(e, "%s:%u: a line is `key = value`, [section], include FILE or a # comment", r->path,
@@ -146,8 +149,8 @@ static int conf_parse_option(struct conf_file *file, const struct reading *r, st
 		return CS_EINVAL;
 	}
 	if (!conf_parse_value(conf_trim(text.substr(equals + 1)), &line.value)) {
-		error_set(e, "%s:%u: the value of %s has a quote without its end, or text behind it", r->path,
-		          r->line, line.key.c_str());
+		error_set(e, "%s:%u: the value of %s has a quote without its end, or text behind it", r->path, r->line,
+		          line.key.c_str());
 		return CS_EINVAL;
 	}
 	file->lines.push_back(std::move(line));
@@ -162,7 +165,8 @@ static int conf_parse_line(struct conf_file *file, struct reading *r, std::strin
 		error_set(e, "%s:%u: a line may have at most %zu bytes", r->path, r->line, conf_most_line);
 		return CS_EINVAL;
 	}
-	if (std::any_of(text.begin(), text.end(), [](char c) { return (unsigned char)c < 0x20 && c != '\t'; })) {
+	if (std::any_of(text.begin(), text.end(),
+	                [](char c) { return static_cast<unsigned char>(c) < 0x20 && c != '\t'; })) {
 		error_set(e, "%s:%u: a NUL byte or control character; this must be a text file", r->path, r->line);
 		return CS_EINVAL;
 	}
@@ -171,7 +175,8 @@ static int conf_parse_line(struct conf_file *file, struct reading *r, std::strin
 		return 0;
 	if (text.front() == '[')
 		return conf_parse_section(file, r, text, e);
-	if (text.starts_with("include") && text.size() > 7 && conf_is_blank(text[7]) && conf_trim(text.substr(7)).front() != '=')
+	if (text.starts_with("include") && text.size() > 7 && conf_is_blank(text[7]) &&
+	    conf_trim(text.substr(7)).front() != '=')
 		return conf_parse_include(file, r, text.substr(7), e);
 	return conf_parse_option(file, r, text, e);
 }
@@ -238,13 +243,15 @@ static int conf_refuse_cycle(const struct reading *r, struct cs_error *e)
 
 static int conf_read_file(struct conf_file *file, const char *path, const struct reading *parent, struct cs_error *e)
 {
-	struct stat status{};
+	struct stat status {};
 	std::string text;
 
 	if (const int failed = conf_read_text(path, &text, &status, e))
 		return failed;
-	struct reading r{.path = path, .parent = parent, .device = status.st_dev, .inode = status.st_ino,
-	                 .depth = parent ? parent->depth + 1 : 0, .line = 0, .section = {}};
+	struct reading r {
+		.path = path, .parent = parent, .device = status.st_dev, .inode = status.st_ino,
+		.depth = parent ? parent->depth + 1 : 0, .line = 0, .section = {}
+	};
 
 	if (const int failed = conf_refuse_cycle(&r, e))
 		return failed;

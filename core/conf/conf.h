@@ -14,21 +14,21 @@
 #include <chatserverd/plugin.h>
 
 struct conf_line {
-	std::string section, key, value;   /* key empty: the section's own line */
-	std::string file;      /* "command line" for -o */
+	std::string section, key, value; /* key empty: the section's own line */
+	std::string file; /* "command line" for -o */
 	unsigned line = 0;
 };
 
 struct conf_file {
-	std::vector<struct conf_line> lines;   /* a later one wins */
-	std::vector<std::string> readable;     /* the files that everybody can read */
+	std::vector<struct conf_line> lines; /* a later one wins */
+	std::vector<std::string> readable; /* the files that everybody can read */
 };
 
 /* An option struct filled from a file; owns its memory and the texts that it points to. */
 struct conf_struct {
 	std::unique_ptr<char[]> memory;
 	std::unique_ptr<std::deque<std::string>> texts;
-	std::map<std::string, std::string> secret_files;   /* by key: the path that KEY_file gives */
+	std::map<std::string, std::string> secret_files; /* by key: the path that KEY_file gives */
 };
 
 /* Reads the file and the files that it includes (include conf.d/<glob>, relative to the file's folder, sorted, cycles
@@ -39,9 +39,8 @@ struct conf_struct {
 /* Fills a struct of the size from defaults and the section's lines. An unknown key is an error that names the nearest
  * known one; a bad value is an error with file:line and what is allowed. For each secret KEY there is also KEY_file,
  * the path of a file whose first line is the secret. Warns of secrets that others can read. */
-[[nodiscard]] int conf_bind(const struct conf_file *file, const char *section,
-                            const struct cs_option *options, size_t size, struct conf_struct *bound_r,
-                            struct cs_error *e);
+[[nodiscard]] int conf_bind(const struct conf_file *file, const char *section, const struct cs_option *options,
+                            size_t size, struct conf_struct *bound_r, struct cs_error *e);
 /* A section that is not in known is an error with file:line. It says whether the section is that of a plugin that
  * exists but is not loaded, or names the nearest known one. */
 [[nodiscard]] int conf_check_sections(const struct conf_file *file, const std::vector<std::string> &known,
@@ -60,8 +59,7 @@ void conf_dump(const char *section, const struct cs_option *options, std::string
 /* Appends `key = value` lines, secrets as ***, in the table's order. */
 void conf_print(const struct cs_option *options, const struct conf_struct *bound, std::string *text_r);
 /* Names of options that have different values but that SIGHUP cannot change. */
-std::vector<std::string> conf_changed_fixed(const struct cs_option *options, const void *before,
-                                            const void *after);
+std::vector<std::string> conf_changed_fixed(const struct cs_option *options, const void *before, const void *after);
 /* Copies the values of options that SIGHUP cannot change from before. */
 void conf_keep_fixed(const struct cs_option *options, const void *before, const struct conf_struct *after);
 

@@ -7,9 +7,9 @@
 #include <cstring>
 #include <numeric>
 
+#include "core/base/log.h"
 #include "core/conf/conf_secret.h"
 #include "core/conf/conf_value.h"
-#include "core/base/log.h"
 
 static const struct cs_option *conf_find_option(const struct cs_option *options, std::string_view key)
 {
@@ -42,9 +42,10 @@ std::string conf_secret_file_key(const struct cs_option *options, const struct c
 
 static struct conf_struct conf_make_struct(size_t size)
 {
-	struct conf_struct bound{.memory = std::make_unique<char[]>(size),
-	                         .texts = std::make_unique<std::deque<std::string>>(),
-	                         .secret_files = {}};
+	struct conf_struct bound {
+		.memory = std::make_unique<char[]>(size), .texts = std::make_unique<std::deque<std::string>>(),
+		.secret_files = {}
+	};
 
 	return bound;
 }
@@ -70,7 +71,7 @@ static int conf_refuse_key(const struct conf_line *line, const struct cs_option 
 }
 
 static int conf_bind_line(struct conf_struct *bound, const struct conf_line *line, const struct cs_option *options,
-              struct cs_error *e)
+                          struct cs_error *e)
 {
 	const struct cs_option *option = conf_find_option(options, line->key);
 
@@ -87,7 +88,8 @@ static int conf_bind_line(struct conf_struct *bound, const struct conf_line *lin
 	const bool shown = option->type != CS_OPTION_SECRET && line->value.size() <= 64;
 
 	error_set(e, "%s: %s.%s cannot be %s; allowed is %s", conf_place(line).c_str(), line->section.c_str(),
-	          option->key, shown ? ("\"" + line->value + "\"").c_str() : "that", conf_value_allowed(option).c_str());
+	          option->key, shown ? ("\"" + line->value + "\"").c_str() : "that",
+	          conf_value_allowed(option).c_str());
 	return CS_EINVAL;
 }
 
@@ -95,7 +97,8 @@ static int conf_bind_line(struct conf_struct *bound, const struct conf_line *lin
 static void conf_warn_of_secret(const char *section, const struct cs_option *o, const std::string &file, bool readable)
 {
 	if (file == "command line")
-		log_warning("others can read a secret on the command line: put it into a file option=%s.%s", section, o->key);
+		log_warning("others can read a secret on the command line: put it into a file option=%s.%s", section,
+		            o->key);
 	else if (readable)
 		log_warning("others can read a secret: run chmod o-r on the file option=%s.%s file=%s", section, o->key,
 		            file.c_str());
@@ -106,16 +109,17 @@ static void conf_warn_of_line(const struct conf_file *file, const char *section,
 	for (auto line = file->lines.rbegin(); line != file->lines.rend(); ++line) {
 		if (line->section != section || line->key != o->key)
 			continue;
-		return conf_warn_of_secret(section, o, line->file, std::find(file->readable.begin(), file->readable.end(),
-		                                                        line->file) != file->readable.end());
+		return conf_warn_of_secret(section, o, line->file,
+		                           std::find(file->readable.begin(), file->readable.end(), line->file) !=
+		                                   file->readable.end());
 	}
 }
 
 static int conf_bind_secret_file(const struct conf_struct *bound, const char *section, const struct cs_option *o,
-                     const std::string &path, struct cs_error *e)
+                                 const std::string &path, struct cs_error *e)
 {
-	struct stat status{};
-	struct cs_error text{};
+	struct stat status {};
+	struct cs_error text {};
 	std::string secret;
 
 	if (!conf_value_format(o, bound->memory.get()).empty()) {
@@ -127,8 +131,8 @@ static int conf_bind_secret_file(const struct conf_struct *bound, const char *se
 		return CS_EINVAL;
 	}
 	if (!conf_value_set(bound, o, secret)) {
-		error_set(e, "%s.%s_file: %s: its first line is not allowed; allowed is %s", section, o->key, path.c_str(),
-		          conf_value_allowed(o).c_str());
+		error_set(e, "%s.%s_file: %s: its first line is not allowed; allowed is %s", section, o->key,
+		          path.c_str(), conf_value_allowed(o).c_str());
 		return CS_EINVAL;
 	}
 	conf_warn_of_secret(section, o, path, status.st_mode & S_IROTH);
@@ -137,19 +141,20 @@ static int conf_bind_secret_file(const struct conf_struct *bound, const char *se
 
 /* Runs after all lines are read: the last line of a key is the valid one. */
 static int conf_bind_secrets(const struct conf_file *file, const char *section, const struct cs_option *options,
-                 const struct conf_struct *bound, struct cs_error *e)
+                             const struct conf_struct *bound, struct cs_error *e)
 {
 	for (const struct cs_option *o = options; o && o->key; o++) {
 		if (o->type != CS_OPTION_SECRET)
 			continue;
 		const auto given = bound->secret_files.find(o->key);
-		struct cs_error text{};
+		struct cs_error text {};
 
 		if (given == bound->secret_files.end() || given->second.empty()) {
 			if (!conf_value_format(o, bound->memory.get()).empty())
 				conf_warn_of_line(file, section, o);
 		} else if (conf_bind_secret_file(bound, section, o, given->second, &text) != 0) {
-			error_set(e, "%s: %s", conf_where(file, section, conf_secret_file_key(options, o)).c_str(), text.text);
+			error_set(e, "%s: %s", conf_where(file, section, conf_secret_file_key(options, o)).c_str(),
+			          text.text);
 			return CS_EINVAL;
 		}
 	}
@@ -169,7 +174,8 @@ static int conf_check_option(const struct cs_option *option, size_t size, struct
 
 	if (option->offset % needed != 0 || option->offset > size || size - option->offset < needed)
 		return error_set(e, "option %s: its offset %zu does not fit a struct of %zu bytes", option->key,
-		                 option->offset, size), CS_EINVAL;
+		                 option->offset, size),
+		       CS_EINVAL;
 	if (option->type != CS_OPTION_BOOL && option->type != CS_OPTION_CHOICE && !conf_type_is_text(option->type) &&
 	    option->min > option->max)
 		return error_set(e, "option %s: its smallest value is above its largest", option->key), CS_EINVAL;
@@ -177,10 +183,11 @@ static int conf_check_option(const struct cs_option *option, size_t size, struct
 		return error_set(e, "option %s: its smallest length is above its largest", option->key), CS_EINVAL;
 	if (option->type == CS_OPTION_CHOICE && (!option->choices || !*option->choices))
 		return error_set(e, "option %s: it has no choices", option->key), CS_EINVAL;
-	if (!option->default_text || !conf_value_set(std::make_unique<conf_struct>(conf_make_struct(size)).get(), option,
-	                                        option->default_text))
+	if (!option->default_text ||
+	    !conf_value_set(std::make_unique<conf_struct>(conf_make_struct(size)).get(), option, option->default_text))
 		return error_set(e, "option %s: its default is not allowed; allowed is %s", option->key,
-		                 conf_value_allowed(option).c_str()), CS_EINVAL;
+		                 conf_value_allowed(option).c_str()),
+		       CS_EINVAL;
 	if (!option->help)
 		return error_set(e, "option %s: it has no help", option->key), CS_EINVAL;
 	return 0;
@@ -259,15 +266,16 @@ int conf_check_sections(const struct conf_file *file, const std::vector<std::str
 		if (has(known, line.section))
 			continue;
 		if (has(unloaded, line.section)) {
-			error_set(e, "%s: the plugin %s is not loaded, so it can have no section; name it in core.plugins",
+			error_set(e,
+			          "%s: the plugin %s is not loaded, so it can have no section; name it in core.plugins",
 			          conf_place(&line).c_str(), line.section.c_str());
 			return CS_EINVAL;
 		}
 		const std::string nearest = conf_nearest(line.section, known);
 
 		error_set(e, "%s: there is no section [%s], and core.plugin_dir has no plugin of that name%s%s%s",
-		          conf_place(&line).c_str(), line.section.c_str(), nearest.empty() ? "" : "; the nearest one is [",
-		          nearest.c_str(), nearest.empty() ? "" : "]");
+		          conf_place(&line).c_str(), line.section.c_str(),
+		          nearest.empty() ? "" : "; the nearest one is [", nearest.c_str(), nearest.empty() ? "" : "]");
 		return CS_EINVAL;
 	}
 	return 0;

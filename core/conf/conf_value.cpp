@@ -67,7 +67,7 @@ static bool conf_parse_digits(std::string_view text, int64_t *value_r, std::stri
 	}
 	*value_r = negative ? -value : value;
 	*rest_r = text.substr(at);
-	return at > (size_t)negative;
+	return at > static_cast<size_t>(negative);
 }
 
 static bool conf_parse_unit(std::string_view suffix, const struct unit *units, size_t count, int64_t *value)
@@ -115,7 +115,7 @@ template <class T> static T conf_get(const struct cs_option *option, const void 
 {
 	T value;
 
-	memcpy(&value, (const char *)bound + option->offset, sizeof(value));
+	memcpy(&value, static_cast<const char *>(bound) + option->offset, sizeof(value));
 	return value;
 }
 
@@ -157,8 +157,8 @@ int64_t conf_longest_text(const struct cs_option *option)
 
 std::string conf_value_allowed(const struct cs_option *option)
 {
-	const std::string range = conf_format_number(option->type, option->min) + " to " +
-		conf_format_number(option->type, option->max);
+	const std::string range =
+		conf_format_number(option->type, option->min) + " to " + conf_format_number(option->type, option->max);
 
 	switch (option->type) {
 	case CS_OPTION_BOOL: return "yes or no";
@@ -169,7 +169,7 @@ std::string conf_value_allowed(const struct cs_option *option)
 	case CS_OPTION_TEXT:
 	case CS_OPTION_SECRET:
 		return "a text of " + std::to_string(option->min) + " to " + std::to_string(conf_longest_text(option)) +
-			" bytes";
+		       " bytes";
 	}
 	return "";
 }
@@ -186,7 +186,8 @@ bool conf_value_set(const struct conf_struct *bound, const struct cs_option *opt
 		return true;
 	}
 	if (conf_type_is_text(option->type)) {
-		if ((int64_t)text.size() < option->min || (int64_t)text.size() > conf_longest_text(option))
+		if (static_cast<int64_t>(text.size()) < option->min ||
+		    static_cast<int64_t>(text.size()) > conf_longest_text(option))
 			return false;
 		bound->texts->emplace_back(text);
 		conf_put(bound, option, bound->texts->back().c_str());
@@ -215,7 +216,8 @@ std::string conf_value_format(const struct cs_option *option, const void *bound)
 
 std::string conf_value_quote(const std::string &text)
 {
-	const bool quoted = text.find('#') != text.npos || (!text.empty() && (text.front() == ' ' || text.back() == ' '));
+	const bool quoted =
+		text.find('#') != text.npos || (!text.empty() && (text.front() == ' ' || text.back() == ' '));
 
 	return quoted ? "\"" + text + "\"" : text;
 }
@@ -237,7 +239,7 @@ void conf_value_copy(const struct conf_struct *to, const struct cs_option *optio
 		to->texts->emplace_back(conf_get<const char *>(option, from));
 		conf_put(to, option, to->texts->back().c_str());
 	} else {
-		memcpy(to->memory.get() + option->offset, (const char *)from + option->offset,
+		memcpy(to->memory.get() + option->offset, static_cast<const char *>(from) + option->offset,
 		       conf_type_size(option->type));
 	}
 }

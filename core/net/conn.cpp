@@ -12,11 +12,11 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
+#include "core/base/log.h"
+#include "core/base/worker.h"
 #include "core/net/conn_internal.h"
 #include "core/net/listener.h"
-#include "core/base/log.h"
 #include "core/net/network.h"
-#include "core/base/worker.h"
 
 static constexpr uint32_t conn_most_slots = 1u << 24;
 static constexpr int conn_keepalive_interval_s = 10;
@@ -42,7 +42,7 @@ struct conn *conn_find(struct worker *w, cs_conn handle)
 		return nullptr;
 	struct conn *c = w->conns->slots[slot].get();
 
-	return c == nullptr || c->handle != handle || c->dead || c->closing ? nullptr : c;
+	return !c || c->handle != handle || c->dead || c->closing ? nullptr : c;
 }
 
 void conn_table_deleter::operator()(struct conn_table *t) const
@@ -127,7 +127,7 @@ static int conn_make_events(struct conn *c)
 	event_base *base = c->worker->loop.base.get();
 
 	c->read_event.reset(event_new(base, c->fd.fd, EV_READ | EV_PERSIST, conn_on_read, c));
-	if (c->read_event == nullptr || event_add(c->read_event.get(), nullptr) == -1)
+	if (!c->read_event || event_add(c->read_event.get(), nullptr) == -1)
 		return CS_EINVAL;
 	c->reading = true;
 	return 0;
@@ -178,8 +178,7 @@ int conn_open(struct worker *w, unique_fd fd, const sockaddr *address, socklen_t
 		return CS_EINVAL;
 	}
 	conn_arm(c.get());
-	log_debug("connection opened conn=%llx peer=%s", static_cast<unsigned long long>(c->handle),
-	          c->peer.c_str());
+	log_debug("connection opened conn=%llx peer=%s", static_cast<unsigned long long>(c->handle), c->peer.c_str());
 	w->conns->slots[slot] = std::move(c);
 	w->conns->live++;
 	conn_guest_check(w->conns->slots[slot].get());
@@ -241,7 +240,7 @@ static void conn_die(struct conn *c)
 	c->dead = true;
 	event_del(c->read_event.get());
 	for (const event_ptr *waits : {&c->write_event, &c->timer_event})
-		if (*waits != nullptr)
+		if (*waits)
 			event_del(waits->get());
 	conn_guest_update(c);
 	loop_at_end_of_turn(&c->worker->loop, conn_free, c);
@@ -292,8 +291,7 @@ void conn_close_after_output(struct conn *c, const char *why)
 
 void conn_check_end(struct conn *c)
 {
-	if (c->eof && !c->dead && !c->closing && !c->pending && c->owed == 0 && !c->waiting &&
-	    conn_unsent(c) == 0)
+	if (c->eof && !c->dead && !c->closing && !c->pending && c->owed == 0 && !c->waiting && conn_unsent(c) == 0)
 		conn_close_quietly(c, "peer closed");
 }
 
@@ -305,7 +303,7 @@ void conn_table_drain(struct worker *w)
 	conn_assert_here(w);
 	w->draining = true;
 	for (const auto &c : w->conns->slots)
-		if (c != nullptr && !c->dead && !c->closing && !c->draining) {
+		if (c && !c->dead && !c->closing && !c->draining) {
 			c->draining = true;
 			(void)conn_send(c.get(), going_away, sizeof going_away - 1, nullptr, nullptr);
 		}
@@ -316,6 +314,6 @@ void conn_table_close_all(struct worker *w, const char *why)
 	conn_assert_here(w);
 	/* The caller has logged the reason once for all connections. */
 	for (const auto &c : w->conns->slots)
-		if (c != nullptr)
+		if (c)
 			conn_close_softly(c.get(), CS_LOG_DEBUG, why);
 }

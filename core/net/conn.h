@@ -238,8 +238,8 @@ void conn_answer(struct conn *c, const struct cs_request *request, const char *m
                  const struct cs_self *by = nullptr);
 /* Sends and counts a refusal; every refusal goes through here. ack: CS_MSGID_ACK, or the request's own answer, such as
  * LOGIN_ACK. */
-void conn_refuse(struct conn *c, const struct cs_request *request, uint32_t ack, int wire_errno,
-                 const char *text, const struct cs_self *by = nullptr);
+void conn_refuse(struct conn *c, const struct cs_request *request, uint32_t ack, int wire_errno, const char *text,
+                 const struct cs_self *by = nullptr);
 
 /* Ends a handler's CS_PENDING; the waiting input is dispatched at the end of the turn. Does nothing if no request is
  * pending. */

@@ -5,9 +5,9 @@
 
 #include <memory>
 
-#include "core/net/conn_internal.h"
 #include "core/base/log.h"
 #include "core/base/worker.h"
+#include "core/net/conn_internal.h"
 
 /* A new connection gets this long to send its LOGIN, even if the node is full. */
 static constexpr int64_t conn_guest_grace_ms = 5000;
@@ -37,10 +37,10 @@ const char *const conn_turn_names[CONN_TURN_COUNT] = {"frame_timeout", "login_ti
 static void conn_queue_add_behind(struct conn_queue *q, struct conn *before, struct conn *c,
                                   struct conn_link conn_guest::*link)
 {
-	struct conn **next = before == nullptr ? &q->first : &(before->guest.get()->*link).after;
+	struct conn **next = !before ? &q->first : &(before->guest.get()->*link).after;
 
 	c->guest.get()->*link = {before, *next};
-	if (*next == nullptr)
+	if (!*next)
 		q->last = c;
 	else
 		((*next)->guest.get()->*link).before = c;
@@ -51,11 +51,11 @@ static void conn_queue_remove(struct conn_queue *q, struct conn *c, struct conn_
 {
 	const struct conn_link l = c->guest.get()->*link;
 
-	if (l.before == nullptr)
+	if (!l.before)
 		q->first = l.after;
 	else
 		(l.before->guest.get()->*link).after = l.after;
-	if (l.after == nullptr)
+	if (!l.after)
 		q->last = l.before;
 	else
 		(l.after->guest.get()->*link).before = l.before;
@@ -118,7 +118,8 @@ static size_t conn_count_bytes(const struct conn *c)
 		return 0;
 	return conn_buffer_size(c->input) + conn_buffer_size(c->output) +
 	       (c->waiting ? conn_buffer_size(c->waiting->bytes) : 0) +
-	       (c->partial ? frame_parser_memory(c->partial.get()) : 0) + (c->held ? conn_buffer_size(c->held->bytes) : 0);
+	       (c->partial ? frame_parser_memory(c->partial.get()) : 0) +
+	       (c->held ? conn_buffer_size(c->held->bytes) : 0);
 }
 
 /* The youngest guest that is older than c. A guest whose request was refused comes back to its old position. */
@@ -126,7 +127,7 @@ static struct conn *conn_older_guest(const struct conn_queue *q, const struct co
 {
 	struct conn *older = q->last;
 
-	while (older != nullptr && older->guest_since > c->guest_since)
+	while (older && older->guest_since > c->guest_since)
 		older = older->guest->guest_link.before;
 	return older;
 }
@@ -163,8 +164,7 @@ static void conn_note_bytes(struct conn *c, size_t bytes)
 {
 	if (bytes == c->guest->bytes)
 		return;
-	c->worker->shared->guest_bytes.fetch_add(static_cast<int64_t>(bytes) -
-	                                                 static_cast<int64_t>(c->guest->bytes),
+	c->worker->shared->guest_bytes.fetch_add(static_cast<int64_t>(bytes) - static_cast<int64_t>(c->guest->bytes),
 	                                         std::memory_order_relaxed);
 	c->guest->bytes = bytes;
 }
@@ -183,8 +183,7 @@ static void conn_keep_bounds(const struct conn *c)
 	struct worker *w = c->worker;
 
 	while (w->shared->guests.load(std::memory_order_relaxed) > conn_most_guests(w->conf) &&
-	       w->conns->guests.first != nullptr &&
-	       !(w->conns->guests.first == c && w->conns->guests.last == c))
+	       w->conns->guests.first != nullptr && !(w->conns->guests.first == c && w->conns->guests.last == c))
 		conn_turn_away(w->conns->guests.first, CONN_TURN_CONNECTIONS);
 	while (w->shared->guest_bytes.load(std::memory_order_relaxed) > w->conf->login_memory &&
 	       w->conns->holders.first != nullptr)
@@ -219,6 +218,6 @@ void conn_guest_make_room(struct worker *w)
 {
 	struct conn *oldest = w->conns->guests.first;
 
-	if (oldest != nullptr && worker_monotonic_ms() - oldest->guest_since >= conn_guest_grace_ms)
+	if (oldest && worker_monotonic_ms() - oldest->guest_since >= conn_guest_grace_ms)
 		conn_turn_away(oldest, CONN_TURN_FULL);
 }

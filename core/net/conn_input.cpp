@@ -11,9 +11,9 @@
 
 #include <sys/socket.h>
 
-#include "core/net/conn_internal.h"
 #include "core/base/log.h"
 #include "core/base/worker.h"
+#include "core/net/conn_internal.h"
 
 /* A frame that came in parts is joined in pieces of this size, so that few bytes behind it are copied with it. */
 static constexpr size_t conn_join_size = 4096;
@@ -56,8 +56,7 @@ static bool conn_is_too_long(struct conn *c, size_t size)
 
 	if (size <= static_cast<size_t>(c->worker->conf->max_frame))
 		return false;
-	snprintf(text, sizeof text, "frame longer than %lld bytes",
-	         static_cast<long long>(c->worker->conf->max_frame));
+	snprintf(text, sizeof text, "frame longer than %lld bytes", static_cast<long long>(c->worker->conf->max_frame));
 	conn_refuse_input(c, CS_ERRNO_TOO_LONG, text);
 	return true;
 }

@@ -20,7 +20,7 @@
  * - The queue of bus_redis (plugins/bus_redis/traffic.cpp): from 4/8 of it on, questions who is online and sends whose
  *   result is reported are refused; from 6/8 on hints are dropped, and the other nodes are told to look at the store;
  *   from 7/8 on answers to one node are dropped; above all of it the connection to Redis is dropped and made again.
- * - Sends of a session under way in the store, 256 (MAILBOX_SENDS, plugins/mailbox/append.cpp): the last one stays
+ * - Sends of a session under way in the store, 256 (mailbox_sends, plugins/mailbox/append.cpp): the last one stays
  *   PENDING, so the connection is not read.
  * - Unconfirmed frames of a session that confirms, 256 (MAILBOX_WINDOW, plugins/mailbox/session.cpp): the session is
  *   sent nothing more of others; it reads the store when it has confirmed.
@@ -41,10 +41,9 @@
 
 #include <chatserverd/json.h>
 
-#include "core/net/conn_internal.h"
 #include "core/base/log.h"
 #include "core/base/worker.h"
-
+#include "core/net/conn_internal.h"
 
 size_t conn_unsent(const struct conn *c)
 {
@@ -65,9 +64,8 @@ static void conn_forget_sent(struct conn *c)
 
 static event *conn_write_event(struct conn *c)
 {
-	if (c->write_event == nullptr)
-		c->write_event.reset(
-			event_new(c->worker->loop.base.get(), c->fd.fd, EV_WRITE, conn_on_writable, c));
+	if (!c->write_event)
+		c->write_event.reset(event_new(c->worker->loop.base.get(), c->fd.fd, EV_WRITE, conn_on_writable, c));
 	return c->write_event.get();
 }
 
@@ -80,8 +78,7 @@ static void conn_wait_writable(struct conn *c)
 void conn_write(struct conn *c)
 {
 	while (conn_unsent(c) > 0) {
-		const ssize_t n =
-			send(c->fd.fd, c->output.data() + c->output_sent, conn_unsent(c), MSG_NOSIGNAL);
+		const ssize_t n = send(c->fd.fd, c->output.data() + c->output_sent, conn_unsent(c), MSG_NOSIGNAL);
 
 		if (n == -1 && errno == EINTR)
 			continue;
@@ -194,14 +191,14 @@ void conn_decide_terminator(struct conn *c, enum conn_terminator terminator)
 static void conn_append(struct conn *c, const char *frame, size_t size, const char *tail)
 {
 	const size_t before = c->output.size();
-	const size_t tail_size = tail == nullptr ? 0 : strlen(tail);
+	const size_t tail_size = !tail ? 0 : strlen(tail);
 
-	if (tail != nullptr && size > 0)
+	if (tail && size > 0)
 		size--; /* the closing brace comes with the tail */
 	if (c->output.capacity() < before + size + tail_size + 1)
 		c->output.reserve((before + size + tail_size + 1) * 3 / 2);
 	c->output.append(frame, size);
-	if (tail != nullptr)
+	if (tail)
 		c->output.append(tail, tail_size);
 	if (c->terminator == CONN_TERMINATOR_UNDECIDED)
 		c->start->held_ends.push_back(c->output.size());
@@ -242,7 +239,7 @@ int conn_send(struct conn *c, const char *frame, size_t size, const char *tail, 
 
 	conn_append(c, frame, size, tail);
 	const size_t added = c->output.size() - before;
-	if (position_r != nullptr)
+	if (position_r)
 		*position_r = c->queued;
 	conn_queue_flush(c);
 	return conn_apply_backpressure(c, added);
@@ -287,8 +284,8 @@ void conn_answer(struct conn *c, const struct cs_request *request, const char *m
 	(void)conn_send(c, head, static_cast<size_t>(size), (std::string(more) + "}").c_str(), nullptr);
 }
 
-void conn_refuse(struct conn *c, const struct cs_request *request, uint32_t ack, int wire_errno,
-                 const char *text, const struct cs_self *by)
+void conn_refuse(struct conn *c, const struct cs_request *request, uint32_t ack, int wire_errno, const char *text,
+                 const struct cs_self *by)
 {
 	const size_t text_size = strlen(text);
 	std::string quoted(text_size * 6 + 2, '\0'); /* the longest escape is \u001f */

@@ -11,8 +11,8 @@
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
 
-#include "core/net/conn_internal.h"
 #include "core/base/worker.h"
+#include "core/net/conn_internal.h"
 
 /* A peer that does not answer for so long is gone. */
 static constexpr int64_t conn_probe_ms = 4000;
@@ -40,7 +40,7 @@ void conn_probe_deleter::operator()(struct conn_probe *p) const
 
 void conn_end_probe(struct conn *c)
 {
-	if (c->probe == nullptr)
+	if (!c->probe)
 		return;
 	c->probe.reset();
 	conn_set_keepalive(c->fd.fd, c->worker->conf->keepalive);
@@ -79,8 +79,8 @@ static bool conn_probe_is_slow_reader(const struct conn *c, const tcp_info *info
 {
 	int unsent = 0;
 
-	return info->tcpi_unacked == 0 && info->tcpi_probes == 0 &&
-	       ioctl(c->fd.fd, SIOCOUTQNSD, &unsent) == 0 && unsent > 0;
+	return info->tcpi_unacked == 0 && info->tcpi_probes == 0 && ioctl(c->fd.fd, SIOCOUTQNSD, &unsent) == 0 &&
+	       unsent > 0;
 }
 
 /* A connection whose peer closed its side ends without the probe, once its answers are sent. */
@@ -139,15 +139,14 @@ static void conn_probe_start(struct conn *c)
 
 	if (conn_probe_read(c, &info))
 		conn_probe_ask(c->fd.fd);
-	c->probe.reset(
-		std::make_unique<struct conn_probe>(conn_probe{
-							    .of = c,
-							    .begun_ms = now,
-							    .heard_ms = conn_probe_heard_ms(&info, now),
-							    .timer = nullptr,
-							    .askers = {},
-						    })
-			.release());
+	c->probe.reset(std::make_unique<struct conn_probe>(conn_probe{
+								   .of = c,
+								   .begun_ms = now,
+								   .heard_ms = conn_probe_heard_ms(&info, now),
+								   .timer = nullptr,
+								   .askers = {},
+							   })
+	                       .release());
 	c->probe->timer.reset(evtimer_new(c->worker->loop.base.get(), conn_on_probe, c->probe.get()));
 	conn_probe_wait(c->probe.get(), now);
 }
@@ -174,13 +173,13 @@ static void conn_probe_run(void *arg)
 	const std::unique_ptr<struct conn_to_probe> order(static_cast<struct conn_to_probe *>(arg));
 	struct conn *c = conn_find(order->worker, order->handle);
 
-	if (c == nullptr || c->account != order->account)
+	if (!c || c->account != order->account)
 		return;
 	if (conn_is_in_doubt(c)) {
 		conn_close(c, "another login came and this client was silent for too long");
 		return;
 	}
-	if (c->probe == nullptr)
+	if (!c->probe)
 		conn_probe_start(c);
 	std::vector<cs_bus_address> *askers = &c->probe->askers;
 

@@ -6,11 +6,11 @@
 #include <string>
 #include <utility>
 
-#include "core/net/conn_internal.h"
 #include "core/base/log.h"
+#include "core/base/worker.h"
+#include "core/net/conn_internal.h"
 #include "core/net/network.h"
 #include "core/net/proxyproto.h"
-#include "core/base/worker.h"
 
 static void conn_wait_for_header(struct conn *c, std::string_view begun)
 {
@@ -24,12 +24,11 @@ static void conn_wait_for_header(struct conn *c, std::string_view begun)
 
 static void conn_set_client(struct conn *c, const sockaddr_storage *source)
 {
-	const std::string proxy =
-		std::exchange(c->peer, conn_peer_text(reinterpret_cast<const sockaddr *>(source)));
+	const std::string proxy = std::exchange(c->peer, conn_peer_text(reinterpret_cast<const sockaddr *>(source)));
 
 	c->client = network_client(reinterpret_cast<const sockaddr *>(source));
-	log_debug("connection is forwarded conn=%llx peer=%s proxy=%s",
-	          static_cast<unsigned long long>(c->handle), c->peer.c_str(), proxy.c_str());
+	log_debug("connection is forwarded conn=%llx peer=%s proxy=%s", static_cast<unsigned long long>(c->handle),
+	          c->peer.c_str(), proxy.c_str());
 }
 
 static void conn_leave_beginning(struct conn *c)
@@ -51,8 +50,7 @@ void conn_take_beginning(struct conn *c, std::string_view bytes)
 
 	if (!c->may_proxy && proxyproto_begins(bytes)) {
 		conn_leave_beginning(c);
-		conn_refuse_input(c, CS_ERRNO_BAD_FRAME,
-		                  "PROXY header from an address that is not in core.proxy_from");
+		conn_refuse_input(c, CS_ERRNO_BAD_FRAME, "PROXY header from an address that is not in core.proxy_from");
 		return;
 	}
 	if (result == PROXYPROTO_MORE) {

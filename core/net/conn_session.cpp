@@ -4,8 +4,8 @@
 
 #include <memory>
 
-#include "core/net/conn_internal.h"
 #include "core/base/worker.h"
+#include "core/net/conn_internal.h"
 
 void conn_bind(struct conn *c, cs_account account, std::string_view name)
 {
@@ -84,7 +84,7 @@ static void conn_kick_run(void *arg)
 	const std::unique_ptr<struct conn_to_kick> kick(static_cast<struct conn_to_kick *>(arg));
 	struct conn *c = conn_find(kick->worker, kick->handle);
 
-	if (c != nullptr && c->account == kick->account)
+	if (c && c->account == kick->account)
 		conn_close(c, "logged in elsewhere");
 }
 

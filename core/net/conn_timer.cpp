@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "core/net/conn_internal.h"
 #include "core/base/worker.h"
+#include "core/net/conn_internal.h"
 
 /* INT64_MAX: no deadline. */
 static int64_t conn_frame_deadline(const struct conn *c)
@@ -29,8 +29,8 @@ static int64_t conn_nearest_deadline(const struct conn *c)
 {
 	int64_t nearest = INT64_MAX;
 
-	for (const int64_t at : {c->start ? c->start->header_until : 0, c->start ? c->start->hold_until : 0,
-	                         c->paused_until, c->end_at})
+	for (const int64_t at :
+	     {c->start ? c->start->header_until : 0, c->start ? c->start->hold_until : 0, c->paused_until, c->end_at})
 		if (at != 0)
 			nearest = std::min(nearest, at);
 	if (c->silence != 0 && !c->closing)
@@ -115,7 +115,7 @@ void conn_arm(struct conn *c)
 	 * nothing. */
 	if (at == INT64_MAX || (c->armed_for != 0 && c->armed_for <= at))
 		return;
-	if (c->timer_event == nullptr)
+	if (!c->timer_event)
 		c->timer_event.reset(event_new(c->worker->loop.base.get(), -1, 0, conn_on_timer, c));
 	const int64_t wait = std::max<int64_t>(at - worker_monotonic_ms(), 1);
 	const timeval time = {static_cast<time_t>(wait / 1000), static_cast<suseconds_t>(wait % 1000 * 1000)};
@@ -133,7 +133,7 @@ void conn_table_set_conf(struct worker *w, const struct core_conf *conf)
 	/* No error is possible: the text was checked when chat.conf was read. */
 	(void)network_parse(conf->proxy_from, &w->conns->proxy_from, &e);
 	for (const auto &c : w->conns->slots)
-		if (c != nullptr)
+		if (c)
 			conn_arm(c.get());
 }
 

@@ -110,8 +110,8 @@ static void frame_salvage(struct frame_parser *p)
 	if (text == "req" && p->request.req == -1)
 		p->request.req = frame_integer_behind(behind, 0, CS_INTEGER_MAX);
 	if (text == "msgid" && !p->request.msgid)
-		p->request.msgid = static_cast<uint32_t>(
-			std::max(frame_integer_behind(behind, 1, UINT32_MAX), int64_t{0}));
+		p->request.msgid =
+			static_cast<uint32_t>(std::max(frame_integer_behind(behind, 1, UINT32_MAX), int64_t{0}));
 }
 
 /* The first position from at on whose byte is not plain text of one byte a character; size if there is none. */
@@ -122,8 +122,7 @@ static size_t frame_skip_plain(const char *bytes, size_t at, size_t size)
 
 	for (; size - at >= 16; at += 16) {
 		const __m128i part = _mm_loadu_si128(reinterpret_cast<const __m128i *>(bytes + at));
-		const __m128i ends =
-			_mm_or_si128(_mm_cmpeq_epi8(part, quote), _mm_cmpeq_epi8(part, backslash));
+		const __m128i ends = _mm_or_si128(_mm_cmpeq_epi8(part, quote), _mm_cmpeq_epi8(part, backslash));
 		/* Signed comparison: control characters and bytes from 0x80 on are not above 0x1f. */
 		const int plain = _mm_movemask_epi8(_mm_andnot_si128(ends, _mm_cmpgt_epi8(part, last)));
 
@@ -131,8 +130,8 @@ static size_t frame_skip_plain(const char *bytes, size_t at, size_t size)
 			return at + static_cast<size_t>(std::countr_one(static_cast<unsigned>(plain)));
 	}
 #endif
-	while (at < size && bytes[at] != '"' && bytes[at] != '\\' &&
-	       static_cast<unsigned char>(bytes[at]) >= 0x20 && static_cast<unsigned char>(bytes[at]) < 0x80)
+	while (at < size && bytes[at] != '"' && bytes[at] != '\\' && static_cast<unsigned char>(bytes[at]) >= 0x20 &&
+	       static_cast<unsigned char>(bytes[at]) < 0x80)
 		at++;
 	return at;
 }
@@ -341,8 +340,7 @@ static size_t frame_utf8(struct frame_parser *p)
 
 /* ---- keys of the top level */
 
-static std::string_view frame_key(const struct frame_parser *p, const char *bytes,
-                                  const struct frame_member *m)
+static std::string_view frame_key(const struct frame_parser *p, const char *bytes, const struct frame_member *m)
 {
 	if (m->key_decoded)
 		return p->decoded_keys[m->key_decoded - 1u];
@@ -352,8 +350,7 @@ static std::string_view frame_key(const struct frame_parser *p, const char *byte
 static bool frame_same_text(std::string_view a, std::string_view b)
 {
 	/* Most keys differ in size or first byte; comparing these first saves a call. */
-	return a.size() == b.size() &&
-	       (a.empty() || (a[0] == b[0] && memcmp(a.data(), b.data(), a.size()) == 0));
+	return a.size() == b.size() && (a.empty() || (a[0] == b[0] && memcmp(a.data(), b.data(), a.size()) == 0));
 }
 
 static void frame_decode_key(struct frame_parser *p, struct frame_member *m)
@@ -406,8 +403,8 @@ static bool frame_more_keys_differ(struct frame_parser *p)
 	for (size_t i = frame_first_keys; i < p->members.size(); i++)
 		keys.emplace_back(frame_key(p, p->bytes, &p->members[i]), p->members[i].key_at - 1);
 	std::sort(keys.begin(), keys.end());
-	const auto twice = std::adjacent_find(
-		keys.begin(), keys.end(), [](const auto &a, const auto &b) { return a.first == b.first; });
+	const auto twice = std::adjacent_find(keys.begin(), keys.end(),
+	                                      [](const auto &a, const auto &b) { return a.first == b.first; });
 
 	if (twice != keys.end())
 		frame_refuse(p, "a key twice", (twice + 1)->second);
@@ -650,9 +647,8 @@ static bool frame_begin_value(struct frame_parser *p, char c)
 	if (++p->values > frame_most_values)
 		return frame_refuse(p, "more than 2048 values", p->at);
 	if (p->field && !frame_is_number(c))
-		return frame_refuse(
-			p, p->field == FRAME_FIELD_MSGID ? "msgid is no integer" : "req is no integer",
-			p->at);
+		return frame_refuse(p, p->field == FRAME_FIELD_MSGID ? "msgid is no integer" : "req is no integer",
+		                    p->at);
 	if (p->depth == 1) {
 		p->members.back().value_at = p->at;
 		p->members.back().type = frame_type_of(c);
@@ -744,8 +740,7 @@ static void frame_begin(struct frame_parser *p)
 
 static void frame_end(struct frame_parser *p)
 {
-	if (!p->fault && (p->members.size() <= frame_first_keys || frame_more_keys_differ(p)) &&
-	    !p->request.msgid)
+	if (!p->fault && (p->members.size() <= frame_first_keys || frame_more_keys_differ(p)) && !p->request.msgid)
 		p->fault = "msgid is missing";
 	p->state = FRAME_END;
 	p->bytes = nullptr;

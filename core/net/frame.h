@@ -16,15 +16,7 @@
 inline constexpr unsigned frame_most_depth = 32;
 inline constexpr unsigned frame_most_values = 2048;
 
-enum frame_type : uint8_t {
-	FRAME_NULL,
-	FRAME_FALSE,
-	FRAME_TRUE,
-	FRAME_NUMBER,
-	FRAME_TEXT,
-	FRAME_ARRAY,
-	FRAME_OBJECT
-};
+enum frame_type : uint8_t { FRAME_NULL, FRAME_FALSE, FRAME_TRUE, FRAME_NUMBER, FRAME_TEXT, FRAME_ARRAY, FRAME_OBJECT };
 
 /* A member of the top-level object. Positions count from the frame's { on. */
 struct frame_member {

@@ -10,8 +10,8 @@
 #include <netinet/in.h>
 #include <poll.h>
 
-#include "core/net/conn.h"
 #include "core/base/log.h"
+#include "core/net/conn.h"
 
 /* Most connections accepted by a listener in a turn, so that a flood of them leaves time for the existing ones. */
 static constexpr int listener_accepts_per_turn = 64;
@@ -69,8 +69,7 @@ static void listener_set_ipv6(struct listen_address *a, const in6_addr *bytes, u
 	a->size = sizeof *in;
 }
 
-static bool listener_parse_host(const std::string &host, bool is_ipv6, uint16_t port,
-                                struct listen_address *a)
+static bool listener_parse_host(const std::string &host, bool is_ipv6, uint16_t port, struct listen_address *a)
 {
 	in_addr ipv4;
 	in6_addr ipv6;
@@ -171,7 +170,7 @@ int listener_parse(const char *text, std::vector<struct listen_address> *address
 			          listener_advice(one).c_str());
 			return CS_EINVAL;
 		}
-		if (const struct listen_address *twin = listener_find(*addresses_r, &a); twin != nullptr) {
+		if (const struct listen_address *twin = listener_find(*addresses_r, &a); twin) {
 			error_set(e, "%s and %s are the same address", twin->text.c_str(), a.text.c_str());
 			return CS_EINVAL;
 		}
@@ -201,8 +200,7 @@ static int listener_bind(const struct listen_address *a, int option, unique_fd *
 	    (option != 0 && setsockopt(fd.fd, SOL_SOCKET, option, &on, sizeof on) == -1))
 		return -1;
 	/* IPv6 only: else [::] would also take the IPv4 address that 0.0.0.0 asks for. */
-	if (a->address.ss_family == AF_INET6 &&
-	    setsockopt(fd.fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == -1)
+	if (a->address.ss_family == AF_INET6 && setsockopt(fd.fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == -1)
 		return -1;
 	if (bind(fd.fd, reinterpret_cast<const sockaddr *>(&a->address), a->size) == -1)
 		return -1;
@@ -263,9 +261,9 @@ static void listener_go_on(struct listener *l)
 /* Errors of the one connection, which has ended before it was accepted. */
 static bool listener_is_passing(int error)
 {
-	return error == EINTR || error == ECONNABORTED || error == EPROTO || error == EPERM ||
-	       error == ENETDOWN || error == ENETUNREACH || error == EHOSTUNREACH || error == EHOSTDOWN ||
-	       error == ENONET || error == ENOPROTOOPT || error == EOPNOTSUPP;
+	return error == EINTR || error == ECONNABORTED || error == EPROTO || error == EPERM || error == ENETDOWN ||
+	       error == ENETUNREACH || error == EHOSTUNREACH || error == EHOSTDOWN || error == ENONET ||
+	       error == ENOPROTOOPT || error == EOPNOTSUPP;
 }
 
 /* Whether a connection waits to be accepted. */
@@ -289,8 +287,7 @@ static bool listener_accept(struct listener *l)
 		listener_pause(l, "max_connections is reached");
 		return false;
 	}
-	unique_fd fd(accept4(l->fd.fd, reinterpret_cast<sockaddr *>(&address), &size,
-	                     SOCK_NONBLOCK | SOCK_CLOEXEC));
+	unique_fd fd(accept4(l->fd.fd, reinterpret_cast<sockaddr *>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
 	if (fd.fd == -1) {
 		const int error = errno;
 
@@ -331,15 +328,13 @@ static int listener_open(struct worker *w, const struct listen_address *a, struc
 	l->text = a->text;
 	l->accept_event.reset(event_new(base, l->fd.fd, EV_READ | EV_PERSIST, listener_on_accept, l.get()));
 	l->pause_event.reset(event_new(base, -1, 0, listener_on_pause_end, l.get()));
-	if (l->accept_event == nullptr || l->pause_event == nullptr ||
-	    event_add(l->accept_event.get(), nullptr) == -1)
+	if (!l->accept_event || !l->pause_event || event_add(l->accept_event.get(), nullptr) == -1)
 		return listener_fail(a, e);
 	w->listeners.push_back(std::move(l));
 	return 0;
 }
 
-int listener_open_all(struct worker *w, const std::vector<struct listen_address> &addresses,
-                      struct cs_error *e)
+int listener_open_all(struct worker *w, const std::vector<struct listen_address> &addresses, struct cs_error *e)
 {
 	for (const struct listen_address &a : addresses)
 		if (const int result = listener_open(w, &a, e); result != 0)

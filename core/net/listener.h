@@ -18,8 +18,7 @@ struct listen_address {
 
 /* Reads "127.0.0.1:6000 [::1]:6000" (spaces or commas between). Numeric addresses only: no name server is asked. The
  * same address twice is refused, even if written differently. 0, or CS_EINVAL with the text in e. */
-[[nodiscard]] int listener_parse(const char *text, std::vector<struct listen_address> *addresses_r,
-                                 struct cs_error *e);
+[[nodiscard]] int listener_parse(const char *text, std::vector<struct listen_address> *addresses_r, struct cs_error *e);
 /* The address that equals wanted, even if written differently; nullptr: none. Port 0 never equals anything. */
 const struct listen_address *listener_find(const std::vector<struct listen_address> &addresses,
                                            const struct listen_address *wanted);

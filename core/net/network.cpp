@@ -13,8 +13,7 @@
 #include "core/base/log.h"
 
 /* Whether the first `bits` bits of both are equal. */
-static bool network_agree(const std::array<uint8_t, 16> &one, const std::array<uint8_t, 16> &other,
-                          unsigned bits)
+static bool network_agree(const std::array<uint8_t, 16> &one, const std::array<uint8_t, 16> &other, unsigned bits)
 {
 	const size_t whole = bits / 8;
 	const auto mask = static_cast<uint8_t>(0xff00 >> bits % 8);

@@ -20,8 +20,7 @@ struct network {
 
 /* Reads addresses and networks with blanks or commas between. Numeric ones only. Bits set behind a network's mask are
  * refused: most likely they are a mistake. 0, or CS_EINVAL with the text in e. */
-[[nodiscard]] int network_parse(std::string_view text, std::vector<struct network> *networks_r,
-                                struct cs_error *e);
+[[nodiscard]] int network_parse(std::string_view text, std::vector<struct network> *networks_r, struct cs_error *e);
 /* Whether one of the networks holds the address; false for families other than AF_INET and AF_INET6. */
 bool network_holds(const std::vector<struct network> &networks, const sockaddr *address);
 /* The number under which a client's requests are counted: one for each IPv4 address, one for each /64 of IPv6, because

@@ -49,8 +49,7 @@ static bool proxyproto_read_port(std::string_view word, uint16_t *port_r)
 {
 	const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), *port_r);
 
-	return error == std::errc() && end == word.data() + word.size() &&
-	       (word.size() == 1 || word[0] != '0');
+	return error == std::errc() && end == word.data() + word.size() && (word.size() == 1 || word[0] != '0');
 }
 
 static void proxyproto_set_source(struct proxyproto_header *h, int family, const void *address, uint16_t port)
@@ -70,8 +69,7 @@ static void proxyproto_set_source(struct proxyproto_header *h, int family, const
 	memcpy(&in->sin6_addr, address, sizeof in->sin6_addr);
 }
 
-static enum proxyproto_result proxyproto_parse_tcp(std::string_view rest, int family,
-                                                   struct proxyproto_header *h)
+static enum proxyproto_result proxyproto_parse_tcp(std::string_view rest, int family, struct proxyproto_header *h)
 {
 	in6_addr source, destination;
 	uint16_t source_port, destination_port;
@@ -112,8 +110,7 @@ static enum proxyproto_result proxyproto_parse_v1(std::string_view bytes, struct
 	const size_t end = bytes.substr(0, proxyproto_most_v1).find('\n');
 
 	if (end == std::string_view::npos)
-		return bytes.size() < proxyproto_most_v1 ? PROXYPROTO_MORE
-		                                         : proxyproto_fail(h, "line too long");
+		return bytes.size() < proxyproto_most_v1 ? PROXYPROTO_MORE : proxyproto_fail(h, "line too long");
 	if (bytes[end - 1] != '\r')
 		return proxyproto_fail(h, "line ends without CR");
 	h->size = end + 1;

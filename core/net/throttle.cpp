@@ -48,14 +48,13 @@ static struct throttle_entry *throttle_find(struct throttle *t, uint64_t client,
 	return nullptr;
 }
 
-static struct throttle_entry *throttle_take(struct throttle *t, uint64_t client, uint64_t subject,
-                                            int64_t most, int64_t now_ms)
+static struct throttle_entry *throttle_take(struct throttle *t, uint64_t client, uint64_t subject, int64_t most,
+                                            int64_t now_ms)
 {
 	struct throttle_entry *set = throttle_set_of(t, client, subject);
 	struct throttle_entry *lightest =
 		std::min_element(set, set + throttle::ways, [most, now_ms](const auto &a, const auto &b) {
-			const int64_t one = throttle_weigh(&a, most, now_ms),
-				      other = throttle_weigh(&b, most, now_ms);
+			const int64_t one = throttle_weigh(&a, most, now_ms), other = throttle_weigh(&b, most, now_ms);
 
 			return one != other ? one < other : a.last_ms < b.last_ms;
 		});
@@ -68,7 +67,7 @@ static void throttle_add(struct throttle *t, uint64_t client, uint64_t subject, 
 {
 	struct throttle_entry *entry = throttle_find(t, client, subject);
 
-	if (entry == nullptr)
+	if (!entry)
 		entry = throttle_take(t, client, subject, most, now_ms);
 	entry->weight = throttle_weigh(entry, most, now_ms) + throttle_failure;
 	entry->last_ms = now_ms;
@@ -84,17 +83,15 @@ static int64_t throttle_pause(int64_t weight)
 	return std::min(throttle_longest_pause_ms, throttle_first_pause_ms << std::min<int64_t>(doubled, 20));
 }
 
-static int64_t throttle_wait_locked(struct throttle *t, uint64_t client, uint64_t subject, int64_t most,
-                                    int64_t now_ms)
+static int64_t throttle_wait_locked(struct throttle *t, uint64_t client, uint64_t subject, int64_t most, int64_t now_ms)
 {
 	const struct throttle_entry *pair = throttle_find(t, client, subject);
 	const struct throttle_entry *all = most > 0 ? throttle_find(t, client, 0) : nullptr;
 	int64_t wait = 0;
 
-	if (pair != nullptr)
-		wait = std::max(wait,
-		                pair->last_ms + throttle_pause(throttle_weigh(pair, most, now_ms)) - now_ms);
-	if (all != nullptr) {
+	if (pair)
+		wait = std::max(wait, pair->last_ms + throttle_pause(throttle_weigh(pair, most, now_ms)) - now_ms);
+	if (all) {
 		const int64_t above = throttle_weigh(all, most, now_ms) - (most - 1) * throttle_failure;
 
 		wait = std::max(wait, (above + most - 1) / most);
@@ -112,8 +109,7 @@ int64_t throttle_wait(struct throttle *t, uint64_t client, uint64_t subject, int
 	return wait;
 }
 
-void throttle_note(struct throttle *t, uint64_t client, uint64_t subject, int64_t most, bool right,
-                   int64_t now_ms)
+void throttle_note(struct throttle *t, uint64_t client, uint64_t subject, int64_t most, bool right, int64_t now_ms)
 {
 	const std::scoped_lock lock(t->mutex);
 

@@ -29,7 +29,7 @@ static void conn_calls_opened(struct conn *c)
 	for (const auto &self : c->worker->instances) {
 		const struct cs_plugin *p = self->declared;
 
-		if (self->started && p->opened != nullptr && c->account != 0) {
+		if (self->started && p->opened && c->account != 0) {
 			const plugin_call call(self.get(), CALL_OPENED);
 
 			p->opened(self->state, c->handle, c->account, c->device, c->want);
@@ -53,7 +53,7 @@ static void conn_calls_closed(struct conn *c, cs_account account)
 		const struct cs_plugin *p = self->declared;
 		const plugin_call call(self, CALL_CLOSED);
 
-		if (self->started && p->closed != nullptr &&
+		if (self->started && p->closed &&
 		    p->closed(self->state, c->handle, account, c->written) == CS_PENDING && account != 0)
 			session_hold(shared->sessions, account);
 	}
@@ -68,7 +68,7 @@ static void conn_calls_written(struct conn *c)
 	for (const auto &self : c->worker->instances) {
 		const struct cs_plugin *p = self->declared;
 
-		if (self->started && p->written != nullptr && c->account != 0) {
+		if (self->started && p->written && c->account != 0) {
 			const plugin_call call(self.get(), CALL_WRITTEN);
 
 			p->written(self->state, c->handle, c->written, conn_unsent(c));

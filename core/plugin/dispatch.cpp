@@ -4,12 +4,12 @@
 
 #include <algorithm>
 
+#include "core/base/log.h"
+#include "core/base/worker.h"
 #include "core/net/conn.h"
 #include "core/net/frame.h"
 #include "core/net/limit.h"
-#include "core/base/log.h"
 #include "core/plugin/plugin.h"
-#include "core/base/worker.h"
 
 /* The cost of a frame that reaches no handler. */
 static constexpr int64_t dispatch_own_cost = 1;
@@ -24,20 +24,19 @@ static bool dispatch_is_core_msgid(uint32_t msgid)
 
 /* ---- building */
 
-static int dispatch_add(struct dispatch_table *table, const struct plugin_set *set,
-                        const struct plugin *plugin, const struct cs_route *route, struct cs_error *e)
+static int dispatch_add(struct dispatch_table *table, const struct plugin_set *set, const struct plugin *plugin,
+                        const struct cs_route *route, struct cs_error *e)
 {
 	if (route->msgid == 0 || dispatch_is_core_msgid(route->msgid)) {
 		error_set(e, "%s: msgid %u (%s) is the core's own", plugin->path.c_str(), route->msgid,
-		          route->name == nullptr ? "" : route->name);
+		          !route->name ? "" : route->name);
 		return CS_EINVAL;
 	}
 	const auto [place, is_new] = table->entries.try_emplace(route->msgid);
 
 	if (!is_new) {
 		error_set(e, "%s: msgid %u (%s) is already handled by %s", plugin->path.c_str(), route->msgid,
-		          route->name == nullptr ? "" : route->name,
-		          set->plugins[place->second.plugin]->path.c_str());
+		          !route->name ? "" : route->name, set->plugins[place->second.plugin]->path.c_str());
 		return CS_EINVAL;
 	}
 	place->second = {route, plugin->index, {}};
@@ -76,8 +75,8 @@ static int dispatch_build_hooks(struct dispatch_table *table, const struct plugi
 	for (auto &[msgid, entry] : table->entries)
 		std::stable_sort(entry.hooks.begin(), entry.hooks.end(),
 		                 [](const struct dispatch_hook &a, const struct dispatch_hook &b) {
-			                 return a.hook->order < b.hook->order;
-		                 });
+					 return a.hook->order < b.hook->order;
+				 });
 	return 0;
 }
 
@@ -111,7 +110,7 @@ static void dispatch_count(struct dispatch_call *d)
 {
 	struct route_counters *counters = worker_counters(d->conn->worker, d->frame.request.msgid);
 
-	if (counters == nullptr)
+	if (!counters)
 		return;
 	worker_add(&counters->calls, 1);
 	worker_add(&counters->bytes, d->frame.size);
@@ -161,11 +160,11 @@ static bool dispatch_is_draining(const struct conn *c)
 /* All checks before hooks and handler. false: the request was refused. */
 static bool dispatch_may_call(struct dispatch_call *d)
 {
-	const uint32_t flags = d->entry == nullptr ? 0 : d->entry->route->flags;
+	const uint32_t flags = !d->entry ? 0 : d->entry->route->flags;
 
 	if (dispatch_is_draining(d->conn))
 		dispatch_refuse(d, CS_ERRNO_GOING_AWAY, dispatch_going_away);
-	else if (d->entry == nullptr)
+	else if (!d->entry)
 		dispatch_refuse(d, CS_ERRNO_UNKNOWN_MSGID, "no plugin handles this msgid");
 	else if ((flags & (CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID)) != 0 && d->frame.account == 0)
 		dispatch_refuse(d, CS_ERRNO_NOT_LOGGED_IN, dispatch_log_in);
@@ -296,7 +295,7 @@ static bool dispatch_pass_hooks(struct dispatch_call *d, size_t next)
 static int64_t dispatch_charge(struct dispatch_call *d)
 {
 	const struct core_conf *conf = d->conn->worker->conf;
-	const int64_t cost = d->entry == nullptr ? dispatch_own_cost : d->entry->route->cost;
+	const int64_t cost = !d->entry ? dispatch_own_cost : d->entry->route->cost;
 
 	if (conf->rate == 0)
 		return 0;
@@ -373,8 +372,15 @@ static int dispatch_refuse_held(struct dispatch_call *d, cs_account account)
 
 int dispatch_resume(struct conn *c, const struct cs_self *self, int verdict)
 {
-	struct dispatch_call d = {c, {.request = c->pending_request, .conn = c->handle, .account = 0, .name = "",
-	                              .bytes = nullptr, .size = 0, .fields = nullptr}, nullptr};
+	struct dispatch_call d = {c,
+	                          {.request = c->pending_request,
+	                           .conn = c->handle,
+	                           .account = 0,
+	                           .name = "",
+	                           .bytes = nullptr,
+	                           .size = 0,
+	                           .fields = nullptr},
+	                          nullptr};
 
 	if (!c->held || c->held->self != self || c->held->resumed)
 		return CS_ENOENT;
@@ -413,8 +419,15 @@ void dispatch_go_on(struct conn *c)
 
 void dispatch_abandon_held(struct conn *c)
 {
-	struct dispatch_call d = {c, {.request = c->pending_request, .conn = c->handle, .account = 0, .name = "",
-	                              .bytes = nullptr, .size = c->held->bytes.size(), .fields = nullptr}, nullptr};
+	struct dispatch_call d = {c,
+	                          {.request = c->pending_request,
+	                           .conn = c->handle,
+	                           .account = 0,
+	                           .name = "",
+	                           .bytes = nullptr,
+	                           .size = c->held->bytes.size(),
+	                           .fields = nullptr},
+	                          nullptr};
 
 	if (!c->pending_answered)
 		(void)dispatch_refuse_held(&d, c->held->account);
@@ -443,7 +456,8 @@ void dispatch_look_pending(struct worker *w)
 	std::unordered_map<const struct cs_self *, struct dispatch_forgotten> forgotten;
 
 	for (const auto &c : w->conns->slots) {
-		if (!c || c->dead || !c->pending || !dispatch_pending_at(c.get()) || c->pending_looks == dispatch_most_looks)
+		if (!c || c->dead || !c->pending || !dispatch_pending_at(c.get()) ||
+		    c->pending_looks == dispatch_most_looks)
 			continue;
 		if (++c->pending_looks != dispatch_most_looks)
 			continue;
@@ -453,7 +467,9 @@ void dispatch_look_pending(struct worker *w)
 		f->count++;
 	}
 	for (const auto &[self, f] : forgotten)
-		log_warning("plugin=%s leaves requests pending for more than 60 s requests=%u worker=%u call=%s msgid=%u "
-		            "conn=%llx", self->plugin->name.c_str(), f.count, w->index, f.example->held ? "hook" : "handler",
-		            f.example->pending_request.msgid, static_cast<unsigned long long>(f.example->handle));
+		log_warning(
+			"plugin=%s leaves requests pending for more than 60 s requests=%u worker=%u call=%s msgid=%u "
+			"conn=%llx",
+			self->plugin->name.c_str(), f.count, w->index, f.example->held ? "hook" : "handler",
+			f.example->pending_request.msgid, static_cast<unsigned long long>(f.example->handle));
 }

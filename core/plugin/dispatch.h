@@ -36,8 +36,7 @@ struct dispatch_table {
 
 /* Notes the routes and hooks of all plugins. Two routes with one msgid, a route without handler, a route or hook for a
  * msgid of the core: CS_EINVAL, e names both files. */
-[[nodiscard]] int dispatch_build(struct dispatch_table *table, const struct plugin_set *set,
-                                 struct cs_error *e);
+[[nodiscard]] int dispatch_build(struct dispatch_table *table, const struct plugin_set *set, struct cs_error *e);
 
 /* Makes the worker's counters, one for each route of shared->dispatch. Before the worker runs. */
 void dispatch_open(struct worker *w);

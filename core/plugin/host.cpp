@@ -7,17 +7,17 @@
 #include <ctime>
 #include <string_view>
 
-#include "core/net/conn.h"
-#include "core/plugin/dispatch.h"
-#include "core/net/frame.h"
-#include "core/plugin/host.h"
 #include "core/base/log.h"
+#include "core/base/worker.h"
+#include "core/net/conn.h"
+#include "core/net/frame.h"
+#include "core/net/throttle.h"
+#include "core/plugin/dispatch.h"
+#include "core/plugin/host.h"
 #include "core/plugin/plugin.h"
 #include "core/session/route.h"
 #include "core/session/session_bus.h"
 #include "core/store/store.h"
-#include "core/base/worker.h"
-#include "core/net/throttle.h"
 
 static constexpr size_t host_most_text = 512;
 
@@ -33,9 +33,9 @@ static void host_cut_text(char *text, size_t size)
 		return;
 	size_t end = host_most_text - 1;
 
-	while (end > 0 && ((unsigned char)text[end - 1] & 0xc0) == 0x80)
+	while (end > 0 && (static_cast<unsigned char>(text[end - 1]) & 0xc0) == 0x80)
 		end--;
-	if (end > 0 && (unsigned char)text[end - 1] >= 0xc0)
+	if (end > 0 && static_cast<unsigned char>(text[end - 1]) >= 0xc0)
 		end--;
 	text[end] = '\0';
 }
@@ -62,12 +62,12 @@ static void host_answer(struct cs_self *self, cs_conn conn, const struct cs_requ
 }
 
 static void host_refuse_text(struct cs_self *self, cs_conn conn, const struct cs_request *request, uint32_t ack,
-                      int wire_errno, const char *format, va_list arguments)
+                             int wire_errno, const char *format, va_list arguments)
 {
 	char text[host_most_text];
 	const int size = vsnprintf(text, sizeof(text), format, arguments);
 
-	host_cut_text(text, size < 0 ? 0 : (size_t)size);
+	host_cut_text(text, size < 0 ? 0 : static_cast<size_t>(size));
 	if (struct conn *c = host_own_find(self, conn))
 		conn_refuse(c, request, ack, wire_errno, text, self);
 	else
@@ -75,7 +75,7 @@ static void host_refuse_text(struct cs_self *self, cs_conn conn, const struct cs
 }
 
 static int host_refuse(struct cs_self *self, cs_conn conn, const struct cs_request *request, int wire_errno,
-                const char *format, ...)
+                       const char *format, ...)
 {
 	va_list arguments;
 
@@ -86,7 +86,7 @@ static int host_refuse(struct cs_self *self, cs_conn conn, const struct cs_reque
 }
 
 static int host_refuse_as(struct cs_self *self, cs_conn conn, const struct cs_request *request, uint32_t ack,
-                   int wire_errno, const char *format, ...)
+                          int wire_errno, const char *format, ...)
 {
 	va_list arguments;
 
@@ -99,8 +99,7 @@ static int host_refuse_as(struct cs_self *self, cs_conn conn, const struct cs_re
 static int host_refuse_result(struct cs_self *self, cs_conn conn, const struct cs_request *request, int result)
 {
 	switch (result) {
-	case CS_EBUSY:
-		return host_refuse(self, conn, request, CS_ERRNO_BUSY, "too much is waiting; try again later");
+	case CS_EBUSY: return host_refuse(self, conn, request, CS_ERRNO_BUSY, "too much is waiting; try again later");
 	case CS_ECANCELED:
 		return host_refuse(self, conn, request, CS_ERRNO_GOING_AWAY, "this node is draining; connect again");
 	case CS_EUNKNOWN:
@@ -119,17 +118,18 @@ static int host_refuse_result(struct cs_self *self, cs_conn conn, const struct c
 /* Looks only at the ends: parsing each frame would cost as much as all other work on it. */
 static bool host_is_object(const char *frame, size_t size, const char *tail)
 {
-	return size >= 2 && frame[0] == '{' && frame[size - 1] == '}' && (!tail || std::string_view(tail).ends_with('}'));
+	return size >= 2 && frame[0] == '{' && frame[size - 1] == '}' &&
+	       (!tail || std::string_view(tail).ends_with('}'));
 }
 
 static int host_send(struct cs_self *self, cs_conn conn, const char *frame, size_t size, const char *tail,
-              uint64_t *position_r)
+                     uint64_t *position_r)
 {
 	struct conn *c = host_own_find(self, conn);
 
 	/* The session ended in this turn, and `closed` of this plugin is called at the turn's end: no frame of that
 	 * session may be sent behind the answer to LOGOUT. */
-	if (!c || (c->ended != 0 && self->plugin->declared.closed != nullptr))
+	if (!c || (c->ended != 0 && self->plugin->declared.closed))
 		return CS_ENOENT;
 	if (!host_is_object(frame, size, tail)) {
 		if (call_may_tell(&self->frame_told, worker_monotonic_ms()))
@@ -233,7 +233,7 @@ static const char *const *host_want_words(struct cs_self *self)
 /* ---- store */
 
 static int host_work(struct cs_self *self, cs_conn conn, enum cs_work_kind kind, cs_work_fn *fn, cs_done_fn *done,
-              void *arg)
+                     void *arg)
 {
 	const struct conn *c = host_own_find(self, conn);
 
@@ -263,17 +263,17 @@ static int64_t host_now()
 	struct timespec time;
 
 	(void)clock_gettime(CLOCK_REALTIME, &time);
-	const int64_t now = (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+	const int64_t now = static_cast<int64_t>(time.tv_sec) * 1000 + time.tv_nsec / 1000000;
 	int64_t before = latest.load(std::memory_order_relaxed);
 
-	while (before < now && !latest.compare_exchange_weak(before, now, std::memory_order_relaxed)) {
-	}
+	while (before < now && !latest.compare_exchange_weak(before, now, std::memory_order_relaxed)) {}
 	return std::max(before, now);
 }
 
 /* ---- services */
 
-static int host_service(struct cs_self *self, const char *name, uint32_t version, const void **table_r, void **context_r)
+static int host_service(struct cs_self *self, const char *name, uint32_t version, const void **table_r,
+                        void **context_r)
 {
 	for (const auto &provider : self->worker->instances) {
 		const struct cs_service *s = provider->started ? provider->plugin->declared.provides : nullptr;

@@ -9,8 +9,8 @@ int host_claim(struct cs_self *self, cs_conn conn, const struct cs_claim *claim,
 /* Completes every waiting claim with CS_ECANCELED. To be called when no worker runs and the bus has stopped. */
 struct worker_shared;
 void host_claim_cancel_all(struct worker_shared *shared);
-int host_presence(struct cs_self *self, cs_conn conn, const cs_account *accounts, unsigned char *online,
-                  size_t count, cs_done_fn *done, void *arg);
+int host_presence(struct cs_self *self, cs_conn conn, const cs_account *accounts, unsigned char *online, size_t count,
+                  cs_done_fn *done, void *arg);
 struct cs_timer *host_timer_add(struct cs_self *self, int64_t ms, int repeat, cs_timer_fn *fn, void *arg);
 void host_timer_del(struct cs_self *self, struct cs_timer *timer);
 struct cs_watch *host_watch(struct cs_self *self, int fd, unsigned events, cs_watch_fn *fn, void *arg);

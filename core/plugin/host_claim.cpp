@@ -6,13 +6,13 @@
 #include <unordered_set>
 #include <utility>
 
+#include "core/base/loop.h"
+#include "core/base/worker.h"
 #include "core/bus/bus.h"
 #include "core/net/conn.h"
 #include "core/plugin/host.h"
-#include "core/base/loop.h"
 #include "core/plugin/plugin.h"
 #include "core/session/session.h"
-#include "core/base/worker.h"
 
 /* Pauses between two claims on the bus. */
 static constexpr int64_t host_first_pause_ms = 20;
@@ -40,9 +40,9 @@ struct claim {
 	void *arg = nullptr;
 	int64_t begun_ms = worker_monotonic_ms();
 	int64_t pause_ms = host_first_pause_ms;
-	unsigned questions = 0;   /* how often the bus was asked */
-	event_ptr again;   /* the timer for the next try; made with the first pause */
-	bool reserves = false;   /* the account's place is reserved here while the cluster is asked */
+	unsigned questions = 0; /* how often the bus was asked */
+	event_ptr again; /* the timer for the next try; made with the first pause */
+	bool reserves = false; /* the account's place is reserved here while the cluster is asked */
 	int result = 0;
 };
 
@@ -58,11 +58,11 @@ static struct session_table *host_claim_table(const struct claim *cl)
 
 static void host_claim_complete(void *arg)
 {
-	const std::unique_ptr<struct claim> cl((struct claim *)arg);
+	const std::unique_ptr<struct claim> cl(static_cast<struct claim *>(arg));
 
 	cl->self->worker->claims.erase(cl.get());
 	if (cl->result == 0 && !host_claim_find(cl.get()))
-		cl->result = CS_ENOENT;   /* the connection ended meanwhile, and its session with it */
+		cl->result = CS_ENOENT; /* the connection ended meanwhile, and its session with it */
 	const plugin_call call(cl->self, CALL_COMPLETION);
 
 	cl->done(cl->self->state, cl->conn, cl->result, cl->arg);
@@ -83,7 +83,9 @@ static void host_claim_try(void *arg);
 static void host_claim_wait_for_holder(struct claim *cl)
 {
 	struct worker *w = cl->self->worker;
-	const struct session_waiter waiter{.loop = &w->loop, .fn = host_claim_try, .arg = cl};
+	const struct session_waiter waiter {
+		.loop = &w->loop, .fn = host_claim_try, .arg = cl
+	};
 	const cs_account account = cl->account;
 	cs_conn conn;
 
@@ -135,7 +137,7 @@ static void host_claim_give_up(struct claim *cl, int result)
 
 static void host_claim_ask_again(evutil_socket_t, short, void *arg)
 {
-	auto *cl = (struct claim *)arg;
+	auto *cl = static_cast<struct claim *>(arg);
 
 	if (host_claim_find(cl))
 		return host_claim_ask(cl);
@@ -165,7 +167,9 @@ static int64_t host_claim_pause(struct claim *cl, int result)
 
 static void host_claim_wait(struct claim *cl, int64_t ms)
 {
-	const struct timeval time{.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+	const struct timeval time {
+		.tv_sec = ms / 1000, .tv_usec = static_cast<suseconds_t>(ms % 1000 * 1000)
+	};
 
 	if (!cl->again)
 		cl->again.reset(evtimer_new(cl->self->worker->loop.base.get(), host_claim_ask_again, cl));
@@ -199,7 +203,7 @@ static void host_claim_granted_for_nothing(struct claim *cl)
 
 static void host_claim_answered(void *arg, int result)
 {
-	auto *cl = (struct claim *)arg;
+	auto *cl = static_cast<struct claim *>(arg);
 	struct conn *c = host_claim_find(cl);
 
 	if (!c)
@@ -214,8 +218,9 @@ static void host_claim_answered(void *arg, int result)
 
 static void host_claim_ask(struct claim *cl)
 {
-	const struct cs_bus_session session{.account = cl->account, .conn = cl->conn,
-	                                    .generation = cl->generation};
+	const struct cs_bus_session session {
+		.account = cl->account, .conn = cl->conn, .generation = cl->generation
+	};
 	struct worker *w = cl->self->worker;
 
 	cl->questions++;
@@ -237,10 +242,12 @@ static void host_claim_granted(struct claim *cl, struct conn *c)
  * connection may have ended meanwhile. */
 static void host_claim_try(void *arg)
 {
-	auto *cl = (struct claim *)arg;
+	auto *cl = static_cast<struct claim *>(arg);
 	struct worker *w = cl->self->worker;
 	struct conn *c = host_claim_find(cl);
-	const struct session_waiter waiter{.loop = &w->loop, .fn = host_claim_try, .arg = cl};
+	const struct session_waiter waiter {
+		.loop = &w->loop, .fn = host_claim_try, .arg = cl
+	};
 	struct session_entry other;
 
 	if (!c)
@@ -248,12 +255,9 @@ static void host_claim_try(void *arg)
 	const auto take = w->shared->bus ? session_reserve : session_claim;
 
 	switch (take(w->shared->sessions, cl->account, cl->conn, &waiter, &other)) {
-	case SESSION_GRANTED:
-		return host_claim_granted(cl, c);
-	case SESSION_WAIT:
-		return;
-	case SESSION_TAKEN:
-		return host_claim_meet(cl, other.proved_ms);
+	case SESSION_GRANTED: return host_claim_granted(cl, c);
+	case SESSION_WAIT: return;
+	case SESSION_TAKEN: return host_claim_meet(cl, other.proved_ms);
 	}
 }
 

@@ -3,24 +3,24 @@
 #include <memory>
 #include <vector>
 
+#include "core/base/loop.h"
+#include "core/base/worker.h"
 #include "core/bus/bus.h"
 #include "core/plugin/host.h"
-#include "core/base/loop.h"
 #include "core/plugin/plugin.h"
 #include "core/session/session.h"
-#include "core/base/worker.h"
 
 /* A question under way. It is freed by its completion. */
 struct presence {
 	struct cs_self *self;
 	cs_conn conn;
-	unsigned char *online;   /* the caller's */
+	unsigned char *online; /* the caller's */
 	cs_done_fn *done;
 	void *arg;
 	/* Accounts without a session here; the bus is asked for these. */
 	std::vector<cs_account> elsewhere;
 	std::vector<unsigned char> found;
-	std::vector<size_t> places;   /* their indexes in online */
+	std::vector<size_t> places; /* their indexes in online */
 };
 
 static void host_presence_look_here(struct presence *p, const cs_account *accounts, size_t count)
@@ -40,7 +40,7 @@ static void host_presence_look_here(struct presence *p, const cs_account *accoun
 
 static void host_presence_complete(void *arg)
 {
-	const std::unique_ptr<struct presence> p((struct presence *)arg);
+	const std::unique_ptr<struct presence> p(static_cast<struct presence *>(arg));
 
 	const plugin_call call(p->self, CALL_COMPLETION);
 
@@ -50,19 +50,24 @@ static void host_presence_complete(void *arg)
 /* The result of the bus does not matter: while it is away, accounts of other nodes count as offline. */
 static void host_presence_answered(void *arg, int)
 {
-	auto *p = (struct presence *)arg;
+	auto *p = static_cast<struct presence *>(arg);
 
 	for (size_t i = 0; i < p->places.size(); i++)
 		p->online[p->places[i]] = p->found[i];
 	host_presence_complete(p);
 }
 
-int host_presence(struct cs_self *self, cs_conn conn, const cs_account *accounts, unsigned char *online,
-                  size_t count, cs_done_fn *done, void *arg)
+int host_presence(struct cs_self *self, cs_conn conn, const cs_account *accounts, unsigned char *online, size_t count,
+                  cs_done_fn *done, void *arg)
 {
-	auto owner = std::make_unique<struct presence>(presence{.self = self, .conn = conn, .online = online,
-	                                                        .done = done, .arg = arg, .elsewhere = {},
-	                                                        .found = {}, .places = {}});
+	auto owner = std::make_unique<struct presence>(presence{.self = self,
+	                                                        .conn = conn,
+	                                                        .online = online,
+	                                                        .done = done,
+	                                                        .arg = arg,
+	                                                        .elsewhere = {},
+	                                                        .found = {},
+	                                                        .places = {}});
 	struct presence *p = owner.release();
 	struct worker *w = self->worker;
 

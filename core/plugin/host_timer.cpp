@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <memory>
 
-#include "core/plugin/host.h"
 #include "core/base/loop.h"
-#include "core/plugin/plugin.h"
 #include "core/base/worker.h"
+#include "core/plugin/host.h"
+#include "core/plugin/plugin.h"
 
 /* A timer of a plugin. It may be deleted from within its own call. */
 struct cs_timer {
@@ -14,7 +14,7 @@ struct cs_timer {
 	event_ptr event;
 	cs_timer_fn *fn;
 	void *arg;
-	size_t place;        /* index in self->timers */
+	size_t place; /* index in self->timers */
 	bool repeat;
 	bool running;
 	bool deleted;
@@ -32,7 +32,7 @@ static void host_timer_free(struct cs_timer *timer)
 
 static void host_timer_fire(evutil_socket_t, short, void *arg)
 {
-	auto *timer = (struct cs_timer *)arg;
+	auto *timer = static_cast<struct cs_timer *>(arg);
 
 	timer->running = true;
 	{
@@ -50,15 +50,17 @@ struct cs_timer *host_timer_add(struct cs_self *self, int64_t ms, int repeat, cs
 	auto owner = std::make_unique<struct cs_timer>();
 	struct cs_timer *timer = owner.release();
 	const int64_t wait = std::max<int64_t>(ms, repeat ? 1 : 0);
-	const struct timeval time{.tv_sec = wait / 1000, .tv_usec = (suseconds_t)(wait % 1000 * 1000)};
+	const struct timeval time {
+		.tv_sec = wait / 1000, .tv_usec = static_cast<suseconds_t>(wait % 1000 * 1000)
+	};
 
 	timer->self = self;
 	timer->fn = fn;
 	timer->arg = arg;
 	timer->repeat = repeat;
 	timer->place = self->timers.size();
-	timer->event.reset(event_new(self->worker->loop.base.get(), -1, (short)(repeat ? EV_PERSIST : 0), host_timer_fire,
-	                             timer));
+	timer->event.reset(event_new(self->worker->loop.base.get(), -1, static_cast<short>(repeat ? EV_PERSIST : 0),
+	                             host_timer_fire, timer));
 	self->timers.push_back(timer);
 	(void)event_add(timer->event.get(), &time);
 	return timer;

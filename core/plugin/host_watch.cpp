@@ -4,10 +4,10 @@
 
 #include <sys/stat.h>
 
-#include "core/plugin/host.h"
 #include "core/base/loop.h"
-#include "core/plugin/plugin.h"
 #include "core/base/worker.h"
+#include "core/plugin/host.h"
+#include "core/plugin/plugin.h"
 
 /* A descriptor that a plugin watches. It may be unwatched from its own call. */
 struct cs_watch {

@@ -17,8 +17,8 @@ struct loading {
 	std::span<const struct plugin_adapter> adapters;
 	const struct conf_file *file;
 	std::vector<std::string> names;
-	bool is_all = false;                /* names is what the folder holds */
-	std::vector<std::string> without;   /* without these */
+	bool is_all = false; /* names is what the folder holds */
+	std::vector<std::string> without; /* without these */
 };
 
 static const struct cs_service *plugin_find_provided(const struct plugin *p, const char *service)
@@ -55,8 +55,7 @@ std::string plugin_where_name(const struct loading *l, const std::string &name)
 {
 	for (const struct plugin_adapter &a : l->adapters) {
 		if (name == a.name)
-			return std::string(a.section) + ".driver at " +
-			       conf_where(l->file, a.section, "driver");
+			return std::string(a.section) + ".driver at " + conf_where(l->file, a.section, "driver");
 	}
 	return l->is_all ? plugin_where_found(l, name) : plugin_where_plugins(l);
 }
@@ -79,7 +78,7 @@ std::vector<std::string> plugin_split_names(std::string_view text)
  * operator may have removed that file. */
 static int plugin_collect_all(struct loading *l, struct cs_error *e)
 {
-	struct cs_error text{};
+	struct cs_error text {};
 
 	l->is_all = true;
 	l->names.clear();
@@ -89,7 +88,8 @@ static int plugin_collect_all(struct loading *l, struct cs_error *e)
 	}
 	for (const std::string &name : l->without) {
 		if (std::erase(l->names, name) == 0)
-			log_warning("plugin=%s is left out by %s, but the folder has no such plugin", name.c_str(), plugin_where_plugins(l).c_str());
+			log_warning("plugin=%s is left out by %s, but the folder has no such plugin", name.c_str(),
+			            plugin_where_plugins(l).c_str());
 	}
 	return 0;
 }
@@ -124,7 +124,7 @@ static int plugin_load_each(struct loading *l, struct cs_error *e)
 {
 	for (const std::string &name : l->names) {
 		auto p = std::make_unique<struct plugin>();
-		struct cs_error text{};
+		struct cs_error text {};
 
 		if (plugin_load(p.get(), l->folder, name.c_str(), &text) != 0) {
 			error_set(e, "%s (see %s)", text.text, plugin_where_name(l, name).c_str());
@@ -140,7 +140,9 @@ static int plugin_load_each(struct loading *l, struct cs_error *e)
 
 static int plugin_check_adapter(const struct loading *l, const struct plugin_adapter *a, struct cs_error *e)
 {
-	const auto is_chosen = [a](const auto &p) { return p->name == a->name; };
+	const auto is_chosen = [a](const auto &p) {
+		return p->name == a->name;
+	};
 
 	if (!*a->name)
 		return 0;
@@ -198,8 +200,10 @@ static int plugin_check_needs(const struct loading *l, struct cs_error *e)
 		for (const char *const *need = p->declared.needs; need && *need; need++) {
 			if (plugin_find_provider(l->set, *need))
 				continue;
-			error_set(e, "%s: needs the service %s, which no loaded plugin provides; add the one that does to %s",
-			          p->path.c_str(), *need, plugin_where_plugins(l).c_str());
+			error_set(
+				e,
+				"%s: needs the service %s, which no loaded plugin provides; add the one that does to %s",
+				p->path.c_str(), *need, plugin_where_plugins(l).c_str());
 			return CS_EINVAL;
 		}
 	}
@@ -208,7 +212,8 @@ static int plugin_check_needs(const struct loading *l, struct cs_error *e)
 
 /* A service that the plugin waits for: it needs it, or uses it and another plugin in `left` provides it. NULL:
  * none. */
-static const char *plugin_waits_for(const struct plugin_set *sorted, const struct plugin_set *left, const struct plugin *p)
+static const char *plugin_waits_for(const struct plugin_set *sorted, const struct plugin_set *left,
+                                    const struct plugin *p)
 {
 	for (const char *const *need = p->declared.needs; need && *need; need++) {
 		if (!plugin_find_provider(sorted, *need))
@@ -237,7 +242,7 @@ static int plugin_sort_by_needs(struct plugin_set *set, struct cs_error *e)
 			          left.front()->path.c_str(), plugin_waits_for(&sorted, set, left.front().get()));
 			return CS_EINVAL;
 		}
-		(*next)->index = (unsigned)sorted.plugins.size();
+		(*next)->index = static_cast<unsigned>(sorted.plugins.size());
 		sorted.plugins.push_back(std::move(*next));
 		left.erase(next);
 	}
@@ -248,8 +253,8 @@ static int plugin_sort_by_needs(struct plugin_set *set, struct cs_error *e)
 static int plugin_bind_options(const struct loading *l, struct cs_error *e)
 {
 	for (const auto &p : l->set->plugins) {
-		if (const int failed = conf_bind(l->file, p->name.c_str(), p->declared.options,
-		                                 p->declared.conf_size, &p->conf, e))
+		if (const int failed = conf_bind(l->file, p->name.c_str(), p->declared.options, p->declared.conf_size,
+		                                 &p->conf, e))
 			return failed;
 	}
 	return 0;
@@ -264,7 +269,9 @@ static int plugin_number_want_words(struct plugin_set *set, struct cs_error *e)
 
 	for (const auto &p : set->plugins) {
 		for (const char *const *word = p->declared.want; word && *word; word++) {
-			const auto is_word = [word](const char *other) { return strcmp(other, *word) == 0; };
+			const auto is_word = [word](const char *other) {
+				return strcmp(other, *word) == 0;
+			};
 
 			if (std::none_of(words->begin(), words->end(), is_word))
 				words->push_back(*word);
@@ -282,7 +289,7 @@ static int plugin_number_want_words(struct plugin_set *set, struct cs_error *e)
 static int plugin_start_one(struct plugin *p, struct worker *w, struct cs_error *e)
 {
 	struct cs_self *started = plugin_add_instance(p, w);
-	struct cs_error text{};
+	struct cs_error text {};
 
 	const plugin_call call(started, CALL_START);
 
@@ -296,10 +303,11 @@ static int plugin_start_one(struct plugin *p, struct worker *w, struct cs_error 
 }
 
 int plugin_load_all(struct plugin_set *set, const char *folder, const char *names,
-                    std::span<const struct plugin_adapter> adapters, const struct conf_file *file,
-                    struct cs_error *e)
+                    std::span<const struct plugin_adapter> adapters, const struct conf_file *file, struct cs_error *e)
 {
-	struct loading l{.set = set, .folder = folder, .adapters = adapters, .file = file, .names = {}, .without = {}};
+	struct loading l {
+		.set = set, .folder = folder, .adapters = adapters, .file = file, .names = {}, .without = {}
+	};
 
 	if (const int failed = plugin_collect_names(&l, names, e))
 		return failed;
@@ -320,7 +328,7 @@ int plugin_check_all(const struct plugin_set *set, const struct conf_file *file,
 {
 	for (const auto &p : set->plugins) {
 		const char *key = "";
-		struct cs_error text{};
+		struct cs_error text {};
 
 		if (!p->declared.check || p->declared.check(p->conf.memory.get(), &key, &text) == 0)
 			continue;
@@ -363,8 +371,7 @@ void plugin_stop_all(struct worker *w)
 	}
 }
 
-struct plugin *plugin_find_service(struct plugin_set *set, const char *service, uint32_t version,
-                                   const void **table_r)
+struct plugin *plugin_find_service(struct plugin_set *set, const char *service, uint32_t version, const void **table_r)
 {
 	for (const auto &p : set->plugins) {
 		const struct cs_service *s = plugin_find_provided(p.get(), service);

@@ -27,27 +27,27 @@ struct plugin {
 	std::string path;
 	std::string name;
 	dl_ptr handle;
-	struct cs_plugin declared{};
+	struct cs_plugin declared {};
 	std::vector<struct cs_route> routes;
 	std::vector<struct cs_hook> hooks;
 	std::vector<struct cs_option> options;
 	std::vector<struct cs_service> services;
-	conf_struct conf;              /* its section, bound */
-	unsigned index = 0;            /* index in the order of start */
+	conf_struct conf; /* its section, bound */
+	unsigned index = 0; /* index in the order of start */
 };
 
 struct plugin_set {
-	std::vector<std::unique_ptr<struct plugin>> plugins;   /* in order of start: providers first */
-	std::vector<std::string> idle_drivers;                 /* names of adapters that were found but not chosen */
-	std::vector<std::string> left_out;                     /* names left out by `all but` */
-	std::vector<const char *> want_words;                  /* all words of `want`; ends with null */
+	std::vector<std::unique_ptr<struct plugin>> plugins; /* in order of start: providers first */
+	std::vector<std::string> idle_drivers; /* names of adapters that were found but not chosen */
+	std::vector<std::string> left_out; /* names left out by `all but` */
+	std::vector<const char *> want_words; /* all words of `want`; ends with null */
 };
 
 /* A kind of adapter. The option SECTION.driver chooses one. */
 struct plugin_adapter {
 	const char *section, *service;
-	const char *kind;   /* for messages: "database" */
-	const char *name;   /* the chosen adapter; "": none */
+	const char *kind; /* for messages: "database" */
+	const char *name; /* the chosen adapter; "": none */
 };
 
 /* Loads one file and checks its form: owner and mode (also of its folder), ABI, size, name, tables. 0, or CS_EINVAL
@@ -60,8 +60,8 @@ struct plugin_adapter {
  * options. A plugin that provides an adapter's service but was not chosen is left out. 0, or CS_EINVAL with a message
  * that names the file, both versions and the line of chat.conf to change. */
 [[nodiscard]] int plugin_load_all(struct plugin_set *set, const char *folder, const char *names,
-                                  std::span<const struct plugin_adapter> adapters,
-                                  const struct conf_file *file, struct cs_error *e);
+                                  std::span<const struct plugin_adapter> adapters, const struct conf_file *file,
+                                  struct cs_error *e);
 /* Asks each plugin whether the files and folders that its options name can be used. 0, or CS_EINVAL with file:line and
  * option in e. */
 [[nodiscard]] int plugin_check_all(const struct plugin_set *set, const struct conf_file *file, struct cs_error *e);
@@ -73,8 +73,7 @@ void plugin_end_posts(struct worker *w);
 /* Stops the instances in reverse order. The worker does not run. */
 void plugin_stop_all(struct worker *w);
 /* The plugin that provides the service; nullptr: none. */
-struct plugin *plugin_find_service(struct plugin_set *set, const char *service, uint32_t version,
-                                   const void **table_r);
+struct plugin *plugin_find_service(struct plugin_set *set, const char *service, uint32_t version, const void **table_r);
 
 /* Makes an instance of the plugin on the worker, behind the existing ones, without starting it. */
 struct cs_self *plugin_add_instance(struct plugin *p, struct worker *w);

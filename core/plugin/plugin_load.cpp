@@ -29,7 +29,7 @@ static int plugin_refuse(const struct plugin *p, struct cs_error *e, const char 
 /* Loading a file runs it, so only root and the server's own user may be able to write it. */
 static int plugin_check_file(const struct plugin *p, struct cs_error *e)
 {
-	struct stat status{};
+	struct stat status {};
 
 	if (stat(p->path.c_str(), &status) == -1)
 		return plugin_refuse(p, e, strerror(errno));
@@ -52,14 +52,16 @@ static int plugin_check_file(const struct plugin *p, struct cs_error *e)
  * /tmp only owners may rename, so it is accepted. Groups may write, as the group staff does in Debian's /usr/local. */
 static int plugin_check_above(const char *folder, std::string path, struct cs_error *e)
 {
-	struct stat status{};
+	struct stat status {};
 
 	for (size_t slash; (slash = path.rfind('/')) != path.npos && path.size() > 1;) {
 		path.resize(std::max<size_t>(slash, 1));
 		if (stat(path.c_str(), &status) == -1 || !(status.st_mode & S_IWOTH) || (status.st_mode & S_ISVTX))
 			continue;
-		error_set(e, "%s: others may put another folder in its place, for they may write to %s (mode %03o); run "
-		          "chmod o-w on that one", folder, path.c_str(), status.st_mode & 07777);
+		error_set(e,
+		          "%s: others may put another folder in its place, for they may write to %s (mode %03o); run "
+		          "chmod o-w on that one",
+		          folder, path.c_str(), status.st_mode & 07777);
 		return CS_EINVAL;
 	}
 	return 0;
@@ -68,13 +70,15 @@ static int plugin_check_above(const char *folder, std::string path, struct cs_er
 static int plugin_check_folder(const char *folder, struct cs_error *e)
 {
 	const std::unique_ptr<char, function_deleter<free>> real(realpath(folder, nullptr));
-	struct stat status{};
+	struct stat status {};
 
 	if (!real || stat(folder, &status) == -1)
 		return error_set(e, "%s: %s", folder, strerror(errno)), CS_EINVAL;
 	if (status.st_uid != 0 && status.st_uid != geteuid()) {
-		error_set(e, "%s: belongs to user %u; a folder of plugins must belong to root or to the server's user (chown)",
-		          folder, status.st_uid);
+		error_set(
+			e,
+			"%s: belongs to user %u; a folder of plugins must belong to root or to the server's user (chown)",
+			folder, status.st_uid);
 		return CS_EINVAL;
 	}
 	if ((status.st_mode & S_IWOTH) || ((status.st_mode & S_IWGRP) && status.st_gid != 0)) {
@@ -110,10 +114,11 @@ static int plugin_copy_declared(struct plugin *p, struct cs_error *e)
 
 	if (!symbol)
 		return plugin_refuse(p, e, "is no plugin: it exports no " CS_PLUGIN_SYMBOL);
-	memcpy(&abi, (const char *)symbol + offsetof(struct cs_plugin, abi), sizeof(abi));
-	memcpy(&size, (const char *)symbol + offsetof(struct cs_plugin, size), sizeof(size));
+	memcpy(&abi, static_cast<const char *>(symbol) + offsetof(struct cs_plugin, abi), sizeof(abi));
+	memcpy(&size, static_cast<const char *>(symbol) + offsetof(struct cs_plugin, size), sizeof(size));
 	if (abi >> 16 != CS_ABI_MAJOR || (abi & 0xffff) > CS_ABI_MINOR) {
-		error_set(e, "%s: was built for plugin ABI %u.%u, this server has %u.%u; build it again, or take it out",
+		error_set(e,
+		          "%s: was built for plugin ABI %u.%u, this server has %u.%u; build it again, or take it out",
 		          p->path.c_str(), abi >> 16, abi & 0xffff, CS_ABI_MAJOR, CS_ABI_MINOR);
 		return CS_EINVAL;
 	}
@@ -122,22 +127,25 @@ static int plugin_copy_declared(struct plugin *p, struct cs_error *e)
 		          p->path.c_str(), CS_PLUGIN_SYMBOL, size, CS_ABI_MAJOR, CS_ABI_MINOR, plugin_least_size);
 		return CS_EINVAL;
 	}
-	memcpy(&p->declared, symbol, std::min((size_t)size, sizeof(p->declared)));
+	memcpy(&p->declared, symbol, std::min(static_cast<size_t>(size), sizeof(p->declared)));
 	return 0;
 }
 
 /* Copies a plugin's list including its last row, for which is_last holds. least: size of a row in ABI 1.0. */
 template <class Row>
 static int plugin_copy_list(const struct plugin *p, const char *what, const Row **list, uint32_t stride, size_t least,
-                     bool (*is_last)(const Row &row), std::vector<Row> *rows_r, struct cs_error *e)
+                            bool (*is_last)(const Row &row), std::vector<Row> *rows_r, struct cs_error *e)
 {
 	const auto *from = reinterpret_cast<const char *>(*list);
 
 	if (!from)
 		return 0;
 	if (stride < least || stride > sizeof(Row) || stride % alignof(Row) != 0) {
-		error_set(e, "%s: its %s_size is %u, plugin ABI %u.%u has %zu; begin cs_plugin with CS_PLUGIN_HEAD and build it "
-		          "again, or take it out", p->path.c_str(), what, stride, CS_ABI_MAJOR, CS_ABI_MINOR, sizeof(Row));
+		error_set(
+			e,
+			"%s: its %s_size is %u, plugin ABI %u.%u has %zu; begin cs_plugin with CS_PLUGIN_HEAD and build it "
+			"again, or take it out",
+			p->path.c_str(), what, stride, CS_ABI_MAJOR, CS_ABI_MINOR, sizeof(Row));
 		return CS_EINVAL;
 	}
 	do {
@@ -153,18 +161,21 @@ static int plugin_copy_lists(struct plugin *p, struct cs_error *e)
 {
 	struct cs_plugin *d = &p->declared;
 
-	if (const int result = plugin_copy_list<struct cs_route>(p, "route", &d->routes, d->route_size, sizeof(struct cs_route),
-	                                                         [](const auto &r) { return !r.handler; }, &p->routes, e))
+	if (const int result = plugin_copy_list<struct cs_route>(
+		    p, "route", &d->routes, d->route_size, sizeof(struct cs_route),
+		    [](const auto &r) { return !r.handler; }, &p->routes, e))
 		return result;
-	if (const int result = plugin_copy_list<struct cs_hook>(p, "hook", &d->hooks, d->hook_size, sizeof(struct cs_hook),
-	                                                        [](const auto &h) { return !h.before; }, &p->hooks, e))
+	if (const int result = plugin_copy_list<struct cs_hook>(
+		    p, "hook", &d->hooks, d->hook_size, sizeof(struct cs_hook), [](const auto &h) { return !h.before; },
+		    &p->hooks, e))
 		return result;
-	if (const int result = plugin_copy_list<struct cs_option>(p, "option", &d->options, d->option_size,
-	                                                          sizeof(struct cs_option),
-	                                                          [](const auto &o) { return !o.key; }, &p->options, e))
+	if (const int result = plugin_copy_list<struct cs_option>(
+		    p, "option", &d->options, d->option_size, sizeof(struct cs_option),
+		    [](const auto &o) { return !o.key; }, &p->options, e))
 		return result;
-	return plugin_copy_list<struct cs_service>(p, "service", &d->provides, d->service_size, sizeof(struct cs_service),
-	                                           [](const auto &s) { return !s.name; }, &p->services, e);
+	return plugin_copy_list<struct cs_service>(
+		p, "service", &d->provides, d->service_size, sizeof(struct cs_service),
+		[](const auto &s) { return !s.name; }, &p->services, e);
 }
 
 static int plugin_check_names(const struct plugin *p, struct cs_error *e)
@@ -203,8 +214,8 @@ static int plugin_check_routes(const struct plugin *p, struct cs_error *e)
 			return CS_EINVAL;
 		}
 		if (r->flags & ~plugin_route_flags) {
-			error_set(e, "%s: msgid %u (%s): flags has the bits 0x%x, which must be 0", p->path.c_str(), r->msgid, r->name,
-			          r->flags & ~plugin_route_flags);
+			error_set(e, "%s: msgid %u (%s): flags has the bits 0x%x, which must be 0", p->path.c_str(),
+			          r->msgid, r->name, r->flags & ~plugin_route_flags);
 			return CS_EINVAL;
 		}
 	}
@@ -234,14 +245,14 @@ static int plugin_check_hooks(const struct plugin *p, struct cs_error *e)
 
 static int plugin_check_options(const struct plugin *p, struct cs_error *e)
 {
-	struct cs_error text{};
+	struct cs_error text {};
 
 	if (conf_check_options(p->declared.options, p->declared.conf_size, &text) != 0)
 		return plugin_refuse(p, e, text.text);
 	for (const struct cs_option *o = p->declared.options; o && o->key && !p->declared.reload; o++) {
 		if (o->reload) {
-			error_set(e, "%s: option %s: SIGHUP may change it, but the plugin has no reload", p->path.c_str(),
-			          o->key);
+			error_set(e, "%s: option %s: SIGHUP may change it, but the plugin has no reload",
+			          p->path.c_str(), o->key);
 			return CS_EINVAL;
 		}
 	}

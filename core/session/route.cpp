@@ -8,10 +8,10 @@
 #include <cstring>
 #include <new>
 
+#include "core/base/worker.h"
 #include "core/bus/bus.h"
 #include "core/net/conn.h"
 #include "core/session/session.h"
-#include "core/base/worker.h"
 
 struct route_parcel;
 
@@ -46,7 +46,7 @@ static struct route_parcel *route_pack(unsigned plugin, const void *data, size_t
 {
 	void *memory = malloc(sizeof(struct route_parcel) + count * sizeof(struct route_item) + size);
 
-	if (memory == nullptr)
+	if (!memory)
 		abort();
 	auto *p = new (memory) route_parcel{count, plugin, size, count, (flags & CS_ROUTE_CASUAL) != 0};
 
@@ -87,11 +87,10 @@ static void route_arrive(void *arg)
 	if (route_is_wanted(item)) {
 		const struct cs_self *self = route_instance(item->worker, p->plugin);
 
-		if (self != nullptr && self->declared->routed != nullptr) {
+		if (self && self->declared->routed) {
 			const plugin_call call(self, CALL_ROUTED);
 
-			self->declared->routed(self->state, item->conn, item->account, route_data(p),
-			                              p->size);
+			self->declared->routed(self->state, item->conn, item->account, route_data(p), p->size);
 		}
 	}
 	if (p->casual)
@@ -148,10 +147,11 @@ int route_to_account(struct cs_self *self, cs_account to, uint64_t device, const
 		return CS_ENOENT;
 	if (route_to_session(shared, self->index, to, data, size, flags))
 		return 0;
-	return shared->bus == nullptr ? CS_ENOENT : bus_send(shared->bus, self, to, data, size, flags);
+	return !shared->bus ? CS_ENOENT : bus_send(shared->bus, self, to, data, size, flags);
 }
 
-static void route_to_instances(struct worker_shared *shared, unsigned plugin, const void *data, size_t size, unsigned flags)
+static void route_to_instances(struct worker_shared *shared, unsigned plugin, const void *data, size_t size,
+                               unsigned flags)
 {
 	const auto &workers = shared->workers;
 	struct route_parcel *p = route_pack(plugin, data, size, static_cast<unsigned>(workers.size()), flags);
@@ -168,7 +168,7 @@ void route_to_all(struct cs_self *self, const void *data, size_t size, unsigned 
 	struct worker_shared *shared = self->worker->shared;
 
 	route_to_instances(shared, self->index, data, size, flags);
-	if (shared->bus != nullptr)
+	if (shared->bus)
 		bus_send_all(shared->bus, self, data, size, flags);
 }
 

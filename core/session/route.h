@@ -6,7 +6,8 @@
 
 #include <chatserverd/plugin.h>
 
-int route_to_account(struct cs_self *self, cs_account to, uint64_t device, const void *data, size_t size, unsigned flags);
+int route_to_account(struct cs_self *self, cs_account to, uint64_t device, const void *data, size_t size,
+                     unsigned flags);
 void route_to_all(struct cs_self *self, const void *data, size_t size, unsigned flags);
 
 /* Data that another node sent to a plugin, which is named by its index in the order of start; it is never sent on.

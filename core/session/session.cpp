@@ -21,10 +21,8 @@ static void session_add_waiter(struct session_entry *entry, const struct session
 	entry->waiters->push_back(*waiter);
 }
 
-static enum session_claim_result session_take(struct session_table *t, cs_account account,
-                                              cs_conn conn, bool reserves,
-                                              const struct session_waiter *waiter,
-                                              struct session_entry *other_r)
+static enum session_claim_result session_take(struct session_table *t, cs_account account, cs_conn conn, bool reserves,
+                                              const struct session_waiter *waiter, struct session_entry *other_r)
 {
 	struct session_shard *shard = session_shard_of(t, account);
 	std::scoped_lock lock(shard->mutex);

@@ -17,7 +17,7 @@
 void session_bus_end(struct worker_shared *shared, cs_account account, cs_conn conn)
 {
 	session_end(shared->sessions, account);
-	if (shared->bus != nullptr)
+	if (shared->bus)
 		bus_ending(shared->bus, account, conn);
 }
 
@@ -28,7 +28,7 @@ void session_bus_release(struct worker_shared *shared, cs_account account)
 	if (!session_drop(shared->sessions, account, &conn))
 		return;
 	/* Nobody can take the place before session_free, so the next claim is posted to the bus after this. */
-	if (shared->bus != nullptr)
+	if (shared->bus)
 		bus_release(shared->bus, account, conn);
 	session_free(shared->sessions, account);
 }

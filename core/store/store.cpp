@@ -10,11 +10,11 @@
 
 #include <sys/resource.h>
 
-#include "core/base/log.h"
 #include "core/base/instance.h"
+#include "core/base/log.h"
+#include "core/base/worker.h"
 #include "core/store/store_engine.h"
 #include "core/store/store_queue.h"
-#include "core/base/worker.h"
 
 /* Limits of one transaction. */
 static constexpr size_t store_most_tasks = 256;
@@ -34,11 +34,11 @@ struct store_thread {
 
 struct store {
 	struct store_shared shared;
-	std::string name;                 /* of this server, for the database's lock */
-	struct cs_db_server server{};
+	std::string name; /* of this server, for the database's lock */
+	struct cs_db_server server {};
 	void *lock = nullptr;
 	bool locked = false;
-	bool in_order = true;             /* false: work was cut off at the stop */
+	bool in_order = true; /* false: work was cut off at the stop */
 	struct store_queue reads, hashes;
 	std::vector<std::unique_ptr<struct store_queue>> writes;
 	std::vector<std::unique_ptr<struct store_thread>> threads;
@@ -56,7 +56,7 @@ void store_deleter::operator()(struct store *s) const
 
 static void store_run_finished(void *arg, std::span<struct store_task> tasks)
 {
-	store_queue_finish(((struct store_thread *)arg)->queue, tasks);
+	store_queue_finish(static_cast<struct store_thread *>(arg)->queue, tasks);
 }
 
 /* ---- threads */
@@ -86,7 +86,7 @@ static void store_pool_run(struct store_thread *t)
 /* On Linux each thread has a niceness of its own: hashing gives way to all other threads. */
 static void store_hasher_run(struct store_thread *t)
 {
-	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), store_hasher_niceness);
+	(void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), store_hasher_niceness);
 	store_pool_run(t);
 }
 
@@ -121,7 +121,7 @@ static void store_group_kinds(std::span<struct store_task> items)
 	};
 
 	for (const struct store_task &task : items) {
-		if ((size_t)rank(task) == kinds.size())
+		if (static_cast<size_t>(rank(task)) == kinds.size())
 			kinds.push_back(task.batch);
 	}
 	if (kinds.size() > 1)
@@ -159,7 +159,7 @@ static size_t store_begin_turn(std::vector<struct store_task> *tasks)
 
 	for (std::span<struct store_task> left = *tasks; !left.empty();) {
 		const auto work = std::find_if(left.begin(), left.end(), [](const auto &task) { return !task.batch; });
-		const auto length = (size_t)(work - left.begin());
+		const auto length = static_cast<size_t>(work - left.begin());
 
 		store_group_kinds(left.first(length));
 		left = left.subspan(std::min(length + 1, left.size()));
@@ -186,13 +186,13 @@ static void store_run_turn(struct store_thread *t, std::span<struct store_task> 
  * gather. */
 static void store_writer_run(struct store_thread *t)
 {
-	std::vector<struct store_task> tasks;   /* works left over from the last turn, then new tasks */
+	std::vector<struct store_task> tasks; /* works left over from the last turn, then new tasks */
 
 	while (store_queue_take_all(t->queue, &tasks)) {
 		const size_t length = store_begin_turn(&tasks);
 
 		store_run_turn(t, {tasks.data(), length});
-		tasks.erase(tasks.begin(), tasks.begin() + (ptrdiff_t)length);
+		tasks.erase(tasks.begin(), tasks.begin() + static_cast<ptrdiff_t>(length));
 	}
 	store_queue_cancel(t->queue, tasks);
 }
@@ -213,8 +213,8 @@ static void store_add_thread(struct store *s, struct store_queue *q, std::string
 
 static void store_set_bounds(struct store_queue *q, const struct store_conf *conf)
 {
-	q->most_tasks = (size_t)conf->queue;
-	q->most_bytes = (size_t)conf->queue_bytes;
+	q->most_tasks = static_cast<size_t>(conf->queue);
+	q->most_bytes = static_cast<size_t>(conf->queue_bytes);
 }
 
 static void store_add_database_threads(struct store *s, const struct store_conf *conf)
@@ -222,8 +222,8 @@ static void store_add_database_threads(struct store *s, const struct store_conf 
 	unsigned most_readers = 0, most_writers = 1;
 
 	s->shared.driver->limits(s->shared.driver_conf, &most_readers, &most_writers);
-	const unsigned readers = std::min((unsigned)conf->readers, most_readers);
-	const unsigned writers = std::max(1u, std::min((unsigned)conf->writers, most_writers));
+	const unsigned readers = std::min(static_cast<unsigned>(conf->readers), most_readers);
+	const unsigned writers = std::max(1u, std::min(static_cast<unsigned>(conf->writers), most_writers));
 
 	s->reads_on_writer = readers == 0;
 	for (unsigned i = 0; i < readers; i++)
@@ -289,7 +289,7 @@ static size_t store_hash_key(uint64_t key)
 	key ^= key >> 33;
 	key *= 0xff51afd7ed558ccdu;
 	key ^= key >> 33;
-	return (size_t)key;
+	return static_cast<size_t>(key);
 }
 
 int store_open(store_ptr *store_r, const struct store_conf *conf, const struct cs_db_driver *driver,
@@ -297,7 +297,7 @@ int store_open(store_ptr *store_r, const struct store_conf *conf, const struct c
 {
 	store_ptr s(std::make_unique<struct store>().release());
 	const unsigned processors = std::max(1u, std::thread::hardware_concurrency());
-	const unsigned hashers = conf->hashers ? (unsigned)conf->hashers : processors;
+	const unsigned hashers = conf->hashers ? static_cast<unsigned>(conf->hashers) : processors;
 
 	store_set_bounds(&s->reads, conf);
 	store_set_bounds(&s->hashes, conf);
@@ -332,8 +332,14 @@ int store_work(struct store *s, struct cs_self *self, cs_conn conn, uint64_t cli
 
 	if (!q)
 		return CS_ENOSTORE;
-	return store_queue_add(q, {.self = self, .kind = kind, .fn = fn, .done = done, .arg = arg, .conn = conn,
-	                        .client = client, .begun = worker_monotonic_ms()});
+	return store_queue_add(q, {.self = self,
+	                           .kind = kind,
+	                           .fn = fn,
+	                           .done = done,
+	                           .arg = arg,
+	                           .conn = conn,
+	                           .client = client,
+	                           .begun = worker_monotonic_ms()});
 }
 
 void store_cancel_hashes(struct store *s, cs_conn conn)
@@ -346,9 +352,9 @@ int store_batch(struct store *s, struct cs_self *self, const struct cs_batch *ba
 {
 	if (s->writes.empty())
 		return CS_ENOSTORE;
-	return store_queue_add(s->writes[store_hash_key(key) % s->writes.size()].get(),
-	                 {.self = self, .batch = batch, .arg = item, .bytes = bytes,
-	                  .begun = worker_monotonic_ms()});
+	return store_queue_add(
+		s->writes[store_hash_key(key) % s->writes.size()].get(),
+		{.self = self, .batch = batch, .arg = item, .bytes = bytes, .begun = worker_monotonic_ms()});
 }
 
 bool store_outcome_can_be_unknown(const struct store *s)
@@ -387,7 +393,7 @@ void store_stop(struct store *s)
 
 struct store_figures store_figures_read(struct store *s)
 {
-	struct store_figures f{};
+	struct store_figures f {};
 	size_t unfinished = 0;
 
 	store_queue_count(&s->reads, &f.waiting_read, &unfinished);

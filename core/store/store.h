@@ -13,16 +13,15 @@
 struct store;
 
 struct store_deleter {
-	void operator()(struct store *s) const;   /* after store_stop */
+	void operator()(struct store *s) const; /* after store_stop */
 };
 using store_ptr = std::unique_ptr<struct store, store_deleter>;
 
 /* Locks the database for the server of that name (see cs_db_server), migrates the schema and opens every connection;
  * starts no thread. driver NULL: hashing only, work on the database answers CS_ENOSTORE. 0, or CS_EINVAL with the text
  * in e. Main thread; may block. */
-[[nodiscard]] int store_open(store_ptr *store_r, const struct store_conf *conf,
-                             const struct cs_db_driver *driver, const void *driver_conf, const char *name,
-                             struct cs_error *e);
+[[nodiscard]] int store_open(store_ptr *store_r, const struct store_conf *conf, const struct cs_db_driver *driver,
+                             const void *driver_conf, const char *name, struct cs_error *e);
 /* Starts the threads. */
 void store_start(struct store *s);
 
@@ -45,7 +44,7 @@ void store_stop(struct store *s);
 struct store_figures {
 	size_t waiting_read, waiting_write, waiting_hash;
 	uint64_t batches, items, retries, failures;
-	bool degraded;   /* the last write found the disk full or read-only */
+	bool degraded; /* the last write found the disk full or read-only */
 };
 struct store_figures store_figures_read(struct store *s);
 

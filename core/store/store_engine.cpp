@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/base/log.h"
 #include "core/base/instance.h"
+#include "core/base/log.h"
 #include "core/base/worker.h"
 
 static constexpr unsigned store_engine_most_retries = 5;
@@ -19,16 +19,16 @@ static constexpr int64_t store_engine_longest_probe = 10000;
 
 /* A request with all its runs, until it is decided. */
 struct attempt {
-	int64_t begun;               /* how many ms from then on it may be run again */
-	int64_t patience;            /* ms from then on for which it is run again */
-	bool repeatable;             /* a second run is harmless, even if the first was committed */
+	int64_t begun; /* how many ms from then on it may be run again */
+	int64_t patience; /* ms from then on for which it is run again */
+	bool repeatable; /* a second run is harmless, even if the first was committed */
 	int64_t started = worker_monotonic_ms();
-	bool probe = false;          /* the store is away: one run is enough */
-	bool alone = true;           /* it has one part only: nothing can be run apart */
-	bool careful = false;        /* a duplicate was met: the batch looks for existing rows */
-	unsigned lost = 0;           /* runs whose connection did not answer */
+	bool probe = false; /* the store is away: one run is enough */
+	bool alone = true; /* it has one part only: nothing can be run apart */
+	bool careful = false; /* a duplicate was met: the batch looks for existing rows */
+	unsigned lost = 0; /* runs whose connection did not answer */
 	unsigned retries = 0;
-	bool perhaps_done = false;   /* a commit was sent and not answered */
+	bool perhaps_done = false; /* a commit was sent and not answered */
 };
 
 static bool store_engine_limit_passes(struct log_limit *limit, uint64_t *held_back_r)
@@ -53,7 +53,7 @@ static const char *store_engine_last_message(const struct store_engine *engine)
 
 /* true: the line was written. */
 static bool store_engine_log_limited(struct store_engine *engine, struct log_limit *limit, const char *text, int result,
-                 const char *message)
+                                     const char *message)
 {
 	uint64_t held_back = 0;
 
@@ -74,7 +74,7 @@ static bool store_engine_is_stopping(const struct store_engine *engine)
 static void store_engine_pause(struct store_engine *engine, unsigned n, int64_t base)
 {
 	const int64_t longest = std::min(base << std::min(n, 10u), store_engine_most_pause);
-	int64_t left = 1 + (int64_t)(engine->random() % (uint64_t)longest);
+	int64_t left = 1 + static_cast<int64_t>(engine->random() % static_cast<uint64_t>(longest));
 
 	for (; left > 0 && !store_engine_is_stopping(engine); left -= 10)
 		std::this_thread::sleep_for(std::chrono::milliseconds(std::min<int64_t>(left, 10)));
@@ -93,8 +93,8 @@ static void store_engine_note_full(struct store_engine *engine, bool full)
 	shared->degraded = full;
 	if (full && !shared->degraded_logged)
 		shared->degraded_logged = store_engine_log_limited(engine, &shared->full_limit,
-		                                      "store cannot write: disk full or read-only", CS_DB_FULL,
-		                                      store_engine_last_message(engine));
+		                                                   "store cannot write: disk full or read-only",
+		                                                   CS_DB_FULL, store_engine_last_message(engine));
 	else if (!full && std::exchange(shared->degraded_logged, false))
 		log_warning("store writes again connection=%s", engine->role);
 }
@@ -150,19 +150,20 @@ static bool store_engine_may_try(struct store_engine *engine, struct attempt *a)
 	a->probe = shared->away.load(std::memory_order_relaxed);
 	if (!a->probe)
 		return true;
-	if (a->started < due ||
-	    !shared->probe_ms.compare_exchange_strong(due, a->started + store_engine_longest_probe, std::memory_order_relaxed))
+	if (a->started < due || !shared->probe_ms.compare_exchange_strong(due, a->started + store_engine_longest_probe,
+	                                                                  std::memory_order_relaxed))
 		return false;
-	engine->db.reset();   /* the connection is older than the store's return */
+	engine->db.reset(); /* the connection is older than the store's return */
 	return true;
 }
 
 /* A deadlock, or a lock that was not granted in time: nothing was changed. */
 static bool store_engine_run_again_locked(struct store_engine *engine, struct attempt *a)
 {
-	if (a->retries == store_engine_most_retries || worker_monotonic_ms() - a->begun >= a->patience || store_engine_is_stopping(engine)) {
-		store_engine_log_limited(engine, &engine->shared->failed_limit, "store gave up after retries", CS_DB_RETRY,
-		            store_engine_last_message(engine));
+	if (a->retries == store_engine_most_retries || worker_monotonic_ms() - a->begun >= a->patience ||
+	    store_engine_is_stopping(engine)) {
+		store_engine_log_limited(engine, &engine->shared->failed_limit, "store gave up after retries",
+		                         CS_DB_RETRY, store_engine_last_message(engine));
 		return false;
 	}
 	store_engine_pause(engine, ++a->retries, 2);
@@ -184,7 +185,7 @@ static bool store_engine_is_hopeless(const struct store_engine *engine, const st
 /* The connection does not answer; the next run opens a new one. */
 static bool store_engine_run_again_lost(struct store_engine *engine, struct attempt *a)
 {
-	const bool only_once = a->perhaps_done && !a->repeatable;   /* only the caller can allow a second run */
+	const bool only_once = a->perhaps_done && !a->repeatable; /* only the caller can allow a second run */
 
 	a->lost++;
 	store_engine_note_lost(engine, "store connection lost", CS_DB_UNKNOWN, store_engine_last_message(engine));
@@ -222,15 +223,12 @@ static int store_engine_final_result(struct store_engine *engine, const struct a
 {
 	switch (result) {
 	case CS_DB_RETRY:
-	case CS_DB_UNKNOWN:
-		break;
-	case CS_DB_FULL:
-		store_engine_note_full(engine, true);
-		break;
+	case CS_DB_UNKNOWN: break;
+	case CS_DB_FULL: store_engine_note_full(engine, true); break;
 	case CS_DB_BAD_VALUE:
 		if (a->alone)
-			store_engine_log_limited(engine, &engine->shared->value_limit, "store cannot hold a value", result,
-			            store_engine_last_message(engine));
+			store_engine_log_limited(engine, &engine->shared->value_limit, "store cannot hold a value",
+			                         result, store_engine_last_message(engine));
 		[[fallthrough]];
 	case CS_DB_DUPLICATE:
 		if (!a->perhaps_done)
@@ -238,7 +236,7 @@ static int store_engine_final_result(struct store_engine *engine, const struct a
 		break;
 	default:
 		store_engine_log_limited(engine, &engine->shared->failed_limit, "store statement failed", result,
-		            store_engine_last_message(engine));
+		                         store_engine_last_message(engine));
 	}
 	return a->perhaps_done ? CS_EUNKNOWN : CS_ENOSTORE;
 }
@@ -279,7 +277,7 @@ static void store_engine_drop_old(struct store_engine *engine)
 /* CS_DB_OK or CS_DB_UNKNOWN. */
 static int store_engine_connect(struct store_engine *engine)
 {
-	struct cs_error e{};
+	struct cs_error e {};
 
 	store_engine_drop_old(engine);
 	const int failed = store_engine_open(engine, &e);
@@ -326,8 +324,9 @@ static int store_engine_run_batch(struct store_engine *engine, std::span<struct 
 	const int result = tasks.front().batch->run(engine->db.get(), items.data(), items.size(), careful);
 
 	if (result == CS_DB_DUPLICATE && careful)
-		store_engine_log_limited(engine, &engine->shared->duplicate_limit, "store batch is a duplicate when run carefully",
-		            result, store_engine_last_message(engine));
+		store_engine_log_limited(engine, &engine->shared->duplicate_limit,
+		                         "store batch is a duplicate when run carefully", result,
+		                         store_engine_last_message(engine));
 	return result > 0 ? CS_DB_FAILED : result;
 }
 
@@ -370,12 +369,15 @@ int store_engine_open(struct store_engine *engine, struct cs_error *e)
 
 void store_engine_work(struct store_engine *engine, struct store_task *task)
 {
-	struct attempt a{.begun = task->begun, .patience = engine->shared->patience.work, .repeatable = false};
+	struct attempt a {
+		.begun = task->begun, .patience = engine->shared->patience.work, .repeatable = false
+	};
 
 	task->result = store_engine_settle(engine, &a, [&](struct attempt *run) {
 		if (task->kind != CS_WORK_WRITE)
 			return store_engine_run_read(engine, task);
-		return store_engine_run_transaction(engine, run, [&](struct cs_db *db) { return task->fn(db, task->arg); });
+		return store_engine_run_transaction(engine, run,
+		                                    [&](struct cs_db *db) { return task->fn(db, task->arg); });
 	});
 	if (task->result < 0)
 		engine->shared->failures.fetch_add(1, std::memory_order_relaxed);
@@ -400,14 +402,17 @@ static std::span<struct store_task> store_engine_run_step(std::span<struct store
 }
 
 /* Runs one batch in a transaction of its own. perhaps_done: the batch was in a commit that was not answered. */
-static void store_engine_run_batch_alone(struct store_engine *engine, std::span<struct store_task> tasks, bool perhaps_done,
-                            const struct run_end &end)
+static void store_engine_run_batch_alone(struct store_engine *engine, std::span<struct store_task> tasks,
+                                         bool perhaps_done, const struct run_end &end)
 {
-	struct attempt a{.begun = tasks.front().begun, .patience = engine->shared->patience.batch,
-	                 .repeatable = true, .alone = tasks.size() == 1, .perhaps_done = perhaps_done};
+	struct attempt a {
+		.begun = tasks.front().begun, .patience = engine->shared->patience.batch, .repeatable = true,
+		.alone = tasks.size() == 1, .perhaps_done = perhaps_done
+	};
 	const int result = store_engine_settle(engine, &a, [&](struct attempt *run) {
-		return store_engine_run_transaction(engine, run,
-		                       [&](struct cs_db *) { return store_engine_run_batch(engine, tasks, run->careful); });
+		return store_engine_run_transaction(engine, run, [&](struct cs_db *) {
+			return store_engine_run_batch(engine, tasks, run->careful);
+		});
 	});
 
 	if ((result == CS_DB_BAD_VALUE || result == CS_DB_DUPLICATE) && tasks.size() > 1) {
@@ -422,7 +427,8 @@ static void store_engine_run_batch_alone(struct store_engine *engine, std::span<
 	end.finished(end.arg, tasks);
 }
 
-static void store_engine_run_work_alone(struct store_engine *engine, std::span<struct store_task> task, const struct run_end &end)
+static void store_engine_run_work_alone(struct store_engine *engine, std::span<struct store_task> task,
+                                        const struct run_end &end)
 {
 	store_engine_work(engine, &task.front());
 	end.finished(end.arg, task);
@@ -469,14 +475,16 @@ static int store_engine_run_batch_among(struct store_engine *engine, std::span<s
 	return result ? result : db->driver->release(db);
 }
 
-static int store_engine_run_steps(struct store_engine *engine, const struct attempt *a, std::span<struct store_task> tasks)
+static int store_engine_run_steps(struct store_engine *engine, const struct attempt *a,
+                                  std::span<struct store_task> tasks)
 {
 	int result = 0;
 
 	for (; !result && !tasks.empty(); tasks = tasks.subspan(store_engine_run_step(tasks).size())) {
 		const std::span<struct store_task> step = store_engine_run_step(tasks);
 
-		result = step.front().batch ? store_engine_run_batch_among(engine, step) : store_engine_run_work_among(engine, a, &step.front());
+		result = step.front().batch ? store_engine_run_batch_among(engine, step)
+		                            : store_engine_run_work_among(engine, a, &step.front());
 	}
 	return result;
 }
@@ -497,9 +505,11 @@ static int store_engine_run_together(struct store_engine *engine, struct attempt
 }
 
 /* Tells the results of a committed transaction. A work keeps the result that it returned. */
-static void store_engine_run_told(struct store_engine *engine, std::span<struct store_task> tasks, const struct run_end &end)
+static void store_engine_run_told(struct store_engine *engine, std::span<struct store_task> tasks,
+                                  const struct run_end &end)
 {
-	for (std::span<struct store_task> rest = tasks; !rest.empty(); rest = rest.subspan(store_engine_run_step(rest).size())) {
+	for (std::span<struct store_task> rest = tasks; !rest.empty();
+	     rest = rest.subspan(store_engine_run_step(rest).size())) {
 		const std::span<struct store_task> step = store_engine_run_step(rest);
 
 		if (step.front().batch)
@@ -514,13 +524,14 @@ static void store_engine_run_told(struct store_engine *engine, std::span<struct 
  * step is the cause; CS_EUNKNOWN, the commit was not answered; else the transaction could not begin. A work that
  * returned anything but 0 has changed nothing in any case. */
 static void store_engine_run_apart(struct store_engine *engine, std::span<struct store_task> tasks, int together,
-                      const struct run_end &end)
+                                   const struct run_end &end)
 {
 	for (std::span<struct store_task> step; !tasks.empty(); tasks = tasks.subspan(step.size())) {
 		step = store_engine_run_step(tasks);
 		if (step.front().batch) {
 			store_engine_run_batch_alone(engine, step, together == CS_EUNKNOWN, end);
-		} else if (together == store_engine_run_parted || (together == CS_EUNKNOWN && step.front().result != 0)) {
+		} else if (together == store_engine_run_parted ||
+		           (together == CS_EUNKNOWN && step.front().result != 0)) {
 			store_engine_run_work_alone(engine, step, end);
 		} else {
 			store_engine_fail_all(engine, step, together);
@@ -532,7 +543,9 @@ static void store_engine_run_apart(struct store_engine *engine, std::span<struct
 void store_engine_run(struct store_engine *engine, std::span<struct store_task> tasks,
                       void (*finished)(void *arg, std::span<struct store_task> tasks), void *arg)
 {
-	const struct run_end end{finished, arg};
+	const struct run_end end {
+		finished, arg
+	};
 
 	if (store_engine_run_step(tasks).size() == tasks.size()) {
 		store_engine_run_apart(engine, tasks, store_engine_run_parted, end);
@@ -541,12 +554,13 @@ void store_engine_run(struct store_engine *engine, std::span<struct store_task> 
 	/* Items are waited for longer than works, also when they share a transaction. */
 	const auto item = std::find_if(tasks.begin(), tasks.end(), [](const auto &task) { return task.batch; });
 	const bool has_items = item != tasks.end();
-	struct attempt a{.begun = has_items ? item->begun : tasks.front().begun,
-	                 .patience = has_items ? engine->shared->patience.batch : engine->shared->patience.work,
-	                 .repeatable = false};
-	const int result = store_engine_settle(engine, &a, [&](struct attempt *run) {
-		return store_engine_run_together(engine, run, tasks);
-	});
+	struct attempt a {
+		.begun = has_items ? item->begun : tasks.front().begun,
+		.patience = has_items ? engine->shared->patience.batch : engine->shared->patience.work,
+		.repeatable = false
+	};
+	const int result = store_engine_settle(
+		engine, &a, [&](struct attempt *run) { return store_engine_run_together(engine, run, tasks); });
 
 	if (result == 0) {
 		store_engine_run_told(engine, tasks, end);

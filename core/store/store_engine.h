@@ -15,7 +15,10 @@
 #include <chatserverd/plugin.h>
 
 struct db_deleter {
-	void operator()(struct cs_db *db) const { db->driver->close(db); }
+	void operator()(struct cs_db *db) const
+	{
+		db->driver->close(db);
+	}
 };
 using db_ptr = std::unique_ptr<struct cs_db, db_deleter>;
 
@@ -27,9 +30,9 @@ struct log_limit {
 
 /* How many ms a failed run is repeated before the request is refused. */
 struct store_patience {
-	int64_t batch = 10000, work = 3000;   /* since the request was handed in */
-	int64_t unsent = 4000;   /* if no commit was sent; longer than a restart of the database takes */
-	int64_t probe = 1000;    /* pause between two requests that try the store while it is away */
+	int64_t batch = 10000, work = 3000; /* since the request was handed in */
+	int64_t unsent = 4000; /* if no commit was sent; longer than a restart of the database takes */
+	int64_t probe = 1000; /* pause between two requests that try the store while it is away */
 };
 
 /* Shared by all connections of a store. Constant except the atomics. */
@@ -38,38 +41,38 @@ struct store_shared {
 	const void *driver_conf = nullptr;
 	struct store_patience patience;
 	std::atomic<bool> stopping = false;
-	std::mutex turns;                     /* held while one of the next four changes and its log line is written */
-	std::atomic<bool> degraded = false;   /* the last write found the disk full or read-only */
+	std::mutex turns; /* held while one of the next four changes and its log line is written */
+	std::atomic<bool> degraded = false; /* the last write found the disk full or read-only */
 	bool degraded_logged = false;
-	std::atomic<bool> away = false;       /* it answers nobody: one request at a time may try, others are refused */
-	std::atomic<uint64_t> returns = 0;    /* how often it answered again after being away */
+	std::atomic<bool> away = false; /* it answers nobody: one request at a time may try, others are refused */
+	std::atomic<uint64_t> returns = 0; /* how often it answered again after being away */
 	std::atomic<int64_t> answered_ms = 0; /* monotonic: when it last answered */
-	std::atomic<int64_t> probe_ms = 0;    /* monotonic: when the next request may try while it is away */
+	std::atomic<int64_t> probe_ms = 0; /* monotonic: when the next request may try while it is away */
 	struct log_limit full_limit, failed_limit, lost_limit, duplicate_limit, value_limit;
 	std::atomic<uint64_t> batches = 0, items = 0, retries = 0, failures = 0;
 };
 
 struct store_engine {
 	struct store_shared *shared = nullptr;
-	db_ptr db;          /* null while the connection is lost */
-	uint64_t returns = 0;   /* shared->returns when db was last opened, or opening was last tried */
+	db_ptr db; /* null while the connection is lost */
+	uint64_t returns = 0; /* shared->returns when db was last opened, or opening was last tried */
 	const char *role = "";
-	std::minstd_rand random{std::random_device{}()};   /* for the pauses between retries */
+	std::minstd_rand random{std::random_device{}()}; /* for the pauses between retries */
 };
 
 /* One work() or one item of batch() while it is in the store. */
 struct store_task {
 	struct cs_self *self = nullptr;
-	const struct cs_batch *batch = nullptr;   /* null: a work */
+	const struct cs_batch *batch = nullptr; /* null: a work */
 	enum cs_work_kind kind = CS_WORK_READ;
 	cs_work_fn *fn = nullptr;
 	cs_done_fn *done = nullptr;
-	void *arg = nullptr;                      /* the work's arg, or the item */
+	void *arg = nullptr; /* the work's arg, or the item */
 	cs_conn conn = 0;
-	uint64_t client = 0;                      /* whose turn counts, see network_client; 0: nobody */
-	uint64_t turn = 0;                        /* number of its client's turn, counted by the queue */
+	uint64_t client = 0; /* whose turn counts, see network_client; 0: nobody */
+	uint64_t turn = 0; /* number of its client's turn, counted by the queue */
 	size_t bytes = 0;
-	int64_t begun = 0;                        /* ms, monotonic: when it was handed in */
+	int64_t begun = 0; /* ms, monotonic: when it was handed in */
 	int result = 0;
 };
 

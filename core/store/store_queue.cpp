@@ -7,8 +7,8 @@
 #include <optional>
 #include <unordered_map>
 
-#include "core/base/loop.h"
 #include "core/base/instance.h"
+#include "core/base/loop.h"
 #include "core/base/worker.h"
 
 /* The completions of one worker, all in one post. */
@@ -18,7 +18,7 @@ struct completions {
 
 static void store_queue_completions_run(void *arg)
 {
-	const std::unique_ptr<struct completions> c((struct completions *)arg);
+	const std::unique_ptr<struct completions> c(static_cast<struct completions *>(arg));
 
 	for (const struct store_task &task : c->tasks) {
 		/* start() failed: the instance has no state. */
@@ -73,8 +73,7 @@ void store_queue_cancel(struct store_queue *q, std::span<struct store_task> task
 /* A task larger than the limit is accepted when nothing waits or runs: else the client would be told BUSY for ever. */
 static bool store_queue_has_room(const struct store_queue *q, size_t bytes)
 {
-	return q->unfinished == 0 ||
-	       (q->unfinished < q->most_tasks && q->unfinished_bytes + bytes <= q->most_bytes);
+	return q->unfinished == 0 || (q->unfinished < q->most_tasks && q->unfinished_bytes + bytes <= q->most_bytes);
 }
 
 /* Each client has one task in each turn, and turns are taken in order. So a new client waits for at most one task of

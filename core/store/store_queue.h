@@ -13,12 +13,12 @@
 
 /* The tasks that wait for one thread, or for one pool of equal threads. Running tasks count toward the limits, too. */
 struct store_queue {
-	size_t most_tasks = 0, most_bytes = 0;   /* constant once threads run */
-	bool fair = false;                       /* clients take turns and make room for each other; constant, too */
-	std::mutex mutex;                        /* clients take turns and make room for each other; constant, too */
+	size_t most_tasks = 0, most_bytes = 0; /* constant once threads run */
+	bool fair = false; /* clients take turns and make room for each other; constant, too */
+	std::mutex mutex; /* clients take turns and make room for each other; constant, too */
 	std::condition_variable filled;
-	std::deque<struct store_task> waiting;   /* in the order in which they will be taken */
-	size_t unfinished = 0;                   /* waiting or running */
+	std::deque<struct store_task> waiting; /* in the order in which they will be taken */
+	size_t unfinished = 0; /* waiting or running */
 	size_t unfinished_bytes = 0;
 	bool stopping = false;
 };

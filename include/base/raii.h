@@ -10,7 +10,10 @@
 #include <event2/event.h>
 
 template <auto Function> struct function_deleter {
-	template <class T> void operator()(T *pointer) const { (void)Function(pointer); }
+	template <class T> void operator()(T *pointer) const
+	{
+		(void)Function(pointer);
+	}
 };
 
 using event_base_ptr = std::unique_ptr<event_base, function_deleter<event_base_free>>;
@@ -29,7 +32,10 @@ struct unique_fd {
 			reset(std::exchange(other.fd, -1));
 		return *this;
 	}
-	~unique_fd() { reset(-1); }
+	~unique_fd()
+	{
+		reset(-1);
+	}
 	void reset(int value)
 	{
 		if (fd != -1)

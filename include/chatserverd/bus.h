@@ -52,7 +52,7 @@ struct cs_bus_host {
 	/* Watches a descriptor: no event at first, then those set with interest(). ready is called from the loop. The
 	 * descriptor belongs to the adapter, which closes it after unwatch(). NULL: no memory. */
 	struct cs_bus_watch *(*watch)(void *core, int fd, void (*ready)(void *arg, int readable, int writable),
-	                          void *arg);
+	                              void *arg);
 	void (*interest)(struct cs_bus_watch *watch, int read, int write);
 	/* May also be called inside ready. */
 	void (*unwatch)(struct cs_bus_watch *watch);
@@ -83,12 +83,11 @@ struct cs_bus_host {
 /* The adapter. Bus thread, except open (main thread, before the bus thread runs) and close (main thread, after it has
  * ended). */
 struct cs_bus_driver {
-	uint32_t abi, size;             /* CS_ABI, sizeof(struct cs_bus_driver) */
+	uint32_t abi, size; /* CS_ABI, sizeof(struct cs_bus_driver) */
 
 	/* conf is the adapter's option struct, valid until close. Begins to connect; it is no failure if the bus is
 	 * away. 0, or CS_EINVAL with the text in e. */
-	int (*open)(const void *conf, const struct cs_bus_host *host, void *core, void **bus_r,
-	            struct cs_error *e);
+	int (*open)(const void *conf, const struct cs_bus_host *host, void *core, void **bus_r, struct cs_error *e);
 	/* Frees everything. All completions that were due have been called by leave(). */
 	void (*close)(void *bus);
 	/* A clean goodbye: sends what waits, gives up the node's sessions and its lease, then calls done(arg, 0); after
@@ -101,8 +100,7 @@ struct cs_bus_driver {
 	 * a later login has it (its generation is higher): asking again is useless. If the bus is away, or goes away
 	 * meanwhile: 0; the claim is decided when the bus is back, and then the older of two sessions is closed. An
 	 * account has at most one claim or session on this node at a time. */
-	void (*claim)(void *bus, const struct cs_bus_session *session, unsigned flags, cs_bus_done_fn *done,
-	              void *arg);
+	void (*claim)(void *bus, const struct cs_bus_session *session, unsigned flags, cs_bus_done_fn *done, void *arg);
 	/* The session is ending; it keeps its place until release. */
 	void (*ending)(void *bus, cs_account account, cs_conn conn);
 	/* The session has ended, or its connection ended before its claim was granted. The place is given up only if it

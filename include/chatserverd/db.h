@@ -18,12 +18,12 @@
 /* The result of a database call. 0 is done; the error classes say what the caller may do next. */
 enum cs_db_result {
 	CS_DB_OK = 0,
-	CS_DB_RETRY = -101,       /* deadlock, lock wait, busy: nothing was changed, run the transaction again */
-	CS_DB_DUPLICATE = -102,   /* a unique key is taken: nothing was changed by this statement */
-	CS_DB_UNKNOWN = -103,     /* connection lost or timed out: whether it was done is unknown */
-	CS_DB_FULL = -104,        /* disk full or read-only: nothing was changed; may work later */
-	CS_DB_BAD_VALUE = -105,   /* this value cannot be stored (too long, out of range) */
-	CS_DB_FAILED = -106       /* anything else: broken file, missing table, a mistake of this program */
+	CS_DB_RETRY = -101, /* deadlock, lock wait, busy: nothing was changed, run the transaction again */
+	CS_DB_DUPLICATE = -102, /* a unique key is taken: nothing was changed by this statement */
+	CS_DB_UNKNOWN = -103, /* connection lost or timed out: whether it was done is unknown */
+	CS_DB_FULL = -104, /* disk full or read-only: nothing was changed; may work later */
+	CS_DB_BAD_VALUE = -105, /* this value cannot be stored (too long, out of range) */
+	CS_DB_FAILED = -106 /* anything else: broken file, missing table, a mistake of this program */
 };
 
 enum cs_db_type { CS_DB_NULL = 0, CS_DB_INTEGER = 1, CS_DB_TEXT = 2, CS_DB_BLOB = 3 };
@@ -47,17 +47,17 @@ struct cs_db {
 
 /* The server, as far as an adapter may know it. */
 struct cs_db_server {
-	const char *name;             /* for people: pid=1234 node=name conf=/path, shorter than 512 bytes */
-	void (*log)(enum cs_log_level level, const char *format, ...) CS_PRINTF(2, 3);  /* as cs_host.log; any thread */
+	const char *name; /* for people: pid=1234 node=name conf=/path, shorter than 512 bytes */
+	void (*log)(enum cs_log_level level, const char *format, ...) CS_PRINTF(2, 3); /* as cs_host.log; any thread */
 };
 
 enum cs_db_dialect { CS_DB_SQLITE = 1, CS_DB_MYSQL = 2 };
 
 struct cs_db_driver {
-	uint32_t abi;                 /* CS_ABI */
-	uint32_t size;                /* sizeof(struct cs_db_driver) */
-	enum cs_db_dialect dialect;   /* which SQL the model writes */
-	int outcome_can_be_unknown;   /* 1: a commit can return CS_DB_UNKNOWN although it was done */
+	uint32_t abi; /* CS_ABI */
+	uint32_t size; /* sizeof(struct cs_db_driver) */
+	enum cs_db_dialect dialect; /* which SQL the model writes */
+	int outcome_can_be_unknown; /* 1: a commit can return CS_DB_UNKNOWN although it was done */
 
 	/* How many connections it can use. most_readers 0: reads must run on a writer. conf is the adapter's own option
 	 * struct. Main thread. */
@@ -93,9 +93,9 @@ struct cs_db_driver {
 	int (*query)(struct cs_db *db, const char *sql, const struct cs_db_value *parameters, size_t count,
 	             cs_db_row_fn *row, void *arg);
 
-	int64_t (*last_id)(struct cs_db *db);    /* the id that the last INSERT on this connection made */
-	int64_t (*affected)(struct cs_db *db);   /* rows changed by the last statement */
-	const char *(*message)(struct cs_db *db);/* text of the last error, for the log; never a value */
+	int64_t (*last_id)(struct cs_db *db); /* the id that the last INSERT on this connection made */
+	int64_t (*affected)(struct cs_db *db); /* rows changed by the last statement */
+	const char *(*message)(struct cs_db *db); /* text of the last error, for the log; never a value */
 
 	/* 1: the database has ended this connection while nothing was under way on it, as many do with an unused
 	 * connection. Nothing was lost; it is closed and another is opened. 0 else. Called before a transaction or a

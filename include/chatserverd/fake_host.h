@@ -26,7 +26,8 @@ void cs_fake_host_close(struct cs_fake_host *host);
 /* Sets an option before its plugin is loaded; key is SECTION.KEY, value as in chat.conf. */
 void cs_fake_host_set(struct cs_fake_host *host, const char *key, const char *value);
 /* Offers the test's own service to plugins that are loaded later. table and context stay the caller's. */
-void cs_fake_host_offer(struct cs_fake_host *host, const char *name, uint32_t version, const void *table, void *context);
+void cs_fake_host_offer(struct cs_fake_host *host, const char *name, uint32_t version, const void *table,
+                        void *context);
 /* Loads a shared object (path must contain a slash) and starts an instance. 0, or the result of start() with its text
  * in e. */
 int cs_fake_host_load(struct cs_fake_host *host, const char *path, struct cs_error *e);

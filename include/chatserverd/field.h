@@ -35,7 +35,8 @@ static inline int cs_field_integer(const struct cs_host *host, struct cs_self *s
                                    const char *key, enum cs_field_need need, int64_t min, int64_t *value_r)
 {
 	return cs_field_judge(host, self, frame, key, need, host->get_integer(frame, key, min, CS_INTEGER_MAX, value_r),
-	                      min > 0 ? "an integer from 1 to 9007199254740991" : "an integer from 0 to 9007199254740991");
+	                      min > 0 ? "an integer from 1 to 9007199254740991"
+	                              : "an integer from 0 to 9007199254740991");
 }
 
 /* The text is NUL-terminated and lives as long as the frame. */

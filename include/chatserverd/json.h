@@ -14,7 +14,12 @@ static inline size_t cs_json_quote(char *out, size_t room, const char *text, siz
 	static const char hex[] = "0123456789abcdef";
 	size_t at = 0;
 
-#define CS_JSON_PUT(c) do { if (at < room) out[at] = (char)(c); at++; } while (0)
+#define CS_JSON_PUT(c)                                                                                                 \
+	do {                                                                                                           \
+		if (at < room)                                                                                         \
+			out[at] = (char)(c);                                                                           \
+		at++;                                                                                                  \
+	} while (0)
 	CS_JSON_PUT('"');
 	for (size_t i = 0; i < size; i++) {
 		const unsigned char c = (unsigned char)text[i];
@@ -25,15 +30,19 @@ static inline size_t cs_json_quote(char *out, size_t room, const char *text, siz
 		}
 		CS_JSON_PUT('\\');
 		switch (c) {
-		case '"': case '\\': CS_JSON_PUT(c); break;
+		case '"':
+		case '\\': CS_JSON_PUT(c); break;
 		case '\b': CS_JSON_PUT('b'); break;
 		case '\f': CS_JSON_PUT('f'); break;
 		case '\n': CS_JSON_PUT('n'); break;
 		case '\r': CS_JSON_PUT('r'); break;
 		case '\t': CS_JSON_PUT('t'); break;
 		default:
-			CS_JSON_PUT('u'); CS_JSON_PUT('0'); CS_JSON_PUT('0');
-			CS_JSON_PUT(hex[c >> 4]); CS_JSON_PUT(hex[c & 15]);
+			CS_JSON_PUT('u');
+			CS_JSON_PUT('0');
+			CS_JSON_PUT('0');
+			CS_JSON_PUT(hex[c >> 4]);
+			CS_JSON_PUT(hex[c & 15]);
 		}
 	}
 	CS_JSON_PUT('"');

@@ -19,8 +19,8 @@ enum cs_conversation_kind { CS_CONVERSATION_PAIR = 0, CS_CONVERSATION_GROUP = 1 
 /* A message to send. Everything is copied. */
 struct cs_outgoing {
 	enum cs_conversation_kind kind;
-	uint64_t to;                /* the other account, or the group */
-	const char *cid;            /* NULL: the sender gave none */
+	uint64_t to; /* the other account, or the group */
+	const char *cid; /* NULL: the sender gave none */
 	size_t cid_size;
 };
 
@@ -36,13 +36,13 @@ typedef void cs_mailbox_page_fn(void *arg, cs_conn conn, int result, const struc
                                 size_t count);
 
 struct cs_mailbox {
-	uint32_t abi, size;         /* CS_ABI, sizeof(struct cs_mailbox) */
+	uint32_t abi, size; /* CS_ABI, sizeof(struct cs_mailbox) */
 
 	/* To be called after a granted claim(): reads the first page (at most 200 messages and 256 KiB) of messages
 	 * that the account has not received. acknowledges: 1 for LOGIN with "ack":true. 0, CS_EBUSY, CS_EINVAL (it is
 	 * attached). If 0, done is called exactly once. */
-	int (*attach)(void *mailbox, cs_conn conn, cs_account account, int acknowledges,
-	              cs_mailbox_page_fn *done, void *arg);
+	int (*attach)(void *mailbox, cs_conn conn, cs_account account, int acknowledges, cs_mailbox_page_fn *done,
+	              void *arg);
 	/* To be called after the page was queued on the connection: position is that of the frame that carries the page
 	 * (see send() of plugin.h). Deliveries start now, in order after the page. CS_ENOENT: not attached. */
 	int (*begin)(void *mailbox, cs_conn conn, uint64_t position);

@@ -4,39 +4,39 @@
 #define CHATSERVERD_MSGID_H
 
 /* X(NAME, number, direction): C is sent by clients, S by the server, B by both. */
-#define CS_MSGID_LIST(X) \
-	X(LOGIN, 1, C) \
-	X(LOGIN_ACK, 2, S) \
-	X(LOGOUT, 3, C) \
-	X(REGISTER, 4, C) \
-	X(REGISTER_ACK, 5, S) \
-	X(CHAT, 6, B) \
-	X(ADD_FRIEND, 7, C) \
-	X(CREATE_GROUP, 8, C) \
-	X(JOIN_GROUP, 9, C) \
-	X(GROUP_CHAT, 10, B) \
-	X(ACK, 100, S) \
-	X(PING, 102, C) \
-	X(PONG, 103, S) \
-	X(DELIVERED, 104, C) \
+#define CS_MSGID_LIST(X)                                                                                               \
+	X(LOGIN, 1, C)                                                                                                 \
+	X(LOGIN_ACK, 2, S)                                                                                             \
+	X(LOGOUT, 3, C)                                                                                                \
+	X(REGISTER, 4, C)                                                                                              \
+	X(REGISTER_ACK, 5, S)                                                                                          \
+	X(CHAT, 6, B)                                                                                                  \
+	X(ADD_FRIEND, 7, C)                                                                                            \
+	X(CREATE_GROUP, 8, C)                                                                                          \
+	X(JOIN_GROUP, 9, C)                                                                                            \
+	X(GROUP_CHAT, 10, B)                                                                                           \
+	X(ACK, 100, S)                                                                                                 \
+	X(PING, 102, C)                                                                                                \
+	X(PONG, 103, S)                                                                                                \
+	X(DELIVERED, 104, C)                                                                                           \
 	X(SIGNAL, 122, B)
 
 /* X(NAME, number, when) : the errno of ACK (msgid 100). 1 and 2 belong to LOGIN_ACK and REGISTER_ACK. */
-#define CS_ERRNO_LIST(X) \
-	X(OK, 0, "done") \
-	X(REFUSED, 1, "LOGIN_ACK: no such id or wrong password; REGISTER_ACK: the name is taken or refused") \
-	X(ALREADY_ONLINE, 2, "LOGIN_ACK: this account is already online") \
-	X(NOT_LOGGED_IN, 3, "the request needs a login") \
-	X(BAD_FRAME, 4, "the frame is refused; errmsg says what and where") \
-	X(UNKNOWN_MSGID, 5, "no plugin handles it") \
-	X(NO_SUCH_USER, 6, "toid or friendid names nobody") \
-	X(NO_SUCH_GROUP, 7, "groupid names no group") \
-	X(NOT_ALLOWED, 8, "id is not this connection's account; no member of the group") \
-	X(EXISTS, 9, "the group name is taken; already a member") \
-	X(BUSY, 10, "a limit of this connection or this node is reached; try again later") \
-	X(UNAVAILABLE, 11, "the store does not answer") \
-	X(TOO_LONG, 12, "a name, password, description or frame over its limit") \
-	X(GOING_AWAY, 13, "this node is draining; connect again") \
+#define CS_ERRNO_LIST(X)                                                                                               \
+	X(OK, 0, "done")                                                                                               \
+	X(REFUSED, 1, "LOGIN_ACK: no such id or wrong password; REGISTER_ACK: the name is taken or refused")           \
+	X(ALREADY_ONLINE, 2, "LOGIN_ACK: this account is already online")                                              \
+	X(NOT_LOGGED_IN, 3, "the request needs a login")                                                               \
+	X(BAD_FRAME, 4, "the frame is refused; errmsg says what and where")                                            \
+	X(UNKNOWN_MSGID, 5, "no plugin handles it")                                                                    \
+	X(NO_SUCH_USER, 6, "toid or friendid names nobody")                                                            \
+	X(NO_SUCH_GROUP, 7, "groupid names no group")                                                                  \
+	X(NOT_ALLOWED, 8, "id is not this connection's account; no member of the group")                               \
+	X(EXISTS, 9, "the group name is taken; already a member")                                                      \
+	X(BUSY, 10, "a limit of this connection or this node is reached; try again later")                             \
+	X(UNAVAILABLE, 11, "the store does not answer")                                                                \
+	X(TOO_LONG, 12, "a name, password, description or frame over its limit")                                       \
+	X(GOING_AWAY, 13, "this node is draining; connect again")                                                      \
 	X(FULL, 16, "a limit of friends, of groups or of a group's members is reached")
 
 enum cs_msgid {

@@ -21,8 +21,8 @@
 extern "C" {
 #endif
 
-#define CS_ABI_MAJOR 1u   /* changes when a member changes its position or meaning */
-#define CS_ABI_MINOR 0u   /* changes when a member is added at the end of a struct */
+#define CS_ABI_MAJOR 1u /* changes when a member changes its position or meaning */
+#define CS_ABI_MINOR 0u /* changes when a member is added at the end of a struct */
 #define CS_ABI ((CS_ABI_MAJOR << 16) | CS_ABI_MINOR)
 
 #if defined(__GNUC__)
@@ -41,14 +41,14 @@ typedef uint64_t cs_conn;
 typedef uint64_t cs_account;
 
 enum cs_error_code {
-	CS_ENOENT = -1,     /* no such connection, field, service, account online */
-	CS_EINVAL = -2,     /* wrong type, out of range, not allowed in this state */
-	CS_EAGAIN = -3,     /* accepted, but too much is unsent on the connection (core.output_soft): pause */
-	CS_EBUSY = -4,      /* a queue is full: nothing was accepted */
-	CS_EEXIST = -5,     /* exists already, or is online already */
-	CS_ECANCELED = -6,  /* the server is stopping */
-	CS_ENOSTORE = -7,   /* the store cannot do it now; nothing was changed */
-	CS_EUNKNOWN = -8    /* the store cannot say whether it was done */
+	CS_ENOENT = -1, /* no such connection, field, service, account online */
+	CS_EINVAL = -2, /* wrong type, out of range, not allowed in this state */
+	CS_EAGAIN = -3, /* accepted, but too much is unsent on the connection (core.output_soft): pause */
+	CS_EBUSY = -4, /* a queue is full: nothing was accepted */
+	CS_EEXIST = -5, /* exists already, or is online already */
+	CS_ECANCELED = -6, /* the server is stopping */
+	CS_ENOSTORE = -7, /* the store cannot do it now; nothing was changed */
+	CS_EUNKNOWN = -8 /* the store cannot say whether it was done */
 };
 
 /* The text of a failed set-up, shown to the operator. */
@@ -61,34 +61,34 @@ enum cs_log_level { CS_LOG_ERROR = 0, CS_LOG_WARNING = 1, CS_LOG_INFO = 2, CS_LO
 /* The part of a request that a later answer needs; it may be copied freely. */
 struct cs_request {
 	uint32_t msgid;
-	int64_t req;        /* -1: the request had none */
+	int64_t req; /* -1: the request had none */
 };
 
 /* A checked frame; valid only during the handler's call. */
 struct cs_frame {
 	struct cs_request request;
 	cs_conn conn;
-	cs_account account;     /* of the connection; 0 before its login */
-	const char *name;       /* of the account, NUL-terminated; "" before its login */
-	uint64_t device;        /* the account's device on this connection; 0: the one without a name */
-	const char *bytes;      /* from { to }, exactly as sent */
+	cs_account account; /* of the connection; 0 before its login */
+	const char *name; /* of the account, NUL-terminated; "" before its login */
+	uint64_t device; /* the account's device on this connection; 0: the one without a name */
+	const char *bytes; /* from { to }, exactly as sent */
 	size_t size;
-	const void *fields;     /* the server's; to be read with get_... */
+	const void *fields; /* the server's; to be read with get_... */
 };
 
 /* The result of a handler or a hook. */
 enum cs_verdict {
-	CS_DONE = 0,      /* handler: done, or its answer comes later while other frames go on */
-	CS_PASS = 0,      /* hook: no objection */
-	CS_PENDING = 1,   /* nothing more of this connection is dispatched until finish(), or resume() of a hook */
-	CS_REJECT = -100  /* refused; refuse() or refuse_as() has been called */
+	CS_DONE = 0, /* handler: done, or its answer comes later while other frames go on */
+	CS_PASS = 0, /* hook: no objection */
+	CS_PENDING = 1, /* nothing more of this connection is dispatched until finish(), or resume() of a hook */
+	CS_REJECT = -100 /* refused; refuse() or refuse_as() has been called */
 };
 
 typedef int cs_handler_fn(void *state, const struct cs_frame *frame);
 
 enum cs_route_flag {
-	CS_ROUTE_NEEDS_LOGIN = 1,   /* else NOT_LOGGED_IN */
-	CS_ROUTE_OWN_ID = 2         /* `id` must be there (else BAD_FRAME) and be the connection's account
+	CS_ROUTE_NEEDS_LOGIN = 1, /* else NOT_LOGGED_IN */
+	CS_ROUTE_OWN_ID = 2 /* `id` must be there (else BAD_FRAME) and be the connection's account
 	                             * (else NOT_ALLOWED) */
 };
 
@@ -98,7 +98,7 @@ struct cs_route {
 	const char *name;
 	cs_handler_fn *handler;
 	uint32_t flags;
-	uint32_t cost;          /* charged to the connection's rate limit before the handler runs */
+	uint32_t cost; /* charged to the connection's rate limit before the handler runs */
 };
 
 /* Sees a checked frame before its handler: its msgid has a handler, and the login state and the own id are as the route
@@ -109,38 +109,38 @@ typedef int cs_hook_fn(void *state, const struct cs_frame *frame);
 
 /* A hook. The list ends with before NULL. */
 struct cs_hook {
-	uint32_t msgid;         /* of the frames that it sees; 0: all msgids that a plugin handles */
-	int32_t order;          /* lower ones first, across all plugins; equal ones in the order of start */
+	uint32_t msgid; /* of the frames that it sees; 0: all msgids that a plugin handles */
+	int32_t order; /* lower ones first, across all plugins; equal ones in the order of start */
 	cs_hook_fn *before;
-	uint32_t spare;         /* 0 */
+	uint32_t spare; /* 0 */
 };
 
 enum cs_option_type {
-	CS_OPTION_BOOL,     /* int: yes/no, on/off, true/false, 1/0 */
-	CS_OPTION_INTEGER,  /* int64_t */
-	CS_OPTION_SIZE,     /* int64_t, bytes: 64K, 19M, 1G */
-	CS_OPTION_TIME,     /* int64_t, milliseconds: 250ms, 30s, 5m, 2h */
-	CS_OPTION_TEXT,     /* const char *, never NULL */
-	CS_OPTION_SECRET,   /* const char *, never NULL; printed as ***; or first line of the file KEY_file */
-	CS_OPTION_CHOICE    /* int: the index in `choices`, which is "one|two|three" */
+	CS_OPTION_BOOL, /* int: yes/no, on/off, true/false, 1/0 */
+	CS_OPTION_INTEGER, /* int64_t */
+	CS_OPTION_SIZE, /* int64_t, bytes: 64K, 19M, 1G */
+	CS_OPTION_TIME, /* int64_t, milliseconds: 250ms, 30s, 5m, 2h */
+	CS_OPTION_TEXT, /* const char *, never NULL */
+	CS_OPTION_SECRET, /* const char *, never NULL; printed as ***; or first line of the file KEY_file */
+	CS_OPTION_CHOICE /* int: the index in `choices`, which is "one|two|three" */
 };
 
 /* A key of the section that has the plugin's name. The list ends with key NULL. */
 struct cs_option {
 	const char *key;
 	enum cs_option_type type;
-	size_t offset;            /* of the member in the plugin's option struct */
-	int64_t min, max;         /* of a number; of the length of a text in bytes */
+	size_t offset; /* of the member in the plugin's option struct */
+	int64_t min, max; /* of a number; of the length of a text in bytes */
 	const char *default_text; /* as it would be written in chat.conf */
-	const char *choices;      /* CS_OPTION_CHOICE only, else NULL */
-	int reload;               /* 1: SIGHUP changes it */
-	const char *help;         /* one line, for --dump-options and the man page */
+	const char *choices; /* CS_OPTION_CHOICE only, else NULL */
+	int reload; /* 1: SIGHUP changes it */
+	const char *help; /* one line, for --dump-options and the man page */
 };
 
 struct cs_host;
-struct cs_self;  /* an instance, as the server knows it */
-struct cs_db;    /* <chatserverd/db.h> */
-struct cJSON;    /* <cjson/cJSON.h> */
+struct cs_self; /* an instance, as the server knows it */
+struct cs_db; /* <chatserverd/db.h> */
+struct cJSON; /* <cjson/cJSON.h> */
 struct cs_timer;
 struct cs_watch;
 
@@ -162,9 +162,9 @@ typedef void cs_watch_fn(void *state, int fd, unsigned events, void *arg);
 typedef void cs_post_fn(void *state, void *arg);
 
 enum cs_work_kind {
-	CS_WORK_READ = 0,   /* on a reader; sees everything that was committed before it was handed in */
-	CS_WORK_WRITE = 1,  /* on a writer, in a transaction */
-	CS_WORK_HASH = 2    /* on the hashing pool; no database */
+	CS_WORK_READ = 0, /* on a reader; sees everything that was committed before it was handed in */
+	CS_WORK_WRITE = 1, /* on a writer, in a transaction */
+	CS_WORK_HASH = 2 /* on the hashing pool; no database */
 };
 
 /* A kind of item; writers store many items at once. Constant data of the plugin. */
@@ -181,23 +181,23 @@ struct cs_batch {
 	/* [worker that handed it in] Called exactly once for each item. result as for cs_done_fn. The plugin owns the
 	 * item again. */
 	void (*done)(void *state, int result, void *item);
-	const void *spare[2];   /* NULL; else batch() answers CS_EINVAL */
+	const void *spare[2]; /* NULL; else batch() answers CS_EINVAL */
 };
 
-enum cs_claim_flag { CS_CLAIM_KICK = 1 };  /* close the older session instead of being refused */
+enum cs_claim_flag { CS_CLAIM_KICK = 1 }; /* close the older session instead of being refused */
 
 /* The session that a connection shall get. */
 struct cs_claim {
 	cs_account account;
-	uint64_t device;        /* 0: the device without a name; no others exist yet */
-	const char *name;       /* of the account */
-	uint64_t generation;    /* see claim() */
-	uint64_t want;          /* words that its client asked for: bit i is the i-th of want_words() */
-	unsigned flags;         /* enum cs_claim_flag */
-	uint32_t spare[3];      /* 0 */
+	uint64_t device; /* 0: the device without a name; no others exist yet */
+	const char *name; /* of the account */
+	uint64_t generation; /* see claim() */
+	uint64_t want; /* words that its client asked for: bit i is the i-th of want_words() */
+	unsigned flags; /* enum cs_claim_flag */
+	uint32_t spare[3]; /* 0 */
 };
 
-#define CS_EVERY_DEVICE UINT64_MAX  /* for route() */
+#define CS_EVERY_DEVICE UINT64_MAX /* for route() */
 
 /* CS_ROUTE_CASUAL: if the data is lost, nothing replaces it. So it is dropped first when too much waits: at most 8 MiB of
  * it wait for one worker of this node. */
@@ -215,10 +215,10 @@ enum cs_cluster_event {
 
 /* Who is at the other end of a connection. If that is a proxy of core.proxy_from: the client that the proxy named. */
 struct cs_peer {
-	char text[64];      /* address:port or [address]:port, for the log; NUL-terminated */
-	uint64_t network;   /* by which clients are counted: a number for each IPv4 address and each /64 of IPv6;
+	char text[64]; /* address:port or [address]:port, for the log; NUL-terminated */
+	uint64_t network; /* by which clients are counted: a number for each IPv4 address and each /64 of IPv6;
 	                     * never 0; good on this node only */
-	uint64_t spare[4];  /* 0; for values that the server adds later */
+	uint64_t spare[4]; /* 0; for values that the server adds later */
 };
 
 struct cs_host {
@@ -228,8 +228,7 @@ struct cs_host {
 	void (*log)(struct cs_self *self, enum cs_log_level level, const char *format, ...) CS_PRINTF(3, 4);
 
 	/* ---- reading a frame: 0, CS_ENOENT (absent), CS_EINVAL (wrong type or out of range) */
-	int (*get_integer)(const struct cs_frame *frame, const char *key, int64_t min, int64_t max,
-	                   int64_t *value_r);
+	int (*get_integer)(const struct cs_frame *frame, const char *key, int64_t min, int64_t max, int64_t *value_r);
 	/* The text is NUL-terminated (it contains no other NUL) and lives as long as the frame. */
 	int (*get_text)(const struct cs_frame *frame, const char *key, const char **text_r, size_t *size_r);
 	int (*get_flag)(const struct cs_frame *frame, const char *key, int *value_r);
@@ -295,8 +294,8 @@ struct cs_host {
 	 * request is not begun any more and gets the result CS_ECANCELED, as all waiting work does when the server
 	 * stops; hashing that is handed in later is refused with CS_ECANCELED. Work with conn 0 belongs to no
 	 * connection and is not cancelled with one. */
-	int (*work)(struct cs_self *self, cs_conn conn, enum cs_work_kind kind, cs_work_fn *fn,
-	            cs_done_fn *done, void *arg);
+	int (*work)(struct cs_self *self, cs_conn conn, enum cs_work_kind kind, cs_work_fn *fn, cs_done_fn *done,
+	            void *arg);
 	/* Items of one instance with one key are stored in the order in which they were handed in. bytes counts toward the queue's
 	 * limit. */
 	int (*batch)(struct cs_self *self, const struct cs_batch *batch, uint64_t key, void *item, size_t bytes);
@@ -315,7 +314,7 @@ struct cs_host {
 	void (*route_all)(struct cs_self *self, const void *data, size_t size, unsigned flags);
 
 	/* ---- time */
-	int64_t (*now)(void);   /* milliseconds since 1970, never going back within the process. [any thread] */
+	int64_t (*now)(void); /* milliseconds since 1970, never going back within the process. [any thread] */
 	/* Calls fn after ms; again and again if repeat is 1. A one-shot timer is freed after its call. */
 	struct cs_timer *(*timer_add)(struct cs_self *self, int64_t ms, int repeat, cs_timer_fn *fn, void *arg);
 	void (*timer_del)(struct cs_self *self, struct cs_timer *timer);
@@ -358,7 +357,7 @@ struct cs_host {
 	 * watches are freed after `stop`. The descriptor belongs to the plugin: call unwatch, then close it. NULL: it
 	 * cannot be watched (a file, a closed descriptor, no events). */
 	struct cs_watch *(*watch)(struct cs_self *self, int fd, unsigned events, cs_watch_fn *fn, void *arg);
-	void (*unwatch)(struct cs_self *self, struct cs_watch *watch);   /* also from its own call; NULL: nothing */
+	void (*unwatch)(struct cs_self *self, struct cs_watch *watch); /* also from its own call; NULL: nothing */
 	/* Calls fn(state, arg) on the instance's worker, exactly once, never inside this call, in the order of the
 	 * posts of one thread, and before `stop`. Until then arg is the server's. 0; CS_ECANCELED: `stop` has been
 	 * called or is about to be; fn is not called and arg stays the caller's. A post made inside a start() that then
@@ -391,19 +390,19 @@ struct cs_service {
 };
 
 struct cs_plugin {
-	uint32_t abi, size;                     /* CS_ABI, sizeof(struct cs_plugin); always the first two members */
+	uint32_t abi, size; /* CS_ABI, sizeof(struct cs_plugin); always the first two members */
 	/* sizeof(struct cs_...) when the plugin was compiled: the distance between two rows in its lists. So the
 	 * structs may grow and old plugins still work. CS_PLUGIN_HEAD sets these six members. */
 	uint32_t route_size, hook_size, option_size, service_size;
-	const char *name, *version;             /* name: that of the file without .so; also that of the section */
-	const char *const *needs;               /* services; NULL-ended list or NULL */
-	const char *const *uses;                /* the same, but the plugin also runs if no plugin provides them */
-	const struct cs_service *provides;      /* or NULL */
-	const struct cs_route *routes;          /* or NULL */
-	const struct cs_option *options;        /* or NULL */
-	const struct cs_hook *hooks;            /* or NULL */
-	const char *const *want;                /* words of LOGIN's `want` that it gives; NULL-ended list or NULL */
-	size_t conf_size;                       /* of the option struct; 0 without options */
+	const char *name, *version; /* name: that of the file without .so; also that of the section */
+	const char *const *needs; /* services; NULL-ended list or NULL */
+	const char *const *uses; /* the same, but the plugin also runs if no plugin provides them */
+	const struct cs_service *provides; /* or NULL */
+	const struct cs_route *routes; /* or NULL */
+	const struct cs_option *options; /* or NULL */
+	const struct cs_hook *hooks; /* or NULL */
+	const char *const *want; /* words of LOGIN's `want` that it gives; NULL-ended list or NULL */
+	size_t conf_size; /* of the option struct; 0 without options */
 
 	/* Makes the instance of one worker. conf is the option struct; it belongs to the server and is valid until
 	 * `reload` brings another. 0, or a CS_E with the text in e: then the server does not start. */
@@ -437,16 +436,16 @@ struct cs_plugin {
 };
 
 /* The beginning of each plugin: const struct cs_plugin cs_plugin = {CS_PLUGIN_HEAD, .name = "shout", ...}; */
-#define CS_PLUGIN_HEAD \
-	.abi = CS_ABI, .size = sizeof(struct cs_plugin), .route_size = sizeof(struct cs_route), \
-	.hook_size = sizeof(struct cs_hook), .option_size = sizeof(struct cs_option), \
+#define CS_PLUGIN_HEAD                                                                                                 \
+	.abi = CS_ABI, .size = sizeof(struct cs_plugin), .route_size = sizeof(struct cs_route),                        \
+	.hook_size = sizeof(struct cs_hook), .option_size = sizeof(struct cs_option),                                  \
 	.service_size = sizeof(struct cs_service)
 
 /* The one symbol of a plugin:  CS_EXPORT extern const struct cs_plugin cs_plugin;  */
 #define CS_PLUGIN_SYMBOL "cs_plugin"
 CS_EXPORT extern const struct cs_plugin cs_plugin;
 
-#define CS_HOST_HAS(host, member) \
+#define CS_HOST_HAS(host, member)                                                                                      \
 	((host)->size >= offsetof(struct cs_host, member) + sizeof((host)->member) && (host)->member)
 
 #ifdef __cplusplus

@@ -60,7 +60,7 @@ static void rbus_handshake_late(void *arg)
 }
 
 static void rbus_ask_handshake(struct rbus *b, const struct rbus_command *command, enum rbus_request_kind kind,
-                          int script)
+                               int script)
 {
 	struct rbus_request request = {kind};
 
@@ -159,8 +159,7 @@ void rbus_resolved(struct rbus *b, const char *address)
 {
 	std::string why;
 
-	if (rbus_link_open(&b->command, b->conf, address, &why) ||
-	    rbus_link_open(&b->inbox, b->conf, address, &why)) {
+	if (rbus_link_open(&b->command, b->conf, address, &why) || rbus_link_open(&b->inbox, b->conf, address, &why)) {
 		rbus_drop(b, why.c_str());
 		return;
 	}
@@ -227,8 +226,7 @@ static void rbus_tell_away(struct rbus *b, enum rbus_state was, bool refused, co
 	const bool first = was == RBUS_UP || !b->told_away;
 
 	/* Cut off the name of the script: each script gets the same refusal, which is to be logged once. */
-	const std::string refusal =
-		refused ? std::string(why).substr(0, std::string_view(why).find(" script: ")) : "";
+	const std::string refusal = refused ? std::string(why).substr(0, std::string_view(why).find(" script: ")) : "";
 
 	rbus_log_away(b, first || refusal != b->told_refusal, why);
 	b->told_away = true;
@@ -329,8 +327,8 @@ static void rbus_go_up(struct rbus *b)
 	b->up_since = rbus_now();
 	b->dropping = false;
 	b->told_away = b->told_garbage = b->told_full = false;
-	b->host->log(b->core, CS_LOG_INFO, "the bus is there address=%s sessions=%zu lapsed=%d",
-	             b->own.c_str(), b->sessions.size(), static_cast<int>(b->lapsed));
+	b->host->log(b->core, CS_LOG_INFO, "the bus is there address=%s sessions=%zu lapsed=%d", b->own.c_str(),
+	             b->sessions.size(), static_cast<int>(b->lapsed));
 	b->host->address(b->core, b->address);
 	if (b->lapsed > 0) {
 		rbus_tell_degraded(b, true);
@@ -345,9 +343,8 @@ static void rbus_go_up(struct rbus *b)
 static void rbus_settle(struct rbus *b)
 {
 	while (b->state == RBUS_SETTLING && b->settling < rbus_slices_under_way && !b->unsettled.empty()) {
-		const size_t size = std::min(RBUS_SLICE, b->unsettled.size());
-		std::vector<cs_account> slice(b->unsettled.end() - static_cast<ptrdiff_t>(size),
-		                              b->unsettled.end());
+		const size_t size = std::min(rbus_slice_size, b->unsettled.size());
+		std::vector<cs_account> slice(b->unsettled.end() - static_cast<ptrdiff_t>(size), b->unsettled.end());
 
 		b->unsettled.resize(b->unsettled.size() - size);
 		b->settling++;
@@ -464,10 +461,10 @@ static void rbus_refresh(struct rbus *b)
 {
 	const std::vector<cs_account> slice = rbus_next_slice(b);
 
-	for (size_t i = 0; i < slice.size() && b->state == RBUS_UP; i += RBUS_SLICE)
+	for (size_t i = 0; i < slice.size() && b->state == RBUS_UP; i += rbus_slice_size)
 		(void)rbus_ask_again(
 			b, {slice.begin() + static_cast<ptrdiff_t>(i),
-		            slice.begin() + static_cast<ptrdiff_t>(std::min(i + RBUS_SLICE, slice.size()))});
+		            slice.begin() + static_cast<ptrdiff_t>(std::min(i + rbus_slice_size, slice.size()))});
 }
 
 static void rbus_lease_renew(void *arg)

@@ -119,7 +119,7 @@ struct rbus_frame {
 	std::string_view body;
 };
 
-constexpr size_t RBUS_FRAME_HEAD = 5;
+constexpr size_t rbus_frame_head = 5;
 
 /* The beginning of every message: a version and the sender. Frames follow. */
 std::string rbus_wire_head(cs_bus_address sender);
@@ -278,7 +278,7 @@ bool rbus_has_room(const struct rbus *b, size_t bytes, enum rbus_share share);
 
 /* ---- bus.cpp: registering, and claiming the sessions again */
 
-constexpr size_t RBUS_SLICE = 256; /* sessions in one script call */
+constexpr size_t rbus_slice_size = 256; /* sessions in one script call */
 
 void rbus_epoch_begin(struct rbus *b);
 void rbus_epoch_registered(struct rbus *b, const redisReply *reply);
@@ -304,8 +304,7 @@ void rbus_tell_degraded(struct rbus *b, bool degraded);
 
 /* ---- session.cpp */
 
-void rbus_claim(void *bus, const struct cs_bus_session *session, unsigned flags, cs_bus_done_fn *done,
-                void *arg);
+void rbus_claim(void *bus, const struct cs_bus_session *session, unsigned flags, cs_bus_done_fn *done, void *arg);
 void rbus_claimed(struct rbus *b, const struct rbus_request *request, const redisReply *reply);
 void rbus_ending(void *bus, cs_account account, cs_conn conn);
 void rbus_release(void *bus, cs_account account, cs_conn conn);
@@ -317,8 +316,8 @@ std::string rbus_session_key(const struct rbus *b, cs_account account);
 
 /* ---- session.cpp: presence */
 
-void rbus_presence(void *bus, const cs_account *accounts, unsigned char *online, size_t count,
-                   cs_bus_done_fn *done, void *arg);
+void rbus_presence(void *bus, const cs_account *accounts, unsigned char *online, size_t count, cs_bus_done_fn *done,
+                   void *arg);
 void rbus_presence_answered(struct rbus *b, const struct rbus_request *request, const redisReply *reply);
 void rbus_presence_abandoned(const struct rbus_request *request);
 

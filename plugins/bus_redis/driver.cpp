@@ -31,8 +31,7 @@ static void rbus_choose_names(struct rbus *b)
 	b->all_channel = channels + ":all";
 }
 
-static int rbus_open(const void *conf, const struct cs_bus_host *host, void *core, void **bus_r,
-                struct cs_error *e)
+static int rbus_open(const void *conf, const struct cs_bus_host *host, void *core, void **bus_r, struct cs_error *e)
 {
 	if (rbus_check(static_cast<const rbus_conf *>(conf), host, e))
 		return CS_EINVAL;
@@ -86,7 +85,7 @@ static void rbus_say_goodbye(struct rbus *b)
 	rbus_outbox_pump(b, true);
 	for (const auto &[account, held] : sessions) {
 		slice.push_back(account);
-		if (slice.size() < RBUS_SLICE)
+		if (slice.size() < rbus_slice_size)
 			continue;
 		rbus_ask_goodbye(b, &slice, false);
 		slice.clear();
@@ -173,8 +172,8 @@ static const struct cs_option rbus_options[] = {
          "what names of keys and channels begin with; the same on all nodes of a cluster"},
 	{"lease", CS_OPTION_TIME, offsetof(rbus_conf, lease), 1000, 300000, "10s", nullptr, 0,
          "how long a silent node counts as alive"},
-	{"connect_timeout", CS_OPTION_TIME, offsetof(rbus_conf, connect_timeout), 100, 60000, "2s", nullptr,
-         0, "how long connecting and authenticating may take"},
+	{"connect_timeout", CS_OPTION_TIME, offsetof(rbus_conf, connect_timeout), 100, 60000, "2s", nullptr, 0,
+         "how long connecting and authenticating may take"},
 	{"watchdog", CS_OPTION_TIME, offsetof(rbus_conf, watchdog), 300, 60000, "3s", nullptr, 0,
          "how long Redis may be silent before it counts as gone"},
 	{"queue", CS_OPTION_SIZE, offsetof(rbus_conf, queue), 1 << 20, INT64_C(1) << 30, "16M", nullptr, 0,

@@ -210,8 +210,7 @@ static std::string rbus_choose(const struct rbus *b, const struct addrinfo *firs
 	for (unsigned skip = count ? b->tries % count : 0; skip > 0; skip--)
 		first = first->ai_next;
 	if (count)
-		(void)getnameinfo(first->ai_addr, first->ai_addrlen, text, sizeof(text), nullptr, 0,
-		                  NI_NUMERICHOST);
+		(void)getnameinfo(first->ai_addr, first->ai_addrlen, text, sizeof(text), nullptr, 0, NI_NUMERICHOST);
 	return text;
 }
 

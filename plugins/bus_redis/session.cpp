@@ -19,8 +19,8 @@ static rbus_held *rbus_find(struct rbus *b, cs_account account, cs_conn conn)
 
 /* ---- claims */
 
-static void rbus_ask_claim(struct rbus *b, const struct cs_bus_session *session, unsigned flags,
-                      cs_bus_done_fn *done, void *arg)
+static void rbus_ask_claim(struct rbus *b, const struct cs_bus_session *session, unsigned flags, cs_bus_done_fn *done,
+                           void *arg)
 {
 	struct rbus_command command = rbus_call(b, RBUS_CLAIM, 2);
 	struct rbus_request request = {RBUS_ASKED_CLAIM};
@@ -42,8 +42,7 @@ static void rbus_ask_claim(struct rbus *b, const struct cs_bus_session *session,
 
 /* Without Redis a claim is granted at once. The next epoch claims the session again; if two nodes have one, one of them
  * is closed. */
-void rbus_claim(void *bus, const struct cs_bus_session *session, unsigned flags, cs_bus_done_fn *done,
-                void *arg)
+void rbus_claim(void *bus, const struct cs_bus_session *session, unsigned flags, cs_bus_done_fn *done, void *arg)
 {
 	auto *b = static_cast<struct rbus *>(bus);
 	const bool asks = b->state == RBUS_UP;
@@ -172,8 +171,8 @@ static bool rbus_presence_has_room(const struct rbus *b, size_t count)
 }
 
 /* If the bus is lost between two slices, the remaining slices are abandoned here. */
-void rbus_presence(void *bus, const cs_account *accounts, unsigned char *online, size_t count,
-                   cs_bus_done_fn *done, void *arg)
+void rbus_presence(void *bus, const cs_account *accounts, unsigned char *online, size_t count, cs_bus_done_fn *done,
+                   void *arg)
 {
 	auto *b = static_cast<struct rbus *>(bus);
 

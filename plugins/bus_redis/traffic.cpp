@@ -15,15 +15,14 @@ static constexpr std::string_view rbus_fatal_words[] = {
 };
 /* The texts for a script without permission: in Redis 6 and 7.0, and in 7.2. */
 static constexpr std::string_view rbus_no_permission[] = {"The user executing the script can't",
-                                                     "ACL failure in script"};
+                                                          "ACL failure in script"};
 static constexpr int64_t rbus_error_interval = 60000;
 
 bool rbus_is_fatal(std::string_view error)
 {
 	return std::any_of(std::begin(rbus_fatal_words), std::end(rbus_fatal_words),
 	                   [error](std::string_view word) {
-				   return error.starts_with(word) ||
-		                          error.find("-" + std::string(word)) != error.npos;
+				   return error.starts_with(word) || error.find("-" + std::string(word)) != error.npos;
 			   }) ||
 	       std::any_of(std::begin(rbus_no_permission), std::end(rbus_no_permission),
 	                   [error](std::string_view words) { return error.find(words) != error.npos; });
@@ -144,8 +143,7 @@ void rbus_ask(struct rbus *b, const struct rbus_command *command, struct rbus_re
 	b->requests.push_back(std::move(request));
 	if (!rbus_count_waiting(b, text.size()))
 		return;
-	if (redisAsyncFormattedCommand(b->command.context, rbus_replied, nullptr, text.data(), text.size()) !=
-	    REDIS_OK)
+	if (redisAsyncFormattedCommand(b->command.context, rbus_replied, nullptr, text.data(), text.size()) != REDIS_OK)
 		rbus_drop(b, "the connection takes no more commands");
 }
 
@@ -162,16 +160,12 @@ static size_t rbus_chunk_size(const struct rbus_chunk *chunk)
 
 static void rbus_add_argument(std::string *bytes, std::string_view argument)
 {
-	bytes->append("$")
-		.append(std::to_string(argument.size()))
-		.append("\r\n")
-		.append(argument)
-		.append("\r\n");
+	bytes->append("$").append(std::to_string(argument.size())).append("\r\n").append(argument).append("\r\n");
 }
 
 static void rbus_add_frame(std::string *bytes, enum rbus_frame_type type, std::string_view body)
 {
-	bytes->append("$").append(std::to_string(RBUS_FRAME_HEAD + body.size())).append("\r\n");
+	bytes->append("$").append(std::to_string(rbus_frame_head + body.size())).append("\r\n");
 	rbus_wire_add(bytes, type, body);
 	bytes->append("\r\n");
 }
@@ -186,7 +180,7 @@ static struct rbus_chunk *rbus_open_chunk(struct rbus *b, size_t size)
 
 /* target as in the script: an empty text for the session of key, "*" for all, or an address. */
 static void rbus_put(struct rbus *b, std::string_view target, std::string_view key, enum rbus_frame_type type,
-                std::string_view body, cs_bus_done_fn *done, void *arg)
+                     std::string_view body, cs_bus_done_fn *done, void *arg)
 {
 	struct rbus_chunk *chunk = rbus_open_chunk(b, body.size());
 	const size_t before = rbus_chunk_size(chunk);
@@ -255,8 +249,7 @@ void rbus_send(void *bus, cs_account to, const void *data, size_t size, cs_bus_d
 	auto *b = static_cast<struct rbus *>(bus);
 
 	if (b->state == RBUS_UP && rbus_has_room(b, size, done ? RBUS_SHARE_TOLD : RBUS_SHARE_HINTS))
-		rbus_put(b, {}, rbus_session_key(b, to), RBUS_DATA, {static_cast<const char *>(data), size}, done,
-		    arg);
+		rbus_put(b, {}, rbus_session_key(b, to), RBUS_DATA, {static_cast<const char *>(data), size}, done, arg);
 	else if (done)
 		rbus_refuse(b, done, arg);
 	else
@@ -268,8 +261,7 @@ void rbus_send_to(void *bus, cs_bus_address to, const void *data, size_t size)
 	auto *b = static_cast<struct rbus *>(bus);
 
 	if (b->state == RBUS_UP && rbus_has_room(b, size, RBUS_SHARE_ANSWERS)) {
-		rbus_put(b, rbus_hex(to), {}, RBUS_DATA, {static_cast<const char *>(data), size}, nullptr,
-		    nullptr);
+		rbus_put(b, rbus_hex(to), {}, RBUS_DATA, {static_cast<const char *>(data), size}, nullptr, nullptr);
 		return;
 	}
 	b->host->dropped(b->core, 1);
@@ -508,7 +500,6 @@ void rbus_inbox_subscribe(struct rbus *b)
 	rbus_command_add(&command, b->all_channel);
 	const std::string text = rbus_command_text(&command);
 
-	if (redisAsyncFormattedCommand(b->inbox.context, rbus_received, nullptr, text.data(), text.size()) !=
-	    REDIS_OK)
+	if (redisAsyncFormattedCommand(b->inbox.context, rbus_received, nullptr, text.data(), text.size()) != REDIS_OK)
 		rbus_drop(b, "the connection takes no more commands");
 }

@@ -50,12 +50,12 @@ int rbus_wire_parse(std::string_view message, cs_bus_address *sender_r, std::vec
 		return CS_EINVAL;
 	message.remove_prefix(rbus_head);
 	while (!message.empty()) {
-		if (message.size() < RBUS_FRAME_HEAD || message[0] < RBUS_DATA || message[0] > RBUS_PROBE)
+		if (message.size() < rbus_frame_head || message[0] < RBUS_DATA || message[0] > RBUS_PROBE)
 			return CS_EINVAL;
 		const auto type = static_cast<enum rbus_frame_type>(message[0]);
 		const size_t size = rbus_number(message.substr(1, 4));
 
-		message.remove_prefix(RBUS_FRAME_HEAD);
+		message.remove_prefix(rbus_frame_head);
 		if (size > message.size())
 			return CS_EINVAL;
 		frames_r->push_back({type, message.substr(0, size)});
@@ -306,7 +306,8 @@ return 0
 std::string rbus_script_text(enum rbus_script script)
 {
 	static constexpr const char *texts[RBUS_SCRIPTS] = {
-		rbus_script_claim, rbus_again, rbus_script_ending, rbus_script_release, rbus_script_renew, rbus_script_presence, rbus_script_send, rbus_goodbye,
+		rbus_script_claim, rbus_again,           rbus_script_ending, rbus_script_release,
+		rbus_script_renew, rbus_script_presence, rbus_script_send,   rbus_goodbye,
 	};
 
 	return std::string(rbus_common) + texts[script];

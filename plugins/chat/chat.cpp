@@ -55,11 +55,11 @@ static int chat_on_delivered(void *state, const cs_frame *frame)
 	if (rc != 0)
 		return rc;
 	if ((peer == 0) == (group == 0))
-		return c->context.host->refuse(c->context.self, frame->conn, &frame->request,
-		                               CS_ERRNO_BAD_FRAME, "one of peer and groupid must be there");
-	return c->mailbox->delivered(
-		c->mailbox_context, frame, peer != 0 ? CS_CONVERSATION_PAIR : CS_CONVERSATION_GROUP,
-		static_cast<uint64_t>(peer != 0 ? peer : group), static_cast<uint64_t>(seq));
+		return c->context.host->refuse(c->context.self, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME,
+		                               "one of peer and groupid must be there");
+	return c->mailbox->delivered(c->mailbox_context, frame,
+	                             peer != 0 ? CS_CONVERSATION_PAIR : CS_CONVERSATION_GROUP,
+	                             static_cast<uint64_t>(peer != 0 ? peer : group), static_cast<uint64_t>(seq));
 }
 
 /* ---- ADD_FRIEND */
@@ -86,8 +86,7 @@ static void chat_friend_stored(void *state, cs_conn conn, int result, void *arg)
 	if (result == 0)
 		context.host->answer(context.self, conn, &f->request, "");
 	else if (result == MODEL_NONE)
-		context.host->refuse(context.self, conn, &f->request, CS_ERRNO_NO_SUCH_USER,
-		                     "friendid names nobody");
+		context.host->refuse(context.self, conn, &f->request, CS_ERRNO_NO_SUCH_USER, "friendid names nobody");
 	else if (result == MODEL_FULL)
 		context.host->refuse(context.self, conn, &f->request, CS_ERRNO_FULL,
 		                     "you have as many friends as you may have");
@@ -111,8 +110,8 @@ static int chat_on_add_friend(void *state, const cs_frame *frame)
 	f->account = frame->account;
 	f->friend_id = static_cast<uint64_t>(friend_id);
 	f->most = static_cast<uint64_t>(c->conf->max_friends);
-	rc = context.host->work(context.self, frame->conn, CS_WORK_WRITE, chat_friend_store,
-	                        chat_friend_stored, f.get());
+	rc = context.host->work(context.self, frame->conn, CS_WORK_WRITE, chat_friend_store, chat_friend_stored,
+	                        f.get());
 	if (rc != 0)
 		return context.host->refuse_result(context.self, frame->conn, &frame->request, rc);
 	(void)f.release(); /* chat_friend_stored owns it now */
@@ -125,8 +124,7 @@ static int chat_start(const cs_host *host, cs_self *self, const void *conf, void
 {
 	auto c = std::make_unique<chat>();
 	const void *table = nullptr;
-	const int rc =
-		host->service(self, CS_MAILBOX_SERVICE, CS_MAILBOX_VERSION, &table, &c->mailbox_context);
+	const int rc = host->service(self, CS_MAILBOX_SERVICE, CS_MAILBOX_VERSION, &table, &c->mailbox_context);
 
 	if (rc != 0) {
 		snprintf(e->text, sizeof e->text, "no service \"%s\"", CS_MAILBOX_SERVICE);
@@ -167,14 +165,7 @@ static const cs_option chat_options[] = {
 };
 
 CS_EXPORT extern const struct cs_plugin cs_plugin = {
-	CS_PLUGIN_HEAD,
-	.name = "chat",
-	.version = CS_VERSION,
-	.needs = chat_needs,
-	.routes = chat_routes,
-	.options = chat_options,
-	.conf_size = sizeof(chat_conf),
-	.start = chat_start,
-	.reload = chat_reload,
-	.stop = chat_stop,
+	CS_PLUGIN_HEAD,        .name = "chat",          .version = CS_VERSION,          .needs = chat_needs,
+	.routes = chat_routes, .options = chat_options, .conf_size = sizeof(chat_conf), .start = chat_start,
+	.reload = chat_reload, .stop = chat_stop,
 };

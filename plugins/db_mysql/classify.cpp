@@ -111,8 +111,7 @@ int mydb_fail(mydb *db, unsigned number, const char *text)
 	if (result == CS_DB_DUPLICATE || (result == CS_DB_BAD_VALUE && !db_mysql_is_too_large(number)))
 		shown = db_mysql_without_value(shown);
 	snprintf(db->message, sizeof(db->message), "error %u%s%.*s", number,
-	         shown.empty() || shown.front() == ' ' ? "" : ": ", static_cast<int>(shown.size()),
-	         shown.data());
+	         shown.empty() || shown.front() == ' ' ? "" : ": ", static_cast<int>(shown.size()), shown.data());
 	if (result == CS_DB_UNKNOWN || number == 1153)
 		db->dead = true; /* after 1153 the server closes the connection */
 	if (db->begun && (result == CS_DB_RETRY || result == CS_DB_UNKNOWN))

@@ -25,8 +25,7 @@ static unsigned db_mysql_seconds(int64_t ms)
 /* The database and its address, for messages. */
 static std::string db_mysql_name_of(const mydb_conf *conf)
 {
-	const std::string place =
-		*conf->socket ? conf->socket : conf->host + (":" + std::to_string(conf->port));
+	const std::string place = *conf->socket ? conf->socket : conf->host + (":" + std::to_string(conf->port));
 
 	return conf->database + (" at " + place);
 }
@@ -67,7 +66,8 @@ static void db_mysql_set_tls(MYSQL *handle, const mydb_conf *conf)
 static void db_mysql_set_options(MYSQL *handle, const mydb_conf *conf, mydb_purpose purpose)
 {
 	const unsigned connect = db_mysql_seconds(conf->connect_timeout), write = db_mysql_seconds(conf->write_timeout);
-	const unsigned read = purpose == MYDB_FOR_SCHEMA ? db_mysql_schema_timeout : db_mysql_seconds(conf->read_timeout);
+	const unsigned read =
+		purpose == MYDB_FOR_SCHEMA ? db_mysql_schema_timeout : db_mysql_seconds(conf->read_timeout);
 	const unsigned no_local_files = 0;
 	const unsigned protocol = *conf->socket ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
 
@@ -97,9 +97,8 @@ static bool db_mysql_dial(MYSQL *handle, const mydb_conf *conf, mydb_purpose pur
 	/* With another name of a host the library would ignore the socket. */
 	const char *host = *conf->socket ? "localhost" : conf->host;
 
-	return mysql_real_connect(handle, host, conf->user, conf->password, nullptr,
-	                          static_cast<unsigned>(conf->port), *conf->socket ? conf->socket : nullptr,
-	                          flags) != nullptr;
+	return mysql_real_connect(handle, host, conf->user, conf->password, nullptr, static_cast<unsigned>(conf->port),
+	                          *conf->socket ? conf->socket : nullptr, flags) != nullptr;
 }
 
 static int db_mysql_connect_run(MYSQL *handle, const std::string &text)
@@ -132,8 +131,8 @@ struct mydb_difference {
 static std::vector<mydb_setting> db_mysql_settings_of(const mydb_conf *conf, mydb_purpose purpose)
 {
 	const bool schema = purpose == MYDB_FOR_SCHEMA;
-	const std::string wait =
-		std::to_string(schema ? db_mysql_schema_timeout : std::max(1u, db_mysql_seconds(conf->read_timeout) / 2));
+	const std::string wait = std::to_string(schema ? db_mysql_schema_timeout
+	                                               : std::max(1u, db_mysql_seconds(conf->read_timeout) / 2));
 	std::vector<mydb_setting> settings = {
 		{"character_set_client", "utf8mb4"},
 		{"character_set_connection", "utf8mb4"},
@@ -172,7 +171,7 @@ static std::vector<mydb_setting> db_mysql_settings_of(const mydb_conf *conf, myd
 
 /* Reads the settings that differ in the session. 0, or -1 with the error at the handle. */
 static int db_mysql_settings_compare(MYSQL *handle, const std::vector<mydb_setting> &settings,
-                            std::vector<mydb_difference> *differences_r)
+                                     std::vector<mydb_difference> *differences_r)
 {
 	std::string text = "SHOW SESSION VARIABLES WHERE Variable_name IN (";
 
@@ -254,7 +253,8 @@ static int db_mysql_use_database(MYSQL *handle, const mydb_conf *conf, mydb_purp
 		return CS_DB_OK;
 	if (purpose != MYDB_FOR_SCHEMA || mysql_errno(handle) != db_mysql_unknown_database)
 		return db_mysql_connect_fail(conf, handle, "cannot use the database", e);
-	if (db_mysql_connect_run(handle, "CREATE DATABASE IF NOT EXISTS " + db_mysql_quoted(conf->database) + " CHARACTER SET utf8mb4"))
+	if (db_mysql_connect_run(handle, "CREATE DATABASE IF NOT EXISTS " + db_mysql_quoted(conf->database) +
+	                                         " CHARACTER SET utf8mb4"))
 		return db_mysql_connect_fail(conf, handle, "cannot create the missing database", e);
 	if (mysql_select_db(handle, conf->database))
 		return db_mysql_connect_fail(conf, handle, "cannot use the database", e);

@@ -79,8 +79,7 @@ enum mydb_purpose { MYDB_FOR_WORK, MYDB_FOR_SCHEMA };
 
 /* Connects and sets up the session. MYDB_FOR_SCHEMA: makes the database if it is missing, accepts several statements in
  * one text, and lets one take up to an hour. CS_DB_OK, or a class with the text in e. */
-[[nodiscard]] int mydb_connect(const mydb_conf *conf, mydb_purpose purpose, mydb_handle *handle_r,
-                               cs_error *e);
+[[nodiscard]] int mydb_connect(const mydb_conf *conf, mydb_purpose purpose, mydb_handle *handle_r, cs_error *e);
 
 /* max_allowed_packet of the server; 0 if it could not be read. */
 size_t mydb_most_bytes(MYSQL *handle);
@@ -103,7 +102,6 @@ int mydb_fail_text(mydb *db, const char *text);
 /* statement.cpp --------------------------------------------------------------------------------------- */
 
 /* query of struct cs_db_driver, without a look at the state of the transaction. */
-int mydb_run(mydb *db, const char *sql, const cs_db_value *parameters, size_t count, cs_db_row_fn *row,
-             void *arg);
+int mydb_run(mydb *db, const char *sql, const cs_db_value *parameters, size_t count, cs_db_row_fn *row, void *arg);
 
 #endif

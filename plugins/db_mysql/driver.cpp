@@ -66,15 +66,14 @@ static int db_mysql_run_text(mydb *db, const char *text)
 {
 	MYSQL *handle = db->handle.get();
 
-	return mysql_real_query(handle, text, strlen(text))
-	               ? mydb_fail(db, mysql_errno(handle), mysql_error(handle))
-	               : static_cast<int>(CS_DB_OK);
+	return mysql_real_query(handle, text, strlen(text)) ? mydb_fail(db, mysql_errno(handle), mysql_error(handle))
+	                                                    : static_cast<int>(CS_DB_OK);
 }
 
 /* A deadlock ends the transaction on the server. Further statements would then run outside a transaction. So they get
  * the same result until the caller has rolled back; mydb_fail sets it. */
 static int db_mysql_db_query(cs_db *base, const char *sql, const cs_db_value *parameters, size_t count,
-                    cs_db_row_fn *row, void *arg)
+                             cs_db_row_fn *row, void *arg)
 {
 	mydb *db = db_mysql_of(base);
 	const int refused = db_mysql_refusal(db);

@@ -20,8 +20,8 @@ static constexpr unsigned db_mysql_no_such_table = 1146;
 static const char db_mysql_take_lock[] = "SELECT GET_LOCK(CONCAT('chatserverd.', SHA1(DATABASE())), 600)";
 static const char db_mysql_give_lock[] = "SELECT RELEASE_LOCK(CONCAT('chatserverd.', SHA1(DATABASE())))";
 static const char db_mysql_make_versions[] = "CREATE TABLE IF NOT EXISTS schema_version ("
-				    "version INT NOT NULL PRIMARY KEY, applied DATETIME NOT NULL"
-				    ") ENGINE = InnoDB";
+					     "version INT NOT NULL PRIMARY KEY, applied DATETIME NOT NULL"
+					     ") ENGINE = InnoDB";
 
 static int db_mysql_migrate_fail(MYSQL *handle, const char *what, cs_error *e)
 {
@@ -75,8 +75,8 @@ static int db_mysql_file_run(MYSQL *handle, const schema_file &file, cs_error *e
 		return CS_EINVAL;
 	if (db_mysql_migrate_run(handle, text))
 		return db_mysql_migrate_fail(handle, file.path.c_str(), e);
-	if (db_mysql_migrate_run(handle,
-	        "INSERT INTO schema_version VALUES (" + std::to_string(file.version) + ", UTC_TIMESTAMP())"))
+	if (db_mysql_migrate_run(handle, "INSERT INTO schema_version VALUES (" + std::to_string(file.version) +
+	                                         ", UTC_TIMESTAMP())"))
 		return db_mysql_migrate_fail(handle, "cannot write the schema's version", e);
 	return 0;
 }
@@ -110,8 +110,8 @@ int mydb_migrate(MYSQL *handle, const mydb_conf *conf, cs_error *e)
 	if (db_mysql_number(handle, db_mysql_take_lock, &taken))
 		return db_mysql_migrate_fail(handle, "cannot keep other nodes from changing the schema", e);
 	if (!taken) {
-		snprintf(e->text, sizeof(e->text),
-		         "another node has been changing the schema of %s for 10 minutes", conf->database);
+		snprintf(e->text, sizeof(e->text), "another node has been changing the schema of %s for 10 minutes",
+		         conf->database);
 		return CS_EINVAL;
 	}
 	const int result = db_mysql_run_locked(handle, files, e);

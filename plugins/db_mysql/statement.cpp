@@ -71,8 +71,8 @@ static int db_mysql_check_size(mydb *db, const cs_db_value *parameters, size_t c
 		bytes += parameters[i].size;
 	if (!db->most_bytes || bytes < db->most_bytes)
 		return CS_DB_OK;
-	snprintf(db->message, sizeof(db->message),
-	         "%zu bytes are more than the server's max_allowed_packet of %zu", bytes, db->most_bytes);
+	snprintf(db->message, sizeof(db->message), "%zu bytes are more than the server's max_allowed_packet of %zu",
+	         bytes, db->most_bytes);
 	return CS_DB_BAD_VALUE;
 }
 
@@ -95,7 +95,7 @@ static int db_mysql_execute(mydb *db, MYSQL_STMT *statement, const cs_db_value *
 
 static cs_db_type db_mysql_column_type(const MYSQL_FIELD &field)
 {
-	static constexpr unsigned BINARY = 63; /* the character set of bytes */
+	static constexpr unsigned mysql_binary_set = 63; /* the character set of bytes */
 
 	switch (field.type) {
 	case MYSQL_TYPE_TINY:
@@ -107,7 +107,7 @@ static cs_db_type db_mysql_column_type(const MYSQL_FIELD &field)
 	case MYSQL_TYPE_DECIMAL:
 	case MYSQL_TYPE_NEWDECIMAL: return field.decimals == 0 ? CS_DB_INTEGER : CS_DB_TEXT;
 	case MYSQL_TYPE_NULL: return CS_DB_NULL;
-	default: return field.charsetnr == BINARY ? CS_DB_BLOB : CS_DB_TEXT;
+	default: return field.charsetnr == mysql_binary_set ? CS_DB_BLOB : CS_DB_TEXT;
 	}
 }
 
@@ -154,7 +154,7 @@ static void db_mysql_row_values(const row_buffer *row, cs_db_value *values)
 }
 
 static int db_mysql_rows_hand_out(mydb *db, MYSQL_STMT *statement, const row_buffer *buffer, cs_db_row_fn *row,
-                         void *arg)
+                                  void *arg)
 {
 	std::array<cs_db_value, db_mysql_columns_most> values;
 
@@ -204,8 +204,7 @@ static void db_mysql_note_changes(mydb *db, MYSQL_STMT *statement)
 		db->last_id = id;
 }
 
-int mydb_run(mydb *db, const char *sql, const cs_db_value *parameters, size_t count, cs_db_row_fn *row,
-             void *arg)
+int mydb_run(mydb *db, const char *sql, const cs_db_value *parameters, size_t count, cs_db_row_fn *row, void *arg)
 {
 	adapter_statement<mydb_statement> spare;
 	adapter_statement<mydb_statement> *entry = nullptr;

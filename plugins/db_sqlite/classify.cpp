@@ -54,8 +54,7 @@ int sqlite_class(int code, int system_errno)
 	case SQLITE_READONLY:
 		/* The file was moved away while it was open: more disk space does not help. */
 		return code == SQLITE_READONLY_DBMOVED ? CS_DB_FAILED : CS_DB_FULL;
-	case SQLITE_CANTOPEN: /* no free descriptor, or a folder in which no log can be made */
-		return CS_DB_FULL;
+	case SQLITE_CANTOPEN: /* no free descriptor, or a folder in which no log can be made */ return CS_DB_FULL;
 	case SQLITE_IOERR: return db_sqlite_is_write_trouble(code, system_errno) ? CS_DB_FULL : CS_DB_FAILED;
 	default: return CS_DB_FAILED;
 	}

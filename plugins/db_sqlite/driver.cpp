@@ -26,8 +26,8 @@ static int db_sqlite_db_lock(const void *conf, const cs_db_server *server, void 
 {
 	sqlite_lock *lock = nullptr;
 
-	if (!sqlite_is_memory(db_sqlite_conf_of(conf)) &&
-	    (sqlite_make_place(db_sqlite_conf_of(conf), e) || sqlite_lock_take(db_sqlite_conf_of(conf), server, &lock, e)))
+	if (!sqlite_is_memory(db_sqlite_conf_of(conf)) && (sqlite_make_place(db_sqlite_conf_of(conf), e) ||
+	                                                   sqlite_lock_take(db_sqlite_conf_of(conf), server, &lock, e)))
 		return CS_EINVAL;
 	*lock_r = lock;
 	return 0;
@@ -81,7 +81,7 @@ static int db_sqlite_note_lost(sqlite_db *db, int result)
 }
 
 static int db_sqlite_db_query(cs_db *base, const char *sql, const cs_db_value *parameters, size_t count,
-                    cs_db_row_fn *row, void *arg)
+                              cs_db_row_fn *row, void *arg)
 {
 	sqlite_db *db = db_sqlite_of(base);
 

@@ -63,8 +63,7 @@ int sqlite_make_place(const sqlite_conf *conf, cs_error *e)
 	/* Made here, because SQLite would make it readable by everybody. Its log files get the same mode. */
 	const int fd = open(conf->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd == -1) {
-		snprintf(e->text, sizeof(e->text), "cannot open the database %s: %s", conf->path,
-		         strerror(errno));
+		snprintf(e->text, sizeof(e->text), "cannot open the database %s: %s", conf->path, strerror(errno));
 		return CS_EINVAL;
 	}
 	close(fd);
@@ -81,8 +80,7 @@ static int db_sqlite_check_file(const std::string &file, cs_error *e)
 {
 	struct stat info = {};
 
-	if (stat(file.c_str(), &info) == -1 ||
-	    faccessat(AT_FDCWD, file.c_str(), R_OK | W_OK, AT_EACCESS) == -1)
+	if (stat(file.c_str(), &info) == -1 || faccessat(AT_FDCWD, file.c_str(), R_OK | W_OK, AT_EACCESS) == -1)
 		return db_sqlite_deny(file, strerror(errno), e);
 	return S_ISREG(info.st_mode) ? 0 : db_sqlite_deny(file, "is not a file", e);
 }

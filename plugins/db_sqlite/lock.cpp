@@ -179,8 +179,7 @@ int sqlite_lock_take(const sqlite_conf *conf, const cs_db_server *server, sqlite
 		if (db_sqlite_make_private(lock->path + suffix, server, e))
 			return CS_EINVAL;
 	if (const std::string before = db_sqlite_holder_read(lock->holder.fd); !before.empty())
-		server->log(CS_LOG_WARNING, "the last server of this store did not stop in order %s",
-		            before.c_str());
+		server->log(CS_LOG_WARNING, "the last server of this store did not stop in order %s", before.c_str());
 	if (db_sqlite_is_empty(lock.get()))
 		server->log(CS_LOG_INFO, "a new store begins file=%s", lock->path.c_str());
 	db_sqlite_holder_write(lock.get(), server);

@@ -99,7 +99,8 @@ static int db_sqlite_use_wal(sqlite3 *handle, const sqlite_conf *conf, cs_error 
 	if (code != SQLITE_OK)
 		return db_sqlite_migrate_fail(e, conf->path, sqlite3_errmsg(handle));
 	return is_wal ? 0
-	              : db_sqlite_migrate_fail(e, conf->path, "no write-ahead log is possible there; is it a network folder?");
+	              : db_sqlite_migrate_fail(e, conf->path,
+	                                       "no write-ahead log is possible there; is it a network folder?");
 }
 
 int sqlite_migrate(sqlite3 *handle, const sqlite_conf *conf, cs_error *e)

@@ -34,8 +34,7 @@ static int db_sqlite_bind_one(sqlite3_stmt *statement, int at, const cs_db_value
 
 	switch (value.type) {
 	case CS_DB_INTEGER: return sqlite3_bind_int64(statement, at, value.integer);
-	case CS_DB_TEXT:
-		return sqlite3_bind_text64(statement, at, bytes, value.size, SQLITE_STATIC, SQLITE_UTF8);
+	case CS_DB_TEXT: return sqlite3_bind_text64(statement, at, bytes, value.size, SQLITE_STATIC, SQLITE_UTF8);
 	case CS_DB_BLOB: return sqlite3_bind_blob64(statement, at, bytes, value.size, SQLITE_STATIC);
 	case CS_DB_NULL: break;
 	}
@@ -102,8 +101,8 @@ int sqlite_run(sqlite_db *db, const char *sql, const cs_db_value *parameters, si
 	adapter_statement<sqlite_statement> *entry = nullptr;
 	int result = adapter_cache_take(
 		&db->cache, sql,
-		[db](std::string_view text, sqlite_statement *made_r) { return db_sqlite_prepare(db, text, made_r); }, &spare,
-		&entry);
+		[db](std::string_view text, sqlite_statement *made_r) { return db_sqlite_prepare(db, text, made_r); },
+		&spare, &entry);
 
 	if (result)
 		return result;

@@ -44,8 +44,7 @@ static std::unique_ptr<group_change> group_change_of(const group_plugin *g, cons
 
 	change->request = frame->request;
 	change->account = frame->account;
-	change->most = {static_cast<uint64_t>(g->conf->max_groups),
-	                static_cast<uint64_t>(g->conf->members_max)};
+	change->most = {static_cast<uint64_t>(g->conf->max_groups), static_cast<uint64_t>(g->conf->members_max)};
 	return change;
 }
 
@@ -53,8 +52,7 @@ static int group_hand_in(const group_plugin *g, const cs_frame *frame, cs_work_f
                          std::unique_ptr<group_change> change)
 {
 	const plugin_context &context = g->context;
-	const int rc =
-		context.host->work(context.self, frame->conn, CS_WORK_WRITE, store, stored, change.get());
+	const int rc = context.host->work(context.self, frame->conn, CS_WORK_WRITE, store, stored, change.get());
 
 	if (rc != 0)
 		return context.host->refuse_result(context.self, frame->conn, &frame->request, rc);
@@ -62,8 +60,7 @@ static int group_hand_in(const group_plugin *g, const cs_frame *frame, cs_work_f
 	return CS_PENDING;
 }
 
-static int group_refuse(const group_plugin *g, cs_conn conn, const cs_request *request, int wire_errno,
-                        const char *why)
+static int group_refuse(const group_plugin *g, cs_conn conn, const cs_request *request, int wire_errno, const char *why)
 {
 	return g->context.host->refuse(g->context.self, conn, request, wire_errno, "%s", why);
 }
@@ -86,8 +83,7 @@ static int group_create_store(cs_db *db, void *arg)
 {
 	group_change *change = static_cast<group_change *>(arg);
 
-	return group_create(db, change->account, change->name, change->description, &change->id,
-	                    change->most);
+	return group_create(db, change->account, change->name, change->description, &change->id, change->most);
 }
 
 static void group_create_stored(void *state, cs_conn conn, int result, void *arg)
@@ -110,7 +106,7 @@ static void group_create_stored(void *state, cs_conn conn, int result, void *arg
 static int group_check_texts(const group_plugin *g, const cs_frame *frame, std::string_view name,
                              std::string_view description)
 {
-	if (const name_fault *fault = name_judge(name); fault != nullptr)
+	if (const name_fault *fault = name_judge(name); fault)
 		return group_refuse(g, frame->conn, &frame->request,
 		                    fault->is_too_long ? CS_ERRNO_TOO_LONG : CS_ERRNO_BAD_FRAME,
 		                    (std::string("groupname ") + fault->text).c_str());
@@ -161,8 +157,7 @@ static void group_join_stored(void *state, cs_conn conn, int result, void *arg)
 	else if (result == MODEL_FULL)
 		group_refuse_full(g, conn, &change->request);
 	else if (result == MODEL_GROUP_FULL)
-		group_refuse(g, conn, &change->request, CS_ERRNO_FULL,
-		             "the group has as many members as it may have");
+		group_refuse(g, conn, &change->request, CS_ERRNO_FULL, "the group has as many members as it may have");
 	else
 		g->context.host->refuse_result(g->context.self, conn, &change->request, result);
 	g->context.host->finish(g->context.self, conn);
@@ -205,8 +200,7 @@ static int group_start(const cs_host *host, cs_self *self, const void *conf, voi
 {
 	auto g = std::make_unique<group_plugin>();
 	const void *table = nullptr;
-	const int rc =
-		host->service(self, CS_MAILBOX_SERVICE, CS_MAILBOX_VERSION, &table, &g->mailbox_context);
+	const int rc = host->service(self, CS_MAILBOX_SERVICE, CS_MAILBOX_VERSION, &table, &g->mailbox_context);
 
 	if (rc != 0) {
 		snprintf(e->text, sizeof e->text, "no service \"%s\"", CS_MAILBOX_SERVICE);
@@ -251,14 +245,7 @@ static const cs_option group_options[] = {
 };
 
 CS_EXPORT extern const struct cs_plugin cs_plugin = {
-	CS_PLUGIN_HEAD,
-	.name = "group",
-	.version = CS_VERSION,
-	.needs = group_needs,
-	.routes = group_routes,
-	.options = group_options,
-	.conf_size = sizeof(group_conf),
-	.start = group_start,
-	.reload = group_reload,
-	.stop = group_stop,
+	CS_PLUGIN_HEAD,         .name = "group",          .version = CS_VERSION,           .needs = group_needs,
+	.routes = group_routes, .options = group_options, .conf_size = sizeof(group_conf), .start = group_start,
+	.reload = group_reload, .stop = group_stop,
 };

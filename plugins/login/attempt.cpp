@@ -7,16 +7,15 @@
 
 #include <cjson/cJSON.h>
 
-#include "generation.h"
-#include "reply.h"
 #include "../model/friends.h"
 #include "../model/groups.h"
+#include "generation.h"
 #include "rehash.h"
+#include "reply.h"
 
 /* ---- answers */
 
-int attempt_refuse(const login_plugin *p, cs_conn conn, const cs_request *request, int wire_errno,
-                   const char *text)
+int attempt_refuse(const login_plugin *p, cs_conn conn, const cs_request *request, int wire_errno, const char *text)
 {
 	return p->context.host->refuse_as(p->context.self, conn, request, CS_MSGID_LOGIN_ACK, wire_errno, "%s", text);
 }
@@ -42,7 +41,7 @@ void attempt_fail_result(const login_plugin *p, cs_conn conn, const attempt *a, 
 }
 
 static int login_attempt_refuse_early(login_plugin *p, cs_conn conn, const cs_request *request, uint64_t id,
-                                const cs_peer &peer, int64_t wait_ms)
+                                      const cs_peer &peer, int64_t wait_ms)
 {
 	const std::string text =
 		"too many wrong passwords; try again in " + std::to_string((wait_ms + 999) / 1000) + " s";
@@ -73,9 +72,13 @@ static void login_attempt_claim(const login_plugin *p, int result, uint64_t gene
 	attempt_ptr a(static_cast<attempt *>(arg));
 	const cs_conn conn = a->conn;
 
-	const struct cs_claim claim = {.account = a->id, .device = 0, .name = a->user.name.c_str(),
-	                               .generation = generation, .want = a->want,
-	                               .flags = p->conf->duplicate_login != 0 ? unsigned{CS_CLAIM_KICK} : 0u, .spare = {}};
+	const struct cs_claim claim = {.account = a->id,
+	                               .device = 0,
+	                               .name = a->user.name.c_str(),
+	                               .generation = generation,
+	                               .want = a->want,
+	                               .flags = p->conf->duplicate_login != 0 ? unsigned{CS_CLAIM_KICK} : 0u,
+	                               .spare = {}};
 
 	if (result == 0)
 		result = p->context.host->claim(p->context.self, conn, &claim, login_attempt_claimed, a.get());
@@ -191,7 +194,7 @@ static int login_read_want(const plugin_context &c, const cs_frame *frame, login
 		if ((item->type & 0xff) != cJSON_String)
 			return c.host->refuse(c.self, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME,
 			                      "want must be an array of texts");
-		for (unsigned i = 0; words[i] != nullptr; i++)
+		for (unsigned i = 0; words[i]; i++)
 			if (strcmp(words[i], item->valuestring) == 0)
 				want_r->mask |= UINT64_C(1) << i;
 	}
@@ -199,7 +202,7 @@ static int login_read_want(const plugin_context &c, const cs_frame *frame, login
 }
 
 static int login_attempt_begin(login_plugin *p, const cs_frame *frame, uint64_t id, std::string_view password,
-                         int acknowledges, const login_want &want)
+                               int acknowledges, const login_want &want)
 {
 	const plugin_context &c = p->context;
 	/* A longer password is wrong anyway: keep no more of it. */
@@ -218,7 +221,8 @@ static int login_attempt_begin(login_plugin *p, const cs_frame *frame, uint64_t 
 	a->want = want.mask;
 	a->wants = want.is_there;
 	a->cost = login_cost(p);
-	const int rc = c.host->work(c.self, frame->conn, CS_WORK_READ, login_attempt_find, login_attempt_found, a.get());
+	const int rc =
+		c.host->work(c.self, frame->conn, CS_WORK_READ, login_attempt_find, login_attempt_found, a.get());
 	if (rc != 0)
 		return attempt_refuse_result(p, frame->conn, &frame->request, rc);
 	(void)a.release(); /* login_attempt_found owns it now */
@@ -246,8 +250,8 @@ int login_on_login(void *state, const cs_frame *frame)
 		return attempt_refuse(p, frame->conn, &frame->request, CS_ERRNO_ALREADY_ONLINE,
 		                      "this account is already online");
 	if (frame->account != 0)
-		return p->context.host->refuse(p->context.self, frame->conn, &frame->request,
-		                               CS_ERRNO_NOT_ALLOWED, "log out first");
+		return p->context.host->refuse(p->context.self, frame->conn, &frame->request, CS_ERRNO_NOT_ALLOWED,
+		                               "log out first");
 	return login_attempt_begin(p, frame, static_cast<uint64_t>(id), password, acknowledges, want);
 }
 
@@ -262,14 +266,14 @@ static const int64_t login_acknowledging_doubt_ms = 35000;
 static void login_attempt_complete(const login_plugin *p, cs_conn conn, const attempt *a)
 {
 	const plugin_context &context = p->context;
-	const std::string ack =
-		reply_logged_in(a->request.req, a->id, a->user.name,
-	                        a->wants ? context.host->want_words(context.self) : nullptr, a->messages,
-	                        roster_fill(a->roster, a->roster.friends), roster_fill(a->roster, a->roster.groups));
+	const std::string ack = reply_logged_in(
+		a->request.req, a->id, a->user.name, a->wants ? context.host->want_words(context.self) : nullptr,
+		a->messages, roster_fill(a->roster, a->roster.friends), roster_fill(a->roster, a->roster.groups));
 	uint64_t position = 0;
 
 	if (a->acknowledges)
-		context.host->set_silence(context.self, conn, login_acknowledging_silence_ms, login_acknowledging_doubt_ms);
+		context.host->set_silence(context.self, conn, login_acknowledging_silence_ms,
+		                          login_acknowledging_doubt_ms);
 	if (context.host->send(context.self, conn, ack.data(), ack.size(), nullptr, &position) == CS_ENOENT)
 		return;
 	login_log(p, "login", a->id, a->peer);
@@ -340,8 +344,7 @@ struct attempt_page {
 	struct attempt *of = nullptr;
 };
 
-static void login_attempt_page_read(void *arg, cs_conn conn, int result, const cs_mailbox_entry *entries,
-                              size_t count)
+static void login_attempt_page_read(void *arg, cs_conn conn, int result, const cs_mailbox_entry *entries, size_t count)
 {
 	const std::unique_ptr<attempt_page> page(static_cast<attempt_page *>(arg));
 

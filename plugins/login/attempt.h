@@ -42,8 +42,7 @@ struct attempt {
 typedef std::unique_ptr<struct attempt> attempt_ptr;
 
 /* Answers a LOGIN_ACK with this errno. Returns CS_REJECT. */
-int attempt_refuse(const login_plugin *p, cs_conn conn, const cs_request *request, int wire_errno,
-                   const char *text);
+int attempt_refuse(const login_plugin *p, cs_conn conn, const cs_request *request, int wire_errno, const char *text);
 /* The same for a negative result of a function of the server. */
 int attempt_refuse_result(const login_plugin *p, cs_conn conn, const cs_request *request, int result);
 /* Ends a pending attempt that failed: refuses the request, and the connection goes on. */

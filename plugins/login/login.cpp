@@ -75,8 +75,7 @@ static int login_use(login_plugin *p, const login_conf *conf, cs_error *e)
 	const int rc = password_make_dummy(cost, &p->dummy);
 
 	if (rc != 0)
-		snprintf(e->text, sizeof e->text,
-		         "password_ops and password_memory: libsodium refuses this cost");
+		snprintf(e->text, sizeof e->text, "password_ops and password_memory: libsodium refuses this cost");
 	else
 		p->conf = conf;
 	return rc;
@@ -111,8 +110,8 @@ static int login_reload(void *state, const void *conf, int commit, cs_error *e)
 
 	/* A cost within the ranges of the options can still be refused. With commit 0 that is reported before any
 	 * plugin has changed anything. */
-	return login_use(commit ? static_cast<login_plugin *>(state) : &probe,
-	                 static_cast<const login_conf *>(conf), e);
+	return login_use(commit ? static_cast<login_plugin *>(state) : &probe, static_cast<const login_conf *>(conf),
+	                 e);
 }
 
 static void login_stop(void *state)
@@ -132,10 +131,10 @@ static const cs_route login_routes[] = {
 static const cs_option login_options[] = {
 	{"password_ops", CS_OPTION_INTEGER, offsetof(login_conf, password_ops), 1, 1000, "2", nullptr, 1,
          "passes of argon2id over its memory per password"},
-	{"password_memory", CS_OPTION_SIZE, offsetof(login_conf, password_memory), 8192, INT64_C(4) << 30,
-         "19M", nullptr, 1, "memory of argon2id per password"},
-	{"duplicate_login", CS_OPTION_CHOICE, offsetof(login_conf, duplicate_login), 0, 0, "refuse",
-         "refuse|kick", 1, "a login of an account that is online: refuse it, or kick the older session"},
+	{"password_memory", CS_OPTION_SIZE, offsetof(login_conf, password_memory), 8192, INT64_C(4) << 30, "19M",
+         nullptr, 1, "memory of argon2id per password"},
+	{"duplicate_login", CS_OPTION_CHOICE, offsetof(login_conf, duplicate_login), 0, 0, "refuse", "refuse|kick", 1,
+         "a login of an account that is online: refuse it, or kick the older session"},
 	{"registration", CS_OPTION_CHOICE, offsetof(login_conf, registration), 0, 0, "open", "open|closed", 1,
          "whether people may make accounts"},
 	{"failed_logins", CS_OPTION_INTEGER, offsetof(login_conf, failed_logins), 0, 1000000, "30", nullptr, 1,
@@ -144,14 +143,7 @@ static const cs_option login_options[] = {
 };
 
 CS_EXPORT extern const struct cs_plugin cs_plugin = {
-	CS_PLUGIN_HEAD,
-	.name = "login",
-	.version = CS_VERSION,
-	.needs = login_needs,
-	.routes = login_routes,
-	.options = login_options,
-	.conf_size = sizeof(login_conf),
-	.start = login_start,
-	.reload = login_reload,
-	.stop = login_stop,
+	CS_PLUGIN_HEAD,         .name = "login",          .version = CS_VERSION,           .needs = login_needs,
+	.routes = login_routes, .options = login_options, .conf_size = sizeof(login_conf), .start = login_start,
+	.reload = login_reload, .stop = login_stop,
 };

@@ -46,8 +46,7 @@ bool password_is_outdated(const char *hash, const password_cost &cost)
 int password_make_dummy(const password_cost &cost, password_hash *hash_r)
 {
 	unsigned char random[crypto_pwhash_SALTBYTES + 32];
-	char salt[sodium_base64_ENCODED_LEN(crypto_pwhash_SALTBYTES,
-	                                    sodium_base64_VARIANT_ORIGINAL_NO_PADDING)];
+	char salt[sodium_base64_ENCODED_LEN(crypto_pwhash_SALTBYTES, sodium_base64_VARIANT_ORIGINAL_NO_PADDING)];
 	char tag[sodium_base64_ENCODED_LEN(32, sodium_base64_VARIANT_ORIGINAL_NO_PADDING)];
 
 	randombytes_buf(random, sizeof random);
@@ -57,7 +56,7 @@ int password_make_dummy(const password_cost &cost, password_hash *hash_r)
 	                  sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
 	hash_r->fill('\0'); /* libsodium reads the whole array */
 	snprintf(hash_r->data(), hash_r->size(), "$argon2id$v=19$m=%llu,t=%llu,p=1$%s$%s",
-	         static_cast<unsigned long long>(cost.memory / 1024),
-	         static_cast<unsigned long long>(cost.ops), salt, tag);
+	         static_cast<unsigned long long>(cost.memory / 1024), static_cast<unsigned long long>(cost.ops), salt,
+	         tag);
 	return password_is_outdated(hash_r->data(), cost) ? CS_EINVAL : 0;
 }

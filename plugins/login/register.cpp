@@ -30,7 +30,7 @@ static void login_register_accept(const login_plugin *p, cs_conn conn, const reg
 }
 
 static int login_register_refuse(const login_plugin *p, cs_conn conn, const cs_request *request, int wire_errno,
-                           const char *text)
+                                 const char *text)
 {
 	return p->context.host->refuse_as(p->context.self, conn, request, CS_MSGID_REGISTER_ACK, wire_errno, "%s",
 	                                  text);
@@ -93,20 +93,21 @@ static void login_register_hashed(void *state, cs_conn conn, int result, void *a
 
 /* 0, or CS_REJECT after refusing. */
 static int login_register_check(const login_plugin *p, const cs_frame *frame, std::string_view name,
-                          std::string_view password)
+                                std::string_view password)
 {
 	if (p->conf->registration != 0)
-		return login_register_refuse(p, frame->conn, &frame->request, CS_ERRNO_REFUSED, "registration is closed");
-	if (const name_fault *fault = name_judge(name); fault != nullptr)
+		return login_register_refuse(p, frame->conn, &frame->request, CS_ERRNO_REFUSED,
+		                             "registration is closed");
+	if (const name_fault *fault = name_judge(name); fault)
 		return login_register_refuse(p, frame->conn, &frame->request,
-		                       fault->is_too_long ? CS_ERRNO_TOO_LONG : CS_ERRNO_REFUSED,
-		                       (std::string("name ") + fault->text).c_str());
+		                             fault->is_too_long ? CS_ERRNO_TOO_LONG : CS_ERRNO_REFUSED,
+		                             (std::string("name ") + fault->text).c_str());
 	if (password.empty())
 		return login_register_refuse(p, frame->conn, &frame->request, CS_ERRNO_REFUSED,
-		                       "password must have 1 to 128 bytes");
+		                             "password must have 1 to 128 bytes");
 	if (password.size() > login_password_most)
 		return login_register_refuse(p, frame->conn, &frame->request, CS_ERRNO_TOO_LONG,
-		                       "password must have 1 to 128 bytes");
+		                             "password must have 1 to 128 bytes");
 	return 0;
 }
 
@@ -127,8 +128,8 @@ int login_on_register(void *state, const cs_frame *frame)
 	r->request = frame->request;
 	r->name = name;
 	r->cost = login_cost(p);
-	rc = p->context.host->work(p->context.self, frame->conn, CS_WORK_HASH, login_register_hash, login_register_hashed,
-	                           r.get());
+	rc = p->context.host->work(p->context.self, frame->conn, CS_WORK_HASH, login_register_hash,
+	                           login_register_hashed, r.get());
 	if (rc != 0)
 		return login_register_refuse_result(p, frame->conn, &frame->request, rc);
 	(void)r.release(); /* the completion owns it now */

@@ -50,9 +50,9 @@ static void login_reply_have(std::string *frame, const char *const *have)
 {
 	std::string items;
 
-	if (have == nullptr)
+	if (!have)
 		return;
-	for (; *have != nullptr; have++)
+	for (; *have; have++)
 		reply_add_item(&items, *have);
 	*frame += ",\"have\":[" + items + "]";
 }

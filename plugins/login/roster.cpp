@@ -9,7 +9,7 @@
 
 struct writer {
 	struct roster roster;
-	std::unordered_map<cs_account, size_t> known;   /* index in roster.people */
+	std::unordered_map<cs_account, size_t> known; /* index in roster.people */
 };
 
 /* Appends text as it looks inside that many nested JSON strings. */
@@ -36,7 +36,7 @@ static size_t login_person_of(writer *w, cs_account account)
 
 /* Appends {"id":21,"name":"gao yang","state":"|line"end The state will be inserted at the |. */
 static void login_add_person(writer *w, roster_list *list, cs_account id, std::string_view name, const char *end,
-                       unsigned depth)
+                             unsigned depth)
 {
 	std::string begin = "{\"id\":" + std::to_string(id) + ",\"name\":";
 
@@ -62,7 +62,7 @@ static void login_add_members(writer *w, roster_list *list, const std::vector<st
 	for (const struct group_member &m : members) {
 		login_add_inside(&list->text, before, 1);
 		login_add_person(w, list, m.id, m.name,
-		           m.role == GROUP_CREATOR ? ",\"role\":\"creator\"}" : ",\"role\":\"normal\"}", 2);
+		                 m.role == GROUP_CREATOR ? ",\"role\":\"creator\"}" : ",\"role\":\"normal\"}", 2);
 		login_add_inside(&list->text, "\"", 1);
 		before = ",\"";
 	}

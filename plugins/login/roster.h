@@ -23,13 +23,13 @@ struct roster_place {
 /* The elements of an array: JSON texts as strings, with commas between them, without brackets. */
 struct roster_list {
 	std::string text;
-	std::vector<roster_place> places;   /* in order */
+	std::vector<roster_place> places; /* in order */
 };
 
 struct roster {
 	roster_list friends, groups;
-	std::vector<cs_account> people;     /* all accounts in the lists, each once */
-	std::vector<unsigned char> online;  /* for each of them 1 or 0; the caller sets it, until then it is 0 */
+	std::vector<cs_account> people; /* all accounts in the lists, each once */
+	std::vector<unsigned char> online; /* for each of them 1 or 0; the caller sets it, until then it is 0 */
 };
 
 /* The time grows with the length of the lists, so call it on a store thread. */

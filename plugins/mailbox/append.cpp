@@ -95,12 +95,9 @@ static void mailbox_answer_outcome(mailbox *m, const mailbox_item &item)
 			m->host->refuse(m->self, item.conn, &item.request, CS_ERRNO_NO_SUCH_GROUP,
 			                "groupid names no group");
 		else
-			m->host->refuse(m->self, item.conn, &item.request, CS_ERRNO_NO_SUCH_USER,
-			                "toid names nobody");
+			m->host->refuse(m->self, item.conn, &item.request, CS_ERRNO_NO_SUCH_USER, "toid names nobody");
 		break;
-	default:
-		m->host->refuse(m->self, item.conn, &item.request, CS_ERRNO_NOT_ALLOWED,
-		                "not a member of the group");
+	default: m->host->refuse(m->self, item.conn, &item.request, CS_ERRNO_NOT_ALLOWED, "not a member of the group");
 	}
 }
 
@@ -143,7 +140,7 @@ static void mailbox_append_done(void *state, int result, void *arg)
 	if (!result && !item->append.outcome)
 		mailbox_note_member(m, s, *item);
 	s->sends--;
-	if (s->held_back && s->sends < MAILBOX_SENDS) {
+	if (s->held_back && s->sends < mailbox_sends) {
 		s->held_back = false;
 		(void)m->host->finish(m->self, s->conn);
 	}
@@ -171,7 +168,7 @@ static std::string mailbox_own_cid(mailbox *m)
 }
 
 static std::unique_ptr<mailbox_item> mailbox_item_of(mailbox *m, const mailbox_session *s, const cs_frame *frame,
-                                             const cs_outgoing *message)
+                                                     const cs_outgoing *message)
 {
 	auto item = std::make_unique<mailbox_item>();
 
@@ -205,8 +202,8 @@ int mailbox_append_send(void *context, const cs_frame *frame, const cs_outgoing 
 	                        sizeof(mailbox_item) + item->body.size());
 	if (result)
 		return m->host->refuse_result(m->self, frame->conn, &frame->request, result);
-	(void)item.release();   /* done() frees it */
-	if (++s->sends < MAILBOX_SENDS)
+	(void)item.release(); /* done() frees it */
+	if (++s->sends < mailbox_sends)
 		return CS_DONE;
 	s->held_back = true;
 	return CS_PENDING;

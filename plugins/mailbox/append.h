@@ -5,10 +5,10 @@
 
 #include <string>
 
-#include "mailbox.h"
 #include "../model/messages.h"
+#include "mailbox.h"
 
-constexpr unsigned MAILBOX_SENDS = 256;        /* under way per connection */
+constexpr unsigned mailbox_sends = 256; /* under way per connection */
 
 /* A message that has not been answered yet. */
 struct mailbox_item {
@@ -17,7 +17,7 @@ struct mailbox_item {
 	cs_conn conn = 0;
 	cs_request request = {};
 	std::string cid, body;
-	message_append append;         /* its views point into cid and body */
+	message_append append; /* its views point into cid and body */
 };
 
 /* mailbox.h of the public headers: send. */

@@ -23,8 +23,8 @@ static void mailbox_add_source(mailbox_page *page, const message_news &news)
 {
 	mailbox_source source;
 
-	source.key = mailbox_key_of(news.kind == CONVERSATION_GROUP ? CS_CONVERSATION_GROUP
-	                                                            : CS_CONVERSATION_PAIR, news.of);
+	source.key =
+		mailbox_key_of(news.kind == CONVERSATION_GROUP ? CS_CONVERSATION_GROUP : CS_CONVERSATION_PAIR, news.of);
 	source.known = true;
 	source.conversation = news.conversation;
 	source.from = news.delivered_seq;
@@ -43,7 +43,7 @@ static int mailbox_read_first(cs_db *db, void *arg)
 		result = message_news_list(db, a->page.account, &a->news);
 	if (result)
 		return result;
-	for (size_t i = 0; i < std::min(a->news.size(), MAILBOX_PAGE_SOURCES); i++)
+	for (size_t i = 0; i < std::min(a->news.size(), mailbox_page_sources); i++)
 		mailbox_add_source(&a->page, a->news[i]);
 	return mailbox_page_read(db, &a->page);
 }
@@ -80,7 +80,7 @@ static void mailbox_take_first_page(mailbox *m, mailbox_session *s, const attach
 		mailbox_line *line = mailbox_line_get(s, message.key);
 
 		line->sent = message.seq;
-		mailbox_flight_add(s, message.key, line, message.seq, MAILBOX_UNPLACED);
+		mailbox_flight_add(s, message.key, line, message.seq, mailbox_unplaced);
 	}
 	for (const mailbox_source &source : a.page.sources)
 		mailbox_pull_close(m, s, source);
@@ -142,7 +142,7 @@ int mailbox_attach(void *context, cs_conn conn, cs_account account, int acknowle
 		return result;
 	}
 	m->attaching++;
-	(void)a.release();   /* mailbox_first_was_read frees it */
+	(void)a.release(); /* mailbox_first_was_read frees it */
 	return 0;
 }
 

@@ -57,8 +57,7 @@ static void mailbox_refuse(mailbox *m, cs_conn conn, int result, const confirmat
 	if (result == MODEL_NONE && mailbox_key_kind(c.key) == CS_CONVERSATION_GROUP)
 		m->host->refuse(m->self, conn, &c.request, CS_ERRNO_NO_SUCH_GROUP, "groupid names no group");
 	else if (result == MODEL_NONE)
-		m->host->refuse(m->self, conn, &c.request, CS_ERRNO_NO_SUCH_USER,
-		                "there is no conversation with peer");
+		m->host->refuse(m->self, conn, &c.request, CS_ERRNO_NO_SUCH_USER, "there is no conversation with peer");
 	else if (result == MODEL_NOT_MEMBER)
 		m->host->refuse(m->self, conn, &c.request, CS_ERRNO_NOT_ALLOWED, "not a member of the group");
 	else
@@ -73,8 +72,7 @@ static void mailbox_was_looked_up(void *state, cs_conn conn, int result, void *a
 	if (result) {
 		mailbox_refuse(m, conn, result, *c);
 	} else if (c->seq > c->news.last_seq) {
-		m->host->refuse(m->self, conn, &c->request, CS_ERRNO_BAD_FRAME,
-		                "seq is above the conversation's last");
+		m->host->refuse(m->self, conn, &c->request, CS_ERRNO_BAD_FRAME, "seq is above the conversation's last");
 	} else {
 		mailbox_skip_to(m, *c);
 		m->host->answer(m->self, conn, &c->request, "");
@@ -102,9 +100,10 @@ int mailbox_confirm_delivered(void *context, const cs_frame *frame, cs_conversat
 	c->account = frame->account;
 	c->key = key;
 	c->seq = seq;
-	result = m->host->work(m->self, frame->conn, CS_WORK_READ, mailbox_confirm_look_up, mailbox_was_looked_up, c.get());
+	result = m->host->work(m->self, frame->conn, CS_WORK_READ, mailbox_confirm_look_up, mailbox_was_looked_up,
+	                       c.get());
 	if (result)
 		return m->host->refuse_result(m->self, frame->conn, &frame->request, result);
-	(void)c.release();   /* mailbox_was_looked_up frees it */
+	(void)c.release(); /* mailbox_was_looked_up frees it */
 	return CS_PENDING;
 }

@@ -38,7 +38,7 @@ static int mailbox_hand_in(mailbox *m, std::unique_ptr<mailbox_flush> &flush)
 	const int result = m->host->batch(m->self, &mailbox_cursor_batch, mailbox_batch_key, flush.get(), bytes);
 
 	if (!result)
-		(void)flush.release();   /* done() frees it */
+		(void)flush.release(); /* done() frees it */
 	return result;
 }
 

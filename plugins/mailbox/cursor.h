@@ -3,15 +3,15 @@
 #ifndef MAILBOX_CURSOR_H
 #define MAILBOX_CURSOR_H
 
-#include "mailbox.h"
 #include "../model/messages.h"
+#include "mailbox.h"
 
 /* One write of cursors, from the call of batch() to done(). */
 struct mailbox_flush {
 	std::vector<message_cursor> cursors;
-	std::vector<std::pair<uint64_t, mailbox_key>> owners;   /* session id and key of each cursor */
-	uint64_t ending = 0;    /* the ended session that holds its place until this is done, or 0 */
-	unsigned attempts = 0;  /* failed retries of batch() */
+	std::vector<std::pair<uint64_t, mailbox_key>> owners; /* session id and key of each cursor */
+	uint64_t ending = 0; /* the ended session that holds its place until this is done, or 0 */
+	unsigned attempts = 0; /* failed retries of batch() */
 };
 
 /* The session has a cursor that the store does not have. Writes it with the next flush. */

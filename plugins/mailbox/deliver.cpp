@@ -59,8 +59,8 @@ static void mailbox_pass_over(mailbox *m, mailbox_session *s, mailbox_line *line
 }
 
 /* Delivers the message if it is the next one. false: it must be read from the store. */
-static bool mailbox_take_next(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_line *line, uint64_t seq, bool own,
-                      int64_t created, std::string_view body)
+static bool mailbox_take_next(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_line *line, uint64_t seq,
+                              bool own, int64_t created, std::string_view body)
 {
 	if (!mailbox_is_next(s, line, seq) || (!own && (s->paused || !mailbox_window(s))))
 		return false;
@@ -87,7 +87,7 @@ static void mailbox_take_stashed(mailbox *m, mailbox_session *s, mailbox_key key
 }
 
 static void mailbox_take_stored(mailbox *m, mailbox_session *s, mailbox_key key, const mailbox_hint &hint, bool own,
-                        std::string_view body)
+                                std::string_view body)
 {
 	mailbox_line *line = mailbox_line_get(s, key);
 
@@ -120,9 +120,9 @@ void mailbox_deliver_hint(mailbox *m, mailbox_session *s, const mailbox_hint &hi
 	if (hint.type == MAILBOX_HINT_NEWS)
 		mailbox_deliver_take_news(m, s, key, hint);
 	else
-		mailbox_take_stored(m, s, key, hint,
-		            hint.sender == s->account && key != mailbox_key_of(CS_CONVERSATION_PAIR, s->account),
-		            body);
+		mailbox_take_stored(
+			m, s, key, hint,
+			hint.sender == s->account && key != mailbox_key_of(CS_CONVERSATION_PAIR, s->account), body);
 }
 
 void mailbox_deliver_group_hint(mailbox *m, const mailbox_hint &hint, std::string_view body)
@@ -144,7 +144,7 @@ void mailbox_deliver_written(mailbox *m, mailbox_session *s, uint64_t position, 
 {
 	s->written = std::max(s->written, position);
 	s->unsent = unsent;
-	if (unsent <= MAILBOX_LITTLE_UNSENT)
+	if (unsent <= mailbox_little_unsent)
 		s->paused = false;
 	if (mailbox_flights_written(s))
 		mailbox_cursor_dirty(m, s);

@@ -17,8 +17,8 @@ constexpr unsigned mailbox_bit(member of)
 	return 1u << of;
 }
 
-constexpr unsigned mailbox_of_stored = mailbox_bit(OF) | mailbox_bit(CONVERSATION) | mailbox_bit(SENDER) |
-                                       mailbox_bit(SEQ) | mailbox_bit(CREATED);
+constexpr unsigned mailbox_of_stored =
+	mailbox_bit(OF) | mailbox_bit(CONVERSATION) | mailbox_bit(SENDER) | mailbox_bit(SEQ) | mailbox_bit(CREATED);
 
 /* The parts of a hint of one type. */
 struct form {
@@ -27,11 +27,11 @@ struct form {
 };
 
 constexpr form mailbox_forms[] = {
-	{0, false, false},                  /* no type */
-	{mailbox_of_stored, true, true},            /* MAILBOX_HINT_STORED */
-	{mailbox_of_stored, false, false},          /* MAILBOX_HINT_OWN */
-	{mailbox_of_stored, false, true},           /* MAILBOX_HINT_NEWS */
-	{0, false, false},                  /* MAILBOX_HINT_LOOK */
+	{0, false, false}, /* no type */
+	{mailbox_of_stored, true, true}, /* MAILBOX_HINT_STORED */
+	{mailbox_of_stored, false, false}, /* MAILBOX_HINT_OWN */
+	{mailbox_of_stored, false, true}, /* MAILBOX_HINT_NEWS */
+	{0, false, false}, /* MAILBOX_HINT_LOOK */
 };
 
 /* ---- writing */
@@ -44,12 +44,11 @@ static void mailbox_add_number(std::string *bytes, uint64_t number, unsigned siz
 
 std::string mailbox_hint_encode(const mailbox_hint &hint, std::string_view body)
 {
-	const members values = {hint.of, hint.conversation, hint.sender, hint.seq,
-	                        static_cast<uint64_t>(hint.created)};
+	const members values = {hint.of, hint.conversation, hint.sender, hint.seq, static_cast<uint64_t>(hint.created)};
 	std::string bytes(mailbox_magic, sizeof(mailbox_magic));
 
 	bytes.reserve(mailbox_head + sizeof(values) + body.size());
-	mailbox_add_number(&bytes, MAILBOX_HINT_VERSION, 1);
+	mailbox_add_number(&bytes, mailbox_hint_version, 1);
 	mailbox_add_number(&bytes, hint.type, 1);
 	mailbox_add_number(&bytes, hint.kind, 1);
 	mailbox_add_number(&bytes, body.size(), 4);
@@ -77,9 +76,10 @@ static const char *mailbox_check_head(std::string_view bytes)
 		return "no hint of this version";
 	if (bytes.size() < mailbox_head)
 		return "too short";
-	if (mailbox_number_at(bytes, mailbox_at_version, 1) != MAILBOX_HINT_VERSION)
+	if (mailbox_number_at(bytes, mailbox_at_version, 1) != mailbox_hint_version)
 		return "another version";
-	const uint64_t type = mailbox_number_at(bytes, mailbox_at_type, 1), kind = mailbox_number_at(bytes, mailbox_at_kind, 1);
+	const uint64_t type = mailbox_number_at(bytes, mailbox_at_type, 1),
+		       kind = mailbox_number_at(bytes, mailbox_at_kind, 1);
 	if (type < MAILBOX_HINT_STORED || type > MAILBOX_HINT_LOOK)
 		return "unknown type";
 	if (kind > (mailbox_forms[type].of_groups ? CS_CONVERSATION_GROUP : CS_CONVERSATION_PAIR))
@@ -116,8 +116,7 @@ static bool mailbox_is_body(const form &form, std::string_view bytes)
 	return form.has_body ? bytes.size() >= 2 && bytes.front() == '{' && bytes.back() == '}' : bytes.empty();
 }
 
-int mailbox_hint_decode(std::string_view bytes, mailbox_hint *hint_r, std::string_view *body_r,
-                        const char **why_r)
+int mailbox_hint_decode(std::string_view bytes, mailbox_hint *hint_r, std::string_view *body_r, const char **why_r)
 {
 	members values;
 
@@ -136,7 +135,12 @@ int mailbox_hint_decode(std::string_view bytes, mailbox_hint *hint_r, std::strin
 		*why_r = "bad body";
 	if (*why_r)
 		return CS_EINVAL;
-	*hint_r = {type, kind, values[OF], values[CONVERSATION], values[SENDER], values[SEQ],
+	*hint_r = {type,
+	           kind,
+	           values[OF],
+	           values[CONVERSATION],
+	           values[SENDER],
+	           values[SEQ],
 	           static_cast<int64_t>(values[CREATED])};
 	*body_r = bytes;
 	return 0;
@@ -152,8 +156,7 @@ int mailbox_hint_route(const cs_host *host, cs_self *self, cs_account to, const 
 	return host->route(self, to, CS_EVERY_DEVICE, bytes.data(), bytes.size(), 0);
 }
 
-void mailbox_hint_route_all(const cs_host *host, cs_self *self, const mailbox_hint &hint,
-                            std::string_view body)
+void mailbox_hint_route_all(const cs_host *host, cs_self *self, const mailbox_hint &hint, std::string_view body)
 {
 	const std::string bytes = mailbox_hint_encode(hint, body);
 

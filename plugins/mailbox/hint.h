@@ -10,17 +10,17 @@
 #include <chatserverd/mailbox.h>
 
 enum mailbox_hint_type : uint8_t {
-	MAILBOX_HINT_STORED = 1,       /* a message, with its body */
-	MAILBOX_HINT_OWN = 2,          /* to the sender's session: its own message of a pair was stored; no body */
-	MAILBOX_HINT_NEWS = 3,         /* a message was sent again; its first hint may be lost; no body */
-	MAILBOX_HINT_LOOK = 4          /* to the account's other session: this one ended and may have received the
+	MAILBOX_HINT_STORED = 1, /* a message, with its body */
+	MAILBOX_HINT_OWN = 2, /* to the sender's session: its own message of a pair was stored; no body */
+	MAILBOX_HINT_NEWS = 3, /* a message was sent again; its first hint may be lost; no body */
+	MAILBOX_HINT_LOOK = 4 /* to the account's other session: this one ended and may have received the
 	                                * other's hints; no body */
 };
 
 struct mailbox_hint {
 	mailbox_hint_type type;
 	cs_conversation_kind kind;
-	uint64_t of;                   /* the other account of the pair, as the receiver sees it, or the group */
+	uint64_t of; /* the other account of the pair, as the receiver sees it, or the group */
 	uint64_t conversation;
 	cs_account sender;
 	uint64_t seq;
@@ -29,7 +29,7 @@ struct mailbox_hint {
 
 /* Raise it when the form of a hint or the meaning of a member changes. A node of another version drops the hint, and
  * its sessions find the message by their sweep. */
-constexpr uint8_t MAILBOX_HINT_VERSION = 3;
+constexpr uint8_t mailbox_hint_version = 3;
 
 /* The bytes are the same on every machine. Members that the type does not use are left out; the reader sets them to
  * 0. */
@@ -42,7 +42,6 @@ std::string mailbox_hint_encode(const mailbox_hint &hint, std::string_view body)
  * offline, or its sessions find the message by their sweep. Any thread. */
 int mailbox_hint_route(const cs_host *host, cs_self *self, cs_account to, const mailbox_hint &hint,
                        std::string_view body);
-void mailbox_hint_route_all(const cs_host *host, cs_self *self, const mailbox_hint &hint,
-                            std::string_view body);
+void mailbox_hint_route_all(const cs_host *host, cs_self *self, const mailbox_hint &hint, std::string_view body);
 
 #endif

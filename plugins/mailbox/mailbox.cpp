@@ -123,7 +123,8 @@ static bool mailbox_read_hint(mailbox *m, const void *data, size_t size, mailbox
 	if (!m->told_strange)
 		m->host->log(m->self, CS_LOG_WARNING,
 		             "a hint of another node is dropped, sessions find its message by their sweep; further "
-		             "ones are not logged reason=\"%s\" size=%zu", why, size);
+		             "ones are not logged reason=\"%s\" size=%zu",
+		             why, size);
 	m->told_strange = true;
 	return false;
 }
@@ -191,11 +192,11 @@ static void mailbox_stop(void *state)
 
 static const cs_option mailbox_options[] = {
 	{"sweep", CS_OPTION_TIME, offsetof(mailbox_conf, sweep), 0, 3600000, "30s", nullptr, 0,
-	 "how often sessions are compared with the store; 0: never"},
+         "how often sessions are compared with the store; 0: never"},
 	{"sweep_away", CS_OPTION_TIME, offsetof(mailbox_conf, sweep_away), 0, 3600000, "2s", nullptr, 0,
-	 "the same while messages of other nodes may get lost; 0: as sweep says"},
+         "the same while messages of other nodes may get lost; 0: as sweep says"},
 	{"cursor_flush", CS_OPTION_TIME, offsetof(mailbox_conf, cursor_flush), 1, 60000, "250ms", nullptr, 1,
-	 "delay before receipts are written; after a crash, messages of that span are delivered again"},
+         "delay before receipts are written; after a crash, messages of that span are delivered again"},
 	{nullptr, CS_OPTION_BOOL, 0, 0, 0, nullptr, nullptr, 0, nullptr},
 };
 

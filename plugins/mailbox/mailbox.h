@@ -26,7 +26,7 @@
 #include "session.h"
 
 struct mailbox_conf {
-	int64_t sweep, sweep_away, cursor_flush;   /* ms */
+	int64_t sweep, sweep_away, cursor_flush; /* ms */
 };
 
 struct mailbox_flush;
@@ -41,7 +41,7 @@ struct mailbox_ending {
 
 /* When a stashed hint gives up waiting for the ones before it (stash.h). */
 struct mailbox_stash_end {
-	int64_t due;                   /* ms */
+	int64_t due; /* ms */
 	uint64_t session;
 	mailbox_key key;
 	uint64_t seq;
@@ -51,16 +51,16 @@ struct mailbox_stash_end {
 struct mailbox_sweep {
 	cs_timer *timer = nullptr;
 	bool reading = false;
-	bool degraded = false;         /* hints of other nodes may be lost */
-	bool missed = false;           /* hints may have been lost: a round must run, whatever the options say */
-	bool running = false;          /* a round is under way */
-	bool catching_up = false;      /* the round was started because of `missed` */
-	int64_t next = 0;              /* when the next round begins (ms) */
+	bool degraded = false; /* hints of other nodes may be lost */
+	bool missed = false; /* hints may have been lost: a round must run, whatever the options say */
+	bool running = false; /* a round is under way */
+	bool catching_up = false; /* the round was started because of `missed` */
+	int64_t next = 0; /* when the next round begins (ms) */
 	int64_t begun = 0, period = 0; /* of this round: its start and its length (ms) */
-	int64_t not_before = 0;        /* the next read may not start before this (ms) */
+	int64_t not_before = 0; /* the next read may not start before this (ms) */
 	size_t total = 0, visited = 0; /* sessions of the round */
-	uint64_t at = 0, last = 0;     /* session ids: the last one visited, the last one of the round */
-	std::vector<uint64_t> looks;   /* session ids to visit at once */
+	uint64_t at = 0, last = 0; /* session ids: the last one visited, the last one of the round */
+	std::vector<uint64_t> looks; /* session ids to visit at once */
 	uint64_t random = 0;
 };
 
@@ -68,11 +68,11 @@ struct mailbox {
 	const cs_host *host = nullptr;
 	cs_self *self = nullptr;
 	mailbox_conf conf = {};
-	uint64_t seed[2] = {};           /* for the cids that the mailbox makes itself */
+	uint64_t seed[2] = {}; /* for the cids that the mailbox makes itself */
 	uint64_t cids = 0;
-	bool told_strange = false;       /* a hint that could not be read was logged */
+	bool told_strange = false; /* a hint that could not be read was logged */
 	mailbox_sessions sessions;
-	std::map<uint64_t, mailbox_ending> ending;   /* by session id */
+	std::map<uint64_t, mailbox_ending> ending; /* by session id */
 
 	/* A session that reads its first page is in no group's index yet. While there are such sessions, heard_groups
 	 * keeps the highest seq that a hint named, by group. It is empty while nobody attaches. */
@@ -80,15 +80,15 @@ struct mailbox {
 	std::unordered_map<uint64_t, uint64_t> heard_groups;
 
 	std::deque<uint64_t> pull_queue; /* session ids */
-	unsigned pulls = 0;              /* under way */
+	unsigned pulls = 0; /* under way */
 	cs_timer *pull_timer = nullptr;
 
-	std::vector<uint64_t> dirty;     /* session ids with cursors to flush */
-	unsigned flushes = 0;            /* under way, without those of ended sessions */
+	std::vector<uint64_t> dirty; /* session ids with cursors to flush */
+	unsigned flushes = 0; /* under way, without those of ended sessions */
 	cs_timer *flush_timer = nullptr;
-	std::vector<std::unique_ptr<mailbox_flush>> stuck;   /* of ended sessions; tried again later */
+	std::vector<std::unique_ptr<mailbox_flush>> stuck; /* of ended sessions; tried again later */
 
-	std::deque<mailbox_stash_end> stash_ends;   /* in order */
+	std::deque<mailbox_stash_end> stash_ends; /* in order */
 	cs_timer *stash_timer = nullptr;
 
 	mailbox_sweep sweep;

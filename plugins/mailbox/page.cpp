@@ -4,14 +4,14 @@
 
 #include <algorithm>
 
-constexpr size_t mailbox_rows_at_most = 2000;   /* read for one page, the account's own included */
+constexpr size_t mailbox_rows_at_most = 2000; /* read for one page, the account's own included */
 
 struct reader {
 	cs_db *db;
 	mailbox_page *page;
 	size_t rows_a_time;
-	size_t rows;                    /* used so far */
-	size_t bytes;                   /* of the messages on the page */
+	size_t rows; /* used so far */
+	size_t bytes; /* of the messages on the page */
 };
 
 std::string mailbox_tail(uint64_t seq, int64_t created)
@@ -24,8 +24,9 @@ static int mailbox_page_look_up(reader *r, mailbox_source *source)
 	message_news news;
 
 	source->outcome = message_news_find(r->db, r->page->account,
-		mailbox_key_kind(source->key) == CS_CONVERSATION_GROUP ? CONVERSATION_GROUP : CONVERSATION_PAIR,
-		mailbox_key_other(source->key), &news);
+	                                    mailbox_key_kind(source->key) == CS_CONVERSATION_GROUP ? CONVERSATION_GROUP
+	                                                                                           : CONVERSATION_PAIR,
+	                                    mailbox_key_other(source->key), &news);
 	if (source->outcome)
 		return source->outcome < 0 ? source->outcome : 0;
 	source->conversation = news.conversation;
@@ -75,8 +76,7 @@ static mailbox_source *mailbox_oldest(reader *r)
 	mailbox_source *best = nullptr;
 
 	for (mailbox_source &source : r->page->sources)
-		if (!source.ended &&
-		    (!best || source.rows[source.at].created < best->rows[best->at].created))
+		if (!source.ended && (!best || source.rows[source.at].created < best->rows[best->at].created))
 			best = &source;
 	return best;
 }
@@ -96,7 +96,7 @@ static bool mailbox_take(reader *r, mailbox_source *source)
 		const std::string tail = mailbox_tail(row.seq, row.created);
 
 		if (page->messages.size() == page->most_messages ||
-		    (!page->messages.empty() && r->bytes + row.body.size() + tail.size() > MAILBOX_PAGE_BYTES))
+		    (!page->messages.empty() && r->bytes + row.body.size() + tail.size() > mailbox_page_bytes))
 			return false;
 		row.body.pop_back();
 		row.body += tail;

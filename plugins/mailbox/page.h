@@ -13,41 +13,41 @@
 #include "../model/messages.h"
 #include "session.h"
 
-constexpr size_t MAILBOX_PAGE_MESSAGES = 200;
-constexpr size_t MAILBOX_PAGE_BYTES = 256 * 1024;
-constexpr size_t MAILBOX_PAGE_SOURCES = 100;   /* conversations of one page */
+constexpr size_t mailbox_page_messages = 200;
+constexpr size_t mailbox_page_bytes = 256 * 1024;
+constexpr size_t mailbox_page_sources = 100; /* conversations of one page */
 
 /* One conversation to read. */
 struct mailbox_source {
 	mailbox_key key = 0;
-	bool known = false;          /* conversation and from are set; if not, they are looked up */
+	bool known = false; /* conversation and from are set; if not, they are looked up */
 	uint64_t conversation = 0;
-	uint64_t from = 0;           /* read what is above this seq */
-	uint64_t after = 0;          /* out: the last seq that was read */
-	uint64_t heard = 0;          /* heard and check belong to the caller */
+	uint64_t from = 0; /* read what is above this seq */
+	uint64_t after = 0; /* out: the last seq that was read */
+	uint64_t heard = 0; /* heard and check belong to the caller */
 	bool check = false;
-	int outcome = 0;             /* out: 0, MODEL_NONE, MODEL_NOT_MEMBER */
-	uint64_t delivered = 0;      /* out: the cursor, if it was looked up */
-	uint64_t last = 0;           /* out: the conversation's last seq, if it was looked up */
-	bool ended = false;          /* out: the store had nothing above `after` */
+	int outcome = 0; /* out: 0, MODEL_NONE, MODEL_NOT_MEMBER */
+	uint64_t delivered = 0; /* out: the cursor, if it was looked up */
+	uint64_t last = 0; /* out: the conversation's last seq, if it was looked up */
+	bool ended = false; /* out: the store had nothing above `after` */
 
 	/* For mailbox_page_read only: */
 	std::vector<message_row> rows;
 	size_t at = 0;
-	bool last_rows = false;      /* the store had no more rows after these */
+	bool last_rows = false; /* the store had no more rows after these */
 };
 
 struct mailbox_page_message {
 	mailbox_key key;
 	uint64_t seq;
-	std::string frame;           /* the frame of the sender, with seq and ts added */
+	std::string frame; /* the frame of the sender, with seq and ts added */
 };
 
 struct mailbox_page {
 	cs_account account = 0;
-	size_t most_messages = MAILBOX_PAGE_MESSAGES;
+	size_t most_messages = mailbox_page_messages;
 	std::vector<mailbox_source> sources;
-	std::vector<mailbox_page_message> messages;   /* out */
+	std::vector<mailbox_page_message> messages; /* out */
 };
 
 /* The end of a delivered frame: seq, ts and the closing brace. */

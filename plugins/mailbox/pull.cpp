@@ -8,8 +8,8 @@
 #include "deliver.h"
 #include "page.h"
 
-constexpr unsigned mailbox_pulls_at_most = 64;         /* under way; leaves room in the queue for logins */
-constexpr int64_t mailbox_again_after_busy = 20;       /* ms */
+constexpr unsigned mailbox_pulls_at_most = 64; /* under way; leaves room in the queue for logins */
+constexpr int64_t mailbox_again_after_busy = 20; /* ms */
 constexpr int64_t mailbox_pull_again_after_failure = 500;
 
 struct mailbox_pull {
@@ -47,9 +47,9 @@ void mailbox_pull_close(mailbox *m, mailbox_session *s, const mailbox_source &so
 	line->heard = std::max(line->heard, source.last);
 	line->sent = std::max(line->sent, source.after);
 	if (source.ended && line->heard == source.heard)
-		line->heard = line->sent;      /* a hint named a seq that does not exist: do not read again and again */
+		line->heard = line->sent; /* a hint named a seq that does not exist: do not read again and again */
 	if (source.check && !source.ended)
-		line->check = true;            /* the page was full: read on, because nobody knows how much follows */
+		line->check = true; /* the page was full: read on, because nobody knows how much follows */
 	if (mailbox_line_settle(line))
 		mailbox_cursor_dirty(m, s);
 	mailbox_line_list(s, source.key, line);
@@ -141,7 +141,7 @@ static void mailbox_take_sources(mailbox_session *s, mailbox_page *page)
 {
 	size_t taken = 0;
 
-	while (taken < s->behind.size() && page->sources.size() < MAILBOX_PAGE_SOURCES) {
+	while (taken < s->behind.size() && page->sources.size() < mailbox_page_sources) {
 		const mailbox_key key = s->behind[taken++];
 		mailbox_line *line = mailbox_line_find(s, key);
 
@@ -158,7 +158,7 @@ static void mailbox_take_sources(mailbox_session *s, mailbox_page *page)
 		source.from = line->sent;
 		source.heard = line->heard;
 		source.check = line->check;
-		line->check = false;   /* if it is set again during the read, the conversation is read once more */
+		line->check = false; /* if it is set again during the read, the conversation is read once more */
 		page->sources.push_back(std::move(source));
 	}
 	s->behind.erase(s->behind.begin(), s->behind.begin() + static_cast<ptrdiff_t>(taken));
@@ -169,7 +169,7 @@ static void mailbox_take_sources(mailbox_session *s, mailbox_page *page)
 static bool mailbox_may_read(const mailbox_session *s)
 {
 	return s->phase == MAILBOX_LIVE && !s->gone && !s->reading && !s->paused && !s->behind.empty() &&
-	       s->unsent <= MAILBOX_LITTLE_UNSENT && s->queued <= s->written + MAILBOX_LITTLE_UNSENT &&
+	       s->unsent <= mailbox_little_unsent && s->queued <= s->written + mailbox_little_unsent &&
 	       mailbox_window(s) > 0;
 }
 
@@ -184,7 +184,7 @@ static int mailbox_start_pull(mailbox *m, mailbox_session *s)
 		return 0;
 	pull->session = s->id;
 	pull->page.account = s->account;
-	pull->page.most_messages = std::min(MAILBOX_PAGE_MESSAGES, mailbox_window(s));
+	pull->page.most_messages = std::min(mailbox_page_messages, mailbox_window(s));
 	result = m->host->work(m->self, s->conn, CS_WORK_READ, mailbox_read_page, mailbox_page_was_read, pull.get());
 	if (result) {
 		mailbox_put_back(m, s, pull->page);
@@ -193,7 +193,7 @@ static int mailbox_start_pull(mailbox *m, mailbox_session *s)
 	s->reading = true;
 	s->awaited = pull->page.most_messages;
 	m->pulls++;
-	(void)pull.release();   /* mailbox_page_was_read frees it */
+	(void)pull.release(); /* mailbox_page_was_read frees it */
 	return 0;
 }
 

@@ -92,11 +92,11 @@ static void mailbox_tidy(mailbox_lines *lines)
 			clean.emplace_back(line.used, key);
 	std::sort(clean.begin(), clean.end());
 	for (const auto &[used, key] : clean) {
-		if (lines->by_key.size() <= MAILBOX_LINES_KEPT / 2)
+		if (lines->by_key.size() <= mailbox_lines_kept / 2)
 			break;
 		lines->by_key.erase(key);
 	}
-	lines->tidy_at = std::max(MAILBOX_LINES_KEPT, lines->by_key.size() * 2);
+	lines->tidy_at = std::max(mailbox_lines_kept, lines->by_key.size() * 2);
 }
 
 mailbox_line *mailbox_line_get(mailbox_session *s, mailbox_key key)
@@ -143,8 +143,7 @@ bool mailbox_line_settle(mailbox_line *line)
 
 /* ---- what is on its way */
 
-void mailbox_flight_add(mailbox_session *s, mailbox_key key, mailbox_line *line, uint64_t seq,
-                        uint64_t position)
+void mailbox_flight_add(mailbox_session *s, mailbox_key key, mailbox_line *line, uint64_t seq, uint64_t position)
 {
 	s->flights.push_back({position, key, seq});
 	line->in_flight++;
@@ -192,5 +191,5 @@ size_t mailbox_window(const mailbox_session *s)
 
 	if (!s->acknowledges)
 		return SIZE_MAX;
-	return taken < MAILBOX_WINDOW ? MAILBOX_WINDOW - taken : 0;
+	return taken < mailbox_window_size ? mailbox_window_size - taken : 0;
 }

@@ -4,10 +4,10 @@
 
 #include "deliver.h"
 
-constexpr int64_t mailbox_patience = 20;                      /* ms */
-constexpr size_t mailbox_hints_at_most = 32;                  /* per session */
+constexpr int64_t mailbox_patience = 20; /* ms */
+constexpr size_t mailbox_hints_at_most = 32; /* per session */
 constexpr size_t mailbox_bytes_at_most = 32 * 1024;
-constexpr size_t mailbox_bytes_of_all = 8 * 1024 * 1024;      /* per worker */
+constexpr size_t mailbox_bytes_of_all = 8 * 1024 * 1024; /* per worker */
 
 static size_t mailbox_bytes_of(const mailbox_stashed &stashed)
 {

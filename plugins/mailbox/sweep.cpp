@@ -10,10 +10,10 @@
 #include "../model/messages.h"
 #include "deliver.h"
 
-constexpr int64_t mailbox_catch_up_within = 1000;    /* ms: the period of a round after hints may have been lost */
-constexpr int64_t mailbox_catch_up_jitter = 250;     /* ms: the most that it begins after the event */
+constexpr int64_t mailbox_catch_up_within = 1000; /* ms: the period of a round after hints may have been lost */
+constexpr int64_t mailbox_catch_up_jitter = 250; /* ms: the most that it begins after the event */
 constexpr int64_t mailbox_sweep_again_after_failure = 500;
-constexpr size_t mailbox_sessions_at_least = 64;     /* per read: as many as one statement takes */
+constexpr size_t mailbox_sessions_at_least = 64; /* per read: as many as one statement takes */
 constexpr size_t mailbox_sessions_at_most = 512;
 
 struct sweep_session {
@@ -28,12 +28,12 @@ struct sweep_session {
 
 /* One read. */
 struct sweep_read {
-	std::vector<sweep_session> sessions;   /* sorted */
+	std::vector<sweep_session> sessions; /* sorted */
 	std::vector<uint64_t> accounts;
-	std::vector<uint64_t> looks;           /* ids of the sessions that were asked for by mailbox_sweep_look */
-	size_t visited = 0;                    /* sessions that belong to the round */
-	uint64_t at = 0;                       /* id of the last of them */
-	bool last = false;                     /* the round ends with this read */
+	std::vector<uint64_t> looks; /* ids of the sessions that were asked for by mailbox_sweep_look */
+	size_t visited = 0; /* sessions that belong to the round */
+	uint64_t at = 0; /* id of the last of them */
+	bool last = false; /* the round ends with this read */
 	int64_t begun = 0;
 	std::vector<account_news> news;
 };
@@ -82,8 +82,8 @@ static void mailbox_plan(mailbox *m)
 	m->sweep.timer = nullptr;
 	if (m->sweep.reading || at < 0)
 		return;
-	m->sweep.timer = m->host->timer_add(m->self, std::max<int64_t>(at - m->host->monotonic(), 1), 0, mailbox_time_to_sweep,
-	                                    nullptr);
+	m->sweep.timer = m->host->timer_add(m->self, std::max<int64_t>(at - m->host->monotonic(), 1), 0,
+	                                    mailbox_time_to_sweep, nullptr);
 }
 
 static void mailbox_begin_round(mailbox *m, int64_t now)
@@ -123,8 +123,7 @@ static int mailbox_look(cs_db *db, void *arg)
 static void mailbox_sweep_take_news(mailbox *m, const sweep_read &read)
 {
 	for (const account_news &of : read.news) {
-		const unsigned kind = of.news.kind == CONVERSATION_GROUP ? CS_CONVERSATION_GROUP
-		                                                         : CS_CONVERSATION_PAIR;
+		const unsigned kind = of.news.kind == CONVERSATION_GROUP ? CS_CONVERSATION_GROUP : CS_CONVERSATION_PAIR;
 		auto at = std::lower_bound(read.sessions.begin(), read.sessions.end(), sweep_session{of.account, 0});
 
 		for (; at != read.sessions.end() && at->account == of.account; ++at)
@@ -184,7 +183,8 @@ static void mailbox_choose_of_round(mailbox *m, sweep_read *read)
 	const mailbox_sweep &w = m->sweep;
 	const auto elapsed = static_cast<size_t>(read->begun - w.begun), period = static_cast<size_t>(w.period + 1);
 	const size_t owed = w.total * std::min(elapsed, period) / period;
-	const size_t most = std::clamp(owed - std::min(owed, w.visited), mailbox_sessions_at_least, mailbox_sessions_at_most);
+	const size_t most =
+		std::clamp(owed - std::min(owed, w.visited), mailbox_sessions_at_least, mailbox_sessions_at_most);
 	auto at = m->sessions.by_id.upper_bound(w.at);
 
 	read->at = w.at;
@@ -224,7 +224,7 @@ static void mailbox_time_to_sweep(void *state, void *)
 			mailbox_end_round(m);
 	} else if (m->host->work(m->self, 0, CS_WORK_READ, mailbox_look, mailbox_looked, read.get()) == 0) {
 		w->reading = true;
-		(void)read.release();   /* mailbox_looked frees it */
+		(void)read.release(); /* mailbox_looked frees it */
 	} else {
 		mailbox_read_later(m, *read, read->begun);
 	}

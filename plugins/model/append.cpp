@@ -78,10 +78,10 @@ static int model_find_pairs(append_batch *b, std::span<append_target *const> pai
 		values.push_back(sql_integer(pair->low));
 		values.push_back(sql_integer(pair->high));
 	}
-	return sql_run_many(b->db,
-	                    {"SELECT low, high, id FROM conversation WHERE ", "(low = ? AND high = ?)",
-	                     " OR ", tail, 2, true},
-	                    values, model_pair_take, b);
+	return sql_run_many(
+		b->db,
+		{"SELECT low, high, id FROM conversation WHERE ", "(low = ? AND high = ?)", " OR ", tail, 2, true},
+		values, model_pair_take, b);
 }
 
 static std::vector<append_target *> model_pairs_without_id(append_batch *b)
@@ -110,9 +110,8 @@ static int model_drop_pairs_of_strangers(append_batch *b, std::vector<append_tar
 		values.push_back(sql_integer(pair->low));
 		values.push_back(sql_integer(pair->high));
 	}
-	const int result =
-		sql_run_many(b->db, {"SELECT id FROM account WHERE id IN (", "?", ", ", ")", 1, true}, values,
-	                     model_id_take, &known);
+	const int result = sql_run_many(b->db, {"SELECT id FROM account WHERE id IN (", "?", ", ", ")", 1, true},
+	                                values, model_id_take, &known);
 	std::sort(known.begin(), known.end());
 	std::erase_if(*pairs, [&known](const append_target *pair) {
 		return !std::binary_search(known.begin(), known.end(), pair->low) ||
@@ -136,10 +135,10 @@ static int model_make_pairs(append_batch *b)
 		values.push_back(sql_integer(pair->low));
 		values.push_back(sql_integer(pair->high));
 	}
-	result = sql_run_many(b->db,
-	                      {"INSERT INTO conversation (kind, low, high, last_seq) VALUES ", "(0, ?, ?, 0)",
-	                       ", ", tail, 2, false},
-	                      values);
+	result = sql_run_many(
+		b->db,
+		{"INSERT INTO conversation (kind, low, high, last_seq) VALUES ", "(0, ?, ?, 0)", ", ", tail, 2, false},
+		values);
 	return result ? result : model_find_pairs(b, missing, dialect_for_update(b->db));
 }
 
@@ -148,9 +147,9 @@ static int model_locked_take(void *arg, const cs_db_value *columns, size_t)
 {
 	append_batch *b = static_cast<append_batch *>(arg);
 	const uint64_t id = sql_number_of(columns[0]);
-	const auto at = std::lower_bound(
-		b->by_id.begin(), b->by_id.end(), id,
-		[](const append_target *target, uint64_t wanted) { return target->id < wanted; });
+	const auto at =
+		std::lower_bound(b->by_id.begin(), b->by_id.end(), id,
+	                         [](const append_target *target, uint64_t wanted) { return target->id < wanted; });
 
 	for (auto same = at; same != b->by_id.end() && (*same)->id == id; ++same)
 		if (sql_number_of(columns[1]) == static_cast<uint64_t>((*same)->kind)) {
@@ -176,16 +175,14 @@ static int model_lock_targets(append_batch *b)
 	          [](const append_target *x, const append_target *y) { return x->id < y->id; });
 	for (const append_target *target : b->by_id)
 		values.push_back(sql_integer(target->id));
-	return sql_run_many(
-		b->db,
-		{"SELECT id, kind, last_seq FROM conversation WHERE id IN (", "?", ", ", tail, 1, true},
-		values, model_locked_take, b);
+	return sql_run_many(b->db,
+	                    {"SELECT id, kind, last_seq FROM conversation WHERE id IN (", "?", ", ", tail, 1, true},
+	                    values, model_locked_take, b);
 }
 
 static int model_member_take(void *arg, const cs_db_value *columns, size_t)
 {
-	static_cast<append_batch *>(arg)->members.emplace_back(sql_number_of(columns[0]),
-	                                                       sql_number_of(columns[1]));
+	static_cast<append_batch *>(arg)->members.emplace_back(sql_number_of(columns[0]), sql_number_of(columns[1]));
 	return 0;
 }
 
@@ -274,8 +271,7 @@ static void message_assign_seq(append_batch *b, message_append *item)
 	if (!target->locked)
 		item->outcome = MODEL_NONE;
 	else if (item->kind == CONVERSATION_GROUP &&
-	         !std::binary_search(b->members.begin(), b->members.end(),
-	                             std::make_pair(item->to, item->sender)))
+	         !std::binary_search(b->members.begin(), b->members.end(), std::make_pair(item->to, item->sender)))
 		item->outcome = MODEL_NOT_MEMBER;
 	if (item->outcome)
 		return;
@@ -333,8 +329,7 @@ static int model_insert_rows(append_batch *b)
 
 	/* In the order of the key, so that rows of one conversation lie side by side. */
 	std::sort(b->stored.begin(), b->stored.end(), [](const message_append *x, const message_append *y) {
-		return x->conversation != y->conversation ? x->conversation < y->conversation
-		                                          : x->seq < y->seq;
+		return x->conversation != y->conversation ? x->conversation < y->conversation : x->seq < y->seq;
 	});
 	values.reserve(b->stored.size() * 6);
 	for (const message_append *item : b->stored) {
@@ -364,10 +359,9 @@ static int model_store_last_seq(append_batch *b)
 			values.push_back(sql_integer(target->kind));
 			values.push_back(sql_integer(target->last_seq));
 		}
-	return sql_run_many(
-		b->db,
-		{"INSERT INTO conversation (id, kind, last_seq) VALUES ", "(?, ?, ?)", ", ", tail, 3, true},
-		values);
+	return sql_run_many(b->db,
+	                    {"INSERT INTO conversation (id, kind, last_seq) VALUES ", "(?, ?, ?)", ", ", tail, 3, true},
+	                    values);
 }
 
 static void model_reset_answers(std::span<message_append *const> messages)
@@ -382,8 +376,7 @@ static void model_reset_answers(std::span<message_append *const> messages)
 
 int message_append_all(cs_db *db, std::span<message_append *const> messages, bool careful)
 {
-	append_batch b = {
-		.db = db, .items = messages, .targets = {}, .by_id = {}, .members = {}, .stored = {}};
+	append_batch b = {.db = db, .items = messages, .targets = {}, .by_id = {}, .members = {}, .stored = {}};
 	int result = 0;
 
 	model_reset_answers(messages);

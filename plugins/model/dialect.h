@@ -51,8 +51,8 @@ static inline std::string dialect_or_raise(const cs_db *db, std::string_view key
 	const std::string set = dialect_or_set(db, key, column);
 
 	if (db->driver->dialect == CS_DB_MYSQL)
-		return dialect_join({" ON DUPLICATE KEY UPDATE ", column, " = GREATEST(", column, ", VALUES(",
-		                     column, "))"});
+		return dialect_join(
+			{" ON DUPLICATE KEY UPDATE ", column, " = GREATEST(", column, ", VALUES(", column, "))"});
 	return dialect_join({set, " WHERE excluded.", column, " > ", column});
 }
 

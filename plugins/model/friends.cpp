@@ -13,8 +13,8 @@ static int friends_friend_check_most(cs_db *db, uint64_t account, uint64_t most)
 
 	if (most == 0 || db->driver->affected(db) == 0)
 		return 0;
-	const int result = sql_run(db, "SELECT COUNT(*) FROM friend WHERE account = ?",
-	                           {sql_integer(account)}, sql_row_number, &count);
+	const int result = sql_run(db, "SELECT COUNT(*) FROM friend WHERE account = ?", {sql_integer(account)},
+	                           sql_row_number, &count);
 	if (result)
 		return result;
 	return count > most ? MODEL_FULL : 0;
@@ -28,8 +28,8 @@ int friend_add(cs_db *db, uint64_t account, uint64_t friend_id, uint64_t most)
 	int result = most ? user_lock(db, account) : 0;
 
 	if (!result)
-		result = sql_run(db, "SELECT 1 FROM account WHERE id = ?", {sql_integer(friend_id)},
-		                 sql_row_exists, &there);
+		result = sql_run(db, "SELECT 1 FROM account WHERE id = ?", {sql_integer(friend_id)}, sql_row_exists,
+		                 &there);
 	if (result)
 		return result;
 	if (!there)

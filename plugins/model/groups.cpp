@@ -10,9 +10,8 @@
 
 static int groups_member_insert(cs_db *db, uint64_t group, uint64_t account, group_role role, uint64_t joined_seq)
 {
-	return sql_run(
-		db, "INSERT INTO member (conversation, account, role, joined_seq) VALUES (?, ?, ?, ?)",
-		{sql_integer(group), sql_integer(account), sql_integer(role), sql_integer(joined_seq)});
+	return sql_run(db, "INSERT INTO member (conversation, account, role, joined_seq) VALUES (?, ?, ?, ?)",
+	               {sql_integer(group), sql_integer(account), sql_integer(role), sql_integer(joined_seq)});
 }
 
 /* Answers full_result if there are more rows than most; 0: no limit. */
@@ -30,23 +29,22 @@ static int groups_group_check_most(cs_db *db, const char *count_text, uint64_t o
 static int groups_group_check_limits(cs_db *db, uint64_t account, uint64_t group, const group_limits &most)
 {
 	const int result = groups_group_check_most(db, "SELECT COUNT(*) FROM member WHERE account = ?", account,
-	                                    most.groups, MODEL_FULL);
+	                                           most.groups, MODEL_FULL);
 
 	if (result)
 		return result;
 	return groups_group_check_most(db, "SELECT COUNT(*) FROM member WHERE conversation = ?", group, most.members,
-	                        MODEL_GROUP_FULL);
+	                               MODEL_GROUP_FULL);
 }
 
-int group_create(cs_db *db, uint64_t creator, std::string_view name, std::string_view description,
-                 uint64_t *id_r, const group_limits &most)
+int group_create(cs_db *db, uint64_t creator, std::string_view name, std::string_view description, uint64_t *id_r,
+                 const group_limits &most)
 {
 	int result = most.groups ? user_lock(db, creator) : 0;
 
 	if (result)
 		return result;
-	result = sql_run(db,
-	                 "INSERT INTO conversation (kind, name, description, last_seq) VALUES (1, ?, ?, 0)",
+	result = sql_run(db, "INSERT INTO conversation (kind, name, description, last_seq) VALUES (1, ?, ?, 0)",
 	                 {sql_text(name), sql_text(description)});
 	if (result == CS_DB_DUPLICATE)
 		return MODEL_TAKEN;
@@ -72,8 +70,7 @@ static int groups_join_take(void *arg, const cs_db_value *columns, size_t)
 int group_join(cs_db *db, uint64_t account, uint64_t group, uint64_t *joined_seq_r, const group_limits &most)
 {
 	const std::string select =
-		std::string("SELECT last_seq FROM conversation WHERE id = ? AND kind = 1") +
-		dialect_for_update(db);
+		std::string("SELECT last_seq FROM conversation WHERE id = ? AND kind = 1") + dialect_for_update(db);
 	join_row row = {0, false};
 	int result = sql_run(db, select.c_str(), {sql_integer(group)}, groups_join_take, &row);
 

@@ -24,13 +24,13 @@ struct group_entry {
 	uint64_t id = 0;
 	std::string name;
 	std::string description;
-	std::vector<struct group_member> members;   /* all members, in the order of their ids */
+	std::vector<struct group_member> members; /* all members, in the order of their ids */
 };
 
 /* 0: no limit. */
 struct group_limits {
-	uint64_t groups = 0;   /* of an account */
-	uint64_t members = 0;  /* of a group */
+	uint64_t groups = 0; /* of an account */
+	uint64_t members = 0; /* of a group */
 };
 
 /* Makes a group; the creator is a member with joined_seq 0. 0, MODEL_TAKEN (the name) or MODEL_FULL. Writer. */

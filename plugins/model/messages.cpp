@@ -26,7 +26,7 @@ static int messages_news_take(void *arg, const cs_db_value *columns, size_t)
 	return 0;
 }
 
-#define JOIN_CURSOR(account) \
+#define JOIN_CURSOR(account)                                                                                           \
 	" LEFT JOIN `cursor` k ON k.account = " account " AND k.device = 0 AND k.conversation = c.id"
 #define ABOVE_CURSOR "c.last_seq > COALESCE(k.delivered_seq, 0)"
 
@@ -73,7 +73,8 @@ int message_news_list(cs_db *db, uint64_t account, std::vector<message_news> *ne
 
 static int messages_news_take_of(void *arg, const cs_db_value *columns, size_t)
 {
-	static_cast<std::vector<account_news> *>(arg)->push_back({sql_number_of(columns[6]), messages_news_of(columns)});
+	static_cast<std::vector<account_news> *>(arg)->push_back(
+		{sql_number_of(columns[6]), messages_news_of(columns)});
 	return 0;
 }
 
@@ -152,14 +153,13 @@ int message_group_ids(cs_db *db, uint64_t account, std::vector<uint64_t> *groups
 
 static int messages_row_take(void *arg, const cs_db_value *columns, size_t)
 {
-	static_cast<std::vector<message_row> *>(arg)->push_back(
-		{sql_number_of(columns[0]), sql_number_of(columns[1]), columns[2].integer,
-	         std::string(sql_text_of(columns[3]))});
+	static_cast<std::vector<message_row> *>(arg)->push_back({sql_number_of(columns[0]), sql_number_of(columns[1]),
+	                                                         columns[2].integer,
+	                                                         std::string(sql_text_of(columns[3]))});
 	return 0;
 }
 
-int message_read(cs_db *db, uint64_t conversation, uint64_t after, size_t limit,
-                 std::vector<message_row> *rows_r)
+int message_read(cs_db *db, uint64_t conversation, uint64_t after, size_t limit, std::vector<message_row> *rows_r)
 {
 	return sql_run(db,
 	               "SELECT seq, sender, created, body FROM message WHERE conversation = ? AND seq > ?"

@@ -23,13 +23,13 @@ enum conversation_kind { CONVERSATION_PAIR = 0, CONVERSATION_GROUP = 1 };
 struct message_append {
 	conversation_kind kind = CONVERSATION_PAIR;
 	uint64_t sender = 0;
-	uint64_t to = 0;               /* the other account (may be the sender), or the group */
-	std::string_view cid;          /* empty: stored as NULL */
+	uint64_t to = 0; /* the other account (may be the sender), or the group */
+	std::string_view cid; /* empty: stored as NULL */
 	std::string_view body;
-	int64_t created = 0;           /* ms */
+	int64_t created = 0; /* ms */
 
-	int outcome = 0;               /* 0, MODEL_NONE (no such user or group), MODEL_NOT_MEMBER */
-	bool repeated = false;         /* the cid was stored before: conversation, seq, created are the first one's */
+	int outcome = 0; /* 0, MODEL_NONE (no such user or group), MODEL_NOT_MEMBER */
+	bool repeated = false; /* the cid was stored before: conversation, seq, created are the first one's */
 	uint64_t conversation = 0;
 	uint64_t seq = 0;
 };
@@ -44,9 +44,9 @@ struct message_append {
 /* The state of one conversation for one account: it may lack the messages above delivered_seq. */
 struct message_news {
 	conversation_kind kind = CONVERSATION_PAIR;
-	uint64_t of = 0;               /* the other account, or the group */
+	uint64_t of = 0; /* the other account, or the group */
 	uint64_t conversation = 0;
-	uint64_t delivered_seq = 0;    /* the cursor; never below a member's joined_seq */
+	uint64_t delivered_seq = 0; /* the cursor; never below a member's joined_seq */
 	uint64_t last_seq = 0;
 };
 

@@ -6,10 +6,10 @@
 /* A model function answers 0, an enum cs_db_result (below 0: roll the transaction back, nothing of it counts), or one
  * of these. These are outcomes, not failures. */
 enum model_result {
-	MODEL_NONE = 1,     /* no such account, group or conversation */
-	MODEL_TAKEN = 2,    /* the name is in use, or the account is a member already */
+	MODEL_NONE = 1, /* no such account, group or conversation */
+	MODEL_TAKEN = 2, /* the name is in use, or the account is a member already */
 	MODEL_NOT_MEMBER = 3,
-	MODEL_FULL = 4,     /* the account has the most friends or groups that are allowed */
+	MODEL_FULL = 4, /* the account has the most friends or groups that are allowed */
 	MODEL_GROUP_FULL = 5
 };
 

@@ -10,8 +10,7 @@
  * rows cost. */
 static constexpr std::array<size_t, 7> sql_pieces = {64, 32, 16, 8, 4, 2, 1};
 
-int sql_run(cs_db *db, const char *text, std::initializer_list<cs_db_value> values, cs_db_row_fn *row,
-            void *arg)
+int sql_run(cs_db *db, const char *text, std::initializer_list<cs_db_value> values, cs_db_row_fn *row, void *arg)
 {
 	return db->driver->query(db, text, values.begin(), values.size(), row, arg);
 }
@@ -53,7 +52,7 @@ static std::string sql_piece_text(const sql_many &many, size_t rows)
 }
 
 static int sql_piece_run(cs_db *db, const sql_many &many, std::span<const cs_db_value> values, size_t rows,
-                     cs_db_row_fn *row, void *arg)
+                         cs_db_row_fn *row, void *arg)
 {
 	const std::string text = sql_piece_text(many, rows);
 
@@ -66,8 +65,7 @@ static int sql_piece_run(cs_db *db, const sql_many &many, std::span<const cs_db_
 	return db->driver->query(db, text.c_str(), filled.data(), filled.size(), row, arg);
 }
 
-int sql_run_many(cs_db *db, const sql_many &many, std::span<const cs_db_value> values, cs_db_row_fn *row,
-                 void *arg)
+int sql_run_many(cs_db *db, const sql_many &many, std::span<const cs_db_value> values, cs_db_row_fn *row, void *arg)
 {
 	while (!values.empty()) {
 		const size_t size = sql_piece_size(values.size() / many.width, many.repeatable);

@@ -27,8 +27,8 @@ static int users_user_take(void *arg, const cs_db_value *columns, size_t)
 int user_find(cs_db *db, uint64_t id, user *user_r)
 {
 	user_row row = {user_r, false};
-	const int result = sql_run(db, "SELECT id, name, password FROM account WHERE id = ?",
-	                           {sql_integer(id)}, users_user_take, &row);
+	const int result = sql_run(db, "SELECT id, name, password FROM account WHERE id = ?", {sql_integer(id)},
+	                           users_user_take, &row);
 
 	if (result)
 		return result;
@@ -37,9 +37,8 @@ int user_find(cs_db *db, uint64_t id, user *user_r)
 
 int user_insert(cs_db *db, std::string_view name, std::string_view password, int64_t created, uint64_t *id_r)
 {
-	const int result =
-		sql_run(db, "INSERT INTO account (name, password, created) VALUES (?, ?, ?)",
-	                {sql_text(name), sql_text(password), sql_integer(static_cast<uint64_t>(created))});
+	const int result = sql_run(db, "INSERT INTO account (name, password, created) VALUES (?, ?, ?)",
+	                           {sql_text(name), sql_text(password), sql_integer(static_cast<uint64_t>(created))});
 
 	if (result == CS_DB_DUPLICATE)
 		return MODEL_TAKEN;
@@ -53,15 +52,13 @@ int user_insert(cs_db *db, std::string_view name, std::string_view password, int
 int user_set_password(cs_db *db, uint64_t id, std::string_view password)
 {
 	bool there = false;
-	const int result =
-		sql_run(db, "SELECT 1 FROM account WHERE id = ?", {sql_integer(id)}, sql_row_exists, &there);
+	const int result = sql_run(db, "SELECT 1 FROM account WHERE id = ?", {sql_integer(id)}, sql_row_exists, &there);
 
 	if (result)
 		return result;
 	if (!there)
 		return MODEL_NONE;
-	return sql_run(db, "UPDATE account SET password = ? WHERE id = ?",
-	               {sql_text(password), sql_integer(id)});
+	return sql_run(db, "UPDATE account SET password = ? WHERE id = ?", {sql_text(password), sql_integer(id)});
 }
 
 int user_lock(cs_db *db, uint64_t id)

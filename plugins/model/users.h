@@ -15,7 +15,7 @@
 struct user {
 	uint64_t id = 0;
 	std::string name;
-	std::string password;   /* the hash's own string form */
+	std::string password; /* the hash's own string form */
 };
 
 /* 0 or MODEL_NONE. Reader or writer. */

@@ -41,19 +41,18 @@ template <class Handle> struct adapter_cache {
 
 /* This is more than the model has texts. A caller that writes values into its texts only loses speed. MySQL also has a
  * limit: max_prepared_stmt_count (16382), for all connections together. */
-static constexpr size_t ADAPTER_CACHE_MOST = 128;
+static constexpr size_t adapter_cache_most = 128;
 
 /* An entry for a new statement: a new one, or the one that was not used for longest. Null if all are running. */
 template <class Handle> adapter_statement<Handle> *adapter_cache_place(adapter_cache<Handle> *cache)
 {
 	if (cache->kept.empty())
-		cache->kept.reserve(ADAPTER_CACHE_MOST); /* no entry may move while its rows are read */
-	if (cache->kept.size() < ADAPTER_CACHE_MOST)
+		cache->kept.reserve(adapter_cache_most); /* no entry may move while its rows are read */
+	if (cache->kept.size() < adapter_cache_most)
 		return &cache->kept.emplace_back();
-	const auto oldest =
-		std::min_element(cache->kept.begin(), cache->kept.end(), [](const auto &a, const auto &b) {
-			return a.running != b.running ? b.running : a.used < b.used;
-		});
+	const auto oldest = std::min_element(cache->kept.begin(), cache->kept.end(), [](const auto &a, const auto &b) {
+		return a.running != b.running ? b.running : a.used < b.used;
+	});
 	return oldest->running ? nullptr : &*oldest;
 }
 

@@ -4,8 +4,7 @@
 
 static const size_t message_cid_most = 64; /* bytes */
 
-static int message_refuse(const plugin_context &context, const cs_frame *frame, int wire_errno,
-                          const char *why)
+static int message_refuse(const plugin_context &context, const cs_frame *frame, int wire_errno, const char *why)
 {
 	return context.host->refuse(context.self, frame->conn, &frame->request, wire_errno, "%s", why);
 }
@@ -26,7 +25,7 @@ static int message_check_cid(const plugin_context &context, const cs_frame *fram
 	std::string_view cid;
 	const int rc = field_text(context, frame, "cid", FIELD_OPTIONAL, &cid);
 
-	if (rc != 0 || cid.data() == nullptr)
+	if (rc != 0 || !cid.data())
 		return rc;
 	if (cid.empty() || cid.size() > message_cid_most)
 		return message_refuse(context, frame, CS_ERRNO_BAD_FRAME, "cid must have 1 to 64 bytes");

@@ -98,7 +98,7 @@ int schema_read(const schema_file &file, std::string *text_r, cs_error *e)
 int schema_too_old(const char *database, int version, const char *folder, int last, cs_error *e)
 {
 	snprintf(e->text, sizeof(e->text),
-	         "%s has schema version %d, but %s ends at %d: it was written by a newer chatserverd",
-	         database, version, folder, last);
+	         "%s has schema version %d, but %s ends at %d: it was written by a newer chatserverd", database,
+	         version, folder, last);
 	return CS_EINVAL;
 }

@@ -13,8 +13,8 @@ static constexpr int64_t signal_group_good_ms = 900;
 static constexpr int64_t signal_group_renew_ms = 450;
 /* ms. A refusal is given by members that were read lately: the sender may just have joined. */
 static constexpr int64_t signal_group_refusal_good_ms = 100;
-static constexpr size_t signal_group_most_groups = 1024;               /* groups that are remembered; 4 MB of members */
-static constexpr size_t signal_group_most_waiting = 4 * 1024 * 1024;   /* bytes of all waiting frames */
+static constexpr size_t signal_group_most_groups = 1024; /* groups that are remembered; 4 MB of members */
+static constexpr size_t signal_group_most_waiting = 4 * 1024 * 1024; /* bytes of all waiting frames */
 
 struct group_read {
 	uint64_t group = 0;
@@ -31,21 +31,22 @@ static int signal_group_read_members(cs_db *db, void *arg)
 }
 
 static int signal_group_refuse(const plugin_context &c, cs_conn conn, const cs_request &request, int wire_errno,
-                        const char *text)
+                               const char *text)
 {
 	return c.host->refuse(c.self, conn, &request, wire_errno, "%s", text);
 }
 
 /* Sends the frame: the members are known. */
 static int signal_group_send(const signal_plugin *p, const signal_group &g, cs_conn conn, cs_account account,
-                      const cs_request &request, std::string_view bytes)
+                             const cs_request &request, std::string_view bytes)
 {
 	const plugin_context &c = p->context;
 
 	if (!g.exists)
 		return signal_group_refuse(c, conn, request, CS_ERRNO_NO_SUCH_GROUP, "groupid names no group");
 	if (g.is_full)
-		return signal_group_refuse(c, conn, request, CS_ERRNO_FULL, "the group has too many members for signals");
+		return signal_group_refuse(c, conn, request, CS_ERRNO_FULL,
+		                           "the group has too many members for signals");
 	if (!std::binary_search(g.members.begin(), g.members.end(), account))
 		return signal_group_refuse(c, conn, request, CS_ERRNO_NOT_ALLOWED, "not a member of the group");
 	if (g.members.size() > 1) {
@@ -95,8 +96,8 @@ static int signal_group_ask(signal_plugin *p, signal_group *g, uint64_t group, i
 
 	read->group = group;
 	read->asked_ms = now;
-	const int result = p->context.host->work(p->context.self, 0, CS_WORK_READ, signal_group_read_members, signal_group_known,
-	                                         read.get());
+	const int result = p->context.host->work(p->context.self, 0, CS_WORK_READ, signal_group_read_members,
+	                                         signal_group_known, read.get());
 	if (result)
 		return result;
 	(void)read.release(); /* the completion owns it now */
@@ -150,7 +151,8 @@ int signal_to_group(signal_plugin *p, const cs_frame *frame, uint64_t group)
 	    !signal_group_is_good(*g, now, may_send ? signal_group_renew_ms : signal_group_refusal_good_ms))
 		result = signal_group_ask(p, g, group, now);
 	if (signal_group_is_good(*g, now, may_send ? signal_group_good_ms : signal_group_refusal_good_ms))
-		return signal_group_send(p, *g, frame->conn, frame->account, frame->request, {frame->bytes, frame->size});
+		return signal_group_send(p, *g, frame->conn, frame->account, frame->request,
+		                         {frame->bytes, frame->size});
 	if (!result && p->waiting_bytes + frame->size > signal_group_most_waiting)
 		result = CS_EBUSY;
 	if (result)

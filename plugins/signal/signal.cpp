@@ -77,8 +77,8 @@ static int signal_on_signal(void *state, const cs_frame *frame)
 /* A slow client gets no new signals: the frames that it has not taken yet are more important. */
 static void signal_deliver(const signal_plugin *p, cs_conn conn, signal_session *s, std::string_view frame)
 {
-	if (!s->paused && p->context.host->send(p->context.self, conn, frame.data(), frame.size(), nullptr, nullptr) ==
-	                          CS_EAGAIN)
+	if (!s->paused &&
+	    p->context.host->send(p->context.self, conn, frame.data(), frame.size(), nullptr, nullptr) == CS_EAGAIN)
 		s->paused = true;
 }
 

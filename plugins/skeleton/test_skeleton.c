@@ -18,7 +18,7 @@ static void expect(const char *promise, const char *got, const char *wanted)
 int main(void)
 {
 	struct cs_fake_host *host = cs_fake_host_open();
-	struct cs_error e = { "" };
+	struct cs_error e = {""};
 
 	cs_fake_host_set(host, "skeleton.most", "3");
 	if (cs_fake_host_load(host, "./skeleton.so", &e) != 0) {

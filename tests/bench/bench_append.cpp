@@ -116,8 +116,7 @@ static void run_writers(const std::vector<cs_db *> &connections, const load &l)
 	const double start = now();
 
 	for (size_t i = 0; i < connections.size(); i++)
-		threads.emplace_back(run, connections[i], l, static_cast<unsigned>(l.batch * 10 + i),
-		                     &all[i]);
+		threads.emplace_back(run, connections[i], l, static_cast<unsigned>(l.batch * 10 + i), &all[i]);
 	for (std::thread &thread : threads)
 		thread.join();
 	const double seconds = now() - start;

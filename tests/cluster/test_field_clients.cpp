@@ -52,8 +52,7 @@ static void a_group_over_three_nodes_hears_everybody(void **state)
 		client_group_chat(members[speaker], group, std::to_string(speaker));
 		for (size_t i = 0; i < 3; i++)
 			if (i != speaker)
-				client_expect(members[i],
-				              check_format("{\"msgid\":10,\"msg\":\"%zu\"}", speaker));
+				client_expect(members[i], check_format("{\"msgid\":10,\"msg\":\"%zu\"}", speaker));
 	}
 	for (test_client *member : members)
 		client_expect_quiet(member);

@@ -60,8 +60,7 @@ static void cut_off(world *w, int64_t all_are_in_ms)
 	load_run(c->work, cluster_time(1000, 10000));
 	network_drop_listener(w->cable, c->nodes[0].server->port);
 	/* HAProxy needs 6 s to see it. */
-	load_run_until(c->work, check_patience_ms(),
-	               [&] { return haproxy_node_status(c->proxy, "node1") == "DOWN"; });
+	load_run_until(c->work, check_patience_ms(), [&] { return haproxy_node_status(c->proxy, "node1") == "DOWN"; });
 	load_run(c->work, 1000);
 	cluster_wait_players(c, all_are_in_ms);
 	assert_string_equal(haproxy_node_status(c->proxy, "node1").c_str(), "DOWN");
@@ -89,8 +88,8 @@ static void with_refuse_everybody_is_back_once_their_sessions_were_probed(void *
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(with_kick_everybody_is_back_as_soon_as_haproxy_has_seen_it,
-	                                        set_up_kick, tear_down),
+		cmocka_unit_test_setup_teardown(with_kick_everybody_is_back_as_soon_as_haproxy_has_seen_it, set_up_kick,
+	                                        tear_down),
 		cmocka_unit_test_setup_teardown(with_refuse_everybody_is_back_once_their_sessions_were_probed,
 	                                        set_up_refuse, tear_down),
 	};

@@ -80,8 +80,7 @@ static void run_until_full(world *w)
 	const uint64_t before = w->work->book.acknowledged;
 	load_run(w->work, cluster_is_long() ? 30000 : 6000);
 	/* An acknowledgement now and then is right: repetitions of what is stored need no room. */
-	print_message("full: %llu messages refused, %llu acknowledged meanwhile\n",
-	              (unsigned long long)refusals(w),
+	print_message("full: %llu messages refused, %llu acknowledged meanwhile\n", (unsigned long long)refusals(w),
 	              (unsigned long long)(w->work->book.acknowledged - before));
 }
 
@@ -120,8 +119,8 @@ static void a_full_disk_with_a_binary_log_loses_nothing_either(void **state)
 {
 	world *w = (world *)*state;
 
-	w->database->options.insert(w->database->options.end(), {"--log-bin=" + w->folder + "/binary",
-	                                                         "--sync-binlog=1", "--server-id=1"});
+	w->database->options.insert(w->database->options.end(),
+	                            {"--log-bin=" + w->folder + "/binary", "--sync-binlog=1", "--server-id=1"});
 	start(w);
 	run_until_full(w);
 	disk_relieve(w->folder);

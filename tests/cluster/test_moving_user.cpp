@@ -26,8 +26,7 @@ static void a_thousand_messages_follow_a_person_from_node_to_node(void **state)
 	mover->longest_pause = 10;
 	for (const cluster_node &node : c->nodes)
 		c->work->ports.push_back(node.server->port);
-	while ((received(c, mover->id) < wanted || moves < wanted / 50) &&
-	       c->work->book.fault_count == 0) {
+	while ((received(c, mover->id) < wanted || moves < wanted / 50) && c->work->book.fault_count == 0) {
 		load_run(c->work, 2 + (int64_t)(c->work->random() % 60));
 		if (mover->state != PLAYER_IN)
 			continue;

@@ -116,8 +116,7 @@ static int64_t log_in_patiently(test_client *c, int64_t id)
 			return check_now() - begun;
 		assert_int_equal(json_integer(ack.json.get(), "errno"), 2);
 		if (check_now() > begun + 15000)
-			check_fail(std::source_location::current(), "account %lld is locked out",
-			           (long long)id);
+			check_fail(std::source_location::current(), "account %lld is locked out", (long long)id);
 		check_sleep_ms(50);
 	}
 }
@@ -127,8 +126,7 @@ static size_t epochs_of(const test_server *s)
 	const std::string log = test_server_log(s);
 	size_t count = 0;
 
-	for (size_t at = log.find("the bus is there"); at != log.npos;
-	     at = log.find("the bus is there", at + 1))
+	for (size_t at = log.find("the bus is there"); at != log.npos; at = log.find("the bus is there", at + 1))
 		count++;
 	return count;
 }

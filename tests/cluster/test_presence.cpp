@@ -22,8 +22,7 @@ static std::string state_of(test_server *where, int64_t observer, int64_t friend
 }
 
 /* How long it takes until the observer, asking on each node in turn, is told so. */
-static int64_t wait_for_state(cluster *c, int64_t observer, int64_t friend_id, const char *state,
-                              size_t nodes = 3)
+static int64_t wait_for_state(cluster *c, int64_t observer, int64_t friend_id, const char *state, size_t nodes = 3)
 {
 	const int64_t begun = check_now(), end = begun + 3 * check_patience_ms();
 	size_t agreed = 0;
@@ -45,12 +44,10 @@ struct pair {
 
 static pair make_pair_of_friends(cluster *c)
 {
-	test_client *ann = client_enter(c->nodes[0].server, "ann"),
-		    *bob = client_enter(c->nodes[1].server, "bob");
+	test_client *ann = client_enter(c->nodes[0].server, "ann"), *bob = client_enter(c->nodes[1].server, "bob");
 	const pair made = {ann->id, bob->id};
 
-	CLIENT_ASK(ann, 0, "{\"msgid\":7,\"id\":%lld,\"friendid\":%lld", (long long)ann->id,
-	           (long long)bob->id);
+	CLIENT_ASK(ann, 0, "{\"msgid\":7,\"id\":%lld,\"friendid\":%lld", (long long)ann->id, (long long)bob->id);
 	client_leave(ann);
 	client_leave(bob);
 	return made;
@@ -65,11 +62,9 @@ static void friends_and_members_are_online_wherever_they_are(void **state)
 	for (const cluster_node &node : c->nodes) {
 		test_client *bob = client_return(node.server, p.subject);
 
-		assert_true(wait_for_state(c, p.observer, p.subject, "online") <
-		            3000 * check_patience_factor());
+		assert_true(wait_for_state(c, p.observer, p.subject, "online") < 3000 * check_patience_factor());
 		client_close(bob);
-		assert_true(wait_for_state(c, p.observer, p.subject, "offline") <
-		            3000 * check_patience_factor());
+		assert_true(wait_for_state(c, p.observer, p.subject, "offline") < 3000 * check_patience_factor());
 	}
 }
 
@@ -137,15 +132,13 @@ static void a_node_that_wakes_up_closes_what_was_taken_elsewhere_and_nothing_els
 	cluster *c = (cluster *)*state;
 	const pair p = make_pair_of_friends(c);
 	test_client *taken = client_return(c->nodes[1].server, p.subject),
-		    *kept = client_enter(c->nodes[1].server, "kept"),
-		    *eve = client_enter(c->nodes[0].server, "eve");
+		    *kept = client_enter(c->nodes[1].server, "kept"), *eve = client_enter(c->nodes[0].server, "eve");
 
 	cluster_pause_node(c, 1);
 	const int64_t begun = check_now();
 	test_client *again = client_open(c->nodes[0].server);
 	for (;;) {
-		client_sendf(again, "{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}",
-		             (long long)p.subject);
+		client_sendf(again, "{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}", (long long)p.subject);
 		const test_frame ack = client_read(again);
 
 		if (json_integer(ack.json.get(), "errno") == 0)

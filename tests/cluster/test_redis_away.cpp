@@ -31,8 +31,7 @@ static void talk_goes_on_with_a_bounded_delay(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(talk_goes_on_with_a_bounded_delay, cluster_setup,
-	                                        cluster_teardown),
+		cmocka_unit_test_setup_teardown(talk_goes_on_with_a_bounded_delay, cluster_setup, cluster_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);

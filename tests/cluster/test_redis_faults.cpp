@@ -97,8 +97,7 @@ static void a_node_cut_off_from_redis_only_loses_nothing(void **state)
 		load_run(c->work, cluster_time(mode == RELAY_HOLD ? 13000 : 5000, 20000));
 		cluster_silence(c);
 		relay_set(c->nodes[0].to_redis, RELAY_PASS);
-		cluster_heal(c, mode == RELAY_HOLD ? "node without Redis, silently" : "node without Redis",
-		             45000);
+		cluster_heal(c, mode == RELAY_HOLD ? "node without Redis, silently" : "node without Redis", 45000);
 		cluster_wait_bus(c);
 	}
 }

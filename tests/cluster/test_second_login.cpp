@@ -110,8 +110,7 @@ static void with_kick_the_older_session_is_closed_wherever_it_is(void **state)
 
 	cluster_set(c, "login.duplicate_login", "kick");
 	cluster_start(c);
-	test_client *eve = client_enter(c->nodes[0].server, "eve"),
-		    *ann = client_enter(c->nodes[0].server, "ann");
+	test_client *eve = client_enter(c->nodes[0].server, "eve"), *ann = client_enter(c->nodes[0].server, "ann");
 	for (size_t i = 1; i <= 6; i++) {
 		test_client *next = client_open(c->nodes[i % 3].server);
 

@@ -6,12 +6,12 @@
 #include <cstdio>
 #include <cstdlib>
 
-#define REQUIRE(condition)                                                                                   \
-	do {                                                                                                 \
-		if (!(condition)) {                                                                          \
-			fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #condition);        \
-			abort();                                                                             \
-		}                                                                                            \
+#define REQUIRE(condition)                                                                                             \
+	do {                                                                                                           \
+		if (!(condition)) {                                                                                    \
+			fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #condition);                  \
+			abort();                                                                                       \
+		}                                                                                                      \
 	} while (0)
 
 #endif

@@ -68,16 +68,14 @@ static void require_same(const struct frame_parser &a, const struct frame_parser
 	for (size_t i = 0; i < a.members.size() && !a.fault; i++) {
 		const struct frame_member *m = &a.members[i], *n = &b.members[i];
 
-		REQUIRE(m->key_at == n->key_at && m->key_size == n->key_size &&
-		        m->key_decoded == n->key_decoded);
+		REQUIRE(m->key_at == n->key_at && m->key_size == n->key_size && m->key_decoded == n->key_decoded);
 		REQUIRE(m->value_at == n->value_at && m->value_size == n->value_size);
 		REQUIRE(m->type == n->type && m->has_escapes == n->has_escapes);
 	}
 }
 
 /* However the bytes are cut, the frame is the same, and found with its last byte. */
-static void require_cuts_do_not_matter(std::string_view bytes, const struct frame_parser &whole,
-                                       uint32_t seed)
+static void require_cuts_do_not_matter(std::string_view bytes, const struct frame_parser &whole, uint32_t seed)
 {
 	struct frame_parser p;
 
@@ -127,8 +125,7 @@ static void require_same_value(const struct cs_frame *frame, const cJSON *item)
 	                        std::fabs(item->valuedouble) <= static_cast<double>(CS_INTEGER_MAX);
 
 	REQUIRE(frame_has(frame, item->string) == 1);
-	REQUIRE(frame_get_integer(frame, item->string, INT64_MIN, INT64_MAX, &number) ==
-	        (is_integer ? 0 : CS_EINVAL));
+	REQUIRE(frame_get_integer(frame, item->string, INT64_MIN, INT64_MAX, &number) == (is_integer ? 0 : CS_EINVAL));
 	REQUIRE(!is_integer || number == static_cast<int64_t>(item->valuedouble));
 	REQUIRE(frame_get_text(frame, item->string, &text, &size) == (cJSON_IsString(item) ? 0 : CS_EINVAL));
 	REQUIRE(!cJSON_IsString(item) || (strcmp(text, item->valuestring) == 0 && size == strlen(text)));

@@ -26,7 +26,10 @@
 #include "tests/support/fake_host.h"
 
 struct cjson_delete {
-	void operator()(cJSON *json) const { cJSON_Delete(json); }
+	void operator()(cJSON *json) const
+	{
+		cJSON_Delete(json);
+	}
 };
 
 using cjson_ptr = std::unique_ptr<cJSON, cjson_delete>;
@@ -78,8 +81,7 @@ static void world_empty(const fake_host *host)
 
 	for (const char *table : tables) {
 		const std::string sql = std::string("DELETE FROM ") + table;
-		demand(host->driver->query(host->db, sql.c_str(), nullptr, 0, nullptr, nullptr) == 0,
-		       sql.c_str());
+		demand(host->driver->query(host->db, sql.c_str(), nullptr, 0, nullptr, nullptr) == 0, sql.c_str());
 	}
 }
 
@@ -264,8 +266,7 @@ static void event(handler_world *w, std::string_view line)
 	if (line.empty())
 		return;
 	const size_t first = static_cast<unsigned char>(line[0]) - size_t{'0'};
-	const size_t second =
-		line.size() < 2 ? connections : static_cast<unsigned char>(line[1]) - size_t{'0'};
+	const size_t second = line.size() < 2 ? connections : static_cast<unsigned char>(line[1]) - size_t{'0'};
 	if (first < connections)
 		event_frame(w, first, line.substr(1));
 	else if (line[0] == 's')
@@ -304,7 +305,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const std::unique_ptr<handler_world> w = std::make_unique<handler_world>();
 	std::string_view rest(reinterpret_cast<const char *>(data), size);
 
-	if (w->host == nullptr || ++w->inputs >= inputs_per_host) {
+	if (!w->host || ++w->inputs >= inputs_per_host) {
 		w->host.reset();
 		world_open(w.get());
 	}

@@ -74,12 +74,11 @@ static void require_line_says_the_same(const struct verdict &v)
 	const bool is_ipv4 = source->ss_family == AF_INET;
 	char host[INET6_ADDRSTRLEN];
 
-	REQUIRE(inet_ntop(source->ss_family,
-	                  is_ipv4 ? static_cast<const void *>(&in->sin_addr) : &in6->sin6_addr, host,
+	REQUIRE(inet_ntop(source->ss_family, is_ipv4 ? static_cast<const void *>(&in->sin_addr) : &in6->sin6_addr, host,
 	                  sizeof host) != nullptr);
 	const std::string port = std::to_string(ntohs(is_ipv4 ? in->sin_port : in6->sin6_port));
-	const std::string line = std::string("PROXY TCP") + (is_ipv4 ? "4 " : "6 ") + host + " " + host +
-	                         " " + port + " " + port + "\r\n";
+	const std::string line = std::string("PROXY TCP") + (is_ipv4 ? "4 " : "6 ") + host + " " + host + " " + port +
+	                         " " + port + "\r\n";
 	const struct verdict again = judge(line);
 
 	REQUIRE(again.result == PROXYPROTO_ADDRESS && again.header.size == line.size());

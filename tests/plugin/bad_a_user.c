@@ -13,6 +13,6 @@ static int good_start(const struct cs_host *host, struct cs_self *self, const vo
 	return bad_start(host, self, conf, state_r, e);
 }
 
-static const char *const uses[] = { "tea", NULL };
+static const char *const uses[] = {"tea", NULL};
 
-const struct cs_plugin cs_plugin = { BAD_PLUGIN_HEAD, .name = "bad_a_user", .uses = uses, .start = good_start };
+const struct cs_plugin cs_plugin = {BAD_PLUGIN_HEAD, .name = "bad_a_user", .uses = uses, .start = good_start};

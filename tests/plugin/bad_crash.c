@@ -18,4 +18,4 @@ static int start_to_crash(const struct cs_host *host, struct cs_self *self, cons
 	return bad_start(host, self, conf, state_r, e);
 }
 
-const struct cs_plugin cs_plugin = { BAD_PLUGIN_HEAD, .name = "bad_crash", .start = start_to_crash };
+const struct cs_plugin cs_plugin = {BAD_PLUGIN_HEAD, .name = "bad_crash", .start = start_to_crash};

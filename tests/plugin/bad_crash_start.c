@@ -14,4 +14,4 @@ static int crash(const struct cs_host *host, struct cs_self *self, const void *c
 	abort();
 }
 
-const struct cs_plugin cs_plugin = { BAD_PLUGIN_HEAD, .name = "bad_crash_start", .start = crash };
+const struct cs_plugin cs_plugin = {BAD_PLUGIN_HEAD, .name = "bad_crash_start", .start = crash};

@@ -15,4 +15,4 @@ static int fail_to_start(const struct cs_host *host, struct cs_self *self, const
 	return CS_EINVAL;
 }
 
-const struct cs_plugin cs_plugin = { BAD_PLUGIN_HEAD, .name = "bad_failing_start", .start = fail_to_start };
+const struct cs_plugin cs_plugin = {BAD_PLUGIN_HEAD, .name = "bad_failing_start", .start = fail_to_start};

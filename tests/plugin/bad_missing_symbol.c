@@ -11,4 +11,4 @@ static int start_with_tea(const struct cs_host *host, struct cs_self *self, cons
 	return brew_tea();
 }
 
-const struct cs_plugin cs_plugin = { BAD_PLUGIN_HEAD, .name = "bad_missing_symbol", .start = start_with_tea };
+const struct cs_plugin cs_plugin = {BAD_PLUGIN_HEAD, .name = "bad_missing_symbol", .start = start_with_tea};

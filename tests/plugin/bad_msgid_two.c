@@ -3,8 +3,8 @@
 #include "bad_plugin.h"
 
 static const struct cs_route routes[] = {
-	{ 2003, "two", bad_handler, 0, 1 },
-	{ 0, NULL, NULL, 0, 0 },
+	{2003, "two", bad_handler, 0, 1},
+	{0, NULL, NULL, 0, 0},
 };
 
-const struct cs_plugin cs_plugin = { BAD_PLUGIN, .name = "bad_msgid_two", .routes = routes };
+const struct cs_plugin cs_plugin = {BAD_PLUGIN, .name = "bad_msgid_two", .routes = routes};

@@ -3,6 +3,6 @@
 #include "bad_plugin.h"
 
 static const int table = 0;
-static const struct cs_service provides[] = { { "tea", 1, &table }, { NULL, 0, NULL } };
+static const struct cs_service provides[] = {{"tea", 1, &table}, {NULL, 0, NULL}};
 
-const struct cs_plugin cs_plugin = { BAD_PLUGIN, .name = "bad_service_two", .provides = provides };
+const struct cs_plugin cs_plugin = {BAD_PLUGIN, .name = "bad_service_two", .provides = provides};

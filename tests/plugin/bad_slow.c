@@ -9,7 +9,7 @@
 
 static void block(void *state, void *arg)
 {
-	const struct timespec time = { 2, 0 };
+	const struct timespec time = {2, 0};
 
 	(void)state;
 	(void)arg;
@@ -24,4 +24,4 @@ static int start_to_block(const struct cs_host *host, struct cs_self *self, cons
 	return bad_start(host, self, conf, state_r, e);
 }
 
-const struct cs_plugin cs_plugin = { BAD_PLUGIN_HEAD, .name = "bad_slow", .start = start_to_block };
+const struct cs_plugin cs_plugin = {BAD_PLUGIN_HEAD, .name = "bad_slow", .start = start_to_block};

@@ -3,6 +3,10 @@
 #include "bad_plugin.h"
 
 const struct cs_plugin cs_plugin = {
-	.abi = 9u << 16 | 3, .size = sizeof(struct cs_plugin), .name = "bad_wrong_abi", .version = "1",
-	.start = bad_start, .stop = bad_stop,
+	.abi = 9u << 16 | 3,
+	.size = sizeof(struct cs_plugin),
+	.name = "bad_wrong_abi",
+	.version = "1",
+	.start = bad_start,
+	.stop = bad_stop,
 };

@@ -18,9 +18,7 @@ static int succeed(cs_db *)
 	return 0;
 }
 
-static void do_nothing(cs_db *)
-{
-}
+static void do_nothing(cs_db *) {}
 
 static const char *no_message(cs_db *)
 {
@@ -89,8 +87,7 @@ static uint64_t make_pair(memory_log *log, uint64_t a, uint64_t b)
 	return id;
 }
 
-uint64_t memory_log_append_pair(memory_log *log, uint64_t sender, uint64_t to, const std::string &body,
-                                int64_t created)
+uint64_t memory_log_append_pair(memory_log *log, uint64_t sender, uint64_t to, const std::string &body, int64_t created)
 {
 	return memory_log_append_group(log, sender, make_pair(log, sender, to), body, created);
 }
@@ -238,8 +235,7 @@ int message_group_ids(cs_db *db, uint64_t account, std::vector<uint64_t> *groups
 	return 0;
 }
 
-int message_read(cs_db *db, uint64_t conversation, uint64_t after, size_t limit,
-                 std::vector<message_row> *rows_r)
+int message_read(cs_db *db, uint64_t conversation, uint64_t after, size_t limit, std::vector<message_row> *rows_r)
 {
 	const std::vector<log_message> &messages = log_of(db)->conversations[conversation].messages;
 

@@ -21,20 +21,20 @@ struct log_message {
 struct log_conversation {
 	bool group = false;
 	uint64_t low = 0, high = 0;
-	std::map<uint64_t, uint64_t> members;     /* account -> joined_seq */
-	std::vector<log_message> messages;        /* seq - 1 */
+	std::map<uint64_t, uint64_t> members; /* account -> joined_seq */
+	std::vector<log_message> messages; /* seq - 1 */
 };
 
 struct memory_log {
-	cs_db db;                                 /* first: what the model is given */
-	uint64_t accounts = 0;                    /* 1 to accounts are there */
+	cs_db db; /* first: what the model is given */
+	uint64_t accounts = 0; /* 1 to accounts are there */
 	std::map<uint64_t, log_conversation> conversations;
 	std::map<std::pair<uint64_t, uint64_t>, uint64_t> pairs;
 	std::map<std::pair<uint64_t, std::string>, std::pair<uint64_t, uint64_t>> cids;
-	std::map<std::pair<uint64_t, uint64_t>, uint64_t> cursors;   /* (account, conversation) */
+	std::map<std::pair<uint64_t, uint64_t>, uint64_t> cursors; /* (account, conversation) */
 	uint64_t last_conversation = 0;
 	size_t cursor_statements = 0;
-	size_t row_statements = 0;                /* that read messages */
+	size_t row_statements = 0; /* that read messages */
 };
 
 void memory_log_open(memory_log *log, uint64_t accounts);

@@ -7,19 +7,19 @@
 
 #include <set>
 
-constexpr uint64_t PEOPLE = 4;
-constexpr unsigned NODES = 3;
+constexpr uint64_t people_count = 4;
+constexpr unsigned node_count = 3;
 
 enum schedule_cluster {
-	ONE_NODE,          /* of three workers */
-	QUIET_CLUSTER,     /* three nodes, whose hints overtake each other */
-	TROUBLED_CLUSTER   /* buses go away, leases lapse, Redis restarts, nodes die */
+	ONE_NODE, /* of three workers */
+	QUIET_CLUSTER, /* three nodes, whose hints overtake each other */
+	TROUBLED_CLUSTER /* buses go away, leases lapse, Redis restarts, nodes die */
 };
 
 /* What a run may do to the mailbox. */
 struct schedule_kind {
 	bool sweep;
-	bool faults;       /* the store fails, hints get lost (with the sweep on) */
+	bool faults; /* the store fails, hints get lost (with the sweep on) */
 	schedule_cluster nodes = ONE_NODE;
 };
 
@@ -27,33 +27,33 @@ struct schedule_message {
 	uint64_t from;
 	cs_conversation_kind kind;
 	uint64_t to;
-	std::string cid;   /* "": none */
+	std::string cid; /* "": none */
 };
 
 /* A client and what it remembers over all its connections. */
 struct schedule_person {
 	cs_conn conn = 0;
 	bool acknowledges = false;
-	bool deaf = false;                           /* what comes now is lost in the network */
-	unsigned login = 0;                          /* of conn, when `last` was begun */
-	std::map<mailbox_key, uint64_t> last;        /* highest seq by conversation, on this login */
-	std::map<mailbox_key, uint64_t> have;        /* ... ever */
-	std::set<uint64_t> numbers;                  /* of messages that it saw */
-	std::map<std::pair<mailbox_key, uint64_t>, uint64_t> order;   /* last number by conversation and sender */
+	bool deaf = false; /* what comes now is lost in the network */
+	unsigned login = 0; /* of conn, when `last` was begun */
+	std::map<mailbox_key, uint64_t> last; /* highest seq by conversation, on this login */
+	std::map<mailbox_key, uint64_t> have; /* ... ever */
+	std::set<uint64_t> numbers; /* of messages that it saw */
+	std::map<std::pair<mailbox_key, uint64_t>, uint64_t> order; /* last number by conversation and sender */
 };
 
 struct schedule_run {
 	stage st;
 	schedule_kind what;
 	uint64_t seed, random;
-	schedule_person people[PEOPLE + 1];
+	schedule_person people[people_count + 1];
 	std::vector<uint64_t> groups;
-	std::map<uint64_t, schedule_message> messages;           /* by number */
-	std::map<int64_t, uint64_t> requests;        /* req -> number */
+	std::map<uint64_t, schedule_message> messages; /* by number */
+	std::map<int64_t, uint64_t> requests; /* req -> number */
 	std::map<int64_t, cs_conn> asked_on;
-	std::set<cs_conn> abandoned;                 /* connections that nobody is behind any more */
-	std::vector<unsigned> unburied;              /* dead nodes whose death nobody was told */
-	std::set<cs_conn> crashed;                   /* those of nodes that died */
+	std::set<cs_conn> abandoned; /* connections that nobody is behind any more */
+	std::vector<unsigned> unburied; /* dead nodes whose death nobody was told */
+	std::set<cs_conn> crashed; /* those of nodes that died */
 	uint64_t last_number = 0;
 	std::string problem;
 };

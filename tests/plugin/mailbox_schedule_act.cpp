@@ -79,7 +79,7 @@ static bool can_talk(schedule_run *r, uint64_t account)
 static void talk(schedule_run *r, uint64_t account)
 {
 	const uint64_t number = r->last_number + 1;
-	schedule_message m = {account, CS_CONVERSATION_PAIR, 1 + schedule_draw(r, PEOPLE), ""};
+	schedule_message m = {account, CS_CONVERSATION_PAIR, 1 + schedule_draw(r, people_count), ""};
 
 	if (!can_talk(r, account))
 		return;
@@ -176,15 +176,24 @@ void schedule_bury(schedule_run *r)
 void schedule_trouble(schedule_run *r)
 {
 	world *w = &r->st.w;
-	const auto node = static_cast<unsigned>(schedule_draw(r, NODES));
+	const auto node = static_cast<unsigned>(schedule_draw(r, node_count));
 	const cs_conn conn = conn_on(r, node, schedule_draw(r, 4));
 
 	switch (schedule_draw(r, 10)) {
-	case 0: case 1: world_bus_lose(w, node); break;
-	case 2: case 3: case 4: world_bus_find(w, node); break;
-	case 5: if (schedule_draw(r, 3) == 0) world_bus_restart(w); break;
+	case 0:
+	case 1: world_bus_lose(w, node); break;
+	case 2:
+	case 3:
+	case 4: world_bus_find(w, node); break;
+	case 5:
+		if (schedule_draw(r, 3) == 0)
+			world_bus_restart(w);
+		break;
 	case 6: world_bus_lapse(w, node); break;
-	case 7: if (w->nodes[node]->lapsed) world_bus_lose(w, node); break;
+	case 7:
+		if (w->nodes[node]->lapsed)
+			world_bus_lose(w, node);
+		break;
 	case 8:
 		if (schedule_draw(r, 3) == 0)
 			crash(r, node);
@@ -200,11 +209,11 @@ void schedule_trouble(schedule_run *r)
 
 void schedule_person_acts(schedule_run *r)
 {
-	const uint64_t account = 1 + schedule_draw(r, PEOPLE), what = schedule_draw(r, 80);
+	const uint64_t account = 1 + schedule_draw(r, people_count), what = schedule_draw(r, 80);
 	schedule_person *p = &r->people[account];
 
-	if (p->conn && (world_conn_of(&r->st.w, p->conn)->ended ||
-	                world_conn_of(&r->st.w, p->conn)->phase == WORLD_REFUSED))
+	if (p->conn &&
+	    (world_conn_of(&r->st.w, p->conn)->ended || world_conn_of(&r->st.w, p->conn)->phase == WORLD_REFUSED))
 		schedule_go(r, account);
 	if (!p->conn)
 		schedule_come(r, account);
@@ -231,21 +240,29 @@ void schedule_person_acts(schedule_run *r)
 static bool world_acts(schedule_run *r)
 {
 	world *w = &r->st.w;
-	const cs_conn conn = r->people[1 + schedule_draw(r, PEOPLE)].conn;
+	const cs_conn conn = r->people[1 + schedule_draw(r, people_count)].conn;
 	const auto nodes = static_cast<unsigned>(w->nodes.size());
 	const auto node = static_cast<unsigned>(nodes > 1 ? schedule_draw(r, nodes) : 0);
 
 	switch (schedule_draw(r, nodes > 1 ? 22 : 16)) {
-	case 0: case 1: case 2: case 3: case 4: case 5:
-		return world_step_post(w, static_cast<unsigned>(schedule_draw(r, w->workers.size())));
+	case 0:
+	case 1:
+	case 2:
+	case 3:
+	case 4:
+	case 5: return world_step_post(w, static_cast<unsigned>(schedule_draw(r, w->workers.size())));
 	case 6: return world_step_read(w, schedule_draw(r, 3));
 	case 7: return world_step_read_result(w, node);
 	case 8: return world_step_write(w, 1 + schedule_draw(r, 5), node);
 	case 9: return world_step_commit(w, node);
-	case 10: case 11: return conn && world_step_request(w, conn);
-	case 12: case 13: case 14: return conn && world_step_take(w, conn, 1 + schedule_draw(r, 600));
+	case 10:
+	case 11: return conn && world_step_request(w, conn);
+	case 12:
+	case 13:
+	case 14: return conn && world_step_take(w, conn, 1 + schedule_draw(r, 600));
 	case 15: return world_step_timer(w, w->clock + static_cast<int64_t>(schedule_draw(r, 200)));
-	case 16: case 17: return world_step_bus_ask(w, node);
+	case 16:
+	case 17: return world_step_bus_ask(w, node);
 	case 18: return world_step_bus_claim(w, node);
 	default: return world_step_bus_arrive(w, node, static_cast<unsigned>(schedule_draw(r, nodes)));
 	}

@@ -17,8 +17,8 @@ static bool is_troubled(const schedule_run *r)
 static log_conversation *conversation_of(schedule_run *r, uint64_t account, mailbox_key key)
 {
 	const uint64_t of = mailbox_key_other(key);
-	const uint64_t id = mailbox_key_kind(key) == CS_CONVERSATION_GROUP ? of
-	                                                                   : memory_log_pair(&r->st.log, account, of);
+	const uint64_t id =
+		mailbox_key_kind(key) == CS_CONVERSATION_GROUP ? of : memory_log_pair(&r->st.log, account, of);
 
 	return id ? &r->st.log.conversations[id] : nullptr;
 }
@@ -34,8 +34,7 @@ static void check_address(schedule_run *r, uint64_t account, const stage_frame &
 {
 	const schedule_message &m = r->messages[frame.n];
 
-	if (m.kind == CS_CONVERSATION_PAIR ? m.to != account
-	                                   : !r->st.log.conversations[m.to].members.count(account))
+	if (m.kind == CS_CONVERSATION_PAIR ? m.to != account : !r->st.log.conversations[m.to].members.count(account))
 		schedule_blame(r, "a foreign message", account, frame.n);
 	if (m.from == account && !(m.kind == CS_CONVERSATION_PAIR && m.to == account))
 		schedule_blame(r, "one's own message", account, frame.n);
@@ -83,8 +82,8 @@ void schedule_see(schedule_run *r, const world_conn &c, const std::string &text)
 	schedule_person *p = &r->people[c.account];
 	const stage_frame frame = stage_parse(text);
 	const schedule_message &m = r->messages[frame.n];
-	const mailbox_key key = m.kind == CS_CONVERSATION_GROUP ? mailbox_key_of(m.kind, m.to)
-	                                                        : mailbox_key_of(m.kind, frame.from);
+	const mailbox_key key =
+		m.kind == CS_CONVERSATION_GROUP ? mailbox_key_of(m.kind, m.to) : mailbox_key_of(m.kind, frame.from);
 
 	if (p->deaf || r->abandoned.count(c.id))
 		return;
@@ -98,7 +97,8 @@ void schedule_see(schedule_run *r, const world_conn &c, const std::string &text)
 
 /* ---- at the end */
 
-static void check_received(schedule_run *r, uint64_t account, mailbox_key key, const log_conversation &c, uint64_t after)
+static void check_received(schedule_run *r, uint64_t account, mailbox_key key, const log_conversation &c,
+                           uint64_t after)
 {
 	for (uint64_t seq = after + 1; seq <= c.messages.size(); seq++)
 		if (is_foreign(c, account, key, seq) &&

@@ -76,13 +76,11 @@ cs_conn stage_login(stage *st, unsigned worker, cs_account account, bool acknowl
 	return conn;
 }
 
-int64_t stage_chat_as(stage *st, cs_conn conn, cs_conversation_kind kind, uint64_t to, uint64_t n,
-                      const char *cid)
+int64_t stage_chat_as(stage *st, cs_conn conn, cs_conversation_kind kind, uint64_t to, uint64_t n, const char *cid)
 {
 	const std::string body = stage_body(world_conn_of(&st->w, conn)->account, n);
 
-	world_send(&st->w, conn, kind, to, body, cid ? std::optional<std::string>(cid) : std::nullopt,
-	           ++st->last_req);
+	world_send(&st->w, conn, kind, to, body, cid ? std::optional<std::string>(cid) : std::nullopt, ++st->last_req);
 	return st->last_req;
 }
 
@@ -97,7 +95,7 @@ static const world_answer *answer_of(const stage *st, int64_t req)
 
 	for (const world_answer &answer : st->w.answers)
 		if (answer.req == req) {
-			assert_null(found);   /* exactly one */
+			assert_null(found); /* exactly one */
 			found = &answer;
 		}
 	return found;

@@ -24,9 +24,9 @@ extern "C" {
 
 /* A delivered frame. */
 struct stage_frame {
-	uint64_t n;          /* the test's own number of the message */
+	uint64_t n; /* the test's own number of the message */
 	uint64_t from;
-	uint64_t seq;        /* 0: it had none */
+	uint64_t seq; /* 0: it had none */
 	int64_t ts;
 	size_t size;
 };
@@ -59,8 +59,7 @@ void stage_keep(stage *st, uint64_t count, size_t padding = 0);
 cs_conn stage_login(stage *st, unsigned worker, cs_account account, bool acknowledges = false);
 /* Only says it; nothing is settled. Answers its req. */
 int64_t stage_chat(stage *st, cs_conn conn, uint64_t to, uint64_t n);
-int64_t stage_chat_as(stage *st, cs_conn conn, cs_conversation_kind kind, uint64_t to, uint64_t n,
-                      const char *cid);
+int64_t stage_chat_as(stage *st, cs_conn conn, cs_conversation_kind kind, uint64_t to, uint64_t n, const char *cid);
 /* The answer to req; -1: none yet. */
 int stage_errno(const stage *st, int64_t req);
 /* The answer's text; "" where there is none. */

@@ -11,8 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <setjmp.h>
 #include <cstdarg>
+#include <setjmp.h>
 
 extern "C" {
 #include <cmocka.h>
@@ -21,7 +21,7 @@ extern "C" {
 #include <chatserverd/plugin.h>
 
 struct fixture {
-	std::string folder;    /* temporary; its `p` is the folder of the bad plugins */
+	std::string folder; /* temporary; its `p` is the folder of the bad plugins */
 	std::string binary;
 };
 
@@ -149,10 +149,14 @@ static void a_bad_file_of_the_folder_can_be_left_out(void **state)
 	const std::string bad = "{}/p/bad_no_start.so: has no name, version, start or stop (see core.plugins";
 	int status = -1;
 
-	assert_int_equal(system(fill(f, "mkdir {}/q; cp {}/p/bad_nothing.so {}/p/bad_no_start.so {}/p/bad_no_symbol.so {}/q; "
-	                                "rm {}/p; mv {}/q {}/p").c_str()), 0);
-	assert_refused(f, "", bad + ": not set, so all of core.plugin_dir is loaded, {}/c:3; "
-	                            "`plugins = all but bad_no_start` leaves it out)");
+	assert_int_equal(
+		system(fill(f, "mkdir {}/q; cp {}/p/bad_nothing.so {}/p/bad_no_start.so {}/p/bad_no_symbol.so {}/q; "
+	                       "rm {}/p; mv {}/q {}/p")
+	                       .c_str()),
+		0);
+	assert_refused(f, "",
+	               bad + ": not set, so all of core.plugin_dir is loaded, {}/c:3; "
+	                     "`plugins = all but bad_no_start` leaves it out)");
 	assert_refused(f, "all but bad_no_symbol", bad + " at {}/c:4; its `all but` may leave out bad_no_start, too)");
 	write_conf(f, "all but bad_no_start, bad_no_symbol", "[bad_no_start]\nits = own\n");
 	run(f, "-t", &status);
@@ -168,8 +172,8 @@ static void a_struct_that_is_too_short_is_refused(void **state)
 {
 	assert_refused((fixture *)*state, "bad_short_size",
 	               "{}/p/bad_short_size.so: its cs_plugin has 24 bytes, plugin ABI 1.0 has " +
-	               std::to_string(offsetof(struct cs_plugin, stop) + sizeof(cs_plugin.stop)) +
-	               "; build it again, or take it out (see core.plugins at {}/c:4)");
+	                       std::to_string(offsetof(struct cs_plugin, stop) + sizeof(cs_plugin.stop)) +
+	                       "; build it again, or take it out (see core.plugins at {}/c:4)");
 }
 
 static void a_name_that_is_not_the_files_is_refused(void **state)
@@ -187,8 +191,10 @@ static void a_plugin_cannot_have_the_name_of_a_section_of_the_server(void **stat
 	assert_int_equal(system(("rm " + here + " && mkdir " + here).c_str()), 0);
 	for (const std::string name : {"core", "store", "bus"}) {
 		assert_int_equal(system(("cp " + bad + here + "/" + name + ".so").c_str()), 0);
-		assert_refused(f, name, "{}/p/" + name + ".so: [" + name + "] is the server's own section, no plugin "
-		                        "can have the name (see core.plugins at {}/c:4)");
+		assert_refused(f, name,
+		               "{}/p/" + name + ".so: [" + name +
+		                       "] is the server's own section, no plugin "
+		                       "can have the name (see core.plugins at {}/c:4)");
 	}
 }
 
@@ -221,9 +227,10 @@ static void what_is_spare_must_be_zero(void **state)
 
 static void rows_of_a_size_that_cannot_be_are_refused(void **state)
 {
-	const std::string route = std::to_string(sizeof(struct cs_route)), option = std::to_string(sizeof(struct cs_option));
+	const std::string route = std::to_string(sizeof(struct cs_route)),
+			  option = std::to_string(sizeof(struct cs_option));
 	const std::string advice = "; begin cs_plugin with CS_PLUGIN_HEAD and build it again, or take it out "
-	                           "(see core.plugins at {}/c:4)";
+				   "(see core.plugins at {}/c:4)";
 
 	assert_refused((fixture *)*state, "bad_stride",
 	               "{}/p/bad_stride.so: its route_size is 9, plugin ABI 1.0 has " + route + advice);
@@ -282,8 +289,8 @@ static void assert_says(const fixture *f, const char *plugin, const char *said, 
 
 static void one_that_crashes_is_named_in_the_last_line(void **state)
 {
-	assert_says((fixture *)*state, "bad_crash", "error the process crashes signal=6 plugin=bad_crash call=timer msgid=0\n",
-	            128 + SIGABRT);
+	assert_says((fixture *)*state, "bad_crash",
+	            "error the process crashes signal=6 plugin=bad_crash call=timer msgid=0\n", 128 + SIGABRT);
 	assert_says((fixture *)*state, "bad_crash_start",
 	            "error the process crashes signal=6 plugin=bad_crash_start call=start msgid=0\n", 128 + SIGABRT);
 }
@@ -293,16 +300,20 @@ static void the_routes_are_listed_with_those_who_see_them_first(void **state)
 	const auto *f = (fixture *)*state;
 	int status = -1;
 
-	assert_int_equal(system(fill(f, "mkdir {}/q; cp " + build_folder() + "/plugins/skeleton.so {}/p/bad_msgid_one.so {}/q; "
-	                                "rm {}/p; mv {}/q {}/p").c_str()), 0);
+	assert_int_equal(system(fill(f, "mkdir {}/q; cp " + build_folder() +
+	                                        "/plugins/skeleton.so {}/p/bad_msgid_one.so {}/q; "
+	                                        "rm {}/p; mv {}/q {}/p")
+	                                .c_str()),
+	                 0);
 	write_conf(f, "", "");
-	assert_string_equal(run(f, "--list-routes", &status).c_str(), "2003\tone\tbad_msgid_one\n1000\tskeleton\tskeleton\tskeleton\n");
+	assert_string_equal(run(f, "--list-routes", &status).c_str(),
+	                    "2003\tone\tbad_msgid_one\n1000\tskeleton\tskeleton\tskeleton\n");
 }
 
 static void one_that_holds_up_its_worker_is_named(void **state)
 {
-	assert_says((fixture *)*state, "bad_slow", "warning plugin=bad_slow holds up its worker call=timer msgid=0 worker=0 ms=1000\n",
-	            0);
+	assert_says((fixture *)*state, "bad_slow",
+	            "warning plugin=bad_slow holds up its worker call=timer msgid=0 worker=0 ms=1000\n", 0);
 }
 
 static void plugins_that_need_each_other_are_refused(void **state)
@@ -367,15 +378,17 @@ static void a_file_that_others_may_write_is_refused(void **state)
 	assert_int_equal(system(fill(f, copy).c_str()), 0);
 	for (const char *mode : {"775", "757"}) {
 		assert_int_equal(chmod(file.c_str(), (mode_t)strtoul(mode, nullptr, 8)), 0);
-		assert_refused(f, "", std::string("{}/p/bad_nothing.so: others may write to it (mode ") + mode +
-		                          "); run chmod go-w on it (see core.plugins: not set, so all of core.plugin_dir "
-		                          "is loaded, {}/c:3; `plugins = all but bad_nothing` leaves it out)");
+		assert_refused(f, "",
+		               std::string("{}/p/bad_nothing.so: others may write to it (mode ") + mode +
+		                       "); run chmod go-w on it (see core.plugins: not set, so all of core.plugin_dir "
+		                       "is loaded, {}/c:3; `plugins = all but bad_nothing` leaves it out)");
 	}
 	if (geteuid() == 0) {
 		assert_int_equal(chmod(file.c_str(), 0755), 0);
 		assert_int_equal(chown(file.c_str(), 4711, 4711), 0);
-		assert_refused(f, "bad_nothing", "{}/p/bad_nothing.so: belongs to user 4711; a plugin must belong to root or "
-		                                 "to the server's user (chown) (see core.plugins at {}/c:4)");
+		assert_refused(f, "bad_nothing",
+		               "{}/p/bad_nothing.so: belongs to user 4711; a plugin must belong to root or "
+		               "to the server's user (chown) (see core.plugins at {}/c:4)");
 	}
 }
 
@@ -406,22 +419,25 @@ static void a_folder_that_others_may_write_is_refused(void **state)
 
 		(void)snprintf(text, sizeof(text), "%03o", mode);
 		set_mode(folder, mode);
-		assert_refused(f, "bad_nothing", std::string("{}/p: others may write to this folder of plugins (mode ") + text +
-		                                 "); run chmod go-w on it" + behind);
+		assert_refused(f, "bad_nothing",
+		               std::string("{}/p: others may write to this folder of plugins (mode ") + text +
+		                       "); run chmod go-w on it" + behind);
 	}
 	if (geteuid() != 0)
 		return;
 	set_mode(folder, 0775);
 	assert_int_equal(chown(folder.c_str(), (uid_t)-1, 4711), 0);
-	assert_refused(f, "bad_nothing", "{}/p: others may write to this folder of plugins (mode 775); run chmod go-w on it" +
-	               behind);
+	assert_refused(f, "bad_nothing",
+	               "{}/p: others may write to this folder of plugins (mode 775); run chmod go-w on it" + behind);
 	assert_int_equal(chown(folder.c_str(), (uid_t)-1, 0), 0);
 	write_conf(f, "bad_nothing", "");
 	assert_taken(f);
 	set_mode(folder, 0755);
 	assert_int_equal(chown(folder.c_str(), 4711, 0), 0);
-	assert_refused(f, "bad_nothing", "{}/p: belongs to user 4711; a folder of plugins must belong to root or to the "
-	                                 "server's user (chown)" + behind);
+	assert_refused(f, "bad_nothing",
+	               "{}/p: belongs to user 4711; a folder of plugins must belong to root or to the "
+	               "server's user (chown)" +
+	                       behind);
 
 	/* That would run it as well. */
 	assert_non_null(strstr(run(f, "--dump-options", &status).c_str(), "/p: belongs to user 4711"));
@@ -432,15 +448,18 @@ static void a_folder_below_one_that_others_may_write_is_refused(void **state)
 {
 	const auto *f = (fixture *)*state;
 
-	assert_int_equal(system(fill(f, "mkdir -p {}/a/b; cp {}/p/bad_nothing.so {}/a/b; rm {}/p; ln -s a/b {}/p").c_str()),
-	                 0);
+	assert_int_equal(
+		system(fill(f, "mkdir -p {}/a/b; cp {}/p/bad_nothing.so {}/a/b; rm {}/p; ln -s a/b {}/p").c_str()), 0);
 	write_conf(f, "bad_nothing", "");
 	assert_taken(f);
 	for (const char *above : {"/a", ""}) {
 		set_mode(f->folder + above, 0777);
-		assert_refused(f, "bad_nothing", std::string("{}/p: others may put another folder in its place, for they may "
-		                                             "write to {}") + above + " (mode 777); run chmod o-w on that one "
-		                                 "(see core.plugins at {}/c:4)");
+		assert_refused(f, "bad_nothing",
+		               std::string("{}/p: others may put another folder in its place, for they may "
+		                           "write to {}") +
+		                       above +
+		                       " (mode 777); run chmod o-w on that one "
+		                       "(see core.plugins at {}/c:4)");
 		set_mode(f->folder + above, 01777);
 		assert_taken(f);
 		set_mode(f->folder + above, 0755);
@@ -452,8 +471,9 @@ static void a_driver_that_is_none_is_refused(void **state)
 	const auto *f = (fixture *)*state;
 
 	write_conf(f, "bad_nothing", "");
-	assert_said(f, "-t -o store.driver=bad_nothing",
-	            fill(f, "store.driver is bad_nothing (command line), but {}/p/bad_nothing.so is no database adapter"));
+	assert_said(
+		f, "-t -o store.driver=bad_nothing",
+		fill(f, "store.driver is bad_nothing (command line), but {}/p/bad_nothing.so is no database adapter"));
 }
 
 static void a_bus_that_is_none_is_refused(void **state)
@@ -485,11 +505,13 @@ static void a_section_of_a_plugin_that_is_not_loaded_is_refused(void **state)
 	const auto *f = (fixture *)*state;
 
 	write_conf(f, "bad_nothing", "[bad_nothin]\ncups = 1\n");
-	assert_said(f, "-t", fill(f, "{}/c:8: there is no section [bad_nothin], and core.plugin_dir has no plugin of that "
-	                             "name; the nearest one is [bad_nothing]"));
+	assert_said(f, "-t",
+	            fill(f, "{}/c:8: there is no section [bad_nothin], and core.plugin_dir has no plugin of that "
+	                    "name; the nearest one is [bad_nothing]"));
 	write_conf(f, "bad_nothing", "[bad_needs_nobody]\ncups = 1\n");
-	assert_said(f, "-t", fill(f, "{}/c:8: the plugin bad_needs_nobody is not loaded, so it can have no section; name it "
-	                             "in core.plugins"));
+	assert_said(f, "-t",
+	            fill(f, "{}/c:8: the plugin bad_needs_nobody is not loaded, so it can have no section; name it "
+	                    "in core.plugins"));
 	write_conf(f, "bad_nothing", "[bad_nothing]\ncups = 1\n");
 	assert_said(f, "-t", fill(f, "{}/c:9: [bad_nothing] has no options, and none named cups"));
 }

@@ -6,7 +6,7 @@
 
 #include "test_bus_redis.h"
 
-static constexpr cs_conn CONN_A = UINT64_C(0xffffffffffffff01), CONN_B = UINT64_C(0xffffffffffffff02);
+static constexpr cs_conn conn_a = UINT64_C(0xffffffffffffff01), conn_b = UINT64_C(0xffffffffffffff02);
 
 /* ---- claims */
 
@@ -15,8 +15,8 @@ static void an_account_nobody_has_is_granted(void **state)
 	fixture *f = fixture_of(state);
 	bus_node *a = new_node_up(f);
 
-	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
-	assert_string_equal(key_of(f, 7).c_str(), value_of(a, CONN_A, 1, 'L').c_str());
+	assert_int_equal(bus_node_claim(a, 7, conn_a, 1), 0);
+	assert_string_equal(key_of(f, 7).c_str(), value_of(a, conn_a, 1, 'L').c_str());
 	assert_true(atoi(redis_command(f->server, {"TTL", "chatserverd:s:7"}).c_str()) > 800);
 }
 
@@ -25,15 +25,15 @@ static void an_account_that_is_online_elsewhere_is_refused(void **state)
 	fixture *f = fixture_of(state);
 	bus_node *a = new_node_up(f), *b = new_node_up(f);
 
-	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
-	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2), CS_EEXIST);
-	assert_string_equal(key_of(f, 7).c_str(), value_of(a, CONN_A, 1, 'L').c_str());
+	assert_int_equal(bus_node_claim(a, 7, conn_a, 1), 0);
+	assert_int_equal(bus_node_claim(b, 7, conn_b, 2), CS_EEXIST);
+	assert_string_equal(key_of(f, 7).c_str(), value_of(a, conn_a, 1, 'L').c_str());
 	bus_world_run(f->world, 50);
 	assert_int_equal(a->closed.size(), 0);
 	/* What was refused is held no more: its release changes nothing. */
-	b->driver->release(b->bus, 7, CONN_B);
+	b->driver->release(b->bus, 7, conn_b);
 	settle(b);
-	assert_string_equal(key_of(f, 7).c_str(), value_of(a, CONN_A, 1, 'L').c_str());
+	assert_string_equal(key_of(f, 7).c_str(), value_of(a, conn_a, 1, 'L').c_str());
 }
 
 static void a_session_that_is_ending_is_worth_waiting_for(void **state)
@@ -41,14 +41,14 @@ static void a_session_that_is_ending_is_worth_waiting_for(void **state)
 	fixture *f = fixture_of(state);
 	bus_node *a = new_node_up(f), *b = new_node_up(f);
 
-	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
-	a->driver->ending(a->bus, 7, CONN_A);
+	assert_int_equal(bus_node_claim(a, 7, conn_a, 1), 0);
+	a->driver->ending(a->bus, 7, conn_a);
 	settle(a);
-	assert_string_equal(key_of(f, 7).c_str(), value_of(a, CONN_A, 1, 'E').c_str());
-	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2, CS_CLAIM_KICK), CS_EAGAIN);
-	a->driver->release(a->bus, 7, CONN_A);
+	assert_string_equal(key_of(f, 7).c_str(), value_of(a, conn_a, 1, 'E').c_str());
+	assert_int_equal(bus_node_claim(b, 7, conn_b, 2, CS_CLAIM_KICK), CS_EAGAIN);
+	a->driver->release(a->bus, 7, conn_a);
 	settle(a);
-	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2), 0);
+	assert_int_equal(bus_node_claim(b, 7, conn_b, 2), 0);
 	assert_int_equal(a->closed.size(), 0);
 }
 
@@ -57,15 +57,15 @@ static void a_kick_tells_the_other_node_to_close_that_session(void **state)
 	fixture *f = fixture_of(state);
 	bus_node *a = new_node_up(f), *b = new_node_up(f);
 
-	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
-	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2, CS_CLAIM_KICK), CS_EEXIST);
+	assert_int_equal(bus_node_claim(a, 7, conn_a, 1), 0);
+	assert_int_equal(bus_node_claim(b, 7, conn_b, 2, CS_CLAIM_KICK), CS_EEXIST);
 	bus_wait(f->world, "close", [&] { return !a->closed.empty(); });
 	assert_int_equal(a->closed[0].first, 7);
-	assert_true(a->closed[0].second == CONN_A);
-	a->driver->ending(a->bus, 7, CONN_A);
-	a->driver->release(a->bus, 7, CONN_A);
+	assert_true(a->closed[0].second == conn_a);
+	a->driver->ending(a->bus, 7, conn_a);
+	a->driver->release(a->bus, 7, conn_a);
 	settle(a);
-	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2, CS_CLAIM_KICK), 0);
+	assert_int_equal(bus_node_claim(b, 7, conn_b, 2, CS_CLAIM_KICK), 0);
 }
 
 static void a_refusal_asks_the_other_node_to_probe_that_session(void **state)
@@ -73,11 +73,11 @@ static void a_refusal_asks_the_other_node_to_probe_that_session(void **state)
 	fixture *f = fixture_of(state);
 	bus_node *a = new_node_up(f), *b = new_node_up(f);
 
-	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
-	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2), CS_EEXIST);
+	assert_int_equal(bus_node_claim(a, 7, conn_a, 1), 0);
+	assert_int_equal(bus_node_claim(b, 7, conn_b, 2), CS_EEXIST);
 	bus_wait(f->world, "probe", [&] { return !a->probed.empty(); });
 	assert_int_equal(a->probed[0].account, 7);
-	assert_true(a->probed[0].conn == CONN_A);
+	assert_true(a->probed[0].conn == conn_a);
 	assert_true(a->probed[0].asker == b->address);
 	assert_true(a->closed.empty());
 	/* What it says to that goes to who asked. */
@@ -86,9 +86,9 @@ static void a_refusal_asks_the_other_node_to_probe_that_session(void **state)
 	bus_wait(f->world, "proof", [&] { return !b->arrived.empty(); });
 	assert_string_equal(b->arrived[0].c_str(), "proof");
 	/* An ending one is not asked. */
-	a->driver->ending(a->bus, 7, CONN_A);
+	a->driver->ending(a->bus, 7, conn_a);
 	settle(a);
-	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2), CS_EAGAIN);
+	assert_int_equal(bus_node_claim(b, 7, conn_b, 2), CS_EAGAIN);
 	settle(a);
 	assert_int_equal(a->probed.size(), 1);
 }
@@ -99,11 +99,11 @@ static void a_place_that_its_node_knows_nothing_of_is_given_up_when_it_is_to_be_
 	fixture *f = fixture_of(state);
 	bus_node *a = new_node_up(f), *b = new_node_up(f);
 
-	(void)redis_command(f->server, {"SET", "chatserverd:s:7", value_of(a, CONN_A, 1, 'L')});
-	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2), CS_EEXIST);
+	(void)redis_command(f->server, {"SET", "chatserverd:s:7", value_of(a, conn_a, 1, 'L')});
+	assert_int_equal(bus_node_claim(b, 7, conn_b, 2), CS_EEXIST);
 	bus_wait(f->world, "release", [&] { return key_of(f, 7).starts_with("0:"); });
 	assert_true(a->probed.empty());
-	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2), 0);
+	assert_int_equal(bus_node_claim(b, 7, conn_b, 2), 0);
 }
 
 static void a_lower_generation_replaces_nothing_that_lives(void **state)
@@ -111,14 +111,14 @@ static void a_lower_generation_replaces_nothing_that_lives(void **state)
 	fixture *f = fixture_of(state);
 	bus_node *a = new_node_up(f), *b = new_node_up(f);
 
-	assert_int_equal(bus_node_claim(a, 7, CONN_A, 5), 0);
-	assert_int_equal(bus_node_claim(b, 7, CONN_B, 4, CS_CLAIM_KICK), CS_EINVAL);
+	assert_int_equal(bus_node_claim(a, 7, conn_a, 5), 0);
+	assert_int_equal(bus_node_claim(b, 7, conn_b, 4, CS_CLAIM_KICK), CS_EINVAL);
 	bus_world_run(f->world, 50);
 	assert_int_equal(a->closed.size(), 0);
-	assert_int_equal(bus_node_claim(b, 7, CONN_B, 4), CS_EINVAL);
+	assert_int_equal(bus_node_claim(b, 7, conn_b, 4), CS_EINVAL);
 	/* One that is gone keeps nobody out: the store may have been set back. */
 	kill_node(f, a);
-	assert_int_equal(bus_node_claim(b, 7, CONN_B, 4), 0);
+	assert_int_equal(bus_node_claim(b, 7, conn_b, 4), 0);
 }
 
 static void a_node_takes_its_own_place_again(void **state)
@@ -126,11 +126,11 @@ static void a_node_takes_its_own_place_again(void **state)
 	fixture *f = fixture_of(state);
 	bus_node *a = new_node_up(f);
 
-	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
-	assert_int_equal(bus_node_claim(a, 7, CONN_B, 2), 0);
-	a->driver->release(a->bus, 7, CONN_A);
+	assert_int_equal(bus_node_claim(a, 7, conn_a, 1), 0);
+	assert_int_equal(bus_node_claim(a, 7, conn_b, 2), 0);
+	a->driver->release(a->bus, 7, conn_a);
 	settle(a);
-	assert_string_equal(key_of(f, 7).c_str(), value_of(a, CONN_B, 2, 'L').c_str());
+	assert_string_equal(key_of(f, 7).c_str(), value_of(a, conn_b, 2, 'L').c_str());
 }
 
 static void the_people_of_a_node_that_was_killed_are_free_at_once(void **state)
@@ -138,9 +138,9 @@ static void the_people_of_a_node_that_was_killed_are_free_at_once(void **state)
 	fixture *f = fixture_of(state);
 	bus_node *a = new_node_up(f), *b = new_node_up(f);
 
-	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
+	assert_int_equal(bus_node_claim(a, 7, conn_a, 1), 0);
 	kill_node(f, a);
-	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2), 0);
+	assert_int_equal(bus_node_claim(b, 7, conn_b, 2), 0);
 }
 
 static void the_people_of_a_node_without_lease_are_free(void **state)
@@ -148,13 +148,13 @@ static void the_people_of_a_node_without_lease_are_free(void **state)
 	fixture *f = fixture_of(state);
 	bus_node *a = new_node_up(f), *b = new_node_up(f);
 
-	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
-	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2), CS_EEXIST);
-	(void)redis_command(f->server, {"ZREM", "chatserverd:nodes",
-	                                check_format("%012llx", (unsigned long long)a->address)});
+	assert_int_equal(bus_node_claim(a, 7, conn_a, 1), 0);
+	assert_int_equal(bus_node_claim(b, 7, conn_b, 2), CS_EEXIST);
+	(void)redis_command(f->server,
+	                    {"ZREM", "chatserverd:nodes", check_format("%012llx", (unsigned long long)a->address)});
 	assert_string_equal(bus_node_presence(b, {7}).c_str(), "0");
 	assert_int_equal(bus_node_send(b, 7, "hello"), CS_ENOENT);
-	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2), 0);
+	assert_int_equal(bus_node_claim(b, 7, conn_b, 2), 0);
 }
 
 static void only_the_owner_gives_a_place_up(void **state)
@@ -162,13 +162,13 @@ static void only_the_owner_gives_a_place_up(void **state)
 	fixture *f = fixture_of(state);
 	bus_node *a = new_node_up(f), *b = new_node_up(f);
 
-	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
+	assert_int_equal(bus_node_claim(a, 7, conn_a, 1), 0);
 	/* Another node has taken it over, as after a lapse that this one has not noticed. */
-	const std::string others = value_of(b, CONN_B, 2, 'L');
+	const std::string others = value_of(b, conn_b, 2, 'L');
 
 	(void)redis_command(f->server, {"SET", "chatserverd:s:7", others});
-	a->driver->ending(a->bus, 7, CONN_A);
-	a->driver->release(a->bus, 7, CONN_A);
+	a->driver->ending(a->bus, 7, conn_a);
+	a->driver->release(a->bus, 7, conn_a);
 	settle(a);
 	assert_string_equal(key_of(f, 7).c_str(), others.c_str());
 }
@@ -182,8 +182,8 @@ static void a_value_that_is_no_session_counts_as_none(void **state)
 	(void)redis_command(f->server, {"LPUSH", "chatserverd:s:8", "a list"});
 	assert_string_equal(bus_node_presence(a, {7, 8}).c_str(), "00");
 	assert_int_equal(bus_node_send(a, 8, "hello"), CS_ENOENT);
-	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
-	assert_int_equal(bus_node_claim(a, 8, CONN_B, 1), 0);
+	assert_int_equal(bus_node_claim(a, 7, conn_a, 1), 0);
+	assert_int_equal(bus_node_claim(a, 8, conn_b, 1), 0);
 	assert_string_equal(bus_node_presence(a, {7, 8}).c_str(), "11");
 }
 
@@ -215,7 +215,7 @@ static void a_message_reaches_the_node_that_has_the_account(void **state)
 	bus_node *a = new_node_up(f), *b = new_node_up(f), *c = new_node_up(f);
 	const std::string binary("\0\r\n$5\r\n*\xff", 9);
 
-	assert_int_equal(bus_node_claim(b, 7, CONN_B, 1), 0);
+	assert_int_equal(bus_node_claim(b, 7, conn_b, 1), 0);
 	assert_int_equal(bus_node_send(a, 7, binary), 0);
 	bus_wait(f->world, "message", [&] { return !b->arrived.empty(); });
 	assert_true(b->arrived[0] == binary);
@@ -230,10 +230,10 @@ static void a_sender_hears_that_nobody_has_the_account(void **state)
 	bus_node *a = new_node_up(f), *b = new_node_up(f);
 	bus_outcome outcomes[3];
 
-	assert_int_equal(bus_node_claim(b, 7, CONN_B, 1), 0);
-	assert_int_equal(bus_node_claim(b, 8, CONN_B, 1), 0);
-	assert_int_equal(bus_node_claim(a, 9, CONN_A, 1), 0);
-	b->driver->ending(b->bus, 8, CONN_B);
+	assert_int_equal(bus_node_claim(b, 7, conn_b, 1), 0);
+	assert_int_equal(bus_node_claim(b, 8, conn_b, 1), 0);
+	assert_int_equal(bus_node_claim(a, 9, conn_a, 1), 0);
+	b->driver->ending(b->bus, 8, conn_b);
 	settle(b);
 	a->driver->send(a->bus, 6, "x", 1, bus_done, &outcomes[0]);
 	a->driver->send(a->bus, 7, "y", 1, bus_done, &outcomes[1]);
@@ -259,8 +259,8 @@ static void messages_arrive_in_the_order_in_which_they_were_sent(void **state)
 	bus_node *a = new_node_up(f), *b = new_node_up(f), *c = new_node_up(f);
 	std::vector<std::string> expected_b, expected_c;
 
-	assert_int_equal(bus_node_claim(b, 7, CONN_B, 1), 0);
-	assert_int_equal(bus_node_claim(c, 8, CONN_B, 1), 0);
+	assert_int_equal(bus_node_claim(b, 7, conn_b, 1), 0);
+	assert_int_equal(bus_node_claim(c, 8, conn_b, 1), 0);
 	for (int i = 0; i < 3000; i++) {
 		const std::string text = number_text(i);
 		bus_node *to = i % 3 ? b : c;
@@ -277,9 +277,8 @@ static void messages_arrive_in_the_order_in_which_they_were_sent(void **state)
 		if (i % 100 == 0)
 			bus_world_turn(f->world, 0);
 	}
-	bus_wait(f->world, "messages", [&] {
-		return b->arrived.size() >= expected_b.size() && c->arrived.size() >= expected_c.size();
-	});
+	bus_wait(f->world, "messages",
+	         [&] { return b->arrived.size() >= expected_b.size() && c->arrived.size() >= expected_c.size(); });
 	assert_true(b->arrived == expected_b);
 	assert_true(c->arrived == expected_c);
 	assert_int_equal(a->arrived.size(), 0);
@@ -305,7 +304,7 @@ static void large_messages_arrive_whole(void **state)
 	bus_node *a = new_node_up(f), *b = new_node_up(f);
 	const std::string body(100000, 'x'), larger(1000000, 'y');
 
-	assert_int_equal(bus_node_claim(b, 7, CONN_B, 1), 0);
+	assert_int_equal(bus_node_claim(b, 7, conn_b, 1), 0);
 	for (int i = 0; i < 30; i++)
 		a->driver->send(a->bus, 7, body.data(), body.size(), nullptr, nullptr);
 	a->driver->send(a->bus, 7, larger.data(), larger.size(), nullptr, nullptr);
@@ -332,7 +331,7 @@ static void garbage_on_a_channel_is_dropped_and_logged_once(void **state)
 		"\x02\x01\x02\x03\x04\x05\x06",
 	};
 
-	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
+	assert_int_equal(bus_node_claim(a, 7, conn_a, 1), 0);
 	for (const std::string &text : bad) {
 		(void)redis_command(f->server, {"PUBLISH", inbox, text});
 		(void)redis_command(f->server, {"PUBLISH", "chatserverd:0:all", text});
@@ -373,11 +372,11 @@ static void presence_knows_every_node_that_lives(void **state)
 		many.push_back(account);
 		expected.push_back(account % 100 == 0 ? '1' : '0');
 		if (account % 100 == 0)
-			assert_int_equal(bus_node_claim(account % 200 ? a : b, account, CONN_A, 1), 0);
+			assert_int_equal(bus_node_claim(account % 200 ? a : b, account, conn_a, 1), 0);
 	}
 	assert_string_equal(bus_node_presence(a, many).c_str(), expected.c_str());
 	assert_string_equal(bus_node_presence(a, {}).c_str(), "");
-	a->driver->ending(a->bus, 100, CONN_A);
+	a->driver->ending(a->bus, 100, conn_a);
 	settle(a);
 	assert_string_equal(bus_node_presence(b, {100, 200, 300}).c_str(), "011");
 }
@@ -406,9 +405,9 @@ static void a_password_opens_redis_and_a_wrong_one_does_not(void **state)
 	/* One line, however often it tries, and no password in it. */
 	assert_int_equal(std::count(wrong->log.begin(), wrong->log.end(), '\n'), 1);
 	assert_true(unknown->log.find("sesame") == std::string::npos);
-	assert_int_equal(bus_node_claim(right, 7, CONN_A, 1), 0);
-	assert_int_equal(bus_node_claim(named, 7, CONN_B, 2), CS_EEXIST);
-	assert_int_equal(bus_node_claim(wrong, 7, CONN_B, 2), 0); /* alone */
+	assert_int_equal(bus_node_claim(right, 7, conn_a, 1), 0);
+	assert_int_equal(bus_node_claim(named, 7, conn_b, 2), CS_EEXIST);
+	assert_int_equal(bus_node_claim(wrong, 7, conn_b, 2), 0); /* alone */
 }
 
 /* As chat.conf(5) says. */
@@ -416,15 +415,15 @@ static void an_account_with_few_rights_is_enough(void **state)
 {
 	fixture *f = fixture_of(state);
 
-	(void)redis_command(f->server, {"ACL", "SETUSER", "chat", "on", ">secret", "~chatserverd:*",
-	                                "&chatserverd:*", "+@read", "+@write", "+@pubsub", "+@scripting",
-	                                "+@connection", "+time", "-@dangerous"});
+	(void)redis_command(f->server,
+	                    {"ACL", "SETUSER", "chat", "on", ">secret", "~chatserverd:*", "&chatserverd:*", "+@read",
+	                     "+@write", "+@pubsub", "+@scripting", "+@connection", "+time", "-@dangerous"});
 	(void)redis_command(f->server, {"ACL", "SETUSER", "default", "resetpass", "off"});
 	const options account = {{"user", "chat"}, {"password", "secret"}, {"lease", "1s"}};
 	bus_node *a = new_node_up(f, account), *b = new_node_up(f, account);
 
-	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
-	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2, CS_CLAIM_KICK), CS_EEXIST);
+	assert_int_equal(bus_node_claim(a, 7, conn_a, 1), 0);
+	assert_int_equal(bus_node_claim(b, 7, conn_b, 2, CS_CLAIM_KICK), CS_EEXIST);
 	bus_wait(f->world, "close", [&] { return !a->closed.empty(); });
 	assert_int_equal(bus_node_send(b, 7, "hello"), 0);
 	bus_world_run(f->world, 1000);
@@ -445,10 +444,10 @@ static void clusters_with_other_names_do_not_meet(void **state)
 		 *prefix = new_node_up(f, {{"prefix", "other"}});
 
 	for (bus_node *node : {a, database, prefix})
-		assert_int_equal(bus_node_claim(node, 7, CONN_A, 1), 0);
+		assert_int_equal(bus_node_claim(node, 7, conn_a, 1), 0);
 	for (bus_node *node : {a, database, prefix})
 		node->driver->send_all(node->bus, "hello", 5);
-	assert_int_equal(bus_node_claim(a, 8, CONN_A, 1), 0);
+	assert_int_equal(bus_node_claim(a, 8, conn_a, 1), 0);
 	assert_int_equal(bus_node_send(database, 8, "x"), CS_ENOENT);
 	assert_int_equal(bus_node_send(prefix, 8, "x"), CS_ENOENT);
 	bus_world_run(f->world, 50);
@@ -465,8 +464,8 @@ static void a_unix_socket_will_do(void **state)
 	redis_start(f->server);
 	bus_node *a = new_node_up(f, {{"socket", path}}), *b = new_node_up(f);
 
-	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
-	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2), CS_EEXIST);
+	assert_int_equal(bus_node_claim(a, 7, conn_a, 1), 0);
+	assert_int_equal(bus_node_claim(b, 7, conn_b, 2), CS_EEXIST);
 }
 
 /* ---- goodbye */
@@ -480,15 +479,15 @@ static void a_goodbye_gives_everything_up_and_alarms_nobody(void **state)
 	const size_t events = b->events.size();
 
 	for (cs_account account = 1; account <= 600; account++)
-		assert_int_equal(bus_node_claim(a, account, CONN_A, 1), 0);
+		assert_int_equal(bus_node_claim(a, account, conn_a, 1), 0);
 	a->driver->send_all(a->bus, "last words", 10);
 	bus_node_leave(a);
 	bus_wait(f->world, "last words", [&] { return !b->arrived.empty(); });
-	assert_string_equal(key_of(f, 1).c_str(), check_format("0:%llu:1:L", (unsigned long long)CONN_A).c_str());
+	assert_string_equal(key_of(f, 1).c_str(), check_format("0:%llu:1:L", (unsigned long long)conn_a).c_str());
 	assert_string_equal(redis_command(f->server, {"ZCARD", "chatserverd:nodes"}).c_str(), "1");
 	assert_string_equal(bus_node_presence(b, {1, 600}).c_str(), "00");
 	assert_int_equal(bus_node_send(b, 600, "hello"), CS_ENOENT);
-	assert_int_equal(bus_node_claim(b, 600, CONN_B, 2), 0);
+	assert_int_equal(bus_node_claim(b, 600, conn_b, 2), 0);
 	bus_world_run(f->world, 300);
 	assert_int_equal(b->events.size(), events);
 }

@@ -67,9 +67,8 @@ static inline std::string key_of(fixture *f, cs_account account)
 static inline std::string value_of(const bus_node *node, cs_conn conn, uint64_t generation, char state,
                                    cs_bus_address address = 0)
 {
-	return check_format(
-		"%012llx:%llu:%llu:%c", static_cast<unsigned long long>(address ? address : node->address),
-		static_cast<unsigned long long>(conn), static_cast<unsigned long long>(generation), state);
+	return check_format("%012llx:%llu:%llu:%c", static_cast<unsigned long long>(address ? address : node->address),
+	                    static_cast<unsigned long long>(conn), static_cast<unsigned long long>(generation), state);
 }
 
 /* Waits until what was asked so far has been done: answers come in order. */

@@ -9,7 +9,7 @@
 
 #include "test_bus_redis.h"
 
-static constexpr unsigned NODES = 3, ACCOUNTS = 6;
+static constexpr unsigned node_count = 3, account_count = 6;
 
 struct player {
 	struct world *world;
@@ -22,7 +22,7 @@ struct player {
 
 struct world {
 	fixture *f;
-	bus_node *nodes[NODES];
+	bus_node *nodes[node_count];
 	std::mt19937 random;
 	uint64_t generation = 0; /* as the store counts them */
 	std::map<std::pair<unsigned, cs_account>, std::unique_ptr<player>> players;
@@ -55,8 +55,8 @@ static void claimed(void *arg, int result)
 /* As the server does: one claim or session of an account per node at a time. */
 static void log_in(world *w)
 {
-	const unsigned node = pick(w, NODES);
-	const cs_account account = 1 + pick(w, ACCOUNTS);
+	const unsigned node = pick(w, node_count);
+	const cs_account account = 1 + pick(w, account_count);
 	std::unique_ptr<player> &p = w->players[{node, account}];
 	struct cs_bus_session session;
 
@@ -72,7 +72,7 @@ static void log_in(world *w)
 
 static void log_out(world *w)
 {
-	const auto found = w->players.find({pick(w, NODES), 1 + pick(w, ACCOUNTS)});
+	const auto found = w->players.find({pick(w, node_count), 1 + pick(w, account_count)});
 
 	if (found != w->players.end() && found->second->live)
 		end_session(w, found->second.get());
@@ -80,7 +80,7 @@ static void log_out(world *w)
 
 static void obey_closes(world *w)
 {
-	for (unsigned node = 0; node < NODES; node++) {
+	for (unsigned node = 0; node < node_count; node++) {
 		for (const auto &[account, conn] : std::exchange(w->nodes[node]->closed, {})) {
 			const auto found = w->players.find({node, account});
 
@@ -105,10 +105,9 @@ static void fail_something(world *w)
 	if (what < 4) {
 		(void)redis_command(w->f->server, commands[what]);
 	} else if (what == 4) {
-		const unsigned long long address = w->nodes[pick(w, NODES)]->address;
+		const unsigned long long address = w->nodes[pick(w, node_count)]->address;
 
-		(void)redis_command(w->f->server,
-		                    {"ZREM", "chatserverd:nodes", check_format("%012llx", address)});
+		(void)redis_command(w->f->server, {"ZREM", "chatserverd:nodes", check_format("%012llx", address)});
 	} else {
 		redis_kill(w->f->server);
 		for (int i = 0; i < 20; i++) {
@@ -149,7 +148,7 @@ static bool is_left_over(world *w, const std::string &key)
 /* At most one session of each account, and Redis names it. */
 static bool is_settled(world *w)
 {
-	std::string expected[ACCOUNTS + 1];
+	std::string expected[account_count + 1];
 
 	obey_closes(w);
 	for (const auto &[place, p] : w->players) {
@@ -161,7 +160,7 @@ static bool is_settled(world *w)
 			return false;
 		expected[p->account] = value_of(w->nodes[place.first], p->conn, p->generation, 'L');
 	}
-	for (cs_account account = 1; account <= ACCOUNTS; account++) {
+	for (cs_account account = 1; account <= account_count; account++) {
 		const std::string key = key_of(w->f, account);
 
 		if (expected[account].empty() ? is_left_over(w, key) : key != expected[account])

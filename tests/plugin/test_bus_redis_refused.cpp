@@ -10,8 +10,7 @@ static bool has(const std::string &text, const char *part)
 /* Versions of Redis say it differently, and differently of what a script may not do. */
 static bool names_a_permission(const std::string &log)
 {
-	return has(log, "NOPERM") || has(log, "The user executing the script can't") ||
-	       has(log, "ACL failure");
+	return has(log, "NOPERM") || has(log, "The user executing the script can't") || has(log, "ACL failure");
 }
 
 static void change_account(fixture *f, const std::vector<std::string> &rules)
@@ -24,8 +23,8 @@ static void change_account(fixture *f, const std::vector<std::string> &rules)
 
 static bus_node *new_node_with_account(fixture *f)
 {
-	change_account(f, {"on", ">secret", "~chatserverd:*", "&chatserverd:*", "+@read", "+@write",
-	                   "+@pubsub", "+@scripting", "+@connection", "+time"});
+	change_account(f, {"on", ">secret", "~chatserverd:*", "&chatserverd:*", "+@read", "+@write", "+@pubsub",
+	                   "+@scripting", "+@connection", "+time"});
 	return new_node_up(f, {{"user", "chat"}, {"password", "secret"}, {"lease", "2s"}});
 }
 

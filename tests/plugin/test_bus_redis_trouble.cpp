@@ -9,25 +9,22 @@
 
 #include "test_bus_redis.h"
 
-static constexpr cs_conn CONN_A = 101, CONN_B = 102;
+static constexpr cs_conn conn_a = 101, conn_b = 102;
 
 static size_t lines(const std::string &log)
 {
 	return static_cast<size_t>(std::count(log.begin(), log.end(), '\n'));
 }
 
-static void wait_epoch(bus_node *node, size_t count,
-                       std::source_location at = std::source_location::current())
+static void wait_epoch(bus_node *node, size_t count, std::source_location at = std::source_location::current())
 {
 	bus_wait(
-		node->world, "a new epoch", [&] { return node->address && node->epochs.size() >= count; },
-		at);
+		node->world, "a new epoch", [&] { return node->address && node->epochs.size() >= count; }, at);
 }
 
 static bool is_closed(const bus_node *node, cs_account account, cs_conn conn)
 {
-	return std::find(node->closed.begin(), node->closed.end(), std::pair(account, conn)) !=
-	       node->closed.end();
+	return std::find(node->closed.begin(), node->closed.end(), std::pair(account, conn)) != node->closed.end();
 }
 
 /* What every kind of outage has to end with. */
@@ -36,8 +33,8 @@ static void check_epoch_after(void **state, const std::vector<std::string> &comm
 	fixture *f = fixture_of(state);
 	bus_node *a = new_node_up(f), *b = new_node_up(f);
 
-	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
-	assert_int_equal(bus_node_claim(b, 8, CONN_B, 1), 0);
+	assert_int_equal(bus_node_claim(a, 7, conn_a, 1), 0);
+	assert_int_equal(bus_node_claim(b, 8, conn_b, 1), 0);
 	bus_world_run(f->world, 200);
 	const size_t events_a = a->events.size(), events_b = b->events.size();
 	const cs_bus_address before = a->address;
@@ -50,10 +47,9 @@ static void check_epoch_after(void **state, const std::vector<std::string> &comm
 	assert_int_equal(a->events[events_a + 1], CS_CLUSTER_WHOLE);
 	/* Who was back first hears of the other. */
 	bus_wait(f->world, "resync", [&] {
-		return bus_node_heard(a, CS_CLUSTER_MISSED, events_a) ||
-		       bus_node_heard(b, CS_CLUSTER_MISSED, events_b);
+		return bus_node_heard(a, CS_CLUSTER_MISSED, events_a) || bus_node_heard(b, CS_CLUSTER_MISSED, events_b);
 	});
-	assert_string_equal(key_of(f, 7).c_str(), value_of(a, CONN_A, 1, 'L').c_str());
+	assert_string_equal(key_of(f, 7).c_str(), value_of(a, conn_a, 1, 'L').c_str());
 	assert_string_equal(redis_command(f->server, {"ZCARD", "chatserverd:nodes"}).c_str(), "2");
 	assert_int_equal(bus_node_send(a, 8, "hello"), 0);
 	bus_wait(f->world, "message", [&] { return !b->arrived.empty(); });
@@ -93,13 +89,13 @@ static void while_redis_is_away_everybody_is_let_in(void **state)
 
 	redis_kill(f->server);
 	bus_node_wait_away(a);
-	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
+	assert_int_equal(bus_node_claim(a, 7, conn_a, 1), 0);
 	assert_string_equal(bus_node_presence(a, {7}).c_str(), "away");
 	assert_int_equal(bus_node_send(a, 8, "hello"), CS_ENOENT);
 	a->driver->send_all(a->bus, &byte, 1);
 	a->driver->send_to(a->bus, 5, &byte, 1);
-	a->driver->ending(a->bus, 7, CONN_A);
-	a->driver->release(a->bus, 7, CONN_A);
+	a->driver->ending(a->bus, 7, conn_a);
+	a->driver->release(a->bus, 7, conn_a);
 	bus_world_run(f->world, 1500);
 	assert_int_equal(lines(a->log), 2); /* there, away: not one for each try */
 	assert_int_equal(std::count(a->events.begin(), a->events.end(), CS_CLUSTER_DEGRADED), 1);
@@ -111,21 +107,20 @@ static void a_redis_that_comes_back_empty_is_told_everything(void **state)
 	bus_node *a = new_node_up(f), *b = new_node_up(f);
 
 	for (cs_account account = 1; account <= 1000; account++)
-		assert_int_equal(bus_node_claim(a, account, CONN_A, 1), 0);
-	assert_int_equal(bus_node_claim(b, 2001, CONN_B, 1), 0);
+		assert_int_equal(bus_node_claim(a, account, conn_a, 1), 0);
+	assert_int_equal(bus_node_claim(b, 2001, conn_b, 1), 0);
 	redis_kill(f->server);
 	bus_node_wait_away(a);
 	bus_node_wait_away(b);
-	assert_int_equal(bus_node_claim(a, 2002, CONN_A, 4), 0);
-	a->driver->release(a->bus, 5, CONN_A);
-	a->driver->ending(a->bus, 6, CONN_A);
+	assert_int_equal(bus_node_claim(a, 2002, conn_a, 4), 0);
+	a->driver->release(a->bus, 5, conn_a);
+	a->driver->ending(a->bus, 6, conn_a);
 	redis_start(f->server);
 	bus_node_wait_up(a);
 	bus_node_wait_up(b);
 	assert_string_equal(bus_node_presence(b, {1, 5, 6, 1000, 2001, 2002, 2003}).c_str(), "1001110");
-	assert_string_equal(key_of(f, 6).c_str(), value_of(a, CONN_A, 1, 'E').c_str());
-	assert_string_equal(redis_command(f->server, {"DBSIZE"}).c_str(),
-	                    "1002"); /* 1001 sessions and the nodes */
+	assert_string_equal(key_of(f, 6).c_str(), value_of(a, conn_a, 1, 'E').c_str());
+	assert_string_equal(redis_command(f->server, {"DBSIZE"}).c_str(), "1002"); /* 1001 sessions and the nodes */
 	assert_int_equal(a->closed.size() + b->closed.size(), 0);
 }
 
@@ -138,8 +133,8 @@ static void of_two_sessions_made_alone_the_later_login_stays(void **state)
 	bus_node_wait_away(nodes[0]);
 	bus_node_wait_away(nodes[1]);
 	for (cs_account account = 1; account <= 20; account++) {
-		assert_int_equal(bus_node_claim(nodes[0], account, CONN_A, account % 2 ? 5 : 6), 0);
-		assert_int_equal(bus_node_claim(nodes[1], account, CONN_B, account % 2 ? 6 : 5), 0);
+		assert_int_equal(bus_node_claim(nodes[0], account, conn_a, account % 2 ? 5 : 6), 0);
+		assert_int_equal(bus_node_claim(nodes[1], account, conn_b, account % 2 ? 6 : 5), 0);
 	}
 	redis_start(f->server);
 	bus_wait(f->world, "the others are closed",
@@ -148,11 +143,10 @@ static void of_two_sessions_made_alone_the_later_login_stays(void **state)
 	for (cs_account account = 1; account <= 20; account++) {
 		const bool second = account % 2;
 
-		assert_true(is_closed(nodes[second ? 0 : 1], account, second ? CONN_A : CONN_B));
-		assert_false(is_closed(nodes[second ? 1 : 0], account, second ? CONN_B : CONN_A));
-		assert_string_equal(
-			key_of(f, account).c_str(),
-			value_of(nodes[second ? 1 : 0], second ? CONN_B : CONN_A, 6, 'L').c_str());
+		assert_true(is_closed(nodes[second ? 0 : 1], account, second ? conn_a : conn_b));
+		assert_false(is_closed(nodes[second ? 1 : 0], account, second ? conn_b : conn_a));
+		assert_string_equal(key_of(f, account).c_str(),
+		                    value_of(nodes[second ? 1 : 0], second ? conn_b : conn_a, 6, 'L').c_str());
 	}
 }
 
@@ -160,7 +154,7 @@ static void calls_under_way_end_when_redis_dies(void **state)
 {
 	fixture *f = fixture_of(state);
 	bus_node *a = new_node_up(f);
-	const struct cs_bus_session session = {7, CONN_A, 1};
+	const struct cs_bus_session session = {7, conn_a, 1};
 	const std::vector<cs_account> accounts(2500, 7);
 	std::vector<unsigned char> online(2500, 9);
 	bus_outcome claim, presence, sends[300];
@@ -190,7 +184,7 @@ static void a_frozen_redis_is_noticed(void **state)
 	fixture *f = fixture_of(state);
 	bus_node *a = new_node_up(f);
 	const int64_t watchdog = 600 * check_patience_factor();
-	const struct cs_bus_session session = {7, CONN_A, 1};
+	const struct cs_bus_session session = {7, conn_a, 1};
 	bus_outcome claim;
 
 	bus_world_run(f->world, watchdog);
@@ -207,7 +201,7 @@ static void a_frozen_redis_is_noticed(void **state)
 	bus_world_run(f->world, 1500);
 	redis_signal(f->server, SIGCONT);
 	wait_epoch(a, 2);
-	assert_string_equal(key_of(f, 7).c_str(), value_of(a, CONN_A, 1, 'L').c_str());
+	assert_string_equal(key_of(f, 7).c_str(), value_of(a, conn_a, 1, 'L').c_str());
 }
 
 static void a_quiet_redis_is_not_taken_for_a_dead_one(void **state)
@@ -231,13 +225,14 @@ static void a_queue_that_grows_too_long_ends_the_epoch(void **state)
 	a->driver->send(a->bus, 8, "x", 1, bus_done, &sent);
 	a->driver->send_to(a->bus, 99, "x", 1);
 	for (size_t i = 0; i < claims.size(); i++) {
-		const struct cs_bus_session session = {i + 1, CONN_A, 1};
+		const struct cs_bus_session session = {i + 1, conn_a, 1};
 
 		a->driver->claim(a->bus, &session, 0, bus_done, &claims[i]);
 	}
 	bus_world_turn(f->world);
 	assert_int_equal(a->address, 0);
-	assert_true(std::all_of(claims.begin(), claims.end(), [](const auto &c) { return c.done == 1 && c.result == 0; }));
+	assert_true(
+		std::all_of(claims.begin(), claims.end(), [](const auto &c) { return c.done == 1 && c.result == 0; }));
 	/* Nobody can say what became of these. */
 	assert_int_equal(sent.result, CS_ENOENT);
 	assert_int_equal(a->refused, 1);
@@ -259,7 +254,7 @@ static void answers_that_redis_is_too_slow_for_do_not_end_the_epoch(void **state
 	assert_in_range(a->dropped, 14, 20);
 	assert_true(a->log.find("too much waits for Redis") != std::string::npos);
 	redis_signal(f->server, SIGCONT);
-	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
+	assert_int_equal(bus_node_claim(a, 7, conn_a, 1), 0);
 	assert_int_equal(a->epochs.size(), 1);
 }
 
@@ -344,7 +339,7 @@ static void a_goodbye_before_all_is_claimed_again_makes_the_others_look(void **s
 	std::vector<bus_outcome> outcomes(20000);
 
 	for (size_t i = 0; i < outcomes.size(); i++) {
-		const struct cs_bus_session session = {i + 1, CONN_A, 1};
+		const struct cs_bus_session session = {i + 1, conn_a, 1};
 
 		a->driver->claim(a->bus, &session, 0, bus_done, &outcomes[i]);
 	}
@@ -372,28 +367,28 @@ static void scripts_that_redis_forgot_are_loaded_again(void **state)
 	bus_node *a = new_node_up(f);
 
 	(void)redis_command(f->server, {"SCRIPT", "FLUSH"});
-	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
+	assert_int_equal(bus_node_claim(a, 7, conn_a, 1), 0);
 	wait_epoch(a, 2);
-	assert_string_equal(key_of(f, 7).c_str(), value_of(a, CONN_A, 1, 'L').c_str());
+	assert_string_equal(key_of(f, 7).c_str(), value_of(a, conn_a, 1, 'L').c_str());
 }
 
 /* command makes Redis refuse what the node needs, remedy undoes that. */
-static void check_refusal(void **state, const std::vector<std::string> &command,
-                          const std::vector<std::string> &remedy, const char *word)
+static void check_refusal(void **state, const std::vector<std::string> &command, const std::vector<std::string> &remedy,
+                          const char *word)
 {
 	fixture *f = fixture_of(state);
 	bus_node *a = new_node_up(f, {{"lease", "1s"}});
 
 	(void)redis_command(f->server, command);
 	bus_node_wait_away(a);
-	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
+	assert_int_equal(bus_node_claim(a, 7, conn_a, 1), 0);
 	bus_world_run(f->world, 500);
 	assert_int_equal(a->address, 0);
 	assert_int_equal(lines(a->log), 2);
 	assert_true(a->log.find(word) != std::string::npos);
 	(void)redis_command(f->server, remedy);
 	wait_epoch(a, 2);
-	assert_string_equal(key_of(f, 7).c_str(), value_of(a, CONN_A, 1, 'L').c_str());
+	assert_string_equal(key_of(f, 7).c_str(), value_of(a, conn_a, 1, 'L').c_str());
 }
 
 static void a_replica_is_waited_out(void **state)
@@ -418,11 +413,10 @@ static void a_server_that_says_nothing_is_given_up(void **state)
 	assert_int_equal(bind(listener, reinterpret_cast<struct sockaddr *>(&address), size), 0);
 	assert_int_equal(listen(listener, 10), 0);
 	assert_int_equal(getsockname(listener, reinterpret_cast<struct sockaddr *>(&address), &size), 0);
-	bus_node *a =
-		new_node(f, {{"port", std::to_string(ntohs(address.sin_port))}, {"connect_timeout", "200"}});
+	bus_node *a = new_node(f, {{"port", std::to_string(ntohs(address.sin_port))}, {"connect_timeout", "200"}});
 
 	bus_wait(f->world, "the log", [&] { return a->log.find("takes too long") != std::string::npos; });
-	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
+	assert_int_equal(bus_node_claim(a, 7, conn_a, 1), 0);
 	assert_true(bus_node_heard(a, CS_CLUSTER_DEGRADED));
 	bus_world_run(f->world, 1000);
 	assert_int_equal(lines(a->log), 1);
@@ -437,7 +431,7 @@ static void a_name_that_does_not_exist_holds_nobody_up(void **state)
 
 	bus_world_turn(f->world);
 	bus_world_turn(f->world);
-	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
+	assert_int_equal(bus_node_claim(a, 7, conn_a, 1), 0);
 	assert_in_range(check_now() - begin, 0, 400);
 	bus_wait(f->world, "the log", [&] { return a->log.find("away") != std::string::npos; });
 	assert_int_equal(a->address, 0);
@@ -472,13 +466,12 @@ static void a_node_that_fell_silent_makes_the_others_look(void **state)
 	assert_true(bus_node_heard(late, CS_CLUSTER_DEGRADED));
 	assert_false(bus_node_heard(late, CS_CLUSTER_WHOLE));
 	bus_wait(f->world, "whole", [&] {
-		return bus_node_heard(a, CS_CLUSTER_WHOLE, events_a) &&
-		       bus_node_heard(c, CS_CLUSTER_WHOLE, events_c) &&
+		return bus_node_heard(a, CS_CLUSTER_WHOLE, events_a) && bus_node_heard(c, CS_CLUSTER_WHOLE, events_c) &&
 		       bus_node_heard(late, CS_CLUSTER_WHOLE);
 	});
-	assert_int_equal(std::count(a->events.begin() + static_cast<ptrdiff_t>(events_a), a->events.end(),
-	                            CS_CLUSTER_DEGRADED),
-	                 1);
+	assert_int_equal(
+		std::count(a->events.begin() + static_cast<ptrdiff_t>(events_a), a->events.end(), CS_CLUSTER_DEGRADED),
+		1);
 }
 
 static void a_node_whose_lease_lapsed_claims_again(void **state)
@@ -487,18 +480,18 @@ static void a_node_whose_lease_lapsed_claims_again(void **state)
 	const options quick = {{"lease", "1s"}};
 	bus_node *a = new_node_up(f, quick), *b = new_node_up(f, quick);
 
-	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
-	assert_int_equal(bus_node_claim(a, 8, CONN_A, 1), 0);
+	assert_int_equal(bus_node_claim(a, 7, conn_a, 1), 0);
+	assert_int_equal(bus_node_claim(a, 8, conn_a, 1), 0);
 	/* As if it had stood still. */
-	(void)redis_command(f->server, {"ZREM", "chatserverd:nodes",
-	                                check_format("%012llx", (unsigned long long)a->address)});
-	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2), 0);
+	(void)redis_command(f->server,
+	                    {"ZREM", "chatserverd:nodes", check_format("%012llx", (unsigned long long)a->address)});
+	assert_int_equal(bus_node_claim(b, 7, conn_b, 2), 0);
 	wait_epoch(a, 2);
-	assert_true(is_closed(a, 7, CONN_A));
+	assert_true(is_closed(a, 7, conn_a));
 	assert_int_equal(a->closed.size(), 1);
 	assert_int_equal(b->closed.size(), 0);
-	assert_string_equal(key_of(f, 7).c_str(), value_of(b, CONN_B, 2, 'L').c_str());
-	assert_string_equal(key_of(f, 8).c_str(), value_of(a, CONN_A, 1, 'L').c_str());
+	assert_string_equal(key_of(f, 7).c_str(), value_of(b, conn_b, 2, 'L').c_str());
+	assert_string_equal(key_of(f, 8).c_str(), value_of(a, conn_a, 1, 'L').c_str());
 }
 
 static void who_left_meanwhile_is_not_brought_back_by_a_node_that_returns(void **state)
@@ -506,18 +499,18 @@ static void who_left_meanwhile_is_not_brought_back_by_a_node_that_returns(void *
 	fixture *f = fixture_of(state);
 	bus_node *a = new_node_up(f), *b = new_node_up(f);
 
-	assert_int_equal(bus_node_claim(a, 7, CONN_A, 1), 0);
+	assert_int_equal(bus_node_claim(a, 7, conn_a, 1), 0);
 	(void)redis_command(f->server,
 	                    {"ZREM", "chatserverd:nodes", check_format("%012llx", (unsigned long long)a->address)});
-	assert_int_equal(bus_node_claim(b, 7, CONN_B, 2), 0);
-	b->driver->ending(b->bus, 7, CONN_B);
-	b->driver->release(b->bus, 7, CONN_B);
+	assert_int_equal(bus_node_claim(b, 7, conn_b, 2), 0);
+	b->driver->ending(b->bus, 7, conn_b);
+	b->driver->release(b->bus, 7, conn_b);
 	settle(b);
 	assert_string_equal(bus_node_presence(b, {7}).c_str(), "0");
 	wait_epoch(a, 2);
-	assert_true(is_closed(a, 7, CONN_A));
+	assert_true(is_closed(a, 7, conn_a));
 	assert_string_equal(bus_node_presence(b, {7}).c_str(), "0");
-	assert_int_equal(bus_node_claim(b, 7, CONN_B, 3), 0);
+	assert_int_equal(bus_node_claim(b, 7, conn_b, 3), 0);
 }
 
 static void keys_are_kept_alive_and_made_again(void **state)
@@ -526,16 +519,16 @@ static void keys_are_kept_alive_and_made_again(void **state)
 	bus_node *a = new_node_up(f, {{"lease", "1s"}}), *b = new_node_up(f);
 
 	for (cs_account account = 7; account <= 9; account++)
-		assert_int_equal(bus_node_claim(a, account, CONN_A, 1), 0);
+		assert_int_equal(bus_node_claim(a, account, conn_a, 1), 0);
 	(void)redis_command(f->server, {"EXPIRE", "chatserverd:s:7", "100"});
 	(void)redis_command(f->server, {"DEL", "chatserverd:s:8"});
-	(void)redis_command(f->server, {"SET", "chatserverd:s:9", value_of(b, CONN_B, 2, 'L')});
-	bus_wait(f->world, "close", [&] { return is_closed(a, 9, CONN_A); });
-	bus_wait(f->world, "a new key", [&] { return key_of(f, 8) == value_of(a, CONN_A, 1, 'L'); });
+	(void)redis_command(f->server, {"SET", "chatserverd:s:9", value_of(b, conn_b, 2, 'L')});
+	bus_wait(f->world, "close", [&] { return is_closed(a, 9, conn_a); });
+	bus_wait(f->world, "a new key", [&] { return key_of(f, 8) == value_of(a, conn_a, 1, 'L'); });
 	bus_wait(f->world, "a longer life", [&] {
 		return atoi(redis_command(f->server, {"TTL", "chatserverd:s:7"}).c_str()) > 800;
 	});
-	assert_string_equal(key_of(f, 9).c_str(), value_of(b, CONN_B, 2, 'L').c_str());
+	assert_string_equal(key_of(f, 9).c_str(), value_of(b, conn_b, 2, 'L').c_str());
 	assert_int_equal(a->epochs.size(), 1);
 }
 
@@ -543,7 +536,7 @@ static void a_node_may_end_with_calls_under_way(void **state)
 {
 	fixture *f = fixture_of(state);
 	bus_node *a = new_node_up(f);
-	const struct cs_bus_session session = {7, CONN_A, 1};
+	const struct cs_bus_session session = {7, conn_a, 1};
 	bus_outcome claim, send;
 
 	redis_signal(f->server, SIGSTOP);

@@ -16,11 +16,9 @@ static void expect_refused(handler_fixture *f, cs_conn conn, int msgid, const re
 {
 	for (size_t i = 0; i < count; i++) {
 		const std::string answer = fixture_ask(f, conn, cases[i].frame);
-		const std::string text = cases[i].text[0] == '#'
-		                                 ? std::string(cases[i].text + 1) + " " + integer
-		                                 : std::string(cases[i].text);
-		assert_string_equal(answer.c_str(),
-		                    fixture_refusal(msgid, cases[i].wire_errno, text.c_str()).c_str());
+		const std::string text = cases[i].text[0] == '#' ? std::string(cases[i].text + 1) + " " + integer
+		                                                 : std::string(cases[i].text);
+		assert_string_equal(answer.c_str(), fixture_refusal(msgid, cases[i].wire_errno, text.c_str()).c_str());
 	}
 }
 
@@ -46,11 +44,9 @@ static void what_the_mailbox_answers_is_what_the_handler_answers(void **state)
 	const cs_conn conn = fixture_session(f, "zhang san");
 
 	f->mailbox.verdict = CS_REJECT;
-	assert_int_equal(fake_host_frame(f->host.get(), conn, R"({"msgid":6,"id":1,"toid":2,"msg":""})"),
-	                 CS_REJECT);
+	assert_int_equal(fake_host_frame(f->host.get(), conn, R"({"msgid":6,"id":1,"toid":2,"msg":""})"), CS_REJECT);
 	f->mailbox.verdict = CS_PENDING;
-	assert_int_equal(fake_host_frame(f->host.get(), conn, R"({"msgid":6,"id":1,"toid":2,"msg":""})"),
-	                 CS_PENDING);
+	assert_int_equal(fake_host_frame(f->host.get(), conn, R"({"msgid":6,"id":1,"toid":2,"msg":""})"), CS_PENDING);
 }
 
 static void a_message_may_be_plain_and_go_to_oneself(void **state)
@@ -77,8 +73,7 @@ static void a_cid_has_1_to_64_bytes(void **state)
 	assert_string_equal(fixture_ask(f, conn, with("\"a\"")).c_str(), "");
 	assert_string_equal(fixture_ask(f, conn, with("\"" + std::string(64, 'b') + "\"")).c_str(), "");
 	assert_string_equal(fixture_ask(f, conn, with("\"\"")).c_str(), refusal.c_str());
-	assert_string_equal(fixture_ask(f, conn, with("\"" + std::string(65, 'b') + "\"")).c_str(),
-	                    refusal.c_str());
+	assert_string_equal(fixture_ask(f, conn, with("\"" + std::string(65, 'b') + "\"")).c_str(), refusal.c_str());
 	assert_string_equal(fixture_ask(f, conn, with("7")).c_str(),
 	                    fixture_refusal(6, 4, "cid must be a text").c_str());
 	assert_int_equal(f->mailbox.sent.size(), 2);
@@ -104,11 +99,9 @@ static void a_message_with_wrong_fields_is_refused(void **state)
 		{R"({"msgid":6,"id":1,"toid":2,"msg":"x","seq":7})", 4, "seq is the server's to add"},
 		{R"({"msgid":6,"id":1,"toid":2,"msg":"x","seq":null})", 4, "seq is the server's to add"},
 		{R"({"msgid":6,"id":1,"toid":2,"msg":"x","ts":7})", 4, "ts is the server's to add"},
-		{R"({"msgid":6,"id":1,"toid":2,"msg":"x","name":"gao yang"})", 8,
-	         "name is not this account's"},
+		{R"({"msgid":6,"id":1,"toid":2,"msg":"x","name":"gao yang"})", 8, "name is not this account's"},
 		{R"({"msgid":6,"id":1,"toid":2,"msg":"x","name":""})", 8, "name is not this account's"},
-		{R"({"msgid":6,"id":1,"toid":2,"msg":"x","name":"Zhang San"})", 8,
-	         "name is not this account's"},
+		{R"({"msgid":6,"id":1,"toid":2,"msg":"x","name":"Zhang San"})", 8, "name is not this account's"},
 	};
 	handler_fixture *f = handler_fixture_load(state, "chat");
 
@@ -139,8 +132,7 @@ static void every_request_needs_a_login_and_ones_own_id(void **state)
 		assert_string_equal(fixture_ask(f, conn, frame).c_str(),
 		                    fixture_refusal(msgid, 8, "route check").c_str());
 	}
-	assert_string_equal(fake_host_trace(f->host.get()).c_str(),
-	                    "refuse|refuse|refuse|refuse|refuse|refuse");
+	assert_string_equal(fake_host_trace(f->host.get()).c_str(), "refuse|refuse|refuse|refuse|refuse|refuse");
 }
 
 static void a_friend_is_added(void **state)
@@ -209,8 +201,7 @@ static void a_friend_is_added_though_the_connection_goes(void **state)
 	const cs_conn conn = fixture_session(f, "zhang san");
 	std::vector<friend_entry> friends;
 
-	assert_int_equal(fake_host_frame(f->host.get(), conn, R"({"msgid":7,"id":1,"friendid":1})"),
-	                 CS_PENDING);
+	assert_int_equal(fake_host_frame(f->host.get(), conn, R"({"msgid":7,"id":1,"friendid":1})"), CS_PENDING);
 	fake_host_end(f->host.get(), conn);
 	fake_host_run(f->host.get());
 	assert_int_equal(friend_list(f->host->db, 1, &friends), 0);
@@ -237,8 +228,7 @@ static void delivered_with_wrong_fields_is_refused(void **state)
 {
 	static const refused cases[] = {
 		{R"({"msgid":104,"id":1,"seq":7})", 4, "one of peer and groupid must be there"},
-		{R"({"msgid":104,"id":1,"peer":2,"groupid":3,"seq":7})", 4,
-	         "one of peer and groupid must be there"},
+		{R"({"msgid":104,"id":1,"peer":2,"groupid":3,"seq":7})", 4, "one of peer and groupid must be there"},
 		{R"({"msgid":104,"id":1,"peer":2})", 4, "seq is missing"},
 		{R"({"msgid":104,"id":1,"peer":2,"seq":0})", 4, "#seq"},
 		{R"({"msgid":104,"id":1,"peer":2,"seq":"7"})", 4, "#seq"},

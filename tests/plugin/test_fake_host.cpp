@@ -34,7 +34,8 @@ static int on_late(void *state, const struct cs_frame *)
 static const struct cs_route player_routes[] = {{1000, "player", on_handler, 0, 1}, {0, nullptr, nullptr, 0, 0}};
 static const struct cs_hook player_hooks[] = {{0, 1, on_late, 0}, {1000, 0, on_early, 0}, {0, 0, nullptr, 0}};
 
-static int player_start(const struct cs_host *host, struct cs_self *self, const void *, void **state_r, struct cs_error *)
+static int player_start(const struct cs_host *host, struct cs_self *self, const void *, void **state_r,
+                        struct cs_error *)
 {
 	auto p = std::make_unique<player>();
 
@@ -49,8 +50,9 @@ static void player_stop(void *state)
 	const std::unique_ptr<player> owner(static_cast<player *>(state));
 }
 
-static const struct cs_plugin player_plugin = {CS_PLUGIN_HEAD, .name = "player", .version = "1", .routes = player_routes,
-                                               .hooks = player_hooks, .start = player_start, .stop = player_stop};
+static const struct cs_plugin player_plugin = {CS_PLUGIN_HEAD,          .name = "player",      .version = "1",
+                                               .routes = player_routes, .hooks = player_hooks, .start = player_start,
+                                               .stop = player_stop};
 
 struct stage {
 	fake_host_ptr host;

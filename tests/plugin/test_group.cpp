@@ -73,8 +73,7 @@ static void group_texts_have_their_limits_in_characters(void **state)
 	handler_fixture *f = handler_fixture_load(state, "group");
 	const cs_conn conn = fixture_session(f, "zhang san");
 	const std::string name_refused = fixture_refusal(8, 12, "groupname must have 1 to 50 characters");
-	const std::string description_refused =
-		fixture_refusal(8, 12, "groupdesc must have up to 200 characters");
+	const std::string description_refused = fixture_refusal(8, 12, "groupdesc must have up to 200 characters");
 
 	for (const char *character : {"a", "\xe5\xbc\xa0", "\xf0\x9f\x98\x80"}) {
 		const std::string name = repeated(character, 50), description = repeated(character, 200);
@@ -96,28 +95,24 @@ static void group_texts_that_are_wrong_are_refused(void **state)
 		{R"({"msgid":8,"id":1,"groupname":7,"groupdesc":"x"})", "groupname must be a text"},
 		{R"({"msgid":8,"id":1,"groupname":"x","groupdesc":7})", "groupdesc must be a text"},
 		{R"({"msgid":8,"id":1,"groupname":"x","groupdesc":null})", "groupdesc must be a text"},
-		{R"({"msgid":8,"id":1,"groupname":"","groupdesc":"x"})",
-	         "groupname must have 1 to 50 characters"},
+		{R"({"msgid":8,"id":1,"groupname":"","groupdesc":"x"})", "groupname must have 1 to 50 characters"},
 		{R"({"msgid":8,"id":1,"groupname":"a\nb"})", "groupname must not have control characters"},
-		{R"({"msgid":8,"id":1,"groupname":"a\u202eb"})",
-	         "groupname must not have control characters"},
+		{R"({"msgid":8,"id":1,"groupname":"a\u202eb"})", "groupname must not have control characters"},
 		{R"({"msgid":8,"id":1,"groupname":"  "})", "groupname must have a visible character"},
-		{R"({"msgid":8,"id":1,"groupname":"\u200b\u3164"})",
-	         "groupname must have a visible character"},
+		{R"({"msgid":8,"id":1,"groupname":"\u200b\u3164"})", "groupname must have a visible character"},
 	};
 	handler_fixture *f = handler_fixture_load(state, "group");
 	const cs_conn conn = fixture_session(f, "zhang san");
 
 	for (const auto &c : cases)
-		assert_string_equal(fixture_ask(f, conn, c.frame).c_str(),
-		                    fixture_refusal(8, 4, c.text).c_str());
+		assert_string_equal(fixture_ask(f, conn, c.frame).c_str(), fixture_refusal(8, 4, c.text).c_str());
 	assert_int_equal(fake_host_count(f->host.get(), "work write"), 0);
 }
 
 static std::string group_frame(int msgid, uint64_t account, uint64_t group, const char *more = "")
 {
-	return check_format("{\"msgid\":%d,\"id\":%llu,\"groupid\":%llu%s}", msgid,
-	                    (unsigned long long)account, (unsigned long long)group, more);
+	return check_format("{\"msgid\":%d,\"id\":%llu,\"groupid\":%llu%s}", msgid, (unsigned long long)account,
+	                    (unsigned long long)group, more);
 }
 
 static void a_member_joins_once(void **state)
@@ -151,16 +146,14 @@ static void a_group_that_is_not_there_is_refused(void **state)
 	for (const char *value : {"0", "-1", "1.5", "\"1\"", "null", "{}", "9007199254740992"})
 		for (const int msgid : {9, 10})
 			assert_string_equal(
-				fixture_ask(
-					f, conn,
-					check_format("{\"msgid\":%d,\"id\":1,\"msg\":\"x\",\"groupid\":%s}",
-			                             msgid, value))
+				fixture_ask(f, conn,
+			                    check_format("{\"msgid\":%d,\"id\":1,\"msg\":\"x\",\"groupid\":%s}", msgid,
+			                                 value))
 					.c_str(),
 				fixture_refusal(msgid, 4, wrong.c_str()).c_str());
 	for (const int msgid : {9, 10})
 		assert_string_equal(
-			fixture_ask(f, conn, check_format("{\"msgid\":%d,\"id\":1,\"msg\":\"x\"}", msgid))
-				.c_str(),
+			fixture_ask(f, conn, check_format("{\"msgid\":%d,\"id\":1,\"msg\":\"x\"}", msgid)).c_str(),
 			fixture_refusal(msgid, 4, "groupid is missing").c_str());
 }
 

@@ -63,8 +63,7 @@ static void the_answer_has_the_shapes_of_the_protocol(void **state)
 	assert_int_equal(group_join(f->host->db, gao, group, &joined_seq), 0);
 	assert_int_equal(zhang, 1);
 	assert_int_equal(gao, 2);
-	f->mailbox.kept = {"{\"msgid\":6,\"id\":2,\"msg\":\"a \\\"b\\\"\",\"seq\":1,\"ts\":5}",
-	                   "{\"msgid\":6}"};
+	f->mailbox.kept = {"{\"msgid\":6,\"id\":2,\"msg\":\"a \\\"b\\\"\",\"seq\":1,\"ts\":5}", "{\"msgid\":6}"};
 	const std::string ack = fixture_ask(f, conn, fixture_login(zhang, "123456"));
 	const std::string expected =
 		R"({"msgid":2,"errno":0,"id":1,"name":"zhang san",)"
@@ -89,8 +88,7 @@ static void a_friend_who_is_online_is_shown_so(void **state)
 	assert_int_equal(friend_add(f->host->db, zhang, gao), 0);
 	const std::string ack = fixture_ask(f, conn, fixture_login(zhang, "123456"));
 	assert_non_null(
-		strstr(ack.c_str(),
-	               R"("friends":["{\"id\":2,\"name\":\"gao \\\\\\\"yang\",\"state\":\"online\"}"])"));
+		strstr(ack.c_str(), R"("friends":["{\"id\":2,\"name\":\"gao \\\\\\\"yang\",\"state\":\"online\"}"])"));
 }
 
 static void a_friend_on_another_node_is_shown_as_online(void **state)
@@ -182,9 +180,8 @@ static void req_stands_in_every_answer_and_only_where_given(void **state)
 	                    "wrong password\"}");
 	assert_string_equal(fixture_ask(f, conn, fixture_login(id, "123456", ",\"req\":0")).c_str(),
 	                    "{\"msgid\":2,\"req\":0,\"errno\":0,\"id\":1,\"name\":\"zhang san\"}");
-	assert_string_equal(
-		fixture_ask(f, conn, fixture_login(id, "123456", ",\"req\":7")).c_str(),
-		"{\"msgid\":2,\"req\":7,\"errno\":2,\"errmsg\":\"this account is already online\"}");
+	assert_string_equal(fixture_ask(f, conn, fixture_login(id, "123456", ",\"req\":7")).c_str(),
+	                    "{\"msgid\":2,\"req\":7,\"errno\":2,\"errmsg\":\"this account is already online\"}");
 }
 
 static void a_wrong_password_and_an_unknown_id_cannot_be_told_apart(void **state)
@@ -240,14 +237,11 @@ static void fields_that_are_missing_or_wrong_are_refused(void **state)
 	} cases[] = {
 		{R"({"msgid":1,"password":"x"})", "id is missing"},
 		{R"({"msgid":1,"id":1})", "password is missing"},
-		{R"({"msgid":1,"id":"1","password":"x"})",
-	         "id must be an integer from 1 to 9007199254740991"},
+		{R"({"msgid":1,"id":"1","password":"x"})", "id must be an integer from 1 to 9007199254740991"},
 		{R"({"msgid":1,"id":0,"password":"x"})", "id must be an integer from 1 to 9007199254740991"},
 		{R"({"msgid":1,"id":-1,"password":"x"})", "id must be an integer from 1 to 9007199254740991"},
-		{R"({"msgid":1,"id":1.5,"password":"x"})",
-	         "id must be an integer from 1 to 9007199254740991"},
-		{R"({"msgid":1,"id":null,"password":"x"})",
-	         "id must be an integer from 1 to 9007199254740991"},
+		{R"({"msgid":1,"id":1.5,"password":"x"})", "id must be an integer from 1 to 9007199254740991"},
+		{R"({"msgid":1,"id":null,"password":"x"})", "id must be an integer from 1 to 9007199254740991"},
 		{R"({"msgid":1,"id":1,"password":123456})", "password must be a text"},
 		{R"({"msgid":1,"id":1,"password":["x"]})", "password must be a text"},
 		{R"({"msgid":1,"id":1,"password":"x","ack":1})", "ack must be true or false"},
@@ -256,8 +250,7 @@ static void fields_that_are_missing_or_wrong_are_refused(void **state)
 	};
 
 	for (const auto &c : cases)
-		assert_string_equal(fixture_ask(f, conn, c.frame).c_str(),
-		                    fixture_refusal(1, 4, c.text).c_str());
+		assert_string_equal(fixture_ask(f, conn, c.frame).c_str(), fixture_refusal(1, 4, c.text).c_str());
 	assert_int_equal(fake_host_count(f->host.get(), "work read"), 0);
 }
 
@@ -294,8 +287,7 @@ static void an_account_that_is_online_is_refused(void **state)
 	                    ack_refusal(2, "this account is already online").c_str());
 	assert_int_equal(f->host->online[id], first);
 	fixture_expect_idle(f, second);
-	assert_string_equal(fixture_ask(f, second, fixture_login(id, "nope")).c_str(),
-	                    ack_refusal(1, wrong).c_str());
+	assert_string_equal(fixture_ask(f, second, fixture_login(id, "nope")).c_str(), ack_refusal(1, wrong).c_str());
 }
 
 static void with_kick_the_newer_login_wins(void **state)
@@ -347,8 +339,7 @@ static void a_password_of_another_cost_is_hashed_anew_after_the_answer(void **st
 	fixture_ask(f, conn, fixture_login(id, "123456"));
 	assert_string_equal(
 		fake_host_trace(f->host.get()).c_str(),
-		(std::string(login_steps).replace(strlen(login_steps) - 6, 6, "work hash|finish|work write"))
-			.c_str());
+		(std::string(login_steps).replace(strlen(login_steps) - 6, 6, "work hash|finish|work write")).c_str());
 	assert_int_equal(user_find(f->host->db, id, &after), 0);
 	assert_string_not_equal(before.password.c_str(), after.password.c_str());
 	assert_non_null(strstr(after.password.c_str(), "m=16,t=2,"));

@@ -70,9 +70,8 @@ static void names_are_counted_in_characters(void **state)
 	for (const char *character : {"a", "\xc3\xa9", "\xe5\xbc\xa0", "\xf0\x9f\x98\x80"}) {
 		assert_true(is_done(fixture_ask(f, conn, register_frame(character, "x"))));
 		assert_true(is_done(fixture_ask(f, conn, register_frame(repeated(character, 50), "x"))));
-		assert_string_equal(
-			fixture_ask(f, conn, register_frame(repeated(character, 51), "x")).c_str(),
-			refused.c_str());
+		assert_string_equal(fixture_ask(f, conn, register_frame(repeated(character, 51), "x")).c_str(),
+		                    refused.c_str());
 	}
 	assert_string_equal(fixture_ask(f, conn, register_frame("", "x")).c_str(),
 	                    ack_refusal(1, "name must have 1 to 50 characters").c_str());
@@ -84,9 +83,8 @@ static void names_have_no_control_characters(void **state)
 	const cs_conn conn = fake_host_connect(f->host.get());
 	const std::string refused = ack_refusal(1, "name must not have control characters");
 
-	for (const char *name :
-	     {"a\\n", "\\u001b[31m", "\\u007f", "\\u0080", "a\\u009fb", "\\t", "a\\u2028b", "a\\u2029b",
-	      "a\\u202ab", "a\\u202eb", "a\xe2\x80\xae", "a\\u2066b", "a\\u2069"})
+	for (const char *name : {"a\\n", "\\u001b[31m", "\\u007f", "\\u0080", "a\\u009fb", "\\t", "a\\u2028b",
+	                         "a\\u2029b", "a\\u202ab", "a\\u202eb", "a\xe2\x80\xae", "a\\u2066b", "a\\u2069"})
 		assert_string_equal(fixture_ask(f, conn, register_frame(name, "x")).c_str(), refused.c_str());
 	for (const char *name : {"a\\u00a0", "\xc3\xa0\xc3\x9f", "\\u0041\\u00e9", "\\\""})
 		assert_true(is_done(fixture_ask(f, conn, register_frame(name, "x"))));
@@ -118,8 +116,7 @@ static void a_name_has_a_visible_character(void **state)
 	      0x16fe4, 0x1bca0, 0x1d159, 0x1d17a, 0xe0000, 0xe0020, 0xe01ef, 0xe0fff})
 		assert_string_equal(fixture_ask(f, conn, register_frame(escaped(character), "x")).c_str(),
 		                    refused.c_str());
-	for (const char *name :
-	     {"   ", "\xe2\x80\x8b", "\xf3\xa0\x81\xbf", " \\u200b\\u3164\\ufeff \xe3\x80\x80"})
+	for (const char *name : {"   ", "\xe2\x80\x8b", "\xf3\xa0\x81\xbf", " \\u200b\\u3164\\ufeff \xe3\x80\x80"})
 		assert_string_equal(fixture_ask(f, conn, register_frame(name, "x")).c_str(), refused.c_str());
 }
 
@@ -128,10 +125,9 @@ static void one_visible_character_is_enough(void **state)
 	handler_fixture *f = handler_fixture_load(state, "login");
 	const cs_conn conn = fake_host_connect(f->host.get());
 
-	for (const uint32_t character :
-	     {0x21,   0x7e,   0xa1,   0xac,   0xae,    0x301,   0x350,   0x1161,  0x180a,
-	      0x1fff, 0x2010, 0x2027, 0x2030, 0x2070,  0x27ff,  0x2801,  0x3001,  0xfe10,
-	      0xfefe, 0xffa1, 0xfffc, 0xfffd, 0x1d158, 0x1d15a, 0xdffff, 0xe1000, 0x1f600})
+	for (const uint32_t character : {0x21,   0x7e,   0xa1,   0xac,   0xae,    0x301,   0x350,   0x1161,  0x180a,
+	                                 0x1fff, 0x2010, 0x2027, 0x2030, 0x2070,  0x27ff,  0x2801,  0x3001,  0xfe10,
+	                                 0xfefe, 0xffa1, 0xfffc, 0xfffd, 0x1d158, 0x1d15a, 0xdffff, 0xe1000, 0x1f600})
 		if (!is_done(fixture_ask(f, conn, register_frame(escaped(character), "x"))))
 			check_fail(std::source_location::current(), "U+%04X is no name", character);
 	/* Emoji of several characters, a script that needs joiners, blanks around something. */
@@ -148,8 +144,7 @@ static void passwords_are_counted_in_bytes(void **state)
 
 	assert_true(is_done(fixture_ask(f, conn, register_frame("a", repeated("x", 128)))));
 	assert_true(is_done(fixture_ask(f, conn, register_frame("b", repeated("\xc3\xa9", 64)))));
-	assert_string_equal(fixture_ask(f, conn, register_frame("c", repeated("x", 129))).c_str(),
-	                    refused.c_str());
+	assert_string_equal(fixture_ask(f, conn, register_frame("c", repeated("x", 129))).c_str(), refused.c_str());
 	assert_string_equal(fixture_ask(f, conn, register_frame("c", repeated("\xc3\xa9", 65))).c_str(),
 	                    refused.c_str());
 	assert_string_equal(fixture_ask(f, conn, register_frame("c", "")).c_str(),
@@ -173,8 +168,7 @@ static void fields_that_are_missing_or_wrong_are_refused(void **state)
 	};
 
 	for (const auto &c : cases)
-		assert_string_equal(fixture_ask(f, conn, c.frame).c_str(),
-		                    fixture_refusal(4, 4, c.text).c_str());
+		assert_string_equal(fixture_ask(f, conn, c.frame).c_str(), fixture_refusal(4, 4, c.text).c_str());
 	assert_int_equal(fake_host_count(f->host.get(), "work hash"), 0);
 }
 
@@ -190,9 +184,7 @@ static void a_failure_at_any_step_is_answered_and_stores_nothing(void **state)
 		{{FAKE_HASH, 0, false, CS_ECANCELED}, 13, "this node is draining; connect again"},
 		{{FAKE_WRITE, 0, true, CS_EBUSY}, 10, "this node is busy; try again later"},
 		{{FAKE_WRITE, 0, false, CS_ENOSTORE}, 11, "the store does not answer; nothing was changed"},
-		{{FAKE_WRITE, 0, false, CS_EUNKNOWN},
-	         11,
-	         "the store does not answer; whether it was done is unknown"},
+		{{FAKE_WRITE, 0, false, CS_EUNKNOWN}, 11, "the store does not answer; whether it was done is unknown"},
 		{{FAKE_WRITE, 0, false, CS_DB_DUPLICATE}, 1, "the name is taken"},
 	};
 	handler_fixture *f = handler_fixture_load(state, "login");

@@ -101,8 +101,7 @@ static void a_connection_that_goes_between_two_steps_leaves_nothing_behind(void 
 
 	for (bool all = false; !all; steps++) {
 		const cs_conn conn = fake_host_connect(f->host.get());
-		assert_int_equal(fake_host_frame(f->host.get(), conn, fixture_login(id, "123456")),
-		                 CS_PENDING);
+		assert_int_equal(fake_host_frame(f->host.get(), conn, fixture_login(id, "123456")), CS_PENDING);
 		for (int i = 0; i < steps && !all; i++)
 			all = !fake_host_step(f->host.get());
 		fake_host_end(f->host.get(), conn);
@@ -110,7 +109,8 @@ static void a_connection_that_goes_between_two_steps_leaves_nothing_behind(void 
 		assert_false(is_online(f, id));
 	}
 	assert_true(steps > 4);
-	assert_int_equal(fake_host_count(f->host.get(), "begin"), 3); /* the runs that got to the end, and to `opened` */
+	assert_int_equal(fake_host_count(f->host.get(), "begin"),
+	                 3); /* the runs that got to the end, and to `opened` */
 }
 
 static void a_password_never_stands_in_the_log(void **state)

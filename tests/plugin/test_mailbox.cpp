@@ -312,7 +312,7 @@ static void conversations_that_are_idle_are_forgotten(void **)
 		world_settle(&st.w);
 		world_advance(&st.w, 300);
 	}
-	assert_true(stage_session(&st, ann)->lines->by_key.size() <= 2 * MAILBOX_LINES_KEPT);
+	assert_true(stage_session(&st, ann)->lines->by_key.size() <= 2 * mailbox_lines_kept);
 	stage_chat(&st, bob, 1, 2);
 	world_settle(&st.w);
 	assert_string_equal(stage_seqs(&st, ann).c_str(), "1 2");
@@ -368,7 +368,7 @@ static void the_end_of_the_server_loses_no_item(void **)
 	world_delivered(&st.w, bob, CS_CONVERSATION_PAIR, 1, 1, ++st.last_req);
 	world_login(&st.w, world_connect(&st.w, 0), 3, false);
 	world_settle(&st.w);
-	stage_close(&st);   /* leaks, if any, are the sanitizer's to find */
+	stage_close(&st); /* leaks, if any, are the sanitizer's to find */
 	assert_int_equal(stage_errno(&st, 1), CS_ERRNO_GOING_AWAY);
 }
 

@@ -90,8 +90,8 @@ static void ones_own_messages_are_passed_over_and_count_as_received(void **)
 
 	stage_open(&st, 1);
 	for (uint64_t n = 1; n <= 3000; n++)
-		memory_log_append_pair(&st.log, n % 1000 ? 2 : 1, n % 1000 ? 1 : 2,
-		                       stage_body(n % 1000 ? 2 : 1, n), ++st.w.clock);
+		memory_log_append_pair(&st.log, n % 1000 ? 2 : 1, n % 1000 ? 1 : 2, stage_body(n % 1000 ? 2 : 1, n),
+		                       ++st.w.clock);
 	const cs_conn bob = stage_login(&st, 0, 2);
 	assert_string_equal(stage_seqs(&st, bob).c_str(), "1000 2000 3000");
 	world_advance(&st.w, 1000);

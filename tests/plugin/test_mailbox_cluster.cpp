@@ -85,7 +85,7 @@ static void a_lost_bus_is_swept_for_and_a_bus_that_is_back_makes_everybody_look(
 	const size_t reads = st.w.reads;
 	store_unseen(&st, 1000);
 	world_advance(&st.w, 60000);
-	assert_int_equal(count_seen(&st), 0);   /* nobody asked for it */
+	assert_int_equal(count_seen(&st), 0); /* nobody asked for it */
 	world_bus_lose(&st.w, 0);
 	world_advance(&st.w, 3500);
 	assert_int_equal(count_seen(&st), 999);
@@ -128,7 +128,7 @@ static void what_is_missed_while_everybody_looks_is_looked_for_again(void **)
 	stage_open_nodes(&st, 2, 2);
 	crowd(&st, 0, 2, 500);
 	world_bus_bury(&st.w, 1);
-	world_advance(&st.w, 700);   /* in the middle of the round */
+	world_advance(&st.w, 700); /* in the middle of the round */
 	store_unseen(&st, 500);
 	world_bus_bury(&st.w, 1);
 	world_advance(&st.w, 4000);
@@ -162,7 +162,7 @@ static void a_session_that_was_replaced_sends_the_other_one_to_look(void **)
 	st.w.hold_arrivals = true;
 	world_bus_find(&st.w, 1);
 	world_settle(&st.w);
-	world_advance(&st.w, 5000);   /* node 1 has looked, in vain */
+	world_advance(&st.w, 5000); /* node 1 has looked, in vain */
 	stage_chat(&st, ann, 2, 1);
 	world_settle(&st.w);
 	assert_string_equal(stage_seen(&st, before).c_str(), "1");

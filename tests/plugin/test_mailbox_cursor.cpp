@@ -224,7 +224,7 @@ static void what_a_read_under_way_may_bring_counts_as_unconfirmed(void **)
 	world_settle(&st.w);
 	confirm(&st, bob, 1, 1);
 	confirm(&st, bob, 3, 1);
-	st.w.routed_drops = 300;   /* two for each message: to its receiver, to its sender */
+	st.w.routed_drops = 300; /* two for each message: to its receiver, to its sender */
 	for (uint64_t n = 2; n <= 151; n++)
 		stage_chat(&st, ann, 2, n);
 	world_settle(&st.w);
@@ -232,7 +232,7 @@ static void what_a_read_under_way_may_bring_counts_as_unconfirmed(void **)
 	st.w.hold_reads = true;
 	stage_chat(&st, ann, 2, 152);
 	world_settle(&st.w);
-	world_advance(&st.w, 60);   /* nobody waits any longer for the hints before it */
+	world_advance(&st.w, 60); /* nobody waits any longer for the hints before it */
 	for (uint64_t n = 2; n <= 201; n++)
 		stage_chat(&st, carl, 2, n);
 	world_settle(&st.w);

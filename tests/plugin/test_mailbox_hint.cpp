@@ -24,8 +24,13 @@ static mailbox_hint hint_of(mailbox_hint_type type)
 
 	hint.type = type;
 	if (type <= MAILBOX_HINT_NEWS)
-		hint = {type, type == MAILBOX_HINT_OWN ? CS_CONVERSATION_PAIR : CS_CONVERSATION_GROUP,
-		        CS_INTEGER_MAX, 12, 13, 14, 15};
+		hint = {type,
+		        type == MAILBOX_HINT_OWN ? CS_CONVERSATION_PAIR : CS_CONVERSATION_GROUP,
+		        CS_INTEGER_MAX,
+		        12,
+		        13,
+		        14,
+		        15};
 	return hint;
 }
 
@@ -41,7 +46,7 @@ static std::string bytes_of(mailbox_hint_type type)
 
 static int decode(const std::string &bytes)
 {
-	const std::string copy(bytes);   /* of its exact size, so that a read beyond it is seen */
+	const std::string copy(bytes); /* of its exact size, so that a read beyond it is seen */
 	mailbox_hint hint;
 	std::string_view body;
 	const char *why;
@@ -86,13 +91,16 @@ static void every_type_comes_back_whole(void **)
 /* What a node of the same version on another machine sends. */
 static void the_bytes_are_fixed(void **)
 {
-	static const char stored[] =
-		"mb\x03\x01\x01\x02\0\0\0" "\xff\xff\xff\xff\xff\xff\x1f\0" "\x0c\0\0\0\0\0\0\0"
-		"\x0d\0\0\0\0\0\0\0" "\x0e\0\0\0\0\0\0\0" "\x0f\0\0\0\0\0\0\0" "{}";
+	static const char stored[] = "mb\x03\x01\x01\x02\0\0\0"
+				     "\xff\xff\xff\xff\xff\xff\x1f\0"
+				     "\x0c\0\0\0\0\0\0\0"
+				     "\x0d\0\0\0\0\0\0\0"
+				     "\x0e\0\0\0\0\0\0\0"
+				     "\x0f\0\0\0\0\0\0\0"
+				     "{}";
 	static const char look[] = "mb\x03\x04\0\0\0\0\0";
 
-	assert_true(mailbox_hint_encode(hint_of(MAILBOX_HINT_STORED), "{}") ==
-	            std::string(stored, sizeof(stored) - 1));
+	assert_true(mailbox_hint_encode(hint_of(MAILBOX_HINT_STORED), "{}") == std::string(stored, sizeof(stored) - 1));
 	assert_true(bytes_of(MAILBOX_HINT_LOOK) == std::string(look, sizeof(look) - 1));
 }
 

@@ -8,7 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-constexpr int STEPS = 800;
+constexpr int step_count = 800;
 
 uint64_t schedule_draw(schedule_run *r, uint64_t below)
 {
@@ -33,16 +33,18 @@ static void begin(schedule_run *r)
 {
 	r->st.conf = {r->what.sweep ? 800 : 0, r->what.sweep ? 200 : 0, 50};
 	if (r->what.nodes)
-		stage_open_nodes(&r->st, NODES, 2);
+		stage_open_nodes(&r->st, node_count, 2);
 	else
 		stage_open_as(&r->st, 3);
 	r->st.w.kick = r->what.nodes && schedule_draw(r, 3) == 0;
-	r->st.log.accounts = PEOPLE;
+	r->st.log.accounts = people_count;
 	r->st.w.soft_mark = 600;
 	r->st.w.unknown_outcomes = r->what.faults;
-	r->st.w.on_frame = [r](world_conn &c, const std::string &frame) { schedule_see(r, c, frame); };
+	r->st.w.on_frame = [r](world_conn &c, const std::string &frame) {
+		schedule_see(r, c, frame);
+	};
 	r->groups = {memory_log_add_group(&r->st.log, {1, 2, 3}), memory_log_add_group(&r->st.log, {2, 4})};
-	for (uint64_t account = 1; account <= PEOPLE; account++)
+	for (uint64_t account = 1; account <= people_count; account++)
 		r->people[account].acknowledges = schedule_draw(r, 3) == 0;
 }
 
@@ -72,7 +74,7 @@ static void heal(schedule_run *r)
 	w->write_results.clear();
 	w->read_results.clear();
 	w->routed_drops = 0;
-	for (uint64_t account = 1; account <= PEOPLE; account++) {
+	for (uint64_t account = 1; account <= people_count; account++) {
 		schedule_person *p = &r->people[account];
 
 		if (p->conn && (p->deaf || schedule_draw(r, 2) || !schedule_is_in(r, account)))
@@ -83,7 +85,7 @@ static void heal(schedule_run *r)
 	}
 	world_settle(w);
 	world_advance(w, 4000);
-	for (uint64_t account = 1; account <= PEOPLE; account++)
+	for (uint64_t account = 1; account <= people_count; account++)
 		if (!schedule_is_in(r, account))
 			schedule_blame(r, "the login did not end", account);
 }
@@ -96,7 +98,7 @@ static std::string run_seed(const schedule_kind &what, uint64_t seed, size_t *st
 	r.seed = seed;
 	r.random = seed * UINT64_C(0x9e3779b97f4a7c15) | 1;
 	begin(&r);
-	for (int step = 0; step < (what.nodes ? 2 * STEPS : STEPS) && r.problem.empty(); step++) {
+	for (int step = 0; step < (what.nodes ? 2 * step_count : step_count) && r.problem.empty(); step++) {
 		if (schedule_draw(&r, 5) == 0)
 			schedule_person_acts(&r);
 		else

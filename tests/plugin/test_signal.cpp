@@ -93,7 +93,7 @@ static void a_frame_that_is_no_signal_is_refused(void **state)
 		{R"({"msgid":122,"id":1,"toid":2})", 4, "kind is missing"},
 		{R"({"msgid":122,"id":1,"toid":2,"kind":""})", 4, "kind must have 1 to 32 bytes"},
 		{R"({"msgid":122,"id":1,"toid":2,"kind":"123456789012345678901234567890123"})", 4,
-		 "kind must have 1 to 32 bytes"},
+	         "kind must have 1 to 32 bytes"},
 		{R"({"msgid":122,"id":1,"kind":"x"})", 4, "one of toid and groupid must be there"},
 		{R"({"msgid":122,"id":1,"toid":2,"groupid":3,"kind":"x"})", 4, "one of toid and groupid must be there"},
 		{R"({"msgid":122,"id":1,"toid":2,"kind":"x","seq":1})", 4, "seq is the server's to add"},
@@ -112,10 +112,10 @@ static void a_group_gets_it_but_for_its_sender(void **state)
 {
 	handler_fixture *f = handler_fixture_load(state, "signal");
 	const uint64_t a = fixture_account(f, "ann"), b = fixture_account(f, "bob"), c = fixture_account(f, "carl"),
-	               d = fixture_account(f, "dora");
+		       d = fixture_account(f, "dora");
 	const uint64_t group = signal_group_of(f, {a, b, c});
 	const cs_conn ann = signal_session_of(f, a, "ann"), bob = signal_session_of(f, b, "bob"),
-	              carl = fake_host_connect(f->host.get(), c, "carl"), dora = signal_session_of(f, d, "dora");
+		      carl = fake_host_connect(f->host.get(), c, "carl"), dora = signal_session_of(f, d, "dora");
 	const std::string frame = signal_group_frame(a, group);
 
 	assert_string_equal(fixture_ask(f, ann, frame).c_str(), "");
@@ -151,7 +151,8 @@ static void who_has_joined_may_send_at_the_latest_a_moment_later(void **state)
 	assert_string_equal(fixture_ask(f, ann, signal_group_frame(a, group)).c_str(), "");
 	assert_int_equal(group_join(f->host->db, c, group, &joined), 0);
 	const int64_t begun = check_now();
-	check_wait("the new member may send", [&] { return fixture_ask(f, carl, signal_group_frame(c, group)).empty(); });
+	check_wait("the new member may send",
+	           [&] { return fixture_ask(f, carl, signal_group_frame(c, group)).empty(); });
 	assert_true(check_now() - begun < 400 * check_patience_factor());
 }
 
@@ -182,7 +183,8 @@ static void a_group_of_more_than_500_is_full(void **state)
 	const uint64_t last = members.back();
 	members.pop_back();
 	const uint64_t group = signal_group_of(f, members);
-	const cs_conn first = signal_session_of(f, members[0], "m0"), other = signal_session_of(f, members[499], "m499");
+	const cs_conn first = signal_session_of(f, members[0], "m0"),
+		      other = signal_session_of(f, members[499], "m499");
 	uint64_t joined = 0;
 
 	assert_string_equal(fixture_ask(f, first, signal_group_frame(members[0], group)).c_str(), "");

@@ -33,9 +33,8 @@ static void a_text_comes_back_in_capitals(void **state)
 	fake_host *host = static_cast<fake_host *>(*state);
 
 	fake_host_load(host, "skeleton");
-	assert_string_equal(
-		ask(host, R"({"msgid":1000,"req":1,"text":"az \"\u00e9\""})").c_str(),
-		"{\"msgid\":100,\"of\":1000,\"req\":1,\"errno\":0,\"text\":\"AZ \\\"\xc3\xa9\\\"\"}");
+	assert_string_equal(ask(host, R"({"msgid":1000,"req":1,"text":"az \"\u00e9\""})").c_str(),
+	                    "{\"msgid\":100,\"of\":1000,\"req\":1,\"errno\":0,\"text\":\"AZ \\\"\xc3\xa9\\\"\"}");
 }
 
 static void without_req_nothing_is_said(void **state)
@@ -78,9 +77,8 @@ static void the_longest_text_fits_however_it_is_escaped(void **state)
 		escaped += "\\u001f";
 	fake_host_set(host, "skeleton.longest", "1024");
 	fake_host_load(host, "skeleton");
-	assert_string_equal(
-		ask(host, ("{\"msgid\":1000,\"req\":0,\"text\":\"" + escaped + "\"}").c_str()).c_str(),
-		("{\"msgid\":100,\"of\":1000,\"req\":0,\"errno\":0,\"text\":\"" + escaped + "\"}").c_str());
+	assert_string_equal(ask(host, ("{\"msgid\":1000,\"req\":0,\"text\":\"" + escaped + "\"}").c_str()).c_str(),
+	                    ("{\"msgid\":100,\"of\":1000,\"req\":0,\"errno\":0,\"text\":\"" + escaped + "\"}").c_str());
 }
 
 static void a_reload_is_asked_for_and_then_used(void **state)

@@ -50,7 +50,9 @@ static void write_package(const std::string &folder)
 {
 	for (const char *name : {"chatserverd", "chatserverd-test"})
 		assert_true(runs("sed -e 's|^includedir=.*|includedir='\"$PWD\"'/include|' "
-		                 "-e 's|^libdir=.*|libdir='\"$(realpath " + build_folder() + ")\"'|' "
+		                 "-e 's|^libdir=.*|libdir='\"$(realpath " +
+		                 build_folder() +
+		                 ")\"'|' "
 		                 "-e \"s|@CJSON_LIBS@|$(pkg-config --libs libcjson)|\" -e 's|@[A-Za-z_]*@|x|' conf/" +
 		                 name + ".pc.in >" + folder + "/" + name + ".pc"));
 }
@@ -97,9 +99,11 @@ static void two_plugins_beside_each_other_get_two_numbers(void **state)
 {
 	const std::string folder = *static_cast<std::string *>(*state);
 
-	for (const auto &[name, number] : {std::pair("one", "1001"), std::pair("two", "1002"), std::pair("three", "1003")}) {
+	for (const auto &[name, number] :
+	     {std::pair("one", "1001"), std::pair("two", "1002"), std::pair("three", "1003")}) {
 		assert_true(runs("scripts/new-plugin --out " + folder + "/" + name + " " + name));
-		assert_true(runs("grep -q 'MSGID = " + std::string(number) + " ' " + folder + "/" + name + "/" + name + ".cpp"));
+		assert_true(runs("grep -q 'MSGID = " + std::string(number) + " ' " + folder + "/" + name + "/" + name +
+		                 ".cpp"));
 	}
 }
 
@@ -109,9 +113,11 @@ static void without_an_installed_server_the_makefile_says_so(void **state)
 
 	assert_true(runs("scripts/new-plugin --out " + folder + " hello"));
 	for (const char *target : {"all", "check", "install DESTDIR=/nowhere"}) {
-		const std::string text = said("PKG_CONFIG_LIBDIR=" + folder + " PKG_CONFIG_PATH= make -C " + folder + " " + target);
+		const std::string text =
+			said("PKG_CONFIG_LIBDIR=" + folder + " PKG_CONFIG_PATH= make -C " + folder + " " + target);
 
-		assert_true(text.find("pkg-config finds no chatserverd: install it, or set PKG_CONFIG_PATH") != text.npos);
+		assert_true(text.find("pkg-config finds no chatserverd: install it, or set PKG_CONFIG_PATH") !=
+		            text.npos);
 	}
 	assert_true(runs("PKG_CONFIG_LIBDIR=" + folder + " make -C " + folder + " clean"));
 }
@@ -120,8 +126,7 @@ static void names_and_numbers_that_cannot_be_are_refused(void **state)
 {
 	const std::string folder = *static_cast<std::string *>(*state) + "/new";
 
-	for (const char *bad :
-	     {"", "Hello", "9a", "a-b", "'a b'", "../a", "hello 999", "hello 1e3", "hello 5000 x"})
+	for (const char *bad : {"", "Hello", "9a", "a-b", "'a b'", "../a", "hello 999", "hello 1e3", "hello 5000 x"})
 		assert_false(runs("scripts/new-plugin --out " + folder + " " + bad));
 	/* Words of the language, sections of chat.conf, and plugins that an installation would overwrite. */
 	for (const char *bad : {"class", "int", "core", "store", "bus", "login", "skeleton"})

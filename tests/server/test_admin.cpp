@@ -221,12 +221,13 @@ int main()
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(health_is_200_while_it_serves, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(other_pages_are_not_found, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(metrics_count_connections_sessions_requests_and_items, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(metrics_count_connections_sessions_requests_and_items, set_up,
+	                                        tear_down),
 		cmocka_unit_test_setup_teardown(every_refusal_is_counted_by_request_and_errno, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_refused_while_it_drains_is_counted, set_up_slow, tear_down),
 		cmocka_unit_test_setup_teardown(health_is_503_while_it_drains, set_up_slow, tear_down),
-		cmocka_unit_test_setup_teardown(out_of_descriptors_it_neither_spins_nor_fills_the_log,
-	                                        set_up_few_files, tear_down),
+		cmocka_unit_test_setup_teardown(out_of_descriptors_it_neither_spins_nor_fills_the_log, set_up_few_files,
+	                                        tear_down),
 	};
 
 	return cmocka_run_group_tests_name("admin", tests, nullptr, nullptr);

@@ -55,7 +55,7 @@ int main()
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_page_says_whether_the_bus_is_there_and_what_was_lost, set_up,
-		                                tear_down),
+	                                        tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -41,7 +41,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(coming_and_going_at_the_limit_is_logged_once_in_a_while,
-		                                test_server_setup, test_server_teardown),
+	                                        test_server_setup, test_server_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -39,7 +39,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(who_returns_at_once_does_not_overtake_what_was_sent_before,
-		                          test_server_close_clients),
+	                                  test_server_close_clients),
 	};
 
 	return cmocka_run_group_tests(tests, test_server_group_setup, test_server_group_teardown);

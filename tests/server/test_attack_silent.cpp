@@ -92,8 +92,7 @@ static void unfinished_frames_hold_little_and_not_for_long(void **state)
 	assert_true(closed_for(s, "login_memory") > 0);
 	assert_true(closed_for(s, "frame_timeout") > 0);
 	assert_int_equal(closed_for(s, "login_memory") + closed_for(s, "frame_timeout"), 600);
-	check_wait("nothing to be held any longer",
-	           [&] { return figure(s, "connections_without_login_bytes") == 0; });
+	check_wait("nothing to be held any longer", [&] { return figure(s, "connections_without_login_bytes") == 0; });
 	people_chat(s);
 	test_server_stop(s);
 }

@@ -60,8 +60,7 @@ static void run_shell(const test_server *s, const std::string &script)
 	const std::string output = s->folder + "/shell.out";
 
 	std::filesystem::remove(output);
-	if (process_run({"/bin/sh", "-ec", "HOME='" + s->folder + "'; export HOME; umask 022\n" + script},
-	                output) != 0)
+	if (process_run({"/bin/sh", "-ec", "HOME='" + s->folder + "'; export HOME; umask 022\n" + script}, output) != 0)
 		check_fail(test_at::current(), "%s: %s", script.c_str(), check_read_file(output).c_str());
 }
 

@@ -18,8 +18,8 @@ struct refused_form {
 
 static std::string nested(int depth)
 {
-	return "{\"msgid\":102,\"x\":" + std::string((size_t)depth - 1, '[') +
-	       std::string((size_t)depth - 1, ']') + "}";
+	return "{\"msgid\":102,\"x\":" + std::string((size_t)depth - 1, '[') + std::string((size_t)depth - 1, ']') +
+	       "}";
 }
 
 static std::string many_values(int count)
@@ -110,8 +110,7 @@ static void every_refused_form_is_answered_bad_frame_and_the_connection_lives(vo
 		client_send(c, form.frame + "\n");
 		const test_frame frame = client_read(c);
 		const bool right = json_matches(frame.json.get(), "{\"msgid\":100,\"errno\":4}") &&
-		                   !json_text(frame.json.get(), "errmsg").empty() &&
-		                   json_has(frame.json.get(), "of") &&
+		                   !json_text(frame.json.get(), "errmsg").empty() && json_has(frame.json.get(), "of") &&
 		                   (form.of < 0 || json_integer(frame.json.get(), "of") == form.of);
 
 		if (!right) {
@@ -190,8 +189,8 @@ static void lines_behind_a_forgotten_quote_in_the_same_segment_are_answered(void
 		all += check_format("{\"msgid\":102,\"req\":%d,\"x\":\"%s\n", i, i % 2 == 0 ? "a\"}" : "a}");
 	client_send(c, all);
 	for (int i = 0; i < 50; i++)
-		client_expect(c, check_format("{\"msgid\":100,\"of\":102,\"req\":%d,\"errno\":%d}", i,
-		                              i % 2 == 0 ? 0 : 4));
+		client_expect(
+			c, check_format("{\"msgid\":100,\"of\":102,\"req\":%d,\"errno\":%d}", i, i % 2 == 0 ? 0 : 4));
 	client_expect_quiet(c);
 }
 
@@ -206,11 +205,10 @@ static void bytes_that_cannot_begin_a_frame_get_an_error_and_the_end(void **stat
 	test_server *s = (test_server *)*state;
 	test_client *bystander = client_open(s);
 
-	for (const std::string &bytes :
-	     {std::string("GET / HTTP/1.1\r\nHost: chat\r\n\r\n"), std::string("[1]\n"),
-	      std::string("\"text\"\n"), std::string("42\n"), std::string("null\n"), std::string("}\n"),
-	      std::string("\xef\xbb\xbf{\"msgid\":102}\n"), std::string("\x16\x03\x01\x02"sv),
-	      std::string("SSH-2.0-x\r\n")}) {
+	for (const std::string &bytes : {std::string("GET / HTTP/1.1\r\nHost: chat\r\n\r\n"), std::string("[1]\n"),
+	                                 std::string("\"text\"\n"), std::string("42\n"), std::string("null\n"),
+	                                 std::string("}\n"), std::string("\xef\xbb\xbf{\"msgid\":102}\n"),
+	                                 std::string("\x16\x03\x01\x02"sv), std::string("SSH-2.0-x\r\n")}) {
 		test_client *c = client_open(s);
 
 		client_send(c, bytes);

@@ -16,19 +16,17 @@ static std::string run_line(const std::string &arguments, int expected_status)
 {
 	const char *const build = getenv("CS_BUILD");
 	FILE *const pipe = popen(
-		check_format("timeout 60 %s/chatbench %s", build ? build : "build", arguments.c_str())
-			.c_str(),
-		"r");
+		check_format("timeout 60 %s/chatbench %s", build ? build : "build", arguments.c_str()).c_str(), "r");
 	std::string text;
 	char line[256];
 
 	assert_non_null(pipe);
-	while (fgets(line, sizeof(line), pipe) != nullptr)
+	while (fgets(line, sizeof(line), pipe))
 		text += line;
 	const int status = pclose(pipe);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != expected_status)
-		check_fail(std::source_location::current(), "chatbench %s: status %d\n%s", arguments.c_str(),
-		           status, text.c_str());
+		check_fail(std::source_location::current(), "chatbench %s: status %d\n%s", arguments.c_str(), status,
+		           text.c_str());
 	return text;
 }
 
@@ -124,8 +122,7 @@ static void an_output_that_cannot_be_written_is_told(void **state)
 static void closed_streams_that_are_not_needed_do_no_harm(void **state)
 {
 	test_server *s = (test_server *)*state;
-	const std::string text =
-		run_line(check_format("-s 1 -w 1 -t 1 127.0.0.1 %u <&- 2>&-", s->port), 0);
+	const std::string text = run_line(check_format("-s 1 -w 1 -t 1 127.0.0.1 %u <&- 2>&-", s->port), 0);
 
 	assert_true(value_of(text, "delivered") > 0);
 }

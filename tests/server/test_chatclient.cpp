@@ -33,10 +33,9 @@ static void a_message_to_somebody_away_is_shown_at_the_login(void **state)
 	const std::string bob = new_account(s, client_new_name("bob"));
 	talker sender, receiver, again;
 
-	assert_int_equal(
-		talker_run(&sender, s->port,
-	                   login_line(ann) + "chat:" + bob + ":one: with a colon\n/chat " + bob + " two"),
-		0);
+	assert_int_equal(talker_run(&sender, s->port,
+	                            login_line(ann) + "chat:" + bob + ":one: with a colon\n/chat " + bob + " two"),
+	                 0);
 	assert_true(talker_has(&sender, "logged-in|" + ann + "|" + ann_name));
 	assert_true(talker_has(&sender, "ok|chat|" + bob + "|1"));
 	assert_true(talker_has(&sender, "ok|chat|" + bob + "|2"));
@@ -54,8 +53,7 @@ static void a_message_to_somebody_away_is_shown_at_the_login(void **state)
 static void two_people_talk_while_both_are_online(void **state)
 {
 	test_server *s = (test_server *)*state;
-	const std::string a = new_account(s, client_new_name("ann")),
-			  b = new_account(s, client_new_name("bob"));
+	const std::string a = new_account(s, client_new_name("ann")), b = new_account(s, client_new_name("bob"));
 	talker ann, bob;
 
 	talker_start(&ann, s->port);
@@ -80,15 +78,13 @@ static void friends_and_groups_are_made_and_shown_at_the_next_login(void **state
 	const std::string a = new_account(s, client_new_name("ann")), b = new_account(s, b_name);
 	talker ann, bob, next;
 
-	assert_int_equal(
-		talker_run(&ann, s->port,
-	                   login_line(a) + "addfriend:" + b + "\ncreategroup:" + group_name + ":to talk"),
-		0);
+	assert_int_equal(talker_run(&ann, s->port,
+	                            login_line(a) + "addfriend:" + b + "\ncreategroup:" + group_name + ":to talk"),
+	                 0);
 	assert_true(talker_has(&ann, "ok|addfriend|" + b));
 	assert_int_equal(talker_lines(&ann, "ok|creategroup|").size(), 1);
 	const std::string group = talker_lines(&ann, "ok|creategroup|")[0].substr(15);
-	assert_int_equal(
-		talker_run(&bob, s->port, login_line(b) + "addgroup:" + group + "\ngroupchat:@:to all"), 0);
+	assert_int_equal(talker_run(&bob, s->port, login_line(b) + "addgroup:" + group + "\ngroupchat:@:to all"), 0);
 	assert_true(talker_has(&bob, "ok|groupchat|" + group + "|1"));
 	assert_int_equal(talker_run(&next, s->port, login_line(a) + "wait:10:1"), 0);
 	assert_true(talker_has(&next, "friend|" + b + "|" + b_name + "|"));
@@ -100,8 +96,7 @@ static void friends_and_groups_are_made_and_shown_at_the_next_login(void **state
 static void one_script_logs_out_and_in_as_somebody_else(void **state)
 {
 	test_server *s = (test_server *)*state;
-	const std::string a = new_account(s, client_new_name("ann")),
-			  b = new_account(s, client_new_name("bob"));
+	const std::string a = new_account(s, client_new_name("ann")), b = new_account(s, client_new_name("bob"));
 	talker t;
 
 	assert_int_equal(talker_run(&t, s->port,
@@ -122,8 +117,7 @@ static void a_message_cannot_steer_the_terminal_or_break_the_line(void **state)
 	test_client *eve = client_enter(s, "eve");
 	talker bob;
 
-	(void)CLIENT_ASK(eve, 0,
-	                 "{\"msgid\":6,\"id\":%lld,\"toid\":%s,\"time\":\"\\u001b[2J\",\"msg\":\"%s\"",
+	(void)CLIENT_ASK(eve, 0, "{\"msgid\":6,\"id\":%lld,\"toid\":%s,\"time\":\"\\u001b[2J\",\"msg\":\"%s\"",
 	                 (long long)eve->id, b.c_str(), "\\u001b[2Jx\\nmessage\\t7\\u009b1m\\u202e\\\\");
 	assert_int_equal(talker_run(&bob, s->port, login_line(b) + "wait:10:1"), 0);
 	const std::vector<std::string> messages = talker_lines(&bob, "message|");
@@ -139,8 +133,7 @@ static void a_refusal_and_a_line_that_is_no_command_are_told(void **state)
 
 	assert_int_equal(talker_run(&wrong, s->port, "login:" + a + ":wrong"), 1);
 	assert_true(talker_has(&wrong, "refused|login|" + a + "|1|"));
-	assert_int_equal(talker_run(&nobody, s->port,
-	                            login_line(a) + "chat:77777777:x\nchat:" + a + ":note to myself"),
+	assert_int_equal(talker_run(&nobody, s->port, login_line(a) + "chat:77777777:x\nchat:" + a + ":note to myself"),
 	                 1);
 	assert_true(talker_has(&nobody, "refused|chat|77777777|6|"));
 	assert_true(talker_has(&nobody, "ok|chat|" + a + "|1"));
@@ -200,9 +193,8 @@ static void a_message_over_the_servers_limit_does_not_hold_up_the_others(void **
 	const std::string a = new_account(s, "ann"), b = new_account(s, "bob"), c = new_account(s, "cat");
 	talker ann, bob;
 	assert_int_equal(talker_run(&ann, s->port,
-	                            login_line(a) + "chat:" + c + ":zero\nchat:" + b + ":one\nchat:" + b +
-	                                    ":" + std::string(2000, 'x') + "\nchat:" + c +
-	                                    ":null\nchat:" + b + ":two"),
+	                            login_line(a) + "chat:" + c + ":zero\nchat:" + b + ":one\nchat:" + b + ":" +
+	                                    std::string(2000, 'x') + "\nchat:" + c + ":null\nchat:" + b + ":two"),
 	                 1);
 	assert_int_equal(talker_lines(&ann, "refused|chat|" + b + "|12|").size(), 1);
 	assert_true(talker_has(&ann, "ok|chat|" + b + "|2"));

@@ -7,9 +7,9 @@
 #include <sys/socket.h>
 #include <termios.h>
 
-#include <base/raii.h>
 #include "tests/support/check.h"
 #include "tests/support/scene.h"
+#include <base/raii.h>
 
 static void the_menu_registers_logs_in_and_quits(void **state)
 {
@@ -35,8 +35,7 @@ static void the_menu_registers_logs_in_and_quits(void **state)
 	terminal_answer(&t, "choice: ", "1");
 	terminal_answer(&t, "account number [" + std::to_string(id) + "]: ", std::to_string(id));
 	terminal_answer(&t, "password: ", "wordpass");
-	terminal_wait(&t,
-	              "Logged in as " + name + " (" + std::to_string(id) + "). /help lists the commands.");
+	terminal_wait(&t, "Logged in as " + name + " (" + std::to_string(id) + "). /help lists the commands.");
 	terminal_wait_cursor(&t, name + "> ");
 	terminal_type(&t, "/logout\r");
 	terminal_answer(&t, "choice: ", "3");
@@ -101,9 +100,8 @@ static void help_lists_every_command_in_both_ways(void **state)
 	terminal_type(&sc.t, "/help\r");
 	terminal_wait(&sc.t, "leave");
 	for (const char *command :
-	     {"help", "chat:ID:TEXT", "addfriend:ID", "creategroup:NAME:DESC", "addgroup:ID",
-	      "groupchat:ID:TEXT", "loginout", "/chat ID TEXT", "/friend ID", "/group new NAME DESC",
-	      "/join ID", "/say ID TEXT", "/logout"})
+	     {"help", "chat:ID:TEXT", "addfriend:ID", "creategroup:NAME:DESC", "addgroup:ID", "groupchat:ID:TEXT",
+	      "loginout", "/chat ID TEXT", "/friend ID", "/group new NAME DESC", "/join ID", "/say ID TEXT", "/logout"})
 		if (terminal_text(&sc.t).find(command) == std::string::npos)
 			terminal_fail(&sc.t, std::source_location::current(), command);
 	scene_end(&sc);
@@ -119,8 +117,7 @@ static void one_logs_out_and_in_as_somebody_else(void **state)
 	terminal_type(&sc.t, "chat:" + std::to_string(sc.other->id) + "\r");
 	terminal_wait_cursor(&sc.t, sc.name + " -> " + std::to_string(sc.other->id) + "> ");
 	terminal_type(&sc.t, "as myself\r");
-	client_expect(sc.other,
-	              check_format("{\"msgid\":6,\"id\":%lld,\"msg\":\"as myself\"}", (long long)sc.id));
+	client_expect(sc.other, check_format("{\"msgid\":6,\"id\":%lld,\"msg\":\"as myself\"}", (long long)sc.id));
 	terminal_type(&sc.t, "loginout\r");
 	terminal_wait(&sc.t, "Logged out.");
 	terminal_log_in(&sc.t, id, sc.id);
@@ -129,8 +126,7 @@ static void one_logs_out_and_in_as_somebody_else(void **state)
 	terminal_type(&sc.t, "as nobody\r");
 	terminal_wait(&sc.t, "To whom? /chat ID or /say ID says it; /help lists all commands.");
 	terminal_type(&sc.t, "chat:" + std::to_string(sc.other->id) + ":as another\r");
-	client_expect(sc.other,
-	              check_format("{\"msgid\":6,\"id\":%lld,\"msg\":\"as another\"}", (long long)id));
+	client_expect(sc.other, check_format("{\"msgid\":6,\"id\":%lld,\"msg\":\"as another\"}", (long long)id));
 	scene_end(&sc);
 }
 

@@ -7,12 +7,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <base/raii.h>
 #include "tests/support/check.h"
 #include "tests/support/client.h"
 #include "tests/support/process.h"
 #include "tests/support/server.h"
 #include "tests/support/talker.h"
+#include <base/raii.h>
 
 static const std::string mark = "\xef\xbb\xbf"; /* the byte order mark in UTF-8 */
 
@@ -21,8 +21,8 @@ static std::string bash_line(const test_server *s, const std::string &line)
 {
 	const char *const build = getenv("CS_BUILD");
 
-	return check_format("client='timeout %lld %s/chatclient' port=%u; ",
-	                    20 * (long long)check_patience_factor(), build ? build : "build", s->port) +
+	return check_format("client='timeout %lld %s/chatclient' port=%u; ", 20 * (long long)check_patience_factor(),
+	                    build ? build : "build", s->port) +
 	       line;
 }
 
@@ -44,8 +44,8 @@ static void expect(const test_server *s, const std::string &line, int status, co
 	const int ended = bash(s, line, &written);
 
 	if (ended != status || written.find(text) == written.npos)
-		check_fail(at, "%s: status %d, not %d, and no \"%s\" in: %s", line.c_str(), ended, status,
-		           text.c_str(), written.c_str());
+		check_fail(at, "%s: status %d, not %d, and no \"%s\" in: %s", line.c_str(), ended, status, text.c_str(),
+		           written.c_str());
 }
 
 static std::string register_line(void)
@@ -66,8 +66,7 @@ static void an_output_that_cannot_be_written_is_told(void **state)
 	test_server *s = (test_server *)*state;
 	const std::string output = "chatclient: standard output: ";
 
-	expect(s, register_line() + "$client 127.0.0.1 $port >/dev/full", 6,
-	       output + "No space left on device\n");
+	expect(s, register_line() + "$client 127.0.0.1 $port >/dev/full", 6, output + "No space left on device\n");
 	expect(s, register_line() + "$client 127.0.0.1 $port >&-", 6, output + "it is closed\n");
 	expect(s, "exec 3> >(true); wait $!; " + register_line() + "$client 127.0.0.1 $port >&3", 6,
 	       output + "Broken pipe\n");
@@ -112,9 +111,8 @@ static void no_socket_takes_the_place_of_a_closed_stream(void **state)
 	char bytes[1024] = "";
 	int status = -1;
 
-	pid_t pid = process_spawn(
-		{"bash", "-c", bash_line(s, "$client 127.0.0.1 $port </dev/null >/dev/full 2>&-")},
-		s->folder + "/output");
+	pid_t pid = process_spawn({"bash", "-c", bash_line(s, "$client 127.0.0.1 $port </dev/null >/dev/full 2>&-")},
+	                          s->folder + "/output");
 	const unique_fd fd(accept_soon(listener.fd));
 	assert_int_equal(recv(fd.fd, bytes, sizeof(bytes) - 1, 0), 0);
 	check_wait("the end of chatclient", [&] { return !process_is_alive(&pid, &status); });
@@ -145,8 +143,7 @@ static void an_empty_input_tries_the_connection(void **state)
 
 static void a_port_out_of_range_is_a_usage_error(void **state)
 {
-	for (const char *port :
-	     {"0", "65536", "-1", "4294973296", "99999999999999999999", "6000x", "''", "http"})
+	for (const char *port : {"0", "65536", "-1", "4294973296", "99999999999999999999", "6000x", "''", "http"})
 		expect((test_server *)*state, std::string("$client -- 127.0.0.1 ") + port + " </dev/null", 2,
 		       "chatclient: PORT is a number from 1 to 65535\n");
 }
@@ -168,8 +165,8 @@ static void a_byte_order_mark_is_no_part_of_a_command(void **state)
 	talker t;
 
 	assert_int_equal(run_with_account((test_server *)*state,
-	                                  mark + "login:#:secret\n" + mark + "/chat # one\nchat:#:" + mark +
-	                                          "two\n" + mark + "\nwait:10:2",
+	                                  mark + "login:#:secret\n" + mark + "/chat # one\nchat:#:" + mark + "two\n" +
+	                                          mark + "\nwait:10:2",
 	                                  &t),
 	                 0);
 	const std::vector<std::string> messages = talker_lines(&t, "message|");
@@ -183,8 +180,7 @@ static void lines_may_end_as_on_other_systems(void **state)
 	talker t;
 
 	assert_int_equal(run_with_account((test_server *)*state,
-	                                  "login:#:secret\r\n\r\nchat:#:one\r\n/chat # two\r\nwait:10:2\r",
-	                                  &t),
+	                                  "login:#:secret\r\n\r\nchat:#:one\r\n/chat # two\r\nwait:10:2\r", &t),
 	                 0);
 	const std::vector<std::string> messages = talker_lines(&t, "message|");
 	assert_int_equal(messages.size(), 2);

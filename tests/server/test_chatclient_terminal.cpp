@@ -42,8 +42,7 @@ static void a_message_appears_above_a_line_of_several_rows(void **state)
 		std::string typed = "/chat " + std::to_string(sc.other->id) + " ";
 		typed += std::string(length - sc.prompt.size() - typed.size(), 'x');
 		terminal_type(&sc.t, typed);
-		terminal_wait_for(&sc.t, typed,
-		                  [&] { return scene_joined(&sc).ends_with(sc.prompt + typed); });
+		terminal_wait_for(&sc.t, typed, [&] { return scene_joined(&sc).ends_with(sc.prompt + typed); });
 		for (const char *message : {"first", "second"}) {
 			client_chat(sc.other, sc.id, message);
 			scene_expect_above(&sc, message, typed);
@@ -101,14 +100,12 @@ static void wide_characters_take_the_room_that_they_have(void **state)
 	scene sc;
 
 	scene_begin(&sc, (test_server *)*state, "\xe7\x8e\x8b\xe8\x8a\xb3", 40); /* 王芳 */
-	const std::string typed =
-		"/chat " + std::to_string(sc.other->id) + " \xe5\xae\x89\xe5\x90\x89"; /* 安吉 */
+	const std::string typed = "/chat " + std::to_string(sc.other->id) + " \xe5\xae\x89\xe5\x90\x89"; /* 安吉 */
 	terminal_type(&sc.t, typed + "\xe5\xae\x89");
 	terminal_wait_cursor(&sc.t, sc.prompt + typed + "\xe5\xae\x89");
 	terminal_type(&sc.t, "\b");
 	terminal_wait_cursor(&sc.t, sc.prompt + typed);
-	client_chat(sc.other, sc.id,
-	            "\xe2\x82\xac \xf0\x9f\x98\x80 \xc3\xa9"); /* euro sign, a face, e acute */
+	client_chat(sc.other, sc.id, "\xe2\x82\xac \xf0\x9f\x98\x80 \xc3\xa9"); /* euro sign, a face, e acute */
 	scene_expect_above(&sc, "\xe2\x82\xac \xf0\x9f\x98\x80 \xc3\xa9", typed);
 	terminal_wait_cursor(&sc.t, sc.prompt + typed);
 	terminal_type(&sc.t, "\r");
@@ -121,11 +118,10 @@ static void what_others_send_cannot_steer_the_terminal(void **state)
 	scene sc;
 
 	scene_begin(&sc, (test_server *)*state);
-	client_sendf(
-		sc.other,
-		"{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"a\\u001b[2Jb\\u001b]0;t\\u0007c\\u009b31md"
-		"\\u202ee\\nf\\rg\\bh\\u007fi\"}",
-		(long long)sc.other->id, (long long)sc.id);
+	client_sendf(sc.other,
+	             "{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"a\\u001b[2Jb\\u001b]0;t\\u0007c\\u009b31md"
+	             "\\u202ee\\nf\\rg\\bh\\u007fi\"}",
+	             (long long)sc.other->id, (long long)sc.id);
 	scene_expect_above(&sc, "a\\x1b[2Jb\\x1b]0;t\\x07c\\u009b31md\\u202ee\\nf\\rg\\x08h\\x7fi", "");
 	for (const char *sequence : {"\033[2J", "\033]", "\a", "\xc2\x9b", "\xe2\x80\xae", "\x7f"})
 		assert_true(sc.t.bytes.find(sequence) == std::string::npos);

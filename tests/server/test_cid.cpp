@@ -38,8 +38,7 @@ static void a_hundred_with_one_cid_in_one_write_are_one_message(void **state)
 		                    (long long)ann->id, (long long)bob->id, i, i % 3, i);
 	client_send(ann, all);
 	for (int i = 0; i < 100; i++)
-		client_expect(
-			ann, check_format("{\"msgid\":100,\"req\":%d,\"errno\":0,\"seq\":%d}", i, i % 3 + 1));
+		client_expect(ann, check_format("{\"msgid\":100,\"req\":%d,\"errno\":0,\"seq\":%d}", i, i % 3 + 1));
 	for (int i = 0; i < 3; i++)
 		client_expect(bob, check_format("{\"msgid\":6,\"msg\":\"%d\",\"seq\":%d}", i, i + 1));
 	client_expect_quiet(bob);
@@ -73,8 +72,7 @@ static void another_connection_and_a_restart_change_nothing(void **state)
 static void a_cid_belongs_to_its_sender(void **state)
 {
 	test_server *s = (test_server *)*state;
-	test_client *ann = client_enter(s, "ann"), *eve = client_enter(s, "eve"),
-		    *bob = client_enter(s, "bob");
+	test_client *ann = client_enter(s, "ann"), *eve = client_enter(s, "eve"), *bob = client_enter(s, "bob");
 
 	assert_int_equal(client_chat_safely(ann, bob->id, "ann's", ",\"cid\":\"c\""), 1);
 	assert_int_equal(client_chat_safely(eve, bob->id, "eve's", ",\"cid\":\"c\""), 1);
@@ -129,15 +127,13 @@ static void repetitions_among_others_lose_and_double_nothing(void **state)
 		for (int i = 0; i < 200; i++)
 			text[k] += check_format("{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"%d\","
 			                        "\"time\":\"\",\"cid\":\"%d\",\"req\":%d}",
-			                        (long long)senders[k]->id, (long long)bob->id, i - i % 7,
-			                        i - i % 7, i);
+			                        (long long)senders[k]->id, (long long)bob->id, i - i % 7, i - i % 7, i);
 	}
 	for (int k = 0; k < 6; k++)
 		client_send(senders[k], text[k]);
 	for (int k = 0; k < 6; k++)
 		for (int i = 0; i < 200; i++)
-			client_expect(senders[k],
-			              check_format("{\"req\":%d,\"errno\":0,\"seq\":%d}", i, i / 7 + 1));
+			client_expect(senders[k], check_format("{\"req\":%d,\"errno\":0,\"seq\":%d}", i, i / 7 + 1));
 	std::map<int64_t, int> next;
 	for (const test_frame &frame : client_read_many(bob, 6 * 29)) {
 		int &expected = next[json_integer(frame.json.get(), "id")];

@@ -65,8 +65,7 @@ static void kill_in_time(crash_run *run, int64_t now)
 {
 	plan_kill(run, now);
 	if (!run->counting && now > run->started_at + check_patience_ms())
-		ledger_fault(&run->work->book, "nobody could log in after kill %llu",
-		             (unsigned long long)run->kills);
+		ledger_fault(&run->work->book, "nobody could log in after kill %llu", (unsigned long long)run->kills);
 	else if (!run->counting || now < run->kill_at)
 		return;
 	if (run->kills % 10 == 4)
@@ -89,8 +88,7 @@ static void kill_database_in_time(crash_run *run, int64_t now)
 		run->counting = true;
 		run->kill_at = now + (early ? 20 + run->work->random() % 100 : 200 + run->work->random() % 800);
 	} else if (!run->counting && now > run->started_at + check_patience_ms()) {
-		ledger_fault(&run->work->book, "MariaDB is not ready after kill %llu",
-		             (unsigned long long)run->kills);
+		ledger_fault(&run->work->book, "MariaDB is not ready after kill %llu", (unsigned long long)run->kills);
 	}
 	if (!run->counting || now < run->kill_at)
 		return;
@@ -172,8 +170,8 @@ static void an_acknowledged_message_survives_every_kill_of_the_database(void **s
 static int run_with_mariadb(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(an_acknowledged_message_survives_every_kill,
-	                                        test_server_setup, test_server_teardown),
+		cmocka_unit_test_setup_teardown(an_acknowledged_message_survives_every_kill, test_server_setup,
+	                                        test_server_teardown),
 		cmocka_unit_test_setup_teardown(an_acknowledged_message_survives_every_kill_of_the_database,
 	                                        test_server_setup, test_server_teardown),
 	};
@@ -186,8 +184,8 @@ int main(void)
 	if (mariadb_wanted())
 		return run_with_mariadb();
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(an_acknowledged_message_survives_every_kill,
-	                                        test_server_setup, test_server_teardown),
+		cmocka_unit_test_setup_teardown(an_acknowledged_message_survives_every_kill, test_server_setup,
+	                                        test_server_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);

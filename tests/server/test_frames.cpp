@@ -124,8 +124,7 @@ static void a_hundred_frames_in_one_write_are_answered_in_order(void **state)
 			all += check_format("{\"msgid\":102,\"req\":%d}", i) + ending;
 		client_send(c, all);
 		for (int i = 0; i < 100; i++)
-			client_expect(c,
-			              check_format("{\"msgid\":100,\"of\":102,\"req\":%d,\"errno\":0}", i));
+			client_expect(c, check_format("{\"msgid\":100,\"of\":102,\"req\":%d,\"errno\":0}", i));
 		client_expect_quiet(c);
 	}
 }

@@ -11,8 +11,7 @@
 static void group_chat_reaches_every_member_but_the_sender(void **state)
 {
 	test_server *s = (test_server *)*state;
-	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"),
-		    *cid = client_enter(s, "cid");
+	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"), *cid = client_enter(s, "cid");
 	test_client *eve = client_enter(s, "eve");
 	const int64_t group = client_create_group(ann, client_new_name("g"));
 
@@ -21,10 +20,8 @@ static void group_chat_reaches_every_member_but_the_sender(void **state)
 	assert_int_equal(client_group_chat_safely(ann, group, "hello all"), 1);
 	for (test_client *c : {bob, cid})
 		client_expect(
-			c,
-			check_format(
-				"{\"msgid\":10,\"id\":%lld,\"groupid\":%lld,\"msg\":\"hello all\",\"seq\":1}",
-				(long long)ann->id, (long long)group));
+			c, check_format("{\"msgid\":10,\"id\":%lld,\"groupid\":%lld,\"msg\":\"hello all\",\"seq\":1}",
+		                        (long long)ann->id, (long long)group));
 	assert_int_equal(client_group_chat_safely(bob, group, "hello ann"), 2);
 	for (test_client *c : {ann, cid})
 		client_expect(c, check_format("{\"msgid\":10,\"id\":%lld,\"msg\":\"hello ann\",\"seq\":2}",
@@ -73,15 +70,13 @@ static void only_members_may_speak_and_only_groups_can_be_joined(void **state)
 static void a_pairs_conversation_is_no_group(void **state)
 {
 	test_server *s = (test_server *)*state;
-	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"),
-		    *eve = client_enter(s, "eve");
+	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"), *eve = client_enter(s, "eve");
 	const int64_t before = client_create_group(eve, client_new_name("g"));
 
 	client_chat_safely(ann, bob->id, "private");
 	client_expect(bob, "{\"msg\":\"private\"}");
 	for (int64_t id = before + 1; id < before + 3; id++) {
-		CLIENT_ASK(eve, 7, "{\"msgid\":9,\"id\":%lld,\"groupid\":%lld", (long long)eve->id,
-		           (long long)id);
+		CLIENT_ASK(eve, 7, "{\"msgid\":9,\"id\":%lld,\"groupid\":%lld", (long long)eve->id, (long long)id);
 		CLIENT_ASK(eve, 7, "{\"msgid\":10,\"id\":%lld,\"groupid\":%lld,\"msg\":\"x\",\"time\":\"\"",
 		           (long long)eve->id, (long long)id);
 	}
@@ -105,19 +100,16 @@ static void group_names_are_unique_and_bounded(void **state)
 	const std::string name = client_new_name("g");
 
 	client_create_group(ann, name);
-	CLIENT_ASK(ann, 9, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"%s\",\"groupdesc\":\"x\"", id,
-	           name.c_str());
+	CLIENT_ASK(ann, 9, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"%s\",\"groupdesc\":\"x\"", id, name.c_str());
 	CLIENT_ASK(ann, 12, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"%s\",\"groupdesc\":\"x\"", id,
 	           repeated("n", 51).c_str());
 	CLIENT_ASK(ann, 12, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"n\",\"groupdesc\":\"%s\"", id,
 	           repeated("d", 201).c_str());
 	CLIENT_ASK(ann, 4, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"\",\"groupdesc\":\"x\"", id);
-	CLIENT_ASK(ann, 4, "{\"msgid\":8,\"id\":%lld,\"groupname\":\" \xe2\x80\x8b\",\"groupdesc\":\"x\"",
-	           id);
+	CLIENT_ASK(ann, 4, "{\"msgid\":8,\"id\":%lld,\"groupname\":\" \xe2\x80\x8b\",\"groupdesc\":\"x\"", id);
 	CLIENT_ASK(ann, 0, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"%s\",\"groupdesc\":\"%s\"", id,
 	           repeated("\xc3\xb6", 50).c_str(), repeated("\xe5\xbc\xa0", 200).c_str());
-	client_sendf(ann, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"%s\",\"groupdesc\":\"x\"}", id,
-	             name.c_str());
+	client_sendf(ann, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"%s\",\"groupdesc\":\"x\"}", id, name.c_str());
 	client_expect(ann, "{\"msgid\":100,\"of\":8,\"errno\":9,\"req\":null}");
 	client_expect_quiet(ann);
 }
@@ -128,8 +120,7 @@ static void the_login_lists_groups_with_all_members_roles_and_states(void **stat
 	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob");
 	const int64_t a = ann->id, b = bob->id;
 	const std::string name = client_new_name("c++ \"talk\"");
-	const int64_t group = client_create_group(ann, name),
-		      other = client_create_group(bob, client_new_name("g"));
+	const int64_t group = client_create_group(ann, name), other = client_create_group(bob, client_new_name("g"));
 
 	client_join_group(bob, group);
 	client_logout(ann);
@@ -137,29 +128,25 @@ static void the_login_lists_groups_with_all_members_roles_and_states(void **stat
 	const test_frame ack = client_login(bob, b);
 	const std::vector<json_ptr> groups = json_parse_all(ack.json.get(), "groups");
 	assert_int_equal(groups.size(), 2);
-	assert_true(json_matches(groups[0].get(),
-	                         check_format("{\"id\":%lld,\"groupname\":%s,\"groupdesc\":\"talk\"}",
-	                                      (long long)group, json_quote(name).c_str())));
+	assert_true(json_matches(groups[0].get(), check_format("{\"id\":%lld,\"groupname\":%s,\"groupdesc\":\"talk\"}",
+	                                                       (long long)group, json_quote(name).c_str())));
 	assert_true(json_matches(groups[1].get(), check_format("{\"id\":%lld}", (long long)other)));
 	const std::vector<json_ptr> users = json_parse_all(groups[0].get(), "users");
 	assert_int_equal(users.size(), 2);
 	for (const json_ptr &user : users)
 		assert_true(json_integer(user.get(), "id") == a
-		                    ? json_matches(user.get(),
-		                                   check_format("{\"id\":%lld,\"name\":\"%s\",\"state\":"
-		                                                "\"offline\",\"role\":\"creator\"}",
-		                                                (long long)a, ann->name.c_str()))
-		                    : json_matches(user.get(),
-		                                   check_format("{\"id\":%lld,\"name\":\"%s\",\"state\":"
-		                                                "\"online\",\"role\":\"normal\"}",
-		                                                (long long)b, bob->name.c_str())));
+		                    ? json_matches(user.get(), check_format("{\"id\":%lld,\"name\":\"%s\",\"state\":"
+		                                                            "\"offline\",\"role\":\"creator\"}",
+		                                                            (long long)a, ann->name.c_str()))
+		                    : json_matches(user.get(), check_format("{\"id\":%lld,\"name\":\"%s\",\"state\":"
+		                                                            "\"online\",\"role\":\"normal\"}",
+		                                                            (long long)b, bob->name.c_str())));
 }
 
 static void members_who_are_away_get_it_later_and_newcomers_only_what_comes_after_them(void **state)
 {
 	test_server *s = (test_server *)*state;
-	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"),
-		    *cid = client_enter(s, "cid");
+	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"), *cid = client_enter(s, "cid");
 	const int64_t group = client_create_group(ann, client_new_name("g"));
 
 	client_join_group(bob, group);
@@ -210,8 +197,7 @@ static void who_joins_in_the_middle_of_talk_misses_nothing_after_the_answer(void
 		int64_t at = 0;
 
 		while (at < last) {
-			const int64_t seq =
-				json_integer(client_expect(c, "{\"msgid\":10}").json.get(), "seq");
+			const int64_t seq = json_integer(client_expect(c, "{\"msgid\":10}").json.get(), "seq");
 
 			if (at != 0 && seq != at + 1)
 				client_fail(c, test_at::current(), "seq %lld after %lld", (long long)seq,
@@ -242,8 +228,7 @@ static void all_members_see_the_messages_of_many_senders_in_one_order(void **sta
 		int64_t last = 0;
 
 		for (int i = 0; i < 180; i++) {
-			const int64_t seq =
-				json_integer(client_expect(c, "{\"msgid\":10}").json.get(), "seq");
+			const int64_t seq = json_integer(client_expect(c, "{\"msgid\":10}").json.get(), "seq");
 
 			if (seq <= last)
 				client_fail(c, test_at::current(), "seq %lld after %lld", (long long)seq,
@@ -268,8 +253,8 @@ static void one_group_name_asked_for_many_times_at_once_is_given_once(void **sta
 		client_sendf(c, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"%s\",\"groupdesc\":\"\",\"req\":1}",
 		             (long long)c->id, name.c_str());
 	for (test_client *c : all) {
-		const int64_t number = json_integer(
-			client_expect(c, "{\"msgid\":100,\"of\":8,\"req\":1}").json.get(), "errno");
+		const int64_t number =
+			json_integer(client_expect(c, "{\"msgid\":100,\"of\":8,\"req\":1}").json.get(), "errno");
 
 		assert_true(number == 0 || number == 9);
 		given += number == 0;
@@ -299,8 +284,8 @@ static void a_group_of_500_members_hears_everything(void **state)
 	for (size_t k = 0; k < all.size(); k++) {
 		for (int i = 0; i < 5; i++)
 			if (k != (size_t)i * 100)
-				client_expect(all[k], check_format("{\"msgid\":10,\"msg\":\"%d\",\"seq\":%d}",
-				                                   i, i + 1));
+				client_expect(all[k],
+				              check_format("{\"msgid\":10,\"msg\":\"%d\",\"seq\":%d}", i, i + 1));
 	}
 	client_logout(all[7]);
 	const test_frame ack = client_login(all[7], all[7]->id);

@@ -136,8 +136,7 @@ static void an_address_that_fills_the_pool_takes_turns_with_others(void **state)
 	 * goes on from there. Without turns all of the others are made first. */
 	const int64_t made = hashes_before_login(&a, s, id);
 	if (made > 50)
-		check_fail(test_at::current(), "the login waited for %lld hashes of the attacker",
-		           (long long)made);
+		check_fail(test_at::current(), "the login waited for %lld hashes of the attacker", (long long)made);
 	assert_int_equal(a.refused, 0);
 	test_server_stop(s);
 }
@@ -159,8 +158,8 @@ static void an_address_may_guess_so_often_a_minute_and_no_more(void **state)
 	hashes_before_login(&a, s, id);
 	const int64_t most = 30 + 1 + (check_now() - start) / 2000 + 1;
 	if (a.wrong > most)
-		check_fail(test_at::current(), "%lld guesses were judged, %lld are allowed",
-		           (long long)a.wrong, (long long)most);
+		check_fail(test_at::current(), "%lld guesses were judged, %lld are allowed", (long long)a.wrong,
+		           (long long)most);
 	assert_true(a.wrong >= 30);
 	const std::string page = http_get(admin_port(s), "/metrics");
 	const size_t at = page.find("\nchatserverd_guesses_refused_total ");
@@ -213,8 +212,7 @@ static void the_owner_is_not_locked_out_elsewhere(void **state)
 	assert_in_range(seconds, 1, 4);
 	assert_int_equal(try_login(c, other, "secret"), 0);
 	client_login(client_open_from(s, person), id);
-	check_wait("the pause to end",
-	           [&] { return try_login(client_open_from(s, attacker), id, "secret") == 2; });
+	check_wait("the pause to end", [&] { return try_login(client_open_from(s, attacker), id, "secret") == 2; });
 	test_server_stop(s);
 }
 

@@ -73,8 +73,7 @@ static bool answers(test_client *c)
 {
 	test_frame frame;
 
-	return client_try_send(c, "{\"msgid\":102}\n") &&
-	       client_try_read(c, &frame, (int)check_patience_ms()) &&
+	return client_try_send(c, "{\"msgid\":102}\n") && client_try_read(c, &frame, (int)check_patience_ms()) &&
 	       json_matches(frame.json.get(), "{\"msgid\":103}");
 }
 
@@ -156,8 +155,7 @@ static void nodes_see_the_address_of_the_client(void **state)
 	client_send(c, "nonsense");
 	client_expect(c, "{\"msgid\":100,\"errno\":4}");
 	client_expect_end(c);
-	const std::string line =
-		check_format("peer=127.0.0.1:%u account=0 why=\"byte 0x6e", ntohs(own.sin_port));
+	const std::string line = check_format("peer=127.0.0.1:%u account=0 why=\"byte 0x6e", ntohs(own.sin_port));
 
 	check_wait("the address in a log", [&] {
 		const std::string logs = test_server_log(w->nodes[0]) + test_server_log(w->nodes[1]);

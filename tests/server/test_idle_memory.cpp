@@ -46,7 +46,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(somebody_who_says_nothing_costs_little_memory, test_server_setup,
-		                                test_server_teardown),
+	                                        test_server_teardown),
 	};
 
 	allow_files();

@@ -10,14 +10,12 @@
 
 static void add_friend(test_client *c, int64_t of, int wire_errno)
 {
-	CLIENT_ASK(c, wire_errno, "{\"msgid\":7,\"id\":%lld,\"friendid\":%lld", (long long)c->id,
-	           (long long)of);
+	CLIENT_ASK(c, wire_errno, "{\"msgid\":7,\"id\":%lld,\"friendid\":%lld", (long long)c->id, (long long)of);
 }
 
 static void join(test_client *c, int64_t group, int wire_errno)
 {
-	CLIENT_ASK(c, wire_errno, "{\"msgid\":9,\"id\":%lld,\"groupid\":%lld", (long long)c->id,
-	           (long long)group);
+	CLIENT_ASK(c, wire_errno, "{\"msgid\":9,\"id\":%lld,\"groupid\":%lld", (long long)c->id, (long long)group);
 }
 
 static void create(test_client *c, int wire_errno)
@@ -65,8 +63,7 @@ static void an_account_is_in_so_many_groups(void **state)
 
 	test_server_set(s, "group.max_groups", "2");
 	test_server_start(s);
-	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"),
-		    *eve = client_enter(s, "eve");
+	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"), *eve = client_enter(s, "eve");
 	const int64_t first = client_create_group(bob, client_new_name("group"));
 	const int64_t second = client_create_group(eve, client_new_name("group"));
 

@@ -35,8 +35,7 @@ static int64_t most_took(std::vector<int64_t> times)
 static void a_reader_that_never_reads_costs_nobody_anything(void **state)
 {
 	test_server *s = (test_server *)*state;
-	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"),
-		    *sender = client_enter(s, "sender");
+	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"), *sender = client_enter(s, "sender");
 	test_client *lazy = client_open(s, 4096);
 	const int64_t id = client_absent(s, "lazy");
 	const std::string text(8000, 'x');
@@ -81,8 +80,7 @@ static void a_reader_that_never_reads_costs_nobody_anything(void **state)
 static void who_asks_without_reading_the_answers_is_held_or_cut_off(void **state)
 {
 	test_server *s = (test_server *)*state;
-	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"),
-		    *greedy = client_open(s, 4096);
+	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"), *greedy = client_open(s, 4096);
 	const int64_t before = test_server_resident_kib(s), end = check_now() + 3000;
 	std::string pings;
 	std::vector<int64_t> times;
@@ -91,8 +89,7 @@ static void who_asks_without_reading_the_answers_is_held_or_cut_off(void **state
 	for (int i = 0; i < 2000; i++)
 		pings += "{\"msgid\":102,\"req\":1234567890}";
 	while (check_now() < end && stuck < 20) {
-		const ssize_t sent =
-			send(greedy->fd, pings.data(), pings.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+		const ssize_t sent = send(greedy->fd, pings.data(), pings.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (sent < 0 && errno != EAGAIN)
 			break;
@@ -156,8 +153,7 @@ static void a_login_storm_does_not_delay_those_who_chat(void **state)
 		ids.push_back(client_register(c, client_new_name("storm")));
 	for (const int64_t id : ids) {
 		storm.push_back(client_open(s));
-		client_sendf(storm.back(), "{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}",
-		             (long long)id);
+		client_sendf(storm.back(), "{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}", (long long)id);
 	}
 	for (test_client *one : storm) {
 		test_frame ack;
@@ -174,8 +170,7 @@ static void a_login_storm_does_not_delay_those_who_chat(void **state)
 	assert_int_equal(in, 200);
 	assert_true(times.size() > 3);
 	if (most_took(times) > 500 * check_patience_factor())
-		client_fail(ann, test_at::current(), "a round trip took %lld ms",
-		            (long long)most_took(times));
+		client_fail(ann, test_at::current(), "a round trip took %lld ms", (long long)most_took(times));
 	test_server_stop(s);
 }
 
@@ -191,8 +186,7 @@ static void connections_that_come_and_go_leave_nothing_behind(void **state)
 		if (i % 4 == 1)
 			client_send(c, "{\"msgid\":102");
 		if (i % 4 == 2)
-			client_sendf(c, "{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}",
-			             (long long)ann->id);
+			client_sendf(c, "{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}", (long long)ann->id);
 		if (i % 2)
 			client_reset(c);
 		else
@@ -240,8 +234,7 @@ static void forty_pairs_at_full_speed_lose_nothing(void **state)
 		int64_t last = 0;
 
 		for (int round = 0; round < each; round++) {
-			const test_frame frame =
-				client_expect(c, check_format("{\"msgid\":6,\"msg\":\"%d\"}", round));
+			const test_frame frame = client_expect(c, check_format("{\"msgid\":6,\"msg\":\"%d\"}", round));
 
 			assert_true(json_integer(frame.json.get(), "seq") > last);
 			last = json_integer(frame.json.get(), "seq");
@@ -274,8 +267,7 @@ static void a_full_queue_says_busy_and_loses_nothing_that_it_took(void **state)
 			if (number != 0 && number != 10)
 				client_fail(all[k], test_at::current(), "%s", frame.bytes.c_str());
 			if (number == 0)
-				taken[k] += check_format("%lld ",
-				                         (long long)json_integer(frame.json.get(), "req"));
+				taken[k] += check_format("%lld ", (long long)json_integer(frame.json.get(), "req"));
 			busy += number == 10;
 			count++;
 		}

@@ -28,8 +28,8 @@ static void an_account_is_online_once(void **state)
 	client_sendf(second, "{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}", (long long)ann->id);
 	const test_frame refused = client_expect(second, "{\"msgid\":2,\"errno\":2}");
 	assert_false(json_text(refused.json.get(), "errmsg").empty());
-	client_sendf(second, "{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"x\",\"time\":\"\"}",
-	             (long long)ann->id, (long long)ann->id);
+	client_sendf(second, "{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"x\",\"time\":\"\"}", (long long)ann->id,
+	             (long long)ann->id);
 	client_expect(second, "{\"msgid\":100,\"of\":6,\"errno\":3}");
 	client_sendf(second, "{\"msgid\":1,\"id\":%lld,\"password\":\"wrong\"}", (long long)ann->id);
 	client_expect(second, "{\"msgid\":2,\"errno\":1}");
@@ -81,12 +81,11 @@ static void logout_login_and_chat_may_be_pipelined(void **state)
 	test_client *c = client_enter(s, "ann"), *eve = client_enter(s, "eve");
 	const long long ann = c->id, bob = client_absent(s, "bob"), e = eve->id;
 
-	client_send(c,
-	            check_format("{\"msgid\":3,\"id\":%lld}{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}"
-	                         "{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"1\",\"time\":\"\"}"
-	                         "{\"msgid\":3,\"id\":%lld}{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}"
-	                         "{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"2\",\"time\":\"\"}",
-	                         ann, bob, bob, e, bob, ann, ann, e));
+	client_send(c, check_format("{\"msgid\":3,\"id\":%lld}{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}"
+	                            "{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"1\",\"time\":\"\"}"
+	                            "{\"msgid\":3,\"id\":%lld}{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}"
+	                            "{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"2\",\"time\":\"\"}",
+	                            ann, bob, bob, e, bob, ann, ann, e));
 	client_expect(c, check_format("{\"msgid\":2,\"errno\":0,\"id\":%lld}", bob));
 	client_expect(c, check_format("{\"msgid\":2,\"errno\":0,\"id\":%lld}", ann));
 	client_expect(eve, check_format("{\"msgid\":6,\"id\":%lld,\"msg\":\"1\"}", bob));
@@ -102,17 +101,14 @@ static void register_login_and_chat_in_one_segment_all_work(void **state)
 	for (const std::string &ending : {std::string(1, '\0'), std::string("\n"), std::string()}) {
 		test_client *c = client_open(s);
 		const long long id = client_absent(s, "ann");
-		std::string all =
-			check_format("{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}", id) + ending;
+		std::string all = check_format("{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}", id) + ending;
 
 		for (int i = 0; i < 20; i++)
-			all += check_format(
-				       "{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"%d\",\"time\":\"\"}",
-				       id, (long long)bob->id, i) +
+			all += check_format("{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"%d\",\"time\":\"\"}", id,
+			                    (long long)bob->id, i) +
 			       ending;
 		client_send(c, all);
-		const test_frame ack =
-			client_expect(c, check_format("{\"msgid\":2,\"errno\":0,\"id\":%lld}", id));
+		const test_frame ack = client_expect(c, check_format("{\"msgid\":2,\"errno\":0,\"id\":%lld}", id));
 		assert_int_equal(ack.terminator, ending == std::string(1, '\0') ? '\0' : '\n');
 		for (int i = 0; i < 20; i++)
 			client_expect(bob, check_format("{\"msgid\":6,\"id\":%lld,\"msg\":\"%d\"}", id, i));
@@ -179,8 +175,7 @@ static void the_password_is_nowhere_in_the_log(void **state)
 	const long long id = json_integer(client_expect(c, "{\"msgid\":5,\"errno\":0}").json.get(), "id");
 	client_sendf(c, "{\"msgid\":1,\"id\":%lld,\"password\":\"hunter2-xyzzy\"}", id);
 	client_expect(c, "{\"msgid\":2,\"errno\":0}");
-	client_sendf(c, "{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"private-plugh\",\"time\":\"\"}", id,
-	             id);
+	client_sendf(c, "{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"private-plugh\",\"time\":\"\"}", id, id);
 	client_expect(c, "{\"msgid\":6}");
 	client_sendf(c, "{\"msgid\":1,\"id\":%lld,\"password\":\"hunter2-xyzzy\",\"id\":1}", id);
 	client_expect(c, "{\"msgid\":100,\"errno\":4}");

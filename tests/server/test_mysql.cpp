@@ -311,7 +311,9 @@ static void the_password_may_stand_in_a_file_of_its_own(void **state)
 	std::filesystem::permissions(conf, std::filesystem::perms(0644));
 	const std::string said = test_server_run(w->server, {"-t", "-c", conf}).err;
 	assert_non_null(strstr(said.c_str(), ("warning others can read a secret: run chmod o-r on the file "
-	                                      "option=db_mysql.password file=" + conf + "\n").c_str()));
+	                                      "option=db_mysql.password file=" +
+	                                      conf + "\n")
+	                                             .c_str()));
 	assert_null(strstr(said.c_str(), password.c_str()));
 	write_secret(path, (password + "\n").c_str());
 	test_server_set(w->server, "db_mysql.password", "");

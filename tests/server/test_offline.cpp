@@ -25,13 +25,11 @@ static void check_message(const test_client *c, const cJSON *json, int i, test_a
 {
 	if (json_integer(json, "msgid") != 6 || json_integer(json, "seq") != i ||
 	    atoi(json_text(json, "msg").c_str()) != i)
-		client_fail(c, at, "expected message %d, got seq %lld \"%s\"", i,
-		            (long long)json_integer(json, "seq"),
+		client_fail(c, at, "expected message %d, got seq %lld \"%s\"", i, (long long)json_integer(json, "seq"),
 		            json_text(json, "msg").substr(0, 20).c_str());
 }
 
-static size_t check_page(const test_client *c, const test_frame &ack, int first,
-                         test_at at = test_at::current())
+static size_t check_page(const test_client *c, const test_frame &ack, int first, test_at at = test_at::current())
 {
 	const std::vector<json_ptr> kept = json_parse_all(ack.json.get(), "offlinemsg");
 
@@ -265,8 +263,7 @@ static void delivered_above_the_last_seq_is_a_bad_frame(void **state)
 	client_expect(bob, "{\"msgid\":100,\"of\":104,\"errno\":4,\"req\":null}");
 	CLIENT_ASK(bob, 6, "{\"msgid\":104,\"id\":%lld,\"peer\":8000000,\"seq\":1", b);
 	CLIENT_ASK(eve, 6, "{\"msgid\":104,\"id\":%lld,\"peer\":%lld,\"seq\":1", (long long)eve->id, a);
-	CLIENT_ASK(eve, 8, "{\"msgid\":104,\"id\":%lld,\"groupid\":%lld,\"seq\":1", (long long)eve->id,
-	           group);
+	CLIENT_ASK(eve, 8, "{\"msgid\":104,\"id\":%lld,\"groupid\":%lld,\"seq\":1", (long long)eve->id, group);
 	client_logout(bob);
 	assert_int_equal(check_page(bob, client_login(bob, b, acknowledging), 1), 2);
 }
@@ -292,14 +289,11 @@ static void at_most_256_frames_are_on_their_way_unconfirmed(void **state)
 	const test_frame ack = client_login(bob, b, acknowledging);
 	assert_int_equal(check_page(bob, ack, 1), 200);
 	assert_int_equal(count_until_silence(bob, 201), 56);
-	CLIENT_ASK(bob, 0, "{\"msgid\":104,\"id\":%lld,\"peer\":%lld,\"seq\":100", (long long)b,
-	           (long long)ann->id);
+	CLIENT_ASK(bob, 0, "{\"msgid\":104,\"id\":%lld,\"peer\":%lld,\"seq\":100", (long long)b, (long long)ann->id);
 	assert_int_equal(count_until_silence(bob, 257), 100);
-	CLIENT_ASK(bob, 0, "{\"msgid\":104,\"id\":%lld,\"peer\":%lld,\"seq\":356", (long long)b,
-	           (long long)ann->id);
+	CLIENT_ASK(bob, 0, "{\"msgid\":104,\"id\":%lld,\"peer\":%lld,\"seq\":356", (long long)b, (long long)ann->id);
 	assert_int_equal(count_until_silence(bob, 357), 256);
-	CLIENT_ASK(bob, 0, "{\"msgid\":104,\"id\":%lld,\"peer\":%lld,\"seq\":612", (long long)b,
-	           (long long)ann->id);
+	CLIENT_ASK(bob, 0, "{\"msgid\":104,\"id\":%lld,\"peer\":%lld,\"seq\":612", (long long)b, (long long)ann->id);
 	assert_int_equal(count_until_silence(bob, 613), 88);
 }
 

@@ -52,9 +52,8 @@ static void an_output_that_cannot_be_written_is_told(void **state)
 
 	assert_int_equal(process_run({"bash", "-c", program + "/chatserverd -V >/dev/full"}, output), 1);
 	assert_int_equal(process_run({"bash", "-c", program + "/chatserverd -h >&-"}, output), 1);
-	assert_string_equal(check_read_file(output).c_str(),
-	                    "chatserverd: standard output: No space left on device\n"
-	                    "chatserverd: standard output: it is closed\n");
+	assert_string_equal(check_read_file(output).c_str(), "chatserverd: standard output: No space left on device\n"
+	                                                     "chatserverd: standard output: it is closed\n");
 }
 
 /* A client's socket with the number of standard error would get the log. */
@@ -69,7 +68,8 @@ static void no_socket_takes_the_place_of_a_closed_stream(void **state)
 	                                   "/chat.conf <&- >&- 2>&-"},
 	                          s->folder + "/output");
 	check_wait("a connection", [&] {
-		return process_run({"bash", "-c", check_format("exec 3<>/dev/tcp/127.0.0.1/%u", s->port)}, "/dev/null") == 0;
+		return process_run({"bash", "-c", check_format("exec 3<>/dev/tcp/127.0.0.1/%u", s->port)},
+		                   "/dev/null") == 0;
 	});
 	for (int fd = 0; fd < 3; fd++)
 		assert_string_equal(std::filesystem::read_symlink(check_format("/proc/%d/fd/%d", (int)pid, fd)).c_str(),
@@ -84,12 +84,10 @@ static void dump_options_names_every_option_with_its_default(void **state)
 	test_server_write_conf(s);
 	const test_run run = test_server_run(s, {"-c", s->folder + "/chat.conf", "--dump-options"});
 	assert_int_equal(run.status, 0);
-	for (const char *key :
-	     {"listen", "threads", "max_frame", "driver", "queue", "synchronous", "cursor_flush",
-	      "password_ops", "password_memory", "duplicate_login", "64K", "19M"})
+	for (const char *key : {"listen", "threads", "max_frame", "driver", "queue", "synchronous", "cursor_flush",
+	                        "password_ops", "password_memory", "duplicate_login", "64K", "19M"})
 		if (!contains(run.out, key))
-			check_fail(test_at::current(), "--dump-options does not name %s:\n%s", key,
-			           run.out.c_str());
+			check_fail(test_at::current(), "--dump-options does not name %s:\n%s", key, run.out.c_str());
 }
 
 /* The store of this run. */
@@ -128,8 +126,8 @@ static void check_prints_the_effective_configuration_and_starts_nothing(void **s
 	test_server *s = (test_server *)*state;
 
 	test_server_write_conf(s);
-	const test_run run = test_server_run(s, {"-c", s->folder + "/chat.conf", "-o", "core.threads=3", "-o",
-	                                         "core.max_frame=128K", "-t"});
+	const test_run run = test_server_run(
+		s, {"-c", s->folder + "/chat.conf", "-o", "core.threads=3", "-o", "core.max_frame=128K", "-t"});
 	assert_int_equal(run.status, 0);
 	assert_true(contains(run.out, "threads = 3"));
 	assert_true(contains(run.out, "max_frame = 128K") || contains(run.out, "max_frame = 131072"));
@@ -186,8 +184,7 @@ static std::string good_part(const test_server *s, const std::string &without)
 	std::string text;
 
 	for (const auto &[name, value] : s->options) {
-		const std::string section = name.substr(0, name.find('.')),
-				  key = name.substr(section.size() + 1);
+		const std::string section = name.substr(0, name.find('.')), key = name.substr(section.size() + 1);
 
 		if (section != driver() && key != "listen" && key != "plugin_dir" && key != "driver")
 			continue;
@@ -216,8 +213,7 @@ static void every_mistake_is_named_with_file_and_line_and_status_1(void **state)
 			if (run.status == 1 && contains(run.err, m.expected) && contains(run.err, m.also) &&
 			    !contains(run.err, "ready"))
 				continue;
-			print_error("%s%s\n  status %d, said: %s\n", m.text, option, run.status,
-			            run.err.c_str());
+			print_error("%s%s\n  status %d, said: %s\n", m.text, option, run.status, run.err.c_str());
 			wrong++;
 		}
 	}
@@ -233,8 +229,7 @@ static void what_cannot_work_ends_with_1_and_says_why(void **state)
 	test_server_write_conf(s);
 	std::vector<std::pair<std::string, std::string>> overrides = {
 		{"core.plugin_dir=/nonexistent", "/nonexistent"},
-		{check_format("%s.schema=/nonexistent", driver()),
-	         check_format("%s.schema: /nonexistent", driver())},
+		{check_format("%s.schema=/nonexistent", driver()), check_format("%s.schema: /nonexistent", driver())},
 		{"core.listen=192.0.2.1:6000", "192.0.2.1"},
 		{"core.threads", "-o"},
 		{"nosuch.key=1", "nosuch"},
@@ -269,13 +264,13 @@ static void a_path_that_cannot_be_used_is_named_with_its_option(void **state)
 	write_file(s->folder + "/open.pem", "");
 	std::filesystem::permissions(s->folder + "/open.pem", std::filesystem::perms(0646));
 	if (mariadb_wanted())
-		options.insert(options.end(), {"tls_ca = /nonexistent/ca.pem\n", "tls_ca = " + s->folder + "/open.pem\n"});
+		options.insert(options.end(),
+		               {"tls_ca = /nonexistent/ca.pem\n", "tls_ca = " + s->folder + "/open.pem\n"});
 	else
 		options.insert(options.end(), {"path = /dev/null/chat.db\n", "path = " + s->folder + "\n",
 		                               "path = " + s->folder + "/chat.conf/x/chat.db\n"});
 	for (const std::string &line : options) {
-		const std::string name =
-			check_format("%s.%s", driver(), line.substr(0, line.find(' ')).c_str());
+		const std::string name = check_format("%s.%s", driver(), line.substr(0, line.find(' ')).c_str());
 
 		test_server_write_conf(s);
 		const std::string text = check_read_file(s->folder + "/chat.conf");
@@ -288,12 +283,11 @@ static void a_path_that_cannot_be_used_is_named_with_its_option(void **state)
 			if (only_check)
 				arguments.push_back("-t");
 			const test_run run = test_server_run(s, arguments);
-			const std::string expected =
-				check_format("chat.conf:%d: %s: ", (int)lines + 2, name.c_str());
+			const std::string expected = check_format("chat.conf:%d: %s: ", (int)lines + 2, name.c_str());
 
 			if (run.status != 1 || !contains(run.err, expected) || contains(run.err, "ok\n"))
-				check_fail(test_at::current(), "%s: status %d, said: %s", line.c_str(),
-				           run.status, run.err.c_str());
+				check_fail(test_at::current(), "%s: status %d, said: %s", line.c_str(), run.status,
+				           run.err.c_str());
 		}
 	}
 	assert_false(database_exists(s));
@@ -351,8 +345,7 @@ static void included_files_count_and_the_command_line_wins(void **state)
 	write_file(path, good_part(s, "") + "include conf.d/*.conf\n");
 	const test_run run = test_server_run(s, {"-t", "-c", path, "-o", "core.max_frame=16K"});
 	if (run.status != 0 || !contains(run.out, "threads = 6") || !contains(run.out, "max_frame = 16K"))
-		check_fail(test_at::current(), "status %d\n%s%s", run.status, run.out.c_str(),
-		           run.err.c_str());
+		check_fail(test_at::current(), "status %d\n%s%s", run.status, run.out.c_str(), run.err.c_str());
 	write_file(s->folder + "/conf.d/20-b.conf", "[core]\nthreads = 6\nthreads = x\n");
 	const test_run wrong = test_server_run(s, {"-t", "-c", path});
 	assert_int_equal(wrong.status, 1);
@@ -396,9 +389,10 @@ static void signals_that_ask_for_nothing_known_are_ignored(void **state)
 	test_client *ann = client_enter(s, "ann");
 	for (const auto &[number, name] : {std::pair(SIGUSR1, "SIGUSR1"), {SIGUSR2, "SIGUSR2"}, {SIGALRM, "SIGALRM"}}) {
 		assert_unmoved_by(s, ann, number);
-		test_server_wait_log(s, check_format("warning signal ignored: the log goes to standard error, so there is no "
-		                                     "file to open again; SIGHUP reads the configuration again signal=%s",
-		                                     name));
+		test_server_wait_log(
+			s, check_format("warning signal ignored: the log goes to standard error, so there is no "
+		                        "file to open again; SIGHUP reads the configuration again signal=%s",
+		                        name));
 	}
 	for (const int number : {SIGPIPE, SIGXFSZ, SIGTTIN, SIGTTOU, SIGWINCH, SIGCHLD, SIGCONT, SIGURG, SIGIO, SIGPWR,
 	                         SIGVTALRM, SIGSTKFLT})

@@ -49,8 +49,7 @@ static void out_of_descriptors_accepting_pauses_and_goes_on(void **state)
 	}
 	const std::vector<test_client *> served = take_served(&all, 10);
 	if (served.size() > 60)
-		client_fail(ann, test_at::current(), "%zu connections were served with 64 descriptors",
-		            served.size());
+		client_fail(ann, test_at::current(), "%zu connections were served with 64 descriptors", served.size());
 	const int64_t cpu = test_server_cpu_ms(s);
 	check_sleep_ms(1000);
 	if (test_server_cpu_ms(s) - cpu > 200 * check_patience_factor())
@@ -103,7 +102,7 @@ static void over_max_connections_others_wait_their_turn(void **state)
  * 2 the moment to ask whether the peer lives, in so many ms. */
 static int waits_for(const test_server *s, const test_client *c, int64_t *ms_r)
 {
-	struct sockaddr_in own{};
+	struct sockaddr_in own {};
 	socklen_t size = sizeof(own);
 	unsigned timer = 99, ticks = 0;
 

@@ -110,8 +110,7 @@ static void messages_sent_while_somebody_reconnects_arrive_once_and_in_order(voi
 		const int64_t seq = json_integer(json, "seq");
 
 		if (seq != last + 1)
-			client_fail(bob, test_at::current(), "seq %lld after %lld", (long long)seq,
-			            (long long)last);
+			client_fail(bob, test_at::current(), "seq %lld after %lld", (long long)seq, (long long)last);
 		last = seq;
 	};
 

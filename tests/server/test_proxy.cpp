@@ -21,12 +21,10 @@ static const std::string_view ping = "{\"msgid\":102}\n";
 static const std::string_view v1 = "PROXY TCP4 192.0.2.7 198.51.100.1 4660 6000\r\n";
 static const std::string_view v1_ipv6 = "PROXY TCP6 2001:db8::7 2001:db8::1 4660 6000\r\n";
 static const std::string_view v1_local = "PROXY UNKNOWN\r\n";
-static const std::string_view v2 =
-	"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\2\x07\xc6\x33\x64\1\x12\x34\x17\x70"sv;
+static const std::string_view v2 = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\2\x07\xc6\x33\x64\1\x12\x34\x17\x70"sv;
 /* With a part of 4 bytes behind the addresses. */
-static const std::string_view v2_ipv6 =
-	"\r\n\r\n\0\r\nQUIT\n\x21\x21\0\x28\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x07"
-	"\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01\x12\x34\x17\x70\x04\0\1\0"sv;
+static const std::string_view v2_ipv6 = "\r\n\r\n\0\r\nQUIT\n\x21\x21\0\x28\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x07"
+					"\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01\x12\x34\x17\x70\x04\0\1\0"sv;
 static const std::string_view v2_local = "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"sv;
 
 static int set_up(void **state)
@@ -107,8 +105,7 @@ static void the_log_shows_the_address_of_a_header(void **state)
 	for (const std::string_view header : {v1, v2})
 		require_peer(talk_from(s, proxy, std::string(header) + std::string(ping)), "192.0.2.7:4660");
 	for (const std::string_view header : {v1_ipv6, v2_ipv6})
-		require_peer(talk_from(s, proxy, std::string(header) + std::string(ping)),
-		             "[2001:db8::7]:4660");
+		require_peer(talk_from(s, proxy, std::string(header) + std::string(ping)), "[2001:db8::7]:4660");
 }
 
 static void a_header_that_names_nobody_leaves_the_address_of_the_socket(void **state)
@@ -169,8 +166,7 @@ static void clients_and_checks_of_a_proxys_machine_need_no_header(void **state)
 
 	for (const std::string_view before :
 	     {""sv, "\n"sv, "\r\n"sv, "\r\n\r\n"sv, "\0"sv, " \t"sv, "\r\n\r\n\0\r\n"sv})
-		client_expect(talk_from(s, proxy, std::string(before) + std::string(ping)),
-		              "{\"msgid\":103}");
+		client_expect(talk_from(s, proxy, std::string(before) + std::string(ping)), "{\"msgid\":103}");
 }
 
 /* Somebody who presses Enter and thinks has not begun a header. */
@@ -191,9 +187,8 @@ static void a_malformed_header_closes_without_an_answer(void **state)
 
 	require_cut(talk_from(s, proxy, "PROXY TCP4 192.0.2.7\r\n{\"msgid\":102}\n"),
 	            "malformed PROXY header: bad destination address");
-	require_cut(
-		talk_from(s, proxy, std::string(v2.substr(0, 12)) + "\x31\x11" + std::string(v2.substr(14))),
-		"malformed PROXY header: unknown version");
+	require_cut(talk_from(s, proxy, std::string(v2.substr(0, 12)) + "\x31\x11" + std::string(v2.substr(14))),
+	            "malformed PROXY header: unknown version");
 	require_cut(talk_from(s, proxy, "PROXY UNKNOWN " + std::string(200, 'x')),
 	            "malformed PROXY header: line too long");
 }
@@ -312,10 +307,9 @@ static void mistakes_in_the_options_are_named_and_stop_the_start(void **state)
 {
 	test_server *s = (test_server *)*state;
 
-	for (const char *mistake : {"core.proxy_from=10.0.0.1/8", "core.proxy_from=localhost",
-	                            "core.node=a b", "core.node=\"x\"", "core.node=a=b"}) {
-		const test_run run =
-			test_server_run(s, {"-t", "-c", s->folder + "/chat.conf", "-o", mistake});
+	for (const char *mistake : {"core.proxy_from=10.0.0.1/8", "core.proxy_from=localhost", "core.node=a b",
+	                            "core.node=\"x\"", "core.node=a=b"}) {
+		const test_run run = test_server_run(s, {"-t", "-c", s->folder + "/chat.conf", "-o", mistake});
 		const std::string option = std::string(mistake).substr(0, std::string(mistake).find('='));
 
 		assert_int_equal(run.status, 1);

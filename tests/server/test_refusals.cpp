@@ -26,10 +26,9 @@ static void fields_missing_or_of_the_wrong_type_are_bad_frames(void **state)
 		{6, check_format("{\"msgid\":6,\"toid\":%lld,\"msg\":\"x\"}", id)},
 		{6, check_format("{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":5}", id, id)},
 		{6, check_format("{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"x\",\"cid\":5}", id, id)},
-		{6,
-	         check_format("{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"x\",\"cid\":\"\"}", id, id)},
-		{6, check_format("{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"x\",\"cid\":\"%s\"}", id,
-	                         id, std::string(65, 'c').c_str())},
+		{6, check_format("{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"x\",\"cid\":\"\"}", id, id)},
+		{6, check_format("{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"x\",\"cid\":\"%s\"}", id, id,
+	                         std::string(65, 'c').c_str())},
 		{6, check_format("{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"x\",\"name\":5}", id, id)},
 		{7, check_format("{\"msgid\":7,\"id\":%lld}", id)},
 		{8, check_format("{\"msgid\":8,\"id\":%lld}", id)},
@@ -44,23 +43,19 @@ static void fields_missing_or_of_the_wrong_type_are_bad_frames(void **state)
 		frames.push_back({1, check_format("{\"msgid\":1,\"id\":%s,\"password\":\"x\"}", bad)});
 		frames.push_back({3, check_format("{\"msgid\":3,\"id\":%s}", bad)});
 		frames.push_back({6, check_format("{\"msgid\":6,\"id\":%s,\"toid\":1,\"msg\":\"x\"}", bad)});
-		frames.push_back(
-			{6, check_format("{\"msgid\":6,\"id\":%lld,\"toid\":%s,\"msg\":\"x\"}", id, bad)});
+		frames.push_back({6, check_format("{\"msgid\":6,\"id\":%lld,\"toid\":%s,\"msg\":\"x\"}", id, bad)});
 		frames.push_back({7, check_format("{\"msgid\":7,\"id\":%lld,\"friendid\":%s}", id, bad)});
 		frames.push_back({9, check_format("{\"msgid\":9,\"id\":%lld,\"groupid\":%s}", id, bad)});
-		frames.push_back({10, check_format("{\"msgid\":10,\"id\":%lld,\"groupid\":%s,\"msg\":\"x\"}",
-		                                   id, bad)});
 		frames.push_back(
-			{104, check_format("{\"msgid\":104,\"id\":%lld,\"peer\":%s,\"seq\":1}", id, bad)});
-		frames.push_back(
-			{104, check_format("{\"msgid\":104,\"id\":%lld,\"peer\":1,\"seq\":%s}", id, bad)});
+			{10, check_format("{\"msgid\":10,\"id\":%lld,\"groupid\":%s,\"msg\":\"x\"}", id, bad)});
+		frames.push_back({104, check_format("{\"msgid\":104,\"id\":%lld,\"peer\":%s,\"seq\":1}", id, bad)});
+		frames.push_back({104, check_format("{\"msgid\":104,\"id\":%lld,\"peer\":1,\"seq\":%s}", id, bad)});
 	}
 	for (const auto &[of, frame] : frames) {
 		client_send(c, frame + "\n");
 		const test_frame answer = client_read(c);
 
-		if (!json_matches(answer.json.get(),
-		                  check_format("{\"msgid\":100,\"of\":%d,\"errno\":4}", of)) ||
+		if (!json_matches(answer.json.get(), check_format("{\"msgid\":100,\"of\":%d,\"errno\":4}", of)) ||
 		    json_text(answer.json.get(), "errmsg").empty()) {
 			print_error("%s\n  got %s\n", frame.c_str(), answer.bytes.c_str());
 			wrong++;
@@ -81,8 +76,7 @@ static void everything_but_login_register_and_ping_needs_a_login(void **state)
 		             msgid);
 		client_expect(c, check_format("{\"msgid\":100,\"of\":%d,\"errno\":3,\"req\":null}", msgid));
 		client_sendf(c, "{\"msgid\":%d,\"req\":%d}", msgid, msgid);
-		client_expect(c,
-		              check_format("{\"msgid\":100,\"of\":%d,\"errno\":3,\"req\":%d}", msgid, msgid));
+		client_expect(c, check_format("{\"msgid\":100,\"of\":%d,\"errno\":3,\"req\":%d}", msgid, msgid));
 	}
 	client_expect_quiet(c);
 }
@@ -103,14 +97,12 @@ static void a_msgid_that_nobody_handles_is_unknown(void **state)
 static void nobody_speaks_with_another_id_or_name(void **state)
 {
 	test_server *s = (test_server *)*state;
-	test_client *eve = client_enter(s, "eve"), *bob = client_enter(s, "bob"),
-		    *ann = client_enter(s, "ann");
+	test_client *eve = client_enter(s, "eve"), *bob = client_enter(s, "bob"), *ann = client_enter(s, "ann");
 	const long long a = ann->id, b = bob->id;
 
 	client_sendf(eve, "{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"hi\",\"time\":\"\"}", a, b);
 	client_expect(eve, "{\"msgid\":100,\"of\":6,\"errno\":8,\"req\":null}");
-	client_sendf(eve,
-	             "{\"msgid\":6,\"id\":%lld,\"name\":\"%s\",\"toid\":%lld,\"msg\":\"hi\",\"time\":\"\"}",
+	client_sendf(eve, "{\"msgid\":6,\"id\":%lld,\"name\":\"%s\",\"toid\":%lld,\"msg\":\"hi\",\"time\":\"\"}",
 	             (long long)eve->id, ann->name.c_str(), b);
 	client_expect(eve, "{\"msgid\":100,\"of\":6,\"errno\":8}");
 	for (const int msgid : {3, 7, 8, 9, 10, 104}) {
@@ -134,8 +126,7 @@ static void a_chat_to_nobody_is_refused_and_stores_nothing(void **state)
 	client_sendf(ann, "{\"msgid\":6,\"id\":%lld,\"toid\":9007199254740991,\"msg\":\"x\",\"time\":\"\"}",
 	             (long long)ann->id);
 	client_expect(ann, "{\"msgid\":100,\"of\":6,\"errno\":6,\"req\":null}");
-	CLIENT_ASK(ann, 6, "{\"msgid\":6,\"id\":%lld,\"toid\":4000000,\"msg\":\"x\",\"time\":\"\"",
-	           (long long)ann->id);
+	CLIENT_ASK(ann, 6, "{\"msgid\":6,\"id\":%lld,\"toid\":4000000,\"msg\":\"x\",\"time\":\"\"", (long long)ann->id);
 	CLIENT_ASK(ann, 6, "{\"msgid\":7,\"id\":%lld,\"friendid\":4000000", (long long)ann->id);
 	client_expect_quiet(ann);
 }

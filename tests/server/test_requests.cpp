@@ -101,12 +101,12 @@ static void a_chat_reaches_the_receiver_with_the_senders_own_bytes(void **state)
 {
 	test_server *s = (test_server *)*state;
 	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob");
-	const std::string frame = check_format(
-		"{ \"x\" : [1.50, \"\\u00e9\\/\", "
-	        "{\"y\":null}],\"msgid\":6.0,\"id\":%lld,\r\n\t\"toid\":%lld,"
-		"\"msg\":\"a \\\"quoted\\\" \xc3\xa9 "
-	        "\xf0\x9f\x98\x80\",\"time\":\"whenever\",\"big\":123456789012345678901234567890 }",
-		(long long)ann->id, (long long)bob->id);
+	const std::string frame =
+		check_format("{ \"x\" : [1.50, \"\\u00e9\\/\", "
+	                     "{\"y\":null}],\"msgid\":6.0,\"id\":%lld,\r\n\t\"toid\":%lld,"
+	                     "\"msg\":\"a \\\"quoted\\\" \xc3\xa9 "
+	                     "\xf0\x9f\x98\x80\",\"time\":\"whenever\",\"big\":123456789012345678901234567890 }",
+	                     (long long)ann->id, (long long)bob->id);
 
 	client_send(ann, frame + "\n");
 	const test_frame got =
@@ -141,8 +141,7 @@ static void without_req_nothing_is_answered_on_success(void **state)
 static void seq_counts_both_directions_of_a_pair_from_one(void **state)
 {
 	test_server *s = (test_server *)*state;
-	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"),
-		    *cid = client_enter(s, "cid");
+	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"), *cid = client_enter(s, "cid");
 
 	for (int i = 1; i < 20; i += 2) {
 		assert_int_equal(client_chat_safely(ann, bob->id, "ping"), i);
@@ -166,8 +165,8 @@ static void a_message_to_oneself_arrives(void **state)
 	const bool first_is_ack = json_integer(one.json.get(), "msgid") == 100;
 	assert_true(json_matches((first_is_ack ? one : other).json.get(),
 	                         "{\"msgid\":100,\"of\":6,\"req\":5,\"errno\":0,\"seq\":2}"));
-	assert_true(json_matches((first_is_ack ? other : one).json.get(),
-	                         "{\"msgid\":6,\"msg\":\"note 2\",\"seq\":2}"));
+	assert_true(
+		json_matches((first_is_ack ? other : one).json.get(), "{\"msgid\":6,\"msg\":\"note 2\",\"seq\":2}"));
 }
 
 static void friends_are_one_way_and_twice_is_harmless(void **state)
@@ -185,9 +184,8 @@ static void friends_are_one_way_and_twice_is_harmless(void **state)
 	ack = client_login(ann, a);
 	const std::vector<json_ptr> friends = json_parse_all(ack.json.get(), "friends");
 	assert_int_equal(friends.size(), 1);
-	assert_true(json_matches(friends[0].get(),
-	                         check_format("{\"id\":%lld,\"name\":\"%s\",\"state\":\"offline\"}",
-	                                      (long long)b, name.c_str())));
+	assert_true(json_matches(friends[0].get(), check_format("{\"id\":%lld,\"name\":\"%s\",\"state\":\"offline\"}",
+	                                                        (long long)b, name.c_str())));
 	ack = client_login(bob, b);
 	assert_false(json_has(ack.json.get(), "friends"));
 }
@@ -227,8 +225,7 @@ static void sender_and_receiver_may_be_on_different_workers(void **state)
 		std::set<std::string> from;
 
 		for (int j = 0; j < 5; j++)
-			from.insert(json_text(client_expect(all[i], "{\"msgid\":6,\"seq\":1}").json.get(),
-			                      "msg"));
+			from.insert(json_text(client_expect(all[i], "{\"msgid\":6,\"seq\":1}").json.get(), "msg"));
 		assert_int_equal(from.size(), 5);
 		client_expect_quiet(all[i]);
 	}
@@ -241,14 +238,12 @@ static void pipelined_chats_keep_their_order(void **state)
 	std::string all;
 
 	for (int i = 1; i <= 1000; i++)
-		all += check_format(
-			"{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"%d\",\"time\":\"\",\"req\":%d}",
-			(long long)ann->id, (long long)bob->id, i, i);
+		all += check_format("{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"%d\",\"time\":\"\",\"req\":%d}",
+		                    (long long)ann->id, (long long)bob->id, i, i);
 	client_send(ann, all);
 	for (int i = 1; i <= 1000; i++) {
 		client_expect(bob, check_format("{\"msgid\":6,\"msg\":\"%d\",\"seq\":%d}", i, i));
-		client_expect(ann, check_format("{\"msgid\":100,\"of\":6,\"req\":%d,\"errno\":0,\"seq\":%d}",
-		                                i, i));
+		client_expect(ann, check_format("{\"msgid\":100,\"of\":6,\"req\":%d,\"errno\":0,\"seq\":%d}", i, i));
 	}
 }
 

@@ -63,9 +63,8 @@ static void a_stop_loses_nothing_and_answers_what_is_under_way(void **state)
 	test_client *ann = client_enter(s, "ann");
 	const int64_t a = ann->id, b = client_absent(s, "bob");
 	for (int i = 1; i <= 2000; i++)
-		all += check_format(
-			"{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"%d\",\"time\":\"\",\"req\":%d}\n",
-			(long long)a, (long long)b, i, i);
+		all += check_format("{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"%d\",\"time\":\"\",\"req\":%d}\n",
+		                    (long long)a, (long long)b, i, i);
 	client_send(ann, all);
 	client_expect(ann, "{\"msgid\":100,\"of\":6,\"req\":1,\"errno\":0}");
 	seen[1] = true;
@@ -90,8 +89,8 @@ static void a_stop_loses_nothing_and_answers_what_is_under_way(void **state)
 		const int number = atoi(json_text(json, "msg").c_str());
 
 		if (number != ++got || !seen[number])
-			client_fail(bob, test_at::current(), "message %d of seq %lld was %sacknowledged",
-			            number, (long long)json_integer(json, "seq"), seen[number] ? "" : "not ");
+			client_fail(bob, test_at::current(), "message %d of seq %lld was %sacknowledged", number,
+			            (long long)json_integer(json, "seq"), seen[number] ? "" : "not ");
 	};
 	for (const json_ptr &kept : json_parse_all(ack.json.get(), "offlinemsg"))
 		take(kept.get());
@@ -116,8 +115,7 @@ static void a_stop_does_not_wait_for_ever_for_who_does_not_read(void **state)
 	const int64_t start = check_now();
 	test_server_stop(s);
 	if (check_now() - start > 6000 * check_patience_factor())
-		client_fail(ann, test_at::current(), "stopping took %lld ms",
-		            (long long)(check_now() - start));
+		client_fail(ann, test_at::current(), "stopping took %lld ms", (long long)(check_now() - start));
 }
 
 static void received_positions_are_kept_over_a_stop(void **state)

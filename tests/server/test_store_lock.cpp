@@ -25,20 +25,19 @@ static void run_sqlite3(const test_server *s, const std::string &path, const std
 
 	std::filesystem::remove(output);
 	if (process_run({"sqlite3", path, order}, output) != 0)
-		check_fail(test_at::current(), "sqlite3 %s: %s", order.c_str(),
-		           check_read_file(output).c_str());
+		check_fail(test_at::current(), "sqlite3 %s: %s", order.c_str(), check_read_file(output).c_str());
 }
 
 /* Runs another server on that path, with an address of its own; it must be refused. What it said. */
 static std::string second_server(const test_server *s, const std::string &path)
 {
 	const test_run run = test_server_run(s, {"-c", s->folder + "/chat.conf", "-o",
-	                                         check_format("core.listen=127.0.0.1:%u", test_free_port()),
-	                                         "-o", "core.node=second", "-o", "db_sqlite.path=" + path});
+	                                         check_format("core.listen=127.0.0.1:%u", test_free_port()), "-o",
+	                                         "core.node=second", "-o", "db_sqlite.path=" + path});
 
 	if (run.status != 1)
-		check_fail(test_at::current(), "a second server on %s ended with %d: %s", path.c_str(),
-		           run.status, run.err.c_str());
+		check_fail(test_at::current(), "a second server on %s ended with %d: %s", path.c_str(), run.status,
+		           run.err.c_str());
 	return run.err;
 }
 
@@ -59,16 +58,13 @@ static void a_second_server_is_refused_by_the_name_of_the_first(void **state)
 	std::filesystem::create_directory(folder);
 	std::filesystem::create_symlink(path, folder + "/link.db");
 	std::filesystem::create_directory_symlink(s->folder, folder + "/folder");
-	for (const std::string &name :
-	     {path, relative(path), folder + "/link.db", folder + "/folder/chat.db"}) {
+	for (const std::string &name : {path, relative(path), folder + "/link.db", folder + "/folder/chat.db"}) {
 		const std::string said = second_server(s, name);
 
-		for (const std::string &part :
-		     {check_format("pid=%d ", (int)s->pid), std::string("node=first"),
-		      "conf=" + s->folder + "/chat.conf"})
+		for (const std::string &part : {check_format("pid=%d ", (int)s->pid), std::string("node=first"),
+		                                "conf=" + s->folder + "/chat.conf"})
 			if (!contains(said, part))
-				check_fail(test_at::current(), "%s is not in: %s", part.c_str(),
-				           said.c_str());
+				check_fail(test_at::current(), "%s is not in: %s", part.c_str(), said.c_str());
 	}
 	assert_int_equal(client_chat_safely(ann, client_absent(s, "bob"), "x"), 1);
 	test_server_stop(s);
@@ -105,8 +101,7 @@ static void of_servers_that_start_at_once_one_serves(void **state)
 	test_server_write_conf(s);
 	for (pid_t &pid : pids)
 		pid = process_spawn(
-			{std::filesystem::absolute(getenv("CS_BUILD") ? getenv("CS_BUILD") : "build")
-		                         .string() +
+			{std::filesystem::absolute(getenv("CS_BUILD") ? getenv("CS_BUILD") : "build").string() +
 		                 "/chatserverd",
 		         "-c", s->folder + "/chat.conf", "-o",
 		         check_format("core.listen=127.0.0.1:%u", test_free_port())},
@@ -256,8 +251,7 @@ static void files_that_others_can_read_are_made_private_with_a_word(void **state
 	for (const char *suffix : {"", "-wal", "-shm"}) {
 		assert_private(path + suffix);
 		if (!contains(test_server_log(s), check_format("file=%s%s mode=644", path.c_str(), suffix)))
-			check_fail(test_at::current(), "no word of %s: %s", suffix,
-			           test_server_log(s).c_str());
+			check_fail(test_at::current(), "no word of %s: %s", suffix, test_server_log(s).c_str());
 	}
 	test_server_restart(s);
 	assert_false(contains(test_server_log(s), "others"));

@@ -60,8 +60,7 @@ static void fill(const std::string &path)
 static int64_t try_chat(test_client *c, int64_t to, int64_t *acknowledged)
 {
 	client_chat(c, to, std::string(4000, 'x'), ",\"req\":1");
-	const int64_t number =
-		json_integer(client_expect(c, "{\"msgid\":100,\"of\":6,\"req\":1}").json.get(), "errno");
+	const int64_t number = json_integer(client_expect(c, "{\"msgid\":100,\"of\":6,\"req\":1}").json.get(), "errno");
 
 	*acknowledged += number == 0;
 	return number;
@@ -84,11 +83,9 @@ static void check_failing_writes(test_server *s, void (*fail)(test_server *s), v
 	for (int i = 0; i < 20; i++)
 		assert_int_equal(try_chat(ann, bob->id, &acknowledged), 11);
 	client_expect_quiet(bob);
-	client_sendf(c, "{\"msgid\":4,\"name\":\"%s\",\"password\":\"secret\"}",
-	             client_new_name("late").c_str());
+	client_sendf(c, "{\"msgid\":4,\"name\":\"%s\",\"password\":\"secret\"}", client_new_name("late").c_str());
 	client_expect(c, "{\"msgid\":5,\"errno\":11}");
-	CLIENT_ASK(ann, 11, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"g\",\"groupdesc\":\"\"",
-	           (long long)ann->id);
+	CLIENT_ASK(ann, 11, "{\"msgid\":8,\"id\":%lld,\"groupname\":\"g\",\"groupdesc\":\"\"", (long long)ann->id);
 	heal(s);
 	check_wait("the store to recover", [&] { return try_chat(ann, away, &acknowledged) == 0; });
 	client_chat_safely(ann, bob->id, "again");
@@ -312,8 +309,8 @@ static void a_database_without_its_tables_is_unavailable(void **state)
 	test_client *ann = client_enter(s, "ann"), *other = client_open(s);
 	stranger_come(&vandal, s);
 	stranger_run(&vandal, "ALTER TABLE message RENAME TO elsewhere");
-	CLIENT_ASK(ann, 11, "{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"x\",\"time\":\"\"",
-	           (long long)ann->id, (long long)ann->id);
+	CLIENT_ASK(ann, 11, "{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"x\",\"time\":\"\"", (long long)ann->id,
+	           (long long)ann->id);
 	client_expect_quiet(other);
 	stranger_run(&vandal, "ALTER TABLE elsewhere RENAME TO message");
 	stranger_go(&vandal);
@@ -392,14 +389,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_full_disk_is_unavailable_and_passes_without_a_restart,
 	                                        test_server_setup, small_teardown),
 		cmocka_unit_test_setup_teardown(
-			a_database_that_turned_read_only_is_unavailable_and_passes_without_a_restart,
-			test_server_setup, read_only_teardown),
+			a_database_that_turned_read_only_is_unavailable_and_passes_without_a_restart, test_server_setup,
+			read_only_teardown),
 		OWN_SERVER(files_that_may_not_grow_are_unavailable_and_pass_without_a_restart),
 	};
 	const struct CMUnitTest mariadb_tests[] = {
 		cmocka_unit_test_setup_teardown(
-			a_mariadb_that_turned_read_only_is_unavailable_and_passes_without_a_restart,
-			test_server_setup, mariadb_teardown),
+			a_mariadb_that_turned_read_only_is_unavailable_and_passes_without_a_restart, test_server_setup,
+			mariadb_teardown),
 	};
 	const int failed = cmocka_run_group_tests(tests, nullptr, nullptr);
 

@@ -23,7 +23,7 @@ std::string http_get(uint16_t port, const std::string &path)
 {
 	const std::string request = "GET " + path + " HTTP/1.0\r\n\r\n";
 	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_in address{};
+	struct sockaddr_in address {};
 	std::string text;
 	char bytes[4096];
 	ssize_t size;

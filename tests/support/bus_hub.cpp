@@ -128,7 +128,7 @@ static bool member_is_deaf(struct bus_hub_member *m)
 
 static void member_answer(struct bus_hub_member *m, cs_bus_done_fn *done, void *arg, int result)
 {
-	if (done != nullptr && !member_is_deaf(m))
+	if (done && !member_is_deaf(m))
 		done(arg, result);
 }
 
@@ -139,13 +139,12 @@ static void never(void *)
 	abort();
 }
 
-static int hub_open(const void *conf, const struct cs_bus_host *host, void *core, void **bus_r,
-                    struct cs_error *e)
+static int hub_open(const void *conf, const struct cs_bus_host *host, void *core, void **bus_r, struct cs_error *e)
 {
 	auto *hub = static_cast<struct bus_hub *>(const_cast<void *>(conf));
 	auto m = std::make_unique<struct bus_hub_member>();
 
-	if (hub == nullptr) {
+	if (!hub) {
 		(void)snprintf(e->text, sizeof e->text, "no hub");
 		return CS_EINVAL;
 	}
@@ -170,7 +169,7 @@ static void hub_close(void *bus)
 {
 	struct bus_hub_member *m = member_of(bus);
 
-	if (m->timer != nullptr)
+	if (m->timer)
 		m->host->timer_del(m->timer);
 	m->host->unwatch(m->watch);
 	std::scoped_lock lock(m->hub->mutex);
@@ -215,8 +214,7 @@ static void member_ask_to_probe(struct bus_hub_member *m, const struct bus_hub_o
 	});
 }
 
-static void hub_claim(void *bus, const struct cs_bus_session *session, unsigned flags, cs_bus_done_fn *done,
-                      void *arg)
+static void hub_claim(void *bus, const struct cs_bus_session *session, unsigned flags, cs_bus_done_fn *done, void *arg)
 {
 	struct bus_hub_member *m = member_of(bus);
 	struct bus_hub_owner owner = {m->number, *session, false};
@@ -255,7 +253,7 @@ static void hub_ending(void *bus, cs_account account, cs_conn conn)
 	std::scoped_lock lock(m->hub->mutex);
 	struct bus_hub_owner *owner = member_find(m, account, conn);
 
-	if (owner != nullptr)
+	if (owner)
 		owner->ending = true;
 }
 
@@ -264,7 +262,7 @@ static void hub_release(void *bus, cs_account account, cs_conn conn)
 	struct bus_hub_member *m = member_of(bus);
 	std::scoped_lock lock(m->hub->mutex);
 
-	if (member_find(m, account, conn) != nullptr)
+	if (member_find(m, account, conn))
 		m->hub->owners.erase(account);
 }
 
@@ -391,9 +389,8 @@ void bus_hub_change(struct bus_hub *hub, unsigned node, enum cs_cluster_event ev
 
 void bus_hub_close_session(struct bus_hub *hub, unsigned node, cs_account account, cs_conn conn)
 {
-	member_post(hub, node, [account, conn](struct bus_hub_member *m) {
-		m->host->close_session(m->core, account, conn);
-	});
+	member_post(hub, node,
+	            [account, conn](struct bus_hub_member *m) { m->host->close_session(m->core, account, conn); });
 }
 
 void bus_hub_deafen(struct bus_hub *hub, unsigned node)

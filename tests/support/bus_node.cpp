@@ -242,8 +242,7 @@ bus_node *bus_node_new(bus_world *world, const std::vector<std::pair<std::string
 	return node;
 }
 
-std::string bus_node_refusal(bus_world *world,
-                             const std::vector<std::pair<std::string, std::string>> &options)
+std::string bus_node_refusal(bus_world *world, const std::vector<std::pair<std::string, std::string>> &options)
 {
 	bus_node *node = make_node(world, options);
 	cs_error e = {};
@@ -364,15 +363,13 @@ int bus_node_send(bus_node *node, cs_account to, const std::string &text, std::s
 	return wait_done(node, &outcome, "send", at);
 }
 
-std::string bus_node_presence(bus_node *node, const std::vector<cs_account> &accounts,
-                              std::source_location at)
+std::string bus_node_presence(bus_node *node, const std::vector<cs_account> &accounts, std::source_location at)
 {
 	std::vector<unsigned char> online(accounts.size() + 1, 9);
 	bus_outcome outcome;
 	std::string text;
 
-	node->driver->presence(node->bus, accounts.data(), online.data(), accounts.size(), bus_done,
-	                       &outcome);
+	node->driver->presence(node->bus, accounts.data(), online.data(), accounts.size(), bus_done, &outcome);
 	const int result = wait_done(node, &outcome, "presence", at);
 
 	assert_int_equal(online[accounts.size()], 9);

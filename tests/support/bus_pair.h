@@ -180,7 +180,9 @@ static inline struct loop *loop_of(struct node *n, unsigned worker)
 
 static inline int claim(test *t, struct node *n, cs_account account, cs_conn conn, unsigned flags)
 {
-	const struct cs_bus_session session{.account = account, .conn = conn, .generation = 1};
+	const struct cs_bus_session session {
+		.account = account, .conn = conn, .generation = 1
+	};
 	answer a;
 
 	bus_claim(n->bus.get(), &session, flags, loop_of(n, 1), on_done, &a);

@@ -27,16 +27,14 @@ int64_t check_patience_factor(void);
 int64_t check_patience_ms(void);
 
 /* Fails the running test at that place. Does not return. */
-[[noreturn]] void check_fail(std::source_location at, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+[[noreturn]] void check_fail(std::source_location at, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The whole file; empty where there is none. */
 std::string check_read_file(const std::string &path);
 std::string check_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Waits until condition() is true, else fails naming what was waited for. */
 template <class Condition>
-void check_wait(const char *what, Condition condition,
-                std::source_location at = std::source_location::current())
+void check_wait(const char *what, Condition condition, std::source_location at = std::source_location::current())
 {
 	const int64_t end = check_now() + check_patience_ms();
 

@@ -69,8 +69,8 @@ static test_client *connect_from(test_server *s, const char *source, int receive
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	s->clients.push_back(std::move(owner));
 	address.sin_family = AF_INET;
-	if (source != nullptr && (inet_pton(AF_INET, source, &address.sin_addr) != 1 ||
-	                          bind(c->fd, (struct sockaddr *)&address, sizeof(address)) < 0))
+	if (source && (inet_pton(AF_INET, source, &address.sin_addr) != 1 ||
+	               bind(c->fd, (struct sockaddr *)&address, sizeof(address)) < 0))
 		client_fail(c, at, "bind to %s: %s", source, strerror(errno));
 	address.sin_port = htons(s->port);
 	(void)inet_pton(AF_INET, s->address.c_str(), &address.sin_addr);
@@ -259,8 +259,7 @@ test_frame client_read_answer(test_client *c, int64_t req, test_at at)
 	for (;;) {
 		test_frame frame = client_read(c, at);
 
-		if (json_integer(frame.json.get(), "msgid") == 100 &&
-		    json_integer(frame.json.get(), "req") == req) {
+		if (json_integer(frame.json.get(), "msgid") == 100 && json_integer(frame.json.get(), "req") == req) {
 			for (; !before.empty(); before.pop_back())
 				c->kept.push_front(std::move(before.back()));
 			return frame;

@@ -107,11 +107,10 @@ std::string client_new_name(std::string_view stem);
 /* REGISTER; the id. The password of all test accounts is "secret". */
 int64_t client_register(test_client *c, std::string_view name, test_at at = test_at::current());
 /* LOGIN, granted; more holds further members, such as ,"ack":true. The ACK. */
-test_frame client_login(test_client *c, int64_t id, std::string_view more = "",
-                        test_at at = test_at::current());
+test_frame client_login(test_client *c, int64_t id, std::string_view more = "", test_at at = test_at::current());
 /* Connects and logs in; where the account's last session is only just ending on the server, tries again. */
-test_client *client_return(test_server *s, int64_t id, test_frame *ack_r = nullptr,
-                           std::string_view more = "", test_at at = test_at::current());
+test_client *client_return(test_server *s, int64_t id, test_frame *ack_r = nullptr, std::string_view more = "",
+                           test_at at = test_at::current());
 /* A new account, connected and logged in. */
 test_client *client_enter(test_server *s, std::string_view stem, std::string_view more = "",
                           test_at at = test_at::current());
@@ -129,8 +128,8 @@ void client_group_chat(test_client *c, int64_t group, std::string_view text, std
  * answer wait for the next reads. */
 int64_t client_chat_safely(test_client *c, int64_t to, std::string_view text, std::string_view more = "",
                            test_at at = test_at::current());
-int64_t client_group_chat_safely(test_client *c, int64_t group, std::string_view text,
-                                 std::string_view more = "", test_at at = test_at::current());
+int64_t client_group_chat_safely(test_client *c, int64_t group, std::string_view text, std::string_view more = "",
+                                 test_at at = test_at::current());
 /* Asks with req (format ends before the closing brace) and expects errno; the answer. */
 test_frame client_ask(test_client *c, int expected_errno, test_at at, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));

@@ -38,8 +38,9 @@ bool json_matches(const cJSON *json, std::string_view members)
 	cJSON_ArrayForEach(item, expected.get())
 	{
 		const cJSON *found = cJSON_GetObjectItemCaseSensitive(json, item->string);
+		const bool wrong = cJSON_IsNull(item) ? found != nullptr : !cJSON_Compare(item, found, 1);
 
-		if (cJSON_IsNull(item) ? found != nullptr : !cJSON_Compare(item, found, 1))
+		if (wrong)
 			return false;
 	}
 	return true;
@@ -93,15 +94,14 @@ int64_t client_register(test_client *c, std::string_view name, test_at at)
 
 static void send_login(test_client *c, int64_t id, std::string_view more)
 {
-	client_sendf(c, "{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"%.*s}", (long long)id,
-	             (int)more.size(), more.data());
+	client_sendf(c, "{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"%.*s}", (long long)id, (int)more.size(),
+	             more.data());
 }
 
 test_frame client_login(test_client *c, int64_t id, std::string_view more, test_at at)
 {
 	send_login(c, id, more);
-	test_frame ack =
-		client_expect(c, check_format("{\"msgid\":2,\"errno\":0,\"id\":%lld}", (long long)id), at);
+	test_frame ack = client_expect(c, check_format("{\"msgid\":2,\"errno\":0,\"id\":%lld}", (long long)id), at);
 
 	c->id = id;
 	c->name = json_text(ack.json.get(), "name");
@@ -164,8 +164,8 @@ static void send_chat(test_client *c, int msgid, const char *key, int64_t to, st
 	client_sendf(c,
 	             "{\"msgid\":%d,\"id\":%lld,\"name\":%s,\"%s\":%lld,\"msg\":%s,"
 	             "\"time\":\"2024-05-06 07:08:09\"%.*s}",
-	             msgid, (long long)c->id, json_quote(c->name).c_str(), key, (long long)to,
-	             json_quote(text).c_str(), (int)more.size(), more.data());
+	             msgid, (long long)c->id, json_quote(c->name).c_str(), key, (long long)to, json_quote(text).c_str(),
+	             (int)more.size(), more.data());
 }
 
 void client_chat(test_client *c, int64_t to, std::string_view text, std::string_view more)
@@ -183,8 +183,7 @@ static int64_t chat_safely(test_client *c, int msgid, const char *key, int64_t t
 {
 	const long long req = c->next_req++;
 
-	send_chat(c, msgid, key, to, text,
-	          check_format(",\"req\":%lld%.*s", req, (int)more.size(), more.data()));
+	send_chat(c, msgid, key, to, text, check_format(",\"req\":%lld%.*s", req, (int)more.size(), more.data()));
 	const test_frame ack = client_read_answer(c, req, at);
 
 	if (!json_matches(ack.json.get(), check_format("{\"of\":%d,\"errno\":0}", msgid)))
@@ -192,8 +191,7 @@ static int64_t chat_safely(test_client *c, int msgid, const char *key, int64_t t
 	return json_integer(ack.json.get(), "seq");
 }
 
-int64_t client_chat_safely(test_client *c, int64_t to, std::string_view text, std::string_view more,
-                           test_at at)
+int64_t client_chat_safely(test_client *c, int64_t to, std::string_view text, std::string_view more, test_at at)
 {
 	return chat_safely(c, 6, "toid", to, text, more, at);
 }
@@ -225,9 +223,8 @@ test_frame client_ask(test_client *c, int expected_errno, test_at at, const char
 
 int64_t client_create_group(test_client *c, std::string_view name, test_at at)
 {
-	const test_frame ack =
-		client_ask(c, 0, at, "{\"msgid\":8,\"id\":%lld,\"groupname\":%s,\"groupdesc\":\"talk\"",
-	                   (long long)c->id, json_quote(name).c_str());
+	const test_frame ack = client_ask(c, 0, at, "{\"msgid\":8,\"id\":%lld,\"groupname\":%s,\"groupdesc\":\"talk\"",
+	                                  (long long)c->id, json_quote(name).c_str());
 	const int64_t id = json_integer(ack.json.get(), "groupid");
 
 	if (id < 1)

@@ -172,8 +172,7 @@ void cluster_stop_node(cluster *c, size_t place)
 	int status = -1;
 
 	test_server_signal(s, SIGTERM);
-	if (!load_run_until(c->work, 2 * check_patience_ms(),
-	                    [&] { return !process_is_alive(&s->pid, &status); }))
+	if (!load_run_until(c->work, 2 * check_patience_ms(), [&] { return !process_is_alive(&s->pid, &status); }))
 		ledger_fault(&c->work->book, "SIGTERM does not end node%zu", place + 1);
 	else if (status != 0)
 		ledger_fault(&c->work->book, "SIGTERM ended node%zu with status %d", place + 1, status);
@@ -187,8 +186,7 @@ void cluster_start_node(cluster *c, size_t place)
 	test_server_launch(s);
 	if (!load_run_until(c->work, check_patience_ms(), [&] { return test_server_is_ready(s); }))
 		ledger_fault(&c->work->book, "%s does not get ready", name.c_str());
-	if (!load_run_until(c->work, check_patience_ms(),
-	                    [&] { return haproxy_node_status(c->proxy, name) == "UP"; }))
+	if (!load_run_until(c->work, check_patience_ms(), [&] { return haproxy_node_status(c->proxy, name) == "UP"; }))
 		ledger_fault(&c->work->book, "HAProxy does not take %s back", name.c_str());
 }
 
@@ -208,8 +206,7 @@ void cluster_resume_node(cluster *c, size_t place)
 static bool all_have_a_bus(const cluster *c)
 {
 	const std::string channels = redis_command(c->bus, {"PUBSUB", "CHANNELS", "chatserverd:*:in:*"});
-	const size_t listening =
-		channels.empty() ? 0 : 1 + (size_t)std::count(channels.begin(), channels.end(), '\n');
+	const size_t listening = channels.empty() ? 0 : 1 + (size_t)std::count(channels.begin(), channels.end(), '\n');
 	size_t running = 0;
 
 	for (const cluster_node &node : c->nodes)
@@ -258,8 +255,7 @@ void cluster_wait_players(cluster *c, int64_t timeout_ms, std::source_location a
 {
 	ledger *book = &c->work->book;
 
-	if (load_run_until(c->work, timeout_ms * check_patience_factor(),
-	                   [&] { return load_all_are_in(c->work); }))
+	if (load_run_until(c->work, timeout_ms * check_patience_factor(), [&] { return load_all_are_in(c->work); }))
 		return;
 	ledger_fault(book, "not everybody could log in");
 	load_report(c->work, "logging in");

@@ -71,8 +71,7 @@ void cluster_wait_bus(cluster *c, std::source_location at = std::source_location
 
 /* Waits, in the running load, until every player is logged in at the same time; fails when that takes longer.
  */
-void cluster_wait_players(cluster *c, int64_t timeout_ms,
-                          std::source_location at = std::source_location::current());
+void cluster_wait_players(cluster *c, int64_t timeout_ms, std::source_location at = std::source_location::current());
 
 /* No more new messages until cluster_heal, so that nothing but the cluster itself can find what a fault held
  * up: call it before the fault ends. */

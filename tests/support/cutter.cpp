@@ -11,8 +11,8 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <base/raii.h>
 #include "tests/support/check.h"
+#include <base/raii.h>
 
 struct cutter {
 	uint16_t server_port = 0;

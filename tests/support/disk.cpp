@@ -13,9 +13,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include <base/raii.h>
 #include "tests/support/check.h"
 #include "tests/support/namespace.h"
+#include <base/raii.h>
 
 static void enter_namespace(std::source_location at)
 {

@@ -43,8 +43,7 @@ static void on_begin(void *arg)
 
 /* ---- the adapter */
 
-static int fake_open(const void *conf, const struct cs_bus_host *host, void *core, void **bus_r,
-                     struct cs_error *)
+static int fake_open(const void *conf, const struct cs_bus_host *host, void *core, void **bus_r, struct cs_error *)
 {
 	struct fake_bus *f = static_cast<struct fake_bus *>(const_cast<void *>(conf));
 
@@ -78,7 +77,9 @@ static void fake_leave(void *bus, cs_bus_done_fn *done, void *arg)
 
 static void prove(struct fake_bus *f, cs_account account)
 {
-	const struct bus_parcel proof{.kind = BUS_PARCEL_PROOF, .account = account};
+	const struct bus_parcel proof {
+		.kind = BUS_PARCEL_PROOF, .account = account
+	};
 	const std::string bytes = bus_parcel_encode(&proof);
 
 	f->host->arrived(f->core, bytes.data(), bytes.size());
@@ -110,8 +111,7 @@ static bool take_claim(struct fake_bus *f, const struct cs_bus_session *session,
 	return !f->keeps;
 }
 
-static void fake_claim(void *bus, const struct cs_bus_session *session, unsigned flags, cs_bus_done_fn *done,
-                       void *arg)
+static void fake_claim(void *bus, const struct cs_bus_session *session, unsigned flags, cs_bus_done_fn *done, void *arg)
 {
 	const struct fake_bus_call call = {session->account, done, arg};
 	int result;
@@ -166,7 +166,7 @@ static void fake_send(void *bus, cs_account to, const void *data, size_t size, c
 {
 	const bool is_there = note_sent(fake_of(bus), "send", to, data, size);
 
-	if (done != nullptr)
+	if (done)
 		done(arg, is_there ? 0 : CS_ENOENT);
 }
 
@@ -180,13 +180,9 @@ static void fake_send_all(void *bus, const void *data, size_t size)
 	(void)note_sent(fake_of(bus), "send_all", 0, data, size);
 }
 
-static void fake_flush(void *)
-{
-}
+static void fake_flush(void *) {}
 
-static void fake_missed(void *)
-{
-}
+static void fake_missed(void *) {}
 
 static const struct cs_bus_driver fake_driver = {
 	.abi = CS_ABI,

@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "core/bus/bus.h"
 #include "core/base/worker.h"
+#include "core/bus/bus.h"
 
 inline constexpr cs_bus_address fake_bus_address = 0x1234;
 
@@ -40,10 +40,10 @@ struct fake_bus {
 	bool proves = true; /* whoever is online elsewhere is there: said before CS_EEXIST is answered */
 	std::deque<struct fake_bus_call> kept;
 	uint64_t generation = 0; /* of the last claim */
-	cs_conn conn = 0;        /* of the last claim, ending or release */
+	cs_conn conn = 0; /* of the last claim, ending or release */
 	std::set<cs_account> online; /* on other nodes: presence, and who can be sent to */
-	bool is_away = false;    /* as presence answers it */
-	std::string sent;        /* the bytes that were sent last */
+	bool is_away = false; /* as presence answers it */
+	std::string sent; /* the bytes that were sent last */
 	std::vector<std::function<void()>> wishes;
 
 	/* Bus thread. */

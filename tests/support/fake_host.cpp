@@ -31,8 +31,8 @@ void fake_host_open_db(fake_host *host, const char *path)
 	char folder[] = "/tmp/chatserverd-test-XXXXXX";
 	cs_error e = {};
 
-	if (path == nullptr) {
-		if (mkdtemp(folder) == nullptr)
+	if (!path) {
+		if (!mkdtemp(folder))
 			fake_fail("mkdtemp", folder);
 		host->folder = folder;
 	}
@@ -57,7 +57,7 @@ void fake_host_close(fake_host *host)
 		if (conn.open)
 			fake_host_end(host, conn.handle);
 	fake_host_run(host);
-	if (host->db != nullptr)
+	if (host->db)
 		host->driver->close(host->db);
 	while (!host->selves.empty()) {
 		const std::unique_ptr<fake_self> self(host->selves.back());
@@ -66,7 +66,7 @@ void fake_host_close(fake_host *host)
 			self->stopping = true;
 		}
 		(void)fake_posts_run(host);
-		if (self->plugin->stop != nullptr)
+		if (self->plugin->stop)
 			self->plugin->stop(self->state);
 		host->selves.pop_back();
 	}
@@ -82,7 +82,7 @@ void fake_session_open(fake_host *host, fake_conn *conn)
 		return;
 	conn->opened_due = false;
 	for (fake_self *self : host->selves)
-		if (self->worker == conn->worker && self->plugin->opened != nullptr)
+		if (self->worker == conn->worker && self->plugin->opened)
 			self->plugin->opened(self->state, conn->handle, conn->account, 0, conn->want);
 }
 
@@ -128,7 +128,7 @@ void fake_session_end(fake_host *host, fake_conn *conn)
 	if (account != 0)
 		host->online.erase(account);
 	for (fake_self *self : host->selves) {
-		if (self->worker != conn->worker || self->plugin->closed == nullptr)
+		if (self->worker != conn->worker || !self->plugin->closed)
 			continue;
 		const int rc = self->plugin->closed(self->state, conn->handle, account, conn->written);
 		if (rc == CS_PENDING)
@@ -140,7 +140,7 @@ void fake_host_end(fake_host *host, cs_conn handle)
 {
 	fake_conn *conn = fake_host_conn(host, handle);
 
-	if (conn == nullptr || !conn->open)
+	if (!conn || !conn->open)
 		return;
 	conn->open = false;
 	fake_session_end(host, conn);
@@ -150,13 +150,13 @@ void fake_host_written(fake_host *host, cs_conn handle, uint64_t position)
 {
 	fake_conn *conn = fake_host_conn(host, handle);
 
-	if (conn == nullptr || !conn->open)
+	if (!conn || !conn->open)
 		return;
 	conn->written = position;
 	if (conn->account == 0)
 		return;
 	for (fake_self *self : host->selves)
-		if (self->worker == conn->worker && self->plugin->written != nullptr)
+		if (self->worker == conn->worker && self->plugin->written)
 			self->plugin->written(self->state, handle, position, conn->position - position);
 }
 
@@ -172,7 +172,7 @@ static const cs_route *route_find(fake_host *host, unsigned worker, uint32_t msg
 	for (fake_self *self : host->selves) {
 		if (self->worker != worker)
 			continue;
-		for (const cs_route *r = self->plugin->routes; r != nullptr && r->handler != nullptr; r++) {
+		for (const cs_route *r = self->plugin->routes; r && r->handler; r++) {
 			if (r->msgid != msgid)
 				continue;
 			*self_r = self;
@@ -206,7 +206,7 @@ static std::vector<fake_hook> hooks_of(fake_host *host, unsigned worker, uint32_
 	std::vector<fake_hook> hooks;
 
 	for (fake_self *self : host->selves)
-		for (const cs_hook *h = self->plugin->hooks; h != nullptr && h->before != nullptr; h++)
+		for (const cs_hook *h = self->plugin->hooks; h && h->before; h++)
 			if (self->worker == worker && (h->msgid == 0 || h->msgid == msgid))
 				hooks.push_back({h, self});
 	std::stable_sort(hooks.begin(), hooks.end(),
@@ -256,13 +256,12 @@ static int frame_run(fake_host *host, fake_conn *conn, const std::string &bytes,
 	frame.size = bytes.size();
 	frame.fields = &fields;
 	const cs_route *route = route_find(host, conn->worker, frame.request.msgid, &self);
-	if (route == nullptr)
+	if (!route)
 		fake_fail("no plugin handles", bytes.c_str());
 	const int refused = checked ? 0 : route_check(host, route, &frame);
 	if (refused != 0)
-		return host->table.refuse(fake_self_handle(self), conn->handle, &frame.request, refused,
-		                          "route check");
-	if (conn->pending || conn->hooked != nullptr)
+		return host->table.refuse(fake_self_handle(self), conn->handle, &frame.request, refused, "route check");
+	if (conn->pending || conn->hooked)
 		fake_fail("a frame while the connection is pending", bytes.c_str());
 	const int passed = hooks_run(host, conn, &frame);
 	if (passed != CS_PASS)

@@ -25,7 +25,8 @@ struct fake_self;
 
 /* One call that a plugin made, in order. */
 struct fake_call {
-	std::string what; /* "answer" "refuse" "send" "finish" "resume" "close" "silence" "claim" "logout" "release" "presence"
+	std::string
+		what; /* "answer" "refuse" "send" "finish" "resume" "close" "silence" "claim" "logout" "release" "presence"
 	                        * "work read" "work write" "work hash" "batch" "route" "route all"
 	                        * and what fake services add: "attach" "begin" ... */
 	cs_conn conn = 0;
@@ -163,8 +164,8 @@ cs_self *fake_self_handle(fake_self *self);
 
 /* A new connection of that worker, logged in when account is not 0 (no claim is recorded; `opened` is
  * called). */
-cs_conn fake_host_connect(fake_host *host, cs_account account = 0, const char *name = "",
-                          unsigned worker = 0, uint64_t want = 0);
+cs_conn fake_host_connect(fake_host *host, cs_account account = 0, const char *name = "", unsigned worker = 0,
+                          uint64_t want = 0);
 fake_conn *fake_host_conn(fake_host *host, cs_conn conn);
 /* The connection ends: the hooks are called, the handle is dead. */
 void fake_host_end(fake_host *host, cs_conn conn);

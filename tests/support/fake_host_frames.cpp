@@ -57,7 +57,7 @@ static void table_answer(cs_self *self, cs_conn handle, const cs_request *reques
 	fake_conn *conn = conn_of(self, handle);
 
 	fake_host_record(self_of(self)->host, {"answer", handle, 0, 0, frame});
-	if (conn != nullptr && request->req >= 0)
+	if (conn && request->req >= 0)
 		frame_queue(conn, frame);
 }
 
@@ -80,13 +80,12 @@ static int refuse_text(cs_self *self, cs_conn handle, const cs_request *request,
 	                                              : own_ack_frame(request, ack, wire_errno, quoted);
 
 	fake_host_record(self_of(self)->host, {"refuse", handle, 0, wire_errno, frame});
-	if (conn != nullptr)
+	if (conn)
 		frame_queue(conn, frame);
 	return CS_REJECT;
 }
 
-static int table_refuse(cs_self *self, cs_conn conn, const cs_request *request, int wire_errno,
-                        const char *format, ...)
+static int table_refuse(cs_self *self, cs_conn conn, const cs_request *request, int wire_errno, const char *format, ...)
 {
 	va_list arguments;
 
@@ -113,8 +112,7 @@ static int table_refuse_result(cs_self *self, cs_conn conn, const cs_request *re
 	case CS_EBUSY: return refuse_text(self, conn, request, CS_ERRNO_BUSY, "try again later");
 	case CS_ECANCELED: return refuse_text(self, conn, request, CS_ERRNO_GOING_AWAY, "connect again");
 	case CS_EUNKNOWN:
-		return refuse_text(self, conn, request, CS_ERRNO_UNAVAILABLE,
-		                   "whether it was done is unknown");
+		return refuse_text(self, conn, request, CS_ERRNO_UNAVAILABLE, "whether it was done is unknown");
 	default: return refuse_text(self, conn, request, CS_ERRNO_UNAVAILABLE, "nothing was changed");
 	}
 }
@@ -127,21 +125,20 @@ static int table_send(cs_self *self, cs_conn handle, const char *frame, size_t s
 	fake_conn *conn = conn_of(self, handle);
 	std::string bytes(frame, size);
 
-	if (conn == nullptr)
+	if (!conn)
 		return CS_ENOENT;
 	if (size < 2 || bytes.front() != '{' || bytes.back() != '}')
 		return CS_EINVAL;
-	if (tail != nullptr) {
+	if (tail) {
 		bytes.pop_back();
 		bytes += tail;
 	}
 	if (bytes.back() != '}')
 		return CS_EINVAL;
 	frame_queue(conn, bytes);
-	if (position_r != nullptr)
+	if (position_r)
 		*position_r = conn->position;
-	fake_host_record(self_of(self)->host,
-	                 {"send", handle, 0, static_cast<int64_t>(conn->position), bytes});
+	fake_host_record(self_of(self)->host, {"send", handle, 0, static_cast<int64_t>(conn->position), bytes});
 	return conn->over_soft ? CS_EAGAIN : 0;
 }
 
@@ -154,9 +151,9 @@ static int table_finish(cs_self *self, cs_conn handle)
 {
 	fake_conn *conn = conn_of(self, handle);
 
-	if (conn == nullptr)
+	if (!conn)
 		return CS_ENOENT;
-	if (conn->hooked != nullptr)
+	if (conn->hooked)
 		return CS_EINVAL;
 	fake_host_record(self_of(self)->host, {"finish", handle, 0, 0, ""});
 	if (!conn->pending)
@@ -179,7 +176,7 @@ static int table_resume(cs_self *self, cs_conn handle, int verdict)
 {
 	fake_conn *conn = conn_of(self, handle);
 
-	if (conn == nullptr || conn->hooked != self_of(self))
+	if (!conn || conn->hooked != self_of(self))
 		return CS_ENOENT;
 	if (verdict != CS_PASS && verdict != CS_REJECT)
 		return CS_EINVAL;
@@ -192,7 +189,7 @@ static int table_resume(cs_self *self, cs_conn handle, int verdict)
 
 static int table_close(cs_self *self, cs_conn handle, const char *why)
 {
-	if (conn_of(self, handle) == nullptr)
+	if (!conn_of(self, handle))
 		return CS_ENOENT;
 	fake_host_record(self_of(self)->host, {"close", handle, 0, 0, why});
 	return 0; /* the test ends it with fake_host_end: never inside a call */
@@ -202,7 +199,7 @@ static int table_set_silence(cs_self *self, cs_conn handle, int64_t ms, int64_t 
 {
 	fake_conn *conn = conn_of(self, handle);
 
-	if (conn == nullptr)
+	if (!conn)
 		return CS_ENOENT;
 	conn->silence_ms = ms;
 	conn->doubt_ms = doubt_ms;

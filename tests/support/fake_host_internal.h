@@ -27,7 +27,14 @@ struct fake_self {
 	std::deque<std::string> texts; /* of the options; a deque never moves them */
 };
 
-enum fake_job_kind { FAKE_JOB_WORK, FAKE_JOB_BATCH, FAKE_JOB_CLAIM, FAKE_JOB_PRESENCE, FAKE_JOB_ROUTE, FAKE_JOB_DEFERRED };
+enum fake_job_kind {
+	FAKE_JOB_WORK,
+	FAKE_JOB_BATCH,
+	FAKE_JOB_CLAIM,
+	FAKE_JOB_PRESENCE,
+	FAKE_JOB_ROUTE,
+	FAKE_JOB_DEFERRED
+};
 
 struct fake_job {
 	fake_job_kind kind = FAKE_JOB_WORK;

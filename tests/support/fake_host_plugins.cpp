@@ -66,7 +66,7 @@ static void option_bind(const cs_option *option, const char *text, char *conf)
 static void self_bind_options(fake_self *self)
 {
 	self->conf.resize(self->plugin->conf_size);
-	for (const cs_option *o = self->plugin->options; o != nullptr && o->key != nullptr; o++) {
+	for (const cs_option *o = self->plugin->options; o && o->key; o++) {
 		const std::string key = std::string(self->plugin->name) + "." + o->key;
 		const auto set = self->host->options.find(key);
 		self->texts.push_back(set != self->host->options.end() ? set->second : o->default_text);
@@ -85,10 +85,10 @@ static const struct cs_plugin *plugin_open(const char *name, library_ptr *librar
 
 	/* NODELETE: sanitizers report at the process's end and need the names then. */
 	library_r->reset(dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE));
-	if (*library_r == nullptr)
+	if (!*library_r)
 		fake_fail("dlopen", dlerror());
 	const void *symbol = dlsym(library_r->get(), CS_PLUGIN_SYMBOL);
-	if (symbol == nullptr)
+	if (!symbol)
 		fake_fail("no symbol " CS_PLUGIN_SYMBOL, path.c_str());
 	return static_cast<const struct cs_plugin *>(symbol);
 }
@@ -98,9 +98,9 @@ static int self_start(std::unique_ptr<fake_self> self, fake_self **self_r, cs_er
 	fake_host *host = self->host;
 
 	self_bind_options(self.get());
-	if (self->plugin->start != nullptr) {
-		const int rc = self->plugin->start(&host->table, fake_self_handle(self.get()),
-		                                   self->conf.data(), &self->state, e);
+	if (self->plugin->start) {
+		const int rc = self->plugin->start(&host->table, fake_self_handle(self.get()), self->conf.data(),
+		                                   &self->state, e);
 		if (rc != 0)
 			return rc;
 	}

@@ -35,7 +35,7 @@ static void work_run(fake_host *host, const fake_job *job)
 
 	if (rc == 0 && job->work == CS_WORK_HASH)
 		rc = job->fn(nullptr, job->arg);
-	else if (rc == 0 && host->db == nullptr)
+	else if (rc == 0 && !host->db)
 		fake_fail("work without a database", job->self->plugin->name);
 	else if (rc == 0 && job->work == CS_WORK_READ)
 		rc = job->fn(host->db, job->arg);
@@ -44,8 +44,7 @@ static void work_run(fake_host *host, const fake_job *job)
 	job->done(job->self->state, job->conn, result_of_db(rc), job->arg);
 }
 
-static int batch_transaction(fake_host *host, const cs_batch *batch, const std::vector<void *> &items,
-                             int careful)
+static int batch_transaction(fake_host *host, const cs_batch *batch, const std::vector<void *> &items, int careful)
 {
 	int rc = host->driver->begin(host->db);
 
@@ -78,7 +77,7 @@ static void batch_run(fake_host *host, fake_job first)
 	if (rc == CS_DB_DUPLICATE)
 		rc = batch_transaction(host, batch, items, 1);
 	for (const fake_job &job : jobs)
-		if (rc == 0 && batch->committed != nullptr)
+		if (rc == 0 && batch->committed)
 			batch->committed(&host->table, fake_self_handle(job.self), job.arg);
 	for (const fake_job &job : jobs)
 		batch->done(job.self->state, result_of_db(rc), job.arg);
@@ -90,7 +89,7 @@ static int claim_grant(fake_host *host, const fake_job *job)
 
 	if (job->forced != 0)
 		return job->forced;
-	if (conn == nullptr || !conn->open)
+	if (!conn || !conn->open)
 		return CS_ENOENT;
 	if (conn->account != 0)
 		return CS_EINVAL;
@@ -132,7 +131,7 @@ static void route_run(fake_host *host, const fake_job *job)
 	const struct cs_plugin *plugin = job->self->plugin;
 	cs_conn conn = 0;
 
-	if (plugin->routed == nullptr)
+	if (!plugin->routed)
 		return;
 	if (job->account != 0) {
 		const auto holder = host->online.find(job->account);

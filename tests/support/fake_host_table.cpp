@@ -52,8 +52,10 @@ static int table_claim(cs_self *self, cs_conn conn, const cs_claim *claim, cs_do
 
 static void want_words_add(std::vector<const char *> *words, const struct cs_plugin *plugin)
 {
-	for (const char *const *word = plugin->want; word != nullptr && *word != nullptr; word++) {
-		const auto is_word = [word](const char *other) { return strcmp(other, *word) == 0; };
+	for (const char *const *word = plugin->want; word && *word; word++) {
+		const auto is_word = [word](const char *other) {
+			return strcmp(other, *word) == 0;
+		};
 
 		if (std::none_of(words->begin(), words->end(), is_word))
 			words->push_back(*word);
@@ -77,7 +79,7 @@ static int table_logout(cs_self *self, cs_conn handle)
 {
 	fake_conn *conn = fake_conn_open(self_of(self)->host, handle);
 
-	if (conn == nullptr)
+	if (!conn)
 		return CS_ENOENT;
 	if (conn->account == 0)
 		return CS_EINVAL;
@@ -122,8 +124,7 @@ static int table_presence(cs_self *self, cs_conn conn, const cs_account *account
 
 /* ---- the store */
 
-static int table_work(cs_self *self, cs_conn conn, cs_work_kind kind, cs_work_fn *fn, cs_done_fn *done,
-                      void *arg)
+static int table_work(cs_self *self, cs_conn conn, cs_work_kind kind, cs_work_fn *fn, cs_done_fn *done, void *arg)
 {
 	static const char *const names[] = {"work read", "work write", "work hash"};
 	fake_host *host = self_of(self)->host;
@@ -190,8 +191,7 @@ static int table_route(cs_self *self, cs_account to, uint64_t, const void *data,
 		return CS_ENOENT;
 	const fake_conn *conn = fake_host_conn(host, holder->second);
 	for (fake_self *other : host->selves)
-		if (conn != nullptr && other->worker == conn->worker &&
-		    other->plugin == self_of(self)->plugin)
+		if (conn && other->worker == conn->worker && other->plugin == self_of(self)->plugin)
 			route_queue(other, to, data, size);
 	return 0;
 }
@@ -258,8 +258,7 @@ static int table_post(cs_self *self, cs_post_fn *fn, void *arg)
 	return 0;
 }
 
-static int table_service(cs_self *self, const char *name, uint32_t version, const void **table_r,
-                         void **context_r)
+static int table_service(cs_self *self, const char *name, uint32_t version, const void **table_r, void **context_r)
 {
 	const fake_self *asker = self_of(self);
 
@@ -272,7 +271,7 @@ static int table_service(cs_self *self, const char *name, uint32_t version, cons
 	}
 	for (const fake_self *other : asker->host->selves) {
 		const cs_service *s = other->worker == asker->worker ? other->plugin->provides : nullptr;
-		for (; s != nullptr && s->name != nullptr; s++) {
+		for (; s && s->name; s++) {
 			if (strcmp(s->name, name) != 0 || s->version != version)
 				continue;
 			*table_r = s->table;
@@ -287,7 +286,7 @@ static int table_service(cs_self *self, const char *name, uint32_t version, cons
 
 static int table_peer(cs_self *self, cs_conn handle, cs_peer *peer_r)
 {
-	if (fake_conn_open(self_of(self)->host, handle) == nullptr)
+	if (!fake_conn_open(self_of(self)->host, handle))
 		return CS_ENOENT;
 	snprintf(peer_r->text, sizeof peer_r->text, "192.0.2.7:%u", static_cast<unsigned>(handle));
 	peer_r->network = 7;

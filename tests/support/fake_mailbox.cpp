@@ -24,8 +24,8 @@ static void attach_answer(fake_host *, void *arg)
 	attach->done(attach->arg, attach->conn, box->attach_result, entries.data(), entries.size());
 }
 
-static int mailbox_attach(void *mailbox, cs_conn conn, cs_account account, int acknowledges,
-                          cs_mailbox_page_fn *done, void *arg)
+static int mailbox_attach(void *mailbox, cs_conn conn, cs_account account, int acknowledges, cs_mailbox_page_fn *done,
+                          void *arg)
 {
 	fake_mailbox *box = static_cast<fake_mailbox *>(mailbox);
 
@@ -57,8 +57,7 @@ static int mailbox_send(void *mailbox, const cs_frame *frame, const cs_outgoing 
 	return box->verdict;
 }
 
-static int mailbox_delivered(void *mailbox, const cs_frame *frame, cs_conversation_kind kind, uint64_t of,
-                             uint64_t seq)
+static int mailbox_delivered(void *mailbox, const cs_frame *frame, cs_conversation_kind kind, uint64_t of, uint64_t seq)
 {
 	fake_mailbox *box = static_cast<fake_mailbox *>(mailbox);
 
@@ -76,8 +75,7 @@ static void mailbox_joined(void *mailbox, cs_conn conn, uint64_t group, uint64_t
 }
 
 static const cs_mailbox mailbox_table = {
-	CS_ABI,       sizeof mailbox_table, mailbox_attach, mailbox_begin,
-	mailbox_send, mailbox_delivered,    mailbox_joined,
+	CS_ABI, sizeof mailbox_table, mailbox_attach, mailbox_begin, mailbox_send, mailbox_delivered, mailbox_joined,
 };
 
 void fake_mailbox_offer(fake_mailbox *box, fake_host *host)

@@ -54,7 +54,7 @@ cs_conn fixture_session(handler_fixture *f, const char *name, uint64_t *id_r)
 {
 	const uint64_t id = fixture_account(f, name);
 
-	if (id_r != nullptr)
+	if (id_r)
 		*id_r = id;
 	return fake_host_connect(f->host.get(), id, name);
 }
@@ -73,8 +73,8 @@ std::string fixture_ask(handler_fixture *f, cs_conn conn, const std::string &fra
 uint64_t fixture_registered(handler_fixture *f, const char *name)
 {
 	const cs_conn conn = fake_host_connect(f->host.get());
-	const std::string ack = fixture_ask(
-		f, conn, check_format("{\"msgid\":4,\"name\":\"%s\",\"password\":\"123456\"}", name));
+	const std::string ack =
+		fixture_ask(f, conn, check_format("{\"msgid\":4,\"name\":\"%s\",\"password\":\"123456\"}", name));
 	unsigned long long id = 0;
 
 	if (sscanf(ack.c_str(), "{\"msgid\":5,\"errno\":0,\"id\":%llu}", &id) != 1)
@@ -86,8 +86,8 @@ uint64_t fixture_registered(handler_fixture *f, const char *name)
 
 std::string fixture_login(uint64_t id, const char *password, const char *more)
 {
-	return check_format("{\"msgid\":1,\"id\":%llu,\"password\":\"%s\"%s}",
-	                    static_cast<unsigned long long>(id), password, more);
+	return check_format("{\"msgid\":1,\"id\":%llu,\"password\":\"%s\"%s}", static_cast<unsigned long long>(id),
+	                    password, more);
 }
 
 std::string fixture_refusal(int of, int wire_errno, const char *text)

@@ -122,16 +122,14 @@ void haproxy_start(test_haproxy *h, std::source_location at)
 	h->log_start = haproxy_log(h).size();
 	write_config(h);
 	h->pid = process_spawn(
-		{"env", "CLUSTER_FOLDER=" + h->folder, "haproxy", "-W", "-f", h->folder + "/haproxy.cfg"},
-		log_path(h));
+		{"env", "CLUSTER_FOLDER=" + h->folder, "haproxy", "-W", "-f", h->folder + "/haproxy.cfg"}, log_path(h));
 	const int64_t end = check_now() + check_patience_ms();
 	while (!log_says(h, "Loading success", 0, end, at))
 		;
 }
 
 /* A master that has just forked its worker does not hear signals yet. */
-static void signal_until(test_haproxy *h, int number, const std::function<bool(void)> &heard,
-                         std::source_location at)
+static void signal_until(test_haproxy *h, int number, const std::function<bool(void)> &heard, std::source_location at)
 {
 	int64_t again = 0;
 
@@ -259,8 +257,7 @@ std::string haproxy_node_status(const test_haproxy *h, const std::string &node)
 	return haproxy_node_figure(h, node, "status");
 }
 
-void haproxy_wait_node(test_haproxy *h, const std::string &node, std::string_view status,
-                       std::source_location at)
+void haproxy_wait_node(test_haproxy *h, const std::string &node, std::string_view status, std::source_location at)
 {
 	const int64_t end = check_now() + 2 * check_patience_ms();
 
@@ -268,8 +265,8 @@ void haproxy_wait_node(test_haproxy *h, const std::string &node, std::string_vie
 	       (status == "UP" && haproxy_node_figure(h, node, "check_status") != "L7OK")) {
 		if (check_now() > end) {
 			haproxy_print_log(h);
-			check_fail(at, "%s is \"%s\", not \"%.*s\"", node.c_str(),
-			           haproxy_node_status(h, node).c_str(), (int)status.size(), status.data());
+			check_fail(at, "%s is \"%s\", not \"%.*s\"", node.c_str(), haproxy_node_status(h, node).c_str(),
+			           (int)status.size(), status.data());
 		}
 		check_sleep_ms(10);
 	}

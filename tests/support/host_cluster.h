@@ -47,7 +47,7 @@ static inline int set_up(void **state)
 
 	t->f = worker_fixture_make();
 	t->bus = fake_bus_start(&t->f->shared);
-	if (t->bus == nullptr)
+	if (!t->bus)
 		return -1;
 	*state = t.release();
 	return 0;
@@ -59,7 +59,7 @@ static inline int tear_down(void **state)
 
 	t->f->closed_answer = 0;
 	for (const auto &c : t->f->worker->conns->slots)
-		if (c != nullptr)
+		if (c)
 			conn_close(c.get(), "test ends");
 	worker_fixture_turn(t->f.get());
 	fake_bus_stop(t->bus.get());
@@ -82,11 +82,15 @@ static inline void note_claim(void *, cs_conn conn, int result, void *arg)
 	static_cast<struct test *>(arg)->claims.emplace_back(conn, result);
 }
 
-static inline void claim(struct test *t, cs_conn conn, cs_account account, unsigned flags = 0,
-                         uint64_t generation = 1)
+static inline void claim(struct test *t, cs_conn conn, cs_account account, unsigned flags = 0, uint64_t generation = 1)
 {
-	const struct cs_claim wanted = {.account = account, .device = 0, .name = "zhang san", .generation = generation,
-	                                .want = 0, .flags = flags, .spare = {}};
+	const struct cs_claim wanted = {.account = account,
+	                                .device = 0,
+	                                .name = "zhang san",
+	                                .generation = generation,
+	                                .want = 0,
+	                                .flags = flags,
+	                                .spare = {}};
 
 	assert_int_equal(host_table.claim(self_of(t), conn, &wanted, note_claim, t), 0);
 }

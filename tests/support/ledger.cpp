@@ -56,14 +56,12 @@ static uint64_t checksum(std::string_view text)
 
 static std::string message_text(int64_t sender, const std::string &conversation, const std::string &cid)
 {
-	const std::string all =
-		check_format("%lld|%s|%s", (long long)sender, conversation.c_str(), cid.c_str());
+	const std::string all = check_format("%lld|%s|%s", (long long)sender, conversation.c_str(), cid.c_str());
 
 	return check_format("%s %016llx", cid.c_str(), (unsigned long long)checksum(all));
 }
 
-std::string ledger_new_message(ledger *l, int64_t sender, const std::string &conversation,
-                               std::string *text_r)
+std::string ledger_new_message(ledger *l, int64_t sender, const std::string &conversation, std::string *text_r)
 {
 	ledger_message message;
 
@@ -133,8 +131,8 @@ static void learn_seq(ledger *l, const std::string &cid, ledger_message *m, int6
 	if (seq < 1)
 		ledger_fault(l, "%s: \"%s\" has seq %lld", who, cid.c_str(), (long long)seq);
 	if (m->seq != 0 && m->seq != seq)
-		ledger_fault(l, "%s: \"%s\" had seq %lld and now has %lld", who, cid.c_str(),
-		             (long long)m->seq, (long long)seq);
+		ledger_fault(l, "%s: \"%s\" had seq %lld and now has %lld", who, cid.c_str(), (long long)m->seq,
+		             (long long)seq);
 	if (!owner.empty() && owner != cid)
 		ledger_fault(l, "%s: seq %lld of %s was \"%s\" and now is \"%s\"", who, (long long)seq,
 		             m->conversation.c_str(), owner.c_str(), cid.c_str());
@@ -171,11 +169,10 @@ static void take(ledger *l, int64_t receiver, const std::string &cid, ledger_mes
 		ledger_fault(l, "account %lld got \"%s\", which is none of its business", (long long)receiver,
 		             cid.c_str());
 	if (!m->receivers.insert(receiver).second)
-		ledger_fault(l, "account %lld got \"%s\" twice with rising seq", (long long)receiver,
-		             cid.c_str());
+		ledger_fault(l, "account %lld got \"%s\" twice with rising seq", (long long)receiver, cid.c_str());
 	if (!may_follow(l, receiver, last, *m))
-		ledger_fault(l, "account %lld got \"%s\" after number %llu of the same sender",
-		             (long long)receiver, cid.c_str(), (unsigned long long)last.number);
+		ledger_fault(l, "account %lld got \"%s\" after number %llu of the same sender", (long long)receiver,
+		             cid.c_str(), (unsigned long long)last.number);
 	last = {m->number, m->sent_at, check_now()};
 	l->slowest_delivery = std::max(l->slowest_delivery, check_now() - m->sent_at);
 	l->received++;
@@ -184,15 +181,14 @@ static void take(ledger *l, int64_t receiver, const std::string &cid, ledger_mes
 int64_t ledger_received(ledger *l, int64_t receiver, const std::string &conversation, std::string_view frame)
 {
 	const json_ptr json(cJSON_ParseWithLength(frame.data(), frame.size()));
-	const std::string cid =
-		json_has(json.get(), "cid") ? json_text(json.get(), "cid") : cid_of_old(frame);
+	const std::string cid = json_has(json.get(), "cid") ? json_text(json.get(), "cid") : cid_of_old(frame);
 	const int64_t seq = json_integer(json.get(), "seq");
 	const auto found = l->messages.find(cid);
 	int64_t &last = l->conversations[conversation].last[receiver];
 
 	if (found == l->messages.end()) {
-		ledger_fault(l, "account %lld got what nobody sent: %.*s", (long long)receiver,
-		             (int)frame.size(), frame.data());
+		ledger_fault(l, "account %lld got what nobody sent: %.*s", (long long)receiver, (int)frame.size(),
+		             frame.data());
 		return last;
 	}
 	ledger_message &m = found->second;
@@ -215,8 +211,7 @@ static size_t missing_receivers(const ledger *l, const ledger_message &m)
 	size_t missing = 0;
 
 	for (const int64_t account : l->conversations.at(m.conversation).accounts)
-		missing +=
-			account != m.sender && !m.receivers.contains(account) && !may_be_lost(l, m, account);
+		missing += account != m.sender && !m.receivers.contains(account) && !may_be_lost(l, m, account);
 	return missing;
 }
 
@@ -290,9 +285,8 @@ static void check_row(database_check *check, const database_row &row)
 	if (!check->found.insert(cid).second)
 		ledger_fault(l, "database: \"%s\" is there twice", cid.c_str());
 	if (m.conversation != conversation || m.sender != sender || (m.seq != 0 && m.seq != seq))
-		ledger_fault(l, "database: \"%s\" is seq %lld of %s, was acknowledged as %lld of %s",
-		             cid.c_str(), (long long)seq, conversation.c_str(), (long long)m.seq,
-		             m.conversation.c_str());
+		ledger_fault(l, "database: \"%s\" is seq %lld of %s, was acknowledged as %lld of %s", cid.c_str(),
+		             (long long)seq, conversation.c_str(), (long long)m.seq, m.conversation.c_str());
 	if (row.body != m.frame)
 		ledger_fault(l, "database: the bytes of \"%s\" are not those that were sent", cid.c_str());
 	if (m.is_old ? m.number <= check->numbers[sender] : m.number != check->numbers[sender] + 1)
@@ -330,9 +324,8 @@ static void check_sqlite(database_check *check, const std::string &path)
 	if (sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE, nullptr) == SQLITE_OK &&
 	    sqlite3_prepare_v2(db, sqlite_query, -1, &row, nullptr) == SQLITE_OK)
 		while ((result = sqlite3_step(row)) == SQLITE_ROW)
-			check_row(check,
-			          {column_text(row, 0), sqlite3_column_int64(row, 1),
-			           sqlite3_column_int64(row, 2), column_text(row, 3), column_text(row, 4)});
+			check_row(check, {column_text(row, 0), sqlite3_column_int64(row, 1),
+			                  sqlite3_column_int64(row, 2), column_text(row, 3), column_text(row, 4)});
 	if (result != SQLITE_DONE)
 		ledger_fault(check->l, "database: %s", sqlite3_errmsg(db));
 	sqlite3_finalize(row);
@@ -372,12 +365,11 @@ void ledger_check_database(ledger *l, const test_server *s)
 		check_sqlite(&check, test_server_database(s));
 	for (const auto &[cid, m] : l->messages)
 		if (m.acknowledged && !check.found.contains(cid))
-			ledger_fault(l, "database: \"%s\" was acknowledged with seq %lld and is not there",
-			             cid.c_str(), (long long)m.seq);
+			ledger_fault(l, "database: \"%s\" was acknowledged with seq %lld and is not there", cid.c_str(),
+			             (long long)m.seq);
 		else if (m.is_old && !check.found.contains(cid) && !may_be_lost(l, m, m.sender))
-			ledger_fault(l, "database: \"%s\" is not there, and its connection held",
-			             cid.c_str());
+			ledger_fault(l, "database: \"%s\" is not there, and its connection held", cid.c_str());
 		else if (check.found.contains(cid) && missing_receivers(l, m) > 0)
-			ledger_fault(l, "\"%s\" is stored and did not reach %zu of its receivers",
-			             cid.c_str(), missing_receivers(l, m));
+			ledger_fault(l, "\"%s\" is stored and did not reach %zu of its receivers", cid.c_str(),
+			             missing_receivers(l, m));
 }

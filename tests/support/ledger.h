@@ -37,12 +37,10 @@ struct ledger_taken {
 
 struct ledger_conversation {
 	std::set<int64_t> accounts;
-	std::unordered_map<int64_t, std::string>
-		cids; /* by seq, as far as acknowledgements and frames told */
+	std::unordered_map<int64_t, std::string> cids; /* by seq, as far as acknowledgements and frames told */
 	std::map<int64_t, uint64_t> numbers; /* sender -> messages sent */
 	std::map<int64_t, int64_t> last; /* receiver -> the last seq that it took */
-	std::map<std::pair<int64_t, int64_t>, ledger_taken>
-		taken; /* receiver, sender -> what was taken last */
+	std::map<std::pair<int64_t, int64_t>, ledger_taken> taken; /* receiver, sender -> what was taken last */
 };
 
 /* Clients of the old kind know neither cid nor ack: they send once and get no answer, and what was written to
@@ -51,8 +49,7 @@ struct ledger_conversation {
 struct ledger {
 	std::unordered_map<std::string, ledger_message> messages; /* by cid */
 	std::map<std::string, ledger_conversation> conversations;
-	std::map<int64_t, int64_t>
-		old_accounts; /* -> when the last of their connections ended, 0: none did */
+	std::map<int64_t, int64_t> old_accounts; /* -> when the last of their connections ended, 0: none did */
 	uint64_t acknowledged = 0, received = 0, dropped = 0;
 	int64_t slowest_delivery = 0; /* ms from sending to the receiver; a test may set it to 0 */
 	uint64_t fault_count = 0;
@@ -63,8 +60,7 @@ void ledger_fault(ledger *l, const char *format, ...) __attribute__((format(prin
 void ledger_open(ledger *l, const std::string &conversation, const std::set<int64_t> &accounts);
 /* The next message of the sender: its cid (entered) and the text that it must carry: the cid and a checksum
  * of sender, conversation and cid. */
-std::string ledger_new_message(ledger *l, int64_t sender, const std::string &conversation,
-                               std::string *text_r);
+std::string ledger_new_message(ledger *l, int64_t sender, const std::string &conversation, std::string *text_r);
 /* The frame that carries it, set once before it is sent. */
 void ledger_sent(ledger *l, const std::string &cid, std::string_view frame);
 void ledger_acknowledged(ledger *l, const std::string &cid, int64_t seq);

@@ -182,8 +182,7 @@ void load_run(load *l, int64_t ms)
 
 bool load_all_are_in(const load *l)
 {
-	return std::all_of(l->players.begin(), l->players.end(),
-	                   [](const player &p) { return p.state == PLAYER_IN; });
+	return std::all_of(l->players.begin(), l->players.end(), [](const player &p) { return p.state == PLAYER_IN; });
 }
 
 /* ---- the judgement */
@@ -217,8 +216,8 @@ void load_check_nothing_is_left(load *l)
 		test_client *c = client_return(l->front, p.id, &ack, ",\"ack\":true");
 
 		if (json_has(ack.json.get(), "offlinemsg") || !client_read_all(c).empty())
-			ledger_fault(&l->book, "account %lld confirmed everything and got more: %s",
-			             (long long)p.id, ack.bytes.substr(0, 300).c_str());
+			ledger_fault(&l->book, "account %lld confirmed everything and got more: %s", (long long)p.id,
+			             ack.bytes.substr(0, 300).c_str());
 		client_close(c);
 	}
 }
@@ -259,16 +258,15 @@ void load_report(const load *l, const char *what)
 		logins += p.logins;
 		refused += p.refused;
 	}
-	print_message(
-		"%s, seed %u: %llu cut connections, %llu logins, slowest return %lld ms; %zu messages "
-		"sent, %llu acknowledged, %llu resent, %llu refused for a while, slowest answer %lld ms; "
-		"%llu delivered, slowest %lld ms, %llu delivered again and dropped; %llu faults\n",
-		what, l->seed, (unsigned long long)l->cuts, (unsigned long long)logins,
-		(long long)load_slowest_return(l), l->book.messages.size(),
-		(unsigned long long)l->book.acknowledged, (unsigned long long)resent,
-		(unsigned long long)refused, (long long)load_slowest_answer(l),
-		(unsigned long long)l->book.received, (long long)l->book.slowest_delivery,
-		(unsigned long long)l->book.dropped, (unsigned long long)l->book.fault_count);
+	print_message("%s, seed %u: %llu cut connections, %llu logins, slowest return %lld ms; %zu messages "
+	              "sent, %llu acknowledged, %llu resent, %llu refused for a while, slowest answer %lld ms; "
+	              "%llu delivered, slowest %lld ms, %llu delivered again and dropped; %llu faults\n",
+	              what, l->seed, (unsigned long long)l->cuts, (unsigned long long)logins,
+	              (long long)load_slowest_return(l), l->book.messages.size(),
+	              (unsigned long long)l->book.acknowledged, (unsigned long long)resent, (unsigned long long)refused,
+	              (long long)load_slowest_answer(l), (unsigned long long)l->book.received,
+	              (long long)l->book.slowest_delivery, (unsigned long long)l->book.dropped,
+	              (unsigned long long)l->book.fault_count);
 	for (const std::string &fault : l->book.faults)
 		print_error("  %s\n", fault.c_str());
 }

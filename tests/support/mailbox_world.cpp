@@ -134,8 +134,7 @@ static void claimed(void *, cs_conn conn, int result, void *arg)
 	world_conn *c = world_conn_of(w, conn);
 
 	if (!result && !c->ended)
-		result = w->mailbox->attach(context_of(w, c), conn, c->account, c->acknowledges, page_came,
-		                            l.get());
+		result = w->mailbox->attach(context_of(w, c), conn, c->account, c->acknowledges, page_came, l.get());
 	else if (!result)
 		result = CS_ENOENT;
 	if (result)
@@ -249,8 +248,9 @@ bool world_step_read(world *w, size_t nth)
 	if (!result)
 		result = job.fn(w->db, job.arg);
 	w->read_results_due.push_back({job.worker->node, [=] {
-		job.worker->posts.push_back([=] { job.done(job.worker->state, job.conn, result, job.arg); });
-	}});
+					       job.worker->posts.push_back(
+						       [=] { job.done(job.worker->state, job.conn, result, job.arg); });
+				       }});
 	return true;
 }
 
@@ -336,7 +336,9 @@ bool world_step_write(world *w, size_t most, unsigned node)
 	if (wanted > 0 && !result)
 		result = run_batch(w, items, 0);
 	w->commits += !result;
-	w->commits_due.push_back({w->nodes[node].get(), [=] { tell_of_batch(w, items, result); }});
+	w->commits_due.push_back({w->nodes[node].get(), [=] {
+					  tell_of_batch(w, items, result);
+				  }});
 	return true;
 }
 

@@ -27,14 +27,14 @@ struct world;
 struct world_answer {
 	cs_conn conn;
 	int64_t req;
-	int wire_errno;         /* 0: answer() */
-	std::string text;       /* its `more`, or its errmsg */
+	int wire_errno; /* 0: answer() */
+	std::string text; /* its `more`, or its errmsg */
 };
 
 /* What was queued with one send(): a frame, or the first page. */
 struct world_output {
 	uint64_t end;
-	unsigned login;                      /* the connection's, when it was queued */
+	unsigned login; /* the connection's, when it was queued */
 	std::vector<std::string> frames;
 };
 
@@ -46,17 +46,17 @@ struct world_conn {
 	cs_account account = 0;
 	bool acknowledges = false;
 	bool ended = false;
-	bool pending = false;                /* a handler answered CS_PENDING */
-	bool stuck = false;                  /* the kernel takes nothing */
-	bool noted = false;                  /* a `written` is on its way */
+	bool pending = false; /* a handler answered CS_PENDING */
+	bool stuck = false; /* the kernel takes nothing */
+	bool noted = false; /* a `written` is on its way */
 	world_phase phase = WORLD_IDLE;
-	unsigned login = 0;                  /* counts logins and logouts */
+	unsigned login = 0; /* counts logins and logouts */
 	int login_result = 0;
 	size_t page_count = 0, page_bytes = 0;
 	uint64_t queued = 0, taken = 0;
 	size_t most_unsent = 0;
 	std::deque<world_output> output;
-	std::deque<std::function<void()>> inbox;   /* requests that were not dispatched yet */
+	std::deque<std::function<void()>> inbox; /* requests that were not dispatched yet */
 };
 
 struct world_node;
@@ -64,17 +64,17 @@ struct world_node;
 struct world_worker {
 	world *w = nullptr;
 	world_node *node = nullptr;
-	unsigned index = 0;                  /* in the world */
+	unsigned index = 0; /* in the world */
 	void *state = nullptr;
 	std::deque<std::function<void()>> posts;
 };
 
 struct world_place {
 	cs_conn conn = 0;
-	cs_conn ended = 0;                         /* whose end it was last */
-	bool held = false;                         /* `closed` answered CS_PENDING */
-	bool closing = false;                      /* `closed` was not called yet */
-	bool reserved = false;                     /* the bus was asked, nobody is routed there */
+	cs_conn ended = 0; /* whose end it was last */
+	bool held = false; /* `closed` answered CS_PENDING */
+	bool closing = false; /* `closed` was not called yet */
+	bool reserved = false; /* the bus was asked, nobody is routed there */
 	std::deque<std::function<void()>> waiting; /* claims */
 };
 
@@ -127,11 +127,11 @@ struct world_node {
 	bool crashed = false;
 	world_bus_phase bus = WORLD_BUS_AWAY;
 	uint64_t address = 0;
-	bool lapsed = false;                              /* its lease; it does not know yet */
+	bool lapsed = false; /* its lease; it does not know yet */
 	std::map<cs_account, world_bus_session> sessions;
-	std::deque<cs_account> to_claim;                  /* again, in this epoch */
-	std::deque<std::function<void()>> outbox;         /* what its workers asked the bus for */
-	std::map<unsigned, std::deque<std::function<void()>>> inbox;   /* by the node that sent it */
+	std::deque<cs_account> to_claim; /* again, in this epoch */
+	std::deque<std::function<void()>> outbox; /* what its workers asked the bus for */
+	std::map<unsigned, std::deque<std::function<void()>>> inbox; /* by the node that sent it */
 };
 
 struct world {
@@ -144,7 +144,7 @@ struct world {
 	const void *conf = nullptr;
 	std::map<cs_conn, world_conn> conns;
 	bool has_bus = false, kick = false;
-	std::map<cs_account, world_bus_session> owners;       /* what Redis would know */
+	std::map<cs_account, world_bus_session> owners; /* what Redis would know */
 	std::map<cs_account, uint64_t> generations;
 	uint64_t last_address = 0;
 	std::deque<world_job> jobs;
@@ -154,20 +154,20 @@ struct world {
 	int64_t clock = 1000000;
 	uint64_t last_conn = 0, last_timer = 0;
 	size_t soft_mark = 64 * 1024;
-	size_t most_jobs = SIZE_MAX, most_items = SIZE_MAX;   /* above: CS_EBUSY */
+	size_t most_jobs = SIZE_MAX, most_items = SIZE_MAX; /* above: CS_EBUSY */
 	bool unknown_outcomes = false;
-	std::deque<world_due> read_results_due;               /* reads that ran: their done is not posted yet */
-	std::deque<world_due> commits_due;                    /* committed, nobody was told yet */
+	std::deque<world_due> read_results_due; /* reads that ran: their done is not posted yet */
+	std::deque<world_due> commits_due; /* committed, nobody was told yet */
 	/* world_settle leaves them alone. */
 	bool hold_reads = false, hold_read_results = false, hold_writes = false, hold_commits = false;
-	bool hold_arrivals = false;                           /* of the bus */
+	bool hold_arrivals = false; /* of the bus */
 	/* Of the next batches; 0: runs; 1: runs, is answered as unknown and runs again; below 0: fails. */
 	std::deque<int> write_results;
 	std::deque<int> read_results;
-	size_t routed_drops = 0;                              /* the next so many hints are lost */
-	size_t reads = 0;                                     /* jobs that ran */
+	size_t routed_drops = 0; /* the next so many hints are lost */
+	size_t reads = 0; /* jobs that ran */
 	size_t commits = 0;
-	size_t sent = 0;                                      /* parcels that crossed the bus */
+	size_t sent = 0; /* parcels that crossed the bus */
 	/* A client sees a frame. Frames that were queued for a session of the connection that is over are not
 	 * shown. */
 	std::function<void(world_conn &, const std::string &)> on_frame;
@@ -192,25 +192,25 @@ void world_logout(world *w, cs_conn conn);
 /* The connection ends now; what the kernel has not taken is lost. */
 void world_kill(world *w, cs_conn conn);
 
-world_conn *world_conn_of(world *w, cs_conn conn);   /* never NULL in a right test */
+world_conn *world_conn_of(world *w, cs_conn conn); /* never NULL in a right test */
 size_t world_unsent(const world_conn *c);
 
 /* One step each; false: nothing was there to do. */
 bool world_step_post(world *w, unsigned worker);
 bool world_step_request(world *w, cs_conn conn);
-bool world_step_read(world *w, size_t nth);       /* a reader reads, */
-bool world_step_read_result(world *w, unsigned node = 0);   /* and says so */
-bool world_step_write(world *w, size_t most, unsigned node = 0);   /* a writer of that node commits, */
-bool world_step_commit(world *w, unsigned node = 0);               /* and says so */
+bool world_step_read(world *w, size_t nth); /* a reader reads, */
+bool world_step_read_result(world *w, unsigned node = 0); /* and says so */
+bool world_step_write(world *w, size_t most, unsigned node = 0); /* a writer of that node commits, */
+bool world_step_commit(world *w, unsigned node = 0); /* and says so */
 bool world_step_take(world *w, cs_conn conn, size_t bytes);
 /* The next timer that is due by then is posted, and the clock moves to it. */
 bool world_step_timer(world *w, int64_t end);
 /* Settles; then the clock moves, and what timers start is settled. */
 void world_advance(world *w, int64_t ms);
 /* ---- nodes and their bus (mailbox_world_bus.cpp). Nodes are numbered from 0. */
-bool world_step_bus_ask(world *w, unsigned node);                   /* what a node asked for is done, */
-bool world_step_bus_arrive(world *w, unsigned node, unsigned from);   /* what a node sent arrives, in its order, */
-bool world_step_bus_claim(world *w, unsigned node);    /* and a new epoch goes on: one session, or its end. */
+bool world_step_bus_ask(world *w, unsigned node); /* what a node asked for is done, */
+bool world_step_bus_arrive(world *w, unsigned node, unsigned from); /* what a node sent arrives, in its order, */
+bool world_step_bus_claim(world *w, unsigned node); /* and a new epoch goes on: one session, or its end. */
 /* The node loses its bus, with all that is on its way to it; it knows. */
 void world_bus_lose(world *w, unsigned node);
 /* A lost bus is back: a new epoch begins. */

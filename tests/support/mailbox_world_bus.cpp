@@ -5,9 +5,9 @@
 
 #include "mailbox_world_host.h"
 
-constexpr int64_t AGAIN_AFTER = 20;            /* ms, for a claim that was refused, */
-constexpr int64_t ENDING_WITHIN = 3000;        /* so long, where the other session is ending */
-constexpr int64_t MOVING_WITHIN = 150;         /* so long, where it is not */
+constexpr int64_t again_after = 20; /* ms, for a claim that was refused, */
+constexpr int64_t ending_within = 3000; /* so long, where the other session is ending */
+constexpr int64_t moving_within = 150; /* so long, where it is not */
 
 /* ---- who is alive */
 
@@ -75,8 +75,9 @@ static void claim_later(world_node *node, const world_claim &claim, int64_t with
 		world_host_claimed(node, claim, result);
 		return;
 	}
-	w->timers[++w->last_timer] = {node->workers[0], w->clock + AGAIN_AFTER, nullptr, nullptr,
-	                              [=] { world_bus_claim(node, claim); }};
+	w->timers[++w->last_timer] = {node->workers[0], w->clock + again_after, nullptr, nullptr, [=] {
+					      world_bus_claim(node, claim);
+				      }};
 }
 
 static void grant(world_node *node, const world_claim &claim)
@@ -99,11 +100,11 @@ static void claim_now(world_node *node, const world_claim &claim)
 	         !node_at(w, owner->second.address))
 		grant(node, claim);
 	else if (owner->second.ending)
-		claim_later(node, claim, ENDING_WITHIN, CS_EEXIST);
+		claim_later(node, claim, ending_within, CS_EEXIST);
 	else {
 		if (w->kick && owner->second.generation < claim.generation)
 			ask_to_close(node, claim.account, owner->second);
-		claim_later(node, claim, w->kick ? ENDING_WITHIN : MOVING_WITHIN, CS_EEXIST);
+		claim_later(node, claim, w->kick ? ending_within : moving_within, CS_EEXIST);
 	}
 }
 
@@ -217,8 +218,7 @@ static void claim_again(world_node *node, cs_account account)
 	if (own == node->sessions.end())
 		return;
 	own->second.address = node->address;
-	if (owner != w->owners.end() && owner->second.address != node->address &&
-	    node_at(w, owner->second.address)) {
+	if (owner != w->owners.end() && owner->second.address != node->address && node_at(w, owner->second.address)) {
 		if (owner->second.generation > own->second.generation) {
 			close_session(node, account, own->second.conn);
 			return;

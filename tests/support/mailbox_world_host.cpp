@@ -20,9 +20,7 @@ cs_self *world_host_self(world_worker *worker)
 	return reinterpret_cast<cs_self *>(worker);
 }
 
-static void host_log(cs_self *, cs_log_level, const char *, ...)
-{
-}
+static void host_log(cs_self *, cs_log_level, const char *, ...) {}
 
 /* ---- answers */
 
@@ -32,8 +30,7 @@ static void host_answer(cs_self *self, cs_conn conn, const cs_request *request, 
 		worker_of(self)->w->answers.push_back({conn, request->req, 0, more});
 }
 
-static int host_refuse(cs_self *self, cs_conn conn, const cs_request *request, int wire_errno, const char *format,
-                       ...)
+static int host_refuse(cs_self *self, cs_conn conn, const cs_request *request, int wire_errno, const char *format, ...)
 {
 	char text[256];
 	va_list arguments;
@@ -48,8 +45,9 @@ static int host_refuse(cs_self *self, cs_conn conn, const cs_request *request, i
 
 static int host_refuse_result(cs_self *self, cs_conn conn, const cs_request *request, int result)
 {
-	const int wire_errno = result == CS_EBUSY ? CS_ERRNO_BUSY
-	                     : result == CS_ECANCELED ? CS_ERRNO_GOING_AWAY : CS_ERRNO_UNAVAILABLE;
+	const int wire_errno = result == CS_EBUSY       ? CS_ERRNO_BUSY
+	                       : result == CS_ECANCELED ? CS_ERRNO_GOING_AWAY
+	                                                : CS_ERRNO_UNAVAILABLE;
 
 	return host_refuse(self, conn, request, wire_errno, "%s", result == CS_EUNKNOWN ? "unknown" : "unchanged");
 }

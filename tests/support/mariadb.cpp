@@ -38,8 +38,7 @@ static std::string build_folder(void)
 }
 
 /* Small files, since every test program copies them. */
-static const char *const small[] = {"--innodb-data-file-path=ibdata1:12M:autoextend",
-                                    "--innodb-log-file-size=16M"};
+static const char *const small[] = {"--innodb-data-file-path=ibdata1:12M:autoextend", "--innodb-log-file-size=16M"};
 
 static void add_user(std::vector<std::string> *words)
 {
@@ -50,7 +49,7 @@ static void add_user(std::vector<std::string> *words)
 static void make_template(const std::string &folder)
 {
 	std::vector<std::string> words = {"mariadb-install-db",
-	                                  "--force",   /* also where no name resolves, as in a bare container */
+	                                  "--force", /* also where no name resolves, as in a bare container */
 	                                  "--no-defaults",
 	                                  "--datadir=" + folder + "/data",
 	                                  "--auth-root-authentication-method=normal",
@@ -108,8 +107,7 @@ mariadb *mariadb_new(void)
 		give_up("mkdtemp", strerror(errno));
 	m->folder = folder;
 	m->port = test_free_port();
-	std::filesystem::copy(template_folder(), m->folder + "/data",
-	                      std::filesystem::copy_options::recursive, error);
+	std::filesystem::copy(template_folder(), m->folder + "/data", std::filesystem::copy_options::recursive, error);
 	if (error)
 		give_up("cannot copy the data folder", error.message());
 	write_accounts(m);

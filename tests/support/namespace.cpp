@@ -11,9 +11,9 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-#include <base/raii.h>
 #include "tests/support/check.h"
 #include "tests/support/process.h"
+#include <base/raii.h>
 
 static void write_line(const char *path, const std::string &text)
 {

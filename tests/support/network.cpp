@@ -18,8 +18,7 @@ static void run(const std::vector<std::string> &words, std::source_location at)
 	const std::string output = check_format("/tmp/chatserverd-network-%d", (int)getpid());
 
 	if (process_run(words, output, at) != 0)
-		check_fail(at, "%s %s: %s", words[0].c_str(), words.back().c_str(),
-		           check_read_file(output).c_str());
+		check_fail(at, "%s %s: %s", words[0].c_str(), words.back().c_str(), check_read_file(output).c_str());
 	(void)unlink(output.c_str());
 }
 

@@ -27,8 +27,7 @@ void network_free(network *n);
 void network_drop(network *n, uint16_t port, enum network_loss loss = NETWORK_BOTH_WAYS,
                   std::source_location at = std::source_location::current());
 /* The same between the test's side and that port of the process. */
-void network_drop_listener(network *n, uint16_t port,
-                           std::source_location at = std::source_location::current());
+void network_drop_listener(network *n, uint16_t port, std::source_location at = std::source_location::current());
 /* Drops nothing any more. */
 void network_heal(network *n, std::source_location at = std::source_location::current());
 

@@ -66,8 +66,7 @@ void player_free(player *p)
 static void flush(player *p)
 {
 	while (!p->output.empty()) {
-		const ssize_t sent =
-			send(p->fd, p->output.data(), p->output.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+		const ssize_t sent = send(p->fd, p->output.data(), p->output.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (sent < 0 && errno != EAGAIN)
 			go_down(p, any_pause(p));
@@ -228,9 +227,8 @@ void player_repeat_old(player *p)
 static void receive_message(player *p, const cJSON *json, std::string_view frame)
 {
 	const bool is_group = json_integer(json, "msgid") == 10;
-	const std::string conversation =
-		is_group ? ledger_group(json_integer(json, "groupid"))
-			 : ledger_pair(json_integer(json, "id"), json_integer(json, "toid"));
+	const std::string conversation = is_group ? ledger_group(json_integer(json, "groupid"))
+	                                          : ledger_pair(json_integer(json, "id"), json_integer(json, "toid"));
 	const int64_t last = ledger_received(p->book, p->id, conversation, frame);
 
 	if (!p->is_old)
@@ -303,8 +301,7 @@ static void receive_ack(player *p, const cJSON *json, std::string_view frame)
 		return;
 	}
 	if (number != 0 || req < 0 || (size_t)req >= p->by_req.size()) {
-		ledger_fault(p->book, "account %lld got %.*s", (long long)p->id, (int)frame.size(),
-		             frame.data());
+		ledger_fault(p->book, "account %lld got %.*s", (long long)p->id, (int)frame.size(), frame.data());
 		return;
 	}
 	const std::string &cid = p->by_req[(size_t)req];
@@ -326,8 +323,7 @@ static void receive_frame(player *p, std::string_view frame)
 	else if (msgid == 6 || msgid == 10)
 		receive_message(p, json.get(), frame);
 	else
-		ledger_fault(p->book, "account %lld got %.*s", (long long)p->id, (int)frame.size(),
-		             frame.data());
+		ledger_fault(p->book, "account %lld got %.*s", (long long)p->id, (int)frame.size(), frame.data());
 }
 
 /* This client ends its frames with NUL, so the server's end with it too. */

@@ -30,11 +30,8 @@ void redis_launch(redis *r)
 	const std::string log = r->folder + "/log";
 	std::error_code error;
 	std::vector<std::string> words = {
-		"redis-server", "--port",    std::to_string(r->port),
-		"--bind",       "127.0.0.1", "--dir",
-		r->folder,      "--save",    "",
-		"--appendonly", "no",        "--daemonize",
-		"no",
+		"redis-server", "--port", std::to_string(r->port), "--bind", "127.0.0.1",   "--dir", r->folder,
+		"--save",       "",       "--appendonly",          "no",     "--daemonize", "no",
 	};
 
 	if (!r->password.empty())

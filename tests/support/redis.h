@@ -17,8 +17,7 @@
 struct redis {
 	std::string folder; /* made by mkdtemp, removed by redis_free */
 	std::string password; /* requirepass from the next start on; empty: none */
-	std::vector<std::string>
-		options; /* further ones, such as "--maxclients", "10"; from the next start on */
+	std::vector<std::string> options; /* further ones, such as "--maxclients", "10"; from the next start on */
 	uint16_t port = 0; /* of 127.0.0.1, kept over restarts */
 	pid_t pid = -1;
 	size_t log_start = 0; /* where the log of the running process begins */
@@ -45,8 +44,7 @@ std::string redis_log(const redis *r);
 /* Runs one command, such as {"CLIENT", "KILL", "TYPE", "pubsub"}: what redis-cli prints for it (one line per
  * element of an array, "" for nil), without the last line's end. An error reply fails the test, unless
  * error_r takes it. */
-std::string redis_command(const redis *r, const std::vector<std::string> &command,
-                          std::string *error_r = nullptr,
+std::string redis_command(const redis *r, const std::vector<std::string> &command, std::string *error_r = nullptr,
                           std::source_location at = std::source_location::current());
 
 #endif

@@ -17,8 +17,8 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
-#include <base/raii.h>
 #include "tests/support/check.h"
+#include <base/raii.h>
 
 static constexpr size_t most_waiting = 1 << 20;
 
@@ -106,8 +106,7 @@ static void read_way(relay_way *way)
 
 static void write_way(relay_way *way)
 {
-	const ssize_t sent =
-		send(way->to, way->waiting.data(), way->waiting.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+	const ssize_t sent = send(way->to, way->waiting.data(), way->waiting.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 
 	if (sent > 0)
 		way->waiting.erase(0, (size_t)sent);

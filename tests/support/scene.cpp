@@ -15,8 +15,7 @@ void terminal_answer(terminal *t, std::string_view question, std::string_view li
 void terminal_log_in(terminal *t, int64_t id, int64_t offered, std::source_location at)
 {
 	terminal_answer(t, "choice: ", "1", at);
-	terminal_answer(t,
-	                offered ? "account number [" + std::to_string(offered) + "]: " : "account number: ",
+	terminal_answer(t, offered ? "account number [" + std::to_string(offered) + "]: " : "account number: ",
 	                std::to_string(id), at);
 	terminal_answer(t, "password: ", "secret", at);
 }
@@ -49,8 +48,7 @@ std::string scene_joined(const scene *sc)
 	return text;
 }
 
-void scene_expect_above(scene *sc, std::string_view message, const std::string &typed,
-                        std::source_location at)
+void scene_expect_above(scene *sc, std::string_view message, const std::string &typed, std::source_location at)
 {
 	std::string end = std::string(message) + sc->prompt + typed;
 

@@ -14,8 +14,8 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -302,8 +302,7 @@ void test_server_free(test_server *s)
 	delete s;
 }
 
-test_run test_server_run(const test_server *s, const std::vector<std::string> &arguments,
-                         std::source_location at)
+test_run test_server_run(const test_server *s, const std::vector<std::string> &arguments, std::source_location at)
 {
 	const std::string out_path = s->folder + "/run.out", err_path = s->folder + "/run.err";
 	const int out = open(out_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);

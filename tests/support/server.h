@@ -55,11 +55,9 @@ void test_server_launch(test_server *s);
 /* Whether the log of the running process says that it is ready; fails the test when the process has ended. */
 bool test_server_is_ready(test_server *s, std::source_location at = std::source_location::current());
 /* SIGTERM; the process must end by itself with the status within 15 s. */
-void test_server_stop(test_server *s, int status = 0,
-                      std::source_location at = std::source_location::current());
+void test_server_stop(test_server *s, int status = 0, std::source_location at = std::source_location::current());
 /* Waits for the process's end: its exit status, or 128 + the signal. */
-int test_server_wait(test_server *s, int timeout_ms,
-                     std::source_location at = std::source_location::current());
+int test_server_wait(test_server *s, int timeout_ms, std::source_location at = std::source_location::current());
 void test_server_kill(test_server *s);
 void test_server_signal(test_server *s, int number);
 /* Stops, and starts on the same folder and port. */

@@ -71,8 +71,7 @@ int64_t test_server_cpu_ms(const test_server *s)
 	long user = 0, system = 0;
 
 	if (at == stat.npos ||
-	    sscanf(stat.c_str() + at + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld", &user,
-	           &system) != 2)
+	    sscanf(stat.c_str() + at + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld", &user, &system) != 2)
 		return 0;
 	return (user + system) * 1000 / sysconf(_SC_CLK_TCK);
 }
@@ -82,8 +81,7 @@ size_t test_server_open_files(const test_server *s)
 	std::error_code error;
 	size_t count = 0;
 
-	for (const auto &entry :
-	     std::filesystem::directory_iterator(check_format("/proc/%d/fd", (int)s->pid), error))
+	for (const auto &entry : std::filesystem::directory_iterator(check_format("/proc/%d/fd", (int)s->pid), error))
 		count += !entry.path().empty();
 	return count;
 }
@@ -103,7 +101,7 @@ int test_server_group_teardown(void **state)
 	test_server *s = (test_server *)*state;
 
 	s->clients.clear();
-	if (s->pid <= 0) {   /* it did not get up, or died */
+	if (s->pid <= 0) { /* it did not get up, or died */
 		test_server_free(s);
 		return 1;
 	}

@@ -29,8 +29,7 @@ talker::~talker()
 static void talker_exec(uint16_t port, const std::vector<std::string> &options, int input, int output)
 {
 	const char *const build = getenv("CS_BUILD");
-	const std::string program = std::string(build ? build : "build") + "/chatclient",
-			  number = std::to_string(port);
+	const std::string program = std::string(build ? build : "build") + "/chatclient", number = std::to_string(port);
 	std::vector<char *> argv = {const_cast<char *>(program.c_str())};
 
 	for (const std::string &option : options)
@@ -114,8 +113,7 @@ static bool talker_read(talker *t, int timeout_ms)
 
 	for (const std::string &line : t->lines)
 		all += "\n  " + line;
-	check_fail(at, "%s %.*s; chatclient printed:%.3000s", what, (int)detail.size(), detail.data(),
-	           all.c_str());
+	check_fail(at, "%s %.*s; chatclient printed:%.3000s", what, (int)detail.size(), detail.data(), all.c_str());
 }
 
 size_t talker_wait(talker *t, std::string_view beginning, size_t from, std::source_location at)

@@ -38,8 +38,7 @@ std::vector<std::string> talker_lines(const talker *t, std::string_view beginnin
 /* Ends the input and waits for the process's end: the exit status, or 128 + the signal. */
 int talker_finish(talker *t, std::source_location at = std::source_location::current());
 /* Runs a whole script: start, say, finish. */
-int talker_run(talker *t, uint16_t port, std::string_view script,
-               const std::vector<std::string> &options = {},
+int talker_run(talker *t, uint16_t port, std::string_view script, const std::vector<std::string> &options = {},
                std::source_location at = std::source_location::current());
 
 #endif

@@ -30,8 +30,7 @@ terminal::~terminal()
 static void terminal_exec(uint16_t port, const std::vector<std::string> &environment)
 {
 	const char *const build = getenv("CS_BUILD");
-	const std::string program = std::string(build ? build : "build") + "/chatclient",
-			  number = std::to_string(port);
+	const std::string program = std::string(build ? build : "build") + "/chatclient", number = std::to_string(port);
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)setenv("TERM", "xterm", 1);

@@ -39,8 +39,7 @@ static void terminal_screen_write(terminal_screen *sc, char32_t character)
 	if (sc->column + (size_t)width > sc->columns)
 		terminal_screen_move_to(sc, sc->row + 1, 0);
 	std::u32string *const line = terminal_screen_reach(sc, sc->column);
-	const std::u32string cells =
-		width == 2 ? std::u32string({character, U'\0'}) : std::u32string(1, character);
+	const std::u32string cells = width == 2 ? std::u32string({character, U'\0'}) : std::u32string(1, character);
 	line->replace(sc->column, sc->inserts ? 0 : (size_t)width, cells);
 	if (line->size() > sc->columns)
 		line->resize(sc->columns);
@@ -71,8 +70,7 @@ static void terminal_screen_erase(terminal_screen *sc, bool below, size_t mode)
 		line->replace(0, std::min(line->size(), sc->column + 1), sc->column + 1, U' ');
 	else
 		line->clear();
-	for (size_t row = mode == 0 ? sc->row + 1 : terminal_screen_top(sc); below && row < sc->lines.size();
-	     row++)
+	for (size_t row = mode == 0 ? sc->row + 1 : terminal_screen_top(sc); below && row < sc->lines.size(); row++)
 		if (row > sc->row || mode == 2)
 			sc->lines[row].clear();
 }
@@ -182,8 +180,8 @@ void terminal_screen_put(terminal_screen *sc, std::string_view bytes)
 {
 	for (const char byte : bytes) {
 		sc->pending += byte;
-		const bool done = sc->pending[0] == '\033' ? terminal_screen_take_escape(sc)
-		                                           : terminal_screen_take_character(sc);
+		const bool done =
+			sc->pending[0] == '\033' ? terminal_screen_take_escape(sc) : terminal_screen_take_character(sc);
 		if (done)
 			sc->pending.clear();
 	}

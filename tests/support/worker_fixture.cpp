@@ -206,7 +206,7 @@ struct conn *worker_fixture_connect(struct worker_fixture *f, int *peer_r)
 	if (!conn_reserve(f->worker) || conn_open(f->worker, unique_fd(fds[0]), &address, sizeof address) != 0)
 		return nullptr;
 	for (const auto &c : f->worker->conns->slots)
-		if (c != nullptr && c->fd.fd == fds[0])
+		if (c && c->fd.fd == fds[0])
 			return c.get();
 	return nullptr;
 }
@@ -228,7 +228,7 @@ std::string worker_fixture_receive(int peer, bool *eof_r)
 
 	while ((n = recv(peer, part, sizeof part, 0)) > 0)
 		all.append(part, static_cast<size_t>(n));
-	if (eof_r != nullptr)
+	if (eof_r)
 		*eof_r = n == 0 || (n == -1 && errno == ECONNRESET);
 	return all;
 }

@@ -10,10 +10,10 @@
 #include <string_view>
 #include <vector>
 
-#include "core/plugin/dispatch.h"
 #include "core/base/worker.h"
 #include "core/net/conn.h"
 #include "core/net/throttle.h"
+#include "core/plugin/dispatch.h"
 #include "core/plugin/plugin.h"
 #include "core/session/session.h"
 

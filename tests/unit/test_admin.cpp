@@ -69,9 +69,8 @@ static void page_ask_all(uint16_t port, std::string *answers)
 		for (const std::string_view request :
 		     {std::string_view("GET /healthz HTTP/1.0\r\n\r\n"),
 		      std::string_view("GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n"),
-		      std::string_view("GET /nothing HTTP/1.0\r\n\r\n"),
-		      std::string_view("POST / HTTP/1.0\r\n\r\n"), std::string_view("no request\r\n\r\n"),
-		      std::string_view(much)})
+		      std::string_view("GET /nothing HTTP/1.0\r\n\r\n"), std::string_view("POST / HTTP/1.0\r\n\r\n"),
+		      std::string_view("no request\r\n\r\n"), std::string_view(much)})
 			*answers += page_ask(port, request, ending);
 	*answers += page_ask(port, "GET /healthz HTTP/1.1\r\n\r\n", PAGE_SHUT_FIRST);
 	*answers += page_ask(port, "GET /heal", PAGE_SHUT_FIRST);

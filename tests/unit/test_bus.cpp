@@ -76,8 +76,12 @@ static void the_sends_of_one_turn_leave_together(void **state)
 static void odd_bytes_and_plugins_that_are_not_here_are_dropped(void **state)
 {
 	auto *t = static_cast<test *>(*state);
-	const struct bus_parcel stranger{.kind = BUS_PARCEL_ALL, .plugin = "games", .data = "x"};
-	const struct bus_parcel good{.kind = BUS_PARCEL_ALL, .plugin = "chat", .data = "good"};
+	const struct bus_parcel stranger {
+		.kind = BUS_PARCEL_ALL, .plugin = "games", .data = "x"
+	};
+	const struct bus_parcel good {
+		.kind = BUS_PARCEL_ALL, .plugin = "chat", .data = "good"
+	};
 	struct bus *b = t->nodes[1].bus.get();
 
 	bus_hub_inject(t->hub.get(), 1, "");

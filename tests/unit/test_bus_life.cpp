@@ -7,7 +7,7 @@
 static void an_adapter_that_cannot_be_opened_says_why(void **state)
 {
 	auto *t = static_cast<test *>(*state);
-	struct cs_error e{};
+	struct cs_error e {};
 	bus_ptr bus;
 
 	assert_int_equal(bus_open(&bus, &t->nodes[0].f->shared, &bus_hub_driver, nullptr, &e), CS_EINVAL);
@@ -54,7 +54,9 @@ static void a_bus_that_does_not_answer_does_not_hold_up_the_end(void **state)
 {
 	auto *t = static_cast<test *>(*state);
 	struct node *n = &t->nodes[0];
-	const struct cs_bus_session session{.account = 13, .conn = 1, .generation = 1};
+	const struct cs_bus_session session {
+		.account = 13, .conn = 1, .generation = 1
+	};
 	const int64_t before = worker_monotonic_ms();
 	answer a;
 
@@ -70,7 +72,9 @@ static void what_was_handed_in_before_the_thread_runs_is_done_by_it(void **state
 {
 	auto *t = static_cast<test *>(*state);
 	struct node *n = &t->nodes[0];
-	const struct cs_bus_session session{.account = 13, .conn = 1, .generation = 1};
+	const struct cs_bus_session session {
+		.account = 13, .conn = 1, .generation = 1
+	};
 	answer a;
 
 	bus_claim(n->bus.get(), &session, 0, loop_of(n, 0), on_done, &a);
@@ -86,7 +90,9 @@ static void a_bus_whose_thread_never_ran_can_be_stopped(void **state)
 	auto *t = static_cast<test *>(*state);
 	struct node *n = &t->nodes[0];
 	answer a;
-	const struct cs_bus_session session{.account = 13, .conn = 1, .generation = 1};
+	const struct cs_bus_session session {
+		.account = 13, .conn = 1, .generation = 1
+	};
 
 	bus_claim(n->bus.get(), &session, 0, loop_of(n, 0), on_done, &a);
 	bus_stop(n->bus.get(), 10000);
@@ -142,9 +148,8 @@ static void what_waits_for_the_thread_has_a_bound_and_what_is_dropped_is_made_go
 	assert_int_equal(claim(t, n, 14, 1, 0), 0);
 	assert_true(wait_for(t, [t] { return count_events(&t->nodes[1]) >= 1; }));
 	assert_string_equal(t->nodes[1].told[0].events.c_str(), "3 ");
-	assert_true(wait_for(t, [&] {
-		return t->nodes[1].told[0].got.size() == (casual + hints) * (body.size() + 1);
-	}));
+	assert_true(
+		wait_for(t, [&] { return t->nodes[1].told[0].got.size() == (casual + hints) * (body.size() + 1); }));
 	/* There is room again, and the next time is told again. */
 	assert_int_equal(send(n, 0, 13, body, CS_ROUTE_CASUAL), 0);
 	assert_true(is_quiet(t));

@@ -40,7 +40,9 @@ static void assert_refused(std::string_view bytes, const char *reason)
 
 static std::string parcel_for(enum bus_parcel_kind kind, cs_account account)
 {
-	const struct bus_parcel p{.kind = kind, .plugin = "chat", .account = account, .data = "hello"};
+	const struct bus_parcel p {
+		.kind = kind, .plugin = "chat", .account = account, .data = "hello"
+	};
 
 	return bus_parcel_encode(&p);
 }
@@ -48,8 +50,9 @@ static std::string parcel_for(enum bus_parcel_kind kind, cs_account account)
 static void what_is_sent_comes_back_whole(void **)
 {
 	const std::string data("a\0b", 3);
-	const struct bus_parcel sent{.kind = BUS_PARCEL_ACCOUNT, .plugin = "mailbox",
-	                             .account = CS_INTEGER_MAX, .data = data};
+	const struct bus_parcel sent {
+		.kind = BUS_PARCEL_ACCOUNT, .plugin = "mailbox", .account = CS_INTEGER_MAX, .data = data
+	};
 	const std::string bytes = bus_parcel_encode(&sent);
 	const struct bus_parcel p = decoded(bytes);
 
@@ -62,7 +65,9 @@ static void what_is_sent_comes_back_whole(void **)
 
 static void a_proof_names_an_account_and_nothing_else(void **)
 {
-	const struct bus_parcel proof{.kind = BUS_PARCEL_PROOF, .account = 13};
+	const struct bus_parcel proof {
+		.kind = BUS_PARCEL_PROOF, .account = 13
+	};
 	const struct bus_parcel p = decoded(bus_parcel_encode(&proof));
 
 	assert_int_equal(p.kind, BUS_PARCEL_PROOF);
@@ -75,17 +80,21 @@ static void a_proof_names_an_account_and_nothing_else(void **)
 /* Whatever machine sends it. */
 static void a_parcel_has_the_same_bytes_everywhere(void **)
 {
-	const struct bus_parcel sent{.kind = BUS_PARCEL_ACCOUNT, .plugin = "x", .account = 0x0102,
-	                             .data = "d"};
+	const struct bus_parcel sent {
+		.kind = BUS_PARCEL_ACCOUNT, .plugin = "x", .account = 0x0102, .data = "d"
+	};
 	const std::string_view bytes("CSBP\3\1\1\0"
-	                             "\2\1\0\0\0\0\0\0xd", 18);
+	                             "\2\1\0\0\0\0\0\0xd",
+	                             18);
 
 	assert_true(bus_parcel_encode(&sent) == bytes);
 }
 
 static void empty_data_is_data(void **)
 {
-	const struct bus_parcel sent{.kind = BUS_PARCEL_ALL, .plugin = "x", .data = {}};
+	const struct bus_parcel sent {
+		.kind = BUS_PARCEL_ALL, .plugin = "x", .data = {}
+	};
 
 	assert_int_equal(decoded(bus_parcel_encode(&sent)).data.size(), 0);
 }

@@ -41,7 +41,9 @@ static void a_completion_comes_on_the_loop_that_was_named(void **state)
 {
 	auto *t = static_cast<test *>(*state);
 	struct node *n = &t->nodes[0];
-	const struct cs_bus_session session{.account = 13, .conn = 1, .generation = 1};
+	const struct cs_bus_session session {
+		.account = 13, .conn = 1, .generation = 1
+	};
 	const int64_t end = worker_monotonic_ms() + 10000;
 	answer a;
 
@@ -102,7 +104,7 @@ static void a_session_that_has_to_end_is_closed_where_it_is(void **state)
 	assert_true(wait_for(t, [t] { return t->nodes[1].told[0].events == "3 "; }));
 	assert_non_null(conn_find(w, handle));
 	assert_int_equal(claim(t, &t->nodes[0], 13, 1, CS_CLAIM_KICK), CS_EEXIST);
-	assert_true(wait_for(t, [w, handle] { return conn_find(w, handle) == nullptr; }));
+	assert_true(wait_for(t, [w, handle] { return !conn_find(w, handle); }));
 }
 
 static void a_session_that_another_node_asks_for_is_probed_and_its_proof_comes_back(void **state)

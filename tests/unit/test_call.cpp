@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Tests that a plugin with a mistake is named in the log: it blocks its worker, leaves requests pending, returns a
  * wrong verdict, sends bytes that are no frame, or crashes. */
+#include <csignal>
 #include <cstdarg>
 #include <cstddef>
-#include <csignal>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -125,8 +125,9 @@ static void requests_that_stay_pending_are_told_of_once(void **state)
 	for (const int p : {t->peer, peer})
 		(void)worker_fixture_talk(t->f.get(), p, "{\"msgid\":12}\n");
 	assert_string_equal(capture_stderr([w] { dispatch_look_pending(w), dispatch_look_pending(w); }).c_str(), "");
-	assert_contains(capture_stderr([w] { dispatch_look_pending(w); }),
-	                "plugin=slow leaves requests pending for more than 60 s requests=2 worker=0 call=handler msgid=12 conn=");
+	assert_contains(
+		capture_stderr([w] { dispatch_look_pending(w); }),
+		"plugin=slow leaves requests pending for more than 60 s requests=2 worker=0 call=handler msgid=12 conn=");
 	assert_string_equal(capture_stderr([w] { dispatch_look_pending(w); }).c_str(), "");
 }
 
@@ -135,25 +136,32 @@ static void a_hook_that_does_not_resume_is_told_of(void **state)
 	test *t = test_of(state);
 	struct worker *w = t->f->worker;
 
-	t->f->hooks[FIXTURE_HOOK_OPEN] = [](const struct cs_frame *) { return static_cast<int>(CS_PENDING); };
+	t->f->hooks[FIXTURE_HOOK_OPEN] = [](const struct cs_frame *) {
+		return static_cast<int>(CS_PENDING);
+	};
 	(void)worker_fixture_talk(t->f.get(), t->peer, "{\"msgid\":11}\n");
-	assert_contains(capture_stderr([w] {
-		for (int i = 0; i < 5; i++)
-			dispatch_look_pending(w);
-	}), "plugin=hooking leaves requests pending for more than 60 s requests=1 worker=0 call=hook msgid=11 conn=");
+	assert_contains(
+		capture_stderr([w] {
+			for (int i = 0; i < 5; i++)
+				dispatch_look_pending(w);
+		}),
+		"plugin=hooking leaves requests pending for more than 60 s requests=1 worker=0 call=hook msgid=11 conn=");
 }
 
 static void what_is_no_verdict_is_told_of_and_counts_as_done(void **state)
 {
 	test *t = test_of(state);
 
-	t->f->on_open = [](const struct cs_frame *) { return 5; };
+	t->f->on_open = [](const struct cs_frame *) {
+		return 5;
+	};
 	const std::string said = capture_stderr([t] {
 		for (int i = 0; i < 3; i++)
 			assert_string_equal(worker_fixture_talk(t->f.get(), t->peer, "{\"msgid\":11}\n").c_str(), "");
 	});
 
-	assert_contains(said, "plugin=slow answers what is no verdict call=handler msgid=11 verdict=5 counts_as=CS_DONE\n");
+	assert_contains(said,
+	                "plugin=slow answers what is no verdict call=handler msgid=11 verdict=5 counts_as=CS_DONE\n");
 	assert_int_equal(said.find("verdict="), said.rfind("verdict="));
 	assert_int_equal(t->c->owed, 3);
 }
@@ -162,7 +170,9 @@ static void a_hook_that_answers_no_verdict_is_told_of(void **state)
 {
 	test *t = test_of(state);
 
-	t->f->hooks[FIXTURE_HOOK_OPEN] = [](const struct cs_frame *) { return 5; };
+	t->f->hooks[FIXTURE_HOOK_OPEN] = [](const struct cs_frame *) {
+		return 5;
+	};
 	assert_contains(capture_stderr([t] { (void)worker_fixture_talk(t->f.get(), t->peer, "{\"msgid\":11}\n"); }),
 	                "plugin=hooking answers what is no verdict call=hook msgid=11 verdict=5 counts_as=CS_REJECT\n");
 }
@@ -214,7 +224,8 @@ static void a_crash_names_the_plugin_and_dies_by_its_signal(void **state)
 		assert_true(WIFSIGNALED(status));
 		assert_int_equal(WTERMSIG(status), number);
 		assert_contains(said, ("error the process crashes signal=" + std::to_string(number) +
-		                       " plugin=slow call=timer msgid=77\n").c_str());
+		                       " plugin=slow call=timer msgid=77\n")
+		                              .c_str());
 	}
 }
 

@@ -76,7 +76,7 @@ static void write_file(const std::string &path, const std::string &text)
 static void assert_refused(const fixture *f, const std::string &text, const std::string &message)
 {
 	struct conf_file file;
-	struct cs_error e{};
+	struct cs_error e {};
 
 	write_file(f->path, text);
 	assert_int_equal(conf_read(&file, f->path.c_str(), &e), CS_EINVAL);
@@ -85,7 +85,7 @@ static void assert_refused(const fixture *f, const std::string &text, const std:
 
 static void read_good(const fixture *f, const std::string &text, struct conf_file *file)
 {
-	struct cs_error e{};
+	struct cs_error e {};
 
 	write_file(f->path, text);
 	if (conf_read(file, f->path.c_str(), &e) != 0)
@@ -94,7 +94,7 @@ static void read_good(const fixture *f, const std::string &text, struct conf_fil
 
 static const struct sample *bind_good(const struct conf_file *file, struct conf_struct *bound)
 {
-	struct cs_error e{};
+	struct cs_error e {};
 
 	if (conf_bind(file, "sample", sample_options, sizeof(struct sample), bound, &e) != 0)
 		fail_msg("%s", e.text);
@@ -105,7 +105,7 @@ static void assert_unbound(const fixture *f, const std::string &line, const std:
 {
 	struct conf_file file;
 	struct conf_struct bound;
-	struct cs_error e{};
+	struct cs_error e {};
 
 	read_good(f, "[sample]\n\n" + line + "\n", &file);
 	assert_int_equal(conf_bind(&file, "sample", sample_options, sizeof(struct sample), &bound, &e), CS_EINVAL);
@@ -120,7 +120,8 @@ static void values_of_every_type_are_read(void **state)
 
 	read_good((fixture *)*state,
 	          "# comment\n[ sample ] # here\n name = a b # comment\ncount=-5\nsize = 19M\nwait = 250ms\n"
-	          "on = yes\ncolour = blue\nsecret = \"p#w \" # comment\n", &file);
+	          "on = yes\ncolour = blue\nsecret = \"p#w \" # comment\n",
+	          &file);
 	const struct sample *s = bind_good(&file, &bound);
 
 	assert_string_equal(s->name, "a b");
@@ -152,7 +153,7 @@ static void the_last_value_of_a_key_wins_and_the_command_line_over_all(void **st
 {
 	struct conf_file file;
 	struct conf_struct bound;
-	struct cs_error e{};
+	struct cs_error e {};
 
 	read_good((fixture *)*state, "[sample]\ncount = 1\ncount = 2\non = yes\n", &file);
 	assert_int_equal(bind_good(&file, &bound)->count, 2);
@@ -166,7 +167,7 @@ static void the_last_value_of_a_key_wins_and_the_command_line_over_all(void **st
 static void an_override_that_is_no_assignment_is_refused(void **state)
 {
 	struct conf_file file;
-	struct cs_error e{};
+	struct cs_error e {};
 
 	(void)state;
 	for (const char *text : {"", "sample", "sample.count", "count=1", ".count=1", "sample.=1"}) {
@@ -209,7 +210,7 @@ static void what_is_no_text_file_is_refused(void **state)
 	const auto *f = (fixture *)*state;
 	const std::string binary = ": a NUL byte or control character; this must be a text file";
 	struct conf_file file;
-	struct cs_error e{};
+	struct cs_error e {};
 
 	assert_refused(f, std::string("[a]\nb = \0c\n", 11), ":2" + binary);
 	assert_refused(f, "[a]\nb = \x1b[31m\n", ":2" + binary);
@@ -248,12 +249,12 @@ static void includes_that_cannot_be_followed_are_refused(void **state)
 	assert_refused(f, "include \"\n", ":1: include names a file or a pattern, such as conf.d/*.conf");
 	write_file(f->folder + "/other.conf", "include chat.conf\n");
 	struct conf_file file;
-	struct cs_error e{};
+	struct cs_error e {};
 
 	write_file(f->path, "include other.conf\n");
 	assert_int_equal(conf_read(&file, f->path.c_str(), &e), CS_EINVAL);
-	assert_string_equal(e.text, (f->folder + "/other.conf:1: includes " + f->path +
-	                             ", which is being read already").c_str());
+	assert_string_equal(
+		e.text, (f->folder + "/other.conf:1: includes " + f->path + ", which is being read already").c_str());
 }
 
 static void an_unknown_key_names_the_nearest_one(void **state)
@@ -272,7 +273,8 @@ static void a_name_that_is_near_to_none_is_not_taken_for_one(void **state)
 	assert_unbound(f, "max_frame = 64K", "[sample] has no option max_frame");
 	assert_unbound(f, "verbosity = 1", "[sample] has no option verbosity");
 	assert_string_equal(conf_nearest("wordfilter", {"core", "store", "bus", "mailbox"}).c_str(), "");
-	assert_string_equal(conf_nearest("max_conections", {"keepalive", "max_connections"}).c_str(), "max_connections");
+	assert_string_equal(conf_nearest("max_conections", {"keepalive", "max_connections"}).c_str(),
+	                    "max_connections");
 	assert_string_equal(conf_nearest("cor", {"core", "store"}).c_str(), "core");
 	assert_string_equal(conf_nearest("log", {"bus", "core"}).c_str(), "");
 	assert_string_equal(conf_nearest("x", {"y"}).c_str(), "");
@@ -299,8 +301,7 @@ static void a_bad_value_says_what_is_allowed(void **state)
 	assert_unbound(f, "size = 64k", "sample.size cannot be \"64k\"; " + size);
 	assert_unbound(f, "on = maybe", "sample.on cannot be \"maybe\"; allowed is yes or no");
 	assert_unbound(f, "colour = pink", "sample.colour cannot be \"pink\"; allowed is one of red|green|blue");
-	assert_unbound(f, "name = 123456789",
-	               "sample.name cannot be \"123456789\"; allowed is a text of 0 to 8 bytes");
+	assert_unbound(f, "name = 123456789", "sample.name cannot be \"123456789\"; allowed is a text of 0 to 8 bytes");
 }
 
 static void a_secret_is_neither_printed_nor_quoted_in_messages(void **state)
@@ -312,7 +313,7 @@ static void a_secret_is_neither_printed_nor_quoted_in_messages(void **state)
 	};
 	struct conf_file file;
 	struct conf_struct bound;
-	struct cs_error e{};
+	struct cs_error e {};
 	std::string text;
 
 	read_good(f, "[sample]\nsecret = geheim\n", &file);
@@ -321,7 +322,8 @@ static void a_secret_is_neither_printed_nor_quoted_in_messages(void **state)
 	assert_non_null(strstr(text.c_str(), "secret = ***\n"));
 	assert_null(strstr(text.c_str(), "geheim"));
 	assert_int_equal(conf_bind(&file, "sample", short_secret, sizeof(char *), &bound, &e), CS_EINVAL);
-	assert_string_equal(e.text, (f->path + ":2: sample.secret cannot be that; allowed is a text of 0 to 3 bytes").c_str());
+	assert_string_equal(e.text,
+	                    (f->path + ":2: sample.secret cannot be that; allowed is a text of 0 to 3 bytes").c_str());
 }
 
 /* Writes a file of that mode and returns its path. */
@@ -413,7 +415,8 @@ static void a_file_that_gives_no_secret_is_refused_without_showing_it(void **sta
 static void secrets_that_others_can_read_are_told_and_others_are_not(void **state)
 {
 	const auto *f = (fixture *)*state;
-	const std::string said = "warning others can read a secret: run chmod o-r on the file option=sample.secret file=";
+	const std::string said =
+		"warning others can read a secret: run chmod o-r on the file option=sample.secret file=";
 	const std::string path = secret_make(f, "geheim", 0644);
 	struct conf_file open, by_file, closed, none;
 	struct conf_struct bound;
@@ -427,8 +430,9 @@ static void secrets_that_others_can_read_are_told_and_others_are_not(void **stat
 	read_good(f, "[sample]\nname = x\nsecret =\n", &none);
 	assert_string_equal(log_of_binding(&none, &bound).c_str(), "");
 	assert_int_equal(conf_override(&none, "sample.secret=geheim", nullptr), 0);
-	assert_string_equal(log_of_binding(&none, &bound).c_str(), "warning others can read a secret on the command line: "
-	                                                           "put it into a file option=sample.secret\n");
+	assert_string_equal(log_of_binding(&none, &bound).c_str(),
+	                    "warning others can read a secret on the command line: "
+	                    "put it into a file option=sample.secret\n");
 	assert_int_equal(chmod(f->path.c_str(), 0640), 0);
 	read_good(f, "[sample]\nsecret = geheim\n", &closed);
 	assert_string_equal(log_of_binding(&closed, &bound).c_str(), "");
@@ -438,7 +442,7 @@ static void a_file_that_everybody_may_write_is_refused(void **state)
 {
 	const auto *f = (fixture *)*state;
 	struct conf_file file;
-	struct cs_error e{};
+	struct cs_error e {};
 
 	write_file(f->path, "[sample]\n");
 	assert_int_equal(chmod(f->path.c_str(), 0666), 0);
@@ -479,20 +483,26 @@ static void an_unknown_section_names_the_nearest_one(void **state)
 {
 	const auto *f = (fixture *)*state;
 	struct conf_file file, other;
-	struct cs_error e{};
+	struct cs_error e {};
 
 	read_good(f, "[core]\nx = 1\n[stroe]\n", &file);
 	assert_int_equal(conf_check_sections(&file, {"core", "store", "stroe"}, {}, &e), 0);
 	assert_int_equal(conf_check_sections(&file, {"core", "store"}, {}, &e), CS_EINVAL);
-	assert_string_equal(e.text, (f->path + ":3: there is no section [stroe], and core.plugin_dir has no plugin of that "
-	                                       "name; the nearest one is [store]").c_str());
+	assert_string_equal(e.text,
+	                    (f->path + ":3: there is no section [stroe], and core.plugin_dir has no plugin of that "
+	                               "name; the nearest one is [store]")
+	                            .c_str());
 	read_good(f, "[core]\n[wordfilter]\n", &other);
 	assert_int_equal(conf_check_sections(&other, {"core", "store"}, {"word"}, &e), CS_EINVAL);
-	assert_string_equal(e.text, (f->path + ":2: there is no section [wordfilter], and core.plugin_dir has no plugin of "
-	                                       "that name").c_str());
+	assert_string_equal(e.text,
+	                    (f->path + ":2: there is no section [wordfilter], and core.plugin_dir has no plugin of "
+	                               "that name")
+	                            .c_str());
 	assert_int_equal(conf_check_sections(&other, {"core", "store"}, {"word", "wordfilter"}, &e), CS_EINVAL);
-	assert_string_equal(e.text, (f->path + ":2: the plugin wordfilter is not loaded, so it can have no section; name it "
-	                                       "in core.plugins").c_str());
+	assert_string_equal(e.text,
+	                    (f->path + ":2: the plugin wordfilter is not loaded, so it can have no section; name it "
+	                               "in core.plugins")
+	                            .c_str());
 }
 
 int main()
@@ -501,9 +511,10 @@ int main()
 		cmocka_unit_test_setup_teardown(values_of_every_type_are_read, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(defaults_fill_what_the_file_leaves_out, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_last_value_of_a_key_wins_and_the_command_line_over_all, set_up,
-		                                tear_down),
+	                                        tear_down),
 		cmocka_unit_test(an_override_that_is_no_assignment_is_refused),
-		cmocka_unit_test_setup_teardown(line_ends_of_windows_and_a_byte_order_mark_are_taken, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(line_ends_of_windows_and_a_byte_order_mark_are_taken, set_up,
+	                                        tear_down),
 		cmocka_unit_test_setup_teardown(malformed_lines_are_refused_with_file_and_line, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_no_text_file_is_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(includes_are_read_in_order_relative_to_their_file, set_up, tear_down),
@@ -513,9 +524,12 @@ int main()
 		cmocka_unit_test_setup_teardown(a_bad_value_says_what_is_allowed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_secret_is_neither_printed_nor_quoted_in_messages, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_first_line_of_a_file_may_be_a_secret, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_relative_path_of_a_secret_is_one_of_systemds_credentials, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_file_that_gives_no_secret_is_refused_without_showing_it, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(secrets_that_others_can_read_are_told_and_others_are_not, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_relative_path_of_a_secret_is_one_of_systemds_credentials, set_up,
+	                                        tear_down),
+		cmocka_unit_test_setup_teardown(a_file_that_gives_no_secret_is_refused_without_showing_it, set_up,
+	                                        tear_down),
+		cmocka_unit_test_setup_teardown(secrets_that_others_can_read_are_told_and_others_are_not, set_up,
+	                                        tear_down),
 		cmocka_unit_test_setup_teardown(a_file_that_everybody_may_write_is_refused, set_up, tear_down),
 		cmocka_unit_test(the_file_of_a_secret_is_among_the_options_that_are_dumped),
 		cmocka_unit_test_setup_teardown(what_is_printed_can_be_read_again, set_up, tear_down),

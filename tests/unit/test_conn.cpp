@@ -57,8 +57,7 @@ static bool is_gone(test *t)
 	return t->f->worker->conns->live == 0;
 }
 
-static const char too_long[] =
-	"{\"msgid\":100,\"of\":0,\"errno\":12,\"errmsg\":\"frame longer than 1024 bytes\"}\n";
+static const char too_long[] = "{\"msgid\":100,\"of\":0,\"errno\":12,\"errmsg\":\"frame longer than 1024 bytes\"}\n";
 
 /* ---- handles */
 
@@ -224,9 +223,8 @@ static void nothing_is_dispatched_behind_a_pending_frame(void **state)
 {
 	test *t = test_of(state);
 
-	assert_string_equal(
-		talk(t, "{\"msgid\":11}{\"msgid\":12}{\"msgid\":11}{\"msgid\":12}{\"msgid\":11}\n").c_str(),
-		"");
+	assert_string_equal(talk(t, "{\"msgid\":11}{\"msgid\":12}{\"msgid\":11}{\"msgid\":12}{\"msgid\":11}\n").c_str(),
+	                    "");
 	assert_string_equal(t->f->trace.c_str(), "open wait ");
 	assert_string_equal(talk(t, "{\"msgid\":11}\n").c_str(), "");
 	assert_string_equal(t->f->trace.c_str(), "open wait ");
@@ -311,8 +309,7 @@ static void what_the_hook_sends_is_told_in_the_next_turn(void **state)
 	};
 	(void)conn_send(t->c, "{}", 2, nullptr, nullptr);
 	assert_true(worker_fixture_wait(t->f.get(), [&] { return left == -1; }));
-	assert_string_equal(t->f->trace.c_str(),
-	                    "written:3 written:6 written:9 written:12 written:15 written:18 ");
+	assert_string_equal(t->f->trace.c_str(), "written:3 written:6 written:9 written:12 written:15 written:18 ");
 }
 
 /* Fills the connection until it answers EAGAIN; returns the bytes. */

@@ -103,8 +103,7 @@ static void a_peer_that_only_listens_gets_what_is_pending(void **state)
 	(void)conn_send(t->c, "{\"msgid\":5}", 11, nullptr, nullptr);
 	conn_finish(t->c);
 	worker_fixture_turn(t->f.get());
-	assert_string_equal(worker_fixture_receive(t->peer, &eof).c_str(),
-	                    "{\"msgid\":5}\n{\"msgid\":103}\n");
+	assert_string_equal(worker_fixture_receive(t->peer, &eof).c_str(), "{\"msgid\":5}\n{\"msgid\":103}\n");
 	assert_true(eof);
 	assert_true(is_gone(t));
 }
@@ -177,7 +176,9 @@ static void a_peer_that_only_listens_gets_the_refusal_of_what_had_no_req(void **
 	const struct cs_request request = {FIXTURE_OPEN, -1};
 	bool eof = true;
 
-	t->f->on_open = [](const struct cs_frame *) { return static_cast<int>(CS_DONE); };
+	t->f->on_open = [](const struct cs_frame *) {
+		return static_cast<int>(CS_DONE);
+	};
 	(void)send(t->peer, "{\"msgid\":11}{\"msgid\":11}", 24, MSG_NOSIGNAL);
 	shutdown(t->peer, SHUT_WR);
 	worker_fixture_turn(t->f.get());
@@ -201,7 +202,9 @@ static void assert_first_is_waited_for(void **state, std::string_view both)
 	const struct cs_request first = {FIXTURE_OPEN, 1};
 	bool eof = true;
 
-	t->f->on_open = [](const struct cs_frame *) { return static_cast<int>(CS_DONE); };
+	t->f->on_open = [](const struct cs_frame *) {
+		return static_cast<int>(CS_DONE);
+	};
 	(void)send(t->peer, both.data(), both.size(), MSG_NOSIGNAL);
 	shutdown(t->peer, SHUT_WR);
 	worker_fixture_turn(t->f.get());
@@ -389,7 +392,7 @@ static void draining_is_told_to_everybody_once(void **state)
 {
 	test *t = test_of(state);
 	static const char going_away[] = "{\"msgid\":100,\"of\":0,\"errno\":13,\"errmsg\":\"this node is "
-	                                 "going away, connect again\"}\n";
+					 "going away, connect again\"}\n";
 	int peer;
 
 	worker_fixture_connect(t->f.get(), &peer);

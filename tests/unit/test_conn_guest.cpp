@@ -20,9 +20,8 @@ static const char late_frame[] =
 static const char late_login[] = "{\"msgid\":100,\"of\":0,\"errno\":3,\"errmsg\":\"no login in time\"}\n";
 static const char too_many[] =
 	"{\"msgid\":100,\"of\":0,\"errno\":10,\"errmsg\":\"too many connections without a login\"}\n";
-static const char too_much[] =
-	"{\"msgid\":100,\"of\":0,\"errno\":10,\"errmsg\":\"connections without a login hold "
-	"too many bytes\"}\n";
+static const char too_much[] = "{\"msgid\":100,\"of\":0,\"errno\":10,\"errmsg\":\"connections without a login hold "
+			       "too many bytes\"}\n";
 static const char no_room[] =
 	"{\"msgid\":100,\"of\":0,\"errno\":10,\"errmsg\":\"no room for connections without a login\"}\n";
 
@@ -56,12 +55,11 @@ static int tear_down(void **state)
 	struct worker *w = t->f->worker;
 
 	for (const auto &c : w->conns->slots)
-		if (c != nullptr)
+		if (c)
 			conn_close(c.get(), "test ends");
 	worker_fixture_turn(t->f.get());
-	const bool is_clean = t->f->shared.guests == 0 && t->f->shared.guest_bytes == 0 &&
-	                      w->conns->guests.first == nullptr && w->conns->guests.last == nullptr &&
-	                      w->conns->holders.first == nullptr && w->conns->holders.last == nullptr;
+	const bool is_clean = t->f->shared.guests == 0 && t->f->shared.guest_bytes == 0 && !w->conns->guests.first &&
+	                      !w->conns->guests.last && !w->conns->holders.first && !w->conns->holders.last;
 	worker_fixture_free(std::move(t->f));
 	return is_clean ? 0 : -1;
 }
@@ -178,8 +176,7 @@ static void while_the_server_does_not_read_the_time_stands_still(void **state)
 	t->c->frame_since -= 500;
 	conn_arm(t->c);
 	worker_fixture_turn(t->f.get());
-	assert_true(worker_fixture_wait(t->f.get(),
-	                                [&] { return t->c->frame_since + 400 > worker_monotonic_ms(); }));
+	assert_true(worker_fixture_wait(t->f.get(), [&] { return t->c->frame_since + 400 > worker_monotonic_ms(); }));
 	assert_true(is_there(t));
 	while (t->c->over_soft) {
 		(void)worker_fixture_receive(t->peer, nullptr);

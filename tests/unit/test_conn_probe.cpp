@@ -56,10 +56,9 @@ static struct conn *connect_tcp(test *t, int *peer_r)
 	const int number = fd.fd;
 
 	assert_true(conn_reserve(t->f->worker));
-	assert_int_equal(conn_open(t->f->worker, std::move(fd), reinterpret_cast<sockaddr *>(&address), size),
-	                 0);
+	assert_int_equal(conn_open(t->f->worker, std::move(fd), reinterpret_cast<sockaddr *>(&address), size), 0);
 	for (const auto &c : t->f->worker->conns->slots)
-		if (c != nullptr && c->fd.fd == number)
+		if (c && c->fd.fd == number)
 			return c.get();
 	return nullptr;
 }
@@ -83,7 +82,7 @@ static int tear_down(void **state)
 
 	t->f->closed_answer = 0;
 	for (const auto &c : t->f->worker->conns->slots)
-		if (c != nullptr)
+		if (c)
 			conn_close(c.get(), "test ends");
 	worker_fixture_turn(t->f.get());
 	host_claim_cancel_all(&t->f->shared);
@@ -104,8 +103,13 @@ static cs_conn log_in(test *t, unsigned flags = 0)
 	int peer;
 	const cs_conn conn = worker_fixture_connect(t->f.get(), &peer)->handle;
 
-	const struct cs_claim claim = {.account = 7, .device = 0, .name = "zhang san", .generation = 2, .want = 0,
-	                               .flags = flags, .spare = {}};
+	const struct cs_claim claim = {.account = 7,
+	                               .device = 0,
+	                               .name = "zhang san",
+	                               .generation = 2,
+	                               .want = 0,
+	                               .flags = flags,
+	                               .spare = {}};
 
 	assert_int_equal(host_table.claim(t->f->worker->instances[0].get(), conn, &claim, note_claim, t), 0);
 	return conn;

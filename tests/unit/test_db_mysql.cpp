@@ -32,8 +32,7 @@ static int insert_row(cs_db *db, const std::string &name, const std::string &bod
 {
 	const cs_db_value values[] = {text_of(name), text_of(body), {CS_DB_INTEGER, n, nullptr, 0}};
 
-	return db->driver->query(db, "INSERT INTO t (name, body, n) VALUES (?, ?, ?)", values, 3, nullptr,
-	                         nullptr);
+	return db->driver->query(db, "INSERT INTO t (name, body, n) VALUES (?, ?, ?)", values, 3, nullptr, nullptr);
 }
 
 static void values_come_back_as_they_went(void **state)
@@ -41,22 +40,20 @@ static void values_come_back_as_they_went(void **state)
 	cs_db *db = db_of(state);
 	std::vector<seen_row> rows;
 	const std::string none = "none";
-	const std::string binary("\0\xff\xfe'\"\\x", 8),
-		body = "\xf0\x9f\x90\xb1 " + std::string(300000, 'x') + "\\'";
-	const cs_db_value empty[] = {
-		text_of(none), {CS_DB_NULL, 0, nullptr, 0}, {CS_DB_NULL, 0, nullptr, 0}};
+	const std::string binary("\0\xff\xfe'\"\\x", 8), body = "\xf0\x9f\x90\xb1 " + std::string(300000, 'x') + "\\'";
+	const cs_db_value empty[] = {text_of(none), {CS_DB_NULL, 0, nullptr, 0}, {CS_DB_NULL, 0, nullptr, 0}};
 
 	assert_int_equal(insert_row(db, binary, body, -128), CS_DB_OK);
 	assert_int_equal(db->driver->affected(db), 1);
 	assert_int_equal(db->driver->last_id(db), 1);
-	assert_int_equal(db->driver->query(db, "INSERT INTO t (name, body, n) VALUES (?, ?, ?)", empty, 3,
-	                                   nullptr, nullptr),
-	                 CS_DB_OK);
+	assert_int_equal(
+		db->driver->query(db, "INSERT INTO t (name, body, n) VALUES (?, ?, ?)", empty, 3, nullptr, nullptr),
+		CS_DB_OK);
 	assert_int_equal(insert_row(db, "empty", "", 127), CS_DB_OK);
 	assert_int_equal(db->driver->last_id(db), 3);
-	assert_int_equal(db->driver->query(db, "SELECT id, name, body, n FROM t ORDER BY id", nullptr, 0,
-	                                   take_row, &rows),
-	                 CS_DB_OK);
+	assert_int_equal(
+		db->driver->query(db, "SELECT id, name, body, n FROM t ORDER BY id", nullptr, 0, take_row, &rows),
+		CS_DB_OK);
 	assert_int_equal(rows.size(), 3);
 	assert_true(rows[0].name == binary && rows[0].body == body);
 	assert_int_equal(rows[0].types[0], CS_DB_INTEGER);

@@ -92,8 +92,7 @@ static void every_shipped_file_does_no_harm_when_run_again(void **state)
 
 	assert_int_equal(migrate(m, &e), 0);
 	cs_db *db = mariadb_open(&m->access);
-	assert_int_equal(run(db, "INSERT INTO account (name, password, created) VALUES ('a', 'b', 1)"),
-	                 CS_DB_OK);
+	assert_int_equal(run(db, "INSERT INTO account (name, password, created) VALUES ('a', 'b', 1)"), CS_DB_OK);
 	assert_int_equal(run(db, "DELETE FROM schema_version"), CS_DB_OK);
 	assert_int_equal(migrate(m, &e), 0);
 	assert_int_equal(number(db, "SELECT COUNT(*) FROM account"), 1);
@@ -117,8 +116,7 @@ static void later_files_run_in_order_and_once(void **state)
 	cs_error e;
 
 	schema_write(m, "002.sql", "INSERT INTO t VALUES (2);");
-	schema_write(m, "001.sql",
-	             "CREATE TABLE IF NOT EXISTS t (n INT);\n-- a; comment\nINSERT INTO t VALUES (1);\n");
+	schema_write(m, "001.sql", "CREATE TABLE IF NOT EXISTS t (n INT);\n-- a; comment\nINSERT INTO t VALUES (1);\n");
 	assert_int_equal(migrate(m, &e), 0);
 	schema_write(m, "010.sql", "INSERT INTO t VALUES (10);");
 	assert_int_equal(migrate(m, &e), 0);

@@ -7,9 +7,8 @@
 #include "test_db_mysql.h"
 
 /* Two, three and four bytes a letter, a zero-width joiner, and what another character set takes for its own. */
-static const char letters[] =
-	"\xc3\xa9 \xe4\xb8\xad\xe6\x96\x87 \xe7\xbe\xa4 \xf0\x9f\x98\x80\xf0\x9f\x91\xa9"
-	"\xe2\x80\x8d\xf0\x9f\x92\xbb \xf0\xa0\xae\xb7 \\' \" ` \xe8\xa1\xa8";
+static const char letters[] = "\xc3\xa9 \xe4\xb8\xad\xe6\x96\x87 \xe7\xbe\xa4 \xf0\x9f\x98\x80\xf0\x9f\x91\xa9"
+			      "\xe2\x80\x8d\xf0\x9f\x92\xbb \xf0\xa0\xae\xb7 \\' \" ` \xe8\xa1\xa8";
 
 static int take_text(void *arg, const cs_db_value *columns, size_t)
 {
@@ -33,9 +32,9 @@ static void assert_letters_last(const fixture *f)
 	const cs_db_value value = text_of(body);
 
 	assert_int_equal(run(db, "DELETE FROM t"), CS_DB_OK);
-	assert_int_equal(db->driver->query(db, "INSERT INTO t (name, body) VALUES ('a', ?)", &value, 1,
-	                                   nullptr, nullptr),
-	                 CS_DB_OK);
+	assert_int_equal(
+		db->driver->query(db, "INSERT INTO t (name, body) VALUES ('a', ?)", &value, 1, nullptr, nullptr),
+		CS_DB_OK);
 	db->driver->close(db);
 	db = mariadb_open(&f->access);
 	assert_string_equal(text(db, "SELECT body FROM t").c_str(), letters);
@@ -59,11 +58,10 @@ static void letters_last_whatever_init_connect_says(void **state)
 {
 	const fixture *f = fixture_of(state);
 
-	for (const char *statements :
-	     {"SET NAMES latin1", "SET NAMES gbk", "SET NAMES utf8mb3", "SET NAMES sjis",
-	      "SET character_set_results = latin1", "SET character_set_results = utf16",
-	      "SET character_set_results = NULL", "SET character_set_client = gbk",
-	      "SET collation_connection = ucs2_bin", "SET NAMES latin1; SET sql_mode = ''"}) {
+	for (const char *statements : {"SET NAMES latin1", "SET NAMES gbk", "SET NAMES utf8mb3", "SET NAMES sjis",
+	                               "SET character_set_results = latin1", "SET character_set_results = utf16",
+	                               "SET character_set_results = NULL", "SET character_set_client = gbk",
+	                               "SET collation_connection = ucs2_bin", "SET NAMES latin1; SET sql_mode = ''"}) {
 		set_init_connect(f, statements);
 		assert_letters_last(f);
 	}

@@ -109,11 +109,10 @@ static void a_statement_that_was_killed_is_to_be_tried_again(void **state)
 	std::thread thread([&] { result = run(f->db, "INSERT INTO t (name) SELECT SLEEP(3)"); });
 	cs_db *other = mariadb_open(&f->access);
 	check_wait("the statement to run", [&] {
-		return number(other,
-		              ("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'INSERT%'"
-		               " AND ID = " +
-		               std::to_string(id))
-		                      .c_str()) == 1;
+		return number(other, ("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'INSERT%'"
+		                      " AND ID = " +
+		                      std::to_string(id))
+		                             .c_str()) == 1;
 	});
 	mariadb_as_root(f->server, {"KILL QUERY " + std::to_string(id)});
 	thread.join();
@@ -215,9 +214,8 @@ static bool opens_encrypted(fixture *f)
 
 	if (f->access.driver->open(f->access.conf.data(), &db, &e))
 		return false;
-	assert_int_equal(
-		db->driver->query(db, "SHOW STATUS LIKE 'Ssl_cipher'", nullptr, 0, is_encrypted, &encrypted),
-		CS_DB_OK);
+	assert_int_equal(db->driver->query(db, "SHOW STATUS LIKE 'Ssl_cipher'", nullptr, 0, is_encrypted, &encrypted),
+	                 CS_DB_OK);
 	db->driver->close(db);
 	return encrypted;
 }

@@ -46,8 +46,7 @@ static void an_empty_text_is_not_null(void **state)
 	const cs_db_value value = {CS_DB_TEXT, 0, nullptr, 0};
 	int64_t is_null = -1;
 
-	assert_int_equal(db->driver->query(db, "SELECT ? IS NULL", &value, 1, test_take_number, &is_null),
-	                 CS_DB_OK);
+	assert_int_equal(db->driver->query(db, "SELECT ? IS NULL", &value, 1, test_take_number, &is_null), CS_DB_OK);
 	assert_int_equal(is_null, 0);
 }
 
@@ -76,9 +75,8 @@ static void a_row_function_can_stop_the_reading(void **state)
 	cs_db *db = db_of(state);
 	int rows = 0;
 
-	assert_int_equal(
-		db->driver->query(db, "SELECT 1 UNION ALL SELECT 2", nullptr, 0, count_and_stop, &rows),
-		CS_DB_OK);
+	assert_int_equal(db->driver->query(db, "SELECT 1 UNION ALL SELECT 2", nullptr, 0, count_and_stop, &rows),
+	                 CS_DB_OK);
 	assert_int_equal(rows, 1);
 	assert_int_equal(insert(db, "the statement holds no lock any more"), CS_DB_OK);
 }
@@ -96,9 +94,8 @@ static int query_inside(void *arg, const cs_db_value *, size_t)
 	if (n->depth == 0)
 		return 0;
 	n->depth--;
-	assert_int_equal(
-		n->db->driver->query(n->db, "SELECT 1 UNION ALL SELECT 2", nullptr, 0, query_inside, n),
-		CS_DB_OK);
+	assert_int_equal(n->db->driver->query(n->db, "SELECT 1 UNION ALL SELECT 2", nullptr, 0, query_inside, n),
+	                 CS_DB_OK);
 	n->depth++;
 	return 0;
 }

@@ -26,8 +26,7 @@ static inline int set_up(void **state)
 	test_store_make(&f->store);
 	f->db = test_store_open(&f->store);
 	*state = f;
-	return test_query(f->db,
-	                  "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, body BLOB)");
+	return test_query(f->db, "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, body BLOB)");
 }
 
 static inline int tear_down(void **state)

@@ -81,9 +81,8 @@ static void the_shipped_schema_is_made_once(void **state)
 	assert_int_equal(migrate(store, &e), 0);
 	assert_int_equal(migrate(store, &e), 0);
 	assert_int_equal(number_in(store, "SELECT count(*) FROM schema_version WHERE version = 1"), 1);
-	assert_int_equal(number_in(store,
-	                           "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ("
-	                           "'account', 'friend', 'conversation', 'member', 'message', 'cursor')"),
+	assert_int_equal(number_in(store, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ("
+	                                  "'account', 'friend', 'conversation', 'member', 'message', 'cursor')"),
 	                 6);
 }
 
@@ -197,8 +196,7 @@ static int check_as_nobody(const test_store *store)
 
 	if (geteuid() == 0 && setuid(65534) == -1)
 		return 1;
-	if (store->plugin->check(store->conf.memory.data(), &key, &e) != CS_EINVAL ||
-	    strcmp(key, "path") != 0)
+	if (store->plugin->check(store->conf.memory.data(), &key, &e) != CS_EINVAL || strcmp(key, "path") != 0)
 		return 2;
 	return strstr(e.text, "Permission denied") ? 0 : 3;
 }
@@ -275,8 +273,7 @@ static void memory_is_migrated_open_and_private_to_its_server(void **state)
 	assert_int_equal(writers, 1);
 
 	cs_db *db = test_store_open(store), *stranger = test_store_open(&other);
-	assert_int_equal(test_query(db, "INSERT INTO account (name, password, created) VALUES ('a', 'b', 1)"),
-	                 0);
+	assert_int_equal(test_query(db, "INSERT INTO account (name, password, created) VALUES ('a', 'b', 1)"), 0);
 	assert_int_equal(test_number(db, "SELECT count(*) FROM account"), 1);
 	assert_int_equal(test_number(stranger, "SELECT count(*) FROM account"), 0);
 	/* A second connection of the same server meets the same database. */

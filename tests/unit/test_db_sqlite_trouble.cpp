@@ -31,8 +31,7 @@ static void fill_until_full(cs_db *db)
 	int result = CS_DB_OK;
 
 	while (!result)
-		result = test_query(
-			db, "INSERT INTO t (name, body) VALUES (hex(randomblob(8)), randomblob(3000))");
+		result = test_query(db, "INSERT INTO t (name, body) VALUES (hex(randomblob(8)), randomblob(3000))");
 	assert_int_equal(result, CS_DB_FULL);
 }
 
@@ -76,8 +75,7 @@ static int write_beyond_the_limit(fixture *f)
 		return 2;
 	int result = CS_DB_OK;
 	for (int i = 0; i < 100 && !result; i++)
-		result = test_query(
-			db, "INSERT INTO t (name, body) VALUES (hex(randomblob(8)), randomblob(3000))");
+		result = test_query(db, "INSERT INTO t (name, body) VALUES (hex(randomblob(8)), randomblob(3000))");
 	if (!result)
 		result = db->driver->commit(db);
 	else

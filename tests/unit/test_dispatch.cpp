@@ -63,18 +63,15 @@ static void an_unknown_msgid_is_refused(void **state)
 	for (const char *msgid : {"2", "5", "99", "100", "103", "4294967295"})
 		assert_talk(state, std::string("{\"msgid\":") + msgid + "}",
 		            std::string("{\"msgid\":100,\"of\":") + msgid + no_plugin, "");
-	assert_talk(state, "{\"msgid\":99,\"req\":0}",
-	            std::string("{\"msgid\":100,\"of\":99,\"req\":0") + no_plugin, "");
+	assert_talk(state, "{\"msgid\":99,\"req\":0}", std::string("{\"msgid\":100,\"of\":99,\"req\":0") + no_plugin,
+	            "");
 }
 
 static void a_bad_frame_is_refused_with_what_could_be_read(void **state)
 {
-	assert_talk(
-		state, "{\"msgid\":11,\"req\":7,\"a\":01}",
-		"{\"msgid\":100,\"of\":11,\"req\":7,\"errno\":4,\"errmsg\":\"unexpected byte at byte 25\"}",
-		"");
-	assert_talk(state, "{\"a\":1}",
-	            "{\"msgid\":100,\"of\":0,\"errno\":4,\"errmsg\":\"msgid is missing\"}", "");
+	assert_talk(state, "{\"msgid\":11,\"req\":7,\"a\":01}",
+	            "{\"msgid\":100,\"of\":11,\"req\":7,\"errno\":4,\"errmsg\":\"unexpected byte at byte 25\"}", "");
+	assert_talk(state, "{\"a\":1}", "{\"msgid\":100,\"of\":0,\"errno\":4,\"errmsg\":\"msgid is missing\"}", "");
 	assert_talk(state, "{\"msgid\":11}", "", "open ");
 }
 
@@ -83,8 +80,7 @@ static void who_is_not_logged_in_is_refused_before_his_id_is_looked_at(void **st
 	for (const char *rest : {"\"id\":13", "\"id\":\"x\"", "\"a\":1"})
 		assert_talk(state, std::string("{\"msgid\":14,") + rest + "}",
 		            "{\"msgid\":100,\"of\":14,\"errno\":3,\"errmsg\":\"log in first\"}", "");
-	assert_talk(state, "{\"msgid\":13}",
-	            "{\"msgid\":100,\"of\":13,\"errno\":3,\"errmsg\":\"log in first\"}", "");
+	assert_talk(state, "{\"msgid\":13}", "{\"msgid\":100,\"of\":13,\"errno\":3,\"errmsg\":\"log in first\"}", "");
 }
 
 static void the_id_must_be_the_account_of_the_connection(void **state)
@@ -100,8 +96,7 @@ static void the_id_must_be_the_account_of_the_connection(void **state)
 	            "{\"msgid\":100,\"of\":14,\"errno\":8,\"errmsg\":\"id is not the account of this "
 	            "connection\"}",
 	            "");
-	assert_talk(state, "{\"msgid\":14}",
-	            "{\"msgid\":100,\"of\":14,\"errno\":4,\"errmsg\":\"id is missing\"}", "");
+	assert_talk(state, "{\"msgid\":14}", "{\"msgid\":100,\"of\":14,\"errno\":4,\"errmsg\":\"id is missing\"}", "");
 	for (const char *id : {"0", "-13", "13.5", "\"13\"", "null", "1e300", "9007199254740992"})
 		assert_talk(state, std::string("{\"msgid\":14,\"id\":") + id + "}", wrong_type, "");
 	assert_talk(state, "{\"msgid\":13}", "", "login:li si ");
@@ -136,8 +131,7 @@ static void a_rejection_is_counted_and_told_once(void **state)
 	auto *t = static_cast<test *>(*state);
 
 	assert_talk(state, "{\"msgid\":15,\"req\":3}",
-	            "{\"msgid\":100,\"of\":15,\"req\":3,\"errno\":7,\"errmsg\":\"no \\\"such\\\" group\"}",
-	            "reject ");
+	            "{\"msgid\":100,\"of\":15,\"req\":3,\"errno\":7,\"errmsg\":\"no \\\"such\\\" group\"}", "reject ");
 	const struct route_counters &counters = *t->f->worker->counters.at(FIXTURE_REJECT);
 
 	assert_int_equal(counters.calls, 1);
@@ -149,10 +143,10 @@ static void calls_and_the_refusals_of_the_core_are_counted_by_route(void **state
 {
 	auto *t = static_cast<test *>(*state);
 
-	assert_int_equal(worker_fixture_talk(t->f.get(), t->peer,
-	                                     "{\"msgid\":11}{\"msgid\":11}{\"msgid\":13}{\"msgid\":102}\n")
-	                         .empty(),
-	                 0);
+	assert_int_equal(
+		worker_fixture_talk(t->f.get(), t->peer, "{\"msgid\":11}{\"msgid\":11}{\"msgid\":13}{\"msgid\":102}\n")
+			.empty(),
+		0);
 	assert_int_equal(t->f->worker->counters.at(FIXTURE_OPEN)->calls, 2);
 	assert_int_equal(t->f->worker->counters.at(FIXTURE_OPEN)->refused[CS_ERRNO_BAD_FRAME], 0);
 	assert_int_equal(t->f->worker->counters.at(FIXTURE_LOGIN)->calls, 1);
@@ -206,8 +200,7 @@ static void cost_is_charged_also_when_the_request_is_refused(void **state)
 	assert_true(t->c->bucket.tokens < 99000); /* 100 saved up, cost 2 */
 	const int64_t before = t->c->bucket.tokens;
 
-	assert_talk(state, "{\"msgid\":13}",
-	            "{\"msgid\":100,\"of\":13,\"errno\":3,\"errmsg\":\"log in first\"}", "");
+	assert_talk(state, "{\"msgid\":13}", "{\"msgid\":100,\"of\":13,\"errno\":3,\"errmsg\":\"log in first\"}", "");
 	assert_true(t->c->bucket.tokens < before);
 }
 
@@ -228,8 +221,7 @@ static void over_its_rate_a_connection_is_paused_not_refused(void **state)
 
 static void two_routes_of_one_msgid_name_both_files(void **)
 {
-	static const struct cs_route routes[] = {
-		{7, "X", [](void *, const struct cs_frame *) { return 0; }, 0, 1}, {}};
+	static const struct cs_route routes[] = {{7, "X", [](void *, const struct cs_frame *) { return 0; }, 0, 1}, {}};
 	struct plugin_set set;
 	struct dispatch_table table;
 	struct cs_error e;

@@ -34,8 +34,7 @@ static const sample samples[] = {
 	{"{\"msg\":\"\\u007b\\u0022\"}"sv, 1},
 	{"{\"msg\":\"\xe4\xbd\xa0\xe5\xa5\xbd \xf0\x9f\x98\x80\"}\n{\"k\xc3\xbc\":1}"sv, 2},
 	{"{\"a\":1}{\"a\":2}{\"a\":3}\n\n\n{\"a\":4} {\"a\":5}"sv, 5},
-	{"{\"long enough for the wide path of the scanner\":\"0123456789abcdef0123456789abcdef\\\"0123456789\"}"sv,
-         1},
+	{"{\"long enough for the wide path of the scanner\":\"0123456789abcdef0123456789abcdef\\\"0123456789\"}"sv, 1},
 	{"{\"malformed but balanced\": nonsense, [ }{\"a\":\"\x01\"}"sv, 2},
 };
 
@@ -113,9 +112,9 @@ static void a_frame_cut_at_any_two_places_is_found_whole(void **)
 
 		for (size_t a = 0; a <= s.bytes.size(); a++)
 			for (size_t b = a; b <= s.bytes.size(); b++)
-				assert_same(frames_of({s.bytes.substr(0, a), s.bytes.substr(a, b - a),
-				                       s.bytes.substr(b)}),
-				            whole);
+				assert_same(
+					frames_of({s.bytes.substr(0, a), s.bytes.substr(a, b - a), s.bytes.substr(b)}),
+					whole);
 	}
 }
 

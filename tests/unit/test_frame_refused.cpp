@@ -103,12 +103,10 @@ static void what_is_not_utf8_is_refused(void **)
 	};
 
 	for (const std::string_view text : bad)
-		assert_refused("{\"msgid\":1,\"a\":\"" + std::string(text) + "\"}",
-		               "not valid UTF-8 at byte 16");
+		assert_refused("{\"msgid\":1,\"a\":\"" + std::string(text) + "\"}", "not valid UTF-8 at byte 16");
 	assert_refused("{\"msgid\":1,\"\xff\":1}", "not valid UTF-8 at byte 12");
-	assert_passes(
-		"{\"msgid\":1,\"a\":"
-		"\"\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\"}");
+	assert_passes("{\"msgid\":1,\"a\":"
+	              "\"\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\"}");
 }
 
 static void control_characters_in_a_string_are_refused(void **)
@@ -170,8 +168,7 @@ static void a_key_twice_among_very_many_is_refused(void **)
 
 static void a_top_level_value_that_is_no_object_begins_no_frame(void **)
 {
-	for (const std::string_view text :
-	     {"[]"sv, "1"sv, "\"a\""sv, "true"sv, "null"sv, " {\"msgid\":1}"sv}) {
+	for (const std::string_view text : {"[]"sv, "1"sv, "\"a\""sv, "true"sv, "null"sv, " {\"msgid\":1}"sv}) {
 		struct frame_parser parser;
 
 		assert_int_equal(frame_parse(&parser, text.data(), text.size()), FRAME_BAD_BEGIN);
@@ -188,8 +185,7 @@ static void a_msgid_that_is_no_positive_integer_is_refused(void **)
 {
 	for (const std::string_view value : {"\"1\""sv, "null"sv, "true"sv, "[1]"sv, "{}"sv})
 		assert_refused("{\"msgid\":" + std::string(value) + "}", "msgid is no integer at byte 9");
-	for (const std::string_view value :
-	     {"1.5"sv, "0"sv, "-1"sv, "-0"sv, "4294967296"sv, "1e400"sv, "1e-1"sv})
+	for (const std::string_view value : {"1.5"sv, "0"sv, "-1"sv, "-0"sv, "4294967296"sv, "1e400"sv, "1e-1"sv})
 		assert_refused("{\"msgid\":" + std::string(value) + "}",
 		               "msgid is no integer from 1 to 4294967295 at byte 9");
 }
@@ -200,10 +196,9 @@ static void integers_may_be_written_in_any_json_notation(void **)
 	struct cs_error e;
 
 	for (const std::string_view value : {"100"sv, "1e2"sv, "1E+2"sv, "100.0"sv, "1000e-1"sv, "0.1e3"sv}) {
-		assert_int_equal(
-			parse("{\"msgid\":" + std::string(value) + ",\"req\":" + std::string(value) + "}",
-		              &request, &e),
-			0);
+		assert_int_equal(parse("{\"msgid\":" + std::string(value) + ",\"req\":" + std::string(value) + "}",
+		                       &request, &e),
+		                 0);
 		assert_int_equal(request.msgid, 100);
 		assert_int_equal(request.req, 100);
 	}
@@ -214,8 +209,7 @@ static void a_req_out_of_its_range_is_refused(void **)
 	struct cs_request request;
 	struct cs_error e;
 
-	for (const std::string_view value :
-	     {"-1"sv, "0.5"sv, "9007199254740992"sv, "9007199254740993"sv, "1e400"sv})
+	for (const std::string_view value : {"-1"sv, "0.5"sv, "9007199254740992"sv, "9007199254740993"sv, "1e400"sv})
 		assert_refused("{\"msgid\":1,\"req\":" + std::string(value) + "}",
 		               "req is no integer from 0 to 9007199254740991 at byte 17");
 	assert_refused("{\"msgid\":1,\"req\":\"1\"}", "req is no integer at byte 17");
@@ -322,8 +316,7 @@ static void a_refused_frame_still_tells_msgid_and_req(void **)
 
 	assert_int_equal(request.msgid, 6);
 	assert_int_equal(request.req, 9);
-	request = assert_refused("{\"msgid\":6,\"req\":-1}",
-	                         "req is no integer from 0 to 9007199254740991 at byte 17");
+	request = assert_refused("{\"msgid\":6,\"req\":-1}", "req is no integer from 0 to 9007199254740991 at byte 17");
 	assert_int_equal(request.msgid, 6);
 	assert_int_equal(request.req, -1);
 }
@@ -346,15 +339,13 @@ static void msgid_and_req_are_told_also_from_behind_the_mistake(void **)
 		assert_int_equal(request.req, 9);
 	}
 	for (const std::string_view msgid : {"4294967398"sv, "\"x\""sv, "-1"sv, "1.5"sv}) {
-		assert_int_equal(parse("{\"msgid\":" + std::string(msgid) + ",\"req\":3}", &request, &e),
-		                 CS_EINVAL);
+		assert_int_equal(parse("{\"msgid\":" + std::string(msgid) + ",\"req\":3}", &request, &e), CS_EINVAL);
 		assert_int_equal(request.msgid, 0);
 		assert_int_equal(request.req, 3);
 	}
 	for (const std::string_view req :
 	     {"-1"sv, "1.5"sv, "\"1\""sv, "9007199254740992"sv, "99999999999999999999"sv}) {
-		assert_int_equal(parse("{\"a\":01,\"req\":" + std::string(req) + "}", &request, &e),
-		                 CS_EINVAL);
+		assert_int_equal(parse("{\"a\":01,\"req\":" + std::string(req) + "}", &request, &e), CS_EINVAL);
 		assert_int_equal(request.req, -1);
 	}
 }
@@ -406,8 +397,7 @@ static void a_mistake_is_the_same_wherever_the_bytes_are_cut(void **)
 		assert_int_equal(parse(bytes, &request, &whole), CS_EINVAL);
 		for (size_t at = 1; at < bytes.size(); at++) {
 			struct frame_parser parser;
-			const std::vector<char> first(bytes.begin(),
-			                              bytes.begin() + static_cast<ptrdiff_t>(at));
+			const std::vector<char> first(bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(at));
 
 			assert_int_equal(frame_parse(&parser, first.data(), at), FRAME_MORE);
 			assert_int_equal(frame_parse(&parser, bytes.data(), bytes.size()), FRAME_COMPLETE);

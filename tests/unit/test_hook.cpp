@@ -114,9 +114,11 @@ static void who_rejects_has_refused_and_nobody_else_sees_the_frame(void **state)
 {
 	test *t = test_of(state);
 
-	t->f->hooks[FIXTURE_HOOK_OPEN] = [t](const struct cs_frame *frame) { return refuse(t, frame); };
-	assert_talk(t, R"({"msgid":11,"req":4})",
-	            R"({"msgid":100,"of":11,"req":4,"errno":8,"errmsg":"no swearing"})", "hook0 hook1 ");
+	t->f->hooks[FIXTURE_HOOK_OPEN] = [t](const struct cs_frame *frame) {
+		return refuse(t, frame);
+	};
+	assert_talk(t, R"({"msgid":11,"req":4})", R"({"msgid":100,"of":11,"req":4,"errno":8,"errmsg":"no swearing"})",
+	            "hook0 hook1 ");
 	assert_int_equal(t->c->owed, 0);
 	assert_int_equal(t->f->worker->counters.at(FIXTURE_OPEN)->calls, 1);
 	assert_int_equal(t->f->worker->counters.at(FIXTURE_OPEN)->refused[CS_ERRNO_NOT_ALLOWED], 1);
@@ -128,7 +130,9 @@ static void what_a_hook_rejects_or_answers_wrongly_is_refused_once_in_any_case(v
 	test *t = test_of(state);
 
 	for (const int verdict : {static_cast<int>(CS_REJECT), 7, static_cast<int>(CS_EINVAL)}) {
-		t->f->hooks[FIXTURE_HOOK_EARLY] = [verdict](const struct cs_frame *) { return verdict; };
+		t->f->hooks[FIXTURE_HOOK_EARLY] = [verdict](const struct cs_frame *) {
+			return verdict;
+		};
 		assert_talk(t, R"({"msgid":11})", R"({"msgid":100,"of":11,"errno":8,"errmsg":"refused"})", "hook0 ");
 		assert_int_equal(t->c->owed, 0);
 	}
@@ -197,7 +201,8 @@ static void a_frame_that_waited_may_be_rejected(void **state)
 	assert_talk(t, R"({"msgid":11,"req":2}{"msgid":102})", "", "hook0 hook1 ");
 	host_table.refuse(hooking_self(t), t->c->handle, &request, CS_ERRNO_NOT_ALLOWED, "no swearing");
 	assert_resume(t, CS_REJECT, 0,
-	              "{\"msgid\":100,\"of\":11,\"req\":2,\"errno\":8,\"errmsg\":\"no swearing\"}\n{\"msgid\":103}\n", "");
+	              "{\"msgid\":100,\"of\":11,\"req\":2,\"errno\":8,\"errmsg\":\"no swearing\"}\n{\"msgid\":103}\n",
+	              "");
 	assert_talk(t, R"({"msgid":11,"req":3})", "", "hook0 hook1 ");
 	assert_resume(t, CS_REJECT, 0, "{\"msgid\":100,\"of\":11,\"req\":3,\"errno\":8,\"errmsg\":\"refused\"}\n", "");
 	assert_int_equal(t->c->owed, 0);
@@ -255,7 +260,8 @@ static void whose_session_ended_goes_on_although_the_hook_never_says_its_verdict
 	conn_logout(t->c);
 	assert_talk(t, R"({"msgid":102})",
 	            "{\"msgid\":100,\"of\":13,\"req\":1,\"errno\":3,\"errmsg\":\"log in first\"}\n"
-	            R"({"msgid":103})", "closed:13 ");
+	            R"({"msgid":103})",
+	            "closed:13 ");
 }
 
 static struct conn *logging_out;
@@ -273,8 +279,8 @@ static void a_frame_whose_session_a_hook_ends_reaches_no_handler(void **state)
 	worker_fixture_bind(t->f.get(), t->c, 13);
 	logging_out = t->c;
 	t->f->hooks[FIXTURE_HOOK_EARLY] = log_out_and_pass;
-	assert_talk(t, R"({"msgid":13,"req":1})",
-	            R"({"msgid":100,"of":13,"req":1,"errno":3,"errmsg":"log in first"})", "hook0 closed:13 ");
+	assert_talk(t, R"({"msgid":13,"req":1})", R"({"msgid":100,"of":13,"req":1,"errno":3,"errmsg":"log in first"})",
+	            "hook0 closed:13 ");
 }
 
 /* Clients of the old kind send no req, so two requests can look the same. */
@@ -284,7 +290,9 @@ static void an_answer_to_an_earlier_request_is_not_taken_for_that_to_the_held_on
 	const struct cs_request request = {FIXTURE_OPEN, -1};
 	const struct cs_self *handler = t->f->worker->instances[0].get();
 
-	t->f->on_open = [](const struct cs_frame *) { return CS_DONE; };
+	t->f->on_open = [](const struct cs_frame *) {
+		return CS_DONE;
+	};
 	assert_talk(t, R"({"msgid":11})", "", "hook0 hook1 hook2 open ");
 	assert_int_equal(t->c->owed, 1);
 	t->f->hooks[FIXTURE_HOOK_LATE] = answer_pending;
@@ -315,10 +323,11 @@ static void a_node_that_drains_refuses_what_waited(void **state)
 	t->f->hooks[FIXTURE_HOOK_LATE] = answer_pending;
 	assert_talk(t, R"({"msgid":11,"req":1})", "", "hook0 hook1 hook2 ");
 	conn_table_drain(t->f->worker);
-	assert_resume(t, CS_PASS, CS_ECANCELED,
-	              "{\"msgid\":100,\"of\":0,\"errno\":13,\"errmsg\":\"this node is going away, connect again\"}\n"
-	              "{\"msgid\":100,\"of\":11,\"req\":1,\"errno\":13,\"errmsg\":\"this node is going away, connect again\"}\n",
-	              "");
+	assert_resume(
+		t, CS_PASS, CS_ECANCELED,
+		"{\"msgid\":100,\"of\":0,\"errno\":13,\"errmsg\":\"this node is going away, connect again\"}\n"
+		"{\"msgid\":100,\"of\":11,\"req\":1,\"errno\":13,\"errmsg\":\"this node is going away, connect again\"}\n",
+		"");
 }
 
 static void what_a_hook_holds_of_somebody_without_a_login_counts_as_his(void **state)

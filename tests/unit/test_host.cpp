@@ -11,19 +11,18 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "core/base/log.h"
+#include "core/base/loop.h"
+#include "core/base/worker.h"
 #include "core/net/conn.h"
 #include "core/net/throttle.h"
 #include "core/plugin/conn_calls.h"
-#include "core/session/session.h"
 #include "core/plugin/dispatch.h"
-#include "core/base/log.h"
-#include "core/base/loop.h"
 #include "core/plugin/plugin.h"
 #include "core/session/session.h"
-#include "core/base/worker.h"
 
-#include <setjmp.h>
 #include <cstdarg>
+#include <setjmp.h>
 
 extern "C" {
 #include <cmocka.h>
@@ -34,12 +33,12 @@ struct fixture {
 	struct throttle throttle;
 	struct worker_shared shared;
 	struct dispatch_table dispatch;
-	struct core_conf conf{};
+	struct core_conf conf {};
 	struct worker *worker = nullptr;
 	struct plugin provider, user;
 	struct cs_self *self = nullptr;
 	std::vector<unique_fd> peers;
-	std::vector<std::pair<cs_conn, int>> claims;   /* as they were completed */
+	std::vector<std::pair<cs_conn, int>> claims; /* as they were completed */
 	std::vector<cs_account> closed;
 	bool hold = false;
 	int fired = 0;
@@ -72,9 +71,9 @@ static struct cs_self *add_instance(struct fixture *f, struct plugin *p, unsigne
 static int set_up(void **state)
 {
 	auto *f = new fixture;
-	struct cs_error e{};
+	struct cs_error e {};
 
-	log_set_level((enum cs_log_level)-1);
+	log_set_level((enum cs_log_level) - 1);
 	f->conf.max_frame = 65536;
 	f->conf.max_connections = 100;
 	f->conf.login_memory = 1 << 20;
@@ -153,8 +152,13 @@ static void note_claim(void *state, cs_conn conn, int result, void *arg)
 
 static void claim(struct fixture *f, cs_conn conn, cs_account account, unsigned flags)
 {
-	const struct cs_claim wanted = {.account = account, .device = 0, .name = "name", .generation = 0, .want = 0,
-	                                .flags = flags, .spare = {}};
+	const struct cs_claim wanted = {.account = account,
+	                                .device = 0,
+	                                .name = "name",
+	                                .generation = 0,
+	                                .want = 0,
+	                                .flags = flags,
+	                                .spare = {}};
 
 	assert_int_equal(host_table.claim(f->self, conn, &wanted, note_claim, f), 0);
 }
@@ -366,7 +370,7 @@ static void timers_can_be_deleted_in_any_order(void **state)
 		host_table.timer_del(f->self, timers[i]);
 	host_table.timer_del(f->self, nullptr);
 	assert_int_equal(f->self->timers.size(), 0);
-	host_table.timer_add(f->self, 60000, 1, count_fired, &provider_state);   /* left to the end of the instance */
+	host_table.timer_add(f->self, 60000, 1, count_fired, &provider_state); /* left to the end of the instance */
 }
 
 /* ---- the rest */
@@ -387,7 +391,9 @@ static void a_service_is_found_by_name_and_version(void **state)
 static void calls_for_a_connection_that_is_gone_are_refused(void **state)
 {
 	auto *f = (struct fixture *)*state;
-	const struct cs_request request{.msgid = 6, .req = 1};
+	const struct cs_request request {
+		.msgid = 6, .req = 1
+	};
 	uint64_t position = 0;
 
 	host_table.answer(f->self, 99, &request, "");
@@ -403,7 +409,9 @@ static void calls_for_a_connection_that_is_gone_are_refused(void **state)
 static void a_long_refusal_is_cut_between_characters(void **state)
 {
 	auto *f = (struct fixture *)*state;
-	const struct cs_request request{.msgid = 6, .req = 1};
+	const struct cs_request request {
+		.msgid = 6, .req = 1
+	};
 	const cs_conn conn = add_conn(f);
 	std::string text, answer(4096, '\0');
 

@@ -140,9 +140,9 @@ static std::string ask_presence(struct test *t, const std::vector<cs_account> &a
 	const int before = t->presences;
 	std::string text;
 
-	assert_int_equal(host_table.presence(self_of(t), 0, accounts.data(), online.data(), accounts.size(),
-	                                     note_presence, t),
-	                 0);
+	assert_int_equal(
+		host_table.presence(self_of(t), 0, accounts.data(), online.data(), accounts.size(), note_presence, t),
+		0);
 	assert_int_equal(t->presences, before);
 	assert_true(worker_fixture_wait(t->f.get(), [&] { return t->presences > before; }));
 	assert_int_equal(t->presence_result, 0);

@@ -32,8 +32,7 @@ static int set_up(void **state)
 	struct cs_error e;
 
 	t->f = worker_fixture_make();
-	if (listener_parse("127.0.0.1:0", &t->addresses, &e) != 0 ||
-	    listener_reserve(&t->addresses, &e) != 0 ||
+	if (listener_parse("127.0.0.1:0", &t->addresses, &e) != 0 || listener_reserve(&t->addresses, &e) != 0 ||
 	    listener_open_all(t->f->worker, t->addresses, &e) != 0)
 		return -1;
 	*state = t.release();
@@ -53,8 +52,7 @@ static int connect_to(test *t)
 	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_int_not_equal(fd, -1);
-	assert_int_equal(
-		connect(fd, reinterpret_cast<sockaddr *>(&t->addresses[0].address), t->addresses[0].size), 0);
+	assert_int_equal(connect(fd, reinterpret_cast<sockaddr *>(&t->addresses[0].address), t->addresses[0].size), 0);
 	t->f->peers.push_back(fd);
 	return fd;
 }
@@ -79,8 +77,8 @@ static void addresses_are_numeric_with_a_port(void **)
 static void other_addresses_are_refused(void **)
 {
 	for (const char *text :
-	     {"", " , ", "6000", "localhost:6000", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536",
-	      "127.0.0.1:-1", "127.0.0.1:60a", "::1:6000", "[::1]", "[127.0.0.1]:1", "[]:1", ":6000"}) {
+	     {"", " , ", "6000", "localhost:6000", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1",
+	      "127.0.0.1:60a", "::1:6000", "[::1]", "[127.0.0.1]:1", "[]:1", ":6000"}) {
 		std::vector<struct listen_address> addresses;
 		struct cs_error e = {""};
 
@@ -91,18 +89,29 @@ static void other_addresses_are_refused(void **)
 
 static void a_refused_address_says_what_to_write(void **)
 {
-	static const char every[] = ": write 0.0.0.0:6001 for every IPv4 address, [::]:6001 for every IPv6 address, or both";
+	static const char every[] =
+		": write 0.0.0.0:6001 for every IPv4 address, [::]:6001 for every IPv6 address, or both";
 	static const char name[] = ": names are not looked up; write an address, such as 127.0.0.1:6000 or [::1]:6000";
 	static const char port[] = ": a port from 0 to 65535 must follow, as in 127.0.0.1:6000 or [::1]:6000";
 	static const char brackets[] = ": an IPv6 address stands in brackets, as in [::1]:6000";
 	static const struct {
 		const char *text, *advice;
 	} refused[] = {
-		{"*:6001", every},          {":6001", every},          {"6001", every},
-		{"localhost:6001", name},   {"chat.example.org:1", name}, {"0.0.0:6001", name},
-		{"127.0.0.1", port},        {"[::1]", port},           {"[::]:", port},
-		{"0.0.0.0:65536", port},    {"0.0.0.0:6o00", port},    {"localhost", port},
-		{"::1:6001", brackets},     {":::6001", brackets},     {"*", port},
+		{"*:6001", every},
+		{":6001", every},
+		{"6001", every},
+		{"localhost:6001", name},
+		{"chat.example.org:1", name},
+		{"0.0.0:6001", name},
+		{"127.0.0.1", port},
+		{"[::1]", port},
+		{"[::]:", port},
+		{"0.0.0.0:65536", port},
+		{"0.0.0.0:6o00", port},
+		{"localhost", port},
+		{"::1:6001", brackets},
+		{":::6001", brackets},
+		{"*", port},
 	};
 
 	for (const auto &[text, advice] : refused) {
@@ -132,7 +141,8 @@ static void other_ports_families_and_port_0_are_not_the_same_address(void **)
 	struct cs_error e;
 
 	assert_int_equal(listener_parse("0.0.0.0:6000 0.0.0.0:6001 [::]:6000 127.0.0.1:6000 127.0.0.1:0 127.0.0.1:0",
-	                                &addresses, &e), 0);
+	                                &addresses, &e),
+	                 0);
 	assert_int_equal(addresses.size(), 6);
 }
 
@@ -142,8 +152,7 @@ static void a_port_that_somebody_listens_on_is_refused(void **state)
 	struct cs_error e;
 
 	assert_int_equal(listener_reserve(&t->addresses, &e), CS_EINVAL);
-	assert_string_equal(
-		e.text, ("cannot listen on " + t->addresses[0].text + ": Address already in use").c_str());
+	assert_string_equal(e.text, ("cannot listen on " + t->addresses[0].text + ": Address already in use").c_str());
 }
 
 static void a_free_port_takes_the_place_of_0(void **state)
@@ -192,8 +201,8 @@ static void at_max_connections_accepting_pauses_and_goes_on(void **state)
 	assert_true(turns_in_200_ms(t) < 20);
 	assert_int_equal(live(t), 2);
 	conn_close(t->f->worker->conns->slots[0].get(), "test");
-	assert_true(worker_fixture_wait(
-		t->f.get(), [&] { return t->f->worker->conns->slots[0] != nullptr && live(t) == 2; }));
+	assert_true(worker_fixture_wait(t->f.get(),
+	                                [&] { return t->f->worker->conns->slots[0] != nullptr && live(t) == 2; }));
 }
 
 /* Workers beside the fixture's own, which listen on the same port. */
@@ -236,7 +245,7 @@ static void close_everywhere(test *t)
 {
 	for (const auto &w : t->f->shared.workers) {
 		for (const auto &c : w->conns->slots)
-			if (c != nullptr)
+			if (c)
 				conn_close_quietly(c.get(), "test");
 		loop_drain(&w->loop);
 	}
@@ -254,16 +263,15 @@ static void the_last_place_costs_nobody_his_own_while_nobody_waits(void **state)
 		assert_int_not_equal(fd, -1);
 		/* All that are there have waited for a login longer than the grace for newcomers. */
 		for (const auto &c : t->f->worker->conns->slots)
-			if (c != nullptr)
+			if (c)
 				c->guest_since -= 60000;
 	}
 	worker_fixture_turn(t->f.get());
 	assert_int_equal(t->f->shared.connections, 3);
 	assert_int_equal(t->f->worker->conns->turned_away[CONN_TURN_FULL], 0);
 	(void)connect_to(t);
-	assert_true(worker_fixture_wait(t->f.get(), [&] {
-		return t->f->worker->conns->turned_away[CONN_TURN_FULL] == 1;
-	}));
+	assert_true(
+		worker_fixture_wait(t->f.get(), [&] { return t->f->worker->conns->turned_away[CONN_TURN_FULL] == 1; }));
 }
 
 static void all_workers_together_keep_to_max_connections(void **state)
@@ -309,9 +317,7 @@ static void a_closed_listener_accepts_nothing_more(void **state)
 	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	listener_close_all(t->f->worker);
-	assert_int_equal(
-		connect(fd, reinterpret_cast<sockaddr *>(&t->addresses[0].address), t->addresses[0].size),
-		-1);
+	assert_int_equal(connect(fd, reinterpret_cast<sockaddr *>(&t->addresses[0].address), t->addresses[0].size), -1);
 	t->f->peers.push_back(fd);
 }
 

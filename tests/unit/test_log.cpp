@@ -66,7 +66,7 @@ static void set_zone(const char *zone)
 /* The offset of the zone, in seconds, as the line says the time. */
 static void assert_time_of_zone(const char *zone, const char *offset, long seconds)
 {
-	struct tm said{};
+	struct tm said {};
 
 	set_zone(zone);
 	const time_t before = time(nullptr);
@@ -88,7 +88,7 @@ static void a_line_begins_with_the_local_time_and_its_offset(void **)
 /* The stream that standard error is at the moment, less by one where it is another. */
 static void set_journal(int less)
 {
-	struct stat status{};
+	struct stat status {};
 
 	assert_int_equal(fstat(STDERR_FILENO, &status), 0);
 	const std::string stream = std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino - (ino_t)less);
@@ -161,7 +161,9 @@ static void control_characters_are_made_visible(void **)
 static void control_characters_above_ascii_are_made_visible_and_letters_are_kept(void **)
 {
 	const std::string text = captured([] {
-		log_error("name=%s", "\xc2\x9b" "31m \x9b" "2J \xc3\x9b\xc2\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
+		log_error("name=%s", "\xc2\x9b"
+		                     "31m \x9b"
+		                     "2J \xc3\x9b\xc2\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
 	});
 
 	assert_string_equal(text.c_str(), "error name=\\xc2\\x9b31m \\x9b2J "

@@ -21,7 +21,7 @@ extern "C" {
 #include <cmocka.h>
 }
 
-static constexpr uint64_t MODEL_USERS_COUNT = 9;
+static constexpr uint64_t model_users_count = 9;
 
 struct model_fixture {
 	test_store store; /* SQLite */
@@ -47,7 +47,7 @@ static inline int model_set_up(void **state)
 
 	f->db = model_open(f);
 	*state = f;
-	for (uint64_t i = 1; i <= MODEL_USERS_COUNT; i++)
+	for (uint64_t i = 1; i <= model_users_count; i++)
 		if (user_insert(f->db, "user " + std::to_string(i), "hash", 1000, &id) || id != i)
 			return 1;
 	return 0;

@@ -141,8 +141,8 @@ static void a_stored_cid_is_a_duplicate_and_is_answered_with_the_first_ones_seq(
 static void a_cid_twice_in_one_batch_is_stored_once(void **state)
 {
 	cs_db *db = model_db(state);
-	std::vector<message_append> items = {to_user(1, 2, "a"), to_user(1, 2), to_user(1, 2, "a"),
-	                                     to_user(1, 2, "a"), to_user(1, 2, "b")};
+	std::vector<message_append> items = {to_user(1, 2, "a"), to_user(1, 2), to_user(1, 2, "a"), to_user(1, 2, "a"),
+	                                     to_user(1, 2, "b")};
 
 	items[0].created = 1;
 	assert_int_equal(append_once(db, &items, false), CS_DB_DUPLICATE);
@@ -258,7 +258,7 @@ static void a_batch_takes_few_statements(void **state)
 	std::vector<message_cursor> cursors;
 
 	for (uint64_t i = 0; i < 63; i++)
-		items.push_back(to_user(1 + i % 5, 6 + i % 4));   /* 20 pairs */
+		items.push_back(to_user(1 + i % 5, 6 + i % 4)); /* 20 pairs */
 	assert_int_equal(append(model_db(state), &items), 0);
 	c.driver.query = count_query;
 	c.base.driver = &c.driver;
@@ -286,7 +286,7 @@ struct book {
 
 static void check_item(book *b, const message_append &item)
 {
-	const bool known = item.to >= 1 && item.to <= MODEL_USERS_COUNT;
+	const bool known = item.to >= 1 && item.to <= model_users_count;
 	const auto key = std::make_pair(std::min(item.sender, item.to), std::max(item.sender, item.to));
 	const auto cid = std::make_pair(item.sender, std::string(item.cid));
 
@@ -318,22 +318,20 @@ static void random_batches_keep_every_promise(void **state)
 
 		for (size_t size = random() % 200; items.size() < size;) {
 			const bool named = random() % 3 == 0;
-			items.push_back(to_user(1 + random() % MODEL_USERS_COUNT,
-			                        named ? 1 + random() % MODEL_USERS_COUNT : random() % 11,
-			                        named ? std::string_view(cids[random() % cids.size()])
-			                              : std::string_view()));
+			items.push_back(
+				to_user(1 + random() % model_users_count,
+			                named ? 1 + random() % model_users_count : random() % 11,
+			                named ? std::string_view(cids[random() % cids.size()]) : std::string_view()));
 		}
 		assert_int_equal(append(db, &items), 0);
 		for (const message_append &item : items)
 			check_item(&b, item);
 	}
-	assert_int_equal(
-		test_number(db,
-	                    "SELECT count(*) FROM (SELECT conversation, count(*) n, max(seq) m, min(seq) s"
-	                    " FROM message GROUP BY conversation) x"
-	                    " JOIN conversation c ON c.id = x.conversation"
-	                    " WHERE n <> m OR s <> 1 OR m <> c.last_seq"),
-		0);
+	assert_int_equal(test_number(db, "SELECT count(*) FROM (SELECT conversation, count(*) n, max(seq) m, min(seq) s"
+	                                 " FROM message GROUP BY conversation) x"
+	                                 " JOIN conversation c ON c.id = x.conversation"
+	                                 " WHERE n <> m OR s <> 1 OR m <> c.last_seq"),
+	                 0);
 	assert_true(test_number(db, "SELECT count(*) FROM message") > 5000);
 }
 

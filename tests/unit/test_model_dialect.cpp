@@ -81,8 +81,7 @@ static void mysql_gets_its_own_upserts_and_row_locks(void **)
 	assert_int_equal(count(texts, "ON DUPLICATE KEY UPDATE last_seq = VALUES(last_seq)"), 1);
 	assert_int_equal(count(texts, "delivered_seq = GREATEST(delivered_seq, VALUES(delivered_seq))"), 1);
 	assert_int_equal(count(texts, "ORDER BY id FOR UPDATE"), 1);
-	assert_int_equal(
-		count(texts, "SELECT last_seq FROM conversation WHERE id = ? AND kind = 1 FOR UPDATE"), 1);
+	assert_int_equal(count(texts, "SELECT last_seq FROM conversation WHERE id = ? AND kind = 1 FOR UPDATE"), 1);
 	/* The pairs that were made are read again by a locking read, the others once without. */
 	assert_int_equal(count(texts, "SELECT low, high, id"), 2);
 	/* Before friends and groups of an account are counted. */
@@ -99,8 +98,7 @@ static void sqlite_gets_its_own_upserts_and_no_row_locks(void **)
 	assert_int_equal(count(texts, "FOR UPDATE"), 0);
 	assert_int_equal(count(texts, "ON CONFLICT DO NOTHING"), 2);
 	assert_int_equal(count(texts, "ON CONFLICT (id) DO UPDATE SET last_seq = excluded.last_seq"), 1);
-	assert_int_equal(
-		count(texts, "ON CONFLICT (account, device, conversation) DO UPDATE SET delivered_seq"), 1);
+	assert_int_equal(count(texts, "ON CONFLICT (account, device, conversation) DO UPDATE SET delivered_seq"), 1);
 }
 
 static void no_dialect_gets_an_update_with_case(void **)

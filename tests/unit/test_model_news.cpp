@@ -10,9 +10,8 @@
 
 static message_news news_of(const std::vector<message_news> &all, conversation_kind kind, uint64_t of)
 {
-	const auto at = std::find_if(all.begin(), all.end(), [=](const message_news &news) {
-		return news.kind == kind && news.of == of;
-	});
+	const auto at = std::find_if(all.begin(), all.end(),
+	                             [=](const message_news &news) { return news.kind == kind && news.of == of; });
 
 	return at == all.end() ? message_news() : *at;
 }
@@ -27,8 +26,7 @@ static int store_cursor(cs_db *db, uint64_t account, uint64_t conversation, uint
 static void news_are_the_conversations_above_the_cursor(void **state)
 {
 	cs_db *db = model_db(state);
-	std::vector<message_append> items = {to_user(5, 2), to_user(5, 2), to_user(7, 5), to_user(5, 5),
-	                                     to_user(1, 2)};
+	std::vector<message_append> items = {to_user(5, 2), to_user(5, 2), to_user(7, 5), to_user(5, 5), to_user(1, 2)};
 	std::vector<message_news> news(3);
 
 	assert_int_equal(append(db, &items), 0);
@@ -70,7 +68,7 @@ static void news_of_many_accounts_are_those_of_each(void **state)
 	assert_int_equal(append(db, &more), 0);
 	assert_int_equal(store_cursor(db, 5, items[0].conversation, 1), 0);
 	assert_int_equal(store_cursor(db, 7, items[2].conversation, 1), 0);
-	for (uint64_t account = 1; account <= MODEL_USERS_COUNT; account++)
+	for (uint64_t account = 1; account <= model_users_count; account++)
 		accounts.push_back(account);
 	assert_int_equal(message_news_of(db, accounts, &all), 0);
 	size_t expected = 0;
@@ -138,8 +136,7 @@ static void one_conversation_is_found_with_or_without_news(void **state)
 	assert_int_equal(news.delivered_seq, 1);
 	assert_int_equal(message_news_find(db, 4, CONVERSATION_PAIR, 4, &news), 0);
 	assert_int_equal(news.of, 4);
-	assert_int_equal(message_news_find(db, 2, CONVERSATION_GROUP, items[0].conversation, &news),
-	                 MODEL_NONE);
+	assert_int_equal(message_news_find(db, 2, CONVERSATION_GROUP, items[0].conversation, &news), MODEL_NONE);
 }
 
 static void a_stranger_is_no_member_whatever_its_cursor_says(void **state)
@@ -220,8 +217,7 @@ static int see_plan_of_mysql(void *arg, const cs_db_value *columns, size_t)
 	return 0;
 }
 
-static int spy_query(cs_db *db, const char *sql, const cs_db_value *values, size_t count, cs_db_row_fn *row,
-                     void *arg)
+static int spy_query(cs_db *db, const char *sql, const cs_db_value *values, size_t count, cs_db_row_fn *row, void *arg)
 {
 	spy *s = spy_of(db);
 	const bool mysql = s->driver.dialect == CS_DB_MYSQL;
@@ -245,16 +241,16 @@ static void fill_mariadb(cs_db *db)
 {
 	const char *const texts[] = {
 		"INSERT INTO account (name, password, created) SELECT CONCAT('f', seq), '', 0 FROM "
-	        "seq_1_to_2000",
+		"seq_1_to_2000",
 		"INSERT INTO friend SELECT id, id + 1 FROM account WHERE id BETWEEN 101 AND 1900",
 		"INSERT INTO conversation (kind, low, high, last_seq)"
 		" SELECT 0, id, id + 1, 1 FROM account WHERE id BETWEEN 101 AND 1900",
 		"INSERT INTO conversation (kind, name, last_seq) SELECT 1, CONCAT('f', seq), 1 FROM "
-	        "seq_1_to_500",
+		"seq_1_to_500",
 		"INSERT INTO member SELECT c.id, a.id, 0, 0 FROM conversation c JOIN account a"
 		" ON a.id BETWEEN 101 + c.id % 1000 AND 110 + c.id % 1000 WHERE c.kind = 1",
 		"INSERT INTO message SELECT id, 1, 101 + id % 1500, CONCAT('f', id), 'x', 0 FROM "
-	        "conversation",
+		"conversation",
 		"INSERT INTO `cursor` SELECT low, 0, id, 1, 0 FROM conversation WHERE kind = 0",
 		"ANALYZE TABLE account, friend, conversation, member, message, `cursor`",
 	};
@@ -294,7 +290,7 @@ static void no_statement_reads_a_whole_table(void **state)
 	std::vector<user_login> logins;
 	std::vector<user_login *> login_pointers;
 	for (uint64_t i = 0; i < 100; i++)
-		logins.push_back({1 + i % MODEL_USERS_COUNT, 0});
+		logins.push_back({1 + i % model_users_count, 0});
 	for (user_login &login : logins)
 		login_pointers.push_back(&login);
 	for (const size_t size : {1, 100})
@@ -321,7 +317,7 @@ static void no_statement_reads_a_whole_table(void **state)
 	std::vector<account_news> of_many;
 	std::vector<uint64_t> accounts(100);
 	for (uint64_t i = 0; i < 100; i++)
-		accounts[i] = s.driver.dialect == CS_DB_MYSQL ? 200 + i : 1 + i % MODEL_USERS_COUNT;
+		accounts[i] = s.driver.dialect == CS_DB_MYSQL ? 200 + i : 1 + i % model_users_count;
 	for (const size_t size : {1, 4, 16, 100})
 		assert_int_equal(message_news_of(db, {accounts.data(), size}, &of_many), 0);
 	assert_int_equal(message_news_find(db, 1, CONVERSATION_PAIR, 2, &news), 0);

@@ -64,8 +64,8 @@ static void a_network_holds_what_agrees_in_its_bits(void **)
 {
 	const auto networks = list_of(" 10.0.0.0/8,172.16.0.0/12\t2001:db8:8000::/33 ");
 
-	for (const char *inside : {"10.0.0.0", "10.255.255.255", "172.16.0.1", "172.31.255.255",
-	                           "2001:db8:8000::1", "2001:db8:ffff:ffff::"})
+	for (const char *inside :
+	     {"10.0.0.0", "10.255.255.255", "172.16.0.1", "172.31.255.255", "2001:db8:8000::1", "2001:db8:ffff:ffff::"})
 		assert_true(holds(networks, inside));
 	for (const char *outside : {"9.255.255.255", "11.0.0.0", "172.15.255.255", "172.32.0.0",
 	                            "2001:db8:7fff::", "2001:db9:8000::", "::10.0.0.1", "::ffff:10.0.0.1"})
@@ -90,10 +90,9 @@ static void a_local_socket_is_in_no_network(void **)
 
 static void what_is_no_network_is_refused_and_named(void **)
 {
-	for (const char *text :
-	     {"localhost", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/8x", "10.0.0/8", "::/129",
-	      "::1/", "10.0.0.1/8", "2001:db8::1/32", "10.0.0.128/24", "/8", "127.0.0.1:6000", "[::1]",
-	      "10.0.0.0/8/8", "10.0.0.0 - 10.0.0.9"}) {
+	for (const char *text : {"localhost", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/8x", "10.0.0/8",
+	                         "::/129", "::1/", "10.0.0.1/8", "2001:db8::1/32", "10.0.0.128/24", "/8",
+	                         "127.0.0.1:6000", "[::1]", "10.0.0.0/8/8", "10.0.0.0 - 10.0.0.9"}) {
 		std::vector<network> networks;
 		cs_error e = {""};
 
@@ -119,9 +118,9 @@ static uint64_t client_of(const char *text)
 
 static void clients_are_told_apart_by_ipv4_address_or_ipv6_slash_64(void **)
 {
-	const char *const different[] = {"192.0.2.7",       "192.0.2.8",       "255.255.255.255",
-	                                 "2001:db8:0:1::1", "2001:db8:0:2::1", "2001:db8::1",
-	                                 "::1",             "fe80::1",         "0:0:c000:207::"};
+	const char *const different[] = {
+		"192.0.2.7",   "192.0.2.8", "255.255.255.255", "2001:db8:0:1::1", "2001:db8:0:2::1",
+		"2001:db8::1", "::1",       "fe80::1",         "0:0:c000:207::"};
 
 	for (const char *one : different)
 		for (const char *other : different)

@@ -25,14 +25,14 @@ static const struct cs_option good = {"number", CS_OPTION_INTEGER, offsetof(pair
 static std::string check(struct cs_option option)
 {
 	const struct cs_option table[] = {option, {nullptr, CS_OPTION_BOOL, 0, 0, 0, nullptr, nullptr, 0, nullptr}};
-	struct cs_error e{};
+	struct cs_error e {};
 
 	return conf_check_options(table, sizeof(struct pair), &e) == 0 ? "" : e.text;
 }
 
 static void the_tables_of_the_core_are_sound(void **)
 {
-	struct cs_error e{};
+	struct cs_error e {};
 
 	assert_int_equal(conf_check_options(core_options, sizeof(struct core_conf), &e), 0);
 	assert_int_equal(conf_check_options(store_options, sizeof(struct store_conf), &e), 0);
@@ -44,10 +44,12 @@ static void an_offset_outside_of_the_struct_is_refused(void **)
 {
 	struct cs_option o = good;
 
-	for (const size_t offset : {sizeof(struct pair), sizeof(struct pair) - 4, (size_t)9, SIZE_MAX - 7}) {
+	for (const size_t offset :
+	     {sizeof(struct pair), sizeof(struct pair) - 4, static_cast<size_t>(9), SIZE_MAX - 7}) {
 		o.offset = offset;
 		assert_string_equal(check(o).c_str(), ("option number: its offset " + std::to_string(offset) +
-		                                       " does not fit a struct of 24 bytes").c_str());
+		                                       " does not fit a struct of 24 bytes")
+		                                              .c_str());
 	}
 }
 
@@ -83,14 +85,14 @@ static void a_choice_without_choices_a_missing_help_and_an_unknown_type_are_refu
 	o.help = nullptr;
 	assert_string_equal(check(o).c_str(), "option number: it has no help");
 	o = good;
-	o.type = (enum cs_option_type)7;
+	o.type = static_cast<enum cs_option_type>(7);
 	assert_string_equal(check(o).c_str(), "option number: unknown type 7");
 }
 
 static void a_key_twice_is_refused(void **)
 {
 	const struct cs_option table[] = {good, good, {nullptr, CS_OPTION_BOOL, 0, 0, 0, nullptr, nullptr, 0, nullptr}};
-	struct cs_error e{};
+	struct cs_error e {};
 
 	assert_int_equal(conf_check_options(table, sizeof(struct pair), &e), CS_EINVAL);
 	assert_string_equal(e.text, "option number: it is there twice");
@@ -125,7 +127,7 @@ static void a_reload_keeps_fixed_options_and_names_those_that_changed(void **)
 	};
 	struct conf_file file;
 	struct conf_struct before, after;
-	struct cs_error e{};
+	struct cs_error e {};
 
 	assert_int_equal(conf_bind(&file, "s", table, sizeof(struct pair), &before, &e), 0);
 	for (const char *text : {"s.text=new", "s.number=5", "s.choice=b"})
@@ -138,7 +140,7 @@ static void a_reload_keeps_fixed_options_and_names_those_that_changed(void **)
 	assert_string_equal(changed[1].c_str(), "choice");
 	conf_keep_fixed(table, before.memory.get(), &after);
 	before = {};
-	const auto *now = (const struct pair *)after.memory.get();
+	const auto *now = reinterpret_cast<const struct pair *>(after.memory.get());
 
 	assert_string_equal(now->text, "old");
 	assert_int_equal(now->number, 5);

@@ -64,12 +64,9 @@ static const std::vector<sample> &whole_samples()
 		{"PROXY UNKNOWN " + std::string(107 - 16, 'x') + "\r\n", PROXYPROTO_LOCAL, ""},
 		{version_2(0x21, 0x11, addresses_4), PROXYPROTO_ADDRESS, "192.0.2.7 4660"},
 		{version_2(0x21, 0x21, addresses_6), PROXYPROTO_ADDRESS, "2001:db8::7 4660"},
-		{version_2(0x21, 0x11, std::string(addresses_4) + extra), PROXYPROTO_ADDRESS,
-	         "192.0.2.7 4660"},
-		{version_2(0x21, 0x21, std::string(addresses_6) + extra), PROXYPROTO_ADDRESS,
-	         "2001:db8::7 4660"},
-		{version_2(0x21, 0x11, std::string(addresses_4) + most), PROXYPROTO_ADDRESS,
-	         "192.0.2.7 4660"},
+		{version_2(0x21, 0x11, std::string(addresses_4) + extra), PROXYPROTO_ADDRESS, "192.0.2.7 4660"},
+		{version_2(0x21, 0x21, std::string(addresses_6) + extra), PROXYPROTO_ADDRESS, "2001:db8::7 4660"},
+		{version_2(0x21, 0x11, std::string(addresses_4) + most), PROXYPROTO_ADDRESS, "192.0.2.7 4660"},
 		{version_2(0x20, 0x00, ""), PROXYPROTO_LOCAL, ""},
 		{version_2(0x20, 0x11, addresses_4), PROXYPROTO_LOCAL, ""},
 		{version_2(0x20, 0x11, "short"), PROXYPROTO_LOCAL, ""},
@@ -107,8 +104,7 @@ static const std::vector<sample> &malformed_samples()
 		{"PROXY TCP4 2001:db8::7 2001:db8::1 1 2\r\n", PROXYPROTO_MALFORMED, "bad source address"},
 		{"PROXY TCP6 192.0.2.7 198.51.100.1 1 2\r\n", PROXYPROTO_MALFORMED, "bad source address"},
 		{"PROXY TCP6 fe80::1%eth0 fe80::2 1 2\r\n", PROXYPROTO_MALFORMED, "bad source address"},
-		{"PROXY TCP6 " + std::string(60, '1') + " ::1 1 2\r\n", PROXYPROTO_MALFORMED,
-	         "bad source address"},
+		{"PROXY TCP6 " + std::string(60, '1') + " ::1 1 2\r\n", PROXYPROTO_MALFORMED, "bad source address"},
 		{"PROXY TCP4 192.0.2.7\r\n", PROXYPROTO_MALFORMED, "bad destination address"},
 		{"PROXY TCP4 192.0.2.7 x 1 2\r\n", PROXYPROTO_MALFORMED, "bad destination address"},
 		{"PROXY TCP4 192.0.2.7 198.51.100.1\r\n", PROXYPROTO_MALFORMED, "bad source port"},
@@ -119,15 +115,13 @@ static const std::vector<sample> &malformed_samples()
 		{"PROXY TCP4 192.0.2.7 198.51.100.1 1x 2\r\n", PROXYPROTO_MALFORMED, "bad source port"},
 		{"PROXY TCP4 192.0.2.7 198.51.100.1 1\r\n", PROXYPROTO_MALFORMED, "bad destination port"},
 		{"PROXY TCP4 192.0.2.7 198.51.100.1 1 \r\n", PROXYPROTO_MALFORMED, "bad destination port"},
-		{"PROXY TCP4 192.0.2.7 198.51.100.1 1 99999999999\r\n", PROXYPROTO_MALFORMED,
-	         "bad destination port"},
+		{"PROXY TCP4 192.0.2.7 198.51.100.1 1 99999999999\r\n", PROXYPROTO_MALFORMED, "bad destination port"},
 		{"PROXY TCP4 192.0.2.7 198.51.100.1 1 2 3\r\n", PROXYPROTO_MALFORMED, "more than two ports"},
 		{"PROXY TCP4 192.0.2.7 198.51.100.1 1 2 \r\n", PROXYPROTO_MALFORMED, "more than two ports"},
 		{"PROXY TCP4 192.0.2.7 198.51.100.1 1 2\n", PROXYPROTO_MALFORMED, "line ends without CR"},
 		{"PROXY\n", PROXYPROTO_MALFORMED, "line ends without CR"},
 		{"PROXY UNKNOWN " + std::string(107 - 14, 'x'), PROXYPROTO_MALFORMED, "line too long"},
-		{"PROXY UNKNOWN " + std::string(107 - 15, 'x') + "\r\n", PROXYPROTO_MALFORMED,
-	         "line too long"},
+		{"PROXY UNKNOWN " + std::string(107 - 15, 'x') + "\r\n", PROXYPROTO_MALFORMED, "line too long"},
 		{version_2(0x11, 0x11, addresses_4), PROXYPROTO_MALFORMED, "unknown version"},
 		{version_2(0x31, 0x11, addresses_4), PROXYPROTO_MALFORMED, "unknown version"},
 		{version_2(0x22, 0x11, addresses_4), PROXYPROTO_MALFORMED, "unknown command"},
@@ -137,11 +131,9 @@ static const std::vector<sample> &malformed_samples()
 		{version_2(0x20, 0xff, ""), PROXYPROTO_MALFORMED, "unknown family or transport"},
 		{version_2(0x21, 0x11, "", 521), PROXYPROTO_MALFORMED, "header too long"},
 		{version_2(0x20, 0x00, "", 65535), PROXYPROTO_MALFORMED, "header too long"},
-		{version_2(0x21, 0x11, addresses_4.substr(0, 11)), PROXYPROTO_MALFORMED,
-	         "too short for its addresses"},
+		{version_2(0x21, 0x11, addresses_4.substr(0, 11)), PROXYPROTO_MALFORMED, "too short for its addresses"},
 		{version_2(0x21, 0x21, addresses_4), PROXYPROTO_MALFORMED, "too short for its addresses"},
-		{version_2(0x21, 0x31, std::string(215, 'u')), PROXYPROTO_MALFORMED,
-	         "too short for its addresses"},
+		{version_2(0x21, 0x31, std::string(215, 'u')), PROXYPROTO_MALFORMED, "too short for its addresses"},
 		{version_2(0x21, 0x22, ""), PROXYPROTO_MALFORMED, "too short for its addresses"},
 	};
 
@@ -183,8 +175,8 @@ static void require(const sample &s, std::string_view bytes)
 	const enum proxyproto_result result = parse(bytes, &h);
 
 	if (result != s.result || source_of(&h) != s.source)
-		print_error("for: %.*s: %s\n", static_cast<int>(std::min<size_t>(bytes.size(), 80)),
-		            bytes.data(), source_of(&h).c_str());
+		print_error("for: %.*s: %s\n", static_cast<int>(std::min<size_t>(bytes.size(), 80)), bytes.data(),
+		            source_of(&h).c_str());
 	assert_int_equal(result, s.result);
 	assert_string_equal(source_of(&h).c_str(), s.source.c_str());
 	assert_int_equal(h.size, s.result == PROXYPROTO_MALFORMED ? 0 : s.bytes.size());
@@ -210,8 +202,7 @@ static void every_cut_of_a_header_asks_for_more(void **)
 		for (size_t size = 0; size < s.bytes.size(); size++) {
 			struct proxyproto_header h;
 
-			assert_int_equal(parse(std::string_view(s.bytes).substr(0, size), &h),
-			                 PROXYPROTO_MORE);
+			assert_int_equal(parse(std::string_view(s.bytes).substr(0, size), &h), PROXYPROTO_MORE);
 			assert_int_equal(h.size, 0);
 		}
 }
@@ -231,11 +222,10 @@ static void more_bytes_never_change_a_verdict(void **)
 
 		for (size_t size = 0; size <= bytes.size(); size++) {
 			struct proxyproto_header h;
-			const enum proxyproto_result result =
-				parse(std::string_view(bytes).substr(0, size), &h);
+			const enum proxyproto_result result = parse(std::string_view(bytes).substr(0, size), &h);
 
-			assert_int_equal(result, decided || result != PROXYPROTO_MORE ? PROXYPROTO_MALFORMED
-			                                                              : PROXYPROTO_MORE);
+			assert_int_equal(result,
+			                 decided || result != PROXYPROTO_MORE ? PROXYPROTO_MALFORMED : PROXYPROTO_MORE);
 			decided = result != PROXYPROTO_MORE;
 			if (decided)
 				assert_string_equal(h.fault, s.source.c_str());
@@ -255,8 +245,8 @@ static void the_faults_of_the_fixed_part_show_before_the_rest_is_there(void **)
 static void what_is_no_header_is_known_from_its_first_byte_that_differs(void **)
 {
 	for (const std::string_view bytes :
-	     {"{"sv, "\n"sv, "\0"sv, " "sv, "\rx"sv, "\r\n{"sv, "\r\n\r\n{"sv, "\r\n\r\n\0\r\n{"sv, "PO"sv,
-	      "PI"sv, "PROXX"sv, "p"sv, "\r\n\r\n\0\r\nQUIT\r"sv}) {
+	     {"{"sv, "\n"sv, "\0"sv, " "sv, "\rx"sv, "\r\n{"sv, "\r\n\r\n{"sv, "\r\n\r\n\0\r\n{"sv, "PO"sv, "PI"sv,
+	      "PROXX"sv, "p"sv, "\r\n\r\n\0\r\nQUIT\r"sv}) {
 		struct proxyproto_header h;
 
 		assert_int_equal(parse(bytes, &h), PROXYPROTO_NONE);

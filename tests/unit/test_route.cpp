@@ -67,14 +67,14 @@ static int set_up_cluster(void **state)
 	auto *t = static_cast<test *>(*state);
 
 	t->bus = fake_bus_start(&t->f->shared);
-	return t->bus == nullptr ? -1 : 0;
+	return !t->bus ? -1 : 0;
 }
 
 static int tear_down(void **state)
 {
 	const std::unique_ptr<test> t(static_cast<test *>(*state));
 
-	if (t->bus != nullptr) {
+	if (t->bus) {
 		fake_bus_stop(t->bus.get());
 		worker_fixture_turn(t->f.get());
 	}
@@ -109,8 +109,9 @@ static void casual_data_is_dropped_where_too_much_of_it_waits_and_other_data_is_
 
 	worker_fixture_bind(t->f.get(), c, 13);
 	for (int i = 0; i < 20; i++)
-		assert_int_equal(route_to_account(self_of(t), 13, CS_EVERY_DEVICE, large.data(), large.size(), CS_ROUTE_CASUAL),
-		                 0);
+		assert_int_equal(
+			route_to_account(self_of(t), 13, CS_EVERY_DEVICE, large.data(), large.size(), CS_ROUTE_CASUAL),
+			0);
 	route_to_all(self_of(t), large.data(), large.size(), CS_ROUTE_CASUAL);
 	assert_int_equal(route_to_account(self_of(t), 13, CS_EVERY_DEVICE, "y", 1, 0), 0);
 	worker_fixture_turn(t->f.get());
@@ -191,7 +192,9 @@ static struct bus_parcel parcel_sent(test *t)
 
 static std::string make_parcel(enum bus_parcel_kind kind, cs_account account, const char *data)
 {
-	const struct bus_parcel parcel{.kind = kind, .plugin = "fake", .account = account, .data = data};
+	const struct bus_parcel parcel {
+		.kind = kind, .plugin = "fake", .account = account, .data = data
+	};
 
 	return bus_parcel_encode(&parcel);
 }

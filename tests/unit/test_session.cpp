@@ -54,7 +54,7 @@ static enum session_claim_result claim(fixture *f, cs_account account, cs_conn c
 	const struct session_waiter waiter = {&f->loop, wake, f};
 	struct session_entry other;
 
-	return session_claim(&f->table, account, conn, &waiter, other_r == nullptr ? &other : other_r);
+	return session_claim(&f->table, account, conn, &waiter, !other_r ? &other : other_r);
 }
 
 static enum session_claim_result reserve(fixture *f, cs_account account, cs_conn conn)
@@ -240,8 +240,7 @@ static void leave(struct player *p, cs_account account)
 {
 	cs_conn conn;
 
-	p->was_located =
-		p->was_located && session_locate(p->table, account, &conn) && conn == p->conn;
+	p->was_located = p->was_located && session_locate(p->table, account, &conn) && conn == p->conn;
 	p->granted++;
 	p->inside[account].fetch_sub(1);
 	session_end(p->table, account);

@@ -10,12 +10,12 @@
 
 #include "core/base/log.h"
 #include "core/base/loop.h"
+#include "core/base/worker.h"
 #include "core/plugin/plugin.h"
 #include "core/store/store.h"
-#include "core/base/worker.h"
 
-#include <setjmp.h>
 #include <cstdarg>
+#include <setjmp.h>
 
 extern "C" {
 #include <cmocka.h>
@@ -25,17 +25,17 @@ constexpr unsigned workers = 2;
 
 /* The database: notes every transaction; a closed gate holds whoever is inside one. */
 struct database {
-	std::mutex mutex;   /* guards all below */
+	std::mutex mutex; /* guards all below */
 	std::condition_variable changed;
 	bool closed_gate = false;
-	std::string locked;   /* whoever is called so waits at the gate and then is to be tried again */
+	std::string locked; /* whoever is called so waits at the gate and then is to be tried again */
 	unsigned inside = 0;
 	unsigned most_readers = 1;
 	std::vector<std::vector<std::string>> transactions;
 	std::vector<std::string> staged;
 	std::vector<std::string> committed;
-	std::vector<std::string> life;   /* lock, migrate, unlock */
-	bool taken = false;              /* by another server */
+	std::vector<std::string> life; /* lock, migrate, unlock */
+	bool taken = false; /* by another server */
 	int connections = 0;
 };
 
@@ -44,21 +44,22 @@ struct item {
 	std::string name;
 	std::atomic<int> completions = 0;
 	int result = 1;
-	unsigned completed_on = workers;   /* worker */
+	unsigned completed_on = workers; /* worker */
 	cs_conn conn = 42;
 };
 
 struct fixture {
 	struct database database;
 	struct worker_shared shared;
-	struct core_conf core{};
-	struct store_conf conf{.driver = "", .readers = 2, .writers = 1, .hashers = 2, .queue = 4096,
-	                       .queue_bytes = 16 << 20};
+	struct core_conf core {};
+	struct store_conf conf {
+		.driver = "", .readers = 2, .writers = 1, .hashers = 2, .queue = 4096, .queue_bytes = 16 << 20
+	};
 	store_ptr store;
 	struct cs_self selves[workers];
 	std::vector<std::unique_ptr<struct item>> items;
-	std::mutex mutex;                  /* guards order */
-	std::vector<std::string> order;    /* of completions */
+	std::mutex mutex; /* guards order */
+	std::vector<std::string> order; /* of completions */
 	std::atomic<size_t> done = 0;
 };
 
@@ -70,12 +71,12 @@ struct fake_connection {
 
 static struct database *database_of(struct cs_db *db)
 {
-	return ((struct fake_connection *)(void *)db)->database;
+	return (static_cast<struct fake_connection *>((void *)db))->database;
 }
 
 static void fake_limits(const void *conf, unsigned *readers_r, unsigned *writers_r)
 {
-	*readers_r = ((const struct database *)conf)->most_readers;
+	*readers_r = (static_cast<const struct database *>(conf))->most_readers;
 	*writers_r = 4;
 }
 
@@ -90,10 +91,10 @@ static int fake_lock(const void *conf, const struct cs_db_server *server, void *
 
 static void fake_unlock(void *lock, int in_order)
 {
-	auto *d = (struct database *)lock;
+	auto *d = static_cast<struct database *>(lock);
 
-	d->life.push_back("unlock in_order=" + std::to_string(in_order) + " connections=" +
-	                  std::to_string(d->connections));
+	d->life.push_back("unlock in_order=" + std::to_string(in_order) +
+	                  " connections=" + std::to_string(d->connections));
 }
 
 static int fake_migrate(const void *conf, struct cs_error *)
@@ -107,7 +108,7 @@ static int fake_open(const void *conf, struct cs_db **db_r, struct cs_error *);
 static void fake_close(struct cs_db *db)
 {
 	database_of(db)->connections--;
-	delete (struct fake_connection *)(void *)db;
+	delete static_cast<struct fake_connection *>((void *)db);
 }
 
 static int fake_begin(struct cs_db *)
@@ -125,9 +126,7 @@ static int fake_commit(struct cs_db *db)
 	return 0;
 }
 
-static void fake_rollback(struct cs_db *)
-{
-}
+static void fake_rollback(struct cs_db *) {}
 
 static int fake_part(struct cs_db *)
 {
@@ -140,11 +139,26 @@ static const char *fake_message(struct cs_db *)
 }
 
 static const struct cs_db_driver driver = {
-	.abi = CS_ABI, .size = sizeof(struct cs_db_driver), .dialect = CS_DB_SQLITE, .outcome_can_be_unknown = 0,
-	.limits = fake_limits, .migrate = fake_migrate, .open = fake_open, .close = fake_close, .begin = fake_begin,
-	.commit = fake_commit, .rollback = fake_rollback, .savepoint = fake_part, .release = fake_part,
-	.rollback_to = fake_part, .query = nullptr, .last_id = nullptr, .affected = nullptr,
-	.message = fake_message, .lock = fake_lock, .unlock = fake_unlock,
+	.abi = CS_ABI,
+	.size = sizeof(struct cs_db_driver),
+	.dialect = CS_DB_SQLITE,
+	.outcome_can_be_unknown = 0,
+	.limits = fake_limits,
+	.migrate = fake_migrate,
+	.open = fake_open,
+	.close = fake_close,
+	.begin = fake_begin,
+	.commit = fake_commit,
+	.rollback = fake_rollback,
+	.savepoint = fake_part,
+	.release = fake_part,
+	.rollback_to = fake_part,
+	.query = nullptr,
+	.last_id = nullptr,
+	.affected = nullptr,
+	.message = fake_message,
+	.lock = fake_lock,
+	.unlock = fake_unlock,
 };
 
 static int fake_open(const void *conf, struct cs_db **db_r, struct cs_error *)
@@ -168,14 +182,14 @@ static int run_items(struct cs_db *db, void *const *items, size_t count, int)
 	std::unique_lock lock(d->mutex);
 
 	for (size_t i = 0; i < count; i++)
-		d->staged.push_back(((struct item *)items[i])->name);
+		d->staged.push_back((static_cast<struct item *>(items[i]))->name);
 	pass_gate(d, &lock);
 	return 0;
 }
 
 static void note_committed(const struct cs_host *, struct cs_self *, void *arg)
 {
-	auto *i = (struct item *)arg;
+	auto *i = static_cast<struct item *>(arg);
 	const std::scoped_lock lock(i->fixture->database.mutex);
 
 	i->fixture->database.committed.push_back(i->name);
@@ -183,12 +197,12 @@ static void note_committed(const struct cs_host *, struct cs_self *, void *arg)
 
 static void note_done(void *state, int result, void *arg)
 {
-	auto *i = (struct item *)arg;
+	auto *i = static_cast<struct item *>(arg);
 	struct fixture *f = i->fixture;
 
 	i->completions++;
 	i->result = result;
-	i->completed_on = ((struct cs_self *)state)->worker->index;
+	i->completed_on = (static_cast<struct cs_self *>(state))->worker->index;
 	{
 		const std::scoped_lock lock(f->mutex);
 
@@ -213,7 +227,7 @@ static int do_work(struct cs_db *db, void *arg)
 	struct database *d = database_of(db);
 	std::unique_lock lock(d->mutex);
 
-	d->staged.push_back(((struct item *)arg)->name);
+	d->staged.push_back((static_cast<struct item *>(arg))->name);
 	if (d->staged.back() != d->locked && !d->locked.empty())
 		return 0;
 	pass_gate(d, &lock);
@@ -229,7 +243,7 @@ static int do_read(struct cs_db *db, void *)
 
 static void open_store(struct fixture *f)
 {
-	struct cs_error e{};
+	struct cs_error e {};
 
 	assert_int_equal(store_open(&f->store, &f->conf, &driver, &f->database, "test", &e), 0);
 	store_start(f->store.get());
@@ -238,9 +252,9 @@ static void open_store(struct fixture *f)
 static int set_up(void **state)
 {
 	auto *f = new fixture;
-	struct cs_error e{};
+	struct cs_error e {};
 
-	log_set_level((enum cs_log_level)-1);
+	log_set_level(static_cast<enum cs_log_level>(-1));
 	for (unsigned i = 0; i < workers; i++) {
 		f->shared.workers.push_back(std::make_unique<struct worker>());
 		assert_int_equal(worker_open(f->shared.workers[i].get(), i, &f->shared, &e), 0);
@@ -255,7 +269,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	auto *f = (struct fixture *)*state;
+	auto *f = static_cast<struct fixture *>(*state);
 
 	if (f->store)
 		store_stop(f->store.get());
@@ -327,7 +341,7 @@ static void wait_done(struct fixture *f, size_t count)
 
 static void a_batch_takes_all_that_waits_up_to_256(void **state)
 {
-	auto *f = (struct fixture *)*state;
+	auto *f = static_cast<struct fixture *>(*state);
 
 	open_store(f);
 	hold_writer(f);
@@ -347,7 +361,7 @@ static void a_batch_takes_all_that_waits_up_to_256(void **state)
 
 static void a_batch_holds_at_most_1_mib(void **state)
 {
-	auto *f = (struct fixture *)*state;
+	auto *f = static_cast<struct fixture *>(*state);
 
 	open_store(f);
 	hold_writer(f);
@@ -365,12 +379,13 @@ static void a_batch_holds_at_most_1_mib(void **state)
 
 static void what_waits_shares_a_transaction_and_kinds_are_brought_together(void **state)
 {
-	auto *f = (struct fixture *)*state;
+	auto *f = static_cast<struct fixture *>(*state);
 
 	open_store(f);
 	hold_writer(f);
 	for (int i = 0; i < 6; i++)
-		assert_int_equal(hand_in(f, 0, i % 2 ? &batch_b : &batch_a, 1, (i % 2 ? "b" : "a") + std::to_string(i)), 0);
+		assert_int_equal(hand_in(f, 0, i % 2 ? &batch_b : &batch_a, 1, (i % 2 ? "b" : "a") + std::to_string(i)),
+		                 0);
 	let_writer_go(f);
 	wait_done(f, 7);
 	const std::vector<std::vector<std::string>> expected = {{"first"}, {"a0", "a2", "a4", "b1", "b3", "b5"}};
@@ -380,7 +395,7 @@ static void what_waits_shares_a_transaction_and_kinds_are_brought_together(void 
 
 static void writes_and_items_of_one_instance_keep_their_order(void **state)
 {
-	auto *f = (struct fixture *)*state;
+	auto *f = static_cast<struct fixture *>(*state);
 
 	open_store(f);
 	hold_writer(f);
@@ -399,7 +414,7 @@ static void writes_and_items_of_one_instance_keep_their_order(void **state)
 
 static void works_of_others_do_not_part_what_is_stored_together(void **state)
 {
-	auto *f = (struct fixture *)*state;
+	auto *f = static_cast<struct fixture *>(*state);
 
 	open_store(f);
 	hold_writer(f);
@@ -409,15 +424,14 @@ static void works_of_others_do_not_part_what_is_stored_together(void **state)
 	}
 	let_writer_go(f);
 	wait_done(f, 7);
-	const std::vector<std::vector<std::string>> expected = {{"first"},
-	                                                        {"1", "2", "3", "work1", "work2", "work3"}};
+	const std::vector<std::vector<std::string>> expected = {{"first"}, {"1", "2", "3", "work1", "work2", "work3"}};
 
 	assert_true(f->database.transactions == expected);
 }
 
 static void a_work_beside_a_thousand_messages_costs_no_commit(void **state)
 {
-	auto *f = (struct fixture *)*state;
+	auto *f = static_cast<struct fixture *>(*state);
 
 	open_store(f);
 	hold_writer(f);
@@ -434,7 +448,7 @@ static void a_work_beside_a_thousand_messages_costs_no_commit(void **state)
 /* A work costs more than a message: however many there are, messages keep most of each transaction. */
 static void works_have_a_part_of_each_turn_and_keep_their_order(void **state)
 {
-	auto *f = (struct fixture *)*state;
+	auto *f = static_cast<struct fixture *>(*state);
 
 	open_store(f);
 	hold_writer(f);
@@ -454,7 +468,7 @@ static void works_have_a_part_of_each_turn_and_keep_their_order(void **state)
 
 static void completions_come_on_the_worker_that_handed_in(void **state)
 {
-	auto *f = (struct fixture *)*state;
+	auto *f = static_cast<struct fixture *>(*state);
 
 	open_store(f);
 	for (int i = 0; i < 100; i++)
@@ -470,7 +484,7 @@ static void completions_come_on_the_worker_that_handed_in(void **state)
 
 static void hashing_needs_no_database_and_reading_has_one(void **state)
 {
-	auto *f = (struct fixture *)*state;
+	auto *f = static_cast<struct fixture *>(*state);
 
 	open_store(f);
 	assert_int_equal(hand_in_work(f, 1, CS_WORK_HASH, do_work, "hash"), 0);
@@ -482,7 +496,7 @@ static void hashing_needs_no_database_and_reading_has_one(void **state)
 
 static void reads_and_hashes_go_on_while_the_writer_waits(void **state)
 {
-	auto *f = (struct fixture *)*state;
+	auto *f = static_cast<struct fixture *>(*state);
 
 	open_store(f);
 	hold_writer(f);
@@ -496,7 +510,7 @@ static void reads_and_hashes_go_on_while_the_writer_waits(void **state)
 
 static int hash_behind_the_gate(struct cs_db *, void *arg)
 {
-	struct database *d = &((struct item *)arg)->fixture->database;
+	struct database *d = &(static_cast<struct item *>(arg))->fixture->database;
 	std::unique_lock lock(d->mutex);
 
 	pass_gate(d, &lock);
@@ -524,7 +538,7 @@ static int hand_in_hash(struct fixture *f, const std::string &name, uint64_t cli
 
 static void clients_take_turns_at_hashing(void **state)
 {
-	auto *f = (struct fixture *)*state;
+	auto *f = static_cast<struct fixture *>(*state);
 
 	hold_hasher(f);
 	for (const char *name : {"a1", "a2", "a3", "a4"})
@@ -542,9 +556,9 @@ static void clients_take_turns_at_hashing(void **state)
 
 static size_t count_busy(const struct fixture *f)
 {
-	return (size_t)std::count_if(f->items.begin(), f->items.end(), [](const auto &item) {
+	return static_cast<size_t>(std::count_if(f->items.begin(), f->items.end(), [](const auto &item) {
 		return item->completions == 1 && item->result == CS_EBUSY;
-	});
+	}));
 }
 
 static size_t hand_in_hashes(struct fixture *f, uint64_t client)
@@ -558,7 +572,7 @@ static size_t hand_in_hashes(struct fixture *f, uint64_t client)
 
 static void in_a_full_hashing_pool_who_has_most_makes_room(void **state)
 {
-	auto *f = (struct fixture *)*state;
+	auto *f = static_cast<struct fixture *>(*state);
 	size_t taken = 1;
 
 	f->conf.queue = 64;
@@ -580,7 +594,7 @@ static void in_a_full_hashing_pool_who_has_most_makes_room(void **state)
 
 static void a_hash_that_nobody_waits_for_any_longer_is_not_made(void **state)
 {
-	auto *f = (struct fixture *)*state;
+	auto *f = static_cast<struct fixture *>(*state);
 
 	hold_hasher(f);
 	for (const cs_conn conn : {1, 2, 1})
@@ -597,7 +611,7 @@ static void a_hash_that_nobody_waits_for_any_longer_is_not_made(void **state)
 
 static void a_lock_that_is_never_free_is_given_up_and_holds_up_no_other_writer(void **state)
 {
-	auto *f = (struct fixture *)*state;
+	auto *f = static_cast<struct fixture *>(*state);
 	struct database *d = &f->database;
 
 	f->conf.writers = 2;
@@ -619,7 +633,7 @@ static void a_lock_that_is_never_free_is_given_up_and_holds_up_no_other_writer(v
 
 static void without_readers_reads_run_on_the_writer(void **state)
 {
-	auto *f = (struct fixture *)*state;
+	auto *f = static_cast<struct fixture *>(*state);
 
 	f->database.most_readers = 0;
 	open_store(f);
@@ -634,7 +648,7 @@ static void without_readers_reads_run_on_the_writer(void **state)
 
 static void a_full_queue_is_told_at_once(void **state)
 {
-	auto *f = (struct fixture *)*state;
+	auto *f = static_cast<struct fixture *>(*state);
 
 	f->conf.queue = 4;
 	f->conf.queue_bytes = 1000;
@@ -655,7 +669,7 @@ static void a_full_queue_is_told_at_once(void **state)
 
 static void what_is_larger_than_the_queue_goes_through_alone(void **state)
 {
-	auto *f = (struct fixture *)*state;
+	auto *f = static_cast<struct fixture *>(*state);
 
 	f->conf.queue_bytes = 1000;
 	open_store(f);
@@ -666,8 +680,8 @@ static void what_is_larger_than_the_queue_goes_through_alone(void **state)
 
 static void without_a_driver_only_hashing_works(void **state)
 {
-	auto *f = (struct fixture *)*state;
-	struct cs_error e{};
+	auto *f = static_cast<struct fixture *>(*state);
+	struct cs_error e {};
 
 	assert_int_equal(store_open(&f->store, &f->conf, nullptr, nullptr, "test", &e), 0);
 	store_start(f->store.get());
@@ -678,7 +692,6 @@ static void without_a_driver_only_hashing_works(void **state)
 	assert_false(store_outcome_can_be_unknown(f->store.get()));
 	wait_done(f, 1);
 }
-
 
 static std::string life(struct fixture *f)
 {
@@ -692,7 +705,7 @@ static std::string life(struct fixture *f)
 
 static void the_lock_is_held_from_before_migrating_until_all_is_closed(void **state)
 {
-	auto *f = (struct fixture *)*state;
+	auto *f = static_cast<struct fixture *>(*state);
 
 	open_store(f);
 	assert_int_equal(f->database.connections, 2);
@@ -702,8 +715,8 @@ static void the_lock_is_held_from_before_migrating_until_all_is_closed(void **st
 
 static void a_database_that_is_taken_is_left_alone(void **state)
 {
-	auto *f = (struct fixture *)*state;
-	struct cs_error e{};
+	auto *f = static_cast<struct fixture *>(*state);
+	struct cs_error e {};
 
 	f->database.taken = true;
 	assert_int_equal(store_open(&f->store, &f->conf, &driver, &f->database, "test", &e), CS_EINVAL);
@@ -712,7 +725,7 @@ static void a_database_that_is_taken_is_left_alone(void **state)
 
 static void stopping_completes_everything_exactly_once(void **state)
 {
-	auto *f = (struct fixture *)*state;
+	auto *f = static_cast<struct fixture *>(*state);
 
 	open_store(f);
 	hold_writer(f);
@@ -751,7 +764,7 @@ struct storm {
 
 static void storm_run(void *arg)
 {
-	auto *s = (struct storm *)arg;
+	auto *s = static_cast<struct storm *>(arg);
 	struct store *store = s->fixture->store.get();
 	struct cs_self *self = &s->fixture->selves[s->worker];
 
@@ -774,7 +787,7 @@ static void storm_run(void *arg)
 
 static void a_storm_from_all_workers_is_completed_exactly_once(void **state)
 {
-	auto *f = (struct fixture *)*state;
+	auto *f = static_cast<struct fixture *>(*state);
 	struct storm storms[workers];
 
 	f->conf.writers = 3;

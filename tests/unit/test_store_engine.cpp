@@ -4,7 +4,7 @@
 
 static void a_batch_is_one_transaction_told_right_after_its_commit(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	run_batch(f, {"a", "b"});
 	assert_string_equal(f->player.told.c_str(), "begin run2 commit committed:a committed:b finished2 ");
@@ -15,7 +15,7 @@ static void a_batch_is_one_transaction_told_right_after_its_commit(void **state)
 
 static void a_deadlock_is_run_again(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	f->player.begin = {CS_DB_RETRY};
 	f->player.run = {CS_DB_RETRY};
@@ -29,7 +29,7 @@ static void a_deadlock_is_run_again(void **state)
 
 static void a_deadlock_without_end_is_given_up(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	f->player.run = std::deque<int>(50, CS_DB_RETRY);
 	run_batch(f, {"a", "b"});
@@ -42,7 +42,7 @@ static void a_deadlock_without_end_is_given_up(void **state)
 /* 6 runs of 80 ms each would be more than these 200 ms. */
 static void locks_that_are_never_free_are_waited_for_in_time(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	f->shared.patience.work = f->shared.patience.batch;
 	f->player.begin_takes = 80;
@@ -59,8 +59,10 @@ static void locks_that_are_never_free_are_waited_for_in_time(void **state)
 
 static void who_waited_long_behind_a_lock_tries_once(void **state)
 {
-	auto *f = (fixture *)*state;
-	struct store_task task{.kind = CS_WORK_WRITE, .fn = do_work, .begun = now_ms() - 3000};
+	auto *f = static_cast<fixture *>(*state);
+	struct store_task task {
+		.kind = CS_WORK_WRITE, .fn = do_work, .begun = now_ms() - 3000
+	};
 
 	f->player.begin = {CS_DB_RETRY};
 	store_engine_work(&f->engine, &task);
@@ -72,7 +74,7 @@ static void who_waited_long_behind_a_lock_tries_once(void **state)
 
 static void a_lock_in_the_way_does_not_take_the_place_of_a_new_connection(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	f->shared.patience.unsent = 0;
 	f->player.begin = {CS_DB_RETRY, CS_DB_RETRY, CS_DB_UNKNOWN};
@@ -84,7 +86,7 @@ static void a_lock_in_the_way_does_not_take_the_place_of_a_new_connection(void *
 
 static void a_duplicate_is_run_carefully(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	f->player.run = {CS_DB_DUPLICATE};
 	run_batch(f, {"a", "b"});
@@ -95,7 +97,7 @@ static void a_duplicate_is_run_carefully(void **state)
 
 static void a_duplicate_despite_care_is_run_one_by_one(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	f->player.run = {CS_DB_DUPLICATE, CS_DB_DUPLICATE, 0, CS_DB_DUPLICATE, CS_DB_DUPLICATE};
 	run_batch(f, {"a", "b"});
@@ -108,7 +110,7 @@ static void a_duplicate_despite_care_is_run_one_by_one(void **state)
 
 static void a_bad_value_fails_its_own_item_only(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	f->player.refused = {"b"};
 	run_batch(f, {"a", "b", "c"});
@@ -121,7 +123,7 @@ static void a_bad_value_fails_its_own_item_only(void **state)
 
 static void an_unknown_outcome_is_run_again_on_a_new_connection(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	f->player.commit = {CS_DB_UNKNOWN};
 	f->player.open = {CS_DB_UNKNOWN};
@@ -133,7 +135,7 @@ static void an_unknown_outcome_is_run_again_on_a_new_connection(void **state)
 
 static void an_unknown_outcome_without_end_is_told_as_unknown(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	f->player.commit = std::deque<int>(1000, CS_DB_UNKNOWN);
 	run_batch(f, {"a", "b"});
@@ -147,7 +149,7 @@ static void an_unknown_outcome_without_end_is_told_as_unknown(void **state)
 
 static void a_store_that_cannot_be_reached_changed_nothing(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	f->player.begin = {CS_DB_UNKNOWN};
 	f->player.open = std::deque<int>(1000, CS_DB_UNKNOWN);
@@ -168,7 +170,7 @@ static void lose_store(fixture *f)
 
 static void while_the_store_is_away_everything_is_refused_at_once(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	lose_store(f);
 	run_batch(f, {"a", "b"});
@@ -180,7 +182,7 @@ static void while_the_store_is_away_everything_is_refused_at_once(void **state)
 
 static void one_request_a_second_tries_once_whether_the_store_is_back(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	lose_store(f);
 	f->shared.probe_ms = 0;
@@ -192,14 +194,16 @@ static void one_request_a_second_tries_once_whether_the_store_is_back(void **sta
 
 static void while_one_tries_whether_the_store_is_back_nobody_else_does(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 	struct store_engine other;
 
 	lose_store(f);
 	f->shared.probe_ms = 0;
 	other.shared = &f->shared;
 	f->player.opening = [&] {
-		struct store_task task{.kind = CS_WORK_READ, .fn = do_work, .begun = now_ms()};
+		struct store_task task {
+			.kind = CS_WORK_READ, .fn = do_work, .begun = now_ms()
+		};
 
 		f->player.opening = nullptr;
 		std::this_thread::sleep_for(std::chrono::milliseconds(f->shared.patience.probe + 200));
@@ -213,7 +217,7 @@ static void while_one_tries_whether_the_store_is_back_nobody_else_does(void **st
 
 static void a_store_that_is_locked_is_not_away(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	lose_store(f);
 	f->player.open.clear();
@@ -225,7 +229,7 @@ static void a_store_that_is_locked_is_not_away(void **state)
 
 static void a_store_that_leaves_a_commit_unanswered_is_still_away(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	lose_store(f);
 	f->player.open.clear();
@@ -239,7 +243,7 @@ static void a_store_that_leaves_a_commit_unanswered_is_still_away(void **state)
 
 static void a_store_that_is_back_is_used_by_everybody(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	lose_store(f);
 	f->player.open.clear();
@@ -252,7 +256,7 @@ static void a_store_that_is_back_is_used_by_everybody(void **state)
 
 static void one_connection_that_hangs_while_others_are_answered_keeps_nobody_out(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	f->shared.answered_ms = now_ms() + 60000;
 	f->player.begin = {CS_DB_UNKNOWN};
@@ -266,7 +270,7 @@ static void one_connection_that_hangs_while_others_are_answered_keeps_nobody_out
 
 static void a_full_disk_fails_all_and_the_next_batch_tries_again(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	f->player.run = {CS_DB_FULL};
 	run_batch(f, {"a", "b"});
@@ -280,7 +284,7 @@ static void a_full_disk_fails_all_and_the_next_batch_tries_again(void **state)
 
 static void any_other_failure_is_rolled_back_and_changed_nothing(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	f->player.run = {CS_DB_FAILED};
 	run_batch(f, {"a"});
@@ -292,7 +296,7 @@ static void any_other_failure_is_rolled_back_and_changed_nothing(void **state)
 
 static void a_write_is_committed_on_0_and_rolled_back_otherwise(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	assert_int_equal(run_work(f, CS_WORK_WRITE), 0);
 	f->player.work = {2};
@@ -304,7 +308,7 @@ static void a_write_is_committed_on_0_and_rolled_back_otherwise(void **state)
 
 static void a_write_that_perhaps_was_done_is_not_done_twice(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	f->player.commit = {CS_DB_UNKNOWN};
 	assert_int_equal(run_work(f, CS_WORK_WRITE), CS_EUNKNOWN);
@@ -313,7 +317,7 @@ static void a_write_that_perhaps_was_done_is_not_done_twice(void **state)
 
 static void a_write_whose_connection_was_lost_before_the_commit_is_run_again(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	f->player.work = {CS_DB_UNKNOWN};
 	assert_int_equal(run_work(f, CS_WORK_WRITE), 0);
@@ -322,7 +326,7 @@ static void a_write_whose_connection_was_lost_before_the_commit_is_run_again(voi
 
 static void a_read_runs_outside_of_a_transaction_and_again_when_its_connection_is_lost(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	f->player.work = {CS_DB_UNKNOWN, CS_DB_RETRY, 3};
 	assert_int_equal(run_work(f, CS_WORK_READ), 3);
@@ -333,7 +337,7 @@ static void a_read_runs_outside_of_a_transaction_and_again_when_its_connection_i
 
 static void stopping_ends_the_retries(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	f->shared.stopping = true;
 	f->player.run = std::deque<int>(50, CS_DB_RETRY);
@@ -363,7 +367,7 @@ static void assert_stored(const fixture *f, const std::vector<std::string> &expe
 
 static void works_and_items_share_a_transaction(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	run_batch(f, {"a", "b", "+w", "+x", "c"});
 	assert_string_equal(f->player.told.c_str(), "begin ( run2 ) ( work ) ( work ) ( run1 ) commit "
@@ -375,7 +379,7 @@ static void works_and_items_share_a_transaction(void **state)
 
 static void a_work_that_fails_between_two_messages_leaves_both_stored_and_itself_undone(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 	std::vector<std::pair<std::string, int>> expected = {{"a", 0}, {"+w", 0}, {"b", 0}};
 
 	for (const int answer : {5, static_cast<int>(CS_DB_DUPLICATE), static_cast<int>(CS_DB_BAD_VALUE)}) {
@@ -394,7 +398,7 @@ static void a_work_that_fails_between_two_messages_leaves_both_stored_and_itself
 
 static void a_work_whose_statement_fails_costs_its_neighbours_nothing(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	f->player.work = {CS_DB_FAILED};
 	run_batch(f, {"a", "+w", "b"});
@@ -406,7 +410,7 @@ static void a_work_whose_statement_fails_costs_its_neighbours_nothing(void **sta
 /* The database has ended the transaction by itself; the savepoint is gone with it. */
 static void where_a_part_cannot_be_undone_all_are_run_apart(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	f->player.work = {CS_DB_FAILED, CS_DB_FAILED};
 	f->player.part = {0, 0, 0, CS_DB_FAILED};
@@ -420,7 +424,7 @@ static void where_a_part_cannot_be_undone_all_are_run_apart(void **state)
 
 static void a_work_that_waits_for_a_lock_in_vain_does_not_hold_its_neighbours(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	f->player.work = std::deque<int>(50, CS_DB_RETRY);
 	run_batch(f, {"a", "+w", "b"});
@@ -431,7 +435,7 @@ static void a_work_that_waits_for_a_lock_in_vain_does_not_hold_its_neighbours(vo
 
 static void a_deadlock_among_many_is_run_again_apart(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	f->player.work = {CS_DB_RETRY};
 	run_batch(f, {"a", "+w"});
@@ -448,7 +452,7 @@ static void a_deadlock_among_many_is_run_again_apart(void **state)
 
 static void a_lock_before_all_is_waited_for_together(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	f->player.begin = {CS_DB_RETRY, CS_DB_RETRY};
 	run_batch(f, {"a", "+w", "+x"});
@@ -458,7 +462,7 @@ static void a_lock_before_all_is_waited_for_together(void **state)
 
 static void a_full_disk_is_told_to_all_that_share(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	f->player.work = {CS_DB_FULL, CS_DB_FULL};
 	f->player.run = {0, CS_DB_FULL};
@@ -470,7 +474,7 @@ static void a_full_disk_is_told_to_all_that_share(void **state)
 
 static void a_batch_that_repeats_itself_does_not_part_the_others(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	f->player.run = {CS_DB_DUPLICATE};
 	run_batch(f, {"a", "+w"});
@@ -481,7 +485,7 @@ static void a_batch_that_repeats_itself_does_not_part_the_others(void **state)
 
 static void a_bad_value_among_works_fails_its_own_item_only(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	f->player.refused = {"b"};
 	run_batch(f, {"a", "b", "c", "+w"});
@@ -492,7 +496,7 @@ static void a_bad_value_among_works_fails_its_own_item_only(void **state)
 /* What answered that it changed nothing is run again; it need not be unknown. */
 static void after_a_lost_commit_works_are_unknown_and_messages_run_again(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	f->player.commit = {CS_DB_UNKNOWN};
 	f->player.work = {0, 5, 5};
@@ -505,22 +509,21 @@ static void after_a_lost_commit_works_are_unknown_and_messages_run_again(void **
 
 static void a_message_of_a_lost_commit_that_was_done_is_stored_once(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	f->player.lost_commit_is_done = 1;
 	f->player.commit = {CS_DB_UNKNOWN};
 	f->player.run = {0, CS_DB_DUPLICATE};
 	run_batch(f, {"a", "+w"});
-	assert_string_equal(f->player.told.c_str(),
-	                    "begin ( run1 ) ( work ) commit close open begin run1 rollback "
-	                    "begin careful1 commit committed:a finished1 finished1 ");
+	assert_string_equal(f->player.told.c_str(), "begin ( run1 ) ( work ) commit close open begin run1 rollback "
+	                                            "begin careful1 commit committed:a finished1 finished1 ");
 	assert_finished(f, {{"a", 0}, {"+w", CS_EUNKNOWN}});
 }
 
 /* A lost commit of a store that was being tried: it stays away, but nobody may be told that nothing was done. */
 static void what_was_in_a_lost_commit_is_not_refused_as_undone(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	lose_store(f);
 	f->player.open.clear();
@@ -532,7 +535,7 @@ static void what_was_in_a_lost_commit_is_not_refused_as_undone(void **state)
 
 static void a_connection_that_is_lost_under_all_is_opened_again_for_all(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	f->player.work = {CS_DB_UNKNOWN};
 	run_batch(f, {"a", "+w"});
@@ -543,7 +546,7 @@ static void a_connection_that_is_lost_under_all_is_opened_again_for_all(void **s
 
 static void a_work_that_always_loses_its_connection_does_not_take_others_with_it(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	f->shared.patience.unsent = 0;
 	f->player.work = std::deque<int>(50, CS_DB_UNKNOWN);
@@ -554,7 +557,7 @@ static void a_work_that_always_loses_its_connection_does_not_take_others_with_it
 
 static void while_the_store_is_away_works_and_items_are_refused_at_once(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	lose_store(f);
 	run_batch(f, {"a", "+w"});
@@ -564,7 +567,7 @@ static void while_the_store_is_away_works_and_items_are_refused_at_once(void **s
 
 static void what_has_to_be_run_apart_while_stopping_is_cancelled(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	f->shared.stopping = true;
 	f->player.run = {CS_DB_RETRY};

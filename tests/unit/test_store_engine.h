@@ -15,8 +15,8 @@
 #include "core/plugin/plugin.h"
 #include "core/store/store_engine.h"
 
-#include <setjmp.h>
 #include <cstdarg>
+#include <setjmp.h>
 
 extern "C" {
 #include <cmocka.h>
@@ -24,19 +24,19 @@ extern "C" {
 
 /* The database: answers by script, 0 when the script is at its end, and writes down what was asked. */
 struct player {
-	std::deque<int> open, begin, run, commit, work, part;   /* part: savepoint, release and rollback_to */
-	int lost_commit_is_done = 0;     /* 1: a commit that answers UNKNOWN was done */
-	int64_t begin_takes = 0;         /* ms, as a lock that is waited for */
-	std::function<void()> opening, working;   /* called by each open and each work, if any */
-	bool ended = false;              /* the other side has ended the connection: opening another mends that */
-	std::set<std::string> refused;   /* items that answer BAD_VALUE, alone or among others */
-	std::string told;                /* one word per call */
+	std::deque<int> open, begin, run, commit, work, part; /* part: savepoint, release and rollback_to */
+	int lost_commit_is_done = 0; /* 1: a commit that answers UNKNOWN was done */
+	int64_t begin_takes = 0; /* ms, as a lock that is waited for */
+	std::function<void()> opening, working; /* called by each open and each work, if any */
+	bool ended = false; /* the other side has ended the connection: opening another mends that */
+	std::set<std::string> refused; /* items that answer BAD_VALUE, alone or among others */
+	std::string told; /* one word per call */
 	std::vector<std::string> stored; /* after a commit */
 	std::vector<std::string> staged;
-	std::vector<size_t> parts;       /* how much was staged at each open savepoint */
+	std::vector<size_t> parts; /* how much was staged at each open savepoint */
 };
 
-static struct player *playing;   /* the driver's functions know their connection only */
+static struct player *playing; /* the driver's functions know their connection only */
 
 static inline int next(std::deque<int> *script)
 {
@@ -113,11 +113,25 @@ static inline const char *play_message(struct cs_db *)
 }
 
 static const struct cs_db_driver driver = {
-	.abi = CS_ABI, .size = sizeof(struct cs_db_driver), .dialect = CS_DB_SQLITE, .outcome_can_be_unknown = 1,
-	.limits = nullptr, .migrate = nullptr, .open = play_open, .close = play_close, .begin = play_begin,
-	.commit = play_commit, .rollback = play_rollback, .savepoint = play_savepoint, .release = play_release,
-	.rollback_to = play_rollback_to, .query = nullptr, .last_id = nullptr, .affected = nullptr,
-	.message = play_message, .ended = play_ended,
+	.abi = CS_ABI,
+	.size = sizeof(struct cs_db_driver),
+	.dialect = CS_DB_SQLITE,
+	.outcome_can_be_unknown = 1,
+	.limits = nullptr,
+	.migrate = nullptr,
+	.open = play_open,
+	.close = play_close,
+	.begin = play_begin,
+	.commit = play_commit,
+	.rollback = play_rollback,
+	.savepoint = play_savepoint,
+	.release = play_release,
+	.rollback_to = play_rollback_to,
+	.query = nullptr,
+	.last_id = nullptr,
+	.affected = nullptr,
+	.message = play_message,
+	.ended = play_ended,
 };
 
 static inline int play_open(const void *, struct cs_db **db_r, struct cs_error *e)
@@ -168,15 +182,15 @@ struct fixture {
 	struct store_shared shared;
 	struct store_engine engine;
 	struct cs_self self;
-	std::vector<std::string> finished;   /* item=result, in the order of the completions */
+	std::vector<std::string> finished; /* item=result, in the order of the completions */
 };
 
 static inline int set_up(void **state)
 {
 	auto *f = new fixture;
-	struct cs_error e{};
+	struct cs_error e {};
 
-	log_set_level((enum cs_log_level)-1);
+	log_set_level((enum cs_log_level) - 1);
 	playing = &f->player;
 	f->shared.driver = &driver;
 	f->self.host = &host_table;
@@ -228,7 +242,9 @@ static inline void run_batch(fixture *f, std::vector<const char *> items)
 
 static inline int run_work(fixture *f, enum cs_work_kind kind)
 {
-	struct store_task task{.kind = kind, .fn = do_work, .begun = now_ms()};
+	struct store_task task {
+		.kind = kind, .fn = do_work, .begun = now_ms()
+	};
 
 	store_engine_work(&f->engine, &task);
 	return task.result;

@@ -110,7 +110,9 @@ static void go_and_return(fixture *f, struct store_engine *other)
 	f->shared.answered_ms = 0;
 	f->player.work = {CS_DB_UNKNOWN, 0};
 	for (int i = 0; i < 2; i++) {
-		struct store_task task{.kind = CS_WORK_READ, .fn = do_work, .begun = now_ms()};
+		struct store_task task {
+			.kind = CS_WORK_READ, .fn = do_work, .begun = now_ms()
+		};
 
 		f->shared.probe_ms = 0;
 		store_engine_work(other, &task);
@@ -146,7 +148,9 @@ static void connections_from_before_the_return_are_replaced_without_a_line(void 
 	assert_nothing_after_the_return(log);
 	/* The one that found it back goes on with its connection, and so do all from then on. */
 	f->player.told.clear();
-	struct store_task task{.kind = CS_WORK_READ, .fn = do_work, .begun = now_ms()};
+	struct store_task task {
+		.kind = CS_WORK_READ, .fn = do_work, .begun = now_ms()
+	};
 	store_engine_work(&other, &task);
 	assert_int_equal(run_work(f, CS_WORK_READ), 0);
 	assert_string_equal(f->player.told.c_str(), "work work ");
@@ -158,7 +162,9 @@ static void what_was_lost_before_the_return_is_not_told_after_it(void **state)
 	struct store_engine other = other_engine(f);
 
 	f->player.work = {CS_DB_UNKNOWN};
-	f->player.working = [&] { go_and_return(f, &other); };
+	f->player.working = [&] {
+		go_and_return(f, &other);
+	};
 	const std::string log = capture_stderr([&] { (void)run_work(f, CS_WORK_READ); });
 
 	assert_nothing_after_the_return(log);
@@ -169,7 +175,7 @@ static void an_open_that_began_before_the_return_is_not_told_after_it(void **sta
 {
 	auto *f = static_cast<fixture *>(*state);
 	struct store_engine other = other_engine(f);
-	struct cs_error e{};
+	struct cs_error e {};
 
 	assert_int_equal(store_engine_open(&other, &e), 0);
 	f->engine.db.reset();

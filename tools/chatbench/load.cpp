@@ -39,8 +39,7 @@ static void load_send(load *ld, member *mb, size_t slot, int64_t now)
 
 	ld->messages++;
 	if (ld->opts->cid)
-		(void)snprintf(cid, sizeof cid, ",\"cid\":\"%s-%" PRIu64 "\"", ld->name.c_str(),
-		               ld->messages);
+		(void)snprintf(cid, sizeof cid, ",\"cid\":\"%s-%" PRIu64 "\"", ld->name.c_str(), ld->messages);
 	(void)snprintf(frame, sizeof frame,
 	               "{\"msgid\":%d,\"req\":%" PRIu64 ",\"id\":%" PRIu64 ",\"name\":\"%s\",\"%s\":%" PRIu64
 	               "%s,\"time\":\"2000-01-01 00:00:00\",\"msg\":\"%020" PRId64,
@@ -254,7 +253,7 @@ int load_run(load *ld)
 	ld->padding += "\"}\n";
 	ld->end_of_sending.reset(event_new(ld->base, -1, 0, load_on_end_of_sending, ld));
 	ld->end_of_waiting.reset(event_new(ld->base, -1, 0, load_on_end_of_waiting, ld));
-	if (ld->end_of_sending == nullptr || ld->end_of_waiting == nullptr)
+	if (!ld->end_of_sending || !ld->end_of_waiting)
 		return -1;
 	load_make_members(ld);
 	load_start_more(ld);

@@ -29,7 +29,7 @@ static bool chatbench_main_is_loopback(const sockaddr *address)
 /* The first address that accepts a connection. A name can have addresses on which nobody listens. */
 static const addrinfo *chatbench_main_choose(const addrinfo *found)
 {
-	for (; found != nullptr; found = found->ai_next) {
+	for (; found; found = found->ai_next) {
 		const unique_fd fd(socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
 		if (fd.fd != -1 && connect(fd.fd, found->ai_addr, found->ai_addrlen) == 0)
 			return found;
@@ -50,14 +50,12 @@ static status chatbench_main_resolve(const options *opts, const options_address 
 		return STATUS_USAGE;
 	}
 	if (!opts->remote && !chatbench_main_is_loopback(found->ai_addr)) {
-		(void)fprintf(stderr, "chatbench: %s is not this machine; --remote allows it\n",
-		              address->host);
+		(void)fprintf(stderr, "chatbench: %s is not this machine; --remote allows it\n", address->host);
 		return STATUS_USAGE;
 	}
 	const addrinfo *const chosen = chatbench_main_choose(found);
-	if (chosen == nullptr) {
-		(void)fprintf(stderr, "chatbench: %s port %s: %s\n", address->host, address->port,
-		              strerror(errno));
+	if (!chosen) {
+		(void)fprintf(stderr, "chatbench: %s port %s: %s\n", address->host, address->port, strerror(errno));
 		return STATUS_SPOILT;
 	}
 	load_address *const to = &ld->addresses.emplace_back();
@@ -99,7 +97,7 @@ static status chatbench_main_run(const options *opts)
 
 	ld.opts = opts;
 	ld.base = base.get();
-	if (ld.base == nullptr)
+	if (!ld.base)
 		return STATUS_SPOILT;
 	const status result = chatbench_main_prepare(opts, &ld);
 	if (result != STATUS_OK)
@@ -108,8 +106,7 @@ static status chatbench_main_run(const options *opts)
 	if (load_run(&ld) != 0)
 		return STATUS_SPOILT;
 	measure_report(&ld.result);
-	const bool complete =
-		ld.result.acknowledged == ld.result.sent && ld.result.delivered >= ld.result.expected;
+	const bool complete = ld.result.acknowledged == ld.result.sent && ld.result.delivered >= ld.result.expected;
 	return complete ? STATUS_OK : STATUS_INCOMPLETE;
 }
 

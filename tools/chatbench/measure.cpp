@@ -55,7 +55,7 @@ static std::string measure_read_stat(int64_t pid)
 	const file_ptr file(fopen(path.c_str(), "re"));
 	char text[1024] = {};
 
-	return file == nullptr || fgets(text, sizeof text, file.get()) == nullptr ? "" : text;
+	return !file || !fgets(text, sizeof text, file.get()) ? "" : text;
 }
 
 double measure_cpu(int64_t pid)
@@ -66,9 +66,9 @@ double measure_cpu(int64_t pid)
 	const size_t behind = text.rfind(')');
 	unsigned long user = 0, system = 0;
 
-	if (behind == std::string::npos || sscanf(text.c_str() + behind + 1,
-	                                          " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
-	                                          &user, &system) != 2)
+	if (behind == std::string::npos ||
+	    sscanf(text.c_str() + behind + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) !=
+	            2)
 		return -1;
 	return static_cast<double>(user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
 }

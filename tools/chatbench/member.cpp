@@ -32,8 +32,7 @@ void member_flush(member *mb)
 {
 	if (mb->output.empty())
 		return;
-	const ssize_t sent =
-		send(mb->fd.fd, mb->output.data(), mb->output.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+	const ssize_t sent = send(mb->fd.fd, mb->output.data(), mb->output.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (sent > 0)
 		mb->output.erase(0, static_cast<size_t>(sent));
 	else if (sent < 0 && errno != EAGAIN && errno != EINTR)
@@ -53,8 +52,7 @@ static void member_log_in(member *mb, std::string_view frame)
 {
 	mb->id = static_cast<uint64_t>(member_find_integer(frame, "\"id\":"));
 	member_ask(mb, MEMBER_LOGS_IN,
-	           "{\"msgid\":1,\"id\":" + std::to_string(mb->id) + ",\"password\":\"" + member_password +
-	                   "\"}\n");
+	           "{\"msgid\":1,\"id\":" + std::to_string(mb->id) + ",\"password\":\"" + member_password + "\"}\n");
 }
 
 static void member_be_ready(member *mb)
@@ -143,7 +141,7 @@ int member_start(member *mb, event_base *base, const sockaddr *address, socklen_
 	(void)setsockopt(mb->fd.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	mb->readable.reset(event_new(base, mb->fd.fd, EV_READ | EV_PERSIST, member_on_readable, mb));
 	mb->writable.reset(event_new(base, mb->fd.fd, EV_WRITE, member_on_writable, mb));
-	if (mb->readable == nullptr || mb->writable == nullptr || event_add(mb->readable.get(), nullptr) != 0)
+	if (!mb->readable || !mb->writable || event_add(mb->readable.get(), nullptr) != 0)
 		return -1;
 	member_ask(mb, MEMBER_REGISTERS,
 	           "{\"msgid\":4,\"name\":\"" + mb->name + "\",\"password\":\"" + member_password + "\"}\n");

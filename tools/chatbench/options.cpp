@@ -50,9 +50,8 @@ struct options_number {
 };
 
 static const options_number options_numbers[] = {
-	{'a', 2, 20000, &options::accounts}, {'b', 24, 16384, &options::size},
-	{'g', 1, 1000, &options::group},     {'s', 1, 10000, &options::senders},
-	{'t', 1, 600, &options::seconds},    {'w', 1, 1000, &options::window},
+	{'a', 2, 20000, &options::accounts}, {'b', 24, 16384, &options::size}, {'g', 1, 1000, &options::group},
+	{'s', 1, 10000, &options::senders},  {'t', 1, 600, &options::seconds}, {'w', 1, 1000, &options::window},
 };
 
 static int options_parse(int letter, const char *text, int64_t least, int64_t most, int64_t *value_r)
@@ -122,8 +121,7 @@ static int options_read_addresses(int argc, char **argv, options *options_r)
 	}
 	for (int i = 0; i < argc; i += 2) {
 		if (!options_is_port(argv[i + 1])) {
-			(void)fprintf(stderr, "chatbench: PORT is a number from 1 to 65535\n%s",
-			              options_usage);
+			(void)fprintf(stderr, "chatbench: PORT is a number from 1 to 65535\n%s", options_usage);
 			return -1;
 		}
 		options_r->addresses.push_back({argv[i], argv[i + 1]});

@@ -56,7 +56,7 @@ static void client_on_down(void *arg, const char *reason)
 
 	if (client_rests(cl))
 		connection_rest(&cl->cn);
-	if (cl->ended_for != nullptr)
+	if (cl->ended_for)
 		reason = cl->ended_for;
 	if (!cl->told_lost)
 		view_disconnected(&cl->vw, reason, client_rests(cl));
@@ -93,8 +93,7 @@ void client_tell_delivered(client *cl)
 		one->told_req = client_new_req(cl);
 		request rq = request_begin(CS_MSGID_DELIVERED, one->told_req);
 		request_add_integer(&rq, "id", cl->se.id);
-		request_add_integer(&rq, one->is_group ? "groupid" : "peer",
-		                    static_cast<uint64_t>(one->with));
+		request_add_integer(&rq, one->is_group ? "groupid" : "peer", static_cast<uint64_t>(one->with));
 		request_add_integer(&rq, "seq", static_cast<uint64_t>(one->shown));
 		connection_send(&cl->cn, request_end(&rq));
 	}
@@ -140,8 +139,8 @@ static bool client_login_is_due(const client *cl)
 
 bool client_is_owed(const client *cl)
 {
-	return !cl->ob.entries.empty() || !inbox_is_confirmed(&cl->ib) ||
-	       (cl->vw.plain && client_login_is_due(cl)) || (cl->connection_is_owed && !cl->was_up);
+	return !cl->ob.entries.empty() || !inbox_is_confirmed(&cl->ib) || (cl->vw.plain && client_login_is_due(cl)) ||
+	       (cl->connection_is_owed && !cl->was_up);
 }
 
 bool client_is_busy(const client *cl)
@@ -239,8 +238,7 @@ int client_open(client *cl, const options *opts, event_base *base, const client_
 	cl->wake.reset(event_new(base, -1, 0, client_on_wake, cl));
 	cl->tell.reset(event_new(base, -1, 0, client_on_tell, cl));
 	cl->patience.reset(event_new(base, -1, 0, client_on_patience, cl));
-	if (cl->ping == nullptr || cl->wake == nullptr || cl->tell == nullptr || cl->patience == nullptr ||
-	    event_add(cl->ping.get(), &client_ping_time) != 0)
+	if (!cl->ping || !cl->wake || !cl->tell || !cl->patience || event_add(cl->ping.get(), &client_ping_time) != 0)
 		return -1;
 	return connection_open(&cl->cn, base, &connection_table, cl);
 }

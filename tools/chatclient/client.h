@@ -73,8 +73,7 @@ struct client {
 };
 
 /* Sets up the client and begins to connect. The caller sets the view before. -1: out of memory. */
-[[nodiscard]] int client_open(client *cl, const options *opts, event_base *base, const client_calls *calls,
-                              void *arg);
+[[nodiscard]] int client_open(client *cl, const options *opts, event_base *base, const client_calls *calls, void *arg);
 /* Sends what can be sent now, sets timers, or finishes. Call it after every change. */
 void client_turn(client *cl);
 /* The user goes on: if the server had ended an idle connection, connects again. */

@@ -132,22 +132,18 @@ static void client_run(client *cl, const command &cm, uint64_t number)
 	case COMMAND_JOIN_GROUP: client_ask(cl, CS_MSGID_JOIN_GROUP, cm, number); break;
 	case COMMAND_FRIENDS:
 		if (cl->friends.empty())
-			view_notice(&cl->vw,
-			            "Nobody is on your list of friends; /friend ID puts somebody there.");
+			view_notice(&cl->vw, "Nobody is on your list of friends; /friend ID puts somebody there.");
 		for (const person &who : cl->friends)
 			view_friend(&cl->vw, who);
 		break;
 	case COMMAND_GROUPS:
 		if (cl->groups.empty())
-			view_notice(
-				&cl->vw,
-				"You are in no group; /join ID joins one, /group new NAME DESC makes one.");
+			view_notice(&cl->vw,
+			            "You are in no group; /join ID joins one, /group new NAME DESC makes one.");
 		for (const group_info &group : cl->groups)
 			view_group(&cl->vw, group);
 		break;
-	default:
-		client_refuse_line(cl, number, cm.verb == COMMAND_BAD ? cm.problem : "no such command");
-		break;
+	default: client_refuse_line(cl, number, cm.verb == COMMAND_BAD ? cm.problem : "no such command"); break;
 	}
 }
 
@@ -192,7 +188,7 @@ void client_command(client *cl, const command &cm, uint64_t number)
 		whole.id = client_is_about_group(whole) ? cl->last_group : cl->last_account;
 	}
 	const char *const problem = whole.verb == COMMAND_BAD ? nullptr : client_find_problem(cl, whole);
-	if (problem != nullptr)
+	if (problem)
 		client_refuse_line(cl, number, problem);
 	else
 		client_run(cl, whole, number);

@@ -93,8 +93,7 @@ static void client_note_made(client *cl, const outbox_entry &entry, int64_t id)
 	if (entry.msgid == CS_MSGID_CREATE_GROUP || entry.msgid == CS_MSGID_JOIN_GROUP) {
 		cl->last_group = static_cast<uint64_t>(id);
 		if (client_group_name_of(cl, id).empty())
-			cl->groups.push_back(
-				{.id = id, .name = entry.label, .description = {}, .members = {}});
+			cl->groups.push_back({.id = id, .name = entry.label, .description = {}, .members = {}});
 	}
 }
 
@@ -128,8 +127,7 @@ static void client_refuse(client *cl, outbox_entry *waiting, int64_t error, std:
 	const outbox_entry entry = std::move(*waiting);
 	std::string shown(text);
 
-	if (entry.sent_times > 1 &&
-	    (entry.msgid == CS_MSGID_REGISTER || entry.msgid == CS_MSGID_CREATE_GROUP))
+	if (entry.sent_times > 1 && (entry.msgid == CS_MSGID_REGISTER || entry.msgid == CS_MSGID_CREATE_GROUP))
 		shown += " (perhaps by the first attempt, whose answer was lost)";
 	outbox_remove(&cl->ob, entry.req);
 	client_note_progress(cl);
@@ -209,8 +207,8 @@ static void client_take_login(client *cl, const frame &fr)
 	if (client_is_for_later(fr.error) || fr.error == CS_ERRNO_GOING_AWAY ||
 	    (fr.error == CS_ERRNO_ALREADY_ONLINE && se->was_in)) {
 		se->state = SESSION_WANTED;
-		se->not_before = text_steady_clock() +
-		                 random_pause(client_first_delay, se->delays++, client_longest_delay);
+		se->not_before =
+			text_steady_clock() + random_pause(client_first_delay, se->delays++, client_longest_delay);
 		cl->draining = cl->draining || fr.error == CS_ERRNO_GOING_AWAY;
 		return;
 	}
@@ -225,7 +223,7 @@ static void client_take_registered(client *cl, const frame &fr)
 {
 	outbox_entry *const entry = outbox_find(&cl->ob, fr.req);
 
-	if (entry == nullptr || entry->msgid != CS_MSGID_REGISTER)
+	if (!entry || entry->msgid != CS_MSGID_REGISTER)
 		return;
 	if (client_is_for_later(fr.error)) {
 		outbox_delay(entry, text_steady_clock());
@@ -251,8 +249,7 @@ static void client_take_complaint(client *cl, const frame &fr)
 		return;
 	}
 	if (fr.of == 0 && (fr.error == CS_ERRNO_NOT_LOGGED_IN || fr.error == CS_ERRNO_BUSY)) {
-		cl->ended_for =
-			fr.error == CS_ERRNO_BUSY ? "the server has no room" : "nobody logged in for a while";
+		cl->ended_for = fr.error == CS_ERRNO_BUSY ? "the server has no room" : "nobody logged in for a while";
 		return;
 	}
 	view_notice(&cl->vw, "The server says: " + fr.error_text);
@@ -261,7 +258,7 @@ static void client_take_complaint(client *cl, const frame &fr)
 	/* The server cannot read one of the requests on their way. The client must not send it again for ever, so it
 	 * has to find out which one. */
 	outbox_entry *const entry = outbox_only_sent(&cl->ob);
-	if (entry != nullptr) {
+	if (entry) {
 		client_refuse(cl, entry, fr.error, fr.error_text);
 	} else if (outbox_count_sent(&cl->ob) > 1) {
 		cl->ob.one_at_a_time = true;
@@ -276,7 +273,7 @@ static void client_take_answer(client *cl, const frame &fr)
 	if (fr.of == CS_MSGID_DELIVERED && fr.req >= 0) {
 		inbox_take_answer(&cl->ib, fr.req, !client_is_for_later(fr.error));
 		client_note_progress(cl);
-	} else if (entry == nullptr) {
+	} else if (!entry) {
 		if (fr.req < 0)
 			client_take_complaint(cl, fr);
 	} else if (client_is_for_later(fr.error)) {
@@ -285,8 +282,7 @@ static void client_take_answer(client *cl, const frame &fr)
 		entry->on_its_way = false;
 		cl->draining = true;
 	} else if (fr.error == CS_ERRNO_OK ||
-	           (fr.error == CS_ERRNO_EXISTS && entry->msgid == CS_MSGID_JOIN_GROUP &&
-	            entry->sent_times > 1)) {
+	           (fr.error == CS_ERRNO_EXISTS && entry->msgid == CS_MSGID_JOIN_GROUP && entry->sent_times > 1)) {
 		client_complete(cl, entry, fr.group, fr.seq);
 	} else {
 		client_refuse(cl, entry, fr.error, fr.error_text);

@@ -97,8 +97,7 @@ static void command_read_arguments(command *cm, command_shape shape, std::string
 			command_spoil(cm, "this command takes no argument");
 		return;
 	}
-	const std::string_view first =
-		shape == SHAPE_ID ? std::exchange(rest, {}) : command_cut(&rest, separator);
+	const std::string_view first = shape == SHAPE_ID ? std::exchange(rest, {}) : command_cut(&rest, separator);
 	if (shape == SHAPE_WAIT) {
 		command_read_wait(cm, first, rest);
 		return;
@@ -150,7 +149,7 @@ command command_read(std::string_view line)
 	const bool slash = line.starts_with('/') && !line.starts_with("//");
 	const command_row *const row =
 		slash ? command_find_slash(line.substr(1), &rest) : command_find_word(line, &rest);
-	if (row == nullptr) {
+	if (!row) {
 		cm.verb = COMMAND_PLAIN;
 		cm.text = line.substr(line.starts_with("//") ? 1 : 0);
 		if (slash)
@@ -175,7 +174,7 @@ std::string command_help(void)
 	std::string help;
 
 	for (const command_row &row : command_rows) {
-		if (row.arguments == nullptr)
+		if (!row.arguments)
 			continue;
 		std::string colons = row.word, slashes = std::string("/") + row.slash;
 		if (row.arguments[0] != '\0') {

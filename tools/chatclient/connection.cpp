@@ -80,7 +80,7 @@ static void connection_on_event(bufferevent *, short what, void *arg)
 		connection_set_up(cn);
 		return;
 	}
-	if (!cn->is_up && cn->address != nullptr && cn->address->ai_next != nullptr) {
+	if (!cn->is_up && cn->address && cn->address->ai_next) {
 		cn->address = cn->address->ai_next;
 		connection_drop(cn);
 		connection_try(cn);
@@ -96,9 +96,8 @@ static void connection_on_event(bufferevent *, short what, void *arg)
 
 static void connection_try(connection *cn)
 {
-	cn->stream.reset(
-		bufferevent_socket_new(cn->base, -1, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS));
-	if (cn->stream == nullptr) {
+	cn->stream.reset(bufferevent_socket_new(cn->base, -1, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS));
+	if (!cn->stream) {
 		connection_lose(cn, "out of memory");
 		return;
 	}

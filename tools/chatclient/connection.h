@@ -11,8 +11,8 @@
 #include <event2/bufferevent.h>
 #include <netdb.h>
 
-#include <base/raii.h>
 #include "frames.h"
+#include <base/raii.h>
 
 using bufferevent_ptr = std::unique_ptr<bufferevent, function_deleter<bufferevent_free>>;
 using addrinfo_ptr = std::unique_ptr<addrinfo, function_deleter<freeaddrinfo>>;

@@ -26,8 +26,7 @@ static std::string dialog_make_prompt(const dialog *dg)
 
 	if (dg->talks != COMMAND_BLANK) {
 		const bool is_group = dg->talks == COMMAND_GROUP_CHAT;
-		const std::string name =
-			is_group ? client_group_name_of(dg->cl, id) : client_name_of(dg->cl, id);
+		const std::string name = is_group ? client_group_name_of(dg->cl, id) : client_name_of(dg->cl, id);
 		prompt += is_group ? " -> group " : " -> ";
 		prompt += name.empty() ? std::to_string(id) : text_harmless(name, false);
 	}
@@ -69,9 +68,8 @@ static void dialog_ask_id(dialog *dg)
 {
 	const uint64_t usual = dialog_usual_id(dg);
 
-	dialog_go(
-		dg, DIALOG_LOGIN_ID,
-		usual == 0 ? "account number: " : "account number [" + std::to_string(usual) + "]: ", false);
+	dialog_go(dg, DIALOG_LOGIN_ID,
+	          usual == 0 ? "account number: " : "account number [" + std::to_string(usual) + "]: ", false);
 }
 
 /* Asks for the missing parts of the login or registration. */

@@ -25,8 +25,7 @@ struct dialog {
 	screen *sc = nullptr;
 	dialog_step step = DIALOG_MENU;
 	command pending; /* the login or registration that the questions are for */
-	command_verb talks =
-		COMMAND_BLANK; /* COMMAND_CHAT or COMMAND_GROUP_CHAT: plain text goes to talks_to */
+	command_verb talks = COMMAND_BLANK; /* COMMAND_CHAT or COMMAND_GROUP_CHAT: plain text goes to talks_to */
 	uint64_t talks_to = 0;
 	uint64_t asked_id = 0; /* id of the last login that was tried; 0: none since the last registration */
 	bool leaving = false;

@@ -58,5 +58,5 @@ int frames_next(frames *fr, std::string_view *frame_r)
 			return 1;
 		}
 	}
-	return fr->bytes.size() - fr->begin > FRAMES_LIMIT ? -1 : 0;
+	return fr->bytes.size() - fr->begin > frames_limit ? -1 : 0;
 }

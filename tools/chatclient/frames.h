@@ -8,7 +8,7 @@
 #include <string_view>
 
 /* bytes. An answer to LOGIN holds whole groups; a server sends nothing longer than this. */
-constexpr size_t FRAMES_LIMIT = size_t{64} << 20;
+constexpr size_t frames_limit = size_t{64} << 20;
 
 /* Received bytes, and how far they were scanned. Each byte is scanned once. */
 struct frames {
@@ -23,7 +23,7 @@ struct frames {
 void frames_clear(frames *fr);
 void frames_add(frames *fr, std::string_view bytes);
 /* 1: *frame_r is the next whole frame, valid until the next frames_ call. 0: more bytes are needed. -1: the bytes
- * cannot begin a frame, or the frame is longer than FRAMES_LIMIT; do not use the stream any more. */
+ * cannot begin a frame, or the frame is longer than frames_limit; do not use the stream any more. */
 [[nodiscard]] int frames_next(frames *fr, std::string_view *frame_r);
 
 #endif

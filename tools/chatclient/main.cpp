@@ -69,7 +69,7 @@ static event_base *chatclient_program_make_base(void)
 {
 	const event_config_ptr config(event_config_new());
 
-	if (config == nullptr || event_config_require_features(config.get(), EV_FEATURE_FDS) != 0)
+	if (!config || event_config_require_features(config.get(), EV_FEATURE_FDS) != 0)
 		return nullptr;
 	return event_base_new_with_config(config.get());
 }
@@ -81,7 +81,7 @@ static void chatclient_program_choose_view(program *pg)
 	view *const vw = &pg->cl.vw;
 
 	vw->plain = pg->opts.plain || isatty(STDIN_FILENO) == 0 || isatty(STDOUT_FILENO) == 0;
-	vw->colour = !vw->plain && (no_colour == nullptr || no_colour[0] == '\0') && terminal != nullptr &&
+	vw->colour = !vw->plain && (!no_colour || no_colour[0] == '\0') && terminal != nullptr &&
 	             strcmp(terminal, "dumb") != 0;
 	vw->print = vw->plain ? script_print : screen_print;
 	vw->arg = vw->plain ? static_cast<void *>(&pg->sr) : static_cast<void *>(&pg->sc);
@@ -93,7 +93,7 @@ static int chatclient_program_open(program *pg)
 	static const screen_calls screen_table = {chatclient_program_on_line, chatclient_program_on_end};
 
 	pg->base.reset(chatclient_program_make_base());
-	if (pg->base == nullptr || client_open(&pg->cl, &pg->opts, pg->base.get(), &client_table, pg) != 0)
+	if (!pg->base || client_open(&pg->cl, &pg->opts, pg->base.get(), &client_table, pg) != 0)
 		return -1;
 	if (pg->cl.vw.plain)
 		return script_open(&pg->sr, pg->base.get(), &pg->cl);
@@ -109,8 +109,7 @@ static void chatclient_program_explain(const program *pg, status exit_status)
 	const char *const host = pg->opts.host.c_str(), *const port = pg->opts.port.c_str();
 
 	if (exit_status == STATUS_UNACKNOWLEDGED)
-		(void)fprintf(stderr, "chatclient: %s port %s: not everything was acknowledged\n", host,
-		              port);
+		(void)fprintf(stderr, "chatclient: %s port %s: not everything was acknowledged\n", host, port);
 	else if (exit_status == STATUS_DISCONNECTED)
 		(void)fprintf(stderr, "chatclient: %s port %s: no connection: %s\n", host, port,
 		              pg->cl.lost_reason.c_str());

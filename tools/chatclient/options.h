@@ -9,8 +9,7 @@
 struct options {
 	std::string host;
 	std::string port;
-	int64_t patience =
-		30; /* s without progress before the client gives up, if input is no terminal */
+	int64_t patience = 30; /* s without progress before the client gives up, if input is no terminal */
 	bool plain = false; /* plain lines even on a terminal */
 };
 

@@ -21,8 +21,7 @@ static bool outbox_is_message(const outbox_entry &entry)
 
 static bool outbox_is_ready(const outbox_entry &entry, uint64_t account, int64_t now)
 {
-	return !entry.on_its_way && entry.not_before <= now &&
-	       (entry.account == 0 || entry.account == account);
+	return !entry.on_its_way && entry.not_before <= now && (entry.account == 0 || entry.account == account);
 }
 
 static bool outbox_same_conversation(const outbox_entry &one, const outbox_entry &other)

@@ -60,7 +60,7 @@ static json_ptr protocol_json_parse(std::string_view text)
 {
 	json_ptr object(cJSON_ParseWithLength(text.data(), text.size()));
 
-	if (object != nullptr && !cJSON_IsObject(object.get()))
+	if (object && !cJSON_IsObject(object.get()))
 		object.reset();
 	return object;
 }
@@ -97,7 +97,7 @@ bool frame_read(std::string_view text, frame *frame_r)
 {
 	const json_ptr object = protocol_json_parse(text);
 
-	if (object == nullptr)
+	if (!object)
 		return false;
 	*frame_r = {
 		.msgid = protocol_json_integer(object.get(), "msgid"),
@@ -123,7 +123,7 @@ bool frame_read_person(std::string_view text, person *person_r)
 {
 	const json_ptr object = protocol_json_parse(text);
 
-	if (object == nullptr)
+	if (!object)
 		return false;
 	*person_r = {
 		.id = protocol_json_integer(object.get(), "id"),
@@ -138,7 +138,7 @@ bool frame_read_group(std::string_view text, group_info *group_r)
 {
 	const json_ptr object = protocol_json_parse(text);
 
-	if (object == nullptr)
+	if (!object)
 		return false;
 	*group_r = {
 		.id = protocol_json_integer(object.get(), "id"),

@@ -51,8 +51,7 @@ static int screen_on_character(EditLine *el, wchar_t *character_r)
 	(void)el_get(el, EL_CLIENTDATA, &data);
 	screen *const sc = static_cast<screen *>(data);
 	pollfd waiting = {.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
-	if (std::exchange(sc->escape_began, false) && sc->ahead.empty() &&
-	    poll(&waiting, 1, screen_escape_time) == 0) {
+	if (std::exchange(sc->escape_began, false) && sc->ahead.empty() && poll(&waiting, 1, screen_escape_time) == 0) {
 		*character_r = L'\a';
 		return 1;
 	}
@@ -189,8 +188,7 @@ static void screen_edit(screen *sc)
 {
 	int count = 0;
 	const char *const line = el_gets(sc->el.get(), &count);
-	const bool any =
-		line != nullptr && count > 0; /* no line either if the last key erased everything */
+	const bool any = line != nullptr && count > 0; /* no line either if the last key erased everything */
 
 	if (sc->input_ended || (any && count == 1 && line[0] == '\004')) {
 		sc->calls->end(sc->arg);
@@ -309,7 +307,7 @@ static int screen_open_editor(screen *sc)
 
 	sc->hist.reset(history_init());
 	sc->el.reset(el_init("chatclient", stdin, stdout, stderr));
-	if (sc->hist == nullptr || sc->el == nullptr)
+	if (!sc->hist || !sc->el)
 		return -1;
 	(void)history(sc->hist.get(), &happened, H_SETSIZE, screen_history);
 	(void)history(sc->hist.get(), &happened, H_SETUNIQUE, 1);
@@ -319,8 +317,8 @@ static int screen_open_editor(screen *sc)
 	(void)el_set(sc->el.get(), EL_HIST, history, sc->hist.get());
 	(void)el_set(sc->el.get(), EL_GETCFN, screen_on_character);
 	(void)el_source(sc->el.get(), nullptr);
-	sc->erases = el_get(sc->el.get(), EL_GETTC, erase_below, &sequence) == 0 && sequence != nullptr &&
-	             *sequence != '\0';
+	sc->erases =
+		el_get(sc->el.get(), EL_GETTC, erase_below, &sequence) == 0 && sequence != nullptr && *sequence != '\0';
 	return 0;
 }
 
@@ -335,9 +333,8 @@ int screen_open(screen *sc, event_base *base, const screen_calls *calls, void *a
 	sc->stopped.reset(evsignal_new(base, SIGTSTP, screen_on_stopped, sc));
 	sc->interrupted.reset(evsignal_new(base, SIGINT, screen_on_interrupted, sc));
 	sc->terminated.reset(evsignal_new(base, SIGTERM, screen_on_terminated, sc));
-	for (const event_ptr *ev :
-	     {&sc->readable, &sc->resized, &sc->stopped, &sc->interrupted, &sc->terminated})
-		if (*ev == nullptr || event_add(ev->get(), nullptr) != 0)
+	for (const event_ptr *ev : {&sc->readable, &sc->resized, &sc->stopped, &sc->interrupted, &sc->terminated})
+		if (!*ev || event_add(ev->get(), nullptr) != 0)
 			return -1;
 	screen_resume(sc);
 	return 0;
@@ -345,7 +342,7 @@ int screen_open(screen *sc, event_base *base, const screen_calls *calls, void *a
 
 void screen_close(screen *sc)
 {
-	if (sc->el == nullptr || sc->closed)
+	if (!sc->el || sc->closed)
 		return;
 	sc->closed = true;
 	if (sc->mode != SCREEN_PAUSED)

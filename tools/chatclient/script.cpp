@@ -13,7 +13,7 @@
 #include "text.h"
 
 /* bytes. The client reads no further ahead than this. */
-static const size_t SCRIPT_INPUT_LIMIT = size_t{1} << 20;
+static const size_t script_input_limit = size_t{1} << 20;
 
 /* Writes all bytes. 0, or an errno. Standard output may be non-blocking, if another process that shares it made it
  * so. */
@@ -132,7 +132,7 @@ void script_ready(script *sr)
 		script_run(sr, line);
 	if (sr->input_ended && sr->input.empty() && !sr->waits && !client_is_busy(sr->cl))
 		script_end_of_input(sr);
-	if (!sr->done && !sr->input_ended && sr->input.size() < SCRIPT_INPUT_LIMIT)
+	if (!sr->done && !sr->input_ended && sr->input.size() < script_input_limit)
 		(void)event_add(sr->readable.get(), nullptr);
 	sr->running = false;
 }
@@ -176,10 +176,10 @@ int script_open(script *sr, event_base *base, client *cl)
 	sr->waited.reset(event_new(base, -1, 0, script_on_waited, sr));
 	sr->interrupted.reset(evsignal_new(base, SIGINT, script_on_signal, sr));
 	sr->terminated.reset(evsignal_new(base, SIGTERM, script_on_signal, sr));
-	if (sr->waited == nullptr)
+	if (!sr->waited)
 		return -1;
 	for (const event_ptr *ev : {&sr->readable, &sr->interrupted, &sr->terminated})
-		if (*ev == nullptr || event_add(ev->get(), nullptr) != 0)
+		if (!*ev || event_add(ev->get(), nullptr) != 0)
 			return -1;
 	return 0;
 }

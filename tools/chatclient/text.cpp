@@ -64,8 +64,7 @@ static void text_add_escape(std::string *out, uint32_t c, bool is_byte)
 		*out += c == '\n' ? "\\n" : c == '\r' ? "\\r" : "\\t";
 		return;
 	}
-	(void)snprintf(escape, sizeof escape, is_byte || c < 0x80 ? "\\x%02x" : "\\u%04x",
-	               static_cast<unsigned>(c));
+	(void)snprintf(escape, sizeof escape, is_byte || c < 0x80 ? "\\x%02x" : "\\u%04x", static_cast<unsigned>(c));
 	*out += escape;
 }
 
@@ -131,8 +130,7 @@ std::string text_from_time(int64_t ms)
 	struct tm parts = {};
 	char text[64];
 
-	if (localtime_r(&seconds, &parts) == nullptr ||
-	    strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts) == 0)
+	if (!localtime_r(&seconds, &parts) || strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts) == 0)
 		return "-";
 	return text;
 }

@@ -43,8 +43,7 @@ static std::string view_name(const view *vw, std::string_view name, int64_t id)
 {
 	static const char *const colours[] = {"1;32", "1;33", "1;34", "1;35", "1;36", "1;92", "1;94", "1;95"};
 	const std::string number = view_number(id);
-	const std::string shown =
-		name.empty() ? "account " + number : text_harmless(name, false) + " (" + number + ")";
+	const std::string shown = name.empty() ? "account " + number : text_harmless(name, false) + " (" + number + ")";
 
 	return view_paint(vw, colours[static_cast<uint64_t>(id) % std::size(colours)], shown);
 }
@@ -54,8 +53,7 @@ static std::string view_group_name(const view *vw, std::string_view name, int64_
 	const std::string number = view_number(id);
 
 	return view_paint(vw, view_bold,
-	                  name.empty() ? "group " + number
-	                               : text_harmless(name, false) + " (" + number + ")");
+	                  name.empty() ? "group " + number : text_harmless(name, false) + " (" + number + ")");
 }
 
 /* Hours and minutes, and the day if it is not today. */
@@ -65,9 +63,8 @@ static std::string view_time(const view *vw, const std::string &time)
 	const bool complete = time.size() >= 16;
 	const std::string_view shown = std::string_view(time).substr(0, 16);
 
-	return view_paint(
-		vw, view_dim,
-		text_harmless(complete && shown.starts_with(today) ? shown.substr(11) : shown, false));
+	return view_paint(vw, view_dim,
+	                  text_harmless(complete && shown.starts_with(today) ? shown.substr(11) : shown, false));
 }
 
 void view_connected(const view *vw, const std::string &host, const std::string &port)
@@ -92,8 +89,7 @@ void view_registered(const view *vw, int64_t id)
 	if (vw->plain)
 		view_fields(vw, {"registered", view_number(id)});
 	else
-		view_heading(vw,
-		             "Registered. Your account number is " + view_number(id) + ": log in with it.");
+		view_heading(vw, "Registered. Your account number is " + view_number(id) + ": log in with it.");
 }
 
 void view_logged_in(const view *vw, int64_t id, std::string_view name, bool again)
@@ -119,8 +115,7 @@ static void view_group_plain(const view *vw, const group_info &group)
 {
 	view_fields(vw, {"group", view_number(group.id), group.name, group.description});
 	for (const person &who : group.members)
-		view_fields(vw, {"member", view_number(group.id), view_number(who.id), who.name, who.state,
-		                 who.role});
+		view_fields(vw, {"member", view_number(group.id), view_number(who.id), who.name, who.state, who.role});
 }
 
 void view_group(const view *vw, const group_info &group)
@@ -129,14 +124,13 @@ void view_group(const view *vw, const group_info &group)
 		view_group_plain(vw, group);
 		return;
 	}
-	vw->print(vw->arg, "  " + view_group_name(vw, group.name, group.id) + " " +
-	                           text_harmless(group.description, false));
+	vw->print(vw->arg,
+	          "  " + view_group_name(vw, group.name, group.id) + " " + text_harmless(group.description, false));
 	for (const person &who : group.members)
 		vw->print(vw->arg,
 		          "    " + view_name(vw, who.name, who.id) + " " +
 		                  view_paint(vw, view_dim,
-		                             text_harmless(who.state +
-		                                                   (who.role == "creator" ? ", creator" : ""),
+		                             text_harmless(who.state + (who.role == "creator" ? ", creator" : ""),
 		                                           false)));
 }
 
@@ -146,8 +140,8 @@ static void view_message_plain(const view *vw, const view_message_parts &parts)
 		view_fields(vw, {"group-message", view_number(parts.group), view_number(parts.id), parts.name,
 		                 view_number(parts.seq), parts.time, parts.text});
 	else
-		view_fields(vw, {"message", view_number(parts.id), parts.name, view_number(parts.seq),
-		                 parts.time, parts.text});
+		view_fields(vw, {"message", view_number(parts.id), parts.name, view_number(parts.seq), parts.time,
+		                 parts.text});
 }
 
 void view_message(const view *vw, const view_message_parts &parts)
@@ -159,8 +153,7 @@ void view_message(const view *vw, const view_message_parts &parts)
 	std::string line = view_time(vw, parts.time) + " ";
 	if (parts.is_group)
 		line += "[" + view_group_name(vw, parts.group_name, parts.group) + "] ";
-	vw->print(vw->arg,
-	          line + view_name(vw, parts.name, parts.id) + ": " + text_harmless(parts.text, false));
+	vw->print(vw->arg, line + view_name(vw, parts.name, parts.id) + ": " + text_harmless(parts.text, false));
 }
 
 void view_own_message(const view *vw, const view_message_parts &parts, std::string_view own_name)
@@ -169,9 +162,8 @@ void view_own_message(const view *vw, const view_message_parts &parts, std::stri
 		return;
 	const std::string to = parts.is_group ? view_group_name(vw, parts.group_name, parts.group)
 	                                      : view_name(vw, parts.name, parts.id);
-	vw->print(vw->arg, view_time(vw, parts.time) + " " +
-	                           view_paint(vw, view_bold, text_harmless(own_name, false)) + " -> " + to +
-	                           ": " + text_harmless(parts.text, false));
+	vw->print(vw->arg, view_time(vw, parts.time) + " " + view_paint(vw, view_bold, text_harmless(own_name, false)) +
+	                           " -> " + to + ": " + text_harmless(parts.text, false));
 }
 
 static void view_done_plain(const view *vw, command_verb verb, int64_t id, int64_t seq)
