@@ -247,23 +247,26 @@ check-long: all $(cluster_binaries)
 	TEST_TIMEOUT=7200 $(run_tests) CS_LONG=1 CS_SWEEP=off $(cluster_binaries) CS_SWEEP=on $(cluster_binaries)
 
 # The tests of make asan and make tsan, with one short test of a cluster; TESTS selects others. The memory that the
-# server takes is not measured there, because a sanitizer takes more.
-chosen_tests = $(if $(TESTS),$(TESTS:%=$(BUILD)/tests/%),$(replay_binaries) $(filter-out %_idle_memory,$(test_binaries)) \
-	$(filter %/test_second_login,$(cluster_binaries)))
-check-sanitized: all $(bad_plugins) $(chosen_tests)
-	$(run_tests) $(chosen_tests)
+# server takes is not measured there, because a sanitizer takes more. Tests that start the server as a program are those
+# of the plain build, OUTSIDE: only what they start is instrumented.
+sanitized_tests = $(or $(TESTS),$(fuzz_names:%=fuzz/replay_%) $(filter-out %_idle_memory,$(test_binaries:$(BUILD)/tests/%=%)) \
+	$(filter %/test_second_login,$(cluster_binaries:$(BUILD)/tests/%=%)))
+outside_tests = $(filter server/% cluster/%,$(sanitized_tests))
+inside_tests = $(patsubst %,$(BUILD)/tests/%,$(filter-out $(outside_tests),$(sanitized_tests)))
+check-sanitized: all $(bad_plugins) $(inside_tests)
+	CS_TEST_PATIENCE=$${CS_TEST_PATIENCE:-4} $(run_tests) $(inside_tests) $(outside_tests:%=$(OUTSIDE)/tests/%)
 endif
 
-asan:
-	$(MAKE) BUILD=$(BUILD)/asan SAN=address CXXFLAGS='-g -O1' check-sanitized
+asan: $(outside_tests:%=$(BUILD)/tests/%)
+	$(MAKE) BUILD=$(BUILD)/asan OUTSIDE=$(BUILD) SAN=address CXXFLAGS='-g -O1' check-sanitized
 
 # All tests with threads: messages between workers, the session table, the store engine, the adapter, and the whole
 # server. Not with MariaDB: its client library is not instrumented.
 TSAN_TESTS ?= $(patsubst tests/%.cpp,%,$(filter-out tests/server/test_chatclient% %_chatbench.cpp %_mysql.cpp %_idle_memory.cpp,$(wildcard \
 	$(foreach name,loop worker session route bus bus_life bus_session store store_engine host host_cluster host_cluster_sessions log db_sqlite,tests/unit/test_$(name).cpp) \
 	tests/server/test_*.cpp)))
-tsan:
-	$(MAKE) BUILD=$(BUILD)/tsan SAN=thread CXXFLAGS='-g -O1' TESTS='$(TSAN_TESTS)' check-sanitized
+tsan: $(patsubst %,$(BUILD)/tests/%,$(filter server/% cluster/%,$(TSAN_TESTS)))
+	$(MAKE) BUILD=$(BUILD)/tsan OUTSIDE=$(BUILD) SAN=thread CXXFLAGS='-g -O1' TESTS='$(TSAN_TESTS)' check-sanitized
 
 FUZZ_TIME ?= 60
 fuzz:
