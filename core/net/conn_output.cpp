@@ -20,13 +20,13 @@
  * - The queue of bus_redis (plugins/bus_redis/traffic.cpp): from 4/8 of it on, questions who is online and sends whose
  *   result is reported are refused; from 6/8 on hints are dropped, and the other nodes are told to look at the store;
  *   from 7/8 on answers to one node are dropped; above all of it the connection to Redis is dropped and made again.
- * - Sends of a session under way in the store, 256 (mailbox_sends, plugins/mailbox/append.cpp): the last one stays
- *   PENDING, so the connection is not read.
- * - Unconfirmed frames of a session that confirms, 256 (MAILBOX_WINDOW, plugins/mailbox/session.cpp): the session is
- *   sent nothing more of others; it reads the store when it has confirmed.
- * - Hints that came too early (plugins/mailbox/stash.cpp), 32 and 32 KiB a session, 8 MiB a worker: further ones are
+ * - Sends of a session under way in the store, 256 (plugins/mailbox/outgoing.cpp): the last one stays PENDING, so the
+ *   connection is not read.
+ * - Unconfirmed frames of a session that confirms, 256 (plugins/mailbox/cursors.cpp): the session is sent nothing
+ *   more of others; it reads the store when it has confirmed.
+ * - Hints that came too early (plugins/mailbox/incoming.cpp), 32 and 32 KiB a session, 8 MiB a worker: further ones are
  *   not kept, the session reads the store.
- * - Pulls under way, 64 a worker (plugins/mailbox/pull.cpp): further sessions wait in pull_queue, each at most once. */
+ * - Pulls under way, 64 a worker (plugins/mailbox/incoming.cpp): further sessions wait in pull_queue, each at most once. */
 #include "core/net/conn.h"
 
 #include <algorithm>

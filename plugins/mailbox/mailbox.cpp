@@ -1,61 +1,30 @@
 /* SPDX-License-Identifier: MIT
- * The plugin itself: options, service, instance. It passes each call of the server to the file that handles it. */
-#include "mailbox.h"
-
+ * The plugin itself: options, service, instance. It hands each call of the server to the room that handles it. */
+#include <algorithm>
 #include <cstdio>
+#include <memory>
 #include <sys/random.h>
 
-#include "append.h"
-#include "attach.h"
-#include "confirm.h"
-#include "cursor.h"
-#include "deliver.h"
-#include "pull.h"
-#include "sweep.h"
+#include <chatserverd/mailbox.h>
+#include <chatserverd/plugin.h>
 
-mailbox::mailbox() = default;
-mailbox::~mailbox() = default;
-
-void mailbox_ending_check(mailbox *m, uint64_t session)
-{
-	const auto at = m->ending.find(session);
-	cs_account account;
-
-	if (at == m->ending.end() || at->second.flushing || at->second.sends)
-		return;
-	account = at->second.account;
-	m->ending.erase(at);
-	m->host->release(m->self, account);
-}
+#include "catch_up.h"
+#include "cursors.h"
+#include "hint.h"
+#include "incoming.h"
+#include "outgoing.h"
+#include "session.h"
 
 /* ---- the service */
-
-static void mailbox_on_joined(void *context, cs_conn conn, uint64_t group, uint64_t joined_seq)
-{
-	mailbox *m = static_cast<mailbox *>(context);
-	mailbox_session *s = mailbox_session_of(&m->sessions, conn);
-	mailbox_line *line;
-
-	if (!s)
-		return;
-	/* Messages that were committed after the join and before now were hinted to nobody: read the store once. */
-	mailbox_session_join(&m->sessions, s, group);
-	line = mailbox_line_get(s, mailbox_key_of(CS_CONVERSATION_GROUP, group));
-	if (!line->known)
-		mailbox_line_learn(line, group, joined_seq);
-	line->check = true;
-	mailbox_line_list(s, mailbox_key_of(CS_CONVERSATION_GROUP, group), line);
-	mailbox_pull_want(m, s);
-}
 
 static const cs_mailbox mailbox_service = {
 	CS_ABI,
 	sizeof(cs_mailbox),
-	mailbox_attach,
-	mailbox_attach_begin,
-	mailbox_append_send,
-	mailbox_confirm_delivered,
-	mailbox_on_joined,
+	mailbox_catch_up_attach,
+	mailbox_catch_up_begin,
+	mailbox_outgoing_send,
+	mailbox_incoming_delivered,
+	mailbox_incoming_joined,
 };
 
 static const cs_service mailbox_services[] = {
@@ -86,21 +55,16 @@ static int mailbox_on_closed(void *state, cs_conn conn, cs_account account, uint
 	mailbox_tell_other_session(m, account);
 	if (!s)
 		return 0;
-	if (s->phase != MAILBOX_ATTACHING) {
-		s->written = std::max(s->written, written);
-		(void)mailbox_flights_written(s);
-		ending.flushing = mailbox_cursor_end(m, s);
-	}
+	if (s->catch_up.phase != MAILBOX_ATTACHING)
+		ending.flushing = mailbox_cursor_end(m, s, std::max(s->incoming.written, written));
 	ending.account = s->account;
-	ending.sends = s->sends;
+	ending.sends = mailbox_outgoing_end(m, s);
+	mailbox_incoming_end(m, s);
 	const uint64_t id = s->id;
-	/* After LOGOUT the connection goes on, and nobody else finishes the request that was held back. */
-	if (s->held_back)
-		(void)m->host->finish(m->self, conn);
 	mailbox_session_remove(&m->sessions, s);
 	if (!ending.flushing && !ending.sends)
 		return 0;
-	m->ending[id] = ending;
+	mailbox_session_hold(m, id, ending);
 	return CS_PENDING;
 }
 
@@ -110,7 +74,7 @@ static void mailbox_on_written(void *state, cs_conn conn, uint64_t position, siz
 	mailbox_session *s = mailbox_session_of(&m->sessions, conn);
 
 	if (s)
-		mailbox_deliver_written(m, s, position, unsent);
+		mailbox_incoming_written(m, s, position, unsent);
 }
 
 /* A bad hint is logged once, because every message of that node would bring the line again. */
@@ -141,16 +105,17 @@ static void mailbox_on_routed(void *state, cs_conn conn, cs_account account, con
 	if (s && s->account != account)
 		s = nullptr;
 	if (hint.type == MAILBOX_HINT_LOOK && s)
-		mailbox_sweep_look(m, s);
-	else if (hint.kind == CS_CONVERSATION_GROUP)
-		mailbox_deliver_group_hint(m, hint, body);
-	else if (s)
-		mailbox_deliver_hint(m, s, hint, body);
+		mailbox_catch_up_look(m, s);
+	else if (hint.kind == CS_CONVERSATION_GROUP) {
+		mailbox_catch_up_group_hint(m, hint.of, hint.seq);
+		mailbox_incoming_group_hint(m, hint, body);
+	} else if (s)
+		mailbox_incoming_hint(m, s, hint, body);
 }
 
 static void mailbox_on_cluster(void *state, cs_cluster_event event)
 {
-	mailbox_sweep_cluster(static_cast<mailbox *>(state), event);
+	mailbox_catch_up_cluster(static_cast<mailbox *>(state), event);
 }
 
 /* ---- the instance */
@@ -166,7 +131,7 @@ static int mailbox_start(const cs_host *host, cs_self *self, const void *conf, v
 		snprintf(e->text, sizeof(e->text), "the system gives no random bytes");
 		return CS_EINVAL;
 	}
-	mailbox_sweep_start(m.get());
+	mailbox_catch_up_start(m.get());
 	*state_r = m.release();
 	return 0;
 }
@@ -185,7 +150,8 @@ static void mailbox_stop(void *state)
 {
 	const std::unique_ptr<mailbox> m(static_cast<mailbox *>(state));
 
-	for (cs_timer *timer : {m->pull_timer, m->flush_timer, m->stash_timer, m->sweep.timer})
+	for (cs_timer *timer :
+	     {m->incoming.pull_timer, m->incoming.stash_timer, m->cursors.flush_timer, m->catch_up.sweep.timer})
 		if (timer)
 			m->host->timer_del(m->self, timer);
 }

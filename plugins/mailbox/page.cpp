@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
-constexpr size_t mailbox_rows_at_most = 2000; /* read for one page, the account's own included */
+constexpr size_t mailbox_page_rows_at_most = 2000; /* read for one page, the account's own included */
 
-struct reader {
+struct mailbox_page_reader {
 	cs_db *db;
 	mailbox_page *page;
 	size_t rows_a_time;
@@ -14,12 +14,17 @@ struct reader {
 	size_t bytes; /* of the messages on the page */
 };
 
-std::string mailbox_tail(uint64_t seq, int64_t created)
+mailbox_key mailbox_page_key_of(const message_news &news)
+{
+	return mailbox_key_of(news.kind == CONVERSATION_GROUP ? CS_CONVERSATION_GROUP : CS_CONVERSATION_PAIR, news.of);
+}
+
+std::string mailbox_page_tail(uint64_t seq, int64_t created)
 {
 	return ",\"seq\":" + std::to_string(seq) + ",\"ts\":" + std::to_string(created) + "}";
 }
 
-static int mailbox_page_look_up(reader *r, mailbox_source *source)
+static int mailbox_page_look_up(mailbox_page_reader *r, mailbox_source *source)
 {
 	message_news news;
 
@@ -36,7 +41,7 @@ static int mailbox_page_look_up(reader *r, mailbox_source *source)
 }
 
 /* Reads more rows if the source has used all its rows. ended: there are none. */
-static int mailbox_fill(reader *r, mailbox_source *source)
+static int mailbox_page_fill(mailbox_page_reader *r, mailbox_source *source)
 {
 	int result;
 
@@ -53,7 +58,7 @@ static int mailbox_fill(reader *r, mailbox_source *source)
 	return result;
 }
 
-static int mailbox_open_sources(reader *r)
+static int mailbox_page_open_sources(mailbox_page_reader *r)
 {
 	for (mailbox_source &source : r->page->sources) {
 		int result = source.known ? 0 : mailbox_page_look_up(r, &source);
@@ -64,14 +69,14 @@ static int mailbox_open_sources(reader *r)
 		source.at = 0;
 		source.last_rows = false;
 		if (!result)
-			result = mailbox_fill(r, &source);
+			result = mailbox_page_fill(r, &source);
 		if (result)
 			return result;
 	}
 	return 0;
 }
 
-static mailbox_source *mailbox_oldest(reader *r)
+static mailbox_source *mailbox_page_oldest(mailbox_page_reader *r)
 {
 	mailbox_source *best = nullptr;
 
@@ -81,19 +86,19 @@ static mailbox_source *mailbox_oldest(reader *r)
 	return best;
 }
 
-static bool mailbox_is_own(const mailbox_page *page, const mailbox_source *source, const message_row &row)
+static bool mailbox_page_is_own(const mailbox_page *page, const mailbox_source *source, const message_row &row)
 {
 	return row.sender == page->account && source->key != mailbox_key_of(CS_CONVERSATION_PAIR, page->account);
 }
 
 /* Moves the next row of the source to the page. false: the page is full. */
-static bool mailbox_take(reader *r, mailbox_source *source)
+static bool mailbox_page_take(mailbox_page_reader *r, mailbox_source *source)
 {
 	mailbox_page *page = r->page;
 	message_row &row = source->rows[source->at];
 
-	if (!mailbox_is_own(page, source, row)) {
-		const std::string tail = mailbox_tail(row.seq, row.created);
+	if (!mailbox_page_is_own(page, source, row)) {
+		const std::string tail = mailbox_page_tail(row.seq, row.created);
 
 		if (page->messages.size() == page->most_messages ||
 		    (!page->messages.empty() && r->bytes + row.body.size() + tail.size() > mailbox_page_bytes))
@@ -112,17 +117,17 @@ static bool mailbox_take(reader *r, mailbox_source *source)
 int mailbox_page_read(cs_db *db, mailbox_page *page)
 {
 	const size_t sources = std::max<size_t>(page->sources.size(), 1);
-	reader r = {db, page, std::clamp<size_t>(2 * page->most_messages / sources, 4, 50), 0, 0};
+	mailbox_page_reader r = {db, page, std::clamp<size_t>(2 * page->most_messages / sources, 4, 50), 0, 0};
 	int result;
 
 	page->messages.clear();
-	result = mailbox_open_sources(&r);
-	while (!result && r.rows < mailbox_rows_at_most) {
-		mailbox_source *source = mailbox_oldest(&r);
+	result = mailbox_page_open_sources(&r);
+	while (!result && r.rows < mailbox_page_rows_at_most) {
+		mailbox_source *source = mailbox_page_oldest(&r);
 
-		if (!source || !mailbox_take(&r, source))
+		if (!source || !mailbox_page_take(&r, source))
 			break;
-		result = mailbox_fill(&r, source);
+		result = mailbox_page_fill(&r, source);
 	}
 	return result;
 }

@@ -50,8 +50,9 @@ struct mailbox_page {
 	std::vector<mailbox_page_message> messages; /* out */
 };
 
+mailbox_key mailbox_page_key_of(const message_news &news);
 /* The end of a delivered frame: seq, ts and the closing brace. */
-std::string mailbox_tail(uint64_t seq, int64_t created);
+std::string mailbox_page_tail(uint64_t seq, int64_t created);
 
 /* Sets what is marked "out". 0 or an enum cs_db_result. It may run again after a failure. */
 [[nodiscard]] int mailbox_page_read(cs_db *db, mailbox_page *page);

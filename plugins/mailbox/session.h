@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * The sessions of a worker: for each conversation how far it was sent and received, which frames are on their way, and
- * which sessions are in which group. */
+ * The state of a worker's mailbox and of its sessions: one struct for each room, and only that room writes it. All of it
+ * belongs to the worker's thread.
+ *
+ * The mailbox is the message log. Its rooms are files; scripts/check-layers says which may call which:
+ *   mailbox   the root: hands the server's calls to the rooms
+ *   catch_up  a new session reads what the store has above its cursors; the sweep compares sessions with the store
+ *   outgoing  a message goes to the store, its hints to the receivers, the answer to the sender
+ *   incoming  a hint or a page goes to the client, seq after seq
+ *   cursors   how far each conversation was received
+ *   page, hint, session   what they share */
 #ifndef MAILBOX_SESSION_H
 #define MAILBOX_SESSION_H
 
@@ -14,6 +22,8 @@
 #include <vector>
 
 #include <chatserverd/mailbox.h>
+
+#include "../model/messages.h"
 
 /* A conversation as one account sees it: (kind, of) in one number. Ids are below 2^53. */
 using mailbox_key = uint64_t;
@@ -33,31 +43,47 @@ constexpr uint64_t mailbox_key_other(mailbox_key key)
 	return key >> 1;
 }
 
-/* A line: one conversation of one session. */
-struct mailbox_line {
-	bool known = false; /* conversation, sent, delivered and flushed are set */
+/* ---- a line: one conversation of one session */
+
+struct mailbox_line_incoming {
+	bool known = false; /* conversation, sent and the cursor are set */
 	bool pulling = false; /* a read of it is under way: send no hint of it meanwhile */
 	bool check = false; /* read the store, even if heard is not above sent */
-	bool listed = false; /* in mailbox_session.behind */
-	uint32_t in_flight = 0; /* its entries in mailbox_session.flights */
+	bool listed = false; /* in mailbox_session_incoming.behind */
 	uint64_t conversation = 0;
 	uint64_t heard = 0; /* the highest seq that a hint or the store named */
 	uint64_t sent = 0; /* everything up to this seq was queued, or is the account's own */
+};
+
+struct mailbox_line_cursor {
+	uint32_t in_flight = 0; /* its entries in mailbox_session_cursor.flights */
 	uint64_t delivered = 0; /* everything up to this seq counts as received */
 	uint64_t flushed = 0; /* the cursor that the store has */
+};
+
+struct mailbox_line {
+	mailbox_line_incoming incoming;
+	mailbox_line_cursor cursor;
 	uint64_t used = 0; /* mailbox_lines.clock at the last use */
 };
 
-/* A delivered frame that does not count as received yet. */
-struct mailbox_flight {
-	uint64_t position; /* where it ends in the output; mailbox_unplaced until begin() */
-	mailbox_key key;
-	uint64_t seq;
+constexpr size_t mailbox_lines_kept = 64;
+
+/* The lines of one session. */
+struct mailbox_lines {
+	std::unordered_map<mailbox_key, mailbox_line> by_key;
+	uint64_t clock = 0; /* goes up with each use of a line */
+	size_t tidy_at = mailbox_lines_kept; /* with so many lines, those not used for long are dropped */
 };
 
-constexpr uint64_t mailbox_unplaced = UINT64_MAX;
+/* ---- a session */
 
-/* A hint that came before the hints of earlier messages (stash.h). */
+struct mailbox_session_outgoing {
+	unsigned sends = 0; /* messages of this session under way to the store */
+	bool held_back = false; /* a handler answered CS_PENDING because `sends` was too high */
+};
+
+/* A hint that came before the hints of earlier messages. */
 struct mailbox_stashed {
 	bool own = false; /* the account's own message: nothing to send */
 	int64_t created = 0;
@@ -70,15 +96,31 @@ struct mailbox_stash {
 	size_t bytes = 0;
 };
 
-constexpr size_t mailbox_window_size = 256; /* unconfirmed frames of an acknowledging session */
-constexpr size_t mailbox_lines_kept = 64;
-constexpr size_t mailbox_little_unsent = 16 * 1024; /* bytes; a client with less unsent is fast */
+struct mailbox_session_incoming {
+	size_t awaited = 0; /* the most frames that this pull can bring */
+	uint64_t queued = 0; /* position in the output of the last frame that the mailbox queued */
+	uint64_t written = 0; /* position up to which the kernel took the output */
+	size_t unsent = 0; /* bytes that waited when the kernel last took some */
+	std::vector<mailbox_key> behind; /* conversations to read, in the order in which they fell behind */
+	std::unique_ptr<mailbox_stash> stash; /* NULL: no hint came too early */
+	bool gone : 1 = false; /* a send failed: the server will report the end of the connection */
+	bool paused : 1 = false; /* the output is above the soft limit */
+	bool reading : 1 = false; /* a pull is under way */
+	bool waiting : 1 = false; /* in mailbox_incoming.pull_queue */
+};
 
-/* The lines of one session. */
-struct mailbox_lines {
-	std::unordered_map<mailbox_key, mailbox_line> by_key;
-	uint64_t clock = 0; /* goes up with each use of a line */
-	size_t tidy_at = mailbox_lines_kept; /* with so many lines, those not used for long are dropped */
+/* A delivered frame that does not count as received yet. */
+struct mailbox_flight {
+	uint64_t position; /* where it ends in the output; mailbox_unplaced until begin() */
+	mailbox_key key;
+	uint64_t seq;
+};
+
+constexpr uint64_t mailbox_unplaced = UINT64_MAX;
+
+struct mailbox_session_cursor {
+	std::vector<mailbox_flight> flights; /* as they were queued; an empty deque takes 600 bytes */
+	bool dirty = false; /* in mailbox_cursors.dirty */
 };
 
 enum mailbox_phase : uint8_t {
@@ -87,28 +129,21 @@ enum mailbox_phase : uint8_t {
 	MAILBOX_LIVE
 };
 
+struct mailbox_session_catch_up {
+	mailbox_phase phase = MAILBOX_ATTACHING;
+};
+
 struct mailbox_session {
 	uint64_t id = 0; /* never used twice; conn is, if the client logs out and in again */
 	cs_conn conn = 0;
 	cs_account account = 0;
-	size_t awaited = 0; /* the most frames that this pull can bring */
-	uint64_t queued = 0; /* position in the output of the last frame that the mailbox queued */
-	uint64_t written = 0; /* position up to which the kernel took the output */
-	size_t unsent = 0; /* bytes that waited when the kernel last took some */
 	std::unique_ptr<mailbox_lines> lines; /* NULL: none was made yet */
-	std::vector<mailbox_key> behind; /* conversations to read, in the order in which they fell behind */
-	std::vector<mailbox_flight> flights; /* as they were queued; an empty deque takes 600 bytes */
-	std::unique_ptr<mailbox_stash> stash; /* NULL: no hint came too early */
 	std::vector<uint64_t> groups;
-	unsigned sends = 0; /* messages of this session under way to the store */
-	mailbox_phase phase = MAILBOX_ATTACHING;
-	bool acknowledges : 1 = false;
-	bool gone : 1 = false; /* a send failed: the server will report the end of the connection */
-	bool paused : 1 = false; /* the output is above the soft limit */
-	bool reading : 1 = false; /* a pull is under way */
-	bool waiting : 1 = false; /* in mailbox.pull_queue */
-	bool dirty : 1 = false; /* in mailbox.dirty */
-	bool held_back : 1 = false; /* a handler answered CS_PENDING because `sends` was too high */
+	mailbox_session_incoming incoming;
+	mailbox_session_cursor cursor;
+	mailbox_session_outgoing outgoing;
+	mailbox_session_catch_up catch_up;
+	bool acknowledges = false; /* the client confirms with DELIVERED */
 };
 
 struct mailbox_sessions {
@@ -116,18 +151,116 @@ struct mailbox_sessions {
 	std::map<uint64_t, std::unique_ptr<mailbox_session>> by_id;
 	std::unordered_map<cs_conn, mailbox_session *> by_conn;
 	std::unordered_map<uint64_t, std::map<uint64_t, mailbox_session *>> by_group;
+};
+
+/* A session whose connection ended, but which still holds its account's place: its cursors or its messages are on their
+ * way to the store. The account's next session, on any node, must not read the store before they are there. */
+struct mailbox_ending {
+	cs_account account = 0;
+	bool flushing = false;
+	unsigned sends = 0;
+};
+
+/* ---- the instance */
+
+struct mailbox_conf {
+	int64_t sweep, sweep_away, cursor_flush; /* ms */
+};
+
+struct mailbox_outgoing {
+	uint64_t cids = 0; /* that the mailbox made itself */
+};
+
+/* When a stashed hint gives up waiting for the ones before it. */
+struct mailbox_stash_end {
+	int64_t due; /* ms */
+	uint64_t session;
+	mailbox_key key;
+	uint64_t seq;
+};
+
+struct mailbox_incoming {
+	std::deque<uint64_t> pull_queue; /* session ids */
+	unsigned pulls = 0; /* under way */
+	cs_timer *pull_timer = nullptr;
+	std::deque<mailbox_stash_end> stash_ends; /* in order */
+	cs_timer *stash_timer = nullptr;
 	size_t stash_bytes = 0; /* of all sessions */
 };
 
-mailbox_session *mailbox_session_add(mailbox_sessions *all, cs_conn conn, cs_account account);
+/* One write of cursors, from the call of batch() to done(). */
+struct mailbox_flush {
+	std::vector<message_cursor> cursors;
+	std::vector<std::pair<uint64_t, mailbox_key>> owners; /* session id and key of each cursor */
+	uint64_t ending = 0; /* the ended session that holds its place until this is done, or 0 */
+	unsigned attempts = 0; /* failed retries of batch() */
+};
+
+struct mailbox_cursors {
+	std::vector<uint64_t> dirty; /* session ids with cursors to flush */
+	unsigned flushes = 0; /* under way, without those of ended sessions */
+	cs_timer *flush_timer = nullptr;
+	std::vector<std::unique_ptr<mailbox_flush>> stuck; /* of ended sessions; tried again later */
+};
+
+/* The sweep. A round visits every session once. */
+struct mailbox_sweep {
+	cs_timer *timer = nullptr;
+	bool reading = false;
+	bool degraded = false; /* hints of other nodes may be lost */
+	bool missed = false; /* hints may have been lost: a round must run, whatever the options say */
+	bool running = false; /* a round is under way */
+	bool catching_up = false; /* the round was started because of `missed` */
+	int64_t next = 0; /* when the next round begins (ms) */
+	int64_t begun = 0, period = 0; /* of this round: its start and its length (ms) */
+	int64_t not_before = 0; /* the next read may not start before this (ms) */
+	size_t total = 0, visited = 0; /* sessions of the round */
+	uint64_t at = 0, last = 0; /* session ids: the last one visited, the last one of the round */
+	std::vector<uint64_t> looks; /* session ids to visit at once */
+	uint64_t random = 0;
+};
+
+struct mailbox_catch_up {
+	/* A session that reads its first page is in no group's index yet. While there are such sessions, heard_groups
+	 * keeps the highest seq that a hint named, by group. It is empty while nobody attaches. */
+	unsigned attaching = 0;
+	std::unordered_map<uint64_t, uint64_t> heard_groups;
+	mailbox_sweep sweep;
+};
+
+struct mailbox {
+	const cs_host *host = nullptr;
+	cs_self *self = nullptr;
+	mailbox_conf conf = {};
+	uint64_t seed[2] = {}; /* random */
+	bool told_strange = false; /* a hint that could not be read was logged */
+	mailbox_sessions sessions;
+	std::map<uint64_t, mailbox_ending> ending; /* by session id */
+	mailbox_outgoing outgoing;
+	mailbox_incoming incoming;
+	mailbox_cursors cursors;
+	mailbox_catch_up catch_up;
+};
+
+/* ---- what every room may call */
+
+mailbox_session *mailbox_session_add(mailbox_sessions *all, cs_conn conn, cs_account account, bool acknowledges);
 /* NULL: the session has ended. */
 mailbox_session *mailbox_session_find(const mailbox_sessions *all, uint64_t id);
 mailbox_session *mailbox_session_of(const mailbox_sessions *all, cs_conn conn);
 /* Frees it. */
 void mailbox_session_remove(mailbox_sessions *all, mailbox_session *s);
-/* Twice is harmless. */
+/* The index of groups. Twice is harmless. */
 void mailbox_session_join(mailbox_sessions *all, mailbox_session *s, uint64_t group);
 void mailbox_session_leave(mailbox_sessions *all, mailbox_session *s, uint64_t group);
+
+/* Keeps the account's place after the session was removed, until its cursors were flushed and so many sends have come
+ * back. */
+void mailbox_session_hold(mailbox *m, uint64_t session, const mailbox_ending &ending);
+/* The flush of an ended session is done. */
+void mailbox_session_was_flushed(mailbox *m, uint64_t session);
+/* A send of an ended session is done. */
+void mailbox_session_has_sent(mailbox *m, uint64_t session);
 
 /* NULL: the session has no line for it. */
 mailbox_line *mailbox_line_find(mailbox_session *s, mailbox_key key);
@@ -135,21 +268,5 @@ mailbox_line *mailbox_line_find(mailbox_session *s, mailbox_key key);
  * it, pointers to other lines are invalid. */
 mailbox_line *mailbox_line_get(mailbox_session *s, mailbox_key key);
 bool mailbox_line_is_behind(const mailbox_line *line);
-/* Sets what the store knows about the conversation. Only for a line that is not known yet. */
-void mailbox_line_learn(mailbox_line *line, uint64_t conversation, uint64_t delivered_seq);
-/* Puts the line into mailbox_session.behind, if it is behind. */
-void mailbox_line_list(mailbox_session *s, mailbox_key key, mailbox_line *line);
-/* If no frame is on its way, everything that was sent counts as received. true: the cursor must be flushed. */
-bool mailbox_line_settle(mailbox_line *line);
-
-/* Notes a queued frame that ends at position. */
-void mailbox_flight_add(mailbox_session *s, mailbox_key key, mailbox_line *line, uint64_t seq, uint64_t position);
-/* Frames that the kernel took count as received, unless the client confirms. true: cursors must be flushed. */
-bool mailbox_flights_written(mailbox_session *s);
-/* The client received everything of the conversation up to seq. true: its cursor must be flushed. */
-bool mailbox_flights_confirm(mailbox_session *s, mailbox_key key, mailbox_line *line, uint64_t seq);
-/* How many more frames may be sent before the client must confirm some. Frames that a running pull can bring are
- * subtracted. */
-size_t mailbox_window(const mailbox_session *s);
 
 #endif

@@ -19,7 +19,7 @@ extern "C" {
 #undef fail
 
 #include "mailbox_model.h"
-#include "plugins/mailbox/mailbox.h"
+#include "plugins/mailbox/session.h"
 #include "tests/support/mailbox_world.h"
 
 /* A delivered frame. */

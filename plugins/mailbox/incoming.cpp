@@ -1,0 +1,650 @@
+/* SPDX-License-Identifier: MIT
+ * From a hint or a page of the store to the client, in the order of seq. */
+#include "incoming.h"
+
+#include <algorithm>
+
+#include "cursors.h"
+
+constexpr size_t mailbox_little_unsent = 16 * 1024; /* bytes; a client with less unsent is fast */
+
+static void mailbox_incoming_want(mailbox *m, mailbox_session *s);
+
+/* ---- lines */
+
+/* Sets what the store knows about the conversation. Only for a line that is not known yet. */
+static void mailbox_incoming_learn(mailbox_line *line, uint64_t conversation, uint64_t delivered_seq)
+{
+	line->incoming.known = true;
+	line->incoming.conversation = conversation;
+	line->incoming.sent = delivered_seq;
+	mailbox_cursor_learn(line, delivered_seq);
+}
+
+/* Puts the line into mailbox_session_incoming.behind, if it is behind. */
+static void mailbox_incoming_list(mailbox_session *s, mailbox_key key, mailbox_line *line)
+{
+	if (line->incoming.listed || line->incoming.pulling || !mailbox_line_is_behind(line))
+		return;
+	line->incoming.listed = true;
+	s->incoming.behind.push_back(key);
+}
+
+static void mailbox_incoming_learn_news(mailbox_line *line, const message_news &news)
+{
+	if (!line->incoming.known)
+		mailbox_incoming_learn(line, news.conversation, news.delivered_seq);
+	line->incoming.heard = std::max(line->incoming.heard, news.last_seq);
+}
+
+void mailbox_incoming_heard(mailbox *m, mailbox_session *s, mailbox_key key, uint64_t seq)
+{
+	mailbox_line *line = mailbox_line_get(s, key);
+
+	line->incoming.heard = std::max(line->incoming.heard, seq);
+	mailbox_incoming_list(s, key, line);
+	mailbox_incoming_want(m, s);
+}
+
+/* Reads the conversation once, because nobody knows what its last seq is. */
+static void mailbox_incoming_check(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_line *line)
+{
+	line->incoming.check = true;
+	mailbox_incoming_list(s, key, line);
+	mailbox_incoming_want(m, s);
+}
+
+/* Queues one frame for the client. false: the connection is gone. */
+static bool mailbox_incoming_send(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_line *line, uint64_t seq,
+                                  std::string_view frame, const char *tail)
+{
+	uint64_t position = 0;
+	const int result = m->host->send(m->self, s->conn, frame.data(), frame.size(), tail, &position);
+
+	if (result && result != CS_EAGAIN) {
+		s->incoming.gone = true;
+		return false;
+	}
+	if (result == CS_EAGAIN)
+		s->incoming.paused = true;
+	s->incoming.queued = position;
+	line->incoming.sent = seq;
+	mailbox_cursor_note_queued(s, key, line, seq, position);
+	return true;
+}
+
+/* ---- hints that came too early
+ *
+ * Hints of one conversation can come from several nodes, so a later one can be first. It waits a moment for the ones
+ * before it, within limits of time and memory. */
+
+constexpr int64_t mailbox_stash_patience = 20; /* ms */
+constexpr size_t mailbox_stash_hints_at_most = 32; /* per session */
+constexpr size_t mailbox_stash_bytes_at_most = 32 * 1024;
+constexpr size_t mailbox_stash_bytes_of_all = 8 * 1024 * 1024; /* per worker */
+
+static size_t mailbox_incoming_stash_bytes_of(const mailbox_stashed &stashed)
+{
+	return sizeof(stashed) + stashed.body.size();
+}
+
+/* Removes the hint and returns it in *taken_r. false: it is not there. */
+static bool mailbox_incoming_stash_take(mailbox *m, mailbox_session *s, mailbox_key key, uint64_t seq,
+                                        mailbox_stashed *taken_r)
+{
+	if (!s->incoming.stash)
+		return false;
+	const auto at = s->incoming.stash->hints.find({key, seq});
+
+	if (at == s->incoming.stash->hints.end())
+		return false;
+	s->incoming.stash->bytes -= mailbox_incoming_stash_bytes_of(at->second);
+	m->incoming.stash_bytes -= mailbox_incoming_stash_bytes_of(at->second);
+	*taken_r = std::move(at->second);
+	s->incoming.stash->hints.erase(at);
+	if (s->incoming.stash->hints.empty())
+		s->incoming.stash.reset();
+	return true;
+}
+
+static void mailbox_incoming_stash_arm(mailbox *m);
+
+/* They have waited long enough for the ones before them: the store is read. */
+static void mailbox_incoming_stash_is_over(void *state, void *)
+{
+	mailbox *m = static_cast<mailbox *>(state);
+	const int64_t now = m->host->monotonic();
+
+	m->incoming.stash_timer = nullptr;
+	while (!m->incoming.stash_ends.empty() && m->incoming.stash_ends.front().due <= now) {
+		const mailbox_stash_end end = m->incoming.stash_ends.front();
+		mailbox_session *s = mailbox_session_find(&m->sessions, end.session);
+		mailbox_stashed late;
+
+		m->incoming.stash_ends.pop_front();
+		if (s && mailbox_incoming_stash_take(m, s, end.key, end.seq, &late))
+			mailbox_incoming_heard(m, s, end.key, end.seq);
+	}
+	mailbox_incoming_stash_arm(m);
+}
+
+static void mailbox_incoming_stash_arm(mailbox *m)
+{
+	if (!m->incoming.stash_timer && !m->incoming.stash_ends.empty())
+		m->incoming.stash_timer =
+			m->host->timer_add(m->self, mailbox_stash_patience, 0, mailbox_incoming_stash_is_over, nullptr);
+}
+
+/* Keeps the hint of that seq. false: there is no room. */
+static bool mailbox_incoming_stash_put(mailbox *m, mailbox_session *s, mailbox_key key, uint64_t seq, bool own,
+                                       int64_t created, std::string_view body)
+{
+	const size_t bytes = sizeof(mailbox_stashed) + body.size();
+
+	if (bytes > mailbox_stash_bytes_at_most || m->incoming.stash_bytes + bytes > mailbox_stash_bytes_of_all)
+		return false;
+	if (!s->incoming.stash)
+		s->incoming.stash = std::make_unique<mailbox_stash>();
+	else if (s->incoming.stash->hints.size() >= mailbox_stash_hints_at_most ||
+	         s->incoming.stash->bytes + bytes > mailbox_stash_bytes_at_most)
+		return false;
+	if (!s->incoming.stash->hints.try_emplace({key, seq}, mailbox_stashed{own, created, std::string(body)}).second)
+		return true;
+	s->incoming.stash->bytes += bytes;
+	m->incoming.stash_bytes += bytes;
+	m->incoming.stash_ends.push_back({m->host->monotonic() + mailbox_stash_patience, s->id, key, seq});
+	mailbox_incoming_stash_arm(m);
+	return true;
+}
+
+/* ---- hints */
+
+/* The message is the next one, and it can be sent now. */
+static bool mailbox_incoming_is_next(const mailbox_session *s, const mailbox_line *line, uint64_t seq)
+{
+	return s->catch_up.phase == MAILBOX_LIVE && !s->incoming.gone && line->incoming.known &&
+	       !line->incoming.pulling && !mailbox_line_is_behind(line) && seq == line->incoming.sent + 1;
+}
+
+/* The hint came before the hints of earlier messages, which are still on their way. */
+static bool mailbox_incoming_came_early(const mailbox_session *s, const mailbox_line *line, uint64_t seq)
+{
+	return seq > line->incoming.sent + 1 && mailbox_incoming_is_next(s, line, line->incoming.sent + 1);
+}
+
+/* The message is the account's own: count it as sent, but do not send it. */
+static void mailbox_incoming_pass_over(mailbox *m, mailbox_session *s, mailbox_line *line, uint64_t seq)
+{
+	line->incoming.sent = seq;
+	mailbox_cursor_settle(m, s, line);
+}
+
+/* Delivers the message if it is the next one. false: it must be read from the store. */
+static bool mailbox_incoming_take_next(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_line *line,
+                                       uint64_t seq, bool own, int64_t created, std::string_view body)
+{
+	if (!mailbox_incoming_is_next(s, line, seq) || (!own && (s->incoming.paused || !mailbox_cursor_window(s))))
+		return false;
+	if (own)
+		mailbox_incoming_pass_over(m, s, line, seq);
+	else
+		(void)mailbox_incoming_send(m, s, key, line, seq, body, mailbox_page_tail(seq, created).c_str());
+	return true;
+}
+
+/* Delivers the stashed hints that follow the message that was just delivered. */
+static void mailbox_incoming_take_stashed(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_line *line)
+{
+	mailbox_stashed next;
+
+	while (mailbox_incoming_stash_take(m, s, key, line->incoming.sent + 1, &next)) {
+		const uint64_t seq = line->incoming.sent + 1;
+
+		if (!mailbox_incoming_take_next(m, s, key, line, seq, next.own, next.created, next.body)) {
+			mailbox_incoming_heard(m, s, key, seq);
+			return;
+		}
+	}
+}
+
+static void mailbox_incoming_take_stored(mailbox *m, mailbox_session *s, mailbox_key key, const mailbox_hint &hint,
+                                         bool own, std::string_view body)
+{
+	mailbox_line *line = mailbox_line_get(s, key);
+
+	if (mailbox_incoming_take_next(m, s, key, line, hint.seq, own, hint.created, body))
+		mailbox_incoming_take_stashed(m, s, key, line);
+	else if (!mailbox_incoming_came_early(s, line, hint.seq) ||
+	         !mailbox_incoming_stash_put(m, s, key, hint.seq, own, hint.created, own ? std::string_view() : body))
+		mailbox_incoming_heard(m, s, key, hint.seq);
+}
+
+/* A repeated send. If the session has the message already, nothing is read. If hint.conversation differs from the
+ * conversation of (kind, of), the sender used a cid twice in two conversations: ignore the hint. */
+static void mailbox_incoming_take_news(mailbox *m, mailbox_session *s, mailbox_key key, const mailbox_hint &hint)
+{
+	mailbox_line *line = mailbox_line_get(s, key);
+
+	if (line->incoming.known && line->incoming.conversation == hint.conversation) {
+		mailbox_incoming_heard(m, s, key, hint.seq);
+	} else if (!line->incoming.known) {
+		mailbox_incoming_check(m, s, key, line);
+	}
+}
+
+void mailbox_incoming_hint(mailbox *m, mailbox_session *s, const mailbox_hint &hint, std::string_view body)
+{
+	const mailbox_key key = mailbox_key_of(hint.kind, hint.of);
+
+	if (hint.type == MAILBOX_HINT_NEWS)
+		mailbox_incoming_take_news(m, s, key, hint);
+	else
+		mailbox_incoming_take_stored(
+			m, s, key, hint,
+			hint.sender == s->account && key != mailbox_key_of(CS_CONVERSATION_PAIR, s->account), body);
+}
+
+void mailbox_incoming_group_hint(mailbox *m, const mailbox_hint &hint, std::string_view body)
+{
+	const auto group = m->sessions.by_group.find(hint.of);
+
+	if (group == m->sessions.by_group.end())
+		return;
+	for (const auto &[id, s] : group->second)
+		mailbox_incoming_hint(m, s, hint, body);
+}
+
+/* ---- pages: messages that a live session has missed are read, one read per session at a time */
+
+constexpr unsigned mailbox_pulls_at_most = 64; /* under way; leaves room in the queue for logins */
+constexpr int64_t mailbox_pull_again_after_busy = 20; /* ms */
+constexpr int64_t mailbox_pull_again_after_failure = 500;
+
+struct mailbox_pull {
+	uint64_t session = 0;
+	mailbox_page page;
+};
+
+/* The conversation does not exist, or the account is not a member. Forget it, but not if a hint came during the
+ * read. */
+static void mailbox_incoming_forget(mailbox *m, mailbox_session *s, const mailbox_source &source, mailbox_line *line)
+{
+	if (line->incoming.check || line->incoming.heard != source.heard)
+		return;
+	if (mailbox_key_kind(source.key) == CS_CONVERSATION_GROUP)
+		mailbox_session_leave(&m->sessions, s, mailbox_key_other(source.key));
+	line->incoming.heard = 0;
+}
+
+/* The conversation was read up to source.after, and those messages are queued. */
+static void mailbox_incoming_close(mailbox *m, mailbox_session *s, const mailbox_source &source)
+{
+	mailbox_line *line = mailbox_line_find(s, source.key);
+
+	if (!line)
+		return;
+	line->incoming.pulling = false;
+	if (source.outcome) {
+		mailbox_incoming_forget(m, s, source, line);
+		mailbox_incoming_list(s, source.key, line);
+		return;
+	}
+	if (!line->incoming.known)
+		mailbox_incoming_learn(line, source.conversation, source.delivered);
+	line->incoming.heard = std::max(line->incoming.heard, source.last);
+	line->incoming.sent = std::max(line->incoming.sent, source.after);
+	/* A hint named a seq that does not exist: do not read again and again. */
+	if (source.ended && line->incoming.heard == source.heard)
+		line->incoming.heard = line->incoming.sent;
+	/* The page was full: read on, because nobody knows how much follows. */
+	if (source.check && !source.ended)
+		line->incoming.check = true;
+	mailbox_cursor_settle(m, s, line);
+	mailbox_incoming_list(s, source.key, line);
+}
+
+static void mailbox_incoming_learn_sources(mailbox_session *s, const mailbox_page &page)
+{
+	for (const mailbox_source &source : page.sources) {
+		mailbox_line *line = mailbox_line_find(s, source.key);
+
+		if (line && !line->incoming.known && !source.outcome)
+			mailbox_incoming_learn(line, source.conversation, source.delivered);
+	}
+}
+
+/* false: the connection is gone. Then no message of the page counts as sent. */
+static bool mailbox_incoming_send_page(mailbox *m, mailbox_session *s, const mailbox_page &page)
+{
+	for (const mailbox_page_message &message : page.messages) {
+		mailbox_line *line = mailbox_line_find(s, message.key);
+
+		/* DELIVERED may have confirmed it during the read. */
+		if (line && message.seq > line->incoming.sent &&
+		    !mailbox_incoming_send(m, s, message.key, line, message.seq, message.frame, nullptr))
+			return false;
+	}
+	return true;
+}
+
+static int mailbox_incoming_read_page(cs_db *db, void *arg)
+{
+	return mailbox_page_read(db, &static_cast<mailbox_pull *>(arg)->page);
+}
+
+static void mailbox_incoming_take_page(mailbox *m, mailbox_session *s, const mailbox_page &page)
+{
+	mailbox_incoming_learn_sources(s, page);
+	if (!mailbox_incoming_send_page(m, s, page))
+		return;
+	for (const mailbox_source &source : page.sources)
+		mailbox_incoming_close(m, s, source);
+	mailbox_incoming_want(m, s);
+}
+
+static void mailbox_incoming_pull_later(mailbox *m, int64_t ms);
+
+static void mailbox_incoming_put_back(mailbox *m, mailbox_session *s, const mailbox_page &page)
+{
+	for (const mailbox_source &source : page.sources) {
+		mailbox_line *line = mailbox_line_find(s, source.key);
+
+		if (line) {
+			line->incoming.pulling = false;
+			line->incoming.check |= source.check;
+			mailbox_incoming_list(s, source.key, line);
+		}
+	}
+	if (!s->incoming.waiting)
+		m->incoming.pull_queue.push_back(s->id);
+	s->incoming.waiting = true;
+}
+
+static void mailbox_incoming_pump(mailbox *m);
+
+static void mailbox_incoming_page_was_read(void *state, cs_conn, int result, void *arg)
+{
+	mailbox *m = static_cast<mailbox *>(state);
+	const std::unique_ptr<mailbox_pull> pull(static_cast<mailbox_pull *>(arg));
+	mailbox_session *s = mailbox_session_find(&m->sessions, pull->session);
+
+	m->incoming.pulls--;
+	if (s) {
+		s->incoming.reading = false;
+		s->incoming.awaited = 0;
+	}
+	if (s && result == 0) {
+		mailbox_incoming_take_page(m, s, pull->page);
+	} else if (s && result != CS_ECANCELED) {
+		mailbox_incoming_put_back(m, s, pull->page);
+		mailbox_incoming_pull_later(m, mailbox_pull_again_after_failure);
+		return;
+	}
+	mailbox_incoming_pump(m);
+}
+
+static void mailbox_incoming_take_sources(mailbox_session *s, mailbox_page *page)
+{
+	size_t taken = 0;
+
+	while (taken < s->incoming.behind.size() && page->sources.size() < mailbox_page_sources) {
+		const mailbox_key key = s->incoming.behind[taken++];
+		mailbox_line *line = mailbox_line_find(s, key);
+
+		if (!line)
+			continue;
+		line->incoming.listed = false;
+		if (!mailbox_line_is_behind(line))
+			continue;
+		line->incoming.pulling = true;
+		mailbox_source source;
+		source.key = key;
+		source.known = line->incoming.known;
+		source.conversation = line->incoming.conversation;
+		source.from = line->incoming.sent;
+		source.heard = line->incoming.heard;
+		source.check = line->incoming.check;
+		/* If it is set again during the read, the conversation is read once more. */
+		line->incoming.check = false;
+		page->sources.push_back(std::move(source));
+	}
+	s->incoming.behind.erase(s->incoming.behind.begin(),
+	                         s->incoming.behind.begin() + static_cast<ptrdiff_t>(taken));
+	if (s->incoming.behind.empty())
+		s->incoming.behind.shrink_to_fit();
+}
+
+static bool mailbox_incoming_may_read(const mailbox_session *s)
+{
+	return s->catch_up.phase == MAILBOX_LIVE && !s->incoming.gone && !s->incoming.reading && !s->incoming.paused &&
+	       !s->incoming.behind.empty() && s->incoming.unsent <= mailbox_little_unsent &&
+	       s->incoming.queued <= s->incoming.written + mailbox_little_unsent && mailbox_cursor_window(s) > 0;
+}
+
+/* 0 also if there is nothing to read. */
+static int mailbox_incoming_start_pull(mailbox *m, mailbox_session *s)
+{
+	auto pull = std::make_unique<mailbox_pull>();
+	int result;
+
+	mailbox_incoming_take_sources(s, &pull->page);
+	if (pull->page.sources.empty())
+		return 0;
+	pull->session = s->id;
+	pull->page.account = s->account;
+	pull->page.most_messages = std::min(mailbox_page_messages, mailbox_cursor_window(s));
+	result = m->host->work(m->self, s->conn, CS_WORK_READ, mailbox_incoming_read_page,
+	                       mailbox_incoming_page_was_read, pull.get());
+	if (result) {
+		mailbox_incoming_put_back(m, s, pull->page);
+		return result;
+	}
+	s->incoming.reading = true;
+	s->incoming.awaited = pull->page.most_messages;
+	m->incoming.pulls++;
+	(void)pull.release(); /* mailbox_incoming_page_was_read frees it */
+	return 0;
+}
+
+static void mailbox_incoming_pump(mailbox *m)
+{
+	while (!m->incoming.pull_timer && m->incoming.pulls < mailbox_pulls_at_most &&
+	       !m->incoming.pull_queue.empty()) {
+		mailbox_session *s = mailbox_session_find(&m->sessions, m->incoming.pull_queue.front());
+		int result = 0;
+
+		m->incoming.pull_queue.pop_front();
+		if (s)
+			s->incoming.waiting = false;
+		if (s && mailbox_incoming_may_read(s))
+			result = mailbox_incoming_start_pull(m, s);
+		if (result == CS_EBUSY)
+			mailbox_incoming_pull_later(m, mailbox_pull_again_after_busy);
+		else if (result)
+			return;
+	}
+}
+
+static void mailbox_incoming_time_to_pull(void *state, void *)
+{
+	mailbox *m = static_cast<mailbox *>(state);
+
+	m->incoming.pull_timer = nullptr;
+	mailbox_incoming_pump(m);
+}
+
+static void mailbox_incoming_pull_later(mailbox *m, int64_t ms)
+{
+	if (!m->incoming.pull_timer)
+		m->incoming.pull_timer = m->host->timer_add(m->self, ms, 0, mailbox_incoming_time_to_pull, nullptr);
+}
+
+/* Reads the missing messages of the session as soon as its output and its window have room. */
+static void mailbox_incoming_want(mailbox *m, mailbox_session *s)
+{
+	if (s->incoming.waiting || !mailbox_incoming_may_read(s))
+		return;
+	s->incoming.waiting = true;
+	m->incoming.pull_queue.push_back(s->id);
+	mailbox_incoming_pump(m);
+}
+
+/* ---- the life of a session */
+
+/* Hints that came during the read made lines that are not known yet. They hold the seq that was heard. */
+void mailbox_incoming_first_page(mailbox *m, mailbox_session *s, const mailbox_page &page,
+                                 std::span<const message_news> news)
+{
+	for (const message_news &of : news)
+		mailbox_incoming_learn_news(mailbox_line_get(s, mailbox_page_key_of(of)), of);
+	for (const mailbox_page_message &message : page.messages) {
+		mailbox_line *line = mailbox_line_get(s, message.key);
+
+		line->incoming.sent = message.seq;
+		mailbox_cursor_note_queued(s, message.key, line, message.seq, mailbox_unplaced);
+	}
+	for (const mailbox_source &source : page.sources)
+		mailbox_incoming_close(m, s, source);
+	if (s->lines)
+		for (auto &[key, line] : s->lines->by_key)
+			mailbox_incoming_list(s, key, &line);
+}
+
+void mailbox_incoming_begin(mailbox *m, mailbox_session *s, uint64_t position)
+{
+	mailbox_cursor_place(s, position);
+	s->incoming.queued = position;
+	mailbox_incoming_written(m, s, s->incoming.written, s->incoming.unsent);
+}
+
+void mailbox_incoming_written(mailbox *m, mailbox_session *s, uint64_t position, size_t unsent)
+{
+	s->incoming.written = std::max(s->incoming.written, position);
+	s->incoming.unsent = unsent;
+	if (unsent <= mailbox_little_unsent)
+		s->incoming.paused = false;
+	mailbox_cursor_written(m, s, s->incoming.written);
+	mailbox_incoming_want(m, s);
+}
+
+void mailbox_incoming_end(mailbox *m, mailbox_session *s)
+{
+	if (s->incoming.stash)
+		m->incoming.stash_bytes -= s->incoming.stash->bytes;
+	s->incoming.stash.reset();
+}
+
+void mailbox_incoming_joined(void *context, cs_conn conn, uint64_t group, uint64_t joined_seq)
+{
+	const mailbox_key key = mailbox_key_of(CS_CONVERSATION_GROUP, group);
+	mailbox *m = static_cast<mailbox *>(context);
+	mailbox_session *s = mailbox_session_of(&m->sessions, conn);
+	mailbox_line *line;
+
+	if (!s)
+		return;
+	/* Messages that were committed after the join and before now were hinted to nobody: read the store once. */
+	mailbox_session_join(&m->sessions, s, group);
+	line = mailbox_line_get(s, key);
+	if (!line->incoming.known)
+		mailbox_incoming_learn(line, group, joined_seq);
+	mailbox_incoming_check(m, s, key, line);
+}
+
+/* ---- DELIVERED */
+
+struct mailbox_confirmation {
+	uint64_t session = 0;
+	cs_request request = {};
+	cs_account account = 0;
+	mailbox_key key = 0;
+	uint64_t seq = 0;
+	message_news news;
+};
+
+static void mailbox_incoming_confirm(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_line *line, uint64_t seq)
+{
+	mailbox_cursor_confirm(m, s, key, line, seq);
+	mailbox_incoming_want(m, s);
+}
+
+static int mailbox_incoming_look_up(cs_db *db, void *arg)
+{
+	mailbox_confirmation *c = static_cast<mailbox_confirmation *>(arg);
+	const bool group = mailbox_key_kind(c->key) == CS_CONVERSATION_GROUP;
+
+	return message_news_find(db, c->account, group ? CONVERSATION_GROUP : CONVERSATION_PAIR,
+	                         mailbox_key_other(c->key), &c->news);
+}
+
+/* The client received the message on an earlier connection, which ended before the client confirmed it. Do not send it
+ * again. */
+static void mailbox_incoming_skip_to(mailbox *m, const mailbox_confirmation &c)
+{
+	mailbox_session *s = mailbox_session_find(&m->sessions, c.session);
+	mailbox_line *line;
+
+	if (!s)
+		return;
+	line = mailbox_line_get(s, c.key);
+	mailbox_incoming_learn_news(line, c.news);
+	line->incoming.sent = std::max(line->incoming.sent, c.seq);
+	mailbox_incoming_list(s, c.key, line);
+	mailbox_incoming_confirm(m, s, c.key, line, c.seq);
+}
+
+static void mailbox_incoming_refuse(mailbox *m, cs_conn conn, int result, const mailbox_confirmation &c)
+{
+	if (result == MODEL_NONE && mailbox_key_kind(c.key) == CS_CONVERSATION_GROUP)
+		m->host->refuse(m->self, conn, &c.request, CS_ERRNO_NO_SUCH_GROUP, "groupid names no group");
+	else if (result == MODEL_NONE)
+		m->host->refuse(m->self, conn, &c.request, CS_ERRNO_NO_SUCH_USER, "there is no conversation with peer");
+	else if (result == MODEL_NOT_MEMBER)
+		m->host->refuse(m->self, conn, &c.request, CS_ERRNO_NOT_ALLOWED, "not a member of the group");
+	else
+		m->host->refuse_result(m->self, conn, &c.request, result);
+}
+
+static void mailbox_incoming_was_looked_up(void *state, cs_conn conn, int result, void *arg)
+{
+	mailbox *m = static_cast<mailbox *>(state);
+	const std::unique_ptr<mailbox_confirmation> c(static_cast<mailbox_confirmation *>(arg));
+
+	if (result) {
+		mailbox_incoming_refuse(m, conn, result, *c);
+	} else if (c->seq > c->news.last_seq) {
+		m->host->refuse(m->self, conn, &c->request, CS_ERRNO_BAD_FRAME, "seq is above the conversation's last");
+	} else {
+		mailbox_incoming_skip_to(m, *c);
+		m->host->answer(m->self, conn, &c->request, "");
+	}
+	(void)m->host->finish(m->self, conn);
+}
+
+int mailbox_incoming_delivered(void *context, const cs_frame *frame, cs_conversation_kind kind, uint64_t of,
+                               uint64_t seq)
+{
+	mailbox *m = static_cast<mailbox *>(context);
+	mailbox_session *s = mailbox_session_of(&m->sessions, frame->conn);
+	const mailbox_key key = mailbox_key_of(kind, of);
+	mailbox_line *line = s ? mailbox_line_find(s, key) : nullptr;
+	int result;
+
+	if (line && line->incoming.known && seq <= line->incoming.sent) {
+		mailbox_incoming_confirm(m, s, key, line, seq);
+		m->host->answer(m->self, frame->conn, &frame->request, "");
+		return CS_DONE;
+	}
+	auto c = std::make_unique<mailbox_confirmation>();
+	c->session = s ? s->id : 0;
+	c->request = frame->request;
+	c->account = frame->account;
+	c->key = key;
+	c->seq = seq;
+	result = m->host->work(m->self, frame->conn, CS_WORK_READ, mailbox_incoming_look_up,
+	                       mailbox_incoming_was_looked_up, c.get());
+	if (result)
+		return m->host->refuse_result(m->self, frame->conn, &frame->request, result);
+	(void)c.release(); /* mailbox_incoming_was_looked_up frees it */
+	return CS_PENDING;
+}
