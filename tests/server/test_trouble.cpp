@@ -2,7 +2,6 @@
  * Tests the server when the machine refuses to write: no disk, no database. */
 #include <cerrno>
 #include <csignal>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -11,30 +10,20 @@
 #include <linux/fs.h>
 #include <sqlite3.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/support/check.h"
 #include "tests/support/client.h"
+#include "tests/support/disk.h"
 #include "tests/support/mariadb.h"
 #include "tests/support/server.h"
 
 /* ---- disk full */
 
-/* A small file system for the database, in the server's folder. Needs the right to mount; without it the next
- * test shows the same with a limit on the size of files. */
-static bool mount_small(test_server *s)
+static std::string small_of(const test_server *s)
 {
-	const std::string path = s->folder + "/small";
-
-	mkdir(path.c_str(), 0700);
-	if (mount("none", path.c_str(), "tmpfs", 0, "size=4m") != 0) {
-		print_message("a tmpfs cannot be mounted here: %s\n", strerror(errno));
-		return false;
-	}
-	test_server_set(s, "db_sqlite.path", path + "/chat.db");
-	return true;
+	return s->folder + "/small";
 }
 
 static int small_teardown(void **state)
@@ -42,18 +31,8 @@ static int small_teardown(void **state)
 	test_server *s = (test_server *)*state;
 
 	test_server_kill(s);
-	umount2((s->folder + "/small").c_str(), MNT_DETACH);
+	disk_unmount(small_of(s));
 	return test_server_teardown(state);
-}
-
-static void fill(const std::string &path)
-{
-	const int fd = open((path + "/filler").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	const std::string part(4096, 'x');
-
-	while (write(fd, part.data(), part.size()) > 0)
-		;
-	close(fd);
 }
 
 /* errno of the answer to a chat of 4 KiB; counts those that were acknowledged. */
@@ -102,20 +81,21 @@ static void check_failing_writes(test_server *s, void (*fail)(test_server *s), v
 
 static void fill_disk(test_server *s)
 {
-	fill(s->folder + "/small");
+	disk_fill(small_of(s), 0);
 }
 
 static void free_disk(test_server *s)
 {
-	unlink((s->folder + "/small/filler").c_str());
+	disk_relieve(small_of(s));
 }
 
 static void a_full_disk_is_unavailable_and_passes_without_a_restart(void **state)
 {
 	test_server *s = (test_server *)*state;
 
-	if (!mount_small(s))
-		return;
+	assert_int_equal(mkdir(small_of(s).c_str(), 0700), 0);
+	disk_mount(small_of(s), 4 << 20);
+	test_server_set(s, "db_sqlite.path", small_of(s) + "/chat.db");
 	test_server_start(s);
 	check_failing_writes(s, fill_disk, free_disk);
 }
@@ -176,11 +156,6 @@ static void a_database_that_turned_read_only_is_unavailable_and_passes_without_a
 	test_server *s = (test_server *)*state;
 
 	test_server_start(s);
-	if (!set_immutable(test_server_database(s), true)) {
-		print_message("files cannot be made immutable here: %s\n", strerror(errno));
-		return;
-	}
-	(void)set_immutable(test_server_database(s), false);
 	check_failing_writes(s, make_read_only, make_writable);
 }
 
