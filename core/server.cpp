@@ -358,6 +358,7 @@ std::string server_address_text(const struct listen_address *address)
 
 int server_run(struct server *s)
 {
+	const call_stack stack;
 	struct cs_error e {};
 
 	if (server_open_all(s, &e) == 0) {

@@ -4,6 +4,7 @@
 
 #include <csignal>
 #include <cstring>
+#include <utility>
 
 #include <unistd.h>
 
@@ -136,14 +137,44 @@ static void call_on_crash(int number)
 
 static constexpr int call_crashes[] = {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL};
 
-void call_block_signals(sigset_t *before_r)
+/* A sanitizer that has given the thread such a stack frees it at the thread's end, so that one stays. */
+call_stack::call_stack(void)
 {
-	sigset_t blocked;
+	stack_t before = {}, own = {};
+
+	if (sigaltstack(nullptr, &before) != 0 || !(before.ss_flags & SS_DISABLE))
+		return;
+	memory.resize(static_cast<size_t>(SIGSTKSZ));
+	own.ss_sp = memory.data();
+	own.ss_size = memory.size();
+	(void)sigaltstack(&own, nullptr);
+}
+
+call_stack::~call_stack()
+{
+	const stack_t none = {.ss_sp = nullptr, .ss_flags = SS_DISABLE, .ss_size = 0};
+
+	if (!memory.empty())
+		(void)sigaltstack(&none, nullptr);
+}
+
+/* Signals belong to the main thread: they are blocked before the thread is made, so that it never gets one. A crash
+ * belongs to the thread that crashes. */
+std::thread call_start_thread(std::function<void()> body)
+{
+	sigset_t blocked, before;
 
 	(void)sigfillset(&blocked);
 	for (const int number : call_crashes)
 		(void)sigdelset(&blocked, number);
-	(void)pthread_sigmask(SIG_SETMASK, &blocked, before_r);
+	(void)pthread_sigmask(SIG_SETMASK, &blocked, &before);
+	std::thread thread([body = std::move(body)] {
+		const call_stack stack;
+
+		body();
+	});
+	(void)pthread_sigmask(SIG_SETMASK, &before, nullptr);
+	return thread;
 }
 
 void call_catch_crashes(void)
@@ -152,7 +183,7 @@ void call_catch_crashes(void)
 		struct sigaction before = {}, action = {};
 
 		action.sa_handler = call_on_crash;
-		action.sa_flags = static_cast<int>(SA_RESETHAND);
+		action.sa_flags = static_cast<int>(SA_RESETHAND | SA_ONSTACK);
 		/* Leaves the handler of a sanitizer in place: it prints more. */
 		if (sigaction(number, nullptr, &before) == 0 && before.sa_handler == SIG_DFL)
 			(void)sigaction(number, &action, nullptr);

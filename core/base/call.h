@@ -5,8 +5,9 @@
 #define CORE_CALL_H
 
 #include <atomic>
-#include <csignal>
 #include <cstdint>
+#include <functional>
+#include <thread>
 #include <unordered_map>
 #include <vector>
 
@@ -80,8 +81,19 @@ void call_mark_thread(const struct call_mark *mark);
 /* Installs a handler for SIGSEGV, SIGABRT, SIGBUS, SIGFPE and SIGILL, unless they have another one. It writes a line to
  * standard error; then the signal ends the process as it would without the handler. */
 void call_catch_crashes(void);
-/* Blocks all signals in this thread, and so in the threads that it makes, but those of a crash: they belong to the thread
- * that crashes. before_r: the mask to set again with pthread_sigmask(3). */
-void call_block_signals(sigset_t *before_r);
+
+/* While it lives, the crash handler has a stack of its own on this thread, so that the overflow of the thread's stack is
+ * told as well. */
+struct call_stack {
+	std::vector<char> memory;
+
+	call_stack(void);
+	~call_stack();
+	call_stack(const call_stack &) = delete;
+	call_stack &operator=(const call_stack &) = delete;
+};
+
+/* Starts a thread that has a call_stack and gets no signal but those of its own crash. */
+std::thread call_start_thread(std::function<void()> body);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include <unistd.h>
 
+#include "core/base/call.h"
 #include "core/base/log.h"
 
 struct deadline {
@@ -47,16 +48,11 @@ void deadline_deleter::operator()(struct deadline *d) const
 	std::default_delete<struct deadline>()(d);
 }
 
-/* Signals belong to the main thread: they are blocked before the thread is made, so that it never gets one. */
 deadline_ptr deadline_start(int64_t ms)
 {
 	deadline_ptr d(std::make_unique<struct deadline>().release());
-	sigset_t all, before;
 
 	d->end = std::chrono::steady_clock::now() + std::chrono::milliseconds(ms);
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	d->thread = std::thread(deadline_run, d.get());
-	(void)pthread_sigmask(SIG_SETMASK, &before, nullptr);
+	d->thread = call_start_thread([own = d.get()] { deadline_run(own); });
 	return d;
 }

@@ -23,8 +23,8 @@ struct cs_self {
 	bool started = false;
 	std::vector<struct cs_timer *> timers; /* alive ones; freed with the instance */
 	std::vector<struct cs_watch *> watches; /* live ones, too */
-	std::mutex mutex; /* guards posts_ended */
-	bool posts_ended = false;
+	std::mutex mutex; /* guards posts_ended, which only the instance's own thread reads without it */
+	bool posts_ended = false; /* the worker has stopped */
 	int64_t verdict_told = 0, frame_told = 0; /* when its last mistake of this kind was logged, in ms */
 };
 

@@ -2,7 +2,6 @@
  * The life of a worker: opening it, its thread, its counters. */
 #include "core/base/worker.h"
 
-#include <csignal>
 #include <ctime>
 
 #include "core/base/log.h"
@@ -14,17 +13,12 @@ int worker_open(struct worker *w, unsigned index, struct worker_shared *shared, 
 	return loop_open(&w->loop, e);
 }
 
-/* Signals belong to the main thread: they are blocked before the thread is made, so that it never gets one. */
 void worker_start(struct worker *w)
 {
-	sigset_t before;
-
-	call_block_signals(&before);
-	w->thread = std::thread([w] {
+	w->thread = call_start_thread([w] {
 		call_mark_thread(&w->call);
 		loop_run(&w->loop);
 	});
-	pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void worker_stop(struct worker *w)

@@ -3,7 +3,6 @@
 #include "core/bus/bus.h"
 
 #include <chrono>
-#include <csignal>
 #include <memory>
 
 #include "core/base/call.h"
@@ -33,14 +32,9 @@ int bus_open(bus_ptr *bus_r, struct worker_shared *shared, const struct cs_bus_d
 	return 0;
 }
 
-/* Signals belong to the main thread: the bus thread gets none. */
 void bus_start(struct bus *b)
 {
-	sigset_t before;
-
-	call_block_signals(&before);
-	b->thread = std::thread(loop_run, &b->loop);
-	pthread_sigmask(SIG_SETMASK, &before, nullptr);
+	b->thread = call_start_thread([b] { loop_run(&b->loop); });
 }
 
 static void bus_on_left(void *arg, int)

@@ -61,10 +61,11 @@ static void route_unpack(struct route_parcel *p)
 		free(p);
 }
 
-/* nullptr: no instance of the plugin runs on that worker. */
+/* nullptr: no instance of the plugin runs on that worker, or its worker has stopped: data that brings more data would
+ * keep the server from ending. */
 static const struct cs_self *route_instance(const struct worker *w, unsigned plugin)
 {
-	if (plugin >= w->instances.size() || !w->instances[plugin]->started)
+	if (plugin >= w->instances.size() || !w->instances[plugin]->started || w->instances[plugin]->posts_ended)
 		return nullptr;
 	return w->instances[plugin].get();
 }

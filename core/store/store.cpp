@@ -3,7 +3,6 @@
 #include "core/store/store.h"
 
 #include <algorithm>
-#include <csignal>
 #include <string>
 #include <thread>
 #include <vector>
@@ -314,15 +313,10 @@ int store_open(store_ptr *store_r, const struct store_conf *conf, const struct c
 	return 0;
 }
 
-/* Signals belong to the main thread: they are blocked before the threads are made, so that no thread gets one. */
 void store_start(struct store *s)
 {
-	sigset_t before;
-
-	call_block_signals(&before);
 	for (const auto &t : s->threads)
-		t->thread = std::thread(store_run_thread, t.get());
-	(void)pthread_sigmask(SIG_SETMASK, &before, nullptr);
+		t->thread = call_start_thread([thread = t.get()] { store_run_thread(thread); });
 }
 
 int store_work(struct store *s, struct cs_self *self, cs_conn conn, uint64_t client, enum cs_work_kind kind,

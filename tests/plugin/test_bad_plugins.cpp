@@ -275,11 +275,11 @@ static void what_is_used_starts_first_and_need_not_be_there(void **state)
 }
 
 /* Runs a server that does not stop by its own mistake alone, with one worker, and looks for what it says. */
-static void assert_says(const fixture *f, const char *plugin, const char *said, int status)
+static void assert_says(const fixture *f, const char *plugin, const char *said, int status, const char *options = "")
 {
 	int ended = -1;
 
-	write_conf(f, plugin, "");
+	write_conf(f, plugin, options);
 	const std::string text = run(f, "-o core.threads=1", &ended);
 
 	if (text.find(said) == text.npos)
@@ -293,6 +293,27 @@ static void one_that_crashes_is_named_in_the_last_line(void **state)
 	            "error the process crashes signal=6 plugin=bad_crash call=timer msgid=0\n", 128 + SIGABRT);
 	assert_says((fixture *)*state, "bad_crash_start",
 	            "error the process crashes signal=6 plugin=bad_crash_start call=start msgid=0\n", 128 + SIGABRT);
+}
+
+static void one_whose_stack_overflows_is_told_of_on_every_thread(void **state)
+{
+	const auto *f = (fixture *)*state;
+	const char *const before = getenv("ASAN_OPTIONS");
+	const std::string options = before ? before : "";
+
+	setenv("ASAN_OPTIONS", (options + ":handle_segv=0").c_str(), 1);
+	for (const auto &[where, call] :
+	     {std::pair("start", " plugin=bad_overflow call=start msgid=0\n"),
+	      std::pair("timer", " plugin=bad_overflow call=timer msgid=0\n"), std::pair("work", "\n")}) {
+		assert_says(f, "bad_overflow", (std::string("error the process crashes signal=11") + call).c_str(),
+		            128 + SIGSEGV, (std::string("[bad_overflow]\nwhere = ") + where + "\n").c_str());
+	}
+	setenv("ASAN_OPTIONS", options.c_str(), 1);
+}
+
+static void one_that_never_ends_does_not_keep_the_server_from_ending(void **state)
+{
+	assert_says((fixture *)*state, "bad_endless", "info stopped status=0\n", 0);
 }
 
 static void the_routes_are_listed_with_those_who_see_them_first(void **state)
@@ -534,6 +555,8 @@ int main()
 		TEST(a_missing_service_is_named),
 		TEST(what_is_used_starts_first_and_need_not_be_there),
 		TEST(one_that_crashes_is_named_in_the_last_line),
+		TEST(one_whose_stack_overflows_is_told_of_on_every_thread),
+		TEST(one_that_never_ends_does_not_keep_the_server_from_ending),
 		TEST(the_routes_are_listed_with_those_who_see_them_first),
 		TEST(one_that_holds_up_its_worker_is_named),
 		TEST(plugins_that_need_each_other_are_refused),
