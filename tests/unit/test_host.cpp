@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Tests the host table by itself: claims, timers, services, the clock. The test plays the plugin. */
+ * Tests the host table by itself: claims, timers, services. The test plays the plugin. */
 #include <atomic>
 #include <cstring>
 #include <memory>
@@ -426,20 +426,6 @@ static void a_long_refusal_is_cut_between_characters(void **state)
 	assert_non_null(strstr(answer.c_str(), "\u00e4\"}"));
 }
 
-static void the_clock_does_not_go_back(void **state)
-{
-	int64_t before = host_table.now();
-
-	(void)state;
-	assert_true(before > INT64_C(1700000000000));
-	for (int i = 0; i < 1000; i++) {
-		const int64_t now = host_table.now();
-
-		assert_true(now >= before);
-		before = now;
-	}
-}
-
 /* ---- descriptors and posts */
 
 struct watched {
@@ -575,7 +561,6 @@ int main()
 		TEST(a_service_is_found_by_name_and_version),
 		TEST(calls_for_a_connection_that_is_gone_are_refused),
 		TEST(a_long_refusal_is_cut_between_characters),
-		TEST(the_clock_does_not_go_back),
 		TEST(a_watched_descriptor_calls_until_it_is_given_up),
 		TEST(a_descriptor_may_be_watched_for_room_and_left_to_the_end),
 		TEST(what_cannot_be_watched_is_refused),
