@@ -45,7 +45,7 @@ static void skeleton_write(char *more, size_t room, const char *text, size_t siz
 	size_t at = sizeof key - 1;
 
 	for (size_t i = 0; i < size; i++)
-		capitals[i] = static_cast<char>(text[i] >= 'a' && text[i] <= 'z' ? text[i] - 'a' + 'A' : text[i]);
+		capitals[i] = (char)(text[i] >= 'a' && text[i] <= 'z' ? text[i] - 'a' + 'A' : text[i]);
 	memcpy(more, key, at);
 	at += cs_json_quote(more + at, room - at - 1, capitals, size);
 	more[at] = '\0';
@@ -56,7 +56,7 @@ static void skeleton_write(char *more, size_t room, const char *text, size_t siz
  * for slow work (a database, a hash) it calls host->work() and answers CS_PENDING. */
 static int skeleton_on_request(void *state, const struct cs_frame *frame)
 {
-	const struct skeleton *s = static_cast<const struct skeleton *>(state);
+	const struct skeleton *s = (const struct skeleton *)state;
 	char more[SKELETON_ROOM];
 	const char *text = NULL;
 	size_t size = 0;
@@ -64,9 +64,9 @@ static int skeleton_on_request(void *state, const struct cs_frame *frame)
 	/* A refusal is always sent; answer() sends something only to a request that has `req`. */
 	if (cs_field_text(s->host, s->self, frame, "text", CS_FIELD_REQUIRED, &text, &size) != 0)
 		return CS_REJECT;
-	if (size > static_cast<size_t>(s->conf->longest))
+	if (size > (size_t)s->conf->longest)
 		return s->host->refuse(s->self, frame->conn, &frame->request, CS_ERRNO_TOO_LONG,
-		                       "text must have up to %d bytes", static_cast<int>(s->conf->longest));
+		                       "text must have up to %d bytes", (int)s->conf->longest);
 	skeleton_write(more, sizeof more, text, size);
 	s->host->answer(s->self, frame->conn, &frame->request, more);
 	return CS_DONE;
@@ -76,7 +76,7 @@ static int skeleton_on_request(void *state, const struct cs_frame *frame)
  * hook limits how many requests a worker accepts in an interval, from all clients together. */
 static int skeleton_before(void *state, const struct cs_frame *frame)
 {
-	struct skeleton *s = static_cast<struct skeleton *>(state);
+	struct skeleton *s = (struct skeleton *)state;
 
 	if (s->count >= s->conf->most)
 		return s->host->refuse(s->self, frame->conn, &frame->request, CS_ERRNO_BUSY,
@@ -89,21 +89,21 @@ static int skeleton_before(void *state, const struct cs_frame *frame)
 static void skeleton_on_interval(void *state, void *arg)
 {
 	(void)arg;
-	static_cast<struct skeleton *>(state)->count = 0;
+	((struct skeleton *)state)->count = 0;
 }
 
 /* Makes the instance of one worker. If it fails, the server does not start and logs the text in e. */
 static int skeleton_start(const struct cs_host *host, struct cs_self *self, const void *conf, void **state_r,
                           struct cs_error *e)
 {
-	struct skeleton *s = static_cast<struct skeleton *>(calloc(1, sizeof *s));
+	struct skeleton *s = (struct skeleton *)calloc(1, sizeof *s);
 
 	(void)e;
 	if (!s)
 		abort();
 	s->host = host;
 	s->self = self;
-	s->conf = static_cast<const struct skeleton_conf *>(conf);
+	s->conf = (const struct skeleton_conf *)conf;
 	host->timer_add(self, s->conf->interval, 1, skeleton_on_interval, NULL); /* it ends with the instance */
 	*state_r = s;
 	return 0;
@@ -114,7 +114,7 @@ static int skeleton_reload(void *state, const void *conf, int commit, struct cs_
 {
 	(void)e;
 	if (commit)
-		static_cast<struct skeleton *>(state)->conf = static_cast<const struct skeleton_conf *>(conf);
+		((struct skeleton *)state)->conf = (const struct skeleton_conf *)conf;
 	return 0;
 }
 

@@ -31,8 +31,7 @@ static size_t wordfilter_length(const char *text)
 {
 	size_t n = 0;
 
-	while (static_cast<unsigned char>(text[n]) >= 0x80 ||
-	       (text[n] != '\0' && !strchr(" ,.;:!?'\"()[]{}-_/\t\n\r", text[n])))
+	while ((unsigned char)text[n] >= 0x80 || (text[n] != '\0' && !strchr(" ,.;:!?'\"()[]{}-_/\t\n\r", text[n])))
 		n++;
 	return n;
 }
@@ -49,7 +48,7 @@ static int wordfilter_is_listed(const char *words, const char *word, size_t size
 
 static int wordfilter_before(void *state, const struct cs_frame *frame)
 {
-	const struct wordfilter *w = static_cast<const struct wordfilter *>(state);
+	const struct wordfilter *w = (const struct wordfilter *)state;
 	const char *text = "";
 	size_t size, n;
 
@@ -67,14 +66,14 @@ static int wordfilter_before(void *state, const struct cs_frame *frame)
 static int wordfilter_start(const struct cs_host *host, struct cs_self *self, const void *conf, void **state_r,
                             struct cs_error *e)
 {
-	struct wordfilter *w = static_cast<struct wordfilter *>(calloc(1, sizeof *w));
+	struct wordfilter *w = (struct wordfilter *)calloc(1, sizeof *w);
 
 	(void)e;
 	if (!w)
 		abort();
 	w->host = host;
 	w->self = self;
-	w->conf = static_cast<const struct wordfilter_conf *>(conf);
+	w->conf = (const struct wordfilter_conf *)conf;
 	*state_r = w;
 	return 0;
 }
@@ -83,7 +82,7 @@ static int wordfilter_reload(void *state, const void *conf, int commit, struct c
 {
 	(void)e;
 	if (commit)
-		static_cast<struct wordfilter *>(state)->conf = static_cast<const struct wordfilter_conf *>(conf);
+		((struct wordfilter *)state)->conf = (const struct wordfilter_conf *)conf;
 	return 0;
 }
 
