@@ -292,6 +292,8 @@ sysusers_dir = $(patsubst %/systemd/system,%/sysusers.d,$(unit_dir))
 # Examples to copy: built and tested, but not part of a server.
 examples = skeleton wordfilter
 installed_plugins := $(filter-out $(examples:%=$(BUILD)/plugins/%.so),$(plugin_files))
+example_schema := $(wildcard $(examples:%=conf/schema/*/%-[0-9][0-9][0-9].sql))
+installed_schema := $(filter-out $(example_schema),$(wildcard conf/schema/*/*.sql))
 manuals := $(foreach page,$(wildcard man/*.[1-8]),$(if $(and $(filter man/chatclient.1,$(page)),$(chatclient_SKIP)),,$(page)))
 
 # In the repository the sample is for a checkout. When it is installed, its three paths are made absolute, and sections
@@ -307,7 +309,8 @@ $(BUILD)/chatserverd.service: conf/chatserverd.service $(flags_file) config.mk
 
 $(BUILD)/%.pc: conf/%.pc.in $(flags_file) config.mk
 	sed -e 's|@prefix@|$(prefix)|' -e 's|@includedir@|$(includedir)|' -e 's|@libdir@|$(libdir)|' \
-	    -e 's|@plugin_dir@|$(plugin_dir)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@CJSON_LIBS@|$(CJSON_LIBS)|' $< >$@
+	    -e 's|@plugin_dir@|$(plugin_dir)|' -e 's|@schema_dir@|$(schema_dir)|' \
+	    -e 's|@VERSION@|$(VERSION)|' -e 's|@CJSON_LIBS@|$(CJSON_LIBS)|' $< >$@
 
 # Installed, it makes plugins out of the examples.
 $(BUILD)/chatserverd-new-plugin: scripts/new-plugin $(flags_file) config.mk
@@ -339,7 +342,7 @@ install: all $(BUILD)/chat.conf $(BUILD)/chatserverd.service $(BUILD)/chatserver
 	$(INSTALL) -m 644 $(BUILD)/chatserverd.pc $(BUILD)/chatserverd-test.pc $(DESTDIR)$(libdir)/pkgconfig
 	$(INSTALL) -m 644 $(test_library) $(DESTDIR)$(libdir)
 	$(INSTALL) -m 755 $(BUILD)/chatserverd-new-plugin $(DESTDIR)$(bindir)
-	for file in $(wildcard conf/schema/*/*.sql); do \
+	for file in $(installed_schema); do \
 		$(INSTALL) -D -m 644 $$file $(DESTDIR)$(datadir)/chatserverd/$${file#conf/} || exit 1; done
 	$(INSTALL) -D -m 644 conf/haproxy.cfg $(DESTDIR)$(example_dir)/haproxy.cfg
 	$(INSTALL) -m 644 $(foreach e,$(examples),plugins/$(e)/$(e).cpp) plugins/skeleton/test_skeleton.c \

@@ -55,14 +55,18 @@ static int server_open_store(struct server *s, struct cs_error *e)
 	const void *table = nullptr;
 	const struct plugin *p = plugin_find_service(&s->plugins, CS_DB_SERVICE, CS_DB_VERSION, &table);
 	const auto *driver = static_cast<const struct cs_db_driver *>(table);
+	std::vector<const char *> plugins;
 	struct cs_error text {};
 
+	for (const auto &loaded : s->plugins.plugins)
+		plugins.push_back(loaded->name.c_str());
+	plugins.push_back(nullptr);
 	if (driver && (driver->abi >> 16 != CS_ABI_MAJOR || driver->size < sizeof(*driver))) {
 		error_set(e, "%s: its database table is of another ABI; build it again", p->path.c_str());
 		return CS_EINVAL;
 	}
 	if (store_open(&s->store, server_store_conf(s->conf.get()), driver, p ? p->conf.memory.get() : nullptr,
-	               server_process_name(s).c_str(), &text) != 0) {
+	               server_process_name(s).c_str(), plugins.data(), &text) != 0) {
 		error_set(e, "the store cannot be opened: %s (its options are those of [%s]; store.driver, %s)",
 		          text.text, p ? p->name.c_str() : "store",
 		          conf_where(&s->conf->file, "store", "driver").c_str());

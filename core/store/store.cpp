@@ -246,11 +246,12 @@ static int store_lock_database(struct store *s, const char *name, struct cs_erro
 	return failed;
 }
 
-static int store_open_database(struct store *s, const struct store_conf *conf, const char *name, struct cs_error *e)
+static int store_open_database(struct store *s, const struct store_conf *conf, const char *name,
+                               const char *const *plugins, struct cs_error *e)
 {
 	if (const int failed = store_lock_database(s, name, e))
 		return failed;
-	if (const int failed = s->shared.driver->migrate(s->shared.driver_conf, e))
+	if (const int failed = s->shared.driver->migrate(s->shared.driver_conf, plugins, e))
 		return failed;
 	store_add_database_threads(s, conf);
 	for (const auto &t : s->threads) {
@@ -292,7 +293,7 @@ static size_t store_hash_key(uint64_t key)
 }
 
 int store_open(store_ptr *store_r, const struct store_conf *conf, const struct cs_db_driver *driver,
-               const void *driver_conf, const char *name, struct cs_error *e)
+               const void *driver_conf, const char *name, const char *const *plugins, struct cs_error *e)
 {
 	store_ptr s(std::make_unique<struct store>().release());
 	const unsigned processors = std::max(1u, std::thread::hardware_concurrency());
@@ -304,7 +305,7 @@ int store_open(store_ptr *store_r, const struct store_conf *conf, const struct c
 	s->shared.driver = driver;
 	s->shared.driver_conf = driver_conf;
 	if (driver) {
-		if (const int failed = store_open_database(s.get(), conf, name, e))
+		if (const int failed = store_open_database(s.get(), conf, name, plugins, e))
 			return failed;
 	}
 	for (unsigned i = 0; i < hashers; i++)

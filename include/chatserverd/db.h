@@ -3,7 +3,21 @@
  *
  * An adapter is a plugin that provides the service CS_DB_SERVICE, version CS_DB_VERSION; its table is a struct
  * cs_db_driver. One connection is used by one thread at a time; different threads may use different connections at the
- * same time. */
+ * same time.
+ *
+ * A plugin that is no adapter gets a connection in its functions for cs_host.work and cs_host.batch, on a store thread,
+ * for the time of the call:
+ *
+ *   const struct cs_db_value values[] = {{CS_DB_INTEGER, 17, NULL, 0}, {CS_DB_TEXT, 0, text, size}};
+ *   int result = db->driver->query(db, "INSERT INTO NAME_table (id, text) VALUES (?, ?)", values, 2, NULL, NULL);
+ *
+ * It calls query, last_id, affected, message, savepoint, release and rollback_to, and nothing else: the transaction is
+ * the server's. If a call returns CS_DB_RETRY, CS_DB_UNKNOWN or CS_DB_FULL, the function returns that at once; so it
+ * does with other results below 0 that it does not expect. The function may then run again from its beginning, also
+ * after it had returned 0, because others share its transaction: it changes nothing but the database and what arg
+ * points to, and that in a way that a second run replaces. A CS_WORK_READ has no transaction: each of its statements
+ * sees what was committed before it. A plugin may read all tables. It writes only into its own, whose names begin with
+ * its name and _, and which its files NAME-NNN.sql make in the adapter's schema folder, see migrate. */
 #ifndef CHATSERVERD_DB_H
 #define CHATSERVERD_DB_H
 
@@ -64,9 +78,11 @@ struct cs_db_driver {
 	void (*limits)(const void *conf, unsigned *most_readers_r, unsigned *most_writers_r);
 
 	/* Brings the schema up to date from the folder that the adapter's options name, once, before any other
-	 * connection is opened. Several processes may do so at the same time. 0, or CS_EINVAL with the text in e. Main
-	 * thread; may block. */
-	int (*migrate)(const void *conf, struct cs_error *e);
+	 * connection is opened: runs the files NNN.sql, and then PLUGIN-NNN.sql of each plugin of the list, which ends
+	 * with NULL (NULL: no plugin). Fails if a file of a plugin changes tables that do not begin with PLUGIN_, and if
+	 * the database has a version above the last file's. Several processes may do so at the same time. 0, or
+	 * CS_EINVAL with the text in e. Main thread; may block. */
+	int (*migrate)(const void *conf, const char *const *plugins, struct cs_error *e);
 
 	/* Opens a connection, which the caller owns until close. CS_DB_OK, or a class with the text in e. Store
 	 * threads; may block up to the adapter's connect timeout. */

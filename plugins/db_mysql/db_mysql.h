@@ -35,7 +35,7 @@ struct mydb_conf {
 	int64_t write_timeout;
 	int tls; /* enum mydb_tls */
 	const char *tls_ca;
-	const char *schema; /* folder of NNN.sql */
+	const char *schema; /* folder of NNN.sql and PLUGIN-NNN.sql */
 };
 
 template <auto Function> struct mydb_deleter {
@@ -86,8 +86,8 @@ size_t mydb_most_bytes(MYSQL *handle);
 
 /* migrate.cpp ----------------------------------------------------------------------------------------- */
 
-/* Runs the files that the folder has and the database has not. 0 or CS_EINVAL. */
-[[nodiscard]] int mydb_migrate(MYSQL *handle, const mydb_conf *conf, cs_error *e);
+/* Runs the files of the server and of the plugins that the folder has and the database has not. 0 or CS_EINVAL. */
+[[nodiscard]] int mydb_migrate(MYSQL *handle, const mydb_conf *conf, const char *const *plugins, cs_error *e);
 
 /* classify.cpp ---------------------------------------------------------------------------------------- */
 

@@ -24,7 +24,7 @@ static void db_mysql_db_limits(const void *, unsigned *most_readers_r, unsigned 
 	*most_writers_r = 64;
 }
 
-static int db_mysql_db_migrate(const void *conf, cs_error *e)
+static int db_mysql_db_migrate(const void *conf, const char *const *plugins, cs_error *e)
 {
 	mydb_handle handle;
 
@@ -32,7 +32,7 @@ static int db_mysql_db_migrate(const void *conf, cs_error *e)
 	mydb_thread_enter();
 	if (mydb_connect(db_mysql_conf_of(conf), MYDB_FOR_SCHEMA, &handle, e))
 		return CS_EINVAL;
-	return mydb_migrate(handle.get(), db_mysql_conf_of(conf), e);
+	return mydb_migrate(handle.get(), db_mysql_conf_of(conf), plugins, e);
 }
 
 static int db_mysql_db_open(const void *conf, cs_db **db_r, cs_error *e)

@@ -61,7 +61,7 @@ static const struct cs_option db_mysql_options[] = {
 	{"tls_ca", CS_OPTION_TEXT, offsetof(mydb_conf, tls_ca), 0, 4096, "", nullptr, 0,
          "file of the authority that signed that certificate; empty: those of the system"},
 	{"schema", CS_OPTION_TEXT, offsetof(mydb_conf, schema), 1, 4096, CS_MYSQL_SCHEMA, nullptr, 0,
-         "folder of the schema files NNN.sql"},
+         "folder of the schema files NNN.sql and PLUGIN-NNN.sql"},
 	{nullptr, CS_OPTION_TEXT, 0, 0, 0, nullptr, nullptr, 0, nullptr},
 };
 

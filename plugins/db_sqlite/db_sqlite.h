@@ -19,7 +19,7 @@ struct sqlite_conf {
 	const char *path;
 	int synchronous; /* 0 full, 1 normal */
 	int64_t busy_timeout; /* ms */
-	const char *schema; /* folder of NNN.sql */
+	const char *schema; /* folder of NNN.sql and PLUGIN-NNN.sql */
 };
 
 template <auto Function> struct sqlite_deleter {
@@ -64,7 +64,8 @@ bool sqlite_resolve(const sqlite_conf *conf, std::string *path_r);
 
 struct sqlite_lock;
 /* Locks the file of the database, which exists, against other servers. Removes the rights of other users on it and on
- * the files of SQLite beside it. No handle to it may be open yet. 0, or CS_EINVAL with the text in e. */
+ * the files of SQLite beside it. No handle to it may be open yet. A database in memory begins here and ends with the
+ * lock. 0, or CS_EINVAL with the text in e. */
 [[nodiscard]] int sqlite_lock_take(const sqlite_conf *conf, const cs_db_server *server, sqlite_lock **lock_r,
                                    cs_error *e);
 /* Unlocks; all handles must be closed. in_order: the server ended normally, so the next one does not report it. */
@@ -72,8 +73,8 @@ void sqlite_lock_give(sqlite_lock *lock, bool in_order);
 
 /* migrate.cpp ----------------------------------------------------------------------------------------- */
 
-/* Runs the files that the folder has and the database has not. 0 or CS_EINVAL. */
-[[nodiscard]] int sqlite_migrate(sqlite3 *handle, const sqlite_conf *conf, cs_error *e);
+/* Runs the files of the server and of the plugins that the folder has and the database has not. 0 or CS_EINVAL. */
+[[nodiscard]] int sqlite_migrate(sqlite3 *handle, const sqlite_conf *conf, const char *const *plugins, cs_error *e);
 
 /* classify.cpp ---------------------------------------------------------------------------------------- */
 

@@ -21,13 +21,13 @@ static void db_sqlite_db_limits(const void *conf, unsigned *most_readers_r, unsi
 	*most_writers_r = 1;
 }
 
-/* A memory database needs no lock: no other process can open it. */
 static int db_sqlite_db_lock(const void *conf, const cs_db_server *server, void **lock_r, cs_error *e)
 {
 	sqlite_lock *lock = nullptr;
 
-	if (!sqlite_is_memory(db_sqlite_conf_of(conf)) && (sqlite_make_place(db_sqlite_conf_of(conf), e) ||
-	                                                   sqlite_lock_take(db_sqlite_conf_of(conf), server, &lock, e)))
+	if (!sqlite_is_memory(db_sqlite_conf_of(conf)) && sqlite_make_place(db_sqlite_conf_of(conf), e))
+		return CS_EINVAL;
+	if (sqlite_lock_take(db_sqlite_conf_of(conf), server, &lock, e))
 		return CS_EINVAL;
 	*lock_r = lock;
 	return 0;
@@ -35,13 +35,10 @@ static int db_sqlite_db_lock(const void *conf, const cs_db_server *server, void 
 
 static void db_sqlite_db_unlock(void *lock, int in_order)
 {
-	if (lock)
-		sqlite_lock_give(static_cast<sqlite_lock *>(lock), in_order != 0);
+	sqlite_lock_give(static_cast<sqlite_lock *>(lock), in_order != 0);
 }
 
-/* For a memory database this only checks the schema files: the database ends with this handle, and db_open runs them
- * again. */
-static int db_sqlite_db_migrate(const void *conf, cs_error *e)
+static int db_sqlite_db_migrate(const void *conf, const char *const *plugins, cs_error *e)
 {
 	sqlite_handle handle;
 
@@ -49,7 +46,7 @@ static int db_sqlite_db_migrate(const void *conf, cs_error *e)
 		return CS_EINVAL;
 	if (sqlite_open_handle(db_sqlite_conf_of(conf), &handle, e) != SQLITE_OK)
 		return CS_EINVAL;
-	return sqlite_migrate(handle.get(), db_sqlite_conf_of(conf), e);
+	return sqlite_migrate(handle.get(), db_sqlite_conf_of(conf), plugins, e);
 }
 
 static int db_sqlite_db_open(const void *conf, cs_db **db_r, cs_error *e)
@@ -59,8 +56,6 @@ static int db_sqlite_db_open(const void *conf, cs_db **db_r, cs_error *e)
 
 	if (code != SQLITE_OK)
 		return sqlite_class(code, 0);
-	if (sqlite_is_memory(db_sqlite_conf_of(conf)) && sqlite_migrate(db->handle.get(), db_sqlite_conf_of(conf), e))
-		return CS_DB_FAILED;
 	db->base.driver = &sqlite_driver;
 	*db_r = &db.release()->base;
 	return CS_DB_OK;

@@ -32,6 +32,7 @@ struct lock_file {
 struct sqlite_lock {
 	std::string path; /* of the database, with all links resolved */
 	lock_file holder, database;
+	sqlite_handle memory; /* instead of these: a database in memory lives as long as it is open somewhere */
 };
 
 static int db_sqlite_lock_fail(cs_error *e, const std::string &path, const char *what, const char *why)
@@ -171,6 +172,12 @@ int sqlite_lock_take(const sqlite_conf *conf, const cs_db_server *server, sqlite
 {
 	auto lock = std::make_unique<sqlite_lock>();
 
+	if (sqlite_is_memory(conf)) {
+		if (sqlite_open_handle(conf, &lock->memory, e) != SQLITE_OK)
+			return CS_EINVAL;
+		*lock_r = lock.release();
+		return 0;
+	}
 	if (!sqlite_resolve(conf, &lock->path))
 		return db_sqlite_lock_fail(e, conf->path, "", strerror(errno));
 	if (db_sqlite_open_files(lock.get(), e) || db_sqlite_take_both(lock.get(), e))
@@ -191,6 +198,6 @@ void sqlite_lock_give(sqlite_lock *lock, bool in_order)
 {
 	const std::unique_ptr<sqlite_lock> owned(lock);
 
-	if (in_order && ftruncate(lock->holder.fd, 0) == 0)
+	if (in_order && !lock->memory && ftruncate(lock->holder.fd, 0) == 0)
 		(void)fsync(lock->holder.fd);
 }

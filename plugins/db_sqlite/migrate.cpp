@@ -30,57 +30,96 @@ static int db_sqlite_number(sqlite3 *handle, const char *sql, int *number_r)
 	return SQLITE_OK;
 }
 
-/* Reads the highest version that was run; 0 for a new database. Takes no write lock. */
-static int db_sqlite_version_read(sqlite3 *handle, int *version_r)
-{
-	int tables = 0;
-	const int code =
-		db_sqlite_number(handle, "SELECT count(*) FROM sqlite_schema WHERE name = 'schema_version'", &tables);
+static const char db_sqlite_make_versions[] =
+	"CREATE TABLE schema_version (plugin TEXT NOT NULL, version INTEGER NOT NULL, applied TEXT NOT NULL,"
+	" PRIMARY KEY (plugin, version)) WITHOUT ROWID;";
+/* 0.1.0 kept no versions of plugins. */
+static const char db_sqlite_keep_versions[] = "ALTER TABLE schema_version RENAME TO schema_version_old;";
+static const char db_sqlite_move_versions[] =
+	"INSERT INTO schema_version SELECT '', version, applied FROM schema_version_old; DROP TABLE schema_version_old;";
 
-	*version_r = 0;
-	if (code != SQLITE_OK || tables == 0)
+/* 0: there is no such table; 2: that of 0.1.0; 3: the present one. Takes no write lock. */
+static int db_sqlite_versions_look(sqlite3 *handle, int *columns_r)
+{
+	return db_sqlite_number(handle, "SELECT count(*) FROM pragma_table_info('schema_version')", columns_r);
+}
+
+/* Runs in a transaction with the write lock. It looks again, because another process may have been faster. */
+static int db_sqlite_versions_make(sqlite3 *handle)
+{
+	int columns = 0;
+	const int code = db_sqlite_versions_look(handle, &columns);
+
+	if (code != SQLITE_OK || columns == 3)
 		return code;
-	return db_sqlite_number(handle, "SELECT coalesce(max(version), 0) FROM schema_version", version_r);
+	const std::string text =
+		columns == 0 ? db_sqlite_make_versions
+			     : std::string(db_sqlite_keep_versions) + db_sqlite_make_versions + db_sqlite_move_versions;
+	return sqlite3_exec(handle, text.c_str(), nullptr, nullptr, nullptr);
+}
+
+/* Reads the highest version that was run; 0: none. Takes no write lock. */
+static int db_sqlite_version_read(sqlite3 *handle, const schema_part &part, int *version_r)
+{
+	const std::string text =
+		"SELECT coalesce(max(version), 0) FROM schema_version WHERE plugin = '" + part.plugin + "'";
+
+	return db_sqlite_number(handle, text.c_str(), version_r);
 }
 
 /* Runs in a transaction with the write lock. It reads the version again, because another process may have been
  * faster. */
-static int db_sqlite_step_run_locked(sqlite3 *handle, const schema_file &s, const std::string &text)
+static int db_sqlite_step_run(sqlite3 *handle, const schema_part &part, const schema_file &s, const std::string &text)
 {
-	char done[160];
 	int version = 0;
-	int code = db_sqlite_version_read(handle, &version);
+	int code = db_sqlite_version_read(handle, part, &version);
 
 	if (code != SQLITE_OK || version >= s.version)
 		return code;
 	code = sqlite3_exec(handle, text.c_str(), nullptr, nullptr, nullptr);
 	if (code != SQLITE_OK)
 		return code;
-	snprintf(done, sizeof(done),
-	         "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY,"
-	         " applied TEXT NOT NULL);"
-	         "INSERT INTO schema_version VALUES (%d, datetime('now'))",
-	         s.version);
-	return sqlite3_exec(handle, done, nullptr, nullptr, nullptr);
+	const std::string done = "INSERT INTO schema_version VALUES ('" + part.plugin + "', " +
+	                         std::to_string(s.version) + ", datetime('now'))";
+	return sqlite3_exec(handle, done.c_str(), nullptr, nullptr, nullptr);
 }
 
-static int db_sqlite_step_run(sqlite3 *handle, const schema_file &s, cs_error *e)
+/* Runs body in a transaction with the write lock. path is named if it fails. */
+template <class Body> static int db_sqlite_migrate_locked(sqlite3 *handle, const char *path, cs_error *e, Body body)
 {
-	std::string text;
-
-	if (schema_read(s, &text, e))
-		return CS_EINVAL;
 	int code = sqlite3_exec(handle, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr);
+
 	if (code == SQLITE_OK)
-		code = db_sqlite_step_run_locked(handle, s, text);
+		code = body();
 	if (code == SQLITE_OK)
 		code = sqlite3_exec(handle, "COMMIT", nullptr, nullptr, nullptr);
 	if (code == SQLITE_OK)
 		return 0;
-	db_sqlite_migrate_fail(e, s.path.c_str(), sqlite3_errmsg(handle));
+	db_sqlite_migrate_fail(e, path, sqlite3_errmsg(handle));
 	if (!sqlite3_get_autocommit(handle))
 		sqlite3_exec(handle, "ROLLBACK", nullptr, nullptr, nullptr);
 	return CS_EINVAL;
+}
+
+static int db_sqlite_part_migrate(sqlite3 *handle, const sqlite_conf *conf, const schema_part &part, cs_error *e)
+{
+	int version = 0;
+
+	if (db_sqlite_version_read(handle, part, &version) != SQLITE_OK)
+		return db_sqlite_migrate_fail(e, conf->path, sqlite3_errmsg(handle));
+	if (schema_compare(part, version, conf->path, conf->schema, e))
+		return CS_EINVAL;
+	for (const schema_file &s : part.files) {
+		std::string text;
+
+		if (s.version <= version)
+			continue;
+		if (schema_read(part, s, &text, e) || db_sqlite_migrate_locked(handle, s.path.c_str(), e, [&] {
+			    return db_sqlite_step_run(handle, part, s, text);
+		    }))
+			return CS_EINVAL;
+	}
+	return 0;
 }
 
 /* Tries again, because SQLite does not wait if two processes change the mode of one file at the same time. */
@@ -103,21 +142,22 @@ static int db_sqlite_use_wal(sqlite3 *handle, const sqlite_conf *conf, cs_error 
 	                                       "no write-ahead log is possible there; is it a network folder?");
 }
 
-int sqlite_migrate(sqlite3 *handle, const sqlite_conf *conf, cs_error *e)
+int sqlite_migrate(sqlite3 *handle, const sqlite_conf *conf, const char *const *plugins, cs_error *e)
 {
-	std::vector<schema_file> steps;
-	int version = 0;
+	std::vector<schema_part> parts;
+	int columns = 0;
 
-	if (schema_list(conf->schema, &steps, e))
+	if (schema_list(conf->schema, plugins, &parts, e))
 		return CS_EINVAL;
 	if (!sqlite_is_memory(conf) && db_sqlite_use_wal(handle, conf, e))
 		return CS_EINVAL;
-	if (db_sqlite_version_read(handle, &version) != SQLITE_OK)
+	if (db_sqlite_versions_look(handle, &columns) != SQLITE_OK)
 		return db_sqlite_migrate_fail(e, conf->path, sqlite3_errmsg(handle));
-	if (version > steps.back().version)
-		return schema_too_old(conf->path, version, conf->schema, steps.back().version, e);
-	for (const schema_file &s : steps)
-		if (s.version > version && db_sqlite_step_run(handle, s, e))
+	if (columns != 3 &&
+	    db_sqlite_migrate_locked(handle, conf->path, e, [&] { return db_sqlite_versions_make(handle); }))
+		return CS_EINVAL;
+	for (const schema_part &part : parts)
+		if (db_sqlite_part_migrate(handle, conf, part, e))
 			return CS_EINVAL;
 	return 0;
 }

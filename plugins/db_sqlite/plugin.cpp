@@ -15,7 +15,7 @@ static const struct cs_option db_sqlite_options[] = {
 	{"busy_timeout", CS_OPTION_TIME, offsetof(sqlite_conf, busy_timeout), 0, 60000, "5s", nullptr, 0,
          "how long to wait for another process that writes to the file"},
 	{"schema", CS_OPTION_TEXT, offsetof(sqlite_conf, schema), 1, 4096, CS_SQLITE_SCHEMA, nullptr, 0,
-         "folder of the schema files NNN.sql"},
+         "folder of the schema files NNN.sql and PLUGIN-NNN.sql"},
 	{nullptr, CS_OPTION_TEXT, 0, 0, 0, nullptr, nullptr, 0, nullptr},
 };
 

@@ -3,4 +3,4 @@ db_sqlite_CFLAGS = $(SQLITE_CFLAGS) \
 	-DCS_SQLITE_SCHEMA='"$(datadir)/chatserverd/schema/sqlite"'
 db_sqlite_LIBS = $(SQLITE_LIBS)
 db_sqlite_SKIP = $(if $(filter no,$(WITH_SQLITE)),yes)
-db_sqlite_SHARED = schema
+db_sqlite_SHARED = schema schema_own

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Finds and reads the files NNN.sql of a schema folder. */
+ * Finds and reads the files of a schema folder. */
 #include "schema.h"
 
 #include <algorithm>
@@ -11,6 +11,8 @@
 
 #include <dirent.h>
 #include <sys/stat.h>
+
+#include "schema_own.h"
 
 template <auto Function> struct schema_deleter {
 	template <class T> void operator()(T *thing) const
@@ -37,9 +39,14 @@ static int schema_check_mode(const char *path, cs_error *e)
 	return status.st_mode & S_IWOTH ? schema_fail(e, path, "everybody may write to it; run chmod o-w on it") : 0;
 }
 
-/* The number of a file with the name NNN.sql, or 0. */
-static int schema_file_version(std::string_view name)
+/* The number of a file with the name NNN.sql, or PLUGIN-NNN.sql for a plugin; else 0. */
+static int schema_file_version(const std::string &plugin, std::string_view name)
 {
+	const std::string before = plugin.empty() ? "" : plugin + "-";
+
+	if (!name.starts_with(before))
+		return 0;
+	name.remove_prefix(before.size());
 	if (name.size() != 7 || name.substr(3) != ".sql")
 		return 0;
 	if (!std::all_of(name.begin(), name.begin() + 3, [](char c) { return c >= '0' && c <= '9'; }))
@@ -47,58 +54,85 @@ static int schema_file_version(std::string_view name)
 	return (name[0] - '0') * 100 + (name[1] - '0') * 10 + (name[2] - '0');
 }
 
-int schema_list(const char *folder, std::vector<schema_file> *files_r, cs_error *e)
+static int schema_part_list(const char *folder, const std::vector<std::string> &names, schema_part *part, cs_error *e)
+{
+	for (const std::string &name : names) {
+		const int version = schema_file_version(part->plugin, name);
+
+		if (version > 0)
+			part->files.push_back({version, std::string(folder) + "/" + name});
+	}
+	std::sort(part->files.begin(), part->files.end(),
+	          [](const schema_file &a, const schema_file &b) { return a.version < b.version; });
+	for (const schema_file &file : part->files) {
+		if (const int failed = schema_check_mode(file.path.c_str(), e))
+			return failed;
+		part->last = file.version;
+	}
+	return 0;
+}
+
+int schema_list(const char *folder, const char *const *plugins, std::vector<schema_part> *parts_r, cs_error *e)
 {
 	const folder_ptr open(opendir(folder));
+	std::vector<std::string> names;
 
 	if (!open)
 		return schema_fail(e, folder, strerror(errno));
-	while (const dirent *entry = readdir(open.get())) {
-		const int version = schema_file_version(entry->d_name);
-
-		if (version > 0)
-			files_r->push_back({version, std::string(folder) + "/" + entry->d_name});
-	}
-	if (files_r->empty())
-		return schema_fail(e, folder, "no schema file NNN.sql in this folder");
-	std::sort(files_r->begin(), files_r->end(),
-	          [](const schema_file &a, const schema_file &b) { return a.version < b.version; });
-	for (const schema_file &file : *files_r) {
-		if (const int failed = schema_check_mode(file.path.c_str(), e))
+	while (const dirent *entry = readdir(open.get()))
+		names.emplace_back(entry->d_name);
+	parts_r->emplace_back();
+	for (; plugins && *plugins; plugins++)
+		parts_r->push_back({*plugins, {}, 0});
+	for (schema_part &part : *parts_r) {
+		if (const int failed = schema_part_list(folder, names, &part, e))
 			return failed;
 	}
+	if (parts_r->front().files.empty())
+		return schema_fail(e, folder, "no schema file NNN.sql in this folder");
 	return schema_check_mode(folder, e);
 }
 
 int schema_check(const char *folder, cs_error *e)
 {
-	std::vector<schema_file> files;
+	std::vector<schema_part> parts;
 	std::string text;
 
-	if (schema_list(folder, &files, e))
+	if (schema_list(folder, nullptr, &parts, e))
 		return CS_EINVAL;
-	for (const schema_file &file : files)
-		if (schema_read(file, &text, e))
+	for (const schema_file &file : parts.front().files)
+		if (schema_read(parts.front(), file, &text, e))
 			return CS_EINVAL;
 	return 0;
 }
 
-int schema_read(const schema_file &file, std::string *text_r, cs_error *e)
+int schema_read(const schema_part &part, const schema_file &file, std::string *text_r, cs_error *e)
 {
 	const file_ptr open(fopen(file.path.c_str(), "re"));
+	const size_t before = text_r->size();
 	char chunk[4096];
 
 	if (!open)
 		return schema_fail(e, file.path.c_str(), strerror(errno));
 	while (const size_t size = fread(chunk, 1, sizeof(chunk), open.get()))
 		text_r->append(chunk, size);
-	return ferror(open.get()) ? schema_fail(e, file.path.c_str(), "cannot be read") : 0;
+	if (ferror(open.get()))
+		return schema_fail(e, file.path.c_str(), "cannot be read");
+	return part.plugin.empty() ? 0 : schema_own_check(part.plugin, file.path, text_r->substr(before), e);
 }
 
-int schema_too_old(const char *database, int version, const char *folder, int last, cs_error *e)
+int schema_compare(const schema_part &part, int version, const char *database, const char *folder, cs_error *e)
 {
-	snprintf(e->text, sizeof(e->text),
-	         "%s has schema version %d, but %s ends at %d: it was written by a newer chatserverd", database,
-	         version, folder, last);
+	if (version <= part.last)
+		return 0;
+	if (part.plugin.empty())
+		snprintf(e->text, sizeof(e->text),
+		         "%s has schema version %d, but %s ends at %d: it was written by a newer chatserverd", database,
+		         version, folder, part.last);
+	else
+		snprintf(e->text, sizeof(e->text),
+		         "%s has version %d of the tables of the plugin %s, but its files in %s end at %d: they were "
+		         "written by a newer plugin",
+		         database, version, part.plugin.c_str(), folder, part.last);
 	return CS_EINVAL;
 }

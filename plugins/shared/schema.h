@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Finds and reads the files NNN.sql of a schema folder, for the adapters. Main thread. */
+ * Finds and reads the files of a schema folder, for the adapters: NNN.sql of the server, PLUGIN-NNN.sql of a plugin.
+ * Main thread. */
 #ifndef PLUGINS_SHARED_SCHEMA_H
 #define PLUGINS_SHARED_SCHEMA_H
 
@@ -13,13 +14,25 @@ struct schema_file {
 	std::string path;
 };
 
-/* The files of the folder, sorted; at least one. 0, or CS_EINVAL with the text in e. */
-[[nodiscard]] int schema_list(const char *folder, std::vector<schema_file> *files_r, struct cs_error *e);
-/* Checks that the folder has such files and that they can be read: 0, or CS_EINVAL with the text in e. */
+/* The files of the server or of one plugin, sorted. */
+struct schema_part {
+	std::string plugin; /* a-z, 0-9 and _; "": the server */
+	std::vector<schema_file> files;
+	int last = 0; /* version of the last file; 0: there is none */
+};
+
+/* Lists the files of the server, at least one, and then those of each plugin that plugins names, a NULL-ended list or
+ * NULL. A plugin may have no file. 0, or CS_EINVAL with the text in e. */
+[[nodiscard]] int schema_list(const char *folder, const char *const *plugins, std::vector<schema_part> *parts_r,
+                              struct cs_error *e);
+/* Checks that the folder has files of the server and that they can be read: 0, or CS_EINVAL with the text in e. */
 [[nodiscard]] int schema_check(const char *folder, struct cs_error *e);
-/* Appends the whole file to *text_r. 0, or CS_EINVAL with the text in e. */
-[[nodiscard]] int schema_read(const schema_file &file, std::string *text_r, struct cs_error *e);
-/* Writes into e that the named database is newer than the files of the folder. CS_EINVAL. */
-int schema_too_old(const char *database, int version, const char *folder, int last, struct cs_error *e);
+/* Appends a file of the part to *text_r. That of a plugin must change only tables of that plugin. 0, or CS_EINVAL with
+ * the text in e. */
+[[nodiscard]] int schema_read(const schema_part &part, const schema_file &file, std::string *text_r,
+                              struct cs_error *e);
+/* 0 if the part is not older than the version in the named database; else CS_EINVAL with the text in e. */
+[[nodiscard]] int schema_compare(const schema_part &part, int version, const char *database, const char *folder,
+                                 struct cs_error *e);
 
 #endif

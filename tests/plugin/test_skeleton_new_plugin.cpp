@@ -83,6 +83,19 @@ static void a_new_plugin_may_be_c(void **state)
 	expect_it_works(*static_cast<std::string *>(*state), "--c");
 }
 
+static void its_schema_files_are_installed_where_the_server_reads_them(void **state)
+{
+	const std::string folder = *static_cast<std::string *>(*state), plugin = folder + "/plugins";
+
+	write_package(folder);
+	assert_true(runs("sed -i 's|^schemadir=.*|schemadir=/share/schema|' " + folder + "/chatserverd.pc"));
+	assert_true(runs("scripts/new-plugin --out " + plugin + " hello 4321"));
+	assert_true(runs("mkdir -p " + plugin + "/schema/sqlite && touch " + plugin + "/schema/sqlite/hello-001.sql"));
+	assert_true(runs("PKG_CONFIG_PATH=" + folder + " make -C " + plugin + " install DESTDIR=" + folder + "/root " +
+	                 sanitized));
+	assert_true(std::filesystem::exists(folder + "/root/share/schema/sqlite/hello-001.sql"));
+}
+
 static std::string said(const std::string &command)
 {
 	FILE *stream = popen((command + " 2>&1").c_str(), "r");
@@ -150,6 +163,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_new_plugin_works_outside_the_tree),
 		TEST(a_new_plugin_may_be_c),
+		TEST(its_schema_files_are_installed_where_the_server_reads_them),
 		TEST(two_plugins_beside_each_other_get_two_numbers),
 		TEST(without_an_installed_server_the_makefile_says_so),
 		TEST(names_and_numbers_that_cannot_be_are_refused),

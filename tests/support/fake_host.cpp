@@ -42,9 +42,12 @@ void fake_host_open_db(fake_host *host, const char *path)
 		fake_host_set(host, "db_sqlite.synchronous", "normal");
 	const fake_self *self = fake_host_load(host, "db_sqlite");
 	host->driver = static_cast<const cs_db_driver *>(self->plugin->provides[0].table);
-	if (host->driver->migrate(self->conf.data(), &e) != 0)
+	/* A database in memory lasts only while it is open. */
+	if (path && host->driver->open(self->conf.data(), &host->db, &e) != 0)
+		fake_fail("open", e.text);
+	if (host->driver->migrate(self->conf.data(), nullptr, &e) != 0)
 		fake_fail("migrate", e.text);
-	if (host->driver->open(self->conf.data(), &host->db, &e) != 0)
+	if (!path && host->driver->open(self->conf.data(), &host->db, &e) != 0)
 		fake_fail("open", e.text);
 }
 

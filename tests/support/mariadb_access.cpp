@@ -87,7 +87,7 @@ cs_db *mariadb_migrate_and_open(const mariadb_access *a)
 {
 	cs_error e = {};
 
-	if (a->driver->migrate(a->conf.data(), &e))
+	if (a->driver->migrate(a->conf.data(), nullptr, &e))
 		give_up(e);
 	return mariadb_open(a);
 }

@@ -28,7 +28,7 @@ static inline int fixture_make(void **state, bool own)
 	mariadb_access_make(&f->access, f->server, mariadb_new_database());
 	mariadb_access_set_text(&f->access, "schema", "conf/schema/mysql");
 	*state = f;
-	if (f->access.driver->migrate(f->access.conf.data(), &e)) {
+	if (f->access.driver->migrate(f->access.conf.data(), nullptr, &e)) {
 		print_error("%s\n", e.text);
 		return 1;
 	}

@@ -56,10 +56,12 @@ static void schema_write(migration *m, const char *name, const char *text)
 	mariadb_access_set_text(&m->access, "schema", m->schema);
 }
 
-static int migrate(migration *m, cs_error *e)
+static int migrate(migration *m, cs_error *e, const char *plugin = nullptr)
 {
+	const char *const plugins[] = {plugin, nullptr};
+
 	*e = {};
-	return m->access.driver->migrate(m->access.conf.data(), e);
+	return m->access.driver->migrate(m->access.conf.data(), plugins, e);
 }
 
 static int64_t number_in(migration *m, const char *sql)
@@ -154,6 +156,65 @@ static void a_newer_database_is_refused(void **state)
 	assert_non_null(strstr(e.text, "newer"));
 }
 
+static void the_files_of_a_loaded_plugin_run_after_the_servers_and_once(void **state)
+{
+	migration *m = migration_of(state);
+	cs_error e;
+
+	schema_write(m, "001.sql", "CREATE TABLE IF NOT EXISTS t (n INT); INSERT INTO t VALUES (1);");
+	schema_write(m, "notes-001.sql", "CREATE TABLE IF NOT EXISTS notes_note AS SELECT n FROM t;");
+	schema_write(m, "other-001.sql", "not SQL, of a plugin that is not loaded");
+	assert_int_equal(migrate(m, &e, "notes"), 0);
+	schema_write(m, "notes-002.sql", "CREATE INDEX notes_index ON notes_note (n);");
+	schema_write(m, "002.sql", "INSERT INTO t VALUES (2);");
+	assert_int_equal(migrate(m, &e, "notes"), 0);
+	assert_int_equal(migrate(m, &e, "notes"), 0);
+	assert_int_equal(number_in(m, "SELECT COUNT(*) FROM notes_note"), 1);
+	assert_int_equal(number_in(m, "SELECT MAX(version) FROM schema_version WHERE plugin = 'notes'"), 2);
+	assert_int_equal(number_in(m, "SELECT COUNT(*) FROM schema_version WHERE plugin = ''"), 2);
+	assert_int_equal(remove((m->schema + "/notes-002.sql").c_str()), 0);
+	assert_int_equal(migrate(m, &e, "notes"), CS_EINVAL);
+	assert_non_null(strstr(e.text, "newer plugin"));
+	assert_int_equal(migrate(m, &e), 0); /* without the plugin, its tables are nobody's concern */
+}
+
+static void a_plugins_file_that_fails_is_named(void **state)
+{
+	migration *m = migration_of(state);
+	cs_error e;
+
+	schema_write(m, "001.sql", "CREATE TABLE IF NOT EXISTS t (n INT);");
+	schema_write(m, "notes-001.sql", "CREATE TABLE IF NOT EXISTS notes_note (n INT);\nDROP TABLE t;");
+	assert_int_equal(migrate(m, &e, "notes"), CS_EINVAL);
+	assert_non_null(strstr(e.text, "notes-001.sql:2: t is not the plugin's"));
+	schema_write(m, "notes-001.sql", "INSERT INTO notes_nowhere VALUES (1);");
+	assert_int_equal(migrate(m, &e, "notes"), CS_EINVAL);
+	assert_non_null(strstr(e.text, "notes-001.sql"));
+	assert_non_null(strstr(e.text, "notes_nowhere"));
+	assert_int_equal(number_in(m, "SELECT COUNT(*) FROM schema_version"), 1);
+}
+
+static void a_store_of_0_1_0_keeps_its_data_and_its_version(void **state)
+{
+	migration *m = migration_of(state);
+	cs_error e;
+
+	assert_int_equal(migrate(m, &e), 0);
+	cs_db *db = mariadb_open(&m->access);
+	for (const char *sql :
+	     {"INSERT INTO account (name, password, created) VALUES ('a', 'b', 1)", "DROP TABLE schema_version",
+	      "CREATE TABLE schema_version (version INT NOT NULL PRIMARY KEY, applied DATETIME NOT NULL) ENGINE = InnoDB",
+	      "INSERT INTO schema_version VALUES (1, '2026-11-27 10:00:00')"})
+		assert_int_equal(run(db, sql), CS_DB_OK);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(migrate(m, &e, "reminders"), 0);
+	assert_int_equal(number(db, "SELECT COUNT(*) FROM account"), 1);
+	assert_int_equal(number(db, "SELECT COUNT(*) FROM schema_version WHERE plugin = '' AND version = 1"
+	                            " AND applied = '2026-11-27 10:00:00'"),
+	                 1);
+	db->driver->close(db);
+}
+
 /* Ends without the exit of the test program, which would take the server away. */
 static pid_t migrate_in_child(migration *m)
 {
@@ -226,6 +287,9 @@ int main(void)
 		MIGRATION(later_files_run_in_order_and_once),
 		MIGRATION(a_file_with_a_mistake_is_named_and_run_again_when_mended),
 		MIGRATION(a_newer_database_is_refused),
+		MIGRATION(the_files_of_a_loaded_plugin_run_after_the_servers_and_once),
+		MIGRATION(a_plugins_file_that_fails_is_named),
+		MIGRATION(a_store_of_0_1_0_keeps_its_data_and_its_version),
 		MIGRATION(many_processes_may_migrate_at_once),
 		MIGRATION(a_migration_that_was_killed_is_ended_by_the_next),
 	};

@@ -37,7 +37,7 @@ static void without_a_server_open_and_migrate_say_where_they_looked(void **state
 	assert_int_equal(f->db->driver->open(f->access.conf.data(), &db, &e), CS_DB_UNKNOWN);
 	assert_non_null(strstr(e.text, where.c_str()));
 	e = {};
-	assert_int_equal(f->db->driver->migrate(f->access.conf.data(), &e), CS_EINVAL);
+	assert_int_equal(f->db->driver->migrate(f->access.conf.data(), nullptr, &e), CS_EINVAL);
 	assert_non_null(strstr(e.text, where.c_str()));
 	assert_null(strstr(e.text, "se cret"));
 }

@@ -103,14 +103,17 @@ static inline void test_store_make(test_store *store)
 	test_conf_set_busy_timeout(store, 2000);
 }
 
-/* Migrates and opens; ends the test program with the reason where that fails. */
+/* Migrates and opens; ends the test program with the reason where that fails. A database in memory is opened first,
+ * because it lasts only while it is open. */
 static inline cs_db *test_store_open(test_store *store)
 {
+	const bool memory = store->conf.path == ":memory:";
+	const void *conf = store->conf.memory.data();
 	cs_error e = {};
 	cs_db *db = nullptr;
 
-	if (store->driver->migrate(store->conf.memory.data(), &e) ||
-	    store->driver->open(store->conf.memory.data(), &db, &e)) {
+	if ((memory && store->driver->open(conf, &db, &e)) || store->driver->migrate(conf, nullptr, &e) ||
+	    (!memory && store->driver->open(conf, &db, &e))) {
 		fprintf(stderr, "%s\n", e.text);
 		abort();
 	}

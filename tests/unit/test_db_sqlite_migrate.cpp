@@ -56,10 +56,12 @@ static void schema_write(const std::string &folder, const char *name, const char
 	fclose(file);
 }
 
-static int migrate(test_store *store, cs_error *e)
+static int migrate(test_store *store, cs_error *e, const char *plugin = nullptr)
 {
+	const char *const plugins[] = {plugin, nullptr};
+
 	*e = {};
-	return store->driver->migrate(store->conf.memory.data(), e);
+	return store->driver->migrate(store->conf.memory.data(), plugins, e);
 }
 
 static int64_t number_in(test_store *store, const char *sql)
@@ -133,6 +135,144 @@ static void a_newer_database_is_refused(void **state)
 	assert_int_equal(remove((folder + "/002.sql").c_str()), 0);
 	assert_int_equal(migrate(store, &e), CS_EINVAL);
 	assert_non_null(strstr(e.text, "newer"));
+}
+
+static void the_files_of_a_loaded_plugin_run_after_the_servers_and_once(void **state)
+{
+	test_store *store = store_of(state);
+	const std::string folder = schema_make(store);
+	cs_error e;
+
+	schema_write(folder, "001.sql", "CREATE TABLE t (n INTEGER); INSERT INTO t VALUES (1);");
+	schema_write(folder, "notes-001.sql", "CREATE TABLE notes_note AS SELECT n FROM t;");
+	schema_write(folder, "other-001.sql", "not SQL, of a plugin that is not loaded");
+	assert_int_equal(migrate(store, &e), 0);
+	assert_int_equal(number_in(store, "SELECT count(*) FROM sqlite_schema WHERE name = 'notes_note'"), 0);
+	assert_int_equal(migrate(store, &e, "notes"), 0);
+	schema_write(folder, "notes-002.sql", "ALTER TABLE notes_note ADD COLUMN m INTEGER;");
+	schema_write(folder, "002.sql", "INSERT INTO t VALUES (2);");
+	assert_int_equal(migrate(store, &e, "notes"), 0);
+	assert_int_equal(migrate(store, &e, "notes"), 0);
+	assert_int_equal(number_in(store, "SELECT count(m IS NULL) FROM notes_note"), 1);
+	assert_int_equal(number_in(store, "SELECT max(version) FROM schema_version WHERE plugin = 'notes'"), 2);
+	assert_int_equal(number_in(store, "SELECT count(*) FROM schema_version WHERE plugin = ''"), 2);
+}
+
+/* Whatever such a file may do, and what only looks like something else. */
+static void a_plugins_file_may_do_all_with_its_own_tables(void **state)
+{
+	test_store *store = store_of(state);
+	const std::string folder = schema_make(store);
+	cs_error e;
+
+	schema_write(folder, "001.sql", "CREATE TABLE t (n INTEGER); INSERT INTO t VALUES (1);");
+	schema_write(folder, "notes-001.sql",
+	             "-- DROP TABLE t;\n/* DROP TABLE t; */;\n"
+	             "create table if not exists \"notes_a\" (n INTEGER, text TEXT DEFAULT 'it''s; DROP TABLE t;');\n"
+	             "CREATE TABLE `notes_b` (n INTEGER REFERENCES t (n)); CREATE TABLE notes_c AS SELECT n FROM t;\n"
+	             "CREATE UNIQUE INDEX IF NOT EXISTS notes_i ON notes_a (n);\n"
+	             "INSERT OR IGNORE INTO notes_a (n) SELECT n FROM t; REPLACE INTO notes_a (n) VALUES (2);\n"
+	             "UPDATE OR IGNORE notes_a SET n = 3 WHERE n = 2; DELETE FROM notes_a WHERE n = 1;\n"
+	             "ALTER TABLE notes_b RENAME TO notes_d; ALTER TABLE notes_a RENAME COLUMN n TO t;\n"
+	             "DROP INDEX notes_i; DROP TABLE IF EXISTS notes_c");
+	assert_int_equal(migrate(store, &e, "notes"), 0);
+	assert_int_equal(number_in(store, "SELECT sum(t) FROM notes_a"), 3);
+	assert_int_equal(number_in(store, "SELECT count(*) FROM t"), 1);
+}
+
+static void a_plugins_file_may_change_nothing_else(void **state)
+{
+	static const char *const refused[][2] = {
+		{"CREATE TABLE t2 (n INTEGER)", "1: t2 "},
+		{"\n\nCREATE TABLE IF NOT EXISTS t2 (n INTEGER)", "3: t2 "},
+		{"CREATE TABLE notes_a (n INTEGER);\n/* \n */ CREATE INDEX i ON notes_a (n)", "3: i "},
+		{"CREATE INDEX notes_i ON t (n)", "1: t "},
+		{"CREATE TABLE notes_a.b (n INTEGER)", "1: notes_a "},
+		{"CREATE TABLE main.notes_a (n INTEGER)", "1: main "},
+		{"CREATE TRIGGER notes_x AFTER INSERT ON t BEGIN SELECT 1; END", "1: CREATE "},
+		{"CREATE TEMP TABLE notes_a (n INTEGER)", "1: CREATE "},
+		{"ALTER TABLE t ADD COLUMN m", "1: t "},
+		{"ALTER TABLE notes_a RENAME TO t2", "1: t2 "},
+		{"DROP TABLE notes_a, t", "1: t "},
+		{"INSERT INTO schema_version VALUES ('', 9, '')", "1: schema_version "},
+		{"UPDATE t SET n = 1", "1: t "},
+		{"DELETE FROM \"t\"", "1: t "},
+		{"DELETE", "1: DELETE "},
+		{"DROP TABLE", "1: a name is missing"},
+		{"SELECT 1;\nCOMMIT", "1: SELECT "},
+		{"/*! DROP TABLE t */", "1: / "},
+		{"INSERT INTO notes_a VALUES ('\\'; DROP TABLE t; --')", "1: write a quote"},
+		{"'", "1: "},
+	};
+	test_store *store = store_of(state);
+	const std::string folder = schema_make(store);
+	cs_error e;
+
+	schema_write(folder, "001.sql", "CREATE TABLE t (n INTEGER);");
+	for (const auto &[text, why] : refused) {
+		schema_write(folder, "notes-001.sql", text);
+		assert_int_equal(migrate(store, &e, "notes"), CS_EINVAL);
+		assert_non_null(strstr(e.text, (std::string("notes-001.sql:") + why).c_str()));
+	}
+}
+
+static void a_plugins_file_that_fails_changes_nothing_and_is_named(void **state)
+{
+	test_store *store = store_of(state);
+	const std::string folder = schema_make(store);
+	cs_error e;
+
+	schema_write(folder, "001.sql", "CREATE TABLE t (n INTEGER);");
+	schema_write(folder, "notes-001.sql",
+	             "CREATE TABLE notes_note (n INTEGER); INSERT INTO notes_nowhere VALUES (1);");
+	assert_int_equal(migrate(store, &e, "notes"), CS_EINVAL);
+	assert_non_null(strstr(e.text, "notes-001.sql"));
+	assert_non_null(strstr(e.text, "notes_nowhere"));
+	assert_int_equal(number_in(store, "SELECT count(*) FROM sqlite_schema WHERE name = 'notes_note'"), 0);
+	schema_write(folder, "notes-001.sql", "CREATE TABLE notes_note (n INTEGER);\nDROP TABLE t;\n");
+	assert_int_equal(migrate(store, &e, "notes"), CS_EINVAL);
+	assert_string_equal(e.text, (folder + "/notes-001.sql:2: t is not the plugin's: the names of its tables and "
+	                                      "indexes begin with notes_")
+	                                    .c_str());
+	assert_int_equal(number_in(store, "SELECT count(*) FROM t"), 0);
+	assert_int_equal(number_in(store, "SELECT count(*) FROM schema_version"), 1);
+}
+
+static void a_store_that_a_newer_plugin_wrote_is_refused(void **state)
+{
+	test_store *store = store_of(state);
+	const std::string folder = schema_make(store);
+	cs_error e;
+
+	schema_write(folder, "001.sql", "CREATE TABLE t (n INTEGER);");
+	schema_write(folder, "notes-001.sql", "CREATE TABLE notes_note (n INTEGER);");
+	schema_write(folder, "notes-002.sql", "INSERT INTO notes_note VALUES (1);");
+	assert_int_equal(migrate(store, &e, "notes"), 0);
+	assert_int_equal(remove((folder + "/notes-002.sql").c_str()), 0);
+	assert_int_equal(migrate(store, &e, "notes"), CS_EINVAL);
+	assert_non_null(strstr(e.text, "newer plugin"));
+	assert_int_equal(migrate(store, &e), 0); /* without the plugin, its tables are nobody's concern */
+}
+
+static void a_store_of_0_1_0_keeps_its_data_and_its_version(void **state)
+{
+	test_store *store = store_of(state);
+	cs_error e;
+
+	cs_db *db = test_store_open(store);
+	for (const char *sql :
+	     {"INSERT INTO account (name, password, created) VALUES ('a', 'b', 1)", "DROP TABLE schema_version",
+	      "CREATE TABLE schema_version (version INTEGER PRIMARY KEY, applied TEXT NOT NULL)",
+	      "INSERT INTO schema_version VALUES (1, '2026-11-27 10:00:00')"})
+		assert_int_equal(test_query(db, sql), 0);
+	assert_int_equal(migrate(store, &e, "reminders"), 0);
+	assert_int_equal(migrate(store, &e, "reminders"), 0);
+	assert_int_equal(test_number(db, "SELECT count(*) FROM account"), 1);
+	assert_int_equal(test_number(db, "SELECT count(*) FROM schema_version WHERE plugin = '' AND version = 1"
+	                                 " AND applied = '2026-11-27 10:00:00'"),
+	                 1);
+	assert_int_equal(test_number(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'schema_version_old'"), 0);
+	db->driver->close(db);
 }
 
 static void a_schema_folder_that_is_missing_or_empty_is_named(void **state)
@@ -246,9 +386,10 @@ static void many_processes_may_migrate_at_once(void **state)
 	schema_write(folder, "001.sql", "CREATE TABLE t (n INTEGER);");
 	for (const char *name : {"002.sql", "003.sql", "004.sql", "005.sql"})
 		schema_write(folder, name, "INSERT INTO t VALUES (1);");
+	schema_write(folder, "notes-001.sql", "CREATE TABLE notes_note (n INTEGER);");
 	for (int i = 0; i < 8; i++)
 		if (fork() == 0)
-			_exit(migrate(store, &e) ? 1 : 0);
+			_exit(migrate(store, &e, "notes") ? 1 : 0);
 	for (int i = 0; i < 8; i++) {
 		int status = -1;
 
@@ -305,6 +446,12 @@ int main(void)
 		TEST(later_files_run_in_order_and_once),
 		TEST(a_file_with_a_mistake_changes_nothing_and_is_named),
 		TEST(a_newer_database_is_refused),
+		TEST(the_files_of_a_loaded_plugin_run_after_the_servers_and_once),
+		TEST(a_plugins_file_may_do_all_with_its_own_tables),
+		TEST(a_plugins_file_may_change_nothing_else),
+		TEST(a_plugins_file_that_fails_changes_nothing_and_is_named),
+		TEST(a_store_that_a_newer_plugin_wrote_is_refused),
+		TEST(a_store_of_0_1_0_keeps_its_data_and_its_version),
 		TEST(a_schema_folder_that_is_missing_or_empty_is_named),
 		TEST(schema_files_that_everybody_may_write_are_refused),
 		TEST(the_folder_of_the_file_is_made_and_the_file_is_private),

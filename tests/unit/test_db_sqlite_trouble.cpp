@@ -172,7 +172,7 @@ static void a_broken_file_is_a_failure(void **state)
 		fputs("this is no database ", file);
 	fclose(file);
 	test_conf_set_path(&f->store, path);
-	assert_int_equal(f->store.driver->migrate(f->store.conf.memory.data(), &e), CS_EINVAL);
+	assert_int_equal(f->store.driver->migrate(f->store.conf.memory.data(), nullptr, &e), CS_EINVAL);
 	assert_non_null(strstr(e.text, "broken.db"));
 	assert_int_equal(f->store.driver->open(f->store.conf.memory.data(), &db, &e), CS_DB_FAILED);
 }

@@ -97,7 +97,7 @@ static void fake_unlock(void *lock, int in_order)
 	                  " connections=" + std::to_string(d->connections));
 }
 
-static int fake_migrate(const void *conf, struct cs_error *)
+static int fake_migrate(const void *conf, const char *const *, struct cs_error *)
 {
 	((struct database *)conf)->life.push_back("migrate");
 	return 0;
@@ -245,7 +245,7 @@ static void open_store(struct fixture *f)
 {
 	struct cs_error e {};
 
-	assert_int_equal(store_open(&f->store, &f->conf, &driver, &f->database, "test", &e), 0);
+	assert_int_equal(store_open(&f->store, &f->conf, &driver, &f->database, "test", nullptr, &e), 0);
 	store_start(f->store.get());
 }
 
@@ -683,7 +683,7 @@ static void without_a_driver_only_hashing_works(void **state)
 	auto *f = static_cast<struct fixture *>(*state);
 	struct cs_error e {};
 
-	assert_int_equal(store_open(&f->store, &f->conf, nullptr, nullptr, "test", &e), 0);
+	assert_int_equal(store_open(&f->store, &f->conf, nullptr, nullptr, "test", nullptr, &e), 0);
 	store_start(f->store.get());
 	assert_int_equal(hand_in(f, 0, &batch_a, 1, "x"), CS_ENOSTORE);
 	assert_int_equal(hand_in_work(f, 0, CS_WORK_READ, do_read, "x"), CS_ENOSTORE);
@@ -719,7 +719,7 @@ static void a_database_that_is_taken_is_left_alone(void **state)
 	struct cs_error e {};
 
 	f->database.taken = true;
-	assert_int_equal(store_open(&f->store, &f->conf, &driver, &f->database, "test", &e), CS_EINVAL);
+	assert_int_equal(store_open(&f->store, &f->conf, &driver, &f->database, "test", nullptr, &e), CS_EINVAL);
 	assert_string_equal(life(f).c_str(), "lock for test;");
 }
 
