@@ -194,7 +194,7 @@ static void who_gets_another_character_set_does_not_go_on(void **state)
 	assert_non_null(strstr(e.text, "latin1"));
 	assert_non_null(strstr(e.text, "utf8mb4"));
 	e = {};
-	assert_int_equal(f->access.driver->migrate(f->access.conf.data(), &e), CS_EINVAL);
+	assert_int_equal(f->access.driver->migrate(f->access.conf.data(), nullptr, &e), CS_EINVAL);
 	assert_non_null(strstr(e.text, "character_set_client"));
 	relay_stop(proxy);
 }
