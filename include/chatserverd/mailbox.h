@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The contract of the message log for handlers: send, catch up, confirm.
+ * The contract of the message log: handlers send, catch up and confirm; any plugin may say something as an account.
  *
  * The service CS_MAILBOX_SERVICE, version CS_MAILBOX_VERSION, is a struct cs_mailbox; its context is the first argument
  * of every call. All on the caller's worker; nothing calls back before it returns. */
@@ -35,6 +35,36 @@ struct cs_mailbox_entry {
 typedef void cs_mailbox_page_fn(void *arg, cs_conn conn, int result, const struct cs_mailbox_entry *entries,
                                 size_t count);
 
+#define CS_MAILBOX_TEXT_MAX 61440u
+#define CS_MAILBOX_CID_MAX 64u
+
+/* A message that a plugin says as an account, without a connection. Everything is copied. */
+struct cs_mailbox_post {
+	cs_account account; /* who says it */
+	enum cs_conversation_kind kind;
+	uint64_t to; /* the other account (the same one: a note to itself), or the group */
+	/* Its `msg`: UTF-8 without NUL. As a JSON string (json.h) it has at most CS_MAILBOX_TEXT_MAX bytes. */
+	const char *text;
+	size_t text_size;
+	/* As a client's cid: UTF-8 without NUL, 1 to CS_MAILBOX_CID_MAX bytes, unlike the cids of the account's other
+	 * messages; begin it with the plugin's name. NULL: none. */
+	const char *cid;
+	size_t cid_size;
+	const void *spare[2]; /* NULL */
+};
+
+/* The end of a post. result 0: the message is stored with this seq, and goes to its receivers; if an earlier post had the
+ * same cid, nothing was stored, and seq is that of the first. Otherwise seq is 0, and nothing was stored, unless
+ * CS_EUNKNOWN is the result:
+ *   CS_ERRNO_NO_SUCH_USER, CS_ERRNO_NO_SUCH_GROUP   account or to names nobody; to names no group
+ *   CS_ERRNO_NOT_ALLOWED                            the account is no member of the group
+ *   CS_ENOSTORE                                     the store cannot do it now (it is away, its disk is full)
+ *   CS_EUNKNOWN                                     perhaps it was stored
+ *   CS_ECANCELED                                    the server is stopping
+ * After the last three, post it again later with the same cid: then it is stored once. Other errnos of the wire, all above
+ * 0, may be added. arg is the caller's. */
+typedef void cs_mailbox_posted_fn(void *arg, int result, uint64_t seq);
+
 struct cs_mailbox {
 	uint32_t abi, size; /* CS_ABI, sizeof(struct cs_mailbox) */
 
@@ -61,6 +91,15 @@ struct cs_mailbox {
 	/* The connection's account has become a member of the group. joined_seq is the group's last seq at that moment;
 	 * later messages are delivered. */
 	void (*joined)(void *mailbox, cs_conn conn, uint64_t group, uint64_t joined_seq);
+
+	/* Says something as an account: a CHAT or GROUP_CHAT with its id, its name and the server's local time is appended
+	 * to the log and delivered as any message; it waits for receivers that are away. The account need not be online,
+	 * and its own sessions do not get it, except a note to itself. Posts of one worker into one conversation keep
+	 * their order. If 0, done is called exactly once, on this worker, never inside this call, and before `stop`.
+	 * CS_EBUSY: 256 posts of this worker are under way, or the store's queue is full: nothing was accepted, post
+	 * again after a completion, or some time later. CS_EINVAL: a value that the struct does not allow. CS_ECANCELED:
+	 * the server is stopping. On any result but 0 arg stays the caller's. */
+	int (*post)(void *mailbox, const struct cs_mailbox_post *post, cs_mailbox_posted_fn *done, void *arg);
 };
 
 #endif

@@ -25,6 +25,7 @@ static const cs_mailbox mailbox_service = {
 	mailbox_outgoing_send,
 	mailbox_incoming_delivered,
 	mailbox_incoming_joined,
+	mailbox_outgoing_post,
 };
 
 static const cs_service mailbox_services[] = {

@@ -169,6 +169,7 @@ struct mailbox_conf {
 
 struct mailbox_outgoing {
 	uint64_t cids = 0; /* that the mailbox made itself */
+	unsigned posts = 0; /* under way to the store */
 };
 
 /* When a stashed hint gives up waiting for the ones before it. */

@@ -35,6 +35,24 @@ int user_find(cs_db *db, uint64_t id, user *user_r)
 	return row.there ? 0 : MODEL_NONE;
 }
 
+/* Columns: id, name. */
+static int users_name_take(void *arg, const cs_db_value *columns, size_t)
+{
+	(*static_cast<std::map<uint64_t, std::string> *>(arg))[sql_number_of(columns[0])] = sql_text_of(columns[1]);
+	return 0;
+}
+
+int user_names(cs_db *db, std::span<const uint64_t> accounts, std::map<uint64_t, std::string> *names_r)
+{
+	std::vector<cs_db_value> ids;
+
+	names_r->clear();
+	for (const uint64_t account : accounts)
+		ids.push_back(sql_integer(account));
+	return sql_run_many(db, {"SELECT id, name FROM account WHERE id IN (", "?", ", ", ")", 1, true}, ids,
+	                    users_name_take, names_r);
+}
+
 int user_insert(cs_db *db, std::string_view name, std::string_view password, int64_t created, uint64_t *id_r)
 {
 	const int result = sql_run(db, "INSERT INTO account (name, password, created) VALUES (?, ?, ?)",

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * The functions of plugins/model/messages.h over a log in memory, written to be obviously right. */
+ * The functions of plugins/model/messages.h, and user_names, over a log in memory, written to be obviously right. */
 #include "mailbox_model.h"
 
 #include <algorithm>
 
 #include "plugins/model/messages.h"
+#include "plugins/model/users.h"
 
 static memory_log *log_of(cs_db *db)
 {
@@ -258,5 +259,16 @@ int message_cursor_store(cs_db *db, std::span<const message_cursor> cursors)
 
 		*stored = std::max(*stored, c.delivered_seq);
 	}
+	return 0;
+}
+
+/* ---- plugins/model/users.h */
+
+int user_names(cs_db *db, std::span<const uint64_t> accounts, std::map<uint64_t, std::string> *names_r)
+{
+	names_r->clear();
+	for (const uint64_t account : accounts)
+		if (account >= 1 && account <= log_of(db)->accounts)
+			(*names_r)[account] = "user \"" + std::to_string(account) + "\"";
 	return 0;
 }

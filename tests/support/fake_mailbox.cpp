@@ -74,8 +74,38 @@ static void mailbox_joined(void *mailbox, cs_conn conn, uint64_t group, uint64_t
 	box->joined.push_back({conn, group, joined_seq});
 }
 
+struct fake_posted {
+	cs_mailbox_posted_fn *done;
+	void *arg;
+	int result;
+	uint64_t seq;
+};
+
+static void post_answer(fake_host *, void *arg)
+{
+	const std::unique_ptr<fake_posted> posted(static_cast<fake_posted *>(arg));
+
+	posted->done(posted->arg, posted->result, posted->result ? 0 : posted->seq);
+}
+
+static int mailbox_post(void *mailbox, const cs_mailbox_post *post, cs_mailbox_posted_fn *done, void *arg)
+{
+	fake_mailbox *box = static_cast<fake_mailbox *>(mailbox);
+
+	fake_host_record(box->host, {"post", 0, post->account, static_cast<int64_t>(post->to),
+	                             std::string(post->text, post->text_size)});
+	if (box->post_at_call != 0)
+		return box->post_at_call;
+	box->posts.push_back({post->account, post->kind, post->to, std::string(post->text, post->text_size),
+	                      post->cid ? std::string(post->cid, post->cid_size) : std::string()});
+	auto posted = std::make_unique<fake_posted>(fake_posted{done, arg, box->post_result, box->posts.size()});
+	fake_host_defer(box->host, post_answer, posted.release());
+	return 0;
+}
+
 static const cs_mailbox mailbox_table = {
-	CS_ABI, sizeof mailbox_table, mailbox_attach, mailbox_begin, mailbox_send, mailbox_delivered, mailbox_joined,
+	CS_ABI,       sizeof mailbox_table, mailbox_attach, mailbox_begin,
+	mailbox_send, mailbox_delivered,    mailbox_joined, mailbox_post,
 };
 
 void fake_mailbox_offer(fake_mailbox *box, fake_host *host)

@@ -32,8 +32,15 @@ struct fake_joined {
 	uint64_t joined_seq;
 };
 
+struct fake_post {
+	cs_account account;
+	cs_conversation_kind kind;
+	uint64_t to;
+	std::string text, cid; /* cid "": none */
+};
+
 /* The context of the service. Its calls also stand in the host's record, as "attach" (number: acknowledges),
- * "begin" (number: the position), "mailbox send", "mailbox delivered" and "joined". */
+ * "begin" (number: the position), "mailbox send", "mailbox delivered", "joined" and "post". */
 struct fake_mailbox {
 	fake_host *host = nullptr;
 	std::vector<std::string> kept; /* the page that attach answers with */
@@ -41,9 +48,12 @@ struct fake_mailbox {
 	int attach_result = 0; /* what its done gets */
 	int begin_result = 0;
 	int verdict = CS_DONE; /* of send and delivered */
+	int post_at_call = 0; /* what post() itself answers */
+	int post_result = 0; /* what its done gets, with the number of the post as seq */
 	std::vector<fake_outgoing> sent;
 	std::vector<fake_delivered> delivered;
 	std::vector<fake_joined> joined;
+	std::vector<fake_post> posts; /* that were accepted */
 };
 
 /* Offers box as the mailbox service to plugins that are loaded later. */

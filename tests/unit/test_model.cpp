@@ -24,6 +24,18 @@ static void an_unknown_user_is_none(void **state)
 	assert_int_equal(user_set_password(model_db(state), 99, "x"), MODEL_NONE);
 }
 
+static void names_are_found_for_accounts_that_exist(void **state)
+{
+	const std::vector<uint64_t> accounts = {3, 99, 1, 3};
+	std::map<uint64_t, std::string> names = {{7, "old"}};
+
+	assert_int_equal(user_names(model_db(state), accounts, &names), 0);
+	assert_int_equal(names.size(), 2);
+	assert_true(names[1] == "user 1" && names[3] == "user 3");
+	assert_int_equal(user_names(model_db(state), {}, &names), 0);
+	assert_int_equal(names.size(), 0);
+}
+
 static void a_taken_name_is_taken_by_its_bytes(void **state)
 {
 	cs_db *db = model_db(state);
@@ -203,6 +215,7 @@ int main(void)
 	const CMUnitTest tests[] = {
 		TEST(a_user_is_found_as_inserted),
 		TEST(an_unknown_user_is_none),
+		TEST(names_are_found_for_accounts_that_exist),
 		TEST(a_taken_name_is_taken_by_its_bytes),
 		TEST(an_id_never_comes_back),
 		TEST(a_password_is_replaced),
