@@ -170,7 +170,7 @@ endef
 $(foreach t,$(tools),$(eval $(call tool_rules,$(t))))
 
 # ---- tests: tests/SUITE/test_*.cpp, one CMocka binary per file, linked with tests/support, the core
-# library and the model; tests/plugin/bad_*.c, plugins that must be refused; tests/fuzz/fuzz_*.cpp,
+# library and the model; tests/plugin/*.c, plugins that tests load (bad_*.c must be refused); tests/fuzz/fuzz_*.cpp,
 # libFuzzer targets, which the normal run links with a main() that replays their corpus.
 
 suites = unit plugin server
@@ -181,12 +181,12 @@ test_sources = $(wildcard $(suites:%=tests/%/test_*.cpp))
 unwanted = $(if $(db_mysql_SKIP),mysql) $(if $(bus_redis_SKIP),redis) $(if $(chatclient_SKIP),chatclient)
 test_binaries = $(patsubst %.cpp,$(BUILD)/%,$(foreach t,$(test_sources),$(if $(strip $(foreach u,$(unwanted),$(findstring $(u),$(t)))),,$(t))))
 mysql_suite = unit/test_model unit/test_model_append unit/test_model_news $(addprefix server/test_,backup cid crash groups limits \
-	load login offline operate presence refusals requests stop trouble)
+	load login offline operate post presence refusals requests stop trouble)
 # Each starts a whole cluster, so they run one after the other; see tests/support/cluster.h for CS_LONG and CS_SWEEP.
 cluster_binaries = $(if $(db_mysql_SKIP)$(bus_redis_SKIP),,$(patsubst %.cpp,$(BUILD)/%,$(wildcard tests/cluster/test_*.cpp)))
 cluster_tests = $(if $(cluster_binaries),TEST_JOBS=1 CS_DRIVER= $(cluster_binaries) $(if $(chatclient_SKIP),,scripts/check-cluster))
 mysql_tests = $(if $(db_mysql_SKIP),,CS_DRIVER=db_mysql $(mysql_suite:%=$(BUILD)/tests/%))
-bad_plugins := $(patsubst tests/plugin/%.c,$(BUILD)/tests/plugin/bad/%.so,$(wildcard tests/plugin/bad_*.c))
+test_plugins := $(patsubst tests/plugin/%.c,$(BUILD)/tests/plugin/loaded/%.so,$(wildcard tests/plugin/*.c))
 # Fuzz targets need only the fake host of it, and clang 14 cannot compile the rest.
 fuzz_support := $(filter $(BUILD)/tests/support/fake_%,$(call objects_of,tests/support))
 fuzz_names := $(patsubst tests/fuzz/fuzz_%.cpp,%,$(filter-out $(if $(bus_redis_SKIP),%_redis_wire.cpp),$(wildcard tests/fuzz/fuzz_*.cpp)))
@@ -202,7 +202,7 @@ $(support_library): $(call objects_of,tests/support)
 	@mkdir -p $(@D)
 	$(call quiet,AR)rm -f $@ && ar rcs $@ $^
 
-$(BUILD)/tests/plugin/bad/%.so: tests/plugin/%.c $(flags_file)
+$(BUILD)/tests/plugin/loaded/%.so: tests/plugin/%.c $(flags_file)
 	@mkdir -p $(@D)
 	$(call quiet,CC)$(CC) -std=c11 $(CFLAGS) $(WARNINGS) -fPIC -fvisibility=hidden -Iinclude -MMD -MP -MF $(@:.so=.d) \
 		-shared -o $@ $<
@@ -228,14 +228,14 @@ else ifneq ($(db_sqlite_SKIP)$(login_SKIP),)
 tests check check-all check-long check-sanitized:
 	@echo 'the tests need what was left out: ./configure without --without-sqlite and --without-login' >&2; exit 1
 else
-tests: all $(test_binaries) $(cluster_binaries) $(bad_plugins) $(replay_binaries)
+tests: all $(test_binaries) $(cluster_binaries) $(test_plugins) $(replay_binaries)
 
 # The tests that need no server. They take about a minute; run them after every change.
 source_scripts = scripts/check-layers scripts/check-names scripts/check-headers scripts/check-plugins scripts/check-globals scripts/check-libraries \
 	scripts/check-docs
 own_binaries = $(filter-out $(BUILD)/tests/server/% %_admin,$(foreach t,$(test_binaries),$(if $(strip \
 	$(foreach server,mysql redis,$(findstring $(server),$(t)))),,$(t))))
-check: all $(own_binaries) $(bad_plugins) $(replay_binaries)
+check: all $(own_binaries) $(test_plugins) $(replay_binaries)
 	TEST_JOBS=$${TEST_JOBS:-$$(nproc)} $(run_tests) $(source_scripts) $(replay_binaries) $(own_binaries)
 
 # All tests, with every server that they need.
@@ -253,7 +253,7 @@ sanitized_tests = $(or $(TESTS),$(fuzz_names:%=fuzz/replay_%) $(filter-out %_idl
 	$(filter %/test_second_login,$(cluster_binaries:$(BUILD)/tests/%=%)))
 outside_tests = $(filter server/% cluster/%,$(sanitized_tests))
 inside_tests = $(patsubst %,$(BUILD)/tests/%,$(filter-out $(outside_tests),$(sanitized_tests)))
-check-sanitized: all $(bad_plugins) $(inside_tests)
+check-sanitized: all $(test_plugins) $(inside_tests)
 	CS_TEST_PATIENCE=$${CS_TEST_PATIENCE:-4} $(run_tests) $(inside_tests) $(outside_tests:%=$(OUTSIDE)/tests/%)
 endif
 

@@ -45,7 +45,7 @@ static int set_up(void **state)
 	assert_non_null(mkdtemp(folder));
 	f->folder = folder;
 	f->binary = build_folder() + "/chatserverd";
-	assert_int_equal(symlink((build_folder() + "/tests/plugin/bad").c_str(), (f->folder + "/p").c_str()), 0);
+	assert_int_equal(symlink((build_folder() + "/tests/plugin/loaded").c_str(), (f->folder + "/p").c_str()), 0);
 	*state = f;
 	return 0;
 }
@@ -186,7 +186,7 @@ static void a_name_that_is_not_the_files_is_refused(void **state)
 static void a_plugin_cannot_have_the_name_of_a_section_of_the_server(void **state)
 {
 	const auto *f = (fixture *)*state;
-	const std::string bad = build_folder() + "/tests/plugin/bad/bad_nothing.so ", here = f->folder + "/p";
+	const std::string bad = build_folder() + "/tests/plugin/loaded/bad_nothing.so ", here = f->folder + "/p";
 
 	assert_int_equal(system(("rm " + here + " && mkdir " + here).c_str()), 0);
 	for (const std::string name : {"core", "store", "bus"}) {
