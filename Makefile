@@ -181,7 +181,7 @@ test_sources = $(wildcard $(suites:%=tests/%/test_*.cpp))
 unwanted = $(if $(db_mysql_SKIP),mysql) $(if $(bus_redis_SKIP),redis) $(if $(chatclient_SKIP),chatclient)
 test_binaries = $(patsubst %.cpp,$(BUILD)/%,$(foreach t,$(test_sources),$(if $(strip $(foreach u,$(unwanted),$(findstring $(u),$(t)))),,$(t))))
 mysql_suite = unit/test_model unit/test_model_append unit/test_model_news $(addprefix server/test_,backup cid crash groups limits \
-	load login offline operate post presence refusals requests stop trouble)
+	load login offline operate post presence refusals reminders requests stop trouble)
 # Each starts a whole cluster, so they run one after the other; see tests/support/cluster.h for CS_LONG and CS_SWEEP.
 cluster_binaries = $(if $(db_mysql_SKIP)$(bus_redis_SKIP),,$(patsubst %.cpp,$(BUILD)/%,$(wildcard tests/cluster/test_*.cpp)))
 cluster_tests = $(if $(cluster_binaries),TEST_JOBS=1 CS_DRIVER= $(cluster_binaries) $(if $(chatclient_SKIP),,scripts/check-cluster))
@@ -290,7 +290,7 @@ state_dir = $(localstatedir)/lib/chatserverd
 unit_dir = $(filter-out no,$(systemdsystemunitdir))
 sysusers_dir = $(patsubst %/systemd/system,%/sysusers.d,$(unit_dir))
 # Examples to copy: built and tested, but not part of a server.
-examples = skeleton wordfilter
+examples = skeleton wordfilter reminders
 installed_plugins := $(filter-out $(examples:%=$(BUILD)/plugins/%.so),$(plugin_files))
 example_schema := $(wildcard $(examples:%=conf/schema/*/%-[0-9][0-9][0-9].sql))
 installed_schema := $(filter-out $(example_schema),$(wildcard conf/schema/*/*.sql))
@@ -347,6 +347,8 @@ install: all $(BUILD)/chat.conf $(BUILD)/chatserverd.service $(BUILD)/chatserver
 	$(INSTALL) -D -m 644 conf/haproxy.cfg $(DESTDIR)$(example_dir)/haproxy.cfg
 	$(INSTALL) -m 644 $(foreach e,$(examples),plugins/$(e)/$(e).cpp) plugins/skeleton/test_skeleton.c \
 		$(DESTDIR)$(example_dir)
+	for file in $(example_schema); do \
+		$(INSTALL) -D -m 644 $$file $(DESTDIR)$(example_dir)/$${file#conf/} || exit 1; done
 	$(foreach page,$(manuals),$(call install_page,$(page)) &&) true
 	$(if $(unit_dir),$(INSTALL) -D -m 644 $(BUILD)/chatserverd.service $(DESTDIR)$(unit_dir)/chatserverd.service)
 	$(if $(unit_dir),$(INSTALL) -D -m 644 conf/chatserverd.sysusers $(DESTDIR)$(sysusers_dir)/chatserverd.conf)

@@ -113,7 +113,7 @@ static void two_plugins_beside_each_other_get_two_numbers(void **state)
 	const std::string folder = *static_cast<std::string *>(*state);
 
 	for (const auto &[name, number] :
-	     {std::pair("one", "1001"), std::pair("two", "1002"), std::pair("three", "1003")}) {
+	     {std::pair("one", "1002"), std::pair("two", "1003"), std::pair("three", "1004")}) {
 		assert_true(runs("scripts/new-plugin --out " + folder + "/" + name + " " + name));
 		assert_true(runs("grep -q 'MSGID = " + std::string(number) + " ' " + folder + "/" + name + "/" + name +
 		                 ".cpp"));

@@ -26,6 +26,9 @@ fake_host_ptr fake_host_open()
 	return host;
 }
 
+/* The plugins of the tree that have tables. */
+static const char *const fake_host_plugins[] = {"reminders", nullptr};
+
 void fake_host_open_db(fake_host *host, const char *path)
 {
 	char folder[] = "/tmp/chatserverd-test-XXXXXX";
@@ -45,7 +48,7 @@ void fake_host_open_db(fake_host *host, const char *path)
 	/* A database in memory lasts only while it is open. */
 	if (path && host->driver->open(self->conf.data(), &host->db, &e) != 0)
 		fake_fail("open", e.text);
-	if (host->driver->migrate(self->conf.data(), nullptr, &e) != 0)
+	if (host->driver->migrate(self->conf.data(), fake_host_plugins, &e) != 0)
 		fake_fail("migrate", e.text);
 	if (!path && host->driver->open(self->conf.data(), &host->db, &e) != 0)
 		fake_fail("open", e.text);

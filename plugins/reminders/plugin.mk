@@ -1,0 +1,1 @@
+# reminders needs nothing beyond the installed headers.

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: MIT
+ * An example of a plugin with a table of its own: it keeps reminders, and says each as its account when it is due.
+ *
+ *   > {"msgid":1001,"req":1,"cid":"tea","text":"tea is ready","at":1785920400000}
+ *   > {"msgid":1001,"req":2,"cid":"hi","text":"call me","toid":2}
+ *   < {"msgid":100,"of":1001,"req":1,"errno":0}
+ *
+ * toid: who gets it; without it, the account itself. at: milliseconds since 1970; without it, at the next login of toid.
+ * Whoever got no answer sends the request again with the same cid.
+ *
+ * Nothing is lost and nothing is said twice, whenever the server dies: a reminder is acknowledged after the commit, it is
+ * removed after the message was stored, and the message has a cid made of the reminder's. So it does no harm that each
+ * worker of each node looks for reminders: two that find the same one say one message.
+ *
+ * Like the skeleton it is plain C that is also C++20. Its table is made by conf/schema/.../reminders-001.sql. */
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <chatserverd/db.h>
+#include <chatserverd/field.h>
+#include <chatserverd/mailbox.h>
+#include <chatserverd/plugin.h>
+
+enum { REMINDERS_MSGID = 1001 };
+
+#define REMINDERS_CID "reminders-" /* begins the cids of the messages */
+
+enum {
+	REMINDERS_MOST_CID = CS_MAILBOX_CID_MAX - sizeof(REMINDERS_CID) + 1,
+	REMINDERS_MOST_TEXT = 1000, /* bytes */
+	REMINDERS_MOST = 100 /* of an account */
+};
+
+/* Results of reminders_add, besides 0 and those of db.h. */
+enum { REMINDERS_NOBODY = 1, REMINDERS_TOO_MANY = 2 };
+
+struct reminders_conf {
+	int64_t interval; /* ms */
+};
+
+struct reminders {
+	const struct cs_host *host;
+	struct cs_self *self;
+	const struct cs_mailbox *mailbox;
+	void *mailbox_context;
+	int busy; /* a reminder is being looked for or said */
+};
+
+/* A row of the table. */
+struct reminder {
+	struct reminders *owner;
+	struct cs_request request; /* while it is added */
+	cs_account account, recipient;
+	int64_t due; /* -1: at the recipient's next login */
+	size_t cid_size, text_size; /* cid_size 0: none was found */
+	char cid[REMINDERS_MOST_CID], text[REMINDERS_MOST_TEXT];
+};
+
+static void reminders_look(void *state, void *arg);
+
+static void *reminders_allocate(size_t size)
+{
+	void *memory = calloc(1, size);
+
+	if (!memory)
+		abort();
+	return memory;
+}
+
+static struct cs_db_value reminders_integer(int64_t number)
+{
+	const struct cs_db_value value = {CS_DB_INTEGER, number, NULL, 0};
+
+	return value;
+}
+
+static struct cs_db_value reminders_text(const char *bytes, size_t size)
+{
+	const struct cs_db_value value = {CS_DB_TEXT, 0, bytes, size};
+
+	return value;
+}
+
+/* ---- keeping a reminder */
+
+static int reminders_take_number(void *arg, const struct cs_db_value *columns, size_t count)
+{
+	(void)count;
+	*(int64_t *)arg = columns[0].integer;
+	return 1;
+}
+
+/* [store thread] Runs in a transaction that is committed if it returns 0. A repeated request changes nothing: its key
+ * is taken. */
+static int reminders_add(struct cs_db *db, void *arg)
+{
+	const struct reminder *r = (const struct reminder *)arg;
+	const struct cs_db_value account = reminders_integer((int64_t)r->account);
+	const struct cs_db_value recipient = reminders_integer((int64_t)r->recipient);
+	struct cs_db_value values[] = {account, reminders_text(r->cid, r->cid_size), recipient,
+	                               reminders_integer(r->due), reminders_text(r->text, r->text_size)};
+	int64_t found = 0, kept = 0;
+	int result = db->driver->query(db, "SELECT id FROM account WHERE id = ?", &recipient, 1, reminders_take_number,
+	                               &found);
+
+	if (!result && !found)
+		return REMINDERS_NOBODY;
+	if (!result)
+		result = db->driver->query(db, "SELECT COUNT(*) FROM reminders_reminder WHERE account = ?", &account, 1,
+		                           reminders_take_number, &kept);
+	if (!result && kept >= REMINDERS_MOST)
+		return REMINDERS_TOO_MANY;
+	if (result)
+		return result;
+	if (r->due < 0)
+		values[3].type = CS_DB_NULL;
+	result = db->driver->query(db,
+	                           "INSERT INTO reminders_reminder (account, cid, recipient, due, text)"
+	                           " VALUES (?, ?, ?, ?, ?)",
+	                           values, 5, NULL, NULL);
+	return result == CS_DB_DUPLICATE ? 0 : result;
+}
+
+/* Called on the worker after the commit. */
+static void reminders_on_added(void *state, cs_conn conn, int result, void *arg)
+{
+	const struct reminders *s = (const struct reminders *)state;
+	struct reminder *r = (struct reminder *)arg;
+
+	if (result == 0)
+		s->host->answer(s->self, conn, &r->request, "");
+	else if (result == REMINDERS_NOBODY)
+		s->host->refuse(s->self, conn, &r->request, CS_ERRNO_NO_SUCH_USER, "toid names nobody");
+	else if (result == REMINDERS_TOO_MANY)
+		s->host->refuse(s->self, conn, &r->request, CS_ERRNO_FULL, "%d reminders are waiting",
+		                (int)REMINDERS_MOST);
+	else
+		s->host->refuse_result(s->self, conn, &r->request, result);
+	free(r);
+}
+
+static int reminders_on_request(void *state, const struct cs_frame *frame)
+{
+	const struct reminders *s = (const struct reminders *)state;
+	const char *cid = NULL, *text = NULL;
+	size_t cid_size = 0, text_size = 0;
+	int64_t to = (int64_t)frame->account, at = -1;
+
+	if (cs_field_text(s->host, s->self, frame, "cid", CS_FIELD_REQUIRED, &cid, &cid_size) ||
+	    cs_field_text(s->host, s->self, frame, "text", CS_FIELD_REQUIRED, &text, &text_size) ||
+	    cs_field_integer(s->host, s->self, frame, "toid", CS_FIELD_OPTIONAL, 1, &to) ||
+	    cs_field_integer(s->host, s->self, frame, "at", CS_FIELD_OPTIONAL, 0, &at))
+		return CS_REJECT;
+	if (cid_size == 0 || cid_size > REMINDERS_MOST_CID || text_size > REMINDERS_MOST_TEXT)
+		return s->host->refuse(s->self, frame->conn, &frame->request, CS_ERRNO_TOO_LONG,
+		                       "cid must have 1 to %d bytes, text up to %d", (int)REMINDERS_MOST_CID,
+		                       (int)REMINDERS_MOST_TEXT);
+	struct reminder *r = (struct reminder *)reminders_allocate(sizeof *r);
+
+	r->account = frame->account;
+	r->recipient = (cs_account)to;
+	r->due = at;
+	r->cid_size = cid_size;
+	r->text_size = text_size;
+	memcpy(r->cid, cid, cid_size);
+	memcpy(r->text, text, text_size);
+	r->request = frame->request;
+	const int result = s->host->work(s->self, frame->conn, CS_WORK_WRITE, reminders_add, reminders_on_added, r);
+
+	if (result == 0)
+		return CS_DONE; /* the answer comes later */
+	free(r);
+	return s->host->refuse_result(s->self, frame->conn, &frame->request, result);
+}
+
+/* ---- saying what is due: one after the other */
+
+static int reminders_take_row(void *arg, const struct cs_db_value *columns, size_t count)
+{
+	struct reminder *r = (struct reminder *)arg;
+
+	(void)count;
+	if (columns[1].size > sizeof r->cid || columns[3].size > sizeof r->text)
+		return 1;
+	r->account = (cs_account)columns[0].integer;
+	r->cid_size = columns[1].size;
+	memcpy(r->cid, columns[1].bytes, r->cid_size);
+	r->recipient = (cs_account)columns[2].integer;
+	r->text_size = columns[3].size;
+	memcpy(r->text, columns[3].bytes, r->text_size);
+	return 1;
+}
+
+/* [store thread] Finds one that is due. */
+static int reminders_read(struct cs_db *db, void *arg)
+{
+	struct reminder *r = (struct reminder *)arg;
+	const struct cs_db_value now = reminders_integer(r->due);
+
+	return db->driver->query(db,
+	                         "SELECT account, cid, recipient, text FROM reminders_reminder WHERE due <= ?"
+	                         " ORDER BY due LIMIT 1",
+	                         &now, 1, reminders_take_row, r);
+}
+
+/* [store thread] */
+static int reminders_remove(struct cs_db *db, void *arg)
+{
+	const struct reminder *r = (const struct reminder *)arg;
+	const struct cs_db_value values[] = {reminders_integer((int64_t)r->account),
+	                                     reminders_text(r->cid, r->cid_size)};
+
+	return db->driver->query(db, "DELETE FROM reminders_reminder WHERE account = ? AND cid = ?", values, 2, NULL,
+	                         NULL);
+}
+
+/* The timer looks again. What was not removed is then said again, and stored once. */
+static void reminders_end(struct reminders *s, struct reminder *r)
+{
+	s->busy = 0;
+	free(r);
+}
+
+static void reminders_on_removed(void *state, cs_conn conn, int result, void *arg)
+{
+	(void)conn;
+	reminders_end((struct reminders *)state, (struct reminder *)arg);
+	if (result == 0)
+		reminders_look(state, NULL);
+}
+
+/* A result above 0 is for ever, so the reminder is removed as well. */
+static void reminders_on_said(void *arg, int result, uint64_t seq)
+{
+	struct reminder *r = (struct reminder *)arg;
+	struct reminders *s = r->owner;
+
+	(void)seq;
+	if (result > 0)
+		s->host->log(s->self, CS_LOG_WARNING, "a reminder was refused account=%llu errno=%d",
+		             (unsigned long long)r->account, result);
+	if (result < 0 || s->host->work(s->self, 0, CS_WORK_WRITE, reminders_remove, reminders_on_removed, r) != 0)
+		reminders_end(s, r);
+}
+
+static int reminders_say(const struct reminders *s, struct reminder *r)
+{
+	char cid[CS_MAILBOX_CID_MAX];
+	const struct cs_mailbox_post post = {
+		.account = r->account,
+		.kind = CS_CONVERSATION_PAIR,
+		.to = r->recipient,
+		.text = r->text,
+		.text_size = r->text_size,
+		.cid = cid,
+		.cid_size = sizeof REMINDERS_CID - 1 + r->cid_size,
+	};
+
+	memcpy(cid, REMINDERS_CID, sizeof REMINDERS_CID - 1);
+	memcpy(cid + sizeof REMINDERS_CID - 1, r->cid, r->cid_size);
+	return s->mailbox->post(s->mailbox_context, &post, reminders_on_said, r);
+}
+
+static void reminders_on_read(void *state, cs_conn conn, int result, void *arg)
+{
+	struct reminders *s = (struct reminders *)state;
+	struct reminder *r = (struct reminder *)arg;
+
+	(void)conn;
+	if (result != 0 || r->cid_size == 0 || reminders_say(s, r) != 0)
+		reminders_end(s, r);
+}
+
+/* The timer, and more often while there are some. */
+static void reminders_look(void *state, void *arg)
+{
+	struct reminders *s = (struct reminders *)state;
+
+	(void)arg;
+	if (s->busy)
+		return;
+	struct reminder *r = (struct reminder *)reminders_allocate(sizeof *r);
+
+	r->owner = s;
+	r->due = s->host->now();
+	s->busy = 1;
+	if (s->host->work(s->self, 0, CS_WORK_READ, reminders_read, reminders_on_read, r) != 0)
+		reminders_end(s, r);
+}
+
+/* ---- the next login */
+
+/* [store thread] What waited for the login is due now. */
+static int reminders_wake(struct cs_db *db, void *arg)
+{
+	const struct reminder *r = (const struct reminder *)arg;
+	const struct cs_db_value values[] = {reminders_integer(r->due), reminders_integer((int64_t)r->recipient)};
+
+	return db->driver->query(db, "UPDATE reminders_reminder SET due = ? WHERE recipient = ? AND due IS NULL",
+	                         values, 2, NULL, NULL);
+}
+
+static void reminders_on_woken(void *state, cs_conn conn, int result, void *arg)
+{
+	(void)conn;
+	free(arg);
+	if (result == 0)
+		reminders_look(state, NULL);
+}
+
+static void reminders_opened(void *state, cs_conn conn, cs_account account, uint64_t device, uint64_t want)
+{
+	const struct reminders *s = (const struct reminders *)state;
+	struct reminder *r = (struct reminder *)reminders_allocate(sizeof *r);
+
+	(void)device, (void)want;
+	r->recipient = account;
+	r->due = s->host->now();
+	if (s->host->work(s->self, conn, CS_WORK_WRITE, reminders_wake, reminders_on_woken, r) != 0)
+		free(r);
+}
+
+/* ---- the instance */
+
+static int reminders_start(const struct cs_host *host, struct cs_self *self, const void *conf, void **state_r,
+                           struct cs_error *e)
+{
+	struct reminders *s = (struct reminders *)reminders_allocate(sizeof *s);
+	const void *table = NULL;
+
+	(void)e;
+	s->host = host;
+	s->self = self;
+	(void)host->service(self, CS_MAILBOX_SERVICE, CS_MAILBOX_VERSION, &table, &s->mailbox_context);
+	s->mailbox = (const struct cs_mailbox *)table;
+	host->timer_add(self, ((const struct reminders_conf *)conf)->interval, 1, reminders_look, NULL);
+	*state_r = s;
+	return 0;
+}
+
+static void reminders_stop(void *state)
+{
+	free(state);
+}
+
+static const struct cs_route reminders_routes[] = {
+	{REMINDERS_MSGID, "remind", reminders_on_request, CS_ROUTE_NEEDS_LOGIN, 1},
+	{0, NULL, NULL, 0, 0},
+};
+
+static const struct cs_option reminders_options[] = {
+	{"interval", CS_OPTION_TIME, offsetof(struct reminders_conf, interval), 10, 86400000, "1s", NULL, 0,
+         "how often each worker looks for reminders that are due"},
+	{NULL, CS_OPTION_BOOL, 0, 0, 0, NULL, NULL, 0, NULL},
+};
+
+/* The server starts the plugin after the one that provides the mailbox. */
+static const char *const reminders_needs[] = {CS_MAILBOX_SERVICE, NULL};
+
+const struct cs_plugin cs_plugin = {
+	CS_PLUGIN_HEAD,
+	.name = "reminders",
+	.version = "1",
+	.needs = reminders_needs,
+	.routes = reminders_routes,
+	.options = reminders_options,
+	.conf_size = sizeof(struct reminders_conf),
+	.start = reminders_start,
+	.opened = reminders_opened,
+	.stop = reminders_stop,
+};

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT
+ * Tests the plugin reminders, an example with a table of its own, with a real database and a made-up mailbox. */
+#include <cstring>
+#include <memory>
+
+#include <chatserverd/mailbox.h>
+
+#include "tests/support/check.h"
+#include "tests/support/fake_host.h"
+
+struct stage;
+
+/* A post that is under way. */
+struct posting {
+	stage *owner;
+	cs_mailbox_posted_fn *done;
+	void *arg;
+};
+
+struct stage {
+	std::vector<std::string> posts; /* "1 to 2: text (cid)" */
+	int result_at_call = 0, result = 0;
+	fake_host_ptr host; /* closed first */
+};
+
+static void stage_end_post(fake_host *, void *arg)
+{
+	const std::unique_ptr<posting> p(static_cast<posting *>(arg));
+
+	p->done(p->arg, p->owner->result, 0);
+}
+
+static int stage_post(void *mailbox, const cs_mailbox_post *post, cs_mailbox_posted_fn *done, void *arg)
+{
+	auto *s = static_cast<stage *>(mailbox);
+
+	if (s->result_at_call)
+		return s->result_at_call;
+	s->posts.push_back(std::to_string(post->account) + " to " + std::to_string(post->to) + ": " +
+	                   std::string(post->text, post->text_size) + " (" + std::string(post->cid, post->cid_size) +
+	                   ")");
+	fake_host_defer(s->host.get(), stage_end_post, std::make_unique<posting>(posting{s, done, arg}).release());
+	return 0;
+}
+
+static const cs_mailbox mailbox = {.abi = CS_ABI, .size = sizeof mailbox, .post = stage_post};
+
+static int take_number(void *arg, const cs_db_value *columns, size_t)
+{
+	*static_cast<int64_t *>(arg) = columns[0].integer;
+	return 1;
+}
+
+static int64_t number(const stage *s, const char *sql)
+{
+	int64_t found = -1;
+
+	assert_int_equal(s->host->driver->query(s->host->db, sql, nullptr, 0, take_number, &found), CS_DB_OK);
+	return found;
+}
+
+static int setup(void **state)
+{
+	auto s = std::make_unique<stage>();
+
+	s->host = fake_host_open();
+	fake_host_open_db(s->host.get());
+	for (const char *name : {"ann", "bob"})
+		number(s.get(),
+		       (std::string("INSERT INTO account (name, password, created) VALUES ('") + name + "', '', 1)")
+		               .c_str());
+	fake_host_offer(s->host.get(), CS_MAILBOX_SERVICE, CS_MAILBOX_VERSION, &mailbox, s.get());
+	fake_host_load(s->host.get(), "reminders");
+	fake_host_connect(s->host.get(), 1, "ann");
+	fake_host_run(s->host.get());
+	*state = s.release();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	const std::unique_ptr<stage> s(static_cast<stage *>(*state));
+
+	return 0;
+}
+
+static stage *stage_of(void **state)
+{
+	return static_cast<stage *>(*state);
+}
+
+/* The first connection, of account 1, asks; the answer. */
+static std::string ask(stage *s, const std::string &members)
+{
+	fake_host *host = s->host.get();
+	const cs_conn conn = host->conns.front().handle;
+
+	fake_host_forget(host);
+	(void)fake_host_request(host, conn, R"({"msgid":1001,"req":1,)" + members + "}");
+	return fake_host_last(host, conn);
+}
+
+static void fire(stage *s)
+{
+	fake_host_fire(s->host.get());
+	fake_host_run(s->host.get());
+}
+
+static const char done[] = R"({"msgid":100,"of":1001,"req":1,"errno":0})";
+
+static void a_reminder_is_said_once_when_it_is_due(void **state)
+{
+	stage *s = stage_of(state);
+
+	assert_string_equal(ask(s, R"("cid":"tea","text":"tea is ready","at":1)").c_str(), done);
+	assert_string_equal(ask(s, R"("cid":"late","text":"later","at":9007199254740991)").c_str(), done);
+	assert_string_equal(ask(s, R"("cid":"b","text":"hi bob","toid":2,"at":2)").c_str(), done);
+	assert_int_equal(s->posts.size(), 0);
+	fire(s);
+	fire(s);
+	assert_int_equal(s->posts.size(), 2);
+	assert_string_equal(s->posts[0].c_str(), "1 to 1: tea is ready (reminders-tea)");
+	assert_string_equal(s->posts[1].c_str(), "1 to 2: hi bob (reminders-b)");
+	assert_int_equal(number(s, "SELECT COUNT(*) FROM reminders_reminder"), 1);
+}
+
+static void a_reminder_without_a_time_waits_for_the_next_login(void **state)
+{
+	stage *s = stage_of(state);
+
+	assert_string_equal(ask(s, R"("cid":"hi","text":"call me","toid":2)").c_str(), done);
+	fire(s);
+	fake_host_end(s->host.get(), fake_host_connect(s->host.get(), 1, "ann"));
+	fake_host_run(s->host.get());
+	assert_int_equal(s->posts.size(), 0);
+	fake_host_connect(s->host.get(), 2, "bob");
+	fake_host_run(s->host.get());
+	assert_int_equal(s->posts.size(), 1);
+	assert_string_equal(s->posts[0].c_str(), "1 to 2: call me (reminders-hi)");
+	fake_host_connect(s->host.get(), 2, "bob");
+	fake_host_run(s->host.get());
+	assert_int_equal(s->posts.size(), 1);
+}
+
+static void a_repeated_request_is_kept_once(void **state)
+{
+	stage *s = stage_of(state);
+
+	for (int i = 0; i < 3; i++)
+		assert_string_equal(ask(s, R"("cid":"tea","text":"tea is ready","at":1)").c_str(), done);
+	fire(s);
+	assert_int_equal(s->posts.size(), 1);
+}
+
+/* Until the message is stored, whatever is in the way. */
+static void a_reminder_that_could_not_be_said_or_removed_is_said_again_with_the_same_cid(void **state)
+{
+	stage *s = stage_of(state);
+
+	ask(s, R"("cid":"tea","text":"tea is ready","at":1)");
+	s->result_at_call = CS_EBUSY;
+	fire(s);
+	s->result_at_call = 0;
+	for (const int result : {CS_ENOSTORE, CS_EUNKNOWN}) {
+		s->result = result;
+		fire(s);
+	}
+	s->result = 0;
+	s->host->faults.push_back({FAKE_READ, 0, false, CS_ENOSTORE});
+	fire(s);
+	s->host->faults.push_back({FAKE_WRITE, 0, false, CS_ENOSTORE});
+	fire(s);
+	s->host->faults.push_back({FAKE_WRITE, 0, true, CS_EBUSY});
+	fire(s);
+	assert_int_equal(number(s, "SELECT COUNT(*) FROM reminders_reminder"), 1);
+	fire(s);
+	fire(s);
+	assert_int_equal(s->posts.size(), 5);
+	for (const std::string &post : s->posts)
+		assert_string_equal(post.c_str(), "1 to 1: tea is ready (reminders-tea)");
+	assert_int_equal(number(s, "SELECT COUNT(*) FROM reminders_reminder"), 0);
+}
+
+static void a_reminder_that_is_refused_for_ever_keeps_nobody_waiting(void **state)
+{
+	stage *s = stage_of(state);
+
+	ask(s, R"("cid":"tea","text":"tea is ready","at":1)");
+	s->result = CS_ERRNO_NO_SUCH_USER;
+	fire(s);
+	assert_int_equal(number(s, "SELECT COUNT(*) FROM reminders_reminder"), 0);
+	assert_non_null(strstr(s->host->log.back().c_str(), "a reminder was refused account=1 errno=6"));
+}
+
+static void what_cannot_be_kept_is_refused(void **state)
+{
+	stage *s = stage_of(state);
+	const std::string longest(1000, 'x');
+	const auto refused = [s](const std::string &members, int wire_errno) {
+		return ask(s, members)
+		        .starts_with(R"({"msgid":100,"of":1001,"req":1,"errno":)" + std::to_string(wire_errno) + ",");
+	};
+
+	assert_true(refused(R"("text":"no cid")", CS_ERRNO_BAD_FRAME));
+	assert_true(refused(R"("cid":"","text":"x")", CS_ERRNO_TOO_LONG));
+	assert_true(refused(R"("cid":")" + std::string(55, 'c') + R"(","text":"x")", CS_ERRNO_TOO_LONG));
+	assert_true(refused(R"("cid":"1","text":")" + longest + R"(x")", CS_ERRNO_TOO_LONG));
+	assert_true(refused(R"("cid":"1","text":"x","toid":3)", CS_ERRNO_NO_SUCH_USER));
+	s->host->faults.push_back({FAKE_WRITE, 0, false, CS_ENOSTORE});
+	assert_true(refused(R"("cid":"1","text":"x")", CS_ERRNO_UNAVAILABLE));
+	s->host->faults.push_back({FAKE_WRITE, 0, true, CS_EBUSY});
+	assert_true(refused(R"("cid":"1","text":"x")", CS_ERRNO_BUSY));
+	for (int i = 0; i < 100; i++)
+		assert_string_equal(ask(s, check_format("\"cid\":\"%d\",\"text\":\"%s\"", i, longest.c_str())).c_str(),
+		                    done);
+	assert_true(refused(R"("cid":"100","text":"x")", CS_ERRNO_FULL));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_reminder_is_said_once_when_it_is_due),
+		TEST(a_reminder_without_a_time_waits_for_the_next_login),
+		TEST(a_repeated_request_is_kept_once),
+		TEST(a_reminder_that_could_not_be_said_or_removed_is_said_again_with_the_same_cid),
+		TEST(a_reminder_that_is_refused_for_ever_keeps_nobody_waiting),
+		TEST(what_cannot_be_kept_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
