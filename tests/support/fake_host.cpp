@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <utility>
 
 #include "core/net/frame.h"
 
@@ -124,13 +125,19 @@ fake_conn *fake_conn_open(fake_host *host, cs_conn handle)
 	return conn != nullptr && conn->open ? conn : nullptr;
 }
 
-void fake_session_end(fake_host *host, fake_conn *conn)
+void fake_session_end(fake_conn *conn)
 {
-	const cs_account account = conn->account;
-
+	if (conn->account != 0)
+		conn->ended = conn->account;
 	conn->account = 0;
 	conn->opened_due = false;
 	conn->name.clear();
+}
+
+void fake_session_tell_ended(fake_host *host, fake_conn *conn)
+{
+	const cs_account account = std::exchange(conn->ended, 0);
+
 	if (account != 0)
 		host->online.erase(account);
 	for (fake_self *self : host->selves) {
@@ -149,7 +156,8 @@ void fake_host_end(fake_host *host, cs_conn handle)
 	if (!conn || !conn->open)
 		return;
 	conn->open = false;
-	fake_session_end(host, conn);
+	fake_session_end(conn);
+	fake_session_tell_ended(host, conn);
 }
 
 void fake_host_written(fake_host *host, cs_conn handle, uint64_t position)
@@ -232,6 +240,8 @@ static int hooks_run(fake_host *host, fake_conn *conn, const cs_frame *frame)
 		if (verdict == CS_PENDING) {
 			conn->hooked = hook->self;
 			conn->held.assign(frame->bytes, frame->size);
+			conn->held_account = conn->account;
+			conn->held_request = frame->request;
 		}
 		if (verdict != CS_PASS)
 			return verdict;
@@ -267,8 +277,6 @@ static int frame_run(fake_host *host, fake_conn *conn, const std::string &bytes,
 	const int refused = checked ? 0 : route_check(host, route, &frame);
 	if (refused != 0)
 		return host->table.refuse(fake_self_handle(self), conn->handle, &frame.request, refused, "route check");
-	if (conn->pending || conn->hooked)
-		fake_fail("a frame while the connection is pending", bytes.c_str());
 	const int passed = hooks_run(host, conn, &frame);
 	if (passed != CS_PASS)
 		return passed;
@@ -282,6 +290,10 @@ int fake_host_frame(fake_host *host, cs_conn handle, std::string_view json)
 {
 	fake_conn *conn = fake_host_conn(host, handle);
 
+	if (conn->pending || conn->hooked) {
+		conn->waiting.emplace_back(json);
+		return CS_PENDING;
+	}
 	conn->next_hook = 0;
 	return frame_run(host, conn, std::string(json), false);
 }

@@ -40,6 +40,7 @@ struct fake_conn {
 	cs_conn handle = 0;
 	unsigned worker = 0;
 	cs_account account = 0;
+	cs_account ended = 0; /* of a session that the plugins do not know to have ended */
 	std::string name;
 	uint64_t want = 0; /* of its session */
 	bool opened_due = false; /* the plugins were not told of it yet */
@@ -48,6 +49,9 @@ struct fake_conn {
 	fake_self *hooked = nullptr; /* whose hook answered CS_PENDING and did not call resume() since */
 	size_t next_hook = 0; /* behind that one */
 	std::string held; /* the frame that waits for it */
+	cs_request held_request = {};
+	cs_account held_account = 0; /* who sent it */
+	std::deque<std::string> waiting; /* frames that came while it was pending */
 	bool over_soft = false; /* set by the test: send() answers CS_EAGAIN */
 	uint64_t position = 0; /* bytes queued in all, terminators included */
 	uint64_t written = 0; /* bytes that "the kernel took", see fake_host_written */
@@ -175,7 +179,7 @@ void fake_host_written(fake_host *host, cs_conn conn, uint64_t position);
 
 /* Gives a frame to the handler of its msgid on the connection's worker, after the checks that the route's
  * flags ask for and the hooks of all plugins. Returns the verdict; CS_REJECT where a check refused it; CS_PENDING
- * while a hook has it. The queue is not run. */
+ * while a hook has it, or while it waits for an earlier frame. The queue is not run. */
 int fake_host_frame(fake_host *host, cs_conn conn, std::string_view json);
 /* The same, then runs the queue. */
 int fake_host_request(fake_host *host, cs_conn conn, std::string_view json);

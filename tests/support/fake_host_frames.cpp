@@ -111,6 +111,7 @@ static int table_refuse_result(cs_self *self, cs_conn conn, const cs_request *re
 	switch (result) {
 	case CS_EBUSY: return refuse_text(self, conn, request, CS_ERRNO_BUSY, "try again later");
 	case CS_ECANCELED: return refuse_text(self, conn, request, CS_ERRNO_GOING_AWAY, "connect again");
+	case CS_DB_BAD_VALUE: return refuse_text(self, conn, request, CS_ERRNO_BAD_FRAME, "no such value");
 	case CS_EUNKNOWN:
 		return refuse_text(self, conn, request, CS_ERRNO_UNAVAILABLE, "whether it was done is unknown");
 	default: return refuse_text(self, conn, request, CS_ERRNO_UNAVAILABLE, "nothing was changed");
@@ -147,6 +148,19 @@ static void opened_run(fake_host *host, void *arg)
 	fake_session_open(host, static_cast<fake_conn *>(arg));
 }
 
+/* Frames that came while the connection was pending. */
+static void waiting_run(fake_host *host, void *arg)
+{
+	fake_conn *conn = static_cast<fake_conn *>(arg);
+
+	while (conn->open && !conn->pending && !conn->hooked && !conn->waiting.empty()) {
+		const std::string frame = std::move(conn->waiting.front());
+
+		conn->waiting.pop_front();
+		(void)fake_host_frame(host, conn->handle, frame);
+	}
+}
+
 static int table_finish(cs_self *self, cs_conn handle)
 {
 	fake_conn *conn = conn_of(self, handle);
@@ -161,6 +175,8 @@ static int table_finish(cs_self *self, cs_conn handle)
 	conn->pending = false;
 	if (conn->opened_due)
 		fake_host_defer(self_of(self)->host, opened_run, conn);
+	if (!conn->waiting.empty())
+		fake_host_defer(self_of(self)->host, waiting_run, conn);
 	return 0;
 }
 
@@ -168,8 +184,9 @@ static void resume_run(fake_host *host, void *arg)
 {
 	fake_conn *conn = static_cast<fake_conn *>(arg);
 
-	if (conn->open)
+	if (conn->open && !conn->held.empty())
 		fake_conn_go_on(host, conn);
+	waiting_run(host, arg);
 }
 
 static int table_resume(cs_self *self, cs_conn handle, int verdict)
@@ -182,17 +199,32 @@ static int table_resume(cs_self *self, cs_conn handle, int verdict)
 		return CS_EINVAL;
 	conn->hooked = nullptr;
 	fake_host_record(self_of(self)->host, {"resume", handle, 0, verdict, ""});
-	if (verdict == CS_PASS) /* conns is a deque, so it stays where it is */
-		fake_host_defer(self_of(self)->host, resume_run, conn);
-	return 0;
+	const bool gone = conn->held_account != conn->account;
+	if (gone)
+		(void)refuse_text(self, handle, &conn->held_request, CS_ERRNO_NOT_LOGGED_IN, "log in");
+	if (gone || verdict != CS_PASS)
+		conn->held.clear();
+	fake_host_defer(self_of(self)->host, resume_run, conn); /* conns is a deque, so it stays where it is */
+	return gone ? CS_ENOENT : 0;
+}
+
+static void close_run(fake_host *host, void *arg)
+{
+	const cs_conn handle = static_cast<fake_conn *>(arg)->handle;
+
+	fake_host_written_all(host, handle);
+	fake_host_end(host, handle);
 }
 
 static int table_close(cs_self *self, cs_conn handle, const char *why)
 {
-	if (!conn_of(self, handle))
+	fake_conn *conn = conn_of(self, handle);
+
+	if (!conn)
 		return CS_ENOENT;
 	fake_host_record(self_of(self)->host, {"close", handle, 0, 0, why});
-	return 0; /* the test ends it with fake_host_end: never inside a call */
+	fake_host_defer(self_of(self)->host, close_run, conn);
+	return 0;
 }
 
 static int table_set_silence(cs_self *self, cs_conn handle, int64_t ms, int64_t doubt_ms)
@@ -201,6 +233,8 @@ static int table_set_silence(cs_self *self, cs_conn handle, int64_t ms, int64_t 
 
 	if (!conn)
 		return CS_ENOENT;
+	if (ms < 0 || doubt_ms < 0)
+		return CS_EINVAL;
 	conn->silence_ms = ms;
 	conn->doubt_ms = doubt_ms;
 	fake_host_record(self_of(self)->host, {"silence", handle, 0, ms, ""});

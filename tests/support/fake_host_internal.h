@@ -70,9 +70,11 @@ static inline fake_self *self_of(cs_self *self)
 
 /* Gives the frame that a hook has passed to the next hooks and the handler. */
 void fake_conn_go_on(fake_host *host, fake_conn *conn);
-/* What closing and LOGOUT have in common: the account is off, the hooks are called. */
 /* Tells the plugins of a session that they do not know yet. */
 void fake_session_open(fake_host *host, fake_conn *conn);
-void fake_session_end(fake_host *host, fake_conn *conn);
+/* The account is off the connection; its place is freed when the plugins are told. */
+void fake_session_end(fake_conn *conn);
+/* Tells the plugins of the session, or of the connection, that has ended. */
+void fake_session_tell_ended(fake_host *host, fake_conn *conn);
 
 #endif

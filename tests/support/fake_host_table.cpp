@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include <sys/stat.h>
+
 /* ---- sessions */
 
 /* 0: no fault. Otherwise its result, and whether the call itself answers it. */
@@ -37,6 +39,8 @@ static int table_claim(cs_self *self, cs_conn conn, const cs_claim *claim, cs_do
 	job.forced = fault_take(host, FAKE_CLAIM, &at_call);
 	if (at_call)
 		return job.forced;
+	if (claim->device != 0)
+		job.forced = CS_EINVAL;
 	job.kind = FAKE_JOB_CLAIM;
 	job.self = self_of(self);
 	job.conn = conn;
@@ -75,6 +79,14 @@ static const char *const *table_want_words(cs_self *self)
 	return host->want_words.data();
 }
 
+static void logout_run(fake_host *host, void *arg)
+{
+	fake_conn *conn = static_cast<fake_conn *>(arg);
+
+	if (conn->ended != 0)
+		fake_session_tell_ended(host, conn);
+}
+
 static int table_logout(cs_self *self, cs_conn handle)
 {
 	fake_conn *conn = fake_conn_open(self_of(self)->host, handle);
@@ -85,7 +97,8 @@ static int table_logout(cs_self *self, cs_conn handle)
 		return CS_EINVAL;
 	fake_host_record(self_of(self)->host, {"logout", handle, conn->account, 0, ""});
 	conn->silence_ms = conn->doubt_ms = 0;
-	fake_session_end(self_of(self)->host, conn);
+	fake_session_end(conn);
+	fake_host_defer(self_of(self)->host, logout_run, conn);
 	return 0;
 }
 
@@ -151,6 +164,8 @@ static int table_batch(cs_self *self, const cs_batch *batch, uint64_t key, void 
 	bool at_call = false;
 	fake_job job;
 
+	if (batch->spare[0] || batch->spare[1])
+		return CS_EINVAL;
 	fake_host_record(host, {"batch", 0, 0, static_cast<int64_t>(key), batch->name});
 	job.forced = fault_take(host, FAKE_BATCH, &at_call);
 	if (at_call)
@@ -181,13 +196,13 @@ static void route_queue(fake_self *to, cs_account account, const void *data, siz
 	to->host->jobs.push_back(std::move(job));
 }
 
-static int table_route(cs_self *self, cs_account to, uint64_t, const void *data, size_t size, unsigned)
+static int table_route(cs_self *self, cs_account to, uint64_t device, const void *data, size_t size, unsigned)
 {
 	fake_host *host = self_of(self)->host;
 	const auto holder = host->online.find(to);
 
 	fake_host_record(host, {"route", 0, to, 0, std::string(static_cast<const char *>(data), size)});
-	if (holder == host->online.end())
+	if (holder == host->online.end() || (device != 0 && device != CS_EVERY_DEVICE))
 		return CS_ENOENT;
 	const fake_conn *conn = fake_host_conn(host, holder->second);
 	for (fake_self *other : host->selves)
@@ -215,6 +230,13 @@ static int64_t table_now(void)
 	return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
 }
 
+static int64_t table_monotonic(void)
+{
+	using namespace std::chrono;
+
+	return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
+}
+
 static cs_timer *table_timer_add(cs_self *self, int64_t ms, int repeat, cs_timer_fn *fn, void *arg)
 {
 	fake_host *host = self_of(self)->host;
@@ -234,7 +256,9 @@ static cs_watch *table_watch(cs_self *self, int fd, unsigned events, cs_watch_fn
 {
 	fake_host *host = self_of(self)->host;
 
-	if (fd < 0 || events == 0)
+	struct stat status = {};
+
+	if (events == 0 || fstat(fd, &status) != 0 || S_ISREG(status.st_mode) || S_ISDIR(status.st_mode))
 		return nullptr;
 	cs_watch *handle = reinterpret_cast<cs_watch *>(host->next_timer++);
 	host->watches.push_back({handle, self_of(self), fd, events, fn, arg});
@@ -325,7 +349,7 @@ void fake_table_fill(cs_host *table)
 	table->route = table_route;
 	table->route_all = table_route_all;
 	table->now = table_now;
-	table->monotonic = table_now;
+	table->monotonic = table_monotonic;
 	table->timer_add = table_timer_add;
 	table->timer_del = table_timer_del;
 	table->watch = table_watch;

@@ -122,7 +122,7 @@ static struct cs_plugin hooking_descriptor(void)
 	return d;
 }
 
-static void add_plugin(struct worker_fixture *f, const struct cs_plugin &declared)
+static struct plugin *add_plugin(struct worker_fixture *f, const struct cs_plugin &declared)
 {
 	auto plugin = std::make_unique<struct plugin>();
 
@@ -130,11 +130,16 @@ static void add_plugin(struct worker_fixture *f, const struct cs_plugin &declare
 	plugin->declared = declared;
 	plugin->declared.name = "fake";
 	plugin->index = static_cast<unsigned>(f->plugins.plugins.size());
-	struct cs_self *self = plugin_add_instance(plugin.get(), f->worker);
+	f->plugins.plugins.push_back(std::move(plugin));
+	return f->plugins.plugins.back().get();
+}
+
+static void add_instance(struct worker_fixture *f, const struct cs_plugin &declared)
+{
+	struct cs_self *self = plugin_add_instance(add_plugin(f, declared), f->worker);
 
 	self->state = f;
 	self->started = true;
-	f->plugins.plugins.push_back(std::move(plugin));
 }
 
 static void set_conf(struct core_conf *conf)
@@ -148,11 +153,10 @@ static void set_conf(struct core_conf *conf)
 	conf->burst = 100;
 }
 
-static std::unique_ptr<struct worker_fixture> make(bool hooked)
+static std::unique_ptr<struct worker_fixture> make(void)
 {
 	auto f = std::make_unique<struct worker_fixture>();
 	auto w = std::make_unique<struct worker>();
-	struct cs_error e;
 
 	set_conf(&f->conf);
 	f->worker = w.get();
@@ -162,24 +166,44 @@ static std::unique_ptr<struct worker_fixture> make(bool hooked)
 	f->shared.bus_calls = &session_bus_calls;
 	f->shared.conn_calls = &plugin_conn_calls;
 	f->shared.dispatch = &f->table;
-	add_plugin(f.get(), descriptor());
-	if (hooked)
-		add_plugin(f.get(), hooking_descriptor());
+	return f;
+}
+
+static bool open_worker(struct worker_fixture *f)
+{
+	struct cs_error e;
+
 	if (dispatch_build(&f->table, &f->plugins, &e) != 0 || worker_open(f->worker, 0, &f->shared, &e) != 0)
-		return nullptr;
+		return false;
 	conn_table_open(f->worker, &f->conf);
 	dispatch_open(f->worker);
-	return f;
+	return true;
 }
 
 std::unique_ptr<struct worker_fixture> worker_fixture_make(void)
 {
-	return make(false);
+	auto f = make();
+
+	add_instance(f.get(), descriptor());
+	return open_worker(f.get()) ? std::move(f) : nullptr;
 }
 
 std::unique_ptr<struct worker_fixture> worker_fixture_make_hooked(void)
 {
-	return make(true);
+	auto f = make();
+
+	add_instance(f.get(), descriptor());
+	add_instance(f.get(), hooking_descriptor());
+	return open_worker(f.get()) ? std::move(f) : nullptr;
+}
+
+std::unique_ptr<struct worker_fixture> worker_fixture_make_of(const struct cs_plugin *plugin)
+{
+	auto f = make();
+	struct cs_error e;
+
+	add_plugin(f.get(), *plugin);
+	return open_worker(f.get()) && plugin_start_all(&f->plugins, f->worker, &e) == 0 ? std::move(f) : nullptr;
 }
 
 int worker_fixture_resume(struct worker_fixture *f, const struct conn *c, int verdict)

@@ -50,6 +50,8 @@ struct worker_fixture {
 std::unique_ptr<struct worker_fixture> worker_fixture_make(void);
 /* The same, with a second plugin, which has the hooks. */
 std::unique_ptr<struct worker_fixture> worker_fixture_make_hooked(void);
+/* With that plugin alone, started. nullptr: it does not start. */
+std::unique_ptr<struct worker_fixture> worker_fixture_make_of(const struct cs_plugin *plugin);
 /* What the instance that has the hooks says of the frame that waits for one. */
 int worker_fixture_resume(struct worker_fixture *f, const struct conn *c, int verdict);
 void worker_fixture_free(std::unique_ptr<struct worker_fixture> f);

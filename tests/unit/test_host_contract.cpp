@@ -1,0 +1,913 @@
+/* SPDX-License-Identifier: MIT
+ * The promises of plugin.h about the host table, each kept by the server's table and by that of the fake host: what
+ * holds for a plugin in its own tests holds in the server. */
+#include <functional>
+#include <map>
+#include <thread>
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include "core/base/log.h"
+#include "core/store/store.h"
+#include "test_db_sqlite.h"
+#include "tests/support/check.h"
+#include "tests/support/fake_host.h"
+#include "tests/support/worker_fixture.h"
+
+/* ---- a plugin that does what the promise says */
+
+enum { PLAYER_PLAY = 1000, PLAYER_LOGIN = 1001, PLAYER_OWN = 1002 };
+
+struct player {
+	const struct cs_host *host;
+	struct cs_self *self;
+	std::string trace; /* each event with a blank behind it */
+	std::function<int(const struct cs_frame *)> play, early, late; /* not set: CS_DONE */
+	int closed_answer;
+	uint64_t written;
+	struct cs_request login;
+};
+
+static struct player *player_of(void *state)
+{
+	return static_cast<struct player *>(state);
+}
+
+static void player_note(struct player *p, const std::string &event)
+{
+	p->trace += event + " ";
+}
+
+static int player_play(void *state, const struct cs_frame *frame)
+{
+	player_note(player_of(state), "play");
+	return player_of(state)->play ? player_of(state)->play(frame) : CS_DONE;
+}
+
+static void player_claimed(void *state, cs_conn conn, int result, void *)
+{
+	struct player *p = player_of(state);
+
+	player_note(p, "claimed:" + std::to_string(result));
+	p->host->answer(p->self, conn, &p->login, "");
+	(void)p->host->finish(p->self, conn);
+}
+
+static int player_claim(struct player *p, cs_conn conn, cs_account account, uint64_t device, unsigned flags)
+{
+	const struct cs_claim claim = {.account = account,
+	                               .device = device,
+	                               .name = "ann",
+	                               .generation = 1,
+	                               .want = 5,
+	                               .flags = flags,
+	                               .spare = {}};
+
+	return p->host->claim(p->self, conn, &claim, player_claimed, nullptr);
+}
+
+/* {"msgid":1001,"account":7,"kick":true,"device":0} */
+static int player_login(void *state, const struct cs_frame *frame)
+{
+	struct player *p = player_of(state);
+	int64_t account = 0, device = 0;
+	int kick = 0;
+
+	p->login = frame->request;
+	assert_int_equal(p->host->get_integer(frame, "account", 1, CS_INTEGER_MAX, &account), 0);
+	(void)p->host->get_integer(frame, "device", 0, 9, &device);
+	(void)p->host->get_flag(frame, "kick", &kick);
+	assert_int_equal(player_claim(p, frame->conn, static_cast<cs_account>(account), static_cast<uint64_t>(device),
+	                              kick ? static_cast<unsigned>(CS_CLAIM_KICK) : 0u),
+	                 0);
+	return CS_PENDING;
+}
+
+static int player_early(void *state, const struct cs_frame *frame)
+{
+	struct player *p = player_of(state);
+
+	return p->early ? p->early(frame) : CS_PASS;
+}
+
+static int player_late(void *state, const struct cs_frame *frame)
+{
+	struct player *p = player_of(state);
+
+	return p->late ? p->late(frame) : CS_PASS;
+}
+
+static int player_start(const struct cs_host *host, struct cs_self *self, const void *, void **state_r,
+                        struct cs_error *)
+{
+	auto p = std::make_unique<struct player>();
+
+	p->host = host;
+	p->self = self;
+	*state_r = p.release();
+	return 0;
+}
+
+static void player_opened(void *state, cs_conn, cs_account account, uint64_t device, uint64_t want)
+{
+	player_note(player_of(state), check_format("opened:%llu,%llu,%llu", (unsigned long long)account,
+	                                           (unsigned long long)device, (unsigned long long)want));
+}
+
+static int player_closed(void *state, cs_conn, cs_account account, uint64_t written)
+{
+	struct player *p = player_of(state);
+
+	player_note(p, check_format("closed:%llu%s", (unsigned long long)account, written > 0 ? "+" : ""));
+	return account != 0 ? p->closed_answer : 0;
+}
+
+static void player_routed(void *state, cs_conn conn, cs_account account, const void *data, size_t size)
+{
+	player_note(player_of(state),
+	            check_format("routed:%s%llu:%.*s", conn != 0 ? "to " : "", (unsigned long long)account,
+	                         static_cast<int>(size), static_cast<const char *>(data)));
+}
+
+static void player_written(void *state, cs_conn, uint64_t position, size_t unsent)
+{
+	assert_int_equal(unsent, 0);
+	player_of(state)->written = position;
+}
+
+static void player_stop(void *state)
+{
+	const std::unique_ptr<struct player> owner(player_of(state));
+}
+
+static const struct cs_route player_routes[] = {
+	{PLAYER_PLAY, "play", player_play, 0, 1},
+	{PLAYER_LOGIN, "login", player_login, 0, 1},
+	{PLAYER_OWN, "own", player_play, CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID, 1},
+	{0, nullptr, nullptr, 0, 0},
+};
+static const struct cs_hook player_hooks[] = {
+	{0, 1, player_late, 0}, {PLAYER_PLAY, 0, player_early, 0}, {0, 0, nullptr, 0}};
+static const struct cs_plugin player_plugin = {
+	CS_PLUGIN_HEAD,          .name = "player",        .version = "1",
+	.routes = player_routes, .hooks = player_hooks,   .start = player_start,
+	.opened = player_opened, .closed = player_closed, .written = player_written,
+	.routed = player_routed, .stop = player_stop};
+
+/* ---- the two hosts */
+
+struct world {
+	fake_host_ptr fake; /* null: the server's */
+	std::unique_ptr<struct worker_fixture> f;
+	struct test_store database;
+	store_ptr store;
+	std::map<cs_conn, int> peers;
+	std::map<cs_conn, std::string> heard;
+	struct player *p = nullptr;
+	const struct cs_host *host = nullptr;
+	struct cs_self *self = nullptr;
+};
+
+static struct world *world_of(void **state)
+{
+	return static_cast<struct world *>(*state);
+}
+
+static void world_meet(struct world *w, void *state)
+{
+	w->p = player_of(state);
+	w->host = w->p->host;
+	w->self = w->p->self;
+}
+
+static int world_open_fake(void **state)
+{
+	auto w = std::make_unique<struct world>();
+
+	w->fake = fake_host_open();
+	fake_host_open_db(w->fake.get());
+	world_meet(w.get(), fake_self_state(fake_host_add(w->fake.get(), &player_plugin)));
+	*state = w.release();
+	return 0;
+}
+
+static int world_open_real(void **state)
+{
+	const struct store_conf conf = {
+		.driver = "", .readers = 1, .writers = 1, .hashers = 1, .queue = 100, .queue_bytes = 1 << 20};
+	auto w = std::make_unique<struct world>();
+	struct cs_error e = {};
+
+	test_store_make(&w->database);
+	if (store_open(&w->store, &conf, w->database.driver, w->database.conf.memory.data(), "test", &e) != 0)
+		check_fail(std::source_location::current(), "%s", e.text);
+	w->f = worker_fixture_make_of(&player_plugin);
+	w->f->shared.store = w->store.get();
+	store_start(w->store.get());
+	world_meet(w.get(), w->f->worker->instances[0]->state);
+	*state = w.release();
+	return 0;
+}
+
+static int world_close(void **state)
+{
+	const std::unique_ptr<struct world> w(world_of(state));
+
+	if (w->fake)
+		return 0;
+	w->p->closed_answer = 0;
+	for (const auto &c : w->f->worker->conns->slots)
+		if (c)
+			conn_close(c.get(), "test ends");
+	worker_fixture_turn(w->f.get());
+	store_stop(w->store.get());
+	worker_fixture_turn(w->f.get());
+	plugin_stop_all(w->f->worker);
+	worker_fixture_free(std::move(w->f));
+	w->store.reset();
+	test_store_remove(&w->database);
+	return 0;
+}
+
+static cs_conn world_connect(struct world *w)
+{
+	int peer = -1;
+
+	if (w->fake)
+		return fake_host_connect(w->fake.get());
+	const cs_conn conn = worker_fixture_connect(w->f.get(), &peer)->handle;
+
+	w->peers[conn] = peer;
+	return conn;
+}
+
+/* Runs what can happen without time passing, but on threads of the store. */
+static void world_run(struct world *w)
+{
+	if (w->fake)
+		fake_host_run(w->fake.get());
+	else
+		worker_fixture_turn(w->f.get());
+}
+
+/* The client says that; all that follows at once is run. */
+static void world_say(struct world *w, cs_conn conn, const char *frame)
+{
+	if (w->fake)
+		(void)fake_host_request(w->fake.get(), conn, frame);
+	else
+		w->heard[conn] += worker_fixture_talk(w->f.get(), w->peers[conn], std::string(frame) + "\n");
+}
+
+/* The frames that the client got since the last time, each with a line feed behind it. */
+static std::string world_hear(struct world *w, cs_conn conn)
+{
+	world_run(w);
+	if (!w->fake)
+		return std::exchange(w->heard[conn], "") + worker_fixture_receive(w->peers[conn], nullptr);
+	std::string heard;
+
+	fake_host_written_all(w->fake.get(), conn);
+	for (const std::string &frame : std::exchange(fake_host_conn(w->fake.get(), conn)->frames, {}))
+		heard += frame + "\n";
+	return heard;
+}
+
+/* Its client goes. */
+static void world_end(struct world *w, cs_conn conn)
+{
+	if (w->fake)
+		fake_host_end(w->fake.get(), conn);
+	else
+		(void)shutdown(w->peers[conn], SHUT_RDWR);
+	world_run(w);
+}
+
+static void world_wait(struct world *w, const std::function<bool()> &condition)
+{
+	if (w->fake)
+		fake_host_run(w->fake.get());
+	else
+		(void)worker_fixture_wait(w->f.get(), condition);
+	assert_true(condition());
+}
+
+/* Timers of 1 ms are due, once at least. */
+static void world_pass(struct world *w)
+{
+	const int64_t end = worker_monotonic_ms() + 10;
+
+	if (w->fake)
+		fake_host_fire(w->fake.get());
+	else
+		world_wait(w, [end] { return worker_monotonic_ms() > end; });
+}
+
+/* The descriptor is ready for these events. */
+static void world_become_ready(struct world *w, int fd, unsigned events)
+{
+	if (w->fake)
+		fake_host_event(w->fake.get(), fd, events);
+	else
+		world_run(w);
+}
+
+static void world_expect(struct world *w, const char *trace)
+{
+	assert_string_equal(w->p->trace.c_str(), trace);
+	w->p->trace.clear();
+}
+
+/* A connection with the session of that account; nothing of that is in the trace. */
+static cs_conn world_enter(struct world *w, int account)
+{
+	const cs_conn conn = world_connect(w);
+
+	world_say(w, conn, check_format("{\"msgid\":1001,\"account\":%d,\"req\":1}", account).c_str());
+	world_wait(w, [w] { return w->p->trace.find("opened:") != w->p->trace.npos; });
+	(void)world_hear(w, conn);
+	w->p->trace.clear();
+	return conn;
+}
+
+static void world_expect_refusal(struct world *w, cs_conn conn, int number)
+{
+	const std::string heard = world_hear(w, conn);
+
+	if (heard.find(check_format("\"errno\":%d,", number)) == heard.npos)
+		check_fail(std::source_location::current(), "not %d: %s", number, heard.c_str());
+}
+
+static const char play[] = R"({"msgid":1000,"req":3})";
+static const struct cs_request asked = {.msgid = PLAYER_PLAY, .req = 3}, mute = {.msgid = PLAYER_PLAY, .req = -1};
+
+/* ---- frames */
+
+static void the_members_of_a_frame_are_read_by_their_type(void **state)
+{
+	struct world *w = world_of(state);
+	const cs_conn conn = world_connect(w);
+
+	w->p->play = [w](const struct cs_frame *frame) {
+		int64_t number = 0;
+		const char *text = nullptr;
+		size_t size = 0;
+		int flag = 0;
+		const struct cJSON *tree = nullptr;
+
+		assert_int_equal(w->host->get_integer(frame, "n", 1, 9, &number), 0);
+		assert_int_equal(number, 5);
+		assert_int_equal(w->host->get_integer(frame, "n", 1, 4, &number), CS_EINVAL);
+		assert_int_equal(w->host->get_integer(frame, "t", 1, 9, &number), CS_EINVAL);
+		assert_int_equal(w->host->get_integer(frame, "none", 1, 9, &number), CS_ENOENT);
+		assert_int_equal(w->host->get_text(frame, "t", &text, &size), 0);
+		assert_string_equal(text, "a\"b");
+		assert_int_equal(size, 3);
+		assert_int_equal(w->host->get_text(frame, "n", &text, &size), CS_EINVAL);
+		assert_int_equal(w->host->get_text(frame, "none", &text, &size), CS_ENOENT);
+		assert_int_equal(w->host->get_flag(frame, "f", &flag), 0);
+		assert_int_equal(flag, 1);
+		assert_int_equal(w->host->get_flag(frame, "n", &flag), CS_EINVAL);
+		assert_int_equal(w->host->get_flag(frame, "none", &flag), CS_ENOENT);
+		assert_int_equal(w->host->has(frame, "a"), 1);
+		assert_int_equal(w->host->has(frame, "none"), 0);
+		assert_int_equal(w->host->tree(frame, "a", &tree), 0);
+		assert_int_equal(w->host->tree(frame, "n", &tree), CS_EINVAL);
+		assert_int_equal(w->host->tree(frame, "none", &tree), CS_ENOENT);
+		assert_int_equal(frame->account, 0);
+		assert_string_equal(frame->name, "");
+		return CS_DONE;
+	};
+	world_say(w, conn, R"({"msgid":1000,"n":5,"t":"a\"b","f":true,"a":[1]})");
+	world_expect(w, "play ");
+}
+
+static void routes_ask_for_a_login_and_the_own_id(void **state)
+{
+	struct world *w = world_of(state);
+	const cs_conn guest = world_connect(w), conn = world_enter(w, 7);
+
+	world_say(w, guest, R"({"msgid":1002,"id":7})");
+	world_expect_refusal(w, guest, CS_ERRNO_NOT_LOGGED_IN);
+	world_say(w, conn, R"({"msgid":1002})");
+	world_expect_refusal(w, conn, CS_ERRNO_BAD_FRAME);
+	world_say(w, conn, R"({"msgid":1002,"id":8})");
+	world_expect_refusal(w, conn, CS_ERRNO_NOT_ALLOWED);
+	w->p->play = [](const struct cs_frame *frame) {
+		assert_int_equal(frame->account, 7);
+		assert_string_equal(frame->name, "ann");
+		return CS_DONE;
+	};
+	world_say(w, conn, R"({"msgid":1002,"id":7})");
+	world_expect(w, "play ");
+}
+
+static void answers_need_a_req_and_refusals_do_not(void **state)
+{
+	struct world *w = world_of(state);
+	const cs_conn conn = world_connect(w);
+
+	w->host->answer(w->self, conn, &mute, "");
+	w->host->answer(w->self, conn, &asked, "");
+	w->host->answer(w->self, conn, &asked, ",\"seq\":7");
+	assert_int_equal(w->host->refuse(w->self, conn, &mute, 7, "no \"%s\"", "tea"), CS_REJECT);
+	assert_int_equal(w->host->refuse(w->self, conn, &asked, 7, "no"), CS_REJECT);
+	assert_int_equal(w->host->refuse_as(w->self, conn, &asked, 5, 7, "no"), CS_REJECT);
+	assert_string_equal(world_hear(w, conn).c_str(), R"({"msgid":100,"of":1000,"req":3,"errno":0}
+{"msgid":100,"of":1000,"req":3,"errno":0,"seq":7}
+{"msgid":100,"of":1000,"errno":7,"errmsg":"no \"tea\""}
+{"msgid":100,"of":1000,"req":3,"errno":7,"errmsg":"no"}
+{"msgid":5,"req":3,"errno":7,"errmsg":"no"}
+)");
+}
+
+static void results_are_refused_by_what_the_client_can_do(void **state)
+{
+	struct world *w = world_of(state);
+	const cs_conn conn = world_connect(w);
+
+	for (const auto &[result, number] :
+	     {std::pair<int, int>(CS_EBUSY, CS_ERRNO_BUSY), std::pair<int, int>(CS_ECANCELED, CS_ERRNO_GOING_AWAY),
+	      std::pair<int, int>(CS_EUNKNOWN, CS_ERRNO_UNAVAILABLE),
+	      std::pair<int, int>(CS_ENOSTORE, CS_ERRNO_UNAVAILABLE),
+	      std::pair<int, int>(CS_DB_BAD_VALUE, CS_ERRNO_BAD_FRAME)}) {
+		assert_int_equal(w->host->refuse_result(w->self, conn, &asked, result), CS_REJECT);
+		world_expect_refusal(w, conn, number);
+	}
+}
+
+static void what_is_an_object_is_sent_with_its_tail_and_counted(void **state)
+{
+	struct world *w = world_of(state);
+	const cs_conn conn = world_enter(w, 7);
+	uint64_t before = 0, position = 0;
+
+	assert_int_equal(w->host->send(w->self, conn, "{\"a\":1}", 7, nullptr, &before), 0);
+	assert_int_equal(w->host->send(w->self, conn, "{\"a\":1}", 7, ",\"b\":2}", &position), 0);
+	assert_int_equal(position - before, sizeof "{\"a\":1,\"b\":2}");
+	for (const char *frame : {"", "{", "[]", "{}\n"})
+		assert_int_equal(w->host->send(w->self, conn, frame, strlen(frame), nullptr, nullptr), CS_EINVAL);
+	assert_int_equal(w->host->send(w->self, conn, "{}", 2, ",\"a\":1", nullptr), CS_EINVAL);
+	assert_string_equal(world_hear(w, conn).c_str(), "{\"a\":1}\n{\"a\":1,\"b\":2}\n");
+	assert_int_equal(w->p->written, position);
+}
+
+static void a_connection_that_has_ended_is_refused(void **state)
+{
+	struct world *w = world_of(state);
+	const cs_conn conn = world_connect(w);
+	struct cs_peer peer;
+
+	world_end(w, conn);
+	world_expect(w, "closed:0 ");
+	for (const cs_conn gone : {conn, static_cast<cs_conn>(0), static_cast<cs_conn>(99)}) {
+		w->host->answer(w->self, gone, &asked, "");
+		assert_int_equal(w->host->refuse(w->self, gone, &asked, 7, "no"), CS_REJECT);
+		assert_int_equal(w->host->send(w->self, gone, "{}", 2, nullptr, nullptr), CS_ENOENT);
+		assert_int_equal(w->host->finish(w->self, gone), CS_ENOENT);
+		assert_int_equal(w->host->resume(w->self, gone, CS_PASS), CS_ENOENT);
+		assert_int_equal(w->host->close(w->self, gone, "x"), CS_ENOENT);
+		assert_int_equal(w->host->logout(w->self, gone), CS_ENOENT);
+		assert_int_equal(w->host->set_silence(w->self, gone, 1, 0), CS_ENOENT);
+		assert_int_equal(w->host->peer(w->self, gone, &peer), CS_ENOENT);
+	}
+}
+
+static void closing_writes_what_is_queued_and_ends_the_connection_later(void **state)
+{
+	struct world *w = world_of(state);
+	const cs_conn conn = world_enter(w, 7);
+
+	assert_int_equal(w->host->send(w->self, conn, "{}", 2, nullptr, nullptr), 0);
+	assert_int_equal(w->host->close(w->self, conn, "enough"), 0);
+	world_expect(w, "");
+	assert_string_equal(world_hear(w, conn).c_str(), "{}\n");
+	world_wait(w, [w] { return w->p->trace.ends_with("closed:7+ "); });
+	assert_int_equal(w->host->close(w->self, conn, "enough"), CS_ENOENT);
+}
+
+static void times_of_silence_are_not_below_zero(void **state)
+{
+	struct world *w = world_of(state);
+	const cs_conn conn = world_connect(w);
+
+	assert_int_equal(w->host->set_silence(w->self, conn, 1000, 0), 0);
+	assert_int_equal(w->host->set_silence(w->self, conn, -1, 0), CS_EINVAL);
+	assert_int_equal(w->host->set_silence(w->self, conn, 0, -1), CS_EINVAL);
+}
+
+static void a_peer_has_a_name_and_a_network(void **state)
+{
+	struct world *w = world_of(state);
+	struct cs_peer peer = {};
+
+	assert_int_equal(w->host->peer(w->self, world_connect(w), &peer), 0);
+	assert_true(peer.text[0] != '\0');
+	assert_true(peer.network != 0);
+}
+
+/* ---- what waits */
+
+static void nothing_is_dispatched_behind_a_pending_request_until_finish(void **state)
+{
+	struct world *w = world_of(state);
+	const cs_conn conn = world_connect(w);
+
+	w->p->play = [](const struct cs_frame *) {
+		return static_cast<int>(CS_PENDING);
+	};
+	world_say(w, conn, play);
+	world_say(w, conn, play);
+	world_expect(w, "play ");
+	w->p->play = nullptr;
+	assert_int_equal(w->host->finish(w->self, conn), 0);
+	world_expect(w, "");
+	world_run(w);
+	world_expect(w, "play ");
+}
+
+static void hooks_judge_by_their_order_before_the_handler(void **state)
+{
+	struct world *w = world_of(state);
+	const cs_conn conn = world_connect(w);
+	const auto pass = [w](const char *name) {
+		return [w, name](const struct cs_frame *) {
+			player_note(w->p, name);
+			return static_cast<int>(CS_PASS);
+		};
+	};
+
+	w->p->early = pass("early");
+	w->p->late = pass("late");
+	world_say(w, conn, play);
+	world_expect(w, "early late play ");
+	w->p->early = [w](const struct cs_frame *frame) {
+		return w->host->refuse(w->self, frame->conn, &frame->request, 7, "no");
+	};
+	world_say(w, conn, play);
+	world_expect(w, "");
+	assert_string_equal(world_hear(w, conn).c_str(),
+	                    "{\"msgid\":100,\"of\":1000,\"req\":3,\"errno\":7,\"errmsg\":\"no\"}\n");
+}
+
+static void a_frame_waits_for_the_verdict_of_a_hook(void **state)
+{
+	struct world *w = world_of(state);
+	const cs_conn conn = world_connect(w);
+
+	assert_int_equal(w->host->resume(w->self, conn, CS_PASS), CS_ENOENT);
+	w->p->early = [](const struct cs_frame *) {
+		return static_cast<int>(CS_PENDING);
+	};
+	world_say(w, conn, play);
+	world_say(w, conn, play);
+	assert_int_equal(w->host->finish(w->self, conn), CS_EINVAL);
+	assert_int_equal(w->host->resume(w->self, conn, 5), CS_EINVAL);
+	assert_int_equal(w->host->resume(w->self, conn, CS_PASS), 0);
+	assert_int_equal(w->host->resume(w->self, conn, CS_PASS), CS_ENOENT);
+	world_expect(w, "");
+	world_run(w);
+	world_expect(w, "play ");
+	assert_int_equal(w->host->refuse(w->self, conn, &asked, 7, "no"), CS_REJECT);
+	assert_int_equal(w->host->resume(w->self, conn, CS_REJECT), 0);
+	world_run(w);
+	world_expect(w, "");
+}
+
+static void a_frame_whose_session_ends_before_the_verdict_is_refused(void **state)
+{
+	struct world *w = world_of(state);
+	const cs_conn conn = world_enter(w, 7);
+
+	w->p->early = [](const struct cs_frame *) {
+		return static_cast<int>(CS_PENDING);
+	};
+	world_say(w, conn, play);
+	assert_int_equal(w->host->logout(w->self, conn), 0);
+	world_run(w);
+	world_expect(w, "closed:7+ ");
+	assert_int_equal(w->host->resume(w->self, conn, CS_PASS), CS_ENOENT);
+	world_expect_refusal(w, conn, CS_ERRNO_NOT_LOGGED_IN);
+	world_expect(w, "");
+}
+
+/* ---- sessions */
+
+static void a_session_is_opened_once_its_login_was_answered(void **state)
+{
+	struct world *w = world_of(state);
+	const cs_conn conn = world_connect(w);
+
+	world_say(w, conn, R"({"msgid":1001,"account":7,"req":1})");
+	world_wait(w, [w] { return w->p->trace.find("opened") != w->p->trace.npos; });
+	assert_true(w->p->trace.starts_with("claimed:0 opened:7,0,5 "));
+	assert_string_equal(world_hear(w, conn).c_str(), "{\"msgid\":100,\"of\":1001,\"req\":1,\"errno\":0}\n");
+	w->p->trace.clear();
+	world_end(w, conn);
+	world_expect(w, "closed:7+ ");
+}
+
+static void claims_that_cannot_be_are_told_later(void **state)
+{
+	struct world *w = world_of(state);
+	const cs_conn conn = world_enter(w, 7), guest = world_connect(w), gone = world_connect(w);
+
+	world_end(w, gone);
+	w->p->trace.clear();
+	world_say(w, conn, R"({"msgid":1001,"account":8})");
+	world_say(w, guest, R"({"msgid":1001,"account":8,"device":1})");
+	assert_int_equal(player_claim(w->p, gone, 8, 0, 0), 0);
+	world_expect(w, "claimed:-2 claimed:-2 ");
+	world_run(w);
+	world_expect(w, "claimed:-1 ");
+}
+
+static void a_kick_ends_the_older_session_first(void **state)
+{
+	struct world *w = world_of(state);
+	const cs_conn older = world_enter(w, 7), younger = world_connect(w);
+
+	w->p->closed_answer = CS_PENDING;
+	world_say(w, younger, R"({"msgid":1001,"account":7,"kick":true})");
+	world_wait(w, [w] { return w->p->trace.find("closed:7") != w->p->trace.npos; });
+	assert_null(strstr(w->p->trace.c_str(), "claimed"));
+	w->p->trace.clear();
+	w->host->release(w->self, 7); /* what `closed` held */
+	world_expect(w, "");
+	world_wait(w, [w] { return w->p->trace.find("opened") != w->p->trace.npos; });
+	world_expect(w, "claimed:0 opened:7,0,5 ");
+	w->p->closed_answer = 0;
+	assert_int_equal(w->host->send(w->self, older, "{}", 2, nullptr, nullptr), CS_ENOENT);
+}
+
+static void a_logout_ends_the_session_later_and_leaves_the_connection(void **state)
+{
+	struct world *w = world_of(state);
+	const cs_conn conn = world_enter(w, 7);
+
+	assert_int_equal(w->host->logout(w->self, conn), 0);
+	world_expect(w, "");
+	assert_int_equal(w->host->logout(w->self, conn), CS_EINVAL);
+	world_run(w);
+	world_expect(w, "closed:7+ ");
+	world_say(w, conn, play);
+	world_expect(w, "play ");
+}
+
+static void presence_is_told_later(void **state)
+{
+	struct world *w = world_of(state);
+	const cs_account accounts[] = {6, 7};
+	unsigned char online[] = {9, 9};
+
+	(void)world_enter(w, 7);
+	assert_int_equal(w->host->presence(
+				 w->self, 0, accounts, online, 2,
+				 [](void *state, cs_conn, int result, void *) {
+					 player_note(player_of(state), "presence:" + std::to_string(result));
+				 },
+				 nullptr),
+	                 0);
+	world_expect(w, "");
+	world_run(w);
+	world_expect(w, "presence:0 ");
+	assert_int_equal(online[0], 0);
+	assert_int_equal(online[1], 1);
+}
+
+static void data_is_routed_to_sessions_and_to_all_in_order(void **state)
+{
+	struct world *w = world_of(state);
+
+	assert_int_equal(w->host->route(w->self, 7, CS_EVERY_DEVICE, "a", 1, 0), CS_ENOENT);
+	(void)world_enter(w, 7);
+	assert_int_equal(w->host->route(w->self, 7, CS_EVERY_DEVICE, "a", 1, 0), 0);
+	assert_int_equal(w->host->route(w->self, 7, 0, "b", 1, CS_ROUTE_CASUAL), 0);
+	assert_int_equal(w->host->route(w->self, 7, 5, "c", 1, 0), CS_ENOENT);
+	w->host->route_all(w->self, "d", 1, 0);
+	world_expect(w, "");
+	world_run(w);
+	world_expect(w, "routed:to 7:a routed:to 7:b routed:0:d ");
+}
+
+/* ---- the store */
+
+static int store_insert(struct cs_db *db, void *arg)
+{
+	const int result = test_query(db, "INSERT INTO t VALUES (1)");
+
+	return result ? result : static_cast<int>(reinterpret_cast<intptr_t>(arg));
+}
+
+static int store_make(struct cs_db *db, void *)
+{
+	return test_query(db, "CREATE TABLE t (n INTEGER UNIQUE)");
+}
+
+static int store_count(struct cs_db *db, void *)
+{
+	return 100 + static_cast<int>(test_number(db, "SELECT count(*) FROM t"));
+}
+
+static int store_fail(struct cs_db *db, void *)
+{
+	return test_query(db, "INSERT INTO nowhere VALUES (1)");
+}
+
+static int store_hash(struct cs_db *db, void *)
+{
+	return db ? 1 : 5;
+}
+
+static void store_done(void *state, cs_conn, int result, void *)
+{
+	player_note(player_of(state), "done:" + std::to_string(result));
+}
+
+static void world_work(struct world *w, enum cs_work_kind kind, cs_work_fn *fn, int arg, const char *trace)
+{
+	assert_int_equal(
+		w->host->work(w->self, 0, kind, fn, store_done, reinterpret_cast<void *>(static_cast<intptr_t>(arg))),
+		0);
+	world_expect(w, "");
+	world_wait(w, [w] { return !w->p->trace.empty(); });
+	world_expect(w, trace);
+}
+
+static void works_are_done_with_the_result_of_their_function(void **state)
+{
+	struct world *w = world_of(state);
+
+	world_work(w, CS_WORK_WRITE, store_make, 0, "done:0 ");
+	world_work(w, CS_WORK_WRITE, store_insert, 3, "done:3 ");
+	world_work(w, CS_WORK_READ, store_count, 0, "done:100 "); /* undone */
+	world_work(w, CS_WORK_WRITE, store_insert, 0, "done:0 ");
+	world_work(w, CS_WORK_READ, store_count, 0, "done:101 ");
+	world_work(w, CS_WORK_WRITE, store_insert, 0, check_format("done:%d ", CS_DB_DUPLICATE).c_str());
+	world_work(w, CS_WORK_WRITE, store_fail, 0, check_format("done:%d ", CS_ENOSTORE).c_str());
+	world_work(w, CS_WORK_HASH, store_hash, 0, "done:5 ");
+}
+
+static int batch_run(struct cs_db *db, void *const *items, size_t count, int careful)
+{
+	for (size_t i = 0; i < count; i++) {
+		player_note(player_of(items[i]), careful ? "careful" : "run");
+		const int result = test_query(db, "INSERT INTO t VALUES (1)");
+
+		if (result && !(careful && result == CS_DB_DUPLICATE))
+			return result;
+	}
+	return 0;
+}
+
+static void batch_committed(const struct cs_host *, struct cs_self *, void *item)
+{
+	player_note(player_of(item), "committed");
+}
+
+static void batch_done(void *state, int result, void *item)
+{
+	assert_ptr_equal(state, item);
+	player_note(player_of(item), "done:" + std::to_string(result));
+}
+
+static void items_are_committed_and_done_once_whatever_their_batch_needs(void **state)
+{
+	static const struct cs_batch batch = {"test", batch_run, batch_committed, batch_done, {}};
+	static const struct cs_batch spare = {"spare", batch_run, nullptr, batch_done, {&batch, nullptr}};
+	struct world *w = world_of(state);
+	const auto is_done = [w] {
+		return w->p->trace.find("done:") != w->p->trace.npos;
+	};
+
+	assert_int_equal(w->host->batch(w->self, &spare, 1, w->p, 1), CS_EINVAL);
+	world_work(w, CS_WORK_WRITE, store_make, 0, "done:0 ");
+	assert_int_equal(w->host->batch(w->self, &batch, 1, w->p, 1), 0);
+	world_wait(w, is_done);
+	world_expect(w, "run committed done:0 ");
+	assert_int_equal(w->host->batch(w->self, &batch, 1, w->p, 1), 0);
+	world_wait(w, is_done);
+	world_expect(w, "run careful committed done:0 ");
+}
+
+/* ---- time, descriptors, posts */
+
+static void clocks_do_not_go_back(void **state)
+{
+	struct world *w = world_of(state);
+	const int64_t now = w->host->now(), monotonic = w->host->monotonic();
+
+	assert_true(now > INT64_C(1700000000000));
+	/* Since the machine started, so it is another clock. */
+	assert_true(monotonic < now);
+	assert_true(w->host->now() >= now && w->host->monotonic() >= monotonic);
+}
+
+static void timer_note(void *state, void *arg)
+{
+	player_note(player_of(state), static_cast<const char *>(arg));
+}
+
+static void timer_delete_itself(void *state, void *arg)
+{
+	struct player *p = player_of(state);
+
+	player_note(p, "last");
+	p->host->timer_del(p->self, *static_cast<struct cs_timer **>(arg));
+}
+
+static void timers_are_called_once_or_until_they_are_deleted(void **state)
+{
+	struct world *w = world_of(state);
+	char once[] = "once", never[] = "never";
+	struct cs_timer *repeated = nullptr;
+
+	(void)w->host->timer_add(w->self, 1, 0, timer_note, once);
+	w->host->timer_del(w->self, w->host->timer_add(w->self, 1, 0, timer_note, never));
+	world_expect(w, "");
+	world_pass(w);
+	world_expect(w, "once ");
+	repeated = w->host->timer_add(w->self, 1, 1, timer_delete_itself, &repeated);
+	world_pass(w);
+	world_pass(w);
+	world_expect(w, "last ");
+}
+
+static void watch_note(void *state, int, unsigned events, void *arg)
+{
+	struct player *p = player_of(state);
+
+	player_note(p, "events:" + std::to_string(events));
+	p->host->unwatch(p->self, *static_cast<struct cs_watch **>(arg));
+}
+
+static void a_descriptor_is_watched_until_it_is_given_up(void **state)
+{
+	struct world *w = world_of(state);
+	struct cs_watch *watch = nullptr;
+	int ends[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+	const unique_fd one(ends[0]), other(ends[1]);
+	watch = w->host->watch(w->self, one.fd, CS_WATCH_WRITE, watch_note, &watch);
+	assert_non_null(watch);
+	world_expect(w, "");
+	world_become_ready(w, one.fd, CS_WATCH_WRITE);
+	world_become_ready(w, one.fd, CS_WATCH_WRITE);
+	world_expect(w, "events:2 ");
+	w->host->unwatch(w->self, nullptr);
+}
+
+static void what_cannot_be_watched_is_refused(void **state)
+{
+	struct world *w = world_of(state);
+	const unique_fd file(open("/proc/self/exe", O_RDONLY | O_CLOEXEC)), null(open("/dev/null", O_RDWR | O_CLOEXEC));
+
+	for (const int fd : {-1, 1 << 20, file.fd})
+		assert_null(w->host->watch(w->self, fd, CS_WATCH_READ, watch_note, nullptr));
+	assert_null(w->host->watch(w->self, null.fd, 0, watch_note, nullptr));
+}
+
+static void posts_of_a_thread_are_called_in_its_order(void **state)
+{
+	struct world *w = world_of(state);
+	char a[] = "a", b[] = "b";
+
+	std::thread([w, &a, &b] {
+		for (char *text : {a, b, a})
+			assert_int_equal(w->host->post(w->self, timer_note, text), 0);
+	}).join();
+	world_expect(w, "");
+	world_run(w);
+	world_expect(w, "a b a ");
+}
+
+#define FAKE(name) cmocka_unit_test_setup_teardown(name, world_open_fake, world_close)
+#define REAL(name) cmocka_unit_test_setup_teardown(name, world_open_real, world_close)
+/* X is FAKE or REAL. */
+#define PROMISES(X)                                                                                                    \
+	X(the_members_of_a_frame_are_read_by_their_type), X(routes_ask_for_a_login_and_the_own_id),                    \
+		X(answers_need_a_req_and_refusals_do_not), X(results_are_refused_by_what_the_client_can_do),           \
+		X(what_is_an_object_is_sent_with_its_tail_and_counted), X(a_connection_that_has_ended_is_refused),     \
+		X(closing_writes_what_is_queued_and_ends_the_connection_later),                                        \
+		X(times_of_silence_are_not_below_zero), X(a_peer_has_a_name_and_a_network),                            \
+		X(nothing_is_dispatched_behind_a_pending_request_until_finish),                                        \
+		X(hooks_judge_by_their_order_before_the_handler), X(a_frame_waits_for_the_verdict_of_a_hook),          \
+		X(a_frame_whose_session_ends_before_the_verdict_is_refused),                                           \
+		X(a_session_is_opened_once_its_login_was_answered), X(claims_that_cannot_be_are_told_later),           \
+		X(a_kick_ends_the_older_session_first), X(a_logout_ends_the_session_later_and_leaves_the_connection),  \
+		X(presence_is_told_later), X(data_is_routed_to_sessions_and_to_all_in_order),                          \
+		X(works_are_done_with_the_result_of_their_function),                                                   \
+		X(items_are_committed_and_done_once_whatever_their_batch_needs), X(clocks_do_not_go_back),             \
+		X(timers_are_called_once_or_until_they_are_deleted), X(a_descriptor_is_watched_until_it_is_given_up),  \
+		X(what_cannot_be_watched_is_refused), X(posts_of_a_thread_are_called_in_its_order)
+
+int main(void)
+{
+	log_set_level(static_cast<enum cs_log_level>(-1));
+	const struct CMUnitTest server[] = {PROMISES(REAL)}, fake[] = {PROMISES(FAKE)};
+
+	return cmocka_run_group_tests_name("the server's table", server, nullptr, nullptr) +
+	       cmocka_run_group_tests_name("the fake host", fake, nullptr, nullptr);
+}
