@@ -200,7 +200,7 @@ static int world_open_real(void **state)
 	struct cs_error e = {};
 
 	test_store_make(&w->database);
-	if (store_open(&w->store, &conf, w->database.driver, w->database.conf.memory.data(), "test", &e) != 0)
+	if (store_open(&w->store, &conf, w->database.driver, w->database.conf.memory.data(), "test", nullptr, &e) != 0)
 		check_fail(std::source_location::current(), "%s", e.text);
 	w->f = worker_fixture_make_of(&player_plugin);
 	w->f->shared.store = w->store.get();
