@@ -36,17 +36,64 @@ static int signal_group_refuse(const plugin_context &c, cs_conn conn, const cs_r
 	return c.host->refuse(c.self, conn, &request, wire_errno, "%s", text);
 }
 
-/* Sends the frame: the members are known. */
-static int signal_group_send(const signal_plugin *p, const signal_group &g, cs_conn conn, cs_account account,
-                             const cs_request &request, std::string_view bytes)
+/* ---- groups that are full: their members are not remembered, so the sender is looked for. Who is no member is not told
+ * how large the group is. */
+
+struct full_read {
+	cs_request request = {};
+	uint64_t account = 0, group = 0;
+};
+
+static int signal_group_read_sender(cs_db *db, void *arg)
+{
+	const full_read *read = static_cast<full_read *>(arg);
+	uint64_t joined_seq = 0;
+
+	return group_find_member(db, read->account, read->group, &joined_seq);
+}
+
+static void signal_group_sender_known(void *state, cs_conn conn, int result, void *arg)
+{
+	const std::unique_ptr<full_read> read(static_cast<full_read *>(arg));
+	const plugin_context &c = static_cast<signal_plugin *>(state)->context;
+
+	if (result == 0)
+		(void)signal_group_refuse(c, conn, read->request, CS_ERRNO_FULL,
+		                          "the group has too many members for signals");
+	else if (result == MODEL_NONE)
+		(void)signal_group_refuse(c, conn, read->request, CS_ERRNO_NO_SUCH_GROUP, "groupid names no group");
+	else if (result == MODEL_NOT_MEMBER)
+		(void)signal_group_refuse(c, conn, read->request, CS_ERRNO_NOT_ALLOWED, "not a member of the group");
+	else
+		(void)c.host->refuse_result(c.self, conn, &read->request, result);
+	(void)c.host->finish(c.self, conn);
+}
+
+static int signal_group_refuse_full(const signal_plugin *p, uint64_t group, cs_conn conn, cs_account account,
+                                    const cs_request &request)
+{
+	const plugin_context &c = p->context;
+	auto read = std::make_unique<full_read>(full_read{request, account, group});
+	const int result = c.host->work(c.self, conn, CS_WORK_READ, signal_group_read_sender, signal_group_sender_known,
+	                                read.get());
+
+	if (result)
+		return c.host->refuse_result(c.self, conn, &request, result);
+	(void)read.release(); /* the completion owns it now */
+	return CS_PENDING;
+}
+
+/* ---- groups whose members are known */
+
+static int signal_group_send(const signal_plugin *p, const signal_group &g, uint64_t group, cs_conn conn,
+                             cs_account account, const cs_request &request, std::string_view bytes)
 {
 	const plugin_context &c = p->context;
 
 	if (!g.exists)
 		return signal_group_refuse(c, conn, request, CS_ERRNO_NO_SUCH_GROUP, "groupid names no group");
 	if (g.is_full)
-		return signal_group_refuse(c, conn, request, CS_ERRNO_FULL,
-		                           "the group has too many members for signals");
+		return signal_group_refuse_full(p, group, conn, account, request);
 	if (!std::binary_search(g.members.begin(), g.members.end(), account))
 		return signal_group_refuse(c, conn, request, CS_ERRNO_NOT_ALLOWED, "not a member of the group");
 	if (g.members.size() > 1) {
@@ -79,10 +126,10 @@ static void signal_group_known(void *state, cs_conn, int result, void *arg)
 	}
 	for (const signal_waiting &w : waiting) {
 		p->waiting_bytes -= w.bytes.size();
-		if (result == 0)
-			(void)signal_group_send(p, *g, w.conn, w.account, w.request, w.bytes);
-		else
-			p->context.host->refuse_result(p->context.self, w.conn, &w.request, result);
+		if (result)
+			(void)p->context.host->refuse_result(p->context.self, w.conn, &w.request, result);
+		else if (signal_group_send(p, *g, read->group, w.conn, w.account, w.request, w.bytes) == CS_PENDING)
+			continue;
 		(void)p->context.host->finish(p->context.self, w.conn);
 	}
 	/* Numbers that name no group take no room from those that do. */
@@ -151,7 +198,7 @@ int signal_to_group(signal_plugin *p, const cs_frame *frame, uint64_t group)
 	    !signal_group_is_good(*g, now, may_send ? signal_group_renew_ms : signal_group_refusal_good_ms))
 		result = signal_group_ask(p, g, group, now);
 	if (signal_group_is_good(*g, now, may_send ? signal_group_good_ms : signal_group_refusal_good_ms))
-		return signal_group_send(p, *g, frame->conn, frame->account, frame->request,
+		return signal_group_send(p, *g, group, frame->conn, frame->account, frame->request,
 		                         {frame->bytes, frame->size});
 	if (!result && p->waiting_bytes + frame->size > signal_group_most_waiting)
 		result = CS_EBUSY;

@@ -73,12 +73,23 @@ static void an_answer_says_only_that_it_was_sent(void **state)
 	const cs_conn ann = signal_session_of(f, 1, "ann");
 	const char *answer = R"({"msgid":100,"of":122,"req":7,"errno":0})";
 
-	/* To somebody who is away, to nobody, and to oneself, who has no other session. */
+	/* To somebody who is away, to nobody, and to oneself. */
 	for (const char *to : {"2", "4711", "1"}) {
 		const std::string frame = std::string(R"({"msgid":122,"id":1,"kind":"x","req":7,"toid":)") + to + "}";
 
 		assert_string_equal(fixture_ask(f, ann, frame).c_str(), answer);
 	}
+}
+
+/* toid oneself means the account's other sessions, and there is none. */
+static void a_signal_to_oneself_does_not_come_back(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "signal");
+	const cs_conn ann = signal_session_of(f, 1, "ann");
+
+	assert_string_equal(fixture_ask(f, ann, R"({"msgid":122,"id":1,"toid":1,"kind":"x"})").c_str(), "");
+	assert_int_equal(signal_frames(f, ann) + signal_calls(f, "route"), 0);
+	fixture_expect_idle(f, ann);
 }
 
 static void a_frame_that_is_no_signal_is_refused(void **state)
@@ -173,13 +184,44 @@ static void a_store_that_fails_refuses_and_is_asked_again(void **state)
 	assert_int_equal(signal_frames(f, bob), 1);
 }
 
+static std::vector<uint64_t> signal_accounts(handler_fixture *f, int count)
+{
+	std::vector<uint64_t> accounts;
+
+	for (int i = 0; i < count; i++)
+		accounts.push_back(fixture_account(f, ("m" + std::to_string(i)).c_str()));
+	return accounts;
+}
+
+/* Also while the members that were read last are remembered. */
+static void a_group_of_more_than_500_is_full_only_for_its_members(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "signal");
+	std::vector<uint64_t> members = signal_accounts(f, 601);
+	const uint64_t stranger = members[300];
+	members.erase(members.begin() + 300);
+	const uint64_t group = signal_group_of(f, members);
+	const cs_conn other = signal_session_of(f, stranger, "m300"), first = signal_session_of(f, members[0], "m0"),
+		      last = signal_session_of(f, members[599], "m600");
+
+	for (int i = 0; i < 2; i++) {
+		assert_string_equal(fixture_ask(f, other, signal_group_frame(stranger, group)).c_str(),
+		                    fixture_refusal(122, 8, "not a member of the group").c_str());
+		assert_string_equal(fixture_ask(f, first, signal_group_frame(members[0], group)).c_str(),
+		                    fixture_refusal(122, 16, "the group has too many members for signals").c_str());
+		assert_string_equal(fixture_ask(f, last, signal_group_frame(members[599], group)).c_str(),
+		                    fixture_refusal(122, 16, "the group has too many members for signals").c_str());
+	}
+	for (const cs_conn conn : {other, first, last}) {
+		assert_int_equal(signal_frames(f, conn), 2);
+		fixture_expect_idle(f, conn);
+	}
+}
+
 static void a_group_of_more_than_500_is_full(void **state)
 {
 	handler_fixture *f = handler_fixture_load(state, "signal");
-	std::vector<uint64_t> members;
-
-	for (int i = 0; i < 501; i++)
-		members.push_back(fixture_account(f, ("m" + std::to_string(i)).c_str()));
+	std::vector<uint64_t> members = signal_accounts(f, 501);
 	const uint64_t last = members.back();
 	members.pop_back();
 	const uint64_t group = signal_group_of(f, members);
@@ -241,12 +283,14 @@ int main(void)
 		TEST(what_is_sent_reaches_who_wants_it_as_the_senders_bytes),
 		TEST(who_did_not_ask_for_signals_gets_none),
 		TEST(an_answer_says_only_that_it_was_sent),
+		TEST(a_signal_to_oneself_does_not_come_back),
 		TEST(a_frame_that_is_no_signal_is_refused),
 		TEST(a_group_gets_it_but_for_its_sender),
 		TEST(the_members_are_read_once_for_many_signals),
 		TEST(a_store_that_fails_refuses_and_is_asked_again),
 		TEST(who_has_joined_may_send_at_the_latest_a_moment_later),
 		TEST(a_group_of_more_than_500_is_full),
+		TEST(a_group_of_more_than_500_is_full_only_for_its_members),
 		TEST(a_slow_client_gets_no_more_until_it_has_taken_what_it_got),
 		TEST(what_another_node_sends_that_is_no_signal_is_dropped),
 	};
