@@ -13,6 +13,8 @@
 #include "core/base/worker.h"
 
 static constexpr unsigned store_engine_most_retries = 5;
+/* A run that failed sooner met a deadlock, not a lock that is held for long. */
+static constexpr int64_t store_engine_longest_deadlock = 1000;
 static constexpr int64_t store_engine_most_pause = 500;
 /* After so many ms a probe that has not ended no longer keeps others from trying. */
 static constexpr int64_t store_engine_longest_probe = 10000;
@@ -183,13 +185,18 @@ static bool store_engine_is_hopeless(const struct store_engine *engine, const st
 }
 
 /* The connection does not answer; the next run opens a new one. */
+static void store_engine_drop_lost(struct store_engine *engine)
+{
+	store_engine_note_lost(engine, "store connection lost", CS_DB_UNKNOWN, store_engine_last_message(engine));
+	engine->db.reset();
+}
+
 static bool store_engine_run_again_lost(struct store_engine *engine, struct attempt *a)
 {
 	const bool only_once = a->perhaps_done && !a->repeatable; /* only the caller can allow a second run */
 
 	a->lost++;
-	store_engine_note_lost(engine, "store connection lost", CS_DB_UNKNOWN, store_engine_last_message(engine));
-	engine->db.reset();
+	store_engine_drop_lost(engine);
 	if (only_once && !a->probe)
 		return false;
 	if (store_engine_is_hopeless(engine, a)) {
@@ -489,18 +496,32 @@ static int store_engine_run_steps(struct store_engine *engine, const struct atte
 	return result;
 }
 
+/* Whether all run together once more after a deadlock: to run apart costs a commit for each. */
+static bool store_engine_run_may_collide_again(const struct store_engine *engine, const struct attempt *a,
+                                               int64_t began)
+{
+	const int64_t now = worker_monotonic_ms();
+
+	return a->retries == 0 && now - began < store_engine_longest_deadlock && now - a->begun < a->patience &&
+	       !store_engine_is_stopping(engine);
+}
+
 /* A failure after the beginning, in a step or in the commit, may come from one step alone, so the steps then run apart.
- * A lost connection may have hit all steps alike, so after the first loss all are tried together once more. */
+ * A deadlock or a lost connection may have hit all steps alike, so after the first all are tried together once more. */
 static int store_engine_run_together(struct store_engine *engine, struct attempt *a, std::span<struct store_task> tasks)
 {
+	const int64_t began = worker_monotonic_ms();
 	bool begun = false;
 	const int result = store_engine_run_transaction(engine, a, [&](struct cs_db *) {
 		begun = true;
 		return store_engine_run_steps(engine, a, tasks);
 	});
 
-	if (!begun || result == 0 || (result == CS_DB_UNKNOWN && (a->perhaps_done || a->lost == 0)))
+	if (!begun || result == 0 || (result == CS_DB_UNKNOWN && (a->perhaps_done || a->lost == 0)) ||
+	    (result == CS_DB_RETRY && store_engine_run_may_collide_again(engine, a, began)))
 		return result;
+	if (result == CS_DB_UNKNOWN)
+		store_engine_drop_lost(engine);
 	return store_engine_run_parted;
 }
 

@@ -430,24 +430,42 @@ static void a_work_that_waits_for_a_lock_in_vain_does_not_hold_its_neighbours(vo
 	run_batch(f, {"a", "+w", "b"});
 	assert_finished(f, {{"a", 0}, {"+w", CS_ENOSTORE}, {"b", 0}});
 	assert_stored(f, {"a", "b"});
-	assert_int_equal(f->player.work.size(), 50 - 1 - 6);
+	assert_int_equal(f->player.work.size(), 50 - 2 - 6);
 }
 
-static void a_deadlock_among_many_is_run_again_apart(void **state)
+static void a_deadlock_among_many_is_run_again_together_and_then_apart(void **state)
 {
 	auto *f = static_cast<fixture *>(*state);
 
 	f->player.work = {CS_DB_RETRY};
 	run_batch(f, {"a", "+w"});
+	assert_string_equal(f->player.told.c_str(), "begin ( run1 ) ( work rollback "
+	                                            "begin ( run1 ) ( work ) commit committed:a finished2 ");
+	f->player.told.clear();
+	f->player.work = {CS_DB_RETRY};
+	f->player.commit = {CS_DB_RETRY};
+	run_batch(f, {"b", "+x"});
+	assert_string_equal(f->player.told.c_str(), "begin ( run1 ) ( work rollback begin ( run1 ) ( work ) commit "
+	                                            "begin run1 commit committed:b finished1 "
+	                                            "begin work commit finished1 ");
+	assert_stored(f, {"a", "+w", "b", "+x"});
+}
+
+/* It would be waited for again, and all would wait. */
+static void a_lock_that_one_waits_for_in_vain_parts_all_at_once(void **state)
+{
+	auto *f = static_cast<fixture *>(*state);
+
+	f->player.work = {CS_DB_RETRY};
+	f->player.working = [f] {
+		std::this_thread::sleep_for(std::chrono::milliseconds(1050));
+		f->player.working = nullptr;
+	};
+	f->shared.patience.batch = 10000;
+	run_batch(f, {"a", "+w"});
 	assert_string_equal(f->player.told.c_str(),
 	                    "begin ( run1 ) ( work rollback begin run1 commit committed:a finished1 "
 	                    "begin work commit finished1 ");
-	f->player.told.clear();
-	f->player.commit = {CS_DB_RETRY};
-	run_batch(f, {"b", "+x"});
-	assert_string_equal(f->player.told.c_str(), "begin ( run1 ) ( work ) commit begin run1 commit committed:b "
-	                                            "finished1 begin work commit finished1 ");
-	assert_stored(f, {"a", "+w", "b", "+x"});
 }
 
 static void a_lock_before_all_is_waited_for_together(void **state)
@@ -609,7 +627,8 @@ int main()
 		TEST(a_work_whose_statement_fails_costs_its_neighbours_nothing),
 		TEST(where_a_part_cannot_be_undone_all_are_run_apart),
 		TEST(a_work_that_waits_for_a_lock_in_vain_does_not_hold_its_neighbours),
-		TEST(a_deadlock_among_many_is_run_again_apart),
+		TEST(a_deadlock_among_many_is_run_again_together_and_then_apart),
+		TEST(a_lock_that_one_waits_for_in_vain_parts_all_at_once),
 		TEST(a_lock_before_all_is_waited_for_together),
 		TEST(a_full_disk_is_told_to_all_that_share),
 		TEST(a_batch_that_repeats_itself_does_not_part_the_others),

@@ -204,6 +204,24 @@ static void what_is_lost_after_the_return_is_told(void **state)
 	assert_int_equal(count(log.substr(log.find("store answers again")), "error store connection lost"), 1);
 }
 
+static void the_second_loss_of_a_shared_transaction_is_told_too(void **state)
+{
+	auto *f = static_cast<fixture *>(*state);
+
+	f->player.work = {CS_DB_UNKNOWN, CS_DB_UNKNOWN};
+	f->player.working = [f] {
+		f->shared.lost_limit.next_ms = 0;
+	};
+	const std::string log = capture_stderr([&] { run_batch(f, {"a", "+w"}); });
+
+	assert_int_equal(count(log, "store connection lost"), 2);
+	assert_string_equal(f->player.told.c_str(), "begin ( run1 ) ( work rollback close open "
+	                                            "begin ( run1 ) ( work rollback close open "
+	                                            "begin run1 commit committed:a finished1 "
+	                                            "begin work commit finished1 ");
+	assert_all(f, {"a", "+w"}, 0);
+}
+
 static void a_full_disk_is_told_even_if_it_comes_back_at_once(void **state)
 {
 	auto *f = static_cast<fixture *>(*state);
@@ -242,6 +260,7 @@ int main(void)
 		TEST_LOG(what_was_lost_before_the_return_is_not_told_after_it),
 		TEST_LOG(an_open_that_began_before_the_return_is_not_told_after_it),
 		TEST_LOG(what_is_lost_after_the_return_is_told),
+		TEST_LOG(the_second_loss_of_a_shared_transaction_is_told_too),
 		TEST_LOG(a_full_disk_is_told_even_if_it_comes_back_at_once),
 	};
 
