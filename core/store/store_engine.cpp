@@ -327,7 +327,10 @@ static int store_engine_run_batch(struct store_engine *engine, std::span<struct 
 {
 	std::vector<void *> items(tasks.size());
 
-	std::transform(tasks.begin(), tasks.end(), items.begin(), [](const store_task &t) { return t.arg; });
+	std::transform(tasks.begin(), tasks.end(), items.begin(), [](store_task &t) {
+		t.result = 0;
+		return t.arg;
+	});
 	const int result = tasks.front().batch->run(engine->db.get(), items.data(), items.size(), careful);
 
 	if (result == CS_DB_DUPLICATE && careful)
@@ -337,20 +340,24 @@ static int store_engine_run_batch(struct store_engine *engine, std::span<struct 
 	return result > 0 ? CS_DB_FAILED : result;
 }
 
-static void store_engine_tell_committed(struct store_engine *engine, std::span<struct store_task> tasks)
-{
-	engine->shared->batches.fetch_add(1, std::memory_order_relaxed);
-	engine->shared->items.fetch_add(tasks.size(), std::memory_order_relaxed);
-	for (struct store_task &task : tasks) {
-		task.result = 0;
-		if (task.batch->committed)
-			task.batch->committed(task.self->host, task.self, task.arg);
-	}
-}
-
 static void store_engine_note_failed(struct store_engine *engine, size_t count)
 {
 	engine->shared->failures.fetch_add(count, std::memory_order_relaxed);
+}
+
+/* Some items of a batch can have been undone alone; they have a result. */
+static void store_engine_tell_committed(struct store_engine *engine, std::span<struct store_task> tasks)
+{
+	size_t stored = 0;
+
+	for (struct store_task &task : tasks) {
+		stored += task.result == 0;
+		if (task.result == 0 && task.batch->committed)
+			task.batch->committed(task.self->host, task.self, task.arg);
+	}
+	engine->shared->batches.fetch_add(stored > 0, std::memory_order_relaxed);
+	engine->shared->items.fetch_add(stored, std::memory_order_relaxed);
+	store_engine_note_failed(engine, tasks.size() - stored);
 }
 
 static void store_engine_fail_all(struct store_engine *engine, std::span<struct store_task> tasks, int result)
@@ -462,9 +469,24 @@ static int store_engine_run_work_among(struct store_engine *engine, const struct
 	return result ? db->driver->rollback_to(db) : db->driver->release(db);
 }
 
+/* Undoes a batch that failed in a shared transaction, for a reason that does not end the transaction, and sets the
+ * results of its items. 0: the transaction goes on. */
+static int store_engine_run_batch_undone(struct store_engine *engine, const struct attempt *a,
+                                         std::span<struct store_task> tasks, int result)
+{
+	const int told = store_engine_final_result(engine, a, result);
+	struct cs_db *db = engine->db.get();
+
+	for (struct store_task &task : tasks)
+		task.result = told == CS_DB_DUPLICATE ? CS_ENOSTORE : told;
+	return db->driver->rollback_to(db);
+}
+
 /* Runs one batch in a shared transaction. A duplicate, which comes from a client that repeats a message, does not end
- * the transaction for the others: the batch is run again carefully. */
-static int store_engine_run_batch_among(struct store_engine *engine, std::span<struct store_task> tasks)
+ * the transaction for the others: the batch is run again carefully. If one item may be the cause of another failure,
+ * each is run by itself, in their order. 0: the transaction goes on. */
+static int store_engine_run_batch_among(struct store_engine *engine, const struct attempt *a,
+                                        std::span<struct store_task> tasks)
 {
 	struct cs_db *db = engine->db.get();
 	int result = db->driver->savepoint(db);
@@ -479,7 +501,16 @@ static int store_engine_run_batch_among(struct store_engine *engine, std::span<s
 		if (!result)
 			result = store_engine_run_batch(engine, tasks, true);
 	}
-	return result ? result : db->driver->release(db);
+	if (!result)
+		return db->driver->release(db);
+	if (store_engine_run_is_ended_by(result))
+		return result;
+	if (result == CS_DB_FAILED || tasks.size() == 1)
+		return store_engine_run_batch_undone(engine, a, tasks, result);
+	result = db->driver->rollback_to(db);
+	for (size_t i = 0; i < tasks.size() && !result; i++)
+		result = store_engine_run_batch_among(engine, a, tasks.subspan(i, 1));
+	return result;
 }
 
 static int store_engine_run_steps(struct store_engine *engine, const struct attempt *a,
@@ -490,7 +521,7 @@ static int store_engine_run_steps(struct store_engine *engine, const struct atte
 	for (; !result && !tasks.empty(); tasks = tasks.subspan(store_engine_run_step(tasks).size())) {
 		const std::span<struct store_task> step = store_engine_run_step(tasks);
 
-		result = step.front().batch ? store_engine_run_batch_among(engine, step)
+		result = step.front().batch ? store_engine_run_batch_among(engine, a, step)
 		                            : store_engine_run_work_among(engine, a, &step.front());
 	}
 	return result;
@@ -541,6 +572,11 @@ static void store_engine_run_told(struct store_engine *engine, std::span<struct 
 	end.finished(end.arg, tasks);
 }
 
+static bool store_engine_run_is_any_done(std::span<const struct store_task> tasks)
+{
+	return std::any_of(tasks.begin(), tasks.end(), [](const auto &task) { return task.result == 0; });
+}
+
 /* Runs each step by itself after a shared transaction failed. together: store_engine_run_parted, nothing was changed and one
  * step is the cause; CS_EUNKNOWN, the commit was not answered; else the transaction could not begin. A work that
  * returned anything but 0 has changed nothing in any case. */
@@ -550,7 +586,8 @@ static void store_engine_run_apart(struct store_engine *engine, std::span<struct
 	for (std::span<struct store_task> step; !tasks.empty(); tasks = tasks.subspan(step.size())) {
 		step = store_engine_run_step(tasks);
 		if (step.front().batch) {
-			store_engine_run_batch_alone(engine, step, together == CS_EUNKNOWN, end);
+			store_engine_run_batch_alone(
+				engine, step, together == CS_EUNKNOWN && store_engine_run_is_any_done(step), end);
 		} else if (together == store_engine_run_parted ||
 		           (together == CS_EUNKNOWN && step.front().result != 0)) {
 			store_engine_run_work_alone(engine, step, end);

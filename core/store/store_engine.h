@@ -81,8 +81,9 @@ struct store_task {
 /* Runs a CS_WORK_READ, or a CS_WORK_WRITE in a transaction of its own, and sets its result. */
 void store_engine_work(struct store_engine *engine, struct store_task *task);
 /* Runs writes and items in their order, if possible as one transaction. In it, items of one kind that follow each other
- * are one batch, and each work can be undone alone. If the shared transaction fails, each work and each batch gets a
- * transaction of its own; if a batch fails because of one item, each of its items does. Sets each result. Directly
+ * are one batch, and each work, each batch, and each item of a batch that fails can be undone alone. If the shared
+ * transaction fails, each work and each batch gets a transaction of its own; if a batch fails there because of one
+ * item, each of its items does. Sets each result. Directly
  * after each commit calls committed() of its items in order, and then finished(arg, tasks) before the next
  * transaction. */
 void store_engine_run(struct store_engine *engine, std::span<struct store_task> tasks,

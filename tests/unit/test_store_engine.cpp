@@ -501,14 +501,47 @@ static void a_batch_that_repeats_itself_does_not_part_the_others(void **state)
 	assert_stored(f, {"a", "+w"});
 }
 
-static void a_bad_value_among_works_fails_its_own_item_only(void **state)
+static void a_bad_value_among_works_is_undone_alone_and_parts_nobody(void **state)
 {
 	auto *f = static_cast<fixture *>(*state);
 
 	f->player.refused = {"b"};
 	run_batch(f, {"a", "b", "c", "+w"});
+	assert_string_equal(f->player.told.c_str(), "begin ( run3 undo) ( run1 ) ( run1 undo) ( run1 ) ( work ) commit "
+	                                            "committed:a committed:c finished4 ");
 	assert_finished(f, {{"a", 0}, {"b", CS_DB_BAD_VALUE}, {"c", 0}, {"+w", 0}});
 	assert_stored(f, {"a", "c", "+w"});
+	assert_int_equal(f->shared.items, 2);
+	assert_int_equal(f->shared.failures, 1);
+}
+
+static void a_batch_that_fails_costs_its_neighbours_nothing(void **state)
+{
+	auto *f = static_cast<fixture *>(*state);
+
+	f->player.run = {CS_DB_FAILED};
+	run_batch(f, {"a", "b", "+w", "c"});
+	assert_string_equal(f->player.told.c_str(),
+	                    "begin ( run2 undo) ( work ) ( run1 ) commit committed:c finished4 ");
+	assert_finished(f, {{"a", CS_ENOSTORE}, {"b", CS_ENOSTORE}, {"+w", 0}, {"c", 0}});
+	assert_stored(f, {"+w", "c"});
+	assert_int_equal(f->shared.failures, 2);
+}
+
+/* A shared transaction that is run again forgets what the first run found. */
+static void an_item_that_was_undone_in_a_lost_run_is_judged_again(void **state)
+{
+	auto *f = static_cast<fixture *>(*state);
+
+	f->player.run = {CS_DB_BAD_VALUE};
+	f->player.work = {CS_DB_UNKNOWN};
+	run_batch(f, {"a", "+w"});
+	assert_all(f, {"a", "+w"}, 0);
+	f->finished.clear();
+	f->player.run = {CS_DB_BAD_VALUE, CS_DB_BAD_VALUE};
+	f->player.commit = {CS_DB_UNKNOWN};
+	run_batch(f, {"b", "+x"});
+	assert_finished(f, {{"b", CS_DB_BAD_VALUE}, {"+x", CS_EUNKNOWN}});
 }
 
 /* What answered that it changed nothing is run again; it need not be unknown. */
@@ -632,7 +665,9 @@ int main()
 		TEST(a_lock_before_all_is_waited_for_together),
 		TEST(a_full_disk_is_told_to_all_that_share),
 		TEST(a_batch_that_repeats_itself_does_not_part_the_others),
-		TEST(a_bad_value_among_works_fails_its_own_item_only),
+		TEST(a_bad_value_among_works_is_undone_alone_and_parts_nobody),
+		TEST(a_batch_that_fails_costs_its_neighbours_nothing),
+		TEST(an_item_that_was_undone_in_a_lost_run_is_judged_again),
 		TEST(after_a_lost_commit_works_are_unknown_and_messages_run_again),
 		TEST(a_message_of_a_lost_commit_that_was_done_is_stored_once),
 		TEST(what_was_in_a_lost_commit_is_not_refused_as_undone),
