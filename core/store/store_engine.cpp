@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -316,14 +317,61 @@ template <class Body> static int store_engine_run_transaction(struct store_engin
 	return result;
 }
 
-static int store_engine_run_read(struct store_engine *engine, const struct store_task *task)
+/* Whether a result ends the whole transaction. */
+static bool store_engine_run_is_ended_by(int result)
+{
+	return result == CS_DB_RETRY || result == CS_DB_UNKNOWN || result == CS_DB_FULL;
+}
+
+/* A function did not end what it began, or ended what it did not begin. Undoes what can be undone alone, and logs whose
+ * function it was. If it ended the transaction, nobody knows whether that was committed. */
+static int store_engine_run_unended(struct store_engine *engine, struct attempt *a, const struct store_task *task,
+                                    unsigned depth)
+{
+	const char *name = task->self && task->self->declared ? task->self->declared->name : "";
+	const std::string text =
+		std::string("a function for the store did not end its parts of the transaction plugin=") + name;
+	struct cs_db *db = engine->db.get();
+
+	store_engine_log_limited(engine, &engine->shared->failed_limit, text.c_str(), CS_DB_FAILED, "");
+	if (depth == 0)
+		db->driver->rollback(db);
+	while (db->depth > depth && db->driver->rollback_to(db) == CS_DB_OK)
+		;
+	if (db->depth > 0 || depth == 0)
+		return CS_DB_FAILED;
+	a->perhaps_done = true;
+	return CS_DB_UNKNOWN;
+}
+
+/* Calls a function of the task's plugin. */
+template <class Call>
+static int store_engine_run_function(struct store_engine *engine, struct attempt *a, const struct store_task *task,
+                                     Call call)
+{
+	const unsigned depth = engine->db->depth;
+	const int result = call();
+
+	/* It could not end its parts if the database has ended the transaction. */
+	if (engine->db->depth == depth || (depth > 0 && store_engine_run_is_ended_by(result)))
+		return result;
+	return store_engine_run_unended(engine, a, task, depth);
+}
+
+static int store_engine_run_work(struct store_engine *engine, struct attempt *a, const struct store_task *task)
+{
+	return store_engine_run_function(engine, a, task, [&] { return task->fn(engine->db.get(), task->arg); });
+}
+
+static int store_engine_run_read(struct store_engine *engine, struct attempt *a, const struct store_task *task)
 {
 	const int result = store_engine_connect(engine);
 
-	return result == CS_DB_OK ? task->fn(engine->db.get(), task->arg) : result;
+	return result == CS_DB_OK ? store_engine_run_work(engine, a, task) : result;
 }
 
-static int store_engine_run_batch(struct store_engine *engine, std::span<struct store_task> tasks, bool careful)
+static int store_engine_run_batch(struct store_engine *engine, struct attempt *a, std::span<struct store_task> tasks,
+                                  bool careful)
 {
 	std::vector<void *> items(tasks.size());
 
@@ -331,7 +379,9 @@ static int store_engine_run_batch(struct store_engine *engine, std::span<struct 
 		t.result = 0;
 		return t.arg;
 	});
-	const int result = tasks.front().batch->run(engine->db.get(), items.data(), items.size(), careful);
+	const int result = store_engine_run_function(engine, a, &tasks.front(), [&] {
+		return tasks.front().batch->run(engine->db.get(), items.data(), items.size(), careful);
+	});
 
 	if (result == CS_DB_DUPLICATE && careful)
 		store_engine_log_limited(engine, &engine->shared->duplicate_limit,
@@ -389,9 +439,9 @@ void store_engine_work(struct store_engine *engine, struct store_task *task)
 
 	task->result = store_engine_settle(engine, &a, [&](struct attempt *run) {
 		if (task->kind != CS_WORK_WRITE)
-			return store_engine_run_read(engine, task);
-		return store_engine_run_transaction(engine, run,
-		                                    [&](struct cs_db *db) { return task->fn(db, task->arg); });
+			return store_engine_run_read(engine, run, task);
+		return store_engine_run_transaction(
+			engine, run, [&](struct cs_db *) { return store_engine_run_work(engine, run, task); });
 	});
 	if (task->result < 0)
 		engine->shared->failures.fetch_add(1, std::memory_order_relaxed);
@@ -425,7 +475,7 @@ static void store_engine_run_batch_alone(struct store_engine *engine, std::span<
 	};
 	const int result = store_engine_settle(engine, &a, [&](struct attempt *run) {
 		return store_engine_run_transaction(engine, run, [&](struct cs_db *) {
-			return store_engine_run_batch(engine, tasks, run->careful);
+			return store_engine_run_batch(engine, run, tasks, run->careful);
 		});
 	});
 
@@ -448,21 +498,15 @@ static void store_engine_run_work_alone(struct store_engine *engine, std::span<s
 	end.finished(end.arg, task);
 }
 
-/* Whether a result ends the whole transaction. */
-static bool store_engine_run_is_ended_by(int result)
-{
-	return result == CS_DB_RETRY || result == CS_DB_UNKNOWN || result == CS_DB_FULL;
-}
-
 /* Runs one work in a shared transaction. 0: the transaction goes on, whatever the work returned. */
-static int store_engine_run_work_among(struct store_engine *engine, const struct attempt *a, struct store_task *task)
+static int store_engine_run_work_among(struct store_engine *engine, struct attempt *a, struct store_task *task)
 {
 	struct cs_db *db = engine->db.get();
 	int result = db->driver->savepoint(db);
 
 	if (result)
 		return result;
-	result = task->fn(db, task->arg);
+	result = store_engine_run_work(engine, a, task);
 	if (store_engine_run_is_ended_by(result))
 		return result;
 	task->result = result < 0 ? store_engine_final_result(engine, a, result) : result;
@@ -485,7 +529,7 @@ static int store_engine_run_batch_undone(struct store_engine *engine, const stru
 /* Runs one batch in a shared transaction. A duplicate, which comes from a client that repeats a message, does not end
  * the transaction for the others: the batch is run again carefully. If one item may be the cause of another failure,
  * each is run by itself, in their order. 0: the transaction goes on. */
-static int store_engine_run_batch_among(struct store_engine *engine, const struct attempt *a,
+static int store_engine_run_batch_among(struct store_engine *engine, struct attempt *a,
                                         std::span<struct store_task> tasks)
 {
 	struct cs_db *db = engine->db.get();
@@ -493,13 +537,13 @@ static int store_engine_run_batch_among(struct store_engine *engine, const struc
 
 	if (result)
 		return result;
-	result = store_engine_run_batch(engine, tasks, false);
+	result = store_engine_run_batch(engine, a, tasks, false);
 	if (result == CS_DB_DUPLICATE) {
 		result = db->driver->rollback_to(db);
 		if (!result)
 			result = db->driver->savepoint(db);
 		if (!result)
-			result = store_engine_run_batch(engine, tasks, true);
+			result = store_engine_run_batch(engine, a, tasks, true);
 	}
 	if (!result)
 		return db->driver->release(db);
@@ -513,8 +557,7 @@ static int store_engine_run_batch_among(struct store_engine *engine, const struc
 	return result;
 }
 
-static int store_engine_run_steps(struct store_engine *engine, const struct attempt *a,
-                                  std::span<struct store_task> tasks)
+static int store_engine_run_steps(struct store_engine *engine, struct attempt *a, std::span<struct store_task> tasks)
 {
 	int result = 0;
 

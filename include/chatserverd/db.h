@@ -57,6 +57,9 @@ typedef int cs_db_row_fn(void *arg, const struct cs_db_value *columns, size_t co
 /* A connection. The adapter's own struct begins with this member. */
 struct cs_db {
 	const struct cs_db_driver *driver;
+	/* Kept by the adapter: 0; 1 between begin and commit or rollback; and 1 more for each open part. The server looks
+	 * at it after each function of a plugin: one that left it changed is refused and logged. */
+	unsigned depth;
 };
 
 /* The server, as far as an adapter may know it. */
@@ -99,7 +102,7 @@ struct cs_db_driver {
 	/* A part of the open transaction that can be undone alone. Parts may be nested. Each is ended by release, which
 	 * keeps it, or by rollback_to, which undoes it. If one of these does not return OK, the transaction must be
 	 * rolled back; they also fail if the database itself has ended the transaction. A function of cs_host.work or
-	 * cs_host.batch ends all parts that it began before it returns, also if it fails: the server undoes only its own. */
+	 * cs_host.batch ends all parts that it began before it returns, also if it fails. */
 	int (*savepoint)(struct cs_db *db);
 	int (*release)(struct cs_db *db);
 	int (*rollback_to)(struct cs_db *db);

@@ -114,7 +114,7 @@ int mydb_fail(mydb *db, unsigned number, const char *text)
 	         shown.empty() || shown.front() == ' ' ? "" : ": ", static_cast<int>(shown.size()), shown.data());
 	if (result == CS_DB_UNKNOWN || number == 1153)
 		db->dead = true; /* after 1153 the server closes the connection */
-	if (db->begun && (result == CS_DB_RETRY || result == CS_DB_UNKNOWN))
+	if (db->base.depth > 0 && (result == CS_DB_RETRY || result == CS_DB_UNKNOWN))
 		db->lost = result;
 	return result;
 }

@@ -55,8 +55,6 @@ struct mydb {
 	size_t most_bytes = 0; /* the server's max_allowed_packet */
 	int64_t affected = 0;
 	int64_t last_id = 0;
-	bool begun = false; /* between begin and commit or rollback */
-	unsigned parts = 0; /* number of open savepoints */
 	bool dead = false; /* the connection is lost: every call answers CS_DB_UNKNOWN */
 	int lost = 0; /* the transaction must be rolled back: the result of all its calls; or 0 */
 	char message[256] = "";

@@ -90,11 +90,10 @@ static int db_mysql_db_begin(cs_db *base)
 	mydb_thread_enter();
 	if (result)
 		return result;
-	if (db->begun)
+	if (base->depth > 0)
 		return mydb_fail_text(db, "a transaction is open");
 	result = db_mysql_run_text(db, "START TRANSACTION");
-	db->begun = !result;
-	db->parts = 0;
+	base->depth = !result;
 	return result;
 }
 
@@ -103,7 +102,7 @@ static void db_mysql_db_rollback(cs_db *base)
 	mydb *db = db_mysql_of(base);
 
 	mydb_thread_enter();
-	db->begun = false;
+	base->depth = 0;
 	db->lost = 0;
 	if (!db->dead && db_mysql_run_text(db, "ROLLBACK"))
 		db->dead = true;
@@ -117,7 +116,7 @@ static int db_mysql_db_commit(cs_db *base)
 	int result = db_mysql_refusal(db);
 
 	mydb_thread_enter();
-	if (!result && !db->begun)
+	if (!result && base->depth == 0)
 		return mydb_fail_text(db, "no transaction is open");
 	if (!result) {
 		result = db_mysql_run_text(db, "COMMIT");
@@ -128,7 +127,7 @@ static int db_mysql_db_commit(cs_db *base)
 	}
 	if (result)
 		db_mysql_db_rollback(base);
-	db->begun = false;
+	base->depth = 0;
 	return result;
 }
 
@@ -141,7 +140,7 @@ static int db_mysql_run_part(mydb *db, const char *command, unsigned depth)
 	mydb_thread_enter();
 	if (refused)
 		return refused;
-	if (!db->begun)
+	if (db->base.depth == 0)
 		return mydb_fail_text(db, "no transaction is open");
 	snprintf(text, sizeof text, "%s part%u", command, depth);
 	return db_mysql_run_text(db, text);
@@ -149,24 +148,27 @@ static int db_mysql_run_part(mydb *db, const char *command, unsigned depth)
 
 static int db_mysql_db_savepoint(cs_db *base)
 {
-	mydb *db = db_mysql_of(base);
+	const int result = db_mysql_run_part(db_mysql_of(base), "SAVEPOINT", base->depth);
 
-	return db_mysql_run_part(db, "SAVEPOINT", db->parts++);
+	base->depth += !result;
+	return result;
 }
 
 static int db_mysql_db_release(cs_db *base)
 {
-	mydb *db = db_mysql_of(base);
+	const int result = db_mysql_run_part(db_mysql_of(base), "RELEASE SAVEPOINT", base->depth - 1);
 
-	return db_mysql_run_part(db, "RELEASE SAVEPOINT", --db->parts);
+	base->depth -= !result;
+	return result;
 }
 
 /* The savepoint itself stays. It ends with the next one of its depth, or with the transaction. */
 static int db_mysql_db_rollback_to(cs_db *base)
 {
-	mydb *db = db_mysql_of(base);
+	const int result = db_mysql_run_part(db_mysql_of(base), "ROLLBACK TO SAVEPOINT", base->depth - 1);
 
-	return db_mysql_run_part(db, "ROLLBACK TO SAVEPOINT", --db->parts);
+	base->depth -= !result;
+	return result;
 }
 
 static int64_t db_mysql_db_last_id(cs_db *db)

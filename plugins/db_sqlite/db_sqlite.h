@@ -36,7 +36,6 @@ struct sqlite_db {
 	sqlite_handle handle;
 	adapter_cache<sqlite_statement> cache; /* declared after handle, so it is finalized first */
 	int64_t affected = 0;
-	bool begun = false; /* between begin and commit or rollback */
 	int lost = 0; /* the transaction is gone or cannot end: the result of all its calls; or 0 */
 	char message[200] = "";
 };

@@ -70,7 +70,7 @@ static void db_sqlite_db_close(cs_db *db)
  * So they get the same result until the caller has rolled back. */
 static int db_sqlite_note_lost(sqlite_db *db, int result)
 {
-	if (result && db->begun && sqlite3_get_autocommit(db->handle.get()))
+	if (result && db->base.depth > 0 && sqlite3_get_autocommit(db->handle.get()))
 		db->lost = result;
 	return result;
 }
@@ -91,10 +91,10 @@ static int db_sqlite_db_begin(cs_db *base)
 
 	if (db->lost)
 		return db->lost;
-	if (db->begun)
+	if (db->base.depth > 0)
 		return sqlite_fail_text(db, "a transaction is open");
 	const int result = sqlite_run(db, "BEGIN IMMEDIATE", nullptr, 0, nullptr, nullptr);
-	db->begun = !result;
+	db->base.depth = !result;
 	return result;
 }
 
@@ -102,7 +102,7 @@ static void db_sqlite_db_rollback(cs_db *base)
 {
 	sqlite_db *db = db_sqlite_of(base);
 
-	db->begun = false;
+	db->base.depth = 0;
 	db->lost = 0;
 	if (sqlite3_get_autocommit(db->handle.get()))
 		return;
@@ -116,13 +116,13 @@ static int db_sqlite_db_commit(cs_db *base)
 	sqlite_db *db = db_sqlite_of(base);
 	int result = db->lost;
 
-	if (!result && !db->begun)
+	if (!result && db->base.depth == 0)
 		return sqlite_fail_text(db, "no transaction is open");
 	if (!result)
 		result = sqlite_run(db, "COMMIT", nullptr, 0, nullptr, nullptr);
 	if (result)
 		db_sqlite_db_rollback(base);
-	db->begun = false;
+	db->base.depth = 0;
 	return result;
 }
 
@@ -130,7 +130,7 @@ static int db_sqlite_db_run_part(sqlite_db *db, const char *sql)
 {
 	if (db->lost)
 		return db->lost;
-	if (!db->begun)
+	if (db->base.depth == 0)
 		return sqlite_fail_text(db, "no transaction is open");
 	return db_sqlite_note_lost(db, sqlite_run(db, sql, nullptr, 0, nullptr, nullptr));
 }
@@ -138,12 +138,18 @@ static int db_sqlite_db_run_part(sqlite_db *db, const char *sql)
 /* All savepoints may have one name: SQLite uses the innermost one. */
 static int db_sqlite_db_savepoint(cs_db *base)
 {
-	return db_sqlite_db_run_part(db_sqlite_of(base), "SAVEPOINT part");
+	const int result = db_sqlite_db_run_part(db_sqlite_of(base), "SAVEPOINT part");
+
+	base->depth += !result;
+	return result;
 }
 
 static int db_sqlite_db_release(cs_db *base)
 {
-	return db_sqlite_db_run_part(db_sqlite_of(base), "RELEASE part");
+	const int result = db_sqlite_db_run_part(db_sqlite_of(base), "RELEASE part");
+
+	base->depth -= !result;
+	return result;
 }
 
 static int db_sqlite_db_rollback_to(cs_db *base)

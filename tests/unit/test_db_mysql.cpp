@@ -262,6 +262,7 @@ static void parts_nest(void **state)
 
 	assert_int_equal(db->driver->begin(db), CS_DB_OK);
 	assert_int_equal(db->driver->savepoint(db), CS_DB_OK);
+	assert_int_equal(db->depth, 2);
 	assert_int_equal(insert(db, "outer"), CS_DB_OK);
 	assert_int_equal(db->driver->savepoint(db), CS_DB_OK);
 	assert_int_equal(insert(db, "inner"), CS_DB_OK);
@@ -269,9 +270,13 @@ static void parts_nest(void **state)
 	assert_int_equal(number(db, "SELECT count(*) FROM t"), 1);
 	assert_int_equal(db->driver->savepoint(db), CS_DB_OK);
 	assert_int_equal(insert(db, "inner"), CS_DB_OK);
+	assert_int_equal(db->depth, 3);
 	assert_int_equal(db->driver->release(db), CS_DB_OK);
+	assert_int_equal(db->depth, 2);
 	assert_int_equal(db->driver->rollback_to(db), CS_DB_OK);
+	assert_int_equal(db->depth, 1);
 	assert_int_equal(db->driver->commit(db), CS_DB_OK);
+	assert_int_equal(db->depth, 0);
 	assert_int_equal(number(db, "SELECT count(*) FROM t"), 0);
 }
 
@@ -282,6 +287,7 @@ static void a_part_needs_a_transaction(void **state)
 	assert_int_equal(db->driver->savepoint(db), CS_DB_FAILED);
 	assert_int_equal(db->driver->begin(db), CS_DB_OK);
 	assert_int_equal(db->driver->release(db), CS_DB_FAILED);
+	assert_int_equal(db->depth, 1);
 	db->driver->rollback(db);
 	assert_int_equal(db->driver->begin(db), CS_DB_OK);
 	assert_int_equal(db->driver->rollback_to(db), CS_DB_FAILED);

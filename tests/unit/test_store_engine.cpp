@@ -515,6 +515,62 @@ static void a_bad_value_among_works_is_undone_alone_and_parts_nobody(void **stat
 	assert_int_equal(f->shared.failures, 1);
 }
 
+static void a_work_that_leaves_a_part_open_is_refused_and_undone_alone(void **state)
+{
+	auto *f = static_cast<fixture *>(*state);
+
+	f->player.working = [f] {
+		assert_int_equal(driver.savepoint(f->engine.db.get()), 0);
+	};
+	run_batch(f, {"a", "+w", "b"});
+	assert_string_equal(f->player.told.c_str(), "begin ( run1 ) ( work ( undo) undo) ( run1 ) commit "
+	                                            "committed:a committed:b finished3 ");
+	assert_finished(f, {{"a", 0}, {"+w", CS_ENOSTORE}, {"b", 0}});
+	f->player.told.clear();
+	assert_int_equal(run_work(f, CS_WORK_WRITE), CS_ENOSTORE);
+	assert_string_equal(f->player.told.c_str(), "begin work ( undo) rollback ");
+}
+
+/* Nobody can say what of the others it has committed. */
+static void a_work_that_ends_the_transaction_is_told_as_unknown(void **state)
+{
+	auto *f = static_cast<fixture *>(*state);
+
+	f->player.working = [f] {
+		assert_int_equal(driver.commit(f->engine.db.get()), 0);
+	};
+	f->player.run = {0, CS_DB_DUPLICATE};
+	run_batch(f, {"a", "+w"});
+	assert_finished(f, {{"a", 0}, {"+w", CS_EUNKNOWN}});
+	assert_int_equal(run_work(f, CS_WORK_WRITE), CS_EUNKNOWN);
+}
+
+static void a_read_that_leaves_a_transaction_open_is_refused(void **state)
+{
+	auto *f = static_cast<fixture *>(*state);
+
+	f->player.working = [f] {
+		assert_int_equal(driver.begin(f->engine.db.get()), 0);
+	};
+	assert_int_equal(run_work(f, CS_WORK_READ), CS_ENOSTORE);
+	assert_string_equal(f->player.told.c_str(), "work begin rollback ");
+}
+
+/* The database has ended its parts together with the transaction. */
+static void a_work_that_meets_a_deadlock_within_its_part_is_not_blamed(void **state)
+{
+	auto *f = static_cast<fixture *>(*state);
+
+	f->player.work = {CS_DB_RETRY};
+	f->player.working = [f] {
+		assert_int_equal(driver.savepoint(f->engine.db.get()), 0);
+		f->player.working = nullptr;
+	};
+	run_batch(f, {"a", "+w"});
+	assert_all(f, {"a", "+w"}, 0);
+	assert_int_equal(f->shared.failed_limit.next_ms, 0);
+}
+
 static void a_batch_that_fails_costs_its_neighbours_nothing(void **state)
 {
 	auto *f = static_cast<fixture *>(*state);
@@ -666,6 +722,10 @@ int main()
 		TEST(a_full_disk_is_told_to_all_that_share),
 		TEST(a_batch_that_repeats_itself_does_not_part_the_others),
 		TEST(a_bad_value_among_works_is_undone_alone_and_parts_nobody),
+		TEST(a_work_that_leaves_a_part_open_is_refused_and_undone_alone),
+		TEST(a_work_that_ends_the_transaction_is_told_as_unknown),
+		TEST(a_read_that_leaves_a_transaction_open_is_refused),
+		TEST(a_work_that_meets_a_deadlock_within_its_part_is_not_blamed),
 		TEST(a_batch_that_fails_costs_its_neighbours_nothing),
 		TEST(an_item_that_was_undone_in_a_lost_run_is_judged_again),
 		TEST(after_a_lost_commit_works_are_unknown_and_messages_run_again),

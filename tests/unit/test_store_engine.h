@@ -56,17 +56,20 @@ static inline void play_close(struct cs_db *db)
 	delete db;
 }
 
-static inline int play_begin(struct cs_db *)
+static inline int play_begin(struct cs_db *db)
 {
 	playing->told += "begin ";
 	playing->staged.clear();
 	playing->parts.clear();
 	std::this_thread::sleep_for(std::chrono::milliseconds(playing->begin_takes));
-	return next(&playing->begin);
+	const int answer = next(&playing->begin);
+	db->depth = answer == 0;
+	return answer;
 }
 
-static inline int play_commit(struct cs_db *)
+static inline int play_commit(struct cs_db *db)
 {
+	db->depth = 0;
 	const int answer = next(&playing->commit);
 
 	playing->told += "commit ";
@@ -75,31 +78,42 @@ static inline int play_commit(struct cs_db *)
 	return answer;
 }
 
-static inline void play_rollback(struct cs_db *)
+static inline void play_rollback(struct cs_db *db)
 {
+	db->depth = 0;
 	playing->told += "rollback ";
 }
 
-static inline int play_savepoint(struct cs_db *)
+/* The end of savepoint, release and rollback_to. */
+static inline int play_part(struct cs_db *db, int change)
+{
+	const int answer = next(&playing->part);
+
+	if (answer == 0)
+		db->depth += static_cast<unsigned>(change);
+	return answer;
+}
+
+static inline int play_savepoint(struct cs_db *db)
 {
 	playing->told += "( ";
 	playing->parts.push_back(playing->staged.size());
-	return next(&playing->part);
+	return play_part(db, 1);
 }
 
-static inline int play_release(struct cs_db *)
+static inline int play_release(struct cs_db *db)
 {
 	playing->told += ") ";
 	playing->parts.pop_back();
-	return next(&playing->part);
+	return play_part(db, -1);
 }
 
-static inline int play_rollback_to(struct cs_db *)
+static inline int play_rollback_to(struct cs_db *db)
 {
 	playing->told += "undo) ";
 	playing->staged.resize(playing->parts.back());
 	playing->parts.pop_back();
-	return next(&playing->part);
+	return play_part(db, -1);
 }
 
 static inline int play_ended(struct cs_db *)

@@ -222,6 +222,21 @@ static void the_second_loss_of_a_shared_transaction_is_told_too(void **state)
 	assert_all(f, {"a", "+w"}, 0);
 }
 
+static void whose_work_left_a_part_open_is_told(void **state)
+{
+	auto *f = static_cast<fixture *>(*state);
+	const struct cs_plugin plugin = {.name = "careless"};
+
+	f->self.declared = &plugin;
+	f->player.working = [f] {
+		assert_int_equal(driver.savepoint(f->engine.db.get()), 0);
+	};
+	const std::string log = capture_stderr([&] { run_batch(f, {"a", "+w"}); });
+
+	assert_int_equal(count(log, "\n"), 1);
+	assert_int_equal(count(log, "did not end its parts of the transaction plugin=careless connection=test"), 1);
+}
+
 static void a_full_disk_is_told_even_if_it_comes_back_at_once(void **state)
 {
 	auto *f = static_cast<fixture *>(*state);
@@ -261,6 +276,7 @@ int main(void)
 		TEST_LOG(an_open_that_began_before_the_return_is_not_told_after_it),
 		TEST_LOG(what_is_lost_after_the_return_is_told),
 		TEST_LOG(the_second_loss_of_a_shared_transaction_is_told_too),
+		TEST_LOG(whose_work_left_a_part_open_is_told),
 		TEST_LOG(a_full_disk_is_told_even_if_it_comes_back_at_once),
 	};
 
