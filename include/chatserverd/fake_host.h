@@ -3,9 +3,9 @@
  * libchatserverd-test.a: cc test.c $(pkg-config --cflags --libs chatserverd-test).
  *
  * Everything runs on the caller's thread, and nothing runs by itself: time stands still until cs_fake_host_fire. There
- * is one worker and no database, so a plugin's work gets a NULL db. A mistake of the test (no such connection, a frame
- * that is no JSON object or whose msgid has no handler, a frame of a connection that is still pending) ends the process
- * with a message. Returned texts live until the next call with the same host. */
+ * is one worker and no database, so work on one is refused with CS_ENOSTORE. A mistake of the test (no such connection,
+ * a frame that is no JSON object or whose msgid has no handler) ends the process with a message. Returned texts live
+ * until the next call with the same host. */
 #ifndef CHATSERVERD_FAKE_HOST_H
 #define CHATSERVERD_FAKE_HOST_H
 
@@ -38,7 +38,7 @@ cs_conn cs_fake_host_connect(struct cs_fake_host *host, cs_account account, cons
 void cs_fake_host_end(struct cs_fake_host *host, cs_conn conn);
 /* Gives the frame to the hooks and the handler of its msgid, after the checks that its route demands. Then runs the
  * plugin's work, routed data and posts until none is left. Returns the handler's verdict; CS_REJECT if a check or a
- * hook refused it; CS_PENDING while a hook has it. */
+ * hook refused it; CS_PENDING while a hook has it, or while it waits because the connection is pending. */
 int cs_fake_host_frame(struct cs_fake_host *host, cs_conn conn, const char *json);
 /* 1 while a handler or a hook has left a request pending. */
 int cs_fake_host_is_pending(struct cs_fake_host *host, cs_conn conn);

@@ -244,7 +244,8 @@ struct cs_host {
 	 * handler can write `return host->refuse(...)`. */
 	int (*refuse)(struct cs_self *self, cs_conn conn, const struct cs_request *request, int wire_errno,
 	              const char *format, ...) CS_PRINTF(5, 6);
-	/* Refuses for a negative result of work, batch or claim: BUSY, UNAVAILABLE or GOING_AWAY. */
+	/* Refuses for a negative result of work, batch or claim: BUSY, UNAVAILABLE, GOING_AWAY, or BAD_FRAME if the
+	 * store cannot hold a value (CS_DB_BAD_VALUE). */
 	int (*refuse_result)(struct cs_self *self, cs_conn conn, const struct cs_request *request, int result);
 
 	/* ---- connections */

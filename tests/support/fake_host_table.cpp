@@ -148,6 +148,8 @@ static int table_work(cs_self *self, cs_conn conn, cs_work_kind kind, cs_work_fn
 	job.forced = fault_take(host, static_cast<fake_fault_place>(kind), &at_call);
 	if (at_call)
 		return job.forced;
+	if (kind != CS_WORK_HASH && !host->db && job.forced == 0)
+		return CS_ENOSTORE;
 	job.self = self_of(self);
 	job.conn = conn;
 	job.work = kind;
@@ -170,6 +172,8 @@ static int table_batch(cs_self *self, const cs_batch *batch, uint64_t key, void 
 	job.forced = fault_take(host, FAKE_BATCH, &at_call);
 	if (at_call)
 		return job.forced;
+	if (!host->db && job.forced == 0)
+		return CS_ENOSTORE;
 	job.kind = FAKE_JOB_BATCH;
 	job.self = self_of(self);
 	job.batch = batch;

@@ -181,18 +181,19 @@ static void world_meet(struct world *w, void *state)
 	w->self = w->p->self;
 }
 
-static int world_open_fake(void **state)
+static int world_open_fake(void **state, bool has_database)
 {
 	auto w = std::make_unique<struct world>();
 
 	w->fake = fake_host_open();
-	fake_host_open_db(w->fake.get());
+	if (has_database)
+		fake_host_open_db(w->fake.get());
 	world_meet(w.get(), fake_self_state(fake_host_add(w->fake.get(), &player_plugin)));
 	*state = w.release();
 	return 0;
 }
 
-static int world_open_real(void **state)
+static int world_open_real(void **state, bool has_database)
 {
 	const struct store_conf conf = {
 		.driver = "", .readers = 1, .writers = 1, .hashers = 1, .queue = 100, .queue_bytes = 1 << 20};
@@ -200,7 +201,8 @@ static int world_open_real(void **state)
 	struct cs_error e = {};
 
 	test_store_make(&w->database);
-	if (store_open(&w->store, &conf, w->database.driver, w->database.conf.memory.data(), "test", nullptr, &e) != 0)
+	if (store_open(&w->store, &conf, has_database ? w->database.driver : nullptr, w->database.conf.memory.data(),
+	               "test", nullptr, &e) != 0)
 		check_fail(std::source_location::current(), "%s", e.text);
 	w->f = worker_fixture_make_of(&player_plugin);
 	w->f->shared.store = w->store.get();
@@ -208,6 +210,26 @@ static int world_open_real(void **state)
 	world_meet(w.get(), w->f->worker->instances[0]->state);
 	*state = w.release();
 	return 0;
+}
+
+static int world_open_fake_alone(void **state)
+{
+	return world_open_fake(state, false);
+}
+
+static int world_open_real_alone(void **state)
+{
+	return world_open_real(state, false);
+}
+
+static int world_open_fake_whole(void **state)
+{
+	return world_open_fake(state, true);
+}
+
+static int world_open_real_whole(void **state)
+{
+	return world_open_real(state, true);
 }
 
 static int world_close(void **state)
@@ -791,6 +813,17 @@ static void items_are_committed_and_done_once_whatever_their_batch_needs(void **
 	world_expect(w, "run careful committed done:0 ");
 }
 
+static void without_a_database_only_hashing_works(void **state)
+{
+	static const struct cs_batch batch = {"test", batch_run, nullptr, batch_done, {}};
+	struct world *w = world_of(state);
+
+	for (const enum cs_work_kind kind : {CS_WORK_READ, CS_WORK_WRITE})
+		assert_int_equal(w->host->work(w->self, 0, kind, store_count, store_done, nullptr), CS_ENOSTORE);
+	assert_int_equal(w->host->batch(w->self, &batch, 1, w->p, 1), CS_ENOSTORE);
+	world_work(w, CS_WORK_HASH, store_hash, 0, "done:5 ");
+}
+
 /* ---- time, descriptors, posts */
 
 static void clocks_do_not_go_back(void **state)
@@ -883,30 +916,41 @@ static void posts_of_a_thread_are_called_in_its_order(void **state)
 	world_expect(w, "a b a ");
 }
 
-#define FAKE(name) cmocka_unit_test_setup_teardown(name, world_open_fake, world_close)
-#define REAL(name) cmocka_unit_test_setup_teardown(name, world_open_real, world_close)
-/* X is FAKE or REAL. */
-#define PROMISES(X)                                                                                                    \
-	X(the_members_of_a_frame_are_read_by_their_type), X(routes_ask_for_a_login_and_the_own_id),                    \
-		X(answers_need_a_req_and_refusals_do_not), X(results_are_refused_by_what_the_client_can_do),           \
-		X(what_is_an_object_is_sent_with_its_tail_and_counted), X(a_connection_that_has_ended_is_refused),     \
-		X(closing_writes_what_is_queued_and_ends_the_connection_later),                                        \
-		X(times_of_silence_are_not_below_zero), X(a_peer_has_a_name_and_a_network),                            \
-		X(nothing_is_dispatched_behind_a_pending_request_until_finish),                                        \
-		X(hooks_judge_by_their_order_before_the_handler), X(a_frame_waits_for_the_verdict_of_a_hook),          \
-		X(a_frame_whose_session_ends_before_the_verdict_is_refused),                                           \
-		X(a_session_is_opened_once_its_login_was_answered), X(claims_that_cannot_be_are_told_later),           \
-		X(a_kick_ends_the_older_session_first), X(a_logout_ends_the_session_later_and_leaves_the_connection),  \
-		X(presence_is_told_later), X(data_is_routed_to_sessions_and_to_all_in_order),                          \
-		X(works_are_done_with_the_result_of_their_function),                                                   \
-		X(items_are_committed_and_done_once_whatever_their_batch_needs), X(clocks_do_not_go_back),             \
-		X(timers_are_called_once_or_until_they_are_deleted), X(a_descriptor_is_watched_until_it_is_given_up),  \
-		X(what_cannot_be_watched_is_refused), X(posts_of_a_thread_are_called_in_its_order)
+#define X(name, host) cmocka_unit_test_setup_teardown(name, world_open_##host, world_close)
+/* host: fake or real. */
+#define PROMISES(host)                                                                                                 \
+	X(the_members_of_a_frame_are_read_by_their_type, host##_whole),                                                \
+		X(routes_ask_for_a_login_and_the_own_id, host##_whole),                                                \
+		X(answers_need_a_req_and_refusals_do_not, host##_whole),                                               \
+		X(results_are_refused_by_what_the_client_can_do, host##_whole),                                        \
+		X(what_is_an_object_is_sent_with_its_tail_and_counted, host##_whole),                                  \
+		X(a_connection_that_has_ended_is_refused, host##_whole),                                               \
+		X(closing_writes_what_is_queued_and_ends_the_connection_later, host##_whole),                          \
+		X(times_of_silence_are_not_below_zero, host##_whole),                                                  \
+		X(a_peer_has_a_name_and_a_network, host##_whole),                                                      \
+		X(nothing_is_dispatched_behind_a_pending_request_until_finish, host##_whole),                          \
+		X(hooks_judge_by_their_order_before_the_handler, host##_whole),                                        \
+		X(a_frame_waits_for_the_verdict_of_a_hook, host##_whole),                                              \
+		X(a_frame_whose_session_ends_before_the_verdict_is_refused, host##_whole),                             \
+		X(a_session_is_opened_once_its_login_was_answered, host##_whole),                                      \
+		X(claims_that_cannot_be_are_told_later, host##_whole),                                                 \
+		X(a_kick_ends_the_older_session_first, host##_whole),                                                  \
+		X(a_logout_ends_the_session_later_and_leaves_the_connection, host##_whole),                            \
+		X(presence_is_told_later, host##_whole),                                                               \
+		X(data_is_routed_to_sessions_and_to_all_in_order, host##_whole),                                       \
+		X(works_are_done_with_the_result_of_their_function, host##_whole),                                     \
+		X(items_are_committed_and_done_once_whatever_their_batch_needs, host##_whole),                         \
+		X(clocks_do_not_go_back, host##_whole),                                                                \
+		X(timers_are_called_once_or_until_they_are_deleted, host##_whole),                                     \
+		X(a_descriptor_is_watched_until_it_is_given_up, host##_whole),                                         \
+		X(what_cannot_be_watched_is_refused, host##_whole),                                                    \
+		X(posts_of_a_thread_are_called_in_its_order, host##_whole),                                            \
+		X(without_a_database_only_hashing_works, host##_alone)
 
 int main(void)
 {
 	log_set_level(static_cast<enum cs_log_level>(-1));
-	const struct CMUnitTest server[] = {PROMISES(REAL)}, fake[] = {PROMISES(FAKE)};
+	const struct CMUnitTest server[] = {PROMISES(real)}, fake[] = {PROMISES(fake)};
 
 	return cmocka_run_group_tests_name("the server's table", server, nullptr, nullptr) +
 	       cmocka_run_group_tests_name("the fake host", fake, nullptr, nullptr);
