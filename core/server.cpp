@@ -226,6 +226,7 @@ static int server_open_signals(struct server *s, struct cs_error *e)
 static int server_open_shared(struct server *s, struct cs_error *)
 {
 	s->shared.sessions = &s->sessions;
+	s->shared.topics = &s->topics;
 	s->shared.throttle = &s->throttle;
 	s->shared.conn_calls = &plugin_conn_calls;
 	s->shared.bus_calls = &session_bus_calls;

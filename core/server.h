@@ -21,6 +21,7 @@
 #include "core/plugin/dispatch.h"
 #include "core/plugin/plugin.h"
 #include "core/session/session.h"
+#include "core/session/topic.h"
 #include "core/store/store.h"
 
 /* The options of the command line. */
@@ -66,6 +67,7 @@ struct server {
 	bus_ptr bus; /* null: this node is alone */
 	struct loop main;
 	struct session_table sessions;
+	struct topic_table topics;
 	struct throttle throttle;
 	struct worker_shared shared;
 	admin_ptr admin;

@@ -3,6 +3,7 @@
 #ifndef CORE_INSTANCE_H
 #define CORE_INSTANCE_H
 
+#include <atomic>
 #include <mutex>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct cs_self {
 	bool started = false;
 	std::vector<struct cs_timer *> timers; /* alive ones; freed with the instance */
 	std::vector<struct cs_watch *> watches; /* live ones, too */
+	std::atomic<bool> every_topic = false; /* subscribed to topic 0; written by its worker */
 	std::mutex mutex; /* guards posts_ended, which only the instance's own thread reads without it */
 	bool posts_ended = false; /* the worker has stopped */
 	int64_t verdict_told = 0, frame_told = 0; /* when its last mistake of this kind was logged, in ms */

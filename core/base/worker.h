@@ -27,6 +27,7 @@ struct listener;
 struct session_table;
 struct store;
 struct throttle;
+struct topic_table;
 
 /* Of the net room. */
 struct conn_table_deleter {
@@ -43,6 +44,7 @@ inline constexpr const char *const worker_no_words[] = {nullptr};
 struct worker_shared {
 	std::vector<std::unique_ptr<struct worker>> workers;
 	struct session_table *sessions = nullptr;
+	struct topic_table *topics = nullptr;
 	struct throttle *throttle = nullptr;
 	const struct conn_calls *conn_calls = nullptr;
 	const struct bus_calls *bus_calls = nullptr;
@@ -74,7 +76,9 @@ struct worker {
 	std::vector<std::unique_ptr<struct cs_self>> instances; /* by plugin, in the order of start */
 	/* By msgid; 0: frames without a known msgid. Filled by dispatch_open before the worker runs. */
 	std::unordered_map<uint32_t, std::unique_ptr<struct route_counters>> counters;
-	std::atomic<size_t> casual_bytes = 0; /* of the casual data that waits in its loop, see route.cpp */
+	std::array<std::atomic<size_t>, 3> routed_bytes =
+		{}; /* of parcels that wait in its loop, by class; see route.cpp */
+	std::atomic<bool> missed = false; /* parcels were dropped; a post that tells its instances is on its way */
 	bool draining = false;
 	struct call_mark call; /* the call that its thread is in */
 	std::unordered_set<struct claim *> claims; /* under way; used by host_claim only */

@@ -7,11 +7,11 @@
 #define CORE_BUS_H
 
 #include <memory>
-#include <string_view>
 
 #include <chatserverd/bus.h>
 
 struct bus;
+struct bus_parcel;
 struct worker_shared;
 struct bus_deleter {
 	void operator()(struct bus *b) const;
@@ -30,10 +30,9 @@ struct bus_counters {
 /* Functions of the rooms above for data and events of the adapter: a constant table, made by session_bus.cpp of the
  * session room; worker_shared points to it. Bus thread. */
 struct bus_calls {
-	/* Data of a plugin, for the instance that holds the account's session; account 0: for every instance on this
-	 * node. 0; CS_ENOENT: the account has no session here; CS_EINVAL: no plugin has the name. */
-	int (*arrived)(struct worker_shared *shared, std::string_view plugin, cs_account account,
-	               std::string_view data);
+	/* A parcel for the instance that holds the account's session, or for all that have subscribed to the topic. 0;
+	 * CS_ENOENT: the account has no session here; CS_EINVAL: no plugin has the name and the version. */
+	int (*arrived)(struct worker_shared *shared, const struct bus_parcel *parcel);
 	/* The peer of the account's session, here or on another node, has answered a probe. */
 	void (*proved)(struct worker_shared *shared, cs_account account);
 	/* Contracts of the same names in cs_bus_host. */
@@ -68,13 +67,13 @@ void bus_release(struct bus *b, cs_account account, cs_conn conn);
 void bus_presence(struct bus *b, const cs_account *accounts, unsigned char *online, size_t count, struct loop *to,
                   bus_done_fn *done, void *arg);
 
-/* Sends a plugin's data to an account on another node, or to all other nodes. flags: enum cs_route_data_flag.
- * CS_ENOENT: the bus is away, or too much waits for its thread. CS_ROUTE_CASUAL is dropped first, then the rest, and
- * the other nodes are told to look at the store. */
-struct cs_self;
-[[nodiscard]] int bus_send(struct bus *b, const struct cs_self *self, cs_account to, const void *data, size_t size,
+/* Sends a plugin's parcel to an account on another node, or to all other nodes for those that have subscribed to the
+ * topic. flags: enum cs_route_data_flag. CS_ENOENT: the bus is away, or too much waits for its thread. CS_ROUTE_CASUAL is
+ * dropped first, then the rest, and the other nodes are told to look at the store. */
+[[nodiscard]] int bus_send(struct bus *b, const struct cs_self *self, cs_account to, const struct cs_parcel *parcel,
                            unsigned flags);
-void bus_send_all(struct bus *b, const struct cs_self *self, const void *data, size_t size, unsigned flags);
+void bus_send_all(struct bus *b, const struct cs_self *self, uint64_t topic, const struct cs_parcel *parcel,
+                  unsigned flags);
 
 /* Tells the node that asked for a probe that the peer of the account's session here has answered. */
 void bus_send_proof(struct bus *b, cs_bus_address to, cs_account account);

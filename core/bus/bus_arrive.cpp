@@ -38,15 +38,15 @@ static void bus_log_oddity(struct bus *b, const char *why, size_t size)
 static void bus_log_stranger(struct bus *b, std::string_view name)
 {
 	if (!b->stranger_logged)
-		log_warning("another node has a plugin that this one has not; what it sends is dropped "
-		            "plugin=%.*s",
+		log_warning("another node has a plugin that this one has not, or not in this version; what it sends "
+		            "is dropped plugin=%.*s",
 		            static_cast<int>(name.size()), name.data());
 	b->stranger_logged = true;
 }
 
 static bool bus_take_data(struct bus *b, const struct bus_parcel *p)
 {
-	const int result = b->shared->bus_calls->arrived(b->shared, p->plugin, p->account, p->data);
+	const int result = b->shared->bus_calls->arrived(b->shared, p);
 
 	if (result == CS_EINVAL)
 		bus_log_stranger(b, p->plugin);
@@ -69,7 +69,7 @@ void bus_on_arrived(void *core, const void *data, size_t size)
 	if (bus_parcel_decode({static_cast<const char *>(data), size}, &parcel, &why))
 		bus_log_oddity(b, why, size);
 	else if (parcel.kind == BUS_PARCEL_PROOF)
-		good = bus_take_proof(b, parcel.account);
+		good = bus_take_proof(b, parcel.to);
 	else
 		good = bus_take_data(b, &parcel);
 	(good ? &b->received : &b->dropped)->fetch_add(1, std::memory_order_relaxed);

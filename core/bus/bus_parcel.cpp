@@ -1,93 +1,74 @@
 /* SPDX-License-Identifier: MIT
- * The form in which a plugin's data travels between nodes: a fixed head, the plugin's name, the data. */
+ * The form in which a plugin's parcel travels between nodes: the envelope, the plugin's name, the parcel's head and
+ * body. */
 #include "core/bus/bus_parcel.h"
 
 #include <cstring>
 
 #include <endian.h>
 
-/* Numbers have their low byte first: nodes may be machines of different kinds. */
-struct bus_parcel_head {
-	char magic[4];
-	uint8_t version;
-	uint8_t kind;
-	uint8_t name_size;
-	uint8_t reserved;
-	uint64_t account;
-};
-static_assert(sizeof(struct bus_parcel_head) == 16, "no padding: every byte is sent");
-
-static constexpr char bus_parcel_magic[4] = {'C', 'S', 'B', 'P'};
-static constexpr uint8_t bus_parcel_version = 3;
+static_assert(sizeof(struct cs_envelope) == 16, "no padding: every byte is sent");
 
 std::string bus_parcel_encode(const struct bus_parcel *p)
 {
-	struct bus_parcel_head head = {};
+	const size_t size = sizeof(struct cs_envelope) + p->plugin.size() + p->head.size() + p->body.size();
+	const struct cs_envelope envelope = {
+		.size = htole32(static_cast<uint32_t>(size)),
+		.kind = static_cast<uint8_t>(p->kind | (p->flags & CS_ROUTE_CASUAL ? CS_ENVELOPE_CASUAL : 0)),
+		.version = static_cast<uint8_t>(p->version),
+		.name_size = static_cast<uint8_t>(p->plugin.size()),
+		.head_size = static_cast<uint8_t>(p->head.size()),
+		.to = htole64(p->to),
+	};
 	std::string bytes;
 
-	memcpy(head.magic, bus_parcel_magic, sizeof head.magic);
-	head.version = bus_parcel_version;
-	head.kind = p->kind;
-	head.name_size = static_cast<uint8_t>(p->plugin.size());
-	head.account = htole64(p->account);
-	bytes.reserve(sizeof head + p->plugin.size() + p->data.size());
-	bytes.append(reinterpret_cast<const char *>(&head), sizeof head);
-	bytes.append(p->plugin).append(p->data);
-	return bytes;
+	bytes.reserve(size);
+	bytes.append(reinterpret_cast<const char *>(&envelope), sizeof envelope);
+	return bytes.append(p->plugin).append(p->head).append(p->body);
 }
 
-/* The mistake in a head; null: none. */
-static const char *bus_parcel_check_head(const struct bus_parcel_head *head)
+static bool bus_parcel_is_account(uint64_t to)
 {
-	if (memcmp(head->magic, bus_parcel_magic, sizeof head->magic) != 0)
-		return "not a message of a node";
-	if (head->version != bus_parcel_version)
-		return "another version";
-	if (head->reserved != 0)
-		return "reserved bits are set";
-	return nullptr;
+	return to >= 1 && to <= CS_INTEGER_MAX;
 }
 
-/* Each kind needs its own form of address. */
-static const char *bus_parcel_check_address(const struct bus_parcel_head *head)
+/* The mistake; null: none. size_behind: of what follows the envelope. */
+static const char *bus_parcel_check(const struct cs_envelope *envelope, size_t size_behind)
 {
-	const bool is_account = head->account >= 1 && head->account <= CS_INTEGER_MAX;
+	const unsigned kind = envelope->kind & ~CS_ENVELOPE_CASUAL;
+	const size_t named = static_cast<size_t>(envelope->name_size) + envelope->head_size;
 
-	switch (head->kind) {
-	case BUS_PARCEL_ACCOUNT:
-	case BUS_PARCEL_PROOF: return is_account ? nullptr : "bad account";
-	case BUS_PARCEL_ALL: return head->account == 0 ? nullptr : "an address where none belongs";
-	default: return "unknown kind";
-	}
-}
-
-static bool bus_parcel_has_good_name(const struct bus_parcel_head *head, size_t size_behind)
-{
-	if (head->kind == BUS_PARCEL_PROOF)
-		return head->name_size == 0 && size_behind == 0;
-	return head->name_size != 0 && head->name_size <= size_behind;
+	if (kind < BUS_PARCEL_ACCOUNT || kind > BUS_PARCEL_PROOF)
+		return "unknown kind";
+	if (kind != BUS_PARCEL_ALL && !bus_parcel_is_account(envelope->to))
+		return "bad account";
+	if (kind == BUS_PARCEL_PROOF)
+		return size_behind == 0 ? nullptr : "a proof with data";
+	return envelope->name_size != 0 && named <= size_behind ? nullptr : "bad plugin name";
 }
 
 int bus_parcel_decode(std::string_view bytes, struct bus_parcel *p_r, const char **why_r)
 {
-	struct bus_parcel_head head;
+	struct cs_envelope envelope;
 
-	*why_r = "too short";
-	if (bytes.size() < sizeof head)
+	*why_r = "bad size";
+	if (bytes.size() < sizeof envelope)
 		return CS_EINVAL;
-	memcpy(&head, bytes.data(), sizeof head);
-	head.account = le64toh(head.account);
-	bytes.remove_prefix(sizeof head);
-	*why_r = bus_parcel_check_head(&head);
-	if (!*why_r)
-		*why_r = bus_parcel_check_address(&head);
-	if (!*why_r && !bus_parcel_has_good_name(&head, bytes.size()))
-		*why_r = "bad plugin name";
+	memcpy(&envelope, bytes.data(), sizeof envelope);
+	envelope.to = le64toh(envelope.to);
+	if (le32toh(envelope.size) != bytes.size())
+		return CS_EINVAL;
+	bytes.remove_prefix(sizeof envelope);
+	*why_r = bus_parcel_check(&envelope, bytes.size());
 	if (*why_r)
 		return CS_EINVAL;
-	p_r->kind = static_cast<enum bus_parcel_kind>(head.kind);
-	p_r->plugin = bytes.substr(0, head.name_size);
-	p_r->account = head.account;
-	p_r->data = bytes.substr(head.name_size);
+	p_r->kind = static_cast<enum bus_parcel_kind>(envelope.kind & ~CS_ENVELOPE_CASUAL);
+	p_r->flags = envelope.kind & CS_ENVELOPE_CASUAL ? CS_ROUTE_CASUAL : 0;
+	p_r->version = envelope.version;
+	p_r->plugin = bytes.substr(0, envelope.name_size);
+	p_r->to = envelope.to;
+	bytes.remove_prefix(envelope.name_size);
+	p_r->head = bytes.substr(0, envelope.head_size);
+	p_r->body = bytes.substr(envelope.head_size);
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Sends plugins' data to other nodes: packs it, and limits how much waits for the bus thread. */
+ * Sends plugins' parcels to other nodes: packs them, and limits how much waits for the bus thread. */
 #include <memory>
 
 #include "core/base/instance.h"
@@ -62,64 +62,52 @@ static int bus_drop_full(struct bus *b, unsigned flags)
 	return bus_drop(b);
 }
 
-static std::unique_ptr<struct bus_call> bus_pack(struct bus *b, void (*run)(struct bus_call *call),
-                                                 const struct cs_self *self, struct bus_parcel *parcel)
-{
-	auto call = bus_call_make(b, run, CS_ENOENT);
-
-	parcel->plugin = self->declared->name;
-	call->bytes = bus_parcel_encode(parcel);
-	call->charge = sizeof *call + call->bytes.size();
-	return call;
-}
-
 static void bus_run_send(struct bus_call *call)
 {
 	struct bus *b = call->bus;
 
 	bus_note_sent(b);
-	b->driver->send(b->handle, call->session.account, call->bytes.data(), call->bytes.size(), nullptr, nullptr);
+	if (call->session.account != 0)
+		b->driver->send(b->handle, call->session.account, call->bytes.data(), call->bytes.size(), nullptr,
+		                nullptr);
+	else
+		b->driver->send_all(b->handle, call->bytes.data(), call->bytes.size());
 	bus_call_free(call);
 }
 
-int bus_send(struct bus *b, const struct cs_self *self, cs_account to, const void *data, size_t size, unsigned flags)
+/* to: account or topic. */
+static int bus_send_parcel(struct bus *b, const struct cs_self *self, enum bus_parcel_kind kind, uint64_t to,
+                           const struct cs_parcel *parcel, unsigned flags)
 {
-	struct bus_parcel parcel {
-		.kind = BUS_PARCEL_ACCOUNT, .account = to, .data = { static_cast<const char *>(data), size }
+	const struct bus_parcel p {
+		.kind = kind, .flags = flags, .version = self->declared->parcel_version, .plugin = self->declared->name,
+		.to = to, .head = {static_cast<const char *>(parcel->head), parcel->head_size},
+		.body = parcel->body ? std::string_view(parcel->body->bytes, parcel->body->size) : std::string_view()
 	};
 
 	if (bus_address(b) == 0)
 		return bus_drop(b);
-	if (!bus_has_room(b, size, flags))
+	if (!bus_has_room(b, p.head.size() + p.body.size(), flags))
 		return bus_drop_full(b, flags);
-	auto call = bus_pack(b, bus_run_send, self, &parcel);
+	auto call = bus_call_make(b, bus_run_send, CS_ENOENT);
 
-	call->session.account = to;
+	call->session.account = kind == BUS_PARCEL_ACCOUNT ? to : 0;
+	call->flags = flags;
+	call->bytes = bus_parcel_encode(&p);
+	call->charge = sizeof *call + call->bytes.size();
 	bus_call_post(std::move(call));
 	return 0;
 }
 
-static void bus_run_send_all(struct bus_call *call)
+int bus_send(struct bus *b, const struct cs_self *self, cs_account to, const struct cs_parcel *parcel, unsigned flags)
 {
-	struct bus *b = call->bus;
-
-	bus_note_sent(b);
-	b->driver->send_all(b->handle, call->bytes.data(), call->bytes.size());
-	bus_call_free(call);
+	return bus_send_parcel(b, self, BUS_PARCEL_ACCOUNT, to, parcel, flags);
 }
 
-void bus_send_all(struct bus *b, const struct cs_self *self, const void *data, size_t size, unsigned flags)
+void bus_send_all(struct bus *b, const struct cs_self *self, uint64_t topic, const struct cs_parcel *parcel,
+                  unsigned flags)
 {
-	struct bus_parcel parcel {
-		.kind = BUS_PARCEL_ALL, .data = { static_cast<const char *>(data), size }
-	};
-
-	if (bus_address(b) == 0)
-		(void)bus_drop(b);
-	else if (!bus_has_room(b, size, flags))
-		(void)bus_drop_full(b, flags);
-	else
-		bus_call_post(bus_pack(b, bus_run_send_all, self, &parcel));
+	(void)bus_send_parcel(b, self, BUS_PARCEL_ALL, topic, parcel, flags);
 }
 
 static void bus_run_send_proof(struct bus_call *call)
@@ -134,7 +122,7 @@ static void bus_run_send_proof(struct bus_call *call)
 void bus_send_proof(struct bus *b, cs_bus_address to, cs_account account)
 {
 	const struct bus_parcel parcel {
-		.kind = BUS_PARCEL_PROOF, .account = account
+		.kind = BUS_PARCEL_PROOF, .to = account
 	};
 	auto call = bus_call_make(b, bus_run_send_proof, 0);
 

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "core/base/log.h"
+#include "core/base/shared.h"
 #include "core/base/worker.h"
 #include "core/net/conn.h"
 #include "core/net/frame.h"
@@ -328,4 +329,8 @@ const struct cs_host host_table = {
 	.tree = frame_get_tree,
 	.want_words = host_want_words,
 	.monotonic = worker_monotonic_ms,
+	.share = shared_make,
+	.unshare = shared_drop,
+	.subscribe = route_subscribe,
+	.unsubscribe = route_unsubscribe,
 };

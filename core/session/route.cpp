@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The way of a plugin's data to its instances: one flat copy for all workers, freed by its last reader; and the choice
- * between this node and the bus. */
+ * The way of a plugin's parcels to its instances: one copy of the head for all workers, a reference to the body, both
+ * given up by the last reader; and the choice between this node and the bus. */
 #include "core/session/route.h"
 
 #include <atomic>
@@ -8,57 +8,76 @@
 #include <cstring>
 #include <new>
 
+#include "core/base/shared.h"
 #include "core/base/worker.h"
 #include "core/bus/bus.h"
+#include "core/bus/bus_parcel.h"
 #include "core/net/conn.h"
 #include "core/session/session.h"
+#include "core/session/session_bus.h"
+#include "core/session/topic.h"
 
-struct route_parcel;
+/* Parcels that are counted in their worker while they wait: nobody who sends them has to wait, so without a bound they
+ * could fill the memory of a worker that is busy. */
+enum route_class {
+	ROUTE_OWN, /* of this node, made good: the senders wait for the store. Not counted */
+	ROUTE_CASUAL, /* nobody makes it good */
+	ROUTE_ARRIVED /* of another node, made good */
+};
 
-/* The part of a parcel for one worker. */
+static constexpr size_t route_most[] = {0, 8 * 1024 * 1024, 16 * 1024 * 1024}; /* bytes that wait for one worker */
+
+struct route_pack;
+
+/* The part of a pack for one worker. */
 struct route_item {
-	struct route_parcel *parcel;
+	struct route_pack *pack;
 	struct worker *worker;
 	cs_conn conn; /* 0: to the instance, not to a session */
 	cs_account account;
 };
 
-/* One allocation: this struct, then count items, then the data. */
-struct route_parcel {
+/* A parcel for several workers. One allocation: this struct, then count items, then the head. */
+struct route_pack {
 	std::atomic<unsigned> readers;
 	unsigned plugin;
-	size_t size;
 	unsigned count;
-	bool casual; /* counted in worker.casual_bytes */
+	enum route_class counted;
+	struct cs_parcel parcel;
 };
 
-static struct route_item *route_items(struct route_parcel *p)
+static struct route_item *route_items(struct route_pack *p)
 {
 	return reinterpret_cast<struct route_item *>(p + 1);
 }
 
-static const void *route_data(struct route_parcel *p)
+static size_t route_size(const struct cs_parcel *parcel)
 {
-	return route_items(p) + p->count;
+	return parcel->head_size + (parcel->body ? parcel->body->size : 0);
 }
 
-static struct route_parcel *route_pack(unsigned plugin, const void *data, size_t size, unsigned count, unsigned flags)
+static struct route_pack *route_pack_make(unsigned plugin, const struct cs_parcel *parcel, unsigned count,
+                                          enum route_class counted)
 {
-	void *memory = malloc(sizeof(struct route_parcel) + count * sizeof(struct route_item) + size);
+	void *memory = malloc(sizeof(struct route_pack) + count * sizeof(struct route_item) + parcel->head_size);
 
 	if (!memory)
 		abort();
-	auto *p = new (memory) route_parcel{count, plugin, size, count, (flags & CS_ROUTE_CASUAL) != 0};
+	auto *p = new (memory) route_pack{count, plugin, count, counted, *parcel};
 
-	if (size > 0)
-		memcpy(const_cast<void *>(route_data(p)), data, size);
+	p->parcel.head = route_items(p) + count;
+	if (parcel->head_size > 0)
+		memcpy(route_items(p) + count, parcel->head, parcel->head_size);
+	shared_keep(parcel->body);
 	return p;
 }
 
-static void route_unpack(struct route_parcel *p)
+static void route_pack_drop(struct route_pack *p)
 {
-	if (p->readers.fetch_sub(1, std::memory_order_acq_rel) == 1)
-		free(p);
+	if (p->readers.fetch_sub(1, std::memory_order_acq_rel) != 1)
+		return;
+	shared_drop(p->parcel.body);
+	free(p);
 }
 
 /* nullptr: no instance of the plugin runs on that worker, or its worker has stopped: data that brings more data would
@@ -83,7 +102,7 @@ static bool route_is_wanted(const struct route_item *item)
 static void route_arrive(void *arg)
 {
 	auto *item = static_cast<struct route_item *>(arg);
-	struct route_parcel *p = item->parcel;
+	struct route_pack *p = item->pack;
 
 	if (route_is_wanted(item)) {
 		const struct cs_self *self = route_instance(item->worker, p->plugin);
@@ -91,43 +110,43 @@ static void route_arrive(void *arg)
 		if (self && self->declared->routed) {
 			const plugin_call call(self, CALL_ROUTED);
 
-			self->declared->routed(self->state, item->conn, item->account, route_data(p), p->size);
+			self->declared->routed(self->state, item->conn, item->account, &p->parcel);
 		}
 	}
-	if (p->casual)
-		item->worker->casual_bytes.fetch_sub(p->size, std::memory_order_relaxed);
-	route_unpack(p);
+	if (p->counted != ROUTE_OWN)
+		item->worker->routed_bytes[p->counted].fetch_sub(route_size(&p->parcel), std::memory_order_relaxed);
+	route_pack_drop(p);
 }
 
-/* Nobody makes casual data good, and nobody who sends it has to wait: without a bound, one client could fill the memory
- * of a worker that is busy. */
-static constexpr size_t route_most_casual = 8 * 1024 * 1024; /* bytes that wait for one worker */
-
-static bool route_has_room(const struct route_parcel *p, const struct worker *w)
+/* A parcel that is larger than the bound goes alone. */
+static bool route_has_room(const struct route_pack *p, const struct worker *w)
 {
-	const size_t waiting = w->casual_bytes.load(std::memory_order_relaxed);
+	if (p->counted == ROUTE_OWN)
+		return true;
+	const size_t waiting = w->routed_bytes[p->counted].load(std::memory_order_relaxed);
 
-	/* A parcel that is larger than the bound goes alone. */
-	return !p->casual || waiting == 0 || waiting + p->size <= route_most_casual;
+	return waiting == 0 || waiting + route_size(&p->parcel) <= route_most[p->counted];
 }
 
-/* Drops casual data where too much of it waits. */
-static void route_post(struct route_parcel *p, unsigned at, const struct route_item *wanted)
+/* Where too much waits: drops the parcel, and makes the worker look at the store if that makes it good. */
+static void route_post(struct route_pack *p, unsigned at, const struct route_item *wanted)
 {
 	if (!route_has_room(p, wanted->worker)) {
-		route_unpack(p);
+		if (p->counted == ROUTE_ARRIVED)
+			session_bus_missed(wanted->worker);
+		route_pack_drop(p);
 		return;
 	}
 	struct route_item *item = new (route_items(p) + at) route_item(*wanted);
 
-	item->parcel = p;
-	if (p->casual)
-		item->worker->casual_bytes.fetch_add(p->size, std::memory_order_relaxed);
+	item->pack = p;
+	if (p->counted != ROUTE_OWN)
+		item->worker->routed_bytes[p->counted].fetch_add(route_size(&p->parcel), std::memory_order_relaxed);
 	loop_post(&item->worker->loop, route_arrive, item);
 }
 
-static bool route_to_session(struct worker_shared *shared, unsigned plugin, cs_account to, const void *data,
-                             size_t size, unsigned flags)
+static bool route_to_session(struct worker_shared *shared, unsigned plugin, cs_account to,
+                             const struct cs_parcel *parcel, enum route_class counted)
 {
 	cs_conn conn;
 
@@ -135,53 +154,113 @@ static bool route_to_session(struct worker_shared *shared, unsigned plugin, cs_a
 		return false;
 	const struct route_item item = {nullptr, shared->workers[conn_worker_index(conn)].get(), conn, to};
 
-	route_post(route_pack(plugin, data, size, 1, flags), 0, &item);
+	route_post(route_pack_make(plugin, parcel, 1, counted), 0, &item);
 	return true;
 }
 
-int route_to_account(struct cs_self *self, cs_account to, uint64_t device, const void *data, size_t size,
+static enum route_class route_class_of(unsigned flags)
+{
+	return flags & CS_ROUTE_CASUAL ? ROUTE_CASUAL : ROUTE_OWN;
+}
+
+int route_to_account(struct cs_self *self, cs_account to, uint64_t device, const struct cs_parcel *parcel,
                      unsigned flags)
 {
 	struct worker_shared *shared = self->worker->shared;
 
+	if (parcel->head_size > CS_PARCEL_HEAD_MOST)
+		return CS_EINVAL;
 	if (device != 0 && device != CS_EVERY_DEVICE)
 		return CS_ENOENT;
-	if (route_to_session(shared, self->index, to, data, size, flags))
+	if (route_to_session(shared, self->index, to, parcel, route_class_of(flags)))
 		return 0;
-	return !shared->bus ? CS_ENOENT : bus_send(shared->bus, self, to, data, size, flags);
+	return !shared->bus ? CS_ENOENT : bus_send(shared->bus, self, to, parcel, flags);
 }
 
-static void route_to_instances(struct worker_shared *shared, unsigned plugin, const void *data, size_t size,
-                               unsigned flags)
+/* ---- topics */
+
+void route_subscribe(struct cs_self *self, uint64_t topic)
 {
-	const auto &workers = shared->workers;
-	struct route_parcel *p = route_pack(plugin, data, size, static_cast<unsigned>(workers.size()), flags);
+	if (topic == 0)
+		self->every_topic = true;
+	else
+		topic_subscribe(self->worker->shared->topics, {self->index, topic}, self->worker->index);
+}
 
-	for (unsigned i = 0; i < workers.size(); i++) {
-		const struct route_item item = {nullptr, workers[i].get(), 0, 0};
+void route_unsubscribe(struct cs_self *self, uint64_t topic)
+{
+	if (topic == 0)
+		self->every_topic = false;
+	else
+		topic_unsubscribe(self->worker->shared->topics, {self->index, topic}, self->worker->index);
+}
 
-		route_post(p, i, &item);
+/* every_topic is read first: an instance that has just given it up has its topics in the table by then. */
+static topic_workers route_subscribers(struct worker_shared *shared, unsigned plugin, uint64_t topic)
+{
+	topic_workers found;
+
+	for (const auto &w : shared->workers) {
+		found[w->index] = plugin < w->instances.size() && (topic == 0 || w->instances[plugin]->every_topic);
+	}
+	return topic == 0 ? found : found | topic_find(shared->topics, {plugin, topic});
+}
+
+static void route_to_instances(struct worker_shared *shared, unsigned plugin, uint64_t topic,
+                               const struct cs_parcel *parcel, enum route_class counted)
+{
+	const topic_workers subscribers = route_subscribers(shared, plugin, topic);
+	const auto count = static_cast<unsigned>(subscribers.count());
+
+	if (count == 0)
+		return;
+	struct route_pack *p = route_pack_make(plugin, parcel, count, counted);
+
+	for (unsigned i = 0, at = 0; at < count; i++) {
+		const struct route_item item = {nullptr, shared->workers[i].get(), 0, 0};
+
+		if (subscribers[i])
+			route_post(p, at++, &item);
 	}
 }
 
-void route_to_all(struct cs_self *self, const void *data, size_t size, unsigned flags)
+int route_to_all(struct cs_self *self, uint64_t topic, const struct cs_parcel *parcel, unsigned flags)
 {
 	struct worker_shared *shared = self->worker->shared;
 
-	route_to_instances(shared, self->index, data, size, flags);
+	if (parcel->head_size > CS_PARCEL_HEAD_MOST)
+		return CS_EINVAL;
+	route_to_instances(shared, self->index, topic, parcel, route_class_of(flags));
 	if (shared->bus)
-		bus_send_all(shared->bus, self, data, size, flags);
+		bus_send_all(shared->bus, self, topic, parcel, flags);
+	return 0;
 }
 
-/* ---- data from other nodes */
+/* ---- parcels of other nodes */
 
-bool route_arrived_for_account(struct worker_shared *shared, unsigned plugin, cs_account to, const void *data,
-                               size_t size)
+static const struct cs_self *route_find_plugin(const struct worker_shared *shared, std::string_view name)
 {
-	return route_to_session(shared, plugin, to, data, size, 0);
+	for (const auto &self : shared->workers.front()->instances)
+		if (name == self->declared->name)
+			return self.get();
+	return nullptr;
 }
 
-void route_arrived_for_all(struct worker_shared *shared, unsigned plugin, const void *data, size_t size)
+int route_arrived(struct worker_shared *shared, const struct bus_parcel *p)
 {
-	route_to_instances(shared, plugin, data, size, 0);
+	const enum route_class counted = p->flags & CS_ROUTE_CASUAL ? ROUTE_CASUAL : ROUTE_ARRIVED;
+	const struct cs_self *self = route_find_plugin(shared, p->plugin);
+
+	if (!self || self->declared->parcel_version != p->version)
+		return CS_EINVAL;
+	const struct cs_parcel parcel = {p->head.data(), p->head.size(),
+	                                 p->body.empty() ? nullptr : shared_make(p->body.data(), p->body.size())};
+	int result = 0;
+
+	if (p->kind == BUS_PARCEL_ALL)
+		route_to_instances(shared, self->index, p->to, &parcel, counted);
+	else if (!route_to_session(shared, self->index, p->to, &parcel, counted))
+		result = CS_ENOENT;
+	shared_drop(parcel.body);
+	return result;
 }

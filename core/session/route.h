@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT
- * The way of a plugin's data to its instances on other workers and, over the bus, on other nodes. Any thread; contracts
- * in plugin.h (route, route_all). */
+ * The way of a plugin's parcels to its instances on other workers and, over the bus, on other nodes. Any thread, except
+ * where a function says otherwise; contracts in plugin.h (route, route_all, subscribe, unsubscribe). */
 #ifndef CORE_ROUTE_H
 #define CORE_ROUTE_H
 
 #include <chatserverd/plugin.h>
 
-int route_to_account(struct cs_self *self, cs_account to, uint64_t device, const void *data, size_t size,
+int route_to_account(struct cs_self *self, cs_account to, uint64_t device, const struct cs_parcel *parcel,
                      unsigned flags);
-void route_to_all(struct cs_self *self, const void *data, size_t size, unsigned flags);
+int route_to_all(struct cs_self *self, uint64_t topic, const struct cs_parcel *parcel, unsigned flags);
+/* The instance's worker, or before it runs. */
+void route_subscribe(struct cs_self *self, uint64_t topic);
+void route_unsubscribe(struct cs_self *self, uint64_t topic);
 
-/* Data that another node sent to a plugin, which is named by its index in the order of start; it is never sent on.
- * false: the account has no session here. */
+/* A parcel that another node sent; it is never sent on. Contract of `arrived` in bus/bus.h. */
+struct bus_parcel;
 struct worker_shared;
-bool route_arrived_for_account(struct worker_shared *shared, unsigned plugin, cs_account to, const void *data,
-                               size_t size);
-void route_arrived_for_all(struct worker_shared *shared, unsigned plugin, const void *data, size_t size);
+int route_arrived(struct worker_shared *shared, const struct bus_parcel *parcel);
 
 #endif

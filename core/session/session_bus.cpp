@@ -4,7 +4,6 @@
 #include "core/session/session_bus.h"
 
 #include <memory>
-#include <string_view>
 
 #include "core/base/worker.h"
 #include "core/bus/bus.h"
@@ -35,22 +34,6 @@ void session_bus_release(struct worker_shared *shared, cs_account account)
 
 /* ---- from the bus */
 
-static int session_bus_arrived(struct worker_shared *shared, std::string_view plugin, cs_account account,
-                               std::string_view data)
-{
-	for (const auto &self : shared->workers.front()->instances) {
-		if (plugin != self->declared->name)
-			continue;
-		if (account != 0)
-			return route_arrived_for_account(shared, self->index, account, data.data(), data.size())
-			               ? 0
-			               : CS_ENOENT;
-		route_arrived_for_all(shared, self->index, data.data(), data.size());
-		return 0;
-	}
-	return CS_EINVAL;
-}
-
 static void session_bus_proved(struct worker_shared *shared, cs_account account)
 {
 	session_prove(shared->sessions, account, worker_monotonic_ms());
@@ -72,17 +55,22 @@ struct session_bus_news {
 	enum cs_cluster_event event;
 };
 
-static void session_bus_tell(void *arg)
+static void session_bus_tell(const struct worker *w, enum cs_cluster_event event)
 {
-	const std::unique_ptr<struct session_bus_news> news(static_cast<struct session_bus_news *>(arg));
-
-	for (const auto &self : news->worker->instances) {
+	for (const auto &self : w->instances) {
 		if (self->started && self->declared->cluster) {
 			const plugin_call call(self.get(), CALL_CLUSTER);
 
-			self->declared->cluster(self->state, news->event);
+			self->declared->cluster(self->state, event);
 		}
 	}
+}
+
+static void session_bus_bring(void *arg)
+{
+	const std::unique_ptr<struct session_bus_news> news(static_cast<struct session_bus_news *>(arg));
+
+	session_bus_tell(news->worker, news->event);
 }
 
 static void session_bus_changed(struct worker_shared *shared, enum cs_cluster_event event)
@@ -90,12 +78,27 @@ static void session_bus_changed(struct worker_shared *shared, enum cs_cluster_ev
 	for (const auto &w : shared->workers) {
 		auto news = std::make_unique<struct session_bus_news>(session_bus_news{w.get(), event});
 
-		loop_post(&w->loop, session_bus_tell, news.release());
+		loop_post(&w->loop, session_bus_bring, news.release());
 	}
 }
 
+/* What is dropped from now on is told again. */
+static void session_bus_tell_missed(void *arg)
+{
+	auto *w = static_cast<struct worker *>(arg);
+
+	w->missed = false;
+	session_bus_tell(w, CS_CLUSTER_MISSED);
+}
+
+void session_bus_missed(struct worker *w)
+{
+	if (!w->missed.exchange(true))
+		loop_post(&w->loop, session_bus_tell_missed, w);
+}
+
 const struct bus_calls session_bus_calls = {
-	.arrived = session_bus_arrived,
+	.arrived = route_arrived,
 	.proved = session_bus_proved,
 	.close_session = session_bus_close,
 	.probe_session = session_bus_probe,

@@ -13,6 +13,10 @@ void session_bus_end(struct worker_shared *shared, cs_account account, cs_conn c
 /* As session_release. The bus gets the place back before anybody on this node can claim it. */
 void session_bus_release(struct worker_shared *shared, cs_account account);
 
+/* Parcels for the worker were dropped: once those that wait have been taken, its instances are told CS_CLUSTER_MISSED. */
+struct worker;
+void session_bus_missed(struct worker *w);
+
 /* The functions that the bus calls; they are described in bus/bus.h. */
 extern const struct bus_calls session_bus_calls;
 

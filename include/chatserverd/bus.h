@@ -36,6 +36,19 @@ struct cs_bus_session {
 	uint64_t generation;
 };
 
+/* The head of each piece that the server sends to other nodes. Behind it come the name of the plugin, the head of its
+ * parcel and the body. Numbers have their low byte first. */
+struct cs_envelope {
+	uint32_t size; /* bytes of the piece, these 16 included */
+	uint8_t kind; /* perhaps with CS_ENVELOPE_CASUAL */
+	uint8_t version; /* cs_plugin.parcel_version */
+	uint8_t name_size;
+	uint8_t head_size;
+	uint64_t to; /* the account, or the topic */
+};
+
+#define CS_ENVELOPE_CASUAL 128u /* a bit of kind: CS_ROUTE_CASUAL */
+
 typedef void cs_bus_done_fn(void *arg, int result);
 
 struct cs_bus_watch;

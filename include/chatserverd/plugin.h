@@ -203,6 +203,23 @@ struct cs_claim {
  * it wait for one worker of this node. */
 enum cs_route_data_flag { CS_ROUTE_CASUAL = 1 };
 
+/* Bytes that never change, with a count of those that keep them: made by share(), freed with the last keeper. */
+struct cs_shared {
+	const char *bytes;
+	size_t size;
+};
+
+#define CS_PARCEL_HEAD_MOST 255u /* bytes */
+
+/* A plugin's data on its way to its other instances. The head is copied, so it should be small; the body is kept by
+ * reference and never copied within the process. Between nodes both travel as they are: define their bytes, for example
+ * with the low byte of each number first. */
+struct cs_parcel {
+	const void *head; /* aligned as for uint64_t when it arrives */
+	size_t head_size; /* at most CS_PARCEL_HEAD_MOST */
+	struct cs_shared *body; /* NULL: none */
+};
+
 /* A change of the cluster's state. */
 enum cs_cluster_event {
 	/* From now on data that other nodes route may not arrive: look at the store more often. */
@@ -304,15 +321,16 @@ struct cs_host {
 	int (*outcome_can_be_unknown)(struct cs_self *self);
 
 	/* ---- sends to the same plugin on other workers (and nodes): its `routed` is called, never inside this call,
-	 * in the order of the calls of one thread. Nodes may be machines of different kinds, with different versions of
-	 * the plugin: the plugin must define and check the form of its data. [any thread] */
+	 * in the order of the calls of one thread. Nodes may be machines of different kinds, with different plugins:
+	 * the receiver must check what comes. What comes from a node where cs_plugin.parcel_version is another number
+	 * is dropped. CS_EINVAL: the head is too long. flags: enum cs_route_data_flag. [any thread] */
 	/* To the instances that have sessions of the account, on any node: of one device or of CS_EVERY_DEVICE, once
-	 * for each session. 0: the data is on its way, which does not prove that it arrives; CS_ENOENT: not online.
-	 * flags: enum cs_route_data_flag. */
-	int (*route)(struct cs_self *self, cs_account to, uint64_t device, const void *data, size_t size,
+	 * for each session. 0: the data is on its way, which does not prove that it arrives; CS_ENOENT: not online. */
+	int (*route)(struct cs_self *self, cs_account to, uint64_t device, const struct cs_parcel *parcel,
 	             unsigned flags);
-	/* To every instance on every node, also the caller's own. */
-	void (*route_all)(struct cs_self *self, const void *data, size_t size, unsigned flags);
+	/* To every instance that has subscribed to the topic, on every node, also the caller's own; topic 0: to every
+	 * instance, subscribed or not. 0. */
+	int (*route_all)(struct cs_self *self, uint64_t topic, const struct cs_parcel *parcel, unsigned flags);
 
 	/* ---- time */
 	int64_t (*now)(void); /* milliseconds since 1970, never going back within the process. [any thread] */
@@ -380,6 +398,19 @@ struct cs_host {
 	/* Milliseconds of a clock that nobody sets: for durations. now() stands still while the system's clock, which was set
 	 * back, has not come up to it again. [any thread] */
 	int64_t (*monotonic)(void);
+
+	/* ---- routing, continued */
+	/* Copies the bytes. The caller is the first keeper. [any thread] */
+	struct cs_shared *(*share)(const void *bytes, size_t size);
+	/* The caller keeps the bytes no longer. Calls that were given the bytes keep them as long as they need them.
+	 * NULL: nothing. [any thread] */
+	void (*unshare)(struct cs_shared *shared);
+	/* From now on route_all() to the topic reaches this instance; topic 0: to any topic. Twice is once. What was
+	 * written to the store before the call of route_all() that an instance has just missed can be read from the
+	 * store: so subscribe first, then read. */
+	void (*subscribe)(struct cs_self *self, uint64_t topic);
+	/* Ends that. Topic 0 ends only the subscription to any topic. Parcels that are on their way still arrive. */
+	void (*unsubscribe)(struct cs_self *self, uint64_t topic);
 };
 
 /* A service that a plugin offers to others. Its context is the state of the provider's instance on the same worker. The
@@ -423,9 +454,9 @@ struct cs_plugin {
 	/* The kernel took bytes of a logged-in connection: position is their number in all, unsent the number of bytes
 	 * that wait. Called at most once for each turn and connection. */
 	void (*written)(void *state, cs_conn conn, uint64_t position, size_t unsent);
-	/* Data that another instance sent with route (conn and account name the session here) or route_all (conn 0,
-	 * account 0). data is valid during the call. */
-	void (*routed)(void *state, cs_conn conn, cs_account account, const void *data, size_t size);
+	/* A parcel that an instance sent with route (conn and account name the session here) or route_all (conn 0,
+	 * account 0). It is valid during the call; so is its body, unless it is routed on. */
+	void (*routed)(void *state, cs_conn conn, cs_account account, const struct cs_parcel *parcel);
 	/* The cluster's state changed. Never called without a bus. */
 	void (*cluster)(void *state, enum cs_cluster_event event);
 	/* Ends the instance: no connection, work or item is left. Must free the state. */
@@ -434,6 +465,8 @@ struct cs_plugin {
 	 * not make, change or keep anything. 0, or CS_EINVAL with the text in e and *key_r set to the key of the wrong
 	 * option. May block. NULL: nothing to check. [main thread] */
 	int (*check)(const void *conf, const char **key_r, struct cs_error *e);
+	/* Of the form of the parcels that it routes, 0 to 255: raise it when their bytes or their meaning change. */
+	uint32_t parcel_version;
 };
 
 /* The beginning of each plugin: const struct cs_plugin cs_plugin = {CS_PLUGIN_HEAD, .name = "shout", ...}; */

@@ -47,6 +47,21 @@ static int mailbox_catch_up_read_first(cs_db *db, void *arg)
 	return mailbox_page_read(db, &a->page);
 }
 
+/* Hints of all groups come from before the read until the session is in the index of its own groups. */
+static void mailbox_catch_up_listen(mailbox *m)
+{
+	if (m->catch_up.attaching++ == 0)
+		m->host->subscribe(m->self, 0);
+}
+
+static void mailbox_catch_up_stop_listening(mailbox *m)
+{
+	if (--m->catch_up.attaching != 0)
+		return;
+	m->host->unsubscribe(m->self, 0);
+	m->catch_up.heard_groups.clear();
+}
+
 static void mailbox_catch_up_join_groups(mailbox *m, mailbox_session *s, const mailbox_attachment &a)
 {
 	for (const uint64_t group : a.groups) {
@@ -86,8 +101,7 @@ static void mailbox_catch_up_first_was_read(void *state, cs_conn conn, int resul
 		mailbox_catch_up_take_first_page(m, s, *a);
 	else if (s)
 		mailbox_session_remove(&m->sessions, s);
-	if (--m->catch_up.attaching == 0)
-		m->catch_up.heard_groups.clear();
+	mailbox_catch_up_stop_listening(m);
 	if (result)
 		a->done(a->arg, conn, result, nullptr, 0);
 	else
@@ -109,13 +123,14 @@ int mailbox_catch_up_attach(void *context, cs_conn conn, cs_account account, int
 	a->page.account = account;
 	a->done = done;
 	a->arg = arg;
+	mailbox_catch_up_listen(m);
 	result = m->host->work(m->self, conn, CS_WORK_READ, mailbox_catch_up_read_first,
 	                       mailbox_catch_up_first_was_read, a.get());
 	if (result) {
 		mailbox_session_remove(&m->sessions, s);
+		mailbox_catch_up_stop_listening(m);
 		return result;
 	}
-	m->catch_up.attaching++;
 	(void)a.release(); /* mailbox_catch_up_first_was_read frees it */
 	return 0;
 }

@@ -4,7 +4,6 @@
 #define MAILBOX_HINT_H
 
 #include <cstdint>
-#include <string>
 #include <string_view>
 
 #include <chatserverd/mailbox.h>
@@ -17,31 +16,30 @@ enum mailbox_hint_type : uint8_t {
 	                                * other's hints; no body */
 };
 
+/* The head of the parcel of a hint; the body of the parcel is the message. Members that the type does not use are 0. */
 struct mailbox_hint {
-	mailbox_hint_type type;
-	cs_conversation_kind kind;
 	uint64_t of; /* the other account of the pair, as the receiver sees it, or the group */
 	uint64_t conversation;
 	cs_account sender;
 	uint64_t seq;
 	int64_t created;
+	uint64_t type; /* enum mailbox_hint_type */
+	uint64_t kind; /* enum cs_conversation_kind */
 };
 
-/* Raise it when the form of a hint or the meaning of a member changes. A node of another version drops the hint, and
- * its sessions find the message by their sweep. */
-constexpr uint8_t mailbox_hint_version = 3;
+/* Raise it when the form of a hint or the meaning of a member changes. The server drops the hint of a node with another
+ * version, and its sessions find the message by their sweep. */
+constexpr uint32_t mailbox_hint_version = 4;
 
-/* The bytes are the same on every machine. Members that the type does not use are left out; the reader sets them to
- * 0. */
-std::string mailbox_hint_encode(const mailbox_hint &hint, std::string_view body);
-/* 0, or CS_EINVAL; then *why_r is a constant text with the reason. *body_r points into bytes. */
-[[nodiscard]] int mailbox_hint_decode(std::string_view bytes, mailbox_hint *hint_r, std::string_view *body_r,
-                                      const char **why_r);
+/* Reads a parcel, of this node or another one. 0, or CS_EINVAL; then *why_r is a constant text with the reason. *body_r
+ * points into the parcel. */
+[[nodiscard]] int mailbox_hint_read(const cs_parcel *parcel, mailbox_hint *hint_r, std::string_view *body_r,
+                                    const char **why_r);
 
-/* Send a hint to all sessions of an account, or to all workers of all nodes. A failure is harmless: the account is
- * offline, or its sessions find the message by their sweep. Any thread. */
-int mailbox_hint_route(const cs_host *host, cs_self *self, cs_account to, const mailbox_hint &hint,
-                       std::string_view body);
-void mailbox_hint_route_all(const cs_host *host, cs_self *self, const mailbox_hint &hint, std::string_view body);
+/* Send a hint to all sessions of an account, or to all workers, on all nodes, that have members of the group. body: NULL
+ * if the type has none. A failure is harmless: the account is offline, or its sessions find the message by their sweep.
+ * Any thread. */
+void mailbox_hint_route(const cs_host *host, cs_self *self, cs_account to, const mailbox_hint &hint, cs_shared *body);
+void mailbox_hint_route_group(const cs_host *host, cs_self *self, const mailbox_hint &hint, cs_shared *body);
 
 #endif

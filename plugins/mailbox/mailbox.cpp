@@ -44,7 +44,7 @@ static void mailbox_tell_other_session(mailbox *m, cs_account account)
 
 	hint.type = MAILBOX_HINT_LOOK;
 	if (account)
-		(void)mailbox_hint_route(m->host, m->self, account, hint, {});
+		mailbox_hint_route(m->host, m->self, account, hint, nullptr);
 }
 
 static int mailbox_on_closed(void *state, cs_conn conn, cs_account account, uint64_t written)
@@ -79,29 +79,29 @@ static void mailbox_on_written(void *state, cs_conn conn, uint64_t position, siz
 }
 
 /* A bad hint is logged once, because every message of that node would bring the line again. */
-static bool mailbox_read_hint(mailbox *m, const void *data, size_t size, mailbox_hint *hint_r, std::string_view *body_r)
+static bool mailbox_read_hint(mailbox *m, const cs_parcel *parcel, mailbox_hint *hint_r, std::string_view *body_r)
 {
 	const char *why;
 
-	if (mailbox_hint_decode({static_cast<const char *>(data), size}, hint_r, body_r, &why) == 0)
+	if (mailbox_hint_read(parcel, hint_r, body_r, &why) == 0)
 		return true;
 	if (!m->told_strange)
 		m->host->log(m->self, CS_LOG_WARNING,
 		             "a hint of another node is dropped, sessions find its message by their sweep; further "
 		             "ones are not logged reason=\"%s\" size=%zu",
-		             why, size);
+		             why, parcel->head_size + body_r->size());
 	m->told_strange = true;
 	return false;
 }
 
-static void mailbox_on_routed(void *state, cs_conn conn, cs_account account, const void *data, size_t size)
+static void mailbox_on_routed(void *state, cs_conn conn, cs_account account, const cs_parcel *parcel)
 {
 	mailbox *m = static_cast<mailbox *>(state);
 	mailbox_session *s = conn ? mailbox_session_of(&m->sessions, conn) : nullptr;
 	mailbox_hint hint;
 	std::string_view body;
 
-	if (!mailbox_read_hint(m, data, size, &hint, &body))
+	if (!mailbox_read_hint(m, parcel, &hint, &body))
 		return;
 	if (s && s->account != account)
 		s = nullptr;
@@ -127,6 +127,8 @@ static int mailbox_start(const cs_host *host, cs_self *self, const void *conf, v
 
 	m->host = host;
 	m->self = self;
+	m->sessions.host = host;
+	m->sessions.self = self;
 	m->conf = *static_cast<const mailbox_conf *>(conf);
 	if (getrandom(m->seed, sizeof(m->seed), 0) != sizeof(m->seed)) {
 		snprintf(e->text, sizeof(e->text), "the system gives no random bytes");
@@ -183,4 +185,5 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.routed = mailbox_on_routed,
 	.cluster = mailbox_on_cluster,
 	.stop = mailbox_stop,
+	.parcel_version = mailbox_hint_version,
 };

@@ -28,9 +28,30 @@ struct mailbox_outgoing_item {
 	void *arg = nullptr;
 	std::string said; /* of a post: members of its frame */
 	bool is_nobody = false; /* out: the account of the post does not exist */
-	std::string cid, body;
+	std::string cid;
+	cs_shared *body = nullptr; /* the frame; kept by the item. NULL: a post that was not written yet */
 	message_append append; /* its views point into cid and body */
+
+	explicit mailbox_outgoing_item(const cs_host *h);
+	~mailbox_outgoing_item();
+	mailbox_outgoing_item(const mailbox_outgoing_item &) = delete;
+	mailbox_outgoing_item &operator=(const mailbox_outgoing_item &) = delete;
 };
+
+mailbox_outgoing_item::mailbox_outgoing_item(const cs_host *h) : host(h) {}
+
+mailbox_outgoing_item::~mailbox_outgoing_item()
+{
+	host->unshare(body);
+}
+
+/* Any thread. */
+static void mailbox_outgoing_set_body(mailbox_outgoing_item *item, std::string_view bytes)
+{
+	item->host->unshare(item->body);
+	item->body = item->host->share(bytes.data(), bytes.size());
+	item->append.body = {item->body->bytes, item->body->size};
+}
 
 /* ---- on the writer's thread */
 
@@ -86,8 +107,7 @@ static bool mailbox_outgoing_make_frame(mailbox_outgoing_item *item, const std::
 	item->append.outcome = item->is_nobody ? MODEL_NONE : 0;
 	if (item->is_nobody)
 		return false;
-	item->body = mailbox_outgoing_frame_of(*item, name->second);
-	item->append.body = item->body;
+	mailbox_outgoing_set_body(item, mailbox_outgoing_frame_of(*item, name->second));
 	return true;
 }
 
@@ -116,24 +136,24 @@ static mailbox_hint mailbox_outgoing_hint_of(const message_append &a, mailbox_hi
 	const bool group = a.kind == CONVERSATION_GROUP;
 
 	return {
-		.type = type,
-		.kind = group ? CS_CONVERSATION_GROUP : CS_CONVERSATION_PAIR,
 		.of = group ? a.to : a.sender,
 		.conversation = a.conversation,
 		.sender = a.sender,
 		.seq = a.seq,
 		.created = a.created,
+		.type = type,
+		.kind = group ? CS_CONVERSATION_GROUP : CS_CONVERSATION_PAIR,
 	};
 }
 
-static void mailbox_outgoing_hint_pair(const cs_host *host, cs_self *self, const message_append &a)
+static void mailbox_outgoing_hint_pair(const cs_host *host, cs_self *self, const message_append &a, cs_shared *body)
 {
 	mailbox_hint own = mailbox_outgoing_hint_of(a, MAILBOX_HINT_OWN);
 
 	own.of = a.to;
-	(void)mailbox_hint_route(host, self, a.to, mailbox_outgoing_hint_of(a, MAILBOX_HINT_STORED), a.body);
+	mailbox_hint_route(host, self, a.to, mailbox_outgoing_hint_of(a, MAILBOX_HINT_STORED), body);
 	if (a.sender != a.to)
-		(void)mailbox_hint_route(host, self, a.sender, own, {});
+		mailbox_hint_route(host, self, a.sender, own, nullptr);
 }
 
 /* The cid was stored before. The hint has no body, because this body may differ from the stored one. It is sent because
@@ -143,23 +163,24 @@ static void mailbox_outgoing_hint_repeated(const cs_host *host, cs_self *self, c
 	const mailbox_hint hint = mailbox_outgoing_hint_of(a, MAILBOX_HINT_NEWS);
 
 	if (a.kind == CONVERSATION_PAIR)
-		(void)mailbox_hint_route(host, self, a.to, hint, {});
+		mailbox_hint_route(host, self, a.to, hint, nullptr);
 	else if (a.conversation == a.to)
-		mailbox_hint_route_all(host, self, hint, {});
+		mailbox_hint_route_group(host, self, hint, nullptr);
 }
 
 static void mailbox_outgoing_committed(const cs_host *host, cs_self *self, void *item)
 {
 	const message_append &a = static_cast<const mailbox_outgoing_item *>(item)->append;
+	cs_shared *body = static_cast<const mailbox_outgoing_item *>(item)->body;
 
 	if (a.outcome)
 		return;
 	if (a.repeated)
 		mailbox_outgoing_hint_repeated(host, self, a);
 	else if (a.kind == CONVERSATION_GROUP)
-		mailbox_hint_route_all(host, self, mailbox_outgoing_hint_of(a, MAILBOX_HINT_STORED), a.body);
+		mailbox_hint_route_group(host, self, mailbox_outgoing_hint_of(a, MAILBOX_HINT_STORED), body);
 	else
-		mailbox_outgoing_hint_pair(host, self, a);
+		mailbox_outgoing_hint_pair(host, self, a, body);
 }
 
 /* ---- on the worker's thread */
@@ -266,9 +287,8 @@ static std::unique_ptr<mailbox_outgoing_item> mailbox_outgoing_item_of(mailbox *
                                                                        cs_conversation_kind kind, uint64_t to,
                                                                        const char *cid, size_t cid_size)
 {
-	auto item = std::make_unique<mailbox_outgoing_item>();
+	auto item = std::make_unique<mailbox_outgoing_item>(m->host);
 
-	item->host = m->host;
 	if (cid)
 		item->cid.assign(cid, cid_size);
 	else if (m->host->outcome_can_be_unknown(m->self))
@@ -282,7 +302,7 @@ static std::unique_ptr<mailbox_outgoing_item> mailbox_outgoing_item_of(mailbox *
 
 static int mailbox_outgoing_hand_in(mailbox *m, std::unique_ptr<mailbox_outgoing_item> item)
 {
-	const size_t bytes = sizeof(*item) + item->body.size() + item->said.size();
+	const size_t bytes = sizeof(*item) + (item->body ? item->body->size : 0) + item->said.size();
 	const int result = m->host->batch(m->self, &mailbox_outgoing_batch, mailbox_outgoing_key_of(item->append),
 	                                  item.get(), bytes);
 
@@ -304,8 +324,7 @@ int mailbox_outgoing_send(void *context, const cs_frame *frame, const cs_outgoin
 	item->session = s->id;
 	item->conn = frame->conn;
 	item->request = frame->request;
-	item->body.assign(frame->bytes, frame->size);
-	item->append.body = item->body;
+	mailbox_outgoing_set_body(item.get(), {frame->bytes, frame->size});
 	result = mailbox_outgoing_hand_in(m, std::move(item));
 	if (result)
 		return m->host->refuse_result(m->self, frame->conn, &frame->request, result);

@@ -44,7 +44,11 @@ void mailbox_session_remove(mailbox_sessions *all, mailbox_session *s)
 
 void mailbox_session_join(mailbox_sessions *all, mailbox_session *s, uint64_t group)
 {
-	if (all->by_group[group].emplace(s->id, s).second)
+	auto &members = all->by_group[group];
+
+	if (members.empty())
+		all->host->subscribe(all->self, group);
+	if (members.emplace(s->id, s).second)
 		s->groups.push_back(group);
 }
 
@@ -56,8 +60,10 @@ void mailbox_session_leave(mailbox_sessions *all, mailbox_session *s, uint64_t g
 	if (at == all->by_group.end())
 		return;
 	at->second.erase(s->id);
-	if (at->second.empty())
-		all->by_group.erase(at);
+	if (!at->second.empty())
+		return;
+	all->by_group.erase(at);
+	all->host->unsubscribe(all->self, group);
 }
 
 /* ---- sessions that have ended */

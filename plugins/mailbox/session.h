@@ -147,6 +147,8 @@ struct mailbox_session {
 };
 
 struct mailbox_sessions {
+	const cs_host *host = nullptr; /* it knows the groups that this worker has members of */
+	cs_self *self = nullptr;
 	uint64_t last_id = 0;
 	std::map<uint64_t, std::unique_ptr<mailbox_session>> by_id;
 	std::unordered_map<cs_conn, mailbox_session *> by_conn;
@@ -251,7 +253,7 @@ mailbox_session *mailbox_session_find(const mailbox_sessions *all, uint64_t id);
 mailbox_session *mailbox_session_of(const mailbox_sessions *all, cs_conn conn);
 /* Frees it. */
 void mailbox_session_remove(mailbox_sessions *all, mailbox_session *s);
-/* The index of groups. Twice is harmless. */
+/* The index of groups. Twice is harmless. Read the store after it: hints of earlier messages were not sent here. */
 void mailbox_session_join(mailbox_sessions *all, mailbox_session *s, uint64_t group);
 void mailbox_session_leave(mailbox_sessions *all, mailbox_session *s, uint64_t group);
 

@@ -97,9 +97,11 @@ static int signal_group_send(const signal_plugin *p, const signal_group &g, uint
 	if (!std::binary_search(g.members.begin(), g.members.end(), account))
 		return signal_group_refuse(c, conn, request, CS_ERRNO_NOT_ALLOWED, "not a member of the group");
 	if (g.members.size() > 1) {
-		const std::string parcel = signal_parcel_encode(g.members, account, bytes);
+		const std::string text = signal_parcel_encode(g.members, account, bytes);
+		const cs_parcel parcel = {nullptr, 0, c.host->share(text.data(), text.size())};
 
-		c.host->route_all(c.self, parcel.data(), parcel.size(), CS_ROUTE_CASUAL);
+		(void)c.host->route_all(c.self, 0, &parcel, CS_ROUTE_CASUAL);
+		c.host->unshare(parcel.body);
 	}
 	c.host->answer(c.self, conn, &request, "");
 	return CS_DONE;

@@ -46,9 +46,11 @@ static int signal_check(const signal_plugin *p, const cs_frame *frame)
 static int signal_to_account(const signal_plugin *p, const cs_frame *frame, cs_account to)
 {
 	const plugin_context &c = p->context;
+	const cs_parcel parcel = {nullptr, 0, c.host->share(frame->bytes, frame->size)};
 
 	if (to != frame->account)
-		(void)c.host->route(c.self, to, CS_EVERY_DEVICE, frame->bytes, frame->size, CS_ROUTE_CASUAL);
+		(void)c.host->route(c.self, to, CS_EVERY_DEVICE, &parcel, CS_ROUTE_CASUAL);
+	c.host->unshare(parcel.body);
 	c.host->answer(c.self, frame->conn, &frame->request, "");
 	return CS_DONE;
 }
@@ -98,16 +100,17 @@ static void signal_deliver_members(signal_plugin *p, std::string_view parcel)
 	}
 }
 
-static void signal_on_routed(void *state, cs_conn conn, cs_account account, const void *data, size_t size)
+static void signal_on_routed(void *state, cs_conn conn, cs_account account, const cs_parcel *parcel)
 {
 	signal_plugin *p = static_cast<signal_plugin *>(state);
-	const std::string_view bytes(static_cast<const char *>(data), size);
+	const std::string_view bytes =
+		parcel->body ? std::string_view(parcel->body->bytes, parcel->body->size) : std::string_view();
 
 	if (!account)
 		return signal_deliver_members(p, bytes);
 	const auto at = p->sessions.find(conn);
 
-	if (at != p->sessions.end() && size >= 2 && bytes.front() == '{' && bytes.back() == '}')
+	if (at != p->sessions.end() && bytes.size() >= 2 && bytes.front() == '{' && bytes.back() == '}')
 		signal_deliver(p, conn, &at->second, bytes);
 }
 

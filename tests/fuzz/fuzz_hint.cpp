@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Fuzz target of the mailbox's hints: the input is what an instance on another node sent. */
+ * Fuzz target of the mailbox's hints: the input is the head and the body of a parcel of another node. */
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -11,12 +12,14 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	/* A copy of exactly its size shows reads beyond the end. */
-	const std::vector<char> copy(data, data + size);
-	const std::string_view bytes(copy.data(), copy.size());
+	const size_t head_size = std::min(size, sizeof(mailbox_hint));
+	const std::vector<char> head(data, data + head_size), bytes(data + head_size, data + size);
+	struct cs_shared shared = {bytes.data(), bytes.size()};
+	const struct cs_parcel parcel = {head.data(), head.size(), bytes.empty() ? nullptr : &shared};
 	mailbox_hint hint = {};
 	std::string_view body;
 	const char *why = nullptr;
-	const int result = mailbox_hint_decode(bytes, &hint, &body, &why);
+	const int result = mailbox_hint_read(&parcel, &hint, &body, &why);
 
 	REQUIRE(result == 0 || result == CS_EINVAL);
 	if (result) {
@@ -25,7 +28,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	REQUIRE(hint.type >= MAILBOX_HINT_STORED && hint.type <= MAILBOX_HINT_LOOK);
 	REQUIRE(hint.kind == CS_CONVERSATION_PAIR || hint.kind == CS_CONVERSATION_GROUP);
-	REQUIRE(body.size() <= bytes.size());
-	REQUIRE(mailbox_hint_encode(hint, body) == bytes);
+	REQUIRE(hint.seq <= static_cast<uint64_t>(CS_INTEGER_MAX));
+	REQUIRE(body.size() == bytes.size());
 	return 0;
 }

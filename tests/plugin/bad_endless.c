@@ -18,13 +18,13 @@ static void post_again(void *state, void *arg)
 	(void)s->host->post(s->self, post_again, arg);
 }
 
-static void route_again(void *state, cs_conn conn, cs_account account, const void *data, size_t size)
+static void route_again(void *state, cs_conn conn, cs_account account, const struct cs_parcel *parcel)
 {
 	const struct bad_state *s = state;
 
 	(void)conn;
 	(void)account;
-	s->host->route_all(s->self, data, size, 0);
+	(void)s->host->route_all(s->self, 0, parcel, 0);
 }
 
 static void end_server(void *state, void *arg)
@@ -38,13 +38,14 @@ static int start_endless(const struct cs_host *host, struct cs_self *self, const
                          struct cs_error *e)
 {
 	static struct bad_state state;
+	const struct cs_parcel parcel = {NULL, 0, NULL};
 
 	(void)conf;
 	(void)e;
 	state = (struct bad_state){host, self};
 	*state_r = &state;
 	(void)host->post(self, post_again, NULL);
-	host->route_all(self, "", 0, 0);
+	(void)host->route_all(self, 0, &parcel, 0);
 	host->timer_add(self, 1, 0, end_server, NULL);
 	return 0;
 }

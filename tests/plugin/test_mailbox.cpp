@@ -71,6 +71,29 @@ static void a_note_to_oneself_is_delivered(void **)
 	stage_close(&st);
 }
 
+static void a_group_message_wakes_only_workers_that_have_members(void **)
+{
+	stage st;
+
+	stage_open(&st, 3);
+	const uint64_t group = memory_log_add_group(&st.log, {1, 2});
+	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2);
+	stage_login(&st, 2, 3);
+	stage_chat_as(&st, ann, CS_CONVERSATION_GROUP, group, 1, nullptr);
+	world_settle(&st.w);
+	assert_string_equal(stage_seen(&st, bob).c_str(), "1");
+	assert_int_equal(st.w.workers[0]->routed_all, 1);
+	assert_int_equal(st.w.workers[1]->routed_all, 1);
+	assert_int_equal(st.w.workers[2]->routed_all, 0);
+	world_kill(&st.w, bob);
+	world_settle(&st.w);
+	stage_chat_as(&st, ann, CS_CONVERSATION_GROUP, group, 2, nullptr);
+	world_settle(&st.w);
+	assert_int_equal(st.w.workers[0]->routed_all, 2);
+	assert_int_equal(st.w.workers[1]->routed_all, 1);
+	stage_close(&st);
+}
+
 /* The group and an account share their number. */
 static void a_group_message_reaches_every_member_but_its_sender(void **)
 {
@@ -380,6 +403,7 @@ int main()
 		cmocka_unit_test(an_answering_dialogue_needs_no_read_after_its_first_contact),
 		cmocka_unit_test(a_note_to_oneself_is_delivered),
 		cmocka_unit_test(a_group_message_reaches_every_member_but_its_sender),
+		cmocka_unit_test(a_group_message_wakes_only_workers_that_have_members),
 		cmocka_unit_test(a_repeated_cid_is_answered_with_the_first_seq_and_delivered_once),
 		cmocka_unit_test(a_repetition_with_other_words_brings_the_first_ones),
 		cmocka_unit_test(a_cid_used_for_somebody_else_shows_nobody_a_foreign_message),

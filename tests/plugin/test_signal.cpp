@@ -4,6 +4,7 @@
 #include "plugins/model/groups.h"
 #include "tests/support/check.h"
 #include "tests/support/handler_fixture.h"
+#include "tests/support/parcel.h"
 
 #include <vector>
 
@@ -254,24 +255,28 @@ static void a_slow_client_gets_no_more_until_it_has_taken_what_it_got(void **sta
 	assert_int_equal(signal_frames(f, bob), 2);
 }
 
+/* A parcel of another node. */
+static void bring(handler_fixture *f, cs_conn conn, cs_account account, std::string_view text)
+{
+	const text_parcel p(text);
+
+	fake_self_plugin(f->plugin)->routed(fake_self_state(f->plugin), conn, account, &p.parcel);
+}
+
 static void what_another_node_sends_that_is_no_signal_is_dropped(void **state)
 {
 	handler_fixture *f = handler_fixture_load(state, "signal");
 	const cs_conn bob = signal_session_of(f, 2, "bob");
-	const struct cs_plugin *plugin = fake_self_plugin(f->plugin);
 	const std::string good("g\1\1\0\2\0\0\0\0\0\0\0{}", 14);
 
-	for (size_t size = 0; size < good.size(); size++) {
-		const std::vector<char> bytes(good.begin(), good.begin() + static_cast<long>(size));
-
-		plugin->routed(fake_self_state(f->plugin), 0, 0, bytes.data(), bytes.size());
-	}
-	plugin->routed(fake_self_state(f->plugin), 0, 0, "g\2\1\0\2\0\0\0\0\0\0\0{}", 14);
-	plugin->routed(fake_self_state(f->plugin), 0, 0, "g\1\xff\xff\2\0\0\0\0\0\0\0{}", 14);
-	plugin->routed(fake_self_state(f->plugin), bob, 2, "", 0);
-	plugin->routed(fake_self_state(f->plugin), bob, 2, "no frame", 8);
+	for (size_t size = 0; size < good.size(); size++)
+		bring(f, 0, 0, good.substr(0, size));
+	bring(f, 0, 0, {"g\2\1\0\2\0\0\0\0\0\0\0{}", 14});
+	bring(f, 0, 0, {"g\1\xff\xff\2\0\0\0\0\0\0\0{}", 14});
+	bring(f, bob, 2, "");
+	bring(f, bob, 2, "no frame");
 	assert_int_equal(signal_frames(f, bob), 0);
-	plugin->routed(fake_self_state(f->plugin), 0, 0, good.data(), good.size());
+	bring(f, 0, 0, good);
 	assert_int_equal(signal_frames(f, bob), 1);
 }
 

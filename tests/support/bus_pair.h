@@ -17,6 +17,7 @@
 
 #include "core/bus/bus.h"
 #include "tests/support/bus_hub.h"
+#include "tests/support/parcel.h"
 #include "tests/support/worker_fixture.h"
 
 extern "C" {
@@ -43,11 +44,11 @@ struct test {
 
 /* ---- the plugin */
 
-static inline void on_routed(void *state, cs_conn conn, cs_account account, const void *data, size_t size)
+static inline void on_routed(void *state, cs_conn conn, cs_account account, const struct cs_parcel *parcel)
 {
 	auto *t = static_cast<told *>(state);
 
-	t->got.append(static_cast<const char *>(data), size).append(" ");
+	t->got.append(parcel_text(parcel)).append(" ");
 	t->account = account;
 	t->conn = conn;
 }
@@ -210,7 +211,16 @@ static inline bool is_quiet(test *t)
 
 static inline int send(struct node *n, unsigned worker, cs_account to, const std::string &data, unsigned flags)
 {
-	return bus_send(n->bus.get(), self_of(n, worker), to, data.data(), data.size(), flags);
+	const text_parcel p(data);
+
+	return bus_send(n->bus.get(), self_of(n, worker), to, &p.parcel, flags);
+}
+
+static inline void send_all(struct node *n, unsigned worker, std::string_view data, unsigned flags)
+{
+	const text_parcel p(data);
+
+	bus_send_all(n->bus.get(), self_of(n, worker), 0, &p.parcel, flags);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

@@ -78,7 +78,7 @@ static void fake_leave(void *bus, cs_bus_done_fn *done, void *arg)
 static void prove(struct fake_bus *f, cs_account account)
 {
 	const struct bus_parcel proof {
-		.kind = BUS_PARCEL_PROOF, .account = account
+		.kind = BUS_PARCEL_PROOF, .to = account
 	};
 	const std::string bytes = bus_parcel_encode(&proof);
 

@@ -32,8 +32,8 @@ struct fake_call {
 	cs_conn conn = 0;
 	cs_account account = 0; /* claim, release, route */
 	int64_t number = 0; /* refuse: the errno; silence: ms; batch: the key; send: the position; claim: the
-	                     * generation; presence: how many */
-	std::string text; /* answer, refuse, send: the frame; close: why; route: the data */
+	                     * generation; presence: how many; route all: the topic */
+	std::string text; /* answer, refuse, send: the frame; close: why; route: the head and the body */
 };
 
 struct fake_conn {

@@ -3,8 +3,11 @@
 #ifndef TESTS_SUPPORT_FAKE_HOST_INTERNAL_H
 #define TESTS_SUPPORT_FAKE_HOST_INTERNAL_H
 
+#include <set>
+
 #include <dlfcn.h>
 
+#include "core/base/shared.h"
 #include "fake_host.h"
 
 struct library_close {
@@ -23,6 +26,7 @@ struct fake_self {
 	void *state = nullptr;
 	unsigned worker = 0;
 	bool stopping = false; /* guarded by the host's mutex */
+	std::set<uint64_t> topics; /* subscribed; 0: to all */
 	std::vector<char> conf;
 	std::deque<std::string> texts; /* of the options; a deque never moves them */
 };
@@ -35,6 +39,14 @@ enum fake_job_kind {
 	FAKE_JOB_ROUTE,
 	FAKE_JOB_DEFERRED
 };
+
+struct fake_shared_drop {
+	void operator()(cs_shared *shared) const
+	{
+		shared_drop(shared);
+	}
+};
+typedef std::unique_ptr<cs_shared, fake_shared_drop> fake_shared_ptr;
 
 struct fake_job {
 	fake_job_kind kind = FAKE_JOB_WORK;
@@ -49,7 +61,8 @@ struct fake_job {
 	cs_account account = 0;
 	unsigned flags = 0;
 	uint64_t want = 0;
-	std::string text; /* claim: the name; route: the data */
+	std::string text; /* claim: the name; route: the head of the parcel */
+	fake_shared_ptr body; /* route */
 	std::vector<cs_account> accounts; /* presence */
 	unsigned char *online = nullptr;
 	fake_deferred_fn *deferred = nullptr;

@@ -137,7 +137,9 @@ static void route_run(fake_host *host, const fake_job *job)
 			return;
 		conn = holder->second;
 	}
-	plugin->routed(job->self->state, conn, job->account, job->text.data(), job->text.size());
+	const cs_parcel parcel = {job->text.data(), job->text.size(), job->body.get()};
+
+	plugin->routed(job->self->state, conn, job->account, &parcel);
 }
 
 static bool job_can_run(fake_host *host, const fake_job *job)

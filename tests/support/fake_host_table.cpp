@@ -189,40 +189,65 @@ static int table_outcome_can_be_unknown(cs_self *self)
 
 /* ---- routing */
 
-static void route_queue(fake_self *to, cs_account account, const void *data, size_t size)
+static void route_queue(fake_self *to, cs_account account, const cs_parcel *parcel)
 {
 	fake_job job;
 
 	job.kind = FAKE_JOB_ROUTE;
 	job.self = to;
 	job.account = account;
-	job.text.assign(static_cast<const char *>(data), size);
+	job.text.assign(static_cast<const char *>(parcel->head), parcel->head_size);
+	shared_keep(parcel->body);
+	job.body.reset(parcel->body);
 	to->host->jobs.push_back(std::move(job));
 }
 
-static int table_route(cs_self *self, cs_account to, uint64_t device, const void *data, size_t size, unsigned)
+static std::string route_text(const cs_parcel *parcel)
+{
+	std::string text(static_cast<const char *>(parcel->head), parcel->head_size);
+
+	return parcel->body ? text.append(parcel->body->bytes, parcel->body->size) : text;
+}
+
+static int table_route(cs_self *self, cs_account to, uint64_t device, const cs_parcel *parcel, unsigned)
 {
 	fake_host *host = self_of(self)->host;
 	const auto holder = host->online.find(to);
 
-	fake_host_record(host, {"route", 0, to, 0, std::string(static_cast<const char *>(data), size)});
+	if (parcel->head_size > CS_PARCEL_HEAD_MOST)
+		return CS_EINVAL;
+	fake_host_record(host, {"route", 0, to, 0, route_text(parcel)});
 	if (holder == host->online.end() || (device != 0 && device != CS_EVERY_DEVICE))
 		return CS_ENOENT;
 	const fake_conn *conn = fake_host_conn(host, holder->second);
 	for (fake_self *other : host->selves)
 		if (conn && other->worker == conn->worker && other->plugin == self_of(self)->plugin)
-			route_queue(other, to, data, size);
+			route_queue(other, to, parcel);
 	return 0;
 }
 
-static void table_route_all(cs_self *self, const void *data, size_t size, unsigned)
+static int table_route_all(cs_self *self, uint64_t topic, const cs_parcel *parcel, unsigned)
 {
 	fake_host *host = self_of(self)->host;
 
-	fake_host_record(host, {"route all", 0, 0, 0, std::string(static_cast<const char *>(data), size)});
+	if (parcel->head_size > CS_PARCEL_HEAD_MOST)
+		return CS_EINVAL;
+	fake_host_record(host, {"route all", 0, 0, static_cast<int64_t>(topic), route_text(parcel)});
 	for (fake_self *other : host->selves)
-		if (other->plugin == self_of(self)->plugin)
-			route_queue(other, 0, data, size);
+		if (other->plugin == self_of(self)->plugin &&
+		    (topic == 0 || other->topics.count(topic) || other->topics.count(0)))
+			route_queue(other, 0, parcel);
+	return 0;
+}
+
+static void table_subscribe(cs_self *self, uint64_t topic)
+{
+	self_of(self)->topics.insert(topic);
+}
+
+static void table_unsubscribe(cs_self *self, uint64_t topic)
+{
+	self_of(self)->topics.erase(topic);
 }
 
 /* ---- time and services */
@@ -352,6 +377,10 @@ void fake_table_fill(cs_host *table)
 	table->want_words = table_want_words;
 	table->route = table_route;
 	table->route_all = table_route_all;
+	table->share = shared_make;
+	table->unshare = shared_drop;
+	table->subscribe = table_subscribe;
+	table->unsubscribe = table_unsubscribe;
 	table->now = table_now;
 	table->monotonic = table_monotonic;
 	table->timer_add = table_timer_add;

@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -66,6 +67,8 @@ struct world_worker {
 	world_node *node = nullptr;
 	unsigned index = 0; /* in the world */
 	void *state = nullptr;
+	std::set<uint64_t> topics; /* subscribed; 0: to all */
+	size_t routed_all = 0; /* parcels that were routed to it by a topic */
 	std::deque<std::function<void()>> posts;
 };
 

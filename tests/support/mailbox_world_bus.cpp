@@ -147,7 +147,7 @@ void world_bus_release(world_node *node, cs_account account, cs_conn conn)
 
 /* ---- hints */
 
-static void send_now(world_worker *from, cs_account to, const std::string &data)
+static void send_now(world_worker *from, cs_account to, const world_parcel &parcel)
 {
 	world *w = from->w;
 	const auto owner = w->owners.find(to);
@@ -156,28 +156,25 @@ static void send_now(world_worker *from, cs_account to, const std::string &data)
 	if (from->node->bus != WORLD_BUS_READY || !at || at == from->node || owner->second.ending)
 		return;
 	w->sent++;
-	send(from->node, at, [=] { (void)world_host_deliver(at, to, data); });
+	send(from->node, at, [=] { (void)world_host_deliver(at, to, parcel); });
 }
 
-int world_bus_send(world_worker *from, cs_account to, const std::string &data)
+int world_bus_send(world_worker *from, cs_account to, const world_parcel &parcel)
 {
 	if (from->node->bus != WORLD_BUS_READY)
 		return CS_ENOENT;
-	ask(from->node, [=] { send_now(from, to, data); });
+	ask(from->node, [=] { send_now(from, to, parcel); });
 	return 0;
 }
 
-void world_bus_send_all(world_worker *from, const std::string &data)
+void world_bus_send_all(world_worker *from, uint64_t topic, const world_parcel &parcel)
 {
 	ask(from->node, [=] {
 		for (const std::unique_ptr<world_node> &each : from->w->nodes) {
 			world_node *to = each.get();
 
 			if (to != from->node && from->node->bus == WORLD_BUS_READY)
-				send(from->node, to, [=] {
-					for (world_worker *worker : to->workers)
-						world_host_post(worker, data);
-				});
+				send(from->node, to, [=] { world_host_deliver_all(to, topic, parcel); });
 		}
 	});
 }
@@ -331,6 +328,7 @@ void world_crash(world *w, unsigned index)
 	for (world_worker *worker : node->workers) {
 		w->plugin->stop(worker->state);
 		worker->state = nullptr;
+		worker->topics.clear();
 	}
 	node->places.clear();
 	node->sessions.clear();

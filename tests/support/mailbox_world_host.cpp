@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The table of host functions for the instances of the mailbox's world. */
 #include "mailbox_world_host.h"
+#include "core/base/shared.h"
 
 #include <cstdarg>
 #include <cstdio>
@@ -162,6 +163,10 @@ static cs_host host_table()
 	host.outcome_can_be_unknown = host_outcome_can_be_unknown;
 	host.route = world_host_route;
 	host.route_all = world_host_route_all;
+	host.share = shared_make;
+	host.unshare = shared_drop;
+	host.subscribe = world_host_subscribe;
+	host.unsubscribe = world_host_unsubscribe;
 	host.now = host_now;
 	host.monotonic = host_now;
 	host.timer_add = host_timer_add;

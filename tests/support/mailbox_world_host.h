@@ -18,8 +18,16 @@ world_node *world_node_of(world *w, const world_conn *c);
 
 /* ---- of the host's table: mailbox_world_session.cpp */
 void world_host_release(cs_self *self, cs_account account);
-int world_host_route(cs_self *self, cs_account to, uint64_t device, const void *data, size_t size, unsigned flags);
-void world_host_route_all(cs_self *self, const void *data, size_t size, unsigned flags);
+int world_host_route(cs_self *self, cs_account to, uint64_t device, const cs_parcel *parcel, unsigned flags);
+int world_host_route_all(cs_self *self, uint64_t topic, const cs_parcel *parcel, unsigned flags);
+void world_host_subscribe(cs_self *self, uint64_t topic);
+void world_host_unsubscribe(cs_self *self, uint64_t topic);
+
+/* A parcel on its way: its bytes. */
+struct world_parcel {
+	std::string head, body;
+	bool has_body;
+};
 
 /* ---- the bus: mailbox_world_bus.cpp */
 
@@ -36,13 +44,13 @@ void world_bus_claim(world_node *node, const world_claim &claim);
 /* A worker calls when. */
 void world_bus_ending(world_node *node, cs_account account, cs_conn conn);
 void world_bus_release(world_node *node, cs_account account, cs_conn conn);
-int world_bus_send(world_worker *from, cs_account to, const std::string &data);
-void world_bus_send_all(world_worker *from, const std::string &data);
+int world_bus_send(world_worker *from, cs_account to, const world_parcel &parcel);
+void world_bus_send_all(world_worker *from, uint64_t topic, const world_parcel &parcel);
 /* The claim's end on its worker. */
 void world_host_claimed(world_node *node, const world_claim &claim, int result);
 /* To a session of the node; false: there is none. */
-bool world_host_deliver(world_node *node, cs_account to, const std::string &data);
-/* To an instance. */
-void world_host_post(world_worker *worker, const std::string &data);
+bool world_host_deliver(world_node *node, cs_account to, const world_parcel &parcel);
+/* To the instances of the node that have subscribed to the topic. */
+void world_host_deliver_all(world_node *node, uint64_t topic, const world_parcel &parcel);
 
 #endif

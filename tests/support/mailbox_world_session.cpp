@@ -3,6 +3,7 @@
  * its own node. */
 #include <cstdlib>
 
+#include "core/base/shared.h"
 #include "mailbox_world_host.h"
 
 static world_worker *worker_of(cs_self *self)
@@ -106,14 +107,26 @@ static bool is_lost(world *w)
 	return true;
 }
 
-void world_host_post(world_worker *worker, const std::string &data)
+static void deliver_now(world_worker *worker, cs_conn conn, cs_account to, const world_parcel &p)
 {
-	if (!is_lost(worker->w))
-		worker->posts.push_back(
-			[=] { worker->w->plugin->routed(worker->state, 0, 0, data.data(), data.size()); });
+	cs_shared *body = p.has_body ? shared_make(p.body.data(), p.body.size()) : nullptr;
+	const cs_parcel parcel = {p.head.data(), p.head.size(), body};
+
+	worker->w->plugin->routed(worker->state, conn, to, &parcel);
+	shared_drop(body);
 }
 
-bool world_host_deliver(world_node *node, cs_account to, const std::string &data)
+void world_host_deliver_all(world_node *node, uint64_t topic, const world_parcel &parcel)
+{
+	for (world_worker *worker : node->workers) {
+		if ((topic != 0 && !worker->topics.count(topic) && !worker->topics.count(0)) || is_lost(node->w))
+			continue;
+		worker->routed_all++;
+		worker->posts.push_back([=] { deliver_now(worker, 0, 0, parcel); });
+	}
+}
+
+bool world_host_deliver(world_node *node, cs_account to, const world_parcel &parcel)
 {
 	world *w = node->w;
 	const auto at = node->places.find(to);
@@ -128,32 +141,49 @@ bool world_host_deliver(world_node *node, cs_account to, const std::string &data
 		const world_conn *c = world_conn_of(w, conn);
 
 		if (!c->ended && c->account == to)
-			w->plugin->routed(worker->state, conn, to, data.data(), data.size());
+			deliver_now(worker, conn, to, parcel);
 	});
 	return true;
 }
 
-int world_host_route(cs_self *self, cs_account to, uint64_t, const void *data, size_t size, unsigned)
+static world_parcel copy_of(const cs_parcel *parcel)
+{
+	return {{static_cast<const char *>(parcel->head), parcel->head_size},
+	        parcel->body ? std::string(parcel->body->bytes, parcel->body->size) : std::string(),
+	        parcel->body != nullptr};
+}
+
+int world_host_route(cs_self *self, cs_account to, uint64_t, const cs_parcel *parcel, unsigned)
 {
 	world_worker *from = worker_of(self);
-	const std::string bytes(static_cast<const char *>(data), size);
+	const world_parcel copy = copy_of(parcel);
 
 	if (from->node->crashed)
 		return CS_ENOENT;
-	if (world_host_deliver(from->node, to, bytes))
+	if (world_host_deliver(from->node, to, copy))
 		return 0;
-	return from->w->has_bus ? world_bus_send(from, to, bytes) : CS_ENOENT;
+	return from->w->has_bus ? world_bus_send(from, to, copy) : CS_ENOENT;
 }
 
-void world_host_route_all(cs_self *self, const void *data, size_t size, unsigned)
+int world_host_route_all(cs_self *self, uint64_t topic, const cs_parcel *parcel, unsigned)
 {
 	world_worker *from = worker_of(self);
-	const std::string bytes(static_cast<const char *>(data), size);
+	const world_parcel copy = copy_of(parcel);
 
 	if (from->node->crashed)
-		return;
-	for (world_worker *worker : from->node->workers)
-		world_host_post(worker, bytes);
+		return 0;
+	world_host_deliver_all(from->node, topic, copy);
 	if (from->w->has_bus)
-		world_bus_send_all(from, bytes);
+		world_bus_send_all(from, topic, copy);
+	return 0;
+}
+
+void world_host_subscribe(cs_self *self, uint64_t topic)
+{
+	worker_of(self)->topics.insert(topic);
+}
+
+void world_host_unsubscribe(cs_self *self, uint64_t topic)
+{
+	worker_of(self)->topics.erase(topic);
 }

@@ -162,6 +162,7 @@ static std::unique_ptr<struct worker_fixture> make(void)
 	f->worker = w.get();
 	f->shared.workers.push_back(std::move(w));
 	f->shared.sessions = &f->sessions;
+	f->shared.topics = &f->topics;
 	f->shared.throttle = &f->throttle;
 	f->shared.bus_calls = &session_bus_calls;
 	f->shared.conn_calls = &plugin_conn_calls;

@@ -16,6 +16,7 @@
 #include "core/plugin/dispatch.h"
 #include "core/plugin/plugin.h"
 #include "core/session/session.h"
+#include "core/session/topic.h"
 
 /* msgids of the fake plugin's routes. Every handler notes its call in `trace`. */
 enum {
@@ -32,6 +33,7 @@ enum { FIXTURE_HOOK_EARLY, FIXTURE_HOOK_OPEN, FIXTURE_HOOK_LATE, FIXTURE_HOOKS }
 struct worker_fixture {
 	struct core_conf conf {};
 	struct session_table sessions;
+	struct topic_table topics;
 	struct throttle throttle;
 	struct worker_shared shared;
 	struct worker *worker = nullptr;

@@ -35,8 +35,8 @@ static void what_is_sent_to_all_reaches_every_instance_of_the_others(void **stat
 	auto *t = static_cast<test *>(*state);
 	struct told *told = t->nodes[1].told.data();
 
-	bus_send_all(t->nodes[0].bus.get(), self_of(&t->nodes[0], 1), "all", 3, 0);
-	bus_send_all(t->nodes[0].bus.get(), self_of(&t->nodes[0], 1), nullptr, 0, 0);
+	send_all(&t->nodes[0], 1, "all", 0);
+	send_all(&t->nodes[0], 1, "", 0);
 	assert_true(wait_for(t, [told] { return told[0].got == "all  " && told[1].got == "all  "; }));
 	assert_int_equal(told[1].account, 0);
 	assert_int_equal(told[1].conn, 0);
@@ -77,10 +77,10 @@ static void odd_bytes_and_plugins_that_are_not_here_are_dropped(void **state)
 {
 	auto *t = static_cast<test *>(*state);
 	const struct bus_parcel stranger {
-		.kind = BUS_PARCEL_ALL, .plugin = "games", .data = "x"
+		.kind = BUS_PARCEL_ALL, .plugin = "games", .body = "x"
 	};
 	const struct bus_parcel good {
-		.kind = BUS_PARCEL_ALL, .plugin = "chat", .data = "good"
+		.kind = BUS_PARCEL_ALL, .plugin = "chat", .body = "good"
 	};
 	struct bus *b = t->nodes[1].bus.get();
 
@@ -107,12 +107,12 @@ struct notes {
 	bool in_order = true;
 };
 
-static void on_note(void *state, cs_conn, cs_account, const void *data, size_t size)
+static void on_note(void *state, cs_conn, cs_account, const struct cs_parcel *parcel)
 {
 	auto *all = static_cast<notes *>(state);
-	const auto *n = static_cast<const struct note *>(data);
+	const auto *n = static_cast<const struct note *>(parcel->head);
 
-	all->in_order = all->in_order && size == sizeof *n && all->next[n->from] == n->number;
+	all->in_order = all->in_order && parcel->head_size == sizeof *n && all->next[n->from] == n->number;
 	all->next[n->from]++;
 	all->received++;
 }
@@ -121,8 +121,9 @@ static void send_notes(struct node *n, int from)
 {
 	for (int i = 0; i < messages; i++) {
 		const struct note note = {from, i};
+		const struct cs_parcel parcel = {&note, sizeof note, nullptr};
 
-		(void)!bus_send(n->bus.get(), self_of(n, 0), 13, &note, sizeof note, 0);
+		(void)!bus_send(n->bus.get(), self_of(n, 0), 13, &parcel, 0);
 	}
 }
 

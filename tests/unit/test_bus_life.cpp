@@ -139,7 +139,7 @@ static void what_waits_for_the_thread_has_a_bound_and_what_is_dropped_is_made_go
 		hints++;
 	assert_int_equal(bus_count(b).dropped, 2);
 	for (int i = 0; i < 1000; i++)
-		bus_send_all(b, self_of(n, 0), body.data(), body.size(), i % 2 ? CS_ROUTE_CASUAL : 0);
+		send_all(n, 0, body, i % 2 ? CS_ROUTE_CASUAL : 0);
 	/* 16 MiB, half of it for casual data. Claims are not limited. */
 	assert_in_range(casual, 120, 128);
 	assert_in_range(hints, 120, 128);
@@ -155,13 +155,13 @@ static void what_waits_for_the_thread_has_a_bound_and_what_is_dropped_is_made_go
 	assert_true(is_quiet(t));
 	block(t, 0, &thread);
 	for (int i = 0; i < 300; i++)
-		bus_send_all(b, self_of(n, 0), body.data(), body.size(), CS_ROUTE_CASUAL);
+		send_all(n, 0, body, CS_ROUTE_CASUAL);
 	thread.go.release();
 	assert_true(is_quiet(t));
 	assert_int_equal(count_events(&t->nodes[1]), 1);
 	block(t, 0, &thread);
 	for (int i = 0; i < 300; i++)
-		bus_send_all(b, self_of(n, 0), body.data(), body.size(), 0);
+		send_all(n, 0, body, 0);
 	thread.go.release();
 	assert_true(wait_for(t, [t] { return count_events(&t->nodes[1]) == 2; }));
 	assert_true(is_quiet(t));

@@ -22,7 +22,7 @@ static void while_the_bus_is_away_nothing_is_sent_and_claims_are_granted(void **
 	assert_true(wait_for(t, [n] { return !is_connected(n); }));
 	assert_true(bus_count(b).away);
 	assert_int_equal(send(n, 0, 13, "x", 0), CS_ENOENT);
-	bus_send_all(b, self_of(n, 0), "x", 1, 0);
+	send_all(n, 0, "x", 0);
 	assert_int_equal(bus_count(b).dropped, 2);
 	bus_presence(b, accounts, online, 1, loop_of(n, 0), on_done, &a);
 	assert_int_equal(claim(t, n, 13, 99, 0), 0);

@@ -143,7 +143,7 @@ static void a_proof_for_an_account_that_nobody_here_asks_for_changes_nothing(voi
 {
 	struct test *t = test_of(state);
 	const struct bus_parcel proof {
-		.kind = BUS_PARCEL_PROOF, .account = 7
+		.kind = BUS_PARCEL_PROOF, .to = 7
 	};
 
 	fake_bus_arrive(t->bus.get(), bus_parcel_encode(&proof));

@@ -13,6 +13,7 @@
 #include "test_db_sqlite.h"
 #include "tests/support/check.h"
 #include "tests/support/fake_host.h"
+#include "tests/support/parcel.h"
 #include "tests/support/worker_fixture.h"
 
 /* ---- a plugin that does what the promise says */
@@ -123,11 +124,10 @@ static int player_closed(void *state, cs_conn, cs_account account, uint64_t writ
 	return account != 0 ? p->closed_answer : 0;
 }
 
-static void player_routed(void *state, cs_conn conn, cs_account account, const void *data, size_t size)
+static void player_routed(void *state, cs_conn conn, cs_account account, const struct cs_parcel *parcel)
 {
-	player_note(player_of(state),
-	            check_format("routed:%s%llu:%.*s", conn != 0 ? "to " : "", (unsigned long long)account,
-	                         static_cast<int>(size), static_cast<const char *>(data)));
+	player_note(player_of(state), check_format("routed:%s%llu:%s", conn != 0 ? "to " : "",
+	                                           (unsigned long long)account, parcel_text(parcel).c_str()));
 }
 
 static void player_written(void *state, cs_conn, uint64_t position, size_t unsent)
@@ -702,15 +702,43 @@ static void data_is_routed_to_sessions_and_to_all_in_order(void **state)
 {
 	struct world *w = world_of(state);
 
-	assert_int_equal(w->host->route(w->self, 7, CS_EVERY_DEVICE, "a", 1, 0), CS_ENOENT);
+	const struct cs_parcel head = {"a", 1, nullptr}, long_head = {"", CS_PARCEL_HEAD_MOST + 1, nullptr};
+	const struct cs_parcel both = {"b", 1, w->host->share("ody", 3)};
+
+	assert_int_equal(w->host->route(w->self, 7, CS_EVERY_DEVICE, &head, 0), CS_ENOENT);
 	(void)world_enter(w, 7);
-	assert_int_equal(w->host->route(w->self, 7, CS_EVERY_DEVICE, "a", 1, 0), 0);
-	assert_int_equal(w->host->route(w->self, 7, 0, "b", 1, CS_ROUTE_CASUAL), 0);
-	assert_int_equal(w->host->route(w->self, 7, 5, "c", 1, 0), CS_ENOENT);
-	w->host->route_all(w->self, "d", 1, 0);
+	assert_int_equal(w->host->route(w->self, 7, CS_EVERY_DEVICE, &head, 0), 0);
+	assert_int_equal(w->host->route(w->self, 7, 0, &both, CS_ROUTE_CASUAL), 0);
+	assert_int_equal(w->host->route(w->self, 7, 5, &head, 0), CS_ENOENT);
+	assert_int_equal(w->host->route(w->self, 7, CS_EVERY_DEVICE, &long_head, 0), CS_EINVAL);
+	assert_int_equal(w->host->route_all(w->self, 0, &both, 0), 0);
+	assert_int_equal(w->host->route_all(w->self, 0, &long_head, 0), CS_EINVAL);
+	w->host->unshare(both.body);
+	w->host->unshare(nullptr);
 	world_expect(w, "");
 	world_run(w);
-	world_expect(w, "routed:to 7:a routed:to 7:b routed:0:d ");
+	world_expect(w, "routed:to 7:a routed:to 7:body routed:0:body ");
+}
+
+static void a_topic_reaches_those_that_have_subscribed(void **state)
+{
+	struct world *w = world_of(state);
+	const struct cs_parcel a = {"a", 1, nullptr}, b = {"b", 1, nullptr}, c = {"c", 1, nullptr};
+
+	assert_int_equal(w->host->route_all(w->self, 5, &a, 0), 0);
+	w->host->subscribe(w->self, 5);
+	w->host->subscribe(w->self, 5);
+	(void)w->host->route_all(w->self, 5, &b, 0);
+	(void)w->host->route_all(w->self, 6, &a, 0);
+	w->host->unsubscribe(w->self, 5);
+	(void)w->host->route_all(w->self, 5, &a, 0);
+	w->host->subscribe(w->self, 0);
+	(void)w->host->route_all(w->self, 6, &c, 0);
+	w->host->unsubscribe(w->self, 0);
+	w->host->unsubscribe(w->self, 0);
+	(void)w->host->route_all(w->self, 6, &a, 0);
+	world_run(w);
+	world_expect(w, "routed:0:b routed:0:c ");
 }
 
 /* ---- the store */
@@ -938,6 +966,7 @@ static void posts_of_a_thread_are_called_in_its_order(void **state)
 		X(a_logout_ends_the_session_later_and_leaves_the_connection, host##_whole),                            \
 		X(presence_is_told_later, host##_whole),                                                               \
 		X(data_is_routed_to_sessions_and_to_all_in_order, host##_whole),                                       \
+		X(a_topic_reaches_those_that_have_subscribed, host##_whole),                                           \
 		X(works_are_done_with_the_result_of_their_function, host##_whole),                                     \
 		X(items_are_committed_and_done_once_whatever_their_batch_needs, host##_whole),                         \
 		X(clocks_do_not_go_back, host##_whole),                                                                \

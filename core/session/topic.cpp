@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ * The table topic -> workers. A topic without a worker has no entry. */
+#include "core/session/topic.h"
+
+size_t topic_hash::operator()(const struct topic_key &key) const
+{
+	return static_cast<size_t>(
+		(key.topic ^ static_cast<uint64_t>(key.plugin) << 56) * UINT64_C(0x9e3779b97f4a7c15) >> 7);
+}
+
+static struct topic_shard *topic_shard_of(struct topic_table *t, const struct topic_key &key)
+{
+	return &t->shards[key.topic % t->shards.size()];
+}
+
+void topic_subscribe(struct topic_table *t, const struct topic_key &key, unsigned worker)
+{
+	struct topic_shard *shard = topic_shard_of(t, key);
+	std::scoped_lock lock(shard->mutex);
+
+	shard->entries[key].set(worker);
+}
+
+void topic_unsubscribe(struct topic_table *t, const struct topic_key &key, unsigned worker)
+{
+	struct topic_shard *shard = topic_shard_of(t, key);
+	std::scoped_lock lock(shard->mutex);
+	const auto place = shard->entries.find(key);
+
+	if (place == shard->entries.end())
+		return;
+	place->second.reset(worker);
+	if (place->second.none())
+		shard->entries.erase(place);
+}
+
+topic_workers topic_find(struct topic_table *t, const struct topic_key &key)
+{
+	struct topic_shard *shard = topic_shard_of(t, key);
+	std::scoped_lock lock(shard->mutex);
+	const auto place = shard->entries.find(key);
+
+	return place == shard->entries.end() ? topic_workers() : place->second;
+}
