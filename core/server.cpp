@@ -50,6 +50,23 @@ std::string server_process_name(const struct server *s)
 	return "pid=" + std::to_string(getpid()) + " node=" + server_node_name(s) + " conf=" + conf.substr(0, 256);
 }
 
+/* Up to the last member of ABI 1.0. */
+static constexpr size_t server_least_db = offsetof(struct cs_db_driver, unlock) + sizeof(cs_db_driver::unlock);
+static constexpr size_t server_least_bus = offsetof(struct cs_bus_driver, missed) + sizeof(cs_bus_driver::missed);
+
+static int server_check_driver(const struct plugin *p, const char *what, uint32_t abi, uint32_t size, size_t least,
+                               struct cs_error *e)
+{
+	if (abi >> 16 == CS_ABI_MAJOR && size >= least)
+		return 0;
+	if (abi >> 16 != CS_ABI_MAJOR)
+		error_set(e, "%s: its %s table is of another ABI; build it again", p->path.c_str(), what);
+	else
+		error_set(e, "%s: its %s table has %u bytes, plugin ABI %u.%u has %zu; build it again", p->path.c_str(),
+		          what, size, CS_ABI_MAJOR, CS_ABI_MINOR, least);
+	return CS_EINVAL;
+}
+
 static int server_open_store(struct server *s, struct cs_error *e)
 {
 	const void *table = nullptr;
@@ -61,10 +78,8 @@ static int server_open_store(struct server *s, struct cs_error *e)
 	for (const auto &loaded : s->plugins.plugins)
 		plugins.push_back(loaded->name.c_str());
 	plugins.push_back(nullptr);
-	if (driver && (driver->abi >> 16 != CS_ABI_MAJOR || driver->size < sizeof(*driver))) {
-		error_set(e, "%s: its database table is of another ABI; build it again", p->path.c_str());
+	if (driver && server_check_driver(p, "database", driver->abi, driver->size, server_least_db, e) != 0)
 		return CS_EINVAL;
-	}
 	if (store_open(&s->store, server_store_conf(s->conf.get()), driver, p ? p->conf.memory.get() : nullptr,
 	               server_process_name(s).c_str(), plugins.data(), &text) != 0) {
 		error_set(e, "the store cannot be opened: %s (its options are those of [%s]; store.driver, %s)",
@@ -85,10 +100,8 @@ static int server_open_bus(struct server *s, struct cs_error *e)
 
 	if (!driver)
 		return 0;
-	if (driver->abi >> 16 != CS_ABI_MAJOR || driver->size < sizeof(*driver)) {
-		error_set(e, "%s: its bus table is of another ABI; build it again", p->path.c_str());
+	if (server_check_driver(p, "bus", driver->abi, driver->size, server_least_bus, e) != 0)
 		return CS_EINVAL;
-	}
 	if (bus_open(&s->bus, &s->shared, driver, p->conf.memory.get(), &text) != 0) {
 		error_set(e, "the bus cannot be opened: %s (its options are those of [%s]; bus.driver, %s)", text.text,
 		          p->name.c_str(), conf_where(&s->conf->file, "bus", "driver").c_str());

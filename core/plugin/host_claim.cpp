@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Claims an account's place for a connection: waits, asks the cluster, kicks or probes the older session. */
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <unordered_set>
@@ -261,6 +262,11 @@ static void host_claim_try(void *arg)
 	}
 }
 
+static bool host_claim_has_spare(const struct cs_claim *claim)
+{
+	return std::any_of(std::begin(claim->spare), std::end(claim->spare), [](uint32_t n) { return n != 0; });
+}
+
 int host_claim(struct cs_self *self, cs_conn conn, const struct cs_claim *claim, cs_done_fn *done, void *arg)
 {
 	struct conn *c = conn_find(self->worker, conn);
@@ -277,7 +283,7 @@ int host_claim(struct cs_self *self, cs_conn conn, const struct cs_claim *claim,
 	cl->done = done;
 	cl->arg = arg;
 	self->worker->claims.insert(cl);
-	if (claim->device != 0 || (c && (c->claiming || c->account != 0))) {
+	if (claim->device != 0 || host_claim_has_spare(claim) || (c && (c->claiming || c->account != 0))) {
 		cl->result = CS_EINVAL;
 		loop_post(&self->worker->loop, host_claim_complete, cl);
 		return 0;

@@ -22,6 +22,7 @@ struct cs_outgoing {
 	uint64_t to; /* the other account, or the group */
 	const char *cid; /* NULL: the sender gave none */
 	size_t cid_size;
+	uint64_t spare[4]; /* 0; else send() refuses with UNAVAILABLE and logs an error */
 };
 
 /* A message for offlinemsg: the sender's frame, with seq and ts already added. */

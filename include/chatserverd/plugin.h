@@ -194,7 +194,7 @@ struct cs_claim {
 	uint64_t generation; /* see claim() */
 	uint64_t want; /* words that its client asked for: bit i is the i-th of want_words() */
 	unsigned flags; /* enum cs_claim_flag */
-	uint32_t spare[3]; /* 0 */
+	uint32_t spare[3]; /* 0; else done gets CS_EINVAL */
 };
 
 #define CS_EVERY_DEVICE UINT64_MAX /* for route() */
@@ -288,7 +288,7 @@ struct cs_host {
 	 * account and comes from the store: if two nodes could not talk, the session with the higher one stays. The
 	 * result for done is 0: from now on the connection has the account's session, and data can be routed to it;
 	 * CS_EEXIST: the account is online elsewhere; CS_ENOENT: the connection has ended; CS_EINVAL: the connection
-	 * has a session, or the device is not 0; CS_ECANCELED: the server is stopping.
+	 * has a session, or the device or a spare member is not 0; CS_ECANCELED: the server is stopping.
 	 *
 	 * A session that is already ending is waited for. Without CS_CLAIM_KICK an older session is probed. If its peer
 	 * answers, done gets CS_EEXIST: mostly within 1 s, or after 4 s at most if the peer takes no data. If nothing

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <iterator>
 #include <map>
 
 #include <chatserverd/json.h>
@@ -311,6 +312,20 @@ static int mailbox_outgoing_hand_in(mailbox *m, std::unique_ptr<mailbox_outgoing
 	return result;
 }
 
+static bool mailbox_outgoing_has_spare(const cs_outgoing *message)
+{
+	return std::any_of(std::begin(message->spare), std::end(message->spare), [](uint64_t n) { return n != 0; });
+}
+
+/* A plugin that is newer than this one asks for what this one does not know, or left its struct as it was. */
+static int mailbox_outgoing_refuse_spare(mailbox *m, const cs_frame *frame)
+{
+	m->host->log(m->self, CS_LOG_ERROR, "a plugin sets spare members of cs_outgoing msgid=%" PRIu32,
+	             frame->request.msgid);
+	return m->host->refuse(m->self, frame->conn, &frame->request, CS_ERRNO_UNAVAILABLE,
+	                       "the server's plugins do not fit together");
+}
+
 int mailbox_outgoing_send(void *context, const cs_frame *frame, const cs_outgoing *message)
 {
 	mailbox *m = static_cast<mailbox *>(context);
@@ -319,6 +334,8 @@ int mailbox_outgoing_send(void *context, const cs_frame *frame, const cs_outgoin
 
 	if (!s)
 		return m->host->refuse_result(m->self, frame->conn, &frame->request, CS_EBUSY);
+	if (mailbox_outgoing_has_spare(message))
+		return mailbox_outgoing_refuse_spare(m, frame);
 	std::unique_ptr<mailbox_outgoing_item> item = mailbox_outgoing_item_of(
 		m, frame->account, message->kind, message->to, message->cid, message->cid_size);
 	item->session = s->id;

@@ -18,6 +18,8 @@ extern "C" {
 #include <cmocka.h>
 }
 
+#include <chatserverd/bus.h>
+#include <chatserverd/db.h>
 #include <chatserverd/plugin.h>
 
 struct fixture {
@@ -505,6 +507,22 @@ static void a_bus_that_is_none_is_refused(void **state)
 	assert_said(f, "", fill(f, "error {}/p/bad_bus.so: its bus table is of another ABI; build it again"));
 }
 
+static void an_adapter_whose_table_is_too_small_is_refused(void **state)
+{
+	const auto *f = (fixture *)*state;
+	const auto too_small = [f](const char *file, const char *what, size_t least) {
+		return fill(f, std::string("error {}/p/") + file + ".so: its " + what +
+		                       " table has 64 bytes, plugin ABI 1.0 has " + std::to_string(least) +
+		                       "; build it again");
+	};
+
+	write_conf(f, "bad_small_bus", "[bus]\ndriver = bad_small_bus\n");
+	assert_said(f, "", too_small("bad_small_bus", "bus", sizeof(struct cs_bus_driver)));
+	write_conf(f, "bad_small_db", "");
+	assert_said(f, "-o store.driver=bad_small_db",
+	            too_small("bad_small_db", "database", sizeof(struct cs_db_driver)));
+}
+
 static void a_bus_that_was_not_chosen_is_left_out(void **state)
 {
 	int status = -1;
@@ -570,6 +588,7 @@ int main()
 		TEST(a_folder_below_one_that_others_may_write_is_refused),
 		TEST(a_driver_that_is_none_is_refused),
 		TEST(a_bus_that_is_none_is_refused),
+		TEST(an_adapter_whose_table_is_too_small_is_refused),
 		TEST(a_bus_that_was_not_chosen_is_left_out),
 		TEST(a_section_of_a_plugin_that_is_not_loaded_is_refused),
 	};

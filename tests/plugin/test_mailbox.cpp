@@ -191,6 +191,26 @@ static void a_commit_of_unknown_outcome_is_stored_and_delivered_once(void **)
 	stage_close(&st);
 }
 
+static void a_plugin_that_sets_spare_members_is_refused(void **)
+{
+	stage st;
+	cs_frame frame = {};
+	cs_outgoing message = {CS_CONVERSATION_PAIR, 2, nullptr, 0, {0, 0, 0, 1}};
+
+	stage_open(&st, 1);
+	frame.conn = stage_login(&st, 0, 1);
+	frame.account = 1;
+	frame.request.req = 5;
+	frame.bytes = "{}";
+	frame.size = 2;
+	assert_int_equal(st.w.mailbox->send(st.w.workers[0]->state, &frame, &message), CS_REJECT);
+	assert_int_equal(stage_errno(&st, 5), CS_ERRNO_UNAVAILABLE);
+	message.spare[3] = 0;
+	assert_int_equal(st.w.mailbox->send(st.w.workers[0]->state, &frame, &message), CS_DONE);
+	world_settle(&st.w);
+	stage_close(&st);
+}
+
 static void refusals_say_why(void **)
 {
 	stage st;
@@ -408,6 +428,7 @@ int main()
 		cmocka_unit_test(a_repetition_with_other_words_brings_the_first_ones),
 		cmocka_unit_test(a_cid_used_for_somebody_else_shows_nobody_a_foreign_message),
 		cmocka_unit_test(a_commit_of_unknown_outcome_is_stored_and_delivered_once),
+		cmocka_unit_test(a_plugin_that_sets_spare_members_is_refused),
 		cmocka_unit_test(refusals_say_why),
 		cmocka_unit_test(a_connection_with_256_messages_under_way_waits),
 		cmocka_unit_test(a_hint_that_skips_a_seq_makes_the_session_read_the_gap),

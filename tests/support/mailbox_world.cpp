@@ -60,7 +60,7 @@ void world_send(world *w, cs_conn conn, cs_conversation_kind kind, uint64_t to, 
 	request(w, conn, [=] {
 		world_conn *c = world_conn_of(w, conn);
 		const cs_frame frame = frame_of(c, text, req);
-		const cs_outgoing message = {kind, to, cid ? cid->data() : nullptr, cid ? cid->size() : 0};
+		const cs_outgoing message = {kind, to, cid ? cid->data() : nullptr, cid ? cid->size() : 0, {}};
 
 		if (w->mailbox->send(context_of(w, c), &frame, &message) == CS_PENDING)
 			c->pending = true;

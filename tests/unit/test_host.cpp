@@ -222,6 +222,21 @@ static void a_connection_with_a_session_or_without_life_cannot_claim(void **stat
 	assert_false(is_online(f, 9));
 }
 
+static void a_claim_that_sets_a_spare_member_is_refused(void **state)
+{
+	auto *f = (struct fixture *)*state;
+	const cs_conn conn = add_conn(f);
+	struct cs_claim wanted = {};
+
+	wanted.account = 7;
+	wanted.name = "name";
+	wanted.spare[2] = 1;
+	assert_int_equal(host_table.claim(f->self, conn, &wanted, note_claim, f), 0);
+	turn(f);
+	assert_claimed(f, {{conn, CS_EINVAL}});
+	assert_false(is_online(f, 7));
+}
+
 static void a_claim_waits_for_a_session_that_is_ending(void **state)
 {
 	auto *f = (struct fixture *)*state;
@@ -551,6 +566,7 @@ int main()
 		TEST(a_claim_is_completed_after_the_call),
 		TEST(a_place_that_is_taken_is_refused),
 		TEST(a_connection_with_a_session_or_without_life_cannot_claim),
+		TEST(a_claim_that_sets_a_spare_member_is_refused),
 		TEST(a_claim_waits_for_a_session_that_is_ending),
 		TEST(a_connection_that_died_while_waiting_gets_nothing),
 		TEST(a_kick_closes_the_older_session_and_takes_its_place_once_it_has_ended),
