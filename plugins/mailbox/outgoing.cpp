@@ -394,7 +394,7 @@ static bool mailbox_outgoing_is_id(uint64_t id)
 static bool mailbox_outgoing_may_post(const cs_mailbox_post *post)
 {
 	if (!mailbox_outgoing_is_id(post->account) || !mailbox_outgoing_is_id(post->to) || post->spare[0] ||
-	    post->spare[1] || (post->kind != CS_CONVERSATION_PAIR && post->kind != CS_CONVERSATION_GROUP))
+	    post->spare[1])
 		return false;
 	if (post->cid && (!post->cid_size || post->cid_size > CS_MAILBOX_CID_MAX ||
 	                  !mailbox_outgoing_is_text({post->cid, post->cid_size})))
