@@ -11,16 +11,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdarg>
-#include <setjmp.h>
-
-extern "C" {
-#include <cmocka.h>
-}
-
 #include <chatserverd/bus.h>
 #include <chatserverd/db.h>
 #include <chatserverd/plugin.h>
+
+#include "tests/support/check.h"
+#include "tests/support/folder.h"
 
 struct fixture {
 	std::string folder; /* temporary; its `p` is the folder of the bad plugins */
@@ -41,11 +37,9 @@ static std::string build_folder()
 
 static int set_up(void **state)
 {
-	char folder[] = "/tmp/bad.XXXXXX";
 	auto *f = new fixture;
 
-	assert_non_null(mkdtemp(folder));
-	f->folder = folder;
+	f->folder = folder_make();
 	f->binary = build_folder() + "/chatserverd";
 	assert_int_equal(symlink((build_folder() + "/tests/plugin/loaded").c_str(), (f->folder + "/p").c_str()), 0);
 	*state = f;
@@ -56,7 +50,7 @@ static int tear_down(void **state)
 {
 	auto *f = (fixture *)*state;
 
-	assert_int_equal(system(("rm -rf " + f->folder).c_str()), 0);
+	folder_remove(f->folder);
 	delete f;
 	return 0;
 }
@@ -167,7 +161,7 @@ static void a_bad_file_of_the_folder_can_be_left_out(void **state)
 	const std::string text = run(f, "-t", &status);
 	assert_int_equal(status, 0);
 	if (text.find("plugin=bad_gone is left out by core.plugins at ") == text.npos)
-		fail_msg("not told: %s", text.c_str());
+		check_fail(std::source_location::current(), "not told: %s", text.c_str());
 }
 
 static void a_struct_that_is_too_short_is_refused(void **state)
@@ -272,7 +266,7 @@ static void what_is_used_starts_first_and_need_not_be_there(void **state)
 		const std::string text = run(f, "", &status);
 
 		if (text.find(said) == text.npos)
-			fail_msg("%s, but not %s", text.c_str(), said);
+			check_fail(std::source_location::current(), "%s, but not %s", text.c_str(), said);
 	}
 }
 
@@ -285,7 +279,7 @@ static void assert_says(const fixture *f, const char *plugin, const char *said, 
 	const std::string text = run(f, "-o core.threads=1", &ended);
 
 	if (text.find(said) == text.npos)
-		fail_msg("%s, but not %s", text.c_str(), said);
+		check_fail(std::source_location::current(), "%s, but not %s", text.c_str(), said);
 	assert_int_equal(ended, status);
 }
 
@@ -424,7 +418,7 @@ static void assert_taken(const fixture *f)
 	const std::string text = run(f, "-t", &status);
 
 	if (status != 0)
-		fail_msg("refused: %s", text.c_str());
+		check_fail(std::source_location::current(), "refused: %s", text.c_str());
 }
 
 static void a_folder_that_others_may_write_is_refused(void **state)

@@ -7,22 +7,19 @@
 
 #include "tests/support/check.h"
 #include "tests/support/fake_host.h"
+#include "tests/support/folder.h"
 
 static int setup(void **state)
 {
-	char folder[] = "/tmp/chatserverd-test-XXXXXX";
-
-	assert_non_null(mkdtemp(folder));
-	*state = std::make_unique<std::string>(folder).release();
+	*state = std::make_unique<std::string>(folder_make()).release();
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	const std::unique_ptr<std::string> folder(static_cast<std::string *>(*state));
-	std::error_code ignored;
 
-	std::filesystem::remove_all(*folder, ignored);
+	folder_remove(*folder);
 	return 0;
 }
 

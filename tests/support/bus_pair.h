@@ -5,24 +5,16 @@
 #define TESTS_SUPPORT_BUS_PAIR_H
 
 #include <array>
-#include <cstdarg>
-#include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 
 #include <poll.h>
-#include <setjmp.h>
 
 #include "core/bus/bus.h"
 #include "tests/support/bus_hub.h"
 #include "tests/support/parcel.h"
 #include "tests/support/worker_fixture.h"
-
-extern "C" {
-#include <cmocka.h>
-}
 
 /* What an instance of the plugin has been told. */
 struct told {

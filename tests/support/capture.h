@@ -3,19 +3,15 @@
 #ifndef TESTS_SUPPORT_CAPTURE_H
 #define TESTS_SUPPORT_CAPTURE_H
 
-#include <cstdarg>
 #include <cstdlib>
 #include <string>
 
 #include <fcntl.h>
-#include <setjmp.h>
 #include <unistd.h>
 
 #include <base/raii.h>
 
-extern "C" {
-#include <cmocka.h>
-}
+#include "tests/support/check.h"
 
 /* Runs what writes to standard error and returns what it wrote. */
 template <class Writes> static inline std::string capture_stderr(Writes writes)

@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <utility>
 
 #include "core/net/frame.h"
+#include "tests/support/folder.h"
 
 void fake_fail(const char *what, const char *detail)
 {
@@ -32,14 +32,10 @@ static const char *const fake_host_plugins[] = {"reminders", nullptr};
 
 void fake_host_open_db(fake_host *host, const char *path)
 {
-	char folder[] = "/tmp/chatserverd-test-XXXXXX";
 	cs_error e = {};
 
-	if (!path) {
-		if (!mkdtemp(folder))
-			fake_fail("mkdtemp", folder);
-		host->folder = folder;
-	}
+	if (!path)
+		host->folder = folder_make();
 	fake_host_set(host, "db_sqlite.path", path != nullptr ? path : (host->folder + "/chat.db").c_str());
 	fake_host_set(host, "db_sqlite.schema", "conf/schema/sqlite");
 	if (host->options.count("db_sqlite.synchronous") == 0)
@@ -58,7 +54,6 @@ void fake_host_open_db(fake_host *host, const char *path)
 void fake_host_close(fake_host *host)
 {
 	const std::unique_ptr<fake_host> owner(host);
-	std::error_code ignored;
 
 	for (fake_conn &conn : host->conns)
 		if (conn.open)
@@ -78,7 +73,7 @@ void fake_host_close(fake_host *host)
 		host->selves.pop_back();
 	}
 	if (!host->folder.empty())
-		std::filesystem::remove_all(host->folder, ignored);
+		folder_remove(host->folder);
 }
 
 /* ---- connections */

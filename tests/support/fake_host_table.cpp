@@ -287,7 +287,8 @@ static cs_watch *table_watch(cs_self *self, int fd, unsigned events, cs_watch_fn
 
 	struct stat status = {};
 
-	if (events == 0 || fstat(fd, &status) != 0 || S_ISREG(status.st_mode) || S_ISDIR(status.st_mode))
+	if (events == 0 || events > (CS_WATCH_READ | CS_WATCH_WRITE) || fstat(fd, &status) != 0 ||
+	    S_ISREG(status.st_mode) || S_ISDIR(status.st_mode))
 		return nullptr;
 	cs_watch *handle = reinterpret_cast<cs_watch *>(host->next_timer++);
 	host->watches.push_back({handle, self_of(self), fd, events, fn, arg});

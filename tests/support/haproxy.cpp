@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "tests/support/check.h"
+#include "tests/support/folder.h"
 #include "tests/support/process.h"
 #include "tests/support/server.h"
 
@@ -55,12 +56,9 @@ static void set_nodes(test_haproxy *h, const std::vector<uint16_t> &node_ports)
 
 test_haproxy *haproxy_new(const std::vector<uint16_t> &node_ports)
 {
-	char folder[] = "/tmp/chatserverd-haproxy-XXXXXX";
 	test_haproxy *h = new test_haproxy;
 
-	if (!mkdtemp(folder))
-		check_fail(std::source_location::current(), "mkdtemp: %s", strerror(errno));
-	h->folder = folder;
+	h->folder = folder_make();
 	h->port = test_free_port();
 	h->figures_port = test_free_port();
 	h->config = check_read_file("conf/haproxy.cfg");
@@ -180,11 +178,8 @@ void haproxy_kill(test_haproxy *h)
 
 void haproxy_free(test_haproxy *h)
 {
-	std::error_code error;
-
 	haproxy_kill(h);
-	if (!getenv("CS_TEST_KEEP"))
-		std::filesystem::remove_all(h->folder, error);
+	folder_remove(h->folder);
 	delete h;
 }
 

@@ -4,23 +4,14 @@
 #ifndef TESTS_SUPPORT_HOST_CLUSTER_H
 #define TESTS_SUPPORT_HOST_CLUSTER_H
 
-#include <cstdarg>
-#include <cstddef>
-#include <cstdint>
 #include <deque>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include <setjmp.h>
-
 #include "core/session/session.h"
 #include "tests/support/fake_bus.h"
 #include "tests/support/worker_fixture.h"
-
-extern "C" {
-#include <cmocka.h>
-}
 
 using claim_results = std::vector<std::pair<cs_conn, int>>;
 

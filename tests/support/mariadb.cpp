@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "tests/support/check.h"
+#include "tests/support/folder.h"
 #include "tests/support/process.h"
 #include "tests/support/server.h"
 
@@ -99,13 +100,10 @@ static void write_accounts(const mariadb *m)
 
 mariadb *mariadb_new(void)
 {
-	char folder[] = "/tmp/chatserverd-mariadb-XXXXXX";
 	std::error_code error;
 	mariadb *m = new mariadb;
 
-	if (!mkdtemp(folder))
-		give_up("mkdtemp", strerror(errno));
-	m->folder = folder;
+	m->folder = folder_make();
 	m->port = test_free_port();
 	std::filesystem::copy(template_folder(), m->folder + "/data", std::filesystem::copy_options::recursive, error);
 	if (error)
@@ -194,11 +192,8 @@ void mariadb_kill(mariadb *m)
 
 void mariadb_free(mariadb *m)
 {
-	std::error_code error;
-
 	mariadb_kill(m);
-	if (!getenv("CS_TEST_KEEP"))
-		std::filesystem::remove_all(m->folder, error);
+	folder_remove(m->folder);
 	delete m;
 }
 

@@ -10,17 +10,15 @@
 #include <unistd.h>
 
 #include "tests/support/check.h"
+#include "tests/support/folder.h"
 #include "tests/support/process.h"
 #include "tests/support/server.h"
 
 redis *redis_new(void)
 {
-	char folder[] = "/tmp/chatserverd-redis-XXXXXX";
 	redis *r = new redis;
 
-	if (!mkdtemp(folder))
-		check_fail(std::source_location::current(), "mkdtemp: %s", strerror(errno));
-	r->folder = folder;
+	r->folder = folder_make();
 	r->port = test_free_port();
 	return r;
 }
@@ -84,11 +82,8 @@ void redis_signal(redis *r, int number)
 
 void redis_free(redis *r)
 {
-	std::error_code error;
-
 	redis_kill(r);
-	if (!getenv("CS_TEST_KEEP"))
-		std::filesystem::remove_all(r->folder, error);
+	folder_remove(r->folder);
 	delete r;
 }
 

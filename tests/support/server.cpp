@@ -21,6 +21,7 @@
 
 #include "tests/support/check.h"
 #include "tests/support/client.h"
+#include "tests/support/folder.h"
 #include "tests/support/mariadb.h"
 
 static std::string absolute(const std::string &path)
@@ -74,12 +75,9 @@ void test_server_use_mariadb(test_server *s, const mariadb *m)
 
 test_server *test_server_new(void)
 {
-	char folder[] = "/tmp/chatserverd-test-XXXXXX";
 	test_server *s = new test_server;
 
-	if (!mkdtemp(folder))
-		check_fail(std::source_location::current(), "mkdtemp: %s", strerror(errno));
-	s->folder = folder;
+	s->folder = folder_make();
 	s->port = test_free_port();
 	s->options = {
 		{"core.listen", check_format("127.0.0.1:%u", s->port)},
@@ -293,12 +291,9 @@ void test_server_limit_files(const test_server *s, rlim_t size)
 
 void test_server_free(test_server *s)
 {
-	std::error_code error;
-
 	s->clients.clear();
 	test_server_kill(s);
-	if (!getenv("CS_TEST_KEEP"))
-		std::filesystem::remove_all(s->folder, error);
+	folder_remove(s->folder);
 	delete s;
 }
 

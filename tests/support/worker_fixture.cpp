@@ -292,3 +292,32 @@ bool worker_fixture_wait(struct worker_fixture *f, const std::function<bool()> &
 	}
 	return true;
 }
+
+static int worker_test_begin(void **state, std::unique_ptr<struct worker_fixture> f)
+{
+	auto t = std::make_unique<struct worker_test>();
+
+	t->c = worker_fixture_connect(f.get(), &t->peer);
+	t->handle = t->c->handle;
+	t->f = std::move(f);
+	*state = t.release();
+	return 0;
+}
+
+int worker_test_set_up(void **state)
+{
+	return worker_test_begin(state, worker_fixture_make());
+}
+
+int worker_test_set_up_hooked(void **state)
+{
+	return worker_test_begin(state, worker_fixture_make_hooked());
+}
+
+int worker_test_tear_down(void **state)
+{
+	const std::unique_ptr<struct worker_test> t(worker_test_of(state));
+
+	worker_fixture_free(std::move(t->f));
+	return 0;
+}

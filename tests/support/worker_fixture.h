@@ -17,6 +17,7 @@
 #include "core/plugin/plugin.h"
 #include "core/session/session.h"
 #include "core/session/topic.h"
+#include "tests/support/check.h"
 
 /* msgids of the fake plugin's routes. Every handler notes its call in `trace`. */
 enum {
@@ -69,5 +70,22 @@ std::string worker_fixture_receive(int peer, bool *eof_r);
 void worker_fixture_bind(struct worker_fixture *f, struct conn *c, cs_account account);
 /* Runs turns until the condition holds, for at most 5 s. */
 bool worker_fixture_wait(struct worker_fixture *f, const std::function<bool()> &condition);
+
+/* The state of most tests: a fixture with a connection. */
+struct worker_test {
+	std::unique_ptr<struct worker_fixture> f;
+	struct conn *c;
+	cs_conn handle;
+	int peer;
+};
+
+int worker_test_set_up(void **state);
+int worker_test_set_up_hooked(void **state);
+int worker_test_tear_down(void **state);
+
+static inline struct worker_test *worker_test_of(void **state)
+{
+	return static_cast<struct worker_test *>(*state);
+}
 
 #endif

@@ -1,23 +1,15 @@
 /* SPDX-License-Identifier: MIT
  * Tests the form in which data travels between nodes: it comes back whole, and other bytes are refused. */
-#include <cstdarg>
-#include <cstddef>
-#include <cstdint>
 #include <random>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include <setjmp.h>
-
 #include <chatserverd/bus.h>
 #include <chatserverd/msgid.h>
 
 #include "core/bus/bus_parcel.h"
-
-extern "C" {
-#include <cmocka.h>
-}
+#include "tests/support/check.h"
 
 static struct bus_parcel decoded(const std::string &bytes)
 {

@@ -2,13 +2,11 @@
  * Tests that a plugin with a mistake is named in the log: it blocks its worker, leaves requests pending, returns a
  * wrong verdict, sends bytes that are no frame, or crashes. */
 #include <csignal>
-#include <cstdarg>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string>
 
-#include <setjmp.h>
 #include <sys/wait.h>
 
 #include "tests/support/capture.h"
@@ -52,7 +50,7 @@ static test *test_of(void **state)
 static void assert_contains(const std::string &text, const char *part)
 {
 	if (text.find(part) == text.npos)
-		fail_msg("\"%s\" is not in \"%s\"", part, text.c_str());
+		check_fail(std::source_location::current(), "\"%s\" is not in \"%s\"", part, text.c_str());
 }
 
 /* What the watch logs at its next looks. */

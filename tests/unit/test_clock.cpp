@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * Tests that nothing but the times of log lines moves when somebody sets the system's clock: timers, time limits and
  * the times of messages do not. */
-#include <cstdarg>
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
 #include <memory>
 #include <string>
 
-#include <setjmp.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 

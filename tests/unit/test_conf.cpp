@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: MIT
  * Tests the reading of chat.conf: every kind of mistake with its message, includes, overrides. */
 #include <cerrno>
-#include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 
-#include <setjmp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/conf/conf.h"
-
-extern "C" {
-#include <cmocka.h>
-}
+#include "tests/support/check.h"
+#include "tests/support/folder.h"
 
 struct fixture {
 	std::string folder;
@@ -45,11 +41,9 @@ static const struct cs_option sample_options[] = {
 
 static int set_up(void **state)
 {
-	char folder[] = "/tmp/test_conf.XXXXXX";
 	auto *f = new fixture;
 
-	assert_non_null(mkdtemp(folder));
-	f->folder = folder;
+	f->folder = folder_make();
 	f->path = f->folder + "/chat.conf";
 	*state = f;
 	return 0;
@@ -59,7 +53,7 @@ static int tear_down(void **state)
 {
 	auto *f = (fixture *)*state;
 
-	assert_int_equal(system(("rm -rf " + f->folder).c_str()), 0);
+	folder_remove(f->folder);
 	delete f;
 	return 0;
 }
@@ -89,7 +83,7 @@ static void read_good(const fixture *f, const std::string &text, struct conf_fil
 
 	write_file(f->path, text);
 	if (conf_read(file, f->path.c_str(), &e) != 0)
-		fail_msg("%s", e.text);
+		check_fail(std::source_location::current(), "%s", e.text);
 }
 
 static const struct sample *bind_good(const struct conf_file *file, struct conf_struct *bound)
@@ -97,7 +91,7 @@ static const struct sample *bind_good(const struct conf_file *file, struct conf_
 	struct cs_error e {};
 
 	if (conf_bind(file, "sample", sample_options, sizeof(struct sample), bound, &e) != 0)
-		fail_msg("%s", e.text);
+		check_fail(std::source_location::current(), "%s", e.text);
 	return (const struct sample *)bound->memory.get();
 }
 

@@ -1,58 +1,19 @@
 /* SPDX-License-Identifier: MIT
  * Tests the life of a connection: handles, terminators, order, output marks, and every way to end. */
-#include <cstdarg>
-#include <cstddef>
-#include <cstdint>
 #include <string>
 
-#include <setjmp.h>
 #include <sys/socket.h>
 
 #include "tests/support/worker_fixture.h"
 
-extern "C" {
-#include <cmocka.h>
-}
-
 using namespace std::literals;
 
-struct test {
-	std::unique_ptr<struct worker_fixture> f;
-	struct conn *c;
-	cs_conn handle;
-	int peer;
-};
-
-static int set_up(void **state)
-{
-	auto t = std::make_unique<test>();
-
-	t->f = worker_fixture_make();
-	t->c = worker_fixture_connect(t->f.get(), &t->peer);
-	t->handle = t->c->handle;
-	*state = t.release();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	const std::unique_ptr<test> t(static_cast<test *>(*state));
-
-	worker_fixture_free(std::move(t->f));
-	return 0;
-}
-
-static test *test_of(void **state)
-{
-	return static_cast<test *>(*state);
-}
-
-static std::string talk(test *t, std::string_view bytes)
+static std::string talk(struct worker_test *t, std::string_view bytes)
 {
 	return worker_fixture_talk(t->f.get(), t->peer, bytes);
 }
 
-static bool is_gone(test *t)
+static bool is_gone(struct worker_test *t)
 {
 	return t->f->worker->conns->live == 0;
 }
@@ -63,7 +24,7 @@ static const char too_long[] = "{\"msgid\":100,\"of\":0,\"errno\":12,\"errmsg\":
 
 static void a_handle_is_never_used_again(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	cs_conn before = t->handle;
 
 	assert_true(before != 0);
@@ -88,7 +49,7 @@ static void a_handle_is_never_used_again(void **state)
 
 static void frames_end_as_the_first_frame_of_the_client_did(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	assert_true(talk(t, "{\"msgid\":102}\0"sv) == "{\"msgid\":103}\0"sv);
 	assert_true(talk(t, "{\"msgid\":102}\n"sv) == "{\"msgid\":103}\0"sv);
@@ -97,7 +58,7 @@ static void frames_end_as_the_first_frame_of_the_client_did(void **state)
 static void without_a_nul_behind_the_first_frame_they_end_with_lf(void **state)
 {
 	for (const std::string_view end : {"\n"sv, "\r\n"sv, " \0"sv, "{\"msgid\":102}\0"sv}) {
-		test *t = test_of(state);
+		struct worker_test *t = worker_test_of(state);
 
 		t->c = worker_fixture_connect(t->f.get(), &t->peer);
 		const std::string answer = talk(t, "{\"msgid\":102}" + std::string(end));
@@ -109,7 +70,7 @@ static void without_a_nul_behind_the_first_frame_they_end_with_lf(void **state)
 
 static void a_nul_that_comes_later_still_decides(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	assert_string_equal(talk(t, "{\"msgid\":102}").c_str(), "");
 	assert_true(talk(t, "\0"sv) == "{\"msgid\":103}\0"sv);
@@ -118,7 +79,7 @@ static void a_nul_that_comes_later_still_decides(void **state)
 /* A LOGIN, say, whose password takes longer than output is held. */
 static void a_nul_that_comes_while_the_first_frame_is_pending_decides(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	assert_string_equal(talk(t, "{\"msgid\":12}").c_str(), "");
 	assert_string_equal(talk(t, "\0{\"msgid\":102}"sv).c_str(), "");
@@ -131,7 +92,7 @@ static void a_nul_that_comes_while_the_first_frame_is_pending_decides(void **sta
 
 static void output_is_held_only_for_a_moment(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	std::string answer;
 	const int64_t begin = worker_monotonic_ms();
 
@@ -148,7 +109,7 @@ static void output_is_held_only_for_a_moment(void **state)
 
 static void what_is_sent_before_the_first_frame_ends_with_lf(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	assert_int_equal(conn_send(t->c, "{}", 2, nullptr, nullptr), 0);
 	assert_string_equal(talk(t, "").c_str(), "{}\n");
@@ -158,7 +119,7 @@ static void what_is_sent_before_the_first_frame_ends_with_lf(void **state)
 
 static void a_hundred_frames_in_one_write_are_all_dispatched(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	std::string bytes, answers;
 
 	for (int i = 0; i < 100; i++) {
@@ -170,7 +131,7 @@ static void a_hundred_frames_in_one_write_are_all_dispatched(void **state)
 
 static void a_frame_that_comes_byte_by_byte_is_dispatched_once(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	for (const char c : "{\"msgid\":11,\"a\":\"}{\\\"\"}"sv)
 		assert_string_equal(talk(t, {&c, 1}).c_str(), "");
@@ -180,7 +141,7 @@ static void a_frame_that_comes_byte_by_byte_is_dispatched_once(void **state)
 
 static void a_frame_of_exactly_max_frame_passes(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	const std::string head = "{\"msgid\":102,\"a\":\"", tail = "\"}";
 	const std::string most = head + std::string(1024 - head.size() - tail.size(), 'x') + tail;
 
@@ -192,7 +153,7 @@ static void a_frame_of_exactly_max_frame_passes(void **state)
 
 static void a_frame_without_end_is_refused_as_soon_as_it_is_too_long(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	assert_string_equal(talk(t, "{\"msgid\":102,\"a\":\"" + std::string(2000, 'x')).c_str(), too_long);
 	assert_null(conn_find(t->f->worker, t->handle));
@@ -205,7 +166,7 @@ static void a_frame_without_end_is_refused_as_soon_as_it_is_too_long(void **stat
 
 static void bytes_that_cannot_begin_a_frame_end_the_connection(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	bool eof = false;
 
 	assert_string_equal(talk(t, "{\"msgid\":102}\nGET / HTTP/1.1\r\n\r\n{\"msgid\":102}").c_str(),
@@ -221,7 +182,7 @@ static void bytes_that_cannot_begin_a_frame_end_the_connection(void **state)
 
 static void nothing_is_dispatched_behind_a_pending_frame(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	assert_string_equal(talk(t, "{\"msgid\":11}{\"msgid\":12}{\"msgid\":11}{\"msgid\":12}{\"msgid\":11}\n").c_str(),
 	                    "");
@@ -240,7 +201,7 @@ static void nothing_is_dispatched_behind_a_pending_frame(void **state)
 
 static void a_pending_connection_is_not_read(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	const std::string part(64 * 1024, ' ');
 
 	assert_string_equal(talk(t, "{\"msgid\":12}\n").c_str(), "");
@@ -254,7 +215,7 @@ static void a_pending_connection_is_not_read(void **state)
 
 static void a_handler_may_finish_before_it_returns(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	t->f->on_open = [t](const struct cs_frame *) {
 		conn_finish(t->c);
@@ -267,7 +228,7 @@ static void a_handler_may_finish_before_it_returns(void **state)
 
 static void a_tail_takes_the_place_of_the_closing_brace(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	uint64_t first = 0, second = 0;
 
 	assert_int_equal(conn_send(t->c, "{\"a\":1}", 7, ",\"seq\":7}", &first), 0);
@@ -280,7 +241,7 @@ static void a_tail_takes_the_place_of_the_closing_brace(void **state)
 
 static void written_is_told_once_a_turn_and_to_sessions_only(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	t->f->traces_written = true;
 	(void)conn_send(t->c, "{}", 2, nullptr, nullptr);
@@ -295,7 +256,7 @@ static void written_is_told_once_a_turn_and_to_sessions_only(void **state)
 
 static void what_the_hook_sends_is_told_in_the_next_turn(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	uint64_t turn = 0;
 	int left = 5;
 
@@ -313,7 +274,7 @@ static void what_the_hook_sends_is_told_in_the_next_turn(void **state)
 }
 
 /* Fills the connection until it answers EAGAIN; returns the bytes. */
-static size_t fill(test *t)
+static size_t fill(struct worker_test *t)
 {
 	const std::string frame = "{\"a\":\"" + std::string(8000, 'x') + "\"}";
 	size_t all = 0;
@@ -329,7 +290,7 @@ static size_t fill(test *t)
 
 static void over_the_soft_mark_nothing_is_read_until_half_of_it(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	size_t expected = fill(t), received = 0;
 
 	assert_true(t->c->over_soft);
@@ -350,7 +311,7 @@ static void over_the_soft_mark_nothing_is_read_until_half_of_it(void **state)
 
 static void a_burst_of_one_turn_that_the_kernel_takes_is_no_slow_reader(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	const std::string frame(40000, ' ');
 
 	t->f->conf.output_soft = 50000;
@@ -362,7 +323,7 @@ static void a_burst_of_one_turn_that_the_kernel_takes_is_no_slow_reader(void **s
 
 static void one_frame_longer_than_the_hard_mark_is_no_slow_reader(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	const std::string frame(static_cast<size_t>(t->f->conf.output_hard) * 2, ' ');
 	size_t received = 0;
 
@@ -382,7 +343,7 @@ static void one_frame_longer_than_the_hard_mark_is_no_slow_reader(void **state)
 
 static void over_the_hard_mark_the_connection_ends_as_a_slow_reader(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	const std::string frame(100000, ' ');
 	int result = CS_EAGAIN;
 
@@ -400,7 +361,7 @@ static void over_the_hard_mark_the_connection_ends_as_a_slow_reader(void **state
 	assert_int_equal(session_count(t->f->shared.sessions), 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, worker_test_set_up, worker_test_tear_down)
 
 int main(void)
 {

@@ -1,61 +1,22 @@
 /* SPDX-License-Identifier: MIT
  * Tests how a connection and a session end, by the peer, by the server or by silence, and what plugins are told. */
-#include <cstdarg>
-#include <cstddef>
-#include <cstdint>
 #include <string>
 
-#include <setjmp.h>
 #include <sys/socket.h>
 
 #include "tests/support/worker_fixture.h"
 
-extern "C" {
-#include <cmocka.h>
-}
-
-struct test {
-	std::unique_ptr<struct worker_fixture> f;
-	struct conn *c;
-	cs_conn handle;
-	int peer;
-};
-
-static int set_up(void **state)
-{
-	auto t = std::make_unique<test>();
-
-	t->f = worker_fixture_make();
-	t->c = worker_fixture_connect(t->f.get(), &t->peer);
-	t->handle = t->c->handle;
-	*state = t.release();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	const std::unique_ptr<test> t(static_cast<test *>(*state));
-
-	worker_fixture_free(std::move(t->f));
-	return 0;
-}
-
-static test *test_of(void **state)
-{
-	return static_cast<test *>(*state);
-}
-
-static std::string talk(test *t, std::string_view bytes)
+static std::string talk(struct worker_test *t, std::string_view bytes)
 {
 	return worker_fixture_talk(t->f.get(), t->peer, bytes);
 }
 
-static bool is_gone(test *t)
+static bool is_gone(struct worker_test *t)
 {
 	return t->f->worker->conns->live == 0;
 }
 
-static bool is_located(test *t, cs_account account)
+static bool is_located(struct worker_test *t, cs_account account)
 {
 	cs_conn conn;
 
@@ -64,7 +25,7 @@ static bool is_located(test *t, cs_account account)
 
 static void the_end_of_the_peer_ends_the_connection(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	worker_fixture_bind(t->f.get(), t->c, 13);
 	shutdown(t->peer, SHUT_WR);
@@ -77,7 +38,7 @@ static void the_end_of_the_peer_ends_the_connection(void **state)
 
 static void frames_before_the_end_are_still_dispatched_and_answered(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	bool eof = false;
 
 	(void)send(t->peer, "{\"msgid\":11}{\"msgid\":102}", 26, MSG_NOSIGNAL);
@@ -91,7 +52,7 @@ static void frames_before_the_end_are_still_dispatched_and_answered(void **state
 
 static void a_peer_that_only_listens_gets_what_is_pending(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	bool eof = true;
 
 	(void)send(t->peer, "{\"msgid\":12}{\"msgid\":102}", 26, MSG_NOSIGNAL);
@@ -110,7 +71,7 @@ static void a_peer_that_only_listens_gets_what_is_pending(void **state)
 
 static void a_peer_that_only_listens_gets_the_answers_that_it_is_owed(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	const struct cs_request first = {FIXTURE_OPEN, 1}, second = {FIXTURE_OPEN, 2};
 	bool eof = true;
 
@@ -132,7 +93,7 @@ static void a_peer_that_only_listens_gets_the_answers_that_it_is_owed(void **sta
 
 static void a_frame_for_a_peer_that_only_listens_is_not_taken_for_its_answer(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	const struct cs_request request = {FIXTURE_WAIT, 1};
 	bool eof = true;
 
@@ -155,7 +116,7 @@ static void a_frame_for_a_peer_that_only_listens_is_not_taken_for_its_answer(voi
 
 static void an_answer_of_its_own_form_is_all_that_a_request_gets(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	bool eof = false;
 
 	(void)send(t->peer, "{\"msgid\":12,\"req\":1}", 20, MSG_NOSIGNAL);
@@ -172,7 +133,7 @@ static void an_answer_of_its_own_form_is_all_that_a_request_gets(void **state)
 
 static void a_peer_that_only_listens_gets_the_refusal_of_what_had_no_req(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	const struct cs_request request = {FIXTURE_OPEN, -1};
 	bool eof = true;
 
@@ -198,7 +159,7 @@ static void a_peer_that_only_listens_gets_the_refusal_of_what_had_no_req(void **
 /* The second request is answered at once, the first is still owed then. */
 static void assert_first_is_waited_for(void **state, std::string_view both)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	const struct cs_request first = {FIXTURE_OPEN, 1};
 	bool eof = true;
 
@@ -230,7 +191,7 @@ static void a_ping_does_not_pay_what_another_is_owed(void **state)
 
 static void who_goes_while_a_request_is_pending_is_let_go(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	/* With what old clients put behind a frame. */
 	(void)send(t->peer, "{\"msgid\":12}\0", 13, MSG_NOSIGNAL);
@@ -247,7 +208,7 @@ static void who_goes_while_a_request_is_pending_is_let_go(void **state)
 
 static void a_debt_that_nobody_pays_does_not_keep_the_connection(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	(void)send(t->peer, "{\"msgid\":11,\"req\":1}", 20, MSG_NOSIGNAL);
 	shutdown(t->peer, SHUT_WR);
@@ -262,7 +223,7 @@ static void a_debt_that_nobody_pays_does_not_keep_the_connection(void **state)
 
 static void closing_writes_first_and_tells_afterwards(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	bool eof = false;
 
 	worker_fixture_bind(t->f.get(), t->c, 13);
@@ -283,7 +244,7 @@ static void closing_writes_first_and_tells_afterwards(void **state)
 
 static void a_handler_may_close_and_its_frame_stays_readable(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	std::string seen;
 
 	t->f->on_open = [&](const struct cs_frame *frame) {
@@ -302,7 +263,7 @@ static void a_handler_may_close_and_its_frame_stays_readable(void **state)
 
 static void a_logout_ends_the_session_and_leaves_the_connection(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	worker_fixture_bind(t->f.get(), t->c, 13);
 	(void)conn_send(t->c, "{}", 2, nullptr, nullptr);
@@ -325,7 +286,7 @@ static void a_logout_ends_the_session_and_leaves_the_connection(void **state)
 
 static void a_logout_and_the_end_in_one_turn_are_told_once(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	worker_fixture_bind(t->f.get(), t->c, 13);
 	conn_logout(t->c);
@@ -339,7 +300,7 @@ static void a_logout_and_the_end_in_one_turn_are_told_once(void **state)
 
 static void a_plugin_can_hold_the_place_of_an_ended_session(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	t->f->closed_answer = CS_PENDING;
 	worker_fixture_bind(t->f.get(), t->c, 13);
@@ -354,7 +315,7 @@ static void a_plugin_can_hold_the_place_of_an_ended_session(void **state)
 
 static void silence_ends_a_connection_that_must_not_be_silent(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	conn_set_silence(t->c, 100, 0);
 	for (int i = 0; i < 5; i++) {
@@ -368,7 +329,7 @@ static void silence_ends_a_connection_that_must_not_be_silent(void **state)
 
 static void the_longest_silence_is_for_ever(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	const int64_t until = worker_monotonic_ms() + 20;
 
 	conn_set_silence(t->c, INT64_MAX, 0);
@@ -378,7 +339,7 @@ static void the_longest_silence_is_for_ever(void **state)
 
 static void a_peer_that_is_not_read_is_not_silent(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	const int64_t until = worker_monotonic_ms() + 200;
 
 	assert_string_equal(talk(t, "{\"msgid\":12}\n").c_str(), "");
@@ -390,7 +351,7 @@ static void a_peer_that_is_not_read_is_not_silent(void **state)
 
 static void draining_is_told_to_everybody_once(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	static const char going_away[] = "{\"msgid\":100,\"of\":0,\"errno\":13,\"errmsg\":\"this node is "
 					 "going away, connect again\"}\n";
 	int peer;
@@ -406,7 +367,7 @@ static void draining_is_told_to_everybody_once(void **state)
 	assert_true(is_gone(t));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, worker_test_set_up, worker_test_tear_down)
 
 int main(void)
 {

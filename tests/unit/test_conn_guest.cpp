@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * Tests how much a connection may hold, and for how long, before its login and before its frame is whole. */
-#include <cstdarg>
-#include <cstddef>
-#include <cstdint>
 #include <string>
 
-#include <setjmp.h>
 #include <sys/socket.h>
 
 #include "core/net/conn_internal.h"
 #include "tests/support/worker_fixture.h"
-
-extern "C" {
-#include <cmocka.h>
-}
 
 static const char late_frame[] =
 	"{\"msgid\":100,\"of\":0,\"errno\":4,\"errmsg\":\"the frame was not whole in time\"}\n";
@@ -25,33 +17,10 @@ static const char too_much[] = "{\"msgid\":100,\"of\":0,\"errno\":10,\"errmsg\":
 static const char no_room[] =
 	"{\"msgid\":100,\"of\":0,\"errno\":10,\"errmsg\":\"no room for connections without a login\"}\n";
 
-struct test {
-	std::unique_ptr<struct worker_fixture> f;
-	struct conn *c;
-	cs_conn handle;
-	int peer;
-};
-
-static int set_up(void **state)
-{
-	auto t = std::make_unique<test>();
-
-	t->f = worker_fixture_make();
-	t->c = worker_fixture_connect(t->f.get(), &t->peer);
-	t->handle = t->c->handle;
-	*state = t.release();
-	return 0;
-}
-
-static test *test_of(void **state)
-{
-	return static_cast<test *>(*state);
-}
-
 /* Whatever a test did, nothing is counted once all connections are gone. */
 static int tear_down(void **state)
 {
-	const std::unique_ptr<test> t(static_cast<test *>(*state));
+	const std::unique_ptr<struct worker_test> t(worker_test_of(state));
 	struct worker *w = t->f->worker;
 
 	for (const auto &c : w->conns->slots)
@@ -64,29 +33,29 @@ static int tear_down(void **state)
 	return is_clean ? 0 : -1;
 }
 
-static std::string talk(test *t, std::string_view bytes)
+static std::string talk(struct worker_test *t, std::string_view bytes)
 {
 	return worker_fixture_talk(t->f.get(), t->peer, bytes);
 }
 
-static bool is_there(test *t)
+static bool is_there(struct worker_test *t)
 {
 	return conn_find(t->f->worker, t->handle) != nullptr;
 }
 
-static uint64_t turned_away(test *t, enum conn_turn turn)
+static uint64_t turned_away(struct worker_test *t, enum conn_turn turn)
 {
 	return t->f->worker->conns->turned_away[turn];
 }
 
 /* The options are t->f->conf's from now on. */
-static void use_conf(test *t)
+static void use_conf(struct worker_test *t)
 {
 	conn_table_set_conf(t->f->worker, &t->f->conf);
 }
 
 /* What the peer got until the connection was closed. */
-static std::string last_words(test *t, int peer)
+static std::string last_words(struct worker_test *t, int peer)
 {
 	std::string all;
 	bool eof = false;
@@ -102,7 +71,7 @@ static std::string last_words(test *t, int peer)
 
 static void a_frame_that_is_not_whole_in_time_is_refused(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	const int64_t begin = worker_monotonic_ms();
 
 	t->f->conf.frame_timeout = 300;
@@ -115,7 +84,7 @@ static void a_frame_that_is_not_whole_in_time_is_refused(void **state)
 
 static void more_bytes_do_not_lengthen_the_time(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	int dripped = 0;
 
 	t->f->conf.frame_timeout = 300;
@@ -130,7 +99,7 @@ static void more_bytes_do_not_lengthen_the_time(void **state)
 
 static void a_session_is_held_to_it_too(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	t->f->conf.frame_timeout = 100;
 	worker_fixture_bind(t->f.get(), t->c, 13);
@@ -141,7 +110,7 @@ static void a_session_is_held_to_it_too(void **state)
 
 static void each_frame_has_the_whole_time(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	t->f->conf.frame_timeout = 60000;
 	assert_string_equal(talk(t, "{\"msgid\"").c_str(), "");
@@ -153,7 +122,7 @@ static void each_frame_has_the_whole_time(void **state)
 }
 
 /* Fills the connection until it answers EAGAIN. */
-static void fill(test *t)
+static void fill(struct worker_test *t)
 {
 	const std::string frame = "{\"a\":\"" + std::string(8000, 'x') + "\"}";
 
@@ -164,7 +133,7 @@ static void fill(test *t)
 
 static void while_the_server_does_not_read_the_time_stands_still(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	t->f->conf.frame_timeout = 500;
 	worker_fixture_bind(t->f.get(), t->c, 13);
@@ -190,7 +159,7 @@ static void while_the_server_does_not_read_the_time_stands_still(void **state)
 
 static void who_does_not_log_in_in_time_is_told_so(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	t->f->conf.login_timeout = 200;
 	use_conf(t);
@@ -200,7 +169,7 @@ static void who_does_not_log_in_in_time_is_told_so(void **state)
 
 static void a_ping_does_not_lengthen_it(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	std::string all;
 
 	t->f->conf.login_timeout = 300;
@@ -216,7 +185,7 @@ static void a_ping_does_not_lengthen_it(void **state)
 
 static void a_session_is_not_concerned(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	t->f->conf.login_timeout = 100;
 	use_conf(t);
@@ -229,7 +198,7 @@ static void a_session_is_not_concerned(void **state)
 
 static void a_login_that_is_under_way_is_let_finish(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	t->f->conf.login_timeout = 100;
 	use_conf(t);
@@ -245,7 +214,7 @@ static void a_login_that_is_under_way_is_let_finish(void **state)
 
 static void a_login_that_failed_ends_what_is_over_time_whatever_waits_behind_it(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	t->f->conf.login_timeout = 60000;
 	use_conf(t);
@@ -258,7 +227,7 @@ static void a_login_that_failed_ends_what_is_over_time_whatever_waits_behind_it(
 
 static void after_a_logout_the_time_begins_again(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	t->f->conf.login_timeout = 200;
 	worker_fixture_bind(t->f.get(), t->c, 13);
@@ -273,7 +242,7 @@ static void after_a_logout_the_time_begins_again(void **state)
 /* While its handler runs a request counts as pending. */
 static void the_time_after_a_logout_ends_also_where_that_was_a_request(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	t->f->conf.login_timeout = 200;
 	worker_fixture_bind(t->f.get(), t->c, 13);
@@ -285,7 +254,7 @@ static void the_time_after_a_logout_ends_also_where_that_was_a_request(void **st
 
 static void who_does_not_read_either_is_closed_without_a_word(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	t->f->conf.login_timeout = 100;
 	fill(t);
@@ -298,7 +267,7 @@ static void who_does_not_read_either_is_closed_without_a_word(void **state)
 
 static void a_reload_that_shortens_the_time_counts_at_once(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	t->f->conf.login_timeout = 3600 * 1000;
 	use_conf(t);
@@ -317,7 +286,7 @@ struct crowd {
 };
 
 /* The connection of the test is the first. */
-static struct crowd gather(test *t)
+static struct crowd gather(struct worker_test *t)
 {
 	struct crowd all = {{t->c}, {t->handle}, {t->peer}};
 
@@ -330,7 +299,7 @@ static struct crowd gather(test *t)
 
 static void of_too_many_the_oldest_makes_room(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	t->f->conf.login_connections = 3;
 	const struct crowd all = gather(t);
@@ -343,7 +312,7 @@ static void of_too_many_the_oldest_makes_room(void **state)
 
 static void who_is_logging_in_or_has_done_so_is_not_counted(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	const struct crowd all = gather(t);
 	int peer;
 
@@ -364,7 +333,7 @@ static void who_is_logging_in_or_has_done_so_is_not_counted(void **state)
 
 static void half_of_all_may_be_without_a_login_unless_said_otherwise(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	t->f->conf.login_connections = 0;
 	t->f->conf.max_connections = 7;
@@ -379,7 +348,7 @@ static void half_of_all_may_be_without_a_login_unless_said_otherwise(void **stat
 
 static void where_nobody_can_be_accepted_the_oldest_makes_room_but_no_newcomer(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	const struct crowd all = gather(t);
 
 	conn_guest_make_room(t->f->worker);
@@ -397,7 +366,7 @@ static void where_nobody_can_be_accepted_the_oldest_makes_room_but_no_newcomer(v
 
 static void over_the_memory_who_holds_longest_is_closed(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	const struct crowd all = gather(t);
 	const std::string part = "{\"a\":\"" + std::string(900, 'x');
 
@@ -420,7 +389,7 @@ static void over_the_memory_who_holds_longest_is_closed(void **state)
 
 static void what_waits_behind_a_login_is_little_and_costs_it_nothing(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	std::string bytes = "{\"msgid\":12}";
 
 	for (int i = 0; i < 2000; i++)
@@ -444,7 +413,7 @@ static void what_waits_behind_a_login_is_little_and_costs_it_nothing(void **stat
 
 static void answers_that_a_guest_does_not_read_count(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	t->f->conf.login_memory = 60 * 1024;
 	fill(t);
@@ -453,7 +422,7 @@ static void answers_that_a_guest_does_not_read_count(void **state)
 	assert_int_equal(turned_away(t, CONN_TURN_MEMORY), 1);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, worker_test_set_up, tear_down)
 
 int main(void)
 {

@@ -3,24 +3,16 @@
  * gone, it makes room. */
 #include <algorithm>
 #include <cerrno>
-#include <cstdarg>
-#include <cstddef>
-#include <cstdint>
 #include <string>
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <setjmp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "core/plugin/host.h"
 #include "tests/support/mute.h"
 #include "tests/support/worker_fixture.h"
-
-extern "C" {
-#include <cmocka.h>
-}
 
 using claim_results = std::vector<std::pair<cs_conn, int>>;
 

@@ -1,48 +1,15 @@
 /* SPDX-License-Identifier: MIT
  * Tests dispatch with a fake plugin: the checks in their order, and the counters. */
-#include <cstdarg>
-#include <cstddef>
-#include <cstdint>
 #include <string>
-
-#include <setjmp.h>
 
 #include <cjson/cJSON.h>
 
 #include "core/plugin/host.h"
 #include "tests/support/worker_fixture.h"
 
-extern "C" {
-#include <cmocka.h>
-}
-
-struct test {
-	std::unique_ptr<struct worker_fixture> f;
-	struct conn *c;
-	int peer;
-};
-
-static int set_up(void **state)
-{
-	auto t = std::make_unique<test>();
-
-	t->f = worker_fixture_make();
-	t->c = worker_fixture_connect(t->f.get(), &t->peer);
-	*state = t.release();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	const std::unique_ptr<test> t(static_cast<test *>(*state));
-
-	worker_fixture_free(std::move(t->f));
-	return 0;
-}
-
 static void assert_talk(void **state, const std::string &frame, const std::string &answer, const char *trace)
 {
-	auto *t = static_cast<test *>(*state);
+	struct worker_test *t = worker_test_of(state);
 
 	t->f->trace.clear();
 	assert_string_equal(worker_fixture_talk(t->f.get(), t->peer, frame + "\n").c_str(),
@@ -85,7 +52,7 @@ static void who_is_not_logged_in_is_refused_before_his_id_is_looked_at(void **st
 
 static void the_id_must_be_the_account_of_the_connection(void **state)
 {
-	auto *t = static_cast<test *>(*state);
+	struct worker_test *t = worker_test_of(state);
 	static const char wrong_type[] = "{\"msgid\":100,\"of\":14,\"errno\":4,\"errmsg\":"
 					 "\"id is no integer from 1 to 9007199254740991\"}";
 
@@ -111,7 +78,7 @@ static void ping_is_answered_by_the_core_itself(void **state)
 
 static void while_draining_everything_but_ping_is_refused(void **state)
 {
-	auto *t = static_cast<test *>(*state);
+	struct worker_test *t = worker_test_of(state);
 
 	conn_table_drain(t->f->worker);
 	assert_talk(state, "{\"msgid\":102}",
@@ -128,7 +95,7 @@ static void while_draining_everything_but_ping_is_refused(void **state)
 
 static void a_rejection_is_counted_and_told_once(void **state)
 {
-	auto *t = static_cast<test *>(*state);
+	struct worker_test *t = worker_test_of(state);
 
 	assert_talk(state, "{\"msgid\":15,\"req\":3}",
 	            "{\"msgid\":100,\"of\":15,\"req\":3,\"errno\":7,\"errmsg\":\"no \\\"such\\\" group\"}", "reject ");
@@ -141,7 +108,7 @@ static void a_rejection_is_counted_and_told_once(void **state)
 
 static void calls_and_the_refusals_of_the_core_are_counted_by_route(void **state)
 {
-	auto *t = static_cast<test *>(*state);
+	struct worker_test *t = worker_test_of(state);
 
 	assert_int_equal(
 		worker_fixture_talk(t->f.get(), t->peer, "{\"msgid\":11}{\"msgid\":11}{\"msgid\":13}{\"msgid\":102}\n")
@@ -156,7 +123,7 @@ static void calls_and_the_refusals_of_the_core_are_counted_by_route(void **state
 
 static void the_handler_sees_the_frame_as_it_was_sent(void **state)
 {
-	auto *t = static_cast<test *>(*state);
+	struct worker_test *t = worker_test_of(state);
 	std::string bytes;
 	int64_t value = 0;
 
@@ -175,7 +142,7 @@ static void the_handler_sees_the_frame_as_it_was_sent(void **state)
 
 static void the_handler_gets_an_array_or_an_object_as_a_tree(void **state)
 {
-	auto *t = static_cast<test *>(*state);
+	struct worker_test *t = worker_test_of(state);
 	std::string texts;
 
 	t->f->on_open = [&](const struct cs_frame *frame) {
@@ -193,7 +160,7 @@ static void the_handler_gets_an_array_or_an_object_as_a_tree(void **state)
 
 static void cost_is_charged_also_when_the_request_is_refused(void **state)
 {
-	auto *t = static_cast<test *>(*state);
+	struct worker_test *t = worker_test_of(state);
 
 	t->f->conf.rate = 1;
 	assert_talk(state, "{\"msgid\":11}", "", "open ");
@@ -206,7 +173,7 @@ static void cost_is_charged_also_when_the_request_is_refused(void **state)
 
 static void over_its_rate_a_connection_is_paused_not_refused(void **state)
 {
-	auto *t = static_cast<test *>(*state);
+	struct worker_test *t = worker_test_of(state);
 
 	t->f->conf.rate = 40;
 	t->f->conf.burst = 2;
@@ -251,7 +218,7 @@ static void a_route_for_a_msgid_of_the_core_is_refused(void **)
 	assert_string_equal(e.text, "one.so: msgid 102 (PING) is the core's own");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, worker_test_set_up, worker_test_tear_down)
 
 int main(void)
 {

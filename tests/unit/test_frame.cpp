@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * Tests finding the end of a frame: however the bytes are cut, the frames are the same. */
-#include <cstdarg>
-#include <cstddef>
-#include <cstdint>
 #include <cstring>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include <setjmp.h>
-
 #include "core/net/frame.h"
-
-extern "C" {
-#include <cmocka.h>
-}
+#include "tests/support/check.h"
 
 using namespace std::literals;
 
@@ -158,7 +150,8 @@ static void assert_frames(const std::vector<std::string> &frames, const broken_s
 	assert_int_equal(frames.size(), s.frames.size());
 	for (size_t i = 0; i < frames.size(); i++)
 		if (frames[i] != s.frames[i])
-			fail_msg("%s in place of %s", frames[i].c_str(), std::string(s.frames[i]).c_str());
+			check_fail(std::source_location::current(), "%s in place of %s", frames[i].c_str(),
+			           std::string(s.frames[i]).c_str());
 }
 
 static void a_raw_lf_or_nul_in_a_string_ends_the_frame(void **)

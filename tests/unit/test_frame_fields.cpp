@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * Tests reading the fields of a frame: types, ranges, exactness, case. */
-#include <cstdarg>
-#include <cstddef>
-#include <cstdint>
 #include <cstring>
 #include <string>
 #include <string_view>
 
-#include <setjmp.h>
-
 #include <cjson/cJSON.h>
 
 #include "core/net/frame.h"
-
-extern "C" {
-#include <cmocka.h>
-}
+#include "tests/support/check.h"
 
 static const char frame_text[] =
 	"{\"msgid\":1,\"most\":9007199254740991,\"more\":9007199254740992,\"least\":"

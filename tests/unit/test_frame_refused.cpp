@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * Tests the limits of a frame: each refusal of PROTOCOL section 1 by its name and place, and the frames that are
  * just inside. */
-#include <cstdarg>
-#include <cstddef>
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include <setjmp.h>
-
 #include "core/net/frame.h"
-
-extern "C" {
-#include <cmocka.h>
-}
+#include "tests/support/check.h"
 
 using namespace std::literals;
 
@@ -35,7 +27,8 @@ static void assert_passes(std::string_view bytes)
 	struct cs_error e = {""};
 
 	if (parse(bytes, &request, &e) != 0)
-		fail_msg("%.200s is refused: %s", std::string(bytes).c_str(), e.text);
+		check_fail(std::source_location::current(), "%.200s is refused: %s", std::string(bytes).c_str(),
+		           e.text);
 }
 
 static struct cs_request assert_refused(std::string_view bytes, const std::string &text)
@@ -44,7 +37,7 @@ static struct cs_request assert_refused(std::string_view bytes, const std::strin
 	struct cs_error e = {""};
 
 	if (parse(bytes, &request, &e) != CS_EINVAL)
-		fail_msg("%.200s passes", std::string(bytes).c_str());
+		check_fail(std::source_location::current(), "%.200s passes", std::string(bytes).c_str());
 	assert_string_equal(e.text, text.c_str());
 	return request;
 }

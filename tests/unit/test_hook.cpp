@@ -1,63 +1,25 @@
 /* SPDX-License-Identifier: MIT
  * Tests hooks: their order, their verdicts, and the fate of a frame that waits for one. */
-#include <cstdarg>
-#include <cstddef>
-#include <cstdint>
 #include <string>
 
-#include <setjmp.h>
-
 #include "tests/support/worker_fixture.h"
-
-extern "C" {
-#include <cmocka.h>
-}
-
-struct test {
-	std::unique_ptr<struct worker_fixture> f;
-	struct conn *c;
-	int peer;
-};
-
-static int set_up(void **state)
-{
-	auto t = std::make_unique<test>();
-
-	t->f = worker_fixture_make_hooked();
-	t->c = worker_fixture_connect(t->f.get(), &t->peer);
-	*state = t.release();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	const std::unique_ptr<test> t(static_cast<test *>(*state));
-
-	worker_fixture_free(std::move(t->f));
-	return 0;
-}
-
-static test *test_of(void **state)
-{
-	return static_cast<test *>(*state);
-}
 
 static int answer_pending(const struct cs_frame *)
 {
 	return CS_PENDING;
 }
 
-static struct cs_self *hooking_self(test *t)
+static struct cs_self *hooking_self(struct worker_test *t)
 {
 	return t->f->worker->instances.back().get();
 }
 
-static int refuse(test *t, const struct cs_frame *frame)
+static int refuse(struct worker_test *t, const struct cs_frame *frame)
 {
 	return host_table.refuse(hooking_self(t), frame->conn, &frame->request, CS_ERRNO_NOT_ALLOWED, "no swearing");
 }
 
-static void assert_talk(test *t, const std::string &frame, const std::string &answer, const char *trace)
+static void assert_talk(struct worker_test *t, const std::string &frame, const std::string &answer, const char *trace)
 {
 	t->f->trace.clear();
 	assert_string_equal(worker_fixture_talk(t->f.get(), t->peer, frame + "\n").c_str(),
@@ -66,7 +28,7 @@ static void assert_talk(test *t, const std::string &frame, const std::string &an
 }
 
 /* What comes when the hook says its verdict of the frame that waits. */
-static void assert_resume(test *t, int verdict, int result, const std::string &answer, const char *trace)
+static void assert_resume(struct worker_test *t, int verdict, int result, const std::string &answer, const char *trace)
 {
 	t->f->trace.clear();
 	assert_int_equal(worker_fixture_resume(t->f.get(), t->c, verdict), result);
@@ -78,22 +40,22 @@ static void assert_resume(test *t, int verdict, int result, const std::string &a
 
 static void hooks_are_called_by_their_order_and_before_the_handler(void **state)
 {
-	assert_talk(test_of(state), R"({"msgid":11})", "", "hook0 hook1 hook2 open ");
-	assert_talk(test_of(state), R"({"msgid":12})", "", "hook0 hook2 wait ");
+	assert_talk(worker_test_of(state), R"({"msgid":11})", "", "hook0 hook1 hook2 open ");
+	assert_talk(worker_test_of(state), R"({"msgid":12})", "", "hook0 hook2 wait ");
 }
 
 static void what_the_core_answers_or_refuses_is_not_hooked(void **state)
 {
-	assert_talk(test_of(state), R"({"msgid":102})", R"({"msgid":103})", "");
-	assert_talk(test_of(state), R"({"msgid":99})",
+	assert_talk(worker_test_of(state), R"({"msgid":102})", R"({"msgid":103})", "");
+	assert_talk(worker_test_of(state), R"({"msgid":99})",
 	            R"({"msgid":100,"of":99,"errno":5,"errmsg":"no plugin handles this msgid"})", "");
-	assert_talk(test_of(state), R"({"msgid":13})", R"({"msgid":100,"of":13,"errno":3,"errmsg":"log in first"})",
-	            "");
+	assert_talk(worker_test_of(state), R"({"msgid":13})",
+	            R"({"msgid":100,"of":13,"errno":3,"errmsg":"log in first"})", "");
 }
 
 static void a_hook_sees_the_frame_and_the_account(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	std::string seen;
 
 	worker_fixture_bind(t->f.get(), t->c, 13);
@@ -112,7 +74,7 @@ static void a_hook_sees_the_frame_and_the_account(void **state)
 
 static void who_rejects_has_refused_and_nobody_else_sees_the_frame(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	t->f->hooks[FIXTURE_HOOK_OPEN] = [t](const struct cs_frame *frame) {
 		return refuse(t, frame);
@@ -127,7 +89,7 @@ static void who_rejects_has_refused_and_nobody_else_sees_the_frame(void **state)
 
 static void what_a_hook_rejects_or_answers_wrongly_is_refused_once_in_any_case(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	for (const int verdict : {static_cast<int>(CS_REJECT), 7, static_cast<int>(CS_EINVAL)}) {
 		t->f->hooks[FIXTURE_HOOK_EARLY] = [verdict](const struct cs_frame *) {
@@ -140,7 +102,7 @@ static void what_a_hook_rejects_or_answers_wrongly_is_refused_once_in_any_case(v
 
 static void while_a_hook_has_a_frame_nothing_else_of_the_connection_is_dispatched(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	t->f->hooks[FIXTURE_HOOK_OPEN] = answer_pending;
 	assert_talk(t, R"({"msgid":11,"req":1}{"msgid":102})", "", "hook0 hook1 ");
@@ -156,7 +118,7 @@ static void while_a_hook_has_a_frame_nothing_else_of_the_connection_is_dispatche
 
 static void the_handler_sees_the_bytes_that_waited_as_they_were_sent(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	const std::string frame = R"({ "msgid" : 11 , "a" : "\u00e9" })";
 	std::string seen;
 
@@ -178,7 +140,7 @@ static void the_handler_sees_the_bytes_that_waited_as_they_were_sent(void **stat
 
 static void several_hooks_may_take_their_time_one_after_the_other(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	for (auto &hook : t->f->hooks)
 		hook = answer_pending;
@@ -191,7 +153,7 @@ static void several_hooks_may_take_their_time_one_after_the_other(void **state)
 
 static void a_frame_that_waited_may_be_rejected(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	struct cs_request request = {};
 
 	t->f->hooks[FIXTURE_HOOK_OPEN] = [&](const struct cs_frame *frame) {
@@ -210,7 +172,7 @@ static void a_frame_that_waited_may_be_rejected(void **state)
 
 static void only_the_verdict_of_the_hook_that_has_the_frame_counts(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	struct cs_self *other = t->f->worker->instances.front().get();
 
 	assert_resume(t, CS_PASS, CS_ENOENT, "", "");
@@ -226,7 +188,7 @@ static void only_the_verdict_of_the_hook_that_has_the_frame_counts(void **state)
 
 static void a_connection_that_ends_takes_the_frame_with_it(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	const cs_conn handle = t->c->handle;
 
 	t->f->hooks[FIXTURE_HOOK_OPEN] = answer_pending;
@@ -240,7 +202,7 @@ static void a_connection_that_ends_takes_the_frame_with_it(void **state)
 
 static void one_that_ends_between_the_verdict_and_the_handler_does_so_too(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	t->f->hooks[FIXTURE_HOOK_OPEN] = answer_pending;
 	assert_talk(t, R"({"msgid":11})", "", "hook0 hook1 ");
@@ -252,7 +214,7 @@ static void one_that_ends_between_the_verdict_and_the_handler_does_so_too(void *
 
 static void whose_session_ended_goes_on_although_the_hook_never_says_its_verdict(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	worker_fixture_bind(t->f.get(), t->c, 13);
 	t->f->hooks[FIXTURE_HOOK_LATE] = answer_pending;
@@ -274,7 +236,7 @@ static int log_out_and_pass(const struct cs_frame *)
 
 static void a_frame_whose_session_a_hook_ends_reaches_no_handler(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	worker_fixture_bind(t->f.get(), t->c, 13);
 	logging_out = t->c;
@@ -286,7 +248,7 @@ static void a_frame_whose_session_a_hook_ends_reaches_no_handler(void **state)
 /* Clients of the old kind send no req, so two requests can look the same. */
 static void an_answer_to_an_earlier_request_is_not_taken_for_that_to_the_held_one(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	const struct cs_request request = {FIXTURE_OPEN, -1};
 	const struct cs_self *handler = t->f->worker->instances[0].get();
 
@@ -305,7 +267,7 @@ static void an_answer_to_an_earlier_request_is_not_taken_for_that_to_the_held_on
 
 static void whose_session_ended_meanwhile_is_told_to_log_in(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	worker_fixture_bind(t->f.get(), t->c, 13);
 	t->f->hooks[FIXTURE_HOOK_LATE] = answer_pending;
@@ -318,7 +280,7 @@ static void whose_session_ended_meanwhile_is_told_to_log_in(void **state)
 
 static void a_node_that_drains_refuses_what_waited(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	t->f->hooks[FIXTURE_HOOK_LATE] = answer_pending;
 	assert_talk(t, R"({"msgid":11,"req":1})", "", "hook0 hook1 hook2 ");
@@ -332,7 +294,7 @@ static void a_node_that_drains_refuses_what_waited(void **state)
 
 static void what_a_hook_holds_of_somebody_without_a_login_counts_as_his(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 
 	t->f->hooks[FIXTURE_HOOK_LATE] = answer_pending;
 	assert_int_equal(t->f->shared.guest_bytes, 0);
@@ -344,7 +306,7 @@ static void what_a_hook_holds_of_somebody_without_a_login_counts_as_his(void **s
 
 static void a_client_that_closed_its_side_is_kept_until_the_hook_has_spoken(void **state)
 {
-	test *t = test_of(state);
+	struct worker_test *t = worker_test_of(state);
 	bool eof = false;
 
 	t->f->hooks[FIXTURE_HOOK_LATE] = answer_pending;
@@ -377,7 +339,7 @@ static void a_hook_of_a_msgid_of_the_core_is_refused(void **)
 	assert_string_equal(e.text, "one.so: has a hook for msgid 102, which is the core's own");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, worker_test_set_up_hooked, worker_test_tear_down)
 
 int main(void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Tests the host table by itself: claims, timers, services. The test plays the plugin. */
+ * Tests of the host table what test_host_contract does not ask of every host. The test plays the plugin. */
 #include <atomic>
 #include <cstring>
 #include <memory>
@@ -7,7 +7,6 @@
 #include <thread>
 #include <vector>
 
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -20,13 +19,7 @@
 #include "core/plugin/dispatch.h"
 #include "core/plugin/plugin.h"
 #include "core/session/session.h"
-
-#include <cstdarg>
-#include <setjmp.h>
-
-extern "C" {
-#include <cmocka.h>
-}
+#include "tests/support/check.h"
 
 struct fixture {
 	struct session_table sessions;
@@ -140,7 +133,7 @@ static cs_conn add_conn(struct fixture *f)
 		if (c && c->fd.fd == fds[0])
 			return c->handle;
 	}
-	fail_msg("no connection");
+	check_fail(std::source_location::current(), "no connection");
 	return 0;
 }
 
@@ -175,20 +168,6 @@ static bool is_online(struct fixture *f, cs_account account)
 	return session_locate(f->shared.sessions, account, &conn);
 }
 
-static void a_claim_is_completed_after_the_call(void **state)
-{
-	auto *f = (struct fixture *)*state;
-	const cs_conn conn = add_conn(f);
-
-	claim(f, conn, 7, 0);
-	assert_claimed(f, {});
-	turn(f);
-	assert_claimed(f, {{conn, 0}});
-	assert_int_equal(conn_find(f->worker, conn)->account, 7);
-	assert_true(is_online(f, 7));
-	assert_false(is_online(f, 8));
-}
-
 /* Who meets a session is answered once that was probed. */
 static void wait_claimed(struct fixture *f, size_t count)
 {
@@ -207,19 +186,6 @@ static void a_place_that_is_taken_is_refused(void **state)
 	claim(f, second, 7, 0);
 	wait_claimed(f, 2);
 	assert_claimed(f, {{first, 0}, {second, CS_EEXIST}});
-}
-
-static void a_connection_with_a_session_or_without_life_cannot_claim(void **state)
-{
-	auto *f = (struct fixture *)*state;
-	const cs_conn conn = add_conn(f);
-
-	claim(f, conn, 7, 0);
-	claim(f, conn, 8, 0);
-	claim(f, conn + 1000, 9, 0);
-	turn(f);
-	assert_claimed(f, {{conn, 0}, {conn, CS_EINVAL}, {conn + 1000, CS_ENOENT}});
-	assert_false(is_online(f, 9));
 }
 
 static void a_claim_that_sets_a_spare_member_is_refused(void **state)
@@ -278,27 +244,6 @@ static void a_connection_that_died_while_waiting_gets_nothing(void **state)
 	assert_claimed(f, {{first, 0}, {second, CS_ENOENT}});
 	assert_false(is_online(f, 7));
 	assert_int_equal(session_count(f->shared.sessions), 0);
-}
-
-static void a_kick_closes_the_older_session_and_takes_its_place_once_it_has_ended(void **state)
-{
-	auto *f = (struct fixture *)*state;
-	const cs_conn first = add_conn(f), second = add_conn(f);
-
-	f->hold = true;
-	claim(f, first, 7, 0);
-	turn(f);
-	claim(f, second, 7, CS_CLAIM_KICK);
-	turn(f);
-	turn(f);
-	assert_null(conn_find(f->worker, first));
-	assert_claimed(f, {{first, 0}});
-	assert_int_equal(f->closed.back(), 7);
-	host_table.release(f->self, 7);
-	turn(f);
-	turn(f);
-	assert_claimed(f, {{first, 0}, {second, 0}});
-	assert_int_equal(conn_find(f->worker, second)->account, 7);
 }
 
 static void many_kicks_leave_exactly_one_session(void **state)
@@ -403,24 +348,6 @@ static void a_service_is_found_by_name_and_version(void **state)
 	assert_int_equal(host_table.service(f->self, "coffee", 2, &found, &context), CS_ENOENT);
 }
 
-static void calls_for_a_connection_that_is_gone_are_refused(void **state)
-{
-	auto *f = (struct fixture *)*state;
-	const struct cs_request request {
-		.msgid = 6, .req = 1
-	};
-	uint64_t position = 0;
-
-	host_table.answer(f->self, 99, &request, "");
-	assert_int_equal(host_table.refuse(f->self, 99, &request, CS_ERRNO_BUSY, "%s", "x"), CS_REJECT);
-	assert_int_equal(host_table.send(f->self, 99, "{}", 2, nullptr, &position), CS_ENOENT);
-	assert_int_equal(host_table.finish(f->self, 99), CS_ENOENT);
-	assert_int_equal(host_table.close(f->self, 99, "x"), CS_ENOENT);
-	assert_int_equal(host_table.logout(f->self, 99), CS_ENOENT);
-	assert_int_equal(host_table.set_silence(f->self, 99, 1, 0), CS_ENOENT);
-	assert_int_equal(host_table.logout(f->self, add_conn(f)), CS_EINVAL);
-}
-
 static void a_long_refusal_is_cut_between_characters(void **state)
 {
 	auto *f = (struct fixture *)*state;
@@ -505,39 +432,12 @@ static void a_descriptor_may_be_watched_for_room_and_left_to_the_end(void **stat
 	(void)close(w.pipe[1]);
 }
 
-static void what_cannot_be_watched_is_refused(void **state)
-{
-	auto *f = static_cast<struct fixture *>(*state);
-	const unique_fd file(open("/etc/passwd", O_RDONLY | O_CLOEXEC));
-	const int out = STDOUT_FILENO;
-
-	assert_null(host_table.watch(f->self, file.fd, CS_WATCH_READ, note_event, nullptr));
-	assert_null(host_table.watch(f->self, -1, CS_WATCH_READ, note_event, nullptr));
-	assert_null(host_table.watch(f->self, out, 0, note_event, nullptr));
-	assert_null(host_table.watch(f->self, out, 8, note_event, nullptr));
-	host_table.unwatch(f->self, nullptr);
-}
-
 static void note_post(void *state, void *arg)
 {
 	auto *f = static_cast<struct fixture *>(state);
 
 	assert_true(loop_is_here(&f->worker->loop));
 	f->posted += static_cast<const char *>(arg);
-}
-
-static void what_a_thread_posts_is_called_on_the_worker_in_its_order(void **state)
-{
-	auto *f = static_cast<struct fixture *>(*state);
-	static char a[] = "a", b[] = "b", c[] = "c";
-
-	std::thread([f] {
-		for (char *text : {a, b, c})
-			assert_int_equal(host_table.post(f->self, note_post, text), 0);
-	}).join();
-	assert_string_equal(f->posted.c_str(), "");
-	turn(f);
-	assert_string_equal(f->posted.c_str(), "abc");
 }
 
 static void what_was_posted_before_the_stop_is_called_and_later_posts_are_refused(void **state)
@@ -563,24 +463,18 @@ static void what_was_posted_before_the_stop_is_called_and_later_posts_are_refuse
 int main()
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_claim_is_completed_after_the_call),
 		TEST(a_place_that_is_taken_is_refused),
-		TEST(a_connection_with_a_session_or_without_life_cannot_claim),
 		TEST(a_claim_that_sets_a_spare_member_is_refused),
 		TEST(a_claim_waits_for_a_session_that_is_ending),
 		TEST(a_connection_that_died_while_waiting_gets_nothing),
-		TEST(a_kick_closes_the_older_session_and_takes_its_place_once_it_has_ended),
 		TEST(many_kicks_leave_exactly_one_session),
 		TEST(a_one_shot_timer_fires_once_and_is_freed),
 		TEST(a_repeating_timer_fires_until_it_is_deleted_in_its_own_call_too),
 		TEST(timers_can_be_deleted_in_any_order),
 		TEST(a_service_is_found_by_name_and_version),
-		TEST(calls_for_a_connection_that_is_gone_are_refused),
 		TEST(a_long_refusal_is_cut_between_characters),
 		TEST(a_watched_descriptor_calls_until_it_is_given_up),
 		TEST(a_descriptor_may_be_watched_for_room_and_left_to_the_end),
-		TEST(what_cannot_be_watched_is_refused),
-		TEST(what_a_thread_posts_is_called_on_the_worker_in_its_order),
 		TEST(what_was_posted_before_the_stop_is_called_and_later_posts_are_refused),
 	};
 

@@ -927,7 +927,8 @@ static void what_cannot_be_watched_is_refused(void **state)
 
 	for (const int fd : {-1, 1 << 20, file.fd})
 		assert_null(w->host->watch(w->self, fd, CS_WATCH_READ, watch_note, nullptr));
-	assert_null(w->host->watch(w->self, null.fd, 0, watch_note, nullptr));
+	for (const unsigned events : {0u, 8u})
+		assert_null(w->host->watch(w->self, null.fd, events, watch_note, nullptr));
 }
 
 static void posts_of_a_thread_are_called_in_its_order(void **state)

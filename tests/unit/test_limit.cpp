@@ -1,16 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Tests the token bucket, with a clock of the test's own. */
-#include <cstdarg>
-#include <cstddef>
-#include <cstdint>
-
-#include <setjmp.h>
-
 #include "core/net/limit.h"
-
-extern "C" {
-#include <cmocka.h>
-}
+#include "tests/support/check.h"
 
 static void a_burst_passes_and_the_next_one_waits(void **)
 {

@@ -1,25 +1,17 @@
 /* SPDX-License-Identifier: MIT
  * Tests listening: addresses, taken ports, and that accepting pauses instead of spinning. */
-#include <cstdarg>
-#include <cstddef>
-#include <cstdint>
 #include <cstring>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include <netinet/in.h>
-#include <setjmp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "core/net/conn_internal.h"
 #include "core/net/listener.h"
 #include "tests/support/worker_fixture.h"
-
-extern "C" {
-#include <cmocka.h>
-}
 
 struct test {
 	std::unique_ptr<struct worker_fixture> f;

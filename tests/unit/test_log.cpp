@@ -2,7 +2,6 @@
  * Tests the form of log lines. */
 #include <algorithm>
 #include <cerrno>
-#include <cstdarg>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
@@ -11,7 +10,6 @@
 #include <vector>
 
 #include <fcntl.h>
-#include <setjmp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,7 +44,7 @@ static std::string without_times(const std::string &text)
 
 		end = std::min(text.find('\n', at), text.size() - 1) + 1;
 		if (!has_time(line))
-			fail_msg("no time: %s", line.substr(0, 60).c_str());
+			check_fail(std::source_location::current(), "no time: %s", line.substr(0, 60).c_str());
 		rest += text.substr(at + time_size, end - at - time_size);
 	}
 	return rest;

@@ -1,22 +1,15 @@
 /* SPDX-License-Identifier: MIT
  * Tests the event loop: the order of posts and of the end of a turn, also from several threads. */
 #include <atomic>
-#include <cstdarg>
-#include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include <poll.h>
-#include <setjmp.h>
 
 #include "core/base/loop.h"
-
-extern "C" {
-#include <cmocka.h>
-}
+#include "tests/support/check.h"
 
 struct fixture {
 	struct loop loop;

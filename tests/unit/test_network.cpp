@@ -1,21 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * Tests lists of networks: which addresses they hold, and which texts are no list. */
-#include <cstdarg>
-#include <cstddef>
-#include <cstdint>
 #include <cstring>
 #include <string>
 #include <vector>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <setjmp.h>
 
 #include "core/net/network.h"
-
-extern "C" {
-#include <cmocka.h>
-}
+#include "tests/support/check.h"
 
 static bool holds(const std::vector<network> &networks, const char *address)
 {

@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * Tests option tables: those of the core, mistakes in a table, reloading. */
-#include <cstdarg>
 #include <cstring>
 #include <string>
 
-#include <setjmp.h>
-
 #include "core/conf/conf.h"
 #include "core/conf/options.h"
-
-extern "C" {
-#include <cmocka.h>
-}
+#include "tests/support/check.h"
 
 struct pair {
 	const char *text;

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Tests the PROXY header: the answer is the same however the bytes are cut, and each malformed form has its name. */
 #include <algorithm>
-#include <cstdarg>
-#include <cstddef>
-#include <cstdint>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -11,13 +8,9 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <setjmp.h>
 
 #include "core/net/proxyproto.h"
-
-extern "C" {
-#include <cmocka.h>
-}
+#include "tests/support/check.h"
 
 using namespace std::literals;
 

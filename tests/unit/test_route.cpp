@@ -2,9 +2,6 @@
  * Tests the way of data between instances: who gets it, in which order, and who no longer does; also over the bus,
  * where the test plays the other nodes. */
 #include <atomic>
-#include <cstdarg>
-#include <cstddef>
-#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -12,18 +9,12 @@
 #include <thread>
 #include <vector>
 
-#include <setjmp.h>
-
 #include "core/bus/bus_parcel.h"
 #include "core/session/route.h"
 #include "core/session/session_bus.h"
 #include "tests/support/fake_bus.h"
 #include "tests/support/parcel.h"
 #include "tests/support/worker_fixture.h"
-
-extern "C" {
-#include <cmocka.h>
-}
 
 struct test {
 	std::unique_ptr<struct worker_fixture> f;

@@ -2,22 +2,14 @@
  * Tests the session table: one holder at a time, ended before its place is free, waiters woken once; also from several
  * threads. */
 #include <atomic>
-#include <cstdarg>
-#include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <random>
 #include <thread>
 #include <vector>
 
-#include <setjmp.h>
-
 #include "core/base/loop.h"
 #include "core/session/session.h"
-
-extern "C" {
-#include <cmocka.h>
-}
+#include "tests/support/check.h"
 
 struct fixture {
 	struct session_table table;

@@ -3,13 +3,7 @@
 #include <memory>
 
 #include "core/net/throttle.h"
-
-#include <cstdarg>
-#include <setjmp.h>
-
-extern "C" {
-#include <cmocka.h>
-}
+#include "tests/support/check.h"
 
 static constexpr uint64_t ann = 1, bob = 2;
 static constexpr int64_t second = 1000, minute = 60 * second;
