@@ -6,14 +6,17 @@
  *   < {"msgid":100,"of":1001,"req":1,"errno":0}
  *
  * toid: who gets it; without it, the account itself. at: milliseconds since 1970; without it, at the next login of toid.
- * Whoever got no answer sends the request again with the same cid.
+ * Whoever got no answer sends the request again with the same cid. While a reminder with this cid waits, the repetition
+ * changes nothing. Once it was said, its cid is free: then the same request makes another reminder, which is said too.
  *
- * Nothing is lost and nothing is said twice, whenever the server dies: a reminder is acknowledged after the commit, it is
- * removed after the message was stored, and the message has a cid made of the reminder's. So it does no harm that each
- * worker of each node looks for reminders: two that find the same one say one message.
+ * What was acknowledged is said, and each row of the table is said once, whenever the server dies: a reminder is
+ * acknowledged after the commit, it is removed after the message was stored, and the message has a cid made of the row's
+ * id, which no other row ever has. So it does no harm that each worker of each node looks for reminders: two that find the
+ * same one say one message.
  *
  * Like the skeleton it is plain C that is also C++20. Its table is made by conf/schema/.../reminders-001.sql. */
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,10 +27,8 @@
 
 enum { REMINDERS_MSGID = 1001 };
 
-#define REMINDERS_CID "reminders-" /* begins the cids of the messages */
-
 enum {
-	REMINDERS_MOST_CID = CS_MAILBOX_CID_MAX - sizeof(REMINDERS_CID) + 1,
+	REMINDERS_MOST_CID = 64, /* bytes */
 	REMINDERS_MOST_TEXT = 1000, /* bytes */
 	REMINDERS_MOST = 100 /* of an account */
 };
@@ -52,8 +53,9 @@ struct reminder {
 	struct reminders *owner;
 	struct cs_request request; /* while it is added */
 	cs_account account, recipient;
+	int64_t id; /* 0: none was found */
 	int64_t due; /* -1: at the recipient's next login */
-	size_t cid_size, text_size; /* cid_size 0: none was found */
+	size_t cid_size, text_size;
 	char cid[REMINDERS_MOST_CID], text[REMINDERS_MOST_TEXT];
 };
 
@@ -91,8 +93,8 @@ static int reminders_take_number(void *arg, const struct cs_db_value *columns, s
 	return 1;
 }
 
-/* [store thread] Runs in a transaction that is committed if it returns 0. A repeated request changes nothing: its key
- * is taken. */
+/* [store thread] Runs in a transaction that is committed if it returns 0. A repeated request changes nothing: its cid
+ * waits already. */
 static int reminders_add(struct cs_db *db, void *arg)
 {
 	const struct reminder *r = (const struct reminder *)arg;
@@ -181,11 +183,10 @@ static int reminders_take_row(void *arg, const struct cs_db_value *columns, size
 	struct reminder *r = (struct reminder *)arg;
 
 	(void)count;
-	if (columns[1].size > sizeof r->cid || columns[3].size > sizeof r->text)
+	if (columns[3].size > sizeof r->text)
 		return 1;
-	r->account = (cs_account)columns[0].integer;
-	r->cid_size = columns[1].size;
-	memcpy(r->cid, columns[1].bytes, r->cid_size);
+	r->id = columns[0].integer;
+	r->account = (cs_account)columns[1].integer;
 	r->recipient = (cs_account)columns[2].integer;
 	r->text_size = columns[3].size;
 	memcpy(r->text, columns[3].bytes, r->text_size);
@@ -199,7 +200,7 @@ static int reminders_read(struct cs_db *db, void *arg)
 	const struct cs_db_value now = reminders_integer(r->due);
 
 	return db->driver->query(db,
-	                         "SELECT account, cid, recipient, text FROM reminders_reminder WHERE due <= ?"
+	                         "SELECT id, account, recipient, text FROM reminders_reminder WHERE due <= ?"
 	                         " ORDER BY due LIMIT 1",
 	                         &now, 1, reminders_take_row, r);
 }
@@ -208,11 +209,9 @@ static int reminders_read(struct cs_db *db, void *arg)
 static int reminders_remove(struct cs_db *db, void *arg)
 {
 	const struct reminder *r = (const struct reminder *)arg;
-	const struct cs_db_value values[] = {reminders_integer((int64_t)r->account),
-	                                     reminders_text(r->cid, r->cid_size)};
+	const struct cs_db_value id = reminders_integer(r->id);
 
-	return db->driver->query(db, "DELETE FROM reminders_reminder WHERE account = ? AND cid = ?", values, 2, NULL,
-	                         NULL);
+	return db->driver->query(db, "DELETE FROM reminders_reminder WHERE id = ?", &id, 1, NULL, NULL);
 }
 
 /* The timer looks again. What was not removed is then said again, and stored once. */
@@ -254,11 +253,9 @@ static int reminders_say(const struct reminders *s, struct reminder *r)
 		.text = r->text,
 		.text_size = r->text_size,
 		.cid = cid,
-		.cid_size = sizeof REMINDERS_CID - 1 + r->cid_size,
+		.cid_size = (size_t)snprintf(cid, sizeof cid, "reminders-%lld", (long long)r->id),
 	};
 
-	memcpy(cid, REMINDERS_CID, sizeof REMINDERS_CID - 1);
-	memcpy(cid + sizeof REMINDERS_CID - 1, r->cid, r->cid_size);
 	return s->mailbox->post(s->mailbox_context, &post, reminders_on_said, r);
 }
 
@@ -268,7 +265,7 @@ static void reminders_on_read(void *state, cs_conn conn, int result, void *arg)
 	struct reminder *r = (struct reminder *)arg;
 
 	(void)conn;
-	if (result != 0 || r->cid_size == 0 || reminders_say(s, r) != 0)
+	if (result != 0 || r->id == 0 || reminders_say(s, r) != 0)
 		reminders_end(s, r);
 }
 

@@ -119,8 +119,8 @@ static void a_reminder_is_said_once_when_it_is_due(void **state)
 	fire(s);
 	fire(s);
 	assert_int_equal(s->posts.size(), 2);
-	assert_string_equal(s->posts[0].c_str(), "1 to 1: tea is ready (reminders-tea)");
-	assert_string_equal(s->posts[1].c_str(), "1 to 2: hi bob (reminders-b)");
+	assert_string_equal(s->posts[0].c_str(), "1 to 1: tea is ready (reminders-1)");
+	assert_string_equal(s->posts[1].c_str(), "1 to 2: hi bob (reminders-3)");
 	assert_int_equal(number(s, "SELECT COUNT(*) FROM reminders_reminder"), 1);
 }
 
@@ -136,7 +136,7 @@ static void a_reminder_without_a_time_waits_for_the_next_login(void **state)
 	fake_host_connect(s->host.get(), 2, "bob");
 	fake_host_run(s->host.get());
 	assert_int_equal(s->posts.size(), 1);
-	assert_string_equal(s->posts[0].c_str(), "1 to 2: call me (reminders-hi)");
+	assert_string_equal(s->posts[0].c_str(), "1 to 2: call me (reminders-1)");
 	fake_host_connect(s->host.get(), 2, "bob");
 	fake_host_run(s->host.get());
 	assert_int_equal(s->posts.size(), 1);
@@ -150,6 +150,20 @@ static void a_repeated_request_is_kept_once(void **state)
 		assert_string_equal(ask(s, R"("cid":"tea","text":"tea is ready","at":1)").c_str(), done);
 	fire(s);
 	assert_int_equal(s->posts.size(), 1);
+}
+
+/* The log keeps what it has with a cid: a message with the same one would be taken for a repetition. */
+static void a_reminder_with_the_cid_of_one_that_was_said_is_said_as_another_message(void **state)
+{
+	stage *s = stage_of(state);
+
+	for (int i = 0; i < 2; i++) {
+		assert_string_equal(ask(s, R"("cid":"tea","text":"tea is ready","at":1)").c_str(), done);
+		fire(s);
+	}
+	assert_int_equal(s->posts.size(), 2);
+	assert_string_equal(s->posts[0].c_str(), "1 to 1: tea is ready (reminders-1)");
+	assert_string_equal(s->posts[1].c_str(), "1 to 1: tea is ready (reminders-2)");
 }
 
 /* Until the message is stored, whatever is in the way. */
@@ -177,7 +191,7 @@ static void a_reminder_that_could_not_be_said_or_removed_is_said_again_with_the_
 	fire(s);
 	assert_int_equal(s->posts.size(), 5);
 	for (const std::string &post : s->posts)
-		assert_string_equal(post.c_str(), "1 to 1: tea is ready (reminders-tea)");
+		assert_string_equal(post.c_str(), "1 to 1: tea is ready (reminders-1)");
 	assert_int_equal(number(s, "SELECT COUNT(*) FROM reminders_reminder"), 0);
 }
 
@@ -203,7 +217,7 @@ static void what_cannot_be_kept_is_refused(void **state)
 
 	assert_true(refused(R"("text":"no cid")", CS_ERRNO_BAD_FRAME));
 	assert_true(refused(R"("cid":"","text":"x")", CS_ERRNO_TOO_LONG));
-	assert_true(refused(R"("cid":")" + std::string(55, 'c') + R"(","text":"x")", CS_ERRNO_TOO_LONG));
+	assert_true(refused(R"("cid":")" + std::string(65, 'c') + R"(","text":"x")", CS_ERRNO_TOO_LONG));
 	assert_true(refused(R"("cid":"1","text":")" + longest + R"(x")", CS_ERRNO_TOO_LONG));
 	assert_true(refused(R"("cid":"1","text":"x","toid":3)", CS_ERRNO_NO_SUCH_USER));
 	s->host->faults.push_back({FAKE_WRITE, 0, false, CS_ENOSTORE});
@@ -224,6 +238,7 @@ int main(void)
 		TEST(a_reminder_is_said_once_when_it_is_due),
 		TEST(a_reminder_without_a_time_waits_for_the_next_login),
 		TEST(a_repeated_request_is_kept_once),
+		TEST(a_reminder_with_the_cid_of_one_that_was_said_is_said_as_another_message),
 		TEST(a_reminder_that_could_not_be_said_or_removed_is_said_again_with_the_same_cid),
 		TEST(a_reminder_that_is_refused_for_ever_keeps_nobody_waiting),
 		TEST(what_cannot_be_kept_is_refused),
