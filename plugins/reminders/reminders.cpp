@@ -93,8 +93,8 @@ static int reminders_take_number(void *arg, const struct cs_db_value *columns, s
 	return 1;
 }
 
-/* [store thread] Runs in a transaction that is committed if it returns 0. A repeated request changes nothing: its cid
- * waits already. */
+/* [store thread] Runs in a transaction that is committed if it returns 0; otherwise the server undoes the INSERT. A
+ * repeated request changes nothing, also at the limit: its cid waits already. */
 static int reminders_add(struct cs_db *db, void *arg)
 {
 	const struct reminder *r = (const struct reminder *)arg;
@@ -108,20 +108,19 @@ static int reminders_add(struct cs_db *db, void *arg)
 
 	if (!result && !found)
 		return REMINDERS_NOBODY;
+	if (r->due < 0)
+		values[3].type = CS_DB_NULL;
+	if (!result)
+		result = db->driver->query(db,
+		                           "INSERT INTO reminders_reminder (account, cid, recipient, due, text)"
+		                           " VALUES (?, ?, ?, ?, ?)",
+		                           values, 5, NULL, NULL);
+	if (result == CS_DB_DUPLICATE)
+		return 0;
 	if (!result)
 		result = db->driver->query(db, "SELECT COUNT(*) FROM reminders_reminder WHERE account = ?", &account, 1,
 		                           reminders_take_number, &kept);
-	if (!result && kept >= REMINDERS_MOST)
-		return REMINDERS_TOO_MANY;
-	if (result)
-		return result;
-	if (r->due < 0)
-		values[3].type = CS_DB_NULL;
-	result = db->driver->query(db,
-	                           "INSERT INTO reminders_reminder (account, cid, recipient, due, text)"
-	                           " VALUES (?, ?, ?, ?, ?)",
-	                           values, 5, NULL, NULL);
-	return result == CS_DB_DUPLICATE ? 0 : result;
+	return !result && kept > REMINDERS_MOST ? REMINDERS_TOO_MANY : result;
 }
 
 /* Called on the worker after the commit. */

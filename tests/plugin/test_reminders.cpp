@@ -228,6 +228,8 @@ static void what_cannot_be_kept_is_refused(void **state)
 		assert_string_equal(ask(s, check_format("\"cid\":\"%d\",\"text\":\"%s\"", i, longest.c_str())).c_str(),
 		                    done);
 	assert_true(refused(R"("cid":"100","text":"x")", CS_ERRNO_FULL));
+	assert_string_equal(ask(s, R"("cid":"99","text":"a repetition is no other reminder")").c_str(), done);
+	assert_int_equal(number(s, "SELECT COUNT(*) FROM reminders_reminder"), 100);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
