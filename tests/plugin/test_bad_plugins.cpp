@@ -377,6 +377,20 @@ static void a_plugin_that_does_not_start_stops_the_server(void **state)
 	                                    "(its options are those of [bad_failing_start])"));
 }
 
+/* The work of those that had started is cancelled before they stop. */
+static void work_that_a_failed_start_leaves_behind_is_cancelled(void **state)
+{
+	const auto *f = (fixture *)*state;
+	int status = -1;
+
+	write_conf(f, "working_start bad_failing_start", "");
+	const std::string text = run(f, "-o core.threads=1", &status);
+
+	if (text.find("work ended result=-6 same=1") == text.npos)
+		fail_msg("%s", text.c_str());
+	assert_int_equal(status, 1);
+}
+
 static void a_plugin_that_is_not_there_or_has_a_folder_is_refused(void **state)
 {
 	assert_refused((fixture *)*state, "nobody",
@@ -576,6 +590,7 @@ int main()
 		TEST(options_that_make_no_sense_are_refused),
 		TEST(a_missing_function_is_named),
 		TEST(a_plugin_that_does_not_start_stops_the_server),
+		TEST(work_that_a_failed_start_leaves_behind_is_cancelled),
 		TEST(a_plugin_that_is_not_there_or_has_a_folder_is_refused),
 		TEST(a_file_that_others_may_write_is_refused),
 		TEST(a_folder_that_others_may_write_is_refused),
