@@ -11,8 +11,8 @@
  *
  * What was acknowledged is said, and each row of the table is said once, whenever the server dies: a reminder is
  * acknowledged after the commit, it is removed after the message was stored, and the message has a cid made of the row's
- * id, which no other row ever has. So it does no harm that each worker of each node looks for reminders: two that find the
- * same one say one message.
+ * id, which no other row ever has. So a reminder can be tried again: each worker of each node looks for reminders, and who
+ * finds one claims it for some time by moving its time. If it is not said then, the next who finds it tries.
  *
  * Like the skeleton it is plain C that is also C++20. Its table is made by conf/schema/.../reminders-001.sql. */
 #include <stddef.h>
@@ -30,11 +30,12 @@ enum { REMINDERS_MSGID = 1001 };
 enum {
 	REMINDERS_MOST_CID = 64, /* bytes */
 	REMINDERS_MOST_TEXT = 1000, /* bytes */
-	REMINDERS_MOST = 100 /* of an account */
+	REMINDERS_MOST = 100, /* of an account */
+	REMINDERS_CLAIM = 10000 /* ms */
 };
 
-/* Results of reminders_add, besides 0 and those of db.h. */
-enum { REMINDERS_NOBODY = 1, REMINDERS_TOO_MANY = 2 };
+/* Results of reminders_add and reminders_claim, besides 0 and those of db.h. */
+enum { REMINDERS_NOBODY = 1, REMINDERS_TOO_MANY = 2, REMINDERS_TAKEN = 3 };
 
 struct reminders_conf {
 	int64_t interval; /* ms */
@@ -55,6 +56,7 @@ struct reminder {
 	cs_account account, recipient;
 	int64_t id; /* 0: none was found */
 	int64_t due; /* -1: at the recipient's next login */
+	int64_t now; /* when it was looked for */
 	size_t cid_size, text_size;
 	char cid[REMINDERS_MOST_CID], text[REMINDERS_MOST_TEXT];
 };
@@ -187,21 +189,35 @@ static int reminders_take_row(void *arg, const struct cs_db_value *columns, size
 	r->id = columns[0].integer;
 	r->account = (cs_account)columns[1].integer;
 	r->recipient = (cs_account)columns[2].integer;
+	r->due = columns[4].integer;
 	r->text_size = columns[3].size;
 	memcpy(r->text, columns[3].bytes, r->text_size);
 	return 1;
 }
 
-/* [store thread] Finds one that is due. */
+/* [store thread] Finds one that is due. It may run again, so it forgets what it found before. */
 static int reminders_read(struct cs_db *db, void *arg)
 {
 	struct reminder *r = (struct reminder *)arg;
-	const struct cs_db_value now = reminders_integer(r->due);
+	const struct cs_db_value now = reminders_integer(r->now);
 
+	r->id = 0;
 	return db->driver->query(db,
-	                         "SELECT id, account, recipient, text FROM reminders_reminder WHERE due <= ?"
+	                         "SELECT id, account, recipient, text, due FROM reminders_reminder WHERE due <= ?"
 	                         " ORDER BY due LIMIT 1",
 	                         &now, 1, reminders_take_row, r);
+}
+
+/* [store thread] Of several who found the reminder, one may say it. */
+static int reminders_claim(struct cs_db *db, void *arg)
+{
+	const struct reminder *r = (const struct reminder *)arg;
+	const struct cs_db_value values[] = {reminders_integer(r->now + REMINDERS_CLAIM), reminders_integer(r->id),
+	                                     reminders_integer(r->due)};
+	const int result = db->driver->query(db, "UPDATE reminders_reminder SET due = ? WHERE id = ? AND due = ?",
+	                                     values, 3, NULL, NULL);
+
+	return !result && db->driver->affected(db) != 1 ? REMINDERS_TAKEN : result;
 }
 
 /* [store thread] */
@@ -213,7 +229,7 @@ static int reminders_remove(struct cs_db *db, void *arg)
 	return db->driver->query(db, "DELETE FROM reminders_reminder WHERE id = ?", &id, 1, NULL, NULL);
 }
 
-/* The timer looks again. What was not removed is then said again, and stored once. */
+/* What was not removed is found again when the claim is over. It is said again then, and stored once. */
 static void reminders_end(struct reminders *s, struct reminder *r)
 {
 	s->busy = 0;
@@ -258,13 +274,27 @@ static int reminders_say(const struct reminders *s, struct reminder *r)
 	return s->mailbox->post(s->mailbox_context, &post, reminders_on_said, r);
 }
 
+static void reminders_on_claimed(void *state, cs_conn conn, int result, void *arg)
+{
+	struct reminders *s = (struct reminders *)state;
+	struct reminder *r = (struct reminder *)arg;
+
+	(void)conn;
+	if (result == 0 && reminders_say(s, r) == 0)
+		return;
+	reminders_end(s, r);
+	if (result == REMINDERS_TAKEN)
+		reminders_look(s, NULL);
+}
+
 static void reminders_on_read(void *state, cs_conn conn, int result, void *arg)
 {
 	struct reminders *s = (struct reminders *)state;
 	struct reminder *r = (struct reminder *)arg;
 
 	(void)conn;
-	if (result != 0 || r->id == 0 || reminders_say(s, r) != 0)
+	if (result != 0 || r->id == 0 ||
+	    s->host->work(s->self, 0, CS_WORK_WRITE, reminders_claim, reminders_on_claimed, r) != 0)
 		reminders_end(s, r);
 }
 
@@ -279,7 +309,7 @@ static void reminders_look(void *state, void *arg)
 	struct reminder *r = (struct reminder *)reminders_allocate(sizeof *r);
 
 	r->owner = s;
-	r->due = s->host->now();
+	r->now = s->host->now();
 	s->busy = 1;
 	if (s->host->work(s->self, 0, CS_WORK_READ, reminders_read, reminders_on_read, r) != 0)
 		reminders_end(s, r);

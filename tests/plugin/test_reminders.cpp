@@ -106,6 +106,12 @@ static void fire(stage *s)
 	fake_host_run(s->host.get());
 }
 
+/* As if the time of the claims had passed. */
+static void lapse(stage *s)
+{
+	number(s, "UPDATE reminders_reminder SET due = 1");
+}
+
 static const char done[] = R"({"msgid":100,"of":1001,"req":1,"errno":0})";
 
 static void a_reminder_is_said_once_when_it_is_due(void **state)
@@ -177,22 +183,54 @@ static void a_reminder_that_could_not_be_said_or_removed_is_said_again_with_the_
 	s->result_at_call = 0;
 	for (const int result : {CS_ENOSTORE, CS_EUNKNOWN}) {
 		s->result = result;
+		lapse(s);
 		fire(s);
 	}
 	s->result = 0;
-	s->host->faults.push_back({FAKE_READ, 0, false, CS_ENOSTORE});
-	fire(s);
-	s->host->faults.push_back({FAKE_WRITE, 0, false, CS_ENOSTORE});
-	fire(s);
-	s->host->faults.push_back({FAKE_WRITE, 0, true, CS_EBUSY});
-	fire(s);
+	for (const fake_fault &fault : std::vector<fake_fault>{{FAKE_READ, 0, false, CS_ENOSTORE},
+	                                                       {FAKE_WRITE, 0, false, CS_ENOSTORE},
+	                                                       {FAKE_WRITE, 0, true, CS_EBUSY},
+	                                                       {FAKE_WRITE, 1, false, CS_ENOSTORE},
+	                                                       {FAKE_WRITE, 1, true, CS_EBUSY}}) {
+		s->host->faults.push_back(fault);
+		lapse(s);
+		fire(s);
+	}
 	assert_int_equal(number(s, "SELECT COUNT(*) FROM reminders_reminder"), 1);
-	fire(s);
-	fire(s);
+	for (int i = 0; i < 2; i++) {
+		lapse(s);
+		fire(s);
+	}
 	assert_int_equal(s->posts.size(), 5);
 	for (const std::string &post : s->posts)
 		assert_string_equal(post.c_str(), "1 to 1: tea is ready (reminders-1)");
 	assert_int_equal(number(s, "SELECT COUNT(*) FROM reminders_reminder"), 0);
+}
+
+static void workers_that_look_at_the_same_time_say_each_reminder_once(void **state)
+{
+	stage *s = stage_of(state);
+
+	fake_host_load(s->host.get(), "reminders", 1);
+	for (const char *cid : {"1", "2", "3"})
+		ask(s, check_format("\"cid\":\"%s\",\"text\":\"x\",\"at\":1", cid));
+	fire(s);
+	assert_int_equal(s->posts.size(), 3);
+	assert_int_equal(number(s, "SELECT COUNT(*) FROM reminders_reminder"), 0);
+}
+
+static void a_reminder_that_cannot_be_said_now_keeps_no_other_waiting(void **state)
+{
+	stage *s = stage_of(state);
+
+	ask(s, R"("cid":"tea","text":"tea","at":1)");
+	ask(s, R"("cid":"cake","text":"cake","at":2)");
+	s->result = CS_ENOSTORE;
+	fire(s);
+	s->result = 0;
+	fire(s);
+	assert_int_equal(s->posts.size(), 2);
+	assert_string_equal(s->posts[1].c_str(), "1 to 1: cake (reminders-2)");
 }
 
 static void a_reminder_that_is_refused_for_ever_keeps_nobody_waiting(void **state)
@@ -242,6 +280,8 @@ int main(void)
 		TEST(a_repeated_request_is_kept_once),
 		TEST(a_reminder_with_the_cid_of_one_that_was_said_is_said_as_another_message),
 		TEST(a_reminder_that_could_not_be_said_or_removed_is_said_again_with_the_same_cid),
+		TEST(workers_that_look_at_the_same_time_say_each_reminder_once),
+		TEST(a_reminder_that_cannot_be_said_now_keeps_no_other_waiting),
 		TEST(a_reminder_that_is_refused_for_ever_keeps_nobody_waiting),
 		TEST(what_cannot_be_kept_is_refused),
 	};
