@@ -68,10 +68,9 @@ static void bus_run_send(struct bus_call *call)
 
 	bus_note_sent(b);
 	if (call->session.account != 0)
-		b->driver->send(b->handle, call->session.account, call->bytes.data(), call->bytes.size(), nullptr,
-		                nullptr);
+		b->driver->send(b->handle, call->session.account, call->bytes.data(), call->bytes.size(), call->flags);
 	else
-		b->driver->send_all(b->handle, call->bytes.data(), call->bytes.size());
+		b->driver->send_all(b->handle, call->bytes.data(), call->bytes.size(), call->flags);
 	bus_call_free(call);
 }
 

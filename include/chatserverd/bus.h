@@ -36,17 +36,21 @@ struct cs_bus_session {
 	uint64_t generation;
 };
 
-/* The head of each piece that the server sends to other nodes. Behind it come the name of the plugin, the head of its
- * parcel and the body. Numbers have their low byte first. */
+#define CS_ENVELOPE_VERSION 1u /* of this form; an adapter drops what comes in another */
+
+/* The head of each piece that nodes send each other. Behind it come the name of the plugin, the head of its parcel and
+ * the body. Numbers have their low byte first. The adapter's own pieces have the same form, and it puts the server's
+ * pieces into no other: it joins pieces to messages, as they are. */
 struct cs_envelope {
 	uint32_t size; /* bytes of the piece, these 16 included */
-	uint8_t kind; /* perhaps with CS_ENVELOPE_CASUAL */
+	uint8_t kind; /* below CS_ENVELOPE_ADAPTER: the server's; perhaps with CS_ENVELOPE_CASUAL */
 	uint8_t version; /* cs_plugin.parcel_version */
 	uint8_t name_size;
 	uint8_t head_size;
 	uint64_t to; /* the account, or the topic */
 };
 
+#define CS_ENVELOPE_ADAPTER 64u /* kinds of the adapter: 64 to 127 */
 #define CS_ENVELOPE_CASUAL 128u /* a bit of kind: CS_ROUTE_CASUAL */
 
 typedef void cs_bus_done_fn(void *arg, int result);
@@ -76,15 +80,15 @@ struct cs_bus_host {
 	/* ---- events */
 	/* The node's address from now on; 0: the bus is away, nothing can be sent. */
 	void (*address)(void *core, cs_bus_address address);
-	/* Data that another node sent to this one or to all; valid during the call. Never this node's own data. */
-	void (*arrived)(void *core, const void *data, size_t size);
+	/* One piece that another node sent to this one or to all; valid during the call. Never this node's own. */
+	void (*arrived)(void *core, const void *piece, size_t size);
 	/* Another login has the account, or asks for it: the session on conn must end. */
 	void (*close_session)(void *core, cs_account account, cs_conn conn);
 	/* See cs_plugin.cluster. */
 	void (*changed)(void *core, enum cs_cluster_event event);
 
-	/* ---- counters of the admin page. dropped: data that the adapter was given to send and did not send, or may
-	 * not have sent; refused: data that it refused, so that the sender was told */
+	/* ---- counters of the admin page. dropped: pieces that the adapter was given to send and did not send, or may
+	 * not have sent; refused: questions that it refused, because the bus is away or too much waits */
 	void (*dropped)(void *core, size_t count);
 	void (*refused)(void *core, size_t count);
 
@@ -126,16 +130,16 @@ struct cs_bus_driver {
 	void (*presence)(void *bus, const cs_account *accounts, unsigned char *online, size_t count,
 	                 cs_bus_done_fn *done, void *arg);
 
-	/* Finds out where the account is and sends data there. Sends of one thread arrive in their order. data is
-	 * copied. done (may be NULL) gets 0: it was sent, which does not prove that it arrives; or CS_ENOENT: no node
-	 * has the account, or the bus is away or too slow. If data without done is dropped because the bus is away or
-	 * too slow, the other nodes are made to look at the store later (CS_CLUSTER_MISSED). The data of a turn leaves
-	 * with flush(), called at the turn's end. */
-	void (*send)(void *bus, cs_account to, const void *data, size_t size, cs_bus_done_fn *done, void *arg);
+	/* Finds out where the account is and sends a piece there, or nowhere if no node has the account. It is copied.
+	 * Pieces arrive in the order of these calls, and leave with flush(), called at the end of the turn. flags: enum
+	 * cs_route_data_flag. If too much waits, CS_ROUTE_CASUAL is dropped first, and nobody is told. If another piece
+	 * is dropped because the bus is away or too slow, the other nodes are made to look at the store later
+	 * (CS_CLUSTER_MISSED). */
+	void (*send)(void *bus, cs_account to, const void *piece, size_t size, unsigned flags);
 	/* To the node with that address. */
-	void (*send_to)(void *bus, cs_bus_address to, const void *data, size_t size);
+	void (*send_to)(void *bus, cs_bus_address to, const void *piece, size_t size);
 	/* To every other node. */
-	void (*send_all)(void *bus, const void *data, size_t size);
+	void (*send_all)(void *bus, const void *piece, size_t size, unsigned flags);
 	void (*flush)(void *bus);
 	/* Data for other nodes was dropped before it came to the adapter: makes them look at the store soon
 	 * (CS_CLUSTER_MISSED). */

@@ -483,14 +483,13 @@ static void rbus_heartbeat(void *arg)
 {
 	auto *b = static_cast<struct rbus *>(arg);
 	struct rbus_command command;
-	std::string message = b->head;
+	const std::string message = b->head + rbus_wire_piece(RBUS_HEARTBEAT);
 
 	b->heartbeat_timer = b->host->timer_add(b->core, b->conf->watchdog / 3, rbus_heartbeat, b);
 	if (rbus_now() - b->echo > b->conf->watchdog) {
 		rbus_drop(b, "Redis is silent");
 		return;
 	}
-	rbus_wire_add(&message, RBUS_HEARTBEAT, {});
 	rbus_command_add(&command, "PUBLISH");
 	rbus_command_add(&command, b->inbox_prefix + b->own);
 	rbus_command_add(&command, message);

@@ -105,28 +105,29 @@ std::string rbus_script_text(enum rbus_script script);
 
 /* ---- wire.cpp: the form of published messages */
 
-enum rbus_frame_type : unsigned char {
-	RBUS_DATA = 1, /* data of the server that sends it */
-	RBUS_CLOSE = 2, /* another login has the account or asks for it: close the session */
-	RBUS_HEARTBEAT = 3, /* from this node itself */
-	RBUS_RESYNC = 4, /* the sender is back on the bus: hints may have been lost */
-	RBUS_LAPSED = 5, /* the sender found a lapsed lease: hints may be lost for a while */
-	RBUS_PROBE = 6 /* "ACCOUNT CONN" in decimal: a login on the sender asks for the account */
+/* The adapter's own pieces, besides those of the server. */
+enum rbus_kind : uint8_t {
+	RBUS_CLOSE = CS_ENVELOPE_ADAPTER, /* another login has the account or asks for it: close the session */
+	RBUS_HEARTBEAT, /* from this node itself */
+	RBUS_RESYNC, /* the sender is back on the bus: hints may have been lost */
+	RBUS_LAPSED, /* the sender found a lapsed lease: hints may be lost for a while */
+	RBUS_PROBE, /* "ACCOUNT CONN" in decimal: a login on the sender asks for the account */
+	RBUS_KINDS
 };
 
-struct rbus_frame {
-	enum rbus_frame_type type;
-	std::string_view body;
+struct rbus_piece {
+	unsigned kind;
+	std::string_view bytes; /* all of it */
+	std::string_view body; /* behind the envelope */
 };
 
-constexpr size_t rbus_frame_head = 5;
-
-/* The beginning of every message: a version and the sender. Frames follow. */
+/* The beginning of every message: the version and the sender. Pieces follow. */
 std::string rbus_wire_head(cs_bus_address sender);
-void rbus_wire_add(std::string *bytes, enum rbus_frame_type type, std::string_view body);
+/* A piece of the adapter's own. */
+std::string rbus_wire_piece(enum rbus_kind kind);
 /* 0, or CS_EINVAL if any part of the message is malformed. The views point into message. */
 [[nodiscard]] int rbus_wire_parse(std::string_view message, cs_bus_address *sender_r,
-                                  std::vector<rbus_frame> *frames_r);
+                                  std::vector<rbus_piece> *pieces_r);
 /* Reads the body of RBUS_CLOSE and RBUS_PROBE. */
 [[nodiscard]] int rbus_wire_parse_session(std::string_view body, cs_account *account_r, cs_conn *conn_r);
 
@@ -145,13 +146,6 @@ enum rbus_request_kind {
 	RBUS_ASKED_GOODBYE
 };
 
-/* A send whose result is reported. index: its number in the script call, from 1. */
-struct rbus_sent {
-	size_t index;
-	cs_bus_done_fn *done;
-	void *arg;
-};
-
 struct rbus_request {
 	enum rbus_request_kind kind;
 	size_t bytes = 0; /* of the command */
@@ -162,7 +156,6 @@ struct rbus_request {
 	std::vector<cs_bus_session> sessions; /* AGAIN */
 	unsigned char *online = nullptr; /* PRESENCE: of this slice */
 	size_t count = 0, before = 0; /* PRESENCE: accounts in this slice, and in those before it */
-	std::vector<rbus_sent> sent; /* SEND */
 };
 
 /* ---- traffic.cpp: messages that wait to be sent */
@@ -171,7 +164,6 @@ struct rbus_request {
 struct rbus_chunk {
 	std::string keys, arguments; /* in Redis's protocol */
 	size_t key_count = 0, messages = 0;
-	std::vector<rbus_sent> sent;
 };
 
 /* ---- the sessions of this node */
@@ -270,10 +262,10 @@ void rbus_request_abandon(struct rbus *b, struct rbus_request *request);
 bool rbus_is_fatal(std::string_view error);
 /* Counts bytes that wait for Redis. Above the limit it drops the bus and answers false. */
 bool rbus_count_waiting(struct rbus *b, size_t bytes);
-/* Whether the queue has room for so many more bytes. Shed load in this order: sends whose failure is reported, then
- * hints (receivers read the store), last answers to other nodes (nobody repeats them). The rest of the queue is for
- * claims and the lease, which cannot be dropped. */
-enum rbus_share { RBUS_SHARE_TOLD = 4, RBUS_SHARE_HINTS = 6, RBUS_SHARE_ANSWERS = 7 }; /* eighths of the queue */
+/* Whether the queue has room for so many more bytes. Shed load in this order: casual data and questions, then hints
+ * (receivers read the store), last answers to other nodes (nobody repeats them). The rest of the queue is for claims and
+ * the lease, which cannot be dropped. */
+enum rbus_share { RBUS_SHARE_CASUAL = 4, RBUS_SHARE_HINTS = 6, RBUS_SHARE_ANSWERS = 7 }; /* eighths of the queue */
 bool rbus_has_room(const struct rbus *b, size_t bytes, enum rbus_share share);
 
 /* ---- bus.cpp: registering, and claiming the sessions again */
@@ -323,9 +315,9 @@ void rbus_presence_abandoned(const struct rbus_request *request);
 
 /* ---- traffic.cpp: sending */
 
-void rbus_send(void *bus, cs_account to, const void *data, size_t size, cs_bus_done_fn *done, void *arg);
-void rbus_send_to(void *bus, cs_bus_address to, const void *data, size_t size);
-void rbus_send_all(void *bus, const void *data, size_t size);
+void rbus_send(void *bus, cs_account to, const void *piece, size_t size, unsigned flags);
+void rbus_send_to(void *bus, cs_bus_address to, const void *piece, size_t size);
+void rbus_send_all(void *bus, const void *piece, size_t size, unsigned flags);
 void rbus_flush(void *bus);
 void rbus_missed(void *bus);
 /* Hands chunks to hiredis, as many as may be under way; with all: every one. */
@@ -336,8 +328,8 @@ void rbus_outbox_answered(struct rbus *b, const struct rbus_request *request, co
 void rbus_outbox_abandon(struct rbus *b);
 /* Tells the other nodes that something was dropped, as soon as there is room again. */
 void rbus_outbox_make_good(struct rbus *b);
-/* Sends a frame of the adapter's own to every other node. */
-void rbus_outbox_announce(struct rbus *b, enum rbus_frame_type type);
+/* Sends a piece of the adapter's own to every other node. */
+void rbus_outbox_announce(struct rbus *b, enum rbus_kind kind);
 
 /* ---- driver.cpp */
 

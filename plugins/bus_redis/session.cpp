@@ -167,7 +167,7 @@ static void rbus_presence_ask(struct rbus *b, const cs_account *accounts, struct
 
 static bool rbus_presence_has_room(const struct rbus *b, size_t count)
 {
-	return rbus_has_room(b, count * (b->session_prefix.size() + rbus_account_bytes), RBUS_SHARE_TOLD);
+	return rbus_has_room(b, count * (b->session_prefix.size() + rbus_account_bytes), RBUS_SHARE_CASUAL);
 }
 
 /* If the bus is lost between two slices, the remaining slices are abandoned here. */

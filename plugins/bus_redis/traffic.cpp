@@ -163,13 +163,6 @@ static void rbus_add_argument(std::string *bytes, std::string_view argument)
 	bytes->append("$").append(std::to_string(argument.size())).append("\r\n").append(argument).append("\r\n");
 }
 
-static void rbus_add_frame(std::string *bytes, enum rbus_frame_type type, std::string_view body)
-{
-	bytes->append("$").append(std::to_string(rbus_frame_head + body.size())).append("\r\n");
-	rbus_wire_add(bytes, type, body);
-	bytes->append("\r\n");
-}
-
 static struct rbus_chunk *rbus_open_chunk(struct rbus *b, size_t size)
 {
 	if (b->outbox.empty() || b->outbox.back().messages == rbus_messages ||
@@ -179,10 +172,9 @@ static struct rbus_chunk *rbus_open_chunk(struct rbus *b, size_t size)
 }
 
 /* target as in the script: an empty text for the session of key, "*" for all, or an address. */
-static void rbus_put(struct rbus *b, std::string_view target, std::string_view key, enum rbus_frame_type type,
-                     std::string_view body, cs_bus_done_fn *done, void *arg)
+static void rbus_put(struct rbus *b, std::string_view target, std::string_view key, std::string_view piece)
 {
-	struct rbus_chunk *chunk = rbus_open_chunk(b, body.size());
+	struct rbus_chunk *chunk = rbus_open_chunk(b, piece.size());
 	const size_t before = rbus_chunk_size(chunk);
 
 	if (!key.empty()) {
@@ -190,10 +182,8 @@ static void rbus_put(struct rbus *b, std::string_view target, std::string_view k
 		chunk->key_count++;
 	}
 	rbus_add_argument(&chunk->arguments, target);
-	rbus_add_frame(&chunk->arguments, type, body);
+	rbus_add_argument(&chunk->arguments, piece);
 	chunk->messages++;
-	if (done)
-		chunk->sent.push_back({chunk->messages, done, arg});
 	(void)rbus_count_waiting(b, rbus_chunk_size(chunk) - before);
 }
 
@@ -207,14 +197,15 @@ void rbus_outbox_tell_full(struct rbus *b)
 	b->told_full = true;
 }
 
-/* Drops a hint. The other nodes are told to read the store as soon as there is room again. */
-static void rbus_outbox_drop(struct rbus *b)
+/* Drops a piece. If it was no casual one, the other nodes are told to read the store as soon as there is room again. */
+static void rbus_outbox_drop(struct rbus *b, unsigned flags)
 {
 	b->host->dropped(b->core, 1);
 	if (b->state != RBUS_UP)
 		return; /* the next epoch tells them anyway */
 	rbus_outbox_tell_full(b);
-	b->dropping = true;
+	if (!(flags & CS_ROUTE_CASUAL))
+		b->dropping = true;
 }
 
 void rbus_outbox_make_good(struct rbus *b)
@@ -236,52 +227,45 @@ void rbus_missed(void *bus)
 	rbus_outbox_make_good(b);
 }
 
-static void rbus_refuse(struct rbus *b, cs_bus_done_fn *done, void *arg)
+static bool rbus_may_send(const struct rbus *b, size_t size, unsigned flags)
 {
-	b->host->refused(b->core, 1);
-	if (b->state == RBUS_UP)
-		rbus_outbox_tell_full(b);
-	done(arg, CS_ENOENT);
+	return b->state == RBUS_UP &&
+	       rbus_has_room(b, size, flags & CS_ROUTE_CASUAL ? RBUS_SHARE_CASUAL : RBUS_SHARE_HINTS);
 }
 
-void rbus_send(void *bus, cs_account to, const void *data, size_t size, cs_bus_done_fn *done, void *arg)
+void rbus_send(void *bus, cs_account to, const void *piece, size_t size, unsigned flags)
 {
 	auto *b = static_cast<struct rbus *>(bus);
 
-	if (b->state == RBUS_UP && rbus_has_room(b, size, done ? RBUS_SHARE_TOLD : RBUS_SHARE_HINTS))
-		rbus_put(b, {}, rbus_session_key(b, to), RBUS_DATA, {static_cast<const char *>(data), size}, done, arg);
-	else if (done)
-		rbus_refuse(b, done, arg);
+	if (rbus_may_send(b, size, flags))
+		rbus_put(b, {}, rbus_session_key(b, to), {static_cast<const char *>(piece), size});
 	else
-		rbus_outbox_drop(b);
+		rbus_outbox_drop(b, flags);
 }
 
-void rbus_send_to(void *bus, cs_bus_address to, const void *data, size_t size)
+void rbus_send_to(void *bus, cs_bus_address to, const void *piece, size_t size)
 {
 	auto *b = static_cast<struct rbus *>(bus);
 
-	if (b->state == RBUS_UP && rbus_has_room(b, size, RBUS_SHARE_ANSWERS)) {
-		rbus_put(b, rbus_hex(to), {}, RBUS_DATA, {static_cast<const char *>(data), size}, nullptr, nullptr);
-		return;
-	}
-	b->host->dropped(b->core, 1);
-	if (b->state == RBUS_UP)
-		rbus_outbox_tell_full(b);
-}
-
-void rbus_send_all(void *bus, const void *data, size_t size)
-{
-	auto *b = static_cast<struct rbus *>(bus);
-
-	if (b->state != RBUS_UP || !rbus_has_room(b, size, RBUS_SHARE_HINTS))
-		rbus_outbox_drop(b);
+	if (b->state == RBUS_UP && rbus_has_room(b, size, RBUS_SHARE_ANSWERS))
+		rbus_put(b, rbus_hex(to), {}, {static_cast<const char *>(piece), size});
 	else
-		rbus_put(b, "*", {}, RBUS_DATA, {static_cast<const char *>(data), size}, nullptr, nullptr);
+		rbus_outbox_drop(b, CS_ROUTE_CASUAL);
 }
 
-void rbus_outbox_announce(struct rbus *b, enum rbus_frame_type type)
+void rbus_send_all(void *bus, const void *piece, size_t size, unsigned flags)
 {
-	rbus_put(b, "*", {}, type, {}, nullptr, nullptr);
+	auto *b = static_cast<struct rbus *>(bus);
+
+	if (rbus_may_send(b, size, flags))
+		rbus_put(b, "*", {}, {static_cast<const char *>(piece), size});
+	else
+		rbus_outbox_drop(b, flags);
+}
+
+void rbus_outbox_announce(struct rbus *b, enum rbus_kind kind)
+{
+	rbus_put(b, "*", {}, rbus_wire_piece(kind));
 	rbus_flush(b);
 }
 
@@ -302,7 +286,6 @@ static void rbus_ask_send(struct rbus *b, struct rbus_chunk &&chunk)
 	command.bytes += chunk.arguments;
 	command.count += chunk.key_count + 2 * chunk.messages;
 	request.count = chunk.messages;
-	request.sent = std::move(chunk.sent);
 	b->waiting -= rbus_chunk_size(&chunk);
 	b->sending++;
 	rbus_ask(b, &command, std::move(request));
@@ -327,55 +310,23 @@ void rbus_flush(void *bus)
 	rbus_link_flush(&b->command);
 }
 
-/* The messages that went nowhere. Without a sensible reply, all of them count so. */
-static std::vector<bool> rbus_read_nowhere(const struct rbus_request *request, const redisReply *reply)
-{
-	const bool good = reply && reply->type == REDIS_REPLY_ARRAY;
-	std::vector<bool> nowhere(request->count + 1, !good);
-
-	for (size_t i = 0; good && i < reply->elements; i++) {
-		const long long place = reply->element[i]->integer;
-
-		if (place >= 1 && static_cast<size_t>(place) <= request->count)
-			nowhere[static_cast<size_t>(place)] = true;
-	}
-	return nowhere;
-}
-
-/* Counts messages as lost, although Redis may have sent them. */
-static void rbus_count_lost(const struct rbus *b, size_t messages, size_t told)
-{
-	b->host->dropped(b->core, messages - told);
-	b->host->refused(b->core, told);
-}
-
+/* Without a reply the pieces count as dropped, although Redis may have sent them. */
 void rbus_outbox_answered(struct rbus *b, const struct rbus_request *request, const redisReply *reply)
 {
 	if (!reply)
-		rbus_count_lost(b, request->count, request->sent.size());
+		b->host->dropped(b->core, request->count);
 	else if (b->sending > 0)
 		b->sending--;
-	if (reply && reply->type != REDIS_REPLY_ARRAY)
+	if (reply && reply->type != REDIS_REPLY_INTEGER)
 		rbus_tell_error(b, "send", reply);
-	if (!request->sent.empty()) {
-		const std::vector<bool> nowhere = rbus_read_nowhere(request, reply);
-
-		for (const rbus_sent &sent : request->sent)
-			sent.done(sent.arg, nowhere[sent.index] ? CS_ENOENT : 0);
-	}
 	if (reply && b->state == RBUS_UP)
 		rbus_outbox_pump(b, false);
 }
 
 void rbus_outbox_abandon(struct rbus *b)
 {
-	const std::deque<rbus_chunk> outbox = std::exchange(b->outbox, {});
-
-	for (const rbus_chunk &chunk : outbox) {
-		rbus_count_lost(b, chunk.messages, chunk.sent.size());
-		for (const rbus_sent &sent : chunk.sent)
-			sent.done(sent.arg, CS_ENOENT);
-	}
+	for (const rbus_chunk &chunk : std::exchange(b->outbox, {}))
+		b->host->dropped(b->core, chunk.messages);
 }
 
 /* ---- receiving */
@@ -417,34 +368,34 @@ static void rbus_log_garbage(struct rbus *b, const redisReply *channel, size_t s
 	             static_cast<int>(channel->len), channel->str, size);
 }
 
-/* ---- frames */
+/* ---- pieces */
 
-static int rbus_asked(struct rbus *b, cs_bus_address sender, const rbus_frame *frame)
+static int rbus_asked(struct rbus *b, cs_bus_address sender, const rbus_piece *piece)
 {
 	cs_account account;
 	cs_conn conn;
 
-	if (rbus_wire_parse_session(frame->body, &account, &conn))
+	if (rbus_wire_parse_session(piece->body, &account, &conn))
 		return CS_EINVAL;
-	if (frame->type == RBUS_CLOSE)
+	if (piece->kind == RBUS_CLOSE)
 		rbus_session_close(b, account, conn);
 	else
 		rbus_session_probe(b, account, conn, sender);
 	return 0;
 }
 
-static int rbus_from_other(struct rbus *b, cs_bus_address sender, const rbus_frame *frame)
+static int rbus_from_other(struct rbus *b, cs_bus_address sender, const rbus_piece *piece)
 {
-	switch (frame->type) {
-	case RBUS_DATA: b->host->arrived(b->core, frame->body.data(), frame->body.size()); return 0;
+	switch (piece->kind) {
 	case RBUS_CLOSE:
-	case RBUS_PROBE: return rbus_asked(b, sender, frame);
+	case RBUS_PROBE: return rbus_asked(b, sender, piece);
 	case RBUS_LAPSED:
 		if (b->state == RBUS_UP)
 			rbus_tell_degraded(b, true);
 		[[fallthrough]];
 	case RBUS_RESYNC: rbus_missed_soon(b); return 0;
-	default: return CS_EINVAL;
+	case RBUS_HEARTBEAT: return CS_EINVAL;
+	default: b->host->arrived(b->core, piece->bytes.data(), piece->bytes.size()); return 0;
 	}
 }
 
@@ -456,17 +407,17 @@ static bool rbus_is_listening(const struct rbus *b)
 /* The message is this node's own: the heartbeat, or a message to all. */
 static void rbus_take(struct rbus *b, const redisReply *channel, std::string_view message)
 {
-	std::vector<rbus_frame> frames;
+	std::vector<rbus_piece> pieces;
 	cs_bus_address sender = 0;
-	int result = rbus_wire_parse(message, &sender, &frames);
+	int result = rbus_wire_parse(message, &sender, &pieces);
 
 	if (!result && sender == b->address) {
-		if (frames.size() == 1 && frames[0].type == RBUS_HEARTBEAT)
+		if (pieces.size() == 1 && pieces[0].kind == RBUS_HEARTBEAT)
 			b->echo = rbus_now();
 		return;
 	}
-	for (size_t i = 0; !result && i < frames.size() && rbus_is_listening(b); i++)
-		result = rbus_from_other(b, sender, &frames[i]);
+	for (size_t i = 0; !result && i < pieces.size() && rbus_is_listening(b); i++)
+		result = rbus_from_other(b, sender, &pieces[i]);
 	if (result)
 		rbus_log_garbage(b, channel, message.size());
 }

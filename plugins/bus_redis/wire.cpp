@@ -1,65 +1,68 @@
 /* SPDX-License-Identifier: MIT
  * The form of published messages, and the scripts inside Redis, which write the same form.
  *
- * A message is a version, the address of the sender (6 bytes), then frames of type (1 byte), length (4 bytes) and body.
- * Numbers have the high byte first. */
+ * A message is the version of the envelope (1 byte), the address of the sender (6 bytes), then pieces, each with the
+ * envelope of bus.h before it. Numbers have the low byte first. */
 #include "bus_redis.h"
 
 #include <charconv>
+#include <cstring>
+#include <endian.h>
 
-static constexpr char rbus_version = 1;
 static constexpr size_t rbus_head = 7;
-
-static uint64_t rbus_number(std::string_view bytes)
-{
-	uint64_t value = 0;
-
-	for (const char byte : bytes)
-		value = value << 8 | static_cast<unsigned char>(byte);
-	return value;
-}
-
-static void rbus_add_number(std::string *bytes, uint64_t value, int size)
-{
-	for (int shift = 8 * (size - 1); shift >= 0; shift -= 8)
-		bytes->push_back(static_cast<char>(value >> shift));
-}
 
 std::string rbus_wire_head(cs_bus_address sender)
 {
-	std::string bytes(1, rbus_version);
+	const uint64_t number = htole64(sender);
 
-	rbus_add_number(&bytes, sender, 6);
-	return bytes;
+	return std::string(1, static_cast<char>(CS_ENVELOPE_VERSION))
+	        .append(reinterpret_cast<const char *>(&number), rbus_head - 1);
 }
 
-void rbus_wire_add(std::string *bytes, enum rbus_frame_type type, std::string_view body)
+std::string rbus_wire_piece(enum rbus_kind kind)
 {
-	bytes->push_back(static_cast<char>(type));
-	rbus_add_number(bytes, body.size(), 4);
-	bytes->append(body);
+	const struct cs_envelope envelope = {htole32(sizeof(envelope)), kind, 0, 0, 0, 0};
+
+	return std::string(reinterpret_cast<const char *>(&envelope), sizeof(envelope));
 }
 
-int rbus_wire_parse(std::string_view message, cs_bus_address *sender_r, std::vector<rbus_frame> *frames_r)
+/* Takes the next piece. The server checks what is in a piece of its own. */
+static int rbus_wire_take(std::string_view *message, struct rbus_piece *piece_r)
 {
-	frames_r->clear();
-	if (message.size() < rbus_head || message[0] != rbus_version)
+	struct cs_envelope envelope;
+
+	if (message->size() < sizeof(envelope))
 		return CS_EINVAL;
-	*sender_r = rbus_number(message.substr(1, 6));
+	memcpy(&envelope, message->data(), sizeof(envelope));
+	const size_t size = le32toh(envelope.size);
+
+	if (size < sizeof(envelope) || size > message->size())
+		return CS_EINVAL;
+	piece_r->kind = envelope.kind & ~CS_ENVELOPE_CASUAL;
+	piece_r->bytes = message->substr(0, size);
+	piece_r->body = piece_r->bytes.substr(sizeof(envelope));
+	message->remove_prefix(size);
+	return piece_r->kind != 0 && piece_r->kind < RBUS_KINDS ? 0 : CS_EINVAL;
+}
+
+int rbus_wire_parse(std::string_view message, cs_bus_address *sender_r, std::vector<rbus_piece> *pieces_r)
+{
+	uint64_t number = 0;
+
+	pieces_r->clear();
+	if (message.size() < rbus_head || message[0] != static_cast<char>(CS_ENVELOPE_VERSION))
+		return CS_EINVAL;
+	memcpy(&number, message.data() + 1, rbus_head - 1);
+	*sender_r = le64toh(number);
 	if (*sender_r == 0 || *sender_r > CS_BUS_ADDRESS_MAX)
 		return CS_EINVAL;
 	message.remove_prefix(rbus_head);
 	while (!message.empty()) {
-		if (message.size() < rbus_frame_head || message[0] < RBUS_DATA || message[0] > RBUS_PROBE)
-			return CS_EINVAL;
-		const auto type = static_cast<enum rbus_frame_type>(message[0]);
-		const size_t size = rbus_number(message.substr(1, 4));
+		struct rbus_piece piece;
 
-		message.remove_prefix(rbus_frame_head);
-		if (size > message.size())
+		if (rbus_wire_take(&message, &piece))
 			return CS_EINVAL;
-		frames_r->push_back({type, message.substr(0, size)});
-		message.remove_prefix(size);
+		pieces_r->push_back(piece);
 	}
 	return 0;
 }
@@ -128,14 +131,15 @@ local function give_up(key, conn, generation)
 	redis.call('SET', key, '0:' .. conn .. ':' .. generation .. ':L', 'EX', TTL)
 end
 
-local function frame(kind, body)
-	return string.char(kind) .. struct.pack('>I4', #body) .. body
+-- The four bytes behind the size are kind, version and the sizes of a name and a head.
+local function piece(kind, body)
+	return struct.pack('<I4I4I4I4', 16 + #body, kind, 0, 0) .. body
 end
 
-local CLOSE, PROBE = 2, 6
+local CLOSE, LAPSED, PROBE = 64, 67, 68
 
 local function ask(kind, inboxes, address, head, account, conn)
-	redis.call('PUBLISH', inboxes .. address, head .. frame(kind, account .. ' ' .. conn))
+	redis.call('PUBLISH', inboxes .. address, head .. piece(kind, account .. ' ' .. conn))
 end
 )lua";
 
@@ -215,7 +219,7 @@ for _, address in ipairs(lapsed) do
 	redis.call('ZREM', KEYS[1], address)
 	redis.call('ZADD', KEYS[2], time + memory, address)
 end
-if #lapsed > 0 then redis.call('PUBLISH', all, head .. frame(5, '')) end
+if #lapsed > 0 then redis.call('PUBLISH', all, head .. piece(LAPSED, '')) end
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', time)
 return {#lapsed, redis.call('ZCARD', KEYS[2])}
 )lua";
@@ -233,35 +237,31 @@ end
 return table.concat(online)
 )lua";
 
-/* KEYS nodes, sessions... ARGV own address, inboxes, all, head, then target and frame of each message.
- * Target: '' for the next session of KEYS, '*' for all, else an address. Result: the positions of the messages that
- * went nowhere. Messages to one node are joined into one. A message to all is sent after those before it and before
- * those after it, so every node gets them in order. A session with this node's own address counts as nowhere: it began
- * after the sender looked for it here, so the sender must look again. */
+/* KEYS nodes, sessions... ARGV own address, inboxes, all, head, then target and bytes of each piece.
+ * Target: '' for the next session of KEYS, '*' for all, else an address. Pieces to one node are joined into one message.
+ * A piece to all is sent after those before it and before those after it, so every node gets them in order. A piece for
+ * a session that is nowhere, or at this node's own address, is not sent: such a session began after the sender looked
+ * for it here, and reads the store. */
 static constexpr char rbus_script_send[] = R"lua(
 local own, inboxes, all, head = unpack(ARGV, 1, 4)
-local time, known, nowhere = now(), {}, {}
+local time, known = now(), {}
 local boxes, order, key = {}, {}, 1
 
 local function leave()
 	for _, channel in ipairs(order) do
-		local box = boxes[channel]
-		if redis.call('PUBLISH', channel, table.concat(box)) == 0 then
-			for _, place in ipairs(box.places) do nowhere[#nowhere + 1] = place end
-		end
+		redis.call('PUBLISH', channel, table.concat(boxes[channel]))
 	end
 	boxes, order = {}, {}
 end
 
-local function put(channel, text, place)
+local function put(channel, bytes)
 	local box = boxes[channel]
 	if not box then
-		box = {head, places = {}}
+		box = {head}
 		boxes[channel] = box
 		order[#order + 1] = channel
 	end
-	box[#box + 1] = text
-	box.places[#box.places + 1] = place
+	box[#box + 1] = bytes
 end
 
 local function find(key)
@@ -272,25 +272,21 @@ local function find(key)
 end
 
 for i = 5, #ARGV, 2 do
-	local target, place = ARGV[i], (i - 3) / 2
+	local target = ARGV[i]
 	if target == '*' then
 		if #order > 0 and not boxes[all] then leave() end
-		put(all, ARGV[i + 1], place)
+		put(all, ARGV[i + 1])
 	else
 		if boxes[all] then leave() end
 		if target == '' then
 			key = key + 1
 			target = find(KEYS[key])
 		end
-		if target then
-			put(inboxes .. target, ARGV[i + 1], place)
-		else
-			nowhere[#nowhere + 1] = place
-		end
+		if target then put(inboxes .. target, ARGV[i + 1]) end
 	end
 end
 leave()
-return nowhere
+return 0
 )lua";
 
 /* KEYS nodes, sessions... ARGV own address, 1 to give up the lease too. */

@@ -288,7 +288,7 @@ static std::string copy(const void *data, size_t size)
 	return {static_cast<const char *>(data), size};
 }
 
-static void hub_send(void *bus, cs_account to, const void *data, size_t size, cs_bus_done_fn *done, void *arg)
+static void hub_send(void *bus, cs_account to, const void *data, size_t size, unsigned)
 {
 	struct bus_hub_member *m = member_of(bus);
 	bool is_there = false;
@@ -303,7 +303,6 @@ static void hub_send(void *bus, cs_account to, const void *data, size_t size, cs
 	}
 	if (is_there)
 		member_send(m, node, copy(data, size));
-	member_answer(m, done, arg, is_there ? 0 : CS_ENOENT);
 }
 
 static void hub_send_to(void *bus, cs_bus_address to, const void *data, size_t size)
@@ -316,7 +315,7 @@ static void hub_send_to(void *bus, cs_bus_address to, const void *data, size_t s
 		member_send(m, place->second, copy(data, size));
 }
 
-static void hub_send_all(void *bus, const void *data, size_t size)
+static void hub_send_all(void *bus, const void *data, size_t size, unsigned)
 {
 	struct bus_hub_member *m = member_of(bus);
 	std::scoped_lock lock(m->hub->mutex);

@@ -3,6 +3,7 @@
 #include "tests/support/bus_node.h"
 
 #include <algorithm>
+#include <endian.h>
 #include <csignal>
 #include <cstdarg>
 #include <cstdio>
@@ -121,7 +122,9 @@ static void host_arrived(void *core, const void *data, size_t size)
 {
 	auto *node = static_cast<bus_node *>(core);
 
-	node->arrived.emplace_back(static_cast<const char *>(data), size);
+	assert_true(size >= sizeof(struct cs_envelope));
+	node->arrived.emplace_back(static_cast<const char *>(data) + sizeof(struct cs_envelope),
+	                           size - sizeof(struct cs_envelope));
 	if (node->on_arrived)
 		node->on_arrived(node);
 }
@@ -354,13 +357,40 @@ int bus_node_claim(bus_node *node, cs_account account, cs_conn conn, uint64_t ge
 	return wait_done(node, &outcome, "claim", at);
 }
 
-int bus_node_send(bus_node *node, cs_account to, const std::string &text, std::source_location at)
+static std::string piece_of(const std::string &text)
 {
-	bus_outcome outcome;
+	const struct cs_envelope envelope = {
+		htole32(static_cast<uint32_t>(sizeof(envelope) + text.size())), 1, 0, 0, 0, 0};
 
-	node->driver->send(node->bus, to, text.data(), text.size(), bus_done, &outcome);
+	return std::string(reinterpret_cast<const char *>(&envelope), sizeof(envelope)).append(text);
+}
+
+void bus_node_put(bus_node *node, cs_account to, const std::string &text, unsigned flags)
+{
+	const std::string piece = piece_of(text);
+
+	node->driver->send(node->bus, to, piece.data(), piece.size(), flags);
+}
+
+void bus_node_put_to(bus_node *node, cs_bus_address to, const std::string &text)
+{
+	const std::string piece = piece_of(text);
+
+	node->driver->send_to(node->bus, to, piece.data(), piece.size());
+}
+
+void bus_node_put_all(bus_node *node, const std::string &text, unsigned flags)
+{
+	const std::string piece = piece_of(text);
+
+	node->driver->send_all(node->bus, piece.data(), piece.size(), flags);
+}
+
+void bus_node_send(bus_node *node, cs_account to, const std::string &text, std::source_location at)
+{
+	bus_node_put(node, to, text);
 	node->driver->flush(node->bus);
-	return wait_done(node, &outcome, "send", at);
+	(void)bus_node_presence(node, {1}, at);
 }
 
 std::string bus_node_presence(bus_node *node, const std::vector<cs_account> &accounts, std::source_location at)

@@ -87,14 +87,21 @@ void bus_wait(bus_world *world, const char *what, Condition condition,
 	}
 }
 
+/* ---- pieces: an envelope and the text; `arrived` has the texts. These only hand them in. */
+
+void bus_node_put(bus_node *node, cs_account to, const std::string &text, unsigned flags = 0);
+void bus_node_put_to(bus_node *node, cs_bus_address to, const std::string &text);
+void bus_node_put_all(bus_node *node, const std::string &text, unsigned flags = 0);
+
 /* ---- calls that are waited for */
 
 void bus_node_wait_up(bus_node *node, std::source_location at = std::source_location::current());
 void bus_node_wait_away(bus_node *node, std::source_location at = std::source_location::current());
 int bus_node_claim(bus_node *node, cs_account account, cs_conn conn, uint64_t generation, unsigned flags = 0,
                    std::source_location at = std::source_location::current());
-int bus_node_send(bus_node *node, cs_account to, const std::string &text,
-                  std::source_location at = std::source_location::current());
+/* Until Redis has sent it, or has found that nobody has the account. */
+void bus_node_send(bus_node *node, cs_account to, const std::string &text,
+                   std::source_location at = std::source_location::current());
 /* One character per account: '1' or '0', or "away". */
 std::string bus_node_presence(bus_node *node, const std::vector<cs_account> &accounts,
                               std::source_location at = std::source_location::current());

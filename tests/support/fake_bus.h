@@ -41,7 +41,7 @@ struct fake_bus {
 	std::deque<struct fake_bus_call> kept;
 	uint64_t generation = 0; /* of the last claim */
 	cs_conn conn = 0; /* of the last claim, ending or release */
-	std::set<cs_account> online; /* on other nodes: presence, and who can be sent to */
+	std::set<cs_account> online; /* on other nodes: presence */
 	bool is_away = false; /* as presence answers it */
 	std::string sent; /* the bytes that were sent last */
 	std::vector<std::function<void()>> wishes;
