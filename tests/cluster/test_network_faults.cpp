@@ -131,6 +131,18 @@ static size_t epochs_of(const test_server *s)
 	return count;
 }
 
+/* Nobody has used the node since its cable was pulled, so its store may still wait for a connection that began then. */
+static void wait_for_store(test_server *s)
+{
+	test_client *c = client_open(s);
+
+	check_wait("the node's store", [c] {
+		client_sendf(c, "{\"msgid\":4,\"name\":\"%s\",\"password\":\"secret\"}",
+		             client_new_name("early").c_str());
+		return json_integer(client_read(c).json.get(), "errno") == 0;
+	});
+}
+
 /* The node cannot know that its connection is dead: the reset was lost like everything else. */
 static void who_left_meanwhile_is_not_locked_out_by_a_node_that_comes_back(void **state)
 {
@@ -138,6 +150,7 @@ static void who_left_meanwhile_is_not_locked_out_by_a_node_that_comes_back(void 
 	cluster *c = w->c;
 	test_server *other = c->nodes[1].server;
 
+	wait_for_store(c->nodes[0].server);
 	test_client *ann = client_enter(c->nodes[0].server, "ann");
 	const int64_t id = ann->id;
 	const size_t epochs = epochs_of(c->nodes[0].server);
