@@ -39,7 +39,8 @@ static int table_claim(cs_self *self, cs_conn conn, const cs_claim *claim, cs_do
 	job.forced = fault_take(host, FAKE_CLAIM, &at_call);
 	if (at_call)
 		return job.forced;
-	if (claim->device != 0)
+	if (claim->device != 0 ||
+	    std::any_of(std::begin(claim->spare), std::end(claim->spare), [](auto spare) { return spare; }))
 		job.forced = CS_EINVAL;
 	job.kind = FAKE_JOB_CLAIM;
 	job.self = self_of(self);

@@ -188,21 +188,6 @@ static void a_place_that_is_taken_is_refused(void **state)
 	assert_claimed(f, {{first, 0}, {second, CS_EEXIST}});
 }
 
-static void a_claim_that_sets_a_spare_member_is_refused(void **state)
-{
-	auto *f = (struct fixture *)*state;
-	const cs_conn conn = add_conn(f);
-	struct cs_claim wanted = {};
-
-	wanted.account = 7;
-	wanted.name = "name";
-	wanted.spare[2] = 1;
-	assert_int_equal(host_table.claim(f->self, conn, &wanted, note_claim, f), 0);
-	turn(f);
-	assert_claimed(f, {{conn, CS_EINVAL}});
-	assert_false(is_online(f, 7));
-}
-
 static void a_claim_waits_for_a_session_that_is_ending(void **state)
 {
 	auto *f = (struct fixture *)*state;
@@ -464,7 +449,6 @@ int main()
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_place_that_is_taken_is_refused),
-		TEST(a_claim_that_sets_a_spare_member_is_refused),
 		TEST(a_claim_waits_for_a_session_that_is_ending),
 		TEST(a_connection_that_died_while_waiting_gets_nothing),
 		TEST(many_kicks_leave_exactly_one_session),

@@ -55,7 +55,8 @@ static void player_claimed(void *state, cs_conn conn, int result, void *)
 	(void)p->host->finish(p->self, conn);
 }
 
-static int player_claim(struct player *p, cs_conn conn, cs_account account, uint64_t device, unsigned flags)
+static int player_claim(struct player *p, cs_conn conn, cs_account account, uint64_t device, unsigned flags,
+                        uint32_t spare = 0)
 {
 	const struct cs_claim claim = {.account = account,
 	                               .device = device,
@@ -63,24 +64,25 @@ static int player_claim(struct player *p, cs_conn conn, cs_account account, uint
 	                               .generation = 1,
 	                               .want = 5,
 	                               .flags = flags,
-	                               .spare = {}};
+	                               .spare = {0, 0, spare}};
 
 	return p->host->claim(p->self, conn, &claim, player_claimed, nullptr);
 }
 
-/* {"msgid":1001,"account":7,"kick":true,"device":0} */
+/* {"msgid":1001,"account":7,"kick":true,"device":0,"spare":false} */
 static int player_login(void *state, const struct cs_frame *frame)
 {
 	struct player *p = player_of(state);
 	int64_t account = 0, device = 0;
-	int kick = 0;
+	int kick = 0, spare = 0;
 
 	p->login = frame->request;
 	assert_int_equal(p->host->get_integer(frame, "account", 1, CS_INTEGER_MAX, &account), 0);
 	(void)p->host->get_integer(frame, "device", 0, 9, &device);
 	(void)p->host->get_flag(frame, "kick", &kick);
+	(void)p->host->get_flag(frame, "spare", &spare);
 	assert_int_equal(player_claim(p, frame->conn, static_cast<cs_account>(account), static_cast<uint64_t>(device),
-	                              kick ? static_cast<unsigned>(CS_CLAIM_KICK) : 0u),
+	                              kick ? static_cast<unsigned>(CS_CLAIM_KICK) : 0u, static_cast<uint32_t>(spare)),
 	                 0);
 	return CS_PENDING;
 }
@@ -643,6 +645,8 @@ static void claims_that_cannot_be_are_told_later(void **state)
 	world_expect(w, "claimed:-2 claimed:-2 ");
 	world_run(w);
 	world_expect(w, "claimed:-1 ");
+	world_say(w, guest, R"({"msgid":1001,"account":8,"spare":true})");
+	world_expect(w, "claimed:-2 ");
 }
 
 static void a_kick_ends_the_older_session_first(void **state)
