@@ -59,11 +59,12 @@ struct cs_mailbox_post {
  * CS_EUNKNOWN is the result:
  *   CS_ERRNO_NO_SUCH_USER, CS_ERRNO_NO_SUCH_GROUP   account or to names nobody; to names no group
  *   CS_ERRNO_NOT_ALLOWED                            the account is no member of the group
+ *   CS_ERRNO_BAD_FRAME                              the store cannot hold a value of it
  *   CS_ENOSTORE                                     the store cannot do it now (it is away, its disk is full)
  *   CS_EUNKNOWN                                     perhaps it was stored
  *   CS_ECANCELED                                    the server is stopping
- * After the last three, post it again later with the same cid: then it is stored once. Other errnos of the wire, all above
- * 0, may be added. arg is the caller's. */
+ * After the last three, post it again later with the same cid: then it is stored once. The others, all above 0, are for
+ * ever; further errnos of the wire may be added. arg is the caller's. */
 typedef void cs_mailbox_posted_fn(void *arg, int result, uint64_t seq);
 
 struct cs_mailbox {
@@ -96,10 +97,11 @@ struct cs_mailbox {
 	/* Says something as an account: a CHAT or GROUP_CHAT with its id, its name and the server's local time is appended
 	 * to the log and delivered as any message; it waits for receivers that are away. The account need not be online,
 	 * and its own sessions do not get it, except a note to itself. Posts of one worker into one conversation keep
-	 * their order. If 0, done is called exactly once, on this worker, never inside this call, and before `stop`.
-	 * CS_EBUSY: 256 posts of this worker are under way, or the store's queue is full: nothing was accepted, post
-	 * again after a completion, or some time later. CS_EINVAL: a value that the struct does not allow. CS_ECANCELED:
-	 * the server is stopping. On any result but 0 arg stays the caller's. */
+	 * their order. If 0, done is called exactly once, on this worker, never inside this call, and before `stop`; also
+	 * if the post was made inside a start() that then fails, so arg must live until then. CS_EBUSY: 256 posts of this
+	 * worker are under way, or the store's queue is full: nothing was accepted, post again after a completion, or
+	 * some time later. CS_EINVAL: a value that the struct does not allow; it is for ever. CS_ENOSTORE: the server has
+	 * no store. CS_ECANCELED: the server is stopping. On any result but 0 arg stays the caller's. */
 	int (*post)(void *mailbox, const struct cs_mailbox_post *post, cs_mailbox_posted_fn *done, void *arg);
 };
 

@@ -231,6 +231,8 @@ static void mailbox_outgoing_post_is_done(mailbox *m, int result, const mailbox_
 	m->outgoing.posts--;
 	if (!result)
 		result = mailbox_outgoing_errno_of(item);
+	else if (result == CS_DB_BAD_VALUE)
+		result = CS_ERRNO_BAD_FRAME;
 	item.posted(item.arg, result, result ? 0 : item.append.seq);
 }
 

@@ -184,13 +184,11 @@ static int reminders_take_row(void *arg, const struct cs_db_value *columns, size
 	struct reminder *r = (struct reminder *)arg;
 
 	(void)count;
-	if (columns[3].size > sizeof r->text)
-		return 1;
 	r->id = columns[0].integer;
 	r->account = (cs_account)columns[1].integer;
 	r->recipient = (cs_account)columns[2].integer;
 	r->due = columns[4].integer;
-	r->text_size = columns[3].size;
+	r->text_size = columns[3].size < sizeof r->text ? columns[3].size : sizeof r->text;
 	memcpy(r->text, columns[3].bytes, r->text_size);
 	return 1;
 }
@@ -244,21 +242,24 @@ static void reminders_on_removed(void *state, cs_conn conn, int result, void *ar
 		reminders_look(state, NULL);
 }
 
-/* A result above 0 is for ever, so the reminder is removed as well. */
+/* A refusal for ever is logged, and the reminder is removed as well. */
 static void reminders_on_said(void *arg, int result, uint64_t seq)
 {
 	struct reminder *r = (struct reminder *)arg;
 	struct reminders *s = r->owner;
 
+	const int refused = result > 0 || result == CS_EINVAL;
+
 	(void)seq;
-	if (result > 0)
-		s->host->log(s->self, CS_LOG_WARNING, "a reminder was refused account=%llu errno=%d",
+	if (refused)
+		s->host->log(s->self, CS_LOG_WARNING, "a reminder was refused account=%llu result=%d",
 		             (unsigned long long)r->account, result);
-	if (result < 0 || s->host->work(s->self, 0, CS_WORK_WRITE, reminders_remove, reminders_on_removed, r) != 0)
+	if ((result != 0 && !refused) ||
+	    s->host->work(s->self, 0, CS_WORK_WRITE, reminders_remove, reminders_on_removed, r) != 0)
 		reminders_end(s, r);
 }
 
-static int reminders_say(const struct reminders *s, struct reminder *r)
+static void reminders_say(struct reminders *s, struct reminder *r)
 {
 	char cid[CS_MAILBOX_CID_MAX];
 	const struct cs_mailbox_post post = {
@@ -270,8 +271,10 @@ static int reminders_say(const struct reminders *s, struct reminder *r)
 		.cid = cid,
 		.cid_size = (size_t)snprintf(cid, sizeof cid, "reminders-%lld", (long long)r->id),
 	};
+	const int result = s->mailbox->post(s->mailbox_context, &post, reminders_on_said, r);
 
-	return s->mailbox->post(s->mailbox_context, &post, reminders_on_said, r);
+	if (result != 0)
+		reminders_on_said(r, result, 0);
 }
 
 static void reminders_on_claimed(void *state, cs_conn conn, int result, void *arg)
@@ -280,8 +283,10 @@ static void reminders_on_claimed(void *state, cs_conn conn, int result, void *ar
 	struct reminder *r = (struct reminder *)arg;
 
 	(void)conn;
-	if (result == 0 && reminders_say(s, r) == 0)
+	if (result == 0) {
+		reminders_say(s, r);
 		return;
+	}
 	reminders_end(s, r);
 	if (result == REMINDERS_TAKEN)
 		reminders_look(s, NULL);

@@ -218,6 +218,22 @@ static void a_store_that_fails_is_told_and_a_retry_is_stored(void **)
 	stage_close(&p.st);
 }
 
+/* As a client's message would be. It is refused for ever. */
+static void a_post_that_the_store_cannot_hold_is_refused_as_a_bad_frame(void **)
+{
+	post_stage p;
+	told t;
+
+	open_stage(&p, 1);
+	p.st.w.write_results = {CS_DB_BAD_VALUE};
+	assert_int_equal(say(&p.st, 1, 2, "x", &t), 0);
+	world_settle(&p.st.w);
+	assert_int_equal(t.calls, 1);
+	assert_int_equal(t.result, CS_ERRNO_BAD_FRAME);
+	assert_int_equal(t.seq, 0);
+	stage_close(&p.st);
+}
+
 static void a_post_that_no_client_could_have_sent_is_refused_at_once(void **)
 {
 	const std::string longest(CS_MAILBOX_TEXT_MAX - 2, 'x'), long_cid(CS_MAILBOX_CID_MAX + 1, 'x');
@@ -305,6 +321,7 @@ int main()
 		cmocka_unit_test(a_commit_of_unknown_outcome_stores_a_post_without_a_cid_once),
 		cmocka_unit_test(a_post_that_cannot_be_stored_says_why),
 		cmocka_unit_test(a_store_that_fails_is_told_and_a_retry_is_stored),
+		cmocka_unit_test(a_post_that_the_store_cannot_hold_is_refused_as_a_bad_frame),
 		cmocka_unit_test(a_post_that_no_client_could_have_sent_is_refused_at_once),
 		cmocka_unit_test(more_than_256_posts_of_a_worker_under_way_are_refused),
 		cmocka_unit_test(the_end_of_the_server_tells_what_became_of_every_post),

@@ -237,11 +237,17 @@ static void a_reminder_that_is_refused_for_ever_keeps_nobody_waiting(void **stat
 {
 	stage *s = stage_of(state);
 
-	ask(s, R"("cid":"tea","text":"tea is ready","at":1)");
+	for (const char *cid : {"tea", "cake"})
+		ask(s, check_format("\"cid\":\"%s\",\"text\":\"x\",\"at\":1", cid));
 	s->result = CS_ERRNO_NO_SUCH_USER;
 	fire(s);
 	assert_int_equal(number(s, "SELECT COUNT(*) FROM reminders_reminder"), 0);
-	assert_non_null(strstr(s->host->log.back().c_str(), "a reminder was refused account=1 errno=6"));
+	assert_non_null(strstr(s->host->log.back().c_str(), "a reminder was refused account=1 result=6"));
+	ask(s, R"("cid":"tea","text":"x","at":1)");
+	s->result_at_call = CS_EINVAL;
+	fire(s);
+	assert_int_equal(number(s, "SELECT COUNT(*) FROM reminders_reminder"), 0);
+	assert_non_null(strstr(s->host->log.back().c_str(), "a reminder was refused account=1 result="));
 }
 
 static void what_cannot_be_kept_is_refused(void **state)
