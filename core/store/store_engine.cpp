@@ -352,7 +352,7 @@ static int store_engine_run_function(struct store_engine *engine, struct attempt
 	const unsigned depth = engine->db->depth;
 	const int result = call();
 
-	/* It could not end its parts if the database has ended the transaction. */
+	/* With these results it returns at once, within the parts that it began: the transaction is undone. */
 	if (engine->db->depth == depth || (depth > 0 && store_engine_run_is_ended_by(result)))
 		return result;
 	return store_engine_run_unended(engine, a, task, depth);
