@@ -20,7 +20,7 @@ static const char db_mysql_give_lock[] = "SELECT RELEASE_LOCK(CONCAT('chatserver
 static const char db_mysql_make_versions[] =
 	"CREATE TABLE IF NOT EXISTS schema_version (plugin VARBINARY(64) NOT NULL, version INT NOT NULL,"
 	" applied DATETIME NOT NULL, PRIMARY KEY (plugin, version)) ENGINE = InnoDB";
-/* 0.1.0 kept no versions of plugins. */
+/* A store that was made before plugins had tables has no column plugin. */
 static const char db_mysql_widen_versions[] =
 	"ALTER TABLE schema_version ADD COLUMN plugin VARBINARY(64) NOT NULL DEFAULT '' FIRST,"
 	" DROP PRIMARY KEY, ADD PRIMARY KEY (plugin, version)";
@@ -60,7 +60,7 @@ static int db_mysql_number(MYSQL *handle, const char *text, int *number_r)
 	return 0;
 }
 
-/* 0: there is no such table; 2: that of 0.1.0; 3: the present one. */
+/* 0: there is no such table; 2: it has no column plugin; 3: the present one. */
 static int db_mysql_versions_look(MYSQL *handle, int *columns_r)
 {
 	return db_mysql_number(handle,

@@ -33,12 +33,12 @@ static int db_sqlite_number(sqlite3 *handle, const char *sql, int *number_r)
 static const char db_sqlite_make_versions[] =
 	"CREATE TABLE schema_version (plugin TEXT NOT NULL, version INTEGER NOT NULL, applied TEXT NOT NULL,"
 	" PRIMARY KEY (plugin, version)) WITHOUT ROWID;";
-/* 0.1.0 kept no versions of plugins. */
+/* A store that was made before plugins had tables has no column plugin. */
 static const char db_sqlite_keep_versions[] = "ALTER TABLE schema_version RENAME TO schema_version_old;";
 static const char db_sqlite_move_versions[] =
 	"INSERT INTO schema_version SELECT '', version, applied FROM schema_version_old; DROP TABLE schema_version_old;";
 
-/* 0: there is no such table; 2: that of 0.1.0; 3: the present one. Takes no write lock. */
+/* 0: there is no such table; 2: it has no column plugin; 3: the present one. Takes no write lock. */
 static int db_sqlite_versions_look(sqlite3 *handle, int *columns_r)
 {
 	return db_sqlite_number(handle, "SELECT count(*) FROM pragma_table_info('schema_version')", columns_r);

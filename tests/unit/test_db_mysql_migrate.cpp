@@ -194,7 +194,7 @@ static void a_plugins_file_that_fails_is_named(void **state)
 	assert_int_equal(number_in(m, "SELECT COUNT(*) FROM schema_version"), 1);
 }
 
-static void a_store_of_0_1_0_keeps_its_data_and_its_version(void **state)
+static void a_store_made_before_plugins_had_tables_keeps_its_data_and_its_version(void **state)
 {
 	migration *m = migration_of(state);
 	cs_error e;
@@ -289,7 +289,7 @@ int main(void)
 		MIGRATION(a_newer_database_is_refused),
 		MIGRATION(the_files_of_a_loaded_plugin_run_after_the_servers_and_once),
 		MIGRATION(a_plugins_file_that_fails_is_named),
-		MIGRATION(a_store_of_0_1_0_keeps_its_data_and_its_version),
+		MIGRATION(a_store_made_before_plugins_had_tables_keeps_its_data_and_its_version),
 		MIGRATION(many_processes_may_migrate_at_once),
 		MIGRATION(a_migration_that_was_killed_is_ended_by_the_next),
 	};

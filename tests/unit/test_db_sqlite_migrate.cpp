@@ -254,7 +254,7 @@ static void a_store_that_a_newer_plugin_wrote_is_refused(void **state)
 	assert_int_equal(migrate(store, &e), 0); /* without the plugin, its tables are nobody's concern */
 }
 
-static void a_store_of_0_1_0_keeps_its_data_and_its_version(void **state)
+static void a_store_made_before_plugins_had_tables_keeps_its_data_and_its_version(void **state)
 {
 	test_store *store = store_of(state);
 	cs_error e;
@@ -451,7 +451,7 @@ int main(void)
 		TEST(a_plugins_file_may_change_nothing_else),
 		TEST(a_plugins_file_that_fails_changes_nothing_and_is_named),
 		TEST(a_store_that_a_newer_plugin_wrote_is_refused),
-		TEST(a_store_of_0_1_0_keeps_its_data_and_its_version),
+		TEST(a_store_made_before_plugins_had_tables_keeps_its_data_and_its_version),
 		TEST(a_schema_folder_that_is_missing_or_empty_is_named),
 		TEST(schema_files_that_everybody_may_write_are_refused),
 		TEST(the_folder_of_the_file_is_made_and_the_file_is_private),
