@@ -125,7 +125,11 @@ int schema_compare(const schema_part &part, int version, const char *database, c
 {
 	if (version <= part.last)
 		return 0;
-	if (part.plugin.empty())
+	if (!part.last)
+		snprintf(e->text, sizeof(e->text),
+		         "no file %s-NNN.sql in %s, but %s has version %d of the tables of the plugin %s",
+		         part.plugin.c_str(), folder, database, version, part.plugin.c_str());
+	else if (part.plugin.empty())
 		snprintf(e->text, sizeof(e->text),
 		         "%s has schema version %d, but %s ends at %d: it was written by a newer chatserverd", database,
 		         version, folder, part.last);

@@ -251,6 +251,9 @@ static void a_store_that_a_newer_plugin_wrote_is_refused(void **state)
 	assert_int_equal(remove((folder + "/notes-002.sql").c_str()), 0);
 	assert_int_equal(migrate(store, &e, "notes"), CS_EINVAL);
 	assert_non_null(strstr(e.text, "newer plugin"));
+	assert_int_equal(remove((folder + "/notes-001.sql").c_str()), 0);
+	assert_int_equal(migrate(store, &e, "notes"), CS_EINVAL);
+	assert_non_null(strstr(e.text, ("no file notes-NNN.sql in " + folder).c_str()));
 	assert_int_equal(migrate(store, &e), 0); /* without the plugin, its tables are nobody's concern */
 }
 
