@@ -90,11 +90,7 @@ static int db_mysql_version_read(MYSQL *handle, const schema_part &part, int *ve
 
 static int db_mysql_file_run(MYSQL *handle, const schema_part &part, const schema_file &file, cs_error *e)
 {
-	std::string text;
-
-	if (schema_read(part, file, &text, e))
-		return CS_EINVAL;
-	if (db_mysql_migrate_run(handle, text))
+	if (db_mysql_migrate_run(handle, file.text))
 		return db_mysql_migrate_fail(handle, file.path.c_str(), e);
 	if (db_mysql_migrate_run(handle, "INSERT INTO schema_version VALUES ('" + part.plugin + "', " +
 	                                         std::to_string(file.version) + ", UTC_TIMESTAMP())"))
@@ -149,7 +145,7 @@ int mydb_migrate(MYSQL *handle, const mydb_conf *conf, const char *const *plugin
 	bool current = false;
 	int taken = 0;
 
-	if (schema_list(conf->schema, plugins, &parts, e))
+	if (schema_read_all(conf->schema, plugins, &parts, e))
 		return CS_EINVAL;
 	if (db_mysql_is_current(handle, parts, &current))
 		return db_mysql_migrate_fail(handle, "cannot read the schema's version", e);

@@ -69,14 +69,14 @@ static int db_sqlite_version_read(sqlite3 *handle, const schema_part &part, int 
 
 /* Runs in a transaction with the write lock. It reads the version again, because another process may have been
  * faster. */
-static int db_sqlite_step_run(sqlite3 *handle, const schema_part &part, const schema_file &s, const std::string &text)
+static int db_sqlite_step_run(sqlite3 *handle, const schema_part &part, const schema_file &s)
 {
 	int version = 0;
 	int code = db_sqlite_version_read(handle, part, &version);
 
 	if (code != SQLITE_OK || version >= s.version)
 		return code;
-	code = sqlite3_exec(handle, text.c_str(), nullptr, nullptr, nullptr);
+	code = sqlite3_exec(handle, s.text.c_str(), nullptr, nullptr, nullptr);
 	if (code != SQLITE_OK)
 		return code;
 	const std::string done = "INSERT INTO schema_version VALUES ('" + part.plugin + "', " +
@@ -109,16 +109,11 @@ static int db_sqlite_part_migrate(sqlite3 *handle, const sqlite_conf *conf, cons
 		return db_sqlite_migrate_fail(e, conf->path, sqlite3_errmsg(handle));
 	if (schema_compare(part, version, conf->path, conf->schema, e))
 		return CS_EINVAL;
-	for (const schema_file &s : part.files) {
-		std::string text;
-
-		if (s.version <= version)
-			continue;
-		if (schema_read(part, s, &text, e) || db_sqlite_migrate_locked(handle, s.path.c_str(), e, [&] {
-			    return db_sqlite_step_run(handle, part, s, text);
+	for (const schema_file &s : part.files)
+		if (s.version > version && db_sqlite_migrate_locked(handle, s.path.c_str(), e, [&] {
+			    return db_sqlite_step_run(handle, part, s);
 		    }))
 			return CS_EINVAL;
-	}
 	return 0;
 }
 
@@ -147,7 +142,7 @@ int sqlite_migrate(sqlite3 *handle, const sqlite_conf *conf, const char *const *
 	std::vector<schema_part> parts;
 	int columns = 0;
 
-	if (schema_list(conf->schema, plugins, &parts, e))
+	if (schema_read_all(conf->schema, plugins, &parts, e))
 		return CS_EINVAL;
 	if (!sqlite_is_memory(conf) && db_sqlite_use_wal(handle, conf, e))
 		return CS_EINVAL;

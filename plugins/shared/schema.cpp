@@ -54,25 +54,41 @@ static int schema_file_version(const std::string &plugin, std::string_view name)
 	return (name[0] - '0') * 100 + (name[1] - '0') * 10 + (name[2] - '0');
 }
 
+static int schema_read(const schema_part &part, schema_file *file, cs_error *e)
+{
+	const file_ptr open(fopen(file->path.c_str(), "re"));
+	char chunk[4096];
+
+	if (!open)
+		return schema_fail(e, file->path.c_str(), strerror(errno));
+	while (const size_t size = fread(chunk, 1, sizeof(chunk), open.get()))
+		file->text.append(chunk, size);
+	if (ferror(open.get()))
+		return schema_fail(e, file->path.c_str(), "cannot be read");
+	return part.plugin.empty() ? 0 : schema_own_check(part.plugin, file->path, file->text, e);
+}
+
 static int schema_part_list(const char *folder, const std::vector<std::string> &names, schema_part *part, cs_error *e)
 {
 	for (const std::string &name : names) {
 		const int version = schema_file_version(part->plugin, name);
 
 		if (version > 0)
-			part->files.push_back({version, std::string(folder) + "/" + name});
+			part->files.push_back({version, std::string(folder) + "/" + name, {}});
 	}
 	std::sort(part->files.begin(), part->files.end(),
 	          [](const schema_file &a, const schema_file &b) { return a.version < b.version; });
-	for (const schema_file &file : part->files) {
+	for (schema_file &file : part->files) {
 		if (const int failed = schema_check_mode(file.path.c_str(), e))
+			return failed;
+		if (const int failed = schema_read(*part, &file, e))
 			return failed;
 		part->last = file.version;
 	}
 	return 0;
 }
 
-int schema_list(const char *folder, const char *const *plugins, std::vector<schema_part> *parts_r, cs_error *e)
+int schema_read_all(const char *folder, const char *const *plugins, std::vector<schema_part> *parts_r, cs_error *e)
 {
 	const folder_ptr open(opendir(folder));
 	std::vector<std::string> names;
@@ -96,29 +112,8 @@ int schema_list(const char *folder, const char *const *plugins, std::vector<sche
 int schema_check(const char *folder, cs_error *e)
 {
 	std::vector<schema_part> parts;
-	std::string text;
 
-	if (schema_list(folder, nullptr, &parts, e))
-		return CS_EINVAL;
-	for (const schema_file &file : parts.front().files)
-		if (schema_read(parts.front(), file, &text, e))
-			return CS_EINVAL;
-	return 0;
-}
-
-int schema_read(const schema_part &part, const schema_file &file, std::string *text_r, cs_error *e)
-{
-	const file_ptr open(fopen(file.path.c_str(), "re"));
-	const size_t before = text_r->size();
-	char chunk[4096];
-
-	if (!open)
-		return schema_fail(e, file.path.c_str(), strerror(errno));
-	while (const size_t size = fread(chunk, 1, sizeof(chunk), open.get()))
-		text_r->append(chunk, size);
-	if (ferror(open.get()))
-		return schema_fail(e, file.path.c_str(), "cannot be read");
-	return part.plugin.empty() ? 0 : schema_own_check(part.plugin, file.path, text_r->substr(before), e);
+	return schema_read_all(folder, nullptr, &parts, e);
 }
 
 int schema_compare(const schema_part &part, int version, const char *database, const char *folder, cs_error *e)

@@ -11,7 +11,7 @@
 
 struct schema_file {
 	int version = 0; /* NNN, 1 to 999 */
-	std::string path;
+	std::string path, text;
 };
 
 /* The files of the server or of one plugin, sorted. */
@@ -21,16 +21,12 @@ struct schema_part {
 	int last = 0; /* version of the last file; 0: there is none */
 };
 
-/* Lists the files of the server, at least one, and then those of each plugin that plugins names, a NULL-ended list or
- * NULL. A plugin may have no file. 0, or CS_EINVAL with the text in e. */
-[[nodiscard]] int schema_list(const char *folder, const char *const *plugins, std::vector<schema_part> *parts_r,
-                              struct cs_error *e);
+/* Reads the files of the server, at least one, and then those of each plugin that plugins names, a NULL-ended list or
+ * NULL. A plugin may have no file; its files must change only its own tables. 0, or CS_EINVAL with the text in e. */
+[[nodiscard]] int schema_read_all(const char *folder, const char *const *plugins, std::vector<schema_part> *parts_r,
+                                  struct cs_error *e);
 /* Checks that the folder has files of the server and that they can be read: 0, or CS_EINVAL with the text in e. */
 [[nodiscard]] int schema_check(const char *folder, struct cs_error *e);
-/* Appends a file of the part to *text_r. That of a plugin must change only tables of that plugin. 0, or CS_EINVAL with
- * the text in e. */
-[[nodiscard]] int schema_read(const schema_part &part, const schema_file &file, std::string *text_r,
-                              struct cs_error *e);
 /* 0 if the part is not older than the version in the named database; else CS_EINVAL with the text in e. */
 [[nodiscard]] int schema_compare(const schema_part &part, int version, const char *database, const char *folder,
                                  struct cs_error *e);

@@ -216,6 +216,20 @@ static void a_plugins_file_may_change_nothing_else(void **state)
 	}
 }
 
+static void no_file_runs_before_all_are_read_and_checked(void **state)
+{
+	test_store *store = store_of(state);
+	const std::string folder = schema_make(store);
+	cs_error e;
+
+	schema_write(folder, "001.sql", "CREATE TABLE t (n INTEGER);");
+	schema_write(folder, "notes-001.sql", "CREATE TABLE notes_note (n INTEGER);");
+	schema_write(folder, "notes-002.sql", "DROP TABLE t;");
+	assert_int_equal(migrate(store, &e, "notes"), CS_EINVAL);
+	assert_non_null(strstr(e.text, "notes-002.sql:1: t "));
+	assert_int_equal(number_in(store, "SELECT count(*) FROM sqlite_schema"), 0);
+}
+
 static void a_plugins_file_that_fails_changes_nothing_and_is_named(void **state)
 {
 	test_store *store = store_of(state);
@@ -452,6 +466,7 @@ int main(void)
 		TEST(the_files_of_a_loaded_plugin_run_after_the_servers_and_once),
 		TEST(a_plugins_file_may_do_all_with_its_own_tables),
 		TEST(a_plugins_file_may_change_nothing_else),
+		TEST(no_file_runs_before_all_are_read_and_checked),
 		TEST(a_plugins_file_that_fails_changes_nothing_and_is_named),
 		TEST(a_store_that_a_newer_plugin_wrote_is_refused),
 		TEST(a_store_made_before_plugins_had_tables_keeps_its_data_and_its_version),
