@@ -116,7 +116,7 @@ static int db_mysql_part_run(MYSQL *handle, const mydb_conf *conf, const schema_
 static int db_mysql_run_locked(MYSQL *handle, const mydb_conf *conf, const std::vector<schema_part> &parts, cs_error *e)
 {
 	if (db_mysql_versions_make(handle))
-		return db_mysql_migrate_fail(handle, "cannot read the schema's version", e);
+		return db_mysql_migrate_fail(handle, "cannot change the table schema_version", e);
 	for (const schema_part &part : parts)
 		if (db_mysql_part_run(handle, conf, part, e))
 			return CS_EINVAL;

@@ -84,8 +84,8 @@ static int db_sqlite_step_run(sqlite3 *handle, const schema_part &part, const sc
 	return sqlite3_exec(handle, done.c_str(), nullptr, nullptr, nullptr);
 }
 
-/* Runs body in a transaction with the write lock. path is named if it fails. */
-template <class Body> static int db_sqlite_migrate_locked(sqlite3 *handle, const char *path, cs_error *e, Body body)
+/* Runs body in a transaction with the write lock. what is named if it fails. */
+template <class Body> static int db_sqlite_migrate_locked(sqlite3 *handle, const char *what, cs_error *e, Body body)
 {
 	int code = sqlite3_exec(handle, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr);
 
@@ -95,7 +95,7 @@ template <class Body> static int db_sqlite_migrate_locked(sqlite3 *handle, const
 		code = sqlite3_exec(handle, "COMMIT", nullptr, nullptr, nullptr);
 	if (code == SQLITE_OK)
 		return 0;
-	db_sqlite_migrate_fail(e, path, sqlite3_errmsg(handle));
+	db_sqlite_migrate_fail(e, what, sqlite3_errmsg(handle));
 	if (!sqlite3_get_autocommit(handle))
 		sqlite3_exec(handle, "ROLLBACK", nullptr, nullptr, nullptr);
 	return CS_EINVAL;
@@ -148,8 +148,9 @@ int sqlite_migrate(sqlite3 *handle, const sqlite_conf *conf, const char *const *
 		return CS_EINVAL;
 	if (db_sqlite_versions_look(handle, &columns) != SQLITE_OK)
 		return db_sqlite_migrate_fail(e, conf->path, sqlite3_errmsg(handle));
+	const std::string versions = std::string(conf->path) + ": cannot change the table schema_version";
 	if (columns != 3 &&
-	    db_sqlite_migrate_locked(handle, conf->path, e, [&] { return db_sqlite_versions_make(handle); }))
+	    db_sqlite_migrate_locked(handle, versions.c_str(), e, [&] { return db_sqlite_versions_make(handle); }))
 		return CS_EINVAL;
 	for (const schema_part &part : parts)
 		if (db_sqlite_part_migrate(handle, conf, part, e))

@@ -292,6 +292,21 @@ static void a_store_made_before_plugins_had_tables_keeps_its_data_and_its_versio
 	db->driver->close(db);
 }
 
+static void a_table_of_versions_that_cannot_be_changed_is_named(void **state)
+{
+	test_store *store = store_of(state);
+	cs_error e;
+
+	cs_db *db = test_store_open(store);
+	for (const char *sql :
+	     {"DROP TABLE schema_version", "CREATE TABLE schema_version (version INTEGER PRIMARY KEY, applied TEXT)",
+	      "CREATE TABLE schema_version_old (n INTEGER)"})
+		assert_int_equal(test_query(db, sql), 0);
+	assert_int_equal(migrate(store, &e), CS_EINVAL);
+	assert_non_null(strstr(e.text, ": cannot change the table schema_version: "));
+	db->driver->close(db);
+}
+
 static void a_schema_folder_that_is_missing_or_empty_is_named(void **state)
 {
 	test_store *store = store_of(state);
@@ -470,6 +485,7 @@ int main(void)
 		TEST(a_plugins_file_that_fails_changes_nothing_and_is_named),
 		TEST(a_store_that_a_newer_plugin_wrote_is_refused),
 		TEST(a_store_made_before_plugins_had_tables_keeps_its_data_and_its_version),
+		TEST(a_table_of_versions_that_cannot_be_changed_is_named),
 		TEST(a_schema_folder_that_is_missing_or_empty_is_named),
 		TEST(schema_files_that_everybody_may_write_are_refused),
 		TEST(the_folder_of_the_file_is_made_and_the_file_is_private),
