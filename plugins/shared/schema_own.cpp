@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
 
 #include <strings.h>
 
@@ -32,6 +33,13 @@ static void schema_own_drop(own_scan *s, size_t size)
 	s->left.remove_prefix(size);
 }
 
+/* Whether a comment begins here. After -- MySQL wants a blank. */
+static bool schema_own_is_comment(std::string_view text)
+{
+	return text.starts_with("#") ||
+	       (text.starts_with("--") && (text.size() == 2 || strchr(" \t\r\n\f\v", text[2])));
+}
+
 /* The length of the blanks or the comment at the beginning; 0: there is none. MySQL runs what is in a comment that
  * begins with an exclamation mark, so that is none here. */
 static size_t schema_own_gap(std::string_view text)
@@ -40,7 +48,7 @@ static size_t schema_own_gap(std::string_view text)
 
 	if (blanks > 0)
 		return blanks;
-	if (text.starts_with("--") || text.starts_with("#"))
+	if (schema_own_is_comment(text))
 		return std::min(text.find('\n'), text.size());
 	if (text.starts_with("/*") && !text.starts_with("/*!") && !text.starts_with("/*M!"))
 		return std::min(text.find("*/", 2), text.size() - 2) + 2;
@@ -73,6 +81,8 @@ static void schema_own_next(own_scan *s)
 	s->kind = OWN_END;
 	if (s->left.empty())
 		return;
+	if (s->left.starts_with("--"))
+		s->why = "put a blank after --"; /* a comment of SQLite, and none of MySQL */
 	const char first = s->left.front();
 	if (first == '\'' || first == '"' || first == '`') {
 		schema_own_take_quoted(s, first);
@@ -140,15 +150,26 @@ static bool schema_own_take_create(own_scan *s, const std::string &prefix)
 	       (!index || (schema_own_find(s, "ON") && schema_own_take_name(s, prefix)));
 }
 
+/* What follows RENAME. MySQL renames a table by RENAME a, SQLite a column by RENAME a TO b. */
+static bool schema_own_take_rename(own_scan *s, const std::string &prefix)
+{
+	if (schema_own_take(s, "TO") || schema_own_take(s, "AS"))
+		return schema_own_take_name(s, prefix);
+	own_scan ahead = *s;
+
+	schema_own_next(&ahead);
+	return schema_own_is(&ahead, "TO") || schema_own_is(s, "COLUMN") || schema_own_is(s, "INDEX") ||
+	       schema_own_is(s, "KEY") || schema_own_take_name(s, prefix);
+}
+
 static bool schema_own_take_alter(own_scan *s, const std::string &prefix)
 {
 	if (!schema_own_take(s, "TABLE") || (schema_own_take(s, "IF") && !schema_own_take(s, "EXISTS")) ||
 	    !schema_own_take_name(s, prefix))
 		return false;
-	while (schema_own_find(s, "RENAME")) {
-		if ((schema_own_take(s, "TO") || schema_own_take(s, "AS")) && !schema_own_take_name(s, prefix))
+	while (schema_own_find(s, "RENAME"))
+		if (!schema_own_take_rename(s, prefix))
 			return false;
-	}
 	return true;
 }
 
@@ -165,6 +186,18 @@ static bool schema_own_take_drop(own_scan *s, const std::string &prefix)
 	return true;
 }
 
+/* Goes on to the word. MySQL changes all tables that are listed before it. */
+static bool schema_own_take_alone(own_scan *s, const char *until)
+{
+	for (; !schema_own_is_end(s) && !schema_own_is(s, until); schema_own_next(s))
+		for (const char *word : {",", "JOIN", "STRAIGHT_JOIN", "USING"})
+			if (schema_own_is(s, word)) {
+				s->why = s->token + " is not allowed here: a statement changes one table";
+				return false;
+			}
+	return true;
+}
+
 /* INSERT, REPLACE, UPDATE, DELETE. */
 static bool schema_own_take_change(own_scan *s, const std::string &prefix)
 {
@@ -177,7 +210,9 @@ static bool schema_own_take_change(own_scan *s, const std::string &prefix)
 	(void)schema_own_take(s, "IGNORE");
 	if (!update && !schema_own_take(s, erase ? "FROM" : "INTO"))
 		return false;
-	return schema_own_take_name(s, prefix);
+	if (!schema_own_take_name(s, prefix))
+		return false;
+	return (!update && !erase) || schema_own_take_alone(s, update ? "SET" : "WHERE");
 }
 
 static bool schema_own_take_statement(own_scan *s, const std::string &prefix)
@@ -202,7 +237,7 @@ int schema_own_check(const std::string &plugin, const std::string &path, std::st
 	for (schema_own_next(&s); s.kind != OWN_END && s.why.empty();) {
 		if (schema_own_take(&s, ";") || !schema_own_take_statement(&s, prefix))
 			continue;
-		while (!schema_own_is_end(&s))
+		while (!schema_own_is_end(&s) && s.why.empty())
 			schema_own_next(&s);
 	}
 	if (s.why.empty())

@@ -172,8 +172,9 @@ static void a_plugins_file_may_do_all_with_its_own_tables(void **state)
 	             "CREATE TABLE `notes_b` (n INTEGER REFERENCES t (n)); CREATE TABLE notes_c AS SELECT n FROM t;\n"
 	             "CREATE UNIQUE INDEX IF NOT EXISTS notes_i ON notes_a (n);\n"
 	             "INSERT OR IGNORE INTO notes_a (n) SELECT n FROM t; REPLACE INTO notes_a (n) VALUES (2);\n"
-	             "UPDATE OR IGNORE notes_a SET n = 3 WHERE n = 2; DELETE FROM notes_a WHERE n = 1;\n"
-	             "ALTER TABLE notes_b RENAME TO notes_d; ALTER TABLE notes_a RENAME COLUMN n TO t;\n"
+	             "UPDATE OR IGNORE notes_a SET n = 3 WHERE n = 2; DELETE FROM notes_a WHERE n IN (0, 1);\n"
+	             "ALTER TABLE notes_b RENAME TO notes_d; ALTER TABLE notes_a RENAME COLUMN n TO m;\n"
+	             "ALTER TABLE notes_a RENAME m TO t; -- as n\n--\n"
 	             "DROP INDEX notes_i; DROP TABLE IF EXISTS notes_c");
 	assert_int_equal(migrate(store, &e, "notes"), 0);
 	assert_int_equal(number_in(store, "SELECT sum(t) FROM notes_a"), 3);
@@ -203,6 +204,13 @@ static void a_plugins_file_may_change_nothing_else(void **state)
 		{"/*! DROP TABLE t */", "1: / "},
 		{"INSERT INTO notes_a VALUES ('\\'; DROP TABLE t; --')", "1: write a quote"},
 		{"'", "1: "},
+		{"UPDATE notes_a, t SET t.n = 1", "1: , "},
+		{"UPDATE notes_a AS a JOIN t SET t.n = 1", "1: JOIN "},
+		{"DELETE FROM notes_a, t USING notes_a JOIN t", "1: , "},
+		{"DELETE FROM notes_a USING t AS notes_a", "1: USING "},
+		{"ALTER TABLE notes_a RENAME t2", "1: t2 "},
+		{"CREATE TABLE notes_a (n INTEGER);\nINSERT INTO notes_a VALUES (1) --'\n; DROP TABLE t; --'",
+	         "2: put "},
 	};
 	test_store *store = store_of(state);
 	const std::string folder = schema_make(store);
