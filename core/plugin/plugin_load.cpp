@@ -15,6 +15,8 @@
 
 static constexpr uint32_t plugin_route_flags = CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID;
 
+static constexpr size_t plugin_longest_name = 32;
+
 /* Size of cs_plugin in ABI 1.0, the least that a plugin has. Later members are added behind it. */
 static constexpr size_t plugin_least_size = offsetof(struct cs_plugin, stop) + sizeof(cs_plugin::stop);
 
@@ -277,6 +279,17 @@ int plugin_list(const char *folder, std::vector<std::string> *names_r, struct cs
 	return 0;
 }
 
+/* The name is also that of a section, and begins the names of the plugin's tables and schema files. */
+static bool plugin_is_name(std::string_view name)
+{
+	const auto is_fine = [](char c) {
+		return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+	};
+
+	return !name.empty() && name.size() <= plugin_longest_name && name.front() >= 'a' && name.front() <= 'z' &&
+	       std::all_of(name.begin(), name.end(), is_fine);
+}
+
 int plugin_load(struct plugin *loaded_r, const char *folder, const char *name, struct cs_error *e)
 {
 	struct plugin p;
@@ -287,6 +300,11 @@ int plugin_load(struct plugin *loaded_r, const char *folder, const char *name, s
 	}
 	p.name = name;
 	p.path = std::string(folder) + "/" + name + ".so";
+	if (!plugin_is_name(name)) {
+		error_set(e, "%s: the name of a plugin has up to %zu characters of a-z, 0-9 and _, a letter first",
+		          p.path.c_str(), plugin_longest_name);
+		return CS_EINVAL;
+	}
 	if (const int failed = plugin_check_folder(folder, e))
 		return failed;
 	if (const int failed = plugin_check_file(&p, e))

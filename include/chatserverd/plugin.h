@@ -427,7 +427,9 @@ struct cs_plugin {
 	/* sizeof(struct cs_...) when the plugin was compiled: the distance between two rows in its lists. So the
 	 * structs may grow and old plugins still work. CS_PLUGIN_HEAD sets these six members. */
 	uint32_t route_size, hook_size, option_size, service_size;
-	const char *name, *version; /* name: that of the file without .so; also that of the section */
+	/* name: that of the file without .so; also that of the section. Up to 32 characters of a-z, 0-9 and _, a letter
+	 * first. */
+	const char *name, *version;
 	const char *const *needs; /* services; NULL-ended list or NULL */
 	const char *const *uses; /* the same, but the plugin also runs if no plugin provides them */
 	const struct cs_service *provides; /* or NULL */

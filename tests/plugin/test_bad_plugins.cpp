@@ -179,6 +179,22 @@ static void a_name_that_is_not_the_files_is_refused(void **state)
 	               "(see core.plugins at {}/c:4)");
 }
 
+/* It is also the beginning of the names of tables. */
+static void a_name_that_cannot_begin_the_name_of_a_table_is_refused(void **state)
+{
+	const auto *f = (fixture *)*state;
+	const std::string bad = build_folder() + "/tests/plugin/loaded/bad_nothing.so ", here = f->folder + "/p";
+
+	for (const std::string &name : {std::string("Notes"), std::string("my-notes"), std::string("9notes"),
+	                                std::string("_notes"), std::string(33, 'n')}) {
+		assert_int_equal(system(("cp " + bad + here + "/" + name + ".so").c_str()), 0);
+		assert_refused(f, name,
+		               "{}/p/" + name +
+		                       ".so: the name of a plugin has up to 32 characters of a-z, 0-9 and _, a "
+		                       "letter first (see core.plugins at {}/c:4)");
+	}
+}
+
 static void a_plugin_cannot_have_the_name_of_a_section_of_the_server(void **state)
 {
 	const auto *f = (fixture *)*state;
@@ -570,6 +586,7 @@ int main()
 		TEST(a_bad_file_of_the_folder_can_be_left_out),
 		TEST(a_struct_that_is_too_short_is_refused),
 		TEST(a_name_that_is_not_the_files_is_refused),
+		TEST(a_name_that_cannot_begin_the_name_of_a_table_is_refused),
 		TEST(a_plugin_cannot_have_the_name_of_a_section_of_the_server),
 		TEST(a_plugin_without_start_is_refused),
 		TEST(a_route_without_handler_is_refused),
