@@ -68,6 +68,15 @@ static int schema_read(const schema_part &part, schema_file *file, cs_error *e)
 	return part.plugin.empty() ? 0 : schema_own_check(part.plugin, file->path, file->text, e);
 }
 
+/* Whether a table or an index of the server begins with the name, or may in a later version. */
+static bool schema_is_ours(const std::string &plugin)
+{
+	static const char *const tables[] = {"account", "conversation", "cursor", "friend",
+	                                     "member",  "message",      "schema", "sqlite"};
+
+	return std::find(std::begin(tables), std::end(tables), plugin) != std::end(tables);
+}
+
 static int schema_part_list(const char *folder, const std::vector<std::string> &names, schema_part *part, cs_error *e)
 {
 	for (const std::string &name : names) {
@@ -78,6 +87,10 @@ static int schema_part_list(const char *folder, const std::vector<std::string> &
 	}
 	std::sort(part->files.begin(), part->files.end(),
 	          [](const schema_file &a, const schema_file &b) { return a.version < b.version; });
+	if (!part->files.empty() && schema_is_ours(part->plugin))
+		return schema_fail(
+			e, part->files.front().path.c_str(),
+			"the names of the server's own tables and indexes begin so; give the plugin another name");
 	for (schema_file &file : part->files) {
 		if (const int failed = schema_check_mode(file.path.c_str(), e))
 			return failed;

@@ -138,8 +138,8 @@ static void names_and_numbers_that_cannot_be_are_refused(void **state)
 
 	for (const char *bad : {"", "Hello", "9a", "a-b", "'a b'", "../a", "hello 999", "hello 1e3", "hello 5000 x"})
 		assert_false(runs("scripts/new-plugin --out " + folder + " " + bad));
-	/* Words of the language, sections of chat.conf, and plugins that an installation would overwrite. */
-	for (const char *bad : {"class", "int", "core", "store", "bus", "login", "skeleton"})
+	/* Words of the language, sections of chat.conf, tables, and plugins that an installation would overwrite. */
+	for (const char *bad : {"class", "int", "core", "store", "bus", "message", "login", "skeleton"})
 		assert_false(runs("scripts/new-plugin --out " + folder + " " + bad));
 	assert_false(runs("scripts/new-plugin skeleton"));
 	assert_false(std::filesystem::exists(folder));

@@ -224,6 +224,22 @@ static void a_plugins_file_may_change_nothing_else(void **state)
 	}
 }
 
+static void a_plugin_with_tables_that_is_named_like_a_table_of_the_server_is_refused(void **state)
+{
+	test_store *store = store_of(state);
+	const std::string folder = schema_make(store);
+	cs_error e;
+
+	schema_write(folder, "001.sql", "CREATE TABLE t (n INTEGER);");
+	assert_int_equal(migrate(store, &e, "account"), 0);
+	schema_write(folder, "account-001.sql", "CREATE TABLE account_name (n INTEGER);");
+	assert_int_equal(migrate(store, &e, "account"), CS_EINVAL);
+	assert_string_equal(e.text,
+	                    (folder + "/account-001.sql: the names of the server's own tables and indexes begin "
+	                              "so; give the plugin another name")
+	                            .c_str());
+}
+
 static void no_file_runs_before_all_are_read_and_checked(void **state)
 {
 	test_store *store = store_of(state);
@@ -489,6 +505,7 @@ int main(void)
 		TEST(the_files_of_a_loaded_plugin_run_after_the_servers_and_once),
 		TEST(a_plugins_file_may_do_all_with_its_own_tables),
 		TEST(a_plugins_file_may_change_nothing_else),
+		TEST(a_plugin_with_tables_that_is_named_like_a_table_of_the_server_is_refused),
 		TEST(no_file_runs_before_all_are_read_and_checked),
 		TEST(a_plugins_file_that_fails_changes_nothing_and_is_named),
 		TEST(a_store_that_a_newer_plugin_wrote_is_refused),
