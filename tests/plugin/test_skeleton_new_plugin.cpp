@@ -117,6 +117,20 @@ static void two_plugins_beside_each_other_get_two_numbers(void **state)
 	}
 }
 
+/* Installed, it knows the plugins that come as examples. */
+static void the_number_is_none_of_an_installed_example(void **state)
+{
+	const std::string folder = *static_cast<std::string *>(*state), examples = folder + "/examples";
+
+	assert_true(runs("mkdir " + examples +
+	                 " && cp plugins/skeleton/skeleton.cpp plugins/skeleton/test_skeleton.c "
+	                 "plugins/reminders/reminders.cpp " +
+	                 examples + " && sed 's|^examples=.*|examples=" + examples + "|' scripts/new-plugin >" +
+	                 folder + "/installed"));
+	assert_true(runs("sh " + folder + "/installed --out " + folder + "/new/hello hello"));
+	assert_true(runs("grep -q 'MSGID = 1002 ' " + folder + "/new/hello/hello.cpp"));
+}
+
 static void without_an_installed_server_the_makefile_says_so(void **state)
 {
 	const std::string folder = *static_cast<std::string *>(*state) + "/hello";
@@ -162,6 +176,7 @@ int main(void)
 		TEST(a_new_plugin_may_be_c),
 		TEST(its_schema_files_are_installed_where_the_server_reads_them),
 		TEST(two_plugins_beside_each_other_get_two_numbers),
+		TEST(the_number_is_none_of_an_installed_example),
 		TEST(without_an_installed_server_the_makefile_says_so),
 		TEST(names_and_numbers_that_cannot_be_are_refused),
 		TEST(nothing_is_written_over),
