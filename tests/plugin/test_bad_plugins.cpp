@@ -403,7 +403,7 @@ static void work_that_a_failed_start_leaves_behind_is_cancelled(void **state)
 	const std::string text = run(f, "-o core.threads=1", &status);
 
 	if (text.find("work ended result=-6 same=1") == text.npos)
-		fail_msg("%s", text.c_str());
+		check_fail(std::source_location::current(), "%s", text.c_str());
 	assert_int_equal(status, 1);
 }
 

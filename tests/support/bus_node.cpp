@@ -3,12 +3,12 @@
 #include "tests/support/bus_node.h"
 
 #include <algorithm>
-#include <endian.h>
 #include <csignal>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <endian.h>
 
 #include <dlfcn.h>
 #include <event2/event.h>
