@@ -30,11 +30,11 @@ void worker_stop(struct worker *w)
 
 struct route_counters *worker_counters(const struct worker *w, uint32_t msgid)
 {
-	auto place = w->counters.find(msgid);
+	auto found = w->counters.find(msgid);
 
-	if (place == w->counters.end())
-		place = w->counters.find(0);
-	return place == w->counters.end() ? nullptr : place->second.get();
+	if (found == w->counters.end())
+		found = w->counters.find(0);
+	return found == w->counters.end() ? nullptr : found->second.get();
 }
 
 void worker_count_refusal(const struct worker *w, uint32_t msgid, int wire_errno)

@@ -284,7 +284,7 @@ int conf_override(struct conf_file *file, std::string_view text, struct cs_error
 	return 0;
 }
 
-std::string conf_place(const struct conf_line *line)
+std::string conf_line_position(const struct conf_line *line)
 {
 	return line->line == 0 ? line->file : line->file + ":" + std::to_string(line->line);
 }
@@ -293,7 +293,7 @@ std::string conf_where(const struct conf_file *file, std::string_view section, s
 {
 	for (auto line = file->lines.rbegin(); line != file->lines.rend(); ++line) {
 		if (line->section == section && line->key == key)
-			return conf_place(&*line);
+			return conf_line_position(&*line);
 	}
 	return "default";
 }

@@ -51,7 +51,7 @@ struct conf_struct {
 /* Where the value in force was set: "FILE:LINE", "command line", or "default". For messages. */
 std::string conf_where(const struct conf_file *file, std::string_view section, std::string_view key);
 /* FILE:LINE of a line, in the form of conf_where. */
-std::string conf_place(const struct conf_line *line);
+std::string conf_line_position(const struct conf_line *line);
 /* The candidate that differs least from the name (edit distance). Empty: no candidate is near enough. */
 std::string conf_nearest(std::string_view name, const std::vector<std::string> &candidates);
 /* Appends one line per option: section.key TYPE default range reload|fixed help, separated by tabs. */

@@ -62,10 +62,10 @@ static int conf_refuse_key(const struct conf_line *line, const struct cs_option 
 	const std::string nearest = conf_nearest(line->key, keys);
 
 	if (keys.empty())
-		error_set(e, "%s: [%s] has no options, and none named %s", conf_place(line).c_str(),
+		error_set(e, "%s: [%s] has no options, and none named %s", conf_line_position(line).c_str(),
 		          line->section.c_str(), line->key.c_str());
 	else
-		error_set(e, "%s: [%s] has no option %s%s%s", conf_place(line).c_str(), line->section.c_str(),
+		error_set(e, "%s: [%s] has no option %s%s%s", conf_line_position(line).c_str(), line->section.c_str(),
 		          line->key.c_str(), nearest.empty() ? "" : "; the nearest one is ", nearest.c_str());
 	return CS_EINVAL;
 }
@@ -87,7 +87,7 @@ static int conf_bind_line(struct conf_struct *bound, const struct conf_line *lin
 		return 0;
 	const bool shown = option->type != CS_OPTION_SECRET && line->value.size() <= 64;
 
-	error_set(e, "%s: %s.%s cannot be %s; allowed is %s", conf_place(line).c_str(), line->section.c_str(),
+	error_set(e, "%s: %s.%s cannot be %s; allowed is %s", conf_line_position(line).c_str(), line->section.c_str(),
 	          option->key, shown ? ("\"" + line->value + "\"").c_str() : "that",
 	          conf_value_allowed(option).c_str());
 	return CS_EINVAL;
@@ -268,13 +268,13 @@ int conf_check_sections(const struct conf_file *file, const std::vector<std::str
 		if (has(unloaded, line.section)) {
 			error_set(e,
 			          "%s: the plugin %s is not loaded, so it can have no section; name it in core.plugins",
-			          conf_place(&line).c_str(), line.section.c_str());
+			          conf_line_position(&line).c_str(), line.section.c_str());
 			return CS_EINVAL;
 		}
 		const std::string nearest = conf_nearest(line.section, known);
 
 		error_set(e, "%s: there is no section [%s], and core.plugin_dir has no plugin of that name%s%s%s",
-		          conf_place(&line).c_str(), line.section.c_str(),
+		          conf_line_position(&line).c_str(), line.section.c_str(),
 		          nearest.empty() ? "" : "; the nearest one is [", nearest.c_str(), nearest.empty() ? "" : "]");
 		return CS_EINVAL;
 	}

@@ -21,7 +21,7 @@ static int conf_secret_refuse(const std::string &path, const char *why, struct c
 	return CS_EINVAL;
 }
 
-static std::string conf_secret_place(const std::string &path)
+static std::string conf_secret_file_of(const std::string &path)
 {
 	const char *folder = getenv("CREDENTIALS_DIRECTORY");
 
@@ -30,28 +30,28 @@ static std::string conf_secret_place(const std::string &path)
 
 int conf_secret_read(const std::string &path, std::string *text_r, struct stat *status_r, struct cs_error *e)
 {
-	const std::string place = conf_secret_place(path);
+	const std::string file = conf_secret_file_of(path);
 	/* O_NONBLOCK: a pipe or device in place of a file must not make the server wait. */
-	const unique_fd fd(open(place.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+	const unique_fd fd(open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
 	std::string text(conf_secret_most, '\0');
 
 	if (fd.fd == -1 || fstat(fd.fd, status_r) == -1)
-		return conf_secret_refuse(place, strerror(errno), e);
+		return conf_secret_refuse(file, strerror(errno), e);
 	if (!S_ISREG(status_r->st_mode))
-		return conf_secret_refuse(place, "is no file", e);
+		return conf_secret_refuse(file, "is no file", e);
 	if (status_r->st_mode & S_IWOTH)
-		return conf_secret_refuse(place, "everybody may write to it; run chmod o-w on it", e);
+		return conf_secret_refuse(file, "everybody may write to it; run chmod o-w on it", e);
 	const ssize_t size = pread(fd.fd, text.data(), text.size(), 0);
 
 	if (size == -1)
-		return conf_secret_refuse(place, strerror(errno), e);
+		return conf_secret_refuse(file, strerror(errno), e);
 	text.resize(std::min(static_cast<size_t>(size), text.find('\n')));
 	if (text.ends_with('\r'))
 		text.pop_back();
 	if (text.empty())
-		return conf_secret_refuse(place, "its first line is empty", e);
+		return conf_secret_refuse(file, "its first line is empty", e);
 	if (text.find('\0') != text.npos)
-		return conf_secret_refuse(place, "has a NUL byte in its first line", e);
+		return conf_secret_refuse(file, "has a NUL byte in its first line", e);
 	*text_r = std::move(text);
 	return 0;
 }

@@ -31,11 +31,11 @@ std::string conf_format_number(enum cs_option_type type, int64_t value)
 	return std::to_string(value);
 }
 
-std::string conf_choice_at(const char *choices, int place)
+std::string conf_choice_at(const char *choices, int number)
 {
 	const char *at = choices;
 
-	for (; place > 0 && at; place--) {
+	for (; number > 0 && at; number--) {
 		at = strchr(at, '|');
 		at = at ? at + 1 : nullptr;
 	}
@@ -177,7 +177,7 @@ std::string conf_value_allowed(const struct cs_option *option)
 bool conf_value_set(const struct conf_struct *bound, const struct cs_option *option, std::string_view text)
 {
 	int64_t number = 0;
-	int place = 0;
+	int choice = 0;
 
 	if (conf_type_is_number(option->type)) {
 		if (!conf_parse_number(option, text, &number))
@@ -194,12 +194,12 @@ bool conf_value_set(const struct conf_struct *bound, const struct cs_option *opt
 		return true;
 	}
 	if (option->type == CS_OPTION_BOOL) {
-		if (!conf_parse_bool(text, &place))
+		if (!conf_parse_bool(text, &choice))
 			return false;
-	} else if ((place = conf_choice_find(option->choices, text)) == -1) {
+	} else if ((choice = conf_choice_find(option->choices, text)) == -1) {
 		return false;
 	}
-	conf_put(bound, option, place);
+	conf_put(bound, option, choice);
 	return true;
 }
 

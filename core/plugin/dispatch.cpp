@@ -32,16 +32,16 @@ static int dispatch_add(struct dispatch_table *table, const struct plugin_set *s
 		          !route->name ? "" : route->name);
 		return CS_EINVAL;
 	}
-	const auto [place, is_new] = table->entries.try_emplace(route->msgid);
+	const auto [found, is_new] = table->entries.try_emplace(route->msgid);
 
 	if (!is_new) {
 		error_set(e, "%s: msgid %u (%s) is already handled by %s", plugin->path.c_str(), route->msgid,
-		          !route->name ? "" : route->name, set->plugins[place->second.plugin]->path.c_str());
+		          !route->name ? "" : route->name, set->plugins[found->second.plugin]->path.c_str());
 		return CS_EINVAL;
 	}
-	place->second = {route, plugin->index, {}};
+	found->second = {route, plugin->index, {}};
 	if (route->msgid < table->near.size())
-		table->near[route->msgid] = &place->second; /* entries of an unordered_map do not move */
+		table->near[route->msgid] = &found->second; /* entries of an unordered_map do not move */
 	return 0;
 }
 
@@ -52,13 +52,13 @@ static int dispatch_add_hook(struct dispatch_table *table, const struct plugin *
 		error_set(e, "%s: has a hook for msgid %u, which is the core's own", plugin->path.c_str(), hook->msgid);
 		return CS_EINVAL;
 	}
-	const auto place = table->entries.find(hook->msgid);
+	const auto found = table->entries.find(hook->msgid);
 
 	if (hook->msgid == 0)
 		for (auto &[msgid, entry] : table->entries)
 			entry.hooks.push_back({hook, plugin->index});
-	else if (place != table->entries.end())
-		place->second.hooks.push_back({hook, plugin->index});
+	else if (found != table->entries.end())
+		found->second.hooks.push_back({hook, plugin->index});
 	else
 		log_warning("plugin=%s has a hook that is never called: no plugin handles its msgid=%u",
 		            plugin->name.c_str(), hook->msgid);
@@ -308,9 +308,9 @@ static const struct dispatch_entry *dispatch_find(const struct conn *c, uint32_t
 
 	if (msgid < table->near.size())
 		return table->near[msgid];
-	const auto place = table->entries.find(msgid);
+	const auto found = table->entries.find(msgid);
 
-	return place == table->entries.end() ? nullptr : &place->second;
+	return found == table->entries.end() ? nullptr : &found->second;
 }
 
 /* Fills in d for a parsed frame. 0, or CS_EINVAL with the mistake in e. */

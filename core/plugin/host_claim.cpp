@@ -213,7 +213,7 @@ static void host_claim_answered(void *arg, int result)
 		return host_claim_refused(cl, result);
 	host_claim_enter(cl, c);
 	cl->reserves = false;
-	session_settle(host_claim_table(cl), cl->account);
+	session_end_reservation(host_claim_table(cl), cl->account);
 	host_claim_finish(cl, 0);
 }
 

@@ -14,7 +14,7 @@ struct cs_timer {
 	event_ptr event;
 	cs_timer_fn *fn;
 	void *arg;
-	size_t place; /* index in self->timers */
+	size_t index; /* index in self->timers */
 	bool repeat;
 	bool running;
 	bool deleted;
@@ -25,8 +25,8 @@ static void host_timer_free(struct cs_timer *timer)
 	const std::unique_ptr<struct cs_timer> owner(timer);
 	auto &timers = timer->self->timers;
 
-	timers.back()->place = timer->place;
-	timers[timer->place] = timers.back();
+	timers.back()->index = timer->index;
+	timers[timer->index] = timers.back();
 	timers.pop_back();
 }
 
@@ -58,7 +58,7 @@ struct cs_timer *host_timer_add(struct cs_self *self, int64_t ms, int repeat, cs
 	timer->fn = fn;
 	timer->arg = arg;
 	timer->repeat = repeat;
-	timer->place = self->timers.size();
+	timer->index = self->timers.size();
 	timer->event.reset(event_new(self->worker->loop.base.get(), -1, static_cast<short>(repeat ? EV_PERSIST : 0),
 	                             host_timer_fire, timer));
 	self->timers.push_back(timer);

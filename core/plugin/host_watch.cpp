@@ -15,7 +15,7 @@ struct cs_watch {
 	event_ptr event;
 	cs_watch_fn *fn;
 	void *arg;
-	size_t place; /* index in self->watches */
+	size_t index; /* index in self->watches */
 	bool running;
 	bool deleted;
 };
@@ -25,8 +25,8 @@ static void host_watch_free(struct cs_watch *watch)
 	const std::unique_ptr<struct cs_watch> owner(watch);
 	auto &watches = watch->self->watches;
 
-	watches.back()->place = watch->place;
-	watches[watch->place] = watches.back();
+	watches.back()->index = watch->index;
+	watches[watch->index] = watches.back();
 	watches.pop_back();
 }
 
@@ -66,7 +66,7 @@ struct cs_watch *host_watch(struct cs_self *self, int fd, unsigned events, cs_wa
 	watch->self = self;
 	watch->fn = fn;
 	watch->arg = arg;
-	watch->place = self->watches.size();
+	watch->index = self->watches.size();
 	watch->event.reset(event_new(self->worker->loop.base.get(), fd, static_cast<short>(what), host_watch_on_event,
 	                             watch.get()));
 	if (!watch->event || event_add(watch->event.get(), nullptr) == -1)

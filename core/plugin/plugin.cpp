@@ -33,10 +33,10 @@ static const struct cs_service *plugin_find_provided(const struct plugin *p, con
 /* The line of chat.conf to change when a plugin is too many or missing. */
 std::string plugin_where_plugins(const struct loading *l)
 {
-	const std::string place = conf_where(l->file, "core", "plugins");
+	const std::string where = conf_where(l->file, "core", "plugins");
 
-	if (place != "default")
-		return "core.plugins at " + place;
+	if (where != "default")
+		return "core.plugins at " + where;
 	const std::string folder = conf_where(l->file, "core", "plugin_dir");
 
 	return "core.plugins: not set, so all of core.plugin_dir is loaded, " + folder;

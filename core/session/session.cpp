@@ -26,8 +26,8 @@ static enum session_claim_result session_take(struct session_table *t, cs_accoun
 {
 	struct session_shard *shard = session_shard_of(t, account);
 	std::scoped_lock lock(shard->mutex);
-	const auto [place, is_new] = shard->entries.try_emplace(account);
-	struct session_entry &entry = place->second;
+	const auto [found, is_new] = shard->entries.try_emplace(account);
+	struct session_entry &entry = found->second;
 
 	if (is_new) {
 		entry.conn = conn;
@@ -64,19 +64,19 @@ static void session_wake(const std::unique_ptr<session_waiters> &waiters)
 		loop_post(waiter.loop, waiter.fn, waiter.arg);
 }
 
-void session_settle(struct session_table *t, cs_account account)
+void session_end_reservation(struct session_table *t, cs_account account)
 {
 	struct session_shard *shard = session_shard_of(t, account);
 	std::unique_ptr<session_waiters> waiters;
 
 	{
 		std::scoped_lock lock(shard->mutex);
-		const auto place = shard->entries.find(account);
+		const auto found = shard->entries.find(account);
 
-		if (place == shard->entries.end())
+		if (found == shard->entries.end())
 			return;
-		place->second.reserved = false;
-		waiters = std::move(place->second.waiters);
+		found->second.reserved = false;
+		waiters = std::move(found->second.waiters);
 	}
 	session_wake(waiters);
 }
@@ -85,11 +85,11 @@ bool session_wait(struct session_table *t, cs_account account, const struct sess
 {
 	struct session_shard *shard = session_shard_of(t, account);
 	std::scoped_lock lock(shard->mutex);
-	const auto place = shard->entries.find(account);
+	const auto found = shard->entries.find(account);
 
-	if (place == shard->entries.end())
+	if (found == shard->entries.end())
 		return false;
-	session_add_waiter(&place->second, waiter);
+	session_add_waiter(&found->second, waiter);
 	return true;
 }
 
@@ -101,14 +101,14 @@ static void session_tell_waiters(struct session_table *t, cs_account account, in
 
 	{
 		std::scoped_lock lock(shard->mutex);
-		const auto place = shard->entries.find(account);
+		const auto found = shard->entries.find(account);
 
-		if (place == shard->entries.end())
+		if (found == shard->entries.end())
 			return;
 		if (proved_ms != 0)
-			place->second.proved_ms = proved_ms;
-		if (!place->second.reserved && !place->second.ending)
-			waiters = std::move(place->second.waiters);
+			found->second.proved_ms = proved_ms;
+		if (!found->second.reserved && !found->second.ending)
+			waiters = std::move(found->second.waiters);
 	}
 	session_wake(waiters);
 }
@@ -127,42 +127,42 @@ int64_t session_proved_ms(struct session_table *t, cs_account account)
 {
 	struct session_shard *shard = session_shard_of(t, account);
 	std::scoped_lock lock(shard->mutex);
-	const auto place = shard->entries.find(account);
+	const auto found = shard->entries.find(account);
 
-	return place == shard->entries.end() ? 0 : place->second.proved_ms;
+	return found == shard->entries.end() ? 0 : found->second.proved_ms;
 }
 
 void session_end(struct session_table *t, cs_account account)
 {
 	struct session_shard *shard = session_shard_of(t, account);
 	std::scoped_lock lock(shard->mutex);
-	const auto place = shard->entries.find(account);
+	const auto found = shard->entries.find(account);
 
-	if (place == shard->entries.end() || place->second.ending)
+	if (found == shard->entries.end() || found->second.ending)
 		return;
-	place->second.ending = true;
-	place->second.holds++;
+	found->second.ending = true;
+	found->second.holds++;
 }
 
 void session_hold(struct session_table *t, cs_account account)
 {
 	struct session_shard *shard = session_shard_of(t, account);
 	std::scoped_lock lock(shard->mutex);
-	const auto place = shard->entries.find(account);
+	const auto found = shard->entries.find(account);
 
-	if (place != shard->entries.end())
-		place->second.holds++;
+	if (found != shard->entries.end())
+		found->second.holds++;
 }
 
 bool session_drop(struct session_table *t, cs_account account, cs_conn *conn_r)
 {
 	struct session_shard *shard = session_shard_of(t, account);
 	std::scoped_lock lock(shard->mutex);
-	const auto place = shard->entries.find(account);
+	const auto found = shard->entries.find(account);
 
-	if (place == shard->entries.end() || place->second.holds == 0 || --place->second.holds != 0)
+	if (found == shard->entries.end() || found->second.holds == 0 || --found->second.holds != 0)
 		return false;
-	*conn_r = place->second.conn;
+	*conn_r = found->second.conn;
 	return true;
 }
 
@@ -171,14 +171,14 @@ static std::unique_ptr<session_waiters> session_take_waiters(struct session_tabl
 {
 	struct session_shard *shard = session_shard_of(t, account);
 	std::scoped_lock lock(shard->mutex);
-	const auto place = shard->entries.find(account);
+	const auto found = shard->entries.find(account);
 	std::unique_ptr<session_waiters> waiters;
 
-	if (place == shard->entries.end() || place->second.holds != 0 ||
-	    (!place->second.ending && !place->second.reserved))
+	if (found == shard->entries.end() || found->second.holds != 0 ||
+	    (!found->second.ending && !found->second.reserved))
 		return waiters;
-	waiters = std::move(place->second.waiters);
-	shard->entries.erase(place);
+	waiters = std::move(found->second.waiters);
+	shard->entries.erase(found);
 	return waiters;
 }
 
@@ -199,11 +199,11 @@ bool session_locate(struct session_table *t, cs_account account, cs_conn *conn_r
 {
 	struct session_shard *shard = session_shard_of(t, account);
 	std::scoped_lock lock(shard->mutex);
-	const auto place = shard->entries.find(account);
+	const auto found = shard->entries.find(account);
 
-	if (place == shard->entries.end() || place->second.ending || place->second.reserved)
+	if (found == shard->entries.end() || found->second.ending || found->second.reserved)
 		return false;
-	*conn_r = place->second.conn;
+	*conn_r = found->second.conn;
 	return true;
 }
 

@@ -65,12 +65,12 @@ enum session_claim_result { SESSION_GRANTED, SESSION_TAKEN, SESSION_WAIT };
  * or the place is reserved; the waiter is noted and woken exactly once. */
 enum session_claim_result session_claim(struct session_table *t, cs_account account, cs_conn conn,
                                         const struct session_waiter *waiter, struct session_entry *other_r);
-/* As session_claim, but a place that is GRANTED is only reserved. Other claims wait until session_settle or
+/* As session_claim, but a place that is GRANTED is only reserved. Other claims wait until session_end_reservation or
  * session_free is called for it. */
 enum session_claim_result session_reserve(struct session_table *t, cs_account account, cs_conn conn,
                                           const struct session_waiter *waiter, struct session_entry *other_r);
 /* Makes a reserved place a session and wakes all waiters. */
-void session_settle(struct session_table *t, cs_account account);
+void session_end_reservation(struct session_table *t, cs_account account);
 /* Waits until a place that is TAKEN becomes free, or its session is proved. false: it is free already. */
 bool session_wait(struct session_table *t, cs_account account, const struct session_waiter *waiter);
 /* The peer of the account's session has answered: notes the time, and wakes the claims that wait for a place that is

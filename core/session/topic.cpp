@@ -25,20 +25,20 @@ void topic_unsubscribe(struct topic_table *t, const struct topic_key &key, unsig
 {
 	struct topic_shard *shard = topic_shard_of(t, key);
 	std::scoped_lock lock(shard->mutex);
-	const auto place = shard->entries.find(key);
+	const auto found = shard->entries.find(key);
 
-	if (place == shard->entries.end())
+	if (found == shard->entries.end())
 		return;
-	place->second.reset(worker);
-	if (place->second.none())
-		shard->entries.erase(place);
+	found->second.reset(worker);
+	if (found->second.none())
+		shard->entries.erase(found);
 }
 
 topic_workers topic_find(struct topic_table *t, const struct topic_key &key)
 {
 	struct topic_shard *shard = topic_shard_of(t, key);
 	std::scoped_lock lock(shard->mutex);
-	const auto place = shard->entries.find(key);
+	const auto found = shard->entries.find(key);
 
-	return place == shard->entries.end() ? topic_workers() : place->second;
+	return found == shard->entries.end() ? topic_workers() : found->second;
 }

@@ -21,7 +21,7 @@ static constexpr int64_t store_engine_most_pause = 500;
 static constexpr int64_t store_engine_longest_probe = 10000;
 
 /* A request with all its runs, until it is decided. */
-struct attempt {
+struct store_tries {
 	int64_t begun; /* how many ms from then on it may be run again */
 	int64_t patience; /* ms from then on for which it is run again */
 	bool repeatable; /* a second run is harmless, even if the first was committed */
@@ -115,7 +115,7 @@ static void store_engine_note_lost(struct store_engine *engine, const char *text
 
 /* Notes that the store is away, so that later requests need not wait in vain as this one did. Does nothing if another
  * connection was answered meanwhile: then only this one hangs. */
-static void store_engine_note_away(struct store_engine *engine, const struct attempt *a)
+static void store_engine_note_away(struct store_engine *engine, const struct store_tries *a)
 {
 	struct store_shared *shared = engine->shared;
 	const std::scoped_lock lock(shared->turns);
@@ -145,7 +145,7 @@ static void store_engine_note_answered(struct store_engine *engine)
 }
 
 /* false: the store is away, and it is too early to try again, or another request tries just now. */
-static bool store_engine_may_try(struct store_engine *engine, struct attempt *a)
+static bool store_engine_may_try(struct store_engine *engine, struct store_tries *a)
 {
 	struct store_shared *shared = engine->shared;
 	int64_t due = shared->probe_ms.load(std::memory_order_relaxed);
@@ -161,7 +161,7 @@ static bool store_engine_may_try(struct store_engine *engine, struct attempt *a)
 }
 
 /* A deadlock, or a lock that was not granted in time: nothing was changed. */
-static bool store_engine_run_again_locked(struct store_engine *engine, struct attempt *a)
+static bool store_engine_run_again_locked(struct store_engine *engine, struct store_tries *a)
 {
 	if (a->retries == store_engine_most_retries || worker_monotonic_ms() - a->begun >= a->patience ||
 	    store_engine_is_stopping(engine)) {
@@ -175,7 +175,7 @@ static bool store_engine_run_again_locked(struct store_engine *engine, struct at
 
 /* A probe has one run. Others are repeated for a while; longer if a commit was sent, because a repetition finds out
  * whether it was done. */
-static bool store_engine_is_hopeless(const struct store_engine *engine, const struct attempt *a)
+static bool store_engine_is_hopeless(const struct store_engine *engine, const struct store_tries *a)
 {
 	const int64_t now = worker_monotonic_ms();
 
@@ -192,7 +192,7 @@ static void store_engine_drop_lost(struct store_engine *engine)
 	engine->db.reset();
 }
 
-static bool store_engine_run_again_lost(struct store_engine *engine, struct attempt *a)
+static bool store_engine_run_again_lost(struct store_engine *engine, struct store_tries *a)
 {
 	const bool only_once = a->perhaps_done && !a->repeatable; /* only the caller can allow a second run */
 
@@ -209,7 +209,7 @@ static bool store_engine_run_again_lost(struct store_engine *engine, struct atte
 }
 
 /* Decides after a failed run whether to run again. */
-static bool store_engine_run_again(struct store_engine *engine, struct attempt *a, int result)
+static bool store_engine_run_again(struct store_engine *engine, struct store_tries *a, int result)
 {
 	bool again = false;
 
@@ -227,7 +227,7 @@ static bool store_engine_run_again(struct store_engine *engine, struct attempt *
 }
 
 /* The result that the caller gets for a class of error. */
-static int store_engine_final_result(struct store_engine *engine, const struct attempt *a, int result)
+static int store_engine_final_result(struct store_engine *engine, const struct store_tries *a, int result)
 {
 	switch (result) {
 	case CS_DB_RETRY:
@@ -251,7 +251,8 @@ static int store_engine_final_result(struct store_engine *engine, const struct a
 
 /* Runs until the request is decided. Returns the result of run, a class that the caller must judge, CS_ENOSTORE or
  * CS_EUNKNOWN. */
-template <class Run> static int store_engine_settle(struct store_engine *engine, struct attempt *a, Run run)
+template <class Run>
+static int store_engine_run_until_decided(struct store_engine *engine, struct store_tries *a, Run run)
 {
 	int result;
 
@@ -297,7 +298,8 @@ static int store_engine_connect(struct store_engine *engine)
 }
 
 /* Commits if body returns 0, else rolls back. */
-template <class Body> static int store_engine_run_transaction(struct store_engine *engine, struct attempt *a, Body body)
+template <class Body>
+static int store_engine_run_transaction(struct store_engine *engine, struct store_tries *a, Body body)
 {
 	int result = store_engine_connect(engine);
 
@@ -325,7 +327,7 @@ static bool store_engine_run_is_ended_by(int result)
 
 /* A function did not end what it began, or ended what it did not begin. Undoes what can be undone alone, and logs whose
  * function it was. If it ended the transaction, nobody knows whether that was committed. */
-static int store_engine_run_unended(struct store_engine *engine, struct attempt *a, const struct store_task *task,
+static int store_engine_run_unended(struct store_engine *engine, struct store_tries *a, const struct store_task *task,
                                     unsigned depth)
 {
 	const char *name = task->self && task->self->declared ? task->self->declared->name : "";
@@ -346,7 +348,7 @@ static int store_engine_run_unended(struct store_engine *engine, struct attempt 
 
 /* Calls a function of the task's plugin. */
 template <class Call>
-static int store_engine_run_function(struct store_engine *engine, struct attempt *a, const struct store_task *task,
+static int store_engine_run_function(struct store_engine *engine, struct store_tries *a, const struct store_task *task,
                                      Call call)
 {
 	const unsigned depth = engine->db->depth;
@@ -358,20 +360,20 @@ static int store_engine_run_function(struct store_engine *engine, struct attempt
 	return store_engine_run_unended(engine, a, task, depth);
 }
 
-static int store_engine_run_work(struct store_engine *engine, struct attempt *a, const struct store_task *task)
+static int store_engine_run_work(struct store_engine *engine, struct store_tries *a, const struct store_task *task)
 {
 	return store_engine_run_function(engine, a, task, [&] { return task->fn(engine->db.get(), task->arg); });
 }
 
-static int store_engine_run_read(struct store_engine *engine, struct attempt *a, const struct store_task *task)
+static int store_engine_run_read(struct store_engine *engine, struct store_tries *a, const struct store_task *task)
 {
 	const int result = store_engine_connect(engine);
 
 	return result == CS_DB_OK ? store_engine_run_work(engine, a, task) : result;
 }
 
-static int store_engine_run_batch(struct store_engine *engine, struct attempt *a, std::span<struct store_task> tasks,
-                                  bool careful)
+static int store_engine_run_batch(struct store_engine *engine, struct store_tries *a,
+                                  std::span<struct store_task> tasks, bool careful)
 {
 	std::vector<void *> items(tasks.size());
 
@@ -433,11 +435,11 @@ int store_engine_open(struct store_engine *engine, struct cs_error *e)
 
 void store_engine_work(struct store_engine *engine, struct store_task *task)
 {
-	struct attempt a {
+	struct store_tries a {
 		.begun = task->begun, .patience = engine->shared->patience.work, .repeatable = false
 	};
 
-	task->result = store_engine_settle(engine, &a, [&](struct attempt *run) {
+	task->result = store_engine_run_until_decided(engine, &a, [&](struct store_tries *run) {
 		if (task->kind != CS_WORK_WRITE)
 			return store_engine_run_read(engine, run, task);
 		return store_engine_run_transaction(
@@ -469,11 +471,11 @@ static std::span<struct store_task> store_engine_run_step(std::span<struct store
 static void store_engine_run_batch_alone(struct store_engine *engine, std::span<struct store_task> tasks,
                                          bool perhaps_done, const struct run_end &end)
 {
-	struct attempt a {
+	struct store_tries a {
 		.begun = tasks.front().begun, .patience = engine->shared->patience.batch, .repeatable = true,
 		.alone = tasks.size() == 1, .perhaps_done = perhaps_done
 	};
-	const int result = store_engine_settle(engine, &a, [&](struct attempt *run) {
+	const int result = store_engine_run_until_decided(engine, &a, [&](struct store_tries *run) {
 		return store_engine_run_transaction(engine, run, [&](struct cs_db *) {
 			return store_engine_run_batch(engine, run, tasks, run->careful);
 		});
@@ -499,7 +501,7 @@ static void store_engine_run_work_alone(struct store_engine *engine, std::span<s
 }
 
 /* Runs one work in a shared transaction. 0: the transaction goes on, whatever the work returned. */
-static int store_engine_run_work_among(struct store_engine *engine, struct attempt *a, struct store_task *task)
+static int store_engine_run_work_among(struct store_engine *engine, struct store_tries *a, struct store_task *task)
 {
 	struct cs_db *db = engine->db.get();
 	int result = db->driver->savepoint(db);
@@ -515,7 +517,7 @@ static int store_engine_run_work_among(struct store_engine *engine, struct attem
 
 /* Undoes a batch that failed in a shared transaction, for a reason that does not end the transaction, and sets the
  * results of its items. 0: the transaction goes on. */
-static int store_engine_run_batch_undone(struct store_engine *engine, const struct attempt *a,
+static int store_engine_run_batch_undone(struct store_engine *engine, const struct store_tries *a,
                                          std::span<struct store_task> tasks, int result)
 {
 	const int told = store_engine_final_result(engine, a, result);
@@ -529,7 +531,7 @@ static int store_engine_run_batch_undone(struct store_engine *engine, const stru
 /* Runs one batch in a shared transaction. A duplicate, which comes from a client that repeats a message, does not end
  * the transaction for the others: the batch is run again carefully. If one item may be the cause of another failure,
  * each is run by itself, in their order. 0: the transaction goes on. */
-static int store_engine_run_batch_among(struct store_engine *engine, struct attempt *a,
+static int store_engine_run_batch_among(struct store_engine *engine, struct store_tries *a,
                                         std::span<struct store_task> tasks)
 {
 	struct cs_db *db = engine->db.get();
@@ -557,7 +559,8 @@ static int store_engine_run_batch_among(struct store_engine *engine, struct atte
 	return result;
 }
 
-static int store_engine_run_steps(struct store_engine *engine, struct attempt *a, std::span<struct store_task> tasks)
+static int store_engine_run_steps(struct store_engine *engine, struct store_tries *a,
+                                  std::span<struct store_task> tasks)
 {
 	int result = 0;
 
@@ -571,7 +574,7 @@ static int store_engine_run_steps(struct store_engine *engine, struct attempt *a
 }
 
 /* Whether all run together once more after a deadlock: to run apart costs a commit for each. */
-static bool store_engine_run_may_collide_again(const struct store_engine *engine, const struct attempt *a,
+static bool store_engine_run_may_collide_again(const struct store_engine *engine, const struct store_tries *a,
                                                int64_t began)
 {
 	const int64_t now = worker_monotonic_ms();
@@ -582,7 +585,8 @@ static bool store_engine_run_may_collide_again(const struct store_engine *engine
 
 /* A failure after the beginning, in a step or in the commit, may come from one step alone, so the steps then run apart.
  * A deadlock or a lost connection may have hit all steps alike, so after the first all are tried together once more. */
-static int store_engine_run_together(struct store_engine *engine, struct attempt *a, std::span<struct store_task> tasks)
+static int store_engine_run_together(struct store_engine *engine, struct store_tries *a,
+                                     std::span<struct store_task> tasks)
 {
 	const int64_t began = worker_monotonic_ms();
 	bool begun = false;
@@ -655,13 +659,13 @@ void store_engine_run(struct store_engine *engine, std::span<struct store_task> 
 	/* Items are waited for longer than works, also when they share a transaction. */
 	const auto item = std::find_if(tasks.begin(), tasks.end(), [](const auto &task) { return task.batch; });
 	const bool has_items = item != tasks.end();
-	struct attempt a {
+	struct store_tries a {
 		.begun = has_items ? item->begun : tasks.front().begun,
 		.patience = has_items ? engine->shared->patience.batch : engine->shared->patience.work,
 		.repeatable = false
 	};
-	const int result = store_engine_settle(
-		engine, &a, [&](struct attempt *run) { return store_engine_run_together(engine, run, tasks); });
+	const int result = store_engine_run_until_decided(
+		engine, &a, [&](struct store_tries *run) { return store_engine_run_together(engine, run, tasks); });
 
 	if (result == 0) {
 		store_engine_run_told(engine, tasks, end);

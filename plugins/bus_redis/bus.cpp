@@ -148,7 +148,7 @@ static void rbus_try_connect(void *arg)
 
 	b->connect_timer = nullptr;
 	b->state = RBUS_CONNECTING;
-	b->due = b->sending = b->settling = 0;
+	b->due = b->sending = b->reclaiming = 0;
 	b->waiting = 0;
 	rbus_choose_address(b);
 	b->handshake_timer = b->host->timer_add(b->core, b->conf->connect_timeout, rbus_handshake_late, b);
@@ -245,7 +245,7 @@ static void rbus_connect_drop(struct rbus *b, bool refused, const char *why)
 	if (was == RBUS_AWAY || was == RBUS_GONE)
 		return;
 	b->state = RBUS_AWAY;
-	b->unsettled.clear();
+	b->unclaimed.clear();
 	rbus_timers_stop(b);
 	rbus_link_close(&b->command);
 	rbus_link_close(&b->inbox);
@@ -340,36 +340,36 @@ static void rbus_go_up(struct rbus *b)
 	rbus_outbox_announce(b, RBUS_RESYNC);
 }
 
-static void rbus_settle(struct rbus *b)
+static void rbus_reclaim(struct rbus *b)
 {
-	while (b->state == RBUS_SETTLING && b->settling < rbus_slices_under_way && !b->unsettled.empty()) {
-		const size_t size = std::min(rbus_slice_size, b->unsettled.size());
-		std::vector<cs_account> slice(b->unsettled.end() - static_cast<ptrdiff_t>(size), b->unsettled.end());
+	while (b->state == RBUS_RECLAIMING && b->reclaiming < rbus_slices_under_way && !b->unclaimed.empty()) {
+		const size_t size = std::min(rbus_slice_size, b->unclaimed.size());
+		std::vector<cs_account> slice(b->unclaimed.end() - static_cast<ptrdiff_t>(size), b->unclaimed.end());
 
-		b->unsettled.resize(b->unsettled.size() - size);
-		b->settling++;
+		b->unclaimed.resize(b->unclaimed.size() - size);
+		b->reclaiming++;
 		if (!rbus_ask_again(b, std::move(slice)))
-			b->settling--;
+			b->reclaiming--;
 	}
-	if (b->state == RBUS_SETTLING && b->settling == 0 && b->unsettled.empty())
+	if (b->state == RBUS_RECLAIMING && b->reclaiming == 0 && b->unclaimed.empty())
 		rbus_go_up(b);
 }
 
 void rbus_epoch_again(struct rbus *b, const struct rbus_request *request, const redisReply *reply)
 {
 	for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
-		const auto place = static_cast<size_t>(reply->element[i]->integer);
+		const auto index = static_cast<size_t>(reply->element[i]->integer);
 
-		if (place < 1 || place > request->sessions.size())
+		if (index < 1 || index > request->sessions.size())
 			continue;
-		const struct cs_bus_session *lost = &request->sessions[place - 1];
+		const struct cs_bus_session *lost = &request->sessions[index - 1];
 
 		rbus_session_close(b, lost->account, lost->conn);
 	}
-	if (b->state != RBUS_SETTLING)
+	if (b->state != RBUS_RECLAIMING)
 		return;
-	b->settling--;
-	rbus_settle(b);
+	b->reclaiming--;
+	rbus_reclaim(b);
 }
 
 void rbus_epoch_registered(struct rbus *b, const redisReply *reply)
@@ -381,11 +381,11 @@ void rbus_epoch_registered(struct rbus *b, const redisReply *reply)
 		return;
 	}
 	rbus_timer_stop(b, &b->handshake_timer);
-	b->state = RBUS_SETTLING;
+	b->state = RBUS_RECLAIMING;
 	rbus_lease_start(b);
 	for (const auto &[account, held] : b->sessions)
-		b->unsettled.push_back(account);
-	rbus_settle(b);
+		b->unclaimed.push_back(account);
+	rbus_reclaim(b);
 }
 
 /* ---- the lease: renewing it, refreshing the keys of the sessions, the heartbeat */

@@ -179,7 +179,7 @@ struct rbus_held {
 enum rbus_state {
 	RBUS_AWAY, /* no connection; a timer starts the next try */
 	RBUS_CONNECTING, /* until the register script was answered */
-	RBUS_SETTLING, /* registered, but the sessions are still being claimed again */
+	RBUS_RECLAIMING, /* registered, but the sessions are still being claimed again */
 	RBUS_UP,
 	RBUS_LEAVING,
 	RBUS_GONE
@@ -201,8 +201,8 @@ struct rbus {
 	cs_bus_address address = 0, previous = 0; /* previous: the last address, which Redis may still know */
 	std::string own, head; /* the address in hex; the beginning of this node's messages */
 	unsigned due = 0; /* replies that the handshake still waits for */
-	std::vector<cs_account> unsettled;
-	unsigned settling = 0; /* script calls under way */
+	std::vector<cs_account> unclaimed;
+	unsigned reclaiming = 0; /* script calls under way */
 	int64_t lapsed = 0; /* number of other nodes whose lease lapsed lately */
 	int64_t up_since = 0, echo = 0;
 	int64_t pause = 0; /* ms before the next try to connect */

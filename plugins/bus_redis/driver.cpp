@@ -97,7 +97,7 @@ static void rbus_say_goodbye(struct rbus *b)
 static void rbus_leave(void *bus, cs_bus_done_fn *done, void *arg)
 {
 	auto *b = static_cast<struct rbus *>(bus);
-	const bool connected = b->state == RBUS_UP || b->state == RBUS_SETTLING;
+	const bool connected = b->state == RBUS_UP || b->state == RBUS_RECLAIMING;
 
 	b->left = done;
 	b->left_arg = arg;
@@ -108,7 +108,7 @@ static void rbus_leave(void *bus, cs_bus_done_fn *done, void *arg)
 		return;
 	}
 	/* The other nodes do not know yet that they missed messages of this node. */
-	const bool owes = b->state == RBUS_SETTLING || b->dropping;
+	const bool owes = b->state == RBUS_RECLAIMING || b->dropping;
 
 	b->state = RBUS_LEAVING;
 	if (owes)

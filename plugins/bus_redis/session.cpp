@@ -52,8 +52,8 @@ void rbus_claim(void *bus, const struct cs_bus_session *session, unsigned flags,
 		rbus_ask_claim(b, session, flags, done, arg);
 		return;
 	}
-	if (b->state == RBUS_SETTLING)
-		b->unsettled.push_back(session->account);
+	if (b->state == RBUS_RECLAIMING)
+		b->unclaimed.push_back(session->account);
 	done(arg, 0);
 }
 
@@ -92,7 +92,7 @@ static void rbus_tell(struct rbus *b, enum rbus_script script, cs_account accoun
 {
 	struct rbus_command command;
 
-	if (b->state != RBUS_UP && b->state != RBUS_SETTLING)
+	if (b->state != RBUS_UP && b->state != RBUS_RECLAIMING)
 		return;
 	command = rbus_call(b, script, 1);
 	rbus_command_add(&command, rbus_session_key(b, account));

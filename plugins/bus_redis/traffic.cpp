@@ -401,7 +401,7 @@ static int rbus_from_other(struct rbus *b, cs_bus_address sender, const rbus_pie
 
 static bool rbus_is_listening(const struct rbus *b)
 {
-	return b->state == RBUS_SETTLING || b->state == RBUS_UP || b->state == RBUS_LEAVING;
+	return b->state == RBUS_RECLAIMING || b->state == RBUS_UP || b->state == RBUS_LEAVING;
 }
 
 /* The message is this node's own: the heartbeat, or a message to all. */

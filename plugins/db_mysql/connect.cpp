@@ -25,9 +25,9 @@ static unsigned db_mysql_seconds(int64_t ms)
 /* The database and its address, for messages. */
 static std::string db_mysql_name_of(const mydb_conf *conf)
 {
-	const std::string place = *conf->socket ? conf->socket : conf->host + (":" + std::to_string(conf->port));
+	const std::string address = *conf->socket ? conf->socket : conf->host + (":" + std::to_string(conf->port));
 
-	return conf->database + (" at " + place);
+	return conf->database + (" at " + address);
 }
 
 static int db_mysql_connect_fail(const mydb_conf *conf, MYSQL *handle, const char *what, cs_error *e)

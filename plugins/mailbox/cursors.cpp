@@ -57,13 +57,13 @@ static void mailbox_cursor_note_flushed(mailbox *m, const mailbox_flush &flush, 
 {
 	for (size_t i = 0; i < flush.cursors.size(); i++) {
 		mailbox_session *s = mailbox_session_find(&m->sessions, flush.owners[i].first);
-		mailbox_line *line = s ? mailbox_line_find(s, flush.owners[i].second) : nullptr;
+		mailbox_view *view = s ? mailbox_view_find(s, flush.owners[i].second) : nullptr;
 
-		if (!line)
+		if (!view)
 			continue;
 		if (stored)
-			line->cursor.flushed = std::max(line->cursor.flushed, flush.cursors[i].delivered_seq);
-		if (line->cursor.delivered > line->cursor.flushed)
+			view->cursor.flushed = std::max(view->cursor.flushed, flush.cursors[i].delivered_seq);
+		if (view->cursor.delivered > view->cursor.flushed)
 			mailbox_cursor_dirty(m, s);
 	}
 }
@@ -84,11 +84,11 @@ static void mailbox_cursor_done(void *state, int result, void *item)
 
 static void mailbox_cursor_collect(mailbox_flush *flush, const mailbox_session *s)
 {
-	if (!s->lines)
+	if (!s->views)
 		return;
-	for (const auto &[key, line] : s->lines->by_key)
-		if (line.cursor.delivered > line.cursor.flushed) {
-			flush->cursors.push_back({s->account, line.incoming.conversation, line.cursor.delivered});
+	for (const auto &[key, view] : s->views->by_key)
+		if (view.cursor.delivered > view.cursor.flushed) {
+			flush->cursors.push_back({s->account, view.incoming.conversation, view.cursor.delivered});
 			flush->owners.emplace_back(s->id, key);
 		}
 }
@@ -162,37 +162,37 @@ static void mailbox_cursor_arm(mailbox *m)
 
 /* ---- what counts as received */
 
-void mailbox_cursor_learn(mailbox_line *line, uint64_t delivered_seq)
+void mailbox_cursor_learn(mailbox_view *view, uint64_t delivered_seq)
 {
-	line->cursor.delivered = line->cursor.flushed = delivered_seq;
+	view->cursor.delivered = view->cursor.flushed = delivered_seq;
 }
 
 /* true: the cursor must be flushed. */
-static bool mailbox_cursor_catch_sent(mailbox_line *line)
+static bool mailbox_cursor_catch_sent(mailbox_view *view)
 {
-	if (line->incoming.known && !line->cursor.in_flight)
-		line->cursor.delivered = std::max(line->cursor.delivered, line->incoming.sent);
-	return line->cursor.delivered > line->cursor.flushed;
+	if (view->incoming.known && !view->cursor.in_flight)
+		view->cursor.delivered = std::max(view->cursor.delivered, view->incoming.sent);
+	return view->cursor.delivered > view->cursor.flushed;
 }
 
-void mailbox_cursor_settle(mailbox *m, mailbox_session *s, mailbox_line *line)
+void mailbox_cursor_settle(mailbox *m, mailbox_session *s, mailbox_view *view)
 {
-	if (mailbox_cursor_catch_sent(line))
+	if (mailbox_cursor_catch_sent(view))
 		mailbox_cursor_dirty(m, s);
 }
 
-void mailbox_cursor_note_queued(mailbox_session *s, mailbox_key key, mailbox_line *line, uint64_t seq,
+void mailbox_cursor_note_queued(mailbox_session *s, mailbox_key key, mailbox_view *view, uint64_t seq,
                                 uint64_t position)
 {
 	s->cursor.flights.push_back({position, key, seq});
-	line->cursor.in_flight++;
+	view->cursor.in_flight++;
 }
 
-static bool mailbox_cursor_land(mailbox_line *line, uint64_t seq)
+static bool mailbox_cursor_land(mailbox_view *view, uint64_t seq)
 {
-	line->cursor.in_flight--;
-	line->cursor.delivered = std::max(line->cursor.delivered, seq);
-	return mailbox_cursor_catch_sent(line);
+	view->cursor.in_flight--;
+	view->cursor.delivered = std::max(view->cursor.delivered, seq);
+	return mailbox_cursor_catch_sent(view);
 }
 
 /* true: cursors must be flushed. */
@@ -206,7 +206,7 @@ static bool mailbox_cursor_land_until(mailbox_session *s, uint64_t position)
 	                              [=](const mailbox_flight &f) { return f.position > position; });
 
 	for (auto f = s->cursor.flights.begin(); f != end; ++f)
-		dirty |= mailbox_cursor_land(&s->lines->by_key[f->key], f->seq);
+		dirty |= mailbox_cursor_land(&s->views->by_key[f->key], f->seq);
 	s->cursor.flights.erase(s->cursor.flights.begin(), end);
 	if (s->cursor.flights.empty())
 		s->cursor.flights.shrink_to_fit();
@@ -225,16 +225,16 @@ void mailbox_cursor_written(mailbox *m, mailbox_session *s, uint64_t position)
 		mailbox_cursor_dirty(m, s);
 }
 
-void mailbox_cursor_confirm(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_line *line, uint64_t seq)
+void mailbox_cursor_confirm(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_view *view, uint64_t seq)
 {
 	std::erase_if(s->cursor.flights, [=](const mailbox_flight &f) {
 		const bool confirmed = f.key == key && f.seq <= seq;
 
-		line->cursor.in_flight -= confirmed;
+		view->cursor.in_flight -= confirmed;
 		return confirmed;
 	});
-	line->cursor.delivered = std::max(line->cursor.delivered, seq);
-	mailbox_cursor_settle(m, s, line);
+	view->cursor.delivered = std::max(view->cursor.delivered, seq);
+	mailbox_cursor_settle(m, s, view);
 }
 
 size_t mailbox_cursor_window(const mailbox_session *s)

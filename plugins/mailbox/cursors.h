@@ -7,17 +7,17 @@
 #include "session.h"
 
 /* Sets the cursor that the store has. */
-void mailbox_cursor_learn(mailbox_line *line, uint64_t delivered_seq);
+void mailbox_cursor_learn(mailbox_view *view, uint64_t delivered_seq);
 /* A frame was queued. It ends at position of the output, or at mailbox_unplaced until mailbox_cursor_place. */
-void mailbox_cursor_note_queued(mailbox_session *s, mailbox_key key, mailbox_line *line, uint64_t seq,
+void mailbox_cursor_note_queued(mailbox_session *s, mailbox_key key, mailbox_view *view, uint64_t seq,
                                 uint64_t position);
 void mailbox_cursor_place(mailbox_session *s, uint64_t position);
 /* The kernel took the output up to position: frames before it count as received, unless the client confirms. */
 void mailbox_cursor_written(mailbox *m, mailbox_session *s, uint64_t position);
 /* The client received everything of the conversation up to seq. */
-void mailbox_cursor_confirm(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_line *line, uint64_t seq);
+void mailbox_cursor_confirm(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_view *view, uint64_t seq);
 /* If no frame is on its way, everything that was sent counts as received. */
-void mailbox_cursor_settle(mailbox *m, mailbox_session *s, mailbox_line *line);
+void mailbox_cursor_settle(mailbox *m, mailbox_session *s, mailbox_view *view);
 /* How many more frames may be sent before the client must confirm some. Frames that a running pull can bring are
  * subtracted. */
 size_t mailbox_cursor_window(const mailbox_session *s);

@@ -10,52 +10,52 @@ constexpr size_t mailbox_little_unsent = 16 * 1024; /* bytes; a client with less
 
 static void mailbox_incoming_want(mailbox *m, mailbox_session *s);
 
-/* ---- lines */
+/* ---- views */
 
-/* Sets what the store knows about the conversation. Only for a line that is not known yet. */
-static void mailbox_incoming_learn(mailbox_line *line, uint64_t conversation, uint64_t delivered_seq)
+/* Sets what the store knows about the conversation. Only for a view that is not known yet. */
+static void mailbox_incoming_learn(mailbox_view *view, uint64_t conversation, uint64_t delivered_seq)
 {
-	line->incoming.known = true;
-	line->incoming.conversation = conversation;
-	line->incoming.sent = delivered_seq;
-	mailbox_cursor_learn(line, delivered_seq);
+	view->incoming.known = true;
+	view->incoming.conversation = conversation;
+	view->incoming.sent = delivered_seq;
+	mailbox_cursor_learn(view, delivered_seq);
 }
 
-/* Puts the line into mailbox_session_incoming.behind, if it is behind. */
-static void mailbox_incoming_list(mailbox_session *s, mailbox_key key, mailbox_line *line)
+/* Puts the view into mailbox_session_incoming.behind, if it is behind. */
+static void mailbox_incoming_list(mailbox_session *s, mailbox_key key, mailbox_view *view)
 {
-	if (line->incoming.listed || line->incoming.pulling || !mailbox_line_is_behind(line))
+	if (view->incoming.listed || view->incoming.pulling || !mailbox_view_is_behind(view))
 		return;
-	line->incoming.listed = true;
+	view->incoming.listed = true;
 	s->incoming.behind.push_back(key);
 }
 
-static void mailbox_incoming_learn_news(mailbox_line *line, const message_news &news)
+static void mailbox_incoming_learn_news(mailbox_view *view, const message_news &news)
 {
-	if (!line->incoming.known)
-		mailbox_incoming_learn(line, news.conversation, news.delivered_seq);
-	line->incoming.heard = std::max(line->incoming.heard, news.last_seq);
+	if (!view->incoming.known)
+		mailbox_incoming_learn(view, news.conversation, news.delivered_seq);
+	view->incoming.heard = std::max(view->incoming.heard, news.last_seq);
 }
 
 void mailbox_incoming_heard(mailbox *m, mailbox_session *s, mailbox_key key, uint64_t seq)
 {
-	mailbox_line *line = mailbox_line_get(s, key);
+	mailbox_view *view = mailbox_view_get(s, key);
 
-	line->incoming.heard = std::max(line->incoming.heard, seq);
-	mailbox_incoming_list(s, key, line);
+	view->incoming.heard = std::max(view->incoming.heard, seq);
+	mailbox_incoming_list(s, key, view);
 	mailbox_incoming_want(m, s);
 }
 
 /* Reads the conversation once, because nobody knows what its last seq is. */
-static void mailbox_incoming_check(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_line *line)
+static void mailbox_incoming_check(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_view *view)
 {
-	line->incoming.check = true;
-	mailbox_incoming_list(s, key, line);
+	view->incoming.check = true;
+	mailbox_incoming_list(s, key, view);
 	mailbox_incoming_want(m, s);
 }
 
 /* Queues one frame for the client. false: the connection is gone. */
-static bool mailbox_incoming_send(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_line *line, uint64_t seq,
+static bool mailbox_incoming_send(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_view *view, uint64_t seq,
                                   std::string_view frame, const char *tail)
 {
 	uint64_t position = 0;
@@ -68,8 +68,8 @@ static bool mailbox_incoming_send(mailbox *m, mailbox_session *s, mailbox_key ke
 	if (result == CS_EAGAIN)
 		s->incoming.paused = true;
 	s->incoming.queued = position;
-	line->incoming.sent = seq;
-	mailbox_cursor_note_queued(s, key, line, seq, position);
+	view->incoming.sent = seq;
+	mailbox_cursor_note_queued(s, key, view, seq, position);
 	return true;
 }
 
@@ -160,47 +160,47 @@ static bool mailbox_incoming_stash_put(mailbox *m, mailbox_session *s, mailbox_k
 /* ---- hints */
 
 /* The message is the next one, and it can be sent now. */
-static bool mailbox_incoming_is_next(const mailbox_session *s, const mailbox_line *line, uint64_t seq)
+static bool mailbox_incoming_is_next(const mailbox_session *s, const mailbox_view *view, uint64_t seq)
 {
-	return s->catch_up.phase == MAILBOX_LIVE && !s->incoming.gone && line->incoming.known &&
-	       !line->incoming.pulling && !mailbox_line_is_behind(line) && seq == line->incoming.sent + 1;
+	return s->catch_up.phase == MAILBOX_LIVE && !s->incoming.gone && view->incoming.known &&
+	       !view->incoming.pulling && !mailbox_view_is_behind(view) && seq == view->incoming.sent + 1;
 }
 
 /* The hint came before the hints of earlier messages, which are still on their way. */
-static bool mailbox_incoming_came_early(const mailbox_session *s, const mailbox_line *line, uint64_t seq)
+static bool mailbox_incoming_came_early(const mailbox_session *s, const mailbox_view *view, uint64_t seq)
 {
-	return seq > line->incoming.sent + 1 && mailbox_incoming_is_next(s, line, line->incoming.sent + 1);
+	return seq > view->incoming.sent + 1 && mailbox_incoming_is_next(s, view, view->incoming.sent + 1);
 }
 
 /* The message is the account's own: count it as sent, but do not send it. */
-static void mailbox_incoming_pass_over(mailbox *m, mailbox_session *s, mailbox_line *line, uint64_t seq)
+static void mailbox_incoming_pass_over(mailbox *m, mailbox_session *s, mailbox_view *view, uint64_t seq)
 {
-	line->incoming.sent = seq;
-	mailbox_cursor_settle(m, s, line);
+	view->incoming.sent = seq;
+	mailbox_cursor_settle(m, s, view);
 }
 
 /* Delivers the message if it is the next one. false: it must be read from the store. */
-static bool mailbox_incoming_take_next(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_line *line,
+static bool mailbox_incoming_take_next(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_view *view,
                                        uint64_t seq, bool own, int64_t created, std::string_view body)
 {
-	if (!mailbox_incoming_is_next(s, line, seq) || (!own && (s->incoming.paused || !mailbox_cursor_window(s))))
+	if (!mailbox_incoming_is_next(s, view, seq) || (!own && (s->incoming.paused || !mailbox_cursor_window(s))))
 		return false;
 	if (own)
-		mailbox_incoming_pass_over(m, s, line, seq);
+		mailbox_incoming_pass_over(m, s, view, seq);
 	else
-		(void)mailbox_incoming_send(m, s, key, line, seq, body, mailbox_page_tail(seq, created).c_str());
+		(void)mailbox_incoming_send(m, s, key, view, seq, body, mailbox_page_tail(seq, created).c_str());
 	return true;
 }
 
 /* Delivers the stashed hints that follow the message that was just delivered. */
-static void mailbox_incoming_take_stashed(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_line *line)
+static void mailbox_incoming_take_stashed(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_view *view)
 {
 	mailbox_stashed next;
 
-	while (mailbox_incoming_stash_take(m, s, key, line->incoming.sent + 1, &next)) {
-		const uint64_t seq = line->incoming.sent + 1;
+	while (mailbox_incoming_stash_take(m, s, key, view->incoming.sent + 1, &next)) {
+		const uint64_t seq = view->incoming.sent + 1;
 
-		if (!mailbox_incoming_take_next(m, s, key, line, seq, next.own, next.created, next.body)) {
+		if (!mailbox_incoming_take_next(m, s, key, view, seq, next.own, next.created, next.body)) {
 			mailbox_incoming_heard(m, s, key, seq);
 			return;
 		}
@@ -210,11 +210,11 @@ static void mailbox_incoming_take_stashed(mailbox *m, mailbox_session *s, mailbo
 static void mailbox_incoming_take_stored(mailbox *m, mailbox_session *s, mailbox_key key, const mailbox_hint &hint,
                                          bool own, std::string_view body)
 {
-	mailbox_line *line = mailbox_line_get(s, key);
+	mailbox_view *view = mailbox_view_get(s, key);
 
-	if (mailbox_incoming_take_next(m, s, key, line, hint.seq, own, hint.created, body))
-		mailbox_incoming_take_stashed(m, s, key, line);
-	else if (!mailbox_incoming_came_early(s, line, hint.seq) ||
+	if (mailbox_incoming_take_next(m, s, key, view, hint.seq, own, hint.created, body))
+		mailbox_incoming_take_stashed(m, s, key, view);
+	else if (!mailbox_incoming_came_early(s, view, hint.seq) ||
 	         !mailbox_incoming_stash_put(m, s, key, hint.seq, own, hint.created, own ? std::string_view() : body))
 		mailbox_incoming_heard(m, s, key, hint.seq);
 }
@@ -223,12 +223,12 @@ static void mailbox_incoming_take_stored(mailbox *m, mailbox_session *s, mailbox
  * conversation of (kind, of), the sender used a cid twice in two conversations: ignore the hint. */
 static void mailbox_incoming_take_news(mailbox *m, mailbox_session *s, mailbox_key key, const mailbox_hint &hint)
 {
-	mailbox_line *line = mailbox_line_get(s, key);
+	mailbox_view *view = mailbox_view_get(s, key);
 
-	if (line->incoming.known && line->incoming.conversation == hint.conversation) {
+	if (view->incoming.known && view->incoming.conversation == hint.conversation) {
 		mailbox_incoming_heard(m, s, key, hint.seq);
-	} else if (!line->incoming.known) {
-		mailbox_incoming_check(m, s, key, line);
+	} else if (!view->incoming.known) {
+		mailbox_incoming_check(m, s, key, view);
 	}
 }
 
@@ -267,49 +267,49 @@ struct mailbox_pull {
 
 /* The conversation does not exist, or the account is not a member. Forget it, but not if a hint came during the
  * read. */
-static void mailbox_incoming_forget(mailbox *m, mailbox_session *s, const mailbox_source &source, mailbox_line *line)
+static void mailbox_incoming_forget(mailbox *m, mailbox_session *s, const mailbox_source &source, mailbox_view *view)
 {
-	if (line->incoming.check || line->incoming.heard != source.heard)
+	if (view->incoming.check || view->incoming.heard != source.heard)
 		return;
 	if (mailbox_key_kind(source.key) == CS_CONVERSATION_GROUP)
 		mailbox_session_leave(&m->sessions, s, mailbox_key_other(source.key));
-	line->incoming.heard = 0;
+	view->incoming.heard = 0;
 }
 
 /* The conversation was read up to source.after, and those messages are queued. */
 static void mailbox_incoming_close(mailbox *m, mailbox_session *s, const mailbox_source &source)
 {
-	mailbox_line *line = mailbox_line_find(s, source.key);
+	mailbox_view *view = mailbox_view_find(s, source.key);
 
-	if (!line)
+	if (!view)
 		return;
-	line->incoming.pulling = false;
+	view->incoming.pulling = false;
 	if (source.outcome) {
-		mailbox_incoming_forget(m, s, source, line);
-		mailbox_incoming_list(s, source.key, line);
+		mailbox_incoming_forget(m, s, source, view);
+		mailbox_incoming_list(s, source.key, view);
 		return;
 	}
-	if (!line->incoming.known)
-		mailbox_incoming_learn(line, source.conversation, source.delivered);
-	line->incoming.heard = std::max(line->incoming.heard, source.last);
-	line->incoming.sent = std::max(line->incoming.sent, source.after);
+	if (!view->incoming.known)
+		mailbox_incoming_learn(view, source.conversation, source.delivered);
+	view->incoming.heard = std::max(view->incoming.heard, source.last);
+	view->incoming.sent = std::max(view->incoming.sent, source.after);
 	/* A hint named a seq that does not exist: do not read again and again. */
-	if (source.ended && line->incoming.heard == source.heard)
-		line->incoming.heard = line->incoming.sent;
+	if (source.ended && view->incoming.heard == source.heard)
+		view->incoming.heard = view->incoming.sent;
 	/* The page was full: read on, because nobody knows how much follows. */
 	if (source.check && !source.ended)
-		line->incoming.check = true;
-	mailbox_cursor_settle(m, s, line);
-	mailbox_incoming_list(s, source.key, line);
+		view->incoming.check = true;
+	mailbox_cursor_settle(m, s, view);
+	mailbox_incoming_list(s, source.key, view);
 }
 
 static void mailbox_incoming_learn_sources(mailbox_session *s, const mailbox_page &page)
 {
 	for (const mailbox_source &source : page.sources) {
-		mailbox_line *line = mailbox_line_find(s, source.key);
+		mailbox_view *view = mailbox_view_find(s, source.key);
 
-		if (line && !line->incoming.known && !source.outcome)
-			mailbox_incoming_learn(line, source.conversation, source.delivered);
+		if (view && !view->incoming.known && !source.outcome)
+			mailbox_incoming_learn(view, source.conversation, source.delivered);
 	}
 }
 
@@ -317,11 +317,11 @@ static void mailbox_incoming_learn_sources(mailbox_session *s, const mailbox_pag
 static bool mailbox_incoming_send_page(mailbox *m, mailbox_session *s, const mailbox_page &page)
 {
 	for (const mailbox_page_message &message : page.messages) {
-		mailbox_line *line = mailbox_line_find(s, message.key);
+		mailbox_view *view = mailbox_view_find(s, message.key);
 
 		/* DELIVERED may have confirmed it during the read. */
-		if (line && message.seq > line->incoming.sent &&
-		    !mailbox_incoming_send(m, s, message.key, line, message.seq, message.frame, nullptr))
+		if (view && message.seq > view->incoming.sent &&
+		    !mailbox_incoming_send(m, s, message.key, view, message.seq, message.frame, nullptr))
 			return false;
 	}
 	return true;
@@ -347,12 +347,12 @@ static void mailbox_incoming_pull_later(mailbox *m, int64_t ms);
 static void mailbox_incoming_put_back(mailbox *m, mailbox_session *s, const mailbox_page &page)
 {
 	for (const mailbox_source &source : page.sources) {
-		mailbox_line *line = mailbox_line_find(s, source.key);
+		mailbox_view *view = mailbox_view_find(s, source.key);
 
-		if (line) {
-			line->incoming.pulling = false;
-			line->incoming.check |= source.check;
-			mailbox_incoming_list(s, source.key, line);
+		if (view) {
+			view->incoming.pulling = false;
+			view->incoming.check |= source.check;
+			mailbox_incoming_list(s, source.key, view);
 		}
 	}
 	if (!s->incoming.waiting)
@@ -389,23 +389,23 @@ static void mailbox_incoming_take_sources(mailbox_session *s, mailbox_page *page
 
 	while (taken < s->incoming.behind.size() && page->sources.size() < mailbox_page_sources) {
 		const mailbox_key key = s->incoming.behind[taken++];
-		mailbox_line *line = mailbox_line_find(s, key);
+		mailbox_view *view = mailbox_view_find(s, key);
 
-		if (!line)
+		if (!view)
 			continue;
-		line->incoming.listed = false;
-		if (!mailbox_line_is_behind(line))
+		view->incoming.listed = false;
+		if (!mailbox_view_is_behind(view))
 			continue;
-		line->incoming.pulling = true;
+		view->incoming.pulling = true;
 		mailbox_source source;
 		source.key = key;
-		source.known = line->incoming.known;
-		source.conversation = line->incoming.conversation;
-		source.from = line->incoming.sent;
-		source.heard = line->incoming.heard;
-		source.check = line->incoming.check;
+		source.known = view->incoming.known;
+		source.conversation = view->incoming.conversation;
+		source.from = view->incoming.sent;
+		source.heard = view->incoming.heard;
+		source.check = view->incoming.check;
 		/* If it is set again during the read, the conversation is read once more. */
-		line->incoming.check = false;
+		view->incoming.check = false;
 		page->sources.push_back(std::move(source));
 	}
 	s->incoming.behind.erase(s->incoming.behind.begin(),
@@ -491,23 +491,23 @@ static void mailbox_incoming_want(mailbox *m, mailbox_session *s)
 
 /* ---- the life of a session */
 
-/* Hints that came during the read made lines that are not known yet. They hold the seq that was heard. */
+/* Hints that came during the read made views that are not known yet. They hold the seq that was heard. */
 void mailbox_incoming_first_page(mailbox *m, mailbox_session *s, const mailbox_page &page,
                                  std::span<const message_news> news)
 {
 	for (const message_news &of : news)
-		mailbox_incoming_learn_news(mailbox_line_get(s, mailbox_page_key_of(of)), of);
+		mailbox_incoming_learn_news(mailbox_view_get(s, mailbox_page_key_of(of)), of);
 	for (const mailbox_page_message &message : page.messages) {
-		mailbox_line *line = mailbox_line_get(s, message.key);
+		mailbox_view *view = mailbox_view_get(s, message.key);
 
-		line->incoming.sent = message.seq;
-		mailbox_cursor_note_queued(s, message.key, line, message.seq, mailbox_unplaced);
+		view->incoming.sent = message.seq;
+		mailbox_cursor_note_queued(s, message.key, view, message.seq, mailbox_unplaced);
 	}
 	for (const mailbox_source &source : page.sources)
 		mailbox_incoming_close(m, s, source);
-	if (s->lines)
-		for (auto &[key, line] : s->lines->by_key)
-			mailbox_incoming_list(s, key, &line);
+	if (s->views)
+		for (auto &[key, view] : s->views->by_key)
+			mailbox_incoming_list(s, key, &view);
 }
 
 void mailbox_incoming_begin(mailbox *m, mailbox_session *s, uint64_t position)
@@ -539,16 +539,16 @@ void mailbox_incoming_joined(void *context, cs_conn conn, uint64_t group, uint64
 	const mailbox_key key = mailbox_key_of(CS_CONVERSATION_GROUP, group);
 	mailbox *m = static_cast<mailbox *>(context);
 	mailbox_session *s = mailbox_session_of(&m->sessions, conn);
-	mailbox_line *line;
+	mailbox_view *view;
 
 	if (!s)
 		return;
 	/* Messages that were committed after the join and before now were hinted to nobody: read the store once. */
 	mailbox_session_join(&m->sessions, s, group);
-	line = mailbox_line_get(s, key);
-	if (!line->incoming.known)
-		mailbox_incoming_learn(line, group, joined_seq);
-	mailbox_incoming_check(m, s, key, line);
+	view = mailbox_view_get(s, key);
+	if (!view->incoming.known)
+		mailbox_incoming_learn(view, group, joined_seq);
+	mailbox_incoming_check(m, s, key, view);
 }
 
 /* ---- DELIVERED */
@@ -562,9 +562,9 @@ struct mailbox_confirmation {
 	message_news news;
 };
 
-static void mailbox_incoming_confirm(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_line *line, uint64_t seq)
+static void mailbox_incoming_confirm(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_view *view, uint64_t seq)
 {
-	mailbox_cursor_confirm(m, s, key, line, seq);
+	mailbox_cursor_confirm(m, s, key, view, seq);
 	mailbox_incoming_want(m, s);
 }
 
@@ -582,15 +582,15 @@ static int mailbox_incoming_look_up(cs_db *db, void *arg)
 static void mailbox_incoming_skip_to(mailbox *m, const mailbox_confirmation &c)
 {
 	mailbox_session *s = mailbox_session_find(&m->sessions, c.session);
-	mailbox_line *line;
+	mailbox_view *view;
 
 	if (!s)
 		return;
-	line = mailbox_line_get(s, c.key);
-	mailbox_incoming_learn_news(line, c.news);
-	line->incoming.sent = std::max(line->incoming.sent, c.seq);
-	mailbox_incoming_list(s, c.key, line);
-	mailbox_incoming_confirm(m, s, c.key, line, c.seq);
+	view = mailbox_view_get(s, c.key);
+	mailbox_incoming_learn_news(view, c.news);
+	view->incoming.sent = std::max(view->incoming.sent, c.seq);
+	mailbox_incoming_list(s, c.key, view);
+	mailbox_incoming_confirm(m, s, c.key, view, c.seq);
 }
 
 static void mailbox_incoming_refuse(mailbox *m, cs_conn conn, int result, const mailbox_confirmation &c)
@@ -627,11 +627,11 @@ int mailbox_incoming_delivered(void *context, const cs_frame *frame, cs_conversa
 	mailbox *m = static_cast<mailbox *>(context);
 	mailbox_session *s = mailbox_session_of(&m->sessions, frame->conn);
 	const mailbox_key key = mailbox_key_of(kind, of);
-	mailbox_line *line = s ? mailbox_line_find(s, key) : nullptr;
+	mailbox_view *view = s ? mailbox_view_find(s, key) : nullptr;
 	int result;
 
-	if (line && line->incoming.known && seq <= line->incoming.sent) {
-		mailbox_incoming_confirm(m, s, key, line, seq);
+	if (view && view->incoming.known && seq <= view->incoming.sent) {
+		mailbox_incoming_confirm(m, s, key, view, seq);
 		m->host->answer(m->self, frame->conn, &frame->request, "");
 		return CS_DONE;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Finds sessions and their lines, and keeps the places of those that have ended. */
+ * Finds sessions and their views, and keeps the places of those that have ended. */
 #include "session.h"
 
 #include <algorithm>
@@ -106,58 +106,58 @@ void mailbox_session_has_sent(mailbox *m, uint64_t session)
 
 /* ---- conversations of a session */
 
-mailbox_line *mailbox_line_find(mailbox_session *s, mailbox_key key)
+mailbox_view *mailbox_view_find(mailbox_session *s, mailbox_key key)
 {
-	if (!s->lines)
+	if (!s->views)
 		return nullptr;
-	const auto at = s->lines->by_key.find(key);
+	const auto at = s->views->by_key.find(key);
 
-	if (at == s->lines->by_key.end())
+	if (at == s->views->by_key.end())
 		return nullptr;
-	at->second.used = ++s->lines->clock;
+	at->second.used = ++s->views->clock;
 	return &at->second;
 }
 
-static bool mailbox_line_is_clean(const mailbox_line &line)
+static bool mailbox_view_is_clean(const mailbox_view &view)
 {
-	return !line.incoming.pulling && !line.incoming.listed && !line.cursor.in_flight &&
-	       line.cursor.delivered == line.cursor.flushed && !mailbox_line_is_behind(&line);
+	return !view.incoming.pulling && !view.incoming.listed && !view.cursor.in_flight &&
+	       view.cursor.delivered == view.cursor.flushed && !mailbox_view_is_behind(&view);
 }
 
-/* Drops lines that were not used for long. A dropped line costs one read of its cursor when it is needed again. This
- * runs only after the number of lines has doubled, so its cost per line stays constant. */
-static void mailbox_line_tidy(mailbox_lines *lines)
+/* Drops views that were not used for long. A dropped view costs one read of its cursor when it is needed again. This
+ * runs only after the number of views has doubled, so its cost per view stays constant. */
+static void mailbox_view_tidy(mailbox_views *views)
 {
 	std::vector<std::pair<uint64_t, mailbox_key>> clean;
 
-	for (const auto &[key, line] : lines->by_key)
-		if (mailbox_line_is_clean(line))
-			clean.emplace_back(line.used, key);
+	for (const auto &[key, view] : views->by_key)
+		if (mailbox_view_is_clean(view))
+			clean.emplace_back(view.used, key);
 	std::sort(clean.begin(), clean.end());
 	for (const auto &[used, key] : clean) {
-		if (lines->by_key.size() <= mailbox_lines_kept / 2)
+		if (views->by_key.size() <= mailbox_views_kept / 2)
 			break;
-		lines->by_key.erase(key);
+		views->by_key.erase(key);
 	}
-	lines->tidy_at = std::max(mailbox_lines_kept, lines->by_key.size() * 2);
+	views->tidy_at = std::max(mailbox_views_kept, views->by_key.size() * 2);
 }
 
-mailbox_line *mailbox_line_get(mailbox_session *s, mailbox_key key)
+mailbox_view *mailbox_view_get(mailbox_session *s, mailbox_key key)
 {
-	mailbox_line *line = mailbox_line_find(s, key);
+	mailbox_view *view = mailbox_view_find(s, key);
 
-	if (line)
-		return line;
-	if (!s->lines)
-		s->lines = std::make_unique<mailbox_lines>();
-	if (s->lines->by_key.size() >= s->lines->tidy_at)
-		mailbox_line_tidy(s->lines.get());
-	line = &s->lines->by_key[key];
-	line->used = ++s->lines->clock;
-	return line;
+	if (view)
+		return view;
+	if (!s->views)
+		s->views = std::make_unique<mailbox_views>();
+	if (s->views->by_key.size() >= s->views->tidy_at)
+		mailbox_view_tidy(s->views.get());
+	view = &s->views->by_key[key];
+	view->used = ++s->views->clock;
+	return view;
 }
 
-bool mailbox_line_is_behind(const mailbox_line *line)
+bool mailbox_view_is_behind(const mailbox_view *view)
 {
-	return line->incoming.check || line->incoming.heard > (line->incoming.known ? line->incoming.sent : 0);
+	return view->incoming.check || view->incoming.heard > (view->incoming.known ? view->incoming.sent : 0);
 }

@@ -43,9 +43,9 @@ constexpr uint64_t mailbox_key_other(mailbox_key key)
 	return key >> 1;
 }
 
-/* ---- a line: one conversation of one session */
+/* ---- a view: one conversation of one session */
 
-struct mailbox_line_incoming {
+struct mailbox_view_incoming {
 	bool known = false; /* conversation, sent and the cursor are set */
 	bool pulling = false; /* a read of it is under way: send no hint of it meanwhile */
 	bool check = false; /* read the store, even if heard is not above sent */
@@ -55,25 +55,25 @@ struct mailbox_line_incoming {
 	uint64_t sent = 0; /* everything up to this seq was queued, or is the account's own */
 };
 
-struct mailbox_line_cursor {
+struct mailbox_view_cursor {
 	uint32_t in_flight = 0; /* its entries in mailbox_session_cursor.flights */
 	uint64_t delivered = 0; /* everything up to this seq counts as received */
 	uint64_t flushed = 0; /* the cursor that the store has */
 };
 
-struct mailbox_line {
-	mailbox_line_incoming incoming;
-	mailbox_line_cursor cursor;
-	uint64_t used = 0; /* mailbox_lines.clock at the last use */
+struct mailbox_view {
+	mailbox_view_incoming incoming;
+	mailbox_view_cursor cursor;
+	uint64_t used = 0; /* mailbox_views.clock at the last use */
 };
 
-constexpr size_t mailbox_lines_kept = 64;
+constexpr size_t mailbox_views_kept = 64;
 
-/* The lines of one session. */
-struct mailbox_lines {
-	std::unordered_map<mailbox_key, mailbox_line> by_key;
-	uint64_t clock = 0; /* goes up with each use of a line */
-	size_t tidy_at = mailbox_lines_kept; /* with so many lines, those not used for long are dropped */
+/* The views of one session. */
+struct mailbox_views {
+	std::unordered_map<mailbox_key, mailbox_view> by_key;
+	uint64_t clock = 0; /* goes up with each use of a view */
+	size_t tidy_at = mailbox_views_kept; /* with so many views, those not used for long are dropped */
 };
 
 /* ---- a session */
@@ -137,7 +137,7 @@ struct mailbox_session {
 	uint64_t id = 0; /* never used twice; conn is, if the client logs out and in again */
 	cs_conn conn = 0;
 	cs_account account = 0;
-	std::unique_ptr<mailbox_lines> lines; /* NULL: none was made yet */
+	std::unique_ptr<mailbox_views> views; /* NULL: none was made yet */
 	std::vector<uint64_t> groups;
 	mailbox_session_incoming incoming;
 	mailbox_session_cursor cursor;
@@ -265,11 +265,11 @@ void mailbox_session_was_flushed(mailbox *m, uint64_t session);
 /* A send of an ended session is done. */
 void mailbox_session_has_sent(mailbox *m, uint64_t session);
 
-/* NULL: the session has no line for it. */
-mailbox_line *mailbox_line_find(mailbox_session *s, mailbox_key key);
-/* Makes the line if it is missing. It may drop other lines that were not used for long and have nothing to write. After
- * it, pointers to other lines are invalid. */
-mailbox_line *mailbox_line_get(mailbox_session *s, mailbox_key key);
-bool mailbox_line_is_behind(const mailbox_line *line);
+/* NULL: the session has no view for it. */
+mailbox_view *mailbox_view_find(mailbox_session *s, mailbox_key key);
+/* Makes the view if it is missing. It may drop other views that were not used for long and have nothing to write. After
+ * it, pointers to other views are invalid. */
+mailbox_view *mailbox_view_get(mailbox_session *s, mailbox_key key);
+bool mailbox_view_is_behind(const mailbox_view *view);
 
 #endif

@@ -159,7 +159,8 @@ int main(int argc, char **argv)
 	else
 		connections.push_back(open_sqlite(&store));
 	make_users(connections[0], l.users);
-	for (const size_t batch : {size_t(1), size_t(16), size_t(64), size_t(256)}) {
+	for (const size_t batch :
+	     {static_cast<size_t>(1), static_cast<size_t>(16), static_cast<size_t>(64), static_cast<size_t>(256)}) {
 		l.batch = batch;
 		run_writers(connections, l);
 	}

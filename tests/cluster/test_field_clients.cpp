@@ -21,7 +21,7 @@ static test_client *enter(test_server *where, const char *stem)
 
 static void two_of_them_talk_in_order_and_get_nothing_else(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 	test_client *ann = enter(c->nodes[0].server, "ann"), *bob = enter(c->nodes[1].server, "bob");
 
 	for (int i = 0; i < 300; i++) {
@@ -40,7 +40,7 @@ static void two_of_them_talk_in_order_and_get_nothing_else(void **state)
 
 static void a_group_over_three_nodes_hears_everybody(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 	test_client *members[3];
 
 	for (size_t i = 0; i < 3; i++)
@@ -60,7 +60,7 @@ static void a_group_over_three_nodes_hears_everybody(void **state)
 
 static void what_is_sent_after_a_node_died_is_kept_for_its_people(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 	test_client *ann = enter(c->nodes[0].server, "ann"), *bob = enter(c->nodes[2].server, "bob");
 	const int64_t b = bob->id;
 
@@ -82,7 +82,7 @@ static void what_is_sent_after_a_node_died_is_kept_for_its_people(void **state)
  * later is kept for them, nothing is out of order, and those who confirm miss nothing that is stored. */
 static void a_killed_node_takes_nothing_from_them_but_what_was_on_its_way(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 
 	for (size_t i = 0; i < (cluster_is_long() ? 9 : 3); i++) {
 		load_run(c->work, cluster_time(1000, 10000));

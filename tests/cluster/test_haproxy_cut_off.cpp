@@ -43,7 +43,7 @@ static int set_up_refuse(void **state)
 
 static int tear_down(void **state)
 {
-	world *w = (world *)*state;
+	world *w = static_cast<world *>(*state);
 	void *c = w->c;
 	const int result = cluster_teardown(&c);
 
@@ -76,13 +76,13 @@ static void cut_off(world *w, int64_t all_are_in_ms)
 /* Who comes back closes what is left of their session on that node: it still hears the bus. */
 static void with_kick_everybody_is_back_as_soon_as_haproxy_has_seen_it(void **state)
 {
-	cut_off((world *)*state, 3000);
+	cut_off(static_cast<world *>(*state), 3000);
 }
 
 /* The node finds that HAProxy does not answer for them: 5 s, as where clients connect directly. */
 static void with_refuse_everybody_is_back_once_their_sessions_were_probed(void **state)
 {
-	cut_off((world *)*state, 7000);
+	cut_off(static_cast<world *>(*state), 7000);
 }
 
 int main(void)

@@ -14,7 +14,7 @@ static uint64_t logins(const cluster *c)
 
 static void haproxy_killed_and_started_again_loses_nothing(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 
 	for (int i = 0; i < (cluster_is_long() ? 10 : 2); i++) {
 		load_run(c->work, cluster_time(1000, 5000));
@@ -31,7 +31,7 @@ static void haproxy_killed_and_started_again_loses_nothing(void **state)
 
 static void haproxy_loaded_anew_throws_nobody_out(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 
 	c->work->cuts_wanted = 0;
 	cluster_wait_players(c, 10000);
@@ -47,7 +47,7 @@ static void haproxy_loaded_anew_throws_nobody_out(void **state)
 
 static void the_database_agrees_with_all_that_was_said(void **state)
 {
-	cluster_judge((cluster *)*state);
+	cluster_judge(static_cast<cluster *>(*state));
 }
 
 int main(void)

@@ -24,8 +24,8 @@ static int64_t answer_to_login(test_client *c)
 static void check_winner(test_client *winner, test_client *loser, int64_t id)
 {
 	client_expect_quiet(winner);
-	client_sendf(loser, "{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"x\",\"time\":\"\"}", (long long)id,
-	             (long long)id);
+	client_sendf(loser, "{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"x\",\"time\":\"\"}",
+	             static_cast<long long>(id), static_cast<long long>(id));
 	client_expect(loser, "{\"msgid\":100,\"of\":6,\"errno\":3}");
 }
 
@@ -39,7 +39,8 @@ static void race(cluster *c, const std::vector<int64_t> &ids, figures *f)
 		for (const size_t node : {first, second})
 			clients.push_back(client_open(c->nodes[node].server));
 	for (size_t i = 0; i < clients.size(); i++)
-		client_sendf(clients[i], "{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}", (long long)ids[i / 2]);
+		client_sendf(clients[i], "{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}",
+		             static_cast<long long>(ids[i / 2]));
 	for (size_t i = 0; i < ids.size(); i++) {
 		test_client *one = clients[2 * i], *other = clients[2 * i + 1];
 		const int64_t errnos[] = {answer_to_login(one), answer_to_login(other)};
@@ -56,7 +57,7 @@ static void race(cluster *c, const std::vector<int64_t> &ids, figures *f)
 
 static void two_logins_in_the_same_moment_never_both_win(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 	const size_t wanted = cluster_is_long() ? 1000 : 200;
 	std::vector<int64_t> ids;
 	figures f;

@@ -39,7 +39,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	world *w = (world *)*state;
+	world *w = static_cast<world *>(*state);
 
 	test_server_free(w->server);
 	mariadb_kill(w->database);
@@ -80,8 +80,9 @@ static void run_until_full(world *w)
 	const uint64_t before = w->work->book.acknowledged;
 	load_run(w->work, cluster_is_long() ? 30000 : 6000);
 	/* An acknowledgement now and then is right: repetitions of what is stored need no room. */
-	print_message("full: %llu messages refused, %llu acknowledged meanwhile\n", (unsigned long long)refusals(w),
-	              (unsigned long long)(w->work->book.acknowledged - before));
+	print_message("full: %llu messages refused, %llu acknowledged meanwhile\n",
+	              static_cast<unsigned long long>(refusals(w)),
+	              static_cast<unsigned long long>(w->work->book.acknowledged - before));
 }
 
 static void judge(world *w, const char *what)
@@ -107,7 +108,7 @@ static void judge(world *w, const char *what)
 
 static void a_full_disk_loses_nothing_and_is_left_behind_once_there_is_room(void **state)
 {
-	world *w = (world *)*state;
+	world *w = static_cast<world *>(*state);
 
 	start(w);
 	run_until_full(w);
@@ -117,7 +118,7 @@ static void a_full_disk_loses_nothing_and_is_left_behind_once_there_is_room(void
 
 static void a_full_disk_with_a_binary_log_loses_nothing_either(void **state)
 {
-	world *w = (world *)*state;
+	world *w = static_cast<world *>(*state);
 
 	w->database->options.insert(w->database->options.end(),
 	                            {"--log-bin=" + w->folder + "/binary", "--sync-binlog=1", "--server-id=1"});

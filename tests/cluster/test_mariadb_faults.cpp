@@ -24,14 +24,14 @@ static int set_up(void **state)
 {
 	const int result = cluster_load_setup(state);
 
-	load_set_patient(((cluster *)*state)->work, 0);
-	((cluster *)*state)->work->cuts_wanted = 0; /* who waits for an answer must get it */
+	load_set_patient((static_cast<cluster *>(*state))->work, 0);
+	(static_cast<cluster *>(*state))->work->cuts_wanted = 0; /* who waits for an answer must get it */
 	return result;
 }
 
 static void mariadb_killed_and_started_again_loses_nothing(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 
 	for (int i = 0; i < (cluster_is_long() ? 6 : 2); i++) {
 		load_run(c->work, cluster_time(1000, 10000));
@@ -62,7 +62,7 @@ static uint64_t refusals(const cluster *c)
 /* Who is logged in stays so, and gets answers; pings do not need the store. */
 static void mariadb_out_of_reach_for_20_s_loses_nothing_and_acknowledges_nothing(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 
 	load_run(c->work, cluster_time(1000, 10000));
 	part(c, RELAY_HOLD);
@@ -84,7 +84,7 @@ static void mariadb_out_of_reach_for_20_s_loses_nothing_and_acknowledges_nothing
 
 static void mariadb_that_refuses_connections_loses_nothing(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 
 	load_run(c->work, cluster_time(500, 10000));
 	part(c, RELAY_CUT);
@@ -97,7 +97,7 @@ static void mariadb_that_refuses_connections_loses_nothing(void **state)
 /* Its own people get refusals; everybody else goes on. */
 static void a_node_cut_off_from_mariadb_only_loses_nothing(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 
 	load_run(c->work, cluster_time(500, 10000));
 	part(c, RELAY_HOLD, 1);
@@ -111,7 +111,7 @@ static void a_node_cut_off_from_mariadb_only_loses_nothing(void **state)
 
 static void the_database_agrees_with_all_that_was_said(void **state)
 {
-	cluster_judge((cluster *)*state);
+	cluster_judge(static_cast<cluster *>(*state));
 }
 
 int main(void)

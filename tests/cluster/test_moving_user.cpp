@@ -16,7 +16,7 @@ static uint64_t received(const cluster *c, int64_t account)
 /* The others stay where they are. */
 static void a_thousand_messages_follow_a_person_from_node_to_node(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 	player *mover = &c->work->players[0];
 	const uint64_t wanted = cluster_is_long() ? 10000 : 1000;
 	uint64_t moves = 0;
@@ -27,20 +27,20 @@ static void a_thousand_messages_follow_a_person_from_node_to_node(void **state)
 	for (const cluster_node &node : c->nodes)
 		c->work->ports.push_back(node.server->port);
 	while ((received(c, mover->id) < wanted || moves < wanted / 50) && c->work->book.fault_count == 0) {
-		load_run(c->work, 2 + (int64_t)(c->work->random() % 60));
+		load_run(c->work, 2 + static_cast<int64_t>(c->work->random() % 60));
 		if (mover->state != PLAYER_IN)
 			continue;
 		player_cut(mover);
 		moves++;
 	}
-	print_message("%llu moves\n", (unsigned long long)moves);
+	print_message("%llu moves\n", static_cast<unsigned long long>(moves));
 	cluster_heal(c, "a person moves", 20000);
 }
 
 /* Everybody at once. */
 static void everybody_moves_and_nothing_is_lost(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 
 	c->work->cuts_wanted = 30;
 	c->work->rate = 400;
@@ -51,7 +51,7 @@ static void everybody_moves_and_nothing_is_lost(void **state)
 
 static void the_database_agrees_with_all_that_was_said(void **state)
 {
-	cluster_judge((cluster *)*state);
+	cluster_judge(static_cast<cluster *>(*state));
 }
 
 int main(void)

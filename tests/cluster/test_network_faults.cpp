@@ -34,7 +34,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	world *w = (world *)*state;
+	world *w = static_cast<world *>(*state);
 	void *c = w->c;
 	const int result = cluster_teardown(&c);
 
@@ -59,7 +59,7 @@ static void fault(world *w, uint16_t port, enum network_loss loss, int64_t ms, c
 
 static void a_node_that_cannot_reach_redis_loses_nothing(void **state)
 {
-	world *w = (world *)*state;
+	world *w = static_cast<world *>(*state);
 	const uint16_t port = relay_port(w->c->nodes[0].to_redis);
 
 	fault(w, port, NETWORK_BOTH_WAYS, cluster_time(12000, 20000), "no packets to and from Redis");
@@ -71,7 +71,7 @@ static void a_node_that_cannot_reach_redis_loses_nothing(void **state)
 
 static void a_node_that_cannot_reach_mariadb_loses_nothing(void **state)
 {
-	world *w = (world *)*state;
+	world *w = static_cast<world *>(*state);
 	const uint16_t port = relay_port(w->c->nodes[0].to_mariadb);
 
 	fault(w, port, NETWORK_BOTH_WAYS, cluster_time(7000, 20000), "no packets to and from MariaDB");
@@ -85,7 +85,7 @@ static void a_node_that_cannot_reach_mariadb_loses_nothing(void **state)
  * them is closed when it is back. */
 static void a_node_whose_cable_is_pulled_loses_nothing_and_locks_nobody_out(void **state)
 {
-	world *w = (world *)*state;
+	world *w = static_cast<world *>(*state);
 	cluster *c = w->c;
 
 	load_run(c->work, cluster_time(500, 10000));
@@ -109,7 +109,7 @@ static int64_t log_in_patiently(test_client *c, int64_t id)
 	const int64_t begun = check_now();
 
 	for (;;) {
-		client_sendf(c, "{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}", (long long)id);
+		client_sendf(c, "{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}", static_cast<long long>(id));
 		const test_frame ack = client_read(c);
 
 		if (json_integer(ack.json.get(), "errno") == 0)
@@ -146,7 +146,7 @@ static void wait_for_store(test_server *s)
 /* The node cannot know that its connection is dead: the reset was lost like everything else. */
 static void who_left_meanwhile_is_not_locked_out_by_a_node_that_comes_back(void **state)
 {
-	world *w = (world *)*state;
+	world *w = static_cast<world *>(*state);
 	cluster *c = w->c;
 	test_server *other = c->nodes[1].server;
 
@@ -164,14 +164,14 @@ static void who_left_meanwhile_is_not_locked_out_by_a_node_that_comes_back(void 
 	network_heal(w->cable);
 	check_wait("its bus", [&] { return epochs_of(c->nodes[0].server) > epochs; });
 	const int64_t took = log_in_patiently(client_open(other), id);
-	print_message("let in after %lld ms\n", (long long)took);
+	print_message("let in after %lld ms\n", static_cast<long long>(took));
 	assert_true(took < 2000 * check_patience_factor());
 	cluster_heal(c, "afterwards", 60000);
 }
 
 static void the_database_agrees_with_all_that_was_said(void **state)
 {
-	cluster_judge(((world *)*state)->c);
+	cluster_judge((static_cast<world *>(*state))->c);
 }
 
 int main(void)

@@ -6,7 +6,7 @@
 
 static void a_killed_node_loses_nothing_and_locks_nobody_out(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 	const size_t kills = cluster_is_long() ? 6 : 2;
 
 	for (size_t i = 0; i < kills; i++) {
@@ -24,7 +24,7 @@ static void a_killed_node_loses_nothing_and_locks_nobody_out(void **state)
 /* Between a commit and its hints, now and then: the others notice that the node is gone, and look. */
 static void what_a_killed_node_committed_last_arrives_too(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 	const uint64_t usual = c->work->rate;
 
 	for (size_t i = 0; i < (cluster_is_long() ? 10 : 1); i++) {
@@ -40,7 +40,7 @@ static void what_a_killed_node_committed_last_arrives_too(void **state)
 
 static void two_nodes_killed_at_once_lose_nothing(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 
 	load_run(c->work, cluster_time(1000, 10000));
 	cluster_kill_node(c, 0);
@@ -56,7 +56,7 @@ static void two_nodes_killed_at_once_lose_nothing(void **state)
  * had happened. */
 static void a_node_that_stands_still_for_15_s_loses_nothing(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 
 	load_set_patient(c->work, 0);
 	load_run(c->work, cluster_time(1000, 10000));
@@ -73,11 +73,11 @@ static void a_node_that_stands_still_for_15_s_loses_nothing(void **state)
 /* Shorter than anything notices. */
 static void a_node_that_stands_still_for_a_moment_loses_nothing(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 
 	for (int i = 0; i < (cluster_is_long() ? 20 : 3); i++) {
 		cluster_pause_node(c, 2);
-		load_run(c->work, 300 + (int64_t)(c->work->random() % 1500));
+		load_run(c->work, 300 + static_cast<int64_t>(c->work->random() % 1500));
 		if (i % 2 == 0)
 			cluster_silence(c);
 		cluster_resume_node(c, 2);
@@ -90,7 +90,7 @@ static void a_node_that_stands_still_for_a_moment_loses_nothing(void **state)
 
 static void the_database_agrees_with_all_that_was_said(void **state)
 {
-	cluster_judge((cluster *)*state);
+	cluster_judge(static_cast<cluster *>(*state));
 }
 
 int main(void)

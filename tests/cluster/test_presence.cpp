@@ -55,7 +55,7 @@ static pair make_pair_of_friends(cluster *c)
 
 static void friends_and_members_are_online_wherever_they_are(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 	const pair p = make_pair_of_friends(c);
 
 	wait_for_state(c, p.observer, p.subject, "offline");
@@ -70,7 +70,7 @@ static void friends_and_members_are_online_wherever_they_are(void **state)
 
 static void the_state_of_group_members_is_that_of_the_whole_cluster(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 	test_client *members[3];
 	const pair p = make_pair_of_friends(c);
 	size_t online = 0, offline = 0;
@@ -97,14 +97,14 @@ static void the_state_of_group_members_is_that_of_the_whole_cluster(void **state
 
 static void people_of_a_killed_node_are_offline_within_10_s(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 	const pair p = make_pair_of_friends(c);
 
 	client_return(c->nodes[2].server, p.subject);
 	wait_for_state(c, p.observer, p.subject, "online");
 	cluster_kill_node(c, 2);
 	const int64_t took = wait_for_state(c, p.observer, p.subject, "offline", 2);
-	print_message("offline after %lld ms\n", (long long)took);
+	print_message("offline after %lld ms\n", static_cast<long long>(took));
 	assert_true(took < 10000 + 1000 * check_patience_factor());
 	test_server_start(c->nodes[2].server);
 	cluster_wait_bus(c);
@@ -112,14 +112,14 @@ static void people_of_a_killed_node_are_offline_within_10_s(void **state)
 
 static void people_of_a_killed_node_can_log_in_elsewhere_at_once(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 	const pair p = make_pair_of_friends(c);
 
 	client_return(c->nodes[2].server, p.subject);
 	cluster_kill_node(c, 2);
 	const int64_t begun = check_now();
 	client_login(client_open(c->nodes[0].server), p.subject);
-	print_message("in again after %lld ms\n", (long long)(check_now() - begun));
+	print_message("in again after %lld ms\n", static_cast<long long>(check_now() - begun));
 	assert_true(check_now() - begun < 2000 * check_patience_factor());
 	assert_string_equal(state_of(c->nodes[1].server, p.observer, p.subject).c_str(), "online");
 	test_server_start(c->nodes[2].server);
@@ -129,7 +129,7 @@ static void people_of_a_killed_node_can_log_in_elsewhere_at_once(void **state)
 /* Its lease lapses, and its people may come in elsewhere; when it wakes up it finds their sessions taken. */
 static void a_node_that_wakes_up_closes_what_was_taken_elsewhere_and_nothing_else(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 	const pair p = make_pair_of_friends(c);
 	test_client *taken = client_return(c->nodes[1].server, p.subject),
 		    *kept = client_enter(c->nodes[1].server, "kept"), *eve = client_enter(c->nodes[0].server, "eve");
@@ -138,7 +138,8 @@ static void a_node_that_wakes_up_closes_what_was_taken_elsewhere_and_nothing_els
 	const int64_t begun = check_now();
 	test_client *again = client_open(c->nodes[0].server);
 	for (;;) {
-		client_sendf(again, "{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}", (long long)p.subject);
+		client_sendf(again, "{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}",
+		             static_cast<long long>(p.subject));
 		const test_frame ack = client_read(again);
 
 		if (json_integer(ack.json.get(), "errno") == 0)
@@ -147,7 +148,7 @@ static void a_node_that_wakes_up_closes_what_was_taken_elsewhere_and_nothing_els
 		assert_true(check_now() - begun < 11000 + 1000 * check_patience_factor());
 		check_sleep_ms(100);
 	}
-	print_message("in elsewhere after %lld ms\n", (long long)(check_now() - begun));
+	print_message("in elsewhere after %lld ms\n", static_cast<long long>(check_now() - begun));
 	again->id = p.subject;
 	/* It must sleep for longer than its lease in any case. */
 	while (check_now() < begun + 13000)
@@ -175,7 +176,7 @@ static int group_setup(void **state)
 
 static int close_clients(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 
 	for (const cluster_node &node : c->nodes)
 		node.server->clients.clear();

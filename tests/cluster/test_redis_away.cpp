@@ -5,7 +5,7 @@
 
 static void talk_goes_on_with_a_bounded_delay(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 	const int64_t away = cluster_time(6000, 20000);
 
 	cluster_set(c, "mailbox.sweep", "0");
@@ -18,7 +18,8 @@ static void talk_goes_on_with_a_bounded_delay(void **state)
 	redis_kill(c->bus);
 	/* That the bus is gone is seen at once; a frozen one after 3 s. */
 	load_run(c->work, away);
-	print_message("slowest delivery without Redis: %lld ms\n", (long long)c->work->book.slowest_delivery);
+	print_message("slowest delivery without Redis: %lld ms\n",
+	              static_cast<long long>(c->work->book.slowest_delivery));
 	assert_true(c->work->book.slowest_delivery < 3000 * check_patience_factor());
 	cluster_heal(c, "all said without Redis", 3000);
 	redis_start(c->bus);

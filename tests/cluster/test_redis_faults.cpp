@@ -17,7 +17,7 @@ static uint64_t logins(const cluster *c)
 
 static void subscribers_that_redis_drops_lose_nothing(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 
 	for (int i = 0; i < (cluster_is_long() ? 20 : 4); i++) {
 		load_run(c->work, cluster_time(500, 3000));
@@ -31,7 +31,7 @@ static void subscribers_that_redis_drops_lose_nothing(void **state)
 /* Nobody is thrown out for it: clients notice a delay at the most. */
 static void redis_killed_and_started_again_empty_loses_nothing(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 
 	c->work->cuts_wanted = 0;
 	load_run(c->work, cluster_time(1000, 10000));
@@ -52,7 +52,7 @@ static void redis_killed_and_started_again_empty_loses_nothing(void **state)
 /* Connections come and go meanwhile: claims are granted locally and settled later. */
 static void people_come_and_go_while_redis_is_away(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 
 	for (int i = 0; i < (cluster_is_long() ? 10 : 3); i++) {
 		c->work->cuts_wanted = 20;
@@ -70,7 +70,7 @@ static void people_come_and_go_while_redis_is_away(void **state)
 
 static void frozen_redis_loses_nothing(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 
 	load_run(c->work, cluster_time(1000, 10000));
 	redis_signal(c->bus, SIGSTOP);
@@ -89,7 +89,7 @@ static void frozen_redis_loses_nothing(void **state)
 /* Its lease lapses meanwhile, and the others go on without it. */
 static void a_node_cut_off_from_redis_only_loses_nothing(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 
 	for (const enum relay_mode mode : {RELAY_HOLD, RELAY_CUT}) {
 		load_run(c->work, cluster_time(1000, 10000));
@@ -104,7 +104,7 @@ static void a_node_cut_off_from_redis_only_loses_nothing(void **state)
 
 static void the_database_agrees_with_all_that_was_said(void **state)
 {
-	cluster_judge((cluster *)*state);
+	cluster_judge(static_cast<cluster *>(*state));
 }
 
 int main(void)

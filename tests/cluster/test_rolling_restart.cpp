@@ -6,7 +6,7 @@
 
 static void a_rolling_restart_of_all_nodes_loses_nothing(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 
 	for (int round = 0; round < (cluster_is_long() ? 5 : 1); round++)
 		for (size_t i = 0; i < c->nodes.size(); i++) {
@@ -15,7 +15,7 @@ static void a_rolling_restart_of_all_nodes_loses_nothing(void **state)
 			load_run(c->work, cluster_time(500, 5000));
 			cluster_start_node(c, i);
 		}
-	print_message("slowest return: %lld ms\n", (long long)load_slowest_return(c->work));
+	print_message("slowest return: %lld ms\n", static_cast<long long>(load_slowest_return(c->work)));
 	assert_true(load_slowest_return(c->work) < 5000 * check_patience_factor());
 	cluster_heal(c, "rolling restart", 30000);
 }
@@ -23,7 +23,7 @@ static void a_rolling_restart_of_all_nodes_loses_nothing(void **state)
 /* Adding a node needs no restart of anything else: the others find it as they find a restarted one. */
 static void a_node_that_is_away_for_long_is_missed_by_nobody(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 
 	cluster_stop_node(c, 2);
 	load_run(c->work, cluster_time(2000, 30000));
@@ -36,7 +36,7 @@ static void a_node_that_is_away_for_long_is_missed_by_nobody(void **state)
 
 static void the_database_agrees_with_all_that_was_said(void **state)
 {
-	cluster_judge((cluster *)*state);
+	cluster_judge(static_cast<cluster *>(*state));
 }
 
 int main(void)

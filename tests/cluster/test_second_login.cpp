@@ -10,14 +10,14 @@ static void expect_refusal(test_server *where, int64_t id)
 {
 	test_client *c = client_open(where);
 
-	client_sendf(c, "{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}", (long long)id);
+	client_sendf(c, "{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}", static_cast<long long>(id));
 	client_expect(c, "{\"msgid\":2,\"errno\":2}");
 	client_close(c);
 }
 
 static void a_second_login_on_any_node_is_refused(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 
 	cluster_start(c);
 	for (const cluster_node &first : c->nodes) {
@@ -33,7 +33,7 @@ static void a_second_login_on_any_node_is_refused(void **state)
 
 static void who_has_changed_the_network_is_in_on_any_node_within_five_seconds(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 
 	cluster_start(c);
 	for (size_t i = 1; i <= 2; i++) {
@@ -60,7 +60,7 @@ static void who_has_changed_the_network_is_in_on_any_node_within_five_seconds(vo
 /* HAProxy answers for the dead client until its own keepalive, or what the client was sent, has found it out. */
 static void behind_haproxy_it_takes_what_its_keepalive_takes(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 
 	cluster_start(c);
 	test_client *eve = client_enter(c->nodes[0].server, "eve");
@@ -76,7 +76,8 @@ static void behind_haproxy_it_takes_what_its_keepalive_takes(void **state)
 		test_client *next = client_open(c->front);
 
 		do {
-			client_sendf(next, "{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}", (long long)id);
+			client_sendf(next, "{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}",
+			             static_cast<long long>(id));
 			check_sleep_ms(200);
 		} while (json_integer(client_read(next).json.get(), "errno") != 0);
 		assert_in_range(check_now() - begun, 10000, 25000 + 5000 * check_patience_factor());
@@ -86,7 +87,7 @@ static void behind_haproxy_it_takes_what_its_keepalive_takes(void **state)
 /* A client that reconnects at once, elsewhere, before its old node has noticed. */
 static void who_has_left_may_come_back_anywhere_at_once(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 	const int rounds = cluster_is_long() ? 300 : 60;
 
 	cluster_start(c);
@@ -106,7 +107,7 @@ static void who_has_left_may_come_back_anywhere_at_once(void **state)
 
 static void with_kick_the_older_session_is_closed_wherever_it_is(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 
 	cluster_set(c, "login.duplicate_login", "kick");
 	cluster_start(c);

@@ -112,7 +112,7 @@ static void refused_logins_leave_few_lines(void **state)
 		f->host->guess_waits = {1000};
 		fixture_ask(f, conn, fixture_login(id, "wrong"));
 	}
-	const size_t most = 1 + (size_t)(check_now() - start) / 1000 + 1;
+	const size_t most = 1 + static_cast<size_t>(check_now() - start) / 1000 + 1;
 	assert_string_equal(f->host->log.at(0).c_str(),
 	                    "login refused account=1 peer=192.0.2.7:2 reason=password held_back=0");
 	assert_in_range(count_lines(f, "login refused account=1 peer=192.0.2.7:2 reason=password"), 1, most);

@@ -355,7 +355,7 @@ static void conversations_that_are_idle_are_forgotten(void **)
 		world_settle(&st.w);
 		world_advance(&st.w, 300);
 	}
-	assert_true(stage_session(&st, ann)->lines->by_key.size() <= 2 * mailbox_lines_kept);
+	assert_true(stage_session(&st, ann)->views->by_key.size() <= 2 * mailbox_views_kept);
 	stage_chat(&st, bob, 1, 2);
 	world_settle(&st.w);
 	assert_string_equal(stage_seqs(&st, ann).c_str(), "1 2");

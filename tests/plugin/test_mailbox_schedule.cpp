@@ -22,7 +22,8 @@ void schedule_blame(schedule_run *r, const char *what, uint64_t a, uint64_t b)
 {
 	char text[160];
 
-	snprintf(text, sizeof(text), "%s (%llu, %llu)", what, (unsigned long long)a, (unsigned long long)b);
+	snprintf(text, sizeof(text), "%s (%llu, %llu)", what, static_cast<unsigned long long>(a),
+	         static_cast<unsigned long long>(b));
 	if (r->problem.empty())
 		r->problem = text;
 }
@@ -131,11 +132,11 @@ static void run_all(const schedule_kind &what)
 		const std::string problem = run_seed(what, seed, &stored, &reads);
 
 		if (!problem.empty() && ++failures <= 5)
-			print_error("seed %llu: %s\n", (unsigned long long)seed, problem.c_str());
+			print_error("seed %llu: %s\n", static_cast<unsigned long long>(seed), problem.c_str());
 	}
 	print_message("%zu messages, %zu reads\n", stored, reads);
 	if (failures)
-		print_error("%u of %llu seeds failed\n", failures, (unsigned long long)(last - first + 1));
+		print_error("%u of %llu seeds failed\n", failures, static_cast<unsigned long long>(last - first + 1));
 	assert_int_equal(failures, 0);
 }
 

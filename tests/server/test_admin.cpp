@@ -25,13 +25,13 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	test_server_free((test_server *)*state);
+	test_server_free(static_cast<test_server *>(*state));
 	return 0;
 }
 
 static void health_is_200_while_it_serves(void **state)
 {
-	const std::string text = http_get(admin_port((test_server *)*state), "/healthz");
+	const std::string text = http_get(admin_port(static_cast<test_server *>(*state)), "/healthz");
 
 	assert_non_null(strstr(text.c_str(), "200 OK"));
 	assert_non_null(strstr(text.c_str(), "\r\n\r\nok\n"));
@@ -39,7 +39,7 @@ static void health_is_200_while_it_serves(void **state)
 
 static void other_pages_are_not_found(void **state)
 {
-	const uint16_t port = admin_port((test_server *)*state);
+	const uint16_t port = admin_port(static_cast<test_server *>(*state));
 
 	assert_non_null(strstr(http_get(port, "/").c_str(), "404"));
 	assert_non_null(strstr(http_get(port, "/metrics/x").c_str(), "404"));
@@ -47,7 +47,7 @@ static void other_pages_are_not_found(void **state)
 
 static void metrics_count_connections_sessions_requests_and_items(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	test_client *c = client_open(s);
 	const uint16_t port = admin_port(s);
 
@@ -103,7 +103,7 @@ static const struct refused_case refused_cases[] = {
 
 static void every_refusal_is_counted_by_request_and_errno(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const uint16_t port = admin_port(s);
 	std::map<std::string, int> counts;
 	test_client *in = client_open(s), *out = client_open(s);
@@ -129,7 +129,7 @@ static void every_refusal_is_counted_by_request_and_errno(void **state)
 
 static void what_is_refused_while_it_drains_is_counted(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const uint16_t port = admin_port(s);
 	test_client *slow = client_open(s), *late = client_open(s);
 
@@ -151,7 +151,7 @@ static void what_is_refused_while_it_drains_is_counted(void **state)
 
 static void health_is_503_while_it_drains(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const uint16_t port = admin_port(s);
 	test_client *c = client_open(s);
 	std::string text;
@@ -170,7 +170,7 @@ static void health_is_503_while_it_drains(void **state)
 
 static void out_of_descriptors_it_neither_spins_nor_fills_the_log(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const uint16_t port = admin_port(s);
 	std::vector<test_client *> all;
 	std::string text;

@@ -25,7 +25,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	node *n = (node *)*state;
+	node *n = static_cast<node *>(*state);
 
 	test_server_free(n->server);
 	redis_free(n->bus);
@@ -40,7 +40,7 @@ static bool has_figure(const node *n, const std::string &line)
 
 static void the_page_says_whether_the_bus_is_there_and_what_was_lost(void **state)
 {
-	node *n = (node *)*state;
+	node *n = static_cast<node *>(*state);
 
 	check_wait("the bus is there", [n] { return has_figure(n, "chatserverd_bus_away 0"); });
 	const std::string text = http_get(admin_port(n->server), "/metrics");

@@ -19,7 +19,7 @@ static size_t count_in_log(const test_server *s, std::string_view text)
 
 static void coming_and_going_at_the_limit_is_logged_once_in_a_while(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	std::deque<test_client *> all;
 
 	test_server_set(s, "core.max_connections", "4");

@@ -17,7 +17,7 @@ static void send_burst(test_client *c, int64_t to, int *next)
 
 static void who_returns_at_once_does_not_overtake_what_was_sent_before(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	test_client *bob = client_enter(s, "bob");
 	const int64_t ann = client_absent(s, "ann");
 	int sent = 0, received = 0;

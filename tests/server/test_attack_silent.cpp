@@ -57,13 +57,13 @@ static std::vector<test_client *> open_many(test_server *s, size_t count)
 
 static void unfinished_frames_hold_little_and_not_for_long(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const std::string part = "{\"msgid\":1,\"password\":\"" + std::string(63 * 1024, 'x');
 	const int64_t most = 4 << 20;
 
 	test_server_set(s, "core.admin", "127.0.0.1:0");
 	test_server_set(s, "core.login_memory", std::to_string(most));
-	test_server_set(s, "core.frame_timeout", check_format("%ds", 3 * (int)check_patience_factor()));
+	test_server_set(s, "core.frame_timeout", check_format("%ds", 3 * static_cast<int>(check_patience_factor())));
 	test_server_start(s);
 	people_chat(s);
 	const int64_t before = test_server_resident_kib(s);
@@ -79,7 +79,8 @@ static void unfinished_frames_hold_little_and_not_for_long(void **state)
 		held = std::max(held, figure(s, "connections_without_login_bytes"));
 		grown = std::max(grown, test_server_resident_kib(s) - before);
 	}
-	print_message("held %lld bytes, the server grew by %lld KiB\n", (long long)held, (long long)grown);
+	print_message("held %lld bytes, the server grew by %lld KiB\n", static_cast<long long>(held),
+	              static_cast<long long>(grown));
 	assert_in_range(held, 100000, most + 200000);
 	if (check_patience_factor() == 1)
 		assert_in_range(grown, 0, 16 * 1024);
@@ -100,7 +101,7 @@ static void unfinished_frames_hold_little_and_not_for_long(void **state)
 /* 300 times 60 KiB, if they were kept. */
 static void long_passwords_that_wait_for_their_turn_hold_little(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const std::string password(60 * 1024, 'x');
 
 	test_server_set(s, "core.admin", "127.0.0.1:0");
@@ -116,7 +117,7 @@ static void long_passwords_that_wait_for_their_turn_hold_little(void **state)
 	check_wait("the logins to wait", [&] { return figure(s, "store_waiting_hashes") > 250; });
 	const int64_t grown = test_server_resident_kib(s) - before;
 
-	print_message("the server grew by %lld KiB\n", (long long)grown);
+	print_message("the server grew by %lld KiB\n", static_cast<long long>(grown));
 	/* One of them is being hashed. */
 	if (check_patience_factor() == 1)
 		assert_in_range(grown, 0, (8 + 12) * 1024);
@@ -128,12 +129,12 @@ static void long_passwords_that_wait_for_their_turn_hold_little(void **state)
 
 static void a_frame_that_drips_is_cut_off_in_time(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const int64_t most_ms = 3000 * check_patience_factor();
 	size_t ended = 0;
 
 	test_server_set(s, "core.admin", "127.0.0.1:0");
-	test_server_set(s, "core.frame_timeout", check_format("%lldms", (long long)most_ms));
+	test_server_set(s, "core.frame_timeout", check_format("%lldms", static_cast<long long>(most_ms)));
 	test_server_start(s);
 	const std::vector<test_client *> all = open_many(s, 200);
 	const int64_t begin = check_now();
@@ -158,10 +159,10 @@ static void a_frame_that_drips_is_cut_off_in_time(void **state)
 
 static void silent_connections_end_after_login_timeout(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 
 	test_server_set(s, "core.admin", "127.0.0.1:0");
-	test_server_set(s, "core.login_timeout", check_format("%ds", 3 * (int)check_patience_factor()));
+	test_server_set(s, "core.login_timeout", check_format("%ds", 3 * static_cast<int>(check_patience_factor())));
 	test_server_start(s);
 	test_client *ann = client_enter(s, "ann"), *left = client_enter(s, "left");
 	const std::vector<test_client *> all = open_many(s, 100);
@@ -180,7 +181,7 @@ static void silent_connections_end_after_login_timeout(void **state)
 
 static void silent_connections_keep_nobody_out(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	std::vector<test_client *> people;
 	size_t told = 0;
 
@@ -211,7 +212,7 @@ static void silent_connections_keep_nobody_out(void **state)
 
 static void where_the_node_is_full_silent_connections_make_room(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 
 	test_server_set(s, "core.admin", "127.0.0.1:0");
 	test_server_set(s, "core.max_connections", "20");

@@ -164,7 +164,7 @@ static void check_restored(test_server *s, const people &p)
 
 static void a_copy_is_put_back_over_a_store_that_was_stopped(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const people p = copy_and_go_on(s);
 
 	follow(s, page_commands(s, 1));
@@ -173,7 +173,7 @@ static void a_copy_is_put_back_over_a_store_that_was_stopped(void **state)
 
 static void a_copy_is_put_back_over_a_store_that_crashed(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const people p = copy_and_go_on(s);
 
 	test_server_kill(s);
@@ -185,7 +185,7 @@ static void a_copy_is_put_back_over_a_store_that_crashed(void **state)
 
 static void a_copy_is_put_back_where_no_store_is_left(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const people p = copy_and_go_on(s);
 
 	test_server_kill(s);

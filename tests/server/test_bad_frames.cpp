@@ -18,8 +18,8 @@ struct refused_form {
 
 static std::string nested(int depth)
 {
-	return "{\"msgid\":102,\"x\":" + std::string((size_t)depth - 1, '[') + std::string((size_t)depth - 1, ']') +
-	       "}";
+	return "{\"msgid\":102,\"x\":" + std::string(static_cast<size_t>(depth) - 1, '[') +
+	       std::string(static_cast<size_t>(depth) - 1, ']') + "}";
 }
 
 static std::string many_values(int count)
@@ -102,7 +102,7 @@ static std::vector<refused_form> refused_forms(void)
 
 static void every_refused_form_is_answered_bad_frame_and_the_connection_lives(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	test_client *bystander = client_open(s), *c = client_open(s);
 	int wrong = 0;
 
@@ -202,7 +202,7 @@ static void expect_error_and_end(test_client *c, int expected_errno, test_at at 
 
 static void bytes_that_cannot_begin_a_frame_get_an_error_and_the_end(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	test_client *bystander = client_open(s);
 
 	for (const std::string &bytes : {std::string("GET / HTTP/1.1\r\nHost: chat\r\n\r\n"), std::string("[1]\n"),
@@ -239,7 +239,7 @@ static void a_text_of_two_lines_gets_an_error_and_the_end(void **state)
 
 static void the_error_arrives_although_the_client_has_sent_much_more(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 
 	for (int i = 0; i < 10; i++) {
 		test_client *c = client_open(s);
@@ -261,7 +261,7 @@ static std::string frame_of_size(size_t size)
 
 static void the_longest_frame_is_taken_and_one_byte_more_ends_the_connection(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	test_client *bystander = client_open(s), *c = client_open(s);
 
 	client_send(c, frame_of_size(65536) + "\n");
@@ -275,7 +275,7 @@ static void the_longest_frame_is_taken_and_one_byte_more_ends_the_connection(voi
 
 static void a_frame_too_long_is_that_also_where_a_line_end_cuts_it(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 
 	for (const bool fits : {true, false}) {
 		test_client *c = client_open(s);
@@ -293,7 +293,7 @@ static void a_frame_too_long_is_that_also_where_a_line_end_cuts_it(void **state)
 
 static void a_frame_without_end_is_cut_off(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	test_client *c = client_open(s);
 	const std::string endless = "{\"msgid\":102,\"x\":\"" + std::string(400000, 'y');
 

@@ -55,8 +55,8 @@ static double value_of(const std::string &text, const std::string &name)
 
 static void each_message_of_a_pair_is_acknowledged_and_delivered_once(void **state)
 {
-	test_server *s = (test_server *)*state;
-	const std::string text = run(s, check_format("-s 2 -w 4 -t 1 -c -p %d", (int)s->pid).c_str(), 0);
+	test_server *s = static_cast<test_server *>(*state);
+	const std::string text = run(s, check_format("-s 2 -w 4 -t 1 -c -p %d", static_cast<int>(s->pid)).c_str(), 0);
 
 	assert_true(value_of(text, "accounts") == 4);
 	assert_true(value_of(text, "acknowledged") > 0);
@@ -68,7 +68,7 @@ static void each_message_of_a_pair_is_acknowledged_and_delivered_once(void **sta
 
 static void each_message_to_a_group_is_delivered_to_all_others(void **state)
 {
-	const std::string text = run((test_server *)*state, "-s 2 -g 5 -w 2 -t 1 -a 14", 0);
+	const std::string text = run(static_cast<test_server *>(*state), "-s 2 -g 5 -w 2 -t 1 -a 14", 0);
 
 	assert_true(value_of(text, "accounts") == 14);
 	assert_true(value_of(text, "delivered") == 5 * value_of(text, "acknowledged"));
@@ -76,10 +76,13 @@ static void each_message_to_a_group_is_delivered_to_all_others(void **state)
 
 static void several_addresses_and_processes_are_measured_together(void **state)
 {
-	test_server *s = (test_server *)*state;
-	const int pid = (int)s->pid;
+	test_server *s = static_cast<test_server *>(*state);
+	const int pid = static_cast<int>(s->pid);
 	const std::string text =
-		run(s, check_format("-s 2 -w 2 -t 1 -p %d -p %d 127.0.0.1 %u", pid, (int)getpid(), s->port).c_str(), 0);
+		run(s,
+	            check_format("-s 2 -w 2 -t 1 -p %d -p %d 127.0.0.1 %u", pid, static_cast<int>(getpid()), s->port)
+	                    .c_str(),
+	            0);
 
 	assert_true(value_of(text, "delivered") == value_of(text, "acknowledged"));
 	assert_true(value_of(text, check_format("chatserverd_%d_cpu_us_per_delivered", pid)) > 0);
@@ -88,7 +91,7 @@ static void several_addresses_and_processes_are_measured_together(void **state)
 
 static void what_is_out_of_bounds_is_a_usage_error(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 
 	(void)run(s, "-w 0", 2);
 	(void)run(s, "-s 10 -a 4", 2);
@@ -111,7 +114,7 @@ static void what_cannot_be_reached_is_told(void **state)
 
 static void an_output_that_cannot_be_written_is_told(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const std::string quick = check_format("-s 1 -w 1 -t 1 127.0.0.1 %u ", s->port);
 
 	expect(quick + "2>&1 >/dev/full", 3, "standard output: No space left on device");
@@ -121,7 +124,7 @@ static void an_output_that_cannot_be_written_is_told(void **state)
 
 static void closed_streams_that_are_not_needed_do_no_harm(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const std::string text = run_line(check_format("-s 1 -w 1 -t 1 127.0.0.1 %u <&- 2>&-", s->port), 0);
 
 	assert_true(value_of(text, "delivered") > 0);

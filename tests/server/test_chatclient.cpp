@@ -28,7 +28,7 @@ static std::string login_line(const std::string &id)
 
 static void a_message_to_somebody_away_is_shown_at_the_login(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const std::string ann_name = client_new_name("ann"), ann = new_account(s, ann_name);
 	const std::string bob = new_account(s, client_new_name("bob"));
 	talker sender, receiver, again;
@@ -52,7 +52,7 @@ static void a_message_to_somebody_away_is_shown_at_the_login(void **state)
 
 static void two_people_talk_while_both_are_online(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const std::string a = new_account(s, client_new_name("ann")), b = new_account(s, client_new_name("bob"));
 	talker ann, bob;
 
@@ -73,7 +73,7 @@ static void two_people_talk_while_both_are_online(void **state)
 
 static void friends_and_groups_are_made_and_shown_at_the_next_login(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const std::string b_name = client_new_name("bob"), group_name = client_new_name("group");
 	const std::string a = new_account(s, client_new_name("ann")), b = new_account(s, b_name);
 	talker ann, bob, next;
@@ -95,7 +95,7 @@ static void friends_and_groups_are_made_and_shown_at_the_next_login(void **state
 
 static void one_script_logs_out_and_in_as_somebody_else(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const std::string a = new_account(s, client_new_name("ann")), b = new_account(s, client_new_name("bob"));
 	talker t;
 
@@ -112,7 +112,7 @@ static void one_script_logs_out_and_in_as_somebody_else(void **state)
 
 static void a_message_cannot_steer_the_terminal_or_break_the_line(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const std::string b = new_account(s, client_new_name("bob"));
 	test_client *eve = client_enter(s, "eve");
 	talker bob;
@@ -127,7 +127,7 @@ static void a_message_cannot_steer_the_terminal_or_break_the_line(void **state)
 
 static void a_refusal_and_a_line_that_is_no_command_are_told(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const std::string a = new_account(s, client_new_name("ann"));
 	talker wrong, nobody, line;
 
@@ -143,7 +143,7 @@ static void a_refusal_and_a_line_that_is_no_command_are_told(void **state)
 
 static void a_wait_without_its_messages_is_told(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const std::string a = new_account(s, client_new_name("ann"));
 	talker t;
 
@@ -161,7 +161,7 @@ static void a_wrong_command_line_is_a_usage_error(void **)
 
 static void without_a_server_the_status_says_that_there_is_no_connection(void **state)
 {
-	test_server *s = (test_server *)*state; /* not started */
+	test_server *s = static_cast<test_server *>(*state); /* not started */
 	talker t;
 
 	assert_int_equal(talker_run(&t, s->port, "login:1:secret", {"-t", "1"}), 4);
@@ -170,7 +170,7 @@ static void without_a_server_the_status_says_that_there_is_no_connection(void **
 
 static void a_server_that_never_answers_leaves_it_unacknowledged(void **state)
 {
-	test_server *s = (test_server *)*state; /* only its free port is used */
+	test_server *s = static_cast<test_server *>(*state); /* only its free port is used */
 	sockaddr_in address = {.sin_family = AF_INET,
 	                       .sin_port = htons(s->port),
 	                       .sin_addr = {htonl(INADDR_LOOPBACK)},
@@ -186,7 +186,7 @@ static void a_server_that_never_answers_leaves_it_unacknowledged(void **state)
 
 static void a_message_over_the_servers_limit_does_not_hold_up_the_others(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 
 	test_server_set(s, "core.max_frame", "1K");
 	test_server_start(s);

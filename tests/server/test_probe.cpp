@@ -18,7 +18,7 @@ static int64_t soon_ms(void)
 
 static void send_login(test_client *c, int64_t id, const char *more = "")
 {
-	client_sendf(c, "{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"%s}", (long long)id, more);
+	client_sendf(c, "{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"%s}", static_cast<long long>(id), more);
 }
 
 /* The machine of that client is gone: it takes no leave. */
@@ -29,7 +29,7 @@ static void vanish(const test_client *c)
 
 static void who_has_changed_the_network_is_in_within_five_seconds(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	test_client *ann = client_enter(s, "ann"), *eve = client_enter(s, "eve"), *next = client_open(s);
 
 	vanish(ann);
@@ -46,7 +46,7 @@ static void who_has_changed_the_network_is_in_within_five_seconds(void **state)
  * for those who confirm. */
 static void nothing_that_was_not_confirmed_is_lost_by_it(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	test_client *ann = client_enter(s, "ann", ",\"ack\":true"), *eve = client_enter(s, "eve"),
 		    *next = client_open(s);
 
@@ -65,7 +65,7 @@ static void nothing_that_was_not_confirmed_is_lost_by_it(void **state)
 
 static void beside_a_live_session_nobody_waits_long(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	test_client *ann = client_enter(s, "ann"), *second = client_open(s);
 
 	for (int i = 0; i < 3; i++) {
@@ -82,7 +82,7 @@ static void beside_a_live_session_nobody_waits_long(void **state)
 
 static void of_all_who_come_for_a_dead_session_one_gets_in(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	test_client *ann = client_enter(s, "ann");
 	std::vector<test_client *> others;
 	int granted = 0;
@@ -104,7 +104,7 @@ static void of_all_who_come_for_a_dead_session_one_gets_in(void **state)
 
 static void who_gives_up_waiting_takes_nothing_along(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	test_client *ann = client_enter(s, "ann"), *second = client_open(s), *third = client_open(s);
 
 	vanish(ann);
@@ -119,7 +119,7 @@ static void who_gives_up_waiting_takes_nothing_along(void **state)
 /* The older session ends while it is probed: its LOGOUT comes, or its machine says that it is gone. */
 static void who_leaves_while_it_is_probed_makes_room_at_once(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 
 	for (int i = 0; i < 3; i++) {
 		test_client *ann = client_enter(s, "ann"), *second = client_open(s);
@@ -128,7 +128,7 @@ static void who_leaves_while_it_is_probed_makes_room_at_once(void **state)
 		send_login(second, ann->id);
 		check_sleep_ms(200);
 		if (i == 0)
-			client_sendf(ann, "{\"msgid\":3,\"id\":%lld}", (long long)ann->id);
+			client_sendf(ann, "{\"msgid\":3,\"id\":%lld}", static_cast<long long>(ann->id));
 		else if (i == 1)
 			client_close(ann);
 		else
@@ -141,7 +141,7 @@ static void who_leaves_while_it_is_probed_makes_room_at_once(void **state)
 
 static void who_waits_when_the_server_stops_is_told_so(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 
 	test_server_start(s);
 	test_client *ann = client_enter(s, "ann"), *second = client_open(s);

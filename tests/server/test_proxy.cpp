@@ -44,7 +44,7 @@ static std::string own_address(const test_client *c)
 	socklen_t size = sizeof(address);
 	char host[INET_ADDRSTRLEN];
 
-	getsockname(c->fd, (struct sockaddr *)&address, &size);
+	getsockname(c->fd, reinterpret_cast<struct sockaddr *>(&address), &size);
 	inet_ntop(AF_INET, &address.sin_addr, host, sizeof(host));
 	return check_format("%s:%u", host, ntohs(address.sin_port));
 }
@@ -100,7 +100,7 @@ static void require_cut(test_client *c, const std::string &why)
 
 static void the_log_shows_the_address_of_a_header(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 
 	for (const std::string_view header : {v1, v2})
 		require_peer(talk_from(s, proxy, std::string(header) + std::string(ping)), "192.0.2.7:4660");
@@ -110,7 +110,7 @@ static void the_log_shows_the_address_of_a_header(void **state)
 
 static void a_header_that_names_nobody_leaves_the_address_of_the_socket(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 
 	for (const std::string_view header : {v1_local, v2_local}) {
 		test_client *c = talk_from(s, proxy, std::string(header) + std::string(ping));
@@ -121,7 +121,7 @@ static void a_header_that_names_nobody_leaves_the_address_of_the_socket(void **s
 
 static void all_frames_in_the_segment_of_the_header_are_answered(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 
 	for (const std::string_view header : {v1, v1_local, v2, v2_ipv6, v2_local}) {
 		std::string bytes(header);
@@ -138,7 +138,7 @@ static void all_frames_in_the_segment_of_the_header_are_answered(void **state)
 
 static void a_header_may_come_byte_by_byte(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 
 	for (const std::string_view header : {v1, v1_ipv6, v1_local, v2, v2_ipv6, v2_local}) {
 		test_client *c = client_open_from(s, proxy);
@@ -150,7 +150,7 @@ static void a_header_may_come_byte_by_byte(void **state)
 
 static void a_session_works_behind_a_header(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	test_client *ann = client_enter(s, "ann");
 	test_client *c = talk_from(s, proxy, v2);
 	const int64_t bob = client_absent(s, "bob");
@@ -162,7 +162,7 @@ static void a_session_works_behind_a_header(void **state)
 
 static void clients_and_checks_of_a_proxys_machine_need_no_header(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 
 	for (const std::string_view before :
 	     {""sv, "\n"sv, "\r\n"sv, "\r\n\r\n"sv, "\0"sv, " \t"sv, "\r\n\r\n\0\r\n"sv})
@@ -172,7 +172,7 @@ static void clients_and_checks_of_a_proxys_machine_need_no_header(void **state)
 /* Somebody who presses Enter and thinks has not begun a header. */
 static void blanks_that_could_begin_a_header_are_no_reason_to_be_cut(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	test_client *c = talk_from(s, proxy, "\r\n\r\n");
 
 	check_sleep_ms(3500);
@@ -183,7 +183,7 @@ static void blanks_that_could_begin_a_header_are_no_reason_to_be_cut(void **stat
 
 static void a_malformed_header_closes_without_an_answer(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 
 	require_cut(talk_from(s, proxy, "PROXY TCP4 192.0.2.7\r\n{\"msgid\":102}\n"),
 	            "malformed PROXY header: bad destination address");
@@ -195,7 +195,7 @@ static void a_malformed_header_closes_without_an_answer(void **state)
 
 static void an_incomplete_header_is_given_3_seconds(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const int64_t begun = check_now();
 	test_client *line = talk_from(s, proxy, v1.substr(0, v1.size() - 1));
 	test_client *binary = talk_from(s, proxy, v2.substr(0, v2.size() - 1));
@@ -210,7 +210,7 @@ static void an_incomplete_header_is_given_3_seconds(void **state)
 /* Each byte comes before anybody could lose patience; together they take too long. */
 static void a_header_that_dribbles_is_given_no_more(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	test_client *c = client_open_from(s, proxy);
 	const std::string peer = own_address(c);
 	const int64_t begun = check_now();
@@ -225,7 +225,7 @@ static void a_header_that_dribbles_is_given_no_more(void **state)
 
 static void a_connection_that_ends_in_its_header_is_closed(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 
 	for (const std::string_view header : {v1, v2}) {
 		test_client *c = talk_from(s, proxy, header.substr(0, header.size() - 2));
@@ -237,7 +237,7 @@ static void a_connection_that_ends_in_its_header_is_closed(void **state)
 
 static void a_second_header_is_no_frame(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	test_client *c = talk_from(s, proxy, std::string(v2) + std::string(v1));
 
 	client_expect(c, "{\"msgid\":100,\"of\":0,\"errno\":4}");
@@ -247,7 +247,7 @@ static void a_second_header_is_no_frame(void **state)
 
 static void a_header_of_a_stranger_is_refused_and_not_believed(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const std::string why = "PROXY header from an address that is not in core.proxy_from";
 
 	for (const std::string_view header : {v1, v2, v2_local, v1.substr(0, 5), v2.substr(0, 12)})
@@ -266,7 +266,7 @@ static void a_header_of_a_stranger_is_refused_and_not_believed(void **state)
 
 static void strangers_are_served_without_a_header(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 
 	for (const std::string_view before : {""sv, "\n"sv, "\r\n\r\n"sv, "\r\n\r\n\0\r\n"sv}) {
 		test_client *c = talk_from(s, stranger, std::string(before) + std::string(ping));
@@ -277,7 +277,7 @@ static void strangers_are_served_without_a_header(void **state)
 
 static void whom_to_trust_can_be_changed_while_it_runs(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const std::string bytes = std::string(v2) + std::string(ping);
 
 	test_server_set(s, "core.proxy_from", "10.0.0.0/8 127.0.0.2/31");
@@ -296,7 +296,7 @@ static void whom_to_trust_can_be_changed_while_it_runs(void **state)
 
 static void nobody_is_trusted_unless_told(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 
 	test_server_set(s, "core.proxy_from", "");
 	test_server_restart(s);
@@ -305,7 +305,7 @@ static void nobody_is_trusted_unless_told(void **state)
 
 static void mistakes_in_the_options_are_named_and_stop_the_start(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 
 	for (const char *mistake : {"core.proxy_from=10.0.0.1/8", "core.proxy_from=localhost", "core.node=a b",
 	                            "core.node=\"x\"", "core.node=a=b"}) {
@@ -319,7 +319,7 @@ static void mistakes_in_the_options_are_named_and_stop_the_start(void **state)
 
 static void the_log_says_the_name_of_the_node(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	char host[256] = "";
 
 	test_server_wait_log(s, "ready node=north-1 ");

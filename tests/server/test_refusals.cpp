@@ -96,14 +96,14 @@ static void a_msgid_that_nobody_handles_is_unknown(void **state)
 
 static void nobody_speaks_with_another_id_or_name(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	test_client *eve = client_enter(s, "eve"), *bob = client_enter(s, "bob"), *ann = client_enter(s, "ann");
 	const long long a = ann->id, b = bob->id;
 
 	client_sendf(eve, "{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"hi\",\"time\":\"\"}", a, b);
 	client_expect(eve, "{\"msgid\":100,\"of\":6,\"errno\":8,\"req\":null}");
 	client_sendf(eve, "{\"msgid\":6,\"id\":%lld,\"name\":\"%s\",\"toid\":%lld,\"msg\":\"hi\",\"time\":\"\"}",
-	             (long long)eve->id, ann->name.c_str(), b);
+	             static_cast<long long>(eve->id), ann->name.c_str(), b);
 	client_expect(eve, "{\"msgid\":100,\"of\":6,\"errno\":8}");
 	for (const int msgid : {3, 7, 8, 9, 10, 104}) {
 		client_sendf(eve,
@@ -116,7 +116,7 @@ static void nobody_speaks_with_another_id_or_name(void **state)
 	client_expect_quiet(bob);
 	client_expect_quiet(ann);
 	client_chat(eve, b, "still here");
-	client_expect(bob, check_format("{\"msgid\":6,\"id\":%lld}", (long long)eve->id));
+	client_expect(bob, check_format("{\"msgid\":6,\"id\":%lld}", static_cast<long long>(eve->id)));
 }
 
 static void a_chat_to_nobody_is_refused_and_stores_nothing(void **state)
@@ -124,7 +124,7 @@ static void a_chat_to_nobody_is_refused_and_stores_nothing(void **state)
 	test_client *ann = client_enter((test_server *)*state, "ann");
 
 	client_sendf(ann, "{\"msgid\":6,\"id\":%lld,\"toid\":9007199254740991,\"msg\":\"x\",\"time\":\"\"}",
-	             (long long)ann->id);
+	             static_cast<long long>(ann->id));
 	client_expect(ann, "{\"msgid\":100,\"of\":6,\"errno\":6,\"req\":null}");
 	CLIENT_ASK(ann, 6, "{\"msgid\":6,\"id\":%lld,\"toid\":4000000,\"msg\":\"x\",\"time\":\"\"", (long long)ann->id);
 	CLIENT_ASK(ann, 6, "{\"msgid\":7,\"id\":%lld,\"friendid\":4000000", (long long)ann->id);
@@ -133,7 +133,7 @@ static void a_chat_to_nobody_is_refused_and_stores_nothing(void **state)
 
 static void a_clients_own_seq_or_ts_is_refused(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob");
 
 	for (const char *more : {",\"seq\":1", ",\"ts\":1", ",\"seq\":null", ",\"t\\u0073\":1"}) {

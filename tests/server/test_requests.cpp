@@ -99,14 +99,14 @@ static void ping_is_answered_logged_in_or_not(void **state)
 
 static void a_chat_reaches_the_receiver_with_the_senders_own_bytes(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob");
 	const std::string frame =
 		check_format("{ \"x\" : [1.50, \"\\u00e9\\/\", "
 	                     "{\"y\":null}],\"msgid\":6.0,\"id\":%lld,\r\n\t\"toid\":%lld,"
 	                     "\"msg\":\"a \\\"quoted\\\" \xc3\xa9 "
 	                     "\xf0\x9f\x98\x80\",\"time\":\"whenever\",\"big\":123456789012345678901234567890 }",
-	                     (long long)ann->id, (long long)bob->id);
+	                     static_cast<long long>(ann->id), static_cast<long long>(bob->id));
 
 	client_send(ann, frame + "\n");
 	const test_frame got =
@@ -124,7 +124,7 @@ static void a_chat_reaches_the_receiver_with_the_senders_own_bytes(void **state)
 
 static void without_req_nothing_is_answered_on_success(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob");
 	const long long a = ann->id, b = bob->id;
 
@@ -140,7 +140,7 @@ static void without_req_nothing_is_answered_on_success(void **state)
 
 static void seq_counts_both_directions_of_a_pair_from_one(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob"), *cid = client_enter(s, "cid");
 
 	for (int i = 1; i < 20; i += 2) {
@@ -171,7 +171,7 @@ static void a_message_to_oneself_arrives(void **state)
 
 static void friends_are_one_way_and_twice_is_harmless(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob");
 	const int64_t a = ann->id, b = bob->id;
 	test_frame ack;
@@ -192,7 +192,7 @@ static void friends_are_one_way_and_twice_is_harmless(void **state)
 
 static void names_with_quotes_and_other_scripts_survive_the_nested_texts(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	test_client *ann = client_enter(s, "ann"), *c = client_open(s);
 	const std::string name = client_new_name("\"b\\o\xc3\xb6 \xe5\xbc\xa0\xf0\x9f\x98\x80");
 	const int64_t id = client_register(c, name);
@@ -213,7 +213,7 @@ static void names_with_quotes_and_other_scripts_survive_the_nested_texts(void **
  * different ones. */
 static void sender_and_receiver_may_be_on_different_workers(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	std::vector<test_client *> all;
 
 	for (int i = 0; i < 24; i++)
@@ -233,13 +233,13 @@ static void sender_and_receiver_may_be_on_different_workers(void **state)
 
 static void pipelined_chats_keep_their_order(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob");
 	std::string all;
 
 	for (int i = 1; i <= 1000; i++)
 		all += check_format("{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"%d\",\"time\":\"\",\"req\":%d}",
-		                    (long long)ann->id, (long long)bob->id, i, i);
+		                    static_cast<long long>(ann->id), static_cast<long long>(bob->id), i, i);
 	client_send(ann, all);
 	for (int i = 1; i <= 1000; i++) {
 		client_expect(bob, check_format("{\"msgid\":6,\"msg\":\"%d\",\"seq\":%d}", i, i));

@@ -8,14 +8,14 @@ static const char *const wants = ",\"want\":[\"signal\",\"no such word\"]";
 
 static void signal_send(test_client *c, int64_t to, std::string_view more = "")
 {
-	client_send(c, check_format("{\"msgid\":122,\"id\":%lld,\"toid\":%lld,\"kind\":\"typing\"", (long long)c->id,
-	                            (long long)to) +
+	client_send(c, check_format("{\"msgid\":122,\"id\":%lld,\"toid\":%lld,\"kind\":\"typing\"",
+	                            static_cast<long long>(c->id), static_cast<long long>(to)) +
 	                       std::string(more) + "}\n");
 }
 
 static void a_login_that_wants_something_is_told_what_there_is(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const int64_t ann = client_absent(s, "ann");
 	test_client *c = client_open(s);
 	const test_frame ack = client_login(c, ann, wants);
@@ -28,7 +28,7 @@ static void a_login_that_wants_something_is_told_what_there_is(void **state)
 
 static void a_want_that_is_no_list_of_texts_is_refused(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const long long ann = client_absent(s, "ann");
 	test_client *c = client_open(s);
 
@@ -41,7 +41,7 @@ static void a_want_that_is_no_list_of_texts_is_refused(void **state)
 
 static void a_signal_reaches_who_wants_it_and_nobody_else(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	test_client *ann = client_enter(s, "ann", wants), *bob = client_enter(s, "bob", wants),
 		    *old = client_enter(s, "old");
 
@@ -57,7 +57,7 @@ static void a_signal_reaches_who_wants_it_and_nobody_else(void **state)
 
 static void a_signal_is_kept_for_nobody(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	test_client *ann = client_enter(s, "ann", wants);
 	const int64_t bob = client_absent(s, "bob");
 
@@ -71,7 +71,7 @@ static void a_signal_is_kept_for_nobody(void **state)
 
 static void after_logout_nothing_comes_any_more(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	test_client *ann = client_enter(s, "ann", wants), *bob = client_enter(s, "bob", wants);
 
 	client_logout(bob);

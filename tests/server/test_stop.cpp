@@ -17,7 +17,7 @@
 
 static void a_stop_tells_everybody_and_ends_with_0(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 
 	for (const int number : {SIGTERM, SIGINT}) {
 		std::vector<test_client *> all;
@@ -41,7 +41,7 @@ static void a_stop_tells_everybody_and_ends_with_0(void **state)
 
 static void two_signals_of_one_wish_are_one_stop(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 
 	test_server_start(s);
 	client_enter(s, "ann");
@@ -54,7 +54,7 @@ static void two_signals_of_one_wish_are_one_stop(void **state)
 
 static void a_stop_loses_nothing_and_answers_what_is_under_way(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	int64_t acknowledged = 0;
 	bool seen[2001] = {};
 	std::string all;
@@ -64,7 +64,7 @@ static void a_stop_loses_nothing_and_answers_what_is_under_way(void **state)
 	const int64_t a = ann->id, b = client_absent(s, "bob");
 	for (int i = 1; i <= 2000; i++)
 		all += check_format("{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"%d\",\"time\":\"\",\"req\":%d}\n",
-		                    (long long)a, (long long)b, i, i);
+		                    static_cast<long long>(a), static_cast<long long>(b), i, i);
 	client_send(ann, all);
 	client_expect(ann, "{\"msgid\":100,\"of\":6,\"req\":1,\"errno\":0}");
 	seen[1] = true;
@@ -90,7 +90,7 @@ static void a_stop_loses_nothing_and_answers_what_is_under_way(void **state)
 
 		if (number != ++got || !seen[number])
 			client_fail(bob, test_at::current(), "message %d of seq %lld was %sacknowledged", number,
-			            (long long)json_integer(json, "seq"), seen[number] ? "" : "not ");
+			            static_cast<long long>(json_integer(json, "seq")), seen[number] ? "" : "not ");
 	};
 	for (const json_ptr &kept : json_parse_all(ack.json.get(), "offlinemsg"))
 		take(kept.get());
@@ -102,7 +102,7 @@ static void a_stop_loses_nothing_and_answers_what_is_under_way(void **state)
 
 static void a_stop_does_not_wait_for_ever_for_who_does_not_read(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 
 	test_server_start(s);
 	test_client *ann = client_enter(s, "ann"), *lazy = client_open(s, 4096);
@@ -115,12 +115,13 @@ static void a_stop_does_not_wait_for_ever_for_who_does_not_read(void **state)
 	const int64_t start = check_now();
 	test_server_stop(s);
 	if (check_now() - start > 6000 * check_patience_factor())
-		client_fail(ann, test_at::current(), "stopping took %lld ms", (long long)(check_now() - start));
+		client_fail(ann, test_at::current(), "stopping took %lld ms",
+		            static_cast<long long>(check_now() - start));
 }
 
 static void received_positions_are_kept_over_a_stop(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 
 	test_server_start(s);
 	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob");
@@ -139,7 +140,7 @@ static void received_positions_are_kept_over_a_stop(void **state)
 
 static void a_reload_changes_what_it_can_and_keeps_connections(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const std::string frame = "{\"msgid\":102,\"x\":\"" + std::string(2000, 'x') + "\"}\n";
 
 	test_server_start(s);
@@ -164,7 +165,7 @@ static void a_reload_changes_what_it_can_and_keeps_connections(void **state)
 
 static void a_bad_reload_changes_nothing(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const std::string frame = "{\"msgid\":102,\"x\":\"" + std::string(2000, 'x') + "\"}\n";
 
 	test_server_start(s);
@@ -184,7 +185,7 @@ static void a_bad_reload_changes_nothing(void **state)
 
 static void fifty_reloads_under_load_disturb_nobody(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 
 	test_server_start(s);
 	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob");
@@ -207,7 +208,7 @@ static void fifty_reloads_under_load_disturb_nobody(void **state)
 static int open_notify_socket(const std::string &path)
 {
 	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	const struct timeval patience = {(time_t)(check_patience_ms() / 1000), 0};
+	const struct timeval patience = {static_cast<time_t>(check_patience_ms() / 1000), 0};
 	struct sockaddr_un address = {};
 
 	address.sun_family = AF_UNIX;
@@ -232,7 +233,7 @@ static bool wait_notification(int fd, const char *line)
 
 static void the_service_manager_hears_when_it_serves_and_when_it_stops(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const std::string path = s->folder + "/notify";
 	const int fd = open_notify_socket(path);
 

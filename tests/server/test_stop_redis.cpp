@@ -35,7 +35,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	node *n = (node *)*state;
+	node *n = static_cast<node *>(*state);
 	const bool sound = test_server_is_sound(n->server);
 
 	test_server_free(n->server);
@@ -58,7 +58,7 @@ static bool is_registered(const node *n)
 /* Who has left is remembered with address 0, which nobody has. */
 static bool is_online(const node *n, int64_t account)
 {
-	const std::string place = ask(n, {"GET", check_format("chatserverd:s:%lld", (long long)account)});
+	const std::string place = ask(n, {"GET", check_format("chatserverd:s:%lld", static_cast<long long>(account))});
 
 	return !place.empty() && !place.starts_with("0:");
 }
@@ -71,7 +71,7 @@ static bool takes_connections(const test_server *s)
 	address.sin_family = AF_INET;
 	address.sin_port = htons(s->port);
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	const bool taken = connect(fd, (const sockaddr *)&address, sizeof(address)) == 0;
+	const bool taken = connect(fd, reinterpret_cast<const sockaddr *>(&address), sizeof(address)) == 0;
 	close(fd);
 	return taken;
 }
@@ -88,7 +88,7 @@ static sqlite3 *lock_store(const test_server *s)
 
 static void a_node_leaves_the_cluster_in_order_and_without_a_trace(void **state)
 {
-	node *n = (node *)*state;
+	node *n = static_cast<node *>(*state);
 	test_server *s = n->server;
 
 	test_server_start(s);
@@ -106,7 +106,7 @@ static void a_node_leaves_the_cluster_in_order_and_without_a_trace(void **state)
 	for (test_client *c : {ann, other})
 		client_expect(c, "{\"msgid\":100,\"of\":0,\"errno\":13,\"req\":null}");
 	check_wait("the address to be closed", [&] { return !takes_connections(s); });
-	client_sendf(other, "{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}", (long long)bob);
+	client_sendf(other, "{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"}", static_cast<long long>(bob));
 	client_expect(other, "{\"msgid\":100,\"of\":1,\"errno\":13}");
 	/* What others send to its sessions still finds it. */
 	assert_true(is_registered(n) && is_online(n, a));
@@ -126,7 +126,7 @@ static void a_node_leaves_the_cluster_in_order_and_without_a_trace(void **state)
 
 static void a_node_that_leaves_while_redis_is_away_still_ends_in_time(void **state)
 {
-	node *n = (node *)*state;
+	node *n = static_cast<node *>(*state);
 	test_server *s = n->server;
 
 	test_server_set(s, "core.drain_timeout", "5s");

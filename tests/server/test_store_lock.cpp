@@ -48,7 +48,7 @@ static std::string relative(const std::string &path)
 
 static void a_second_server_is_refused_by_the_name_of_the_first(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const std::string path = test_server_database(s), folder = s->folder + "/elsewhere";
 
 	test_server_set(s, "core.node", "first");
@@ -60,8 +60,8 @@ static void a_second_server_is_refused_by_the_name_of_the_first(void **state)
 	for (const std::string &name : {path, relative(path), folder + "/link.db", folder + "/folder/chat.db"}) {
 		const std::string said = second_server(s, name);
 
-		for (const std::string &part : {check_format("pid=%d ", (int)s->pid), std::string("node=first"),
-		                                "conf=" + s->folder + "/chat.conf"})
+		for (const std::string &part : {check_format("pid=%d ", static_cast<int>(s->pid)),
+		                                std::string("node=first"), "conf=" + s->folder + "/chat.conf"})
 			if (!contains(said, part))
 				check_fail(test_at::current(), "%s is not in: %s", part.c_str(), said.c_str());
 	}
@@ -74,7 +74,7 @@ static void a_second_server_is_refused_by_the_name_of_the_first(void **state)
 
 static void neither_a_hard_link_nor_a_removed_lock_file_lets_a_second_server_in(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const std::string path = test_server_database(s), other = s->folder + "/other.db";
 
 	test_server_start(s);
@@ -93,7 +93,7 @@ static void neither_a_hard_link_nor_a_removed_lock_file_lets_a_second_server_in(
 /* Of two that start at once one is there in the end. */
 static void of_servers_that_start_at_once_one_serves(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	pid_t pids[6];
 	int refused = 0;
 
@@ -123,7 +123,7 @@ static void of_servers_that_start_at_once_one_serves(void **state)
 
 static void a_killed_server_leaves_no_lock_and_the_next_one_says_so(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 
 	test_server_start(s);
 	const pid_t killed = s->pid;
@@ -131,7 +131,7 @@ static void a_killed_server_leaves_no_lock_and_the_next_one_says_so(void **state
 	test_server_start(s);
 	const std::string log = test_server_log(s);
 
-	if (!contains(log, check_format("did not stop in order pid=%d ", (int)killed)))
+	if (!contains(log, check_format("did not stop in order pid=%d ", static_cast<int>(killed))))
 		check_fail(test_at::current(), "no word of the killed server: %s", log.c_str());
 	test_server_stop(s);
 	test_server_start(s);
@@ -142,7 +142,7 @@ static void a_killed_server_leaves_no_lock_and_the_next_one_says_so(void **state
 /* A stop that is cut off by a second signal. */
 static void a_stop_that_was_cut_off_is_told_by_the_next_start(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 
 	test_server_start(s);
 	const pid_t cut = s->pid;
@@ -162,13 +162,13 @@ static void a_stop_that_was_cut_off_is_told_by_the_next_start(void **state)
 	assert_int_equal(test_server_wait(s, 15000), 1);
 	sqlite3_close(writer);
 	test_server_start(s);
-	test_server_wait_log(s, check_format("did not stop in order pid=%d ", (int)cut));
+	test_server_wait_log(s, check_format("did not stop in order pid=%d ", static_cast<int>(cut)));
 	test_server_stop(s);
 }
 
 static void the_lock_lets_tools_and_the_check_of_the_configuration_work(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const std::string path = test_server_database(s);
 
 	test_server_start(s);
@@ -202,7 +202,7 @@ static void assert_private(const std::string &path)
 
 static void files_of_the_store_are_private_whatever_the_umask(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const std::string path = test_server_database(s);
 	const mode_t before = umask(0);
 
@@ -216,7 +216,7 @@ static void files_of_the_store_are_private_whatever_the_umask(void **state)
 
 static void a_server_of_root_leaves_the_files_to_the_owner_of_the_store(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const std::string path = test_server_database(s);
 	struct stat info = {};
 
@@ -237,7 +237,7 @@ static void a_server_of_root_leaves_the_files_to_the_owner_of_the_store(void **s
 
 static void files_that_others_can_read_are_made_private_with_a_word(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const std::string path = test_server_database(s);
 
 	test_server_start(s);

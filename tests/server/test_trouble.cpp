@@ -28,7 +28,7 @@ static std::string small_of(const test_server *s)
 
 static int small_teardown(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 
 	test_server_kill(s);
 	disk_unmount(small_of(s));
@@ -74,7 +74,7 @@ static void check_failing_writes(test_server *s, void (*fail)(test_server *s), v
 	for (const json_ptr &kept : json_parse_all(ack.json.get(), "offlinemsg"))
 		assert_int_equal(json_integer(kept.get(), "seq"), ++seq);
 	while (seq < acknowledged)
-		client_expect(back, check_format("{\"msgid\":6,\"seq\":%lld}", (long long)++seq));
+		client_expect(back, check_format("{\"msgid\":6,\"seq\":%lld}", static_cast<long long>(++seq)));
 	client_expect_quiet(back);
 	test_server_stop(s);
 }
@@ -91,7 +91,7 @@ static void free_disk(test_server *s)
 
 static void a_full_disk_is_unavailable_and_passes_without_a_restart(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 
 	assert_int_equal(mkdir(small_of(s).c_str(), 0700), 0);
 	disk_mount(small_of(s), 4 << 20);
@@ -113,7 +113,7 @@ static void allow_growth(test_server *s)
 /* The log goes through a file too, which this limit also stops: nothing may hang on that. */
 static void files_that_may_not_grow_are_unavailable_and_pass_without_a_restart(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 
 	test_server_start(s);
 	check_failing_writes(s, forbid_growth, allow_growth);
@@ -147,13 +147,13 @@ static void make_writable(test_server *s)
 
 static int read_only_teardown(void **state)
 {
-	make_writable((test_server *)*state);
+	make_writable(static_cast<test_server *>(*state));
 	return test_server_teardown(state);
 }
 
 static void a_database_that_turned_read_only_is_unavailable_and_passes_without_a_restart(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 
 	test_server_start(s);
 	check_failing_writes(s, make_read_only, make_writable);
@@ -172,13 +172,13 @@ static void make_mariadb_writable(test_server *s)
 
 static int mariadb_teardown(void **state)
 {
-	make_mariadb_writable((test_server *)*state);
+	make_mariadb_writable(static_cast<test_server *>(*state));
 	return test_server_teardown(state);
 }
 
 static void a_mariadb_that_turned_read_only_is_unavailable_and_passes_without_a_restart(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 
 	test_server_start(s);
 	check_failing_writes(s, make_mariadb_read_only, make_mariadb_writable);
@@ -231,7 +231,7 @@ static void stranger_go(stranger *other)
 
 static void a_database_that_somebody_else_locks_delays_and_loses_nothing(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	stranger locker;
 	test_frame frame;
 	int64_t last = 0, acknowledged = 0;
@@ -277,7 +277,7 @@ static void a_database_that_somebody_else_locks_delays_and_loses_nothing(void **
 /* Somebody removes a table under the server: every request that needs it says so, the server lives. */
 static void a_database_without_its_tables_is_unavailable(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	stranger vandal;
 
 	test_server_start(s);
@@ -315,7 +315,7 @@ static void start_to_be_cut_off(test_server *s)
 /* A statement that does not come back, as of a disk or a database that hangs: no thread of the store can end. */
 static void a_store_that_hangs_does_not_hold_up_a_stop_beyond_its_deadline(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	stranger locker;
 	test_frame ack;
 

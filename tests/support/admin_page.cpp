@@ -16,7 +16,7 @@ uint16_t admin_port(const test_server *s)
 	const size_t at = log.find(mark);
 
 	assert_true(at != log.npos);
-	return (uint16_t)atoi(log.c_str() + at + mark.size());
+	return static_cast<uint16_t>(atoi(log.c_str() + at + mark.size()));
 }
 
 std::string http_get(uint16_t port, const std::string &path)
@@ -31,10 +31,10 @@ std::string http_get(uint16_t port, const std::string &path)
 	address.sin_family = AF_INET;
 	address.sin_port = htons(port);
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
-	    write(fd, request.data(), request.size()) == (ssize_t)request.size()) {
+	if (connect(fd, reinterpret_cast<const struct sockaddr *>(&address), sizeof(address)) == 0 &&
+	    write(fd, request.data(), request.size()) == static_cast<ssize_t>(request.size())) {
 		while ((size = read(fd, bytes, sizeof(bytes))) > 0)
-			text.append(bytes, (size_t)size);
+			text.append(bytes, static_cast<size_t>(size));
 	}
 	close(fd);
 	return text;

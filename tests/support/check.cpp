@@ -11,12 +11,12 @@ int64_t check_now(void)
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return static_cast<int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1000000;
 }
 
 void check_sleep_ms(int64_t ms)
 {
-	struct timespec pause = {(time_t)(ms / 1000), (long)(ms % 1000) * 1000000};
+	struct timespec pause = {static_cast<time_t>(ms / 1000), (ms % 1000) * 1000000};
 
 	nanosleep(&pause, nullptr);
 }
@@ -45,7 +45,7 @@ std::string check_format(const char *format, ...)
 
 	va_start(arguments, format);
 	va_copy(again, arguments);
-	std::string text((size_t)vsnprintf(nullptr, 0, format, arguments), '\0');
+	std::string text(static_cast<size_t>(vsnprintf(nullptr, 0, format, arguments)), '\0');
 	vsnprintf(text.data(), text.size() + 1, format, again);
 	va_end(again);
 	va_end(arguments);

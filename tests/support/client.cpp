@@ -26,7 +26,7 @@ static void note(test_client *c, const char *mark, std::string_view text)
 	std::string line = mark;
 
 	for (const char byte : text.substr(0, 400))
-		if ((unsigned char)byte < 0x20)
+		if (static_cast<unsigned char>(byte) < 0x20)
 			line += check_format("\\x%02x", byte);
 		else
 			line += byte;
@@ -46,7 +46,7 @@ void client_fail(const test_client *c, test_at at, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	print_error("---- conversation of account %lld\n", (long long)c->id);
+	print_error("---- conversation of account %lld\n", static_cast<long long>(c->id));
 	for (const std::string &line : c->talk)
 		print_error("%s\n", line.c_str());
 	print_error("---- end of the server's log\n%s----\n",
@@ -116,12 +116,12 @@ static bool read_more(test_client *c, int64_t end)
 	const int64_t left = end - check_now();
 	struct pollfd wait = {c->fd, POLLIN, 0};
 
-	if (c->ended || poll(&wait, 1, left > 0 ? (int)left : 0) <= 0)
+	if (c->ended || poll(&wait, 1, left > 0 ? static_cast<int>(left) : 0) <= 0)
 		return false;
 	const ssize_t got = recv(c->fd, part, sizeof(part), 0);
 
 	if (got > 0) {
-		c->input.append(part, (size_t)got);
+		c->input.append(part, static_cast<size_t>(got));
 		return true;
 	}
 	c->ended = true;
@@ -140,7 +140,7 @@ bool client_try_send(test_client *c, std::string_view bytes, test_at at)
 		const ssize_t sent = send(c->fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (sent > 0) {
-			bytes.remove_prefix((size_t)sent);
+			bytes.remove_prefix(static_cast<size_t>(sent));
 			continue;
 		}
 		if (errno == EPIPE || errno == ECONNRESET) {
@@ -170,7 +170,7 @@ void client_sendf(test_client *c, const char *format, ...)
 
 	va_start(arguments, format);
 	va_copy(again, arguments);
-	std::string frame((size_t)vsnprintf(nullptr, 0, format, arguments), '\0');
+	std::string frame(static_cast<size_t>(vsnprintf(nullptr, 0, format, arguments)), '\0');
 	vsnprintf(frame.data(), frame.size() + 1, format, again);
 	va_end(again);
 	va_end(arguments);
@@ -320,7 +320,7 @@ std::vector<test_frame> client_read_to_end(test_client *c, test_at at)
 	while (!c->ended) {
 		test_frame frame;
 
-		if (client_try_read(c, &frame, (int)(end - check_now())))
+		if (client_try_read(c, &frame, static_cast<int>(end - check_now())))
 			frames.push_back(std::move(frame));
 		else if (!c->ended)
 			client_fail(c, at, "the connection does not end");

@@ -13,7 +13,7 @@ int64_t json_integer(const cJSON *json, const char *key)
 {
 	const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, key);
 
-	return cJSON_IsNumber(item) ? (int64_t)item->valuedouble : -1;
+	return cJSON_IsNumber(item) ? static_cast<int64_t>(item->valuedouble) : -1;
 }
 
 std::string json_text(const cJSON *json, const char *key)
@@ -78,7 +78,8 @@ std::string client_new_name(std::string_view stem)
 {
 	static int count;
 
-	return check_format("%.*s-%d-%d", (int)stem.size(), stem.data(), (int)getpid(), ++count);
+	return check_format("%.*s-%d-%d", static_cast<int>(stem.size()), stem.data(), static_cast<int>(getpid()),
+	                    ++count);
 }
 
 int64_t client_register(test_client *c, std::string_view name, test_at at)
@@ -94,8 +95,8 @@ int64_t client_register(test_client *c, std::string_view name, test_at at)
 
 static void send_login(test_client *c, int64_t id, std::string_view more)
 {
-	client_sendf(c, "{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"%.*s}", (long long)id, (int)more.size(),
-	             more.data());
+	client_sendf(c, "{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"%.*s}", static_cast<long long>(id),
+	             static_cast<int>(more.size()), more.data());
 }
 
 test_frame client_login(test_client *c, int64_t id, std::string_view more, test_at at)
@@ -164,8 +165,8 @@ static void send_chat(test_client *c, int msgid, const char *key, int64_t to, st
 	client_sendf(c,
 	             "{\"msgid\":%d,\"id\":%lld,\"name\":%s,\"%s\":%lld,\"msg\":%s,"
 	             "\"time\":\"2024-05-06 07:08:09\"%.*s}",
-	             msgid, (long long)c->id, json_quote(c->name).c_str(), key, (long long)to, json_quote(text).c_str(),
-	             (int)more.size(), more.data());
+	             msgid, static_cast<long long>(c->id), json_quote(c->name).c_str(), key, static_cast<long long>(to),
+	             json_quote(text).c_str(), static_cast<int>(more.size()), more.data());
 }
 
 void client_chat(test_client *c, int64_t to, std::string_view text, std::string_view more)
@@ -183,7 +184,8 @@ static int64_t chat_safely(test_client *c, int msgid, const char *key, int64_t t
 {
 	const long long req = c->next_req++;
 
-	send_chat(c, msgid, key, to, text, check_format(",\"req\":%lld%.*s", req, (int)more.size(), more.data()));
+	send_chat(c, msgid, key, to, text,
+	          check_format(",\"req\":%lld%.*s", req, static_cast<int>(more.size()), more.data()));
 	const test_frame ack = client_read_answer(c, req, at);
 
 	if (!json_matches(ack.json.get(), check_format("{\"of\":%d,\"errno\":0}", msgid)))

@@ -133,7 +133,7 @@ void cluster_start(cluster *c, std::source_location at)
 
 void cluster_load(cluster *c, size_t players, size_t old_every)
 {
-	c->work = load_new(c->front, players, (unsigned)load_number("CS_CLUSTER_SEED", 0));
+	c->work = load_new(c->front, players, static_cast<unsigned>(load_number("CS_CLUSTER_SEED", 0)));
 	c->work->rate = load_number("CS_CLUSTER_RATE", 400);
 	c->work->cuts_wanted = 2;
 	if (old_every > 0)
@@ -206,7 +206,8 @@ void cluster_resume_node(cluster *c, size_t place)
 static bool all_have_a_bus(const cluster *c)
 {
 	const std::string channels = redis_command(c->bus, {"PUBSUB", "CHANNELS", "chatserverd:*:in:*"});
-	const size_t listening = channels.empty() ? 0 : 1 + (size_t)std::count(channels.begin(), channels.end(), '\n');
+	const size_t listening =
+		channels.empty() ? 0 : 1 + static_cast<size_t>(std::count(channels.begin(), channels.end(), '\n'));
 	size_t running = 0;
 
 	for (const cluster_node &node : c->nodes)
@@ -244,7 +245,7 @@ void cluster_print_logs(const cluster *c)
 	for (size_t i = 0; i < c->work->players.size(); i++) {
 		const player &p = c->work->players[i];
 
-		print_error("account %lld: state %d, %zu unacknowledged\n", (long long)p.id, p.state,
+		print_error("account %lld: state %d, %zu unacknowledged\n", static_cast<long long>(p.id), p.state,
 		            p.unacknowledged.size());
 	}
 	cluster_print_logs(c);
@@ -319,7 +320,7 @@ int cluster_load_setup(void **state)
 
 int cluster_teardown(void **state)
 {
-	cluster *c = (cluster *)*state;
+	cluster *c = static_cast<cluster *>(*state);
 	bool sound = true;
 
 	for (const cluster_node &node : c->nodes)

@@ -99,7 +99,8 @@ static void cutter_run(cutter *ct)
 			continue;
 		const unique_fd client(accept4(ct->listener.fd, nullptr, nullptr, SOCK_CLOEXEC));
 		const unique_fd server(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-		if (client.fd != -1 && connect(server.fd, (const sockaddr *)&address, sizeof(address)) == 0)
+		if (client.fd != -1 &&
+		    connect(server.fd, reinterpret_cast<const sockaddr *>(&address), sizeof(address)) == 0)
 			cutter_relay(ct, client.fd, server.fd);
 	}
 }
@@ -114,8 +115,9 @@ cutter *cutter_start(uint16_t server_port, std::string_view mark, int cut_at)
 	ct->mark = mark;
 	ct->cut_at = cut_at;
 	ct->listener.reset(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-	if (bind(ct->listener.fd, (sockaddr *)&address, size) != 0 || listen(ct->listener.fd, 8) != 0 ||
-	    getsockname(ct->listener.fd, (sockaddr *)&address, &size) != 0)
+	if (bind(ct->listener.fd, reinterpret_cast<sockaddr *>(&address), size) != 0 ||
+	    listen(ct->listener.fd, 8) != 0 ||
+	    getsockname(ct->listener.fd, reinterpret_cast<sockaddr *>(&address), &size) != 0)
 		check_fail(std::source_location::current(), "no port to relay from");
 	ct->port = ntohs(address.sin_port);
 	ct->thread = std::thread(cutter_run, ct);

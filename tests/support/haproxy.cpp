@@ -194,7 +194,7 @@ static int open_socket(const std::string &path)
 	address.sun_family = AF_UNIX;
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path.c_str());
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+	if (connect(fd, reinterpret_cast<struct sockaddr *>(&address), sizeof(address)) == 0)
 		return fd;
 	close(fd);
 	return -1;
@@ -210,9 +210,9 @@ std::string haproxy_ask(const test_haproxy *h, const std::string &command)
 
 	if (fd < 0)
 		return answer;
-	if (send(fd, line.data(), line.size(), MSG_NOSIGNAL) == (ssize_t)line.size())
+	if (send(fd, line.data(), line.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(line.size()))
 		while ((got = read(fd, part, sizeof(part))) > 0)
-			answer.append(part, (size_t)got);
+			answer.append(part, static_cast<size_t>(got));
 	close(fd);
 	return answer;
 }

@@ -17,13 +17,13 @@
 
 std::string ledger_pair(int64_t one, int64_t other)
 {
-	return check_format("pair %lld %lld", (long long)(one < other ? one : other),
-	                    (long long)(one < other ? other : one));
+	return check_format("pair %lld %lld", static_cast<long long>(one < other ? one : other),
+	                    static_cast<long long>(one < other ? other : one));
 }
 
 std::string ledger_group(int64_t group)
 {
-	return check_format("group %lld", (long long)group);
+	return check_format("group %lld", static_cast<long long>(group));
 }
 
 void ledger_fault(ledger *l, const char *format, ...)
@@ -50,15 +50,16 @@ static uint64_t checksum(std::string_view text)
 	uint64_t sum = 0xcbf29ce484222325;
 
 	for (const char byte : text)
-		sum = (sum ^ (unsigned char)byte) * 0x100000001b3;
+		sum = (sum ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
 	return sum;
 }
 
 static std::string message_text(int64_t sender, const std::string &conversation, const std::string &cid)
 {
-	const std::string all = check_format("%lld|%s|%s", (long long)sender, conversation.c_str(), cid.c_str());
+	const std::string all =
+		check_format("%lld|%s|%s", static_cast<long long>(sender), conversation.c_str(), cid.c_str());
 
-	return check_format("%s %016llx", cid.c_str(), (unsigned long long)checksum(all));
+	return check_format("%s %016llx", cid.c_str(), static_cast<unsigned long long>(checksum(all)));
 }
 
 std::string ledger_new_message(ledger *l, int64_t sender, const std::string &conversation, std::string *text_r)
@@ -68,8 +69,8 @@ std::string ledger_new_message(ledger *l, int64_t sender, const std::string &con
 	message.sender = sender;
 	message.conversation = conversation;
 	message.number = ++l->conversations.at(conversation).numbers[sender];
-	const std::string cid = check_format("%lld to %s no %llu", (long long)sender, conversation.c_str(),
-	                                     (unsigned long long)message.number);
+	const std::string cid = check_format("%lld to %s no %llu", static_cast<long long>(sender), conversation.c_str(),
+	                                     static_cast<unsigned long long>(message.number));
 
 	*text_r = message_text(sender, conversation, cid);
 	l->messages[cid] = std::move(message);
@@ -129,12 +130,12 @@ static void learn_seq(ledger *l, const std::string &cid, ledger_message *m, int6
 	std::string &owner = l->conversations.at(m->conversation).cids[seq];
 
 	if (seq < 1)
-		ledger_fault(l, "%s: \"%s\" has seq %lld", who, cid.c_str(), (long long)seq);
+		ledger_fault(l, "%s: \"%s\" has seq %lld", who, cid.c_str(), static_cast<long long>(seq));
 	if (m->seq != 0 && m->seq != seq)
-		ledger_fault(l, "%s: \"%s\" had seq %lld and now has %lld", who, cid.c_str(), (long long)m->seq,
-		             (long long)seq);
+		ledger_fault(l, "%s: \"%s\" had seq %lld and now has %lld", who, cid.c_str(),
+		             static_cast<long long>(m->seq), static_cast<long long>(seq));
 	if (!owner.empty() && owner != cid)
-		ledger_fault(l, "%s: seq %lld of %s was \"%s\" and now is \"%s\"", who, (long long)seq,
+		ledger_fault(l, "%s: seq %lld of %s was \"%s\" and now is \"%s\"", who, static_cast<long long>(seq),
 		             m->conversation.c_str(), owner.c_str(), cid.c_str());
 	owner = cid;
 	m->seq = seq;
@@ -164,15 +165,17 @@ static void take(ledger *l, int64_t receiver, const std::string &cid, ledger_mes
 	ledger_taken &last = c.taken[{receiver, m->sender}];
 
 	if (m->sender == receiver)
-		ledger_fault(l, "account %lld got its own \"%s\"", (long long)receiver, cid.c_str());
+		ledger_fault(l, "account %lld got its own \"%s\"", static_cast<long long>(receiver), cid.c_str());
 	if (!c.accounts.contains(receiver))
-		ledger_fault(l, "account %lld got \"%s\", which is none of its business", (long long)receiver,
-		             cid.c_str());
+		ledger_fault(l, "account %lld got \"%s\", which is none of its business",
+		             static_cast<long long>(receiver), cid.c_str());
 	if (!m->receivers.insert(receiver).second)
-		ledger_fault(l, "account %lld got \"%s\" twice with rising seq", (long long)receiver, cid.c_str());
+		ledger_fault(l, "account %lld got \"%s\" twice with rising seq", static_cast<long long>(receiver),
+		             cid.c_str());
 	if (!may_follow(l, receiver, last, *m))
-		ledger_fault(l, "account %lld got \"%s\" after number %llu of the same sender", (long long)receiver,
-		             cid.c_str(), (unsigned long long)last.number);
+		ledger_fault(l, "account %lld got \"%s\" after number %llu of the same sender",
+		             static_cast<long long>(receiver), cid.c_str(),
+		             static_cast<unsigned long long>(last.number));
 	last = {m->number, m->sent_at, check_now()};
 	l->slowest_delivery = std::max(l->slowest_delivery, check_now() - m->sent_at);
 	l->received++;
@@ -187,15 +190,15 @@ int64_t ledger_received(ledger *l, int64_t receiver, const std::string &conversa
 	int64_t &last = l->conversations[conversation].last[receiver];
 
 	if (found == l->messages.end()) {
-		ledger_fault(l, "account %lld got what nobody sent: %.*s", (long long)receiver, (int)frame.size(),
-		             frame.data());
+		ledger_fault(l, "account %lld got what nobody sent: %.*s", static_cast<long long>(receiver),
+		             static_cast<int>(frame.size()), frame.data());
 		return last;
 	}
 	ledger_message &m = found->second;
 
 	if (m.conversation != conversation ||
 	    !frame.starts_with(std::string_view(m.frame).substr(0, m.frame.size() - 1)))
-		ledger_fault(l, "\"%s\" was changed or misdelivered: %.*s", cid.c_str(), (int)frame.size(),
+		ledger_fault(l, "\"%s\" was changed or misdelivered: %.*s", cid.c_str(), static_cast<int>(frame.size()),
 		             frame.data());
 	learn_seq(l, cid, &m, seq, "delivery");
 	if (seq <= last) {
@@ -240,7 +243,7 @@ void ledger_check_complete(ledger *l)
 			ledger_fault(l, "\"%s\" was never acknowledged", cid.c_str());
 		if (missing_receivers(l, m) > 0)
 			ledger_fault(l, "\"%s\" (seq %lld) did not reach %zu of its receivers", cid.c_str(),
-			             (long long)m.seq, missing_receivers(l, m));
+			             static_cast<long long>(m.seq), missing_receivers(l, m));
 	}
 }
 
@@ -273,8 +276,8 @@ static void check_row(database_check *check, const database_row &row)
 		check->numbers.clear();
 	}
 	if (seq != check->last_seq + 1)
-		ledger_fault(l, "database: %s has seq %lld after %lld", conversation.c_str(), (long long)seq,
-		             (long long)check->last_seq);
+		ledger_fault(l, "database: %s has seq %lld after %lld", conversation.c_str(),
+		             static_cast<long long>(seq), static_cast<long long>(check->last_seq));
 	check->last_seq = seq;
 	if (found == l->messages.end()) {
 		ledger_fault(l, "database: nobody sent \"%s\"", row.body.c_str());
@@ -286,12 +289,13 @@ static void check_row(database_check *check, const database_row &row)
 		ledger_fault(l, "database: \"%s\" is there twice", cid.c_str());
 	if (m.conversation != conversation || m.sender != sender || (m.seq != 0 && m.seq != seq))
 		ledger_fault(l, "database: \"%s\" is seq %lld of %s, was acknowledged as %lld of %s", cid.c_str(),
-		             (long long)seq, conversation.c_str(), (long long)m.seq, m.conversation.c_str());
+		             static_cast<long long>(seq), conversation.c_str(), static_cast<long long>(m.seq),
+		             m.conversation.c_str());
 	if (row.body != m.frame)
 		ledger_fault(l, "database: the bytes of \"%s\" are not those that were sent", cid.c_str());
 	if (m.is_old ? m.number <= check->numbers[sender] : m.number != check->numbers[sender] + 1)
 		ledger_fault(l, "database: \"%s\" comes after number %llu of the same sender", cid.c_str(),
-		             (unsigned long long)check->numbers[sender]);
+		             static_cast<unsigned long long>(check->numbers[sender]));
 	check->numbers[sender] = m.number;
 }
 
@@ -310,9 +314,9 @@ static const char mariadb_query[] =
 
 static std::string column_text(sqlite3_stmt *row, int column)
 {
-	const char *bytes = (const char *)sqlite3_column_blob(row, column);
+	const char *bytes = static_cast<const char *>(sqlite3_column_blob(row, column));
 
-	return bytes ? std::string(bytes, (size_t)sqlite3_column_bytes(row, column)) : std::string();
+	return bytes ? std::string(bytes, static_cast<size_t>(sqlite3_column_bytes(row, column))) : std::string();
 }
 
 static void check_sqlite(database_check *check, const std::string &path)
@@ -339,8 +343,8 @@ static std::string value_text(const cs_db_value &value)
 
 static int take_row(void *arg, const cs_db_value *columns, size_t)
 {
-	check_row((database_check *)arg, {value_text(columns[0]), columns[1].integer, columns[2].integer,
-	                                  value_text(columns[3]), value_text(columns[4])});
+	check_row(static_cast<database_check *>(arg), {value_text(columns[0]), columns[1].integer, columns[2].integer,
+	                                               value_text(columns[3]), value_text(columns[4])});
 	return 0;
 }
 
@@ -366,7 +370,7 @@ void ledger_check_database(ledger *l, const test_server *s)
 	for (const auto &[cid, m] : l->messages)
 		if (m.acknowledged && !check.found.contains(cid))
 			ledger_fault(l, "database: \"%s\" was acknowledged with seq %lld and is not there", cid.c_str(),
-			             (long long)m.seq);
+			             static_cast<long long>(m.seq));
 		else if (m.is_old && !check.found.contains(cid) && !may_be_lost(l, m, m.sender))
 			ledger_fault(l, "database: \"%s\" is not there, and its connection held", cid.c_str());
 		else if (check.found.contains(cid) && missing_receivers(l, m) > 0)

@@ -71,7 +71,9 @@ load *load_new(test_server *front, size_t players, unsigned seed)
 	std::vector<test_client *> clients;
 
 	l->front = front;
-	l->seed = seed ? seed : (unsigned)time(nullptr) ^ (unsigned)getpid() ^ (unsigned)check_now();
+	l->seed = seed ? seed
+	               : static_cast<unsigned>(time(nullptr)) ^ static_cast<unsigned>(getpid()) ^
+	                          static_cast<unsigned>(check_now());
 	l->random.seed(l->seed);
 	for (size_t i = 0; i < players; i++) {
 		clients.push_back(client_enter(front, "player"));
@@ -147,7 +149,7 @@ void load_send(load *l)
 	const int64_t now = check_now();
 
 	l->sent_until = std::max(l->sent_until, now - 50);
-	const int64_t due = (now - l->sent_until) * (int64_t)l->rate / 1000;
+	const int64_t due = (now - l->sent_until) * static_cast<int64_t>(l->rate) / 1000;
 
 	if (due < 1 || l->is_silent)
 		return;
@@ -216,8 +218,8 @@ void load_check_nothing_is_left(load *l)
 		test_client *c = client_return(l->front, p.id, &ack, ",\"ack\":true");
 
 		if (json_has(ack.json.get(), "offlinemsg") || !client_read_all(c).empty())
-			ledger_fault(&l->book, "account %lld confirmed everything and got more: %s", (long long)p.id,
-			             ack.bytes.substr(0, 300).c_str());
+			ledger_fault(&l->book, "account %lld confirmed everything and got more: %s",
+			             static_cast<long long>(p.id), ack.bytes.substr(0, 300).c_str());
 		client_close(c);
 	}
 }
@@ -258,15 +260,16 @@ void load_report(const load *l, const char *what)
 		logins += p.logins;
 		refused += p.refused;
 	}
-	print_message("%s, seed %u: %llu cut connections, %llu logins, slowest return %lld ms; %zu messages "
-	              "sent, %llu acknowledged, %llu resent, %llu refused for a while, slowest answer %lld ms; "
-	              "%llu delivered, slowest %lld ms, %llu delivered again and dropped; %llu faults\n",
-	              what, l->seed, (unsigned long long)l->cuts, (unsigned long long)logins,
-	              (long long)load_slowest_return(l), l->book.messages.size(),
-	              (unsigned long long)l->book.acknowledged, (unsigned long long)resent, (unsigned long long)refused,
-	              (long long)load_slowest_answer(l), (unsigned long long)l->book.received,
-	              (long long)l->book.slowest_delivery, (unsigned long long)l->book.dropped,
-	              (unsigned long long)l->book.fault_count);
+	print_message(
+		"%s, seed %u: %llu cut connections, %llu logins, slowest return %lld ms; %zu messages "
+		"sent, %llu acknowledged, %llu resent, %llu refused for a while, slowest answer %lld ms; "
+		"%llu delivered, slowest %lld ms, %llu delivered again and dropped; %llu faults\n",
+		what, l->seed, static_cast<unsigned long long>(l->cuts), static_cast<unsigned long long>(logins),
+		static_cast<long long>(load_slowest_return(l)), l->book.messages.size(),
+		static_cast<unsigned long long>(l->book.acknowledged), static_cast<unsigned long long>(resent),
+		static_cast<unsigned long long>(refused), static_cast<long long>(load_slowest_answer(l)),
+		static_cast<unsigned long long>(l->book.received), static_cast<long long>(l->book.slowest_delivery),
+		static_cast<unsigned long long>(l->book.dropped), static_cast<unsigned long long>(l->book.fault_count));
 	for (const std::string &fault : l->book.faults)
 		print_error("  %s\n", fault.c_str());
 }

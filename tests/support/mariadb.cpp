@@ -149,7 +149,7 @@ static std::string log_of(const mariadb *m)
 
 	if (!file)
 		return text;
-	fseek(file, (long)m->log_start, SEEK_SET);
+	fseek(file, static_cast<long>(m->log_start), SEEK_SET);
 	while ((got = fread(part, 1, sizeof(part), file)) > 0)
 		text.append(part, got);
 	fclose(file);

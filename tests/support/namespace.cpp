@@ -19,7 +19,7 @@ static void write_line(const char *path, const std::string &text)
 {
 	const unique_fd file(open(path, O_WRONLY | O_CLOEXEC));
 
-	if (file.fd == -1 || write(file.fd, text.data(), text.size()) != (ssize_t)text.size())
+	if (file.fd == -1 || write(file.fd, text.data(), text.size()) != static_cast<ssize_t>(text.size()))
 		print_error("%s: %s\n", path, strerror(errno));
 }
 

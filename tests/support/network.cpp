@@ -15,7 +15,7 @@
 
 static void run(const std::vector<std::string> &words, std::source_location at)
 {
-	const std::string output = check_format("/tmp/chatserverd-network-%d", (int)getpid());
+	const std::string output = check_format("/tmp/chatserverd-network-%d", static_cast<int>(getpid()));
 
 	if (process_run(words, output, at) != 0)
 		check_fail(at, "%s %s: %s", words[0].c_str(), words.back().c_str(), check_read_file(output).c_str());
@@ -47,7 +47,7 @@ static void start_keeper(network *n, std::source_location at)
 	close(ready[1]);
 	const bool made = read(ready[0], &byte, 1) == 1;
 	close(ready[0]);
-	n->fd = open(check_format("/proc/%d/ns/net", (int)n->keeper).c_str(), O_RDONLY | O_CLOEXEC);
+	n->fd = open(check_format("/proc/%d/ns/net", static_cast<int>(n->keeper)).c_str(), O_RDONLY | O_CLOEXEC);
 	if (!made || n->fd == -1)
 		check_fail(at, "no network namespace");
 }

@@ -44,7 +44,7 @@ static void go_down(player *p, int64_t pause)
 /* Everybody comes back at another time. */
 static int64_t any_pause(player *p)
 {
-	return 5 + (int64_t)((*p->random)() % (uint64_t)p->longest_pause);
+	return 5 + static_cast<int64_t>((*p->random)() % static_cast<uint64_t>(p->longest_pause));
 }
 
 void player_cut(player *p)
@@ -72,7 +72,7 @@ static void flush(player *p)
 			go_down(p, any_pause(p));
 		if (sent <= 0)
 			return;
-		p->output.erase(0, (size_t)sent);
+		p->output.erase(0, static_cast<size_t>(sent));
 	}
 }
 
@@ -85,7 +85,7 @@ static void put(player *p, const std::string &frame)
 static void log_in(player *p)
 {
 	p->state = PLAYER_LOGGING_IN;
-	put(p, check_format("{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"%s}", (long long)p->id,
+	put(p, check_format("{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"%s}", static_cast<long long>(p->id),
 	                    p->is_old ? "" : ",\"ack\":true"));
 	flush(p);
 }
@@ -100,7 +100,7 @@ static void start_connecting(player *p)
 	p->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	p->state = PLAYER_CONNECTING;
 	p->waiting_since = check_now();
-	if (connect(p->fd, (struct sockaddr *)&address, sizeof(address)) < 0 && errno != EINPROGRESS)
+	if (connect(p->fd, reinterpret_cast<struct sockaddr *>(&address), sizeof(address)) < 0 && errno != EINPROGRESS)
 		go_down(p, any_pause(p));
 }
 
@@ -110,8 +110,8 @@ static void confirm(player *p)
 		for (const player_target &target : p->targets)
 			if (target.conversation == conversation)
 				put(p, check_format("{\"msgid\":104,\"id\":%lld,\"%s\":%lld,\"seq\":%lld}",
-				                    (long long)p->id, target.is_group ? "groupid" : "peer",
-				                    (long long)target.to, (long long)seq));
+				                    static_cast<long long>(p->id), target.is_group ? "groupid" : "peer",
+				                    static_cast<long long>(target.to), static_cast<long long>(seq)));
 	p->unconfirmed.clear();
 	flush(p);
 }
@@ -178,8 +178,8 @@ static std::string begin_frame(const player *p, const player_target &target, con
 {
 	return check_format("{\"msgid\":%d,\"id\":%lld,\"name\":\"%s\",\"%s\":%lld,\"msg\":\"%s\","
 	                    "\"time\":\"2024-05-06 07:08:09\"",
-	                    target.is_group ? 10 : 6, (long long)p->id, p->name.c_str(),
-	                    target.is_group ? "groupid" : "toid", (long long)target.to, text.c_str());
+	                    target.is_group ? 10 : 6, static_cast<long long>(p->id), p->name.c_str(),
+	                    target.is_group ? "groupid" : "toid", static_cast<long long>(target.to), text.c_str());
 }
 
 static void expect_answer(player *p, const std::string &cid)
@@ -242,8 +242,8 @@ static void receive_login_ack(player *p, const cJSON *json)
 
 	if (number != 0) {
 		if (number != 2 && number != 10 && number != 11 && number != 13)
-			ledger_fault(p->book, "login of %lld refused with errno %lld", (long long)p->id,
-			             (long long)number);
+			ledger_fault(p->book, "login of %lld refused with errno %lld", static_cast<long long>(p->id),
+			             static_cast<long long>(number));
 		go_down(p, any_pause(p));
 		return;
 	}
@@ -296,15 +296,16 @@ static void receive_ack(player *p, const cJSON *json, std::string_view frame)
 	}
 	if (number == 13)
 		return; /* the server stops: not acknowledged, so sent again */
-	if (p->patient && (number == 10 || number == 11) && req >= 0 && (size_t)req < p->by_req.size()) {
-		receive_refusal(p, p->by_req[(size_t)req]);
+	if (p->patient && (number == 10 || number == 11) && req >= 0 && static_cast<size_t>(req) < p->by_req.size()) {
+		receive_refusal(p, p->by_req[static_cast<size_t>(req)]);
 		return;
 	}
-	if (number != 0 || req < 0 || (size_t)req >= p->by_req.size()) {
-		ledger_fault(p->book, "account %lld got %.*s", (long long)p->id, (int)frame.size(), frame.data());
+	if (number != 0 || req < 0 || static_cast<size_t>(req) >= p->by_req.size()) {
+		ledger_fault(p->book, "account %lld got %.*s", static_cast<long long>(p->id),
+		             static_cast<int>(frame.size()), frame.data());
 		return;
 	}
-	const std::string &cid = p->by_req[(size_t)req];
+	const std::string &cid = p->by_req[static_cast<size_t>(req)];
 
 	note_answer(p, cid);
 	ledger_acknowledged(p->book, cid, json_integer(json, "seq"));
@@ -323,7 +324,8 @@ static void receive_frame(player *p, std::string_view frame)
 	else if (msgid == 6 || msgid == 10)
 		receive_message(p, json.get(), frame);
 	else
-		ledger_fault(p->book, "account %lld got %.*s", (long long)p->id, (int)frame.size(), frame.data());
+		ledger_fault(p->book, "account %lld got %.*s", static_cast<long long>(p->id),
+		             static_cast<int>(frame.size()), frame.data());
 }
 
 /* This client ends its frames with NUL, so the server's end with it too. */
@@ -359,7 +361,7 @@ void player_ready(player *p, short events)
 	const ssize_t got = recv(p->fd, part, sizeof(part), MSG_DONTWAIT);
 
 	if (got > 0)
-		p->input.append(part, (size_t)got);
+		p->input.append(part, static_cast<size_t>(got));
 	receive_input(p);
 	if (got == 0 || (got < 0 && errno != EAGAIN))
 		go_down(p, any_pause(p));

@@ -70,7 +70,7 @@ static void start_listening(relay *r)
 	(void)inet_pton(AF_INET, r->address.c_str(), &address.sin_addr);
 	r->listener.reset(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 	setsockopt(r->listener.fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(r->listener.fd, (sockaddr *)&address, size) != 0 || listen(r->listener.fd, 128) != 0)
+	if (bind(r->listener.fd, reinterpret_cast<sockaddr *>(&address), size) != 0 || listen(r->listener.fd, 128) != 0)
 		check_fail(std::source_location::current(), "no port to relay from");
 }
 
@@ -81,7 +81,7 @@ static void accept_pair(relay *r)
 	unique_fd client(accept4(r->listener.fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
 	unique_fd server(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
 
-	if (client.fd == -1 || connect(server.fd, (const sockaddr *)&address, sizeof(address)) != 0)
+	if (client.fd == -1 || connect(server.fd, reinterpret_cast<const sockaddr *>(&address), sizeof(address)) != 0)
 		return;
 	for (const int fd : {client.fd, server.fd})
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
@@ -99,7 +99,7 @@ static void read_way(relay_way *way)
 	const ssize_t got = recv(way->from, bytes, sizeof(bytes), MSG_DONTWAIT);
 
 	if (got > 0)
-		way->waiting.append(bytes, (size_t)got);
+		way->waiting.append(bytes, static_cast<size_t>(got));
 	else if (got == 0 || errno != EAGAIN)
 		way->ended = true;
 }
@@ -109,7 +109,7 @@ static void write_way(relay_way *way)
 	const ssize_t sent = send(way->to, way->waiting.data(), way->waiting.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 
 	if (sent > 0)
-		way->waiting.erase(0, (size_t)sent);
+		way->waiting.erase(0, static_cast<size_t>(sent));
 	else if (sent < 0 && errno != EAGAIN) {
 		way->waiting.clear();
 		way->ended = true;
@@ -223,7 +223,7 @@ relay *relay_start(uint16_t to_port, const char *at_address)
 	r->address = at_address;
 	r->wake.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	start_listening(r);
-	(void)getsockname(r->listener.fd, (sockaddr *)&address, &size);
+	(void)getsockname(r->listener.fd, reinterpret_cast<sockaddr *>(&address), &size);
 	r->port = ntohs(address.sin_port);
 	r->thread = std::thread(run, r);
 	return r;

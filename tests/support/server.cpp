@@ -41,7 +41,7 @@ static std::string build_folder(void)
 /* Below the range that the kernel gives to clients, so that nobody takes it while the server is restarted. */
 uint16_t test_free_port(void)
 {
-	static uint16_t next = (uint16_t)(10000 + getpid() * 37 % 20000);
+	static uint16_t next = static_cast<uint16_t>(10000 + getpid() * 37 % 20000);
 
 	for (;;) {
 		struct sockaddr_in address = {};
@@ -51,7 +51,7 @@ uint16_t test_free_port(void)
 		address.sin_family = AF_INET;
 		address.sin_port = htons(next);
 		address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-		const int result = bind(fd, (struct sockaddr *)&address, sizeof(address));
+		const int result = bind(fd, reinterpret_cast<struct sockaddr *>(&address), sizeof(address));
 
 		close(fd);
 		if (result == 0)
@@ -172,7 +172,7 @@ void test_server_launch(test_server *s)
 	const std::string path = s->folder + "/log";
 	const int log = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 
-	s->log_start = (size_t)lseek(log, 0, SEEK_END);
+	s->log_start = static_cast<size_t>(lseek(log, 0, SEEK_END));
 	test_server_write_conf(s);
 	s->pid = spawn(s, {"-c", s->folder + "/chat.conf"}, log, log);
 	close(log);

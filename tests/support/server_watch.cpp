@@ -58,7 +58,7 @@ void test_server_wait_log(test_server *s, std::string_view text, std::source_loc
 
 int64_t test_server_resident_kib(const test_server *s)
 {
-	const std::string status = check_read_file(check_format("/proc/%d/status", (int)s->pid));
+	const std::string status = check_read_file(check_format("/proc/%d/status", static_cast<int>(s->pid)));
 	const size_t at = status.find("VmRSS:");
 
 	return at == status.npos ? 0 : atoll(status.c_str() + at + 6);
@@ -66,7 +66,7 @@ int64_t test_server_resident_kib(const test_server *s)
 
 int64_t test_server_cpu_ms(const test_server *s)
 {
-	const std::string stat = check_read_file(check_format("/proc/%d/stat", (int)s->pid));
+	const std::string stat = check_read_file(check_format("/proc/%d/stat", static_cast<int>(s->pid)));
 	const size_t at = stat.rfind(')');
 	long user = 0, system = 0;
 
@@ -81,7 +81,8 @@ size_t test_server_open_files(const test_server *s)
 	std::error_code error;
 	size_t count = 0;
 
-	for (const auto &entry : std::filesystem::directory_iterator(check_format("/proc/%d/fd", (int)s->pid), error))
+	for (const auto &entry :
+	     std::filesystem::directory_iterator(check_format("/proc/%d/fd", static_cast<int>(s->pid)), error))
 		count += !entry.path().empty();
 	return count;
 }
@@ -98,7 +99,7 @@ int test_server_group_setup(void **state)
 /* A server that is still there when all tests ran must also stop as it should. */
 int test_server_group_teardown(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 
 	s->clients.clear();
 	if (s->pid <= 0) { /* it did not get up, or died */
@@ -117,7 +118,7 @@ int test_server_group_teardown(void **state)
 
 int test_server_close_clients(void **state)
 {
-	((test_server *)*state)->clients.clear();
+	(static_cast<test_server *>(*state))->clients.clear();
 	return 0;
 }
 
@@ -129,7 +130,7 @@ int test_server_setup(void **state)
 
 int test_server_teardown(void **state)
 {
-	test_server *s = (test_server *)*state;
+	test_server *s = static_cast<test_server *>(*state);
 	const bool sound = test_server_is_sound(s);
 
 	test_server_free(s);

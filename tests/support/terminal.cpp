@@ -52,8 +52,8 @@ void terminal_start(terminal *t, uint16_t port, size_t columns, size_t rows,
 	(void)setlocale(LC_CTYPE, "C.UTF-8");
 	t->screen.columns = columns;
 	t->screen.rows = rows;
-	size.ws_col = (unsigned short)columns;
-	size.ws_row = (unsigned short)rows;
+	size.ws_col = static_cast<unsigned short>(columns);
+	size.ws_row = static_cast<unsigned short>(rows);
 	int slave = -1;
 	if (openpty(&t->fd, &slave, nullptr, nullptr, &size) != 0 || tcgetattr(slave, &t->before) != 0)
 		check_fail(std::source_location::current(), "no pseudo terminal");
@@ -78,8 +78,8 @@ void terminal_resize(terminal *t, size_t columns, size_t rows)
 
 	t->screen.columns = columns;
 	t->screen.rows = rows;
-	size.ws_col = (unsigned short)columns;
-	size.ws_row = (unsigned short)rows;
+	size.ws_col = static_cast<unsigned short>(columns);
+	size.ws_row = static_cast<unsigned short>(rows);
 	(void)ioctl(t->fd, TIOCSWINSZ, &size);
 }
 
@@ -94,8 +94,8 @@ static bool terminal_read(terminal *t, int timeout_ms)
 	const ssize_t got = read(t->fd, bytes, sizeof(bytes));
 	if (got <= 0)
 		return false;
-	t->bytes.append(bytes, (size_t)got);
-	terminal_screen_put(&t->screen, {bytes, (size_t)got});
+	t->bytes.append(bytes, static_cast<size_t>(got));
+	terminal_screen_put(&t->screen, {bytes, static_cast<size_t>(got)});
 	return true;
 }
 

@@ -31,19 +31,19 @@ static std::u32string *terminal_screen_reach(terminal_screen *sc, size_t column)
 
 static void terminal_screen_write(terminal_screen *sc, char32_t character)
 {
-	const int width = wcwidth((wchar_t)character);
+	const int width = wcwidth(static_cast<wchar_t>(character));
 
 	/* What adds to the character before it takes no column; it is left out here. */
 	if (width <= 0)
 		return;
-	if (sc->column + (size_t)width > sc->columns)
+	if (sc->column + static_cast<size_t>(width) > sc->columns)
 		terminal_screen_move_to(sc, sc->row + 1, 0);
 	std::u32string *const line = terminal_screen_reach(sc, sc->column);
 	const std::u32string cells = width == 2 ? std::u32string({character, U'\0'}) : std::u32string(1, character);
-	line->replace(sc->column, sc->inserts ? 0 : (size_t)width, cells);
+	line->replace(sc->column, sc->inserts ? 0 : static_cast<size_t>(width), cells);
 	if (line->size() > sc->columns)
 		line->resize(sc->columns);
-	sc->column += (size_t)width;
+	sc->column += static_cast<size_t>(width);
 }
 
 static void terminal_screen_control(terminal_screen *sc, char character)
@@ -56,7 +56,7 @@ static void terminal_screen_control(terminal_screen *sc, char character)
 	case '\b': sc->column = column > 0 ? column - 1 : 0; break;
 	case '\t': sc->column = std::min((column / 8 + 1) * 8, sc->columns - 1); break;
 	case '\a': break;
-	default: sc->strange += "character " + std::to_string((int)character) + "\n"; break;
+	default: sc->strange += "character " + std::to_string(static_cast<int>(character)) + "\n"; break;
 	}
 }
 
@@ -159,16 +159,16 @@ static bool terminal_screen_take_escape(terminal_screen *sc)
 
 static bool terminal_screen_take_character(terminal_screen *sc)
 {
-	const auto first = (unsigned char)sc->pending[0];
+	const auto first = static_cast<unsigned char>(sc->pending[0]);
 	const size_t size = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
 	char32_t character = size == 1 ? first : first & (0x7fu >> size);
 
 	if (sc->pending.size() < size)
 		return false;
 	for (size_t i = 1; i < size; i++)
-		character = character << 6 | ((unsigned char)sc->pending[i] & 0x3f);
+		character = character << 6 | (static_cast<unsigned char>(sc->pending[i]) & 0x3f);
 	if (character < 0x20 || character == 0x7f)
-		terminal_screen_control(sc, (char)character);
+		terminal_screen_control(sc, static_cast<char>(character));
 	else if (character < 0xa0 && character >= 0x80)
 		sc->strange += "a control character of C1\n";
 	else
@@ -195,18 +195,18 @@ static std::string terminal_screen_utf8(std::u32string_view cells)
 		if (c == U'\0')
 			continue;
 		if (c < 0x80) {
-			text += (char)c;
+			text += static_cast<char>(c);
 			continue;
 		}
 		if (c < 0x800) {
-			text += (char)(0xc0 | c >> 6);
+			text += static_cast<char>(0xc0 | c >> 6);
 		} else {
-			text += c < 0x10000 ? (char)(0xe0 | c >> 12) : (char)(0xf0 | c >> 18);
+			text += c < 0x10000 ? static_cast<char>(0xe0 | c >> 12) : static_cast<char>(0xf0 | c >> 18);
 			if (c >= 0x10000)
-				text += (char)(0x80 | (c >> 12 & 0x3f));
-			text += (char)(0x80 | (c >> 6 & 0x3f));
+				text += static_cast<char>(0x80 | (c >> 12 & 0x3f));
+			text += static_cast<char>(0x80 | (c >> 6 & 0x3f));
 		}
-		text += (char)(0x80 | (c & 0x3f));
+		text += static_cast<char>(0x80 | (c & 0x3f));
 	}
 	return text;
 }

@@ -51,7 +51,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	auto *f = (fixture *)*state;
+	auto *f = static_cast<fixture *>(*state);
 
 	folder_remove(f->folder);
 	delete f;
@@ -92,7 +92,7 @@ static const struct sample *bind_good(const struct conf_file *file, struct conf_
 
 	if (conf_bind(file, "sample", sample_options, sizeof(struct sample), bound, &e) != 0)
 		check_fail(std::source_location::current(), "%s", e.text);
-	return (const struct sample *)bound->memory.get();
+	return reinterpret_cast<const struct sample *>(bound->memory.get());
 }
 
 static void assert_unbound(const fixture *f, const std::string &line, const std::string &message)
@@ -112,7 +112,7 @@ static void values_of_every_type_are_read(void **state)
 	struct conf_file file;
 	struct conf_struct bound;
 
-	read_good((fixture *)*state,
+	read_good(static_cast<fixture *>(*state),
 	          "# comment\n[ sample ] # here\n name = a b # comment\ncount=-5\nsize = 19M\nwait = 250ms\n"
 	          "on = yes\ncolour = blue\nsecret = \"p#w \" # comment\n",
 	          &file);
@@ -132,7 +132,7 @@ static void defaults_fill_what_the_file_leaves_out(void **state)
 	struct conf_file file;
 	struct conf_struct bound;
 
-	read_good((fixture *)*state, "", &file);
+	read_good(static_cast<fixture *>(*state), "", &file);
 	const struct sample *s = bind_good(&file, &bound);
 
 	assert_string_equal(s->name, "x");
@@ -149,7 +149,7 @@ static void the_last_value_of_a_key_wins_and_the_command_line_over_all(void **st
 	struct conf_struct bound;
 	struct cs_error e {};
 
-	read_good((fixture *)*state, "[sample]\ncount = 1\ncount = 2\non = yes\n", &file);
+	read_good(static_cast<fixture *>(*state), "[sample]\ncount = 1\ncount = 2\non = yes\n", &file);
 	assert_int_equal(bind_good(&file, &bound)->count, 2);
 	assert_int_equal(conf_override(&file, "sample.count=7", &e), 0);
 	assert_int_equal(bind_good(&file, &bound)->count, 7);
@@ -175,14 +175,14 @@ static void line_ends_of_windows_and_a_byte_order_mark_are_taken(void **state)
 	struct conf_file file;
 	struct conf_struct bound;
 
-	read_good((fixture *)*state, "\xef\xbb\xbf[sample]\r\nname = a\r\n\r\ncount = 4", &file);
+	read_good(static_cast<fixture *>(*state), "\xef\xbb\xbf[sample]\r\nname = a\r\n\r\ncount = 4", &file);
 	assert_string_equal(bind_good(&file, &bound)->name, "a");
 	assert_int_equal(bind_good(&file, &bound)->count, 4);
 }
 
 static void malformed_lines_are_refused_with_file_and_line(void **state)
 {
-	const auto *f = (fixture *)*state;
+	const auto *f = static_cast<fixture *>(*state);
 	const std::string form = ": a line is `key = value`, [section], include FILE or a # comment";
 	const std::string section = ": a section is [name], its name of a-z, 0-9 and _";
 	const std::string quote = ": the value of name has a quote without its end, or text behind it";
@@ -201,7 +201,7 @@ static void malformed_lines_are_refused_with_file_and_line(void **state)
 
 static void what_is_no_text_file_is_refused(void **state)
 {
-	const auto *f = (fixture *)*state;
+	const auto *f = static_cast<fixture *>(*state);
 	const std::string binary = ": a NUL byte or control character; this must be a text file";
 	struct conf_file file;
 	struct cs_error e {};
@@ -218,7 +218,7 @@ static void what_is_no_text_file_is_refused(void **state)
 
 static void includes_are_read_in_order_relative_to_their_file(void **state)
 {
-	const auto *f = (fixture *)*state;
+	const auto *f = static_cast<fixture *>(*state);
 	struct conf_file file;
 	struct conf_struct bound;
 
@@ -236,7 +236,7 @@ static void includes_are_read_in_order_relative_to_their_file(void **state)
 
 static void includes_that_cannot_be_followed_are_refused(void **state)
 {
-	const auto *f = (fixture *)*state;
+	const auto *f = static_cast<fixture *>(*state);
 
 	assert_refused(f, "\ninclude none.conf\n", ":2: cannot include " + f->folder + "/none.conf: no such file");
 	assert_refused(f, "include chat.conf\n", ":1: includes " + f->path + ", which is being read already");
@@ -253,7 +253,7 @@ static void includes_that_cannot_be_followed_are_refused(void **state)
 
 static void an_unknown_key_names_the_nearest_one(void **state)
 {
-	const auto *f = (fixture *)*state;
+	const auto *f = static_cast<fixture *>(*state);
 
 	assert_unbound(f, "cuont = 1", "[sample] has no option cuont; the nearest one is count");
 	assert_unbound(f, "color = red", "[sample] has no option color; the nearest one is colour");
@@ -262,7 +262,7 @@ static void an_unknown_key_names_the_nearest_one(void **state)
 
 static void a_name_that_is_near_to_none_is_not_taken_for_one(void **state)
 {
-	const auto *f = (fixture *)*state;
+	const auto *f = static_cast<fixture *>(*state);
 
 	assert_unbound(f, "max_frame = 64K", "[sample] has no option max_frame");
 	assert_unbound(f, "verbosity = 1", "[sample] has no option verbosity");
@@ -277,7 +277,7 @@ static void a_name_that_is_near_to_none_is_not_taken_for_one(void **state)
 
 static void a_bad_value_says_what_is_allowed(void **state)
 {
-	const auto *f = (fixture *)*state;
+	const auto *f = static_cast<fixture *>(*state);
 	const std::string count = "allowed is a number, -5 to 10";
 	const std::string time = "allowed is a time with its unit such as 250ms, 30s, 5m, 2h, from 0 to 1h";
 	const std::string size = "allowed is a size such as 64K, 19M, 1G, from 1 to 1G";
@@ -300,7 +300,7 @@ static void a_bad_value_says_what_is_allowed(void **state)
 
 static void a_secret_is_neither_printed_nor_quoted_in_messages(void **state)
 {
-	const auto *f = (fixture *)*state;
+	const auto *f = static_cast<fixture *>(*state);
 	static const struct cs_option short_secret[] = {
 		{"secret", CS_OPTION_SECRET, 0, 0, 3, "", nullptr, 0, "a secret"},
 		{nullptr, CS_OPTION_BOOL, 0, 0, 0, nullptr, nullptr, 0, nullptr},
@@ -351,7 +351,7 @@ static std::string log_of_binding(const struct conf_file *file, struct conf_stru
 
 static void the_first_line_of_a_file_may_be_a_secret(void **state)
 {
-	const auto *f = (fixture *)*state;
+	const auto *f = static_cast<fixture *>(*state);
 
 	for (const char *text : {"geheim # 1", "geheim # 1\n", "geheim # 1\r\n", "geheim # 1\nand more\n"}) {
 		struct conf_file file;
@@ -370,7 +370,7 @@ static void the_first_line_of_a_file_may_be_a_secret(void **state)
 
 static void a_relative_path_of_a_secret_is_one_of_systemds_credentials(void **state)
 {
-	const auto *f = (fixture *)*state;
+	const auto *f = static_cast<fixture *>(*state);
 	struct conf_file file;
 	struct conf_struct bound;
 
@@ -384,7 +384,7 @@ static void a_relative_path_of_a_secret_is_one_of_systemds_credentials(void **st
 
 static void a_file_that_gives_no_secret_is_refused_without_showing_it(void **state)
 {
-	const auto *f = (fixture *)*state;
+	const auto *f = static_cast<fixture *>(*state);
 	const std::string path = f->folder + "/secret", line = "secret_file = " + path;
 	const std::string begin = "sample.secret_file: " + path + ": ";
 
@@ -408,7 +408,7 @@ static void a_file_that_gives_no_secret_is_refused_without_showing_it(void **sta
 
 static void secrets_that_others_can_read_are_told_and_others_are_not(void **state)
 {
-	const auto *f = (fixture *)*state;
+	const auto *f = static_cast<fixture *>(*state);
 	const std::string said =
 		"warning others can read a secret: run chmod o-r on the file option=sample.secret file=";
 	const std::string path = secret_make(f, "geheim", 0644);
@@ -434,7 +434,7 @@ static void secrets_that_others_can_read_are_told_and_others_are_not(void **stat
 
 static void a_file_that_everybody_may_write_is_refused(void **state)
 {
-	const auto *f = (fixture *)*state;
+	const auto *f = static_cast<fixture *>(*state);
 	struct conf_file file;
 	struct cs_error e {};
 
@@ -457,7 +457,7 @@ static void the_file_of_a_secret_is_among_the_options_that_are_dumped(void **)
 
 static void what_is_printed_can_be_read_again(void **state)
 {
-	const auto *f = (fixture *)*state;
+	const auto *f = static_cast<fixture *>(*state);
 	struct conf_file file, again;
 	struct conf_struct bound, bound_again;
 	std::string first, second;
@@ -475,7 +475,7 @@ static void what_is_printed_can_be_read_again(void **state)
 
 static void an_unknown_section_names_the_nearest_one(void **state)
 {
-	const auto *f = (fixture *)*state;
+	const auto *f = static_cast<fixture *>(*state);
 	struct conf_file file, other;
 	struct cs_error e {};
 

@@ -45,7 +45,7 @@ static int provider_state;
 
 static int note_closed(void *state, cs_conn, cs_account account, uint64_t)
 {
-	auto *f = (struct fixture *)state;
+	auto *f = static_cast<struct fixture *>(state);
 
 	f->closed.push_back(account);
 	return f->hold && account != 0 ? CS_PENDING : 0;
@@ -66,7 +66,7 @@ static int set_up(void **state)
 	auto *f = new fixture;
 	struct cs_error e {};
 
-	log_set_level((enum cs_log_level) - 1);
+	log_set_level(static_cast<enum cs_log_level>(-1));
 	f->conf.max_frame = 65536;
 	f->conf.max_connections = 100;
 	f->conf.login_memory = 1 << 20;
@@ -93,7 +93,7 @@ static int set_up(void **state)
 
 static void stop_loop(void *arg)
 {
-	loop_stop((struct loop *)arg);
+	loop_stop(static_cast<struct loop *>(arg));
 }
 
 /* One turn of the loop, with all that was posted before. */
@@ -106,7 +106,7 @@ static void turn(struct fixture *f)
 
 static int tear_down(void **state)
 {
-	auto *f = (struct fixture *)*state;
+	auto *f = static_cast<struct fixture *>(*state);
 
 	f->hold = false;
 	for (const auto &c : f->worker->conns->slots) {
@@ -140,7 +140,7 @@ static cs_conn add_conn(struct fixture *f)
 static void note_claim(void *state, cs_conn conn, int result, void *arg)
 {
 	assert_ptr_equal(arg, state);
-	((struct fixture *)state)->claims.emplace_back(conn, result);
+	(static_cast<struct fixture *>(state))->claims.emplace_back(conn, result);
 }
 
 static void claim(struct fixture *f, cs_conn conn, cs_account account, unsigned flags)
@@ -179,7 +179,7 @@ static void wait_claimed(struct fixture *f, size_t count)
 
 static void a_place_that_is_taken_is_refused(void **state)
 {
-	auto *f = (struct fixture *)*state;
+	auto *f = static_cast<struct fixture *>(*state);
 	const cs_conn first = add_conn(f), second = add_conn(f);
 
 	claim(f, first, 7, 0);
@@ -190,7 +190,7 @@ static void a_place_that_is_taken_is_refused(void **state)
 
 static void a_claim_waits_for_a_session_that_is_ending(void **state)
 {
-	auto *f = (struct fixture *)*state;
+	auto *f = static_cast<struct fixture *>(*state);
 	const cs_conn first = add_conn(f), second = add_conn(f);
 
 	f->hold = true;
@@ -211,7 +211,7 @@ static void a_claim_waits_for_a_session_that_is_ending(void **state)
 
 static void a_connection_that_died_while_waiting_gets_nothing(void **state)
 {
-	auto *f = (struct fixture *)*state;
+	auto *f = static_cast<struct fixture *>(*state);
 	const cs_conn first = add_conn(f), second = add_conn(f);
 
 	f->hold = true;
@@ -233,7 +233,7 @@ static void a_connection_that_died_while_waiting_gets_nothing(void **state)
 
 static void many_kicks_leave_exactly_one_session(void **state)
 {
-	auto *f = (struct fixture *)*state;
+	auto *f = static_cast<struct fixture *>(*state);
 	std::vector<cs_conn> conns;
 	size_t granted = 0;
 
@@ -258,12 +258,12 @@ static void many_kicks_leave_exactly_one_session(void **state)
 static void count_fired(void *state, void *arg)
 {
 	assert_ptr_equal(arg, &provider_state);
-	((struct fixture *)state)->fired++;
+	(static_cast<struct fixture *>(state))->fired++;
 }
 
 static void fire_and_delete(void *state, void *)
 {
-	auto *f = (struct fixture *)state;
+	auto *f = static_cast<struct fixture *>(state);
 
 	f->fired++;
 	host_table.timer_del(f->self, f->timer);
@@ -280,7 +280,7 @@ static void wait_fired(struct fixture *f, int count)
 
 static void a_one_shot_timer_fires_once_and_is_freed(void **state)
 {
-	auto *f = (struct fixture *)*state;
+	auto *f = static_cast<struct fixture *>(*state);
 
 	host_table.timer_add(f->self, 1, 0, count_fired, &provider_state);
 	assert_int_equal(f->self->timers.size(), 1);
@@ -290,7 +290,7 @@ static void a_one_shot_timer_fires_once_and_is_freed(void **state)
 
 static void a_repeating_timer_fires_until_it_is_deleted_in_its_own_call_too(void **state)
 {
-	auto *f = (struct fixture *)*state;
+	auto *f = static_cast<struct fixture *>(*state);
 
 	f->timer = host_table.timer_add(f->self, 1, 1, count_fired, &provider_state);
 	wait_fired(f, 3);
@@ -306,7 +306,7 @@ static void a_repeating_timer_fires_until_it_is_deleted_in_its_own_call_too(void
 
 static void timers_can_be_deleted_in_any_order(void **state)
 {
-	auto *f = (struct fixture *)*state;
+	auto *f = static_cast<struct fixture *>(*state);
 	struct cs_timer *timers[5];
 
 	for (struct cs_timer *&timer : timers)
@@ -322,7 +322,7 @@ static void timers_can_be_deleted_in_any_order(void **state)
 
 static void a_service_is_found_by_name_and_version(void **state)
 {
-	auto *f = (struct fixture *)*state;
+	auto *f = static_cast<struct fixture *>(*state);
 	const void *found = nullptr;
 	void *context = nullptr;
 
@@ -335,7 +335,7 @@ static void a_service_is_found_by_name_and_version(void **state)
 
 static void a_long_refusal_is_cut_between_characters(void **state)
 {
-	auto *f = (struct fixture *)*state;
+	auto *f = static_cast<struct fixture *>(*state);
 	const struct cs_request request {
 		.msgid = 6, .req = 1
 	};
@@ -349,7 +349,7 @@ static void a_long_refusal_is_cut_between_characters(void **state)
 	const ssize_t size = read(f->peers[0].fd, answer.data(), answer.size());
 
 	assert_true(size > 500);
-	answer.resize((size_t)size);
+	answer.resize(static_cast<size_t>(size));
 	assert_non_null(strstr(answer.c_str(), "\u00e4\"}"));
 }
 

@@ -114,22 +114,24 @@ static int player_start(const struct cs_host *host, struct cs_self *self, const 
 
 static void player_opened(void *state, cs_conn, cs_account account, uint64_t device, uint64_t want)
 {
-	player_note(player_of(state), check_format("opened:%llu,%llu,%llu", (unsigned long long)account,
-	                                           (unsigned long long)device, (unsigned long long)want));
+	player_note(player_of(state),
+	            check_format("opened:%llu,%llu,%llu", static_cast<unsigned long long>(account),
+	                         static_cast<unsigned long long>(device), static_cast<unsigned long long>(want)));
 }
 
 static int player_closed(void *state, cs_conn, cs_account account, uint64_t written)
 {
 	struct player *p = player_of(state);
 
-	player_note(p, check_format("closed:%llu%s", (unsigned long long)account, written > 0 ? "+" : ""));
+	player_note(p, check_format("closed:%llu%s", static_cast<unsigned long long>(account), written > 0 ? "+" : ""));
 	return account != 0 ? p->closed_answer : 0;
 }
 
 static void player_routed(void *state, cs_conn conn, cs_account account, const struct cs_parcel *parcel)
 {
-	player_note(player_of(state), check_format("routed:%s%llu:%s", conn != 0 ? "to " : "",
-	                                           (unsigned long long)account, parcel_text(parcel).c_str()));
+	player_note(player_of(state),
+	            check_format("routed:%s%llu:%s", conn != 0 ? "to " : "", static_cast<unsigned long long>(account),
+	                         parcel_text(parcel).c_str()));
 }
 
 static void player_written(void *state, cs_conn, uint64_t position, size_t unsent)

@@ -89,7 +89,8 @@ static void set_journal(int less)
 	struct stat status {};
 
 	assert_int_equal(fstat(STDERR_FILENO, &status), 0);
-	const std::string stream = std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino - (ino_t)less);
+	const std::string stream =
+		std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino - static_cast<ino_t>(less));
 
 	assert_int_equal(setenv("JOURNAL_STREAM", stream.c_str(), 1), 0);
 }
@@ -185,7 +186,7 @@ static std::string drained(int fd)
 {
 	std::string text(1 << 20, '\0');
 
-	text.resize((size_t)std::max<ssize_t>(read(fd, text.data(), text.size()), 0));
+	text.resize(static_cast<size_t>(std::max<ssize_t>(read(fd, text.data(), text.size()), 0)));
 	return text;
 }
 

@@ -163,7 +163,7 @@ static void a_reserved_place_is_no_session_until_it_is_settled(void **state)
 	assert_int_equal(reserve(f, 13, 79), SESSION_WAIT);
 	loop_drain(&f->loop);
 	assert_int_equal(f->woken, 0);
-	session_settle(&f->table, 13);
+	session_end_reservation(&f->table, 13);
 	assert_true(is_located(f, 13));
 	loop_drain(&f->loop);
 	assert_int_equal(f->woken, 2);
@@ -176,7 +176,7 @@ static void a_reserved_place_can_be_freed_without_having_been_a_session(void **s
 {
 	auto *f = static_cast<fixture *>(*state);
 
-	session_settle(&f->table, 13);
+	session_end_reservation(&f->table, 13);
 	assert_int_equal(reserve(f, 13, 77), SESSION_GRANTED);
 	assert_int_equal(reserve(f, 13, 78), SESSION_WAIT);
 	session_release(&f->table, 13);
@@ -254,7 +254,7 @@ static void play_granted(struct player *p, cs_account account, bool was_reserved
 		return;
 	}
 	if (was_reserved)
-		session_settle(p->table, account);
+		session_end_reservation(p->table, account);
 	leave(p, account);
 }
 
@@ -352,7 +352,7 @@ static void who_waits_for_a_reserved_or_an_ending_place_sleeps_on(void **state)
 	assert_int_equal(session_proved_ms(&f->table, 7), 5);
 	loop_drain(&f->loop);
 	assert_int_equal(f->woken, 0);
-	session_settle(&f->table, 7);
+	session_end_reservation(&f->table, 7);
 	session_end(&f->table, 7);
 	assert_int_equal(claim(f, 7, 3), SESSION_WAIT);
 	session_prove(&f->table, 7, 6);

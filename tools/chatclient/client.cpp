@@ -62,7 +62,7 @@ static void client_on_down(void *arg, const char *reason)
 		view_disconnected(&cl->vw, reason, client_rests(cl));
 	cl->told_lost = true;
 	cl->lost_reason = reason;
-	client_settle_logout(cl);
+	client_finish_logout(cl);
 	outbox_forget_sent(&cl->ob);
 	inbox_forget_told(&cl->ib);
 	if (cl->se.state != SESSION_OUT)

@@ -103,7 +103,7 @@ void client_on_frame(void *arg, std::string_view text);
 void client_tell_delivered(client *cl);
 void client_note_progress(client *cl);
 void client_show_lists(client *cl);
-void client_settle_logout(client *cl);
+void client_finish_logout(client *cl);
 void client_refuse_all(client *cl, int64_t error, std::string_view text);
 [[nodiscard]] command_verb client_verb_of(int msgid);
 [[nodiscard]] uint64_t client_new_req(client *cl);

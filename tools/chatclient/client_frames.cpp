@@ -142,7 +142,7 @@ void client_refuse_all(client *cl, int64_t error, std::string_view text)
 }
 
 /* The end of the connection is a logout too. */
-void client_settle_logout(client *cl)
+void client_finish_logout(client *cl)
 {
 	if (!cl->ob.entries.empty() && cl->ob.entries.front().msgid == CS_MSGID_LOGOUT)
 		client_complete(cl, &cl->ob.entries.front(), -1, -1);
@@ -150,7 +150,7 @@ void client_settle_logout(client *cl)
 
 /* If the connection was lost after CREATE_GROUP and before its answer, the list of groups shows whether the group was
  * made. */
-static void client_settle_created(client *cl)
+static void client_finish_created(client *cl)
 {
 	if (cl->ob.entries.empty() || cl->ob.entries.front().msgid != CS_MSGID_CREATE_GROUP)
 		return;
@@ -190,7 +190,7 @@ static void client_begin_session(client *cl, const frame &fr)
 		if (frame_read(text, &message))
 			client_take_message(cl, message);
 	}
-	client_settle_created(cl);
+	client_finish_created(cl);
 }
 
 static void client_take_login(client *cl, const frame &fr)
