@@ -89,8 +89,8 @@ static void a_reminder_is_said_although_its_cid_was_used_before(void **state)
 	start(s, "20ms");
 	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob");
 	CLIENT_ASK(ann, 0,
-	           R"({"msgid":6,"id":%lld,"toid":%lld,"name":"ann","msg":"one","time":"","cid":"reminders-tea")",
-	           (long long)ann->id, (long long)bob->id);
+	           R"({"msgid":6,"id":%lld,"toid":%lld,"name":"%s","msg":"one","time":"","cid":"reminders-tea")",
+	           (long long)ann->id, (long long)bob->id, ann->name.c_str());
 	client_expect(bob, R"({"msg":"one","seq":1})");
 	for (int seq = 2; seq <= 3; seq++) {
 		CLIENT_ASK(ann, 0, R"({"msgid":1001,"cid":"tea","text":"tea","toid":%lld,"at":1)", (long long)bob->id);
