@@ -82,8 +82,8 @@ void call_mark_thread(const struct call_mark *mark);
  * standard error; then the signal ends the process as it would without the handler. */
 void call_catch_crashes(void);
 
-/* While it lives, the crash handler has a stack of its own on this thread, so that the overflow of the thread's stack is
- * told as well. */
+/* While it lives, the crash handler has a stack of its own on this thread, so that the overflow of the thread's
+ * stack is told as well. */
 struct call_stack {
 	std::vector<char> memory;
 

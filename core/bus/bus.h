@@ -68,8 +68,8 @@ void bus_presence(struct bus *b, const cs_account *accounts, unsigned char *onli
                   bus_done_fn *done, void *arg);
 
 /* Sends a plugin's parcel to an account on another node, or to all other nodes for those that have subscribed to the
- * topic. flags: enum cs_route_data_flag. CS_ENOENT: the bus is away, or too much waits for its thread. CS_ROUTE_CASUAL is
- * dropped first, then the rest, and the other nodes are told to look at the store. */
+ * topic. flags: enum cs_route_data_flag. CS_ENOENT: the bus is away, or too much waits for its thread.
+ * CS_ROUTE_CASUAL is dropped first, then the rest, and the other nodes are told to look at the store. */
 [[nodiscard]] int bus_send(struct bus *b, const struct cs_self *self, cs_account to, const struct cs_parcel *parcel,
                            unsigned flags);
 void bus_send_all(struct bus *b, const struct cs_self *self, uint64_t topic, const struct cs_parcel *parcel,

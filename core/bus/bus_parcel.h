@@ -25,8 +25,8 @@ struct bus_parcel {
 };
 
 std::string bus_parcel_encode(const struct bus_parcel *p);
-/* Reads one envelope of another node; the texts of *p_r point into bytes. 0, or CS_EINVAL with a constant text that says
- * what is wrong. */
+/* Reads one envelope of another node; the texts of *p_r point into bytes. 0, or CS_EINVAL with a constant text that
+ * says what is wrong. */
 [[nodiscard]] int bus_parcel_decode(std::string_view bytes, struct bus_parcel *p_r, const char **why_r);
 
 #endif

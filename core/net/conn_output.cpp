@@ -9,8 +9,8 @@
  *   closed.
  * - A PENDING request, output_soft, or a rate that is used up (conn_can_dispatch in conn_input.cpp): the connection is
  *   not read, further input waits in the kernel. At most the rest of one read (64 KiB, a guest's 4 KiB) is kept.
- * - output_soft, unsent bytes of a connection (conn_apply_backpressure below): the connection is not read until less than half
- *   is left; senders get CS_EAGAIN, and the mailbox stops sending to that session.
+ * - output_soft, unsent bytes of a connection (conn_apply_backpressure below): the connection is not read until less
+ *   than half is left; senders get CS_EAGAIN, and the mailbox stops sending to that session.
  * - output_hard (conn_apply_backpressure below): the connection is closed as a slow reader.
  * - The store's queue and queue_bytes (store/store_queue.cpp), for each writer, for all readers and for all hashing
  *   threads: a new task gets CS_EBUSY, its client BUSY. A full hashing queue drops the last task of the client
@@ -26,7 +26,8 @@
  *   more of others; it reads the store when it has confirmed.
  * - Hints that came too early (plugins/mailbox/incoming.cpp), 32 and 32 KiB a session, 8 MiB a worker: further ones are
  *   not kept, the session reads the store.
- * - Pulls under way, 64 a worker (plugins/mailbox/incoming.cpp): further sessions wait in pull_queue, each at most once. */
+ * - Pulls under way, 64 a worker (plugins/mailbox/incoming.cpp): further sessions wait in pull_queue, each at most
+ *   once. */
 #include "core/net/conn.h"
 
 #include <algorithm>

@@ -17,9 +17,9 @@ struct store_deleter {
 };
 using store_ptr = std::unique_ptr<struct store, store_deleter>;
 
-/* Locks the database for the server of that name (see cs_db_server), migrates the schema, also that of the plugins (a
- * list that ends with NULL), and opens every connection; starts no thread. driver NULL: hashing only, work on the database answers CS_ENOSTORE. 0, or CS_EINVAL with the text
- * in e. Main thread; may block. */
+/* Locks the database for the server of that name (see cs_db_server), migrates the schema, also that of the plugins
+ * (a list that ends with NULL), and opens every connection; starts no thread. driver NULL: hashing only, work on the
+ * database answers CS_ENOSTORE. 0, or CS_EINVAL with the text in e. Main thread; may block. */
 [[nodiscard]] int store_open(store_ptr *store_r, const struct store_conf *conf, const struct cs_db_driver *driver,
                              const void *driver_conf, const char *name, const char *const *plugins, struct cs_error *e);
 /* Starts the threads. */

@@ -624,9 +624,9 @@ static bool store_engine_run_is_any_done(std::span<const struct store_task> task
 	return std::any_of(tasks.begin(), tasks.end(), [](const auto &task) { return task.result == 0; });
 }
 
-/* Runs each step by itself after a shared transaction failed. together: store_engine_run_parted, nothing was changed and one
- * step is the cause; CS_EUNKNOWN, the commit was not answered; else the transaction could not begin. A work that
- * returned anything but 0 has changed nothing in any case. */
+/* Runs each step by itself after a shared transaction failed. together: store_engine_run_parted, nothing was changed
+ * and one step is the cause; CS_EUNKNOWN, the commit was not answered; else the transaction could not begin. A work
+ * that returned anything but 0 has changed nothing in any case. */
 static void store_engine_run_apart(struct store_engine *engine, std::span<struct store_task> tasks, int together,
                                    const struct run_end &end)
 {

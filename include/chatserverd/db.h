@@ -11,15 +11,15 @@
  *   const struct cs_db_value values[] = {{CS_DB_INTEGER, 17, NULL, 0}, {CS_DB_TEXT, 0, text, size}};
  *   int result = db->driver->query(db, "INSERT INTO NAME_table (id, text) VALUES (?, ?)", values, 2, NULL, NULL);
  *
- * It calls query, last_id, affected, message, savepoint, release and rollback_to, and nothing else: the transaction is
- * the server's. A CS_WORK_READ has none and may not call savepoint: each of its statements sees what was committed before
- * it.
+ * It calls query, last_id, affected, message, savepoint, release and rollback_to, and nothing else: the transaction
+ * is the server's. A CS_WORK_READ has none and may not call savepoint: each of its statements sees what was
+ * committed before it.
  *
- * If a call returns CS_DB_RETRY, CS_DB_UNKNOWN or CS_DB_FULL, the function returns that at once, also within a part that
- * it began. With another result below 0 that it does not expect it first ends its parts, see savepoint, and then returns
- * the result. The function may run again from its beginning, also after it had returned 0, because others share its
- * transaction. It changes only the database and what arg points to. A second run must overwrite what the first wrote
- * there.
+ * If a call returns CS_DB_RETRY, CS_DB_UNKNOWN or CS_DB_FULL, the function returns that at once, also within a part
+ * that it began. With another result below 0 that it does not expect it first ends its parts, see savepoint, and
+ * then returns the result. The function may run again from its beginning, also after it had returned 0, because
+ * others share its transaction. It changes only the database and what arg points to. A second run must overwrite
+ * what the first wrote there.
  *
  * A plugin may read all tables. It writes only into its own, whose names begin with its name and _, and which its files
  * NAME-NNN.sql make in the adapter's schema folder, see migrate. */
@@ -62,8 +62,8 @@ typedef int cs_db_row_fn(void *arg, const struct cs_db_value *columns, size_t co
 /* A connection. The adapter's own struct begins with this member. */
 struct cs_db {
 	const struct cs_db_driver *driver;
-	/* Kept by the adapter: 0; 1 between begin and commit or rollback; and 1 more for each open part. The server looks
-	 * at it after each function of a plugin: one that left it changed is refused and logged. */
+	/* Kept by the adapter: 0; 1 between begin and commit or rollback; and 1 more for each open part. The server
+	 * looks at it after each function of a plugin: one that left it changed is refused and logged. */
 	unsigned depth;
 };
 
@@ -86,10 +86,11 @@ struct cs_db_driver {
 	void (*limits)(const void *conf, unsigned *most_readers_r, unsigned *most_writers_r);
 
 	/* Brings the schema up to date from the folder that the adapter's options name, once, before any other
-	 * connection is opened: runs the files NNN.sql, and then PLUGIN-NNN.sql of each plugin of the list, which ends
-	 * with NULL (NULL: no plugin). Fails if a file of a plugin visibly changes tables that do not begin with PLUGIN_,
-	 * which finds mistakes and not malice, and if the database has a version above the last file's. Several
-	 * processes may do so at the same time. 0, or CS_EINVAL with the text in e. Main thread; may block. */
+	 * connection is opened: runs the files NNN.sql, and then PLUGIN-NNN.sql of each plugin of the list, which
+	 * ends with NULL (NULL: no plugin). Fails if a file of a plugin visibly changes tables that do not begin
+	 * with PLUGIN_, which finds mistakes and not malice, and if the database has a version above the last
+	 * file's. Several processes may do so at the same time. 0, or CS_EINVAL with the text in e. Main thread; may
+	 * block. */
 	int (*migrate)(const void *conf, const char *const *plugins, struct cs_error *e);
 
 	/* Opens a connection, which the caller owns until close. CS_DB_OK, or a class with the text in e. Store
@@ -104,11 +105,11 @@ struct cs_db_driver {
 	int (*commit)(struct cs_db *db);
 	void (*rollback)(struct cs_db *db);
 
-	/* A part of the open transaction that can be undone alone. Parts may be nested. Each is ended by release, which
-	 * keeps it, or by rollback_to, which undoes it. If one of these does not return OK, the transaction must be
-	 * rolled back; they also fail if the database itself has ended the transaction. A function of cs_host.work or
-	 * cs_host.batch ends all parts that it began before it returns, also if it fails, unless it returns CS_DB_RETRY,
-	 * CS_DB_UNKNOWN or CS_DB_FULL. */
+	/* A part of the open transaction that can be undone alone. Parts may be nested. Each is ended by release,
+	 * which keeps it, or by rollback_to, which undoes it. If one of these does not return OK, the transaction
+	 * must be rolled back; they also fail if the database itself has ended the transaction. A function of
+	 * cs_host.work or cs_host.batch ends all parts that it began before it returns, also if it fails, unless it
+	 * returns CS_DB_RETRY, CS_DB_UNKNOWN or CS_DB_FULL. */
 	int (*savepoint)(struct cs_db *db);
 	int (*release)(struct cs_db *db);
 	int (*rollback_to)(struct cs_db *db);

@@ -54,9 +54,9 @@ struct cs_mailbox_post {
 	const void *spare[2]; /* NULL */
 };
 
-/* The end of a post. result 0: the message is stored with this seq, and goes to its receivers; if an earlier post had the
- * same cid, nothing was stored, and seq is that of the first. Otherwise seq is 0, and nothing was stored, unless
- * CS_EUNKNOWN is the result:
+/* The end of a post. result 0: the message is stored with this seq, and goes to its receivers; if an earlier post
+ * had the same cid, nothing was stored, and seq is that of the first. Otherwise seq is 0, and nothing was stored,
+ * unless CS_EUNKNOWN is the result:
  *   CS_ERRNO_NO_SUCH_USER, CS_ERRNO_NO_SUCH_GROUP   account or to names nobody; to names no group
  *   CS_ERRNO_NOT_ALLOWED                            the account is no member of the group
  *   CS_ERRNO_BAD_FRAME                              the store cannot hold a value of it
@@ -94,14 +94,15 @@ struct cs_mailbox {
 	 * later messages are delivered. */
 	void (*joined)(void *mailbox, cs_conn conn, uint64_t group, uint64_t joined_seq);
 
-	/* Says something as an account: a CHAT or GROUP_CHAT with its id, its name and the server's local time is appended
-	 * to the log and delivered as any message; it waits for receivers that are away. The account need not be online,
-	 * and its own sessions do not get it, except a note to itself. Posts of one worker into one conversation keep
-	 * their order. If 0, done is called exactly once, on this worker, never inside this call, and before `stop`; also
-	 * if the post was made inside a start() that then fails, so arg must live until then. CS_EBUSY: 256 posts of this
-	 * worker are under way, or the store's queue is full: nothing was accepted, post again after a completion, or
-	 * some time later. CS_EINVAL: a value that the struct does not allow; it is for ever. CS_ENOSTORE: the server has
-	 * no store. CS_ECANCELED: the server is stopping. On any result but 0 arg stays the caller's. */
+	/* Says something as an account: a CHAT or GROUP_CHAT with its id, its name and the server's local time is
+	 * appended to the log and delivered as any message; it waits for receivers that are away. The account need
+	 * not be online, and its own sessions do not get it, except a note to itself. Posts of one worker into one
+	 * conversation keep their order. If 0, done is called exactly once, on this worker, never inside this call,
+	 * and before `stop`; also if the post was made inside a start() that then fails, so arg must live until
+	 * then. CS_EBUSY: 256 posts of this worker are under way, or the store's queue is full: nothing was
+	 * accepted, post again after a completion, or some time later. CS_EINVAL: a value that the struct does not
+	 * allow; it is for ever. CS_ENOSTORE: the server has no store. CS_ECANCELED: the server is stopping. On any
+	 * result but 0 arg stays the caller's. */
 	int (*post)(void *mailbox, const struct cs_mailbox_post *post, cs_mailbox_posted_fn *done, void *arg);
 };
 

@@ -199,8 +199,8 @@ struct cs_claim {
 
 #define CS_EVERY_DEVICE UINT64_MAX /* for route() */
 
-/* CS_ROUTE_CASUAL: if the data is lost, nothing replaces it. So it is dropped first when too much waits: at most 8 MiB of
- * it wait for one worker of this node. */
+/* CS_ROUTE_CASUAL: if the data is lost, nothing replaces it. So it is dropped first when too much waits: at most 8
+ * MiB of it wait for one worker of this node. */
 enum cs_route_data_flag { CS_ROUTE_CASUAL = 1 };
 
 /* Bytes that never change, with a count of those that keep them: made by share(), freed with the last keeper. */
@@ -314,8 +314,8 @@ struct cs_host {
 	 * connection and is not cancelled with one. */
 	int (*work)(struct cs_self *self, cs_conn conn, enum cs_work_kind kind, cs_work_fn *fn, cs_done_fn *done,
 	            void *arg);
-	/* Items of one instance with one key are stored in the order in which they were handed in. bytes counts toward the queue's
-	 * limit. */
+	/* Items of one instance with one key are stored in the order in which they were handed in. bytes counts
+	 * toward the queue's limit. */
 	int (*batch)(struct cs_self *self, const struct cs_batch *batch, uint64_t key, void *item, size_t bytes);
 	/* 1 if a commit can have happened although the database reported an error (see db.h). [any thread] */
 	int (*outcome_can_be_unknown)(struct cs_self *self);
@@ -396,8 +396,8 @@ struct cs_host {
 	const char *const *(*want_words)(struct cs_self *self);
 
 	/* ---- time, continued */
-	/* Milliseconds of a clock that nobody sets: for durations. now() stands still while the system's clock, which was set
-	 * back, has not come up to it again. [any thread] */
+	/* Milliseconds of a clock that nobody sets: for durations. now() stands still while the system's clock,
+	 * which was set back, has not come up to it again. [any thread] */
 	int64_t (*monotonic)(void);
 
 	/* ---- routing, continued */

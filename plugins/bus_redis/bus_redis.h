@@ -263,8 +263,8 @@ bool rbus_is_fatal(std::string_view error);
 /* Counts bytes that wait for Redis. Above the limit it drops the bus and answers false. */
 bool rbus_count_waiting(struct rbus *b, size_t bytes);
 /* Whether the queue has room for so many more bytes. Shed load in this order: casual data and questions, then hints
- * (receivers read the store), last answers to other nodes (nobody repeats them). The rest of the queue is for claims and
- * the lease, which cannot be dropped. */
+ * (receivers read the store), last answers to other nodes (nobody repeats them). The rest of the queue is for claims
+ * and the lease, which cannot be dropped. */
 enum rbus_share { RBUS_SHARE_CASUAL = 4, RBUS_SHARE_HINTS = 6, RBUS_SHARE_ANSWERS = 7 }; /* eighths of the queue */
 bool rbus_has_room(const struct rbus *b, size_t bytes, enum rbus_share share);
 

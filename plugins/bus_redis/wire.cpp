@@ -237,10 +237,10 @@ end
 return table.concat(online)
 )lua";
 
-/* KEYS nodes, sessions... ARGV own address, inboxes, all, head, then target and bytes of each piece.
- * Target: '' for the next session of KEYS, '*' for all, else an address. Pieces to one node are joined into one message.
- * A piece to all is sent after those before it and before those after it, so every node gets them in order. A piece for
- * a session that is nowhere, or at this node's own address, is not sent: such a session began after the sender looked
+/* KEYS nodes, sessions... ARGV own address, inboxes, all, head, then target and bytes of each piece. Target: '' for
+ * the next session of KEYS, '*' for all, else an address. Pieces to one node are joined into one message. A piece to
+ * all is sent after those before it and before those after it, so every node gets them in order. A piece for a
+ * session that is nowhere, or at this node's own address, is not sent: such a session began after the sender looked
  * for it here, and reads the store. */
 static constexpr char rbus_script_send[] = R"lua(
 local own, inboxes, all, head = unpack(ARGV, 1, 4)

@@ -21,8 +21,8 @@ void mailbox_cursor_settle(mailbox *m, mailbox_session *s, mailbox_view *view);
 /* How many more frames may be sent before the client must confirm some. Frames that a running pull can bring are
  * subtracted. */
 size_t mailbox_cursor_window(const mailbox_session *s);
-/* The session ends, and the kernel took its output up to position: writes its cursors. true: the write is under way, and
- * mailbox_session_was_flushed follows. */
+/* The session ends, and the kernel took its output up to position: writes its cursors. true: the write is under way,
+ * and mailbox_session_was_flushed follows. */
 [[nodiscard]] bool mailbox_cursor_end(mailbox *m, mailbox_session *s, uint64_t position);
 
 #endif

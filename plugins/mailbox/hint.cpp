@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Sends and reads hints. A hint is a struct whose numbers have the low byte first, as the bytes between nodes must have;
- * most machines keep numbers so anyway, and then nothing is changed. */
+ * Sends and reads hints. A hint is a struct whose numbers have the low byte first, as the bytes between nodes must
+ * have; most machines keep numbers so anyway, and then nothing is changed. */
 #include "hint.h"
 
 #include <cstring>

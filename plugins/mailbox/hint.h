@@ -36,9 +36,9 @@ constexpr uint32_t mailbox_hint_version = 4;
 [[nodiscard]] int mailbox_hint_read(const cs_parcel *parcel, mailbox_hint *hint_r, std::string_view *body_r,
                                     const char **why_r);
 
-/* Send a hint to all sessions of an account, or to all workers, on all nodes, that have members of the group. body: NULL
- * if the type has none. A failure is harmless: the account is offline, or its sessions find the message by their sweep.
- * Any thread. */
+/* Send a hint to all sessions of an account, or to all workers, on all nodes, that have members of the group. body:
+ * NULL if the type has none. A failure is harmless: the account is offline, or its sessions find the message by
+ * their sweep. Any thread. */
 void mailbox_hint_route(const cs_host *host, cs_self *self, cs_account to, const mailbox_hint &hint, cs_shared *body);
 void mailbox_hint_route_group(const cs_host *host, cs_self *self, const mailbox_hint &hint, cs_shared *body);
 

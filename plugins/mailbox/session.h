@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The state of a worker's mailbox and of its sessions: one struct for each room, and only that room writes it. All of it
- * belongs to the worker's thread.
+ * The state of a worker's mailbox and of its sessions: one struct for each room, and only that room writes it. All
+ * of it belongs to the worker's thread.
  *
  * The mailbox is the message log. Its rooms are files; scripts/check-layers says which may call which:
  *   mailbox   the root: hands the server's calls to the rooms

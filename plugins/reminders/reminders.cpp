@@ -5,14 +5,16 @@
  *   > {"msgid":1001,"req":2,"cid":"hi","text":"call me","toid":2}
  *   < {"msgid":100,"of":1001,"req":1,"errno":0}
  *
- * toid: who gets it; without it, the account itself. at: milliseconds since 1970; without it, at the next login of toid.
- * Whoever got no answer sends the request again with the same cid. While a reminder with this cid waits, the repetition
- * changes nothing. Once it was said, its cid is free: then the same request makes another reminder, which is said too.
+ * toid: who gets it; without it, the account itself. at: milliseconds since 1970; without it, at the next login of
+ * toid. Whoever got no answer sends the request again with the same cid. While a reminder with this cid waits, the
+ * repetition changes nothing. Once it was said, its cid is free: then the same request makes another reminder, which
+ * is said too.
  *
  * What was acknowledged is said, and each row of the table is said once, whenever the server dies: a reminder is
- * acknowledged after the commit, it is removed after the message was stored, and the message has a cid made of the row's
- * id, which no other row ever has. So a reminder can be tried again: each worker of each node looks for reminders, and who
- * finds one claims it for some time by moving its time. If it is not said then, the next who finds it tries.
+ * acknowledged after the commit, it is removed after the message was stored, and the message has a cid made of the
+ * row's id, which no other row ever has. So a reminder can be tried again: each worker of each node looks for
+ * reminders, and who finds one claims it for some time by moving its time. If it is not said then, the next who
+ * finds it tries.
  *
  * Like the skeleton it is plain C that is also C++20. Its table is made by conf/schema/.../reminders-001.sql. */
 #include <stddef.h>

@@ -36,8 +36,8 @@ static int signal_group_refuse(const plugin_context &c, cs_conn conn, const cs_r
 	return c.host->refuse(c.self, conn, &request, wire_errno, "%s", text);
 }
 
-/* ---- groups that are full: their members are not remembered, so the sender is looked for. Who is no member is not told
- * how large the group is. */
+/* ---- groups that are full: their members are not remembered, so the sender is looked for. Who is no member is not
+ * told how large the group is. */
 
 struct full_read {
 	cs_request request = {};

@@ -155,8 +155,8 @@ void fake_host_open_db(fake_host *host, const char *path = nullptr);
 void fake_host_set(fake_host *host, const char *key, const char *value);
 /* Offers a service of the test's to plugins that are loaded later. */
 void fake_host_offer(fake_host *host, const char *name, uint32_t version, const void *table, void *context);
-/* Loads $CS_BUILD/plugins/NAME.so (CS_BUILD: "build" when unset), or the file where name has a slash, and starts one instance on that worker.
- * Returns its self; its services are offered to what is loaded on that worker later. */
+/* Loads $CS_BUILD/plugins/NAME.so (CS_BUILD: "build" when unset), or the file where name has a slash, and starts one
+ * instance on that worker. Returns its self; its services are offered to what is loaded on that worker later. */
 fake_self *fake_host_load(fake_host *host, const char *name, unsigned worker = 0);
 /* As load, of a descriptor that is linked into the test. conf has been allocated by options' defaults. */
 fake_self *fake_host_add(fake_host *host, const struct cs_plugin *plugin, unsigned worker = 0);
