@@ -14,7 +14,7 @@ enum bus_parcel_kind : uint8_t {
 	BUS_PARCEL_PROOF = 3 /* to the node: the account's session was probed and its peer has answered */
 };
 
-/* The plugin is named by its name, because nodes may load different plugins. A proof has an account and nothing else. */
+/* The plugin is named by its name, because nodes may load different plugins. A proof has an account only. */
 struct bus_parcel {
 	enum bus_parcel_kind kind = BUS_PARCEL_ALL;
 	unsigned flags = 0; /* enum cs_route_data_flag */

@@ -20,7 +20,7 @@ struct presence {
 	/* Accounts without a session here; the bus is asked for these. */
 	std::vector<cs_account> elsewhere;
 	std::vector<unsigned char> found;
-	std::vector<size_t> places; /* their indexes in online */
+	std::vector<size_t> indexes; /* their indexes in online */
 };
 
 static void host_presence_look_here(struct presence *p, const cs_account *accounts, size_t count)
@@ -33,7 +33,7 @@ static void host_presence_look_here(struct presence *p, const cs_account *accoun
 		if (p->online[i] || !shared->bus)
 			continue;
 		p->elsewhere.push_back(accounts[i]);
-		p->places.push_back(i);
+		p->indexes.push_back(i);
 	}
 	p->found.resize(p->elsewhere.size());
 }
@@ -52,8 +52,8 @@ static void host_presence_answered(void *arg, int)
 {
 	auto *p = static_cast<struct presence *>(arg);
 
-	for (size_t i = 0; i < p->places.size(); i++)
-		p->online[p->places[i]] = p->found[i];
+	for (size_t i = 0; i < p->indexes.size(); i++)
+		p->online[p->indexes[i]] = p->found[i];
 	host_presence_complete(p);
 }
 
@@ -67,7 +67,7 @@ int host_presence(struct cs_self *self, cs_conn conn, const cs_account *accounts
 	                                                        .arg = arg,
 	                                                        .elsewhere = {},
 	                                                        .found = {},
-	                                                        .places = {}});
+	                                                        .indexes = {}});
 	struct presence *p = owner.release();
 	struct worker *w = self->worker;
 

@@ -13,7 +13,7 @@ void session_bus_end(struct worker_shared *shared, cs_account account, cs_conn c
 /* As session_release. The bus gets the place back before anybody on this node can claim it. */
 void session_bus_release(struct worker_shared *shared, cs_account account);
 
-/* Parcels for the worker were dropped: once those that wait have been taken, its instances are told CS_CLUSTER_MISSED. */
+/* Parcels for the worker were dropped. Once those that wait have been taken, its instances get CS_CLUSTER_MISSED. */
 struct worker;
 void session_bus_missed(struct worker *w);
 

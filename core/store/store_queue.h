@@ -15,7 +15,7 @@
 struct store_queue {
 	size_t most_tasks = 0, most_bytes = 0; /* constant once threads run */
 	bool fair = false; /* clients take turns and make room for each other; constant, too */
-	std::mutex mutex; /* clients take turns and make room for each other; constant, too */
+	std::mutex mutex; /* guards what follows */
 	std::condition_variable filled;
 	std::deque<struct store_task> waiting; /* in the order in which they will be taken */
 	size_t unfinished = 0; /* waiting or running */

@@ -49,7 +49,7 @@ extern const struct cs_db_driver sqlite_driver;
 /* Whether the options ask for a database in memory. */
 bool sqlite_is_memory(const sqlite_conf *conf);
 /* Creates the folder of the database, and its file, readable only by its owner. 0 or CS_EINVAL. */
-[[nodiscard]] int sqlite_make_place(const sqlite_conf *conf, cs_error *e);
+[[nodiscard]] int sqlite_make_folder(const sqlite_conf *conf, cs_error *e);
 /* Opens the file, or the memory database of conf, with the settings of this adapter. A result code of SQLite; its text
  * is in e. */
 [[nodiscard]] int sqlite_open_handle(const sqlite_conf *conf, sqlite_handle *handle_r, cs_error *e);

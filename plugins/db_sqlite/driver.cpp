@@ -25,7 +25,7 @@ static int db_sqlite_db_lock(const void *conf, const cs_db_server *server, void 
 {
 	sqlite_lock *lock = nullptr;
 
-	if (!sqlite_is_memory(db_sqlite_conf_of(conf)) && sqlite_make_place(db_sqlite_conf_of(conf), e))
+	if (!sqlite_is_memory(db_sqlite_conf_of(conf)) && sqlite_make_folder(db_sqlite_conf_of(conf), e))
 		return CS_EINVAL;
 	if (sqlite_lock_take(db_sqlite_conf_of(conf), server, &lock, e))
 		return CS_EINVAL;
@@ -42,7 +42,7 @@ static int db_sqlite_db_migrate(const void *conf, const char *const *plugins, cs
 {
 	sqlite_handle handle;
 
-	if (!sqlite_is_memory(db_sqlite_conf_of(conf)) && sqlite_make_place(db_sqlite_conf_of(conf), e))
+	if (!sqlite_is_memory(db_sqlite_conf_of(conf)) && sqlite_make_folder(db_sqlite_conf_of(conf), e))
 		return CS_EINVAL;
 	if (sqlite_open_handle(db_sqlite_conf_of(conf), &handle, e) != SQLITE_OK)
 		return CS_EINVAL;

@@ -45,7 +45,7 @@ static int db_sqlite_make_folder(const std::string &folder, cs_error *e)
 	}
 }
 
-int sqlite_make_place(const sqlite_conf *conf, cs_error *e)
+int sqlite_make_folder(const sqlite_conf *conf, cs_error *e)
 {
 	const std::string path = conf->path;
 	const size_t slash = path.rfind('/');

@@ -9,7 +9,7 @@
 
 #include "../model/friends.h"
 #include "../model/groups.h"
-#include "generation.h"
+#include "generation_take.h"
 #include "rehash.h"
 #include "reply.h"
 

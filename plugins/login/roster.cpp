@@ -42,7 +42,7 @@ static void login_add_person(writer *w, roster_list *list, cs_account id, std::s
 
 	reply_quote(&begin, name);
 	login_add_inside(&list->text, begin + ",\"state\":\"", depth);
-	list->places.push_back({list->text.size(), login_person_of(w, id)});
+	list->gaps.push_back({list->text.size(), login_person_of(w, id)});
 	login_add_inside(&list->text, std::string("line\"") + end, depth);
 }
 
@@ -99,11 +99,11 @@ std::string roster_fill(const roster &r, const roster_list &list)
 	std::string text;
 	size_t from = 0;
 
-	text.reserve(list.text.size() + list.places.size() * 3);
-	for (const roster_place &place : list.places) {
-		text.append(list.text, from, place.at - from);
-		text += r.online[place.who] ? "on" : "off";
-		from = place.at;
+	text.reserve(list.text.size() + list.gaps.size() * 3);
+	for (const roster_gap &gap : list.gaps) {
+		text.append(list.text, from, gap.at - from);
+		text += r.online[gap.who] ? "on" : "off";
+		from = gap.at;
 	}
 	return text.append(list.text, from);
 }

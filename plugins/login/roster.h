@@ -15,7 +15,7 @@
 #include "../model/groups.h"
 
 /* A position in the text where a state is missing, and whose state it is: an index of roster.people. */
-struct roster_place {
+struct roster_gap {
 	size_t at;
 	size_t who;
 };
@@ -23,7 +23,7 @@ struct roster_place {
 /* The elements of an array: JSON texts as strings, with commas between them, without brackets. */
 struct roster_list {
 	std::string text;
-	std::vector<roster_place> places; /* in order */
+	std::vector<roster_gap> gaps; /* in order */
 };
 
 struct roster {

@@ -6,7 +6,7 @@
 
 constexpr size_t mailbox_cursor_window_size = 256; /* unconfirmed frames of a session that confirms */
 constexpr size_t mailbox_cursors_per_item = 256;
-constexpr unsigned mailbox_cursor_attempts_at_most = 20;
+constexpr unsigned mailbox_cursor_most_tries = 20;
 /* All flushes have the same key. So only one writer at a time writes cursors, and writers cannot block each other. The
  * last flush of a session also comes after its earlier ones. */
 constexpr uint64_t mailbox_cursor_batch_key = UINT64_C(0x637572736f72);
@@ -135,7 +135,7 @@ static void mailbox_cursor_retry_stuck(mailbox *m)
 		const uint64_t session = flush->ending;
 		const int result = mailbox_cursor_hand_in(m, flush);
 
-		if (result == CS_EBUSY && ++flush->attempts < mailbox_cursor_attempts_at_most)
+		if (result == CS_EBUSY && ++flush->tries < mailbox_cursor_most_tries)
 			m->cursors.stuck.push_back(std::move(flush));
 		else if (result)
 			mailbox_session_was_flushed(m, session);
@@ -175,7 +175,7 @@ static bool mailbox_cursor_catch_sent(mailbox_view *view)
 	return view->cursor.delivered > view->cursor.flushed;
 }
 
-void mailbox_cursor_settle(mailbox *m, mailbox_session *s, mailbox_view *view)
+void mailbox_cursor_note_sent(mailbox *m, mailbox_session *s, mailbox_view *view)
 {
 	if (mailbox_cursor_catch_sent(view))
 		mailbox_cursor_dirty(m, s);
@@ -234,7 +234,7 @@ void mailbox_cursor_confirm(mailbox *m, mailbox_session *s, mailbox_key key, mai
 		return confirmed;
 	});
 	view->cursor.delivered = std::max(view->cursor.delivered, seq);
-	mailbox_cursor_settle(m, s, view);
+	mailbox_cursor_note_sent(m, s, view);
 }
 
 size_t mailbox_cursor_window(const mailbox_session *s)

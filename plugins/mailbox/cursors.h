@@ -17,7 +17,7 @@ void mailbox_cursor_written(mailbox *m, mailbox_session *s, uint64_t position);
 /* The client received everything of the conversation up to seq. */
 void mailbox_cursor_confirm(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_view *view, uint64_t seq);
 /* If no frame is on its way, everything that was sent counts as received. */
-void mailbox_cursor_settle(mailbox *m, mailbox_session *s, mailbox_view *view);
+void mailbox_cursor_note_sent(mailbox *m, mailbox_session *s, mailbox_view *view);
 /* How many more frames may be sent before the client must confirm some. Frames that a running pull can bring are
  * subtracted. */
 size_t mailbox_cursor_window(const mailbox_session *s);

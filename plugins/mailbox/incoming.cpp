@@ -176,7 +176,7 @@ static bool mailbox_incoming_came_early(const mailbox_session *s, const mailbox_
 static void mailbox_incoming_pass_over(mailbox *m, mailbox_session *s, mailbox_view *view, uint64_t seq)
 {
 	view->incoming.sent = seq;
-	mailbox_cursor_settle(m, s, view);
+	mailbox_cursor_note_sent(m, s, view);
 }
 
 /* Delivers the message if it is the next one. false: it must be read from the store. */
@@ -299,7 +299,7 @@ static void mailbox_incoming_close(mailbox *m, mailbox_session *s, const mailbox
 	/* The page was full: read on, because nobody knows how much follows. */
 	if (source.check && !source.ended)
 		view->incoming.check = true;
-	mailbox_cursor_settle(m, s, view);
+	mailbox_cursor_note_sent(m, s, view);
 	mailbox_incoming_list(s, source.key, view);
 }
 

@@ -196,7 +196,7 @@ struct mailbox_flush {
 	std::vector<message_cursor> cursors;
 	std::vector<std::pair<uint64_t, mailbox_key>> owners; /* session id and key of each cursor */
 	uint64_t ending = 0; /* the ended session that holds its place until this is done, or 0 */
-	unsigned attempts = 0; /* failed retries of batch() */
+	unsigned tries = 0; /* failed retries of batch() */
 };
 
 struct mailbox_cursors {

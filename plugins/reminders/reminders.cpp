@@ -6,7 +6,8 @@
  *   < {"msgid":100,"of":1001,"req":1,"errno":0}
  *
  * toid: who gets it; without it, the account itself. at: milliseconds since 1970; without it, at the next login of
- * toid. Whoever got no answer sends the request again with the same cid. While a reminder with this cid waits, the
+ * toid that the store can note.
+ * Whoever got no answer sends the request again with the same cid. While a reminder with this cid waits, the
  * repetition changes nothing. Once it was said, its cid is free: then the same request makes another reminder, which
  * is said too.
  *

@@ -44,7 +44,7 @@ template <class Handle> struct adapter_cache {
 static constexpr size_t adapter_cache_most = 128;
 
 /* An entry for a new statement: a new one, or the one that was not used for longest. Null if all are running. */
-template <class Handle> adapter_statement<Handle> *adapter_cache_place(adapter_cache<Handle> *cache)
+template <class Handle> adapter_statement<Handle> *adapter_cache_slot(adapter_cache<Handle> *cache)
 {
 	if (cache->kept.empty())
 		cache->kept.reserve(adapter_cache_most); /* no entry may move while its rows are read */
@@ -74,8 +74,8 @@ template <class Handle, class Prepare>
 
 		if (result)
 			return result;
-		adapter_statement<Handle> *place = adapter_cache_place(cache);
-		*found_r = place ? place : spare;
+		adapter_statement<Handle> *slot = adapter_cache_slot(cache);
+		*found_r = slot ? slot : spare;
 		**found_r = {std::move(handle), std::string(text), hash, 0, false};
 	}
 	(*found_r)->used = ++cache->clock;

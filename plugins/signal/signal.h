@@ -51,15 +51,15 @@ struct signal_plugin {
 	size_t waiting_bytes = 0;
 };
 
-/* ---- group.cpp */
+/* ---- group_members.cpp */
 
 /* Sends the frame to the members of the group, at once or when they are known, and answers or refuses it. Returns the
  * result for the handler. */
 int signal_to_group(signal_plugin *p, const cs_frame *frame, uint64_t group);
 
-/* ---- parcel.cpp: parcels between instances. A parcel for one account is the frame itself, which begins with '{'. A
- * parcel for the members of a group is 'g', a version, the number of members (2 bytes, low byte first), their accounts
- * (8 bytes each), and the frame */
+/* ---- signal_parcel.cpp: parcels between instances. A parcel for one account is the frame itself, which begins with
+ * '{'. A parcel for the members of a group is 'g', a version, the number of members (2 bytes, low byte first), their
+ * accounts (8 bytes each), and the frame */
 
 std::string signal_parcel_encode(const std::vector<uint64_t> &members, cs_account but, std::string_view frame);
 /* 0, or CS_EINVAL: it is no parcel of this version. *accounts_r points to the first of *count_r accounts. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The batch in which logins get their generations. */
-#include "generation.h"
+#include "generation_take.h"
 
 #include <memory>
 #include <vector>
