@@ -326,7 +326,8 @@ static bool store_engine_run_is_ended_by(int result)
 }
 
 /* A function did not end what it began, or ended what it did not begin. Undoes what can be undone alone, and logs whose
- * function it was. If it ended the transaction, nobody knows whether that was committed. */
+ * function it was. If it ended the transaction, nobody knows whether that was committed, and it would end the next one
+ * too. */
 static int store_engine_run_unended(struct store_engine *engine, struct store_tries *a, const struct store_task *task,
                                     unsigned depth)
 {
@@ -343,6 +344,7 @@ static int store_engine_run_unended(struct store_engine *engine, struct store_tr
 	if (db->depth > 0 || depth == 0)
 		return CS_DB_FAILED;
 	a->perhaps_done = true;
+	a->repeatable = false;
 	return CS_DB_UNKNOWN;
 }
 

@@ -545,6 +545,20 @@ static void a_work_that_ends_the_transaction_is_told_as_unknown(void **state)
 	assert_int_equal(run_work(f, CS_WORK_WRITE), CS_EUNKNOWN);
 }
 
+/* The store answers, so it is not away. */
+static void a_batch_that_ends_its_transaction_is_run_once_and_told_as_unknown(void **state)
+{
+	auto *f = static_cast<fixture *>(*state);
+
+	f->player.running = [f] {
+		assert_int_equal(driver.commit(f->engine.db.get()), 0);
+	};
+	run_batch(f, {"a", "b"});
+	assert_string_equal(f->player.told.c_str(), "begin run2 commit rollback close finished2 ");
+	assert_all(f, {"a", "b"}, CS_EUNKNOWN);
+	assert_false(f->shared.away);
+}
+
 static void a_read_that_leaves_a_transaction_open_is_refused(void **state)
 {
 	auto *f = static_cast<fixture *>(*state);
@@ -724,6 +738,7 @@ int main()
 		TEST(a_bad_value_among_works_is_undone_alone_and_parts_nobody),
 		TEST(a_work_that_leaves_a_part_open_is_refused_and_undone_alone),
 		TEST(a_work_that_ends_the_transaction_is_told_as_unknown),
+		TEST(a_batch_that_ends_its_transaction_is_run_once_and_told_as_unknown),
 		TEST(a_read_that_leaves_a_transaction_open_is_refused),
 		TEST(a_work_that_meets_a_deadlock_within_its_part_is_not_blamed),
 		TEST(a_batch_that_fails_costs_its_neighbours_nothing),

@@ -27,7 +27,7 @@ struct player {
 	std::deque<int> open, begin, run, commit, work, part; /* part: savepoint, release and rollback_to */
 	int lost_commit_is_done = 0; /* 1: a commit that answers UNKNOWN was done */
 	int64_t begin_takes = 0; /* ms, as a lock that is waited for */
-	std::function<void()> opening, working; /* called by each open and each work, if any */
+	std::function<void()> opening, running, working; /* called by each open, batch and work, if any */
 	bool ended = false; /* the other side has ended the connection: opening another mends that */
 	std::set<std::string> refused; /* items that answer BAD_VALUE, alone or among others */
 	std::string told; /* one word per call */
@@ -170,6 +170,8 @@ static inline int run_items(struct cs_db *, void *const *items, size_t count, in
 		if (playing->refused.count((const char *)items[i]))
 			return CS_DB_BAD_VALUE;
 	}
+	if (playing->running)
+		playing->running();
 	return next(&playing->run);
 }
 
