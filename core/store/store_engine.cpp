@@ -355,9 +355,10 @@ static int store_engine_run_function(struct store_engine *engine, struct store_t
 {
 	const unsigned depth = engine->db->depth;
 	const int result = call();
+	const unsigned left = engine->db->depth; /* also a transaction that the database has ended keeps it */
 
 	/* With these results it returns at once, within the parts that it began: the transaction is undone. */
-	if (engine->db->depth == depth || (depth > 0 && store_engine_run_is_ended_by(result)))
+	if (left == depth || (left > depth && depth > 0 && store_engine_run_is_ended_by(result)))
 		return result;
 	return store_engine_run_unended(engine, a, task, depth);
 }

@@ -62,8 +62,9 @@ typedef int cs_db_row_fn(void *arg, const struct cs_db_value *columns, size_t co
 /* A connection. The adapter's own struct begins with this member. */
 struct cs_db {
 	const struct cs_db_driver *driver;
-	/* Kept by the adapter: 0; 1 between begin and commit or rollback; and 1 more for each open part. The server
-	 * looks at it after each function of a plugin: one that left it changed is refused and logged. */
+	/* Kept by the adapter: 0; 1 between begin and commit or rollback, also after the database has ended the
+	 * transaction by itself; and 1 more for each open part. The server looks at it after each function of a plugin:
+	 * one that left it changed is refused and logged. */
 	unsigned depth;
 };
 
@@ -98,9 +99,9 @@ struct cs_db_driver {
 	int (*open)(const void *conf, struct cs_db **db_r, struct cs_error *e);
 	void (*close)(struct cs_db *db);
 
-	/* begin takes the write lock at once if the database has one. A commit that does not return OK has rolled back,
-	 * or returns CS_DB_UNKNOWN. rollback has no result: if a connection cannot roll back, its next call returns
-	 * CS_DB_UNKNOWN. */
+	/* begin takes the write lock at once if the database has one. commit fails and changes nothing while a part is
+	 * open. Another commit that does not return OK has rolled back, or returns CS_DB_UNKNOWN. rollback has no
+	 * result: if a connection cannot roll back, its next call returns CS_DB_UNKNOWN. */
 	int (*begin)(struct cs_db *db);
 	int (*commit)(struct cs_db *db);
 	void (*rollback)(struct cs_db *db);

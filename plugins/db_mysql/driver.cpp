@@ -116,8 +116,8 @@ static int db_mysql_db_commit(cs_db *base)
 	int result = db_mysql_refusal(db);
 
 	mydb_thread_enter();
-	if (!result && base->depth == 0)
-		return mydb_fail_text(db, "no transaction is open");
+	if (base->depth != 1)
+		return result ? result : mydb_fail_text(db, base->depth ? "a part is open" : "no transaction is open");
 	if (!result) {
 		result = db_mysql_run_text(db, "COMMIT");
 		if (result && result != CS_DB_RETRY && result != CS_DB_FULL)

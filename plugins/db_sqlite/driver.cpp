@@ -116,8 +116,9 @@ static int db_sqlite_db_commit(cs_db *base)
 	sqlite_db *db = db_sqlite_of(base);
 	int result = db->lost;
 
-	if (!result && db->base.depth == 0)
-		return sqlite_fail_text(db, "no transaction is open");
+	if (base->depth != 1)
+		return result ? result
+		              : sqlite_fail_text(db, base->depth ? "a part is open" : "no transaction is open");
 	if (!result)
 		result = sqlite_run(db, "COMMIT", nullptr, 0, nullptr, nullptr);
 	if (result)

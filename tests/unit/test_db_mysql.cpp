@@ -280,6 +280,23 @@ static void parts_nest(void **state)
 	assert_int_equal(number(db, "SELECT count(*) FROM t"), 0);
 }
 
+/* So a function that shares a transaction cannot commit what belongs to others. */
+static void a_transaction_is_not_committed_within_a_part(void **state)
+{
+	cs_db *db = db_of(state);
+
+	assert_int_equal(db->driver->begin(db), CS_DB_OK);
+	assert_int_equal(insert(db, "of others"), CS_DB_OK);
+	assert_int_equal(db->driver->savepoint(db), CS_DB_OK);
+	assert_int_equal(insert(db, "kept"), CS_DB_OK);
+	assert_int_equal(db->driver->commit(db), CS_DB_FAILED);
+	assert_string_equal(db->driver->message(db), "a part is open");
+	assert_int_equal(db->depth, 2);
+	assert_int_equal(db->driver->release(db), CS_DB_OK);
+	assert_int_equal(db->driver->commit(db), CS_DB_OK);
+	assert_int_equal(number(db, "SELECT COUNT(*) FROM t"), 2);
+}
+
 static void a_part_needs_a_transaction(void **state)
 {
 	cs_db *db = db_of(state);
@@ -315,9 +332,13 @@ static void a_part_of_a_transaction_that_a_deadlock_ended_is_gone(void **state)
 	assert_int_equal(db->driver->rollback_to(db), CS_DB_RETRY);
 	assert_int_equal(db->driver->savepoint(db), CS_DB_RETRY);
 	assert_int_equal(db->driver->commit(db), CS_DB_RETRY);
+	assert_int_equal(insert(db, "late"), CS_DB_RETRY);
+	assert_int_equal(db->depth, 2);
+	db->driver->rollback(db);
 	assert_int_equal(other->driver->commit(other), CS_DB_OK);
 	other->driver->close(other);
 	assert_int_equal(number(db, "SELECT COUNT(*) FROM t WHERE n = 1"), 2);
+	assert_int_equal(number(db, "SELECT COUNT(*) FROM t WHERE name = 'late'"), 0);
 }
 
 int main(void)
@@ -335,6 +356,7 @@ int main(void)
 		TEST(of_a_deadlock_one_goes_on_and_the_other_leaves_nothing),
 		TEST(a_part_of_a_transaction_is_undone_alone),
 		TEST(parts_nest),
+		TEST(a_transaction_is_not_committed_within_a_part),
 		TEST(a_part_needs_a_transaction),
 		TEST(a_part_of_a_transaction_that_a_deadlock_ended_is_gone),
 	};

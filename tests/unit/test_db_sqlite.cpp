@@ -237,6 +237,23 @@ static void parts_nest(void **state)
 	assert_int_equal(test_number(db, "SELECT count(*) FROM t"), 0);
 }
 
+/* So a function that shares a transaction cannot commit what belongs to others. */
+static void a_transaction_is_not_committed_within_a_part(void **state)
+{
+	cs_db *db = db_of(state);
+
+	assert_int_equal(db->driver->begin(db), CS_DB_OK);
+	assert_int_equal(insert(db, "of others"), CS_DB_OK);
+	assert_int_equal(db->driver->savepoint(db), CS_DB_OK);
+	assert_int_equal(insert(db, "kept"), CS_DB_OK);
+	assert_int_equal(db->driver->commit(db), CS_DB_FAILED);
+	assert_string_equal(db->driver->message(db), "a part is open");
+	assert_int_equal(db->depth, 2);
+	assert_int_equal(db->driver->release(db), CS_DB_OK);
+	assert_int_equal(db->driver->commit(db), CS_DB_OK);
+	assert_int_equal(test_number(db, "SELECT COUNT(*) FROM t"), 2);
+}
+
 static void a_part_needs_a_transaction(void **state)
 {
 	cs_db *db = db_of(state);
@@ -268,6 +285,7 @@ int main(void)
 		TEST(one_writer_and_several_readers_can_be_used),
 		TEST(a_part_of_a_transaction_is_undone_alone),
 		TEST(parts_nest),
+		TEST(a_transaction_is_not_committed_within_a_part),
 		TEST(a_part_needs_a_transaction),
 	};
 

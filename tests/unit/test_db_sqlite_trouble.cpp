@@ -49,7 +49,10 @@ static void a_full_disk_loses_the_transaction_whole_and_recovers(void **state)
 	assert_int_equal(test_number(db, "SELECT count(*) FROM t"), 1);
 
 	assert_int_equal(db->driver->begin(db), CS_DB_OK);
+	assert_int_equal(db->driver->savepoint(db), CS_DB_OK);
 	fill_until_full(db);
+	assert_int_not_equal(db->driver->commit(db), CS_DB_OK);
+	assert_int_equal(db->depth, 2);
 	db->driver->rollback(db);
 	assert_int_equal(test_number(db, "SELECT count(*) FROM t"), 1);
 	test_number(db, "PRAGMA max_page_count = 100000");

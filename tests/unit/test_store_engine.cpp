@@ -537,11 +537,20 @@ static void a_work_that_ends_the_transaction_is_told_as_unknown(void **state)
 	auto *f = static_cast<fixture *>(*state);
 
 	f->player.working = [f] {
+		driver.rollback(f->engine.db.get());
+	};
+	for (const int told : {0, (int)CS_DB_RETRY, (int)CS_DB_UNKNOWN, (int)CS_DB_FULL}) {
+		f->finished.clear();
+		f->shared.failed_limit.next_ms = 0;
+		f->player.work = std::deque<int>(50, told);
+		f->player.run = {0, CS_DB_DUPLICATE};
+		run_batch(f, {"a", "+w"});
+		assert_finished(f, {{"a", 0}, {"+w", CS_EUNKNOWN}});
+		assert_true(f->shared.failed_limit.next_ms != 0);
+	}
+	f->player.working = [f] {
 		assert_int_equal(driver.commit(f->engine.db.get()), 0);
 	};
-	f->player.run = {0, CS_DB_DUPLICATE};
-	run_batch(f, {"a", "+w"});
-	assert_finished(f, {{"a", 0}, {"+w", CS_EUNKNOWN}});
 	assert_int_equal(run_work(f, CS_WORK_WRITE), CS_EUNKNOWN);
 }
 

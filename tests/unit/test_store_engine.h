@@ -67,8 +67,13 @@ static inline int play_begin(struct cs_db *db)
 	return answer;
 }
 
+/* Within a part it is refused, as by a real adapter: the engine must not ask for it. */
 static inline int play_commit(struct cs_db *db)
 {
+	if (db->depth != 1) {
+		playing->told += "refused ";
+		return CS_DB_FAILED;
+	}
 	db->depth = 0;
 	const int answer = next(&playing->commit);
 
