@@ -11,9 +11,10 @@
  *   const struct cs_db_value values[] = {{CS_DB_INTEGER, 17, NULL, 0}, {CS_DB_TEXT, 0, text, size}};
  *   int result = db->driver->query(db, "INSERT INTO NAME_table (id, text) VALUES (?, ?)", values, 2, NULL, NULL);
  *
- * It calls query, last_id, affected, message, savepoint, release and rollback_to, and nothing else: the transaction
- * is the server's. A CS_WORK_READ has none and may not call savepoint: each of its statements sees what was
- * committed before it.
+ * It calls query, last_id, affected, message, savepoint, release and rollback_to, and nothing else: the transaction is
+ * the server's. It runs no statement that begins or ends a transaction, nor one that MySQL commits by itself (CREATE,
+ * ALTER, DROP, TRUNCATE). A CS_WORK_READ has no transaction and may not call savepoint: each of its statements sees
+ * what was committed before it.
  *
  * If a call returns CS_DB_RETRY, CS_DB_UNKNOWN or CS_DB_FULL, the function returns that at once, also within a part
  * that it began. With another result below 0 that it does not expect it first ends its parts, see savepoint, and
