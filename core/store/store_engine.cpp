@@ -622,22 +622,29 @@ static void store_engine_run_told(struct store_engine *engine, std::span<struct 
 	end.finished(end.arg, tasks);
 }
 
-static bool store_engine_run_is_any_done(std::span<const struct store_task> tasks)
+/* The tasks at the beginning of a step that a lost commit held all, or of which it held none. */
+static std::span<struct store_task> store_engine_run_step_alike(std::span<struct store_task> step)
 {
-	return std::any_of(tasks.begin(), tasks.end(), [](const auto &task) { return task.result == 0; });
+	const bool held = step.front().result == 0;
+	const auto end =
+		std::find_if(step.begin(), step.end(), [held](const auto &task) { return (task.result == 0) != held; });
+
+	return step.first(static_cast<size_t>(end - step.begin()));
 }
 
 /* Runs each step by itself after a shared transaction failed. together: store_engine_run_parted, nothing was changed
- * and one step is the cause; CS_EUNKNOWN, the commit was not answered; else the transaction could not begin. A work
- * that returned anything but 0 has changed nothing in any case. */
+ * and one step is the cause; CS_EUNKNOWN, the commit was not answered; else the transaction could not begin. A work or
+ * an item whose result is not 0 has changed nothing in any case. */
 static void store_engine_run_apart(struct store_engine *engine, std::span<struct store_task> tasks, int together,
                                    const struct run_end &end)
 {
 	for (std::span<struct store_task> step; !tasks.empty(); tasks = tasks.subspan(step.size())) {
 		step = store_engine_run_step(tasks);
+		if (together == CS_EUNKNOWN)
+			step = store_engine_run_step_alike(step);
 		if (step.front().batch) {
-			store_engine_run_batch_alone(
-				engine, step, together == CS_EUNKNOWN && store_engine_run_is_any_done(step), end);
+			store_engine_run_batch_alone(engine, step, together == CS_EUNKNOWN && step.front().result == 0,
+			                             end);
 		} else if (together == store_engine_run_parted ||
 		           (together == CS_EUNKNOWN && step.front().result != 0)) {
 			store_engine_run_work_alone(engine, step, end);

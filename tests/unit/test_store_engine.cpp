@@ -637,6 +637,22 @@ static void after_a_lost_commit_works_are_unknown_and_messages_run_again(void **
 	assert_finished(f, {{"a", 0}, {"+w", CS_EUNKNOWN}, {"+x", 5}});
 }
 
+/* The bad value was undone before the commit was sent; the others need not be unknown because of it. */
+static void a_bad_value_in_a_lost_commit_leaves_its_neighbours_to_be_run_again(void **state)
+{
+	auto *f = static_cast<fixture *>(*state);
+
+	f->player.refused = {"c"};
+	f->player.commit = {CS_DB_UNKNOWN};
+	run_batch(f, {"a", "b", "c", "d", "+w"});
+	assert_string_equal(f->player.told.c_str(),
+	                    "begin ( run4 undo) ( run1 ) ( run1 ) ( run1 undo) ( run1 ) ( work ) commit close open "
+	                    "begin run2 commit committed:a committed:b finished2 begin run1 rollback finished1 "
+	                    "begin run1 commit committed:d finished1 finished1 ");
+	assert_finished(f, {{"a", 0}, {"b", 0}, {"c", CS_DB_BAD_VALUE}, {"d", 0}, {"+w", CS_EUNKNOWN}});
+	assert_stored(f, {"a", "b", "d"});
+}
+
 static void a_message_of_a_lost_commit_that_was_done_is_stored_once(void **state)
 {
 	auto *f = static_cast<fixture *>(*state);
@@ -753,6 +769,7 @@ int main()
 		TEST(a_batch_that_fails_costs_its_neighbours_nothing),
 		TEST(an_item_that_was_undone_in_a_lost_run_is_judged_again),
 		TEST(after_a_lost_commit_works_are_unknown_and_messages_run_again),
+		TEST(a_bad_value_in_a_lost_commit_leaves_its_neighbours_to_be_run_again),
 		TEST(a_message_of_a_lost_commit_that_was_done_is_stored_once),
 		TEST(what_was_in_a_lost_commit_is_not_refused_as_undone),
 		TEST(a_connection_that_is_lost_under_all_is_opened_again_for_all),
