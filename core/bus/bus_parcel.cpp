@@ -42,9 +42,11 @@ static const char *bus_parcel_check(const struct cs_envelope *envelope, size_t s
 		return "unknown kind";
 	if (kind != BUS_PARCEL_ALL && !bus_parcel_is_account(envelope->to))
 		return "bad account";
+	if (named > size_behind)
+		return "name and head are too long";
 	if (kind == BUS_PARCEL_PROOF)
 		return size_behind == 0 ? nullptr : "a proof with data";
-	return envelope->name_size != 0 && named <= size_behind ? nullptr : "bad plugin name";
+	return envelope->name_size != 0 ? nullptr : "no plugin name";
 }
 
 int bus_parcel_decode(std::string_view bytes, struct bus_parcel *p_r, const char **why_r)

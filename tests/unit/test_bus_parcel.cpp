@@ -72,6 +72,23 @@ static void a_proof_names_an_account_and_nothing_else(void **)
 	assert_refused(parcel_for(BUS_PARCEL_PROOF, 0), "bad account");
 }
 
+static void a_proof_that_gives_a_name_or_a_head_is_refused(void **)
+{
+	const struct bus_parcel proof {
+		.kind = BUS_PARCEL_PROOF, .to = 13
+	};
+
+	for (const size_t at : {6, 7}) {
+		std::string bytes = bus_parcel_encode(&proof);
+
+		bytes[at] = 1;
+		assert_refused(bytes, "name and head are too long");
+		bytes.append("x");
+		bytes[0]++;
+		assert_refused(bytes, "a proof with data");
+	}
+}
+
 /* Whatever machine sends it. */
 static void a_parcel_has_the_same_bytes_everywhere(void **)
 {
@@ -117,20 +134,24 @@ static void sizes_that_do_not_fit_are_refused(void **)
 	assert_refused(std::string_view(good).substr(0, 15), "bad size");
 	assert_refused(std::string_view(good).substr(0, good.size() - 1), "bad size");
 	assert_refused(good + "x", "bad size");
-	assert_refused(with(6, 0), "bad plugin name");
-	assert_refused(with(6, 10), "bad plugin name"); /* longer than what is left */
-	assert_refused(with(7, 10), "bad plugin name"); /* so is the head */
+	assert_refused(with(6, 0), "no plugin name");
+	assert_refused(with(6, 10), "name and head are too long");
+	assert_refused(with(7, 10), "name and head are too long");
 }
 
 /* A fixed seed: what fails, fails again. */
 static void no_bytes_make_it_read_beyond_them(void **)
 {
 	std::minstd_rand random(4711);
-	const std::string good = parcel_for(BUS_PARCEL_ACCOUNT, 13);
+	const struct bus_parcel proof {
+		.kind = BUS_PARCEL_PROOF, .to = 13
+	};
+	const std::string both[] = {parcel_for(BUS_PARCEL_ACCOUNT, 13), bus_parcel_encode(&proof)};
 	int accepted = 0, refused = 0;
 
 	for (int i = 0; i < 200000; i++) {
 		/* A block of just that size, so that a sanitizer sees every byte too far. */
+		const std::string &good = both[i % 2];
 		std::string bytes(good, 0, random() % (good.size() + 1));
 		struct bus_parcel p;
 		const char *why;
@@ -160,6 +181,7 @@ int main(void)
 	const CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_sent_comes_back_whole),
 		cmocka_unit_test(a_proof_names_an_account_and_nothing_else),
+		cmocka_unit_test(a_proof_that_gives_a_name_or_a_head_is_refused),
 		cmocka_unit_test(a_parcel_has_the_same_bytes_everywhere),
 		cmocka_unit_test(empty_data_is_data),
 		cmocka_unit_test(an_address_that_does_not_belong_to_the_kind_is_refused),
