@@ -51,9 +51,11 @@ static struct route_item *route_items(struct route_pack *p)
 	return reinterpret_cast<struct route_item *>(p + 1);
 }
 
+/* What a parcel that waits for one worker takes: without bytes it takes memory, too. */
 static size_t route_size(const struct cs_parcel *parcel)
 {
-	return parcel->head_size + (parcel->body ? parcel->body->size : 0);
+	return sizeof(struct route_pack) + sizeof(struct route_item) + parcel->head_size +
+	       (parcel->body ? parcel->body->size : 0);
 }
 
 static struct route_pack *route_pack_make(unsigned plugin, const struct cs_parcel *parcel, unsigned count,

@@ -117,7 +117,7 @@ static void what_is_routed_reaches_the_session_after_the_call(void **state)
 static void casual_data_is_dropped_where_too_much_of_it_waits_and_other_data_is_not(void **state)
 {
 	auto *t = static_cast<test *>(*state);
-	const std::string large(1024 * 1024, 'x');
+	const std::string large(1024 * 1024 - 256, 'x');
 	int peer;
 	struct conn *c = worker_fixture_connect(t->f.get(), &peer);
 
@@ -133,6 +133,17 @@ static void casual_data_is_dropped_where_too_much_of_it_waits_and_other_data_is_
 	send_all(t, "z", CS_ROUTE_CASUAL);
 	worker_fixture_turn(t->f.get());
 	assert_string_equal(t->got.c_str(), "z ");
+}
+
+static void casual_data_without_bytes_is_bounded_too(void **state)
+{
+	auto *t = static_cast<test *>(*state);
+
+	for (int i = 0; i < 300000; i++)
+		send_all(t, "", CS_ROUTE_CASUAL);
+	worker_fixture_turn(t->f.get());
+	assert_in_range(t->got.size(), 1000, 299999);
+	assert_int_equal(t->f->worker->routed_bytes[1], 0);
 }
 
 static void who_is_not_online_is_not_routed_to(void **state)
@@ -439,7 +450,7 @@ static void what_arrives_is_delivered_here_and_never_sent_on(void **state)
 static void data_of_other_nodes_is_bounded_and_who_misses_some_is_told_once(void **state)
 {
 	auto *t = static_cast<test *>(*state);
-	const std::string large(1024 * 1024, 'x');
+	const std::string large(1024 * 1024 - 256, 'x');
 	const std::string parcel = make_parcel(BUS_PARCEL_ALL, 0, large.c_str());
 
 	t->f->plugins.plugins[0]->declared.cluster = [](void *of, enum cs_cluster_event event) {
@@ -447,7 +458,7 @@ static void data_of_other_nodes_is_bounded_and_who_misses_some_is_told_once(void
 	};
 	for (int i = 0; i < 20; i++)
 		fake_bus_arrive(t->bus.get(), parcel);
-	assert_true(t->f->worker->routed_bytes[2] <= 16 * large.size());
+	assert_true(t->f->worker->routed_bytes[2] <= 16 * 1024 * 1024);
 	worker_fixture_turn(t->f.get());
 	assert_int_equal(t->got.size(), 16 * (large.size() + 1) + strlen("missed "));
 	assert_true(t->got.ends_with("missed "));
@@ -542,6 +553,7 @@ int main(void)
 		TEST(what_is_routed_reaches_the_session_after_the_call),
 		TEST(who_is_not_online_is_not_routed_to),
 		TEST(casual_data_is_dropped_where_too_much_of_it_waits_and_other_data_is_not),
+		TEST(casual_data_without_bytes_is_bounded_too),
 		TEST(what_arrives_after_the_session_ended_is_dropped),
 		TEST(everybody_gets_it_without_a_session),
 		TEST(an_instance_that_has_stopped_gets_nothing),
