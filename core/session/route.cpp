@@ -172,7 +172,7 @@ int route_to_account(struct cs_self *self, cs_account to, uint64_t device, const
 
 	if (parcel->head_size > CS_PARCEL_HEAD_MOST)
 		return CS_EINVAL;
-	if (device != 0 && device != CS_EVERY_DEVICE)
+	if (to == 0 || (device != 0 && device != CS_EVERY_DEVICE))
 		return CS_ENOENT;
 	if (route_to_session(shared, self->index, to, parcel, route_class_of(flags)))
 		return 0;

@@ -389,6 +389,14 @@ static void who_is_not_here_is_looked_for_on_other_nodes(void **state)
 	assert_trace(t, "send:14 send:14 ");
 }
 
+static void nobody_has_account_0_on_any_node(void **state)
+{
+	auto *t = static_cast<test *>(*state);
+
+	assert_int_equal(send(t, 0, "x"), CS_ENOENT);
+	assert_trace(t, "");
+}
+
 static void a_place_that_is_only_reserved_is_not_routed_to(void **state)
 {
 	auto *t = static_cast<test *>(*state);
@@ -567,6 +575,7 @@ int main(void)
 		CLUSTER_TEST(a_parcel_of_another_version_of_the_plugin_is_dropped),
 		CLUSTER_TEST(a_session_of_this_node_is_reached_without_the_bus),
 		CLUSTER_TEST(who_is_not_here_is_looked_for_on_other_nodes),
+		CLUSTER_TEST(nobody_has_account_0_on_any_node),
 		CLUSTER_TEST(a_place_that_is_only_reserved_is_not_routed_to),
 		CLUSTER_TEST(all_are_told_here_and_elsewhere),
 		CLUSTER_TEST(without_the_bus_a_node_reaches_itself),
