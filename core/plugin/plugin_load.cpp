@@ -245,6 +245,16 @@ static int plugin_check_hooks(const struct plugin *p, struct cs_error *e)
 	return 0;
 }
 
+/* An envelope of the bus has one byte for it. */
+static int plugin_check_parcels(const struct plugin *p, struct cs_error *e)
+{
+	if (p->declared.parcel_version <= UINT8_MAX)
+		return 0;
+	error_set(e, "%s: its parcel_version is %u, the greatest is %u", p->path.c_str(), p->declared.parcel_version,
+	          UINT8_MAX);
+	return CS_EINVAL;
+}
+
 static int plugin_check_options(const struct plugin *p, struct cs_error *e)
 {
 	struct cs_error text {};
@@ -313,7 +323,8 @@ int plugin_load(struct plugin *loaded_r, const char *folder, const char *name, s
 		if (const int failed = step(&p, e))
 			return failed;
 	}
-	for (const auto step : {plugin_check_names, plugin_check_routes, plugin_check_hooks, plugin_check_options}) {
+	for (const auto step : {plugin_check_names, plugin_check_routes, plugin_check_hooks, plugin_check_parcels,
+	                        plugin_check_options}) {
 		if (const int failed = step(&p, e))
 			return failed;
 	}

@@ -237,6 +237,13 @@ static void what_is_spare_must_be_zero(void **state)
 	               "(see core.plugins at {}/c:4)");
 }
 
+static void a_version_of_parcels_that_does_not_fit_is_refused(void **state)
+{
+	assert_refused((fixture *)*state, "bad_parcel_version",
+	               "{}/p/bad_parcel_version.so: its parcel_version is 256, the greatest is 255 "
+	               "(see core.plugins at {}/c:4)");
+}
+
 static void rows_of_a_size_that_cannot_be_are_refused(void **state)
 {
 	const std::string route = std::to_string(sizeof(struct cs_route)),
@@ -592,6 +599,7 @@ int main()
 		TEST(a_route_without_handler_is_refused),
 		TEST(a_hook_without_function_is_refused),
 		TEST(what_is_spare_must_be_zero),
+		TEST(a_version_of_parcels_that_does_not_fit_is_refused),
 		TEST(rows_of_a_size_that_cannot_be_are_refused),
 		TEST(two_plugins_with_one_msgid_are_refused),
 		TEST(a_msgid_of_the_core_is_refused),
