@@ -147,17 +147,13 @@ static void route_post(struct route_pack *p, unsigned at, const struct route_ite
 	loop_post(&item->worker->loop, route_arrive, item);
 }
 
-static bool route_to_session(struct worker_shared *shared, unsigned plugin, cs_account to,
+/* conn: of the account's session. */
+static void route_to_session(struct worker_shared *shared, unsigned plugin, cs_account to, cs_conn conn,
                              const struct cs_parcel *parcel, enum route_class counted)
 {
-	cs_conn conn;
-
-	if (!session_locate(shared->sessions, to, &conn))
-		return false;
 	const struct route_item item = {nullptr, shared->workers[conn_worker_index(conn)].get(), conn, to};
 
 	route_post(route_pack_make(plugin, parcel, 1, counted), 0, &item);
-	return true;
 }
 
 static enum route_class route_class_of(unsigned flags)
@@ -169,14 +165,16 @@ int route_to_account(struct cs_self *self, cs_account to, uint64_t device, const
                      unsigned flags)
 {
 	struct worker_shared *shared = self->worker->shared;
+	cs_conn conn;
 
 	if (parcel->head_size > CS_PARCEL_HEAD_MOST)
 		return CS_EINVAL;
 	if (to == 0 || (device != 0 && device != CS_EVERY_DEVICE))
 		return CS_ENOENT;
-	if (route_to_session(shared, self->index, to, parcel, route_class_of(flags)))
-		return 0;
-	return !shared->bus ? CS_ENOENT : bus_send(shared->bus, self, to, parcel, flags);
+	if (!session_locate(shared->sessions, to, &conn))
+		return !shared->bus ? CS_ENOENT : bus_send(shared->bus, self, to, parcel, flags);
+	route_to_session(shared, self->index, to, conn, parcel, route_class_of(flags));
+	return 0;
 }
 
 /* ---- topics */
@@ -208,10 +206,9 @@ static topic_workers route_subscribers(struct worker_shared *shared, unsigned pl
 	return topic == 0 ? found : found | topic_find(shared->topics, {plugin, topic});
 }
 
-static void route_to_instances(struct worker_shared *shared, unsigned plugin, uint64_t topic,
+static void route_to_instances(struct worker_shared *shared, unsigned plugin, const topic_workers &subscribers,
                                const struct cs_parcel *parcel, enum route_class counted)
 {
-	const topic_workers subscribers = route_subscribers(shared, plugin, topic);
 	const auto count = static_cast<unsigned>(subscribers.count());
 
 	if (count == 0)
@@ -232,7 +229,8 @@ int route_to_all(struct cs_self *self, uint64_t topic, const struct cs_parcel *p
 
 	if (parcel->head_size > CS_PARCEL_HEAD_MOST)
 		return CS_EINVAL;
-	route_to_instances(shared, self->index, topic, parcel, route_class_of(flags));
+	route_to_instances(shared, self->index, route_subscribers(shared, self->index, topic), parcel,
+	                   route_class_of(flags));
 	if (shared->bus)
 		bus_send_all(shared->bus, self, topic, parcel, flags);
 	return 0;
@@ -248,21 +246,29 @@ static const struct cs_self *route_find_plugin(const struct worker_shared *share
 	return nullptr;
 }
 
+/* The body is copied only if somebody here gets it. */
 int route_arrived(struct worker_shared *shared, const struct bus_parcel *p)
 {
 	const enum route_class counted = p->flags & CS_ROUTE_CASUAL ? ROUTE_CASUAL : ROUTE_ARRIVED;
 	const struct cs_self *self = route_find_plugin(shared, p->plugin);
+	topic_workers subscribers;
+	cs_conn conn = 0;
 
 	if (!self || self->declared->parcel_version != p->version)
 		return CS_EINVAL;
+	if (p->kind == BUS_PARCEL_ALL)
+		subscribers = route_subscribers(shared, self->index, p->to);
+	else if (!session_locate(shared->sessions, p->to, &conn))
+		return CS_ENOENT;
+	if (conn == 0 && subscribers.none())
+		return 0;
 	const struct cs_parcel parcel = {p->head.data(), p->head.size(),
 	                                 p->body.empty() ? nullptr : shared_make(p->body.data(), p->body.size())};
-	int result = 0;
 
-	if (p->kind == BUS_PARCEL_ALL)
-		route_to_instances(shared, self->index, p->to, &parcel, counted);
-	else if (!route_to_session(shared, self->index, p->to, &parcel, counted))
-		result = CS_ENOENT;
+	if (conn != 0)
+		route_to_session(shared, self->index, p->to, conn, &parcel, counted);
+	else
+		route_to_instances(shared, self->index, subscribers, &parcel, counted);
 	shared_drop(parcel.body);
-	return result;
+	return 0;
 }
