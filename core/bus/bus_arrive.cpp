@@ -44,12 +44,22 @@ static void bus_log_stranger(struct bus *b, std::string_view name)
 	b->stranger_logged = true;
 }
 
+static void bus_log_worker(struct bus *b)
+{
+	if (!b->worker_logged)
+		log_warning("too much waits for a worker: what other nodes send it is dropped; further times are not "
+		            "logged");
+	b->worker_logged = true;
+}
+
 static bool bus_take_data(struct bus *b, const struct bus_parcel *p)
 {
 	const int result = b->shared->bus_calls->arrived(b->shared, p);
 
 	if (result == CS_EINVAL)
 		bus_log_stranger(b, p->plugin);
+	if (result == CS_EAGAIN)
+		bus_log_worker(b);
 	return result == 0;
 }
 

@@ -57,7 +57,7 @@ struct bus {
 	/* The bus thread's. */
 	bool leaving = false; /* only close of the adapter may be called */
 	bool flush_due = false;
-	bool oddity_logged = false, stranger_logged = false, full_logged = false;
+	bool oddity_logged = false, stranger_logged = false, full_logged = false, worker_logged = false;
 	std::unordered_set<struct bus_call *> waiting; /* given to the adapter; done is due */
 };
 

@@ -130,14 +130,15 @@ static bool route_has_room(const struct route_pack *p, const struct worker *w)
 	return waiting == 0 || waiting + route_size(&p->parcel) <= route_most[p->counted];
 }
 
-/* Where too much waits: drops the parcel, and makes the worker look at the store if that makes it good. */
-static void route_post(struct route_pack *p, unsigned at, const struct route_item *wanted)
+/* Where too much waits: drops the parcel, makes the worker look at the store if that makes it good, and answers
+ * false. */
+static bool route_post(struct route_pack *p, unsigned at, const struct route_item *wanted)
 {
 	if (!route_has_room(p, wanted->worker)) {
 		if (p->counted == ROUTE_ARRIVED)
 			session_bus_missed(wanted->worker);
 		route_pack_drop(p);
-		return;
+		return false;
 	}
 	struct route_item *item = new (route_items(p) + at) route_item(*wanted);
 
@@ -145,15 +146,16 @@ static void route_post(struct route_pack *p, unsigned at, const struct route_ite
 	if (p->counted != ROUTE_OWN)
 		item->worker->routed_bytes[p->counted].fetch_add(route_size(&p->parcel), std::memory_order_relaxed);
 	loop_post(&item->worker->loop, route_arrive, item);
+	return true;
 }
 
-/* conn: of the account's session. */
-static void route_to_session(struct worker_shared *shared, unsigned plugin, cs_account to, cs_conn conn,
+/* conn: of the account's session. false: it was dropped. */
+static bool route_to_session(struct worker_shared *shared, unsigned plugin, cs_account to, cs_conn conn,
                              const struct cs_parcel *parcel, enum route_class counted)
 {
 	const struct route_item item = {nullptr, shared->workers[conn_worker_index(conn)].get(), conn, to};
 
-	route_post(route_pack_make(plugin, parcel, 1, counted), 0, &item);
+	return route_post(route_pack_make(plugin, parcel, 1, counted), 0, &item);
 }
 
 static enum route_class route_class_of(unsigned flags)
@@ -173,7 +175,7 @@ int route_to_account(struct cs_self *self, cs_account to, uint64_t device, const
 		return CS_ENOENT;
 	if (!session_locate(shared->sessions, to, &conn))
 		return !shared->bus ? CS_ENOENT : bus_send(shared->bus, self, to, parcel, flags);
-	route_to_session(shared, self->index, to, conn, parcel, route_class_of(flags));
+	(void)route_to_session(shared, self->index, to, conn, parcel, route_class_of(flags));
 	return 0;
 }
 
@@ -206,21 +208,25 @@ static topic_workers route_subscribers(struct worker_shared *shared, unsigned pl
 	return topic == 0 ? found : found | topic_find(shared->topics, {plugin, topic});
 }
 
-static void route_to_instances(struct worker_shared *shared, unsigned plugin, const topic_workers &subscribers,
+/* false: at least one worker does not get it. */
+static bool route_to_instances(struct worker_shared *shared, unsigned plugin, const topic_workers &subscribers,
                                const struct cs_parcel *parcel, enum route_class counted)
 {
 	const auto count = static_cast<unsigned>(subscribers.count());
 
+	bool good = true;
+
 	if (count == 0)
-		return;
+		return true;
 	struct route_pack *p = route_pack_make(plugin, parcel, count, counted);
 
 	for (unsigned i = 0, at = 0; at < count; i++) {
 		const struct route_item item = {nullptr, shared->workers[i].get(), 0, 0};
 
 		if (subscribers[i])
-			route_post(p, at++, &item);
+			good = route_post(p, at++, &item) && good;
 	}
+	return good;
 }
 
 int route_to_all(struct cs_self *self, uint64_t topic, const struct cs_parcel *parcel, unsigned flags)
@@ -229,8 +235,8 @@ int route_to_all(struct cs_self *self, uint64_t topic, const struct cs_parcel *p
 
 	if (parcel->head_size > CS_PARCEL_HEAD_MOST)
 		return CS_EINVAL;
-	route_to_instances(shared, self->index, route_subscribers(shared, self->index, topic), parcel,
-	                   route_class_of(flags));
+	(void)route_to_instances(shared, self->index, route_subscribers(shared, self->index, topic), parcel,
+	                         route_class_of(flags));
 	if (shared->bus)
 		bus_send_all(shared->bus, self, topic, parcel, flags);
 	return 0;
@@ -264,11 +270,9 @@ int route_arrived(struct worker_shared *shared, const struct bus_parcel *p)
 		return 0;
 	const struct cs_parcel parcel = {p->head.data(), p->head.size(),
 	                                 p->body.empty() ? nullptr : shared_make(p->body.data(), p->body.size())};
+	const bool good = conn != 0 ? route_to_session(shared, self->index, p->to, conn, &parcel, counted)
+	                            : route_to_instances(shared, self->index, subscribers, &parcel, counted);
 
-	if (conn != 0)
-		route_to_session(shared, self->index, p->to, conn, &parcel, counted);
-	else
-		route_to_instances(shared, self->index, subscribers, &parcel, counted);
 	shared_drop(parcel.body);
-	return 0;
+	return good ? 0 : CS_EAGAIN;
 }

@@ -12,6 +12,7 @@
 #include "core/bus/bus_parcel.h"
 #include "core/session/route.h"
 #include "core/session/session_bus.h"
+#include "tests/support/capture.h"
 #include "tests/support/fake_bus.h"
 #include "tests/support/parcel.h"
 #include "tests/support/worker_fixture.h"
@@ -464,8 +465,15 @@ static void data_of_other_nodes_is_bounded_and_who_misses_some_is_told_once(void
 	t->f->plugins.plugins[0]->declared.cluster = [](void *of, enum cs_cluster_event event) {
 		told_of(of)->append(event == CS_CLUSTER_MISSED ? "missed " : "? ");
 	};
-	for (int i = 0; i < 20; i++)
-		fake_bus_arrive(t->bus.get(), parcel);
+	const std::string log = capture_stderr([t, &parcel] {
+		for (int i = 0; i < 20; i++)
+			fake_bus_arrive(t->bus.get(), parcel);
+	});
+	const size_t told = log.find("too much waits for a worker");
+
+	assert_true(told != log.npos && log.find("too much waits", told + 1) == log.npos);
+	assert_int_equal(bus_count(t->bus->bus.get()).received, 16);
+	assert_int_equal(bus_count(t->bus->bus.get()).dropped, 4);
 	assert_true(t->f->worker->routed_bytes[2] <= 16 * 1024 * 1024);
 	worker_fixture_turn(t->f.get());
 	assert_int_equal(t->got.size(), 16 * (large.size() + 1) + strlen("missed "));
