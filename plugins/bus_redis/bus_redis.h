@@ -111,8 +111,7 @@ enum rbus_kind : uint8_t {
 	RBUS_HEARTBEAT, /* from this node itself */
 	RBUS_RESYNC, /* the sender is back on the bus: hints may have been lost */
 	RBUS_LAPSED, /* the sender found a lapsed lease: hints may be lost for a while */
-	RBUS_PROBE, /* "ACCOUNT CONN" in decimal: a login on the sender asks for the account */
-	RBUS_KINDS
+	RBUS_PROBE /* "ACCOUNT CONN" in decimal: a login on the sender asks for the account */
 };
 
 struct rbus_piece {
@@ -125,7 +124,8 @@ struct rbus_piece {
 std::string rbus_wire_head(cs_bus_address sender);
 /* A piece of the adapter's own. */
 std::string rbus_wire_piece(enum rbus_kind kind);
-/* 0, or CS_EINVAL if any part of the message is malformed. The views point into message. */
+/* 0, or CS_EINVAL if any part of the message is malformed; a piece may be of an unknown kind. The views point into
+ * message. */
 [[nodiscard]] int rbus_wire_parse(std::string_view message, cs_bus_address *sender_r,
                                   std::vector<rbus_piece> *pieces_r);
 /* Reads the body of RBUS_CLOSE and RBUS_PROBE. */

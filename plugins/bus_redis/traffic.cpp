@@ -394,8 +394,11 @@ static int rbus_from_other(struct rbus *b, cs_bus_address sender, const rbus_pie
 			rbus_tell_degraded(b, true);
 		[[fallthrough]];
 	case RBUS_RESYNC: rbus_missed_soon(b); return 0;
-	case RBUS_HEARTBEAT: return CS_EINVAL;
-	default: b->host->arrived(b->core, piece->bytes.data(), piece->bytes.size()); return 0;
+	default:
+		if (piece->kind == 0 || piece->kind >= CS_ENVELOPE_ADAPTER)
+			return CS_EINVAL;
+		b->host->arrived(b->core, piece->bytes.data(), piece->bytes.size());
+		return 0;
 	}
 }
 
@@ -404,21 +407,25 @@ static bool rbus_is_listening(const struct rbus *b)
 	return b->state == RBUS_RECLAIMING || b->state == RBUS_UP || b->state == RBUS_LEAVING;
 }
 
-/* The message is this node's own: the heartbeat, or a message to all. */
+/* The message may be this node's own: the heartbeat, or a message to all. A piece that makes no sense costs the others of
+ * its message nothing. Nobody knows what a malformed message was to bring, so it counts as missed. */
 static void rbus_take(struct rbus *b, const redisReply *channel, std::string_view message)
 {
 	std::vector<rbus_piece> pieces;
 	cs_bus_address sender = 0;
-	int result = rbus_wire_parse(message, &sender, &pieces);
+	const int failed = rbus_wire_parse(message, &sender, &pieces);
+	bool odd = failed != 0;
 
-	if (!result && sender == b->address) {
+	if (!failed && sender == b->address) {
 		if (pieces.size() == 1 && pieces[0].kind == RBUS_HEARTBEAT)
 			b->echo = rbus_now();
 		return;
 	}
-	for (size_t i = 0; !result && i < pieces.size() && rbus_is_listening(b); i++)
-		result = rbus_from_other(b, sender, &pieces[i]);
-	if (result)
+	if (failed)
+		rbus_missed_soon(b);
+	for (size_t i = 0; !failed && i < pieces.size() && rbus_is_listening(b); i++)
+		odd = rbus_from_other(b, sender, &pieces[i]) != 0 || odd;
+	if (odd)
 		rbus_log_garbage(b, channel, message.size());
 }
 

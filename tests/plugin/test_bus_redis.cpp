@@ -314,6 +314,20 @@ static void large_messages_arrive_whole(void **state)
 	assert_true(b->arrived[30] == larger);
 }
 
+/* In hex to Redis: an argument of a command cannot hold a byte 0. */
+static void publish(fixture *f, const std::string &channel, const std::string &bytes)
+{
+	std::string hex;
+
+	for (const char c : bytes)
+		hex += check_format("%02x", static_cast<unsigned>(static_cast<unsigned char>(c)));
+	(void)redis_command(f->server,
+	                    {"EVAL",
+	                     "local bytes = string.gsub(ARGV[2], '..', function(hex) return "
+	                     "string.char(tonumber(hex, 16)) end) return redis.call('PUBLISH', ARGV[1], bytes)",
+	                     "0", channel, hex});
+}
+
 static void garbage_on_a_channel_is_dropped_and_logged_once(void **state)
 {
 	fixture *f = fixture_of(state);
@@ -336,8 +350,8 @@ static void garbage_on_a_channel_is_dropped_and_logged_once(void **state)
 
 	assert_int_equal(bus_node_claim(a, 7, conn_a, 1), 0);
 	for (const std::string &text : bad) {
-		(void)redis_command(f->server, {"PUBLISH", inbox, text});
-		(void)redis_command(f->server, {"PUBLISH", "chatserverd:0:all", text});
+		publish(f, inbox, text);
+		publish(f, "chatserverd:0:all", text);
 	}
 	bus_node_send(b, 7, "good");
 	bus_wait(f->world, "message", [&] { return !a->arrived.empty(); });
@@ -347,6 +361,31 @@ static void garbage_on_a_channel_is_dropped_and_logged_once(void **state)
 
 	assert_true(first != std::string::npos);
 	assert_true(a->log.find("dropped a message", first + 1) == std::string::npos);
+}
+
+/* As a later version of the adapter may send it. */
+static void a_piece_of_an_unknown_kind_costs_only_itself(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f);
+	const std::string head("\x01\x01\x02\x03\x04\x05\x06", 7);
+	const std::string good("\x11\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0g", 17);
+	const std::string unknown("\x11\0\0\0\x45\0\0\0\0\0\0\0\0\0\0\0?", 17);
+
+	publish(f, "chatserverd:0:all", head + good + unknown + good);
+	bus_wait(f->world, "both", [&] { return a->arrived.size() == 2; });
+	assert_true(a->log.find("dropped a message") != std::string::npos);
+}
+
+static void a_message_that_cannot_be_read_makes_this_node_look(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f);
+	const size_t events = a->events.size();
+
+	publish(f, "chatserverd:0:all", "hello, world");
+	bus_wait(f->world, "a look", [&] { return bus_node_heard(a, CS_CLUSTER_MISSED, events); });
+	assert_int_equal(a->arrived.size(), 0);
 }
 
 static void sends_from_within_an_arrival_go_out(void **state)
@@ -528,6 +567,8 @@ int main(void)
 		REDIS_TEST(what_is_sent_to_all_comes_once_and_not_back),
 		REDIS_TEST(large_messages_arrive_whole),
 		REDIS_TEST(garbage_on_a_channel_is_dropped_and_logged_once),
+		REDIS_TEST(a_piece_of_an_unknown_kind_costs_only_itself),
+		REDIS_TEST(a_message_that_cannot_be_read_makes_this_node_look),
 		REDIS_TEST(sends_from_within_an_arrival_go_out),
 		REDIS_TEST(presence_knows_every_node_that_lives),
 		REDIS_TEST(a_password_opens_redis_and_a_wrong_one_does_not),
