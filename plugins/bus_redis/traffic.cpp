@@ -103,7 +103,7 @@ static void rbus_answer(struct rbus *b, const struct rbus_request *request, cons
 	case RBUS_ASKED_GOODBYE: rbus_left(b); break;
 	case RBUS_ASKED_PLAIN:
 		if (reply->type == REDIS_REPLY_ERROR)
-			rbus_tell_error(b, "the end of a session, or the heartbeat", reply);
+			rbus_tell_error(b, "the end of a session, the heartbeat, or an announcement", reply);
 		break;
 	}
 }
@@ -310,15 +310,31 @@ void rbus_flush(void *bus)
 	rbus_link_flush(&b->command);
 }
 
-/* Without a reply the pieces count as dropped, although Redis may have sent them. */
+/* Redis refused the script, so it may refuse it for the announcement, too: this is a command of its own, and nothing is
+ * told again if that fails as well. */
+static void rbus_outbox_failed(struct rbus *b)
+{
+	struct rbus_command command;
+
+	rbus_command_add(&command, "PUBLISH");
+	rbus_command_add(&command, b->all_channel);
+	rbus_command_add(&command, b->head + rbus_wire_piece(RBUS_RESYNC));
+	rbus_ask(b, &command, {RBUS_ASKED_PLAIN});
+}
+
+/* Without a reply, or after an error, the pieces count as dropped, although Redis may have sent them. */
 void rbus_outbox_answered(struct rbus *b, const struct rbus_request *request, const redisReply *reply)
 {
-	if (!reply)
+	const bool failed = reply && reply->type != REDIS_REPLY_INTEGER;
+
+	if (!reply || failed)
 		b->host->dropped(b->core, request->count);
-	else if (b->sending > 0)
+	if (reply && b->sending > 0)
 		b->sending--;
-	if (reply && reply->type != REDIS_REPLY_INTEGER)
+	if (failed) {
 		rbus_tell_error(b, "send", reply);
+		rbus_outbox_failed(b);
+	}
 	if (reply && b->state == RBUS_UP)
 		rbus_outbox_pump(b, false);
 }

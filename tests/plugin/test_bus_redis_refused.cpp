@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Tests that the log names the commands that Redis refuses while bus_redis runs. */
+#include <algorithm>
+
 #include "test_bus_redis.h"
 
 static bool has(const std::string &text, const char *part)
@@ -107,7 +109,16 @@ static void a_request_that_fails_is_named(void **state)
 	assert_int_equal(bus_node_claim(b, 7, 1, 1), 0);
 	(void)redis_command(f->server, {"SET", "chatserverd:nodes", "x"});
 	assert_string_equal(bus_node_presence(a, {7}).c_str(), "0");
+	const size_t events = b->events.size();
+
+	/* What was not sent makes the others look, */
 	bus_node_send(a, 7, "x");
+	bus_wait(f->world, "a look", [&] { return bus_node_heard(b, CS_CLUSTER_MISSED, events); });
+	/* once. */
+	bus_world_run(f->world, 300);
+	assert_int_equal(
+		std::count(b->events.begin() + static_cast<ptrdiff_t>(events), b->events.end(), CS_CLUSTER_MISSED), 1);
+	assert_int_equal(a->dropped, 1);
 	assert_true(has(a->log, "Redis refused a request"));
 	assert_true(has(a->log, "WRONGTYPE"));
 	assert_true(a->log.find("Redis refused") == a->log.rfind("Redis refused"));
