@@ -3,6 +3,7 @@
  * body. */
 #include "core/bus/bus_parcel.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include <endian.h>
@@ -49,6 +50,13 @@ static const char *bus_parcel_check(const struct cs_envelope *envelope, size_t s
 	return envelope->name_size != 0 ? nullptr : "no plugin name";
 }
 
+/* Characters that the name of a plugin can have. It may be logged. */
+static bool bus_parcel_is_name(std::string_view name)
+{
+	return std::all_of(name.begin(), name.end(),
+	                   [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
+}
+
 int bus_parcel_decode(std::string_view bytes, struct bus_parcel *p_r, const char **why_r)
 {
 	struct cs_envelope envelope;
@@ -62,6 +70,8 @@ int bus_parcel_decode(std::string_view bytes, struct bus_parcel *p_r, const char
 		return CS_EINVAL;
 	bytes.remove_prefix(sizeof envelope);
 	*why_r = bus_parcel_check(&envelope, bytes.size());
+	if (!*why_r && !bus_parcel_is_name(bytes.substr(0, envelope.name_size)))
+		*why_r = "bad plugin name";
 	if (*why_r)
 		return CS_EINVAL;
 	p_r->kind = static_cast<enum bus_parcel_kind>(envelope.kind & ~CS_ENVELOPE_CASUAL);

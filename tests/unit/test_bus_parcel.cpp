@@ -139,6 +139,18 @@ static void sizes_that_do_not_fit_are_refused(void **)
 	assert_refused(with(7, 10), "name and head are too long");
 }
 
+/* The name is printed, so a foreign node must not be able to write lines into the log. */
+static void a_name_that_no_plugin_can_have_is_refused(void **)
+{
+	for (const char *name : {"ch\nat", "Chat", "ch at", "ch=at", "ch\"at", "\x1b[2J"}) {
+		const struct bus_parcel p {
+			.kind = BUS_PARCEL_ALL, .plugin = name
+		};
+
+		assert_refused(bus_parcel_encode(&p), "bad plugin name");
+	}
+}
+
 /* A fixed seed: what fails, fails again. */
 static void no_bytes_make_it_read_beyond_them(void **)
 {
@@ -186,6 +198,7 @@ int main(void)
 		cmocka_unit_test(empty_data_is_data),
 		cmocka_unit_test(an_address_that_does_not_belong_to_the_kind_is_refused),
 		cmocka_unit_test(sizes_that_do_not_fit_are_refused),
+		cmocka_unit_test(a_name_that_no_plugin_can_have_is_refused),
 		cmocka_unit_test(no_bytes_make_it_read_beyond_them),
 	};
 
