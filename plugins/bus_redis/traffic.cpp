@@ -191,9 +191,8 @@ void rbus_outbox_tell_full(struct rbus *b)
 {
 	if (!b->told_full)
 		b->host->log(b->core, CS_LOG_WARNING,
-		             "too much waits for Redis: what other nodes are sent is dropped or refused, "
-		             "they look "
-		             "at the store instead; further times are not logged");
+		             "too much waits for Redis: what other nodes are sent is dropped, questions are refused; "
+		             "further times are not logged");
 	b->told_full = true;
 }
 
