@@ -422,8 +422,8 @@ static bool rbus_is_listening(const struct rbus *b)
 	return b->state == RBUS_RECLAIMING || b->state == RBUS_UP || b->state == RBUS_LEAVING;
 }
 
-/* The message may be this node's own: the heartbeat, or a message to all. A piece that makes no sense costs the others of
- * its message nothing. Nobody knows what a malformed message was to bring, so it counts as missed. */
+/* The message may be this node's own: the heartbeat, or a message to all. A piece that makes no sense costs the
+ * others of its message nothing. Nobody knows what a malformed message was to bring, so it counts as missed. */
 static void rbus_take(struct rbus *b, const redisReply *channel, std::string_view message)
 {
 	std::vector<rbus_piece> pieces;
