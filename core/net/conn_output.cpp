@@ -15,6 +15,8 @@
  * - The store's queue and queue_bytes (store/store_queue.cpp), for each writer, for all readers and for all hashing
  *   threads: a new task gets CS_EBUSY, its client BUSY. A full hashing queue drops the last task of the client
  *   that has most, so that others can log in.
+ * - Parcels that wait for one worker (session/route.cpp): 8 MiB of casual ones, 16 MiB of those of other nodes: further
+ *   ones are dropped, the casual ones untold, the others made good by CS_CLUSTER_MISSED.
  * - The core's queue to the bus thread, 16 MiB (bus_most_waiting, bus/bus_send.cpp): casual sends are dropped from half
  *   of it on; other sends are dropped when it is full, and the other nodes are told to look at the store.
  * - The queue of bus_redis (plugins/bus_redis/traffic.cpp): from 4/8 of it on, questions who is online and sends whose
