@@ -53,6 +53,7 @@ static void make_template(const std::string &folder)
 	                                  "--force", /* also where no name resolves, as in a bare container */
 	                                  "--no-defaults",
 	                                  "--datadir=" + folder + "/data",
+	                                  "--tmpdir=" + folder,
 	                                  "--auth-root-authentication-method=normal",
 	                                  "--skip-test-db",
 	                                  "--skip-name-resolve",
@@ -120,6 +121,7 @@ void mariadb_launch(mariadb *m)
 		"mariadbd",
 		"--no-defaults",
 		"--datadir=" + m->folder + "/data",
+		"--tmpdir=" + m->folder, /* a starting server removes the temporary tables of others there */
 		"--socket=" + m->folder + "/socket",
 		"--port=" + std::to_string(m->port),
 		"--bind-address=127.0.0.1",
