@@ -8,8 +8,8 @@
  * toid: who gets it; without it, the account itself. at: milliseconds since 1970; without it, at the next login of
  * toid that the store can note.
  * Whoever got no answer sends the request again with the same cid. While a reminder with this cid waits, the
- * repetition changes nothing. Once it was said, its cid is free: then the same request makes another reminder, which
- * is said too.
+ * repetition changes nothing. When it was said and removed, its cid is free: then the same request makes another
+ * reminder, which is said too.
  *
  * What was acknowledged is said, and each row of the table is said once, whenever the server dies: a reminder is
  * acknowledged after the commit, it is removed after the message was stored, and the message has a cid made of the
