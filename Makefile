@@ -248,10 +248,10 @@ check-long: all $(cluster_binaries)
 
 # The tests of make asan and make tsan, with one short test of a cluster; TESTS selects others. The memory that the
 # server takes is not measured there, because a sanitizer takes more. Tests that start the server as a program are those
-# of the plain build, OUTSIDE: only what they start is instrumented.
+# of the plain build, OUTSIDE: only what they start is instrumented. test_mysql also loads the adapter itself.
 sanitized_tests = $(or $(TESTS),$(fuzz_names:%=fuzz/replay_%) $(filter-out %_idle_memory,$(test_binaries:$(BUILD)/tests/%=%)) \
 	$(filter %/test_second_login,$(cluster_binaries:$(BUILD)/tests/%=%)))
-outside_tests = $(filter server/% cluster/%,$(sanitized_tests))
+outside_tests = $(filter-out server/test_mysql,$(filter server/% cluster/%,$(sanitized_tests)))
 inside_tests = $(patsubst %,$(BUILD)/tests/%,$(filter-out $(outside_tests),$(sanitized_tests)))
 check-sanitized: all $(test_plugins) $(inside_tests)
 	CS_TEST_PATIENCE=$${CS_TEST_PATIENCE:-4} $(run_tests) $(inside_tests) $(outside_tests:%=$(OUTSIDE)/tests/%)
