@@ -176,11 +176,11 @@ static void world_settle(handler_world *w)
 	fake_host *host = w->host.get();
 
 	fake_host_run(host);
-	for (int i = 0; i < 4 && !host->held.empty(); i++) {
+	for (int i = 0; i < 4 && !host->nodes[0].held.empty(); i++) {
 		fake_host_fire(host);
 		fake_host_run(host);
 	}
-	demand(host->held.empty(), "no place is held");
+	demand(host->nodes[0].held.empty(), "no place is held");
 }
 
 static void world_run(handler_world *w)
@@ -292,7 +292,7 @@ static void world_close(handler_world *w)
 	for (const cs_conn conn : w->conns)
 		fake_host_end(host, conn);
 	world_settle(w);
-	demand(host->online.empty(), "nobody is online");
+	demand(host->nodes[0].online.empty(), "nobody is online");
 	demand(host->jobs.empty(), "nothing waits");
 	fake_host_forget(host);
 }

@@ -19,7 +19,7 @@ static std::string ack_refusal(int wire_errno, const char *text)
 
 static bool is_online(handler_fixture *f, uint64_t id)
 {
-	return f->host->online.count(id) != 0;
+	return f->host->nodes[0].online.count(id) != 0;
 }
 
 static void the_right_password_logs_in(void **state)
@@ -98,13 +98,13 @@ static void a_friend_on_another_node_is_shown_as_online(void **state)
 	const uint64_t gao = fixture_account(f, "gao yang"), li = fixture_account(f, "li si");
 	const cs_conn conn = fake_host_connect(f->host.get());
 
-	f->host->online[gao] = 0;
+	f->host->nodes[0].online[gao] = 0;
 	assert_int_equal(friend_add(f->host->db, zhang, gao), 0);
 	assert_int_equal(friend_add(f->host->db, zhang, li), 0);
 	const std::string ack = fixture_ask(f, conn, fixture_login(zhang, "123456"));
 	assert_non_null(strstr(ack.c_str(), R"(\"name\":\"gao yang\",\"state\":\"online\")"));
 	assert_non_null(strstr(ack.c_str(), R"(\"name\":\"li si\",\"state\":\"offline\")"));
-	f->host->online.erase(gao);
+	f->host->nodes[0].online.erase(gao);
 }
 
 /* Somebody who is in several lists is asked for once. */
@@ -116,7 +116,7 @@ static void states_are_asked_for_once_and_stand_in_every_list(void **state)
 	uint64_t group = 0, joined_seq = 0;
 	size_t states = 0;
 
-	f->host->online[gao] = 0;
+	f->host->nodes[0].online[gao] = 0;
 	assert_int_equal(friend_add(f->host->db, zhang, gao), 0);
 	for (const char *name : {"c++", "line\",\"state\":\"off"}) {
 		assert_int_equal(group_create(f->host->db, zhang, name, "\\\"state\":", &group), 0);
@@ -130,7 +130,7 @@ static void states_are_asked_for_once_and_stand_in_every_list(void **state)
 		if (call.what == "presence")
 			assert_int_equal(call.number, 2);
 	assert_int_equal(fake_host_count(f->host.get(), "presence"), 1);
-	f->host->online.erase(gao);
+	f->host->nodes[0].online.erase(gao);
 }
 
 static void states_that_nobody_knows_are_offline(void **state)
@@ -138,7 +138,7 @@ static void states_that_nobody_knows_are_offline(void **state)
 	handler_fixture *f = handler_fixture_load(state, "login");
 	const uint64_t zhang = fixture_registered(f, "zhang san"), gao = fixture_account(f, "gao yang");
 
-	f->host->online[gao] = 0;
+	f->host->nodes[0].online[gao] = 0;
 	assert_int_equal(friend_add(f->host->db, zhang, gao), 0);
 	for (const bool at_call : {true, false}) {
 		f->host->faults = {{FAKE_PRESENCE, 0, at_call, CS_ECANCELED}};
@@ -148,7 +148,7 @@ static void states_that_nobody_knows_are_offline(void **state)
 		fixture_expect_idle(f, conn);
 		fake_host_end(f->host.get(), conn);
 	}
-	f->host->online.erase(gao);
+	f->host->nodes[0].online.erase(gao);
 }
 
 static void each_login_claims_with_a_higher_generation(void **state)
@@ -285,7 +285,7 @@ static void an_account_that_is_online_is_refused(void **state)
 	fixture_ask(f, first, fixture_login(id, "123456"));
 	assert_string_equal(fixture_ask(f, second, fixture_login(id, "123456")).c_str(),
 	                    ack_refusal(2, "this account is already online").c_str());
-	assert_int_equal(f->host->online[id], first);
+	assert_int_equal(f->host->nodes[0].online[id], first);
 	fixture_expect_idle(f, second);
 	assert_string_equal(fixture_ask(f, second, fixture_login(id, "nope")).c_str(), ack_refusal(1, wrong).c_str());
 }
@@ -299,7 +299,7 @@ static void with_kick_the_newer_login_wins(void **state)
 
 	fixture_ask(f, first, fixture_login(id, "123456"));
 	fixture_ask(f, second, fixture_login(id, "123456"));
-	assert_int_equal(f->host->online[id], second);
+	assert_int_equal(f->host->nodes[0].online[id], second);
 	assert_false(fake_host_conn(f->host.get(), first)->open);
 }
 

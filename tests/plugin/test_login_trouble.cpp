@@ -14,7 +14,7 @@ static std::string ack_refusal(int wire_errno, const char *text)
 
 static bool is_online(handler_fixture *f, uint64_t id)
 {
-	return f->host->online.count(id) != 0;
+	return f->host->nodes[0].online.count(id) != 0;
 }
 
 struct failure {

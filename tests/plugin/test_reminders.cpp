@@ -8,27 +8,11 @@
 #include "tests/support/check.h"
 #include "tests/support/fake_host.h"
 
-struct stage;
-
-/* A post that is under way. */
-struct posting {
-	stage *owner;
-	cs_mailbox_posted_fn *done;
-	void *arg;
-};
-
 struct stage {
 	std::vector<std::string> posts; /* "1 to 2: text (cid)" */
 	int result_at_call = 0, result = 0;
 	fake_host_ptr host; /* closed first */
 };
-
-static void stage_end_post(fake_host *, void *arg)
-{
-	const std::unique_ptr<posting> p(static_cast<posting *>(arg));
-
-	p->done(p->arg, p->owner->result, 0);
-}
 
 static int stage_post(void *mailbox, const cs_mailbox_post *post, cs_mailbox_posted_fn *done, void *arg)
 {
@@ -39,7 +23,7 @@ static int stage_post(void *mailbox, const cs_mailbox_post *post, cs_mailbox_pos
 	s->posts.push_back(std::to_string(post->account) + " to " + std::to_string(post->to) + ": " +
 	                   std::string(post->text, post->text_size) + " (" + std::string(post->cid, post->cid_size) +
 	                   ")");
-	fake_host_defer(s->host.get(), stage_end_post, std::make_unique<posting>(posting{s, done, arg}).release());
+	fake_host_defer(s->host.get(), 0, [=] { done(arg, s->result, 0); });
 	return 0;
 }
 

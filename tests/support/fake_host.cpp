@@ -19,11 +19,15 @@ void fake_fail(const char *what, const char *detail)
 
 /* ---- life */
 
+std::atomic<int64_t> fake_clock;
+constexpr int64_t fake_clock_begin = 1750000000000;
+
 fake_host_ptr fake_host_open()
 {
 	fake_host_ptr host(std::make_unique<fake_host>().release());
 
 	fake_table_fill(&host->table);
+	fake_clock = fake_clock_begin;
 	return host;
 }
 
@@ -59,19 +63,10 @@ void fake_host_close(fake_host *host)
 		if (conn.open)
 			fake_host_end(host, conn.handle);
 	fake_host_run(host);
-	if (host->db)
+	if (host->driver && host->db)
 		host->driver->close(host->db);
-	while (!host->selves.empty()) {
-		const std::unique_ptr<fake_self> self(host->selves.back());
-		{
-			std::scoped_lock lock(host->mutex);
-			self->stopping = true;
-		}
-		(void)fake_posts_run(host);
-		if (self->plugin->stop)
-			self->plugin->stop(self->state);
-		host->selves.pop_back();
-	}
+	while (!host->selves.empty())
+		fake_host_stop(host, host->selves.back());
 	if (!host->folder.empty())
 		folder_remove(host->folder);
 }
@@ -98,7 +93,7 @@ cs_conn fake_host_connect(fake_host *host, cs_account account, const char *name,
 	if (account != 0) {
 		conn.account = account;
 		conn.name = name;
-		host->online[account] = conn.handle;
+		fake_host_node(host, worker)->online[account] = conn.handle;
 		conn.want = want;
 		conn.opened_due = true;
 		fake_session_open(host, &conn);
@@ -120,39 +115,78 @@ fake_conn *fake_conn_open(fake_host *host, cs_conn handle)
 	return conn != nullptr && conn->open ? conn : nullptr;
 }
 
-void fake_session_end(fake_conn *conn)
+unsigned fake_node_index(const fake_host *host, unsigned worker)
 {
-	if (conn->account != 0)
-		conn->ended = conn->account;
-	conn->account = 0;
+	return worker / host->node_workers;
+}
+
+fake_node *fake_host_node(fake_host *host, unsigned worker)
+{
+	return &host->nodes[fake_node_index(host, worker)];
+}
+
+void fake_session_end(fake_host *host, fake_conn *conn)
+{
+	const cs_account account = std::exchange(conn->account, 0);
+	fake_node *node = fake_host_node(host, conn->worker);
+
 	conn->opened_due = false;
 	conn->name.clear();
+	if (account == 0)
+		return;
+	conn->ended = account;
+	node->online.erase(account);
+	node->held[account].count++;
+	node->held[account].conn = conn->handle;
+	if (host->bus.ending)
+		host->bus.ending(fake_node_index(host, conn->worker), account, conn->handle);
+}
+
+void fake_place_release(fake_host *host, unsigned worker, cs_account account)
+{
+	fake_node *node = fake_host_node(host, worker);
+	const cs_conn conn = node->held[account].conn;
+
+	if (--node->held[account].count > 0)
+		return;
+	node->held.erase(account);
+	if (host->bus.release)
+		host->bus.release(fake_node_index(host, worker), account, conn);
 }
 
 void fake_session_tell_ended(fake_host *host, fake_conn *conn)
 {
 	const cs_account account = std::exchange(conn->ended, 0);
 
+	for (fake_self *self : host->selves)
+		if (self->worker == conn->worker && self->plugin->closed &&
+		    self->plugin->closed(self->state, conn->handle, account, conn->written) == CS_PENDING &&
+		    account != 0)
+			fake_host_node(host, conn->worker)->held[account].count++;
 	if (account != 0)
-		host->online.erase(account);
-	for (fake_self *self : host->selves) {
-		if (self->worker != conn->worker || !self->plugin->closed)
-			continue;
-		const int rc = self->plugin->closed(self->state, conn->handle, account, conn->written);
-		if (rc == CS_PENDING)
-			host->held[account]++;
-	}
+		fake_place_release(host, conn->worker, account);
+}
+
+static bool conn_end(fake_host *host, fake_conn *conn)
+{
+	if (!conn || !std::exchange(conn->open, false))
+		return false;
+	fake_session_end(host, conn);
+	return true;
 }
 
 void fake_host_end(fake_host *host, cs_conn handle)
 {
+	if (conn_end(host, fake_host_conn(host, handle)))
+		fake_session_tell_ended(host, fake_host_conn(host, handle));
+}
+
+void fake_host_drop(fake_host *host, cs_conn handle)
+{
 	fake_conn *conn = fake_host_conn(host, handle);
 
-	if (!conn || !conn->open)
-		return;
-	conn->open = false;
-	fake_session_end(conn);
-	fake_session_tell_ended(host, conn);
+	if (conn_end(host, conn))
+		fake_host_defer(host, conn->worker, [=] { fake_session_tell_ended(host, conn); });
 }
 
 void fake_host_written(fake_host *host, cs_conn handle, uint64_t position)
@@ -310,6 +344,8 @@ int fake_host_request(fake_host *host, cs_conn conn, std::string_view json)
 
 void fake_host_record(fake_host *host, fake_call call)
 {
+	if (host->on_call)
+		host->on_call(call);
 	host->calls.push_back(std::move(call));
 }
 

@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: MIT
  * A stand-in for the server that runs plugins on the caller's thread: real .so files, a real SQLite database, sessions
- * and queues in memory.
+ * and queues in memory. It can be several nodes at once; the test plays their bus.
  *
  * Nothing happens behind the test's back: work, batches, claims and routed data wait in one queue, in their
- * order, until fake_host_run() or fake_host_step(). Mistakes of the test (no such plugin, JSON that does
- * not parse) end the process with a message. */
+ * order, until fake_host_run() or fake_host_step(); a test that chooses another order takes the steps below. Time
+ * stands still, but for a millisecond whenever it is asked for. Mistakes of the test (no such plugin, JSON that does not
+ * parse) end the process with a message. */
 #ifndef TESTS_SUPPORT_FAKE_HOST_H
 #define TESTS_SUPPORT_FAKE_HOST_H
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include <chatserverd/db.h>
@@ -59,7 +63,7 @@ struct fake_conn {
 	std::vector<std::string> frames; /* what the client gets, oldest first */
 };
 
-/* The next matching call fails. */
+/* The next matching call fails; or the work, the batch, the claim. */
 enum fake_fault_place {
 	FAKE_READ = CS_WORK_READ,
 	FAKE_WRITE = CS_WORK_WRITE,
@@ -71,10 +75,12 @@ enum fake_fault_place {
 
 struct fake_fault {
 	fake_fault_place place;
-	int skip; /* that many calls of this place pass first */
+	int skip; /* that many of this place pass first */
 	bool at_call; /* true: the call itself answers result; false: done gets it, the function is not run */
-	int result;
+	int result; /* FAKE_UNHEARD: a batch is committed, but the store does not hear of it and runs it again */
 };
+
+constexpr int FAKE_UNHEARD = 1;
 
 struct fake_timer_entry {
 	cs_timer *handle;
@@ -83,6 +89,8 @@ struct fake_timer_entry {
 	int repeat;
 	cs_timer_fn *fn;
 	void *arg;
+	int64_t due;
+	bool is_queued; /* its call waits for the worker */
 };
 
 /* A descriptor that a plugin watches. */
@@ -96,7 +104,49 @@ struct fake_watch_entry {
 };
 
 struct fake_job;
-typedef void fake_deferred_fn(fake_host *host, void *arg);
+
+/* A parcel on its way. */
+struct fake_parcel {
+	const struct cs_plugin *plugin; /* whose */
+	std::string head;
+	std::shared_ptr<cs_shared> body;
+};
+
+/* Until it is decided. */
+struct fake_claim {
+	fake_self *self;
+	cs_conn conn;
+	cs_account account;
+	std::string name;
+	uint64_t generation, want;
+	unsigned flags;
+	int forced; /* its result; 0: none yet */
+	cs_done_fn *done;
+	void *arg;
+};
+
+struct fake_hold {
+	unsigned count = 0;
+	cs_conn conn = 0; /* whose session has ended */
+};
+
+/* The session table of a node. */
+struct fake_node {
+	/* Who is online where; the test may add accounts "on other nodes" with conn 0. */
+	std::unordered_map<cs_account, cs_conn> online;
+	std::unordered_map<cs_account, fake_hold> held; /* until the plugins were told, and have released it */
+	std::unordered_set<cs_account> reserved; /* the bus was asked */
+	bool is_stopping = false; /* set by the test: the store answers CS_ECANCELED */
+};
+
+/* What the nodes ask of their bus. Not set: there is none. */
+struct fake_bus_calls {
+	/* The place is free on this node. The answer: fake_host_claimed(), on the worker of the claim. */
+	std::function<void(unsigned node, const fake_claim &)> claim;
+	std::function<void(unsigned node, cs_account, cs_conn)> ending, release;
+	std::function<int(unsigned node, cs_account to, const fake_parcel &)> send;
+	std::function<void(unsigned node, uint64_t topic, const fake_parcel &)> send_all;
+};
 
 struct fake_service {
 	std::string name;
@@ -112,10 +162,16 @@ struct fake_host {
 	std::vector<std::string> guesses; /* "13 wrong" "13 right": what guess_note was told */
 	/* Set by the test at any time. */
 	std::vector<fake_fault> faults;
+	std::unordered_set<int> full; /* fake_fault_place: calls answer CS_EBUSY */
+	size_t losses = 0; /* so many parcels are lost before they reach an instance */
+	size_t soft_mark = SIZE_MAX; /* bytes unsent above which send() answers CS_EAGAIN */
 	bool unknown_outcomes = false; /* what outcome_can_be_unknown answers */
 	std::deque<int64_t> guess_waits; /* what the next calls of guess_wait answer; then 0 */
-	/* Who is online where; the test may add accounts "on other nodes" with conn 0. */
-	std::unordered_map<cs_account, cs_conn> online;
+	std::function<void(const fake_call &)> on_call; /* each, when it is recorded */
+	/* At least one. Workers are numbered through; each node has node_workers of them. */
+	std::deque<fake_node> nodes{1};
+	unsigned node_workers = UINT_MAX;
+	fake_bus_calls bus;
 	std::vector<fake_timer_entry> timers;
 	std::vector<fake_watch_entry> watches;
 	std::deque<fake_conn> conns;
@@ -127,7 +183,6 @@ struct fake_host {
 	std::vector<const char *> want_words;
 	std::vector<fake_self *> selves;
 	std::deque<fake_job> jobs;
-	std::unordered_map<cs_account, unsigned> held;
 	uintptr_t next_timer = 1;
 	std::mutex mutex; /* guards posts, which come from threads of the plugin */
 	std::vector<std::pair<fake_self *, std::pair<cs_post_fn *, void *>>> posts;
@@ -135,6 +190,9 @@ struct fake_host {
 	cs_db *db = nullptr;
 	std::string folder; /* temporary, of the database file */
 };
+
+/* The time of the fake host that was opened last: ms since 1970. */
+extern std::atomic<int64_t> fake_clock;
 
 void fake_host_close(fake_host *host);
 struct fake_host_closer {
@@ -162,9 +220,13 @@ fake_self *fake_host_load(fake_host *host, const char *name, unsigned worker = 0
 fake_self *fake_host_add(fake_host *host, const struct cs_plugin *plugin, unsigned worker = 0);
 /* The last start()'s error text, where load is expected to fail: returns CS_E and fills e. */
 int fake_host_try_load(fake_host *host, const char *name, unsigned worker, cs_error *e);
+/* Stops the instance; nothing of it may wait any more. */
+void fake_host_stop(fake_host *host, fake_self *self);
 const struct cs_plugin *fake_self_plugin(const fake_self *self);
 void *fake_self_state(const fake_self *self);
 cs_self *fake_self_handle(fake_self *self);
+/* How many parcels it got by route_all. */
+size_t fake_self_woken(const fake_self *self);
 
 /* A new connection of that worker, logged in when account is not 0 (no claim is recorded; `opened` is
  * called). */
@@ -173,6 +235,8 @@ cs_conn fake_host_connect(fake_host *host, cs_account account = 0, const char *n
 fake_conn *fake_host_conn(fake_host *host, cs_conn conn);
 /* The connection ends: the hooks are called, the handle is dead. */
 void fake_host_end(fake_host *host, cs_conn conn);
+/* The same, but the hooks are called in their turn of the queue. */
+void fake_host_drop(fake_host *host, cs_conn conn);
 /* The kernel took everything that is queued (all true), or bytes up to position: `written` is called. */
 void fake_host_written_all(fake_host *host, cs_conn conn);
 void fake_host_written(fake_host *host, cs_conn conn, uint64_t position);
@@ -190,12 +254,34 @@ bool fake_host_step(fake_host *host);
 void fake_host_run(fake_host *host);
 /* Runs entries until the last call recorded is `what`; false when the queue ran dry before. */
 bool fake_host_run_until(fake_host *host, const char *what);
-/* Lets fn(host, arg) run in its turn of the queue; for fake services. */
-void fake_host_defer(fake_host *host, fake_deferred_fn *fn, void *arg);
+/* Lets fn run on that worker in its turn of the queue; for fake services. */
+void fake_host_defer(fake_host *host, unsigned worker, std::function<void()> fn);
 /* Calls every timer that exists now once; one-shot timers are removed first. */
 void fake_host_fire(fake_host *host);
 /* That happens on the descriptor: calls those who watch it for one of events. */
 void fake_host_event(fake_host *host, int fd, unsigned events);
+
+/* ---- smaller steps, in an order that the test chooses; false: there was nothing to do */
+/* The worker does what waits first for it. */
+bool fake_host_step_call(fake_host *host, unsigned worker);
+/* A store thread runs the nth work that waits, */
+bool fake_host_step_work(fake_host *host, size_t nth);
+/* and says so to the worker; the same for a batch of at most so many items of one node. */
+bool fake_host_step_result(fake_host *host, unsigned node);
+bool fake_host_step_batch(fake_host *host, size_t most, unsigned node);
+bool fake_host_step_commit(fake_host *host, unsigned node);
+/* The next timer that is due by then waits for its worker, and the clock moves to it. */
+bool fake_host_step_timer(fake_host *host, int64_t end);
+/* All work and items of the node that wait for the store get CS_ECANCELED. */
+void fake_host_cancel(fake_host *host, unsigned node);
+
+/* ---- for the test that plays the bus */
+fake_node *fake_host_node(fake_host *host, unsigned worker);
+void fake_host_claimed(fake_host *host, const fake_claim &claim, int result);
+/* To the session of the account on that node; false: there is none. */
+bool fake_host_deliver(fake_host *host, unsigned node, cs_account to, const fake_parcel &parcel);
+/* To the instances of that node that have subscribed to the topic. */
+void fake_host_deliver_all(fake_host *host, unsigned node, uint64_t topic, const fake_parcel &parcel);
 
 void fake_host_record(fake_host *host, fake_call call);
 /* "work read|work hash|claim": what was called since the last forget, `what` joined by |. */

@@ -140,19 +140,12 @@ static int table_send(cs_self *self, cs_conn handle, const char *frame, size_t s
 	if (position_r)
 		*position_r = conn->position;
 	fake_host_record(self_of(self)->host, {"send", handle, 0, static_cast<int64_t>(conn->position), bytes});
-	return conn->over_soft ? CS_EAGAIN : 0;
-}
-
-static void opened_run(fake_host *host, void *arg)
-{
-	fake_session_open(host, static_cast<fake_conn *>(arg));
+	return conn->over_soft || conn->position - conn->written > self_of(self)->host->soft_mark ? CS_EAGAIN : 0;
 }
 
 /* Frames that came while the connection was pending. */
-static void waiting_run(fake_host *host, void *arg)
+static void waiting_run(fake_host *host, fake_conn *conn)
 {
-	fake_conn *conn = static_cast<fake_conn *>(arg);
-
 	while (conn->open && !conn->pending && !conn->hooked && !conn->waiting.empty()) {
 		const std::string frame = std::move(conn->waiting.front());
 
@@ -163,34 +156,34 @@ static void waiting_run(fake_host *host, void *arg)
 
 static int table_finish(cs_self *self, cs_conn handle)
 {
-	fake_conn *conn = conn_of(self, handle);
+	fake_host *host = self_of(self)->host;
+	fake_conn *conn = conn_of(self, handle); /* in a deque, so it stays where it is */
 
 	if (!conn)
 		return CS_ENOENT;
 	if (conn->hooked)
 		return CS_EINVAL;
-	fake_host_record(self_of(self)->host, {"finish", handle, 0, 0, ""});
+	fake_host_record(host, {"finish", handle, 0, 0, ""});
 	if (!conn->pending)
 		fake_fail("finish() without CS_PENDING", self_of(self)->plugin->name);
 	conn->pending = false;
 	if (conn->opened_due)
-		fake_host_defer(self_of(self)->host, opened_run, conn);
+		fake_host_defer(host, conn->worker, [=] { fake_session_open(host, conn); });
 	if (!conn->waiting.empty())
-		fake_host_defer(self_of(self)->host, waiting_run, conn);
+		fake_host_defer(host, conn->worker, [=] { waiting_run(host, conn); });
 	return 0;
 }
 
-static void resume_run(fake_host *host, void *arg)
+static void resume_run(fake_host *host, fake_conn *conn)
 {
-	fake_conn *conn = static_cast<fake_conn *>(arg);
-
 	if (conn->open && !conn->held.empty())
 		fake_conn_go_on(host, conn);
-	waiting_run(host, arg);
+	waiting_run(host, conn);
 }
 
 static int table_resume(cs_self *self, cs_conn handle, int verdict)
 {
+	fake_host *host = self_of(self)->host;
 	fake_conn *conn = conn_of(self, handle);
 
 	if (!conn || conn->hooked != self_of(self))
@@ -198,32 +191,28 @@ static int table_resume(cs_self *self, cs_conn handle, int verdict)
 	if (verdict != CS_PASS && verdict != CS_REJECT)
 		return CS_EINVAL;
 	conn->hooked = nullptr;
-	fake_host_record(self_of(self)->host, {"resume", handle, 0, verdict, ""});
+	fake_host_record(host, {"resume", handle, 0, verdict, ""});
 	const bool gone = conn->held_account != conn->account;
 	if (gone)
 		(void)refuse_text(self, handle, &conn->held_request, CS_ERRNO_NOT_LOGGED_IN, "log in");
 	if (gone || verdict != CS_PASS)
 		conn->held.clear();
-	fake_host_defer(self_of(self)->host, resume_run, conn); /* conns is a deque, so it stays where it is */
+	fake_host_defer(host, conn->worker, [=] { resume_run(host, conn); });
 	return gone ? CS_ENOENT : 0;
-}
-
-static void close_run(fake_host *host, void *arg)
-{
-	const cs_conn handle = static_cast<fake_conn *>(arg)->handle;
-
-	fake_host_written_all(host, handle);
-	fake_host_end(host, handle);
 }
 
 static int table_close(cs_self *self, cs_conn handle, const char *why)
 {
-	fake_conn *conn = conn_of(self, handle);
+	fake_host *host = self_of(self)->host;
+	const fake_conn *conn = conn_of(self, handle);
 
 	if (!conn)
 		return CS_ENOENT;
-	fake_host_record(self_of(self)->host, {"close", handle, 0, 0, why});
-	fake_host_defer(self_of(self)->host, close_run, conn);
+	fake_host_record(host, {"close", handle, 0, 0, why});
+	fake_host_defer(host, conn->worker, [=] {
+		fake_host_written_all(host, handle);
+		fake_host_end(host, handle);
+	});
 	return 0;
 }
 

@@ -27,6 +27,7 @@ struct fake_self {
 	unsigned worker = 0;
 	bool stopping = false; /* guarded by the host's mutex */
 	std::set<uint64_t> topics; /* subscribed; 0: to all */
+	size_t woken = 0;
 	std::vector<char> conf;
 	std::deque<std::string> texts; /* of the options; a deque never moves them */
 };
@@ -34,38 +35,25 @@ struct fake_self {
 enum fake_job_kind {
 	FAKE_JOB_WORK,
 	FAKE_JOB_BATCH,
+	FAKE_JOB_RESULT, /* of work, which a store thread tells next */
+	FAKE_JOB_COMMIT, /* of a batch, the same */
 	FAKE_JOB_CLAIM,
-	FAKE_JOB_PRESENCE,
-	FAKE_JOB_ROUTE,
-	FAKE_JOB_DEFERRED
+	FAKE_JOB_CALL /* of a worker */
 };
-
-struct fake_shared_drop {
-	void operator()(cs_shared *shared) const
-	{
-		shared_drop(shared);
-	}
-};
-typedef std::unique_ptr<cs_shared, fake_shared_drop> fake_shared_ptr;
 
 struct fake_job {
-	fake_job_kind kind = FAKE_JOB_WORK;
-	fake_self *self = nullptr; /* who asked; of a route: who gets it */
+	fake_job_kind kind = FAKE_JOB_CALL;
+	unsigned worker = 0;
+	fake_self *self = nullptr; /* who handed in the work or the item */
 	cs_conn conn = 0;
-	int forced = 0; /* the result of a fault; 0: none */
 	cs_work_kind work = CS_WORK_READ;
 	cs_work_fn *fn = nullptr;
 	cs_done_fn *done = nullptr;
-	void *arg = nullptr; /* work, claim, deferred; the item of a batch */
+	void *arg = nullptr; /* of the work; the item */
 	const cs_batch *batch = nullptr;
-	cs_account account = 0;
-	unsigned flags = 0;
-	uint64_t want = 0;
-	std::string text; /* claim: the name; route: the head of the parcel */
-	fake_shared_ptr body; /* route */
-	std::vector<cs_account> accounts; /* presence */
-	unsigned char *online = nullptr;
-	fake_deferred_fn *deferred = nullptr;
+	fake_claim claim = {};
+	std::function<void()> call; /* of a call, a result, a commit */
+	std::vector<fake_job> then; /* the calls that a result or a commit brings */
 };
 
 /* Calls what the plugins' threads have posted; false: nothing. */
@@ -85,9 +73,15 @@ static inline fake_self *self_of(cs_self *self)
 void fake_conn_go_on(fake_host *host, fake_conn *conn);
 /* Tells the plugins of a session that they do not know yet. */
 void fake_session_open(fake_host *host, fake_conn *conn);
-/* The account is off the connection; its place is freed when the plugins are told. */
-void fake_session_end(fake_conn *conn);
+/* The account is off the connection; its place is held until the plugins are told. */
+void fake_session_end(fake_host *host, fake_conn *conn);
 /* Tells the plugins of the session, or of the connection, that has ended. */
 void fake_session_tell_ended(fake_host *host, fake_conn *conn);
+/* One hold less. */
+void fake_place_release(fake_host *host, unsigned worker, cs_account account);
+
+/* 0: the next one of this place does not fail. */
+int fake_fault_take(fake_host *host, fake_fault_place place, bool at_call);
+unsigned fake_node_index(const fake_host *host, unsigned worker);
 
 #endif

@@ -143,6 +143,25 @@ fake_self *fake_host_load(fake_host *host, const char *name, unsigned worker)
 	return host->selves.back();
 }
 
+void fake_host_stop(fake_host *host, fake_self *self)
+{
+	const std::unique_ptr<fake_self> owner(self);
+
+	{
+		std::scoped_lock lock(host->mutex);
+		self->stopping = true;
+	}
+	(void)fake_posts_run(host);
+	if (self->plugin->stop)
+		self->plugin->stop(self->state);
+	std::erase(host->selves, self);
+}
+
+size_t fake_self_woken(const fake_self *self)
+{
+	return self->woken;
+}
+
 cs_self *fake_self_handle(fake_self *self)
 {
 	return reinterpret_cast<cs_self *>(self);

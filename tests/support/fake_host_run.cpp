@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * The queue of the fake host: it runs work, batches, claims and routed data one after the other. */
+ * The queue of the fake host: it runs work, batches, claims, calls of workers and timers one after the other. */
 #include "fake_host_internal.h"
 
+#include <algorithm>
 #include <utility>
 
 /* As the server's store answers: some classes of the database become results of their own. */
@@ -16,135 +17,267 @@ static int result_of_db(int rc)
 	}
 }
 
-static int work_in_transaction(fake_host *host, const fake_job *job)
+static int in_transaction(const fake_host *host, const std::function<int()> &run)
 {
-	int rc = host->driver->begin(host->db);
+	const cs_db_driver *driver = host->db->driver;
+	int result = driver->begin(host->db);
 
-	if (rc != 0)
-		return rc;
-	rc = job->fn(host->db, job->arg);
-	if (rc == 0)
-		return host->driver->commit(host->db);
-	host->driver->rollback(host->db);
-	return rc;
+	if (result != 0)
+		return result;
+	result = run();
+	if (result == 0)
+		return driver->commit(host->db);
+	driver->rollback(host->db);
+	return result;
 }
 
-static void work_run(fake_host *host, const fake_job *job)
+/* The call of done. */
+static fake_job done_of(const fake_job &job, int result)
 {
-	int rc = job->forced;
+	const fake_self *self = job.self;
+	const cs_batch *batch = job.batch;
+	fake_job next;
 
-	if (rc == 0 && job->work == CS_WORK_HASH)
-		rc = job->fn(nullptr, job->arg);
-	else if (rc == 0 && job->work == CS_WORK_READ)
-		rc = job->fn(host->db, job->arg);
-	else if (rc == 0)
-		rc = work_in_transaction(host, job);
-	job->done(job->self->state, job->conn, result_of_db(rc), job->arg);
+	next.worker = job.worker;
+	next.call = [=, done = job.done, conn = job.conn, arg = job.arg] {
+		if (batch)
+			batch->done(self->state, result, arg);
+		else
+			done(self->state, conn, result, arg);
+	};
+	return next;
 }
 
-static int batch_transaction(fake_host *host, const cs_batch *batch, const std::vector<void *> &items, int careful)
+static fake_job work_run(fake_host *host, const fake_job &job)
 {
-	int rc = host->driver->begin(host->db);
+	const auto run = [&] {
+		return job.fn(job.work == CS_WORK_HASH ? nullptr : host->db, job.arg);
+	};
+	int result = fake_fault_take(host, static_cast<fake_fault_place>(job.work), false);
+	fake_job next;
 
-	if (rc != 0)
-		return rc;
-	rc = batch->run(host->db, items.data(), items.size(), careful);
-	if (rc == 0)
-		return host->driver->commit(host->db);
-	host->driver->rollback(host->db);
-	return rc;
+	if (result == 0)
+		result = job.work == CS_WORK_WRITE ? in_transaction(host, run) : run();
+	next.kind = FAKE_JOB_RESULT;
+	next.worker = job.worker;
+	next.then.push_back(done_of(job, result_of_db(result)));
+	return next;
 }
 
-static void batch_run(fake_host *host, fake_job first)
+/* The first one, and those of its kind that wait next on its node, up to most. */
+static std::vector<fake_job> items_take(fake_host *host, fake_job first, size_t most)
 {
-	std::vector<fake_job> jobs;
+	const unsigned node = fake_node_index(host, first.worker);
+	const cs_batch *batch = first.batch;
+	std::vector<fake_job> taken;
+
+	taken.push_back(std::move(first));
+	for (auto at = host->jobs.begin(); at != host->jobs.end() && taken.size() < most;) {
+		if (at->kind != FAKE_JOB_BATCH || fake_node_index(host, at->worker) != node) {
+			++at;
+			continue;
+		}
+		if (at->batch != batch)
+			break;
+		taken.push_back(std::move(*at));
+		at = host->jobs.erase(at);
+	}
+	return taken;
+}
+
+static int items_store(const fake_host *host, const std::vector<fake_job> &jobs)
+{
 	std::vector<void *> items;
 
-	jobs.push_back(std::move(first));
-	while (!host->jobs.empty() && host->jobs.front().kind == FAKE_JOB_BATCH &&
-	       host->jobs.front().batch == jobs[0].batch && host->jobs.front().forced == jobs[0].forced) {
-		jobs.push_back(std::move(host->jobs.front()));
-		host->jobs.pop_front();
-	}
 	for (const fake_job &job : jobs)
 		items.push_back(job.arg);
-	const cs_batch *batch = jobs[0].batch;
-	int rc = jobs[0].forced;
-	if (rc == 0)
-		rc = batch_transaction(host, batch, items, 0);
-	if (rc == CS_DB_DUPLICATE)
-		rc = batch_transaction(host, batch, items, 1);
-	for (const fake_job &job : jobs)
-		if (rc == 0 && batch->committed)
-			batch->committed(&host->table, fake_self_handle(job.self), job.arg);
-	for (const fake_job &job : jobs)
-		batch->done(job.self->state, result_of_db(rc), job.arg);
+	const auto run = [&](int careful) {
+		return in_transaction(
+			host, [&] { return jobs[0].batch->run(host->db, items.data(), items.size(), careful); });
+	};
+	const int result = run(0);
+	return result == CS_DB_DUPLICATE ? run(1) : result;
 }
 
-static int claim_grant(fake_host *host, const fake_job *job)
+static fake_job batch_run(fake_host *host, fake_job first, size_t most)
 {
-	fake_conn *conn = fake_host_conn(host, job->conn);
+	const std::vector<fake_job> jobs = items_take(host, std::move(first), most);
+	int result = fake_fault_take(host, FAKE_BATCH, false);
+	fake_job next;
 
-	if (job->forced != 0)
-		return job->forced;
-	if (!conn || !conn->open)
+	if (result == FAKE_UNHEARD)
+		result = items_store(host, jobs);
+	if (result == 0)
+		result = items_store(host, jobs);
+	next.kind = FAKE_JOB_COMMIT;
+	next.worker = jobs[0].worker;
+	for (const fake_job &job : jobs)
+		next.then.push_back(done_of(job, result_of_db(result)));
+	if (result != 0 || !jobs[0].batch->committed)
+		return next;
+	next.call = [=] {
+		for (const fake_job &job : jobs)
+			job.batch->committed(&host->table, fake_self_handle(job.self), job.arg);
+	};
+	return next;
+}
+
+void fake_host_claimed(fake_host *host, const fake_claim &claim, int result)
+{
+	const unsigned worker = claim.self->worker;
+	fake_conn *conn = fake_conn_open(host, claim.conn);
+
+	fake_host_node(host, worker)->reserved.erase(claim.account);
+	if (result == 0 && !conn) {
+		if (host->bus.release)
+			host->bus.release(fake_node_index(host, worker), claim.account, claim.conn);
+		result = CS_ENOENT;
+	}
+	if (result == 0) {
+		conn->account = claim.account;
+		conn->name = claim.name;
+		conn->want = claim.want;
+		conn->opened_due = true;
+		fake_host_node(host, worker)->online[claim.account] = claim.conn;
+	}
+	claim.done(claim.self->state, claim.conn, result, claim.arg);
+}
+
+/* CS_EEXIST: another session is there. */
+static int claim_check(fake_host *host, const fake_claim &claim)
+{
+	const fake_conn *conn = fake_conn_open(host, claim.conn);
+	const int forced = claim.forced != 0 ? claim.forced : fake_fault_take(host, FAKE_CLAIM, false);
+
+	if (forced != 0)
+		return forced;
+	if (!conn)
 		return CS_ENOENT;
 	if (conn->account != 0)
 		return CS_EINVAL;
-	if (host->online.count(job->account) != 0)
-		return CS_EEXIST;
-	conn->account = job->account;
-	conn->name = job->text;
-	conn->want = job->want;
-	conn->opened_due = true;
-	host->online[job->account] = job->conn;
-	return 0;
+	return fake_host_node(host, claim.self->worker)->online.count(claim.account) != 0 ? CS_EEXIST : 0;
 }
 
 static void claim_run(fake_host *host, fake_job job)
 {
-	const auto holder = host->online.find(job.account);
+	const fake_claim &claim = job.claim;
+	fake_node *node = fake_host_node(host, job.worker);
+	const int result = claim_check(host, claim);
 
-	if ((job.flags & CS_CLAIM_KICK) != 0 && job.forced == 0 && holder != host->online.end()) {
-		const cs_conn old = holder->second;
-		fake_host_record(host, {"kick", old, job.account, 0, ""});
-		if (old != 0)
-			fake_host_end(host, old);
-		host->online.erase(job.account);
-		host->jobs.push_front(std::move(job)); /* the place may be held until a flush is done */
-		return;
+	if (result == CS_EEXIST && node->online.count(claim.account) != 0 && (claim.flags & CS_CLAIM_KICK) != 0) {
+		const cs_conn old = node->online[claim.account];
+
+		fake_host_record(host, {"kick", old, claim.account, 0, ""});
+		fake_host_drop(host, old);
+		node->online.erase(claim.account);
+		host->jobs.push_front(std::move(job)); /* it waits until the place is free */
+	} else if (result == 0 && host->bus.claim) {
+		node->reserved.insert(claim.account);
+		host->bus.claim(fake_node_index(host, job.worker), claim);
+	} else {
+		fake_host_claimed(host, claim, result);
 	}
-	job.done(job.self->state, job.conn, claim_grant(host, &job), job.arg);
 }
 
-static void presence_run(fake_host *host, const fake_job *job)
+/* ---- steps */
+
+static bool job_can_run(fake_host *host, const fake_job &job)
 {
-	for (size_t i = 0; i < job->accounts.size(); i++)
-		job->online[i] = job->forced == 0 && host->online.count(job->accounts[i]) != 0;
-	job->done(job->self->state, job->conn, job->forced, job->arg);
+	const fake_node *node = fake_host_node(host, job.worker);
+
+	return job.kind != FAKE_JOB_CLAIM ||
+	       (node->held.count(job.claim.account) == 0 && node->reserved.count(job.claim.account) == 0);
 }
 
-static void route_run(fake_host *host, const fake_job *job)
-{
-	const struct cs_plugin *plugin = job->self->plugin;
-	cs_conn conn = 0;
+/* whole: with all that it brings; else that waits at the end. */
+static void job_tell(fake_host *host, fake_job job, bool whole);
 
-	if (!plugin->routed)
-		return;
-	if (job->account != 0) {
-		const auto holder = host->online.find(job->account);
-		if (holder == host->online.end() || holder->second == 0)
-			return;
-		conn = holder->second;
+static void job_pass(fake_host *host, fake_job job, bool whole)
+{
+	if (whole)
+		job_tell(host, std::move(job), whole);
+	else
+		host->jobs.push_back(std::move(job));
+}
+
+static void job_tell(fake_host *host, fake_job job, bool whole)
+{
+	if (job.call)
+		job.call();
+	for (fake_job &each : job.then)
+		job_pass(host, std::move(each), whole);
+}
+
+/* Runs the nth of those that are wanted; a batch is of at most so many items. */
+template <class Wanted>
+static bool job_step(fake_host *host, Wanted is_wanted, bool whole, size_t nth = 0, size_t most = SIZE_MAX)
+{
+	auto at = host->jobs.begin();
+
+	while (at != host->jobs.end() && (!is_wanted(*at) || nth-- > 0))
+		++at;
+	if (at == host->jobs.end())
+		return false;
+	fake_job job = std::move(*at);
+	host->jobs.erase(at);
+	switch (job.kind) {
+	case FAKE_JOB_WORK: job_pass(host, work_run(host, job), whole); break;
+	case FAKE_JOB_BATCH: job_pass(host, batch_run(host, std::move(job), most), whole); break;
+	case FAKE_JOB_CLAIM: claim_run(host, std::move(job)); break;
+	default: job_tell(host, std::move(job), whole); break;
 	}
-	const cs_parcel parcel = {job->text.data(), job->text.size(), job->body.get()};
-
-	plugin->routed(job->self->state, conn, job->account, &parcel);
+	return true;
 }
 
-static bool job_can_run(fake_host *host, const fake_job *job)
+static bool job_step_on(fake_host *host, unsigned node, fake_job_kind kind, size_t most = SIZE_MAX)
 {
-	return job->kind != FAKE_JOB_CLAIM || host->held.count(job->account) == 0;
+	return job_step(
+		host,
+		[=](const fake_job &job) { return job.kind == kind && fake_node_index(host, job.worker) == node; },
+		false, 0, most);
+}
+
+bool fake_host_step_call(fake_host *host, unsigned worker)
+{
+	return fake_posts_run(host) ||
+	       job_step(
+		       host,
+		       [=](const fake_job &job) {
+			       return job.worker == worker && job.kind >= FAKE_JOB_CLAIM && job_can_run(host, job);
+		       },
+		       false);
+}
+
+bool fake_host_step_work(fake_host *host, size_t nth)
+{
+	const auto is_work = [](const fake_job &job) {
+		return job.kind == FAKE_JOB_WORK;
+	};
+	const auto count = static_cast<size_t>(std::count_if(host->jobs.begin(), host->jobs.end(), is_work));
+
+	return count > 0 && job_step(host, is_work, false, nth % count);
+}
+
+bool fake_host_step_result(fake_host *host, unsigned node)
+{
+	return job_step_on(host, node, FAKE_JOB_RESULT);
+}
+
+bool fake_host_step_batch(fake_host *host, size_t most, unsigned node)
+{
+	return job_step_on(host, node, FAKE_JOB_BATCH, most);
+}
+
+bool fake_host_step_commit(fake_host *host, unsigned node)
+{
+	return job_step_on(host, node, FAKE_JOB_COMMIT);
+}
+
+void fake_host_cancel(fake_host *host, unsigned node)
+{
+	for (fake_job &job : host->jobs)
+		if (job.kind <= FAKE_JOB_BATCH && fake_node_index(host, job.worker) == node)
+			job = done_of(job, CS_ECANCELED);
 }
 
 bool fake_posts_run(fake_host *host)
@@ -164,23 +297,8 @@ bool fake_host_step(fake_host *host)
 {
 	if (fake_posts_run(host))
 		return true;
-	auto at = host->jobs.begin();
-
-	while (at != host->jobs.end() && !job_can_run(host, &*at))
-		++at;
-	if (at == host->jobs.end())
-		return false;
-	fake_job job = std::move(*at);
-	host->jobs.erase(at);
-	switch (job.kind) {
-	case FAKE_JOB_WORK: work_run(host, &job); break;
-	case FAKE_JOB_BATCH: batch_run(host, std::move(job)); break;
-	case FAKE_JOB_CLAIM: claim_run(host, std::move(job)); break;
-	case FAKE_JOB_PRESENCE: presence_run(host, &job); break;
-	case FAKE_JOB_ROUTE: route_run(host, &job); break;
-	case FAKE_JOB_DEFERRED: job.deferred(host, job.arg); break;
-	}
-	return true;
+	return job_step(
+		host, [=](const fake_job &job) { return job_can_run(host, job); }, true);
 }
 
 void fake_host_run(fake_host *host)
@@ -197,31 +315,53 @@ bool fake_host_run_until(fake_host *host, const char *what)
 	return true;
 }
 
-void fake_host_defer(fake_host *host, fake_deferred_fn *fn, void *arg)
+void fake_host_defer(fake_host *host, unsigned worker, std::function<void()> fn)
 {
 	fake_job &job = host->jobs.emplace_back();
 
-	job.kind = FAKE_JOB_DEFERRED;
-	job.deferred = fn;
-	job.arg = arg;
+	job.worker = worker;
+	job.call = std::move(fn);
+}
+
+/* ---- timers and descriptors */
+
+/* Unless it was deleted meanwhile. */
+static void timer_call(fake_host *host, const cs_timer *handle)
+{
+	const auto at = std::find_if(host->timers.begin(), host->timers.end(),
+	                             [=](const fake_timer_entry &each) { return each.handle == handle; });
+
+	if (at == host->timers.end())
+		return;
+	const fake_timer_entry timer = *at;
+	at->due += at->ms;
+	at->is_queued = false;
+	if (!timer.repeat)
+		host->timers.erase(at);
+	timer.fn(timer.self->state, timer.arg);
+}
+
+bool fake_host_step_timer(fake_host *host, int64_t end)
+{
+	fake_timer_entry *next = nullptr;
+
+	for (fake_timer_entry &each : host->timers)
+		if (!each.is_queued && each.due <= end && (!next || each.due < next->due))
+			next = &each;
+	if (!next)
+		return false;
+	next->is_queued = true;
+	fake_clock = std::max<int64_t>(fake_clock, next->due);
+	fake_host_defer(host, next->self->worker, [=, handle = next->handle] { timer_call(host, handle); });
+	return true;
 }
 
 void fake_host_fire(fake_host *host)
 {
 	const std::vector<fake_timer_entry> due = host->timers;
 
-	for (const fake_timer_entry &timer : due) {
-		bool there = false;
-		for (size_t i = 0; i < host->timers.size() && !there; i++) {
-			if (host->timers[i].handle != timer.handle)
-				continue;
-			there = true;
-			if (!timer.repeat)
-				host->timers.erase(host->timers.begin() + static_cast<long>(i));
-		}
-		if (there) /* an earlier one may have deleted it */
-			timer.fn(timer.self->state, timer.arg);
-	}
+	for (const fake_timer_entry &timer : due)
+		timer_call(host, timer.handle);
 }
 
 void fake_host_event(fake_host *host, int fd, unsigned events)

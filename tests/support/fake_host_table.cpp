@@ -4,53 +4,42 @@
 #include "fake_host_internal.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <functional>
 
 #include <sys/stat.h>
 
 /* ---- sessions */
 
-/* 0: no fault. Otherwise its result, and whether the call itself answers it. */
-static int fault_take(fake_host *host, fake_fault_place place, bool *at_call_r)
+int fake_fault_take(fake_host *host, fake_fault_place place, bool at_call)
 {
-	for (size_t i = 0; i < host->faults.size(); i++) {
-		fake_fault &fault = host->faults[i];
-		if (fault.place != place)
-			continue;
-		if (fault.skip-- > 0)
-			return 0;
-		const int result = fault.result;
-		*at_call_r = fault.at_call;
-		host->faults.erase(host->faults.begin() + static_cast<long>(i));
-		return result;
-	}
-	return 0;
+	const auto fault = std::find_if(host->faults.begin(), host->faults.end(),
+	                                [=](const fake_fault &each) { return each.place == place; });
+
+	if (at_call && host->full.count(place))
+		return CS_EBUSY;
+	if (fault == host->faults.end() || fault->at_call != at_call || fault->skip-- > 0)
+		return 0;
+	const int result = fault->result;
+	host->faults.erase(fault);
+	return result;
 }
 
 static int table_claim(cs_self *self, cs_conn conn, const cs_claim *claim, cs_done_fn *done, void *arg)
 {
 	fake_host *host = self_of(self)->host;
-	bool at_call = false;
+	const bool is_right =
+		claim->device == 0 && std::none_of(std::begin(claim->spare), std::end(claim->spare), std::identity());
 	fake_job job;
 
 	fake_host_record(host, {"claim", conn, claim->account, static_cast<int64_t>(claim->generation), claim->name});
-	job.forced = fault_take(host, FAKE_CLAIM, &at_call);
-	if (at_call)
-		return job.forced;
-	if (claim->device != 0 ||
-	    std::any_of(std::begin(claim->spare), std::end(claim->spare), [](auto spare) { return spare; }))
-		job.forced = CS_EINVAL;
+	if (const int result = fake_fault_take(host, FAKE_CLAIM, true))
+		return result;
 	job.kind = FAKE_JOB_CLAIM;
-	job.self = self_of(self);
-	job.conn = conn;
-	job.account = claim->account;
-	job.text = claim->name;
-	job.want = claim->want;
-	job.flags = claim->flags;
-	job.done = done;
-	job.arg = arg;
+	job.worker = self_of(self)->worker;
+	job.claim = {self_of(self), conn,         claim->account,           claim->name, claim->generation,
+	             claim->want,   claim->flags, is_right ? 0 : CS_EINVAL, done,        arg};
 	host->jobs.push_back(std::move(job));
 	return 0;
 }
@@ -80,26 +69,22 @@ static const char *const *table_want_words(cs_self *self)
 	return host->want_words.data();
 }
 
-static void logout_run(fake_host *host, void *arg)
-{
-	fake_conn *conn = static_cast<fake_conn *>(arg);
-
-	if (conn->ended != 0)
-		fake_session_tell_ended(host, conn);
-}
-
 static int table_logout(cs_self *self, cs_conn handle)
 {
-	fake_conn *conn = fake_conn_open(self_of(self)->host, handle);
+	fake_host *host = self_of(self)->host;
+	fake_conn *conn = fake_conn_open(host, handle);
 
 	if (!conn)
 		return CS_ENOENT;
 	if (conn->account == 0)
 		return CS_EINVAL;
-	fake_host_record(self_of(self)->host, {"logout", handle, conn->account, 0, ""});
+	fake_host_record(host, {"logout", handle, conn->account, 0, ""});
 	conn->silence_ms = conn->doubt_ms = 0;
-	fake_session_end(conn);
-	fake_host_defer(self_of(self)->host, logout_run, conn);
+	fake_session_end(host, conn);
+	fake_host_defer(host, conn->worker, [=] {
+		if (conn->ended != 0)
+			fake_session_tell_ended(host, conn);
+	});
 	return 0;
 }
 
@@ -108,78 +93,83 @@ static void table_release(cs_self *self, cs_account account)
 	fake_host *host = self_of(self)->host;
 
 	fake_host_record(host, {"release", 0, account, 0, ""});
-	if (host->held.count(account) == 0)
+	if (fake_host_node(host, self_of(self)->worker)->held.count(account) == 0)
 		fake_fail("release() of an account that is not held", self_of(self)->plugin->name);
-	if (--host->held[account] == 0)
-		host->held.erase(account);
+	fake_place_release(host, self_of(self)->worker, account);
+}
+
+static bool is_online(const fake_host *host, cs_account account)
+{
+	return std::any_of(host->nodes.begin(), host->nodes.end(),
+	                   [=](const fake_node &node) { return node.online.count(account) != 0; });
 }
 
 static int table_presence(cs_self *self, cs_conn conn, const cs_account *accounts, unsigned char *online, size_t count,
                           cs_done_fn *done, void *arg)
 {
-	fake_host *host = self_of(self)->host;
-	bool at_call = false;
-	fake_job job;
+	const fake_self *asker = self_of(self);
+	fake_host *host = asker->host;
 
 	fake_host_record(host, {"presence", conn, 0, static_cast<int64_t>(count), ""});
-	job.forced = fault_take(host, FAKE_PRESENCE, &at_call);
-	if (at_call)
-		return job.forced;
-	job.kind = FAKE_JOB_PRESENCE;
-	job.self = self_of(self);
-	job.conn = conn;
-	job.done = done;
-	job.arg = arg;
-	job.accounts.assign(accounts, accounts + count);
-	job.online = online;
-	host->jobs.push_back(std::move(job));
+	if (const int result = fake_fault_take(host, FAKE_PRESENCE, true))
+		return result;
+	fake_host_defer(host, asker->worker, [=] {
+		const int result = fake_fault_take(host, FAKE_PRESENCE, false);
+
+		for (size_t i = 0; i < count; i++)
+			online[i] = result == 0 && is_online(host, accounts[i]);
+		done(asker->state, conn, result, arg);
+	});
 	return 0;
 }
 
 /* ---- the store */
 
+/* 0: the store takes it. */
+static int store_refuses(const fake_self *self, fake_fault_place place)
+{
+	const int result = fake_fault_take(self->host, place, true);
+
+	if (result == 0 && fake_host_node(self->host, self->worker)->is_stopping)
+		return CS_ECANCELED;
+	return result == 0 && place != FAKE_HASH && !self->host->db ? CS_ENOSTORE : result;
+}
+
 static int table_work(cs_self *self, cs_conn conn, cs_work_kind kind, cs_work_fn *fn, cs_done_fn *done, void *arg)
 {
 	static const char *const names[] = {"work read", "work write", "work hash"};
-	fake_host *host = self_of(self)->host;
-	bool at_call = false;
 	fake_job job;
 
-	fake_host_record(host, {names[kind], conn, 0, 0, ""});
-	job.forced = fault_take(host, static_cast<fake_fault_place>(kind), &at_call);
-	if (at_call)
-		return job.forced;
-	if (kind != CS_WORK_HASH && !host->db && job.forced == 0)
-		return CS_ENOSTORE;
+	fake_host_record(self_of(self)->host, {names[kind], conn, 0, 0, ""});
+	if (const int result = store_refuses(self_of(self), static_cast<fake_fault_place>(kind)))
+		return result;
+	job.kind = FAKE_JOB_WORK;
+	job.worker = self_of(self)->worker;
 	job.self = self_of(self);
 	job.conn = conn;
 	job.work = kind;
 	job.fn = fn;
 	job.done = done;
 	job.arg = arg;
-	host->jobs.push_back(std::move(job));
+	self_of(self)->host->jobs.push_back(std::move(job));
 	return 0;
 }
 
 static int table_batch(cs_self *self, const cs_batch *batch, uint64_t key, void *item, size_t)
 {
-	fake_host *host = self_of(self)->host;
-	bool at_call = false;
 	fake_job job;
 
 	if (batch->spare[0] || batch->spare[1])
 		return CS_EINVAL;
-	fake_host_record(host, {"batch", 0, 0, static_cast<int64_t>(key), batch->name});
-	job.forced = fault_take(host, FAKE_BATCH, &at_call);
-	if (at_call)
-		return job.forced;
-	if (!host->db && job.forced == 0)
-		return CS_ENOSTORE;
+	fake_host_record(self_of(self)->host, {"batch", 0, 0, static_cast<int64_t>(key), batch->name});
+	if (const int result = store_refuses(self_of(self), FAKE_BATCH))
+		return result;
 	job.kind = FAKE_JOB_BATCH;
+	job.worker = self_of(self)->worker;
 	job.self = self_of(self);
 	job.batch = batch;
 	job.arg = item;
-	host->jobs.push_back(std::move(job));
+	self_of(self)->host->jobs.push_back(std::move(job));
 	return 0;
 }
 
@@ -190,54 +180,87 @@ static int table_outcome_can_be_unknown(cs_self *self)
 
 /* ---- routing */
 
-static void route_queue(fake_self *to, cs_account account, const cs_parcel *parcel)
+/* conn: of the session that it is for; 0: it is for the instance. */
+static void parcel_queue(fake_self *to, cs_conn handle, cs_account account, const fake_parcel &parcel)
 {
-	fake_job job;
+	fake_host *host = to->host;
 
-	job.kind = FAKE_JOB_ROUTE;
-	job.self = to;
-	job.account = account;
-	job.text.assign(static_cast<const char *>(parcel->head), parcel->head_size);
-	shared_keep(parcel->body);
-	job.body.reset(parcel->body);
-	to->host->jobs.push_back(std::move(job));
+	if (host->losses > 0) {
+		host->losses--;
+		return;
+	}
+	to->woken += handle == 0;
+	fake_host_defer(host, to->worker, [=] {
+		const fake_conn *conn = fake_conn_open(host, handle);
+		const cs_parcel arrived = {parcel.head.data(), parcel.head.size(), parcel.body.get()};
+
+		if (to->plugin->routed && (handle == 0 || (conn && conn->account == account)))
+			to->plugin->routed(to->state, handle, account, &arrived);
+	});
 }
 
-static std::string route_text(const cs_parcel *parcel)
+bool fake_host_deliver(fake_host *host, unsigned node, cs_account to, const fake_parcel &parcel)
 {
-	std::string text(static_cast<const char *>(parcel->head), parcel->head_size);
+	const auto holder = host->nodes[node].online.find(to);
 
-	return parcel->body ? text.append(parcel->body->bytes, parcel->body->size) : text;
+	if (holder == host->nodes[node].online.end())
+		return false;
+	const fake_conn *conn = fake_host_conn(host, holder->second);
+	for (fake_self *self : host->selves)
+		if (conn && self->worker == conn->worker && self->plugin == parcel.plugin)
+			parcel_queue(self, conn->handle, to, parcel);
+	return true;
+}
+
+void fake_host_deliver_all(fake_host *host, unsigned node, uint64_t topic, const fake_parcel &parcel)
+{
+	for (fake_self *self : host->selves)
+		if (fake_node_index(host, self->worker) == node && self->plugin == parcel.plugin &&
+		    (topic == 0 || self->topics.count(topic) || self->topics.count(0)))
+			parcel_queue(self, 0, 0, parcel);
+}
+
+static fake_parcel parcel_of(const fake_self *self, const cs_parcel *parcel)
+{
+	shared_keep(parcel->body);
+	return {self->plugin,
+	        std::string(static_cast<const char *>(parcel->head), parcel->head_size),
+	        {parcel->body, shared_drop}};
+}
+
+static std::string parcel_text(const fake_parcel &parcel)
+{
+	return parcel.body ? parcel.head + std::string(parcel.body->bytes, parcel.body->size) : parcel.head;
 }
 
 static int table_route(cs_self *self, cs_account to, uint64_t device, const cs_parcel *parcel, unsigned)
 {
 	fake_host *host = self_of(self)->host;
-	const auto holder = host->online.find(to);
+	const unsigned node = fake_node_index(host, self_of(self)->worker);
 
 	if (parcel->head_size > CS_PARCEL_HEAD_MOST)
 		return CS_EINVAL;
-	fake_host_record(host, {"route", 0, to, 0, route_text(parcel)});
-	if (holder == host->online.end() || (device != 0 && device != CS_EVERY_DEVICE))
+	const fake_parcel copy = parcel_of(self_of(self), parcel);
+	fake_host_record(host, {"route", 0, to, 0, parcel_text(copy)});
+	if (device != 0 && device != CS_EVERY_DEVICE)
 		return CS_ENOENT;
-	const fake_conn *conn = fake_host_conn(host, holder->second);
-	for (fake_self *other : host->selves)
-		if (conn && other->worker == conn->worker && other->plugin == self_of(self)->plugin)
-			route_queue(other, to, parcel);
-	return 0;
+	if (fake_host_deliver(host, node, to, copy))
+		return 0;
+	return host->bus.send ? host->bus.send(node, to, copy) : CS_ENOENT;
 }
 
 static int table_route_all(cs_self *self, uint64_t topic, const cs_parcel *parcel, unsigned)
 {
 	fake_host *host = self_of(self)->host;
+	const unsigned node = fake_node_index(host, self_of(self)->worker);
 
 	if (parcel->head_size > CS_PARCEL_HEAD_MOST)
 		return CS_EINVAL;
-	fake_host_record(host, {"route all", 0, 0, static_cast<int64_t>(topic), route_text(parcel)});
-	for (fake_self *other : host->selves)
-		if (other->plugin == self_of(self)->plugin &&
-		    (topic == 0 || other->topics.count(topic) || other->topics.count(0)))
-			route_queue(other, 0, parcel);
+	const fake_parcel copy = parcel_of(self_of(self), parcel);
+	fake_host_record(host, {"route all", 0, 0, static_cast<int64_t>(topic), parcel_text(copy)});
+	fake_host_deliver_all(host, node, topic, copy);
+	if (host->bus.send_all)
+		host->bus.send_all(node, topic, copy);
 	return 0;
 }
 
@@ -255,16 +278,13 @@ static void table_unsubscribe(cs_self *self, uint64_t topic)
 
 static int64_t table_now(void)
 {
-	using namespace std::chrono;
-
-	return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+	return ++fake_clock;
 }
 
+/* Another clock. */
 static int64_t table_monotonic(void)
 {
-	using namespace std::chrono;
-
-	return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
+	return ++fake_clock - INT64_C(1700000000000);
 }
 
 static cs_timer *table_timer_add(cs_self *self, int64_t ms, int repeat, cs_timer_fn *fn, void *arg)
@@ -272,7 +292,7 @@ static cs_timer *table_timer_add(cs_self *self, int64_t ms, int repeat, cs_timer
 	fake_host *host = self_of(self)->host;
 	cs_timer *handle = reinterpret_cast<cs_timer *>(host->next_timer++);
 
-	host->timers.push_back({handle, self_of(self), ms, repeat, fn, arg});
+	host->timers.push_back({handle, self_of(self), ms, repeat, fn, arg, fake_clock + ms, false});
 	return handle;
 }
 

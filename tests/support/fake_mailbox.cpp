@@ -3,27 +3,6 @@
  * keeps and delivers nothing. */
 #include "fake_mailbox.h"
 
-#include <memory>
-
-struct fake_attach {
-	fake_mailbox *box;
-	cs_conn conn;
-	cs_mailbox_page_fn *done;
-	void *arg;
-};
-
-static void attach_answer(fake_host *, void *arg)
-{
-	const std::unique_ptr<fake_attach> attach(static_cast<fake_attach *>(arg));
-	const fake_mailbox *box = attach->box;
-	std::vector<cs_mailbox_entry> entries;
-
-	if (box->attach_result == 0)
-		for (const std::string &frame : box->kept)
-			entries.push_back({frame.data(), frame.size()});
-	attach->done(attach->arg, attach->conn, box->attach_result, entries.data(), entries.size());
-}
-
 static int mailbox_attach(void *mailbox, cs_conn conn, cs_account account, int acknowledges, cs_mailbox_page_fn *done,
                           void *arg)
 {
@@ -32,8 +11,14 @@ static int mailbox_attach(void *mailbox, cs_conn conn, cs_account account, int a
 	fake_host_record(box->host, {"attach", conn, account, acknowledges, ""});
 	if (box->attach_at_call != 0)
 		return box->attach_at_call;
-	auto attach = std::make_unique<fake_attach>(fake_attach{box, conn, done, arg});
-	fake_host_defer(box->host, attach_answer, attach.release());
+	fake_host_defer(box->host, fake_host_conn(box->host, conn)->worker, [=] {
+		std::vector<cs_mailbox_entry> entries;
+
+		if (box->attach_result == 0)
+			for (const std::string &frame : box->kept)
+				entries.push_back({frame.data(), frame.size()});
+		done(arg, conn, box->attach_result, entries.data(), entries.size());
+	});
 	return 0;
 }
 
@@ -74,20 +59,6 @@ static void mailbox_joined(void *mailbox, cs_conn conn, uint64_t group, uint64_t
 	box->joined.push_back({conn, group, joined_seq});
 }
 
-struct fake_posted {
-	cs_mailbox_posted_fn *done;
-	void *arg;
-	int result;
-	uint64_t seq;
-};
-
-static void post_answer(fake_host *, void *arg)
-{
-	const std::unique_ptr<fake_posted> posted(static_cast<fake_posted *>(arg));
-
-	posted->done(posted->arg, posted->result, posted->result ? 0 : posted->seq);
-}
-
 static int mailbox_post(void *mailbox, const cs_mailbox_post *post, cs_mailbox_posted_fn *done, void *arg)
 {
 	fake_mailbox *box = static_cast<fake_mailbox *>(mailbox);
@@ -98,8 +69,9 @@ static int mailbox_post(void *mailbox, const cs_mailbox_post *post, cs_mailbox_p
 		return box->post_at_call;
 	box->posts.push_back({post->account, post->kind, post->to, std::string(post->text, post->text_size),
 	                      post->cid ? std::string(post->cid, post->cid_size) : std::string()});
-	auto posted = std::make_unique<fake_posted>(fake_posted{done, arg, box->post_result, box->posts.size()});
-	fake_host_defer(box->host, post_answer, posted.release());
+	fake_host_defer(box->host, 0, [=, result = box->post_result, seq = box->posts.size()] {
+		done(arg, result, result ? 0 : seq);
+	});
 	return 0;
 }
 
