@@ -11,7 +11,7 @@ void schedule_come(schedule_run *r, uint64_t account)
 	schedule_person *p = &r->people[account];
 	const auto worker = static_cast<unsigned>(schedule_draw(r, r->st.w.workers.size()));
 
-	if (p->conn || r->st.w.workers[worker]->node->crashed)
+	if (p->conn || world_node_of(&r->st.w, worker)->crashed)
 		return;
 	p->conn = world_connect(&r->st.w, worker);
 	p->deaf = false;
@@ -51,7 +51,7 @@ static void log_out_and_in(schedule_run *r, uint64_t account)
 	schedule_person *p = &r->people[account];
 	const world_conn *c = world_conn_of(&r->st.w, p->conn);
 
-	if (!schedule_is_in(r, account) || c->pending || !c->inbox.empty() || world_unsent(c))
+	if (!schedule_is_in(r, account) || c->at->pending || !c->inbox.empty() || world_unsent(c))
 		return;
 	world_logout(&r->st.w, p->conn);
 	world_step_request(&r->st.w, p->conn);
@@ -73,7 +73,7 @@ static bool can_talk(schedule_run *r, uint64_t account)
 {
 	const world_conn *c = world_conn_of(&r->st.w, r->people[account].conn);
 
-	return schedule_is_in(r, account) && !c->pending && c->inbox.empty();
+	return schedule_is_in(r, account) && !c->at->pending && c->inbox.empty();
 }
 
 static void talk(schedule_run *r, uint64_t account)
@@ -130,13 +130,13 @@ static void join(schedule_run *r, uint64_t account)
 
 void schedule_break_something(schedule_run *r)
 {
-	static const int failures[] = {CS_ENOSTORE, CS_EUNKNOWN, CS_DB_FAILED, 1};
+	static const int failures[] = {CS_DB_RETRY, CS_DB_UNKNOWN, CS_DB_FAILED, FAKE_UNHEARD};
 	const int failure = failures[schedule_draw(r, 4)];
 
 	switch (schedule_draw(r, 3)) {
-	case 0: r->st.w.write_results.push_back(failure); break;
-	case 1: r->st.w.read_results.push_back(failure == 1 ? 0 : failure); break;
-	default: r->st.w.routed_drops += r->what.sweep; break;
+	case 0: stage_fail(&r->st, FAKE_BATCH, {failure}); break;
+	case 1: stage_fail(&r->st, FAKE_READ, {failure == FAKE_UNHEARD ? 0 : failure}); break;
+	default: r->st.w.host->losses += r->what.sweep; break;
 	}
 }
 
@@ -145,7 +145,7 @@ static cs_conn conn_on(schedule_run *r, unsigned node, uint64_t nth)
 	std::vector<cs_conn> there;
 
 	for (const auto &[id, c] : r->st.w.conns)
-		if (!c.ended && r->st.w.workers[c.worker]->node->index == node)
+		if (c.at->open && world_node_of(&r->st.w, c.at->worker)->index == node)
 			there.push_back(id);
 	return there.empty() ? 0 : there[nth % there.size()];
 }
@@ -153,10 +153,10 @@ static cs_conn conn_on(schedule_run *r, unsigned node, uint64_t nth)
 static void crash(schedule_run *r, unsigned node)
 {
 	for (const auto &[id, c] : r->st.w.conns)
-		if (!c.ended && r->st.w.workers[c.worker]->node->index == node)
+		if (c.at->open && world_node_of(&r->st.w, c.at->worker)->index == node)
 			r->crashed.insert(id);
 	for (const auto &[req, conn] : r->asked_on)
-		if (r->st.w.workers[world_conn_of(&r->st.w, conn)->worker]->node->index == node)
+		if (world_node_of(&r->st.w, world_conn_of(&r->st.w, conn)->at->worker)->index == node)
 			r->crashed.insert(conn);
 	world_crash(&r->st.w, node);
 	if (schedule_draw(r, 2))
@@ -191,7 +191,7 @@ void schedule_trouble(schedule_run *r)
 		break;
 	case 6: world_bus_lapse(w, node); break;
 	case 7:
-		if (w->nodes[node]->lapsed)
+		if (w->nodes[node].lapsed)
 			world_bus_lose(w, node);
 		break;
 	case 8:
@@ -213,7 +213,7 @@ void schedule_person_acts(schedule_run *r)
 	schedule_person *p = &r->people[account];
 
 	if (p->conn &&
-	    (world_conn_of(&r->st.w, p->conn)->ended || world_conn_of(&r->st.w, p->conn)->phase == WORLD_REFUSED))
+	    (!world_conn_of(&r->st.w, p->conn)->at->open || world_conn_of(&r->st.w, p->conn)->phase == WORLD_REFUSED))
 		schedule_go(r, account);
 	if (!p->conn)
 		schedule_come(r, account);
@@ -240,6 +240,7 @@ void schedule_person_acts(schedule_run *r)
 static bool world_acts(schedule_run *r)
 {
 	world *w = &r->st.w;
+	fake_host *host = w->host.get();
 	const cs_conn conn = r->people[1 + schedule_draw(r, people_count)].conn;
 	const auto nodes = static_cast<unsigned>(w->nodes.size());
 	const auto node = static_cast<unsigned>(nodes > 1 ? schedule_draw(r, nodes) : 0);
@@ -250,17 +251,17 @@ static bool world_acts(schedule_run *r)
 	case 2:
 	case 3:
 	case 4:
-	case 5: return world_step_post(w, static_cast<unsigned>(schedule_draw(r, w->workers.size())));
-	case 6: return world_step_read(w, schedule_draw(r, 3));
-	case 7: return world_step_read_result(w, node);
-	case 8: return world_step_write(w, 1 + schedule_draw(r, 5), node);
-	case 9: return world_step_commit(w, node);
+	case 5: return fake_host_step_call(host, static_cast<unsigned>(schedule_draw(r, w->workers.size())));
+	case 6: return fake_host_step_work(host, schedule_draw(r, 3));
+	case 7: return fake_host_step_result(host, node);
+	case 8: return fake_host_step_batch(host, 1 + schedule_draw(r, 5), node);
+	case 9: return fake_host_step_commit(host, node);
 	case 10:
 	case 11: return conn && world_step_request(w, conn);
 	case 12:
 	case 13:
 	case 14: return conn && world_step_take(w, conn, 1 + schedule_draw(r, 600));
-	case 15: return world_step_timer(w, w->clock + static_cast<int64_t>(schedule_draw(r, 200)));
+	case 15: return fake_host_step_timer(host, fake_clock + static_cast<int64_t>(schedule_draw(r, 200)));
 	case 16:
 	case 17: return world_step_bus_ask(w, node);
 	case 18: return world_step_bus_claim(w, node);

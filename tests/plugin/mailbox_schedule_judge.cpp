@@ -79,7 +79,7 @@ static void check_order(schedule_run *r, uint64_t account, mailbox_key key, cons
 
 void schedule_see(schedule_run *r, const world_conn &c, const std::string &text)
 {
-	schedule_person *p = &r->people[c.account];
+	schedule_person *p = &r->people[c.at->account];
 	const stage_frame frame = stage_parse(text);
 	const schedule_message &m = r->messages[frame.n];
 	const mailbox_key key =
@@ -90,9 +90,9 @@ void schedule_see(schedule_run *r, const world_conn &c, const std::string &text)
 	if (p->conn != c.id || p->login != c.login)
 		p->last.clear();
 	p->login = c.login;
-	check_address(r, c.account, frame);
-	check_seq(r, c.account, key, frame);
-	check_order(r, c.account, key, frame);
+	check_address(r, c.at->account, frame);
+	check_seq(r, c.at->account, key, frame);
+	check_order(r, c.at->account, key, frame);
 }
 
 /* ---- at the end */
@@ -128,7 +128,7 @@ static void check_answer(schedule_run *r, const world_answer &answer)
 {
 	const uint64_t number = r->requests[answer.req];
 	const schedule_message &m = r->messages[number];
-	const uint64_t seq = answer.text.empty() ? 0 : strtoull(answer.text.c_str() + 7, nullptr, 10);
+	const uint64_t seq = answer.more.empty() ? 0 : strtoull(answer.more.c_str() + 7, nullptr, 10);
 	const log_conversation *c;
 
 	if (answer.wire_errno && !r->what.faults)

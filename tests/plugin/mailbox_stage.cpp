@@ -39,18 +39,19 @@ std::string stage_up_to(uint64_t last, uint64_t first)
 void stage_keep(stage *st, uint64_t count, size_t padding)
 {
 	for (uint64_t n = 1; n <= count; n++)
-		memory_log_append_pair(&st->log, 1, 2, stage_body(1, n, padding), ++st->w.clock);
-}
-
-void stage_open_as(stage *st, unsigned workers)
-{
-	stage_open_nodes(st, 1, workers);
+		memory_log_append_pair(&st->log, 1, 2, stage_body(1, n, padding), ++fake_clock);
 }
 
 void stage_open_nodes(stage *st, unsigned nodes, unsigned workers)
 {
+	fake_host *host = st->w.host.get();
+
+	fake_host_set(host, "mailbox.sweep", std::to_string(st->conf.sweep).c_str());
+	fake_host_set(host, "mailbox.sweep_away", std::to_string(st->conf.sweep_away).c_str());
+	fake_host_set(host, "mailbox.cursor_flush", std::to_string(st->conf.cursor_flush).c_str());
+	host->soft_mark = 64 * 1024;
 	memory_log_open(&st->log, 9);
-	world_open_nodes(&st->w, &cs_plugin, &st->conf, &st->log.db, nodes, workers);
+	world_open(&st->w, &cs_plugin, &st->log.db, nodes, workers);
 	st->w.on_frame = [st](world_conn &c, const std::string &frame) {
 		st->seen[c.id].push_back(stage_parse(frame));
 	};
@@ -58,7 +59,7 @@ void stage_open_nodes(stage *st, unsigned nodes, unsigned workers)
 
 void stage_open(stage *st, unsigned workers)
 {
-	stage_open_as(st, workers);
+	stage_open_nodes(st, 1, workers);
 }
 
 void stage_close(stage *st)
@@ -78,7 +79,7 @@ cs_conn stage_login(stage *st, unsigned worker, cs_account account, bool acknowl
 
 int64_t stage_chat_as(stage *st, cs_conn conn, cs_conversation_kind kind, uint64_t to, uint64_t n, const char *cid)
 {
-	const std::string body = stage_body(world_conn_of(&st->w, conn)->account, n);
+	const std::string body = stage_body(world_conn_of(&st->w, conn)->at->account, n);
 
 	world_send(&st->w, conn, kind, to, body, cid ? std::optional<std::string>(cid) : std::nullopt, ++st->last_req);
 	return st->last_req;
@@ -112,7 +113,7 @@ std::string stage_answer(const stage *st, int64_t req)
 {
 	const world_answer *answer = answer_of(st, req);
 
-	return answer ? answer->text : "";
+	return answer ? answer->more : "";
 }
 
 static std::string joined(const stage *st, cs_conn conn, uint64_t stage_frame::*member)
@@ -137,12 +138,23 @@ std::string stage_seqs(const stage *st, cs_conn conn)
 	return joined(st, conn, &stage_frame::seq);
 }
 
+size_t stage_reads(const stage *st)
+{
+	return fake_host_count(st->w.host.get(), "work read");
+}
+
+void stage_fail(stage *st, fake_fault_place place, std::initializer_list<int> results)
+{
+	for (const int result : results)
+		st->w.host->faults.push_back({place, 0, false, result});
+}
+
 mailbox *stage_mailbox(stage *st, unsigned worker)
 {
-	return static_cast<mailbox *>(st->w.workers[worker]->state);
+	return static_cast<mailbox *>(fake_self_state(st->w.workers[worker]));
 }
 
 mailbox_session *stage_session(stage *st, cs_conn conn)
 {
-	return mailbox_session_of(&stage_mailbox(st, world_conn_of(&st->w, conn)->worker)->sessions, conn);
+	return mailbox_session_of(&stage_mailbox(st, world_conn_of(&st->w, conn)->at->worker)->sessions, conn);
 }

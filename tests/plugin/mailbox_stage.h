@@ -3,23 +3,15 @@
 #ifndef TESTS_PLUGIN_MAILBOX_STAGE_H
 #define TESTS_PLUGIN_MAILBOX_STAGE_H
 
-#include <cstdarg>
-#include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <string>
 #include <vector>
 
-#include <setjmp.h>
-
-extern "C" {
-#include <cmocka.h>
-}
-/* A name that the C++ library uses. */
-#undef fail
-
 #include "mailbox_model.h"
 #include "plugins/mailbox/session.h"
+#include "tests/support/check.h"
 #include "tests/support/mailbox_world.h"
 
 /* A delivered frame. */
@@ -39,11 +31,9 @@ struct stage {
 	int64_t last_req = 0;
 };
 
-/* Accounts 1 to 9; sweep off. */
+/* Accounts 1 to 9, a node of that many workers; the options are those of st->conf. */
 void stage_open(stage *st, unsigned workers);
-/* With st->conf as it was set. */
-void stage_open_as(stage *st, unsigned workers);
-/* Several nodes of that many workers each, with a bus. */
+/* The same with several nodes, with a bus. */
 void stage_open_nodes(stage *st, unsigned nodes, unsigned workers);
 void stage_close(stage *st);
 
@@ -68,6 +58,10 @@ std::string stage_answer(const stage *st, int64_t req);
 std::string stage_seen(const stage *st, cs_conn conn);
 /* Their seqs. */
 std::string stage_seqs(const stage *st, cs_conn conn);
+/* How often the store was read. */
+size_t stage_reads(const stage *st);
+/* The next ones of that place come to these results. */
+void stage_fail(stage *st, fake_fault_place place, std::initializer_list<int> results);
 mailbox *stage_mailbox(stage *st, unsigned worker);
 mailbox_session *stage_session(stage *st, cs_conn conn);
 

@@ -45,7 +45,7 @@ static void an_answering_dialogue_needs_no_read_after_its_first_contact(void **)
 	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2);
 	stage_chat(&st, ann, 2, 1);
 	world_settle(&st.w);
-	const size_t reads = st.w.reads;
+	const size_t reads = stage_reads(&st);
 	for (uint64_t n = 2; n < 20; n += 2) {
 		stage_chat(&st, bob, 1, n);
 		world_settle(&st.w);
@@ -54,7 +54,7 @@ static void an_answering_dialogue_needs_no_read_after_its_first_contact(void **)
 	}
 	assert_string_equal(stage_seen(&st, ann).c_str(), "2 4 6 8 10 12 14 16 18");
 	assert_string_equal(stage_seen(&st, bob).c_str(), "1 3 5 7 9 11 13 15 17 19");
-	assert_int_equal(st.w.reads, reads);
+	assert_int_equal(stage_reads(&st), reads);
 	stage_close(&st);
 }
 
@@ -82,15 +82,15 @@ static void a_group_message_wakes_only_workers_that_have_members(void **)
 	stage_chat_as(&st, ann, CS_CONVERSATION_GROUP, group, 1, nullptr);
 	world_settle(&st.w);
 	assert_string_equal(stage_seen(&st, bob).c_str(), "1");
-	assert_int_equal(st.w.workers[0]->routed_all, 1);
-	assert_int_equal(st.w.workers[1]->routed_all, 1);
-	assert_int_equal(st.w.workers[2]->routed_all, 0);
+	assert_int_equal(fake_self_woken(st.w.workers[0]), 1);
+	assert_int_equal(fake_self_woken(st.w.workers[1]), 1);
+	assert_int_equal(fake_self_woken(st.w.workers[2]), 0);
 	world_kill(&st.w, bob);
 	world_settle(&st.w);
 	stage_chat_as(&st, ann, CS_CONVERSATION_GROUP, group, 2, nullptr);
 	world_settle(&st.w);
-	assert_int_equal(st.w.workers[0]->routed_all, 2);
-	assert_int_equal(st.w.workers[1]->routed_all, 1);
+	assert_int_equal(fake_self_woken(st.w.workers[0]), 2);
+	assert_int_equal(fake_self_woken(st.w.workers[1]), 1);
 	stage_close(&st);
 }
 
@@ -144,7 +144,7 @@ static void a_repetition_with_other_words_brings_the_first_ones(void **)
 	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2);
 	stage_chat(&st, ann, 2, 1);
 	world_settle(&st.w);
-	st.w.routed_drops = 2;
+	st.w.host->losses = 2;
 	stage_chat_as(&st, ann, CS_CONVERSATION_PAIR, 2, 2, "a");
 	world_settle(&st.w);
 	assert_string_equal(stage_seen(&st, bob).c_str(), "1");
@@ -176,9 +176,9 @@ static void a_commit_of_unknown_outcome_is_stored_and_delivered_once(void **)
 	stage st;
 
 	stage_open(&st, 2);
-	st.w.unknown_outcomes = true;
+	st.w.host->unknown_outcomes = true;
 	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2);
-	st.w.write_results = {1};
+	stage_fail(&st, FAKE_BATCH, {FAKE_UNHEARD});
 	const int64_t req = stage_chat(&st, ann, 2, 1);
 	world_settle(&st.w);
 	assert_string_equal(stage_answer(&st, req).c_str(), ",\"seq\":1");
@@ -203,10 +203,10 @@ static void a_plugin_that_sets_spare_members_is_refused(void **)
 	frame.request.req = 5;
 	frame.bytes = "{}";
 	frame.size = 2;
-	assert_int_equal(st.w.mailbox->send(st.w.workers[0]->state, &frame, &message), CS_REJECT);
+	assert_int_equal(st.w.mailbox->send(fake_self_state(st.w.workers[0]), &frame, &message), CS_REJECT);
 	assert_int_equal(stage_errno(&st, 5), CS_ERRNO_UNAVAILABLE);
 	message.spare[3] = 0;
-	assert_int_equal(st.w.mailbox->send(st.w.workers[0]->state, &frame, &message), CS_DONE);
+	assert_int_equal(st.w.mailbox->send(fake_self_state(st.w.workers[0]), &frame, &message), CS_DONE);
 	world_settle(&st.w);
 	stage_close(&st);
 }
@@ -225,15 +225,15 @@ static void refusals_say_why(void **)
 	assert_int_equal(stage_errno(&st, nobody), CS_ERRNO_NO_SUCH_USER);
 	assert_int_equal(stage_errno(&st, nowhere), CS_ERRNO_NO_SUCH_GROUP);
 	assert_int_equal(stage_errno(&st, stranger), CS_ERRNO_NOT_ALLOWED);
-	st.w.write_results = {CS_ENOSTORE, CS_EUNKNOWN};
+	stage_fail(&st, FAKE_BATCH, {CS_ENOSTORE, CS_EUNKNOWN});
 	const int64_t down = stage_chat(&st, ann, 2, 4);
 	world_settle(&st.w);
 	const int64_t unknown = stage_chat(&st, ann, 2, 5);
 	world_settle(&st.w);
 	assert_int_equal(stage_errno(&st, down), CS_ERRNO_UNAVAILABLE);
-	assert_string_equal(stage_answer(&st, down).c_str(), "unchanged");
-	assert_string_equal(stage_answer(&st, unknown).c_str(), "unknown");
-	st.w.most_items = 0;
+	assert_string_equal(stage_answer(&st, down).c_str(), ",\"errmsg\":\"nothing was changed\"");
+	assert_string_equal(stage_answer(&st, unknown).c_str(), ",\"errmsg\":\"whether it was done is unknown\"");
+	st.w.host->full = {FAKE_BATCH};
 	const int64_t full = stage_chat(&st, ann, 2, 6);
 	world_settle(&st.w);
 	assert_int_equal(stage_errno(&st, full), CS_ERRNO_BUSY);
@@ -250,7 +250,7 @@ static void a_connection_with_256_messages_under_way_waits(void **)
 	for (uint64_t n = 1; n <= 300; n++)
 		stage_chat(&st, ann, 2, n);
 	world_settle(&st.w);
-	assert_int_equal(st.w.items.size(), 256);
+	assert_int_equal(fake_host_count(st.w.host.get(), "batch"), 256);
 	assert_int_equal(world_conn_of(&st.w, ann)->inbox.size(), 44);
 	st.w.hold_writes = false;
 	world_settle(&st.w);
@@ -267,7 +267,7 @@ static void a_hint_that_skips_a_seq_makes_the_session_read_the_gap(void **)
 	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2);
 	stage_chat(&st, ann, 2, 1);
 	world_settle(&st.w);
-	st.w.routed_drops = 1;
+	st.w.host->losses = 1;
 	stage_chat(&st, ann, 2, 2);
 	world_settle(&st.w);
 	assert_string_equal(stage_seen(&st, bob).c_str(), "1");
@@ -305,12 +305,12 @@ static void a_hint_without_a_body_that_comes_while_a_gap_is_read_is_not_lost(voi
 	stage st;
 
 	stage_open(&st, 2);
-	st.w.unknown_outcomes = true;
+	st.w.host->unknown_outcomes = true;
 	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2);
 	st.w.hold_read_results = true;
 	stage_chat(&st, ann, 2, 1);
 	world_settle(&st.w);
-	st.w.write_results = {1};
+	stage_fail(&st, FAKE_BATCH, {FAKE_UNHEARD});
 	stage_chat(&st, ann, 2, 2);
 	world_settle(&st.w);
 	st.w.hold_read_results = false;
@@ -325,18 +325,18 @@ static void a_read_that_fails_is_tried_again(void **)
 
 	stage_open(&st, 2);
 	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2);
-	st.w.read_results = {CS_ENOSTORE, CS_DB_FAILED, CS_ENOSTORE};
+	stage_fail(&st, FAKE_READ, {CS_ENOSTORE, CS_DB_FAILED, CS_ENOSTORE});
 	stage_chat(&st, ann, 2, 1);
 	world_settle(&st.w);
 	assert_string_equal(stage_seen(&st, bob).c_str(), "");
 	world_advance(&st.w, 5000);
 	assert_string_equal(stage_seen(&st, bob).c_str(), "1");
-	st.w.most_jobs = 0;
+	st.w.host->full = {FAKE_READ};
 	stage_chat(&st, bob, 3, 2);
 	stage_chat(&st, bob, 1, 3);
 	world_settle(&st.w);
 	assert_string_equal(stage_seen(&st, ann).c_str(), "3");
-	st.w.most_jobs = SIZE_MAX;
+	st.w.host->full.clear();
 	world_advance(&st.w, 5000);
 	assert_string_equal(stage_seen(&st, ann).c_str(), "3");
 	stage_close(&st);
@@ -392,7 +392,7 @@ static void a_new_member_gets_all_that_was_said_since_the_join(void **)
 	const cs_conn bob = stage_login(&st, 0, 2);
 	const uint64_t joined_seq = memory_log_join(&st.log, group, 2);
 	for (uint64_t n = 1; n <= 300; n++)
-		memory_log_append_group(&st.log, 1, group, stage_body(1, n), ++st.w.clock);
+		memory_log_append_group(&st.log, 1, group, stage_body(1, n), ++fake_clock);
 	world_joined(&st.w, bob, group, joined_seq);
 	world_settle(&st.w);
 	assert_string_equal(stage_seen(&st, bob).c_str(), stage_up_to(300).c_str());

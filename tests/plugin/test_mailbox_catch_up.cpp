@@ -13,7 +13,7 @@ static void what_was_kept_comes_as_one_page_of_200_and_the_rest_after_it(void **
 	const cs_conn bob = stage_login(&st, 0, 2);
 	assert_int_equal(world_conn_of(&st.w, bob)->page_count, 200);
 	assert_string_equal(stage_seqs(&st, bob).c_str(), stage_up_to(500).c_str());
-	assert_int_equal(st.w.reads, 3);
+	assert_int_equal(stage_reads(&st), 3);
 	stage_close(&st);
 }
 
@@ -42,7 +42,7 @@ static void what_fits_one_read_is_read_once(void **)
 	assert_string_equal(stage_seen(&st, bob).c_str(), stage_up_to(49).c_str());
 	assert_int_equal(st.log.row_statements, 1);
 	const cs_conn carl = stage_login(&st, 0, 3), ann = stage_login(&st, 0, 1);
-	memory_log_append_pair(&st.log, 1, 3, stage_body(1, 1), ++st.w.clock);
+	memory_log_append_pair(&st.log, 1, 3, stage_body(1, 1), ++fake_clock);
 	stage_chat(&st, ann, 3, 2);
 	world_settle(&st.w);
 	assert_string_equal(stage_seen(&st, carl).c_str(), "1 2");
@@ -61,9 +61,9 @@ static void a_page_is_in_the_order_in_which_messages_were_sent(void **)
 		const uint64_t from = n % 7 ? 1 : 3;
 
 		if (n % 3 == 0)
-			memory_log_append_group(&st.log, from, group, stage_body(from, n), ++st.w.clock);
+			memory_log_append_group(&st.log, from, group, stage_body(from, n), ++fake_clock);
 		else
-			memory_log_append_pair(&st.log, from, 2, stage_body(from, n), ++st.w.clock);
+			memory_log_append_pair(&st.log, from, 2, stage_body(from, n), ++fake_clock);
 	}
 	const cs_conn bob = stage_login(&st, 0, 2);
 	assert_string_equal(stage_seen(&st, bob).c_str(), stage_up_to(90).c_str());
@@ -78,7 +78,7 @@ static void many_conversations_with_news_are_all_read(void **)
 	st.log.accounts = 1000;
 	for (uint64_t from = 101; from <= 400; from++)
 		for (int i = 0; i < 3; i++)
-			memory_log_append_pair(&st.log, from, 2, stage_body(from, 1), ++st.w.clock);
+			memory_log_append_pair(&st.log, from, 2, stage_body(from, 1), ++fake_clock);
 	const cs_conn bob = stage_login(&st, 0, 2);
 	assert_int_equal(st.seen[bob].size(), 900);
 	stage_close(&st);
@@ -91,7 +91,7 @@ static void ones_own_messages_are_passed_over_and_count_as_received(void **)
 	stage_open(&st, 1);
 	for (uint64_t n = 1; n <= 3000; n++)
 		memory_log_append_pair(&st.log, n % 1000 ? 2 : 1, n % 1000 ? 1 : 2, stage_body(n % 1000 ? 2 : 1, n),
-		                       ++st.w.clock);
+		                       ++fake_clock);
 	const cs_conn bob = stage_login(&st, 0, 2);
 	assert_string_equal(stage_seqs(&st, bob).c_str(), "1000 2000 3000");
 	world_advance(&st.w, 1000);
@@ -141,16 +141,16 @@ static void nothing_is_read_while_the_output_waits(void **)
 	world_conn_of(&st.w, bob)->stuck = true;
 	world_login(&st.w, bob, 2, false);
 	world_settle(&st.w);
-	const size_t reads = st.w.reads;
+	const size_t reads = stage_reads(&st);
 	for (uint64_t n = 2001; n <= 2100; n++) {
 		stage_chat(&st, ann, 2, n);
 		world_settle(&st.w);
 	}
-	assert_int_equal(st.w.reads, reads);
+	assert_int_equal(stage_reads(&st), reads);
 	world_conn_of(&st.w, bob)->stuck = false;
 	world_settle(&st.w);
 	assert_string_equal(stage_seqs(&st, bob).c_str(), stage_up_to(2100).c_str());
-	assert_true(world_conn_of(&st.w, bob)->most_unsent <= st.w.soft_mark + 256 * 1024 + 16 * 1024);
+	assert_true(world_conn_of(&st.w, bob)->most_unsent <= st.w.host->soft_mark + 256 * 1024 + 16 * 1024);
 	stage_close(&st);
 }
 
@@ -168,7 +168,7 @@ static void a_live_reader_that_stops_reading_holds_little_memory(void **)
 		if (n % 100 == 0)
 			world_settle(&st.w);
 	}
-	assert_true(world_unsent(world_conn_of(&st.w, bob)) <= st.w.soft_mark + 1024);
+	assert_true(world_unsent(world_conn_of(&st.w, bob)) <= st.w.host->soft_mark + 1024);
 	world_conn_of(&st.w, bob)->stuck = false;
 	world_settle(&st.w);
 	assert_string_equal(stage_seqs(&st, bob).c_str(), stage_up_to(3000).c_str());
@@ -182,11 +182,11 @@ static void the_sweep_finds_what_a_lost_hint_left(void **)
 	stage st;
 
 	st.conf.sweep = 30000;
-	stage_open_as(&st, 2);
+	stage_open(&st, 2);
 	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2);
 	stage_chat(&st, ann, 2, 1);
 	world_settle(&st.w);
-	st.w.routed_drops = 2;
+	st.w.host->losses = 2;
 	stage_chat(&st, ann, 2, 2);
 	world_settle(&st.w);
 	assert_string_equal(stage_seen(&st, bob).c_str(), "1");
@@ -200,17 +200,17 @@ static void the_sweep_looks_at_every_session_once_per_period(void **)
 	stage st;
 
 	st.conf.sweep = 30000;
-	stage_open_as(&st, 1);
+	stage_open(&st, 1);
 	st.log.accounts = 200;
 	for (uint64_t account = 1; account <= 100; account++)
 		stage_login(&st, 0, account);
 	for (uint64_t account = 2; account <= 100; account++)
-		memory_log_append_pair(&st.log, 1, account, stage_body(1, account), ++st.w.clock);
-	const size_t reads = st.w.reads;
+		memory_log_append_pair(&st.log, 1, account, stage_body(1, account), ++fake_clock);
+	const size_t reads = stage_reads(&st);
 	world_advance(&st.w, 32000);
 	for (const auto &[conn, c] : st.w.conns)
-		assert_int_equal(st.seen[conn].size(), c.account != 1);
-	assert_true(st.w.reads - reads <= 100 + 20);
+		assert_int_equal(st.seen[conn].size(), c.at->account != 1);
+	assert_true(stage_reads(&st) - reads <= 100 + 20);
 	stage_close(&st);
 }
 

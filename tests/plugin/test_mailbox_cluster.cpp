@@ -10,7 +10,7 @@
 static void store_unseen(stage *st, uint64_t last)
 {
 	for (uint64_t account = 2; account <= last; account++)
-		memory_log_append_pair(&st->log, 1, account, stage_body(1, account), ++st->w.clock);
+		memory_log_append_pair(&st->log, 1, account, stage_body(1, account), ++fake_clock);
 }
 
 /* Accounts 1 to last, on the workers of one node in turn. */
@@ -57,7 +57,7 @@ static void hints_that_overtake_each_other_cost_no_read(void **)
 	world_settle(&st.w);
 	world_advance(&st.w, 100);
 	st.w.hold_arrivals = true;
-	const size_t reads = st.w.reads;
+	const size_t reads = stage_reads(&st);
 	for (uint64_t n = 2; n <= 9; n++) {
 		stage_chat_as(&st, n % 2 ? ann : bob, CS_CONVERSATION_GROUP, group, n, nullptr);
 		world_settle(&st.w);
@@ -70,9 +70,9 @@ static void hints_that_overtake_each_other_cost_no_read(void **)
 	world_settle(&st.w);
 	assert_string_equal(stage_seen(&st, carl).c_str(), stage_up_to(9).c_str());
 	assert_string_equal(stage_seqs(&st, carl).c_str(), stage_up_to(9).c_str());
-	assert_int_equal(st.w.reads, reads);
+	assert_int_equal(stage_reads(&st), reads);
 	world_advance(&st.w, 100);
-	assert_int_equal(st.w.reads, reads);
+	assert_int_equal(stage_reads(&st), reads);
 	stage_close(&st);
 }
 
@@ -83,7 +83,7 @@ static void a_lost_bus_is_swept_for_and_a_bus_that_is_back_makes_everybody_look(
 	st.conf.sweep_away = 2000;
 	stage_open_nodes(&st, 2, 2);
 	crowd(&st, 0, 2, 1000);
-	const size_t reads = st.w.reads;
+	const size_t reads = stage_reads(&st);
 	store_unseen(&st, 1000);
 	world_advance(&st.w, 60000);
 	assert_int_equal(count_seen(&st), 0); /* nobody asked for it */
@@ -91,7 +91,7 @@ static void a_lost_bus_is_swept_for_and_a_bus_that_is_back_makes_everybody_look(
 	world_advance(&st.w, 3500);
 	assert_int_equal(count_seen(&st), 999);
 	/* One per 64 accounts, and each session's own. */
-	assert_true(st.w.reads - reads < 999 + 100);
+	assert_true(stage_reads(&st) - reads < 999 + 100);
 	store_unseen(&st, 1000);
 	world_advance(&st.w, 4000);
 	assert_int_equal(count_seen(&st), 2 * 999);
@@ -116,9 +116,9 @@ static void with_both_sweeps_off_a_bus_that_is_back_still_makes_everybody_look_o
 	world_bus_find(&st.w, 0);
 	world_advance(&st.w, 2500);
 	assert_int_equal(count_seen(&st), 499);
-	const size_t reads = st.w.reads;
+	const size_t reads = stage_reads(&st);
 	world_advance(&st.w, 60000);
-	assert_int_equal(st.w.reads, reads);
+	assert_int_equal(stage_reads(&st), reads);
 	stage_close(&st);
 }
 
@@ -144,7 +144,7 @@ static void a_store_that_fails_only_delays_the_look(void **)
 	stage_open_nodes(&st, 2, 1);
 	crowd(&st, 0, 1, 100);
 	store_unseen(&st, 100);
-	st.w.read_results = {CS_ENOSTORE, CS_ENOSTORE, CS_ENOSTORE};
+	stage_fail(&st, FAKE_READ, {CS_ENOSTORE, CS_ENOSTORE, CS_ENOSTORE});
 	world_bus_bury(&st.w, 1);
 	world_advance(&st.w, 5000);
 	assert_int_equal(count_seen(&st), 99);
@@ -170,7 +170,7 @@ static void a_session_that_was_replaced_sends_the_other_one_to_look(void **)
 	assert_string_equal(stage_seen(&st, after).c_str(), "");
 	while (world_step_bus_arrive(&st.w, 0, 1))
 		world_settle(&st.w);
-	assert_true(world_conn_of(&st.w, before)->ended);
+	assert_false(world_conn_of(&st.w, before)->at->open);
 	st.w.hold_arrivals = false;
 	world_settle(&st.w);
 	world_advance(&st.w, 100);
@@ -209,7 +209,7 @@ static void bring(stage *st, cs_conn conn, cs_account account, const mailbox_hin
 {
 	const text_parcel p("{}", {reinterpret_cast<const char *>(&hint), size});
 
-	cs_plugin.routed(st->w.workers[0]->state, conn, account, &p.parcel);
+	cs_plugin.routed(fake_self_state(st->w.workers[0]), conn, account, &p.parcel);
 }
 
 static void hints_that_cannot_be_read_are_dropped_and_swept_for(void **)
@@ -218,7 +218,7 @@ static void hints_that_cannot_be_read_are_dropped_and_swept_for(void **)
 	mailbox_hint hint = {};
 
 	st.conf.sweep = 30000;
-	stage_open_as(&st, 1);
+	stage_open(&st, 1);
 	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 0, 2);
 	hint.type = MAILBOX_HINT_STORED;
 	hint.of = hint.sender = 9;
@@ -226,7 +226,7 @@ static void hints_that_cannot_be_read_are_dropped_and_swept_for(void **)
 	for (const cs_conn conn : {ann, bob}) {
 		const cs_account account = conn == ann ? 1 : 2;
 
-		memory_log_append_pair(&st.log, 9, account, stage_body(9, 1), ++st.w.clock);
+		memory_log_append_pair(&st.log, 9, account, stage_body(9, 1), ++fake_clock);
 		bring(&st, conn, account, hint, sizeof(hint) - 8);
 		bring(&st, conn, account, hint, 0);
 	}

@@ -98,7 +98,7 @@ static void a_flush_that_fails_is_tried_again(void **)
 	stage_open(&st, 1);
 	stage_keep(&st, 3);
 	stage_login(&st, 0, 2);
-	st.w.write_results = {CS_ENOSTORE, CS_ENOSTORE};
+	stage_fail(&st, FAKE_BATCH, {CS_ENOSTORE, CS_ENOSTORE});
 	world_advance(&st.w, 500);
 	assert_int_equal(memory_log_cursor(&st.log, 2, 1), 0);
 	world_advance(&st.w, 500);
@@ -132,7 +132,7 @@ static void a_last_flush_that_fails_gives_up_the_place_too(void **)
 	stage_open(&st, 1);
 	stage_keep(&st, 3);
 	cs_conn bob = stage_login(&st, 0, 2);
-	st.w.write_results = {CS_ENOSTORE};
+	stage_fail(&st, FAKE_BATCH, {CS_ENOSTORE});
 	world_kill(&st.w, bob);
 	world_settle(&st.w);
 	bob = stage_login(&st, 0, 2);
@@ -147,10 +147,10 @@ static void a_last_flush_waits_for_room_in_the_queue_but_not_for_ever(void **)
 	stage_open(&st, 1);
 	stage_keep(&st, 3);
 	cs_conn bob = stage_login(&st, 0, 2);
-	st.w.most_items = 0;
+	st.w.host->full = {FAKE_BATCH};
 	world_kill(&st.w, bob);
 	world_settle(&st.w);
-	st.w.most_items = SIZE_MAX;
+	st.w.host->full.clear();
 	world_advance(&st.w, 300);
 	assert_int_equal(memory_log_cursor(&st.log, 2, 1), 3);
 	bob = stage_login(&st, 0, 2);
@@ -158,7 +158,7 @@ static void a_last_flush_waits_for_room_in_the_queue_but_not_for_ever(void **)
 	world_settle(&st.w);
 	stage_chat(&st, bob, 1, 9);
 	world_settle(&st.w);
-	st.w.most_items = 0;
+	st.w.host->full = {FAKE_BATCH};
 	world_kill(&st.w, bob);
 	world_advance(&st.w, 60000);
 	stage_login(&st, 0, 2);
@@ -224,11 +224,11 @@ static void what_a_read_under_way_may_bring_counts_as_unconfirmed(void **)
 	world_settle(&st.w);
 	confirm(&st, bob, 1, 1);
 	confirm(&st, bob, 3, 1);
-	st.w.routed_drops = 300; /* two for each message: to its receiver, to its sender */
+	st.w.host->losses = 300; /* two for each message: to its receiver, to its sender */
 	for (uint64_t n = 2; n <= 151; n++)
 		stage_chat(&st, ann, 2, n);
 	world_settle(&st.w);
-	assert_int_equal(st.w.routed_drops, 0);
+	assert_int_equal(st.w.host->losses, 0);
 	st.w.hold_reads = true;
 	stage_chat(&st, ann, 2, 152);
 	world_settle(&st.w);

@@ -44,7 +44,7 @@ static cs_mailbox_post post_of(cs_account account, cs_conversation_kind kind, ui
 
 static int post_as(stage *st, unsigned worker, const cs_mailbox_post &post, told *t)
 {
-	return st->w.mailbox->post(st->w.workers[worker]->state, &post, tell, t);
+	return st->w.mailbox->post(fake_self_state(st->w.workers[worker]), &post, tell, t);
 }
 
 static int say(stage *st, cs_account account, uint64_t to, const std::string &text, told *t, const char *cid = nullptr)
@@ -82,7 +82,7 @@ static void a_post_reaches_its_receiver_as_a_message_of_the_account(void **)
 	assert_string_equal(without_time(p.frames[bob][0]).c_str(),
 	                    "{\"msgid\":6,\"id\":1,\"name\":\"user \\\"1\\\"\",\"toid\":2,"
 	                    "\"msg\":\"a \\\"b\\\"\\n\xc3\xa9\",\"cid\":\"x:\\\"1\",\"time\":\"0000-00-00 00:00:00\","
-	                    "\"seq\":1,\"ts\":0000000}");
+	                    "\"seq\":1,\"ts\":0000000000000}");
 	stage_close(&p.st);
 }
 
@@ -160,8 +160,8 @@ static void a_commit_of_unknown_outcome_stores_a_post_without_a_cid_once(void **
 	told t;
 
 	open_stage(&p, 1);
-	p.st.w.unknown_outcomes = true;
-	p.st.w.write_results = {1};
+	p.st.w.host->unknown_outcomes = true;
+	stage_fail(&p.st, FAKE_BATCH, {FAKE_UNHEARD});
 	const cs_conn bob = stage_login(&p.st, 0, 2);
 	assert_int_equal(say(&p.st, 1, 2, "hello", &t), 0);
 	world_settle(&p.st.w);
@@ -205,7 +205,7 @@ static void a_store_that_fails_is_told_and_a_retry_is_stored(void **)
 	told failed, again;
 
 	open_stage(&p, 1);
-	p.st.w.write_results = {CS_ENOSTORE};
+	stage_fail(&p.st, FAKE_BATCH, {CS_ENOSTORE});
 	assert_int_equal(say(&p.st, 1, 2, "x", &failed, "x:1"), 0);
 	world_settle(&p.st.w);
 	assert_int_equal(failed.calls, 1);
@@ -225,7 +225,7 @@ static void a_post_that_the_store_cannot_hold_is_refused_as_a_bad_frame(void **)
 	told t;
 
 	open_stage(&p, 1);
-	p.st.w.write_results = {CS_DB_BAD_VALUE};
+	stage_fail(&p.st, FAKE_BATCH, {CS_DB_BAD_VALUE});
 	assert_int_equal(say(&p.st, 1, 2, "x", &t), 0);
 	world_settle(&p.st.w);
 	assert_int_equal(t.calls, 1);
@@ -281,9 +281,9 @@ static void more_than_256_posts_of_a_worker_under_way_are_refused(void **)
 	p.st.w.hold_writes = false;
 	world_settle(&p.st.w);
 	assert_int_equal(t.calls, 257);
-	p.st.w.most_items = 0;
+	p.st.w.host->full = {FAKE_BATCH};
 	assert_int_equal(say(&p.st, 1, 2, "x", &t), CS_EBUSY);
-	p.st.w.most_items = SIZE_MAX;
+	p.st.w.host->full.clear();
 	assert_int_equal(say(&p.st, 1, 2, "x", &t), 0);
 	world_settle(&p.st.w);
 	assert_int_equal(t.calls, 258);

@@ -36,11 +36,11 @@ static void begin(schedule_run *r)
 	if (r->what.nodes)
 		stage_open_nodes(&r->st, node_count, 2);
 	else
-		stage_open_as(&r->st, 3);
+		stage_open(&r->st, 3);
 	r->st.w.kick = r->what.nodes && schedule_draw(r, 3) == 0;
 	r->st.log.accounts = people_count;
-	r->st.w.soft_mark = 600;
-	r->st.w.unknown_outcomes = r->what.faults;
+	r->st.w.host->soft_mark = 600;
+	r->st.w.host->unknown_outcomes = r->what.faults;
 	r->st.w.on_frame = [r](world_conn &c, const std::string &frame) {
 		schedule_see(r, c, frame);
 	};
@@ -54,7 +54,7 @@ static void heal_cluster(schedule_run *r)
 	world *w = &r->st.w;
 
 	for (unsigned node = 0; node < w->nodes.size(); node++) {
-		if (w->nodes[node]->lapsed)
+		if (w->nodes[node].lapsed)
 			world_bus_lose(w, node);
 		world_restart(w, node);
 		world_bus_find(w, node);
@@ -72,9 +72,8 @@ static void heal(schedule_run *r)
 
 	if (r->what.nodes)
 		heal_cluster(r);
-	w->write_results.clear();
-	w->read_results.clear();
-	w->routed_drops = 0;
+	w->host->faults.clear();
+	w->host->losses = 0;
 	for (uint64_t account = 1; account <= people_count; account++) {
 		schedule_person *p = &r->people[account];
 
@@ -114,7 +113,7 @@ static std::string run_seed(const schedule_kind &what, uint64_t seed, size_t *st
 		schedule_check_log(&r);
 		schedule_check_answers(&r);
 	}
-	*reads += r.st.w.reads;
+	*reads += stage_reads(&r.st);
 	*stored += r.last_number;
 	stage_close(&r.st);
 	return r.problem;

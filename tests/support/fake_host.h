@@ -136,7 +136,7 @@ struct fake_node {
 	std::unordered_map<cs_account, cs_conn> online;
 	std::unordered_map<cs_account, fake_hold> held; /* until the plugins were told, and have released it */
 	std::unordered_set<cs_account> reserved; /* the bus was asked */
-	bool is_stopping = false; /* set by the test: the store answers CS_ECANCELED */
+	bool is_stopping = false; /* set by the test: the store answers CS_ECANCELED, claims wait for nothing */
 };
 
 /* What the nodes ask of their bus. Not set: there is none. */

@@ -126,7 +126,7 @@ static int table_send(cs_self *self, cs_conn handle, const char *frame, size_t s
 	fake_conn *conn = conn_of(self, handle);
 	std::string bytes(frame, size);
 
-	if (!conn)
+	if (!conn || (conn->ended != 0 && self_of(self)->plugin->closed))
 		return CS_ENOENT;
 	if (size < 2 || bytes.front() != '{' || bytes.back() != '}')
 		return CS_EINVAL;

@@ -185,7 +185,7 @@ static bool job_can_run(fake_host *host, const fake_job &job)
 {
 	const fake_node *node = fake_host_node(host, job.worker);
 
-	return job.kind != FAKE_JOB_CLAIM ||
+	return job.kind != FAKE_JOB_CLAIM || node->is_stopping ||
 	       (node->held.count(job.claim.account) == 0 && node->reserved.count(job.claim.account) == 0);
 }
 

@@ -1,11 +1,91 @@
 /* SPDX-License-Identifier: MIT
- * The steps of the mailbox's world: workers, connections, store, clock. */
+ * The clients of the mailbox's world, its login, and its steps. */
 #include "mailbox_world.h"
 
 #include <algorithm>
 #include <cstdlib>
+#include <sstream>
 
-#include "mailbox_world_host.h"
+/* ---- the world as a whole */
+
+static void note_answer(world *w, const fake_call &call)
+{
+	const size_t req = call.text.find("\"req\":"),
+		     end = call.text.find_first_of(",}", call.text.find("\"errno\":"));
+
+	w->answers.push_back({req == std::string::npos ? -1 : strtoll(call.text.c_str() + req + 6, nullptr, 10),
+	                      static_cast<int>(call.number), call.text.substr(end, call.text.size() - end - 1)});
+}
+
+static void note_call(world *w, const fake_call &call)
+{
+	if (call.what == "send") {
+		world_conn *c = world_conn_of(w, call.conn);
+
+		c->most_unsent = std::max(c->most_unsent, world_unsent(c));
+	} else if ((call.what == "answer" || call.what == "refuse") &&
+	           !world_node_of(w, world_conn_of(w, call.conn)->at->worker)->crashed) {
+		note_answer(w, call);
+	}
+}
+
+void world_open(world *w, const struct cs_plugin *plugin, cs_db *db, unsigned nodes, unsigned workers)
+{
+	w->plugin = plugin;
+	w->mailbox = static_cast<const cs_mailbox *>(plugin->provides->table);
+	w->host->db = db;
+	w->host->nodes.resize(nodes);
+	w->host->node_workers = workers;
+	w->host->on_call = [w](const fake_call &call) {
+		note_call(w, call);
+	};
+	for (unsigned i = 0; i < nodes * workers; i++)
+		w->workers.push_back(fake_host_add(w->host.get(), plugin, i));
+	for (unsigned i = 0; i < nodes; i++)
+		w->nodes.emplace_back().index = i;
+	if (nodes > 1)
+		world_bus_open(w);
+}
+
+static bool tell_all(world *w, const world_node *node)
+{
+	fake_host *host = w->host.get();
+	bool moved = false;
+
+	for (const world_node &each : w->nodes)
+		if (!node || &each == node)
+			while (fake_host_step_commit(host, each.index) || fake_host_step_result(host, each.index) ||
+			       world_step_bus_ask(w, each.index) || world_step_bus_claim(w, each.index))
+				moved = true;
+	for (unsigned worker = 0; worker < w->workers.size(); worker++)
+		if (!node || world_node_of(w, worker) == node)
+			while (fake_host_step_call(host, worker))
+				moved = true;
+	return moved;
+}
+
+void world_exhaust(world *w, const world_node *node)
+{
+	do
+		for (const world_node &each : w->nodes)
+			if (!node || &each == node)
+				fake_host_cancel(w->host.get(), each.index);
+	while (tell_all(w, node) || world_bus_try_again(w, node));
+}
+
+void world_close(world *w)
+{
+	for (const auto &[conn, c] : w->conns)
+		world_kill(w, conn);
+	w->on_frame = nullptr;
+	world_exhaust(w, nullptr);
+	for (fake_self *self : w->workers)
+		if (self)
+			fake_host_stop(w->host.get(), self);
+	if (!w->host->timers.empty())
+		abort();
+	w->host.reset();
+}
 
 /* ---- connections */
 
@@ -18,22 +98,33 @@ world_conn *world_conn_of(world *w, cs_conn conn)
 
 size_t world_unsent(const world_conn *c)
 {
-	return static_cast<size_t>(c->queued - c->taken);
+	return static_cast<size_t>(c->at->position - c->at->written);
+}
+
+void *world_state_of(world *w, const world_conn *c)
+{
+	return fake_self_state(w->workers[c->at->worker]);
+}
+
+world_node *world_node_of(world *w, unsigned worker)
+{
+	return &w->nodes[worker / w->host->node_workers];
 }
 
 cs_conn world_connect(world *w, unsigned worker)
 {
-	world_conn c;
+	const cs_conn conn = fake_host_connect(w->host.get(), 0, "", worker);
 
-	c.id = ++w->last_conn;
-	c.worker = worker;
-	w->conns[c.id] = c;
-	return c.id;
+	w->conns[conn].id = conn;
+	w->conns[conn].at = fake_host_conn(w->host.get(), conn);
+	return conn;
 }
 
-static void request(world *w, cs_conn conn, std::function<void()> dispatch)
+static void request(world *w, cs_conn conn, std::function<void(world_conn *)> dispatch)
 {
-	world_conn_of(w, conn)->inbox.push_back(std::move(dispatch));
+	world_conn *c = world_conn_of(w, conn);
+
+	c->inbox.emplace_back([=] { dispatch(c); });
 }
 
 static cs_frame frame_of(const world_conn *c, const std::string &bytes, int64_t req)
@@ -42,49 +133,36 @@ static cs_frame frame_of(const world_conn *c, const std::string &bytes, int64_t 
 
 	frame.request = {CS_MSGID_CHAT, req};
 	frame.conn = c->id;
-	frame.account = c->account;
+	frame.account = c->at->account;
 	frame.name = "";
 	frame.bytes = bytes.data();
 	frame.size = bytes.size();
 	return frame;
 }
 
-static void *context_of(world *w, const world_conn *c)
-{
-	return w->workers[c->worker]->state;
-}
-
 void world_send(world *w, cs_conn conn, cs_conversation_kind kind, uint64_t to, const std::string &text,
                 std::optional<std::string> cid, int64_t req)
 {
-	request(w, conn, [=] {
-		world_conn *c = world_conn_of(w, conn);
+	request(w, conn, [=](world_conn *c) {
 		const cs_frame frame = frame_of(c, text, req);
 		const cs_outgoing message = {kind, to, cid ? cid->data() : nullptr, cid ? cid->size() : 0, {}};
 
-		if (w->mailbox->send(context_of(w, c), &frame, &message) == CS_PENDING)
-			c->pending = true;
+		c->at->pending = w->mailbox->send(world_state_of(w, c), &frame, &message) == CS_PENDING;
 	});
 }
 
 void world_delivered(world *w, cs_conn conn, cs_conversation_kind kind, uint64_t of, uint64_t seq, int64_t req)
 {
-	request(w, conn, [=] {
-		world_conn *c = world_conn_of(w, conn);
+	request(w, conn, [=](world_conn *c) {
 		const cs_frame frame = frame_of(c, "{}", req);
 
-		if (w->mailbox->delivered(context_of(w, c), &frame, kind, of, seq) == CS_PENDING)
-			c->pending = true;
+		c->at->pending = w->mailbox->delivered(world_state_of(w, c), &frame, kind, of, seq) == CS_PENDING;
 	});
 }
 
 void world_joined(world *w, cs_conn conn, uint64_t group, uint64_t joined_seq)
 {
-	request(w, conn, [=] {
-		world_conn *c = world_conn_of(w, conn);
-
-		w->mailbox->joined(context_of(w, c), conn, group, joined_seq);
-	});
+	request(w, conn, [=](world_conn *c) { w->mailbox->joined(world_state_of(w, c), conn, group, joined_seq); });
 }
 
 /* ---- login, as the plugin of that name does it */
@@ -94,101 +172,85 @@ struct login {
 	cs_conn conn;
 };
 
-static void login_ended(world *w, cs_conn conn, int result)
+static void begin_session(world_conn *c, world_phase phase)
 {
-	world_conn *c = world_conn_of(w, conn);
+	c->login++;
+	c->first = c->at->frames.size();
+	c->phase = phase;
+}
 
-	c->pending = false;
+static void login_ended(world_conn *c, int result)
+{
+	c->at->pending = false;
 	c->login_result = result;
-	if (!c->ended)
+	if (c->at->open)
 		c->phase = result ? WORLD_REFUSED : WORLD_IN;
 }
 
+/* The page is one frame: {FRAME\nFRAME\n} */
 static void page_came(void *arg, cs_conn conn, int result, const cs_mailbox_entry *entries, size_t count)
 {
 	const std::unique_ptr<login> l(static_cast<login *>(arg));
 	world_conn *c = world_conn_of(l->w, conn);
-	world_output page = {0, c->login, {}};
+	std::string page = "{";
+	uint64_t position = 0;
 
-	if (result || c->ended) {
-		login_ended(l->w, conn, result ? result : CS_ENOENT);
+	if (result || !c->at->open) {
+		login_ended(c, result ? result : CS_ENOENT);
 		return;
 	}
 	c->page_count = count;
 	for (size_t i = 0; i < count; i++) {
-		page.frames.emplace_back(entries[i].frame, entries[i].size);
+		page.append(entries[i].frame, entries[i].size).append("\n");
 		c->page_bytes += entries[i].size;
 	}
-	c->queued += c->page_bytes + 20;
-	page.end = c->queued;
-	c->output.push_back(page);
-	if (l->w->mailbox->begin(context_of(l->w, c), conn, page.end))
+	page += "}";
+	(void)l->w->host->table.send(fake_self_handle(l->w->workers[c->at->worker]), conn, page.data(), page.size(),
+	                             nullptr, &position);
+	if (l->w->mailbox->begin(world_state_of(l->w, c), conn, position))
 		abort();
-	login_ended(l->w, conn, 0);
+	login_ended(c, 0);
 }
 
-static void claimed(void *, cs_conn conn, int result, void *arg)
+static void claimed(void *state, cs_conn conn, int result, void *arg)
 {
 	std::unique_ptr<login> l(static_cast<login *>(arg));
-	world *w = l->w;
-	world_conn *c = world_conn_of(w, conn);
+	world_conn *c = world_conn_of(l->w, conn);
 
-	if (!result && !c->ended)
-		result = w->mailbox->attach(context_of(w, c), conn, c->account, c->acknowledges, page_came, l.get());
-	else if (!result)
-		result = CS_ENOENT;
+	if (!result) {
+		begin_session(c, WORLD_LOGGING_IN);
+		result = l->w->mailbox->attach(state, conn, c->at->account, c->acknowledges, page_came, l.get());
+	}
 	if (result)
-		login_ended(w, conn, result);
+		login_ended(c, result);
 	else
 		(void)l.release();
 }
 
 void world_login(world *w, cs_conn conn, cs_account account, bool acknowledges)
 {
-	request(w, conn, [=] {
-		world_conn *c = world_conn_of(w, conn);
+	request(w, conn, [=](world_conn *c) {
+		const cs_claim claim = {.account = account,
+		                        .device = 0,
+		                        .name = "",
+		                        .generation = ++w->generations[account],
+		                        .want = 0,
+		                        .flags = w->kick ? static_cast<unsigned>(CS_CLAIM_KICK) : 0u,
+		                        .spare = {}};
 
 		c->acknowledges = acknowledges;
-		c->pending = true;
+		c->at->pending = true;
 		c->phase = WORLD_LOGGING_IN;
-		world_host_claim(w, conn, account, claimed, new login{w, conn});
-	});
-}
-
-/* ---- the end of a session */
-
-static void end_session(world *w, cs_conn conn)
-{
-	world_conn *c = world_conn_of(w, conn);
-	const cs_account account = c->account;
-	world_node *node = world_node_of(w, c);
-	const auto place = node->places.find(account);
-
-	if (!account || place == node->places.end() || place->second.conn != conn)
-		return;
-	place->second.conn = 0;
-	place->second.ended = conn;
-	place->second.closing = true;
-	world_bus_ending(node, account, conn);
-	w->workers[c->worker]->posts.push_back([=, written = c->taken] {
-		void *state = w->workers[world_conn_of(w, conn)->worker]->state;
-		world_place *now = &node->places[account];
-
-		now->held = w->plugin->closed(state, conn, account, written) == CS_PENDING;
-		now->closing = false;
-		if (!now->held)
-			world_bus_release(node, account, conn);
-		world_host_place_free(node, account);
+		(void)w->host->table.claim(fake_self_handle(w->workers[c->at->worker]), conn, &claim, claimed,
+		                           std::make_unique<login>(login{w, conn}).release());
 	});
 }
 
 void world_logout(world *w, cs_conn conn)
 {
-	request(w, conn, [=] {
-		end_session(w, conn);
-		world_conn_of(w, conn)->account = 0;
-		world_conn_of(w, conn)->login++;
-		world_conn_of(w, conn)->phase = WORLD_IDLE;
+	request(w, conn, [=](world_conn *c) {
+		(void)w->host->table.logout(fake_self_handle(w->workers[c->at->worker]), conn);
+		begin_session(c, WORLD_IDLE);
 	});
 }
 
@@ -196,34 +258,20 @@ void world_kill(world *w, cs_conn conn)
 {
 	world_conn *c = world_conn_of(w, conn);
 
-	if (c->ended)
+	if (!c->at->open)
 		return;
-	c->ended = true;
 	c->inbox.clear();
-	c->output.clear();
-	end_session(w, conn);
 	c->phase = WORLD_IDLE;
+	fake_host_drop(w->host.get(), conn);
 }
 
 /* ---- steps */
-
-bool world_step_post(world *w, unsigned worker)
-{
-	world_worker *self = w->workers[worker].get();
-
-	if (self->posts.empty())
-		return false;
-	const std::function<void()> post = std::move(self->posts.front());
-	self->posts.pop_front();
-	post();
-	return true;
-}
 
 bool world_step_request(world *w, cs_conn conn)
 {
 	world_conn *c = world_conn_of(w, conn);
 
-	if (c->ended || c->pending || c->inbox.empty())
+	if (!c->at->open || c->at->pending || c->inbox.empty())
 		return false;
 	const std::function<void()> dispatch = std::move(c->inbox.front());
 	c->inbox.pop_front();
@@ -231,210 +279,74 @@ bool world_step_request(world *w, cs_conn conn)
 	return true;
 }
 
-bool world_step_read(world *w, size_t nth)
+/* Its client gets a frame, or a page of them. */
+static void show(world *w, world_conn *c, const std::string &frame)
 {
-	int result = 0;
+	std::istringstream page(frame.substr(1));
+	std::string each;
 
-	if (w->jobs.empty())
-		return false;
-	nth %= w->jobs.size();
-	const world_job job = w->jobs[nth];
-	w->jobs.erase(w->jobs.begin() + static_cast<ptrdiff_t>(nth));
-	if (!w->read_results.empty()) {
-		result = w->read_results.front();
-		w->read_results.pop_front();
-	}
-	w->reads++;
-	if (!result)
-		result = job.fn(w->db, job.arg);
-	w->read_results_due.push_back({job.worker->node, [=] {
-					       job.worker->posts.push_back(
-						       [=] { job.done(job.worker->state, job.conn, result, job.arg); });
-				       }});
-	return true;
-}
-
-/* The first one of that node. */
-static bool pop_due(std::deque<world_due> *due, const world_node *node)
-{
-	const auto at = std::find_if(due->begin(), due->end(), [=](const world_due &d) { return d.node == node; });
-
-	if (at == due->end())
-		return false;
-	const std::function<void()> next = std::move(at->tell);
-	due->erase(at);
-	next();
-	return true;
-}
-
-bool world_step_read_result(world *w, unsigned node)
-{
-	return pop_due(&w->read_results_due, w->nodes[node].get());
-}
-
-bool world_step_commit(world *w, unsigned node)
-{
-	return pop_due(&w->commits_due, w->nodes[node].get());
-}
-
-/* The items of one kind that wait first of that node, up to most. */
-static std::vector<world_item> take_items(world *w, size_t most, const world_node *node)
-{
-	std::vector<world_item> taken;
-
-	for (auto at = w->items.begin(); at != w->items.end() && taken.size() < most;) {
-		if (at->worker->node != node) {
-			++at;
-			continue;
-		}
-		if (!taken.empty() && taken[0].batch != at->batch)
-			break;
-		taken.push_back(*at);
-		at = w->items.erase(at);
-	}
-	return taken;
-}
-
-static int run_batch(world *w, const std::vector<world_item> &items, int careful)
-{
-	std::vector<void *> arguments;
-	int result;
-
-	for (const world_item &item : items)
-		arguments.push_back(item.item);
-	(void)w->db->driver->begin(w->db);
-	result = items[0].batch->run(w->db, arguments.data(), arguments.size(), careful);
-	if (result)
-		w->db->driver->rollback(w->db);
-	else
-		result = w->db->driver->commit(w->db);
-	return result == CS_DB_DUPLICATE && !careful ? run_batch(w, items, 1) : result;
-}
-
-static void tell_of_batch(world *w, const std::vector<world_item> &items, int result)
-{
-	for (const world_item &item : items)
-		if (!result && item.batch->committed)
-			item.batch->committed(&w->host, world_host_self(item.worker), item.item);
-	for (const world_item &item : items)
-		item.worker->posts.push_back([=] { item.batch->done(item.worker->state, result, item.item); });
-}
-
-bool world_step_write(world *w, size_t most, unsigned node)
-{
-	const std::vector<world_item> items = take_items(w, most, w->nodes[node].get());
-	int wanted = 0, result;
-
-	if (items.empty())
-		return false;
-	if (!w->write_results.empty()) {
-		wanted = w->write_results.front();
-		w->write_results.pop_front();
-	}
-	result = wanted < 0 ? wanted : run_batch(w, items, 0);
-	/* Committed, but nobody heard of it: the store runs it again. */
-	if (wanted > 0 && !result)
-		result = run_batch(w, items, 0);
-	w->commits += !result;
-	w->commits_due.push_back({w->nodes[node].get(), [=] {
-					  tell_of_batch(w, items, result);
-				  }});
-	return true;
-}
-
-static void note_written(world *w, world_conn *c)
-{
-	const cs_conn conn = c->id;
-
-	if (c->noted || !c->account)
+	if (frame.starts_with("{\"msgid\":100,"))
 		return;
-	c->noted = true;
-	w->workers[c->worker]->posts.push_back([=] {
-		world_conn *now = world_conn_of(w, conn);
-
-		now->noted = false;
-		if (!now->ended && now->account)
-			w->plugin->written(context_of(w, now), conn, now->taken, world_unsent(now));
-	});
+	if (frame.starts_with("{\""))
+		w->on_frame(*c, frame);
+	else
+		while (std::getline(page, each) && each != "}")
+			w->on_frame(*c, each);
 }
 
 bool world_step_take(world *w, cs_conn conn, size_t bytes)
 {
 	world_conn *c = world_conn_of(w, conn);
+	const std::vector<std::string> &frames = c->at->frames;
 
 	bytes = std::min(bytes, world_unsent(c));
-	if (c->ended || c->stuck || !bytes)
+	if (!c->at->open || c->stuck || !bytes)
 		return false;
-	c->taken += bytes;
-	while (!c->output.empty() && c->output.front().end <= c->taken) {
-		const world_output output = std::move(c->output.front());
+	c->at->written += bytes;
+	while (c->taken < frames.size() && c->taken_end + frames[c->taken].size() + 1 <= c->at->written) {
+		const std::string &frame = frames[c->taken++];
 
-		c->output.pop_front();
-		for (const std::string &frame : output.frames)
-			if (w->on_frame && c->account && output.login == c->login)
-				w->on_frame(*c, frame);
+		c->taken_end += frame.size() + 1;
+		if (w->on_frame && c->at->account && c->taken > c->first)
+			show(w, c, frame);
 	}
-	note_written(w, c);
-	return true;
-}
-
-/* Unless it was deleted meanwhile. */
-static void run_timer(world *w, uint64_t id)
-{
-	const auto at = w->timers.find(id);
-
-	if (at == w->timers.end())
-		return;
-	const world_timer timer = at->second;
-	w->timers.erase(at);
-	if (timer.call)
-		timer.call();
-	else
-		timer.fn(timer.worker->state, timer.arg);
-}
-
-bool world_step_timer(world *w, int64_t end)
-{
-	auto next = w->timers.end();
-
-	for (auto at = w->timers.begin(); at != w->timers.end(); ++at)
-		if (!at->second.posted && at->second.due <= end &&
-		    (next == w->timers.end() || at->second.due < next->second.due))
-			next = at;
-	if (next == w->timers.end())
-		return false;
-	next->second.posted = true;
-	w->clock = std::max(w->clock, next->second.due);
-	next->second.worker->posts.push_back([w, id = next->first] { run_timer(w, id); });
+	if (c->noted || !c->at->account)
+		return true;
+	c->noted = true;
+	fake_host_defer(w->host.get(), c->at->worker, [=] {
+		c->noted = false;
+		fake_host_written(w->host.get(), conn, c->at->written);
+	});
 	return true;
 }
 
 void world_advance(world *w, int64_t ms)
 {
-	const int64_t end = w->clock + ms;
+	const int64_t end = fake_clock + ms;
 
 	world_settle(w);
-	while (world_step_timer(w, end))
+	while (fake_host_step_timer(w->host.get(), end))
 		world_settle(w);
-	w->clock = std::max(w->clock, end);
+	fake_clock = std::max<int64_t>(fake_clock, end);
 }
 
 static bool settle_once(world *w)
 {
+	fake_host *host = w->host.get();
 	bool moved = false;
 
-	for (size_t i = 0; i < w->workers.size(); i++)
-		while (world_step_post(w, static_cast<unsigned>(i)))
+	for (unsigned worker = 0; worker < w->workers.size(); worker++)
+		while (fake_host_step_call(host, worker))
 			moved = true;
-	for (cs_conn conn = 1; conn <= w->last_conn; conn++)
+	for (const auto &[conn, c] : w->conns)
 		moved |= world_step_request(w, conn) | world_step_take(w, conn, SIZE_MAX);
 	for (unsigned i = 0; i < w->nodes.size(); i++)
-		moved |= !w->hold_writes && world_step_write(w, 256, i);
+		moved |= !w->hold_writes && fake_host_step_batch(host, 256, i);
 	if (!w->hold_reads)
-		moved |= world_step_read(w, 0);
+		moved |= fake_host_step_work(host, 0);
 	for (unsigned i = 0; i < w->nodes.size(); i++) {
-		moved |= !w->hold_commits && world_step_commit(w, i);
-		moved |= !w->hold_read_results && world_step_read_result(w, i);
+		moved |= !w->hold_commits && fake_host_step_commit(host, i);
+		moved |= !w->hold_read_results && fake_host_step_result(host, i);
 		moved |= world_step_bus_ask(w, i) | world_step_bus_claim(w, i);
 		for (unsigned from = 0; from < w->nodes.size(); from++)
 			moved |= !w->hold_arrivals && world_step_bus_arrive(w, i, from);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * A small world for the mailbox: nodes of several workers with an instance each, connections, session tables, a bus
- * between nodes, one store, a clock. The test moves all of it, one step at a time.
+ * A small world for the mailbox: a fake host of several nodes with several workers, clients, and the bus between nodes.
+ * The test moves all of it, one step at a time.
  *
- * Steps are taken by world_step_... in the order that the test wants, or by world_settle until nothing is left
- * to do. The world is the login plugin too: a login claims, attaches, queues one frame with the first page and
- * begins. */
+ * Steps are taken by fake_host_step_... and world_step_... in the order that the test wants, or by world_settle until
+ * nothing is left to do. The world is the login plugin too: a login claims, attaches, queues one frame with the first
+ * page and begins. */
 #ifndef TESTS_SUPPORT_MAILBOX_WORLD_H
 #define TESTS_SUPPORT_MAILBOX_WORLD_H
 
@@ -12,104 +12,38 @@
 #include <deque>
 #include <functional>
 #include <map>
-#include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
-#include <chatserverd/db.h>
 #include <chatserverd/mailbox.h>
-#include <chatserverd/plugin.h>
 
-struct world;
+#include "fake_host.h"
 
 /* An answer to a request, in the order in which they were given. */
 struct world_answer {
-	cs_conn conn;
-	int64_t req;
+	int64_t req; /* -1: the request had none */
 	int wire_errno; /* 0: answer() */
-	std::string text; /* its `more`, or its errmsg */
-};
-
-/* What was queued with one send(): a frame, or the first page. */
-struct world_output {
-	uint64_t end;
-	unsigned login; /* the connection's, when it was queued */
-	std::vector<std::string> frames;
+	std::string more; /* the members behind errno, with their leading comma */
 };
 
 enum world_phase { WORLD_IDLE, WORLD_LOGGING_IN, WORLD_IN, WORLD_REFUSED };
 
+/* A client. */
 struct world_conn {
 	cs_conn id = 0;
-	unsigned worker = 0;
-	cs_account account = 0;
+	fake_conn *at = nullptr; /* its connection */
 	bool acknowledges = false;
-	bool ended = false;
-	bool pending = false; /* a handler answered CS_PENDING */
 	bool stuck = false; /* the kernel takes nothing */
 	bool noted = false; /* a `written` is on its way */
 	world_phase phase = WORLD_IDLE;
 	unsigned login = 0; /* counts logins and logouts */
 	int login_result = 0;
 	size_t page_count = 0, page_bytes = 0;
-	uint64_t queued = 0, taken = 0;
 	size_t most_unsent = 0;
-	std::deque<world_output> output;
+	size_t taken = 0, first = 0; /* frames that the kernel took; those before this login */
+	uint64_t taken_end = 0; /* where the last one of them ends */
 	std::deque<std::function<void()>> inbox; /* requests that were not dispatched yet */
-};
-
-struct world_node;
-
-struct world_worker {
-	world *w = nullptr;
-	world_node *node = nullptr;
-	unsigned index = 0; /* in the world */
-	void *state = nullptr;
-	std::set<uint64_t> topics; /* subscribed; 0: to all */
-	size_t routed_all = 0; /* parcels that were routed to it by a topic */
-	std::deque<std::function<void()>> posts;
-};
-
-struct world_place {
-	cs_conn conn = 0;
-	cs_conn ended = 0; /* whose end it was last */
-	bool held = false; /* `closed` answered CS_PENDING */
-	bool closing = false; /* `closed` was not called yet */
-	bool reserved = false; /* the bus was asked, nobody is routed there */
-	std::deque<std::function<void()>> waiting; /* claims */
-};
-
-struct world_job {
-	world_worker *worker;
-	cs_conn conn;
-	cs_work_fn *fn;
-	cs_done_fn *done;
-	void *arg;
-};
-
-struct world_item {
-	world_worker *worker;
-	const cs_batch *batch;
-	uint64_t key;
-	void *item;
-};
-
-/* One of the plugin's (fn), or of the world's own (call). */
-struct world_timer {
-	world_worker *worker;
-	int64_t due;
-	cs_timer_fn *fn;
-	void *arg;
-	std::function<void()> call;
-	bool posted = false;
-};
-
-/* What a store thread of that node says next. */
-struct world_due {
-	world_node *node;
-	std::function<void()> tell;
 };
 
 enum world_bus_phase { WORLD_BUS_AWAY, WORLD_BUS_CLAIMING, WORLD_BUS_READY };
@@ -123,10 +57,7 @@ struct world_bus_session {
 };
 
 struct world_node {
-	world *w = nullptr;
 	unsigned index = 0;
-	std::vector<world_worker *> workers;
-	std::map<cs_account, world_place> places;
 	bool crashed = false;
 	world_bus_phase bus = WORLD_BUS_AWAY;
 	uint64_t address = 0;
@@ -138,49 +69,27 @@ struct world_node {
 };
 
 struct world {
-	cs_host host = {};
+	fake_host_ptr host = fake_host_open(); /* options are set before world_open */
 	const struct cs_plugin *plugin = nullptr;
 	const cs_mailbox *mailbox = nullptr;
-	cs_db *db = nullptr;
-	std::vector<std::unique_ptr<world_worker>> workers;
-	std::vector<std::unique_ptr<world_node>> nodes;
-	const void *conf = nullptr;
+	std::vector<fake_self *> workers; /* nullptr: of a node that crashed */
+	std::deque<world_node> nodes;
 	std::map<cs_conn, world_conn> conns;
-	bool has_bus = false, kick = false;
+	bool kick = false;
 	std::map<cs_account, world_bus_session> owners; /* what Redis would know */
 	std::map<cs_account, uint64_t> generations;
 	uint64_t last_address = 0;
-	std::deque<world_job> jobs;
-	std::deque<world_item> items;
-	std::map<uint64_t, world_timer> timers;
 	std::vector<world_answer> answers;
-	int64_t clock = 1000000;
-	uint64_t last_conn = 0, last_timer = 0;
-	size_t soft_mark = 64 * 1024;
-	size_t most_jobs = SIZE_MAX, most_items = SIZE_MAX; /* above: CS_EBUSY */
-	bool unknown_outcomes = false;
-	std::deque<world_due> read_results_due; /* reads that ran: their done is not posted yet */
-	std::deque<world_due> commits_due; /* committed, nobody was told yet */
 	/* world_settle leaves them alone. */
 	bool hold_reads = false, hold_read_results = false, hold_writes = false, hold_commits = false;
 	bool hold_arrivals = false; /* of the bus */
-	/* Of the next batches; 0: runs; 1: runs, is answered as unknown and runs again; below 0: fails. */
-	std::deque<int> write_results;
-	std::deque<int> read_results;
-	size_t routed_drops = 0; /* the next so many hints are lost */
-	size_t reads = 0; /* jobs that ran */
-	size_t commits = 0;
-	size_t sent = 0; /* parcels that crossed the bus */
 	/* A client sees a frame. Frames that were queued for a session of the connection that is over are not
 	 * shown. */
 	std::function<void(world_conn &, const std::string &)> on_frame;
 };
 
-/* conf is the plugin's option struct. One world at a time. */
-void world_open(world *w, const struct cs_plugin *plugin, const void *conf, cs_db *db, unsigned workers);
-/* The same with several nodes, of that many workers each, that have a bus, ready at once. */
-void world_open_nodes(world *w, const struct cs_plugin *plugin, const void *conf, cs_db *db, unsigned nodes,
-                      unsigned workers);
+/* With more than one node they have a bus, ready at once. */
+void world_open(world *w, const struct cs_plugin *plugin, cs_db *db, unsigned nodes, unsigned workers);
 /* Ends every connection, completes what is left with CS_ECANCELED, stops the instances. */
 void world_close(world *w);
 
@@ -197,23 +106,28 @@ void world_kill(world *w, cs_conn conn);
 
 world_conn *world_conn_of(world *w, cs_conn conn); /* never NULL in a right test */
 size_t world_unsent(const world_conn *c);
+/* The instance on the connection's worker. */
+void *world_state_of(world *w, const world_conn *c);
+world_node *world_node_of(world *w, unsigned worker);
 
 /* One step each; false: nothing was there to do. */
-bool world_step_post(world *w, unsigned worker);
 bool world_step_request(world *w, cs_conn conn);
-bool world_step_read(world *w, size_t nth); /* a reader reads, */
-bool world_step_read_result(world *w, unsigned node = 0); /* and says so */
-bool world_step_write(world *w, size_t most, unsigned node = 0); /* a writer of that node commits, */
-bool world_step_commit(world *w, unsigned node = 0); /* and says so */
 bool world_step_take(world *w, cs_conn conn, size_t bytes);
-/* The next timer that is due by then is posted, and the clock moves to it. */
-bool world_step_timer(world *w, int64_t end);
 /* Settles; then the clock moves, and what timers start is settled. */
 void world_advance(world *w, int64_t ms);
-/* ---- nodes and their bus (mailbox_world_bus.cpp). Nodes are numbered from 0. */
+/* All of it, as long as there is something to do; the clock stands still. */
+void world_settle(world *w);
+/* Completes what waits for the store with CS_ECANCELED, and runs what one node has to do, or all (nullptr), until
+ * nothing is left. */
+void world_exhaust(world *w, const world_node *node);
+
+/* ---- the bus of several nodes, numbered from 0 (mailbox_world_bus.cpp) */
+void world_bus_open(world *w);
 bool world_step_bus_ask(world *w, unsigned node); /* what a node asked for is done, */
 bool world_step_bus_arrive(world *w, unsigned node, unsigned from); /* what a node sent arrives, in its order, */
 bool world_step_bus_claim(world *w, unsigned node); /* and a new epoch goes on: one session, or its end. */
+/* Claims that wait for their next try on that node, or on all (nullptr), are tried now. false: there are none. */
+bool world_bus_try_again(world *w, const world_node *node);
 /* The node loses its bus, with all that is on its way to it; it knows. */
 void world_bus_lose(world *w, unsigned node);
 /* A lost bus is back: a new epoch begins. */
@@ -227,8 +141,5 @@ void world_crash(world *w, unsigned node);
 void world_bus_bury(world *w, unsigned node);
 /* Starts a crashed node; its bus is away. */
 void world_restart(world *w, unsigned node);
-
-/* All of it, as long as there is something to do; the clock stands still. */
-void world_settle(world *w);
 
 #endif

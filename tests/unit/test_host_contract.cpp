@@ -678,6 +678,7 @@ static void a_logout_ends_the_session_later_and_leaves_the_connection(void **sta
 	assert_int_equal(w->host->logout(w->self, conn), 0);
 	world_expect(w, "");
 	assert_int_equal(w->host->logout(w->self, conn), CS_EINVAL);
+	assert_int_equal(w->host->send(w->self, conn, "{}", 2, nullptr, nullptr), CS_ENOENT); /* of that session */
 	world_run(w);
 	world_expect(w, "closed:7+ ");
 	world_say(w, conn, play);
