@@ -130,7 +130,7 @@ static void join(schedule_run *r, uint64_t account)
 
 void schedule_break_something(schedule_run *r)
 {
-	static const int failures[] = {CS_DB_RETRY, CS_DB_UNKNOWN, CS_DB_FAILED, FAKE_UNHEARD};
+	static const int failures[] = {CS_ENOSTORE, CS_EUNKNOWN, CS_DB_FAILED, FAKE_UNHEARD};
 	const int failure = failures[schedule_draw(r, 4)];
 
 	switch (schedule_draw(r, 3)) {

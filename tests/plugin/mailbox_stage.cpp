@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * Helpers of the mailbox's tests. */
+ * The fixture of the mailbox's tests. */
 #include "mailbox_stage.h"
 
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 std::string stage_body(uint64_t from, uint64_t n, size_t padding)
 {
@@ -24,7 +25,7 @@ static uint64_t number_after(const std::string &frame, const char *name)
 stage_frame stage_parse(const std::string &frame)
 {
 	return {number_after(frame, "\"n\":"), number_after(frame, "\"id\":"), number_after(frame, ",\"seq\":"),
-	        static_cast<int64_t>(number_after(frame, ",\"ts\":")), frame.size()};
+	        static_cast<int64_t>(number_after(frame, ",\"ts\":")), frame};
 }
 
 std::string stage_up_to(uint64_t last, uint64_t first)
@@ -42,13 +43,13 @@ void stage_keep(stage *st, uint64_t count, size_t padding)
 		memory_log_append_pair(&st->log, 1, 2, stage_body(1, n, padding), ++fake_clock);
 }
 
-void stage_open_nodes(stage *st, unsigned nodes, unsigned workers)
+void stage_begin(stage *st, unsigned nodes, unsigned workers, const mailbox_conf &conf)
 {
 	fake_host *host = st->w.host.get();
 
-	fake_host_set(host, "mailbox.sweep", std::to_string(st->conf.sweep).c_str());
-	fake_host_set(host, "mailbox.sweep_away", std::to_string(st->conf.sweep_away).c_str());
-	fake_host_set(host, "mailbox.cursor_flush", std::to_string(st->conf.cursor_flush).c_str());
+	fake_host_set(host, "mailbox.sweep", std::to_string(conf.sweep).c_str());
+	fake_host_set(host, "mailbox.sweep_away", std::to_string(conf.sweep_away).c_str());
+	fake_host_set(host, "mailbox.cursor_flush", std::to_string(conf.cursor_flush).c_str());
 	host->soft_mark = 64 * 1024;
 	memory_log_open(&st->log, 9);
 	world_open(&st->w, &cs_plugin, &st->log.db, nodes, workers);
@@ -57,14 +58,32 @@ void stage_open_nodes(stage *st, unsigned nodes, unsigned workers)
 	};
 }
 
-void stage_open(stage *st, unsigned workers)
-{
-	stage_open_nodes(st, 1, workers);
-}
-
 void stage_close(stage *st)
 {
 	world_close(&st->w);
+}
+
+stage *stage_open_nodes(void **state, unsigned nodes, unsigned workers, const mailbox_conf &conf)
+{
+	auto st = std::make_unique<stage>();
+
+	stage_begin(st.get(), nodes, workers, conf);
+	*state = st.get();
+	return st.release();
+}
+
+stage *stage_open(void **state, unsigned workers, const mailbox_conf &conf)
+{
+	return stage_open_nodes(state, 1, workers, conf);
+}
+
+int stage_teardown(void **state)
+{
+	const std::unique_ptr<stage> st(static_cast<stage *>(std::exchange(*state, nullptr)));
+
+	if (st && st->w.host)
+		stage_close(st.get());
+	return 0;
 }
 
 cs_conn stage_login(stage *st, unsigned worker, cs_account account, bool acknowledges)
@@ -88,6 +107,19 @@ int64_t stage_chat_as(stage *st, cs_conn conn, cs_conversation_kind kind, uint64
 int64_t stage_chat(stage *st, cs_conn conn, uint64_t to, uint64_t n)
 {
 	return stage_chat_as(st, conn, CS_CONVERSATION_PAIR, to, n, nullptr);
+}
+
+int64_t stage_say(stage *st, cs_conn conn, uint64_t to, uint64_t n)
+{
+	return stage_say_as(st, conn, CS_CONVERSATION_PAIR, to, n, nullptr);
+}
+
+int64_t stage_say_as(stage *st, cs_conn conn, cs_conversation_kind kind, uint64_t to, uint64_t n, const char *cid)
+{
+	const int64_t req = stage_chat_as(st, conn, kind, to, n, cid);
+
+	world_settle(&st->w);
+	return req;
 }
 
 static const world_answer *answer_of(const stage *st, int64_t req)

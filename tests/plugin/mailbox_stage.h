@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Helpers of the mailbox's tests: a world over a log in memory, and the frames that each connection was shown. */
+ * The fixture of the mailbox's tests: a world over a log in memory, and the frames that each connection was shown. */
 #ifndef TESTS_PLUGIN_MAILBOX_STAGE_H
 #define TESTS_PLUGIN_MAILBOX_STAGE_H
 
 #include <cstdint>
+#include <deque>
 #include <initializer_list>
 #include <map>
 #include <string>
@@ -20,22 +21,34 @@ struct stage_frame {
 	uint64_t from;
 	uint64_t seq; /* 0: it had none */
 	int64_t ts;
-	size_t size;
+	std::string text;
+};
+
+/* What a post came to. */
+struct stage_told {
+	int calls = 0;
+	int result = 0;
+	uint64_t seq = 0;
 };
 
 struct stage {
 	memory_log log;
 	world w;
-	mailbox_conf conf = {0, 0, 250};
 	std::map<cs_conn, std::vector<stage_frame>> seen;
+	std::deque<stage_told> told; /* of the test's posts */
 	int64_t last_req = 0;
 };
 
-/* Accounts 1 to 9, a node of that many workers; the options are those of st->conf. */
-void stage_open(stage *st, unsigned workers);
-/* The same with several nodes, with a bus. */
-void stage_open_nodes(stage *st, unsigned nodes, unsigned workers);
+constexpr mailbox_conf stage_conf = {0, 0, 250}; /* the sweep is off */
+
+/* Accounts 1 to 9, nodes of so many workers each. */
+void stage_begin(stage *st, unsigned nodes, unsigned workers, const mailbox_conf &conf = stage_conf);
 void stage_close(stage *st);
+/* *state becomes a stage that has begun, of one node or several; CMocka's teardown closes it. */
+stage *stage_open(void **state, unsigned workers, const mailbox_conf &conf = stage_conf);
+stage *stage_open_nodes(void **state, unsigned nodes, unsigned workers, const mailbox_conf &conf = stage_conf);
+int stage_teardown(void **state);
+#define TEST(name) cmocka_unit_test_teardown(name, stage_teardown)
 
 std::string stage_body(uint64_t from, uint64_t n, size_t padding = 0);
 stage_frame stage_parse(const std::string &frame);
@@ -50,6 +63,9 @@ cs_conn stage_login(stage *st, unsigned worker, cs_account account, bool acknowl
 /* Only says it; nothing is settled. Answers its req. */
 int64_t stage_chat(stage *st, cs_conn conn, uint64_t to, uint64_t n);
 int64_t stage_chat_as(stage *st, cs_conn conn, cs_conversation_kind kind, uint64_t to, uint64_t n, const char *cid);
+/* The same, and settle. */
+int64_t stage_say(stage *st, cs_conn conn, uint64_t to, uint64_t n);
+int64_t stage_say_as(stage *st, cs_conn conn, cs_conversation_kind kind, uint64_t to, uint64_t n, const char *cid);
 /* The answer to req; -1: none yet. */
 int stage_errno(const stage *st, int64_t req);
 /* The answer's text; "" where there is none. */

@@ -30,176 +30,148 @@ static size_t count_seen(const stage *st)
 	return frames;
 }
 
-static void a_message_reaches_its_receiver_on_another_node(void **)
+static void a_message_reaches_its_receiver_on_another_node(void **state)
 {
-	stage st;
-
-	stage_open_nodes(&st, 2, 2);
-	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 3, 2);
-	stage_chat(&st, ann, 2, 1);
-	stage_chat(&st, bob, 1, 2);
-	stage_chat(&st, ann, 2, 3);
-	world_settle(&st.w);
-	assert_string_equal(stage_seen(&st, bob).c_str(), "1 3");
-	assert_string_equal(stage_seen(&st, ann).c_str(), "2");
-	stage_close(&st);
+	stage *st = stage_open_nodes(state, 2, 2);
+	const cs_conn ann = stage_login(st, 0, 1), bob = stage_login(st, 3, 2);
+	stage_chat(st, ann, 2, 1);
+	stage_chat(st, bob, 1, 2);
+	stage_say(st, ann, 2, 3);
+	assert_string_equal(stage_seen(st, bob).c_str(), "1 3");
+	assert_string_equal(stage_seen(st, ann).c_str(), "2");
 }
 
 /* The hints of a group's two senders come from two nodes. */
-static void hints_that_overtake_each_other_cost_no_read(void **)
+static void hints_that_overtake_each_other_cost_no_read(void **state)
 {
-	stage st;
-
-	stage_open_nodes(&st, 3, 1);
-	const uint64_t group = memory_log_add_group(&st.log, {1, 2, 3});
-	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2), carl = stage_login(&st, 2, 3);
-	stage_chat_as(&st, ann, CS_CONVERSATION_GROUP, group, 1, nullptr);
-	world_settle(&st.w);
-	world_advance(&st.w, 100);
-	st.w.hold_arrivals = true;
-	const size_t reads = stage_reads(&st);
-	for (uint64_t n = 2; n <= 9; n++) {
-		stage_chat_as(&st, n % 2 ? ann : bob, CS_CONVERSATION_GROUP, group, n, nullptr);
-		world_settle(&st.w);
-	}
-	while (world_step_bus_arrive(&st.w, 2, 1))
+	stage *st = stage_open_nodes(state, 3, 1);
+	const uint64_t group = memory_log_add_group(&st->log, {1, 2, 3});
+	const cs_conn ann = stage_login(st, 0, 1), bob = stage_login(st, 1, 2), carl = stage_login(st, 2, 3);
+	stage_say_as(st, ann, CS_CONVERSATION_GROUP, group, 1, nullptr);
+	world_advance(&st->w, 100);
+	st->w.hold_arrivals = true;
+	const size_t reads = stage_reads(st);
+	for (uint64_t n = 2; n <= 9; n++)
+		stage_say_as(st, n % 2 ? ann : bob, CS_CONVERSATION_GROUP, group, n, nullptr);
+	while (world_step_bus_arrive(&st->w, 2, 1))
 		;
-	world_settle(&st.w);
-	assert_string_equal(stage_seen(&st, carl).c_str(), "1 2");
-	st.w.hold_arrivals = false;
-	world_settle(&st.w);
-	assert_string_equal(stage_seen(&st, carl).c_str(), stage_up_to(9).c_str());
-	assert_string_equal(stage_seqs(&st, carl).c_str(), stage_up_to(9).c_str());
-	assert_int_equal(stage_reads(&st), reads);
-	world_advance(&st.w, 100);
-	assert_int_equal(stage_reads(&st), reads);
-	stage_close(&st);
+	world_settle(&st->w);
+	assert_string_equal(stage_seen(st, carl).c_str(), "1 2");
+	st->w.hold_arrivals = false;
+	world_settle(&st->w);
+	assert_string_equal(stage_seen(st, carl).c_str(), stage_up_to(9).c_str());
+	assert_string_equal(stage_seqs(st, carl).c_str(), stage_up_to(9).c_str());
+	assert_int_equal(stage_reads(st), reads);
+	world_advance(&st->w, 100);
+	assert_int_equal(stage_reads(st), reads);
 }
 
-static void a_lost_bus_is_swept_for_and_a_bus_that_is_back_makes_everybody_look(void **)
+static void a_lost_bus_is_swept_for_and_a_bus_that_is_back_makes_everybody_look(void **state)
 {
-	stage st;
+	stage *st = stage_open_nodes(state, 2, 2, {0, 2000, 250});
 
-	st.conf.sweep_away = 2000;
-	stage_open_nodes(&st, 2, 2);
-	crowd(&st, 0, 2, 1000);
-	const size_t reads = stage_reads(&st);
-	store_unseen(&st, 1000);
-	world_advance(&st.w, 60000);
-	assert_int_equal(count_seen(&st), 0); /* nobody asked for it */
-	world_bus_lose(&st.w, 0);
-	world_advance(&st.w, 3500);
-	assert_int_equal(count_seen(&st), 999);
+	crowd(st, 0, 2, 1000);
+	const size_t reads = stage_reads(st);
+	store_unseen(st, 1000);
+	world_advance(&st->w, 60000);
+	assert_int_equal(count_seen(st), 0); /* nobody asked for it */
+	world_bus_lose(&st->w, 0);
+	world_advance(&st->w, 3500);
+	assert_int_equal(count_seen(st), 999);
 	/* One per 64 accounts, and each session's own. */
-	assert_true(stage_reads(&st) - reads < 999 + 100);
-	store_unseen(&st, 1000);
-	world_advance(&st.w, 4000);
-	assert_int_equal(count_seen(&st), 2 * 999);
-	world_bus_find(&st.w, 0);
-	world_advance(&st.w, 3000);
-	store_unseen(&st, 1000);
-	world_advance(&st.w, 60000);
-	assert_int_equal(count_seen(&st), 2 * 999);
-	stage_close(&st);
+	assert_true(stage_reads(st) - reads < 999 + 100);
+	store_unseen(st, 1000);
+	world_advance(&st->w, 4000);
+	assert_int_equal(count_seen(st), 2 * 999);
+	world_bus_find(&st->w, 0);
+	world_advance(&st->w, 3000);
+	store_unseen(st, 1000);
+	world_advance(&st->w, 60000);
+	assert_int_equal(count_seen(st), 2 * 999);
 }
 
-static void with_both_sweeps_off_a_bus_that_is_back_still_makes_everybody_look_once(void **)
+static void with_both_sweeps_off_a_bus_that_is_back_still_makes_everybody_look_once(void **state)
 {
-	stage st;
+	stage *st = stage_open_nodes(state, 2, 2);
 
-	stage_open_nodes(&st, 2, 2);
-	crowd(&st, 0, 2, 500);
-	world_bus_lose(&st.w, 0);
-	store_unseen(&st, 500);
-	world_advance(&st.w, 60000);
-	assert_int_equal(count_seen(&st), 0);
-	world_bus_find(&st.w, 0);
-	world_advance(&st.w, 2500);
-	assert_int_equal(count_seen(&st), 499);
-	const size_t reads = stage_reads(&st);
-	world_advance(&st.w, 60000);
-	assert_int_equal(stage_reads(&st), reads);
-	stage_close(&st);
+	crowd(st, 0, 2, 500);
+	world_bus_lose(&st->w, 0);
+	store_unseen(st, 500);
+	world_advance(&st->w, 60000);
+	assert_int_equal(count_seen(st), 0);
+	world_bus_find(&st->w, 0);
+	world_advance(&st->w, 2500);
+	assert_int_equal(count_seen(st), 499);
+	const size_t reads = stage_reads(st);
+	world_advance(&st->w, 60000);
+	assert_int_equal(stage_reads(st), reads);
 }
 
-static void what_is_missed_while_everybody_looks_is_looked_for_again(void **)
+static void what_is_missed_while_everybody_looks_is_looked_for_again(void **state)
 {
-	stage st;
+	stage *st = stage_open_nodes(state, 2, 2);
 
-	stage_open_nodes(&st, 2, 2);
-	crowd(&st, 0, 2, 500);
-	world_bus_bury(&st.w, 1);
-	world_advance(&st.w, 700); /* in the middle of the round */
-	store_unseen(&st, 500);
-	world_bus_bury(&st.w, 1);
-	world_advance(&st.w, 4000);
-	assert_int_equal(count_seen(&st), 499);
-	stage_close(&st);
+	crowd(st, 0, 2, 500);
+	world_bus_bury(&st->w, 1);
+	world_advance(&st->w, 700); /* in the middle of the round */
+	store_unseen(st, 500);
+	world_bus_bury(&st->w, 1);
+	world_advance(&st->w, 4000);
+	assert_int_equal(count_seen(st), 499);
 }
 
-static void a_store_that_fails_only_delays_the_look(void **)
+static void a_store_that_fails_only_delays_the_look(void **state)
 {
-	stage st;
+	stage *st = stage_open_nodes(state, 2, 1);
 
-	stage_open_nodes(&st, 2, 1);
-	crowd(&st, 0, 1, 100);
-	store_unseen(&st, 100);
-	stage_fail(&st, FAKE_READ, {CS_ENOSTORE, CS_ENOSTORE, CS_ENOSTORE});
-	world_bus_bury(&st.w, 1);
-	world_advance(&st.w, 5000);
-	assert_int_equal(count_seen(&st), 99);
-	stage_close(&st);
+	crowd(st, 0, 1, 100);
+	store_unseen(st, 100);
+	stage_fail(st, FAKE_READ, {CS_ENOSTORE, CS_ENOSTORE, CS_ENOSTORE});
+	world_bus_bury(&st->w, 1);
+	world_advance(&st->w, 5000);
+	assert_int_equal(count_seen(st), 99);
 }
 
 /* Account 2 has come to node 1 while that one had no bus; node 0 has not heard yet that its session is over. */
-static void a_session_that_was_replaced_sends_the_other_one_to_look(void **)
+static void a_session_that_was_replaced_sends_the_other_one_to_look(void **state)
 {
-	stage st;
-
-	stage_open_nodes(&st, 2, 1);
-	const cs_conn ann = stage_login(&st, 0, 1), before = stage_login(&st, 0, 2, true);
-	world_bus_lose(&st.w, 1);
-	const cs_conn after = stage_login(&st, 1, 2, true);
-	st.w.hold_arrivals = true;
-	world_bus_find(&st.w, 1);
-	world_settle(&st.w);
-	world_advance(&st.w, 5000); /* node 1 has looked, in vain */
-	stage_chat(&st, ann, 2, 1);
-	world_settle(&st.w);
-	assert_string_equal(stage_seen(&st, before).c_str(), "1");
-	assert_string_equal(stage_seen(&st, after).c_str(), "");
-	while (world_step_bus_arrive(&st.w, 0, 1))
-		world_settle(&st.w);
-	assert_false(world_conn_of(&st.w, before)->at->open);
-	st.w.hold_arrivals = false;
-	world_settle(&st.w);
-	world_advance(&st.w, 100);
-	assert_string_equal(stage_seen(&st, after).c_str(), "1");
-	stage_close(&st);
+	stage *st = stage_open_nodes(state, 2, 1);
+	const cs_conn ann = stage_login(st, 0, 1), before = stage_login(st, 0, 2, true);
+	world_bus_lose(&st->w, 1);
+	const cs_conn after = stage_login(st, 1, 2, true);
+	st->w.hold_arrivals = true;
+	world_bus_find(&st->w, 1);
+	world_settle(&st->w);
+	world_advance(&st->w, 5000); /* node 1 has looked, in vain */
+	stage_say(st, ann, 2, 1);
+	assert_string_equal(stage_seen(st, before).c_str(), "1");
+	assert_string_equal(stage_seen(st, after).c_str(), "");
+	while (world_step_bus_arrive(&st->w, 0, 1))
+		world_settle(&st->w);
+	assert_false(world_conn_of(&st->w, before)->at->open);
+	st->w.hold_arrivals = false;
+	world_settle(&st->w);
+	world_advance(&st->w, 100);
+	assert_string_equal(stage_seen(st, after).c_str(), "1");
 }
 
-static void the_next_session_does_not_overtake_what_the_last_one_sent(void **)
+static void the_next_session_does_not_overtake_what_the_last_one_sent(void **state)
 {
-	stage st;
-
-	stage_open_nodes(&st, 2, 1);
-	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 1, 2);
-	st.w.hold_writes = true;
-	stage_chat(&st, ann, 2, 1);
-	world_settle(&st.w);
-	world_kill(&st.w, ann);
-	const cs_conn again = world_connect(&st.w, 1);
-	world_login(&st.w, again, 1, false);
-	world_settle(&st.w);
-	world_advance(&st.w, 1000);
-	assert_int_equal(world_conn_of(&st.w, again)->phase, WORLD_LOGGING_IN);
-	st.w.hold_writes = false;
-	world_advance(&st.w, 1000);
-	assert_int_equal(world_conn_of(&st.w, again)->phase, WORLD_IN);
-	stage_chat(&st, again, 2, 2);
-	world_settle(&st.w);
-	assert_string_equal(stage_seen(&st, bob).c_str(), "1 2");
-	stage_close(&st);
+	stage *st = stage_open_nodes(state, 2, 1);
+	const cs_conn ann = stage_login(st, 0, 1), bob = stage_login(st, 1, 2);
+	st->w.hold_writes = true;
+	stage_say(st, ann, 2, 1);
+	world_kill(&st->w, ann);
+	const cs_conn again = world_connect(&st->w, 1);
+	world_login(&st->w, again, 1, false);
+	world_settle(&st->w);
+	world_advance(&st->w, 1000);
+	assert_int_equal(world_conn_of(&st->w, again)->phase, WORLD_LOGGING_IN);
+	st->w.hold_writes = false;
+	world_advance(&st->w, 1000);
+	assert_int_equal(world_conn_of(&st->w, again)->phase, WORLD_IN);
+	stage_say(st, again, 2, 2);
+	assert_string_equal(stage_seen(st, bob).c_str(), "1 2");
 }
 
 /* ---- odd hints */
@@ -212,45 +184,42 @@ static void bring(stage *st, cs_conn conn, cs_account account, const mailbox_hin
 	cs_plugin.routed(fake_self_state(st->w.workers[0]), conn, account, &p.parcel);
 }
 
-static void hints_that_cannot_be_read_are_dropped_and_swept_for(void **)
+static void hints_that_cannot_be_read_are_dropped_and_swept_for(void **state)
 {
-	stage st;
+	stage *st = stage_open(state, 1, {30000, 0, 250});
 	mailbox_hint hint = {};
 
-	st.conf.sweep = 30000;
-	stage_open(&st, 1);
-	const cs_conn ann = stage_login(&st, 0, 1), bob = stage_login(&st, 0, 2);
+	const cs_conn ann = stage_login(st, 0, 1), bob = stage_login(st, 0, 2);
 	hint.type = MAILBOX_HINT_STORED;
 	hint.of = hint.sender = 9;
 	hint.conversation = hint.seq = 1;
 	for (const cs_conn conn : {ann, bob}) {
 		const cs_account account = conn == ann ? 1 : 2;
 
-		memory_log_append_pair(&st.log, 9, account, stage_body(9, 1), ++fake_clock);
-		bring(&st, conn, account, hint, sizeof(hint) - 8);
-		bring(&st, conn, account, hint, 0);
+		memory_log_append_pair(&st->log, 9, account, stage_body(9, 1), ++fake_clock);
+		bring(st, conn, account, hint, sizeof(hint) - 8);
+		bring(st, conn, account, hint, 0);
 	}
-	bring(&st, bob, 2, hint, sizeof(hint));
-	world_settle(&st.w);
-	assert_string_equal(stage_seen(&st, ann).c_str(), "");
-	assert_string_equal(stage_seen(&st, bob).c_str(), "1");
-	world_advance(&st.w, 60000);
-	assert_string_equal(stage_seen(&st, ann).c_str(), "1");
-	stage_close(&st);
+	bring(st, bob, 2, hint, sizeof(hint));
+	world_settle(&st->w);
+	assert_string_equal(stage_seen(st, ann).c_str(), "");
+	assert_string_equal(stage_seen(st, bob).c_str(), "1");
+	world_advance(&st->w, 60000);
+	assert_string_equal(stage_seen(st, ann).c_str(), "1");
 }
 
 int main()
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_message_reaches_its_receiver_on_another_node),
-		cmocka_unit_test(hints_that_overtake_each_other_cost_no_read),
-		cmocka_unit_test(a_lost_bus_is_swept_for_and_a_bus_that_is_back_makes_everybody_look),
-		cmocka_unit_test(with_both_sweeps_off_a_bus_that_is_back_still_makes_everybody_look_once),
-		cmocka_unit_test(what_is_missed_while_everybody_looks_is_looked_for_again),
-		cmocka_unit_test(a_store_that_fails_only_delays_the_look),
-		cmocka_unit_test(a_session_that_was_replaced_sends_the_other_one_to_look),
-		cmocka_unit_test(the_next_session_does_not_overtake_what_the_last_one_sent),
-		cmocka_unit_test(hints_that_cannot_be_read_are_dropped_and_swept_for),
+		TEST(a_message_reaches_its_receiver_on_another_node),
+		TEST(hints_that_overtake_each_other_cost_no_read),
+		TEST(a_lost_bus_is_swept_for_and_a_bus_that_is_back_makes_everybody_look),
+		TEST(with_both_sweeps_off_a_bus_that_is_back_still_makes_everybody_look_once),
+		TEST(what_is_missed_while_everybody_looks_is_looked_for_again),
+		TEST(a_store_that_fails_only_delays_the_look),
+		TEST(a_session_that_was_replaced_sends_the_other_one_to_look),
+		TEST(the_next_session_does_not_overtake_what_the_last_one_sent),
+		TEST(hints_that_cannot_be_read_are_dropped_and_swept_for),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * Tests hints: their bytes are the same on every machine, a hint comes back whole, and other parcels are refused. */
-#include <cstdarg>
-#include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <random>
 #include <string>
 #include <string_view>
 
-#include <setjmp.h>
-
-extern "C" {
-#include <cmocka.h>
-}
-
 #include "plugins/mailbox/hint.h"
+#include "tests/support/check.h"
 #include "tests/support/parcel.h"
 
 /* One of the type, with every member that it has. */

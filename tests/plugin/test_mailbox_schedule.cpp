@@ -32,11 +32,8 @@ void schedule_blame(schedule_run *r, const char *what, uint64_t a, uint64_t b)
 
 static void begin(schedule_run *r)
 {
-	r->st.conf = {r->what.sweep ? 800 : 0, r->what.sweep ? 200 : 0, 50};
-	if (r->what.nodes)
-		stage_open_nodes(&r->st, node_count, 2);
-	else
-		stage_open(&r->st, 3);
+	stage_begin(&r->st, r->what.nodes ? node_count : 1, r->what.nodes ? 2 : 3,
+	            {r->what.sweep ? 800 : 0, r->what.sweep ? 200 : 0, 50});
 	r->st.w.kick = r->what.nodes && schedule_draw(r, 3) == 0;
 	r->st.log.accounts = people_count;
 	r->st.w.host->soft_mark = 600;
