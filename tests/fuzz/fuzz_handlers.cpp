@@ -248,7 +248,6 @@ static void event_fault(handler_world *w, std::string_view how)
 static void event_connection(handler_world *w, char what, size_t c)
 {
 	fake_host *host = w->host.get();
-	fake_conn *conn = fake_host_conn(host, w->conns[c]);
 
 	if (what == 'x') {
 		fake_host_end(host, w->conns[c]);
@@ -257,7 +256,7 @@ static void event_connection(handler_world *w, char what, size_t c)
 		fake_host_written_all(host, w->conns[c]);
 		world_judge(w);
 	} else {
-		conn->over_soft = !conn->over_soft;
+		host->soft_mark = host->soft_mark > 0 ? 0 : SIZE_MAX;
 	}
 }
 

@@ -245,11 +245,10 @@ static void a_slow_client_gets_no_more_until_it_has_taken_what_it_got(void **sta
 	const cs_conn ann = signal_session_of(f, 1, "ann"), bob = signal_session_of(f, 2, "bob");
 	const char *frame = R"({"msgid":122,"id":1,"toid":2,"kind":"x"})";
 
-	fake_host_conn(f->host.get(), bob)->over_soft = true;
+	f->host->soft_mark = 0;
 	for (int i = 0; i < 3; i++)
 		(void)fake_host_request(f->host.get(), ann, frame);
 	assert_int_equal(signal_frames(f, bob), 1);
-	fake_host_conn(f->host.get(), bob)->over_soft = false;
 	fake_host_written_all(f->host.get(), bob);
 	(void)fake_host_request(f->host.get(), ann, frame);
 	assert_int_equal(signal_frames(f, bob), 2);

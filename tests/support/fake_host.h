@@ -10,6 +10,7 @@
 #define TESTS_SUPPORT_FAKE_HOST_H
 
 #include <atomic>
+#include <climits>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -56,14 +57,13 @@ struct fake_conn {
 	cs_request held_request = {};
 	cs_account held_account = 0; /* who sent it */
 	std::deque<std::string> waiting; /* frames that came while it was pending */
-	bool over_soft = false; /* set by the test: send() answers CS_EAGAIN */
 	uint64_t position = 0; /* bytes queued in all, terminators included */
 	uint64_t written = 0; /* bytes that "the kernel took", see fake_host_written */
 	int64_t silence_ms = 0, doubt_ms = 0;
 	std::vector<std::string> frames; /* what the client gets, oldest first */
 };
 
-/* The next matching call fails; or the work, the batch, the claim. */
+/* The next call of that place fails, or what it asked for. */
 enum fake_fault_place {
 	FAKE_READ = CS_WORK_READ,
 	FAKE_WRITE = CS_WORK_WRITE,
@@ -80,7 +80,7 @@ struct fake_fault {
 	int result; /* FAKE_UNHEARD: a batch is committed, but the store does not hear of it and runs it again */
 };
 
-constexpr int FAKE_UNHEARD = 1;
+enum { FAKE_UNHEARD = 1 };
 
 struct fake_timer_entry {
 	cs_timer *handle;
@@ -248,8 +248,8 @@ int fake_host_frame(fake_host *host, cs_conn conn, std::string_view json);
 /* The same, then runs the queue. */
 int fake_host_request(fake_host *host, cs_conn conn, std::string_view json);
 
-/* Runs one entry of the queue (consecutive items of one batch are one entry, one transaction), or all
- * until the queue is empty. step returns false when there was nothing that can run. */
+/* Runs one entry of the queue, or all until it is empty. An item and those of its batch that wait next on its node
+ * are one entry, one transaction. step returns false when there was nothing that can run. */
 bool fake_host_step(fake_host *host);
 void fake_host_run(fake_host *host);
 /* Runs entries until the last call recorded is `what`; false when the queue ran dry before. */

@@ -140,7 +140,7 @@ static int table_send(cs_self *self, cs_conn handle, const char *frame, size_t s
 	if (position_r)
 		*position_r = conn->position;
 	fake_host_record(self_of(self)->host, {"send", handle, 0, static_cast<int64_t>(conn->position), bytes});
-	return conn->over_soft || conn->position - conn->written > self_of(self)->host->soft_mark ? CS_EAGAIN : 0;
+	return conn->position - conn->written > self_of(self)->host->soft_mark ? CS_EAGAIN : 0;
 }
 
 /* Frames that came while the connection was pending. */

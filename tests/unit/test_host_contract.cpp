@@ -27,6 +27,7 @@ struct player {
 	std::function<int(const struct cs_frame *)> play, early, late; /* not set: CS_DONE */
 	int closed_answer;
 	uint64_t written;
+	size_t unsent;
 	struct cs_request login;
 	bool is_done; /* for waiting on the worker while a store thread writes trace */
 };
@@ -137,8 +138,8 @@ static void player_routed(void *state, cs_conn conn, cs_account account, const s
 
 static void player_written(void *state, cs_conn, uint64_t position, size_t unsent)
 {
-	assert_int_equal(unsent, 0);
 	player_of(state)->written = position;
+	player_of(state)->unsent = unsent;
 }
 
 static void player_stop(void *state)
@@ -191,6 +192,7 @@ static int world_open_fake(void **state, bool has_database)
 	auto w = std::make_unique<struct world>();
 
 	w->fake = fake_host_open();
+	w->fake->soft_mark = 64 * 1024;
 	if (has_database)
 		fake_host_open_db(w->fake.get());
 	world_meet(w.get(), fake_self_state(fake_host_add(w->fake.get(), &player_plugin)));
@@ -478,6 +480,23 @@ static void what_is_an_object_is_sent_with_its_tail_and_counted(void **state)
 	assert_int_equal(w->host->send(w->self, conn, "{}", 2, ",\"a\":1", nullptr), CS_EINVAL);
 	assert_string_equal(world_hear(w, conn).c_str(), "{\"a\":1}\n{\"a\":1,\"b\":2}\n");
 	assert_int_equal(w->p->written, position);
+	assert_int_equal(w->p->unsent, 0);
+}
+
+static void who_sends_to_a_slow_client_is_told_until_it_has_taken_enough(void **state)
+{
+	struct world *w = world_of(state);
+	const cs_conn conn = world_enter(w, 7);
+	const std::string frame = "{\"a\":\"" + std::string(16000, 'x') + "\"}";
+	int result = 0;
+
+	for (int i = 0; i < 100 && result == 0; i++)
+		result = w->host->send(w->self, conn, frame.data(), frame.size(), nullptr, nullptr);
+	assert_int_equal(result, CS_EAGAIN);
+	while (!world_hear(w, conn).empty())
+		;
+	assert_int_equal(w->p->unsent, 0);
+	assert_int_equal(w->host->send(w->self, conn, "{}", 2, nullptr, nullptr), 0);
 }
 
 static void a_connection_that_has_ended_is_refused(void **state)
@@ -728,6 +747,19 @@ static void data_is_routed_to_sessions_and_to_all_in_order(void **state)
 	world_expect(w, "routed:to 7:a routed:to 7:body routed:0:body ");
 }
 
+static void what_was_routed_to_a_session_that_has_ended_does_not_arrive(void **state)
+{
+	struct world *w = world_of(state);
+	const cs_conn conn = world_enter(w, 7);
+	const struct cs_parcel a = {"a", 1, nullptr};
+
+	assert_int_equal(w->host->route(w->self, 7, CS_EVERY_DEVICE, &a, 0), 0);
+	assert_int_equal(w->host->logout(w->self, conn), 0);
+	assert_int_equal(w->host->route(w->self, 7, CS_EVERY_DEVICE, &a, 0), CS_ENOENT);
+	world_run(w);
+	world_expect(w, "closed:7+ ");
+}
+
 static void a_topic_reaches_those_that_have_subscribed(void **state)
 {
 	struct world *w = world_of(state);
@@ -963,6 +995,7 @@ static void posts_of_a_thread_are_called_in_its_order(void **state)
 		X(answers_need_a_req_and_refusals_do_not, host##_whole),                                               \
 		X(results_are_refused_by_what_the_client_can_do, host##_whole),                                        \
 		X(what_is_an_object_is_sent_with_its_tail_and_counted, host##_whole),                                  \
+		X(who_sends_to_a_slow_client_is_told_until_it_has_taken_enough, host##_whole),                         \
 		X(a_connection_that_has_ended_is_refused, host##_whole),                                               \
 		X(closing_writes_what_is_queued_and_ends_the_connection_later, host##_whole),                          \
 		X(times_of_silence_are_not_below_zero, host##_whole),                                                  \
@@ -977,6 +1010,7 @@ static void posts_of_a_thread_are_called_in_its_order(void **state)
 		X(a_logout_ends_the_session_later_and_leaves_the_connection, host##_whole),                            \
 		X(presence_is_told_later, host##_whole),                                                               \
 		X(data_is_routed_to_sessions_and_to_all_in_order, host##_whole),                                       \
+		X(what_was_routed_to_a_session_that_has_ended_does_not_arrive, host##_whole),                          \
 		X(a_topic_reaches_those_that_have_subscribed, host##_whole),                                           \
 		X(works_are_done_with_the_result_of_their_function, host##_whole),                                     \
 		X(items_are_committed_and_done_once_whatever_their_batch_needs, host##_whole),                         \
