@@ -122,7 +122,8 @@ struct cs_db_driver {
 	             cs_db_row_fn *row, void *arg);
 
 	int64_t (*last_id)(struct cs_db *db); /* the id that the last INSERT on this connection made */
-	int64_t (*affected)(struct cs_db *db); /* rows changed by the last statement */
+	/* rows changed by the last statement; MySQL does not count one that had the values before */
+	int64_t (*affected)(struct cs_db *db);
 	const char *(*message)(struct cs_db *db); /* text of the last error, for the log; never a value */
 
 	/* 1: the database has ended this connection while nothing was under way on it, as many do with an unused

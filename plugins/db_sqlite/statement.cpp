@@ -99,6 +99,8 @@ int sqlite_run(sqlite_db *db, const char *sql, const cs_db_value *parameters, si
 {
 	adapter_statement<sqlite_statement> spare;
 	adapter_statement<sqlite_statement> *entry = nullptr;
+
+	db->affected = 0;
 	int result = adapter_cache_take(
 		&db->cache, sql,
 		[db](std::string_view text, sqlite_statement *made_r) { return db_sqlite_prepare(db, text, made_r); },
