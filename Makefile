@@ -198,8 +198,8 @@ test_sources = $(wildcard $(suites:%=tests/%/test_*.cpp))
 # Tests with redis in their names load bus_redis, those with chatclient run it.
 unwanted = $(if $(db_mysql_SKIP),mysql) $(if $(bus_redis_SKIP),redis) $(if $(chatclient_SKIP),chatclient)
 test_binaries = $(patsubst %.cpp,$(BUILD)/%,$(foreach t,$(test_sources),$(if $(strip $(foreach u,$(unwanted),$(findstring $(u),$(t)))),,$(t))))
-mysql_suite = unit/test_model unit/test_model_append unit/test_model_news $(addprefix server/test_,backup cid crash groups limits \
-	load login offline operate post presence refusals reminders requests stop trouble)
+mysql_suite = $(addprefix unit/test_,db db_migrate model model_append model_news) $(addprefix server/test_,backup cid crash \
+	groups limits load login offline operate post presence refusals reminders requests stop trouble)
 # Each starts a whole cluster, so they run one after the other; see tests/support/cluster.h for CS_LONG and CS_SWEEP.
 cluster_binaries = $(if $(db_mysql_SKIP)$(bus_redis_SKIP),,$(patsubst %.cpp,$(BUILD)/%,$(wildcard tests/cluster/test_*.cpp)))
 cluster_tests = $(if $(cluster_binaries),TEST_JOBS=1 CS_DRIVER= $(cluster_binaries) $(if $(chatclient_SKIP),,scripts/check-cluster))
@@ -266,13 +266,15 @@ check-long: all $(cluster_binaries)
 
 # The tests of make asan and make tsan, with one short test of a cluster; TESTS selects others. The memory that the
 # server takes is not measured there, because a sanitizer takes more. Tests that start the server as a program are those
-# of the plain build, OUTSIDE: only what they start is instrumented. test_mysql also loads the adapter itself.
+# of the plain build, OUTSIDE: only what they start is instrumented. test_mysql also loads the adapter itself. Those of
+# mysql_suite that are instrumented run with MariaDB too, under AddressSanitizer.
 sanitized_tests = $(or $(TESTS),$(fuzz_names:%=fuzz/replay_%) $(filter-out %_idle_memory,$(test_binaries:$(BUILD)/tests/%=%)) \
 	$(filter %/test_second_login,$(cluster_binaries:$(BUILD)/tests/%=%)))
 outside_tests = $(filter-out server/test_mysql,$(filter server/% cluster/%,$(sanitized_tests)))
 inside_tests = $(patsubst %,$(BUILD)/tests/%,$(filter-out $(outside_tests),$(sanitized_tests)))
 check-sanitized: all $(test_plugins) $(inside_tests)
-	CS_TEST_PATIENCE=$${CS_TEST_PATIENCE:-4} $(run_tests) $(inside_tests) $(outside_tests:%=$(OUTSIDE)/tests/%)
+	CS_TEST_PATIENCE=$${CS_TEST_PATIENCE:-4} $(run_tests) $(inside_tests) $(outside_tests:%=$(OUTSIDE)/tests/%) \
+		$(if $(filter address,$(SAN)),$(filter CS_DRIVER=% $(inside_tests),$(mysql_tests)))
 endif
 
 asan: $(outside_tests:%=$(BUILD)/tests/%)
@@ -281,7 +283,7 @@ asan: $(outside_tests:%=$(BUILD)/tests/%)
 # All tests with threads: messages between workers, the session table, the store engine, the adapter, and the whole
 # server. Not with MariaDB: its client library is not instrumented.
 TSAN_TESTS ?= $(patsubst tests/%.cpp,%,$(filter-out tests/server/test_chatclient% %_chatbench.cpp %_mysql.cpp %_idle_memory.cpp,$(wildcard \
-	$(foreach name,loop worker session route bus bus_life bus_session store store_engine host host_cluster host_cluster_sessions log db_sqlite,tests/unit/test_$(name).cpp) \
+	$(foreach name,loop worker session route bus bus_life bus_session store store_engine host host_cluster host_cluster_sessions log db db_sqlite,tests/unit/test_$(name).cpp) \
 	tests/server/test_*.cpp)))
 tsan: $(patsubst %,$(BUILD)/tests/%,$(filter server/% cluster/%,$(TSAN_TESTS)))
 	$(MAKE) BUILD=$(BUILD)/tsan OUTSIDE=$(BUILD) SAN=thread CXXFLAGS='-g -O1' TESTS='$(TSAN_TESTS)' check-sanitized

@@ -13,8 +13,7 @@
 
 #include "plugins/model/messages.h"
 #include "plugins/model/users.h"
-#include "tests/support/mariadb.h"
-#include "tests/unit/test_db_sqlite.h"
+#include "tests/support/database.h"
 
 static double now(void)
 {
@@ -127,22 +126,16 @@ static void run_writers(const std::vector<cs_db *> &connections, const load &l)
 	show(l.batch, seconds, &all[0]);
 }
 
-static cs_db *open_sqlite(test_store *store)
-{
-	test_store_make(store);
-	if (getenv("BENCH_FOLDER"))
-		test_conf_set_path(store, std::string(getenv("BENCH_FOLDER")) + "/bench.db");
-	return test_store_open(store);
-}
-
-static std::vector<cs_db *> open_mariadb(mariadb_access *a, int writers)
+static std::vector<cs_db *> open_all(test_database *d, int writers)
 {
 	std::vector<cs_db *> connections;
 
-	mariadb_access_make(a, mariadb_shared(), mariadb_new_database());
-	connections.push_back(mariadb_migrate_and_open(a));
-	while (connections.size() < static_cast<size_t>(writers))
-		connections.push_back(mariadb_open(a));
+	database_make(d);
+	if (!mariadb_wanted() && getenv("BENCH_FOLDER"))
+		database_set_text(d, "path", std::string(getenv("BENCH_FOLDER")) + "/bench.db");
+	connections.push_back(database_migrate_and_open(d));
+	while (mariadb_wanted() && connections.size() < static_cast<size_t>(writers))
+		connections.push_back(database_open(d));
 	return connections;
 }
 
@@ -150,14 +143,9 @@ int main(int argc, char **argv)
 {
 	load l = {0, argc > 1 ? atof(argv[1]) : 3, argc > 2 ? atoi(argv[2]) : 1000, argc > 3};
 	const int writers = argc > 4 ? atoi(argv[4]) : 1;
-	test_store store;
-	mariadb_access access;
-	std::vector<cs_db *> connections;
+	test_database database;
+	const std::vector<cs_db *> connections = open_all(&database, writers);
 
-	if (mariadb_wanted())
-		connections = open_mariadb(&access, writers);
-	else
-		connections.push_back(open_sqlite(&store));
 	make_users(connections[0], l.users);
 	for (const size_t batch :
 	     {static_cast<size_t>(1), static_cast<size_t>(16), static_cast<size_t>(64), static_cast<size_t>(256)}) {
@@ -166,7 +154,5 @@ int main(int argc, char **argv)
 	}
 	for (cs_db *db : connections)
 		db->driver->close(db);
-	if (!store.folder.empty())
-		test_store_remove(&store);
 	return 0;
 }

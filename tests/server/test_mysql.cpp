@@ -9,7 +9,7 @@
 
 #include "tests/support/check.h"
 #include "tests/support/client.h"
-#include "tests/support/mariadb.h"
+#include "tests/support/database.h"
 #include "tests/support/relay.h"
 #include "tests/support/server.h"
 
@@ -40,21 +40,15 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static int take_number(void *arg, const cs_db_value *columns, size_t)
-{
-	*(int64_t *)arg = columns[0].integer;
-	return 1;
-}
-
 static int64_t number_in(const world *w, const char *sql)
 {
-	mariadb_access a;
-	int64_t number = -1;
+	test_database d;
 
-	mariadb_access_make(&a, w->database, w->server->options.at("db_mysql.database"));
-	cs_db *db = mariadb_open(&a);
-	assert_int_equal(a.driver->query(db, sql, nullptr, 0, take_number, &number), CS_DB_OK);
-	a.driver->close(db);
+	database_make_mysql(&d, w->database, w->server->options.at("db_mysql.database"));
+	cs_db *db = database_open(&d);
+	const int64_t number = database_number(db, sql);
+	assert_true(number >= 0);
+	d.driver->close(db);
 	return number;
 }
 

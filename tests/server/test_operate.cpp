@@ -10,7 +10,7 @@
 
 #include "tests/support/check.h"
 #include "tests/support/client.h"
-#include "tests/support/mariadb.h"
+#include "tests/support/database.h"
 #include "tests/support/process.h"
 #include "tests/support/server.h"
 
@@ -96,28 +96,18 @@ static const char *driver(void)
 	return mariadb_wanted() ? "db_mysql" : "db_sqlite";
 }
 
-static int take_number(void *arg, const cs_db_value *columns, size_t)
-{
-	*(int64_t *)arg = columns[0].integer;
-	return 1;
-}
-
 static bool database_exists(const test_server *s)
 {
-	mariadb_access a;
-	int64_t count = -1;
+	test_database d;
 
 	if (!mariadb_wanted())
 		return std::filesystem::exists(test_server_database(s));
-	const std::string &name = s->options.at("db_mysql.database");
-	const cs_db_value value = {CS_DB_TEXT, 0, name.data(), name.size()};
-
-	mariadb_access_make(&a, s->database, "information_schema");
-	cs_db *db = mariadb_open(&a);
-	assert_int_equal(a.driver->query(db, "SELECT COUNT(*) FROM SCHEMATA WHERE SCHEMA_NAME = ?", &value, 1,
-	                                 take_number, &count),
-	                 CS_DB_OK);
-	a.driver->close(db);
+	database_make_mysql(&d, s->database, "information_schema");
+	cs_db *db = database_open(&d);
+	const int64_t count = database_number(db, "SELECT COUNT(*) FROM SCHEMATA WHERE SCHEMA_NAME = '" +
+	                                                  s->options.at("db_mysql.database") + "'");
+	assert_true(count >= 0);
+	d.driver->close(db);
 	return count != 0;
 }
 

@@ -11,7 +11,7 @@
 
 #include "tests/support/check.h"
 #include "tests/support/client.h"
-#include "tests/support/mariadb.h"
+#include "tests/support/database.h"
 #include "tests/support/server.h"
 
 /* A server that also loads say.so. */
@@ -132,7 +132,7 @@ static void a_server_that_stops_keeps_what_it_acknowledged(void **state)
 static void let_the_store_write(const test_server *s, bool may)
 {
 	if (s->database)
-		mariadb_as_root(s->database, {may ? "SET GLOBAL read_only = 0" : "SET GLOBAL read_only = 1"});
+		database_run_as_root(s->database, {may ? "SET GLOBAL read_only = 0" : "SET GLOBAL read_only = 1"});
 	else
 		test_server_limit_files(s, may ? RLIM_INFINITY : 256 * 1024);
 }

@@ -15,8 +15,8 @@
 
 #include "tests/support/check.h"
 #include "tests/support/client.h"
+#include "tests/support/database.h"
 #include "tests/support/disk.h"
-#include "tests/support/mariadb.h"
 #include "tests/support/server.h"
 
 /* ---- disk full */
@@ -162,12 +162,12 @@ static void a_database_that_turned_read_only_is_unavailable_and_passes_without_a
 /* Accounts like the server's may no longer write. */
 static void make_mariadb_read_only(test_server *s)
 {
-	mariadb_as_root(s->database, {"SET GLOBAL read_only = 1"});
+	database_run_as_root(s->database, {"SET GLOBAL read_only = 1"});
 }
 
 static void make_mariadb_writable(test_server *s)
 {
-	mariadb_as_root(s->database, {"SET GLOBAL read_only = 0"});
+	database_run_as_root(s->database, {"SET GLOBAL read_only = 0"});
 }
 
 static int mariadb_teardown(void **state)
@@ -189,15 +189,15 @@ static void a_mariadb_that_turned_read_only_is_unavailable_and_passes_without_a_
 /* A connection beside the server's. */
 struct stranger {
 	sqlite3 *file = nullptr;
-	mariadb_access access;
+	test_database database;
 	cs_db *db = nullptr;
 };
 
 static void stranger_come(stranger *other, const test_server *s)
 {
 	if (mariadb_wanted()) {
-		mariadb_access_make(&other->access, s->database, s->options.at("db_mysql.database"));
-		other->db = mariadb_open(&other->access);
+		database_make_mysql(&other->database, s->database, s->options.at("db_mysql.database"));
+		other->db = database_open(&other->database);
 	} else {
 		assert_int_equal(sqlite3_open(test_server_database(s).c_str(), &other->file), SQLITE_OK);
 	}
@@ -205,10 +205,10 @@ static void stranger_come(stranger *other, const test_server *s)
 
 static void stranger_run(stranger *other, const char *sql)
 {
-	if (other->db ? other->access.driver->query(other->db, sql, nullptr, 0, nullptr, nullptr) != CS_DB_OK
+	if (other->db ? database_run(other->db, sql) != CS_DB_OK
 	              : sqlite3_exec(other->file, sql, nullptr, nullptr, nullptr) != SQLITE_OK)
 		check_fail(test_at::current(), "%s: %s", sql,
-		           other->db ? other->access.driver->message(other->db) : sqlite3_errmsg(other->file));
+		           other->db ? other->db->driver->message(other->db) : sqlite3_errmsg(other->file));
 }
 
 /* Until he goes nobody else can store a message. */
@@ -218,14 +218,14 @@ static void stranger_lock(stranger *other)
 		stranger_run(other, "BEGIN IMMEDIATE");
 		return;
 	}
-	assert_int_equal(other->access.driver->begin(other->db), CS_DB_OK);
+	assert_int_equal(other->db->driver->begin(other->db), CS_DB_OK);
 	stranger_run(other, "SELECT id FROM conversation FOR UPDATE");
 }
 
 static void stranger_go(stranger *other)
 {
 	if (other->db)
-		other->access.driver->close(other->db);
+		other->db->driver->close(other->db);
 	sqlite3_close(other->file);
 }
 

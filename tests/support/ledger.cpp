@@ -9,7 +9,7 @@
 
 #include <sqlite3.h>
 
-#include "tests/support/mariadb.h"
+#include "tests/support/database.h"
 #include "tests/support/server.h"
 
 #include "tests/support/check.h"
@@ -350,13 +350,13 @@ static int take_row(void *arg, const cs_db_value *columns, size_t)
 
 static void check_mariadb(database_check *check, const mariadb *m, const std::string &database)
 {
-	mariadb_access a;
+	test_database d;
 
-	mariadb_access_make(&a, m, database);
-	cs_db *db = mariadb_open(&a);
-	if (a.driver->query(db, mariadb_query, nullptr, 0, take_row, check))
-		ledger_fault(check->l, "database: %s", a.driver->message(db));
-	a.driver->close(db);
+	database_make_mysql(&d, m, database);
+	cs_db *db = database_open(&d);
+	if (d.driver->query(db, mariadb_query, nullptr, 0, take_row, check))
+		ledger_fault(check->l, "database: %s", d.driver->message(db));
+	d.driver->close(db);
 }
 
 void ledger_check_database(ledger *l, const test_server *s)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A private MariaDB for a test: its folder, port, process and log, and connections to it through the adapter.
+ * A private MariaDB for a test: its folder, port, process and log. database.h connects to it.
  *
  * The data folder is a copy of one that is made once per build folder. The server listens on 127.0.0.1, its
  * account "chat" has the password "se cret" and the databases chat_*; "root" has none and may do everything.
@@ -9,15 +9,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <source_location>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <sys/types.h>
-
-#include <chatserverd/db.h>
 
 struct mariadb {
 	std::string folder; /* made by mkdtemp, removed by mariadb_free */
@@ -46,28 +42,5 @@ void mariadb_signal(mariadb *m, int number);
 mariadb *mariadb_shared(void);
 /* A name that no database of this program has had: chat_1, chat_2... */
 std::string mariadb_new_database(void);
-
-/* ---- the adapter, as the server would load and configure it */
-
-struct mariadb_access {
-	const struct cs_plugin *plugin = nullptr;
-	const cs_db_driver *driver = nullptr;
-	std::vector<char> conf; /* its option struct */
-	std::map<std::string, std::string> texts;
-};
-
-/* Options for that server: account chat, this database, short time-outs, the schema that is shipped. */
-void mariadb_access_make(mariadb_access *a, const mariadb *m, const std::string &database);
-void mariadb_access_set_text(mariadb_access *a, const std::string &key, const std::string &text);
-/* Integers, times in ms. */
-void mariadb_access_set_number(mariadb_access *a, const std::string &key, int64_t number);
-/* The place of a choice among its words. */
-void mariadb_access_set_choice(mariadb_access *a, const std::string &key, int place);
-/* Opens a connection; ends the test program with the reason where that fails. */
-cs_db *mariadb_open(const mariadb_access *a);
-/* Migrates first. */
-cs_db *mariadb_migrate_and_open(const mariadb_access *a);
-/* Runs statements as root, without a database. */
-void mariadb_as_root(const mariadb *m, const std::vector<std::string> &statements);
 
 #endif

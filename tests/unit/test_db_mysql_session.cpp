@@ -2,9 +2,8 @@
  * Tests that no configuration of the database server changes a session of db_mysql. */
 #include <vector>
 
+#include "test_db.h"
 #include "tests/support/relay.h"
-
-#include "test_db_mysql.h"
 
 /* Two, three and four bytes a letter, a zero-width joiner, and what another character set takes for its own. */
 static const char letters[] = "\xc3\xa9 \xe4\xb8\xad\xe6\x96\x87 \xe7\xbe\xa4 \xf0\x9f\x98\x80\xf0\x9f\x91\xa9"
@@ -27,25 +26,25 @@ static std::string text(cs_db *db, const std::string &sql)
 
 static void assert_letters_last(const fixture *f)
 {
-	cs_db *db = mariadb_open(&f->access);
+	cs_db *db = database_open(&f->d);
 	const std::string body = letters;
-	const cs_db_value value = text_of(body);
+	const cs_db_value value = database_text(body);
 
-	assert_int_equal(run(db, "DELETE FROM t"), CS_DB_OK);
+	assert_int_equal(database_run(db, "DELETE FROM t"), CS_DB_OK);
 	assert_int_equal(
 		db->driver->query(db, "INSERT INTO t (name, body) VALUES ('a', ?)", &value, 1, nullptr, nullptr),
 		CS_DB_OK);
 	db->driver->close(db);
-	db = mariadb_open(&f->access);
+	db = database_open(&f->d);
 	assert_string_equal(text(db, "SELECT body FROM t").c_str(), letters);
-	assert_int_equal(number(db, "SELECT LENGTH(body) FROM t"), sizeof(letters) - 1);
+	assert_int_equal(database_number(db, "SELECT LENGTH(body) FROM t"), sizeof(letters) - 1);
 	db->driver->close(db);
 }
 
 /* The account of the tests may not do everything, so init_connect is run for it. */
 static void set_init_connect(const fixture *f, const std::string &statements)
 {
-	mariadb_as_root(f->server, {"SET GLOBAL init_connect = \"" + statements + "\""});
+	database_run_as_root(f->server, {"SET GLOBAL init_connect = \"" + statements + "\""});
 }
 
 static int tear_down_globals(void **state)
@@ -80,14 +79,14 @@ static void letters_last_where_the_server_skips_the_handshake(void **state)
 		mariadb_start(f->server);
 		assert_letters_last(f);
 		/* Also a name that is no ASCII, and what is made in a database of that set. */
-		mariadb_access other;
+		test_database other;
 
-		mariadb_access_make(&other, f->server, "chat_\xe7\xbe\xa4" + std::string(set));
-		cs_db *db = mariadb_migrate_and_open(&other);
+		database_make_mysql(&other, f->server, "chat_\xe7\xbe\xa4" + std::string(set));
+		cs_db *db = database_migrate_and_open(&other);
 		assert_string_equal(text(db, "SELECT DATABASE()").c_str(), other.texts["database"].c_str());
-		assert_int_equal(number(db, "SELECT COUNT(*) FROM information_schema.columns"
-		                            " WHERE table_schema = DATABASE()"
-		                            " AND character_set_name <> 'utf8mb4'"),
+		assert_int_equal(database_number(db, "SELECT COUNT(*) FROM information_schema.columns"
+		                                     " WHERE table_schema = DATABASE()"
+		                                     " AND character_set_name <> 'utf8mb4'"),
 		                 0);
 		db->driver->close(db);
 		mariadb_kill(f->server);
@@ -138,8 +137,8 @@ static void a_session_is_ours_whatever_init_connect_says(void **state)
 
 	for (const change &c : changes) {
 		set_init_connect(f, c.statement);
-		cs_db *db = mariadb_open(&f->access);
-		const int64_t answer = number(db, c.question);
+		cs_db *db = database_open(&f->d);
+		const int64_t answer = database_number(db, c.question);
 
 		if (answer != 1)
 			print_error("%s: %s\n", c.statement, c.question);
@@ -157,11 +156,11 @@ static void the_schema_is_made_whatever_init_connect_says(void **state)
 	for (const change &c : changes)
 		all += std::string(all.empty() ? "" : "; ") + c.statement;
 	set_init_connect(f, all);
-	mariadb_access other;
-	mariadb_access_make(&other, f->server, mariadb_new_database());
-	cs_db *db = mariadb_migrate_and_open(&other);
-	assert_true(number(db, "SELECT COUNT(*) FROM information_schema.tables"
-	                       " WHERE table_schema = DATABASE() AND engine = 'InnoDB'") > 6);
+	test_database other;
+	database_make_mysql(&other, f->server, mariadb_new_database());
+	cs_db *db = database_migrate_and_open(&other);
+	assert_true(database_number(db, "SELECT COUNT(*) FROM information_schema.tables"
+	                                " WHERE table_schema = DATABASE() AND engine = 'InnoDB'") > 6);
 	db->driver->close(db);
 	assert_letters_last(f);
 }
@@ -169,11 +168,11 @@ static void the_schema_is_made_whatever_init_connect_says(void **state)
 static void a_bad_init_connect_is_told(void **state)
 {
 	const fixture *f = fixture_of(state);
-	cs_error e = {};
+	cs_error e;
 	cs_db *db = nullptr;
 
 	set_init_connect(f, "SELECT * FROM no_such.table");
-	assert_int_not_equal(f->access.driver->open(f->access.conf.data(), &db, &e), CS_DB_OK);
+	assert_int_not_equal(database_try_open(&f->d, &db, &e), CS_DB_OK);
 	assert_non_null(strstr(e.text, ("127.0.0.1:" + std::to_string(f->server->port)).c_str()));
 }
 
@@ -182,24 +181,25 @@ static void who_gets_another_character_set_does_not_go_on(void **state)
 {
 	fixture *f = fixture_of(state);
 	relay *proxy = relay_start(f->server->port);
-	cs_error e = {};
+	cs_error e;
 	cs_db *db = nullptr;
 
-	mariadb_access_set_number(&f->access, "port", relay_port(proxy));
+	database_set_number(&f->d, "port", relay_port(proxy));
 	assert_letters_last(f);
 	relay_replace(proxy, "NAMES utf8mb4 COLLATE utf8mb4_bin", "NAMES latin1  COLLATE latin1_bin ");
 	relay_replace(proxy, "'utf8mb4'", " 'latin1'");
-	assert_int_equal(f->access.driver->open(f->access.conf.data(), &db, &e), CS_DB_FAILED);
+	assert_int_equal(database_try_open(&f->d, &db, &e), CS_DB_FAILED);
 	assert_non_null(strstr(e.text, "character_set_client"));
 	assert_non_null(strstr(e.text, "latin1"));
 	assert_non_null(strstr(e.text, "utf8mb4"));
-	e = {};
-	assert_int_equal(f->access.driver->migrate(f->access.conf.data(), nullptr, &e), CS_EINVAL);
+	assert_int_equal(database_migrate(&f->d, &e), CS_EINVAL);
 	assert_non_null(strstr(e.text, "character_set_client"));
 	relay_stop(proxy);
 }
 
-#define TEST_GLOBALS(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down_globals)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_mysql, tear_down)
+#define TEST_ALONE(name) cmocka_unit_test_setup_teardown(name, set_up_mysql_alone, tear_down)
+#define TEST_GLOBALS(name) cmocka_unit_test_setup_teardown(name, set_up_mysql, tear_down_globals)
 
 int main(void)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The promises of plugin.h about the host table, each kept by the server's table and by that of the fake host: what
  * holds for a plugin in its own tests holds in the server. */
+#include <cstring>
 #include <functional>
 #include <map>
 #include <thread>
@@ -10,8 +11,8 @@
 
 #include "core/base/log.h"
 #include "core/store/store.h"
-#include "test_db_sqlite.h"
 #include "tests/support/check.h"
+#include "tests/support/database.h"
 #include "tests/support/fake_host.h"
 #include "tests/support/parcel.h"
 #include "tests/support/worker_fixture.h"
@@ -166,7 +167,7 @@ static const struct cs_plugin player_plugin = {
 struct world {
 	fake_host_ptr fake; /* null: the server's */
 	std::unique_ptr<struct worker_fixture> f;
-	struct test_store database;
+	struct test_database database;
 	store_ptr store;
 	std::map<cs_conn, int> peers;
 	std::map<cs_conn, std::string> heard;
@@ -207,9 +208,9 @@ static int world_open_real(void **state, bool has_database)
 	auto w = std::make_unique<struct world>();
 	struct cs_error e = {};
 
-	test_store_make(&w->database);
-	if (store_open(&w->store, &conf, has_database ? w->database.driver : nullptr, w->database.conf.memory.data(),
-	               "test", nullptr, &e) != 0)
+	database_make_sqlite(&w->database);
+	if (store_open(&w->store, &conf, has_database ? w->database.driver : nullptr, w->database.conf.data(), "test",
+	               nullptr, &e) != 0)
 		check_fail(std::source_location::current(), "%s", e.text);
 	w->f = worker_fixture_make_of(&player_plugin);
 	w->f->shared.store = w->store.get();
@@ -255,7 +256,6 @@ static int world_close(void **state)
 	plugin_stop_all(w->f->worker);
 	worker_fixture_free(std::move(w->f));
 	w->store.reset();
-	test_store_remove(&w->database);
 	return 0;
 }
 
@@ -785,24 +785,24 @@ static void a_topic_reaches_those_that_have_subscribed(void **state)
 
 static int store_insert(struct cs_db *db, void *arg)
 {
-	const int result = test_query(db, "INSERT INTO t VALUES (1)");
+	const int result = database_run(db, "INSERT INTO t VALUES (1)");
 
 	return result ? result : static_cast<int>(reinterpret_cast<intptr_t>(arg));
 }
 
 static int store_make(struct cs_db *db, void *)
 {
-	return test_query(db, "CREATE TABLE t (n INTEGER UNIQUE)");
+	return database_run(db, "CREATE TABLE t (n INTEGER UNIQUE)");
 }
 
 static int store_count(struct cs_db *db, void *)
 {
-	return 100 + static_cast<int>(test_number(db, "SELECT count(*) FROM t"));
+	return 100 + static_cast<int>(database_number(db, "SELECT count(*) FROM t"));
 }
 
 static int store_fail(struct cs_db *db, void *)
 {
-	return test_query(db, "INSERT INTO nowhere VALUES (1)");
+	return database_run(db, "INSERT INTO nowhere VALUES (1)");
 }
 
 static int store_hash(struct cs_db *db, void *)
@@ -843,7 +843,7 @@ static int batch_run(struct cs_db *db, void *const *items, size_t count, int car
 {
 	for (size_t i = 0; i < count; i++) {
 		player_note(player_of(items[i]), careful ? "careful" : "run");
-		const int result = test_query(db, "INSERT INTO t VALUES (1)");
+		const int result = database_run(db, "INSERT INTO t VALUES (1)");
 
 		if (result && !(careful && result == CS_DB_DUPLICATE))
 			return result;

@@ -50,7 +50,7 @@ static void an_id_never_comes_back(void **state)
 	cs_db *db = model_db(state);
 	uint64_t id = 0;
 
-	assert_int_equal(test_query(db, "DELETE FROM account WHERE id = 9"), 0);
+	assert_int_equal(database_run(db, "DELETE FROM account WHERE id = 9"), 0);
 	assert_int_equal(user_insert(db, "another", "x", 0, &id), 0);
 	assert_int_equal(id, 10);
 }

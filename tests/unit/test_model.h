@@ -4,6 +4,7 @@
 #ifndef TEST_MODEL_H
 #define TEST_MODEL_H
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,41 +12,25 @@
 #include "plugins/model/groups.h"
 #include "plugins/model/messages.h"
 #include "plugins/model/users.h"
-#include "test_db_sqlite.h"
-#include "tests/support/mariadb.h"
-
-#include <cstdarg>
-#include <setjmp.h>
-
-extern "C" {
-#include <cmocka.h>
-}
+#include "tests/support/check.h"
+#include "tests/support/database.h"
 
 static constexpr uint64_t model_users_count = 9;
 
 struct model_fixture {
-	test_store store; /* SQLite */
-	mariadb_access access; /* MariaDB */
+	test_database database;
 	cs_db *db;
 };
-
-static inline cs_db *model_open(model_fixture *f)
-{
-	if (mariadb_wanted()) {
-		mariadb_access_make(&f->access, mariadb_shared(), mariadb_new_database());
-		return mariadb_migrate_and_open(&f->access);
-	}
-	test_store_make(&f->store);
-	test_conf_set_path(&f->store, ":memory:");
-	return test_store_open(&f->store);
-}
 
 static inline int model_set_up(void **state)
 {
 	model_fixture *f = new model_fixture;
 	uint64_t id = 0;
 
-	f->db = model_open(f);
+	database_make(&f->database);
+	if (!mariadb_wanted())
+		database_set_text(&f->database, "path", ":memory:");
+	f->db = database_migrate_and_open(&f->database);
 	*state = f;
 	for (uint64_t i = 1; i <= model_users_count; i++)
 		if (user_insert(f->db, "user " + std::to_string(i), "hash", 1000, &id) || id != i)
@@ -55,12 +40,9 @@ static inline int model_set_up(void **state)
 
 static inline int model_tear_down(void **state)
 {
-	model_fixture *f = static_cast<model_fixture *>(*state);
+	const std::unique_ptr<model_fixture> f(static_cast<model_fixture *>(*state));
 
 	f->db->driver->close(f->db);
-	if (!f->store.folder.empty())
-		test_store_remove(&f->store);
-	delete f;
 	return 0;
 }
 

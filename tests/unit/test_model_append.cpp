@@ -23,7 +23,7 @@ static void seq_counts_per_conversation_from_one_in_the_order_of_the_items(void 
 	assert_int_equal(more[0].seq, 4);
 	assert_int_equal(more[1].seq, 2);
 	assert_true(more[0].conversation == items[0].conversation);
-	assert_int_equal(test_number(db, "SELECT count(*) FROM message"), 6);
+	assert_int_equal(database_number(db, "SELECT count(*) FROM message"), 6);
 }
 
 static void what_was_appended_is_read_back(void **state)
@@ -54,7 +54,7 @@ static void an_account_can_talk_to_itself(void **state)
 
 	assert_int_equal(append(db, &items), 0);
 	assert_int_equal(items[1].seq, 2);
-	assert_int_equal(test_number(db, "SELECT count(*) FROM conversation WHERE low = 4 AND high = 4"), 1);
+	assert_int_equal(database_number(db, "SELECT count(*) FROM conversation WHERE low = 4 AND high = 4"), 1);
 }
 
 static void an_unknown_receiver_gets_no_row_and_the_others_get_theirs(void **state)
@@ -70,8 +70,8 @@ static void an_unknown_receiver_gets_no_row_and_the_others_get_theirs(void **sta
 	assert_int_equal(items[1].outcome, 0);
 	assert_int_equal(items[1].seq, 1);
 	assert_int_equal(items[4].seq, 2);
-	assert_int_equal(test_number(db, "SELECT count(*) FROM conversation"), 1);
-	assert_int_equal(test_number(db, "SELECT count(*) FROM message"), 2);
+	assert_int_equal(database_number(db, "SELECT count(*) FROM conversation"), 1);
+	assert_int_equal(database_number(db, "SELECT count(*) FROM message"), 2);
 }
 
 static void only_members_send_to_a_group(void **state)
@@ -135,7 +135,7 @@ static void a_stored_cid_is_a_duplicate_and_is_answered_with_the_first_ones_seq(
 	/* Another sender's cid is another cid. */
 	assert_false(again[2].repeated);
 	assert_int_equal(again[2].seq, 4);
-	assert_int_equal(test_number(db, "SELECT count(*) FROM message"), 4);
+	assert_int_equal(database_number(db, "SELECT count(*) FROM message"), 4);
 }
 
 static void a_cid_twice_in_one_batch_is_stored_once(void **state)
@@ -153,7 +153,7 @@ static void a_cid_twice_in_one_batch_is_stored_once(void **state)
 	assert_int_equal(items[3].seq, 1);
 	assert_int_equal(items[3].created, 1);
 	assert_int_equal(items[4].seq, 3);
-	assert_int_equal(test_number(db, "SELECT count(*) FROM message"), 3);
+	assert_int_equal(database_number(db, "SELECT count(*) FROM message"), 3);
 }
 
 static void a_repetition_to_somebody_else_is_answered_with_the_first_ones_place(void **state)
@@ -222,7 +222,7 @@ static void answers_are_set_anew_on_each_run(void **state)
 	assert_int_equal(items[0].outcome, 0);
 	assert_false(items[0].repeated);
 	assert_int_equal(items[0].seq, 1);
-	assert_int_equal(test_number(db, "SELECT last_seq FROM conversation"), 1);
+	assert_int_equal(database_number(db, "SELECT last_seq FROM conversation"), 1);
 }
 
 static void a_batch_of_nothing_is_done(void **state)
@@ -273,9 +273,9 @@ static void a_batch_takes_few_statements(void **state)
 	assert_int_equal(message_cursor_store(&c.base, cursors), 0);
 	assert_int_equal(c.statements, 10);
 	assert_int_equal(c.real->driver->commit(c.real), 0);
-	assert_int_equal(test_number(c.real, "SELECT count(*) FROM conversation WHERE last_seq >= 6"), 20);
-	assert_int_equal(test_number(c.real, "SELECT sum(last_seq) FROM conversation"), 126);
-	assert_int_equal(test_number(c.real, "SELECT count(*) FROM `cursor`"), 20);
+	assert_int_equal(database_number(c.real, "SELECT count(*) FROM conversation WHERE last_seq >= 6"), 20);
+	assert_int_equal(database_number(c.real, "SELECT sum(last_seq) FROM conversation"), 126);
+	assert_int_equal(database_number(c.real, "SELECT count(*) FROM `cursor`"), 20);
 }
 
 /* What the model must hold whatever comes: checked by a second, simple book of our own. */
@@ -327,12 +327,13 @@ static void random_batches_keep_every_promise(void **state)
 		for (const message_append &item : items)
 			check_item(&b, item);
 	}
-	assert_int_equal(test_number(db, "SELECT count(*) FROM (SELECT conversation, count(*) n, max(seq) m, min(seq) s"
+	assert_int_equal(database_number(db,
+	                                 "SELECT count(*) FROM (SELECT conversation, count(*) n, max(seq) m, min(seq) s"
 	                                 " FROM message GROUP BY conversation) x"
 	                                 " JOIN conversation c ON c.id = x.conversation"
 	                                 " WHERE n <> m OR s <> 1 OR m <> c.last_seq"),
 	                 0);
-	assert_true(test_number(db, "SELECT count(*) FROM message") > 5000);
+	assert_true(database_number(db, "SELECT count(*) FROM message") > 5000);
 }
 
 int main(void)

@@ -170,15 +170,15 @@ static void cursors_never_go_back(void **state)
 
 	assert_int_equal(store_cursor(db, 1, 7, 10), 0);
 	assert_int_equal(store_cursor(db, 1, 7, 4), 0);
-	assert_int_equal(test_number(db, "SELECT delivered_seq FROM `cursor`"), 10);
+	assert_int_equal(database_number(db, "SELECT delivered_seq FROM `cursor`"), 10);
 	/* Also within one call, in whichever order, and with more rows than one statement takes. */
 	for (uint64_t i = 0; i < 150; i++) {
 		many.push_back({1, i % 100, 50 - i % 7});
 		many.push_back({1, i % 100, 20});
 	}
 	assert_int_equal(message_cursor_store(db, many), 0);
-	assert_int_equal(test_number(db, "SELECT count(*) FROM `cursor`"), 100);
-	assert_int_equal(test_number(db, "SELECT min(delivered_seq) FROM `cursor`"), 44);
+	assert_int_equal(database_number(db, "SELECT count(*) FROM `cursor`"), 100);
+	assert_int_equal(database_number(db, "SELECT min(delivered_seq) FROM `cursor`"), 44);
 	assert_int_equal(message_cursor_store(db, {}), 0);
 }
 
@@ -256,7 +256,7 @@ static void fill_mariadb(cs_db *db)
 	};
 
 	for (const char *text : texts)
-		assert_int_equal(test_query(db, text), 0);
+		assert_int_equal(database_run(db, text), 0);
 }
 
 static void no_statement_reads_a_whole_table(void **state)
