@@ -12,15 +12,10 @@
 #include <vector>
 
 #include "core/base/log.h"
+#include "core/base/worker.h"
 #include "core/plugin/plugin.h"
 #include "core/store/store_engine.h"
-
-#include <cstdarg>
-#include <setjmp.h>
-
-extern "C" {
-#include <cmocka.h>
-}
+#include "tests/support/check.h"
 
 /* The database: answers by script, 0 when the script is at its end, and writes down what was asked. */
 struct player {
@@ -171,8 +166,8 @@ static inline int run_items(struct cs_db *, void *const *items, size_t count, in
 {
 	playing->told += (careful ? "careful" : "run") + std::to_string(count) + " ";
 	for (size_t i = 0; i < count; i++) {
-		playing->staged.push_back((const char *)items[i]);
-		if (playing->refused.count((const char *)items[i]))
+		playing->staged.push_back(static_cast<const char *>(items[i]));
+		if (playing->refused.count(static_cast<const char *>(items[i])))
 			return CS_DB_BAD_VALUE;
 	}
 	if (playing->running)
@@ -183,7 +178,7 @@ static inline int run_items(struct cs_db *, void *const *items, size_t count, in
 static inline void note_committed(const struct cs_host *host, struct cs_self *, void *item)
 {
 	assert_ptr_equal(host, &host_table);
-	playing->told += std::string("committed:") + (const char *)item + " ";
+	playing->told += std::string("committed:") + static_cast<const char *>(item) + " ";
 }
 
 static const struct cs_batch batch = {"test", run_items, note_committed, nullptr};
@@ -211,7 +206,7 @@ static inline int set_up(void **state)
 	auto *f = new fixture;
 	struct cs_error e {};
 
-	log_set_level((enum cs_log_level) - 1);
+	log_set_level(static_cast<enum cs_log_level>(-1));
 	playing = &f->player;
 	f->shared.driver = &driver;
 	f->self.host = &host_table;
@@ -224,25 +219,24 @@ static inline int set_up(void **state)
 	return 0;
 }
 
+static inline fixture *fixture_of(void **state)
+{
+	return static_cast<fixture *>(*state);
+}
+
 static inline int tear_down(void **state)
 {
-	delete (fixture *)*state;
+	delete fixture_of(state);
 	return 0;
 }
 
 static inline void note_finished(void *arg, std::span<struct store_task> tasks)
 {
+	fixture *f = static_cast<fixture *>(arg);
+
 	for (const struct store_task &task : tasks)
-		((fixture *)arg)->finished.push_back((const char *)task.arg + ("=" + std::to_string(task.result)));
-	playing->told += "finished" + std::to_string(tasks.size()) + " ";
-}
-
-static inline int64_t now_ms()
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+		f->finished.push_back(static_cast<const char *>(task.arg) + ("=" + std::to_string(task.result)));
+	f->player.told += "finished" + std::to_string(tasks.size()) + " ";
 }
 
 /* What begins with + is a work. */
@@ -255,27 +249,63 @@ static inline void run_batch(fixture *f, std::vector<const char *> items)
 		tasks[i].batch = *items[i] == '+' ? nullptr : &batch;
 		tasks[i].kind = CS_WORK_WRITE;
 		tasks[i].fn = do_work;
-		tasks[i].arg = (void *)items[i];
-		tasks[i].begun = now_ms();
+		tasks[i].arg = const_cast<char *>(items[i]);
+		tasks[i].begun = worker_monotonic_ms();
 	}
 	store_engine_run(&f->engine, tasks, note_finished, f);
 }
 
-static inline int run_work(fixture *f, enum cs_work_kind kind)
+static inline int run_work(struct store_engine *engine, enum cs_work_kind kind)
 {
 	struct store_task task {
-		.kind = kind, .fn = do_work, .begun = now_ms()
+		.kind = kind, .fn = do_work, .begun = worker_monotonic_ms()
 	};
 
-	store_engine_work(&f->engine, &task);
+	store_engine_work(engine, &task);
 	return task.result;
+}
+
+static inline int run_work(fixture *f, enum cs_work_kind kind)
+{
+	return run_work(&f->engine, kind);
+}
+
+static inline void assert_told(const fixture *f, const char *words)
+{
+	assert_string_equal(f->player.told.c_str(), words);
+}
+
+static inline void assert_stored(const fixture *f, const std::vector<std::string> &expected)
+{
+	assert_true(f->player.stored == expected);
+}
+
+static inline void assert_finished(const fixture *f, const std::vector<std::pair<std::string, int>> &expected)
+{
+	assert_int_equal(f->finished.size(), expected.size());
+	for (size_t i = 0; i < expected.size(); i++)
+		assert_string_equal(f->finished[i].c_str(),
+		                    (expected[i].first + "=" + std::to_string(expected[i].second)).c_str());
 }
 
 static inline void assert_all(const fixture *f, const std::vector<std::string> &items, int result)
 {
-	assert_int_equal(f->finished.size(), items.size());
-	for (size_t i = 0; i < items.size(); i++)
-		assert_string_equal(f->finished[i].c_str(), (items[i] + "=" + std::to_string(result)).c_str());
+	std::vector<std::pair<std::string, int>> expected;
+
+	for (const std::string &item : items)
+		expected.push_back({item, result});
+	assert_finished(f, expected);
+}
+
+/* The store is away from here on. */
+static inline void lose_store(fixture *f)
+{
+	f->player.begin = {CS_DB_UNKNOWN};
+	f->player.open = std::deque<int>(1000, CS_DB_UNKNOWN);
+	run_batch(f, {"lost"});
+	assert_true(f->shared.away);
+	f->finished.clear();
+	f->player.told.clear();
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

@@ -25,7 +25,7 @@ static size_t count(const std::string &text, const std::string &part)
 
 static void what_the_store_cannot_hold_is_told_once(void **state)
 {
-	auto *f = static_cast<fixture *>(*state);
+	fixture *f = fixture_of(state);
 
 	f->player.refused = {"b"};
 	const std::string log = capture_stderr([&] { run_batch(f, {"a", "b", "c"}); });
@@ -38,7 +38,7 @@ static void what_the_store_cannot_hold_is_told_once(void **state)
 
 static void what_the_store_cannot_hold_is_told_of_works_too(void **state)
 {
-	auto *f = static_cast<fixture *>(*state);
+	fixture *f = fixture_of(state);
 
 	f->player.work = {CS_DB_BAD_VALUE, CS_DB_DUPLICATE};
 	const std::string log = capture_stderr([&] {
@@ -52,10 +52,10 @@ static void what_the_store_cannot_hold_is_told_of_works_too(void **state)
 
 static void such_lines_come_once_a_second_and_count_the_others(void **state)
 {
-	auto *f = static_cast<fixture *>(*state);
+	fixture *f = fixture_of(state);
 
 	f->player.work = std::deque<int>(20, CS_DB_BAD_VALUE);
-	f->shared.value_limit.next_ms = now_ms() + 60000;
+	f->shared.value_limit.next_ms = worker_monotonic_ms() + 60000;
 	const std::string none = capture_stderr([&] {
 		for (int i = 0; i < 19; i++)
 			(void)run_work(f, CS_WORK_WRITE);
@@ -70,25 +70,25 @@ static void such_lines_come_once_a_second_and_count_the_others(void **state)
 /* The database closes connections that nobody has used for a while: nothing is wrong. */
 static void a_connection_that_ended_while_idle_is_opened_again_without_an_error(void **state)
 {
-	auto *f = static_cast<fixture *>(*state);
+	fixture *f = fixture_of(state);
 
 	log_set_level(CS_LOG_DEBUG);
 	f->player.ended = true;
 	const std::string log = capture_stderr([&] { run_batch(f, {"a"}); });
 
-	assert_string_equal(f->player.told.c_str(), "close open begin run1 commit committed:a finished1 ");
+	assert_told(f, "close open begin run1 commit committed:a finished1 ");
 	assert_int_equal(count(log, "debug "), 1);
 	assert_int_equal(count(log, "\n"), 1);
 	assert_int_equal(f->shared.retries, 0);
 	f->player.told.clear();
 	f->player.ended = true;
 	assert_int_equal(run_work(f, CS_WORK_READ), 0);
-	assert_string_equal(f->player.told.c_str(), "close open work ");
+	assert_told(f, "close open work ");
 }
 
 static void a_connection_that_ended_and_cannot_be_opened_is_an_error(void **state)
 {
-	auto *f = static_cast<fixture *>(*state);
+	fixture *f = fixture_of(state);
 
 	f->player.ended = true;
 	f->player.open = std::deque<int>(1000, CS_DB_UNKNOWN);
@@ -110,12 +110,8 @@ static void go_and_return(fixture *f, struct store_engine *other)
 	f->shared.answered_ms = 0;
 	f->player.work = {CS_DB_UNKNOWN, 0};
 	for (int i = 0; i < 2; i++) {
-		struct store_task task {
-			.kind = CS_WORK_READ, .fn = do_work, .begun = now_ms()
-		};
-
 		f->shared.probe_ms = 0;
-		store_engine_work(other, &task);
+		(void)run_work(other, CS_WORK_READ);
 		assert_int_equal(f->shared.away.load(), i == 0);
 	}
 	f->player.work = answers;
@@ -135,7 +131,7 @@ static void assert_nothing_after_the_return(const std::string &log)
 
 static void connections_from_before_the_return_are_replaced_without_a_line(void **state)
 {
-	auto *f = static_cast<fixture *>(*state);
+	fixture *f = fixture_of(state);
 	struct store_engine other = other_engine(f);
 
 	const std::string log = capture_stderr([&] {
@@ -144,21 +140,18 @@ static void connections_from_before_the_return_are_replaced_without_a_line(void 
 		assert_int_equal(run_work(f, CS_WORK_READ), 0);
 	});
 
-	assert_string_equal(f->player.told.c_str(), "close open work ");
+	assert_told(f, "close open work ");
 	assert_nothing_after_the_return(log);
 	/* The one that found it back goes on with its connection, and so do all from then on. */
 	f->player.told.clear();
-	struct store_task task {
-		.kind = CS_WORK_READ, .fn = do_work, .begun = now_ms()
-	};
-	store_engine_work(&other, &task);
+	assert_int_equal(run_work(&other, CS_WORK_READ), 0);
 	assert_int_equal(run_work(f, CS_WORK_READ), 0);
-	assert_string_equal(f->player.told.c_str(), "work work ");
+	assert_told(f, "work work ");
 }
 
 static void what_was_lost_before_the_return_is_not_told_after_it(void **state)
 {
-	auto *f = static_cast<fixture *>(*state);
+	fixture *f = fixture_of(state);
 	struct store_engine other = other_engine(f);
 
 	f->player.work = {CS_DB_UNKNOWN};
@@ -173,7 +166,7 @@ static void what_was_lost_before_the_return_is_not_told_after_it(void **state)
 
 static void an_open_that_began_before_the_return_is_not_told_after_it(void **state)
 {
-	auto *f = static_cast<fixture *>(*state);
+	fixture *f = fixture_of(state);
 	struct store_engine other = other_engine(f);
 	struct cs_error e {};
 
@@ -192,7 +185,7 @@ static void an_open_that_began_before_the_return_is_not_told_after_it(void **sta
 
 static void what_is_lost_after_the_return_is_told(void **state)
 {
-	auto *f = static_cast<fixture *>(*state);
+	fixture *f = fixture_of(state);
 	struct store_engine other = other_engine(f);
 
 	const std::string log = capture_stderr([&] {
@@ -206,7 +199,7 @@ static void what_is_lost_after_the_return_is_told(void **state)
 
 static void the_second_loss_of_a_shared_transaction_is_told_too(void **state)
 {
-	auto *f = static_cast<fixture *>(*state);
+	fixture *f = fixture_of(state);
 
 	f->player.work = {CS_DB_UNKNOWN, CS_DB_UNKNOWN};
 	f->player.working = [f] {
@@ -215,16 +208,16 @@ static void the_second_loss_of_a_shared_transaction_is_told_too(void **state)
 	const std::string log = capture_stderr([&] { run_batch(f, {"a", "+w"}); });
 
 	assert_int_equal(count(log, "store connection lost"), 2);
-	assert_string_equal(f->player.told.c_str(), "begin ( run1 ) ( work rollback close open "
-	                                            "begin ( run1 ) ( work rollback close open "
-	                                            "begin run1 commit committed:a finished1 "
-	                                            "begin work commit finished1 ");
+	assert_told(f, "begin ( run1 ) ( work rollback close open "
+	               "begin ( run1 ) ( work rollback close open "
+	               "begin run1 commit committed:a finished1 "
+	               "begin work commit finished1 ");
 	assert_all(f, {"a", "+w"}, 0);
 }
 
 static void whose_work_left_a_part_open_is_told(void **state)
 {
-	auto *f = static_cast<fixture *>(*state);
+	fixture *f = fixture_of(state);
 	const struct cs_plugin plugin = {.name = "careless"};
 
 	f->self.declared = &plugin;
@@ -239,13 +232,13 @@ static void whose_work_left_a_part_open_is_told(void **state)
 
 static void a_full_disk_is_told_even_if_it_comes_back_at_once(void **state)
 {
-	auto *f = static_cast<fixture *>(*state);
+	fixture *f = fixture_of(state);
 
 	f->player.run = {CS_DB_FULL, 0, CS_DB_FULL, CS_DB_FULL, CS_DB_FULL, 0};
 	const std::string log = capture_stderr([&] {
 		run_batch(f, {"a"});
 		run_batch(f, {"b"});
-		f->shared.full_limit.next_ms = now_ms() + 60000;
+		f->shared.full_limit.next_ms = worker_monotonic_ms() + 60000;
 		run_batch(f, {"c"}); /* too early for a line */
 		f->shared.full_limit.next_ms = 0;
 		run_batch(f, {"d"});
