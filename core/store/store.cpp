@@ -12,6 +12,7 @@
 #include "core/base/instance.h"
 #include "core/base/log.h"
 #include "core/base/worker.h"
+#include "core/store/store_connection.h"
 #include "core/store/store_engine.h"
 #include "core/store/store_queue.h"
 
@@ -255,7 +256,7 @@ static int store_open_database(struct store *s, const struct store_conf *conf, c
 		return failed;
 	store_add_database_threads(s, conf);
 	for (const auto &t : s->threads) {
-		if (store_engine_open(&t->engine, e) != CS_DB_OK)
+		if (store_connection_open(&t->engine, e) != CS_DB_OK)
 			return CS_EINVAL;
 	}
 	return 0;

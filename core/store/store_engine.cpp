@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * One database connection: transactions, what follows from each class of error, opening again. */
+ * Transactions on one database connection, and what follows from each class of error. */
 #include "core/store/store_engine.h"
 
 #include <algorithm>
@@ -12,13 +12,12 @@
 #include "core/base/instance.h"
 #include "core/base/log.h"
 #include "core/base/worker.h"
+#include "core/store/store_connection.h"
 
 static constexpr unsigned store_engine_most_retries = 5;
 /* A run that failed sooner met a deadlock, not a lock that is held for long. */
 static constexpr int64_t store_engine_longest_deadlock = 1000;
 static constexpr int64_t store_engine_most_pause = 500;
-/* After so many ms a probe that has not ended no longer keeps others from trying. */
-static constexpr int64_t store_engine_longest_probe = 10000;
 
 /* A request with all its runs, until it is decided. */
 struct store_tries {
@@ -33,39 +32,6 @@ struct store_tries {
 	unsigned retries = 0;
 	bool perhaps_done = false; /* a commit was sent and not answered */
 };
-
-static bool store_engine_limit_passes(struct log_limit *limit, uint64_t *held_back_r)
-{
-	const int64_t now = worker_monotonic_ms();
-	int64_t next = limit->next_ms.load(std::memory_order_relaxed);
-
-	if (now < next || !limit->next_ms.compare_exchange_strong(next, now + 1000, std::memory_order_relaxed)) {
-		limit->held_back.fetch_add(1, std::memory_order_relaxed);
-		return false;
-	}
-	*held_back_r = limit->held_back.exchange(0, std::memory_order_relaxed);
-	return true;
-}
-
-static const char *store_engine_last_message(const struct store_engine *engine)
-{
-	const char *text = engine->db ? engine->db->driver->message(engine->db.get()) : nullptr;
-
-	return text ? text : "";
-}
-
-/* true: the line was written. */
-static bool store_engine_log_limited(struct store_engine *engine, struct log_limit *limit, const char *text, int result,
-                                     const char *message)
-{
-	uint64_t held_back = 0;
-
-	if (!store_engine_limit_passes(limit, &held_back))
-		return false;
-	log_error("%s connection=%s class=%d held_back=%llu message=\"%s\"", text, engine->role, result,
-	          (unsigned long long)held_back, message);
-	return true;
-}
 
 static bool store_engine_is_stopping(const struct store_engine *engine)
 {
@@ -95,69 +61,11 @@ static void store_engine_note_full(struct store_engine *engine, bool full)
 
 	shared->degraded = full;
 	if (full && !shared->degraded_logged)
-		shared->degraded_logged = store_engine_log_limited(engine, &shared->full_limit,
-		                                                   "store cannot write: disk full or read-only",
-		                                                   CS_DB_FULL, store_engine_last_message(engine));
+		shared->degraded_logged =
+			store_connection_log(engine, &shared->full_limit, "store cannot write: disk full or read-only",
+		                             CS_DB_FULL, store_connection_message(engine));
 	else if (!full && std::exchange(shared->degraded_logged, false))
 		log_warning("store writes again connection=%s", engine->role);
-}
-
-/* Logs a lost connection, unless it was opened before the store last answered again: the loss of such a connection is
- * known already. */
-static void store_engine_note_lost(struct store_engine *engine, const char *text, int result, const char *message)
-{
-	struct store_shared *shared = engine->shared;
-	const std::scoped_lock lock(shared->turns);
-
-	if (engine->returns == shared->returns)
-		store_engine_log_limited(engine, &shared->lost_limit, text, result, message);
-}
-
-/* Notes that the store is away, so that later requests need not wait in vain as this one did. Does nothing if another
- * connection was answered meanwhile: then only this one hangs. */
-static void store_engine_note_away(struct store_engine *engine, const struct store_tries *a)
-{
-	struct store_shared *shared = engine->shared;
-	const std::scoped_lock lock(shared->turns);
-
-	if (shared->answered_ms.load(std::memory_order_relaxed) >= a->started)
-		return;
-	shared->probe_ms.store(worker_monotonic_ms() + shared->patience.probe, std::memory_order_relaxed);
-	if (!shared->away.exchange(true))
-		log_error("store does not answer: requests are refused until it does connection=%s", engine->role);
-}
-
-/* Notes that the store answers. If it was away, all other connections are older than its return and must be opened
- * again. */
-static void store_engine_note_answered(struct store_engine *engine)
-{
-	struct store_shared *shared = engine->shared;
-
-	shared->answered_ms.store(worker_monotonic_ms(), std::memory_order_relaxed);
-	if (!shared->away.load(std::memory_order_relaxed))
-		return;
-	const std::scoped_lock lock(shared->turns);
-
-	if (!shared->away.exchange(false))
-		return;
-	engine->returns = ++shared->returns;
-	log_warning("store answers again connection=%s", engine->role);
-}
-
-/* false: the store is away, and it is too early to try again, or another request tries just now. */
-static bool store_engine_may_try(struct store_engine *engine, struct store_tries *a)
-{
-	struct store_shared *shared = engine->shared;
-	int64_t due = shared->probe_ms.load(std::memory_order_relaxed);
-
-	a->probe = shared->away.load(std::memory_order_relaxed);
-	if (!a->probe)
-		return true;
-	if (a->started < due || !shared->probe_ms.compare_exchange_strong(due, a->started + store_engine_longest_probe,
-	                                                                  std::memory_order_relaxed))
-		return false;
-	engine->db.reset(); /* the connection is older than the store's return */
-	return true;
 }
 
 /* A deadlock, or a lock that was not granted in time: nothing was changed. */
@@ -165,8 +73,8 @@ static bool store_engine_run_again_locked(struct store_engine *engine, struct st
 {
 	if (a->retries == store_engine_most_retries || worker_monotonic_ms() - a->begun >= a->patience ||
 	    store_engine_is_stopping(engine)) {
-		store_engine_log_limited(engine, &engine->shared->failed_limit, "store gave up after retries",
-		                         CS_DB_RETRY, store_engine_last_message(engine));
+		store_connection_log(engine, &engine->shared->failed_limit, "store gave up after retries", CS_DB_RETRY,
+		                     store_connection_message(engine));
 		return false;
 	}
 	store_engine_pause(engine, ++a->retries, 2);
@@ -185,23 +93,16 @@ static bool store_engine_is_hopeless(const struct store_engine *engine, const st
 	return !a->perhaps_done && a->lost >= 2 && now - a->started >= engine->shared->patience.unsent;
 }
 
-/* The connection does not answer; the next run opens a new one. */
-static void store_engine_drop_lost(struct store_engine *engine)
-{
-	store_engine_note_lost(engine, "store connection lost", CS_DB_UNKNOWN, store_engine_last_message(engine));
-	engine->db.reset();
-}
-
 static bool store_engine_run_again_lost(struct store_engine *engine, struct store_tries *a)
 {
 	const bool only_once = a->perhaps_done && !a->repeatable; /* only the caller can allow a second run */
 
 	a->lost++;
-	store_engine_drop_lost(engine);
+	store_connection_drop_lost(engine);
 	if (only_once && !a->probe)
 		return false;
 	if (store_engine_is_hopeless(engine, a)) {
-		store_engine_note_away(engine, a);
+		store_connection_note_away(engine, a->started);
 		return false;
 	}
 	store_engine_pause(engine, a->lost, 10);
@@ -235,16 +136,16 @@ static int store_engine_final_result(struct store_engine *engine, const struct s
 	case CS_DB_FULL: store_engine_note_full(engine, true); break;
 	case CS_DB_BAD_VALUE:
 		if (a->alone)
-			store_engine_log_limited(engine, &engine->shared->value_limit, "store cannot hold a value",
-			                         result, store_engine_last_message(engine));
+			store_connection_log(engine, &engine->shared->value_limit, "store cannot hold a value", result,
+			                     store_connection_message(engine));
 		[[fallthrough]];
 	case CS_DB_DUPLICATE:
 		if (!a->perhaps_done)
 			return result;
 		break;
 	default:
-		store_engine_log_limited(engine, &engine->shared->failed_limit, "store statement failed", result,
-		                         store_engine_last_message(engine));
+		store_connection_log(engine, &engine->shared->failed_limit, "store statement failed", result,
+		                     store_connection_message(engine));
 	}
 	return a->perhaps_done ? CS_EUNKNOWN : CS_ENOSTORE;
 }
@@ -256,12 +157,12 @@ static int store_engine_run_until_decided(struct store_engine *engine, struct st
 {
 	int result;
 
-	if (!store_engine_may_try(engine, a))
+	if (!store_connection_may_try(engine, a->started, &a->probe))
 		return a->perhaps_done ? CS_EUNKNOWN : CS_ENOSTORE;
 	do {
 		result = run(a);
 		if (result != CS_DB_UNKNOWN)
-			store_engine_note_answered(engine);
+			store_connection_note_answered(engine);
 		if (result >= 0)
 			return result;
 	} while (store_engine_run_again(engine, a, result));
@@ -270,38 +171,11 @@ static int store_engine_run_until_decided(struct store_engine *engine, struct st
 
 /* ---- one transaction */
 
-/* Closes a connection that has ended between two requests, or that is older than the store's last return. */
-static void store_engine_drop_old(struct store_engine *engine)
-{
-	if (!engine->db)
-		return;
-	if (engine->returns != engine->shared->returns) {
-		engine->db.reset();
-	} else if (engine->db->driver->ended && engine->db->driver->ended(engine->db.get())) {
-		log_debug("store connection ended while idle, another is opened connection=%s", engine->role);
-		engine->db.reset();
-	}
-}
-
-/* CS_DB_OK or CS_DB_UNKNOWN. */
-static int store_engine_connect(struct store_engine *engine)
-{
-	struct cs_error e {};
-
-	store_engine_drop_old(engine);
-	const int failed = store_engine_open(engine, &e);
-
-	if (failed == CS_DB_OK)
-		return CS_DB_OK;
-	store_engine_note_lost(engine, "store connection cannot be opened", failed, e.text);
-	return CS_DB_UNKNOWN;
-}
-
 /* Commits if body returns 0, else rolls back. */
 template <class Body>
 static int store_engine_run_transaction(struct store_engine *engine, struct store_tries *a, Body body)
 {
-	int result = store_engine_connect(engine);
+	int result = store_connection_renew(engine);
 
 	if (result == CS_DB_OK)
 		result = engine->db->driver->begin(engine->db.get());
@@ -336,7 +210,7 @@ static int store_engine_run_unended(struct store_engine *engine, struct store_tr
 		std::string("a function for the store did not end its parts of the transaction plugin=") + name;
 	struct cs_db *db = engine->db.get();
 
-	store_engine_log_limited(engine, &engine->shared->failed_limit, text.c_str(), CS_DB_FAILED, "");
+	store_connection_log(engine, &engine->shared->failed_limit, text.c_str(), CS_DB_FAILED, "");
 	if (depth == 0)
 		db->driver->rollback(db);
 	while (db->depth > depth && db->driver->rollback_to(db) == CS_DB_OK)
@@ -370,7 +244,7 @@ static int store_engine_run_work(struct store_engine *engine, struct store_tries
 
 static int store_engine_run_read(struct store_engine *engine, struct store_tries *a, const struct store_task *task)
 {
-	const int result = store_engine_connect(engine);
+	const int result = store_connection_renew(engine);
 
 	return result == CS_DB_OK ? store_engine_run_work(engine, a, task) : result;
 }
@@ -389,9 +263,9 @@ static int store_engine_run_batch(struct store_engine *engine, struct store_trie
 	});
 
 	if (result == CS_DB_DUPLICATE && careful)
-		store_engine_log_limited(engine, &engine->shared->duplicate_limit,
-		                         "store batch is a duplicate when run carefully", result,
-		                         store_engine_last_message(engine));
+		store_connection_log(engine, &engine->shared->duplicate_limit,
+		                     "store batch is a duplicate when run carefully", result,
+		                     store_connection_message(engine));
 	return result > 0 ? CS_DB_FAILED : result;
 }
 
@@ -420,20 +294,6 @@ static void store_engine_fail_all(struct store_engine *engine, std::span<struct 
 	store_engine_note_failed(engine, tasks.size());
 	for (struct store_task &task : tasks)
 		task.result = result == CS_DB_DUPLICATE ? CS_ENOSTORE : result;
-}
-
-int store_engine_open(struct store_engine *engine, struct cs_error *e)
-{
-	struct cs_db *db = nullptr;
-
-	if (engine->db)
-		return CS_DB_OK;
-	engine->returns = engine->shared->returns;
-	const int result = engine->shared->driver->open(engine->shared->driver_conf, &db, e);
-
-	if (result == CS_DB_OK)
-		engine->db.reset(db);
-	return result;
 }
 
 void store_engine_work(struct store_engine *engine, struct store_task *task)
@@ -602,7 +462,7 @@ static int store_engine_run_together(struct store_engine *engine, struct store_t
 	    (result == CS_DB_RETRY && store_engine_run_may_collide_again(engine, a, began)))
 		return result;
 	if (result == CS_DB_UNKNOWN)
-		store_engine_drop_lost(engine);
+		store_connection_drop_lost(engine);
 	return store_engine_run_parted;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * One database connection: transactions, what follows from each class of error, opening again. One engine by one thread
- * at a time. */
+ * Transactions on one database connection, and what follows from each class of error. One engine by one thread at a
+ * time. */
 #ifndef CORE_STORE_ENGINE_H
 #define CORE_STORE_ENGINE_H
 
@@ -76,8 +76,6 @@ struct store_task {
 	int result = 0;
 };
 
-/* Opens the connection unless it is open. CS_DB_OK or a class; text in e. */
-[[nodiscard]] int store_engine_open(struct store_engine *engine, struct cs_error *e);
 /* Runs a CS_WORK_READ, or a CS_WORK_WRITE in a transaction of its own, and sets its result. */
 void store_engine_work(struct store_engine *engine, struct store_task *task);
 /* Runs writes and items in their order, if possible as one transaction. In it, items of one kind that follow each other

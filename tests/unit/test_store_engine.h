@@ -14,6 +14,7 @@
 #include "core/base/log.h"
 #include "core/base/worker.h"
 #include "core/plugin/plugin.h"
+#include "core/store/store_connection.h"
 #include "core/store/store_engine.h"
 #include "tests/support/check.h"
 
@@ -213,7 +214,7 @@ static inline int set_up(void **state)
 	f->shared.patience.batch = 200;
 	f->engine.shared = &f->shared;
 	f->engine.role = "test";
-	assert_int_equal(store_engine_open(&f->engine, &e), 0);
+	assert_int_equal(store_connection_open(&f->engine, &e), 0);
 	f->player.told.clear();
 	*state = f;
 	return 0;

@@ -170,7 +170,7 @@ static void an_open_that_began_before_the_return_is_not_told_after_it(void **sta
 	struct store_engine other = other_engine(f);
 	struct cs_error e {};
 
-	assert_int_equal(store_engine_open(&other, &e), 0);
+	assert_int_equal(store_connection_open(&other, &e), 0);
 	f->engine.db.reset();
 	f->player.opening = [&] {
 		f->player.open.clear();
