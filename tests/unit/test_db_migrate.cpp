@@ -164,13 +164,17 @@ static void a_plugin_with_tables_that_is_named_like_a_table_of_the_server_is_ref
 	fixture *f = fixture_of(state);
 
 	schema_write(f, "001.sql", "CREATE TABLE t (n INTEGER);");
-	migrate(f, "account");
-	schema_write(f, "account-001.sql", "CREATE TABLE account_name (n INTEGER);");
-	migrate_refused(f,
-	                f->d.folder +
-	                        "/schema/account-001.sql: the names of the server's own tables and indexes begin so; "
-	                        "give the plugin another name",
-	                "account");
+	for (const char *plugin : {"account", "schema"}) {
+		const std::string file = std::string(plugin) + "-001.sql";
+
+		migrate(f, plugin);
+		schema_write(f, file.c_str(), "DELETE FROM schema_version;");
+		migrate_refused(f,
+		                f->d.folder + "/schema/" + file +
+		                        ": the names of the server's own tables and indexes begin so; "
+		                        "give the plugin another name",
+		                plugin);
+	}
 }
 
 static void no_file_runs_before_all_are_read_and_checked(void **state)
