@@ -52,7 +52,7 @@ std::string server_process_name(const struct server *s)
 
 /* Up to the last member of ABI 1.0. */
 static constexpr size_t server_least_db = offsetof(struct cs_db_driver, unlock) + sizeof(cs_db_driver::unlock);
-static constexpr size_t server_least_bus = offsetof(struct cs_bus_driver, missed) + sizeof(cs_bus_driver::missed);
+static constexpr size_t server_least_bus = offsetof(struct cs_bus_driver, longest) + sizeof(cs_bus_driver::longest);
 
 static int server_check_driver(const struct plugin *p, const char *what, uint32_t abi, uint32_t size, size_t least,
                                struct cs_error *e)
@@ -91,17 +91,44 @@ static int server_open_store(struct server *s, struct cs_error *e)
 	return 0;
 }
 
-static int server_open_bus(struct server *s, struct cs_error *e)
+/* nullptr: this node is alone. */
+static const struct plugin *server_find_bus(struct server *s, const struct cs_bus_driver **driver_r)
 {
 	const void *table = nullptr;
 	const struct plugin *p = plugin_find_service(&s->plugins, CS_BUS_SERVICE, CS_BUS_VERSION, &table);
-	const auto *driver = static_cast<const struct cs_bus_driver *>(table);
+
+	*driver_r = static_cast<const struct cs_bus_driver *>(table);
+	return p;
+}
+
+int server_check_bus(struct server *s, const struct configuration *conf, struct cs_error *e)
+{
+	const struct cs_bus_driver *driver = nullptr;
+	const struct plugin *p = server_find_bus(s, &driver);
+
+	if (!p)
+		return 0;
+	if (const int failed = server_check_driver(p, "bus", driver->abi, driver->size, server_least_bus, e))
+		return failed;
+	const size_t longest = bus_longest_frame(driver, p->conf.memory.get());
+
+	if (static_cast<size_t>(server_core_conf(conf)->max_frame) <= longest)
+		return 0;
+	error_set(e,
+	          "%s: core.max_frame can be at most %zuK, or the longest frames would never go to other nodes; lower "
+	          "it, or see the options of [%s]",
+	          conf_where(&conf->file, "core", "max_frame").c_str(), longest / 1024, p->name.c_str());
+	return CS_EINVAL;
+}
+
+static int server_open_bus(struct server *s, struct cs_error *e)
+{
+	const struct cs_bus_driver *driver = nullptr;
+	const struct plugin *p = server_find_bus(s, &driver);
 	struct cs_error text {};
 
-	if (!driver)
+	if (!p)
 		return 0;
-	if (server_check_driver(p, "bus", driver->abi, driver->size, server_least_bus, e) != 0)
-		return CS_EINVAL;
 	if (bus_open(&s->bus, &s->shared, driver, p->conf.memory.get(), &text) != 0) {
 		error_set(e, "the bus cannot be opened: %s (its options are those of [%s]; bus.driver, %s)", text.text,
 		          p->name.c_str(), conf_where(&s->conf->file, "bus", "driver").c_str());

@@ -99,6 +99,8 @@ std::string server_node_name(const struct server *s);
 /* Asks the plugins whether the files and folders that their options name can be used. After server_configure. 0, or
  * CS_EINVAL with file:line in e. */
 [[nodiscard]] int server_check(struct server *s, struct cs_error *e);
+/* Checks that the longest frame that conf allows fits the bus that is loaded. 0, or CS_EINVAL with file:line in e. */
+[[nodiscard]] int server_check_bus(struct server *s, const struct configuration *conf, struct cs_error *e);
 /* The configuration in force, in the form of chat.conf; secrets as ***. After server_configure. */
 std::string server_print_conf(const struct server *s);
 /* One line for each option of the core, the store and every plugin file that loads. Needs no chat.conf. */

@@ -222,6 +222,8 @@ int server_configure(struct server *s, struct cs_error *e)
 
 int server_check(struct server *s, struct cs_error *e)
 {
+	if (const int failed = server_check_bus(s, s->conf.get(), e))
+		return failed;
 	return plugin_check_all(&s->plugins, &s->conf->file, e);
 }
 

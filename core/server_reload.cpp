@@ -184,7 +184,7 @@ void server_reload(struct server *s)
 	notify_reloading();
 	r->server = s;
 	if (server_read_conf(&s->request, &r->conf, &e) != 0 || server_check_sections(s, r->conf.get(), &e) != 0 ||
-	    server_bind_plugins(r.get(), &e) != 0) {
+	    server_check_bus(s, r->conf.get(), &e) != 0 || server_bind_plugins(r.get(), &e) != 0) {
 		log_error("configuration kept: %s", e.text);
 		notify_ready();
 		return;

@@ -42,6 +42,9 @@ struct bus_calls {
 	void (*changed)(struct worker_shared *shared, enum cs_cluster_event event);
 };
 
+/* How many bytes a client's frame may have, so that it fits the bus when nothing else waits: a longer one would never
+ * go to another node. conf is the adapter's option struct. Main thread; also before bus_open. */
+size_t bus_longest_frame(const struct cs_bus_driver *driver, const void *conf);
 /* Makes the loop and opens the adapter. 0, or CS_EINVAL with the text in e. Main thread. */
 [[nodiscard]] int bus_open(bus_ptr *bus_r, struct worker_shared *shared, const struct cs_bus_driver *driver,
                            const void *conf, struct cs_error *e);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Sends plugins' parcels to other nodes: packs them, and limits how much waits for the bus thread. */
+#include <algorithm>
 #include <memory>
 
 #include "core/base/instance.h"
@@ -34,9 +35,20 @@ static int bus_drop(struct bus *b)
 
 /* ---- the limit on what waits for the bus thread */
 
+static constexpr size_t bus_most_casual = bus_most_waiting / 2;
+/* What is sent with a frame: the envelope, the plugin's name, the head, and what the plugin adds to the body. */
+static constexpr size_t bus_most_added = 8 * 1024;
+
+size_t bus_longest_frame(const struct cs_bus_driver *driver, const void *conf)
+{
+	const size_t piece = std::min(driver->longest ? driver->longest(conf) : SIZE_MAX, bus_most_casual);
+
+	return piece - std::min(piece, bus_most_added);
+}
+
 static bool bus_has_room(const struct bus *b, size_t size, unsigned flags)
 {
-	const size_t most = flags & CS_ROUTE_CASUAL ? bus_most_waiting / 2 : bus_most_waiting;
+	const size_t most = flags & CS_ROUTE_CASUAL ? bus_most_casual : bus_most_waiting;
 
 	return b->waiting_bytes.load(std::memory_order_relaxed) + size <= most;
 }

@@ -144,6 +144,11 @@ struct cs_bus_driver {
 	/* Data for other nodes was dropped before it came to the adapter: makes them look at the store soon
 	 * (CS_CLUSTER_MISSED). */
 	void (*missed)(void *bus);
+
+	/* How many bytes a piece may have with this option struct, so that it is sent if nothing else waits, even with
+	 * CS_ROUTE_CASUAL. The server refuses options that allow longer frames than that. Main thread; also before
+	 * open. NULL: any number. */
+	size_t (*longest)(const void *conf);
 };
 
 #ifdef __cplusplus

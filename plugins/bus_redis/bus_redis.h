@@ -320,6 +320,7 @@ void rbus_send_to(void *bus, cs_bus_address to, const void *piece, size_t size);
 void rbus_send_all(void *bus, const void *piece, size_t size, unsigned flags);
 void rbus_flush(void *bus);
 void rbus_missed(void *bus);
+size_t rbus_longest(const void *conf);
 /* Hands chunks to hiredis, as many as may be under way; with all: every one. */
 void rbus_outbox_pump(struct rbus *b, bool all);
 /* Logs that there was no room, once per epoch. */

@@ -138,6 +138,7 @@ const struct cs_bus_driver rbus_driver = {
 	.send_all = rbus_send_all,
 	.flush = rbus_flush,
 	.missed = rbus_missed,
+	.longest = rbus_longest,
 };
 
 /* ---- what the plugin exports */

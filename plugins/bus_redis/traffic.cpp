@@ -41,9 +41,19 @@ void rbus_tell_error(struct rbus *b, const char *request, const redisReply *repl
 	             request, reply->type == REDIS_REPLY_ERROR ? reply->str : "no such answer");
 }
 
+static size_t rbus_share_size(const rbus_conf *conf, enum rbus_share share)
+{
+	return static_cast<size_t>(conf->queue) / 8 * share;
+}
+
 bool rbus_has_room(const struct rbus *b, size_t bytes, enum rbus_share share)
 {
-	return b->waiting + bytes <= static_cast<size_t>(b->conf->queue) / 8 * share;
+	return b->waiting + bytes <= rbus_share_size(b->conf, share);
+}
+
+size_t rbus_longest(const void *conf)
+{
+	return rbus_share_size(static_cast<const rbus_conf *>(conf), RBUS_SHARE_CASUAL);
 }
 
 bool rbus_count_waiting(struct rbus *b, size_t bytes)

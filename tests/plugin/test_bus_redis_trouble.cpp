@@ -301,6 +301,21 @@ static void casual_data_and_questions_make_room_first(void **state)
 	assert_int_equal(a->epochs.size(), 1);
 }
 
+static void a_piece_of_the_greatest_length_is_sent_even_if_it_is_casual(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f, {{"queue", "1M"}});
+	const bus_node *b = new_node_up(f);
+	const std::string body(a->driver->longest(a->conf.data()) - sizeof(struct cs_envelope), 'x');
+
+	assert_int_equal(a->driver->longest(a->conf.data()), 512 * 1024);
+	bus_world_run(f->world, 300);
+	bus_node_put_all(a, body, CS_ROUTE_CASUAL);
+	bus_wait(f->world, "the piece", [&] { return b->arrived.size() == 1; });
+	assert_true(b->arrived[0] == body);
+	assert_int_equal(a->dropped, 0);
+}
+
 static void what_redis_is_too_slow_for_makes_the_others_look(void **state)
 {
 	fixture *f = fixture_of(state);
@@ -570,6 +585,7 @@ int main(void)
 		REDIS_TEST(answers_that_redis_is_too_slow_for_do_not_end_the_epoch),
 		REDIS_TEST(what_the_server_had_no_room_for_makes_the_others_look),
 		REDIS_TEST(casual_data_and_questions_make_room_first),
+		REDIS_TEST(a_piece_of_the_greatest_length_is_sent_even_if_it_is_casual),
 		REDIS_TEST(what_redis_is_too_slow_for_makes_the_others_look),
 		REDIS_TEST(scripts_that_redis_forgot_are_loaded_again),
 		REDIS_TEST(a_replica_is_waited_out),

@@ -71,6 +71,18 @@ static void the_sends_of_one_turn_leave_together(void **state)
 	assert_int_equal(bus_hub_flushes(t->hub.get(), 0) - before, 1);
 }
 
+/* The driver of the hub has no bound of its own. */
+static void a_frame_of_the_greatest_length_is_sent_even_if_it_is_casual(void **state)
+{
+	auto *t = static_cast<test *>(*state);
+	const std::string frame(bus_longest_frame(&bus_hub_driver, nullptr), 'x');
+
+	assert_int_equal(frame.size(), 8184 * 1024);
+	(void)log_in(t, &t->nodes[1], 13);
+	assert_int_equal(send(&t->nodes[0], 0, 13, frame, CS_ROUTE_CASUAL), 0);
+	assert_true(wait_for(t, [t] { return t->nodes[1].told[0].got.size() == 8184 * 1024 + 1; }));
+}
+
 /* ---- what does not belong */
 
 static void odd_bytes_and_plugins_that_are_not_here_are_dropped(void **state)
@@ -153,6 +165,7 @@ int main(void)
 		TEST(what_is_sent_to_all_reaches_every_instance_of_the_others),
 		TEST(what_arrives_for_a_session_that_ended_is_dropped),
 		TEST(the_sends_of_one_turn_leave_together),
+		TEST(a_frame_of_the_greatest_length_is_sent_even_if_it_is_casual),
 		TEST(odd_bytes_and_plugins_that_are_not_here_are_dropped),
 		TEST(the_order_of_each_sending_thread_is_kept),
 	};
