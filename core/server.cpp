@@ -51,7 +51,7 @@ std::string server_process_name(const struct server *s)
 }
 
 /* Up to the last member of ABI 1.0. */
-static constexpr size_t server_least_db = offsetof(struct cs_db_driver, unlock) + sizeof(cs_db_driver::unlock);
+static constexpr size_t server_least_db = offsetof(struct cs_db_driver, check) + sizeof(cs_db_driver::check);
 static constexpr size_t server_least_bus = offsetof(struct cs_bus_driver, longest) + sizeof(cs_bus_driver::longest);
 
 static int server_check_driver(const struct plugin *p, const char *what, uint32_t abi, uint32_t size, size_t least,
@@ -67,21 +67,53 @@ static int server_check_driver(const struct plugin *p, const char *what, uint32_
 	return CS_EINVAL;
 }
 
-static int server_open_store(struct server *s, struct cs_error *e)
+/* nullptr: there is no database. */
+static const struct plugin *server_find_db(struct server *s, const struct cs_db_driver **driver_r)
 {
 	const void *table = nullptr;
 	const struct plugin *p = plugin_find_service(&s->plugins, CS_DB_SERVICE, CS_DB_VERSION, &table);
-	const auto *driver = static_cast<const struct cs_db_driver *>(table);
-	std::vector<const char *> plugins;
+
+	*driver_r = static_cast<const struct cs_db_driver *>(table);
+	return p;
+}
+
+/* Ends with null. */
+static std::vector<const char *> server_plugin_names(const struct server *s)
+{
+	std::vector<const char *> names;
+
+	for (const auto &p : s->plugins.plugins)
+		names.push_back(p->name.c_str());
+	names.push_back(nullptr);
+	return names;
+}
+
+int server_check_db(struct server *s, struct cs_error *e)
+{
+	const struct cs_db_driver *driver = nullptr;
+	const struct plugin *p = server_find_db(s, &driver);
+	const char *key = "";
 	struct cs_error text {};
 
-	for (const auto &loaded : s->plugins.plugins)
-		plugins.push_back(loaded->name.c_str());
-	plugins.push_back(nullptr);
-	if (driver && server_check_driver(p, "database", driver->abi, driver->size, server_least_db, e) != 0)
-		return CS_EINVAL;
+	if (!p)
+		return 0;
+	if (const int failed = server_check_driver(p, "database", driver->abi, driver->size, server_least_db, e))
+		return failed;
+	if (!driver->check || driver->check(p->conf.memory.get(), server_plugin_names(s).data(), &key, &text) == 0)
+		return 0;
+	error_set(e, "%s: %s.%s: %s", conf_where(&s->conf->file, p->name.c_str(), key).c_str(), p->name.c_str(), key,
+	          text.text);
+	return CS_EINVAL;
+}
+
+static int server_open_store(struct server *s, struct cs_error *e)
+{
+	const struct cs_db_driver *driver = nullptr;
+	const struct plugin *p = server_find_db(s, &driver);
+	struct cs_error text {};
+
 	if (store_open(&s->store, server_store_conf(s->conf.get()), driver, p ? p->conf.memory.get() : nullptr,
-	               server_process_name(s).c_str(), plugins.data(), &text) != 0) {
+	               server_process_name(s).c_str(), server_plugin_names(s).data(), &text) != 0) {
 		error_set(e, "the store cannot be opened: %s (its options are those of [%s]; store.driver, %s)",
 		          text.text, p ? p->name.c_str() : "store",
 		          conf_where(&s->conf->file, "store", "driver").c_str());

@@ -99,6 +99,9 @@ std::string server_node_name(const struct server *s);
 /* Asks the plugins whether the files and folders that their options name can be used. After server_configure. 0, or
  * CS_EINVAL with file:line in e. */
 [[nodiscard]] int server_check(struct server *s, struct cs_error *e);
+/* Asks the database adapter whether its files can be used, also those of plugins. 0, or CS_EINVAL with file:line in
+ * e. */
+[[nodiscard]] int server_check_db(struct server *s, struct cs_error *e);
 /* Checks that the longest frame that conf allows fits the bus that is loaded. 0, or CS_EINVAL with file:line in e. */
 [[nodiscard]] int server_check_bus(struct server *s, const struct configuration *conf, struct cs_error *e);
 /* The configuration in force, in the form of chat.conf; secrets as ***. After server_configure. */

@@ -224,7 +224,9 @@ int server_check(struct server *s, struct cs_error *e)
 {
 	if (const int failed = server_check_bus(s, s->conf.get(), e))
 		return failed;
-	return plugin_check_all(&s->plugins, &s->conf->file, e);
+	if (const int failed = plugin_check_all(&s->plugins, &s->conf->file, e))
+		return failed;
+	return server_check_db(s, e);
 }
 
 std::string server_print_conf(const struct server *s)

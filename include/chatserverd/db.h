@@ -140,6 +140,10 @@ struct cs_db_driver {
 	/* Called when every connection is closed. in_order 0: work was cut off, which the next lock logs. NULL if lock
 	 * is NULL. Main thread. */
 	void (*unlock)(void *lock, int in_order);
+
+	/* Checks what migrate would read before it looks at the database: the files of the folder. For `chatserverd -t`
+	 * and before a start; contract as cs_plugin.check. NULL: nothing to check. */
+	int (*check)(const void *conf, const char *const *plugins, const char **key_r, struct cs_error *e);
 };
 
 #endif

@@ -8,6 +8,8 @@
 
 #include <poll.h>
 
+#include "plugins/shared/schema.h"
+
 static mydb *db_mysql_of(cs_db *db)
 {
 	return reinterpret_cast<mydb *>(db); /* base is the first member */
@@ -195,6 +197,12 @@ static int db_mysql_db_ended(cs_db *base)
 	return db->dead || poll(&end, 1, 0) == 1;
 }
 
+static int db_mysql_db_check(const void *conf, const char *const *plugins, const char **key_r, cs_error *e)
+{
+	*key_r = "schema";
+	return schema_check(static_cast<const mydb_conf *>(conf)->schema, plugins, e);
+}
+
 /* outcome_can_be_unknown: the answer to a COMMIT can be lost on its way. */
 const struct cs_db_driver mydb_driver = {
 	.abi = CS_ABI,
@@ -216,4 +224,5 @@ const struct cs_db_driver mydb_driver = {
 	.affected = db_mysql_db_affected,
 	.message = db_mysql_db_message,
 	.ended = db_mysql_db_ended,
+	.check = db_mysql_db_check,
 };

@@ -9,17 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "plugins/shared/schema.h"
-
 /* The database server may start later, so its socket is not checked. */
 static int db_mysql_check(const void *conf, const char **key_r, cs_error *e)
 {
 	const auto *c = static_cast<const mydb_conf *>(conf);
 	struct stat status = {};
 
-	*key_r = "schema";
-	if (schema_check(c->schema, e))
-		return CS_EINVAL;
 	*key_r = "tls_ca";
 	if (!*c->tls_ca)
 		return 0;

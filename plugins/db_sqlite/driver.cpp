@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "plugins/shared/schema.h"
+
 static sqlite_db *db_sqlite_of(cs_db *db)
 {
 	return reinterpret_cast<sqlite_db *>(db); /* base is the first member */
@@ -175,6 +177,12 @@ static const char *db_sqlite_db_message(cs_db *db)
 	return db_sqlite_of(db)->message;
 }
 
+static int db_sqlite_db_check(const void *conf, const char *const *plugins, const char **key_r, cs_error *e)
+{
+	*key_r = "schema";
+	return schema_check(static_cast<const sqlite_conf *>(conf)->schema, plugins, e);
+}
+
 /* outcome_can_be_unknown 0: COMMIT runs in this process, so its result is always known. */
 const struct cs_db_driver sqlite_driver = {
 	.abi = CS_ABI,
@@ -197,4 +205,5 @@ const struct cs_db_driver sqlite_driver = {
 	.message = db_sqlite_db_message,
 	.lock = db_sqlite_db_lock,
 	.unlock = db_sqlite_db_unlock,
+	.check = db_sqlite_db_check,
 };

@@ -13,8 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "plugins/shared/schema.h"
-
 bool sqlite_is_memory(const sqlite_conf *conf)
 {
 	return strcmp(conf->path, ":memory:") == 0;
@@ -113,9 +111,6 @@ int sqlite_check(const void *conf, const char **key_r, cs_error *e)
 	const auto *c = static_cast<const sqlite_conf *>(conf);
 	std::string path = c->path;
 
-	*key_r = "schema";
-	if (schema_check(c->schema, e))
-		return CS_EINVAL;
 	*key_r = "path";
 	if (sqlite_is_memory(c))
 		return 0;

@@ -122,11 +122,11 @@ int schema_read_all(const char *folder, const char *const *plugins, std::vector<
 	return schema_check_mode(folder, e);
 }
 
-int schema_check(const char *folder, cs_error *e)
+int schema_check(const char *folder, const char *const *plugins, cs_error *e)
 {
 	std::vector<schema_part> parts;
 
-	return schema_read_all(folder, nullptr, &parts, e);
+	return schema_read_all(folder, plugins, &parts, e);
 }
 
 int schema_compare(const schema_part &part, int version, const char *database, const char *folder, cs_error *e)

@@ -25,8 +25,8 @@ struct schema_part {
  * NULL. A plugin may have no file; its files must change only its own tables. 0, or CS_EINVAL with the text in e. */
 [[nodiscard]] int schema_read_all(const char *folder, const char *const *plugins, std::vector<schema_part> *parts_r,
                                   struct cs_error *e);
-/* Checks that the folder has files of the server and that they can be read: 0, or CS_EINVAL with the text in e. */
-[[nodiscard]] int schema_check(const char *folder, struct cs_error *e);
+/* As schema_read_all, and forgets what it read. */
+[[nodiscard]] int schema_check(const char *folder, const char *const *plugins, struct cs_error *e);
 /* 0 if the part is not older than the version in the named database; else CS_EINVAL with the text in e. */
 [[nodiscard]] int schema_compare(const schema_part &part, int version, const char *database, const char *folder,
                                  struct cs_error *e);

@@ -285,6 +285,32 @@ static void a_path_that_cannot_be_used_is_named_with_its_option(void **state)
 	assert_false(database_exists(s));
 }
 
+/* The same line for -t and for a start. The file of a plugin that is not loaded does not count. */
+static void a_broken_schema_file_of_a_plugin_is_named_and_no_store_is_made(void **state)
+{
+	test_server *s = (test_server *)*state;
+	const std::string folder = s->folder + "/schema", option = check_format("%s.schema", driver());
+	std::vector<std::string> arguments = {"-c", s->folder + "/chat.conf"};
+
+	std::filesystem::copy(s->options.at(option), folder);
+	test_server_set(s, option, folder);
+	test_server_write_conf(s);
+	write_file(folder + "/stranger-001.sql", "DROP TABLE message;\n");
+	write_file(folder + "/reminders-002.sql", "\nDROP TABLE message;\n");
+	for (const char *only_check : {"", "-t"}) {
+		if (*only_check)
+			arguments.push_back(only_check);
+		const test_run run = test_server_run(s, arguments);
+
+		assert_int_equal(run.status, 1);
+		if (!contains(run.err, option + ": " + folder + "/reminders-002.sql:2: message is not the plugin's"))
+			check_fail(test_at::current(), "%s", run.err.c_str());
+	}
+	assert_false(database_exists(s));
+	std::filesystem::remove(folder + "/reminders-002.sql");
+	assert_int_equal(test_server_run(s, arguments).status, 0);
+}
+
 static void a_broken_database_file_ends_with_1(void **state)
 {
 	test_server *s = (test_server *)*state;
@@ -443,6 +469,7 @@ int main(void)
 		OWN_SERVER(every_mistake_is_named_with_file_and_line_and_status_1),
 		OWN_SERVER(what_cannot_work_ends_with_1_and_says_why),
 		OWN_SERVER(a_path_that_cannot_be_used_is_named_with_its_option),
+		OWN_SERVER(a_broken_schema_file_of_a_plugin_is_named_and_no_store_is_made),
 		OWN_SERVER(a_start_that_fails_for_an_address_leaves_no_store),
 		OWN_SERVER(a_taken_port_ends_with_1),
 		OWN_SERVER(included_files_count_and_the_command_line_wins),
