@@ -191,6 +191,42 @@ static void a_reminder_that_could_not_be_said_or_removed_is_said_again_with_the_
 	assert_int_equal(number(s, "SELECT COUNT(*) FROM reminders_reminder"), 0);
 }
 
+/* Nothing was said under that claim, so nobody need wait for its end. */
+static void a_reminder_whose_claim_fails_is_claimed_again_at_the_next_look(void **state)
+{
+	stage *s = stage_of(state);
+
+	ask(s, R"("cid":"tea","text":"tea is ready","at":1)");
+	for (const fake_fault &fault :
+	     std::vector<fake_fault>{{FAKE_WRITE, 0, false, CS_ENOSTORE}, {FAKE_WRITE, 0, true, CS_EBUSY}}) {
+		s->host->faults.push_back(fault);
+		fire(s);
+		assert_true(s->host->faults.empty());
+		assert_int_equal(s->posts.size(), 0);
+		assert_int_equal(number(s, "SELECT due FROM reminders_reminder"), 1);
+	}
+	fire(s);
+	assert_int_equal(s->posts.size(), 1);
+	assert_string_equal(s->posts[0].c_str(), "1 to 1: tea is ready (reminders-1)");
+	assert_int_equal(number(s, "SELECT COUNT(*) FROM reminders_reminder"), 0);
+}
+
+/* Perhaps the claim was stored. Who says the reminder nevertheless would say it beside another who claims it later. */
+static void a_reminder_whose_claim_may_have_been_stored_waits_for_the_end_of_the_claim(void **state)
+{
+	stage *s = stage_of(state);
+
+	ask(s, R"("cid":"tea","text":"tea is ready","at":1)");
+	s->host->faults.push_back({FAKE_WRITE, 0, false, CS_EUNKNOWN});
+	fire(s);
+	number(s, "UPDATE reminders_reminder SET due = 9007199254740991");
+	fire(s);
+	assert_int_equal(s->posts.size(), 0);
+	lapse(s);
+	fire(s);
+	assert_int_equal(s->posts.size(), 1);
+}
+
 static void workers_that_look_at_the_same_time_say_each_reminder_once(void **state)
 {
 	stage *s = stage_of(state);
@@ -270,6 +306,8 @@ int main(void)
 		TEST(a_repeated_request_is_kept_once),
 		TEST(a_reminder_with_the_cid_of_one_that_was_said_is_said_as_another_message),
 		TEST(a_reminder_that_could_not_be_said_or_removed_is_said_again_with_the_same_cid),
+		TEST(a_reminder_whose_claim_fails_is_claimed_again_at_the_next_look),
+		TEST(a_reminder_whose_claim_may_have_been_stored_waits_for_the_end_of_the_claim),
 		TEST(workers_that_look_at_the_same_time_say_each_reminder_once),
 		TEST(a_reminder_that_cannot_be_said_now_keeps_no_other_waiting),
 		TEST(a_reminder_that_is_refused_for_ever_keeps_nobody_waiting),
