@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Tests logins: who gets in, as which account, on which connection. */
+#include <set>
 #include <string>
 
 #include "tests/support/check.h"
@@ -91,6 +92,29 @@ static void logout_login_and_chat_may_be_pipelined(void **state)
 	client_expect(eve, check_format("{\"msgid\":6,\"id\":%lld,\"msg\":\"1\"}", bob));
 	client_expect(eve, check_format("{\"msgid\":6,\"id\":%lld,\"msg\":\"2\"}", ann));
 	client_expect_quiet(c);
+}
+
+/* More messages than may be under way: the server reads on, and LOGOUT, when some are stored. */
+static void all_messages_before_a_logout_are_answered_and_delivered(void **state)
+{
+	test_server *s = (test_server *)*state;
+	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob");
+	const int count = 600;
+	std::string all;
+
+	for (int i = 0; i < count; i++)
+		all += check_format("{\"msgid\":6,\"req\":%d,\"id\":%lld,\"toid\":%lld,\"msg\":\"%d\",\"time\":\"\"}",
+		                    i, (long long)ann->id, (long long)bob->id, i);
+	client_send(ann, all + check_format("{\"msgid\":3,\"req\":%d,\"id\":%lld}", count, (long long)ann->id));
+	std::set<int64_t> answered;
+	for (const test_frame &frame : client_read_many(ann, count + 1)) {
+		assert_int_equal(json_integer(frame.json.get(), "errno"), 0);
+		answered.insert(json_integer(frame.json.get(), "req"));
+	}
+	assert_int_equal(answered.size(), count + 1);
+	for (int i = 0; i < count; i++)
+		client_expect(bob, check_format("{\"msgid\":6,\"msg\":\"%d\",\"seq\":%d}", i, i + 1));
+	(void)client_login(ann, ann->id);
 }
 
 static void register_login_and_chat_in_one_segment_all_work(void **state)
@@ -251,6 +275,7 @@ int main(void)
 		TEST(a_second_login_on_one_connection_is_refused),
 		TEST(after_logout_the_connection_logs_in_as_somebody_else),
 		TEST(logout_login_and_chat_may_be_pipelined),
+		TEST(all_messages_before_a_logout_are_answered_and_delivered),
 		TEST(register_login_and_chat_in_one_segment_all_work),
 		TEST(one_name_registered_many_times_at_once_is_given_once),
 		TEST(the_password_is_nowhere_in_the_log),
