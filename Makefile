@@ -153,7 +153,7 @@ $(model_library): $(call objects_of,plugins/model)
 
 # The fake host reads frames as the server does.
 $(test_library): $(filter $(BUILD)/tests/support/fake_host%,$(call objects_of,tests/support)) \
-		$(BUILD)/core/net/frame.o $(BUILD)/core/base/log.o $(BUILD)/core/base/shared.o
+		$(BUILD)/core/net/frame.o $(BUILD)/core/net/throttle.o $(BUILD)/core/base/log.o $(BUILD)/core/base/shared.o
 	$(call quiet,AR)rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/core/%.o: core/%.cpp $(flags_file) $(code_headers)

@@ -96,8 +96,7 @@ static bool log_is_visible(std::string_view text, size_t at)
 	return byte >= 0x20 && byte != 0x7f;
 }
 
-/* Appends a text so that the line stays one line and cannot move a terminal's cursor, even if a peer sent the text. */
-static void log_append_visible(std::string *line, std::string_view text)
+void log_append_visible(std::string *line, std::string_view text)
 {
 	static const char hex[] = "0123456789abcdef";
 

@@ -4,6 +4,8 @@
 #define CORE_LOG_H
 
 #include <cstdarg>
+#include <string>
+#include <string_view>
 
 #include <chatserverd/plugin.h>
 
@@ -35,6 +37,9 @@ void log_vwrite(enum cs_log_level level, const char *format, va_list arguments);
 		if (log_enabled(CS_LOG_DEBUG))                                                                         \
 			log_write(CS_LOG_DEBUG, __VA_ARGS__);                                                          \
 	} while (0)
+
+/* Appends a text so that the line stays one line and cannot move a terminal's cursor, even if a peer sent the text. */
+void log_append_visible(std::string *line, std::string_view text);
 
 /* Sets the text of an error. */
 void error_set(struct cs_error *e, const char *format, ...) CS_PRINTF(2, 3);

@@ -263,7 +263,7 @@ static int plugin_bind_options(const struct loading *l, struct cs_error *e)
 /* A session carries the words as bits of one 64-bit number. */
 static constexpr size_t plugin_most_want_words = 64;
 
-static int plugin_number_want_words(struct plugin_set *set, struct cs_error *e)
+int plugin_number_want_words(struct plugin_set *set, struct cs_error *e)
 {
 	std::vector<const char *> *words = &set->want_words;
 

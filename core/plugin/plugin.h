@@ -62,6 +62,8 @@ struct plugin_adapter {
 [[nodiscard]] int plugin_load_all(struct plugin_set *set, const char *folder, const char *names,
                                   std::span<const struct plugin_adapter> adapters, const struct conf_file *file,
                                   struct cs_error *e);
+/* Collects the words of `want` of all plugins. 0, or CS_EINVAL with the text in e. */
+[[nodiscard]] int plugin_number_want_words(struct plugin_set *set, struct cs_error *e);
 /* Asks each plugin whether the files and folders that its options name can be used. 0, or CS_EINVAL with file:line and
  * option in e. */
 [[nodiscard]] int plugin_check_all(const struct plugin_set *set, const struct conf_file *file, struct cs_error *e);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/net/frame.h"
+#include "core/net/throttle.h"
 #include "tests/support/folder.h"
 
 void fake_fail(const char *what, const char *detail)
@@ -28,6 +29,7 @@ fake_host_ptr fake_host_open()
 
 	fake_table_fill(&host->table);
 	fake_clock = fake_clock_begin;
+	host->want_words.push_back(nullptr);
 	return host;
 }
 

@@ -166,7 +166,7 @@ struct fake_host {
 	size_t losses = 0; /* so many parcels are lost before they reach an instance */
 	size_t soft_mark = SIZE_MAX; /* bytes unsent above which send() answers CS_EAGAIN */
 	bool unknown_outcomes = false; /* what outcome_can_be_unknown answers */
-	std::deque<int64_t> guess_waits; /* what the next calls of guess_wait answer; then 0 */
+	std::deque<int64_t> guess_waits; /* what the next calls of guess_wait answer; then what was noted counts */
 	std::function<void(const fake_call &)> on_call; /* each, when it is recorded */
 	/* At least one. Workers are numbered through; each node has node_workers of them. */
 	std::deque<fake_node> nodes{1};
@@ -180,11 +180,12 @@ struct fake_host {
 	cs_host table = {};
 	std::unordered_map<std::string, std::string> options;
 	std::vector<fake_service> services;
-	std::vector<const char *> want_words;
+	std::vector<const char *> want_words; /* ends with null */
+	std::unique_ptr<struct throttle> throttle; /* null: no guess was noted */
 	std::vector<fake_self *> selves;
 	std::deque<fake_job> jobs;
 	uintptr_t next_timer = 1;
-	std::mutex mutex; /* guards posts, which come from threads of the plugin */
+	std::mutex mutex; /* guards what threads of the plugin may use: posts, log, guesses, guess_waits, throttle */
 	std::vector<std::pair<fake_self *, std::pair<cs_post_fn *, void *>>> posts;
 	const cs_db_driver *driver = nullptr;
 	cs_db *db = nullptr;
@@ -218,8 +219,9 @@ void fake_host_offer(fake_host *host, const char *name, uint32_t version, const 
 fake_self *fake_host_load(fake_host *host, const char *name, unsigned worker = 0);
 /* As load, of a descriptor that is linked into the test. conf has been allocated by options' defaults. */
 fake_self *fake_host_add(fake_host *host, const struct cs_plugin *plugin, unsigned worker = 0);
-/* The last start()'s error text, where load is expected to fail: returns CS_E and fills e. */
+/* The last start()'s error text, where load or add is expected to fail: returns CS_E and fills e. */
 int fake_host_try_load(fake_host *host, const char *name, unsigned worker, cs_error *e);
+int fake_host_try_add(fake_host *host, const struct cs_plugin *plugin, unsigned worker, cs_error *e);
 /* Stops the instance; nothing of it may wait any more. */
 void fake_host_stop(fake_host *host, fake_self *self);
 const struct cs_plugin *fake_self_plugin(const fake_self *self);

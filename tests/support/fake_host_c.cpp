@@ -89,6 +89,8 @@ const char *cs_fake_host_last(struct cs_fake_host *host, cs_conn conn)
 
 const char *cs_fake_host_log(struct cs_fake_host *host)
 {
+	std::scoped_lock lock(host->host->mutex);
+
 	return fake_c_text(host, host->host->log.empty() ? std::string() : host->host->log.back());
 }
 

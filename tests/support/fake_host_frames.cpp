@@ -8,6 +8,7 @@
 
 #include <chatserverd/json.h>
 
+#include "core/base/log.h"
 #include "core/net/frame.h"
 
 static fake_conn *conn_of(cs_self *self, cs_conn handle)
@@ -29,9 +30,13 @@ static void table_log(cs_self *self, cs_log_level, const char *format, ...)
 {
 	va_list arguments;
 
+	std::string line;
+
 	va_start(arguments, format);
-	self_of(self)->host->log.push_back(text_of(format, arguments));
+	log_append_visible(&line, text_of(format, arguments));
 	va_end(arguments);
+	std::scoped_lock lock(self_of(self)->host->mutex);
+	self_of(self)->host->log.push_back(line);
 }
 
 /* ---- answers */

@@ -58,6 +58,8 @@ struct fake_job {
 
 /* Calls what the plugins' threads have posted; false: nothing. */
 bool fake_posts_run(fake_host *host);
+/* Forgets the posts of an instance. */
+void fake_posts_drop(const fake_self *self);
 void fake_fail(const char *what, const char *detail);
 void fake_table_fill(cs_host *table);
 void fake_table_fill_frames(cs_host *table);

@@ -2,6 +2,7 @@
  * Plugins in the fake host: loading, options, instances. */
 #include "fake_host_internal.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -93,45 +94,71 @@ static const struct cs_plugin *plugin_open(const char *name, library_ptr *librar
 	return static_cast<const struct cs_plugin *>(symbol);
 }
 
-static int self_start(std::unique_ptr<fake_self> self, fake_self **self_r, cs_error *e)
+/* Plugins keep the list, so it never moves. */
+static void self_add_words(const fake_self *self)
+{
+	static constexpr size_t most = 64;
+	std::vector<const char *> *words = &self->host->want_words;
+
+	words->reserve(most + 1);
+	for (const char *const *word = self->plugin->want; word && *word; word++) {
+		const auto is_word = [word](const char *other) {
+			return other && strcmp(other, *word) == 0;
+		};
+
+		if (std::any_of(words->begin(), words->end(), is_word))
+			continue;
+		if (words->size() > most)
+			fake_fail("there are more than 64 words of want", *word);
+		words->insert(words->end() - 1, *word);
+	}
+}
+
+static int self_start(std::unique_ptr<fake_self> self, cs_error *e)
 {
 	fake_host *host = self->host;
 
 	self_bind_options(self.get());
+	self_add_words(self.get());
 	if (self->plugin->start) {
 		const int rc = self->plugin->start(&host->table, fake_self_handle(self.get()), self->conf.data(),
 		                                   &self->state, e);
-		if (rc != 0)
+		if (rc != 0) {
+			fake_posts_drop(self.get());
 			return rc;
+		}
 	}
-	*self_r = self.release();
-	host->selves.push_back(*self_r);
+	host->selves.push_back(self.release());
 	return 0;
 }
 
-fake_self *fake_host_add(fake_host *host, const struct cs_plugin *plugin, unsigned worker)
+int fake_host_try_add(fake_host *host, const struct cs_plugin *plugin, unsigned worker, cs_error *e)
 {
 	auto self = std::make_unique<fake_self>();
-	fake_self *started = nullptr;
-	cs_error e = {};
 
 	self->host = host;
 	self->plugin = plugin;
 	self->worker = worker;
-	if (self_start(std::move(self), &started, &e) != 0)
+	return self_start(std::move(self), e);
+}
+
+fake_self *fake_host_add(fake_host *host, const struct cs_plugin *plugin, unsigned worker)
+{
+	cs_error e = {};
+
+	if (fake_host_try_add(host, plugin, worker, &e) != 0)
 		fake_fail(plugin->name, e.text);
-	return started;
+	return host->selves.back();
 }
 
 int fake_host_try_load(fake_host *host, const char *name, unsigned worker, cs_error *e)
 {
 	auto self = std::make_unique<fake_self>();
-	fake_self *started = nullptr;
 
 	self->host = host;
 	self->plugin = plugin_open(name, &self->library);
 	self->worker = worker;
-	return self_start(std::move(self), &started, e);
+	return self_start(std::move(self), e);
 }
 
 fake_self *fake_host_load(fake_host *host, const char *name, unsigned worker)

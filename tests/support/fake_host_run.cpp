@@ -293,6 +293,13 @@ bool fake_posts_run(fake_host *host)
 	return !posts.empty();
 }
 
+void fake_posts_drop(const fake_self *self)
+{
+	std::scoped_lock lock(self->host->mutex);
+
+	std::erase_if(self->host->posts, [self](const auto &post) { return post.first == self; });
+}
+
 bool fake_host_step(fake_host *host)
 {
 	if (fake_posts_run(host))

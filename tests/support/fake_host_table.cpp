@@ -10,6 +10,8 @@
 
 #include <sys/stat.h>
 
+#include "core/net/throttle.h"
+
 /* ---- sessions */
 
 int fake_fault_take(fake_host *host, fake_fault_place place, bool at_call)
@@ -44,29 +46,9 @@ static int table_claim(cs_self *self, cs_conn conn, const cs_claim *claim, cs_do
 	return 0;
 }
 
-static void want_words_add(std::vector<const char *> *words, const struct cs_plugin *plugin)
-{
-	for (const char *const *word = plugin->want; word && *word; word++) {
-		const auto is_word = [word](const char *other) {
-			return strcmp(other, *word) == 0;
-		};
-
-		if (std::none_of(words->begin(), words->end(), is_word))
-			words->push_back(*word);
-	}
-}
-
-/* In start() the instance is none of the others yet. */
 static const char *const *table_want_words(cs_self *self)
 {
-	fake_host *host = self_of(self)->host;
-
-	host->want_words.clear();
-	for (const fake_self *each : host->selves)
-		want_words_add(&host->want_words, each->plugin);
-	want_words_add(&host->want_words, self_of(self)->plugin);
-	host->want_words.push_back(nullptr);
-	return host->want_words.data();
+	return self_of(self)->host->want_words.data();
 }
 
 static int table_logout(cs_self *self, cs_conn handle)
@@ -368,20 +350,28 @@ static int table_peer(cs_self *self, cs_conn handle, cs_peer *peer_r)
 	return 0;
 }
 
-static int64_t table_guess_wait(cs_self *self, uint64_t, uint64_t, int64_t)
+static int64_t table_guess_wait(cs_self *self, uint64_t network, uint64_t subject, int64_t most)
 {
-	std::deque<int64_t> *waits = &self_of(self)->host->guess_waits;
+	fake_host *host = self_of(self)->host;
+	std::scoped_lock lock(host->mutex);
 
-	if (waits->empty())
-		return 0;
-	const int64_t wait = waits->front();
-	waits->pop_front();
+	if (host->guess_waits.empty())
+		return host->throttle ? throttle_wait(host->throttle.get(), network, subject, most, table_monotonic())
+		                      : 0;
+	const int64_t wait = host->guess_waits.front();
+	host->guess_waits.pop_front();
 	return wait;
 }
 
-static void table_guess_note(cs_self *self, uint64_t, uint64_t subject, int64_t, int right)
+static void table_guess_note(cs_self *self, uint64_t network, uint64_t subject, int64_t most, int right)
 {
-	self_of(self)->host->guesses.push_back(std::to_string(subject) + (right ? " right" : " wrong"));
+	fake_host *host = self_of(self)->host;
+	std::scoped_lock lock(host->mutex);
+
+	if (!host->throttle)
+		host->throttle = std::make_unique<struct throttle>();
+	throttle_note(host->throttle.get(), network, subject, most, right != 0, table_monotonic());
+	host->guesses.push_back(std::to_string(subject) + (right ? " right" : " wrong"));
 }
 
 void fake_table_fill(cs_host *table)

@@ -198,13 +198,29 @@ std::unique_ptr<struct worker_fixture> worker_fixture_make_hooked(void)
 	return open_worker(f.get()) ? std::move(f) : nullptr;
 }
 
-std::unique_ptr<struct worker_fixture> worker_fixture_make_of(const struct cs_plugin *plugin)
+std::unique_ptr<struct worker_fixture> worker_fixture_make_of(std::initializer_list<const struct cs_plugin *> plugins)
 {
 	auto f = make();
 	struct cs_error e;
 
-	add_plugin(f.get(), *plugin);
+	for (const struct cs_plugin *plugin : plugins)
+		add_plugin(f.get(), *plugin);
+	if (plugin_number_want_words(&f->plugins, &e) != 0)
+		return nullptr;
+	f->shared.want_words = f->plugins.want_words.data();
 	return open_worker(f.get()) && plugin_start_all(&f->plugins, f->worker, &e) == 0 ? std::move(f) : nullptr;
+}
+
+int worker_fixture_start(struct worker_fixture *f, const struct cs_plugin *plugin, struct cs_error *e)
+{
+	struct plugin_set one;
+
+	add_plugin(f, *plugin);
+	one.plugins.push_back(std::move(f->plugins.plugins.back()));
+	const int result = plugin_start_all(&one, f->worker, e);
+
+	f->plugins.plugins.back() = std::move(one.plugins.back());
+	return result;
 }
 
 int worker_fixture_resume(struct worker_fixture *f, const struct conn *c, int verdict)

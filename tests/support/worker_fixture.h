@@ -5,6 +5,7 @@
 #define TESTS_SUPPORT_WORKER_FIXTURE_H
 
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -53,8 +54,10 @@ struct worker_fixture {
 std::unique_ptr<struct worker_fixture> worker_fixture_make(void);
 /* The same, with a second plugin, which has the hooks. */
 std::unique_ptr<struct worker_fixture> worker_fixture_make_hooked(void);
-/* With that plugin alone, started. nullptr: it does not start. */
-std::unique_ptr<struct worker_fixture> worker_fixture_make_of(const struct cs_plugin *plugin);
+/* With these plugins alone, started in this order. nullptr: one does not start. */
+std::unique_ptr<struct worker_fixture> worker_fixture_make_of(std::initializer_list<const struct cs_plugin *> plugins);
+/* Starts one more plugin, whose routes and hooks are not called. What its start said. */
+int worker_fixture_start(struct worker_fixture *f, const struct cs_plugin *plugin, struct cs_error *e);
 /* What the instance that has the hooks says of the frame that waits for one. */
 int worker_fixture_resume(struct worker_fixture *f, const struct conn *c, int verdict);
 void worker_fixture_free(std::unique_ptr<struct worker_fixture> f);

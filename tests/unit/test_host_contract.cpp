@@ -31,6 +31,11 @@ struct player {
 	size_t unsent;
 	struct cs_request login;
 	bool is_done; /* for waiting on the worker while a store thread writes trace */
+	std::string services; /* what start() found: a number for each question, and a blank */
+	const void *table;
+	void *context;
+	const char *const *words; /* as they were in start() */
+	std::function<void()> stop; /* called in stop() */
 };
 
 static struct player *player_of(void *state)
@@ -111,6 +116,9 @@ static int player_start(const struct cs_host *host, struct cs_self *self, const 
 
 	p->host = host;
 	p->self = self;
+	for (const auto &[name, version] : {std::pair("brewing", 1u), {"brewing", 3u}, {"brew", 2u}, {"brewing", 2u}})
+		p->services += std::to_string(host->service(self, name, version, &p->table, &p->context)) + " ";
+	p->words = host->want_words(self);
 	*state_r = p.release();
 	return 0;
 }
@@ -146,6 +154,9 @@ static void player_written(void *state, cs_conn, uint64_t position, size_t unsen
 static void player_stop(void *state)
 {
 	const std::unique_ptr<struct player> owner(player_of(state));
+
+	if (owner->stop)
+		owner->stop();
 }
 
 static const struct cs_route player_routes[] = {
@@ -156,11 +167,29 @@ static const struct cs_route player_routes[] = {
 };
 static const struct cs_hook player_hooks[] = {
 	{0, 1, player_late, 0}, {PLAYER_PLAY, 0, player_early, 0}, {0, 0, nullptr, 0}};
+static const char *const player_words[] = {"signal", "tea", nullptr};
 static const struct cs_plugin player_plugin = {
-	CS_PLUGIN_HEAD,          .name = "player",        .version = "1",
-	.routes = player_routes, .hooks = player_hooks,   .start = player_start,
-	.opened = player_opened, .closed = player_closed, .written = player_written,
-	.routed = player_routed, .stop = player_stop};
+	CS_PLUGIN_HEAD,          .name = "player",          .version = "1",          .routes = player_routes,
+	.hooks = player_hooks,   .want = player_words,      .start = player_start,   .opened = player_opened,
+	.closed = player_closed, .written = player_written, .routed = player_routed, .stop = player_stop};
+
+/* Started before the player. Its state is brewer_table. */
+static const int brewer_table = 7;
+
+static int brewer_start(const struct cs_host *, struct cs_self *, const void *, void **state_r, struct cs_error *)
+{
+	*state_r = const_cast<int *>(&brewer_table);
+	return 0;
+}
+
+static void brewer_stop(void *) {}
+
+static const char *const brewer_words[] = {"signal", "typing", nullptr};
+static const struct cs_service brewer_services[] = {
+	{"brew", 1, &player_plugin}, {"brewing", 2, &brewer_table}, {nullptr, 0, nullptr}};
+static const struct cs_plugin brewer_plugin = {
+	CS_PLUGIN_HEAD,       .name = "brewer",      .version = "1",     .provides = brewer_services,
+	.want = brewer_words, .start = brewer_start, .stop = brewer_stop};
 
 /* ---- the two hosts */
 
@@ -196,6 +225,7 @@ static int world_open_fake(void **state, bool has_database)
 	w->fake->soft_mark = 64 * 1024;
 	if (has_database)
 		fake_host_open_db(w->fake.get());
+	(void)fake_host_add(w->fake.get(), &brewer_plugin);
 	world_meet(w.get(), fake_self_state(fake_host_add(w->fake.get(), &player_plugin)));
 	*state = w.release();
 	return 0;
@@ -212,10 +242,10 @@ static int world_open_real(void **state, bool has_database)
 	if (store_open(&w->store, &conf, has_database ? w->database.driver : nullptr, w->database.conf.data(), "test",
 	               nullptr, &e) != 0)
 		check_fail(std::source_location::current(), "%s", e.text);
-	w->f = worker_fixture_make_of(&player_plugin);
+	w->f = worker_fixture_make_of({&brewer_plugin, &player_plugin});
 	w->f->shared.store = w->store.get();
 	store_start(w->store.get());
-	world_meet(w.get(), w->f->worker->instances[0]->state);
+	world_meet(w.get(), w->f->worker->instances[1]->state);
 	*state = w.release();
 	return 0;
 }
@@ -240,12 +270,12 @@ static int world_open_real_whole(void **state)
 	return world_open_real(state, true);
 }
 
-static int world_close(void **state)
+/* Stops the instances; nothing is left to be done with the world. */
+static void world_stop(struct world *w)
 {
-	const std::unique_ptr<struct world> w(world_of(state));
-
-	if (w->fake)
-		return 0;
+	w->fake.reset();
+	if (!w->f)
+		return;
 	w->p->closed_answer = 0;
 	for (const auto &c : w->f->worker->conns->slots)
 		if (c)
@@ -256,6 +286,13 @@ static int world_close(void **state)
 	plugin_stop_all(w->f->worker);
 	worker_fixture_free(std::move(w->f));
 	w->store.reset();
+}
+
+static int world_close(void **state)
+{
+	const std::unique_ptr<struct world> w(world_of(state));
+
+	world_stop(w.get());
 	return 0;
 }
 
@@ -987,6 +1024,167 @@ static void posts_of_a_thread_are_called_in_its_order(void **state)
 	world_expect(w, "a b a ");
 }
 
+static void what_was_posted_is_called_before_stop_and_later_posts_are_refused(void **state)
+{
+	struct world *w = world_of(state);
+	struct player *p = w->p;
+	const struct cs_host *host = w->host;
+	struct cs_self *self = w->self;
+	char before[] = "before", after[] = "after";
+	std::string seen;
+	int results[] = {1, 1};
+
+	assert_int_equal(host->post(self, timer_note, before), 0);
+	p->stop = [&, p] {
+		seen = p->trace;
+		results[0] = host->post(self, timer_note, after);
+		std::thread([&] { results[1] = host->post(self, timer_note, after); }).join();
+	};
+	world_expect(w, "");
+	world_stop(w);
+	assert_string_equal(seen.c_str(), "before ");
+	assert_int_equal(results[0], CS_ECANCELED);
+	assert_int_equal(results[1], CS_ECANCELED);
+}
+
+static int failing_start(const struct cs_host *host, struct cs_self *self, const void *, void **, struct cs_error *)
+{
+	static char never[] = "never";
+
+	assert_int_equal(host->post(self, timer_note, never), 0);
+	return CS_EINVAL;
+}
+
+static void a_post_of_a_start_that_fails_is_dropped(void **state)
+{
+	static const struct cs_plugin failing = {CS_PLUGIN_HEAD, .name = "failing", .version = "1",
+	                                         .start = failing_start, .stop = brewer_stop};
+	struct world *w = world_of(state);
+	struct cs_error e = {};
+
+	if (w->fake)
+		assert_int_equal(fake_host_try_add(w->fake.get(), &failing, 0, &e), CS_EINVAL);
+	else
+		assert_int_equal(worker_fixture_start(w->f.get(), &failing, &e), CS_EINVAL);
+	world_run(w);
+	world_expect(w, "");
+}
+
+/* ---- services, words, log, guesses */
+
+static void a_service_is_found_in_start_by_its_name_and_version(void **state)
+{
+	const struct world *w = world_of(state);
+
+	assert_string_equal(w->p->services.c_str(), "-1 -1 -1 0 ");
+	assert_ptr_equal(w->p->table, &brewer_table);
+	assert_ptr_equal(w->p->context, &brewer_table);
+}
+
+static void each_word_of_want_is_there_once_and_stays_where_it_was_in_start(void **state)
+{
+	struct world *w = world_of(state);
+	const char *const *words = w->host->want_words(w->self);
+	std::string all;
+
+	assert_ptr_equal(words, w->p->words);
+	std::thread([w, words] { assert_ptr_equal(w->host->want_words(w->self), words); }).join();
+	for (; *words; words++)
+		all += std::string(*words) + " ";
+	assert_string_equal(all.c_str(), "signal typing tea ");
+}
+
+/* Calls fn, and returns what was logged meanwhile. */
+static std::string world_log(struct world *w, const std::function<void()> &fn)
+{
+	if (w->fake) {
+		w->fake->log.clear();
+		fn();
+		std::string all;
+
+		for (const std::string &line : w->fake->log)
+			all += line + "\n";
+		return all;
+	}
+	FILE *file = tmpfile();
+	const unique_fd kept(dup(STDERR_FILENO));
+	char line[256];
+	std::string all;
+
+	assert_non_null(file);
+	(void)dup2(fileno(file), STDERR_FILENO);
+	log_set_level(CS_LOG_INFO);
+	fn();
+	log_set_level(static_cast<enum cs_log_level>(-1));
+	(void)dup2(kept.fd, STDERR_FILENO);
+	rewind(file);
+	while (fgets(line, sizeof line, file))
+		all += line;
+	(void)fclose(file);
+	return all;
+}
+
+static size_t lines_of(const std::string &text, const std::string &part)
+{
+	size_t count = 0;
+
+	for (size_t at = text.find(part); at != text.npos; at = text.find(part, at + 1))
+		count++;
+	return count;
+}
+
+static void every_line_of_each_thread_is_logged_whole(void **state)
+{
+	static constexpr int lines = 200;
+	struct world *w = world_of(state);
+	const auto log = [w](const char *who) {
+		for (int i = 0; i < lines; i++)
+			w->host->log(w->self, CS_LOG_INFO, "%s says n=%d", who, i);
+	};
+	const std::string text = world_log(w, [&log] {
+		std::thread other(log, "ann");
+
+		log("bob");
+		other.join();
+	});
+
+	assert_int_equal(lines_of(text, "\n"), 2 * lines);
+	assert_int_equal(lines_of(text, "ann says n="), lines);
+	assert_int_equal(lines_of(text, "bob says n=199"), 1);
+}
+
+static void a_logged_text_stays_one_line_and_moves_no_cursor(void **state)
+{
+	struct world *w = world_of(state);
+	const std::string text =
+		world_log(w, [w] { w->host->log(w->self, CS_LOG_WARNING, "name=%s", "a\nb\033[2Jc"); });
+
+	assert_int_equal(lines_of(text, "\n"), 1);
+	assert_int_equal(lines_of(text, "name=a\\x0ab\\x1b[2Jc"), 1);
+}
+
+static void who_guesses_wrong_must_wait_and_nobody_else(void **state)
+{
+	struct world *w = world_of(state);
+	const auto wait = [w](uint64_t network, uint64_t subject, int64_t most = 0) {
+		return w->host->guess_wait(w->self, network, subject, most);
+	};
+
+	for (int i = 0; i < 4; i++)
+		w->host->guess_note(w->self, 9, 7, 0, 0);
+	assert_int_equal(wait(9, 7), 0);
+	std::thread([w] { w->host->guess_note(w->self, 9, 7, 0, 0); }).join();
+	assert_in_range(wait(9, 7), 1, 1000);
+	assert_int_equal(wait(9, 8), 0);
+	assert_int_equal(wait(10, 7), 0);
+	w->host->guess_note(w->self, 9, 7, 0, 1);
+	assert_int_equal(wait(9, 7), 0);
+	for (const uint64_t subject : {20, 21})
+		w->host->guess_note(w->self, 9, subject, 2, 0);
+	assert_in_range(wait(9, 22, 2), 1, 60000);
+	assert_int_equal(wait(9, 22), 0);
+}
+
 #define X(name, host) cmocka_unit_test_setup_teardown(name, world_open_##host, world_close)
 /* host: fake or real. */
 #define PROMISES(host)                                                                                                 \
@@ -1019,6 +1217,13 @@ static void posts_of_a_thread_are_called_in_its_order(void **state)
 		X(a_descriptor_is_watched_until_it_is_given_up, host##_whole),                                         \
 		X(what_cannot_be_watched_is_refused, host##_whole),                                                    \
 		X(posts_of_a_thread_are_called_in_its_order, host##_whole),                                            \
+		X(what_was_posted_is_called_before_stop_and_later_posts_are_refused, host##_whole),                    \
+		X(a_post_of_a_start_that_fails_is_dropped, host##_whole),                                              \
+		X(a_service_is_found_in_start_by_its_name_and_version, host##_whole),                                  \
+		X(each_word_of_want_is_there_once_and_stays_where_it_was_in_start, host##_whole),                      \
+		X(every_line_of_each_thread_is_logged_whole, host##_whole),                                            \
+		X(a_logged_text_stays_one_line_and_moves_no_cursor, host##_whole),                                     \
+		X(who_guesses_wrong_must_wait_and_nobody_else, host##_whole),                                          \
 		X(without_a_database_only_hashing_works, host##_alone)
 
 int main(void)
