@@ -252,6 +252,19 @@ static const struct cs_self *route_find_plugin(const struct worker_shared *share
 	return nullptr;
 }
 
+/* A parcel of another version: makes those look at the store whom it may be for. The topic of that version may mean
+ * something else. */
+static void route_unread(struct worker_shared *shared, const struct bus_parcel *p)
+{
+	cs_conn conn = 0;
+
+	if (p->kind == BUS_PARCEL_ACCOUNT && !session_locate(shared->sessions, p->to, &conn))
+		return;
+	for (const auto &w : shared->workers)
+		if (conn == 0 || conn_worker_index(conn) == w->index)
+			session_bus_missed(w.get());
+}
+
 /* The body is copied only if somebody here gets it. */
 int route_arrived(struct worker_shared *shared, const struct bus_parcel *p)
 {
@@ -260,8 +273,11 @@ int route_arrived(struct worker_shared *shared, const struct bus_parcel *p)
 	topic_workers subscribers;
 	cs_conn conn = 0;
 
-	if (!self || self->declared->parcel_version != p->version)
+	if (!self || self->declared->parcel_version != p->version) {
+		if (self && counted == ROUTE_ARRIVED)
+			route_unread(shared, p);
 		return CS_EINVAL;
+	}
 	if (p->kind == BUS_PARCEL_ALL)
 		subscribers = route_subscribers(shared, self->index, p->to);
 	else if (!session_locate(shared->sessions, p->to, &conn))

@@ -323,8 +323,9 @@ struct cs_host {
 	/* ---- sends to the same plugin on other workers (and nodes): its `routed` is called, never inside this call,
 	 * in the order of the calls of one thread. Nodes may be machines of different kinds, with different plugins:
 	 * the receiver must check what comes. What comes from a node where cs_plugin.parcel_version is another number
-	 * is dropped, and so is what arrives after the instance's worker has stopped. CS_EINVAL: the head is too long.
-	 * flags: enum cs_route_data_flag. [any thread] */
+	 * is dropped (then `cluster` gets CS_CLUSTER_MISSED, unless it was CS_ROUTE_CASUAL), and so is what arrives
+	 * after the instance's worker has stopped. CS_EINVAL: the head is too long. flags: enum cs_route_data_flag.
+	 * [any thread] */
 	/* To the instances that have sessions of the account, on any node: of one device or of CS_EVERY_DEVICE, once
 	 * for each session. 0: the data is on its way, which does not prove that it arrives; CS_ENOENT: not online. */
 	int (*route)(struct cs_self *self, cs_account to, uint64_t device, const struct cs_parcel *parcel,

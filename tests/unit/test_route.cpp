@@ -355,10 +355,10 @@ static struct bus_parcel parcel_sent(test *t)
 	return parcel;
 }
 
-static std::string make_parcel(enum bus_parcel_kind kind, cs_account account, const char *data)
+static std::string make_parcel(enum bus_parcel_kind kind, cs_account account, const char *data, unsigned flags = 0)
 {
 	const struct bus_parcel parcel {
-		.kind = kind, .plugin = "fake", .to = account, .body = data
+		.kind = kind, .flags = flags, .plugin = "fake", .to = account, .body = data
 	};
 
 	return bus_parcel_encode(&parcel);
@@ -499,15 +499,29 @@ static void a_topic_crosses_the_bus_and_finds_its_subscribers(void **state)
 	assert_string_equal(t->got.c_str(), "five ");
 }
 
-static void a_parcel_of_another_version_of_the_plugin_is_dropped(void **state)
+/* Its contents are in the store, and nobody else may look there soon. */
+static void a_parcel_of_another_version_is_dropped_and_who_would_have_got_it_is_told_once(void **state)
 {
 	auto *t = static_cast<test *>(*state);
+	int peer;
 
 	t->f->plugins.plugins[0]->declared.parcel_version = 2;
-	fake_bus_arrive(t->bus.get(), make_parcel(BUS_PARCEL_ALL, 0, "old"));
+	t->f->plugins.plugins[0]->declared.cluster = [](void *of, enum cs_cluster_event event) {
+		told_of(of)->append(event == CS_CLUSTER_MISSED ? "missed " : "? ");
+	};
+	fake_bus_arrive(t->bus.get(), make_parcel(BUS_PARCEL_ACCOUNT, 13, "old"));
+	fake_bus_arrive(t->bus.get(), make_parcel(BUS_PARCEL_ALL, 0, "old", CS_ROUTE_CASUAL));
 	worker_fixture_turn(t->f.get());
 	assert_string_equal(t->got.c_str(), "");
-	assert_int_equal(bus_count(t->bus->bus.get()).dropped, 1);
+	for (int i = 0; i < 2; i++)
+		fake_bus_arrive(t->bus.get(), make_parcel(BUS_PARCEL_ALL, 5, "old"));
+	worker_fixture_turn(t->f.get());
+	assert_string_equal(t->got.c_str(), "missed ");
+	worker_fixture_bind(t->f.get(), worker_fixture_connect(t->f.get(), &peer), 13);
+	fake_bus_arrive(t->bus.get(), make_parcel(BUS_PARCEL_ACCOUNT, 13, "old"));
+	worker_fixture_turn(t->f.get());
+	assert_string_equal(t->got.c_str(), "missed missed ");
+	assert_int_equal(bus_count(t->bus->bus.get()).dropped, 5);
 }
 
 /* ---- from several threads */
@@ -580,7 +594,7 @@ int main(void)
 		TEST(who_subscribes_before_it_reads_misses_nothing),
 		CLUSTER_TEST(data_of_other_nodes_is_bounded_and_who_misses_some_is_told_once),
 		CLUSTER_TEST(a_topic_crosses_the_bus_and_finds_its_subscribers),
-		CLUSTER_TEST(a_parcel_of_another_version_of_the_plugin_is_dropped),
+		CLUSTER_TEST(a_parcel_of_another_version_is_dropped_and_who_would_have_got_it_is_told_once),
 		CLUSTER_TEST(a_session_of_this_node_is_reached_without_the_bus),
 		CLUSTER_TEST(who_is_not_here_is_looked_for_on_other_nodes),
 		CLUSTER_TEST(nobody_has_account_0_on_any_node),
