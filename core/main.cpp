@@ -63,8 +63,10 @@ enum action main_parse_arguments(int argc, char **argv, struct server_request *r
 		default: return ACTION_MISUSE;
 		}
 	}
-	if (optind < argc)
+	if (optind < argc) {
+		(void)fprintf(stderr, "chatserverd: unexpected argument %s; give the file with -c\n", argv[optind]);
 		return ACTION_MISUSE;
+	}
 	if (request->conf_path.empty() && action != ACTION_DUMP_OPTIONS)
 		request->conf_path = CS_SYSCONF_DIR "/chat.conf";
 	return action;

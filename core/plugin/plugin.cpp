@@ -141,20 +141,13 @@ static int plugin_load_each(struct loading *l, struct cs_error *e)
 static int plugin_check_adapter(const struct loading *l, const struct plugin_adapter *a, struct cs_error *e)
 {
 	const auto is_chosen = [a](const auto &p) {
-		return p->name == a->name;
+		return p->name == a->name && plugin_find_provided(p.get(), a->service);
 	};
 
-	if (!*a->name)
+	if (!*a->name || std::any_of(l->set->plugins.begin(), l->set->plugins.end(), is_chosen))
 		return 0;
-	const auto found = std::find_if(l->set->plugins.begin(), l->set->plugins.end(), is_chosen);
-
-	if (found != l->set->plugins.end() && plugin_find_provided(found->get(), a->service))
-		return 0;
-	const std::string why = std::string("is no ") + a->kind + " adapter";
-
-	error_set(e, "%s.driver is %s (%s), but %s/%s.so %s", a->section, a->name,
-	          conf_where(l->file, a->section, "driver").c_str(), l->folder, a->name,
-	          found == l->set->plugins.end() ? "is not there" : why.c_str());
+	error_set(e, "%s.driver is %s (%s), but %s/%s.so is no %s adapter", a->section, a->name,
+	          conf_where(l->file, a->section, "driver").c_str(), l->folder, a->name, a->kind);
 	return CS_EINVAL;
 }
 

@@ -6,17 +6,15 @@
 #include <memory>
 #include <utility>
 
-static int rbus_check(const rbus_conf *conf, const struct cs_bus_host *host, struct cs_error *e)
+static int rbus_check(const void *of, const char **key_r, struct cs_error *e)
 {
-	if (host->abi >> 16 != CS_ABI_MAJOR || host->size < sizeof(struct cs_bus_host)) {
-		snprintf(e->text, sizeof(e->text), "the adapter was built for another version of the server");
-		return CS_EINVAL;
-	}
-	if (*conf->user && !*conf->password) {
-		snprintf(e->text, sizeof(e->text), "the option user needs the option password");
-		return CS_EINVAL;
-	}
-	return 0;
+	const auto *conf = static_cast<const rbus_conf *>(of);
+
+	*key_r = "user";
+	if (!*conf->user || *conf->password)
+		return 0;
+	snprintf(e->text, sizeof(e->text), "it needs the option password");
+	return CS_EINVAL;
 }
 
 static void rbus_choose_names(struct rbus *b)
@@ -33,8 +31,10 @@ static void rbus_choose_names(struct rbus *b)
 
 static int rbus_open(const void *conf, const struct cs_bus_host *host, void *core, void **bus_r, struct cs_error *e)
 {
-	if (rbus_check(static_cast<const rbus_conf *>(conf), host, e))
+	if (host->abi >> 16 != CS_ABI_MAJOR || host->size < sizeof(struct cs_bus_host)) {
+		snprintf(e->text, sizeof(e->text), "the adapter was built for another version of the server");
 		return CS_EINVAL;
+	}
 	auto *b = new rbus;
 
 	b->conf = static_cast<const rbus_conf *>(conf);
@@ -198,4 +198,5 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.routed = nullptr,
 	.cluster = nullptr,
 	.stop = rbus_stop,
+	.check = rbus_check,
 };

@@ -532,6 +532,9 @@ static void a_bus_that_is_none_is_refused(void **state)
 
 	write_conf(f, "bad_nothing", "[bus]\ndriver = bad_nothing\n");
 	assert_said(f, "-t", fill(f, "bus.driver is bad_nothing ({}/c:9), but {}/p/bad_nothing.so is no bus adapter"));
+	write_conf(f, "bad_nothing", "[bus]\ndriver = bad_small_db\n");
+	assert_said(f, "-t",
+	            fill(f, "bus.driver is bad_small_db ({}/c:9), but {}/p/bad_small_db.so is no bus adapter"));
 	write_conf(f, "bad_nothing", "[bus]\ndriver = bus_nobody\n");
 	assert_said(f, "-t", fill(f, "{}/p/bus_nobody.so: No such file or directory (see bus.driver at {}/c:9)"));
 	write_conf(f, "bad_bus", "[bus]\ndriver = bad_bus\n");

@@ -42,6 +42,9 @@ static void version_and_help_are_printed_and_end_with_0(void **state)
 	assert_int_equal(wrong.status, 1);
 	assert_true(wrong.out.empty());
 	assert_false(wrong.err.empty());
+	const test_run extra = test_server_run(s, {"-t", "chat.conf"});
+	assert_int_equal(extra.status, 1);
+	assert_true(extra.err.starts_with("chatserverd: unexpected argument chat.conf; give the file with -c\n"));
 }
 
 static void an_output_that_cannot_be_written_is_told(void **state)
@@ -167,6 +170,7 @@ static const struct mistake mistakes[] = {
 	{"[core]\nplugins = login chatt\n", "chat.conf:2", "chatt"},
 	{"[core]\nplugin_dir = /nonexistent\n", "chat.conf:2", "core.plugin_dir"},
 	{"[bus]\ndriver=bus_redis\n[bus_redis]\nqueue = 1M\n[core]\nmax_frame = 505K\n", "chat.conf:6", "at most 504K"},
+	{"[bus]\ndriver=bus_redis\n[bus_redis]\nuser = chat\n", "chat.conf:4: bus_redis.user", "password"},
 	{"[bus]\ndriver=bus_redis\n[core]\noutput_hard = 20M\nmax_frame = 8M\n", "chat.conf:5", "at most 8184K"},
 };
 

@@ -247,11 +247,12 @@ bus_node *bus_node_new(bus_world *world, const std::vector<std::pair<std::string
 
 std::string bus_node_refusal(bus_world *world, const std::vector<std::pair<std::string, std::string>> &options)
 {
-	bus_node *node = make_node(world, options);
+	const bus_node *node = make_node(world, options);
+	const char *key = "";
 	cs_error e = {};
 
-	assert_int_equal(node->driver->open(node->conf.data(), &host_table, node, &node->bus, &e), CS_EINVAL);
-	return e.text;
+	assert_int_equal(open_plugin()->check(node->conf.data(), &key, &e), CS_EINVAL);
+	return std::string(key) + ": " + e.text;
 }
 
 static void node_left(void *arg, int)

@@ -59,7 +59,7 @@ bus_world *bus_world_new(void);
 void bus_world_free(bus_world *world);
 /* Options as "key", "value". Times out of the options' ranges are taken as they are. */
 bus_node *bus_node_new(bus_world *world, const std::vector<std::pair<std::string, std::string>> &options);
-/* Why such options are refused. */
+/* The option that is refused, and why. */
 std::string bus_node_refusal(bus_world *world, const std::vector<std::pair<std::string, std::string>> &options);
 /* leave() and close(). */
 void bus_node_leave(bus_node *node, std::source_location at = std::source_location::current());
