@@ -223,9 +223,12 @@ static bool schema_own_take_statement(own_scan *s, const std::string &prefix)
 	                  : schema_own_take(s, "DROP")  ? schema_own_take_drop(s, prefix)
 	                                                : schema_own_take_change(s, prefix);
 
+	const std::string next = s->token.empty() || s->token == verb ? "" : " " + s->token;
+
 	if (!fine && s->why.empty())
-		s->why = verb + " is not allowed here: only CREATE, ALTER and DROP of TABLE and INDEX, INSERT INTO, "
-		                "REPLACE INTO, UPDATE and DELETE FROM";
+		s->why = verb + next +
+		         " is not allowed here: only CREATE, ALTER and DROP of TABLE and INDEX, INSERT INTO, "
+		         "REPLACE INTO, UPDATE and DELETE FROM";
 	return fine;
 }
 

@@ -311,6 +311,9 @@ static void a_broken_schema_file_of_a_plugin_is_named_and_no_store_is_made(void 
 			check_fail(test_at::current(), "%s", run.err.c_str());
 	}
 	assert_false(database_exists(s));
+	write_file(folder + "/reminders-002.sql", "CREATE TABEL reminders_x (n INTEGER);\n");
+	assert_true(
+		contains(test_server_run(s, arguments).err, "reminders-002.sql:1: CREATE TABEL is not allowed here: "));
 	std::filesystem::remove(folder + "/reminders-002.sql");
 	assert_int_equal(test_server_run(s, arguments).status, 0);
 }
