@@ -74,6 +74,16 @@ std::vector<std::string> plugin_split_names(std::string_view text)
 	return names;
 }
 
+static int plugin_check_dir(const struct loading *l, struct cs_error *e)
+{
+	struct cs_error text {};
+
+	if (plugin_check_folder(l->folder, &text) == 0)
+		return 0;
+	error_set(e, "core.plugin_dir (%s): %s", conf_where(l->file, "core", "plugin_dir").c_str(), text.text);
+	return CS_EINVAL;
+}
+
 /* "" and "all but a, b": the plugins of the folder. An excluded name that is not in the folder is only logged: the
  * operator may have removed that file. */
 static int plugin_collect_all(struct loading *l, struct cs_error *e)
@@ -302,6 +312,8 @@ int plugin_load_all(struct plugin_set *set, const char *folder, const char *name
 		.set = set, .folder = folder, .adapters = adapters, .file = file, .names = {}, .without = {}
 	};
 
+	if (const int failed = plugin_check_dir(&l, e))
+		return failed;
 	if (const int failed = plugin_collect_names(&l, names, e))
 		return failed;
 	if (const int failed = plugin_load_each(&l, e))

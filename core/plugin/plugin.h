@@ -53,6 +53,8 @@ struct plugin_adapter {
 /* Loads one file and checks its form: owner and mode (also of its folder), ABI, size, name, tables. 0, or CS_EINVAL
  * with the file and both versions in e. Only the file's constructors run. */
 [[nodiscard]] int plugin_load(struct plugin *loaded_r, const char *folder, const char *name, struct cs_error *e);
+/* Checks that only root and the server's user can put files there. 0, or CS_EINVAL with the text in e. */
+[[nodiscard]] int plugin_check_folder(const char *folder, struct cs_error *e);
 /* The names of every .so of the folder, sorted. */
 [[nodiscard]] int plugin_list(const char *folder, std::vector<std::string> *names_r, struct cs_error *e);
 

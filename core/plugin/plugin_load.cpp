@@ -69,7 +69,7 @@ static int plugin_check_above(const char *folder, std::string path, struct cs_er
 	return 0;
 }
 
-static int plugin_check_folder(const char *folder, struct cs_error *e)
+int plugin_check_folder(const char *folder, struct cs_error *e)
 {
 	const std::unique_ptr<char, function_deleter<free>> real(realpath(folder, nullptr));
 	struct stat status {};

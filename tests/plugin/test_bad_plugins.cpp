@@ -462,7 +462,7 @@ static void a_folder_that_others_may_write_is_refused(void **state)
 {
 	const auto *f = (fixture *)*state;
 	const std::string folder = f->folder + "/p";
-	const std::string behind = " (see core.plugins at {}/c:4)";
+	const std::string before = "core.plugin_dir ({}/c:3): ";
 	int status;
 
 	assert_int_equal(system(fill(f, "mkdir {}/q; cp {}/p/bad_nothing.so {}/q; rm {}/p; mv {}/q {}/p").c_str()), 0);
@@ -472,22 +472,21 @@ static void a_folder_that_others_may_write_is_refused(void **state)
 		(void)snprintf(text, sizeof(text), "%03o", mode);
 		set_mode(folder, mode);
 		assert_refused(f, "bad_nothing",
-		               std::string("{}/p: others may write to this folder of plugins (mode ") + text +
-		                       "); run chmod go-w on it" + behind);
+		               before + "{}/p: others may write to this folder of plugins (mode " + text +
+		                       "); run chmod go-w on it");
 	}
 	set_mode(folder, 0775);
 	assert_int_equal(chown(folder.c_str(), (uid_t)-1, 4711), 0); /* takes root */
 	assert_refused(f, "bad_nothing",
-	               "{}/p: others may write to this folder of plugins (mode 775); run chmod go-w on it" + behind);
+	               before + "{}/p: others may write to this folder of plugins (mode 775); run chmod go-w on it");
 	assert_int_equal(chown(folder.c_str(), (uid_t)-1, 0), 0);
 	write_conf(f, "bad_nothing", "");
 	assert_taken(f);
 	set_mode(folder, 0755);
 	assert_int_equal(chown(folder.c_str(), 4711, 0), 0);
 	assert_refused(f, "bad_nothing",
-	               "{}/p: belongs to user 4711; a folder of plugins must belong to root or to the "
-	               "server's user (chown)" +
-	                       behind);
+	               before + "{}/p: belongs to user 4711; a folder of plugins must belong to root or to the "
+	                        "server's user (chown)");
 
 	/* That would run it as well. */
 	assert_non_null(strstr(run(f, "--dump-options", &status).c_str(), "/p: belongs to user 4711"));
@@ -505,11 +504,9 @@ static void a_folder_below_one_that_others_may_write_is_refused(void **state)
 	for (const char *above : {"/a", ""}) {
 		set_mode(f->folder + above, 0777);
 		assert_refused(f, "bad_nothing",
-		               std::string("{}/p: others may put another folder in its place, for they may "
-		                           "write to {}") +
-		                       above +
-		                       " (mode 777); run chmod o-w on that one "
-		                       "(see core.plugins at {}/c:4)");
+		               std::string("core.plugin_dir ({}/c:3): {}/p: others may put another folder in its "
+		                           "place, for they may write to {}") +
+		                       above + " (mode 777); run chmod o-w on that one");
 		set_mode(f->folder + above, 01777);
 		assert_taken(f);
 		set_mode(f->folder + above, 0755);
