@@ -169,9 +169,6 @@ static const struct mistake mistakes[] = {
 	{"[store]\ndriver = db_oracle\n", "chat.conf:2", "db_oracle"},
 	{"[core]\nplugins = login chatt\n", "chat.conf:2", "chatt"},
 	{"[core]\nplugin_dir = /nonexistent\n", "chat.conf:2", "core.plugin_dir"},
-	{"[bus]\ndriver=bus_redis\n[bus_redis]\nqueue = 1M\n[core]\nmax_frame = 505K\n", "chat.conf:6", "at most 504K"},
-	{"[bus]\ndriver=bus_redis\n[bus_redis]\nuser = chat\n", "chat.conf:4: bus_redis.user", "password"},
-	{"[bus]\ndriver=bus_redis\n[core]\noutput_hard = 20M\nmax_frame = 8M\n", "chat.conf:5", "at most 8184K"},
 };
 
 /* The file ends with what the mistakes do not touch. */
@@ -429,24 +426,6 @@ static void signals_that_ask_for_nothing_known_are_ignored(void **state)
 	test_server_stop(s);
 }
 
-/* The bus need not be there for this. */
-static void a_reload_with_frames_that_are_too_long_for_the_bus_changes_nothing(void **state)
-{
-	test_server *s = (test_server *)*state;
-
-	test_server_set(s, "bus.driver", "bus_redis");
-	test_server_set(s, "bus_redis.port", "1");
-	test_server_set(s, "bus_redis.queue", "1M");
-	test_server_set(s, "core.max_frame", "504K");
-	test_server_start(s);
-	test_server_set(s, "core.max_frame", "505K");
-	test_server_write_conf(s);
-	test_server_signal(s, SIGHUP);
-	test_server_wait_log(s, "configuration kept: ");
-	assert_true(contains(test_server_log(s), "core.max_frame can be at most 504K"));
-	test_server_stop(s);
-}
-
 static void a_database_in_memory_works(void **state)
 {
 	test_server *s = (test_server *)*state;
@@ -482,7 +461,6 @@ int main(void)
 		OWN_SERVER(included_files_count_and_the_command_line_wins),
 		OWN_SERVER(port_0_and_several_addresses_are_listened_on_and_logged),
 		OWN_SERVER(signals_that_ask_for_nothing_known_are_ignored),
-		OWN_SERVER(a_reload_with_frames_that_are_too_long_for_the_bus_changes_nothing),
 	};
 	/* MariaDB looks after its own files, and has no database in memory that outlives a connection. */
 	const struct CMUnitTest sqlite_tests[] = {
