@@ -297,8 +297,9 @@ int store_open(store_ptr *store_r, const struct store_conf *conf, const struct c
                const void *driver_conf, const char *name, const char *const *plugins, struct cs_error *e)
 {
 	store_ptr s(std::make_unique<struct store>().release());
-	const unsigned processors = std::max(1u, std::thread::hardware_concurrency());
-	const unsigned hashers = conf->hashers ? static_cast<unsigned>(conf->hashers) : processors;
+	/* A hash needs much memory and passes it through the caches: on all processors it would slow every message. */
+	const unsigned half = std::max(1u, std::thread::hardware_concurrency() / 2);
+	const unsigned hashers = conf->hashers ? static_cast<unsigned>(conf->hashers) : half;
 
 	store_set_bounds(&s->reads, conf);
 	store_set_bounds(&s->hashes, conf);
