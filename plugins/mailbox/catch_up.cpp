@@ -161,6 +161,9 @@ void mailbox_catch_up_group_hint(mailbox *m, uint64_t group, uint64_t seq)
  * waits as long as the last one took. */
 
 constexpr int64_t mailbox_sweep_missed_within = 1000; /* ms: the period of a round after hints may have been lost */
+/* ms from such a round to the next one. It doubles while they follow each other, so that hints that are lost all the
+ * time do not cost a look at each session every second. */
+constexpr int64_t mailbox_sweep_missed_least = 1000, mailbox_sweep_missed_most = 8000;
 constexpr int64_t mailbox_sweep_missed_jitter = 250; /* ms: the most that it begins after the event */
 constexpr int64_t mailbox_sweep_again_after_failure = 500;
 constexpr size_t mailbox_sweep_sessions_at_least = 64; /* per read: as many as one statement takes */
@@ -244,6 +247,12 @@ static void mailbox_catch_up_begin_round(mailbox *m, int64_t now)
 	w->missed = false;
 	w->begun = now;
 	w->period = w->catching_up ? mailbox_sweep_missed_within : mailbox_catch_up_period_of(m);
+	if (w->catching_up) {
+		w->missed_space = now < w->missed_next + w->missed_space
+		                          ? std::min(w->missed_space * 2, mailbox_sweep_missed_most)
+		                          : mailbox_sweep_missed_least;
+		w->missed_next = now + w->missed_space;
+	}
 	w->total = m->sessions.by_id.size();
 	w->visited = 0;
 	w->at = 0;
@@ -255,11 +264,10 @@ static void mailbox_catch_up_begin_round(mailbox *m, int64_t now)
 static void mailbox_catch_up_end_round(mailbox *m)
 {
 	const int64_t period = mailbox_catch_up_period_of(m);
+	mailbox_sweep *w = &m->catch_up.sweep;
 
-	m->catch_up.sweep.running = false;
-	m->catch_up.sweep.next = m->catch_up.sweep.missed ? 0
-	                                                  : m->catch_up.sweep.begun + period * 3 / 4 +
-	                                                            mailbox_catch_up_draw(m, period / 4);
+	w->running = false;
+	w->next = w->missed ? w->missed_next : w->begun + period * 3 / 4 + mailbox_catch_up_draw(m, period / 4);
 }
 
 static int mailbox_catch_up_read_news(cs_db *db, void *arg)
@@ -399,7 +407,8 @@ static void mailbox_catch_up_missed(mailbox *m)
 	if (w->running && w->catching_up)
 		return;
 	w->running = false;
-	w->next = m->host->monotonic() + mailbox_catch_up_draw(m, mailbox_sweep_missed_jitter);
+	w->next =
+		std::max(m->host->monotonic() + mailbox_catch_up_draw(m, mailbox_sweep_missed_jitter), w->missed_next);
 }
 
 static void mailbox_catch_up_hurry(mailbox *m)

@@ -28,7 +28,7 @@ struct mailbox_hint {
 };
 
 /* Raise it when the form of a hint or the meaning of a member changes. The server drops the hint of a node with another
- * version, and its sessions find the message by their sweep. */
+ * version; its sessions then compare with the store. */
 constexpr uint32_t mailbox_hint_version = 4;
 
 /* Reads a parcel, of this node or another one. 0, or CS_EINVAL; then *why_r is a constant text with the reason. *body_r

@@ -216,6 +216,8 @@ struct mailbox_sweep {
 	bool catching_up = false; /* the round was started because of `missed` */
 	int64_t next = 0; /* when the next round begins (ms) */
 	int64_t begun = 0, period = 0; /* of this round: its start and its length (ms) */
+	int64_t missed_next = 0; /* before this no round starts because of `missed` (ms) */
+	int64_t missed_space = 0; /* from the start of the last such round to missed_next (ms) */
 	int64_t not_before = 0; /* the next read may not start before this (ms) */
 	size_t total = 0, visited = 0; /* sessions of the round */
 	uint64_t at = 0, last = 0; /* session ids: the last one visited, the last one of the round */

@@ -120,6 +120,28 @@ static void what_is_missed_while_everybody_looks_is_looked_for_again(void **stat
 	assert_int_equal(count_seen(st), 499);
 }
 
+static void hints_that_are_lost_all_the_time_do_not_make_everybody_look_every_second(void **state)
+{
+	stage *st = stage_open_nodes(state, 2, 2);
+
+	crowd(st, 0, 2, 500);
+	const size_t before = stage_reads(st);
+	world_bus_bury(&st->w, 1);
+	world_advance(&st->w, 4000);
+	const size_t once = stage_reads(st) - before;
+
+	for (int i = 0; i < 24; i++) {
+		world_bus_bury(&st->w, 1);
+		world_advance(&st->w, 1000);
+	}
+	/* After 0, 1, 3, 7, 15 and 23 s. */
+	assert_true(stage_reads(st) - before - once <= 7 * once);
+	store_unseen(st, 500);
+	world_bus_bury(&st->w, 1);
+	world_advance(&st->w, 17000);
+	assert_int_equal(count_seen(st), 499);
+}
+
 static void a_store_that_fails_only_delays_the_look(void **state)
 {
 	stage *st = stage_open_nodes(state, 2, 1);
@@ -216,6 +238,7 @@ int main()
 		TEST(a_lost_bus_is_swept_for_and_a_bus_that_is_back_makes_everybody_look),
 		TEST(with_both_sweeps_off_a_bus_that_is_back_still_makes_everybody_look_once),
 		TEST(what_is_missed_while_everybody_looks_is_looked_for_again),
+		TEST(hints_that_are_lost_all_the_time_do_not_make_everybody_look_every_second),
 		TEST(a_store_that_fails_only_delays_the_look),
 		TEST(a_session_that_was_replaced_sends_the_other_one_to_look),
 		TEST(the_next_session_does_not_overtake_what_the_last_one_sent),
