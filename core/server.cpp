@@ -146,10 +146,13 @@ int server_check_bus(struct server *s, const struct configuration *conf, struct 
 
 	if (static_cast<size_t>(server_core_conf(conf)->max_frame) <= longest)
 		return 0;
-	error_set(e,
-	          "%s: core.max_frame can be at most %zuK, or the longest frames would never go to other nodes; lower "
-	          "it, or see the options of [%s]",
-	          conf_where(&conf->file, "core", "max_frame").c_str(), longest / 1024, p->name.c_str());
+	const bool by_driver = longest < bus_longest_frame(nullptr, nullptr);
+
+	error_set(
+		e,
+		"%s: core.max_frame can be at most %zuK, or the longest signals would never go to other nodes; lower it%s%s%s",
+		conf_where(&conf->file, "core", "max_frame").c_str(), longest / 1024,
+		by_driver ? ", or see the options of [" : "", by_driver ? p->name.c_str() : "", by_driver ? "]" : "");
 	return CS_EINVAL;
 }
 
@@ -299,7 +302,7 @@ static int server_open_shared(struct server *s, struct cs_error *)
 {
 	s->shared.sessions = &s->sessions;
 	s->shared.topics = &s->topics;
-	s->shared.throttle = &s->throttle;
+	s->shared.guesses = &s->guesses;
 	s->shared.conn_calls = &plugin_conn_calls;
 	s->shared.bus_calls = &session_bus_calls;
 	s->shared.dispatch = &s->dispatch;

@@ -31,8 +31,9 @@ struct bus_counters {
  * session room; worker_shared points to it. Bus thread. */
 struct bus_calls {
 	/* A parcel for the instance that holds the account's session, or for all that have subscribed to the topic. 0;
-	 * CS_ENOENT: the account has no session here; CS_EINVAL: no plugin has the name and the version; CS_EAGAIN: too
-	 * much waits for a worker, which looks at the store instead unless the parcel is a casual one. */
+	 * CS_ENOENT: the account has no session here; CS_EINVAL: no plugin has the name and the version;
+	 * CS_EAGAIN: too much waits for a worker. After the last two, workers that it may be for look at the store,
+	 * unless the parcel is a casual one. */
 	int (*arrived)(struct worker_shared *shared, const struct bus_parcel *parcel);
 	/* The peer of the account's session, here or on another node, has answered a probe. */
 	void (*proved)(struct worker_shared *shared, cs_account account);

@@ -41,7 +41,7 @@ static constexpr size_t bus_most_added = 8 * 1024;
 
 size_t bus_longest_frame(const struct cs_bus_driver *driver, const void *conf)
 {
-	const size_t piece = std::min(driver->longest ? driver->longest(conf) : SIZE_MAX, bus_most_casual);
+	const size_t piece = std::min(driver && driver->longest ? driver->longest(conf) : SIZE_MAX, bus_most_casual);
 
 	return piece - std::min(piece, bus_most_added);
 }

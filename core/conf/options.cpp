@@ -68,7 +68,7 @@ const struct cs_option store_options[] = {
 	{"writers", CS_OPTION_INTEGER, STORE(writers), 1, 64, "1", nullptr, 0,
          "connections that write, at most what the driver can use"},
 	{"hashers", CS_OPTION_INTEGER, STORE(hashers), 0, 64, "0", nullptr, 0,
-         "threads that hash passwords; 0: one per processor"},
+         "threads that hash passwords; 0: one for every two processors"},
 	{"queue", CS_OPTION_INTEGER, STORE(queue), 1, 1000000, "4096", nullptr, 0,
          "requests that may wait per queue; above it clients are told BUSY"},
 	{"queue_bytes", CS_OPTION_SIZE, STORE(queue_bytes), 64 * options_kib, 4 * options_gib, "16M", nullptr, 0,

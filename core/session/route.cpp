@@ -252,9 +252,9 @@ static const struct cs_self *route_find_plugin(const struct worker_shared *share
 	return nullptr;
 }
 
-/* A parcel of another version: makes those look at the store whom it may be for. The topic of that version may mean
- * something else. */
-static void route_unread(struct worker_shared *shared, const struct bus_parcel *p)
+/* Nobody here can read a parcel of another version. The workers that may have its receivers look at the store; for a
+ * topic these are all, because the topic may mean something else in that version. */
+static void route_tell_missed(struct worker_shared *shared, const struct bus_parcel *p)
 {
 	cs_conn conn = 0;
 
@@ -275,7 +275,7 @@ int route_arrived(struct worker_shared *shared, const struct bus_parcel *p)
 
 	if (!self || self->declared->parcel_version != p->version) {
 		if (self && counted == ROUTE_ARRIVED)
-			route_unread(shared, p);
+			route_tell_missed(shared, p);
 		return CS_EINVAL;
 	}
 	if (p->kind == BUS_PARCEL_ALL)

@@ -3,9 +3,9 @@
  * sessions and talk.
  *
  * An adapter is a plugin that provides the service CS_BUS_SERVICE, version CS_BUS_VERSION; its table is a struct
- * cs_bus_driver. A process has one bus. After open() everything of the adapter, driver functions and callbacks, runs on
- * the bus's own thread, one call at a time; nothing may block it. Completions and events may come inside the call that
- * causes them.
+ * cs_bus_driver. A process has one bus. After open() everything of the adapter but longest(), driver functions and
+ * callbacks, runs on the bus's own thread, one call at a time; nothing may block it. Completions and events may come
+ * inside the call that causes them.
  *
  * Data sent over the bus are hints: any of them may be lost. When some may have been lost the adapter reports it
  * (changed), and the store is read. */
@@ -97,8 +97,8 @@ struct cs_bus_host {
 	void (*probe_session)(void *core, cs_account account, cs_conn conn, cs_bus_address asker);
 };
 
-/* The adapter. Bus thread, except open (main thread, before the bus thread runs) and close (main thread, after it has
- * ended). */
+/* The adapter. Bus thread, except longest, open (main thread, before the bus thread runs) and close (main thread, after
+ * it has ended). */
 struct cs_bus_driver {
 	uint32_t abi, size; /* CS_ABI, sizeof(struct cs_bus_driver) */
 
@@ -146,8 +146,8 @@ struct cs_bus_driver {
 	void (*missed)(void *bus);
 
 	/* How many bytes a piece may have with this option struct, so that it is sent if nothing else waits, even with
-	 * CS_ROUTE_CASUAL. The server refuses options that allow longer frames than that. Main thread; also before
-	 * open. NULL: any number. */
+	 * CS_ROUTE_CASUAL. The server refuses a core.max_frame above this less 8 KiB. Main thread, before open and also
+	 * while the bus thread works, so it reads conf and nothing else. NULL: any number. */
 	size_t (*longest)(const void *conf);
 };
 

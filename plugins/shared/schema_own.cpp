@@ -217,18 +217,18 @@ static bool schema_own_take_change(own_scan *s, const std::string &prefix)
 
 static bool schema_own_take_statement(own_scan *s, const std::string &prefix)
 {
-	const std::string verb = s->token;
+	own_scan ahead = *s;
+
+	schema_own_next(&ahead);
+	const std::string words = s->token + (ahead.token.empty() ? "" : " ") + ahead.token;
 	const bool fine = schema_own_take(s, "CREATE")  ? schema_own_take_create(s, prefix)
 	                  : schema_own_take(s, "ALTER") ? schema_own_take_alter(s, prefix)
 	                  : schema_own_take(s, "DROP")  ? schema_own_take_drop(s, prefix)
 	                                                : schema_own_take_change(s, prefix);
 
-	const std::string next = s->token.empty() || s->token == verb ? "" : " " + s->token;
-
 	if (!fine && s->why.empty())
-		s->why = verb + next +
-		         " is not allowed here: only CREATE, ALTER and DROP of TABLE and INDEX, INSERT INTO, "
-		         "REPLACE INTO, UPDATE and DELETE FROM";
+		s->why = words + " is not allowed here: only CREATE, ALTER and DROP of TABLE and INDEX, INSERT INTO, "
+		                 "REPLACE INTO, UPDATE and DELETE FROM";
 	return fine;
 }
 

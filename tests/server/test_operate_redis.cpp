@@ -14,7 +14,7 @@ static void every_mistake_is_named_with_file_and_line(void **state)
 		const char *text, *expected;
 	} mistakes[] = {
 		{"[bus_redis]\nqueue = 1M\n[core]\nmax_frame = 505K\n",
-	         ":4: core.max_frame can be at most 504K, or the longest frames would never go to other nodes; lower "
+	         ":4: core.max_frame can be at most 504K, or the longest signals would never go to other nodes; lower "
 	         "it, or see the options of [bus_redis]\n"},
 		{"[core]\noutput_hard = 20M\nmax_frame = 8M\n", ":3: core.max_frame can be at most 8184K, "},
 		{"[bus_redis]\nuser = chat\n", ":2: bus_redis.user: it needs the option password\n"},
