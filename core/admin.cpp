@@ -207,10 +207,10 @@ static void admin_on_metrics(struct evhttp_request *request, void *arg)
 	admin_add_refusals(&text, sums);
 	admin_add_route_figure(&text, sums, "request_bytes_total", "Bytes of requests.", &route_sum::bytes);
 	admin_add_figure(&text, "guesses_failed_total", "counter", "Wrong passwords.",
-	                 s->throttle.failed.load(std::memory_order_relaxed));
+	                 s->guesses.failed.load(std::memory_order_relaxed));
 	admin_add_figure(&text, "guesses_refused_total", "counter",
 	                 "Passwords that were not looked at: too many wrong ones came before.",
-	                 s->throttle.refused.load(std::memory_order_relaxed));
+	                 s->guesses.refused.load(std::memory_order_relaxed));
 	admin_add_store_figures(&text, s->store.get());
 	if (s->bus)
 		admin_add_bus_figures(&text, s->bus.get());

@@ -16,8 +16,8 @@
 #include "core/conf/conf.h"
 #include "core/conf/options.h"
 #include "core/net/conn.h"
+#include "core/net/guess.h"
 #include "core/net/listener.h"
-#include "core/net/throttle.h"
 #include "core/plugin/dispatch.h"
 #include "core/plugin/plugin.h"
 #include "core/session/session.h"
@@ -68,7 +68,7 @@ struct server {
 	struct loop main;
 	struct session_table sessions;
 	struct topic_table topics;
-	struct throttle throttle;
+	struct guess_table guesses;
 	struct worker_shared shared;
 	admin_ptr admin;
 	std::vector<event_ptr> signals;

@@ -26,7 +26,7 @@ struct dispatch_table;
 struct listener;
 struct session_table;
 struct store;
-struct throttle;
+struct guess_table;
 struct topic_table;
 
 /* Of the net room. */
@@ -45,7 +45,7 @@ struct worker_shared {
 	std::vector<std::unique_ptr<struct worker>> workers;
 	struct session_table *sessions = nullptr;
 	struct topic_table *topics = nullptr;
-	struct throttle *throttle = nullptr;
+	struct guess_table *guesses = nullptr;
 	const struct conn_calls *conn_calls = nullptr;
 	const struct bus_calls *bus_calls = nullptr;
 	const struct dispatch_table *dispatch = nullptr;

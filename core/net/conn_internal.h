@@ -84,6 +84,14 @@ void conn_decide_terminator(struct conn *c, enum conn_terminator terminator);
 /* The output is written: shuts our side and lingers, or ends the connection at once. */
 void conn_finish_closing(struct conn *c);
 
+/* conn_backpressure.cpp */
+/* Called for each frame of `added` bytes that was queued. Checks output_soft and output_hard. Writes first, because a
+ * burst within one turn does not make a slow reader. A single frame longer than output_soft, such as the LOGIN_ACK of a
+ * member of large groups, does not either. 0; CS_EAGAIN: above output_soft; CS_ENOENT: the connection is closed. */
+[[nodiscard]] int conn_apply_backpressure(struct conn *c, size_t added);
+/* Reads the connection again once less than half of output_soft is left. */
+void conn_end_backpressure(struct conn *c);
+
 /* conn_timer.cpp */
 /* To be called after each deadline that was set. */
 void conn_arm(struct conn *c);

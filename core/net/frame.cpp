@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The parser of frames: one pass finds a frame's end, checks RFC 8259 and the limits of PROTOCOL section 1, and notes
- * where each top-level member lies. */
+ * The parser of frames: one pass finds a frame's end, checks RFC 8259 and the limits of FRAMES in
+ * chatserverd-protocol(7), and notes where each top-level member lies. */
 #include "core/net/frame.h"
 
 #include <algorithm>

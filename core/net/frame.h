@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The parser of frames and the reading of their fields (PROTOCOL section 1). Any thread; one object by one thread at a
- * time. */
+ * The parser of frames and the reading of their fields (FRAMES in chatserverd-protocol(7)). Any thread; one object by
+ * one thread at a time. */
 #ifndef CORE_FRAME_H
 #define CORE_FRAME_H
 
@@ -12,7 +12,7 @@
 
 #include <chatserverd/plugin.h>
 
-/* Limits of PROTOCOL section 1. */
+/* Limits of FRAMES in chatserverd-protocol(7). */
 inline constexpr unsigned frame_most_depth = 32;
 inline constexpr unsigned frame_most_values = 2048;
 

@@ -12,7 +12,7 @@
 #include "core/base/worker.h"
 #include "core/net/conn.h"
 #include "core/net/frame.h"
-#include "core/net/throttle.h"
+#include "core/net/guess.h"
 #include "core/plugin/dispatch.h"
 #include "core/plugin/host.h"
 #include "core/plugin/plugin.h"
@@ -199,12 +199,12 @@ static int host_peer(struct cs_self *self, cs_conn conn, struct cs_peer *peer_r)
 
 static int64_t host_guess_wait(struct cs_self *self, uint64_t network, uint64_t subject, int64_t most)
 {
-	return throttle_wait(self->worker->shared->throttle, network, subject, most, worker_monotonic_ms());
+	return guess_wait(self->worker->shared->guesses, network, subject, most, worker_monotonic_ms());
 }
 
 static void host_guess_note(struct cs_self *self, uint64_t network, uint64_t subject, int64_t most, int right)
 {
-	throttle_note(self->worker->shared->throttle, network, subject, most, right != 0, worker_monotonic_ms());
+	guess_note(self->worker->shared->guesses, network, subject, most, right != 0, worker_monotonic_ms());
 }
 
 /* ---- sessions */

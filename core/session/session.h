@@ -12,11 +12,11 @@
  * - The claim of another login with CS_CLAIM_KICK: the older session is closed at once; plugin/host_claim.cpp on this
  *   node, over the bus on another.
  * - Redis, when a node claims the account: the owner's node has no lease or does not read its inbox; then the claim is
- *   granted, whatever the generations; script claim in plugins/bus_redis/wire.cpp. If the owner's node still runs, the
- *   next case decides when it comes back to the bus.
- * - Redis, when a node claims its sessions again in a new epoch: where a higher generation is there, the node closes
- *   its own session; a session of another node with a lower generation is told to close; script again in
- *   plugins/bus_redis/wire.cpp.
+ *   granted, whatever the generations; script claim in plugins/bus_redis/scripts.cpp. If the owner's node still runs,
+ *   the next case decides when it comes back to the bus.
+ * - Redis, when a node claims its sessions again, in a new epoch and by and by while it runs: where a higher generation
+ *   is there, the node closes its own session; a session of another node with a lower generation is told to close;
+ *   script again in plugins/bus_redis/scripts.cpp.
  *
  * In all cases the session ends on its own worker. */
 #ifndef CORE_SESSION_H

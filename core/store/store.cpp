@@ -15,13 +15,8 @@
 #include "core/store/store_connection.h"
 #include "core/store/store_engine.h"
 #include "core/store/store_queue.h"
+#include "core/store/store_turn.h"
 
-/* Limits of one transaction. */
-static constexpr size_t store_most_tasks = 256;
-static constexpr size_t store_most_bytes = 1024 * 1024;
-/* Limits of one turn of a writer. */
-static constexpr size_t store_least_works = 8;
-static constexpr size_t store_items_for_a_work = 4;
 static constexpr int store_hasher_niceness = 10;
 
 struct store_thread {
@@ -90,91 +85,14 @@ static void store_hasher_run(struct store_thread *t)
 	store_pool_run(t);
 }
 
-static bool store_is_read(const struct store_task &task)
-{
-	return !task.batch && task.kind == CS_WORK_READ;
-}
-
-/* The number of tasks in the transaction that begins with the first task: as many as the limits allow. Reads are in no
- * transaction. */
-static size_t store_transaction_length(std::span<const struct store_task> tasks)
-{
-	size_t bytes = 0, length = 0;
-
-	for (const struct store_task &task : tasks) {
-		if (store_is_read(task) || length == store_most_tasks)
-			break;
-		bytes += task.bytes;
-		if (length > 0 && bytes > store_most_bytes)
-			break;
-		length++;
-	}
-	return length;
-}
-
-/* Sorts the items by kind and keeps the order within each kind: kinds do not depend on each other. */
-static void store_group_kinds(std::span<struct store_task> items)
-{
-	std::vector<const struct cs_batch *> kinds;
-	const auto rank = [&kinds](const struct store_task &task) {
-		return std::find(kinds.begin(), kinds.end(), task.batch) - kinds.begin();
-	};
-
-	for (const struct store_task &task : items) {
-		if (static_cast<size_t>(rank(task)) == kinds.size())
-			kinds.push_back(task.batch);
-	}
-	if (kinds.size() > 1)
-		std::stable_sort(items.begin(), items.end(),
-		                 [&rank](const auto &a, const auto &b) { return rank(a) < rank(b); });
-}
-
-/* Puts items before works: items next to each other need few statements. An item may pass works of other instances,
- * whose results nobody has seen yet, but no work of its own instance. Returns how many items are in front. */
-static size_t store_put_items_first(std::vector<struct store_task> *tasks)
-{
-	std::vector<const struct cs_self *> working;
-	std::vector<struct store_task> first, rest;
-
-	for (const struct store_task &task : *tasks) {
-		const bool waits = std::find(working.begin(), working.end(), task.self) != working.end();
-
-		if (!task.batch && !waits)
-			working.push_back(task.self);
-		(task.batch && !waits ? first : rest).push_back(task);
-	}
-	const size_t count = first.size();
-
-	first.insert(first.end(), rest.begin(), rest.end());
-	tasks->swap(first);
-	return count;
-}
-
-/* Sorts the tasks and returns how many of them run in this turn. A work costs more than an item, so only some works run
- * in a turn; the others come first in the next one. */
-static size_t store_begin_turn(std::vector<struct store_task> *tasks)
-{
-	const size_t items = store_put_items_first(tasks);
-	const size_t works = items > 0 ? std::max(store_least_works, items / store_items_for_a_work) : store_most_tasks;
-
-	for (std::span<struct store_task> left = *tasks; !left.empty();) {
-		const auto work = std::find_if(left.begin(), left.end(), [](const auto &task) { return !task.batch; });
-		const auto length = static_cast<size_t>(work - left.begin());
-
-		store_group_kinds(left.first(length));
-		left = left.subspan(std::min(length + 1, left.size()));
-	}
-	return std::min(items + works, tasks->size());
-}
-
 static void store_run_turn(struct store_thread *t, std::span<struct store_task> tasks)
 {
 	while (!tasks.empty()) {
-		const size_t length = std::max<size_t>(store_transaction_length(tasks), 1);
+		const size_t length = std::max<size_t>(store_turn_transaction(tasks), 1);
 
 		if (store_is_stopping(t))
 			store_queue_cancel(t->queue, tasks.first(length));
-		else if (store_is_read(tasks.front()))
+		else if (store_turn_is_read(tasks.front()))
 			store_run_single(t, &tasks.front());
 		else
 			store_engine_run(&t->engine, tasks.first(length), store_run_finished, t);
@@ -189,7 +107,7 @@ static void store_writer_run(struct store_thread *t)
 	std::vector<struct store_task> tasks; /* works left over from the last turn, then new tasks */
 
 	while (store_queue_take_all(t->queue, &tasks)) {
-		const size_t length = store_begin_turn(&tasks);
+		const size_t length = store_turn_begin(&tasks);
 
 		store_run_turn(t, {tasks.data(), length});
 		tasks.erase(tasks.begin(), tasks.begin() + static_cast<ptrdiff_t>(length));

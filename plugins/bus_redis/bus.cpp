@@ -139,7 +139,7 @@ static void rbus_choose_address(struct rbus *b)
 		b->address = rbus_random_number() & CS_BUS_ADDRESS_MAX;
 	while (b->address == 0);
 	b->own = rbus_hex(b->address);
-	b->head = rbus_wire_head(b->address);
+	b->head = rbus_message_head(b->address);
 }
 
 static void rbus_try_connect(void *arg)
@@ -391,7 +391,7 @@ void rbus_epoch_registered(struct rbus *b, const redisReply *reply)
 /* ---- the lease: renewing it, refreshing the keys of the sessions, the heartbeat */
 
 static constexpr int64_t rbus_memory = 6; /* how long a lapse is remembered, in lease times */
-/* ms in which the keys of all sessions are refreshed once: a third of their lifetime (TTL in wire.cpp) */
+/* ms in which the keys of all sessions are refreshed once: a third of their lifetime (TTL in scripts.cpp) */
 static constexpr int64_t rbus_round = 300000;
 
 static int64_t rbus_renew_interval(const struct rbus *b)
@@ -483,7 +483,7 @@ static void rbus_heartbeat(void *arg)
 {
 	auto *b = static_cast<struct rbus *>(arg);
 	struct rbus_command command;
-	const std::string message = b->head + rbus_wire_piece(RBUS_HEARTBEAT);
+	const std::string message = b->head + rbus_message_piece(RBUS_HEARTBEAT);
 
 	b->heartbeat_timer = b->host->timer_add(b->core, b->conf->watchdog / 3, rbus_heartbeat, b);
 	if (rbus_now() - b->echo > b->conf->watchdog) {

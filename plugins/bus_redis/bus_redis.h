@@ -87,7 +87,7 @@ struct rbus_lookup_free {
 /* Finds the address of the host. Calls rbus_resolved or rbus_drop, at once or later. */
 void rbus_resolve(struct rbus *b);
 
-/* ---- wire.cpp: the scripts that run inside Redis */
+/* ---- scripts.cpp: the scripts that run inside Redis */
 
 enum rbus_script {
 	RBUS_CLAIM,
@@ -103,7 +103,7 @@ enum rbus_script {
 
 std::string rbus_script_text(enum rbus_script script);
 
-/* ---- wire.cpp: the form of published messages */
+/* ---- message.cpp: the form of published messages */
 
 /* The adapter's own pieces, besides those of the server. */
 enum rbus_kind : uint8_t {
@@ -121,15 +121,15 @@ struct rbus_piece {
 };
 
 /* The beginning of every message: the version and the sender. Pieces follow. */
-std::string rbus_wire_head(cs_bus_address sender);
+std::string rbus_message_head(cs_bus_address sender);
 /* A piece of the adapter's own. */
-std::string rbus_wire_piece(enum rbus_kind kind);
+std::string rbus_message_piece(enum rbus_kind kind);
 /* 0, or CS_EINVAL if any part of the message is malformed; a piece may be of an unknown kind. The views point into
  * message. */
-[[nodiscard]] int rbus_wire_parse(std::string_view message, cs_bus_address *sender_r,
-                                  std::vector<rbus_piece> *pieces_r);
+[[nodiscard]] int rbus_message_parse(std::string_view message, cs_bus_address *sender_r,
+                                     std::vector<rbus_piece> *pieces_r);
 /* Reads the body of RBUS_CLOSE and RBUS_PROBE. */
-[[nodiscard]] int rbus_wire_parse_session(std::string_view body, cs_account *account_r, cs_conn *conn_r);
+[[nodiscard]] int rbus_message_parse_session(std::string_view body, cs_account *account_r, cs_conn *conn_r);
 
 /* ---- requests on the command connection; Redis answers them in their order */
 

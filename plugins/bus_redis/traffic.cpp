@@ -274,7 +274,7 @@ void rbus_send_all(void *bus, const void *piece, size_t size, unsigned flags)
 
 void rbus_outbox_announce(struct rbus *b, enum rbus_kind kind)
 {
-	rbus_put(b, "*", {}, rbus_wire_piece(kind));
+	rbus_put(b, "*", {}, rbus_message_piece(kind));
 	rbus_flush(b);
 }
 
@@ -327,7 +327,7 @@ static void rbus_outbox_failed(struct rbus *b)
 
 	rbus_command_add(&command, "PUBLISH");
 	rbus_command_add(&command, b->all_channel);
-	rbus_command_add(&command, b->head + rbus_wire_piece(RBUS_RESYNC));
+	rbus_command_add(&command, b->head + rbus_message_piece(RBUS_RESYNC));
 	rbus_ask(b, &command, {RBUS_ASKED_PLAIN});
 }
 
@@ -400,7 +400,7 @@ static int rbus_asked(struct rbus *b, cs_bus_address sender, const rbus_piece *p
 	cs_account account;
 	cs_conn conn;
 
-	if (rbus_wire_parse_session(piece->body, &account, &conn))
+	if (rbus_message_parse_session(piece->body, &account, &conn))
 		return CS_EINVAL;
 	if (piece->kind == RBUS_CLOSE)
 		rbus_session_close(b, account, conn);
@@ -438,7 +438,7 @@ static void rbus_take(struct rbus *b, const redisReply *channel, std::string_vie
 {
 	std::vector<rbus_piece> pieces;
 	cs_bus_address sender = 0;
-	const int failed = rbus_wire_parse(message, &sender, &pieces);
+	const int failed = rbus_message_parse(message, &sender, &pieces);
 	bool odd = failed != 0;
 
 	if (!failed && sender == b->address) {

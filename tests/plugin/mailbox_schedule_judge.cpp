@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The judge of the mailbox's schedules: it compares what clients see, what is stored and what is answered with the
- * promises of PROTOCOL 4 to 6. */
+ * promises of chatserverd-protocol(7). */
 #include "mailbox_schedule.h"
 
 #include <algorithm>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The schedule checker of the mailbox: it runs thousands of random orders of sends, logins, ends, slow outputs, store
- * steps and, between nodes, faults of the bus and deaths of nodes, and judges each by the promises of PROTOCOL 4 to 6.
+ * steps and, between nodes, faults of the bus and deaths of nodes, and judges each by the promises of
+ * chatserverd-protocol(7).
  *
  * CS_TEST_SEEDS=N runs N seeds of each kind, CS_TEST_SEED=S only that one. */
 #include "mailbox_schedule.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Tests each kind of frame that PROTOCOL section 1 refuses, and that other clients do not notice. */
+ * Tests each kind of frame that chatserverd-protocol(7) refuses, and that other clients do not notice. */
 #include <string>
 
 #include <sys/socket.h>

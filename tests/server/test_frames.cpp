@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Tests PROTOCOL section 1 over real sockets: where frames end and how the server ends its own. */
+ * Tests FRAMES of chatserverd-protocol(7) over real sockets: where frames end and how the server ends its own. */
 #include <cstring>
 #include <string>
 

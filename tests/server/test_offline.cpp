@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Tests the messages that are kept for an account that is away, and reliable sessions (PROTOCOL 4 and 6). */
+ * Tests the messages that are kept for an account that is away, and reliable sessions (RELIABLE SESSIONS in
+ * chatserverd-protocol(7)). */
 #include <cstdlib>
 #include <cstring>
 #include <string>

@@ -10,7 +10,7 @@
 #include "tests/support/mute.h"
 #include "tests/support/server.h"
 
-/* PROTOCOL 8 says 5 s; a busy machine needs a moment more. */
+/* chatserverd-protocol(7) says 5 s; a busy machine needs a moment more. */
 static int64_t soon_ms(void)
 {
 	return 5000 + 1000 * check_patience_factor();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Tests the refusals of PROTOCOL section 5: each errno by a request that causes it. */
+ * Tests the refusals of chatserverd-protocol(7): each errno by a request that causes it. */
 #include <string>
 
 #include "tests/support/check.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Tests the rows of PROTOCOL sections 2, 4 and 5 except login, presence and groups: REGISTER, CHAT, ADD_FRIEND, PING
+ * Tests the messages of chatserverd-protocol(7) except login, presence and groups: REGISTER, CHAT, ADD_FRIEND, PING
  * and req. */
 #include <ctime>
 #include <set>

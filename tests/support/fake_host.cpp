@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "core/net/frame.h"
-#include "core/net/throttle.h"
+#include "core/net/guess.h"
 #include "tests/support/folder.h"
 
 void fake_fail(const char *what, const char *detail)

@@ -181,11 +181,11 @@ struct fake_host {
 	std::unordered_map<std::string, std::string> options;
 	std::vector<fake_service> services;
 	std::vector<const char *> want_words; /* ends with null */
-	std::unique_ptr<struct throttle> throttle; /* null: no guess was noted */
+	std::unique_ptr<struct guess_table> guess_table; /* null: no guess was noted */
 	std::vector<fake_self *> selves;
 	std::deque<fake_job> jobs;
 	uintptr_t next_timer = 1;
-	std::mutex mutex; /* guards what threads of the plugin may use: posts, log, guesses, guess_waits, throttle */
+	std::mutex mutex; /* guards what threads of the plugin may use: posts, log, guesses, guess_waits, guess_table */
 	std::vector<std::pair<fake_self *, std::pair<cs_post_fn *, void *>>> posts;
 	const cs_db_driver *driver = nullptr;
 	cs_db *db = nullptr;

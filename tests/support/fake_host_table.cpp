@@ -10,7 +10,7 @@
 
 #include <sys/stat.h>
 
-#include "core/net/throttle.h"
+#include "core/net/guess.h"
 
 /* ---- sessions */
 
@@ -356,8 +356,9 @@ static int64_t table_guess_wait(cs_self *self, uint64_t network, uint64_t subjec
 	std::scoped_lock lock(host->mutex);
 
 	if (host->guess_waits.empty())
-		return host->throttle ? throttle_wait(host->throttle.get(), network, subject, most, table_monotonic())
-		                      : 0;
+		return host->guess_table
+		               ? guess_wait(host->guess_table.get(), network, subject, most, table_monotonic())
+		               : 0;
 	const int64_t wait = host->guess_waits.front();
 	host->guess_waits.pop_front();
 	return wait;
@@ -368,9 +369,9 @@ static void table_guess_note(cs_self *self, uint64_t network, uint64_t subject, 
 	fake_host *host = self_of(self)->host;
 	std::scoped_lock lock(host->mutex);
 
-	if (!host->throttle)
-		host->throttle = std::make_unique<struct throttle>();
-	throttle_note(host->throttle.get(), network, subject, most, right != 0, table_monotonic());
+	if (!host->guess_table)
+		host->guess_table = std::make_unique<struct guess_table>();
+	guess_note(host->guess_table.get(), network, subject, most, right != 0, table_monotonic());
 	host->guesses.push_back(std::to_string(subject) + (right ? " right" : " wrong"));
 }
 

@@ -69,7 +69,7 @@ void ledger_sent_old(ledger *l, const std::string &cid, std::string_view frame);
 /* That account is of the old kind; its connection has ended. */
 void ledger_add_old(ledger *l, int64_t account);
 void ledger_lost_old(ledger *l, int64_t account);
-/* A frame as it reached the receiver. A seq that is not above the last one is dropped, as PROTOCOL section 6
+/* A frame as it reached the receiver. A seq that is not above the last one is dropped, as chatserverd-protocol(7)
  * tells clients to. Returns the last seq of that conversation at that receiver. */
 int64_t ledger_received(ledger *l, int64_t receiver, const std::string &conversation, std::string_view frame);
 /* Whether every message is acknowledged and was taken by each account of its conversation but the sender, as

@@ -163,7 +163,7 @@ static std::unique_ptr<struct worker_fixture> make(void)
 	f->shared.workers.push_back(std::move(w));
 	f->shared.sessions = &f->sessions;
 	f->shared.topics = &f->topics;
-	f->shared.throttle = &f->throttle;
+	f->shared.guesses = &f->guesses;
 	f->shared.bus_calls = &session_bus_calls;
 	f->shared.conn_calls = &plugin_conn_calls;
 	f->shared.dispatch = &f->table;

@@ -13,7 +13,7 @@
 
 #include "core/base/worker.h"
 #include "core/net/conn.h"
-#include "core/net/throttle.h"
+#include "core/net/guess.h"
 #include "core/plugin/dispatch.h"
 #include "core/plugin/plugin.h"
 #include "core/session/session.h"
@@ -36,7 +36,7 @@ struct worker_fixture {
 	struct core_conf conf {};
 	struct session_table sessions;
 	struct topic_table topics;
-	struct throttle throttle;
+	struct guess_table guesses;
 	struct worker_shared shared;
 	struct worker *worker = nullptr;
 	struct plugin_set plugins;

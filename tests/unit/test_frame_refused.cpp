@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Tests the limits of a frame: each refusal of PROTOCOL section 1 by its name and place, and the frames that are
+ * Tests the limits of a frame: each refusal of chatserverd-protocol(7) by its name and place, and the frames that are
  * just inside. */
 #include <string>
 #include <string_view>

@@ -14,7 +14,7 @@
 #include "core/base/loop.h"
 #include "core/base/worker.h"
 #include "core/net/conn.h"
-#include "core/net/throttle.h"
+#include "core/net/guess.h"
 #include "core/plugin/conn_calls.h"
 #include "core/plugin/dispatch.h"
 #include "core/plugin/plugin.h"
@@ -23,7 +23,7 @@
 
 struct fixture {
 	struct session_table sessions;
-	struct throttle throttle;
+	struct guess_table guesses;
 	struct worker_shared shared;
 	struct dispatch_table dispatch;
 	struct core_conf conf {};
@@ -73,7 +73,7 @@ static int set_up(void **state)
 	f->conf.output_soft = 65536;
 	f->conf.output_hard = 1 << 20;
 	f->shared.sessions = &f->sessions;
-	f->shared.throttle = &f->throttle;
+	f->shared.guesses = &f->guesses;
 	f->shared.conn_calls = &plugin_conn_calls;
 	f->shared.dispatch = &f->dispatch;
 	f->shared.workers.push_back(std::make_unique<struct worker>());

@@ -2,14 +2,14 @@
  * Tests the pauses between wrong guesses, with a clock of the test's own. */
 #include <memory>
 
-#include "core/net/throttle.h"
+#include "core/net/guess.h"
 #include "tests/support/check.h"
 
 static constexpr uint64_t ann = 1, bob = 2;
 static constexpr int64_t second = 1000, minute = 60 * second;
 
 struct fixture {
-	struct throttle throttle;
+	struct guess_table guesses;
 	int64_t now = 5000;
 	int64_t most = 0;
 };
@@ -29,13 +29,13 @@ static int tear_down(void **state)
 
 static int64_t wait_of(struct fixture *f, uint64_t client, uint64_t subject)
 {
-	return throttle_wait(&f->throttle, client, subject, f->most, f->now);
+	return guess_wait(&f->guesses, client, subject, f->most, f->now);
 }
 
 static void note(struct fixture *f, uint64_t client, uint64_t subject, bool right, int times = 1)
 {
 	for (int i = 0; i < times; i++)
-		throttle_note(&f->throttle, client, subject, f->most, right, f->now);
+		guess_note(&f->guesses, client, subject, f->most, right, f->now);
 }
 
 static void the_pause_doubles_from_the_fifth_failure_on(void **state)
@@ -71,8 +71,8 @@ static void to_try_during_the_pause_does_not_lengthen_it(void **state)
 	note(f, 10, ann, false, 7);
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(wait_of(f, 10, ann), 4 * second);
-	assert_int_equal(f->throttle.failed, 7);
-	assert_int_equal(f->throttle.refused, 100);
+	assert_int_equal(f->guesses.failed, 7);
+	assert_int_equal(f->guesses.refused, 100);
 }
 
 static void the_right_guess_forgets_the_wrong_ones(void **state)
@@ -147,7 +147,7 @@ static void what_ran_side_by_side_is_paid_back(void **state)
 static void a_flood_of_clients_frees_no_guesser(void **state)
 {
 	auto *f = static_cast<struct fixture *>(*state);
-	const size_t entries = f->throttle.entries.size();
+	const size_t entries = f->guesses.entries.size();
 
 	f->most = 30;
 	for (uint64_t guesser = 1; guesser <= 100; guesser++) {
@@ -157,7 +157,7 @@ static void a_flood_of_clients_frees_no_guesser(void **state)
 	}
 	for (uint64_t client = 1000; client < 1000 + 4 * entries; client++)
 		note(f, client, client, false);
-	assert_int_equal(f->throttle.entries.size(), entries);
+	assert_int_equal(f->guesses.entries.size(), entries);
 	for (uint64_t guesser = 1; guesser <= 100; guesser++) {
 		assert_int_equal(wait_of(f, guesser, ann), 300 * second);
 		assert_true(wait_of(f, guesser, bob) > 0);

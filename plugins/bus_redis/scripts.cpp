@@ -1,94 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * The form of published messages, and the scripts inside Redis, which write the same form.
+ * The scripts that run inside Redis. Each is one atomic step. They publish messages of the form in message.cpp.
  *
- * A message is the version of the envelope (1 byte), the address of the sender (6 bytes), then pieces, each with the
- * envelope of bus.h before it. Numbers have the low byte first. */
-#include "bus_redis.h"
-
-#include <charconv>
-#include <cstring>
-#include <endian.h>
-
-static constexpr size_t rbus_head = 7;
-
-std::string rbus_wire_head(cs_bus_address sender)
-{
-	const uint64_t number = htole64(sender);
-
-	return std::string(1, static_cast<char>(CS_ENVELOPE_VERSION))
-	        .append(reinterpret_cast<const char *>(&number), rbus_head - 1);
-}
-
-std::string rbus_wire_piece(enum rbus_kind kind)
-{
-	const struct cs_envelope envelope = {htole32(sizeof(envelope)), kind, 0, 0, 0, 0};
-
-	return std::string(reinterpret_cast<const char *>(&envelope), sizeof(envelope));
-}
-
-/* Takes the next piece, of any kind. The server checks what is in a piece of its own. */
-static int rbus_wire_take(std::string_view *message, struct rbus_piece *piece_r)
-{
-	struct cs_envelope envelope;
-
-	if (message->size() < sizeof(envelope))
-		return CS_EINVAL;
-	memcpy(&envelope, message->data(), sizeof(envelope));
-	const size_t size = le32toh(envelope.size);
-
-	if (size < sizeof(envelope) || size > message->size())
-		return CS_EINVAL;
-	piece_r->kind = envelope.kind & ~CS_ENVELOPE_CASUAL;
-	piece_r->bytes = message->substr(0, size);
-	piece_r->body = piece_r->bytes.substr(sizeof(envelope));
-	message->remove_prefix(size);
-	return 0;
-}
-
-int rbus_wire_parse(std::string_view message, cs_bus_address *sender_r, std::vector<rbus_piece> *pieces_r)
-{
-	uint64_t number = 0;
-
-	pieces_r->clear();
-	if (message.size() < rbus_head || message[0] != static_cast<char>(CS_ENVELOPE_VERSION))
-		return CS_EINVAL;
-	memcpy(&number, message.data() + 1, rbus_head - 1);
-	*sender_r = le64toh(number);
-	if (*sender_r == 0 || *sender_r > CS_BUS_ADDRESS_MAX)
-		return CS_EINVAL;
-	message.remove_prefix(rbus_head);
-	while (!message.empty()) {
-		struct rbus_piece piece;
-
-		if (rbus_wire_take(&message, &piece))
-			return CS_EINVAL;
-		pieces_r->push_back(piece);
-	}
-	return 0;
-}
-
-static bool rbus_parse_decimal(std::string_view text, uint64_t *value_r)
-{
-	const char *end = text.data() + text.size();
-	const std::from_chars_result result = std::from_chars(text.data(), end, *value_r);
-
-	return result.ec == std::errc() && result.ptr == end;
-}
-
-int rbus_wire_parse_session(std::string_view body, cs_account *account_r, cs_conn *conn_r)
-{
-	const size_t blank = body.find(' ');
-
-	if (blank == body.npos || !rbus_parse_decimal(body.substr(0, blank), account_r) ||
-	    !rbus_parse_decimal(body.substr(blank + 1), conn_r))
-		return CS_EINVAL;
-	return 0;
-}
-
-/* ---- scripts. Each is one atomic step.
  * A conn and a generation are passed as decimal text, because numbers in Lua are doubles. Conns are only compared for
  * equality, as text. A generation counts the logins of one account and stays far below 2^53. A value with another form
- * counts as absent */
+ * counts as absent. */
+#include "bus_redis.h"
 
 /* leased: whether the lease of the address runs. Address 0 has no lease.
  * alive: leased, and somebody reads the inbox of the address. So accounts of a crashed node can log in before its lease
@@ -167,7 +83,7 @@ return 0
  * Result: the positions of sessions that lost to a higher generation. For the others the key is written anew, which
  * also keeps it alive. If another address has the session with a lower generation, it is told to close it. With an
  * equal generation it is this same login under an earlier address of this node. */
-static constexpr char rbus_again[] = R"lua(
+static constexpr char rbus_script_again[] = R"lua(
 local own, inboxes, head = unpack(ARGV, 1, 3)
 local lost = {}
 for i = 2, #KEYS do
@@ -290,7 +206,7 @@ return 0
 )lua";
 
 /* KEYS nodes, sessions... ARGV own address, 1 to give up the lease too. */
-static constexpr char rbus_goodbye[] = R"lua(
+static constexpr char rbus_script_leave[] = R"lua(
 for i = 2, #KEYS do
 	local address, conn, generation = session(KEYS[i])
 	if address == ARGV[1] then give_up(KEYS[i], conn, generation) end
@@ -302,8 +218,8 @@ return 0
 std::string rbus_script_text(enum rbus_script script)
 {
 	static constexpr const char *texts[RBUS_SCRIPTS] = {
-		rbus_script_claim, rbus_again,           rbus_script_ending, rbus_script_release,
-		rbus_script_renew, rbus_script_presence, rbus_script_send,   rbus_goodbye,
+		rbus_script_claim, rbus_script_again,    rbus_script_ending, rbus_script_release,
+		rbus_script_renew, rbus_script_presence, rbus_script_send,   rbus_script_leave,
 	};
 
 	return std::string(rbus_common) + texts[script];

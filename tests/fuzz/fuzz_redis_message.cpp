@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Fuzz target of the wire of bus_redis: the input is a message that Redis brought. */
+ * Fuzz target of the messages of bus_redis: the input is a message that Redis brought. */
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -15,20 +15,20 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const std::string_view message(copy.data(), copy.size());
 	cs_bus_address sender = 0;
 	std::vector<rbus_piece> pieces;
-	const int result = rbus_wire_parse(message, &sender, &pieces);
+	const int result = rbus_message_parse(message, &sender, &pieces);
 
 	REQUIRE(result == 0 || result == CS_EINVAL);
 	if (result)
 		return 0;
 	REQUIRE(sender != 0 && sender <= CS_BUS_ADDRESS_MAX);
-	std::string again = rbus_wire_head(sender);
+	std::string again = rbus_message_head(sender);
 
 	for (const rbus_piece &piece : pieces) {
 		cs_account account = 0;
 		cs_conn conn = 0;
 
 		again.append(piece.bytes);
-		if (rbus_wire_parse_session(piece.body, &account, &conn) == 0)
+		if (rbus_message_parse_session(piece.body, &account, &conn) == 0)
 			REQUIRE(piece.body.find_first_not_of("0123456789 ") == piece.body.npos);
 	}
 	REQUIRE(again == message);
