@@ -5,7 +5,8 @@
  * An input is text, a line per event; C is a connection, 0 to 3:
  *   C{...}   a frame (skipped where the server would refuse its form)
  *   s, r     one entry of the queue, or all
- *   xC wC bC the connection ends; the kernel took its output; it is slow from now on (or no more)
+ *   xC wC    the connection ends; the kernel took its output
+ *   bC       whichever C: all connections are slow from now on (or no more)
  *   fPKAR    the call of place P (0 to 4) after K others fails: A 0 later, 1 at once; R which result
  *   t        timers fire
  * There are the accounts 1 to 3 (password p) and the group 1 of 1 and 2; 1 has 2 as a friend. */
@@ -20,6 +21,7 @@
 #include <cjson/cJSON.h>
 
 #include "core/net/frame.h"
+#include "core/net/guess.h"
 #include "plugins/model/friends.h"
 #include "plugins/model/groups.h"
 #include "plugins/model/users.h"
@@ -187,8 +189,11 @@ static void world_run(handler_world *w)
 {
 	world_settle(w);
 	world_judge(w);
-	for (const cs_conn conn : w->conns)
-		demand(!fake_host_conn(w->host.get(), conn)->pending, "nobody waits when all is done");
+	for (const cs_conn handle : w->conns) {
+		const fake_conn *conn = fake_host_conn(w->host.get(), handle);
+
+		demand(!conn->open || !conn->pending, "nobody waits when all is done");
+	}
 }
 
 /* ---- events */
@@ -294,6 +299,8 @@ static void world_close(handler_world *w)
 	demand(host->nodes[0].online.empty(), "nobody is online");
 	demand(host->jobs.empty(), "nothing waits");
 	fake_host_forget(host);
+	host->soft_mark = SIZE_MAX;
+	host->guess_table.reset();
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -117,6 +117,13 @@ fake_conn *fake_conn_open(fake_host *host, cs_conn handle)
 	return conn != nullptr && conn->open ? conn : nullptr;
 }
 
+fake_conn *fake_conn_of(const fake_self *self, cs_conn handle)
+{
+	fake_conn *conn = fake_conn_open(self->host, handle);
+
+	return conn != nullptr && conn->worker == self->worker ? conn : nullptr;
+}
+
 unsigned fake_node_index(const fake_host *host, unsigned worker)
 {
 	return worker / host->node_workers;
@@ -173,6 +180,8 @@ static bool conn_end(fake_host *host, fake_conn *conn)
 {
 	if (!conn || !std::exchange(conn->open, false))
 		return false;
+	if (conn->pending)
+		fake_hashes_cancel(host, conn->handle);
 	fake_session_end(host, conn);
 	return true;
 }
@@ -321,6 +330,8 @@ int fake_host_frame(fake_host *host, cs_conn handle, std::string_view json)
 {
 	fake_conn *conn = fake_host_conn(host, handle);
 
+	if (!conn->open)
+		return CS_REJECT;
 	if (conn->pending || conn->hooked) {
 		conn->waiting.emplace_back(json);
 		return CS_PENDING;

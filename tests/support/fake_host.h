@@ -33,9 +33,10 @@ struct fake_call {
 	std::string
 		what; /* "answer" "refuse" "send" "finish" "resume" "close" "silence" "claim" "logout" "release" "presence"
 	                        * "work read" "work write" "work hash" "batch" "route" "route all"
+	                        * what the host does by itself: "kick"
 	                        * and what fake services add: "attach" "begin" ... */
 	cs_conn conn = 0;
-	cs_account account = 0; /* claim, release, route */
+	cs_account account = 0; /* claim, release, route, kick */
 	int64_t number = 0; /* refuse: the errno; silence: ms; batch: the key; send: the position; claim: the
 	                     * generation; presence: how many; route all: the topic */
 	std::string text; /* answer, refuse, send: the frame; close: why; route: the head and the body */
@@ -172,11 +173,11 @@ struct fake_host {
 	std::deque<fake_node> nodes{1};
 	unsigned node_workers = UINT_MAX;
 	fake_bus_calls bus;
+
+	/* The fake's own. Tests may look. */
 	std::vector<fake_timer_entry> timers;
 	std::vector<fake_watch_entry> watches;
 	std::deque<fake_conn> conns;
-
-	/* The fake's own. */
 	cs_host table = {};
 	std::unordered_map<std::string, std::string> options;
 	std::vector<fake_service> services;
@@ -244,8 +245,9 @@ void fake_host_written_all(fake_host *host, cs_conn conn);
 void fake_host_written(fake_host *host, cs_conn conn, uint64_t position);
 
 /* Gives a frame to the handler of its msgid on the connection's worker, after the checks that the route's
- * flags ask for and the hooks of all plugins. Returns the verdict; CS_REJECT where a check refused it; CS_PENDING
- * while a hook has it, or while it waits for an earlier frame. The queue is not run. */
+ * flags ask for and the hooks of all plugins. Returns the verdict; CS_REJECT where a check refused it, or the
+ * connection has ended; CS_PENDING while a hook has it, or while it waits for an earlier frame. The queue is not
+ * run. */
 int fake_host_frame(fake_host *host, cs_conn conn, std::string_view json);
 /* The same, then runs the queue. */
 int fake_host_request(fake_host *host, cs_conn conn, std::string_view json);

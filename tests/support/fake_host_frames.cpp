@@ -11,11 +11,6 @@
 #include "core/base/log.h"
 #include "core/net/frame.h"
 
-static fake_conn *conn_of(cs_self *self, cs_conn handle)
-{
-	return fake_conn_open(self_of(self)->host, handle);
-}
-
 static std::string text_of(const char *format, va_list arguments) CS_PRINTF(1, 0);
 
 static std::string text_of(const char *format, va_list arguments)
@@ -59,7 +54,7 @@ static void frame_queue(fake_conn *conn, const std::string &frame)
 static void table_answer(cs_self *self, cs_conn handle, const cs_request *request, const char *more)
 {
 	const std::string frame = ack_frame(request, 0, more);
-	fake_conn *conn = conn_of(self, handle);
+	fake_conn *conn = fake_conn_of(self_of(self), handle);
 
 	fake_host_record(self_of(self)->host, {"answer", handle, 0, 0, frame});
 	if (conn && request->req >= 0)
@@ -77,7 +72,7 @@ static int refuse_text(cs_self *self, cs_conn handle, const cs_request *request,
                        const std::string &text, uint32_t ack = CS_MSGID_ACK)
 {
 	std::string quoted(text.size() * 6 + 2, ' ');
-	fake_conn *conn = conn_of(self, handle);
+	fake_conn *conn = fake_conn_of(self_of(self), handle);
 
 	quoted.resize(cs_json_quote(quoted.data(), quoted.size(), text.data(), text.size()));
 	quoted = ",\"errmsg\":" + quoted;
@@ -128,7 +123,7 @@ static int table_refuse_result(cs_self *self, cs_conn conn, const cs_request *re
 static int table_send(cs_self *self, cs_conn handle, const char *frame, size_t size, const char *tail,
                       uint64_t *position_r)
 {
-	fake_conn *conn = conn_of(self, handle);
+	fake_conn *conn = fake_conn_of(self_of(self), handle);
 	std::string bytes(frame, size);
 
 	if (!conn || (conn->ended != 0 && self_of(self)->plugin->closed))
@@ -162,7 +157,7 @@ static void waiting_run(fake_host *host, fake_conn *conn)
 static int table_finish(cs_self *self, cs_conn handle)
 {
 	fake_host *host = self_of(self)->host;
-	fake_conn *conn = conn_of(self, handle); /* in a deque, so it stays where it is */
+	fake_conn *conn = fake_conn_of(self_of(self), handle); /* in a deque, so it stays where it is */
 
 	if (!conn)
 		return CS_ENOENT;
@@ -189,7 +184,7 @@ static void resume_run(fake_host *host, fake_conn *conn)
 static int table_resume(cs_self *self, cs_conn handle, int verdict)
 {
 	fake_host *host = self_of(self)->host;
-	fake_conn *conn = conn_of(self, handle);
+	fake_conn *conn = fake_conn_of(self_of(self), handle);
 
 	if (!conn || conn->hooked != self_of(self))
 		return CS_ENOENT;
@@ -209,21 +204,19 @@ static int table_resume(cs_self *self, cs_conn handle, int verdict)
 static int table_close(cs_self *self, cs_conn handle, const char *why)
 {
 	fake_host *host = self_of(self)->host;
-	const fake_conn *conn = conn_of(self, handle);
+	fake_conn *conn = fake_conn_of(self_of(self), handle);
 
 	if (!conn)
 		return CS_ENOENT;
 	fake_host_record(host, {"close", handle, 0, 0, why});
-	fake_host_defer(host, conn->worker, [=] {
-		fake_host_written_all(host, handle);
-		fake_host_end(host, handle);
-	});
+	conn->written = conn->position;
+	fake_host_drop(host, handle);
 	return 0;
 }
 
 static int table_set_silence(cs_self *self, cs_conn handle, int64_t ms, int64_t doubt_ms)
 {
-	fake_conn *conn = conn_of(self, handle);
+	fake_conn *conn = fake_conn_of(self_of(self), handle);
 
 	if (!conn)
 		return CS_ENOENT;

@@ -65,6 +65,8 @@ void fake_table_fill(cs_host *table);
 void fake_table_fill_frames(cs_host *table);
 /* The connection, or nullptr when it has ended. */
 fake_conn *fake_conn_open(fake_host *host, cs_conn conn);
+/* The same; nullptr too when it is of another worker than the instance. */
+fake_conn *fake_conn_of(const fake_self *self, cs_conn conn);
 
 static inline fake_self *self_of(cs_self *self)
 {
@@ -82,6 +84,8 @@ void fake_session_tell_ended(fake_host *host, fake_conn *conn);
 /* One hold less. */
 void fake_place_release(fake_host *host, unsigned worker, cs_account account);
 
+/* Hashing for the connection that waits gets CS_ECANCELED. */
+void fake_hashes_cancel(fake_host *host, cs_conn conn);
 /* 0: the next one of this place does not fail. */
 int fake_fault_take(fake_host *host, fake_fault_place place, bool at_call);
 unsigned fake_node_index(const fake_host *host, unsigned worker);

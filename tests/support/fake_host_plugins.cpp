@@ -181,6 +181,8 @@ void fake_host_stop(fake_host *host, fake_self *self)
 	(void)fake_posts_run(host);
 	if (self->plugin->stop)
 		self->plugin->stop(self->state);
+	std::erase_if(host->timers, [self](const fake_timer_entry &timer) { return timer.self == self; });
+	std::erase_if(host->watches, [self](const fake_watch_entry &watch) { return watch.self == self; });
 	std::erase(host->selves, self);
 }
 

@@ -125,7 +125,7 @@ static fake_job batch_run(fake_host *host, fake_job first, size_t most)
 void fake_host_claimed(fake_host *host, const fake_claim &claim, int result)
 {
 	const unsigned worker = claim.self->worker;
-	fake_conn *conn = fake_conn_open(host, claim.conn);
+	fake_conn *conn = fake_conn_of(claim.self, claim.conn);
 
 	fake_host_node(host, worker)->reserved.erase(claim.account);
 	if (result == 0 && !conn) {
@@ -140,13 +140,17 @@ void fake_host_claimed(fake_host *host, const fake_claim &claim, int result)
 		conn->opened_due = true;
 		fake_host_node(host, worker)->online[claim.account] = claim.conn;
 	}
-	claim.done(claim.self->state, claim.conn, result, claim.arg);
+	fake_host_defer(host, worker, [=] {
+		const bool is_there = fake_conn_of(claim.self, claim.conn) != nullptr;
+
+		claim.done(claim.self->state, claim.conn, result != 0 || is_there ? result : CS_ENOENT, claim.arg);
+	});
 }
 
 /* CS_EEXIST: another session is there. */
 static int claim_check(fake_host *host, const fake_claim &claim)
 {
-	const fake_conn *conn = fake_conn_open(host, claim.conn);
+	const fake_conn *conn = fake_conn_of(claim.self, claim.conn);
 	const int forced = claim.forced != 0 ? claim.forced : fake_fault_take(host, FAKE_CLAIM, false);
 
 	if (forced != 0)
@@ -273,6 +277,13 @@ bool fake_host_step_commit(fake_host *host, unsigned node)
 	return job_step_on(host, node, FAKE_JOB_COMMIT);
 }
 
+void fake_hashes_cancel(fake_host *host, cs_conn conn)
+{
+	for (fake_job &job : host->jobs)
+		if (job.kind == FAKE_JOB_WORK && job.work == CS_WORK_HASH && job.conn == conn)
+			job = done_of(job, CS_ECANCELED);
+}
+
 void fake_host_cancel(fake_host *host, unsigned node)
 {
 	for (fake_job &job : host->jobs)
@@ -375,7 +386,14 @@ void fake_host_event(fake_host *host, int fd, unsigned events)
 {
 	const std::vector<fake_watch_entry> watches = host->watches;
 
-	for (const fake_watch_entry &watch : watches)
-		if (watch.fd == fd && (watch.events & events) != 0)
+	for (const fake_watch_entry &watch : watches) {
+		const auto is_it = [&](const fake_watch_entry &each) {
+			return each.handle == watch.handle;
+		};
+
+		/* Unless a call before this one has given it up. */
+		if (watch.fd == fd && (watch.events & events) != 0 &&
+		    std::any_of(host->watches.begin(), host->watches.end(), is_it))
 			watch.fn(watch.self->state, fd, watch.events & events, watch.arg);
+	}
 }

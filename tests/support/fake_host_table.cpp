@@ -54,7 +54,7 @@ static const char *const *table_want_words(cs_self *self)
 static int table_logout(cs_self *self, cs_conn handle)
 {
 	fake_host *host = self_of(self)->host;
-	fake_conn *conn = fake_conn_open(host, handle);
+	fake_conn *conn = fake_conn_of(self_of(self), handle);
 
 	if (!conn)
 		return CS_ENOENT;
@@ -123,6 +123,8 @@ static int table_work(cs_self *self, cs_conn conn, cs_work_kind kind, cs_work_fn
 	fake_job job;
 
 	fake_host_record(self_of(self)->host, {names[kind], conn, 0, 0, ""});
+	if (kind == CS_WORK_HASH && conn != 0 && !fake_conn_of(self_of(self), conn))
+		return CS_ECANCELED;
 	if (const int result = store_refuses(self_of(self), static_cast<fake_fault_place>(kind)))
 		return result;
 	job.kind = FAKE_JOB_WORK;
@@ -343,7 +345,7 @@ static int table_service(cs_self *self, const char *name, uint32_t version, cons
 
 static int table_peer(cs_self *self, cs_conn handle, cs_peer *peer_r)
 {
-	if (!fake_conn_open(self_of(self)->host, handle))
+	if (!fake_conn_of(self_of(self), handle))
 		return CS_ENOENT;
 	snprintf(peer_r->text, sizeof peer_r->text, "192.0.2.7:%u", static_cast<unsigned>(handle));
 	peer_r->network = 7;

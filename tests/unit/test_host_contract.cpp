@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * The promises of plugin.h about the host table, each kept by the server's table and by that of the fake host: what
  * holds for a plugin in its own tests holds in the server. */
+#include <atomic>
 #include <cstring>
 #include <functional>
 #include <map>
+#include <semaphore>
 #include <thread>
 
 #include <fcntl.h>
@@ -27,7 +29,7 @@ struct player {
 	std::string trace; /* each event with a blank behind it */
 	std::function<int(const struct cs_frame *)> play, early, late; /* not set: CS_DONE */
 	int closed_answer;
-	uint64_t written;
+	uint64_t written; /* as `written` or `closed` told last */
 	size_t unsent;
 	struct cs_request login;
 	bool is_done; /* for waiting on the worker while a store thread writes trace */
@@ -134,6 +136,7 @@ static int player_closed(void *state, cs_conn, cs_account account, uint64_t writ
 {
 	struct player *p = player_of(state);
 
+	p->written = written;
 	player_note(p, check_format("closed:%llu%s", static_cast<unsigned long long>(account), written > 0 ? "+" : ""));
 	return account != 0 ? p->closed_answer : 0;
 }
@@ -270,13 +273,25 @@ static int world_open_real_whole(void **state)
 	return world_open_real(state, true);
 }
 
-/* Stops the instances; nothing is left to be done with the world. */
-static void world_stop(struct world *w)
+/* Stops the player, and runs nothing before. */
+static void world_stop_player(struct world *w)
 {
+	w->p = nullptr;
+	if (w->fake)
+		fake_host_stop(w->fake.get(), w->fake->selves.back());
+	else
+		plugin_stop_all(w->f->worker);
+}
+
+static int world_close(void **state)
+{
+	const std::unique_ptr<struct world> w(world_of(state));
+
 	w->fake.reset();
 	if (!w->f)
-		return;
-	w->p->closed_answer = 0;
+		return 0;
+	if (w->p)
+		w->p->closed_answer = 0;
 	for (const auto &c : w->f->worker->conns->slots)
 		if (c)
 			conn_close(c.get(), "test ends");
@@ -286,13 +301,6 @@ static void world_stop(struct world *w)
 	plugin_stop_all(w->f->worker);
 	worker_fixture_free(std::move(w->f));
 	w->store.reset();
-}
-
-static int world_close(void **state)
-{
-	const std::unique_ptr<struct world> w(world_of(state));
-
-	world_stop(w.get());
 	return 0;
 }
 
@@ -306,6 +314,12 @@ static cs_conn world_connect(struct world *w)
 
 	w->peers[conn] = peer;
 	return conn;
+}
+
+/* A handle that no connection of the player's worker has. The server's world has one worker. */
+static cs_conn world_connect_elsewhere(struct world *w)
+{
+	return w->fake ? fake_host_connect(w->fake.get(), 9, "bob", 1) : 99;
 }
 
 /* Runs what can happen without time passing, but on threads of the store. */
@@ -368,6 +382,7 @@ static void world_pass(struct world *w)
 		fake_host_fire(w->fake.get());
 	else
 		world_wait(w, [end] { return worker_monotonic_ms() > end; });
+	world_run(w);
 }
 
 /* The descriptor is ready for these events. */
@@ -403,6 +418,15 @@ static void world_expect_refusal(struct world *w, cs_conn conn, int number)
 
 	if (heard.find(check_format("\"errno\":%d,", number)) == heard.npos)
 		check_fail(std::source_location::current(), "not %d: %s", number, heard.c_str());
+}
+
+static size_t count_of(const std::string &text, const std::string &part)
+{
+	size_t count = 0;
+
+	for (size_t at = text.find(part); at != text.npos; at = text.find(part, at + 1))
+		count++;
+	return count;
 }
 
 static const char play[] = R"({"msgid":1000,"req":3})";
@@ -530,21 +554,22 @@ static void who_sends_to_a_slow_client_is_told_until_it_has_taken_enough(void **
 	for (int i = 0; i < 100 && result == 0; i++)
 		result = w->host->send(w->self, conn, frame.data(), frame.size(), nullptr, nullptr);
 	assert_int_equal(result, CS_EAGAIN);
+	w->p->unsent = 1;
 	while (!world_hear(w, conn).empty())
 		;
 	assert_int_equal(w->p->unsent, 0);
 	assert_int_equal(w->host->send(w->self, conn, "{}", 2, nullptr, nullptr), 0);
 }
 
-static void a_connection_that_has_ended_is_refused(void **state)
+static void a_connection_that_has_ended_or_is_of_another_worker_is_refused(void **state)
 {
 	struct world *w = world_of(state);
-	const cs_conn conn = world_connect(w);
+	const cs_conn conn = world_connect(w), elsewhere = world_connect_elsewhere(w);
 	struct cs_peer peer;
 
 	world_end(w, conn);
 	world_expect(w, "closed:0 ");
-	for (const cs_conn gone : {conn, static_cast<cs_conn>(0), static_cast<cs_conn>(99)}) {
+	for (const cs_conn gone : {conn, static_cast<cs_conn>(0), static_cast<cs_conn>(99), elsewhere}) {
 		w->host->answer(w->self, gone, &asked, "");
 		assert_int_equal(w->host->refuse(w->self, gone, &asked, 7, "no"), CS_REJECT);
 		assert_int_equal(w->host->send(w->self, gone, "{}", 2, nullptr, nullptr), CS_ENOENT);
@@ -554,20 +579,30 @@ static void a_connection_that_has_ended_is_refused(void **state)
 		assert_int_equal(w->host->logout(w->self, gone), CS_ENOENT);
 		assert_int_equal(w->host->set_silence(w->self, gone, 1, 0), CS_ENOENT);
 		assert_int_equal(w->host->peer(w->self, gone, &peer), CS_ENOENT);
+		assert_int_equal(player_claim(w->p, gone, 8, 0, 0), 0);
+		world_run(w);
+		world_expect(w, "claimed:-1 ");
 	}
 }
 
-static void closing_writes_what_is_queued_and_ends_the_connection_later(void **state)
+static void closing_ends_the_connection_at_once_writes_what_is_queued_and_tells_it_later(void **state)
 {
 	struct world *w = world_of(state);
+	const struct cs_parcel parcel = {"a", 1, nullptr};
 	const cs_conn conn = world_enter(w, 7);
+	uint64_t position = 0;
 
-	assert_int_equal(w->host->send(w->self, conn, "{}", 2, nullptr, nullptr), 0);
+	assert_int_equal(w->host->send(w->self, conn, "{}", 2, nullptr, &position), 0);
 	assert_int_equal(w->host->close(w->self, conn, "enough"), 0);
-	world_expect(w, "");
-	assert_string_equal(world_hear(w, conn).c_str(), "{}\n");
-	world_wait(w, [w] { return w->p->trace.ends_with("closed:7+ "); });
+	assert_int_equal(w->host->send(w->self, conn, "{}", 2, nullptr, nullptr), CS_ENOENT);
 	assert_int_equal(w->host->close(w->self, conn, "enough"), CS_ENOENT);
+	assert_int_equal(w->host->route(w->self, 7, CS_EVERY_DEVICE, &parcel, 0), CS_ENOENT);
+	world_expect(w, "");
+	world_say(w, conn, play);
+	assert_string_equal(world_hear(w, conn).c_str(), "{}\n");
+	world_wait(w, [w] { return !w->p->trace.empty(); });
+	world_expect(w, "closed:7+ ");
+	assert_int_equal(w->p->written, position);
 }
 
 static void times_of_silence_are_not_below_zero(void **state)
@@ -706,6 +741,20 @@ static void claims_that_cannot_be_are_told_later(void **state)
 	world_expect(w, "claimed:-1 ");
 	world_say(w, guest, R"({"msgid":1001,"account":8,"spare":true})");
 	world_expect(w, "claimed:-2 ");
+}
+
+static void who_goes_before_the_claim_is_told_was_not_there(void **state)
+{
+	struct world *w = world_of(state);
+	const cs_conn conn = world_connect(w);
+
+	assert_int_equal(player_claim(w->p, conn, 7, 0, 0), 0);
+	if (w->fake)
+		assert_true(fake_host_step(w->fake.get())); /* the server decides at once */
+	world_expect(w, "");
+	assert_int_equal(w->host->close(w->self, conn, "enough"), 0);
+	world_wait(w, [w] { return w->p->trace.find("closed") != w->p->trace.npos; });
+	world_expect(w, "claimed:-1 closed:7 ");
 }
 
 static void a_kick_ends_the_older_session_first(void **state)
@@ -876,6 +925,46 @@ static void works_are_done_with_the_result_of_their_function(void **state)
 	world_work(w, CS_WORK_HASH, store_hash, 0, "done:5 ");
 }
 
+struct hash_gate {
+	explicit hash_gate(int count) : open(count) {}
+
+	std::counting_semaphore<2> open;
+	std::atomic<bool> is_begun{false};
+};
+
+static int hash_behind_the_gate(struct cs_db *, void *arg)
+{
+	auto *gate = static_cast<struct hash_gate *>(arg);
+
+	gate->is_begun = true;
+	gate->open.acquire();
+	return 5;
+}
+
+static void hashing_of_a_connection_that_has_ended_is_not_begun(void **state)
+{
+	struct world *w = world_of(state);
+	const cs_conn conn = world_connect(w);
+	struct hash_gate gate(w->fake ? 1 : 0); /* the fake host hashes on this thread, which must not wait */
+
+	w->p->play = [](const struct cs_frame *) {
+		return static_cast<int>(CS_PENDING);
+	};
+	world_say(w, conn, play);
+	world_expect(w, "play ");
+	assert_int_equal(w->host->work(w->self, 0, CS_WORK_HASH, hash_behind_the_gate, store_done, &gate), 0);
+	if (!w->fake)
+		world_wait(w, [&gate] { return gate.is_begun.load(); });
+	assert_int_equal(w->host->work(w->self, conn, CS_WORK_HASH, store_hash, store_done, nullptr), 0);
+	assert_int_equal(w->host->close(w->self, conn, "enough"), 0);
+	assert_int_equal(w->host->work(w->self, conn, CS_WORK_HASH, store_hash, store_done, nullptr), CS_ECANCELED);
+	world_run(w);
+	gate.open.release();
+	world_wait(w, [w] { return w->p->trace.find("done:5 ") != w->p->trace.npos; });
+	assert_non_null(strstr(w->p->trace.c_str(), check_format("done:%d ", CS_ECANCELED).c_str()));
+	assert_int_equal(count_of(w->p->trace, "done:"), 2);
+}
+
 static int batch_run(struct cs_db *db, void *const *items, size_t count, int careful)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -999,6 +1088,30 @@ static void a_descriptor_is_watched_until_it_is_given_up(void **state)
 	w->host->unwatch(w->self, nullptr);
 }
 
+static void watch_give_up_both(void *state, int, unsigned, void *arg)
+{
+	struct player *p = player_of(state);
+	struct cs_watch **both = static_cast<struct cs_watch **>(arg);
+
+	player_note(p, "one");
+	p->host->unwatch(p->self, both[0]);
+	p->host->unwatch(p->self, both[1]);
+}
+
+static void who_gives_up_a_watch_is_not_called_for_the_same_event(void **state)
+{
+	struct world *w = world_of(state);
+	struct cs_watch *both[2] = {};
+	int ends[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+	const unique_fd one(ends[0]), other(ends[1]);
+	for (struct cs_watch *&watch : both)
+		watch = w->host->watch(w->self, one.fd, CS_WATCH_WRITE, watch_give_up_both, both);
+	world_become_ready(w, one.fd, CS_WATCH_WRITE);
+	world_expect(w, "one ");
+}
+
 static void what_cannot_be_watched_is_refused(void **state)
 {
 	struct world *w = world_of(state);
@@ -1014,11 +1127,13 @@ static void posts_of_a_thread_are_called_in_its_order(void **state)
 {
 	struct world *w = world_of(state);
 	char a[] = "a", b[] = "b";
+	int refused = 0;
 
-	std::thread([w, &a, &b] {
+	std::thread([w, &a, &b, &refused] {
 		for (char *text : {a, b, a})
-			assert_int_equal(w->host->post(w->self, timer_note, text), 0);
+			refused += w->host->post(w->self, timer_note, text) != 0;
 	}).join();
+	assert_int_equal(refused, 0);
 	world_expect(w, "");
 	world_run(w);
 	world_expect(w, "a b a ");
@@ -1041,7 +1156,7 @@ static void what_was_posted_is_called_before_stop_and_later_posts_are_refused(vo
 		std::thread([&] { results[1] = host->post(self, timer_note, after); }).join();
 	};
 	world_expect(w, "");
-	world_stop(w);
+	world_stop_player(w);
 	assert_string_equal(seen.c_str(), "before ");
 	assert_int_equal(results[0], CS_ECANCELED);
 	assert_int_equal(results[1], CS_ECANCELED);
@@ -1085,10 +1200,12 @@ static void each_word_of_want_is_there_once_and_stays_where_it_was_in_start(void
 {
 	struct world *w = world_of(state);
 	const char *const *words = w->host->want_words(w->self);
+	const char *const *words_of_thread = nullptr;
 	std::string all;
 
 	assert_ptr_equal(words, w->p->words);
-	std::thread([w, words] { assert_ptr_equal(w->host->want_words(w->self), words); }).join();
+	std::thread([w, &words_of_thread] { words_of_thread = w->host->want_words(w->self); }).join();
+	assert_ptr_equal(words_of_thread, words);
 	for (; *words; words++)
 		all += std::string(*words) + " ";
 	assert_string_equal(all.c_str(), "signal typing tea ");
@@ -1124,15 +1241,6 @@ static std::string world_log(struct world *w, const std::function<void()> &fn)
 	return all;
 }
 
-static size_t lines_of(const std::string &text, const std::string &part)
-{
-	size_t count = 0;
-
-	for (size_t at = text.find(part); at != text.npos; at = text.find(part, at + 1))
-		count++;
-	return count;
-}
-
 static void every_line_of_each_thread_is_logged_whole(void **state)
 {
 	static constexpr int lines = 200;
@@ -1148,9 +1256,9 @@ static void every_line_of_each_thread_is_logged_whole(void **state)
 		other.join();
 	});
 
-	assert_int_equal(lines_of(text, "\n"), 2 * lines);
-	assert_int_equal(lines_of(text, "ann says n="), lines);
-	assert_int_equal(lines_of(text, "bob says n=199"), 1);
+	assert_int_equal(count_of(text, "\n"), 2 * lines);
+	assert_int_equal(count_of(text, "ann says n="), lines);
+	assert_int_equal(count_of(text, "bob says n=199"), 1);
 }
 
 static void a_logged_text_stays_one_line_and_moves_no_cursor(void **state)
@@ -1159,8 +1267,8 @@ static void a_logged_text_stays_one_line_and_moves_no_cursor(void **state)
 	const std::string text =
 		world_log(w, [w] { w->host->log(w->self, CS_LOG_WARNING, "name=%s", "a\nb\033[2Jc"); });
 
-	assert_int_equal(lines_of(text, "\n"), 1);
-	assert_int_equal(lines_of(text, "name=a\\x0ab\\x1b[2Jc"), 1);
+	assert_int_equal(count_of(text, "\n"), 1);
+	assert_int_equal(count_of(text, "name=a\\x0ab\\x1b[2Jc"), 1);
 }
 
 static void who_guesses_wrong_must_wait_and_nobody_else(void **state)
@@ -1173,8 +1281,12 @@ static void who_guesses_wrong_must_wait_and_nobody_else(void **state)
 	for (int i = 0; i < 4; i++)
 		w->host->guess_note(w->self, 9, 7, 0, 0);
 	assert_int_equal(wait(9, 7), 0);
-	std::thread([w] { w->host->guess_note(w->self, 9, 7, 0, 0); }).join();
-	assert_in_range(wait(9, 7), 1, 1000);
+	/* So many that the pause is long, however slowly this test runs. */
+	std::thread([w] {
+		for (int i = 0; i < 20; i++)
+			w->host->guess_note(w->self, 9, 7, 0, 0);
+	}).join();
+	assert_in_range(wait(9, 7), 1, 300000);
 	assert_int_equal(wait(9, 8), 0);
 	assert_int_equal(wait(10, 7), 0);
 	w->host->guess_note(w->self, 9, 7, 0, 1);
@@ -1194,8 +1306,8 @@ static void who_guesses_wrong_must_wait_and_nobody_else(void **state)
 		X(results_are_refused_by_what_the_client_can_do, host##_whole),                                        \
 		X(what_is_an_object_is_sent_with_its_tail_and_counted, host##_whole),                                  \
 		X(who_sends_to_a_slow_client_is_told_until_it_has_taken_enough, host##_whole),                         \
-		X(a_connection_that_has_ended_is_refused, host##_whole),                                               \
-		X(closing_writes_what_is_queued_and_ends_the_connection_later, host##_whole),                          \
+		X(a_connection_that_has_ended_or_is_of_another_worker_is_refused, host##_whole),                       \
+		X(closing_ends_the_connection_at_once_writes_what_is_queued_and_tells_it_later, host##_whole),         \
 		X(times_of_silence_are_not_below_zero, host##_whole),                                                  \
 		X(a_peer_has_a_name_and_a_network, host##_whole),                                                      \
 		X(nothing_is_dispatched_behind_a_pending_request_until_finish, host##_whole),                          \
@@ -1204,6 +1316,7 @@ static void who_guesses_wrong_must_wait_and_nobody_else(void **state)
 		X(a_frame_whose_session_ends_before_the_verdict_is_refused, host##_whole),                             \
 		X(a_session_is_opened_once_its_login_was_answered, host##_whole),                                      \
 		X(claims_that_cannot_be_are_told_later, host##_whole),                                                 \
+		X(who_goes_before_the_claim_is_told_was_not_there, host##_whole),                                      \
 		X(a_kick_ends_the_older_session_first, host##_whole),                                                  \
 		X(a_logout_ends_the_session_later_and_leaves_the_connection, host##_whole),                            \
 		X(presence_is_told_later, host##_whole),                                                               \
@@ -1211,10 +1324,12 @@ static void who_guesses_wrong_must_wait_and_nobody_else(void **state)
 		X(what_was_routed_to_a_session_that_has_ended_does_not_arrive, host##_whole),                          \
 		X(a_topic_reaches_those_that_have_subscribed, host##_whole),                                           \
 		X(works_are_done_with_the_result_of_their_function, host##_whole),                                     \
+		X(hashing_of_a_connection_that_has_ended_is_not_begun, host##_whole),                                  \
 		X(items_are_committed_and_done_once_whatever_their_batch_needs, host##_whole),                         \
 		X(clocks_do_not_go_back, host##_whole),                                                                \
 		X(timers_are_called_once_or_until_they_are_deleted, host##_whole),                                     \
 		X(a_descriptor_is_watched_until_it_is_given_up, host##_whole),                                         \
+		X(who_gives_up_a_watch_is_not_called_for_the_same_event, host##_whole),                                \
 		X(what_cannot_be_watched_is_refused, host##_whole),                                                    \
 		X(posts_of_a_thread_are_called_in_its_order, host##_whole),                                            \
 		X(what_was_posted_is_called_before_stop_and_later_posts_are_refused, host##_whole),                    \
