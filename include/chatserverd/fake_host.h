@@ -2,10 +2,11 @@
  * A made-up server for tests of plugins: it loads a plugin, gives it frames, and shows the frames that clients got. In
  * libchatserverd-test.a: cc test.c $(pkg-config --cflags --libs chatserverd-test).
  *
- * Everything runs on the caller's thread, and nothing runs by itself: time stands still until cs_fake_host_fire. There
- * is one worker and no database, so work on one is refused with CS_ENOSTORE. A mistake of the test (no such connection,
- * a frame that is no JSON object or whose msgid has no handler) ends the process with a message. Returned texts live
- * until the next call with the same host. */
+ * Everything runs on the caller's thread, and nothing runs by itself. Time stands still, but each call of now() or
+ * monotonic() moves both clocks by 1 ms; timers wait for cs_fake_host_fire, which moves no clock. There is one worker
+ * and no database, so work on one is refused with CS_ENOSTORE. A mistake of the test (no such connection, a frame of
+ * one that has ended, a frame that is no JSON object or whose msgid has no handler) ends the process with a message.
+ * Returned texts live until the next call with the same host. */
 #ifndef CHATSERVERD_FAKE_HOST_H
 #define CHATSERVERD_FAKE_HOST_H
 
@@ -49,7 +50,7 @@ const char *cs_fake_host_last(struct cs_fake_host *host, cs_conn conn);
 /* The last line that a plugin logged; "" if none. */
 const char *cs_fake_host_log(struct cs_fake_host *host);
 
-/* Calls each existing timer once. */
+/* Calls each existing timer once, whether or not it is due. */
 void cs_fake_host_fire(struct cs_fake_host *host);
 /* Reports events (enum cs_watch_event) on a descriptor: calls the functions that watch it. */
 void cs_fake_host_event(struct cs_fake_host *host, int fd, unsigned events);

@@ -65,7 +65,8 @@ void cs_fake_host_end(struct cs_fake_host *host, cs_conn conn)
 
 int cs_fake_host_frame(struct cs_fake_host *host, cs_conn conn, const char *json)
 {
-	(void)fake_c_conn(host, conn);
+	if (!fake_c_conn(host, conn)->open)
+		fake_fail("the connection has ended", std::to_string(conn).c_str());
 	return fake_host_request(host->host.get(), conn, json);
 }
 
