@@ -299,7 +299,7 @@ void worker_fixture_bind(struct worker_fixture *f, struct conn *c, cs_account ac
 
 bool worker_fixture_wait(struct worker_fixture *f, const std::function<bool()> &condition)
 {
-	const int64_t end = worker_monotonic_ms() + 5000;
+	const int64_t end = worker_monotonic_ms() + check_patience_ms();
 
 	for (worker_fixture_turn(f); !condition(); worker_fixture_turn(f)) {
 		if (worker_monotonic_ms() > end)

@@ -71,7 +71,7 @@ std::string worker_fixture_talk(struct worker_fixture *f, int peer, std::string_
 std::string worker_fixture_receive(int peer, bool *eof_r);
 /* Logs the connection in. */
 void worker_fixture_bind(struct worker_fixture *f, struct conn *c, cs_account account);
-/* Runs turns until the condition holds, for at most 5 s. */
+/* Runs turns until the condition holds, for at most check_patience_ms(). */
 bool worker_fixture_wait(struct worker_fixture *f, const std::function<bool()> &condition);
 
 /* The state of most tests: a fixture with a connection. */

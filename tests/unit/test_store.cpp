@@ -207,9 +207,8 @@ static void stopping_completes_everything_exactly_once(void **state)
 	assert_int_equal(hand_in_work(f, 0, CS_WORK_WRITE, do_work, "work"), 0);
 	std::thread stopping(store_stop, f->store.get());
 
-	while (hand_in_work(f, 0, CS_WORK_HASH, do_work, "hash") == 0)
+	while (hand_in_work(f, 0, CS_WORK_HASH, do_work, "hash") != CS_ECANCELED)
 		std::this_thread::yield();
-	assert_int_equal(hand_in_work(f, 0, CS_WORK_HASH, do_work, "late"), CS_ECANCELED);
 	let_go(f);
 	stopping.join();
 	assert_int_equal(store_unfinished(f->store.get()), 0);

@@ -31,6 +31,7 @@ static void a_deadlock_without_end_is_given_up(void **state)
 {
 	fixture *f = fixture_of(state);
 
+	f->shared.patience.batch = 60000; /* the tries end, not the time */
 	f->player.run = std::deque<int>(50, CS_DB_RETRY);
 	run_batch(f, {"a", "b"});
 	assert_all(f, {"a", "b"}, CS_ENOSTORE);
