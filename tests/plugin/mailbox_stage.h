@@ -74,7 +74,7 @@ std::string stage_answer(const stage *st, int64_t req);
 std::string stage_seen(const stage *st, cs_conn conn);
 /* Their seqs. */
 std::string stage_seqs(const stage *st, cs_conn conn);
-/* How often the store was read. */
+/* How often the store was asked to read. */
 size_t stage_reads(const stage *st);
 /* The next ones of that place come to these results. */
 void stage_fail(stage *st, fake_fault_place place, std::initializer_list<int> results);
