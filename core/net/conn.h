@@ -232,8 +232,9 @@ size_t conn_unsent(const struct conn *c);
  * request's answer, because LOGIN and REGISTER have answers of their own form. A frame of another plugin does not. */
 void conn_note_sender(struct conn *c, const struct cs_self *sender);
 /* Success and refusal in the form of ANSWERS in chatserverd-protocol(7). Each counts as the request's answer.
- * conn_answer counts even if the request has no req, when nothing is written. by: whose plugin answers; nullptr: the core. While a hook holds a
- * frame, an answer by another plugin is that to an earlier request, also where both look the same. */
+ * conn_answer counts even if the request has no req, when nothing is written. by: whose plugin answers; nullptr: the
+ * core. While a hook holds a frame, an answer by another plugin is that to an earlier request, also where both look the
+ * same. */
 void conn_answer(struct conn *c, const struct cs_request *request, const char *more,
                  const struct cs_self *by = nullptr);
 /* Sends and counts a refusal; every refusal goes through here. ack: CS_MSGID_ACK, or the request's own answer, such as

@@ -2,9 +2,9 @@
  * A stand-in for the server that runs plugins on the caller's thread: real .so files, a real SQLite database, sessions
  * and queues in memory. It can be several nodes at once; the test plays their bus.
  *
- * Nothing happens behind the test's back: work, batches, claims and routed data wait in one queue, in their
- * order, until fake_host_run() or fake_host_step(); a test that chooses another order takes the steps below. Time
- * stands still, but for a millisecond whenever it is asked for. Mistakes of the test (no such plugin, JSON that does not
+ * Nothing happens behind the test's back: work, batches, claims and routed data wait in one queue, in their order,
+ * until fake_host_run() or fake_host_step(); a test that chooses another order takes the steps below. Time stands
+ * still, but for a millisecond whenever it is asked for. Mistakes of the test (no such plugin, JSON that does not
  * parse) end the process with a message. */
 #ifndef TESTS_SUPPORT_FAKE_HOST_H
 #define TESTS_SUPPORT_FAKE_HOST_H
