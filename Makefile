@@ -82,7 +82,7 @@ ALL_CXXFLAGS = $(BUILD_FLAGS) $(WARNINGS) -MMD -MP
 # the rest shows that each file includes what it uses.
 code_headers := $(if $(filter address thread,$(SAN)),$(BUILD)/precompiled/code.h.gch)
 test_headers := $(if $(or $(filter fuzz,$(SAN)),$(findstring clang,$(CXX))),,$(BUILD)/precompiled/tests.h.gch)
-use_headers = $(addprefix -Winvalid-pch -include ,$(1:.gch=))
+use_headers = $(addprefix -Winvalid-pch -Wno-error=invalid-pch -include ,$(1:.gch=))
 CODE_CXXFLAGS = $(ALL_CXXFLAGS) $(call use_headers,$(code_headers))
 # The tests are compiled quickly. UBSan is for the code: in the tests it would double the time of make asan.
 test_speed = $(if $(filter address,$(SAN)),-O0 -fno-sanitize=undefined,$(if $(filter -O2,$(CXXFLAGS)),-O1))

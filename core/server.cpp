@@ -148,11 +148,11 @@ int server_check_bus(struct server *s, const struct configuration *conf, struct 
 		return 0;
 	const bool by_driver = longest < bus_longest_frame(nullptr, nullptr);
 
-	error_set(
-		e,
-		"%s: core.max_frame can be at most %zuK, or the longest signals would never go to other nodes; lower it%s%s%s",
-		conf_where(&conf->file, "core", "max_frame").c_str(), longest / 1024,
-		by_driver ? ", or see the options of [" : "", by_driver ? p->name.c_str() : "", by_driver ? "]" : "");
+	error_set(e,
+	          "%s: core.max_frame can be at most %zuK, or the longest signals would never go to other nodes; lower "
+	          "it%s%s%s",
+	          conf_where(&conf->file, "core", "max_frame").c_str(), longest / 1024,
+	          by_driver ? ", or see the options of [" : "", by_driver ? p->name.c_str() : "", by_driver ? "]" : "");
 	return CS_EINVAL;
 }
 

@@ -15,8 +15,8 @@
 void store_connection_drop_lost(struct store_engine *engine);
 
 /* Whether a request that began at started (ms, monotonic) may run. It may be the one that tries whether the store is
- * back; then the connection is closed first. false: the store is away, and it is too early to try
- * again, or another request tries just now. *probe_r: it is away, so one run is enough. */
+ * back; then the connection is closed first. false: the store is away, and it is too early to try again, or another
+ * request tries just now. *probe_r: it is away, so one run is enough. */
 [[nodiscard]] bool store_connection_may_try(struct store_engine *engine, int64_t started, bool *probe_r);
 /* The store did not answer the request that began at started: later ones need not wait in vain as this one did. Does
  * nothing if another connection was answered meanwhile: then only this one hangs. */

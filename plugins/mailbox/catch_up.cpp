@@ -238,6 +238,15 @@ static void mailbox_catch_up_plan(mailbox *m)
 	                                             mailbox_catch_up_time_to_sweep, nullptr);
 }
 
+/* When a round because of `missed` may begin: never later than the next usual one. */
+static int64_t mailbox_catch_up_missed_from(const mailbox *m)
+{
+	const mailbox_sweep &w = m->catch_up.sweep;
+	const int64_t period = mailbox_catch_up_period_of(m);
+
+	return period ? std::min(w.missed_next, w.begun + period) : w.missed_next;
+}
+
 static void mailbox_catch_up_begin_round(mailbox *m, int64_t now)
 {
 	mailbox_sweep *w = &m->catch_up.sweep;
@@ -267,7 +276,10 @@ static void mailbox_catch_up_end_round(mailbox *m)
 	mailbox_sweep *w = &m->catch_up.sweep;
 
 	w->running = false;
-	w->next = w->missed ? w->missed_next : w->begun + period * 3 / 4 + mailbox_catch_up_draw(m, period / 4);
+	if (w->catching_up)
+		w->missed_next = std::max(w->missed_next, m->host->monotonic());
+	w->next = w->missed ? mailbox_catch_up_missed_from(m)
+	                    : w->begun + period * 3 / 4 + mailbox_catch_up_draw(m, period / 4);
 }
 
 static int mailbox_catch_up_read_news(cs_db *db, void *arg)
@@ -407,18 +419,19 @@ static void mailbox_catch_up_missed(mailbox *m)
 	if (w->running && w->catching_up)
 		return;
 	w->running = false;
-	w->next =
-		std::max(m->host->monotonic() + mailbox_catch_up_draw(m, mailbox_sweep_missed_jitter), w->missed_next);
+	w->next = std::max(m->host->monotonic() + mailbox_catch_up_draw(m, mailbox_sweep_missed_jitter),
+	                   mailbox_catch_up_missed_from(m));
 }
 
 static void mailbox_catch_up_hurry(mailbox *m)
 {
 	mailbox_sweep *w = &m->catch_up.sweep;
 
-	if (w->missed || (w->running && w->catching_up))
+	if (w->running && w->catching_up)
 		return;
 	w->running = false;
-	w->next = m->host->monotonic() + mailbox_catch_up_draw(m, mailbox_catch_up_period_of(m) / 2);
+	w->next = w->missed ? std::min(w->next, mailbox_catch_up_missed_from(m))
+	                    : m->host->monotonic() + mailbox_catch_up_draw(m, mailbox_catch_up_period_of(m) / 2);
 }
 
 void mailbox_catch_up_cluster(mailbox *m, cs_cluster_event event)

@@ -180,7 +180,7 @@ static bool conn_end(fake_host *host, fake_conn *conn)
 {
 	if (!conn || !std::exchange(conn->open, false))
 		return false;
-	if (conn->pending)
+	if (conn->pending || conn->hooked)
 		fake_hashes_cancel(host, conn->handle);
 	fake_session_end(host, conn);
 	return true;

@@ -64,7 +64,7 @@ static int table_logout(cs_self *self, cs_conn handle)
 	conn->silence_ms = conn->doubt_ms = 0;
 	fake_session_end(host, conn);
 	fake_host_defer(host, conn->worker, [=] {
-		if (conn->ended != 0)
+		if (conn->open && conn->ended != 0)
 			fake_session_tell_ended(host, conn);
 	});
 	return 0;
