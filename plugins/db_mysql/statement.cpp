@@ -175,14 +175,9 @@ static int db_mysql_rows_hand_out(mydb *db, MYSQL_STMT *statement, const row_buf
 	}
 }
 
-/* All rows are fetched before the first is passed on: a deadlock or a lost connection can come in the middle of a
- * result, and a row function may run statements itself. */
-static int db_mysql_rows_read(mydb *db, MYSQL_STMT *statement, cs_db_row_fn *row, void *arg)
+static int db_mysql_rows_tell(mydb *db, MYSQL_STMT *statement, cs_db_row_fn *row, void *arg)
 {
 	row_buffer buffer;
-
-	if (mysql_stmt_store_result(statement))
-		return db_mysql_statement_fail(db, statement);
 	const mydb_result about(mysql_stmt_result_metadata(statement));
 	if (!about)
 		return db_mysql_statement_fail(db, statement);
@@ -193,6 +188,24 @@ static int db_mysql_rows_read(mydb *db, MYSQL_STMT *statement, cs_db_row_fn *row
 	if (mysql_stmt_bind_result(statement, buffer.binds.data()))
 		return db_mysql_statement_fail(db, statement);
 	return db_mysql_rows_hand_out(db, statement, &buffer, row, arg);
+}
+
+/* All rows are fetched before the first is passed on: a deadlock or a lost connection can come in the middle of a
+ * result, and a row function may run statements itself. After such a failure the library would wait for the rest of
+ * the rows, until read_timeout, when the statement is used or its result is freed; so the statement is closed. */
+static int db_mysql_rows_read(mydb *db, adapter_statement<mydb_statement> *entry, cs_db_row_fn *row, void *arg)
+{
+	MYSQL_STMT *statement = entry->handle.get();
+	int result;
+
+	if (mysql_stmt_store_result(statement)) {
+		result = db_mysql_statement_fail(db, statement);
+		*entry = {};
+		return result;
+	}
+	result = db_mysql_rows_tell(db, statement, row, arg);
+	mysql_stmt_free_result(statement);
+	return result;
 }
 
 static void db_mysql_note_changes(mydb *db, MYSQL_STMT *statement)
@@ -219,12 +232,10 @@ int mydb_run(mydb *db, const char *sql, const cs_db_value *parameters, size_t co
 	MYSQL_STMT *statement = entry->handle.get();
 	entry->running = true;
 	result = db_mysql_execute(db, statement, parameters, count);
-	if (!result && mysql_stmt_field_count(statement) > 0) {
-		result = db_mysql_rows_read(db, statement, row, arg);
-		mysql_stmt_free_result(statement);
-	} else if (!result) {
+	if (!result && mysql_stmt_field_count(statement) > 0)
+		result = db_mysql_rows_read(db, entry, row, arg);
+	else if (!result)
 		db_mysql_note_changes(db, statement);
-	}
 	entry->running = false;
 	return result;
 }

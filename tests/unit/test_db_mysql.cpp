@@ -178,6 +178,34 @@ static void a_part_of_a_transaction_that_a_deadlock_ended_is_gone(void **state)
 	assert_int_equal(count(db, "name = 'late'"), 0);
 }
 
+/* The first row is there when the second ends the transaction. */
+static void after_a_deadlock_between_two_rows_the_same_statement_runs_again_at_once(void **state)
+{
+	static const char both[] = "SELECT id FROM t WHERE name IN ('a', 'b') ORDER BY id FOR UPDATE";
+	fixture *f = fixture_of(state);
+	cs_db *db = f->db, *other = database_open(&f->d);
+
+	assert_int_equal(insert(db, "a"), CS_DB_OK);
+	assert_int_equal(insert(db, "b"), CS_DB_OK);
+	assert_int_equal(other->driver->begin(other), CS_DB_OK);
+	for (int i = 0; i < 20; i++) /* the lighter transaction is the one that is ended */
+		assert_int_equal(insert(other, std::to_string(i)), CS_DB_OK);
+	assert_int_equal(lock(other, "b"), CS_DB_OK);
+	assert_int_equal(db->driver->begin(db), CS_DB_OK);
+	assert_int_equal(lock(db, "a"), CS_DB_OK);
+	std::thread waits([other] { assert_int_equal(lock(other, "a"), CS_DB_OK); });
+	const int64_t begun = check_now();
+	assert_int_equal(database_run(db, both), CS_DB_RETRY);
+	waits.join();
+	assert_int_equal(other->driver->commit(other), CS_DB_OK);
+	other->driver->close(other);
+	db->driver->rollback(db);
+	assert_int_equal(db->driver->begin(db), CS_DB_OK);
+	assert_int_equal(database_run(db, both), CS_DB_OK);
+	assert_int_equal(db->driver->commit(db), CS_DB_OK);
+	assert_in_range(check_now() - begun, 0, 3000); /* read_timeout is 4 s */
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_mysql, tear_down)
 
 int main(void)
@@ -191,6 +219,7 @@ int main(void)
 		TEST(a_lock_that_somebody_holds_is_to_be_tried_again),
 		TEST(of_a_deadlock_one_goes_on_and_the_other_leaves_nothing),
 		TEST(a_part_of_a_transaction_that_a_deadlock_ended_is_gone),
+		TEST(after_a_deadlock_between_two_rows_the_same_statement_runs_again_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);
