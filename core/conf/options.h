@@ -37,7 +37,7 @@ struct store_conf {
 	const char *driver; /* name of the plugin that provides "db" */
 	int64_t readers;
 	int64_t writers;
-	int64_t hashers; /* threads of the hashing pool; 0: one for two processors */
+	int64_t hashers; /* threads of the hashing pool; 0: one for every two processors */
 	int64_t queue; /* tasks that may wait in each queue */
 	int64_t queue_bytes; /* bytes of tasks that may wait in each queue */
 };

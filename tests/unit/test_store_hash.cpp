@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Tests what the store does with hashes and reads, which do not wait for the writer. */
 #include <algorithm>
+#include <filesystem>
+#include <string>
+#include <thread>
 
 #include "test_store.h"
 
@@ -150,6 +153,45 @@ static void without_a_driver_only_hashing_works(void **state)
 	wait_done(f, 1);
 }
 
+/* The threads of this process. *named_r: those with a name of their own, as each of the store has soon. */
+static size_t count_threads(size_t *named_r)
+{
+	std::error_code failed;
+	size_t count = 0;
+
+	*named_r = 0;
+	for (const auto &task : std::filesystem::directory_iterator("/proc/self/task", failed)) {
+		const std::string name = check_read_file(task.path() / "comm");
+
+		*named_r += name.starts_with("hasher") || name.starts_with("reader") || name.starts_with("writer");
+		count++;
+	}
+	return count;
+}
+
+static void half_of_the_processors_hash_unless_the_option_says_how_many(void **state)
+{
+	struct fixture *f = fixture_of(state);
+	struct cs_error e {};
+
+	for (const unsigned hashers : {0u, 3u}) {
+		size_t before = 0, named = 0;
+
+		/* Threads of earlier stores are joined, but the kernel may still list them. */
+		check_wait("earlier threads to go", [&] {
+			before = count_threads(&named);
+			return named == 0;
+		});
+		f->conf.hashers = hashers;
+		assert_int_equal(store_open(&f->store, &f->conf, nullptr, nullptr, "test", nullptr, &e), 0);
+		store_start(f->store.get());
+		assert_int_equal(count_threads(&named) - before,
+		                 hashers ? hashers : std::max(1u, std::thread::hardware_concurrency() / 2));
+		store_stop(f->store.get());
+		f->store.reset();
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -160,6 +202,7 @@ int main(void)
 		TEST(in_a_full_hashing_pool_who_has_most_makes_room),
 		TEST(a_hash_that_nobody_waits_for_any_longer_is_not_made),
 		TEST(without_a_driver_only_hashing_works),
+		TEST(half_of_the_processors_hash_unless_the_option_says_how_many),
 	};
 
 	return cmocka_run_group_tests_name("store_hash", tests, nullptr, nullptr);
