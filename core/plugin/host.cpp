@@ -255,6 +255,11 @@ static int host_outcome_can_be_unknown(struct cs_self *self)
 	return store_outcome_can_be_unknown(self->worker->shared->store);
 }
 
+static int host_store_is_exclusive(struct cs_self *self)
+{
+	return store_is_exclusive(self->worker->shared->store);
+}
+
 /* ---- time */
 
 /* The wall clock may be set back; the `ts` that clients see must not go back with it. */
@@ -312,6 +317,7 @@ const struct cs_host host_table = {
 	.work = host_work,
 	.batch = host_batch,
 	.outcome_can_be_unknown = host_outcome_can_be_unknown,
+	.store_is_exclusive = host_store_is_exclusive,
 	.route = route_to_account,
 	.route_all = route_to_all,
 	.now = host_now,

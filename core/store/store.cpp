@@ -277,6 +277,11 @@ bool store_outcome_can_be_unknown(const struct store *s)
 	return s->shared.driver && s->shared.driver->outcome_can_be_unknown;
 }
 
+bool store_is_exclusive(const struct store *s)
+{
+	return s->shared.driver && s->shared.driver->lock && !s->shared.driver->outcome_can_be_unknown;
+}
+
 size_t store_unfinished(const struct store *s)
 {
 	size_t waiting = 0, unfinished = 0;

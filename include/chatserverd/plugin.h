@@ -319,6 +319,9 @@ struct cs_host {
 	int (*batch)(struct cs_self *self, const struct cs_batch *batch, uint64_t key, void *item, size_t bytes);
 	/* 1 if a commit can have happened although the database reported an error (see db.h). [any thread] */
 	int (*outcome_can_be_unknown)(struct cs_self *self);
+	/* 1 if no other server writes to this store while this one runs, and each commit's outcome is known (see lock
+	 * and outcome_can_be_unknown in db.h). Then this process knows of every commit. [any thread] */
+	int (*store_is_exclusive)(struct cs_self *self);
 
 	/* ---- sends to the same plugin on other workers (and nodes): its `routed` is called, never inside this call,
 	 * in the order of the calls of one thread. Nodes may be machines of different kinds, with different plugins:

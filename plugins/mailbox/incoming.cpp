@@ -207,10 +207,33 @@ static void mailbox_incoming_take_stashed(mailbox *m, mailbox_session *s, mailbo
 	}
 }
 
+/* Whether the session has all messages before this one, of a conversation that it has no view of. Its first page and
+ * the hints since then made views of all that it lacks, and a view is dropped only when nothing is lacking. So the
+ * answer is yes if every message has a hint and the message is no older than the session; without such hints it is yes
+ * for the first message of a pair. */
+static bool mailbox_incoming_is_up_to(const mailbox *m, const mailbox_session *s, const mailbox_hint &hint)
+{
+	return s->catch_up.phase == MAILBOX_LIVE && hint.created > s->begun &&
+	       (m->hints_are_complete || (hint.seq == 1 && hint.kind == CS_CONVERSATION_PAIR));
+}
+
+static mailbox_view *mailbox_incoming_view_of(const mailbox *m, mailbox_session *s, mailbox_key key,
+                                              const mailbox_hint &hint)
+{
+	mailbox_view *view = mailbox_view_find(s, key);
+
+	if (view)
+		return view;
+	view = mailbox_view_get(s, key);
+	if (mailbox_incoming_is_up_to(m, s, hint))
+		mailbox_incoming_learn(view, hint.conversation, hint.seq - 1);
+	return view;
+}
+
 static void mailbox_incoming_take_stored(mailbox *m, mailbox_session *s, mailbox_key key, const mailbox_hint &hint,
                                          bool own, std::string_view body)
 {
-	mailbox_view *view = mailbox_view_get(s, key);
+	mailbox_view *view = mailbox_incoming_view_of(m, s, key, hint);
 
 	if (mailbox_incoming_take_next(m, s, key, view, hint.seq, own, hint.created, body))
 		mailbox_incoming_take_stashed(m, s, key, view);

@@ -134,6 +134,7 @@ static int mailbox_start(const cs_host *host, cs_self *self, const void *conf, v
 		snprintf(e->text, sizeof(e->text), "the system gives no random bytes");
 		return CS_EINVAL;
 	}
+	m->hints_are_complete = host->store_is_exclusive(self) != 0;
 	mailbox_catch_up_start(m.get());
 	*state_r = m.release();
 	return 0;

@@ -14,6 +14,7 @@ mailbox_session *mailbox_session_add(mailbox_sessions *all, cs_conn conn, cs_acc
 	s->id = ++all->last_id;
 	s->conn = conn;
 	s->account = account;
+	s->begun = all->host->now();
 	s->acknowledges = acknowledges;
 	all->by_conn[conn] = added;
 	all->by_id[s->id] = std::move(s);

@@ -143,6 +143,7 @@ struct mailbox_session {
 	mailbox_session_cursor cursor;
 	mailbox_session_outgoing outgoing;
 	mailbox_session_catch_up catch_up;
+	int64_t begun = 0; /* ms, host->now(): no earlier session received what was stored after it */
 	bool acknowledges = false; /* the client confirms with DELIVERED */
 };
 
@@ -238,6 +239,7 @@ struct mailbox {
 	cs_self *self = nullptr;
 	mailbox_conf conf = {};
 	uint64_t seed[2] = {}; /* random */
+	bool hints_are_complete = false; /* each message has a hint, in order: no other process stores any */
 	bool told_strange = false; /* a hint that could not be read was logged */
 	mailbox_sessions sessions;
 	std::map<uint64_t, mailbox_ending> ending; /* by session id */

@@ -77,6 +77,16 @@ stage *stage_open(void **state, unsigned workers, const mailbox_conf &conf)
 	return stage_open_nodes(state, 1, workers, conf);
 }
 
+stage *stage_open_exclusive(void **state, unsigned workers)
+{
+	auto st = std::make_unique<stage>();
+
+	st->w.host->exclusive_store = true;
+	stage_begin(st.get(), 1, workers);
+	*state = st.get();
+	return st.release();
+}
+
 int stage_teardown(void **state)
 {
 	const std::unique_ptr<stage> st(static_cast<stage *>(std::exchange(*state, nullptr)));
@@ -94,6 +104,17 @@ cs_conn stage_login(stage *st, unsigned worker, cs_account account, bool acknowl
 	world_settle(&st->w);
 	assert_int_equal(world_conn_of(&st->w, conn)->phase, WORLD_IN);
 	return conn;
+}
+
+cs_conn stage_login_again(stage *st, cs_conn conn, unsigned worker)
+{
+	const cs_account account = world_conn_of(&st->w, conn)->at->account;
+	const bool acknowledges = stage_session(st, conn)->acknowledges;
+
+	world_kill(&st->w, conn);
+	world_settle(&st->w);
+	world_advance(&st->w, 1000);
+	return stage_login(st, worker, account, acknowledges);
 }
 
 int64_t stage_chat_as(stage *st, cs_conn conn, cs_conversation_kind kind, uint64_t to, uint64_t n, const char *cid)

@@ -47,6 +47,8 @@ void stage_close(stage *st);
 /* *state becomes a stage that has begun, of one node or several; CMocka's teardown closes it. */
 stage *stage_open(void **state, unsigned workers, const mailbox_conf &conf = stage_conf);
 stage *stage_open_nodes(void **state, unsigned nodes, unsigned workers, const mailbox_conf &conf = stage_conf);
+/* No other process writes to its store. */
+stage *stage_open_exclusive(void **state, unsigned workers);
 int stage_teardown(void **state);
 #define TEST(name) cmocka_unit_test_teardown(name, stage_teardown)
 
@@ -60,6 +62,8 @@ void stage_keep(stage *st, uint64_t count, size_t padding = 0);
 
 /* Connects, logs in and settles; the login must be granted. */
 cs_conn stage_login(stage *st, unsigned worker, cs_account account, bool acknowledges = false);
+/* Ends the connection; the account logs in again, on that worker, a second later. */
+cs_conn stage_login_again(stage *st, cs_conn conn, unsigned worker);
 /* Only says it; nothing is settled. Answers its req. */
 int64_t stage_chat(stage *st, cs_conn conn, uint64_t to, uint64_t n);
 int64_t stage_chat_as(stage *st, cs_conn conn, cs_conversation_kind kind, uint64_t to, uint64_t n, const char *cid);

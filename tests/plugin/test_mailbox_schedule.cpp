@@ -33,6 +33,7 @@ void schedule_blame(schedule_run *r, const char *what, uint64_t a, uint64_t b)
 
 static void begin(schedule_run *r)
 {
+	r->st.w.host->exclusive_store = r->what.nodes == 0 && !r->what.faults;
 	stage_begin(&r->st, r->what.nodes ? node_count : 1, r->what.nodes ? 2 : 3,
 	            {r->what.sweep ? 800 : 0, r->what.sweep ? 200 : 0, 50});
 	r->st.w.kick = r->what.nodes && schedule_draw(r, 3) == 0;

@@ -167,6 +167,7 @@ struct fake_host {
 	size_t losses = 0; /* so many parcels are lost before they reach an instance */
 	size_t soft_mark = SIZE_MAX; /* bytes unsent above which send() answers CS_EAGAIN */
 	bool unknown_outcomes = false; /* what outcome_can_be_unknown answers */
+	bool exclusive_store = false; /* what store_is_exclusive answers */
 	std::deque<int64_t> guess_waits; /* what the next calls of guess_wait answer; then what was noted counts */
 	std::function<void(const fake_call &)> on_call; /* each, when it is recorded */
 	/* At least one. Workers are numbered through; each node has node_workers of them. */

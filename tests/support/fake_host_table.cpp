@@ -162,6 +162,11 @@ static int table_outcome_can_be_unknown(cs_self *self)
 	return self_of(self)->host->unknown_outcomes;
 }
 
+static int table_store_is_exclusive(cs_self *self)
+{
+	return self_of(self)->host->exclusive_store;
+}
+
 /* ---- routing */
 
 /* conn: of the session that it is for; 0: it is for the instance. */
@@ -389,6 +394,7 @@ void fake_table_fill(cs_host *table)
 	table->work = table_work;
 	table->batch = table_batch;
 	table->outcome_can_be_unknown = table_outcome_can_be_unknown;
+	table->store_is_exclusive = table_store_is_exclusive;
 	table->want_words = table_want_words;
 	table->route = table_route;
 	table->route_all = table_route_all;

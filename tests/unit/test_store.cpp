@@ -187,6 +187,23 @@ static void the_lock_is_held_from_before_migrating_until_all_is_closed(void **st
 	assert_string_equal(f->database.life.c_str(), "lock for test;migrate;unlock in_order=1 connections=0;");
 }
 
+static void a_store_is_exclusive_if_it_is_locked_and_commits_are_known(void **state)
+{
+	struct fixture *f = fixture_of(state);
+	struct cs_db_driver one = driver;
+	struct cs_error e {};
+
+	for (const bool locks : {true, false})
+		for (const int unknown : {0, 1}) {
+			one.lock = locks ? driver.lock : nullptr;
+			one.unlock = locks ? driver.unlock : nullptr;
+			one.outcome_can_be_unknown = unknown;
+			assert_int_equal(store_open(&f->store, &f->conf, &one, &f->database, "test", nullptr, &e), 0);
+			assert_int_equal(store_is_exclusive(f->store.get()), locks && !unknown);
+			f->store.reset();
+		}
+}
+
 static void a_database_that_is_taken_is_left_alone(void **state)
 {
 	struct fixture *f = fixture_of(state);
@@ -292,6 +309,7 @@ int main(void)
 		TEST(a_full_queue_is_told_at_once),
 		TEST(what_is_larger_than_the_queue_goes_through_alone),
 		TEST(the_lock_is_held_from_before_migrating_until_all_is_closed),
+		TEST(a_store_is_exclusive_if_it_is_locked_and_commits_are_known),
 		TEST(a_database_that_is_taken_is_left_alone),
 		TEST(stopping_completes_everything_exactly_once),
 		TEST(a_storm_from_all_workers_is_completed_exactly_once),

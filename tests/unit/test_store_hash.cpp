@@ -150,6 +150,7 @@ static void without_a_driver_only_hashing_works(void **state)
 	assert_int_equal(hand_in_work(f, 0, CS_WORK_WRITE, do_work, "x"), CS_ENOSTORE);
 	assert_int_equal(hand_in_work(f, 0, CS_WORK_HASH, do_work, "hash"), 0);
 	assert_false(store_outcome_can_be_unknown(f->store.get()));
+	assert_false(store_is_exclusive(f->store.get()));
 	wait_done(f, 1);
 }
 
