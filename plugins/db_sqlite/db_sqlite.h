@@ -70,6 +70,27 @@ struct sqlite_lock;
 /* Unlocks; all handles must be closed. in_order: the server ended normally, so the next one does not report it. */
 void sqlite_lock_give(sqlite_lock *lock, bool in_order);
 
+/* checkpoint.cpp -------------------------------------------------------------------------------------- */
+
+struct sqlite_checkpoint;
+/* Begins a thread that copies the write-ahead log of a file into the database. database_fd belongs to the caller and
+ * stays open until the end, as conf and server do. */
+sqlite_checkpoint *sqlite_checkpoint_begin(const sqlite_conf *conf, const cs_db_server *server, int database_fd);
+/* Waits for the copy that is under way. All other handles must be closed. */
+void sqlite_checkpoint_end(sqlite_checkpoint *checkpoint);
+/* The commits of this handle begin copies. Otherwise SQLite copies the log itself, within a commit. */
+void sqlite_checkpoint_watch(sqlite_checkpoint *checkpoint, sqlite3 *handle);
+
+/* files.cpp ------------------------------------------------------------------------------------------- */
+
+struct sqlite_files;
+/* Makes the way to the files of a locked store; sqlite_open_handle finds it by conf. */
+sqlite_files *sqlite_files_begin(const sqlite_conf *conf, sqlite_checkpoint *checkpoint);
+/* All handles must be closed. */
+void sqlite_files_end(sqlite_files *files);
+/* The name of the VFS of a locked store, and its checkpoint; null and null if the store is not locked or in memory. */
+const char *sqlite_files_find(const sqlite_conf *conf, sqlite_checkpoint **checkpoint_r);
+
 /* migrate.cpp ----------------------------------------------------------------------------------------- */
 
 /* Runs the files of the server and of the plugins that the folder has and the database has not. 0 or CS_EINVAL. */

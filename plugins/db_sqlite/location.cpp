@@ -135,7 +135,7 @@ static std::string db_sqlite_memory_name(const sqlite_conf *conf)
 
 static int db_sqlite_set_up(sqlite3 *handle, const sqlite_conf *conf)
 {
-	/* 16 MB of log between checkpoints: a page that changes often is then copied back only once. */
+	/* The checkpoints are for a store without a lock; see checkpoint.cpp. */
 	std::string pragmas = "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
 			      "PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 4000;"
 			      "PRAGMA journal_size_limit = 67108864;";
@@ -154,11 +154,15 @@ int sqlite_open_handle(const sqlite_conf *conf, sqlite_handle *handle_r, cs_erro
 	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
 	                  (memory ? SQLITE_OPEN_URI | SQLITE_OPEN_CREATE : 0);
 	sqlite3 *raw = nullptr;
-	int code = sqlite3_open_v2(name.c_str(), &raw, flags, nullptr);
+	sqlite_checkpoint *checkpoint = nullptr;
+	const char *files = memory ? nullptr : sqlite_files_find(conf, &checkpoint);
+	int code = sqlite3_open_v2(name.c_str(), &raw, flags, files);
 	sqlite_handle handle(raw);
 
 	if (code == SQLITE_OK)
 		code = db_sqlite_set_up(raw, conf);
+	if (code == SQLITE_OK && checkpoint)
+		sqlite_checkpoint_watch(checkpoint, raw);
 	/* If SQLite may not write, it opens the file read-only, and it would stay so. */
 	if (code == SQLITE_OK && sqlite3_db_readonly(raw, "main") == 1)
 		code = SQLITE_READONLY;

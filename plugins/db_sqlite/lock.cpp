@@ -32,6 +32,10 @@ struct lock_file {
 struct sqlite_lock {
 	std::string path; /* of the database, with all links resolved */
 	lock_file holder, database;
+	/* The way to the files, and what copies the log. They end before the files are closed, which would end the
+	 * locks of SQLite. */
+	std::unique_ptr<sqlite_files, sqlite_deleter<sqlite_files_end>> files;
+	std::unique_ptr<sqlite_checkpoint, sqlite_deleter<sqlite_checkpoint_end>> checkpoint;
 	sqlite_handle memory; /* instead of these: a database in memory lives as long as it is open somewhere */
 };
 
@@ -190,6 +194,8 @@ int sqlite_lock_take(const sqlite_conf *conf, const cs_db_server *server, sqlite
 	if (db_sqlite_is_empty(lock.get()))
 		server->log(CS_LOG_INFO, "a new store begins file=%s", lock->path.c_str());
 	db_sqlite_holder_write(lock.get(), server);
+	lock->checkpoint.reset(sqlite_checkpoint_begin(conf, server, lock->database.fd));
+	lock->files.reset(sqlite_files_begin(conf, lock->checkpoint.get()));
 	*lock_r = lock.release();
 	return 0;
 }
@@ -198,6 +204,7 @@ void sqlite_lock_give(sqlite_lock *lock, bool in_order)
 {
 	const std::unique_ptr<sqlite_lock> owned(lock);
 
+	lock->checkpoint.reset();
 	if (in_order && !lock->memory && ftruncate(lock->holder.fd, 0) == 0)
 		(void)fsync(lock->holder.fd);
 }

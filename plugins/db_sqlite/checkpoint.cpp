@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT
+ * Copies the write-ahead log into the database while the writer goes on.
+ *
+ * A thread with a connection of its own copies nearly all of the log. It waits for nobody. While the writer writes, it
+ * never reaches the end, and only from its end on can the log begin again. So the writer copies the rest, which is
+ * short, between two transactions. There it also waits for readers of old pages, for a few ms.
+ *
+ * The log is bounded: if it has db_sqlite_most_pages, the writer waits for the thread and copies the rest, however long
+ * it is. Only a reader that keeps an old state of the database open, as VACUUM INTO does, can make it longer: what such
+ * a reader needs cannot be overwritten. */
+#include "db_sqlite.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <condition_variable>
+#include <csignal>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include <unistd.h>
+
+/* 16 MB: a page that changes often is then copied only once. */
+static constexpr int db_sqlite_first_pages = 4000;
+static constexpr int db_sqlite_most_pages = 16000; /* journal_size_limit in location.cpp is as much */
+/* So many more pages are written before another try. The writer copies fewer than that, unless the log is full. */
+static constexpr int db_sqlite_step_pages = 500;
+static constexpr int db_sqlite_wait_us = 500;
+static constexpr int db_sqlite_waits_most = 20; /* 10 ms, for readers of old pages */
+
+enum sqlite_checkpoint_state {
+	CHECKPOINT_IDLE,
+	CHECKPOINT_DUE, /* the thread copies, or will do so */
+	CHECKPOINT_REST, /* the writer copies the rest after its next commit */
+	CHECKPOINT_END,
+};
+
+struct sqlite_checkpoint {
+	const sqlite_conf *conf = nullptr;
+	const cs_db_server *server = nullptr;
+	int database_fd = -1;
+	std::atomic<int> state = CHECKPOINT_IDLE;
+	std::atomic<int> pages = 0; /* in the log, after the last commit */
+	std::atomic<int> next = db_sqlite_first_pages; /* at so many something is done */
+	std::mutex waiting; /* of the thread, until it shall do something */
+	std::condition_variable wake;
+	std::mutex copying; /* held by who copies; guards what follows */
+	bool failing = false;
+	sqlite_handle handle; /* of the thread */
+	std::thread thread;
+};
+
+/* Says once that it fails, and once that it works again. error null: it works. */
+static void db_sqlite_checkpoint_note(sqlite_checkpoint *c, const char *error)
+{
+	if (error && !c->failing)
+		c->server->log(CS_LOG_ERROR,
+		               "the write-ahead log cannot be copied into the store, it grows and is tried again "
+		               "file=%s error=\"%s\"",
+		               c->conf->path, error);
+	if (!error && c->failing)
+		c->server->log(CS_LOG_INFO, "the write-ahead log is copied into the store again file=%s",
+		               c->conf->path);
+	c->failing = error != nullptr;
+}
+
+/* Writes what was copied to the disk. Otherwise the writer would wait for all of it. */
+static void db_sqlite_checkpoint_sync(sqlite_checkpoint *c, int code)
+{
+	if (code == SQLITE_BUSY) /* another process copies */
+		return;
+	if (code != SQLITE_OK)
+		db_sqlite_checkpoint_note(c, sqlite3_errmsg(c->handle.get()));
+	else
+		db_sqlite_checkpoint_note(c, fdatasync(c->database_fd) == -1 ? strerror(errno) : nullptr);
+}
+
+/* Copies until what is left is short, or until a reader of old pages stops it. true: the writer may copy the rest. */
+static bool db_sqlite_checkpoint_copy(sqlite_checkpoint *c)
+{
+	const std::scoped_lock lock(c->copying);
+	int code = SQLITE_OK, copied = 0, before = 0;
+	cs_error e = {};
+
+	if (!c->handle && sqlite_open_handle(c->conf, &c->handle, &e) != SQLITE_OK) {
+		db_sqlite_checkpoint_note(c, e.text);
+		code = SQLITE_CANTOPEN;
+	} else {
+		do {
+			before = copied;
+			code = sqlite3_wal_checkpoint_v2(c->handle.get(), "main", SQLITE_CHECKPOINT_PASSIVE, nullptr,
+			                                 &copied);
+		} while (code == SQLITE_OK && copied > before && c->pages - copied > db_sqlite_step_pages);
+		db_sqlite_checkpoint_sync(c, code);
+	}
+	c->next = c->pages + db_sqlite_step_pages;
+	return code == SQLITE_OK && !c->failing && c->pages - copied <= 2 * db_sqlite_step_pages;
+}
+
+static int db_sqlite_checkpoint_sleep(sqlite_checkpoint *c)
+{
+	std::unique_lock lock(c->waiting);
+
+	c->wake.wait(lock, [c] { return c->state == CHECKPOINT_DUE || c->state == CHECKPOINT_END; });
+	return c->state;
+}
+
+static void db_sqlite_checkpoint_wake(sqlite_checkpoint *c, int state)
+{
+	const std::scoped_lock lock(c->waiting);
+
+	c->state = state;
+	c->wake.notify_one();
+}
+
+static void db_sqlite_checkpoint_run(sqlite_checkpoint *c)
+{
+	int due = 0;
+
+	while ((due = db_sqlite_checkpoint_sleep(c)) == CHECKPOINT_DUE)
+		c->state.compare_exchange_strong(due, db_sqlite_checkpoint_copy(c) ? CHECKPOINT_REST : CHECKPOINT_IDLE);
+}
+
+static int db_sqlite_checkpoint_wait(void *, int waits)
+{
+	usleep(db_sqlite_wait_us);
+	return waits < db_sqlite_waits_most;
+}
+
+/* Runs on the writer's thread, between two transactions. */
+static void db_sqlite_checkpoint_rest(sqlite_checkpoint *c, sqlite3 *writer, int pages)
+{
+	const std::scoped_lock lock(c->copying);
+
+	sqlite3_busy_handler(writer, db_sqlite_checkpoint_wait, nullptr);
+	const int code = sqlite3_wal_checkpoint_v2(writer, "main", SQLITE_CHECKPOINT_RESTART, nullptr, nullptr);
+	sqlite3_busy_timeout(writer, static_cast<int>(c->conf->busy_timeout));
+	if (code != SQLITE_BUSY) /* a reader needs the log */
+		db_sqlite_checkpoint_note(c, code == SQLITE_OK ? nullptr : sqlite3_errmsg(writer));
+	c->next = code == SQLITE_OK ? db_sqlite_first_pages : pages + db_sqlite_step_pages;
+	c->state = CHECKPOINT_IDLE;
+}
+
+/* After each commit. The commit is done, whatever happens here, so it never answers a failure. */
+static int db_sqlite_checkpoint_committed(void *arg, sqlite3 *writer, const char *, int pages)
+{
+	auto *c = static_cast<sqlite_checkpoint *>(arg);
+	const int state = c->state;
+
+	c->pages = pages;
+	if (pages < db_sqlite_first_pages) { /* the log began again by itself */
+		c->next = db_sqlite_first_pages;
+		if (state == CHECKPOINT_REST)
+			c->state = CHECKPOINT_IDLE;
+	} else if (state == CHECKPOINT_REST || pages >= std::max<int>(c->next, db_sqlite_most_pages)) {
+		db_sqlite_checkpoint_rest(c, writer, pages);
+	} else if (state == CHECKPOINT_IDLE && pages >= c->next) {
+		db_sqlite_checkpoint_wake(c, CHECKPOINT_DUE);
+	}
+	return SQLITE_OK;
+}
+
+void sqlite_checkpoint_watch(sqlite_checkpoint *c, sqlite3 *handle)
+{
+	sqlite3_wal_hook(handle, db_sqlite_checkpoint_committed, c);
+}
+
+sqlite_checkpoint *sqlite_checkpoint_begin(const sqlite_conf *conf, const cs_db_server *server, int database_fd)
+{
+	auto c = std::make_unique<sqlite_checkpoint>();
+	sigset_t all, before;
+
+	c->conf = conf;
+	c->server = server;
+	c->database_fd = database_fd;
+	(void)sigfillset(&all); /* signals are the business of the server's own threads */
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	c->thread = std::thread([own = c.get()] {
+		(void)pthread_setname_np(pthread_self(), "checkpoint");
+		db_sqlite_checkpoint_run(own);
+	});
+	(void)pthread_sigmask(SIG_SETMASK, &before, nullptr);
+	return c.release();
+}
+
+void sqlite_checkpoint_end(sqlite_checkpoint *c)
+{
+	const std::unique_ptr<sqlite_checkpoint> owned(c);
+
+	db_sqlite_checkpoint_wake(c, CHECKPOINT_END);
+	c->thread.join();
+}
