@@ -37,6 +37,7 @@ struct sqlite_db {
 	adapter_cache<sqlite_statement> cache; /* declared after handle, so it is finalized first */
 	int64_t affected = 0;
 	int lost = 0; /* the transaction is gone or cannot end: the result of all its calls; or 0 */
+	bool writes = false; /* it has begun a transaction */
 	char message[200] = "";
 };
 
@@ -54,6 +55,8 @@ bool sqlite_is_memory(const sqlite_conf *conf);
  * is in e. */
 [[nodiscard]] int sqlite_open_handle(const sqlite_conf *conf, sqlite_handle *handle_r, cs_error *e);
 
+/* Gives the handle the memory of a writer. A reader gets little: each commit of the writer empties its cache. */
+void sqlite_widen_cache(sqlite3 *handle);
 /* The path of the database with all links resolved. false: it cannot be found, errno says why. */
 bool sqlite_resolve(const sqlite_conf *conf, std::string *path_r);
 /* check of struct cs_plugin. */

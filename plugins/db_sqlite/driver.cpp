@@ -48,6 +48,7 @@ static int db_sqlite_db_migrate(const void *conf, const char *const *plugins, cs
 		return CS_EINVAL;
 	if (sqlite_open_handle(db_sqlite_conf_of(conf), &handle, e) != SQLITE_OK)
 		return CS_EINVAL;
+	sqlite_widen_cache(handle.get());
 	return sqlite_migrate(handle.get(), db_sqlite_conf_of(conf), plugins, e);
 }
 
@@ -95,6 +96,9 @@ static int db_sqlite_db_begin(cs_db *base)
 		return db->lost;
 	if (db->base.depth > 0)
 		return sqlite_fail_text(db, "a transaction is open");
+	if (!db->writes)
+		sqlite_widen_cache(db->handle.get());
+	db->writes = true;
 	const int result = sqlite_run(db, "BEGIN IMMEDIATE", nullptr, 0, nullptr, nullptr);
 	db->base.depth = !result;
 	return result;

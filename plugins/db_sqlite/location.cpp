@@ -146,6 +146,11 @@ static int db_sqlite_set_up(sqlite3 *handle, const sqlite_conf *conf)
 	return sqlite3_exec(handle, pragmas.c_str(), nullptr, nullptr, nullptr);
 }
 
+void sqlite_widen_cache(sqlite3 *handle)
+{
+	(void)sqlite3_exec(handle, "PRAGMA cache_size = -65536", nullptr, nullptr, nullptr);
+}
+
 int sqlite_open_handle(const sqlite_conf *conf, sqlite_handle *handle_r, cs_error *e)
 {
 	const bool memory = sqlite_is_memory(conf);

@@ -144,8 +144,13 @@ int sqlite_migrate(sqlite3 *handle, const sqlite_conf *conf, const char *const *
 
 	if (schema_read_all(conf->schema, plugins, &parts, e))
 		return CS_EINVAL;
+	/* Pages that become free can then be given back in small steps. SQLite ignores it for a store with tables. */
+	if (!sqlite_is_memory(conf))
+		sqlite3_exec(handle, "PRAGMA auto_vacuum = INCREMENTAL", nullptr, nullptr, nullptr);
 	if (!sqlite_is_memory(conf) && db_sqlite_use_wal(handle, conf, e))
 		return CS_EINVAL;
+	/* To sort a large table in memory would take all of it. */
+	sqlite3_exec(handle, "PRAGMA temp_store = FILE", nullptr, nullptr, nullptr);
 	if (db_sqlite_versions_look(handle, &columns) != SQLITE_OK)
 		return db_sqlite_migrate_fail(e, conf->path, sqlite3_errmsg(handle));
 	const std::string versions = std::string(conf->path) + ": cannot change the table schema_version";

@@ -2,6 +2,7 @@
  * Tests what only db_sqlite promises: its settings, and its answers when the system fails: another writer, a full disk,
  * a file that is read-only, broken or gone. */
 #include <signal.h>
+#include <sqlite3.h>
 #include <sys/resource.h>
 
 #include "test_db.h"
@@ -17,6 +18,35 @@ static void the_settings_are_those_that_keep_a_commit(void **state)
 	cs_db *normal = database_open(&f->d);
 	assert_int_equal(database_number(normal, "PRAGMA synchronous"), 1);
 	normal->driver->close(normal);
+}
+
+static void a_new_store_can_give_back_free_pages_in_steps(void **state)
+{
+	assert_int_equal(database_number(db_of(state), "PRAGMA auto_vacuum"), 2);
+}
+
+static void an_old_store_keeps_its_pages_as_they_are(void **state)
+{
+	fixture *f = fixture_of(state);
+	sqlite3 *old = nullptr;
+
+	database_set_text(&f->d, "path", f->d.folder + "/old.db");
+	assert_int_equal(sqlite3_open(f->d.texts["path"].c_str(), &old), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(old, "CREATE TABLE mine (n)", nullptr, nullptr, nullptr), SQLITE_OK);
+	assert_int_equal(sqlite3_close(old), SQLITE_OK);
+	migrate(f);
+	assert_int_equal(number_in(f, "PRAGMA auto_vacuum"), 0);
+	assert_int_equal(number_in(f, "SELECT count(*) FROM account"), 0);
+}
+
+static void a_writer_has_more_memory_than_a_reader(void **state)
+{
+	cs_db *db = db_of(state);
+
+	assert_int_equal(database_number(db, "PRAGMA cache_size"), -8192);
+	assert_int_equal(db->driver->begin(db), CS_DB_OK);
+	assert_int_equal(database_number(db, "PRAGMA cache_size"), -65536);
+	db->driver->rollback(db);
 }
 
 static void one_writer_and_several_readers_can_be_used(void **state)
@@ -196,6 +226,9 @@ int main(void)
 {
 	const CMUnitTest tests[] = {
 		TEST(the_settings_are_those_that_keep_a_commit),
+		TEST(a_new_store_can_give_back_free_pages_in_steps),
+		TEST(an_old_store_keeps_its_pages_as_they_are),
+		TEST(a_writer_has_more_memory_than_a_reader),
 		TEST(one_writer_and_several_readers_can_be_used),
 		TEST(what_is_larger_than_it_can_hold_is_a_bad_value),
 		TEST(a_second_writer_is_told_to_try_again),
