@@ -12,7 +12,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-/* What one write does instead of all. Returns -1 with errno, or how many bytes to write. */
+/* What a write does instead of all: -1 with errno, or how many bytes it writes. */
 typedef ssize_t sqlite_write_fault(size_t size);
 
 struct sqlite_write_watch {
@@ -31,11 +31,13 @@ static inline ssize_t sqlite_write_hooked(int fd, const void *bytes, size_t size
 	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	const ssize_t length = readlink(link, path, sizeof(path) - 1);
 	const char *end = length > 4 ? path + length - 4 : path;
+
+	if (strcmp(end, "-shm") == 0)
+		return pwrite(fd, bytes, size, offset);
 	const bool is_log = strcmp(end, "-wal") == 0;
 	sqlite_write_fault *fault = is_log ? sqlite_writes.log_fault : sqlite_writes.database_fault;
-	const ssize_t most = fault && strcmp(end, "-shm") != 0 ? fault(size) : static_cast<ssize_t>(size);
-
 	(is_log ? sqlite_writes.log : gettid() == sqlite_writes.writer ? sqlite_writes.own : sqlite_writes.other)++;
+	const ssize_t most = fault ? fault(size) : static_cast<ssize_t>(size);
 	return most < 0 ? -1 : pwrite(fd, bytes, static_cast<size_t>(most), offset);
 }
 
