@@ -176,6 +176,8 @@ int sqlite_lock_take(const sqlite_conf *conf, const cs_db_server *server, sqlite
 {
 	auto lock = std::make_unique<sqlite_lock>();
 
+	/* Otherwise all threads would count their memory together, under a mutex. Refused once SQLite is in use. */
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	if (sqlite_is_memory(conf)) {
 		if (sqlite_open_handle(conf, &lock->memory, e) != SQLITE_OK)
 			return CS_EINVAL;
