@@ -5,10 +5,14 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <utility>
 
 #include <sys/eventfd.h>
 
 #include "core/base/log.h"
+
+/* So many calls at the end of a turn are much. */
+static constexpr size_t loop_much = 8;
 
 using event_config_ptr = std::unique_ptr<event_config, function_deleter<event_config_free>>;
 
@@ -16,6 +20,8 @@ static void loop_run_inbox(struct loop *l)
 {
 	{
 		std::scoped_lock lock(l->mutex);
+		l->asleep = false;
+		l->from_others = false;
 		l->running.swap(l->inbox);
 	}
 	for (const struct loop_call &call : l->running)
@@ -23,13 +29,12 @@ static void loop_run_inbox(struct loop *l)
 	l->running.clear();
 }
 
-static void loop_on_wake(evutil_socket_t fd, short, void *arg)
+/* The turn that it began runs the inbox. */
+static void loop_on_wake(evutil_socket_t fd, short, void *)
 {
-	uint64_t count = 0;
+	uint64_t count;
 
-	/* The read may fail if another turn has read the count already; only the inbox matters, not the count. */
 	(void)!::read(fd, &count, sizeof count);
-	loop_run_inbox(static_cast<struct loop *>(arg));
 }
 
 /* By index, because calls may add calls. */
@@ -60,7 +65,7 @@ int loop_open(struct loop *l, struct cs_error *e)
 		error_set(e, "cannot make an eventfd: %s", strerror(errno));
 		return CS_EINVAL;
 	}
-	l->wake_event.reset(event_new(l->base.get(), l->wake.fd, EV_READ | EV_PERSIST, loop_on_wake, l));
+	l->wake_event.reset(event_new(l->base.get(), l->wake.fd, EV_READ | EV_PERSIST, loop_on_wake, nullptr));
 	if (!l->wake_event || event_add(l->wake_event.get(), nullptr) == -1) {
 		error_set(e, "cannot watch the eventfd of a loop");
 		return CS_EINVAL;
@@ -78,20 +83,42 @@ static void loop_wake(struct loop *l)
 
 void loop_post(struct loop *l, void (*fn)(void *), void *arg)
 {
-	bool was_empty;
+	const bool from_other = l->owner.load(std::memory_order_relaxed) != std::this_thread::get_id();
+	bool was_asleep;
 
 	{
 		std::scoped_lock lock(l->mutex);
-		was_empty = l->inbox.empty();
+		was_asleep = l->asleep.exchange(false, std::memory_order_relaxed);
+		l->from_others |= from_other;
 		l->inbox.push_back({fn, arg});
 	}
-	if (was_empty)
+	if (was_asleep && from_other)
 		loop_wake(l);
 }
 
 void loop_at_end_of_turn(struct loop *l, void (*fn)(void *), void *arg)
 {
+	l->asleep.store(false, std::memory_order_relaxed); /* this turn will run the inbox */
 	l->end_of_turn.push_back({fn, arg});
+}
+
+/* In a turn that does much, the loop's own calls wait for the next turn, which comes at once: what they send then goes
+ * out together with what the next turn sends to the same connections. */
+static bool loop_holds_over(struct loop *l)
+{
+	std::scoped_lock lock(l->mutex);
+
+	l->held_over = !l->held_over && !l->from_others && l->end_of_turn.size() >= loop_much;
+	return l->held_over;
+}
+
+/* From now on a post wakes the loop, if nothing was posted before. */
+static bool loop_fall_asleep(struct loop *l)
+{
+	std::scoped_lock lock(l->mutex);
+
+	l->asleep = l->inbox.empty();
+	return l->asleep;
 }
 
 void loop_run(struct loop *l)
@@ -99,10 +126,14 @@ void loop_run(struct loop *l)
 	l->owner = std::this_thread::get_id();
 	loop_run_end_of_turn(l);
 	while (!l->stopping) {
-		if (event_base_loop(l->base.get(), EVLOOP_ONCE) == -1) {
+		const int wait = loop_fall_asleep(l) ? 0 : EVLOOP_NONBLOCK;
+
+		if (event_base_loop(l->base.get(), EVLOOP_ONCE | wait) == -1) {
 			log_error("event loop failed errno=%d", errno);
 			break;
 		}
+		if (!loop_holds_over(l))
+			loop_run_inbox(l);
 		loop_run_end_of_turn(l);
 	}
 	l->owner = std::thread::id();
@@ -119,8 +150,7 @@ void loop_drain(struct loop *l)
 	for (;;) {
 		loop_run_inbox(l);
 		loop_run_end_of_turn(l);
-		std::scoped_lock lock(l->mutex);
-		if (l->inbox.empty())
+		if (loop_fall_asleep(l))
 			return;
 	}
 }

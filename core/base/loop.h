@@ -23,8 +23,11 @@ struct loop {
 	unique_fd wake;
 	event_ptr wake_event;
 
-	std::mutex mutex; /* guards inbox */
+	std::mutex mutex; /* guards the next two, and asleep, which the loop's thread may clear without it */
 	std::vector<struct loop_call> inbox;
+	bool from_others = false; /* some of the inbox was posted by other threads */
+	std::atomic<bool> asleep = true; /* the inbox is empty, and the next post must write the eventfd */
+	bool held_over = false; /* the inbox was left to this turn; the loop's thread only */
 	std::vector<struct loop_call> running; /* the calls being run; the loop's thread only */
 	std::vector<struct loop_call> end_of_turn;
 	uint64_t turn = 0; /* counts turns; the loop's thread only */
@@ -36,8 +39,9 @@ struct loop {
 [[nodiscard]] int loop_open(struct loop *l, struct cs_error *e);
 
 /* Calls fn(arg) on the loop's thread, never inside this call, in the order of the posts of one thread. Any thread, also
- * the loop's own. The eventfd is written only if the queue was empty. Calls that are still queued when the loop has
- * stopped are run by loop_drain. */
+ * the loop's own. A call that is posted before the calls of a turn run belongs to this turn, otherwise to the next; in
+ * a turn that does much, the loop's own calls wait for the next, too. The eventfd is written only if the loop sleeps.
+ * Calls that are still queued when the loop has stopped are run by loop_drain. */
 void loop_post(struct loop *l, void (*fn)(void *), void *arg);
 
 /* Calls fn(arg) once at the end of this turn, in order, after every event and posted call of the turn. To be used to

@@ -15,6 +15,7 @@ struct fixture {
 	struct loop loop;
 	std::string trace;
 	int left = 0;
+	int arrived = 0;
 };
 
 static int set_up(void **state)
@@ -135,6 +136,79 @@ static void only_the_first_post_into_an_empty_queue_wakes_the_loop(void **state)
 	loop_drain(&f->loop);
 }
 
+static void trace_later_and_stop(void *arg)
+{
+	auto *f = static_cast<fixture *>(arg);
+
+	f->trace += is_awake(f) ? "woken " : "later ";
+	loop_stop(&f->loop);
+}
+
+static void trace_event(evutil_socket_t, short, void *arg)
+{
+	auto *f = static_cast<fixture *>(arg);
+
+	loop_at_end_of_turn(&f->loop, trace_end, f);
+	loop_post(&f->loop, trace_later_and_stop, f);
+	f->trace += "event ";
+}
+
+static void at_once(fixture *f, event_callback_fn fn)
+{
+	const timeval now = {0, 0};
+
+	assert_int_equal(event_base_once(f->loop.base.get(), -1, EV_TIMEOUT, fn, f, &now), 0);
+}
+
+static void a_post_of_an_event_belongs_to_its_turn_and_wakes_nobody(void **state)
+{
+	auto *f = static_cast<fixture *>(*state);
+
+	at_once(f, trace_event);
+	loop_run(&f->loop);
+	assert_string_equal(f->trace.c_str(), "event later end ");
+}
+
+static void trace_turn(void *arg)
+{
+	auto *f = static_cast<fixture *>(arg);
+
+	f->trace += "turn " + std::to_string(f->loop.turn) + " ";
+	if (++f->arrived == 4)
+		loop_stop(&f->loop);
+}
+
+static void do_nothing(void *) {}
+
+static void do_much(evutil_socket_t fd, short what, void *arg);
+
+static void do_much_again(void *arg)
+{
+	at_once(static_cast<fixture *>(arg), do_much);
+}
+
+static void do_much(evutil_socket_t, short, void *arg)
+{
+	auto *f = static_cast<fixture *>(arg);
+
+	for (int i = 0; i < 8; i++)
+		loop_at_end_of_turn(&f->loop, do_nothing, f);
+	loop_post(&f->loop, trace_turn, f);
+	f->trace += "event ";
+	if (--f->left > 0)
+		loop_at_end_of_turn(&f->loop, do_much_again, f);
+}
+
+static void in_turns_that_do_much_own_posts_wait_for_the_next_turn_and_no_longer(void **state)
+{
+	auto *f = static_cast<fixture *>(*state);
+
+	f->left = 4;
+	at_once(f, do_much);
+	loop_run(&f->loop);
+	assert_string_equal(f->trace.c_str(), "event event turn 2 turn 2 event event turn 4 turn 4 ");
+}
+
 static void note_here(void *arg)
 {
 	auto *f = static_cast<fixture *>(arg);
@@ -217,6 +291,8 @@ int main(void)
 		TEST(a_call_added_at_the_end_of_a_turn_belongs_to_it),
 		TEST(what_is_posted_after_the_stop_waits_for_the_drain),
 		TEST(only_the_first_post_into_an_empty_queue_wakes_the_loop),
+		TEST(a_post_of_an_event_belongs_to_its_turn_and_wakes_nobody),
+		TEST(in_turns_that_do_much_own_posts_wait_for_the_next_turn_and_no_longer),
 		TEST(the_loop_knows_its_thread),
 		TEST(posts_of_each_thread_arrive_in_order_and_none_is_lost),
 	};
