@@ -172,6 +172,7 @@ struct conn_table {
 	std::vector<uint32_t> free_slots;
 	size_t live = 0;
 	std::unique_ptr<char[]> scratch; /* each read goes into it first */
+	std::vector<std::string> spares; /* empty memory of outputs that were sent, for the next outputs */
 	struct frame_parser parser; /* for frames that come whole */
 	std::vector<struct network> proxy_from; /* core.proxy_from */
 	struct conn_queue guests, holders;

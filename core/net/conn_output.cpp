@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <memory>
 #include <utility>
@@ -22,10 +23,37 @@ size_t conn_unsent(const struct conn *c)
 	return c->output.size() - c->output_sent;
 }
 
+/* So many outputs of a worker keep their memory for the next ones, each up to this size. */
+static constexpr size_t conn_most_spares = 64;
+static constexpr size_t conn_most_spare_size = 1024;
+
+/* The memory of a guest's output is counted, so a guest gets what its output needs. */
+static void conn_take_spare(struct conn *c)
+{
+	std::vector<std::string> *spares = &c->worker->conns->spares;
+
+	if (c->account == 0 || spares->empty())
+		return;
+	c->output = std::move(spares->back());
+	spares->pop_back();
+}
+
+/* A connection without output has no memory for it. */
+static void conn_give_spare(struct conn *c)
+{
+	std::vector<std::string> *spares = &c->worker->conns->spares;
+
+	if (c->output.capacity() <= conn_most_spare_size && spares->size() < conn_most_spares && !c->output.empty()) {
+		c->output.clear();
+		spares->push_back(std::move(c->output));
+	}
+	std::string().swap(c->output);
+}
+
 static void conn_forget_sent(struct conn *c)
 {
 	if (c->output_sent == c->output.size()) {
-		std::string().swap(c->output);
+		conn_give_spare(c);
 		c->output_sent = 0;
 		c->output_longest = 0;
 	} else if (c->output_sent > c->output.size() / 2) {
@@ -159,6 +187,8 @@ static void conn_append(struct conn *c, const char *frame, size_t size, const ch
 
 	if (tail && size > 0)
 		size--; /* the closing brace comes with the tail */
+	if (before == 0)
+		conn_take_spare(c);
 	if (c->output.capacity() < before + size + tail_size + 1)
 		c->output.reserve((before + size + tail_size + 1) * 3 / 2);
 	c->output.append(frame, size);
@@ -213,11 +243,14 @@ void conn_answer(struct conn *c, const struct cs_request *request, const char *m
 		return;
 	}
 	/* Every message is answered, so this does not use snprintf, which is slower. */
-	std::string text("{\"msgid\":100,\"of\":");
+	char text[96] = "{\"msgid\":100,\"of\":";
+	char *const last = text + sizeof text;
+	char *at = std::to_chars(text + strlen(text), last, request->msgid).ptr;
 
-	text.append(std::to_string(request->msgid)).append(",\"req\":").append(std::to_string(request->req));
-	text.append(",\"errno\":0").append(more).append("}");
-	(void)conn_send(c, text.data(), text.size(), nullptr, nullptr);
+	at = std::to_chars(stpcpy(at, ",\"req\":"), last, request->req).ptr;
+	at = stpcpy(at, ",\"errno\":0}");
+	const std::string tail = *more ? std::string(more) + "}" : std::string();
+	(void)conn_send(c, text, static_cast<size_t>(at - text), *more ? tail.c_str() : nullptr, nullptr);
 }
 
 void conn_refuse(struct conn *c, const struct cs_request *request, uint32_t ack, int wire_errno, const char *text,
