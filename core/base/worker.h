@@ -74,6 +74,7 @@ struct worker {
 	std::unique_ptr<struct conn_table, conn_table_deleter> conns;
 	std::vector<std::unique_ptr<struct listener, listener_deleter>> listeners;
 	std::vector<std::unique_ptr<struct cs_self>> instances; /* by plugin, in the order of start */
+	std::vector<const struct cs_self *> hearers; /* those whose plugins hear of `written` */
 	/* By msgid; 0: frames without a known msgid. Filled by dispatch_open before the worker runs. */
 	std::unordered_map<uint32_t, std::unique_ptr<struct route_counters>> counters;
 	std::array<std::atomic<size_t>, 3> routed_bytes =

@@ -363,6 +363,14 @@ static void frame_decode_key(struct frame_parser *p, struct frame_member *m)
 	m->key_decoded = static_cast<uint16_t>(p->decoded_keys.size());
 }
 
+/* The bit of a key in frame_parser.kinds. */
+static uint64_t frame_kind(std::string_view key)
+{
+	const unsigned first = key.empty() ? 0 : static_cast<unsigned char>(key[0]);
+
+	return uint64_t{1} << ((first + key.size() * 8) & 63);
+}
+
 /* Whether the key is among the first frame_first_keys keys. */
 static bool frame_has_key(const struct frame_parser *p, std::string_view key)
 {
@@ -384,8 +392,7 @@ static bool frame_note_key(struct frame_parser *p)
 	if (p->has_escapes)
 		frame_decode_key(p, &m);
 	const std::string_view key = frame_key(p, p->bytes, &m);
-	const unsigned first = key.empty() ? 0 : static_cast<unsigned char>(key[0]);
-	const uint64_t kind = uint64_t{1} << ((first + key.size() * 8) & 63);
+	const uint64_t kind = frame_kind(key);
 
 	if ((p->kinds & kind) && frame_has_key(p, key))
 		return !frame_refuse(p, "a key twice", p->token_at);
@@ -816,8 +823,11 @@ static const struct frame_member *frame_find(const struct cs_frame *f, const cha
 	const struct frame_parser *p = frame_fields_of(f)->parser;
 	const std::string_view wanted = key;
 
+	if (!(p->kinds & frame_kind(wanted)))
+		return nullptr;
 	for (const struct frame_member &m : p->members)
-		if (frame_same_text(frame_key(p, f->bytes, &m), wanted))
+		if ((m.key_size == wanted.size() || m.key_decoded) &&
+		    frame_same_text(frame_key(p, f->bytes, &m), wanted))
 			return &m;
 	return nullptr;
 }

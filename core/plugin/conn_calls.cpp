@@ -65,15 +65,12 @@ static void conn_calls_closed(struct conn *c, cs_account account)
 
 static void conn_calls_written(struct conn *c)
 {
-	for (const auto &self : c->worker->instances) {
-		const struct cs_plugin *p = self->declared;
+	for (const struct cs_self *self : c->worker->hearers)
+		if (self->started && c->account != 0) {
+			const plugin_call call(self, CALL_WRITTEN);
 
-		if (self->started && p->written && c->account != 0) {
-			const plugin_call call(self.get(), CALL_WRITTEN);
-
-			p->written(self->state, c->handle, c->written, conn_unsent(c));
+			self->declared->written(self->state, c->handle, c->written, conn_unsent(c));
 		}
-	}
 }
 
 static void conn_calls_abandoned(struct conn *c)

@@ -372,6 +372,7 @@ void plugin_stop_all(struct worker *w)
 		}
 		host_timers_free(self);
 		host_watches_free(self);
+		std::erase(w->hearers, self);
 		w->instances.pop_back();
 	}
 }
@@ -399,6 +400,8 @@ struct cs_self *plugin_add_instance(struct plugin *p, struct worker *w)
 	self->plugin = p;
 	self->worker = w;
 	self->loop = &w->loop;
+	if (p->declared.written)
+		w->hearers.push_back(self.get());
 	w->instances.push_back(std::move(self));
 	return w->instances.back().get();
 }
