@@ -6,6 +6,7 @@
 
 constexpr size_t mailbox_cursor_window_size = 256; /* unconfirmed frames of a session that confirms */
 constexpr size_t mailbox_cursors_per_item = 256;
+constexpr size_t mailbox_cursor_flights_kept = 2; /* so much memory stays with a session that has none in flight */
 constexpr unsigned mailbox_cursor_most_tries = 20;
 /* All flushes have the same key. So only one writer at a time writes cursors, and writers cannot block each other. The
  * last flush of a session also comes after its earlier ones. */
@@ -208,7 +209,7 @@ static bool mailbox_cursor_land_until(mailbox_session *s, uint64_t position)
 	for (auto f = s->cursor.flights.begin(); f != end; ++f)
 		dirty |= mailbox_cursor_land(&s->views->by_key[f->key], f->seq);
 	s->cursor.flights.erase(s->cursor.flights.begin(), end);
-	if (s->cursor.flights.empty())
+	if (s->cursor.flights.empty() && s->cursor.flights.capacity() > mailbox_cursor_flights_kept)
 		s->cursor.flights.shrink_to_fit();
 	return dirty;
 }

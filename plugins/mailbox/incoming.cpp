@@ -181,14 +181,14 @@ static void mailbox_incoming_pass_over(mailbox *m, mailbox_session *s, mailbox_v
 
 /* Delivers the message if it is the next one. false: it must be read from the store. */
 static bool mailbox_incoming_take_next(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_view *view,
-                                       uint64_t seq, bool own, int64_t created, std::string_view body)
+                                       uint64_t seq, bool own, const std::string &tail, std::string_view body)
 {
 	if (!mailbox_incoming_is_next(s, view, seq) || (!own && (s->incoming.paused || !mailbox_cursor_window(s))))
 		return false;
 	if (own)
 		mailbox_incoming_pass_over(m, s, view, seq);
 	else
-		(void)mailbox_incoming_send(m, s, key, view, seq, body, mailbox_page_tail(seq, created).c_str());
+		(void)mailbox_incoming_send(m, s, key, view, seq, body, tail.c_str());
 	return true;
 }
 
@@ -200,7 +200,8 @@ static void mailbox_incoming_take_stashed(mailbox *m, mailbox_session *s, mailbo
 	while (mailbox_incoming_stash_take(m, s, key, view->incoming.sent + 1, &next)) {
 		const uint64_t seq = view->incoming.sent + 1;
 
-		if (!mailbox_incoming_take_next(m, s, key, view, seq, next.own, next.created, next.body)) {
+		if (!mailbox_incoming_take_next(m, s, key, view, seq, next.own, mailbox_page_tail(seq, next.created),
+		                                next.body)) {
 			mailbox_incoming_heard(m, s, key, seq);
 			return;
 		}
@@ -231,11 +232,11 @@ static mailbox_view *mailbox_incoming_view_of(const mailbox *m, mailbox_session 
 }
 
 static void mailbox_incoming_take_stored(mailbox *m, mailbox_session *s, mailbox_key key, const mailbox_hint &hint,
-                                         bool own, std::string_view body)
+                                         bool own, const std::string &tail, std::string_view body)
 {
 	mailbox_view *view = mailbox_incoming_view_of(m, s, key, hint);
 
-	if (mailbox_incoming_take_next(m, s, key, view, hint.seq, own, hint.created, body))
+	if (mailbox_incoming_take_next(m, s, key, view, hint.seq, own, tail, body))
 		mailbox_incoming_take_stashed(m, s, key, view);
 	else if (!mailbox_incoming_came_early(s, view, hint.seq) ||
 	         !mailbox_incoming_stash_put(m, s, key, hint.seq, own, hint.created, own ? std::string_view() : body))
@@ -255,16 +256,29 @@ static void mailbox_incoming_take_news(mailbox *m, mailbox_session *s, mailbox_k
 	}
 }
 
-void mailbox_incoming_hint(mailbox *m, mailbox_session *s, const mailbox_hint &hint, std::string_view body)
+static void mailbox_incoming_take(mailbox *m, mailbox_session *s, const mailbox_hint &hint, const std::string &tail,
+                                  std::string_view body)
 {
 	const mailbox_key key = mailbox_key_of(hint.kind, hint.of);
 
 	if (hint.type == MAILBOX_HINT_NEWS)
 		mailbox_incoming_take_news(m, s, key, hint);
 	else
-		mailbox_incoming_take_stored(
-			m, s, key, hint,
-			hint.sender == s->account && key != mailbox_key_of(CS_CONVERSATION_PAIR, s->account), body);
+		mailbox_incoming_take_stored(m, s, key, hint,
+		                             hint.sender == s->account &&
+		                                     key != mailbox_key_of(CS_CONVERSATION_PAIR, s->account),
+		                             tail, body);
+}
+
+/* The end of the frame that the hint's receivers get; "": they get none. */
+static std::string mailbox_incoming_tail(const mailbox_hint &hint)
+{
+	return hint.type == MAILBOX_HINT_STORED ? mailbox_page_tail(hint.seq, hint.created) : "";
+}
+
+void mailbox_incoming_hint(mailbox *m, mailbox_session *s, const mailbox_hint &hint, std::string_view body)
+{
+	mailbox_incoming_take(m, s, hint, mailbox_incoming_tail(hint), body);
 }
 
 void mailbox_incoming_group_hint(mailbox *m, const mailbox_hint &hint, std::string_view body)
@@ -273,8 +287,10 @@ void mailbox_incoming_group_hint(mailbox *m, const mailbox_hint &hint, std::stri
 
 	if (group == m->sessions.by_group.end())
 		return;
-	for (const auto &[id, s] : group->second)
-		mailbox_incoming_hint(m, s, hint, body);
+	const std::string tail = mailbox_incoming_tail(hint);
+
+	for (mailbox_session *s : group->second)
+		mailbox_incoming_take(m, s, hint, tail, body);
 }
 
 /* ---- pages: messages that a live session has missed are read, one read per session at a time */

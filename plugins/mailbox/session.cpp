@@ -49,8 +49,10 @@ void mailbox_session_join(mailbox_sessions *all, mailbox_session *s, uint64_t gr
 
 	if (members.empty())
 		all->host->subscribe(all->self, group);
-	if (members.emplace(s->id, s).second)
-		s->groups.push_back(group);
+	if (std::find(s->groups.begin(), s->groups.end(), group) != s->groups.end())
+		return;
+	members.push_back(s);
+	s->groups.push_back(group);
 }
 
 void mailbox_session_leave(mailbox_sessions *all, mailbox_session *s, uint64_t group)
@@ -60,7 +62,7 @@ void mailbox_session_leave(mailbox_sessions *all, mailbox_session *s, uint64_t g
 	std::erase(s->groups, group);
 	if (at == all->by_group.end())
 		return;
-	at->second.erase(s->id);
+	std::erase(at->second, s);
 	if (!at->second.empty())
 		return;
 	all->by_group.erase(at);

@@ -153,7 +153,7 @@ struct mailbox_sessions {
 	uint64_t last_id = 0;
 	std::map<uint64_t, std::unique_ptr<mailbox_session>> by_id;
 	std::unordered_map<cs_conn, mailbox_session *> by_conn;
-	std::unordered_map<uint64_t, std::map<uint64_t, mailbox_session *>> by_group;
+	std::unordered_map<uint64_t, std::vector<mailbox_session *>> by_group;
 };
 
 /* A session whose connection ended, but which still holds its account's place: its cursors or its messages are on their
