@@ -5,7 +5,10 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <span>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include <sys/eventfd.h>
 
@@ -81,7 +84,7 @@ static void loop_wake(struct loop *l)
 	(void)!::write(l->wake.fd, &one, sizeof one);
 }
 
-void loop_post(struct loop *l, void (*fn)(void *), void *arg)
+static void loop_post_all(struct loop *l, std::span<const struct loop_call> calls)
 {
 	const bool from_other = l->owner.load(std::memory_order_relaxed) != std::this_thread::get_id();
 	bool was_asleep;
@@ -90,10 +93,52 @@ void loop_post(struct loop *l, void (*fn)(void *), void *arg)
 		std::scoped_lock lock(l->mutex);
 		was_asleep = l->asleep.exchange(false, std::memory_order_relaxed);
 		l->from_others |= from_other;
-		l->inbox.push_back({fn, arg});
+		l->inbox.insert(l->inbox.end(), calls.begin(), calls.end());
 	}
 	if (was_asleep && from_other)
 		loop_wake(l);
+}
+
+/* What a thread has posted to one loop since loop_hold_posts. */
+struct loop_held {
+	struct loop *loop;
+	std::vector<struct loop_call> calls;
+};
+
+static thread_local bool loop_is_holding;
+static thread_local std::vector<struct loop_held> loop_held_posts;
+
+void loop_hold_posts(void)
+{
+	loop_is_holding = true;
+}
+
+void loop_release_posts(void)
+{
+	loop_is_holding = false;
+	for (const struct loop_held &held : loop_held_posts)
+		loop_post_all(held.loop, held.calls);
+	loop_held_posts.clear();
+}
+
+static void loop_hold_post(struct loop *l, const struct loop_call &call)
+{
+	for (struct loop_held &held : loop_held_posts)
+		if (held.loop == l) {
+			held.calls.push_back(call);
+			return;
+		}
+	loop_held_posts.push_back({l, {call}});
+}
+
+void loop_post(struct loop *l, void (*fn)(void *), void *arg)
+{
+	const struct loop_call call = {fn, arg};
+
+	if (loop_is_holding)
+		loop_hold_post(l, call);
+	else
+		loop_post_all(l, {&call, 1});
 }
 
 void loop_at_end_of_turn(struct loop *l, void (*fn)(void *), void *arg)

@@ -44,6 +44,11 @@ struct loop {
  * Calls that are still queued when the loop has stopped are run by loop_drain. */
 void loop_post(struct loop *l, void (*fn)(void *), void *arg);
 
+/* From the first of these to the second, the posts of this thread wait. Then each loop gets its own at once and in
+ * order, so that it takes them in one turn. Not nested. Any thread. */
+void loop_hold_posts(void);
+void loop_release_posts(void);
+
 /* Calls fn(arg) once at the end of this turn, in order, after every event and posted call of the turn. To be used to
  * flush output, and to free memory that an event may still point to. The loop's thread only. A call added while the
  * list runs belongs to the same turn. */

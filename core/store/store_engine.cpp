@@ -11,6 +11,7 @@
 
 #include "core/base/instance.h"
 #include "core/base/log.h"
+#include "core/base/loop.h"
 #include "core/base/worker.h"
 #include "core/store/store_connection.h"
 
@@ -279,11 +280,14 @@ static void store_engine_tell_committed(struct store_engine *engine, std::span<s
 {
 	size_t stored = 0;
 
+	/* A worker takes the hints of all tasks in one turn: several for one connection share a send. */
+	loop_hold_posts();
 	for (struct store_task &task : tasks) {
 		stored += task.result == 0;
 		if (task.result == 0 && task.batch->committed)
 			task.batch->committed(task.self->host, task.self, task.arg);
 	}
+	loop_release_posts();
 	engine->shared->batches.fetch_add(stored > 0, std::memory_order_relaxed);
 	engine->shared->items.fetch_add(stored, std::memory_order_relaxed);
 	store_engine_note_failed(engine, tasks.size() - stored);

@@ -209,6 +209,25 @@ static void in_turns_that_do_much_own_posts_wait_for_the_next_turn_and_no_longer
 	assert_string_equal(f->trace.c_str(), "event event turn 2 turn 2 event event turn 4 turn 4 ");
 }
 
+static void posts_that_are_held_come_together_and_in_order(void **state)
+{
+	auto *f = static_cast<fixture *>(*state);
+	bool too_early = true;
+
+	std::thread([f, &too_early] {
+		loop_hold_posts();
+		loop_post(&f->loop, trace_second, f);
+		loop_post(&f->loop, trace_later, f);
+		too_early = is_awake(f);
+		loop_release_posts();
+		loop_post(&f->loop, stop, f);
+	}).join();
+	assert_false(too_early);
+	assert_true(is_awake(f));
+	loop_run(&f->loop);
+	assert_string_equal(f->trace.c_str(), "second later ");
+}
+
 static void note_here(void *arg)
 {
 	auto *f = static_cast<fixture *>(arg);
@@ -293,6 +312,7 @@ int main(void)
 		TEST(only_the_first_post_into_an_empty_queue_wakes_the_loop),
 		TEST(a_post_of_an_event_belongs_to_its_turn_and_wakes_nobody),
 		TEST(in_turns_that_do_much_own_posts_wait_for_the_next_turn_and_no_longer),
+		TEST(posts_that_are_held_come_together_and_in_order),
 		TEST(the_loop_knows_its_thread),
 		TEST(posts_of_each_thread_arrive_in_order_and_none_is_lost),
 	};
