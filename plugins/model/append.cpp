@@ -1,16 +1,37 @@
 /* SPDX-License-Identifier: MIT
  * Appends a batch of messages: finds, makes and locks their conversations, finds repeated cids, assigns seq, stores
  * rows. */
-#include "append.h"
+#include "messages.h"
 
 #include <algorithm>
 #include <iterator>
 #include <tuple>
+#include <utility>
 
 #include "dialect.h"
 #include "sql.h"
 
 /* ---- the conversations of a batch */
+
+/* A conversation of the batch. A group has low = its id and high = 0. */
+struct append_target {
+	conversation_kind kind = CONVERSATION_PAIR;
+	uint64_t low = 0, high = 0;
+	uint64_t id = 0; /* 0: not known */
+	uint64_t last_seq = 0;
+	bool locked = false; /* the row exists, and this transaction has locked it */
+	bool changed = false; /* last_seq was raised */
+};
+
+struct append_batch {
+	cs_db *db;
+	std::span<message_append *const> items;
+	std::vector<append_target> targets; /* by kind, low, high */
+	std::vector<append_target *> by_id; /* targets with an id, sorted by id */
+	std::vector<std::pair<uint64_t, uint64_t>> members; /* group and sender, sorted */
+	std::vector<append_target *> target_of; /* of each item */
+	std::vector<message_append *> stored; /* items that get a row */
+};
 
 static auto model_target_key(const append_target &target)
 {
@@ -44,44 +65,42 @@ static append_target *model_target_find(append_batch *b, const append_target &wa
 	return at != b->targets.end() && model_target_same(*at, wanted) ? &*at : nullptr;
 }
 
-append_target *append_target_of(append_batch *b, const message_append &item)
-{
-	return model_target_find(b, model_target_of(item));
-}
-
 static void model_collect_targets(append_batch *b)
 {
 	for (const message_append *item : b->items)
-		if (!item->repeated)
-			b->targets.push_back(model_target_of(*item));
+		b->targets.push_back(model_target_of(*item));
 	std::sort(b->targets.begin(), b->targets.end(), model_target_less);
 	b->targets.erase(std::unique(b->targets.begin(), b->targets.end(), model_target_same), b->targets.end());
 }
 
+/* Columns: id, kind, last_seq, low, high. In SQLite a writer has locked all rows that it reads. */
 static int model_pair_take(void *arg, const cs_db_value *columns, size_t)
 {
+	append_batch *b = static_cast<append_batch *>(arg);
 	append_target wanted;
 
-	wanted.low = sql_number_of(columns[0]);
-	wanted.high = sql_number_of(columns[1]);
-	if (append_target *target = model_target_find(static_cast<append_batch *>(arg), wanted))
-		target->id = sql_number_of(columns[2]);
+	wanted.low = sql_number_of(columns[3]);
+	wanted.high = sql_number_of(columns[4]);
+	if (append_target *target = model_target_find(b, wanted)) {
+		target->id = sql_number_of(columns[0]);
+		target->last_seq = sql_number_of(columns[2]);
+		target->locked = b->db->driver->dialect == CS_DB_SQLITE;
+	}
 	return 0;
 }
 
 /* Finds the ids of these pairs. tail ends the statement. */
 static int model_find_pairs(append_batch *b, std::span<append_target *const> pairs, const char *tail)
 {
+	const std::string head =
+		dialect_join({"SELECT id, kind, last_seq, low, high FROM ", dialect_conversations(b->db), " WHERE "});
 	std::vector<cs_db_value> values;
 
 	for (const append_target *pair : pairs) {
 		values.push_back(sql_integer(pair->low));
 		values.push_back(sql_integer(pair->high));
 	}
-	return sql_run_many(
-		b->db,
-		{"SELECT low, high, id FROM conversation WHERE ", "(low = ? AND high = ?)", " OR ", tail, 2, true},
-		values, model_pair_take, b);
+	return sql_run_many(b->db, {head, "(low = ? AND high = ?)", " OR ", tail, 2, true}, values, model_pair_take, b);
 }
 
 static std::vector<append_target *> model_pairs_without_id(append_batch *b)
@@ -135,10 +154,9 @@ static int model_make_pairs(append_batch *b)
 		values.push_back(sql_integer(pair->low));
 		values.push_back(sql_integer(pair->high));
 	}
-	result = sql_run_many(
-		b->db,
-		{"INSERT INTO conversation (kind, low, high, last_seq) VALUES ", "(0, ?, ?, 0)", ", ", tail, 2, false},
-		values);
+	result = sql_run_many(b->db,
+	                      {"INSERT INTO conversation (kind, low, high) VALUES ", "(0, ?, ?)", ", ", tail, 2, false},
+	                      values);
 	return result ? result : model_find_pairs(b, missing, dialect_for_update(b->db));
 }
 
@@ -162,7 +180,9 @@ static int model_locked_take(void *arg, const cs_db_value *columns, size_t)
 /* A client may name a group id that is a pair or does not exist: such a target is not locked. */
 static int model_lock_targets(append_batch *b)
 {
-	const std::string tail = std::string(") ORDER BY id") + dialect_for_update(b->db);
+	const std::string head =
+		dialect_join({"SELECT id, kind, last_seq FROM ", dialect_conversations(b->db), " WHERE id IN ("});
+	const std::string tail = dialect_join({") ORDER BY id", dialect_for_update(b->db)});
 	std::vector<cs_db_value> values;
 
 	for (append_target &target : b->targets) {
@@ -174,10 +194,9 @@ static int model_lock_targets(append_batch *b)
 	std::sort(b->by_id.begin(), b->by_id.end(),
 	          [](const append_target *x, const append_target *y) { return x->id < y->id; });
 	for (const append_target *target : b->by_id)
-		values.push_back(sql_integer(target->id));
-	return sql_run_many(b->db,
-	                    {"SELECT id, kind, last_seq FROM conversation WHERE id IN (", "?", ", ", tail, 1, true},
-	                    values, model_locked_take, b);
+		if (!target->locked)
+			values.push_back(sql_integer(target->id));
+	return sql_run_many(b->db, {head, "?", ", ", tail, 1, true}, values, model_locked_take, b);
 }
 
 static int model_member_take(void *arg, const cs_db_value *columns, size_t)
@@ -192,7 +211,7 @@ static int model_find_members(append_batch *b)
 	std::vector<cs_db_value> values;
 
 	for (const message_append *item : b->items)
-		if (!item->repeated && item->kind == CONVERSATION_GROUP)
+		if (item->kind == CONVERSATION_GROUP)
 			asked.emplace_back(item->to, item->sender);
 	std::sort(asked.begin(), asked.end());
 	asked.erase(std::unique(asked.begin(), asked.end()), asked.end());
@@ -208,7 +227,9 @@ static int model_find_members(append_batch *b)
 	return result;
 }
 
-int append_find_targets(append_batch *b)
+/* Fills targets, by_id and members. Makes pairs that talk for the first time, and locks every conversation in the order
+ * of the ids. */
+static int model_find_targets(append_batch *b)
 {
 	model_collect_targets(b);
 	int result = model_find_pairs(b, model_pairs_without_id(b), "");
@@ -223,114 +244,115 @@ int append_find_targets(append_batch *b)
 
 static bool model_cid_less(const message_append *a, const message_append *b)
 {
-	return a->sender != b->sender ? a->sender < b->sender : a->cid < b->cid;
+	return std::tie(a->conversation, a->sender, a->cid) < std::tie(b->conversation, b->sender, b->cid);
 }
 
-/* Columns of a stored message: sender, cid, conversation, seq, created. arg: the items with a cid, sorted. */
+/* Columns of a stored message: conversation, sender, cid, seq, created. arg: the items with a cid, sorted. */
 static int model_repeat_take(void *arg, const cs_db_value *columns, size_t)
 {
 	const auto *items = static_cast<const std::vector<message_append *> *>(arg);
 	message_append wanted;
 
-	wanted.sender = sql_number_of(columns[0]);
-	wanted.cid = sql_text_of(columns[1]);
+	wanted.conversation = sql_number_of(columns[0]);
+	wanted.sender = sql_number_of(columns[1]);
+	wanted.cid = sql_text_of(columns[2]);
 	const auto same = std::equal_range(items->begin(), items->end(), &wanted, model_cid_less);
 	for (auto at = same.first; at != same.second; ++at) {
 		(*at)->repeated = true;
 		(*at)->outcome = 0;
-		(*at)->conversation = sql_number_of(columns[2]);
 		(*at)->seq = sql_number_of(columns[3]);
 		(*at)->created = columns[4].integer;
 	}
 	return 0;
 }
 
-/* Marks items whose cid was stored before, and gives them the conversation, seq and created of the stored message. */
-static int model_find_repeats(cs_db *db, std::span<message_append *const> items)
+static constexpr std::string_view model_repeats_of_mysql =
+	"SELECT m.conversation, m.sender, m.cid, m.seq, m.created FROM message m WHERE ";
+static constexpr std::string_view model_repeats_of_sqlite =
+	"SELECT m.conversation, m.owner, m.k, e.k, b.created FROM entry m"
+	" JOIN entry e ON e.conversation = m.conversation AND e.k = m.ref AND e.owner = 0"
+	" JOIN body b ON b.id = e.ref WHERE ";
+
+/* Marks items whose cid was stored before in their conversation, and gives them the seq and created of the stored
+ * message. */
+static int model_find_repeats(append_batch *b, bool refused_only)
 {
+	const bool mysql = b->db->driver->dialect == CS_DB_MYSQL;
 	std::vector<message_append *> named;
 	std::vector<cs_db_value> values;
 
-	std::copy_if(items.begin(), items.end(), std::back_inserter(named),
-	             [](const message_append *item) { return !item->cid.empty(); });
+	std::copy_if(b->items.begin(), b->items.end(), std::back_inserter(named), [=](const message_append *item) {
+		return !item->cid.empty() && item->conversation && (item->outcome || !refused_only);
+	});
 	std::sort(named.begin(), named.end(), model_cid_less);
 	for (const message_append *item : named) {
+		values.push_back(sql_integer(item->conversation));
 		values.push_back(sql_integer(item->sender));
 		values.push_back(sql_text(item->cid));
 	}
-	return sql_run_many(db,
-	                    {"SELECT sender, cid, conversation, seq, created FROM message WHERE ",
-	                     "(sender = ? AND cid = ?)", " OR ", "", 2, true},
+	return sql_run_many(b->db,
+	                    {mysql ? model_repeats_of_mysql : model_repeats_of_sqlite,
+	                     mysql ? "(m.conversation = ? AND m.sender = ? AND m.cid = ?)"
+	                           : "(m.conversation = ? AND m.owner = ? AND m.k = ?)",
+	                     " OR ", "", 3, true},
 	                    values, model_repeat_take, &named);
 }
 
-static void message_assign_seq(append_batch *b, message_append *item)
+/* Finds the conversations of the items, and refuses those that have none or may not write there. */
+static void model_set_conversations(append_batch *b)
 {
-	append_target *target = append_target_of(b, *item);
+	for (message_append *item : b->items) {
+		append_target *target = model_target_find(b, model_target_of(*item));
 
-	if (!target->locked)
-		item->outcome = MODEL_NONE;
-	else if (item->kind == CONVERSATION_GROUP &&
-	         !std::binary_search(b->members.begin(), b->members.end(), std::make_pair(item->to, item->sender)))
-		item->outcome = MODEL_NOT_MEMBER;
-	if (item->outcome)
-		return;
-	item->conversation = target->id;
-	item->seq = ++target->last_seq;
-	target->changed = true;
-	b->stored.push_back(item);
+		b->target_of.push_back(target);
+		item->conversation = target->locked ? target->id : 0;
+		if (!target->locked)
+			item->outcome = MODEL_NONE;
+		else if (item->kind == CONVERSATION_GROUP &&
+		         !std::binary_search(b->members.begin(), b->members.end(),
+		                             std::make_pair(item->to, item->sender)))
+			item->outcome = MODEL_NOT_MEMBER;
+	}
 }
 
-/* Assigns a seq to an item whose cid an earlier item of the batch may have. firsts: stored items with a cid, sorted. */
-static void message_assign_seq_carefully(append_batch *b, message_append *item, std::vector<message_append *> *firsts)
+/* Whether an earlier item of the batch has the cid of this one; then it is repeated. firsts: stored items with a cid,
+ * sorted. The item is added to them. */
+static bool model_repeats_earlier(message_append *item, std::vector<message_append *> *firsts)
 {
 	const auto at = std::lower_bound(firsts->begin(), firsts->end(), item, model_cid_less);
 
-	if (!item->cid.empty() && at != firsts->end() && !model_cid_less(item, *at)) {
-		item->repeated = true;
-		item->conversation = (*at)->conversation;
-		item->seq = (*at)->seq;
-		item->created = (*at)->created;
-		return;
-	}
-	message_assign_seq(b, item);
-	if (!item->cid.empty() && !item->outcome)
+	if (item->cid.empty())
+		return false;
+	if (at == firsts->end() || model_cid_less(item, *at)) {
 		firsts->insert(at, item);
+		return false;
+	}
+	item->repeated = true;
+	item->seq = (*at)->seq;
+	item->created = (*at)->created;
+	return true;
 }
 
 static void message_assign_seqs(append_batch *b, bool careful)
 {
 	std::vector<message_append *> firsts;
 
-	for (message_append *item : b->items) {
-		if (item->repeated)
+	for (size_t i = 0; i < b->items.size(); i++) {
+		message_append *item = b->items[i];
+
+		if (item->repeated || item->outcome || (careful && model_repeats_earlier(item, &firsts)))
 			continue;
-		if (careful)
-			message_assign_seq_carefully(b, item, &firsts);
-		else
-			message_assign_seq(b, item);
+		item->seq = ++b->target_of[i]->last_seq;
+		b->target_of[i]->changed = true;
+		b->stored.push_back(item);
 	}
 }
 
-/* A repeated item that is refused inserts no row, so no duplicate key shows its cid. Without `careful`, look for it
- * here. */
-static int model_find_refused_repeats(append_batch *b)
-{
-	std::vector<message_append *> refused;
-
-	std::copy_if(b->items.begin(), b->items.end(), std::back_inserter(refused),
-	             [](const message_append *item) { return item->outcome != 0; });
-	return model_find_repeats(b->db, refused);
-}
-
-static int model_insert_rows(append_batch *b)
+/* MySQL: one table, many rows in a statement. */
+static int model_insert_messages(append_batch *b)
 {
 	std::vector<cs_db_value> values;
 
-	/* In the order of the key, so that rows of one conversation lie side by side. */
-	std::sort(b->stored.begin(), b->stored.end(), [](const message_append *x, const message_append *y) {
-		return x->conversation != y->conversation ? x->conversation < y->conversation : x->seq < y->seq;
-	});
 	values.reserve(b->stored.size() * 6);
 	for (const message_append *item : b->stored) {
 		values.push_back(sql_integer(item->conversation));
@@ -348,9 +370,8 @@ static int model_insert_rows(append_batch *b)
 
 /* An upsert, because an UPDATE with CASE makes MySQL lock rows that are not in the list. It never inserts: only locked
  * conversations are changed here. */
-static int model_store_last_seq(append_batch *b)
+static int model_store_last_seqs(append_batch *b)
 {
-	const std::string tail = dialect_or_set(b->db, "id", "last_seq");
 	std::vector<cs_db_value> values;
 
 	for (const append_target *target : b->by_id)
@@ -360,8 +381,47 @@ static int model_store_last_seq(append_batch *b)
 			values.push_back(sql_integer(target->last_seq));
 		}
 	return sql_run_many(b->db,
-	                    {"INSERT INTO conversation (id, kind, last_seq) VALUES ", "(?, ?, ?)", ", ", tail, 3, true},
+	                    {"INSERT INTO conversation (id, kind, last_seq) VALUES ", "(?, ?, ?)", ", ",
+	                     " ON DUPLICATE KEY UPDATE last_seq = VALUES(last_seq)", 3, true},
 	                    values);
+}
+
+/* SQLite: a body, the entry of the conversation, and the cid beside it. */
+static int model_insert_entry(cs_db *db, const message_append &item)
+{
+	const cs_db_value conversation = sql_integer(item.conversation), seq = sql_integer(item.seq),
+			  sender = sql_integer(item.sender);
+	int result = sql_run(db, "INSERT INTO body (created, body) VALUES (?, ?)",
+	                     {sql_integer(static_cast<uint64_t>(item.created)), sql_text(item.body)});
+
+	if (!result)
+		result = sql_run(
+			db, "INSERT INTO entry (conversation, k, owner, ref, sender, kind) VALUES (?, ?, 0, ?, ?, 0)",
+			{conversation, seq, sql_integer(static_cast<uint64_t>(db->driver->last_id(db))), sender});
+	if (!result && !item.cid.empty())
+		result = sql_run(db, "INSERT INTO entry (conversation, k, owner, ref) VALUES (?, ?, ?, ?)",
+		                 {conversation, sql_text(item.cid), sender, seq});
+	return result;
+}
+
+static int model_insert_entries(append_batch *b)
+{
+	for (const message_append *item : b->stored)
+		if (const int result = model_insert_entry(b->db, *item))
+			return result;
+	return 0;
+}
+
+static int model_insert_rows(append_batch *b)
+{
+	/* In the order of the key, so that rows of one conversation lie side by side. */
+	std::sort(b->stored.begin(), b->stored.end(), [](const message_append *x, const message_append *y) {
+		return x->conversation != y->conversation ? x->conversation < y->conversation : x->seq < y->seq;
+	});
+	if (b->db->driver->dialect == CS_DB_SQLITE)
+		return model_insert_entries(b);
+	const int result = model_insert_messages(b);
+	return result ? result : model_store_last_seqs(b);
 }
 
 static void model_reset_answers(std::span<message_append *const> messages)
@@ -374,22 +434,22 @@ static void model_reset_answers(std::span<message_append *const> messages)
 	}
 }
 
+/* A repeated item that is refused inserts no row, so no duplicate key shows its cid. Without `careful`, only those are
+ * looked for. */
 int message_append_all(cs_db *db, std::span<message_append *const> messages, bool careful)
 {
-	append_batch b = {.db = db, .items = messages, .targets = {}, .by_id = {}, .members = {}, .stored = {}};
-	int result = 0;
+	append_batch b = {};
 
+	b.db = db;
+	b.items = messages;
 	model_reset_answers(messages);
-	if (careful)
-		result = model_find_repeats(db, messages);
-	if (!result)
-		result = append_find_targets(&b);
+	int result = model_find_targets(&b);
+	if (result)
+		return result;
+	model_set_conversations(&b);
+	result = model_find_repeats(&b, !careful);
 	if (result)
 		return result;
 	message_assign_seqs(&b, careful);
-	if (!careful)
-		result = model_find_refused_repeats(&b);
-	if (!result)
-		result = model_insert_rows(&b);
-	return result ? result : model_store_last_seq(&b);
+	return model_insert_rows(&b);
 }

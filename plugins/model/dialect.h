@@ -19,6 +19,12 @@ static inline const char *dialect_for_update(const cs_db *db)
 	return db->driver->dialect == CS_DB_MYSQL ? " FOR UPDATE" : "";
 }
 
+/* The conversations with their last_seq. In SQLite a view reads it from the log. */
+static inline const char *dialect_conversations(const cs_db *db)
+{
+	return db->driver->dialect == CS_DB_MYSQL ? "conversation" : "conversation_state";
+}
+
 static inline std::string dialect_join(std::initializer_list<std::string_view> parts)
 {
 	std::string text;
@@ -37,23 +43,14 @@ static inline std::string dialect_or_nothing(const cs_db *db, std::string_view c
 	return " ON CONFLICT DO NOTHING";
 }
 
-/* Ends an INSERT that sets one column if a row with this key exists. */
-static inline std::string dialect_or_set(const cs_db *db, std::string_view key, std::string_view column)
-{
-	if (db->driver->dialect == CS_DB_MYSQL)
-		return dialect_join({" ON DUPLICATE KEY UPDATE ", column, " = VALUES(", column, ")"});
-	return dialect_join({" ON CONFLICT (", key, ") DO UPDATE SET ", column, " = excluded.", column});
-}
-
-/* The same, but it never lowers the value. */
+/* Ends an INSERT that raises one column if a row with this key exists. It never lowers the value. */
 static inline std::string dialect_or_raise(const cs_db *db, std::string_view key, std::string_view column)
 {
-	const std::string set = dialect_or_set(db, key, column);
-
 	if (db->driver->dialect == CS_DB_MYSQL)
 		return dialect_join(
 			{" ON DUPLICATE KEY UPDATE ", column, " = GREATEST(", column, ", VALUES(", column, "))"});
-	return dialect_join({set, " WHERE excluded.", column, " > ", column});
+	return dialect_join({" ON CONFLICT (", key, ") DO UPDATE SET ", column, " = excluded.", column,
+	                     " WHERE excluded.", column, " > ", column});
 }
 
 #endif

@@ -44,7 +44,7 @@ int group_create(cs_db *db, uint64_t creator, std::string_view name, std::string
 
 	if (result)
 		return result;
-	result = sql_run(db, "INSERT INTO conversation (kind, name, description, last_seq) VALUES (1, ?, ?, 0)",
+	result = sql_run(db, "INSERT INTO conversation (kind, name, description) VALUES (1, ?, ?)",
 	                 {sql_text(name), sql_text(description)});
 	if (result == CS_DB_DUPLICATE)
 		return MODEL_TAKEN;
@@ -66,21 +66,22 @@ static int groups_join_take(void *arg, const cs_db_value *columns, size_t)
 	return 1;
 }
 
-/* The group's row stays locked, so no message is stored between reading last_seq and adding the member. */
+/* Accounts are locked before conversations everywhere. The group's row stays locked, so no message is stored between
+ * reading last_seq and adding the member. */
 int group_join(cs_db *db, uint64_t account, uint64_t group, uint64_t *joined_seq_r, const group_limits &most)
 {
-	const std::string select =
-		std::string("SELECT last_seq FROM conversation WHERE id = ? AND kind = 1") + dialect_for_update(db);
+	const std::string select = dialect_join({"SELECT last_seq FROM ", dialect_conversations(db),
+	                                         " WHERE id = ? AND kind = 1", dialect_for_update(db)});
 	join_row row = {0, false};
-	int result = sql_run(db, select.c_str(), {sql_integer(group)}, groups_join_take, &row);
+	int result = most.groups ? user_lock(db, account) : 0;
 
+	if (!result)
+		result = sql_run(db, select.c_str(), {sql_integer(group)}, groups_join_take, &row);
 	if (result)
 		return result;
 	if (!row.there)
 		return MODEL_NONE;
-	result = most.groups ? user_lock(db, account) : 0;
-	if (!result)
-		result = groups_member_insert(db, group, account, GROUP_NORMAL, row.last_seq);
+	result = groups_member_insert(db, group, account, GROUP_NORMAL, row.last_seq);
 	if (result == CS_DB_DUPLICATE)
 		return MODEL_TAKEN;
 	if (result)

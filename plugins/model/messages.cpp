@@ -34,41 +34,51 @@ static int messages_news_take(void *arg, const cs_db_value *columns, size_t)
 
 /* In three parts, so that each part can use an index: pairs in which the account is low, pairs in which it is high,
  * groups. The last columns, account and joined_seq, differ between the parts. */
-#define NEWS_LOW(account) \
-	"SELECT c.kind, c.high, c.id, c.last_seq, k.delivered_seq, 0, c.low FROM conversation c" \
+#define NEWS_LOW(conversations, account) \
+	"SELECT c.kind, c.high, c.id, c.last_seq, k.delivered_seq, 0, c.low FROM " conversations " c" \
 	JOIN_CURSOR(account) " WHERE " ABOVE_CURSOR " AND c.low "
-#define NEWS_HIGH(account) \
-	"SELECT c.kind, c.low, c.id, c.last_seq, k.delivered_seq, 0, c.high FROM conversation c" \
+#define NEWS_HIGH(conversations, account) \
+	"SELECT c.kind, c.low, c.id, c.last_seq, k.delivered_seq, 0, c.high FROM " conversations " c" \
 	JOIN_CURSOR(account) " WHERE " ABOVE_CURSOR " AND c.low < c.high AND c.high "
-#define NEWS_GROUPS(account) \
+#define NEWS_GROUPS(conversations, account) \
 	"SELECT c.kind, c.id, c.id, c.last_seq, k.delivered_seq, m.joined_seq, m.account FROM member m" \
-	" JOIN conversation c ON c.id = m.conversation" \
+	" JOIN " conversations " c ON c.id = m.conversation" \
 	JOIN_CURSOR(account) " WHERE c.last_seq > m.joined_seq AND " ABOVE_CURSOR " AND m.account "
 
-static constexpr char messages_news_list[] =
-	NEWS_LOW("?") "= ? UNION ALL " NEWS_HIGH("?") "= ? UNION ALL " NEWS_GROUPS("?") "= ?";
-
-static constexpr std::string_view messages_news_of_many[] = {
-	NEWS_LOW("c.low") "IN (", NEWS_HIGH("c.high") "IN (", NEWS_GROUPS("m.account") "IN (",
+struct messages_texts {
+	const char *list;
+	std::string_view of_many[3];
+	const char *of_pair, *of_group;
 };
 
-static constexpr char messages_news_of_pair[] =
-	"SELECT c.kind, c.low, c.id, c.last_seq, k.delivered_seq, 0 FROM conversation c"
-	JOIN_CURSOR("?") " WHERE c.low = ? AND c.high = ?";
+#define NEWS_TEXTS(conversations) { \
+	NEWS_LOW(conversations, "?") "= ? UNION ALL " NEWS_HIGH(conversations, "?") "= ? UNION ALL " \
+		NEWS_GROUPS(conversations, "?") "= ?", \
+	{NEWS_LOW(conversations, "c.low") "IN (", NEWS_HIGH(conversations, "c.high") "IN (", \
+	 NEWS_GROUPS(conversations, "m.account") "IN ("}, \
+	"SELECT c.kind, c.low, c.id, c.last_seq, k.delivered_seq, 0 FROM " conversations " c" \
+		JOIN_CURSOR("?") " WHERE c.low = ? AND c.high = ?", \
+	"SELECT c.kind, c.id, c.id, c.last_seq, k.delivered_seq, m.joined_seq FROM " conversations " c" \
+		" LEFT JOIN member m ON m.conversation = c.id AND m.account = ?" \
+		JOIN_CURSOR("?") " WHERE c.id = ? AND c.kind = 1", \
+}
 
-static constexpr char messages_news_of_group[] =
-	"SELECT c.kind, c.id, c.id, c.last_seq, k.delivered_seq, m.joined_seq FROM conversation c"
-	" LEFT JOIN member m ON m.conversation = c.id AND m.account = ?"
-	JOIN_CURSOR("?") " WHERE c.id = ? AND c.kind = 1";
+static constexpr messages_texts messages_texts_of_mysql = NEWS_TEXTS("conversation");
+static constexpr messages_texts messages_texts_of_sqlite = NEWS_TEXTS("conversation_state");
 
 /* clang-format on */
+
+static const messages_texts *messages_texts_of(const cs_db *db)
+{
+	return db->driver->dialect == CS_DB_MYSQL ? &messages_texts_of_mysql : &messages_texts_of_sqlite;
+}
 
 int message_news_list(cs_db *db, uint64_t account, std::vector<message_news> *news_r)
 {
 	const cs_db_value id = sql_integer(account);
 
 	news_r->clear();
-	return sql_run(db, messages_news_list, {id, id, id, id, id, id}, messages_news_take, news_r);
+	return sql_run(db, messages_texts_of(db)->list, {id, id, id, id, id, id}, messages_news_take, news_r);
 }
 
 static int messages_news_take_of(void *arg, const cs_db_value *columns, size_t)
@@ -85,7 +95,7 @@ int message_news_of(cs_db *db, std::span<const uint64_t> accounts, std::vector<a
 	news_r->clear();
 	for (const uint64_t account : accounts)
 		ids.push_back(sql_integer(account));
-	for (const std::string_view head : messages_news_of_many) {
+	for (const std::string_view head : messages_texts_of(db)->of_many) {
 		const int result =
 			sql_run_many(db, {head, "?", ", ", ")", 1, true}, ids, messages_news_take_of, news_r);
 
@@ -114,14 +124,15 @@ static int messages_news_find_pair(cs_db *db, uint64_t account, uint64_t of, new
 {
 	const cs_db_value low = sql_integer(std::min(account, of)), high = sql_integer(std::max(account, of));
 
-	return sql_run(db, messages_news_of_pair, {sql_integer(account), low, high}, messages_news_take_one, row);
+	return sql_run(db, messages_texts_of(db)->of_pair, {sql_integer(account), low, high}, messages_news_take_one,
+	               row);
 }
 
 static int messages_news_find_group(cs_db *db, uint64_t account, uint64_t group, news_row *row)
 {
 	const cs_db_value id = sql_integer(account);
 
-	return sql_run(db, messages_news_of_group, {id, id, sql_integer(group)}, messages_news_take_one, row);
+	return sql_run(db, messages_texts_of(db)->of_group, {id, id, sql_integer(group)}, messages_news_take_one, row);
 }
 
 int message_news_find(cs_db *db, uint64_t account, conversation_kind kind, uint64_t of, message_news *news_r)

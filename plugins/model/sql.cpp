@@ -3,12 +3,12 @@
 #include "sql.h"
 
 #include <algorithm>
-#include <array>
+#include <bit>
 #include <vector>
 
-/* The sizes of the pieces. Each size is one text per statement. Each piece costs a round trip, which is more than its
- * rows cost. */
-static constexpr std::array<size_t, 7> sql_pieces = {64, 32, 16, 8, 4, 2, 1};
+/* Each piece costs a round trip, which is more than its rows cost. Each size is one text per statement, and the cache of
+ * the adapter must hold all texts. */
+static constexpr size_t sql_piece_most = 256, sql_piece_step = 16;
 
 int sql_run(cs_db *db, const char *text, std::initializer_list<cs_db_value> values, cs_db_row_fn *row, void *arg)
 {
@@ -27,17 +27,17 @@ int sql_row_number(void *arg, const cs_db_value *columns, size_t)
 	return 1;
 }
 
-/* The largest piece that `left` rows fill. If a row may be repeated to fill it up: the smallest piece that holds all of
- * them. */
-static size_t sql_piece_size(size_t left, bool repeatable)
+/* If a row may be repeated to fill a piece up: the next power of two. Otherwise a multiple of the step, then the rest; so
+ * there are at most two pieces if all rows fit into the largest. In SQLite a statement costs no round trip: one row at a
+ * time needs one short text, and SQLite keeps no copies of the pages that a statement for many rows might have to undo. */
+static size_t sql_piece_size(const cs_db *db, size_t left, bool repeatable)
 {
-	size_t size = sql_pieces.front();
-
-	for (const size_t smaller : sql_pieces) {
-		if (repeatable ? smaller >= left : size > left)
-			size = smaller;
-	}
-	return size;
+	if (db->driver->dialect == CS_DB_SQLITE)
+		return 1;
+	left = std::min(left, sql_piece_most);
+	if (repeatable)
+		return std::bit_ceil(left);
+	return left < sql_piece_step ? left : left - left % sql_piece_step;
 }
 
 static std::string sql_piece_text(const sql_many &many, size_t rows)
@@ -68,7 +68,7 @@ static int sql_piece_run(cs_db *db, const sql_many &many, std::span<const cs_db_
 int sql_run_many(cs_db *db, const sql_many &many, std::span<const cs_db_value> values, cs_db_row_fn *row, void *arg)
 {
 	while (!values.empty()) {
-		const size_t size = sql_piece_size(values.size() / many.width, many.repeatable);
+		const size_t size = sql_piece_size(db, values.size() / many.width, many.repeatable);
 		const size_t taken = std::min(size * many.width, values.size());
 		const int result = sql_piece_run(db, many, values.first(taken), size, row, arg);
 

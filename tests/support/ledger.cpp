@@ -303,7 +303,9 @@ static void check_row(database_check *check, const database_row &row)
 
 static const char sqlite_query[] =
 	"SELECT CASE c.kind WHEN 0 THEN 'pair ' || c.low || ' ' || c.high ELSE 'group ' || c.id END AS name,"
-	" m.seq, m.sender, m.cid, m.body FROM message m JOIN conversation c ON c.id = m.conversation"
+	" m.seq, m.sender, i.k, m.body FROM message m JOIN conversation c ON c.id = m.conversation"
+	" LEFT JOIN (SELECT conversation, k, ref FROM entry WHERE k >= '') i"
+	" ON i.conversation = m.conversation AND i.ref = m.seq"
 	" ORDER BY name, m.seq";
 
 static const char mariadb_query[] =

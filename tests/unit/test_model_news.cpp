@@ -248,8 +248,8 @@ static void fill_mariadb(cs_db *db)
 		"INSERT INTO conversation (kind, name, last_seq) SELECT 1, CONCAT('f', seq), 1 FROM "
 		"seq_1_to_500",
 		"INSERT INTO member SELECT c.id, a.id, 0, 0 FROM conversation c JOIN account a"
-		" ON a.id BETWEEN 101 + c.id % 1000 AND 110 + c.id % 1000 WHERE c.kind = 1",
-		"INSERT INTO message SELECT id, 1, 101 + id % 1500, CONCAT('f', id), 'x', 0 FROM "
+		" ON a.id BETWEEN 101 + c.id * 7 % 1790 AND 110 + c.id * 7 % 1790 WHERE c.kind = 1",
+		"INSERT INTO message (conversation, seq, sender, cid, body, created) SELECT id, 1, 101 + id % 1500, CONCAT('f', id), 'x', 0 FROM "
 		"conversation",
 		"INSERT INTO `cursor` SELECT low, 0, id, 1, 0 FROM conversation WHERE kind = 0",
 		"ANALYZE TABLE account, friend, conversation, member, message, `cursor`",
