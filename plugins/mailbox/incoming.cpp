@@ -243,17 +243,15 @@ static void mailbox_incoming_take_stored(mailbox *m, mailbox_session *s, mailbox
 		mailbox_incoming_heard(m, s, key, hint.seq);
 }
 
-/* A repeated send. If the session has the message already, nothing is read. If hint.conversation differs from the
- * conversation of (kind, of), the sender used a cid twice in two conversations: ignore the hint. */
+/* A repeated send. If the session has the message already, nothing is read. */
 static void mailbox_incoming_take_news(mailbox *m, mailbox_session *s, mailbox_key key, const mailbox_hint &hint)
 {
 	mailbox_view *view = mailbox_view_get(s, key);
 
-	if (view->incoming.known && view->incoming.conversation == hint.conversation) {
+	if (view->incoming.known)
 		mailbox_incoming_heard(m, s, key, hint.seq);
-	} else if (!view->incoming.known) {
+	else
 		mailbox_incoming_check(m, s, key, view);
-	}
 }
 
 static void mailbox_incoming_take(mailbox *m, mailbox_session *s, const mailbox_hint &hint, const std::string &tail,

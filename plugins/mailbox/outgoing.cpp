@@ -165,7 +165,7 @@ static void mailbox_outgoing_hint_repeated(const cs_host *host, cs_self *self, c
 
 	if (a.kind == CONVERSATION_PAIR)
 		mailbox_hint_route(host, self, a.to, hint, nullptr);
-	else if (a.conversation == a.to)
+	else
 		mailbox_hint_route_group(host, self, hint, nullptr);
 }
 
@@ -219,7 +219,7 @@ static void mailbox_outgoing_note_member(mailbox *m, mailbox_session *s, const m
 {
 	const message_append &a = item.append;
 
-	if (a.kind != CONVERSATION_GROUP || a.conversation != a.to || s->catch_up.phase == MAILBOX_ATTACHING ||
+	if (a.kind != CONVERSATION_GROUP || s->catch_up.phase == MAILBOX_ATTACHING ||
 	    std::find(s->groups.begin(), s->groups.end(), a.to) != s->groups.end())
 		return;
 	mailbox_session_join(&m->sessions, s, a.to);

@@ -126,41 +126,48 @@ static uint64_t find_target(memory_log *log, const message_append &a, int *outco
 		*outcome_r = MODEL_NONE;
 	else if (!at->second.members.count(a.sender))
 		*outcome_r = MODEL_NOT_MEMBER;
-	return a.to;
+	return *outcome_r == MODEL_NONE ? 0 : a.to;
+}
+
+static memory_cid cid_of(const message_append &a, uint64_t conversation)
+{
+	return {conversation, a.sender, std::string(a.cid)};
 }
 
 static void append_one(memory_log *log, message_append *a)
 {
-	const auto known = log->cids.find({a->sender, std::string(a->cid)});
+	a->conversation = find_target(log, *a, &a->outcome);
+	const auto known = log->cids.find(cid_of(*a, a->conversation));
 
 	a->repeated = !a->cid.empty() && known != log->cids.end();
-	a->outcome = 0;
 	if (a->repeated) {
-		a->conversation = known->second.first;
-		a->seq = known->second.second;
+		a->outcome = 0;
+		a->seq = known->second;
 		a->created = log->conversations[a->conversation].messages[a->seq - 1].created;
 		return;
 	}
-	a->conversation = find_target(log, *a, &a->outcome);
 	if (a->outcome)
 		return;
 	log_conversation *c = &log->conversations[a->conversation];
 	c->messages.push_back({a->sender, std::string(a->cid), std::string(a->body), a->created});
 	a->seq = c->messages.size();
 	if (!a->cid.empty())
-		log->cids[{a->sender, std::string(a->cid)}] = {a->conversation, a->seq};
+		log->cids[cid_of(*a, a->conversation)] = a->seq;
 }
 
 int message_append_all(cs_db *db, std::span<message_append *const> messages, bool careful)
 {
 	memory_log *log = log_of(db);
-	std::set<std::pair<uint64_t, std::string>> batch;
+	std::set<memory_cid> batch;
+	int outcome;
 
-	for (const message_append *a : messages)
-		if (!a->cid.empty() && !careful &&
-		    (log->cids.count({a->sender, std::string(a->cid)}) ||
-		     !batch.insert({a->sender, std::string(a->cid)}).second))
+	for (const message_append *a : messages) {
+		if (a->cid.empty() || careful)
+			continue;
+		const memory_cid cid = cid_of(*a, find_target(log, *a, &outcome));
+		if (log->cids.contains(cid) || !batch.insert(cid).second)
 			return CS_DB_DUPLICATE;
+	}
 	for (message_append *a : messages)
 		append_one(log, a);
 	return 0;

@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -25,12 +26,14 @@ struct log_conversation {
 	std::vector<log_message> messages; /* seq - 1 */
 };
 
+using memory_cid = std::tuple<uint64_t, uint64_t, std::string>; /* conversation, sender, cid */
+
 struct memory_log {
 	cs_db db; /* first: what the model is given */
 	uint64_t accounts = 0; /* 1 to accounts are there */
 	std::map<uint64_t, log_conversation> conversations;
 	std::map<std::pair<uint64_t, uint64_t>, uint64_t> pairs;
-	std::map<std::pair<uint64_t, std::string>, std::pair<uint64_t, uint64_t>> cids;
+	std::map<memory_cid, uint64_t> cids; /* the seq */
 	std::map<std::pair<uint64_t, uint64_t>, uint64_t> cursors; /* (account, conversation) */
 	uint64_t last_conversation = 0;
 	size_t cursor_statements = 0;

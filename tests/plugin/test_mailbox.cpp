@@ -161,16 +161,17 @@ static void a_repetition_with_other_words_brings_the_first_ones(void **state)
 	assert_string_equal(stage_seen(st, bob).c_str(), "1 2");
 }
 
-static void a_cid_used_for_somebody_else_shows_nobody_a_foreign_message(void **state)
+static void a_cid_used_in_two_conversations_is_a_message_in_each(void **state)
 {
 	stage *st = stage_open(state, 2);
 	const cs_conn ann = stage_login(st, 0, 1), bob = stage_login(st, 1, 2), eve = stage_login(st, 1, 3);
 	stage_say_as(st, ann, CS_CONVERSATION_PAIR, 2, 1, "a");
-	stage_chat_as(st, ann, CS_CONVERSATION_PAIR, 3, 2, "a");
+	stage_say_as(st, ann, CS_CONVERSATION_PAIR, 3, 2, "a");
+	const int64_t again = stage_chat_as(st, ann, CS_CONVERSATION_PAIR, 3, 99, "a");
 	world_settle(&st->w);
-	stage_say_as(st, ann, CS_CONVERSATION_PAIR, 3, 3, "b");
+	assert_string_equal(stage_answer(st, again).c_str(), ",\"seq\":1");
 	assert_string_equal(stage_seen(st, bob).c_str(), "1");
-	assert_string_equal(stage_seen(st, eve).c_str(), "3");
+	assert_string_equal(stage_seen(st, eve).c_str(), "2");
 }
 
 static void a_commit_of_unknown_outcome_is_stored_and_delivered_once(void **state)
@@ -387,7 +388,7 @@ int main()
 		TEST(a_group_message_wakes_only_workers_that_have_members),
 		TEST(a_repeated_cid_is_answered_with_the_first_seq_and_delivered_once),
 		TEST(a_repetition_with_other_words_brings_the_first_ones),
-		TEST(a_cid_used_for_somebody_else_shows_nobody_a_foreign_message),
+		TEST(a_cid_used_in_two_conversations_is_a_message_in_each),
 		TEST(a_commit_of_unknown_outcome_is_stored_and_delivered_once),
 		TEST(a_plugin_that_sets_spare_members_is_refused),
 		TEST(refusals_say_why),
