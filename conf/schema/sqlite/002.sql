@@ -44,5 +44,6 @@ CREATE VIEW message AS
 	SELECT e.conversation, e.k AS seq, e.sender, e.kind, b.created, b.edited, b.body
 	FROM entry e JOIN body b ON b.id = e.ref WHERE e.k < '';
 CREATE VIEW conversation_state AS
-	SELECT c.*, COALESCE((SELECT MAX(k) FROM entry WHERE conversation = c.id AND k < ''), 0) AS last_seq
+	SELECT c.*, COALESCE((SELECT k FROM entry WHERE conversation = c.id AND k < '' ORDER BY k DESC LIMIT 1), 0)
+		AS last_seq
 	FROM conversation c;
