@@ -6,8 +6,8 @@
 #include <bit>
 #include <vector>
 
-/* Each piece costs a round trip, which is more than its rows cost. Each size is one text per statement, and the cache of
- * the adapter must hold all texts. */
+/* Each piece costs a round trip, which is more than its rows cost. Each size is one text per statement, and the cache
+ * of the adapter must hold all texts. */
 static constexpr size_t sql_piece_most = 256, sql_piece_step = 16;
 
 int sql_run(cs_db *db, const char *text, std::initializer_list<cs_db_value> values, cs_db_row_fn *row, void *arg)
@@ -27,12 +27,12 @@ int sql_row_number(void *arg, const cs_db_value *columns, size_t)
 	return 1;
 }
 
-/* If a row may be repeated to fill a piece up: the next power of two. Otherwise a multiple of the step, then the rest; so
- * there are at most two pieces if all rows fit into the largest. In SQLite a statement costs no round trip: one row at a
- * time needs one short text, and SQLite keeps no copies of the pages that a statement for many rows might have to undo. */
-static size_t sql_piece_size(const cs_db *db, size_t left, bool repeatable)
+/* If a row may be repeated to fill a piece up: the next power of two. Otherwise a multiple of the step, then the rest;
+ * so there are at most two pieces if all rows fit into the largest. SQLite writes one row at a time: there are no round
+ * trips, and it keeps no copies of the pages that a statement for many rows might have to undo. */
+static size_t sql_piece_size(const cs_db *db, size_t left, bool repeatable, bool reads)
 {
-	if (db->driver->dialect == CS_DB_SQLITE)
+	if (db->driver->dialect == CS_DB_SQLITE && !reads)
 		return 1;
 	left = std::min(left, sql_piece_most);
 	if (repeatable)
@@ -68,7 +68,7 @@ static int sql_piece_run(cs_db *db, const sql_many &many, std::span<const cs_db_
 int sql_run_many(cs_db *db, const sql_many &many, std::span<const cs_db_value> values, cs_db_row_fn *row, void *arg)
 {
 	while (!values.empty()) {
-		const size_t size = sql_piece_size(db, values.size() / many.width, many.repeatable);
+		const size_t size = sql_piece_size(db, values.size() / many.width, many.repeatable, row);
 		const size_t taken = std::min(size * many.width, values.size());
 		const int result = sql_piece_run(db, many, values.first(taken), size, row, arg);
 
