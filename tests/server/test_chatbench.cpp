@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Tests that chatbench measures a real server correctly: short runs, in pairs and groups. */
+ * Tests that chatbench measures a real server correctly: short runs of every kind. */
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -7,6 +7,8 @@
 
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cJSON.h>
 
 #include "tests/support/check.h"
 #include "tests/support/server.h"
@@ -56,14 +58,14 @@ static double value_of(const std::string &text, const std::string &name)
 static void each_message_of_a_pair_is_acknowledged_and_delivered_once(void **state)
 {
 	test_server *s = static_cast<test_server *>(*state);
-	const std::string text = run(s, check_format("-s 2 -w 4 -t 1 -c -p %d", static_cast<int>(s->pid)).c_str(), 0);
+	const std::string text = run(s, check_format("-s 2 -w 4 -t 1 -p %d", static_cast<int>(s->pid)).c_str(), 0);
 
 	assert_true(value_of(text, "accounts") == 4);
 	assert_true(value_of(text, "acknowledged") > 0);
 	assert_true(value_of(text, "delivered") == value_of(text, "acknowledged"));
 	assert_true(value_of(text, "ack_p99_ms") >= value_of(text, "ack_p50_ms"));
 	assert_true(value_of(text, "ack_p50_ms") > 0);
-	assert_true(value_of(text, "server_cpu_seconds") >= 0);
+	assert_true(value_of(text, "server_cpu_seconds") > 0);
 }
 
 static void each_message_to_a_group_is_delivered_to_all_others(void **state)
@@ -86,7 +88,125 @@ static void several_addresses_and_processes_are_measured_together(void **state)
 
 	assert_true(value_of(text, "delivered") == value_of(text, "acknowledged"));
 	assert_true(value_of(text, check_format("chatserverd_%d_cpu_us_per_delivered", pid)) > 0);
-	assert_true(value_of(text, check_format("test_chatbench_%d_cpu_us_per_delivered", (int)getpid())) >= 0);
+	assert_true(value_of(text,
+	                     check_format("test_chatbench_%d_cpu_us_per_delivered", static_cast<int>(getpid()))) >= 0);
+}
+
+static void signals_are_delivered_once(void **state)
+{
+	const std::string text = run(static_cast<test_server *>(*state), "--signal -s 2 -n 20", 0);
+
+	assert_true(value_of(text, "acknowledged") == 40);
+	assert_true(value_of(text, "delivered") == 40);
+}
+
+static void a_group_gets_signals_too(void **state)
+{
+	const std::string text = run(static_cast<test_server *>(*state), "-S -s 2 -g 4 -n 20", 0);
+
+	assert_true(value_of(text, "delivered") == 160);
+}
+
+static void messages_go_to_receivers_at_random(void **state)
+{
+	const std::string text = run(static_cast<test_server *>(*state), "--random --no-cid -s 5 -n 40", 0);
+
+	assert_true(value_of(text, "delivered") == 200);
+}
+
+static void at_a_rate_so_many_messages_are_sent(void **state)
+{
+	const std::string text = run(static_cast<test_server *>(*state), "--rate 200 -s 3 -t 1", 0);
+
+	assert_in_range(value_of(text, "sent"), 195, 201);
+	assert_true(value_of(text, "delivered") == value_of(text, "sent"));
+	(void)value_of(text, "late_max_ms");
+}
+
+static void who_was_away_gets_everything_when_back(void **state)
+{
+	for (const char *arguments : {"--away -s 2 -n 500 -w 50", "--away -s 1 -g 2 -n 500 -w 50"}) {
+		const std::string text = run(static_cast<test_server *>(*state), arguments, 0);
+
+		assert_true(value_of(text, "delivered") == 1000);
+		assert_true(value_of(text, "drain_seconds") > 0);
+		assert_true(value_of(text, "drain_max_ms") > 0);
+	}
+}
+
+static void logins_and_registrations_are_counted(void **state)
+{
+	test_server *s = static_cast<test_server *>(*state);
+
+	assert_true(value_of(run(s, "--login -s 3 -n 5", 0), "logins") == 15);
+	assert_true(value_of(run(s, "--register -s 3 -n 5", 0), "registrations") == 15);
+	assert_true(value_of(run(s, "--login -s 2 -t 1", 0), "login_p50_ms") > 0);
+}
+
+static void accounts_that_exist_are_used(void **state)
+{
+	test_server *s = static_cast<test_server *>(*state);
+
+	(void)run(s, "--register -s 1 -n 4", 0);
+	for (const char *arguments : {"--from 1 -s 2 -n 5", "--from 1 --random -s 2 -n 5", "--from 1 --away -s 2 -n 5"})
+		assert_true(value_of(run(s, arguments, 0), "delivered") == 10);
+	assert_true(value_of(run(s, "--login --from 2 -s 3 -n 5", 0), "logins") == 15);
+	(void)run(s, "--from 1000000 -s 1 -n 1", 3);
+}
+
+static void idle_accounts_are_measured(void **state)
+{
+	test_server *s = static_cast<test_server *>(*state);
+	const std::string text = run(s, check_format("--idle -a 100 -t 1 -p %d", static_cast<int>(s->pid)).c_str(), 0);
+
+	assert_true(value_of(text, "accounts") == 100);
+	(void)value_of(text, "server_bytes_per_connection");
+	(void)value_of(text, "kernel_slab_bytes_per_connection");
+	(void)value_of(text, "kernel_tcp_bytes_per_connection");
+	(void)value_of(text, "server_cpu_seconds");
+}
+
+static void json_has_the_same_figures(void **state)
+{
+	const std::string text = run(static_cast<test_server *>(*state), "-s 1 -n 10 --json", 0);
+	cJSON *const tree = cJSON_Parse(text.c_str());
+
+	assert_non_null(tree);
+	for (const char *name :
+	     {"accounts", "acknowledged_per_second", "ack_p999_ms", "delivery_max_ms", "undelivered"})
+		assert_true(cJSON_IsNumber(cJSON_GetObjectItem(tree, name)));
+	assert_true(cJSON_GetObjectItem(tree, "delivered")->valueint == 10);
+	cJSON_Delete(tree);
+}
+
+static void a_drawing_is_one_file_for_light_and_dark(void **state)
+{
+	test_server *s = static_cast<test_server *>(*state);
+	const std::string path = s->folder + "/times.svg";
+
+	(void)run(s, ("-s 1 -t 1 --plot " + path).c_str(), 0);
+	const std::string text = check_read_file(path);
+	for (const char *part : {"<svg ", "prefers-color-scheme: dark", "acknowledged", "delivered", "99 %",
+	                         "per second", "seconds since the start", "</svg>"})
+		assert_non_null(strstr(text.c_str(), part));
+	assert_null(strstr(text.c_str(), "nan"));
+	assert_null(strstr(text.c_str(), "href"));
+	(void)run(s, ("--login -s 2 -n 5 --plot " + path).c_str(), 0);
+	assert_non_null(strstr(check_read_file(path).c_str(), "Logins"));
+	(void)run(s, "-s 1 -n 1 --plot /nowhere/times.svg", 3);
+}
+
+static void a_terminal_sees_how_far_the_run_is(void **state)
+{
+	test_server *s = static_cast<test_server *>(*state);
+	const char *const build = getenv("CS_BUILD");
+	const std::string path = s->folder + "/terminal";
+	const std::string line =
+		check_format("script -qec '%s/chatbench -s 1 -t 2 127.0.0.1 %u' /dev/null >%s 2>&1 </dev/null",
+	                     build ? build : "build", s->port, path.c_str());
+
+	assert_int_equal(system(line.c_str()), 0);
+	assert_non_null(strstr(check_read_file(path).c_str(), " of 2 s, "));
 }
 
 static void what_is_out_of_bounds_is_a_usage_error(void **state)
@@ -97,6 +217,15 @@ static void what_is_out_of_bounds_is_a_usage_error(void **state)
 	(void)run(s, "-s 10 -a 4", 2);
 	(void)run(s, "-p 4194304", 2);
 	(void)run(s, "127.0.0.1", 2);
+	(void)run(s, "--rate 0", 2);
+	(void)run(s, "--login --register", 2);
+	(void)run(s, "--login --signal", 2);
+	(void)run(s, "--away --signal", 2);
+	(void)run(s, "--random -g 2", 2);
+	(void)run(s, "--random -s 2001", 2);
+	for (const char *arguments : {"-w 2 -R 5", "-C -S", "--login -a 100", "--register -f 1", "--idle -s 3",
+	                              "--idle -n 3", "--idle --plot x.svg", "--register --random"})
+		assert_non_null(strstr(run(s, arguments, 2).c_str(), " has no effect with these options\n"));
 }
 
 static void what_cannot_be_reached_is_told(void **state)
@@ -136,6 +265,17 @@ int main(void)
 		cmocka_unit_test(each_message_of_a_pair_is_acknowledged_and_delivered_once),
 		cmocka_unit_test(each_message_to_a_group_is_delivered_to_all_others),
 		cmocka_unit_test(several_addresses_and_processes_are_measured_together),
+		cmocka_unit_test(signals_are_delivered_once),
+		cmocka_unit_test(a_group_gets_signals_too),
+		cmocka_unit_test(messages_go_to_receivers_at_random),
+		cmocka_unit_test(at_a_rate_so_many_messages_are_sent),
+		cmocka_unit_test(who_was_away_gets_everything_when_back),
+		cmocka_unit_test(logins_and_registrations_are_counted),
+		cmocka_unit_test(accounts_that_exist_are_used),
+		cmocka_unit_test(idle_accounts_are_measured),
+		cmocka_unit_test(json_has_the_same_figures),
+		cmocka_unit_test(a_drawing_is_one_file_for_light_and_dark),
+		cmocka_unit_test(a_terminal_sees_how_far_the_run_is),
 		cmocka_unit_test(what_is_out_of_bounds_is_a_usage_error),
 		cmocka_unit_test(what_cannot_be_reached_is_told),
 		cmocka_unit_test(an_output_that_cannot_be_written_is_told),

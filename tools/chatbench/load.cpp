@@ -1,113 +1,178 @@
 /* SPDX-License-Identifier: MIT
- * A load run: brings the accounts in, keeps the window of each sender full for the given time, and counts the messages
- * that arrive. */
+ * The course of a run with messages: who comes in, who sends when, and when it ends. */
 #include "load.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cinttypes>
-#include <cstdio>
-#include <cstring>
-#include <unistd.h>
 
 #include <event2/util.h>
 
 #include <chatserverd/msgid.h>
 
+#include "load_state.h"
+
 /* Number of accounts that register at the same time. Hashing their passwords takes the time. */
-static const size_t load_starting = 16;
-/* Slots of a window, coded in req: a power of two, larger than every window. */
-static const uint64_t load_slots = 1024;
+static const size_t load_at_once = 16;
 /* The time that messages on their way have to arrive after the sending has ended. */
 static const timeval load_wait = {10, 0};
+/* The time in which receivers who were away must have everything. */
+static const timeval load_drain = {120, 0};
+/* The time in which a message that comes twice would show at the end. */
+static const timeval load_listen = {0, 200000};
 
-static size_t load_senders(const load *ld)
+static bool load_goes_away(const load *ld)
 {
-	return static_cast<size_t>(ld->opts->senders);
+	return ld->r->opts->subject == SUBJECT_AWAY;
 }
 
-static size_t load_others(const load *ld)
+/* ---- the phases */
+
+static void load_listen_on(load *ld)
 {
-	return ld->opts->group > 0 ? static_cast<size_t>(ld->opts->group) : 1;
+	ld->phase = LOAD_LISTENS;
+	run_cpu_end(ld->r);
+	(void)event_add(ld->end_of_phase.get(), &load_listen);
 }
 
-static void load_send(load *ld, member *mb, size_t slot, int64_t now)
+static void load_come_back(load *ld)
 {
-	const bool group = ld->opts->group > 0;
-	const uint64_t target = group ? mb->group : ld->members[load_senders(ld) + mb->number].id;
-	char frame[512], cid[64] = "";
-
-	ld->messages++;
-	if (ld->opts->cid)
-		(void)snprintf(cid, sizeof cid, ",\"cid\":\"%s-%" PRIu64 "\"", ld->name.c_str(), ld->messages);
-	(void)snprintf(frame, sizeof frame,
-	               "{\"msgid\":%d,\"req\":%" PRIu64 ",\"id\":%" PRIu64 ",\"name\":\"%s\",\"%s\":%" PRIu64
-	               "%s,\"time\":\"2000-01-01 00:00:00\",\"msg\":\"%020" PRId64,
-	               group ? CS_MSGID_GROUP_CHAT : CS_MSGID_CHAT, ld->messages * load_slots + slot, mb->id,
-	               mb->name.c_str(), group ? "groupid" : "toid", target, cid, now);
-	member_add(mb, frame);
-	member_add(mb, ld->padding);
-	ld->windows[mb->number].sent_at[slot] = now;
-	ld->windows[mb->number].used++;
-	ld->result.sent++;
+	ld->phase = LOAD_DRAINS;
+	ld->came_back = process_clock();
+	(void)event_add(ld->end_of_phase.get(), &load_drain);
+	for (size_t i = 0; i < ld->receivers.size() && ld->r->status == RUN_OK; i++)
+		run_start(ld->r, &ld->r->members[ld->senders_count + i]);
 }
 
+/* Goes on if nothing is missing any more in this phase. */
+static void load_go_on(load *ld)
+{
+	if (ld->phase == LOAD_WAITS && ld->waiting == 0 && load_goes_away(ld))
+		load_come_back(ld);
+	if (ld->waiting == 0 && ld->delivered >= ld->expected &&
+	    (ld->phase == LOAD_DRAINS || (ld->phase == LOAD_WAITS && !load_goes_away(ld))))
+		load_listen_on(ld);
+}
+
+static void load_stop_sending(load *ld)
+{
+	ld->phase = LOAD_WAITS;
+	ld->next_due.reset();
+	(void)event_add(ld->end_of_phase.get(), &load_wait);
+	load_go_on(ld);
+}
+
+static void load_on_end_of_phase(evutil_socket_t, short, void *arg)
+{
+	load *const ld = static_cast<load *>(arg);
+
+	if (ld->phase == LOAD_SENDS)
+		load_stop_sending(ld);
+	else
+		run_stop(ld->r);
+}
+
+/* ---- sending */
+
+static bool load_may_send(const load *ld, const load_sender *sender)
+{
+	const uint64_t most = static_cast<uint64_t>(ld->r->opts->count);
+
+	return ld->phase == LOAD_SENDS && (most == 0 || sender->next <= most);
+}
+
+/* By the window: each answer makes room for the next message. */
 static void load_fill(load *ld, member *mb)
 {
-	load_window *const window = &ld->windows[mb->number];
-	const int64_t now = measure_clock();
+	load_sender *const sender = &ld->senders[mb->number];
+	const int64_t now = process_clock();
 
-	for (size_t slot = 0; ld->sending && slot < window->sent_at.size(); slot++)
-		if (window->sent_at[slot] == 0)
-			load_send(ld, mb, slot, now);
+	while (sender->waiting < static_cast<uint64_t>(ld->r->opts->window) && load_may_send(ld, sender))
+		load_send(ld, mb, now);
 	member_flush(mb);
 }
 
-static void load_stop(load *ld)
+/* At a rate: message k is due at k / rate. Its time counts from then, even if this program or the connection has no
+ * time for it: who waits in a queue waits. */
+static int64_t load_due_time(const load *ld)
 {
-	(void)event_base_loopbreak(ld->base);
+	return ld->began +
+	       static_cast<int64_t>(1e9 * static_cast<double>(ld->due) / static_cast<double>(ld->r->opts->rate));
 }
 
-static bool load_is_complete(const load *ld)
+static void load_on_due(evutil_socket_t, short, void *arg)
 {
-	return !ld->sending && ld->result.delivered >= ld->result.expected &&
-	       std::all_of(ld->windows.begin(), ld->windows.end(),
-	                   [](const load_window &window) { return window.used == 0; });
-}
+	load *const ld = static_cast<load *>(arg);
+	int64_t now = process_clock(), due;
 
-static void load_take_answer(load *ld, member *mb, std::string_view frame)
-{
-	const int64_t req = member_find_integer(frame, "\"req\":");
-	const int64_t now = measure_clock();
-
-	if (mb->role != MEMBER_SENDER || req < 0)
-		return;
-	load_window *const window = &ld->windows[mb->number];
-	const size_t slot = static_cast<uint64_t>(req) % load_slots;
-	if (slot >= window->sent_at.size() || window->sent_at[slot] == 0)
-		return;
-	if (member_find_integer(frame, "\"errno\":") == CS_ERRNO_OK) {
-		ld->result.acknowledged++;
-		ld->result.expected += load_others(ld);
-		spread_add(&ld->result.ack, (now - window->sent_at[slot]) / 1000);
-	} else {
-		ld->result.refused++;
+	for (; ld->phase == LOAD_SENDS && (due = load_due_time(ld)) <= now; ld->due++) {
+		member *const mb = &ld->r->members[ld->due % ld->senders_count];
+		if (!load_may_send(ld, &ld->senders[mb->number]))
+			return;
+		ld->latest = std::max(ld->latest, process_clock() - due);
+		load_send(ld, mb, due);
+		member_flush(mb);
 	}
-	window->sent_at[slot] = 0;
-	window->used--;
-	ld->last = now;
+	now = process_clock();
+	const int64_t pause = std::max<int64_t>((load_due_time(ld) - now) / 1000, 0);
+	const timeval time = {pause / 1000000, pause % 1000000};
+	if (ld->next_due)
+		(void)event_add(ld->next_due.get(), &time);
 }
 
-static void load_take_message(load *ld, std::string_view frame)
+static bool load_has_sent_all(const load *ld)
 {
-	const int64_t now = measure_clock();
-	const size_t at = frame.find("\"msg\":\"");
+	return std::none_of(ld->senders.begin(), ld->senders.end(),
+	                    [ld](const load_sender &sender) { return load_may_send(ld, &sender); });
+}
 
-	if (at == std::string_view::npos || frame.size() < at + 27)
+static void load_begin(load *ld)
+{
+	const timeval time = {static_cast<time_t>(ld->r->opts->seconds), 0};
+
+	run_expect_no_answer(ld->r);
+	load_prepare_frames(ld);
+	run_cpu_begin(ld->r);
+	ld->phase = LOAD_SENDS;
+	ld->began = ld->last = ld->ack_rate.began = ld->delivery_rate.began = process_clock();
+	(void)event_add(ld->end_of_phase.get(), &time);
+	if (ld->r->opts->rate > 0)
+		load_on_due(-1, 0, ld);
+	for (size_t i = 0; i < ld->senders_count && ld->r->opts->rate == 0; i++)
+		load_fill(ld, &ld->r->members[i]);
+}
+
+/* ---- what the members tell */
+
+static void load_on_ready(void *arg, member *mb, std::string_view answer)
+{
+	load *const ld = static_cast<load *>(arg);
+	run *const r = ld->r;
+
+	if (ld->phase == LOAD_DRAINS) {
+		load_take_kept_messages(ld, mb, answer);
 		return;
-	ld->result.delivered++;
-	ld->last = now;
-	spread_add(&ld->result.delivery, (now - strtoll(frame.data() + at + 7, nullptr, 10)) / 1000);
+	}
+	if (mb->role == MEMBER_SENDER && r->opts->group > 0)
+		for (size_t i = 0; i < ld->others; i++)
+			r->members[ld->senders_count + mb->number * ld->others + i].group = mb->group;
+	if (++r->ready < r->members.size()) {
+		run_start_more(r);
+	} else if (load_goes_away(ld)) {
+		ld->phase = LOAD_LEAVES;
+		run_expect_answer(r);
+		for (size_t i = 0; i < ld->receivers.size(); i++)
+			member_leave(&r->members[ld->senders_count + i]);
+	} else {
+		load_begin(ld);
+	}
+}
+
+static void load_on_left(void *arg, member *)
+{
+	load *const ld = static_cast<load *>(arg);
+
+	run_expect_answer(ld->r);
+	if (++ld->left == ld->receivers.size())
+		load_begin(ld);
 }
 
 static void load_on_frame(void *arg, member *mb, std::string_view frame)
@@ -117,7 +182,8 @@ static void load_on_frame(void *arg, member *mb, std::string_view frame)
 	switch (member_find_integer(frame, "\"msgid\":")) {
 	case CS_MSGID_ACK: load_take_answer(ld, mb, frame); break;
 	case CS_MSGID_CHAT:
-	case CS_MSGID_GROUP_CHAT: load_take_message(ld, frame); break;
+	case CS_MSGID_GROUP_CHAT:
+	case CS_MSGID_SIGNAL: load_take_message(ld, mb, frame); break;
 	default: break;
 	}
 }
@@ -126,140 +192,78 @@ static void load_on_read_all(void *arg, member *mb)
 {
 	load *const ld = static_cast<load *>(arg);
 
-	if (ld->running && mb->role == MEMBER_SENDER)
-		load_fill(ld, mb);
-	if (ld->running && load_is_complete(ld))
-		load_stop(ld);
+	if (ld->phase == LOAD_SENDS && mb->role == MEMBER_SENDER) {
+		if (ld->r->opts->rate == 0)
+			load_fill(ld, mb);
+		if (ld->waiting == 0 && load_has_sent_all(ld))
+			load_stop_sending(ld);
+	}
+	load_go_on(ld);
+}
+
+static void load_on_refused(void *arg, member *mb, std::string_view answer)
+{
+	run_fail_refused(static_cast<load *>(arg)->r, mb, answer);
 }
 
 static void load_on_failed(void *arg, member *mb, const char *why)
 {
-	load *const ld = static_cast<load *>(arg);
-
-	if (!ld->failed)
-		(void)fprintf(stderr, "chatbench: account %zu: %s\n", mb->number, why);
-	ld->failed = true;
-	load_stop(ld);
+	run_fail_connection(static_cast<load *>(arg)->r, mb, why);
 }
 
-static void load_begin(load *ld)
-{
-	const timeval time = {static_cast<time_t>(ld->opts->seconds), 0};
-
-	ld->began = ld->last = measure_clock();
-	for (const int64_t pid : ld->opts->pids)
-		ld->cpu_before.push_back(measure_cpu(pid));
-	ld->own_cpu_before = measure_cpu(getpid());
-	ld->running = ld->sending = true;
-	(void)event_add(ld->end_of_sending.get(), &time);
-	for (size_t i = 0; i < load_senders(ld); i++)
-		load_fill(ld, &ld->members[i]);
-}
-
-/* With several addresses the receiver of a pair uses another address than its sender, and a group is spread over all
- * addresses. */
-static const load_address *load_address_of(const load *ld, const member *mb)
-{
-	size_t place = mb->number;
-
-	if (mb->role == MEMBER_RECEIVER) {
-		const size_t receiver = mb->number - load_senders(ld);
-		place = receiver / load_others(ld) + receiver % load_others(ld) + 1;
-	}
-	return &ld->addresses[place % ld->addresses.size()];
-}
-
-/* The senders make their groups first, because the receivers join them. */
-static void load_start_more(load *ld)
-{
-	while (!ld->failed && ld->started < ld->members.size() && ld->started - ld->ready < load_starting) {
-		member *const mb = &ld->members[ld->started];
-		if (mb->role != MEMBER_SENDER && ld->ready < load_senders(ld))
-			return;
-		if (mb->role == MEMBER_RECEIVER)
-			mb->group = ld->members[(mb->number - load_senders(ld)) / load_others(ld)].group;
-		ld->started++;
-		const load_address *const to = load_address_of(ld, mb);
-		if (member_start(mb, ld->base, reinterpret_cast<const sockaddr *>(&to->address), to->size) != 0)
-			load_on_failed(ld, mb, strerror(errno));
-	}
-}
-
-static void load_on_ready(void *arg, member *)
-{
-	load *const ld = static_cast<load *>(arg);
-
-	if (++ld->ready == ld->members.size())
-		load_begin(ld);
-	else
-		load_start_more(ld);
-}
-
-static void load_on_end_of_sending(evutil_socket_t, short, void *arg)
-{
-	load *const ld = static_cast<load *>(arg);
-
-	ld->sending = false;
-	(void)event_add(ld->end_of_waiting.get(), &load_wait);
-	if (load_is_complete(ld))
-		load_stop(ld);
-}
-
-static void load_on_end_of_waiting(evutil_socket_t, short, void *arg)
-{
-	load_stop(static_cast<load *>(arg));
-}
+/* ---- the whole */
 
 static void load_make_members(load *ld)
 {
-	static const member_calls table = {load_on_ready, load_on_frame, load_on_read_all, load_on_failed};
-	const size_t talking = load_senders(ld) * (1 + load_others(ld));
+	static const member_calls table = {load_on_ready, load_on_frame,   load_on_read_all,
+	                                   load_on_left,  load_on_refused, load_on_failed};
+	const size_t talking = ld->senders_count * (1 + ld->others);
+	const options *const opts = ld->r->opts;
 
-	ld->members.resize(static_cast<size_t>(ld->opts->accounts));
-	for (size_t i = 0; i < ld->members.size(); i++) {
-		member *const mb = &ld->members[i];
-		mb->calls = &table;
-		mb->arg = ld;
-		mb->number = i;
-		mb->role = i < load_senders(ld) ? MEMBER_SENDER : i < talking ? MEMBER_RECEIVER : MEMBER_IDLE;
-		mb->wants_group = ld->opts->group > 0 && mb->role != MEMBER_IDLE;
-		mb->name = ld->name + "-" + std::to_string(i);
+	run_make_members(ld->r, static_cast<size_t>(opts->accounts), &table, ld);
+	for (member &mb : ld->r->members) {
+		mb.role = mb.number < ld->senders_count ? MEMBER_SENDER
+		          : mb.number < talking         ? MEMBER_RECEIVER
+		                                        : MEMBER_IDLE;
+		mb.wants_group = opts->group > 0 && mb.role != MEMBER_IDLE;
+		mb.wants_signals = opts->signal && mb.role == MEMBER_RECEIVER;
 	}
-	ld->windows.resize(load_senders(ld));
-	for (load_window &window : ld->windows)
-		window.sent_at.resize(static_cast<size_t>(ld->opts->window));
+	ld->senders.resize(ld->senders_count);
+	ld->receivers.resize(talking - ld->senders_count);
+	for (load_receiver &receiver : ld->receivers)
+		receiver.from.resize(opts->random ? ld->senders_count : 1);
+	/* The senders make their groups first, because the receivers join them. */
+	ld->r->at_once = load_at_once;
+	ld->r->first = ld->senders_count;
 }
 
-static void load_conclude(load *ld)
+static int load_prepare(load *ld)
 {
-	measures *const ms = &ld->result;
+	const options *const opts = ld->r->opts;
 
-	ms->accounts = ld->members.size();
-	ms->seconds = static_cast<double>(ld->last - ld->began) / 1e9;
-	ms->own_cpu = measure_cpu(getpid()) - ld->own_cpu_before;
-	for (size_t i = 0; i < ld->cpu_before.size(); i++) {
-		const int64_t pid = ld->opts->pids[i];
-		ms->processes.push_back({pid, measure_name(pid), measure_cpu(pid) - ld->cpu_before[i]});
-	}
+	ld->senders_count = static_cast<size_t>(opts->senders);
+	ld->others = opts->group > 0 ? static_cast<size_t>(opts->group) : 1;
+	evutil_secure_rng_get_bytes(ld->random, sizeof ld->random);
+	ld->end_of_phase.reset(event_new(ld->r->base, -1, 0, load_on_end_of_phase, ld));
+	ld->next_due.reset(event_new(ld->r->base, -1, 0, load_on_due, ld));
+	return ld->end_of_phase && ld->next_due ? 0 : -1;
 }
 
-int load_run(load *ld)
+void load_run(run *r)
 {
-	uint32_t random = 0;
+	load ld;
 
-	evutil_secure_rng_get_bytes(&random, sizeof random);
-	ld->name = "bench-" + std::to_string(random);
-	ld->padding.assign(static_cast<size_t>(std::max<int64_t>(ld->opts->size - 20, 0)), 'x');
-	ld->padding += "\"}\n";
-	ld->end_of_sending.reset(event_new(ld->base, -1, 0, load_on_end_of_sending, ld));
-	ld->end_of_waiting.reset(event_new(ld->base, -1, 0, load_on_end_of_waiting, ld));
-	if (!ld->end_of_sending || !ld->end_of_waiting)
-		return -1;
-	load_make_members(ld);
-	load_start_more(ld);
-	if (!ld->failed)
-		(void)event_base_dispatch(ld->base);
-	if (ld->running)
-		load_conclude(ld);
-	return ld->failed || !ld->running ? -1 : 0;
+	ld.r = r;
+	if (load_prepare(&ld) != 0) {
+		run_fail(r, RUN_SPOILT, "no memory");
+		return;
+	}
+	load_make_members(&ld);
+	progress_begin(&r->line, r->base, load_tell_progress, &ld);
+	run_start_more(r);
+	if (r->status == RUN_OK)
+		(void)event_base_dispatch(r->base);
+	progress_end(&r->line);
+	if (ld.began > 0)
+		load_report(&ld);
 }

@@ -11,12 +11,12 @@
 
 #include <base/standard.h>
 
+#include "idle.h"
 #include "load.h"
-#include "options.h"
+#include "logins.h"
 
 using addrinfo_ptr = std::unique_ptr<addrinfo, function_deleter<freeaddrinfo>>;
-
-enum status { STATUS_OK = 0, STATUS_INCOMPLETE = 1, STATUS_USAGE = 2, STATUS_SPOILT = 3 };
+using event_config_ptr = std::unique_ptr<event_config, function_deleter<event_config_free>>;
 
 static bool chatbench_main_is_loopback(const sockaddr *address)
 {
@@ -37,7 +37,7 @@ static const addrinfo *chatbench_main_choose(const addrinfo *found)
 	return nullptr;
 }
 
-static status chatbench_main_resolve(const options *opts, const options_address *address, load *ld)
+static run_status chatbench_main_resolve(const options *opts, const options_address *address, run *r)
 {
 	const addrinfo wanted = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
 	addrinfo *found = nullptr;
@@ -47,37 +47,37 @@ static status chatbench_main_resolve(const options *opts, const options_address 
 	if (result != 0) {
 		(void)fprintf(stderr, "chatbench: %s port %s: %s\n", address->host, address->port,
 		              result == EAI_SYSTEM ? strerror(errno) : gai_strerror(result));
-		return STATUS_USAGE;
+		return RUN_USAGE;
 	}
 	if (!opts->remote && !chatbench_main_is_loopback(found->ai_addr)) {
 		(void)fprintf(stderr, "chatbench: %s is not this machine; --remote allows it\n", address->host);
-		return STATUS_USAGE;
+		return RUN_USAGE;
 	}
 	const addrinfo *const chosen = chatbench_main_choose(found);
 	if (!chosen) {
 		(void)fprintf(stderr, "chatbench: %s port %s: %s\n", address->host, address->port, strerror(errno));
-		return STATUS_SPOILT;
+		return RUN_SPOILT;
 	}
-	load_address *const to = &ld->addresses.emplace_back();
+	run_address *const to = &r->addresses.emplace_back();
 	memcpy(&to->address, chosen->ai_addr, chosen->ai_addrlen);
 	to->size = chosen->ai_addrlen;
-	return STATUS_OK;
+	return RUN_OK;
 }
 
-static status chatbench_main_prepare(const options *opts, load *ld)
+static run_status chatbench_main_prepare(const options *opts, run *r)
 {
 	for (const options_address &address : opts->addresses) {
-		const status result = chatbench_main_resolve(opts, &address, ld);
-		if (result != STATUS_OK)
+		const run_status result = chatbench_main_resolve(opts, &address, r);
+		if (result != RUN_OK)
 			return result;
 	}
 	for (const int64_t pid : opts->pids) {
-		if (measure_cpu(pid) >= 0)
+		if (process_cpu(pid) >= 0)
 			continue;
 		(void)fprintf(stderr, "chatbench: there is no process %lld\n", static_cast<long long>(pid));
-		return STATUS_USAGE;
+		return RUN_USAGE;
 	}
-	return STATUS_OK;
+	return RUN_OK;
 }
 
 static void chatbench_main_raise_file_limit(void)
@@ -90,24 +90,48 @@ static void chatbench_main_raise_file_limit(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static status chatbench_main_run(const options *opts)
+/* Without this, libevent would wake up only in whole milliseconds. */
+static event_base *chatbench_main_make_base(void)
 {
-	const event_base_ptr base(event_base_new());
-	load ld;
+	const event_config_ptr config(event_config_new());
 
-	ld.opts = opts;
-	ld.base = base.get();
-	if (!ld.base)
-		return STATUS_SPOILT;
-	const status result = chatbench_main_prepare(opts, &ld);
-	if (result != STATUS_OK)
+	if (!config || event_config_set_flag(config.get(), EVENT_BASE_FLAG_PRECISE_TIMER) != 0)
+		return nullptr;
+	return event_base_new_with_config(config.get());
+}
+
+static void chatbench_main_measure(run *r)
+{
+	switch (r->opts->subject) {
+	case SUBJECT_MESSAGES:
+	case SUBJECT_AWAY: load_run(r); break;
+	case SUBJECT_LOGINS:
+	case SUBJECT_REGISTRATIONS: logins_run(r); break;
+	case SUBJECT_IDLE: idle_run(r); break;
+	}
+}
+
+static run_status chatbench_main_run(const options *opts)
+{
+	const event_base_ptr base(chatbench_main_make_base());
+	run r;
+
+	r.opts = opts;
+	r.base = base.get();
+	if (!r.base)
+		return RUN_SPOILT;
+	const run_status result = chatbench_main_prepare(opts, &r);
+	if (result != RUN_OK)
 		return result;
 	chatbench_main_raise_file_limit();
-	if (load_run(&ld) != 0)
-		return STATUS_SPOILT;
-	measure_report(&ld.result);
-	const bool complete = ld.result.acknowledged == ld.result.sent && ld.result.delivered >= ld.result.expected;
-	return complete ? STATUS_OK : STATUS_INCOMPLETE;
+	run_choose_name(&r);
+	chatbench_main_measure(&r);
+	if (r.status == RUN_SPOILT)
+		return r.status;
+	report_print(&r.figures, opts->json);
+	if (opts->plot && plot_write(&r.drawing, opts->plot) != 0)
+		run_fail(&r, RUN_SPOILT, "%s: %s", opts->plot, strerror(errno));
+	return r.status;
 }
 
 int main(int argc, char **argv)
@@ -118,7 +142,7 @@ int main(int argc, char **argv)
 	(void)signal(SIGPIPE, SIG_IGN);
 	const int result = chatbench_options_read(argc, argv, &opts);
 	if (result < 0)
-		return STATUS_USAGE;
-	const status exit_status = result > 0 ? STATUS_OK : chatbench_main_run(&opts);
-	return standard_flush("chatbench") == 0 ? exit_status : STATUS_SPOILT;
+		return RUN_USAGE;
+	const run_status exit_status = result > 0 ? RUN_OK : chatbench_main_run(&opts);
+	return standard_flush("chatbench") == 0 ? exit_status : RUN_SPOILT;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * One account of a run: its connection, its bytes, and its way in by REGISTER, LOGIN and a group. */
+ * One account of a run: its connection, its bytes, its way in by REGISTER, LOGIN and a group, and its way out. */
 #ifndef CHATBENCH_MEMBER_H
 #define CHATBENCH_MEMBER_H
 
@@ -12,15 +12,27 @@
 
 enum member_role { MEMBER_SENDER, MEMBER_RECEIVER, MEMBER_IDLE };
 
-enum member_step { MEMBER_NEW, MEMBER_REGISTERS, MEMBER_LOGS_IN, MEMBER_GROUPS, MEMBER_READY };
+enum member_step {
+	MEMBER_AWAY, /* no connection */
+	MEMBER_REGISTERS,
+	MEMBER_LOGS_IN,
+	MEMBER_GROUPS,
+	MEMBER_READY,
+	MEMBER_LEAVES
+};
 
 struct member;
 
+/* A function may call any function of this file. */
 struct member_calls {
-	void (*ready)(void *arg, member *mb); /* logged in, and in its group */
+	/* Logged in, and in its group; or registered, if it only does that. answer: the LOGIN_ACK or REGISTER_ACK;
+	 * empty if the last answer was that of the group. */
+	void (*ready)(void *arg, member *mb, std::string_view answer);
 	void (*frame)(void *arg, member *mb, std::string_view frame); /* once ready */
 	void (*read_all)(void *arg, member *mb); /* everything that was there has been read */
-	void (*failed)(void *arg, member *mb, const char *why); /* the run has failed */
+	void (*left)(void *arg, member *mb); /* the end of member_leave */
+	void (*refused)(void *arg, member *mb, std::string_view answer); /* REGISTER, LOGIN or the group */
+	void (*failed)(void *arg, member *mb, const char *why); /* the connection */
 };
 
 struct member {
@@ -28,11 +40,15 @@ struct member {
 	void *arg = nullptr;
 	size_t number = 0;
 	member_role role = MEMBER_IDLE;
-	member_step step = MEMBER_NEW;
-	std::string name;
-	uint64_t id = 0;
-	bool wants_group = false;
+	member_step step = MEMBER_AWAY;
+	std::string name; /* as it stands in frames; empty: the answer to the LOGIN tells it */
+	uint64_t id = 0; /* 0: not registered yet */
+	bool only_registers = false;
+	bool wants_signals = false;
+	bool wants_group = false; /* no longer once it is in */
 	uint64_t group = 0; /* the group to join; 0: a sender, which makes one */
+	int64_t asked = 0; /* clock, ns: the last request of the way in or out */
+	unsigned connection = 0; /* counts its connections */
 	unique_fd fd;
 	event_ptr readable;
 	event_ptr writable;
@@ -40,10 +56,14 @@ struct member {
 	std::string output;
 };
 
-/* Connects and begins to register. -1: no connection. */
+/* Connects and begins to register, or to log in if it has an id. -1: no connection; errno says why. */
 [[nodiscard]] int member_start(member *mb, event_base *base, const sockaddr *address, socklen_t size);
-/* Adds a frame to the output buffer. */
-void member_add(member *mb, std::string_view frame);
+/* Registers on the connection that there is. */
+void member_register(member *mb);
+/* Logs out, waits for the answer and closes the connection: then the server has no session of it any more. */
+void member_leave(member *mb);
+/* Closes the connection. */
+void member_close(member *mb);
 /* Sends the output buffer as far as the kernel takes it now; the rest follows later. */
 void member_flush(member *mb);
 

@@ -2,39 +2,73 @@
  * The command line of the load generator, and the limits of a run. */
 #include "options.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <getopt.h>
+#include <string>
 
 #include "config.h"
 
+static const int64_t options_most_accounts = 20000;
+/* With --random each receiver remembers each sender. */
+static const int64_t options_most_random = 2000;
+
 static const char options_usage[] =
-	"usage: chatbench [-chrV] [-a ACCOUNTS] [-b BYTES] [-g MEMBERS] [-p PID]... [-s SENDERS]\n"
-	"                 [-t SECONDS] [-w WINDOW] HOST PORT [HOST PORT]...\n";
+	"usage: chatbench [-CjrSV] [-a ACCOUNTS] [-b BYTES] [-f ID] [-g MEMBERS] [-n COUNT] [-o FILE]\n"
+	"                 [-p PID]... [-R RATE] [-s SENDERS] [-t SECONDS] [-w WINDOW] [--random]\n"
+	"                 [--away | --idle | --login | --register] HOST PORT [HOST PORT]...\n";
 
 static const char options_help[] =
+	"What is measured, if not messages to people who are there:\n"
+	"      --away               the receivers leave, messages are sent, the receivers come back\n"
+	"      --idle               memory of accounts that are there and say nothing\n"
+	"      --login              logins\n"
+	"      --register           registrations\n"
+	"How:\n"
 	"  -a, --accounts ACCOUNTS  log in so many accounts; those that are not needed stay idle\n"
 	"  -b, --bytes BYTES        of text in a message (64)\n"
-	"  -c, --cid                give each message a cid\n"
+	"  -C, --no-cid             give the messages no cid\n"
+	"  -f, --from ID            the accounts exist: this id and those that follow, password chatbench\n"
 	"  -g, --group MEMBERS      each sender talks to a group of so many others (to one account)\n"
 	"  -h, --help               show this and leave\n"
-	"  -p, --pid PID            measure the CPU time of this process, too, of the server\n"
+	"  -j, --json               print the figures as JSON\n"
+	"  -n, --count COUNT        each sender stops after so many messages\n"
+	"  -o, --plot FILE          draw times and rates into this file, as SVG\n"
+	"  -p, --pid PID            measure this process, too, of the server\n"
+	"      --random             each message goes to any receiver\n"
+	"  -R, --rate RATE          send so many messages a second, whether they are answered or not\n"
 	"  -r, --remote             allow a server that is not on this machine\n"
-	"  -s, --senders SENDERS    accounts that send (8)\n"
-	"  -t, --time SECONDS       how long they send (10)\n"
+	"  -S, --signal             send signals, which are not stored\n"
+	"  -s, --senders SENDERS    accounts that send, log in or register (8)\n"
+	"  -t, --time SECONDS       how long they do so (10)\n"
 	"  -V, --version            show the version and leave\n"
 	"  -w, --window WINDOW      messages of a sender that wait for their acknowledgement (8)\n";
 
+/* Options without a letter. */
+enum options_long_only { OPTION_AWAY = 256, OPTION_IDLE, OPTION_LOGIN, OPTION_RANDOM, OPTION_REGISTER };
+
 static const option options_long[] = {
 	{"accounts", required_argument, nullptr, 'a'},
+	{"away", no_argument, nullptr, OPTION_AWAY},
 	{"bytes", required_argument, nullptr, 'b'},
-	{"cid", no_argument, nullptr, 'c'},
+	{"count", required_argument, nullptr, 'n'},
+	{"from", required_argument, nullptr, 'f'},
 	{"group", required_argument, nullptr, 'g'},
 	{"help", no_argument, nullptr, 'h'},
+	{"idle", no_argument, nullptr, OPTION_IDLE},
+	{"json", no_argument, nullptr, 'j'},
+	{"login", no_argument, nullptr, OPTION_LOGIN},
+	{"no-cid", no_argument, nullptr, 'C'},
 	{"pid", required_argument, nullptr, 'p'},
+	{"plot", required_argument, nullptr, 'o'},
+	{"random", no_argument, nullptr, OPTION_RANDOM},
+	{"rate", required_argument, nullptr, 'R'},
+	{"register", no_argument, nullptr, OPTION_REGISTER},
 	{"remote", no_argument, nullptr, 'r'},
 	{"senders", required_argument, nullptr, 's'},
+	{"signal", no_argument, nullptr, 'S'},
 	{"time", required_argument, nullptr, 't'},
 	{"version", no_argument, nullptr, 'V'},
 	{"window", required_argument, nullptr, 'w'},
@@ -50,8 +84,15 @@ struct options_number {
 };
 
 static const options_number options_numbers[] = {
-	{'a', 2, 20000, &options::accounts}, {'b', 24, 16384, &options::size}, {'g', 1, 1000, &options::group},
-	{'s', 1, 10000, &options::senders},  {'t', 1, 600, &options::seconds}, {'w', 1, 1000, &options::window},
+	{'a', 2, options_most_accounts, &options::accounts},
+	{'b', 24, 16384, &options::size},
+	{'f', 1, 1000000000000, &options::from},
+	{'g', 1, 1000, &options::group},
+	{'n', 1, 1000000000, &options::count},
+	{'R', 1, 1000000, &options::rate},
+	{'s', 1, 10000, &options::senders},
+	{'t', 1, 600, &options::seconds},
+	{'w', 1, 100000, &options::window},
 };
 
 static int options_parse(int letter, const char *text, int64_t least, int64_t most, int64_t *value_r)
@@ -92,12 +133,30 @@ static int options_read_pid(const char *text, options *options_r)
 	return 0;
 }
 
+static int options_read_subject(options_subject subject, options *options_r)
+{
+	if (options_r->subject != SUBJECT_MESSAGES && options_r->subject != subject) {
+		(void)fprintf(stderr, "chatbench: --away, --idle, --login and --register exclude each other\n");
+		return -1;
+	}
+	options_r->subject = subject;
+	return 0;
+}
+
 static int chatbench_options_read_one(int letter, options *options_r)
 {
 	switch (letter) {
-	case 'c': options_r->cid = true; return 0;
+	case OPTION_AWAY: return options_read_subject(SUBJECT_AWAY, options_r);
+	case OPTION_IDLE: return options_read_subject(SUBJECT_IDLE, options_r);
+	case OPTION_LOGIN: return options_read_subject(SUBJECT_LOGINS, options_r);
+	case OPTION_REGISTER: return options_read_subject(SUBJECT_REGISTRATIONS, options_r);
+	case OPTION_RANDOM: options_r->random = true; return 0;
+	case 'C': options_r->cid = false; return 0;
+	case 'j': options_r->json = true; return 0;
+	case 'o': options_r->plot = optarg; return 0;
 	case 'p': return options_read_pid(optarg, options_r);
 	case 'r': options_r->remote = true; return 0;
+	case 'S': options_r->signal = true; return 0;
 	case 'h': (void)printf("%s%s", options_usage, options_help); return 1;
 	case 'V': (void)printf("chatbench %s\n", PACKAGE_VERSION); return 1;
 	default: return options_read_number(letter, optarg, options_r);
@@ -129,30 +188,88 @@ static int options_read_addresses(int argc, char **argv, options *options_r)
 	return 0;
 }
 
+static const char *options_find_contradiction(const options *opts)
+{
+	if (opts->subject == SUBJECT_AWAY && opts->signal)
+		return "signals are not kept for those who are --away";
+	if (opts->random && opts->group > 0)
+		return "--random and --group exclude each other";
+	if (opts->random && opts->senders > options_most_random)
+		return "--random allows 2000 senders";
+	return nullptr;
+}
+
+/* The letters of options that would change nothing; * stands for --random. */
+static const char *options_without_effect(const options *opts)
+{
+	switch (opts->subject) {
+	case SUBJECT_IDLE: return "bCgnoRSsw*";
+	case SUBJECT_LOGINS: return "abCgRSw*";
+	case SUBJECT_REGISTRATIONS: return "abCfgRSw*";
+	default: break;
+	}
+	if (opts->rate > 0)
+		return opts->signal ? "wC" : "w";
+	return opts->signal ? "C" : "";
+}
+
+static int options_refuse_without_effect(const options *opts, const std::string &given)
+{
+	const size_t at = given.find_first_of(options_without_effect(opts));
+
+	if (at == std::string::npos)
+		return 0;
+	if (given[at] == '*')
+		(void)fputs("chatbench: --random has no effect with these options\n", stderr);
+	else
+		(void)fprintf(stderr, "chatbench: -%c has no effect with these options\n", given[at]);
+	return -1;
+}
+
+/* The accounts that the run needs. */
+static int64_t options_needed(const options *opts)
+{
+	switch (opts->subject) {
+	case SUBJECT_IDLE: return 2;
+	case SUBJECT_LOGINS:
+	case SUBJECT_REGISTRATIONS: return opts->senders;
+	default: return opts->senders * (1 + (opts->group > 0 ? opts->group : 1));
+	}
+}
+
 static int options_count_accounts(options *options_r)
 {
-	const int64_t others = options_r->group > 0 ? options_r->group : 1;
-	const int64_t needed = options_r->senders * (1 + others);
+	const int64_t needed = options_needed(options_r);
 
 	if (options_r->accounts == 0)
-		options_r->accounts = needed;
-	if (options_r->accounts >= needed && needed <= 20000)
+		options_r->accounts = options_r->subject == SUBJECT_IDLE ? 1000 : needed;
+	if (options_r->accounts >= needed && needed <= options_most_accounts)
 		return 0;
-	(void)fprintf(stderr, "chatbench: these senders and receivers are %lld accounts\n",
-	              static_cast<long long>(needed));
+	(void)fprintf(stderr, "chatbench: these senders and receivers are %lld accounts; only %lld are allowed\n",
+	              static_cast<long long>(needed),
+	              static_cast<long long>(std::min(options_r->accounts, options_most_accounts)));
 	return -1;
 }
 
 int chatbench_options_read(int argc, char **argv, options *options_r)
 {
+	std::string given;
 	int letter;
 
-	while ((letter = getopt_long(argc, argv, "a:b:cg:hp:rs:t:Vw:", options_long, nullptr)) != -1) {
+	while ((letter = getopt_long(argc, argv, "a:b:Cf:g:hjn:o:p:R:rSs:t:Vw:", options_long, nullptr)) != -1) {
 		const int result = chatbench_options_read_one(letter, options_r);
 		if (result != 0)
 			return result;
+		given += letter == OPTION_RANDOM ? '*' : letter < 256 ? static_cast<char>(letter) : ' ';
 	}
 	if (options_read_addresses(argc - optind, argv + optind, options_r) != 0)
+		return -1;
+	const char *const contradiction = options_find_contradiction(options_r);
+	if (contradiction) {
+		(void)fprintf(stderr, "chatbench: %s\n", contradiction);
+		return -1;
+	}
+	if (options_refuse_without_effect(options_r, given) != 0)
 		return -1;
 	return options_count_accounts(options_r);
 }

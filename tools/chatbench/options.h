@@ -11,16 +11,27 @@ struct options_address {
 	const char *port;
 };
 
+/* What a run measures. */
+enum options_subject { SUBJECT_MESSAGES, SUBJECT_AWAY, SUBJECT_LOGINS, SUBJECT_REGISTRATIONS, SUBJECT_IDLE };
+
 struct options {
 	std::vector<options_address> addresses; /* one or more */
+	options_subject subject = SUBJECT_MESSAGES;
 	int64_t accounts = 0; /* accounts that log in; 0: as many as the run needs. More accounts stay idle. */
+	int64_t from = 0; /* id of the first account; they all exist, without a gap. 0: they are made */
 	int64_t senders = 8;
-	int64_t window = 8; /* most messages of a sender without an acknowledgement */
+	int64_t window = 8; /* most messages of a sender without an acknowledgement; not with a rate */
+	int64_t rate = 0; /* messages a second of all senders; 0: as many as the window allows */
+	int64_t count = 0; /* messages, logins or registrations of a sender; 0: no limit */
 	int64_t seconds = 10;
 	int64_t size = 64; /* bytes of text */
 	int64_t group = 0; /* receivers in the group of each sender; 0: pairs */
-	std::vector<int64_t> pids; /* processes of the server; empty: their CPU time is not measured */
-	bool cid = false;
+	std::vector<int64_t> pids; /* processes of the server; empty: they are not measured */
+	const char *plot = nullptr; /* file; nullptr: none */
+	bool cid = true;
+	bool signal = false; /* SIGNAL, not CHAT */
+	bool random = false; /* each message goes to any receiver */
+	bool json = false;
 	bool remote = false; /* a server on another machine is allowed */
 };
 
