@@ -235,6 +235,17 @@ $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/r
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(fuzz_support) $(core_library) $(model_library)
 	$(call quiet,LINK)$(CXX) $(ALL_LDFLAGS) -fsanitize=fuzzer -rdynamic -o $@ $^ $(TEST_LIBS)
 
+# What make bench compares with. It is compiled like the server.
+bench_programs = $(BUILD)/tests/bench/floor $(BUILD)/tests/bench/statements
+bench_objects = $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/bench/*.cpp))
+$(bench_objects): private test_speed =
+$(bench_objects): private test_headers =
+$(BUILD)/tests/bench/bare_db.o: private TEST_CFLAGS += $(if $(db_mysql_SKIP),,-DBENCH_MYSQL $(MYSQL_CFLAGS))
+$(BUILD)/tests/bench/floor: $(BUILD)/tests/bench/floor.o
+	$(call quiet,LINK)$(CXX) $(ALL_LDFLAGS) -o $@ $^
+$(BUILD)/tests/bench/statements: $(BUILD)/tests/bench/statements.o $(BUILD)/tests/bench/bare_db.o $(BUILD)/tools/chatbench/histogram.o
+	$(call quiet,LINK)$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(SQLITE_LIBS) $(if $(db_mysql_SKIP),,$(MYSQL_LIBS))
+
 # Libraries come last, because other objects of a test (see plugin.mk of mailbox) may need them too.
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(support_library) $(core_library) $(model_library)
 	$(call quiet,LINK)$(CXX) $(ALL_LDFLAGS) -rdynamic -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS)
