@@ -18,7 +18,8 @@
 ##   tests        builds the tests and runs none
 ##   asan, tsan   with AddressSanitizer, ThreadSanitizer; TESTS='unit/test_frame server/test_login' runs these alone
 ##   fuzz         FUZZ_TIME=60 seconds for each target; needs clang and its run-time library
-##   bench        measures the server; needs no more than all
+##   bench        measures the server in ten minutes, into bench.txt in the build; with MariaDB if it is there
+##   bench-short  a few ratios in half a minute; fails if one is far out of its bounds; check-all runs it, too
 ##
 ##   dist         makes chatserverd-VERSION.tar.gz
 ##   distcheck    makes it, and builds, tests and installs what is in it
@@ -243,7 +244,7 @@ $(bench_objects): private test_headers =
 $(BUILD)/tests/bench/bare_db.o: private TEST_CFLAGS += $(if $(db_mysql_SKIP),,-DBENCH_MYSQL $(MYSQL_CFLAGS))
 $(BUILD)/tests/bench/floor: $(BUILD)/tests/bench/floor.o
 	$(call quiet,LINK)$(CXX) $(ALL_LDFLAGS) -o $@ $^
-$(BUILD)/tests/bench/statements: $(BUILD)/tests/bench/statements.o $(BUILD)/tests/bench/bare_db.o $(BUILD)/tools/chatbench/histogram.o
+$(BUILD)/tests/bench/statements: $(patsubst %,$(BUILD)/tests/bench/%.o,statements bare_db) $(BUILD)/tools/chatbench/histogram.o
 	$(call quiet,LINK)$(CXX) $(ALL_LDFLAGS) -o $@ $^ $(SQLITE_LIBS) $(if $(db_mysql_SKIP),,$(MYSQL_LIBS))
 
 # Libraries come last, because other objects of a test (see plugin.mk of mailbox) may need them too.
@@ -271,8 +272,9 @@ check: all $(own_binaries) $(test_plugins) $(replay_binaries)
 	TEST_JOBS=$${TEST_JOBS:-$$(nproc)} $(run_tests) $(source_scripts) $(replay_binaries) $(own_binaries)
 
 # All tests, with every server that they need.
-check-all: tests
-	$(run_tests) scripts/check-format $(source_scripts) $(install_scripts) $(replay_binaries) $(test_binaries) $(mysql_tests) $(cluster_tests)
+check-all: tests $(bench_programs)
+	$(run_tests) scripts/check-format $(source_scripts) $(install_scripts) $(replay_binaries) $(test_binaries) $(mysql_tests) $(cluster_tests) \
+		TEST_JOBS=1 CS_DRIVER= scripts/check-bench
 
 # All faults of the cluster. It takes hours, and at the end it lists the failed ones.
 check-long: all $(cluster_binaries)
@@ -296,7 +298,7 @@ asan: $(outside_tests:%=$(BUILD)/tests/%)
 
 # All tests with threads: messages between workers, the session table, the store engine, the adapter, and the whole
 # server. Not with MariaDB: its client library is not instrumented.
-TSAN_TESTS ?= $(patsubst tests/%.cpp,%,$(filter-out tests/server/test_chatclient% %_chatbench.cpp %_mysql.cpp %_idle_memory.cpp,$(wildcard \
+TSAN_TESTS ?= $(patsubst tests/%.cpp,%,$(filter-out tests/server/test_chatclient% tests/server/test_chatbench% %_mysql.cpp %_idle_memory.cpp,$(wildcard \
 	$(foreach name,loop worker session route bus bus_life bus_session store store_hash store_engine store_engine_share host host_contract host_cluster host_cluster_sessions log db db_sqlite db_sqlite_log,tests/unit/test_$(name).cpp) \
 	tests/server/test_*.cpp)))
 tsan: $(patsubst %,$(BUILD)/tests/%,$(filter server/% cluster/%,$(TSAN_TESTS)))
@@ -310,8 +312,16 @@ fuzz:
 fuzz-run: all $(fuzz_names:%=$(BUILD)/tests/fuzz/fuzz_%)
 	CS_BUILD=$(BUILD) FUZZ_TIME=$(FUZZ_TIME) scripts/fuzz $(fuzz_names)
 
-bench: all
-	CS_BUILD=$(BUILD) scripts/bench
+ifneq ($(db_sqlite_SKIP)$(login_SKIP),)
+bench bench-short:
+	@echo 'what is measured was left out: ./configure without --without-sqlite and --without-login' >&2; exit 1
+else
+bench: all $(bench_programs)
+	CS_BUILD=$(BUILD) scripts/bench table
+
+bench-short: all $(bench_programs)
+	CS_BUILD=$(BUILD) scripts/check-bench
+endif
 
 # ---- install
 
@@ -439,7 +449,7 @@ clean:
 distclean: clean
 	rm -rf config.mk config.h config.log config.status config.cache autom4te.cache chatserverd-*.tar.gz
 
-.PHONY: all tests check check-all check-long check-sanitized asan tsan fuzz fuzz-run bench install uninstall dist distcheck \
+.PHONY: all tests check check-all check-long check-sanitized asan tsan fuzz fuzz-run bench bench-short install uninstall dist distcheck \
 	format help clean distclean FORCE
 .SECONDARY:
 -include $(shell find $(BUILD) -path '$(BUILD)/asan' -prune -o -path '$(BUILD)/tsan' -prune -o -path '$(BUILD)/fuzz' -prune \
