@@ -20,6 +20,7 @@
 ##   fuzz         FUZZ_TIME=60 seconds for each target; needs clang and its run-time library
 ##   bench        measures the server in ten minutes, into bench.txt in the build; with MariaDB if it is there
 ##   bench-short  a few ratios in half a minute; fails if one is far out of its bounds; check-all runs it, too
+##   bench-long   what more connections and more messages cost; makes stores of 12 GB, in build/, and takes long
 ##
 ##   dist         makes chatserverd-VERSION.tar.gz
 ##   distcheck    makes it, and builds, tests and installs what is in it
@@ -313,7 +314,7 @@ fuzz-run: all $(fuzz_names:%=$(BUILD)/tests/fuzz/fuzz_%)
 	CS_BUILD=$(BUILD) FUZZ_TIME=$(FUZZ_TIME) scripts/fuzz $(fuzz_names)
 
 ifneq ($(db_sqlite_SKIP)$(login_SKIP),)
-bench bench-short:
+bench bench-short bench-long:
 	@echo 'what is measured was left out: ./configure without --without-sqlite and --without-login' >&2; exit 1
 else
 bench: all $(bench_programs)
@@ -321,6 +322,9 @@ bench: all $(bench_programs)
 
 bench-short: all $(bench_programs)
 	CS_BUILD=$(BUILD) scripts/check-bench
+
+bench-long: all $(bench_programs)
+	CS_BUILD=$(BUILD) scripts/bench-long
 endif
 
 # ---- install
@@ -449,7 +453,7 @@ clean:
 distclean: clean
 	rm -rf config.mk config.h config.log config.status config.cache autom4te.cache chatserverd-*.tar.gz
 
-.PHONY: all tests check check-all check-long check-sanitized asan tsan fuzz fuzz-run bench bench-short install uninstall dist distcheck \
+.PHONY: all tests check check-all check-long check-sanitized asan tsan fuzz fuzz-run bench bench-short bench-long install uninstall dist distcheck \
 	format help clean distclean FORCE
 .SECONDARY:
 -include $(shell find $(BUILD) -path '$(BUILD)/asan' -prune -o -path '$(BUILD)/tsan' -prune -o -path '$(BUILD)/fuzz' -prune \
