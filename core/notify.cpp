@@ -35,6 +35,19 @@ static void notify_send_state(std::string_view state)
 		log_warning("service manager not told errno=%d", errno);
 }
 
+static void notify_send_time(const char *state, int64_t most_ms)
+{
+	char text[64];
+
+	(void)snprintf(text, sizeof(text), "%sEXTEND_TIMEOUT_USEC=%lld", state, static_cast<long long>(most_ms) * 1000);
+	notify_send_state(text);
+}
+
+void notify_starting(int64_t most_ms)
+{
+	notify_send_time("", most_ms);
+}
+
 void notify_ready()
 {
 	notify_send_state("READY=1");
@@ -55,9 +68,5 @@ void notify_reloading()
 /* Asks for enough time: else the manager would kill the server too early. */
 void notify_stopping(int64_t most_ms)
 {
-	char state[64];
-
-	(void)snprintf(state, sizeof(state), "STOPPING=1\nEXTEND_TIMEOUT_USEC=%lld",
-	               static_cast<long long>(most_ms) * 1000);
-	notify_send_state(state);
+	notify_send_time("STOPPING=1\n", most_ms);
 }

@@ -111,6 +111,7 @@ static int server_open_store(struct server *s, struct cs_error *e)
 	const struct cs_db_driver *driver = nullptr;
 	const struct plugin *p = server_find_db(s, &driver);
 	struct cs_error text {};
+	const server_wait_ptr wait = server_wait_start();
 
 	if (store_open(&s->store, server_store_conf(s->conf.get()), driver, p ? p->conf.memory.get() : nullptr,
 	               server_process_name(s).c_str(), server_plugin_names(s).data(), &text) != 0) {

@@ -116,6 +116,14 @@ int server_run(struct server *s);
 /* "127.0.0.1:6000", "[::1]:6000". */
 std::string server_address_text(const struct listen_address *address);
 
+struct server_wait;
+struct server_wait_deleter {
+	void operator()(struct server_wait *w) const; /* ends it */
+};
+using server_wait_ptr = std::unique_ptr<struct server_wait, server_wait_deleter>;
+/* While it lives: says each 5 s, in the log and to the service manager, that the store takes long to open. */
+[[nodiscard]] server_wait_ptr server_wait_start(void);
+
 /* Begins to drain; a second call ends the process at once, unless it comes within 1 s of the first. */
 void server_drain(struct server *s, const char *why);
 /* Reads chat.conf again, asks every instance of every plugin, then changes all options or none. */

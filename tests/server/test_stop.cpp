@@ -7,12 +7,11 @@
 #include <cstring>
 #include <string>
 
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "tests/support/check.h"
 #include "tests/support/client.h"
+#include "tests/support/notify_socket.h"
 #include "tests/support/server.h"
 
 static void a_stop_tells_everybody_and_ends_with_0(void **state)
@@ -203,32 +202,6 @@ static void fifty_reloads_under_load_disturb_nobody(void **state)
 		client_expect(bob, check_format("{\"msgid\":6,\"seq\":%d}", i));
 	client_expect_quiet(bob);
 	test_server_stop(s);
-}
-
-static int open_notify_socket(const std::string &path)
-{
-	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	const struct timeval patience = {static_cast<time_t>(check_patience_ms() / 1000), 0};
-	struct sockaddr_un address = {};
-
-	address.sun_family = AF_UNIX;
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path.c_str());
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	return fd;
-}
-
-static bool wait_notification(int fd, const char *line)
-{
-	char text[4096];
-	ssize_t got;
-
-	while ((got = recv(fd, text, sizeof(text) - 1, 0)) > 0) {
-		text[got] = '\0';
-		if (strstr(text, line))
-			return true;
-	}
-	return false;
 }
 
 static void the_service_manager_hears_when_it_serves_and_when_it_stops(void **state)
