@@ -5,9 +5,9 @@
  * never reaches the end, and only from its end on can the log begin again. So the writer copies the rest, which is
  * short, between two transactions. There it also waits for readers of old pages, for a few ms.
  *
- * The log is bounded: if it has db_sqlite_most_pages, the writer waits for the thread and copies the rest, however long
- * it is. Only a reader that keeps an old state of the database open, as VACUUM INTO does, can make it longer: what such
- * a reader needs cannot be overwritten. */
+ * The log is bounded: from db_sqlite_many_pages on, each commit waits a few ms for the thread. At db_sqlite_most_pages
+ * the writer waits for all of it, and copies the rest, however long that is. Only a reader that keeps an old state of
+ * the database open, as VACUUM INTO does, can make the log longer: what such a reader needs cannot be overwritten. */
 #include "db_sqlite.h"
 
 #include <algorithm>
@@ -24,11 +24,12 @@
 
 /* 16 MB: a page that changes often is then copied only once. */
 static constexpr int db_sqlite_first_pages = 4000;
+static constexpr int db_sqlite_many_pages = 8000; /* from here on the writer goes slower, until a copy has ended */
 static constexpr int db_sqlite_most_pages = 16000; /* journal_size_limit in location.cpp is as much */
-/* So many more pages are written before another try. The writer copies fewer than that, unless the log is full. */
+/* After so many more pages it is tried again. The writer copies at most twice as many, unless the log is full. */
 static constexpr int db_sqlite_step_pages = 500;
 static constexpr int db_sqlite_wait_us = 500;
-static constexpr int db_sqlite_waits_most = 20; /* 10 ms, for readers of old pages */
+static constexpr int db_sqlite_waits_most = 20; /* 10 ms, for readers of old pages or for the thread */
 
 enum sqlite_checkpoint_state {
 	CHECKPOINT_IDLE,
@@ -69,7 +70,7 @@ static void db_sqlite_checkpoint_note(sqlite_checkpoint *c, const char *error)
 /* Writes what was copied to the disk. Otherwise the writer would wait for all of it. */
 static void db_sqlite_checkpoint_sync(sqlite_checkpoint *c, int code)
 {
-	if (code == SQLITE_BUSY) /* another process copies */
+	if (sqlite_class(code, 0) == CS_DB_RETRY) /* another process copies */
 		return;
 	if (code != SQLITE_OK)
 		db_sqlite_checkpoint_note(c, sqlite3_errmsg(c->handle.get()));
@@ -137,10 +138,17 @@ static void db_sqlite_checkpoint_rest(sqlite_checkpoint *c, sqlite3 *writer, int
 	sqlite3_busy_handler(writer, db_sqlite_checkpoint_wait, nullptr);
 	const int code = sqlite3_wal_checkpoint_v2(writer, "main", SQLITE_CHECKPOINT_RESTART, nullptr, nullptr);
 	sqlite3_busy_timeout(writer, static_cast<int>(c->conf->busy_timeout));
-	if (code != SQLITE_BUSY) /* a reader needs the log */
+	if (sqlite_class(code, 0) != CS_DB_RETRY) /* else a reader needs the log, perhaps on this handle */
 		db_sqlite_checkpoint_note(c, code == SQLITE_OK ? nullptr : sqlite3_errmsg(writer));
 	c->next = code == SQLITE_OK ? db_sqlite_first_pages : pages + db_sqlite_step_pages;
 	c->state = CHECKPOINT_IDLE;
+}
+
+/* The thread needs the processor and the disk that the writer uses up. Many short waits are better than a long one. */
+static void db_sqlite_checkpoint_slow(const sqlite_checkpoint *c)
+{
+	for (int i = 0; i < db_sqlite_waits_most && c->state == CHECKPOINT_DUE; i++)
+		usleep(db_sqlite_wait_us);
 }
 
 /* After each commit. The commit is done, whatever happens here, so it never answers a failure. */
@@ -158,6 +166,8 @@ static int db_sqlite_checkpoint_committed(void *arg, sqlite3 *writer, const char
 		db_sqlite_checkpoint_rest(c, writer, pages);
 	} else if (state == CHECKPOINT_IDLE && pages >= c->next) {
 		db_sqlite_checkpoint_wake(c, CHECKPOINT_DUE);
+	} else if (state == CHECKPOINT_DUE && pages >= db_sqlite_many_pages) {
+		db_sqlite_checkpoint_slow(c);
 	}
 	return SQLITE_OK;
 }
