@@ -22,9 +22,9 @@
 
 #include <unistd.h>
 
-/* 16 MB: a page that changes often is then copied only once. */
-static constexpr int db_sqlite_first_pages = 4000;
-static constexpr int db_sqlite_many_pages = 8000; /* from here on the writer goes slower, until a copy has ended */
+/* 32 MB: a page that changes often is then copied only once. */
+static constexpr int db_sqlite_first_pages = 8000;
+static constexpr int db_sqlite_many_pages = 12000; /* from here on the writer goes slower, until a copy has ended */
 static constexpr int db_sqlite_most_pages = 16000; /* journal_size_limit in location.cpp is as much */
 /* After so many more pages it is tried again. The writer copies at most twice as many, unless the log is full. */
 static constexpr int db_sqlite_step_pages = 500;

@@ -2,9 +2,6 @@
 -- The second schema: a message is a body, which is appended, and a narrow row in the tree of its conversation. The last
 -- seq of a conversation is read from that tree. A cid is unique in its conversation.
 
--- A large log is sorted in a file, not in memory.
-PRAGMA temp_store = FILE;
-
 -- In the order in which they were stored. edited is the seq of the last change, or NULL.
 CREATE TABLE body (
 	id INTEGER PRIMARY KEY,
