@@ -268,9 +268,10 @@ static int model_repeat_take(void *arg, const cs_db_value *columns, size_t)
 
 static constexpr std::string_view model_repeats_of_mysql =
 	"SELECT m.conversation, m.sender, m.cid, m.seq, m.created FROM message m WHERE ";
+/* + takes the type of the column away, otherwise SQLite cannot look for k, which has none, by its index. */
 static constexpr std::string_view model_repeats_of_sqlite =
 	"SELECT m.conversation, m.owner, m.k, e.k, b.created FROM entry m"
-	" JOIN entry e ON e.conversation = m.conversation AND e.k = m.ref AND e.owner = 0"
+	" JOIN entry e ON e.conversation = m.conversation AND e.k = +m.ref AND e.owner = 0"
 	" JOIN body b ON b.id = e.ref WHERE ";
 
 /* Marks items whose cid was stored before in their conversation, and gives them the seq and created of the stored

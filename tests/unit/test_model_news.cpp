@@ -201,7 +201,9 @@ static int see_plan(void *arg, const cs_db_value *columns, size_t)
 {
 	const std::string line(columns[3].bytes, columns[3].size);
 
-	if (line.starts_with("SCAN") && line.find("CONSTANT ROW") == std::string::npos)
+	/* To find one entry by its conversation alone is to read all of the conversation. */
+	if ((line.starts_with("SCAN") && line.find("CONSTANT ROW") == std::string::npos) ||
+	    line.ends_with("SEARCH e USING PRIMARY KEY (conversation=?)"))
 		static_cast<spy *>(arg)->scans += line + "; ";
 	return 0;
 }
@@ -249,8 +251,8 @@ static void fill_mariadb(cs_db *db)
 		"seq_1_to_500",
 		"INSERT INTO member SELECT c.id, a.id, 0, 0 FROM conversation c JOIN account a"
 		" ON a.id BETWEEN 101 + c.id * 7 % 1790 AND 110 + c.id * 7 % 1790 WHERE c.kind = 1",
-		"INSERT INTO message (conversation, seq, sender, cid, body, created) SELECT id, 1, 101 + id % 1500, CONCAT('f', id), 'x', 0 FROM "
-		"conversation",
+		"INSERT INTO message (conversation, seq, sender, cid, body, created)"
+		" SELECT id, 1, 101 + id % 1500, CONCAT('f', id), 'x', 0 FROM conversation",
 		"INSERT INTO `cursor` SELECT low, 0, id, 1, 0 FROM conversation WHERE kind = 0",
 		"ANALYZE TABLE account, friend, conversation, member, message, `cursor`",
 	};
