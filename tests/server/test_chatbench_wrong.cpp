@@ -34,6 +34,7 @@ enum fault {
 	FAULT_LAST_LOST,
 	FAULT_WRONG_TO,
 	FAULT_WRONG_KIND,
+	FAULT_OTHER_TEXT,
 	FAULT_SAME_SEQ,
 	FAULT_NO_SEQ,
 	FAULT_KEPT_TWICE,
@@ -87,6 +88,8 @@ static std::string frame_for(liar *l, long sender, long to, std::string_view fra
 		text.replace(text.find("\"toid\":") + 7, 1, "9");
 	if (wrong && l->what == FAULT_WRONG_KIND)
 		text.replace(text.find("\"msgid\":") + 8, 1, "10");
+	if (wrong && l->what == FAULT_OTHER_TEXT)
+		text.replace(text.size() - 3, 1, "y");
 	text.pop_back();
 	return text + (wrong && l->what == FAULT_NO_SEQ ? "}\n" : check_format(",\"seq\":%ld}\n", seq));
 }
@@ -302,6 +305,11 @@ static void a_wrong_seq_is_told(void **)
 	expect(FAULT_NO_SEQ, " without a seq; ");
 }
 
+static void a_message_whose_text_was_changed_is_told(void **)
+{
+	expect(FAULT_OTHER_TEXT, " with another text than was sent; ");
+}
+
 static void a_message_that_is_lost_is_told(void **)
 {
 	expect(FAULT_LOST, " with a seq that does not follow the last; ");
@@ -343,6 +351,7 @@ int main(void)
 		cmocka_unit_test(a_message_out_of_order_is_told),
 		cmocka_unit_test(a_message_for_somebody_else_is_told),
 		cmocka_unit_test(a_wrong_seq_is_told),
+		cmocka_unit_test(a_message_whose_text_was_changed_is_told),
 		cmocka_unit_test(a_message_that_is_lost_is_told),
 		cmocka_unit_test(a_logout_that_is_refused_is_told),
 		cmocka_unit_test(a_message_that_is_refused_is_told),

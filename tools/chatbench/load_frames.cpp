@@ -131,6 +131,7 @@ void load_take_answer(load *ld, const member *mb, std::string_view frame)
 struct load_message {
 	int64_t msgid, from, to, seq;
 	uint64_t at, number;
+	bool is_whole; /* its text is what was sent */
 };
 
 static int load_read_message(const load *ld, std::string_view frame, load_message *message_r)
@@ -145,8 +146,9 @@ static int load_read_message(const load *ld, std::string_view frame, load_messag
 	message_r->msgid = member_find_integer(frame, "\"msgid\":");
 	message_r->from = member_find_integer(frame, "\"id\":");
 	message_r->to = member_find_integer(frame, ld->r->opts->group > 0 ? "\"groupid\":" : "\"toid\":");
-	message_r->seq = member_find_integer(
-		{stamp + load_stamp_size, static_cast<size_t>(end - stamp) - load_stamp_size}, "\"seq\":");
+	const std::string_view rest(stamp + load_stamp_size, static_cast<size_t>(end - stamp) - load_stamp_size);
+	message_r->seq = member_find_integer(rest, "\"seq\":");
+	message_r->is_whole = rest.starts_with(std::string_view(ld->padding).substr(0, ld->padding.size() - 2));
 	const bool is_good =
 		std::from_chars(stamp, stamp + 12, message_r->at, 16).ptr == stamp + 12 && stamp[12] == '.' &&
 		std::from_chars(stamp + 13, stamp + 23, message_r->number, 16).ptr == stamp + load_stamp_size;
@@ -171,6 +173,8 @@ static const char *load_find_fault(const load *ld, const member *mb, size_t send
 
 	if (m->msgid != load_msgid(ld))
 		return "of another kind than was sent";
+	if (!m->is_whole)
+		return "with another text than was sent";
 	if (sender == std::string::npos || m->from != static_cast<int64_t>(ld->r->members[sender].id))
 		return "of an account that does not write to it";
 	if (m->to != static_cast<int64_t>(group ? mb->group : mb->id))
@@ -227,7 +231,7 @@ void load_take_kept_messages(load *ld, const member *mb, std::string_view answer
 	std::string frame;
 
 	for (size_t i = at + key.size(); at != std::string_view::npos && i < answer.size(); i++) {
-		if (answer[i] == '\\') {
+		if (answer[i] == '\\' && i + 1 < answer.size()) {
 			frame += answer[++i];
 		} else if (answer[i] != '"') {
 			if (is_inside)
