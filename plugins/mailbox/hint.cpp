@@ -5,8 +5,9 @@
 
 #include <cstring>
 #include <endian.h>
+#include <sys/random.h>
 
-static_assert(sizeof(mailbox_hint) == 56, "no padding: every byte is sent");
+static_assert(sizeof(mailbox_hint) == 64, "no padding: every byte is sent");
 
 /* What a hint of one type has. */
 struct form {
@@ -30,7 +31,24 @@ static mailbox_hint mailbox_hint_turn(const mailbox_hint &hint)
 	        htole64(hint.seq),
 	        static_cast<int64_t>(htole64(static_cast<uint64_t>(hint.created))),
 	        htole64(hint.type),
-	        htole64(hint.kind)};
+	        htole64(hint.kind),
+	        htole64(hint.process)};
+}
+
+static uint64_t mailbox_hint_draw(void)
+{
+	uint64_t number = 0;
+
+	(void)!getrandom(&number, sizeof(number),
+	                 0); /* start of the plugin has refused a system without random bytes */
+	return number;
+}
+
+uint64_t mailbox_hint_process(void)
+{
+	static const uint64_t number = mailbox_hint_draw();
+
+	return number;
 }
 
 /* ---- reading */
@@ -43,7 +61,7 @@ static bool mailbox_hint_is_id(uint64_t number)
 static bool mailbox_hint_is_sane(const mailbox_hint &hint)
 {
 	if (!mailbox_forms[hint.type].numbers)
-		return !hint.of && !hint.conversation && !hint.sender && !hint.seq && !hint.created;
+		return !hint.of && !hint.conversation && !hint.sender && !hint.seq && !hint.created && !hint.process;
 	return mailbox_hint_is_id(hint.of) && mailbox_hint_is_id(hint.conversation) &&
 	       mailbox_hint_is_id(hint.sender) && mailbox_hint_is_id(hint.seq) && hint.created >= 0 &&
 	       hint.created <= CS_INTEGER_MAX;

@@ -25,12 +25,15 @@ struct mailbox_hint {
 	int64_t created;
 	uint64_t type; /* enum mailbox_hint_type */
 	uint64_t kind; /* enum cs_conversation_kind */
+	uint64_t process; /* a random number of the process that stored the message: its clock is that of created */
 };
 
 /* Raise it when the form of a hint or the meaning of a member changes. The server drops the hint of a node with another
  * version; its sessions then compare with the store. */
-constexpr uint32_t mailbox_hint_version = 4;
+constexpr uint32_t mailbox_hint_version = 5;
 
+/* A random number, the same for all instances of this process. */
+uint64_t mailbox_hint_process(void);
 /* Reads a parcel, of this node or another one. 0, or CS_EINVAL; then *why_r is a constant text with the reason. *body_r
  * points into the parcel. */
 [[nodiscard]] int mailbox_hint_read(const cs_parcel *parcel, mailbox_hint *hint_r, std::string_view *body_r,

@@ -3,6 +3,7 @@
 #include "incoming.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "cursors.h"
 
@@ -210,11 +211,14 @@ static void mailbox_incoming_take_stashed(mailbox *m, mailbox_session *s, mailbo
 
 /* Whether the session has all messages before this one, of a conversation that it has no view of. Its first page and
  * the hints since then made views of all that it lacks, and a view is dropped only when nothing is lacking. So the
- * answer is yes if every message has a hint and the message is no older than the session; without such hints it is yes
- * for the first message of a pair. */
-static bool mailbox_incoming_is_up_to(const mailbox *m, const mailbox_session *s, const mailbox_hint &hint)
+ * answer is yes for a message that was stored after new_from, if every message has a hint, in order; without such hints
+ * it is yes for the first message of a pair. */
+static bool mailbox_incoming_is_up_to(const mailbox *m, mailbox_session *s, const mailbox_hint &hint)
 {
-	return s->catch_up.phase == MAILBOX_LIVE && hint.created > s->begun &&
+	if (std::exchange(s->views->dropped, false))
+		s->new_from = m->host->now();
+	return s->catch_up.phase == MAILBOX_LIVE && hint.process == mailbox_hint_process() &&
+	       hint.created > s->new_from &&
 	       (m->hints_are_complete || (hint.seq == 1 && hint.kind == CS_CONVERSATION_PAIR));
 }
 
@@ -287,6 +291,7 @@ void mailbox_incoming_group_hint(mailbox *m, const mailbox_hint &hint, std::stri
 		return;
 	const std::string tail = mailbox_incoming_tail(hint);
 
+	/* A send that fails does not end its session here, so the members stay as they are. */
 	for (mailbox_session *s : group->second)
 		mailbox_incoming_take(m, s, hint, tail, body);
 }

@@ -144,6 +144,7 @@ static mailbox_hint mailbox_outgoing_hint_of(const message_append &a, mailbox_hi
 		.created = a.created,
 		.type = type,
 		.kind = group ? CS_CONVERSATION_GROUP : CS_CONVERSATION_PAIR,
+		.process = mailbox_hint_process(),
 	};
 }
 
@@ -158,11 +159,13 @@ static void mailbox_outgoing_hint_pair(const cs_host *host, cs_self *self, const
 }
 
 /* The cid was stored before. The hint has no body, because this body may differ from the stored one. It is sent because
- * the first hint may have been lost, if the outcome of the first commit was unknown. */
+ * the outcome of the first commit may have been unknown, and then it had no hint. */
 static void mailbox_outgoing_hint_repeated(const cs_host *host, cs_self *self, const message_append &a)
 {
 	const mailbox_hint hint = mailbox_outgoing_hint_of(a, MAILBOX_HINT_NEWS);
 
+	if (!host->outcome_can_be_unknown(self))
+		return;
 	if (a.kind == CONVERSATION_PAIR)
 		mailbox_hint_route(host, self, a.to, hint, nullptr);
 	else
@@ -219,7 +222,8 @@ static void mailbox_outgoing_note_member(mailbox *m, mailbox_session *s, const m
 {
 	const message_append &a = item.append;
 
-	if (a.kind != CONVERSATION_GROUP || s->catch_up.phase == MAILBOX_ATTACHING ||
+	/* Who repeats a message may have left the group since. */
+	if (a.kind != CONVERSATION_GROUP || a.repeated || s->catch_up.phase == MAILBOX_ATTACHING ||
 	    std::find(s->groups.begin(), s->groups.end(), a.to) != s->groups.end())
 		return;
 	mailbox_session_join(&m->sessions, s, a.to);

@@ -14,7 +14,7 @@ mailbox_session *mailbox_session_add(mailbox_sessions *all, cs_conn conn, cs_acc
 	s->id = ++all->last_id;
 	s->conn = conn;
 	s->account = account;
-	s->begun = all->host->now();
+	s->new_from = all->host->now();
 	s->acknowledges = acknowledges;
 	all->by_conn[conn] = added;
 	all->by_id[s->id] = std::move(s);
@@ -141,6 +141,7 @@ static void mailbox_view_tidy(mailbox_views *views)
 		if (views->by_key.size() <= mailbox_views_kept / 2)
 			break;
 		views->by_key.erase(key);
+		views->dropped = true;
 	}
 	views->tidy_at = std::max(mailbox_views_kept, views->by_key.size() * 2);
 }

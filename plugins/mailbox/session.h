@@ -74,6 +74,7 @@ struct mailbox_views {
 	std::unordered_map<mailbox_key, mailbox_view> by_key;
 	uint64_t clock = 0; /* goes up with each use of a view */
 	size_t tidy_at = mailbox_views_kept; /* with so many views, those not used for long are dropped */
+	bool dropped = false; /* some were dropped since mailbox_session.new_from was set */
 };
 
 /* ---- a session */
@@ -143,7 +144,9 @@ struct mailbox_session {
 	mailbox_session_cursor cursor;
 	mailbox_session_outgoing outgoing;
 	mailbox_session_catch_up catch_up;
-	int64_t begun = 0; /* ms, host->now(): no earlier session received what was stored after it */
+	/* ms, host->now(). What this process stores later has been in no earlier session of the account, and in no view
+	 * that this one has dropped. */
+	int64_t new_from = 0;
 	bool acknowledges = false; /* the client confirms with DELIVERED */
 };
 

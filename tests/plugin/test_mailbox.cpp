@@ -84,7 +84,8 @@ static void a_hint_that_is_older_than_the_session_delivers_nothing_twice(void **
 	stage_say(st, ann, 2, 1);
 	const int64_t created = st->seen[bob][0].ts;
 	bob = stage_login_again(st, bob, 1);
-	const mailbox_hint late = {1, 1, 1, 1, created, MAILBOX_HINT_STORED, CS_CONVERSATION_PAIR};
+	const mailbox_hint late = {
+		1, 1, 1, 1, created, MAILBOX_HINT_STORED, CS_CONVERSATION_PAIR, mailbox_hint_process()};
 	mailbox_incoming_hint(stage_mailbox(st, 1), stage_session(st, bob), late, stage_body(1, 1));
 	world_settle(&st->w);
 	assert_string_equal(stage_seqs(st, bob).c_str(), "");
@@ -152,6 +153,8 @@ static void a_repeated_cid_is_answered_with_the_first_seq_and_delivered_once(voi
 static void a_repetition_with_other_words_brings_the_first_ones(void **state)
 {
 	stage *st = stage_open(state, 2);
+
+	st->w.host->unknown_outcomes = true;
 	const cs_conn ann = stage_login(st, 0, 1), bob = stage_login(st, 1, 2);
 	stage_say(st, ann, 2, 1);
 	st->w.host->losses = 2;
@@ -335,6 +338,31 @@ static void conversations_that_are_idle_are_forgotten(void **state)
 	assert_string_equal(stage_seqs(st, ann).c_str(), "1 2");
 }
 
+static void a_late_hint_of_a_conversation_that_was_forgotten_delivers_nothing_twice(void **state)
+{
+	for (const bool exclusive : {true, false}) {
+		stage *st = exclusive ? stage_open_exclusive(state, 1) : stage_open(state, 1);
+
+		st->log.accounts = 1000;
+		const cs_conn ann = stage_login(st, 0, 1), bob = stage_login(st, 0, 2);
+		world_advance(&st->w, 1000);
+		stage_say(st, bob, 1, 1);
+		const int64_t created = st->seen[ann][0].ts;
+		for (uint64_t to = 100; to < 300; to++) {
+			stage_say(st, ann, to, to);
+			world_advance(&st->w, 300);
+		}
+		const mailbox_hint late = {
+			2, 1, 2, 1, created, MAILBOX_HINT_STORED, CS_CONVERSATION_PAIR, mailbox_hint_process()};
+		mailbox_incoming_hint(stage_mailbox(st, 0), stage_session(st, ann), late, stage_body(2, 1));
+		world_settle(&st->w);
+		assert_string_equal(stage_seqs(st, ann).c_str(), "1");
+		stage_say(st, bob, 1, 2);
+		assert_string_equal(stage_seqs(st, ann).c_str(), "1 2");
+		stage_teardown(state);
+	}
+}
+
 static void a_new_member_gets_what_was_said_since_the_join(void **state)
 {
 	stage *st = stage_open(state, 2);
@@ -401,6 +429,7 @@ int main()
 		TEST(a_hint_without_a_body_that_comes_while_a_gap_is_read_is_not_lost),
 		TEST(a_read_that_fails_is_tried_again),
 		TEST(conversations_that_are_idle_are_forgotten),
+		TEST(a_late_hint_of_a_conversation_that_was_forgotten_delivers_nothing_twice),
 		TEST(a_new_member_gets_what_was_said_since_the_join),
 		TEST(a_new_member_gets_all_that_was_said_since_the_join),
 		TEST(the_end_of_the_server_loses_no_item),

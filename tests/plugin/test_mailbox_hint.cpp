@@ -15,7 +15,7 @@ static mailbox_hint hint_of(uint64_t type)
 	mailbox_hint hint = {};
 
 	if (type <= MAILBOX_HINT_NEWS)
-		hint = {CS_INTEGER_MAX, 12, 13, 14, 15, type, CS_CONVERSATION_GROUP};
+		hint = {CS_INTEGER_MAX, 12, 13, 14, 15, type, CS_CONVERSATION_GROUP, 16};
 	if (type == MAILBOX_HINT_OWN)
 		hint.kind = CS_CONVERSATION_PAIR;
 	hint.type = type;
@@ -81,7 +81,8 @@ static void the_bytes_are_fixed(void **)
 				     "\x0e\0\0\0\0\0\0\0"
 				     "\x0f\0\0\0\0\0\0\0"
 				     "\x01\0\0\0\0\0\0\0"
-				     "\x01\0\0\0\0\0\0\0";
+				     "\x01\0\0\0\0\0\0\0"
+				     "\x10\0\0\0\0\0\0\0";
 
 	assert_true(head_of(hint_of(MAILBOX_HINT_STORED)) == std::string(stored, sizeof(stored) - 1));
 }
