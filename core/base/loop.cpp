@@ -14,7 +14,7 @@
 
 #include "core/base/log.h"
 
-/* So many calls at the end of a turn are much. */
+/* With so many calls at its end, a turn does much. */
 static constexpr size_t loop_much = 8;
 
 using event_config_ptr = std::unique_ptr<event_config, function_deleter<event_config_free>>;

@@ -23,7 +23,7 @@ struct loop {
 	unique_fd wake;
 	event_ptr wake_event;
 
-	std::mutex mutex; /* guards the next two, and asleep, which the loop's thread may clear without it */
+	std::mutex mutex; /* guards inbox, from_others and asleep; the loop's thread may clear asleep without it */
 	std::vector<struct loop_call> inbox;
 	bool from_others = false; /* some of the inbox was posted by other threads */
 	std::atomic<bool> asleep = true; /* the inbox is empty, and the next post must write the eventfd */

@@ -68,7 +68,7 @@ static int sql_piece_run(cs_db *db, const sql_many &many, std::span<const cs_db_
 int sql_run_many(cs_db *db, const sql_many &many, std::span<const cs_db_value> values, cs_db_row_fn *row, void *arg)
 {
 	while (!values.empty()) {
-		const size_t size = sql_piece_size(db, values.size() / many.width, many.repeatable, row);
+		const size_t size = sql_piece_size(db, values.size() / many.width, many.repeatable, row != nullptr);
 		const size_t taken = std::min(size * many.width, values.size());
 		const int result = sql_piece_run(db, many, values.first(taken), size, row, arg);
 

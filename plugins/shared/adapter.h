@@ -41,7 +41,7 @@ template <class Handle> struct adapter_cache {
 
 /* This is more than the model has texts. A caller that writes values into its texts only loses speed. MySQL also has a
  * limit: max_prepared_stmt_count (16382), for all connections together. */
-static constexpr size_t adapter_cache_most = 128;
+static constexpr size_t adapter_cache_most = 256;
 
 /* An entry for a new statement: a new one, or the one that was not used for longest. Null if all are running. */
 template <class Handle> adapter_statement<Handle> *adapter_cache_slot(adapter_cache<Handle> *cache)
