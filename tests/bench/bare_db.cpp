@@ -4,7 +4,7 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <unordered_map>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -17,14 +17,14 @@ struct MYSQL;
 struct MYSQL_STMT;
 #endif
 
-static constexpr int bare_columns = 4;
+static constexpr int bare_columns = 5;
 
 struct bare_db {
 	sqlite3 *sqlite = nullptr;
 	MYSQL *mysql = nullptr;
 	bool is_undone = false;
-	std::unordered_map<std::string, sqlite3_stmt *> sqlite_statements;
-	std::unordered_map<std::string, MYSQL_STMT *> mysql_statements;
+	std::map<std::string, sqlite3_stmt *, std::less<>> sqlite_statements;
+	std::map<std::string, MYSQL_STMT *, std::less<>> mysql_statements;
 };
 
 [[noreturn]] static void bare_fail(const char *why)
@@ -55,26 +55,32 @@ bare_db *bare_open_sqlite(const char *path)
 {
 	bare_db *db = new bare_db;
 
-	bare_sqlite_check(db, sqlite3_open(path, &db->sqlite), SQLITE_OK);
-	bare_run(db, "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
-	             "PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 4000;"
+	bare_sqlite_check(db,
+	                  sqlite3_open_v2(path, &db->sqlite,
+	                                  SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr),
+	                  SQLITE_OK);
+	bare_run(db, "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON;"
+	             "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 8000;"
 	             "PRAGMA journal_size_limit = 67108864; PRAGMA synchronous = FULL");
 	return db;
 }
 
-static sqlite3_stmt *bare_sqlite_prepare(bare_db *db, const std::string &sql)
+static sqlite3_stmt *bare_sqlite_prepare(bare_db *db, std::string_view sql)
 {
-	sqlite3_stmt **const statement = &db->sqlite_statements[sql];
+	const auto known = db->sqlite_statements.find(sql);
+	sqlite3_stmt *statement = nullptr;
 
-	if (!*statement)
-		bare_sqlite_check(db,
-		                  sqlite3_prepare_v3(db->sqlite, sql.data(), static_cast<int>(sql.size()),
-		                                     SQLITE_PREPARE_PERSISTENT, statement, nullptr),
-		                  SQLITE_OK);
-	return *statement;
+	if (known != db->sqlite_statements.end())
+		return known->second;
+	bare_sqlite_check(db,
+	                  sqlite3_prepare_v3(db->sqlite, sql.data(), static_cast<int>(sql.size()),
+	                                     SQLITE_PREPARE_PERSISTENT, &statement, nullptr),
+	                  SQLITE_OK);
+	db->sqlite_statements.emplace(sql, statement);
+	return statement;
 }
 
-static void bare_sqlite_query(bare_db *db, const std::string &sql, std::span<const bare_value> values, bare_row *row,
+static void bare_sqlite_query(bare_db *db, std::string_view sql, std::span<const bare_value> values, bare_row *row,
                               void *arg)
 {
 	sqlite3_stmt *const statement = bare_sqlite_prepare(db, sql);
@@ -116,16 +122,17 @@ bare_db *bare_open_mysql(const char *socket, const char *user, const char *passw
 	return db;
 }
 
-static MYSQL_STMT *bare_mysql_prepare(bare_db *db, const std::string &sql)
+static MYSQL_STMT *bare_mysql_prepare(bare_db *db, std::string_view sql)
 {
-	MYSQL_STMT **const statement = &db->mysql_statements[sql];
+	const auto known = db->mysql_statements.find(sql);
 
-	if (*statement)
-		return *statement;
-	*statement = mysql_stmt_init(db->mysql);
-	if (mysql_stmt_prepare(*statement, sql.data(), sql.size()))
-		bare_fail(mysql_stmt_error(*statement));
-	return *statement;
+	if (known != db->mysql_statements.end())
+		return known->second;
+	MYSQL_STMT *const statement = mysql_stmt_init(db->mysql);
+	if (mysql_stmt_prepare(statement, sql.data(), sql.size()))
+		bare_fail(mysql_stmt_error(statement));
+	db->mysql_statements.emplace(sql, statement);
+	return statement;
 }
 
 static MYSQL_BIND bare_mysql_bind(const bare_value &value)
@@ -169,7 +176,7 @@ static bool bare_mysql_fetch(bare_db *db, MYSQL_STMT *statement, bare_row *row, 
 	return true;
 }
 
-static void bare_mysql_query(bare_db *db, const std::string &sql, std::span<const bare_value> values, bare_row *row,
+static void bare_mysql_query(bare_db *db, std::string_view sql, std::span<const bare_value> values, bare_row *row,
                              void *arg)
 {
 	MYSQL_STMT *const statement = bare_mysql_prepare(db, sql);
@@ -181,7 +188,7 @@ static void bare_mysql_query(bare_db *db, const std::string &sql, std::span<cons
 		bare_mysql_note_error(db, statement);
 	else if (mysql_stmt_field_count(statement) > 0 && !bare_mysql_fetch(db, statement, row, arg)) {
 		(void)mysql_stmt_close(statement);
-		db->mysql_statements.erase(sql);
+		db->mysql_statements.erase(std::string(sql));
 	}
 }
 
@@ -211,7 +218,7 @@ bare_db *bare_open_mysql(const char *, const char *, const char *, const char *)
 	bare_fail("this build has no MariaDB");
 }
 
-static void bare_mysql_query(bare_db *, const std::string &, std::span<const bare_value>, bare_row *, void *) {}
+static void bare_mysql_query(bare_db *, std::string_view, std::span<const bare_value>, bare_row *, void *) {}
 
 static void bare_mysql_run(bare_db *, const std::string &) {}
 
@@ -229,7 +236,7 @@ void bare_run(bare_db *db, const std::string &sql)
 		bare_sqlite_check(db, sqlite3_exec(db->sqlite, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK);
 }
 
-void bare_query(bare_db *db, const std::string &sql, std::span<const bare_value> values, bare_row *row, void *arg)
+void bare_query(bare_db *db, std::string_view sql, std::span<const bare_value> values, bare_row *row, void *arg)
 {
 	if (db->is_undone)
 		return;
@@ -237,6 +244,11 @@ void bare_query(bare_db *db, const std::string &sql, std::span<const bare_value>
 		bare_mysql_query(db, sql, values, row, arg);
 	else
 		bare_sqlite_query(db, sql, values, row, arg);
+}
+
+int64_t bare_last_id(const bare_db *db)
+{
+	return sqlite3_last_insert_rowid(db->sqlite);
 }
 
 void bare_close(bare_db *db)

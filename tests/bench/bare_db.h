@@ -37,7 +37,8 @@ struct bare_db;
 /* Columns of a row; all are integers. */
 typedef void bare_row(void *arg, const int64_t *columns);
 
-/* A file of SQLite, opened as db_sqlite does. */
+/* A file of SQLite, with the settings of db_sqlite. But SQLite itself writes the log, and copies it into
+ * the database within a commit, at as many pages. */
 bare_db *bare_open_sqlite(const char *path);
 /* A database of MariaDB by its socket, with a password or "". Ends the program where the build has no MariaDB. */
 bare_db *bare_open_mysql(const char *socket, const char *user, const char *password, const char *database);
@@ -49,7 +50,10 @@ bool bare_is_mysql(const bare_db *db);
 bool bare_must_run_again(bare_db *db);
 /* Runs statements without parameters. */
 void bare_run(bare_db *db, const std::string &sql);
-/* Prepares the statement once, then runs it; rows have at most four columns. */
-void bare_query(bare_db *db, const std::string &sql, std::span<const bare_value> values, bare_row *row, void *arg);
+/* Prepares the statement once, then runs it; rows have at most five columns. */
+void bare_query(bare_db *db, std::string_view sql, std::span<const bare_value> values, bare_row *row = nullptr,
+                void *arg = nullptr);
+/* The key that SQLite gave to the row that was inserted last. */
+int64_t bare_last_id(const bare_db *db);
 
 #endif

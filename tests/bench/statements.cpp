@@ -6,6 +6,7 @@
  * (messages.cpp), on the schema that is shipped. It fills an empty store with accounts; conversations are made by the
  * first message of each, or before the time counts (-m). */
 #include <algorithm>
+#include <bit>
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
@@ -25,7 +26,7 @@
 #include "tests/bench/bare_db.h"
 #include "tools/chatbench/histogram.h"
 
-static constexpr size_t statements_piece = 64; /* most rows of a statement, as in plugins/model/sql.cpp */
+static constexpr size_t statements_piece_most = 256, statements_piece_step = 16; /* as in plugins/model/sql.cpp */
 static constexpr int64_t statements_cursor_flush = 250000000; /* ns */
 /* The messages are made before the time counts: so many a second and writer, and no more than statements_most. */
 static constexpr double statements_most_a_second = 200000;
@@ -46,6 +47,11 @@ struct statements_message {
 	char cid[33];
 };
 
+/* A conversation of the batch. id 0: not known. */
+struct statements_pair {
+	int64_t low, high, id, last_seq;
+};
+
 /* One writer. */
 struct statements {
 	bare_db *db = nullptr;
@@ -56,8 +62,7 @@ struct statements {
 	size_t side = 0; /* accounts on each side: conversations are (low, high) of side * side pairs */
 	std::vector<statements_message> made; /* the messages to write */
 	std::span<statements_message> batch; /* those of the transaction */
-	std::map<std::pair<int64_t, int64_t>, int64_t> ids; /* of the pairs of this batch; 0: not known */
-	std::map<int64_t, int64_t> last; /* last_seq of the conversations of this batch, by id */
+	std::vector<statements_pair> pairs; /* of the batch, by low and high; once all have an id, by id */
 	std::map<std::pair<int64_t, int64_t>, int64_t> cursors; /* delivered_seq by account and conversation */
 	int64_t flushed = 0; /* clock, ns */
 	uint64_t messages = 0;
@@ -81,14 +86,14 @@ struct statements_many {
 	bool repeatable; /* the last row may be repeated */
 };
 
-static size_t statements_piece_size(size_t left, bool repeatable)
+static size_t statements_piece_size(const statements *s, size_t left, bool repeatable, bool reads)
 {
-	size_t size = statements_piece;
-
-	for (size_t smaller = size; smaller > 0; smaller /= 2)
-		if (repeatable ? smaller >= left : size > left)
-			size = smaller;
-	return size;
+	if (!bare_is_mysql(s->db) && !reads)
+		return 1;
+	left = std::min(left, statements_piece_most);
+	if (repeatable)
+		return std::bit_ceil(left);
+	return left < statements_piece_step ? left : left - left % statements_piece_step;
 }
 
 static void statements_run_many(statements *s, const statements_many &many, std::vector<bare_value> values,
@@ -98,7 +103,8 @@ static void statements_run_many(statements *s, const statements_many &many, std:
 	                                   values.end());
 
 	for (size_t begin = 0; begin < values.size();) {
-		const size_t rows = statements_piece_size((values.size() - begin) / many.width, many.repeatable);
+		const size_t rows =
+			statements_piece_size(s, (values.size() - begin) / many.width, many.repeatable, row);
 		std::string sql = many.head;
 		for (size_t i = 0; i < rows; i++)
 			sql.append(i ? many.joint : "").append(many.unit);
@@ -111,14 +117,48 @@ static void statements_run_many(statements *s, const statements_many &many, std:
 
 /* ---- the statements of a batch */
 
-static void statements_take_pair(void *arg, const int64_t *columns)
+static bool statements_pair_less(const statements_pair &x, const statements_pair &y)
 {
-	static_cast<statements *>(arg)->ids[{columns[0], columns[1]}] = columns[2];
+	return x.low != y.low ? x.low < y.low : x.high < y.high;
 }
 
-static void statements_take_last(void *arg, const int64_t *columns)
+static void statements_collect_pairs(statements *s)
 {
-	static_cast<statements *>(arg)->last[columns[0]] = columns[2];
+	std::vector<statements_pair> *const pairs = &s->pairs;
+
+	pairs->clear();
+	for (const statements_message &m : s->batch)
+		pairs->push_back({m.low, m.high, 0, 0});
+	std::sort(pairs->begin(), pairs->end(), statements_pair_less);
+	const auto same = [](const statements_pair &x, const statements_pair &y) {
+		return x.low == y.low && x.high == y.high;
+	};
+	pairs->erase(std::unique(pairs->begin(), pairs->end(), same), pairs->end());
+}
+
+static statements_pair *statements_find_pair(statements *s, int64_t low, int64_t high)
+{
+	return &*std::lower_bound(s->pairs.begin(), s->pairs.end(), statements_pair{low, high, 0, 0},
+	                          statements_pair_less);
+}
+
+/* Columns: id, kind, last_seq, low, high. */
+static void statements_take_pair(void *arg, const int64_t *columns)
+{
+	statements_pair *const pair = statements_find_pair(static_cast<statements *>(arg), columns[3], columns[4]);
+
+	pair->id = columns[0];
+	pair->last_seq = columns[2];
+}
+
+/* The same in the order of id. */
+static void statements_take_locked(void *arg, const int64_t *columns)
+{
+	std::vector<statements_pair> *const pairs = &static_cast<statements *>(arg)->pairs;
+
+	std::lower_bound(pairs->begin(), pairs->end(), columns[0], [](const statements_pair &pair, int64_t id) {
+		return pair.id < id;
+	})->last_seq = columns[2];
 }
 
 static void statements_take_nothing(void *, const int64_t *) {}
@@ -127,19 +167,22 @@ static std::vector<bare_value> statements_unknown_pairs(const statements *s)
 {
 	std::vector<bare_value> values;
 
-	for (const auto &[pair, id] : s->ids)
-		if (id == 0) {
-			values.push_back(bare_number(pair.first));
-			values.push_back(bare_number(pair.second));
+	for (const statements_pair &pair : s->pairs)
+		if (pair.id == 0) {
+			values.push_back(bare_number(pair.low));
+			values.push_back(bare_number(pair.high));
 		}
 	return values;
 }
 
 static void statements_find_pairs(statements *s, const char *tail)
 {
-	statements_run_many(
-		s, {"SELECT low, high, id FROM conversation WHERE ", "(low = ? AND high = ?)", " OR ", tail, 2, true},
-		statements_unknown_pairs(s), statements_take_pair);
+	const char *const head = bare_is_mysql(s->db)
+	                                 ? "SELECT id, kind, last_seq, low, high FROM conversation WHERE "
+	                                 : "SELECT id, kind, last_seq, low, high FROM conversation_state WHERE ";
+
+	statements_run_many(s, {head, "(low = ? AND high = ?)", " OR ", tail, 2, true}, statements_unknown_pairs(s),
+	                    statements_take_pair);
 }
 
 static void statements_make_pairs(statements *s)
@@ -147,47 +190,61 @@ static void statements_make_pairs(statements *s)
 	const bool mysql = bare_is_mysql(s->db);
 	const std::vector<bare_value> pairs = statements_unknown_pairs(s);
 
-	if (pairs.empty())
-		return;
 	statements_run_many(s, {"SELECT id FROM account WHERE id IN (", "?", ", ", ")", 1, true}, pairs,
 	                    statements_take_nothing);
 	statements_run_many(s,
-	                    {"INSERT INTO conversation (kind, low, high, last_seq) VALUES ", "(0, ?, ?, 0)", ", ",
+	                    {"INSERT INTO conversation (kind, low, high) VALUES ", "(0, ?, ?)", ", ",
 	                     mysql ? " ON DUPLICATE KEY UPDATE low = low" : " ON CONFLICT DO NOTHING", 2, false},
 	                    pairs);
 	statements_find_pairs(s, mysql ? " FOR UPDATE" : "");
 }
 
+/* A writer of SQLite has locked them by BEGIN. */
 static void statements_lock(statements *s)
 {
 	std::vector<bare_value> values;
 
-	for (const auto &[pair, id] : s->ids)
-		values.push_back(bare_number(id));
-	std::sort(values.begin(), values.end(),
-	          [](const bare_value &x, const bare_value &y) { return x.number < y.number; });
+	std::sort(s->pairs.begin(), s->pairs.end(),
+	          [](const statements_pair &x, const statements_pair &y) { return x.id < y.id; });
+	if (!bare_is_mysql(s->db))
+		return;
+	for (const statements_pair &pair : s->pairs)
+		values.push_back(bare_number(pair.id));
 	statements_run_many(s,
 	                    {"SELECT id, kind, last_seq FROM conversation WHERE id IN (", "?", ", ",
-	                     bare_is_mysql(s->db) ? ") ORDER BY id FOR UPDATE" : ") ORDER BY id", 1, true},
-	                    values, statements_take_last);
+	                     ") ORDER BY id FOR UPDATE", 1, true},
+	                    values, statements_take_locked);
 }
 
-static void statements_insert(statements *s)
+/* Gives the messages their seq, in the order of the key. */
+static void statements_number_messages(statements *s)
+{
+	statements_pair *pair = s->pairs.data();
+
+	std::sort(s->batch.begin(), s->batch.end(), [](const statements_message &x, const statements_message &y) {
+		return x.conversation < y.conversation;
+	});
+	for (statements_message &m : s->batch) {
+		while (pair->id != m.conversation)
+			pair++;
+		m.seq = ++pair->last_seq;
+	}
+}
+
+static bare_value statements_cid(const statements *s, const statements_message &m)
+{
+	return s->options.with_cid ? bare_text({m.cid, 32}) : bare_null();
+}
+
+static void statements_insert_messages(statements *s)
 {
 	std::vector<bare_value> values;
 
-	for (statements_message &m : s->batch) {
-		m.conversation = s->ids[{m.low, m.high}];
-		m.seq = ++s->last[m.conversation];
-	}
-	std::sort(s->batch.begin(), s->batch.end(), [](const statements_message &x, const statements_message &y) {
-		return x.conversation != y.conversation ? x.conversation < y.conversation : x.seq < y.seq;
-	});
 	for (const statements_message &m : s->batch) {
 		values.push_back(bare_number(m.conversation));
 		values.push_back(bare_number(m.seq));
 		values.push_back(bare_number(m.low));
-		values.push_back(s->options.with_cid ? bare_text({m.cid, 32}) : bare_null());
+		values.push_back(statements_cid(s, m));
 		values.push_back(bare_text(s->body));
 		values.push_back(bare_number(time(nullptr) * 1000));
 	}
@@ -201,17 +258,33 @@ static void statements_store_last(statements *s)
 {
 	std::vector<bare_value> values;
 
-	for (const auto &[id, seq] : s->last) {
-		values.push_back(bare_number(id));
+	for (const statements_pair &pair : s->pairs) {
+		values.push_back(bare_number(pair.id));
 		values.push_back(bare_number(0));
-		values.push_back(bare_number(seq));
+		values.push_back(bare_number(pair.last_seq));
 	}
 	statements_run_many(s,
 	                    {"INSERT INTO conversation (id, kind, last_seq) VALUES ", "(?, ?, ?)", ", ",
-	                     bare_is_mysql(s->db) ? " ON DUPLICATE KEY UPDATE last_seq = VALUES(last_seq)"
-	                                          : " ON CONFLICT (id) DO UPDATE SET last_seq = excluded.last_seq",
-	                     3, true},
+	                     " ON DUPLICATE KEY UPDATE last_seq = VALUES(last_seq)", 3, true},
 	                    values);
+}
+
+static void statements_insert_entries(statements *s)
+{
+	for (const statements_message &m : s->batch) {
+		const bare_value conversation = bare_number(m.conversation), seq = bare_number(m.seq),
+				 sender = bare_number(m.low);
+		const bare_value body[] = {bare_number(time(nullptr) * 1000), bare_text(s->body)};
+
+		bare_query(s->db, "INSERT INTO body (created, body) VALUES (?, ?)", body);
+		const bare_value entry[] = {conversation, seq, bare_number(bare_last_id(s->db)), sender};
+		bare_query(s->db,
+		           "INSERT INTO entry (conversation, k, owner, ref, sender, kind) VALUES (?, ?, 0, ?, ?, 0)",
+		           entry);
+		const bare_value cid[] = {conversation, statements_cid(s, m), sender, seq};
+		if (s->options.with_cid)
+			bare_query(s->db, "INSERT INTO entry (conversation, k, owner, ref) VALUES (?, ?, ?, ?)", cid);
+	}
 }
 
 static void statements_store_cursors(statements *s)
@@ -236,16 +309,20 @@ static void statements_store_cursors(statements *s)
 
 static void statements_run_transaction(statements *s, bool flush)
 {
-	s->ids.clear();
-	s->last.clear();
-	for (const statements_message &m : s->batch)
-		s->ids[{m.low, m.high}] = 0;
+	statements_collect_pairs(s);
 	bare_run(s->db, bare_is_mysql(s->db) ? "START TRANSACTION" : "BEGIN IMMEDIATE");
 	statements_find_pairs(s, "");
 	statements_make_pairs(s);
+	for (statements_message &m : s->batch)
+		m.conversation = statements_find_pair(s, m.low, m.high)->id;
 	statements_lock(s);
-	statements_insert(s);
-	statements_store_last(s);
+	statements_number_messages(s);
+	if (bare_is_mysql(s->db)) {
+		statements_insert_messages(s);
+		statements_store_last(s);
+	} else {
+		statements_insert_entries(s);
+	}
 	if (flush)
 		statements_store_cursors(s);
 }
