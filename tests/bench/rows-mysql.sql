@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Fills a store of MariaDB as rows-sqlite.sql does one of SQLite; @messages says how many.
-SET SESSION unique_checks = 0, foreign_key_checks = 0, sql_log_bin = 0;
+SET SESSION unique_checks = 0, sql_log_bin = 0;
 
 INSERT INTO account (id, name, password, created)
 SELECT seq, CONCAT('bench ', seq), password, 0
