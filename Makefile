@@ -19,7 +19,7 @@
 ##   asan, tsan   with AddressSanitizer, ThreadSanitizer; TESTS='unit/test_frame server/test_login' runs these alone
 ##   fuzz         FUZZ_TIME=60 seconds for each target; needs clang and its run-time library
 ##   bench        measures the server in ten minutes, into bench.txt in the build; with MariaDB if it is there
-##   bench-short  a few ratios in half a minute; fails if one is far out of its bounds; check-all runs it, too
+##   bench-short  a few ratios in a minute; fails if one is far out of its bounds; check-all runs it, too
 ##   bench-long   what more connections and more messages cost; makes stores of 12 GB, in build/, and takes long
 ##
 ##   dist         makes chatserverd-VERSION.tar.gz
