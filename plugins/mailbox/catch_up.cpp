@@ -358,7 +358,7 @@ static void mailbox_catch_up_choose_of_round(mailbox *m, mailbox_sweep_read *rea
 
 	read->at = w.at;
 	for (; at != m->sessions.by_id.end() && at->first <= w.last && read->visited < most; ++at) {
-		mailbox_catch_up_add_session(read, at->second.get());
+		mailbox_catch_up_add_session(read, &at->second);
 		read->at = at->first;
 		read->visited++;
 	}

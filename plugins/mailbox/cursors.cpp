@@ -185,7 +185,7 @@ void mailbox_cursor_note_sent(mailbox *m, mailbox_session *s, mailbox_view *view
 void mailbox_cursor_note_queued(mailbox_session *s, mailbox_key key, mailbox_view *view, uint64_t seq,
                                 uint64_t position)
 {
-	s->cursor.flights.push_back({position, key, seq});
+	s->views->flights.push_back({position, key, seq});
 	view->cursor.in_flight++;
 }
 
@@ -201,22 +201,25 @@ static bool mailbox_cursor_land_until(mailbox_session *s, uint64_t position)
 {
 	bool dirty = false;
 
-	if (s->acknowledges)
+	if (s->acknowledges || !s->views)
 		return false;
-	const auto end = std::find_if(s->cursor.flights.begin(), s->cursor.flights.end(),
+	std::vector<mailbox_flight> *flights = &s->views->flights;
+	const auto end = std::find_if(flights->begin(), flights->end(),
 	                              [=](const mailbox_flight &f) { return f.position > position; });
 
-	for (auto f = s->cursor.flights.begin(); f != end; ++f)
+	for (auto f = flights->begin(); f != end; ++f)
 		dirty |= mailbox_cursor_land(&s->views->by_key[f->key], f->seq);
-	s->cursor.flights.erase(s->cursor.flights.begin(), end);
-	if (s->cursor.flights.empty() && s->cursor.flights.capacity() > mailbox_cursor_flights_kept)
-		s->cursor.flights.shrink_to_fit();
+	flights->erase(flights->begin(), end);
+	if (flights->empty() && flights->capacity() > mailbox_cursor_flights_kept)
+		flights->shrink_to_fit();
 	return dirty;
 }
 
 void mailbox_cursor_place(mailbox_session *s, uint64_t position)
 {
-	for (mailbox_flight &f : s->cursor.flights)
+	if (!s->views)
+		return;
+	for (mailbox_flight &f : s->views->flights)
 		f.position = position;
 }
 
@@ -228,7 +231,7 @@ void mailbox_cursor_written(mailbox *m, mailbox_session *s, uint64_t position)
 
 void mailbox_cursor_confirm(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_view *view, uint64_t seq)
 {
-	std::erase_if(s->cursor.flights, [=](const mailbox_flight &f) {
+	std::erase_if(s->views->flights, [=](const mailbox_flight &f) {
 		const bool confirmed = f.key == key && f.seq <= seq;
 
 		view->cursor.in_flight -= confirmed;
@@ -240,7 +243,7 @@ void mailbox_cursor_confirm(mailbox *m, mailbox_session *s, mailbox_key key, mai
 
 size_t mailbox_cursor_window(const mailbox_session *s)
 {
-	const size_t taken = s->cursor.flights.size() + s->incoming.awaited;
+	const size_t taken = (s->views ? s->views->flights.size() : 0) + s->incoming.awaited;
 
 	if (!s->acknowledges)
 		return SIZE_MAX;

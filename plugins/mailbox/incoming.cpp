@@ -22,13 +22,13 @@ static void mailbox_incoming_learn(mailbox_view *view, uint64_t conversation, ui
 	mailbox_cursor_learn(view, delivered_seq);
 }
 
-/* Puts the view into mailbox_session_incoming.behind, if it is behind. */
+/* Puts the view into mailbox_views.behind, if it is behind. */
 static void mailbox_incoming_list(mailbox_session *s, mailbox_key key, mailbox_view *view)
 {
 	if (view->incoming.listed || view->incoming.pulling || !mailbox_view_is_behind(view))
 		return;
 	view->incoming.listed = true;
-	s->incoming.behind.push_back(key);
+	s->views->behind.push_back(key);
 }
 
 static void mailbox_incoming_learn_news(mailbox_view *view, const message_news &news)
@@ -427,10 +427,11 @@ static void mailbox_incoming_page_was_read(void *state, cs_conn, int result, voi
 
 static void mailbox_incoming_take_sources(mailbox_session *s, mailbox_page *page)
 {
+	std::vector<mailbox_key> *behind = &s->views->behind;
 	size_t taken = 0;
 
-	while (taken < s->incoming.behind.size() && page->sources.size() < mailbox_page_sources) {
-		const mailbox_key key = s->incoming.behind[taken++];
+	while (taken < behind->size() && page->sources.size() < mailbox_page_sources) {
+		const mailbox_key key = (*behind)[taken++];
 		mailbox_view *view = mailbox_view_find(s, key);
 
 		if (!view)
@@ -450,16 +451,15 @@ static void mailbox_incoming_take_sources(mailbox_session *s, mailbox_page *page
 		view->incoming.check = false;
 		page->sources.push_back(std::move(source));
 	}
-	s->incoming.behind.erase(s->incoming.behind.begin(),
-	                         s->incoming.behind.begin() + static_cast<ptrdiff_t>(taken));
-	if (s->incoming.behind.empty())
-		s->incoming.behind.shrink_to_fit();
+	behind->erase(behind->begin(), behind->begin() + static_cast<ptrdiff_t>(taken));
+	if (behind->empty())
+		behind->shrink_to_fit();
 }
 
 static bool mailbox_incoming_may_read(const mailbox_session *s)
 {
 	return s->catch_up.phase == MAILBOX_LIVE && !s->incoming.gone && !s->incoming.reading && !s->incoming.paused &&
-	       !s->incoming.behind.empty() && s->incoming.unsent <= mailbox_little_unsent &&
+	       s->views && !s->views->behind.empty() && s->incoming.unsent <= mailbox_little_unsent &&
 	       s->incoming.queued <= s->incoming.written + mailbox_little_unsent && mailbox_cursor_window(s) > 0;
 }
 
@@ -482,7 +482,7 @@ static int mailbox_incoming_start_pull(mailbox *m, mailbox_session *s)
 		return result;
 	}
 	s->incoming.reading = true;
-	s->incoming.awaited = pull->page.most_messages;
+	s->incoming.awaited = static_cast<uint32_t>(pull->page.most_messages);
 	m->incoming.pulls++;
 	(void)pull.release(); /* mailbox_incoming_page_was_read frees it */
 	return 0;

@@ -8,24 +8,23 @@
 
 mailbox_session *mailbox_session_add(mailbox_sessions *all, cs_conn conn, cs_account account, bool acknowledges)
 {
-	auto s = std::make_unique<mailbox_session>();
-	mailbox_session *added = s.get();
+	const uint64_t id = ++all->last_id;
+	mailbox_session *s = &all->by_id[id];
 
-	s->id = ++all->last_id;
+	s->id = id;
 	s->conn = conn;
 	s->account = account;
 	s->new_from = all->host->now();
 	s->acknowledges = acknowledges;
-	all->by_conn[conn] = added;
-	all->by_id[s->id] = std::move(s);
-	return added;
+	all->by_conn[conn] = s;
+	return s;
 }
 
-mailbox_session *mailbox_session_find(const mailbox_sessions *all, uint64_t id)
+mailbox_session *mailbox_session_find(mailbox_sessions *all, uint64_t id)
 {
 	const auto at = all->by_id.find(id);
 
-	return at == all->by_id.end() ? nullptr : at->second.get();
+	return at == all->by_id.end() ? nullptr : &at->second;
 }
 
 mailbox_session *mailbox_session_of(const mailbox_sessions *all, cs_conn conn)

@@ -49,14 +49,14 @@ struct mailbox_view_incoming {
 	bool known = false; /* conversation, sent and the cursor are set */
 	bool pulling = false; /* a read of it is under way: send no hint of it meanwhile */
 	bool check = false; /* read the store, even if heard is not above sent */
-	bool listed = false; /* in mailbox_session_incoming.behind */
+	bool listed = false; /* in mailbox_views.behind */
 	uint64_t conversation = 0;
 	uint64_t heard = 0; /* the highest seq that a hint or the store named */
 	uint64_t sent = 0; /* everything up to this seq was queued, or is the account's own */
 };
 
 struct mailbox_view_cursor {
-	uint32_t in_flight = 0; /* its entries in mailbox_session_cursor.flights */
+	uint32_t in_flight = 0; /* its entries in mailbox_views.flights */
 	uint64_t delivered = 0; /* everything up to this seq counts as received */
 	uint64_t flushed = 0; /* the cursor that the store has */
 };
@@ -67,11 +67,22 @@ struct mailbox_view {
 	uint64_t used = 0; /* mailbox_views.clock at the last use */
 };
 
+/* A delivered frame that does not count as received yet. */
+struct mailbox_flight {
+	uint64_t position; /* where it ends in the output; mailbox_unplaced until begin() */
+	mailbox_key key;
+	uint64_t seq;
+};
+
+constexpr uint64_t mailbox_unplaced = UINT64_MAX;
+
 constexpr size_t mailbox_views_kept = 64;
 
-/* The views of one session. */
+/* The views of one session and what is under way for them. */
 struct mailbox_views {
 	std::unordered_map<mailbox_key, mailbox_view> by_key;
+	std::vector<mailbox_key> behind; /* incoming: what to read, in the order in which it fell behind */
+	std::vector<mailbox_flight> flights; /* cursor: as they were queued; an empty deque takes 600 bytes */
 	uint64_t clock = 0; /* goes up with each use of a view */
 	size_t tidy_at = mailbox_views_kept; /* with so many views, those not used for long are dropped */
 	bool dropped = false; /* some were dropped since mailbox_session.new_from was set */
@@ -80,8 +91,8 @@ struct mailbox_views {
 /* ---- a session */
 
 struct mailbox_session_outgoing {
-	unsigned sends = 0; /* messages of this session under way to the store */
-	bool held_back = false; /* a handler answered CS_PENDING because `sends` was too high */
+	unsigned sends : 31 = 0; /* messages of this session under way to the store */
+	bool held_back : 1 = false; /* a handler answered CS_PENDING because `sends` was too high */
 };
 
 /* A hint that came before the hints of earlier messages. */
@@ -98,29 +109,18 @@ struct mailbox_stash {
 };
 
 struct mailbox_session_incoming {
-	size_t awaited = 0; /* the most frames that this pull can bring */
 	uint64_t queued = 0; /* position in the output of the last frame that the mailbox queued */
 	uint64_t written = 0; /* position up to which the kernel took the output */
 	size_t unsent = 0; /* bytes that waited when the kernel last took some */
-	std::vector<mailbox_key> behind; /* conversations to read, in the order in which they fell behind */
 	std::unique_ptr<mailbox_stash> stash; /* NULL: no hint came too early */
+	uint32_t awaited = 0; /* the most frames that this pull can bring */
 	bool gone : 1 = false; /* a send failed: the server will report the end of the connection */
 	bool paused : 1 = false; /* the output is above the soft limit */
 	bool reading : 1 = false; /* a pull is under way */
 	bool waiting : 1 = false; /* in mailbox_incoming.pull_queue */
 };
 
-/* A delivered frame that does not count as received yet. */
-struct mailbox_flight {
-	uint64_t position; /* where it ends in the output; mailbox_unplaced until begin() */
-	mailbox_key key;
-	uint64_t seq;
-};
-
-constexpr uint64_t mailbox_unplaced = UINT64_MAX;
-
 struct mailbox_session_cursor {
-	std::vector<mailbox_flight> flights; /* as they were queued; an empty deque takes 600 bytes */
 	bool dirty = false; /* in mailbox_cursors.dirty */
 };
 
@@ -140,13 +140,13 @@ struct mailbox_session {
 	cs_account account = 0;
 	std::unique_ptr<mailbox_views> views; /* NULL: none was made yet */
 	std::vector<uint64_t> groups;
-	mailbox_session_incoming incoming;
-	mailbox_session_cursor cursor;
-	mailbox_session_outgoing outgoing;
-	mailbox_session_catch_up catch_up;
 	/* ms, host->now(). What this process stores later has been in no earlier session of the account, and in no view
 	 * that this one has dropped. */
 	int64_t new_from = 0;
+	mailbox_session_incoming incoming;
+	mailbox_session_outgoing outgoing;
+	mailbox_session_cursor cursor;
+	mailbox_session_catch_up catch_up;
 	bool acknowledges = false; /* the client confirms with DELIVERED */
 };
 
@@ -154,7 +154,7 @@ struct mailbox_sessions {
 	const cs_host *host = nullptr; /* it knows the groups that this worker has members of */
 	cs_self *self = nullptr;
 	uint64_t last_id = 0;
-	std::map<uint64_t, std::unique_ptr<mailbox_session>> by_id;
+	std::map<uint64_t, mailbox_session> by_id;
 	std::unordered_map<cs_conn, mailbox_session *> by_conn;
 	std::unordered_map<uint64_t, std::vector<mailbox_session *>> by_group;
 };
@@ -256,7 +256,7 @@ struct mailbox {
 
 mailbox_session *mailbox_session_add(mailbox_sessions *all, cs_conn conn, cs_account account, bool acknowledges);
 /* NULL: the session has ended. */
-mailbox_session *mailbox_session_find(const mailbox_sessions *all, uint64_t id);
+mailbox_session *mailbox_session_find(mailbox_sessions *all, uint64_t id);
 mailbox_session *mailbox_session_of(const mailbox_sessions *all, cs_conn conn);
 /* Frees it. */
 void mailbox_session_remove(mailbox_sessions *all, mailbox_session *s);
