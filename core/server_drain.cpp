@@ -60,7 +60,7 @@ static void server_worker_count(void *arg)
 			continue;
 		if (c->pending || c->claiming)
 			d->busy.fetch_add(1, std::memory_order_relaxed);
-		else if (c->output.size() > c->output_sent)
+		else if (conn_unsent(c.get()) > 0)
 			d->unsent.fetch_add(1, std::memory_order_relaxed);
 	}
 	d->answered.fetch_add(1, std::memory_order_release);

@@ -81,8 +81,23 @@ struct conn_waiting {
 	size_t at = 0; /* how many of them were dispatched already */
 };
 
+/* A frame whose end has not come. */
+struct conn_partial {
+	std::string bytes; /* what came so far, already parsed */
+	struct frame_parser parser;
+	int64_t since = 0; /* ms of worker_monotonic_ms */
+};
+
+/* Bytes that the kernel did not take yet. */
+struct conn_output {
+	std::string bytes;
+	size_t sent = 0; /* so many of them are sent already */
+	size_t longest = 0; /* bytes of the longest frame above output_soft that was among them */
+};
+
 /* What a connection needs until it is known whether a PROXY header comes and how its frames end. */
 struct conn_start {
+	std::string header; /* the part of a PROXY header that came so far */
 	int64_t header_until = 0; /* by then a PROXY header that has begun must be whole */
 	int64_t hold_until = 0; /* until then output is held for the terminator */
 	std::vector<size_t> held_ends; /* where in output a terminator is to be filled in once it is decided */
@@ -100,12 +115,9 @@ struct conn {
 
 	std::unique_ptr<struct conn_probe, conn_probe_deleter> probe; /* of its session; null: none is under way */
 
-	std::unique_ptr<struct frame_parser> partial; /* of the frame in input; null: no frame has begun */
-	std::string input; /* the part of a frame that came so far, already parsed; or the part of a PROXY header */
+	std::unique_ptr<struct conn_partial> partial; /* null: no frame has begun */
 	std::unique_ptr<struct conn_waiting> waiting; /* null: no bytes wait */
-	std::string output; /* bytes that the kernel did not take yet */
-	size_t output_sent = 0; /* bytes of output that are sent already */
-	size_t output_longest = 0; /* bytes of the longest frame above output_soft that output has held */
+	std::unique_ptr<struct conn_output> output; /* null: everything is sent */
 	uint64_t queued = 0; /* bytes ever queued */
 	uint64_t written = 0; /* bytes ever taken by the kernel */
 
@@ -122,7 +134,6 @@ struct conn {
 	int64_t silence = 0; /* how long the peer may be silent; 0: for ever */
 	int64_t doubt = 0; /* a probe takes the peer for dead after so long a silence; 0: never */
 	int64_t guest_since = 0; /* since when it is a guest: accepted, or logged out */
-	int64_t frame_since = 0; /* since when a frame is incomplete */
 	int64_t paused_until = 0; /* until then it is not read: it was over its rate */
 	int64_t end_at = 0; /* then it is closed, even with output left */
 	int64_t armed_for = 0; /* when the timer fires */
@@ -172,7 +183,7 @@ struct conn_table {
 	std::vector<uint32_t> free_slots;
 	size_t live = 0;
 	std::unique_ptr<char[]> scratch; /* each read goes into it first */
-	std::vector<std::string> spares; /* empty memory of outputs that were sent, for the next outputs */
+	std::vector<std::unique_ptr<struct conn_output>> spares; /* empty, with memory for the next outputs */
 	struct frame_parser parser; /* for frames that come whole */
 	std::vector<struct network> proxy_from; /* core.proxy_from */
 	struct conn_queue guests, holders;

@@ -39,14 +39,14 @@ int conn_apply_backpressure(struct conn *c, size_t added)
 	const auto hard = static_cast<size_t>(c->worker->conf->output_hard);
 
 	if (added > soft)
-		c->output_longest = std::max(c->output_longest, added);
+		c->output->longest = std::max(c->output->longest, added);
 
 	if (conn_unsent(c) > soft && !c->write_waiting && c->terminator != CONN_TERMINATOR_UNDECIDED) {
 		conn_write(c);
 		if (c->dead)
 			return CS_ENOENT;
 	}
-	if (conn_unsent(c) > hard + c->output_longest) {
+	if (conn_unsent(c) > hard + (c->output ? c->output->longest : 0)) {
 		conn_close(c, "slow reader");
 		return CS_ENOENT;
 	}

@@ -86,7 +86,7 @@ void conn_turn_away(struct conn *c, enum conn_turn turn)
 	worker_add(&c->worker->conns->turned_away[turn], 1);
 	if (t->level == CS_LOG_DEBUG)
 		conn_complain(c->worker, t->text);
-	conn_drop_partial(c);
+	c->partial.reset();
 	c->waiting.reset();
 	/* A peer that does not read would not read the reason either. */
 	if (c->write_waiting) {
@@ -116,9 +116,10 @@ static size_t conn_count_bytes(const struct conn *c)
 	/* A session may leave unread output when it ends; output_hard limits it. */
 	if (c->account != 0 || c->ended != 0 || c->dead)
 		return 0;
-	return conn_buffer_size(c->input) + conn_buffer_size(c->output) +
+	return (c->start ? conn_buffer_size(c->start->header) : 0) +
+	       (c->output ? conn_buffer_size(c->output->bytes) : 0) +
 	       (c->waiting ? conn_buffer_size(c->waiting->bytes) : 0) +
-	       (c->partial ? frame_parser_memory(c->partial.get()) : 0) +
+	       (c->partial ? conn_buffer_size(c->partial->bytes) + frame_parser_memory(&c->partial->parser) : 0) +
 	       (c->held ? conn_buffer_size(c->held->bytes) : 0);
 }
 

@@ -26,18 +26,12 @@ bool conn_can_dispatch(const struct conn *c)
 	return !c->pending && !is_opening && !c->over_soft && c->paused_until == 0 && !c->closing && !c->dead;
 }
 
-void conn_drop_partial(struct conn *c)
-{
-	std::string().swap(c->input);
-	c->partial.reset();
-}
-
 void conn_refuse_input(struct conn *c, int wire_errno, const char *text)
 {
 	static const struct cs_request unknown = {0, -1};
 
 	conn_refuse(c, &unknown, CS_MSGID_ACK, wire_errno, text);
-	conn_drop_partial(c);
+	c->partial.reset();
 	c->input_lost = true;
 	conn_close_after_output(c, text);
 }
@@ -108,10 +102,9 @@ static void conn_keep_partial(struct conn *c, std::string_view part, const struc
 {
 	if (conn_is_too_long(c, part.size()))
 		return;
-	c->frame_since = worker_monotonic_ms();
+	c->partial = std::make_unique<struct conn_partial>(
+		conn_partial{.bytes = std::string(part), .parser = *p, .since = worker_monotonic_ms()});
 	conn_arm(c);
-	c->input.assign(part);
-	c->partial = std::make_unique<struct frame_parser>(*p);
 }
 
 /* Reads a frame or the beginning of one. Returns how many bytes were used. */
@@ -131,22 +124,21 @@ static size_t conn_take_begun(struct conn *c, std::string_view bytes)
 	return size;
 }
 
-/* Goes on with the frame whose beginning is in c->input. Returns how many bytes were used. */
+/* Goes on with the frame whose beginning is in c->partial. Returns how many bytes were used. */
 static size_t conn_take_more(struct conn *c, std::string_view bytes)
 {
-	const size_t before = c->input.size(), joined = std::min(bytes.size(), conn_join_size);
+	struct conn_partial *p = c->partial.get();
+	const size_t before = p->bytes.size(), joined = std::min(bytes.size(), conn_join_size);
 
-	c->input.append(bytes.substr(0, joined));
-	if (frame_parse(c->partial.get(), c->input.data(), c->input.size()) == FRAME_MORE) {
-		(void)conn_is_too_long(c, c->input.size());
+	p->bytes.append(bytes.substr(0, joined));
+	if (frame_parse(&p->parser, p->bytes.data(), p->bytes.size()) == FRAME_MORE) {
+		(void)conn_is_too_long(c, p->bytes.size());
 		return joined;
 	}
-	const std::unique_ptr<struct frame_parser> parsed = std::move(c->partial);
-	const std::string input = std::exchange(c->input, std::string());
-	const size_t taken = parsed->at - before;
+	const std::unique_ptr<struct conn_partial> whole = std::move(c->partial);
+	const size_t size = whole->parser.at, taken = size - before;
 
-	c->frame_since = 0;
-	conn_take_frame(c, std::string_view(input).substr(0, parsed->at), parsed.get(), bytes.substr(taken));
+	conn_take_frame(c, std::string_view(whole->bytes).substr(0, size), &whole->parser, bytes.substr(taken));
 	return taken;
 }
 
@@ -194,8 +186,8 @@ void conn_start_reading(struct conn *c)
 	c->reading = true;
 	/* While the connection was not read, nothing could be heard from the peer. */
 	c->heard = worker_monotonic_ms();
-	if (c->frame_since != 0)
-		c->frame_since = c->heard;
+	if (c->partial)
+		c->partial->since = c->heard;
 }
 
 static void conn_on_eof(struct conn *c)

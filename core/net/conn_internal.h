@@ -66,8 +66,6 @@ void conn_end_beginning(struct conn *c);
 void conn_on_read(evutil_socket_t fd, short what, void *arg);
 /* Dispatches the frames in bytes; keeps the bytes that may not be dispatched yet. */
 void conn_take_bytes(struct conn *c, std::string_view bytes);
-/* Frees the incomplete frame. */
-void conn_drop_partial(struct conn *c);
 /* The input cannot be read any further: sends the refusal (BAD_FRAME or TOO_LONG), and closes once it is written. */
 void conn_refuse_input(struct conn *c, int wire_errno, const char *text);
 /* Whether frames may be dispatched now. */

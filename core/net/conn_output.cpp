@@ -20,7 +20,7 @@
 
 size_t conn_unsent(const struct conn *c)
 {
-	return c->output.size() - c->output_sent;
+	return c->output ? c->output->bytes.size() - c->output->sent : 0;
 }
 
 /* So many outputs of a worker keep their memory for the next ones, each up to this size. */
@@ -28,37 +28,42 @@ static constexpr size_t conn_most_spares = 64;
 static constexpr size_t conn_most_spare_size = 1024;
 
 /* The memory of a guest's output is counted, so a guest gets what its output needs. */
-static void conn_take_spare(struct conn *c)
+static void conn_begin_output(struct conn *c)
 {
-	std::vector<std::string> *spares = &c->worker->conns->spares;
+	std::vector<std::unique_ptr<struct conn_output>> *spares = &c->worker->conns->spares;
 
-	if (c->account == 0 || spares->empty())
+	if (c->account == 0 || spares->empty()) {
+		c->output = std::make_unique<struct conn_output>();
 		return;
+	}
 	c->output = std::move(spares->back());
 	spares->pop_back();
 }
 
 /* A connection without output has no memory for it. */
-static void conn_give_spare(struct conn *c)
+static void conn_end_output(struct conn *c)
 {
-	std::vector<std::string> *spares = &c->worker->conns->spares;
+	std::vector<std::unique_ptr<struct conn_output>> *spares = &c->worker->conns->spares;
 
-	if (c->output.capacity() <= conn_most_spare_size && spares->size() < conn_most_spares && !c->output.empty()) {
-		c->output.clear();
+	if (c->output->bytes.capacity() <= conn_most_spare_size && spares->size() < conn_most_spares) {
+		c->output->bytes.clear();
+		c->output->sent = c->output->longest = 0;
 		spares->push_back(std::move(c->output));
 	}
-	std::string().swap(c->output);
+	c->output.reset();
 }
 
 static void conn_forget_sent(struct conn *c)
 {
-	if (c->output_sent == c->output.size()) {
-		conn_give_spare(c);
-		c->output_sent = 0;
-		c->output_longest = 0;
-	} else if (c->output_sent > c->output.size() / 2) {
-		c->output.erase(0, c->output_sent);
-		c->output_sent = 0;
+	struct conn_output *o = c->output.get();
+
+	if (!o)
+		return;
+	if (o->sent == o->bytes.size()) {
+		conn_end_output(c);
+	} else if (o->sent > o->bytes.size() / 2) {
+		o->bytes.erase(0, o->sent);
+		o->sent = 0;
 	}
 }
 
@@ -78,7 +83,8 @@ static void conn_wait_writable(struct conn *c)
 void conn_write(struct conn *c)
 {
 	while (conn_unsent(c) > 0) {
-		const ssize_t n = send(c->fd.fd, c->output.data() + c->output_sent, conn_unsent(c), MSG_NOSIGNAL);
+		const ssize_t n =
+			send(c->fd.fd, c->output->bytes.data() + c->output->sent, conn_unsent(c), MSG_NOSIGNAL);
 
 		if (n == -1 && errno == EINTR)
 			continue;
@@ -90,7 +96,7 @@ void conn_write(struct conn *c)
 			conn_wait_writable(c);
 			break;
 		}
-		c->output_sent += static_cast<size_t>(n);
+		c->output->sent += static_cast<size_t>(n);
 		c->written += static_cast<uint64_t>(n);
 		c->was_written = true;
 	}
@@ -175,29 +181,30 @@ void conn_decide_terminator(struct conn *c, enum conn_terminator terminator)
 	c->terminator = terminator;
 	if (start && terminator == CONN_TERMINATOR_NUL)
 		for (const size_t at : start->held_ends)
-			c->output[at] = '\0';
+			c->output->bytes[at] = '\0';
 	if (conn_unsent(c) > 0)
 		conn_queue_flush(c);
 }
 
 static void conn_append(struct conn *c, const char *frame, size_t size, const char *tail)
 {
-	const size_t before = c->output.size();
+	if (!c->output)
+		conn_begin_output(c);
+	std::string *bytes = &c->output->bytes;
+	const size_t before = bytes->size();
 	const size_t tail_size = !tail ? 0 : strlen(tail);
 
 	if (tail && size > 0)
 		size--; /* the closing brace comes with the tail */
-	if (before == 0)
-		conn_take_spare(c);
-	if (c->output.capacity() < before + size + tail_size + 1)
-		c->output.reserve((before + size + tail_size + 1) * 3 / 2);
-	c->output.append(frame, size);
+	if (bytes->capacity() < before + size + tail_size + 1)
+		bytes->reserve((before + size + tail_size + 1) * 3 / 2);
+	bytes->append(frame, size);
 	if (tail)
-		c->output.append(tail, tail_size);
+		bytes->append(tail, tail_size);
 	if (c->terminator == CONN_TERMINATOR_UNDECIDED)
-		c->start->held_ends.push_back(c->output.size());
-	c->output.push_back(c->terminator == CONN_TERMINATOR_NUL ? '\0' : '\n');
-	c->queued += c->output.size() - before;
+		c->start->held_ends.push_back(bytes->size());
+	bytes->push_back(c->terminator == CONN_TERMINATOR_NUL ? '\0' : '\n');
+	c->queued += bytes->size() - before;
 }
 
 int conn_send(struct conn *c, const char *frame, size_t size, const char *tail, uint64_t *position_r)
@@ -205,10 +212,10 @@ int conn_send(struct conn *c, const char *frame, size_t size, const char *tail, 
 	conn_assert_here(c->worker);
 	if (c->dead || c->closing)
 		return CS_ENOENT;
-	const size_t before = c->output.size();
+	const uint64_t before = c->queued;
 
 	conn_append(c, frame, size, tail);
-	const size_t added = c->output.size() - before;
+	const size_t added = c->queued - before;
 	if (position_r)
 		*position_r = c->queued;
 	conn_queue_flush(c);

@@ -14,12 +14,12 @@
 
 static void conn_wait_for_header(struct conn *c, std::string_view begun)
 {
-	c->input.assign(begun);
-	if (c->start)
-		return;
-	c->start = std::make_unique<struct conn_start>();
-	c->start->header_until = worker_monotonic_ms() + conn_header_wait_ms;
-	conn_arm(c);
+	if (!c->start) {
+		c->start = std::make_unique<struct conn_start>();
+		c->start->header_until = worker_monotonic_ms() + conn_header_wait_ms;
+		conn_arm(c);
+	}
+	c->start->header.assign(begun);
 }
 
 static void conn_set_client(struct conn *c, const sockaddr_storage *source)
@@ -31,6 +31,11 @@ static void conn_set_client(struct conn *c, const sockaddr_storage *source)
 	          c->peer.c_str(), proxy.c_str());
 }
 
+static std::string conn_take_header(struct conn *c)
+{
+	return c->start ? std::exchange(c->start->header, std::string()) : std::string();
+}
+
 static void conn_leave_beginning(struct conn *c)
 {
 	c->beginning = false;
@@ -39,7 +44,7 @@ static void conn_leave_beginning(struct conn *c)
 
 void conn_take_beginning(struct conn *c, std::string_view bytes)
 {
-	std::string begun = std::exchange(c->input, std::string());
+	std::string begun = conn_take_header(c);
 	struct proxyproto_header header;
 
 	if (!begun.empty()) {
@@ -75,7 +80,7 @@ static bool conn_is_blank(std::string_view bytes)
 
 void conn_end_beginning(struct conn *c)
 {
-	const std::string begun = std::exchange(c->input, std::string());
+	const std::string begun = conn_take_header(c);
 
 	conn_leave_beginning(c);
 	if (c->may_proxy && !begun.empty() && !conn_is_blank(begun))

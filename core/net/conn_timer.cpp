@@ -12,7 +12,7 @@ static int64_t conn_frame_deadline(const struct conn *c)
 {
 	const int64_t most = c->worker->conf->frame_timeout;
 
-	return most == 0 || c->frame_since == 0 || c->closing ? INT64_MAX : c->frame_since + most;
+	return most == 0 || !c->partial || c->closing ? INT64_MAX : c->partial->since + most;
 }
 
 /* A login that is under way may finish. */
@@ -57,7 +57,7 @@ static void conn_check_frame(struct conn *c, int64_t now)
 		return;
 	/* The frame cannot become complete while the connection is not read. */
 	if (!c->reading)
-		c->frame_since = now;
+		c->partial->since = now;
 	else
 		conn_turn_away(c, CONN_TURN_FRAME_TIMEOUT);
 }

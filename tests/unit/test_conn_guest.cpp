@@ -114,11 +114,11 @@ static void each_frame_has_the_whole_time(void **state)
 
 	t->f->conf.frame_timeout = 60000;
 	assert_string_equal(talk(t, "{\"msgid\"").c_str(), "");
-	t->c->frame_since -= 59000;
+	t->c->partial->since -= 59000;
 	assert_string_equal(talk(t, ":102}\n").c_str(), "{\"msgid\":103}\n");
-	assert_int_equal(t->c->frame_since, 0);
+	assert_null(t->c->partial.get());
 	assert_string_equal(talk(t, "{\"msgid\"").c_str(), "");
-	assert_true(t->c->frame_since + 1000 >= worker_monotonic_ms());
+	assert_true(t->c->partial->since + 1000 >= worker_monotonic_ms());
 }
 
 /* Fills the connection until it answers EAGAIN. */
@@ -142,10 +142,11 @@ static void while_the_server_does_not_read_the_time_stands_still(void **state)
 	(void)send(t->peer, ":11}\n", 5, MSG_NOSIGNAL);
 	worker_fixture_turn(t->f.get());
 	assert_false(t->c->reading);
-	t->c->frame_since -= 500;
+	t->c->partial->since -= 500;
 	conn_arm(t->c);
 	worker_fixture_turn(t->f.get());
-	assert_true(worker_fixture_wait(t->f.get(), [&] { return t->c->frame_since + 400 > worker_monotonic_ms(); }));
+	assert_true(
+		worker_fixture_wait(t->f.get(), [&] { return t->c->partial->since + 400 > worker_monotonic_ms(); }));
 	assert_true(is_there(t));
 	while (t->c->over_soft) {
 		(void)worker_fixture_receive(t->peer, nullptr);
