@@ -137,7 +137,6 @@ struct conn {
 	int64_t paused_until = 0; /* until then it is not read: it was over its rate */
 	int64_t end_at = 0; /* then it is closed, even with output left */
 	int64_t armed_for = 0; /* when the timer fires */
-	uint64_t hook_turn = 0; /* turn + 1 of the last call of `written` */
 
 	struct cs_request pending_request = {0, -1};
 	const struct cs_self *pending_handler = nullptr; /* whose handler has the request; null: a hook has it */
@@ -146,8 +145,9 @@ struct conn {
 	std::unique_ptr<struct conn_guest> guest; /* null: it is in no queue of guests, and none of its bytes count */
 	std::unique_ptr<struct conn_start> start; /* null: neither a begun header nor a terminator is waited for */
 
-	enum conn_terminator terminator = CONN_TERMINATOR_LF;
+	uint32_t hook_turn = 0; /* turn + 1 of the last call of `written` */
 	uint8_t pending_looks = 0; /* how many calls of dispatch_look_pending found this pending request */
+	enum conn_terminator terminator : 2 = CONN_TERMINATOR_LF;
 	bool beginning : 1 = true; /* not known yet whether a PROXY header comes */
 	bool may_proxy : 1 = false; /* the peer's address is in core.proxy_from */
 	bool first_frame_seen : 1 = false;

@@ -105,9 +105,9 @@ void conn_write(struct conn *c)
 
 /* ---- the `written` hook: at most once per turn */
 
-static uint64_t conn_this_turn(const struct conn *c)
+static uint32_t conn_this_turn(const struct conn *c)
 {
-	return c->worker->loop.turn + 1;
+	return static_cast<uint32_t>(c->worker->loop.turn + 1);
 }
 
 /* The kernel may take, in the same turn, bytes that a plugin sends from its hook. The next call waits for the next

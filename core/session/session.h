@@ -43,11 +43,12 @@ using session_waiters = std::vector<struct session_waiter>;
 
 struct session_entry {
 	cs_conn conn = 0; /* conn_worker_index names its worker */
-	int64_t proved_ms = 0; /* when the peer last proved, here or on another node, that it is there; ms, monotonic */
 	std::unique_ptr<session_waiters> waiters; /* null: no claim waits */
-	unsigned holds = 0; /* how often the place is held; it is free when all have released it */
-	bool reserved = false; /* the cluster is being asked: no session yet, nothing is routed there */
-	bool ending = false; /* `closed` runs or is due: nothing is routed there */
+	/* When the peer last proved, here or on another node, that it is there; ms, monotonic. */
+	int64_t proved_ms : 44 = 0;
+	uint64_t holds : 18 = 0; /* how often the place is held; it is free when all have released it */
+	bool reserved : 1 = false; /* the cluster is being asked: no session yet, nothing is routed there */
+	bool ending : 1 = false; /* `closed` runs or is due: nothing is routed there */
 };
 
 struct session_shard {
