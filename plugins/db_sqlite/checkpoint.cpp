@@ -5,12 +5,15 @@
  * never reaches the end, and only from its end on can the log begin again. So the writer copies the rest, which is
  * short, between two transactions. There it also waits for readers of old pages, for a few ms.
  *
- * The log is bounded: from db_sqlite_many_pages on, each commit waits a few ms for the thread. At db_sqlite_most_pages
- * the writer waits for all of it, and copies the rest, however long that is. Only a reader that keeps an old state of
- * the database open, as VACUUM INTO does, can make the log longer: what such a reader needs cannot be overwritten. */
+ * The log is bounded: from db_sqlite_many_pages on, each commit waits a few ms for the thread, and from
+ * db_sqlite_most_pages on longer. Only a reader that keeps an old state of the database open, as VACUUM INTO does, can
+ * make the log much longer: what such a reader needs cannot be overwritten.
+ *
+ * The log counts as copied before the copy is on the disk (nBackfill in wal.c): it is synced once, after many pages. If
+ * that sync fails, the kernel may forget the pages, and the next sync succeeds. So nBackfill is then set to 0: all is
+ * read from the log and copied again, by all processes. The log itself was synced by each commit. */
 #include "db_sqlite.h"
 
-#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <condition_variable>
@@ -30,6 +33,12 @@ static constexpr int db_sqlite_most_pages = 16000; /* journal_size_limit in loca
 static constexpr int db_sqlite_step_pages = 500;
 static constexpr int db_sqlite_wait_us = 500;
 static constexpr int db_sqlite_waits_most = 20; /* 10 ms, for readers of old pages or for the thread */
+static constexpr int db_sqlite_waits_full = 80; /* 40 ms, for the thread, at db_sqlite_most_pages */
+
+/* Of the index of the log, https://sqlite.org/walformat.html */
+static constexpr int db_sqlite_index_size = 32768; /* its first part */
+static constexpr int db_sqlite_index_backfill = 96 / sizeof(uint32_t);
+static constexpr int db_sqlite_index_copying = 1; /* the lock WAL_CKPT_LOCK */
 
 enum sqlite_checkpoint_state {
 	CHECKPOINT_IDLE,
@@ -49,6 +58,7 @@ struct sqlite_checkpoint {
 	std::condition_variable wake;
 	std::mutex copying; /* held by who copies; guards what follows */
 	bool failing = false;
+	bool unsynced = false; /* a sync failed, and nBackfill is not yet 0 */
 	sqlite_handle handle; /* of the thread */
 	std::thread thread;
 };
@@ -67,15 +77,51 @@ static void db_sqlite_checkpoint_note(sqlite_checkpoint *c, const char *error)
 	c->failing = error != nullptr;
 }
 
+static int db_sqlite_checkpoint_wait(void *, int waits)
+{
+	usleep(db_sqlite_wait_us);
+	return waits < db_sqlite_waits_most;
+}
+
+/* Answers whether it is done. */
+static bool db_sqlite_checkpoint_set_zero(sqlite3_file *file)
+{
+	const sqlite3_io_methods *calls = file->pMethods;
+	void volatile *index = nullptr;
+
+	if (calls->xShmMap(file, 0, db_sqlite_index_size, 0, &index) != SQLITE_OK || !index)
+		return false;
+	for (int waits = 0; calls->xShmLock(file, db_sqlite_index_copying, 1, SQLITE_SHM_LOCK | SQLITE_SHM_EXCLUSIVE);)
+		if (!db_sqlite_checkpoint_wait(nullptr, waits++)) /* another process copies */
+			return false;
+	__atomic_store_n(static_cast<uint32_t volatile *>(index) + db_sqlite_index_backfill, 0, __ATOMIC_SEQ_CST);
+	(void)calls->xShmLock(file, db_sqlite_index_copying, 1, SQLITE_SHM_UNLOCK | SQLITE_SHM_EXCLUSIVE);
+	return true;
+}
+
+/* After a sync that failed nothing counts as copied. false: that could not be written, try it again before a copy. */
+static bool db_sqlite_checkpoint_forget(sqlite_checkpoint *c, sqlite3 *handle)
+{
+	sqlite3_file *file = nullptr;
+
+	if (c->unsynced && sqlite3_file_control(handle, "main", SQLITE_FCNTL_FILE_POINTER, &file) == SQLITE_OK)
+		c->unsynced = !db_sqlite_checkpoint_set_zero(file);
+	return !c->unsynced;
+}
+
 /* Writes what was copied to the disk. Otherwise the writer would wait for all of it. */
 static void db_sqlite_checkpoint_sync(sqlite_checkpoint *c, int code)
 {
 	if (sqlite_class(code, 0) == CS_DB_RETRY) /* another process copies */
 		return;
-	if (code != SQLITE_OK)
+	if (code != SQLITE_OK) {
+		c->unsynced = code == SQLITE_IOERR_FSYNC;
 		db_sqlite_checkpoint_note(c, sqlite3_errmsg(c->handle.get()));
-	else
-		db_sqlite_checkpoint_note(c, fdatasync(c->database_fd) == -1 ? strerror(errno) : nullptr);
+	} else {
+		c->unsynced = fdatasync(c->database_fd) == -1;
+		db_sqlite_checkpoint_note(c, c->unsynced ? strerror(errno) : nullptr);
+	}
+	(void)db_sqlite_checkpoint_forget(c, c->handle.get());
 }
 
 /* Copies until what is left is short, or until a reader of old pages stops it. true: the writer may copy the rest. */
@@ -88,6 +134,8 @@ static bool db_sqlite_checkpoint_copy(sqlite_checkpoint *c)
 	if (!c->handle && sqlite_open_handle(c->conf, &c->handle, &e) != SQLITE_OK) {
 		db_sqlite_checkpoint_note(c, e.text);
 		code = SQLITE_CANTOPEN;
+	} else if (!db_sqlite_checkpoint_forget(c, c->handle.get())) {
+		code = SQLITE_BUSY;
 	} else {
 		do {
 			before = copied;
@@ -124,12 +172,6 @@ static void db_sqlite_checkpoint_run(sqlite_checkpoint *c)
 		c->state.compare_exchange_strong(due, db_sqlite_checkpoint_copy(c) ? CHECKPOINT_REST : CHECKPOINT_IDLE);
 }
 
-static int db_sqlite_checkpoint_wait(void *, int waits)
-{
-	usleep(db_sqlite_wait_us);
-	return waits < db_sqlite_waits_most;
-}
-
 /* Runs on the writer's thread, between two transactions. */
 static void db_sqlite_checkpoint_rest(sqlite_checkpoint *c, sqlite3 *writer, int pages)
 {
@@ -138,6 +180,8 @@ static void db_sqlite_checkpoint_rest(sqlite_checkpoint *c, sqlite3 *writer, int
 	sqlite3_busy_handler(writer, db_sqlite_checkpoint_wait, nullptr);
 	const int code = sqlite3_wal_checkpoint_v2(writer, "main", SQLITE_CHECKPOINT_RESTART, nullptr, nullptr);
 	sqlite3_busy_timeout(writer, static_cast<int>(c->conf->busy_timeout));
+	c->unsynced = c->unsynced || code == SQLITE_IOERR_FSYNC;
+	(void)db_sqlite_checkpoint_forget(c, writer);
 	if (sqlite_class(code, 0) != CS_DB_RETRY) /* else a reader needs the log, perhaps on this handle */
 		db_sqlite_checkpoint_note(c, code == SQLITE_OK ? nullptr : sqlite3_errmsg(writer));
 	c->next = code == SQLITE_OK ? db_sqlite_first_pages : pages + db_sqlite_step_pages;
@@ -147,7 +191,9 @@ static void db_sqlite_checkpoint_rest(sqlite_checkpoint *c, sqlite3 *writer, int
 /* The thread needs the processor and the disk that the writer uses up. Many short waits are better than a long one. */
 static void db_sqlite_checkpoint_slow(const sqlite_checkpoint *c)
 {
-	for (int i = 0; i < db_sqlite_waits_most && c->state == CHECKPOINT_DUE; i++)
+	const int most = c->pages < db_sqlite_most_pages ? db_sqlite_waits_most : db_sqlite_waits_full;
+
+	for (int i = 0; i < most && c->state == CHECKPOINT_DUE; i++)
 		usleep(db_sqlite_wait_us);
 }
 
@@ -162,7 +208,7 @@ static int db_sqlite_checkpoint_committed(void *arg, sqlite3 *writer, const char
 		c->next = db_sqlite_first_pages;
 		if (state == CHECKPOINT_REST)
 			c->state = CHECKPOINT_IDLE;
-	} else if (state == CHECKPOINT_REST || pages >= std::max<int>(c->next, db_sqlite_most_pages)) {
+	} else if (state == CHECKPOINT_REST) {
 		db_sqlite_checkpoint_rest(c, writer, pages);
 	} else if (state == CHECKPOINT_IDLE && pages >= c->next) {
 		db_sqlite_checkpoint_wake(c, CHECKPOINT_DUE);
@@ -201,4 +247,6 @@ void sqlite_checkpoint_end(sqlite_checkpoint *c)
 
 	db_sqlite_checkpoint_wake(c, CHECKPOINT_END);
 	c->thread.join();
+	if (c->handle) /* it copies the log when it is closed */
+		(void)db_sqlite_checkpoint_forget(c, c->handle.get());
 }

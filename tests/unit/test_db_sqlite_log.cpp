@@ -94,6 +94,18 @@ static void a_slow_reader_keeps_its_state_and_after_it_the_log_begins_again(void
 	assert_int_equal(lines_with("write-ahead log"), 0);
 }
 
+/* What the reader kept from being copied is too much for a commit. */
+static void after_a_slow_reader_the_thread_copies_the_log_and_not_the_writer(void **state)
+{
+	log_fixture *f = log_of(state);
+
+	reader_begin(f);
+	log_write_until(f, log_most + 2000);
+	reader_end(f);
+	log_restarts(f, log_most);
+	assert_in_range(sqlite_writes.own, 0, 1000);
+}
+
 static void a_copy_that_fails_is_told_once_and_tried_again(void **state)
 {
 	log_fixture *f = log_of(state);
@@ -137,6 +149,82 @@ static void after_a_stop_no_log_is_left(void **state)
 	assert_int_equal(database_number(f->base.db, "SELECT count(*) FROM pragma_integrity_check"), 1);
 }
 
+/* The kernel forgets what it could not write: the database is again as it was at the last sync. */
+static std::atomic<int> syncs_that_fail = 0;
+static std::string synced, synced_path;
+
+static int sync_forgets(void)
+{
+	if (syncs_that_fail == 0)
+		return 0;
+	FILE *file = fopen(synced_path.c_str(), "r+");
+
+	assert_int_equal(fwrite(synced.data(), 1, synced.size(), file), synced.size());
+	assert_int_equal(ftruncate(fileno(file), static_cast<off_t>(synced.size())), 0);
+	fclose(file);
+	syncs_that_fail--;
+	errno = EIO;
+	return -1;
+}
+
+/* From here on so many syncs of the database fail. */
+static void syncs_fail(log_fixture *f, int number)
+{
+	synced_path = f->base.d.texts["path"];
+	synced = check_read_file(synced_path);
+	syncs_that_fail = number;
+	sqlite_writes.database_sync_fault = sync_forgets;
+}
+
+static void the_store_is_sound(log_fixture *f, int64_t rows)
+{
+	assert_int_equal(database_number(f->base.db, "SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);
+	assert_int_equal(count(f->base.db), rows);
+}
+
+/* The reader keeps the thread from the end of the log. So SQLite counts a part as copied, and does not sync it. */
+static void a_sync_that_fails_loses_nothing_and_all_is_copied_again(void **state)
+{
+	log_fixture *f = log_of(state);
+
+	syncs_fail(f, 1);
+	log_write_until(f, log_first / 2);
+	reader_begin(f);
+	log_write_until(f, log_first);
+	check_wait("the failure is told", [] { return lines_with("cannot be copied") == 1; });
+	reader_end(f);
+	cs_db *reader = database_open(&f->base.d); /* reads no page from the memory of the writer */
+	assert_int_equal(database_number(reader, "SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);
+	const int64_t rows = count(reader);
+	reader->driver->close(reader);
+	the_store_is_sound(f, rows);
+	log_restarts(f, log_most);
+	assert_int_equal(lines_with("cannot be copied"), 1);
+	assert_int_equal(lines_with("copied into the store again"), 1);
+	const int64_t all = count(f->base.db);
+	log_end(f);
+	log_begin(f);
+	the_store_is_sound(f, all);
+}
+
+/* Also when the sync of the writer fails, and that of the stop. */
+static void while_syncs_fail_the_log_keeps_all_and_the_next_server_has_it(void **state)
+{
+	log_fixture *f = log_of(state);
+	const std::string number = log_number(f);
+
+	syncs_fail(f, 1000);
+	log_write_until(f, log_most + 2000);
+	assert_string_equal(log_number(f).c_str(), number.c_str());
+	assert_int_equal(lines_with("cannot be copied"), 1);
+	const int64_t rows = count(f->base.db);
+	the_store_is_sound(f, rows);
+	log_end(f);
+	sqlite_writes_mend();
+	log_begin(f);
+	the_store_is_sound(f, rows);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_log, tear_down_log)
 
 int main(void)
@@ -146,6 +234,9 @@ int main(void)
 		TEST(the_log_is_bounded_under_steady_writing),
 		TEST(the_log_is_bounded_while_others_read_all_the_time),
 		TEST(a_slow_reader_keeps_its_state_and_after_it_the_log_begins_again),
+		TEST(after_a_slow_reader_the_thread_copies_the_log_and_not_the_writer),
+		TEST(a_sync_that_fails_loses_nothing_and_all_is_copied_again),
+		TEST(while_syncs_fail_the_log_keeps_all_and_the_next_server_has_it),
 		TEST(a_copy_that_fails_is_told_once_and_tried_again),
 		TEST(a_stop_ends_although_nothing_can_be_copied),
 		TEST(after_a_stop_no_log_is_left),

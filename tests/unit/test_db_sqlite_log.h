@@ -78,7 +78,7 @@ static inline int tear_down_log(void **state)
 {
 	const std::unique_ptr<log_fixture> f(log_of(state));
 
-	sqlite_writes.log_fault = sqlite_writes.database_fault = nullptr;
+	sqlite_writes_mend();
 	log_end(f.get());
 	return 0;
 }
