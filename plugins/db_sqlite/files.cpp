@@ -11,6 +11,9 @@
  *   written it, and has answered for each write. This needs synchronous = FULL: with NORMAL, a commit has no sync, and
  *   nothing is gathered. It also needs that nothing is written after that sync; SQLite does so only to fill up a
  *   sector, on systems without SQLITE_IOCAP_POWERSAFE_OVERWRITE (padToSectorBoundary), and there nothing is gathered.
+ *   If a statement sets NORMAL nevertheless, xShmBarrier writes what waits: walIndexWriteHdr calls it before anybody can
+ *   accept the new index. It cannot say that the write failed, so it then ends the process, before the commit is told.
+ *   The index is half written, so the others read the log again, and the transaction is not in it.
  * - Other connections and processes read the log only up to the last page in the index (sqlite3WalFindFrame,
  *   walCheckpoint), or, after a crash, all of it, but then nobody writes (walIndexRecover takes the writer's lock).
  *   After a crash the log looks as if the process had been killed a moment earlier, before SQLite wrote. What is
@@ -23,6 +26,7 @@
 #include "db_sqlite.h"
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 
@@ -237,9 +241,11 @@ static int db_sqlite_file_shm_map(sqlite3_file *file, int page, int size, int ex
 
 static void db_sqlite_file_shm_barrier(sqlite3_file *file)
 {
-	sqlite3_file *system = db_sqlite_file_of(file)->system;
+	const sqlite_file *f = db_sqlite_file_of(file);
 
-	system->pMethods->xShmBarrier(system);
+	if (f->log && f->log->size && db_sqlite_gather_flush(f->log))
+		abort();
+	f->system->pMethods->xShmBarrier(f->system);
 }
 
 static int db_sqlite_file_shm_unmap(sqlite3_file *file, int remove)
