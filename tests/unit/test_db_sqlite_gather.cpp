@@ -171,14 +171,20 @@ static void a_commit_that_failed_never_appears_although_the_disk_works_again(voi
 	}
 }
 
-/* With so little memory, SQLite writes pages to the log before the commit. */
-static void use_little_memory(log_fixture *f)
+static void use_small_cache(log_fixture *f)
 {
 	cs_db *db = f->base.db;
 
 	assert_int_equal(db->driver->begin(db), CS_DB_OK);
 	db->driver->rollback(db);
 	assert_int_equal(database_run(db, "PRAGMA cache_size = 10"), CS_DB_OK);
+}
+
+/* With so little memory, SQLite writes pages to the log before the commit, as in a migration. */
+static void use_little_memory(log_fixture *f)
+{
+	use_small_cache(f);
+	assert_int_equal(database_run(f->base.db, "PRAGMA cache_spill = ON"), CS_DB_OK);
 }
 
 static int write_rows(cs_db *db, int rows)
@@ -251,6 +257,154 @@ static void what_was_rolled_back_is_never_written_over_the_commit_of_another(voi
 	other->driver->close(other);
 }
 
+/* If pages of the part were in the log before it ended, SQLite 3.40.1 would write wrong checksums, with
+ * and without the gathering. */
+static void a_commit_is_kept_although_a_large_part_of_it_was_rolled_back(void **state)
+{
+	log_fixture *f = log_of(state);
+	cs_db *db = f->base.db, *other = database_open(&f->base.d);
+
+	use_small_cache(f);
+	for (int round = 1; round <= 10; round++) {
+		assert_int_equal(db->driver->begin(db), CS_DB_OK);
+		assert_int_equal(write_rows(db, 20), CS_DB_OK);
+		assert_int_equal(db->driver->savepoint(db), CS_DB_OK);
+		assert_int_equal(write_rows(db, 3 * round), CS_DB_OK);
+		assert_int_equal(db->driver->rollback_to(db), CS_DB_OK);
+		assert_int_equal(write_rows(db, round), CS_DB_OK);
+		assert_int_equal(db->driver->commit(db), CS_DB_OK);
+		const int64_t rows = 20 * round + round * (round + 1) / 2;
+		assert_int_equal(count(other), rows);
+		assert_int_equal(rows_after_a_crash(f), rows);
+	}
+	other->driver->close(other);
+}
+
+static int sync_fails(void)
+{
+	errno = EIO;
+	return -1;
+}
+
+static void a_commit_whose_sync_fails_is_not_acknowledged(void **state)
+{
+	log_fixture *f = log_of(state);
+	cs_db *other = database_open(&f->base.d);
+
+	assert_int_equal(log_write(f), CS_DB_OK);
+	sqlite_writes.log_sync_fault = sync_fails;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(log_write(f), CS_DB_FULL);
+		assert_int_equal(count(other), 25);
+		assert_int_equal(count(f->base.db), 25);
+	}
+	sqlite_writes.log_sync_fault = nullptr;
+	assert_int_equal(log_write(f), CS_DB_OK);
+	assert_int_equal(count(other), 50);
+	assert_int_equal(rows_after_a_crash(f), 50);
+	other->driver->close(other);
+}
+
+struct other_process {
+	pid_t pid;
+	int start; /* a byte makes it read */
+};
+
+/* No thread may be there. */
+static other_process other_process_make(const std::string &path)
+{
+	int ends[2];
+	char byte = 0;
+
+	assert_int_equal(pipe(ends), 0);
+	const pid_t pid = fork();
+	if (pid == 0) {
+		if (read(ends[0], &byte, 1) != 1)
+			_exit(255);
+		raw_is_sound(path);
+		_exit(static_cast<int>(raw_number(path, "SELECT count(*) FROM t")));
+	}
+	close(ends[0]);
+	return {pid, ends[1]};
+}
+
+static int other_process_rows(other_process process)
+{
+	int status = 0;
+
+	assert_int_equal(write(process.start, "r", 1), 1);
+	assert_int_equal(waitpid(process.pid, &status, 0), process.pid);
+	close(process.start);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void another_process_sees_nothing_of_a_transaction_before_its_commit(void **state)
+{
+	log_fixture *f = log_of(state);
+	const std::string path = f->base.d.texts["path"];
+
+	assert_int_equal(log_write(f), CS_DB_OK);
+	log_end(f);
+	const other_process before = other_process_make(path), after = other_process_make(path);
+	log_begin(f);
+	use_little_memory(f);
+	cs_db *db = f->base.db;
+	assert_int_equal(db->driver->begin(db), CS_DB_OK);
+	assert_int_equal(write_rows(db, 40), CS_DB_OK);
+	assert_int_equal(other_process_rows(before), 25);
+	assert_int_equal(db->driver->commit(db), CS_DB_OK);
+	assert_int_equal(other_process_rows(after), 65);
+}
+
+/* Nobody here sets it; see xShmBarrier in files.cpp. */
+static void use_no_sync(log_fixture *f)
+{
+	assert_int_equal(database_run(f->base.db, "PRAGMA synchronous = NORMAL"), CS_DB_OK);
+}
+
+static void a_commit_without_a_sync_is_written_before_others_can_see_it(void **state)
+{
+	log_fixture *f = log_of(state);
+	cs_db *other = database_open(&f->base.d);
+
+	use_no_sync(f);
+	for (int64_t rows = 25; rows <= 75; rows += 25) {
+		assert_int_equal(log_write(f), CS_DB_OK);
+		assert_int_equal(count(other), rows);
+		assert_int_equal(rows_after_a_crash(f), rows);
+	}
+	other->driver->close(other);
+}
+
+static void a_commit_without_a_sync_that_cannot_be_written_is_never_told(void **state)
+{
+	log_fixture *f = log_of(state);
+	const std::string path = f->base.d.texts["path"];
+	int status = 0;
+	cs_error e;
+
+	assert_int_equal(log_write(f), CS_DB_OK);
+	log_end(f);
+	const pid_t child = fork();
+	if (child == 0) {
+		(void)signal(SIGABRT, SIG_DFL);
+		if (f->base.d.driver->lock(f->base.d.conf.data(), &the_server, &f->lock, &e) ||
+		    database_try_open(&f->base.d, &f->base.db, &e))
+			_exit(1);
+		use_no_sync(f);
+		(void)log_write(f); /* SQLite syncs the head of a new log */
+		sqlite_writes.log_fault = sqlite_write_no_space;
+		(void)insert(f->base.db, "few pages");
+		_exit(2);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+	log_begin(f);
+	assert_int_equal(count(f->base.db), 50);
+	raw_is_sound(path);
+}
+
 /* Says each commit to the parent, and is killed at a write. */
 static void write_and_die(log_fixture *f, int told, int writes)
 {
@@ -321,6 +475,11 @@ int main(void)
 		TEST(pages_written_before_the_commit_are_read_back),
 		TEST(a_disk_that_is_full_before_the_commit_loses_the_transaction_whole),
 		TEST(what_was_rolled_back_is_never_written_over_the_commit_of_another),
+		TEST(a_commit_is_kept_although_a_large_part_of_it_was_rolled_back),
+		TEST(a_commit_whose_sync_fails_is_not_acknowledged),
+		TEST(another_process_sees_nothing_of_a_transaction_before_its_commit),
+		TEST(a_commit_without_a_sync_is_written_before_others_can_see_it),
+		TEST(a_commit_without_a_sync_that_cannot_be_written_is_never_told),
 		TEST(a_kill_at_any_write_loses_nothing_that_was_acknowledged),
 	};
 
