@@ -30,7 +30,8 @@ static void notify_send_state(std::string_view state)
 	memcpy(address.sun_path, name, size);
 	if (*name == '@')
 		address.sun_path[0] = '\0'; /* the abstract namespace */
-	if (sendto(fd.fd, state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<const struct sockaddr *>(&address),
+	if (sendto(fd.fd, state.data(), state.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
+	           reinterpret_cast<const struct sockaddr *>(&address),
 	           static_cast<socklen_t>(offsetof(struct sockaddr_un, sun_path) + size)) == -1)
 		log_warning("service manager not told errno=%d", errno);
 }

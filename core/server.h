@@ -121,7 +121,8 @@ struct server_wait_deleter {
 	void operator()(struct server_wait *w) const; /* ends it */
 };
 using server_wait_ptr = std::unique_ptr<struct server_wait, server_wait_deleter>;
-/* While it lives: says each 5 s, in the log and to the service manager, that the store takes long to open. */
+/* While it lives: says each 5 s, in the log and to the service manager, that the store takes long to open. SIGTERM and
+ * SIGINT end the process at once. */
 [[nodiscard]] server_wait_ptr server_wait_start(void);
 
 /* Begins to drain; a second call ends the process at once, unless it comes within 1 s of the first. */
