@@ -98,8 +98,8 @@ static int db_sqlite_db_begin(cs_db *base)
 		return sqlite_fail_text(db, "a transaction is open");
 	if (!db->writes) {
 		sqlite_widen_cache(db->handle.get());
-		/* No page goes to the log before the commit. Else SQLite 3.40.1 may write wrong checksums after ROLLBACK TO
-		 * (iReCksum in wal.c): a crash then loses this commit and all later ones. */
+		/* No page goes to the log before the commit. Else SQLite 3.40.1 may write wrong checksums after
+		 * ROLLBACK TO (iReCksum in wal.c): a crash then loses this commit and all later ones. */
 		(void)sqlite3_exec(db->handle.get(), "PRAGMA cache_spill = OFF", nullptr, nullptr, nullptr);
 	}
 	db->writes = true;

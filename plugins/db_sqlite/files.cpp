@@ -10,10 +10,11 @@
  *   shared index (walIndexWriteHdr). So before others can see a page, and before a commit is acknowledged, xSync has
  *   written it, and has answered for each write. This needs synchronous = FULL: with NORMAL, a commit has no sync, and
  *   nothing is gathered. It also needs that nothing is written after that sync; SQLite does so only to fill up a
- *   sector, on systems without SQLITE_IOCAP_POWERSAFE_OVERWRITE (padToSectorBoundary), and there nothing is gathered.
- *   If a statement sets NORMAL nevertheless, xShmBarrier writes what waits: walIndexWriteHdr calls it before anybody can
- *   accept the new index. It cannot say that the write failed, so it then ends the process, before the commit is told.
- *   The index is half written, so the others read the log again, and the transaction is not in it.
+ *   sector, on systems without SQLITE_IOCAP_POWERSAFE_OVERWRITE (padToSectorBoundary), and there nothing is
+ *   gathered.
+ *   If a statement sets NORMAL nevertheless, xShmBarrier writes what waits: walIndexWriteHdr calls it before anybody
+ *   can accept the new index. It cannot say that the write failed, so it then ends the process, before the commit is
+ *   told. The index is half written, so the others read the log again, and the transaction is not in it.
  * - Other connections and processes read the log only up to the last page in the index (sqlite3WalFindFrame,
  *   walCheckpoint), or, after a crash, all of it, but then nobody writes (walIndexRecover takes the writer's lock).
  *   After a crash the log looks as if the process had been killed a moment earlier, before SQLite wrote. What is
