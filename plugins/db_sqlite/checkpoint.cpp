@@ -6,16 +6,20 @@
  * short, between two transactions. There it also waits for readers of old pages, for a few ms.
  *
  * The log is bounded: from db_sqlite_many_pages on, each commit waits a few ms for the thread, and from
- * db_sqlite_most_pages on longer. Only a reader that keeps an old state of the database open, as VACUUM INTO does, can
- * make the log much longer: what such a reader needs cannot be overwritten.
+ * db_sqlite_most_pages on longer. At twice as many the writer waits until a copy has ended. Only a reader that keeps an
+ * old state of the database open, as VACUUM INTO does, can make the log much longer: what such a reader needs cannot be
+ * overwritten.
  *
  * The log counts as copied before the copy is on the disk (nBackfill in wal.c): it is synced once, after many pages. If
  * that sync fails, the kernel may forget the pages, and the next sync succeeds. So nBackfill is then set to 0: all is
- * read from the log and copied again, by all processes. The log itself was synced by each commit. */
+ * read from the log and copied again, by all processes. The log itself was synced by each commit. Only a transaction
+ * that was open at that moment may have read a page that the kernel forgot before it told of the failure. The kernel
+ * tells each open file once, so one failure may be told twice. */
 #include "db_sqlite.h"
 
 #include <atomic>
 #include <cerrno>
+#include <climits>
 #include <condition_variable>
 #include <csignal>
 #include <cstring>
@@ -29,7 +33,7 @@
 static constexpr int db_sqlite_first_pages = 8000;
 static constexpr int db_sqlite_many_pages = 12000; /* from here on the writer goes slower, until a copy has ended */
 static constexpr int db_sqlite_most_pages = 16000; /* journal_size_limit in location.cpp is as much */
-/* After so many more pages it is tried again. The writer copies at most twice as many, unless the log is full. */
+/* After so many more pages it is tried again. The writer copies at most twice as many, unless the log is twice full. */
 static constexpr int db_sqlite_step_pages = 500;
 static constexpr int db_sqlite_wait_us = 500;
 static constexpr int db_sqlite_waits_most = 20; /* 10 ms, for readers of old pages or for the thread */
@@ -54,6 +58,7 @@ struct sqlite_checkpoint {
 	std::atomic<int> state = CHECKPOINT_IDLE;
 	std::atomic<int> pages = 0; /* in the log, after the last commit */
 	std::atomic<int> next = db_sqlite_first_pages; /* at so many something is done */
+	std::atomic<bool> stale = false; /* the writer may have old pages in memory, and shall drop them */
 	std::mutex waiting; /* of the thread, until it shall do something */
 	std::condition_variable wake;
 	std::mutex copying; /* held by who copies; guards what follows */
@@ -105,7 +110,7 @@ static bool db_sqlite_checkpoint_forget(sqlite_checkpoint *c, sqlite3 *handle)
 	sqlite3_file *file = nullptr;
 
 	if (c->unsynced && sqlite3_file_control(handle, "main", SQLITE_FCNTL_FILE_POINTER, &file) == SQLITE_OK)
-		c->unsynced = !db_sqlite_checkpoint_set_zero(file);
+		c->unsynced = !(c->stale = db_sqlite_checkpoint_set_zero(file));
 	return !c->unsynced;
 }
 
@@ -143,6 +148,10 @@ static bool db_sqlite_checkpoint_copy(sqlite_checkpoint *c)
 			                                 &copied);
 		} while (code == SQLITE_OK && copied > before && c->pages - copied > db_sqlite_step_pages);
 		db_sqlite_checkpoint_sync(c, code);
+		/* The writer went on during the sync. It syncs what this copies. */
+		if (code == SQLITE_OK && !c->unsynced)
+			code = sqlite3_wal_checkpoint_v2(c->handle.get(), "main", SQLITE_CHECKPOINT_PASSIVE, nullptr,
+			                                 &copied);
 	}
 	c->next = c->pages + db_sqlite_step_pages;
 	return code == SQLITE_OK && !c->failing && c->pages - copied <= 2 * db_sqlite_step_pages;
@@ -191,7 +200,9 @@ static void db_sqlite_checkpoint_rest(sqlite_checkpoint *c, sqlite3 *writer, int
 /* The thread needs the processor and the disk that the writer uses up. Many short waits are better than a long one. */
 static void db_sqlite_checkpoint_slow(const sqlite_checkpoint *c)
 {
-	const int most = c->pages < db_sqlite_most_pages ? db_sqlite_waits_most : db_sqlite_waits_full;
+	const int most = c->pages < db_sqlite_most_pages       ? db_sqlite_waits_most
+	                 : c->pages < 2 * db_sqlite_most_pages ? db_sqlite_waits_full
+	                                                       : INT_MAX;
 
 	for (int i = 0; i < most && c->state == CHECKPOINT_DUE; i++)
 		usleep(db_sqlite_wait_us);
@@ -204,6 +215,8 @@ static int db_sqlite_checkpoint_committed(void *arg, sqlite3 *writer, const char
 	const int state = c->state;
 
 	c->pages = pages;
+	if (c->stale.exchange(false))
+		(void)sqlite3_db_release_memory(writer);
 	if (pages < db_sqlite_first_pages) { /* the log began again by itself */
 		c->next = db_sqlite_first_pages;
 		if (state == CHECKPOINT_REST)
@@ -247,6 +260,7 @@ void sqlite_checkpoint_end(sqlite_checkpoint *c)
 
 	db_sqlite_checkpoint_wake(c, CHECKPOINT_END);
 	c->thread.join();
-	if (c->handle) /* it copies the log when it is closed */
-		(void)db_sqlite_checkpoint_forget(c, c->handle.get());
+	/* It copies the log when it is closed. */
+	if (c->handle && !db_sqlite_checkpoint_forget(c, c->handle.get()))
+		(void)sqlite3_db_config(c->handle.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
 }

@@ -100,9 +100,9 @@ static int db_sqlite_db_begin(cs_db *base)
 		sqlite_widen_cache(db->handle.get());
 		/* No page goes to the log before the commit. Else SQLite 3.40.1 may write wrong checksums after
 		 * ROLLBACK TO (iReCksum in wal.c): a crash then loses this commit and all later ones. */
-		(void)sqlite3_exec(db->handle.get(), "PRAGMA cache_spill = OFF", nullptr, nullptr, nullptr);
+		db->writes = sqlite3_exec(db->handle.get(), "PRAGMA cache_spill = OFF", nullptr, nullptr, nullptr) ==
+		             SQLITE_OK;
 	}
-	db->writes = true;
 	const int result = sqlite_run(db, "BEGIN IMMEDIATE", nullptr, 0, nullptr, nullptr);
 	db->base.depth = !result;
 	return result;

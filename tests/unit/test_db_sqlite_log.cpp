@@ -59,6 +59,23 @@ static void the_log_is_bounded_under_steady_writing(void **state)
 	assert_int_equal(lines_with("write-ahead log"), 0);
 }
 
+static int take_a_second(void)
+{
+	return usleep(1000000);
+}
+
+static void the_log_is_bounded_if_a_copy_takes_long_to_reach_the_disk(void **state)
+{
+	log_fixture *f = log_of(state);
+
+	sqlite_writes.database_sync_fault = take_a_second;
+	for (int i = 0; i < 400; i++) {
+		assert_int_equal(log_write(f), CS_DB_OK);
+		assert_true(log_pages(f) <= 2 * log_most + 200);
+	}
+	sqlite_writes.database_sync_fault = nullptr;
+}
+
 /* Each looks at the newest state, for a short time, as the server's readers do. */
 static void the_log_is_bounded_while_others_read_all_the_time(void **state)
 {
@@ -232,6 +249,7 @@ int main(void)
 	const CMUnitTest tests[] = {
 		TEST(the_log_is_copied_by_another_thread_and_begins_again),
 		TEST(the_log_is_bounded_under_steady_writing),
+		TEST(the_log_is_bounded_if_a_copy_takes_long_to_reach_the_disk),
 		TEST(the_log_is_bounded_while_others_read_all_the_time),
 		TEST(a_slow_reader_keeps_its_state_and_after_it_the_log_begins_again),
 		TEST(after_a_slow_reader_the_thread_copies_the_log_and_not_the_writer),
