@@ -301,7 +301,7 @@ static void a_message_for_somebody_else_is_told(void **)
 
 static void a_wrong_seq_is_told(void **)
 {
-	expect(FAULT_SAME_SEQ, " with a seq that does not follow the last; ");
+	expect(FAULT_SAME_SEQ, " with a seq that does not follow the last; ", "-s 1 -w 2 -n 20");
 	expect(FAULT_NO_SEQ, " without a seq; ");
 }
 
