@@ -16,7 +16,8 @@
 #include "core/base/log.h"
 #include <base/raii.h>
 
-static void notify_send_state(std::string_view state)
+/* flags: MSG_DONTWAIT for what is said again soon. The others wait: the manager must hear them. */
+static void notify_send_state(std::string_view state, int flags = 0)
 {
 	const char *name = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un address {};
@@ -30,23 +31,23 @@ static void notify_send_state(std::string_view state)
 	memcpy(address.sun_path, name, size);
 	if (*name == '@')
 		address.sun_path[0] = '\0'; /* the abstract namespace */
-	if (sendto(fd.fd, state.data(), state.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
+	if (sendto(fd.fd, state.data(), state.size(), MSG_NOSIGNAL | flags,
 	           reinterpret_cast<const struct sockaddr *>(&address),
 	           static_cast<socklen_t>(offsetof(struct sockaddr_un, sun_path) + size)) == -1)
 		log_warning("service manager not told errno=%d", errno);
 }
 
-static void notify_send_time(const char *state, int64_t most_ms)
+static void notify_send_time(const char *state, int64_t most_ms, int flags = 0)
 {
 	char text[64];
 
 	(void)snprintf(text, sizeof(text), "%sEXTEND_TIMEOUT_USEC=%lld", state, static_cast<long long>(most_ms) * 1000);
-	notify_send_state(text);
+	notify_send_state(text, flags);
 }
 
 void notify_starting(int64_t most_ms)
 {
-	notify_send_time("", most_ms);
+	notify_send_time("", most_ms, MSG_DONTWAIT);
 }
 
 void notify_ready()
