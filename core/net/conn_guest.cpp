@@ -88,6 +88,10 @@ void conn_turn_away(struct conn *c, enum conn_turn turn)
 		conn_complain(c->worker, t->text);
 	c->partial.reset();
 	c->waiting.reset();
+	if (c->beginning) {
+		c->beginning = false;
+		c->start.reset();
+	}
 	/* A peer that does not read would not read the reason either. */
 	if (c->write_waiting) {
 		conn_close_logged(c, t->level, t->text);
