@@ -46,9 +46,9 @@ static uint64_t mailbox_hint_draw(void)
 
 uint64_t mailbox_hint_process(void)
 {
-	static const uint64_t number = mailbox_hint_draw();
+	static const uint64_t process_number = mailbox_hint_draw();
 
-	return number;
+	return process_number;
 }
 
 /* ---- reading */
