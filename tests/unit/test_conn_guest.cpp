@@ -311,6 +311,19 @@ static void of_too_many_the_oldest_makes_room(void **state)
 	assert_int_equal(t->f->shared.guests, 3);
 }
 
+static void who_is_turned_away_in_a_proxy_header_gets_the_reason_and_keeps_no_header(void **state)
+{
+	struct worker_test *t = worker_test_of(state);
+
+	t->c->may_proxy = true;
+	assert_string_equal(talk(t, "PROXY TCP4 192.0.2.7").c_str(), "");
+	assert_non_null(t->c->start.get());
+	conn_turn_away(t->c, CONN_TURN_CONNECTIONS);
+	assert_null(t->c->start.get());
+	assert_int_equal(shutdown(t->peer, SHUT_WR), 0);
+	assert_string_equal(last_words(t, t->peer).c_str(), too_many);
+}
+
 static void who_is_logging_in_or_has_done_so_is_not_counted(void **state)
 {
 	struct worker_test *t = worker_test_of(state);
@@ -443,6 +456,7 @@ int main(void)
 		TEST(who_does_not_read_either_is_closed_without_a_word),
 		TEST(a_reload_that_shortens_the_time_counts_at_once),
 		TEST(of_too_many_the_oldest_makes_room),
+		TEST(who_is_turned_away_in_a_proxy_header_gets_the_reason_and_keeps_no_header),
 		TEST(who_is_logging_in_or_has_done_so_is_not_counted),
 		TEST(half_of_all_may_be_without_a_login_unless_said_otherwise),
 		TEST(where_nobody_can_be_accepted_the_oldest_makes_room_but_no_newcomer),
