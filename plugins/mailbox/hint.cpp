@@ -39,8 +39,8 @@ static uint64_t mailbox_hint_draw(void)
 {
 	uint64_t number = 0;
 
-	(void)!getrandom(&number, sizeof(number),
-	                 0); /* start of the plugin has refused a system without random bytes */
+	/* The plugin does not start on a system without random bytes. */
+	(void)!getrandom(&number, sizeof(number), 0);
 	return number;
 }
 

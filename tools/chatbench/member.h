@@ -41,7 +41,7 @@ struct member {
 	size_t number = 0;
 	member_role role = MEMBER_IDLE;
 	member_step step = MEMBER_AWAY;
-	std::string name; /* as it stands in frames; empty: the answer to the LOGIN tells it */
+	std::string name; /* as frames write it; empty until LOGIN_ACK names it */
 	uint64_t id = 0; /* 0: not registered yet */
 	bool only_registers = false;
 	bool wants_signals = false;
