@@ -220,8 +220,8 @@ static int model_find_members(append_batch *b)
 		values.push_back(sql_integer(account));
 	}
 	const int result = sql_run_many(b->db,
-	                                {"SELECT conversation, account FROM member WHERE ",
-	                                 "(conversation = ? AND account = ?)", " OR ", "", 2, true},
+	                                {"SELECT conversation, account FROM member WHERE left_seq IS NULL AND (",
+	                                 "(conversation = ? AND account = ?)", " OR ", ")", 2, true},
 	                                values, model_member_take, b);
 	std::sort(b->members.begin(), b->members.end());
 	return result;

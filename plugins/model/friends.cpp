@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The statements on the table friend. */
+ * The statements on friends in the table contact. */
 #include "friends.h"
 
 #include "dialect.h"
@@ -13,8 +13,8 @@ static int friends_friend_check_most(cs_db *db, uint64_t account, uint64_t most)
 
 	if (most == 0 || db->driver->affected(db) == 0)
 		return 0;
-	const int result = sql_run(db, "SELECT COUNT(*) FROM friend WHERE account = ?", {sql_integer(account)},
-	                           sql_row_number, &count);
+	const int result = sql_run(db, "SELECT COUNT(*) FROM contact WHERE account = ? AND listed = 1",
+	                           {sql_integer(account)}, sql_row_number, &count);
 	if (result)
 		return result;
 	return count > most ? MODEL_FULL : 0;
@@ -22,8 +22,8 @@ static int friends_friend_check_most(cs_db *db, uint64_t account, uint64_t most)
 
 int friend_add(cs_db *db, uint64_t account, uint64_t friend_id, uint64_t most)
 {
-	const std::string insert =
-		"INSERT INTO friend (account, friend) VALUES (?, ?)" + dialect_or_nothing(db, "account");
+	const std::string insert = "INSERT INTO contact (account, other, listed, blocked) VALUES (?, ?, 1, 0)" +
+	                           dialect_or_raise(db, "account, other", "listed");
 	bool there = false;
 	int result = most ? user_lock(db, account) : 0;
 
@@ -49,7 +49,7 @@ int friend_list(cs_db *db, uint64_t account, std::vector<friend_entry> *friends_
 {
 	friends_r->clear();
 	return sql_run(db,
-	               "SELECT f.friend, a.name FROM friend f JOIN account a ON a.id = f.friend"
-	               " WHERE f.account = ? ORDER BY f.friend",
+	               "SELECT f.other, a.name FROM contact f JOIN account a ON a.id = f.other"
+	               " WHERE f.account = ? AND f.listed = 1 ORDER BY f.other",
 	               {sql_integer(account)}, friends_friend_take, friends_r);
 }

@@ -14,6 +14,11 @@ static int groups_member_insert(cs_db *db, uint64_t group, uint64_t account, gro
 	               {sql_integer(group), sql_integer(account), sql_integer(role), sql_integer(joined_seq)});
 }
 
+static int groups_members_add(cs_db *db, uint64_t group)
+{
+	return sql_run(db, "UPDATE conversation SET members = members + 1 WHERE id = ?", {sql_integer(group)});
+}
+
 /* Answers full_result if there are more rows than most; 0: no limit. */
 static int groups_group_check_most(cs_db *db, const char *count_text, uint64_t of, uint64_t most, int full_result)
 {
@@ -28,12 +33,13 @@ static int groups_group_check_most(cs_db *db, const char *count_text, uint64_t o
 /* The rows of the account and the group are locked, so nobody else adds rows that are counted here. */
 static int groups_group_check_limits(cs_db *db, uint64_t account, uint64_t group, const group_limits &most)
 {
-	const int result = groups_group_check_most(db, "SELECT COUNT(*) FROM member WHERE account = ?", account,
-	                                           most.groups, MODEL_FULL);
+	const int result =
+		groups_group_check_most(db, "SELECT COUNT(*) FROM member WHERE account = ? AND left_seq IS NULL",
+	                                account, most.groups, MODEL_FULL);
 
 	if (result)
 		return result;
-	return groups_group_check_most(db, "SELECT COUNT(*) FROM member WHERE conversation = ?", group, most.members,
+	return groups_group_check_most(db, "SELECT members FROM conversation WHERE id = ?", group, most.members,
 	                               MODEL_GROUP_FULL);
 }
 
@@ -52,6 +58,8 @@ int group_create(cs_db *db, uint64_t creator, std::string_view name, std::string
 		return result;
 	*id_r = static_cast<uint64_t>(db->driver->last_id(db));
 	result = groups_member_insert(db, *id_r, creator, GROUP_CREATOR, 0);
+	if (!result)
+		result = groups_members_add(db, *id_r);
 	return result ? result : groups_group_check_limits(db, creator, *id_r, most);
 }
 
@@ -66,12 +74,41 @@ static int groups_join_take(void *arg, const cs_db_value *columns, size_t)
 	return 1;
 }
 
+struct former_row {
+	bool there, is_member;
+};
+
+static int groups_former_take(void *arg, const cs_db_value *columns, size_t)
+{
+	*static_cast<former_row *>(arg) = {true, columns[0].type == CS_DB_NULL};
+	return 1;
+}
+
+/* A former member begins anew. The group is locked. */
+static int groups_member_begin(cs_db *db, uint64_t group, uint64_t account, uint64_t joined_seq)
+{
+	former_row row = {};
+	const int result = sql_run(db, "SELECT left_seq FROM member WHERE conversation = ? AND account = ?",
+	                           {sql_integer(group), sql_integer(account)}, groups_former_take, &row);
+
+	if (result)
+		return result;
+	if (row.is_member)
+		return MODEL_TAKEN;
+	if (!row.there)
+		return groups_member_insert(db, group, account, GROUP_NORMAL, joined_seq);
+	return sql_run(
+		db,
+		"UPDATE member SET role = 0, joined_seq = ?, left_seq = NULL WHERE conversation = ? AND account = ?",
+		{sql_integer(joined_seq), sql_integer(group), sql_integer(account)});
+}
+
 /* Accounts are locked before conversations everywhere. The group's row stays locked, so no message is stored between
  * reading last_seq and adding the member. */
 int group_join(cs_db *db, uint64_t account, uint64_t group, uint64_t *joined_seq_r, const group_limits &most)
 {
 	const std::string select = dialect_join({"SELECT last_seq FROM ", dialect_conversations(db),
-	                                         " WHERE id = ? AND kind = 1", dialect_for_update(db)});
+	                                         " WHERE id = ? AND kind = 1 AND members > 0", dialect_for_update(db)});
 	join_row row = {0, false};
 	int result = most.groups ? user_lock(db, account) : 0;
 
@@ -81,9 +118,9 @@ int group_join(cs_db *db, uint64_t account, uint64_t group, uint64_t *joined_seq
 		return result;
 	if (!row.there)
 		return MODEL_NONE;
-	result = groups_member_insert(db, group, account, GROUP_NORMAL, row.last_seq);
-	if (result == CS_DB_DUPLICATE)
-		return MODEL_TAKEN;
+	result = groups_member_begin(db, group, account, row.last_seq);
+	if (!result)
+		result = groups_members_add(db, group);
 	if (result)
 		return result;
 	*joined_seq_r = row.last_seq;
@@ -121,7 +158,7 @@ int group_list(cs_db *db, uint64_t account, std::vector<group_entry> *groups_r)
 	const int result = sql_run(db,
 	                           "SELECT c.id, c.name, c.description FROM member m"
 	                           " JOIN conversation c ON c.id = m.conversation"
-	                           " WHERE m.account = ? ORDER BY c.id",
+	                           " WHERE m.account = ? AND m.left_seq IS NULL ORDER BY c.id",
 	                           {sql_integer(account)}, groups_group_take, groups_r);
 
 	if (result || groups_r->empty())
@@ -129,7 +166,8 @@ int group_list(cs_db *db, uint64_t account, std::vector<group_entry> *groups_r)
 	return sql_run(db,
 	               "SELECT o.conversation, o.account, a.name, o.role FROM member m"
 	               " JOIN member o ON o.conversation = m.conversation JOIN account a ON a.id = o.account"
-	               " WHERE m.account = ? ORDER BY o.conversation, o.account",
+	               " WHERE m.account = ? AND m.left_seq IS NULL AND o.left_seq IS NULL"
+	               " ORDER BY o.conversation, o.account",
 	               {sql_integer(account)}, groups_group_take_member, groups_r);
 }
 
@@ -147,11 +185,12 @@ static int groups_member_take(void *arg, const cs_db_value *columns, size_t)
 int group_find_member(cs_db *db, uint64_t account, uint64_t group, uint64_t *joined_seq_r)
 {
 	member_row row = {};
-	const int result = sql_run(db,
-	                           "SELECT m.joined_seq FROM conversation c"
-	                           " LEFT JOIN member m ON m.conversation = c.id AND m.account = ?"
-	                           " WHERE c.id = ? AND c.kind = 1",
-	                           {sql_integer(account), sql_integer(group)}, groups_member_take, &row);
+	const int result =
+		sql_run(db,
+	                "SELECT m.joined_seq FROM conversation c"
+	                " LEFT JOIN member m ON m.conversation = c.id AND m.account = ? AND m.left_seq IS NULL"
+	                " WHERE c.id = ? AND c.kind = 1 AND c.members > 0",
+	                {sql_integer(account), sql_integer(group)}, groups_member_take, &row);
 
 	if (result)
 		return result;
@@ -174,7 +213,7 @@ int group_members(cs_db *db, uint64_t group, size_t most, std::vector<uint64_t> 
 {
 	const int result = sql_run(db,
 	                           "SELECT m.account FROM conversation c JOIN member m ON m.conversation = c.id"
-	                           " WHERE c.id = ? AND c.kind = 1 LIMIT ?",
+	                           " WHERE c.id = ? AND c.kind = 1 AND m.left_seq IS NULL LIMIT ?",
 	                           {sql_integer(group), sql_integer(most)}, groups_members_take, members_r);
 
 	if (result)

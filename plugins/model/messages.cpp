@@ -158,8 +158,8 @@ static int messages_group_id_take(void *arg, const cs_db_value *columns, size_t)
 int message_group_ids(cs_db *db, uint64_t account, std::vector<uint64_t> *groups_r)
 {
 	groups_r->clear();
-	return sql_run(db, "SELECT conversation FROM member WHERE account = ?", {sql_integer(account)},
-	               messages_group_id_take, groups_r);
+	return sql_run(db, "SELECT conversation FROM member WHERE account = ? AND left_seq IS NULL",
+	               {sql_integer(account)}, messages_group_id_take, groups_r);
 }
 
 static int messages_row_take(void *arg, const cs_db_value *columns, size_t)

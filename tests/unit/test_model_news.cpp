@@ -244,17 +244,17 @@ static void fill_mariadb(cs_db *db)
 	const char *const texts[] = {
 		"INSERT INTO account (name, password, created) SELECT CONCAT('f', seq), '', 0 FROM "
 		"seq_1_to_2000",
-		"INSERT INTO friend SELECT id, id + 1 FROM account WHERE id BETWEEN 101 AND 1900",
+		"INSERT INTO contact SELECT id, id + 1, 1, 0 FROM account WHERE id BETWEEN 101 AND 1900",
 		"INSERT INTO conversation (kind, low, high, last_seq)"
 		" SELECT 0, id, id + 1, 1 FROM account WHERE id BETWEEN 101 AND 1900",
-		"INSERT INTO conversation (kind, name, last_seq) SELECT 1, CONCAT('f', seq), 1 FROM "
+		"INSERT INTO conversation (kind, name, last_seq, members) SELECT 1, CONCAT('f', seq), 1, 10 FROM "
 		"seq_1_to_500",
-		"INSERT INTO member SELECT c.id, a.id, 0, 0 FROM conversation c JOIN account a"
+		"INSERT INTO member (conversation, account, role, joined_seq) SELECT c.id, a.id, 0, 0 FROM conversation c JOIN account a"
 		" ON a.id BETWEEN 101 + c.id * 7 % 1790 AND 110 + c.id * 7 % 1790 WHERE c.kind = 1",
 		"INSERT INTO message (conversation, seq, sender, cid, body, created)"
 		" SELECT id, 1, 101 + id % 1500, CONCAT('f', id), 'x', 0 FROM conversation",
-		"INSERT INTO `cursor` SELECT low, 0, id, 1, 0 FROM conversation WHERE kind = 0",
-		"ANALYZE TABLE account, friend, conversation, member, message, `cursor`",
+		"INSERT INTO `cursor` SELECT low, 0, id, 1 FROM conversation WHERE kind = 0",
+		"ANALYZE TABLE account, contact, conversation, member, message, `cursor`",
 	};
 
 	for (const char *text : texts)
