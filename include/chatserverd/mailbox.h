@@ -16,12 +16,54 @@
 
 enum cs_conversation_kind { CS_CONVERSATION_PAIR = 0, CS_CONVERSATION_GROUP = 1 };
 
-/* A message to send. Everything is copied. */
+#define CS_EFFECT_TEXT_MAX 128u
+
+/* What an entry changes besides the log. The mailbox sets the first part before each run, the effect the second. */
+struct cs_effect {
+	cs_account actor; /* who sent the frame */
+	/* Locked to the end of the transaction. 0: there is no such conversation; then an effect with a group and
+	 * to 0 may make one and set this. */
+	uint64_t conversation;
+	uint64_t seq; /* that the entry takes; 1 if there is no conversation yet */
+	int64_t created; /* ms; its ts */
+
+	/* All are 0 or "" before each run. */
+	cs_account joins; /* this entry is the first that this account sees as a member: its joined_seq is seq - 1 */
+	cs_account leaves; /* this entry is the last that this account sees as a member: its left_seq is seq */
+	const char *errmsg; /* of a refusal: a constant text */
+	char answer[CS_EFFECT_TEXT_MAX]; /* further members of the answer or the refusal, with a leading comma, NUL-ended */
+	char added[CS_EFFECT_TEXT_MAX]; /* the same, of the stored frame */
+};
+
+enum cs_effect_result { CS_EFFECT_IS_THERE = -1000 };
+
+/* [writer thread] Runs in the transaction that stores the entry, in a part of its own, which is undone unless it answers
+ * 0. It may run again, so it must change nothing else. It changes at most the conversation, its entries and members, and
+ * the rows of cs_outgoing.lock. Answers
+ *   0                    the entry takes the seq
+ *   CS_EFFECT_IS_THERE   all that it would change is so already: no entry; the request is answered with errno 0
+ *   above 0              an errno of the wire: the request is refused with errmsg
+ *   enum cs_db_result    (below 0) the transaction fails */
+typedef int cs_effect_fn(struct cs_db *db, struct cs_effect *effect, void *arg);
+
+/* [worker] Called exactly once, before the request is answered or refused; arg is the caller's again. result: what the
+ * effect answered at last (an entry whose cid was stored before: 0, and the effect did not run), or as for cs_done_fn.
+ * effect: as the last run left it; valid during the call. */
+typedef void cs_effect_done_fn(void *arg, cs_conn conn, int result, const struct cs_effect *effect);
+
+/* A message or another entry to send. Everything but arg is copied. */
 struct cs_outgoing {
 	enum cs_conversation_kind kind;
-	uint64_t to; /* the other account, or the group */
+	uint64_t to; /* the other account, or the group; 0: a group that the effect makes */
 	const char *cid; /* NULL: the sender gave none */
 	size_t cid_size;
+	/* NULL: a message, which only members of a group, and those whom nobody blocks, may send. Else an event: sessions
+	 * get it that want events; whether it is allowed is judged by the effect alone. The frame is stored with `name`,
+	 * if it has none, and what the effect adds. */
+	cs_effect_fn *effect;
+	cs_effect_done_fn *done; /* with an effect only; NULL: not wanted */
+	void *arg;
+	cs_account lock; /* with an effect: this account's row is locked before the conversation; 0: none */
 	uint64_t spare[4]; /* 0; else send() refuses with UNAVAILABLE and logs an error */
 };
 
@@ -79,9 +121,9 @@ struct cs_mailbox {
 	 * (see send() of plugin.h). Deliveries start now, in order after the page. CS_ENOENT: not attached. */
 	int (*begin)(void *mailbox, cs_conn conn, uint64_t position);
 
-	/* Appends the message (frame's bytes) to the log and delivers it to receivers that are online. Answers the
-	 * request itself when the message is safe, or refuses it (NO_SUCH_USER, NO_SUCH_GROUP, NOT_ALLOWED, BUSY,
-	 * UNAVAILABLE). Returns the handler's verdict. */
+	/* Appends the entry (frame's bytes) to the log and delivers it to receivers that are online. Answers the
+	 * request itself when the entry is safe, with its seq, or refuses it (NO_SUCH_USER, NO_SUCH_GROUP, NOT_ALLOWED,
+	 * BUSY, UNAVAILABLE, or what the effect says). Returns the handler's verdict. */
 	int (*send)(void *mailbox, const struct cs_frame *frame, const struct cs_outgoing *message);
 
 	/* The client has received everything up to seq of that conversation. Answers the request itself, or refuses it:
