@@ -19,7 +19,25 @@
 	X(PING, 102, C)                                                                                                \
 	X(PONG, 103, S)                                                                                                \
 	X(DELIVERED, 104, C)                                                                                           \
-	X(SIGNAL, 122, B)
+	X(HISTORY, 105, C)                                                                                             \
+	X(INBOX, 106, C)                                                                                               \
+	X(DEVICES, 110, C)                                                                                             \
+	X(END_DEVICE, 111, C)                                                                                          \
+	X(READ, 120, B)                                                                                                \
+	X(SIGNAL, 122, B)                                                                                              \
+	X(PRESENCE, 123, S)                                                                                            \
+	X(SET_CONTACT, 131, C)                                                                                         \
+	X(CONTACTS, 132, C)                                                                                            \
+	X(FIND_USER, 133, C)                                                                                           \
+	X(ADDED, 134, S)                                                                                               \
+	X(REMOVE_MEMBER, 141, B)                                                                                       \
+	X(SET_ROLE, 142, B)                                                                                            \
+	X(SET_GROUP, 143, B)                                                                                           \
+	X(MEMBERS, 144, C)                                                                                             \
+	X(INVITE, 145, B)                                                                                              \
+	X(MUTE, 146, B)                                                                                                \
+	X(EDIT, 160, B)                                                                                                \
+	X(RECALL, 161, B)
 
 /* X(NAME, number, when) : the errno of ACK (msgid 100). 1 and 2 belong to LOGIN_ACK and REGISTER_ACK. */
 #define CS_ERRNO_LIST(X)                                                                                               \
@@ -37,6 +55,8 @@
 	X(UNAVAILABLE, 11, "the store does not answer")                                                                \
 	X(TOO_LONG, 12, "a name, password, description or frame over its limit")                                       \
 	X(GOING_AWAY, 13, "this node is draining; connect again")                                                      \
+	X(NO_SUCH_MESSAGE, 14, "of names no message of this conversation")                                             \
+	X(TOO_LATE, 15, "the message is too old to be edited or recalled")                                             \
 	X(FULL, 16, "a limit of friends, of groups or of a group's members is reached")
 
 enum cs_msgid {
