@@ -65,35 +65,48 @@ static append_target *model_target_find(append_batch *b, const append_target &wa
 	return at != b->targets.end() && model_target_same(*at, wanted) ? &*at : nullptr;
 }
 
-static void model_collect_targets(append_batch *b)
+/* Of several targets for one conversation, one with an id is kept. SQLite finds and locks a pair with one statement, so
+ * it needs no id before. */
+static void model_collect_targets(append_batch *b, bool careful)
 {
-	for (const message_append *item : b->items)
-		b->targets.push_back(model_target_of(*item));
-	std::sort(b->targets.begin(), b->targets.end(), model_target_less);
+	const bool mysql = b->db->driver->dialect == CS_DB_MYSQL;
+
+	for (const message_append *item : b->items) {
+		append_target target = model_target_of(*item);
+
+		if (mysql && !careful && item->kind == CONVERSATION_PAIR)
+			target.id = item->known;
+		b->targets.push_back(target);
+	}
+	std::sort(b->targets.begin(), b->targets.end(), [](const append_target &x, const append_target &y) {
+		return model_target_same(x, y) ? x.id > y.id : model_target_less(x, y);
+	});
 	b->targets.erase(std::unique(b->targets.begin(), b->targets.end(), model_target_same), b->targets.end());
 }
 
-/* Columns: id, kind, last_seq, low, high. In SQLite a writer has locked all rows that it reads. */
+/* Columns: id, low, high, last_seq. In SQLite a writer has locked all rows that it reads. */
 static int model_pair_take(void *arg, const cs_db_value *columns, size_t)
 {
 	append_batch *b = static_cast<append_batch *>(arg);
 	append_target wanted;
 
-	wanted.low = sql_number_of(columns[3]);
-	wanted.high = sql_number_of(columns[4]);
+	wanted.low = sql_number_of(columns[1]);
+	wanted.high = sql_number_of(columns[2]);
 	if (append_target *target = model_target_find(b, wanted)) {
 		target->id = sql_number_of(columns[0]);
-		target->last_seq = sql_number_of(columns[2]);
+		target->last_seq = sql_number_of(columns[3]);
 		target->locked = b->db->driver->dialect == CS_DB_SQLITE;
 	}
 	return 0;
 }
 
-/* Finds the ids of these pairs. tail ends the statement. */
+/* Finds the ids of these pairs. tail ends the statement. MySQL reads last_seq later, with the lock, so that here the
+ * index is enough. */
 static int model_find_pairs(append_batch *b, std::span<append_target *const> pairs, const char *tail)
 {
-	const std::string head =
-		dialect_join({"SELECT id, kind, last_seq, low, high FROM ", dialect_conversations(b->db), " WHERE "});
+	const bool mysql = b->db->driver->dialect == CS_DB_MYSQL;
+	const std::string head = dialect_join({"SELECT id, low, high, ", mysql ? "0" : "last_seq", " FROM ",
+	                                       dialect_conversations(b->db), " WHERE "});
 	std::vector<cs_db_value> values;
 
 	for (const append_target *pair : pairs) {
@@ -160,7 +173,15 @@ static int model_make_pairs(append_batch *b)
 	return result ? result : model_find_pairs(b, missing, dialect_for_update(b->db));
 }
 
-/* Columns: id, kind, last_seq, in the order of id. arg: the batch; its by_id has the same order. */
+/* Whether the row with the target's id is the target. Columns: as below. */
+static bool model_target_is(const append_target &target, const cs_db_value *columns)
+{
+	return sql_number_of(columns[1]) == static_cast<uint64_t>(target.kind) &&
+	       (target.kind == CONVERSATION_GROUP ||
+	        (sql_number_of(columns[3]) == target.low && sql_number_of(columns[4]) == target.high));
+}
+
+/* Columns: id, kind, last_seq, low, high, in the order of id. arg: the batch; its by_id has the same order. */
 static int model_locked_take(void *arg, const cs_db_value *columns, size_t)
 {
 	append_batch *b = static_cast<append_batch *>(arg);
@@ -170,7 +191,7 @@ static int model_locked_take(void *arg, const cs_db_value *columns, size_t)
 	                         [](const append_target *target, uint64_t wanted) { return target->id < wanted; });
 
 	for (auto same = at; same != b->by_id.end() && (*same)->id == id; ++same)
-		if (sql_number_of(columns[1]) == static_cast<uint64_t>((*same)->kind)) {
+		if (model_target_is(**same, columns)) {
 			(*same)->last_seq = sql_number_of(columns[2]);
 			(*same)->locked = true;
 		}
@@ -180,8 +201,8 @@ static int model_locked_take(void *arg, const cs_db_value *columns, size_t)
 /* A client may name a group id that is a pair or does not exist: such a target is not locked. */
 static int model_lock_targets(append_batch *b)
 {
-	const std::string head =
-		dialect_join({"SELECT id, kind, last_seq FROM ", dialect_conversations(b->db), " WHERE id IN ("});
+	const std::string head = dialect_join(
+		{"SELECT id, kind, last_seq, low, high FROM ", dialect_conversations(b->db), " WHERE id IN ("});
 	const std::string tail = dialect_join({") ORDER BY id", dialect_for_update(b->db)});
 	std::vector<cs_db_value> values;
 
@@ -227,16 +248,26 @@ static int model_find_members(append_batch *b)
 	return result;
 }
 
-/* Fills targets, by_id and members. Makes pairs that talk for the first time, and locks every conversation in the order
- * of the ids. */
-static int model_find_targets(append_batch *b)
+/* A pair whose id was found is locked. One whose id the caller knew is not if the caller was wrong. */
+static bool model_callers_were_right(const append_batch *b)
 {
-	model_collect_targets(b);
+	return std::all_of(b->by_id.begin(), b->by_id.end(), [](const append_target *target) {
+		return target->locked || target->kind == CONVERSATION_GROUP;
+	});
+}
+
+/* Fills targets, by_id and members. Makes pairs that talk for the first time, and locks every conversation in the order
+ * of the ids. After a wrong `known` the pair could only be locked out of this order, so all is done again. */
+static int model_find_targets(append_batch *b, bool careful)
+{
+	model_collect_targets(b, careful);
 	int result = model_find_pairs(b, model_pairs_without_id(b), "");
 	if (!result)
 		result = model_make_pairs(b);
 	if (!result)
 		result = model_lock_targets(b);
+	if (!result && !model_callers_were_right(b))
+		result = CS_DB_DUPLICATE;
 	return result ? result : model_find_members(b);
 }
 
@@ -444,7 +475,7 @@ int message_append_all(cs_db *db, std::span<message_append *const> messages, boo
 	b.db = db;
 	b.items = messages;
 	model_reset_answers(messages);
-	int result = model_find_targets(&b);
+	int result = model_find_targets(&b, careful);
 	if (result)
 		return result;
 	model_set_conversations(&b);
