@@ -100,20 +100,31 @@ static int model_pair_take(void *arg, const cs_db_value *columns, size_t)
 	return 0;
 }
 
-/* Finds the ids of these pairs. tail ends the statement. MySQL reads last_seq later, with the lock, so that here the
- * index is enough. */
-static int model_find_pairs(append_batch *b, std::span<append_target *const> pairs, const char *tail)
+/* MySQL reads last_seq later, with the lock, so that here the index is enough. It searches a list of pairs by halves,
+ * but compares a row with one OR after the other. For the index see dialect_by_id. */
+static constexpr sql_many model_pairs_of_mysql = {
+	"SELECT id, low, high, 0 FROM conversation FORCE INDEX (conversation_pair) WHERE (low, high) IN (",
+	"(?, ?)",
+	", ",
+	")",
+	2,
+	true};
+static constexpr sql_many model_pairs_of_sqlite = {
+	"SELECT id, low, high, last_seq FROM conversation_state WHERE ", "(low = ? AND high = ?)", " OR ", "", 2, true};
+
+/* Finds the ids of these pairs, with locks or without. */
+static int model_find_pairs(append_batch *b, std::span<append_target *const> pairs, bool lock)
 {
-	const bool mysql = b->db->driver->dialect == CS_DB_MYSQL;
-	const std::string head = dialect_join({"SELECT id, low, high, ", mysql ? "0" : "last_seq", " FROM ",
-	                                       dialect_conversations(b->db), " WHERE "});
+	sql_many many = b->db->driver->dialect == CS_DB_MYSQL ? model_pairs_of_mysql : model_pairs_of_sqlite;
+	const std::string tail = dialect_join({many.tail, lock ? dialect_for_update(b->db) : ""});
 	std::vector<cs_db_value> values;
 
+	many.tail = tail;
 	for (const append_target *pair : pairs) {
 		values.push_back(sql_integer(pair->low));
 		values.push_back(sql_integer(pair->high));
 	}
-	return sql_run_many(b->db, {head, "(low = ? AND high = ?)", " OR ", tail, 2, true}, values, model_pair_take, b);
+	return sql_run_many(b->db, many, values, model_pair_take, b);
 }
 
 static std::vector<append_target *> model_pairs_without_id(append_batch *b)
@@ -142,8 +153,8 @@ static int model_drop_pairs_of_strangers(append_batch *b, std::vector<append_tar
 		values.push_back(sql_integer(pair->low));
 		values.push_back(sql_integer(pair->high));
 	}
-	const int result = sql_run_many(b->db, {"SELECT id FROM account WHERE id IN (", "?", ", ", ")", 1, true},
-	                                values, model_id_take, &known);
+	const std::string head = dialect_join({"SELECT id FROM account", dialect_by_id(b->db), " WHERE id IN ("});
+	const int result = sql_run_many(b->db, {head, "?", ", ", ")", 1, true}, values, model_id_take, &known);
 	std::sort(known.begin(), known.end());
 	std::erase_if(*pairs, [&known](const append_target *pair) {
 		return !std::binary_search(known.begin(), known.end(), pair->low) ||
@@ -170,7 +181,7 @@ static int model_make_pairs(append_batch *b)
 	result = sql_run_many(b->db,
 	                      {"INSERT INTO conversation (kind, low, high) VALUES ", "(0, ?, ?)", ", ", tail, 2, false},
 	                      values);
-	return result ? result : model_find_pairs(b, missing, dialect_for_update(b->db));
+	return result ? result : model_find_pairs(b, missing, true);
 }
 
 /* Whether the row with the target's id is the target. Columns: as below. */
@@ -201,8 +212,8 @@ static int model_locked_take(void *arg, const cs_db_value *columns, size_t)
 /* A client may name a group id that is a pair or does not exist: such a target is not locked. */
 static int model_lock_targets(append_batch *b)
 {
-	const std::string head = dialect_join(
-		{"SELECT id, kind, last_seq, low, high FROM ", dialect_conversations(b->db), " WHERE id IN ("});
+	const std::string head = dialect_join({"SELECT id, kind, last_seq, low, high FROM ",
+	                                       dialect_conversations(b->db), dialect_by_id(b->db), " WHERE id IN ("});
 	const std::string tail = dialect_join({") ORDER BY id", dialect_for_update(b->db)});
 	std::vector<cs_db_value> values;
 
@@ -261,7 +272,7 @@ static bool model_callers_were_right(const append_batch *b)
 static int model_find_targets(append_batch *b, bool careful)
 {
 	model_collect_targets(b, careful);
-	int result = model_find_pairs(b, model_pairs_without_id(b), "");
+	int result = model_find_pairs(b, model_pairs_without_id(b), false);
 	if (!result)
 		result = model_make_pairs(b);
 	if (!result)
