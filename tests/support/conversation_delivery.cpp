@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT
+ * The model of delivery: which entries each session gets, and where the cursor of each device stands. */
+#include "tests/support/conversation_model.h"
+
+#include <algorithm>
+
+#include "tests/support/check.h"
+
+static bool delivery_is_own(const conversation *c, const conversation_entry &entry, size_t account)
+{
+	return entry.actor == account && (c->is_group || c->low != c->high || !entry.is_message);
+}
+
+/* Whether a session gets the entry when it catches up. */
+static bool delivery_wants(const conversation *c, const conversation_session &s, size_t account,
+                           const conversation_entry &entry)
+{
+	if (!entry.is_message && !s.event)
+		return false;
+	return s.echo || !delivery_is_own(c, entry, account);
+}
+
+/* The same while it is there: what it sent itself does not come back. */
+static bool delivery_wants_now(const conversation *c, const conversation_session &s, size_t account, size_t device,
+                               const conversation_entry &entry)
+{
+	return delivery_wants(c, s, account, entry) &&
+	       !(delivery_is_own(c, entry, account) && entry.device == device);
+}
+
+bool conversation_sees(const conversation *c, size_t account, int64_t seq)
+{
+	if (!c->is_group)
+		return account == c->low || account == c->high;
+	const auto found = c->members.find(account);
+
+	if (found == c->members.end())
+		return false;
+	const conversation_member &member = found->second;
+
+	return seq > member.joined && (member.in || seq <= member.left);
+}
+
+/* The cursor passes over what the session does not get. */
+static void delivery_pass(const conversation *c, size_t account, conversation_device *d, size_t place)
+{
+	int64_t &cursor = d->cursors[place];
+
+	for (const conversation_entry &entry : c->entries) {
+		if (entry.seq <= cursor || !conversation_sees(c, account, entry.seq))
+			continue;
+		if (!d->session.ack || !delivery_wants(c, d->session, account, entry))
+			cursor = entry.seq;
+		else
+			break;
+	}
+}
+
+void conversation_login(conversation_model *m, size_t account, size_t device, const conversation_session &wanted)
+{
+	conversation_device *d = &m->accounts[account].devices[device];
+
+	d->session = wanted;
+	d->session.in = true;
+	for (size_t place = 0; place < m->conversations.size(); place++) {
+		const conversation *c = &m->conversations[place];
+		int64_t &cursor = d->cursors[place];
+
+		if (!d->known && device != 0)
+			cursor = static_cast<int64_t>(c->entries.size());
+		for (const conversation_entry &entry : c->entries)
+			if (entry.seq > cursor && conversation_sees(c, account, entry.seq) &&
+			    delivery_wants(c, d->session, account, entry))
+				d->session.due[place].push_back(entry.seq);
+		delivery_pass(c, account, d, place);
+	}
+	d->known = true;
+}
+
+void conversation_logout(conversation_model *m, size_t account, size_t device)
+{
+	m->accounts[account].devices[device].session = {};
+}
+
+void conversation_forget(conversation_model *m, size_t account, size_t device)
+{
+	conversation_device *d = &m->accounts[account].devices[device];
+
+	d->session = {};
+	if (device == 0)
+		return;
+	d->known = false;
+	d->cursors.clear();
+}
+
+/* An `ack` session's own entry does not come to it now, but as long as something before it is unconfirmed, the cursor
+ * stays below it. */
+static void delivery_to_device(conversation_model *m, size_t account, size_t device, size_t place)
+{
+	const conversation *c = &m->conversations[place];
+	const conversation_entry &entry = c->entries.back();
+	conversation_device *d = &m->accounts[account].devices[device];
+	int64_t &cursor = d->cursors[place];
+	const bool wanted = delivery_wants_now(c, d->session, account, device, entry);
+	bool all_passed = true;
+
+	if (wanted)
+		d->session.due[place].push_back(entry.seq);
+	for (const conversation_entry &before : c->entries)
+		all_passed = all_passed && (before.seq >= entry.seq || before.seq <= cursor ||
+		                            !conversation_sees(c, account, before.seq));
+	if (!d->session.ack || (!wanted && all_passed))
+		cursor = entry.seq;
+}
+
+void conversation_deliver(conversation_model *m, size_t place)
+{
+	const int64_t seq = static_cast<int64_t>(m->conversations[place].entries.size());
+
+	for (size_t account = 0; account < m->accounts.size(); account++)
+		for (size_t device = 0; device < m->accounts[account].devices.size(); device++)
+			if (m->accounts[account].devices[device].session.in &&
+			    conversation_sees(&m->conversations[place], account, seq))
+				delivery_to_device(m, account, device, place);
+}
+
+void conversation_confirm(conversation_model *m, size_t account, size_t device, size_t place, int64_t seq)
+{
+	conversation_device *d = &m->accounts[account].devices[device];
+
+	d->cursors[place] = std::max(d->cursors[place], seq);
+	delivery_pass(&m->conversations[place], account, d, place);
+}
+
+size_t conversation_unconfirmed(const conversation_model *m, size_t account, size_t device)
+{
+	const conversation_device &d = m->accounts[account].devices[device];
+	size_t count = 0;
+
+	for (const auto &[place, seq] : d.session.received) {
+		const auto cursor = d.cursors.find(place);
+
+		count += static_cast<size_t>(
+			std::max<int64_t>(0, seq - (cursor == d.cursors.end() ? 0 : cursor->second)));
+	}
+	return count;
+}
+
+bool conversation_awaits(const conversation_session &s)
+{
+	return !s.notices.empty() || std::any_of(s.due.begin(), s.due.end(), [](const auto &of) { return !of.second.empty(); });
+}
+
+/* ---- frames */
+
+static void delivery_set_text(cJSON *json, const char *key, const std::string &text)
+{
+	cJSON_DeleteItemFromObjectCaseSensitive(json, key);
+	cJSON_AddStringToObject(json, key, text.c_str());
+}
+
+/* As the frame must be now, but for ts. */
+static json_ptr delivery_expect(const conversation_model *m, const conversation_entry &entry)
+{
+	json_ptr json(cJSON_Parse(entry.bytes.c_str()));
+	static const std::set<std::string> kept = {"msgid", "id", "name", "toid", "groupid", "time", "cid"};
+
+	if (entry.recalled) {
+		for (cJSON *item = json->child, *next; item; item = next) {
+			next = item->next;
+			if (!kept.count(item->string))
+				cJSON_Delete(cJSON_DetachItemViaPointer(json.get(), item));
+		}
+		cJSON_AddStringToObject(json.get(), "msg", "");
+		cJSON_AddNumberToObject(json.get(), "recalled", static_cast<double>(entry.recalled));
+	} else if (entry.edited) {
+		delivery_set_text(json.get(), "msg", entry.text);
+		cJSON_AddNumberToObject(json.get(), "edited", static_cast<double>(entry.edited));
+	}
+	if (entry.is_stripped)
+		cJSON_DeleteItemFromObjectCaseSensitive(json.get(), "msg");
+	if (!entry.is_message && !entry.gives_name)
+		cJSON_AddStringToObject(json.get(), "name", m->accounts[entry.actor].name.c_str());
+	if (entry.group)
+		cJSON_AddNumberToObject(json.get(), "groupid", static_cast<double>(entry.group));
+	cJSON_AddNumberToObject(json.get(), "seq", static_cast<double>(entry.seq));
+	return json;
+}
+
+std::string conversation_compare(const conversation_model *m, conversation_entry *entry, const cJSON *json,
+                                 const std::string &bytes)
+{
+	const json_ptr expected = delivery_expect(m, *entry), got(cJSON_Duplicate(json, 1));
+	const int64_t ts = json_integer(json, "ts");
+	const bool is_as_sent = !entry->recalled && !entry->edited && !entry->is_stripped;
+
+	cJSON_DeleteItemFromObjectCaseSensitive(got.get(), "ts");
+	if (ts <= 0 || (entry->ts && entry->ts != ts))
+		return "ts is wrong";
+	entry->ts = ts;
+	if (!cJSON_Compare(expected.get(), got.get(), 1)) {
+		const std::unique_ptr<char, decltype(&free)> text(cJSON_PrintUnformatted(expected.get()), free);
+		return std::string("it should be ") + text.get();
+	}
+	if (is_as_sent && !bytes.empty() && bytes.compare(0, entry->bytes.size() - 1, entry->bytes, 0, entry->bytes.size() - 1))
+		return "these are not the sender's own bytes";
+	return "";
+}
+
+static size_t delivery_account_of(const conversation_model *m, int64_t id)
+{
+	for (size_t i = 0; i < m->accounts.size(); i++)
+		if (m->accounts[i].id == id)
+			return i;
+	return conversation_nobody;
+}
+
+/* The conversation of a frame that came to that account: with who speaks, or whom one has spoken to. key: toid or
+ * peer. */
+static int delivery_place_of(const conversation_model *m, const cJSON *json, const char *key)
+{
+	if (json_has(json, "groupid"))
+		return conversation_find_group(m, json_integer(json, "groupid"));
+	return conversation_find_pair(m, delivery_account_of(m, json_integer(json, "id")),
+	                              delivery_account_of(m, json_integer(json, key)));
+}
+
+static std::string delivery_take_mark(conversation_model *m, conversation_session *s, const cJSON *json)
+{
+	const int place = delivery_place_of(m, json, "peer");
+	const size_t reader = delivery_account_of(m, json_integer(json, "id"));
+
+	if (place < 0 || !s->read)
+		return "nobody asked for this READ";
+	const auto wait = s->marks.find({static_cast<size_t>(place), reader});
+	const int64_t seq = json_integer(json, "seq");
+
+	if (seq > m->conversations[static_cast<size_t>(place)].read[reader])
+		return "nobody has read so far";
+	if (wait != s->marks.end() && wait->second == seq)
+		s->marks.erase(wait);
+	return "";
+}
+
+static std::string delivery_take_notice(conversation_session *s, const test_frame &frame)
+{
+	for (size_t i = 0; i < s->notices.size(); i++) {
+		const conversation_notice &notice = s->notices[i];
+		const std::string start = notice.bytes.substr(0, notice.bytes.size() - 1);
+
+		if (frame.bytes.compare(0, start.size(), start) || json_text(frame.json.get(), "name") != notice.name)
+			continue;
+		s->notices.erase(s->notices.begin() + static_cast<std::ptrdiff_t>(i));
+		return "";
+	}
+	return "nobody is to get this INVITE";
+}
+
+std::string conversation_take(conversation_model *m, size_t account, size_t device, const test_frame &frame)
+{
+	conversation_session *s = &m->accounts[account].devices[device].session;
+	const cJSON *json = frame.json.get();
+	const int64_t msgid = json_integer(json, "msgid"), seq = json_integer(json, "seq");
+
+	if (msgid == 120)
+		return delivery_take_mark(m, s, json);
+	if (msgid == 145)
+		return delivery_take_notice(s, frame);
+	const int place = delivery_place_of(m, json, "toid");
+
+	if (place < 0)
+		return "this belongs to no conversation";
+	std::deque<int64_t> &due = s->due[static_cast<size_t>(place)];
+
+	if (due.empty())
+		return "nothing of this conversation is to come";
+	if (due.front() != seq)
+		return check_format("seq %lld is to come next", static_cast<long long>(due.front()));
+	due.pop_front();
+	s->received[static_cast<size_t>(place)] = seq;
+	m->delivered++;
+	return conversation_compare(m, &m->conversations[static_cast<size_t>(place)].entries[static_cast<size_t>(seq - 1)],
+	                            json, frame.bytes);
+}
+
+std::string conversation_describe(const conversation_model *m, size_t account, size_t device)
+{
+	const conversation_device &d = m->accounts[account].devices[device];
+	std::string text = check_format("account %zu (id %lld) device %zu%s%s%s%s", account,
+	                                static_cast<long long>(m->accounts[account].id), device,
+	                                d.session.ack ? " ack" : "", d.session.event ? " event" : "",
+	                                d.session.echo ? " echo" : "", d.session.read ? " read" : "");
+
+	for (const auto &[place, due] : d.session.due) {
+		if (due.empty())
+			continue;
+		const conversation &c = m->conversations[place];
+
+		text += c.is_group ? check_format("; group %lld:", static_cast<long long>(c.group))
+		                   : check_format("; pair %zu %zu:", c.low, c.high);
+		for (const int64_t seq : due)
+			text += check_format(" %lld", static_cast<long long>(seq));
+	}
+	for (const conversation_notice &notice : d.session.notices)
+		text += "; " + notice.bytes;
+	return text;
+}

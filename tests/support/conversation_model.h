@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT
+ * What chatserverd-protocol(7) promises of conversations, as a model: accounts with devices, pairs, groups, their logs,
+ * and for each session the frames that must come next. It shares no code with the server.
+ *
+ * Accounts, devices and conversations are named by their places in the vectors; device 0 is the one without a name. */
+#ifndef TESTS_SUPPORT_CONVERSATION_MODEL_H
+#define TESTS_SUPPORT_CONVERSATION_MODEL_H
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/support/client.h"
+
+constexpr size_t conversation_nobody = 1000; /* an account that is not there */
+
+/* One request; which members count depends on msgid. */
+struct conversation_request {
+	int msgid = 0;
+	size_t actor = 0, device = 0;
+	bool is_group = false;
+	size_t to = 0; /* of a pair: toid or peer */
+	int64_t group = 0; /* groupid */
+	size_t account = 0; /* whom it is about; for MUTE conversation_nobody is account 0 */
+	int64_t seq = 0; /* READ, DELIVERED; of EDIT and RECALL: of */
+	std::string text, cid;
+	bool gives_name = false, ban = false;
+	std::string role;
+	int64_t until = 0;
+	std::optional<std::string> groupname, groupdesc, join, history;
+	std::optional<bool> is_friend, blocked;
+	std::string mode; /* HISTORY: "", before, after or around, with seq */
+	int64_t limit = 50;
+	int64_t req = 0;
+	std::string bytes; /* as sent; see conversation_write */
+};
+
+/* What may be answered. */
+struct conversation_verdict {
+	std::set<int> errnos; /* PROTOCOL leaves open which of several reasons is told */
+	bool adds = false; /* errno 0 comes with an entry */
+	int64_t seq = 0; /* the repetition of a cid: that of the first */
+};
+
+struct conversation_entry {
+	int64_t seq = 0;
+	size_t actor = 0, device = 0;
+	int msgid = 0;
+	std::string bytes, text, name, cid;
+	bool gives_name = false;
+	int64_t group = 0; /* that CREATE_GROUP adds */
+	bool is_message = false, is_stripped = false; /* an EDIT whose msg is gone */
+	int64_t edited = 0, recalled = 0, last_edit = 0;
+	int64_t ts = 0; /* 0: not seen yet */
+	uint64_t stamp = 0; /* counts all entries */
+};
+
+struct conversation_member {
+	bool in = false, banned = false;
+	int role = 0; /* 0 normal, 1 admin, 2 creator */
+	int64_t joined = 0, left = 0, muted = 0;
+};
+
+struct conversation {
+	bool is_group = false, ended = false;
+	size_t low = 0, high = 0; /* of a pair */
+	int64_t group = 0;
+	std::string name, description;
+	bool invite_only = false, history_all = false;
+	int64_t muted = 0;
+	std::map<size_t, conversation_member> members;
+	std::map<size_t, size_t> invited; /* -> by whom */
+	std::map<size_t, int64_t> read, shown;
+	std::vector<conversation_entry> entries;
+};
+
+/* A frame that a session must get, which is no entry. */
+struct conversation_notice {
+	int msgid = 0;
+	std::string bytes, name;
+};
+
+struct conversation_session {
+	bool in = false, ack = false, event = false, echo = false, read = false;
+	std::map<size_t, std::deque<int64_t>> due; /* conversation -> the seqs to come, in order */
+	std::vector<conversation_notice> notices;
+	std::map<std::pair<size_t, size_t>, int64_t> marks; /* conversation, reader: the last READ to come */
+	std::map<size_t, int64_t> received; /* conversation -> the last seq */
+};
+
+struct conversation_device {
+	std::string name;
+	bool known = false;
+	std::map<size_t, int64_t> cursors;
+	conversation_session session;
+};
+
+struct conversation_account {
+	int64_t id = 0;
+	std::string name;
+	std::set<size_t> friends, blocked;
+	std::vector<conversation_device> devices;
+};
+
+struct conversation_model {
+	size_t members_max = 4;
+	std::vector<conversation_account> accounts;
+	std::vector<conversation> conversations;
+	uint64_t stamps = 0, delivered = 0;
+};
+
+/* ---- requests (conversation_rules.cpp) */
+/* Sets bytes: the frame, without an end. */
+void conversation_write(const conversation_model *m, conversation_request *r);
+conversation_verdict conversation_judge(const conversation_model *m, const conversation_request &r);
+/* The request was granted. seq and groupid are the answer's, -1: none. Returns what is wrong with it, "": nothing. */
+std::string conversation_grant(conversation_model *m, const conversation_request &r, int64_t seq, int64_t groupid);
+/* The place of a conversation, -1: none. */
+int conversation_find(const conversation_model *m, const conversation_request &r);
+int conversation_find_pair(const conversation_model *m, size_t one, size_t other);
+int conversation_find_group(const conversation_model *m, int64_t group);
+bool conversation_is_online(const conversation_model *m, size_t account);
+
+/* ---- delivery (conversation_delivery.cpp) */
+/* Whether the account may ever get that entry. */
+bool conversation_sees(const conversation *c, size_t account, int64_t seq);
+/* The session begins: sets what is due. */
+void conversation_login(conversation_model *m, size_t account, size_t device, const conversation_session &wanted);
+void conversation_logout(conversation_model *m, size_t account, size_t device);
+/* END_DEVICE. */
+void conversation_forget(conversation_model *m, size_t account, size_t device);
+/* The last entry of the conversation is new. */
+void conversation_deliver(conversation_model *m, size_t place);
+void conversation_confirm(conversation_model *m, size_t account, size_t device, size_t place, int64_t seq);
+/* How many frames of the session are not confirmed. */
+size_t conversation_unconfirmed(const conversation_model *m, size_t account, size_t device);
+/* A frame that came to the session. Returns what is wrong with it, "": nothing. */
+std::string conversation_take(conversation_model *m, size_t account, size_t device, const test_frame &frame);
+/* Whether entries or notices are still to come; conversation_awaits_marks: READ. */
+bool conversation_awaits(const conversation_session &s);
+/* What is wrong with this JSON of the entry, "": nothing. bytes: "" where unknown. */
+std::string conversation_compare(const conversation_model *m, conversation_entry *entry, const cJSON *json,
+                                 const std::string &bytes);
+std::string conversation_describe(const conversation_model *m, size_t account, size_t device);
+
+/* ---- queries (conversation_views.cpp): what is wrong with the answer, "": nothing */
+std::string conversation_check_answer(conversation_model *m, const conversation_request &r, const cJSON *answer);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ * Plays random requests against a real server, and compares all that comes back with the model of conversations. */
+#ifndef TESTS_SUPPORT_CONVERSATION_PLAY_H
+#define TESTS_SUPPORT_CONVERSATION_PLAY_H
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/support/client.h"
+#include "tests/support/conversation_model.h"
+#include "tests/support/server.h"
+
+struct conversation_play {
+	std::vector<test_server *> nodes; /* sessions are at any of them */
+	unsigned seed = 0;
+	std::mt19937 random;
+	conversation_model m;
+	std::map<std::pair<size_t, size_t>, test_client *> clients; /* account, device -> its session's */
+	std::vector<conversation_request> repeatable; /* those with a cid */
+	std::deque<std::string> recent; /* what was done last, to print */
+	uint64_t steps = 0, granted = 0, refused = 0, logins = 0;
+	std::map<int, uint64_t> grants; /* by msgid */
+};
+
+/* New accounts, so many devices each; nobody is logged in. The nodes run with play_options. */
+void play_begin(conversation_play *p, const std::vector<test_server *> &nodes, unsigned seed);
+void play_set_options(test_server *s);
+/* One step: a login, the end of a session, or a request, with all that follows from it. */
+void play_step(conversation_play *p);
+/* Every account reads everything once more, from a session that wants events and from one that does not. */
+void play_end(conversation_play *p);
+/* A request of the usual kinds by one of those who are in. (conversation_choice.cpp) */
+conversation_request play_choose(conversation_play *p);
+/* A number from 0 to below. */
+size_t play_roll(conversation_play *p, size_t below);
+
+#endif

@@ -1,0 +1,630 @@
+/* SPDX-License-Identifier: MIT
+ * The model's rules: how a request is written, which answers it may get, and what it changes. */
+#include "tests/support/conversation_model.h"
+
+#include <algorithm>
+
+#include "tests/support/check.h"
+
+static int rules_role_of(const std::string &role)
+{
+	return role == "creator" ? 2 : role == "admin" ? 1 : 0;
+}
+
+int conversation_find_pair(const conversation_model *m, size_t one, size_t other)
+{
+	for (size_t i = 0; i < m->conversations.size(); i++) {
+		const conversation &c = m->conversations[i];
+
+		if (!c.is_group && c.low == std::min(one, other) && c.high == std::max(one, other))
+			return static_cast<int>(i);
+	}
+	return -1;
+}
+
+int conversation_find_group(const conversation_model *m, int64_t group)
+{
+	for (size_t i = 0; i < m->conversations.size(); i++)
+		if (m->conversations[i].is_group && m->conversations[i].group == group)
+			return static_cast<int>(i);
+	return -1;
+}
+
+int conversation_find(const conversation_model *m, const conversation_request &r)
+{
+	return r.is_group ? conversation_find_group(m, r.group) : conversation_find_pair(m, r.actor, r.to);
+}
+
+bool conversation_is_online(const conversation_model *m, size_t account)
+{
+	const auto &devices = m->accounts[account].devices;
+
+	return std::any_of(devices.begin(), devices.end(), [](const conversation_device &d) { return d.session.in; });
+}
+
+/* ---- writing */
+
+static long long rules_id_of(const conversation_model *m, size_t account)
+{
+	return account == conversation_nobody ? 999999 : m->accounts[account].id;
+}
+
+static std::string rules_number(const char *key, long long value)
+{
+	return check_format(",\"%s\":%lld", key, value);
+}
+
+static std::string rules_text(const char *key, const std::string &value)
+{
+	return check_format(",\"%s\":%s", key, json_quote(value).c_str());
+}
+
+static std::string rules_write_group(const conversation_request &r)
+{
+	std::string text;
+
+	for (const auto &[key, value] : {std::pair{"groupname", &r.groupname}, std::pair{"groupdesc", &r.groupdesc},
+	                                 std::pair{"join", &r.join}, std::pair{"history", &r.history}})
+		if (*value)
+			text += rules_text(key, **value);
+	return text;
+}
+
+static std::string rules_write_contact(const conversation_request &r)
+{
+	std::string text;
+
+	if (r.is_friend)
+		text += check_format(",\"friend\":%s", *r.is_friend ? "true" : "false");
+	if (r.blocked)
+		text += check_format(",\"blocked\":%s", *r.blocked ? "true" : "false");
+	return text;
+}
+
+/* What names the conversation: pairs by toid in what is forwarded, by peer in queries, READ and DELIVERED. */
+static std::string rules_write_place(const conversation_model *m, const conversation_request &r)
+{
+	static const std::set<int> forwarded = {6, 10, 160, 161}, without = {8, 106, 110, 111, 131, 132};
+
+	if (without.count(r.msgid))
+		return "";
+	if (r.is_group)
+		return rules_number("groupid", r.group);
+	return rules_number(forwarded.count(r.msgid) ? "toid" : "peer", rules_id_of(m, r.to));
+}
+
+static std::string rules_write_rest(const conversation_model *m, const conversation_request &r)
+{
+	switch (r.msgid) {
+	case 6:
+	case 10: return rules_text("msg", r.text) + rules_text("time", "2024-05-06 07:08:09");
+	case 160: return rules_number("of", r.seq) + rules_text("msg", r.text);
+	case 161: return rules_number("of", r.seq);
+	case 104: return rules_number("seq", r.seq);
+	case 120: return rules_number("seq", r.seq) + ",\"show\":true";
+	case 105:
+		return rules_number("limit", r.limit) + (r.mode.empty() ? "" : rules_number(r.mode.c_str(), r.seq));
+	case 106: return rules_number("limit", 200);
+	case 111: return rules_text("device", m->accounts[r.actor].devices[r.account].name);
+	case 8: return rules_text("groupname", r.text) + rules_text("groupdesc", "of " + r.text);
+	case 131: return rules_number("account", rules_id_of(m, r.account)) + rules_write_contact(r);
+	case 141: return rules_number("account", rules_id_of(m, r.account)) + (r.ban ? ",\"ban\":true" : "");
+	case 142: return rules_number("account", rules_id_of(m, r.account)) + rules_text("role", r.role);
+	case 143: return rules_write_group(r);
+	case 145: return rules_number("account", rules_id_of(m, r.account));
+	case 146:
+		return rules_number("account", r.account == conversation_nobody ? 0 : rules_id_of(m, r.account)) +
+		       rules_number("until", r.until);
+	default: return "";
+	}
+}
+
+void conversation_write(const conversation_model *m, conversation_request *r)
+{
+	r->bytes = check_format("{\"msgid\":%d,\"id\":%lld", r->msgid, rules_id_of(m, r->actor));
+	if (r->gives_name)
+		r->bytes += rules_text("name", m->accounts[r->actor].name);
+	r->bytes += rules_write_place(m, *r) + rules_write_rest(m, *r);
+	if (!r->cid.empty())
+		r->bytes += rules_text("cid", r->cid);
+	r->bytes += rules_number("req", r->req) + "}";
+}
+
+/* ---- judging */
+
+struct rules_case {
+	const conversation_model *m;
+	const conversation_request &r;
+	const conversation *c = nullptr; /* null: there is none (any more) */
+	const conversation_member *actor = nullptr, *other = nullptr; /* null: no member */
+	bool is_admin = false;
+	conversation_verdict v;
+};
+
+static const conversation_member *rules_member(const conversation *c, size_t account)
+{
+	const auto found = c->members.find(account);
+
+	return found == c->members.end() || !found->second.in ? nullptr : &found->second;
+}
+
+static bool rules_is_banned(const conversation *c, size_t account)
+{
+	const auto found = c->members.find(account);
+
+	return found != c->members.end() && found->second.banned;
+}
+
+static bool rules_is_mute(const rules_case *k)
+{
+	return k->actor->muted > 0 || (k->c->muted > 0 && k->actor->role == 0);
+}
+
+/* Done, without an entry. */
+static void rules_is_there(rules_case *k)
+{
+	k->v.errnos = {0};
+}
+
+static void rules_refuse(rules_case *k, int wire_errno)
+{
+	k->v.errnos.insert(wire_errno);
+}
+
+static bool rules_repeats(rules_case *k)
+{
+	const int place = conversation_find(k->m, k->r);
+
+	if (k->r.cid.empty() || place < 0)
+		return false;
+	const conversation &c = k->m->conversations[static_cast<size_t>(place)];
+
+	for (const conversation_entry &entry : c.entries)
+		if (entry.actor == k->r.actor && entry.cid == k->r.cid) {
+			k->v.errnos = c.ended ? std::set<int>{0, 7} : std::set<int>{0};
+			k->v.seq = entry.seq;
+			return true;
+		}
+	return false;
+}
+
+/* Whether it may write there now. */
+static void rules_judge_writing(rules_case *k)
+{
+	if (!k->r.is_group) {
+		if (k->r.to == conversation_nobody)
+			rules_refuse(k, 6);
+		else if (k->r.to != k->r.actor && k->m->accounts[k->r.to].blocked.count(k->r.actor))
+			rules_refuse(k, 8);
+	} else if (rules_is_mute(k)) {
+		rules_refuse(k, 8);
+	}
+	k->v.adds = true;
+}
+
+static const conversation_entry *rules_entry(const rules_case *k)
+{
+	if (!k->c || k->r.seq < 1 || k->r.seq > static_cast<int64_t>(k->c->entries.size()))
+		return nullptr;
+	return &k->c->entries[static_cast<size_t>(k->r.seq - 1)];
+}
+
+/* What was said before one joined (again) may count as not there. */
+static void rules_judge_old(rules_case *k, const conversation_entry *entry)
+{
+	if (k->r.is_group && entry->seq <= k->actor->joined)
+		k->v.errnos = {0, 8, 14};
+}
+
+static void rules_judge_edit(rules_case *k)
+{
+	const conversation_entry *entry = rules_entry(k);
+
+	rules_judge_writing(k);
+	if (!entry || !entry->is_message || entry->recalled)
+		rules_refuse(k, 14);
+	if (entry && entry->actor != k->r.actor)
+		rules_refuse(k, 8);
+	if (entry && k->v.errnos.empty())
+		rules_judge_old(k, entry);
+}
+
+static void rules_judge_recall(rules_case *k)
+{
+	const conversation_entry *entry = rules_entry(k);
+
+	k->v.adds = true;
+	if (!entry || !entry->is_message)
+		rules_refuse(k, 14);
+	if (entry && entry->actor != k->r.actor && !k->is_admin)
+		rules_refuse(k, 8);
+	if (!k->r.is_group && !k->c)
+		k->v.errnos = {6, 8, 14};
+	if (entry && entry->is_message && entry->recalled) {
+		k->v.errnos.insert(0);
+		k->v.adds = false;
+	} else if (entry && k->v.errnos.empty()) {
+		rules_judge_old(k, entry);
+	}
+}
+
+static size_t rules_count(const conversation *c)
+{
+	return static_cast<size_t>(std::count_if(c->members.begin(), c->members.end(),
+	                                         [](const auto &member) { return member.second.in; }));
+}
+
+static bool rules_name_is_taken(const conversation_model *m, const std::string &name)
+{
+	return std::any_of(m->conversations.begin(), m->conversations.end(), [&](const conversation &c) {
+		return c.is_group && !c.ended && c.name == name;
+	});
+}
+
+static void rules_judge_join(rules_case *k)
+{
+	k->v.adds = true;
+	if (k->actor) {
+		rules_refuse(k, 9);
+		return;
+	}
+	if (rules_is_banned(k->c, k->r.actor) || (k->c->invite_only && !k->c->invited.count(k->r.actor)))
+		rules_refuse(k, 8);
+	if (rules_count(k->c) >= k->m->members_max)
+		rules_refuse(k, 16);
+}
+
+static void rules_judge_removal(rules_case *k)
+{
+	if (k->r.account == k->r.actor) {
+		if (!k->actor)
+			rules_is_there(k);
+		else if (k->actor->role == 2 && rules_count(k->c) > 1)
+			rules_refuse(k, 8);
+		k->v.adds = k->actor != nullptr;
+	} else if (!k->actor) {
+		rules_refuse(k, 8);
+	} else if (!k->other) {
+		const bool is_done = k->r.ban ? rules_is_banned(k->c, k->r.account) : !k->c->invited.count(k->r.account);
+
+		if (k->r.account == conversation_nobody)
+			rules_refuse(k, 6);
+		if (!is_done && !k->is_admin)
+			rules_refuse(k, 8);
+	} else {
+		k->v.adds = true;
+		if (k->actor->role <= k->other->role)
+			rules_refuse(k, 8);
+	}
+}
+
+static void rules_judge_role(rules_case *k)
+{
+	if (k->other && k->other->role == rules_role_of(k->r.role)) {
+		rules_is_there(k);
+		return;
+	}
+	k->v.adds = true;
+	if (k->actor->role != 2 || k->r.account == k->r.actor)
+		rules_refuse(k, 8);
+	if (!k->other)
+		rules_refuse(k, 6);
+}
+
+static void rules_judge_settings(rules_case *k)
+{
+	const conversation &c = *k->c;
+	const conversation_request &r = k->r;
+
+	if (r.groupname.value_or(c.name) == c.name && r.groupdesc.value_or(c.description) == c.description &&
+	    (!r.join || (*r.join == "invite") == c.invite_only) && (!r.history || (*r.history == "all") == c.history_all)) {
+		rules_is_there(k);
+		return;
+	}
+	k->v.adds = true;
+	if (!k->is_admin)
+		rules_refuse(k, 8);
+	if (r.groupname && *r.groupname != c.name && rules_name_is_taken(k->m, *r.groupname))
+		rules_refuse(k, 9);
+}
+
+static void rules_judge_mute(rules_case *k)
+{
+	const bool all = k->r.account == conversation_nobody;
+
+	if (all ? k->c->muted == k->r.until : k->other && k->other->muted == k->r.until) {
+		rules_is_there(k);
+		return;
+	}
+	k->v.adds = true;
+	if (!k->is_admin || (k->other && k->actor->role <= k->other->role))
+		rules_refuse(k, 8);
+	if (!all && !k->other)
+		rules_refuse(k, 6);
+}
+
+static void rules_judge_invitation(rules_case *k)
+{
+	if (!k->is_admin && k->c->invite_only)
+		rules_refuse(k, 8);
+	if (k->r.account == conversation_nobody) {
+		rules_refuse(k, 6);
+		return;
+	}
+	if (k->other)
+		rules_refuse(k, 9);
+	if (k->r.account != k->r.actor && k->m->accounts[k->r.account].blocked.count(k->r.actor))
+		rules_refuse(k, 8);
+	if (rules_is_banned(k->c, k->r.account) && !k->is_admin)
+		rules_refuse(k, 8);
+}
+
+static void rules_judge_read(rules_case *k)
+{
+	if (!k->c)
+		k->v.errnos = {4, 6, 8};
+	else if (k->r.seq > static_cast<int64_t>(k->c->entries.size()))
+		rules_refuse(k, 4);
+}
+
+static void rules_judge_account(rules_case *k)
+{
+	if (k->r.account == conversation_nobody)
+		rules_refuse(k, 6);
+}
+
+static void rules_judge_creation(rules_case *k)
+{
+	k->v.adds = true;
+	if (rules_name_is_taken(k->m, k->r.text))
+		rules_refuse(k, 9);
+}
+
+/* false: there is nothing more to say. */
+static bool rules_judge_group(rules_case *k)
+{
+	static const std::set<int> open_to_all = {9, 141, 104};
+
+	if (!k->r.is_group)
+		return true;
+	if (!k->c)
+		rules_refuse(k, 7);
+	else if (!k->actor && !open_to_all.count(k->r.msgid))
+		rules_refuse(k, 8);
+	return k->v.errnos.empty();
+}
+
+conversation_verdict conversation_judge(const conversation_model *m, const conversation_request &r)
+{
+	static const std::map<int, void (*)(rules_case *)> judges = {
+		{6, rules_judge_writing}, {10, rules_judge_writing}, {160, rules_judge_edit},
+		{161, rules_judge_recall}, {8, rules_judge_creation}, {9, rules_judge_join},
+		{141, rules_judge_removal}, {142, rules_judge_role}, {143, rules_judge_settings},
+		{146, rules_judge_mute}, {145, rules_judge_invitation}, {120, rules_judge_read},
+		{131, rules_judge_account}};
+	const int place = conversation_find(m, r);
+	rules_case k = {m, r};
+
+	if (place >= 0 && !m->conversations[static_cast<size_t>(place)].ended)
+		k.c = &m->conversations[static_cast<size_t>(place)];
+	if (rules_repeats(&k))
+		return k.v;
+	if (k.c && r.is_group) {
+		k.actor = rules_member(k.c, r.actor);
+		k.other = rules_member(k.c, r.account);
+		k.is_admin = k.actor && k.actor->role > 0;
+	}
+	const auto judge = judges.find(r.msgid);
+
+	if (rules_judge_group(&k) && judge != judges.end())
+		judge->second(&k);
+	if (k.v.errnos.empty())
+		k.v.errnos = {0};
+	return k.v;
+}
+
+/* ---- granting */
+
+static size_t rules_open_pair(conversation_model *m, size_t one, size_t other)
+{
+	const int place = conversation_find_pair(m, one, other);
+
+	if (place >= 0)
+		return static_cast<size_t>(place);
+	conversation &c = m->conversations.emplace_back();
+
+	c.low = std::min(one, other);
+	c.high = std::max(one, other);
+	return m->conversations.size() - 1;
+}
+
+static size_t rules_open_group(conversation_model *m, const conversation_request &r, int64_t group)
+{
+	conversation &c = m->conversations.emplace_back();
+
+	c.is_group = true;
+	c.group = group;
+	c.name = r.text;
+	c.description = "of " + r.text;
+	c.members[r.actor] = {true, false, 2};
+	return m->conversations.size() - 1;
+}
+
+static conversation_entry *rules_add(conversation_model *m, conversation *c, const conversation_request &r)
+{
+	conversation_entry &entry = c->entries.emplace_back();
+
+	entry.seq = static_cast<int64_t>(c->entries.size());
+	entry.actor = r.actor;
+	entry.device = r.device;
+	entry.msgid = r.msgid;
+	entry.bytes = r.bytes;
+	entry.text = r.text;
+	entry.cid = r.cid;
+	entry.gives_name = r.gives_name;
+	entry.group = r.msgid == 8 ? c->group : 0;
+	entry.is_message = r.msgid == 6 || r.msgid == 10;
+	entry.stamp = ++m->stamps;
+	return &entry;
+}
+
+static void rules_change_message(conversation *c, const conversation_request &r)
+{
+	conversation_entry *of = &c->entries[static_cast<size_t>(r.seq - 1)];
+
+	if (of->last_edit)
+		c->entries[static_cast<size_t>(of->last_edit - 1)].is_stripped = true;
+	if (r.msgid == 161) {
+		of->recalled = c->entries.back().seq;
+		of->last_edit = 0;
+	} else {
+		of->edited = of->last_edit = c->entries.back().seq;
+		of->text = r.text;
+	}
+}
+
+static void rules_remove(conversation *c, const conversation_request &r)
+{
+	conversation_member *member = &c->members[r.account];
+
+	member->in = false;
+	member->role = 0;
+	member->left = c->entries.back().seq;
+	member->banned = member->banned || r.ban;
+	c->ended = rules_count(c) == 0;
+}
+
+static void rules_set(conversation *c, const conversation_request &r)
+{
+	c->name = r.groupname.value_or(c->name);
+	c->description = r.groupdesc.value_or(c->description);
+	if (r.join)
+		c->invite_only = *r.join == "invite";
+	if (r.history)
+		c->history_all = *r.history == "all";
+}
+
+static void rules_hand_out(conversation *c, const conversation_request &r)
+{
+	conversation_member *member = &c->members[r.account];
+
+	member->role = rules_role_of(r.role);
+	if (member->role == 2) {
+		c->members[r.actor].role = 1;
+		member->muted = 0;
+	}
+}
+
+static void rules_apply_entry(conversation *c, const conversation_request &r)
+{
+	const int64_t seq = c->entries.back().seq;
+
+	switch (r.msgid) {
+	case 9: {
+		conversation_member *member = &c->members[r.actor];
+
+		member->in = true;
+		member->joined = seq - 1;
+		c->invited.erase(r.actor);
+		break;
+	}
+	case 141: rules_remove(c, r); break;
+	case 142: rules_hand_out(c, r); break;
+	case 143: rules_set(c, r); break;
+	case 146: (r.account == conversation_nobody ? c->muted : c->members[r.account].muted) = r.until; break;
+	case 160:
+	case 161: rules_change_message(c, r); break;
+	default: break;
+	}
+}
+
+/* REMOVE_MEMBER of who is no member. */
+static void rules_take_back(conversation *c, const conversation_request &r)
+{
+	c->invited.erase(r.account);
+	if (r.ban && r.account != r.actor)
+		c->members[r.account].banned = true;
+}
+
+static void rules_invite(conversation_model *m, conversation *c, const conversation_request &r)
+{
+	if (c->invited.count(r.account))
+		return;
+	c->invited[r.account] = r.actor;
+	if (rules_is_banned(c, r.account))
+		c->members[r.account].banned = false;
+	for (conversation_device &d : m->accounts[r.account].devices)
+		if (d.session.in && d.session.event)
+			d.session.notices.push_back({r.msgid, r.bytes, m->accounts[r.actor].name});
+}
+
+static void rules_read(conversation_model *m, size_t place, const conversation_request &r)
+{
+	conversation *c = &m->conversations[place];
+	const size_t other = c->is_group ? r.actor : c->low == r.actor ? c->high : c->low;
+	const bool is_shown = other != r.actor && !m->accounts[other].blocked.count(r.actor);
+
+	if (is_shown)
+		c->shown[r.actor] = std::max(c->shown[r.actor], r.seq);
+	const int64_t joined = c->is_group ? c->members[r.actor].joined : 0;
+
+	if (r.seq <= std::max(c->read[r.actor], joined))
+		return;
+	c->read[r.actor] = r.seq;
+	for (size_t account = 0; account < m->accounts.size(); account++)
+		for (size_t device = 0; device < m->accounts[account].devices.size(); device++) {
+			conversation_session *s = &m->accounts[account].devices[device].session;
+			const bool is_own = account == r.actor && device != r.device;
+
+			if (s->in && s->read && (is_own || (is_shown && account == other)))
+				s->marks[{place, r.actor}] = r.seq;
+		}
+}
+
+static void rules_set_flag(std::set<size_t> *all, size_t account, const std::optional<bool> &flag)
+{
+	if (flag && *flag)
+		all->insert(account);
+	else if (flag)
+		all->erase(account);
+}
+
+static void rules_grant_quietly(conversation_model *m, const conversation_request &r)
+{
+	const int place = conversation_find(m, r);
+	conversation *c = place < 0 ? nullptr : &m->conversations[static_cast<size_t>(place)];
+
+	switch (r.msgid) {
+	case 104: conversation_confirm(m, r.actor, r.device, static_cast<size_t>(place), r.seq); break;
+	case 111: conversation_forget(m, r.actor, r.account); break;
+	case 120: rules_read(m, static_cast<size_t>(place), r); break;
+	case 131:
+		rules_set_flag(&m->accounts[r.actor].friends, r.account, r.is_friend);
+		rules_set_flag(&m->accounts[r.actor].blocked, r.account, r.blocked);
+		break;
+	case 141: rules_take_back(c, r); break;
+	case 145: rules_invite(m, c, r); break;
+	default: break;
+	}
+}
+
+std::string conversation_grant(conversation_model *m, const conversation_request &r, int64_t seq, int64_t groupid)
+{
+	const conversation_verdict v = conversation_judge(m, r);
+
+	if (v.seq)
+		return v.seq == seq ? "" : check_format("the first one had seq %lld", static_cast<long long>(v.seq));
+	if (!v.adds) {
+		rules_grant_quietly(m, r);
+		return seq == -1 ? "" : "nothing was changed, but there is a seq";
+	}
+	const size_t place = r.msgid == 8                    ? rules_open_group(m, r, groupid)
+	                     : r.is_group || r.msgid != 6 ? static_cast<size_t>(conversation_find(m, r))
+	                                                  : rules_open_pair(m, r.actor, r.to);
+	conversation *c = &m->conversations[place];
+	const int64_t expected = rules_add(m, c, r)->seq;
+
+	rules_apply_entry(c, r);
+	conversation_deliver(m, place);
+	return seq == expected ? "" : check_format("it should have seq %lld", static_cast<long long>(expected));
+}

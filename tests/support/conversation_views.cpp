@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT
+ * The model of queries: what HISTORY, INBOX, MEMBERS, CONTACTS and DEVICES must answer. */
+#include "tests/support/conversation_model.h"
+
+#include <algorithm>
+
+#include "tests/support/check.h"
+
+static const cJSON *views_array(const cJSON *answer, const char *key)
+{
+	return cJSON_GetObjectItemCaseSensitive(answer, key);
+}
+
+static std::string views_text(const cJSON *json)
+{
+	const std::unique_ptr<char, decltype(&free)> text(cJSON_PrintUnformatted(json), free);
+	return text ? text.get() : "nothing";
+}
+
+/* The number below which the account sees nothing. */
+static int64_t views_floor(const conversation &c, size_t account)
+{
+	return !c.is_group || c.history_all ? 0 : c.members.at(account).joined;
+}
+
+/* ---- HISTORY */
+
+static std::vector<int64_t> views_visible(const conversation &c, size_t account, bool events)
+{
+	std::vector<int64_t> seqs;
+
+	for (const conversation_entry &entry : c.entries)
+		if (entry.seq > views_floor(c, account) && (events || entry.is_message))
+			seqs.push_back(entry.seq);
+	return seqs;
+}
+
+/* [begin, end) of what is seen must be on the page; around: as much as fits, wherever the page begins. */
+struct views_page {
+	size_t begin = 0, end = 0;
+};
+
+static views_page views_page_of(const std::vector<int64_t> &seen, const conversation_request &r, int64_t first)
+{
+	const size_t limit = static_cast<size_t>(r.limit);
+	views_page page = {0, seen.size()};
+
+	if (r.mode == "before")
+		page.end = static_cast<size_t>(std::lower_bound(seen.begin(), seen.end(), r.seq) - seen.begin());
+	if (r.mode == "after")
+		page.begin = static_cast<size_t>(std::upper_bound(seen.begin(), seen.end(), r.seq) - seen.begin());
+	if (r.mode == "around")
+		page.begin = static_cast<size_t>(std::lower_bound(seen.begin(), seen.end(), first) - seen.begin());
+	if (page.end - page.begin <= limit)
+		return page;
+	if (r.mode == "after" || r.mode == "around")
+		page.end = page.begin + limit;
+	else
+		page.begin = page.end - limit;
+	return page;
+}
+
+static bool views_flag(const cJSON *answer, const char *key)
+{
+	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, key));
+}
+
+static std::string views_check_more(const std::vector<int64_t> &seen, const views_page &page,
+                                    const conversation_request &r, const cJSON *answer)
+{
+	const bool older = page.begin > 0, newer = page.end < seen.size();
+
+	if (r.mode == "around") {
+		const auto at = std::find(seen.begin(), seen.end(), r.seq);
+
+		if (at != seen.end() && (at < seen.begin() + static_cast<std::ptrdiff_t>(page.begin) ||
+		                         at >= seen.begin() + static_cast<std::ptrdiff_t>(page.end)))
+			return "the page is not around the message";
+		return views_flag(answer, "older") == older && views_flag(answer, "newer") == newer
+		               ? ""
+		               : "older or newer is wrong";
+	}
+	const bool more = r.mode == "after" ? newer : older;
+
+	if (views_flag(answer, "more") != more)
+		return more ? "more is missing" : "there is no more";
+	if (!more)
+		return "";
+	const int64_t next = json_integer(answer, "next");
+
+	return next == (r.mode == "after" ? seen[page.end - 1] : seen[page.begin])
+	               ? ""
+	               : check_format("next is %lld", static_cast<long long>(next));
+}
+
+static std::string views_check_history(conversation_model *m, const conversation_request &r, const cJSON *answer)
+{
+	const int place = conversation_find(m, r);
+	const cJSON *messages = views_array(answer, "messages");
+	const size_t count = static_cast<size_t>(cJSON_GetArraySize(messages));
+
+	if (place < 0)
+		return count || !cJSON_IsArray(messages) ? "a pair that never talked has a history" : "";
+	conversation *c = &m->conversations[static_cast<size_t>(place)];
+	const bool events = m->accounts[r.actor].devices[r.device].session.event;
+	const std::vector<int64_t> all = views_visible(*c, r.actor, true), seen = views_visible(*c, r.actor, events);
+	const int64_t first = count ? json_integer(cJSON_GetArrayItem(messages, 0), "seq") : 0;
+	const views_page page = views_page_of(seen, r, first);
+
+	if (json_integer(answer, "first") != (all.empty() ? 0 : all.front()) ||
+	    json_integer(answer, "last") != (all.empty() ? 0 : all.back()))
+		return "first or last is wrong";
+	for (size_t i = 0; i < std::max(count, page.end - page.begin); i++) {
+		if (i >= count || page.begin + i >= page.end)
+			return check_format("%zu messages, expected %zu", count, page.end - page.begin);
+		const cJSON *message = cJSON_GetArrayItem(messages, static_cast<int>(i));
+		const int64_t seq = json_integer(message, "seq");
+
+		if (seq != seen[page.begin + i])
+			return check_format("seq %lld instead of %lld", static_cast<long long>(seq),
+			                    static_cast<long long>(seen[page.begin + i]));
+		const std::string wrong =
+			conversation_compare(m, &c->entries[static_cast<size_t>(seq - 1)], message, "");
+		if (!wrong.empty())
+			return views_text(message) + ": " + wrong;
+	}
+	return views_check_more(seen, page, r, answer);
+}
+
+/* ---- INBOX */
+
+static const char *views_state(const conversation_model *m, size_t asker, size_t account)
+{
+	return conversation_is_online(m, account) && !m->accounts[account].blocked.count(asker) ? "online" : "offline";
+}
+
+/* The newest message that the account may see, null: none. */
+static conversation_entry *views_last(conversation *c, size_t account)
+{
+	for (size_t i = c->entries.size(); i > 0; i--)
+		if (c->entries[i - 1].is_message && c->entries[i - 1].seq > views_floor(*c, account))
+			return &c->entries[i - 1];
+	return nullptr;
+}
+
+static int64_t views_read(const conversation &c, size_t account)
+{
+	const auto read = c.read.find(account);
+	const int64_t joined = c.is_group ? c.members.at(account).joined : 0;
+
+	return std::max(joined, read == c.read.end() ? 0 : read->second);
+}
+
+static int64_t views_unread(const conversation &c, size_t account)
+{
+	const int64_t read = views_read(c, account);
+
+	return std::count_if(c.entries.begin(), c.entries.end(), [&](const conversation_entry &entry) {
+		return entry.seq > read && entry.is_message && entry.actor != account && !entry.recalled;
+	});
+}
+
+static std::string views_check_place(const conversation_model *m, const conversation &c, size_t account,
+                                     const cJSON *item)
+{
+	static const char *const roles[] = {"normal", "admin", "creator"};
+	std::string expected;
+
+	if (c.is_group) {
+		const size_t members = static_cast<size_t>(std::count_if(
+			c.members.begin(), c.members.end(), [](const auto &member) { return member.second.in; }));
+
+		expected = check_format("{\"groupid\":%lld,\"groupname\":%s,\"role\":\"%s\",\"members\":%zu",
+		                        static_cast<long long>(c.group), json_quote(c.name).c_str(),
+		                        roles[c.members.at(account).role], members);
+	} else {
+		const size_t peer = c.low == account ? c.high : c.low;
+		const auto shown = c.shown.find(peer);
+
+		expected = check_format("{\"peer\":%lld,\"name\":%s,\"state\":\"%s\",\"seen\":%lld",
+		                        static_cast<long long>(m->accounts[peer].id),
+		                        json_quote(m->accounts[peer].name).c_str(), views_state(m, account, peer),
+		                        static_cast<long long>(shown == c.shown.end() ? 0 : shown->second));
+	}
+	expected += check_format(",\"seq\":%zu,\"read\":%lld,\"unread\":%lld}", c.entries.size(),
+	                         static_cast<long long>(views_read(c, account)),
+	                         static_cast<long long>(views_unread(c, account)));
+	return json_matches(item, expected) ? "" : views_text(item) + " should have " + expected;
+}
+
+static std::string views_check_conversation(const conversation_model *m, conversation *c, size_t account,
+                                            const cJSON *item)
+{
+	const cJSON *last = cJSON_GetObjectItemCaseSensitive(item, "last");
+	conversation_entry *expected = views_last(c, account);
+	const std::string wrong = views_check_place(m, *c, account, item);
+
+	if (!wrong.empty())
+		return wrong;
+	if (!expected || !last)
+		return expected || last ? views_text(item) + ": last is wrong" : "";
+	const std::string different = conversation_compare(m, expected, last, "");
+	return different.empty() ? "" : views_text(item) + ": " + different;
+}
+
+static std::string views_check_invited(const conversation_model *m, const conversation &c, size_t account,
+                                       const cJSON *item)
+{
+	const std::string expected =
+		check_format("{\"groupid\":%lld,\"groupname\":%s,\"invited\":%lld,\"role\":null,\"last\":null}",
+	                     static_cast<long long>(c.group), json_quote(c.name).c_str(),
+	                     static_cast<long long>(m->accounts[c.invited.at(account)].id));
+
+	return json_matches(item, expected) ? "" : views_text(item) + " should have " + expected;
+}
+
+static bool views_is_listed(const conversation &c, size_t account)
+{
+	if (!c.is_group)
+		return c.low == account || c.high == account;
+	const auto member = c.members.find(account);
+
+	return !c.ended && ((member != c.members.end() && member->second.in) || c.invited.count(account));
+}
+
+static const cJSON *views_find(const conversation_model *m, const conversation &c, size_t account, const cJSON *list)
+{
+	const char *key = c.is_group ? "groupid" : "peer";
+	const int64_t id = c.is_group ? c.group : m->accounts[c.low == account ? c.high : c.low].id;
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, list)
+		if (json_integer(item, key) == id)
+			return item;
+	return nullptr;
+}
+
+/* Those with a message are in the order of their times. */
+static std::string views_check_order(const cJSON *list)
+{
+	int64_t before = INT64_MAX;
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, list)
+	{
+		const cJSON *last = cJSON_GetObjectItemCaseSensitive(item, "last");
+		const int64_t ts = last ? json_integer(last, "ts") : before;
+
+		if (ts > before)
+			return "the conversations are not in order: " + views_text(list);
+		before = ts;
+	}
+	return "";
+}
+
+static std::string views_check_inbox(conversation_model *m, const conversation_request &r, const cJSON *answer)
+{
+	const cJSON *list = views_array(answer, "conversations");
+	int count = 0;
+
+	for (conversation &c : m->conversations) {
+		if (!views_is_listed(c, r.actor))
+			continue;
+		const cJSON *item = views_find(m, c, r.actor, list);
+		const auto member = c.members.find(r.actor);
+
+		if (!item)
+			return check_format("a conversation is missing: %s %lld", c.is_group ? "group" : "pair",
+			                    static_cast<long long>(c.is_group ? c.group : 0)) +
+			       " in " + views_text(list);
+		const std::string wrong = c.is_group && !(member != c.members.end() && member->second.in)
+		                                  ? views_check_invited(m, c, r.actor, item)
+		                                  : views_check_conversation(m, &c, r.actor, item);
+		if (!wrong.empty())
+			return wrong;
+		count++;
+	}
+	if (cJSON_GetArraySize(list) != count)
+		return check_format("%d conversations instead of %d: ", cJSON_GetArraySize(list), count) + views_text(list);
+	return views_check_order(list);
+}
+
+/* ---- lists of accounts */
+
+static std::string views_check_list(const cJSON *list, const std::vector<std::string> &expected)
+{
+	int i = 0;
+
+	if (cJSON_GetArraySize(list) != static_cast<int>(expected.size()))
+		return check_format("%zu items are expected: ", expected.size()) + views_text(list);
+	for (const std::string &members : expected)
+		if (!json_matches(cJSON_GetArrayItem(list, i++), members))
+			return views_text(list) + " should have " + members;
+	return "";
+}
+
+static std::string views_check_members(const conversation_model *m, const conversation_request &r, const cJSON *answer)
+{
+	static const char *const roles[] = {"normal", "admin", "creator"};
+	const conversation &c = m->conversations[static_cast<size_t>(conversation_find(m, r))];
+	std::vector<std::string> expected;
+
+	for (const auto &[account, member] : c.members)
+		if (member.in)
+			expected.push_back(check_format("{\"account\":%lld,\"name\":%s,\"role\":\"%s\",\"state\":\"%s\"}",
+			                                static_cast<long long>(m->accounts[account].id),
+			                                json_quote(m->accounts[account].name).c_str(),
+			                                roles[member.role], views_state(m, r.actor, account)));
+	return views_check_list(views_array(answer, "members"), expected);
+}
+
+static std::string views_check_contacts(const conversation_model *m, const conversation_request &r, const cJSON *answer)
+{
+	const conversation_account &own = m->accounts[r.actor];
+	std::vector<std::string> expected;
+
+	for (size_t i = 0; i < m->accounts.size(); i++) {
+		const bool is_friend = own.friends.count(i), blocked = own.blocked.count(i),
+			   friend_of = m->accounts[i].friends.count(r.actor);
+
+		if (is_friend || blocked || friend_of)
+			expected.push_back(check_format(
+				"{\"account\":%lld,\"name\":%s,\"state\":\"%s\",\"friend\":%s,\"friend_of\":%s,\"blocked\":%s}",
+				static_cast<long long>(m->accounts[i].id), json_quote(m->accounts[i].name).c_str(),
+				views_state(m, r.actor, i), is_friend ? "true" : "false", friend_of ? "true" : "false",
+				blocked ? "true" : "false"));
+	}
+	return views_check_list(views_array(answer, "contacts"), expected);
+}
+
+static std::string views_check_devices(const conversation_model *m, const conversation_request &r, const cJSON *answer)
+{
+	const cJSON *list = views_array(answer, "devices"), *item;
+	int named = 0;
+
+	for (const conversation_device &d : m->accounts[r.actor].devices) {
+		if (!d.known || d.name.empty())
+			continue;
+		const std::string expected = check_format("{\"device\":%s,\"online\":%s}", json_quote(d.name).c_str(),
+		                                          d.session.in ? "true" : "false");
+		bool found = false;
+
+		cJSON_ArrayForEach(item, list)
+			found = found || json_matches(item, expected);
+		if (!found)
+			return views_text(list) + " should have " + expected;
+		named++;
+	}
+	cJSON_ArrayForEach(item, list)
+		if (!json_text(item, "device").empty())
+			named--;
+	return named == 0 ? "" : "an unknown device: " + views_text(list);
+}
+
+std::string conversation_check_answer(conversation_model *m, const conversation_request &r, const cJSON *answer)
+{
+	switch (r.msgid) {
+	case 105: return views_check_history(m, r, answer);
+	case 106: return views_check_inbox(m, r, answer);
+	case 110: return views_check_devices(m, r, answer);
+	case 132: return views_check_contacts(m, r, answer);
+	case 144: return views_check_members(m, r, answer);
+	default: return "";
+	}
+}
