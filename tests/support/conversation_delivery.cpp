@@ -21,11 +21,11 @@ static bool delivery_wants(const conversation *c, const conversation_session &s,
 }
 
 /* The same while it is there: what it sent itself does not come back. */
-static bool delivery_wants_now(const conversation *c, const conversation_session &s, size_t account, size_t device,
+static bool delivery_wants_now(const conversation *c, const conversation_session &s, size_t account,
                                const conversation_entry &entry)
 {
 	return delivery_wants(c, s, account, entry) &&
-	       !(delivery_is_own(c, entry, account) && entry.device == device);
+	       !(delivery_is_own(c, entry, account) && entry.session == s.number);
 }
 
 bool conversation_sees(const conversation *c, size_t account, int64_t seq)
@@ -49,7 +49,7 @@ static void delivery_pass(const conversation *c, size_t account, conversation_de
 	for (const conversation_entry &entry : c->entries) {
 		if (entry.seq <= cursor || !conversation_sees(c, account, entry.seq))
 			continue;
-		if (!d->session.ack || !delivery_wants(c, d->session, account, entry))
+		if (!d->session.ack || !delivery_wants_now(c, d->session, account, entry))
 			cursor = entry.seq;
 		else
 			break;
@@ -62,16 +62,21 @@ void conversation_login(conversation_model *m, size_t account, size_t device, co
 
 	d->session = wanted;
 	d->session.in = true;
+	d->session.number = ++m->sessions;
 	for (size_t place = 0; place < m->conversations.size(); place++) {
 		const conversation *c = &m->conversations[place];
 		int64_t &cursor = d->cursors[place];
 
 		if (!d->known && device != 0)
-			cursor = static_cast<int64_t>(c->entries.size());
-		for (const conversation_entry &entry : c->entries)
-			if (entry.seq > cursor && conversation_sees(c, account, entry.seq) &&
-			    delivery_wants(c, d->session, account, entry))
-				d->session.due[place].push_back(entry.seq);
+			cursor = d->floors[place] = static_cast<int64_t>(c->entries.size());
+		for (const conversation_entry &entry : c->entries) {
+			if (entry.seq <= d->floors[place] || !conversation_sees(c, account, entry.seq) ||
+			    !delivery_wants(c, d->session, account, entry))
+				continue;
+			d->session.due[place].push_back(entry.seq);
+			if (entry.seq <= cursor)
+				d->session.may_miss[place].insert(entry.seq);
+		}
 		delivery_pass(c, account, d, place);
 	}
 	d->known = true;
@@ -91,6 +96,7 @@ void conversation_forget(conversation_model *m, size_t account, size_t device)
 		return;
 	d->known = false;
 	d->cursors.clear();
+	d->floors.clear();
 }
 
 /* An `ack` session's own entry does not come to it now, but as long as something before it is unconfirmed, the cursor
@@ -101,7 +107,7 @@ static void delivery_to_device(conversation_model *m, size_t account, size_t dev
 	const conversation_entry &entry = c->entries.back();
 	conversation_device *d = &m->accounts[account].devices[device];
 	int64_t &cursor = d->cursors[place];
-	const bool wanted = delivery_wants_now(c, d->session, account, device, entry);
+	const bool wanted = delivery_wants_now(c, d->session, account, entry);
 	bool all_passed = true;
 
 	if (wanted)
@@ -129,6 +135,7 @@ void conversation_confirm(conversation_model *m, size_t account, size_t device, 
 	conversation_device *d = &m->accounts[account].devices[device];
 
 	d->cursors[place] = std::max(d->cursors[place], seq);
+	d->floors[place] = std::max(d->floors[place], seq);
 	delivery_pass(&m->conversations[place], account, d, place);
 }
 
@@ -148,7 +155,26 @@ size_t conversation_unconfirmed(const conversation_model *m, size_t account, siz
 
 bool conversation_awaits(const conversation_session &s)
 {
-	return !s.notices.empty() || std::any_of(s.due.begin(), s.due.end(), [](const auto &of) { return !of.second.empty(); });
+	for (const auto &[place, due] : s.due) {
+		const auto may_miss = s.may_miss.find(place);
+
+		for (const int64_t seq : due)
+			if (may_miss == s.may_miss.end() || !may_miss->second.count(seq))
+				return true;
+	}
+	return !s.notices.empty();
+}
+
+void conversation_settle(conversation_model *m, size_t account, size_t device)
+{
+	conversation_device *d = &m->accounts[account].devices[device];
+
+	for (auto &[place, due] : d->session.due)
+		due.clear();
+	for (const auto &[place, may_miss] : d->session.may_miss)
+		if (!d->session.ack && !may_miss.empty())
+			d->floors[place] = std::max(d->floors[place], *may_miss.rbegin());
+	d->session.may_miss.clear();
 }
 
 /* ---- frames */
@@ -258,7 +284,8 @@ static std::string delivery_take_notice(conversation_session *s, const test_fram
 
 std::string conversation_take(conversation_model *m, size_t account, size_t device, const test_frame &frame)
 {
-	conversation_session *s = &m->accounts[account].devices[device].session;
+	conversation_device *d = &m->accounts[account].devices[device];
+	conversation_session *s = &d->session;
 	const cJSON *json = frame.json.get();
 	const int64_t msgid = json_integer(json, "msgid"), seq = json_integer(json, "seq");
 
@@ -272,12 +299,16 @@ std::string conversation_take(conversation_model *m, size_t account, size_t devi
 		return "this belongs to no conversation";
 	std::deque<int64_t> &due = s->due[static_cast<size_t>(place)];
 
+	while (!due.empty() && due.front() != seq && s->may_miss[static_cast<size_t>(place)].count(due.front()))
+		due.pop_front();
 	if (due.empty())
 		return "nothing of this conversation is to come";
 	if (due.front() != seq)
 		return check_format("seq %lld is to come next", static_cast<long long>(due.front()));
 	due.pop_front();
 	s->received[static_cast<size_t>(place)] = seq;
+	if (!s->ack)
+		d->floors[static_cast<size_t>(place)] = seq;
 	m->delivered++;
 	return conversation_compare(m, &m->conversations[static_cast<size_t>(place)].entries[static_cast<size_t>(seq - 1)],
 	                            json, frame.bytes);

@@ -50,7 +50,8 @@ struct conversation_verdict {
 
 struct conversation_entry {
 	int64_t seq = 0;
-	size_t actor = 0, device = 0;
+	size_t actor = 0;
+	uint64_t session = 0; /* that sent it */
 	int msgid = 0;
 	std::string bytes, text, name, cid;
 	bool gives_name = false;
@@ -87,8 +88,10 @@ struct conversation_notice {
 };
 
 struct conversation_session {
+	uint64_t number = 0; /* counts all sessions */
 	bool in = false, ack = false, event = false, echo = false, read = false;
 	std::map<size_t, std::deque<int64_t>> due; /* conversation -> the seqs to come, in order */
+	std::map<size_t, std::set<int64_t>> may_miss; /* those of them that need not come */
 	std::vector<conversation_notice> notices;
 	std::map<std::pair<size_t, size_t>, int64_t> marks; /* conversation, reader: the last READ to come */
 	std::map<size_t, int64_t> received; /* conversation -> the last seq */
@@ -98,6 +101,9 @@ struct conversation_device {
 	std::string name;
 	bool known = false;
 	std::map<size_t, int64_t> cursors;
+	/* What was received, and confirmed in an `ack` session. Between the two is what no session of the device was to
+	 * get: the server may keep in mind that it passed over that, or not. */
+	std::map<size_t, int64_t> floors;
 	conversation_session session;
 };
 
@@ -112,7 +118,7 @@ struct conversation_model {
 	size_t members_max = 4;
 	std::vector<conversation_account> accounts;
 	std::vector<conversation> conversations;
-	uint64_t stamps = 0, delivered = 0;
+	uint64_t stamps = 0, sessions = 0, delivered = 0;
 };
 
 /* ---- requests (conversation_rules.cpp) */
@@ -142,8 +148,10 @@ void conversation_confirm(conversation_model *m, size_t account, size_t device, 
 size_t conversation_unconfirmed(const conversation_model *m, size_t account, size_t device);
 /* A frame that came to the session. Returns what is wrong with it, "": nothing. */
 std::string conversation_take(conversation_model *m, size_t account, size_t device, const test_frame &frame);
-/* Whether entries or notices are still to come; conversation_awaits_marks: READ. */
+/* Whether entries or notices are still to come. */
 bool conversation_awaits(const conversation_session &s);
+/* All that was sent has come: what need not come does not come any more. */
+void conversation_settle(conversation_model *m, size_t account, size_t device);
 /* What is wrong with this JSON of the entry, "": nothing. bytes: "" where unknown. */
 std::string conversation_compare(const conversation_model *m, conversation_entry *entry, const cJSON *json,
                                  const std::string &bytes);

@@ -291,6 +291,7 @@ static void rules_judge_removal(rules_case *k)
 			rules_refuse(k, 6);
 		if (!is_done && !k->is_admin)
 			rules_refuse(k, 8);
+		k->v.adds = k->r.ban && !is_done;
 	} else {
 		k->v.adds = true;
 		if (k->actor->role <= k->other->role)
@@ -456,7 +457,7 @@ static conversation_entry *rules_add(conversation_model *m, conversation *c, con
 
 	entry.seq = static_cast<int64_t>(c->entries.size());
 	entry.actor = r.actor;
-	entry.device = r.device;
+	entry.session = m->accounts[r.actor].devices[r.device].session.number;
 	entry.msgid = r.msgid;
 	entry.bytes = r.bytes;
 	entry.text = r.text;
@@ -487,10 +488,13 @@ static void rules_remove(conversation *c, const conversation_request &r)
 {
 	conversation_member *member = &c->members[r.account];
 
+	c->invited.erase(r.account);
+	member->banned = member->banned || r.ban;
+	if (!member->in)
+		return;
 	member->in = false;
 	member->role = 0;
 	member->left = c->entries.back().seq;
-	member->banned = member->banned || r.ban;
 	c->ended = rules_count(c) == 0;
 }
 
@@ -536,14 +540,6 @@ static void rules_apply_entry(conversation *c, const conversation_request &r)
 	case 161: rules_change_message(c, r); break;
 	default: break;
 	}
-}
-
-/* REMOVE_MEMBER of who is no member. */
-static void rules_take_back(conversation *c, const conversation_request &r)
-{
-	c->invited.erase(r.account);
-	if (r.ban && r.account != r.actor)
-		c->members[r.account].banned = true;
 }
 
 static void rules_invite(conversation_model *m, conversation *c, const conversation_request &r)
@@ -602,7 +598,7 @@ static void rules_grant_quietly(conversation_model *m, const conversation_reques
 		rules_set_flag(&m->accounts[r.actor].friends, r.account, r.is_friend);
 		rules_set_flag(&m->accounts[r.actor].blocked, r.account, r.blocked);
 		break;
-	case 141: rules_take_back(c, r); break;
+	case 141: c->invited.erase(r.account); break; /* declined, or taken back */
 	case 145: rules_invite(m, c, r); break;
 	default: break;
 	}
