@@ -38,9 +38,9 @@ struct cs_effect {
 
 enum cs_effect_result { CS_EFFECT_IS_THERE = -1000 };
 
-/* [writer thread] Runs in the transaction that stores the entry, in a part of its own, which is undone unless it answers
- * 0. It may run again, so it must change nothing else. It changes at most the conversation, its entries and members, and
- * the rows of cs_outgoing.lock. Answers
+/* [writer thread] Runs in the transaction that stores the entry, in a part of its own, which is undone unless it
+ * answers 0. It may run again, so it must change nothing else. It changes at most the conversation, its entries and
+ * members, and the rows of cs_outgoing.lock. Answers
  *   0                    the entry takes the seq
  *   CS_EFFECT_IS_THERE   all that it would change is so already: no entry; the request is answered with errno 0
  *   above 0              an errno of the wire: the request is refused with errmsg
@@ -59,9 +59,9 @@ struct cs_outgoing {
 	uint64_t to; /* the other account, or the group; 0: a group that the effect makes */
 	const char *cid; /* NULL: the sender gave none */
 	size_t cid_size;
-	/* NULL: a message, which only members of a group, and those whom nobody blocks, may send. Else an event: sessions
-	 * get it that want events; whether it is allowed is judged by the effect alone. The frame is stored with `name`,
-	 * if it has none, and what the effect adds. */
+	/* NULL: a message, which only members of a group, and those whom nobody blocks, may send. Else an event:
+	 * sessions get it that want events; whether it is allowed is judged by the effect alone. The frame is stored
+	 * with `name`, if it has none, and what the effect adds. */
 	cs_effect_fn *effect;
 	cs_effect_done_fn *done; /* with an effect only; NULL: not wanted */
 	void *arg;

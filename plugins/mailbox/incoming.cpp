@@ -234,9 +234,9 @@ static void mailbox_incoming_take_stashed(mailbox *m, mailbox_session *s, mailbo
 }
 
 /* Whether the session has all entries before this one, of a conversation that it has no view of. Its first page, the
- * hints since then and each group that it joins made views of all that it lacks, and a view is dropped only when nothing
- * is lacking. So the answer is yes for an entry that was stored after new_from, if every entry has a hint, in order;
- * without such hints it is yes for the first entry of a pair. */
+ * hints since then and each group that it joins made views of all that it lacks, and a view is dropped only when
+ * nothing is lacking. So the answer is yes for an entry that was stored after new_from, if every entry has a hint,
+ * in order; without such hints it is yes for the first entry of a pair. */
 static bool mailbox_incoming_is_up_to(const mailbox *m, mailbox_session *s, const mailbox_hint &hint)
 {
 	if (std::exchange(s->views->dropped, false))

@@ -319,8 +319,8 @@ static void mailbox_outgoing_tell_handler(const mailbox_outgoing_item &item, int
 		event->done(event->arg, item.conn, result ? result : event->result, &event->effect);
 }
 
-/* The sender has become a member by this entry. Or it is one, but the index does not know it: nobody told this worker of
- * the join. */
+/* The sender has become a member by this entry. Or it is one, but the index does not know it: nobody told this
+ * worker of the join. */
 static void mailbox_outgoing_note_member(mailbox *m, mailbox_session *s, const mailbox_outgoing_item &item)
 {
 	const message_append &a = item.append;

@@ -39,8 +39,9 @@ struct group_limits {
                                uint64_t *id_r, const group_limits &most = {}, int64_t now = 0);
 /* The group with this name that the account has made. 0 with *id_r, or MODEL_NONE. */
 [[nodiscard]] int group_find_own(cs_db *db, uint64_t creator, std::string_view name, uint64_t *id_r);
-/* *joined_seq_r: the group's last seq at the join. With a limit of groups, the account must be locked. 0, MODEL_NONE (no such group; the id of a pair is no group),
- * MODEL_TAKEN (already a member), MODEL_FULL or MODEL_GROUP_FULL. Writer. */
+/* *joined_seq_r: the group's last seq at the join. With a limit of groups, the account must be locked. 0, MODEL_NONE
+ * (no such group; the id of a pair is no group), MODEL_TAKEN (already a member), MODEL_FULL or MODEL_GROUP_FULL.
+ * Writer. */
 [[nodiscard]] int group_join(cs_db *db, uint64_t account, uint64_t group, uint64_t *joined_seq_r,
                              const group_limits &most = {}, int64_t now = 0);
 /* The account's groups with all their members, in order of id; a constant number of statements. */
