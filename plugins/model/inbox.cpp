@@ -17,15 +17,16 @@
  * them one by one, until the first message. */
 #define NEWEST(column, low) \
 	"(SELECT " column " FROM (SELECT k, ref, kind FROM entry WHERE conversation = c.id AND k > " low " AND k < ''" \
-	" ORDER BY k DESC LIMIT 2000) WHERE kind < 2 LIMIT 1)"
+	" ORDER BY k DESC LIMIT 2000) newest WHERE kind < 2 LIMIT 1)"
 #define LOW_OF_MEMBER "CASE WHEN c.history_all = 1 THEN 0 ELSE m.joined_seq + 0 END"
+/* LIMIT -1 sets no limit, but with it SQLite computes a place once, and not in each comparison again. */
 #define PLACES_OF_SQLITE \
 	"SELECT 0 AS kind, c.high AS other, c.id AS conversation, 0 AS low, " NEWEST("ref", "0") " AS place" \
 	" FROM conversation c WHERE c.low = ?" \
 	" UNION ALL SELECT 0, c.low, c.id, 0, " NEWEST("ref", "0") " FROM conversation c WHERE c.low < c.high AND c.high = ?" \
 	" UNION ALL SELECT 1, c.id, c.id, " LOW_OF_MEMBER ", COALESCE(" NEWEST("ref", LOW_OF_MEMBER) \
 	", (SELECT ref FROM entry WHERE conversation = c.id AND k = m.joined_seq + 1 AND owner = 0), 0)" \
-	" FROM member m CROSS JOIN conversation c ON c.id = m.conversation WHERE m.account = ? AND m.left_seq IS NULL"
+	" FROM member m CROSS JOIN conversation c ON c.id = m.conversation WHERE m.account = ? AND m.left_seq IS NULL LIMIT -1"
 #define PLACES_OF_MYSQL \
 	"SELECT 0 AS kind, c.high AS other, c.id AS conversation, c.said_seq AS said_seq, c.said AS place" \
 	" FROM conversation c WHERE c.low = ? AND c.said_seq > 0" \
@@ -37,27 +38,27 @@
 
 /* Columns: see inbox_item_take. */
 #define INBOX(places, said_seq, at, conversations, bodies) \
-	"SELECT t.kind, t.other, t.conversation, t.place, " at ", " said_seq ", c.last_seq, r.read_seq, m.joined_seq," \
-	" s.shown_seq, COALESCE(a.name, c.name), x.blocked, m.role, c.members FROM (SELECT * FROM (" places ") p" \
-	" WHERE p.place < ? OR (p.place = ? AND p.conversation < ?)" \
-	" ORDER BY p.place DESC, p.conversation DESC LIMIT ?) t" \
-	" CROSS JOIN " conversations " c ON c.id = t.conversation" \
-	" LEFT JOIN mark r ON r.account = ? AND r.conversation = t.conversation" \
-	" LEFT JOIN mark s ON s.account = t.other AND s.conversation = t.conversation AND t.kind = 0" \
-	" LEFT JOIN account a ON a.id = t.other AND t.kind = 0" \
-	" LEFT JOIN contact x ON x.account = t.other AND x.other = ? AND t.kind = 0" \
-	" LEFT JOIN member m ON m.conversation = t.conversation AND m.account = ? AND t.kind = 1" bodies \
-	" ORDER BY t.place DESC, t.conversation DESC"
+	"SELECT page.kind, page.other, page.conversation, page.place, " at ", " said_seq ", c.last_seq, r.read_seq, m.joined_seq," \
+	" s.shown_seq, COALESCE(a.name, c.name), x.blocked, m.role, c.members FROM (SELECT * FROM (" places ") places" \
+	" WHERE places.place < ? OR (places.place = ? AND places.conversation < ?)" \
+	" ORDER BY places.place DESC, places.conversation DESC LIMIT ?) page" \
+	" CROSS JOIN " conversations " c ON c.id = page.conversation" \
+	" LEFT JOIN mark r ON r.account = ? AND r.conversation = page.conversation" \
+	" LEFT JOIN mark s ON s.account = page.other AND s.conversation = page.conversation AND page.kind = 0" \
+	" LEFT JOIN account a ON a.id = page.other AND page.kind = 0" \
+	" LEFT JOIN contact x ON x.account = page.other AND x.other = ? AND page.kind = 0" \
+	" LEFT JOIN member m ON m.conversation = page.conversation AND m.account = ? AND page.kind = 1" bodies \
+	" ORDER BY page.place DESC, page.conversation DESC"
 
 static constexpr char inbox_text_of_sqlite[] =
-	INBOX(PLACES_OF_SQLITE, NEWEST("k", "t.low"), "b.created", "conversation_state",
-	      " LEFT JOIN body b ON b.id = t.place");
-static constexpr char inbox_text_of_mysql[] = INBOX(PLACES_OF_MYSQL, "t.said_seq", "t.place", "conversation", "");
+	INBOX(PLACES_OF_SQLITE, NEWEST("k", "page.low"), "b.created", "conversation_state",
+	      " LEFT JOIN body b ON b.id = page.place");
+static constexpr char inbox_text_of_mysql[] = INBOX(PLACES_OF_MYSQL, "page.said_seq", "page.place", "conversation", "");
 
 /* The columns of SQLite's entries that MySQL has on messages. */
 #define LAST(log) \
 	"SELECT m.seq, m.sender, m.created, m.body, (SELECT COUNT(*) FROM (SELECT sender, kind FROM " log \
-	" ORDER BY seq LIMIT 1000) u WHERE u.kind = 0 AND u.sender <> ?) FROM message m WHERE m.conversation = ? AND m.seq = ?"
+	" ORDER BY seq LIMIT 1000) news WHERE news.kind = 0 AND news.sender <> ?) FROM message m WHERE m.conversation = ? AND m.seq = ?"
 
 static constexpr char inbox_last_of_sqlite[] =
 	LAST("(SELECT k AS seq, sender, kind FROM entry WHERE conversation = ? AND k > ? AND k < '')");
