@@ -421,6 +421,12 @@ struct cs_host {
 	/* As refuse, with further members at the end of the frame. more as in answer(): ,"until":1700000000000 */
 	int (*refuse_more)(struct cs_self *self, cs_conn conn, const struct cs_request *request, int wire_errno,
 	                   const char *more, const char *format, ...) CS_PRINTF(6, 7);
+
+	/* ---- connections, continued */
+	/* Charges more than the route's cost to the connection's rate limit, for a request whose cost is known only
+	 * when it was served, such as a query. If that is over the rate, the next frames of the connection wait. 0, or
+	 * CS_ENOENT. */
+	int (*charge)(struct cs_self *self, cs_conn conn, uint32_t cost);
 };
 
 /* A service that a plugin offers to others. Its context is the state of the provider's instance on the same worker. The

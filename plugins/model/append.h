@@ -21,6 +21,8 @@ struct append_target {
 	bool ended = false; /* a group without members: it is there only for those who were in it */
 	bool stale = false; /* an effect may have changed the row */
 	bool changed = false; /* last_seq was raised */
+	uint64_t said_seq = 0; /* MySQL: of the last message of the batch, and when it was sent */
+	int64_t said = 0;
 };
 
 /* A member that sends a message of the batch. */
