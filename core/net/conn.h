@@ -250,9 +250,9 @@ void conn_note_sender(struct conn *c, const struct cs_self *sender);
 void conn_answer(struct conn *c, const struct cs_request *request, const char *more,
                  const struct cs_self *by = nullptr);
 /* Sends and counts a refusal; every refusal goes through here. ack: CS_MSGID_ACK, or the request's own answer, such as
- * LOGIN_ACK. */
+ * LOGIN_ACK. more: "", or further members with their leading comma. */
 void conn_refuse(struct conn *c, const struct cs_request *request, uint32_t ack, int wire_errno, const char *text,
-                 const struct cs_self *by = nullptr);
+                 const struct cs_self *by = nullptr, const char *more = "");
 
 /* Ends a handler's CS_PENDING; the waiting input is dispatched at the end of the turn. Does nothing if no request is
  * pending. */
@@ -260,6 +260,8 @@ void conn_finish(struct conn *c);
 /* Goes on at the end of the turn: first with the frame that a hook has passed, then with the waiting input, then with
  * reading. */
 void conn_resume(struct conn *c);
+/* Charges the cost to the connection's rate. If that is over the rate, nothing is dispatched for a while. */
+void conn_charge(struct conn *c, int64_t cost);
 /* Logs the account in on the connection. To be called after a granted claim. */
 void conn_bind(struct conn *c, cs_account account, std::string_view name);
 /* Closes the connection when the peer is silent for ms; 0: never. A probe takes the peer for dead after doubt_ms of

@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "plugins/model/history.h"
+#include "plugins/model/inbox.h"
+#include "plugins/model/marks.h"
 #include "plugins/model/sql.h"
 
 static message_news news_of(const std::vector<message_news> &all, conversation_kind kind, uint64_t of)
@@ -163,6 +166,42 @@ static void a_stranger_is_no_member_whatever_its_cursor_says(void **state)
 	assert_true(groups[0] == group);
 }
 
+/* joined_seq < seq <= left_seq. */
+static void a_former_member_lacks_what_is_there_up_to_its_last_entry(void **state)
+{
+	cs_db *db = model_db(state);
+	std::vector<message_news> list;
+	std::vector<account_news> all;
+	message_news news;
+	uint64_t group = 0, joined = 0;
+	const uint64_t two = 2;
+
+	assert_int_equal(group_create(db, 1, "c++", "", &group), 0);
+	std::vector<message_append> items = {to_group(1, group)};
+	assert_int_equal(append(db, &items), 0);
+	assert_int_equal(group_join(db, 2, group, &joined), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(append(db, &items), 0);
+	assert_int_equal(database_run(db, "UPDATE member SET left_seq = 3 WHERE account = 2"), 0);
+	for (const uint64_t delivered : {1, 2, 3}) {
+		assert_int_equal(store_cursor(db, 2, group, delivered), 0);
+		assert_int_equal(message_news_list(db, 2, &list), 0);
+		assert_int_equal(list.size(), delivered < 3);
+		assert_int_equal(message_news_of(db, {&two, 1}, &all), 0);
+		assert_int_equal(all.size(), delivered < 3);
+		assert_int_equal(message_news_find(db, 2, CONVERSATION_GROUP, group, &news), 0);
+		for (const message_news &each : list)
+			assert_true(each.last_seq == 3 && each.left_seq == 3 && each.delivered_seq == delivered);
+		assert_true(news.last_seq == 3 && news.left_seq == 3 && news.delivered_seq == delivered);
+	}
+	assert_int_equal(message_news_find(db, 1, CONVERSATION_GROUP, group, &news), 0);
+	assert_true(news.last_seq == 4 && news.left_seq == 0);
+	/* The group has ended: it is there only for those who were in it. */
+	assert_int_equal(database_run(db, "UPDATE conversation SET members = 0 WHERE kind = 1"), 0);
+	assert_int_equal(message_news_find(db, 2, CONVERSATION_GROUP, group, &news), 0);
+	assert_int_equal(message_news_find(db, 3, CONVERSATION_GROUP, group, &news), MODEL_NONE);
+}
+
 static void cursors_never_go_back(void **state)
 {
 	cs_db *db = model_db(state);
@@ -196,13 +235,22 @@ static spy *spy_of(cs_db *db)
 	return reinterpret_cast<spy *>(db);
 }
 
+/* The rows of a query within the query, which was looked at itself. */
+static bool is_rows_of_a_query(const std::string &line)
+{
+	const std::string table = line.substr(line.find(' ') + 1);
+
+	return table.starts_with("(subquery") || table == "places" || table == "page" || table == "newest" ||
+	       table == "news";
+}
+
 /* Column 3 is the text: SCAN of a table, or SEARCH by an index. The rows of VALUES are scanned, rightly. */
 static int see_plan(void *arg, const cs_db_value *columns, size_t)
 {
 	const std::string line(columns[3].bytes, columns[3].size);
 
 	/* To find one entry by its conversation alone is to read all of the conversation. */
-	if ((line.starts_with("SCAN") && line.find("CONSTANT ROW") == std::string::npos) ||
+	if ((line.starts_with("SCAN") && line.find("CONSTANT ROW") == std::string::npos && !is_rows_of_a_query(line)) ||
 	    line.ends_with("SEARCH e USING PRIMARY KEY (conversation=?)"))
 		static_cast<spy *>(arg)->scans += line + "; ";
 	return 0;
@@ -214,7 +262,7 @@ static int see_plan_of_mysql(void *arg, const cs_db_value *columns, size_t)
 {
 	const std::string table(sql_text_of(columns[2])), how(sql_text_of(columns[3]));
 
-	if (how == "ALL" || how == "index")
+	if ((how == "ALL" || how == "index") && !table.starts_with("<derived"))
 		static_cast<spy *>(arg)->scans += table + ": " + how + "; ";
 	return 0;
 }
@@ -254,11 +302,48 @@ static void fill_mariadb(cs_db *db)
 		"INSERT INTO message (conversation, seq, sender, cid, body, created)"
 		" SELECT id, 1, 101 + id % 1500, CONCAT('f', id), 'x', 0 FROM conversation",
 		"INSERT INTO `cursor` SELECT low, 0, id, 1 FROM conversation WHERE kind = 0",
-		"ANALYZE TABLE account, contact, conversation, member, message, `cursor`",
+		"INSERT INTO mark (account, conversation, read_seq) SELECT low, id, 1 FROM conversation WHERE kind = 0",
+		"ANALYZE TABLE account, contact, conversation, mark, member, message, `cursor`",
 	};
 
 	for (const char *text : texts)
 		assert_int_equal(database_run(db, text), 0);
+}
+
+static void look_at_history(cs_db *db, uint64_t group)
+{
+	std::vector<mark_read> marks;
+	std::vector<mark_read *> pointers;
+	std::vector<inbox_item> items;
+	history_page page;
+	message_row last;
+	uint64_t unread = 0;
+	bool more = false;
+
+	for (const history_direction direction : {HISTORY_NEWEST, HISTORY_BEFORE, HISTORY_AFTER, HISTORY_AROUND})
+		for (const conversation_kind kind : {CONVERSATION_PAIR, CONVERSATION_GROUP})
+			assert_int_equal(history_read(db,
+			                              {.account = 1,
+			                               .kind = kind,
+			                               .of = kind ? group : 2,
+			                               .direction = direction,
+			                               .at = 2,
+			                               .limit = 50},
+			                              &page),
+			                 0);
+	assert_int_equal(inbox_list(db, 1, {}, 50, &items, &more), 0);
+	assert_true(!items.empty());
+	for (const inbox_item &item : items)
+		assert_true(inbox_last(db, 1, item, &last, &unread) >= 0);
+	for (uint64_t i = 0; i < 100; i++)
+		marks.push_back({.account = 1 + i % 7,
+		                 .kind = i % 2 ? CONVERSATION_GROUP : CONVERSATION_PAIR,
+		                 .of = i % 2 ? group : 1 + i % 9,
+		                 .seq = 1});
+	for (mark_read &mark : marks)
+		pointers.push_back(&mark);
+	for (const size_t size : {1, 4, 16, 100})
+		assert_int_equal(mark_read_all(db, {pointers.data(), size}), 0);
 }
 
 static void no_statement_reads_a_whole_table(void **state)
@@ -303,6 +388,7 @@ static void no_statement_reads_a_whole_table(void **state)
 	assert_int_equal(group_join(db, 2, group, &joined), 0);
 	assert_int_equal(group_list(db, 1, &groups), 0);
 	assert_int_equal(group_find_member(db, 1, group, &joined), 0);
+	assert_int_equal(group_find_own(db, 1, "g", &id), 0);
 	std::vector<message_append> items;
 	std::vector<message_append *> pointers;
 	std::vector<std::string> cids(100);
@@ -311,6 +397,9 @@ static void no_statement_reads_a_whole_table(void **state)
 		items.push_back(i % 5 ? to_user(1 + i % 7, 1 + i % 9, cids[i]) : to_group(1 + i % 2, group));
 	}
 	items.push_back(to_user(1, 2));
+	items.push_back(event_to(CONVERSATION_GROUP, 2, group, "event"));
+	items.back().lock = 2;
+	items.push_back(to_group(1, group));
 	for (message_append &item : items)
 		pointers.push_back(&item);
 	for (const size_t size : {1, 4, 16, 101})
@@ -327,6 +416,7 @@ static void no_statement_reads_a_whole_table(void **state)
 	assert_int_equal(message_group_ids(db, 1, &ids), 0);
 	assert_int_equal(message_read(db, group, 0, 10, &rows), 0);
 	assert_int_equal(store_cursor(db, 1, group, 1), 0);
+	look_at_history(db, group);
 	assert_string_equal(s.scans.c_str(), "");
 }
 
@@ -338,6 +428,7 @@ int main(void)
 		TEST(a_group_is_news_from_the_join_on),
 		TEST(one_conversation_is_found_with_or_without_news),
 		TEST(a_stranger_is_no_member_whatever_its_cursor_says),
+		TEST(a_former_member_lacks_what_is_there_up_to_its_last_entry),
 		TEST(cursors_never_go_back),
 		TEST(no_statement_reads_a_whole_table),
 	};
