@@ -35,62 +35,60 @@ static std::vector<int64_t> views_visible(const conversation &c, size_t account,
 	return seqs;
 }
 
-/* [begin, end) of what is seen must be on the page; around: as much as fits, wherever the page begins. */
+/* [begin, end) of what is seen must be on the page. */
 struct views_page {
 	size_t begin = 0, end = 0;
 };
 
-static views_page views_page_of(const std::vector<int64_t> &seen, const conversation_request &r, int64_t first)
+/* How many of them are below. */
+static size_t views_count_below(const std::vector<int64_t> &seen, int64_t seq)
 {
-	const size_t limit = static_cast<size_t>(r.limit);
-	views_page page = {0, seen.size()};
+	return static_cast<size_t>(std::lower_bound(seen.begin(), seen.end(), seq) - seen.begin());
+}
 
-	if (r.mode == "before")
-		page.end = static_cast<size_t>(std::lower_bound(seen.begin(), seen.end(), r.seq) - seen.begin());
-	if (r.mode == "after")
-		page.begin = static_cast<size_t>(std::upper_bound(seen.begin(), seen.end(), r.seq) - seen.begin());
+/* Around a message the server chooses: the page begins at first and has count messages. */
+static views_page views_page_of(const std::vector<int64_t> &seen, const conversation_request &r, int64_t first,
+                                size_t count)
+{
+	const size_t limit = static_cast<size_t>(r.limit), begin = views_count_below(seen, first);
+
 	if (r.mode == "around")
-		page.begin = static_cast<size_t>(std::lower_bound(seen.begin(), seen.end(), first) - seen.begin());
-	if (page.end - page.begin <= limit)
-		return page;
-	if (r.mode == "after" || r.mode == "around")
-		page.end = page.begin + limit;
-	else
-		page.begin = page.end - limit;
-	return page;
+		return {begin, std::min(seen.size(), begin + std::clamp<size_t>(count, 1, limit))};
+	if (r.mode == "after") {
+		const size_t after = views_count_below(seen, r.seq + 1);
+		return {after, std::min(seen.size(), after + limit)};
+	}
+	const size_t end = r.mode == "before" ? views_count_below(seen, r.seq) : seen.size();
+	return {end - std::min(end, limit), end};
 }
 
-static bool views_flag(const cJSON *answer, const char *key)
+/* Whether the answer says that there is more in that direction, and where to go on; expected: whether there is. */
+static std::string views_check_more(const std::vector<int64_t> &seen, const cJSON *answer, bool expected, bool up,
+                                    size_t place, const char *flag, const char *next)
 {
-	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, key));
+	const int64_t from = json_integer(answer, next);
+
+	if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, flag)) != expected)
+		return std::string(flag) + " is wrong";
+	if (expected && views_count_below(seen, up ? from + 1 : from) != place)
+		return check_format("%s is %lld", next, static_cast<long long>(from));
+	return "";
 }
 
-static std::string views_check_more(const std::vector<int64_t> &seen, const views_page &page,
+static std::string views_check_page(const std::vector<int64_t> &seen, const views_page &page,
                                     const conversation_request &r, const cJSON *answer)
 {
 	const bool older = page.begin > 0, newer = page.end < seen.size();
+	const size_t at = views_count_below(seen, r.seq);
 
-	if (r.mode == "around") {
-		const auto at = std::find(seen.begin(), seen.end(), r.seq);
-
-		if (at != seen.end() && (at < seen.begin() + static_cast<std::ptrdiff_t>(page.begin) ||
-		                         at >= seen.begin() + static_cast<std::ptrdiff_t>(page.end)))
-			return "the page is not around the message";
-		return views_flag(answer, "older") == older && views_flag(answer, "newer") == newer
-		               ? ""
-		               : "older or newer is wrong";
-	}
-	const bool more = r.mode == "after" ? newer : older;
-
-	if (views_flag(answer, "more") != more)
-		return more ? "more is missing" : "there is no more";
-	if (!more)
-		return "";
-	const int64_t next = json_integer(answer, "next");
-
-	return next == (r.mode == "after" ? seen[page.end - 1] : seen[page.begin])
-	               ? ""
-	               : check_format("next is %lld", static_cast<long long>(next));
+	if (r.mode == "after")
+		return views_check_more(seen, answer, newer, true, page.end, "more", "next");
+	if (r.mode != "around")
+		return views_check_more(seen, answer, older, false, page.begin, "more", "next");
+	if (at < seen.size() && seen[at] == r.seq && (at < page.begin || at >= page.end))
+		return "the page is not around the message";
+	const std::string wrong = views_check_more(seen, answer, older, false, page.begin, "older", "before");
+	return wrong.empty() ? views_check_more(seen, answer, newer, true, page.end, "newer", "after") : wrong;
 }
 
 static std::string views_check_history(conversation_model *m, const conversation_request &r, const cJSON *answer)
@@ -105,7 +103,7 @@ static std::string views_check_history(conversation_model *m, const conversation
 	const bool events = m->accounts[r.actor].devices[r.device].session.event;
 	const std::vector<int64_t> all = views_visible(*c, r.actor, true), seen = views_visible(*c, r.actor, events);
 	const int64_t first = count ? json_integer(cJSON_GetArrayItem(messages, 0), "seq") : 0;
-	const views_page page = views_page_of(seen, r, first);
+	const views_page page = views_page_of(seen, r, first, count);
 
 	if (json_integer(answer, "first") != (all.empty() ? 0 : all.front()) ||
 	    json_integer(answer, "last") != (all.empty() ? 0 : all.back()))
@@ -124,7 +122,7 @@ static std::string views_check_history(conversation_model *m, const conversation
 		if (!wrong.empty())
 			return views_text(message) + ": " + wrong;
 	}
-	return views_check_more(seen, page, r, answer);
+	return views_check_page(seen, page, r, answer);
 }
 
 /* ---- INBOX */
