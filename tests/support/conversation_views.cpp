@@ -46,14 +46,15 @@ static size_t views_count_below(const std::vector<int64_t> &seen, int64_t seq)
 	return static_cast<size_t>(std::lower_bound(seen.begin(), seen.end(), seq) - seen.begin());
 }
 
-/* Around a message the server chooses: the page begins at first and has count messages. */
+/* Around a message the server chooses: the page begins at first and has count messages, none if the message is not
+ * there and limit is small. */
 static views_page views_page_of(const std::vector<int64_t> &seen, const conversation_request &r, int64_t first,
                                 size_t count)
 {
-	const size_t limit = static_cast<size_t>(r.limit), begin = views_count_below(seen, first);
+	const size_t limit = static_cast<size_t>(r.limit), begin = views_count_below(seen, count ? first : r.seq);
 
 	if (r.mode == "around")
-		return {begin, std::min(seen.size(), begin + std::clamp<size_t>(count, 1, limit))};
+		return {begin, std::min(seen.size(), begin + std::min(count, limit))};
 	if (r.mode == "after") {
 		const size_t after = views_count_below(seen, r.seq + 1);
 		return {after, std::min(seen.size(), after + limit)};
