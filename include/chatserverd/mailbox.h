@@ -113,10 +113,10 @@ struct cs_mailbox {
 	uint32_t abi, size; /* CS_ABI, sizeof(struct cs_mailbox) */
 
 	/* To be called after a granted claim(): reads the first page (at most 200 messages and 256 KiB) of messages
-	 * that the account has not received. acknowledges: 1 for LOGIN with "ack":true. 0, CS_EBUSY, CS_EINVAL (it is
-	 * attached). If 0, done is called exactly once. */
-	int (*attach)(void *mailbox, cs_conn conn, cs_account account, int acknowledges, cs_mailbox_page_fn *done,
-	              void *arg);
+	 * that the account's device has not received. acknowledges: 1 for LOGIN with "ack":true. 0, CS_EBUSY,
+	 * CS_EINVAL (it is attached). If 0, done is called exactly once. */
+	int (*attach)(void *mailbox, cs_conn conn, cs_account account, uint64_t device, int acknowledges,
+	              cs_mailbox_page_fn *done, void *arg);
 	/* To be called after the page was queued on the connection: position is that of the frame that carries the page
 	 * (see send() of plugin.h). Deliveries start now, in order after the page. CS_ENOENT: not attached. */
 	int (*begin)(void *mailbox, cs_conn conn, uint64_t position);

@@ -35,11 +35,11 @@ static void mailbox_catch_up_add_source(mailbox_page *page, const message_news &
 static int mailbox_catch_up_read_first(cs_db *db, void *arg)
 {
 	mailbox_attachment *a = static_cast<mailbox_attachment *>(arg);
-	int result = message_group_ids(db, a->page.account, &a->groups);
+	int result = message_group_ids(db, a->page.reader.account, &a->groups);
 
 	a->page.sources.clear();
 	if (!result)
-		result = message_news_list(db, a->page.account, &a->news);
+		result = message_news_list(db, a->page.reader, &a->news);
 	if (result)
 		return result;
 	for (size_t i = 0; i < std::min(a->news.size(), mailbox_page_sources); i++)
@@ -108,8 +108,8 @@ static void mailbox_catch_up_first_was_read(void *state, cs_conn conn, int resul
 		mailbox_catch_up_hand_out(*a, conn);
 }
 
-int mailbox_catch_up_attach(void *context, cs_conn conn, cs_account account, int acknowledges, cs_mailbox_page_fn *done,
-                            void *arg)
+int mailbox_catch_up_attach(void *context, cs_conn conn, cs_account account, uint64_t device, int acknowledges,
+                            cs_mailbox_page_fn *done, void *arg)
 {
 	mailbox *m = static_cast<mailbox *>(context);
 	auto a = std::make_unique<mailbox_attachment>();
@@ -118,9 +118,9 @@ int mailbox_catch_up_attach(void *context, cs_conn conn, cs_account account, int
 
 	if (mailbox_session_of(&m->sessions, conn))
 		return CS_EINVAL;
-	s = mailbox_session_add(&m->sessions, conn, account, acknowledges != 0);
+	s = mailbox_session_add(&m->sessions, conn, {account, device}, acknowledges != 0);
 	a->session = s->id;
-	a->page.account = account;
+	a->page.reader = {account, device};
 	a->done = done;
 	a->arg = arg;
 	mailbox_catch_up_listen(m);
@@ -170,25 +170,22 @@ constexpr size_t mailbox_sweep_sessions_at_least = 64; /* per read: as many as o
 constexpr size_t mailbox_sweep_sessions_at_most = 512;
 
 struct mailbox_sweep_session {
-	cs_account account;
+	message_reader reader;
 	uint64_t id;
 
-	bool operator<(const mailbox_sweep_session &other) const
-	{
-		return account != other.account ? account < other.account : id < other.id;
-	}
+	auto operator<=>(const mailbox_sweep_session &) const = default;
 };
 
 /* One read. */
 struct mailbox_sweep_read {
 	std::vector<mailbox_sweep_session> sessions; /* sorted */
-	std::vector<uint64_t> accounts;
+	std::vector<message_reader> readers;
 	std::vector<uint64_t> looks; /* ids of the sessions that were asked for by mailbox_catch_up_look */
 	size_t visited = 0; /* sessions that belong to the round */
 	uint64_t at = 0; /* id of the last of them */
 	bool last = false; /* the round ends with this read */
 	int64_t begun = 0;
-	std::vector<account_news> news;
+	std::vector<reader_news> news;
 };
 
 static int64_t mailbox_catch_up_draw(mailbox *m, int64_t below)
@@ -286,16 +283,16 @@ static int mailbox_catch_up_read_news(cs_db *db, void *arg)
 {
 	mailbox_sweep_read *read = static_cast<mailbox_sweep_read *>(arg);
 
-	return message_news_of(db, read->accounts, &read->news);
+	return message_news_of(db, read->readers, &read->news);
 }
 
 static void mailbox_catch_up_take_news(mailbox *m, const mailbox_sweep_read &read)
 {
-	for (const account_news &of : read.news) {
+	for (const reader_news &of : read.news) {
 		auto at = std::lower_bound(read.sessions.begin(), read.sessions.end(),
-		                           mailbox_sweep_session{of.account, 0});
+		                           mailbox_sweep_session{of.reader, 0});
 
-		for (; at != read.sessions.end() && at->account == of.account; ++at)
+		for (; at != read.sessions.end() && at->reader == of.reader; ++at)
 			if (mailbox_session *s = mailbox_session_find(&m->sessions, at->id))
 				mailbox_incoming_heard(m, s, mailbox_page_key_of(of.news), of.news.last_seq);
 	}
@@ -332,7 +329,7 @@ static void mailbox_catch_up_news_were_read(void *state, cs_conn, int result, vo
 
 static void mailbox_catch_up_add_session(mailbox_sweep_read *read, const mailbox_session *s)
 {
-	read->sessions.push_back({s->account, s->id});
+	read->sessions.push_back({mailbox_session_reader(s), s->id});
 }
 
 static void mailbox_catch_up_choose_looks(mailbox *m, mailbox_sweep_read *read)
@@ -369,8 +366,8 @@ static void mailbox_catch_up_finish_choice(mailbox_sweep_read *read)
 {
 	std::sort(read->sessions.begin(), read->sessions.end());
 	for (const mailbox_sweep_session &s : read->sessions)
-		if (read->accounts.empty() || read->accounts.back() != s.account)
-			read->accounts.push_back(s.account);
+		if (read->readers.empty() || read->readers.back() != s.reader)
+			read->readers.push_back(s.reader);
 }
 
 static void mailbox_catch_up_time_to_sweep(void *state, void *)

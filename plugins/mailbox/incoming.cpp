@@ -473,7 +473,7 @@ static int mailbox_incoming_start_pull(mailbox *m, mailbox_session *s)
 	if (pull->page.sources.empty())
 		return 0;
 	pull->session = s->id;
-	pull->page.account = s->account;
+	pull->page.reader = mailbox_session_reader(s);
 	pull->page.most_messages = std::min(mailbox_page_messages, mailbox_cursor_window(s));
 	result = m->host->work(m->self, s->conn, CS_WORK_READ, mailbox_incoming_read_page,
 	                       mailbox_incoming_page_was_read, pull.get());
@@ -598,7 +598,7 @@ void mailbox_incoming_joined(void *context, cs_conn conn, uint64_t group, uint64
 struct mailbox_confirmation {
 	uint64_t session = 0;
 	cs_request request = {};
-	cs_account account = 0;
+	message_reader reader;
 	mailbox_key key = 0;
 	uint64_t seq = 0;
 	message_news news;
@@ -615,7 +615,7 @@ static int mailbox_incoming_look_up(cs_db *db, void *arg)
 	mailbox_confirmation *c = static_cast<mailbox_confirmation *>(arg);
 	const bool group = mailbox_key_kind(c->key) == CS_CONVERSATION_GROUP;
 
-	return message_news_find(db, c->account, group ? CONVERSATION_GROUP : CONVERSATION_PAIR,
+	return message_news_find(db, c->reader, group ? CONVERSATION_GROUP : CONVERSATION_PAIR,
 	                         mailbox_key_other(c->key), &c->news);
 }
 
@@ -680,7 +680,7 @@ int mailbox_incoming_delivered(void *context, const cs_frame *frame, cs_conversa
 	auto c = std::make_unique<mailbox_confirmation>();
 	c->session = s ? s->id : 0;
 	c->request = frame->request;
-	c->account = frame->account;
+	c->reader = {frame->account, frame->device};
 	c->key = key;
 	c->seq = seq;
 	result = m->host->work(m->self, frame->conn, CS_WORK_READ, mailbox_incoming_look_up,

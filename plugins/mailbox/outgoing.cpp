@@ -153,9 +153,9 @@ static void mailbox_outgoing_hint_pair(const cs_host *host, cs_self *self, const
 	mailbox_hint own = mailbox_outgoing_hint_of(a, MAILBOX_HINT_OWN);
 
 	own.of = a.to;
-	mailbox_hint_route(host, self, a.to, mailbox_outgoing_hint_of(a, MAILBOX_HINT_STORED), body);
+	mailbox_hint_route(host, self, a.to, CS_EVERY_DEVICE, mailbox_outgoing_hint_of(a, MAILBOX_HINT_STORED), body);
 	if (a.sender != a.to)
-		mailbox_hint_route(host, self, a.sender, own, nullptr);
+		mailbox_hint_route(host, self, a.sender, CS_EVERY_DEVICE, own, nullptr);
 }
 
 /* The cid was stored before. The hint has no body, because this body may differ from the stored one. It is sent because
@@ -167,7 +167,7 @@ static void mailbox_outgoing_hint_repeated(const cs_host *host, cs_self *self, c
 	if (!host->outcome_can_be_unknown(self))
 		return;
 	if (a.kind == CONVERSATION_PAIR)
-		mailbox_hint_route(host, self, a.to, hint, nullptr);
+		mailbox_hint_route(host, self, a.to, CS_EVERY_DEVICE, hint, nullptr);
 	else
 		mailbox_hint_route_group(host, self, hint, nullptr);
 }

@@ -28,7 +28,7 @@ static int mailbox_page_look_up(mailbox_page_reader *r, mailbox_source *source)
 {
 	message_news news;
 
-	source->outcome = message_news_find(r->db, r->page->account,
+	source->outcome = message_news_find(r->db, r->page->reader,
 	                                    mailbox_key_kind(source->key) == CS_CONVERSATION_GROUP ? CONVERSATION_GROUP
 	                                                                                           : CONVERSATION_PAIR,
 	                                    mailbox_key_other(source->key), &news);
@@ -88,7 +88,8 @@ static mailbox_source *mailbox_page_oldest(mailbox_page_reader *r)
 
 static bool mailbox_page_is_own(const mailbox_page *page, const mailbox_source *source, const message_row &row)
 {
-	return row.sender == page->account && source->key != mailbox_key_of(CS_CONVERSATION_PAIR, page->account);
+	return row.sender == page->reader.account &&
+	       source->key != mailbox_key_of(CS_CONVERSATION_PAIR, page->reader.account);
 }
 
 /* Moves the next row of the source to the page. false: the page is full. */

@@ -197,7 +197,7 @@ static void a_plugin_that_sets_spare_members_is_refused(void **state)
 {
 	stage *st = stage_open(state, 1);
 	cs_frame frame = {};
-	cs_outgoing message = {CS_CONVERSATION_PAIR, 2, nullptr, 0, {0, 0, 0, 1}};
+	cs_outgoing message = {.kind = CS_CONVERSATION_PAIR, .to = 2, .spare = {0, 0, 0, 1}};
 
 	frame.conn = stage_login(st, 0, 1);
 	frame.account = 1;

@@ -3,8 +3,8 @@
  * keeps and delivers nothing. */
 #include "fake_mailbox.h"
 
-static int mailbox_attach(void *mailbox, cs_conn conn, cs_account account, int acknowledges, cs_mailbox_page_fn *done,
-                          void *arg)
+static int mailbox_attach(void *mailbox, cs_conn conn, cs_account account, uint64_t, int acknowledges,
+                          cs_mailbox_page_fn *done, void *arg)
 {
 	fake_mailbox *box = static_cast<fake_mailbox *>(mailbox);
 

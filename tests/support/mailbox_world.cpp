@@ -217,7 +217,7 @@ static void claimed(void *state, cs_conn conn, int result, void *arg)
 
 	if (!result) {
 		begin_session(c, WORLD_LOGGING_IN);
-		result = l->w->mailbox->attach(state, conn, c->at->account, c->acknowledges, page_came, l.get());
+		result = l->w->mailbox->attach(state, conn, c->at->account, 0, c->acknowledges, page_came, l.get());
 	}
 	if (result)
 		login_ended(c, result);
