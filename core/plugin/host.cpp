@@ -241,6 +241,7 @@ static int host_work(struct cs_self *self, cs_conn conn, enum cs_work_kind kind,
 
 	if (kind == CS_WORK_HASH && conn != 0 && !c)
 		return CS_ECANCELED;
+	route_bundles_end(self->worker); /* what the store makes others send comes later */
 	return store_work(self->worker->shared->store, self, conn, c ? c->client : 0, kind, fn, done, arg);
 }
 
@@ -248,6 +249,7 @@ static int host_batch(struct cs_self *self, const struct cs_batch *batch, uint64
 {
 	if (batch->spare[0] || batch->spare[1])
 		return CS_EINVAL;
+	route_bundles_end(self->worker);
 	return store_batch(self->worker->shared->store, self, batch, key, item, bytes);
 }
 

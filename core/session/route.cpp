@@ -13,19 +13,13 @@
 #include "core/bus/bus.h"
 #include "core/bus/bus_parcel.h"
 #include "core/net/conn.h"
+#include "core/session/route_bundle.h"
+#include "core/session/route_internal.h"
 #include "core/session/session.h"
 #include "core/session/session_bus.h"
 #include "core/session/topic.h"
 
-/* Parcels that are counted in their worker while they wait: nobody who sends them has to wait, so without a bound they
- * could fill the memory of a worker that is busy. */
-enum route_class {
-	ROUTE_OWN, /* of this node, made good: the senders wait for the store. Not counted */
-	ROUTE_CASUAL, /* nobody makes it good */
-	ROUTE_ARRIVED /* of another node, made good */
-};
-
-static constexpr size_t route_most[] = {0, 8 * 1024 * 1024, 16 * 1024 * 1024}; /* bytes that wait for one worker */
+static constexpr size_t route_most[] = {0, route_most_casual, route_most_arrived};
 
 struct route_pack;
 
@@ -93,13 +87,27 @@ static const struct cs_self *route_instance(const struct worker *w, unsigned plu
 }
 
 /* Whether the session is still there: it may have ended, or its connection may have another one by now. */
-static bool route_is_wanted(const struct route_item *item)
+static bool route_is_wanted(struct worker *w, cs_conn conn, cs_account account, uint64_t device)
 {
-	if (item->conn == 0)
+	if (conn == 0)
 		return true;
-	const struct conn *c = conn_find(item->worker, item->conn);
+	const struct conn *c = conn_find(w, conn);
 
-	return c != nullptr && conn_has_session(c, item->account, item->device);
+	return c != nullptr && conn_has_session(c, account, device);
+}
+
+void route_deliver(struct worker *to, unsigned plugin, cs_conn conn, cs_account account, uint64_t device,
+                   const struct cs_parcel *parcel)
+{
+	if (!route_is_wanted(to, conn, account, device))
+		return;
+	const struct cs_self *self = route_instance(to, plugin);
+
+	if (self && self->declared->routed) {
+		const plugin_call call(self, CALL_ROUTED);
+
+		self->declared->routed(self->state, conn, account, parcel);
+	}
 }
 
 static void route_arrive(void *arg)
@@ -107,15 +115,7 @@ static void route_arrive(void *arg)
 	auto *item = static_cast<struct route_item *>(arg);
 	struct route_pack *p = item->pack;
 
-	if (route_is_wanted(item)) {
-		const struct cs_self *self = route_instance(item->worker, p->plugin);
-
-		if (self && self->declared->routed) {
-			const plugin_call call(self, CALL_ROUTED);
-
-			self->declared->routed(self->state, item->conn, item->account, &p->parcel);
-		}
-	}
+	route_deliver(item->worker, p->plugin, item->conn, item->account, item->device, &p->parcel);
 	if (p->counted != ROUTE_OWN)
 		item->worker->routed_bytes[p->counted].fetch_sub(route_size(&p->parcel), std::memory_order_relaxed);
 	route_pack_drop(p);
@@ -131,9 +131,15 @@ static bool route_has_room(const struct route_pack *p, const struct worker *w)
 	return waiting == 0 || waiting + route_size(&p->parcel) <= route_most[p->counted];
 }
 
+/* The worker whose thread this is, inside its loop: only such a thread fills bundles. nullptr: it is another. */
+static struct worker *route_worker_here(const struct cs_self *self)
+{
+	return loop_runs_here(&self->worker->loop) ? self->worker : nullptr;
+}
+
 /* Where too much waits: drops the parcel, makes the worker look at the store if that makes it good, and answers
- * false. */
-static bool route_post(struct route_pack *p, unsigned at, const struct route_item *wanted)
+ * false. here: see route_worker_here; what it has put into a bundle comes first. */
+static bool route_post(struct worker *here, struct route_pack *p, unsigned at, const struct route_item *wanted)
 {
 	if (!route_has_room(p, wanted->worker)) {
 		if (p->counted == ROUTE_ARRIVED)
@@ -146,24 +152,31 @@ static bool route_post(struct route_pack *p, unsigned at, const struct route_ite
 	item->pack = p;
 	if (p->counted != ROUTE_OWN)
 		item->worker->routed_bytes[p->counted].fetch_add(route_size(&p->parcel), std::memory_order_relaxed);
+	if (here)
+		route_bundle_end(here, item->worker);
 	loop_post(&item->worker->loop, route_arrive, item);
 	return true;
 }
 
 /* false: at least one session does not get it. */
-static bool route_to_sessions(struct worker_shared *shared, unsigned plugin, cs_account to,
+static bool route_to_sessions(struct worker *here, struct worker_shared *shared, unsigned plugin, cs_account to,
                               const struct session_places *places, const struct cs_parcel *parcel,
                               enum route_class counted)
 {
-	struct route_pack *p = route_pack_make(plugin, parcel, static_cast<unsigned>(places->count), counted);
+	const bool bundled = here && counted == ROUTE_CASUAL;
+	struct route_pack *p =
+		bundled ? nullptr : route_pack_make(plugin, parcel, static_cast<unsigned>(places->count), counted);
 	bool good = true;
 
 	for (unsigned i = 0; i < places->count; i++) {
 		const struct session_place *place = &places->list[i];
-		const struct route_item item = {nullptr, shared->workers[conn_worker_index(place->conn)].get(),
-		                                place->conn, to, place->device};
+		struct worker *receiver = shared->workers[conn_worker_index(place->conn)].get();
+		const struct route_item item = {nullptr, receiver, place->conn, to, place->device};
+		const bool sent =
+			bundled ? route_bundle_add(here, receiver, plugin, place->conn, to, place->device, parcel)
+				: route_post(here, p, i, &item);
 
-		good = route_post(p, i, &item) && good;
+		good = sent && good;
 	}
 	return good;
 }
@@ -192,7 +205,8 @@ int route_to_account(struct cs_self *self, cs_account to, uint64_t device, const
 		return CS_ENOENT;
 	if (!session_locate_all(shared->sessions, to, device, &places))
 		return !shared->bus ? CS_ENOENT : bus_send(shared->bus, self, to, device, parcel, flags);
-	(void)route_to_sessions(shared, self->index, to, &places, parcel, route_class_of(flags));
+	(void)route_to_sessions(route_worker_here(self), shared, self->index, to, &places, parcel,
+	                        route_class_of(flags));
 	if (route_goes_on(shared, device, &places))
 		(void)bus_send(shared->bus, self, to, device, parcel, flags);
 	return 0;
@@ -228,8 +242,9 @@ static topic_workers route_subscribers(struct worker_shared *shared, unsigned pl
 }
 
 /* false: at least one worker does not get it. */
-static bool route_to_instances(struct worker_shared *shared, unsigned plugin, const topic_workers &subscribers,
-                               const struct cs_parcel *parcel, enum route_class counted)
+static bool route_to_instances(struct worker *here, struct worker_shared *shared, unsigned plugin,
+                               const topic_workers &subscribers, const struct cs_parcel *parcel,
+                               enum route_class counted)
 {
 	const auto count = static_cast<unsigned>(subscribers.count());
 
@@ -243,7 +258,7 @@ static bool route_to_instances(struct worker_shared *shared, unsigned plugin, co
 		const struct route_item item = {nullptr, shared->workers[i].get(), 0, 0, 0};
 
 		if (subscribers[i])
-			good = route_post(p, at++, &item) && good;
+			good = route_post(here, p, at++, &item) && good;
 	}
 	return good;
 }
@@ -254,8 +269,8 @@ int route_to_all(struct cs_self *self, uint64_t topic, const struct cs_parcel *p
 
 	if (parcel->head_size > CS_PARCEL_HEAD_MOST)
 		return CS_EINVAL;
-	(void)route_to_instances(shared, self->index, route_subscribers(shared, self->index, topic), parcel,
-	                         route_class_of(flags));
+	(void)route_to_instances(route_worker_here(self), shared, self->index,
+	                         route_subscribers(shared, self->index, topic), parcel, route_class_of(flags));
 	if (shared->bus)
 		bus_send_all(shared->bus, self, topic, parcel, flags);
 	return 0;
@@ -316,8 +331,8 @@ int route_arrived(struct worker_shared *shared, const struct bus_parcel *p)
 		return 0;
 	const struct cs_parcel parcel = {p->head.data(), p->head.size(),
 	                                 p->body.empty() ? nullptr : shared_make(p->body.data(), p->body.size())};
-	const bool good = to_all ? route_to_instances(shared, self->index, subscribers, &parcel, counted)
-	                         : route_to_sessions(shared, self->index, p->to, &places, &parcel, counted);
+	const bool good = to_all ? route_to_instances(nullptr, shared, self->index, subscribers, &parcel, counted)
+	                         : route_to_sessions(nullptr, shared, self->index, p->to, &places, &parcel, counted);
 
 	shared_drop(parcel.body);
 	return good ? 0 : CS_EAGAIN;

@@ -202,7 +202,7 @@ struct cs_claim {
 #define CS_EVERY_DEVICE UINT64_MAX /* for route() */
 
 /* CS_ROUTE_CASUAL: if the data is lost, nothing replaces it. So it is dropped first when too much waits: at most 8
- * MiB of it wait for one worker of this node. */
+ * MiB of it wait for one worker of this node. It may wait for the end of the sender's turn. */
 enum cs_route_data_flag { CS_ROUTE_CASUAL = 1 };
 
 /* Bytes that never change, with a count of those that keep them: made by share(), freed with the last keeper. */

@@ -344,6 +344,7 @@ int mailbox_outgoing_send(void *context, const cs_frame *frame, const cs_outgoin
 		return mailbox_outgoing_refuse_spare(m, frame);
 	std::unique_ptr<mailbox_outgoing_item> item = mailbox_outgoing_item_of(
 		m, frame->account, message->kind, message->to, message->cid, message->cid_size);
+	item->append.known = mailbox_view_conversation(s, mailbox_key_of(message->kind, message->to));
 	item->session = s->id;
 	item->conn = frame->conn;
 	item->request = frame->request;

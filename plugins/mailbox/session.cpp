@@ -128,6 +128,13 @@ mailbox_view *mailbox_view_find(mailbox_session *s, mailbox_key key)
 	return &at->second;
 }
 
+uint64_t mailbox_view_conversation(mailbox_session *s, mailbox_key key)
+{
+	const mailbox_view *view = mailbox_view_find(s, key);
+
+	return view ? view->incoming.conversation : 0;
+}
+
 static bool mailbox_view_is_clean(const mailbox_view &view)
 {
 	return !view.incoming.pulling && !view.incoming.listed && !view.cursor.in_flight &&

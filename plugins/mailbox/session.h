@@ -278,6 +278,8 @@ void mailbox_session_has_sent(mailbox *m, uint64_t session);
 
 /* NULL: the session has no view for it. */
 mailbox_view *mailbox_view_find(mailbox_session *s, mailbox_key key);
+/* The id of the conversation; 0: the session does not know it. */
+uint64_t mailbox_view_conversation(mailbox_session *s, mailbox_key key);
 /* Makes the view if it is missing. It may drop other views that were not used for long and have nothing to write. After
  * it, pointers to other views are invalid. */
 mailbox_view *mailbox_view_get(mailbox_session *s, mailbox_key key);

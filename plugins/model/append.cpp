@@ -65,42 +65,66 @@ static append_target *model_target_find(append_batch *b, const append_target &wa
 	return at != b->targets.end() && model_target_same(*at, wanted) ? &*at : nullptr;
 }
 
-static void model_collect_targets(append_batch *b)
+/* Of several targets for one conversation, one with an id is kept. SQLite finds and locks a pair with one statement, so
+ * it needs no id before. */
+static void model_collect_targets(append_batch *b, bool careful)
 {
-	for (const message_append *item : b->items)
-		b->targets.push_back(model_target_of(*item));
-	std::sort(b->targets.begin(), b->targets.end(), model_target_less);
+	const bool mysql = b->db->driver->dialect == CS_DB_MYSQL;
+
+	for (const message_append *item : b->items) {
+		append_target target = model_target_of(*item);
+
+		if (mysql && !careful && item->kind == CONVERSATION_PAIR)
+			target.id = item->known;
+		b->targets.push_back(target);
+	}
+	std::sort(b->targets.begin(), b->targets.end(), [](const append_target &x, const append_target &y) {
+		return model_target_same(x, y) ? x.id > y.id : model_target_less(x, y);
+	});
 	b->targets.erase(std::unique(b->targets.begin(), b->targets.end(), model_target_same), b->targets.end());
 }
 
-/* Columns: id, kind, last_seq, low, high. In SQLite a writer has locked all rows that it reads. */
+/* Columns: id, low, high, last_seq. In SQLite a writer has locked all rows that it reads. */
 static int model_pair_take(void *arg, const cs_db_value *columns, size_t)
 {
 	append_batch *b = static_cast<append_batch *>(arg);
 	append_target wanted;
 
-	wanted.low = sql_number_of(columns[3]);
-	wanted.high = sql_number_of(columns[4]);
+	wanted.low = sql_number_of(columns[1]);
+	wanted.high = sql_number_of(columns[2]);
 	if (append_target *target = model_target_find(b, wanted)) {
 		target->id = sql_number_of(columns[0]);
-		target->last_seq = sql_number_of(columns[2]);
+		target->last_seq = sql_number_of(columns[3]);
 		target->locked = b->db->driver->dialect == CS_DB_SQLITE;
 	}
 	return 0;
 }
 
-/* Finds the ids of these pairs. tail ends the statement. */
-static int model_find_pairs(append_batch *b, std::span<append_target *const> pairs, const char *tail)
+/* MySQL reads last_seq later, with the lock, so that here the index is enough. It searches a list of pairs by halves,
+ * but compares a row with one OR after the other. For the index see dialect_by_id. */
+static constexpr sql_many model_pairs_of_mysql = {
+	"SELECT id, low, high, 0 FROM conversation FORCE INDEX (conversation_pair) WHERE (low, high) IN (",
+	"(?, ?)",
+	", ",
+	")",
+	2,
+	true};
+static constexpr sql_many model_pairs_of_sqlite = {
+	"SELECT id, low, high, last_seq FROM conversation_state WHERE ", "(low = ? AND high = ?)", " OR ", "", 2, true};
+
+/* Finds the ids of these pairs, with locks or without. */
+static int model_find_pairs(append_batch *b, std::span<append_target *const> pairs, bool lock)
 {
-	const std::string head =
-		dialect_join({"SELECT id, kind, last_seq, low, high FROM ", dialect_conversations(b->db), " WHERE "});
+	sql_many many = b->db->driver->dialect == CS_DB_MYSQL ? model_pairs_of_mysql : model_pairs_of_sqlite;
+	const std::string tail = dialect_join({many.tail, lock ? dialect_for_update(b->db) : ""});
 	std::vector<cs_db_value> values;
 
+	many.tail = tail;
 	for (const append_target *pair : pairs) {
 		values.push_back(sql_integer(pair->low));
 		values.push_back(sql_integer(pair->high));
 	}
-	return sql_run_many(b->db, {head, "(low = ? AND high = ?)", " OR ", tail, 2, true}, values, model_pair_take, b);
+	return sql_run_many(b->db, many, values, model_pair_take, b);
 }
 
 static std::vector<append_target *> model_pairs_without_id(append_batch *b)
@@ -129,8 +153,8 @@ static int model_drop_pairs_of_strangers(append_batch *b, std::vector<append_tar
 		values.push_back(sql_integer(pair->low));
 		values.push_back(sql_integer(pair->high));
 	}
-	const int result = sql_run_many(b->db, {"SELECT id FROM account WHERE id IN (", "?", ", ", ")", 1, true},
-	                                values, model_id_take, &known);
+	const std::string head = dialect_join({"SELECT id FROM account", dialect_by_id(b->db), " WHERE id IN ("});
+	const int result = sql_run_many(b->db, {head, "?", ", ", ")", 1, true}, values, model_id_take, &known);
 	std::sort(known.begin(), known.end());
 	std::erase_if(*pairs, [&known](const append_target *pair) {
 		return !std::binary_search(known.begin(), known.end(), pair->low) ||
@@ -157,10 +181,18 @@ static int model_make_pairs(append_batch *b)
 	result = sql_run_many(b->db,
 	                      {"INSERT INTO conversation (kind, low, high) VALUES ", "(0, ?, ?)", ", ", tail, 2, false},
 	                      values);
-	return result ? result : model_find_pairs(b, missing, dialect_for_update(b->db));
+	return result ? result : model_find_pairs(b, missing, true);
 }
 
-/* Columns: id, kind, last_seq, in the order of id. arg: the batch; its by_id has the same order. */
+/* Whether the row with the target's id is the target. Columns: as below. */
+static bool model_target_is(const append_target &target, const cs_db_value *columns)
+{
+	return sql_number_of(columns[1]) == static_cast<uint64_t>(target.kind) &&
+	       (target.kind == CONVERSATION_GROUP ||
+	        (sql_number_of(columns[3]) == target.low && sql_number_of(columns[4]) == target.high));
+}
+
+/* Columns: id, kind, last_seq, low, high, in the order of id. arg: the batch; its by_id has the same order. */
 static int model_locked_take(void *arg, const cs_db_value *columns, size_t)
 {
 	append_batch *b = static_cast<append_batch *>(arg);
@@ -170,7 +202,7 @@ static int model_locked_take(void *arg, const cs_db_value *columns, size_t)
 	                         [](const append_target *target, uint64_t wanted) { return target->id < wanted; });
 
 	for (auto same = at; same != b->by_id.end() && (*same)->id == id; ++same)
-		if (sql_number_of(columns[1]) == static_cast<uint64_t>((*same)->kind)) {
+		if (model_target_is(**same, columns)) {
 			(*same)->last_seq = sql_number_of(columns[2]);
 			(*same)->locked = true;
 		}
@@ -180,8 +212,8 @@ static int model_locked_take(void *arg, const cs_db_value *columns, size_t)
 /* A client may name a group id that is a pair or does not exist: such a target is not locked. */
 static int model_lock_targets(append_batch *b)
 {
-	const std::string head =
-		dialect_join({"SELECT id, kind, last_seq FROM ", dialect_conversations(b->db), " WHERE id IN ("});
+	const std::string head = dialect_join({"SELECT id, kind, last_seq, low, high FROM ",
+	                                       dialect_conversations(b->db), dialect_by_id(b->db), " WHERE id IN ("});
 	const std::string tail = dialect_join({") ORDER BY id", dialect_for_update(b->db)});
 	std::vector<cs_db_value> values;
 
@@ -227,16 +259,26 @@ static int model_find_members(append_batch *b)
 	return result;
 }
 
-/* Fills targets, by_id and members. Makes pairs that talk for the first time, and locks every conversation in the order
- * of the ids. */
-static int model_find_targets(append_batch *b)
+/* A pair whose id was found is locked. One whose id the caller knew is not if the caller was wrong. */
+static bool model_callers_were_right(const append_batch *b)
 {
-	model_collect_targets(b);
-	int result = model_find_pairs(b, model_pairs_without_id(b), "");
+	return std::all_of(b->by_id.begin(), b->by_id.end(), [](const append_target *target) {
+		return target->locked || target->kind == CONVERSATION_GROUP;
+	});
+}
+
+/* Fills targets, by_id and members. Makes pairs that talk for the first time, and locks every conversation in the order
+ * of the ids. After a wrong `known` the pair could only be locked out of this order, so all is done again. */
+static int model_find_targets(append_batch *b, bool careful)
+{
+	model_collect_targets(b, careful);
+	int result = model_find_pairs(b, model_pairs_without_id(b), false);
 	if (!result)
 		result = model_make_pairs(b);
 	if (!result)
 		result = model_lock_targets(b);
+	if (!result && !model_callers_were_right(b))
+		result = CS_DB_DUPLICATE;
 	return result ? result : model_find_members(b);
 }
 
@@ -444,7 +486,7 @@ int message_append_all(cs_db *db, std::span<message_append *const> messages, boo
 	b.db = db;
 	b.items = messages;
 	model_reset_answers(messages);
-	int result = model_find_targets(&b);
+	int result = model_find_targets(&b, careful);
 	if (result)
 		return result;
 	model_set_conversations(&b);

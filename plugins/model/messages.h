@@ -28,6 +28,7 @@ struct message_append {
 	std::string_view cid; /* empty: stored as NULL */
 	std::string_view body;
 	int64_t created = 0; /* ms */
+	uint64_t known = 0; /* the id of the pair's conversation, if the caller knows it: it need not be looked up */
 
 	int outcome = 0; /* 0, MODEL_NONE (no such user or group), MODEL_NOT_MEMBER */
 	bool repeated = false; /* the cid was stored before: conversation, seq, created are the first one's */
@@ -37,9 +38,9 @@ struct message_append {
 
 /* Appends all messages in their order, inside the open transaction, with statements for many rows. Locks conversations
  * in the order of their ids; makes pairs that talk for the first time. Sets the second part of each message anew on
- * each run; a message with an outcome other than 0 gets no seq. careful false: a cid that was stored before makes the
- * call answer CS_DB_DUPLICATE for all; roll back, and call again with careful true. careful true: looks for repeated
- * cids first, also within the batch. Writer. */
+ * each run; a message with an outcome other than 0 gets no seq. careful false: a cid that was stored before, or
+ * a wrong `known`, makes the call answer CS_DB_DUPLICATE for all; roll back, and call again with careful true. careful
+ * true: looks for repeated cids first, also within the batch, and does not rely on `known`. Writer. */
 [[nodiscard]] int message_append_all(cs_db *db, std::span<message_append *const> messages, bool careful);
 
 /* Whose cursors are meant. */
