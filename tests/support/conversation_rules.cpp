@@ -567,6 +567,8 @@ static void rules_read(conversation_model *m, size_t place, const conversation_r
 	if (r.seq <= std::max(c->read[r.actor], joined))
 		return;
 	c->read[r.actor] = r.seq;
+	/* Only the last READ of a second is forwarded, and this one does not come to who sent it. */
+	m->accounts[r.actor].devices[r.device].session.marks.erase({place, r.actor});
 	for (size_t account = 0; account < m->accounts.size(); account++)
 		for (size_t device = 0; device < m->accounts[account].devices.size(); device++) {
 			conversation_session *s = &m->accounts[account].devices[device].session;
