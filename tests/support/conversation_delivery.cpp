@@ -69,7 +69,7 @@ void conversation_login(conversation_model *m, size_t account, size_t device, co
 		int64_t &cursor = d->cursors[place];
 
 		if (!d->known && device != 0)
-			cursor = d->floors[place] = static_cast<int64_t>(c->entries.size());
+			cursor = d->floors[place] = d->starts[place] = static_cast<int64_t>(c->entries.size());
 		for (const conversation_entry &entry : c->entries) {
 			if (entry.seq <= d->floors[place] || !conversation_sees(c, account, entry.seq) ||
 			    !delivery_wants(c, d->session, account, entry))
@@ -98,6 +98,26 @@ void conversation_forget(conversation_model *m, size_t account, size_t device)
 	d->known = false;
 	d->cursors.clear();
 	d->floors.clear();
+	d->starts.clear();
+}
+
+static void delivery_crash(conversation_device *d)
+{
+	for (const auto &[place, due] : d->session.due)
+		for (const int64_t seq : due)
+			if (!d->session.may_miss[place].count(seq)) {
+				d->cursors[place] = std::min(d->cursors[place], seq - 1);
+				break;
+			}
+	d->session = {};
+	d->floors = d->starts;
+}
+
+void conversation_crash(conversation_model *m)
+{
+	for (conversation_account &account : m->accounts)
+		for (conversation_device &d : account.devices)
+			delivery_crash(&d);
 }
 
 /* An `ack` session's own entry does not come to it now, but as long as something before it is unconfirmed, the cursor
@@ -146,10 +166,9 @@ size_t conversation_unconfirmed(const conversation_model *m, size_t account, siz
 	size_t count = 0;
 
 	for (const auto &[place, seq] : d.session.received) {
-		const auto cursor = d.cursors.find(place);
+		const auto floor = d.floors.find(place);
 
-		count += static_cast<size_t>(
-			std::max<int64_t>(0, seq - (cursor == d.cursors.end() ? 0 : cursor->second)));
+		count += static_cast<size_t>(std::max<int64_t>(0, seq - (floor == d.floors.end() ? 0 : floor->second)));
 	}
 	return count;
 }
@@ -164,18 +183,6 @@ bool conversation_awaits(const conversation_session &s)
 				return true;
 	}
 	return !s.notices.empty();
-}
-
-void conversation_settle(conversation_model *m, size_t account, size_t device)
-{
-	conversation_device *d = &m->accounts[account].devices[device];
-
-	for (auto &[place, due] : d->session.due)
-		due.clear();
-	for (const auto &[place, may_miss] : d->session.may_miss)
-		if (!d->session.ack && !may_miss.empty())
-			d->floors[place] = std::max(d->floors[place], *may_miss.rbegin());
-	d->session.may_miss.clear();
 }
 
 /* ---- frames */
@@ -229,7 +236,8 @@ std::string conversation_compare(const conversation_model *m, conversation_entry
 		const std::unique_ptr<char, decltype(&free)> text(cJSON_PrintUnformatted(expected.get()), free);
 		return std::string("it should be ") + text.get();
 	}
-	if (is_as_sent && !bytes.empty() && bytes.compare(0, entry->bytes.size() - 1, entry->bytes, 0, entry->bytes.size() - 1))
+	if (is_as_sent && !bytes.empty() &&
+	    bytes.compare(0, entry->bytes.size() - 1, entry->bytes, 0, entry->bytes.size() - 1))
 		return "these are not the sender's own bytes";
 	return "";
 }
@@ -311,7 +319,12 @@ std::string conversation_take(conversation_model *m, size_t account, size_t devi
 	if (!s->ack)
 		d->floors[static_cast<size_t>(place)] = seq;
 	m->delivered++;
-	return conversation_compare(m, &m->conversations[static_cast<size_t>(place)].entries[static_cast<size_t>(seq - 1)],
+	const auto former = m->former.find({static_cast<size_t>(place), seq});
+
+	if (former != m->former.end() && conversation_compare(m, &former->second, json, frame.bytes).empty())
+		return "";
+	return conversation_compare(m,
+	                            &m->conversations[static_cast<size_t>(place)].entries[static_cast<size_t>(seq - 1)],
 	                            json, frame.bytes);
 }
 

@@ -104,6 +104,7 @@ struct conversation_device {
 	/* What was received, and confirmed in an `ack` session. Between the two is what no session of the device was to
 	 * get: the server may keep in mind that it passed over that, or not. */
 	std::map<size_t, int64_t> floors;
+	std::map<size_t, int64_t> starts; /* where it began */
 	conversation_session session;
 };
 
@@ -118,6 +119,10 @@ struct conversation_model {
 	size_t members_max = 4;
 	std::vector<conversation_account> accounts;
 	std::vector<conversation> conversations;
+	/* Conversation and seq -> an entry as it was before one of the requests that were under way together. It may still
+	 * come so. */
+	std::map<std::pair<size_t, int64_t>, conversation_entry> former;
+	bool keeps_former = false;
 	uint64_t stamps = 0, sessions = 0, delivered = 0;
 };
 
@@ -141,6 +146,8 @@ void conversation_login(conversation_model *m, size_t account, size_t device, co
 void conversation_logout(conversation_model *m, size_t account, size_t device);
 /* END_DEVICE. */
 void conversation_forget(conversation_model *m, size_t account, size_t device);
+/* The server was killed, and all that it had sent was taken: nothing is lost, but what came may come again. */
+void conversation_crash(conversation_model *m);
 /* The last entry of the conversation is new. */
 void conversation_deliver(conversation_model *m, size_t place);
 void conversation_confirm(conversation_model *m, size_t account, size_t device, size_t place, int64_t seq);
@@ -150,8 +157,6 @@ size_t conversation_unconfirmed(const conversation_model *m, size_t account, siz
 std::string conversation_take(conversation_model *m, size_t account, size_t device, const test_frame &frame);
 /* Whether entries or notices are still to come. */
 bool conversation_awaits(const conversation_session &s);
-/* All that was sent has come: what need not come does not come any more. */
-void conversation_settle(conversation_model *m, size_t account, size_t device);
 /* What is wrong with this JSON of the entry, "": nothing. bytes: "" where unknown. */
 std::string conversation_compare(const conversation_model *m, conversation_entry *entry, const cJSON *json,
                                  const std::string &bytes);

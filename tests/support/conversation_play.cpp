@@ -10,11 +10,12 @@ void play_set_options(test_server *s)
 	test_server_set(s, "group.members_max", "4");
 }
 
-[[noreturn]] static void play_fail(const conversation_play *p, size_t account, size_t device, const std::string &what)
+void play_fail(const conversation_play *p, size_t account, size_t device, const std::string &what)
 {
 	const auto found = p->clients.find({account, device});
 
-	print_error("---- CS_SEED=%u, step %llu; the last steps:\n", p->seed, static_cast<unsigned long long>(p->steps));
+	print_error("---- CS_SEED=%u, step %llu; the last steps:\n", p->seed,
+	            static_cast<unsigned long long>(p->steps));
 	for (const std::string &line : p->recent)
 		print_error("%s\n", line.c_str());
 	print_error("---- %s\n", conversation_describe(&p->m, account, device).c_str());
@@ -23,7 +24,7 @@ void play_set_options(test_server *s)
 	check_fail(test_at::current(), "%s", what.c_str());
 }
 
-static void play_note(conversation_play *p, const std::string &line)
+void play_note(conversation_play *p, const std::string &line)
 {
 	p->recent.push_back(check_format("%llu: ", static_cast<unsigned long long>(p->steps)) + line);
 	if (p->recent.size() > 3000)
@@ -45,7 +46,6 @@ void play_begin(conversation_play *p, const std::vector<test_server *> &nodes, u
 		account.name = client_new_name("model");
 		account.id = client_register(c, account.name);
 		for (const char *name : names)
-			if (!getenv("CS_ONE") || !*name) /*DEV*/
 			account.devices.emplace_back().name = name;
 	}
 	client_close(c);
@@ -53,7 +53,7 @@ void play_begin(conversation_play *p, const std::vector<test_server *> &nodes, u
 
 /* ---- what comes */
 
-static void play_take(conversation_play *p, size_t account, size_t device, const test_frame &frame)
+void play_take(conversation_play *p, size_t account, size_t device, const test_frame &frame)
 {
 	const std::string wrong = conversation_take(&p->m, account, device, frame);
 
@@ -61,11 +61,39 @@ static void play_take(conversation_play *p, size_t account, size_t device, const
 		play_fail(p, account, device, frame.bytes + "\n" + wrong);
 }
 
+static void play_request(conversation_play *p, conversation_request r);
+
+/* Only 256 frames may be on their way unconfirmed. */
+static void play_confirm_all(conversation_play *p, size_t account, size_t device)
+{
+	const conversation_device &d = p->m.accounts[account].devices[device];
+	const std::map<size_t, int64_t> received = d.session.received;
+
+	for (const auto &[place, seq] : received) {
+		const conversation &c = p->m.conversations[place];
+		const auto floor = d.floors.find(place);
+		conversation_request r;
+
+		r.msgid = 104;
+		r.actor = account;
+		r.device = device;
+		r.is_group = c.is_group;
+		r.group = c.group;
+		r.to = c.low == account ? c.high : c.low;
+		r.seq = seq;
+		if (floor == d.floors.end() || floor->second < seq)
+			play_request(p, r);
+	}
+}
+
 static void play_read_due(conversation_play *p, size_t account, size_t device, test_client *c)
 {
 	while (conversation_awaits(p->m.accounts[account].devices[device].session)) {
 		test_frame frame;
 
+		if (p->m.accounts[account].devices[device].session.ack &&
+		    conversation_unconfirmed(&p->m, account, device) > 100)
+			play_confirm_all(p, account, device);
 		if (!client_try_read(c, &frame, static_cast<int>(check_patience_ms())))
 			play_fail(p, account, device, "an expected frame does not come");
 		play_take(p, account, device, frame);
@@ -73,31 +101,29 @@ static void play_read_due(conversation_play *p, size_t account, size_t device, t
 }
 
 /* Everybody has what the model expects, and nothing else. */
-static void play_settle(conversation_play *p)
+void play_settle(conversation_play *p)
 {
 	for (const auto &[who, c] : p->clients)
 		play_read_due(p, who.first, who.second, c);
-	for (const auto &[who, c] : p->clients) {
+	for (const auto &[who, c] : p->clients)
 		for (const test_frame &frame : client_read_all(c))
 			play_take(p, who.first, who.second, frame);
-		conversation_settle(&p->m, who.first, who.second);
-	}
 }
 
 /* Of READ only the last of a second must come, some time. */
-static void play_settle_marks(conversation_play *p)
+void play_settle_marks(conversation_play *p)
 {
 	for (const auto &[who, c] : p->clients)
 		while (!p->m.accounts[who.first].devices[who.second].session.marks.empty()) {
 			test_frame frame;
 
 			if (!client_try_read(c, &frame, static_cast<int>(check_patience_ms()))) {
-				const auto wait =
-					*p->m.accounts[who.first].devices[who.second].session.marks.begin();
-				play_fail(p, who.first, who.second,
-				          check_format("READ of account %zu up to %lld of conversation %zu does not come",
-				                       wait.first.second, static_cast<long long>(wait.second),
-				                       wait.first.first));
+				const auto wait = *p->m.accounts[who.first].devices[who.second].session.marks.begin();
+				play_fail(
+					p, who.first, who.second,
+					check_format("READ of account %zu up to %lld of conversation %zu does not come",
+				                     wait.first.second, static_cast<long long>(wait.second),
+				                     wait.first.first));
 			}
 			play_take(p, who.first, who.second, frame);
 		}
@@ -114,17 +140,17 @@ static void play_expect_end(conversation_play *p, size_t account, size_t device,
 	client_close(c);
 }
 
-static std::string play_login_frame(conversation_play *p, size_t account, size_t device,
-                                    const conversation_session &s)
+static std::string play_login_frame(conversation_play *p, size_t account, size_t device, const conversation_session &s)
 {
 	const conversation_account &a = p->m.accounts[account];
 	std::string want;
 
-	for (const auto &[word, wanted] : {std::pair{"event", s.event}, std::pair{"echo", s.echo}, std::pair{"read", s.read}})
+	for (const auto &[word, wanted] :
+	     {std::pair{"event", s.event}, std::pair{"echo", s.echo}, std::pair{"read", s.read}})
 		if (wanted)
 			want += check_format("%s\"%s\"", want.empty() ? "" : ",", word);
 	std::string frame =
-		(getenv("CS_ONE") || play_roll(p, 4)) /*DEV*/
+		play_roll(p, 4)
 			? check_format("{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"", static_cast<long long>(a.id))
 			: check_format("{\"msgid\":1,\"name\":%s,\"password\":\"secret\"", json_quote(a.name).c_str());
 
@@ -177,9 +203,12 @@ static void play_take_offline(conversation_play *p, size_t account, size_t devic
 /* A device that is in is taken over, which ends its older session. */
 static void play_login(conversation_play *p, size_t account, size_t device)
 {
-	static const conversation_session kinds[] = {
-		{.event = false}, {.event = true}, {.event = true, .echo = true}, {.event = true, .echo = true, .read = true},
-		{.echo = true}, {.read = true}};
+	static const conversation_session kinds[] = {{.event = false},
+	                                             {.event = true},
+	                                             {.event = true, .echo = true},
+	                                             {.event = true, .echo = true, .read = true},
+	                                             {.echo = true},
+	                                             {.read = true}};
 	conversation_session s = kinds[play_roll(p, std::size(kinds))];
 	test_server *node = p->nodes[play_roll(p, p->nodes.size())];
 	const auto older = p->clients.find({account, device});
@@ -320,7 +349,6 @@ void play_end(conversation_play *p)
 				play_login(p, account, device);
 			play_settle(p);
 			for (const conversation &c : p->m.conversations) {
-				if (getenv("CS_WITHOUT")) continue; /*DEV*/
 				conversation_request r;
 
 				r.msgid = 105;
@@ -333,7 +361,6 @@ void play_end(conversation_play *p)
 				if (c.is_group || c.low == account || c.high == account)
 					play_request(p, r);
 			}
-			if (getenv("CS_WITHOUT")) continue; /*DEV*/
 			conversation_request r;
 
 			r.msgid = 106;

@@ -25,6 +25,8 @@ struct conversation_play {
 	std::vector<conversation_request> repeatable; /* those with a cid */
 	std::deque<std::string> recent; /* what was done last, to print */
 	uint64_t steps = 0, granted = 0, refused = 0, logins = 0;
+	uint64_t bursts = 0, kills = 0, unanswered = 0, unanswered_done = 0;
+	int64_t next_req = 1000000; /* of bursts */
 	std::map<int, uint64_t> grants; /* by msgid */
 };
 
@@ -33,8 +35,17 @@ void play_begin(conversation_play *p, const std::vector<test_server *> &nodes, u
 void play_set_options(test_server *s);
 /* One step: a login, the end of a session, or a request, with all that follows from it. */
 void play_step(conversation_play *p);
+/* Several requests under way together; their seqs say in which order they were done. With kill the server is killed
+ * meanwhile, and started again: what was acknowledged must be done, and all else done or not. (conversation_burst.cpp) */
+void play_burst(conversation_play *p, bool kill);
 /* Every account reads everything once more, from a session that wants events and from one that does not. */
 void play_end(conversation_play *p);
+/* Waits until everybody has what the model expects, and checks that nothing else came. */
+void play_settle(conversation_play *p);
+void play_settle_marks(conversation_play *p);
+void play_take(conversation_play *p, size_t account, size_t device, const test_frame &frame);
+void play_note(conversation_play *p, const std::string &line);
+[[noreturn]] void play_fail(const conversation_play *p, size_t account, size_t device, const std::string &what);
 /* A request of the usual kinds by one of those who are in. (conversation_choice.cpp) */
 conversation_request play_choose(conversation_play *p);
 /* A number from 0 to below. */

@@ -102,8 +102,7 @@ static std::string rules_write_rest(const conversation_model *m, const conversat
 	case 161: return rules_number("of", r.seq);
 	case 104: return rules_number("seq", r.seq);
 	case 120: return rules_number("seq", r.seq) + ",\"show\":true";
-	case 105:
-		return rules_number("limit", r.limit) + (r.mode.empty() ? "" : rules_number(r.mode.c_str(), r.seq));
+	case 105: return rules_number("limit", r.limit) + (r.mode.empty() ? "" : rules_number(r.mode.c_str(), r.seq));
 	case 106: return rules_number("limit", 200);
 	case 111: return rules_text("device", m->accounts[r.actor].devices[r.account].name);
 	case 8: return rules_text("groupname", r.text) + rules_text("groupdesc", "of " + r.text);
@@ -256,9 +255,8 @@ static size_t rules_count(const conversation *c)
 
 static bool rules_name_is_taken(const conversation_model *m, const std::string &name)
 {
-	return std::any_of(m->conversations.begin(), m->conversations.end(), [&](const conversation &c) {
-		return c.is_group && !c.ended && c.name == name;
-	});
+	return std::any_of(m->conversations.begin(), m->conversations.end(),
+	                   [&](const conversation &c) { return c.is_group && !c.ended && c.name == name; });
 }
 
 static void rules_judge_join(rules_case *k)
@@ -285,7 +283,8 @@ static void rules_judge_removal(rules_case *k)
 	} else if (!k->actor) {
 		rules_refuse(k, 8);
 	} else if (!k->other) {
-		const bool is_done = k->r.ban ? rules_is_banned(k->c, k->r.account) : !k->c->invited.count(k->r.account);
+		const bool is_done =
+			k->r.ban ? rules_is_banned(k->c, k->r.account) : !k->c->invited.count(k->r.account);
 
 		if (k->r.account == conversation_nobody)
 			rules_refuse(k, 6);
@@ -318,7 +317,8 @@ static void rules_judge_settings(rules_case *k)
 	const conversation_request &r = k->r;
 
 	if (r.groupname.value_or(c.name) == c.name && r.groupdesc.value_or(c.description) == c.description &&
-	    (!r.join || (*r.join == "invite") == c.invite_only) && (!r.history || (*r.history == "all") == c.history_all)) {
+	    (!r.join || (*r.join == "invite") == c.invite_only) &&
+	    (!r.history || (*r.history == "all") == c.history_all)) {
 		rules_is_there(k);
 		return;
 	}
@@ -398,10 +398,10 @@ static bool rules_judge_group(rules_case *k)
 conversation_verdict conversation_judge(const conversation_model *m, const conversation_request &r)
 {
 	static const std::map<int, void (*)(rules_case *)> judges = {
-		{6, rules_judge_writing}, {10, rules_judge_writing}, {160, rules_judge_edit},
-		{161, rules_judge_recall}, {8, rules_judge_creation}, {9, rules_judge_join},
-		{141, rules_judge_removal}, {142, rules_judge_role}, {143, rules_judge_settings},
-		{146, rules_judge_mute}, {145, rules_judge_invitation}, {120, rules_judge_read},
+		{6, rules_judge_writing},   {10, rules_judge_writing},     {160, rules_judge_edit},
+		{161, rules_judge_recall},  {8, rules_judge_creation},     {9, rules_judge_join},
+		{141, rules_judge_removal}, {142, rules_judge_role},       {143, rules_judge_settings},
+		{146, rules_judge_mute},    {145, rules_judge_invitation}, {120, rules_judge_read},
 		{131, rules_judge_account}};
 	const int place = conversation_find(m, r);
 	rules_case k = {m, r};
@@ -482,6 +482,20 @@ static void rules_change_message(conversation *c, const conversation_request &r)
 		of->edited = of->last_edit = c->entries.back().seq;
 		of->text = r.text;
 	}
+}
+
+/* What it changes may still be on its way as it was. */
+static void rules_keep_former(conversation_model *m, size_t place, const conversation_request &r)
+{
+	const std::vector<conversation_entry> &entries = m->conversations[place].entries;
+
+	if (!m->keeps_former || (r.msgid != 160 && r.msgid != 161))
+		return;
+	const conversation_entry &of = entries[static_cast<size_t>(r.seq - 1)];
+
+	m->former[{place, of.seq}] = of;
+	if (of.last_edit)
+		m->former[{place, of.last_edit}] = entries[static_cast<size_t>(of.last_edit - 1)];
 }
 
 static void rules_remove(conversation *c, const conversation_request &r)
@@ -616,9 +630,10 @@ std::string conversation_grant(conversation_model *m, const conversation_request
 		rules_grant_quietly(m, r);
 		return seq == -1 ? "" : "nothing was changed, but there is a seq";
 	}
-	const size_t place = r.msgid == 8                    ? rules_open_group(m, r, groupid)
+	const size_t place = r.msgid == 8                 ? rules_open_group(m, r, groupid)
 	                     : r.is_group || r.msgid != 6 ? static_cast<size_t>(conversation_find(m, r))
 	                                                  : rules_open_pair(m, r.actor, r.to);
+	rules_keep_former(m, place, r);
 	conversation *c = &m->conversations[place];
 	const int64_t expected = rules_add(m, c, r)->seq;
 

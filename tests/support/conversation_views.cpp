@@ -228,9 +228,7 @@ static const cJSON *views_find(const conversation_model *m, const conversation &
 	const int64_t id = c.is_group ? c.group : m->accounts[c.low == account ? c.high : c.low].id;
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, list)
-		if (json_integer(item, key) == id)
-			return item;
+	cJSON_ArrayForEach(item, list) if (json_integer(item, key) == id) return item;
 	return nullptr;
 }
 
@@ -275,7 +273,8 @@ static std::string views_check_inbox(conversation_model *m, const conversation_r
 		count++;
 	}
 	if (cJSON_GetArraySize(list) != count)
-		return check_format("%d conversations instead of %d: ", cJSON_GetArraySize(list), count) + views_text(list);
+		return check_format("%d conversations instead of %d: ", cJSON_GetArraySize(list), count) +
+		       views_text(list);
 	return views_check_order(list);
 }
 
@@ -301,10 +300,11 @@ static std::string views_check_members(const conversation_model *m, const conver
 
 	for (const auto &[account, member] : c.members)
 		if (member.in)
-			expected.push_back(check_format("{\"account\":%lld,\"name\":%s,\"role\":\"%s\",\"state\":\"%s\"}",
-			                                static_cast<long long>(m->accounts[account].id),
-			                                json_quote(m->accounts[account].name).c_str(),
-			                                roles[member.role], views_state(m, r.actor, account)));
+			expected.push_back(
+				check_format("{\"account\":%lld,\"name\":%s,\"role\":\"%s\",\"state\":\"%s\"}",
+			                     static_cast<long long>(m->accounts[account].id),
+			                     json_quote(m->accounts[account].name).c_str(), roles[member.role],
+			                     views_state(m, r.actor, account)));
 	return views_check_list(views_array(answer, "members"), expected);
 }
 
@@ -339,15 +339,12 @@ static std::string views_check_devices(const conversation_model *m, const conver
 		                                          d.session.in ? "true" : "false");
 		bool found = false;
 
-		cJSON_ArrayForEach(item, list)
-			found = found || json_matches(item, expected);
+		cJSON_ArrayForEach(item, list) found = found || json_matches(item, expected);
 		if (!found)
 			return views_text(list) + " should have " + expected;
 		named++;
 	}
-	cJSON_ArrayForEach(item, list)
-		if (!json_text(item, "device").empty())
-			named--;
+	cJSON_ArrayForEach(item, list) if (!json_text(item, "device").empty()) named--;
 	return named == 0 ? "" : "an unknown device: " + views_text(list);
 }
 
