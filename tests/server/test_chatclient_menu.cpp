@@ -29,11 +29,11 @@ static void the_menu_registers_logs_in_and_quits(void **state)
 	const int64_t id = strtoll(told.c_str() + beginning.size(), nullptr, 10);
 	/* The number is offered. */
 	terminal_answer(&t, "choice: ", "1");
-	terminal_answer(&t, "account number [" + std::to_string(id) + "]: ", "");
+	terminal_answer(&t, "name or number [" + name + "]: ", "");
 	terminal_answer(&t, "password: ", "mistaken");
 	terminal_wait(&t, "no such id or wrong password");
 	terminal_answer(&t, "choice: ", "1");
-	terminal_answer(&t, "account number [" + std::to_string(id) + "]: ", std::to_string(id));
+	terminal_answer(&t, "name or number [" + name + "]: ", std::to_string(id));
 	terminal_answer(&t, "password: ", "wordpass");
 	terminal_wait(&t, "Logged in as " + name + " (" + std::to_string(id) + "). /help lists the commands.");
 	terminal_wait_cursor(&t, name + "> ");
@@ -62,12 +62,10 @@ static void the_menu_says_what_was_wrong_and_asks_again(void **state)
 	terminal_answer(&t, "password again: ", "another");
 	terminal_wait(&t, "These were not the same.");
 	terminal_answer(&t, "choice: ", "1");
-	terminal_answer(&t, "account number: ", "ann");
-	terminal_wait(&t, "An account number has digits only.");
-	terminal_answer(&t, "account number: ", std::to_string(id));
+	terminal_answer(&t, "name or number: ", std::to_string(id));
 	terminal_answer(&t, "password: ", "wrong");
 	terminal_wait(&t, "login " + std::to_string(id) + ": no such id or wrong password");
-	terminal_log_in(&t, id, id);
+	terminal_log_in(&t, id, std::to_string(id));
 	terminal_wait(&t, "/help lists the commands.");
 	terminal_type(&t, "/quit\r");
 	assert_int_equal(terminal_finish(&t), 0);
@@ -120,7 +118,7 @@ static void one_logs_out_and_in_as_somebody_else(void **state)
 	client_expect(sc.other, check_format("{\"msgid\":6,\"id\":%lld,\"msg\":\"as myself\"}", (long long)sc.id));
 	terminal_type(&sc.t, "loginout\r");
 	terminal_wait(&sc.t, "Logged out.");
-	terminal_log_in(&sc.t, id, sc.id);
+	terminal_log_in(&sc.t, id, sc.name);
 	/* Plain text no longer goes where the one before wrote to. */
 	terminal_wait(&sc.t, check_format("(%lld). /help lists the commands.", (long long)id));
 	terminal_type(&sc.t, "as nobody\r");
@@ -194,7 +192,7 @@ static void ctrl_d_in_place_of_a_password_leaves_and_gives_the_terminal_back(voi
 
 	terminal_start(&t, s->port);
 	terminal_answer(&t, "choice: ", "1");
-	terminal_answer(&t, "account number: ", "1");
+	terminal_answer(&t, "name or number: ", "1");
 	terminal_wait_cursor(&t, "password: ");
 	terminal_type(&t, "\004");
 	assert_int_equal(terminal_finish(&t), 0);
@@ -238,7 +236,7 @@ static void a_password_can_be_typed_while_the_server_goes_and_comes(void **state
 	const int64_t id = client_absent(s, "ann");
 	terminal_start(&t, s->port);
 	terminal_answer(&t, "choice: ", "1");
-	terminal_answer(&t, "account number: ", std::to_string(id));
+	terminal_answer(&t, "name or number: ", std::to_string(id));
 	terminal_wait_cursor(&t, "password: ");
 	terminal_type(&t, "sec");
 	test_server_kill(s);
@@ -313,7 +311,7 @@ static void the_end_of_an_idle_connection_is_told_and_the_next_line_connects(voi
 	terminal_answer(&t, "choice: ", "1");
 	assert_true(is_readable(listener.fd, check_patience_ms()));
 	fd.reset(accept(listener.fd, nullptr, nullptr));
-	terminal_answer(&t, "account number: ", "1");
+	terminal_answer(&t, "name or number: ", "1");
 	terminal_answer(&t, "password: ", "secret");
 	assert_true(is_readable(fd.fd, check_patience_ms()));
 	assert_true(recv(fd.fd, bytes, sizeof(bytes) - 1, 0) > 0);
@@ -382,7 +380,7 @@ static void a_pasted_byte_order_mark_is_no_part_of_the_line(void **state)
 
 	terminal_start(&t, s->port);
 	terminal_answer(&t, "choice: ", mark + "1");
-	terminal_answer(&t, "account number: ", mark + std::to_string(id));
+	terminal_answer(&t, "name or number: ", mark + std::to_string(id));
 	terminal_answer(&t, "password: ", mark + "secret");
 	terminal_wait(&t, "/help lists the commands.");
 	terminal_type(&t, mark + "/quit\r");

@@ -17,21 +17,6 @@ uint64_t client_new_req(client *cl)
 	return ++cl->last_req;
 }
 
-std::string client_name_of(const client *cl, int64_t id)
-{
-	const auto found = cl->names.find(id);
-
-	return found == cl->names.end() ? std::string() : found->second;
-}
-
-std::string client_group_name_of(const client *cl, int64_t id)
-{
-	for (const group_info &group : cl->groups)
-		if (group.id == id)
-			return group.name;
-	return {};
-}
-
 static void client_on_up(void *arg)
 {
 	client *const cl = static_cast<client *>(arg);
@@ -77,9 +62,16 @@ static void client_send_login(client *cl)
 {
 	request rq = request_begin(CS_MSGID_LOGIN, cl->se.req = client_new_req(cl));
 
-	request_add_integer(&rq, "id", cl->se.id);
+	if (cl->se.id > 0)
+		request_add_integer(&rq, "id", cl->se.id);
+	else
+		request_add_text(&rq, "name", cl->se.who);
 	request_add_text(&rq, "password", cl->se.password);
 	request_add_true(&rq, "ack");
+	if (!cl->device.empty())
+		request_add_text(&rq, "device", cl->device);
+	if (!cl->vw.plain)
+		request_add_texts(&rq, "want", {"event", "echo", "read", "presence", "signal"});
 	cl->se.state = SESSION_ASKED;
 	connection_send(&cl->cn, request_end(&rq));
 }

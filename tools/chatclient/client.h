@@ -5,7 +5,6 @@
 #define CHATCLIENT_CLIENT_H
 
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "command.h"
@@ -13,7 +12,9 @@
 #include "inbox.h"
 #include "options.h"
 #include "outbox.h"
+#include "roster.h"
 #include "view.h"
+#include <base/raii.h>
 
 enum session_state {
 	SESSION_OUT,
@@ -24,9 +25,11 @@ enum session_state {
 
 struct session {
 	session_state state = SESSION_OUT;
-	uint64_t id = 0;
+	uint64_t id = 0; /* 0: not known before the login, which is by name */
+	std::string who; /* the name of the login */
 	std::string name;
 	std::string password; /* kept to log in again */
+	std::vector<std::string> have; /* what the server gives to sessions that want it */
 	uint64_t req = 0;
 	bool was_in = false; /* a login with this id and password worked before */
 	unsigned delays = 0;
@@ -48,6 +51,9 @@ struct client {
 	outbox ob;
 	inbox ib;
 	session se;
+	roster ro;
+	std::string device; /* the name of this device; empty: the login has none */
+	unique_fd device_file; /* holds the name */
 	event_ptr ping;
 	event_ptr wake; /* a pause is over: an entry or the login can be sent */
 	event_ptr tell; /* it is time to send DELIVERED */
@@ -67,9 +73,6 @@ struct client {
 	uint64_t received = 0; /* messages shown */
 	uint64_t last_account = 0; /* the account that @ means */
 	uint64_t last_group = 0;
-	std::vector<person> friends;
-	std::vector<group_info> groups;
-	std::unordered_map<int64_t, std::string> names;
 };
 
 /* Sets up the client and begins to connect. The caller sets the view before. -1: out of memory. */
@@ -93,10 +96,6 @@ void client_finish(client *cl, int64_t patience_seconds);
 /* The exit status of the process. */
 [[nodiscard]] status client_status(const client *cl);
 void client_close(client *cl);
-
-/* The name of an account or a group, or an empty text if it is not known. */
-[[nodiscard]] std::string client_name_of(const client *cl, int64_t id);
-[[nodiscard]] std::string client_group_name_of(const client *cl, int64_t id);
 
 /* Only for the client's own files: */
 void client_on_frame(void *arg, std::string_view text);

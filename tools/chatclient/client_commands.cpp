@@ -42,11 +42,13 @@ static void client_ask_register(client *cl, const command &cm, uint64_t number)
 	client_queue(cl, CS_MSGID_REGISTER, cm, number, &rq, req);
 }
 
+/* By the number where the client knows it, from a registration: older servers know no login by name. */
 static void client_ask_login(client *cl, const command &cm)
 {
 	cl->se = session();
 	cl->se.state = SESSION_WANTED;
-	cl->se.id = cm.id;
+	cl->se.id = cm.id > 0 ? cm.id : static_cast<uint64_t>(roster_id(&cl->ro, false, cm.who));
+	cl->se.who = cm.who;
 	cl->se.password = cm.text;
 }
 
@@ -69,9 +71,9 @@ static void client_say(client *cl, const command &cm, uint64_t number)
 	view_own_message(&cl->vw,
 	                 {.is_group = is_group,
 	                  .group = id,
-	                  .group_name = client_group_name_of(cl, id),
+	                  .group_name = roster_name(&cl->ro, true, id),
 	                  .id = id,
-	                  .name = client_name_of(cl, id),
+	                  .name = roster_name(&cl->ro, false, id),
 	                  .seq = -1,
 	                  .time = now,
 	                  .text = cm.text},
@@ -106,7 +108,7 @@ static const char *client_find_problem(const client *cl, const command &cm)
 {
 	const bool outside = cm.verb == COMMAND_LOGIN || cm.verb == COMMAND_REGISTER;
 
-	if (client_needs_id(cm.verb) && cm.id == 0)
+	if (client_needs_id(cm.verb) && cm.id == 0 && cm.who.empty())
 		return "there is nothing yet that @ could stand for";
 	if (cm.verb == COMMAND_LOGIN && cl->se.state != SESSION_OUT)
 		return "log out first";
@@ -131,16 +133,16 @@ static void client_run(client *cl, const command &cm, uint64_t number)
 	case COMMAND_CREATE_GROUP: client_ask(cl, CS_MSGID_CREATE_GROUP, cm, number); break;
 	case COMMAND_JOIN_GROUP: client_ask(cl, CS_MSGID_JOIN_GROUP, cm, number); break;
 	case COMMAND_FRIENDS:
-		if (cl->friends.empty())
+		if (cl->ro.friends.empty())
 			view_notice(&cl->vw, "Nobody is on your list of friends; /friend ID puts somebody there.");
-		for (const person &who : cl->friends)
+		for (const person &who : cl->ro.friends)
 			view_friend(&cl->vw, who);
 		break;
 	case COMMAND_GROUPS:
-		if (cl->groups.empty())
+		if (cl->ro.groups.empty())
 			view_notice(&cl->vw,
 			            "You are in no group; /join ID joins one, /group new NAME DESC makes one.");
-		for (const group_info &group : cl->groups)
+		for (const group_info &group : cl->ro.groups)
 			view_group(&cl->vw, group);
 		break;
 	default: client_refuse_line(cl, number, cm.verb == COMMAND_BAD ? cm.problem : "no such command"); break;
@@ -152,26 +154,11 @@ static bool client_is_about_group(const command &cm)
 	return cm.verb == COMMAND_GROUP_CHAT || cm.verb == COMMAND_JOIN_GROUP;
 }
 
-/* The id of a name: no two accounts have the same name, and no two groups. */
-static int64_t client_id_of(const client *cl, const command &cm)
-{
-	if (client_is_about_group(cm)) {
-		for (const group_info &group : cl->groups)
-			if (group.name == cm.who)
-				return group.id;
-		return 0;
-	}
-	for (const auto &[id, name] : cl->names)
-		if (name == cm.who)
-			return id;
-	return 0;
-}
-
 void client_find_name(const client *cl, command *cm)
 {
-	if (cm->who.empty())
+	if (cm->who.empty() || cm->verb == COMMAND_LOGIN)
 		return;
-	cm->id = static_cast<uint64_t>(client_id_of(cl, *cm));
+	cm->id = static_cast<uint64_t>(roster_id(&cl->ro, client_is_about_group(*cm), cm->who));
 	cm->who.clear();
 	if (cm->id == 0) {
 		cm->verb = COMMAND_BAD;
@@ -184,7 +171,7 @@ void client_command(client *cl, const command &cm, uint64_t number)
 	command whole = cm;
 
 	client_find_name(cl, &whole);
-	if (whole.id == 0 && client_needs_id(whole.verb)) {
+	if (whole.id == 0 && whole.who.empty() && client_needs_id(whole.verb)) {
 		whole.id = client_is_about_group(whole) ? cl->last_group : cl->last_account;
 	}
 	const char *const problem = whole.verb == COMMAND_BAD ? nullptr : client_find_problem(cl, whole);

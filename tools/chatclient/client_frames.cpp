@@ -25,6 +25,12 @@ command_verb client_verb_of(int msgid)
 	}
 }
 
+/* Whether the target of such a request is a group. */
+static bool client_is_of_group(int msgid)
+{
+	return msgid == CS_MSGID_CREATE_GROUP || msgid == CS_MSGID_JOIN_GROUP || msgid == CS_MSGID_GROUP_CHAT;
+}
+
 static bool client_is_for_later(int64_t error)
 {
 	return error == CS_ERRNO_BUSY || error == CS_ERRNO_UNAVAILABLE;
@@ -34,17 +40,16 @@ static void client_take_message(client *cl, const frame &fr)
 {
 	const bool is_group = fr.msgid == CS_MSGID_GROUP_CHAT;
 
-	if (!fr.name.empty())
-		cl->names[fr.id] = fr.name;
+	roster_learn(&cl->ro, false, fr.id, fr.name);
 	if (!inbox_accept(&cl->ib, is_group, is_group ? fr.group : fr.id, fr.seq))
 		return;
 	cl->received++;
 	view_message(&cl->vw, {
 				      .is_group = is_group,
 				      .group = fr.group,
-				      .group_name = client_group_name_of(cl, fr.group),
+				      .group_name = roster_name(&cl->ro, true, fr.group),
 				      .id = fr.id,
-				      .name = fr.name.empty() ? client_name_of(cl, fr.id) : fr.name,
+				      .name = fr.name.empty() ? roster_name(&cl->ro, false, fr.id) : fr.name,
 				      .seq = fr.seq,
 				      .time = fr.ts > 0         ? text_from_time(fr.ts)
 	                                      : fr.time.empty() ? "-"
@@ -53,47 +58,25 @@ static void client_take_message(client *cl, const frame &fr)
 			      });
 }
 
-static void client_read_lists(client *cl, const frame &fr)
-{
-	cl->friends.clear();
-	cl->groups.clear();
-	for (const std::string &text : fr.friends) {
-		person who;
-		if (!frame_read_person(text, &who))
-			continue;
-		cl->names[who.id] = who.name;
-		cl->friends.push_back(std::move(who));
-	}
-	for (const std::string &text : fr.groups) {
-		group_info group;
-		if (!frame_read_group(text, &group))
-			continue;
-		for (const person &who : group.members)
-			cl->names[who.id] = who.name;
-		cl->groups.push_back(std::move(group));
-	}
-}
-
 void client_show_lists(client *cl)
 {
-	if (!cl->friends.empty())
+	if (!cl->ro.friends.empty())
 		view_heading(&cl->vw, "Friends:");
-	for (const person &who : cl->friends)
+	for (const person &who : cl->ro.friends)
 		view_friend(&cl->vw, who);
-	if (!cl->groups.empty())
+	if (!cl->ro.groups.empty())
 		view_heading(&cl->vw, "Groups:");
-	for (const group_info &group : cl->groups)
+	for (const group_info &group : cl->ro.groups)
 		view_group(&cl->vw, group);
 }
 
 static void client_note_made(client *cl, const outbox_entry &entry, int64_t id)
 {
 	if (entry.msgid == CS_MSGID_ADD_FRIEND)
-		cl->friends.push_back({.id = id, .name = client_name_of(cl, id), .state = {}, .role = {}});
+		roster_add_friend(&cl->ro, id);
 	if (entry.msgid == CS_MSGID_CREATE_GROUP || entry.msgid == CS_MSGID_JOIN_GROUP) {
 		cl->last_group = static_cast<uint64_t>(id);
-		if (client_group_name_of(cl, id).empty())
-			cl->groups.push_back({.id = id, .name = entry.label, .description = {}, .members = {}});
+		roster_add_group(&cl->ro, id, entry.label);
 	}
 }
 
@@ -101,8 +84,7 @@ static void client_end_session(client *cl)
 {
 	cl->se = session();
 	cl->ib = inbox();
-	cl->friends.clear();
-	cl->groups.clear();
+	roster_forget_lists(&cl->ro);
 	cl->calls->session_changed(cl->arg);
 }
 
@@ -111,13 +93,12 @@ static void client_complete(client *cl, outbox_entry *waiting, int64_t group, in
 {
 	const outbox_entry entry = std::move(*waiting);
 	const int64_t id = entry.msgid == CS_MSGID_CREATE_GROUP ? group : static_cast<int64_t>(entry.target);
-	const bool about_group = entry.msgid != CS_MSGID_ADD_FRIEND && entry.msgid != CS_MSGID_CHAT;
 
 	outbox_remove(&cl->ob, entry.req);
 	client_note_progress(cl);
 	client_note_made(cl, entry, id);
 	view_done(&cl->vw, client_verb_of(entry.msgid), id, seq,
-	          about_group ? client_group_name_of(cl, id) : client_name_of(cl, id));
+	          roster_name(&cl->ro, client_is_of_group(entry.msgid), id));
 	if (entry.msgid == CS_MSGID_LOGOUT)
 		client_end_session(cl);
 }
@@ -132,7 +113,9 @@ static void client_refuse(client *cl, outbox_entry *waiting, int64_t error, std:
 	outbox_remove(&cl->ob, entry.req);
 	client_note_progress(cl);
 	cl->refused = true;
-	view_refused(&cl->vw, client_verb_of(entry.msgid), static_cast<int64_t>(entry.target), error, shown);
+	const int64_t id = static_cast<int64_t>(entry.target);
+	view_refused(&cl->vw, client_verb_of(entry.msgid), id,
+	             roster_name(&cl->ro, client_is_of_group(entry.msgid), id), error, shown);
 }
 
 void client_refuse_all(client *cl, int64_t error, std::string_view text)
@@ -155,7 +138,7 @@ static void client_finish_created(client *cl)
 	if (cl->ob.entries.empty() || cl->ob.entries.front().msgid != CS_MSGID_CREATE_GROUP)
 		return;
 	outbox_entry *const entry = &cl->ob.entries.front();
-	for (const group_info &group : cl->groups)
+	for (const group_info &group : cl->ro.groups)
 		for (const person &who : group.members)
 			if (entry->sent_times > 0 && group.name == entry->label && who.role == "creator" &&
 			    who.id == static_cast<int64_t>(cl->se.id)) {
@@ -170,13 +153,15 @@ static void client_begin_session(client *cl, const frame &fr)
 	const bool again = se->was_in;
 
 	se->state = SESSION_IN;
+	se->id = fr.id > 0 ? static_cast<uint64_t>(fr.id) : se->id;
 	se->name = fr.name;
+	se->have = fr.have;
 	se->was_in = true;
 	se->delays = 0;
-	cl->names[fr.id] = fr.name;
+	roster_learn(&cl->ro, false, fr.id, fr.name);
 	connection_is_good(&cl->cn);
 	client_note_progress(cl);
-	client_read_lists(cl, fr);
+	roster_read(&cl->ro, fr);
 	view_logged_in(&cl->vw, fr.id, fr.name, again);
 	if (!again) {
 		cl->ib = inbox();
@@ -213,7 +198,7 @@ static void client_take_login(client *cl, const frame &fr)
 		return;
 	}
 	cl->refused = true;
-	view_refused(&cl->vw, COMMAND_LOGIN, static_cast<int64_t>(se->id), fr.error, fr.error_text);
+	view_refused(&cl->vw, COMMAND_LOGIN, static_cast<int64_t>(se->id), se->who, fr.error, fr.error_text);
 	client_refuse_all(cl, CS_ERRNO_NOT_LOGGED_IN, "the login was refused");
 	client_note_progress(cl);
 	client_end_session(cl);
@@ -234,7 +219,7 @@ static void client_take_registered(client *cl, const frame &fr)
 		return;
 	}
 	cl->last_account = static_cast<uint64_t>(fr.id);
-	cl->names[fr.id] = entry->label;
+	roster_learn(&cl->ro, false, fr.id, entry->label);
 	outbox_remove(&cl->ob, entry->req);
 	client_note_progress(cl);
 	connection_is_good(&cl->cn);
@@ -273,6 +258,8 @@ static void client_take_answer(client *cl, const frame &fr)
 	if (fr.of == CS_MSGID_DELIVERED && fr.req >= 0) {
 		inbox_take_answer(&cl->ib, fr.req, !client_is_for_later(fr.error));
 		client_note_progress(cl);
+	} else if (fr.of == CS_MSGID_LOGIN && fr.error > 0) {
+		client_take_login(cl, fr);
 	} else if (!entry) {
 		if (fr.req < 0)
 			client_take_complaint(cl, fr);

@@ -28,7 +28,7 @@ static const command_row command_rows[] = {
 	{COMMAND_FRIENDS, "friends", "friends", SHAPE_NOTHING, "", "friends, as of the login"},
 	{COMMAND_GROUPS, "groups", "groups", SHAPE_NOTHING, "", "groups, as of the login"},
 	{COMMAND_LOGOUT, "loginout", "logout", SHAPE_NOTHING, "", "log out"},
-	{COMMAND_LOGIN, "login", "login", SHAPE_ID_TEXT, "ID PASSWORD", "log in"},
+	{COMMAND_LOGIN, "login", "login", SHAPE_ID_TEXT, "NAME PASSWORD", "log in, by name or number"},
 	{COMMAND_REGISTER, "register", "register", SHAPE_NAME_TEXT, "NAME PASSWORD", "make an account"},
 	{COMMAND_WAIT, "wait", "wait", SHAPE_WAIT, "SECONDS COUNT", "in scripts: wait for messages"},
 	{COMMAND_QUIT, "quit", "quit", SHAPE_NOTHING, "", "leave"},
@@ -76,7 +76,7 @@ static void command_read_id(command *cm, std::string_view text)
 	cm->is_last = text == "@";
 	if (cm->is_last || text_to_id(text, &cm->id))
 		return;
-	if (text.empty() || cm->verb == COMMAND_LOGIN)
+	if (text.empty())
 		command_spoil(cm, "an ID is a number from 1 on");
 	else
 		cm->who = text;

@@ -13,7 +13,7 @@ enum command_verb {
 	COMMAND_BAD, /* problem says why */
 	COMMAND_HELP,
 	COMMAND_REGISTER, /* name, text: password */
-	COMMAND_LOGIN, /* id, text: password */
+	COMMAND_LOGIN, /* id or who, text: password */
 	COMMAND_LOGOUT,
 	COMMAND_CHAT, /* id, text */
 	COMMAND_ADD_FRIEND, /* id */

@@ -3,6 +3,7 @@
  * plain text goes to. */
 #include "dialog.h"
 
+#include "state.h"
 #include "text.h"
 
 static const int64_t dialog_patience = 5;
@@ -26,7 +27,7 @@ static std::string dialog_make_prompt(const dialog *dg)
 
 	if (dg->talks != COMMAND_BLANK) {
 		const bool is_group = dg->talks == COMMAND_GROUP_CHAT;
-		const std::string name = is_group ? client_group_name_of(dg->cl, id) : client_name_of(dg->cl, id);
+		const std::string name = roster_name(&dg->cl->ro, is_group, id);
 		prompt += is_group ? " -> group " : " -> ";
 		prompt += name.empty() ? std::to_string(id) : text_harmless(name, false);
 	}
@@ -40,7 +41,8 @@ static void dialog_show_prompt(dialog *dg)
 
 static void dialog_login(dialog *dg)
 {
-	dg->asked_id = dg->pending.id;
+	if (!dg->pending.is_last)
+		dg->account = dg->pending.who.empty() ? std::to_string(dg->pending.id) : dg->pending.who;
 	dialog_go(dg, DIALOG_LOGIN_WAIT, "", false);
 	client_command(dg->cl, dg->pending, 0);
 	if (dg->cl->se.state == SESSION_OUT)
@@ -52,24 +54,19 @@ static void dialog_login(dialog *dg)
 
 static void dialog_register(dialog *dg)
 {
-	dg->asked_id = 0;
+	dg->account = dg->pending.name;
 	client_command(dg->cl, dg->pending, 0);
 	dg->pending = command();
 	dialog_go(dg, DIALOG_MENU, "choice: ", false);
 }
 
-/* After a registration or a wrong password the user need not type the number again. */
-static uint64_t dialog_usual_id(const dialog *dg)
+/* Who was here before need not type the name again. */
+static void dialog_ask_name(dialog *dg)
 {
-	return dg->asked_id != 0 ? dg->asked_id : dg->cl->last_account;
-}
+	const std::string usual = text_harmless(dg->account, false);
 
-static void dialog_ask_id(dialog *dg)
-{
-	const uint64_t usual = dialog_usual_id(dg);
-
-	dialog_go(dg, DIALOG_LOGIN_ID,
-	          usual == 0 ? "account number: " : "account number [" + std::to_string(usual) + "]: ", false);
+	dialog_go(dg, DIALOG_LOGIN_NAME,
+	          usual.empty() ? "name or number: " : "name or number [" + usual + "]: ", false);
 }
 
 /* Asks for the missing parts of the login or registration. */
@@ -78,8 +75,8 @@ static void dialog_ask(dialog *dg, const command &cm)
 	const bool login = cm.verb == COMMAND_LOGIN;
 
 	dg->pending = cm;
-	if (login && cm.id == 0 && !cm.is_last)
-		dialog_ask_id(dg);
+	if (login && cm.id == 0 && cm.who.empty() && !cm.is_last)
+		dialog_ask_name(dg);
 	else if (!login && cm.name.empty())
 		dialog_go(dg, DIALOG_REGISTER_NAME, "name: ", false);
 	else if (cm.text.empty())
@@ -110,18 +107,19 @@ static void dialog_take_choice(dialog *dg, std::string_view line)
 		view_notice(&dg->cl->vw, "Log in first.");
 }
 
-static void dialog_take_id(dialog *dg, std::string_view line)
+/* The name or the number of an account. */
+static void dialog_take_account(dialog *dg, std::string_view line)
 {
-	uint64_t id = dialog_usual_id(dg);
+	const std::string_view account = line.empty() ? dg->account : line;
 
-	if (line.empty() && id == 0) {
+	if (account.empty()) {
 		dialog_show_menu(dg);
-	} else if (line.empty() || text_to_id(line, &id)) {
-		dg->pending.id = id;
-		dialog_ask(dg, dg->pending);
-	} else {
-		view_notice(&dg->cl->vw, "An account number has digits only.");
+		return;
 	}
+	dg->pending.who.clear();
+	if (!text_to_id(account, &dg->pending.id))
+		dg->pending.who = account;
+	dialog_ask(dg, dg->pending);
 }
 
 static void dialog_take_name(dialog *dg, std::string_view line)
@@ -225,7 +223,7 @@ void dialog_take_line(dialog *dg, std::string_view typed)
 	client_wake(dg->cl);
 	switch (dg->step) {
 	case DIALOG_MENU: dialog_take_choice(dg, line); break;
-	case DIALOG_LOGIN_ID: dialog_take_id(dg, line); break;
+	case DIALOG_LOGIN_NAME: dialog_take_account(dg, line); break;
 	case DIALOG_REGISTER_NAME: dialog_take_name(dg, line); break;
 	case DIALOG_LOGIN_PASSWORD:
 	case DIALOG_REGISTER_PASSWORD: dialog_take_password(dg, line); break;
@@ -251,10 +249,13 @@ void dialog_end(dialog *dg)
 void dialog_session_changed(dialog *dg)
 {
 	dg->talks = COMMAND_BLANK;
-	if (dg->cl->se.state == SESSION_IN)
+	if (dg->cl->se.state == SESSION_IN) {
+		dg->account = dg->cl->se.name;
+		state_keep({dg->cl->cn.host, dg->cl->cn.port, dg->account});
 		dialog_show_prompt(dg);
-	else
+	} else {
 		dialog_show_menu(dg);
+	}
 }
 
 void dialog_refresh(dialog *dg)
@@ -267,5 +268,8 @@ void dialog_open(dialog *dg, client *cl, screen *sc)
 {
 	dg->cl = cl;
 	dg->sc = sc;
+	const state_last last = state_read();
+	if (last.host == cl->cn.host && last.port == cl->cn.port)
+		dg->account = last.account;
 	dialog_show_menu(dg);
 }

@@ -11,7 +11,7 @@
 
 enum dialog_step {
 	DIALOG_MENU,
-	DIALOG_LOGIN_ID,
+	DIALOG_LOGIN_NAME,
 	DIALOG_LOGIN_PASSWORD,
 	DIALOG_LOGIN_WAIT,
 	DIALOG_REGISTER_NAME,
@@ -27,7 +27,7 @@ struct dialog {
 	command pending; /* the login or registration that the questions are for */
 	command_verb talks = COMMAND_BLANK; /* COMMAND_CHAT or COMMAND_GROUP_CHAT: plain text goes to talks_to */
 	uint64_t talks_to = 0;
-	uint64_t asked_id = 0; /* id of the last login that was tried; 0: none since the last registration */
+	std::string account; /* who logged in or registered last, or tried to: a name or a number */
 	bool leaving = false;
 };
 

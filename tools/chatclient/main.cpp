@@ -15,6 +15,7 @@
 #include "options.h"
 #include "screen.h"
 #include "script.h"
+#include "state.h"
 
 using event_config_ptr = std::unique_ptr<event_config, function_deleter<event_config_free>>;
 
@@ -97,6 +98,7 @@ static int chatclient_program_open(program *pg)
 		return -1;
 	if (pg->cl.vw.plain)
 		return script_open(&pg->sr, pg->base.get(), &pg->cl);
+	pg->cl.device = state_device(&pg->cl.device_file);
 	if (screen_open(&pg->sc, pg->base.get(), &screen_table, pg) != 0)
 		return -1;
 	dialog_open(&pg->dg, &pg->cl, &pg->sc);

@@ -198,13 +198,19 @@ static std::string view_explain(int64_t error, std::string_view text)
 	return text.empty() ? "refused, error " + view_number(error) : text_harmless(text, false);
 }
 
-void view_refused(const view *vw, command_verb verb, int64_t id, int64_t error, std::string_view text)
+void view_refused(const view *vw, command_verb verb, int64_t id, std::string_view name, int64_t error,
+                  std::string_view text)
 {
 	if (vw->plain) {
 		view_fields(vw, {"refused", command_word(verb), view_number(id), view_number(error), text});
 		return;
 	}
-	std::string line = std::string(command_word(verb)) + (id > 0 ? " " + view_number(id) : "") + ": ";
+	std::string line = command_word(verb);
+	if (!name.empty())
+		line += " " + text_harmless(name, false);
+	else if (id > 0)
+		line += " " + view_number(id);
+	line += ": ";
 	line += view_explain(error, text);
 	vw->print(vw->arg, view_paint(vw, view_red, line));
 }

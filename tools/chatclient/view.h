@@ -42,7 +42,9 @@ void view_message(const view *vw, const view_message_parts &parts);
 void view_own_message(const view *vw, const view_message_parts &parts, std::string_view own_name);
 /* A request is acknowledged. id: of the account or group; seq -1: none. name: of the account or group, if known. */
 void view_done(const view *vw, command_verb verb, int64_t id, int64_t seq, std::string_view name);
-void view_refused(const view *vw, command_verb verb, int64_t id, int64_t error, std::string_view text);
+/* name: of the account or group, if known. */
+void view_refused(const view *vw, command_verb verb, int64_t id, std::string_view name, int64_t error,
+                  std::string_view text);
 /* A line of input that is no command, or not allowed now. number: of the line, from 1. */
 void view_invalid(const view *vw, uint64_t number, std::string_view problem);
 /* For people only. */
