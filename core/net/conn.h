@@ -260,6 +260,8 @@ void conn_finish(struct conn *c);
 /* Goes on at the end of the turn: first with the frame that a hook has passed, then with the waiting input, then with
  * reading. */
 void conn_resume(struct conn *c);
+/* Charges the cost to the connection's rate. If that is over the rate, nothing is dispatched for a while. */
+void conn_charge(struct conn *c, int64_t cost);
 /* Logs the account in on the connection. To be called after a granted claim. */
 void conn_bind(struct conn *c, cs_account account, std::string_view name);
 /* Closes the connection when the peer is silent for ms; 0: never. A probe takes the peer for dead after doubt_ms of

@@ -81,6 +81,21 @@ static void conn_note_first_frame(struct conn *c, std::string_view frame, std::s
 	conn_arm(c);
 }
 
+static void conn_pause(struct conn *c, int64_t ms)
+{
+	if (ms <= 0 || c->dead)
+		return;
+	c->paused_until = std::max(c->paused_until, worker_monotonic_ms() + ms);
+	conn_arm(c);
+}
+
+void conn_charge(struct conn *c, int64_t cost)
+{
+	const struct core_conf *conf = c->worker->conf;
+
+	conn_pause(c, limit_charge(&c->bucket, conf->rate, conf->burst, cost, worker_monotonic_ms()));
+}
+
 static void conn_take_frame(struct conn *c, std::string_view frame, const struct frame_parser *parsed,
                             std::string_view behind)
 {
@@ -91,10 +106,7 @@ static void conn_take_frame(struct conn *c, std::string_view frame, const struct
 	if (!c->first_frame_seen)
 		conn_note_first_frame(c, frame, behind);
 	c->worker->shared->conn_calls->frame(c, frame, parsed, &pause_ms);
-	if (pause_ms > 0 && !c->dead) {
-		c->paused_until = worker_monotonic_ms() + pause_ms;
-		conn_arm(c);
-	}
+	conn_pause(c, pause_ms);
 }
 
 /* The bytes end inside a frame. Only now the connection needs memory of its own for it. */

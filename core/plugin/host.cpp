@@ -183,6 +183,16 @@ static int host_set_silence(struct cs_self *self, cs_conn conn, int64_t ms, int6
 	return 0;
 }
 
+static int host_charge(struct cs_self *self, cs_conn conn, uint32_t cost)
+{
+	struct conn *c = host_own_find(self, conn);
+
+	if (!c)
+		return CS_ENOENT;
+	conn_charge(c, cost);
+	return 0;
+}
+
 static int host_peer(struct cs_self *self, cs_conn conn, struct cs_peer *peer_r)
 {
 	const struct conn *c = host_own_find(self, conn);
@@ -339,4 +349,5 @@ const struct cs_host host_table = {
 	.unshare = shared_drop,
 	.subscribe = route_subscribe,
 	.unsubscribe = route_unsubscribe,
+	.charge = host_charge,
 };

@@ -416,6 +416,12 @@ struct cs_host {
 	void (*subscribe)(struct cs_self *self, uint64_t topic);
 	/* Ends that. Topic 0 ends only the subscription to any topic. Parcels that are on their way still arrive. */
 	void (*unsubscribe)(struct cs_self *self, uint64_t topic);
+
+	/* ---- connections, continued */
+	/* Charges more than the route's cost to the connection's rate limit, for a request whose cost is known only when
+	 * it was served, such as a query. If that is over the rate, the next frames of the connection wait. 0, or
+	 * CS_ENOENT. */
+	int (*charge)(struct cs_self *self, cs_conn conn, uint32_t cost);
 };
 
 /* A service that a plugin offers to others. Its context is the state of the provider's instance on the same worker. The

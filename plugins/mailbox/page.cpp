@@ -21,7 +21,7 @@ mailbox_key mailbox_page_key_of(const message_news &news)
 
 std::string mailbox_page_tail(uint64_t seq, int64_t created)
 {
-	return ",\"seq\":" + std::to_string(seq) + ",\"ts\":" + std::to_string(created) + "}";
+	return message_tail(seq, created);
 }
 
 static int mailbox_page_look_up(mailbox_page_reader *r, mailbox_source *source)

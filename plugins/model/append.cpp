@@ -21,6 +21,8 @@ struct append_target {
 	uint64_t last_seq = 0;
 	bool locked = false; /* the row exists, and this transaction has locked it */
 	bool changed = false; /* last_seq was raised */
+	uint64_t said_seq = 0; /* MySQL: of the last message of the batch, and when it was sent */
+	int64_t said = 0;
 };
 
 struct append_batch {
@@ -345,6 +347,8 @@ static void message_assign_seqs(append_batch *b, bool careful)
 			continue;
 		item->seq = ++b->target_of[i]->last_seq;
 		b->target_of[i]->changed = true;
+		b->target_of[i]->said_seq = item->seq;
+		b->target_of[i]->said = std::max(b->target_of[i]->said, item->created);
 		b->stored.push_back(item);
 	}
 }
@@ -380,10 +384,15 @@ static int model_store_last_seqs(append_batch *b)
 			values.push_back(sql_integer(target->id));
 			values.push_back(sql_integer(target->kind));
 			values.push_back(sql_integer(target->last_seq));
+			values.push_back(sql_integer(target->said_seq));
+			values.push_back(sql_integer(static_cast<uint64_t>(target->said)));
 		}
 	return sql_run_many(b->db,
-	                    {"INSERT INTO conversation (id, kind, last_seq) VALUES ", "(?, ?, ?)", ", ",
-	                     " ON DUPLICATE KEY UPDATE last_seq = VALUES(last_seq)", 3, true},
+	                    {"INSERT INTO conversation (id, kind, last_seq, said_seq, said) VALUES ", "(?, ?, ?, ?, ?)",
+	                     ", ",
+	                     " ON DUPLICATE KEY UPDATE last_seq = VALUES(last_seq),"
+	                     " said_seq = GREATEST(said_seq, VALUES(said_seq)), said = GREATEST(said, VALUES(said))",
+	                     5, true},
 	                    values);
 }
 

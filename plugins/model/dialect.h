@@ -53,4 +53,15 @@ static inline std::string dialect_or_raise(const cs_db *db, std::string_view key
 	                     " WHERE excluded.", column, " > ", column});
 }
 
+/* The same with two columns. */
+static inline std::string dialect_or_raise_both(const cs_db *db, std::string_view key, std::string_view one,
+                                                std::string_view other)
+{
+	if (db->driver->dialect == CS_DB_MYSQL)
+		return dialect_join({" ON DUPLICATE KEY UPDATE ", one, " = GREATEST(", one, ", VALUES(", one, ")), ",
+		                     other, " = GREATEST(", other, ", VALUES(", other, "))"});
+	return dialect_join({" ON CONFLICT (", key, ") DO UPDATE SET ", one, " = MAX(", one, ", excluded.", one, "), ",
+	                     other, " = MAX(", other, ", excluded.", other, ")"});
+}
+
 #endif

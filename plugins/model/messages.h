@@ -66,6 +66,12 @@ struct account_news {
 /* The ids of the account's groups. */
 [[nodiscard]] int message_group_ids(cs_db *db, uint64_t account, std::vector<uint64_t> *groups_r);
 
+/* The end of a delivered message: seq, ts and the closing brace. */
+static inline std::string message_tail(uint64_t seq, int64_t created)
+{
+	return ",\"seq\":" + std::to_string(seq) + ",\"ts\":" + std::to_string(created) + "}";
+}
+
 struct message_row {
 	uint64_t seq = 0;
 	uint64_t sender = 0;

@@ -31,14 +31,15 @@ struct fake_self;
 /* One call that a plugin made, in order. */
 struct fake_call {
 	std::string
-		what; /* "answer" "refuse" "send" "finish" "resume" "close" "silence" "claim" "logout" "release" "presence"
+		what; /* "answer" "refuse" "send" "finish" "resume" "close" "silence" "charge" "claim" "logout" "release" "presence"
 	                        * "work read" "work write" "work hash" "batch" "route" "route all"
 	                        * what the host does by itself: "kick"
 	                        * and what fake services add: "attach" "begin" ... */
 	cs_conn conn = 0;
 	cs_account account = 0; /* claim, release, route, kick */
 	int64_t number = 0; /* refuse: the errno; silence: ms; batch: the key; send: the position; claim: the
-	                     * generation; presence: how many; route all: the topic */
+	                     * generation; presence: how many; route all: the topic; charge: the
+	                     * cost */
 	std::string text; /* answer, refuse, send: the frame; close: why; route: the head and the body */
 };
 

@@ -228,6 +228,15 @@ static int table_set_silence(cs_self *self, cs_conn handle, int64_t ms, int64_t 
 	return 0;
 }
 
+/* There is no rate here. */
+static int table_charge(cs_self *self, cs_conn handle, uint32_t cost)
+{
+	if (!fake_conn_of(self_of(self), handle))
+		return CS_ENOENT;
+	fake_host_record(self_of(self)->host, {"charge", handle, 0, cost, ""});
+	return 0;
+}
+
 void fake_table_fill_frames(cs_host *table)
 {
 	table->log = table_log;
@@ -245,4 +254,5 @@ void fake_table_fill_frames(cs_host *table)
 	table->resume = table_resume;
 	table->close = table_close;
 	table->set_silence = table_set_silence;
+	table->charge = table_charge;
 }

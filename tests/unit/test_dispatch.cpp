@@ -186,6 +186,27 @@ static void over_its_rate_a_connection_is_paused_not_refused(void **state)
 	assert_talk(state, "{\"msgid\":102}", "{\"msgid\":103}", "");
 }
 
+static void what_a_request_costs_more_is_charged_when_it_is_served(void **state)
+{
+	struct worker_test *t = worker_test_of(state);
+
+	t->f->conf.rate = 1000;
+	t->f->conf.burst = 100;
+	t->c->bucket.tokens = 100000;
+	t->f->on_open = [&](const struct cs_frame *frame) {
+		assert_int_equal(host_table.charge(t->f->worker->instances[0].get(), frame->conn, 150), 0);
+		return CS_PENDING;
+	};
+	assert_talk(state, "{\"msgid\":11}{\"msgid\":11}", "", "open ");
+	/* About 50 over, so the next one waits for 50 ms also when the first is finished. */
+	const int64_t until = t->c->paused_until;
+	assert_true(until > worker_monotonic_ms());
+	t->f->on_open = nullptr;
+	conn_finish(t->c);
+	assert_true(worker_fixture_wait(t->f.get(), [&] { return t->f->trace == "open open "; }));
+	assert_true(worker_monotonic_ms() >= until);
+}
+
 static void two_routes_of_one_msgid_name_both_files(void **)
 {
 	static const struct cs_route routes[] = {{7, "X", [](void *, const struct cs_frame *) { return 0; }, 0, 1}, {}};
@@ -236,6 +257,7 @@ int main(void)
 		TEST(the_handler_gets_an_array_or_an_object_as_a_tree),
 		TEST(cost_is_charged_also_when_the_request_is_refused),
 		TEST(over_its_rate_a_connection_is_paused_not_refused),
+		TEST(what_a_request_costs_more_is_charged_when_it_is_served),
 		cmocka_unit_test(two_routes_of_one_msgid_name_both_files),
 		cmocka_unit_test(a_route_for_a_msgid_of_the_core_is_refused),
 	};

@@ -579,6 +579,7 @@ static void a_connection_that_has_ended_or_is_of_another_worker_is_refused(void 
 		assert_int_equal(w->host->logout(w->self, gone), CS_ENOENT);
 		assert_int_equal(w->host->set_silence(w->self, gone, 1, 0), CS_ENOENT);
 		assert_int_equal(w->host->peer(w->self, gone, &peer), CS_ENOENT);
+		assert_int_equal(w->host->charge(w->self, gone, 1), CS_ENOENT);
 		assert_int_equal(player_claim(w->p, gone, 8, 0, 0), 0);
 		world_run(w);
 		world_expect(w, "claimed:-1 ");
@@ -613,6 +614,13 @@ static void times_of_silence_are_not_below_zero(void **state)
 	assert_int_equal(w->host->set_silence(w->self, conn, 1000, 0), 0);
 	assert_int_equal(w->host->set_silence(w->self, conn, -1, 0), CS_EINVAL);
 	assert_int_equal(w->host->set_silence(w->self, conn, 0, -1), CS_EINVAL);
+}
+
+static void a_connection_can_be_charged(void **state)
+{
+	struct world *w = world_of(state);
+
+	assert_int_equal(w->host->charge(w->self, world_connect(w), 1), 0);
 }
 
 static void a_peer_has_a_name_and_a_network(void **state)
@@ -1308,7 +1316,7 @@ static void who_guesses_wrong_must_wait_and_nobody_else(void **state)
 		X(who_sends_to_a_slow_client_is_told_until_it_has_taken_enough, host##_whole),                         \
 		X(a_connection_that_has_ended_or_is_of_another_worker_is_refused, host##_whole),                       \
 		X(closing_ends_the_connection_at_once_writes_what_is_queued_and_tells_it_later, host##_whole),         \
-		X(times_of_silence_are_not_below_zero, host##_whole),                                                  \
+		X(times_of_silence_are_not_below_zero, host##_whole), X(a_connection_can_be_charged, host##_whole),    \
 		X(a_peer_has_a_name_and_a_network, host##_whole),                                                      \
 		X(nothing_is_dispatched_behind_a_pending_request_until_finish, host##_whole),                          \
 		X(hooks_judge_by_their_order_before_the_handler, host##_whole),                                        \

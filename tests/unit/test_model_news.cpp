@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "plugins/model/history.h"
+#include "plugins/model/inbox.h"
+#include "plugins/model/marks.h"
 #include "plugins/model/sql.h"
 
 static message_news news_of(const std::vector<message_news> &all, conversation_kind kind, uint64_t of)
@@ -196,13 +199,22 @@ static spy *spy_of(cs_db *db)
 	return reinterpret_cast<spy *>(db);
 }
 
+/* The rows of a query within the query, which was looked at itself. */
+static bool is_rows_of_a_query(const std::string &line)
+{
+	const std::string table = line.substr(line.find(' ') + 1);
+
+	return table.starts_with("(subquery") || table == "places" || table == "page" || table == "newest" ||
+	       table == "news";
+}
+
 /* Column 3 is the text: SCAN of a table, or SEARCH by an index. The rows of VALUES are scanned, rightly. */
 static int see_plan(void *arg, const cs_db_value *columns, size_t)
 {
 	const std::string line(columns[3].bytes, columns[3].size);
 
 	/* To find one entry by its conversation alone is to read all of the conversation. */
-	if ((line.starts_with("SCAN") && line.find("CONSTANT ROW") == std::string::npos) ||
+	if ((line.starts_with("SCAN") && line.find("CONSTANT ROW") == std::string::npos && !is_rows_of_a_query(line)) ||
 	    line.ends_with("SEARCH e USING PRIMARY KEY (conversation=?)"))
 		static_cast<spy *>(arg)->scans += line + "; ";
 	return 0;
@@ -214,7 +226,7 @@ static int see_plan_of_mysql(void *arg, const cs_db_value *columns, size_t)
 {
 	const std::string table(sql_text_of(columns[2])), how(sql_text_of(columns[3]));
 
-	if (how == "ALL" || how == "index")
+	if ((how == "ALL" || how == "index") && !table.starts_with("<derived"))
 		static_cast<spy *>(arg)->scans += table + ": " + how + "; ";
 	return 0;
 }
@@ -254,11 +266,48 @@ static void fill_mariadb(cs_db *db)
 		"INSERT INTO message (conversation, seq, sender, cid, body, created)"
 		" SELECT id, 1, 101 + id % 1500, CONCAT('f', id), 'x', 0 FROM conversation",
 		"INSERT INTO `cursor` SELECT low, 0, id, 1 FROM conversation WHERE kind = 0",
-		"ANALYZE TABLE account, contact, conversation, member, message, `cursor`",
+		"INSERT INTO mark (account, conversation, read_seq) SELECT low, id, 1 FROM conversation WHERE kind = 0",
+		"ANALYZE TABLE account, contact, conversation, mark, member, message, `cursor`",
 	};
 
 	for (const char *text : texts)
 		assert_int_equal(database_run(db, text), 0);
+}
+
+static void look_at_history(cs_db *db, uint64_t group)
+{
+	std::vector<mark_read> marks;
+	std::vector<mark_read *> pointers;
+	std::vector<inbox_item> items;
+	history_page page;
+	message_row last;
+	uint64_t unread = 0;
+	bool more = false;
+
+	for (const history_direction direction : {HISTORY_NEWEST, HISTORY_BEFORE, HISTORY_AFTER, HISTORY_AROUND})
+		for (const conversation_kind kind : {CONVERSATION_PAIR, CONVERSATION_GROUP})
+			assert_int_equal(history_read(db,
+			                              {.account = 1,
+			                               .kind = kind,
+			                               .of = kind ? group : 2,
+			                               .direction = direction,
+			                               .at = 2,
+			                               .limit = 50},
+			                              &page),
+			                 0);
+	assert_int_equal(inbox_list(db, 1, {}, 50, &items, &more), 0);
+	assert_true(!items.empty());
+	for (const inbox_item &item : items)
+		assert_true(inbox_last(db, 1, item, &last, &unread) >= 0);
+	for (uint64_t i = 0; i < 100; i++)
+		marks.push_back({.account = 1 + i % 7,
+		                 .kind = i % 2 ? CONVERSATION_GROUP : CONVERSATION_PAIR,
+		                 .of = i % 2 ? group : 1 + i % 9,
+		                 .seq = 1});
+	for (mark_read &mark : marks)
+		pointers.push_back(&mark);
+	for (const size_t size : {1, 4, 16, 100})
+		assert_int_equal(mark_read_all(db, {pointers.data(), size}), 0);
 }
 
 static void no_statement_reads_a_whole_table(void **state)
@@ -327,6 +376,7 @@ static void no_statement_reads_a_whole_table(void **state)
 	assert_int_equal(message_group_ids(db, 1, &ids), 0);
 	assert_int_equal(message_read(db, group, 0, 10, &rows), 0);
 	assert_int_equal(store_cursor(db, 1, group, 1), 0);
+	look_at_history(db, group);
 	assert_string_equal(s.scans.c_str(), "");
 }
 

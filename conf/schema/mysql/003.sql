@@ -83,6 +83,15 @@ UPDATE conversation c SET c.flags =
 	+ 32 * EXISTS (SELECT 1 FROM message m WHERE m.conversation = c.id AND m.sender = c.high)
 	WHERE c.kind = 0;
 
+-- said_seq and said: of the newest message of the conversation, which is no event: its seq, and when it was sent.
+SET @change = IF((SELECT COUNT(*) FROM information_schema.COLUMNS
+	WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'conversation' AND COLUMN_NAME = 'said') > 0, 'DO 0',
+	'ALTER TABLE conversation ADD COLUMN said_seq BIGINT NOT NULL DEFAULT 0, ADD COLUMN said BIGINT NOT NULL DEFAULT 0');
+PREPARE next_change FROM @change;
+EXECUTE next_change;
+UPDATE conversation c JOIN message m ON m.conversation = c.id AND m.seq = c.last_seq
+	SET c.said_seq = m.seq, c.said = m.created;
+
 -- role 2 is an admin. joined_seq < seq <= left_seq are the entries of a member; left_seq is NULL while the membership
 -- lasts. The row of a former member stays. joined: when; 0: before this schema. muted: may not write before that time.
 SET @change = IF((SELECT COUNT(*) FROM information_schema.COLUMNS

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT
+ * The statements behind an account's list of conversations.
+ *
+ * A conversation's place in the list: with SQLite the id of the body of its newest message, which rises in the order in
+ * which messages are stored; with MySQL the time of that message. A group without a message has that of the joining. */
+#include "inbox.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "dialect.h"
+#include "sql.h"
+
+/* clang-format off */
+
+/* SQLite: of the newest message in the conversation above `low`, at most so many entries are looked at. SQLite reads
+ * them one by one, until the first message. */
+#define NEWEST(column, low) \
+	"(SELECT " column " FROM (SELECT k, ref, kind FROM entry WHERE conversation = c.id AND k > " low " AND k < ''" \
+	" ORDER BY k DESC LIMIT 2000) newest WHERE kind < 2 LIMIT 1)"
+#define LOW_OF_MEMBER "CASE WHEN c.history_all = 1 THEN 0 ELSE m.joined_seq + 0 END"
+/* LIMIT -1 sets no limit, but with it SQLite computes a place once, and not in each comparison again. */
+#define PLACES_OF_SQLITE \
+	"SELECT 0 AS kind, c.high AS other, c.id AS conversation, 0 AS low, " NEWEST("ref", "0") " AS place" \
+	" FROM conversation c WHERE c.low = ?" \
+	" UNION ALL SELECT 0, c.low, c.id, 0, " NEWEST("ref", "0") " FROM conversation c WHERE c.low < c.high AND c.high = ?" \
+	" UNION ALL SELECT 1, c.id, c.id, " LOW_OF_MEMBER ", COALESCE(" NEWEST("ref", LOW_OF_MEMBER) \
+	", (SELECT ref FROM entry WHERE conversation = c.id AND k = m.joined_seq + 1 AND owner = 0), 0)" \
+	" FROM member m CROSS JOIN conversation c ON c.id = m.conversation WHERE m.account = ? AND m.left_seq IS NULL LIMIT -1"
+#define PLACES_OF_MYSQL \
+	"SELECT 0 AS kind, c.high AS other, c.id AS conversation, c.said_seq AS said_seq, c.said AS place" \
+	" FROM conversation c WHERE c.low = ? AND c.said_seq > 0" \
+	" UNION ALL SELECT 0, c.low, c.id, c.said_seq, c.said FROM conversation c" \
+	" WHERE c.low < c.high AND c.high = ? AND c.said_seq > 0" \
+	" UNION ALL SELECT 1, c.id, c.id, IF(c.history_all OR c.said_seq > m.joined_seq, c.said_seq, 0)," \
+	" IF(c.said_seq > 0 AND (c.history_all OR c.said_seq > m.joined_seq), c.said, m.joined)" \
+	" FROM member m JOIN conversation c ON c.id = m.conversation WHERE m.account = ? AND m.left_seq IS NULL"
+
+/* Columns: see inbox_item_take. */
+#define INBOX(places, said_seq, at, conversations, bodies) \
+	"SELECT page.kind, page.other, page.conversation, page.place, " at ", " said_seq ", c.last_seq, r.read_seq, m.joined_seq," \
+	" s.shown_seq, COALESCE(a.name, c.name), x.blocked, m.role, c.members FROM (SELECT * FROM (" places ") places" \
+	" WHERE places.place < ? OR (places.place = ? AND places.conversation < ?)" \
+	" ORDER BY places.place DESC, places.conversation DESC LIMIT ?) page" \
+	" CROSS JOIN " conversations " c ON c.id = page.conversation" \
+	" LEFT JOIN mark r ON r.account = ? AND r.conversation = page.conversation" \
+	" LEFT JOIN mark s ON s.account = page.other AND s.conversation = page.conversation AND page.kind = 0" \
+	" LEFT JOIN account a ON a.id = page.other AND page.kind = 0" \
+	" LEFT JOIN contact x ON x.account = page.other AND x.other = ? AND page.kind = 0" \
+	" LEFT JOIN member m ON m.conversation = page.conversation AND m.account = ? AND page.kind = 1" bodies \
+	" ORDER BY page.place DESC, page.conversation DESC"
+
+static constexpr char inbox_text_of_sqlite[] =
+	INBOX(PLACES_OF_SQLITE, NEWEST("k", "page.low"), "b.created", "conversation_state",
+	      " LEFT JOIN body b ON b.id = page.place");
+static constexpr char inbox_text_of_mysql[] = INBOX(PLACES_OF_MYSQL, "page.said_seq", "page.place", "conversation", "");
+
+/* The columns of SQLite's entries that MySQL has on messages. */
+#define LAST(log) \
+	"SELECT m.seq, m.sender, m.created, m.body, (SELECT COUNT(*) FROM (SELECT sender, kind FROM " log \
+	" ORDER BY seq LIMIT 1000) news WHERE news.kind = 0 AND news.sender <> ?) FROM message m WHERE m.conversation = ? AND m.seq = ?"
+
+static constexpr char inbox_last_of_sqlite[] =
+	LAST("(SELECT k AS seq, sender, kind FROM entry WHERE conversation = ? AND k > ? AND k < '')");
+static constexpr char inbox_last_of_mysql[] = LAST("message WHERE conversation = ? AND seq > ?");
+
+/* clang-format on */
+
+static int inbox_item_take(void *arg, const cs_db_value *columns, size_t)
+{
+	inbox_item item;
+
+	item.kind = sql_number_of(columns[0]) ? CONVERSATION_GROUP : CONVERSATION_PAIR;
+	item.of = sql_number_of(columns[1]);
+	item.conversation = sql_number_of(columns[2]);
+	item.place = columns[3].integer;
+	item.at = columns[4].integer;
+	item.said_seq = sql_number_of(columns[5]);
+	item.last_seq = sql_number_of(columns[6]);
+	item.read_seq = std::max(sql_number_of(columns[7]), sql_number_of(columns[8]));
+	item.shown_seq = sql_number_of(columns[9]);
+	item.name = sql_text_of(columns[10]);
+	item.blocked = sql_number_of(columns[11]) != 0;
+	item.role = static_cast<int>(columns[12].integer);
+	item.members = sql_number_of(columns[13]);
+	static_cast<std::vector<inbox_item> *>(arg)->push_back(std::move(item));
+	return 0;
+}
+
+static int inbox_list_conversations(cs_db *db, uint64_t account, const inbox_position &from, size_t most,
+                                    std::vector<inbox_item> *items)
+{
+	const cs_db_value id = sql_integer(account), place = sql_integer(static_cast<uint64_t>(from.place));
+
+	return sql_run(db, db->driver->dialect == CS_DB_MYSQL ? inbox_text_of_mysql : inbox_text_of_sqlite,
+	               {id, id, id, place, place, sql_integer(from.conversation), sql_integer(most), id, id, id},
+	               inbox_item_take, items);
+}
+
+/* Columns: conversation, created, inviter, name. */
+static int inbox_invitation_take(void *arg, const cs_db_value *columns, size_t)
+{
+	inbox_item item;
+
+	item.kind = CONVERSATION_GROUP;
+	item.of = item.conversation = sql_number_of(columns[0]);
+	item.at = columns[1].integer;
+	item.inviter = sql_number_of(columns[2]);
+	item.name = sql_text_of(columns[3]);
+	static_cast<std::vector<inbox_item> *>(arg)->push_back(std::move(item));
+	return 0;
+}
+
+static int inbox_list_invitations(cs_db *db, uint64_t account, const inbox_position &from, size_t most,
+                                  std::vector<inbox_item> *items)
+{
+	const cs_db_value created = sql_integer(static_cast<uint64_t>(from.invited));
+
+	return sql_run(db,
+	               "SELECT i.conversation, i.created, i.inviter, c.name FROM invitation i"
+	               " JOIN conversation c ON c.id = i.conversation WHERE i.account = ? AND c.members > 0"
+	               " AND (i.created < ? OR (i.created = ? AND i.conversation < ?))"
+	               " ORDER BY i.created DESC, i.conversation DESC LIMIT ?",
+	               {sql_integer(account), created, created, sql_integer(from.invitation), sql_integer(most)},
+	               inbox_invitation_take, items);
+}
+
+/* Each list keeps its own order, also if two clocks differ. */
+static void inbox_merge(std::vector<inbox_item> *conversations, std::vector<inbox_item> *invitations, size_t most,
+                        std::vector<inbox_item> *items_r)
+{
+	size_t c = 0, i = 0;
+
+	while (items_r->size() < most && (c < conversations->size() || i < invitations->size())) {
+		const bool is_invited = c == conversations->size() ||
+		                        (i < invitations->size() && (*invitations)[i].at > (*conversations)[c].at);
+
+		items_r->push_back(std::move(is_invited ? (*invitations)[i++] : (*conversations)[c++]));
+	}
+}
+
+int inbox_list(cs_db *db, uint64_t account, const inbox_position &from, size_t limit, std::vector<inbox_item> *items_r,
+               bool *more_r)
+{
+	std::vector<inbox_item> conversations, invitations;
+	int result = inbox_list_conversations(db, account, from, limit + 1, &conversations);
+
+	items_r->clear();
+	if (!result)
+		result = inbox_list_invitations(db, account, from, limit + 1, &invitations);
+	if (result)
+		return result;
+	*more_r = conversations.size() + invitations.size() > limit;
+	inbox_merge(&conversations, &invitations, limit, items_r);
+	return 0;
+}
+
+void inbox_pass(inbox_position *position, const inbox_item &item)
+{
+	if (item.inviter) {
+		position->invited = item.at;
+		position->invitation = item.conversation;
+	} else {
+		position->place = item.place;
+		position->conversation = item.conversation;
+	}
+}
+
+struct inbox_last_row {
+	bool there = false;
+	message_row *row;
+	uint64_t *unread;
+};
+
+static int inbox_last_take(void *arg, const cs_db_value *columns, size_t)
+{
+	inbox_last_row *last = static_cast<inbox_last_row *>(arg);
+
+	last->there = true;
+	*last->row = {sql_number_of(columns[0]), sql_number_of(columns[1]), columns[2].integer,
+	              std::string(sql_text_of(columns[3]))};
+	*last->unread = sql_number_of(columns[4]);
+	return 1;
+}
+
+int inbox_last(cs_db *db, uint64_t account, const inbox_item &item, message_row *last_r, uint64_t *unread_r)
+{
+	inbox_last_row row = {false, last_r, unread_r};
+	const cs_db_value conversation = sql_integer(item.conversation);
+
+	if (!item.said_seq)
+		return MODEL_NONE;
+	const int result = sql_run(db, db->driver->dialect == CS_DB_MYSQL ? inbox_last_of_mysql : inbox_last_of_sqlite,
+	                           {conversation, sql_integer(item.read_seq), sql_integer(account), conversation,
+	                            sql_integer(item.said_seq)},
+	                           inbox_last_take, &row);
+
+	if (result)
+		return result;
+	return row.there ? 0 : MODEL_NONE;
+}
