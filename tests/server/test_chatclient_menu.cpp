@@ -96,7 +96,7 @@ static void help_lists_every_command_in_both_ways(void **state)
 
 	scene_begin(&sc, (test_server *)*state);
 	terminal_type(&sc.t, "/help\r");
-	terminal_wait(&sc.t, "leave");
+	terminal_wait(&sc.t, " leave");
 	for (const char *command :
 	     {"help", "chat:ID:TEXT", "addfriend:ID", "creategroup:NAME:DESC", "addgroup:ID", "groupchat:ID:TEXT",
 	      "loginout", "/chat ID TEXT", "/friend ID", "/group new NAME DESC", "/join ID", "/say ID TEXT", "/logout"})
@@ -122,7 +122,7 @@ static void one_logs_out_and_in_as_somebody_else(void **state)
 	/* Plain text no longer goes where the one before wrote to. */
 	terminal_wait(&sc.t, check_format("(%lld). /help lists the commands.", (long long)id));
 	terminal_type(&sc.t, "as nobody\r");
-	terminal_wait(&sc.t, "To whom? /chat ID or /say ID says it; /help lists all commands.");
+	terminal_wait(&sc.t, "To whom? /with NAME says it; /help lists all commands.");
 	terminal_type(&sc.t, "chat:" + std::to_string(sc.other->id) + ":as another\r");
 	client_expect(sc.other, check_format("{\"msgid\":6,\"id\":%lld,\"msg\":\"as another\"}", (long long)id));
 	scene_end(&sc);

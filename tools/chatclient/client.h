@@ -4,6 +4,7 @@
 #ifndef CHATCLIENT_CLIENT_H
 #define CHATCLIENT_CLIENT_H
 
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "options.h"
 #include "outbox.h"
 #include "roster.h"
+#include "talks.h"
 #include "view.h"
 #include <base/raii.h>
 
@@ -36,6 +38,12 @@ struct session {
 	int64_t not_before = 0;
 };
 
+/* A command that waits until the number of a name is known, or for the one before it. */
+struct client_held {
+	command cm;
+	uint64_t number = 0; /* of the line */
+};
+
 struct client_calls {
 	void (*session_changed)(void *arg); /* logged in, logged out, or a login was refused */
 	void (*ready)(void *arg); /* something has changed: perhaps the next command can run */
@@ -52,6 +60,10 @@ struct client {
 	inbox ib;
 	session se;
 	roster ro;
+	talks tk;
+	std::deque<client_held> held;
+	uint64_t finding = 0; /* req of the question for the name in the first of them; 0: none */
+	event_ptr read; /* it is time to send READ */
 	std::string device; /* the name of this device; empty: the login has none */
 	unique_fd device_file; /* holds the name */
 	event_ptr ping;
@@ -81,11 +93,11 @@ struct client {
 void client_turn(client *cl);
 /* The user goes on: if the server had ended an idle connection, connects again. */
 void client_wake(client *cl);
-/* If the command has a name instead of an id: replaces it by the id, if this client knows the name; else marks the
- * command as bad. */
-void client_find_name(const client *cl, command *cm);
-/* Runs a command for the server or about its answers; not HELP, QUIT and WAIT. number: of the line. */
+/* Runs a command for the server or about its answers; not HELP, QUIT and WAIT. If it has a name that this client does
+ * not know, it asks the server first; commands after it wait. number: of the line. */
 void client_command(client *cl, const command &cm, uint64_t number);
+/* Whether such a command would be run at once. */
+[[nodiscard]] bool client_runs_at_once(const client *cl, const command &cm);
 /* Whether the next command must wait for requests under way. */
 [[nodiscard]] bool client_is_busy(const client *cl);
 /* Ends the loop when everything is acknowledged, or when patience_seconds are over. For a script they begin again after
@@ -97,6 +109,9 @@ void client_finish(client *cl, int64_t patience_seconds);
 [[nodiscard]] status client_status(const client *cl);
 void client_close(client *cl);
 
+/* The name of the conversation, or its number. */
+[[nodiscard]] std::string client_name_of(const client *cl, const place &at);
+
 /* Only for the client's own files: */
 void client_on_frame(void *arg, std::string_view text);
 void client_tell_delivered(client *cl);
@@ -104,7 +119,45 @@ void client_note_progress(client *cl);
 void client_show_lists(client *cl);
 void client_finish_logout(client *cl);
 void client_refuse_all(client *cl, int64_t error, std::string_view text);
-[[nodiscard]] command_verb client_verb_of(int msgid);
 [[nodiscard]] uint64_t client_new_req(client *cl);
+/* Runs the commands that need not wait any more. */
+void client_run_held(client *cl);
+void client_refuse_line(client *cl, uint64_t number, std::string_view problem);
+/* Begins a request of the user who is logged in; entry gets its req. */
+[[nodiscard]] request client_begin_request(client *cl, int msgid, outbox_entry *entry);
+/* Puts a request into the outbox. number: of the line. */
+void client_queue(client *cl, outbox_entry *entry, request *rq, uint64_t number);
+
+/* client_talk.cpp */
+void client_say(client *cl, const command &cm, uint64_t number);
+void client_enter(client *cl, const place &at, uint64_t number);
+/* edit and recall */
+void client_change(client *cl, const command &cm, uint64_t number);
+/* The messages of the conversation were shown: they are read. */
+void client_note_read(client *cl, const place &at);
+void client_send_read(client *cl);
+
+/* client_queries.cpp */
+void client_ask_inbox(client *cl, std::string_view after, bool quiet);
+/* before: a seq, 0: the newest. */
+void client_ask_history(client *cl, const place &at, uint64_t count, uint64_t before, bool quiet);
+void client_ask_older(client *cl, uint64_t number);
+void client_ask_members(client *cl, int64_t group, std::string_view after);
+void client_ask_name(client *cl, const std::string &name);
+[[nodiscard]] bool client_is_query(int msgid);
+/* The answer to a query, which is done or refused. */
+void client_take_query(client *cl, const outbox_entry &entry, const frame &fr);
+
+/* client_events.cpp */
+/* The conversation of an entry of the log. */
+[[nodiscard]] place client_place_of(const client *cl, const frame &fr);
+[[nodiscard]] bool client_is_event(int64_t msgid);
+/* Shows an entry that is no message. fresh: it has just come, so it changes what the client knows. */
+void client_take_event(client *cl, const frame &fr, bool fresh);
+/* An own change of a message is done. */
+void client_show_changed(client *cl, const outbox_entry &entry);
+void client_take_person(client *cl, const frame &fr);
+void client_take_read(client *cl, const frame &fr);
+void client_show_message(client *cl, const frame &fr, bool numbered);
 
 #endif

@@ -24,12 +24,26 @@ enum command_verb {
 	COMMAND_GROUPS,
 	COMMAND_WAIT, /* id: seconds, count */
 	COMMAND_QUIT,
+	COMMAND_WITH, /* is_group, id or who */
+	COMMAND_OLDER,
+	COMMAND_REPLY, /* text */
+	COMMAND_EDIT, /* count: seq or 0, text */
+	COMMAND_RECALL, /* count: seq or 0 */
+	COMMAND_HISTORY, /* is_group, id or who, count or 0 */
+	COMMAND_INBOX,
+	COMMAND_WHO, /* id or who, or neither */
+	COMMAND_LEAVE, /* id or who, or neither */
+	COMMAND_BLOCK, /* id or who */
+	COMMAND_UNBLOCK, /* id or who */
+	COMMAND_RAW, /* text */
+	COMMAND_FIND, /* the client itself asks for the number of a name */
 };
 
 struct command {
 	command_verb verb = COMMAND_BLANK;
 	uint64_t id = 0; /* 0: not given, or @, the last account or group that was made */
 	bool is_last = false; /* the line had @ */
+	bool is_group = false; /* id or who is of a group */
 	std::string who; /* the text in the place of the id: perhaps a name */
 	uint64_t count = 0;
 	std::string name;

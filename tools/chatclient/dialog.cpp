@@ -22,15 +22,13 @@ static void dialog_show_menu(dialog *dg)
 
 static std::string dialog_make_prompt(const dialog *dg)
 {
-	const int64_t id = static_cast<int64_t>(dg->talks_to);
+	const place with = dg->cl->tk.with;
 	std::string prompt = text_harmless(dg->cl->se.name, false);
 
-	if (dg->talks != COMMAND_BLANK) {
-		const bool is_group = dg->talks == COMMAND_GROUP_CHAT;
-		const std::string name = roster_name(&dg->cl->ro, is_group, id);
-		prompt += is_group ? " -> group " : " -> ";
-		prompt += name.empty() ? std::to_string(id) : text_harmless(name, false);
-	}
+	if (with.id > 0)
+		prompt += (with.is_group ? " -> group " : " -> ") + text_harmless(client_name_of(dg->cl, with), false);
+	if (const uint64_t unread = with.id > 0 ? talks_unread_elsewhere(&dg->cl->tk) : 0; unread > 0)
+		prompt += " [" + std::to_string(unread) + " unread]";
 	return prompt + "> ";
 }
 
@@ -155,45 +153,35 @@ static void dialog_take_again(dialog *dg, std::string_view line)
 	dialog_show_menu(dg);
 }
 
-/* A chat command without a text: from now on plain text goes to that conversation. */
-static void dialog_talk(dialog *dg, const command &cm)
-{
-	dg->talks = cm.verb;
-	dg->talks_to = cm.id;
-	dialog_show_prompt(dg);
-}
-
+/* A message is shown in another way than it was typed. */
 static void dialog_say(dialog *dg, const command &cm)
 {
-	screen_erase_entered(dg->sc);
+	const bool has_target = cm.verb != COMMAND_PLAIN || dg->cl->tk.with.id > 0;
+
+	if (has_target && client_runs_at_once(dg->cl, cm))
+		screen_erase_entered(dg->sc);
 	client_command(dg->cl, cm, 0);
 }
 
 static void dialog_run(dialog *dg, command cm)
 {
-	client_find_name(dg->cl, &cm);
 	const bool says = cm.verb == COMMAND_CHAT || cm.verb == COMMAND_GROUP_CHAT;
 
-	if (cm.verb == COMMAND_PLAIN && dg->talks != COMMAND_BLANK) {
-		cm.verb = dg->talks;
-		cm.id = dg->talks_to;
-		dialog_say(dg, cm);
-	} else if (cm.verb == COMMAND_PLAIN) {
-		view_notice(&dg->cl->vw, "To whom? /chat ID or /say ID says it; /help lists all commands.");
-	} else if (says && cm.text.empty() && cm.id > 0) {
-		dialog_talk(dg, cm);
-	} else if (says) {
-		dialog_say(dg, cm);
-	} else if (cm.verb == COMMAND_HELP) {
-		view_text(&dg->cl->vw, command_help());
-	} else if (cm.verb == COMMAND_QUIT) {
-		dialog_end(dg);
-	} else if (cm.verb == COMMAND_LOGIN || cm.verb == COMMAND_REGISTER) {
-		view_notice(&dg->cl->vw, "Log out first.");
-	} else if (cm.verb == COMMAND_WAIT) {
-		view_notice(&dg->cl->vw, "That is for scripts.");
-	} else if (cm.verb != COMMAND_BLANK) {
-		client_command(dg->cl, cm, 0);
+	/* Without a text it enters the conversation. */
+	if (says && cm.text.empty())
+		cm.verb = COMMAND_WITH;
+	switch (cm.verb) {
+	case COMMAND_BLANK: break;
+	case COMMAND_PLAIN:
+	case COMMAND_CHAT:
+	case COMMAND_GROUP_CHAT:
+	case COMMAND_REPLY: dialog_say(dg, cm); break;
+	case COMMAND_HELP: view_text(&dg->cl->vw, command_help()); break;
+	case COMMAND_QUIT: dialog_end(dg); break;
+	case COMMAND_LOGIN:
+	case COMMAND_REGISTER: view_notice(&dg->cl->vw, "Log out first."); break;
+	case COMMAND_WAIT: view_notice(&dg->cl->vw, "That is for scripts."); break;
+	default: client_command(dg->cl, cm, 0);
 	}
 }
 
@@ -248,7 +236,6 @@ void dialog_end(dialog *dg)
 
 void dialog_session_changed(dialog *dg)
 {
-	dg->talks = COMMAND_BLANK;
 	if (dg->cl->se.state == SESSION_IN) {
 		dg->account = dg->cl->se.name;
 		state_keep({dg->cl->cn.host, dg->cl->cn.port, dg->account});

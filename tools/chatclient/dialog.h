@@ -25,8 +25,6 @@ struct dialog {
 	screen *sc = nullptr;
 	dialog_step step = DIALOG_MENU;
 	command pending; /* the login or registration that the questions are for */
-	command_verb talks = COMMAND_BLANK; /* COMMAND_CHAT or COMMAND_GROUP_CHAT: plain text goes to talks_to */
-	uint64_t talks_to = 0;
 	std::string account; /* who logged in or registered last, or tried to: a name or a number */
 	bool leaving = false;
 };

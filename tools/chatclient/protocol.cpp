@@ -60,10 +60,10 @@ void request_add_texts(request *rq, const char *key, std::initializer_list<std::
 	rq->text += ']';
 }
 
-void request_add_true(request *rq, const char *key)
+void request_add_truth(request *rq, const char *key, bool value)
 {
 	protocol_request_add_key(rq, key);
-	rq->text += "true";
+	rq->text += value ? "true" : "false";
 }
 
 std::string request_end(request *rq)
@@ -150,6 +150,7 @@ static frame protocol_frame_take(const cJSON *object)
 		.read = protocol_json_integer(object, "read"),
 		.edited = protocol_json_integer(object, "edited"),
 		.recalled = protocol_json_integer(object, "recalled"),
+		.invited = protocol_json_integer(object, "invited"),
 		.more = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, "more")) != 0,
 		.ban = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, "ban")) != 0,
 		.name = protocol_json_text(object, "name"),

@@ -18,7 +18,7 @@ struct request {
 [[nodiscard]] request request_begin(int msgid, uint64_t req);
 void request_add_integer(request *rq, const char *key, uint64_t value);
 void request_add_text(request *rq, const char *key, std::string_view value);
-void request_add_true(request *rq, const char *key);
+void request_add_truth(request *rq, const char *key, bool value);
 void request_add_texts(request *rq, const char *key, std::initializer_list<std::string_view> values);
 /* The frame, with an LF at its end. Because of that LF the server ends its own frames with LF. */
 [[nodiscard]] std::string request_end(request *rq);
@@ -41,6 +41,7 @@ struct frame {
 	int64_t read = -1;
 	int64_t edited = -1;
 	int64_t recalled = -1;
+	int64_t invited = -1;
 	bool more = false;
 	bool ban = false;
 	std::string name;

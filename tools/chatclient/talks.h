@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT
+ * What the client knows of each conversation: what is unread, what was said last, how far back it was shown; and which
+ * one plain text goes to. */
+#ifndef CHATCLIENT_TALKS_H
+#define CHATCLIENT_TALKS_H
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/* Names a conversation. id 0: none. */
+struct place {
+	bool is_group = false;
+	int64_t id = 0; /* the other account, or the group */
+
+	bool operator==(const place &) const = default;
+};
+
+struct talk_line {
+	int64_t seq = 0;
+	std::string text;
+};
+
+struct talk {
+	place at;
+	uint64_t unread = 0; /* messages since it was shown to the user last */
+	int64_t newest = 0; /* the last seq that was heard of */
+	int64_t read = 0; /* the last seq that READ was sent for */
+	int64_t own = 0; /* seq of one's own last message */
+	int64_t oldest = 0; /* the first seq that was shown of its history; 0: none */
+	bool more = false; /* there is something before it */
+	std::deque<talk_line> lines; /* what was said last, with the text as it is now */
+};
+
+struct talks {
+	std::vector<talk> all;
+	place with; /* plain text goes there */
+	place spoke; /* who spoke last */
+};
+
+/* The conversation; a new one where it was not known. Valid until the next call. */
+[[nodiscard]] talk *talks_find(talks *tk, const place &at);
+/* Notes a message. own: the user wrote it, here or on another device. */
+void talks_note(talks *tk, const place &at, int64_t seq, std::string_view text, bool own);
+/* The text of a message that was noted is another one now, empty: taken back. Returns what it was, empty: not known. */
+std::string talks_change(talks *tk, const place &at, int64_t seq, std::string_view text);
+/* The number of unread messages in all conversations but the one that plain text goes to. */
+[[nodiscard]] uint64_t talks_unread_elsewhere(const talks *tk);
+
+#endif
