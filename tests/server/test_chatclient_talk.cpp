@@ -2,9 +2,13 @@
  * Tests conversations in chatclient: entering one, its history, the list of them, and what is unread. */
 #include <string>
 
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
 #include "tests/support/check.h"
 #include "tests/support/scene.h"
 #include "tests/support/talker.h"
+#include <base/raii.h>
 
 static void plain_text_goes_to_the_conversation_that_was_entered(void **state)
 {
@@ -127,7 +131,207 @@ static void a_script_prints_the_history_and_the_inbox(void **state)
 	assert_true(talker_has(&t, "invalid|6|"));
 }
 
+/* Stands in for a server that answers only when it is told to. */
+struct slow_server {
+	unique_fd listener, fd;
+	std::string heard;
+};
+
+static void slow_wait(slow_server *ss, const char *what)
+{
+	check_wait(what, [&] {
+		char bytes[8192];
+		const ssize_t got = recv(ss->fd.fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+		ss->heard.append(bytes, got > 0 ? (size_t)got : 0);
+		return ss->heard.find(what) != std::string::npos;
+	});
+}
+
+static void slow_say(const slow_server *ss, const std::string &frame)
+{
+	const std::string line = frame + "\n";
+
+	assert_int_equal(send(ss->fd.fd, line.data(), line.size(), MSG_NOSIGNAL), line.size());
+}
+
+/* Waits for a request with that msgid, which was not answered before, and answers it. */
+static void slow_answer(slow_server *ss, int msgid, const std::string &members)
+{
+	const std::string head = "\"msgid\":" + std::to_string(msgid) + ",\"req\":";
+
+	slow_wait(ss, head.c_str());
+	const std::string req =
+		std::to_string(strtoull(ss->heard.c_str() + ss->heard.find(head) + head.size(), nullptr, 10));
+	ss->heard.clear();
+	slow_say(ss, "{\"msgid\":100,\"of\":" + std::to_string(msgid) + ",\"req\":" + req + "," + members + "}");
+}
+
+/* Ann is in, and in the conversation with account 2. */
+static void slow_begin(slow_server *ss, const test_server *s, terminal *t)
+{
+	sockaddr_in address = {.sin_family = AF_INET,
+	                       .sin_port = htons(s->port),
+	                       .sin_addr = {htonl(INADDR_LOOPBACK)},
+	                       .sin_zero = {}};
+
+	ss->listener.reset(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	assert_int_equal(bind(ss->listener.fd, (sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(ss->listener.fd, 4), 0);
+	terminal_start(t, s->port);
+	terminal_log_in(t, 1);
+	ss->fd.reset(accept(ss->listener.fd, nullptr, nullptr));
+	slow_say(ss, "{\"msgid\":2,\"errno\":0,\"id\":1,\"name\":\"ann\",\"have\":[\"event\",\"signal\"],"
+	             "\"friends\":[\"{\\\"id\\\":2,\\\"name\\\":\\\"ben\\\",\\\"state\\\":\\\"online\\\"}\"]}");
+	slow_answer(ss, 106, "\"errno\":0,\"conversations\":[]");
+	terminal_answer(t, "ann> ", "/with ben");
+	slow_answer(ss, 105, "\"errno\":0,\"messages\":[]");
+	terminal_wait(t, "Nothing was said here yet.");
+}
+
+static void a_message_looks_unsent_until_it_is_stored(void **state)
+{
+	slow_server ss;
+	terminal t;
+
+	slow_begin(&ss, (test_server *)*state, &t);
+	terminal_answer(&t, "ann -> ben> ", "hello");
+	terminal_wait(&t, "(sending) ann -> ben: hello");
+	terminal_type(&t, "half a line");
+	terminal_wait_cursor(&t, "ann -> ben> half a line");
+	slow_answer(&ss, 6, "\"errno\":0,\"seq\":1");
+	terminal_wait_for(&t, "the message as stored", [&] {
+		const std::string text = terminal_text(&t);
+		return text.find(" ann -> ben: hello") != text.npos && text.find("(sending)") == text.npos;
+	});
+	terminal_wait_cursor(&t, "ann -> ben> half a line");
+	terminal_type(&t, "\025another\r");
+	terminal_wait(&t, "(sending) ann -> ben: another");
+	slow_answer(&ss, 6, "\"errno\":8,\"errmsg\":\"this account takes no messages\"");
+	terminal_wait(&t, "Not sent: another");
+	terminal_wait_for(&t, "no message on its way",
+	                  [&] { return terminal_text(&t).find("(sending)") == std::string::npos; });
+	terminal_type(&t, "/quit\r");
+	assert_int_equal(terminal_finish(&t), 0);
+}
+
+static void who_is_typing_is_seen_until_the_message_comes(void **state)
+{
+	slow_server ss;
+	terminal t;
+
+	slow_begin(&ss, (test_server *)*state, &t);
+	slow_say(&ss, "{\"msgid\":122,\"id\":2,\"toid\":1,\"kind\":\"typing\"}");
+	terminal_wait(&t, "ben is typing");
+	slow_say(&ss, "{\"msgid\":6,\"id\":2,\"toid\":1,\"msg\":\"hi\",\"seq\":1,\"ts\":1795849522265}");
+	terminal_wait(&t, "ben: hi");
+	terminal_wait_for(&t, "nobody who types",
+	                  [&] { return terminal_text(&t).find("is typing") == std::string::npos; });
+	/* The other side learns it, too, but not of a command. */
+	terminal_type(&t, "/inb");
+	terminal_wait_cursor(&t, "ann -> ben> /inb");
+	terminal_type(&t, "\025he");
+	terminal_wait_cursor(&t, "ann -> ben> he");
+	slow_wait(&ss, "\"toid\":2,\"kind\":\"typing\"");
+	assert_true(ss.heard.find("\"msgid\":122") == ss.heard.rfind("\"msgid\":122"));
+	terminal_type(&t, "\025/quit\r");
+	terminal_wait(&t, "once more to leave at once.");
+	terminal_type(&t, "/quit\r");
+	assert_int_equal(terminal_finish(&t), 3);
+}
+
+static void entries_that_are_no_messages_are_lines(void **state)
+{
+	slow_server ss;
+	terminal t;
+
+	slow_begin(&ss, (test_server *)*state, &t);
+	slow_say(&ss, "{\"msgid\":6,\"id\":2,\"toid\":1,\"msg\":\"helo\",\"seq\":1,\"ts\":1795849522265}");
+	slow_say(&ss, "{\"msgid\":160,\"id\":2,\"name\":\"ben\",\"toid\":1,\"of\":1,\"msg\":\"hello\",\"seq\":2,"
+	              "\"ts\":1795849522265}");
+	terminal_wait(&t, "* ben changed \"helo\" to: hello");
+	slow_say(&ss, "{\"msgid\":161,\"id\":2,\"name\":\"ben\",\"toid\":1,\"of\":1,\"seq\":3,\"ts\":1795849522265}");
+	terminal_wait(&t, "* ben took back \"hello\"");
+	for (const char *const frame :
+	     {"\"msgid\":9,\"id\":2", "\"msgid\":142,\"id\":3,\"name\":\"cid\",\"account\":2,\"role\":\"admin\"",
+	      "\"msgid\":143,\"id\":2,\"groupname\":\"ops\"", "\"msgid\":146,\"id\":2,\"account\":3,\"until\":0",
+	      "\"msgid\":141,\"id\":2,\"account\":3", "\"msgid\":141,\"id\":2,\"account\":2"}) {
+		static int seq = 0;
+		slow_say(&ss, check_format("{%s,\"groupid\":7,\"seq\":%d,\"ts\":1795849522265}", frame, ++seq));
+	}
+	for (const char *const line : {"* ben joined", "* cid made ben an admin", "* ben renamed the group to ops",
+	                               "* ben lets cid speak again", "[ops] * ben removed cid", "[ops] * ben left"})
+		terminal_wait(&t, line);
+	terminal_type(&t, "/quit\r");
+	terminal_wait(&t, "once more to leave at once.");
+	terminal_type(&t, "/quit\r");
+	assert_int_equal(terminal_finish(&t), 3);
+}
+
+static void several_lines_that_are_pasted_are_sent_only_after_a_question(void **state)
+{
+	scene sc;
+
+	scene_begin(&sc, (test_server *)*state);
+	client_chat(sc.other, sc.id, "hello");
+	terminal_wait(&sc.t, ": hello");
+	terminal_type(&sc.t, "/with " + sc.other->name + "\r");
+	const std::string prompt = sc.name + " -> " + sc.other->name + "> ";
+	terminal_wait_cursor(&sc.t, prompt);
+	terminal_type(&sc.t, "\033[200~one line\033[201~");
+	terminal_wait_cursor(&sc.t, prompt + "one line");
+	terminal_type(&sc.t, "\r");
+	client_expect(sc.other, "{\"msgid\":6,\"msg\":\"one line\"}");
+	terminal_wait_cursor(&sc.t, prompt);
+	terminal_type(&sc.t, "\033[200~a secret\r\nof 2 lines\r\n\033[201~");
+	terminal_answer(&sc.t, "Send these 2 lines to " + sc.other->name + "? [y/N] ", "");
+	terminal_wait(&sc.t, "Not sent.");
+	terminal_wait_cursor(&sc.t, prompt);
+	terminal_type(&sc.t, "\033[200~/quit\nand more\033[201~");
+	terminal_answer(&sc.t, "Send these 2 lines to " + sc.other->name + "? [y/N] ", "y");
+	client_expect(sc.other, "{\"msgid\":6,\"msg\":\"/quit\"}");
+	client_expect(sc.other, "{\"msgid\":6,\"msg\":\"and more\"}");
+	terminal_wait_cursor(&sc.t, prompt);
+	scene_end(&sc);
+}
+
+static void tab_completes_commands_and_names(void **state)
+{
+	scene sc;
+
+	scene_begin(&sc, (test_server *)*state);
+	client_chat(sc.other, sc.id, "hello");
+	terminal_wait(&sc.t, ": hello");
+	terminal_type(&sc.t, "/wi\tbe\t");
+	terminal_wait_cursor(&sc.t, sc.prompt + "/with " + sc.other->name + " ");
+	terminal_type(&sc.t, "\r");
+	terminal_wait_cursor(&sc.t, sc.name + " -> " + sc.other->name + "> ");
+	terminal_type(&sc.t, "/gro\t\t");
+	terminal_wait(&sc.t, "group new  groups");
+	terminal_wait_cursor(&sc.t, sc.name + " -> " + sc.other->name + "> /group");
+	scene_end(&sc);
+}
+
+static void the_server_and_the_account_of_the_last_time_are_offered(void **state)
+{
+	test_server *s = (test_server *)*state;
+	const std::string state_home = s->folder + "/state";
+	scene sc;
+	terminal again;
+
+	scene_begin(&sc, s, "ann", 80, {"XDG_STATE_HOME=" + state_home});
+	scene_end(&sc);
+	terminal_start(&again, s->port, 80, 24, {"XDG_STATE_HOME=" + state_home});
+	terminal_answer(&again, "choice: ", "1");
+	terminal_wait_cursor(&again, "name or number [" + sc.name + "]: ");
+	terminal_type(&again, "\004");
+	assert_int_equal(terminal_finish(&again), 0);
+	const std::string kept = check_read_file(state_home + "/chatclient/last");
+	assert_string_equal(kept.c_str(), check_format("127.0.0.1\n%u\n%s\n", s->port, sc.name.c_str()).c_str());
+	assert_int_equal(check_read_file(state_home + "/chatclient/device1").size(), 33);
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, test_server_close_clients)
+#define OWN_SERVER(name) cmocka_unit_test_setup_teardown(name, test_server_setup, test_server_teardown)
 
 int main(void)
 {
@@ -137,7 +341,16 @@ int main(void)
 		TEST(the_login_lists_the_conversations_with_what_is_unread),
 		TEST(r_answers_who_spoke_last_wherever_one_is),
 		TEST(a_script_prints_the_history_and_the_inbox),
+		TEST(several_lines_that_are_pasted_are_sent_only_after_a_question),
+		TEST(tab_completes_commands_and_names),
+		TEST(the_server_and_the_account_of_the_last_time_are_offered),
 	};
+	const struct CMUnitTest own_server_tests[] = {
+		OWN_SERVER(a_message_looks_unsent_until_it_is_stored),
+		OWN_SERVER(who_is_typing_is_seen_until_the_message_comes),
+		OWN_SERVER(entries_that_are_no_messages_are_lines),
+	};
+	const int failed = cmocka_run_group_tests(tests, test_server_group_setup, test_server_group_teardown);
 
-	return cmocka_run_group_tests(tests, test_server_group_setup, test_server_group_teardown);
+	return failed + cmocka_run_group_tests(own_server_tests, nullptr, nullptr);
 }

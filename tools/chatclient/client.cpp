@@ -102,6 +102,11 @@ static void client_on_read(evutil_socket_t, short, void *arg)
 	client_send_read(static_cast<client *>(arg));
 }
 
+static void client_on_fade(evutil_socket_t, short, void *arg)
+{
+	client_turn(static_cast<client *>(arg));
+}
+
 static void client_on_ping(evutil_socket_t, short, void *arg)
 {
 	client *const cl = static_cast<client *>(arg);
@@ -236,9 +241,10 @@ int client_open(client *cl, const options *opts, event_base *base, const client_
 	cl->ping.reset(event_new(base, -1, EV_PERSIST, client_on_ping, cl));
 	cl->wake.reset(event_new(base, -1, 0, client_on_wake, cl));
 	cl->tell.reset(event_new(base, -1, 0, client_on_tell, cl));
+	cl->fade.reset(event_new(base, -1, 0, client_on_fade, cl));
 	cl->read.reset(event_new(base, -1, 0, client_on_read, cl));
 	cl->patience.reset(event_new(base, -1, 0, client_on_patience, cl));
-	if (!cl->ping || !cl->wake || !cl->tell || !cl->read || !cl->patience ||
+	if (!cl->ping || !cl->wake || !cl->tell || !cl->read || !cl->fade || !cl->patience ||
 	    event_add(cl->ping.get(), &client_ping_time) != 0)
 		return -1;
 	return connection_open(&cl->cn, base, &connection_table, cl);

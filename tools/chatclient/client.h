@@ -46,6 +46,7 @@ struct client_held {
 
 struct client_calls {
 	void (*session_changed)(void *arg); /* logged in, logged out, or a login was refused */
+	void (*registered)(void *arg, bool done); /* the answer to a registration */
 	void (*ready)(void *arg); /* something has changed: perhaps the next command can run */
 };
 
@@ -63,6 +64,7 @@ struct client {
 	talks tk;
 	std::deque<client_held> held;
 	uint64_t finding = 0; /* req of the question for the name in the first of them; 0: none */
+	event_ptr fade; /* perhaps somebody writes no more */
 	event_ptr read; /* it is time to send READ */
 	std::string device; /* the name of this device; empty: the login has none */
 	unique_fd device_file; /* holds the name */
@@ -75,6 +77,8 @@ struct client {
 	bool told_lost = false; /* the loss of the connection was shown; further failures are not */
 	const char *ended_for = nullptr; /* why the server ends this connection without a login, as it said */
 	std::string lost_reason = "no answer"; /* reason of the last loss or of the last failure to connect */
+	bool shows_unsent = false; /* the screen shows what is not stored, so a message is printed when it is */
+	int64_t rang = 0; /* steady clock, ms: the last bell */
 	bool was_up = false; /* there was a connection at some time */
 	bool connection_is_owed = false; /* the client waits for the first connection as for an acknowledgement */
 	bool stream_failed = false; /* standard input or output failed, and the user was told */
@@ -109,6 +113,8 @@ void client_finish(client *cl, int64_t patience_seconds);
 [[nodiscard]] status client_status(const client *cl);
 void client_close(client *cl);
 
+/* The user is typing plain text: tells the others so, at most each few seconds. */
+void client_tell_writing(client *cl);
 /* The name of the conversation, or its number. */
 [[nodiscard]] std::string client_name_of(const client *cl, const place &at);
 
@@ -129,6 +135,7 @@ void client_refuse_line(client *cl, uint64_t number, std::string_view problem);
 void client_queue(client *cl, outbox_entry *entry, request *rq, uint64_t number);
 
 /* client_talk.cpp */
+void client_show_own(client *cl, const outbox_entry &entry);
 void client_say(client *cl, const command &cm, uint64_t number);
 void client_enter(client *cl, const place &at, uint64_t number);
 /* edit and recall */
@@ -136,6 +143,7 @@ void client_change(client *cl, const command &cm, uint64_t number);
 /* The messages of the conversation were shown: they are read. */
 void client_note_read(client *cl, const place &at);
 void client_send_read(client *cl);
+void client_take_signal(client *cl, const frame &fr);
 
 /* client_queries.cpp */
 void client_ask_inbox(client *cl, std::string_view after, bool quiet);

@@ -48,6 +48,18 @@ void client_show_message(client *cl, const frame &fr, bool numbered)
 	}
 }
 
+/* For what is not in the conversation that the user looks at; not for each of many. */
+static void client_ring(client *cl, const place &at)
+{
+	static const int64_t pause = 2000;
+	const int64_t now = text_steady_clock();
+
+	if (at == cl->tk.with || now - cl->rang < pause)
+		return;
+	cl->rang = now;
+	view_bell(&cl->vw);
+}
+
 static void client_take_message(client *cl, const frame &fr)
 {
 	const int64_t me = static_cast<int64_t>(cl->se.id);
@@ -62,7 +74,9 @@ static void client_take_message(client *cl, const frame &fr)
 	client_show_message(cl, fr, false);
 	if (!own) {
 		cl->tk.spoke = at;
+		talks_note_writer(&cl->tk, at, fr.id, 0);
 		talks_find(&cl->tk, at)->unread++;
+		client_ring(cl, at);
 	}
 	if (at == cl->tk.with)
 		client_note_read(cl, at);
@@ -98,7 +112,11 @@ static void client_note_done(client *cl, const outbox_entry &entry, int64_t id, 
 
 	switch (entry.verb) {
 	case COMMAND_CHAT:
-	case COMMAND_GROUP_CHAT: talks_note(&cl->tk, at, seq, entry.text, true); break;
+	case COMMAND_GROUP_CHAT:
+		talks_note(&cl->tk, at, seq, entry.text, true);
+		if (cl->shows_unsent)
+			client_show_own(cl, entry);
+		break;
 	case COMMAND_ADD_FRIEND: roster_add_friend(&cl->ro, id); break;
 	case COMMAND_CREATE_GROUP:
 	case COMMAND_JOIN_GROUP:
@@ -161,6 +179,10 @@ static void client_refuse(client *cl, outbox_entry *waiting, int64_t error, std:
 		return;
 	cl->refused = true;
 	view_refused(&cl->vw, entry.verb, id, roster_name(&cl->ro, entry.is_group, id), error, shown);
+	if (!entry.text.empty())
+		view_notice(&cl->vw, "Not sent: " + entry.text);
+	if (entry.verb == COMMAND_REGISTER)
+		cl->calls->registered(cl->arg, false);
 }
 
 void client_refuse_all(client *cl, int64_t error, std::string_view text)
@@ -272,6 +294,7 @@ static void client_take_registered(client *cl, const frame &fr)
 	client_note_progress(cl);
 	connection_is_good(&cl->cn);
 	view_registered(&cl->vw, fr.id);
+	cl->calls->registered(cl->arg, true);
 }
 
 /* An error that belongs to no request. */
@@ -346,6 +369,7 @@ static void client_take_frame(client *cl, const frame &fr)
 	case CS_MSGID_ADDED:
 	case CS_MSGID_PRESENCE: client_take_person(cl, fr); break;
 	case CS_MSGID_READ: client_take_read(cl, fr); break;
+	case CS_MSGID_SIGNAL: client_take_signal(cl, fr); break;
 	case CS_MSGID_CHAT:
 	case CS_MSGID_GROUP_CHAT: client_take_entry(cl, fr); break;
 	default:

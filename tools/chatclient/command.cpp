@@ -249,6 +249,45 @@ command command_read(std::string_view line)
 	return cm;
 }
 
+static command_place command_place_of(const command_row &row, std::string_view rest)
+{
+	switch (row.shape) {
+	case SHAPE_PLACE: return command_is_of_group(row.verb) ? COMMAND_PLACE_GROUP : COMMAND_PLACE_EITHER;
+	case SHAPE_PLACE_COUNT: return COMMAND_PLACE_EITHER;
+	case SHAPE_ID_TEXT:
+		if (rest.find(' ') != std::string_view::npos)
+			return COMMAND_PLACE_NOTHING;
+		return command_is_of_group(row.verb) ? COMMAND_PLACE_GROUP : COMMAND_PLACE_ACCOUNT;
+	case SHAPE_ID: return command_is_of_group(row.verb) ? COMMAND_PLACE_GROUP : COMMAND_PLACE_ACCOUNT;
+	default: return COMMAND_PLACE_NOTHING;
+	}
+}
+
+command_place command_place_in(std::string_view line, size_t *begin_r)
+{
+	*begin_r = 1;
+	if (!line.starts_with('/'))
+		return COMMAND_PLACE_NOTHING;
+	for (const command_row &row : command_rows) {
+		const std::string slash = std::string(row.slash) + " ";
+		if (!line.substr(1).starts_with(slash))
+			continue;
+		*begin_r = slash.size() + 1;
+		return command_place_of(row, line.substr(*begin_r));
+	}
+	return COMMAND_PLACE_SLASH;
+}
+
+std::vector<std::string> command_words(void)
+{
+	std::vector<std::string> words;
+
+	for (const command_row &row : command_rows)
+		if (row.arguments)
+			words.emplace_back(row.slash);
+	return words;
+}
+
 const char *command_word(command_verb verb)
 {
 	for (const command_row &row : command_rows)

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 enum command_verb {
 	COMMAND_BLANK, /* an empty line */
@@ -53,6 +54,20 @@ struct command {
 
 /* Reads a line, without its end. What may be left out on a terminal (a password, the text of a chat) is then empty. */
 [[nodiscard]] command command_read(std::string_view line);
+
+/* What can stand before the cursor in a line that begins so. */
+enum command_place {
+	COMMAND_PLACE_NOTHING,
+	COMMAND_PLACE_SLASH, /* a command after a slash */
+	COMMAND_PLACE_ACCOUNT,
+	COMMAND_PLACE_GROUP,
+	COMMAND_PLACE_EITHER, /* an account, or # and a group */
+};
+
+/* *begin_r: where that begins in the line. */
+[[nodiscard]] command_place command_place_in(std::string_view line, size_t *begin_r);
+/* Every command after its slash. */
+[[nodiscard]] std::vector<std::string> command_words(void);
 
 /* The name of the verb in plain output. */
 [[nodiscard]] const char *command_word(command_verb verb);

@@ -3,6 +3,8 @@
  * plain text goes to. */
 #include "dialog.h"
 
+#include <utility>
+
 #include "state.h"
 #include "text.h"
 
@@ -53,9 +55,26 @@ static void dialog_login(dialog *dg)
 static void dialog_register(dialog *dg)
 {
 	dg->account = dg->pending.name;
+	dialog_go(dg, DIALOG_REGISTER_WAIT, "", false);
 	client_command(dg->cl, dg->pending, 0);
-	dg->pending = command();
-	dialog_go(dg, DIALOG_MENU, "choice: ", false);
+	if (!dg->cl->cn.is_up)
+		view_notice(&dg->cl->vw, "Waiting for the connection.");
+}
+
+/* Who has registered is in. */
+void dialog_registered(dialog *dg, bool done)
+{
+	if (dg->step != DIALOG_REGISTER_WAIT)
+		return;
+	if (!done) {
+		dg->pending = command();
+		dg->account.clear();
+		dialog_show_menu(dg);
+		return;
+	}
+	dg->pending.verb = COMMAND_LOGIN;
+	dg->pending.who = std::exchange(dg->pending.name, {});
+	dialog_login(dg);
 }
 
 /* Who was here before need not type the name again. */
@@ -204,10 +223,76 @@ static void dialog_take_meanwhile(dialog *dg, std::string_view line)
 		view_notice(&dg->cl->vw, "Not logged in yet; /quit leaves.");
 }
 
+static size_t dialog_count_lines(std::string_view text)
+{
+	size_t lines = 1;
+
+	for (const char c : text)
+		lines += c == '\n' ? 1 : 0;
+	return lines;
+}
+
+bool dialog_take_paste(dialog *dg, std::string_view lines)
+{
+	const place with = dg->cl->tk.with;
+
+	if (dg->step != DIALOG_COMMANDS || with.id == 0)
+		return false;
+	dg->paste = lines;
+	view_text(&dg->cl->vw, text_harmless(lines.substr(0, lines.find('\n')), false) + " ...");
+	dialog_go(dg, DIALOG_PASTE,
+	          "Send these " + std::to_string(dialog_count_lines(lines)) + " lines to " +
+	                  text_harmless(client_name_of(dg->cl, with), false) + "? [y/N] ",
+	          false);
+	return true;
+}
+
+/* Each line is a message, whatever it begins with. */
+static void dialog_send_paste(dialog *dg, std::string_view answer)
+{
+	std::string lines = std::exchange(dg->paste, {}) + "\n";
+
+	dialog_show_prompt(dg);
+	if (answer != "y" && answer != "Y" && answer != "yes") {
+		view_notice(&dg->cl->vw, "Not sent.");
+		return;
+	}
+	for (size_t end = lines.find('\n'); end != std::string::npos; end = lines.find('\n')) {
+		command cm;
+		cm.verb = COMMAND_PLAIN;
+		cm.text = lines.substr(0, end);
+		lines.erase(0, end + 1);
+		if (!cm.text.empty())
+			client_command(dg->cl, cm, 0);
+	}
+}
+
+void dialog_typed(dialog *dg, std::string_view line)
+{
+	dg->warned = false;
+	if (dg->step == DIALOG_COMMANDS && command_read(line).verb == COMMAND_PLAIN)
+		client_tell_writing(dg->cl);
+}
+
+void dialog_interrupt(dialog *dg)
+{
+	if (dg->warned || dg->leaving) {
+		dialog_end(dg);
+		return;
+	}
+	dg->warned = true;
+	if (dg->step == DIALOG_PASTE) {
+		dg->paste.clear();
+		dialog_show_prompt(dg);
+	}
+	view_notice(&dg->cl->vw, "Ctrl-C once more leaves.");
+}
+
 void dialog_take_line(dialog *dg, std::string_view typed)
 {
 	const std::string_view line = text_without_mark(typed);
 
+	dg->warned = false;
 	client_wake(dg->cl);
 	switch (dg->step) {
 	case DIALOG_MENU: dialog_take_choice(dg, line); break;
@@ -216,6 +301,8 @@ void dialog_take_line(dialog *dg, std::string_view typed)
 	case DIALOG_LOGIN_PASSWORD:
 	case DIALOG_REGISTER_PASSWORD: dialog_take_password(dg, line); break;
 	case DIALOG_REGISTER_AGAIN: dialog_take_again(dg, line); break;
+	case DIALOG_PASTE: dialog_send_paste(dg, line); break;
+	case DIALOG_REGISTER_WAIT:
 	case DIALOG_LOGIN_WAIT: dialog_take_meanwhile(dg, line); break;
 	case DIALOG_COMMANDS: dialog_take_command(dg, line); break;
 	}
@@ -225,6 +312,9 @@ void dialog_take_line(dialog *dg, std::string_view typed)
 void dialog_end(dialog *dg)
 {
 	if (dg->leaving || !client_is_owed(dg->cl)) {
+		for (const outbox_entry &entry : dg->cl->ob.entries)
+			if (!entry.text.empty())
+				view_notice(&dg->cl->vw, "Not sent: " + entry.text);
 		screen_close(dg->sc);
 		(void)event_base_loopbreak(dg->cl->base);
 		return;
@@ -245,8 +335,40 @@ void dialog_session_changed(dialog *dg)
 	}
 }
 
+/* What is not stored yet, and who is writing. */
+static std::vector<std::string> dialog_make_status(dialog *dg)
+{
+	static const size_t most = 5;
+	client *const cl = dg->cl;
+	std::vector<std::string> lines;
+	size_t hidden = 0;
+
+	for (const outbox_entry &entry : cl->ob.entries) {
+		const bool is_message = entry.verb == COMMAND_CHAT || entry.verb == COMMAND_GROUP_CHAT;
+		const place at = {.is_group = entry.is_group, .id = static_cast<int64_t>(entry.target)};
+		if (is_message && lines.size() < most)
+			lines.push_back("(sending) " + text_harmless(cl->se.name, false) + " -> " +
+			                text_harmless(client_name_of(cl, at), false) + ": " +
+			                text_harmless(entry.text, false));
+		else if (is_message)
+			hidden++;
+	}
+	if (hidden > 0)
+		lines.push_back("(sending) and " + std::to_string(hidden) + " more");
+	talks_drop_writers(&cl->tk, text_steady_clock());
+	for (const talk_writer &one : cl->tk.writers) {
+		const std::string where = one.at.is_group ? " in " + client_name_of(cl, one.at) : std::string();
+		if (lines.size() < 2 * most)
+			lines.push_back(text_harmless(
+				client_name_of(cl, {.is_group = false, .id = one.id}) + " is typing" + where, false));
+	}
+	return lines;
+}
+
 void dialog_refresh(dialog *dg)
 {
+	if (dg->cl->shows_unsent)
+		screen_set_status(dg->sc, dialog_make_status(dg));
 	if (dg->step == DIALOG_COMMANDS && dialog_make_prompt(dg) != dg->sc->prompt)
 		dialog_show_prompt(dg);
 }

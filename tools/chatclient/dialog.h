@@ -17,6 +17,8 @@ enum dialog_step {
 	DIALOG_REGISTER_NAME,
 	DIALOG_REGISTER_PASSWORD,
 	DIALOG_REGISTER_AGAIN,
+	DIALOG_REGISTER_WAIT,
+	DIALOG_PASTE, /* send the lines? */
 	DIALOG_COMMANDS,
 };
 
@@ -26,6 +28,8 @@ struct dialog {
 	dialog_step step = DIALOG_MENU;
 	command pending; /* the login or registration that the questions are for */
 	std::string account; /* who logged in or registered last, or tried to: a name or a number */
+	std::string paste; /* the lines that wait for an answer */
+	bool warned = false; /* ^C once more leaves */
 	bool leaving = false;
 };
 
@@ -34,8 +38,15 @@ void dialog_open(dialog *dg, client *cl, screen *sc);
 void dialog_take_line(dialog *dg, std::string_view typed);
 /* The user wants to leave. Leaves at once if everything is acknowledged, or if this is the second time. */
 void dialog_end(dialog *dg);
+/* ^C: leaves if it is pressed twice. */
+void dialog_interrupt(dialog *dg);
 void dialog_session_changed(dialog *dg);
-/* The client has learned something, perhaps the name for a number in the prompt. */
+void dialog_registered(dialog *dg, bool done);
+/* The line that is being typed has changed. */
+void dialog_typed(dialog *dg, std::string_view line);
+/* false: several lines are no message here. */
+[[nodiscard]] bool dialog_take_paste(dialog *dg, std::string_view lines);
+/* The client has learned something: the prompt and the lines above it may be others now. */
 void dialog_refresh(dialog *dg);
 
 #endif

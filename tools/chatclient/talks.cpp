@@ -55,6 +55,18 @@ std::string talks_change(talks *tk, const place &at, int64_t seq, std::string_vi
 	return before;
 }
 
+void talks_note_writer(talks *tk, const place &at, int64_t id, int64_t until)
+{
+	std::erase_if(tk->writers, [&](const talk_writer &one) { return one.at == at && one.id == id; });
+	if (until > 0)
+		tk->writers.push_back({.at = at, .id = id, .until = until});
+}
+
+void talks_drop_writers(talks *tk, int64_t now)
+{
+	std::erase_if(tk->writers, [=](const talk_writer &one) { return one.until <= now; });
+}
+
 uint64_t talks_unread_elsewhere(const talks *tk)
 {
 	uint64_t unread = 0;

@@ -34,10 +34,19 @@ struct talk {
 	std::deque<talk_line> lines; /* what was said last, with the text as it is now */
 };
 
+/* Somebody is writing. */
+struct talk_writer {
+	place at;
+	int64_t id = 0;
+	int64_t until = 0; /* steady clock, ms: without a further word it is over then */
+};
+
 struct talks {
 	std::vector<talk> all;
 	place with; /* plain text goes there */
 	place spoke; /* who spoke last */
+	std::vector<talk_writer> writers;
+	int64_t told_writing = 0; /* steady clock, ms: the others were told that the user is writing */
 };
 
 /* The conversation; a new one where it was not known. Valid until the next call. */
@@ -46,6 +55,9 @@ struct talks {
 void talks_note(talks *tk, const place &at, int64_t seq, std::string_view text, bool own);
 /* The text of a message that was noted is another one now, empty: taken back. Returns what it was, empty: not known. */
 std::string talks_change(talks *tk, const place &at, int64_t seq, std::string_view text);
+/* id is writing until that time; 0: not any more. */
+void talks_note_writer(talks *tk, const place &at, int64_t id, int64_t until);
+void talks_drop_writers(talks *tk, int64_t now);
 /* The number of unread messages in all conversations but the one that plain text goes to. */
 [[nodiscard]] uint64_t talks_unread_elsewhere(const talks *tk);
 

@@ -101,7 +101,7 @@ void view_registered(const view *vw, int64_t id)
 	if (vw->plain)
 		view_fields(vw, {"registered", view_number(id)});
 	else
-		view_heading(vw, "Registered. Your account number is " + view_number(id) + ": log in with it.");
+		view_heading(vw, "Registered. Your account number is " + view_number(id) + ".");
 }
 
 void view_logged_in(const view *vw, int64_t id, std::string_view name, bool again)
@@ -164,20 +164,12 @@ static void view_conversation_plain(const view *vw, const view_conversation_part
 	                 parts.time, parts.sender, parts.text});
 }
 
-/* One row: the text is cut off where the row would be too long. */
-static std::string view_shorten(std::string_view text)
+static std::string view_shorten(const std::string &text)
 {
 	static const size_t most = 40;
-	std::string shown;
+	const std::string_view shown = text_cut(text, most);
 
-	while (!text.empty() && text_columns(shown) < most) {
-		size_t size = 1;
-		while (size < text.size() && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80)
-			size++;
-		shown += text.substr(0, size);
-		text.remove_prefix(size);
-	}
-	return text.empty() ? shown : shown + "...";
+	return std::string(shown) + (shown.size() < text.size() ? "..." : "");
 }
 
 void view_conversation(const view *vw, const view_conversation_parts &parts)
@@ -208,6 +200,12 @@ void view_event(const view *vw, const std::string &time, std::string_view group_
 	if (!group_name.empty())
 		line += "[" + view_paint(vw, view_bold, text_harmless(group_name, false)) + "] ";
 	vw->print(vw->arg, line + view_paint(vw, view_dim, "* " + text_harmless(text, false)));
+}
+
+void view_bell(const view *vw)
+{
+	if (vw->ring)
+		vw->ring(vw->arg);
 }
 
 void view_raw(const view *vw, std::string_view text)

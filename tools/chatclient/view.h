@@ -14,6 +14,7 @@ struct view {
 	bool plain = true;
 	bool colour = false;
 	void (*print)(void *arg, std::string_view line) = nullptr; /* one line, without its end */
+	void (*ring)(void *arg) = nullptr; /* nullptr: no bell */
 	void *arg = nullptr;
 };
 
@@ -58,6 +59,8 @@ void view_member(const view *vw, int64_t group, const person &who);
 void view_conversation(const view *vw, const view_conversation_parts &parts);
 /* Something that happened in a conversation, or to a person: for people only. group_name: empty for none. */
 void view_event(const view *vw, const std::string &time, std::string_view group_name, std::string_view text);
+/* Something that the user does not look at has come. */
+void view_bell(const view *vw);
 /* A frame, as it came. */
 void view_raw(const view *vw, std::string_view text);
 void view_message(const view *vw, const view_message_parts &parts);
