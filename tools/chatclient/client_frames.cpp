@@ -130,7 +130,7 @@ static void client_note_done(client *cl, const outbox_entry &entry, int64_t id, 
 		break;
 	default: break;
 	}
-	if (seq > 0 && frame_has(cl->se.have, "echo"))
+	if (seq > 0 && protocol_has_word(cl->se.have, "echo"))
 		inbox_note_own(&cl->ib, entry.is_group, id, seq);
 }
 

@@ -112,7 +112,7 @@ void client_note_read(client *cl, const place &at)
 
 void client_send_read(client *cl)
 {
-	if (cl->se.state != SESSION_IN || !frame_has(cl->se.have, "read"))
+	if (cl->se.state != SESSION_IN || !protocol_has_word(cl->se.have, "read"))
 		return;
 	const place with = cl->tk.with;
 	talk *const one = with.id > 0 ? talks_find(&cl->tk, with) : nullptr;
@@ -132,7 +132,7 @@ void client_tell_writing(client *cl)
 	const place with = cl->tk.with;
 	const int64_t now = text_steady_clock();
 
-	if (with.id == 0 || cl->se.state != SESSION_IN || !frame_has(cl->se.have, "signal") ||
+	if (with.id == 0 || cl->se.state != SESSION_IN || !protocol_has_word(cl->se.have, "signal") ||
 	    now - cl->tk.told_writing < client_writing_pause)
 		return;
 	cl->tk.told_writing = now;

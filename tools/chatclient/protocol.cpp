@@ -190,7 +190,7 @@ bool frame_read(std::string_view text, frame *frame_r)
 	return frame_r->msgid >= 0;
 }
 
-bool frame_has(const std::vector<std::string> &words, std::string_view word)
+bool protocol_has_word(const std::vector<std::string> &words, std::string_view word)
 {
 	return std::find(words.begin(), words.end(), word) != words.end();
 }

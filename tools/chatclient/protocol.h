@@ -85,6 +85,6 @@ struct group_info {
 [[nodiscard]] bool frame_read_person(std::string_view text, person *person_r);
 [[nodiscard]] bool frame_read_group(std::string_view text, group_info *group_r);
 /* Whether a list of texts has the word. */
-[[nodiscard]] bool frame_has(const std::vector<std::string> &words, std::string_view word);
+[[nodiscard]] bool protocol_has_word(const std::vector<std::string> &words, std::string_view word);
 
 #endif
