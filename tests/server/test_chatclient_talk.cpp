@@ -86,6 +86,17 @@ static void the_login_lists_the_conversations_with_what_is_unread(void **state)
 	});
 }
 
+static void common_words_are_no_commands(void **state)
+{
+	scene sc;
+
+	scene_begin(&sc, (test_server *)*state);
+	terminal_type(&sc.t, "/with " + std::to_string(sc.other->id) + "\rleave\rwho: you\r");
+	client_expect(sc.other, "{\"msgid\":6,\"msg\":\"leave\"}");
+	client_expect(sc.other, "{\"msgid\":6,\"msg\":\"who: you\"}");
+	scene_end(&sc);
+}
+
 static void r_answers_who_spoke_last_wherever_one_is(void **state)
 {
 	test_server *s = (test_server *)*state;
@@ -339,6 +350,7 @@ int main(void)
 		TEST(plain_text_goes_to_the_conversation_that_was_entered),
 		TEST(the_history_goes_back_page_by_page_to_the_beginning),
 		TEST(the_login_lists_the_conversations_with_what_is_unread),
+		TEST(common_words_are_no_commands),
 		TEST(r_answers_who_spoke_last_wherever_one_is),
 		TEST(a_script_prints_the_history_and_the_inbox),
 		TEST(several_lines_that_are_pasted_are_sent_only_after_a_question),

@@ -42,6 +42,8 @@ struct session {
 struct client_held {
 	command cm;
 	uint64_t number = 0; /* of the line */
+	bool asked = false; /* the server was asked for its name */
+	bool nobody = false; /* and has none of that name */
 };
 
 struct client_calls {
@@ -146,7 +148,8 @@ void client_send_read(client *cl);
 void client_take_signal(client *cl, const frame &fr);
 
 /* client_queries.cpp */
-void client_ask_inbox(client *cl, std::string_view after, bool quiet);
+/* verb COMMAND_FIND: only to learn the names in it. */
+void client_ask_inbox(client *cl, std::string_view after, command_verb verb, bool quiet);
 /* before: a seq, 0: the newest. */
 void client_ask_history(client *cl, const place &at, uint64_t count, uint64_t before, bool quiet);
 void client_ask_older(client *cl, uint64_t number);

@@ -204,7 +204,7 @@ static void client_run(client *cl, const command &cm, uint64_t number)
 	case COMMAND_WITH: client_enter(cl, at, number); break;
 	case COMMAND_OLDER: client_ask_older(cl, number); break;
 	case COMMAND_HISTORY: client_ask_history(cl, at, cm.count, 0, false); break;
-	case COMMAND_INBOX: client_ask_inbox(cl, {}, false); break;
+	case COMMAND_INBOX: client_ask_inbox(cl, {}, COMMAND_INBOX, false); break;
 	case COMMAND_EDIT:
 	case COMMAND_RECALL: client_change(cl, cm, number); break;
 	case COMMAND_WHO:
@@ -243,6 +243,18 @@ static bool client_has_unknown_name(const command &cm)
 	return !cm.who.empty() && cm.verb != COMMAND_LOGIN && cm.verb != COMMAND_BAD;
 }
 
+/* true: the server has to be asked for the number of a name first. */
+static bool client_asks_first(client *cl, client_held *one)
+{
+	const command &cm = one->cm;
+
+	if (one->asked || cm.is_group || !client_has_unknown_name(cm))
+		return false;
+	one->asked = true;
+	client_ask_name(cl, cm.who);
+	return true;
+}
+
 void client_run_held(client *cl)
 {
 	while (!cl->held.empty() && cl->finding == 0) {
@@ -251,15 +263,13 @@ void client_run_held(client *cl)
 		if (client_has_unknown_name(*cm))
 			client_find_name(cl, cm);
 		const char *problem = cm->verb == COMMAND_BAD ? nullptr : client_find_problem(cl, *cm);
-		if (!problem && client_has_unknown_name(*cm) && !cm->is_group && !cm->is_last) {
-			cm->is_last = true; /* asked for once */
-			client_ask_name(cl, cm->who);
-			continue;
-		}
-		if (!problem && client_has_unknown_name(*cm))
-			problem = "that is neither a number from 1 on nor a name that was heard of";
+		if (!problem && client_asks_first(cl, &cl->held.front()))
+			return;
 		const client_held one = std::move(cl->held.front());
 		cl->held.pop_front();
+		if (!problem && client_has_unknown_name(one.cm))
+			problem = one.nobody ? "nobody has that name"
+			                     : "that is neither a number from 1 on nor a name that was heard of";
 		if (problem)
 			client_refuse_line(cl, one.number, problem);
 		else

@@ -122,6 +122,8 @@ static void client_note_done(client *cl, const outbox_entry &entry, int64_t id, 
 	case COMMAND_JOIN_GROUP:
 		cl->last_group = static_cast<uint64_t>(id);
 		roster_add_group(&cl->ro, id, entry.label);
+		if (!cl->se.have.empty() && roster_name(&cl->ro, true, id).empty())
+			client_ask_inbox(cl, {}, COMMAND_FIND, true);
 		break;
 	case COMMAND_LEAVE:
 		roster_remove_group(&cl->ro, id);
@@ -235,7 +237,7 @@ static void client_begin_session(client *cl, const frame &fr)
 		if (cl->vw.plain || se->have.empty())
 			client_show_lists(cl);
 		else
-			client_ask_inbox(cl, {}, true);
+			client_ask_inbox(cl, {}, COMMAND_INBOX, true);
 		cl->calls->session_changed(cl->arg);
 		if (!fr.offline.empty())
 			view_heading(&cl->vw, "While you were away:");

@@ -27,9 +27,9 @@ void client_ask_name(client *cl, const std::string &name)
 	client_queue(cl, &entry, &rq, 0);
 }
 
-void client_ask_inbox(client *cl, std::string_view after, bool quiet)
+void client_ask_inbox(client *cl, std::string_view after, command_verb verb, bool quiet)
 {
-	outbox_entry entry = {.verb = COMMAND_INBOX, .quiet = quiet};
+	outbox_entry entry = {.verb = verb, .quiet = quiet};
 	request rq = client_begin_request(cl, CS_MSGID_INBOX, &entry);
 
 	if (!after.empty())
@@ -104,7 +104,7 @@ static void client_take_history(client *cl, const outbox_entry &entry, const fra
 		client_note_read(cl, at);
 }
 
-static void client_take_conversation(client *cl, const frame &item)
+static void client_take_conversation(client *cl, const frame &item, bool shown)
 {
 	const place at = {.is_group = item.group > 0, .id = item.group > 0 ? item.group : item.peer};
 	view_conversation_parts parts = {.is_group = at.is_group,
@@ -131,21 +131,24 @@ static void client_take_conversation(client *cl, const frame &item)
 		parts.sender = roster_name(&cl->ro, false, last.id);
 		parts.text = last.message;
 	}
-	view_conversation(&cl->vw, parts);
+	if (shown)
+		view_conversation(&cl->vw, parts);
 }
 
 static void client_take_inbox(client *cl, const outbox_entry &entry, const frame &fr)
 {
-	if (entry.quiet && !fr.items.empty())
+	const bool shown = entry.verb == COMMAND_INBOX;
+
+	if (shown && entry.quiet && !fr.items.empty())
 		view_heading(&cl->vw, "Conversations (/with NAME enters one):");
 	if (!entry.quiet && fr.items.empty())
 		view_notice(&cl->vw, "There is no conversation yet; /with NAME begins one.");
 	for (const frame &item : fr.items)
-		client_take_conversation(cl, item);
-	if (fr.more && entry.quiet)
+		client_take_conversation(cl, item, shown);
+	if (shown && fr.more && entry.quiet)
 		view_notice(&cl->vw, "There are more: /inbox lists all.");
-	else if (fr.more)
-		client_ask_inbox(cl, fr.next, false);
+	else if (shown && fr.more)
+		client_ask_inbox(cl, fr.next, COMMAND_INBOX, false);
 }
 
 static void client_take_members(client *cl, const outbox_entry &entry, const frame &fr)
@@ -167,13 +170,15 @@ void client_take_query(client *cl, const outbox_entry &entry, const frame &fr)
 	case CS_MSGID_FIND_USER:
 		if (done)
 			roster_learn(&cl->ro, false, fr.account, fr.name);
+		else if (fr.error == CS_ERRNO_NO_SUCH_USER && !cl->held.empty())
+			cl->held.front().nobody = true;
 		cl->finding = 0;
 		client_run_held(cl);
 		break;
 	case CS_MSGID_INBOX:
 		if (done)
 			client_take_inbox(cl, entry, fr);
-		else if (entry.quiet)
+		else if (entry.quiet && entry.verb == COMMAND_INBOX)
 			client_show_lists(cl);
 		break;
 	case CS_MSGID_HISTORY:

@@ -80,7 +80,7 @@ void client_change(client *cl, const command &cm, uint64_t number)
 {
 	const place with = cl->tk.with;
 	const talk *const one = with.id > 0 ? talks_find(&cl->tk, with) : nullptr;
-	const uint64_t of = cm.count > 0 || !one ? cm.count : static_cast<uint64_t>(one->own);
+	const uint64_t of = cm.count > 0 || !one ? cm.count : static_cast<uint64_t>(talks_last_own(one));
 
 	if (!one) {
 		client_refuse_line(cl, number, "in which conversation? /with NAME enters one");

@@ -22,7 +22,7 @@ enum command_shape {
 
 struct command_row {
 	command_verb verb;
-	const char *word; /* word:ARGUMENT:ARGUMENT */
+	const char *word; /* word:ARGUMENT:ARGUMENT; empty: none, as people say such words */
 	const char *slash; /* /slash ARGUMENT ARGUMENT */
 	command_shape shape;
 	const char *arguments; /* for the help; nullptr: another spelling, which the help does not list */
@@ -31,11 +31,11 @@ struct command_row {
 
 static const command_row command_rows[] = {
 	{COMMAND_HELP, "help", "help", SHAPE_NOTHING, "", "show this list"},
-	{COMMAND_WITH, "with", "with", SHAPE_PLACE, "NAME", "talk to NAME, or to #GROUP"},
-	{COMMAND_OLDER, "older", "older", SHAPE_NOTHING, "", "show what was said before"},
-	{COMMAND_REPLY, "r", "r", SHAPE_TEXT, "TEXT", "answer who spoke last"},
-	{COMMAND_EDIT, "edit", "edit", SHAPE_SEQ_TEXT, "TEXT", "change your last message"},
-	{COMMAND_RECALL, "recall", "recall", SHAPE_SEQ, "", "take back your last message"},
+	{COMMAND_WITH, "", "with", SHAPE_PLACE, "NAME", "talk to NAME, or to #GROUP"},
+	{COMMAND_OLDER, "", "older", SHAPE_NOTHING, "", "show what was said before"},
+	{COMMAND_REPLY, "", "r", SHAPE_TEXT, "TEXT", "answer who spoke last"},
+	{COMMAND_EDIT, "", "edit", SHAPE_SEQ_TEXT, "TEXT", "change your last message"},
+	{COMMAND_RECALL, "", "recall", SHAPE_SEQ, "", "take back your last message"},
 	{COMMAND_INBOX, "inbox", "inbox", SHAPE_NOTHING, "", "list conversations"},
 	{COMMAND_HISTORY, "history", "history", SHAPE_PLACE_COUNT, "NAME N", "the last N messages"},
 	{COMMAND_CHAT, "chat", "chat", SHAPE_ID_TEXT, "ID TEXT", "say something to an account"},
@@ -43,22 +43,22 @@ static const command_row command_rows[] = {
 	{COMMAND_CREATE_GROUP, "creategroup", "group new", SHAPE_NAME_TEXT, "NAME DESC", "make a group"},
 	{COMMAND_JOIN_GROUP, "addgroup", "join", SHAPE_ID, "ID", "join a group"},
 	{COMMAND_GROUP_CHAT, "groupchat", "say", SHAPE_ID_TEXT, "ID TEXT", "say something to a group"},
-	{COMMAND_WHO, "who", "who", SHAPE_PLACE, "", "members of the group"},
-	{COMMAND_LEAVE, "leave", "leave", SHAPE_PLACE, "", "leave the group"},
-	{COMMAND_BLOCK, "block", "block", SHAPE_ID, "NAME", "hear nothing of somebody"},
-	{COMMAND_UNBLOCK, "unblock", "unblock", SHAPE_ID, "NAME", "hear of somebody again"},
+	{COMMAND_WHO, "", "who", SHAPE_PLACE, "", "members of the group"},
+	{COMMAND_LEAVE, "", "leave", SHAPE_PLACE, "", "leave the group"},
+	{COMMAND_BLOCK, "", "block", SHAPE_ID, "NAME", "hear nothing of somebody"},
+	{COMMAND_UNBLOCK, "", "unblock", SHAPE_ID, "NAME", "hear of somebody again"},
 	{COMMAND_FRIENDS, "friends", "friends", SHAPE_NOTHING, "", "friends, as of the login"},
 	{COMMAND_GROUPS, "groups", "groups", SHAPE_NOTHING, "", "groups, as of the login"},
 	{COMMAND_LOGOUT, "loginout", "logout", SHAPE_NOTHING, "", "log out"},
 	{COMMAND_LOGIN, "login", "login", SHAPE_ID_TEXT, "NAME PASSWORD", "log in, by name or number"},
 	{COMMAND_REGISTER, "register", "register", SHAPE_NAME_TEXT, "NAME PASSWORD", "make an account"},
 	{COMMAND_WAIT, "wait", "wait", SHAPE_WAIT, "SECONDS COUNT", "in scripts: wait for messages"},
-	{COMMAND_RAW, "raw", "raw", SHAPE_TEXT, "JSON", "send a frame, show the answer"},
+	{COMMAND_RAW, "", "raw", SHAPE_TEXT, "JSON", "send a frame, show the answer"},
 	{COMMAND_QUIT, "quit", "quit", SHAPE_NOTHING, "", "leave"},
 	{COMMAND_GROUPS, "groups", "group", SHAPE_NOTHING, nullptr, nullptr},
 	{COMMAND_CHAT, "chat", "msg", SHAPE_ID_TEXT, nullptr, nullptr},
-	{COMMAND_WITH, "with", "w", SHAPE_PLACE, nullptr, nullptr},
-	{COMMAND_REPLY, "reply", "reply", SHAPE_TEXT, nullptr, nullptr},
+	{COMMAND_WITH, "", "w", SHAPE_PLACE, nullptr, nullptr},
+	{COMMAND_REPLY, "", "reply", SHAPE_TEXT, nullptr, nullptr},
 	{COMMAND_QUIT, "quit", "exit", SHAPE_NOTHING, nullptr, nullptr},
 	{COMMAND_LOGOUT, "logout", "loginout", SHAPE_NOTHING, nullptr, nullptr},
 	{COMMAND_GROUP_CHAT, "groupchat", "groupchat", SHAPE_ID_TEXT, nullptr, nullptr},
@@ -217,7 +217,7 @@ static const command_row *command_find_word(std::string_view line, std::string_v
 	const std::string_view word = command_trim(command_cut(&line, ':'));
 
 	for (const command_row &row : command_rows) {
-		if (word == row.word) {
+		if (word == row.word && !word.empty()) {
 			*rest_r = line;
 			return &row;
 		}
@@ -292,7 +292,7 @@ const char *command_word(command_verb verb)
 {
 	for (const command_row &row : command_rows)
 		if (row.verb == verb)
-			return row.word;
+			return row.word[0] != '\0' ? row.word : row.slash;
 	return "";
 }
 
@@ -305,7 +305,8 @@ std::string command_help(void)
 			continue;
 		std::string colons = row.word, slashes = std::string("/") + row.slash;
 		if (row.arguments[0] != '\0') {
-			colons += std::string(":") + row.arguments;
+			if (!colons.empty())
+				colons += std::string(":") + row.arguments;
 			for (char &c : colons)
 				c = c == ' ' ? ':' : c;
 			slashes += std::string(" ") + row.arguments;

@@ -31,11 +31,9 @@ void talks_note(talks *tk, const place &at, int64_t seq, std::string_view text, 
 	talk *const one = talks_find(tk, at);
 
 	one->newest = std::max(one->newest, seq);
-	if (own)
-		one->own = std::max(one->own, seq);
 	if (seq <= 0 || talks_find_line(one, seq))
 		return;
-	one->lines.push_back({.seq = seq, .text = std::string(text)});
+	one->lines.push_back({.seq = seq, .own = own, .text = std::string(text)});
 	if (one->lines.size() > talks_lines)
 		one->lines.pop_front();
 }
@@ -50,9 +48,17 @@ std::string talks_change(talks *tk, const place &at, int64_t seq, std::string_vi
 		return before;
 	before.swap(line->text);
 	line->text = text;
-	if (text.empty() && one->own == seq)
-		one->own = 0;
 	return before;
+}
+
+int64_t talks_last_own(const talk *one)
+{
+	int64_t last = 0;
+
+	for (const talk_line &line : one->lines)
+		if (line.own && !line.text.empty())
+			last = std::max(last, line.seq);
+	return last;
 }
 
 void talks_note_writer(talks *tk, const place &at, int64_t id, int64_t until)

@@ -20,6 +20,7 @@ struct place {
 
 struct talk_line {
 	int64_t seq = 0;
+	bool own = false; /* the user wrote it, here or on another device */
 	std::string text;
 };
 
@@ -28,7 +29,6 @@ struct talk {
 	uint64_t unread = 0; /* messages since it was shown to the user last */
 	int64_t newest = 0; /* the last seq that was heard of */
 	int64_t read = 0; /* the last seq that READ was sent for */
-	int64_t own = 0; /* seq of one's own last message */
 	int64_t oldest = 0; /* the first seq that was shown of its history; 0: none */
 	bool more = false; /* there is something before it */
 	std::deque<talk_line> lines; /* what was said last, with the text as it is now */
@@ -51,10 +51,12 @@ struct talks {
 
 /* The conversation; a new one where it was not known. Valid until the next call. */
 [[nodiscard]] talk *talks_find(talks *tk, const place &at);
-/* Notes a message. own: the user wrote it, here or on another device. */
+/* Notes a message. */
 void talks_note(talks *tk, const place &at, int64_t seq, std::string_view text, bool own);
 /* The text of a message that was noted is another one now, empty: taken back. Returns what it was, empty: not known. */
 std::string talks_change(talks *tk, const place &at, int64_t seq, std::string_view text);
+/* The seq of what the user said last and did not take back, or 0. */
+[[nodiscard]] int64_t talks_last_own(const talk *one);
 /* id is writing until that time; 0: not any more. */
 void talks_note_writer(talks *tk, const place &at, int64_t id, int64_t until);
 void talks_drop_writers(talks *tk, int64_t now);
