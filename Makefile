@@ -204,7 +204,7 @@ test_sources = $(wildcard $(suites:%=tests/%/test_*.cpp))
 unwanted = $(if $(db_mysql_SKIP),mysql) $(if $(bus_redis_SKIP),redis) $(if $(chatclient_SKIP),chatclient)
 test_binaries = $(patsubst %.cpp,$(BUILD)/%,$(foreach t,$(test_sources),$(if $(strip $(foreach u,$(unwanted),$(findstring $(u),$(t)))),,$(t))))
 mysql_suite = $(addprefix unit/test_,db db_migrate model model_append model_history model_inbox model_news) $(addprefix server/test_,backup cid crash \
-	groups limits load login offline operate post presence refusals reminders requests stop trouble)
+	groups history limits load login offline operate post presence refusals reminders requests stop trouble)
 # Each starts a whole cluster, so they run one after the other; see tests/support/cluster.h for CS_LONG and CS_SWEEP.
 cluster_binaries = $(if $(db_mysql_SKIP)$(bus_redis_SKIP),,$(patsubst %.cpp,$(BUILD)/%,$(wildcard tests/cluster/test_*.cpp)))
 cluster_tests = $(if $(cluster_binaries),TEST_JOBS=1 CS_DRIVER= $(cluster_binaries) $(if $(chatclient_SKIP),,scripts/check-cluster))
@@ -300,7 +300,7 @@ asan: $(outside_tests:%=$(BUILD)/tests/%)
 # All tests with threads: messages between workers, the session table, the store engine, the adapter, and the whole
 # server. Not with MariaDB: its client library is not instrumented.
 tsan_tests = $(or $(TESTS),$(patsubst tests/%.cpp,%,$(filter-out tests/server/test_chatclient% tests/server/test_chatbench% %_mysql.cpp %_idle_memory.cpp,$(wildcard \
-	$(foreach name,loop worker session route bus bus_life bus_session store store_hash store_engine store_engine_share host host_contract host_cluster host_cluster_sessions log db db_sqlite db_sqlite_log,tests/unit/test_$(name).cpp) \
+	$(foreach name,loop worker session route route_bundle bus bus_life bus_session store store_hash store_engine store_engine_share host host_contract host_cluster host_cluster_sessions log db db_sqlite db_sqlite_log,tests/unit/test_$(name).cpp) \
 	tests/server/test_*.cpp))))
 tsan: $(patsubst %,$(BUILD)/tests/%,$(filter server/% cluster/%,$(tsan_tests)))
 	$(MAKE) BUILD=$(BUILD)/tsan OUTSIDE=$(BUILD) SAN=thread CXXFLAGS='-g -O1' TESTS='$(tsan_tests)' check-sanitized

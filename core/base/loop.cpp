@@ -76,6 +76,11 @@ int loop_open(struct loop *l, struct cs_error *e)
 	return 0;
 }
 
+bool loop_runs_here(const struct loop *l)
+{
+	return l->owner.load(std::memory_order_relaxed) == std::this_thread::get_id();
+}
+
 static void loop_wake(struct loop *l)
 {
 	const uint64_t one = 1;
@@ -86,7 +91,7 @@ static void loop_wake(struct loop *l)
 
 static void loop_post_all(struct loop *l, std::span<const struct loop_call> calls)
 {
-	const bool from_other = l->owner.load(std::memory_order_relaxed) != std::this_thread::get_id();
+	const bool from_other = !loop_runs_here(l);
 	bool was_asleep;
 
 	{

@@ -60,6 +60,8 @@ void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
 /* Runs posted calls, without waiting, until none is left. Only when no thread runs the loop. */
 void loop_drain(struct loop *l);
+/* True on the thread that is inside loop_run. Any thread. */
+bool loop_runs_here(const struct loop *l);
 /* True on the thread that runs the loop; on every thread while none runs it (at start and stop). */
 bool loop_is_here(const struct loop *l);
 

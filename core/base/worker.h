@@ -24,6 +24,7 @@ struct conn_table;
 struct core_conf;
 struct dispatch_table;
 struct listener;
+struct route_bundles;
 struct session_table;
 struct store;
 struct guess_table;
@@ -35,6 +36,10 @@ struct conn_table_deleter {
 };
 struct listener_deleter {
 	void operator()(struct listener *l) const;
+};
+/* Of the session room. */
+struct route_bundles_deleter {
+	void operator()(struct route_bundles *all) const;
 };
 
 inline constexpr const char *const worker_no_words[] = {nullptr};
@@ -79,6 +84,8 @@ struct worker {
 	std::unordered_map<uint32_t, std::unique_ptr<struct route_counters>> counters;
 	std::array<std::atomic<size_t>, 3> routed_bytes =
 		{}; /* of parcels that wait in its loop, by class; see route.cpp */
+	std::unique_ptr<struct route_bundles, route_bundles_deleter>
+		bundles; /* null until the first; its thread only */
 	std::atomic<bool> missed = false; /* parcels were dropped; a post that tells its instances is on its way */
 	bool draining = false;
 	struct call_mark call; /* the call that its thread is in */

@@ -13,19 +13,13 @@
 #include "core/bus/bus.h"
 #include "core/bus/bus_parcel.h"
 #include "core/net/conn.h"
+#include "core/session/route_bundle.h"
+#include "core/session/route_internal.h"
 #include "core/session/session.h"
 #include "core/session/session_bus.h"
 #include "core/session/topic.h"
 
-/* Parcels that are counted in their worker while they wait: nobody who sends them has to wait, so without a bound they
- * could fill the memory of a worker that is busy. */
-enum route_class {
-	ROUTE_OWN, /* of this node, made good: the senders wait for the store. Not counted */
-	ROUTE_CASUAL, /* nobody makes it good */
-	ROUTE_ARRIVED /* of another node, made good */
-};
-
-static constexpr size_t route_most[] = {0, 8 * 1024 * 1024, 16 * 1024 * 1024}; /* bytes that wait for one worker */
+static constexpr size_t route_most[] = {0, route_most_casual, route_most_arrived};
 
 struct route_pack;
 
@@ -92,13 +86,26 @@ static const struct cs_self *route_instance(const struct worker *w, unsigned plu
 }
 
 /* Whether the session is still there: it may have ended, or its connection may belong to another account by now. */
-static bool route_is_wanted(const struct route_item *item)
+static bool route_is_wanted(struct worker *w, cs_conn conn, cs_account account)
 {
-	if (item->conn == 0)
+	if (conn == 0)
 		return true;
-	const struct conn *c = conn_find(item->worker, item->conn);
+	const struct conn *c = conn_find(w, conn);
 
-	return c != nullptr && c->account == item->account;
+	return c != nullptr && c->account == account;
+}
+
+void route_deliver(struct worker *to, unsigned plugin, cs_conn conn, cs_account account, const struct cs_parcel *parcel)
+{
+	if (!route_is_wanted(to, conn, account))
+		return;
+	const struct cs_self *self = route_instance(to, plugin);
+
+	if (self && self->declared->routed) {
+		const plugin_call call(self, CALL_ROUTED);
+
+		self->declared->routed(self->state, conn, account, parcel);
+	}
 }
 
 static void route_arrive(void *arg)
@@ -106,15 +113,7 @@ static void route_arrive(void *arg)
 	auto *item = static_cast<struct route_item *>(arg);
 	struct route_pack *p = item->pack;
 
-	if (route_is_wanted(item)) {
-		const struct cs_self *self = route_instance(item->worker, p->plugin);
-
-		if (self && self->declared->routed) {
-			const plugin_call call(self, CALL_ROUTED);
-
-			self->declared->routed(self->state, item->conn, item->account, &p->parcel);
-		}
-	}
+	route_deliver(item->worker, p->plugin, item->conn, item->account, &p->parcel);
 	if (p->counted != ROUTE_OWN)
 		item->worker->routed_bytes[p->counted].fetch_sub(route_size(&p->parcel), std::memory_order_relaxed);
 	route_pack_drop(p);
@@ -130,9 +129,15 @@ static bool route_has_room(const struct route_pack *p, const struct worker *w)
 	return waiting == 0 || waiting + route_size(&p->parcel) <= route_most[p->counted];
 }
 
+/* The worker whose thread this is, inside its loop: only such a thread fills bundles. nullptr: it is another. */
+static struct worker *route_worker_here(const struct cs_self *self)
+{
+	return loop_runs_here(&self->worker->loop) ? self->worker : nullptr;
+}
+
 /* Where too much waits: drops the parcel, makes the worker look at the store if that makes it good, and answers
- * false. */
-static bool route_post(struct route_pack *p, unsigned at, const struct route_item *wanted)
+ * false. here: see route_worker_here; what it has put into a bundle comes first. */
+static bool route_post(struct worker *here, struct route_pack *p, unsigned at, const struct route_item *wanted)
 {
 	if (!route_has_room(p, wanted->worker)) {
 		if (p->counted == ROUTE_ARRIVED)
@@ -145,17 +150,22 @@ static bool route_post(struct route_pack *p, unsigned at, const struct route_ite
 	item->pack = p;
 	if (p->counted != ROUTE_OWN)
 		item->worker->routed_bytes[p->counted].fetch_add(route_size(&p->parcel), std::memory_order_relaxed);
+	if (here)
+		route_bundle_end(here, item->worker);
 	loop_post(&item->worker->loop, route_arrive, item);
 	return true;
 }
 
 /* conn: of the account's session. false: it was dropped. */
-static bool route_to_session(struct worker_shared *shared, unsigned plugin, cs_account to, cs_conn conn,
-                             const struct cs_parcel *parcel, enum route_class counted)
+static bool route_to_session(struct worker *here, struct worker_shared *shared, unsigned plugin, cs_account to,
+                             cs_conn conn, const struct cs_parcel *parcel, enum route_class counted)
 {
-	const struct route_item item = {nullptr, shared->workers[conn_worker_index(conn)].get(), conn, to};
+	struct worker *receiver = shared->workers[conn_worker_index(conn)].get();
+	const struct route_item item = {nullptr, receiver, conn, to};
 
-	return route_post(route_pack_make(plugin, parcel, 1, counted), 0, &item);
+	if (here && counted == ROUTE_CASUAL)
+		return route_bundle_add(here, receiver, plugin, conn, to, parcel);
+	return route_post(here, route_pack_make(plugin, parcel, 1, counted), 0, &item);
 }
 
 static enum route_class route_class_of(unsigned flags)
@@ -175,7 +185,7 @@ int route_to_account(struct cs_self *self, cs_account to, uint64_t device, const
 		return CS_ENOENT;
 	if (!session_locate(shared->sessions, to, &conn))
 		return !shared->bus ? CS_ENOENT : bus_send(shared->bus, self, to, parcel, flags);
-	(void)route_to_session(shared, self->index, to, conn, parcel, route_class_of(flags));
+	(void)route_to_session(route_worker_here(self), shared, self->index, to, conn, parcel, route_class_of(flags));
 	return 0;
 }
 
@@ -209,8 +219,9 @@ static topic_workers route_subscribers(struct worker_shared *shared, unsigned pl
 }
 
 /* false: at least one worker does not get it. */
-static bool route_to_instances(struct worker_shared *shared, unsigned plugin, const topic_workers &subscribers,
-                               const struct cs_parcel *parcel, enum route_class counted)
+static bool route_to_instances(struct worker *here, struct worker_shared *shared, unsigned plugin,
+                               const topic_workers &subscribers, const struct cs_parcel *parcel,
+                               enum route_class counted)
 {
 	const auto count = static_cast<unsigned>(subscribers.count());
 
@@ -224,7 +235,7 @@ static bool route_to_instances(struct worker_shared *shared, unsigned plugin, co
 		const struct route_item item = {nullptr, shared->workers[i].get(), 0, 0};
 
 		if (subscribers[i])
-			good = route_post(p, at++, &item) && good;
+			good = route_post(here, p, at++, &item) && good;
 	}
 	return good;
 }
@@ -235,8 +246,8 @@ int route_to_all(struct cs_self *self, uint64_t topic, const struct cs_parcel *p
 
 	if (parcel->head_size > CS_PARCEL_HEAD_MOST)
 		return CS_EINVAL;
-	(void)route_to_instances(shared, self->index, route_subscribers(shared, self->index, topic), parcel,
-	                         route_class_of(flags));
+	(void)route_to_instances(route_worker_here(self), shared, self->index,
+	                         route_subscribers(shared, self->index, topic), parcel, route_class_of(flags));
 	if (shared->bus)
 		bus_send_all(shared->bus, self, topic, parcel, flags);
 	return 0;
@@ -286,8 +297,8 @@ int route_arrived(struct worker_shared *shared, const struct bus_parcel *p)
 		return 0;
 	const struct cs_parcel parcel = {p->head.data(), p->head.size(),
 	                                 p->body.empty() ? nullptr : shared_make(p->body.data(), p->body.size())};
-	const bool good = conn != 0 ? route_to_session(shared, self->index, p->to, conn, &parcel, counted)
-	                            : route_to_instances(shared, self->index, subscribers, &parcel, counted);
+	const bool good = conn != 0 ? route_to_session(nullptr, shared, self->index, p->to, conn, &parcel, counted)
+	                            : route_to_instances(nullptr, shared, self->index, subscribers, &parcel, counted);
 
 	shared_drop(parcel.body);
 	return good ? 0 : CS_EAGAIN;

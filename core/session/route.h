@@ -6,9 +6,14 @@
 
 #include <chatserverd/plugin.h>
 
+struct worker;
+
 int route_to_account(struct cs_self *self, cs_account to, uint64_t device, const struct cs_parcel *parcel,
                      unsigned flags);
 int route_to_all(struct cs_self *self, uint64_t topic, const struct cs_parcel *parcel, unsigned flags);
+/* Hands over the casual parcels that wait for the end of the worker's turn. To be called before something that could
+ * bring later ones by another way. The worker's thread, or before it runs. */
+void route_bundles_end(struct worker *from);
 /* The instance's worker, or before it runs. */
 void route_subscribe(struct cs_self *self, uint64_t topic);
 void route_unsubscribe(struct cs_self *self, uint64_t topic);

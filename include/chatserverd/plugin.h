@@ -81,7 +81,7 @@ enum cs_verdict {
 	CS_DONE = 0, /* handler: done, or its answer comes later while other frames go on */
 	CS_PASS = 0, /* hook: no objection */
 	CS_PENDING = 1, /* nothing more of this connection is dispatched until finish(), or resume() of a hook */
-	CS_REJECT = -100 /* refused; refuse() or refuse_as() has been called */
+	CS_REJECT = -100 /* refused; refuse(), refuse_as() or refuse_more() has been called */
 };
 
 typedef int cs_handler_fn(void *state, const struct cs_frame *frame);
@@ -200,7 +200,7 @@ struct cs_claim {
 #define CS_EVERY_DEVICE UINT64_MAX /* for route() */
 
 /* CS_ROUTE_CASUAL: if the data is lost, nothing replaces it. So it is dropped first when too much waits: at most 8
- * MiB of it wait for one worker of this node. */
+ * MiB of it wait for one worker of this node. It may wait for the end of the sender's turn. */
 enum cs_route_data_flag { CS_ROUTE_CASUAL = 1 };
 
 /* Bytes that never change, with a count of those that keep them: made by share(), freed with the last keeper. */
@@ -417,9 +417,14 @@ struct cs_host {
 	/* Ends that. Topic 0 ends only the subscription to any topic. Parcels that are on their way still arrive. */
 	void (*unsubscribe)(struct cs_self *self, uint64_t topic);
 
+	/* ---- answering, continued. */
+	/* As refuse, with further members at the end of the frame. more as in answer(): ,"until":1700000000000 */
+	int (*refuse_more)(struct cs_self *self, cs_conn conn, const struct cs_request *request, int wire_errno,
+	                   const char *more, const char *format, ...) CS_PRINTF(6, 7);
+
 	/* ---- connections, continued */
-	/* Charges more than the route's cost to the connection's rate limit, for a request whose cost is known only when
-	 * it was served, such as a query. If that is over the rate, the next frames of the connection wait. 0, or
+	/* Charges more than the route's cost to the connection's rate limit, for a request whose cost is known only
+	 * when it was served, such as a query. If that is over the rate, the next frames of the connection wait. 0, or
 	 * CS_ENOENT. */
 	int (*charge)(struct cs_self *self, cs_conn conn, uint32_t cost);
 };

@@ -117,6 +117,16 @@ static int db_sqlite_part_migrate(sqlite3 *handle, const sqlite_conf *conf, cons
 	return 0;
 }
 
+/* Pages that become free can then be given back in small steps. SQLite ignores it for a store with tables that has none
+ * of it; where it has been set already, it would write the first page again. */
+static void db_sqlite_shrink_in_steps(sqlite3 *handle)
+{
+	int mode = 0;
+
+	if (db_sqlite_number(handle, "PRAGMA auto_vacuum", &mode) == SQLITE_OK && mode == 0)
+		sqlite3_exec(handle, "PRAGMA auto_vacuum = INCREMENTAL", nullptr, nullptr, nullptr);
+}
+
 /* Tries again, because SQLite does not wait if two processes change the mode of one file at the same time. */
 static int db_sqlite_use_wal(sqlite3 *handle, const sqlite_conf *conf, cs_error *e)
 {
@@ -144,9 +154,8 @@ int sqlite_migrate(sqlite3 *handle, const sqlite_conf *conf, const char *const *
 
 	if (schema_read_all(conf->schema, plugins, &parts, e))
 		return CS_EINVAL;
-	/* Pages that become free can then be given back in small steps. SQLite ignores it for a store with tables. */
 	if (!sqlite_is_memory(conf))
-		sqlite3_exec(handle, "PRAGMA auto_vacuum = INCREMENTAL", nullptr, nullptr, nullptr);
+		db_sqlite_shrink_in_steps(handle);
 	if (!sqlite_is_memory(conf) && db_sqlite_use_wal(handle, conf, e))
 		return CS_EINVAL;
 	/* To sort a large table in memory would take all of it. */

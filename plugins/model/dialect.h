@@ -25,6 +25,13 @@ static inline const char *dialect_conversations(const cs_db *db)
 	return db->driver->dialect == CS_DB_MYSQL ? "conversation" : "conversation_state";
 }
 
+/* Follows a table whose rows are named by a key. With statistics that are old, MySQL would read a small table whole:
+ * that takes longer for many keys, and a locking read would lock all rows. */
+static inline const char *dialect_by_id(const cs_db *db)
+{
+	return db->driver->dialect == CS_DB_MYSQL ? " FORCE INDEX (PRIMARY)" : "";
+}
+
 static inline std::string dialect_join(std::initializer_list<std::string_view> parts)
 {
 	std::string text;

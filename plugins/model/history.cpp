@@ -88,9 +88,12 @@ struct history_side {
 
 static int history_row_take(void *arg, const cs_db_value *columns, size_t)
 {
-	static_cast<std::vector<message_row> *>(arg)->push_back({sql_number_of(columns[0]), sql_number_of(columns[1]),
-	                                                         columns[2].integer,
-	                                                         std::string(sql_text_of(columns[3]))});
+	message_row &row = static_cast<std::vector<message_row> *>(arg)->emplace_back();
+
+	row.seq = sql_number_of(columns[0]);
+	row.sender = sql_number_of(columns[1]);
+	row.created = columns[2].integer;
+	row.body = sql_text_of(columns[3]);
 	return 0;
 }
 

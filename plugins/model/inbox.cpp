@@ -177,8 +177,10 @@ static int inbox_last_take(void *arg, const cs_db_value *columns, size_t)
 	inbox_last_row *last = static_cast<inbox_last_row *>(arg);
 
 	last->there = true;
-	*last->row = {sql_number_of(columns[0]), sql_number_of(columns[1]), columns[2].integer,
-	              std::string(sql_text_of(columns[3]))};
+	last->row->seq = sql_number_of(columns[0]);
+	last->row->sender = sql_number_of(columns[1]);
+	last->row->created = columns[2].integer;
+	last->row->body = sql_text_of(columns[3]);
 	*last->unread = sql_number_of(columns[4]);
 	return 1;
 }

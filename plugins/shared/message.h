@@ -10,5 +10,7 @@
 /* Checks msg, time, name, cid, seq and ts. Sets the cid of message; it is valid as long as the frame. 0, or CS_REJECT:
  * the request was refused. */
 [[nodiscard]] int message_check(const plugin_context &context, const cs_frame *frame, cs_outgoing *message);
+/* The part of that which every entry of a log has: its name and cid, and what the server adds. */
+[[nodiscard]] int message_check_entry(const plugin_context &context, const cs_frame *frame, cs_outgoing *entry);
 
 #endif

@@ -41,16 +41,25 @@ static int signal_check(const signal_plugin *p, const cs_frame *frame)
 	return 0;
 }
 
+/* A small frame is the head of its parcel, because a head needs no memory of its own; else it is the body. */
+static void signal_route(const plugin_context &c, cs_account to, std::string_view frame)
+{
+	cs_parcel parcel = {frame.data(), frame.size(), nullptr};
+
+	if (frame.size() > CS_PARCEL_HEAD_MOST)
+		parcel = {nullptr, 0, c.host->share(frame.data(), frame.size())};
+	(void)c.host->route(c.self, to, CS_EVERY_DEVICE, &parcel, CS_ROUTE_CASUAL);
+	c.host->unshare(parcel.body);
+}
+
 /* If the account is offline or does not exist, nobody gets the signal: the answer only says that it was sent. A signal
  * to the sender's own account goes nowhere: it has no other session yet. */
 static int signal_to_account(const signal_plugin *p, const cs_frame *frame, cs_account to)
 {
 	const plugin_context &c = p->context;
-	const cs_parcel parcel = {nullptr, 0, c.host->share(frame->bytes, frame->size)};
 
 	if (to != frame->account)
-		(void)c.host->route(c.self, to, CS_EVERY_DEVICE, &parcel, CS_ROUTE_CASUAL);
-	c.host->unshare(parcel.body);
+		signal_route(c, to, {frame->bytes, frame->size});
 	c.host->answer(c.self, frame->conn, &frame->request, "");
 	return CS_DONE;
 }
@@ -104,7 +113,8 @@ static void signal_on_routed(void *state, cs_conn conn, cs_account account, cons
 {
 	signal_plugin *p = static_cast<signal_plugin *>(state);
 	const std::string_view bytes =
-		parcel->body ? std::string_view(parcel->body->bytes, parcel->body->size) : std::string_view();
+		parcel->body ? std::string_view(parcel->body->bytes, parcel->body->size)
+			     : std::string_view(static_cast<const char *>(parcel->head), parcel->head_size);
 
 	if (!account)
 		return signal_deliver_members(p, bytes);
@@ -199,4 +209,5 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.written = signal_on_written,
 	.routed = signal_on_routed,
 	.stop = signal_stop,
+	.parcel_version = 1,
 };

@@ -57,9 +57,9 @@ struct signal_plugin {
  * result for the handler. */
 int signal_to_group(signal_plugin *p, const cs_frame *frame, uint64_t group);
 
-/* ---- signal_parcel.cpp: parcels between instances. A parcel for one account is the frame itself, which begins with
- * '{'. A parcel for the members of a group is 'g', a version, the number of members (2 bytes, low byte first), their
- * accounts (8 bytes each), and the frame */
+/* ---- signal_parcel.cpp: parcels between instances. A parcel for one account is the frame itself: the body, or the
+ * head if there is no body. The body of a parcel for the members of a group is 'g', a version, the number of members (2
+ * bytes, low byte first), their accounts (8 bytes each), and the frame */
 
 std::string signal_parcel_encode(const std::vector<uint64_t> &members, cs_account but, std::string_view frame);
 /* 0, or CS_EINVAL: it is no parcel of this version. *accounts_r points to the first of *count_r accounts. */

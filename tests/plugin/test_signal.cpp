@@ -58,6 +58,21 @@ static void what_is_sent_reaches_who_wants_it_as_the_senders_bytes(void **state)
 	assert_int_equal(signal_calls(f, "work read") + signal_calls(f, "batch"), 0);
 }
 
+/* A small one is the head of its parcel, a larger one the body. */
+static void a_signal_of_any_size_arrives_whole(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "signal");
+	const cs_conn ann = fake_host_connect(f->host.get(), 1, "ann"), bob = signal_session_of(f, 2, "bob");
+	const std::string begin = R"({"msgid":122,"id":1,"toid":2,"kind":"x","t":")", end = "\"}";
+
+	for (const size_t size : {100u, CS_PARCEL_HEAD_MOST - 1, CS_PARCEL_HEAD_MOST, CS_PARCEL_HEAD_MOST + 1, 800u}) {
+		const std::string frame = begin + std::string(size - begin.size() - end.size(), 'y') + end;
+
+		assert_string_equal(fixture_ask(f, ann, frame.c_str()).c_str(), "");
+		assert_string_equal(fake_host_last(f->host.get(), bob).c_str(), frame.c_str());
+	}
+}
+
 static void who_did_not_ask_for_signals_gets_none(void **state)
 {
 	handler_fixture *f = handler_fixture_load(state, "signal");
@@ -263,6 +278,13 @@ static void bring(handler_fixture *f, cs_conn conn, cs_account account, std::str
 	fake_self_plugin(f->plugin)->routed(fake_self_state(f->plugin), conn, account, &p.parcel);
 }
 
+static void bring_head(handler_fixture *f, cs_conn conn, cs_account account, std::string_view text)
+{
+	const struct cs_parcel parcel = {text.data(), text.size(), nullptr};
+
+	fake_self_plugin(f->plugin)->routed(fake_self_state(f->plugin), conn, account, &parcel);
+}
+
 static void what_another_node_sends_that_is_no_signal_is_dropped(void **state)
 {
 	handler_fixture *f = handler_fixture_load(state, "signal");
@@ -275,6 +297,8 @@ static void what_another_node_sends_that_is_no_signal_is_dropped(void **state)
 	bring(f, 0, 0, {"g\1\xff\xff\2\0\0\0\0\0\0\0{}", 14});
 	bring(f, bob, 2, "");
 	bring(f, bob, 2, "no frame");
+	bring_head(f, bob, 2, "no frame");
+	bring_head(f, bob, 2, "");
 	assert_int_equal(signal_frames(f, bob), 0);
 	bring(f, 0, 0, good);
 	assert_int_equal(signal_frames(f, bob), 1);
@@ -286,6 +310,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_sent_reaches_who_wants_it_as_the_senders_bytes),
+		TEST(a_signal_of_any_size_arrives_whole),
 		TEST(who_did_not_ask_for_signals_gets_none),
 		TEST(an_answer_says_only_that_it_was_sent),
 		TEST(a_signal_to_oneself_does_not_come_back),

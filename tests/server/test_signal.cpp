@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Tests SIGNAL and LOGIN's `want` on a real server: who gets a signal, and that old clients notice nothing. */
+#include <cstring>
+
+#include <cjson/cJSON.h>
+
 #include "tests/support/check.h"
 #include "tests/support/client.h"
 #include "tests/support/server.h"
@@ -22,7 +26,14 @@ static void a_login_that_wants_something_is_told_what_there_is(void **state)
 	test_client *old = client_open(s);
 	const test_frame plain = client_login(old, client_absent(s, "bob"));
 
-	assert_true(json_matches(ack.json.get(), "{\"msgid\":2,\"errno\":0,\"have\":[\"signal\"]}"));
+	const cJSON *have = cJSON_GetObjectItem(ack.json.get(), "have"), *word;
+	bool has_signal = false;
+	cJSON_ArrayForEach(word, have)
+	{
+		has_signal |= strcmp(word->valuestring, "signal") == 0;
+		assert_string_not_equal(word->valuestring, "no such word");
+	}
+	assert_true(has_signal);
 	assert_true(json_matches(plain.json.get(), "{\"msgid\":2,\"errno\":0,\"have\":null}"));
 }
 

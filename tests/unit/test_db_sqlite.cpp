@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Tests what only db_sqlite promises: its settings, and its answers when the system fails: another writer, a full disk,
  * a file that is read-only, broken or gone. */
+#include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <sys/resource.h>
@@ -37,6 +38,21 @@ static void an_old_store_keeps_its_pages_as_they_are(void **state)
 	migrate(f);
 	assert_int_equal(number_in(f, "PRAGMA auto_vacuum"), 0);
 	assert_int_equal(number_in(f, "SELECT count(*) FROM account"), 0);
+}
+
+/* So a start does not wait until a large store is synced. */
+static void a_start_that_has_nothing_to_change_writes_nothing(void **state)
+{
+	fixture *f = fixture_of(state);
+	const timespec long_ago[2] = {{1000, 0}, {1000, 0}};
+	struct stat info = {};
+
+	database_set_text(&f->d, "path", f->d.folder + "/other.db");
+	migrate(f);
+	assert_int_equal(utimensat(AT_FDCWD, f->d.texts["path"].c_str(), long_ago, 0), 0);
+	migrate(f);
+	assert_int_equal(stat(f->d.texts["path"].c_str(), &info), 0);
+	assert_int_equal(info.st_mtim.tv_sec, 1000);
 }
 
 static void a_writer_has_more_memory_than_a_reader(void **state)
@@ -228,6 +244,7 @@ int main(void)
 		TEST(the_settings_are_those_that_keep_a_commit),
 		TEST(a_new_store_can_give_back_free_pages_in_steps),
 		TEST(an_old_store_keeps_its_pages_as_they_are),
+		TEST(a_start_that_has_nothing_to_change_writes_nothing),
 		TEST(a_writer_has_more_memory_than_a_reader),
 		TEST(one_writer_and_several_readers_can_be_used),
 		TEST(what_is_larger_than_it_can_hold_is_a_bad_value),

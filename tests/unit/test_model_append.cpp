@@ -118,6 +118,52 @@ static void a_group_and_a_pair_whose_account_has_its_number_are_two(void **state
 	assert_true(items[2].conversation != group);
 }
 
+/* SQLite does not look at it, because it finds and locks a pair with one statement. */
+static void a_wrong_known_conversation_is_found_out_and_changes_nothing(void **state)
+{
+	cs_db *db = model_db(state);
+	const bool mysql = db->driver->dialect == CS_DB_MYSQL;
+	std::vector<message_append> first = {to_user(1, 2), to_user(3, 4), to_user(7, 8)};
+	uint64_t group = 0, seq = 1;
+
+	assert_int_equal(append(db, &first), 0);
+	assert_int_equal(group_create(db, 1, "c++", "", &group), 0);
+	for (const uint64_t wrong : {first[1].conversation, first[2].conversation, group, UINT64_C(4711)}) {
+		std::vector<message_append> items = {to_user(3, 4), to_user(1, 2), to_user(5, 6)};
+
+		items[1].known = wrong;
+		assert_int_equal(append_once(db, &items, false), mysql ? CS_DB_DUPLICATE : 0);
+		if (mysql)
+			assert_int_equal(append_once(db, &items, true), 0);
+		seq++;
+		assert_int_equal(items[0].seq, seq);
+		assert_int_equal(items[1].seq, seq);
+		assert_true(items[0].conversation == first[1].conversation);
+		assert_true(items[1].conversation == first[0].conversation);
+	}
+	assert_int_equal(database_number(db, "SELECT count(*) FROM conversation"), 5);
+}
+
+static void a_known_conversation_is_used_by_both_accounts(void **state)
+{
+	cs_db *db = model_db(state);
+	std::vector<message_append> first = {to_user(2, 1), to_user(3, 3)};
+
+	assert_int_equal(append(db, &first), 0);
+	/* Only some of those who write know it. */
+	std::vector<message_append> items = {to_user(1, 2), to_user(2, 1), to_user(1, 2), to_user(3, 3), to_user(1, 3)};
+	items[1].known = first[0].conversation;
+	items[3].known = first[1].conversation;
+	assert_int_equal(append_once(db, &items, false), 0);
+	assert_int_equal(items[0].seq, 2);
+	assert_int_equal(items[1].seq, 3);
+	assert_int_equal(items[2].seq, 4);
+	assert_int_equal(items[3].seq, 2);
+	assert_int_equal(items[4].seq, 1);
+	assert_true(items[1].conversation == first[0].conversation);
+	assert_true(items[3].conversation == first[1].conversation);
+}
+
 static void a_stored_cid_is_a_duplicate_and_is_answered_with_the_first_ones_seq(void **state)
 {
 	cs_db *db = model_db(state);
@@ -319,20 +365,63 @@ static void a_batch_takes_few_statements(void **state)
 	/* Find the pairs, lock them, 48 + 15 rows, last seqs; or find the pairs, a body and an entry a message. */
 	assert_int_equal(c.statements, mysql ? 5 : 1 + 2 * 63);
 	c.statements = 0;
+	for (message_append &item : items)
+		item.known = item.conversation;
+	assert_int_equal(message_append_all(&c.base, pointers, false), 0);
+	assert_int_equal(c.statements, mysql ? 4 : 1 + 2 * 63); /* the pairs are known */
+	c.statements = 0;
 	assert_int_equal(message_cursor_store(&c.base, cursors), 0);
 	assert_int_equal(c.statements, mysql ? 1 : 63);
 	assert_int_equal(c.real->driver->commit(c.real), 0);
 	const std::string last = std::string("(SELECT last_seq FROM ") + dialect_conversations(c.real) + ") x";
-	assert_int_equal(database_number(c.real, "SELECT count(*) FROM " + last + " WHERE last_seq >= 6"), 20);
-	assert_int_equal(database_number(c.real, "SELECT sum(last_seq) FROM " + last), 126);
+	assert_int_equal(database_number(c.real, "SELECT count(*) FROM " + last + " WHERE last_seq >= 9"), 20);
+	assert_int_equal(database_number(c.real, "SELECT sum(last_seq) FROM " + last), 189);
 	assert_int_equal(database_number(c.real, "SELECT count(*) FROM `cursor`"), 20);
+}
+
+/* Whether members may write is read with one statement, mutes and all. */
+static void a_batch_to_groups_takes_one_statement_more(void **state)
+{
+	counter c = {{}, *model_db(state)->driver, model_db(state), 0};
+	std::vector<message_append> items;
+	std::vector<message_append *> pointers;
+	uint64_t group = 0, joined = 0;
+
+	for (const char *name : {"a", "b"}) {
+		assert_int_equal(group_create(c.real, 1, name, "", &group), 0);
+		assert_int_equal(group_join(c.real, 2, group, &joined), 0);
+		for (uint64_t i = 0; i < 8; i++)
+			items.push_back(to_group(1 + i % 2, group));
+	}
+	for (message_append &item : items)
+		pointers.push_back(&item);
+	c.driver.query = count_query;
+	c.driver.last_id = count_last_id;
+	c.base.driver = &c.driver;
+	assert_int_equal(c.real->driver->begin(c.real), 0);
+	assert_int_equal(message_append_all(&c.base, pointers, false), 0);
+	assert_int_equal(c.real->driver->commit(c.real), 0);
+	/* Lock the groups, find the members, rows, last seqs; or a body and an entry a message. */
+	assert_int_equal(c.statements, c.driver.dialect == CS_DB_MYSQL ? 4 : 2 + 2 * 16);
+	assert_int_equal(database_number(c.real, "SELECT count(*) FROM message"), 16);
 }
 
 /* What the model must hold whatever comes: checked by a second, simple book of our own. */
 struct book {
 	std::map<std::pair<uint64_t, uint64_t>, uint64_t> last_seq; /* by low, high */
 	std::map<std::tuple<uint64_t, uint64_t, std::string>, uint64_t> cids; /* seq by sender, receiver, cid */
+	std::map<std::pair<uint64_t, uint64_t>, uint64_t> conversations; /* by low, high */
 };
+
+/* Half of the messages know their conversation; every hundredth is wrong. */
+static uint64_t known_of(const book *b, const message_append &item, unsigned random)
+{
+	const auto at = b->conversations.find({std::min(item.sender, item.to), std::max(item.sender, item.to)});
+
+	if (random % 100 == 0)
+		return random % 50;
+	return random % 2 && at != b->conversations.end() ? at->second : 0;
+}
 
 static void check_item(book *b, const message_append &item)
 {
@@ -348,6 +437,7 @@ static void check_item(book *b, const message_append &item)
 	assert_int_equal(item.outcome, known ? 0 : MODEL_NONE);
 	if (!known)
 		return;
+	assert_int_equal(b->conversations.try_emplace(key, item.conversation).first->second, item.conversation);
 	assert_false(item.repeated);
 	assert_int_equal(item.seq, ++b->last_seq[key]);
 	if (!item.cid.empty())
@@ -372,6 +462,7 @@ static void random_batches_keep_every_promise(void **state)
 				to_user(1 + random() % model_users_count,
 			                named ? 1 + random() % model_users_count : random() % 11,
 			                named ? std::string_view(cids[random() % cids.size()]) : std::string_view()));
+			items.back().known = known_of(&b, items.back(), static_cast<unsigned>(random() >> 8));
 		}
 		assert_int_equal(append(db, &items), 0);
 		for (const message_append &item : items)
@@ -398,6 +489,8 @@ int main(void)
 		TEST(only_members_send_to_a_group),
 		TEST(a_pair_named_as_a_group_is_none),
 		TEST(a_group_and_a_pair_whose_account_has_its_number_are_two),
+		TEST(a_wrong_known_conversation_is_found_out_and_changes_nothing),
+		TEST(a_known_conversation_is_used_by_both_accounts),
 		TEST(a_stored_cid_is_a_duplicate_and_is_answered_with_the_first_ones_seq),
 		TEST(a_cid_twice_in_one_batch_is_stored_once),
 		TEST(a_cid_belongs_to_its_conversation),
@@ -407,6 +500,7 @@ int main(void)
 		TEST(answers_are_set_anew_on_each_run),
 		TEST(a_batch_of_nothing_is_done),
 		TEST(a_batch_takes_few_statements),
+		TEST(a_batch_to_groups_takes_one_statement_more),
 		TEST(random_batches_keep_every_promise),
 	};
 

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ * What the files of route share. */
+#ifndef CORE_ROUTE_INTERNAL_H
+#define CORE_ROUTE_INTERNAL_H
+
+#include <cstddef>
+
+#include <chatserverd/plugin.h>
+
+struct worker;
+
+/* Parcels that are counted in their worker while they wait: nobody who sends them has to wait, so without a bound they
+ * could fill the memory of a worker that is busy. */
+enum route_class {
+	ROUTE_OWN, /* of this node, made good: the senders wait for the store. Not counted */
+	ROUTE_CASUAL, /* nobody makes it good */
+	ROUTE_ARRIVED /* of another node, made good */
+};
+
+/* Bytes that wait for one worker. */
+inline constexpr size_t route_most_casual = 8 * 1024 * 1024, route_most_arrived = 16 * 1024 * 1024;
+
+/* Gives a parcel to the plugin's instance on that worker: for a session if it is still there, or for the instance if
+ * conn is 0. The thread of the worker. */
+void route_deliver(struct worker *to, unsigned plugin, cs_conn conn, cs_account account,
+                   const struct cs_parcel *parcel);
+
+#endif
