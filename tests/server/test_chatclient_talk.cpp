@@ -191,7 +191,7 @@ static void slow_begin(slow_server *ss, const test_server *s, terminal *t)
 	terminal_start(t, s->port);
 	terminal_log_in(t, 1);
 	ss->fd.reset(accept(ss->listener.fd, nullptr, nullptr));
-	slow_say(ss, "{\"msgid\":2,\"errno\":0,\"id\":1,\"name\":\"ann\",\"have\":[\"event\",\"signal\"],"
+	slow_say(ss, "{\"msgid\":2,\"errno\":0,\"id\":1,\"name\":\"ann\",\"have\":[\"event\",\"echo\",\"signal\"],"
 	             "\"friends\":[\"{\\\"id\\\":2,\\\"name\\\":\\\"ben\\\",\\\"state\\\":\\\"online\\\"}\"]}");
 	slow_answer(ss, 106, "\"errno\":0,\"conversations\":[]");
 	terminal_answer(t, "ann> ", "/with ben");
@@ -215,6 +215,7 @@ static void a_message_looks_unsent_until_it_is_stored(void **state)
 		return text.find(" ann -> ben: hello") != text.npos && text.find("(sending)") == text.npos;
 	});
 	terminal_wait_cursor(&t, "ann -> ben> half a line");
+	slow_answer(&ss, 104, "\"errno\":0");
 	terminal_type(&t, "\025another\r");
 	terminal_wait(&t, "(sending) ann -> ben: another");
 	slow_answer(&ss, 6, "\"errno\":8,\"errmsg\":\"this account takes no messages\"");
@@ -248,6 +249,32 @@ static void who_is_typing_is_seen_until_the_message_comes(void **state)
 	terminal_wait(&t, "once more to leave at once.");
 	terminal_type(&t, "/quit\r");
 	assert_int_equal(terminal_finish(&t), 3);
+}
+
+static void what_was_said_on_another_device_is_shown_and_what_was_said_here_only_once(void **state)
+{
+	slow_server ss;
+	terminal t;
+
+	slow_begin(&ss, (test_server *)*state, &t);
+	slow_say(&ss, "{\"msgid\":6,\"id\":2,\"toid\":1,\"msg\":\"hi\",\"seq\":5,\"ts\":1795849522265}");
+	slow_wait(&ss, "\"peer\":2,\"seq\":5}");
+	slow_answer(&ss, 104, "\"errno\":0");
+	terminal_answer(&t, "ann -> ben> ", "said here");
+	slow_answer(&ss, 6, "\"errno\":0,\"seq\":6");
+	terminal_wait(&t, " ann -> ben: said here");
+	/* Nothing is between 5 and 6: this device need not be sent it. */
+	slow_wait(&ss, "\"peer\":2,\"seq\":6}");
+	slow_answer(&ss, 104, "\"errno\":0");
+	slow_say(&ss, "{\"msgid\":6,\"id\":1,\"toid\":2,\"msg\":\"said here\",\"seq\":6,\"ts\":1795849522265}");
+	slow_say(&ss, "{\"msgid\":6,\"id\":1,\"toid\":2,\"msg\":\"from the phone\",\"seq\":7,\"ts\":1795849522265}");
+	terminal_wait(&t, " ann -> ben: from the phone");
+	const std::string text = terminal_text(&t);
+	assert_true(text.find(": said here") == text.rfind(": said here"));
+	slow_wait(&ss, "\"peer\":2,\"seq\":7}");
+	slow_answer(&ss, 104, "\"errno\":0");
+	terminal_type(&t, "/quit\r");
+	assert_int_equal(terminal_finish(&t), 0);
 }
 
 static void entries_that_are_no_messages_are_lines(void **state)
@@ -360,6 +387,7 @@ int main(void)
 	const struct CMUnitTest own_server_tests[] = {
 		OWN_SERVER(a_message_looks_unsent_until_it_is_stored),
 		OWN_SERVER(who_is_typing_is_seen_until_the_message_comes),
+		OWN_SERVER(what_was_said_on_another_device_is_shown_and_what_was_said_here_only_once),
 		OWN_SERVER(entries_that_are_no_messages_are_lines),
 	};
 	const int failed = cmocka_run_group_tests(tests, test_server_group_setup, test_server_group_teardown);

@@ -31,6 +31,7 @@ struct session {
 	std::string who; /* the name of the login */
 	std::string name;
 	std::string password; /* kept to log in again */
+	std::string store; /* changes when the server lost what it had: then the seqs begin again */
 	std::vector<std::string> have; /* what the server gives to sessions that want it */
 	uint64_t req = 0;
 	bool was_in = false; /* a login with this id and password worked before */

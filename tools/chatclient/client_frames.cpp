@@ -225,6 +225,11 @@ static void client_begin_session(client *cl, const frame &fr)
 	se->id = fr.id > 0 ? static_cast<uint64_t>(fr.id) : se->id;
 	se->name = fr.name;
 	se->have = fr.have;
+	if (again && se->store != fr.store) {
+		cl->ib = inbox();
+		cl->tk.all.clear();
+	}
+	se->store = fr.store;
 	se->was_in = true;
 	se->delays = 0;
 	roster_learn(&cl->ro, false, fr.id, fr.name);

@@ -170,10 +170,8 @@ static unsigned char screen_on_tab(EditLine *el, int)
 	if (choice.words.size() == 1)
 		common += ' ';
 	const size_t typed = before.size() - choice.begin;
-	if (common.size() > typed) {
-		el_deletestr(el, 0);
+	if (common.size() > typed)
 		return el_insertstr(el, common.c_str() + typed) == 0 ? CC_REFRESH : CC_NORM;
-	}
 	std::string all;
 	for (const std::string &word : choice.words)
 		all += (all.empty() ? "" : "  ") + word;
