@@ -56,24 +56,6 @@ static void screen_draw_status(screen *sc)
 	sc->status_rows = sc->status.size();
 }
 
-void screen_resume(screen *sc)
-{
-	if (sc->closed)
-		return;
-	screen_draw_status(sc);
-	if (!sc->secret) {
-		sc->mode = SCREEN_EDITING;
-		screen_mark_pastes(sc, true);
-		(void)fflush(stdout);
-		(void)el_set(sc->el.get(), EL_UNBUFFERED, 1);
-		return;
-	}
-	sc->mode = SCREEN_SECRET;
-	screen_set_echo(sc, false);
-	(void)fputs(sc->prompt.c_str(), stdout);
-	(void)fflush(stdout);
-}
-
 void screen_pause(screen *sc)
 {
 	if (sc->mode == SCREEN_EDITING) {
@@ -113,6 +95,27 @@ static void screen_draw_line(screen *sc)
 	(void)fflush(stdout);
 	if (sc->mode == SCREEN_EDITING)
 		(void)el_set(sc->el.get(), EL_REFRESH);
+}
+
+void screen_resume(screen *sc)
+{
+	if (sc->closed)
+		return;
+	if (sc->secret) {
+		sc->mode = SCREEN_SECRET;
+		screen_set_echo(sc, false);
+		screen_draw_line(sc);
+		return;
+	}
+	sc->mode = SCREEN_EDITING;
+	(void)el_set(sc->el.get(), EL_UNBUFFERED, 1);
+	screen_mark_pastes(sc, true);
+	(void)fflush(stdout);
+	/* Only now: what is typed before the editor has the terminal would be shown between these lines. */
+	if (!sc->status.empty() && sc->erases) {
+		screen_clear_line(sc);
+		screen_draw_line(sc);
+	}
 }
 
 void screen_print(void *arg, std::string_view line)
