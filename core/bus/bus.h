@@ -30,16 +30,18 @@ struct bus_counters {
 /* Functions of the rooms above for data and events of the adapter: a constant table, made by session_bus.cpp of the
  * session room; worker_shared points to it. Bus thread. */
 struct bus_calls {
-	/* A parcel for the instance that holds the account's session, or for all that have subscribed to the topic. 0;
-	 * CS_ENOENT: the account has no session here; CS_EINVAL: no plugin has the name and the version;
-	 * CS_EAGAIN: too much waits for a worker. After the last two, workers that it may be for look at the store,
-	 * unless the parcel is a casual one. */
+	/* A parcel for the instances that hold sessions of the account, or for all that have subscribed to the topic.
+	 * 0; CS_ENOENT: the account has no session here; CS_EINVAL: no plugin has the name and the version; CS_EAGAIN:
+	 * too much waits for a worker. After the last two, workers that it may be for look at the store, unless the
+	 * parcel is a casual one. */
 	int (*arrived)(struct worker_shared *shared, const struct bus_parcel *parcel);
-	/* The peer of the account's session, here or on another node, has answered a probe. */
-	void (*proved)(struct worker_shared *shared, cs_account account);
+	/* The peer of the session, here or on another node, has answered a probe. */
+	void (*proved)(struct worker_shared *shared, cs_account account, uint64_t device);
 	/* Contracts of the same names in cs_bus_host. */
-	void (*close_session)(struct worker_shared *shared, cs_account account, cs_conn conn);
-	void (*probe_session)(struct worker_shared *shared, cs_account account, cs_conn conn, cs_bus_address asker);
+	void (*close_session)(struct worker_shared *shared, cs_account account, uint64_t device, cs_conn conn);
+	void (*probe_session)(struct worker_shared *shared, cs_account account, uint64_t device, cs_conn conn,
+	                      cs_bus_address asker);
+	void (*alone)(struct worker_shared *shared, cs_account account, uint64_t device, cs_conn conn, bool alone);
 	void (*changed)(struct worker_shared *shared, enum cs_cluster_event event);
 };
 
@@ -66,21 +68,22 @@ size_t bus_unfinished(const struct bus *b);
 struct loop;
 void bus_claim(struct bus *b, const struct cs_bus_session *session, unsigned flags, struct loop *to, bus_done_fn *done,
                void *arg);
-void bus_ending(struct bus *b, cs_account account, cs_conn conn);
-void bus_release(struct bus *b, cs_account account, cs_conn conn);
-/* accounts and online as in cs_bus_driver. result 0 or CS_ENOENT (away). */
-void bus_presence(struct bus *b, const cs_account *accounts, unsigned char *online, size_t count, struct loop *to,
-                  bus_done_fn *done, void *arg);
+void bus_ending(struct bus *b, cs_account account, uint64_t device, cs_conn conn);
+void bus_release(struct bus *b, cs_account account, uint64_t device, cs_conn conn);
+/* accounts, devices and online as in cs_bus_driver. result 0 or CS_ENOENT (away). */
+void bus_presence(struct bus *b, const cs_account *accounts, const uint64_t *devices, unsigned char *online,
+                  size_t count, struct loop *to, bus_done_fn *done, void *arg);
 
-/* Sends a plugin's parcel to an account on another node, or to all other nodes for those that have subscribed to the
- * topic. flags: enum cs_route_data_flag. CS_ENOENT: the bus is away, or too much waits for its thread.
- * CS_ROUTE_CASUAL is dropped first, then the rest, and the other nodes are told to look at the store. */
-[[nodiscard]] int bus_send(struct bus *b, const struct cs_self *self, cs_account to, const struct cs_parcel *parcel,
-                           unsigned flags);
+/* Sends a plugin's parcel to sessions of an account on other nodes (of one device, or of CS_EVERY_DEVICE), or to all
+ * other nodes for those that have subscribed to the topic. flags: enum cs_route_data_flag. CS_ENOENT: the bus is away,
+ * or too much waits for its thread. CS_ROUTE_CASUAL is dropped first, then the rest, and the other nodes are told to
+ * look at the store. */
+[[nodiscard]] int bus_send(struct bus *b, const struct cs_self *self, cs_account to, uint64_t device,
+                           const struct cs_parcel *parcel, unsigned flags);
 void bus_send_all(struct bus *b, const struct cs_self *self, uint64_t topic, const struct cs_parcel *parcel,
                   unsigned flags);
 
-/* Tells the node that asked for a probe that the peer of the account's session here has answered. */
-void bus_send_proof(struct bus *b, cs_bus_address to, cs_account account);
+/* Tells the node that asked for a probe that the peer of the session here has answered. */
+void bus_send_proof(struct bus *b, cs_bus_address to, cs_account account, uint64_t device);
 
 #endif

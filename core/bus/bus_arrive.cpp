@@ -63,9 +63,9 @@ static bool bus_take_data(struct bus *b, const struct bus_parcel *p)
 	return result == 0;
 }
 
-static bool bus_take_proof(const struct bus *b, cs_account account)
+static bool bus_take_proof(const struct bus *b, cs_account account, uint64_t device)
 {
-	b->shared->bus_calls->proved(b->shared, account);
+	b->shared->bus_calls->proved(b->shared, account, device);
 	return true;
 }
 
@@ -79,7 +79,7 @@ void bus_on_arrived(void *core, const void *data, size_t size)
 	if (bus_parcel_decode({static_cast<const char *>(data), size}, &parcel, &why))
 		bus_log_oddity(b, why, size);
 	else if (parcel.kind == BUS_PARCEL_PROOF)
-		good = bus_take_proof(b, parcel.to);
+		good = bus_take_proof(b, parcel.to, parcel.device);
 	else
 		good = bus_take_data(b, &parcel);
 	(good ? &b->received : &b->dropped)->fetch_add(1, std::memory_order_relaxed);
@@ -87,18 +87,25 @@ void bus_on_arrived(void *core, const void *data, size_t size)
 
 /* ---- events */
 
-void bus_on_close_session(void *core, cs_account account, cs_conn conn)
+void bus_on_close_session(void *core, cs_account account, uint64_t device, cs_conn conn)
 {
 	struct worker_shared *shared = static_cast<struct bus *>(core)->shared;
 
-	shared->bus_calls->close_session(shared, account, conn);
+	shared->bus_calls->close_session(shared, account, device, conn);
 }
 
-void bus_on_probe_session(void *core, cs_account account, cs_conn conn, cs_bus_address asker)
+void bus_on_probe_session(void *core, cs_account account, uint64_t device, cs_conn conn, cs_bus_address asker)
 {
 	struct worker_shared *shared = static_cast<struct bus *>(core)->shared;
 
-	shared->bus_calls->probe_session(shared, account, conn, asker);
+	shared->bus_calls->probe_session(shared, account, device, conn, asker);
+}
+
+void bus_on_alone(void *core, cs_account account, uint64_t device, cs_conn conn, int alone)
+{
+	struct worker_shared *shared = static_cast<struct bus *>(core)->shared;
+
+	shared->bus_calls->alone(shared, account, device, conn, alone != 0);
 }
 
 void bus_on_changed(void *core, enum cs_cluster_event event)

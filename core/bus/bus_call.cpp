@@ -116,43 +116,44 @@ void bus_claim(struct bus *b, const struct cs_bus_session *session, unsigned fla
 
 static void bus_run_tell(struct bus_call *call)
 {
-	call->tell(call->bus->handle, call->session.account, call->session.conn);
+	call->tell(call->bus->handle, call->session.account, call->session.device, call->session.conn);
 	bus_call_free(call);
 }
 
-static void bus_tell(struct bus *b, void (*tell)(void *handle, cs_account account, cs_conn conn), cs_account account,
-                     cs_conn conn)
+static void bus_tell(struct bus *b, void (*tell)(void *handle, cs_account account, uint64_t device, cs_conn conn),
+                     cs_account account, uint64_t device, cs_conn conn)
 {
 	auto call = bus_call_make(b, bus_run_tell, 0);
 
 	call->tell = tell;
-	call->session = {.account = account, .conn = conn, .generation = 0};
+	call->session = {.account = account, .conn = conn, .generation = 0, .device = device};
 	bus_call_post(std::move(call));
 }
 
-void bus_ending(struct bus *b, cs_account account, cs_conn conn)
+void bus_ending(struct bus *b, cs_account account, uint64_t device, cs_conn conn)
 {
-	bus_tell(b, b->driver->ending, account, conn);
+	bus_tell(b, b->driver->ending, account, device, conn);
 }
 
-void bus_release(struct bus *b, cs_account account, cs_conn conn)
+void bus_release(struct bus *b, cs_account account, uint64_t device, cs_conn conn)
 {
-	bus_tell(b, b->driver->release, account, conn);
+	bus_tell(b, b->driver->release, account, device, conn);
 }
 
 static void bus_run_presence(struct bus_call *call)
 {
 	bus_call_wait(call);
-	call->bus->driver->presence(call->bus->handle, call->accounts, call->online, call->count, bus_call_answered,
-	                            call);
+	call->bus->driver->presence(call->bus->handle, call->accounts, call->devices, call->online, call->count,
+	                            bus_call_answered, call);
 }
 
-void bus_presence(struct bus *b, const cs_account *accounts, unsigned char *online, size_t count, struct loop *to,
-                  bus_done_fn *done, void *arg)
+void bus_presence(struct bus *b, const cs_account *accounts, const uint64_t *devices, unsigned char *online,
+                  size_t count, struct loop *to, bus_done_fn *done, void *arg)
 {
 	auto call = bus_call_make(b, bus_run_presence, CS_ENOENT);
 
 	call->accounts = accounts;
+	call->devices = devices;
 	call->online = online;
 	call->count = count;
 	bus_call_expect(call.get(), to, done, arg);

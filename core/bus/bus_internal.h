@@ -29,10 +29,12 @@ struct bus_call {
 	void *arg = nullptr;
 	int result = 0;
 
-	struct cs_bus_session session {}; /* account; and for a session its conn and generation */
+	struct cs_bus_session session {}; /* account and device; and for a session its conn and generation */
 	unsigned flags = 0;
-	void (*tell)(void *handle, cs_account account, cs_conn conn) = nullptr; /* a function of the driver */
+	void (*tell)(void *handle, cs_account account, uint64_t device,
+	             cs_conn conn) = nullptr; /* a function of the driver */
 	const cs_account *accounts = nullptr;
+	const uint64_t *devices = nullptr;
 	unsigned char *online = nullptr;
 	size_t count = 0;
 	cs_bus_address address = 0;
@@ -85,8 +87,9 @@ void bus_abandon(struct bus *b);
 /* ---- events of the adapter; contracts in cs_bus_host. Bus thread. */
 void bus_on_address(void *core, cs_bus_address address);
 void bus_on_arrived(void *core, const void *data, size_t size);
-void bus_on_close_session(void *core, cs_account account, cs_conn conn);
-void bus_on_probe_session(void *core, cs_account account, cs_conn conn, cs_bus_address asker);
+void bus_on_close_session(void *core, cs_account account, uint64_t device, cs_conn conn);
+void bus_on_probe_session(void *core, cs_account account, uint64_t device, cs_conn conn, cs_bus_address asker);
+void bus_on_alone(void *core, cs_account account, uint64_t device, cs_conn conn, int alone);
 void bus_on_changed(void *core, enum cs_cluster_event event);
 void bus_on_dropped(void *core, size_t count);
 void bus_on_refused(void *core, size_t count);

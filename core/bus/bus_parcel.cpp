@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The form in which a plugin's parcel travels between nodes: the envelope, the plugin's name, the parcel's head and
- * body. */
+ * The form in which a plugin's parcel travels between nodes: the envelope, the device if the kind has one, the
+ * plugin's name, the parcel's head and body. */
 #include "core/bus/bus_parcel.h"
 
 #include <algorithm>
@@ -10,9 +10,18 @@
 
 static_assert(sizeof(struct cs_envelope) == 16, "no padding: every byte is sent");
 
+/* How many bytes the device takes. */
+static size_t bus_parcel_device_size(unsigned kind)
+{
+	return kind == BUS_PARCEL_DEVICE || kind == BUS_PARCEL_PROOF ? sizeof(uint64_t) : 0;
+}
+
 std::string bus_parcel_encode(const struct bus_parcel *p)
 {
-	const size_t size = sizeof(struct cs_envelope) + p->plugin.size() + p->head.size() + p->body.size();
+	const size_t device_size = bus_parcel_device_size(p->kind);
+	const uint64_t device = htole64(p->device);
+	const size_t size =
+		sizeof(struct cs_envelope) + device_size + p->plugin.size() + p->head.size() + p->body.size();
 	const struct cs_envelope envelope = {
 		.size = htole32(static_cast<uint32_t>(size)),
 		.kind = static_cast<uint8_t>(p->kind | (p->flags & CS_ROUTE_CASUAL ? CS_ENVELOPE_CASUAL : 0)),
@@ -25,6 +34,7 @@ std::string bus_parcel_encode(const struct bus_parcel *p)
 
 	bytes.reserve(size);
 	bytes.append(reinterpret_cast<const char *>(&envelope), sizeof envelope);
+	bytes.append(reinterpret_cast<const char *>(&device), device_size);
 	return bytes.append(p->plugin).append(p->head).append(p->body);
 }
 
@@ -33,13 +43,13 @@ static bool bus_parcel_is_account(uint64_t to)
 	return to >= 1 && to <= CS_INTEGER_MAX;
 }
 
-/* The mistake; null: none. size_behind: of what follows the envelope. */
+/* The mistake; null: none. size_behind: of what follows the envelope and the device. */
 static const char *bus_parcel_check(const struct cs_envelope *envelope, size_t size_behind)
 {
 	const unsigned kind = envelope->kind & ~CS_ENVELOPE_CASUAL;
 	const size_t named = static_cast<size_t>(envelope->name_size) + envelope->head_size;
 
-	if (kind < BUS_PARCEL_ACCOUNT || kind > BUS_PARCEL_PROOF)
+	if (kind < BUS_PARCEL_ACCOUNT || kind > BUS_PARCEL_DEVICE)
 		return "unknown kind";
 	if (kind != BUS_PARCEL_ALL && !bus_parcel_is_account(envelope->to))
 		return "bad account";
@@ -57,6 +67,20 @@ static bool bus_parcel_is_name(std::string_view name)
 	                   [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
 }
 
+/* Removes the device from the bytes, if the kind has one. 0, or CS_EINVAL: they are too few, or it is none. */
+static int bus_parcel_take_device(std::string_view *bytes, unsigned kind, uint64_t *device_r)
+{
+	const size_t size = bus_parcel_device_size(kind);
+
+	*device_r = 0;
+	if (bytes->size() < size)
+		return CS_EINVAL;
+	memcpy(device_r, bytes->data(), size);
+	*device_r = le64toh(*device_r);
+	bytes->remove_prefix(size);
+	return *device_r <= CS_DEVICE_MAX ? 0 : CS_EINVAL;
+}
+
 int bus_parcel_decode(std::string_view bytes, struct bus_parcel *p_r, const char **why_r)
 {
 	struct cs_envelope envelope;
@@ -69,6 +93,9 @@ int bus_parcel_decode(std::string_view bytes, struct bus_parcel *p_r, const char
 	if (le32toh(envelope.size) != bytes.size())
 		return CS_EINVAL;
 	bytes.remove_prefix(sizeof envelope);
+	*why_r = "bad device";
+	if (bus_parcel_take_device(&bytes, envelope.kind & ~CS_ENVELOPE_CASUAL, &p_r->device) != 0)
+		return CS_EINVAL;
 	*why_r = bus_parcel_check(&envelope, bytes.size());
 	if (!*why_r && !bus_parcel_is_name(bytes.substr(0, envelope.name_size)))
 		*why_r = "bad plugin name";

@@ -80,7 +80,8 @@ static void bus_run_send(struct bus_call *call)
 
 	bus_note_sent(b);
 	if (call->session.account != 0)
-		b->driver->send(b->handle, call->session.account, call->bytes.data(), call->bytes.size(), call->flags);
+		b->driver->send(b->handle, call->session.account, call->session.device, call->bytes.data(),
+		                call->bytes.size(), call->flags);
 	else
 		b->driver->send_all(b->handle, call->bytes.data(), call->bytes.size(), call->flags);
 	bus_call_free(call);
@@ -88,11 +89,11 @@ static void bus_run_send(struct bus_call *call)
 
 /* to: account or topic. */
 static int bus_send_parcel(struct bus *b, const struct cs_self *self, enum bus_parcel_kind kind, uint64_t to,
-                           const struct cs_parcel *parcel, unsigned flags)
+                           uint64_t device, const struct cs_parcel *parcel, unsigned flags)
 {
 	const struct bus_parcel p {
 		.kind = kind, .flags = flags, .version = self->declared->parcel_version, .plugin = self->declared->name,
-		.to = to, .head = {static_cast<const char *>(parcel->head), parcel->head_size},
+		.to = to, .device = device, .head = {static_cast<const char *>(parcel->head), parcel->head_size},
 		.body = parcel->body ? std::string_view(parcel->body->bytes, parcel->body->size) : std::string_view()
 	};
 
@@ -102,7 +103,8 @@ static int bus_send_parcel(struct bus *b, const struct cs_self *self, enum bus_p
 		return bus_drop_full(b, flags);
 	auto call = bus_call_make(b, bus_run_send, CS_ENOENT);
 
-	call->session.account = kind == BUS_PARCEL_ACCOUNT ? to : 0;
+	call->session.account = kind == BUS_PARCEL_ALL ? 0 : to;
+	call->session.device = device;
 	call->flags = flags;
 	call->bytes = bus_parcel_encode(&p);
 	call->charge = sizeof *call + call->bytes.size();
@@ -110,15 +112,18 @@ static int bus_send_parcel(struct bus *b, const struct cs_self *self, enum bus_p
 	return 0;
 }
 
-int bus_send(struct bus *b, const struct cs_self *self, cs_account to, const struct cs_parcel *parcel, unsigned flags)
+int bus_send(struct bus *b, const struct cs_self *self, cs_account to, uint64_t device, const struct cs_parcel *parcel,
+             unsigned flags)
 {
-	return bus_send_parcel(b, self, BUS_PARCEL_ACCOUNT, to, parcel, flags);
+	const enum bus_parcel_kind kind = device == CS_EVERY_DEVICE ? BUS_PARCEL_ACCOUNT : BUS_PARCEL_DEVICE;
+
+	return bus_send_parcel(b, self, kind, to, device, parcel, flags);
 }
 
 void bus_send_all(struct bus *b, const struct cs_self *self, uint64_t topic, const struct cs_parcel *parcel,
                   unsigned flags)
 {
-	(void)bus_send_parcel(b, self, BUS_PARCEL_ALL, topic, parcel, flags);
+	(void)bus_send_parcel(b, self, BUS_PARCEL_ALL, topic, 0, parcel, flags);
 }
 
 static void bus_run_send_proof(struct bus_call *call)
@@ -130,10 +135,10 @@ static void bus_run_send_proof(struct bus_call *call)
 	bus_call_free(call);
 }
 
-void bus_send_proof(struct bus *b, cs_bus_address to, cs_account account)
+void bus_send_proof(struct bus *b, cs_bus_address to, cs_account account, uint64_t device)
 {
 	const struct bus_parcel parcel {
-		.kind = BUS_PARCEL_PROOF, .to = account
+		.kind = BUS_PARCEL_PROOF, .to = account, .device = device
 	};
 	auto call = bus_call_make(b, bus_run_send_proof, 0);
 

@@ -129,4 +129,5 @@ const struct cs_bus_host bus_host_table = {
 	.dropped = bus_on_dropped,
 	.refused = bus_on_refused,
 	.probe_session = bus_on_probe_session,
+	.alone = bus_on_alone,
 };

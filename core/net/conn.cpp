@@ -224,7 +224,7 @@ static void conn_free(void *arg)
 	const auto slot = static_cast<uint32_t>(c->handle & (conn_most_slots - 1));
 
 	if (!c->closed_told)
-		conn_tell_closed(c, c->ended);
+		conn_tell_closed(c);
 	w->conns->slots[slot].reset();
 	w->conns->free_slots.push_back(slot);
 	w->conns->live--;
@@ -295,17 +295,22 @@ void conn_check_end(struct conn *c)
 		conn_close_quietly(c, "peer closed");
 }
 
+void conn_send_going_away(struct conn *c, const char *text)
+{
+	const std::string frame =
+		std::string("{\"msgid\":100,\"of\":0,\"errno\":13,\"errmsg\":\"").append(text).append("\"}");
+
+	(void)conn_send(c, frame.data(), frame.size(), nullptr, nullptr);
+}
+
 void conn_table_drain(struct worker *w)
 {
-	static const char going_away[] =
-		"{\"msgid\":100,\"of\":0,\"errno\":13,\"errmsg\":\"this node is going away, connect again\"}";
-
 	conn_assert_here(w);
 	w->draining = true;
 	for (const auto &c : w->conns->slots)
 		if (c && !c->dead && !c->closing && !c->draining) {
 			c->draining = true;
-			(void)conn_send(c.get(), going_away, sizeof going_away - 1, nullptr, nullptr);
+			conn_send_going_away(c.get(), "this node is going away, connect again");
 		}
 }
 

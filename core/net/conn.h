@@ -122,7 +122,9 @@ struct conn {
 	uint64_t written = 0; /* bytes ever taken by the kernel */
 
 	cs_account account = 0; /* 0: nobody is logged in */
-	uint64_t device = 0, want = 0; /* of its session, see cs_claim */
+	uint64_t want = 0; /* of its session, see cs_claim */
+	uint32_t device = 0; /* the same */
+	uint32_t ended_device = 0; /* of the session that ended */
 	cs_account ended = 0; /* the account whose session ended and whose `closed` is due; 0: none */
 	std::string name;
 	std::string peer; /* address:port, for the log; the client's own address after a PROXY header */
@@ -207,7 +209,7 @@ struct conn_calls {
 	/* The session is ending: from now on nothing is routed to it, and nobody may claim its place yet. */
 	void (*leaving)(struct conn *c);
 	/* The session or the connection has ended. account 0: nobody was logged in. */
-	void (*closed)(struct conn *c, cs_account account);
+	void (*closed)(struct conn *c, cs_account account, uint64_t device);
 	/* The kernel took bytes of a logged-in connection. */
 	void (*written)(struct conn *c);
 	/* The connection ends while a request is pending. */
@@ -263,7 +265,7 @@ void conn_resume(struct conn *c);
 /* Charges the cost to the connection's rate. If that is over the rate, nothing is dispatched for a while. */
 void conn_charge(struct conn *c, int64_t cost);
 /* Logs the account in on the connection. To be called after a granted claim. */
-void conn_bind(struct conn *c, cs_account account, std::string_view name);
+void conn_bind(struct conn *c, cs_account account, uint64_t device, std::string_view name);
 /* Closes the connection when the peer is silent for ms; 0: never. A probe takes the peer for dead after doubt_ms of
  * silence; 0: never. */
 void conn_set_silence(struct conn *c, int64_t ms, int64_t doubt_ms);
@@ -277,13 +279,16 @@ void conn_logout(struct conn *c);
 void conn_close_after_output(struct conn *c, const char *why);
 /* Closes at the end of this turn, even with output left. Logs why once. */
 void conn_close(struct conn *c, const char *why);
-/* Another login replaces this session: posts conn_close to the connection's own worker, which closes if the account is
- * still logged in there. Any thread. */
-void conn_kick(struct worker_shared *shared, cs_conn handle, cs_account account);
-/* Finds out whether the peer is there: on the connection's own worker, and only if the account is still logged in
- * there. If the peer answers, the session table notes it and the asking node is told (asker 0: no node asks). If it
- * does not answer for 4 s, or was silent for longer than its doubt_ms, the connection is closed. Any thread. */
-void conn_begin_probe(struct worker_shared *shared, cs_conn handle, cs_account account, uint64_t asker);
+/* Another login replaces this session: closes the connection, on its own worker, and only if the session is still
+ * there. A named device is told first that it is going away. Any thread. */
+void conn_kick(struct worker_shared *shared, cs_conn handle, cs_account account, uint64_t device);
+/* Finds out whether the peer is there: on the connection's own worker, and only if the session is still there. If the
+ * peer answers, the session table notes it and the asking node is told (asker 0: no node asks). If it does not answer
+ * for 4 s, or was silent for longer than its doubt_ms, the connection is closed. Any thread. */
+void conn_begin_probe(struct worker_shared *shared, cs_conn handle, cs_account account, uint64_t device,
+                      uint64_t asker);
+/* The connection has this session. */
+bool conn_has_session(const struct conn *c, cs_account account, uint64_t device);
 
 /* Sends GOING_AWAY to every connection of the worker, and refuses all requests except PING from now on. */
 void conn_table_drain(struct worker *w);

@@ -45,7 +45,9 @@ void conn_end_probe(struct conn *c);
 void conn_tell_opened(struct conn *c);
 /* conn_session.cpp */
 void conn_leave(struct conn *c);
-void conn_tell_closed(struct conn *c, cs_account account);
+void conn_tell_closed(struct conn *c);
+/* The node goes away, or another connection takes the session: sends GOING_AWAY. */
+void conn_send_going_away(struct conn *c, const char *text);
 
 /* conn_guest.cpp */
 /* To be called after each change of the connection's login or end. */

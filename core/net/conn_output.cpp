@@ -288,7 +288,7 @@ void conn_finish_closing(struct conn *c)
 		return;
 	if (!c->closed_told) {
 		c->closed_told = true;
-		conn_tell_closed(c, c->ended);
+		conn_tell_closed(c);
 	}
 	/* A close with unread input sends a reset, and the peer could lose our last bytes. */
 	if (c->eof || (!c->input_lost && ioctl(c->fd.fd, FIONREAD, &unread) == 0 && unread == 0)) {

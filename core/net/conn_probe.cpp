@@ -164,6 +164,7 @@ struct conn_to_probe {
 	struct worker *worker;
 	cs_conn handle;
 	cs_account account;
+	uint64_t device;
 	cs_bus_address asker;
 };
 
@@ -173,7 +174,7 @@ static void conn_probe_run(void *arg)
 	const std::unique_ptr<struct conn_to_probe> order(static_cast<struct conn_to_probe *>(arg));
 	struct conn *c = conn_find(order->worker, order->handle);
 
-	if (!c || c->account != order->account)
+	if (!c || !conn_has_session(c, order->account, order->device))
 		return;
 	if (conn_is_in_doubt(c)) {
 		conn_close(c, "another login came and this client was silent for too long");
@@ -187,14 +188,14 @@ static void conn_probe_run(void *arg)
 		askers->push_back(order->asker);
 }
 
-void conn_begin_probe(struct worker_shared *shared, cs_conn handle, cs_account account, uint64_t asker)
+void conn_begin_probe(struct worker_shared *shared, cs_conn handle, cs_account account, uint64_t device, uint64_t asker)
 {
 	const unsigned index = conn_worker_index(handle);
 
 	if (index >= shared->workers.size())
 		return;
 	struct worker *w = shared->workers[index].get();
-	auto order = std::make_unique<struct conn_to_probe>(conn_to_probe{w, handle, account, asker});
+	auto order = std::make_unique<struct conn_to_probe>(conn_to_probe{w, handle, account, device, asker});
 
 	loop_post(&w->loop, conn_probe_run, order.release());
 }

@@ -3,14 +3,16 @@
 #include "core/net/conn.h"
 
 #include <memory>
+#include <utility>
 
 #include "core/base/worker.h"
 #include "core/net/conn_internal.h"
 
-void conn_bind(struct conn *c, cs_account account, std::string_view name)
+void conn_bind(struct conn *c, cs_account account, uint64_t device, std::string_view name)
 {
 	conn_assert_here(c->worker);
 	c->account = account;
+	c->device = static_cast<uint32_t>(device);
 	c->name = name;
 	conn_guest_update(c);
 	conn_rest(c);
@@ -24,8 +26,10 @@ void conn_leave(struct conn *c)
 	conn_end_probe(c);
 	c->worker->shared->conn_calls->leaving(c);
 	c->ended = c->account;
+	c->ended_device = c->device;
 	c->account = 0;
-	c->device = c->want = 0;
+	c->device = 0;
+	c->want = 0;
 	c->opened_due = false;
 }
 
@@ -37,12 +41,13 @@ void conn_tell_opened(struct conn *c)
 	c->worker->shared->conn_calls->opened(c);
 }
 
-void conn_tell_closed(struct conn *c, cs_account account)
+void conn_tell_closed(struct conn *c)
 {
-	c->ended = 0;
+	const cs_account account = std::exchange(c->ended, 0);
+
 	c->name.clear();
 	c->was_written = false;
-	c->worker->shared->conn_calls->closed(c, account);
+	c->worker->shared->conn_calls->closed(c, account, std::exchange(c->ended_device, 0));
 }
 
 static void conn_logout_told(void *arg)
@@ -56,7 +61,7 @@ static void conn_logout_told(void *arg)
 		conn_write(c);
 	if (c->dead)
 		return;
-	conn_tell_closed(c, c->ended);
+	conn_tell_closed(c);
 	conn_guest_check(c);
 	conn_arm(c); /* there was no login deadline while LOGOUT was handled */
 }
@@ -72,11 +77,17 @@ void conn_logout(struct conn *c)
 	loop_at_end_of_turn(&c->worker->loop, conn_logout_told, c);
 }
 
+bool conn_has_session(const struct conn *c, cs_account account, uint64_t device)
+{
+	return c->account == account && c->device == device;
+}
+
 /* The connection of an older session; it is closed on its own worker. */
 struct conn_to_kick {
 	struct worker *worker;
 	cs_conn handle;
 	cs_account account;
+	uint64_t device;
 };
 
 static void conn_kick_run(void *arg)
@@ -84,18 +95,22 @@ static void conn_kick_run(void *arg)
 	const std::unique_ptr<struct conn_to_kick> kick(static_cast<struct conn_to_kick *>(arg));
 	struct conn *c = conn_find(kick->worker, kick->handle);
 
-	if (c && c->account == kick->account)
-		conn_close(c, "logged in elsewhere");
+	if (!c || !conn_has_session(c, kick->account, kick->device))
+		return;
+	if (kick->device == 0)
+		return conn_close(c, "logged in elsewhere");
+	conn_send_going_away(c, "this device has logged in on another connection");
+	conn_close_after_output(c, "this device has logged in elsewhere");
 }
 
-void conn_kick(struct worker_shared *shared, cs_conn handle, cs_account account)
+void conn_kick(struct worker_shared *shared, cs_conn handle, cs_account account, uint64_t device)
 {
 	const unsigned index = conn_worker_index(handle);
 
 	if (index >= shared->workers.size())
 		return;
 	struct worker *w = shared->workers[index].get();
-	auto kick = std::make_unique<struct conn_to_kick>(conn_to_kick{w, handle, account});
+	auto kick = std::make_unique<struct conn_to_kick>(conn_to_kick{w, handle, account, device});
 
 	loop_post(&w->loop, conn_kick_run, kick.release());
 }

@@ -39,11 +39,11 @@ static void conn_calls_opened(struct conn *c)
 
 static void conn_calls_leaving(struct conn *c)
 {
-	session_bus_end(c->worker->shared, c->account, c->handle);
+	session_bus_end(c->worker->shared, {c->account, c->device}, c->handle);
 }
 
 /* In reverse order of the plugins' start. A plugin that holds the place has its hold before the next one is called. */
-static void conn_calls_closed(struct conn *c, cs_account account)
+static void conn_calls_closed(struct conn *c, cs_account account, uint64_t device)
 {
 	struct worker_shared *shared = c->worker->shared;
 	const auto &instances = c->worker->instances;
@@ -54,13 +54,13 @@ static void conn_calls_closed(struct conn *c, cs_account account)
 		const plugin_call call(self, CALL_CLOSED);
 
 		if (self->started && p->closed &&
-		    p->closed(self->state, c->handle, account, c->written) == CS_PENDING && account != 0)
-			session_hold(shared->sessions, account);
+		    p->closed(self->state, c->handle, account, device, c->written) == CS_PENDING && account != 0)
+			session_hold(shared->sessions, {account, device});
 	}
 	if (c->held && !c->closing && !c->dead)
 		dispatch_abandon_held(c);
 	if (account != 0)
-		session_bus_release(shared, account);
+		session_bus_release(shared, {account, device});
 }
 
 static void conn_calls_written(struct conn *c)
@@ -86,14 +86,14 @@ static void conn_calls_proved(struct conn *c, const std::vector<cs_bus_address> 
 	struct worker_shared *shared = c->worker->shared;
 
 	for (const cs_bus_address asker : askers)
-		bus_send_proof(shared->bus, asker, c->account);
-	session_prove(shared->sessions, c->account, now_ms);
+		bus_send_proof(shared->bus, asker, c->account, c->device);
+	session_prove(shared->sessions, {c->account, c->device}, now_ms);
 }
 
 /* On a draining node every waiting claim is refused, whether or not the peer is there. */
 static void conn_calls_probe_waits(struct conn *c)
 {
-	session_rouse(c->worker->shared->sessions, c->account);
+	session_rouse(c->worker->shared->sessions, {c->account, c->device});
 }
 
 const struct conn_calls plugin_conn_calls = {

@@ -17,6 +17,7 @@
 #include "core/plugin/host.h"
 #include "core/plugin/plugin.h"
 #include "core/session/route.h"
+#include "core/session/session.h"
 #include "core/session/session_bus.h"
 #include "core/store/store.h"
 
@@ -242,9 +243,9 @@ static int host_logout(struct cs_self *self, cs_conn conn)
 	return 0;
 }
 
-static void host_release(struct cs_self *self, cs_account account)
+static void host_release(struct cs_self *self, cs_account account, uint64_t device)
 {
-	session_bus_release(self->worker->shared, account);
+	session_bus_release(self->worker->shared, {account, device});
 }
 
 static const char *const *host_want_words(struct cs_self *self)
@@ -364,4 +365,5 @@ const struct cs_host host_table = {
 	.unsubscribe = route_unsubscribe,
 	.refuse_more = host_refuse_more,
 	.charge = host_charge,
+	.presence_of = host_presence_of,
 };

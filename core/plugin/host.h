@@ -11,6 +11,8 @@ struct worker_shared;
 void host_claim_cancel_all(struct worker_shared *shared);
 int host_presence(struct cs_self *self, cs_conn conn, const cs_account *accounts, unsigned char *online, size_t count,
                   cs_done_fn *done, void *arg);
+int host_presence_of(struct cs_self *self, cs_conn conn, cs_account account, const uint64_t *devices,
+                     unsigned char *online, size_t count, cs_done_fn *done, void *arg);
 struct cs_timer *host_timer_add(struct cs_self *self, int64_t ms, int repeat, cs_timer_fn *fn, void *arg);
 void host_timer_del(struct cs_self *self, struct cs_timer *timer);
 struct cs_watch *host_watch(struct cs_self *self, int fd, unsigned events, cs_watch_fn *fn, void *arg);

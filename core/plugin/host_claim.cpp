@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Claims an account's place for a connection: waits, asks the cluster, kicks or probes the older session. */
+ * Claims the place of an account's device for a connection: waits, asks the cluster, kicks or probes the older
+ * session. */
 #include <algorithm>
 #include <iterator>
 #include <memory>
@@ -43,7 +44,7 @@ struct claim {
 	int64_t pause_ms = host_first_pause_ms;
 	unsigned questions = 0; /* how often the bus was asked */
 	event_ptr again; /* the timer for the next try; made with the first pause */
-	bool reserves = false; /* the account's place is reserved here while the cluster is asked */
+	bool reserves = false; /* the place is reserved here while the cluster is asked */
 	int result = 0;
 };
 
@@ -55,6 +56,11 @@ static struct conn *host_claim_find(const struct claim *cl)
 static struct session_table *host_claim_table(const struct claim *cl)
 {
 	return cl->self->worker->shared->sessions;
+}
+
+static struct session_key host_claim_key(const struct claim *cl)
+{
+	return {cl->account, cl->device};
 }
 
 static void host_claim_complete(void *arg)
@@ -87,17 +93,17 @@ static void host_claim_wait_for_holder(struct claim *cl)
 	const struct session_waiter waiter {
 		.loop = &w->loop, .fn = host_claim_try, .arg = cl
 	};
-	const cs_account account = cl->account;
+	const struct session_key key = host_claim_key(cl);
 	cs_conn conn;
 
-	if (!session_wait(w->shared->sessions, account, &waiter))
+	if (!session_wait(w->shared->sessions, key, &waiter))
 		loop_post(&w->loop, host_claim_try, cl);
-	else if (!session_locate(w->shared->sessions, account, &conn))
+	else if (!session_locate(w->shared->sessions, key, &conn))
 		return;
 	else if (cl->flags & CS_CLAIM_KICK)
-		conn_kick(w->shared, conn, account);
+		conn_kick(w->shared, conn, key.account, key.device);
 	else
-		conn_begin_probe(w->shared, conn, account, 0);
+		conn_begin_probe(w->shared, conn, key.account, key.device, 0);
 }
 
 /* The place is taken by a session of this node. */
@@ -116,11 +122,10 @@ static void host_claim_meet(struct claim *cl, int64_t proved_ms)
  * counts as proved. */
 static void host_claim_enter(struct claim *cl, struct conn *c)
 {
-	conn_bind(c, cl->account, cl->name);
-	c->device = cl->device;
+	conn_bind(c, cl->account, cl->device, cl->name);
 	c->want = cl->want;
 	c->opened_due = true;
-	session_prove(host_claim_table(cl), cl->account, worker_monotonic_ms());
+	session_prove(host_claim_table(cl), host_claim_key(cl), worker_monotonic_ms());
 }
 
 /* ---- asking the cluster. Meanwhile the place is reserved here: other claims of the account on this node wait until
@@ -132,7 +137,7 @@ static void host_claim_ask(struct claim *cl);
 static void host_claim_give_up(struct claim *cl, int result)
 {
 	cl->reserves = false;
-	session_free(host_claim_table(cl), cl->account);
+	session_free(host_claim_table(cl), host_claim_key(cl));
 	host_claim_finish(cl, result);
 }
 
@@ -150,7 +155,7 @@ static int64_t host_claim_patience(struct claim *cl, int result)
 {
 	if (cl->flags & CS_CLAIM_KICK)
 		return host_ending_ms;
-	if (result == CS_EEXIST && session_proved_ms(host_claim_table(cl), cl->account) > cl->begun_ms)
+	if (result == CS_EEXIST && session_proved_ms(host_claim_table(cl), host_claim_key(cl)) > cl->begun_ms)
 		return host_moving_ms;
 	return host_probing_ms;
 }
@@ -198,7 +203,7 @@ static void host_claim_refused(struct claim *cl, int result)
  * comes after the release. */
 static void host_claim_granted_for_nothing(struct claim *cl)
 {
-	bus_release(cl->self->worker->shared->bus, cl->account, cl->conn);
+	bus_release(cl->self->worker->shared->bus, cl->account, cl->device, cl->conn);
 	host_claim_give_up(cl, CS_ENOENT);
 }
 
@@ -213,14 +218,14 @@ static void host_claim_answered(void *arg, int result)
 		return host_claim_refused(cl, result);
 	host_claim_enter(cl, c);
 	cl->reserves = false;
-	session_end_reservation(host_claim_table(cl), cl->account);
+	session_end_reservation(host_claim_table(cl), host_claim_key(cl));
 	host_claim_finish(cl, 0);
 }
 
 static void host_claim_ask(struct claim *cl)
 {
 	const struct cs_bus_session session {
-		.account = cl->account, .conn = cl->conn, .generation = cl->generation
+		.account = cl->account, .conn = cl->conn, .generation = cl->generation, .device = cl->device
 	};
 	struct worker *w = cl->self->worker;
 
@@ -255,10 +260,11 @@ static void host_claim_try(void *arg)
 		return host_claim_finish(cl, CS_ENOENT);
 	const auto take = w->shared->bus ? session_reserve : session_claim;
 
-	switch (take(w->shared->sessions, cl->account, cl->conn, &waiter, &other)) {
+	switch (take(w->shared->sessions, host_claim_key(cl), cl->conn, &waiter, &other)) {
 	case SESSION_GRANTED: return host_claim_granted(cl, c);
 	case SESSION_WAIT: return;
 	case SESSION_TAKEN: return host_claim_meet(cl, other.proved_ms);
+	case SESSION_FULL: return host_claim_finish(cl, CS_EBUSY);
 	}
 }
 
@@ -283,7 +289,7 @@ int host_claim(struct cs_self *self, cs_conn conn, const struct cs_claim *claim,
 	cl->done = done;
 	cl->arg = arg;
 	self->worker->claims.insert(cl);
-	if (claim->device != 0 || host_claim_has_spare(claim) || (c && (c->claiming || c->account != 0))) {
+	if (claim->device > CS_DEVICE_MAX || host_claim_has_spare(claim) || (c && (c->claiming || c->account != 0))) {
 		cl->result = CS_EINVAL;
 		loop_post(&self->worker->loop, host_claim_complete, cl);
 		return 0;
@@ -303,7 +309,7 @@ void host_claim_cancel_all(struct worker_shared *shared)
 
 		for (struct claim *cl : left) {
 			if (cl->reserves)
-				session_free(host_claim_table(cl), cl->account);
+				session_free(host_claim_table(cl), host_claim_key(cl));
 			cl->result = CS_ECANCELED;
 			host_claim_complete(cl);
 		}

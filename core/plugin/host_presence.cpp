@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Tells who is online: from the session table of this node, and from the bus for accounts without a session here. */
+ * Tells who is online: from the session table of this node, and from the bus for those without a session here. */
 #include <memory>
 #include <vector>
 
@@ -17,25 +17,24 @@ struct presence {
 	unsigned char *online; /* the caller's */
 	cs_done_fn *done;
 	void *arg;
-	/* Accounts without a session here; the bus is asked for these. */
+	/* Those without a session here; the bus is asked for these. */
 	std::vector<cs_account> elsewhere;
+	std::vector<uint64_t> devices; /* of them; CS_EVERY_DEVICE: any */
 	std::vector<unsigned char> found;
 	std::vector<size_t> indexes; /* their indexes in online */
 };
 
-static void host_presence_look_here(struct presence *p, const cs_account *accounts, size_t count)
+static void host_presence_look_here(struct presence *p, size_t index, cs_account account, uint64_t device)
 {
 	struct worker_shared *shared = p->self->worker->shared;
-	cs_conn conn;
+	struct session_places places;
 
-	for (size_t i = 0; i < count; i++) {
-		p->online[i] = session_locate(shared->sessions, accounts[i], &conn);
-		if (p->online[i] || !shared->bus)
-			continue;
-		p->elsewhere.push_back(accounts[i]);
-		p->indexes.push_back(i);
-	}
-	p->found.resize(p->elsewhere.size());
+	p->online[index] = session_locate_all(shared->sessions, account, device, &places);
+	if (p->online[index] || !shared->bus)
+		return;
+	p->elsewhere.push_back(account);
+	p->devices.push_back(device);
+	p->indexes.push_back(index);
 }
 
 static void host_presence_complete(void *arg)
@@ -57,25 +56,51 @@ static void host_presence_answered(void *arg, int)
 	host_presence_complete(p);
 }
 
-int host_presence(struct cs_self *self, cs_conn conn, const cs_account *accounts, unsigned char *online, size_t count,
-                  cs_done_fn *done, void *arg)
+static struct presence *host_presence_make(struct cs_self *self, cs_conn conn, unsigned char *online, cs_done_fn *done,
+                                           void *arg)
 {
-	auto owner = std::make_unique<struct presence>(presence{.self = self,
-	                                                        .conn = conn,
-	                                                        .online = online,
-	                                                        .done = done,
-	                                                        .arg = arg,
-	                                                        .elsewhere = {},
-	                                                        .found = {},
-	                                                        .indexes = {}});
-	struct presence *p = owner.release();
-	struct worker *w = self->worker;
+	return std::make_unique<struct presence>(presence{.self = self,
+	                                                  .conn = conn,
+	                                                  .online = online,
+	                                                  .done = done,
+	                                                  .arg = arg,
+	                                                  .elsewhere = {},
+	                                                  .devices = {},
+	                                                  .found = {},
+	                                                  .indexes = {}})
+	        .release();
+}
 
-	host_presence_look_here(p, accounts, count);
+static void host_presence_ask(struct presence *p)
+{
+	struct worker *w = p->self->worker;
+
+	p->found.resize(p->elsewhere.size());
 	if (p->elsewhere.empty())
 		loop_post(&w->loop, host_presence_complete, p);
 	else
-		bus_presence(w->shared->bus, p->elsewhere.data(), p->found.data(), p->elsewhere.size(), &w->loop,
-		             host_presence_answered, p);
+		bus_presence(w->shared->bus, p->elsewhere.data(), p->devices.data(), p->found.data(),
+		             p->elsewhere.size(), &w->loop, host_presence_answered, p);
+}
+
+int host_presence(struct cs_self *self, cs_conn conn, const cs_account *accounts, unsigned char *online, size_t count,
+                  cs_done_fn *done, void *arg)
+{
+	struct presence *p = host_presence_make(self, conn, online, done, arg);
+
+	for (size_t i = 0; i < count; i++)
+		host_presence_look_here(p, i, accounts[i], CS_EVERY_DEVICE);
+	host_presence_ask(p);
+	return 0;
+}
+
+int host_presence_of(struct cs_self *self, cs_conn conn, cs_account account, const uint64_t *devices,
+                     unsigned char *online, size_t count, cs_done_fn *done, void *arg)
+{
+	struct presence *p = host_presence_make(self, conn, online, done, arg);
+
+	for (size_t i = 0; i < count; i++)
+		host_presence_look_here(p, i, account, devices[i]);
+	host_presence_ask(p);
 	return 0;
 }

@@ -29,6 +29,7 @@ struct route_item {
 	struct worker *worker;
 	cs_conn conn; /* 0: to the instance, not to a session */
 	cs_account account;
+	uint64_t device;
 };
 
 /* A parcel for several workers. One allocation: this struct, then count items, then the head. */
@@ -85,19 +86,20 @@ static const struct cs_self *route_instance(const struct worker *w, unsigned plu
 	return w->instances[plugin].get();
 }
 
-/* Whether the session is still there: it may have ended, or its connection may belong to another account by now. */
-static bool route_is_wanted(struct worker *w, cs_conn conn, cs_account account)
+/* Whether the session is still there: it may have ended, or its connection may have another one by now. */
+static bool route_is_wanted(struct worker *w, cs_conn conn, cs_account account, uint64_t device)
 {
 	if (conn == 0)
 		return true;
 	const struct conn *c = conn_find(w, conn);
 
-	return c != nullptr && c->account == account;
+	return c != nullptr && conn_has_session(c, account, device);
 }
 
-void route_deliver(struct worker *to, unsigned plugin, cs_conn conn, cs_account account, const struct cs_parcel *parcel)
+void route_deliver(struct worker *to, unsigned plugin, cs_conn conn, cs_account account, uint64_t device,
+                   const struct cs_parcel *parcel)
 {
-	if (!route_is_wanted(to, conn, account))
+	if (!route_is_wanted(to, conn, account, device))
 		return;
 	const struct cs_self *self = route_instance(to, plugin);
 
@@ -113,7 +115,7 @@ static void route_arrive(void *arg)
 	auto *item = static_cast<struct route_item *>(arg);
 	struct route_pack *p = item->pack;
 
-	route_deliver(item->worker, p->plugin, item->conn, item->account, &p->parcel);
+	route_deliver(item->worker, p->plugin, item->conn, item->account, item->device, &p->parcel);
 	if (p->counted != ROUTE_OWN)
 		item->worker->routed_bytes[p->counted].fetch_sub(route_size(&p->parcel), std::memory_order_relaxed);
 	route_pack_drop(p);
@@ -156,16 +158,27 @@ static bool route_post(struct worker *here, struct route_pack *p, unsigned at, c
 	return true;
 }
 
-/* conn: of the account's session. false: it was dropped. */
-static bool route_to_session(struct worker *here, struct worker_shared *shared, unsigned plugin, cs_account to,
-                             cs_conn conn, const struct cs_parcel *parcel, enum route_class counted)
+/* false: at least one session does not get it. */
+static bool route_to_sessions(struct worker *here, struct worker_shared *shared, unsigned plugin, cs_account to,
+                              const struct session_places *places, const struct cs_parcel *parcel,
+                              enum route_class counted)
 {
-	struct worker *receiver = shared->workers[conn_worker_index(conn)].get();
-	const struct route_item item = {nullptr, receiver, conn, to};
+	const bool bundled = here && counted == ROUTE_CASUAL;
+	struct route_pack *p =
+		bundled ? nullptr : route_pack_make(plugin, parcel, static_cast<unsigned>(places->count), counted);
+	bool good = true;
 
-	if (here && counted == ROUTE_CASUAL)
-		return route_bundle_add(here, receiver, plugin, conn, to, parcel);
-	return route_post(here, route_pack_make(plugin, parcel, 1, counted), 0, &item);
+	for (unsigned i = 0; i < places->count; i++) {
+		const struct session_place *place = &places->list[i];
+		struct worker *receiver = shared->workers[conn_worker_index(place->conn)].get();
+		const struct route_item item = {nullptr, receiver, place->conn, to, place->device};
+		const bool sent =
+			bundled ? route_bundle_add(here, receiver, plugin, place->conn, to, place->device, parcel)
+				: route_post(here, p, i, &item);
+
+		good = sent && good;
+	}
+	return good;
 }
 
 static enum route_class route_class_of(unsigned flags)
@@ -173,19 +186,29 @@ static enum route_class route_class_of(unsigned flags)
 	return flags & CS_ROUTE_CASUAL ? ROUTE_CASUAL : ROUTE_OWN;
 }
 
+/* Whether other nodes may have sessions that get the parcel as well. A device has one session; an account that is alone
+ * has none elsewhere, and while the bus is away they cannot be reached. */
+static bool route_goes_on(struct worker_shared *shared, uint64_t device, const struct session_places *places)
+{
+	return shared->bus && device == CS_EVERY_DEVICE && !places->alone && bus_address(shared->bus) != 0;
+}
+
 int route_to_account(struct cs_self *self, cs_account to, uint64_t device, const struct cs_parcel *parcel,
                      unsigned flags)
 {
 	struct worker_shared *shared = self->worker->shared;
-	cs_conn conn;
+	struct session_places places;
 
 	if (parcel->head_size > CS_PARCEL_HEAD_MOST)
 		return CS_EINVAL;
-	if (to == 0 || (device != 0 && device != CS_EVERY_DEVICE))
+	if (to == 0 || (device > CS_DEVICE_MAX && device != CS_EVERY_DEVICE))
 		return CS_ENOENT;
-	if (!session_locate(shared->sessions, to, &conn))
-		return !shared->bus ? CS_ENOENT : bus_send(shared->bus, self, to, parcel, flags);
-	(void)route_to_session(route_worker_here(self), shared, self->index, to, conn, parcel, route_class_of(flags));
+	if (!session_locate_all(shared->sessions, to, device, &places))
+		return !shared->bus ? CS_ENOENT : bus_send(shared->bus, self, to, device, parcel, flags);
+	(void)route_to_sessions(route_worker_here(self), shared, self->index, to, &places, parcel,
+	                        route_class_of(flags));
+	if (route_goes_on(shared, device, &places))
+		(void)bus_send(shared->bus, self, to, device, parcel, flags);
 	return 0;
 }
 
@@ -232,7 +255,7 @@ static bool route_to_instances(struct worker *here, struct worker_shared *shared
 	struct route_pack *p = route_pack_make(plugin, parcel, count, counted);
 
 	for (unsigned i = 0, at = 0; at < count; i++) {
-		const struct route_item item = {nullptr, shared->workers[i].get(), 0, 0};
+		const struct route_item item = {nullptr, shared->workers[i].get(), 0, 0, 0};
 
 		if (subscribers[i])
 			good = route_post(here, p, at++, &item) && good;
@@ -263,17 +286,27 @@ static const struct cs_self *route_find_plugin(const struct worker_shared *share
 	return nullptr;
 }
 
+static bool route_locate(struct worker_shared *shared, const struct bus_parcel *p, struct session_places *places_r)
+{
+	const uint64_t device = p->kind == BUS_PARCEL_DEVICE ? p->device : CS_EVERY_DEVICE;
+
+	return session_locate_all(shared->sessions, p->to, device, places_r);
+}
+
 /* Nobody here can read a parcel of another version. The workers that may have its receivers look at the store; for a
  * topic these are all, because the topic may mean something else in that version. */
 static void route_tell_missed(struct worker_shared *shared, const struct bus_parcel *p)
 {
-	cs_conn conn = 0;
+	struct session_places places;
 
-	if (p->kind == BUS_PARCEL_ACCOUNT && !session_locate(shared->sessions, p->to, &conn))
-		return;
-	for (const auto &w : shared->workers)
-		if (conn == 0 || conn_worker_index(conn) == w->index)
+	if (p->kind == BUS_PARCEL_ALL) {
+		for (const auto &w : shared->workers)
 			session_bus_missed(w.get());
+		return;
+	}
+	(void)route_locate(shared, p, &places);
+	for (size_t i = 0; i < places.count; i++)
+		session_bus_missed(shared->workers[conn_worker_index(places.list[i].conn)].get());
 }
 
 /* The body is copied only if somebody here gets it. */
@@ -281,24 +314,25 @@ int route_arrived(struct worker_shared *shared, const struct bus_parcel *p)
 {
 	const enum route_class counted = p->flags & CS_ROUTE_CASUAL ? ROUTE_CASUAL : ROUTE_ARRIVED;
 	const struct cs_self *self = route_find_plugin(shared, p->plugin);
+	const bool to_all = p->kind == BUS_PARCEL_ALL;
 	topic_workers subscribers;
-	cs_conn conn = 0;
+	struct session_places places;
 
 	if (!self || self->declared->parcel_version != p->version) {
 		if (self && counted == ROUTE_ARRIVED)
 			route_tell_missed(shared, p);
 		return CS_EINVAL;
 	}
-	if (p->kind == BUS_PARCEL_ALL)
+	if (to_all)
 		subscribers = route_subscribers(shared, self->index, p->to);
-	else if (!session_locate(shared->sessions, p->to, &conn))
+	else if (!route_locate(shared, p, &places))
 		return CS_ENOENT;
-	if (conn == 0 && subscribers.none())
+	if (to_all && subscribers.none())
 		return 0;
 	const struct cs_parcel parcel = {p->head.data(), p->head.size(),
 	                                 p->body.empty() ? nullptr : shared_make(p->body.data(), p->body.size())};
-	const bool good = conn != 0 ? route_to_session(nullptr, shared, self->index, p->to, conn, &parcel, counted)
-	                            : route_to_instances(nullptr, shared, self->index, subscribers, &parcel, counted);
+	const bool good = to_all ? route_to_instances(nullptr, shared, self->index, subscribers, &parcel, counted)
+	                         : route_to_sessions(nullptr, shared, self->index, p->to, &places, &parcel, counted);
 
 	shared_drop(parcel.body);
 	return good ? 0 : CS_EAGAIN;

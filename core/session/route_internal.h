@@ -22,7 +22,7 @@ inline constexpr size_t route_most_casual = 8 * 1024 * 1024, route_most_arrived 
 
 /* Gives a parcel to the plugin's instance on that worker: for a session if it is still there, or for the instance if
  * conn is 0. The thread of the worker. */
-void route_deliver(struct worker *to, unsigned plugin, cs_conn conn, cs_account account,
+void route_deliver(struct worker *to, unsigned plugin, cs_conn conn, cs_account account, uint64_t device,
                    const struct cs_parcel *parcel);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The rules of the table account -> connection: one holder, which ends before the place is free; each waiter is woken
- * once. */
+ * The rules of the table (account, device) -> connection: one holder, which ends before the place is free; each waiter
+ * is woken once. */
 #include "core/session/session.h"
 
 #include <memory>
@@ -14,6 +14,17 @@ static struct session_shard *session_shard_of(struct session_table *t, cs_accoun
 	return &t->shards[account % t->shards.size()];
 }
 
+/* The shard is locked. */
+static std::unordered_multimap<cs_account, struct session_entry>::iterator session_find(struct session_shard *shard,
+                                                                                        const struct session_key &key)
+{
+	auto [at, end] = shard->entries.equal_range(key.account);
+
+	while (at != end && at->second.device != key.device)
+		++at;
+	return at == end ? shard->entries.end() : at;
+}
+
 static void session_add_waiter(struct session_entry *entry, const struct session_waiter *waiter)
 {
 	if (!entry->waiters)
@@ -21,19 +32,33 @@ static void session_add_waiter(struct session_entry *entry, const struct session
 	entry->waiters->push_back(*waiter);
 }
 
-static enum session_claim_result session_take(struct session_table *t, cs_account account, cs_conn conn, bool reserves,
-                                              const struct session_waiter *waiter, struct session_entry *other_r)
+/* The shard is locked. */
+static enum session_claim_result session_add(struct session_shard *shard, const struct session_key &key, cs_conn conn,
+                                             bool reserves)
 {
-	struct session_shard *shard = session_shard_of(t, account);
+	struct session_entry entry;
+
+	if (shard->entries.count(key.account) >= session_most)
+		return SESSION_FULL;
+	entry.conn = conn;
+	entry.device = static_cast<uint32_t>(key.device);
+	entry.reserved = reserves;
+	shard->entries.emplace(key.account, std::move(entry));
+	return SESSION_GRANTED;
+}
+
+static enum session_claim_result session_take(struct session_table *t, const struct session_key &key, cs_conn conn,
+                                              bool reserves, const struct session_waiter *waiter,
+                                              struct session_entry *other_r)
+{
+	struct session_shard *shard = session_shard_of(t, key.account);
 	std::scoped_lock lock(shard->mutex);
-	const auto [found, is_new] = shard->entries.try_emplace(account);
+	const auto found = session_find(shard, key);
+
+	if (found == shard->entries.end())
+		return session_add(shard, key, conn, reserves);
 	struct session_entry &entry = found->second;
 
-	if (is_new) {
-		entry.conn = conn;
-		entry.reserved = reserves;
-		return SESSION_GRANTED;
-	}
 	if (entry.ending || entry.reserved) {
 		session_add_waiter(&entry, waiter);
 		return SESSION_WAIT;
@@ -43,16 +68,16 @@ static enum session_claim_result session_take(struct session_table *t, cs_accoun
 	return SESSION_TAKEN;
 }
 
-enum session_claim_result session_claim(struct session_table *t, cs_account account, cs_conn conn,
+enum session_claim_result session_claim(struct session_table *t, const struct session_key &key, cs_conn conn,
                                         const struct session_waiter *waiter, struct session_entry *other_r)
 {
-	return session_take(t, account, conn, false, waiter, other_r);
+	return session_take(t, key, conn, false, waiter, other_r);
 }
 
-enum session_claim_result session_reserve(struct session_table *t, cs_account account, cs_conn conn,
+enum session_claim_result session_reserve(struct session_table *t, const struct session_key &key, cs_conn conn,
                                           const struct session_waiter *waiter, struct session_entry *other_r)
 {
-	return session_take(t, account, conn, true, waiter, other_r);
+	return session_take(t, key, conn, true, waiter, other_r);
 }
 
 /* null: there are none. */
@@ -64,14 +89,14 @@ static void session_wake(const std::unique_ptr<session_waiters> &waiters)
 		loop_post(waiter.loop, waiter.fn, waiter.arg);
 }
 
-void session_end_reservation(struct session_table *t, cs_account account)
+void session_end_reservation(struct session_table *t, const struct session_key &key)
 {
-	struct session_shard *shard = session_shard_of(t, account);
+	struct session_shard *shard = session_shard_of(t, key.account);
 	std::unique_ptr<session_waiters> waiters;
 
 	{
 		std::scoped_lock lock(shard->mutex);
-		const auto found = shard->entries.find(account);
+		const auto found = session_find(shard, key);
 
 		if (found == shard->entries.end())
 			return;
@@ -81,11 +106,11 @@ void session_end_reservation(struct session_table *t, cs_account account)
 	session_wake(waiters);
 }
 
-bool session_wait(struct session_table *t, cs_account account, const struct session_waiter *waiter)
+bool session_wait(struct session_table *t, const struct session_key &key, const struct session_waiter *waiter)
 {
-	struct session_shard *shard = session_shard_of(t, account);
+	struct session_shard *shard = session_shard_of(t, key.account);
 	std::scoped_lock lock(shard->mutex);
-	const auto found = shard->entries.find(account);
+	const auto found = session_find(shard, key);
 
 	if (found == shard->entries.end())
 		return false;
@@ -94,14 +119,14 @@ bool session_wait(struct session_table *t, cs_account account, const struct sess
 }
 
 /* proved_ms 0: wakes only. */
-static void session_tell_waiters(struct session_table *t, cs_account account, int64_t proved_ms)
+static void session_tell_waiters(struct session_table *t, const struct session_key &key, int64_t proved_ms)
 {
-	struct session_shard *shard = session_shard_of(t, account);
+	struct session_shard *shard = session_shard_of(t, key.account);
 	std::unique_ptr<session_waiters> waiters;
 
 	{
 		std::scoped_lock lock(shard->mutex);
-		const auto found = shard->entries.find(account);
+		const auto found = session_find(shard, key);
 
 		if (found == shard->entries.end())
 			return;
@@ -113,30 +138,30 @@ static void session_tell_waiters(struct session_table *t, cs_account account, in
 	session_wake(waiters);
 }
 
-void session_prove(struct session_table *t, cs_account account, int64_t now_ms)
+void session_prove(struct session_table *t, const struct session_key &key, int64_t now_ms)
 {
-	session_tell_waiters(t, account, now_ms);
+	session_tell_waiters(t, key, now_ms);
 }
 
-void session_rouse(struct session_table *t, cs_account account)
+void session_rouse(struct session_table *t, const struct session_key &key)
 {
-	session_tell_waiters(t, account, 0);
+	session_tell_waiters(t, key, 0);
 }
 
-int64_t session_proved_ms(struct session_table *t, cs_account account)
+int64_t session_proved_ms(struct session_table *t, const struct session_key &key)
 {
-	struct session_shard *shard = session_shard_of(t, account);
+	struct session_shard *shard = session_shard_of(t, key.account);
 	std::scoped_lock lock(shard->mutex);
-	const auto found = shard->entries.find(account);
+	const auto found = session_find(shard, key);
 
 	return found == shard->entries.end() ? 0 : found->second.proved_ms;
 }
 
-void session_end(struct session_table *t, cs_account account)
+void session_end(struct session_table *t, const struct session_key &key)
 {
-	struct session_shard *shard = session_shard_of(t, account);
+	struct session_shard *shard = session_shard_of(t, key.account);
 	std::scoped_lock lock(shard->mutex);
-	const auto found = shard->entries.find(account);
+	const auto found = session_find(shard, key);
 
 	if (found == shard->entries.end() || found->second.ending)
 		return;
@@ -144,21 +169,21 @@ void session_end(struct session_table *t, cs_account account)
 	found->second.holds++;
 }
 
-void session_hold(struct session_table *t, cs_account account)
+void session_hold(struct session_table *t, const struct session_key &key)
 {
-	struct session_shard *shard = session_shard_of(t, account);
+	struct session_shard *shard = session_shard_of(t, key.account);
 	std::scoped_lock lock(shard->mutex);
-	const auto found = shard->entries.find(account);
+	const auto found = session_find(shard, key);
 
 	if (found != shard->entries.end())
 		found->second.holds++;
 }
 
-bool session_drop(struct session_table *t, cs_account account, cs_conn *conn_r)
+bool session_drop(struct session_table *t, const struct session_key &key, cs_conn *conn_r)
 {
-	struct session_shard *shard = session_shard_of(t, account);
+	struct session_shard *shard = session_shard_of(t, key.account);
 	std::scoped_lock lock(shard->mutex);
-	const auto found = shard->entries.find(account);
+	const auto found = session_find(shard, key);
 
 	if (found == shard->entries.end() || found->second.holds == 0 || --found->second.holds != 0)
 		return false;
@@ -167,11 +192,11 @@ bool session_drop(struct session_table *t, cs_account account, cs_conn *conn_r)
 }
 
 /* Removes the entry and returns its waiters. */
-static std::unique_ptr<session_waiters> session_take_waiters(struct session_table *t, cs_account account)
+static std::unique_ptr<session_waiters> session_take_waiters(struct session_table *t, const struct session_key &key)
 {
-	struct session_shard *shard = session_shard_of(t, account);
+	struct session_shard *shard = session_shard_of(t, key.account);
 	std::scoped_lock lock(shard->mutex);
-	const auto found = shard->entries.find(account);
+	const auto found = session_find(shard, key);
 	std::unique_ptr<session_waiters> waiters;
 
 	if (found == shard->entries.end() || found->second.holds != 0 ||
@@ -182,29 +207,67 @@ static std::unique_ptr<session_waiters> session_take_waiters(struct session_tabl
 	return waiters;
 }
 
-void session_free(struct session_table *t, cs_account account)
+void session_free(struct session_table *t, const struct session_key &key)
 {
-	session_wake(session_take_waiters(t, account));
+	session_wake(session_take_waiters(t, key));
 }
 
-void session_release(struct session_table *t, cs_account account)
+void session_release(struct session_table *t, const struct session_key &key)
 {
 	cs_conn conn;
 
-	if (session_drop(t, account, &conn))
-		session_free(t, account);
+	if (session_drop(t, key, &conn))
+		session_free(t, key);
 }
 
-bool session_locate(struct session_table *t, cs_account account, cs_conn *conn_r)
+static bool session_is_live(const struct session_entry &entry)
 {
-	struct session_shard *shard = session_shard_of(t, account);
-	std::scoped_lock lock(shard->mutex);
-	const auto found = shard->entries.find(account);
+	return !entry.ending && !entry.reserved;
+}
 
-	if (found == shard->entries.end() || found->second.ending || found->second.reserved)
+bool session_locate(struct session_table *t, const struct session_key &key, cs_conn *conn_r)
+{
+	struct session_shard *shard = session_shard_of(t, key.account);
+	std::scoped_lock lock(shard->mutex);
+	const auto found = session_find(shard, key);
+
+	if (found == shard->entries.end() || !session_is_live(found->second))
 		return false;
 	*conn_r = found->second.conn;
 	return true;
+}
+
+bool session_locate_all(struct session_table *t, cs_account account, uint64_t device, struct session_places *places_r)
+{
+	struct session_shard *shard = session_shard_of(t, account);
+	std::scoped_lock lock(shard->mutex);
+	auto [at, end] = shard->entries.equal_range(account);
+
+	places_r->count = 0;
+	places_r->alone = true;
+	for (; at != end; ++at) {
+		const struct session_entry &entry = at->second;
+
+		if (!session_is_live(entry) || (device != CS_EVERY_DEVICE && device != entry.device))
+			continue;
+		places_r->alone = places_r->alone && entry.alone;
+		places_r->list[places_r->count++] = {entry.conn, entry.device};
+	}
+	return places_r->count > 0;
+}
+
+bool session_set_alone(struct session_table *t, const struct session_key &key, cs_conn conn, bool alone)
+{
+	struct session_shard *shard = session_shard_of(t, key.account);
+	std::scoped_lock lock(shard->mutex);
+	const auto found = session_find(shard, key);
+
+	if (found == shard->entries.end() || found->second.conn != conn)
+		return false;
+	const bool was_alone = found->second.alone;
+
+	found->second.alone = alone;
+	return was_alone && !alone && session_is_live(found->second);
 }
 
 void session_forget_waiters(struct session_table *t)

@@ -13,40 +13,76 @@
 
 /* ---- to the bus */
 
-void session_bus_end(struct worker_shared *shared, cs_account account, cs_conn conn)
+void session_bus_end(struct worker_shared *shared, const struct session_key &key, cs_conn conn)
 {
-	session_end(shared->sessions, account);
+	session_end(shared->sessions, key);
 	if (shared->bus)
-		bus_ending(shared->bus, account, conn);
+		bus_ending(shared->bus, key.account, key.device, conn);
 }
 
-void session_bus_release(struct worker_shared *shared, cs_account account)
+void session_bus_release(struct worker_shared *shared, const struct session_key &key)
 {
 	cs_conn conn;
 
-	if (!session_drop(shared->sessions, account, &conn))
+	if (!session_drop(shared->sessions, key, &conn))
 		return;
 	/* Nobody can take the place before session_free, so the next claim is posted to the bus after this. */
 	if (shared->bus)
-		bus_release(shared->bus, account, conn);
-	session_free(shared->sessions, account);
+		bus_release(shared->bus, key.account, key.device, conn);
+	session_free(shared->sessions, key);
 }
 
 /* ---- from the bus */
 
-static void session_bus_proved(struct worker_shared *shared, cs_account account)
+static void session_bus_proved(struct worker_shared *shared, cs_account account, uint64_t device)
 {
-	session_prove(shared->sessions, account, worker_monotonic_ms());
+	session_prove(shared->sessions, {account, device}, worker_monotonic_ms());
 }
 
-static void session_bus_close(struct worker_shared *shared, cs_account account, cs_conn conn)
+static void session_bus_close(struct worker_shared *shared, cs_account account, uint64_t device, cs_conn conn)
 {
-	conn_kick(shared, conn, account);
+	conn_kick(shared, conn, account, device);
 }
 
-static void session_bus_probe(struct worker_shared *shared, cs_account account, cs_conn conn, cs_bus_address asker)
+static void session_bus_probe(struct worker_shared *shared, cs_account account, uint64_t device, cs_conn conn,
+                              cs_bus_address asker)
 {
-	conn_begin_probe(shared, conn, account, asker);
+	conn_begin_probe(shared, conn, account, device, asker);
+}
+
+/* A session that is no longer alone. */
+struct session_bus_company {
+	struct worker *worker;
+	cs_conn conn;
+	cs_account account;
+	uint64_t device;
+};
+
+static void session_bus_tell_company(void *arg)
+{
+	const std::unique_ptr<struct session_bus_company> of(static_cast<struct session_bus_company *>(arg));
+	const struct conn *c = conn_find(of->worker, of->conn);
+
+	for (const auto &self : of->worker->instances) {
+		if (!c || !conn_has_session(c, of->account, of->device))
+			return;
+		if (self->started && self->declared->spread) {
+			const plugin_call call(self.get(), CALL_CLUSTER);
+
+			self->declared->spread(self->state, of->conn, of->account);
+		}
+	}
+}
+
+static void session_bus_alone(struct worker_shared *shared, cs_account account, uint64_t device, cs_conn conn,
+                              bool alone)
+{
+	if (!session_set_alone(shared->sessions, {account, device}, conn, alone))
+		return;
+	struct worker *w = shared->workers[conn_worker_index(conn)].get();
+	auto of = std::make_unique<struct session_bus_company>(session_bus_company{w, conn, account, device});
+
+	loop_post(&w->loop, session_bus_tell_company, of.release());
 }
 
 /* For one worker. */
@@ -102,5 +138,6 @@ const struct bus_calls session_bus_calls = {
 	.proved = session_bus_proved,
 	.close_session = session_bus_close,
 	.probe_session = session_bus_probe,
+	.alone = session_bus_alone,
 	.changed = session_bus_changed,
 };

@@ -8,10 +8,12 @@
 
 struct worker_shared;
 
+struct session_key;
+
 /* As session_end, for conn's session. */
-void session_bus_end(struct worker_shared *shared, cs_account account, cs_conn conn);
+void session_bus_end(struct worker_shared *shared, const struct session_key &key, cs_conn conn);
 /* As session_release. The bus gets the place back before anybody on this node can claim it. */
-void session_bus_release(struct worker_shared *shared, cs_account account);
+void session_bus_release(struct worker_shared *shared, const struct session_key &key);
 
 /* Parcels for the worker were dropped. Once those that wait have been taken, its instances get CS_CLUSTER_MISSED. */
 struct worker;

@@ -29,11 +29,13 @@ typedef uint64_t cs_bus_address;
 
 #define CS_BUS_ADDRESS_MAX ((UINT64_C(1) << 47) - 1)
 
-/* A session of this node. generation rises with every login of the account: a lower one never replaces a higher one. */
+/* A session of this node: of one device of an account. Other devices of the account have sessions of their own.
+ * generation rises with every login of the account: a lower one never replaces a higher one of the same device. */
 struct cs_bus_session {
 	cs_account account;
 	cs_conn conn;
 	uint64_t generation;
+	uint64_t device; /* 0 to CS_DEVICE_MAX */
 };
 
 #define CS_ENVELOPE_VERSION 1u /* of this form; an adapter drops what comes in another */
@@ -82,8 +84,8 @@ struct cs_bus_host {
 	void (*address)(void *core, cs_bus_address address);
 	/* One piece that another node sent to this one or to all; valid during the call. Never this node's own. */
 	void (*arrived)(void *core, const void *piece, size_t size);
-	/* Another login has the account, or asks for it: the session on conn must end. */
-	void (*close_session)(void *core, cs_account account, cs_conn conn);
+	/* Another login has the device of the account, or asks for it: the session on conn must end. */
+	void (*close_session)(void *core, cs_account account, uint64_t device, cs_conn conn);
 	/* See cs_plugin.cluster. */
 	void (*changed)(void *core, enum cs_cluster_event event);
 
@@ -92,9 +94,15 @@ struct cs_bus_host {
 	void (*dropped)(void *core, size_t count);
 	void (*refused)(void *core, size_t count);
 
-	/* An event: a login on the node asker wants the account and would be refused. The session on conn must end if
-	 * its peer is gone; if the peer is there, the server tells the node, by send_to. */
-	void (*probe_session)(void *core, cs_account account, cs_conn conn, cs_bus_address asker);
+	/* An event: a login on the node asker wants the device of the account and would be refused. The session on conn
+	 * must end if its peer is gone; if the peer is there, the server tells the node, by send_to. */
+	void (*probe_session)(void *core, cs_account account, uint64_t device, cs_conn conn, cs_bus_address asker);
+
+	/* An event: whether any other node has a session of the account (alone 0) or none (1), beside the one on conn
+	 * or the one that is claimed for conn. Until it is told of a session, the server takes it that others may. So
+	 * it asks the bus with each parcel for the account. A session that is alone must be told soon when that ends;
+	 * what was sent meanwhile is then made good by the server. If alone was never true, nothing is lost. */
+	void (*alone)(void *core, cs_account account, uint64_t device, cs_conn conn, int alone);
 };
 
 /* The adapter. Bus thread, except longest, open (main thread, before the bus thread runs) and close (main thread, after
@@ -111,31 +119,32 @@ struct cs_bus_driver {
 	 * it no other completion or event. At once if the bus is away. After it only close is called. */
 	void (*leave)(void *bus, cs_bus_done_fn *done, void *arg);
 
-	/* Claims the account for the session in the whole cluster. flags: enum cs_claim_flag. done gets 0; CS_EEXIST:
-	 * it is online on another node, which was told to close the session (with CS_CLAIM_KICK) or to probe it
-	 * (without): ask again soon; CS_EAGAIN: its session on another node is just ending: ask again soon; CS_EINVAL:
-	 * a later login has it (its generation is higher): asking again is useless. If the bus is away, or goes away
-	 * meanwhile: 0; the claim is decided when the bus is back, and then the older of two sessions is closed. An
-	 * account has at most one claim or session on this node at a time. */
+	/* Claims the device of the account for the session, in the whole cluster. flags: enum cs_claim_flag. done gets
+	 * 0; CS_EEXIST: it is online on another node, which was told to close the session (with CS_CLAIM_KICK) or to
+	 * probe it (without): ask again soon; CS_EAGAIN: its session on another node is just ending: ask again soon;
+	 * CS_EINVAL: a later login has it (its generation is higher): asking again is useless. If the bus is away, or
+	 * goes away meanwhile: 0; the claim is decided when the bus is back, and then the older of two sessions is
+	 * closed. A device of an account has at most one claim or session on this node at a time. */
 	void (*claim)(void *bus, const struct cs_bus_session *session, unsigned flags, cs_bus_done_fn *done, void *arg);
 	/* The session is ending; it keeps its place until release. */
-	void (*ending)(void *bus, cs_account account, cs_conn conn);
+	void (*ending)(void *bus, cs_account account, uint64_t device, cs_conn conn);
 	/* The session has ended, or its connection ended before its claim was granted. The place is given up only if it
 	 * is still conn's. */
-	void (*release)(void *bus, cs_account account, cs_conn conn);
+	void (*release)(void *bus, cs_account account, uint64_t device, cs_conn conn);
 
-	/* Sets online[i] to 1 if accounts[i] has a session on any living node, else to 0; then calls done(arg, 0), or
-	 * done(arg, CS_ENOENT) if the bus is away or too slow (then online is all 0). Both arrays belong to the caller
-	 * and live until done. */
-	void (*presence)(void *bus, const cs_account *accounts, unsigned char *online, size_t count,
-	                 cs_bus_done_fn *done, void *arg);
+	/* Sets online[i] to 1 if accounts[i] has a session of devices[i] on any living node, else to 0; then calls
+	 * done(arg, 0), or done(arg, CS_ENOENT) if the bus is away or too slow (then online is all 0). devices NULL:
+	 * each is CS_EVERY_DEVICE. The arrays belong to the caller and live until done. */
+	void (*presence)(void *bus, const cs_account *accounts, const uint64_t *devices, unsigned char *online,
+	                 size_t count, cs_bus_done_fn *done, void *arg);
 
-	/* Finds out where the account is and sends a piece there, or nowhere if no node has the account. It is copied.
+	/* Finds out which other nodes have sessions of the account (of that device, or of CS_EVERY_DEVICE) and sends a
+	 * piece to each of these nodes, once. It is copied.
 	 * Pieces arrive in the order of these calls, and leave with flush(), called at the end of the turn. flags: enum
 	 * cs_route_data_flag. If too much waits, CS_ROUTE_CASUAL is dropped first, and nobody is told. If another piece
 	 * is dropped because the bus is away or too slow, the other nodes are made to look at the store later
 	 * (CS_CLUSTER_MISSED). */
-	void (*send)(void *bus, cs_account to, const void *piece, size_t size, unsigned flags);
+	void (*send)(void *bus, cs_account to, uint64_t device, const void *piece, size_t size, unsigned flags);
 	/* To the node with that address. */
 	void (*send_to)(void *bus, cs_bus_address to, const void *piece, size_t size);
 	/* To every other node. */

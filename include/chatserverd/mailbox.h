@@ -72,8 +72,8 @@ struct cs_outgoing {
 /* A session to attach. */
 struct cs_mailbox_session {
 	cs_account account;
-	uint64_t
-		want; /* as in cs_claim: an event goes only to a session with `event`, own entries to one with `echo` */
+	uint64_t device; /* as in cs_claim */
+	uint64_t want; /* as in cs_claim: events go only to a session with `event`, own entries to one with `echo` */
 	int acknowledges; /* 1: LOGIN with "ack":true */
 	uint32_t spare_flags; /* 0 */
 	uint64_t spare[4]; /* 0 */
@@ -125,8 +125,8 @@ struct cs_mailbox {
 	uint32_t abi, size; /* CS_ABI, sizeof(struct cs_mailbox) */
 
 	/* To be called after a granted claim(): reads the first page (at most 200 messages and 256 KiB) of messages
-	 * that the session has not received. session is copied. 0, CS_EBUSY, CS_EINVAL (it is attached, or a spare
-	 * member is not 0). If 0, done is called exactly once. */
+	 * that the account's device has not received. session is copied. 0, CS_EBUSY, CS_EINVAL (it is attached, or a
+	 * spare member is not 0). If 0, done is called exactly once. */
 	int (*attach)(void *mailbox, cs_conn conn, const struct cs_mailbox_session *session, cs_mailbox_page_fn *done,
 	              void *arg);
 	/* To be called after the page was queued on the connection: position is that of the frame that carries the page

@@ -57,7 +57,7 @@
 	X(GOING_AWAY, 13, "this node is draining; connect again")                                                      \
 	X(NO_SUCH_MESSAGE, 14, "of names no message of this conversation")                                             \
 	X(TOO_LATE, 15, "the message is too old to be edited or recalled")                                             \
-	X(FULL, 16, "a limit of friends, of groups or of a group's members is reached")
+	X(FULL, 16, "a limit of friends, of groups, of a group's members or of devices is reached")
 
 enum cs_msgid {
 #define X(name, number, direction) CS_MSGID_##name = number,

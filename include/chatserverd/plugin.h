@@ -40,6 +40,8 @@ typedef uint64_t cs_conn;
 /* An account, as on the wire: 1 to CS_INTEGER_MAX; 0 is nobody. */
 typedef uint64_t cs_account;
 
+#define CS_DEVICE_MAX UINT64_C(0xffffffff) /* the highest number of an account's device; 0: the one without a name */
+
 enum cs_error_code {
 	CS_ENOENT = -1, /* no such connection, field, service, account online */
 	CS_EINVAL = -2, /* wrong type, out of range, not allowed in this state */
@@ -189,7 +191,7 @@ enum cs_claim_flag { CS_CLAIM_KICK = 1 }; /* close the older session instead of 
 /* The session that a connection shall get. */
 struct cs_claim {
 	cs_account account;
-	uint64_t device; /* 0: the device without a name; no others exist yet */
+	uint64_t device; /* of the account: 0 to CS_DEVICE_MAX */
 	const char *name; /* of the account */
 	uint64_t generation; /* see claim() */
 	uint64_t want; /* words that its client asked for: bit i is the i-th of want_words() */
@@ -283,26 +285,29 @@ struct cs_host {
 	 * for dead after so long a silence; 0: never, then TCP is asked. CS_EINVAL: a time below 0. */
 	int (*set_silence)(struct cs_self *self, cs_conn conn, int64_t ms, int64_t doubt_ms);
 
-	/* ---- sessions: one account on one connection of the whole cluster */
-	/* Claims the account's place for the connection; claim is copied. generation rises with every login of the
+	/* ---- sessions: one device of an account on one connection of the whole cluster. Other devices of the account
+	 * have sessions of their own. */
+	/* Claims the device's place for the connection; claim is copied. generation rises with every login of the
 	 * account and comes from the store: if two nodes could not talk, the session with the higher one stays. The
-	 * result for done is 0: from now on the connection has the account's session, and data can be routed to it;
-	 * CS_EEXIST: the account is online elsewhere; CS_ENOENT: the connection has ended; CS_EINVAL: the connection
-	 * has a session, or the device or a spare member is not 0; CS_ECANCELED: the server is stopping.
+	 * result for done is 0: from now on the connection has the session, and data can be routed to it; CS_EEXIST:
+	 * the device is online elsewhere; CS_EBUSY: the account has 64 sessions on this node; CS_ENOENT: the connection
+	 * has ended; CS_EINVAL: the connection has a session, the device is above CS_DEVICE_MAX, or a spare member is
+	 * not 0; CS_ECANCELED: the server is stopping.
 	 *
 	 * A session that is already ending is waited for. Without CS_CLAIM_KICK an older session is probed. If its peer
 	 * answers, done gets CS_EEXIST: mostly within 1 s, or after 4 s at most if the peer takes no data. If nothing
 	 * answers for 4 s, or the peer was silent for too long (set_silence), that session is ended and the claim
-	 * granted. A session on another node is waited for as well: for 3 s with CS_CLAIM_KICK, for 7 s without. */
+	 * granted. A session on another node is waited for as well: for 3 s with CS_CLAIM_KICK, for 7 s without. A
+	 * session of a named device is told GOING_AWAY before CS_CLAIM_KICK closes it. */
 	int (*claim)(struct cs_self *self, cs_conn conn, const struct cs_claim *claim, cs_done_fn *done, void *arg);
 	/* Ends the connection's session, as closing the connection would; the connection stays open. CS_EINVAL: it has
 	 * none. */
 	int (*logout)(struct cs_self *self, cs_conn conn);
 	/* Gives up the hold that `closed` took by returning CS_PENDING. */
-	void (*release)(struct cs_self *self, cs_account account);
-	/* Sets online[i] to 1 if accounts[i] has a session anywhere in the cluster, else to 0; then calls done with
-	 * result 0. While the bus is away, accounts of other nodes count as offline. Both arrays belong to the caller
-	 * and must live until done. */
+	void (*release)(struct cs_self *self, cs_account account, uint64_t device);
+	/* Sets online[i] to 1 if accounts[i] has a session of any device anywhere in the cluster, else to 0; then calls
+	 * done with result 0. While the bus is away, accounts of other nodes count as offline. Both arrays belong to
+	 * the caller and must live until done. */
 	int (*presence)(struct cs_self *self, cs_conn conn, const cs_account *accounts, unsigned char *online,
 	                size_t count, cs_done_fn *done, void *arg);
 
@@ -427,6 +432,10 @@ struct cs_host {
 	 * when it was served, such as a query. If that is over the rate, the next frames of the connection wait. 0, or
 	 * CS_ENOENT. */
 	int (*charge)(struct cs_self *self, cs_conn conn, uint32_t cost);
+	/* ---- sessions, continued */
+	/* As presence(), but online[i] says whether the account has a session of devices[i]. */
+	int (*presence_of)(struct cs_self *self, cs_conn conn, cs_account account, const uint64_t *devices,
+	                   unsigned char *online, size_t count, cs_done_fn *done, void *arg);
 };
 
 /* A service that a plugin offers to others. Its context is the state of the provider's instance on the same worker. The
@@ -466,9 +475,9 @@ struct cs_plugin {
 	 * `closed` only. NULL: not wanted. */
 	void (*opened)(void *state, cs_conn conn, cs_account account, uint64_t device, uint64_t want);
 	/* The session of a connection (LOGOUT) or the connection has ended; conn is no longer valid for host calls.
-	 * account is 0 if nobody was logged in. written is the final count of bytes that the kernel took. Return
-	 * CS_PENDING to hold the account's place until release(), else 0. Later logins of the account wait. */
-	int (*closed)(void *state, cs_conn conn, cs_account account, uint64_t written);
+	 * account and device are 0 if nobody was logged in. written is the final count of bytes that the kernel took.
+	 * Return CS_PENDING to hold the device's place until release(), else 0. Later logins of the device wait. */
+	int (*closed)(void *state, cs_conn conn, cs_account account, uint64_t device, uint64_t written);
 	/* The kernel took bytes of a logged-in connection: position is their number in all, unsent the number of bytes
 	 * that wait. Called at most once for each turn and connection. */
 	void (*written)(void *state, cs_conn conn, uint64_t position, size_t unsent);
@@ -485,6 +494,10 @@ struct cs_plugin {
 	int (*check)(const void *conf, const char **key_r, struct cs_error *e);
 	/* Of the form of the parcels that it routes, 0 to 255: raise it when their bytes or their meaning change. */
 	uint32_t parcel_version;
+	/* The account, which has the session of conn here, now has a session on another node as well. Parcels that were
+	 * routed to it shortly before have perhaps reached the sessions of this node only. Called for each session of
+	 * the account here. Never called without a bus. NULL: not wanted. */
+	void (*spread)(void *state, cs_conn conn, cs_account account);
 };
 
 /* The beginning of each plugin: const struct cs_plugin cs_plugin = {CS_PLUGIN_HEAD, .name = "shout", ...}; */

@@ -287,34 +287,36 @@ void rbus_epoch_begin(struct rbus *b)
 
 /* ---- claiming again */
 
-static void rbus_add_again(struct rbus_command *command, const rbus_held *held, cs_account account)
+static void rbus_add_again(struct rbus_command *command, const rbus_held *held, const rbus_key &key)
 {
-	rbus_command_add_number(command, account);
+	rbus_command_add_number(command, key.account);
+	rbus_command_add_number(command, key.device);
 	rbus_command_add_number(command, held->conn);
 	rbus_command_add_number(command, held->generation);
 	rbus_command_add(command, held->ending ? "E" : "L");
 }
 
-bool rbus_ask_again(struct rbus *b, std::vector<cs_account> accounts)
+bool rbus_ask_again(struct rbus *b, std::vector<rbus_key> keys)
 {
 	struct rbus_request request = {RBUS_ASKED_AGAIN};
 
-	std::erase_if(accounts, [b](cs_account account) { return !b->sessions.contains(account); });
-	if (accounts.empty())
+	std::erase_if(keys, [b](const rbus_key &key) { return !b->sessions.contains(key); });
+	if (keys.empty())
 		return false;
-	struct rbus_command command = rbus_call(b, RBUS_AGAIN, 1 + accounts.size());
+	struct rbus_command command = rbus_call(b, RBUS_AGAIN, 1 + keys.size());
 
 	rbus_command_add(&command, b->nodes_key);
-	for (const cs_account account : accounts)
-		rbus_command_add(&command, rbus_session_key(b, account));
+	for (const rbus_key &key : keys)
+		rbus_command_add(&command, rbus_session_key(b, key.account));
 	rbus_command_add(&command, b->own);
 	rbus_command_add(&command, b->inbox_prefix);
 	rbus_command_add(&command, b->head);
-	for (const cs_account account : accounts) {
-		const rbus_held *held = &b->sessions[account];
+	for (const rbus_key &key : keys) {
+		rbus_held *held = &b->sessions[key];
 
-		rbus_add_again(&command, held, account);
-		request.sessions.push_back({account, held->conn, held->generation});
+		held->told = false;
+		rbus_add_again(&command, held, key);
+		request.sessions.push_back({key.account, held->conn, held->generation, key.device});
 	}
 	rbus_ask(b, &command, std::move(request));
 	return true;
@@ -344,7 +346,7 @@ static void rbus_reclaim(struct rbus *b)
 {
 	while (b->state == RBUS_RECLAIMING && b->reclaiming < rbus_slices_under_way && !b->unclaimed.empty()) {
 		const size_t size = std::min(rbus_slice_size, b->unclaimed.size());
-		std::vector<cs_account> slice(b->unclaimed.end() - static_cast<ptrdiff_t>(size), b->unclaimed.end());
+		std::vector<rbus_key> slice(b->unclaimed.end() - static_cast<ptrdiff_t>(size), b->unclaimed.end());
 
 		b->unclaimed.resize(b->unclaimed.size() - size);
 		b->reclaiming++;
@@ -355,17 +357,41 @@ static void rbus_reclaim(struct rbus *b)
 		rbus_go_up(b);
 }
 
+enum rbus_again { RBUS_AGAIN_ALONE, RBUS_AGAIN_IN_COMPANY, RBUS_AGAIN_LOST };
+
+/* What became of each session. */
+static std::vector<rbus_again> rbus_read_again(const struct rbus_request *request, const redisReply *reply)
+{
+	std::vector<rbus_again> found(request->sessions.size(), RBUS_AGAIN_ALONE);
+
+	for (size_t i = 0; i < reply->elements; i++) {
+		const int64_t number = reply->element[i]->integer;
+		const auto index = static_cast<size_t>(number < 0 ? -number : number);
+
+		if (index >= 1 && index <= found.size())
+			found[index - 1] = number < 0 ? RBUS_AGAIN_IN_COMPANY : RBUS_AGAIN_LOST;
+	}
+	return found;
+}
+
+static void rbus_take_again(struct rbus *b, const struct rbus_request *request, const redisReply *reply)
+{
+	const std::vector<rbus_again> found = rbus_read_again(request, reply);
+
+	for (size_t i = 0; i < found.size(); i++) {
+		const struct cs_bus_session *session = &request->sessions[i];
+
+		if (found[i] == RBUS_AGAIN_LOST)
+			rbus_session_close(b, {session->account, session->device}, session->conn);
+		else
+			rbus_session_answer_alone(b, session, found[i] == RBUS_AGAIN_ALONE);
+	}
+}
+
 void rbus_epoch_again(struct rbus *b, const struct rbus_request *request, const redisReply *reply)
 {
-	for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
-		const auto index = static_cast<size_t>(reply->element[i]->integer);
-
-		if (index < 1 || index > request->sessions.size())
-			continue;
-		const struct cs_bus_session *lost = &request->sessions[index - 1];
-
-		rbus_session_close(b, lost->account, lost->conn);
-	}
+	if (reply->type == REDIS_REPLY_ARRAY)
+		rbus_take_again(b, request, reply);
 	if (b->state != RBUS_RECLAIMING)
 		return;
 	b->reclaiming--;
@@ -383,8 +409,8 @@ void rbus_epoch_registered(struct rbus *b, const redisReply *reply)
 	rbus_timer_stop(b, &b->handshake_timer);
 	b->state = RBUS_RECLAIMING;
 	rbus_lease_start(b);
-	for (const auto &[account, held] : b->sessions)
-		b->unclaimed.push_back(account);
+	for (const auto &[key, held] : b->sessions)
+		b->unclaimed.push_back(key);
 	rbus_reclaim(b);
 }
 
@@ -441,12 +467,12 @@ void rbus_lease_renewed(struct rbus *b, const redisReply *reply)
 
 /* Each renewal of the lease refreshes a part of the sessions. If the table grows meanwhile, some are left out; their
  * keys live for three rounds. */
-static std::vector<cs_account> rbus_next_slice(struct rbus *b)
+static std::vector<rbus_key> rbus_next_slice(struct rbus *b)
 {
 	const size_t buckets = b->sessions.bucket_count();
 	const auto steps = static_cast<size_t>(std::max<int64_t>(rbus_round / rbus_renew_interval(b), 1));
 	const size_t end = std::min(buckets, b->refreshed + buckets / steps + 1);
-	std::vector<cs_account> slice;
+	std::vector<rbus_key> slice;
 
 	for (; b->refreshed < end; b->refreshed++)
 		for (auto at = b->sessions.begin(b->refreshed); at != b->sessions.end(b->refreshed); ++at)
@@ -459,7 +485,7 @@ static std::vector<cs_account> rbus_next_slice(struct rbus *b)
 
 static void rbus_refresh(struct rbus *b)
 {
-	const std::vector<cs_account> slice = rbus_next_slice(b);
+	const std::vector<rbus_key> slice = rbus_next_slice(b);
 
 	for (size_t i = 0; i < slice.size() && b->state == RBUS_UP; i += rbus_slice_size)
 		(void)rbus_ask_again(

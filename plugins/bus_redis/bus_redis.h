@@ -3,8 +3,8 @@
  * data that nodes send each other is opaque here.
  *
  * The keys, with option prefix P and database number D:
- *   P:s:ACCOUNT   a session: ADDRESS:CONN:GENERATION:L, or E instead of L while it is ending;
- *                 with ADDRESS 0 the last session that there was
+ *   P:s:ACCOUNT   a hash; its fields are devices. A session: ADDRESS:CONN:GENERATION:L:SECONDS, or E instead of L while
+ *                 it is ending; with ADDRESS 0 the last session that there was. SECONDS: when it was written
  *   P:nodes       addresses of the nodes; score: the time (ms) at which the lease of the node lapses
  *   P:lapsed      addresses whose lease lapsed; score: the time (ms) until which that is remembered
  * The channels: P:D:in:ADDRESS, a node's inbox, and P:D:all, for all nodes. */
@@ -107,11 +107,12 @@ std::string rbus_script_text(enum rbus_script script);
 
 /* The adapter's own pieces, besides those of the server. */
 enum rbus_kind : uint8_t {
-	RBUS_CLOSE = CS_ENVELOPE_ADAPTER, /* another login has the account or asks for it: close the session */
+	RBUS_CLOSE = CS_ENVELOPE_ADAPTER, /* another login has the device or asks for it: close the session */
 	RBUS_HEARTBEAT, /* from this node itself */
 	RBUS_RESYNC, /* the sender is back on the bus: hints may have been lost */
 	RBUS_LAPSED, /* the sender found a lapsed lease: hints may be lost for a while */
-	RBUS_PROBE /* "ACCOUNT CONN" in decimal: a login on the sender asks for the account */
+	RBUS_PROBE, /* a login on the sender asks for the device */
+	RBUS_ALONE /* whether other nodes have sessions of the account now */
 };
 
 struct rbus_piece {
@@ -128,8 +129,18 @@ std::string rbus_message_piece(enum rbus_kind kind);
  * message. */
 [[nodiscard]] int rbus_message_parse(std::string_view message, cs_bus_address *sender_r,
                                      std::vector<rbus_piece> *pieces_r);
-/* Reads the body of RBUS_CLOSE and RBUS_PROBE. */
-[[nodiscard]] int rbus_message_parse_session(std::string_view body, cs_account *account_r, cs_conn *conn_r);
+/* What these pieces say, in decimal with blanks between: ACCOUNT DEVICE CONN; of RBUS_ALONE also GENERATION and 1 or
+ * 0. */
+struct rbus_word {
+	cs_account account;
+	uint64_t device;
+	cs_conn conn;
+	uint64_t generation, alone;
+};
+
+/* Reads the body of RBUS_CLOSE and RBUS_PROBE, or of RBUS_ALONE. */
+[[nodiscard]] int rbus_message_parse_session(std::string_view body, struct rbus_word *word_r);
+[[nodiscard]] int rbus_message_parse_alone(std::string_view body, struct rbus_word *word_r);
 
 /* ---- requests on the command connection; Redis answers them in their order */
 
@@ -168,12 +179,28 @@ struct rbus_chunk {
 
 /* ---- the sessions of this node */
 
+struct rbus_key {
+	cs_account account;
+	uint64_t device;
+
+	bool operator==(const rbus_key &) const = default;
+};
+
+struct rbus_key_hash {
+	size_t operator()(const rbus_key &key) const noexcept
+	{
+		return static_cast<size_t>((key.account ^ key.device << 40) * UINT64_C(0x9e3779b97f4a7c15) >> 7);
+	}
+};
+
 struct rbus_held {
 	cs_conn conn = 0;
 	uint64_t generation = 0;
 	bool ending = false;
 	bool claiming = false; /* Redis has not answered yet */
 	bool closing = false; /* close it when Redis has answered */
+	/* RBUS_ALONE has come for it since Redis was last asked about it: that is newer than the answer. */
+	bool told = false;
 };
 
 enum rbus_state {
@@ -201,7 +228,7 @@ struct rbus {
 	cs_bus_address address = 0, previous = 0; /* previous: the last address, which Redis may still know */
 	std::string own, head; /* the address in hex; the beginning of this node's messages */
 	unsigned due = 0; /* replies that the handshake still waits for */
-	std::vector<cs_account> unclaimed;
+	std::vector<rbus_key> unclaimed;
 	unsigned reclaiming = 0; /* script calls under way */
 	int64_t lapsed = 0; /* number of other nodes whose lease lapsed lately */
 	int64_t up_since = 0, echo = 0;
@@ -216,7 +243,7 @@ struct rbus {
 	struct cs_bus_timer *connect_timer = nullptr, *lookup_timer = nullptr, *handshake_timer = nullptr,
 			    *heartbeat_timer = nullptr, *renew_timer = nullptr, *missed_timer = nullptr;
 
-	std::unordered_map<cs_account, rbus_held> sessions;
+	std::unordered_map<rbus_key, rbus_held, rbus_key_hash> sessions;
 	size_t refreshed = 0; /* buckets of sessions that this round has refreshed */
 
 	std::deque<rbus_chunk> outbox;
@@ -275,8 +302,8 @@ constexpr size_t rbus_slice_size = 256; /* sessions in one script call */
 void rbus_epoch_begin(struct rbus *b);
 void rbus_epoch_registered(struct rbus *b, const redisReply *reply);
 void rbus_epoch_again(struct rbus *b, const struct rbus_request *request, const redisReply *reply);
-/* Claims the sessions of those accounts that are still here, and keeps their keys alive. false: none is here. */
-bool rbus_ask_again(struct rbus *b, std::vector<cs_account> accounts);
+/* Claims those of the sessions again that are still here, and keeps their keys alive. false: none is here. */
+bool rbus_ask_again(struct rbus *b, std::vector<rbus_key> keys);
 
 /* ---- bus.cpp: the lease */
 
@@ -298,24 +325,27 @@ void rbus_tell_degraded(struct rbus *b, bool degraded);
 
 void rbus_claim(void *bus, const struct cs_bus_session *session, unsigned flags, cs_bus_done_fn *done, void *arg);
 void rbus_claimed(struct rbus *b, const struct rbus_request *request, const redisReply *reply);
-void rbus_ending(void *bus, cs_account account, cs_conn conn);
-void rbus_release(void *bus, cs_account account, cs_conn conn);
+void rbus_ending(void *bus, cs_account account, uint64_t device, cs_conn conn);
+void rbus_release(void *bus, cs_account account, uint64_t device, cs_conn conn);
 /* Redis or another node asks to end the session. Ends it, if it is still here. */
-void rbus_session_close(struct rbus *b, cs_account account, cs_conn conn);
+void rbus_session_close(struct rbus *b, const rbus_key &key, cs_conn conn);
 /* Another node asks whether the peer of the session is still there. */
-void rbus_session_probe(struct rbus *b, cs_account account, cs_conn conn, cs_bus_address asker);
+void rbus_session_probe(struct rbus *b, const rbus_key &key, cs_conn conn, cs_bus_address asker);
+/* Redis says whether other nodes have sessions of the account: as an answer, or unasked. */
+void rbus_session_answer_alone(struct rbus *b, const struct cs_bus_session *session, bool alone);
+void rbus_session_tell_alone(struct rbus *b, const struct rbus_word *word);
 std::string rbus_session_key(const struct rbus *b, cs_account account);
 
 /* ---- session.cpp: presence */
 
-void rbus_presence(void *bus, const cs_account *accounts, unsigned char *online, size_t count, cs_bus_done_fn *done,
-                   void *arg);
+void rbus_presence(void *bus, const cs_account *accounts, const uint64_t *devices, unsigned char *online, size_t count,
+                   cs_bus_done_fn *done, void *arg);
 void rbus_presence_answered(struct rbus *b, const struct rbus_request *request, const redisReply *reply);
 void rbus_presence_abandoned(const struct rbus_request *request);
 
 /* ---- traffic.cpp: sending */
 
-void rbus_send(void *bus, cs_account to, const void *piece, size_t size, unsigned flags);
+void rbus_send(void *bus, cs_account to, uint64_t device, const void *piece, size_t size, unsigned flags);
 void rbus_send_to(void *bus, cs_bus_address to, const void *piece, size_t size);
 void rbus_send_all(void *bus, const void *piece, size_t size, unsigned flags);
 void rbus_flush(void *bus);

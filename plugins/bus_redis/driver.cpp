@@ -64,27 +64,29 @@ void rbus_left(struct rbus *b)
 		std::exchange(b->left, nullptr)(b->left_arg, 0);
 }
 
-static void rbus_ask_goodbye(struct rbus *b, const std::vector<cs_account> *accounts, bool last)
+static void rbus_ask_goodbye(struct rbus *b, const std::vector<rbus_key> *keys, bool last)
 {
-	struct rbus_command command = rbus_call(b, RBUS_LEAVE, 1 + accounts->size());
+	struct rbus_command command = rbus_call(b, RBUS_LEAVE, 1 + keys->size());
 
 	rbus_command_add(&command, b->nodes_key);
-	for (const cs_account account : *accounts)
-		rbus_command_add(&command, rbus_session_key(b, account));
+	for (const rbus_key &key : *keys)
+		rbus_command_add(&command, rbus_session_key(b, key.account));
 	rbus_command_add(&command, b->own);
 	rbus_command_add(&command, last ? "1" : "0");
+	for (const rbus_key &key : *keys)
+		rbus_command_add_number(&command, key.device);
 	rbus_ask(b, &command, {last ? RBUS_ASKED_GOODBYE : RBUS_ASKED_PLAIN});
 }
 
 /* In this order: waiting messages, sessions, lease. */
 static void rbus_say_goodbye(struct rbus *b)
 {
-	const std::unordered_map<cs_account, rbus_held> sessions = std::exchange(b->sessions, {});
-	std::vector<cs_account> slice;
+	const auto sessions = std::exchange(b->sessions, {});
+	std::vector<rbus_key> slice;
 
 	rbus_outbox_pump(b, true);
-	for (const auto &[account, held] : sessions) {
-		slice.push_back(account);
+	for (const auto &[key, held] : sessions) {
+		slice.push_back(key);
 		if (slice.size() < rbus_slice_size)
 			continue;
 		rbus_ask_goodbye(b, &slice, false);

@@ -5,6 +5,7 @@
  * envelope of bus.h before it. Numbers have the low byte first. */
 #include "bus_redis.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <endian.h>
@@ -67,20 +68,34 @@ int rbus_message_parse(std::string_view message, cs_bus_address *sender_r, std::
 	return 0;
 }
 
-static bool rbus_parse_decimal(std::string_view text, uint64_t *value_r)
+/* Takes a number and the blank behind it, or the end. */
+static bool rbus_take_decimal(std::string_view *text, uint64_t *value_r)
 {
-	const char *end = text.data() + text.size();
-	const std::from_chars_result result = std::from_chars(text.data(), end, *value_r);
+	const size_t blank = std::min(text->find(' '), text->size());
+	const char *end = text->data() + blank;
+	const std::from_chars_result result = std::from_chars(text->data(), end, *value_r);
 
+	text->remove_prefix(std::min(blank + 1, text->size()));
 	return result.ec == std::errc() && result.ptr == end;
 }
 
-int rbus_message_parse_session(std::string_view body, cs_account *account_r, cs_conn *conn_r)
+static bool rbus_take_session(std::string_view *body, struct rbus_word *word_r)
 {
-	const size_t blank = body.find(' ');
+	*word_r = {};
+	return !body->ends_with(' ') && rbus_take_decimal(body, &word_r->account) &&
+	       rbus_take_decimal(body, &word_r->device) && word_r->device <= CS_DEVICE_MAX &&
+	       rbus_take_decimal(body, &word_r->conn);
+}
 
-	if (blank == body.npos || !rbus_parse_decimal(body.substr(0, blank), account_r) ||
-	    !rbus_parse_decimal(body.substr(blank + 1), conn_r))
-		return CS_EINVAL;
-	return 0;
+int rbus_message_parse_session(std::string_view body, struct rbus_word *word_r)
+{
+	return rbus_take_session(&body, word_r) && body.empty() ? 0 : CS_EINVAL;
+}
+
+int rbus_message_parse_alone(std::string_view body, struct rbus_word *word_r)
+{
+	return rbus_take_session(&body, word_r) && rbus_take_decimal(&body, &word_r->generation) &&
+	                       rbus_take_decimal(&body, &word_r->alone) && body.empty()
+	               ? 0
+	               : CS_EINVAL;
 }

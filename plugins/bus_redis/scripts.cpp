@@ -9,10 +9,15 @@
 /* leased: whether the lease of the address runs. Address 0 has no lease.
  * alive: leased, and somebody reads the inbox of the address. So accounts of a crashed node can log in before its lease
  * lapses.
- * give_up: sets address 0, so the account has no session, but keeps the generation. Otherwise a node that was cut off
- * could claim an older session of an account that has logged out since. */
+ * give_up: sets address 0, so the device has no session, but keeps the generation. Otherwise a node that was cut off
+ * could claim an older session of a device that has logged out since.
+ *
+ * A session is alone if no other address has a session of the account. Its node is told, by the answer of its claim and
+ * then by ALONE, in the order in which it changes; so the node need not ask where else its own accounts are. If that
+ * was wrong, because a lease has lapsed, claiming again tells all of them anew. */
 static constexpr char rbus_common[] = R"lua(
 local TTL = 900
+local CLOSE, LAPSED, PROBE, ALONE = 64, 67, 68, 69
 
 local function now()
 	local time = redis.call('TIME')
@@ -21,16 +26,28 @@ end
 
 local function parse(value)
 	if type(value) ~= 'string' then return nil end
-	return string.match(value, '^(%x+):(%d+):(%d+):([LE])$')
+	return string.match(value, '^(%x+):(%d+):(%d+):([LE]):(%d+)$')
 end
 
--- GET answers an error where the value is no text: such a value is none of ours. Any other error is raised.
-local function session(key)
-	local value = redis.pcall('GET', key)
-	if type(value) == 'table' and not string.find(value.err, 'WRONGTYPE', 1, true) then
-		value = redis.call('GET', key)
+-- A command for a hash. Where the value is none, it is none of ours: nil. Any other error is raised.
+local function hash(...)
+	local reply = redis.pcall(...)
+	if type(reply) ~= 'table' or not reply.err then return reply end
+	if string.find(reply.err, 'WRONGTYPE', 1, true) then return nil end
+	return redis.call(...)
+end
+
+local function session(key, device)
+	return parse(hash('HGET', key, device))
+end
+
+local function store(key, device, address, conn, generation, state)
+	local value = address .. ':' .. conn .. ':' .. generation .. ':' .. state .. ':' .. redis.call('TIME')[1]
+	if not hash('HSET', key, device, value) then
+		redis.call('DEL', key)
+		redis.call('HSET', key, device, value)
 	end
-	return parse(value)
+	redis.call('EXPIRE', key, TTL)
 end
 
 local function leased(nodes, address, time)
@@ -43,8 +60,8 @@ local function alive(nodes, inboxes, address)
 		and redis.call('PUBSUB', 'NUMSUB', inboxes .. address)[2] > 0
 end
 
-local function give_up(key, conn, generation)
-	redis.call('SET', key, '0:' .. conn .. ':' .. generation .. ':L', 'EX', TTL)
+local function give_up(key, device, conn, generation)
+	store(key, device, '0', conn, generation, 'L')
 end
 
 -- The four bytes behind the size are kind, version and the sizes of a name and a head.
@@ -52,66 +69,106 @@ local function piece(kind, body)
 	return struct.pack('<I4I4I4I4', 16 + #body, kind, 0, 0) .. body
 end
 
-local CLOSE, LAPSED, PROBE = 64, 67, 68
+local function ask(kind, inboxes, address, head, ...)
+	redis.call('PUBLISH', inboxes .. address, head .. piece(kind, table.concat({...}, ' ')))
+end
 
-local function ask(kind, inboxes, address, head, account, conn)
-	redis.call('PUBLISH', inboxes .. address, head .. piece(kind, account .. ' ' .. conn))
+-- Those of the account on living nodes. Forgets what nobody has refreshed for so long as keys live.
+local function sessions(nodes, key)
+	local fields, found, time, known = hash('HGETALL', key) or {}, {}, now(), {}
+	for i = 1, #fields, 2 do
+		local address, conn, generation, state, written = parse(fields[i + 1])
+		if not address or tonumber(written) + TTL < time / 1000 then
+			redis.call('HDEL', key, fields[i])
+		elseif address ~= '0' then
+			if known[address] == nil then known[address] = leased(nodes, address, time) and true or false end
+			if known[address] then
+				found[#found + 1] = {device = fields[i], address = address, conn = conn, generation = generation}
+			end
+		end
+	end
+	return found
+end
+
+local function tell(inboxes, head, account, it, alone)
+	ask(ALONE, inboxes, it.address, head, account, it.device, it.conn, it.generation, alone)
+end
+
+-- There is a session of the account at the address: tells those at others. Whether there are any.
+local function spread(nodes, inboxes, head, key, account, own)
+	local elsewhere = false
+	for _, it in ipairs(sessions(nodes, key)) do
+		if it.address ~= own then
+			elsewhere = true
+			tell(inboxes, head, account, it, 0)
+		end
+	end
+	return elsewhere
 end
 )lua";
 
-/* KEYS nodes, session. ARGV own address, inboxes, head, account, conn, generation, 1 to kick.
- * Result: 0 granted, 1 taken (its node is told to close or to probe the session), 2 ending, 3 a later login has it.
+/* KEYS nodes, account. ARGV own address, inboxes, head, account, device, conn, generation, 1 to kick.
+ * Result: 0 granted, 1 taken (its node is told to close or to probe the session), 2 ending, 3 a later login has it,
+ * 4 granted, and other nodes have sessions of the account.
  * A session with a higher generation that is alive is never replaced. If its node is not alive, the claim is granted;
  * when that node comes back, it claims again with its higher generation. A session of this very node is replaced unless
  * its generation is higher: this node's table has decided already. */
 static constexpr char rbus_script_claim[] = R"lua(
-local own, inboxes, head, account, conn, generation, kick = unpack(ARGV)
-local address, owner, held, state = session(KEYS[2])
+local own, inboxes, head, account, device, conn, generation, kick = unpack(ARGV)
+local address, owner, held, state = session(KEYS[2], device)
 local later = address and tonumber(held) > tonumber(generation)
 if address and address ~= own and alive(KEYS[1], inboxes, address) then
 	if state == 'E' then return 2 end
 	if later then return 3 end
-	ask(kick == '1' and CLOSE or PROBE, inboxes, address, head, account, owner)
+	ask(kick == '1' and CLOSE or PROBE, inboxes, address, head, account, device, owner)
 	return 1
 end
 if later and address == own then return 3 end
-redis.call('SET', KEYS[2], own .. ':' .. conn .. ':' .. generation .. ':L', 'EX', TTL)
-return 0
+store(KEYS[2], device, own, conn, generation, 'L')
+return spread(KEYS[1], inboxes, head, KEYS[2], account, own) and 4 or 0
 )lua";
 
-/* KEYS nodes, sessions... ARGV own address, inboxes, head, then account, conn, generation, state of each.
- * Result: the positions of sessions that lost to a higher generation. For the others the key is written anew, which
- * also keeps it alive. If another address has the session with a lower generation, it is told to close it. With an
- * equal generation it is this same login under an earlier address of this node. */
+/* KEYS nodes, accounts... ARGV own address, inboxes, head, then account, device, conn, generation, state of each.
+ * Result: the positions of sessions that lost to a higher generation; and, below 0, of those that are not alone. For
+ * those that did not lose the field is written anew, which also keeps it alive. If another address has the session with
+ * a lower generation, it is told to close it. With an equal generation it is this same login under an earlier address
+ * of this node. */
 static constexpr char rbus_script_again[] = R"lua(
 local own, inboxes, head = unpack(ARGV, 1, 3)
-local lost = {}
+local result = {}
 for i = 2, #KEYS do
-	local account, conn, generation, state = unpack(ARGV, 4 * i - 4, 4 * i - 1)
-	local address, owner, held = session(KEYS[i])
+	local account, device, conn, generation, state = unpack(ARGV, 5 * i - 6, 5 * i - 2)
+	local address, owner, held = session(KEYS[i], device)
 	if address and tonumber(held) > tonumber(generation) then
-		lost[#lost + 1] = i - 1
+		result[#result + 1] = i - 1
 	else
-		if address and address ~= own then ask(CLOSE, inboxes, address, head, account, owner) end
-		redis.call('SET', KEYS[i], own .. ':' .. conn .. ':' .. generation .. ':' .. state, 'EX', TTL)
+		if address and address ~= own then ask(CLOSE, inboxes, address, head, account, device, owner) end
+		store(KEYS[i], device, own, conn, generation, state)
+		if spread(KEYS[1], inboxes, head, KEYS[i], account, own) then result[#result + 1] = 1 - i end
 	end
 end
-return lost
+return result
 )lua";
 
-/* KEYS session. ARGV own address, conn. Only if the session still belongs to this node. */
+/* KEYS account. ARGV own address, device, conn. Only if the session still belongs to this node. */
 static constexpr char rbus_script_ending[] = R"lua(
-local address, conn, generation = session(KEYS[1])
-if address == ARGV[1] and conn == ARGV[2] then
-	redis.call('SET', KEYS[1], address .. ':' .. conn .. ':' .. generation .. ':E', 'EX', TTL)
-end
+local address, conn, generation = session(KEYS[1], ARGV[2])
+if address == ARGV[1] and conn == ARGV[3] then store(KEYS[1], ARGV[2], address, conn, generation, 'E') end
 return 0
 )lua";
 
-/* KEYS session. ARGV own address, conn. Only if the session still belongs to this node. */
+/* KEYS account, nodes. ARGV own address, device, conn, inboxes, head, account. Only if the session still belongs to
+ * this node. If all that remain are on one other node, they are alone now. */
 static constexpr char rbus_script_release[] = R"lua(
-local address, conn, generation = session(KEYS[1])
-if address == ARGV[1] and conn == ARGV[2] then give_up(KEYS[1], conn, generation) end
+local own, device, mine, inboxes, head, account = unpack(ARGV)
+local address, conn, generation = session(KEYS[1], device)
+if address ~= own or conn ~= mine then return 0 end
+give_up(KEYS[1], device, conn, generation)
+local left = sessions(KEYS[2], KEYS[1])
+for _, it in ipairs(left) do
+	if it.address == own or it.address ~= left[1].address then return 0 end
+end
+for _, it in ipairs(left) do tell(inboxes, head, account, it, 1) end
 return 0
 )lua";
 
@@ -140,24 +197,32 @@ redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', time)
 return {#lapsed, redis.call('ZCARD', KEYS[2])}
 )lua";
 
-/* KEYS nodes, sessions... Result: a text with 1 or 0 for each. A session that is ending counts as offline. */
+/* KEYS nodes, accounts... ARGV the device of each, or '' for any. Result: a text with 1 or 0 for each. A session that
+ * is ending counts as offline. */
 static constexpr char rbus_script_presence[] = R"lua(
 local time, known, online = now(), {}, {}
-for i, value in ipairs(redis.call('MGET', unpack(KEYS, 2))) do
+local function is_there(value)
 	local address, _, _, state = parse(value)
-	if address and known[address] == nil then
-		known[address] = leased(KEYS[1], address, time) and true or false
+	if not address or state ~= 'L' then return false end
+	if known[address] == nil then known[address] = leased(KEYS[1], address, time) and true or false end
+	return known[address]
+end
+for i, device in ipairs(ARGV) do
+	local values = device == '' and hash('HVALS', KEYS[i + 1]) or {hash('HGET', KEYS[i + 1], device)}
+	online[i] = '0'
+	for _, value in ipairs(values) do
+		if is_there(value) then online[i] = '1' end
 	end
-	online[i] = address and state == 'L' and known[address] and '1' or '0'
 end
 return table.concat(online)
 )lua";
 
-/* KEYS nodes, sessions... ARGV own address, inboxes, all, head, then target and bytes of each piece. Target: '' for
- * the next session of KEYS, '*' for all, else an address. Pieces to one node are joined into one message. A piece to
- * all is sent after those before it and before those after it, so every node gets them in order. A piece for a
- * session that is nowhere, or at this node's own address, is not sent: such a session began after the sender looked
- * for it here, and reads the store. */
+/* KEYS nodes, accounts... ARGV own address, inboxes, all, head, then target and bytes of each piece. Target: '' for
+ * all sessions of the next account of KEYS, '#' and a device for one of them, '*' for all nodes, else an address.
+ * Pieces to one node are joined into one message. A piece to all is sent after those before it and before those after
+ * it, so every node gets them in order. A node with several sessions of an account gets a piece once. A piece for a
+ * session that is nowhere, or at this node's own address, is not sent: such a session began after the sender looked for
+ * it here, and reads the store. */
 static constexpr char rbus_script_send[] = R"lua(
 local own, inboxes, all, head = unpack(ARGV, 1, 4)
 local time, known = now(), {}
@@ -180,36 +245,47 @@ local function put(channel, bytes)
 	box[#box + 1] = bytes
 end
 
-local function find(key)
-	local address, _, _, state = session(key)
-	if not address or state ~= 'L' or address == own then return nil end
-	if known[address] == nil then known[address] = leased(KEYS[1], address, time) and true or false end
-	return known[address] and address
+local function addresses(key, device)
+	local values = device == '' and hash('HVALS', key) or {hash('HGET', key, device)}
+	local found = {}
+	for _, value in ipairs(values) do
+		local address, _, _, state = parse(value)
+		if address and state == 'L' and address ~= own and not found[address] then
+			if known[address] == nil then known[address] = leased(KEYS[1], address, time) and true or false end
+			if known[address] then
+				found[address] = true
+				found[#found + 1] = address
+			end
+		end
+	end
+	return found
 end
 
 for i = 5, #ARGV, 2 do
-	local target = ARGV[i]
+	local target, bytes = ARGV[i], ARGV[i + 1]
 	if target == '*' then
 		if #order > 0 and not boxes[all] then leave() end
-		put(all, ARGV[i + 1])
+		put(all, bytes)
 	else
+		local targets = {target}
 		if boxes[all] then leave() end
-		if target == '' then
+		if target == '' or string.sub(target, 1, 1) == '#' then
 			key = key + 1
-			target = find(KEYS[key])
+			targets = addresses(KEYS[key], string.sub(target, 2))
 		end
-		if target then put(inboxes .. target, ARGV[i + 1]) end
+		for _, address in ipairs(targets) do put(inboxes .. address, bytes) end
 	end
 end
 leave()
 return 0
 )lua";
 
-/* KEYS nodes, sessions... ARGV own address, 1 to give up the lease too. */
+/* KEYS nodes, accounts... ARGV own address, 1 to give up the lease too, then the device of each. */
 static constexpr char rbus_script_leave[] = R"lua(
 for i = 2, #KEYS do
-	local address, conn, generation = session(KEYS[i])
-	if address == ARGV[1] then give_up(KEYS[i], conn, generation) end
+	local device = ARGV[i + 1]
+	local address, conn, generation = session(KEYS[i], device)
+	if address == ARGV[1] then give_up(KEYS[i], device, conn, generation) end
 end
 if ARGV[2] == '1' then redis.call('ZREM', KEYS[1], ARGV[1]) end
 return 0

@@ -181,7 +181,8 @@ static struct rbus_chunk *rbus_open_chunk(struct rbus *b, size_t size)
 	return &b->outbox.back();
 }
 
-/* target as in the script: an empty text for the session of key, "*" for all, or an address. */
+/* target as in the script: an empty text for the sessions of key, "#" and a device for one of them, "*" for all, or an
+ * address. */
 static void rbus_put(struct rbus *b, std::string_view target, std::string_view key, std::string_view piece)
 {
 	struct rbus_chunk *chunk = rbus_open_chunk(b, piece.size());
@@ -242,12 +243,13 @@ static bool rbus_may_send(const struct rbus *b, size_t size, unsigned flags)
 	       rbus_has_room(b, size, flags & CS_ROUTE_CASUAL ? RBUS_SHARE_CASUAL : RBUS_SHARE_HINTS);
 }
 
-void rbus_send(void *bus, cs_account to, const void *piece, size_t size, unsigned flags)
+void rbus_send(void *bus, cs_account to, uint64_t device, const void *piece, size_t size, unsigned flags)
 {
 	auto *b = static_cast<struct rbus *>(bus);
+	const std::string target = device == CS_EVERY_DEVICE ? std::string() : "#" + std::to_string(device);
 
 	if (rbus_may_send(b, size, flags))
-		rbus_put(b, {}, rbus_session_key(b, to), {static_cast<const char *>(piece), size});
+		rbus_put(b, target, rbus_session_key(b, to), {static_cast<const char *>(piece), size});
 	else
 		rbus_outbox_drop(b, flags);
 }
@@ -397,15 +399,24 @@ static void rbus_log_garbage(struct rbus *b, const redisReply *channel, size_t s
 
 static int rbus_asked(struct rbus *b, cs_bus_address sender, const rbus_piece *piece)
 {
-	cs_account account;
-	cs_conn conn;
+	struct rbus_word word;
 
-	if (rbus_message_parse_session(piece->body, &account, &conn))
+	if (rbus_message_parse_session(piece->body, &word))
 		return CS_EINVAL;
 	if (piece->kind == RBUS_CLOSE)
-		rbus_session_close(b, account, conn);
+		rbus_session_close(b, {word.account, word.device}, word.conn);
 	else
-		rbus_session_probe(b, account, conn, sender);
+		rbus_session_probe(b, {word.account, word.device}, word.conn, sender);
+	return 0;
+}
+
+static int rbus_told_alone(struct rbus *b, const rbus_piece *piece)
+{
+	struct rbus_word word;
+
+	if (rbus_message_parse_alone(piece->body, &word))
+		return CS_EINVAL;
+	rbus_session_tell_alone(b, &word);
 	return 0;
 }
 
@@ -414,6 +425,7 @@ static int rbus_from_other(struct rbus *b, cs_bus_address sender, const rbus_pie
 	switch (piece->kind) {
 	case RBUS_CLOSE:
 	case RBUS_PROBE: return rbus_asked(b, sender, piece);
+	case RBUS_ALONE: return rbus_told_alone(b, piece);
 	case RBUS_LAPSED:
 		if (b->state == RBUS_UP)
 			rbus_tell_degraded(b, true);

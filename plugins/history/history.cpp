@@ -18,7 +18,7 @@ static void history_on_opened(void *state, cs_conn conn, cs_account account, uin
 		p->sessions[conn] = {account, device, (want & p->want_events) != 0, (want & p->want_reads) != 0, false};
 }
 
-static int history_on_closed(void *state, cs_conn conn, cs_account, uint64_t)
+static int history_on_closed(void *state, cs_conn conn, cs_account, uint64_t, uint64_t)
 {
 	static_cast<history_plugin *>(state)->sessions.erase(conn);
 	return 0;

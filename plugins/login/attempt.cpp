@@ -3,12 +3,15 @@
 #include "attempt.h"
 
 #include <cstring>
+#include <functional>
 #include <vector>
 
 #include <cjson/cJSON.h>
 
+#include "../model/devices.h"
 #include "../model/friends.h"
 #include "../model/groups.h"
+#include "devices.h"
 #include "generation_take.h"
 #include "rehash.h"
 #include "reply.h"
@@ -50,7 +53,7 @@ static int login_attempt_refuse_early(login_plugin *p, cs_conn conn, const cs_re
 	return attempt_refuse(p, conn, request, CS_ERRNO_BUSY, text.c_str());
 }
 
-/* ---- generation and claim */
+/* ---- generation, device and claim */
 
 static void login_attempt_claimed(void *state, cs_conn conn, int result, void *arg)
 {
@@ -59,41 +62,113 @@ static void login_attempt_claimed(void *state, cs_conn conn, int result, void *a
 
 	if (result == 0) {
 		attempt_enter(p, conn, std::move(a));
-	} else if (result == CS_EEXIST) {
+	} else if (result == CS_EEXIST && a->number == 0) {
 		login_log_refused(p, &p->online_limit, a->id, a->peer, "online");
 		attempt_fail(p, conn, a.get(), CS_ERRNO_ALREADY_ONLINE, "this account is already online");
+	} else if (result == CS_EEXIST) { /* the older session does not end, or a later login of the device has come */
+		attempt_fail_result(p, conn, a.get(), CS_EBUSY);
 	} else if (result != CS_ENOENT) { /* on CS_ENOENT the connection is gone: nobody to answer */
 		attempt_fail_result(p, conn, a.get(), result);
 	}
 }
 
-static void login_attempt_claim(const login_plugin *p, int result, uint64_t generation, void *arg)
+/* The same named device again always closes its older session. */
+static int login_attempt_claim(const login_plugin *p, uint64_t generation, attempt *a)
+{
+	const bool kicks = a->number != 0 || p->conf->duplicate_login != 0;
+	const struct cs_claim claim = {.account = a->id,
+	                               .device = a->number,
+	                               .name = a->user.name.c_str(),
+	                               .generation = generation,
+	                               .want = a->want,
+	                               .flags = kicks ? unsigned{CS_CLAIM_KICK} : 0u,
+	                               .spare = {}};
+
+	return p->context.host->claim(p->context.self, a->conn, &claim, login_attempt_claimed, a);
+}
+
+static int login_attempt_number(const login_plugin *p, attempt *a);
+
+/* Those that are offline may make room. */
+static void login_attempt_devices_known(void *state, cs_conn conn, int, void *arg)
+{
+	attempt_ptr a(static_cast<attempt *>(arg));
+	const login_plugin *p = static_cast<login_plugin *>(state);
+	std::vector<uint64_t> offline;
+
+	for (size_t i = 0; i < a->ask.size(); i++)
+		if (!a->online[i])
+			offline.push_back(a->ask[i]);
+	a->ask.swap(offline);
+	if (a->ask.empty()) {
+		attempt_fail(p, conn, a.get(), CS_ERRNO_FULL, "all devices of this account are online");
+		return;
+	}
+	const int result = login_attempt_number(p, a.get());
+	if (result == 0)
+		(void)a.release(); /* login_attempt_numbered owns it now */
+	else
+		attempt_fail_result(p, conn, a.get(), result);
+}
+
+static int login_attempt_ask_devices(const login_plugin *p, attempt *a, const std::vector<device_row> &named)
+{
+	a->asked = true;
+	a->ask.clear();
+	for (const device_row &device : named)
+		a->ask.push_back(device.number);
+	a->online.resize(a->ask.size());
+	return p->context.host->presence_of(p->context.self, a->conn, a->id, a->ask.data(), a->online.data(),
+	                                    a->ask.size(), login_attempt_devices_known, a);
+}
+
+static void login_attempt_numbered(const login_plugin *p, int result, const device_login &login, void *arg)
 {
 	attempt_ptr a(static_cast<attempt *>(arg));
 	const cs_conn conn = a->conn;
 
-	const struct cs_claim claim = {.account = a->id,
-	                               .device = 0,
-	                               .name = a->user.name.c_str(),
-	                               .generation = generation,
-	                               .want = a->want,
-	                               .flags = p->conf->duplicate_login != 0 ? unsigned{CS_CLAIM_KICK} : 0u,
-	                               .spare = {}};
-
 	if (result == 0)
-		result = p->context.host->claim(p->context.self, conn, &claim, login_attempt_claimed, a.get());
+		for (const uint64_t device : login.ended)
+			devices_end_sessions(p, a->id, device);
+	a->number = login.number;
+	if (result == 0 && login.full && a->asked) { /* another new device was faster */
+		attempt_fail(p, conn, a.get(), CS_ERRNO_FULL, "this account has the most devices that are allowed");
+		return;
+	}
+	if (result == 0)
+		result = login.full ? login_attempt_ask_devices(p, a.get(), login.named)
+		                    : login_attempt_claim(p, login.user.generation, a.get());
 	else if (result == CS_EUNKNOWN)
 		result = CS_ENOSTORE; /* an unused generation changes nothing, so the client may simply try again */
 	if (result == 0)
-		(void)a.release(); /* login_attempt_claimed owns it now */
+		(void)a.release(); /* the next step owns it now */
 	else
 		attempt_fail_result(p, conn, a.get(), result);
+}
+
+static int login_attempt_number(const login_plugin *p, attempt *a)
+{
+	device_login login;
+
+	login.user.account = a->id;
+	login.name = a->device;
+	login.now = p->context.host->now();
+	login.most = static_cast<size_t>(p->conf->max_devices);
+	login.forgotten = login.now - p->conf->forget_devices;
+	login.offline = a->ask;
+	return generation_take(p, login, login_attempt_numbered, a);
 }
 
 /* ---- find and compare */
 
 /* A result besides those of the model: other attempts failed while this one waited, so it came too early. */
 static const int login_attempt_early = 100;
+
+/* By what guesses are counted: the account; for a name that is nobody's a number above those of accounts. */
+static uint64_t login_attempt_subject(const attempt &a)
+{
+	return a.id != 0 ? a.id : UINT64_C(1) << 63 | std::hash<std::string>()(a.name);
+}
 
 /* The result is counted here, on the hashing thread, so that a client that hangs up does not undo it. At most as many
  * attempts run at once as there are hashing threads. */
@@ -102,14 +177,14 @@ static int login_attempt_compare(cs_db *, void *arg)
 	attempt *a = static_cast<attempt *>(arg);
 	const plugin_context &c = a->context;
 
-	a->wait_ms = c.host->guess_wait(c.self, a->peer.network, a->id, a->most_failures);
+	a->wait_ms = c.host->guess_wait(c.self, a->peer.network, login_attempt_subject(*a), a->most_failures);
 	if (a->wait_ms > 0)
 		return login_attempt_early;
 	const password_match match = password_compare(a->hash.c_str(), a->clear.bytes);
 	if (match == PASSWORD_UNDECIDED)
 		return CS_ENOSTORE;
 	const bool right = match == PASSWORD_RIGHT && a->known;
-	c.host->guess_note(c.self, a->peer.network, a->id, a->most_failures, right);
+	c.host->guess_note(c.self, a->peer.network, login_attempt_subject(*a), a->most_failures, right);
 	a->outdated = right && password_is_outdated(a->hash.c_str(), a->cost);
 	return right ? 0 : MODEL_NONE;
 }
@@ -134,9 +209,9 @@ static void login_attempt_compared(void *state, cs_conn conn, int result, void *
 		                     "password cannot be compared: out of memory or no hash of ours account=%llu",
 		                     static_cast<unsigned long long>(a->id));
 	if (result == 0)
-		result = generation_take(p, a->id, login_attempt_claim, a.get());
+		result = login_attempt_number(p, a.get());
 	if (result == 0)
-		(void)a.release(); /* login_attempt_claim owns it now */
+		(void)a.release(); /* login_attempt_numbered owns it now */
 	else
 		attempt_fail_result(p, conn, a.get(), result);
 }
@@ -145,6 +220,8 @@ static int login_attempt_find(cs_db *db, void *arg)
 {
 	attempt *a = static_cast<attempt *>(arg);
 
+	if (!a->name.empty())
+		return user_find_name(db, a->name, &a->user);
 	return user_find(db, a->id, &a->user);
 }
 
@@ -156,6 +233,8 @@ static void login_attempt_found(void *state, cs_conn conn, int result, void *arg
 	const login_plugin *p = static_cast<login_plugin *>(state);
 
 	a->known = result == 0;
+	if (a->known)
+		a->id = a->user.id;
 	a->hash = a->known ? a->user.password : p->dummy.data();
 	if (result == MODEL_NONE)
 		result = 0;
@@ -201,26 +280,89 @@ static int login_read_want(const plugin_context &c, const cs_frame *frame, login
 	return 0;
 }
 
-static int login_attempt_begin(login_plugin *p, const cs_frame *frame, uint64_t id, std::string_view password,
-                               int acknowledges, const login_want &want)
+/* What a LOGIN asks for. */
+struct login_request {
+	int64_t id = 0; /* 0: the request has a name */
+	std::string_view name, password, device;
+	int acknowledges = 0, rosters = 1;
+	login_want want;
+};
+
+static int login_refuse_frame(const plugin_context &c, const cs_frame *frame, const char *text)
+{
+	return c.host->refuse(c.self, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME, "%s", text);
+}
+
+static int login_read_who(const plugin_context &c, const cs_frame *frame, login_request *r)
+{
+	const bool has_name = c.host->has(frame, "name") != 0;
+
+	if (has_name && c.host->has(frame, "id"))
+		return login_refuse_frame(c, frame, "either id or name, not both");
+	if (!has_name)
+		return field_integer(c, frame, "id", FIELD_REQUIRED, 1, &r->id);
+	const int rc = field_text(c, frame, "name", FIELD_REQUIRED, &r->name);
+	return rc == 0 && r->name.empty() ? login_refuse_frame(c, frame, "name is empty") : rc;
+}
+
+static int login_read_device(const plugin_context &c, const cs_frame *frame, login_request *r)
+{
+	const int rc = field_text(c, frame, "device", FIELD_OPTIONAL, &r->device);
+
+	if (rc != 0 || !c.host->has(frame, "device"))
+		return rc;
+	if (r->device.empty() || r->device.size() > login_device_most)
+		return login_refuse_frame(c, frame, "device has 1 to 64 bytes");
+	return 0;
+}
+
+/* 0, or CS_REJECT after the request was refused. */
+static int login_read(const plugin_context &c, const cs_frame *frame, login_request *r)
+{
+	int rc = login_read_who(c, frame, r);
+
+	if (rc == 0)
+		rc = field_text(c, frame, "password", FIELD_REQUIRED, &r->password);
+	if (rc == 0)
+		rc = field_flag(c, frame, "ack", FIELD_OPTIONAL, &r->acknowledges);
+	if (rc == 0)
+		rc = field_flag(c, frame, "rosters", FIELD_OPTIONAL, &r->rosters);
+	if (rc == 0)
+		rc = login_read_device(c, frame, r);
+	return rc == 0 ? login_read_want(c, frame, &r->want) : rc;
+}
+
+static attempt_ptr login_attempt_make(const login_plugin *p, const cs_frame *frame, const login_request &r)
 {
 	const plugin_context &c = p->context;
 	/* A longer password is wrong anyway: keep no more of it. */
-	auto a = std::make_unique<attempt>(password.substr(0, login_password_most + 1));
+	auto a = std::make_unique<attempt>(r.password.substr(0, login_password_most + 1));
 
 	(void)c.host->peer(c.self, frame->conn, &a->peer); /* cannot fail: it sent this frame */
 	a->most_failures = p->conf->failed_logins;
-	const int64_t wait_ms = c.host->guess_wait(c.self, a->peer.network, id, a->most_failures);
-	if (wait_ms > 0)
-		return login_attempt_refuse_early(p, frame->conn, &frame->request, id, a->peer, wait_ms);
 	a->context = c;
 	a->request = frame->request;
 	a->conn = frame->conn;
-	a->id = id;
-	a->acknowledges = acknowledges;
-	a->want = want.mask;
-	a->wants = want.is_there;
+	a->id = static_cast<uint64_t>(r.id);
+	a->name = r.name;
+	a->device = r.device;
+	a->acknowledges = r.acknowledges;
+	a->rosters = r.rosters;
+	a->want = r.want.mask;
+	a->wants = r.want.is_there;
 	a->cost = login_cost(p);
+	return a;
+}
+
+/* Which account a name means is known later; then the guess is judged. */
+static int login_attempt_begin(login_plugin *p, const cs_frame *frame, const login_request &r)
+{
+	const plugin_context &c = p->context;
+	attempt_ptr a = login_attempt_make(p, frame, r);
+	const int64_t wait_ms = a->id != 0 ? c.host->guess_wait(c.self, a->peer.network, a->id, a->most_failures) : 0;
+
+	if (wait_ms > 0)
+		return login_attempt_refuse_early(p, frame->conn, &frame->request, a->id, a->peer, wait_ms);
 	const int rc =
 		c.host->work(c.self, frame->conn, CS_WORK_READ, login_attempt_find, login_attempt_found, a.get());
 	if (rc != 0)
@@ -232,27 +374,19 @@ static int login_attempt_begin(login_plugin *p, const cs_frame *frame, uint64_t 
 int login_on_login(void *state, const cs_frame *frame)
 {
 	login_plugin *p = static_cast<login_plugin *>(state);
-	std::string_view password;
-	int64_t id = 0;
-	int acknowledges = 0;
-	login_want want;
-	int rc = field_integer(p->context, frame, "id", FIELD_REQUIRED, 1, &id);
+	login_request r;
 
-	if (rc == 0)
-		rc = field_text(p->context, frame, "password", FIELD_REQUIRED, &password);
-	if (rc == 0)
-		rc = field_flag(p->context, frame, "ack", FIELD_OPTIONAL, &acknowledges);
-	if (rc == 0)
-		rc = login_read_want(p->context, frame, &want);
-	if (rc != 0)
+	if (const int rc = login_read(p->context, frame, &r))
 		return rc;
-	if (frame->account == static_cast<cs_account>(id))
+	const bool is_same = r.id != 0 ? frame->account == static_cast<cs_account>(r.id) : frame->name == r.name;
+
+	if (frame->account != 0 && is_same && r.device.empty())
 		return attempt_refuse(p, frame->conn, &frame->request, CS_ERRNO_ALREADY_ONLINE,
 		                      "this account is already online");
 	if (frame->account != 0)
 		return p->context.host->refuse(p->context.self, frame->conn, &frame->request, CS_ERRNO_NOT_ALLOWED,
 		                               "log out first");
-	return login_attempt_begin(p, frame, static_cast<uint64_t>(id), password, acknowledges, want);
+	return login_attempt_begin(p, frame, r);
 }
 
 /* ---- after the claim: friends and groups, the first page of stored messages, LOGIN_ACK */
@@ -263,12 +397,16 @@ static const int64_t login_acknowledging_doubt_ms = 35000;
 
 /* ---- the last step: everything was read */
 
-static void login_attempt_complete(const login_plugin *p, cs_conn conn, const attempt *a)
+static void login_attempt_complete(login_plugin *p, cs_conn conn, const attempt *a)
 {
 	const plugin_context &context = p->context;
-	const std::string ack = reply_logged_in(
-		a->request.req, a->id, a->user.name, a->wants ? context.host->want_words(context.self) : nullptr,
-		a->messages, roster_fill(a->roster, a->roster.friends), roster_fill(a->roster, a->roster.groups));
+
+	if (!a->store.empty())
+		p->store = a->store;
+	const std::string ack =
+		reply_logged_in(a->request.req, a->id, a->user.name,
+	                        a->wants ? context.host->want_words(context.self) : nullptr, p->store, a->messages,
+	                        roster_fill(a->roster, a->roster.friends), roster_fill(a->roster, a->roster.groups));
 	uint64_t position = 0;
 
 	if (a->acknowledges)
@@ -287,7 +425,7 @@ static void login_attempt_complete(const login_plugin *p, cs_conn conn, const at
 }
 
 /* One of the two reads ended with result. The last one completes the login and frees the attempt. */
-static void login_attempt_arrived(const login_plugin *p, cs_conn conn, attempt *a, int result)
+static void login_attempt_arrived(login_plugin *p, cs_conn conn, attempt *a, int result)
 {
 	if (a->result == 0)
 		a->result = result;
@@ -299,10 +437,26 @@ static void login_attempt_arrived(const login_plugin *p, cs_conn conn, attempt *
 		return;
 	}
 	(void)p->context.host->logout(p->context.self, conn); /* nobody stays half logged in */
-	attempt_fail_result(p, conn, a, a->result);
+	if (a->result == MODEL_NONE)
+		attempt_fail(p, conn, a, CS_ERRNO_BUSY, "this device was ended meanwhile; log in again");
+	else
+		attempt_fail_result(p, conn, a, a->result);
 }
 
 /* ---- the two reads after the claim: friends and groups with their states; the first page of stored messages */
+
+/* The row of the device is looked for after the claim: a device that is ended later finds the session to close. */
+static int login_attempt_look_for_device(cs_db *db, const attempt *a)
+{
+	const message_reader device = {a->id, a->number};
+	std::vector<message_reader> missing;
+
+	if (a->number == 0)
+		return 0;
+	if (const int rc = device_missing(db, {&device, 1}, &missing))
+		return rc;
+	return missing.empty() ? 0 : MODEL_NONE;
+}
 
 /* Runs on a store thread: to write the list of a large group takes too long for the worker. */
 static int login_attempt_read_lists(cs_db *db, void *arg)
@@ -310,7 +464,13 @@ static int login_attempt_read_lists(cs_db *db, void *arg)
 	attempt *a = static_cast<attempt *>(arg);
 	std::vector<friend_entry> friends;
 	std::vector<group_entry> groups;
-	int rc = friend_list(db, a->id, &friends);
+	int rc = login_attempt_look_for_device(db, a);
+
+	if (rc == 0 && a->reads_store)
+		rc = device_store_id(db, &a->store);
+	if (rc != 0 || !a->rosters)
+		return rc;
+	rc = friend_list(db, a->id, &friends);
 
 	if (rc == 0)
 		rc = group_list(db, a->id, &groups);
@@ -328,7 +488,7 @@ static void login_attempt_states_known(void *state, cs_conn conn, int, void *arg
 
 static void login_attempt_lists_read(void *state, cs_conn conn, int result, void *arg)
 {
-	const login_plugin *p = static_cast<login_plugin *>(state);
+	login_plugin *p = static_cast<login_plugin *>(state);
 	attempt *a = static_cast<attempt *>(arg);
 	roster *r = &a->roster;
 
@@ -340,7 +500,7 @@ static void login_attempt_lists_read(void *state, cs_conn conn, int result, void
 
 /* The argument that the mailbox returns: the attempt and this plugin's instance. */
 struct attempt_page {
-	const login_plugin *plugin = nullptr;
+	login_plugin *plugin = nullptr;
 	struct attempt *of = nullptr;
 };
 
@@ -353,14 +513,18 @@ static void login_attempt_page_read(void *arg, cs_conn conn, int result, const c
 	login_attempt_arrived(page->plugin, conn, page->of, result);
 }
 
-static void login_attempt_attach(const login_plugin *p, cs_conn conn, attempt *a)
+static void login_attempt_attach(login_plugin *p, cs_conn conn, attempt *a)
 {
 	auto page = std::make_unique<attempt_page>();
 
 	page->plugin = p;
 	page->of = a;
-	const cs_mailbox_session session = {
-		.account = a->id, .want = a->want, .acknowledges = a->acknowledges, .spare_flags = 0, .spare = {}};
+	const cs_mailbox_session session = {.account = a->id,
+	                                    .device = a->number,
+	                                    .want = a->want,
+	                                    .acknowledges = a->acknowledges,
+	                                    .spare_flags = 0,
+	                                    .spare = {}};
 	const int rc = p->mailbox->attach(p->mailbox_context, conn, &session, login_attempt_page_read, page.get());
 	if (rc == 0)
 		(void)page.release(); /* login_attempt_page_read owns it now */
@@ -368,7 +532,7 @@ static void login_attempt_attach(const login_plugin *p, cs_conn conn, attempt *a
 		login_attempt_arrived(p, conn, a, rc);
 }
 
-static void login_attempt_read(const login_plugin *p, cs_conn conn, attempt *a)
+static void login_attempt_read(login_plugin *p, cs_conn conn, attempt *a)
 {
 	const int rc = p->context.host->work(p->context.self, conn, CS_WORK_READ, login_attempt_read_lists,
 	                                     login_attempt_lists_read, a);
@@ -377,11 +541,15 @@ static void login_attempt_read(const login_plugin *p, cs_conn conn, attempt *a)
 		login_attempt_arrived(p, conn, a, rc);
 }
 
-void attempt_enter(const login_plugin *p, cs_conn conn, attempt_ptr a)
+void attempt_enter(login_plugin *p, cs_conn conn, attempt_ptr a)
 {
 	attempt *both = a.release(); /* owned by the two reads: the last one frees it in login_attempt_arrived */
 
-	both->waiting = 2;
+	both->reads_store = both->wants && p->store.empty();
+	const bool reads = both->rosters != 0 || both->reads_store || both->number != 0;
+
+	both->waiting = reads ? 2 : 1;
 	login_attempt_attach(p, conn, both);
-	login_attempt_read(p, conn, both);
+	if (reads)
+		login_attempt_read(p, conn, both);
 }

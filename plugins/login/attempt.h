@@ -9,8 +9,9 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
-#include "../model/users.h"
+#include "../model/devices.h"
 #include "login.h"
 #include "roster.h"
 
@@ -23,7 +24,16 @@ struct attempt {
 	int64_t most_failures = 0; /* the option at the time of the request */
 	int64_t wait_ms = 0; /* ms until the next attempt is allowed, if this one came too early */
 	cs_conn conn = 0;
-	uint64_t id = 0;
+	uint64_t id = 0; /* 0: not known yet, or the name is nobody's */
+	std::string name; /* empty: the request had the id */
+	std::string device; /* empty: device 0 */
+	uint64_t number = 0; /* of the device */
+	std::vector<uint64_t> ask; /* devices that may make room for a new one, and whether they are online */
+	std::vector<unsigned char> online;
+	bool asked = false;
+	int rosters = 1;
+	bool reads_store = false; /* the text of the store is not known yet */
+	std::string store; /* if it was read */
 	int acknowledges = 0;
 	uint64_t want = 0; /* the `want` of the request, as in cs_claim */
 	bool wants = false; /* the request had `want`: the ACK gets `have` */
@@ -50,6 +60,6 @@ void attempt_fail(const login_plugin *p, cs_conn conn, const attempt *a, int wir
 void attempt_fail_result(const login_plugin *p, cs_conn conn, const attempt *a, int result);
 
 /* The steps after the claim. Reads the contents of the ACK and answers. On failure logs out again. */
-void attempt_enter(const login_plugin *p, cs_conn conn, attempt_ptr a);
+void attempt_enter(login_plugin *p, cs_conn conn, attempt_ptr a);
 
 #endif

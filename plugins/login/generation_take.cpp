@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * The batch in which logins get their generations. */
+ * The batch in which logins get their generations and devices. */
 #include "generation_take.h"
 
 #include <memory>
 #include <vector>
 
 struct generation_item {
-	user_login login;
+	device_login login;
 	generation_done_fn *done = nullptr;
 	void *arg = nullptr;
 };
@@ -17,28 +17,28 @@ static const uint64_t login_batch_key = UINT64_C(0x6c6f67696e);
 
 static int login_generation_run(cs_db *db, void *const *items, size_t count, int)
 {
-	std::vector<user_login *> logins;
+	std::vector<device_login *> logins;
 
 	for (size_t i = 0; i < count; i++)
 		logins.push_back(&static_cast<generation_item *>(items[i])->login);
-	return user_next_generations(db, logins);
+	return device_log_in(db, logins);
 }
 
 static void login_generation_done(void *state, int result, void *arg)
 {
 	const std::unique_ptr<generation_item> item(static_cast<generation_item *>(arg));
 
-	if (result == 0 && item->login.generation == 0)
+	if (result == 0 && item->login.user.generation == 0)
 		result = MODEL_NONE;
-	item->done(static_cast<login_plugin *>(state), result, item->login.generation, item->arg);
+	item->done(static_cast<login_plugin *>(state), result, item->login, item->arg);
 }
 
 static const cs_batch login_generation_batch = {"logins", login_generation_run, nullptr, login_generation_done};
 
-int generation_take(const login_plugin *plugin, uint64_t account, generation_done_fn *done, void *arg)
+int generation_take(const login_plugin *plugin, const device_login &login, generation_done_fn *done, void *arg)
 {
 	const plugin_context &context = plugin->context;
-	auto item = std::make_unique<generation_item>(generation_item{{account, 0}, done, arg});
+	auto item = std::make_unique<generation_item>(generation_item{login, done, arg});
 	const int result =
 		context.host->batch(context.self, &login_generation_batch, login_batch_key, item.get(), sizeof *item);
 

@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <memory>
 
+#include "devices.h"
+
 static const int64_t login_log_pause_ms = 1000;
 
 password_cost login_cost(const login_plugin *plugin)
@@ -99,9 +101,11 @@ static int login_start(const cs_host *host, cs_self *self, const void *conf, voi
 	p->context = {host, self};
 	p->mailbox = static_cast<const cs_mailbox *>(table);
 	rc = login_use(p.get(), static_cast<const login_conf *>(conf), e);
-	if (rc == 0)
-		*state_r = p.release();
-	return rc;
+	if (rc != 0)
+		return rc;
+	devices_start(p.get());
+	*state_r = p.release();
+	return 0;
 }
 
 static int login_reload(void *state, const void *conf, int commit, cs_error *e)
@@ -116,7 +120,32 @@ static int login_reload(void *state, const void *conf, int commit, cs_error *e)
 
 static void login_stop(void *state)
 {
-	delete static_cast<login_plugin *>(state);
+	const std::unique_ptr<login_plugin> p(static_cast<login_plugin *>(state));
+
+	devices_stop(p.get());
+}
+
+/* ---- sessions */
+
+static void login_on_opened(void *state, cs_conn conn, cs_account account, uint64_t device, uint64_t)
+{
+	devices_on_opened(static_cast<login_plugin *>(state), conn, account, device);
+}
+
+static int login_on_closed(void *state, cs_conn conn, cs_account account, uint64_t device, uint64_t)
+{
+	devices_on_closed(static_cast<login_plugin *>(state), conn, account, device);
+	return 0;
+}
+
+static void login_on_routed(void *state, cs_conn conn, cs_account, const cs_parcel *parcel)
+{
+	devices_on_routed(static_cast<login_plugin *>(state), conn, parcel);
+}
+
+static void login_on_cluster(void *state, cs_cluster_event event)
+{
+	devices_on_cluster(static_cast<login_plugin *>(state), event);
 }
 
 static const char *const login_needs[] = {CS_MAILBOX_SERVICE, nullptr};
@@ -125,6 +154,8 @@ static const cs_route login_routes[] = {
 	{CS_MSGID_LOGIN, "login", login_on_login, 0, 10},
 	{CS_MSGID_LOGOUT, "logout", login_on_logout, CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID, 1},
 	{CS_MSGID_REGISTER, "register", login_on_register, 0, 20},
+	{CS_MSGID_DEVICES, "devices", login_on_devices, CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID, 5},
+	{CS_MSGID_END_DEVICE, "end device", login_on_end_device, CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID, 5},
 	{0, nullptr, nullptr, 0, 0},
 };
 
@@ -139,11 +170,27 @@ static const cs_option login_options[] = {
          "whether people may make accounts"},
 	{"failed_logins", CS_OPTION_INTEGER, offsetof(login_conf, failed_logins), 0, 1000000, "30", nullptr, 1,
          "wrong passwords per minute of an address (IPv6: of a /64), for all accounts; 0: no limit"},
+	{"max_devices", CS_OPTION_INTEGER, offsetof(login_conf, max_devices), 1, 60, "10", nullptr, 1,
+         "named devices of an account"},
+	{"forget_devices", CS_OPTION_TIME, offsetof(login_conf, forget_devices), INT64_C(2) * 24 * 3600 * 1000,
+         INT64_C(3650) * 24 * 3600 * 1000, "2160h", nullptr, 1,
+         "a named device that was unseen for so long is forgotten"},
 	{nullptr, CS_OPTION_BOOL, 0, 0, 0, nullptr, nullptr, 0, nullptr},
 };
 
 CS_EXPORT extern const struct cs_plugin cs_plugin = {
-	CS_PLUGIN_HEAD,         .name = "login",          .version = CS_VERSION,           .needs = login_needs,
-	.routes = login_routes, .options = login_options, .conf_size = sizeof(login_conf), .start = login_start,
-	.reload = login_reload, .stop = login_stop,
+	CS_PLUGIN_HEAD,
+	.name = "login",
+	.version = CS_VERSION,
+	.needs = login_needs,
+	.routes = login_routes,
+	.options = login_options,
+	.conf_size = sizeof(login_conf),
+	.start = login_start,
+	.reload = login_reload,
+	.opened = login_on_opened,
+	.closed = login_on_closed,
+	.routed = login_on_routed,
+	.cluster = login_on_cluster,
+	.stop = login_stop,
 };

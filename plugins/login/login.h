@@ -4,6 +4,8 @@
 #define LOGIN_LOGIN_H
 
 #include <cstdint>
+#include <string>
+#include <unordered_map>
 
 #include <chatserverd/mailbox.h>
 #include <chatserverd/plugin.h>
@@ -17,6 +19,8 @@ struct login_conf {
 	int duplicate_login; /* 0 refuse, 1 kick */
 	int registration; /* 0 open, 1 closed */
 	int64_t failed_logins; /* failed logins of an address per minute; 0: no limit */
+	int64_t max_devices; /* named ones of an account */
+	int64_t forget_devices; /* ms without being seen */
 };
 
 /* Limits log lines to one per second. */
@@ -25,8 +29,17 @@ struct login_log_limit {
 	uint64_t held_back = 0;
 };
 
+/* The longest name of a device, in bytes. */
+inline constexpr size_t login_device_most = 64;
+
 /* The longest password, in bytes. */
 inline constexpr size_t login_password_most = 128;
+
+/* The session of a named device. */
+struct login_session {
+	uint64_t account = 0;
+	uint64_t device = 0;
+};
 
 /* An instance. */
 struct login_plugin {
@@ -36,11 +49,16 @@ struct login_plugin {
 	void *mailbox_context = nullptr;
 	password_hash dummy; /* fits no password; of the current cost */
 	login_log_limit wrong_limit, early_limit, online_limit; /* limits of the log lines about refused logins */
+	std::string store; /* the text of the store; empty: it was not read yet */
+	std::unordered_map<cs_conn, login_session> named; /* of this worker */
+	cs_timer *named_timer = nullptr; /* notes when they were seen */
 };
 
 /* Handlers; state is a login_plugin. */
 int login_on_login(void *state, const cs_frame *frame);
 int login_on_register(void *state, const cs_frame *frame);
+int login_on_devices(void *state, const cs_frame *frame);
+int login_on_end_device(void *state, const cs_frame *frame);
 
 /* The cost of new passwords. */
 password_cost login_cost(const login_plugin *plugin);

@@ -46,7 +46,7 @@ static void login_reply_list(std::string *frame, const char *key, std::string_vi
 	*frame += ']';
 }
 
-static void login_reply_have(std::string *frame, const char *const *have)
+static void login_reply_have(std::string *frame, const char *const *have, std::string_view store)
 {
 	std::string items;
 
@@ -54,18 +54,20 @@ static void login_reply_have(std::string *frame, const char *const *have)
 		return;
 	for (; *have; have++)
 		reply_add_item(&items, *have);
-	*frame += ",\"have\":[" + items + "]";
+	*frame += ",\"have\":[" + items + "],\"store\":";
+	reply_quote(frame, store);
 }
 
 std::string reply_logged_in(int64_t req, uint64_t id, std::string_view name, const char *const *have,
-                            std::string_view messages, std::string_view friends, std::string_view groups)
+                            std::string_view store, std::string_view messages, std::string_view friends,
+                            std::string_view groups)
 {
 	std::string frame = login_reply_begin(CS_MSGID_LOGIN_ACK, req, CS_ERRNO_OK);
 
 	frame.reserve(frame.size() + name.size() + messages.size() + friends.size() + groups.size() + 128);
 	frame += ",\"id\":" + std::to_string(id) + ",\"name\":";
 	reply_quote(&frame, name);
-	login_reply_have(&frame, have);
+	login_reply_have(&frame, have, store);
 	login_reply_list(&frame, ",\"offlinemsg\":[", messages);
 	login_reply_list(&frame, ",\"friends\":[", friends);
 	login_reply_list(&frame, ",\"groups\":[", groups);

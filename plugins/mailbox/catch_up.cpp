@@ -38,11 +38,11 @@ static void mailbox_catch_up_add_source(mailbox_page *page, const message_news &
 static int mailbox_catch_up_read_first(cs_db *db, void *arg)
 {
 	mailbox_attachment *a = static_cast<mailbox_attachment *>(arg);
-	int result = message_group_ids(db, a->page.account, &a->groups);
+	int result = message_group_ids(db, a->page.reader.account, &a->groups);
 
 	a->page.sources.clear();
 	if (!result)
-		result = message_news_list(db, a->page.account, &a->news);
+		result = message_news_list(db, a->page.reader, &a->news);
 	if (result)
 		return result;
 	for (size_t i = 0; i < std::min(a->news.size(), mailbox_page_sources); i++)
@@ -127,10 +127,10 @@ int mailbox_catch_up_attach(void *context, cs_conn conn, const cs_mailbox_sessio
 
 	if (mailbox_session_of(&m->sessions, conn) || mailbox_catch_up_has_spare(session))
 		return CS_EINVAL;
-	s = mailbox_session_add(&m->sessions, conn, session->account, session->acknowledges != 0,
+	s = mailbox_session_add(&m->sessions, conn, {session->account, session->device}, session->acknowledges != 0,
 	                        {(session->want & m->event_bit) != 0, (session->want & m->echo_bit) != 0});
 	a->session = s->id;
-	a->page.account = s->account;
+	a->page.reader = mailbox_session_reader(s);
 	a->page.want = s->want;
 	a->done = done;
 	a->arg = arg;
@@ -181,25 +181,22 @@ constexpr size_t mailbox_sweep_sessions_at_least = 64; /* per read: as many as o
 constexpr size_t mailbox_sweep_sessions_at_most = 512;
 
 struct mailbox_sweep_session {
-	cs_account account;
+	message_reader reader;
 	uint64_t id;
 
-	bool operator<(const mailbox_sweep_session &other) const
-	{
-		return account != other.account ? account < other.account : id < other.id;
-	}
+	auto operator<=>(const mailbox_sweep_session &) const = default;
 };
 
 /* One read. */
 struct mailbox_sweep_read {
 	std::vector<mailbox_sweep_session> sessions; /* sorted */
-	std::vector<uint64_t> accounts;
+	std::vector<message_reader> readers;
 	std::vector<uint64_t> looks; /* ids of the sessions that were asked for by mailbox_catch_up_look */
 	size_t visited = 0; /* sessions that belong to the round */
 	uint64_t at = 0; /* id of the last of them */
 	bool last = false; /* the round ends with this read */
 	int64_t begun = 0;
-	std::vector<account_news> news;
+	std::vector<reader_news> news;
 };
 
 static int64_t mailbox_catch_up_draw(mailbox *m, int64_t below)
@@ -297,16 +294,16 @@ static int mailbox_catch_up_read_news(cs_db *db, void *arg)
 {
 	mailbox_sweep_read *read = static_cast<mailbox_sweep_read *>(arg);
 
-	return message_news_of(db, read->accounts, &read->news);
+	return message_news_of(db, read->readers, &read->news);
 }
 
 static void mailbox_catch_up_take_news(mailbox *m, const mailbox_sweep_read &read)
 {
-	for (const account_news &of : read.news) {
+	for (const reader_news &of : read.news) {
 		auto at = std::lower_bound(read.sessions.begin(), read.sessions.end(),
-		                           mailbox_sweep_session{of.account, 0});
+		                           mailbox_sweep_session{of.reader, 0});
 
-		for (; at != read.sessions.end() && at->account == of.account; ++at)
+		for (; at != read.sessions.end() && at->reader == of.reader; ++at)
 			if (mailbox_session *s = mailbox_session_find(&m->sessions, at->id))
 				mailbox_incoming_heard(m, s, mailbox_page_key_of(of.news), of.news.last_seq);
 	}
@@ -343,7 +340,7 @@ static void mailbox_catch_up_news_were_read(void *state, cs_conn, int result, vo
 
 static void mailbox_catch_up_add_session(mailbox_sweep_read *read, const mailbox_session *s)
 {
-	read->sessions.push_back({s->account, s->id});
+	read->sessions.push_back({mailbox_session_reader(s), s->id});
 }
 
 static void mailbox_catch_up_choose_looks(mailbox *m, mailbox_sweep_read *read)
@@ -380,8 +377,8 @@ static void mailbox_catch_up_finish_choice(mailbox_sweep_read *read)
 {
 	std::sort(read->sessions.begin(), read->sessions.end());
 	for (const mailbox_sweep_session &s : read->sessions)
-		if (read->accounts.empty() || read->accounts.back() != s.account)
-			read->accounts.push_back(s.account);
+		if (read->readers.empty() || read->readers.back() != s.reader)
+			read->readers.push_back(s.reader);
 }
 
 static void mailbox_catch_up_time_to_sweep(void *state, void *)

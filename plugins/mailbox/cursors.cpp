@@ -89,7 +89,8 @@ static void mailbox_cursor_collect(mailbox_flush *flush, const mailbox_session *
 		return;
 	for (const auto &[key, view] : s->views->by_key)
 		if (view.cursor.delivered > view.cursor.flushed) {
-			flush->cursors.push_back({s->account, view.incoming.conversation, view.cursor.delivered});
+			flush->cursors.push_back(
+				{mailbox_session_reader(s), view.incoming.conversation, view.cursor.delivered});
 			flush->owners.emplace_back(s->id, key);
 		}
 }
@@ -126,7 +127,7 @@ static void mailbox_cursor_flush_dirty(mailbox *m)
 }
 
 /* The queue was full when these sessions ended, so their flushes are tried again. After some failures the flush is
- * dropped: releasing the account's place is then more important than the cursor. */
+ * dropped: releasing the place is then more important than the cursor. */
 static void mailbox_cursor_retry_stuck(mailbox *m)
 {
 	std::vector<std::unique_ptr<mailbox_flush>> stuck;

@@ -9,7 +9,7 @@
 struct mailbox_confirmation {
 	uint64_t session = 0;
 	cs_request request = {};
-	cs_account account = 0;
+	message_reader reader;
 	mailbox_key key = 0;
 	uint64_t seq = 0;
 	message_news news;
@@ -20,7 +20,7 @@ static int mailbox_delivered_look_up(cs_db *db, void *arg)
 	mailbox_confirmation *c = static_cast<mailbox_confirmation *>(arg);
 	const bool group = mailbox_key_kind(c->key) == CS_CONVERSATION_GROUP;
 
-	return message_news_find(db, c->account, group ? CONVERSATION_GROUP : CONVERSATION_PAIR,
+	return message_news_find(db, c->reader, group ? CONVERSATION_GROUP : CONVERSATION_PAIR,
 	                         mailbox_key_other(c->key), &c->news);
 }
 
@@ -68,7 +68,7 @@ int mailbox_delivered_confirm(void *context, const cs_frame *frame, cs_conversat
 	auto c = std::make_unique<mailbox_confirmation>();
 	c->session = s ? s->id : 0;
 	c->request = frame->request;
-	c->account = frame->account;
+	c->reader = {frame->account, frame->device};
 	c->key = key;
 	c->seq = seq;
 	result = m->host->work(m->self, frame->conn, CS_WORK_READ, mailbox_delivered_look_up,

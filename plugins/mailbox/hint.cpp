@@ -101,12 +101,13 @@ int mailbox_hint_read(const cs_parcel *parcel, mailbox_hint *hint_r, std::string
 
 /* ---- sending */
 
-void mailbox_hint_route(const cs_host *host, cs_self *self, cs_account to, const mailbox_hint &hint, cs_shared *body)
+void mailbox_hint_route(const cs_host *host, cs_self *self, cs_account to, uint64_t device, const mailbox_hint &hint,
+                        cs_shared *body)
 {
 	const mailbox_hint head = mailbox_hint_turn(hint);
 	const cs_parcel parcel = {&head, sizeof(head), body};
 
-	(void)host->route(self, to, CS_EVERY_DEVICE, &parcel, 0);
+	(void)host->route(self, to, device, &parcel, 0);
 }
 
 void mailbox_hint_route_group(const cs_host *host, cs_self *self, const mailbox_hint &hint, cs_shared *body)

@@ -11,8 +11,8 @@
 enum mailbox_hint_type : uint8_t {
 	MAILBOX_HINT_STORED = 1, /* an entry, with its body */
 	MAILBOX_HINT_NEWS = 2, /* an entry was sent again; its first hint may be lost; no body */
-	MAILBOX_HINT_LOOK = 3 /* to the account's other session: this one ended and may have received the
-	                                * other's hints; no body */
+	MAILBOX_HINT_LOOK = 3 /* to other sessions of the account: this one may have received hints that were
+	                                * theirs; no body */
 };
 
 /* The head of the parcel of a hint; the body of the parcel is the entry. Members that the type does not use are 0. */
@@ -41,10 +41,11 @@ uint64_t mailbox_hint_process(void);
 [[nodiscard]] int mailbox_hint_read(const cs_parcel *parcel, mailbox_hint *hint_r, std::string_view *body_r,
                                     const char **why_r);
 
-/* Send a hint to all sessions of an account, or to all workers, on all nodes, that have members of the group. body:
- * NULL if the type has none. A failure is harmless: the account is offline, or its sessions find the message by
- * their sweep. Any thread. */
-void mailbox_hint_route(const cs_host *host, cs_self *self, cs_account to, const mailbox_hint &hint, cs_shared *body);
+/* Send a hint to the sessions of an account, of one device or CS_EVERY_DEVICE, or to all workers, on all nodes, that
+ * have members of the group. body: NULL if the type has none. A failure is harmless: the account is offline, or its
+ * sessions find the message by their sweep. Any thread. */
+void mailbox_hint_route(const cs_host *host, cs_self *self, cs_account to, uint64_t device, const mailbox_hint &hint,
+                        cs_shared *body);
 void mailbox_hint_route_group(const cs_host *host, cs_self *self, const mailbox_hint &hint, cs_shared *body);
 
 #endif

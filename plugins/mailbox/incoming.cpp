@@ -558,7 +558,7 @@ static int mailbox_incoming_start_pull(mailbox *m, mailbox_session *s)
 	if (pull->page.sources.empty())
 		return 0;
 	pull->session = s->id;
-	pull->page.account = s->account;
+	pull->page.reader = mailbox_session_reader(s);
 	pull->page.want = s->want;
 	pull->page.most_messages = std::min(mailbox_page_messages, mailbox_cursor_window(s));
 	result = m->host->work(m->self, s->conn, CS_WORK_READ, mailbox_incoming_read_page,

@@ -36,30 +36,37 @@ static const cs_service mailbox_services[] = {
 
 /* ---- the server's calls */
 
-/* While two nodes do not hear each other, an account can have a session here and a newer session elsewhere. Hints of
- * that time came here, to the session that ends now. So tell the newer session to compare with the store. The account
- * has no session here any more, so the hint goes to the newer one; mostly there is none, and the hint goes nowhere. */
-static void mailbox_tell_other_session(mailbox *m, cs_account account)
+static void mailbox_tell_to_look(mailbox *m, cs_account account, uint64_t device)
 {
 	mailbox_hint hint = {};
 
 	hint.type = MAILBOX_HINT_LOOK;
-	if (account)
-		mailbox_hint_route(m->host, m->self, account, hint, nullptr);
+	mailbox_hint_route(m->host, m->self, account, device, hint, nullptr);
 }
 
-static int mailbox_on_closed(void *state, cs_conn conn, cs_account account, uint64_t written)
+/* A session of the account on another node may lack hints: they went to the sessions here only. */
+static void mailbox_on_spread(void *state, cs_conn, cs_account account)
+{
+	mailbox_tell_to_look(static_cast<mailbox *>(state), account, CS_EVERY_DEVICE);
+}
+
+/* While two nodes do not hear each other, a device can have a session here and a newer session elsewhere. Hints of that
+ * time came here, to the session that ends now. So the newer session is told to compare with the store. The device has
+ * no session here any more, so the hint goes to the newer one; mostly there is none, and the hint goes nowhere. */
+static int mailbox_on_closed(void *state, cs_conn conn, cs_account account, uint64_t device, uint64_t written)
 {
 	mailbox *m = static_cast<mailbox *>(state);
 	mailbox_session *s = mailbox_session_of(&m->sessions, conn);
 	mailbox_ending ending;
 
-	mailbox_tell_other_session(m, account);
+	if (account)
+		mailbox_tell_to_look(m, account, device);
 	if (!s)
 		return 0;
 	if (s->catch_up.phase != MAILBOX_ATTACHING)
 		ending.flushing = mailbox_cursor_end(m, s, std::max(s->incoming.written, written));
 	ending.account = s->account;
+	ending.device = s->device;
 	ending.sends = mailbox_outgoing_end(m, s);
 	mailbox_incoming_end(m, s);
 	const uint64_t id = s->id;
@@ -205,4 +212,5 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.cluster = mailbox_on_cluster,
 	.stop = mailbox_stop,
 	.parcel_version = mailbox_hint_version,
+	.spread = mailbox_on_spread,
 };

@@ -200,9 +200,9 @@ static void mailbox_outgoing_hint_pair(const cs_host *host, cs_self *self, const
 	mailbox_hint own = hint;
 
 	own.of = a.to;
-	mailbox_hint_route(host, self, a.to, hint, item.body);
+	mailbox_hint_route(host, self, a.to, CS_EVERY_DEVICE, hint, item.body);
 	if (a.sender != a.to)
-		mailbox_hint_route(host, self, a.sender, own, item.body);
+		mailbox_hint_route(host, self, a.sender, CS_EVERY_DEVICE, own, item.body);
 }
 
 /* An account that joins is in no index yet; one that leaves may be in none any more. */
@@ -212,9 +212,9 @@ static void mailbox_outgoing_hint_group(const cs_host *host, cs_self *self, cons
 
 	mailbox_hint_route_group(host, self, hint, item.body);
 	if (hint.joins)
-		mailbox_hint_route(host, self, hint.joins, hint, item.body);
+		mailbox_hint_route(host, self, hint.joins, CS_EVERY_DEVICE, hint, item.body);
 	if (hint.leaves)
-		mailbox_hint_route(host, self, hint.leaves, hint, item.body);
+		mailbox_hint_route(host, self, hint.leaves, CS_EVERY_DEVICE, hint, item.body);
 }
 
 /* The cid was stored before. The hint has no body, because this body may differ from the stored one. It is sent because
@@ -228,11 +228,11 @@ static void mailbox_outgoing_hint_repeated(const cs_host *host, cs_self *self, c
 	if (!host->outcome_can_be_unknown(self))
 		return;
 	if (a.kind == CONVERSATION_PAIR)
-		mailbox_hint_route(host, self, a.to, hint, nullptr);
+		mailbox_hint_route(host, self, a.to, CS_EVERY_DEVICE, hint, nullptr);
 	else
 		mailbox_hint_route_group(host, self, hint, nullptr);
 	if (a.kind == CONVERSATION_GROUP && item.event)
-		mailbox_hint_route(host, self, a.sender, hint, nullptr);
+		mailbox_hint_route(host, self, a.sender, CS_EVERY_DEVICE, hint, nullptr);
 }
 
 static void mailbox_outgoing_committed(const cs_host *host, cs_self *self, void *arg)

@@ -28,7 +28,7 @@ static int mailbox_page_look_up(mailbox_page_reader *r, mailbox_source *source)
 {
 	message_news news;
 
-	source->outcome = message_news_find(r->db, r->page->account,
+	source->outcome = message_news_find(r->db, r->page->reader,
 	                                    mailbox_key_kind(source->key) == CS_CONVERSATION_GROUP ? CONVERSATION_GROUP
 	                                                                                           : CONVERSATION_PAIR,
 	                                    mailbox_key_other(source->key), &news);
@@ -98,7 +98,7 @@ static bool mailbox_page_take(mailbox_page_reader *r, mailbox_source *source)
 	mailbox_page *page = r->page;
 	message_row &row = source->rows[source->at];
 
-	if (mailbox_session_gets(page->want, page->account, source->key, row.sender, row.kind == ENTRY_EVENT, false)) {
+	if (mailbox_session_gets(page->want, page->reader.account, source->key, row.sender, row.kind == ENTRY_EVENT, false)) {
 		const std::string tail = mailbox_page_tail(row.seq, row.created);
 
 		if (page->messages.size() == page->most_messages ||

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Reads one page of the message log for one account: the conversations with news, their messages merged in the order in
- * which they were sent. Runs on store threads. */
+ * Reads one page of the message log for one device of an account: the conversations with news, their messages merged in
+ * the order in which they were sent. Runs on store threads. */
 #ifndef MAILBOX_PAGE_H
 #define MAILBOX_PAGE_H
 
@@ -46,7 +46,7 @@ struct mailbox_page_message {
 };
 
 struct mailbox_page {
-	cs_account account = 0;
+	message_reader reader;
 	mailbox_want want;
 	size_t most_messages = mailbox_page_messages;
 	std::vector<mailbox_source> sources;

@@ -6,20 +6,26 @@
 
 /* ---- sessions and the index of groups */
 
-mailbox_session *mailbox_session_add(mailbox_sessions *all, cs_conn conn, cs_account account, bool acknowledges,
-                                     mailbox_want want)
+mailbox_session *mailbox_session_add(mailbox_sessions *all, cs_conn conn, const message_reader &reader,
+                                     bool acknowledges, mailbox_want want)
 {
 	const uint64_t id = ++all->last_id;
 	mailbox_session *s = &all->by_id[id];
 
 	s->id = id;
 	s->conn = conn;
-	s->account = account;
+	s->account = reader.account;
+	s->device = static_cast<uint32_t>(reader.device);
 	s->new_from = all->host->now();
 	s->acknowledges = acknowledges;
 	s->want = want;
 	all->by_conn[conn] = s;
 	return s;
+}
+
+message_reader mailbox_session_reader(const mailbox_session *s)
+{
+	return {s->account, s->device};
 }
 
 mailbox_session *mailbox_session_find(mailbox_sessions *all, uint64_t id)
@@ -88,15 +94,16 @@ void mailbox_session_hold(mailbox *m, uint64_t session, const mailbox_ending &en
 	m->ending[session] = ending;
 }
 
-/* Releases the account's place when no flush and no message of that session is under way. */
+/* Releases the place when no flush and no message of that session is under way. */
 static void mailbox_session_release(mailbox *m, std::map<uint64_t, mailbox_ending>::iterator at)
 {
 	const cs_account account = at->second.account;
+	const uint64_t device = at->second.device;
 
 	if (at->second.flushing || at->second.sends)
 		return;
 	m->ending.erase(at);
-	m->host->release(m->self, account);
+	m->host->release(m->self, account, device);
 }
 
 void mailbox_session_was_flushed(mailbox *m, uint64_t session)

@@ -160,6 +160,7 @@ struct mailbox_session {
 	mailbox_session_catch_up catch_up;
 	bool acknowledges = false; /* the client confirms with DELIVERED */
 	mailbox_want want;
+	uint32_t device = 0;
 };
 
 struct mailbox_sessions {
@@ -171,10 +172,11 @@ struct mailbox_sessions {
 	std::unordered_map<uint64_t, std::vector<mailbox_session *>> by_group;
 };
 
-/* A session whose connection ended, but which still holds its account's place: its cursors or its messages are on their
- * way to the store. The account's next session, on any node, must not read the store before they are there. */
+/* A session whose connection ended, but which still holds its place: its cursors or its messages are on their way to
+ * the store. The device's next session, on any node, must not read the store before they are there. */
 struct mailbox_ending {
 	cs_account account = 0;
+	uint64_t device = 0;
 	bool flushing = false;
 	unsigned sends = 0;
 };
@@ -267,8 +269,9 @@ struct mailbox {
 
 /* ---- what every room may call */
 
-mailbox_session *mailbox_session_add(mailbox_sessions *all, cs_conn conn, cs_account account, bool acknowledges,
-                                     mailbox_want want);
+mailbox_session *mailbox_session_add(mailbox_sessions *all, cs_conn conn, const message_reader &reader,
+                                     bool acknowledges, mailbox_want want);
+message_reader mailbox_session_reader(const mailbox_session *s);
 /* NULL: the session has ended. */
 mailbox_session *mailbox_session_find(mailbox_sessions *all, uint64_t id);
 mailbox_session *mailbox_session_of(const mailbox_sessions *all, cs_conn conn);
@@ -283,7 +286,7 @@ void mailbox_session_remove(mailbox_sessions *all, mailbox_session *s);
 bool mailbox_session_join(mailbox_sessions *all, mailbox_session *s, uint64_t group);
 void mailbox_session_leave(mailbox_sessions *all, mailbox_session *s, uint64_t group);
 
-/* Keeps the account's place after the session was removed, until its cursors were flushed and so many sends have come
+/* Keeps the place after the session was removed, until its cursors were flushed and so many sends have come
  * back. */
 void mailbox_session_hold(mailbox *m, uint64_t session, const mailbox_ending &ending);
 /* The flush of an ended session is done. */

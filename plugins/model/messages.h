@@ -6,6 +6,7 @@
 #ifndef MODEL_MESSAGES_H
 #define MODEL_MESSAGES_H
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -57,7 +58,15 @@ struct message_append {
  * `known`. Writer. */
 [[nodiscard]] int message_append_all(cs_db *db, std::span<message_append *const> messages, bool careful);
 
-/* The state of one conversation for one account: it may lack the messages above delivered_seq. */
+/* Whose cursors are meant. */
+struct message_reader {
+	uint64_t account = 0;
+	uint64_t device = 0;
+
+	auto operator<=>(const message_reader &) const = default;
+};
+
+/* The state of one conversation for one device of an account: it may lack the messages above delivered_seq. */
 struct message_news {
 	conversation_kind kind = CONVERSATION_PAIR;
 	uint64_t of = 0; /* the other account, or the group */
@@ -68,18 +77,18 @@ struct message_news {
 	uint64_t left_seq = 0; /* of a former member of a group: the last entry that it gets; else 0 */
 };
 
-/* The conversations of the account whose last_seq is above its cursor. In no order. */
-[[nodiscard]] int message_news_list(cs_db *db, uint64_t account, std::vector<message_news> *news_r);
-struct account_news {
-	uint64_t account = 0;
+/* The conversations of the account whose last_seq is above the device's cursor. In no order. */
+[[nodiscard]] int message_news_list(cs_db *db, const message_reader &reader, std::vector<message_news> *news_r);
+struct reader_news {
+	message_reader reader;
 	message_news news;
 };
 
-/* The same for many accounts, in few statements. Each account may be listed only once. */
-[[nodiscard]] int message_news_of(cs_db *db, std::span<const uint64_t> accounts, std::vector<account_news> *news_r);
+/* The same for many, in few statements. Each may be listed only once. */
+[[nodiscard]] int message_news_of(cs_db *db, std::span<const message_reader> readers, std::vector<reader_news> *news_r);
 /* One conversation, with or without news. MODEL_NONE: there is no such pair or group; MODEL_NOT_MEMBER: the account
  * was never in the group. */
-[[nodiscard]] int message_news_find(cs_db *db, uint64_t account, conversation_kind kind, uint64_t of,
+[[nodiscard]] int message_news_find(cs_db *db, const message_reader &reader, conversation_kind kind, uint64_t of,
                                     message_news *news_r);
 /* The ids of the groups that the account is in now. */
 [[nodiscard]] int message_group_ids(cs_db *db, uint64_t account, std::vector<uint64_t> *groups_r);
@@ -103,7 +112,7 @@ struct message_row {
                                std::vector<message_row> *rows_r);
 
 struct message_cursor {
-	uint64_t account = 0;
+	message_reader reader;
 	uint64_t conversation = 0;
 	uint64_t delivered_seq = 0;
 };

@@ -24,15 +24,24 @@ static int users_user_take(void *arg, const cs_db_value *columns, size_t)
 	return 1;
 }
 
-int user_find(cs_db *db, uint64_t id, user *user_r)
+static int users_find(cs_db *db, const char *text, const cs_db_value &value, user *user_r)
 {
 	user_row row = {user_r, false};
-	const int result = sql_run(db, "SELECT id, name, password FROM account WHERE id = ?", {sql_integer(id)},
-	                           users_user_take, &row);
+	const int result = sql_run(db, text, {value}, users_user_take, &row);
 
 	if (result)
 		return result;
 	return row.there ? 0 : MODEL_NONE;
+}
+
+int user_find(cs_db *db, uint64_t id, user *user_r)
+{
+	return users_find(db, "SELECT id, name, password FROM account WHERE id = ?", sql_integer(id), user_r);
+}
+
+int user_find_name(cs_db *db, std::string_view name, user *user_r)
+{
+	return users_find(db, "SELECT id, name, password FROM account WHERE name = ?", sql_text(name), user_r);
 }
 
 /* Columns: id, name. */

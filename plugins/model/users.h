@@ -21,6 +21,7 @@ struct user {
 
 /* 0 or MODEL_NONE. Reader or writer. */
 [[nodiscard]] int user_find(cs_db *db, uint64_t id, user *user_r);
+[[nodiscard]] int user_find_name(cs_db *db, std::string_view name, user *user_r);
 /* The names of those of the accounts that exist. Few statements for many accounts. Reader or writer. */
 [[nodiscard]] int user_names(cs_db *db, std::span<const uint64_t> accounts, std::map<uint64_t, std::string> *names_r);
 /* 0 or MODEL_TAKEN. created in ms. Writer. */
@@ -36,7 +37,7 @@ struct user {
 /* A login that needs a generation; it gets 0 if there is no such account. */
 struct user_login {
 	uint64_t account = 0;
-	uint64_t generation = 0;
+	uint64_t generation = 0; /* out */
 };
 
 /* Gives each login a generation that is higher than any that the account had before. Two logins of one account get two.

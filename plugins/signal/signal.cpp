@@ -136,7 +136,7 @@ static void signal_on_opened(void *state, cs_conn conn, cs_account account, uint
 	p->by_account.emplace(account, conn);
 }
 
-static int signal_on_closed(void *state, cs_conn conn, cs_account, uint64_t)
+static int signal_on_closed(void *state, cs_conn conn, cs_account, uint64_t, uint64_t)
 {
 	signal_plugin *p = static_cast<signal_plugin *>(state);
 	const auto session = p->sessions.find(conn);

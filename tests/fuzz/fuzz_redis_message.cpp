@@ -24,11 +24,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	std::string again = rbus_message_head(sender);
 
 	for (const rbus_piece &piece : pieces) {
-		cs_account account = 0;
-		cs_conn conn = 0;
+		struct rbus_word word;
 
 		again.append(piece.bytes);
-		if (rbus_message_parse_session(piece.body, &account, &conn) == 0)
+		if (rbus_message_parse_session(piece.body, &word) == 0 ||
+		    rbus_message_parse_alone(piece.body, &word) == 0)
 			REQUIRE(piece.body.find_first_not_of("0123456789 ") == piece.body.npos);
 	}
 	REQUIRE(again == message);

@@ -222,8 +222,9 @@ static bool concerns(const log_conversation &c, uint64_t account)
 	return c.group ? c.members.count(account) > 0 : c.low == account || c.high == account;
 }
 
-int message_news_list(cs_db *db, uint64_t account, std::vector<message_news> *news_r)
+int message_news_list(cs_db *db, const message_reader &reader, std::vector<message_news> *news_r)
 {
+	const uint64_t account = reader.account;
 	const memory_log *log = log_of(db);
 
 	news_r->clear();
@@ -237,21 +238,23 @@ int message_news_list(cs_db *db, uint64_t account, std::vector<message_news> *ne
 	return 0;
 }
 
-int message_news_of(cs_db *db, std::span<const uint64_t> accounts, std::vector<account_news> *news_r)
+int message_news_of(cs_db *db, std::span<const message_reader> readers, std::vector<reader_news> *news_r)
 {
 	std::vector<message_news> news;
 
 	news_r->clear();
-	for (const uint64_t account : accounts) {
-		(void)message_news_list(db, account, &news);
+	for (const message_reader &reader : readers) {
+		(void)message_news_list(db, reader, &news);
 		for (const message_news &of : news)
-			news_r->push_back({account, of});
+			news_r->push_back({reader, of});
 	}
 	return 0;
 }
 
-int message_news_find(cs_db *db, uint64_t account, conversation_kind kind, uint64_t of, message_news *news_r)
+int message_news_find(cs_db *db, const message_reader &reader, conversation_kind kind, uint64_t of,
+                      message_news *news_r)
 {
+	const uint64_t account = reader.account;
 	const memory_log *log = log_of(db);
 	const uint64_t id = kind == CONVERSATION_GROUP ? of : memory_log_pair(log, account, of);
 	const auto at = log->conversations.find(id);
@@ -292,7 +295,7 @@ int message_cursor_store(cs_db *db, std::span<const message_cursor> cursors)
 
 	log->cursor_statements++;
 	for (const message_cursor &c : cursors) {
-		uint64_t *stored = &log->cursors[{c.account, c.conversation}];
+		uint64_t *stored = &log->cursors[{c.reader.account, c.conversation}];
 
 		*stored = std::max(*stored, c.delivered_seq);
 	}

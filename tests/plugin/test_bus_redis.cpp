@@ -31,7 +31,7 @@ static void an_account_that_is_online_elsewhere_is_refused(void **state)
 	bus_world_run(f->world, 50);
 	assert_int_equal(a->closed.size(), 0);
 	/* What was refused is held no more: its release changes nothing. */
-	b->driver->release(b->bus, 7, conn_b);
+	b->driver->release(b->bus, 7, 0, conn_b);
 	settle(b);
 	assert_string_equal(key_of(f, 7).c_str(), value_of(a, conn_a, 1, 'L').c_str());
 }
@@ -42,11 +42,11 @@ static void a_session_that_is_ending_is_worth_waiting_for(void **state)
 	bus_node *a = new_node_up(f), *b = new_node_up(f);
 
 	assert_int_equal(bus_node_claim(a, 7, conn_a, 1), 0);
-	a->driver->ending(a->bus, 7, conn_a);
+	a->driver->ending(a->bus, 7, 0, conn_a);
 	settle(a);
 	assert_string_equal(key_of(f, 7).c_str(), value_of(a, conn_a, 1, 'E').c_str());
 	assert_int_equal(bus_node_claim(b, 7, conn_b, 2, CS_CLAIM_KICK), CS_EAGAIN);
-	a->driver->release(a->bus, 7, conn_a);
+	a->driver->release(a->bus, 7, 0, conn_a);
 	settle(a);
 	assert_int_equal(bus_node_claim(b, 7, conn_b, 2), 0);
 	assert_int_equal(a->closed.size(), 0);
@@ -62,8 +62,8 @@ static void a_kick_tells_the_other_node_to_close_that_session(void **state)
 	bus_wait(f->world, "close", [&] { return !a->closed.empty(); });
 	assert_int_equal(a->closed[0].first, 7);
 	assert_true(a->closed[0].second == conn_a);
-	a->driver->ending(a->bus, 7, conn_a);
-	a->driver->release(a->bus, 7, conn_a);
+	a->driver->ending(a->bus, 7, 0, conn_a);
+	a->driver->release(a->bus, 7, 0, conn_a);
 	settle(a);
 	assert_int_equal(bus_node_claim(b, 7, conn_b, 2, CS_CLAIM_KICK), 0);
 }
@@ -86,7 +86,7 @@ static void a_refusal_asks_the_other_node_to_probe_that_session(void **state)
 	bus_wait(f->world, "proof", [&] { return !b->arrived.empty(); });
 	assert_string_equal(b->arrived[0].c_str(), "proof");
 	/* An ending one is not asked. */
-	a->driver->ending(a->bus, 7, conn_a);
+	a->driver->ending(a->bus, 7, 0, conn_a);
 	settle(a);
 	assert_int_equal(bus_node_claim(b, 7, conn_b, 2), CS_EAGAIN);
 	settle(a);
@@ -99,7 +99,7 @@ static void a_place_that_its_node_knows_nothing_of_is_given_up_when_it_is_to_be_
 	fixture *f = fixture_of(state);
 	bus_node *a = new_node_up(f), *b = new_node_up(f);
 
-	(void)redis_command(f->server, {"SET", "chatserverd:s:7", value_of(a, conn_a, 1, 'L')});
+	set_key(f, 7, value_of(a, conn_a, 1, 'L'));
 	assert_int_equal(bus_node_claim(b, 7, conn_b, 2), CS_EEXIST);
 	bus_wait(f->world, "release", [&] { return key_of(f, 7).starts_with("0:"); });
 	assert_true(a->probed.empty());
@@ -128,7 +128,7 @@ static void a_node_takes_its_own_place_again(void **state)
 
 	assert_int_equal(bus_node_claim(a, 7, conn_a, 1), 0);
 	assert_int_equal(bus_node_claim(a, 7, conn_b, 2), 0);
-	a->driver->release(a->bus, 7, conn_a);
+	a->driver->release(a->bus, 7, 0, conn_a);
 	settle(a);
 	assert_string_equal(key_of(f, 7).c_str(), value_of(a, conn_b, 2, 'L').c_str());
 }
@@ -157,6 +157,98 @@ static void the_people_of_a_node_without_lease_are_free(void **state)
 	assert_int_equal(bus_node_claim(b, 7, conn_b, 2), 0);
 }
 
+static bool is_alone(const bus_node *node, cs_account account, uint64_t device, bool alone)
+{
+	const auto at = node->alone.find({account, device});
+
+	return at != node->alone.end() && at->second == alone;
+}
+
+static void each_device_of_an_account_is_claimed_for_itself(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f), *b = new_node_up(f);
+
+	assert_int_equal(bus_node_claim_device(a, 7, 0, conn_a, 1), 0);
+	assert_int_equal(bus_node_claim_device(b, 7, 1, conn_b, 2), 0);
+	assert_int_equal(bus_node_claim_device(b, 7, 0, conn_b + 1, 3), CS_EEXIST);
+	/* Generations are compared by device. */
+	assert_int_equal(bus_node_claim_device(a, 7, 2, conn_a + 1, 1), 0);
+	assert_string_equal(key_of(f, 7, 1).c_str(), value_of(b, conn_b, 2, 'L').c_str());
+	assert_string_equal(
+		bus_node_presence(a, {7, 7, 7, 7}, std::source_location::current(), {0, 1, 3, CS_EVERY_DEVICE}).c_str(),
+		"1101");
+	a->driver->release(a->bus, 7, 0, conn_a);
+	a->driver->release(a->bus, 7, 2, conn_a + 1);
+	settle(a);
+	assert_string_equal(bus_node_presence(a, {7, 7}, std::source_location::current(), {0, CS_EVERY_DEVICE}).c_str(),
+	                    "01");
+	b->driver->release(b->bus, 7, 1, conn_b);
+	settle(b);
+	assert_string_equal(bus_node_presence(a, {7}).c_str(), "0");
+}
+
+static void a_node_with_several_sessions_of_an_account_gets_a_piece_once(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f), *b = new_node_up(f), *c = new_node_up(f);
+
+	assert_int_equal(bus_node_claim_device(a, 7, 0, conn_a, 1), 0);
+	assert_int_equal(bus_node_claim_device(a, 7, 1, conn_a + 1, 2), 0);
+	assert_int_equal(bus_node_claim_device(b, 7, 2, conn_b, 3), 0);
+	bus_node_send(c, 7, "all");
+	bus_node_put(c, 7, "two", 0, 2);
+	bus_node_put(c, 7, "three", 0, 3);
+	bus_node_send(c, 7, "end");
+	bus_wait(f->world, "the end", [&] {
+		return !a->arrived.empty() && a->arrived.back() == "end" && !b->arrived.empty() &&
+		       b->arrived.back() == "end";
+	});
+	assert_true(a->arrived == std::vector<std::string>({"all", "end"}));
+	assert_true(b->arrived == std::vector<std::string>({"all", "two", "end"}));
+}
+
+static void a_session_is_told_whether_others_of_its_account_are_elsewhere(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f), *b = new_node_up(f);
+
+	assert_int_equal(bus_node_claim_device(a, 7, 0, conn_a, 1), 0);
+	assert_true(is_alone(a, 7, 0, true));
+	assert_int_equal(bus_node_claim_device(a, 7, 1, conn_a + 1, 2), 0);
+	assert_true(is_alone(a, 7, 1, true));
+	assert_int_equal(bus_node_claim_device(b, 7, 2, conn_b, 3), 0);
+	assert_true(is_alone(b, 7, 2, false));
+	bus_wait(f->world, "company", [&] { return is_alone(a, 7, 0, false) && is_alone(a, 7, 1, false); });
+	/* One of two on a node: the other is still there. */
+	a->driver->release(a->bus, 7, 1, conn_a + 1);
+	settle(a);
+	bus_world_run(f->world, 50);
+	assert_true(is_alone(b, 7, 2, false));
+	b->driver->release(b->bus, 7, 2, conn_b);
+	bus_wait(f->world, "alone again", [&] { return is_alone(a, 7, 0, true); });
+	/* A word about an earlier session of the connection is none of this one. */
+	a->driver->release(a->bus, 7, 0, conn_a);
+	assert_int_equal(bus_node_claim_device(a, 7, 0, conn_a, 4), 0);
+	assert_true(is_alone(a, 7, 0, true));
+}
+
+static void a_node_that_comes_back_tells_the_others_of_its_sessions(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f), *b = new_node_up(f);
+
+	assert_int_equal(bus_node_claim_device(a, 7, 0, conn_a, 1), 0);
+	/* Nobody in Redis knows of it, as after a lapse. */
+	(void)redis_command(f->server, {"DEL", "chatserverd:s:7"});
+	assert_int_equal(bus_node_claim_device(b, 7, 1, conn_b, 2), 0);
+	assert_true(is_alone(b, 7, 1, true));
+	const size_t epochs = a->epochs.size();
+	(void)redis_command(f->server, {"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
+	bus_wait(f->world, "a new epoch", [&] { return a->epochs.size() > epochs && a->address != 0; });
+	bus_wait(f->world, "company", [&] { return is_alone(b, 7, 1, false) && is_alone(a, 7, 0, false); });
+}
+
 static void only_the_owner_gives_a_place_up(void **state)
 {
 	fixture *f = fixture_of(state);
@@ -166,9 +258,9 @@ static void only_the_owner_gives_a_place_up(void **state)
 	/* Another node has taken it over, as after a lapse that this one has not noticed. */
 	const std::string others = value_of(b, conn_b, 2, 'L');
 
-	(void)redis_command(f->server, {"SET", "chatserverd:s:7", others});
-	a->driver->ending(a->bus, 7, conn_a);
-	a->driver->release(a->bus, 7, conn_a);
+	set_key(f, 7, others);
+	a->driver->ending(a->bus, 7, 0, conn_a);
+	a->driver->release(a->bus, 7, 0, conn_a);
 	settle(a);
 	assert_string_equal(key_of(f, 7).c_str(), others.c_str());
 }
@@ -232,7 +324,7 @@ static void what_nobody_can_take_goes_nowhere(void **state)
 	assert_int_equal(bus_node_claim(b, 7, conn_b, 1), 0);
 	assert_int_equal(bus_node_claim(b, 8, conn_b, 1), 0);
 	assert_int_equal(bus_node_claim(a, 9, conn_a, 1), 0);
-	b->driver->ending(b->bus, 8, conn_b);
+	b->driver->ending(b->bus, 8, 0, conn_b);
 	settle(b);
 	bus_node_put(a, 6, "nobody's");
 	bus_node_put(a, 8, "ending");
@@ -418,7 +510,7 @@ static void presence_knows_every_node_that_lives(void **state)
 	}
 	assert_string_equal(bus_node_presence(a, many).c_str(), expected.c_str());
 	assert_string_equal(bus_node_presence(a, {}).c_str(), "");
-	a->driver->ending(a->bus, 100, conn_a);
+	a->driver->ending(a->bus, 100, 0, conn_a);
 	settle(a);
 	assert_string_equal(bus_node_presence(b, {100, 200, 300}).c_str(), "011");
 }
@@ -550,6 +642,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		REDIS_TEST(an_account_nobody_has_is_granted),
 		REDIS_TEST(an_account_that_is_online_elsewhere_is_refused),
+		REDIS_TEST(each_device_of_an_account_is_claimed_for_itself),
+		REDIS_TEST(a_node_with_several_sessions_of_an_account_gets_a_piece_once),
+		REDIS_TEST(a_session_is_told_whether_others_of_its_account_are_elsewhere),
+		REDIS_TEST(a_node_that_comes_back_tells_the_others_of_its_sessions),
 		REDIS_TEST(a_session_that_is_ending_is_worth_waiting_for),
 		REDIS_TEST(a_kick_tells_the_other_node_to_close_that_session),
 		REDIS_TEST(a_refusal_asks_the_other_node_to_probe_that_session),

@@ -3,6 +3,8 @@
 #ifndef TEST_BUS_REDIS_H
 #define TEST_BUS_REDIS_H
 
+#include <ctime>
+
 #include "tests/support/bus_node.h"
 #include "tests/support/redis.h"
 
@@ -59,9 +61,19 @@ static inline fixture *fixture_of(void **state)
 	return static_cast<fixture *>(*state);
 }
 
-static inline std::string key_of(fixture *f, cs_account account)
+/* The place of a device, without the time at which it was written. */
+static inline std::string key_of(fixture *f, cs_account account, uint64_t device = 0)
 {
-	return redis_command(f->server, {"GET", "chatserverd:s:" + std::to_string(account)});
+	const std::string value =
+		redis_command(f->server, {"HGET", "chatserverd:s:" + std::to_string(account), std::to_string(device)});
+
+	return value.substr(0, value.rfind(':'));
+}
+
+static inline void set_key(fixture *f, cs_account account, const std::string &value)
+{
+	(void)redis_command(f->server, {"HSET", "chatserverd:s:" + std::to_string(account), "0",
+	                                value + ":" + std::to_string(time(nullptr))});
 }
 
 static inline std::string value_of(const bus_node *node, cs_conn conn, uint64_t generation, char state,

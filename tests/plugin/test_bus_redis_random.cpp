@@ -39,8 +39,8 @@ static void end_session(world *w, player *p)
 	bus_node *node = w->nodes[p->node];
 
 	p->live = false;
-	node->driver->ending(node->bus, p->account, p->conn);
-	node->driver->release(node->bus, p->account, p->conn);
+	node->driver->ending(node->bus, p->account, 0, p->conn);
+	node->driver->release(node->bus, p->account, 0, p->conn);
 }
 
 static void claimed(void *arg, int result)

@@ -36,8 +36,8 @@ static void work(bus_node *a, uint64_t generation)
 	(void)bus_node_claim(a, 7, generation, generation);
 	bus_node_send(a, 8, "x");
 	(void)bus_node_presence(a, {7, 8});
-	a->driver->ending(a->bus, 7, generation);
-	a->driver->release(a->bus, 7, generation);
+	a->driver->ending(a->bus, 7, 0, generation);
+	a->driver->release(a->bus, 7, 0, generation);
 	bus_world_turn(a->world);
 }
 
@@ -47,10 +47,12 @@ struct removal {
 };
 
 static const removal removals[] = {
-	{{"-get"}, {"+get"}, false},
-	{{"-set"}, {"+set"}, false},
+	{{"-hget"}, {"+hget"}, false},
+	{{"-hset"}, {"+hset"}, false},
+	{{"-hgetall"}, {"+hgetall"}, false},
+	{{"-expire"}, {"+expire"}, false},
 	{{"-time"}, {"+time"}, false},
-	{{"-mget"}, {"+mget"}, false},
+	{{"-hvals"}, {"+hvals"}, false},
 	{{"-zscore"}, {"+zscore"}, false},
 	{{"-zadd"}, {"+zadd"}, false},
 	{{"-publish"}, {"+publish"}, false},
@@ -82,7 +84,7 @@ static void a_permission_that_is_taken_away_is_named(void **state)
 		change_account(f, r.remedy);
 		bus_node_wait_up(a);
 		assert_int_equal(bus_node_claim(a, 9, generation, generation), 0);
-		a->driver->release(a->bus, 9, generation);
+		a->driver->release(a->bus, 9, 0, generation);
 	}
 }
 

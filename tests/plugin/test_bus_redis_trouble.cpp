@@ -93,8 +93,8 @@ static void while_redis_is_away_everybody_is_let_in(void **state)
 	bus_node_send(a, 8, "hello");
 	bus_node_put_all(a, "x");
 	bus_node_put_to(a, 5, "x");
-	a->driver->ending(a->bus, 7, conn_a);
-	a->driver->release(a->bus, 7, conn_a);
+	a->driver->ending(a->bus, 7, 0, conn_a);
+	a->driver->release(a->bus, 7, 0, conn_a);
 	bus_world_run(f->world, 1500);
 	assert_int_equal(lines(a->log), 2); /* there, away: not one for each try */
 	assert_int_equal(std::count(a->events.begin(), a->events.end(), CS_CLUSTER_DEGRADED), 1);
@@ -112,8 +112,8 @@ static void a_redis_that_comes_back_empty_is_told_everything(void **state)
 	bus_node_wait_away(a);
 	bus_node_wait_away(b);
 	assert_int_equal(bus_node_claim(a, 2002, conn_a, 4), 0);
-	a->driver->release(a->bus, 5, conn_a);
-	a->driver->ending(a->bus, 6, conn_a);
+	a->driver->release(a->bus, 5, 0, conn_a);
+	a->driver->ending(a->bus, 6, 0, conn_a);
 	redis_start(f->server);
 	bus_node_wait_up(a);
 	bus_node_wait_up(b);
@@ -160,7 +160,7 @@ static void calls_under_way_end_when_redis_dies(void **state)
 
 	redis_signal(f->server, SIGSTOP);
 	a->driver->claim(a->bus, &session, 0, bus_done, &claim);
-	a->driver->presence(a->bus, accounts.data(), online.data(), online.size(), bus_done, &presence);
+	a->driver->presence(a->bus, accounts.data(), nullptr, online.data(), online.size(), bus_done, &presence);
 	for (int i = 0; i < 300; i++)
 		bus_node_put(a, 8, "x");
 	bus_world_turn(f->world);
@@ -282,7 +282,7 @@ static void casual_data_and_questions_make_room_first(void **state)
 	const size_t dropped = a->dropped;
 
 	assert_in_range(dropped, 20, 25);
-	a->driver->presence(a->bus, accounts.data(), online.data(), accounts.size(), bus_done, &presence);
+	a->driver->presence(a->bus, accounts.data(), nullptr, online.data(), accounts.size(), bus_done, &presence);
 	assert_int_equal(presence.done, 1);
 	assert_int_equal(presence.result, CS_ENOENT);
 	assert_int_equal(online.back(), 0);
@@ -515,8 +515,8 @@ static void who_left_meanwhile_is_not_brought_back_by_a_node_that_returns(void *
 	(void)redis_command(f->server,
 	                    {"ZREM", "chatserverd:nodes", check_format("%012llx", (unsigned long long)a->address)});
 	assert_int_equal(bus_node_claim(b, 7, conn_b, 2), 0);
-	b->driver->ending(b->bus, 7, conn_b);
-	b->driver->release(b->bus, 7, conn_b);
+	b->driver->ending(b->bus, 7, 0, conn_b);
+	b->driver->release(b->bus, 7, 0, conn_b);
 	settle(b);
 	assert_string_equal(bus_node_presence(b, {7}).c_str(), "0");
 	wait_epoch(a, 2);
@@ -534,7 +534,7 @@ static void keys_are_kept_alive_and_made_again(void **state)
 		assert_int_equal(bus_node_claim(a, account, conn_a, 1), 0);
 	(void)redis_command(f->server, {"EXPIRE", "chatserverd:s:7", "100"});
 	(void)redis_command(f->server, {"DEL", "chatserverd:s:8"});
-	(void)redis_command(f->server, {"SET", "chatserverd:s:9", value_of(b, conn_b, 2, 'L')});
+	set_key(f, 9, value_of(b, conn_b, 2, 'L'));
 	bus_wait(f->world, "close", [&] { return is_closed(a, 9, conn_a); });
 	bus_wait(f->world, "a new key", [&] { return key_of(f, 8) == value_of(a, conn_a, 1, 'L'); });
 	bus_wait(f->world, "a longer life", [&] {

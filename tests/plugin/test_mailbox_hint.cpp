@@ -35,7 +35,7 @@ static std::string head_of(const mailbox_hint &hint)
 		head.assign(static_cast<const char *>(parcel->head), parcel->head_size);
 		return 0;
 	};
-	mailbox_hint_route(&host, nullptr, 1, hint, nullptr);
+	mailbox_hint_route(&host, nullptr, 1, CS_EVERY_DEVICE, hint, nullptr);
 	return head;
 }
 

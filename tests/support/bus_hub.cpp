@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <deque>
 #include <mutex>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -39,10 +40,16 @@ struct bus_hub_member {
 struct bus_hub {
 	std::mutex mutex; /* guards all, and what the members say */
 	std::vector<std::unique_ptr<struct bus_hub_member>> members;
-	std::unordered_map<cs_account, struct bus_hub_owner> owners;
+	std::unordered_map<uint64_t, struct bus_hub_owner> owners; /* by hub_place */
 	std::unordered_map<cs_bus_address, unsigned> nodes; /* connected ones */
 	cs_bus_address last_address = 0;
 };
+
+/* Of a device: the account, with the device in the bits above those of accounts. */
+static uint64_t hub_place(cs_account account, uint64_t device)
+{
+	return account | device << 53;
+}
 
 void bus_hub_deleter::operator()(struct bus_hub *hub) const
 {
@@ -206,11 +213,12 @@ static void hub_leave(void *bus, cs_bus_done_fn *done, void *arg)
 static void member_ask_to_probe(struct bus_hub_member *m, const struct bus_hub_owner *owner)
 {
 	const cs_account account = owner->session.account;
+	const uint64_t device = owner->session.device;
 	const cs_conn conn = owner->session.conn;
 	const cs_bus_address asker = m->address;
 
 	member_post(m->hub, owner->node, [=](struct bus_hub_member *other) {
-		other->host->probe_session(other->core, account, conn, asker);
+		other->host->probe_session(other->core, account, device, conn, asker);
 	});
 }
 
@@ -222,7 +230,8 @@ static void hub_claim(void *bus, const struct cs_bus_session *session, unsigned 
 
 	if (m->address != 0) {
 		std::scoped_lock lock(m->hub->mutex);
-		const auto [place, is_new] = m->hub->owners.try_emplace(session->account, owner);
+		const auto [place, is_new] =
+			m->hub->owners.try_emplace(hub_place(session->account, session->device), owner);
 
 		owner = place->second;
 		if (!is_new && owner.node != m->number)
@@ -231,42 +240,43 @@ static void hub_claim(void *bus, const struct cs_bus_session *session, unsigned 
 			place->second = {m->number, *session, false};
 	}
 	if (result == CS_EEXIST && (flags & CS_CLAIM_KICK) != 0)
-		bus_hub_close_session(m->hub, owner.node, owner.session.account, owner.session.conn);
+		bus_hub_close_session(m->hub, owner.node, owner.session.account, owner.session.conn,
+		                      owner.session.device);
 	else if (result == CS_EEXIST)
 		member_ask_to_probe(m, &owner);
 	member_answer(m, done, arg, result);
 }
 
 /* The place, where it is still this connection's. The mutex is held. */
-static struct bus_hub_owner *member_find(struct bus_hub_member *m, cs_account account, cs_conn conn)
+static struct bus_hub_owner *member_find(struct bus_hub_member *m, cs_account account, uint64_t device, cs_conn conn)
 {
-	const auto place = m->hub->owners.find(account);
+	const auto place = m->hub->owners.find(hub_place(account, device));
 
 	if (place == m->hub->owners.end() || place->second.node != m->number)
 		return nullptr;
 	return place->second.session.conn == conn ? &place->second : nullptr;
 }
 
-static void hub_ending(void *bus, cs_account account, cs_conn conn)
+static void hub_ending(void *bus, cs_account account, uint64_t device, cs_conn conn)
 {
 	struct bus_hub_member *m = member_of(bus);
 	std::scoped_lock lock(m->hub->mutex);
-	struct bus_hub_owner *owner = member_find(m, account, conn);
+	struct bus_hub_owner *owner = member_find(m, account, device, conn);
 
 	if (owner)
 		owner->ending = true;
 }
 
-static void hub_release(void *bus, cs_account account, cs_conn conn)
+static void hub_release(void *bus, cs_account account, uint64_t device, cs_conn conn)
 {
 	struct bus_hub_member *m = member_of(bus);
 	std::scoped_lock lock(m->hub->mutex);
 
-	if (member_find(m, account, conn))
-		m->hub->owners.erase(account);
+	if (member_find(m, account, device, conn))
+		m->hub->owners.erase(hub_place(account, device));
 }
 
-static void hub_presence(void *bus, const cs_account *accounts, unsigned char *online, size_t count,
+static void hub_presence(void *bus, const cs_account *accounts, const uint64_t *, unsigned char *online, size_t count,
                          cs_bus_done_fn *done, void *arg)
 {
 	struct bus_hub_member *m = member_of(bus);
@@ -288,20 +298,20 @@ static std::string copy(const void *data, size_t size)
 	return {static_cast<const char *>(data), size};
 }
 
-static void hub_send(void *bus, cs_account to, const void *data, size_t size, unsigned)
+static void hub_send(void *bus, cs_account to, uint64_t device, const void *data, size_t size, unsigned)
 {
 	struct bus_hub_member *m = member_of(bus);
-	bool is_there = false;
-	unsigned node = 0;
+	std::set<unsigned> nodes;
 
 	if (m->address != 0) {
 		std::scoped_lock lock(m->hub->mutex);
-		const auto place = m->hub->owners.find(to);
 
-		is_there = place != m->hub->owners.end();
-		node = is_there ? place->second.node : 0;
+		for (const auto &[place, owner] : m->hub->owners)
+			if (owner.session.account == to &&
+			    (device == CS_EVERY_DEVICE || owner.session.device == device) && owner.node != m->number)
+				nodes.insert(owner.node);
 	}
-	if (is_there)
+	for (const unsigned node : nodes)
 		member_send(m, node, copy(data, size));
 }
 
@@ -386,10 +396,10 @@ void bus_hub_change(struct bus_hub *hub, unsigned node, enum cs_cluster_event ev
 	member_post(hub, node, [event](struct bus_hub_member *m) { m->host->changed(m->core, event); });
 }
 
-void bus_hub_close_session(struct bus_hub *hub, unsigned node, cs_account account, cs_conn conn)
+void bus_hub_close_session(struct bus_hub *hub, unsigned node, cs_account account, cs_conn conn, uint64_t device)
 {
 	member_post(hub, node,
-	            [account, conn](struct bus_hub_member *m) { m->host->close_session(m->core, account, conn); });
+	            [=](struct bus_hub_member *m) { m->host->close_session(m->core, account, device, conn); });
 }
 
 void bus_hub_deafen(struct bus_hub *hub, unsigned node)

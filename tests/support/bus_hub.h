@@ -29,7 +29,7 @@ void bus_hub_run(struct bus_hub *hub, unsigned node, std::function<void()> fn);
 /* As if another node had sent these bytes. */
 void bus_hub_inject(struct bus_hub *hub, unsigned node, std::string_view bytes);
 void bus_hub_change(struct bus_hub *hub, unsigned node, enum cs_cluster_event event);
-void bus_hub_close_session(struct bus_hub *hub, unsigned node, cs_account account, cs_conn conn);
+void bus_hub_close_session(struct bus_hub *hub, unsigned node, cs_account account, cs_conn conn, uint64_t device = 0);
 /* From now on no completion comes, that of leave included. At once. */
 void bus_hub_deafen(struct bus_hub *hub, unsigned node);
 

@@ -129,14 +129,19 @@ static void host_arrived(void *core, const void *data, size_t size)
 		node->on_arrived(node);
 }
 
-static void host_close_session(void *core, cs_account account, cs_conn conn)
+static void host_close_session(void *core, cs_account account, uint64_t, cs_conn conn)
 {
 	static_cast<bus_node *>(core)->closed.emplace_back(account, conn);
 }
 
-static void host_probe_session(void *core, cs_account account, cs_conn conn, cs_bus_address asker)
+static void host_probe_session(void *core, cs_account account, uint64_t, cs_conn conn, cs_bus_address asker)
 {
 	static_cast<bus_node *>(core)->probed.push_back({account, conn, asker});
+}
+
+static void host_alone(void *core, cs_account account, uint64_t device, cs_conn, int alone)
+{
+	static_cast<bus_node *>(core)->alone[{account, device}] = alone != 0;
 }
 
 static void host_changed(void *core, enum cs_cluster_event event)
@@ -170,6 +175,7 @@ static const struct cs_bus_host host_table = {
 	.dropped = host_dropped,
 	.refused = host_refused,
 	.probe_session = host_probe_session,
+	.alone = host_alone,
 };
 
 /* ---- the plugin */
@@ -351,7 +357,13 @@ static int wait_done(bus_node *node, const bus_outcome *outcome, const char *wha
 int bus_node_claim(bus_node *node, cs_account account, cs_conn conn, uint64_t generation, unsigned flags,
                    std::source_location at)
 {
-	const struct cs_bus_session session = {account, conn, generation};
+	return bus_node_claim_device(node, account, 0, conn, generation, flags, at);
+}
+
+int bus_node_claim_device(bus_node *node, cs_account account, uint64_t device, cs_conn conn, uint64_t generation,
+                          unsigned flags, std::source_location at)
+{
+	const struct cs_bus_session session = {account, conn, generation, device};
 	bus_outcome outcome;
 
 	node->driver->claim(node->bus, &session, flags, bus_done, &outcome);
@@ -366,11 +378,11 @@ static std::string piece_of(const std::string &text)
 	return std::string(reinterpret_cast<const char *>(&envelope), sizeof(envelope)).append(text);
 }
 
-void bus_node_put(bus_node *node, cs_account to, const std::string &text, unsigned flags)
+void bus_node_put(bus_node *node, cs_account to, const std::string &text, unsigned flags, uint64_t device)
 {
 	const std::string piece = piece_of(text);
 
-	node->driver->send(node->bus, to, piece.data(), piece.size(), flags);
+	node->driver->send(node->bus, to, device, piece.data(), piece.size(), flags);
 }
 
 void bus_node_put_to(bus_node *node, cs_bus_address to, const std::string &text)
@@ -394,13 +406,15 @@ void bus_node_send(bus_node *node, cs_account to, const std::string &text, std::
 	(void)bus_node_presence(node, {1}, at);
 }
 
-std::string bus_node_presence(bus_node *node, const std::vector<cs_account> &accounts, std::source_location at)
+std::string bus_node_presence(bus_node *node, const std::vector<cs_account> &accounts, std::source_location at,
+                              const std::vector<uint64_t> &devices)
 {
 	std::vector<unsigned char> online(accounts.size() + 1, 9);
 	bus_outcome outcome;
 	std::string text;
 
-	node->driver->presence(node->bus, accounts.data(), online.data(), accounts.size(), bus_done, &outcome);
+	node->driver->presence(node->bus, accounts.data(), devices.empty() ? nullptr : devices.data(), online.data(),
+	                       accounts.size(), bus_done, &outcome);
 	const int result = wait_done(node, &outcome, "presence", at);
 
 	assert_int_equal(online[accounts.size()], 9);

@@ -5,6 +5,7 @@
 #define TESTS_SUPPORT_BUS_NODE_H
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <source_location>
 #include <string>
@@ -41,6 +42,7 @@ struct bus_node {
 	std::vector<std::string> arrived;
 	std::vector<std::pair<cs_account, cs_conn>> closed;
 	std::vector<bus_node_probe> probed;
+	std::map<std::pair<cs_account, uint64_t>, bool> alone; /* by account and device: what it was told last */
 	std::vector<enum cs_cluster_event> events;
 	std::string log; /* a line each, of any level but debug */
 	size_t dropped = 0, refused = 0;
@@ -89,7 +91,8 @@ void bus_wait(bus_world *world, const char *what, Condition condition,
 
 /* ---- pieces: an envelope and the text; `arrived` has the texts. These only hand them in. */
 
-void bus_node_put(bus_node *node, cs_account to, const std::string &text, unsigned flags = 0);
+void bus_node_put(bus_node *node, cs_account to, const std::string &text, unsigned flags = 0,
+                  uint64_t device = CS_EVERY_DEVICE);
 void bus_node_put_to(bus_node *node, cs_bus_address to, const std::string &text);
 void bus_node_put_all(bus_node *node, const std::string &text, unsigned flags = 0);
 
@@ -99,12 +102,15 @@ void bus_node_wait_up(bus_node *node, std::source_location at = std::source_loca
 void bus_node_wait_away(bus_node *node, std::source_location at = std::source_location::current());
 int bus_node_claim(bus_node *node, cs_account account, cs_conn conn, uint64_t generation, unsigned flags = 0,
                    std::source_location at = std::source_location::current());
+int bus_node_claim_device(bus_node *node, cs_account account, uint64_t device, cs_conn conn, uint64_t generation,
+                          unsigned flags = 0, std::source_location at = std::source_location::current());
 /* Until Redis has sent it, or has found that nobody has the account. */
 void bus_node_send(bus_node *node, cs_account to, const std::string &text,
                    std::source_location at = std::source_location::current());
 /* One character per account: '1' or '0', or "away". */
 std::string bus_node_presence(bus_node *node, const std::vector<cs_account> &accounts,
-                              std::source_location at = std::source_location::current());
+                              std::source_location at = std::source_location::current(),
+                              const std::vector<uint64_t> &devices = {});
 /* Whether it was told that, at that place of its events or later. */
 bool bus_node_heard(const bus_node *node, enum cs_cluster_event event, size_t from = 0);
 

@@ -174,7 +174,7 @@ static inline struct loop *loop_of(struct node *n, unsigned worker)
 static inline int claim(test *t, struct node *n, cs_account account, cs_conn conn, unsigned flags)
 {
 	const struct cs_bus_session session {
-		.account = account, .conn = conn, .generation = 1
+		.account = account, .conn = conn, .generation = 1, .device = 0
 	};
 	answer a;
 
@@ -205,7 +205,7 @@ static inline int send(struct node *n, unsigned worker, cs_account to, const std
 {
 	const text_parcel p(data);
 
-	return bus_send(n->bus.get(), self_of(n, worker), to, &p.parcel, flags);
+	return bus_send(n->bus.get(), self_of(n, worker), to, CS_EVERY_DEVICE, &p.parcel, flags);
 }
 
 static inline void send_all(struct node *n, unsigned worker, std::string_view data, unsigned flags)

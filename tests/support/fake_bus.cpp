@@ -12,9 +12,12 @@ static struct fake_bus *fake_of(void *bus)
 	return static_cast<struct fake_bus *>(bus);
 }
 
-static void note(struct fake_bus *f, const char *what, uint64_t number)
+static void note(struct fake_bus *f, const char *what, uint64_t number, uint64_t device = 0)
 {
-	f->trace += std::string(what) + ":" + std::to_string(number) + " ";
+	f->trace += std::string(what) + ":" + std::to_string(number);
+	if (device != 0 && device != CS_EVERY_DEVICE)
+		f->trace += "/" + std::to_string(device);
+	f->trace += " ";
 }
 
 /* ---- wishes of the test, looked for every millisecond */
@@ -75,10 +78,10 @@ static void fake_leave(void *bus, cs_bus_done_fn *done, void *arg)
 	done(arg, 0);
 }
 
-static void prove(struct fake_bus *f, cs_account account)
+static void prove(struct fake_bus *f, cs_account account, uint64_t device)
 {
 	const struct bus_parcel proof {
-		.kind = BUS_PARCEL_PROOF, .to = account
+		.kind = BUS_PARCEL_PROOF, .to = account, .device = device
 	};
 	const std::string bytes = bus_parcel_encode(&proof);
 
@@ -88,7 +91,9 @@ static void prove(struct fake_bus *f, cs_account account)
 static void answer(struct fake_bus *f, const struct fake_bus_call *call, int result)
 {
 	if (result == CS_EEXIST && f->proves)
-		prove(f, call->account);
+		prove(f, call->session.account, call->session.device);
+	if (result == 0 && f->tells)
+		f->host->alone(f->core, call->session.account, call->session.device, call->session.conn, f->alone);
 	call->done(call->arg, result);
 }
 
@@ -98,7 +103,7 @@ static bool take_claim(struct fake_bus *f, const struct cs_bus_session *session,
 {
 	std::scoped_lock lock(f->mutex);
 
-	note(f, flags & CS_CLAIM_KICK ? "kick" : "claim", session->account);
+	note(f, flags & CS_CLAIM_KICK ? "kick" : "claim", session->account, session->device);
 	f->generation = session->generation;
 	f->conn = session->conn;
 	*result_r = f->claim_answer;
@@ -113,27 +118,27 @@ static bool take_claim(struct fake_bus *f, const struct cs_bus_session *session,
 
 static void fake_claim(void *bus, const struct cs_bus_session *session, unsigned flags, cs_bus_done_fn *done, void *arg)
 {
-	const struct fake_bus_call call = {session->account, done, arg};
+	const struct fake_bus_call call = {*session, done, arg};
 	int result;
 
 	if (take_claim(fake_of(bus), session, flags, &call, &result))
 		answer(fake_of(bus), &call, result);
 }
 
-static void fake_ending(void *bus, cs_account account, cs_conn conn)
+static void fake_ending(void *bus, cs_account account, uint64_t device, cs_conn conn)
 {
 	std::scoped_lock lock(fake_of(bus)->mutex);
 
 	fake_of(bus)->conn = conn;
-	note(fake_of(bus), "ending", account);
+	note(fake_of(bus), "ending", account, device);
 }
 
-static void fake_release(void *bus, cs_account account, cs_conn conn)
+static void fake_release(void *bus, cs_account account, uint64_t device, cs_conn conn)
 {
 	std::scoped_lock lock(fake_of(bus)->mutex);
 
 	fake_of(bus)->conn = conn;
-	note(fake_of(bus), "release", account);
+	note(fake_of(bus), "release", account, device);
 }
 
 static int look_up(struct fake_bus *f, const cs_account *accounts, unsigned char *online, size_t count)
@@ -146,23 +151,24 @@ static int look_up(struct fake_bus *f, const cs_account *accounts, unsigned char
 	return f->is_away ? CS_ENOENT : 0;
 }
 
-static void fake_presence(void *bus, const cs_account *accounts, unsigned char *online, size_t count,
+static void fake_presence(void *bus, const cs_account *accounts, const uint64_t *, unsigned char *online, size_t count,
                           cs_bus_done_fn *done, void *arg)
 {
 	done(arg, look_up(fake_of(bus), accounts, online, count));
 }
 
-static void note_sent(struct fake_bus *f, const char *what, uint64_t to, const void *data, size_t size)
+static void note_sent(struct fake_bus *f, const char *what, uint64_t to, const void *data, size_t size,
+                      uint64_t device = 0)
 {
 	std::scoped_lock lock(f->mutex);
 
-	note(f, what, to);
+	note(f, what, to, device);
 	f->sent.assign(static_cast<const char *>(data), size);
 }
 
-static void fake_send(void *bus, cs_account to, const void *data, size_t size, unsigned)
+static void fake_send(void *bus, cs_account to, uint64_t device, const void *data, size_t size, unsigned)
 {
-	note_sent(fake_of(bus), "send", to, data, size);
+	note_sent(fake_of(bus), "send", to, data, size, device);
 }
 
 static void fake_send_to(void *bus, cs_bus_address to, const void *data, size_t size)
@@ -272,7 +278,12 @@ void fake_bus_arrive(struct fake_bus *f, const std::string &bytes)
 	fake_bus_run(f, [&] { f->host->arrived(f->core, bytes.data(), bytes.size()); });
 }
 
-void fake_bus_close_session(struct fake_bus *f, cs_account account, cs_conn conn)
+void fake_bus_close_session(struct fake_bus *f, cs_account account, cs_conn conn, uint64_t device)
 {
-	fake_bus_run(f, [&] { f->host->close_session(f->core, account, conn); });
+	fake_bus_run(f, [&] { f->host->close_session(f->core, account, device, conn); });
+}
+
+void fake_bus_tell_alone(struct fake_bus *f, cs_account account, uint64_t device, cs_conn conn, bool alone)
+{
+	fake_bus_run(f, [&] { f->host->alone(f->core, account, device, conn, alone); });
 }

@@ -19,7 +19,7 @@ inline constexpr cs_bus_address fake_bus_address = 0x1234;
 
 /* A call of the adapter that waits for its completion. */
 struct fake_bus_call {
-	cs_account account;
+	struct cs_bus_session session;
 	cs_bus_done_fn *done;
 	void *arg;
 };
@@ -30,13 +30,15 @@ struct fake_bus {
 	std::mutex mutex; /* guards all below */
 	/* What the adapter was called for, each with a blank behind it: "claim:7", "kick:7" (a claim with that
 	 * flag), "ending:7", "release:7", "send:7" and "send_to:7" (decimal), "send_all:0", "presence:2" (how
-	 * many), "leave". */
+	 * many), "leave". Behind an account stands its device, if it has a name: "claim:7/2". */
 	std::string trace;
 	/* What claims are answered, one after the other, then claim_answer; with `keeps` they are not answered
 	 * before fake_bus_answer. */
 	std::deque<int> claim_answers;
 	int claim_answer = 0;
 	bool keeps = false;
+	bool tells = true; /* a claim that is granted is told this: */
+	bool alone = true; /* whether other nodes have no session of the account */
 	bool proves = true; /* whoever is online elsewhere is there: said before CS_EEXIST is answered */
 	std::deque<struct fake_bus_call> kept;
 	uint64_t generation = 0; /* of the last claim */
@@ -68,6 +70,7 @@ std::string fake_bus_trace(struct fake_bus *f);
 /* As the adapter's events. */
 void fake_bus_set_address(struct fake_bus *f, cs_bus_address address);
 void fake_bus_arrive(struct fake_bus *f, const std::string &bytes);
-void fake_bus_close_session(struct fake_bus *f, cs_account account, cs_conn conn);
+void fake_bus_close_session(struct fake_bus *f, cs_account account, cs_conn conn, uint64_t device = 0);
+void fake_bus_tell_alone(struct fake_bus *f, cs_account account, uint64_t device, cs_conn conn, bool alone);
 
 #endif

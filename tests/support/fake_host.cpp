@@ -82,10 +82,11 @@ void fake_session_open(fake_host *host, fake_conn *conn)
 	conn->opened_due = false;
 	for (fake_self *self : host->selves)
 		if (self->worker == conn->worker && self->plugin->opened)
-			self->plugin->opened(self->state, conn->handle, conn->account, 0, conn->want);
+			self->plugin->opened(self->state, conn->handle, conn->account, conn->device, conn->want);
 }
 
-cs_conn fake_host_connect(fake_host *host, cs_account account, const char *name, unsigned worker, uint64_t want)
+cs_conn fake_host_connect(fake_host *host, cs_account account, const char *name, unsigned worker, uint64_t want,
+                          uint64_t device)
 {
 	fake_conn &conn = host->conns.emplace_back();
 
@@ -94,8 +95,9 @@ cs_conn fake_host_connect(fake_host *host, cs_account account, const char *name,
 	conn.open = true;
 	if (account != 0) {
 		conn.account = account;
+		conn.device = device;
 		conn.name = name;
-		fake_host_node(host, worker)->online[account] = conn.handle;
+		fake_host_node(host, worker)->online[fake_place_of(account, device)] = conn.handle;
 		conn.want = want;
 		conn.opened_due = true;
 		fake_session_open(host, &conn);
@@ -143,37 +145,41 @@ void fake_session_end(fake_host *host, fake_conn *conn)
 	conn->name.clear();
 	if (account == 0)
 		return;
+	const fake_place place = fake_place_of(account, conn->device);
+
 	conn->ended = account;
-	node->online.erase(account);
-	node->held[account].count++;
-	node->held[account].conn = conn->handle;
+	node->online.erase(place);
+	node->held[place].count++;
+	node->held[place].conn = conn->handle;
 	if (host->bus.ending)
-		host->bus.ending(fake_node_index(host, conn->worker), account, conn->handle);
+		host->bus.ending(fake_node_index(host, conn->worker), place, conn->handle);
 }
 
-void fake_place_release(fake_host *host, unsigned worker, cs_account account)
+void fake_place_release(fake_host *host, unsigned worker, fake_place place)
 {
 	fake_node *node = fake_host_node(host, worker);
-	const cs_conn conn = node->held[account].conn;
+	const cs_conn conn = node->held[place].conn;
 
-	if (--node->held[account].count > 0)
+	if (--node->held[place].count > 0)
 		return;
-	node->held.erase(account);
+	node->held.erase(place);
 	if (host->bus.release)
-		host->bus.release(fake_node_index(host, worker), account, conn);
+		host->bus.release(fake_node_index(host, worker), place, conn);
 }
 
 void fake_session_tell_ended(fake_host *host, fake_conn *conn)
 {
 	const cs_account account = std::exchange(conn->ended, 0);
+	const uint64_t device = std::exchange(conn->device, 0);
+	const fake_place place = fake_place_of(account, device);
 
 	for (fake_self *self : host->selves)
 		if (self->worker == conn->worker && self->plugin->closed &&
-		    self->plugin->closed(self->state, conn->handle, account, conn->written) == CS_PENDING &&
+		    self->plugin->closed(self->state, conn->handle, account, device, conn->written) == CS_PENDING &&
 		    account != 0)
-			fake_host_node(host, conn->worker)->held[account].count++;
+			fake_host_node(host, conn->worker)->held[place].count++;
 	if (account != 0)
-		fake_place_release(host, conn->worker, account);
+		fake_place_release(host, conn->worker, place);
 }
 
 static bool conn_end(fake_host *host, fake_conn *conn)
@@ -307,6 +313,7 @@ static int frame_run(fake_host *host, fake_conn *conn, const std::string &bytes,
 	frame.request = parser.request;
 	frame.conn = conn->handle;
 	frame.account = conn->account;
+	frame.device = conn->account != 0 ? conn->device : 0;
 	frame.name = name.c_str();
 	frame.bytes = bytes.data();
 	frame.size = bytes.size();

@@ -43,10 +43,25 @@ struct fake_call {
 	std::string text; /* answer, refuse, send: the frame; close: why; route: the head and the body */
 };
 
+/* The place of a device in the tables of the fake host: the account, with the device in the bits above those of
+ * accounts. So that of device 0 is the account itself. */
+typedef uint64_t fake_place;
+
+constexpr fake_place fake_place_of(cs_account account, uint64_t device)
+{
+	return account | device << 53;
+}
+
+constexpr cs_account fake_place_account(fake_place place)
+{
+	return place & ((UINT64_C(1) << 53) - 1);
+}
+
 struct fake_conn {
 	cs_conn handle = 0;
 	unsigned worker = 0;
 	cs_account account = 0;
+	uint64_t device = 0; /* of its session, or of the one that has ended */
 	cs_account ended = 0; /* of a session that the plugins do not know to have ended */
 	std::string name;
 	uint64_t want = 0; /* of its session */
@@ -119,6 +134,7 @@ struct fake_claim {
 	fake_self *self;
 	cs_conn conn;
 	cs_account account;
+	uint64_t device;
 	std::string name;
 	uint64_t generation, want;
 	unsigned flags;
@@ -135,9 +151,9 @@ struct fake_hold {
 /* The session table of a node. */
 struct fake_node {
 	/* Who is online where; the test may add accounts "on other nodes" with conn 0. */
-	std::unordered_map<cs_account, cs_conn> online;
-	std::unordered_map<cs_account, fake_hold> held; /* until the plugins were told, and have released it */
-	std::unordered_set<cs_account> reserved; /* the bus was asked */
+	std::unordered_map<fake_place, cs_conn> online;
+	std::unordered_map<fake_place, fake_hold> held; /* until the plugins were told, and have released it */
+	std::unordered_set<fake_place> reserved; /* the bus was asked */
 	bool is_stopping = false; /* set by the test: the store answers CS_ECANCELED, claims wait for nothing */
 };
 
@@ -145,7 +161,7 @@ struct fake_node {
 struct fake_bus_calls {
 	/* The place is free on this node. The answer: fake_host_claimed(), on the worker of the claim. */
 	std::function<void(unsigned node, const fake_claim &)> claim;
-	std::function<void(unsigned node, cs_account, cs_conn)> ending, release;
+	std::function<void(unsigned node, fake_place, cs_conn)> ending, release;
 	std::function<int(unsigned node, cs_account to, const fake_parcel &)> send;
 	std::function<void(unsigned node, uint64_t topic, const fake_parcel &)> send_all;
 };
@@ -236,7 +252,7 @@ size_t fake_self_woken(const fake_self *self);
 /* A new connection of that worker, logged in when account is not 0 (no claim is recorded; `opened` is
  * called). */
 cs_conn fake_host_connect(fake_host *host, cs_account account = 0, const char *name = "", unsigned worker = 0,
-                          uint64_t want = 0);
+                          uint64_t want = 0, uint64_t device = 0);
 fake_conn *fake_host_conn(fake_host *host, cs_conn conn);
 /* The connection ends: the hooks are called, the handle is dead. */
 void fake_host_end(fake_host *host, cs_conn conn);
@@ -284,8 +300,9 @@ void fake_host_cancel(fake_host *host, unsigned node);
 /* ---- for the test that plays the bus */
 fake_node *fake_host_node(fake_host *host, unsigned worker);
 void fake_host_claimed(fake_host *host, const fake_claim &claim, int result);
-/* To the session of the account on that node; false: there is none. */
-bool fake_host_deliver(fake_host *host, unsigned node, cs_account to, const fake_parcel &parcel);
+/* To the sessions of the account on that node, of one device or of CS_EVERY_DEVICE; false: there is none. */
+bool fake_host_deliver(fake_host *host, unsigned node, cs_account to, const fake_parcel &parcel,
+                       uint64_t device = CS_EVERY_DEVICE);
 /* To the instances of that node that have subscribed to the topic. */
 void fake_host_deliver_all(fake_host *host, unsigned node, uint64_t topic, const fake_parcel &parcel);
 

@@ -82,7 +82,7 @@ void fake_session_end(fake_host *host, fake_conn *conn);
 /* Tells the plugins of the session, or of the connection, that has ended. */
 void fake_session_tell_ended(fake_host *host, fake_conn *conn);
 /* One hold less. */
-void fake_place_release(fake_host *host, unsigned worker, cs_account account);
+void fake_place_release(fake_host *host, unsigned worker, fake_place place);
 
 /* Hashing for the connection that waits gets CS_ECANCELED. */
 void fake_hashes_cancel(fake_host *host, cs_conn conn);

@@ -125,20 +125,22 @@ static fake_job batch_run(fake_host *host, fake_job first, size_t most)
 void fake_host_claimed(fake_host *host, const fake_claim &claim, int result)
 {
 	const unsigned worker = claim.self->worker;
+	const fake_place place = fake_place_of(claim.account, claim.device);
 	fake_conn *conn = fake_conn_of(claim.self, claim.conn);
 
-	fake_host_node(host, worker)->reserved.erase(claim.account);
+	fake_host_node(host, worker)->reserved.erase(place);
 	if (result == 0 && !conn) {
 		if (host->bus.release)
-			host->bus.release(fake_node_index(host, worker), claim.account, claim.conn);
+			host->bus.release(fake_node_index(host, worker), place, claim.conn);
 		result = CS_ENOENT;
 	}
 	if (result == 0) {
 		conn->account = claim.account;
+		conn->device = claim.device;
 		conn->name = claim.name;
 		conn->want = claim.want;
 		conn->opened_due = true;
-		fake_host_node(host, worker)->online[claim.account] = claim.conn;
+		fake_host_node(host, worker)->online[place] = claim.conn;
 	}
 	fake_host_defer(host, worker, [=] {
 		const bool is_there = fake_conn_of(claim.self, claim.conn) != nullptr;
@@ -159,24 +161,27 @@ static int claim_check(fake_host *host, const fake_claim &claim)
 		return CS_ENOENT;
 	if (conn->account != 0)
 		return CS_EINVAL;
-	return fake_host_node(host, claim.self->worker)->online.count(claim.account) != 0 ? CS_EEXIST : 0;
+	return fake_host_node(host, claim.self->worker)->online.count(fake_place_of(claim.account, claim.device)) != 0
+	               ? CS_EEXIST
+	               : 0;
 }
 
 static void claim_run(fake_host *host, fake_job job)
 {
 	const fake_claim &claim = job.claim;
+	const fake_place place = fake_place_of(claim.account, claim.device);
 	fake_node *node = fake_host_node(host, job.worker);
 	const int result = claim_check(host, claim);
 
-	if (result == CS_EEXIST && node->online.count(claim.account) != 0 && (claim.flags & CS_CLAIM_KICK) != 0) {
-		const cs_conn old = node->online[claim.account];
+	if (result == CS_EEXIST && node->online.count(place) != 0 && (claim.flags & CS_CLAIM_KICK) != 0) {
+		const cs_conn old = node->online[place];
 
 		fake_host_record(host, {"kick", old, claim.account, 0, ""});
 		fake_host_drop(host, old);
-		node->online.erase(claim.account);
+		node->online.erase(place);
 		host->jobs.push_front(std::move(job)); /* it waits until the place is free */
 	} else if (result == 0 && host->bus.claim) {
-		node->reserved.insert(claim.account);
+		node->reserved.insert(place);
 		host->bus.claim(fake_node_index(host, job.worker), claim);
 	} else {
 		fake_host_claimed(host, claim, result);
@@ -187,10 +192,11 @@ static void claim_run(fake_host *host, fake_job job)
 
 static bool job_can_run(fake_host *host, const fake_job &job)
 {
+	const fake_place place = fake_place_of(job.claim.account, job.claim.device);
 	const fake_node *node = fake_host_node(host, job.worker);
 
 	return job.kind != FAKE_JOB_CLAIM || node->is_stopping ||
-	       (node->held.count(job.claim.account) == 0 && node->reserved.count(job.claim.account) == 0);
+	       (node->held.count(place) == 0 && node->reserved.count(place) == 0);
 }
 
 /* whole: with all that it brings; else that waits at the end. */

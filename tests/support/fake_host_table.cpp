@@ -31,8 +31,8 @@ int fake_fault_take(fake_host *host, fake_fault_place place, bool at_call)
 static int table_claim(cs_self *self, cs_conn conn, const cs_claim *claim, cs_done_fn *done, void *arg)
 {
 	fake_host *host = self_of(self)->host;
-	const bool is_right =
-		claim->device == 0 && std::none_of(std::begin(claim->spare), std::end(claim->spare), std::identity());
+	const bool is_right = claim->device <= CS_DEVICE_MAX &&
+	                      std::none_of(std::begin(claim->spare), std::end(claim->spare), std::identity());
 	fake_job job;
 
 	fake_host_record(host, {"claim", conn, claim->account, static_cast<int64_t>(claim->generation), claim->name});
@@ -40,8 +40,9 @@ static int table_claim(cs_self *self, cs_conn conn, const cs_claim *claim, cs_do
 		return result;
 	job.kind = FAKE_JOB_CLAIM;
 	job.worker = self_of(self)->worker;
-	job.claim = {self_of(self), conn,         claim->account,           claim->name, claim->generation,
-	             claim->want,   claim->flags, is_right ? 0 : CS_EINVAL, done,        arg};
+	job.claim = {
+		self_of(self), conn,         claim->account,           claim->device, claim->name, claim->generation,
+		claim->want,   claim->flags, is_right ? 0 : CS_EINVAL, done,          arg};
 	host->jobs.push_back(std::move(job));
 	return 0;
 }
@@ -70,20 +71,46 @@ static int table_logout(cs_self *self, cs_conn handle)
 	return 0;
 }
 
-static void table_release(cs_self *self, cs_account account)
+static void table_release(cs_self *self, cs_account account, uint64_t device)
 {
+	const fake_place place = fake_place_of(account, device);
 	fake_host *host = self_of(self)->host;
 
 	fake_host_record(host, {"release", 0, account, 0, ""});
-	if (fake_host_node(host, self_of(self)->worker)->held.count(account) == 0)
+	if (fake_host_node(host, self_of(self)->worker)->held.count(place) == 0)
 		fake_fail("release() of an account that is not held", self_of(self)->plugin->name);
-	fake_place_release(host, self_of(self)->worker, account);
+	fake_place_release(host, self_of(self)->worker, place);
 }
 
-static bool is_online(const fake_host *host, cs_account account)
+static bool is_online(const fake_host *host, cs_account account, uint64_t device)
 {
-	return std::any_of(host->nodes.begin(), host->nodes.end(),
-	                   [=](const fake_node &node) { return node.online.count(account) != 0; });
+	const auto is_it = [=](const auto &session) {
+		return device == CS_EVERY_DEVICE ? fake_place_account(session.first) == account
+		                                 : session.first == fake_place_of(account, device);
+	};
+
+	return std::any_of(host->nodes.begin(), host->nodes.end(), [=](const fake_node &node) {
+		return std::any_of(node.online.begin(), node.online.end(), is_it);
+	});
+}
+
+static int table_presence_of(cs_self *self, cs_conn conn, cs_account account, const uint64_t *devices,
+                             unsigned char *online, size_t count, cs_done_fn *done, void *arg)
+{
+	const fake_self *asker = self_of(self);
+	fake_host *host = asker->host;
+
+	fake_host_record(host, {"presence", conn, account, static_cast<int64_t>(count), ""});
+	if (const int result = fake_fault_take(host, FAKE_PRESENCE, true))
+		return result;
+	fake_host_defer(host, asker->worker, [=] {
+		const int result = fake_fault_take(host, FAKE_PRESENCE, false);
+
+		for (size_t i = 0; i < count; i++)
+			online[i] = result == 0 && is_online(host, account, devices[i]);
+		done(asker->state, conn, result, arg);
+	});
+	return 0;
 }
 
 static int table_presence(cs_self *self, cs_conn conn, const cs_account *accounts, unsigned char *online, size_t count,
@@ -99,7 +126,7 @@ static int table_presence(cs_self *self, cs_conn conn, const cs_account *account
 		const int result = fake_fault_take(host, FAKE_PRESENCE, false);
 
 		for (size_t i = 0; i < count; i++)
-			online[i] = result == 0 && is_online(host, accounts[i]);
+			online[i] = result == 0 && is_online(host, accounts[i], CS_EVERY_DEVICE);
 		done(asker->state, conn, result, arg);
 	});
 	return 0;
@@ -188,17 +215,22 @@ static void parcel_queue(fake_self *to, cs_conn handle, cs_account account, cons
 	});
 }
 
-bool fake_host_deliver(fake_host *host, unsigned node, cs_account to, const fake_parcel &parcel)
+bool fake_host_deliver(fake_host *host, unsigned node, cs_account to, const fake_parcel &parcel, uint64_t device)
 {
-	const auto holder = host->nodes[node].online.find(to);
+	bool is_there = false;
 
-	if (holder == host->nodes[node].online.end())
-		return false;
-	const fake_conn *conn = fake_host_conn(host, holder->second);
-	for (fake_self *self : host->selves)
-		if (conn && self->worker == conn->worker && self->plugin == parcel.plugin)
-			parcel_queue(self, conn->handle, to, parcel);
-	return true;
+	for (const auto &[place, handle] : host->nodes[node].online) {
+		if (fake_place_account(place) != to ||
+		    (device != CS_EVERY_DEVICE && place != fake_place_of(to, device)))
+			continue;
+		const fake_conn *conn = fake_host_conn(host, handle);
+
+		is_there = true;
+		for (fake_self *self : host->selves)
+			if (conn && self->worker == conn->worker && self->plugin == parcel.plugin)
+				parcel_queue(self, conn->handle, to, parcel);
+	}
+	return is_there;
 }
 
 void fake_host_deliver_all(fake_host *host, unsigned node, uint64_t topic, const fake_parcel &parcel)
@@ -233,7 +265,7 @@ static int table_route(cs_self *self, cs_account to, uint64_t device, const cs_p
 	fake_host_record(host, {"route", 0, to, 0, parcel_text(copy)});
 	if (device != 0 && device != CS_EVERY_DEVICE)
 		return CS_ENOENT;
-	if (fake_host_deliver(host, node, to, copy))
+	if (fake_host_deliver(host, node, to, copy, device))
 		return 0;
 	return host->bus.send ? host->bus.send(node, to, copy) : CS_ENOENT;
 }
@@ -391,6 +423,7 @@ void fake_table_fill(cs_host *table)
 	table->logout = table_logout;
 	table->release = table_release;
 	table->presence = table_presence;
+	table->presence_of = table_presence_of;
 	table->work = table_work;
 	table->batch = table_batch;
 	table->outcome_can_be_unknown = table_outcome_can_be_unknown;

@@ -73,10 +73,11 @@ static inline void note_claim(void *, cs_conn conn, int result, void *arg)
 	static_cast<struct test *>(arg)->claims.emplace_back(conn, result);
 }
 
-static inline void claim(struct test *t, cs_conn conn, cs_account account, unsigned flags = 0, uint64_t generation = 1)
+static inline void claim(struct test *t, cs_conn conn, cs_account account, unsigned flags = 0, uint64_t generation = 1,
+                         uint64_t device = 0)
 {
 	const struct cs_claim wanted = {.account = account,
-	                                .device = 0,
+	                                .device = device,
 	                                .name = "zhang san",
 	                                .generation = generation,
 	                                .want = 0,
@@ -115,11 +116,11 @@ static inline size_t count_calls(struct test *t, const std::string &call)
 	return count;
 }
 
-static inline bool is_located(struct test *t, cs_account account)
+static inline bool is_located(struct test *t, cs_account account, uint64_t device = 0)
 {
 	cs_conn conn;
 
-	return session_locate(t->f->shared.sessions, account, &conn);
+	return session_locate(t->f->shared.sessions, {account, device}, &conn);
 }
 
 static inline struct conn *find(struct test *t, cs_conn conn)

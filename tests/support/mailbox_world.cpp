@@ -234,6 +234,7 @@ static void claimed(void *state, cs_conn conn, int result, void *arg)
 	if (!result) {
 		begin_session(c, WORLD_LOGGING_IN);
 		const cs_mailbox_session session = {.account = c->at->account,
+		                                    .device = 0,
 		                                    .want = c->want,
 		                                    .acknowledges = c->acknowledges,
 		                                    .spare_flags = 0,

@@ -60,7 +60,7 @@ static int on_reject(void *state, const struct cs_frame *frame)
 	return CS_REJECT;
 }
 
-static int on_closed(void *state, cs_conn, cs_account account, uint64_t written)
+static int on_closed(void *state, cs_conn, cs_account account, uint64_t, uint64_t written)
 {
 	struct worker_fixture *f = fixture_of(state);
 
@@ -293,8 +293,8 @@ void worker_fixture_bind(struct worker_fixture *f, struct conn *c, cs_account ac
 {
 	struct session_entry other;
 
-	if (session_claim(f->shared.sessions, account, c->handle, nullptr, &other) == SESSION_GRANTED)
-		conn_bind(c, account, "li si");
+	if (session_claim(f->shared.sessions, {account, 0}, c->handle, nullptr, &other) == SESSION_GRANTED)
+		conn_bind(c, account, 0, "li si");
 }
 
 bool worker_fixture_wait(struct worker_fixture *f, const std::function<bool()> &condition)

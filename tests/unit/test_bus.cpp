@@ -135,7 +135,7 @@ static void send_notes(struct node *n, int from)
 		const struct note note = {from, i};
 		const struct cs_parcel parcel = {&note, sizeof note, nullptr};
 
-		(void)!bus_send(n->bus.get(), self_of(n, 0), 13, &parcel, 0);
+		(void)!bus_send(n->bus.get(), self_of(n, 0), 13, CS_EVERY_DEVICE, &parcel, 0);
 	}
 }
 

@@ -41,9 +41,9 @@ static void a_bus_that_has_stopped_answers_as_one_that_is_away(void **state)
 
 	bus_stop(n->bus.get(), 10000);
 	assert_int_equal(claim(t, n, 13, 1, 0), 0);
-	bus_ending(n->bus.get(), 13, 1);
-	bus_release(n->bus.get(), 13, 1);
-	bus_presence(n->bus.get(), accounts, online, 1, loop_of(n, 0), on_done, &a);
+	bus_ending(n->bus.get(), 13, 0, 1);
+	bus_release(n->bus.get(), 13, 0, 1);
+	bus_presence(n->bus.get(), accounts, nullptr, online, 1, loop_of(n, 0), on_done, &a);
 	assert_int_equal(send(n, 0, 13, "x", 0), CS_ENOENT);
 	assert_true(is_quiet(t));
 	assert_int_equal(a.result, CS_ENOENT);

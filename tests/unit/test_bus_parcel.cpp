@@ -59,15 +59,16 @@ static void what_is_sent_comes_back_whole(void **)
 	assert_true(bytes.ends_with(data));
 }
 
-static void a_proof_names_an_account_and_nothing_else(void **)
+static void a_proof_names_an_account_and_a_device_and_nothing_else(void **)
 {
 	const struct bus_parcel proof {
-		.kind = BUS_PARCEL_PROOF, .to = 13
+		.kind = BUS_PARCEL_PROOF, .to = 13, .device = 7
 	};
 	const struct bus_parcel p = decoded(bus_parcel_encode(&proof));
 
 	assert_int_equal(p.kind, BUS_PARCEL_PROOF);
 	assert_int_equal(p.to, 13);
+	assert_int_equal(p.device, 7);
 	assert_refused(parcel_for(BUS_PARCEL_PROOF, 13), "a proof with data");
 	assert_refused(parcel_for(BUS_PARCEL_PROOF, 0), "bad account");
 }
@@ -102,6 +103,21 @@ static void a_parcel_has_the_same_bytes_everywhere(void **)
 	assert_true(bus_parcel_encode(&sent) == bytes);
 }
 
+static void a_device_travels_with_its_parcel(void **)
+{
+	const struct bus_parcel sent {
+		.kind = BUS_PARCEL_DEVICE, .plugin = "x", .to = 13, .device = CS_DEVICE_MAX, .head = "hi", .body = "d"
+	};
+	std::string bytes = bus_parcel_encode(&sent);
+	const struct bus_parcel p = decoded(bytes);
+
+	assert_int_equal(p.kind, BUS_PARCEL_DEVICE);
+	assert_true(p.device == CS_DEVICE_MAX && p.to == 13);
+	assert_true(p.plugin == "x" && p.head == "hi" && p.body == "d");
+	bytes[20] = 1;
+	assert_refused(bytes, "bad device");
+}
+
 static void empty_data_is_data(void **)
 {
 	const struct bus_parcel sent {
@@ -116,7 +132,7 @@ static void an_address_that_does_not_belong_to_the_kind_is_refused(void **)
 	assert_refused(parcel_for(BUS_PARCEL_ACCOUNT, 0), "bad account");
 	assert_refused(parcel_for(BUS_PARCEL_ACCOUNT, CS_INTEGER_MAX + 1), "bad account");
 	assert_refused(parcel_for(static_cast<enum bus_parcel_kind>(0), 0), "unknown kind");
-	assert_refused(parcel_for(static_cast<enum bus_parcel_kind>(4), 0), "unknown kind");
+	assert_refused(parcel_for(static_cast<enum bus_parcel_kind>(5), 0), "unknown kind");
 }
 
 static void sizes_that_do_not_fit_are_refused(void **)
@@ -181,7 +197,9 @@ static void no_bytes_make_it_read_beyond_them(void **)
 		}
 		accepted++;
 		assert_true(p.plugin.empty() == (p.kind == BUS_PARCEL_PROOF));
-		assert_true(p.plugin.data() == block.data() + 16);
+		const bool has_device = p.kind == BUS_PARCEL_PROOF || p.kind == BUS_PARCEL_DEVICE;
+		assert_true(p.plugin.data() == block.data() + (has_device ? 24 : 16));
+		assert_true(p.device <= (has_device ? CS_DEVICE_MAX : 0));
 		assert_true(p.body.data() + p.body.size() == block.data() + block.size());
 		assert_true(p.to >= 1 || p.kind != BUS_PARCEL_ACCOUNT);
 	}
@@ -192,7 +210,8 @@ int main(void)
 {
 	const CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_sent_comes_back_whole),
-		cmocka_unit_test(a_proof_names_an_account_and_nothing_else),
+		cmocka_unit_test(a_device_travels_with_its_parcel),
+		cmocka_unit_test(a_proof_names_an_account_and_a_device_and_nothing_else),
 		cmocka_unit_test(a_proof_that_gives_a_name_or_a_head_is_refused),
 		cmocka_unit_test(a_parcel_has_the_same_bytes_everywhere),
 		cmocka_unit_test(empty_data_is_data),

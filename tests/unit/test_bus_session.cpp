@@ -24,7 +24,7 @@ static void while_the_bus_is_away_nothing_is_sent_and_claims_are_granted(void **
 	assert_int_equal(send(n, 0, 13, "x", 0), CS_ENOENT);
 	send_all(n, 0, "x", 0);
 	assert_int_equal(bus_count(b).dropped, 2);
-	bus_presence(b, accounts, online, 1, loop_of(n, 0), on_done, &a);
+	bus_presence(b, accounts, nullptr, online, 1, loop_of(n, 0), on_done, &a);
 	assert_int_equal(claim(t, n, 13, 99, 0), 0);
 	assert_int_equal(a.result, CS_ENOENT);
 	assert_int_equal(online[0], 0);
@@ -66,10 +66,10 @@ static void an_account_has_one_place_until_it_is_released(void **state)
 
 	assert_int_equal(claim(t, &t->nodes[0], 13, 1, 0), 0);
 	assert_int_equal(claim(t, &t->nodes[1], 13, 2, 0), CS_EEXIST);
-	bus_ending(holder, 13, 1);
+	bus_ending(holder, 13, 0, 1);
 	assert_true(wait_for(t, [t] { return bus_hub_is_ending(t->hub.get(), 13); }));
 	assert_int_equal(claim(t, &t->nodes[1], 13, 2, 0), CS_EAGAIN);
-	bus_release(holder, 13, 1);
+	bus_release(holder, 13, 0, 1);
 	assert_true(wait_for(t, [t] { return !bus_hub_has(t->hub.get(), 13); }));
 	assert_int_equal(claim(t, &t->nodes[1], 13, 2, 0), 0);
 }
@@ -84,7 +84,7 @@ static void presence_covers_all_nodes(void **state)
 
 	(void)log_in(t, &t->nodes[0], 12);
 	(void)log_in(t, &t->nodes[1], 13);
-	bus_presence(n->bus.get(), accounts, online, 3, loop_of(n, 0), on_done, &a);
+	bus_presence(n->bus.get(), accounts, nullptr, online, 3, loop_of(n, 0), on_done, &a);
 	assert_true(wait_for(t, [&a] { return a.calls == 1; }));
 	assert_int_equal(a.result, 0);
 	assert_int_equal(online[0] * 100 + online[1] * 10 + online[2], 110);
@@ -116,20 +116,20 @@ static void a_session_that_another_node_asks_for_is_probed_and_its_proof_comes_b
 	struct session_entry other;
 
 	probed->bus = t->nodes[1].bus.get();
-	assert_int_equal(session_reserve(asking, 13, 1, nullptr, &other), SESSION_GRANTED);
+	assert_int_equal(session_reserve(asking, {13, 0}, 1, nullptr, &other), SESSION_GRANTED);
 	assert_int_equal(claim(t, &t->nodes[0], 13, 1, 0), CS_EEXIST);
-	assert_true(wait_for(t, [asking] { return session_proved_ms(asking, 13) != 0; }));
+	assert_true(wait_for(t, [asking] { return session_proved_ms(asking, {13, 0}) != 0; }));
 	assert_int_equal(c->account, 13);
-	assert_true(session_proved_ms(probed->sessions, 13) != 0);
+	assert_true(session_proved_ms(probed->sessions, {13, 0}) != 0);
 	assert_true(is_quiet(t));
 	/* One that has ended since is not proved. */
-	session_free(asking, 13);
-	assert_int_equal(session_reserve(asking, 13, 1, nullptr, &other), SESSION_GRANTED);
+	session_free(asking, {13, 0});
+	assert_int_equal(session_reserve(asking, {13, 0}, 1, nullptr, &other), SESSION_GRANTED);
 	const cs_conn handle = c->handle;
 	conn_close(c, "test");
-	conn_begin_probe(probed, handle, 13, bus_address(t->nodes[0].bus.get()));
+	conn_begin_probe(probed, handle, 13, 0, bus_address(t->nodes[0].bus.get()));
 	assert_true(is_quiet(t));
-	assert_int_equal(session_proved_ms(asking, 13), 0);
+	assert_int_equal(session_proved_ms(asking, {13, 0}), 0);
 	probed->bus = nullptr;
 }
 

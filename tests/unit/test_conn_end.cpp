@@ -20,7 +20,7 @@ static bool is_located(struct worker_test *t, cs_account account)
 {
 	cs_conn conn;
 
-	return session_locate(t->f->shared.sessions, account, &conn);
+	return session_locate(t->f->shared.sessions, {account, 0}, &conn);
 }
 
 static void the_end_of_the_peer_ends_the_connection(void **state)
@@ -309,7 +309,7 @@ static void a_plugin_can_hold_the_place_of_an_ended_session(void **state)
 	assert_true(is_gone(t));
 	assert_false(is_located(t, 13));
 	assert_int_equal(session_count(t->f->shared.sessions), 1);
-	session_release(t->f->shared.sessions, 13);
+	session_release(t->f->shared.sessions, {13, 0});
 	assert_int_equal(session_count(t->f->shared.sessions), 0);
 }
 

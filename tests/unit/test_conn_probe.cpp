@@ -325,7 +325,7 @@ static void one_that_spoke_in_time_is_asked_by_tcp(void **state)
 	/* Nor is it silence that it was not listened to, or not yet. */
 	t->older->heard -= 10000;
 	assert_int_equal(send(t->peer, "\n", 1, 0), 1);
-	conn_begin_probe(&t->f->shared, t->handle, 7, 0);
+	conn_begin_probe(&t->f->shared, t->handle, 7, 0, 0);
 	loop_drain(&t->f->worker->loop);
 	assert_true(is_there(t, t->handle));
 }
@@ -398,9 +398,9 @@ static void a_session_that_ends_before_the_probe_begins_is_not_looked_for(void *
 {
 	test *t = test_of(state);
 
-	conn_begin_probe(&t->f->shared, t->handle, 8, 0);
-	conn_begin_probe(&t->f->shared, t->handle + 1, 7, 0);
-	conn_begin_probe(&t->f->shared, t->handle | UINT64_C(0x7f000000), 7, 0);
+	conn_begin_probe(&t->f->shared, t->handle, 8, 0, 0);
+	conn_begin_probe(&t->f->shared, t->handle + 1, 7, 0, 0);
+	conn_begin_probe(&t->f->shared, t->handle | UINT64_C(0x7f000000), 7, 0, 0);
 	worker_fixture_turn(t->f.get());
 	assert_null(t->older->probe.get());
 	assert_true(is_there(t, t->handle));

@@ -43,7 +43,7 @@ static const int table = 0;
 static const struct cs_service provided[] = {{"tea", 2, &table}, {nullptr, 0, nullptr}};
 static int provider_state;
 
-static int note_closed(void *state, cs_conn, cs_account account, uint64_t)
+static int note_closed(void *state, cs_conn, cs_account account, uint64_t, uint64_t)
 {
 	auto *f = static_cast<struct fixture *>(state);
 
@@ -165,7 +165,7 @@ static bool is_online(struct fixture *f, cs_account account)
 {
 	cs_conn conn;
 
-	return session_locate(f->shared.sessions, account, &conn);
+	return session_locate(f->shared.sessions, {account, 0}, &conn);
 }
 
 /* Who meets a session is answered once that was probed. */
@@ -202,7 +202,7 @@ static void a_claim_waits_for_a_session_that_is_ending(void **state)
 	turn(f);
 	turn(f);
 	assert_claimed(f, {{first, 0}});
-	host_table.release(f->self, 7);
+	host_table.release(f->self, 7, 0);
 	turn(f);
 	turn(f);
 	assert_claimed(f, {{first, 0}, {second, 0}});
@@ -223,7 +223,7 @@ static void a_connection_that_died_while_waiting_gets_nothing(void **state)
 	turn(f);
 	conn_close(conn_find(f->worker, second), "gone");
 	turn(f);
-	host_table.release(f->self, 7);
+	host_table.release(f->self, 7, 0);
 	turn(f);
 	turn(f);
 	assert_claimed(f, {{first, 0}, {second, CS_ENOENT}});

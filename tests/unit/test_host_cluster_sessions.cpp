@@ -95,7 +95,7 @@ static void the_cluster_hears_of_an_end_in_its_order(void **state)
 	assert_trace(t, "claim:7 ending:7 ");
 	assert_int_equal(t->bus->conn, first);
 	t->f->closed_answer = 0;
-	host_table.release(self_of(t), 7);
+	host_table.release(self_of(t), 7, 0);
 	wait_claims(t, {{first, 0}, {second, 0}});
 	assert_trace(t, "claim:7 ending:7 release:7 claim:7 ");
 	close_conn(t, second);
@@ -232,15 +232,39 @@ static void what_still_waits_when_the_node_stops_is_answered(void **state)
 	expected.insert(expected.begin(), {held, 0});
 	assert_true(t->claims == expected);
 	/* Nobody is woken who is no more, and the reserved place is free. */
-	host_table.release(self_of(t), 7);
+	host_table.release(self_of(t), 7, 0);
 	worker_fixture_turn(t->f.get());
 	assert_int_equal(t->claims.size(), 3);
 	assert_int_equal(session_count(t->f->shared.sessions), 0);
 }
 
+static void each_device_is_claimed_and_released_for_itself(void **state)
+{
+	struct test *t = test_of(state);
+	const cs_conn plain = connect_one(t), phone = connect_one(t), next = connect_one(t);
+
+	claim(t, plain, 7);
+	wait_claims(t, {{plain, 0}});
+	claim(t, phone, 7, CS_CLAIM_KICK, 2, 1);
+	wait_claims(t, {{plain, 0}, {phone, 0}});
+	assert_trace(t, "claim:7 kick:7/1 ");
+	/* The same device again: the older session ends first; that of device 0 stays. */
+	claim(t, next, 7, CS_CLAIM_KICK, 3, 1);
+	wait_claims(t, {{plain, 0}, {phone, 0}, {next, 0}});
+	assert_trace(t, "claim:7 kick:7/1 ending:7/1 release:7/1 kick:7/1 ");
+	assert_null(find(t, phone));
+	assert_true(is_located(t, 7, 0) && is_located(t, 7, 1));
+	/* Another node asks for one of them. */
+	fake_bus_close_session(t->bus.get(), 7, next, 0); /* of another device: not this one */
+	fake_bus_close_session(t->bus.get(), 7, next, 1);
+	assert_true(worker_fixture_wait(t->f.get(), [=] { return !is_located(t, 7, 1); }));
+	assert_true(is_located(t, 7, 0));
+}
+
 int main(void)
 {
 	const CMUnitTest tests[] = {
+		TEST(each_device_is_claimed_and_released_for_itself),
 		TEST(a_second_claim_waits_for_what_becomes_of_the_first),
 		TEST(a_second_claim_has_its_turn_when_the_first_came_to_nothing),
 		TEST(a_kick_waits_for_the_first_claim_and_then_takes_its_place),

@@ -88,7 +88,7 @@ static int player_login(void *state, const struct cs_frame *frame)
 
 	p->login = frame->request;
 	assert_int_equal(p->host->get_integer(frame, "account", 1, CS_INTEGER_MAX, &account), 0);
-	(void)p->host->get_integer(frame, "device", 0, 9, &device);
+	(void)p->host->get_integer(frame, "device", 0, CS_INTEGER_MAX, &device);
 	(void)p->host->get_flag(frame, "kick", &kick);
 	(void)p->host->get_flag(frame, "spare", &spare);
 	assert_int_equal(player_claim(p, frame->conn, static_cast<cs_account>(account), static_cast<uint64_t>(device),
@@ -132,12 +132,13 @@ static void player_opened(void *state, cs_conn, cs_account account, uint64_t dev
 	                         static_cast<unsigned long long>(device), static_cast<unsigned long long>(want)));
 }
 
-static int player_closed(void *state, cs_conn, cs_account account, uint64_t written)
+static int player_closed(void *state, cs_conn, cs_account account, uint64_t device, uint64_t written)
 {
 	struct player *p = player_of(state);
 
 	p->written = written;
-	player_note(p, check_format("closed:%llu%s", static_cast<unsigned long long>(account), written > 0 ? "+" : ""));
+	player_note(p, check_format("closed:%llu%s%s", static_cast<unsigned long long>(account),
+	                            device ? ("/" + std::to_string(device)).c_str() : "", written > 0 ? "+" : ""));
 	return account != 0 ? p->closed_answer : 0;
 }
 
@@ -738,6 +739,24 @@ static void a_session_is_opened_once_its_login_was_answered(void **state)
 	world_expect(w, "closed:7+ ");
 }
 
+static void each_device_of_an_account_has_a_session(void **state)
+{
+	struct world *w = world_of(state);
+	const cs_conn first = world_enter(w, 7), second = world_connect(w);
+
+	w->p->trace.clear();
+	world_say(w, second, R"({"msgid":1001,"account":7,"device":1})");
+	world_wait(w, [w] { return w->p->trace.find("claimed:0") != w->p->trace.npos; });
+	w->p->trace.clear();
+	world_end(w, first);
+	world_run(w);
+	world_expect(w, "closed:7+ ");
+	w->p->trace.clear();
+	world_end(w, second);
+	world_run(w);
+	world_expect(w, "closed:7/1 ");
+}
+
 static void claims_that_cannot_be_are_told_later(void **state)
 {
 	struct world *w = world_of(state);
@@ -746,7 +765,7 @@ static void claims_that_cannot_be_are_told_later(void **state)
 	world_end(w, gone);
 	w->p->trace.clear();
 	world_say(w, conn, R"({"msgid":1001,"account":8})");
-	world_say(w, guest, R"({"msgid":1001,"account":8,"device":1})");
+	world_say(w, guest, R"({"msgid":1001,"account":8,"device":4294967296})");
 	assert_int_equal(player_claim(w->p, gone, 8, 0, 0), 0);
 	world_expect(w, "claimed:-2 claimed:-2 ");
 	world_run(w);
@@ -779,7 +798,7 @@ static void a_kick_ends_the_older_session_first(void **state)
 	world_wait(w, [w] { return w->p->trace.find("closed:7") != w->p->trace.npos; });
 	assert_null(strstr(w->p->trace.c_str(), "claimed"));
 	w->p->trace.clear();
-	w->host->release(w->self, 7); /* what `closed` held */
+	w->host->release(w->self, 7, 0); /* what `closed` held */
 	world_expect(w, "");
 	world_wait(w, [w] { return w->p->trace.find("opened") != w->p->trace.npos; });
 	world_expect(w, "claimed:0 opened:7,0,5 ");
@@ -1327,6 +1346,7 @@ static void who_guesses_wrong_must_wait_and_nobody_else(void **state)
 		X(a_frame_waits_for_the_verdict_of_a_hook, host##_whole),                                              \
 		X(a_frame_whose_session_ends_before_the_verdict_is_refused, host##_whole),                             \
 		X(a_session_is_opened_once_its_login_was_answered, host##_whole),                                      \
+		X(each_device_of_an_account_has_a_session, host##_whole),                                              \
 		X(claims_that_cannot_be_are_told_later, host##_whole),                                                 \
 		X(who_goes_before_the_claim_is_told_was_not_there, host##_whole),                                      \
 		X(a_kick_ends_the_older_session_first, host##_whole),                                                  \

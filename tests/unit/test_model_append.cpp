@@ -357,7 +357,7 @@ static void a_batch_takes_few_statements(void **state)
 	c.base.driver = &c.driver;
 	for (message_append &item : items) {
 		pointers.push_back(&item);
-		cursors.push_back({item.to, item.conversation, item.seq});
+		cursors.push_back({{item.to, 0}, item.conversation, item.seq});
 	}
 	assert_int_equal(c.real->driver->begin(c.real), 0);
 	assert_int_equal(message_append_all(&c.base, pointers, false), 0);

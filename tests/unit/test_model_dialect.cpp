@@ -42,7 +42,7 @@ static std::vector<std::string> texts_in(cs_db_dialect dialect)
 	recorder r = {};
 	std::vector<message_append> items = {to_user(1, 2, "a"), to_user(1, 3)};
 	message_append *pointers[] = {&items[0], &items[1]};
-	const message_cursor cursor = {1, 2, 3};
+	const message_cursor cursor = {{1, 0}, 2, 3};
 	uint64_t group = 7, joined = 0;
 
 	r.driver.dialect = dialect;

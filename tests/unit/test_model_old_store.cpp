@@ -88,7 +88,7 @@ static std::string news_text(cs_db *db, uint64_t account)
 	std::vector<message_news> list;
 	std::string text;
 
-	assert_int_equal(message_news_list(db, account, &list), 0);
+	assert_int_equal(message_news_list(db, {account, 0}, &list), 0);
 	std::sort(list.begin(), list.end(),
 	          [](const message_news &x, const message_news &y) { return x.conversation < y.conversation; });
 	for (const message_news &news : list)

@@ -21,6 +21,7 @@ struct test {
 	std::unique_ptr<struct worker_fixture> f;
 	std::unique_ptr<struct fake_bus> bus; /* null: the node is alone */
 	std::string got; /* of the fixture's instance */
+	std::string spread; /* the same */
 	cs_account account = 0;
 	cs_conn conn = 0;
 	int next[4] = {}, received = 0;
@@ -364,7 +365,39 @@ static std::string make_parcel(enum bus_parcel_kind kind, cs_account account, co
 	return bus_parcel_encode(&parcel);
 }
 
-static void a_session_of_this_node_is_reached_without_the_bus(void **state)
+static void on_spread(void *state, cs_conn, cs_account account)
+{
+	static_cast<test *>(state)->spread += std::to_string(account) + " ";
+}
+
+static void a_session_that_is_alone_is_reached_without_the_bus(void **state)
+{
+	auto *t = static_cast<test *>(*state);
+	int peer;
+	const struct conn *c = worker_fixture_connect(t->f.get(), &peer);
+
+	t->f->plugins.plugins[0]->declared.spread = on_spread;
+	worker_fixture_bind(t->f.get(), conn_find(t->f->worker, c->handle), 13);
+	fake_bus_tell_alone(t->bus.get(), 13, 0, c->handle, true);
+	assert_int_equal(send(t, 13, "a"), 0);
+	worker_fixture_turn(t->f.get());
+	assert_string_equal(t->got.c_str(), "a ");
+	assert_trace(t, "");
+	/* From now on the other nodes get it as well; the plugin makes good what they did not get. */
+	fake_bus_tell_alone(t->bus.get(), 13, 0, c->handle, false);
+	assert_true(worker_fixture_wait(t->f.get(), [t] { return t->spread == "13 "; }));
+	assert_int_equal(send(t, 13, "b"), 0);
+	worker_fixture_turn(t->f.get());
+	assert_string_equal(t->got.c_str(), "a b ");
+	assert_trace(t, "send:13 ");
+	fake_bus_set_address(t->bus.get(), 0);
+	assert_int_equal(send(t, 13, "c"), 0);
+	assert_int_equal(bus_count(t->bus->bus.get()).dropped, 0);
+	assert_trace(t, "send:13 ");
+}
+
+/* Nobody has said yet that it is alone. */
+static void a_session_of_this_node_may_have_others_elsewhere(void **state)
 {
 	auto *t = static_cast<test *>(*state);
 	int peer;
@@ -373,7 +406,53 @@ static void a_session_of_this_node_is_reached_without_the_bus(void **state)
 	assert_int_equal(send(t, 13, "a"), 0);
 	worker_fixture_turn(t->f.get());
 	assert_string_equal(t->got.c_str(), "a ");
-	assert_trace(t, "");
+	assert_trace(t, "send:13 ");
+}
+
+static struct conn *bind_device(test *t, cs_account account, uint64_t device)
+{
+	struct session_entry other;
+	int peer;
+	struct conn *c = worker_fixture_connect(t->f.get(), &peer);
+
+	assert_int_equal(session_claim(t->f->shared.sessions, {account, device}, c->handle, nullptr, &other),
+	                 SESSION_GRANTED);
+	conn_bind(c, account, device, "li si");
+	return c;
+}
+
+static void each_device_gets_what_is_for_all_of_them(void **state)
+{
+	auto *t = static_cast<test *>(*state);
+	const text_parcel one("one"), none("none");
+
+	(void)bind_device(t, 13, 0);
+	(void)bind_device(t, 13, 1);
+	(void)bind_device(t, 13, 2);
+	(void)bind_device(t, 14, 1);
+	assert_int_equal(send(t, 13, "all"), 0);
+	assert_int_equal(route_to_account(self_of(t), 13, 1, &one.parcel, 0), 0);
+	assert_int_equal(route_to_account(self_of(t), 13, 3, &none.parcel, 0), 0);
+	worker_fixture_turn(t->f.get());
+	assert_string_equal(t->got.c_str(), "all all all one ");
+	/* A device that is here is nowhere else. */
+	assert_trace(t, "send:13 send:13/3 ");
+	assert_int_equal(parcel_sent(t).device, 3);
+	assert_int_equal(route_to_account(self_of(t), 13, CS_DEVICE_MAX + 1, &none.parcel, 0), CS_ENOENT);
+}
+
+static void what_comes_for_one_device_goes_to_it_alone(void **state)
+{
+	auto *t = static_cast<test *>(*state);
+	const struct bus_parcel parcel {
+		.kind = BUS_PARCEL_DEVICE, .plugin = "fake", .to = 13, .device = 2, .body = "two"
+	};
+
+	(void)bind_device(t, 13, 0);
+	(void)bind_device(t, 13, 2);
+	fake_bus_arrive(t->bus.get(), make_parcel(BUS_PARCEL_ACCOUNT, 13, "all"));
+	fake_bus_arrive(t->bus.get(), bus_parcel_encode(&parcel));
+	assert_true(worker_fixture_wait(t->f.get(), [t] { return t->got == "all all two "; }));
 }
 
 static void who_is_not_here_is_looked_for_on_other_nodes(void **state)
@@ -405,7 +484,7 @@ static void a_place_that_is_only_reserved_is_not_routed_to(void **state)
 	int peer;
 	const cs_conn conn = worker_fixture_connect(t->f.get(), &peer)->handle;
 
-	assert_int_equal(session_reserve(t->f->shared.sessions, 13, conn, nullptr, &other), SESSION_GRANTED);
+	assert_int_equal(session_reserve(t->f->shared.sessions, {13, 0}, conn, nullptr, &other), SESSION_GRANTED);
 	fake_bus_arrive(t->bus.get(), make_parcel(BUS_PARCEL_ACCOUNT, 13, "x"));
 	assert_int_equal(send(t, 13, "y"), 0);
 	worker_fixture_turn(t->f.get());
@@ -595,7 +674,10 @@ int main(void)
 		CLUSTER_TEST(data_of_other_nodes_is_bounded_and_who_misses_some_is_told_once),
 		CLUSTER_TEST(a_topic_crosses_the_bus_and_finds_its_subscribers),
 		CLUSTER_TEST(a_parcel_of_another_version_is_dropped_and_who_would_have_got_it_is_told_once),
-		CLUSTER_TEST(a_session_of_this_node_is_reached_without_the_bus),
+		CLUSTER_TEST(a_session_that_is_alone_is_reached_without_the_bus),
+		CLUSTER_TEST(a_session_of_this_node_may_have_others_elsewhere),
+		CLUSTER_TEST(each_device_gets_what_is_for_all_of_them),
+		CLUSTER_TEST(what_comes_for_one_device_goes_to_it_alone),
 		CLUSTER_TEST(who_is_not_here_is_looked_for_on_other_nodes),
 		CLUSTER_TEST(nobody_has_account_0_on_any_node),
 		CLUSTER_TEST(a_place_that_is_only_reserved_is_not_routed_to),

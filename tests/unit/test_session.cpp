@@ -46,7 +46,7 @@ static enum session_claim_result claim(fixture *f, cs_account account, cs_conn c
 	const struct session_waiter waiter = {&f->loop, wake, f};
 	struct session_entry other;
 
-	return session_claim(&f->table, account, conn, &waiter, !other_r ? &other : other_r);
+	return session_claim(&f->table, {account, 0}, conn, &waiter, !other_r ? &other : other_r);
 }
 
 static enum session_claim_result reserve(fixture *f, cs_account account, cs_conn conn)
@@ -54,14 +54,14 @@ static enum session_claim_result reserve(fixture *f, cs_account account, cs_conn
 	const struct session_waiter waiter = {&f->loop, wake, f};
 	struct session_entry other;
 
-	return session_reserve(&f->table, account, conn, &waiter, &other);
+	return session_reserve(&f->table, {account, 0}, conn, &waiter, &other);
 }
 
 static bool is_located(fixture *f, cs_account account)
 {
 	cs_conn conn;
 
-	return session_locate(&f->table, account, &conn);
+	return session_locate(&f->table, {account, 0}, &conn);
 }
 
 static void a_free_place_is_granted_and_located(void **state)
@@ -70,7 +70,7 @@ static void a_free_place_is_granted_and_located(void **state)
 	cs_conn conn = 0;
 
 	assert_int_equal(claim(f, 13, 77), SESSION_GRANTED);
-	assert_true(session_locate(&f->table, 13, &conn));
+	assert_true(session_locate(&f->table, {13, 0}, &conn));
 	assert_int_equal(conn, 77);
 	assert_int_equal(session_count(&f->table), 1);
 	assert_false(is_located(f, 14));
@@ -92,13 +92,13 @@ static void an_ending_session_is_not_located_and_is_waited_for(void **state)
 	auto *f = static_cast<fixture *>(*state);
 
 	assert_int_equal(claim(f, 13, 77), SESSION_GRANTED);
-	session_end(&f->table, 13);
+	session_end(&f->table, {13, 0});
 	assert_false(is_located(f, 13));
 	assert_int_equal(claim(f, 13, 78), SESSION_WAIT);
 	assert_int_equal(claim(f, 13, 79), SESSION_WAIT);
 	loop_drain(&f->loop);
 	assert_int_equal(f->woken, 0);
-	session_release(&f->table, 13);
+	session_release(&f->table, {13, 0});
 	assert_int_equal(f->woken, 0);
 	loop_drain(&f->loop);
 	assert_int_equal(f->woken, 2);
@@ -112,13 +112,13 @@ static void the_last_hold_frees_the_place(void **state)
 	auto *f = static_cast<fixture *>(*state);
 
 	assert_int_equal(claim(f, 13, 77), SESSION_GRANTED);
-	session_end(&f->table, 13);
-	session_hold(&f->table, 13);
-	session_hold(&f->table, 13);
-	session_release(&f->table, 13);
-	session_release(&f->table, 13);
+	session_end(&f->table, {13, 0});
+	session_hold(&f->table, {13, 0});
+	session_hold(&f->table, {13, 0});
+	session_release(&f->table, {13, 0});
+	session_release(&f->table, {13, 0});
 	assert_int_equal(claim(f, 13, 78), SESSION_WAIT);
-	session_release(&f->table, 13);
+	session_release(&f->table, {13, 0});
 	assert_int_equal(session_count(&f->table), 0);
 	assert_int_equal(claim(f, 13, 78), SESSION_GRANTED);
 }
@@ -127,13 +127,13 @@ static void a_release_too_many_takes_no_living_session(void **state)
 {
 	auto *f = static_cast<fixture *>(*state);
 
-	session_release(&f->table, 13);
+	session_release(&f->table, {13, 0});
 	assert_int_equal(claim(f, 13, 77), SESSION_GRANTED);
-	session_release(&f->table, 13);
+	session_release(&f->table, {13, 0});
 	assert_true(is_located(f, 13));
-	session_end(&f->table, 13);
-	session_end(&f->table, 13);
-	session_release(&f->table, 13);
+	session_end(&f->table, {13, 0});
+	session_end(&f->table, {13, 0});
+	session_release(&f->table, {13, 0});
 	assert_int_equal(session_count(&f->table), 0);
 }
 
@@ -142,11 +142,11 @@ static void waiting_for_a_place_that_is_free_is_refused(void **state)
 	auto *f = static_cast<fixture *>(*state);
 	const struct session_waiter waiter = {&f->loop, wake, f};
 
-	assert_false(session_wait(&f->table, 13, &waiter));
+	assert_false(session_wait(&f->table, {13, 0}, &waiter));
 	assert_int_equal(claim(f, 13, 77), SESSION_GRANTED);
-	assert_true(session_wait(&f->table, 13, &waiter));
-	session_end(&f->table, 13);
-	session_release(&f->table, 13);
+	assert_true(session_wait(&f->table, {13, 0}, &waiter));
+	session_end(&f->table, {13, 0});
+	session_release(&f->table, {13, 0});
 	loop_drain(&f->loop);
 	assert_int_equal(f->woken, 1);
 }
@@ -163,7 +163,7 @@ static void a_reserved_place_is_no_session_until_it_is_settled(void **state)
 	assert_int_equal(reserve(f, 13, 79), SESSION_WAIT);
 	loop_drain(&f->loop);
 	assert_int_equal(f->woken, 0);
-	session_end_reservation(&f->table, 13);
+	session_end_reservation(&f->table, {13, 0});
 	assert_true(is_located(f, 13));
 	loop_drain(&f->loop);
 	assert_int_equal(f->woken, 2);
@@ -176,12 +176,12 @@ static void a_reserved_place_can_be_freed_without_having_been_a_session(void **s
 {
 	auto *f = static_cast<fixture *>(*state);
 
-	session_end_reservation(&f->table, 13);
+	session_end_reservation(&f->table, {13, 0});
 	assert_int_equal(reserve(f, 13, 77), SESSION_GRANTED);
 	assert_int_equal(reserve(f, 13, 78), SESSION_WAIT);
-	session_release(&f->table, 13);
+	session_release(&f->table, {13, 0});
 	assert_int_equal(session_count(&f->table), 1);
-	session_free(&f->table, 13);
+	session_free(&f->table, {13, 0});
 	assert_int_equal(session_count(&f->table), 0);
 	loop_drain(&f->loop);
 	assert_int_equal(f->woken, 1);
@@ -194,18 +194,18 @@ static void nobody_gets_the_place_between_its_last_hold_and_its_end(void **state
 	cs_conn conn = 0;
 
 	assert_int_equal(claim(f, 13, 77), SESSION_GRANTED);
-	session_free(&f->table, 13);
+	session_free(&f->table, {13, 0});
 	assert_true(is_located(f, 13));
-	session_end(&f->table, 13);
-	session_hold(&f->table, 13);
-	assert_false(session_drop(&f->table, 13, &conn));
-	session_free(&f->table, 13);
+	session_end(&f->table, {13, 0});
+	session_hold(&f->table, {13, 0});
+	assert_false(session_drop(&f->table, {13, 0}, &conn));
+	session_free(&f->table, {13, 0});
 	assert_int_equal(session_count(&f->table), 1);
-	assert_true(session_drop(&f->table, 13, &conn));
+	assert_true(session_drop(&f->table, {13, 0}, &conn));
 	assert_int_equal(conn, 77);
-	assert_false(session_drop(&f->table, 13, &conn));
+	assert_false(session_drop(&f->table, {13, 0}, &conn));
 	assert_int_equal(claim(f, 13, 78), SESSION_WAIT);
-	session_free(&f->table, 13);
+	session_free(&f->table, {13, 0});
 	loop_drain(&f->loop);
 	assert_int_equal(f->woken, 1);
 	assert_int_equal(claim(f, 13, 78), SESSION_GRANTED);
@@ -232,13 +232,13 @@ static void leave(struct player *p, cs_account account)
 {
 	cs_conn conn;
 
-	p->was_located = p->was_located && session_locate(p->table, account, &conn) && conn == p->conn;
+	p->was_located = p->was_located && session_locate(p->table, {account, 0}, &conn) && conn == p->conn;
 	p->granted++;
 	p->inside[account].fetch_sub(1);
-	session_end(p->table, account);
-	session_hold(p->table, account);
-	session_release(p->table, account);
-	session_release(p->table, account);
+	session_end(p->table, {account, 0});
+	session_hold(p->table, {account, 0});
+	session_release(p->table, {account, 0});
+	session_release(p->table, {account, 0});
 	p->round++;
 	loop_post(&p->loop, play, p);
 }
@@ -249,12 +249,12 @@ static void play_granted(struct player *p, cs_account account, bool was_reserved
 	p->was_alone = p->was_alone && p->inside[account].fetch_add(1) == 0;
 	if (was_reserved && p->random() % 2 == 0) {
 		p->inside[account].fetch_sub(1);
-		session_free(p->table, account);
+		session_free(p->table, {account, 0});
 		loop_post(&p->loop, play, p);
 		return;
 	}
 	if (was_reserved)
-		session_end_reservation(p->table, account);
+		session_end_reservation(p->table, {account, 0});
 	leave(p, account);
 }
 
@@ -272,13 +272,14 @@ static void play(void *arg)
 	}
 	const auto take = reserves ? session_reserve : session_claim;
 
-	switch (take(p->table, account, p->conn, &waiter, &other)) {
+	switch (take(p->table, {account, 0}, p->conn, &waiter, &other)) {
 	case SESSION_GRANTED: play_granted(p, account, reserves); break;
 	case SESSION_TAKEN:
-		if (!session_wait(p->table, account, &waiter))
+		if (!session_wait(p->table, {account, 0}, &waiter))
 			loop_post(&p->loop, play, p);
 		break;
 	case SESSION_WAIT: break;
+	case SESSION_FULL: abort(); /* there is one device */
 	}
 }
 
@@ -319,27 +320,27 @@ static void who_waits_for_a_session_is_woken_when_it_is_proved(void **state)
 	const struct session_waiter waiter = {&f->loop, wake, f};
 	struct session_entry other;
 
-	session_prove(&f->table, 7, 5); /* nobody is there */
-	session_rouse(&f->table, 7);
-	assert_int_equal(session_proved_ms(&f->table, 7), 0);
+	session_prove(&f->table, {7, 0}, 5); /* nobody is there */
+	session_rouse(&f->table, {7, 0});
+	assert_int_equal(session_proved_ms(&f->table, {7, 0}), 0);
 	assert_int_equal(claim(f, 7, 1), SESSION_GRANTED);
 	assert_int_equal(claim(f, 7, 2, &other), SESSION_TAKEN);
 	assert_int_equal(other.proved_ms, 0);
-	assert_true(session_wait(&f->table, 7, &waiter));
-	session_prove(&f->table, 7, 5);
+	assert_true(session_wait(&f->table, {7, 0}, &waiter));
+	session_prove(&f->table, {7, 0}, 5);
 	loop_drain(&f->loop);
 	assert_int_equal(f->woken, 1);
 	assert_int_equal(claim(f, 7, 2, &other), SESSION_TAKEN);
 	assert_int_equal(other.proved_ms, 5);
-	assert_true(session_wait(&f->table, 7, &waiter));
-	session_rouse(&f->table, 7);
+	assert_true(session_wait(&f->table, {7, 0}, &waiter));
+	session_rouse(&f->table, {7, 0});
 	loop_drain(&f->loop);
 	assert_int_equal(f->woken, 2);
-	assert_int_equal(session_proved_ms(&f->table, 7), 5);
-	session_end(&f->table, 7);
-	session_release(&f->table, 7);
+	assert_int_equal(session_proved_ms(&f->table, {7, 0}), 5);
+	session_end(&f->table, {7, 0});
+	session_release(&f->table, {7, 0});
 	assert_int_equal(claim(f, 7, 3), SESSION_GRANTED);
-	assert_int_equal(session_proved_ms(&f->table, 7), 0);
+	assert_int_equal(session_proved_ms(&f->table, {7, 0}), 0);
 }
 
 static void who_waits_for_a_reserved_or_an_ending_place_sleeps_on(void **state)
@@ -348,24 +349,89 @@ static void who_waits_for_a_reserved_or_an_ending_place_sleeps_on(void **state)
 
 	assert_int_equal(reserve(f, 7, 1), SESSION_GRANTED);
 	assert_int_equal(claim(f, 7, 2), SESSION_WAIT);
-	session_prove(&f->table, 7, 5);
-	assert_int_equal(session_proved_ms(&f->table, 7), 5);
+	session_prove(&f->table, {7, 0}, 5);
+	assert_int_equal(session_proved_ms(&f->table, {7, 0}), 5);
 	loop_drain(&f->loop);
 	assert_int_equal(f->woken, 0);
-	session_end_reservation(&f->table, 7);
-	session_end(&f->table, 7);
+	session_end_reservation(&f->table, {7, 0});
+	session_end(&f->table, {7, 0});
 	assert_int_equal(claim(f, 7, 3), SESSION_WAIT);
-	session_prove(&f->table, 7, 6);
+	session_prove(&f->table, {7, 0}, 6);
 	loop_drain(&f->loop);
 	assert_int_equal(f->woken, 1);
-	session_release(&f->table, 7);
+	session_release(&f->table, {7, 0});
 	loop_drain(&f->loop);
 	assert_int_equal(f->woken, 2);
+}
+
+static void each_device_has_a_place_of_its_own(void **state)
+{
+	auto *f = static_cast<fixture *>(*state);
+	const struct session_waiter waiter = {&f->loop, wake, f};
+	struct session_entry other;
+	struct session_places places;
+
+	assert_int_equal(session_claim(&f->table, {7, 0}, 70, &waiter, &other), SESSION_GRANTED);
+	assert_int_equal(session_claim(&f->table, {7, 1}, 71, &waiter, &other), SESSION_GRANTED);
+	assert_int_equal(session_claim(&f->table, {7, 1}, 72, &waiter, &other), SESSION_TAKEN);
+	assert_int_equal(other.conn, 71);
+	assert_true(session_locate_all(&f->table, 7, CS_EVERY_DEVICE, &places));
+	assert_int_equal(places.count, 2);
+	session_end(&f->table, {7, 0});
+	assert_false(is_located(f, 7));
+	assert_true(session_locate_all(&f->table, 7, CS_EVERY_DEVICE, &places));
+	assert_int_equal(places.count, 1);
+	assert_int_equal(places.list[0].conn, 71);
+	assert_int_equal(places.list[0].device, 1);
+	assert_false(session_locate_all(&f->table, 7, 0, &places));
+	assert_true(session_locate_all(&f->table, 7, 1, &places));
+	session_release(&f->table, {7, 0});
+	assert_int_equal(session_count(&f->table), 1);
+}
+
+static void an_account_is_alone_if_all_its_sessions_are(void **state)
+{
+	auto *f = static_cast<fixture *>(*state);
+	const struct session_waiter waiter = {&f->loop, wake, f};
+	struct session_entry other;
+	struct session_places places;
+
+	assert_int_equal(session_claim(&f->table, {7, 0}, 70, &waiter, &other), SESSION_GRANTED);
+	assert_int_equal(session_claim(&f->table, {7, 1}, 71, &waiter, &other), SESSION_GRANTED);
+	assert_false(session_set_alone(&f->table, {7, 0}, 70, true));
+	assert_true(session_locate_all(&f->table, 7, CS_EVERY_DEVICE, &places));
+	assert_false(places.alone);
+	assert_false(session_set_alone(&f->table, {7, 1}, 99, true)); /* of an earlier session */
+	assert_true(session_locate_all(&f->table, 7, CS_EVERY_DEVICE, &places));
+	assert_false(places.alone);
+	assert_false(session_set_alone(&f->table, {7, 1}, 71, true));
+	assert_true(session_locate_all(&f->table, 7, CS_EVERY_DEVICE, &places));
+	assert_true(places.alone);
+	/* Only who was alone is no more. */
+	assert_true(session_set_alone(&f->table, {7, 0}, 70, false));
+	assert_false(session_set_alone(&f->table, {7, 0}, 70, false));
+}
+
+static void an_account_has_not_more_places_than_can_be_told(void **state)
+{
+	auto *f = static_cast<fixture *>(*state);
+	struct session_entry other;
+	struct session_places places;
+
+	for (uint64_t device = 0; device < session_most; device++)
+		assert_int_equal(session_claim(&f->table, {7, device}, device + 1, nullptr, &other), SESSION_GRANTED);
+	assert_int_equal(session_claim(&f->table, {7, session_most}, 99, nullptr, &other), SESSION_FULL);
+	assert_int_equal(session_claim(&f->table, {8, session_most}, 99, nullptr, &other), SESSION_GRANTED);
+	assert_true(session_locate_all(&f->table, 7, CS_EVERY_DEVICE, &places));
+	assert_int_equal(places.count, session_most);
 }
 
 int main(void)
 {
 	const CMUnitTest tests[] = {
+		TEST(each_device_has_a_place_of_its_own),
+		TEST(an_account_is_alone_if_all_its_sessions_are),
+		TEST(an_account_has_not_more_places_than_can_be_told),
 		TEST(a_free_place_is_granted_and_located),
 		TEST(a_taken_place_names_its_holder),
 		TEST(an_ending_session_is_not_located_and_is_waited_for),

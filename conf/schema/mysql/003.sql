@@ -11,7 +11,7 @@ CREATE TABLE IF NOT EXISTS store (
 INSERT INTO store SELECT REPLACE(UUID(), '-', '') FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM store);
 
 -- number 0 is the device without a name. A number never comes back: last_device of the account is the highest that was
--- given. The times are those of its logins.
+-- given. last_seen: at a login, at the end of a session, or once a day in between; of number 0 at a login.
 SET @change = IF((SELECT COUNT(*) FROM information_schema.COLUMNS
 	WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'account' AND COLUMN_NAME = 'last_device') > 0, 'DO 0',
 	'ALTER TABLE account ADD COLUMN last_device INT NOT NULL DEFAULT 0');

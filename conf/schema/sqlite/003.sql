@@ -8,7 +8,7 @@ CREATE TABLE store (
 INSERT INTO store VALUES (lower(hex(randomblob(16))));
 
 -- number 0 is the device without a name. A number never comes back: last_device of the account is the highest that was
--- given. The times are those of its logins.
+-- given. last_seen: at a login, at the end of a session, or once a day in between; of number 0 at a login.
 ALTER TABLE account ADD COLUMN last_device INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE device (
 	account INTEGER NOT NULL REFERENCES account (id),

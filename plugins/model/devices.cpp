@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT
+ * The statements on the table device, and on cursors of whole devices. The account's row is locked by the statement
+ * that raises its generation, or by user_lock, so that its devices change one after the other. */
+#include "devices.h"
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <set>
+
+#include "dialect.h"
+#include "sql.h"
+
+using devices_by_account = std::map<uint64_t, std::vector<device_row>>;
+
+/* Columns: account, number, name, last_seen. */
+static int devices_row_take(void *arg, const cs_db_value *columns, size_t)
+{
+	(*static_cast<devices_by_account *>(arg))[sql_number_of(columns[0])].push_back(
+		{sql_number_of(columns[1]), std::string(sql_text_of(columns[2])), columns[3].integer});
+	return 0;
+}
+
+static int devices_read(cs_db *db, const std::set<uint64_t> &accounts, devices_by_account *found)
+{
+	std::vector<cs_db_value> ids;
+
+	for (const uint64_t account : accounts)
+		ids.push_back(sql_integer(account));
+	return sql_run_many(
+		db, {"SELECT account, number, name, last_seen FROM device WHERE account IN (", "?", ", ", ")", 1, true},
+		ids, devices_row_take, found);
+}
+
+int device_list(cs_db *db, uint64_t account, std::vector<device_row> *devices_r)
+{
+	devices_by_account found;
+	const int result = devices_read(db, {account}, &found);
+
+	*devices_r = std::move(found[account]);
+	return result;
+}
+
+/* ---- forgetting */
+
+static int devices_remove(cs_db *db, uint64_t account, uint64_t number)
+{
+	const cs_db_value id = sql_integer(account), device = sql_integer(number);
+	const int result = sql_run(db, "DELETE FROM `cursor` WHERE account = ? AND device = ?", {id, device});
+
+	if (result)
+		return result;
+	return sql_run(db, "DELETE FROM device WHERE account = ? AND number = ?", {id, device});
+}
+
+int device_forget(cs_db *db, uint64_t account, std::string_view name, uint64_t *number_r)
+{
+	std::vector<device_row> devices;
+	int result = user_lock(db, account);
+
+	if (!result)
+		result = device_list(db, account, &devices);
+	if (result)
+		return result;
+	const auto found = std::find_if(devices.begin(), devices.end(),
+	                                [=](const device_row &device) { return device.name == name; });
+
+	if (found == devices.end())
+		return MODEL_NONE;
+	*number_r = found->number;
+	return found->number == 0 ? 0 : devices_remove(db, account, found->number);
+}
+
+/* ---- a login */
+
+/* Of a new device: everything that there is counts as received. Also in groups that the account has left. */
+static int devices_start_at_the_end(cs_db *db, uint64_t account, uint64_t number)
+{
+	const cs_db_value id = sql_integer(account), device = sql_integer(number);
+	const std::string conversations = std::string(dialect_conversations(db)) + " c";
+	const std::string text =
+		dialect_join({"INSERT INTO `cursor` (account, device, conversation, delivered_seq)"
+	                      " SELECT c.low, CAST(? AS SIGNED), c.id, c.last_seq FROM ",
+	                      conversations, " WHERE c.last_seq > 0 AND c.low = ?",
+	                      " UNION ALL SELECT c.high, CAST(? AS SIGNED), c.id, c.last_seq FROM ", conversations,
+	                      " WHERE c.last_seq > 0 AND c.low < c.high AND c.high = ?",
+	                      " UNION ALL SELECT m.account, CAST(? AS SIGNED), c.id, c.last_seq FROM member m JOIN ",
+	                      conversations, " ON c.id = m.conversation WHERE c.last_seq > 0 AND m.account = ?"});
+
+	return sql_run(db, text.c_str(), {device, id, device, id, device, id});
+}
+
+/* A session that ends after its device was forgotten may still store its cursors. */
+static int devices_drop_lost_cursors(cs_db *db, uint64_t account)
+{
+	const cs_db_value id = sql_integer(account);
+
+	return sql_run(db,
+	               "DELETE FROM `cursor` WHERE account = ? AND device <> 0 AND device NOT IN"
+	               " (SELECT number FROM device WHERE account = ?)",
+	               {id, id});
+}
+
+static int devices_next_number(cs_db *db, uint64_t account, uint64_t *number_r)
+{
+	const cs_db_value id = sql_integer(account);
+	const int result = sql_run(db, "UPDATE account SET last_device = last_device + 1 WHERE id = ?", {id});
+
+	if (result)
+		return result;
+	return sql_run(db, "SELECT last_device FROM account WHERE id = ?", {id}, sql_row_number, number_r);
+}
+
+static int devices_end(cs_db *db, device_login *login, std::vector<device_row> *devices,
+                       std::vector<device_row>::iterator at)
+{
+	const uint64_t number = at->number;
+
+	login->ended.push_back(number);
+	devices->erase(at);
+	return devices_remove(db, login->user.account, number);
+}
+
+static bool devices_unseen_longer(const device_row &a, const device_row &b)
+{
+	return a.last_seen < b.last_seen;
+}
+
+/* devices: sorted, the one that was unseen longest first. */
+static int devices_forget_old(cs_db *db, device_login *login, std::vector<device_row> *devices)
+{
+	int result = 0;
+
+	while (!result && !devices->empty() && devices->front().last_seen < login->forgotten)
+		result = devices_end(db, login, devices, devices->begin());
+	return result;
+}
+
+/* Sets login->full if there is no room. */
+static int devices_make_room(cs_db *db, device_login *login, std::vector<device_row> *devices)
+{
+	if (devices->size() < login->most)
+		return 0;
+	const auto oldest = std::find_if(devices->begin(), devices->end(), [login](const device_row &device) {
+		return std::find(login->offline.begin(), login->offline.end(), device.number) != login->offline.end();
+	});
+
+	if (oldest != devices->end())
+		return devices_end(db, login, devices, oldest);
+	login->full = true;
+	login->named = *devices;
+	return 0;
+}
+
+static int devices_add(cs_db *db, device_login *login, std::vector<device_row> *devices)
+{
+	const uint64_t account = login->user.account;
+	int result = devices_make_room(db, login, devices);
+
+	if (result || login->full)
+		return result;
+	result = devices_drop_lost_cursors(db, account);
+	if (!result)
+		result = devices_next_number(db, account, &login->number);
+	if (!result)
+		result = devices_start_at_the_end(db, account, login->number);
+	devices->push_back({login->number, login->name, login->now});
+	return result;
+}
+
+/* devices: the named ones of the account. */
+static int devices_choose(cs_db *db, device_login *login, std::vector<device_row> *devices)
+{
+	std::stable_sort(devices->begin(), devices->end(), devices_unseen_longer);
+	if (const int result = devices_forget_old(db, login, devices))
+		return result;
+	const auto found = std::find_if(devices->begin(), devices->end(),
+	                                [login](const device_row &device) { return device.name == login->name; });
+
+	if (found == devices->end())
+		return devices_add(db, login, devices);
+	found->last_seen = std::max(found->last_seen, login->now);
+	login->number = found->number;
+	return 0;
+}
+
+static int devices_choose_named(cs_db *db, std::span<device_login *const> logins)
+{
+	std::set<uint64_t> accounts;
+	devices_by_account found;
+	int result;
+
+	for (const device_login *login : logins)
+		if (!login->name.empty() && login->user.generation != 0)
+			accounts.insert(login->user.account);
+	result = devices_read(db, accounts, &found);
+	for (auto &[account, devices] : found)
+		std::erase_if(devices, [](const device_row &device) { return device.number == 0; });
+	for (device_login *login : logins)
+		if (!result && !login->name.empty() && login->user.generation != 0)
+			result = devices_choose(db, login, &found[login->user.account]);
+	return result;
+}
+
+/* Makes the rows of new devices, and notes the time for the others. */
+static int devices_write(cs_db *db, std::span<device_login *const> logins)
+{
+	const std::string tail = dialect_or_raise(db, "account, number", "last_seen");
+	std::vector<cs_db_value> values;
+
+	for (const device_login *login : logins) {
+		if (login->user.generation == 0 || login->full)
+			continue;
+		const auto now = sql_integer(static_cast<uint64_t>(login->now));
+
+		values.insert(values.end(), {sql_integer(login->user.account), sql_integer(login->number),
+		                             sql_text(login->name), now, now});
+	}
+	return sql_run_many(db,
+	                    {"INSERT INTO device (account, number, name, first_seen, last_seen) VALUES ",
+	                     "(?, ?, ?, ?, ?)", ", ", tail, 5, true},
+	                    values);
+}
+
+int device_log_in(cs_db *db, std::span<device_login *const> logins)
+{
+	std::vector<user_login *> users;
+	int result;
+
+	for (device_login *login : logins) {
+		login->number = 0;
+		login->full = false;
+		login->named.clear();
+		login->ended.clear();
+		users.push_back(&login->user);
+	}
+	result = user_next_generations(db, users);
+	if (!result)
+		result = devices_choose_named(db, logins);
+	return result ? result : devices_write(db, logins);
+}
+
+/* ---- sessions of devices */
+
+int device_missing(cs_db *db, std::span<const message_reader> devices, std::vector<message_reader> *missing_r)
+{
+	std::set<uint64_t> accounts;
+	devices_by_account found;
+
+	missing_r->clear();
+	for (const message_reader &device : devices)
+		accounts.insert(device.account);
+	if (const int result = devices_read(db, accounts, &found))
+		return result;
+	std::copy_if(devices.begin(), devices.end(), std::back_inserter(*missing_r), [&](const message_reader &wanted) {
+		const std::vector<device_row> &rows = found[wanted.account];
+
+		return std::none_of(rows.begin(), rows.end(),
+		                    [&](const device_row &row) { return row.number == wanted.device; });
+	});
+	return 0;
+}
+
+int device_note_seen(cs_db *db, std::span<const message_reader> devices, int64_t now)
+{
+	int result = 0;
+
+	for (size_t i = 0; !result && i < devices.size(); i++)
+		result = sql_run(db, "UPDATE device SET last_seen = ? WHERE account = ? AND number = ?",
+		                 {sql_integer(static_cast<uint64_t>(now)), sql_integer(devices[i].account),
+		                  sql_integer(devices[i].device)});
+	return result;
+}
+
+static int devices_store_id_take(void *arg, const cs_db_value *columns, size_t)
+{
+	*static_cast<std::string *>(arg) = sql_text_of(columns[0]);
+	return 1;
+}
+
+int device_store_id(cs_db *db, std::string *id_r)
+{
+	return sql_run(db, "SELECT id FROM store", {}, devices_store_id_take, id_r);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT
+ * The devices of accounts in the database: their numbers, and when they were seen. Functions run on store threads. */
+#ifndef MODEL_DEVICES_H
+#define MODEL_DEVICES_H
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <chatserverd/db.h>
+
+#include "messages.h"
+#include "result.h"
+#include "users.h"
+
+struct device_row {
+	uint64_t number = 0; /* 0: the device without a name */
+	std::string name;
+	int64_t last_seen = 0; /* ms */
+};
+
+/* A device that logs in. The caller sets the first part; device_log_in sets the second. */
+struct device_login {
+	user_login user; /* the account; its generation is out */
+	std::string name; /* empty: device 0 */
+	int64_t now = 0; /* ms */
+	size_t most = 0; /* named devices that the account may have */
+	int64_t forgotten = 0; /* a named device that was last seen before this is forgotten */
+	/* Numbers of devices that are offline: if there are too many, the one that was unseen longest makes room. */
+	std::vector<uint64_t> offline;
+
+	uint64_t number = 0;
+	bool full = false; /* there are too many, and none of them was offline: the device has no number */
+	std::vector<device_row> named; /* if full: those that there are */
+	std::vector<uint64_t> ended; /* devices that were forgotten: close their sessions after the commit */
+};
+
+/* Gives each login its generation (see user_next_generations) and its device; a new device has received everything that
+ * the account has in the store. Few statements more than for the generations alone, except for new devices. Sets the
+ * second part of each login anew on each run. Writer. */
+[[nodiscard]] int device_log_in(cs_db *db, std::span<device_login *const> logins);
+
+/* The devices of the account, device 0 included if it has logged in. Reader or writer. */
+[[nodiscard]] int device_list(cs_db *db, uint64_t account, std::vector<device_row> *devices_r);
+/* Forgets the device with that name, and its cursors; of device 0, whose name is empty, nothing is forgotten.
+ * MODEL_NONE: there is no such device. Writer. */
+[[nodiscard]] int device_forget(cs_db *db, uint64_t account, std::string_view name, uint64_t *number_r);
+/* Those of the named devices that are not there (any more). Few statements for many. Reader. */
+[[nodiscard]] int device_missing(cs_db *db, std::span<const message_reader> devices,
+                                 std::vector<message_reader> *missing_r);
+/* They were seen at that time. Writer. */
+[[nodiscard]] int device_note_seen(cs_db *db, std::span<const message_reader> devices, int64_t now);
+
+/* The text of the store, which changes when the store is restored. Reader. */
+[[nodiscard]] int device_store_id(cs_db *db, std::string *id_r);
+
+#endif

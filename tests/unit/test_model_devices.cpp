@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT
+ * Tests the model of devices: their numbers, what makes room, and where a new one begins. */
+#include "plugins/model/devices.h"
+#include "plugins/model/groups.h"
+#include "test_model.h"
+
+constexpr int64_t day = INT64_C(24) * 3600 * 1000;
+
+static device_login log_in(cs_db *db, uint64_t account, const char *name, int64_t now,
+                           const std::vector<uint64_t> &offline = {}, size_t most = 3)
+{
+	device_login login;
+	device_login *one = &login;
+
+	login.user.account = account;
+	login.name = name;
+	login.now = now;
+	login.most = most;
+	login.forgotten = now - 90 * day;
+	login.offline = offline;
+	assert_int_equal(device_log_in(db, {&one, 1}), 0);
+	return login;
+}
+
+static void a_device_keeps_its_number_and_each_login_has_a_generation(void **state)
+{
+	cs_db *db = model_db(state);
+	const device_login first = log_in(db, 1, "phone", day), second = log_in(db, 1, "phone", 2 * day);
+	std::vector<device_row> devices;
+
+	assert_int_equal(first.number, 1);
+	assert_int_equal(second.number, 1);
+	assert_true(second.user.generation > first.user.generation);
+	assert_int_equal(log_in(db, 1, "", 3 * day).number, 0);
+	assert_int_equal(log_in(db, 2, "phone", 3 * day).number, 1);
+	assert_int_equal(device_list(db, 1, &devices), 0);
+	assert_int_equal(devices.size(), 2);
+	for (const device_row &device : devices)
+		assert_int_equal(device.last_seen, device.number == 0 ? 3 * day : 2 * day);
+	assert_int_equal(log_in(db, 99, "phone", day).user.generation, 0);
+	assert_int_equal(device_list(db, 99, &devices), 0);
+	assert_int_equal(devices.size(), 0);
+}
+
+static void the_one_that_is_offline_and_unseen_longest_makes_room(void **state)
+{
+	cs_db *db = model_db(state);
+
+	(void)log_in(db, 1, "", 1);
+	for (const char *name : {"a", "b", "c"})
+		(void)log_in(db, 1, name, 1 + name[0]);
+	device_login login = log_in(db, 1, "d", 200);
+
+	assert_true(login.full);
+	assert_int_equal(login.named.size(), 3);
+	assert_int_equal(login.number, 0);
+	login = log_in(db, 1, "d", 200, {3, 2});
+	assert_false(login.full);
+	assert_int_equal(login.number, 4);
+	assert_true(login.ended == std::vector<uint64_t>({2}));
+	/* Its number does not come back with its name. */
+	assert_int_equal(log_in(db, 1, "b", 201, {1}).number, 5);
+}
+
+static void a_device_that_was_unseen_for_long_is_forgotten(void **state)
+{
+	cs_db *db = model_db(state);
+
+	(void)log_in(db, 1, "", 0);
+	(void)log_in(db, 1, "old", 0);
+	(void)log_in(db, 1, "seen", 0);
+	const message_reader seen = {1, 2};
+	assert_int_equal(device_note_seen(db, {&seen, 1}, 30 * day), 0);
+	const device_login login = log_in(db, 1, "new", 91 * day);
+	std::vector<device_row> devices;
+
+	assert_true(login.ended == std::vector<uint64_t>({1}));
+	assert_int_equal(device_list(db, 1, &devices), 0);
+	assert_int_equal(devices.size(), 3); /* device 0 is never forgotten */
+	const message_reader both[] = {{1, 1}, {1, 2}};
+	std::vector<message_reader> missing;
+	assert_int_equal(device_missing(db, both, &missing), 0);
+	assert_true(missing == std::vector<message_reader>({{1, 1}}));
+}
+
+static void a_new_device_begins_at_the_end_and_a_forgotten_one_leaves_no_cursor(void **state)
+{
+	cs_db *db = model_db(state);
+	std::vector<message_append> items;
+	std::vector<message_append *> pointers;
+	std::vector<message_news> news;
+	uint64_t group = 0, joined = 0, number = 99;
+
+	assert_int_equal(group_create(db, 2, "g", "", &group), 0);
+	assert_int_equal(group_join(db, 1, group, &joined), 0);
+	for (int i = 0; i < 3; i++) {
+		items.push_back({.kind = CONVERSATION_PAIR, .sender = 2, .to = 1, .body = "{}"});
+		items.push_back({.kind = CONVERSATION_PAIR, .sender = 1, .to = 1, .body = "{}"});
+		items.push_back({.kind = CONVERSATION_GROUP, .sender = 2, .to = group, .body = "{}"});
+	}
+	for (message_append &item : items)
+		pointers.push_back(&item);
+	assert_int_equal(db->driver->begin(db), 0);
+	assert_int_equal(message_append_all(db, pointers, false), 0);
+	assert_int_equal(db->driver->commit(db), 0);
+	assert_int_equal(log_in(db, 1, "phone", day).number, 1);
+	assert_int_equal(message_news_list(db, {1, 1}, &news), 0);
+	assert_int_equal(news.size(), 0);
+	assert_int_equal(message_news_list(db, {1, 0}, &news), 0);
+	assert_int_equal(news.size(), 3);
+	assert_int_equal(device_forget(db, 1, "phone", &number), 0);
+	assert_int_equal(number, 1);
+	assert_int_equal(database_number(db, "SELECT count(*) FROM `cursor`"), 0);
+	assert_int_equal(device_forget(db, 1, "phone", &number), MODEL_NONE);
+	/* What its session stored too late goes with the next new device. */
+	const message_cursor late = {{1, 1}, items[0].conversation, 2};
+	assert_int_equal(message_cursor_store(db, {&late, 1}), 0);
+	assert_int_equal(log_in(db, 1, "desk", day).number, 2);
+	assert_int_equal(database_number(db, "SELECT count(*) FROM `cursor` WHERE device = 1"), 0);
+	assert_int_equal(database_number(db, "SELECT count(*) FROM `cursor` WHERE device = 2"), 3);
+	assert_int_equal(log_in(db, 1, "", day).number, 0);
+	assert_int_equal(device_forget(db, 1, "", &number), 0);
+	assert_int_equal(number, 0);
+	assert_int_equal(database_number(db, "SELECT count(*) FROM device WHERE number = 0"), 1);
+}
+
+static void the_store_has_a_text(void **state)
+{
+	std::string id, again;
+
+	assert_int_equal(device_store_id(model_db(state), &id), 0);
+	assert_int_equal(device_store_id(model_db(state), &again), 0);
+	assert_int_equal(id.size(), 32);
+	assert_true(id == again);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_device_keeps_its_number_and_each_login_has_a_generation),
+		TEST(the_one_that_is_offline_and_unseen_longest_makes_room),
+		TEST(a_device_that_was_unseen_for_long_is_forgotten),
+		TEST(a_new_device_begins_at_the_end_and_a_forgotten_one_leaves_no_cursor),
+		TEST(the_store_has_a_text),
+	};
+
+	return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
