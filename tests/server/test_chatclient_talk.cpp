@@ -86,6 +86,71 @@ static void the_login_lists_the_conversations_with_what_is_unread(void **state)
 	});
 }
 
+static void one_logs_in_by_name(void **state)
+{
+	test_server *s = (test_server *)*state;
+	test_client *ben = client_enter(s, "ben");
+	const std::string name = client_new_name("ann");
+	const int64_t ann = client_register(ben, name);
+	talker t, nobody;
+
+	client_chat(ben, ann, "hello");
+	assert_int_equal(talker_run(&t, s->port, "login:" + name + ":secret\nwait:10:1"), 0);
+	assert_true(talker_has(&t, "logged-in|" + std::to_string(ann) + "|" + name));
+	assert_int_equal(talker_lines(&t, "message|").size(), 1);
+	assert_int_equal(talker_run(&nobody, s->port, "login:no" + name + ":secret"), 1);
+	assert_true(talker_has(&nobody, "refused|login|-|1|"));
+}
+
+/* Both with the same folder for what is remembered, as two windows of one person have. */
+static void two_terminals_of_one_account_see_the_same(void **state)
+{
+	test_server *s = (test_server *)*state;
+	const std::string home = "XDG_STATE_HOME=" + s->folder + "/two";
+	scene sc;
+	terminal other;
+
+	scene_begin(&sc, s, "ann", 80, {home});
+	terminal_start(&other, s->port, 80, 24, {home});
+	terminal_answer(&other, "choice: ", "1");
+	terminal_answer(&other, "name or number [" + sc.name + "]: ", "");
+	terminal_answer(&other, "password: ", "secret");
+	terminal_wait_cursor(&other, sc.prompt);
+	terminal_type(&sc.t, "chat:" + std::to_string(sc.other->id) + ":said in the first\r");
+	terminal_wait(&sc.t, ": said in the first");
+	terminal_wait(&other, ": said in the first");
+	client_chat(sc.other, sc.id, "for both");
+	terminal_wait(&sc.t, ": for both");
+	terminal_wait(&other, ": for both");
+	terminal_type(&other, "/quit\r");
+	assert_int_equal(terminal_finish(&other), 0);
+	assert_true(terminal_text(&sc.t).find("No connection") == std::string::npos);
+	scene_end(&sc);
+}
+
+static void a_device_gets_what_came_while_it_was_away(void **state)
+{
+	test_server *s = (test_server *)*state;
+	const std::string home = "XDG_STATE_HOME=" + s->folder + "/away";
+	scene sc;
+	terminal again;
+
+	scene_begin(&sc, s, "ann", 80, {home});
+	terminal_type(&sc.t, "chat:" + std::to_string(sc.other->id) + ":before\r");
+	terminal_wait(&sc.t, ": before");
+	scene_end(&sc);
+	client_chat(sc.other, sc.id, "meanwhile");
+	terminal_start(&again, s->port, 80, 24, {home});
+	terminal_log_in(&again, sc.id, sc.name);
+	terminal_wait(&again, "While you were away:");
+	terminal_wait(&again, sc.other->name + ": meanwhile");
+	/* What was said on this device before does not come again. */
+	terminal_wait(&again, "Conversations (/with NAME enters one):");
+	assert_true(terminal_text(&again).find(": before") == std::string::npos);
+	terminal_type(&again, "/quit\r");
+	assert_int_equal(terminal_finish(&again), 0);
+}
+
 static void common_words_are_no_commands(void **state)
 {
 	scene sc;
@@ -377,6 +442,9 @@ int main(void)
 		TEST(plain_text_goes_to_the_conversation_that_was_entered),
 		TEST(the_history_goes_back_page_by_page_to_the_beginning),
 		TEST(the_login_lists_the_conversations_with_what_is_unread),
+		TEST(one_logs_in_by_name),
+		TEST(two_terminals_of_one_account_see_the_same),
+		TEST(a_device_gets_what_came_while_it_was_away),
 		TEST(common_words_are_no_commands),
 		TEST(r_answers_who_spoke_last_wherever_one_is),
 		TEST(a_script_prints_the_history_and_the_inbox),
