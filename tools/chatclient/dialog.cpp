@@ -335,6 +335,16 @@ void dialog_session_changed(dialog *dg)
 	}
 }
 
+/* As it will be printed when it is stored. */
+static std::string dialog_tell_unsent(const client *cl, const outbox_entry &entry)
+{
+	const std::string to =
+		client_name_of(cl, {.is_group = entry.is_group, .id = static_cast<int64_t>(entry.target)});
+	const std::string who = entry.is_group ? "[" + to + "] " + cl->se.name : cl->se.name + " -> " + to;
+
+	return "(sending) " + text_harmless(who + ": " + entry.text, false);
+}
+
 /* What is not stored yet, and who is writing. */
 static std::vector<std::string> dialog_make_status(dialog *dg)
 {
@@ -345,11 +355,8 @@ static std::vector<std::string> dialog_make_status(dialog *dg)
 
 	for (const outbox_entry &entry : cl->ob.entries) {
 		const bool is_message = entry.verb == COMMAND_CHAT || entry.verb == COMMAND_GROUP_CHAT;
-		const place at = {.is_group = entry.is_group, .id = static_cast<int64_t>(entry.target)};
 		if (is_message && lines.size() < most)
-			lines.push_back("(sending) " + text_harmless(cl->se.name, false) + " -> " +
-			                text_harmless(client_name_of(cl, at), false) + ": " +
-			                text_harmless(entry.text, false));
+			lines.push_back(dialog_tell_unsent(cl, entry));
 		else if (is_message)
 			hidden++;
 	}

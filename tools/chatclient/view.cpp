@@ -262,10 +262,10 @@ void view_own_message(const view *vw, const view_message_parts &parts, std::stri
 {
 	if (vw->plain)
 		return;
-	const std::string to = parts.is_group ? view_group_name(vw, parts.group_name, parts.group)
-	                                      : view_name(vw, parts.name, parts.id);
-	vw->print(vw->arg, view_message_head(vw, parts) + view_paint(vw, view_bold, text_harmless(own_name, false)) +
-	                           " -> " + to + ": " + view_message_text(vw, parts));
+	const std::string me = view_paint(vw, view_bold, text_harmless(own_name, false));
+	const std::string who = parts.is_group ? "[" + view_group_name(vw, parts.group_name, parts.group) + "] " + me
+	                                       : me + " -> " + view_name(vw, parts.name, parts.id);
+	vw->print(vw->arg, view_message_head(vw, parts) + who + ": " + view_message_text(vw, parts));
 }
 
 static void view_done_plain(const view *vw, command_verb verb, int64_t id, int64_t seq)
