@@ -342,6 +342,60 @@ static void what_was_said_on_another_device_is_shown_and_what_was_said_here_only
 	assert_int_equal(terminal_finish(&t), 0);
 }
 
+static void what_was_said_last_is_changed_and_taken_back(void **state)
+{
+	slow_server ss;
+	terminal t;
+
+	slow_begin(&ss, (test_server *)*state, &t);
+	terminal_answer(&t, "ann -> ben> ", "/edit nothing yet");
+	terminal_wait(&t, "you have said nothing here");
+	for (int seq = 1; seq <= 2; seq++) {
+		terminal_answer(&t, "ann -> ben> ", "helo " + std::to_string(seq));
+		slow_answer(&ss, 6, "\"errno\":0,\"seq\":" + std::to_string(seq));
+		terminal_wait(&t, " ann -> ben: helo " + std::to_string(seq));
+	}
+	terminal_answer(&t, "ann -> ben> ", "/edit 2 hellos");
+	slow_wait(&ss, "\"toid\":2,\"of\":2,\"msg\":\"2 hellos\"}");
+	slow_answer(&ss, 160, "\"errno\":0,\"seq\":3");
+	terminal_wait(&t, "* you changed \"helo 2\" to: 2 hellos");
+	terminal_answer(&t, "ann -> ben> ", "/recall");
+	slow_wait(&ss, "\"toid\":2,\"of\":2}");
+	slow_answer(&ss, 161, "\"errno\":0,\"seq\":4");
+	terminal_wait(&t, "* you took back \"2 hellos\"");
+	/* The one before it is the last one now. */
+	terminal_answer(&t, "ann -> ben> ", "/recall");
+	slow_wait(&ss, "\"toid\":2,\"of\":1}");
+	slow_answer(&ss, 161, "\"errno\":15,\"errmsg\":\"too late\"");
+	terminal_wait(&t, "recall ben: too late");
+	terminal_answer(&t, "ann -> ben> ", "/edit #1 hello");
+	slow_wait(&ss, "\"toid\":2,\"of\":1,\"msg\":\"hello\"}");
+	slow_answer(&ss, 160, "\"errno\":5,\"errmsg\":\"no plugin handles this msgid\"");
+	terminal_wait(&t, "edit ben: this server cannot do that");
+}
+
+static void a_name_is_asked_for_and_what_comes_after_it_waits(void **state)
+{
+	slow_server ss;
+	terminal t;
+
+	slow_begin(&ss, (test_server *)*state, &t);
+	terminal_answer(&t, "ann -> ben> ", "/with cid");
+	terminal_type(&t, "to cid\r");
+	slow_wait(&ss, "\"name\":\"cid\"}");
+	assert_true(ss.heard.find("to cid") == ss.heard.npos);
+	slow_answer(&ss, 133, "\"errno\":0,\"account\":9,\"name\":\"cid\"");
+	terminal_wait_cursor(&t, "ann -> cid> ");
+	slow_answer(&ss, 105, "\"errno\":0,\"messages\":[]");
+	slow_wait(&ss, "\"toid\":9,\"msg\":\"to cid\"");
+	slow_answer(&ss, 6, "\"errno\":0,\"seq\":1");
+	terminal_wait(&t, " ann -> cid: to cid");
+	terminal_answer(&t, "ann -> cid> ", "/with nobody");
+	slow_answer(&ss, 133, "\"errno\":6,\"errmsg\":\"no such user\"");
+	terminal_wait(&t, "nobody has that name");
+	terminal_wait_cursor(&t, "ann -> cid> ");
+}
+
 static void entries_that_are_no_messages_are_lines(void **state)
 {
 	slow_server ss;
@@ -456,6 +510,8 @@ int main(void)
 		OWN_SERVER(a_message_looks_unsent_until_it_is_stored),
 		OWN_SERVER(who_is_typing_is_seen_until_the_message_comes),
 		OWN_SERVER(what_was_said_on_another_device_is_shown_and_what_was_said_here_only_once),
+		OWN_SERVER(what_was_said_last_is_changed_and_taken_back),
+		OWN_SERVER(a_name_is_asked_for_and_what_comes_after_it_waits),
 		OWN_SERVER(entries_that_are_no_messages_are_lines),
 	};
 	const int failed = cmocka_run_group_tests(tests, test_server_group_setup, test_server_group_teardown);
