@@ -142,6 +142,7 @@ static void client_end_session(client *cl)
 	cl->ib = inbox();
 	cl->tk = talks();
 	cl->held.clear();
+	cl->finding = 0;
 	roster_forget_lists(&cl->ro);
 	cl->calls->session_changed(cl->arg);
 }
