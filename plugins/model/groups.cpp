@@ -5,8 +5,24 @@
 #include <algorithm>
 
 #include "dialect.h"
+#include "invitations.h"
 #include "sql.h"
 #include "users.h"
+
+static unsigned groups_role_rank(group_role role)
+{
+	return role == GROUP_CREATOR ? 2 : role == GROUP_ADMIN ? 1 : 0;
+}
+
+bool group_role_is_above(group_role role, group_role other)
+{
+	return groups_role_rank(role) > groups_role_rank(other);
+}
+
+group_role group_role_of(uint64_t column)
+{
+	return column == GROUP_CREATOR ? GROUP_CREATOR : column == GROUP_ADMIN ? GROUP_ADMIN : GROUP_NORMAL;
+}
 
 static int groups_member_insert(cs_db *db, uint64_t group, uint64_t account, group_role role, uint64_t joined_seq)
 {
@@ -95,6 +111,8 @@ static int groups_member_begin(cs_db *db, uint64_t group, uint64_t account, uint
 		return result;
 	if (row.is_member)
 		return MODEL_TAKEN;
+	if (const int refused = invitation_use(db, account, group); refused)
+		return refused;
 	if (!row.there)
 		return groups_member_insert(db, group, account, GROUP_NORMAL, joined_seq);
 	return sql_run(
@@ -148,7 +166,7 @@ static int groups_group_take_member(void *arg, const cs_db_value *columns, size_
 
 	if (group != groups.end() && group->id == id)
 		group->members.push_back({sql_number_of(columns[1]), std::string(sql_text_of(columns[2])),
-		                          sql_number_of(columns[3]) ? GROUP_CREATOR : GROUP_NORMAL});
+		                          group_role_of(sql_number_of(columns[3]))});
 	return 0;
 }
 
