@@ -1,31 +1,16 @@
 /* SPDX-License-Identifier: MIT
- * CREATE_GROUP, JOIN_GROUP and GROUP_CHAT: the rules of groups. */
+ * The instance of the group plugin, and CREATE_GROUP, JOIN_GROUP and GROUP_CHAT. */
 #include <cstddef>
 #include <cstdio>
 #include <memory>
 #include <string>
 
-#include <chatserverd/mailbox.h>
-#include <chatserverd/plugin.h>
-
 #include "../model/groups.h"
-#include "../shared/field.h"
 #include "../shared/message.h"
 #include "../shared/name.h"
+#include "group.h"
 
 static const size_t group_description_most = 200; /* characters */
-
-struct group_conf {
-	int64_t max_groups; /* groups of one account; 0: no limit */
-	int64_t members_max; /* members of one group; 0: no limit */
-};
-
-struct group_plugin {
-	plugin_context context;
-	const group_conf *conf = nullptr; /* owned by the server */
-	const cs_mailbox *mailbox = nullptr;
-	void *mailbox_context = nullptr;
-};
 
 /* A membership on its way to the store: of a new group, or of an existing one. */
 struct group_change {
@@ -60,7 +45,7 @@ static int group_hand_in(const group_plugin *g, const cs_frame *frame, cs_work_f
 	return CS_PENDING;
 }
 
-static int group_refuse(const group_plugin *g, cs_conn conn, const cs_request *request, int wire_errno, const char *why)
+int group_refuse(const group_plugin *g, cs_conn conn, const cs_request *request, int wire_errno, const char *why)
 {
 	return g->context.host->refuse(g->context.self, conn, request, wire_errno, "%s", why);
 }
@@ -102,18 +87,22 @@ static void group_create_stored(void *state, cs_conn conn, int result, void *arg
 	g->context.host->finish(g->context.self, conn);
 }
 
-/* 0, or CS_REJECT after the request was refused. A description may have line ends. */
-static int group_check_texts(const group_plugin *g, const cs_frame *frame, std::string_view name,
-                             std::string_view description)
+int group_check_name(const group_plugin *g, const cs_frame *frame, std::string_view name)
 {
-	if (const name_fault *fault = name_judge(name); fault)
-		return group_refuse(g, frame->conn, &frame->request,
-		                    fault->is_too_long ? CS_ERRNO_TOO_LONG : CS_ERRNO_BAD_FRAME,
-		                    (std::string("groupname ") + fault->text).c_str());
-	if (text_characters(description) > group_description_most)
-		return group_refuse(g, frame->conn, &frame->request, CS_ERRNO_TOO_LONG,
-		                    "groupdesc must have up to 200 characters");
-	return 0;
+	const name_fault *fault = name_judge(name);
+
+	if (!fault)
+		return 0;
+	return group_refuse(g, frame->conn, &frame->request, fault->is_too_long ? CS_ERRNO_TOO_LONG : CS_ERRNO_BAD_FRAME,
+	                    (std::string("groupname ") + fault->text).c_str());
+}
+
+int group_check_description(const group_plugin *g, const cs_frame *frame, std::string_view description)
+{
+	if (text_characters(description) <= group_description_most)
+		return 0;
+	return group_refuse(g, frame->conn, &frame->request, CS_ERRNO_TOO_LONG,
+	                    "groupdesc must have up to 200 characters");
 }
 
 static int group_on_create(void *state, const cs_frame *frame)
@@ -125,7 +114,9 @@ static int group_on_create(void *state, const cs_frame *frame)
 	if (rc == 0)
 		rc = field_text(g->context, frame, "groupdesc", FIELD_OPTIONAL, &description);
 	if (rc == 0)
-		rc = group_check_texts(g, frame, name, description);
+		rc = group_check_name(g, frame, name);
+	if (rc == 0)
+		rc = group_check_description(g, frame, description);
 	if (rc != 0)
 		return rc;
 	auto change = group_change_of(g, frame);
@@ -207,6 +198,7 @@ static int group_start(const cs_host *host, cs_self *self, const void *conf, voi
 		return rc;
 	}
 	g->context = {host, self};
+	g->want = group_want_bit(g->context);
 	g->conf = static_cast<const group_conf *>(conf);
 	g->mailbox = static_cast<const cs_mailbox *>(table);
 	*state_r = g.release();
@@ -233,6 +225,12 @@ static const cs_route group_routes[] = {
 	{CS_MSGID_CREATE_GROUP, "create_group", group_on_create, group_flags, 5},
 	{CS_MSGID_JOIN_GROUP, "join_group", group_on_join, group_flags, 5},
 	{CS_MSGID_GROUP_CHAT, "group_chat", group_on_chat, group_flags, 1},
+	{CS_MSGID_REMOVE_MEMBER, "remove_member", group_on_remove_member, group_flags, 5},
+	{CS_MSGID_SET_ROLE, "set_role", group_on_set_role, group_flags, 5},
+	{CS_MSGID_SET_GROUP, "set_group", group_on_set_group, group_flags, 5},
+	{CS_MSGID_MEMBERS, "members", group_on_members, group_flags, 5},
+	{CS_MSGID_INVITE, "invite", group_on_invite, group_flags, 5},
+	{CS_MSGID_MUTE, "mute", group_on_mute, group_flags, 5},
 	{0, nullptr, nullptr, 0, 0},
 };
 
@@ -245,7 +243,17 @@ static const cs_option group_options[] = {
 };
 
 CS_EXPORT extern const struct cs_plugin cs_plugin = {
-	CS_PLUGIN_HEAD,         .name = "group",          .version = CS_VERSION,           .needs = group_needs,
-	.routes = group_routes, .options = group_options, .conf_size = sizeof(group_conf), .start = group_start,
-	.reload = group_reload, .stop = group_stop,
+	CS_PLUGIN_HEAD,
+	.name = "group",
+	.version = CS_VERSION,
+	.needs = group_needs,
+	.routes = group_routes,
+	.options = group_options,
+	.conf_size = sizeof(group_conf),
+	.start = group_start,
+	.reload = group_reload,
+	.opened = group_on_opened,
+	.closed = group_on_closed,
+	.routed = group_on_routed,
+	.stop = group_stop,
 };

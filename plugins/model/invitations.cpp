@@ -62,7 +62,9 @@ static int invitations_check_rules(const invitation_state &state)
 
 	if (!state.there)
 		return MODEL_NONE;
-	if (!state.actor_is_member || (state.invite_only && !is_admin))
+	if (!state.actor_is_member)
+		return MODEL_NOT_MEMBER;
+	if (state.invite_only && !is_admin)
 		return GROUP_NOT_ALLOWED;
 	if (!state.account_there)
 		return GROUP_NO_ACCOUNT;

@@ -22,7 +22,7 @@ enum invitation_outcome {
 };
 
 /* act.actor invites the account. An admin's invitation ends a ban. Locks the account and the group. MODEL_NONE (no such
- * group), GROUP_NOT_ALLOWED, GROUP_NO_ACCOUNT, INVITATION_NOT_WANTED, MODEL_TAKEN (a member already), GROUP_IS_THERE
+ * group), MODEL_NOT_MEMBER, GROUP_NOT_ALLOWED, GROUP_NO_ACCOUNT, INVITATION_NOT_WANTED, MODEL_TAKEN (a member already), GROUP_IS_THERE
  * (invited already), or an invitation that is too many. Writer. */
 [[nodiscard]] int invitation_add(cs_db *db, const group_act &act, uint64_t account);
 /* Whether the account, which is no member, may join the group: 0, INVITATION_BANNED or INVITATION_MISSING. Uses its

@@ -36,7 +36,7 @@ static int roles_state_take(void *arg, const cs_db_value *columns, size_t)
 	return 1;
 }
 
-/* MODEL_NONE, GROUP_NOT_ALLOWED (the actor is no member), or 0. In the last two cases *state_r is set. */
+/* MODEL_NONE, MODEL_NOT_MEMBER (the actor is none), or 0. In the last two cases *state_r is set. */
 static int roles_read(cs_db *db, const group_act &act, uint64_t account, role_state *state_r)
 {
 	*state_r = {};
@@ -53,7 +53,7 @@ static int roles_read(cs_db *db, const group_act &act, uint64_t account, role_st
 		return result;
 	if (!state_r->there)
 		return MODEL_NONE;
-	return state_r->actor.is_member ? 0 : GROUP_NOT_ALLOWED;
+	return state_r->actor.is_member ? 0 : MODEL_NOT_MEMBER;
 }
 
 static bool roles_is_admin(const role_row &row)
@@ -185,7 +185,7 @@ int group_remove_member(cs_db *db, const group_act &act, uint64_t account, bool 
 	const int result = roles_read(db, act, account, &state);
 
 	*left_r = false;
-	if (act.actor == account && (!result || result == GROUP_NOT_ALLOWED))
+	if (act.actor == account && (!result || result == MODEL_NOT_MEMBER))
 		return roles_leave(db, act, ban, state, left_r);
 	if (result)
 		return result;

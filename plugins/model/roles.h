@@ -25,13 +25,13 @@ struct group_act {
 enum group_outcome {
 	GROUP_IS_THERE = 100, /* all of it is so already */
 	GROUP_NO_ENTRY = 101, /* done, but it is nothing that the group's members hear of */
-	GROUP_NOT_ALLOWED = 102, /* the actor is no member, or its role is not above the other's */
+	GROUP_NOT_ALLOWED = 102, /* the role of the actor does not permit it */
 	GROUP_HAND_OVER = 103, /* the creator of a group with others gives the group to one of them first */
 	GROUP_NO_ACCOUNT = 104, /* no such account */
 	GROUP_NO_MEMBER = 105 /* the account is no member */
 };
 
-/* All answer MODEL_NONE if there is no such group or it has ended. Whoever is no member gets GROUP_NOT_ALLOWED, whatever
+/* All answer MODEL_NONE if there is no such group or it has ended. Whoever is no member gets MODEL_NOT_MEMBER, whatever
  * the rest is, except for the own account in group_remove_member. A member is told GROUP_IS_THERE, whatever its role. */
 
 /* Ends the membership of the account: act.seq is the last entry that it sees. ban: nobody may join any more until an

@@ -108,6 +108,7 @@ static char outcome_of(const matrix_case &c, int result)
 	case 0: return c.action == MATRIX_INVITE ? MATRIX_DONE : MATRIX_ENTRY;
 	case GROUP_NO_ENTRY: return MATRIX_DONE;
 	case GROUP_IS_THERE: return MATRIX_IS_THERE;
+	case MODEL_NOT_MEMBER:
 	case GROUP_NOT_ALLOWED:
 	case GROUP_HAND_OVER:
 	case INVITATION_BANNED:
