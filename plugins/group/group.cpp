@@ -93,7 +93,8 @@ int group_check_name(const group_plugin *g, const cs_frame *frame, std::string_v
 
 	if (!fault)
 		return 0;
-	return group_refuse(g, frame->conn, &frame->request, fault->is_too_long ? CS_ERRNO_TOO_LONG : CS_ERRNO_BAD_FRAME,
+	return group_refuse(g, frame->conn, &frame->request,
+	                    fault->is_too_long ? CS_ERRNO_TOO_LONG : CS_ERRNO_BAD_FRAME,
 	                    (std::string("groupname ") + fault->text).c_str());
 }
 
@@ -239,21 +240,14 @@ static const cs_option group_options[] = {
          "groups that an account may be in; 0: no limit"},
 	{"members_max", CS_OPTION_INTEGER, offsetof(group_conf, members_max), 0, 1000000, "500", nullptr, 1,
          "members that a group may have; 0: no limit"},
+	{"max_invitations", CS_OPTION_INTEGER, offsetof(group_conf, max_invitations), 1, 100000, "100", nullptr, 1,
+         "people who may be invited to a group, and groups to which an account may be invited"},
 	{nullptr, CS_OPTION_BOOL, 0, 0, 0, nullptr, nullptr, 0, nullptr},
 };
 
 CS_EXPORT extern const struct cs_plugin cs_plugin = {
-	CS_PLUGIN_HEAD,
-	.name = "group",
-	.version = CS_VERSION,
-	.needs = group_needs,
-	.routes = group_routes,
-	.options = group_options,
-	.conf_size = sizeof(group_conf),
-	.start = group_start,
-	.reload = group_reload,
-	.opened = group_on_opened,
-	.closed = group_on_closed,
-	.routed = group_on_routed,
+	CS_PLUGIN_HEAD,         .name = "group",           .version = CS_VERSION,           .needs = group_needs,
+	.routes = group_routes, .options = group_options,  .conf_size = sizeof(group_conf), .start = group_start,
+	.reload = group_reload, .opened = group_on_opened, .closed = group_on_closed,       .routed = group_on_routed,
 	.stop = group_stop,
 };

@@ -16,6 +16,7 @@
 struct group_conf {
 	int64_t max_groups; /* groups of one account; 0: no limit */
 	int64_t members_max; /* members of one group; 0: no limit */
+	int64_t max_invitations; /* to one group, and of one account */
 };
 
 struct group_plugin {

@@ -130,8 +130,15 @@ static int group_page_check(const group_plugin *g, const cs_frame *frame, group_
 		return group_refuse(g, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME, "limit must be 1 to 200");
 	if (frame->request.req < 0)
 		return group_refuse(g, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME, "req is missing");
-	*page = {frame->request, frame->account, static_cast<uint64_t>(group), static_cast<uint64_t>(after),
-	         static_cast<size_t>(limit), {}, false, {}, {}};
+	*page = {frame->request,
+	         frame->account,
+	         static_cast<uint64_t>(group),
+	         static_cast<uint64_t>(after),
+	         static_cast<size_t>(limit),
+	         {},
+	         false,
+	         {},
+	         {}};
 	return 0;
 }
 

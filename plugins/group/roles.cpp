@@ -202,8 +202,8 @@ static int group_read_texts(const group_plugin *g, const cs_frame *frame, group_
 }
 
 /* *second_r: whether the text is the second of the words; not set if there is no such field. */
-static int group_read_word(const group_plugin *g, const cs_frame *frame, const char *key,
-                           const char *const (&words)[2], const char *must_be, std::optional<bool> *second_r)
+static int group_read_word(const group_plugin *g, const cs_frame *frame, const char *key, const char *const (&words)[2],
+                           const char *must_be, std::optional<bool> *second_r)
 {
 	std::string_view text;
 

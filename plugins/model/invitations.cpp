@@ -79,7 +79,7 @@ static int invitations_check_rules(const invitation_state &state)
 
 /* Checks after the insert. The rows of the group and the account are locked, so nobody else adds rows that are counted
  * here. */
-static int invitations_check_most(cs_db *db, uint64_t group, uint64_t account)
+static int invitations_check_most(cs_db *db, uint64_t group, uint64_t account, uint64_t most)
 {
 	uint64_t of_group = 0, of_account = 0;
 	int result = sql_run(db, "SELECT COUNT(*) FROM invitation WHERE conversation = ?", {sql_integer(group)},
@@ -90,12 +90,12 @@ static int invitations_check_most(cs_db *db, uint64_t group, uint64_t account)
 		                 sql_row_number, &of_account);
 	if (result)
 		return result;
-	if (of_group > invitation_most)
+	if (of_group > most)
 		return INVITATION_FULL_GROUP;
-	return of_account > invitation_most ? INVITATION_FULL_ACCOUNT : 0;
+	return of_account > most ? INVITATION_FULL_ACCOUNT : 0;
 }
 
-int invitation_add(cs_db *db, const group_act &act, uint64_t account)
+int invitation_add(cs_db *db, const group_act &act, uint64_t account, uint64_t most)
 {
 	invitation_state state;
 	int result = invitations_read(db, act, account, &state);
@@ -110,7 +110,7 @@ int invitation_add(cs_db *db, const group_act &act, uint64_t account)
 		                 "INSERT INTO invitation (conversation, account, inviter, created) VALUES (?, ?, ?, ?)",
 		                 {sql_integer(act.group), sql_integer(account), sql_integer(act.actor),
 		                  sql_integer(static_cast<uint64_t>(act.now))});
-	return result ? result : invitations_check_most(db, act.group, account);
+	return result ? result : invitations_check_most(db, act.group, account, most);
 }
 
 struct invitation_joiner {

@@ -9,9 +9,6 @@
 
 #include "roles.h"
 
-/* So many people can be invited to a group at the same time, and an account to so many groups. */
-inline constexpr uint64_t invitation_most = 100;
-
 /* Outcomes besides those of model_result and group_outcome. */
 enum invitation_outcome {
 	INVITATION_BANNED = 118, /* until an admin invites */
@@ -23,8 +20,9 @@ enum invitation_outcome {
 
 /* act.actor invites the account. An admin's invitation ends a ban. Locks the account and the group. MODEL_NONE (no such
  * group), MODEL_NOT_MEMBER, GROUP_NOT_ALLOWED, GROUP_NO_ACCOUNT, INVITATION_NOT_WANTED, MODEL_TAKEN (a member already), GROUP_IS_THERE
- * (invited already), or an invitation that is too many. Writer. */
-[[nodiscard]] int invitation_add(cs_db *db, const group_act &act, uint64_t account);
+ * (invited already), or an invitation that is too many. most: how many a group may have at the same time, and how many an
+ * account. Writer. */
+[[nodiscard]] int invitation_add(cs_db *db, const group_act &act, uint64_t account, uint64_t most);
 /* Whether the account, which is no member, may join the group: 0, INVITATION_BANNED or INVITATION_MISSING. Uses its
  * invitation up. The group is locked. Writer. */
 [[nodiscard]] int invitation_use(cs_db *db, uint64_t account, uint64_t group);

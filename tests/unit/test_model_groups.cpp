@@ -42,7 +42,7 @@ static uint64_t make_matrix_group(cs_db *db, bool invite_only)
 	assert_int_equal(group_set_role(db, act_of(1, group), 8, GROUP_ADMIN), 0);
 	assert_int_equal(group_remove_member(db, {4, group, 3, now}, 4, false, &left), 0);
 	assert_int_equal(group_remove_member(db, {2, group, 4, now}, 5, true, &left), 0);
-	assert_int_equal(invitation_add(db, act_of(3, group), 6), 0);
+	assert_int_equal(invitation_add(db, act_of(3, group), 6, 100), 0);
 	if (invite_only)
 		assert_int_equal(group_change(db, act_of(1, group), {{}, {}, true, {}}), 0);
 	return group;
@@ -94,7 +94,7 @@ static int run_action(cs_db *db, const matrix_case &c, uint64_t group)
 	case MATRIX_MAKE_CREATOR: return group_set_role(db, act, target, GROUP_CREATOR);
 	case MATRIX_MUTE: return group_mute(db, act, target, later);
 	case MATRIX_UNMUTE: return group_mute(db, act, target, 0);
-	case MATRIX_INVITE: return invitation_add(db, act, target);
+	case MATRIX_INVITE: return invitation_add(db, act, target, 100);
 	case MATRIX_MUTE_ALL: return group_mute(db, act, 0, later);
 	case MATRIX_RENAME: return group_change(db, act, {"renamed", {}, {}, {}});
 	case MATRIX_JOIN: return group_join(db, act.actor, group, &joined);
@@ -165,7 +165,7 @@ static void a_group_that_has_ended_is_no_group_for_anybody(void **state)
 	uint64_t joined = 0;
 	bool left = false, more = false;
 
-	assert_int_equal(invitation_add(db, act_of(1, group), 2), 0);
+	assert_int_equal(invitation_add(db, act_of(1, group), 2, 100), 0);
 	assert_int_equal(group_remove_member(db, act_of(1, group), 1, false, &left), 0);
 	assert_true(left);
 	assert_string_equal(picture_of(db, group).c_str(), "- 0 0 0 0 about|1 0 0 7 0 0|");
@@ -259,9 +259,9 @@ static void an_invitation_is_used_up_by_joining_and_an_admins_ends_a_ban(void **
 
 	assert_int_equal(group_remove_member(db, act_of(1, group), 3, true, &left), 0);
 	assert_true(!left);
-	assert_int_equal(invitation_add(db, act_of(2, group), 3), GROUP_NOT_ALLOWED);
+	assert_int_equal(invitation_add(db, act_of(2, group), 3, 100), GROUP_NOT_ALLOWED);
 	assert_int_equal(group_join(db, 3, group, &joined), INVITATION_BANNED);
-	assert_int_equal(invitation_add(db, act_of(1, group), 3), 0);
+	assert_int_equal(invitation_add(db, act_of(1, group), 3, 100), 0);
 	assert_string_equal(picture_of(db, group).c_str(),
 	                    "matrix 2 0 0 0 about|1 1 0 - 0 0|2 0 0 - 0 0|3 0 0 0 0 0|3 1|");
 	assert_int_equal(group_change(db, act_of(1, group), {{}, {}, true, {}}), 0);
@@ -281,11 +281,11 @@ static void who_blocks_is_not_invited(void **state)
 	assert_int_equal(database_run(db, "INSERT INTO contact (account, other, listed, blocked) VALUES (3, 1, 0, 1),"
 	                                  " (2, 1, 1, 1), (1, 4, 0, 1), (3, 2, 1, 0)"),
 	                 0);
-	assert_int_equal(invitation_add(db, act_of(1, group), 3), INVITATION_NOT_WANTED);
+	assert_int_equal(invitation_add(db, act_of(1, group), 3, 100), INVITATION_NOT_WANTED);
 	/* It is not said either that who blocks is a member. */
-	assert_int_equal(invitation_add(db, act_of(1, group), 2), INVITATION_NOT_WANTED);
-	assert_int_equal(invitation_add(db, act_of(1, group), 4), 0);
-	assert_int_equal(invitation_add(db, act_of(2, group), 3), 0);
+	assert_int_equal(invitation_add(db, act_of(1, group), 2, 100), INVITATION_NOT_WANTED);
+	assert_int_equal(invitation_add(db, act_of(1, group), 4, 100), 0);
+	assert_int_equal(invitation_add(db, act_of(2, group), 3, 100), 0);
 }
 
 static void a_hundred_invitations_are_the_most_of_a_group_and_of_an_account(void **state)
@@ -303,14 +303,14 @@ static void a_hundred_invitations_are_the_most_of_a_group_and_of_an_account(void
 		assert_int_equal(database_run(db, "INSERT INTO invitation VALUES (" + n + ", 2, 1, 0)"), 0);
 		assert_int_equal(database_run(db, "INSERT INTO invitation VALUES (" + at + ", " + n + ", 1, 0)"), 0);
 	}
-	assert_int_equal(invitation_add(db, act_of(1, group), 3), INVITATION_FULL_GROUP);
+	assert_int_equal(invitation_add(db, act_of(1, group), 3, 100), INVITATION_FULL_GROUP);
 	assert_int_equal(database_run(db, "DELETE FROM invitation WHERE account IN (1000, 1001, 3)"), 0);
-	assert_int_equal(invitation_add(db, act_of(1, group), 3), 0);
+	assert_int_equal(invitation_add(db, act_of(1, group), 3, 100), 0);
 	assert_int_equal(database_run(db, "DELETE FROM invitation WHERE account = 1002"), 0);
-	assert_int_equal(invitation_add(db, act_of(1, group), 2), INVITATION_FULL_ACCOUNT);
+	assert_int_equal(invitation_add(db, act_of(1, group), 2, 100), INVITATION_FULL_ACCOUNT);
 	assert_int_equal(
 		database_run(db, "DELETE FROM invitation WHERE account = 2 AND conversation IN (1000, " + at + ")"), 0);
-	assert_int_equal(invitation_add(db, act_of(1, group), 2), 0);
+	assert_int_equal(invitation_add(db, act_of(1, group), 2, 100), 0);
 	assert_int_equal(group_remove_member(db, act_of(1, group), 2, false, &left), GROUP_NO_ENTRY);
 	assert_true(!left);
 }

@@ -317,12 +317,12 @@ static void run_group_requests(cs_db *db, uint64_t group)
 	assert_int_equal(group_mute(db, act, 2, 7), 0);
 	assert_int_equal(group_mute(db, act, 0, 7), 0);
 	assert_int_equal(group_change(db, act, {"h", "text", true, true}), 0);
-	assert_int_equal(invitation_add(db, act, 3), 0);
+	assert_int_equal(invitation_add(db, act, 3, 100), 0);
 	assert_int_equal(invitation_use(db, 3, group), 0);
-	assert_int_equal(invitation_add(db, act, 3), 0);
+	assert_int_equal(invitation_add(db, act, 3, 100), 0);
 	assert_int_equal(group_remove_member(db, act, 3, false, &flag), GROUP_NO_ENTRY);
 	assert_int_equal(group_remove_member(db, act, 4, true, &flag), 0);
-	assert_int_equal(invitation_add(db, act, 4), 0);
+	assert_int_equal(invitation_add(db, act, 4, 100), 0);
 	assert_int_equal(group_remove_member(db, act, 4, true, &flag), 0);
 	assert_int_equal(group_members(db, group, 500, &members), 0);
 	assert_int_equal(member_page(db, 1, group, 0, 50, &page, &flag), 0);
