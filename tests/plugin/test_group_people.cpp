@@ -228,6 +228,18 @@ static void the_hundred_and_first_invitation_is_too_many(void **state)
 	assert_int_equal(database_number(s.f->host->db, "SELECT count(*) FROM invitation"), 100);
 }
 
+static void the_option_says_how_many_invitations_there_may_be(void **state)
+{
+	fake_host_set(handler_fixture_of(state)->host.get(), "group.max_invitations", "1");
+	const group_scene s = scene_of(state);
+
+	fixture_account(s.f, "li");
+	fixture_account(s.f, "wang");
+	assert_string_equal(fixture_ask(s.f, s.zhang, R"({"msgid":145,"id":1,"groupid":1,"account":3})").c_str(), "");
+	assert_string_equal(fixture_ask(s.f, s.zhang, R"({"msgid":145,"id":1,"groupid":1,"account":4})").c_str(),
+	                    fixture_refusal(145, 16, "as many people as may be are invited to the group").c_str());
+}
+
 static void a_store_that_is_away_is_answered_to_both(void **state)
 {
 	const group_scene s = scene_of(state);
@@ -287,6 +299,7 @@ int main(void)
 		TEST(the_same_invitation_again_is_done_and_reaches_nobody_again),
 		TEST(an_invitation_that_is_not_allowed_is_refused_and_reaches_nobody),
 		TEST(the_hundred_and_first_invitation_is_too_many),
+		TEST(the_option_says_how_many_invitations_there_may_be),
 		TEST(a_store_that_is_away_is_answered_to_both),
 		TEST(a_parcel_for_a_session_that_has_gone_does_nothing),
 		TEST(members_and_invite_need_a_login_and_ones_own_id),
