@@ -18,10 +18,10 @@ enum invitation_outcome {
 	INVITATION_FULL_ACCOUNT = 122 /* the account has the most invitations */
 };
 
-/* act.actor invites the account. An admin's invitation ends a ban. Locks the account and the group. MODEL_NONE (no such
- * group), MODEL_NOT_MEMBER, GROUP_NOT_ALLOWED, GROUP_NO_ACCOUNT, INVITATION_NOT_WANTED, MODEL_TAKEN (a member already), GROUP_IS_THERE
- * (invited already), or an invitation that is too many. most: how many a group may have at the same time, and how many an
- * account. Writer. */
+/* act.actor invites the account. An admin's invitation ends a ban. Locks the account and the group. most: how many a
+ * group may have at the same time, and how many an account. 0, MODEL_NONE (no such group), MODEL_NOT_MEMBER,
+ * GROUP_NOT_ALLOWED, GROUP_NO_ACCOUNT, INVITATION_NOT_WANTED, MODEL_TAKEN (a member already), GROUP_IS_THERE (invited
+ * already), INVITATION_FULL_GROUP or INVITATION_FULL_ACCOUNT. Writer. */
 [[nodiscard]] int invitation_add(cs_db *db, const group_act &act, uint64_t account, uint64_t most);
 /* Whether the account, which is no member, may join the group: 0, INVITATION_BANNED or INVITATION_MISSING. Uses its
  * invitation up. The group is locked. Writer. */

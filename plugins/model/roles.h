@@ -32,7 +32,8 @@ enum group_outcome {
 };
 
 /* All answer MODEL_NONE if there is no such group or it has ended. Whoever is no member gets MODEL_NOT_MEMBER, whatever
- * the rest is, except for the own account in group_remove_member. A member is told GROUP_IS_THERE, whatever its role. */
+ * the rest is, except for the own account in group_remove_member. A member is told GROUP_IS_THERE, whatever its
+ * role. */
 
 /* Ends the membership of the account: act.seq is the last entry that it sees. ban: nobody may join any more until an
  * admin invites; also who is no member can be banned. The last member's leaving ends the group. *left_r: whether the
