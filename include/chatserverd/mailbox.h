@@ -31,14 +31,15 @@ struct cs_effect {
 	cs_account joins; /* this entry is the first that this account sees as a member: its joined_seq is seq - 1 */
 	cs_account leaves; /* this entry is the last that this account sees as a member: its left_seq is seq */
 	const char *errmsg; /* of a refusal: a constant text */
-	char answer[CS_EFFECT_TEXT_MAX]; /* further members of the answer or the refusal, with a leading comma, NUL-ended */
+	char answer
+		[CS_EFFECT_TEXT_MAX]; /* further members of the answer or the refusal, with a leading comma, NUL-ended */
 	char added[CS_EFFECT_TEXT_MAX]; /* the same, of the stored frame */
 };
 
 enum cs_effect_result { CS_EFFECT_IS_THERE = -1000, CS_EFFECT_NO_ENTRY = -1001 };
 
-/* [writer thread] Runs in the transaction that stores the entry, in a part of its own, which is undone unless it answers
- * 0 or CS_EFFECT_NO_ENTRY. It may run again, so it must change nothing else. It changes at most the conversation, its
+/* [writer thread] Runs in the transaction that stores the entry, in a part of its own, which is undone unless it
+ * answers 0 or CS_EFFECT_NO_ENTRY. It may run again, so it must change nothing else. It changes at most the conversation, its
  * entries, members and invitations, and the rows of cs_outgoing.lock. Answers
  *   0                    the entry takes the seq
  *   CS_EFFECT_IS_THERE   all that it would change is so already: no entry; the request is answered with errno 0
@@ -47,7 +48,8 @@ enum cs_effect_result { CS_EFFECT_IS_THERE = -1000, CS_EFFECT_NO_ENTRY = -1001 }
  *   enum cs_db_result    (below 0) the transaction fails */
 typedef int cs_effect_fn(struct cs_db *db, struct cs_effect *effect, void *arg);
 
-/* [worker] Called exactly once, before the request is answered or refused; arg is the caller's again. result: what the
+/* [worker] Called exactly once for each send() with an effect, before the request is answered or refused (inside
+ * send(), if that refuses it at once); arg is the caller's again. result: what the
  * effect answered at last (an entry whose cid was stored before: 0, and the effect did not run), or as for cs_done_fn.
  * effect: as the last run left it; valid during the call. */
 typedef void cs_effect_done_fn(void *arg, cs_conn conn, int result, const struct cs_effect *effect);
@@ -58,14 +60,24 @@ struct cs_outgoing {
 	uint64_t to; /* the other account, or the group; 0: a group that the effect makes */
 	const char *cid; /* NULL: the sender gave none */
 	size_t cid_size;
-	/* NULL: a message, which only members of a group, and those whom nobody blocks, may send. Else an event: sessions
-	 * get it that want events; whether it is allowed is judged by the effect alone. The frame is stored with `name`,
-	 * if it has none, and what the effect adds. */
+	/* NULL: a message, which only members of a group, and those whom nobody blocks, may send. Else an event:
+	 * sessions get it that want events; whether it is allowed is judged by the effect alone. The frame is stored
+	 * with `name`, if it has none, and what the effect adds. */
 	cs_effect_fn *effect;
 	cs_effect_done_fn *done; /* with an effect only; NULL: not wanted */
 	void *arg;
 	cs_account lock; /* with an effect: this account's row is locked before the conversation; 0: none */
 	uint64_t spare[4]; /* 0; else send() refuses with UNAVAILABLE and logs an error */
+};
+
+/* A session to attach. */
+struct cs_mailbox_session {
+	cs_account account;
+	uint64_t
+		want; /* as in cs_claim: an event goes only to a session with `event`, own entries to one with `echo` */
+	int acknowledges; /* 1: LOGIN with "ack":true */
+	uint32_t spare_flags; /* 0 */
+	uint64_t spare[4]; /* 0 */
 };
 
 /* A message for offlinemsg: the sender's frame, with seq and ts already added. */
@@ -114,28 +126,25 @@ struct cs_mailbox {
 	uint32_t abi, size; /* CS_ABI, sizeof(struct cs_mailbox) */
 
 	/* To be called after a granted claim(): reads the first page (at most 200 messages and 256 KiB) of messages
-	 * that the account has not received. acknowledges: 1 for LOGIN with "ack":true. 0, CS_EBUSY, CS_EINVAL (it is
-	 * attached). If 0, done is called exactly once. */
-	int (*attach)(void *mailbox, cs_conn conn, cs_account account, int acknowledges, cs_mailbox_page_fn *done,
+	 * that the session has not received. session is copied. 0, CS_EBUSY, CS_EINVAL (it is attached, or a spare
+	 * member is not 0). If 0, done is called exactly once. */
+	int (*attach)(void *mailbox, cs_conn conn, const struct cs_mailbox_session *session, cs_mailbox_page_fn *done,
 	              void *arg);
 	/* To be called after the page was queued on the connection: position is that of the frame that carries the page
 	 * (see send() of plugin.h). Deliveries start now, in order after the page. CS_ENOENT: not attached. */
 	int (*begin)(void *mailbox, cs_conn conn, uint64_t position);
 
-	/* Appends the entry (frame's bytes) to the log and delivers it to receivers that are online. Answers the
+	/* Appends the entry (frame's bytes) to the log and delivers it to receivers that are online; an account that it
+	 * makes a member gets what follows, too, on any node. Answers the
 	 * request itself when the entry is safe, with its seq, or refuses it (NO_SUCH_USER, NO_SUCH_GROUP, NOT_ALLOWED,
 	 * BUSY, UNAVAILABLE, or what the effect says). Returns the handler's verdict. */
 	int (*send)(void *mailbox, const struct cs_frame *frame, const struct cs_outgoing *message);
 
 	/* The client has received everything up to seq of that conversation. Answers the request itself, or refuses it:
-	 * BAD_FRAME if seq is above the conversation's last, NOT_ALLOWED if the account is not in the group,
+	 * BAD_FRAME if seq is above the conversation's last, NOT_ALLOWED if the account was never in the group,
 	 * NO_SUCH_USER or NO_SUCH_GROUP if there is no such conversation. Returns the handler's verdict. */
 	int (*delivered)(void *mailbox, const struct cs_frame *frame, enum cs_conversation_kind kind, uint64_t of,
 	                 uint64_t seq);
-
-	/* The connection's account has become a member of the group. joined_seq is the group's last seq at that moment;
-	 * later messages are delivered. */
-	void (*joined)(void *mailbox, cs_conn conn, uint64_t group, uint64_t joined_seq);
 
 	/* Says something as an account: a CHAT or GROUP_CHAT with its id, its name and the server's local time is
 	 * appended to the log and delivered as any message; it waits for receivers that are away. The account need

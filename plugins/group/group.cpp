@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The instance of the group plugin, and CREATE_GROUP, JOIN_GROUP and GROUP_CHAT. */
+#include <cinttypes>
 #include <cstddef>
 #include <cstdio>
 #include <memory>
@@ -12,37 +13,36 @@
 
 static const size_t group_description_most = 200; /* characters */
 
-/* A membership on its way to the store: of a new group, or of an existing one. */
+/* What an entry does to the members, on its way to the store. */
 struct group_change {
-	cs_request request = {};
-	uint64_t account = 0;
-	uint64_t id = 0; /* JOIN_GROUP: from the client; CREATE_GROUP: made by the store */
-	uint64_t joined_seq = 0;
 	group_limits most;
-	std::string name;
+	std::string name; /* of CREATE_GROUP */
 	std::string description;
 };
 
-static std::unique_ptr<group_change> group_change_of(const group_plugin *g, const cs_frame *frame)
+static std::unique_ptr<group_change> group_change_of(const group_plugin *g)
 {
 	auto change = std::make_unique<group_change>();
 
-	change->request = frame->request;
-	change->account = frame->account;
 	change->most = {static_cast<uint64_t>(g->conf->max_groups), static_cast<uint64_t>(g->conf->members_max)};
 	return change;
 }
 
-static int group_hand_in(const group_plugin *g, const cs_frame *frame, cs_work_fn *store, cs_done_fn *stored,
-                         std::unique_ptr<group_change> change)
+static void group_change_is_over(void *arg, cs_conn, int, const cs_effect *)
 {
-	const plugin_context &context = g->context;
-	const int rc = context.host->work(context.self, frame->conn, CS_WORK_WRITE, store, stored, change.get());
+	delete static_cast<group_change *>(arg);
+}
 
-	if (rc != 0)
-		return context.host->refuse_result(context.self, frame->conn, &frame->request, rc);
-	(void)change.release(); /* the completion owns it now */
-	return CS_PENDING;
+static int group_send(const group_plugin *g, const cs_frame *frame, cs_outgoing *entry, cs_effect_fn *effect,
+                      std::unique_ptr<group_change> change)
+{
+	entry->kind = CS_CONVERSATION_GROUP;
+	entry->effect = effect;
+	entry->done = group_change_is_over;
+	/* The limit of groups counts the rows of this account. */
+	entry->lock = change->most.groups ? frame->account : 0;
+	entry->arg = change.release(); /* group_change_is_over frees it */
+	return g->mailbox->send(g->mailbox_context, frame, entry);
 }
 
 int group_refuse(const group_plugin *g, cs_conn conn, const cs_request *request, int wire_errno, const char *why)
@@ -50,42 +50,68 @@ int group_refuse(const group_plugin *g, cs_conn conn, const cs_request *request,
 	return g->context.host->refuse(g->context.self, conn, request, wire_errno, "%s", why);
 }
 
-static int group_refuse_full(const group_plugin *g, cs_conn conn, const cs_request *request)
+/* ---- effects, on the writer's thread */
+
+static int group_effect_refuses(cs_effect *effect, int wire_errno, const char *why)
 {
-	return group_refuse(g, conn, request, CS_ERRNO_FULL, "you are in as many groups as you may be");
+	effect->errmsg = why;
+	return wire_errno;
 }
 
-/* Tell the mailbox before the client: then every message that is sent after the answer arrives. */
-static void group_joined(const group_plugin *g, cs_conn conn, const group_change *change, const char *more)
+static int group_effect_ends(cs_effect *effect, int result)
 {
-	g->mailbox->joined(g->mailbox_context, conn, change->id, change->joined_seq);
-	g->context.host->answer(g->context.self, conn, &change->request, more);
+	if (result == MODEL_TAKEN)
+		return group_effect_refuses(effect, CS_ERRNO_EXISTS, "already a member");
+	return group_effect_result(effect, result);
+}
+
+static void group_effect_name_group(char *text, uint64_t group)
+{
+	snprintf(text, CS_EFFECT_TEXT_MAX, ",\"groupid\":%" PRIu64, group);
+}
+
+/* Who repeats the request without a cid learns which group it was. */
+static int group_effect_name_is_taken(cs_db *db, cs_effect *effect, const group_change *change)
+{
+	uint64_t own = 0;
+	const int result = group_find_own(db, effect->actor, change->name, &own);
+
+	if (result == 0)
+		group_effect_name_group(effect->answer, own);
+	return result < 0 ? result : group_effect_refuses(effect, CS_ERRNO_EXISTS, "the group name is taken");
+}
+
+static int group_effect_create(cs_db *db, cs_effect *effect, void *arg)
+{
+	const group_change *change = static_cast<group_change *>(arg);
+	const int result = group_create(db, effect->actor, change->name, change->description, &effect->conversation,
+	                                change->most, effect->created);
+
+	if (result == MODEL_TAKEN)
+		return group_effect_name_is_taken(db, effect, change);
+	if (result)
+		return group_effect_ends(effect, result);
+	effect->joins = effect->actor;
+	group_effect_name_group(effect->answer, effect->conversation);
+	group_effect_name_group(effect->added, effect->conversation);
+	return 0;
+}
+
+static int group_effect_join(cs_db *db, cs_effect *effect, void *arg)
+{
+	const group_change *change = static_cast<group_change *>(arg);
+	uint64_t joined_seq = 0;
+	const int result = effect->conversation ? group_join(db, effect->actor, effect->conversation, &joined_seq,
+	                                                     change->most, effect->created)
+	                                        : MODEL_NONE;
+
+	if (result)
+		return group_effect_ends(effect, result);
+	effect->joins = effect->actor;
+	return 0;
 }
 
 /* ---- CREATE_GROUP */
-
-static int group_create_store(cs_db *db, void *arg)
-{
-	group_change *change = static_cast<group_change *>(arg);
-
-	return group_create(db, change->account, change->name, change->description, &change->id, change->most);
-}
-
-static void group_create_stored(void *state, cs_conn conn, int result, void *arg)
-{
-	const std::unique_ptr<group_change> change(static_cast<group_change *>(arg));
-	const group_plugin *g = static_cast<group_plugin *>(state);
-
-	if (result == 0)
-		group_joined(g, conn, change.get(), (",\"groupid\":" + std::to_string(change->id)).c_str());
-	else if (result == MODEL_TAKEN || result == CS_DB_DUPLICATE)
-		group_refuse(g, conn, &change->request, CS_ERRNO_EXISTS, "the group name is taken");
-	else if (result == MODEL_FULL)
-		group_refuse_full(g, conn, &change->request);
-	else
-		g->context.host->refuse_result(g->context.self, conn, &change->request, result);
-	g->context.host->finish(g->context.self, conn);
-}
 
 int group_check_name(const group_plugin *g, const cs_frame *frame, std::string_view name)
 {
@@ -109,6 +135,7 @@ int group_check_description(const group_plugin *g, const cs_frame *frame, std::s
 static int group_on_create(void *state, const cs_frame *frame)
 {
 	const group_plugin *g = static_cast<group_plugin *>(state);
+	cs_outgoing entry = {};
 	std::string_view name, description = "";
 	int rc = field_text(g->context, frame, "groupname", FIELD_REQUIRED, &name);
 
@@ -118,54 +145,34 @@ static int group_on_create(void *state, const cs_frame *frame)
 		rc = group_check_name(g, frame, name);
 	if (rc == 0)
 		rc = group_check_description(g, frame, description);
+	if (rc == 0)
+		rc = message_check_entry(g->context, frame, &entry);
+	if (rc == 0 && g->context.host->has(frame, "groupid"))
+		rc = group_refuse(g, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME,
+		                  "groupid is the server's to add");
 	if (rc != 0)
 		return rc;
-	auto change = group_change_of(g, frame);
+	auto change = group_change_of(g);
 	change->name = name;
 	change->description = description;
-	return group_hand_in(g, frame, group_create_store, group_create_stored, std::move(change));
+	return group_send(g, frame, &entry, group_effect_create, std::move(change));
 }
 
 /* ---- JOIN_GROUP */
 
-static int group_join_store(cs_db *db, void *arg)
-{
-	group_change *change = static_cast<group_change *>(arg);
-
-	return group_join(db, change->account, change->id, &change->joined_seq, change->most);
-}
-
-static void group_join_stored(void *state, cs_conn conn, int result, void *arg)
-{
-	const std::unique_ptr<group_change> change(static_cast<group_change *>(arg));
-	const group_plugin *g = static_cast<group_plugin *>(state);
-
-	if (result == 0)
-		group_joined(g, conn, change.get(), "");
-	else if (result == MODEL_NONE)
-		group_refuse(g, conn, &change->request, CS_ERRNO_NO_SUCH_GROUP, "groupid names no group");
-	else if (result == MODEL_TAKEN || result == CS_DB_DUPLICATE)
-		group_refuse(g, conn, &change->request, CS_ERRNO_EXISTS, "already a member");
-	else if (result == MODEL_FULL)
-		group_refuse_full(g, conn, &change->request);
-	else if (result == MODEL_GROUP_FULL)
-		group_refuse(g, conn, &change->request, CS_ERRNO_FULL, "the group has as many members as it may have");
-	else
-		g->context.host->refuse_result(g->context.self, conn, &change->request, result);
-	g->context.host->finish(g->context.self, conn);
-}
-
 static int group_on_join(void *state, const cs_frame *frame)
 {
 	const group_plugin *g = static_cast<group_plugin *>(state);
+	cs_outgoing entry = {};
 	int64_t id = 0;
-	const int rc = field_integer(g->context, frame, "groupid", FIELD_REQUIRED, 1, &id);
+	int rc = field_integer(g->context, frame, "groupid", FIELD_REQUIRED, 1, &id);
 
+	if (rc == 0)
+		rc = message_check_entry(g->context, frame, &entry);
 	if (rc != 0)
 		return rc;
-	auto change = group_change_of(g, frame);
-	change->id = static_cast<uint64_t>(id);
-	return group_hand_in(g, frame, group_join_store, group_join_stored, std::move(change));
+	entry.to = static_cast<uint64_t>(id);
+	return group_send(g, frame, &entry, group_effect_join, group_change_of(g));
 }
 
 /* ---- GROUP_CHAT */
@@ -246,8 +253,17 @@ static const cs_option group_options[] = {
 };
 
 CS_EXPORT extern const struct cs_plugin cs_plugin = {
-	CS_PLUGIN_HEAD,         .name = "group",           .version = CS_VERSION,           .needs = group_needs,
-	.routes = group_routes, .options = group_options,  .conf_size = sizeof(group_conf), .start = group_start,
-	.reload = group_reload, .opened = group_on_opened, .closed = group_on_closed,       .routed = group_on_routed,
+	CS_PLUGIN_HEAD,
+	.name = "group",
+	.version = CS_VERSION,
+	.needs = group_needs,
+	.routes = group_routes,
+	.options = group_options,
+	.conf_size = sizeof(group_conf),
+	.start = group_start,
+	.reload = group_reload,
+	.opened = group_on_opened,
+	.closed = group_on_closed,
+	.routed = group_on_routed,
 	.stop = group_stop,
 };

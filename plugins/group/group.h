@@ -48,6 +48,8 @@ struct group_refusal {
 
 /* ---- roles.cpp: entries of the log that change a group or its members */
 
+/* The result of an effect for an outcome of the model. Store thread. */
+[[nodiscard]] int group_effect_result(cs_effect *effect, int outcome);
 int group_on_remove_member(void *state, const cs_frame *frame);
 int group_on_set_role(void *state, const cs_frame *frame);
 int group_on_set_group(void *state, const cs_frame *frame);

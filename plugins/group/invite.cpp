@@ -71,13 +71,14 @@ int group_on_invite(void *state, const cs_frame *frame)
 	const group_plugin *g = static_cast<group_plugin *>(state);
 	const plugin_context &c = g->context;
 	auto invitation = std::make_unique<group_invitation>();
+	cs_outgoing entry = {}; /* not sent: an invitation is no entry */
 	int64_t group = 0, account = 0;
 	int result = field_integer(c, frame, "groupid", FIELD_REQUIRED, 1, &group);
 
 	if (!result)
 		result = field_integer(c, frame, "account", FIELD_REQUIRED, 1, &account);
 	if (!result)
-		result = message_check_entry(c, frame);
+		result = message_check_entry(c, frame, &entry);
 	if (result)
 		return result;
 	invitation->request = frame->request;

@@ -25,7 +25,7 @@ static group_act group_act_of(const cs_effect *effect)
 	return {effect->actor, effect->conversation, effect->seq, effect->created};
 }
 
-static int group_effect_result(cs_effect *effect, int outcome)
+int group_effect_result(cs_effect *effect, int outcome)
 {
 	if (outcome == GROUP_IS_THERE)
 		return CS_EFFECT_IS_THERE;
@@ -91,9 +91,7 @@ static int group_asked_begin(const group_plugin *g, const cs_frame *frame, cs_ou
 	int result = field_integer(g->context, frame, "groupid", FIELD_REQUIRED, 1, &group);
 
 	if (!result)
-		result = message_check_entry(g->context, frame);
-	if (!result)
-		result = message_check_cid(g->context, frame, entry);
+		result = message_check_entry(g->context, frame, entry);
 	entry->kind = CS_CONVERSATION_GROUP;
 	entry->to = static_cast<uint64_t>(group);
 	return result;

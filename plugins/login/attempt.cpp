@@ -359,8 +359,9 @@ static void login_attempt_attach(const login_plugin *p, cs_conn conn, attempt *a
 
 	page->plugin = p;
 	page->of = a;
-	const int rc = p->mailbox->attach(p->mailbox_context, conn, a->id, a->acknowledges, login_attempt_page_read,
-	                                  page.get());
+	const cs_mailbox_session session = {
+		.account = a->id, .want = a->want, .acknowledges = a->acknowledges, .spare_flags = 0, .spare = {}};
+	const int rc = p->mailbox->attach(p->mailbox_context, conn, &session, login_attempt_page_read, page.get());
 	if (rc == 0)
 		(void)page.release(); /* login_attempt_page_read owns it now */
 	else

@@ -3,6 +3,7 @@
 #include "catch_up.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "../model/messages.h"
 #include "incoming.h"
@@ -28,6 +29,8 @@ static void mailbox_catch_up_add_source(mailbox_page *page, const message_news &
 	source.conversation = news.conversation;
 	source.from = news.delivered_seq;
 	source.heard = news.last_seq;
+	source.judged = true;
+	source.left_seq = news.left_seq;
 	page->sources.push_back(std::move(source));
 }
 
@@ -75,8 +78,8 @@ static void mailbox_catch_up_join_groups(mailbox *m, mailbox_session *s, const m
 
 static void mailbox_catch_up_take_first_page(mailbox *m, mailbox_session *s, const mailbox_attachment &a)
 {
-	mailbox_incoming_first_page(m, s, a.page, a.news);
 	mailbox_catch_up_join_groups(m, s, a);
+	mailbox_incoming_first_page(m, s, a.page, a.news);
 	s->catch_up.phase = MAILBOX_PAGED;
 }
 
@@ -108,7 +111,13 @@ static void mailbox_catch_up_first_was_read(void *state, cs_conn conn, int resul
 		mailbox_catch_up_hand_out(*a, conn);
 }
 
-int mailbox_catch_up_attach(void *context, cs_conn conn, cs_account account, int acknowledges, cs_mailbox_page_fn *done,
+static bool mailbox_catch_up_has_spare(const cs_mailbox_session *session)
+{
+	return session->spare_flags ||
+	       std::any_of(std::begin(session->spare), std::end(session->spare), [](uint64_t n) { return n != 0; });
+}
+
+int mailbox_catch_up_attach(void *context, cs_conn conn, const cs_mailbox_session *session, cs_mailbox_page_fn *done,
                             void *arg)
 {
 	mailbox *m = static_cast<mailbox *>(context);
@@ -116,11 +125,13 @@ int mailbox_catch_up_attach(void *context, cs_conn conn, cs_account account, int
 	mailbox_session *s;
 	int result;
 
-	if (mailbox_session_of(&m->sessions, conn))
+	if (mailbox_session_of(&m->sessions, conn) || mailbox_catch_up_has_spare(session))
 		return CS_EINVAL;
-	s = mailbox_session_add(&m->sessions, conn, account, acknowledges != 0);
+	s = mailbox_session_add(&m->sessions, conn, session->account, session->acknowledges != 0,
+	                        {(session->want & m->event_bit) != 0, (session->want & m->echo_bit) != 0});
 	a->session = s->id;
-	a->page.account = account;
+	a->page.account = s->account;
+	a->page.want = s->want;
 	a->done = done;
 	a->arg = arg;
 	mailbox_catch_up_listen(m);

@@ -8,7 +8,7 @@
 #include "session.h"
 
 /* mailbox.h of the public headers: attach, begin. */
-int mailbox_catch_up_attach(void *context, cs_conn conn, cs_account account, int acknowledges, cs_mailbox_page_fn *done,
+int mailbox_catch_up_attach(void *context, cs_conn conn, const cs_mailbox_session *session, cs_mailbox_page_fn *done,
                             void *arg);
 int mailbox_catch_up_begin(void *context, cs_conn conn, uint64_t position);
 /* A hint named this seq of the group: for the sessions that are in no index yet. */

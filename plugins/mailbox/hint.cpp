@@ -7,7 +7,7 @@
 #include <endian.h>
 #include <sys/random.h>
 
-static_assert(sizeof(mailbox_hint) == 64, "no padding: every byte is sent");
+static_assert(sizeof(mailbox_hint) == 96, "no padding: every byte is sent");
 
 /* What a hint of one type has. */
 struct form {
@@ -17,7 +17,6 @@ struct form {
 constexpr form mailbox_forms[] = {
 	{false, false, false}, /* no type */
 	{true, true, true}, /* MAILBOX_HINT_STORED */
-	{true, false, false}, /* MAILBOX_HINT_OWN */
 	{true, false, true}, /* MAILBOX_HINT_NEWS */
 	{false, false, false}, /* MAILBOX_HINT_LOOK */
 };
@@ -32,7 +31,11 @@ static mailbox_hint mailbox_hint_turn(const mailbox_hint &hint)
 	        static_cast<int64_t>(htole64(static_cast<uint64_t>(hint.created))),
 	        htole64(hint.type),
 	        htole64(hint.kind),
-	        htole64(hint.process)};
+	        htole64(hint.process),
+	        htole64(hint.from),
+	        htole64(hint.is_event),
+	        htole64(hint.joins),
+	        htole64(hint.leaves)};
 }
 
 static uint64_t mailbox_hint_draw(void)
@@ -61,10 +64,12 @@ static bool mailbox_hint_is_id(uint64_t number)
 static bool mailbox_hint_is_sane(const mailbox_hint &hint)
 {
 	if (!mailbox_forms[hint.type].numbers)
-		return !hint.of && !hint.conversation && !hint.sender && !hint.seq && !hint.created && !hint.process;
+		return !hint.of && !hint.conversation && !hint.sender && !hint.seq && !hint.created && !hint.process &&
+		       !hint.from && !hint.is_event && !hint.joins && !hint.leaves;
 	return mailbox_hint_is_id(hint.of) && mailbox_hint_is_id(hint.conversation) &&
 	       mailbox_hint_is_id(hint.sender) && mailbox_hint_is_id(hint.seq) && hint.created >= 0 &&
-	       hint.created <= CS_INTEGER_MAX;
+	       hint.created <= CS_INTEGER_MAX && hint.is_event <= 1 && hint.joins <= CS_INTEGER_MAX &&
+	       hint.leaves <= CS_INTEGER_MAX;
 }
 
 /* A body is a JSON object. Its closing brace must be there, because delivery replaces it by seq and ts. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Hints: notices between the instances of the mailbox that a message was stored. */
+ * Hints: notices between the instances of the mailbox that an entry was stored. */
 #ifndef MAILBOX_HINT_H
 #define MAILBOX_HINT_H
 
@@ -9,14 +9,13 @@
 #include <chatserverd/mailbox.h>
 
 enum mailbox_hint_type : uint8_t {
-	MAILBOX_HINT_STORED = 1, /* a message, with its body */
-	MAILBOX_HINT_OWN = 2, /* to the sender's session: its own message of a pair was stored; no body */
-	MAILBOX_HINT_NEWS = 3, /* a message was sent again; its first hint may be lost; no body */
-	MAILBOX_HINT_LOOK = 4 /* to the account's other session: this one ended and may have received the
+	MAILBOX_HINT_STORED = 1, /* an entry, with its body */
+	MAILBOX_HINT_NEWS = 2, /* an entry was sent again; its first hint may be lost; no body */
+	MAILBOX_HINT_LOOK = 3 /* to the account's other session: this one ended and may have received the
 	                                * other's hints; no body */
 };
 
-/* The head of the parcel of a hint; the body of the parcel is the message. Members that the type does not use are 0. */
+/* The head of the parcel of a hint; the body of the parcel is the entry. Members that the type does not use are 0. */
 struct mailbox_hint {
 	uint64_t of; /* the other account of the pair, as the receiver sees it, or the group */
 	uint64_t conversation;
@@ -25,12 +24,15 @@ struct mailbox_hint {
 	int64_t created;
 	uint64_t type; /* enum mailbox_hint_type */
 	uint64_t kind; /* enum cs_conversation_kind */
-	uint64_t process; /* a random number of the process that stored the message: its clock is that of created */
+	uint64_t process; /* a random number of the process that stored the entry: its clock is that of created */
+	uint64_t from; /* the sender's connection in that process; 0: none */
+	uint64_t is_event; /* 1: only for sessions that want events */
+	cs_account joins, leaves; /* whose membership begins or ends with this entry; 0: nobody's */
 };
 
 /* Raise it when the form of a hint or the meaning of a member changes. The server drops the hint of a node with another
  * version; its sessions then compare with the store. */
-constexpr uint32_t mailbox_hint_version = 5;
+constexpr uint32_t mailbox_hint_version = 6;
 
 /* A random number, the same for all instances of this process. */
 uint64_t mailbox_hint_process(void);

@@ -55,6 +55,28 @@ static void mailbox_incoming_check(mailbox *m, mailbox_session *s, mailbox_key k
 	mailbox_incoming_want(m, s);
 }
 
+/* ---- entries that the session sent itself */
+
+static void mailbox_incoming_note_mine(mailbox_session *s, mailbox_key key, const mailbox_view *view, uint64_t seq)
+{
+	if (s->want.echo && key != mailbox_key_of(CS_CONVERSATION_PAIR, s->account) &&
+	    (!view->incoming.known || seq > view->incoming.sent))
+		s->views->mine.insert({key, seq});
+}
+
+/* true: this session sent it. Forgets that, and what came before it. */
+static bool mailbox_incoming_take_mine(mailbox_session *s, mailbox_key key, uint64_t seq)
+{
+	std::set<std::pair<mailbox_key, uint64_t>> *mine = &s->views->mine;
+	const bool is_mine = mine->contains({key, seq});
+
+	if (!mine->empty())
+		mine->erase(mine->lower_bound({key, 0}), mine->upper_bound({key, seq}));
+	return is_mine;
+}
+
+/* ---- sending */
+
 /* Queues one frame for the client. false: the connection is gone. */
 static bool mailbox_incoming_send(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_view *view, uint64_t seq,
                                   std::string_view frame, const char *tail)
@@ -137,7 +159,7 @@ static void mailbox_incoming_stash_arm(mailbox *m)
 }
 
 /* Keeps the hint of that seq. false: there is no room. */
-static bool mailbox_incoming_stash_put(mailbox *m, mailbox_session *s, mailbox_key key, uint64_t seq, bool own,
+static bool mailbox_incoming_stash_put(mailbox *m, mailbox_session *s, mailbox_key key, uint64_t seq, bool silent,
                                        int64_t created, std::string_view body)
 {
 	const size_t bytes = sizeof(mailbox_stashed) + body.size();
@@ -149,7 +171,8 @@ static bool mailbox_incoming_stash_put(mailbox *m, mailbox_session *s, mailbox_k
 	else if (s->incoming.stash->hints.size() >= mailbox_stash_hints_at_most ||
 	         s->incoming.stash->bytes + bytes > mailbox_stash_bytes_at_most)
 		return false;
-	if (!s->incoming.stash->hints.try_emplace({key, seq}, mailbox_stashed{own, created, std::string(body)}).second)
+	if (!s->incoming.stash->hints.try_emplace({key, seq}, mailbox_stashed{silent, created, std::string(body)})
+	             .second)
 		return true;
 	s->incoming.stash->bytes += bytes;
 	m->incoming.stash_bytes += bytes;
@@ -173,20 +196,21 @@ static bool mailbox_incoming_came_early(const mailbox_session *s, const mailbox_
 	return seq > view->incoming.sent + 1 && mailbox_incoming_is_next(s, view, view->incoming.sent + 1);
 }
 
-/* The message is the account's own: count it as sent, but do not send it. */
+/* The entry is not for this session: count it as sent, but do not send it. */
 static void mailbox_incoming_pass_over(mailbox *m, mailbox_session *s, mailbox_view *view, uint64_t seq)
 {
 	view->incoming.sent = seq;
 	mailbox_cursor_note_sent(m, s, view);
 }
 
-/* Delivers the message if it is the next one. false: it must be read from the store. */
+/* Delivers the entry if it is the next one. silent: to nobody. false: it must be read from the store. */
 static bool mailbox_incoming_take_next(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_view *view,
-                                       uint64_t seq, bool own, const std::string &tail, std::string_view body)
+                                       uint64_t seq, bool silent, const std::string &tail, std::string_view body)
 {
-	if (!mailbox_incoming_is_next(s, view, seq) || (!own && (s->incoming.paused || !mailbox_cursor_window(s))))
+	if (!mailbox_incoming_is_next(s, view, seq) || (!silent && (s->incoming.paused || !mailbox_cursor_window(s))))
 		return false;
-	if (own)
+	(void)mailbox_incoming_take_mine(s, key, seq);
+	if (silent)
 		mailbox_incoming_pass_over(m, s, view, seq);
 	else
 		(void)mailbox_incoming_send(m, s, key, view, seq, body, tail.c_str());
@@ -201,7 +225,7 @@ static void mailbox_incoming_take_stashed(mailbox *m, mailbox_session *s, mailbo
 	while (mailbox_incoming_stash_take(m, s, key, view->incoming.sent + 1, &next)) {
 		const uint64_t seq = view->incoming.sent + 1;
 
-		if (!mailbox_incoming_take_next(m, s, key, view, seq, next.own, mailbox_page_tail(seq, next.created),
+		if (!mailbox_incoming_take_next(m, s, key, view, seq, next.silent, mailbox_page_tail(seq, next.created),
 		                                next.body)) {
 			mailbox_incoming_heard(m, s, key, seq);
 			return;
@@ -209,10 +233,10 @@ static void mailbox_incoming_take_stashed(mailbox *m, mailbox_session *s, mailbo
 	}
 }
 
-/* Whether the session has all messages before this one, of a conversation that it has no view of. Its first page and
- * the hints since then made views of all that it lacks, and a view is dropped only when nothing is lacking. So the
- * answer is yes for a message that was stored after new_from, if every message has a hint, in order; without such hints
- * it is yes for the first message of a pair. */
+/* Whether the session has all entries before this one, of a conversation that it has no view of. Its first page, the
+ * hints since then and each group that it joins made views of all that it lacks, and a view is dropped only when
+ * nothing is lacking. So the answer is yes for an entry that was stored after new_from, if every entry has a hint,
+ * in order; without such hints it is yes for the first entry of a pair. */
 static bool mailbox_incoming_is_up_to(const mailbox *m, mailbox_session *s, const mailbox_hint &hint)
 {
 	if (std::exchange(s->views->dropped, false))
@@ -235,16 +259,52 @@ static mailbox_view *mailbox_incoming_view_of(const mailbox *m, mailbox_session 
 	return view;
 }
 
-static void mailbox_incoming_take_stored(mailbox *m, mailbox_session *s, mailbox_key key, const mailbox_hint &hint,
-                                         bool own, const std::string &tail, std::string_view body)
+/* The entry of seq is the first that the account gets as a member. What was committed after it and before this worker
+ * subscribed was hinted to nobody: read the store once. A hint that comes late is harmless, because the store says
+ * whether the membership has ended since. */
+void mailbox_incoming_join(mailbox *m, mailbox_session *s, uint64_t group, uint64_t seq, bool from_here)
 {
+	const mailbox_key key = mailbox_key_of(CS_CONVERSATION_GROUP, group);
+	mailbox_view *view = mailbox_view_get(s, key);
+
+	if (from_here)
+		mailbox_incoming_note_mine(s, key, view, seq);
+	if (!mailbox_session_join(&m->sessions, s, group) && view->incoming.known && view->incoming.sent + 1 >= seq)
+		return;
+	if (!view->incoming.known)
+		mailbox_incoming_learn(view, group, seq - 1);
+	view->incoming.sent = std::max(view->incoming.sent, seq - 1);
+	mailbox_incoming_check(m, s, key, view);
+}
+
+void mailbox_incoming_listen(mailbox *m, mailbox_session *s, uint64_t group)
+{
+	const mailbox_key key = mailbox_key_of(CS_CONVERSATION_GROUP, group);
+
+	if (mailbox_session_join(&m->sessions, s, group))
+		mailbox_incoming_check(m, s, key, mailbox_view_get(s, key));
+}
+
+static void mailbox_incoming_take_stored(mailbox *m, mailbox_session *s, mailbox_key key, const mailbox_hint &hint,
+                                         const std::string &tail, std::string_view body)
+{
+	const bool from_here = hint.process == mailbox_hint_process() && hint.from == s->conn;
+	const bool silent = !mailbox_session_gets(s->want, s->account, key, hint.sender, hint.is_event != 0, from_here);
+	const bool leaves = hint.leaves == s->account;
 	mailbox_view *view = mailbox_incoming_view_of(m, s, key, hint);
 
-	if (mailbox_incoming_take_next(m, s, key, view, hint.seq, own, tail, body))
+	if (from_here)
+		mailbox_incoming_note_mine(s, key, view, hint.seq);
+	if (!mailbox_incoming_take_next(m, s, key, view, hint.seq, silent, tail, body)) {
+		if (leaves || !mailbox_incoming_came_early(s, view, hint.seq) ||
+		    !mailbox_incoming_stash_put(m, s, key, hint.seq, silent, hint.created,
+		                                silent ? std::string_view() : body))
+			mailbox_incoming_heard(m, s, key, hint.seq);
+	} else if (leaves) {
+		mailbox_session_leave(&m->sessions, s, hint.of);
+	} else {
 		mailbox_incoming_take_stashed(m, s, key, view);
-	else if (!mailbox_incoming_came_early(s, view, hint.seq) ||
-	         !mailbox_incoming_stash_put(m, s, key, hint.seq, own, hint.created, own ? std::string_view() : body))
-		mailbox_incoming_heard(m, s, key, hint.seq);
+	}
 }
 
 /* A repeated send. If the session has the message already, nothing is read. */
@@ -263,13 +323,13 @@ static void mailbox_incoming_take(mailbox *m, mailbox_session *s, const mailbox_
 {
 	const mailbox_key key = mailbox_key_of(hint.kind, hint.of);
 
-	if (hint.type == MAILBOX_HINT_NEWS)
+	if (hint.type == MAILBOX_HINT_NEWS) {
 		mailbox_incoming_take_news(m, s, key, hint);
-	else
-		mailbox_incoming_take_stored(m, s, key, hint,
-		                             hint.sender == s->account &&
-		                                     key != mailbox_key_of(CS_CONVERSATION_PAIR, s->account),
-		                             tail, body);
+		return;
+	}
+	if (hint.joins == s->account)
+		mailbox_incoming_join(m, s, hint.of, hint.seq, false);
+	mailbox_incoming_take_stored(m, s, key, hint, tail, body);
 }
 
 /* The end of the frame that the hint's receivers get; "": they get none. */
@@ -291,7 +351,14 @@ void mailbox_incoming_group_hint(mailbox *m, const mailbox_hint &hint, std::stri
 		return;
 	const std::string tail = mailbox_incoming_tail(hint);
 
-	/* A send that fails does not end its session here, so the members stay as they are. */
+	/* A send that fails does not end its session here, so the members stay as they are, but for one that leaves. */
+	if (hint.leaves) {
+		const std::vector<mailbox_session *> members = group->second;
+
+		for (mailbox_session *s : members)
+			mailbox_incoming_take(m, s, hint, tail, body);
+		return;
+	}
 	for (mailbox_session *s : group->second)
 		mailbox_incoming_take(m, s, hint, tail, body);
 }
@@ -318,6 +385,20 @@ static void mailbox_incoming_forget(mailbox *m, mailbox_session *s, const mailbo
 	view->incoming.heard = 0;
 }
 
+/* The index follows what the store said of the membership. A former member stays in it until it was sent all that it
+ * gets, and while a hint that came during the read asks for another one. */
+static void mailbox_incoming_close_group(mailbox *m, mailbox_session *s, const mailbox_source &source,
+                                         mailbox_view *view, uint64_t heard)
+{
+	const uint64_t group = mailbox_key_other(source.key);
+
+	if (!source.left_seq)
+		view->incoming.check |= mailbox_session_join(&m->sessions, s, group);
+	else if (view->incoming.sent >= source.left_seq && !view->incoming.check &&
+	         (heard <= source.left_seq || heard == source.heard))
+		mailbox_session_leave(&m->sessions, s, group);
+}
+
 /* The conversation was read up to source.after, and those messages are queued. */
 static void mailbox_incoming_close(mailbox *m, mailbox_session *s, const mailbox_source &source)
 {
@@ -333,9 +414,12 @@ static void mailbox_incoming_close(mailbox *m, mailbox_session *s, const mailbox
 	}
 	if (!view->incoming.known)
 		mailbox_incoming_learn(view, source.conversation, source.delivered);
-	view->incoming.heard = std::max(view->incoming.heard, source.last);
+	const uint64_t heard = view->incoming.heard;
 	view->incoming.sent = std::max(view->incoming.sent, source.after);
-	/* A hint named a seq that does not exist: do not read again and again. */
+	if (mailbox_key_kind(source.key) == CS_CONVERSATION_GROUP)
+		mailbox_incoming_close_group(m, s, source, view, heard);
+	view->incoming.heard = std::max(heard, source.last);
+	/* A hint named a seq that does not exist, or not for a former member: do not read again and again. */
 	if (source.ended && view->incoming.heard == source.heard)
 		view->incoming.heard = view->incoming.sent;
 	/* The page was full: read on, because nobody knows how much follows. */
@@ -363,6 +447,7 @@ static bool mailbox_incoming_send_page(mailbox *m, mailbox_session *s, const mai
 
 		/* DELIVERED may have confirmed it during the read. */
 		if (view && message.seq > view->incoming.sent &&
+		    !mailbox_incoming_take_mine(s, message.key, message.seq) &&
 		    !mailbox_incoming_send(m, s, message.key, view, message.seq, message.frame, nullptr))
 			return false;
 	}
@@ -474,6 +559,7 @@ static int mailbox_incoming_start_pull(mailbox *m, mailbox_session *s)
 		return 0;
 	pull->session = s->id;
 	pull->page.account = s->account;
+	pull->page.want = s->want;
 	pull->page.most_messages = std::min(mailbox_page_messages, mailbox_cursor_window(s));
 	result = m->host->work(m->self, s->conn, CS_WORK_READ, mailbox_incoming_read_page,
 	                       mailbox_incoming_page_was_read, pull.get());
@@ -542,7 +628,7 @@ void mailbox_incoming_first_page(mailbox *m, mailbox_session *s, const mailbox_p
 	for (const mailbox_page_message &message : page.messages) {
 		mailbox_view *view = mailbox_view_get(s, message.key);
 
-		view->incoming.sent = message.seq;
+		view->incoming.sent = std::max(view->incoming.sent, message.seq);
 		mailbox_cursor_note_queued(s, message.key, view, message.seq, mailbox_unplaced);
 	}
 	for (const mailbox_source &source : page.sources)
@@ -576,117 +662,25 @@ void mailbox_incoming_end(mailbox *m, mailbox_session *s)
 	s->incoming.stash.reset();
 }
 
-void mailbox_incoming_joined(void *context, cs_conn conn, uint64_t group, uint64_t joined_seq)
-{
-	const mailbox_key key = mailbox_key_of(CS_CONVERSATION_GROUP, group);
-	mailbox *m = static_cast<mailbox *>(context);
-	mailbox_session *s = mailbox_session_of(&m->sessions, conn);
-	mailbox_view *view;
-
-	if (!s)
-		return;
-	/* Messages that were committed after the join and before now were hinted to nobody: read the store once. */
-	mailbox_session_join(&m->sessions, s, group);
-	view = mailbox_view_get(s, key);
-	if (!view->incoming.known)
-		mailbox_incoming_learn(view, group, joined_seq);
-	mailbox_incoming_check(m, s, key, view);
-}
-
 /* ---- DELIVERED */
 
-struct mailbox_confirmation {
-	uint64_t session = 0;
-	cs_request request = {};
-	cs_account account = 0;
-	mailbox_key key = 0;
-	uint64_t seq = 0;
-	message_news news;
-};
-
-static void mailbox_incoming_confirm(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_view *view, uint64_t seq)
+bool mailbox_incoming_confirm(mailbox *m, mailbox_session *s, mailbox_key key, uint64_t seq)
 {
+	mailbox_view *view = mailbox_view_find(s, key);
+
+	if (!view || !view->incoming.known || seq > view->incoming.sent)
+		return false;
 	mailbox_cursor_confirm(m, s, key, view, seq);
 	mailbox_incoming_want(m, s);
+	return true;
 }
 
-static int mailbox_incoming_look_up(cs_db *db, void *arg)
+void mailbox_incoming_skip_to(mailbox *m, mailbox_session *s, mailbox_key key, const message_news &news, uint64_t seq)
 {
-	mailbox_confirmation *c = static_cast<mailbox_confirmation *>(arg);
-	const bool group = mailbox_key_kind(c->key) == CS_CONVERSATION_GROUP;
+	mailbox_view *view = mailbox_view_get(s, key);
 
-	return message_news_find(db, c->account, group ? CONVERSATION_GROUP : CONVERSATION_PAIR,
-	                         mailbox_key_other(c->key), &c->news);
-}
-
-/* The client received the message on an earlier connection, which ended before the client confirmed it. Do not send it
- * again. */
-static void mailbox_incoming_skip_to(mailbox *m, const mailbox_confirmation &c)
-{
-	mailbox_session *s = mailbox_session_find(&m->sessions, c.session);
-	mailbox_view *view;
-
-	if (!s)
-		return;
-	view = mailbox_view_get(s, c.key);
-	mailbox_incoming_learn_news(view, c.news);
-	view->incoming.sent = std::max(view->incoming.sent, c.seq);
-	mailbox_incoming_list(s, c.key, view);
-	mailbox_incoming_confirm(m, s, c.key, view, c.seq);
-}
-
-static void mailbox_incoming_refuse(mailbox *m, cs_conn conn, int result, const mailbox_confirmation &c)
-{
-	if (result == MODEL_NONE && mailbox_key_kind(c.key) == CS_CONVERSATION_GROUP)
-		m->host->refuse(m->self, conn, &c.request, CS_ERRNO_NO_SUCH_GROUP, "groupid names no group");
-	else if (result == MODEL_NONE)
-		m->host->refuse(m->self, conn, &c.request, CS_ERRNO_NO_SUCH_USER, "there is no conversation with peer");
-	else if (result == MODEL_NOT_MEMBER)
-		m->host->refuse(m->self, conn, &c.request, CS_ERRNO_NOT_ALLOWED, "not a member of the group");
-	else
-		m->host->refuse_result(m->self, conn, &c.request, result);
-}
-
-static void mailbox_incoming_was_looked_up(void *state, cs_conn conn, int result, void *arg)
-{
-	mailbox *m = static_cast<mailbox *>(state);
-	const std::unique_ptr<mailbox_confirmation> c(static_cast<mailbox_confirmation *>(arg));
-
-	if (result) {
-		mailbox_incoming_refuse(m, conn, result, *c);
-	} else if (c->seq > c->news.last_seq) {
-		m->host->refuse(m->self, conn, &c->request, CS_ERRNO_BAD_FRAME, "seq is above the conversation's last");
-	} else {
-		mailbox_incoming_skip_to(m, *c);
-		m->host->answer(m->self, conn, &c->request, "");
-	}
-	(void)m->host->finish(m->self, conn);
-}
-
-int mailbox_incoming_delivered(void *context, const cs_frame *frame, cs_conversation_kind kind, uint64_t of,
-                               uint64_t seq)
-{
-	mailbox *m = static_cast<mailbox *>(context);
-	mailbox_session *s = mailbox_session_of(&m->sessions, frame->conn);
-	const mailbox_key key = mailbox_key_of(kind, of);
-	mailbox_view *view = s ? mailbox_view_find(s, key) : nullptr;
-	int result;
-
-	if (view && view->incoming.known && seq <= view->incoming.sent) {
-		mailbox_incoming_confirm(m, s, key, view, seq);
-		m->host->answer(m->self, frame->conn, &frame->request, "");
-		return CS_DONE;
-	}
-	auto c = std::make_unique<mailbox_confirmation>();
-	c->session = s ? s->id : 0;
-	c->request = frame->request;
-	c->account = frame->account;
-	c->key = key;
-	c->seq = seq;
-	result = m->host->work(m->self, frame->conn, CS_WORK_READ, mailbox_incoming_look_up,
-	                       mailbox_incoming_was_looked_up, c.get());
-	if (result)
-		return m->host->refuse_result(m->self, frame->conn, &frame->request, result);
-	(void)c.release(); /* mailbox_incoming_was_looked_up frees it */
-	return CS_PENDING;
+	mailbox_incoming_learn_news(view, news);
+	view->incoming.sent = std::max(view->incoming.sent, seq);
+	mailbox_incoming_list(s, key, view);
+	(void)mailbox_incoming_confirm(m, s, key, seq);
 }

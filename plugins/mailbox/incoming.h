@@ -28,9 +28,16 @@ void mailbox_incoming_written(mailbox *m, mailbox_session *s, uint64_t position,
 /* The session ends. */
 void mailbox_incoming_end(mailbox *m, mailbox_session *s);
 
-/* mailbox.h of the public headers: delivered, joined. DELIVERED is handled here, because it can move `sent`. */
-int mailbox_incoming_delivered(void *context, const cs_frame *frame, cs_conversation_kind kind, uint64_t of,
-                               uint64_t seq);
-void mailbox_incoming_joined(void *context, cs_conn conn, uint64_t group, uint64_t joined_seq);
+/* The entry of seq makes the account a member: the session gets everything from it on. from_here: the session sent that
+ * entry. */
+void mailbox_incoming_join(mailbox *m, mailbox_session *s, uint64_t group, uint64_t seq, bool from_here);
+/* The account was a member of the group: the session gets what the store says that it may have. */
+void mailbox_incoming_listen(mailbox *m, mailbox_session *s, uint64_t group);
+
+/* The client says that it has received everything up to seq. false: the session has not sent so much; look the
+ * conversation up. */
+bool mailbox_incoming_confirm(mailbox *m, mailbox_session *s, mailbox_key key, uint64_t seq);
+/* It has received that on an earlier connection, which ended before the client confirmed it. Do not send it again. */
+void mailbox_incoming_skip_to(mailbox *m, mailbox_session *s, mailbox_key key, const message_news &news, uint64_t seq);
 
 #endif

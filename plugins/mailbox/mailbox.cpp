@@ -2,6 +2,7 @@
  * The plugin itself: options, service, instance. It hands each call of the server to the room that handles it. */
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <sys/random.h>
 
@@ -10,6 +11,7 @@
 
 #include "catch_up.h"
 #include "cursors.h"
+#include "delivered.h"
 #include "hint.h"
 #include "incoming.h"
 #include "outgoing.h"
@@ -23,8 +25,7 @@ static const cs_mailbox mailbox_service = {
 	mailbox_catch_up_attach,
 	mailbox_catch_up_begin,
 	mailbox_outgoing_send,
-	mailbox_incoming_delivered,
-	mailbox_incoming_joined,
+	mailbox_delivered_confirm,
 	mailbox_outgoing_post,
 };
 
@@ -107,11 +108,12 @@ static void mailbox_on_routed(void *state, cs_conn conn, cs_account account, con
 		s = nullptr;
 	if (hint.type == MAILBOX_HINT_LOOK && s)
 		mailbox_catch_up_look(m, s);
-	else if (hint.kind == CS_CONVERSATION_GROUP) {
+	else if (s)
+		mailbox_incoming_hint(m, s, hint, body);
+	else if (!conn && hint.kind == CS_CONVERSATION_GROUP) {
 		mailbox_catch_up_group_hint(m, hint.of, hint.seq);
 		mailbox_incoming_group_hint(m, hint, body);
-	} else if (s)
-		mailbox_incoming_hint(m, s, hint, body);
+	}
 }
 
 static void mailbox_on_cluster(void *state, cs_cluster_event event)
@@ -120,6 +122,19 @@ static void mailbox_on_cluster(void *state, cs_cluster_event event)
 }
 
 /* ---- the instance */
+
+static const char *const mailbox_want_words[] = {"event", "echo", nullptr};
+
+/* 0: no such word. */
+static uint64_t mailbox_want_bit(const cs_host *host, cs_self *self, const char *word)
+{
+	const char *const *words = host->want_words(self);
+
+	for (unsigned i = 0; words[i]; i++)
+		if (strcmp(words[i], word) == 0)
+			return UINT64_C(1) << i;
+	return 0;
+}
 
 static int mailbox_start(const cs_host *host, cs_self *self, const void *conf, void **state_r, cs_error *e)
 {
@@ -134,6 +149,8 @@ static int mailbox_start(const cs_host *host, cs_self *self, const void *conf, v
 		snprintf(e->text, sizeof(e->text), "the system gives no random bytes");
 		return CS_EINVAL;
 	}
+	m->event_bit = mailbox_want_bit(host, self, mailbox_want_words[0]);
+	m->echo_bit = mailbox_want_bit(host, self, mailbox_want_words[1]);
 	m->hints_are_complete = host->store_is_exclusive(self) != 0;
 	mailbox_catch_up_start(m.get());
 	*state_r = m.release();
@@ -178,6 +195,7 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.provides = mailbox_services,
 	.routes = nullptr,
 	.options = mailbox_options,
+	.want = mailbox_want_words,
 	.conf_size = sizeof(mailbox_conf),
 	.start = mailbox_start,
 	.reload = mailbox_reload,

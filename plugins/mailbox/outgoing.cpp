@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Stores a message, routes its hints and answers its sender: a client, or a plugin that posts as an account. */
+ * Stores an entry, routes its hints and answers its sender: a client, or a plugin that posts as an account. */
 #include "outgoing.h"
 
 #include <algorithm>
@@ -19,7 +19,17 @@
 
 constexpr unsigned mailbox_outgoing_most = 256; /* under way per connection; also posts per worker */
 
-/* A message that has not been answered yet. */
+/* What the handler of an event gave, and what its effect did. */
+struct mailbox_outgoing_event {
+	cs_effect_fn *run = nullptr;
+	cs_effect_done_fn *done = nullptr;
+	void *arg = nullptr;
+	std::string frame; /* without its closing brace */
+	int result = 0; /* of the last run */
+	cs_effect effect = {};
+};
+
+/* An entry that has not been answered yet. */
 struct mailbox_outgoing_item {
 	const cs_host *host = nullptr;
 	uint64_t session = 0;
@@ -30,6 +40,7 @@ struct mailbox_outgoing_item {
 	std::string said; /* of a post: members of its frame */
 	bool is_nobody = false; /* out: the account of the post does not exist */
 	std::string cid;
+	std::unique_ptr<mailbox_outgoing_event> event; /* NULL: a message */
 	cs_shared *body = nullptr; /* the frame; kept by the item. NULL: a post that was not written yet */
 	message_append append; /* its views point into cid and body */
 
@@ -112,6 +123,32 @@ static bool mailbox_outgoing_make_frame(mailbox_outgoing_item *item, const std::
 	return true;
 }
 
+/* What keeps a transaction from being committed. */
+static bool mailbox_outgoing_is_failure(int result)
+{
+	return result < 0 && result != CS_EFFECT_IS_THERE && result != CS_EFFECT_NO_ENTRY;
+}
+
+static int mailbox_outgoing_run_effect(cs_db *db, message_append *append, void *arg)
+{
+	mailbox_outgoing_item *item = static_cast<mailbox_outgoing_item *>(arg);
+	mailbox_outgoing_event *event = item->event.get();
+
+	event->effect = {};
+	event->effect.actor = append->sender;
+	event->effect.conversation = append->conversation;
+	event->effect.seq = append->seq;
+	event->effect.created = append->created;
+	event->result = event->run(db, &event->effect, event->arg);
+	if (event->result == CS_EFFECT_NO_ENTRY)
+		return MODEL_NO_ENTRY;
+	if (event->result)
+		return mailbox_outgoing_is_failure(event->result) ? event->result : MODEL_REFUSED;
+	append->conversation = event->effect.conversation;
+	mailbox_outgoing_set_body(item, event->frame + event->effect.added + "}");
+	return 0;
+}
+
 /* The clock is read here because the order of a conversation is decided here: ts rises with seq. */
 static int mailbox_outgoing_run(cs_db *db, void *const *items, size_t count, int careful)
 {
@@ -126,18 +163,24 @@ static int mailbox_outgoing_run(cs_db *db, void *const *items, size_t count, int
 		mailbox_outgoing_item *item = static_cast<mailbox_outgoing_item *>(items[i]);
 
 		item->append.created = item->host->now();
+		if (item->event) {
+			item->event->effect = {};
+			item->event->result = 0;
+		}
 		if (!item->posted || mailbox_outgoing_make_frame(item, names))
 			appends.push_back(&item->append);
 	}
 	return message_append_all(db, appends, careful != 0);
 }
 
-static mailbox_hint mailbox_outgoing_hint_of(const message_append &a, mailbox_hint_type type)
+static mailbox_hint mailbox_outgoing_hint_of(const mailbox_outgoing_item &item, mailbox_hint_type type)
 {
+	const message_append &a = item.append;
 	const bool group = a.kind == CONVERSATION_GROUP;
+	const cs_effect effect = item.event ? item.event->effect : cs_effect{};
 
 	return {
-		.of = group ? a.to : a.sender,
+		.of = group ? a.conversation : a.sender,
 		.conversation = a.conversation,
 		.sender = a.sender,
 		.seq = a.seq,
@@ -145,24 +188,44 @@ static mailbox_hint mailbox_outgoing_hint_of(const message_append &a, mailbox_hi
 		.type = type,
 		.kind = group ? CS_CONVERSATION_GROUP : CS_CONVERSATION_PAIR,
 		.process = mailbox_hint_process(),
+		.from = item.conn,
+		.is_event = item.event != nullptr,
+		.joins = effect.joins,
+		.leaves = effect.leaves,
 	};
 }
 
-static void mailbox_outgoing_hint_pair(const cs_host *host, cs_self *self, const message_append &a, cs_shared *body)
+static void mailbox_outgoing_hint_pair(const cs_host *host, cs_self *self, const mailbox_outgoing_item &item)
 {
-	mailbox_hint own = mailbox_outgoing_hint_of(a, MAILBOX_HINT_OWN);
+	const message_append &a = item.append;
+	const mailbox_hint hint = mailbox_outgoing_hint_of(item, MAILBOX_HINT_STORED);
+	mailbox_hint own = hint;
 
 	own.of = a.to;
-	mailbox_hint_route(host, self, a.to, mailbox_outgoing_hint_of(a, MAILBOX_HINT_STORED), body);
+	mailbox_hint_route(host, self, a.to, hint, item.body);
 	if (a.sender != a.to)
-		mailbox_hint_route(host, self, a.sender, own, nullptr);
+		mailbox_hint_route(host, self, a.sender, own, item.body);
+}
+
+/* An account that joins is in no index yet; one that leaves may be in none any more. */
+static void mailbox_outgoing_hint_group(const cs_host *host, cs_self *self, const mailbox_outgoing_item &item)
+{
+	const mailbox_hint hint = mailbox_outgoing_hint_of(item, MAILBOX_HINT_STORED);
+
+	mailbox_hint_route_group(host, self, hint, item.body);
+	if (hint.joins)
+		mailbox_hint_route(host, self, hint.joins, hint, item.body);
+	if (hint.leaves)
+		mailbox_hint_route(host, self, hint.leaves, hint, item.body);
 }
 
 /* The cid was stored before. The hint has no body, because this body may differ from the stored one. It is sent because
- * the outcome of the first commit may have been unknown, and then it had no hint. */
-static void mailbox_outgoing_hint_repeated(const cs_host *host, cs_self *self, const message_append &a)
+ * the outcome of the first commit may have been unknown, and then it had no hint. Its effect may have made the sender a
+ * member. */
+static void mailbox_outgoing_hint_repeated(const cs_host *host, cs_self *self, const mailbox_outgoing_item &item)
 {
-	const mailbox_hint hint = mailbox_outgoing_hint_of(a, MAILBOX_HINT_NEWS);
+	const message_append &a = item.append;
+	const mailbox_hint hint = mailbox_outgoing_hint_of(item, MAILBOX_HINT_NEWS);
 
 	if (!host->outcome_can_be_unknown(self))
 		return;
@@ -170,21 +233,22 @@ static void mailbox_outgoing_hint_repeated(const cs_host *host, cs_self *self, c
 		mailbox_hint_route(host, self, a.to, hint, nullptr);
 	else
 		mailbox_hint_route_group(host, self, hint, nullptr);
+	if (a.kind == CONVERSATION_GROUP && item.event)
+		mailbox_hint_route(host, self, a.sender, hint, nullptr);
 }
 
-static void mailbox_outgoing_committed(const cs_host *host, cs_self *self, void *item)
+static void mailbox_outgoing_committed(const cs_host *host, cs_self *self, void *arg)
 {
-	const message_append &a = static_cast<const mailbox_outgoing_item *>(item)->append;
-	cs_shared *body = static_cast<const mailbox_outgoing_item *>(item)->body;
+	const mailbox_outgoing_item &item = *static_cast<const mailbox_outgoing_item *>(arg);
 
-	if (a.outcome)
+	if (item.append.outcome)
 		return;
-	if (a.repeated)
-		mailbox_outgoing_hint_repeated(host, self, a);
-	else if (a.kind == CONVERSATION_GROUP)
-		mailbox_hint_route_group(host, self, mailbox_outgoing_hint_of(a, MAILBOX_HINT_STORED), body);
+	if (item.append.repeated)
+		mailbox_outgoing_hint_repeated(host, self, item);
+	else if (item.append.kind == CONVERSATION_GROUP)
+		mailbox_outgoing_hint_group(host, self, item);
 	else
-		mailbox_outgoing_hint_pair(host, self, a, body);
+		mailbox_outgoing_hint_pair(host, self, item);
 }
 
 /* ---- on the worker's thread */
@@ -201,33 +265,75 @@ static int mailbox_outgoing_errno_of(const mailbox_outgoing_item &item)
 	}
 }
 
+static void mailbox_outgoing_answer_stored(mailbox *m, const mailbox_outgoing_item &item)
+{
+	char more[40 + CS_EFFECT_TEXT_MAX];
+
+	snprintf(more, sizeof(more), ",\"seq\":%" PRIu64 "%s", item.append.seq,
+	         item.event ? item.event->effect.answer : "");
+	m->host->answer(m->self, item.conn, &item.request, more);
+}
+
+/* The effect has refused the entry, or there is none. */
+static void mailbox_outgoing_answer_effect(mailbox *m, const mailbox_outgoing_item &item)
+{
+	const mailbox_outgoing_event &event = *item.event;
+
+	if (event.result < 0)
+		m->host->answer(m->self, item.conn, &item.request, event.effect.answer);
+	else
+		m->host->refuse_more(m->self, item.conn, &item.request, event.result, event.effect.answer, "%s",
+		                     event.effect.errmsg ? event.effect.errmsg : "refused");
+}
+
+static void mailbox_outgoing_answer_muted(mailbox *m, const mailbox_outgoing_item &item)
+{
+	char more[40];
+
+	snprintf(more, sizeof(more), ",\"until\":%" PRIu64, item.append.until);
+	m->host->refuse_more(m->self, item.conn, &item.request, CS_ERRNO_NOT_ALLOWED, more,
+	                     "muted in the group until then");
+}
+
 static void mailbox_outgoing_answer(mailbox *m, const mailbox_outgoing_item &item)
 {
 	const int wire_errno = mailbox_outgoing_errno_of(item);
-	char more[40];
 
-	if (!wire_errno) {
-		snprintf(more, sizeof(more), ",\"seq\":%" PRIu64, item.append.seq);
-		m->host->answer(m->self, item.conn, &item.request, more);
-		return;
-	}
-	m->host->refuse(m->self, item.conn, &item.request, wire_errno,
-	                wire_errno == CS_ERRNO_NO_SUCH_GROUP  ? "groupid names no group"
-	                : wire_errno == CS_ERRNO_NO_SUCH_USER ? "toid names nobody"
-	                                                      : "not a member of the group");
+	if (!wire_errno)
+		mailbox_outgoing_answer_stored(m, item);
+	else if (item.append.outcome == MODEL_REFUSED || item.append.outcome == MODEL_NO_ENTRY)
+		mailbox_outgoing_answer_effect(m, item);
+	else if (item.append.outcome == MODEL_MUTED)
+		mailbox_outgoing_answer_muted(m, item);
+	else
+		m->host->refuse(m->self, item.conn, &item.request, wire_errno,
+		                wire_errno == CS_ERRNO_NO_SUCH_GROUP  ? "groupid names no group"
+		                : wire_errno == CS_ERRNO_NO_SUCH_USER ? "toid names nobody"
+		                                                      : "not a member of the group");
 }
 
-/* The sender is a member, but the index does not know it: nobody told this worker of the join. */
+/* result: of the batch, or of send() itself. */
+static void mailbox_outgoing_tell_handler(const mailbox_outgoing_item &item, int result)
+{
+	const mailbox_outgoing_event *event = item.event.get();
+
+	if (event && event->done)
+		event->done(event->arg, item.conn, result ? result : event->result, &event->effect);
+}
+
+/* The sender has become a member by this entry. Or it is one, but the index does not know it: nobody told this
+ * worker of the join. */
 static void mailbox_outgoing_note_member(mailbox *m, mailbox_session *s, const mailbox_outgoing_item &item)
 {
 	const message_append &a = item.append;
 
+	if (item.event && !a.repeated && item.event->effect.joins == s->account)
+		mailbox_incoming_join(m, s, a.conversation, a.seq, true);
 	/* Who repeats a message may have left the group since. */
-	if (a.kind != CONVERSATION_GROUP || a.repeated || s->catch_up.phase == MAILBOX_ATTACHING ||
+	if (a.kind != CONVERSATION_GROUP || a.repeated || item.event || s->catch_up.phase == MAILBOX_ATTACHING ||
 	    std::find(s->groups.begin(), s->groups.end(), a.to) != s->groups.end())
 		return;
-	mailbox_session_join(&m->sessions, s, a.to);
-	mailbox_incoming_heard(m, s, mailbox_key_of(CS_CONVERSATION_GROUP, a.to), a.seq);
+	mailbox_incoming_listen(m, s, a.to);
 }
 
 static void mailbox_outgoing_post_is_done(mailbox *m, int result, const mailbox_outgoing_item &item)
@@ -250,6 +356,10 @@ static void mailbox_outgoing_done(void *state, int result, void *arg)
 		mailbox_outgoing_post_is_done(m, result, *item);
 		return;
 	}
+	/* Before the answer: then what others say after it arrives. */
+	if (s && !result && !item->append.outcome)
+		mailbox_outgoing_note_member(m, s, *item);
+	mailbox_outgoing_tell_handler(*item, result);
 	if (result)
 		m->host->refuse_result(m->self, item->conn, &item->request, result);
 	else
@@ -258,8 +368,6 @@ static void mailbox_outgoing_done(void *state, int result, void *arg)
 		mailbox_session_has_sent(m, item->session);
 		return;
 	}
-	if (!result && !item->append.outcome)
-		mailbox_outgoing_note_member(m, s, *item);
 	s->outgoing.sends--;
 	if (s->outgoing.held_back && s->outgoing.sends < mailbox_outgoing_most) {
 		s->outgoing.held_back = false;
@@ -307,9 +415,11 @@ static std::unique_ptr<mailbox_outgoing_item> mailbox_outgoing_item_of(mailbox *
 	return item;
 }
 
-static int mailbox_outgoing_hand_in(mailbox *m, std::unique_ptr<mailbox_outgoing_item> item)
+/* If the result is 0, the item is gone. */
+static int mailbox_outgoing_hand_in(mailbox *m, std::unique_ptr<mailbox_outgoing_item> &item)
 {
-	const size_t bytes = sizeof(*item) + (item->body ? item->body->size : 0) + item->said.size();
+	const size_t bytes = sizeof(*item) + (item->body ? item->body->size : 0) + item->said.size() +
+	                     (item->event ? sizeof(*item->event) + item->event->frame.size() : 0);
 	const int result = m->host->batch(m->self, &mailbox_outgoing_batch, mailbox_outgoing_key_of(item->append),
 	                                  item.get(), bytes);
 
@@ -332,23 +442,60 @@ static int mailbox_outgoing_refuse_spare(mailbox *m, const cs_frame *frame)
 	                       "the server's plugins do not fit together");
 }
 
+/* The event's frame: the actor's, with its name where it has none. */
+static std::string mailbox_outgoing_event_frame(mailbox *m, const cs_frame *frame)
+{
+	std::string text(frame->bytes, frame->size - 1);
+
+	if (!m->host->has(frame, "name"))
+		text += ",\"name\":" + mailbox_outgoing_quote(frame->name);
+	return text;
+}
+
+static void mailbox_outgoing_set_event(mailbox *m, mailbox_outgoing_item *item, const cs_frame *frame,
+                                       const cs_outgoing *message)
+{
+	item->event = std::make_unique<mailbox_outgoing_event>();
+	item->event->run = message->effect;
+	item->event->done = message->done;
+	item->event->arg = message->arg;
+	item->event->frame = mailbox_outgoing_event_frame(m, frame);
+	item->append.effect = mailbox_outgoing_run_effect;
+	item->append.arg = item;
+	item->append.lock = message->lock;
+}
+
+static std::unique_ptr<mailbox_outgoing_item> mailbox_outgoing_item_of_send(mailbox *m, const cs_frame *frame,
+                                                                            const cs_outgoing *message)
+{
+	std::unique_ptr<mailbox_outgoing_item> item = mailbox_outgoing_item_of(
+		m, frame->account, message->kind, message->to, message->cid, message->cid_size);
+
+	item->conn = frame->conn;
+	item->request = frame->request;
+	if (message->effect)
+		mailbox_outgoing_set_event(m, item.get(), frame, message);
+	else
+		mailbox_outgoing_set_body(item.get(), {frame->bytes, frame->size});
+	return item;
+}
+
 int mailbox_outgoing_send(void *context, const cs_frame *frame, const cs_outgoing *message)
 {
 	mailbox *m = static_cast<mailbox *>(context);
 	mailbox_session *s = mailbox_session_of(&m->sessions, frame->conn);
-	int result;
+	std::unique_ptr<mailbox_outgoing_item> item = mailbox_outgoing_item_of_send(m, frame, message);
+	const bool has_spare = mailbox_outgoing_has_spare(message);
+	int result = s ? 0 : CS_EBUSY;
 
-	if (!s)
-		return m->host->refuse_result(m->self, frame->conn, &frame->request, CS_EBUSY);
-	if (mailbox_outgoing_has_spare(message))
+	if (!result && !has_spare) {
+		item->session = s->id;
+		result = mailbox_outgoing_hand_in(m, item);
+	}
+	if (item)
+		mailbox_outgoing_tell_handler(*item, has_spare ? CS_EINVAL : result);
+	if (has_spare)
 		return mailbox_outgoing_refuse_spare(m, frame);
-	std::unique_ptr<mailbox_outgoing_item> item = mailbox_outgoing_item_of(
-		m, frame->account, message->kind, message->to, message->cid, message->cid_size);
-	item->session = s->id;
-	item->conn = frame->conn;
-	item->request = frame->request;
-	mailbox_outgoing_set_body(item.get(), {frame->bytes, frame->size});
-	result = mailbox_outgoing_hand_in(m, std::move(item));
 	if (result)
 		return m->host->refuse_result(m->self, frame->conn, &frame->request, result);
 	if (++s->outgoing.sends < mailbox_outgoing_most)
@@ -426,7 +573,7 @@ int mailbox_outgoing_post(void *context, const cs_mailbox_post *post, cs_mailbox
 	item->said = ",\"msg\":" + mailbox_outgoing_quote({post->text, post->text_size});
 	if (post->cid)
 		item->said += ",\"cid\":" + mailbox_outgoing_quote({post->cid, post->cid_size});
-	result = mailbox_outgoing_hand_in(m, std::move(item));
+	result = mailbox_outgoing_hand_in(m, item);
 	if (!result)
 		m->outgoing.posts++;
 	return result;

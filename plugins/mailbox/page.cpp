@@ -35,8 +35,10 @@ static int mailbox_page_look_up(mailbox_page_reader *r, mailbox_source *source)
 	if (source->outcome)
 		return source->outcome < 0 ? source->outcome : 0;
 	source->conversation = news.conversation;
-	source->from = source->delivered = news.delivered_seq;
+	source->delivered = news.delivered_seq;
+	source->from = source->known ? std::max(source->from, news.joined_seq) : news.delivered_seq;
 	source->last = news.last_seq;
+	source->left_seq = news.left_seq;
 	return 0;
 }
 
@@ -54,6 +56,9 @@ static int mailbox_page_fill(mailbox_page_reader *r, mailbox_source *source)
 	source->at = 0;
 	result = message_read(r->db, source->conversation, source->after, r->rows_a_time, &source->rows);
 	source->last_rows = source->rows.size() < r->rows_a_time;
+	for (; source->left_seq && !source->rows.empty() && source->rows.back().seq > source->left_seq;
+	     source->rows.pop_back())
+		source->last_rows = true;
 	source->ended = !result && source->rows.empty();
 	return result;
 }
@@ -61,7 +66,8 @@ static int mailbox_page_fill(mailbox_page_reader *r, mailbox_source *source)
 static int mailbox_page_open_sources(mailbox_page_reader *r)
 {
 	for (mailbox_source &source : r->page->sources) {
-		int result = source.known ? 0 : mailbox_page_look_up(r, &source);
+		const bool is_judged = source.judged || mailbox_key_kind(source.key) == CS_CONVERSATION_PAIR;
+		int result = source.known && is_judged ? 0 : mailbox_page_look_up(r, &source);
 
 		source.after = source.from;
 		source.ended = source.outcome != 0;
@@ -86,18 +92,13 @@ static mailbox_source *mailbox_page_oldest(mailbox_page_reader *r)
 	return best;
 }
 
-static bool mailbox_page_is_own(const mailbox_page *page, const mailbox_source *source, const message_row &row)
-{
-	return row.sender == page->account && source->key != mailbox_key_of(CS_CONVERSATION_PAIR, page->account);
-}
-
 /* Moves the next row of the source to the page. false: the page is full. */
 static bool mailbox_page_take(mailbox_page_reader *r, mailbox_source *source)
 {
 	mailbox_page *page = r->page;
 	message_row &row = source->rows[source->at];
 
-	if (!mailbox_page_is_own(page, source, row)) {
+	if (mailbox_session_gets(page->want, page->account, source->key, row.sender, row.kind == ENTRY_EVENT, false)) {
 		const std::string tail = mailbox_page_tail(row.seq, row.created);
 
 		if (page->messages.size() == page->most_messages ||

@@ -26,6 +26,8 @@ struct mailbox_source {
 	uint64_t after = 0; /* out: the last seq that was read */
 	uint64_t heard = 0; /* heard and check belong to the caller */
 	bool check = false;
+	bool judged = false; /* left_seq is set; if not, that of a group is looked up */
+	uint64_t left_seq = 0; /* the account is a member no more and gets nothing above it; 0: it is one, or a pair */
 	int outcome = 0; /* out: 0, MODEL_NONE, MODEL_NOT_MEMBER */
 	uint64_t delivered = 0; /* out: the cursor, if it was looked up */
 	uint64_t last = 0; /* out: the conversation's last seq, if it was looked up */
@@ -45,6 +47,7 @@ struct mailbox_page_message {
 
 struct mailbox_page {
 	cs_account account = 0;
+	mailbox_want want;
 	size_t most_messages = mailbox_page_messages;
 	std::vector<mailbox_source> sources;
 	std::vector<mailbox_page_message> messages; /* out */

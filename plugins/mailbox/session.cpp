@@ -6,7 +6,8 @@
 
 /* ---- sessions and the index of groups */
 
-mailbox_session *mailbox_session_add(mailbox_sessions *all, cs_conn conn, cs_account account, bool acknowledges)
+mailbox_session *mailbox_session_add(mailbox_sessions *all, cs_conn conn, cs_account account, bool acknowledges,
+                                     mailbox_want want)
 {
 	const uint64_t id = ++all->last_id;
 	mailbox_session *s = &all->by_id[id];
@@ -16,6 +17,7 @@ mailbox_session *mailbox_session_add(mailbox_sessions *all, cs_conn conn, cs_acc
 	s->account = account;
 	s->new_from = all->host->now();
 	s->acknowledges = acknowledges;
+	s->want = want;
 	all->by_conn[conn] = s;
 	return s;
 }
@@ -34,6 +36,16 @@ mailbox_session *mailbox_session_of(const mailbox_sessions *all, cs_conn conn)
 	return at == all->by_conn.end() ? nullptr : at->second;
 }
 
+bool mailbox_session_gets(mailbox_want want, cs_account account, mailbox_key key, cs_account sender, bool is_event,
+                          bool from_here)
+{
+	if (is_event && !want.event)
+		return false;
+	if (sender != account || key == mailbox_key_of(CS_CONVERSATION_PAIR, account))
+		return true;
+	return want.echo && !from_here;
+}
+
 void mailbox_session_remove(mailbox_sessions *all, mailbox_session *s)
 {
 	while (!s->groups.empty())
@@ -42,16 +54,17 @@ void mailbox_session_remove(mailbox_sessions *all, mailbox_session *s)
 	all->by_id.erase(s->id);
 }
 
-void mailbox_session_join(mailbox_sessions *all, mailbox_session *s, uint64_t group)
+bool mailbox_session_join(mailbox_sessions *all, mailbox_session *s, uint64_t group)
 {
 	auto &members = all->by_group[group];
 
 	if (members.empty())
 		all->host->subscribe(all->self, group);
 	if (std::find(s->groups.begin(), s->groups.end(), group) != s->groups.end())
-		return;
+		return false;
 	members.push_back(s);
 	s->groups.push_back(group);
+	return true;
 }
 
 void mailbox_session_leave(mailbox_sessions *all, mailbox_session *s, uint64_t group)

@@ -7,6 +7,7 @@
  *   catch_up  a new session reads what the store has above its cursors; the sweep compares sessions with the store
  *   outgoing  a message goes to the store, its hints to the receivers, the answer to the sender
  *   incoming  a hint or a page goes to the client, seq after seq
+ *   delivered the client says how far it has received
  *   cursors   how far each conversation was received
  *   page, hint, session   what they share */
 #ifndef MAILBOX_SESSION_H
@@ -16,6 +17,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -43,6 +45,12 @@ constexpr uint64_t mailbox_key_other(mailbox_key key)
 	return key >> 1;
 }
 
+/* What a session gets besides the messages of others. */
+struct mailbox_want {
+	bool event = false; /* entries that are no messages */
+	bool echo = false; /* what other sessions of its account sent */
+};
+
 /* ---- a view: one conversation of one session */
 
 struct mailbox_view_incoming {
@@ -52,7 +60,7 @@ struct mailbox_view_incoming {
 	bool listed = false; /* in mailbox_views.behind */
 	uint64_t conversation = 0;
 	uint64_t heard = 0; /* the highest seq that a hint or the store named */
-	uint64_t sent = 0; /* everything up to this seq was queued, or is the account's own */
+	uint64_t sent = 0; /* everything up to this seq was queued, or is not for this session */
 };
 
 struct mailbox_view_cursor {
@@ -83,6 +91,9 @@ struct mailbox_views {
 	std::unordered_map<mailbox_key, mailbox_view> by_key;
 	std::vector<mailbox_key> behind; /* incoming: what to read, in the order in which it fell behind */
 	std::vector<mailbox_flight> flights; /* cursor: as they were queued; an empty deque takes 600 bytes */
+	/* incoming: entries above `sent` that this session sent itself. With echo only, when the store brings them: the
+	 * client has their seqs by the answers. */
+	std::set<std::pair<mailbox_key, uint64_t>> mine;
 	uint64_t clock = 0; /* goes up with each use of a view */
 	size_t tidy_at = mailbox_views_kept; /* with so many views, those not used for long are dropped */
 	bool dropped = false; /* some were dropped since mailbox_session.new_from was set */
@@ -97,7 +108,7 @@ struct mailbox_session_outgoing {
 
 /* A hint that came before the hints of earlier messages. */
 struct mailbox_stashed {
-	bool own = false; /* the account's own message: nothing to send */
+	bool silent = false; /* not for this session: nothing to send */
 	int64_t created = 0;
 	std::string body;
 };
@@ -148,6 +159,7 @@ struct mailbox_session {
 	mailbox_session_cursor cursor;
 	mailbox_session_catch_up catch_up;
 	bool acknowledges = false; /* the client confirms with DELIVERED */
+	mailbox_want want;
 };
 
 struct mailbox_sessions {
@@ -242,6 +254,7 @@ struct mailbox {
 	cs_self *self = nullptr;
 	mailbox_conf conf = {};
 	uint64_t seed[2] = {}; /* random */
+	uint64_t event_bit = 0, echo_bit = 0; /* of a session's want */
 	bool hints_are_complete = false; /* each message has a hint, in order: no other process stores any */
 	bool told_strange = false; /* a hint that could not be read was logged */
 	mailbox_sessions sessions;
@@ -254,14 +267,20 @@ struct mailbox {
 
 /* ---- what every room may call */
 
-mailbox_session *mailbox_session_add(mailbox_sessions *all, cs_conn conn, cs_account account, bool acknowledges);
+mailbox_session *mailbox_session_add(mailbox_sessions *all, cs_conn conn, cs_account account, bool acknowledges,
+                                     mailbox_want want);
 /* NULL: the session has ended. */
 mailbox_session *mailbox_session_find(mailbox_sessions *all, uint64_t id);
 mailbox_session *mailbox_session_of(const mailbox_sessions *all, cs_conn conn);
+/* Whether a session of the account with this want gets the entry as a frame; if not, its cursor passes over it. The one
+ * rule for hints, pages and what is stashed. from_here: this session sent the entry. */
+bool mailbox_session_gets(mailbox_want want, cs_account account, mailbox_key key, cs_account sender, bool is_event,
+                          bool from_here);
 /* Frees it. */
 void mailbox_session_remove(mailbox_sessions *all, mailbox_session *s);
-/* The index of groups. Twice is harmless. Read the store after it: hints of earlier messages were not sent here. */
-void mailbox_session_join(mailbox_sessions *all, mailbox_session *s, uint64_t group);
+/* The index of groups. false: it was in it. Else read the store after it: hints of earlier entries were not sent
+ * here. */
+bool mailbox_session_join(mailbox_sessions *all, mailbox_session *s, uint64_t group);
 void mailbox_session_leave(mailbox_sessions *all, mailbox_session *s, uint64_t group);
 
 /* Keeps the account's place after the session was removed, until its cursors were flushed and so many sends have come

@@ -17,7 +17,8 @@ static message_news messages_news_of(const cs_db_value *columns)
 	news.conversation = sql_number_of(columns[2]);
 	news.left_seq = sql_number_of(columns[6]);
 	news.last_seq = news.left_seq ? news.left_seq : sql_number_of(columns[3]);
-	news.delivered_seq = std::max(sql_number_of(columns[4]), sql_number_of(columns[5]));
+	news.joined_seq = sql_number_of(columns[5]);
+	news.delivered_seq = std::max(sql_number_of(columns[4]), news.joined_seq);
 	return news;
 }
 

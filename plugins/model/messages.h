@@ -48,12 +48,12 @@ struct message_append {
 	uint64_t seq = 0;
 };
 
-/* Appends all entries in their order, inside the open transaction; messages with statements for many rows. Locks first
- * accounts, then conversations, each in the order of their ids; makes pairs in which a message is the first. Whether a
- * message is allowed is judged anew behind each effect; an effect judges for itself. Sets the second part of each entry
- * anew on each run; an entry with an outcome other than 0 gets no seq, and changes nothing. careful false: a cid that was stored before makes the
- * call answer CS_DB_DUPLICATE for all; roll back, and call again with careful true. careful true: looks for repeated
- * cids first, also within the batch. Writer. */
+/* Appends all entries in their order, inside the open transaction; messages with statements for many rows. Locks
+ * first accounts, then conversations, each in the order of their ids; makes pairs in which a message is the first.
+ * Whether a message is allowed is judged anew behind each effect; an effect judges for itself. Sets the second part
+ * of each entry anew on each run; an entry with an outcome other than 0 gets no seq, and changes nothing. careful
+ * false: a cid that was stored before makes the call answer CS_DB_DUPLICATE for all; roll back, and call again with
+ * careful true. careful true: looks for repeated cids first, also within the batch. Writer. */
 [[nodiscard]] int message_append_all(cs_db *db, std::span<message_append *const> messages, bool careful);
 
 /* The state of one conversation for one account: it may lack the messages above delivered_seq. */
@@ -62,6 +62,7 @@ struct message_news {
 	uint64_t of = 0; /* the other account, or the group */
 	uint64_t conversation = 0;
 	uint64_t delivered_seq = 0; /* the cursor; never below a member's joined_seq */
+	uint64_t joined_seq = 0; /* of a group */
 	uint64_t last_seq = 0; /* of a former member: left_seq */
 	uint64_t left_seq = 0; /* of a former member of a group: the last entry that it gets; else 0 */
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Checks the fields that frames which are forwarded have in common. */
+ * Checks the fields that frames of the log have in common. */
 #include "message.h"
 
 static const size_t message_cid_most = 64; /* bytes */
@@ -9,31 +9,17 @@ static int message_refuse(const plugin_context &context, const cs_frame *frame, 
 	return context.host->refuse(context.self, frame->conn, &frame->request, wire_errno, "%s", why);
 }
 
-/* The server adds them at the end of the frame, and a receiver could not tell them from forged ones. */
+/* The server adds these at the end of the frame, and a receiver could not tell them from forged ones. */
 static int message_check_added(const plugin_context &context, const cs_frame *frame)
 {
-	static const char *const added[] = {"seq", "ts", "edited", "recalled"};
-
-	for (const char *key : added)
+	for (const char *key : {"seq", "ts", "edited", "recalled"})
 		if (context.host->has(frame, key))
 			return context.host->refuse(context.self, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME,
 			                            "%s is the server's to add", key);
 	return 0;
 }
 
-int message_check_entry(const plugin_context &context, const cs_frame *frame)
-{
-	std::string_view name = frame->name;
-	int rc = field_text(context, frame, "name", FIELD_OPTIONAL, &name);
-
-	if (rc == 0)
-		rc = message_check_added(context, frame);
-	if (rc == 0 && name != frame->name)
-		rc = message_refuse(context, frame, CS_ERRNO_NOT_ALLOWED, "name is not this account's");
-	return rc;
-}
-
-int message_check_cid(const plugin_context &context, const cs_frame *frame, cs_outgoing *message)
+static int message_check_cid(const plugin_context &context, const cs_frame *frame, cs_outgoing *message)
 {
 	std::string_view cid;
 	const int rc = field_text(context, frame, "cid", FIELD_OPTIONAL, &cid);
@@ -47,6 +33,20 @@ int message_check_cid(const plugin_context &context, const cs_frame *frame, cs_o
 	return 0;
 }
 
+int message_check_entry(const plugin_context &context, const cs_frame *frame, cs_outgoing *entry)
+{
+	std::string_view name = frame->name;
+	int rc = field_text(context, frame, "name", FIELD_OPTIONAL, &name);
+
+	if (rc == 0)
+		rc = message_check_added(context, frame);
+	if (rc == 0)
+		rc = message_check_cid(context, frame, entry);
+	if (rc == 0 && name != frame->name)
+		rc = message_refuse(context, frame, CS_ERRNO_NOT_ALLOWED, "name is not this account's");
+	return rc;
+}
+
 int message_check(const plugin_context &context, const cs_frame *frame, cs_outgoing *message)
 {
 	std::string_view text, time;
@@ -54,9 +54,5 @@ int message_check(const plugin_context &context, const cs_frame *frame, cs_outgo
 
 	if (rc == 0)
 		rc = field_text(context, frame, "time", FIELD_OPTIONAL, &time);
-	if (rc == 0)
-		rc = message_check_entry(context, frame);
-	if (rc == 0)
-		rc = message_check_cid(context, frame, message);
-	return rc;
+	return rc ? rc : message_check_entry(context, frame, message);
 }

@@ -56,16 +56,30 @@ uint64_t memory_log_add_group(memory_log *log, const std::vector<uint64_t> &memb
 
 	log->conversations[id].group = true;
 	for (const uint64_t member : members)
-		log->conversations[id].members[member] = 0;
+		log->conversations[id].members[member] = {0, 0};
 	return id;
 }
 
-uint64_t memory_log_join(memory_log *log, uint64_t group, uint64_t account)
+bool memory_log_is_member(const memory_log *log, uint64_t group, uint64_t account)
+{
+	const log_conversation &c = log->conversations.at(group);
+	const auto at = c.members.find(account);
+
+	return at != c.members.end() && !at->second.left_seq;
+}
+
+void memory_log_join(memory_log *log, uint64_t group, uint64_t account, uint64_t seq)
 {
 	log_conversation *c = &log->conversations[group];
 
-	c->members.emplace(account, c->messages.size());
-	return c->messages.size();
+	if (const auto former = c->members.find(account); former != c->members.end())
+		c->past.insert(*former);
+	c->members[account] = {seq - 1, 0};
+}
+
+void memory_log_leave(memory_log *log, uint64_t group, uint64_t account, uint64_t seq)
+{
+	log->conversations[group].members[account].left_seq = seq;
 }
 
 uint64_t memory_log_pair(const memory_log *log, uint64_t a, uint64_t b)
@@ -98,7 +112,7 @@ uint64_t memory_log_append_group(memory_log *log, uint64_t sender, uint64_t grou
 {
 	std::vector<log_message> *messages = &log->conversations[group].messages;
 
-	messages->push_back({sender, "", body, created});
+	messages->push_back({sender, "", body, created, false});
 	return messages->size();
 }
 
@@ -124,7 +138,7 @@ static uint64_t find_target(memory_log *log, const message_append &a, int *outco
 
 	if (at == log->conversations.end() || !at->second.group)
 		*outcome_r = MODEL_NONE;
-	else if (!at->second.members.count(a.sender))
+	else if (!a.effect && !memory_log_is_member(log, a.to, a.sender))
 		*outcome_r = MODEL_NOT_MEMBER;
 	return *outcome_r == MODEL_NONE ? 0 : a.to;
 }
@@ -146,11 +160,21 @@ static void append_one(memory_log *log, message_append *a)
 		a->created = log->conversations[a->conversation].messages[a->seq - 1].created;
 		return;
 	}
+	if (a->outcome && a->effect) {
+		a->seq = 1;
+		a->outcome = a->effect(&log->db, a, a->arg); /* without a conversation */
+		a->seq = 0;
+	}
 	if (a->outcome)
 		return;
 	log_conversation *c = &log->conversations[a->conversation];
-	c->messages.push_back({a->sender, std::string(a->cid), std::string(a->body), a->created});
-	a->seq = c->messages.size();
+	a->seq = c->messages.size() + 1;
+	a->outcome = a->effect ? a->effect(&log->db, a, a->arg) : 0;
+	if (a->outcome) {
+		a->seq = 0;
+		return;
+	}
+	c->messages.push_back({a->sender, std::string(a->cid), std::string(a->body), a->created, a->effect != nullptr});
 	if (!a->cid.empty())
 		log->cids[cid_of(*a, a->conversation)] = a->seq;
 }
@@ -182,8 +206,14 @@ static message_news news_of(const memory_log *log, uint64_t account, uint64_t id
 	news.conversation = id;
 	news.last_seq = c.messages.size();
 	news.delivered_seq = memory_log_cursor(log, account, id);
-	if (c.group)
-		news.delivered_seq = std::max(news.delivered_seq, c.members.at(account));
+	if (c.group) {
+		const log_member &member = c.members.at(account);
+
+		news.joined_seq = member.joined_seq;
+		news.left_seq = member.left_seq;
+		news.last_seq = member.left_seq ? member.left_seq : news.last_seq;
+		news.delivered_seq = std::max(news.delivered_seq, member.joined_seq);
+	}
 	return news;
 }
 
@@ -238,7 +268,7 @@ int message_group_ids(cs_db *db, uint64_t account, std::vector<uint64_t> *groups
 {
 	groups_r->clear();
 	for (const auto &[id, c] : log_of(db)->conversations)
-		if (c.group && c.members.count(account))
+		if (c.group && memory_log_is_member(log_of(db), id, account))
 			groups_r->push_back(id);
 	return 0;
 }
@@ -251,7 +281,7 @@ int message_read(cs_db *db, uint64_t conversation, uint64_t after, size_t limit,
 	for (uint64_t seq = after + 1; seq <= messages.size() && limit; seq++, limit--) {
 		const log_message &m = messages[seq - 1];
 
-		rows_r->push_back({seq, m.sender, m.created, m.body});
+		rows_r->push_back({seq, m.sender, m.is_event ? ENTRY_EVENT : ENTRY_MESSAGE, m.created, m.body});
 	}
 	return 0;
 }

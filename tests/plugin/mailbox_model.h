@@ -17,12 +17,19 @@ struct log_message {
 	uint64_t sender;
 	std::string cid, body;
 	int64_t created;
+	bool is_event;
+};
+
+struct log_member {
+	uint64_t joined_seq;
+	uint64_t left_seq; /* 0: it is a member */
 };
 
 struct log_conversation {
 	bool group = false;
 	uint64_t low = 0, high = 0;
-	std::map<uint64_t, uint64_t> members; /* account -> joined_seq */
+	std::map<uint64_t, log_member> members; /* by account; former ones, too */
+	std::multimap<uint64_t, log_member> past; /* memberships before the last one */
 	std::vector<log_message> messages; /* seq - 1 */
 };
 
@@ -42,8 +49,10 @@ struct memory_log {
 
 void memory_log_open(memory_log *log, uint64_t accounts);
 uint64_t memory_log_add_group(memory_log *log, const std::vector<uint64_t> &members);
-/* The group's last seq. */
-uint64_t memory_log_join(memory_log *log, uint64_t group, uint64_t account);
+bool memory_log_is_member(const memory_log *log, uint64_t group, uint64_t account);
+/* To be called before the entry of seq is appended. */
+void memory_log_join(memory_log *log, uint64_t group, uint64_t account, uint64_t seq);
+void memory_log_leave(memory_log *log, uint64_t group, uint64_t account, uint64_t seq);
 /* Appends as if somebody had sent it; answers its seq. */
 uint64_t memory_log_append_pair(memory_log *log, uint64_t sender, uint64_t to, const std::string &body,
                                 int64_t created);

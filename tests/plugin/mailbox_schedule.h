@@ -28,12 +28,16 @@ struct schedule_message {
 	cs_conversation_kind kind;
 	uint64_t to;
 	std::string cid; /* "": none */
+	bool is_event = false;
+	stage_event what = STAGE_NOTE; /* of an event: what it does to `whom` */
+	uint64_t whom = 0;
 };
 
 /* A client and what it remembers over all its connections. */
 struct schedule_person {
 	cs_conn conn = 0;
 	bool acknowledges = false;
+	bool event = false, echo = false; /* what it wants */
 	bool deaf = false; /* what comes now is lost in the network */
 	unsigned login = 0; /* of conn, when `last` was begun */
 	std::map<mailbox_key, uint64_t> last; /* highest seq by conversation, on this login */

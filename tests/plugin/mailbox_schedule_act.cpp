@@ -16,6 +16,8 @@ void schedule_come(schedule_run *r, uint64_t account)
 	p->conn = world_connect(&r->st.w, worker);
 	p->deaf = false;
 	p->last.clear();
+	world_conn_of(&r->st.w, p->conn)->want =
+		stage_want(&r->st, (std::string(p->event ? "event " : "") + (p->echo ? "echo" : "")).c_str());
 	world_login(&r->st.w, p->conn, account, p->acknowledges);
 }
 
@@ -62,8 +64,12 @@ static void hand_in(schedule_run *r, uint64_t account, uint64_t number)
 {
 	const schedule_message &m = r->messages[number];
 
-	world_send(&r->st.w, r->people[account].conn, m.kind, m.to, stage_body(account, number, schedule_draw(r, 60)),
-	           m.cid.empty() ? std::nullopt : std::optional<std::string>(m.cid), ++r->st.last_req);
+	if (m.is_event)
+		(void)stage_event_as(&r->st, r->people[account].conn, m.what, m.whom, m.kind, m.to, number);
+	else
+		world_send(&r->st.w, r->people[account].conn, m.kind, m.to,
+		           stage_body(account, number, schedule_draw(r, 60)),
+		           m.cid.empty() ? std::nullopt : std::optional<std::string>(m.cid), ++r->st.last_req);
 	r->requests[r->st.last_req] = number;
 	r->asked_on[r->st.last_req] = r->people[account].conn;
 	world_step_request(&r->st.w, r->people[account].conn);
@@ -79,14 +85,15 @@ static bool can_talk(schedule_run *r, uint64_t account)
 static void talk(schedule_run *r, uint64_t account)
 {
 	const uint64_t number = r->last_number + 1;
-	schedule_message m = {account, CS_CONVERSATION_PAIR, 1 + schedule_draw(r, people_count), ""};
+	schedule_message m = {account, CS_CONVERSATION_PAIR, 1 + schedule_draw(r, people_count), "", false, STAGE_NOTE,
+	                      0};
 
 	if (!can_talk(r, account))
 		return;
 	if (schedule_draw(r, 3) == 0) {
 		m.kind = CS_CONVERSATION_GROUP;
 		m.to = r->groups[schedule_draw(r, r->groups.size())];
-		if (!r->st.log.conversations[m.to].members.count(account))
+		if (!memory_log_is_member(&r->st.log, m.to, account))
 			return;
 	}
 	if (schedule_draw(r, 2))
@@ -119,13 +126,40 @@ static void confirm(schedule_run *r, uint64_t account)
 		                at->second, -1);
 }
 
-static void join(schedule_run *r, uint64_t account)
+static void say_event(schedule_run *r, const schedule_message &m)
+{
+	if (!can_talk(r, m.from))
+		return;
+	r->messages[++r->last_number] = m;
+	hand_in(r, m.from, r->last_number);
+}
+
+/* Joins, leaves, is removed by somebody, or something else happens to a group or a pair. */
+static void change(schedule_run *r, uint64_t account)
 {
 	const uint64_t group = r->groups[schedule_draw(r, r->groups.size())];
+	schedule_message m = {account, CS_CONVERSATION_GROUP, group, "", true, STAGE_NOTE, account};
+	const bool is_in = memory_log_is_member(&r->st.log, group, account);
 
-	if (!can_talk(r, account) || r->st.log.conversations[group].members.count(account))
-		return;
-	world_joined(&r->st.w, r->people[account].conn, group, memory_log_join(&r->st.log, group, account));
+	switch (schedule_draw(r, 4)) {
+	case 0: m.what = is_in ? STAGE_LEAVE : STAGE_JOIN; break;
+	case 1:
+		if (!is_in)
+			return;
+		m.what = STAGE_LEAVE;
+		m.whom = 1 + schedule_draw(r, people_count);
+		break;
+	case 2:
+		if (!is_in)
+			m.what = STAGE_JOIN;
+		break;
+	default:
+		m.kind = CS_CONVERSATION_PAIR;
+		m.to = 1 + schedule_draw(r, people_count);
+		if (!memory_log_pair(&r->st.log, account, m.to))
+			return;
+	}
+	say_event(r, m);
 }
 
 void schedule_break_something(schedule_run *r)
@@ -227,8 +261,8 @@ void schedule_person_acts(schedule_run *r)
 		world_conn_of(&r->st.w, p->conn)->stuck ^= true;
 	else if (what == 5)
 		p->deaf |= p->acknowledges && schedule_draw(r, 3) == 0;
-	else if (what == 6)
-		join(r, account);
+	else if (what == 6 || what == 8 || what == 9)
+		change(r, account);
 	else if (what < 15)
 		repeat(r, account);
 	else if (what < 30)

@@ -23,24 +23,51 @@ static log_conversation *conversation_of(schedule_run *r, uint64_t account, mail
 	return id ? &r->st.log.conversations[id] : nullptr;
 }
 
-static bool is_foreign(const log_conversation &c, uint64_t account, mailbox_key key, uint64_t seq)
+/* What the account must get, if it may see the conversation. */
+static bool is_foreign(const schedule_run *r, const log_conversation &c, uint64_t account, mailbox_key key,
+                       uint64_t seq)
 {
-	const uint64_t sender = c.messages[seq - 1].sender;
+	const log_message &m = c.messages[seq - 1];
 
-	return sender != account || key == mailbox_key_of(CS_CONVERSATION_PAIR, account);
+	if (m.is_event && !r->people[account].event)
+		return false;
+	return m.sender != account || key == mailbox_key_of(CS_CONVERSATION_PAIR, account);
+}
+
+static bool is_within(const log_member &member, uint64_t seq)
+{
+	return seq > member.joined_seq && (!member.left_seq || seq <= member.left_seq);
+}
+
+/* The membership in which the account sees this entry. nullptr: it must not. */
+static const log_member *membership_of(const log_conversation &c, uint64_t account, uint64_t seq)
+{
+	const auto [first, last] = c.past.equal_range(account);
+	const auto now = c.members.find(account);
+
+	if (now != c.members.end() && is_within(now->second, seq))
+		return &now->second;
+	for (auto at = first; at != last; ++at)
+		if (is_within(at->second, seq))
+			return &at->second;
+	return nullptr;
 }
 
 static void check_address(schedule_run *r, uint64_t account, const stage_frame &frame)
 {
 	const schedule_message &m = r->messages[frame.n];
+	const schedule_person &p = r->people[account];
 
-	if (m.kind == CS_CONVERSATION_PAIR ? m.to != account : !r->st.log.conversations[m.to].members.count(account))
+	if (m.kind == CS_CONVERSATION_PAIR ? m.to != account && m.from != account
+	                                   : !membership_of(r->st.log.conversations[m.to], account, frame.seq))
 		schedule_blame(r, "a foreign message", account, frame.n);
-	if (m.from == account && !(m.kind == CS_CONVERSATION_PAIR && m.to == account))
+	if (m.from == account && !p.echo && !(m.kind == CS_CONVERSATION_PAIR && m.to == account))
 		schedule_blame(r, "one's own message", account, frame.n);
+	if (m.is_event && !p.event)
+		schedule_blame(r, "an event that was not wanted", account, frame.n);
 }
 
-/* Between two seqs of one login lie only one's own. */
+/* Between two seqs of one login and one membership lie only those that are not for this session. */
 static void check_seq(schedule_run *r, uint64_t account, mailbox_key key, const stage_frame &frame)
 {
 	schedule_person *p = &r->people[account];
@@ -57,12 +84,23 @@ static void check_seq(schedule_run *r, uint64_t account, mailbox_key key, const 
 		return;
 	}
 	if (mailbox_key_kind(key) == CS_CONVERSATION_GROUP)
-		from = std::max(from, c->members.at(account));
+		if (const log_member *member = membership_of(*c, account, frame.seq))
+			from = std::max(from, member->joined_seq);
 	for (uint64_t seq = from + 1; seq < frame.seq; seq++)
-		if (is_foreign(*c, account, key, seq))
+		if (is_foreign(r, *c, account, key, seq))
 			schedule_blame(r, "a gap", account, seq);
 	p->last[key] = frame.seq;
 	p->have[key] = std::max(p->have[key], frame.seq);
+}
+
+/* A message that was refused once, because its sender was no member then, may be repeated at any time. */
+static bool was_refused(const schedule_run *r, uint64_t number)
+{
+	return std::any_of(r->st.w.answers.begin(), r->st.w.answers.end(), [=](const world_answer &answer) {
+		const auto request = r->requests.find(answer.req);
+
+		return answer.wire_errno && request != r->requests.end() && request->second == number;
+	});
 }
 
 static void check_order(schedule_run *r, uint64_t account, mailbox_key key, const stage_frame &frame)
@@ -72,7 +110,9 @@ static void check_order(schedule_run *r, uint64_t account, mailbox_key key, cons
 
 	if (!p->numbers.insert(frame.n).second)
 		return;
-	if (frame.n < *last && !is_troubled(r))
+	if (frame.from == account && key != mailbox_key_of(CS_CONVERSATION_PAIR, account))
+		return; /* catch-up may bring what the session that sent it was not sent */
+	if (frame.n < *last && !is_troubled(r) && !was_refused(r, frame.n))
 		schedule_blame(r, "order turned round", frame.n, *last);
 	*last = std::max(*last, frame.n);
 }
@@ -82,8 +122,8 @@ void schedule_see(schedule_run *r, const world_conn &c, const std::string &text)
 	schedule_person *p = &r->people[c.at->account];
 	const stage_frame frame = stage_parse(text);
 	const schedule_message &m = r->messages[frame.n];
-	const mailbox_key key =
-		m.kind == CS_CONVERSATION_GROUP ? mailbox_key_of(m.kind, m.to) : mailbox_key_of(m.kind, frame.from);
+	const bool own = frame.from == c.at->account;
+	const mailbox_key key = mailbox_key_of(m.kind, m.kind == CS_CONVERSATION_GROUP || own ? m.to : frame.from);
 
 	if (p->deaf || r->abandoned.count(c.id))
 		return;
@@ -98,10 +138,10 @@ void schedule_see(schedule_run *r, const world_conn &c, const std::string &text)
 /* ---- at the end */
 
 static void check_received(schedule_run *r, uint64_t account, mailbox_key key, const log_conversation &c,
-                           uint64_t after)
+                           const log_member &member)
 {
-	for (uint64_t seq = after + 1; seq <= c.messages.size(); seq++)
-		if (is_foreign(c, account, key, seq) &&
+	for (uint64_t seq = member.joined_seq + 1; seq <= c.messages.size(); seq++)
+		if (is_within(member, seq) && is_foreign(r, c, account, key, seq) &&
 		    !r->people[account].numbers.count(stage_parse(c.messages[seq - 1].body).n))
 			schedule_blame(r, "stored but never received", account, seq);
 }
@@ -115,12 +155,12 @@ void schedule_check_log(schedule_run *r)
 			if (!numbers.insert(stage_parse(m.body).n).second)
 				schedule_blame(r, "stored twice", id, stage_parse(m.body).n);
 		if (c.group) {
-			for (const auto &[member, joined_seq] : c.members)
-				check_received(r, member, mailbox_key_of(CS_CONVERSATION_GROUP, id), c, joined_seq);
+			for (const auto &[account, member] : c.members)
+				check_received(r, account, mailbox_key_of(CS_CONVERSATION_GROUP, id), c, member);
 			continue;
 		}
-		check_received(r, c.low, mailbox_key_of(CS_CONVERSATION_PAIR, c.high), c, 0);
-		check_received(r, c.high, mailbox_key_of(CS_CONVERSATION_PAIR, c.low), c, 0);
+		check_received(r, c.low, mailbox_key_of(CS_CONVERSATION_PAIR, c.high), c, {0, 0});
+		check_received(r, c.high, mailbox_key_of(CS_CONVERSATION_PAIR, c.low), c, {0, 0});
 	}
 }
 
@@ -131,10 +171,12 @@ static void check_answer(schedule_run *r, const world_answer &answer)
 	const uint64_t seq = answer.more.empty() ? 0 : strtoull(answer.more.c_str() + 7, nullptr, 10);
 	const log_conversation *c;
 
+	if (answer.wire_errno == CS_ERRNO_NOT_ALLOWED && m.kind == CS_CONVERSATION_GROUP && !m.is_event)
+		return; /* it had left before */
 	if (answer.wire_errno && !r->what.faults)
 		schedule_blame(r, "refused", static_cast<uint64_t>(answer.wire_errno), number);
-	if (answer.wire_errno)
-		return;
+	if (answer.wire_errno || (m.is_event && answer.more.empty()))
+		return; /* an event whose effect was there already */
 	c = conversation_of(r, m.from, mailbox_key_of(m.kind, m.to));
 	if (!c || !seq || seq > c->messages.size() || stage_parse(c->messages[seq - 1].body).n != number)
 		schedule_blame(r, "acknowledged but not stored there", number, seq);

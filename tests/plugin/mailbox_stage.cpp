@@ -106,6 +106,28 @@ cs_conn stage_login(stage *st, unsigned worker, cs_account account, bool acknowl
 	return conn;
 }
 
+uint64_t stage_want(const stage *st, const char *words)
+{
+	const std::vector<const char *> &known = st->w.host->want_words;
+	uint64_t want = 0;
+
+	for (size_t i = 0; known[i]; i++)
+		if (strstr(words, known[i]))
+			want |= UINT64_C(1) << i;
+	return want;
+}
+
+cs_conn stage_login_wanting(stage *st, unsigned worker, cs_account account, const char *want, bool acknowledges)
+{
+	const cs_conn conn = world_connect(&st->w, worker);
+
+	world_conn_of(&st->w, conn)->want = stage_want(st, want);
+	world_login(&st->w, conn, account, acknowledges);
+	world_settle(&st->w);
+	assert_int_equal(world_conn_of(&st->w, conn)->phase, WORLD_IN);
+	return conn;
+}
+
 cs_conn stage_login_again(stage *st, cs_conn conn, unsigned worker)
 {
 	const cs_account account = world_conn_of(&st->w, conn)->at->account;
@@ -138,6 +160,62 @@ int64_t stage_say(stage *st, cs_conn conn, uint64_t to, uint64_t n)
 int64_t stage_say_as(stage *st, cs_conn conn, cs_conversation_kind kind, uint64_t to, uint64_t n, const char *cid)
 {
 	const int64_t req = stage_chat_as(st, conn, kind, to, n, cid);
+
+	world_settle(&st->w);
+	return req;
+}
+
+struct stage_change {
+	stage_event what;
+	cs_account account;
+};
+
+static int run_change(cs_db *db, cs_effect *effect, void *arg)
+{
+	memory_log *log = reinterpret_cast<memory_log *>(db);
+	const stage_change *change = static_cast<stage_change *>(arg);
+	const cs_account account = change->account;
+
+	if (change->what == STAGE_NOTE)
+		return 0;
+	if (!effect->conversation) {
+		effect->errmsg = "no such group";
+		return CS_ERRNO_NO_SUCH_GROUP;
+	}
+	if (memory_log_is_member(log, effect->conversation, account) == (change->what == STAGE_JOIN))
+		return CS_EFFECT_IS_THERE;
+	if (change->what == STAGE_JOIN) {
+		memory_log_join(log, effect->conversation, account, effect->seq);
+		effect->joins = account;
+	} else {
+		memory_log_leave(log, effect->conversation, account, effect->seq);
+		effect->leaves = account;
+	}
+	return 0;
+}
+
+static void end_change(void *arg, cs_conn, int, const cs_effect *)
+{
+	delete static_cast<stage_change *>(arg);
+}
+
+int64_t stage_event_as(stage *st, cs_conn conn, stage_event what, cs_account account, cs_conversation_kind kind,
+                       uint64_t to, uint64_t n)
+{
+	cs_outgoing entry = {};
+
+	entry.kind = kind;
+	entry.to = to;
+	entry.effect = run_change;
+	entry.done = end_change;
+	entry.arg = new stage_change{what, account};
+	world_send_event(&st->w, conn, entry, stage_body(world_conn_of(&st->w, conn)->at->account, n), ++st->last_req);
+	return st->last_req;
+}
+
+int64_t stage_do(stage *st, cs_conn conn, stage_event what, cs_account account, uint64_t group, uint64_t n)
+{
+	const int64_t req = stage_event_as(st, conn, what, account, CS_CONVERSATION_GROUP, group, n);
 
 	world_settle(&st->w);
 	return req;

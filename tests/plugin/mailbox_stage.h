@@ -70,6 +70,18 @@ int64_t stage_chat_as(stage *st, cs_conn conn, cs_conversation_kind kind, uint64
 /* The same, and settle. */
 int64_t stage_say(stage *st, cs_conn conn, uint64_t to, uint64_t n);
 int64_t stage_say_as(stage *st, cs_conn conn, cs_conversation_kind kind, uint64_t to, uint64_t n, const char *cid);
+/* The effects of the stage: an account joins the group, or leaves it, or only the log changes. */
+enum stage_event { STAGE_JOIN, STAGE_LEAVE, STAGE_NOTE };
+/* An event with that effect on the account, said on conn; nothing is settled. Answers its req. */
+int64_t stage_event_as(stage *st, cs_conn conn, stage_event what, cs_account account, cs_conversation_kind kind,
+                       uint64_t to, uint64_t n);
+/* The same in a group, and settle. */
+int64_t stage_do(stage *st, cs_conn conn, stage_event what, cs_account account, uint64_t group, uint64_t n);
+/* The words as cs_claim has them. */
+uint64_t stage_want(const stage *st, const char *words);
+/* Logs in and settles, with `want`: "event", "echo", "event echo". */
+cs_conn stage_login_wanting(stage *st, unsigned worker, cs_account account, const char *want,
+                            bool acknowledges = false);
 /* The answer to req; -1: none yet. */
 int stage_errno(const stage *st, int64_t req);
 /* The answer's text; "" where there is none. */

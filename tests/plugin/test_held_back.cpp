@@ -109,7 +109,13 @@ static int setup(void **state)
 	fake_host_load(s->host.get(), "mailbox");
 	s->sender = static_cast<const struct sender *>(fake_self_state(fake_host_add(s->host.get(), &plugin)));
 	s->conn = fake_host_connect(s->host.get(), 1, "ann");
-	assert_int_equal(s->sender->mailbox->attach(s->sender->context, s->conn, 1, 0, attached, nullptr), 0);
+	cs_mailbox_session session = {};
+	session.account = 1;
+	session.spare[0] = 1;
+	assert_int_equal(s->sender->mailbox->attach(s->sender->context, s->conn, &session, attached, nullptr),
+	                 CS_EINVAL);
+	session.spare[0] = 0;
+	assert_int_equal(s->sender->mailbox->attach(s->sender->context, s->conn, &session, attached, nullptr), 0);
 	fake_host_run(s->host.get());
 	assert_int_equal(s->sender->mailbox->begin(s->sender->context, s->conn, 0), 0);
 	*state = s.release();

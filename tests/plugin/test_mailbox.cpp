@@ -197,7 +197,10 @@ static void a_plugin_that_sets_spare_members_is_refused(void **state)
 {
 	stage *st = stage_open(state, 1);
 	cs_frame frame = {};
-	cs_outgoing message = {CS_CONVERSATION_PAIR, 2, nullptr, 0, {0, 0, 0, 1}};
+	cs_outgoing message = {};
+
+	message.to = 2;
+	message.spare[3] = 1;
 
 	frame.conn = stage_login(st, 0, 1);
 	frame.account = 1;
@@ -363,34 +366,6 @@ static void a_late_hint_of_a_conversation_that_was_forgotten_delivers_nothing_tw
 	}
 }
 
-static void a_new_member_gets_what_was_said_since_the_join(void **state)
-{
-	stage *st = stage_open(state, 2);
-	const uint64_t group = memory_log_add_group(&st->log, {1});
-	const cs_conn ann = stage_login(st, 0, 1), bob = stage_login(st, 1, 2);
-	stage_say_as(st, ann, CS_CONVERSATION_GROUP, group, 1, nullptr);
-	const uint64_t joined_seq = memory_log_join(&st->log, group, 2);
-	stage_say_as(st, ann, CS_CONVERSATION_GROUP, group, 2, nullptr);
-	world_joined(&st->w, bob, group, joined_seq);
-	world_settle(&st->w);
-	stage_say_as(st, ann, CS_CONVERSATION_GROUP, group, 3, nullptr);
-	assert_string_equal(stage_seen(st, bob).c_str(), "2 3");
-}
-
-/* Nobody has told the member how much that was, so one full page is not the end of it. */
-static void a_new_member_gets_all_that_was_said_since_the_join(void **state)
-{
-	stage *st = stage_open(state, 1);
-	const uint64_t group = memory_log_add_group(&st->log, {1});
-	const cs_conn bob = stage_login(st, 0, 2);
-	const uint64_t joined_seq = memory_log_join(&st->log, group, 2);
-	for (uint64_t n = 1; n <= 300; n++)
-		memory_log_append_group(&st->log, 1, group, stage_body(1, n), ++fake_clock);
-	world_joined(&st->w, bob, group, joined_seq);
-	world_settle(&st->w);
-	assert_string_equal(stage_seen(st, bob).c_str(), stage_up_to(300).c_str());
-}
-
 static void the_end_of_the_server_loses_no_item(void **state)
 {
 	stage *st = stage_open(state, 2);
@@ -430,8 +405,6 @@ int main()
 		TEST(a_read_that_fails_is_tried_again),
 		TEST(conversations_that_are_idle_are_forgotten),
 		TEST(a_late_hint_of_a_conversation_that_was_forgotten_delivers_nothing_twice),
-		TEST(a_new_member_gets_what_was_said_since_the_join),
-		TEST(a_new_member_gets_all_that_was_said_since_the_join),
 		TEST(the_end_of_the_server_loses_no_item),
 	};
 

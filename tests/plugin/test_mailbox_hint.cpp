@@ -15,9 +15,7 @@ static mailbox_hint hint_of(uint64_t type)
 	mailbox_hint hint = {};
 
 	if (type <= MAILBOX_HINT_NEWS)
-		hint = {CS_INTEGER_MAX, 12, 13, 14, 15, type, CS_CONVERSATION_GROUP, 16};
-	if (type == MAILBOX_HINT_OWN)
-		hint.kind = CS_CONVERSATION_PAIR;
+		hint = {CS_INTEGER_MAX, 12, 13, 14, 15, type, CS_CONVERSATION_GROUP, 16, 17, 1, 18, 19};
 	hint.type = type;
 	return hint;
 }
@@ -82,7 +80,11 @@ static void the_bytes_are_fixed(void **)
 				     "\x0f\0\0\0\0\0\0\0"
 				     "\x01\0\0\0\0\0\0\0"
 				     "\x01\0\0\0\0\0\0\0"
-				     "\x10\0\0\0\0\0\0\0";
+				     "\x10\0\0\0\0\0\0\0"
+				     "\x11\0\0\0\0\0\0\0"
+				     "\x01\0\0\0\0\0\0\0"
+				     "\x12\0\0\0\0\0\0\0"
+				     "\x13\0\0\0\0\0\0\0";
 
 	assert_true(head_of(hint_of(MAILBOX_HINT_STORED)) == std::string(stored, sizeof(stored) - 1));
 }
@@ -109,11 +111,15 @@ static void each_odd_byte_is_refused_with_its_reason(void **)
 		{MAILBOX_HINT_STORED, 47, 1, "unknown type"},
 		{MAILBOX_HINT_STORED, 48, 2, "bad kind"},
 		{MAILBOX_HINT_STORED, 55, 1, "bad kind"},
-		{MAILBOX_HINT_OWN, 48, 1, "bad kind"},
 		{MAILBOX_HINT_LOOK, 48, 1, "bad kind"},
 		{MAILBOX_HINT_LOOK, 0, 1, "a number out of range"},
 		{MAILBOX_HINT_STORED, 7, '\x20', "a number out of range"},
 		{MAILBOX_HINT_STORED, 39, '\xff', "a number out of range"},
+		{MAILBOX_HINT_STORED, 72, 2, "a number out of range"},
+		{MAILBOX_HINT_STORED, 87, '\x20', "a number out of range"},
+		{MAILBOX_HINT_NEWS, 95, '\x20', "a number out of range"},
+		{MAILBOX_HINT_LOOK, 64, 1, "a number out of range"},
+		{MAILBOX_HINT_LOOK, 80, 1, "a number out of range"},
 	};
 
 	for (const auto &c : cases) {
@@ -129,7 +135,7 @@ static void each_odd_byte_is_refused_with_its_reason(void **)
 
 static void what_is_stored_has_a_seq(void **)
 {
-	for (const uint64_t type : {MAILBOX_HINT_STORED, MAILBOX_HINT_OWN, MAILBOX_HINT_NEWS}) {
+	for (const uint64_t type : {MAILBOX_HINT_STORED, MAILBOX_HINT_NEWS}) {
 		mailbox_hint hint = hint_of(type);
 
 		hint.seq = 0;

@@ -44,8 +44,11 @@ static void begin(schedule_run *r)
 		schedule_see(r, c, frame);
 	};
 	r->groups = {memory_log_add_group(&r->st.log, {1, 2, 3}), memory_log_add_group(&r->st.log, {2, 4})};
-	for (uint64_t account = 1; account <= people_count; account++)
+	for (uint64_t account = 1; account <= people_count; account++) {
 		r->people[account].acknowledges = schedule_draw(r, 3) == 0;
+		r->people[account].event = schedule_draw(r, 2) == 0;
+		r->people[account].echo = schedule_draw(r, 3) == 0;
+	}
 }
 
 static void heal_cluster(schedule_run *r)

@@ -3,12 +3,13 @@
  * keeps and delivers nothing. */
 #include "fake_mailbox.h"
 
-static int mailbox_attach(void *mailbox, cs_conn conn, cs_account account, int acknowledges, cs_mailbox_page_fn *done,
+static int mailbox_attach(void *mailbox, cs_conn conn, const cs_mailbox_session *session, cs_mailbox_page_fn *done,
                           void *arg)
 {
 	fake_mailbox *box = static_cast<fake_mailbox *>(mailbox);
 
-	fake_host_record(box->host, {"attach", conn, account, acknowledges, ""});
+	fake_host_record(box->host, {"attach", conn, session->account, session->acknowledges, ""});
+	box->attached = *session;
 	if (box->attach_at_call != 0)
 		return box->attach_at_call;
 	fake_host_defer(box->host, fake_host_conn(box->host, conn)->worker, [=] {
@@ -30,6 +31,50 @@ static int mailbox_begin(void *mailbox, cs_conn conn, uint64_t position)
 	return box->begin_result;
 }
 
+/* As the mailbox does it, but inside send(). */
+static int effect_run(fake_mailbox *box, const cs_outgoing *entry, cs_effect *effect)
+{
+	cs_db *db = box->host->db;
+	int result = db->driver->begin(db);
+
+	if (!result)
+		result = db->driver->savepoint(db);
+	if (!result)
+		result = entry->effect(db, effect, entry->arg);
+	if (!result)
+		result = db->driver->release(db);
+	if (!result)
+		return db->driver->commit(db);
+	db->driver->rollback(db);
+	return result;
+}
+
+static int effect_send(fake_mailbox *box, const cs_frame *frame, const cs_outgoing *entry)
+{
+	const cs_host *host = &box->host->table;
+	cs_self *self = fake_self_handle(box->plugin);
+	cs_effect effect = {};
+
+	effect.actor = frame->account;
+	effect.conversation = entry->to;
+	effect.seq = 1;
+	effect.created = host->now();
+	const int result = effect_run(box, entry, &effect);
+	if (entry->done)
+		entry->done(entry->arg, frame->conn, result, &effect);
+	box->effects.push_back(effect);
+	if (result == 0)
+		host->answer(self, frame->conn, &frame->request, (",\"seq\":1" + std::string(effect.answer)).c_str());
+	else if (result == CS_EFFECT_IS_THERE)
+		host->answer(self, frame->conn, &frame->request, effect.answer);
+	else if (result > 0)
+		return host->refuse_more(self, frame->conn, &frame->request, result, effect.answer, "%s",
+		                         effect.errmsg);
+	else
+		return host->refuse_result(self, frame->conn, &frame->request, result);
+	return CS_DONE;
+}
+
 static int mailbox_send(void *mailbox, const cs_frame *frame, const cs_outgoing *message)
 {
 	fake_mailbox *box = static_cast<fake_mailbox *>(mailbox);
@@ -38,8 +83,8 @@ static int mailbox_send(void *mailbox, const cs_frame *frame, const cs_outgoing 
 	fake_host_record(box->host, {"mailbox send", frame->conn, frame->account, 0, ""});
 	box->sent.push_back({frame->conn, message->kind, message->to, has_cid,
 	                     has_cid ? std::string(message->cid, message->cid_size) : std::string(),
-	                     std::string(frame->bytes, frame->size)});
-	return box->verdict;
+	                     std::string(frame->bytes, frame->size), message->lock});
+	return message->effect ? effect_send(box, frame, message) : box->verdict;
 }
 
 static int mailbox_delivered(void *mailbox, const cs_frame *frame, cs_conversation_kind kind, uint64_t of, uint64_t seq)
@@ -49,14 +94,6 @@ static int mailbox_delivered(void *mailbox, const cs_frame *frame, cs_conversati
 	fake_host_record(box->host, {"mailbox delivered", frame->conn, frame->account, 0, ""});
 	box->delivered.push_back({kind, of, seq});
 	return box->verdict;
-}
-
-static void mailbox_joined(void *mailbox, cs_conn conn, uint64_t group, uint64_t joined_seq)
-{
-	fake_mailbox *box = static_cast<fake_mailbox *>(mailbox);
-
-	fake_host_record(box->host, {"joined", conn, 0, static_cast<int64_t>(group), ""});
-	box->joined.push_back({conn, group, joined_seq});
 }
 
 static int mailbox_post(void *mailbox, const cs_mailbox_post *post, cs_mailbox_posted_fn *done, void *arg)
@@ -76,8 +113,7 @@ static int mailbox_post(void *mailbox, const cs_mailbox_post *post, cs_mailbox_p
 }
 
 static const cs_mailbox mailbox_table = {
-	CS_ABI,       sizeof mailbox_table, mailbox_attach, mailbox_begin,
-	mailbox_send, mailbox_delivered,    mailbox_joined, mailbox_post,
+	CS_ABI, sizeof mailbox_table, mailbox_attach, mailbox_begin, mailbox_send, mailbox_delivered, mailbox_post,
 };
 
 void fake_mailbox_offer(fake_mailbox *box, fake_host *host)

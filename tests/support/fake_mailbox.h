@@ -18,18 +18,13 @@ struct fake_outgoing {
 	bool has_cid;
 	std::string cid;
 	std::string frame;
+	cs_account lock;
 };
 
 struct fake_delivered {
 	cs_conversation_kind kind;
 	uint64_t of;
 	uint64_t seq;
-};
-
-struct fake_joined {
-	cs_conn conn;
-	uint64_t group;
-	uint64_t joined_seq;
 };
 
 struct fake_post {
@@ -40,9 +35,10 @@ struct fake_post {
 };
 
 /* The context of the service. Its calls also stand in the host's record, as "attach" (number: acknowledges),
- * "begin" (number: the position), "mailbox send", "mailbox delivered", "joined" and "post". */
+ * "begin" (number: the position), "mailbox send", "mailbox delivered" and "post". */
 struct fake_mailbox {
 	fake_host *host = nullptr;
+	fake_self *plugin = nullptr; /* who answers for it: an entry with an effect is stored and answered at once */
 	std::vector<std::string> kept; /* the page that attach answers with */
 	int attach_at_call = 0; /* what attach() itself answers */
 	int attach_result = 0; /* what its done gets */
@@ -52,7 +48,8 @@ struct fake_mailbox {
 	int post_result = 0; /* what its done gets, with the number of the post as seq */
 	std::vector<fake_outgoing> sent;
 	std::vector<fake_delivered> delivered;
-	std::vector<fake_joined> joined;
+	cs_mailbox_session attached = {}; /* the last one */
+	std::vector<cs_effect> effects; /* as each left it */
 	std::vector<fake_post> posts; /* that were accepted */
 };
 

@@ -37,7 +37,7 @@ handler_fixture *handler_fixture_load(void **state, const char *plugin)
 {
 	handler_fixture *f = handler_fixture_of(state);
 
-	f->plugin = fake_host_load(f->host.get(), plugin);
+	f->plugin = f->mailbox.plugin = fake_host_load(f->host.get(), plugin);
 	return f;
 }
 

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <sstream>
 
+#include "core/net/frame.h"
+
 /* ---- the world as a whole */
 
 static void note_answer(world *w, const fake_call &call)
@@ -143,9 +145,28 @@ void world_send(world *w, cs_conn conn, cs_conversation_kind kind, uint64_t to, 
 {
 	request(w, conn, [=](world_conn *c) {
 		const cs_frame frame = frame_of(c, text, req);
-		const cs_outgoing message = {kind, to, cid ? cid->data() : nullptr, cid ? cid->size() : 0, {}};
+		cs_outgoing message = {};
 
+		message.kind = kind;
+		message.to = to;
+		message.cid = cid ? cid->data() : nullptr;
+		message.cid_size = cid ? cid->size() : 0;
 		c->at->pending = w->mailbox->send(world_state_of(w, c), &frame, &message) == CS_PENDING;
+	});
+}
+
+void world_send_event(world *w, cs_conn conn, const cs_outgoing &entry, const std::string &text, int64_t req)
+{
+	request(w, conn, [=](world_conn *c) {
+		cs_frame frame = frame_of(c, text, req);
+		frame_parser parser;
+		frame_fields fields;
+
+		if (frame_parse(&parser, text.data(), text.size()) != FRAME_COMPLETE)
+			abort();
+		fields.parser = &parser;
+		frame.fields = &fields;
+		c->at->pending = w->mailbox->send(world_state_of(w, c), &frame, &entry) == CS_PENDING;
 	});
 }
 
@@ -156,11 +177,6 @@ void world_delivered(world *w, cs_conn conn, cs_conversation_kind kind, uint64_t
 
 		c->at->pending = w->mailbox->delivered(world_state_of(w, c), &frame, kind, of, seq) == CS_PENDING;
 	});
-}
-
-void world_joined(world *w, cs_conn conn, uint64_t group, uint64_t joined_seq)
-{
-	request(w, conn, [=](world_conn *c) { w->mailbox->joined(world_state_of(w, c), conn, group, joined_seq); });
 }
 
 /* ---- login, as the plugin of that name does it */
@@ -217,7 +233,12 @@ static void claimed(void *state, cs_conn conn, int result, void *arg)
 
 	if (!result) {
 		begin_session(c, WORLD_LOGGING_IN);
-		result = l->w->mailbox->attach(state, conn, c->at->account, c->acknowledges, page_came, l.get());
+		const cs_mailbox_session session = {.account = c->at->account,
+		                                    .want = c->want,
+		                                    .acknowledges = c->acknowledges,
+		                                    .spare_flags = 0,
+		                                    .spare = {}};
+		result = l->w->mailbox->attach(state, conn, &session, page_came, l.get());
 	}
 	if (result)
 		login_ended(c, result);
@@ -232,7 +253,7 @@ void world_login(world *w, cs_conn conn, cs_account account, bool acknowledges)
 		                        .device = 0,
 		                        .name = "",
 		                        .generation = ++w->generations[account],
-		                        .want = 0,
+		                        .want = c->want,
 		                        .flags = w->kick ? static_cast<unsigned>(CS_CLAIM_KICK) : 0u,
 		                        .spare = {}};
 

@@ -34,6 +34,7 @@ struct world_conn {
 	cs_conn id = 0;
 	fake_conn *at = nullptr; /* its connection */
 	bool acknowledges = false;
+	uint64_t want = 0; /* of its next login, as in cs_claim */
 	bool stuck = false; /* the kernel takes nothing */
 	bool noted = false; /* a `written` is on its way */
 	world_phase phase = WORLD_IDLE;
@@ -98,8 +99,9 @@ cs_conn world_connect(world *w, unsigned worker);
 void world_login(world *w, cs_conn conn, cs_account account, bool acknowledges);
 void world_send(world *w, cs_conn conn, cs_conversation_kind kind, uint64_t to, const std::string &frame,
                 std::optional<std::string> cid, int64_t req);
+/* An entry with an effect: it runs when the writer stores the batch. */
+void world_send_event(world *w, cs_conn conn, const cs_outgoing &entry, const std::string &frame, int64_t req);
 void world_delivered(world *w, cs_conn conn, cs_conversation_kind kind, uint64_t of, uint64_t seq, int64_t req);
-void world_joined(world *w, cs_conn conn, uint64_t group, uint64_t joined_seq);
 void world_logout(world *w, cs_conn conn);
 /* The connection ends now; what the kernel has not taken is lost. */
 void world_kill(world *w, cs_conn conn);

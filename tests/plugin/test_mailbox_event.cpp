@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT
+ * Tests entries that are no messages: who gets them, what a session with echo gets, and how joining and leaving a group
+ * reaches the sessions of the account. */
+#include <chatserverd/msgid.h>
+
+#include "mailbox_stage.h"
+#include "tests/support/check.h"
+
+static void say(stage *st, cs_conn conn, uint64_t group, uint64_t n)
+{
+	(void)stage_say_as(st, conn, CS_CONVERSATION_GROUP, group, n, nullptr);
+}
+
+/* Live, and by catch-up. */
+static void an_event_goes_only_to_sessions_that_want_events(void **state)
+{
+	stage *st = stage_open(state, 2);
+	const uint64_t group = memory_log_add_group(&st->log, {1, 2, 3, 4});
+	const cs_conn ann = stage_login(st, 0, 1), bob = stage_login(st, 1, 2);
+	cs_conn eve = stage_login_wanting(st, 1, 3, "event");
+
+	say(st, ann, group, 1);
+	const int64_t req = stage_do(st, ann, STAGE_NOTE, 1, group, 2);
+	say(st, ann, group, 3);
+	assert_string_equal(stage_answer(st, req).c_str(), ",\"seq\":2");
+	assert_string_equal(stage_seqs(st, bob).c_str(), "1 3");
+	assert_string_equal(stage_seqs(st, eve).c_str(), "1 2 3");
+	const std::string &event = st->seen[eve][1].text;
+	assert_non_null(strstr(event.c_str(), ",\"name\":\"\",\"seq\":2,\"ts\":"));
+	const cs_conn late = stage_login(st, 0, 4);
+	assert_string_equal(stage_seqs(st, late).c_str(), "1 3");
+	/* The cursor has passed over the event: nothing is left, also for a session that wants events. */
+	const cs_conn again = stage_login_again(st, late, 1);
+	assert_string_equal(stage_seqs(st, again).c_str(), "");
+}
+
+static void a_late_hint_waits_for_an_event_that_is_passed_over(void **state)
+{
+	stage *st = stage_open_nodes(state, 2, 1);
+	const uint64_t group = memory_log_add_group(&st->log, {1, 2});
+	const cs_conn ann = stage_login(st, 0, 1), bob = stage_login(st, 1, 2);
+
+	say(st, ann, group, 1);
+	(void)stage_do(st, ann, STAGE_NOTE, 1, group, 2);
+	say(st, ann, group, 3);
+	(void)stage_do(st, ann, STAGE_NOTE, 1, group, 4);
+	assert_string_equal(stage_seqs(st, bob).c_str(), "1 3");
+	world_advance(&st->w, 1000);
+	assert_int_equal(memory_log_cursor(&st->log, 2, group), 4);
+}
+
+/* A session that wants echo is not sent what it sent itself; who comes back gets it. */
+static void own_entries_are_brought_by_catch_up_and_not_to_the_session_that_sent_them(void **state)
+{
+	stage *st = stage_open(state, 1);
+	const uint64_t group = memory_log_add_group(&st->log, {1, 2});
+	cs_conn ann = stage_login_wanting(st, 0, 1, "event echo", true);
+
+	say(st, ann, group, 1);
+	(void)stage_say(st, ann, 2, 2);
+	(void)stage_do(st, ann, STAGE_NOTE, 1, group, 3);
+	(void)stage_say(st, ann, 1, 4); /* a note to oneself goes to every session */
+	assert_string_equal(stage_seen(st, ann).c_str(), "4");
+	memory_log_append_group(&st->log, 1, group, stage_body(1, 5), ++fake_clock);
+	world_kill(&st->w, ann);
+	world_settle(&st->w);
+	ann = stage_login_wanting(st, 0, 1, "echo");
+	assert_non_null(strstr(stage_seen(st, ann).c_str(), "5"));
+}
+
+/* From its JOIN on: on any worker, and what was said before this worker subscribed. */
+static void a_new_member_gets_what_is_said_from_the_join_on(void **state)
+{
+	stage *st = stage_open_nodes(state, 2, 1);
+	const uint64_t group = memory_log_add_group(&st->log, {1});
+	const cs_conn ann = stage_login_wanting(st, 0, 1, "event"), bob = stage_login(st, 1, 2);
+
+	say(st, ann, group, 1);
+	st->w.hold_arrivals = true;
+	const int64_t req = stage_do(st, bob, STAGE_JOIN, 2, group, 2);
+	say(st, ann, group, 3);
+	st->w.hold_arrivals = false;
+	world_settle(&st->w);
+	say(st, ann, group, 4);
+	assert_string_equal(stage_answer(st, req).c_str(), ",\"seq\":2");
+	assert_string_equal(stage_seqs(st, bob).c_str(), "3 4");
+	assert_string_equal(stage_seqs(st, ann).c_str(), "2");
+	assert_string_equal(stage_answer(st, stage_do(st, bob, STAGE_JOIN, 2, group, 5)).c_str(), "");
+}
+
+/* Nobody has told the member how much that was, so one full page is not the end of it. */
+static void a_new_member_gets_all_that_was_said_since_the_join(void **state)
+{
+	stage *st = stage_open(state, 1);
+	const uint64_t group = memory_log_add_group(&st->log, {1});
+	const cs_conn bob = stage_login(st, 0, 2);
+
+	st->w.hold_reads = true;
+	(void)stage_do(st, bob, STAGE_JOIN, 2, group, 1);
+	for (uint64_t n = 2; n <= 300; n++)
+		memory_log_append_group(&st->log, 1, group, stage_body(1, n), ++fake_clock);
+	st->w.hold_reads = false;
+	world_settle(&st->w);
+	assert_string_equal(stage_seen(st, bob).c_str(), stage_up_to(300, 2).c_str());
+}
+
+/* The entry that removes it is the last; nothing comes later. Its DELIVERED is taken up to there. */
+static void a_former_member_gets_everything_up_to_its_removal_and_no_more(void **state)
+{
+	stage *st = stage_open_nodes(state, 2, 1);
+	const uint64_t group = memory_log_add_group(&st->log, {1, 2, 3});
+	const cs_conn ann = stage_login(st, 0, 1), bob = stage_login_wanting(st, 1, 2, "event", true);
+
+	say(st, ann, group, 1);
+	(void)stage_do(st, ann, STAGE_LEAVE, 2, group, 2);
+	(void)stage_do(st, ann, STAGE_LEAVE, 3, group, 3);
+	say(st, ann, group, 4);
+	assert_string_equal(stage_seqs(st, bob).c_str(), "1 2");
+	assert_true(stage_session(st, bob)->groups.empty());
+	world_delivered(&st->w, bob, CS_CONVERSATION_GROUP, group, 2, ++st->last_req);
+	world_settle(&st->w);
+	assert_int_equal(stage_errno(st, st->last_req), 0);
+	world_delivered(&st->w, bob, CS_CONVERSATION_GROUP, group, 3, ++st->last_req);
+	world_settle(&st->w);
+	assert_int_equal(stage_errno(st, st->last_req), CS_ERRNO_BAD_FRAME);
+	/* One that was away gets it when it comes back. */
+	const cs_conn eve = stage_login_wanting(st, 1, 3, "event");
+	assert_string_equal(stage_seqs(st, eve).c_str(), "1 2 3");
+	assert_true(stage_session(st, eve)->groups.empty());
+	say(st, ann, group, 5);
+	assert_string_equal(stage_seqs(st, eve).c_str(), "1 2 3");
+}
+
+static void who_joins_again_begins_there(void **state)
+{
+	stage *st = stage_open(state, 2);
+	const uint64_t group = memory_log_add_group(&st->log, {1, 2});
+	const cs_conn ann = stage_login(st, 0, 1), bob = stage_login_wanting(st, 1, 2, "event");
+
+	say(st, ann, group, 1);
+	(void)stage_do(st, bob, STAGE_LEAVE, 2, group, 2);
+	say(st, ann, group, 3);
+	(void)stage_do(st, bob, STAGE_JOIN, 2, group, 4);
+	say(st, ann, group, 5);
+	assert_string_equal(stage_seqs(st, bob).c_str(), "1 5");
+}
+
+static void a_message_of_one_who_was_removed_meanwhile_brings_nothing_back(void **state)
+{
+	stage *st = stage_open(state, 2);
+	const uint64_t group = memory_log_add_group(&st->log, {1, 2});
+	const cs_conn ann = stage_login(st, 0, 1), bob = stage_login(st, 1, 2);
+
+	(void)stage_chat_as(st, bob, CS_CONVERSATION_GROUP, group, 1, nullptr);
+	(void)world_step_request(&st->w, bob);
+	(void)stage_do(st, ann, STAGE_LEAVE, 2, group, 2);
+	say(st, ann, group, 3);
+	assert_string_equal(stage_seqs(st, bob).c_str(), "");
+	assert_true(stage_session(st, bob)->groups.empty());
+	assert_int_equal(stage_errno(st, stage_say_as(st, bob, CS_CONVERSATION_GROUP, group, 4, nullptr)),
+	                 CS_ERRNO_NOT_ALLOWED);
+}
+
+static void a_refused_effect_is_answered_with_its_words(void **state)
+{
+	stage *st = stage_open(state, 1);
+	const cs_conn ann = stage_login(st, 0, 1);
+	const int64_t req = stage_do(st, ann, STAGE_JOIN, 1, 99, 1);
+
+	assert_int_equal(stage_errno(st, req), CS_ERRNO_NO_SUCH_GROUP);
+	assert_string_equal(stage_answer(st, req).c_str(), ",\"errmsg\":\"no such group\"");
+}
+
+int main(void)
+{
+	const CMUnitTest tests[] = {
+		TEST(an_event_goes_only_to_sessions_that_want_events),
+		TEST(a_late_hint_waits_for_an_event_that_is_passed_over),
+		TEST(own_entries_are_brought_by_catch_up_and_not_to_the_session_that_sent_them),
+		TEST(a_new_member_gets_what_is_said_from_the_join_on),
+		TEST(a_new_member_gets_all_that_was_said_since_the_join),
+		TEST(a_former_member_gets_everything_up_to_its_removal_and_no_more),
+		TEST(who_joins_again_begins_there),
+		TEST(a_message_of_one_who_was_removed_meanwhile_brings_nothing_back),
+		TEST(a_refused_effect_is_answered_with_its_words),
+	};
+
+	return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
