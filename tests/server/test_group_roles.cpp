@@ -42,7 +42,6 @@ static void a_removed_member_gets_its_removal_last(void **state)
 
 	client_join_group(bob, group);
 	client_join_group(old, group);
-	client_expect(bob, "{\"msgid\":9,\"seq\":2}");
 	client_expect(bob, "{\"msgid\":9,\"seq\":3}");
 	client_group_chat_safely(ann, group, "before");
 	for (test_client *c : {bob, old})
@@ -68,7 +67,6 @@ static void who_was_removed_while_away_gets_the_removal_last_at_the_next_login(v
 	test_frame ack;
 
 	client_join_group(bob, group);
-	client_expect(bob, "{\"msgid\":9,\"seq\":2}");
 	client_leave(bob);
 	client_group_chat_safely(ann, group, "missed");
 	ask(ann, 0, 141, group, check_format(",\"account\":%lld", (long long)id));

@@ -53,6 +53,17 @@ static test_frame stage_ask(group_stage *stage, matrix_action action, matrix_per
 	                  stage_frame(stage, action, actor, target).c_str());
 }
 
+/* The next frame of the group, which must have the members; frames of the groups before may still come. */
+static void stage_expect(const group_stage *stage, test_client *c, const std::string &members)
+{
+	test_frame frame = client_read(c);
+
+	while (json_integer(frame.json.get(), "groupid") != stage->group)
+		frame = client_read(c);
+	if (!json_matches(frame.json.get(), members))
+		client_fail(c, test_at::current(), "expected %s, got %s", members.c_str(), frame.bytes.c_str());
+}
+
 /* Forgets what everybody was sent. */
 static void stage_drain(group_stage *stage)
 {
@@ -77,7 +88,7 @@ void group_stage_fill(group_stage *stage, bool invite_only)
 	stage_ask(stage, MATRIX_REMOVE, MATRIX_FORMER, MATRIX_FORMER);
 	stage_ask(stage, MATRIX_BAN, MATRIX_ADMIN, MATRIX_BANNED);
 	stage_ask(stage, MATRIX_INVITE, MATRIX_NORMAL, MATRIX_INVITED);
-	client_expect(stage->people[MATRIX_INVITED], "{\"msgid\":145}");
+	stage_expect(stage, stage->people[MATRIX_INVITED], "{\"msgid\":145}");
 	if (invite_only)
 		CLIENT_ASK(stage->people[MATRIX_CREATOR], 0,
 		           "{\"msgid\":143,\"id\":%lld,\"groupid\":%lld,\"join\":\"invite\"",
@@ -85,8 +96,11 @@ void group_stage_fill(group_stage *stage, bool invite_only)
 	stage->last_seq = client_group_chat_safely(stage->people[MATRIX_CREATOR], stage->group, "all are here");
 	/* The members get it last, on every server. */
 	for (const matrix_person person : {MATRIX_ADMIN, MATRIX_NORMAL, MATRIX_OTHER_ADMIN, MATRIX_OTHER_NORMAL})
-		while (json_integer(client_read(stage->people[person]).json.get(), "msgid") != 10)
-			continue;
+		for (bool is_last = false; !is_last;) {
+			const test_frame frame = client_read(stage->people[person]);
+			is_last = json_integer(frame.json.get(), "msgid") == 10 &&
+			          json_integer(frame.json.get(), "groupid") == stage->group;
+		}
 	stage_drain(stage);
 }
 
@@ -99,14 +113,15 @@ static void stage_check_case(group_stage *stage, const matrix_case &c, const tes
 		stage->last_seq++;
 		if (json_integer(answer.json.get(), "seq") != stage->last_seq)
 			client_fail(actor, test_at::current(), "not seq %lld", (long long)stage->last_seq);
-		client_expect(witness, check_format("{\"id\":%lld,\"groupid\":%lld,\"name\":%s,\"seq\":%lld}",
-		                                    (long long)actor->id, (long long)stage->group,
-		                                    json_quote(actor->name).c_str(), (long long)stage->last_seq));
+		stage_expect(stage, witness,
+		             check_format("{\"id\":%lld,\"groupid\":%lld,\"name\":%s,\"seq\":%lld}",
+		                          (long long)actor->id, (long long)stage->group,
+		                          json_quote(actor->name).c_str(), (long long)stage->last_seq));
 	} else if (c.outcome == MATRIX_DONE && c.action == MATRIX_INVITE) {
-		client_expect(stage->people[c.target],
-		              check_format("{\"msgid\":145,\"id\":%lld,\"groupid\":%lld,\"account\":%lld,\"name\":%s}",
-		                           (long long)actor->id, (long long)stage->group,
-		                           (long long)stage->people[c.target]->id, json_quote(actor->name).c_str()));
+		stage_expect(stage, stage->people[c.target],
+		             check_format("{\"msgid\":145,\"id\":%lld,\"groupid\":%lld,\"account\":%lld,\"name\":%s}",
+		                          (long long)actor->id, (long long)stage->group,
+		                          (long long)stage->people[c.target]->id, json_quote(actor->name).c_str()));
 	}
 }
 
