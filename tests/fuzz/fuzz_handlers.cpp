@@ -78,8 +78,8 @@ static void world_open(handler_world *w)
 
 static void world_empty(const fake_host *host)
 {
-	static const char *const tables[] = {"cursor", "body",         "entry",   "member",
-	                                     "friend", "conversation", "account", "sqlite_sequence"};
+	static const char *const tables[] = {"cursor",  "body",         "entry",   "member",
+	                                     "contact", "conversation", "account", "sqlite_sequence"};
 
 	for (const char *table : tables) {
 		const std::string sql = std::string("DELETE FROM ") + table;

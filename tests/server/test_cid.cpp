@@ -108,10 +108,10 @@ static void a_cid_works_in_groups_too(void **state)
 
 	client_join_group(bob, group);
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(client_group_chat_safely(ann, group, "x", ",\"cid\":\"g1\""), 1);
-	assert_int_equal(client_group_chat_safely(ann, group, "y", ",\"cid\":\"g2\""), 2);
-	client_expect(bob, "{\"msg\":\"x\",\"seq\":1}");
-	client_expect(bob, "{\"msg\":\"y\",\"seq\":2}");
+		assert_int_equal(client_group_chat_safely(ann, group, "x", ",\"cid\":\"g1\""), 3);
+	assert_int_equal(client_group_chat_safely(ann, group, "y", ",\"cid\":\"g2\""), 4);
+	client_expect(bob, "{\"msg\":\"x\",\"seq\":3}");
+	client_expect(bob, "{\"msg\":\"y\",\"seq\":4}");
 	client_expect_quiet(bob);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Tests groups: CREATE_GROUP, JOIN_GROUP, GROUP_CHAT and the groups in LOGIN_ACK. */
+#include <cstdlib>
 #include <string>
 
 #include <sys/resource.h>
@@ -17,14 +18,15 @@ static void group_chat_reaches_every_member_but_the_sender(void **state)
 
 	client_join_group(bob, group);
 	client_join_group(cid, group);
-	assert_int_equal(client_group_chat_safely(ann, group, "hello all"), 1);
+	/* 1 to 3 are the entries that made the group and its members. */
+	assert_int_equal(client_group_chat_safely(ann, group, "hello all"), 4);
 	for (test_client *c : {bob, cid})
 		client_expect(
-			c, check_format("{\"msgid\":10,\"id\":%lld,\"groupid\":%lld,\"msg\":\"hello all\",\"seq\":1}",
+			c, check_format("{\"msgid\":10,\"id\":%lld,\"groupid\":%lld,\"msg\":\"hello all\",\"seq\":4}",
 		                        (long long)ann->id, (long long)group));
-	assert_int_equal(client_group_chat_safely(bob, group, "hello ann"), 2);
+	assert_int_equal(client_group_chat_safely(bob, group, "hello ann"), 5);
 	for (test_client *c : {ann, cid})
-		client_expect(c, check_format("{\"msgid\":10,\"id\":%lld,\"msg\":\"hello ann\",\"seq\":2}",
+		client_expect(c, check_format("{\"msgid\":10,\"id\":%lld,\"msg\":\"hello ann\",\"seq\":5}",
 		                              (long long)bob->id));
 	for (test_client *c : {ann, bob, cid, eve})
 		client_expect_quiet(c);
@@ -41,8 +43,8 @@ static void a_group_chat_keeps_the_senders_own_bytes(void **state)
 		"{\"z\":[ ],\"msgid\":10, \"id\":%lld,\"groupid\":%lld,\"msg\":\"\\u4f60\",\"time\":\"t\" }",
 		(long long)ann->id, (long long)group);
 	client_send(ann, frame + "\n");
-	const test_frame got = client_expect(bob, "{\"msgid\":10,\"seq\":1}");
-	assert_int_equal(got.bytes.rfind(frame.substr(0, frame.size() - 1) + ",\"seq\":1,\"ts\":", 0), 0);
+	const test_frame got = client_expect(bob, "{\"msgid\":10,\"seq\":3}");
+	assert_int_equal(got.bytes.rfind(frame.substr(0, frame.size() - 1) + ",\"seq\":3,\"ts\":", 0), 0);
 	client_expect_quiet(ann);
 }
 
@@ -61,7 +63,7 @@ static void only_members_may_speak_and_only_groups_can_be_joined(void **state)
 	CLIENT_ASK(eve, 9, "{\"msgid\":9,\"id\":%lld,\"groupid\":%lld", (long long)eve->id, (long long)group);
 	CLIENT_ASK(ann, 9, "{\"msgid\":9,\"id\":%lld,\"groupid\":%lld", (long long)ann->id, (long long)group);
 	client_group_chat_safely(eve, group, "thanks");
-	client_expect(ann, "{\"msgid\":10,\"msg\":\"thanks\",\"seq\":1}");
+	client_expect(ann, "{\"msgid\":10,\"msg\":\"thanks\",\"seq\":3}");
 	client_expect_quiet(ann);
 	client_expect_quiet(eve);
 }
@@ -157,14 +159,15 @@ static void members_who_are_away_get_it_later_and_newcomers_only_what_comes_afte
 	for (int i = 11; i <= 20; i++)
 		client_group_chat_safely(ann, group, check_format("%d", i));
 	for (int i = 11; i <= 20; i++)
-		client_expect(cid, check_format("{\"msgid\":10,\"msg\":\"%d\",\"seq\":%d}", i, i));
+		client_expect(cid, check_format("{\"msgid\":10,\"msg\":\"%d\",\"seq\":%d}", i, i + 3));
 	client_expect_quiet(cid);
 	const test_frame ack = client_login(bob, bob->id);
 	const std::vector<json_ptr> kept = json_parse_all(ack.json.get(), "offlinemsg");
 	assert_int_equal(kept.size(), 20);
 	for (int i = 1; i <= 20; i++)
-		assert_true(json_matches(kept[(size_t)i - 1].get(),
-		                         check_format("{\"msgid\":10,\"msg\":\"%d\",\"seq\":%d}", i, i)));
+		assert_true(
+			json_matches(kept[(size_t)i - 1].get(), check_format("{\"msgid\":10,\"msg\":\"%d\",\"seq\":%d}",
+		                                                             i, i <= 10 ? i + 2 : i + 3)));
 	client_logout(cid);
 	const test_frame again = client_login(cid, cid->id);
 	assert_false(json_has(again.json.get(), "offlinemsg"));
@@ -177,35 +180,58 @@ static void who_joins_in_the_middle_of_talk_misses_nothing_after_the_answer(void
 	test_client *ann = client_enter(s, "ann");
 	const int64_t group = client_create_group(ann, client_new_name("g"));
 	std::vector<test_client *> others;
-	int64_t last = 0;
+	int last = 0;
 
 	for (int i = 0; i < 12; i++)
 		others.push_back(client_enter(s, "newcomer"));
 	for (test_client *c : others) {
 		for (int i = 0; i < 5; i++)
-			client_group_chat(ann, group, "x");
+			client_group_chat(ann, group, check_format("%d", ++last));
 		client_sendf(c, "{\"msgid\":9,\"id\":%lld,\"groupid\":%lld,\"req\":1}", (long long)c->id,
 		             (long long)group);
 		for (int i = 0; i < 5; i++)
-			client_group_chat(ann, group, "x");
+			client_group_chat(ann, group, check_format("%d", ++last));
 	}
 	for (test_client *c : others)
 		client_read_answer(c, 1);
-	last = client_group_chat_safely(ann, group, "last");
-	assert_int_equal(last, 121);
+	last++;
+	/* The joins took a seq each. */
+	assert_int_equal(client_group_chat_safely(ann, group, check_format("%d", last)), last + 13);
 	for (test_client *c : others) {
-		int64_t at = 0;
+		int at = 0;
 
 		while (at < last) {
-			const int64_t seq = json_integer(client_expect(c, "{\"msgid\":10}").json.get(), "seq");
+			const int next = atoi(json_text(client_expect(c, "{\"msgid\":10}").json.get(), "msg").c_str());
 
-			if (at != 0 && seq != at + 1)
-				client_fail(c, test_at::current(), "seq %lld after %lld", (long long)seq,
-				            (long long)at);
-			at = seq;
+			if (at != 0 && next != at + 1)
+				client_fail(c, test_at::current(), "message %d after %d", next, at);
+			at = next;
 		}
 		client_expect_quiet(c);
 	}
+}
+
+/* A join that was answered is there after kill -9, for the member and for who comes back. */
+static void joins_reach_who_wants_events_and_survive_a_kill(void **state)
+{
+	test_server *s = (test_server *)*state;
+	test_client *ann = client_enter(s, "ann", ",\"want\":[\"event\"]"), *bob = client_enter(s, "bob");
+	const int64_t group = client_create_group(ann, client_new_name("g")), a = ann->id, b = bob->id;
+	const std::string join = check_format("{\"msgid\":9,\"id\":%lld,\"groupid\":%lld,\"name\":\"%s\",\"seq\":2}",
+	                                      (long long)b, (long long)group, bob->name.c_str());
+	test_frame ack;
+
+	client_join_group(bob, group);
+	client_expect(ann, join);
+	client_expect_quiet(bob);
+	test_server_kill(s);
+	test_server_start(s);
+	ann = client_return(s, a, nullptr, ",\"want\":[\"event\",\"echo\"]");
+	bob = client_return(s, b, &ack);
+	assert_int_equal(json_parse_all(ack.json.get(), "groups").size(), 1);
+	assert_int_equal(client_group_chat_safely(ann, group, "back"), 3);
+	client_expect(bob, "{\"msgid\":10,\"msg\":\"back\",\"seq\":3}");
+	client_expect_quiet(bob);
 }
 
 static void all_members_see_the_messages_of_many_senders_in_one_order(void **state)
@@ -237,7 +263,7 @@ static void all_members_see_the_messages_of_many_senders_in_one_order(void **sta
 		}
 		client_expect_quiet(c);
 	}
-	assert_int_equal(client_group_chat_safely(all[0], group, "end"), 201);
+	assert_int_equal(client_group_chat_safely(all[0], group, "end"), 211);
 }
 
 static void one_group_name_asked_for_many_times_at_once_is_given_once(void **state)
@@ -285,7 +311,7 @@ static void a_group_of_500_members_hears_everything(void **state)
 		for (int i = 0; i < 5; i++)
 			if (k != (size_t)i * 100)
 				client_expect(all[k],
-				              check_format("{\"msgid\":10,\"msg\":\"%d\",\"seq\":%d}", i, i + 1));
+				              check_format("{\"msgid\":10,\"msg\":\"%d\",\"seq\":%d}", i, i + 501));
 	}
 	client_logout(all[7]);
 	const test_frame ack = client_login(all[7], all[7]->id);
@@ -306,6 +332,7 @@ int main(void)
 		TEST(the_login_lists_groups_with_all_members_roles_and_states),
 		TEST(members_who_are_away_get_it_later_and_newcomers_only_what_comes_after_them),
 		TEST(who_joins_in_the_middle_of_talk_misses_nothing_after_the_answer),
+		TEST(joins_reach_who_wants_events_and_survive_a_kill),
 		TEST(all_members_see_the_messages_of_many_senders_in_one_order),
 		TEST(one_group_name_asked_for_many_times_at_once_is_given_once),
 		TEST(a_group_of_500_members_hears_everything),

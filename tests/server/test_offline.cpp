@@ -242,7 +242,7 @@ static void delivered_of_a_group_confirms_that_group_only(void **state)
 	}
 	for (int i = 0; i < 6; i++)
 		client_read(bob);
-	CLIENT_ASK(bob, 0, "{\"msgid\":104,\"id\":%lld,\"groupid\":%lld,\"seq\":3", (long long)bob->id,
+	CLIENT_ASK(bob, 0, "{\"msgid\":104,\"id\":%lld,\"groupid\":%lld,\"seq\":5", (long long)bob->id,
 	           (long long)group);
 	client_logout(bob);
 	assert_int_equal(check_page(bob, client_login(bob, bob->id, acknowledging), 1), 3);
