@@ -36,13 +36,14 @@ struct cs_effect {
 	char added[CS_EFFECT_TEXT_MAX]; /* the same, of the stored frame */
 };
 
-enum cs_effect_result { CS_EFFECT_IS_THERE = -1000 };
+enum cs_effect_result { CS_EFFECT_IS_THERE = -1000, CS_EFFECT_NO_ENTRY = -1001 };
 
 /* [writer thread] Runs in the transaction that stores the entry, in a part of its own, which is undone unless it
- * answers 0. It may run again, so it must change nothing else. It changes at most the conversation, its entries and
- * members, and the rows of cs_outgoing.lock. Answers
+ * answers 0 or CS_EFFECT_NO_ENTRY. It may run again, so it must change nothing else. It changes at most the
+ * conversation, its entries, members and invitations, and the rows of cs_outgoing.lock. Answers
  *   0                    the entry takes the seq
  *   CS_EFFECT_IS_THERE   all that it would change is so already: no entry; the request is answered with errno 0
+ *   CS_EFFECT_NO_ENTRY   done, but members need not hear of it: no entry; the request is answered with errno 0
  *   above 0              an errno of the wire: the request is refused with errmsg
  *   enum cs_db_result    (below 0) the transaction fails */
 typedef int cs_effect_fn(struct cs_db *db, struct cs_effect *effect, void *arg);

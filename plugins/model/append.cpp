@@ -224,6 +224,11 @@ static int model_run_effect(cs_db *db, message_append *item)
 	if (result)
 		return result;
 	result = item->effect(db, item, item->arg);
+	if (result == MODEL_NO_ENTRY) {
+		item->outcome = result;
+		item->seq = 0;
+		return db->driver->release(db);
+	}
 	if (!result && item->conversation)
 		return db->driver->release(db);
 	if (!result)

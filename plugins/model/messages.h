@@ -21,9 +21,10 @@ enum conversation_kind { CONVERSATION_PAIR = 0, CONVERSATION_GROUP = 1 };
 
 struct message_append;
 
-/* What an entry changes besides the log. It runs in a part of its own, which is undone unless it answers 0. The item's
- * seq, created and conversation are set; conversation 0: there is none, or the group has ended. It may set body, and
- * conversation if it makes the group. Answers 0, MODEL_REFUSED or an enum cs_db_result. */
+/* What an entry changes besides the log. It runs in a part of its own, which is undone unless it answers 0 or
+ * MODEL_NO_ENTRY. The item's seq, created and conversation are set; conversation 0: there is none, or the group has
+ * ended. It may set body, and conversation if it makes the group. Answers 0, MODEL_REFUSED, MODEL_NO_ENTRY (done, but
+ * nothing of the conversation has changed) or an enum cs_db_result. */
 using message_effect = int(cs_db *db, message_append *item, void *arg);
 
 enum entry_kind { ENTRY_MESSAGE = 0, ENTRY_RECALLED = 1, ENTRY_EVENT = 2 };

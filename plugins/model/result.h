@@ -12,7 +12,8 @@ enum model_result {
 	MODEL_FULL = 4, /* the account has the most friends or groups that are allowed */
 	MODEL_GROUP_FULL = 5,
 	MODEL_MUTED = 6, /* the member may not write now */
-	MODEL_REFUSED = 7 /* by the effect of an entry, which knows why */
+	MODEL_REFUSED = 7, /* by the effect of an entry, which knows why */
+	MODEL_NO_ENTRY = 20 /* the effect of an entry has done all that is to be done */
 };
 
 #endif

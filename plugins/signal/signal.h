@@ -29,6 +29,7 @@ struct signal_waiting {
 	cs_account account = 0;
 	struct cs_request request = {};
 	std::string bytes;
+	int64_t arrived_ms = 0;
 };
 
 /* A group as it was read from the store. */

@@ -78,8 +78,8 @@ static void world_open(handler_world *w)
 
 static void world_empty(const fake_host *host)
 {
-	static const char *const tables[] = {"cursor", "body",         "entry",   "member",         "contact",
-	                                     "mark",   "conversation", "account", "sqlite_sequence"};
+	static const char *const tables[] = {"cursor",     "body",    "entry",        "member",  "mark",
+	                                     "invitation", "contact", "conversation", "account", "sqlite_sequence"};
 
 	for (const char *table : tables) {
 		const std::string sql = std::string("DELETE FROM ") + table;
@@ -120,7 +120,7 @@ static int64_t number_of(const cJSON *fields, const char *key)
 static void judge_delivery(handler_world *w, size_t c, const cJSON *fields, std::string_view frame)
 {
 	const int64_t group = number_of(fields, "groupid"), seq = number_of(fields, "seq");
-	const std::string conversation = number_of(fields, "msgid") == CS_MSGID_GROUP_CHAT
+	const std::string conversation = number_of(fields, "msgid") != CS_MSGID_CHAT
 	                                         ? "group " + std::to_string(group)
 	                                         : "from " + std::to_string(number_of(fields, "id"));
 
@@ -140,6 +140,22 @@ static void demand_is_accepted(std::string_view frame)
 	       e.text, frame);
 }
 
+/* Whether it is an entry of a log. */
+static bool is_entry(int64_t msgid)
+{
+	switch (msgid) {
+	case CS_MSGID_CHAT:
+	case CS_MSGID_GROUP_CHAT:
+	case CS_MSGID_CREATE_GROUP:
+	case CS_MSGID_JOIN_GROUP:
+	case CS_MSGID_REMOVE_MEMBER:
+	case CS_MSGID_SET_ROLE:
+	case CS_MSGID_SET_GROUP:
+	case CS_MSGID_MUTE: return true;
+	default: return false;
+	}
+}
+
 static void judge_frame(handler_world *w, size_t c, std::string_view frame)
 {
 	const cjson_ptr fields(cJSON_ParseWithLength(frame.data(), frame.size()));
@@ -153,12 +169,11 @@ static void judge_frame(handler_world *w, size_t c, std::string_view frame)
 		return;
 	}
 	/* Its own bytes may have been at the limits, so two more values and a few more bytes are none. */
-	if (msgid != CS_MSGID_CHAT && msgid != CS_MSGID_GROUP_CHAT)
-		demand_is_accepted(frame);
-	else
+	if (is_entry(msgid))
 		judge_delivery(w, c, fields.get(), frame);
-	demand(msgid == CS_MSGID_CHAT || msgid == CS_MSGID_GROUP_CHAT || msgid == CS_MSGID_ACK ||
-	               msgid == CS_MSGID_REGISTER_ACK,
+	else if (msgid != CS_MSGID_INVITE)
+		demand_is_accepted(frame);
+	demand(is_entry(msgid) || msgid == CS_MSGID_INVITE || msgid == CS_MSGID_ACK || msgid == CS_MSGID_REGISTER_ACK,
 	       "the server sends this msgid", frame);
 }
 
@@ -210,6 +225,12 @@ static bool has_handler(uint32_t msgid)
 	case CS_MSGID_JOIN_GROUP:
 	case CS_MSGID_GROUP_CHAT:
 	case CS_MSGID_DELIVERED:
+	case CS_MSGID_REMOVE_MEMBER:
+	case CS_MSGID_SET_ROLE:
+	case CS_MSGID_SET_GROUP:
+	case CS_MSGID_MEMBERS:
+	case CS_MSGID_INVITE:
+	case CS_MSGID_MUTE:
 	case 1000: return true;
 	default: return false;
 	}

@@ -3,6 +3,7 @@
  * remembers. */
 #include "plugins/model/groups.h"
 #include "tests/support/check.h"
+#include "tests/support/database.h"
 #include "tests/support/handler_fixture.h"
 #include "tests/support/parcel.h"
 
@@ -304,6 +305,27 @@ static void what_another_node_sends_that_is_no_signal_is_dropped(void **state)
 	assert_int_equal(signal_frames(f, bob), 1);
 }
 
+static void who_was_removed_during_a_slow_read_of_the_members_may_not_send(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "signal");
+	const uint64_t ann_id = fixture_account(f, "ann"), bob_id = fixture_account(f, "bob");
+	const cs_conn ann = signal_session_of(f, ann_id, "ann"), bob = signal_session_of(f, bob_id, "bob");
+	const uint64_t group = signal_group_of(f, {ann_id, bob_id});
+
+	assert_int_equal(fake_host_frame(f->host.get(), ann, signal_group_frame(ann_id, group, ",\"req\":1")),
+	                 CS_PENDING);
+	assert_true(fake_host_step_work(f->host.get(), 0));
+	assert_int_equal(database_run(f->host->db, "UPDATE member SET left_seq = 1 WHERE account = 2"), 0);
+	fake_clock += 1000;
+	assert_int_equal(fake_host_frame(f->host.get(), bob, signal_group_frame(bob_id, group)), CS_PENDING);
+	fake_host_run(f->host.get());
+	assert_string_equal(fake_host_last(f->host.get(), ann).c_str(), R"({"msgid":100,"of":122,"req":1,"errno":0})");
+	assert_string_equal(fake_host_last(f->host.get(), bob).c_str(),
+	                    fixture_refusal(122, 8, "not a member of the group").c_str());
+	fixture_expect_idle(f, ann);
+	fixture_expect_idle(f, bob);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, handler_fixture_setup, handler_fixture_teardown)
 
 int main(void)
@@ -322,6 +344,7 @@ int main(void)
 		TEST(a_group_of_more_than_500_is_full),
 		TEST(a_group_of_more_than_500_is_full_only_for_its_members),
 		TEST(a_slow_client_gets_no_more_until_it_has_taken_what_it_got),
+		TEST(who_was_removed_during_a_slow_read_of_the_members_may_not_send),
 		TEST(what_another_node_sends_that_is_no_signal_is_dropped),
 	};
 

@@ -65,7 +65,7 @@ static int effect_send(fake_mailbox *box, const cs_frame *frame, const cs_outgoi
 	box->effects.push_back(effect);
 	if (result == 0)
 		host->answer(self, frame->conn, &frame->request, (",\"seq\":1" + std::string(effect.answer)).c_str());
-	else if (result == CS_EFFECT_IS_THERE)
+	else if (result == CS_EFFECT_IS_THERE || result == CS_EFFECT_NO_ENTRY)
 		host->answer(self, frame->conn, &frame->request, effect.answer);
 	else if (result > 0)
 		return host->refuse_more(self, frame->conn, &frame->request, result, effect.answer, "%s",

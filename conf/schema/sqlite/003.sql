@@ -68,6 +68,7 @@ ALTER TABLE member ADD COLUMN left_seq INTEGER;
 ALTER TABLE member ADD COLUMN joined INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE member ADD COLUMN banned INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE member ADD COLUMN muted INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX member_present ON member (conversation, left_seq, account);
 UPDATE conversation SET members = (SELECT COUNT(*) FROM member WHERE conversation = conversation.id) WHERE kind = 1;
 
 CREATE TABLE invitation (
