@@ -152,7 +152,7 @@ $(core_library): $(filter-out %/main.o,$(core_objects))
 	@mkdir -p $(@D)
 	$(call quiet,AR)rm -f $@ && ar rcs $@ $^
 
-$(model_library): $(call objects_of,plugins/model)
+$(model_library): $(call objects_of,plugins/model) $(BUILD)/plugins/shared/object.o
 	@mkdir -p $(@D)
 	$(call quiet,AR)rm -f $@ && ar rcs $@ $^
 
