@@ -10,7 +10,9 @@ enum model_result {
 	MODEL_TAKEN = 2, /* the name is in use, or the account is a member already */
 	MODEL_NOT_MEMBER = 3,
 	MODEL_FULL = 4, /* the account has the most friends or groups that are allowed */
-	MODEL_GROUP_FULL = 5
+	MODEL_GROUP_FULL = 5,
+	MODEL_MUTED = 6, /* the account may not write in the group now */
+	MODEL_BLOCKED = 7 /* the other account does not want what this one writes */
 };
 
 #endif
