@@ -84,7 +84,7 @@ static int edits_judge_no_conversation(cs_db *db, const edit_act &act)
 	return result ? result : EDIT_NO_MESSAGE;
 }
 
-/* Finds the message and what the actor may do in its conversation. Whoever is no member learns nothing of the message. */
+/* Finds the message and what the actor may do in its conversation. Whoever is no member learns nothing of it. */
 static int edits_begin(cs_db *db, const edit_act &act, permit *permit_r, edits_row *row_r)
 {
 	int result;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Checks the fields that CHAT and GROUP_CHAT have in common. Worker thread. */
+ * Checks the fields that frames which are forwarded have in common. Worker thread. */
 #ifndef PLUGINS_SHARED_MESSAGE_H
 #define PLUGINS_SHARED_MESSAGE_H
 
@@ -7,8 +7,11 @@
 
 #include "field.h"
 
-/* Checks msg, time, name, cid, seq and ts. Sets the cid of message; it is valid as long as the frame. 0, or CS_REJECT:
- * the request was refused. */
+/* Checks what every frame may have that becomes an entry of a log: name must be the account's own, and what the server
+ * adds may not be there. 0, or CS_REJECT: the request was refused. */
+[[nodiscard]] int message_check_entry(const plugin_context &context, const cs_frame *frame);
+/* The same of a frame with a text (CHAT, GROUP_CHAT, EDIT), and checks msg, time and cid. Sets the cid of message; it
+ * is valid as long as the frame. */
 [[nodiscard]] int message_check(const plugin_context &context, const cs_frame *frame, cs_outgoing *message);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Reads and rewrites the members of a JSON object that was checked before: a frame as it is stored. All other bytes stay
- * as they are. Any thread.
+ * Reads and rewrites the members of a JSON object that was checked before: a frame as it is stored. All other bytes
+ * stay as they are. Any thread.
  *
  * A key is found however it is written: "msg" is also "\u006dsg". Each function answers 0, or CS_EINVAL: the text is no
  * object; then nothing was changed. It never reads beyond the text, whatever that holds. */
