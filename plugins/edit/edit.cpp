@@ -49,7 +49,7 @@ struct edit_refusal {
 static const edit_refusal edit_refusals[] = {
 	{MODEL_NOT_MEMBER, CS_ERRNO_NOT_ALLOWED, "not a member of the group"},
 	{MODEL_MUTED, CS_ERRNO_NOT_ALLOWED, "you may not write here now"},
-	{MODEL_BLOCKED, CS_ERRNO_NOT_ALLOWED, "this account takes nothing from you"},
+	{MODEL_UNWANTED, CS_ERRNO_NOT_ALLOWED, "this account takes nothing from you"},
 	{EDIT_NO_MESSAGE, CS_ERRNO_NO_SUCH_MESSAGE, "of names no message that can be changed"},
 	{EDIT_NOT_SENDER, CS_ERRNO_NOT_ALLOWED, "the message is not yours"},
 	{EDIT_TOO_LATE, CS_ERRNO_TOO_LATE, "the message is too old"},

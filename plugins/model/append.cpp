@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Appends a batch of messages: finds, makes and locks their conversations, finds repeated cids, assigns seq, stores
- * rows. */
-#include "messages.h"
+ * Appends a batch of entries: finds repeated cids, assigns seq, stores rows. Messages that follow each other are stored
+ * together, an entry with an effect alone. */
+#include "append.h"
 
 #include <algorithm>
 #include <iterator>
@@ -10,235 +10,6 @@
 
 #include "dialect.h"
 #include "sql.h"
-
-/* ---- the conversations of a batch */
-
-/* A conversation of the batch. A group has low = its id and high = 0. */
-struct append_target {
-	conversation_kind kind = CONVERSATION_PAIR;
-	uint64_t low = 0, high = 0;
-	uint64_t id = 0; /* 0: not known */
-	uint64_t last_seq = 0;
-	bool locked = false; /* the row exists, and this transaction has locked it */
-	bool changed = false; /* last_seq was raised */
-};
-
-struct append_batch {
-	cs_db *db;
-	std::span<message_append *const> items;
-	std::vector<append_target> targets; /* by kind, low, high */
-	std::vector<append_target *> by_id; /* targets with an id, sorted by id */
-	std::vector<std::pair<uint64_t, uint64_t>> members; /* group and sender, sorted */
-	std::vector<append_target *> target_of; /* of each item */
-	std::vector<message_append *> stored; /* items that get a row */
-};
-
-static auto model_target_key(const append_target &target)
-{
-	return std::make_tuple(target.kind, target.low, target.high);
-}
-
-static bool model_target_less(const append_target &x, const append_target &y)
-{
-	return model_target_key(x) < model_target_key(y);
-}
-
-static bool model_target_same(const append_target &x, const append_target &y)
-{
-	return model_target_key(x) == model_target_key(y);
-}
-
-static append_target model_target_of(const message_append &item)
-{
-	append_target target;
-
-	target.kind = item.kind;
-	target.low = item.kind == CONVERSATION_GROUP ? item.to : std::min(item.sender, item.to);
-	target.high = item.kind == CONVERSATION_GROUP ? 0 : std::max(item.sender, item.to);
-	return target;
-}
-
-static append_target *model_target_find(append_batch *b, const append_target &wanted)
-{
-	const auto at = std::lower_bound(b->targets.begin(), b->targets.end(), wanted, model_target_less);
-
-	return at != b->targets.end() && model_target_same(*at, wanted) ? &*at : nullptr;
-}
-
-static void model_collect_targets(append_batch *b)
-{
-	for (const message_append *item : b->items)
-		b->targets.push_back(model_target_of(*item));
-	std::sort(b->targets.begin(), b->targets.end(), model_target_less);
-	b->targets.erase(std::unique(b->targets.begin(), b->targets.end(), model_target_same), b->targets.end());
-}
-
-/* Columns: id, kind, last_seq, low, high. In SQLite a writer has locked all rows that it reads. */
-static int model_pair_take(void *arg, const cs_db_value *columns, size_t)
-{
-	append_batch *b = static_cast<append_batch *>(arg);
-	append_target wanted;
-
-	wanted.low = sql_number_of(columns[3]);
-	wanted.high = sql_number_of(columns[4]);
-	if (append_target *target = model_target_find(b, wanted)) {
-		target->id = sql_number_of(columns[0]);
-		target->last_seq = sql_number_of(columns[2]);
-		target->locked = b->db->driver->dialect == CS_DB_SQLITE;
-	}
-	return 0;
-}
-
-/* Finds the ids of these pairs. tail ends the statement. */
-static int model_find_pairs(append_batch *b, std::span<append_target *const> pairs, const char *tail)
-{
-	const std::string head =
-		dialect_join({"SELECT id, kind, last_seq, low, high FROM ", dialect_conversations(b->db), " WHERE "});
-	std::vector<cs_db_value> values;
-
-	for (const append_target *pair : pairs) {
-		values.push_back(sql_integer(pair->low));
-		values.push_back(sql_integer(pair->high));
-	}
-	return sql_run_many(b->db, {head, "(low = ? AND high = ?)", " OR ", tail, 2, true}, values, model_pair_take, b);
-}
-
-static std::vector<append_target *> model_pairs_without_id(append_batch *b)
-{
-	std::vector<append_target *> pairs;
-
-	for (append_target &target : b->targets)
-		if (target.kind == CONVERSATION_PAIR && target.id == 0)
-			pairs.push_back(&target);
-	return pairs;
-}
-
-static int model_id_take(void *arg, const cs_db_value *columns, size_t)
-{
-	static_cast<std::vector<uint64_t> *>(arg)->push_back(sql_number_of(columns[0]));
-	return 0;
-}
-
-/* Removes the pairs whose accounts do not both exist. */
-static int model_drop_pairs_of_strangers(append_batch *b, std::vector<append_target *> *pairs)
-{
-	std::vector<cs_db_value> values;
-	std::vector<uint64_t> known;
-
-	for (const append_target *pair : *pairs) {
-		values.push_back(sql_integer(pair->low));
-		values.push_back(sql_integer(pair->high));
-	}
-	const int result = sql_run_many(b->db, {"SELECT id FROM account WHERE id IN (", "?", ", ", ")", 1, true},
-	                                values, model_id_take, &known);
-	std::sort(known.begin(), known.end());
-	std::erase_if(*pairs, [&known](const append_target *pair) {
-		return !std::binary_search(known.begin(), known.end(), pair->low) ||
-		       !std::binary_search(known.begin(), known.end(), pair->high);
-	});
-	return result;
-}
-
-/* Makes the missing pairs. Then reads the ids with locks: only such a read sees pairs that another writer made
- * meanwhile. */
-static int model_make_pairs(append_batch *b)
-{
-	const std::string tail = dialect_or_nothing(b->db, "low");
-	std::vector<append_target *> missing = model_pairs_without_id(b);
-	std::vector<cs_db_value> values;
-	int result = model_drop_pairs_of_strangers(b, &missing);
-
-	if (result)
-		return result;
-	for (const append_target *pair : missing) {
-		values.push_back(sql_integer(pair->low));
-		values.push_back(sql_integer(pair->high));
-	}
-	result = sql_run_many(b->db,
-	                      {"INSERT INTO conversation (kind, low, high) VALUES ", "(0, ?, ?)", ", ", tail, 2, false},
-	                      values);
-	return result ? result : model_find_pairs(b, missing, dialect_for_update(b->db));
-}
-
-/* Columns: id, kind, last_seq, in the order of id. arg: the batch; its by_id has the same order. */
-static int model_locked_take(void *arg, const cs_db_value *columns, size_t)
-{
-	append_batch *b = static_cast<append_batch *>(arg);
-	const uint64_t id = sql_number_of(columns[0]);
-	const auto at =
-		std::lower_bound(b->by_id.begin(), b->by_id.end(), id,
-	                         [](const append_target *target, uint64_t wanted) { return target->id < wanted; });
-
-	for (auto same = at; same != b->by_id.end() && (*same)->id == id; ++same)
-		if (sql_number_of(columns[1]) == static_cast<uint64_t>((*same)->kind)) {
-			(*same)->last_seq = sql_number_of(columns[2]);
-			(*same)->locked = true;
-		}
-	return 0;
-}
-
-/* A client may name a group id that is a pair or does not exist: such a target is not locked. */
-static int model_lock_targets(append_batch *b)
-{
-	const std::string head =
-		dialect_join({"SELECT id, kind, last_seq FROM ", dialect_conversations(b->db), " WHERE id IN ("});
-	const std::string tail = dialect_join({") ORDER BY id", dialect_for_update(b->db)});
-	std::vector<cs_db_value> values;
-
-	for (append_target &target : b->targets) {
-		if (target.kind == CONVERSATION_GROUP)
-			target.id = target.low;
-		if (target.id)
-			b->by_id.push_back(&target);
-	}
-	std::sort(b->by_id.begin(), b->by_id.end(),
-	          [](const append_target *x, const append_target *y) { return x->id < y->id; });
-	for (const append_target *target : b->by_id)
-		if (!target->locked)
-			values.push_back(sql_integer(target->id));
-	return sql_run_many(b->db, {head, "?", ", ", tail, 1, true}, values, model_locked_take, b);
-}
-
-static int model_member_take(void *arg, const cs_db_value *columns, size_t)
-{
-	static_cast<append_batch *>(arg)->members.emplace_back(sql_number_of(columns[0]), sql_number_of(columns[1]));
-	return 0;
-}
-
-static int model_find_members(append_batch *b)
-{
-	std::vector<std::pair<uint64_t, uint64_t>> asked;
-	std::vector<cs_db_value> values;
-
-	for (const message_append *item : b->items)
-		if (item->kind == CONVERSATION_GROUP)
-			asked.emplace_back(item->to, item->sender);
-	std::sort(asked.begin(), asked.end());
-	asked.erase(std::unique(asked.begin(), asked.end()), asked.end());
-	for (const auto &[group, account] : asked) {
-		values.push_back(sql_integer(group));
-		values.push_back(sql_integer(account));
-	}
-	const int result = sql_run_many(b->db,
-	                                {"SELECT conversation, account FROM member WHERE left_seq IS NULL AND (",
-	                                 "(conversation = ? AND account = ?)", " OR ", ")", 2, true},
-	                                values, model_member_take, b);
-	std::sort(b->members.begin(), b->members.end());
-	return result;
-}
-
-/* Fills targets, by_id and members. Makes pairs that talk for the first time, and locks every conversation in the order
- * of the ids. */
-static int model_find_targets(append_batch *b)
-{
-	model_collect_targets(b);
-	int result = model_find_pairs(b, model_pairs_without_id(b), "");
-	if (!result)
-		result = model_make_pairs(b);
-	if (!result)
-		result = model_lock_targets(b);
-	return result ? result : model_find_members(b);
-}
 
 /* ---- repetitions, seq, rows */
 
@@ -299,23 +70,6 @@ static int model_find_repeats(append_batch *b, bool refused_only)
 	                    values, model_repeat_take, &named);
 }
 
-/* Finds the conversations of the items, and refuses those that have none or may not write there. */
-static void model_set_conversations(append_batch *b)
-{
-	for (message_append *item : b->items) {
-		append_target *target = model_target_find(b, model_target_of(*item));
-
-		b->target_of.push_back(target);
-		item->conversation = target->locked ? target->id : 0;
-		if (!target->locked)
-			item->outcome = MODEL_NONE;
-		else if (item->kind == CONVERSATION_GROUP &&
-		         !std::binary_search(b->members.begin(), b->members.end(),
-		                             std::make_pair(item->to, item->sender)))
-			item->outcome = MODEL_NOT_MEMBER;
-	}
-}
-
 /* Whether an earlier item of the batch has the cid of this one; then it is repeated. firsts: stored items with a cid,
  * sorted. The item is added to them. */
 static bool model_repeats_earlier(message_append *item, std::vector<message_append *> *firsts)
@@ -338,6 +92,7 @@ static void message_assign_seqs(append_batch *b, bool careful)
 {
 	std::vector<message_append *> firsts;
 
+	b->stored.clear();
 	for (size_t i = 0; i < b->items.size(); i++) {
 		message_append *item = b->items[i];
 
@@ -349,9 +104,11 @@ static void message_assign_seqs(append_batch *b, bool careful)
 	}
 }
 
-/* MySQL: one table, many rows in a statement. */
+/* MySQL: one table, many rows in a statement. What is stored together is of one kind. */
 static int model_insert_messages(append_batch *b)
 {
+	const std::string_view unit =
+		b->stored.empty() || !b->stored[0]->effect ? "(?, ?, ?, ?, ?, ?, 0)" : "(?, ?, ?, ?, ?, ?, 2)";
 	std::vector<cs_db_value> values;
 
 	values.reserve(b->stored.size() * 6);
@@ -364,8 +121,8 @@ static int model_insert_messages(append_batch *b)
 		values.push_back(sql_integer(static_cast<uint64_t>(item->created)));
 	}
 	return sql_run_many(b->db,
-	                    {"INSERT INTO message (conversation, seq, sender, cid, body, created) VALUES ",
-	                     "(?, ?, ?, ?, ?, ?)", ", ", "", 6, false},
+	                    {"INSERT INTO message (conversation, seq, sender, cid, body, created, kind) VALUES ", unit,
+	                     ", ", "", 6, false},
 	                    values);
 }
 
@@ -375,8 +132,8 @@ static int model_store_last_seqs(append_batch *b)
 {
 	std::vector<cs_db_value> values;
 
-	for (const append_target *target : b->by_id)
-		if (target->changed) {
+	for (append_target *target : b->by_id)
+		if (std::exchange(target->changed, false)) {
 			values.push_back(sql_integer(target->id));
 			values.push_back(sql_integer(target->kind));
 			values.push_back(sql_integer(target->last_seq));
@@ -397,8 +154,9 @@ static int model_insert_entry(cs_db *db, const message_append &item)
 
 	if (!result)
 		result = sql_run(
-			db, "INSERT INTO entry (conversation, k, owner, ref, sender, kind) VALUES (?, ?, 0, ?, ?, 0)",
-			{conversation, seq, sql_integer(static_cast<uint64_t>(db->driver->last_id(db))), sender});
+			db, "INSERT INTO entry (conversation, k, owner, ref, sender, kind) VALUES (?, ?, 0, ?, ?, ?)",
+			{conversation, seq, sql_integer(static_cast<uint64_t>(db->driver->last_id(db))), sender,
+		         sql_integer(item.effect ? ENTRY_EVENT : ENTRY_MESSAGE)});
 	if (!result && !item.cid.empty())
 		result = sql_run(db, "INSERT INTO entry (conversation, k, owner, ref) VALUES (?, ?, ?, ?)",
 		                 {conversation, sql_text(item.cid), sender, seq});
@@ -425,18 +183,105 @@ static int model_insert_rows(append_batch *b)
 	return result ? result : model_store_last_seqs(b);
 }
 
+/* ---- messages */
+
+/* A repeated item that is refused inserts no row, so no duplicate key shows its cid. Without `careful`, only those are
+ * looked for. */
+static int model_append_messages(append_batch *b, bool careful)
+{
+	int result = append_find_members(b);
+
+	if (result)
+		return result;
+	append_judge(b);
+	result = model_find_repeats(b, !careful);
+	if (result)
+		return result;
+	message_assign_seqs(b, careful);
+	return model_insert_rows(b);
+}
+
+/* ---- an entry with an effect */
+
+/* Whether nothing may be done on the connection before the transaction is rolled back. */
+static bool model_is_over(int result)
+{
+	return result == CS_DB_RETRY || result == CS_DB_UNKNOWN || result == CS_DB_FULL;
+}
+
+/* In a part of its own. 0 with item->outcome, or an enum cs_db_result. */
+static int model_run_effect(cs_db *db, message_append *item)
+{
+	int result = db->driver->savepoint(db);
+
+	if (result)
+		return result;
+	result = item->effect(db, item, item->arg);
+	if (!result && item->conversation)
+		return db->driver->release(db);
+	if (!result)
+		result = CS_DB_FAILED; /* it made no conversation */
+	if (model_is_over(result))
+		return result;
+	const int undone = db->driver->rollback_to(db);
+	if (undone || result < 0)
+		return undone ? undone : result;
+	item->outcome = result;
+	item->seq = 0;
+	return 0;
+}
+
+/* A conversation that the effect has made is in no list of targets. */
+static int model_append_event(append_batch *b, message_append *item)
+{
+	append_target made, *target = append_target_of(b, *item);
+	append_batch alone = {};
+
+	if (!target->locked)
+		target = &made;
+	item->conversation = target->id;
+	int result = model_find_repeats(b, false);
+	if (result || item->repeated)
+		return result;
+	if (target->ended)
+		item->conversation = 0;
+	item->seq = target->last_seq + 1;
+	result = model_run_effect(b->db, item);
+	if (result || item->outcome)
+		return result;
+	target->kind = item->kind;
+	target->id = item->conversation;
+	target->last_seq = item->seq;
+	target->changed = target->stale = true;
+	alone.db = b->db;
+	alone.stored.push_back(item);
+	alone.by_id.push_back(target);
+	return model_insert_rows(&alone);
+}
+
+/* ---- the batch */
+
 static void model_reset_answers(std::span<message_append *const> messages)
 {
 	for (message_append *item : messages) {
 		item->outcome = 0;
+		item->until = 0;
 		item->repeated = false;
 		item->conversation = 0;
 		item->seq = 0;
 	}
 }
 
-/* A repeated item that is refused inserts no row, so no duplicate key shows its cid. Without `careful`, only those are
- * looked for. */
+/* How many of the items are stored together: one with an effect, or all messages before the next one. */
+static size_t model_run_length(std::span<message_append *const> items)
+{
+	size_t length = 1;
+
+	while (!items[0]->effect && length < items.size() && !items[length]->effect)
+		length++;
+	return length;
+}
+
 int message_append_all(cs_db *db, std::span<message_append *const> messages, bool careful)
 {
 	append_batch b = {};
@@ -444,13 +289,13 @@ int message_append_all(cs_db *db, std::span<message_append *const> messages, boo
 	b.db = db;
 	b.items = messages;
 	model_reset_answers(messages);
-	int result = model_find_targets(&b);
-	if (result)
-		return result;
-	model_set_conversations(&b);
-	result = model_find_repeats(&b, !careful);
-	if (result)
-		return result;
-	message_assign_seqs(&b, careful);
-	return model_insert_rows(&b);
+	int result = append_lock(&b);
+	for (size_t at = 0; !result && at < messages.size(); at += b.items.size()) {
+		b.items = messages.subspan(at, model_run_length(messages.subspan(at)));
+		result = append_read_stale(&b);
+		if (!result)
+			result = b.items[0]->effect ? model_append_event(&b, b.items[0])
+			                            : model_append_messages(&b, careful);
+	}
+	return result;
 }

@@ -9,12 +9,9 @@
 #include "permit.h"
 #include "sql.h"
 
-/* kind of an entry. */
-enum edits_kind { EDITS_MESSAGE = 0, EDITS_RECALLED = 1, EDITS_EVENT = 2 };
-
 struct edits_row {
 	bool is_there = false;
-	uint64_t sender = 0, kind = EDITS_MESSAGE;
+	uint64_t sender = 0, kind = ENTRY_MESSAGE;
 	int64_t created = 0;
 	uint64_t edited = 0; /* seq of the last change; 0: none */
 	std::string body;
@@ -65,7 +62,7 @@ static int edits_blank_former(cs_db *db, const edit_act &act, uint64_t former)
 	edits_row row;
 	const int result = former ? edits_row_find(db, act.conversation, former, &row) : 0;
 
-	if (result || row.kind != EDITS_EVENT)
+	if (result || row.kind != ENTRY_EVENT)
 		return result;
 	return object_remove(&row.body, "msg") ? CS_DB_FAILED : edits_row_store(db, act, former, row.body);
 }
@@ -98,7 +95,7 @@ static int edits_begin(cs_db *db, const edit_act &act, permit *permit_r, edits_r
 		result = edits_row_find(db, act.conversation, act.of, row_r);
 	if (result)
 		return result;
-	return row_r->is_there && row_r->kind != EDITS_EVENT ? 0 : EDIT_NO_MESSAGE;
+	return row_r->is_there && row_r->kind != ENTRY_EVENT ? 0 : EDIT_NO_MESSAGE;
 }
 
 static bool edits_is_late(const edit_act &act, const edits_row &row)
@@ -115,7 +112,7 @@ static int edits_judge_edit(const edit_act &act, const edits_row &row, const per
 {
 	std::string_view stored;
 
-	if (row.kind != EDITS_MESSAGE)
+	if (row.kind != ENTRY_MESSAGE)
 		return EDIT_NO_MESSAGE;
 	if (row.sender != act.actor)
 		return EDIT_NOT_SENDER;
@@ -130,7 +127,7 @@ static int edits_judge_recall(const edit_act &act, const edits_row &row, const p
 {
 	if (row.sender != act.actor && !p.is_admin)
 		return EDIT_NOT_SENDER;
-	if (row.kind == EDITS_RECALLED)
+	if (row.kind == ENTRY_RECALLED)
 		return EDIT_IS_THERE;
 	return !p.is_admin && edits_is_late(act, row) ? EDIT_TOO_LATE : 0;
 }

@@ -39,7 +39,7 @@ enum edit_outcome {
 /* Both answer MODEL_NONE if there is no such account or group, and MODEL_NOT_MEMBER whatever the rest is. */
 
 /* The stored frame gets this msg, a JSON string, and `edited`; it may become as long as it was, or `most` bytes. The
- * EDIT before this one loses its msg. MODEL_MUTED, with *muted_r, or MODEL_BLOCKED: the sender may not write now.
+ * EDIT before this one loses its msg. MODEL_MUTED, with *muted_r, or MODEL_UNWANTED: the sender may not write now.
  * Writer. */
 [[nodiscard]] int edit_message(cs_db *db, const edit_act &act, std::string_view msg, size_t most, int64_t *muted_r);
 /* The stored frame loses its msg and all that says nothing about who sent it when and where, and gets `recalled`. The

@@ -6,12 +6,14 @@
 
 #include "dialect.h"
 #include "sql.h"
-#include "users.h"
 
-static int groups_member_insert(cs_db *db, uint64_t group, uint64_t account, group_role role, uint64_t joined_seq)
+static int groups_member_insert(cs_db *db, uint64_t group, uint64_t account, group_role role, uint64_t joined_seq,
+                                int64_t now)
 {
-	return sql_run(db, "INSERT INTO member (conversation, account, role, joined_seq) VALUES (?, ?, ?, ?)",
-	               {sql_integer(group), sql_integer(account), sql_integer(role), sql_integer(joined_seq)});
+	return sql_run(db,
+	               "INSERT INTO member (conversation, account, role, joined_seq, joined) VALUES (?, ?, ?, ?, ?)",
+	               {sql_integer(group), sql_integer(account), sql_integer(role), sql_integer(joined_seq),
+	                sql_integer(static_cast<uint64_t>(now))});
 }
 
 static int groups_members_add(cs_db *db, uint64_t group)
@@ -44,23 +46,32 @@ static int groups_group_check_limits(cs_db *db, uint64_t account, uint64_t group
 }
 
 int group_create(cs_db *db, uint64_t creator, std::string_view name, std::string_view description, uint64_t *id_r,
-                 const group_limits &most)
+                 const group_limits &most, int64_t now)
 {
-	int result = most.groups ? user_lock(db, creator) : 0;
-
-	if (result)
-		return result;
-	result = sql_run(db, "INSERT INTO conversation (kind, name, description) VALUES (1, ?, ?)",
-	                 {sql_text(name), sql_text(description)});
+	int result = sql_run(db, "INSERT INTO conversation (kind, name, description) VALUES (1, ?, ?)",
+	                     {sql_text(name), sql_text(description)});
 	if (result == CS_DB_DUPLICATE)
 		return MODEL_TAKEN;
 	if (result)
 		return result;
 	*id_r = static_cast<uint64_t>(db->driver->last_id(db));
-	result = groups_member_insert(db, *id_r, creator, GROUP_CREATOR, 0);
+	result = groups_member_insert(db, *id_r, creator, GROUP_CREATOR, 0, now);
 	if (!result)
 		result = groups_members_add(db, *id_r);
 	return result ? result : groups_group_check_limits(db, creator, *id_r, most);
+}
+
+int group_find_own(cs_db *db, uint64_t creator, std::string_view name, uint64_t *id_r)
+{
+	*id_r = 0;
+	const int result = sql_run(db,
+	                           "SELECT c.id FROM conversation c JOIN member m ON m.conversation = c.id"
+	                           " WHERE c.name = ? AND m.account = ? AND m.role = 1 AND m.left_seq IS NULL",
+	                           {sql_text(name), sql_integer(creator)}, sql_row_number, id_r);
+
+	if (result)
+		return result;
+	return *id_r ? 0 : MODEL_NONE;
 }
 
 struct join_row {
@@ -85,7 +96,7 @@ static int groups_former_take(void *arg, const cs_db_value *columns, size_t)
 }
 
 /* A former member begins anew. The group is locked. */
-static int groups_member_begin(cs_db *db, uint64_t group, uint64_t account, uint64_t joined_seq)
+static int groups_member_begin(cs_db *db, uint64_t group, uint64_t account, uint64_t joined_seq, int64_t now)
 {
 	former_row row = {};
 	const int result = sql_run(db, "SELECT left_seq FROM member WHERE conversation = ? AND account = ?",
@@ -96,29 +107,28 @@ static int groups_member_begin(cs_db *db, uint64_t group, uint64_t account, uint
 	if (row.is_member)
 		return MODEL_TAKEN;
 	if (!row.there)
-		return groups_member_insert(db, group, account, GROUP_NORMAL, joined_seq);
-	return sql_run(
-		db,
-		"UPDATE member SET role = 0, joined_seq = ?, left_seq = NULL WHERE conversation = ? AND account = ?",
-		{sql_integer(joined_seq), sql_integer(group), sql_integer(account)});
+		return groups_member_insert(db, group, account, GROUP_NORMAL, joined_seq, now);
+	return sql_run(db,
+	               "UPDATE member SET role = 0, joined_seq = ?, left_seq = NULL, joined = ?"
+	               " WHERE conversation = ? AND account = ?",
+	               {sql_integer(joined_seq), sql_integer(static_cast<uint64_t>(now)), sql_integer(group),
+	                sql_integer(account)});
 }
 
-/* Accounts are locked before conversations everywhere. The group's row stays locked, so no message is stored between
- * reading last_seq and adding the member. */
-int group_join(cs_db *db, uint64_t account, uint64_t group, uint64_t *joined_seq_r, const group_limits &most)
+/* The group's row stays locked, so no message is stored between reading last_seq and adding the member. */
+int group_join(cs_db *db, uint64_t account, uint64_t group, uint64_t *joined_seq_r, const group_limits &most,
+               int64_t now)
 {
 	const std::string select = dialect_join({"SELECT last_seq FROM ", dialect_conversations(db),
 	                                         " WHERE id = ? AND kind = 1 AND members > 0", dialect_for_update(db)});
 	join_row row = {0, false};
-	int result = most.groups ? user_lock(db, account) : 0;
+	int result = sql_run(db, select.c_str(), {sql_integer(group)}, groups_join_take, &row);
 
-	if (!result)
-		result = sql_run(db, select.c_str(), {sql_integer(group)}, groups_join_take, &row);
 	if (result)
 		return result;
 	if (!row.there)
 		return MODEL_NONE;
-	result = groups_member_begin(db, group, account, row.last_seq);
+	result = groups_member_begin(db, group, account, row.last_seq, now);
 	if (!result)
 		result = groups_members_add(db, group);
 	if (result)

@@ -33,13 +33,16 @@ struct group_limits {
 	uint64_t members = 0; /* of a group */
 };
 
-/* Makes a group; the creator is a member with joined_seq 0. 0, MODEL_TAKEN (the name) or MODEL_FULL. Writer. */
+/* Makes a group; the creator is a member with joined_seq 0. With a limit of groups, the creator's account must be
+ * locked. 0, MODEL_TAKEN (the name) or MODEL_FULL. Writer. */
 [[nodiscard]] int group_create(cs_db *db, uint64_t creator, std::string_view name, std::string_view description,
-                               uint64_t *id_r, const group_limits &most = {});
-/* *joined_seq_r: the group's last seq at the join. 0, MODEL_NONE (no such group; the id of a pair is no group),
+                               uint64_t *id_r, const group_limits &most = {}, int64_t now = 0);
+/* The group with this name that the account has made. 0 with *id_r, or MODEL_NONE. */
+[[nodiscard]] int group_find_own(cs_db *db, uint64_t creator, std::string_view name, uint64_t *id_r);
+/* *joined_seq_r: the group's last seq at the join. With a limit of groups, the account must be locked. 0, MODEL_NONE (no such group; the id of a pair is no group),
  * MODEL_TAKEN (already a member), MODEL_FULL or MODEL_GROUP_FULL. Writer. */
 [[nodiscard]] int group_join(cs_db *db, uint64_t account, uint64_t group, uint64_t *joined_seq_r,
-                             const group_limits &most = {});
+                             const group_limits &most = {}, int64_t now = 0);
 /* The account's groups with all their members, in order of id; a constant number of statements. */
 [[nodiscard]] int group_list(cs_db *db, uint64_t account, std::vector<group_entry> *groups_r);
 /* At most `most` members, in no order. MODEL_NONE: no such group. */

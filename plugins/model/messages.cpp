@@ -7,7 +7,7 @@
 #include "dialect.h"
 #include "sql.h"
 
-/* Columns: kind, of, conversation, last_seq, cursor or NULL, joined_seq (0 in a pair). */
+/* Columns: kind, of, conversation, last_seq, cursor or NULL, joined_seq (0 in a pair), left_seq or NULL. */
 static message_news messages_news_of(const cs_db_value *columns)
 {
 	message_news news;
@@ -15,7 +15,8 @@ static message_news messages_news_of(const cs_db_value *columns)
 	news.kind = sql_number_of(columns[0]) ? CONVERSATION_GROUP : CONVERSATION_PAIR;
 	news.of = sql_number_of(columns[1]);
 	news.conversation = sql_number_of(columns[2]);
-	news.last_seq = sql_number_of(columns[3]);
+	news.left_seq = sql_number_of(columns[6]);
+	news.last_seq = news.left_seq ? news.left_seq : sql_number_of(columns[3]);
 	news.delivered_seq = std::max(sql_number_of(columns[4]), sql_number_of(columns[5]));
 	return news;
 }
@@ -29,21 +30,23 @@ static int messages_news_take(void *arg, const cs_db_value *columns, size_t)
 #define JOIN_CURSOR(account)                                                                                           \
 	" LEFT JOIN `cursor` k ON k.account = " account " AND k.device = 0 AND k.conversation = c.id"
 #define ABOVE_CURSOR "c.last_seq > COALESCE(k.delivered_seq, 0)"
+#define LAST_OF_MEMBER "COALESCE(m.left_seq, c.last_seq)"
 
 /* clang-format off */
 
 /* In three parts, so that each part can use an index: pairs in which the account is low, pairs in which it is high,
- * groups. The last columns, account and joined_seq, differ between the parts. */
+ * groups. The last columns, account, joined_seq and left_seq, differ between the parts. */
 #define NEWS_LOW(conversations, account) \
-	"SELECT c.kind, c.high, c.id, c.last_seq, k.delivered_seq, 0, c.low FROM " conversations " c" \
+	"SELECT c.kind, c.high, c.id, c.last_seq, k.delivered_seq, 0, NULL, c.low FROM " conversations " c" \
 	JOIN_CURSOR(account) " WHERE " ABOVE_CURSOR " AND c.low "
 #define NEWS_HIGH(conversations, account) \
-	"SELECT c.kind, c.low, c.id, c.last_seq, k.delivered_seq, 0, c.high FROM " conversations " c" \
+	"SELECT c.kind, c.low, c.id, c.last_seq, k.delivered_seq, 0, NULL, c.high FROM " conversations " c" \
 	JOIN_CURSOR(account) " WHERE " ABOVE_CURSOR " AND c.low < c.high AND c.high "
 #define NEWS_GROUPS(conversations, account) \
-	"SELECT c.kind, c.id, c.id, c.last_seq, k.delivered_seq, m.joined_seq, m.account FROM member m" \
+	"SELECT c.kind, c.id, c.id, c.last_seq, k.delivered_seq, m.joined_seq, m.left_seq, m.account FROM member m" \
 	" JOIN " conversations " c ON c.id = m.conversation" \
-	JOIN_CURSOR(account) " WHERE c.last_seq > m.joined_seq AND " ABOVE_CURSOR " AND m.account "
+	JOIN_CURSOR(account) " WHERE " LAST_OF_MEMBER " > m.joined_seq" \
+	" AND " LAST_OF_MEMBER " > COALESCE(k.delivered_seq, 0) AND m.account "
 
 struct messages_texts {
 	const char *list;
@@ -56,11 +59,11 @@ struct messages_texts {
 		NEWS_GROUPS(conversations, "?") "= ?", \
 	{NEWS_LOW(conversations, "c.low") "IN (", NEWS_HIGH(conversations, "c.high") "IN (", \
 	 NEWS_GROUPS(conversations, "m.account") "IN ("}, \
-	"SELECT c.kind, c.low, c.id, c.last_seq, k.delivered_seq, 0 FROM " conversations " c" \
+	"SELECT c.kind, c.low, c.id, c.last_seq, k.delivered_seq, 0, NULL FROM " conversations " c" \
 		JOIN_CURSOR("?") " WHERE c.low = ? AND c.high = ?", \
-	"SELECT c.kind, c.id, c.id, c.last_seq, k.delivered_seq, m.joined_seq FROM " conversations " c" \
+	"SELECT c.kind, c.id, c.id, c.last_seq, k.delivered_seq, m.joined_seq, m.left_seq FROM " conversations " c" \
 		" LEFT JOIN member m ON m.conversation = c.id AND m.account = ?" \
-		JOIN_CURSOR("?") " WHERE c.id = ? AND c.kind = 1", \
+		JOIN_CURSOR("?") " WHERE c.id = ? AND c.kind = 1 AND (c.members > 0 OR m.account IS NOT NULL)", \
 }
 
 static constexpr messages_texts messages_texts_of_mysql = NEWS_TEXTS("conversation");
@@ -84,7 +87,7 @@ int message_news_list(cs_db *db, uint64_t account, std::vector<message_news> *ne
 static int messages_news_take_of(void *arg, const cs_db_value *columns, size_t)
 {
 	static_cast<std::vector<account_news> *>(arg)->push_back(
-		{sql_number_of(columns[6]), messages_news_of(columns)});
+		{sql_number_of(columns[7]), messages_news_of(columns)});
 	return 0;
 }
 
@@ -164,16 +167,16 @@ int message_group_ids(cs_db *db, uint64_t account, std::vector<uint64_t> *groups
 
 static int messages_row_take(void *arg, const cs_db_value *columns, size_t)
 {
-	static_cast<std::vector<message_row> *>(arg)->push_back({sql_number_of(columns[0]), sql_number_of(columns[1]),
-	                                                         columns[2].integer,
-	                                                         std::string(sql_text_of(columns[3]))});
+	static_cast<std::vector<message_row> *>(arg)->push_back(
+		{sql_number_of(columns[0]), sql_number_of(columns[1]), static_cast<entry_kind>(columns[2].integer),
+	         columns[3].integer, std::string(sql_text_of(columns[4]))});
 	return 0;
 }
 
 int message_read(cs_db *db, uint64_t conversation, uint64_t after, size_t limit, std::vector<message_row> *rows_r)
 {
 	return sql_run(db,
-	               "SELECT seq, sender, created, body FROM message WHERE conversation = ? AND seq > ?"
+	               "SELECT seq, sender, kind, created, body FROM message WHERE conversation = ? AND seq > ?"
 	               " ORDER BY seq LIMIT ?",
 	               {sql_integer(conversation), sql_integer(after), sql_integer(limit)}, messages_row_take, rows_r);
 }

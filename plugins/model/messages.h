@@ -19,24 +19,38 @@
 
 enum conversation_kind { CONVERSATION_PAIR = 0, CONVERSATION_GROUP = 1 };
 
-/* A message to append. The caller sets the first part; message_append_all sets the second. */
+struct message_append;
+
+/* What an entry changes besides the log. It runs in a part of its own, which is undone unless it answers 0. The item's
+ * seq, created and conversation are set; conversation 0: there is none, or the group has ended. It may set body, and
+ * conversation if it makes the group. Answers 0, MODEL_REFUSED or an enum cs_db_result. */
+using message_effect = int(cs_db *db, message_append *item, void *arg);
+
+enum entry_kind { ENTRY_MESSAGE = 0, ENTRY_RECALLED = 1, ENTRY_EVENT = 2 };
+
+/* An entry to append. The caller sets the first part; message_append_all sets the second. */
 struct message_append {
 	conversation_kind kind = CONVERSATION_PAIR;
 	uint64_t sender = 0;
-	uint64_t to = 0; /* the other account (may be the sender), or the group */
+	uint64_t to = 0; /* the other account (may be the sender), or the group; 0: a group that the effect makes */
 	std::string_view cid; /* empty: stored as NULL */
 	std::string_view body;
 	int64_t created = 0; /* ms */
+	message_effect *effect = nullptr; /* NULL: a message; else an event */
+	void *arg = nullptr; /* of the effect */
+	uint64_t lock = 0; /* with an effect: an account whose row is locked before any conversation; 0: none */
 
-	int outcome = 0; /* 0, MODEL_NONE (no such user or group), MODEL_NOT_MEMBER */
+	int outcome = 0; /* 0, MODEL_NONE (no such user or group), MODEL_NOT_MEMBER, MODEL_MUTED, MODEL_REFUSED */
+	uint64_t until = 0; /* of MODEL_MUTED: ms */
 	bool repeated = false; /* the cid was stored before: conversation, seq, created are the first one's */
 	uint64_t conversation = 0;
 	uint64_t seq = 0;
 };
 
-/* Appends all messages in their order, inside the open transaction, with statements for many rows. Locks conversations
- * in the order of their ids; makes pairs that talk for the first time. Sets the second part of each message anew on
- * each run; a message with an outcome other than 0 gets no seq. careful false: a cid that was stored before makes the
+/* Appends all entries in their order, inside the open transaction; messages with statements for many rows. Locks first
+ * accounts, then conversations, each in the order of their ids; makes pairs in which a message is the first. Whether a
+ * message is allowed is judged anew behind each effect; an effect judges for itself. Sets the second part of each entry
+ * anew on each run; an entry with an outcome other than 0 gets no seq, and changes nothing. careful false: a cid that was stored before makes the
  * call answer CS_DB_DUPLICATE for all; roll back, and call again with careful true. careful true: looks for repeated
  * cids first, also within the batch. Writer. */
 [[nodiscard]] int message_append_all(cs_db *db, std::span<message_append *const> messages, bool careful);
@@ -47,7 +61,8 @@ struct message_news {
 	uint64_t of = 0; /* the other account, or the group */
 	uint64_t conversation = 0;
 	uint64_t delivered_seq = 0; /* the cursor; never below a member's joined_seq */
-	uint64_t last_seq = 0;
+	uint64_t last_seq = 0; /* of a former member: left_seq */
+	uint64_t left_seq = 0; /* of a former member of a group: the last entry that it gets; else 0 */
 };
 
 /* The conversations of the account whose last_seq is above its cursor. In no order. */
@@ -59,16 +74,17 @@ struct account_news {
 
 /* The same for many accounts, in few statements. Each account may be listed only once. */
 [[nodiscard]] int message_news_of(cs_db *db, std::span<const uint64_t> accounts, std::vector<account_news> *news_r);
-/* One conversation, with or without news. MODEL_NONE: there is no such pair or group; MODEL_NOT_MEMBER: the account is
- * not in the group. */
+/* One conversation, with or without news. MODEL_NONE: there is no such pair or group; MODEL_NOT_MEMBER: the account
+ * was never in the group. */
 [[nodiscard]] int message_news_find(cs_db *db, uint64_t account, conversation_kind kind, uint64_t of,
                                     message_news *news_r);
-/* The ids of the account's groups. */
+/* The ids of the groups that the account is in now. */
 [[nodiscard]] int message_group_ids(cs_db *db, uint64_t account, std::vector<uint64_t> *groups_r);
 
 struct message_row {
 	uint64_t seq = 0;
 	uint64_t sender = 0;
+	entry_kind kind = ENTRY_MESSAGE;
 	int64_t created = 0;
 	std::string body;
 };

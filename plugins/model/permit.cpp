@@ -68,6 +68,6 @@ int permit_write(const permit &p, int64_t now)
 	if (!p.is_member)
 		return MODEL_NOT_MEMBER;
 	if (p.is_blocked)
-		return MODEL_BLOCKED;
+		return MODEL_UNWANTED;
 	return now < p.muted ? MODEL_MUTED : 0;
 }

@@ -22,7 +22,7 @@ struct permit {
 
 /* 0, or MODEL_NONE: there is no such conversation, or the group has ended. */
 [[nodiscard]] int permit_find(cs_db *db, uint64_t conversation, uint64_t account, permit *permit_r);
-/* The rule of CHAT and GROUP_CHAT. now: ms. 0, MODEL_NOT_MEMBER, MODEL_MUTED or MODEL_BLOCKED. */
+/* The rule of CHAT and GROUP_CHAT. now: ms. 0, MODEL_NOT_MEMBER, MODEL_MUTED or MODEL_UNWANTED. */
 [[nodiscard]] int permit_write(const permit &p, int64_t now);
 
 #endif

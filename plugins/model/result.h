@@ -11,8 +11,9 @@ enum model_result {
 	MODEL_NOT_MEMBER = 3,
 	MODEL_FULL = 4, /* the account has the most friends or groups that are allowed */
 	MODEL_GROUP_FULL = 5,
-	MODEL_MUTED = 6, /* the account may not write in the group now */
-	MODEL_BLOCKED = 7 /* the other account does not want what this one writes */
+	MODEL_MUTED = 6, /* the member may not write now */
+	MODEL_REFUSED = 7, /* by the effect of an entry, which knows why */
+	MODEL_UNWANTED = 8 /* the other account blocks the sender */
 };
 
 #endif

@@ -11,7 +11,7 @@
  * adds may not be there. 0, or CS_REJECT: the request was refused. */
 [[nodiscard]] int message_check_entry(const plugin_context &context, const cs_frame *frame);
 /* The same of a frame with a text (CHAT, GROUP_CHAT, EDIT), and checks msg, time and cid. Sets the cid of message; it
- * is valid as long as the frame. */
+ * is valid as long as the frame. 0, or CS_REJECT. */
 [[nodiscard]] int message_check(const plugin_context &context, const cs_frame *frame, cs_outgoing *message);
 
 #endif

@@ -211,7 +211,7 @@ static void statements_lock(statements *s)
 	for (const statements_pair &pair : s->pairs)
 		values.push_back(bare_number(pair.id));
 	statements_run_many(s,
-	                    {"SELECT id, kind, last_seq FROM conversation WHERE id IN (", "?", ", ",
+	                    {"SELECT id, kind, last_seq, members FROM conversation WHERE id IN (", "?", ", ",
 	                     ") ORDER BY id FOR UPDATE", 1, true},
 	                    values, statements_take_locked);
 }
@@ -249,8 +249,8 @@ static void statements_insert_messages(statements *s)
 		values.push_back(bare_number(time(nullptr) * 1000));
 	}
 	statements_run_many(s,
-	                    {"INSERT INTO message (conversation, seq, sender, cid, body, created) VALUES ",
-	                     "(?, ?, ?, ?, ?, ?)", ", ", "", 6, false},
+	                    {"INSERT INTO message (conversation, seq, sender, cid, body, created, kind) VALUES ",
+	                     "(?, ?, ?, ?, ?, ?, 0)", ", ", "", 6, false},
 	                    values);
 }
 

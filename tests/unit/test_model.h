@@ -71,6 +71,21 @@ static inline message_append to_group(uint64_t sender, uint64_t to, std::string_
 	return item;
 }
 
+static inline int no_effect(cs_db *, message_append *, void *)
+{
+	return 0;
+}
+
+/* An entry that changes nothing but the log. */
+static inline message_append event_to(conversation_kind kind, uint64_t sender, uint64_t to, std::string_view cid = {})
+{
+	message_append item = to_user(sender, to, cid);
+
+	item.kind = kind;
+	item.effect = no_effect;
+	return item;
+}
+
 /* As the store engine does it: one transaction, once more with care after a duplicate. */
 static inline int append_once(cs_db *db, std::vector<message_append> *items, bool careful)
 {

@@ -328,6 +328,33 @@ static void a_batch_takes_few_statements(void **state)
 	assert_int_equal(database_number(c.real, "SELECT count(*) FROM `cursor`"), 20);
 }
 
+/* Whether members may write is read with one statement, mutes and all. */
+static void a_batch_to_groups_takes_one_statement_more(void **state)
+{
+	counter c = {{}, *model_db(state)->driver, model_db(state), 0};
+	std::vector<message_append> items;
+	std::vector<message_append *> pointers;
+	uint64_t group = 0, joined = 0;
+
+	for (const char *name : {"a", "b"}) {
+		assert_int_equal(group_create(c.real, 1, name, "", &group), 0);
+		assert_int_equal(group_join(c.real, 2, group, &joined), 0);
+		for (uint64_t i = 0; i < 8; i++)
+			items.push_back(to_group(1 + i % 2, group));
+	}
+	for (message_append &item : items)
+		pointers.push_back(&item);
+	c.driver.query = count_query;
+	c.driver.last_id = count_last_id;
+	c.base.driver = &c.driver;
+	assert_int_equal(c.real->driver->begin(c.real), 0);
+	assert_int_equal(message_append_all(&c.base, pointers, false), 0);
+	assert_int_equal(c.real->driver->commit(c.real), 0);
+	/* Lock the groups, find the members, rows, last seqs; or a body and an entry a message. */
+	assert_int_equal(c.statements, c.driver.dialect == CS_DB_MYSQL ? 4 : 2 + 2 * 16);
+	assert_int_equal(database_number(c.real, "SELECT count(*) FROM message"), 16);
+}
+
 /* What the model must hold whatever comes: checked by a second, simple book of our own. */
 struct book {
 	std::map<std::pair<uint64_t, uint64_t>, uint64_t> last_seq; /* by low, high */
@@ -407,6 +434,7 @@ int main(void)
 		TEST(answers_are_set_anew_on_each_run),
 		TEST(a_batch_of_nothing_is_done),
 		TEST(a_batch_takes_few_statements),
+		TEST(a_batch_to_groups_takes_one_statement_more),
 		TEST(random_batches_keep_every_promise),
 	};
 

@@ -34,20 +34,10 @@ static message_append say(cs_db *db, message_append item, const std::string &msg
 	return items[0];
 }
 
-static int set_event(cs_db *db, uint64_t conversation, uint64_t seq)
+static uint64_t last_seq(cs_db *db, uint64_t conversation)
 {
-	const std::string text = mariadb_wanted() ? "UPDATE message SET kind = 2 WHERE seq = "
-	                                          : "UPDATE entry SET kind = 2 WHERE owner = 0 AND k = ";
-
-	return database_run(db, text + std::to_string(seq) + " AND conversation = " + std::to_string(conversation));
-}
-
-static uint64_t last_seq(cs_db *db, uint64_t conversation, const char *tail = "")
-{
-	return static_cast<uint64_t>(
-		database_number(db, check_format("SELECT last_seq FROM %s WHERE id = %llu%s",
-	                                         mariadb_wanted() ? "conversation" : "conversation_state",
-	                                         static_cast<unsigned long long>(conversation), tail)));
+	return static_cast<uint64_t>(database_number(db, "SELECT max(seq) FROM message WHERE conversation = " +
+	                                                         std::to_string(conversation)));
 }
 
 static std::string frame_of(cs_db *db, const message_append &item, uint64_t seq)
@@ -76,14 +66,14 @@ static int64_t rows_with(cs_db *db, const char *text)
 	return database_number(db, check_format("SELECT count(*) FROM message WHERE body LIKE '%%%s%%'", text));
 }
 
-/* ---- EDIT and RECALL as the log runs them: what they change, and then the entry, if there is one */
+/* ---- EDIT and RECALL */
 
 static edit_act act_on(const message_append &item, uint64_t actor)
 {
 	edit_act act;
 
 	act.kind = item.kind;
-	act.to = item.to;
+	act.to = item.kind == CONVERSATION_PAIR && actor != item.sender ? item.sender : item.to;
 	act.conversation = item.conversation;
 	act.actor = actor;
 	act.of = item.seq;
@@ -92,49 +82,58 @@ static edit_act act_on(const message_append &item, uint64_t actor)
 	return act;
 }
 
-static int end_act(cs_db *db, const edit_act &act, int result, const std::string &entry)
-{
-	message_append item = to_user(act.actor, act.to);
-	message_append *const items[] = {&item};
+struct act_run {
+	edit_act act;
+	std::string msg; /* of an EDIT, a JSON string */
+	int64_t muted = 0;
+	int result = 0;
+};
 
-	item.kind = act.kind;
-	item.body = entry;
-	if (!result) {
-		assert_int_equal(message_append_all(db, items, false), 0);
-		assert_int_equal(item.seq, act.seq);
-		assert_int_equal(set_event(db, act.conversation, act.seq), 0);
-		result = db->driver->commit(db);
-	} else {
-		db->driver->rollback(db);
-	}
+static int run_act(cs_db *db, message_append *item, void *arg)
+{
+	act_run *run = static_cast<act_run *>(arg);
+	edit_act act = run->act;
+
+	act.conversation = item->conversation;
+	act.seq = item->seq;
+	run->result = run->msg.empty() ? edit_recall(db, act) : edit_message(db, act, run->msg, longest, &run->muted);
+	return run->result > 0 ? MODEL_REFUSED : run->result;
+}
+
+/* As the log runs them: what they change, and then the entry, if there is one. */
+static int append_act(cs_db *db, act_run *run, const std::string &frame)
+{
+	std::vector<message_append> items = {to_user(run->act.actor, run->act.to)};
+
+	items[0].kind = run->act.kind;
+	items[0].body = frame;
+	items[0].created = run->act.now;
+	items[0].effect = run_act;
+	items[0].arg = run;
+	const int result = append(db, &items);
+	assert_int_equal(items[0].outcome, run->result > 0 ? MODEL_REFUSED : 0);
+	return result ? result : run->result;
+}
+
+static int edit(cs_db *db, const edit_act &act, const std::string &msg, int64_t *muted_r = nullptr)
+{
+	act_run run = {act, "\"" + msg + "\""};
+	const int result = append_act(db, &run,
+	                              check_format(R"({"msgid":160,"id":%d,"of":%d,"msg":"%s","cid":"c"})",
+	                                           static_cast<int>(act.actor), static_cast<int>(act.of), msg.c_str()));
+
+	if (muted_r)
+		*muted_r = run.muted;
 	return result;
 }
 
-static void begin_act(cs_db *db, edit_act *act)
+static int recall(cs_db *db, const edit_act &act)
 {
-	assert_int_equal(db->driver->begin(db), 0);
-	act->seq = act->conversation ? last_seq(db, act->conversation, mariadb_wanted() ? " FOR UPDATE" : "") + 1 : 1;
-}
+	act_run run = {act, ""};
 
-static int edit(cs_db *db, edit_act act, const std::string &msg, int64_t *muted_r = nullptr)
-{
-	const std::string value = "\"" + msg + "\"";
-	int64_t muted = 0;
-
-	begin_act(db, &act);
-	const int result = edit_message(db, act, value, longest, muted_r ? muted_r : &muted);
-	return end_act(db, act, result,
-	               check_format(R"({"msgid":160,"id":%d,"of":%d,"msg":"%s","cid":"c"})",
-	                            static_cast<int>(act.actor), static_cast<int>(act.of), msg.c_str()));
-}
-
-static int recall(cs_db *db, edit_act act)
-{
-	begin_act(db, &act);
-	const int result = edit_recall(db, act);
-	return end_act(db, act, result,
-	               check_format(R"({"msgid":161,"id":%d,"of":%d})", static_cast<int>(act.actor),
-	                            static_cast<int>(act.of)));
+	return append_act(db, &run,
+	                  check_format(R"({"msgid":161,"id":%d,"of":%d})", static_cast<int>(act.actor),
+	                               static_cast<int>(act.of)));
 }
 
 static uint64_t make_group(cs_db *db, std::initializer_list<uint64_t> members)
@@ -434,9 +433,9 @@ static void who_is_blocked_recalls_and_does_not_edit(void **state)
 
 	assert_int_equal(database_run(db, "UPDATE conversation SET flags = 1"), 0); /* 1 blocks 2 */
 	assert_int_equal(edit(db, act_on(low, 1), "y"), 0);
-	assert_int_equal(edit(db, act_on(high, 2), "y"), MODEL_BLOCKED);
+	assert_int_equal(edit(db, act_on(high, 2), "y"), MODEL_UNWANTED);
 	assert_int_equal(database_run(db, "UPDATE conversation SET flags = 2 + 4 + 8 + 16 + 32"), 0);
-	assert_int_equal(edit(db, act_on(low, 1), "z"), MODEL_BLOCKED);
+	assert_int_equal(edit(db, act_on(low, 1), "z"), MODEL_UNWANTED);
 	assert_int_equal(edit(db, act_on(high, 2), "y"), 0);
 	assert_int_equal(recall(db, act_on(low, 1)), 0);
 }

@@ -164,6 +164,42 @@ static void a_stranger_is_no_member_whatever_its_cursor_says(void **state)
 	assert_true(groups[0] == group);
 }
 
+/* joined_seq < seq <= left_seq. */
+static void a_former_member_lacks_what_is_there_up_to_its_last_entry(void **state)
+{
+	cs_db *db = model_db(state);
+	std::vector<message_news> list;
+	std::vector<account_news> all;
+	message_news news;
+	uint64_t group = 0, joined = 0;
+	const uint64_t two = 2;
+
+	assert_int_equal(group_create(db, 1, "c++", "", &group), 0);
+	std::vector<message_append> items = {to_group(1, group)};
+	assert_int_equal(append(db, &items), 0);
+	assert_int_equal(group_join(db, 2, group, &joined), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(append(db, &items), 0);
+	assert_int_equal(database_run(db, "UPDATE member SET left_seq = 3 WHERE account = 2"), 0);
+	for (const uint64_t delivered : {1, 2, 3}) {
+		assert_int_equal(store_cursor(db, 2, group, delivered), 0);
+		assert_int_equal(message_news_list(db, 2, &list), 0);
+		assert_int_equal(list.size(), delivered < 3);
+		assert_int_equal(message_news_of(db, {&two, 1}, &all), 0);
+		assert_int_equal(all.size(), delivered < 3);
+		assert_int_equal(message_news_find(db, 2, CONVERSATION_GROUP, group, &news), 0);
+		for (const message_news &each : list)
+			assert_true(each.last_seq == 3 && each.left_seq == 3 && each.delivered_seq == delivered);
+		assert_true(news.last_seq == 3 && news.left_seq == 3 && news.delivered_seq == delivered);
+	}
+	assert_int_equal(message_news_find(db, 1, CONVERSATION_GROUP, group, &news), 0);
+	assert_true(news.last_seq == 4 && news.left_seq == 0);
+	/* The group has ended: it is there only for those who were in it. */
+	assert_int_equal(database_run(db, "UPDATE conversation SET members = 0 WHERE kind = 1"), 0);
+	assert_int_equal(message_news_find(db, 2, CONVERSATION_GROUP, group, &news), 0);
+	assert_int_equal(message_news_find(db, 3, CONVERSATION_GROUP, group, &news), MODEL_NONE);
+}
+
 static void cursors_never_go_back(void **state)
 {
 	cs_db *db = model_db(state);
@@ -304,6 +340,7 @@ static void no_statement_reads_a_whole_table(void **state)
 	assert_int_equal(group_join(db, 2, group, &joined), 0);
 	assert_int_equal(group_list(db, 1, &groups), 0);
 	assert_int_equal(group_find_member(db, 1, group, &joined), 0);
+	assert_int_equal(group_find_own(db, 1, "g", &id), 0);
 	std::vector<message_append> items;
 	std::vector<message_append *> pointers;
 	std::vector<std::string> cids(100);
@@ -312,6 +349,9 @@ static void no_statement_reads_a_whole_table(void **state)
 		items.push_back(i % 5 ? to_user(1 + i % 7, 1 + i % 9, cids[i]) : to_group(1 + i % 2, group));
 	}
 	items.push_back(to_user(1, 2));
+	items.push_back(event_to(CONVERSATION_GROUP, 2, group, "event"));
+	items.back().lock = 2;
+	items.push_back(to_group(1, group));
 	for (message_append &item : items) {
 		item.body = R"({"msg":"x"})";
 		pointers.push_back(&item);
@@ -330,7 +370,7 @@ static void no_statement_reads_a_whole_table(void **state)
 	assert_int_equal(message_group_ids(db, 1, &ids), 0);
 	assert_int_equal(message_read(db, group, 0, 10, &rows), 0);
 	int64_t muted = 0;
-	edit_act act = {CONVERSATION_GROUP, group, group, rows[0].sender, rows[0].seq, rows[1].seq, rows[0].created, 0};
+	edit_act act = {CONVERSATION_GROUP, group, group, rows[0].sender, rows[0].seq, rows[1].seq, rows[0].created, 1};
 	assert_int_equal(edit_message(db, act, "\"y\"", 100, &muted), 0);
 	assert_int_equal(edit_recall(db, act), 0);
 	act = {.to = 2, .actor = 1};
@@ -347,6 +387,7 @@ int main(void)
 		TEST(a_group_is_news_from_the_join_on),
 		TEST(one_conversation_is_found_with_or_without_news),
 		TEST(a_stranger_is_no_member_whatever_its_cursor_says),
+		TEST(a_former_member_lacks_what_is_there_up_to_its_last_entry),
 		TEST(cursors_never_go_back),
 		TEST(no_statement_reads_a_whole_table),
 	};
