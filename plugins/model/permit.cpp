@@ -2,11 +2,12 @@
  * What an account may do in a conversation. */
 #include "permit.h"
 
-#include <algorithm>
-
 #include "groups.h"
 #include "messages.h"
 #include "sql.h"
+
+/* Flags of a pair: the lower account blocks the higher one, and the other way round. */
+static constexpr uint64_t permit_low_blocks = 1, permit_high_blocks = 2;
 
 struct permit_row {
 	permit *found;
@@ -21,21 +22,18 @@ static void permit_take_pair(permit_row *row, const cs_db_value *columns)
 
 	row->is_there = true;
 	row->found->is_member = true;
-	row->found->is_blocked = (is_low && flags & PAIR_HIGH_BLOCKS) || (is_high && flags & PAIR_LOW_BLOCKS);
+	row->found->is_blocked = (is_low && flags & permit_high_blocks) || (is_high && flags & permit_low_blocks);
 }
 
 static void permit_take_group(permit_row *row, const cs_db_value *columns)
 {
-	const uint64_t role = sql_number_of(columns[5]);
-	const int64_t all = columns[4].integer, own = columns[6].integer;
-
 	row->is_there = sql_number_of(columns[3]) > 0;
-	row->found->is_member = row->is_there && columns[5].type != CS_DB_NULL;
-	row->found->is_admin = row->found->is_member && role != GROUP_NORMAL;
-	row->found->muted = row->found->is_admin ? own : std::max(own, all);
+	row->found->is_member = row->is_there && columns[4].type != CS_DB_NULL;
+	row->found->is_admin = row->found->is_member && sql_number_of(columns[4]) != GROUP_NORMAL;
+	row->found->muted = columns[5].integer;
 }
 
-/* Columns: kind, flags, low, members, muted of all; role, muted of the member. */
+/* Columns: kind, flags, low, members; role of the member, and until when it is muted. */
 static int permit_take(void *arg, const cs_db_value *columns, size_t)
 {
 	permit_row *row = static_cast<permit_row *>(arg);
@@ -54,7 +52,7 @@ int permit_find(cs_db *db, uint64_t conversation, uint64_t account, permit *perm
 
 	*permit_r = {};
 	result = sql_run(db,
-	                 "SELECT c.kind, c.flags, c.low, c.members, c.muted, m.role, m.muted FROM conversation c"
+	                 "SELECT c.kind, c.flags, c.low, c.members, m.role, " PERMIT_MUTED_UNTIL " FROM conversation c"
 	                 " LEFT JOIN member m ON m.conversation = c.id AND m.account = ? AND m.left_seq IS NULL"
 	                 " WHERE c.id = ?",
 	                 {sql_integer(account), sql_integer(conversation)}, permit_take, &row);

@@ -10,8 +10,8 @@
 
 #include "result.h"
 
-/* The flags of a pair, as 003.sql lists them, that forbid the lower or the higher account to write. */
-enum pair_flag { PAIR_LOW_BLOCKS = 1, PAIR_HIGH_BLOCKS = 2 };
+/* A column of the tables member m and conversation c: the time before which the member may not write. */
+#define PERMIT_MUTED_UNTIL "CASE WHEN m.role = 0 AND c.muted > m.muted THEN c.muted ELSE m.muted END"
 
 struct permit {
 	bool is_member = false; /* of a pair: always */
