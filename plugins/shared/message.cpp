@@ -33,7 +33,7 @@ int message_check_entry(const plugin_context &context, const cs_frame *frame)
 	return rc;
 }
 
-static int message_check_cid(const plugin_context &context, const cs_frame *frame, cs_outgoing *message)
+int message_check_cid(const plugin_context &context, const cs_frame *frame, cs_outgoing *message)
 {
 	std::string_view cid;
 	const int rc = field_text(context, frame, "cid", FIELD_OPTIONAL, &cid);

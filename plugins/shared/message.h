@@ -10,8 +10,9 @@
 /* Checks what every frame may have that becomes an entry of a log: name must be the account's own, and what the server
  * adds may not be there. 0, or CS_REJECT: the request was refused. */
 [[nodiscard]] int message_check_entry(const plugin_context &context, const cs_frame *frame);
-/* The same of a frame with a text (CHAT, GROUP_CHAT, EDIT), and checks msg, time and cid. Sets the cid of message; it
- * is valid as long as the frame. 0, or CS_REJECT. */
+/* Checks cid, and sets that of message; it is valid as long as the frame. 0, or CS_REJECT: the request was refused. */
+[[nodiscard]] int message_check_cid(const plugin_context &context, const cs_frame *frame, cs_outgoing *message);
+/* All of this for a frame with a text, CHAT, GROUP_CHAT or EDIT, and msg and time. */
 [[nodiscard]] int message_check(const plugin_context &context, const cs_frame *frame, cs_outgoing *message);
 
 #endif
