@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Fuzz target of the handlers: login, chat, group, skeleton and the mailbox behind them, on the fake host with a real
+ * Fuzz target of the handlers: login, chat, group, edit, skeleton and the mailbox behind them, on the fake host with a real
  * database.
  *
  * An input is text, a line per event; C is a connection, 0 to 3:
@@ -65,7 +65,7 @@ static void world_open(handler_world *w)
 	fake_host_open_db(host, ":memory:");
 	fake_host_set(host, "login.password_ops", "1");
 	fake_host_set(host, "login.password_memory", "8K");
-	for (const char *plugin : {"mailbox", "login", "chat", "group", "skeleton"})
+	for (const char *plugin : {"mailbox", "login", "chat", "group", "edit", "skeleton"})
 		fake_host_load(host, plugin);
 	const cs_conn conn = fake_host_connect(host);
 	(void)fake_host_request(host, conn, R"({"msgid":4,"name":"first","password":"p"})");
@@ -78,8 +78,8 @@ static void world_open(handler_world *w)
 
 static void world_empty(const fake_host *host)
 {
-	static const char *const tables[] = {"cursor", "body",         "entry",   "member",
-	                                     "friend", "conversation", "account", "sqlite_sequence"};
+	static const char *const tables[] = {"cursor",  "body",         "entry",   "member",
+	                                     "contact", "conversation", "account", "sqlite_sequence"};
 
 	for (const char *table : tables) {
 		const std::string sql = std::string("DELETE FROM ") + table;
@@ -140,6 +140,12 @@ static void demand_is_accepted(std::string_view frame)
 	       e.text, frame);
 }
 
+static bool is_entry(int64_t msgid)
+{
+	return msgid == CS_MSGID_CHAT || msgid == CS_MSGID_GROUP_CHAT || msgid == CS_MSGID_EDIT ||
+	       msgid == CS_MSGID_RECALL;
+}
+
 static void judge_frame(handler_world *w, size_t c, std::string_view frame)
 {
 	const cjson_ptr fields(cJSON_ParseWithLength(frame.data(), frame.size()));
@@ -153,12 +159,11 @@ static void judge_frame(handler_world *w, size_t c, std::string_view frame)
 		return;
 	}
 	/* Its own bytes may have been at the limits, so two more values and a few more bytes are none. */
-	if (msgid != CS_MSGID_CHAT && msgid != CS_MSGID_GROUP_CHAT)
+	if (!is_entry(msgid))
 		demand_is_accepted(frame);
 	else
 		judge_delivery(w, c, fields.get(), frame);
-	demand(msgid == CS_MSGID_CHAT || msgid == CS_MSGID_GROUP_CHAT || msgid == CS_MSGID_ACK ||
-	               msgid == CS_MSGID_REGISTER_ACK,
+	demand(is_entry(msgid) || msgid == CS_MSGID_ACK || msgid == CS_MSGID_REGISTER_ACK,
 	       "the server sends this msgid", frame);
 }
 
@@ -210,6 +215,8 @@ static bool has_handler(uint32_t msgid)
 	case CS_MSGID_JOIN_GROUP:
 	case CS_MSGID_GROUP_CHAT:
 	case CS_MSGID_DELIVERED:
+	case CS_MSGID_EDIT:
+	case CS_MSGID_RECALL:
 	case 1000: return true;
 	default: return false;
 	}
@@ -286,6 +293,30 @@ static void event(handler_world *w, std::string_view line)
 	world_judge(w);
 }
 
+/* The store keeps no text that was taken back: a recalled message has none, and of the EDITs of a message only the
+ * last. */
+static void judge_store(const fake_host *host)
+{
+	static const char *const wrong[] = {
+		"SELECT 1 FROM message WHERE kind = 1 AND"
+		" (json_extract(body, '$.msg') <> '' OR json_extract(body, '$.recalled') <> edited)",
+		"SELECT 1 FROM message e WHERE e.kind = 2 AND json_extract(e.body, '$.msgid') = 160"
+		" AND json_extract(e.body, '$.msg') IS NOT NULL AND NOT EXISTS (SELECT 1 FROM message m"
+		" WHERE m.conversation = e.conversation AND m.kind = 0 AND m.edited = e.seq"
+		" AND m.seq = json_extract(e.body, '$.of')"
+		" AND COALESCE(json_extract(m.body, '$.msg'), json_extract(e.body, '$.msg')) = json_extract(e.body, '$.msg'))",
+	};
+
+	for (const char *sql : wrong) {
+		const auto found = [](void *, const cs_db_value *, size_t) {
+			demand(false, "a text that was taken back is gone");
+			return 0;
+		};
+
+		demand(host->driver->query(host->db, sql, nullptr, 0, found, nullptr) == 0, sql);
+	}
+}
+
 /* Everybody goes; nothing may be left. */
 static void world_close(handler_world *w)
 {
@@ -298,6 +329,7 @@ static void world_close(handler_world *w)
 	world_settle(w);
 	demand(host->nodes[0].online.empty(), "nobody is online");
 	demand(host->jobs.empty(), "nothing waits");
+	judge_store(host);
 	fake_host_forget(host);
 	host->soft_mark = SIZE_MAX;
 	host->guess_table.reset();
