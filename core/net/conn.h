@@ -250,9 +250,9 @@ void conn_note_sender(struct conn *c, const struct cs_self *sender);
 void conn_answer(struct conn *c, const struct cs_request *request, const char *more,
                  const struct cs_self *by = nullptr);
 /* Sends and counts a refusal; every refusal goes through here. ack: CS_MSGID_ACK, or the request's own answer, such as
- * LOGIN_ACK. */
+ * LOGIN_ACK. more: "", or further members with their leading comma. */
 void conn_refuse(struct conn *c, const struct cs_request *request, uint32_t ack, int wire_errno, const char *text,
-                 const struct cs_self *by = nullptr);
+                 const struct cs_self *by = nullptr, const char *more = "");
 
 /* Ends a handler's CS_PENDING; the waiting input is dispatched at the end of the turn. Does nothing if no request is
  * pending. */

@@ -261,7 +261,7 @@ void conn_answer(struct conn *c, const struct cs_request *request, const char *m
 }
 
 void conn_refuse(struct conn *c, const struct cs_request *request, uint32_t ack, int wire_errno, const char *text,
-                 const struct cs_self *by)
+                 const struct cs_self *by, const char *more)
 {
 	const size_t text_size = strlen(text);
 	std::string quoted(text_size * 6 + 2, '\0'); /* the longest escape is \u001f */
@@ -274,7 +274,7 @@ void conn_refuse(struct conn *c, const struct cs_request *request, uint32_t ack,
 		frame += ",\"of\":" + std::to_string(request->msgid);
 	if (request->req >= 0)
 		frame += ",\"req\":" + std::to_string(request->req);
-	frame += ",\"errno\":" + std::to_string(wire_errno) + ",\"errmsg\":" + quoted + "}";
+	frame += ",\"errno\":" + std::to_string(wire_errno) + ",\"errmsg\":" + quoted + more + "}";
 	(void)conn_send(c, frame.data(), frame.size(), nullptr, nullptr);
 }
 

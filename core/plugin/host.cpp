@@ -63,14 +63,14 @@ static void host_answer(struct cs_self *self, cs_conn conn, const struct cs_requ
 }
 
 static void host_refuse_text(struct cs_self *self, cs_conn conn, const struct cs_request *request, uint32_t ack,
-                             int wire_errno, const char *format, va_list arguments)
+                             int wire_errno, const char *more, const char *format, va_list arguments)
 {
 	char text[host_most_text];
 	const int size = vsnprintf(text, sizeof(text), format, arguments);
 
 	host_cut_text(text, size < 0 ? 0 : static_cast<size_t>(size));
 	if (struct conn *c = host_own_find(self, conn))
-		conn_refuse(c, request, ack, wire_errno, text, self);
+		conn_refuse(c, request, ack, wire_errno, text, self, more);
 	else
 		worker_count_refusal(self->worker, request->msgid, wire_errno);
 }
@@ -81,7 +81,7 @@ static int host_refuse(struct cs_self *self, cs_conn conn, const struct cs_reque
 	va_list arguments;
 
 	va_start(arguments, format);
-	host_refuse_text(self, conn, request, CS_MSGID_ACK, wire_errno, format, arguments);
+	host_refuse_text(self, conn, request, CS_MSGID_ACK, wire_errno, "", format, arguments);
 	va_end(arguments);
 	return CS_REJECT;
 }
@@ -92,7 +92,18 @@ static int host_refuse_as(struct cs_self *self, cs_conn conn, const struct cs_re
 	va_list arguments;
 
 	va_start(arguments, format);
-	host_refuse_text(self, conn, request, ack, wire_errno, format, arguments);
+	host_refuse_text(self, conn, request, ack, wire_errno, "", format, arguments);
+	va_end(arguments);
+	return CS_REJECT;
+}
+
+static int host_refuse_more(struct cs_self *self, cs_conn conn, const struct cs_request *request, int wire_errno,
+                            const char *more, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	host_refuse_text(self, conn, request, CS_MSGID_ACK, wire_errno, more, format, arguments);
 	va_end(arguments);
 	return CS_REJECT;
 }
@@ -339,4 +350,5 @@ const struct cs_host host_table = {
 	.unshare = shared_drop,
 	.subscribe = route_subscribe,
 	.unsubscribe = route_unsubscribe,
+	.refuse_more = host_refuse_more,
 };

@@ -81,7 +81,7 @@ enum cs_verdict {
 	CS_DONE = 0, /* handler: done, or its answer comes later while other frames go on */
 	CS_PASS = 0, /* hook: no objection */
 	CS_PENDING = 1, /* nothing more of this connection is dispatched until finish(), or resume() of a hook */
-	CS_REJECT = -100 /* refused; refuse() or refuse_as() has been called */
+	CS_REJECT = -100 /* refused; refuse(), refuse_as() or refuse_more() has been called */
 };
 
 typedef int cs_handler_fn(void *state, const struct cs_frame *frame);
@@ -416,6 +416,11 @@ struct cs_host {
 	void (*subscribe)(struct cs_self *self, uint64_t topic);
 	/* Ends that. Topic 0 ends only the subscription to any topic. Parcels that are on their way still arrive. */
 	void (*unsubscribe)(struct cs_self *self, uint64_t topic);
+
+	/* ---- answering, continued. */
+	/* As refuse, with further members at the end of the frame. more as in answer(): ,"until":1700000000000 */
+	int (*refuse_more)(struct cs_self *self, cs_conn conn, const struct cs_request *request, int wire_errno,
+	                   const char *more, const char *format, ...) CS_PRINTF(6, 7);
 };
 
 /* A service that a plugin offers to others. Its context is the state of the provider's instance on the same worker. The

@@ -69,13 +69,13 @@ static std::string own_ack_frame(const cs_request *request, uint32_t ack, int wi
 }
 
 static int refuse_text(cs_self *self, cs_conn handle, const cs_request *request, int wire_errno,
-                       const std::string &text, uint32_t ack = CS_MSGID_ACK)
+                       const std::string &text, uint32_t ack = CS_MSGID_ACK, const char *more = "")
 {
 	std::string quoted(text.size() * 6 + 2, ' ');
 	fake_conn *conn = fake_conn_of(self_of(self), handle);
 
 	quoted.resize(cs_json_quote(quoted.data(), quoted.size(), text.data(), text.size()));
-	quoted = ",\"errmsg\":" + quoted;
+	quoted = ",\"errmsg\":" + quoted + more;
 	const std::string frame = ack == CS_MSGID_ACK ? ack_frame(request, wire_errno, quoted)
 	                                              : own_ack_frame(request, ack, wire_errno, quoted);
 
@@ -104,6 +104,17 @@ static int table_refuse_as(cs_self *self, cs_conn conn, const cs_request *reques
 	const std::string text = text_of(format, arguments);
 	va_end(arguments);
 	return refuse_text(self, conn, request, wire_errno, text, ack);
+}
+
+static int table_refuse_more(cs_self *self, cs_conn conn, const cs_request *request, int wire_errno, const char *more,
+                             const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	const std::string text = text_of(format, arguments);
+	va_end(arguments);
+	return refuse_text(self, conn, request, wire_errno, text, CS_MSGID_ACK, more);
 }
 
 static int table_refuse_result(cs_self *self, cs_conn conn, const cs_request *request, int result)
@@ -240,6 +251,7 @@ void fake_table_fill_frames(cs_host *table)
 	table->refuse = table_refuse;
 	table->refuse_result = table_refuse_result;
 	table->refuse_as = table_refuse_as;
+	table->refuse_more = table_refuse_more;
 	table->send = table_send;
 	table->finish = table_finish;
 	table->resume = table_resume;

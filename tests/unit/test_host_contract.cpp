@@ -504,11 +504,15 @@ static void answers_need_a_req_and_refusals_do_not(void **state)
 	assert_int_equal(w->host->refuse(w->self, conn, &mute, 7, "no \"%s\"", "tea"), CS_REJECT);
 	assert_int_equal(w->host->refuse(w->self, conn, &asked, 7, "no"), CS_REJECT);
 	assert_int_equal(w->host->refuse_as(w->self, conn, &asked, 5, 7, "no"), CS_REJECT);
+	assert_int_equal(w->host->refuse_more(w->self, conn, &mute, 8, ",\"until\":9", "not %s", "now"), CS_REJECT);
+	assert_int_equal(w->host->refuse_more(w->self, conn, &asked, 8, "", "no"), CS_REJECT);
 	assert_string_equal(world_hear(w, conn).c_str(), R"({"msgid":100,"of":1000,"req":3,"errno":0}
 {"msgid":100,"of":1000,"req":3,"errno":0,"seq":7}
 {"msgid":100,"of":1000,"errno":7,"errmsg":"no \"tea\""}
 {"msgid":100,"of":1000,"req":3,"errno":7,"errmsg":"no"}
 {"msgid":5,"req":3,"errno":7,"errmsg":"no"}
+{"msgid":100,"of":1000,"errno":8,"errmsg":"not now","until":9}
+{"msgid":100,"of":1000,"req":3,"errno":8,"errmsg":"no"}
 )");
 }
 
