@@ -48,7 +48,7 @@ struct edit_refusal {
 
 static const edit_refusal edit_refusals[] = {
 	{MODEL_NOT_MEMBER, CS_ERRNO_NOT_ALLOWED, "not a member of the group"},
-	{MODEL_MUTED, CS_ERRNO_NOT_ALLOWED, "you may not write here now"},
+	{MODEL_MUTED, CS_ERRNO_NOT_ALLOWED, "muted in the group until then"},
 	{MODEL_UNWANTED, CS_ERRNO_NOT_ALLOWED, "this account takes nothing from you"},
 	{EDIT_NO_MESSAGE, CS_ERRNO_NO_SUCH_MESSAGE, "of names no message that can be changed"},
 	{EDIT_NOT_SENDER, CS_ERRNO_NOT_ALLOWED, "the message is not yours"},
