@@ -136,7 +136,9 @@ static void each_refusal_has_its_errno(void **state)
 	edit(ann, 14, in_pair(ann->id), said, "y");
 	edit(ann, 14, with_bob, said + 1, "y");
 	edit(bob, 8, with_ann, said, "y");
-	edit(ann, 12, with_bob, said, std::string(40000, 'y'));
+	client_send(ann, "{\"msgid\":160,\"id\":" + std::to_string(ann->id) + "," + with_bob + ",\"of\":" +
+	                         std::to_string(said) + ",\"msg\":\"" + std::string(40000, 'y') + "\",\"req\":900}\n");
+	assert_int_equal(json_integer(client_read_answer(ann, 900).json.get(), "errno"), CS_ERRNO_TOO_LONG);
 	recall(ann, 6, in_pair(999999), said);
 	recall(ann, 7, in_group(999999), said);
 	recall(ann, 14, with_bob, said + 1);
