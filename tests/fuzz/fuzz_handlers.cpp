@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Fuzz target of the handlers: login, chat, group, edit, skeleton and the mailbox behind them, on the fake host with a real
- * database.
+ * Fuzz target of the handlers: login, chat, group, edit, skeleton and the mailbox behind them, on the fake host with a
+ * real database.
  *
  * An input is text, a line per event; C is a connection, 0 to 3:
  *   C{...}   a frame (skipped where the server would refuse its form)
