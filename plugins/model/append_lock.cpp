@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "dialect.h"
+#include "permit.h"
 #include "sql.h"
 
 /* ---- finding and locking */
@@ -304,8 +305,7 @@ int append_find_members(append_batch *b)
 	}
 	const int result = sql_run_many(
 		b->db,
-		{"SELECT m.conversation, m.account,"
-	         " CASE WHEN m.role = 0 AND c.muted > m.muted THEN c.muted ELSE m.muted END"
+		{"SELECT m.conversation, m.account, " PERMIT_MUTED_UNTIL
 	         " FROM member m JOIN conversation c ON c.id = m.conversation WHERE m.left_seq IS NULL AND (",
 	         "(m.conversation = ? AND m.account = ?)", " OR ", ")", 2, true},
 		values, model_member_take, b);

@@ -13,6 +13,7 @@ enum model_result {
 	MODEL_GROUP_FULL = 5,
 	MODEL_MUTED = 6, /* the member may not write now */
 	MODEL_REFUSED = 7, /* by the effect of an entry, which knows why */
+	MODEL_UNWANTED = 8, /* the other account blocks the sender */
 	MODEL_NO_ENTRY = 20 /* the effect of an entry has done all that is to be done */
 };
 

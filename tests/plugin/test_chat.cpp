@@ -99,6 +99,8 @@ static void a_message_with_wrong_fields_is_refused(void **state)
 		{R"({"msgid":6,"id":1,"toid":2,"msg":"x","seq":7})", 4, "seq is the server's to add"},
 		{R"({"msgid":6,"id":1,"toid":2,"msg":"x","seq":null})", 4, "seq is the server's to add"},
 		{R"({"msgid":6,"id":1,"toid":2,"msg":"x","ts":7})", 4, "ts is the server's to add"},
+		{R"({"msgid":6,"id":1,"toid":2,"msg":"x","edited":7})", 4, "edited is the server's to add"},
+		{R"({"msgid":6,"id":1,"toid":2,"msg":"x","recalled":0})", 4, "recalled is the server's to add"},
 		{R"({"msgid":6,"id":1,"toid":2,"msg":"x","name":"gao yang"})", 8, "name is not this account's"},
 		{R"({"msgid":6,"id":1,"toid":2,"msg":"x","name":""})", 8, "name is not this account's"},
 		{R"({"msgid":6,"id":1,"toid":2,"msg":"x","name":"Zhang San"})", 8, "name is not this account's"},

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "plugins/model/edits.h"
 #include "plugins/model/history.h"
 #include "plugins/model/inbox.h"
 #include "plugins/model/invitations.h"
@@ -432,8 +433,10 @@ static void no_statement_reads_a_whole_table(void **state)
 	items.push_back(event_to(CONVERSATION_GROUP, 2, group, "event"));
 	items.back().lock = 2;
 	items.push_back(to_group(1, group));
-	for (message_append &item : items)
+	for (message_append &item : items) {
+		item.body = R"({"msg":"x"})";
 		pointers.push_back(&item);
+	}
 	for (const size_t size : {1, 4, 16, 101})
 		assert_int_equal(message_append_all(db, {pointers.data(), size}, true), 0);
 	assert_int_equal(message_news_list(db, 1, &list), 0);
@@ -447,6 +450,12 @@ static void no_statement_reads_a_whole_table(void **state)
 	assert_int_equal(message_news_find(db, 1, CONVERSATION_GROUP, group, &news), 0);
 	assert_int_equal(message_group_ids(db, 1, &ids), 0);
 	assert_int_equal(message_read(db, group, 0, 10, &rows), 0);
+	int64_t muted = 0;
+	edit_act act = {CONVERSATION_GROUP, group, group, rows[0].sender, rows[0].seq, rows[1].seq, rows[0].created, 1};
+	assert_int_equal(edit_message(db, act, "\"y\"", 100, &muted), 0);
+	assert_int_equal(edit_recall(db, act), 0);
+	act = {.to = 2, .actor = 1};
+	assert_int_equal(edit_recall(db, act), EDIT_NO_MESSAGE);
 	assert_int_equal(store_cursor(db, 1, group, 1), 0);
 	look_at_history(db, group);
 	assert_string_equal(s.scans.c_str(), "");
