@@ -7,7 +7,7 @@
 #include <chatserverd/mailbox.h>
 #include <chatserverd/plugin.h>
 
-#include "../model/friends.h"
+#include "../model/contacts.h"
 #include "../shared/field.h"
 #include "../shared/message.h"
 

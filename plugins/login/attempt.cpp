@@ -7,7 +7,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "../model/friends.h"
+#include "../model/contacts.h"
 #include "../model/groups.h"
 #include "generation_take.h"
 #include "rehash.h"

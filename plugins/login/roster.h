@@ -11,7 +11,7 @@
 
 #include <chatserverd/plugin.h>
 
-#include "../model/friends.h"
+#include "../model/contacts.h"
 #include "../model/groups.h"
 
 /* A position in the text where a state is missing, and whose state it is: an index of roster.people. */

@@ -8,6 +8,7 @@
 #include <tuple>
 #include <utility>
 
+#include "contacts.h"
 #include "dialect.h"
 #include "sql.h"
 
@@ -19,8 +20,11 @@ struct append_target {
 	uint64_t low = 0, high = 0;
 	uint64_t id = 0; /* 0: not known */
 	uint64_t last_seq = 0;
+	unsigned flags = 0; /* of a pair: enum pair_flag */
 	bool locked = false; /* the row exists, and this transaction has locked it */
 	bool changed = false; /* last_seq was raised */
+	bool first_written = false; /* flags were changed: an account writes here for the first time */
+	bool unwanted = false; /* the pair is not made: it takes nothing of the batch */
 };
 
 struct append_batch {
@@ -73,7 +77,7 @@ static void model_collect_targets(append_batch *b)
 	b->targets.erase(std::unique(b->targets.begin(), b->targets.end(), model_target_same), b->targets.end());
 }
 
-/* Columns: id, kind, last_seq, low, high. In SQLite a writer has locked all rows that it reads. */
+/* Columns: id, kind, last_seq, low, high, flags. In SQLite a writer has locked all rows that it reads. */
 static int model_pair_take(void *arg, const cs_db_value *columns, size_t)
 {
 	append_batch *b = static_cast<append_batch *>(arg);
@@ -84,6 +88,7 @@ static int model_pair_take(void *arg, const cs_db_value *columns, size_t)
 	if (append_target *target = model_target_find(b, wanted)) {
 		target->id = sql_number_of(columns[0]);
 		target->last_seq = sql_number_of(columns[2]);
+		target->flags = static_cast<unsigned>(sql_number_of(columns[5]));
 		target->locked = b->db->driver->dialect == CS_DB_SQLITE;
 	}
 	return 0;
@@ -92,8 +97,8 @@ static int model_pair_take(void *arg, const cs_db_value *columns, size_t)
 /* Finds the ids of these pairs. tail ends the statement. */
 static int model_find_pairs(append_batch *b, std::span<append_target *const> pairs, const char *tail)
 {
-	const std::string head =
-		dialect_join({"SELECT id, kind, last_seq, low, high FROM ", dialect_conversations(b->db), " WHERE "});
+	const std::string head = dialect_join(
+		{"SELECT id, kind, last_seq, low, high, flags FROM ", dialect_conversations(b->db), " WHERE "});
 	std::vector<cs_db_value> values;
 
 	for (const append_target *pair : pairs) {
@@ -119,24 +124,71 @@ static int model_id_take(void *arg, const cs_db_value *columns, size_t)
 	return 0;
 }
 
-/* Removes the pairs whose accounts do not both exist. */
-static int model_drop_pairs_of_strangers(append_batch *b, std::vector<append_target *> *pairs)
+/* Removes the pairs whose accounts do not both exist. Locks the accounts, in the order of their ids, so that nobody
+ * changes what they say of each other before the pairs are there. */
+static int model_drop_pairs_of_nobody(append_batch *b, std::vector<append_target *> *pairs)
 {
+	const std::string tail = dialect_join({") ORDER BY id", dialect_for_share(b->db)});
 	std::vector<cs_db_value> values;
-	std::vector<uint64_t> known;
+	std::vector<uint64_t> ids, known;
 
-	for (const append_target *pair : *pairs) {
-		values.push_back(sql_integer(pair->low));
-		values.push_back(sql_integer(pair->high));
-	}
-	const int result = sql_run_many(b->db, {"SELECT id FROM account WHERE id IN (", "?", ", ", ")", 1, true},
+	for (const append_target *pair : *pairs)
+		ids.insert(ids.end(), {pair->low, pair->high});
+	std::sort(ids.begin(), ids.end());
+	ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+	for (const uint64_t id : ids)
+		values.push_back(sql_integer(id));
+	const int result = sql_run_many(b->db, {"SELECT id FROM account WHERE id IN (", "?", ", ", tail, 1, true},
 	                                values, model_id_take, &known);
-	std::sort(known.begin(), known.end());
 	std::erase_if(*pairs, [&known](const append_target *pair) {
 		return !std::binary_search(known.begin(), known.end(), pair->low) ||
 		       !std::binary_search(known.begin(), known.end(), pair->high);
 	});
 	return result;
+}
+
+/* Columns: account, other, listed, blocked. */
+static int model_contact_take(void *arg, const cs_db_value *columns, size_t)
+{
+	const uint64_t account = sql_number_of(columns[0]), other = sql_number_of(columns[1]);
+	append_target wanted;
+
+	wanted.low = std::min(account, other);
+	wanted.high = std::max(account, other);
+	if (append_target *target = model_target_find(static_cast<append_batch *>(arg), wanted))
+		target->flags |= pair_contact_flags(account, other, sql_number_of(columns[2]) != 0,
+		                                    sql_number_of(columns[3]) != 0);
+	return 0;
+}
+
+/* Sets the flags of new pairs as the contacts say. */
+static int model_find_contacts(append_batch *b, std::span<append_target *const> pairs)
+{
+	std::vector<cs_db_value> values;
+
+	for (append_target *pair : pairs) {
+		pair->flags = 0;
+		for (const uint64_t id : {pair->low, pair->high, pair->high, pair->low})
+			values.push_back(sql_integer(id));
+	}
+	return sql_run_many(b->db,
+	                    {"SELECT account, other, listed, blocked FROM contact WHERE ",
+	                     "(account = ? AND other = ?)", " OR ", "", 2, true},
+	                    values, model_contact_take, b);
+}
+
+/* Removes the pairs that take nothing of the batch: so a refused message leaves no row. */
+static void model_drop_unwanted_pairs(append_batch *b, std::vector<append_target *> *pairs)
+{
+	for (append_target *pair : *pairs)
+		pair->unwanted = true;
+	for (const message_append *item : b->items) {
+		append_target *target = model_target_find(b, model_target_of(*item));
+
+		if (target->unwanted && pair_lets_write(target->flags, item->sender, item->to, item->strangers_may))
+			target->unwanted = false;
+	}
+	std::erase_if(*pairs, [](const append_target *pair) { return pair->unwanted; });
 }
 
 /* Makes the missing pairs. Then reads the ids with locks: only such a read sees pairs that another writer made
@@ -146,21 +198,26 @@ static int model_make_pairs(append_batch *b)
 	const std::string tail = dialect_or_nothing(b->db, "low");
 	std::vector<append_target *> missing = model_pairs_without_id(b);
 	std::vector<cs_db_value> values;
-	int result = model_drop_pairs_of_strangers(b, &missing);
+	int result = model_drop_pairs_of_nobody(b, &missing);
 
+	if (!result)
+		result = model_find_contacts(b, missing);
 	if (result)
 		return result;
+	model_drop_unwanted_pairs(b, &missing);
 	for (const append_target *pair : missing) {
 		values.push_back(sql_integer(pair->low));
 		values.push_back(sql_integer(pair->high));
+		values.push_back(sql_integer(pair->flags));
 	}
-	result = sql_run_many(b->db,
-	                      {"INSERT INTO conversation (kind, low, high) VALUES ", "(0, ?, ?)", ", ", tail, 2, false},
-	                      values);
+	result = sql_run_many(
+		b->db,
+		{"INSERT INTO conversation (kind, low, high, flags) VALUES ", "(0, ?, ?, ?)", ", ", tail, 3, false},
+		values);
 	return result ? result : model_find_pairs(b, missing, dialect_for_update(b->db));
 }
 
-/* Columns: id, kind, last_seq, in the order of id. arg: the batch; its by_id has the same order. */
+/* Columns: id, kind, last_seq, flags, in the order of id. arg: the batch; its by_id has the same order. */
 static int model_locked_take(void *arg, const cs_db_value *columns, size_t)
 {
 	append_batch *b = static_cast<append_batch *>(arg);
@@ -172,6 +229,7 @@ static int model_locked_take(void *arg, const cs_db_value *columns, size_t)
 	for (auto same = at; same != b->by_id.end() && (*same)->id == id; ++same)
 		if (sql_number_of(columns[1]) == static_cast<uint64_t>((*same)->kind)) {
 			(*same)->last_seq = sql_number_of(columns[2]);
+			(*same)->flags = static_cast<unsigned>(sql_number_of(columns[3]));
 			(*same)->locked = true;
 		}
 	return 0;
@@ -180,8 +238,8 @@ static int model_locked_take(void *arg, const cs_db_value *columns, size_t)
 /* A client may name a group id that is a pair or does not exist: such a target is not locked. */
 static int model_lock_targets(append_batch *b)
 {
-	const std::string head =
-		dialect_join({"SELECT id, kind, last_seq FROM ", dialect_conversations(b->db), " WHERE id IN ("});
+	const std::string head = dialect_join(
+		{"SELECT id, kind, last_seq, flags FROM ", dialect_conversations(b->db), " WHERE id IN ("});
 	const std::string tail = dialect_join({") ORDER BY id", dialect_for_update(b->db)});
 	std::vector<cs_db_value> values;
 
@@ -299,6 +357,18 @@ static int model_find_repeats(append_batch *b, bool refused_only)
 	                    values, model_repeat_take, &named);
 }
 
+/* 0 or MODEL_UNWANTED. The items come in their order: who is answered here is no stranger any more. */
+static int model_judge_pair(append_target *pair, const message_append &item)
+{
+	const unsigned wrote = pair_wrote_flag(item.sender, item.to);
+
+	if (!pair_lets_write(pair->flags, item.sender, item.to, item.strangers_may))
+		return MODEL_UNWANTED;
+	pair->first_written |= !(pair->flags & wrote);
+	pair->flags |= wrote;
+	return 0;
+}
+
 /* Finds the conversations of the items, and refuses those that have none or may not write there. */
 static void model_set_conversations(append_batch *b)
 {
@@ -308,9 +378,10 @@ static void model_set_conversations(append_batch *b)
 		b->target_of.push_back(target);
 		item->conversation = target->locked ? target->id : 0;
 		if (!target->locked)
-			item->outcome = MODEL_NONE;
-		else if (item->kind == CONVERSATION_GROUP &&
-		         !std::binary_search(b->members.begin(), b->members.end(),
+			item->outcome = target->unwanted ? MODEL_UNWANTED : MODEL_NONE;
+		else if (item->kind == CONVERSATION_PAIR)
+			item->outcome = model_judge_pair(target, *item);
+		else if (!std::binary_search(b->members.begin(), b->members.end(),
 		                             std::make_pair(item->to, item->sender)))
 			item->outcome = MODEL_NOT_MEMBER;
 	}
@@ -380,10 +451,11 @@ static int model_store_last_seqs(append_batch *b)
 			values.push_back(sql_integer(target->id));
 			values.push_back(sql_integer(target->kind));
 			values.push_back(sql_integer(target->last_seq));
+			values.push_back(sql_integer(target->flags));
 		}
 	return sql_run_many(b->db,
-	                    {"INSERT INTO conversation (id, kind, last_seq) VALUES ", "(?, ?, ?)", ", ",
-	                     " ON DUPLICATE KEY UPDATE last_seq = VALUES(last_seq)", 3, true},
+	                    {"INSERT INTO conversation (id, kind, last_seq, flags) VALUES ", "(?, ?, ?, ?)", ", ",
+	                     " ON DUPLICATE KEY UPDATE last_seq = VALUES(last_seq), flags = VALUES(flags)", 4, true},
 	                    values);
 }
 
@@ -405,12 +477,23 @@ static int model_insert_entry(cs_db *db, const message_append &item)
 	return result;
 }
 
+/* MySQL stores the flags with last_seq. */
+static int model_store_flags(append_batch *b)
+{
+	for (const append_target &target : b->targets)
+		if (target.first_written)
+			if (const int result = sql_run(b->db, "UPDATE conversation SET flags = ? WHERE id = ?",
+			                               {sql_integer(target.flags), sql_integer(target.id)}))
+				return result;
+	return 0;
+}
+
 static int model_insert_entries(append_batch *b)
 {
 	for (const message_append *item : b->stored)
 		if (const int result = model_insert_entry(b->db, *item))
 			return result;
-	return 0;
+	return model_store_flags(b);
 }
 
 static int model_insert_rows(append_batch *b)

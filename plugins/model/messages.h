@@ -27,8 +27,9 @@ struct message_append {
 	std::string_view cid; /* empty: stored as NULL */
 	std::string_view body;
 	int64_t created = 0; /* ms */
+	bool strangers_may = true; /* to a pair: see pair_lets_write */
 
-	int outcome = 0; /* 0, MODEL_NONE (no such user or group), MODEL_NOT_MEMBER */
+	int outcome = 0; /* 0, MODEL_NONE (no such user or group), MODEL_NOT_MEMBER, MODEL_UNWANTED */
 	bool repeated = false; /* the cid was stored before: conversation, seq, created are the first one's */
 	uint64_t conversation = 0;
 	uint64_t seq = 0;

@@ -9,8 +9,9 @@ enum model_result {
 	MODEL_NONE = 1, /* no such account, group or conversation */
 	MODEL_TAKEN = 2, /* the name is in use, or the account is a member already */
 	MODEL_NOT_MEMBER = 3,
-	MODEL_FULL = 4, /* the account has the most friends or groups that are allowed */
-	MODEL_GROUP_FULL = 5
+	MODEL_FULL = 4, /* the account has the most contacts or groups that are allowed */
+	MODEL_GROUP_FULL = 5,
+	MODEL_UNWANTED = 6 /* the other account blocks the sender, or takes nothing from strangers */
 };
 
 #endif

@@ -22,7 +22,7 @@
 
 #include "core/net/frame.h"
 #include "core/net/guess.h"
-#include "plugins/model/friends.h"
+#include "plugins/model/contacts.h"
 #include "plugins/model/groups.h"
 #include "plugins/model/users.h"
 #include "tests/support/fake_host.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Tests the handlers of CHAT, ADD_FRIEND and DELIVERED: fields, errors, and the calls to the mailbox and the store. */
-#include "plugins/model/friends.h"
+#include "plugins/model/contacts.h"
 #include "tests/support/check.h"
 #include "tests/support/handler_fixture.h"
 
