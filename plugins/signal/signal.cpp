@@ -4,11 +4,13 @@
 #include "signal.h"
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
+
+#include "../shared/contacts.h"
 
 /* Bytes. If less waits than this, the client counts as fast. */
 static constexpr size_t signal_little_unsent = 16 * 1024;
+static constexpr size_t signal_head_size = 8; /* of a parcel for one account */
 static constexpr size_t signal_most_kind = 32; /* bytes */
 
 /* ---- sending */
@@ -46,8 +48,10 @@ static int signal_check(const signal_plugin *p, const cs_frame *frame)
 static int signal_to_account(const signal_plugin *p, const cs_frame *frame, cs_account to)
 {
 	const plugin_context &c = p->context;
-	const cs_parcel parcel = {nullptr, 0, c.host->share(frame->bytes, frame->size)};
+	unsigned char head[signal_head_size];
+	const cs_parcel parcel = {head, sizeof(head), c.host->share(frame->bytes, frame->size)};
 
+	contacts_put_number(head, frame->account);
 	if (to != frame->account)
 		(void)c.host->route(c.self, to, CS_EVERY_DEVICE, &parcel, CS_ROUTE_CASUAL);
 	c.host->unshare(parcel.body);
@@ -77,7 +81,7 @@ static int signal_on_signal(void *state, const cs_frame *frame)
 /* ---- receiving */
 
 /* A slow client gets no new signals: the frames that it has not taken yet are more important. */
-static void signal_deliver(const signal_plugin *p, cs_conn conn, signal_session *s, std::string_view frame)
+void signal_deliver(const signal_plugin *p, cs_conn conn, signal_session *s, std::string_view frame)
 {
 	if (!s->paused &&
 	    p->context.host->send(p->context.self, conn, frame.data(), frame.size(), nullptr, nullptr) == CS_EAGAIN)
@@ -110,8 +114,10 @@ static void signal_on_routed(void *state, cs_conn conn, cs_account account, cons
 		return signal_deliver_members(p, bytes);
 	const auto at = p->sessions.find(conn);
 
-	if (at != p->sessions.end() && bytes.size() >= 2 && bytes.front() == '{' && bytes.back() == '}')
-		signal_deliver(p, conn, &at->second, bytes);
+	if (at != p->sessions.end() && bytes.size() >= 2 && bytes.front() == '{' && bytes.back() == '}' &&
+	    parcel->head_size == signal_head_size)
+		signal_judge(p, conn, &at->second, contacts_number(static_cast<const unsigned char *>(parcel->head)),
+		             bytes);
 }
 
 /* ---- sessions */
@@ -153,24 +159,40 @@ static void signal_on_written(void *state, cs_conn conn, uint64_t, size_t unsent
 		session->second.paused = false;
 }
 
-/* ---- the instance */
-
-static uint64_t signal_want_bit(const plugin_context &c)
+static void signal_on_contact_changed(void *arg, cs_conn conn, cs_account, cs_account other, bool)
 {
-	const char *const *words = c.host->want_words(c.self);
-	unsigned i = 0;
+	signal_plugin *p = static_cast<signal_plugin *>(arg);
+	const auto session = p->sessions.find(conn);
 
-	while (words[i] && strcmp(words[i], "signal") != 0)
-		i++;
-	return words[i] ? UINT64_C(1) << i : 0;
+	if (session != p->sessions.end())
+		session->second.verdicts.erase(other);
 }
+
+/* What other nodes told may have been lost. */
+static void signal_on_cluster(void *state, cs_cluster_event event)
+{
+	signal_plugin *p = static_cast<signal_plugin *>(state);
+
+	if (event != CS_CLUSTER_MISSED)
+		p->is_degraded = event == CS_CLUSTER_DEGRADED;
+	for (auto &[conn, session] : p->sessions)
+		session.verdicts.clear();
+}
+
+/* ---- the instance */
 
 static int signal_start(const cs_host *host, cs_self *self, const void *, void **state_r, cs_error *)
 {
 	auto p = std::make_unique<signal_plugin>();
+	const void *table = nullptr;
+	void *contacts = nullptr;
 
 	p->context = {host, self};
-	p->want = signal_want_bit(p->context);
+	p->want = contacts_want_bit(host, self, "signal");
+	if (host->service(self, CS_MAILBOX_SERVICE, CS_MAILBOX_VERSION, &table, &p->mailbox_context) == 0)
+		p->mailbox = static_cast<const cs_mailbox *>(table);
+	if (host->service(self, CONTACTS_SERVICE, CONTACTS_SERVICE_VERSION, &table, &contacts) == 0)
+		static_cast<const contacts_service *>(table)->watch(contacts, signal_on_contact_changed, p.get());
 	*state_r = p.release();
 	return 0;
 }
@@ -180,6 +202,7 @@ static void signal_stop(void *state)
 	const std::unique_ptr<signal_plugin> p(static_cast<signal_plugin *>(state));
 }
 
+static const char *const signal_uses[] = {CS_MAILBOX_SERVICE, CONTACTS_SERVICE, nullptr};
 static const char *const signal_words[] = {"signal", nullptr};
 
 static const cs_route signal_routes[] = {
@@ -191,6 +214,7 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	CS_PLUGIN_HEAD,
 	.name = "signal",
 	.version = CS_VERSION,
+	.uses = signal_uses,
 	.routes = signal_routes,
 	.want = signal_words,
 	.start = signal_start,
@@ -198,5 +222,7 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.closed = signal_on_closed,
 	.written = signal_on_written,
 	.routed = signal_on_routed,
+	.cluster = signal_on_cluster,
 	.stop = signal_stop,
+	.parcel_version = 1,
 };
