@@ -22,7 +22,7 @@ static void a_login_that_wants_something_is_told_what_there_is(void **state)
 	test_client *old = client_open(s);
 	const test_frame plain = client_login(old, client_absent(s, "bob"));
 
-	assert_true(json_matches(ack.json.get(), "{\"msgid\":2,\"errno\":0,\"have\":[\"signal\"]}"));
+	assert_true(json_matches(ack.json.get(), "{\"msgid\":2,\"errno\":0,\"have\":[\"presence\",\"signal\"]}"));
 	assert_true(json_matches(plain.json.get(), "{\"msgid\":2,\"errno\":0,\"have\":null}"));
 }
 
