@@ -31,8 +31,7 @@ struct cs_effect {
 	cs_account joins; /* this entry is the first that this account sees as a member: its joined_seq is seq - 1 */
 	cs_account leaves; /* this entry is the last that this account sees as a member: its left_seq is seq */
 	const char *errmsg; /* of a refusal: a constant text */
-	char answer
-		[CS_EFFECT_TEXT_MAX]; /* further members of the answer or the refusal, with a leading comma, NUL-ended */
+	char answer[CS_EFFECT_TEXT_MAX]; /* further members of the answer or the refusal, with a leading comma, NUL-ended */
 	char added[CS_EFFECT_TEXT_MAX]; /* the same, of the stored frame */
 };
 

@@ -47,9 +47,9 @@
 	X(NOT_LOGGED_IN, 3, "the request needs a login")                                                               \
 	X(BAD_FRAME, 4, "the frame is refused; errmsg says what and where")                                            \
 	X(UNKNOWN_MSGID, 5, "no plugin handles it")                                                                    \
-	X(NO_SUCH_USER, 6, "toid, friendid, account or name names nobody")                                                            \
+	X(NO_SUCH_USER, 6, "toid, friendid, account or name names nobody")                                             \
 	X(NO_SUCH_GROUP, 7, "groupid names no group")                                                                  \
-	X(NOT_ALLOWED, 8, "id is not this connection's account; no member of the group; the other account takes nothing from the sender")                               \
+	X(NOT_ALLOWED, 8, "not this connection's account; no member of the group; unwanted")                           \
 	X(EXISTS, 9, "the group name is taken; already a member")                                                      \
 	X(BUSY, 10, "a limit of this connection or this node is reached; try again later")                             \
 	X(UNAVAILABLE, 11, "the store does not answer")                                                                \

@@ -16,7 +16,8 @@
 
 inline constexpr size_t roster_hidden = SIZE_MAX;
 
-/* A position in the text where a state is missing, and whose state it is: an index of roster.people, or roster_hidden. */
+/* A position in the text where a state is missing, and whose state it is: an index of roster.people, or
+ * roster_hidden. */
 struct roster_gap {
 	size_t at;
 	size_t who;
@@ -34,7 +35,8 @@ struct roster {
 	std::vector<unsigned char> online; /* for each of them 1 or 0; the caller sets it, until then it is 0 */
 };
 
-/* blockers, in order, are always offline here. The time grows with the length of the lists, so call it on a store thread. */
+/* blockers, in order, are always offline here. The time grows with the length of the lists, so call it on a store
+ * thread. */
 [[nodiscard]] roster roster_write(const std::vector<friend_entry> &friends, const std::vector<group_entry> &groups,
                                   const std::vector<uint64_t> &blockers);
 /* Returns the elements with all states inserted. Little more than a copy. */

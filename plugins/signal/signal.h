@@ -80,8 +80,8 @@ void signal_judge(signal_plugin *p, cs_conn conn, signal_session *s, cs_account 
 void signal_deliver(const signal_plugin *p, cs_conn conn, signal_session *s, std::string_view frame);
 
 /* ---- signal_parcel.cpp: parcels between instances. A parcel for one account is the frame itself, which begins with
- * '{'; its head is the sender (8 bytes, low byte first). A parcel for the members of a group is 'g', a version, the number of members (2 bytes, low byte first), their
- * accounts (8 bytes each), and the frame */
+ * '{'; its head is the sender (8 bytes, low byte first). A parcel for the members of a group is 'g', a version, the
+ * number of members (2 bytes, low byte first), their accounts (8 bytes each), and the frame */
 
 std::string signal_parcel_encode(const std::vector<uint64_t> &members, cs_account but, std::string_view frame);
 /* 0, or CS_EINVAL: it is no parcel of this version. *accounts_r points to the first of *count_r accounts. */

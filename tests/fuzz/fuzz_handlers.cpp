@@ -65,7 +65,7 @@ static void world_open(handler_world *w)
 	fake_host_open_db(host, ":memory:");
 	fake_host_set(host, "login.password_ops", "1");
 	fake_host_set(host, "login.password_memory", "8K");
-	for (const char *plugin : {"mailbox", "login", "chat", "group", "skeleton"})
+	for (const char *plugin : {"mailbox", "login", "chat", "group", "people", "presence", "signal", "skeleton"})
 		fake_host_load(host, plugin);
 	const cs_conn conn = fake_host_connect(host);
 	(void)fake_host_request(host, conn, R"({"msgid":4,"name":"first","password":"p"})");
@@ -78,8 +78,8 @@ static void world_open(handler_world *w)
 
 static void world_empty(const fake_host *host)
 {
-	static const char *const tables[] = {"cursor", "body",         "entry",   "member",
-	                                     "friend", "conversation", "account", "sqlite_sequence"};
+	static const char *const tables[] = {"cursor",  "body",         "entry",   "member",
+	                                     "contact", "conversation", "account", "sqlite_sequence"};
 
 	for (const char *table : tables) {
 		const std::string sql = std::string("DELETE FROM ") + table;

@@ -81,9 +81,9 @@ static int mailbox_refuses_strangers(void *mailbox)
 }
 
 static const cs_mailbox mailbox_table = {
-	CS_ABI,       sizeof mailbox_table, mailbox_attach, mailbox_begin,
-	mailbox_send, mailbox_delivered,    mailbox_joined, mailbox_post,
-	mailbox_refuses_strangers,
+	CS_ABI,         sizeof mailbox_table, mailbox_attach,
+	mailbox_begin,  mailbox_send,         mailbox_delivered,
+	mailbox_joined, mailbox_post,         mailbox_refuses_strangers,
 };
 
 void fake_mailbox_offer(fake_mailbox *box, fake_host *host)
