@@ -113,7 +113,8 @@ struct cs_mailbox_post {
  * had the same cid, nothing was stored, and seq is that of the first. Otherwise seq is 0, and nothing was stored,
  * unless CS_EUNKNOWN is the result:
  *   CS_ERRNO_NO_SUCH_USER, CS_ERRNO_NO_SUCH_GROUP   account or to names nobody; to names no group
- *   CS_ERRNO_NOT_ALLOWED                            the account is no member of the group
+ *   CS_ERRNO_NOT_ALLOWED                            the account is no member of the group; the other account blocks it,
+ *                                                   or takes nothing from strangers
  *   CS_ERRNO_BAD_FRAME                              the store cannot hold a value of it
  *   CS_ENOSTORE                                     the store cannot do it now (it is away, its disk is full)
  *   CS_EUNKNOWN                                     perhaps it was stored
@@ -156,6 +157,10 @@ struct cs_mailbox {
 	 * allow; it is for ever. CS_ENOSTORE: the server has no store. CS_ECANCELED: the server is stopping. On any
 	 * result but 0 arg stays the caller's. */
 	int (*post)(void *mailbox, const struct cs_mailbox_post *post, cs_mailbox_posted_fn *done, void *arg);
+
+	/* 1 if mailbox.strangers is `refuse`: then what is said to an account reaches it only if it has the sender on
+	 * its list or wrote to it first. Else 0. SIGHUP can change it. */
+	int (*refuses_strangers)(void *mailbox);
 };
 
 #endif

@@ -160,6 +160,7 @@ static int edit_on_edit(void *state, const cs_frame *frame)
 		return e->context.host->refuse_result(e->context.self, frame->conn, &frame->request, CS_DB_BAD_VALUE);
 	change->msg = msg;
 	change->act.window = e->conf->edit_window;
+	change->act.strangers_may = !e->mailbox->refuses_strangers(e->mailbox_context);
 	change->most = std::max(edit_most, frame->size + edit_more);
 	entry.effect = edit_run_edit;
 	return edit_send(e, frame, &entry, std::move(change));

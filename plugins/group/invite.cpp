@@ -13,6 +13,7 @@ struct group_invitation {
 	cs_request request = {};
 	group_act act;
 	uint64_t account = 0, most = 0;
+	bool strangers_may = true;
 	std::string frame; /* the sender's bytes, with its name */
 };
 
@@ -22,7 +23,7 @@ static int group_invite_store(cs_db *db, void *arg)
 {
 	const group_invitation *invitation = static_cast<group_invitation *>(arg);
 
-	return invitation_add(db, invitation->act, invitation->account, invitation->most);
+	return invitation_add(db, invitation->act, invitation->account, invitation->most, invitation->strangers_may);
 }
 
 /* If it is lost, the invitation is in the inbox. */
@@ -85,6 +86,7 @@ int group_on_invite(void *state, const cs_frame *frame)
 	invitation->act = {frame->account, static_cast<uint64_t>(group), 0, c.host->now()};
 	invitation->account = static_cast<uint64_t>(account);
 	invitation->most = static_cast<uint64_t>(g->conf->max_invitations);
+	invitation->strangers_may = !g->mailbox->refuses_strangers(g->mailbox_context);
 	invitation->frame = group_frame_with_name(g, frame);
 	result = c.host->work(c.self, frame->conn, CS_WORK_WRITE, group_invite_store, group_invite_stored,
 	                      invitation.get());

@@ -7,7 +7,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "../model/friends.h"
+#include "../model/contacts.h"
 #include "../model/groups.h"
 #include "generation_take.h"
 #include "rehash.h"
@@ -310,13 +310,16 @@ static int login_attempt_read_lists(cs_db *db, void *arg)
 	attempt *a = static_cast<attempt *>(arg);
 	std::vector<friend_entry> friends;
 	std::vector<group_entry> groups;
+	std::vector<uint64_t> blockers;
 	int rc = friend_list(db, a->id, &friends);
 
 	if (rc == 0)
 		rc = group_list(db, a->id, &groups);
+	if (rc == 0)
+		rc = contact_blockers(db, a->id, &blockers);
 	if (rc != 0)
 		return rc;
-	a->roster = roster_write(friends, groups);
+	a->roster = roster_write(friends, groups, blockers);
 	return 0;
 }
 

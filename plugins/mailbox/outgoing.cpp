@@ -307,9 +307,10 @@ static void mailbox_outgoing_answer(mailbox *m, const mailbox_outgoing_item &ite
 		mailbox_outgoing_answer_muted(m, item);
 	else
 		m->host->refuse(m->self, item.conn, &item.request, wire_errno,
-		                wire_errno == CS_ERRNO_NO_SUCH_GROUP  ? "groupid names no group"
-		                : wire_errno == CS_ERRNO_NO_SUCH_USER ? "toid names nobody"
-		                                                      : "not a member of the group");
+		                wire_errno == CS_ERRNO_NO_SUCH_GROUP      ? "groupid names no group"
+		                : wire_errno == CS_ERRNO_NO_SUCH_USER     ? "toid names nobody"
+		                : item.append.outcome == MODEL_NOT_MEMBER ? "not a member of the group"
+		                                                          : "this account takes nothing from you");
 }
 
 /* result: of the batch, or of send() itself. */
@@ -412,6 +413,7 @@ static std::unique_ptr<mailbox_outgoing_item> mailbox_outgoing_item_of(mailbox *
 	item->append.sender = sender;
 	item->append.to = to;
 	item->append.cid = item->cid;
+	item->append.strangers_may = !m->conf.strangers;
 	return item;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "../shared/object.h"
+#include "contacts.h"
 #include "permit.h"
 #include "sql.h"
 
@@ -108,7 +109,14 @@ static bool edits_is_same_text(std::string_view stored, std::string_view msg)
 	return stored == msg || (!stored.empty() && object_text(stored) == object_text(msg));
 }
 
-static int edits_judge_edit(const edit_act &act, const edits_row &row, const permit &p, std::string_view msg)
+/* The rule of CHAT and GROUP_CHAT. */
+static int edits_judge_writing(cs_db *db, const edit_act &act, const permit &p)
+{
+	return act.kind == CONVERSATION_PAIR ? pair_judge(db, act.actor, act.to, act.strangers_may)
+	                                     : permit_write(p, act.now);
+}
+
+static int edits_judge_edit(cs_db *db, const edit_act &act, const edits_row &row, const permit &p, std::string_view msg)
 {
 	std::string_view stored;
 
@@ -120,7 +128,7 @@ static int edits_judge_edit(const edit_act &act, const edits_row &row, const per
 		return CS_DB_FAILED;
 	if (edits_is_same_text(stored, msg))
 		return EDIT_IS_THERE;
-	return edits_is_late(act, row) ? EDIT_TOO_LATE : permit_write(p, act.now);
+	return edits_is_late(act, row) ? EDIT_TOO_LATE : edits_judge_writing(db, act, p);
 }
 
 static int edits_judge_recall(const edit_act &act, const edits_row &row, const permit &p)
@@ -143,7 +151,7 @@ int edit_message(cs_db *db, const edit_act &act, std::string_view msg, size_t mo
 
 	*muted_r = p.muted;
 	if (!result)
-		result = edits_judge_edit(act, row, p, msg);
+		result = edits_judge_edit(db, act, row, p, msg);
 	if (result)
 		return result;
 	body = row.body;

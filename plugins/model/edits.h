@@ -25,6 +25,7 @@ struct edit_act {
 	uint64_t seq = 0; /* of the entry that changes it */
 	int64_t now = 0; /* ms */
 	int64_t window = 0; /* ms; for so long after it was stored a message may be changed by its sender */
+	bool strangers_may = true; /* EDIT in a pair: see pair_lets_write */
 };
 
 /* Outcomes besides those of model_result; all of them have changed nothing. */

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "contacts.h"
 #include "dialect.h"
 #include "sql.h"
 #include "users.h"
@@ -12,7 +13,7 @@ struct invitation_state {
 	bool there, invite_only;
 	bool actor_is_member;
 	group_role actor_role;
-	bool account_there, is_member, is_banned, blocks, is_invited;
+	bool account_there, is_member, is_banned, is_invited, is_unwanted;
 };
 
 static int invitations_state_take(void *arg, const cs_db_value *columns, size_t)
@@ -26,7 +27,7 @@ static int invitations_state_take(void *arg, const cs_db_value *columns, size_t)
 		columns[3].type != CS_DB_NULL && columns[4].type == CS_DB_NULL,
 		columns[3].integer != 0,
 		columns[5].type != CS_DB_NULL,
-		columns[6].type != CS_DB_NULL,
+		false,
 	};
 	return 1;
 }
@@ -44,16 +45,15 @@ static int invitations_read(cs_db *db, const group_act &act, uint64_t account, i
 	if (result)
 		return result;
 	return sql_run(db,
-	               "SELECT c.invite_only, a.role, u.id, o.banned, o.left_seq, b.account, i.account"
+	               "SELECT c.invite_only, a.role, u.id, o.banned, o.left_seq, i.account"
 	               " FROM conversation c"
 	               " LEFT JOIN member a ON a.conversation = c.id AND a.account = ? AND a.left_seq IS NULL"
 	               " LEFT JOIN account u ON u.id = ?"
 	               " LEFT JOIN member o ON o.conversation = c.id AND o.account = u.id"
-	               " LEFT JOIN contact b ON b.account = u.id AND b.other = ? AND b.blocked = 1"
 	               " LEFT JOIN invitation i ON i.conversation = c.id AND i.account = u.id"
 	               " WHERE c.id = ? AND c.kind = 1 AND c.members > 0",
-	               {sql_integer(act.actor), sql_integer(account), sql_integer(act.actor), sql_integer(act.group)},
-	               invitations_state_take, state_r);
+	               {sql_integer(act.actor), sql_integer(account), sql_integer(act.group)}, invitations_state_take,
+	               state_r);
 }
 
 static int invitations_check_rules(const invitation_state &state)
@@ -68,7 +68,7 @@ static int invitations_check_rules(const invitation_state &state)
 		return GROUP_NOT_ALLOWED;
 	if (!state.account_there)
 		return GROUP_NO_ACCOUNT;
-	if (state.blocks)
+	if (state.is_unwanted)
 		return INVITATION_NOT_WANTED;
 	if (state.is_member)
 		return MODEL_TAKEN;
@@ -95,12 +95,15 @@ static int invitations_check_most(cs_db *db, uint64_t group, uint64_t account, u
 	return of_account > most ? INVITATION_FULL_ACCOUNT : 0;
 }
 
-int invitation_add(cs_db *db, const group_act &act, uint64_t account, uint64_t most)
+int invitation_add(cs_db *db, const group_act &act, uint64_t account, uint64_t most, bool strangers_may)
 {
 	invitation_state state;
 	int result = invitations_read(db, act, account, &state);
 
 	if (!result)
+		result = pair_judge(db, act.actor, account, strangers_may);
+	state.is_unwanted = result == MODEL_UNWANTED;
+	if (!result || state.is_unwanted)
 		result = invitations_check_rules(state);
 	if (!result && state.is_banned)
 		result = sql_run(db, "UPDATE member SET banned = 0 WHERE conversation = ? AND account = ?",

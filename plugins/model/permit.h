@@ -16,13 +16,12 @@
 struct permit {
 	bool is_member = false; /* of a pair: always */
 	bool is_admin = false; /* of a group: an admin, or the creator */
-	bool is_blocked = false; /* by the other account of the pair */
 	int64_t muted = 0; /* ms; it may not write in the group before that time */
 };
 
 /* 0, or MODEL_NONE: there is no such conversation, or the group has ended. */
 [[nodiscard]] int permit_find(cs_db *db, uint64_t conversation, uint64_t account, permit *permit_r);
-/* The rule of CHAT and GROUP_CHAT. now: ms. 0, MODEL_NOT_MEMBER, MODEL_MUTED or MODEL_UNWANTED. */
+/* The rule of GROUP_CHAT; for a pair see pair_judge. now: ms. 0, MODEL_NOT_MEMBER or MODEL_MUTED. */
 [[nodiscard]] int permit_write(const permit &p, int64_t now);
 
 #endif

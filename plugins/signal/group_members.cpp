@@ -14,7 +14,6 @@ static constexpr int64_t signal_group_renew_ms = 450;
 /* ms. A refusal is given by members that were read lately: the sender may just have joined. */
 static constexpr int64_t signal_group_refusal_good_ms = 100;
 static constexpr size_t signal_group_most_groups = 1024; /* groups that are remembered; 4 MB of members */
-static constexpr size_t signal_group_most_waiting = 4 * 1024 * 1024; /* bytes of all waiting frames */
 
 struct group_read {
 	uint64_t group = 0;
@@ -227,7 +226,7 @@ int signal_to_group(signal_plugin *p, const cs_frame *frame, uint64_t group)
 	if (signal_group_is_good(*g, now, may_send ? signal_group_good_ms : signal_group_refusal_good_ms))
 		return signal_group_send(p, *g, group, frame->conn, frame->account, frame->request,
 		                         {frame->bytes, frame->size});
-	if (!result && p->waiting_bytes + frame->size > signal_group_most_waiting)
+	if (!result && p->waiting_bytes + frame->size > signal_most_waiting)
 		result = CS_EBUSY;
 	if (result)
 		return c.host->refuse_result(c.self, frame->conn, &frame->request, result);

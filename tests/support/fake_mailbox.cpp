@@ -112,8 +112,14 @@ static int mailbox_post(void *mailbox, const cs_mailbox_post *post, cs_mailbox_p
 	return 0;
 }
 
+static int mailbox_refuses_strangers(void *mailbox)
+{
+	return static_cast<const fake_mailbox *>(mailbox)->refuses_strangers;
+}
+
 static const cs_mailbox mailbox_table = {
-	CS_ABI, sizeof mailbox_table, mailbox_attach, mailbox_begin, mailbox_send, mailbox_delivered, mailbox_post,
+	CS_ABI,       sizeof mailbox_table, mailbox_attach, mailbox_begin,
+	mailbox_send, mailbox_delivered,    mailbox_post,   mailbox_refuses_strangers,
 };
 
 void fake_mailbox_offer(fake_mailbox *box, fake_host *host)

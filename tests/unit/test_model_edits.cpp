@@ -440,6 +440,23 @@ static void who_is_blocked_recalls_and_does_not_edit(void **state)
 	assert_int_equal(recall(db, act_on(low, 1)), 0);
 }
 
+static void a_stranger_recalls_and_does_not_edit_where_strangers_are_refused(void **state)
+{
+	cs_db *db = model_db(state);
+	const message_append item = say(db, to_user(1, 2), "x");
+	edit_act act = act_on(item, 1);
+
+	act.strangers_may = false;
+	assert_int_equal(edit(db, act, "y"), MODEL_UNWANTED);
+	assert_int_equal(friend_add(db, 1, 2), 0);
+	assert_int_equal(edit(db, act, "y"), MODEL_UNWANTED);
+	assert_int_equal(friend_add(db, 2, 1), 0);
+	assert_int_equal(edit(db, act, "y"), 0);
+	edit_act other = act_on(say(db, to_user(1, 3), "x"), 1);
+	other.strangers_may = false;
+	assert_int_equal(recall(db, other), 0);
+}
+
 static void who_has_left_changes_nothing_any_more(void **state)
 {
 	cs_db *db = model_db(state);
@@ -514,6 +531,7 @@ int main(void)
 		TEST(an_admin_recalls_everything_at_any_time),
 		TEST(who_is_muted_recalls_and_does_not_edit),
 		TEST(who_is_blocked_recalls_and_does_not_edit),
+		TEST(a_stranger_recalls_and_does_not_edit_where_strangers_are_refused),
 		TEST(who_has_left_changes_nothing_any_more),
 		TEST(a_frame_that_is_broken_in_the_store_is_left_alone),
 	};

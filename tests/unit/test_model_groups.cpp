@@ -288,6 +288,17 @@ static void who_blocks_is_not_invited(void **state)
 	assert_int_equal(invitation_add(db, act_of(2, group), 3, 100), 0);
 }
 
+static void who_refuses_strangers_is_invited_by_whom_it_lists(void **state)
+{
+	cs_db *db = model_db(state);
+	const uint64_t group = make_group(db, 1, "matrix", {2});
+
+	assert_int_equal(friend_add(db, 3, 1), 0);
+	assert_int_equal(friend_add(db, 2, 3), 0);
+	assert_int_equal(invitation_add(db, act_of(2, group), 3, 100, false), INVITATION_NOT_WANTED);
+	assert_int_equal(invitation_add(db, act_of(1, group), 3, 100, false), 0);
+}
+
 static void a_hundred_invitations_are_the_most_of_a_group_and_of_an_account(void **state)
 {
 	cs_db *db = model_db(state);
@@ -354,6 +365,7 @@ int main(void)
 		TEST(a_group_changes_what_is_asked_and_keeps_the_rest),
 		TEST(an_invitation_is_used_up_by_joining_and_an_admins_ends_a_ban),
 		TEST(who_blocks_is_not_invited),
+		TEST(who_refuses_strangers_is_invited_by_whom_it_lists),
 		TEST(a_hundred_invitations_are_the_most_of_a_group_and_of_an_account),
 		TEST(members_come_by_pages_without_those_who_left),
 	};

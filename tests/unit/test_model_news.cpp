@@ -416,6 +416,21 @@ static void no_statement_reads_a_whole_table(void **state)
 		assert_int_equal(user_next_generations(db, {login_pointers.data(), size}), 0);
 	assert_int_equal(friend_add(db, 1, 2), 0);
 	assert_int_equal(friend_list(db, 1, &friends), 0);
+	contact_change block;
+	block.account = 3;
+	block.other = 1;
+	block.blocked = true;
+	assert_int_equal(contact_set(db, &block, {10, 10}), 0);
+	block.blocked = false;
+	assert_int_equal(contact_set(db, &block, {10, 10}), 0);
+	std::vector<contact_entry> contacts;
+	for (const uint64_t account : {1, 150})
+		assert_int_equal(contact_page(db, account, 0, 50, &contacts), 0);
+	assert_int_equal(contact_blockers(db, 150, &ids), 0);
+	assert_int_equal(contact_watched(db, 150, 0, 50, &ids), 0);
+	for (const uint64_t other : {2, 9})
+		assert_int_equal(pair_judge(db, 1, other, false), MODEL_UNWANTED);
+	assert_int_equal(user_find_name(db, "user 3", &id), 0);
 	assert_int_equal(group_create(db, 1, "g", "", &group), 0);
 	assert_int_equal(group_join(db, 2, group, &joined), 0);
 	assert_int_equal(group_list(db, 1, &groups), 0);

@@ -55,7 +55,8 @@ CREATE TABLE IF NOT EXISTS contact (
 	listed TINYINT NOT NULL,
 	blocked TINYINT NOT NULL,
 	PRIMARY KEY (account, other),
-	KEY contact_other (other, account)
+	KEY contact_listed (other, listed, account),
+	KEY contact_blocked (other, blocked, account)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 SET @change = IF((SELECT COUNT(*) FROM information_schema.TABLES
 	WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'friend') = 0, 'DO 0',

@@ -43,7 +43,8 @@ CREATE TABLE contact (
 ) WITHOUT ROWID;
 INSERT INTO contact SELECT account, friend, 1, 0 FROM friend;
 DROP TABLE friend;
-CREATE INDEX contact_other ON contact (other, account);
+CREATE INDEX contact_listed ON contact (other, listed, account);
+CREATE INDEX contact_blocked ON contact (other, blocked, account);
 
 -- A pair has flags, a sum of: 1 low blocks high, 2 high blocks low, 4 low lists high, 8 high lists low, 16 low has
 -- written, 32 high has written. The first four say what contact says, for the transaction of a message.
