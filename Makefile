@@ -152,7 +152,7 @@ $(core_library): $(filter-out %/main.o,$(core_objects))
 	@mkdir -p $(@D)
 	$(call quiet,AR)rm -f $@ && ar rcs $@ $^
 
-$(model_library): $(call objects_of,plugins/model)
+$(model_library): $(call objects_of,plugins/model) $(BUILD)/plugins/shared/object.o
 	@mkdir -p $(@D)
 	$(call quiet,AR)rm -f $@ && ar rcs $@ $^
 
@@ -203,8 +203,9 @@ test_sources = $(wildcard $(suites:%=tests/%/test_*.cpp))
 # Tests with redis in their names load bus_redis, those with chatclient run it.
 unwanted = $(if $(db_mysql_SKIP),mysql) $(if $(bus_redis_SKIP),redis) $(if $(chatclient_SKIP),chatclient)
 test_binaries = $(patsubst %.cpp,$(BUILD)/%,$(foreach t,$(test_sources),$(if $(strip $(foreach u,$(unwanted),$(findstring $(u),$(t)))),,$(t))))
-mysql_suite = $(addprefix unit/test_,db db_migrate model model_append model_devices model_history model_inbox model_news) $(addprefix server/test_,backup cid crash \
-	groups history limits load login offline operate post presence refusals reminders requests stop trouble)
+mysql_suite = $(addprefix unit/test_,db db_migrate model model_append model_contacts model_devices model_edits model_groups model_history \
+	model_inbox model_news) $(addprefix server/test_,backup cid crash edit group_roles groups history limits load login offline operate people \
+	post presence refusals reminders requests stop trouble)
 # Each starts a whole cluster, so they run one after the other; see tests/support/cluster.h for CS_LONG and CS_SWEEP.
 cluster_binaries = $(if $(db_mysql_SKIP)$(bus_redis_SKIP),,$(patsubst %.cpp,$(BUILD)/%,$(wildcard tests/cluster/test_*.cpp)))
 cluster_tests = $(if $(cluster_binaries),TEST_JOBS=1 CS_DRIVER= $(cluster_binaries) $(if $(chatclient_SKIP),,scripts/check-cluster))

@@ -36,13 +36,14 @@ struct cs_effect {
 	char added[CS_EFFECT_TEXT_MAX]; /* the same, of the stored frame */
 };
 
-enum cs_effect_result { CS_EFFECT_IS_THERE = -1000 };
+enum cs_effect_result { CS_EFFECT_IS_THERE = -1000, CS_EFFECT_NO_ENTRY = -1001 };
 
 /* [writer thread] Runs in the transaction that stores the entry, in a part of its own, which is undone unless it
- * answers 0. It may run again, so it must change nothing else. It changes at most the conversation, its entries and
- * members, and the rows of cs_outgoing.lock. Answers
+ * answers 0 or CS_EFFECT_NO_ENTRY. It may run again, so it must change nothing else. It changes at most the
+ * conversation, its entries, members and invitations, and the rows of cs_outgoing.lock. Answers
  *   0                    the entry takes the seq
  *   CS_EFFECT_IS_THERE   all that it would change is so already: no entry; the request is answered with errno 0
+ *   CS_EFFECT_NO_ENTRY   done, but members need not hear of it: no entry; the request is answered with errno 0
  *   above 0              an errno of the wire: the request is refused with errmsg
  *   enum cs_db_result    (below 0) the transaction fails */
 typedef int cs_effect_fn(struct cs_db *db, struct cs_effect *effect, void *arg);
@@ -112,7 +113,8 @@ struct cs_mailbox_post {
  * had the same cid, nothing was stored, and seq is that of the first. Otherwise seq is 0, and nothing was stored,
  * unless CS_EUNKNOWN is the result:
  *   CS_ERRNO_NO_SUCH_USER, CS_ERRNO_NO_SUCH_GROUP   account or to names nobody; to names no group
- *   CS_ERRNO_NOT_ALLOWED                            the account is no member of the group
+ *   CS_ERRNO_NOT_ALLOWED                            the account is no member of the group; the other account blocks it,
+ *                                                   or takes nothing from strangers
  *   CS_ERRNO_BAD_FRAME                              the store cannot hold a value of it
  *   CS_ENOSTORE                                     the store cannot do it now (it is away, its disk is full)
  *   CS_EUNKNOWN                                     perhaps it was stored
@@ -155,6 +157,10 @@ struct cs_mailbox {
 	 * allow; it is for ever. CS_ENOSTORE: the server has no store. CS_ECANCELED: the server is stopping. On any
 	 * result but 0 arg stays the caller's. */
 	int (*post)(void *mailbox, const struct cs_mailbox_post *post, cs_mailbox_posted_fn *done, void *arg);
+
+	/* 1 if mailbox.strangers is `refuse`: then what is said to an account reaches it only if it has the sender on
+	 * its list or wrote to it first. Else 0. SIGHUP can change it. */
+	int (*refuses_strangers)(void *mailbox);
 };
 
 #endif

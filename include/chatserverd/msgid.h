@@ -47,9 +47,9 @@
 	X(NOT_LOGGED_IN, 3, "the request needs a login")                                                               \
 	X(BAD_FRAME, 4, "the frame is refused; errmsg says what and where")                                            \
 	X(UNKNOWN_MSGID, 5, "no plugin handles it")                                                                    \
-	X(NO_SUCH_USER, 6, "toid or friendid names nobody")                                                            \
+	X(NO_SUCH_USER, 6, "toid, friendid, account or name names nobody")                                             \
 	X(NO_SUCH_GROUP, 7, "groupid names no group")                                                                  \
-	X(NOT_ALLOWED, 8, "id is not this connection's account; no member of the group")                               \
+	X(NOT_ALLOWED, 8, "not this connection's account; no member of the group; unwanted")                           \
 	X(EXISTS, 9, "the group name is taken; already a member")                                                      \
 	X(BUSY, 10, "a limit of this connection or this node is reached; try again later")                             \
 	X(UNAVAILABLE, 11, "the store does not answer")                                                                \
@@ -57,7 +57,7 @@
 	X(GOING_AWAY, 13, "this node is draining; connect again")                                                      \
 	X(NO_SUCH_MESSAGE, 14, "of names no message of this conversation")                                             \
 	X(TOO_LATE, 15, "the message is too old to be edited or recalled")                                             \
-	X(FULL, 16, "a limit of friends, of groups, of a group's members or of devices is reached")
+	X(FULL, 16, "a limit of contacts, of groups, of a group's members or of devices is reached")
 
 enum cs_msgid {
 #define X(name, number, direction) CS_MSGID_##name = number,

@@ -1,2 +1,1 @@
-chat_MODEL = yes
 chat_SHARED = message

@@ -1,32 +1,17 @@
 /* SPDX-License-Identifier: MIT
- * CREATE_GROUP, JOIN_GROUP and GROUP_CHAT: the rules of groups. */
+ * The instance of the group plugin, and CREATE_GROUP, JOIN_GROUP and GROUP_CHAT. */
 #include <cinttypes>
 #include <cstddef>
 #include <cstdio>
 #include <memory>
 #include <string>
 
-#include <chatserverd/mailbox.h>
-#include <chatserverd/plugin.h>
-
 #include "../model/groups.h"
-#include "../shared/field.h"
 #include "../shared/message.h"
 #include "../shared/name.h"
+#include "group.h"
 
 static const size_t group_description_most = 200; /* characters */
-
-struct group_conf {
-	int64_t max_groups; /* groups of one account; 0: no limit */
-	int64_t members_max; /* members of one group; 0: no limit */
-};
-
-struct group_plugin {
-	plugin_context context;
-	const group_conf *conf = nullptr; /* owned by the server */
-	const cs_mailbox *mailbox = nullptr;
-	void *mailbox_context = nullptr;
-};
 
 /* What an entry does to the members, on its way to the store. */
 struct group_change {
@@ -60,7 +45,7 @@ static int group_send(const group_plugin *g, const cs_frame *frame, cs_outgoing 
 	return g->mailbox->send(g->mailbox_context, frame, entry);
 }
 
-static int group_refuse(const group_plugin *g, cs_conn conn, const cs_request *request, int wire_errno, const char *why)
+int group_refuse(const group_plugin *g, cs_conn conn, const cs_request *request, int wire_errno, const char *why)
 {
 	return g->context.host->refuse(g->context.self, conn, request, wire_errno, "%s", why);
 }
@@ -73,17 +58,11 @@ static int group_effect_refuses(cs_effect *effect, int wire_errno, const char *w
 	return wire_errno;
 }
 
-/* The result of the model. */
 static int group_effect_ends(cs_effect *effect, int result)
 {
-	switch (result) {
-	case MODEL_NONE: return group_effect_refuses(effect, CS_ERRNO_NO_SUCH_GROUP, "groupid names no group");
-	case MODEL_TAKEN: return group_effect_refuses(effect, CS_ERRNO_EXISTS, "already a member");
-	case MODEL_FULL: return group_effect_refuses(effect, CS_ERRNO_FULL, "you are in as many groups as you may be");
-	case MODEL_GROUP_FULL:
-		return group_effect_refuses(effect, CS_ERRNO_FULL, "the group has as many members as it may have");
-	default: return result;
-	}
+	if (result == MODEL_TAKEN)
+		return group_effect_refuses(effect, CS_ERRNO_EXISTS, "already a member");
+	return group_effect_result(effect, result);
 }
 
 static void group_effect_name_group(char *text, uint64_t group)
@@ -134,18 +113,23 @@ static int group_effect_join(cs_db *db, cs_effect *effect, void *arg)
 
 /* ---- CREATE_GROUP */
 
-/* 0, or CS_REJECT after the request was refused. A description may have line ends. */
-static int group_check_texts(const group_plugin *g, const cs_frame *frame, std::string_view name,
-                             std::string_view description)
+int group_check_name(const group_plugin *g, const cs_frame *frame, std::string_view name)
 {
-	if (const name_fault *fault = name_judge(name); fault)
-		return group_refuse(g, frame->conn, &frame->request,
-		                    fault->is_too_long ? CS_ERRNO_TOO_LONG : CS_ERRNO_BAD_FRAME,
-		                    (std::string("groupname ") + fault->text).c_str());
-	if (text_characters(description) > group_description_most)
-		return group_refuse(g, frame->conn, &frame->request, CS_ERRNO_TOO_LONG,
-		                    "groupdesc must have up to 200 characters");
-	return 0;
+	const name_fault *fault = name_judge(name);
+
+	if (!fault)
+		return 0;
+	return group_refuse(g, frame->conn, &frame->request,
+	                    fault->is_too_long ? CS_ERRNO_TOO_LONG : CS_ERRNO_BAD_FRAME,
+	                    (std::string("groupname ") + fault->text).c_str());
+}
+
+int group_check_description(const group_plugin *g, const cs_frame *frame, std::string_view description)
+{
+	if (text_characters(description) <= group_description_most)
+		return 0;
+	return group_refuse(g, frame->conn, &frame->request, CS_ERRNO_TOO_LONG,
+	                    "groupdesc must have up to 200 characters");
 }
 
 static int group_on_create(void *state, const cs_frame *frame)
@@ -158,7 +142,9 @@ static int group_on_create(void *state, const cs_frame *frame)
 	if (rc == 0)
 		rc = field_text(g->context, frame, "groupdesc", FIELD_OPTIONAL, &description);
 	if (rc == 0)
-		rc = group_check_texts(g, frame, name, description);
+		rc = group_check_name(g, frame, name);
+	if (rc == 0)
+		rc = group_check_description(g, frame, description);
 	if (rc == 0)
 		rc = message_check_entry(g->context, frame, &entry);
 	if (rc == 0 && g->context.host->has(frame, "groupid"))
@@ -220,6 +206,7 @@ static int group_start(const cs_host *host, cs_self *self, const void *conf, voi
 		return rc;
 	}
 	g->context = {host, self};
+	g->want = group_want_bit(g->context);
 	g->conf = static_cast<const group_conf *>(conf);
 	g->mailbox = static_cast<const cs_mailbox *>(table);
 	*state_r = g.release();
@@ -246,6 +233,12 @@ static const cs_route group_routes[] = {
 	{CS_MSGID_CREATE_GROUP, "create_group", group_on_create, group_flags, 5},
 	{CS_MSGID_JOIN_GROUP, "join_group", group_on_join, group_flags, 5},
 	{CS_MSGID_GROUP_CHAT, "group_chat", group_on_chat, group_flags, 1},
+	{CS_MSGID_REMOVE_MEMBER, "remove_member", group_on_remove_member, group_flags, 5},
+	{CS_MSGID_SET_ROLE, "set_role", group_on_set_role, group_flags, 5},
+	{CS_MSGID_SET_GROUP, "set_group", group_on_set_group, group_flags, 5},
+	{CS_MSGID_MEMBERS, "members", group_on_members, group_flags, 5},
+	{CS_MSGID_INVITE, "invite", group_on_invite, group_flags, 5},
+	{CS_MSGID_MUTE, "mute", group_on_mute, group_flags, 5},
 	{0, nullptr, nullptr, 0, 0},
 };
 
@@ -254,11 +247,14 @@ static const cs_option group_options[] = {
          "groups that an account may be in; 0: no limit"},
 	{"members_max", CS_OPTION_INTEGER, offsetof(group_conf, members_max), 0, 1000000, "500", nullptr, 1,
          "members that a group may have; 0: no limit"},
+	{"max_invitations", CS_OPTION_INTEGER, offsetof(group_conf, max_invitations), 1, 100000, "100", nullptr, 1,
+         "people who may be invited to a group, and groups to which an account may be invited"},
 	{nullptr, CS_OPTION_BOOL, 0, 0, 0, nullptr, nullptr, 0, nullptr},
 };
 
 CS_EXPORT extern const struct cs_plugin cs_plugin = {
-	CS_PLUGIN_HEAD,         .name = "group",          .version = CS_VERSION,           .needs = group_needs,
-	.routes = group_routes, .options = group_options, .conf_size = sizeof(group_conf), .start = group_start,
-	.reload = group_reload, .stop = group_stop,
+	CS_PLUGIN_HEAD,         .name = "group",           .version = CS_VERSION,           .needs = group_needs,
+	.routes = group_routes, .options = group_options,  .conf_size = sizeof(group_conf), .start = group_start,
+	.reload = group_reload, .opened = group_on_opened, .closed = group_on_closed,       .routed = group_on_routed,
+	.stop = group_stop,
 };

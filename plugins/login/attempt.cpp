@@ -8,8 +8,8 @@
 
 #include <cjson/cJSON.h>
 
+#include "../model/contacts.h"
 #include "../model/devices.h"
-#include "../model/friends.h"
 #include "../model/groups.h"
 #include "devices.h"
 #include "generation_take.h"
@@ -464,6 +464,7 @@ static int login_attempt_read_lists(cs_db *db, void *arg)
 	attempt *a = static_cast<attempt *>(arg);
 	std::vector<friend_entry> friends;
 	std::vector<group_entry> groups;
+	std::vector<uint64_t> blockers;
 	int rc = login_attempt_look_for_device(db, a);
 
 	if (rc == 0 && a->reads_store)
@@ -474,9 +475,11 @@ static int login_attempt_read_lists(cs_db *db, void *arg)
 
 	if (rc == 0)
 		rc = group_list(db, a->id, &groups);
+	if (rc == 0)
+		rc = contact_blockers(db, a->id, &blockers);
 	if (rc != 0)
 		return rc;
-	a->roster = roster_write(friends, groups);
+	a->roster = roster_write(friends, groups, blockers);
 	return 0;
 }
 

@@ -2,6 +2,7 @@
  * Writes the texts of friends and groups. */
 #include "roster.h"
 
+#include <algorithm>
 #include <string_view>
 #include <unordered_map>
 
@@ -9,6 +10,7 @@
 
 struct writer {
 	struct roster roster;
+	const std::vector<uint64_t> *blockers;
 	std::unordered_map<cs_account, size_t> known; /* index in roster.people */
 };
 
@@ -27,6 +29,8 @@ static void login_add_inside(std::string *out, std::string_view text, unsigned d
 
 static size_t login_person_of(writer *w, cs_account account)
 {
+	if (std::binary_search(w->blockers->begin(), w->blockers->end(), account))
+		return roster_hidden;
 	const auto [at, added] = w->known.try_emplace(account, w->roster.people.size());
 
 	if (added)
@@ -82,9 +86,10 @@ static void login_add_group(writer *w, const group_entry &entry)
 	list->text += "]}\"";
 }
 
-roster roster_write(const std::vector<friend_entry> &friends, const std::vector<group_entry> &groups)
+roster roster_write(const std::vector<friend_entry> &friends, const std::vector<group_entry> &groups,
+                    const std::vector<uint64_t> &blockers)
 {
-	writer w;
+	writer w = {{}, &blockers, {}};
 
 	for (const friend_entry &entry : friends)
 		login_add_friend(&w, entry);
@@ -102,7 +107,7 @@ std::string roster_fill(const roster &r, const roster_list &list)
 	text.reserve(list.text.size() + list.gaps.size() * 3);
 	for (const roster_gap &gap : list.gaps) {
 		text.append(list.text, from, gap.at - from);
-		text += r.online[gap.who] ? "on" : "off";
+		text += gap.who != roster_hidden && r.online[gap.who] ? "on" : "off";
 		from = gap.at;
 	}
 	return text.append(list.text, from);

@@ -11,10 +11,13 @@
 
 #include <chatserverd/plugin.h>
 
-#include "../model/friends.h"
+#include "../model/contacts.h"
 #include "../model/groups.h"
 
-/* A position in the text where a state is missing, and whose state it is: an index of roster.people. */
+inline constexpr size_t roster_hidden = SIZE_MAX;
+
+/* A position in the text where a state is missing, and whose state it is: an index of roster.people, or
+ * roster_hidden. */
 struct roster_gap {
 	size_t at;
 	size_t who;
@@ -32,8 +35,10 @@ struct roster {
 	std::vector<unsigned char> online; /* for each of them 1 or 0; the caller sets it, until then it is 0 */
 };
 
-/* The time grows with the length of the lists, so call it on a store thread. */
-[[nodiscard]] roster roster_write(const std::vector<friend_entry> &friends, const std::vector<group_entry> &groups);
+/* blockers, in order, are always offline here. The time grows with the length of the lists, so call it on a store
+ * thread. */
+[[nodiscard]] roster roster_write(const std::vector<friend_entry> &friends, const std::vector<group_entry> &groups,
+                                  const std::vector<uint64_t> &blockers);
 /* Returns the elements with all states inserted. Little more than a copy. */
 [[nodiscard]] std::string roster_fill(const roster &r, const roster_list &list);
 

@@ -19,6 +19,11 @@
 
 /* ---- the service */
 
+static int mailbox_refuses_strangers(void *context)
+{
+	return static_cast<const mailbox *>(context)->conf.strangers;
+}
+
 static const cs_mailbox mailbox_service = {
 	CS_ABI,
 	sizeof(cs_mailbox),
@@ -27,6 +32,7 @@ static const cs_mailbox mailbox_service = {
 	mailbox_outgoing_send,
 	mailbox_delivered_confirm,
 	mailbox_outgoing_post,
+	mailbox_refuses_strangers,
 };
 
 static const cs_service mailbox_services[] = {
@@ -169,8 +175,10 @@ static int mailbox_reload(void *state, const void *conf, int commit, cs_error *)
 	mailbox *m = static_cast<mailbox *>(state);
 	const mailbox_conf *next = static_cast<const mailbox_conf *>(conf);
 
-	if (commit)
+	if (commit) {
 		m->conf.cursor_flush = next->cursor_flush;
+		m->conf.strangers = next->strangers;
+	}
 	return 0;
 }
 
@@ -191,6 +199,8 @@ static const cs_option mailbox_options[] = {
          "the same while messages of other nodes may get lost; 0: as sweep says"},
 	{"cursor_flush", CS_OPTION_TIME, offsetof(mailbox_conf, cursor_flush), 1, 60000, "250ms", nullptr, 1,
          "delay before receipts are written; after a crash, messages of that span are delivered again"},
+	{"strangers", CS_OPTION_CHOICE, offsetof(mailbox_conf, strangers), 0, 0, "allow", "allow|refuse", 1,
+         "whether an account gets messages of those whom it has not on its list and to whom it did not write first"},
 	{nullptr, CS_OPTION_BOOL, 0, 0, 0, nullptr, nullptr, 0, nullptr},
 };
 

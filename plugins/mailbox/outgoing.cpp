@@ -126,7 +126,7 @@ static bool mailbox_outgoing_make_frame(mailbox_outgoing_item *item, const std::
 /* What keeps a transaction from being committed. */
 static bool mailbox_outgoing_is_failure(int result)
 {
-	return result < 0 && result != CS_EFFECT_IS_THERE;
+	return result < 0 && result != CS_EFFECT_IS_THERE && result != CS_EFFECT_NO_ENTRY;
 }
 
 static int mailbox_outgoing_run_effect(cs_db *db, message_append *append, void *arg)
@@ -140,6 +140,8 @@ static int mailbox_outgoing_run_effect(cs_db *db, message_append *append, void *
 	event->effect.seq = append->seq;
 	event->effect.created = append->created;
 	event->result = event->run(db, &event->effect, event->arg);
+	if (event->result == CS_EFFECT_NO_ENTRY)
+		return MODEL_NO_ENTRY;
 	if (event->result)
 		return mailbox_outgoing_is_failure(event->result) ? event->result : MODEL_REFUSED;
 	append->conversation = event->effect.conversation;
@@ -272,12 +274,12 @@ static void mailbox_outgoing_answer_stored(mailbox *m, const mailbox_outgoing_it
 	m->host->answer(m->self, item.conn, &item.request, more);
 }
 
-/* The effect has refused the entry, or nothing was left for it to do. */
+/* The effect has refused the entry, or there is none. */
 static void mailbox_outgoing_answer_effect(mailbox *m, const mailbox_outgoing_item &item)
 {
 	const mailbox_outgoing_event &event = *item.event;
 
-	if (event.result == CS_EFFECT_IS_THERE)
+	if (event.result < 0)
 		m->host->answer(m->self, item.conn, &item.request, event.effect.answer);
 	else
 		m->host->refuse_more(m->self, item.conn, &item.request, event.result, event.effect.answer, "%s",
@@ -299,15 +301,16 @@ static void mailbox_outgoing_answer(mailbox *m, const mailbox_outgoing_item &ite
 
 	if (!wire_errno)
 		mailbox_outgoing_answer_stored(m, item);
-	else if (item.append.outcome == MODEL_REFUSED)
+	else if (item.append.outcome == MODEL_REFUSED || item.append.outcome == MODEL_NO_ENTRY)
 		mailbox_outgoing_answer_effect(m, item);
 	else if (item.append.outcome == MODEL_MUTED)
 		mailbox_outgoing_answer_muted(m, item);
 	else
 		m->host->refuse(m->self, item.conn, &item.request, wire_errno,
-		                wire_errno == CS_ERRNO_NO_SUCH_GROUP  ? "groupid names no group"
-		                : wire_errno == CS_ERRNO_NO_SUCH_USER ? "toid names nobody"
-		                                                      : "not a member of the group");
+		                wire_errno == CS_ERRNO_NO_SUCH_GROUP      ? "groupid names no group"
+		                : wire_errno == CS_ERRNO_NO_SUCH_USER     ? "toid names nobody"
+		                : item.append.outcome == MODEL_NOT_MEMBER ? "not a member of the group"
+		                                                          : "this account takes nothing from you");
 }
 
 /* result: of the batch, or of send() itself. */
@@ -410,6 +413,7 @@ static std::unique_ptr<mailbox_outgoing_item> mailbox_outgoing_item_of(mailbox *
 	item->append.sender = sender;
 	item->append.to = to;
 	item->append.cid = item->cid;
+	item->append.strangers_may = !m->conf.strangers;
 	return item;
 }
 

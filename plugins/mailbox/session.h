@@ -185,6 +185,7 @@ struct mailbox_ending {
 
 struct mailbox_conf {
 	int64_t sweep, sweep_away, cursor_flush; /* ms */
+	int strangers; /* 1: refused, see cs_mailbox.refuses_strangers */
 };
 
 struct mailbox_outgoing {

@@ -8,6 +8,7 @@
 #include <tuple>
 #include <utility>
 
+#include "contacts.h"
 #include "dialect.h"
 #include "sql.h"
 
@@ -139,15 +140,16 @@ static int model_store_last_seqs(append_batch *b)
 			values.push_back(sql_integer(target->id));
 			values.push_back(sql_integer(target->kind));
 			values.push_back(sql_integer(target->last_seq));
+			values.push_back(sql_integer(target->flags));
 			values.push_back(sql_integer(target->said_seq));
 			values.push_back(sql_integer(static_cast<uint64_t>(target->said)));
 		}
 	return sql_run_many(b->db,
-	                    {"INSERT INTO conversation (id, kind, last_seq, said_seq, said) VALUES ", "(?, ?, ?, ?, ?)",
-	                     ", ",
-	                     " ON DUPLICATE KEY UPDATE last_seq = VALUES(last_seq),"
+	                    {"INSERT INTO conversation (id, kind, last_seq, flags, said_seq, said) VALUES ",
+	                     "(?, ?, ?, ?, ?, ?)", ", ",
+	                     " ON DUPLICATE KEY UPDATE last_seq = VALUES(last_seq), flags = VALUES(flags),"
 	                     " said_seq = GREATEST(said_seq, VALUES(said_seq)), said = GREATEST(said, VALUES(said))",
-	                     5, true},
+	                     6, true},
 	                    values);
 }
 
@@ -170,12 +172,23 @@ static int model_insert_entry(cs_db *db, const message_append &item)
 	return result;
 }
 
+/* MySQL stores the flags with last_seq. */
+static int model_store_flags(append_batch *b)
+{
+	for (append_target &target : b->targets)
+		if (std::exchange(target.first_written, false))
+			if (const int result = sql_run(b->db, "UPDATE conversation SET flags = ? WHERE id = ?",
+			                               {sql_integer(target.flags), sql_integer(target.id)}))
+				return result;
+	return 0;
+}
+
 static int model_insert_entries(append_batch *b)
 {
 	for (const message_append *item : b->stored)
 		if (const int result = model_insert_entry(b->db, *item))
 			return result;
-	return 0;
+	return model_store_flags(b);
 }
 
 static int model_insert_rows(append_batch *b)
@@ -224,6 +237,11 @@ static int model_run_effect(cs_db *db, message_append *item)
 	if (result)
 		return result;
 	result = item->effect(db, item, item->arg);
+	if (result == MODEL_NO_ENTRY) {
+		item->outcome = result;
+		item->seq = 0;
+		return db->driver->release(db);
+	}
 	if (!result && item->conversation)
 		return db->driver->release(db);
 	if (!result)

@@ -16,11 +16,14 @@ struct append_target {
 	uint64_t low = 0, high = 0;
 	uint64_t id = 0; /* 0: not known */
 	uint64_t last_seq = 0;
+	unsigned flags = 0; /* of a pair: enum pair_flag */
 	bool wanted = false; /* a message goes there, so it is made if it is missing */
 	bool locked = false; /* the row exists, and this transaction has locked it */
 	bool ended = false; /* a group without members: it is there only for those who were in it */
 	bool stale = false; /* an effect may have changed the row */
 	bool changed = false; /* last_seq was raised */
+	bool first_written = false; /* flags were changed: an account writes here for the first time */
+	bool unwanted = false; /* the pair is not made: it takes nothing of the batch */
 	uint64_t said_seq = 0; /* MySQL: of the last message of the batch, and when it was sent */
 	int64_t said = 0;
 };

@@ -6,7 +6,9 @@
 #include <tuple>
 #include <utility>
 
+#include "contacts.h"
 #include "dialect.h"
+#include "permit.h"
 #include "sql.h"
 
 /* ---- finding and locking */
@@ -70,7 +72,7 @@ static void model_collect_targets(append_batch *b, bool careful)
 			append_target_of(b, *item)->wanted = true;
 }
 
-/* Columns: id, low, high, last_seq. In SQLite a writer has locked all rows that it reads. */
+/* Columns: id, low, high, last_seq, flags. In SQLite a writer has locked all rows that it reads. */
 static int model_pair_take(void *arg, const cs_db_value *columns, size_t)
 {
 	append_batch *b = static_cast<append_batch *>(arg);
@@ -81,22 +83,28 @@ static int model_pair_take(void *arg, const cs_db_value *columns, size_t)
 	if (append_target *target = model_target_find(b, wanted)) {
 		target->id = sql_number_of(columns[0]);
 		target->last_seq = sql_number_of(columns[3]);
+		target->flags = static_cast<unsigned>(sql_number_of(columns[4]));
 		target->locked = b->db->driver->dialect == CS_DB_SQLITE;
 	}
 	return 0;
 }
 
-/* MySQL reads last_seq later, with the lock, so that here the index is enough. It searches a list of pairs by halves,
- * but compares a row with one OR after the other. For the index see dialect_by_id. */
+/* MySQL reads last_seq and flags later, with the lock, so that here the index is enough. It searches a list of pairs by
+ * halves, but compares a row with one OR after the other. For the index see dialect_by_id. */
 static constexpr sql_many model_pairs_of_mysql = {
-	"SELECT id, low, high, 0 FROM conversation FORCE INDEX (conversation_pair) WHERE (low, high) IN (",
+	"SELECT id, low, high, 0, 0 FROM conversation FORCE INDEX (conversation_pair) WHERE (low, high) IN (",
 	"(?, ?)",
 	", ",
 	")",
 	2,
 	true};
 static constexpr sql_many model_pairs_of_sqlite = {
-	"SELECT id, low, high, last_seq FROM conversation_state WHERE ", "(low = ? AND high = ?)", " OR ", "", 2, true};
+	"SELECT id, low, high, last_seq, flags FROM conversation_state WHERE ",
+	"(low = ? AND high = ?)",
+	" OR ",
+	"",
+	2,
+	true};
 
 /* Finds the ids of these pairs, with locks or without. */
 static int model_find_pairs(append_batch *b, std::span<append_target *const> pairs, bool lock)
@@ -129,24 +137,72 @@ static int model_id_take(void *arg, const cs_db_value *columns, size_t)
 	return 0;
 }
 
-/* Removes the pairs whose accounts do not both exist. */
-static int model_drop_pairs_of_strangers(append_batch *b, std::vector<append_target *> *pairs)
+/* Removes the pairs whose accounts do not both exist. Locks the accounts, in the order of their ids, so that nobody
+ * changes what they say of each other before the pairs are there. */
+static int model_drop_pairs_of_nobody(append_batch *b, std::vector<append_target *> *pairs)
 {
-	std::vector<cs_db_value> values;
-	std::vector<uint64_t> known;
-
-	for (const append_target *pair : *pairs) {
-		values.push_back(sql_integer(pair->low));
-		values.push_back(sql_integer(pair->high));
-	}
 	const std::string head = dialect_join({"SELECT id FROM account", dialect_by_id(b->db), " WHERE id IN ("});
-	const int result = sql_run_many(b->db, {head, "?", ", ", ")", 1, true}, values, model_id_take, &known);
-	std::sort(known.begin(), known.end());
+	const std::string tail = dialect_join({") ORDER BY id", dialect_for_share(b->db)});
+	std::vector<cs_db_value> values;
+	std::vector<uint64_t> ids, known;
+
+	for (const append_target *pair : *pairs)
+		ids.insert(ids.end(), {pair->low, pair->high});
+	std::sort(ids.begin(), ids.end());
+	ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+	for (const uint64_t id : ids)
+		values.push_back(sql_integer(id));
+	const int result = sql_run_many(b->db, {head, "?", ", ", tail, 1, true}, values, model_id_take, &known);
 	std::erase_if(*pairs, [&known](const append_target *pair) {
 		return !std::binary_search(known.begin(), known.end(), pair->low) ||
 		       !std::binary_search(known.begin(), known.end(), pair->high);
 	});
 	return result;
+}
+
+/* Columns: account, other, listed, blocked. */
+static int model_contact_take(void *arg, const cs_db_value *columns, size_t)
+{
+	const uint64_t account = sql_number_of(columns[0]), other = sql_number_of(columns[1]);
+	append_target wanted;
+
+	wanted.low = std::min(account, other);
+	wanted.high = std::max(account, other);
+	if (append_target *target = model_target_find(static_cast<append_batch *>(arg), wanted))
+		target->flags |= pair_contact_flags(account, other, sql_number_of(columns[2]) != 0,
+		                                    sql_number_of(columns[3]) != 0);
+	return 0;
+}
+
+/* Sets the flags of new pairs as the contacts say. */
+static int model_find_contacts(append_batch *b, std::span<append_target *const> pairs)
+{
+	std::vector<cs_db_value> values;
+
+	for (append_target *pair : pairs) {
+		pair->flags = 0;
+		for (const uint64_t id : {pair->low, pair->high, pair->high, pair->low})
+			values.push_back(sql_integer(id));
+	}
+	return sql_run_many(b->db,
+	                    {"SELECT account, other, listed, blocked FROM contact WHERE ",
+	                     "(account = ? AND other = ?)", " OR ", "", 2, true},
+	                    values, model_contact_take, b);
+}
+
+/* Removes the pairs that take nothing of the batch: so a refused message leaves no row. */
+static void model_drop_unwanted_pairs(append_batch *b, std::vector<append_target *> *pairs)
+{
+	for (append_target *pair : *pairs)
+		pair->unwanted = true;
+	for (const message_append *item : b->items) {
+		append_target *target = append_target_of(b, *item);
+
+		if (!item->effect && target->unwanted &&
+		    pair_lets_write(target->flags, item->sender, item->to, item->strangers_may))
+			target->unwanted = false;
+	}
+	std::erase_if(*pairs, [](const append_target *pair) { return pair->unwanted; });
 }
 
 /* Makes the missing pairs. Then reads the ids with locks: only such a read sees pairs that another writer made
@@ -156,17 +212,22 @@ static int model_make_pairs(append_batch *b)
 	const std::string tail = dialect_or_nothing(b->db, "low");
 	std::vector<append_target *> missing = model_pairs_without_id(b, true);
 	std::vector<cs_db_value> values;
-	int result = model_drop_pairs_of_strangers(b, &missing);
+	int result = model_drop_pairs_of_nobody(b, &missing);
 
+	if (!result)
+		result = model_find_contacts(b, missing);
 	if (result)
 		return result;
+	model_drop_unwanted_pairs(b, &missing);
 	for (const append_target *pair : missing) {
 		values.push_back(sql_integer(pair->low));
 		values.push_back(sql_integer(pair->high));
+		values.push_back(sql_integer(pair->flags));
 	}
-	result = sql_run_many(b->db,
-	                      {"INSERT INTO conversation (kind, low, high) VALUES ", "(0, ?, ?)", ", ", tail, 2, false},
-	                      values);
+	result = sql_run_many(
+		b->db,
+		{"INSERT INTO conversation (kind, low, high, flags) VALUES ", "(0, ?, ?, ?)", ", ", tail, 3, false},
+		values);
 	return result ? result : model_find_pairs(b, missing, true);
 }
 
@@ -178,7 +239,8 @@ static bool model_target_is(const append_target &target, const cs_db_value *colu
 	        (sql_number_of(columns[4]) == target.low && sql_number_of(columns[5]) == target.high));
 }
 
-/* Columns: id, kind, last_seq, members, low, high, in the order of id. arg: the batch; its by_id has the same order. */
+/* Columns: id, kind, last_seq, members, low, high, flags, in the order of id. arg: the batch; its by_id has the same
+ * order. */
 static int model_locked_take(void *arg, const cs_db_value *columns, size_t)
 {
 	append_batch *b = static_cast<append_batch *>(arg);
@@ -190,6 +252,7 @@ static int model_locked_take(void *arg, const cs_db_value *columns, size_t)
 	for (auto same = at; same != b->by_id.end() && (*same)->id == id; ++same)
 		if (model_target_is(**same, columns)) {
 			(*same)->last_seq = sql_number_of(columns[2]);
+			(*same)->flags = static_cast<unsigned>(sql_number_of(columns[6]));
 			(*same)->ended = (*same)->kind == CONVERSATION_GROUP && !sql_number_of(columns[3]);
 			(*same)->locked = true;
 		}
@@ -198,7 +261,7 @@ static int model_locked_take(void *arg, const cs_db_value *columns, size_t)
 
 static int model_lock_rows(append_batch *b, std::span<const cs_db_value> ids)
 {
-	const std::string head = dialect_join({"SELECT id, kind, last_seq, members, low, high FROM ",
+	const std::string head = dialect_join({"SELECT id, kind, last_seq, members, low, high, flags FROM ",
 	                                       dialect_conversations(b->db), dialect_by_id(b->db), " WHERE id IN ("});
 	const std::string tail = dialect_join({") ORDER BY id", dialect_for_update(b->db)});
 
@@ -304,8 +367,7 @@ int append_find_members(append_batch *b)
 	}
 	const int result = sql_run_many(
 		b->db,
-		{"SELECT m.conversation, m.account,"
-	         " CASE WHEN m.role = 0 AND c.muted > m.muted THEN c.muted ELSE m.muted END"
+		{"SELECT m.conversation, m.account, " PERMIT_MUTED_UNTIL
 	         " FROM member m JOIN conversation c ON c.id = m.conversation WHERE m.left_seq IS NULL AND (",
 	         "(m.conversation = ? AND m.account = ?)", " OR ", ")", 2, true},
 		values, model_member_take, b);
@@ -326,6 +388,18 @@ static void model_judge_member(const append_batch *b, message_append *item)
 	}
 }
 
+/* 0 or MODEL_UNWANTED. The items come in their order: who is answered here is no stranger any more. */
+static int model_judge_pair(append_target *pair, const message_append &item)
+{
+	const unsigned wrote = pair_wrote_flag(item.sender, item.to);
+
+	if (!pair_lets_write(pair->flags, item.sender, item.to, item.strangers_may))
+		return MODEL_UNWANTED;
+	pair->first_written |= !(pair->flags & wrote);
+	pair->flags |= wrote;
+	return 0;
+}
+
 void append_judge(append_batch *b)
 {
 	b->target_of.clear();
@@ -335,8 +409,10 @@ void append_judge(append_batch *b)
 		b->target_of.push_back(target);
 		item->conversation = target->locked ? target->id : 0;
 		if (!target->locked || target->ended)
-			item->outcome = MODEL_NONE;
+			item->outcome = target->unwanted ? MODEL_UNWANTED : MODEL_NONE;
 		else if (item->kind == CONVERSATION_GROUP)
 			model_judge_member(b, item);
+		else
+			item->outcome = model_judge_pair(target, *item);
 	}
 }

@@ -19,6 +19,12 @@ static inline const char *dialect_for_update(const cs_db *db)
 	return db->driver->dialect == CS_DB_MYSQL ? " FOR UPDATE" : "";
 }
 
+/* The same, but others may lock the rows in this way too. */
+static inline const char *dialect_for_share(const cs_db *db)
+{
+	return db->driver->dialect == CS_DB_MYSQL ? " LOCK IN SHARE MODE" : "";
+}
+
 /* The conversations with their last_seq. In SQLite a view reads it from the log. */
 static inline const char *dialect_conversations(const cs_db *db)
 {

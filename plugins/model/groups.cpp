@@ -5,7 +5,23 @@
 #include <algorithm>
 
 #include "dialect.h"
+#include "invitations.h"
 #include "sql.h"
+
+static unsigned groups_role_rank(group_role role)
+{
+	return role == GROUP_CREATOR ? 2 : role == GROUP_ADMIN ? 1 : 0;
+}
+
+bool group_role_is_above(group_role role, group_role other)
+{
+	return groups_role_rank(role) > groups_role_rank(other);
+}
+
+group_role group_role_of(uint64_t column)
+{
+	return column == GROUP_CREATOR ? GROUP_CREATOR : column == GROUP_ADMIN ? GROUP_ADMIN : GROUP_NORMAL;
+}
 
 static int groups_member_insert(cs_db *db, uint64_t group, uint64_t account, group_role role, uint64_t joined_seq,
                                 int64_t now)
@@ -106,6 +122,8 @@ static int groups_member_begin(cs_db *db, uint64_t group, uint64_t account, uint
 		return result;
 	if (row.is_member)
 		return MODEL_TAKEN;
+	if (const int refused = invitation_use(db, account, group); refused)
+		return refused;
 	if (!row.there)
 		return groups_member_insert(db, group, account, GROUP_NORMAL, joined_seq, now);
 	return sql_run(db,
@@ -158,7 +176,7 @@ static int groups_group_take_member(void *arg, const cs_db_value *columns, size_
 
 	if (group != groups.end() && group->id == id)
 		group->members.push_back({sql_number_of(columns[1]), std::string(sql_text_of(columns[2])),
-		                          sql_number_of(columns[3]) ? GROUP_CREATOR : GROUP_NORMAL});
+		                          group_role_of(sql_number_of(columns[3]))});
 	return 0;
 }
 

@@ -12,7 +12,12 @@
 
 #include "result.h"
 
-enum group_role { GROUP_NORMAL = 0, GROUP_CREATOR = 1 };
+enum group_role { GROUP_NORMAL = 0, GROUP_CREATOR = 1, GROUP_ADMIN = 2 };
+
+/* Whether a member of the role may act on one of the other role. */
+[[nodiscard]] bool group_role_is_above(group_role role, group_role other);
+/* The role that a column holds. */
+[[nodiscard]] group_role group_role_of(uint64_t column);
 
 struct group_member {
 	uint64_t id = 0;
@@ -40,8 +45,8 @@ struct group_limits {
 /* The group with this name that the account has made. 0 with *id_r, or MODEL_NONE. */
 [[nodiscard]] int group_find_own(cs_db *db, uint64_t creator, std::string_view name, uint64_t *id_r);
 /* *joined_seq_r: the group's last seq at the join. With a limit of groups, the account must be locked. 0, MODEL_NONE
- * (no such group; the id of a pair is no group), MODEL_TAKEN (already a member), MODEL_FULL or MODEL_GROUP_FULL.
- * Writer. */
+ * (no such group; the id of a pair is no group), MODEL_TAKEN (already a member), INVITATION_BANNED or
+ * INVITATION_MISSING (see invitations.h), MODEL_FULL or MODEL_GROUP_FULL. Writer. */
 [[nodiscard]] int group_join(cs_db *db, uint64_t account, uint64_t group, uint64_t *joined_seq_r,
                              const group_limits &most = {}, int64_t now = 0);
 /* The account's groups with all their members, in order of id; a constant number of statements. */

@@ -22,9 +22,10 @@ enum conversation_kind { CONVERSATION_PAIR = 0, CONVERSATION_GROUP = 1 };
 
 struct message_append;
 
-/* What an entry changes besides the log. It runs in a part of its own, which is undone unless it answers 0. The item's
- * seq, created and conversation are set; conversation 0: there is none, or the group has ended. It may set body, and
- * conversation if it makes the group. Answers 0, MODEL_REFUSED or an enum cs_db_result. */
+/* What an entry changes besides the log. It runs in a part of its own, which is undone unless it answers 0 or
+ * MODEL_NO_ENTRY. The item's seq, created and conversation are set; conversation 0: there is none, or the group has
+ * ended. It may set body, and conversation if it makes the group. Answers 0, MODEL_REFUSED, MODEL_NO_ENTRY (done, but
+ * nothing of the conversation has changed) or an enum cs_db_result. */
 using message_effect = int(cs_db *db, message_append *item, void *arg);
 
 enum entry_kind { ENTRY_MESSAGE = 0, ENTRY_RECALLED = 1, ENTRY_EVENT = 2 };
@@ -38,11 +39,14 @@ struct message_append {
 	std::string_view body;
 	int64_t created = 0; /* ms */
 	uint64_t known = 0; /* the id of the pair's conversation, if the caller knows it: it need not be looked up */
+	bool strangers_may = true; /* a message to a pair: see pair_lets_write */
 	message_effect *effect = nullptr; /* NULL: a message; else an event */
 	void *arg = nullptr; /* of the effect */
 	uint64_t lock = 0; /* with an effect: an account whose row is locked before any conversation; 0: none */
 
-	int outcome = 0; /* 0, MODEL_NONE (no such user or group), MODEL_NOT_MEMBER, MODEL_MUTED, MODEL_REFUSED */
+	/* 0, MODEL_NONE (no such user or group), MODEL_NOT_MEMBER, MODEL_MUTED, MODEL_UNWANTED, MODEL_REFUSED or
+	 * MODEL_NO_ENTRY */
+	int outcome = 0;
 	uint64_t until = 0; /* of MODEL_MUTED: ms */
 	bool repeated = false; /* the cid was stored before: conversation, seq, created are the first one's */
 	uint64_t conversation = 0;
@@ -53,9 +57,9 @@ struct message_append {
  * first accounts, then conversations, each in the order of their ids; makes pairs in which a message is the first.
  * Whether a message is allowed is judged anew behind each effect; an effect judges for itself. Sets the second part
  * of each entry anew on each run; an entry with an outcome other than 0 gets no seq, and changes nothing. careful
- * false: a cid that was stored before, or a wrong `known`, makes the call answer CS_DB_DUPLICATE for all; roll back, and
- * call again with careful true. careful true: looks for repeated cids first, also within the batch, and does not rely on
- * `known`. Writer. */
+ * false: a cid that was stored before, or a wrong `known`, makes the call answer CS_DB_DUPLICATE for all; roll back,
+ * and call again with careful true. careful true: looks for repeated cids first, also within the batch, and does not
+ * rely on `known`. Writer. */
 [[nodiscard]] int message_append_all(cs_db *db, std::span<message_append *const> messages, bool careful);
 
 /* Whose cursors are meant. */

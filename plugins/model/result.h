@@ -9,10 +9,12 @@ enum model_result {
 	MODEL_NONE = 1, /* no such account, group or conversation */
 	MODEL_TAKEN = 2, /* the name is in use, or the account is a member already */
 	MODEL_NOT_MEMBER = 3,
-	MODEL_FULL = 4, /* the account has the most friends or groups that are allowed */
+	MODEL_FULL = 4, /* the account has the most contacts or groups that are allowed */
 	MODEL_GROUP_FULL = 5,
 	MODEL_MUTED = 6, /* the member may not write now */
-	MODEL_REFUSED = 7 /* by the effect of an entry, which knows why */
+	MODEL_REFUSED = 7, /* by the effect of an entry, which knows why */
+	MODEL_UNWANTED = 8, /* the other account blocks the sender, or takes nothing from strangers */
+	MODEL_NO_ENTRY = 20 /* the effect of an entry has done all that is to be done */
 };
 
 #endif

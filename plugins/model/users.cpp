@@ -44,6 +44,16 @@ int user_find_name(cs_db *db, std::string_view name, user *user_r)
 	return users_find(db, "SELECT id, name, password FROM account WHERE name = ?", sql_text(name), user_r);
 }
 
+int user_find_id(cs_db *db, std::string_view name, uint64_t *id_r)
+{
+	*id_r = 0;
+	const int result = sql_run(db, "SELECT id FROM account WHERE name = ?", {sql_text(name)}, sql_row_number, id_r);
+
+	if (result)
+		return result;
+	return *id_r ? 0 : MODEL_NONE;
+}
+
 /* Columns: id, name. */
 static int users_name_take(void *arg, const cs_db_value *columns, size_t)
 {

@@ -22,6 +22,8 @@ struct user {
 /* 0 or MODEL_NONE. Reader or writer. */
 [[nodiscard]] int user_find(cs_db *db, uint64_t id, user *user_r);
 [[nodiscard]] int user_find_name(cs_db *db, std::string_view name, user *user_r);
+/* The id of the account with exactly this name: 0 or MODEL_NONE. Reader or writer. */
+[[nodiscard]] int user_find_id(cs_db *db, std::string_view name, uint64_t *id_r);
 /* The names of those of the accounts that exist. Few statements for many accounts. Reader or writer. */
 [[nodiscard]] int user_names(cs_db *db, std::span<const uint64_t> accounts, std::map<uint64_t, std::string> *names_r);
 /* 0 or MODEL_TAKEN. created in ms. Writer. */

@@ -14,7 +14,6 @@ static constexpr int64_t signal_group_renew_ms = 450;
 /* ms. A refusal is given by members that were read lately: the sender may just have joined. */
 static constexpr int64_t signal_group_refusal_good_ms = 100;
 static constexpr size_t signal_group_most_groups = 1024; /* groups that are remembered; 4 MB of members */
-static constexpr size_t signal_group_most_waiting = 4 * 1024 * 1024; /* bytes of all waiting frames */
 
 struct group_read {
 	uint64_t group = 0;
@@ -107,6 +106,24 @@ static int signal_group_send(const signal_plugin *p, const signal_group &g, uint
 	return CS_DONE;
 }
 
+static int signal_group_ask(signal_plugin *p, signal_group *g, uint64_t group, int64_t now);
+
+/* For those who still wait. */
+static void signal_group_read_again(signal_plugin *p, signal_group *g, uint64_t group)
+{
+	const int result =
+		g->waiting.empty() || g->reading ? 0 : signal_group_ask(p, g, group, p->context.host->monotonic());
+
+	if (!result)
+		return;
+	for (const signal_waiting &w : g->waiting) {
+		p->waiting_bytes -= w.bytes.size();
+		(void)p->context.host->refuse_result(p->context.self, w.conn, &w.request, result);
+		(void)p->context.host->finish(p->context.self, w.conn);
+	}
+	g->waiting.clear();
+}
+
 static void signal_group_known(void *state, cs_conn, int result, void *arg)
 {
 	signal_plugin *p = static_cast<signal_plugin *>(state);
@@ -126,7 +143,12 @@ static void signal_group_known(void *state, cs_conn, int result, void *arg)
 		std::sort(g->members.begin(), g->members.end());
 		result = 0;
 	}
-	for (const signal_waiting &w : waiting) {
+	for (signal_waiting &w : waiting) {
+		/* A slow read is too old for what came long after it was requested. */
+		if (!result && w.arrived_ms - read->asked_ms > signal_group_good_ms) {
+			g->waiting.push_back(std::move(w));
+			continue;
+		}
 		p->waiting_bytes -= w.bytes.size();
 		if (result)
 			(void)p->context.host->refuse_result(p->context.self, w.conn, &w.request, result);
@@ -134,6 +156,7 @@ static void signal_group_known(void *state, cs_conn, int result, void *arg)
 			continue;
 		(void)p->context.host->finish(p->context.self, w.conn);
 	}
+	signal_group_read_again(p, g, read->group);
 	/* Numbers that name no group take no room from those that do. */
 	if (!g->exists && g->waiting.empty() && !g->reading)
 		p->groups.erase(read->group);
@@ -174,7 +197,8 @@ static bool signal_group_lets_send(const signal_group &g, cs_account account)
 
 static int signal_group_wait(signal_plugin *p, signal_group *g, const cs_frame *frame)
 {
-	g->waiting.push_back({frame->conn, frame->account, frame->request, std::string(frame->bytes, frame->size)});
+	g->waiting.push_back({frame->conn, frame->account, frame->request, std::string(frame->bytes, frame->size),
+	                      p->context.host->monotonic()});
 	p->waiting_bytes += frame->size;
 	return CS_PENDING;
 }
@@ -202,7 +226,7 @@ int signal_to_group(signal_plugin *p, const cs_frame *frame, uint64_t group)
 	if (signal_group_is_good(*g, now, may_send ? signal_group_good_ms : signal_group_refusal_good_ms))
 		return signal_group_send(p, *g, group, frame->conn, frame->account, frame->request,
 		                         {frame->bytes, frame->size});
-	if (!result && p->waiting_bytes + frame->size > signal_group_most_waiting)
+	if (!result && p->waiting_bytes + frame->size > signal_most_waiting)
 		result = CS_EBUSY;
 	if (result)
 		return c.host->refuse_result(c.self, frame->conn, &frame->request, result);

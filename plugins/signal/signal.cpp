@@ -4,11 +4,13 @@
 #include "signal.h"
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
+
+#include "../shared/contacts.h"
 
 /* Bytes. If less waits than this, the client counts as fast. */
 static constexpr size_t signal_little_unsent = 16 * 1024;
+static constexpr size_t signal_sender_size = 8; /* in the head of a parcel for one account */
 static constexpr size_t signal_most_kind = 32; /* bytes */
 
 /* ---- sending */
@@ -41,13 +43,17 @@ static int signal_check(const signal_plugin *p, const cs_frame *frame)
 	return 0;
 }
 
-/* A small frame is the head of its parcel, because a head needs no memory of its own; else it is the body. */
-static void signal_route(const plugin_context &c, cs_account to, std::string_view frame)
+/* The head is the sender, and the frame too if that is small, because a head needs no memory of its own. */
+static void signal_route(const plugin_context &c, cs_account sender, cs_account to, std::string_view frame)
 {
-	cs_parcel parcel = {frame.data(), frame.size(), nullptr};
+	unsigned char head[CS_PARCEL_HEAD_MOST];
+	cs_parcel parcel = {head, signal_sender_size, nullptr};
 
-	if (frame.size() > CS_PARCEL_HEAD_MOST)
-		parcel = {nullptr, 0, c.host->share(frame.data(), frame.size())};
+	contacts_put_number(head, sender);
+	if (frame.size() <= sizeof(head) - signal_sender_size)
+		parcel.head_size += frame.copy(reinterpret_cast<char *>(head) + signal_sender_size, frame.size());
+	else
+		parcel.body = c.host->share(frame.data(), frame.size());
 	(void)c.host->route(c.self, to, CS_EVERY_DEVICE, &parcel, CS_ROUTE_CASUAL);
 	c.host->unshare(parcel.body);
 }
@@ -59,7 +65,7 @@ static int signal_to_account(const signal_plugin *p, const cs_frame *frame, cs_a
 	const plugin_context &c = p->context;
 
 	if (to != frame->account)
-		signal_route(c, to, {frame->bytes, frame->size});
+		signal_route(c, frame->account, to, {frame->bytes, frame->size});
 	c.host->answer(c.self, frame->conn, &frame->request, "");
 	return CS_DONE;
 }
@@ -86,7 +92,7 @@ static int signal_on_signal(void *state, const cs_frame *frame)
 /* ---- receiving */
 
 /* A slow client gets no new signals: the frames that it has not taken yet are more important. */
-static void signal_deliver(const signal_plugin *p, cs_conn conn, signal_session *s, std::string_view frame)
+void signal_deliver(const signal_plugin *p, cs_conn conn, signal_session *s, std::string_view frame)
 {
 	if (!s->paused &&
 	    p->context.host->send(p->context.self, conn, frame.data(), frame.size(), nullptr, nullptr) == CS_EAGAIN)
@@ -109,19 +115,27 @@ static void signal_deliver_members(signal_plugin *p, std::string_view parcel)
 	}
 }
 
+static std::string_view signal_parcel_bytes(const cs_parcel *parcel)
+{
+	return parcel->body ? std::string_view(parcel->body->bytes, parcel->body->size)
+	                    : std::string_view(static_cast<const char *>(parcel->head), parcel->head_size);
+}
+
 static void signal_on_routed(void *state, cs_conn conn, cs_account account, const cs_parcel *parcel)
 {
 	signal_plugin *p = static_cast<signal_plugin *>(state);
-	const std::string_view bytes =
-		parcel->body ? std::string_view(parcel->body->bytes, parcel->body->size)
-			     : std::string_view(static_cast<const char *>(parcel->head), parcel->head_size);
+	std::string_view frame = signal_parcel_bytes(parcel);
 
 	if (!account)
-		return signal_deliver_members(p, bytes);
+		return signal_deliver_members(p, frame);
 	const auto at = p->sessions.find(conn);
-
-	if (at != p->sessions.end() && bytes.size() >= 2 && bytes.front() == '{' && bytes.back() == '}')
-		signal_deliver(p, conn, &at->second, bytes);
+	if (at == p->sessions.end() || parcel->head_size < signal_sender_size)
+		return;
+	if (!parcel->body)
+		frame.remove_prefix(signal_sender_size);
+	if (frame.size() >= 2 && frame.front() == '{' && frame.back() == '}')
+		signal_judge(p, conn, &at->second, contacts_number(static_cast<const unsigned char *>(parcel->head)),
+		             frame);
 }
 
 /* ---- sessions */
@@ -163,24 +177,40 @@ static void signal_on_written(void *state, cs_conn conn, uint64_t, size_t unsent
 		session->second.paused = false;
 }
 
-/* ---- the instance */
-
-static uint64_t signal_want_bit(const plugin_context &c)
+static void signal_on_contact_changed(void *arg, cs_conn conn, cs_account, cs_account other, bool)
 {
-	const char *const *words = c.host->want_words(c.self);
-	unsigned i = 0;
+	signal_plugin *p = static_cast<signal_plugin *>(arg);
+	const auto session = p->sessions.find(conn);
 
-	while (words[i] && strcmp(words[i], "signal") != 0)
-		i++;
-	return words[i] ? UINT64_C(1) << i : 0;
+	if (session != p->sessions.end())
+		session->second.verdicts.erase(other);
 }
+
+/* What other nodes told may have been lost. */
+static void signal_on_cluster(void *state, cs_cluster_event event)
+{
+	signal_plugin *p = static_cast<signal_plugin *>(state);
+
+	if (event != CS_CLUSTER_MISSED)
+		p->is_degraded = event == CS_CLUSTER_DEGRADED;
+	for (auto &[conn, session] : p->sessions)
+		session.verdicts.clear();
+}
+
+/* ---- the instance */
 
 static int signal_start(const cs_host *host, cs_self *self, const void *, void **state_r, cs_error *)
 {
 	auto p = std::make_unique<signal_plugin>();
+	const void *table = nullptr;
+	void *contacts = nullptr;
 
 	p->context = {host, self};
-	p->want = signal_want_bit(p->context);
+	p->want = contacts_want_bit(host, self, "signal");
+	if (host->service(self, CS_MAILBOX_SERVICE, CS_MAILBOX_VERSION, &table, &p->mailbox_context) == 0)
+		p->mailbox = static_cast<const cs_mailbox *>(table);
+	if (host->service(self, CONTACTS_SERVICE, CONTACTS_SERVICE_VERSION, &table, &contacts) == 0)
+		static_cast<const contacts_service *>(table)->watch(contacts, signal_on_contact_changed, p.get());
 	*state_r = p.release();
 	return 0;
 }
@@ -190,6 +220,7 @@ static void signal_stop(void *state)
 	const std::unique_ptr<signal_plugin> p(static_cast<signal_plugin *>(state));
 }
 
+static const char *const signal_uses[] = {CS_MAILBOX_SERVICE, CONTACTS_SERVICE, nullptr};
 static const char *const signal_words[] = {"signal", nullptr};
 
 static const cs_route signal_routes[] = {
@@ -201,6 +232,7 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	CS_PLUGIN_HEAD,
 	.name = "signal",
 	.version = CS_VERSION,
+	.uses = signal_uses,
 	.routes = signal_routes,
 	.want = signal_words,
 	.start = signal_start,
@@ -208,6 +240,7 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.closed = signal_on_closed,
 	.written = signal_on_written,
 	.routed = signal_on_routed,
+	.cluster = signal_on_cluster,
 	.stop = signal_stop,
 	.parcel_version = 1,
 };

@@ -11,14 +11,25 @@
 
 #include <chatserverd/plugin.h>
 
+#include <chatserverd/mailbox.h>
+
 #include "../shared/field.h"
 
 /* Signals go only to groups with at most so many members. */
 inline constexpr size_t signal_most_members = 500;
+inline constexpr size_t signal_most_waiting = 4 * 1024 * 1024; /* bytes of all waiting frames */
+
+/* Whether a session gets what a sender signals. */
+struct signal_verdict {
+	int64_t asked_ms = 0; /* when its read was requested; 0: never */
+	bool lets = false;
+	struct verdict_read *reading = nullptr; /* owned by its completion */
+};
 
 /* A session that wants signals. */
 struct signal_session {
 	cs_account account = 0;
+	std::unordered_map<cs_account, signal_verdict> verdicts; /* by sender; a few that sent something lately */
 	bool paused = false; /* the client is slow: signals for it are dropped */
 };
 
@@ -29,6 +40,7 @@ struct signal_waiting {
 	cs_account account = 0;
 	struct cs_request request = {};
 	std::string bytes;
+	int64_t arrived_ms = 0;
 };
 
 /* A group as it was read from the store. */
@@ -45,6 +57,9 @@ struct signal_group {
 struct signal_plugin {
 	plugin_context context;
 	uint64_t want = 0; /* the bit of "signal" in the `want` of a session */
+	const cs_mailbox *mailbox = nullptr; /* NULL: there is none */
+	void *mailbox_context = nullptr;
+	bool is_degraded = false; /* changes that other nodes tell may get lost */
 	std::unordered_map<cs_conn, signal_session> sessions;
 	std::unordered_multimap<cs_account, cs_conn> by_account; /* the sessions of each account */
 	std::unordered_map<uint64_t, signal_group> groups;
@@ -57,9 +72,18 @@ struct signal_plugin {
  * result for the handler. */
 int signal_to_group(signal_plugin *p, const cs_frame *frame, uint64_t group);
 
-/* ---- signal_parcel.cpp: parcels between instances. A parcel for one account is the frame itself: the body, or the
- * head if there is no body. The body of a parcel for the members of a group is 'g', a version, the number of members (2
- * bytes, low byte first), their accounts (8 bytes each), and the frame */
+/* ---- verdict.cpp */
+
+/* Delivers a signal to the session, at once or when it is known whether it may have it, or drops it. */
+void signal_judge(signal_plugin *p, cs_conn conn, signal_session *s, cs_account sender, std::string_view frame);
+
+/* ---- signal.cpp */
+
+void signal_deliver(const signal_plugin *p, cs_conn conn, signal_session *s, std::string_view frame);
+
+/* ---- signal_parcel.cpp: parcels between instances. The head of a parcel for one account is the sender (8 bytes, low
+ * byte first) and the frame; or the frame is the body. The body of a parcel for the members of a group is 'g', a
+ * version, the number of members (2 bytes, low byte first), their accounts (8 bytes each), and the frame */
 
 std::string signal_parcel_encode(const std::vector<uint64_t> &members, cs_account but, std::string_view frame);
 /* 0, or CS_EINVAL: it is no parcel of this version. *accounts_r points to the first of *count_r accounts. */

@@ -94,6 +94,7 @@ static void wordfilter_stop(void *state)
 static const struct cs_hook wordfilter_hooks[] = {
 	{CS_MSGID_CHAT, 0, wordfilter_before, 0},
 	{CS_MSGID_GROUP_CHAT, 0, wordfilter_before, 0},
+	{CS_MSGID_EDIT, 0, wordfilter_before, 0},
 	{0, 0, NULL, 0},
 };
 

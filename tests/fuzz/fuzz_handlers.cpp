@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Fuzz target of the handlers: login, chat, group, history, skeleton and the mailbox behind them, on the fake host with
- * a real database.
+ * Fuzz target of the handlers: login, chat, group, edit, history, people, presence, signal, skeleton and the mailbox
+ * behind them, on the fake host with a real database.
  *
  * An input is text, a line per event; C is a connection, 0 to 3:
  *   C{...}   a frame (skipped where the server would refuse its form)
@@ -22,7 +22,7 @@
 
 #include "core/net/frame.h"
 #include "core/net/guess.h"
-#include "plugins/model/friends.h"
+#include "plugins/model/contacts.h"
 #include "plugins/model/groups.h"
 #include "plugins/model/users.h"
 #include "tests/support/fake_host.h"
@@ -65,7 +65,8 @@ static void world_open(handler_world *w)
 	fake_host_open_db(host, ":memory:");
 	fake_host_set(host, "login.password_ops", "1");
 	fake_host_set(host, "login.password_memory", "8K");
-	for (const char *plugin : {"mailbox", "login", "chat", "group", "history", "skeleton"})
+	for (const char *plugin :
+	     {"mailbox", "login", "chat", "group", "edit", "history", "people", "presence", "signal", "skeleton"})
 		fake_host_load(host, plugin);
 	const cs_conn conn = fake_host_connect(host);
 	(void)fake_host_request(host, conn, R"({"msgid":4,"name":"first","password":"p"})");
@@ -78,8 +79,8 @@ static void world_open(handler_world *w)
 
 static void world_empty(const fake_host *host)
 {
-	static const char *const tables[] = {"cursor",  "body",         "entry",  "member",  "mark",
-	                                     "contact", "conversation", "device", "account", "sqlite_sequence"};
+	static const char *const tables[] = {"cursor",     "body",    "entry",        "member", "mark",    "invitation",
+	                                     "contact",    "conversation", "device", "account", "sqlite_sequence"};
 
 	for (const char *table : tables) {
 		const std::string sql = std::string("DELETE FROM ") + table;
@@ -119,10 +120,13 @@ static int64_t number_of(const cJSON *fields, const char *key)
 /* Within a session, what is delivered of a conversation comes in order and once. */
 static void judge_delivery(handler_world *w, size_t c, const cJSON *fields, std::string_view frame)
 {
-	const int64_t group = number_of(fields, "groupid"), seq = number_of(fields, "seq");
-	const std::string conversation = number_of(fields, "msgid") == CS_MSGID_GROUP_CHAT
-	                                         ? "group " + std::to_string(group)
-	                                         : "from " + std::to_string(number_of(fields, "id"));
+	const int64_t msgid = number_of(fields, "msgid"), group = number_of(fields, "groupid"),
+		      seq = number_of(fields, "seq");
+	const bool of_pair =
+		msgid == CS_MSGID_CHAT || ((msgid == CS_MSGID_EDIT || msgid == CS_MSGID_RECALL) && group <= 0);
+	const std::string conversation = !of_pair ? "group " + std::to_string(group)
+	                                          : "from " + std::to_string(number_of(fields, "id")) + " to " +
+	                                                    std::to_string(number_of(fields, "toid"));
 
 	demand(seq > 0 && number_of(fields, "ts") > 0, "a delivery has seq and ts", frame);
 	int64_t &last = w->last_seq[c][conversation];
@@ -140,6 +144,38 @@ static void demand_is_accepted(std::string_view frame)
 	       e.text, frame);
 }
 
+/* Whether it is an entry of a log. */
+static bool is_entry(int64_t msgid)
+{
+	switch (msgid) {
+	case CS_MSGID_CHAT:
+	case CS_MSGID_GROUP_CHAT:
+	case CS_MSGID_CREATE_GROUP:
+	case CS_MSGID_JOIN_GROUP:
+	case CS_MSGID_REMOVE_MEMBER:
+	case CS_MSGID_SET_ROLE:
+	case CS_MSGID_SET_GROUP:
+	case CS_MSGID_MUTE:
+	case CS_MSGID_EDIT:
+	case CS_MSGID_RECALL: return true;
+	default: return false;
+	}
+}
+
+static bool is_sent_beside(int64_t msgid)
+{
+	switch (msgid) {
+	case CS_MSGID_ACK:
+	case CS_MSGID_REGISTER_ACK:
+	case CS_MSGID_INVITE:
+	case CS_MSGID_READ:
+	case CS_MSGID_SIGNAL:
+	case CS_MSGID_PRESENCE:
+	case CS_MSGID_ADDED: return true;
+	default: return false;
+	}
+}
+
 static void judge_frame(handler_world *w, size_t c, std::string_view frame)
 {
 	const cjson_ptr fields(cJSON_ParseWithLength(frame.data(), frame.size()));
@@ -153,13 +189,11 @@ static void judge_frame(handler_world *w, size_t c, std::string_view frame)
 		return;
 	}
 	/* Its own bytes may have been at the limits, so two more values and a few more bytes are none. */
-	if (msgid != CS_MSGID_CHAT && msgid != CS_MSGID_GROUP_CHAT)
-		demand_is_accepted(frame);
-	else
+	if (is_entry(msgid))
 		judge_delivery(w, c, fields.get(), frame);
-	demand(msgid == CS_MSGID_CHAT || msgid == CS_MSGID_GROUP_CHAT || msgid == CS_MSGID_ACK ||
-	               msgid == CS_MSGID_REGISTER_ACK,
-	       "the server sends this msgid", frame);
+	else if (msgid != CS_MSGID_INVITE)
+		demand_is_accepted(frame);
+	demand(is_entry(msgid) || is_sent_beside(msgid), "the server sends this msgid", frame);
 }
 
 static void world_judge(handler_world *w)
@@ -210,6 +244,21 @@ static bool has_handler(uint32_t msgid)
 	case CS_MSGID_JOIN_GROUP:
 	case CS_MSGID_GROUP_CHAT:
 	case CS_MSGID_DELIVERED:
+	case CS_MSGID_REMOVE_MEMBER:
+	case CS_MSGID_SET_ROLE:
+	case CS_MSGID_SET_GROUP:
+	case CS_MSGID_MEMBERS:
+	case CS_MSGID_INVITE:
+	case CS_MSGID_MUTE:
+	case CS_MSGID_EDIT:
+	case CS_MSGID_RECALL:
+	case CS_MSGID_HISTORY:
+	case CS_MSGID_INBOX:
+	case CS_MSGID_READ:
+	case CS_MSGID_SIGNAL:
+	case CS_MSGID_SET_CONTACT:
+	case CS_MSGID_CONTACTS:
+	case CS_MSGID_FIND_USER:
 	case 1000: return true;
 	default: return false;
 	}
@@ -286,6 +335,30 @@ static void event(handler_world *w, std::string_view line)
 	world_judge(w);
 }
 
+/* The store keeps no text that was taken back: a recalled message has none, and of the EDITs of a message only the
+ * last. */
+static void judge_store(const fake_host *host)
+{
+	static const char *const wrong[] = {
+		"SELECT 1 FROM message WHERE kind = 1 AND"
+		" (json_extract(body, '$.msg') <> '' OR json_extract(body, '$.recalled') <> edited)",
+		"SELECT 1 FROM message e WHERE e.kind = 2 AND json_extract(e.body, '$.msgid') = 160"
+		" AND json_extract(e.body, '$.msg') IS NOT NULL AND NOT EXISTS (SELECT 1 FROM message m"
+		" WHERE m.conversation = e.conversation AND m.kind = 0 AND m.edited = e.seq"
+		" AND m.seq = json_extract(e.body, '$.of')"
+		" AND COALESCE(json_extract(m.body, '$.msg'), json_extract(e.body, '$.msg')) = json_extract(e.body, '$.msg'))",
+	};
+
+	for (const char *sql : wrong) {
+		const auto found = [](void *, const cs_db_value *, size_t) {
+			demand(false, "a text that was taken back is gone");
+			return 0;
+		};
+
+		demand(host->driver->query(host->db, sql, nullptr, 0, found, nullptr) == 0, sql);
+	}
+}
+
 /* Everybody goes; nothing may be left. */
 static void world_close(handler_world *w)
 {
@@ -298,6 +371,7 @@ static void world_close(handler_world *w)
 	world_settle(w);
 	demand(host->nodes[0].online.empty(), "nobody is online");
 	demand(host->jobs.empty(), "nothing waits");
+	judge_store(host);
 	fake_host_forget(host);
 	host->soft_mark = SIZE_MAX;
 	host->guess_table.reset();

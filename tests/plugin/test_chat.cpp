@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Tests the handlers of CHAT, ADD_FRIEND and DELIVERED: fields, errors, and the calls to the mailbox and the store. */
-#include "plugins/model/friends.h"
+ * Tests the handlers of CHAT and DELIVERED: fields, errors, and the calls to the mailbox. */
 #include "tests/support/check.h"
 #include "tests/support/handler_fixture.h"
 
@@ -99,6 +98,8 @@ static void a_message_with_wrong_fields_is_refused(void **state)
 		{R"({"msgid":6,"id":1,"toid":2,"msg":"x","seq":7})", 4, "seq is the server's to add"},
 		{R"({"msgid":6,"id":1,"toid":2,"msg":"x","seq":null})", 4, "seq is the server's to add"},
 		{R"({"msgid":6,"id":1,"toid":2,"msg":"x","ts":7})", 4, "ts is the server's to add"},
+		{R"({"msgid":6,"id":1,"toid":2,"msg":"x","edited":7})", 4, "edited is the server's to add"},
+		{R"({"msgid":6,"id":1,"toid":2,"msg":"x","recalled":0})", 4, "recalled is the server's to add"},
 		{R"({"msgid":6,"id":1,"toid":2,"msg":"x","name":"gao yang"})", 8, "name is not this account's"},
 		{R"({"msgid":6,"id":1,"toid":2,"msg":"x","name":""})", 8, "name is not this account's"},
 		{R"({"msgid":6,"id":1,"toid":2,"msg":"x","name":"Zhang San"})", 8, "name is not this account's"},
@@ -123,89 +124,16 @@ static void every_request_needs_a_login_and_ones_own_id(void **state)
 	handler_fixture *f = handler_fixture_load(state, "chat");
 	const cs_conn stranger = fake_host_connect(f->host.get()), conn = fixture_session(f, "zhang san");
 
-	for (const int msgid : {6, 7, 104}) {
+	for (const int msgid : {6, 104}) {
 		const std::string frame = check_format("{\"msgid\":%d,\"id\":2,\"toid\":1,\"msg\":\"x\","
-		                                       "\"friendid\":1,\"peer\":1,\"seq\":1}",
+		                                       "\"peer\":1,\"seq\":1}",
 		                                       msgid);
 		assert_string_equal(fixture_ask(f, stranger, frame).c_str(),
 		                    fixture_refusal(msgid, 3, "route check").c_str());
 		assert_string_equal(fixture_ask(f, conn, frame).c_str(),
 		                    fixture_refusal(msgid, 8, "route check").c_str());
 	}
-	assert_string_equal(fake_host_trace(f->host.get()).c_str(), "refuse|refuse|refuse|refuse|refuse|refuse");
-}
-
-static void a_friend_is_added(void **state)
-{
-	handler_fixture *f = handler_fixture_load(state, "chat");
-	const cs_conn conn = fixture_session(f, "zhang san");
-	std::vector<friend_entry> friends;
-
-	fixture_account(f, "gao yang");
-	assert_string_equal(fixture_ask(f, conn, R"({"msgid":7,"id":1,"friendid":2})").c_str(), "");
-	assert_string_equal(fake_host_trace(f->host.get()).c_str(), "work write|answer|finish");
-	assert_string_equal(fixture_ask(f, conn, R"({"msgid":7,"id":1,"friendid":2,"req":5})").c_str(),
-	                    R"({"msgid":100,"of":7,"req":5,"errno":0})");
-	assert_string_equal(fixture_ask(f, conn, R"({"msgid":7,"id":1,"friendid":1,"req":6})").c_str(),
-	                    R"({"msgid":100,"of":7,"req":6,"errno":0})");
-	fixture_expect_idle(f, conn);
-	assert_int_equal(friend_list(f->host->db, 1, &friends), 0);
-	assert_int_equal(friends.size(), 2);
-	assert_int_equal(friends[1].id, 2);
-	friends.clear();
-	assert_int_equal(friend_list(f->host->db, 2, &friends), 0);
-	assert_int_equal(friends.size(), 0);
-}
-
-static void a_friend_who_is_nobody_is_refused(void **state)
-{
-	static const refused cases[] = {
-		{R"({"msgid":7,"id":1})", 4, "friendid is missing"},
-		{R"({"msgid":7,"id":1,"friendid":"2"})", 4, "#friendid"},
-		{R"({"msgid":7,"id":1,"friendid":0})", 4, "#friendid"},
-		{R"({"msgid":7,"id":1,"friendid":77})", 6, "friendid names nobody"},
-	};
-	handler_fixture *f = handler_fixture_load(state, "chat");
-	const cs_conn conn = fixture_session(f, "zhang san");
-
-	expect_refused(f, conn, 7, cases, std::size(cases));
-	fixture_expect_idle(f, conn);
-}
-
-static void a_store_that_is_away_is_answered(void **state)
-{
-	handler_fixture *f = handler_fixture_load(state, "chat");
-	const cs_conn conn = fixture_session(f, "zhang san");
-	static const struct {
-		fake_fault fault;
-		int wire_errno;
-		const char *text;
-	} cases[] = {
-		{{FAKE_WRITE, 0, true, CS_EBUSY}, 10, "try again later"},
-		{{FAKE_WRITE, 0, true, CS_ECANCELED}, 13, "connect again"},
-		{{FAKE_WRITE, 0, false, CS_ENOSTORE}, 11, "nothing was changed"},
-		{{FAKE_WRITE, 0, false, CS_EUNKNOWN}, 11, "whether it was done is unknown"},
-	};
-
-	for (const auto &c : cases) {
-		f->host->faults = {c.fault};
-		assert_string_equal(fixture_ask(f, conn, R"({"msgid":7,"id":1,"friendid":1})").c_str(),
-		                    fixture_refusal(7, c.wire_errno, c.text).c_str());
-		fixture_expect_idle(f, conn);
-	}
-}
-
-static void a_friend_is_added_though_the_connection_goes(void **state)
-{
-	handler_fixture *f = handler_fixture_load(state, "chat");
-	const cs_conn conn = fixture_session(f, "zhang san");
-	std::vector<friend_entry> friends;
-
-	assert_int_equal(fake_host_frame(f->host.get(), conn, R"({"msgid":7,"id":1,"friendid":1})"), CS_PENDING);
-	fake_host_end(f->host.get(), conn);
-	fake_host_run(f->host.get());
-	assert_int_equal(friend_list(f->host->db, 1, &friends), 0);
-	assert_int_equal(friends.size(), 1);
+	assert_string_equal(fake_host_trace(f->host.get()).c_str(), "refuse|refuse|refuse|refuse");
 }
 
 static void delivered_tells_the_mailbox(void **state)
@@ -254,10 +182,6 @@ int main(void)
 		TEST(a_message_with_wrong_fields_is_refused),
 		TEST(a_refusal_carries_req),
 		TEST(every_request_needs_a_login_and_ones_own_id),
-		TEST(a_friend_is_added),
-		TEST(a_friend_who_is_nobody_is_refused),
-		TEST(a_store_that_is_away_is_answered),
-		TEST(a_friend_is_added_though_the_connection_goes),
 		TEST(delivered_tells_the_mailbox),
 		TEST(delivered_with_wrong_fields_is_refused),
 	};

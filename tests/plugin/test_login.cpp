@@ -3,7 +3,7 @@
 #include <cstring>
 #include <ctime>
 
-#include "plugins/model/friends.h"
+#include "plugins/model/contacts.h"
 #include "plugins/model/groups.h"
 #include "plugins/model/users.h"
 #include "tests/support/check.h"

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * Tests the handler of SIGNAL: fields, errors, who gets the sender's bytes, and which members of groups it
  * remembers. */
+#include "plugins/model/contacts.h"
 #include "plugins/model/groups.h"
+#include "plugins/model/messages.h"
 #include "tests/support/check.h"
+#include "tests/support/database.h"
 #include "tests/support/handler_fixture.h"
 #include "tests/support/parcel.h"
 
@@ -55,17 +58,23 @@ static void what_is_sent_reaches_who_wants_it_as_the_senders_bytes(void **state)
 
 	assert_string_equal(fixture_ask(f, ann, frame).c_str(), "");
 	assert_string_equal(fake_host_last(f->host.get(), bob).c_str(), frame);
-	assert_int_equal(signal_calls(f, "work read") + signal_calls(f, "batch"), 0);
+	/* The store is asked once who may signal to whom. */
+	for (int i = 0; i < 10; i++)
+		(void)fake_host_request(f->host.get(), ann, frame);
+	assert_int_equal(signal_frames(f, bob), 11);
+	assert_int_equal(signal_calls(f, "work read"), 1);
+	assert_int_equal(signal_calls(f, "batch"), 0);
 }
 
-/* A small one is the head of its parcel, a larger one the body. */
+/* A small one is in the head of its parcel, after the sender; a larger one is the body. */
 static void a_signal_of_any_size_arrives_whole(void **state)
 {
 	handler_fixture *f = handler_fixture_load(state, "signal");
 	const cs_conn ann = fake_host_connect(f->host.get(), 1, "ann"), bob = signal_session_of(f, 2, "bob");
 	const std::string begin = R"({"msgid":122,"id":1,"toid":2,"kind":"x","t":")", end = "\"}";
 
-	for (const size_t size : {100u, CS_PARCEL_HEAD_MOST - 1, CS_PARCEL_HEAD_MOST, CS_PARCEL_HEAD_MOST + 1, 800u}) {
+	for (const size_t size :
+	     {100u, CS_PARCEL_HEAD_MOST - 9, CS_PARCEL_HEAD_MOST - 8, CS_PARCEL_HEAD_MOST - 7, 800u}) {
 		const std::string frame = begin + std::string(size - begin.size() - end.size(), 'y') + end;
 
 		assert_string_equal(fixture_ask(f, ann, frame.c_str()).c_str(), "");
@@ -299,9 +308,170 @@ static void what_another_node_sends_that_is_no_signal_is_dropped(void **state)
 	bring(f, bob, 2, "no frame");
 	bring_head(f, bob, 2, "no frame");
 	bring_head(f, bob, 2, "");
+	bring_head(f, bob, 2, "{\"a\":1}"); /* its sender is missing */
+	bring_head(f, bob, 2, "12345678");
 	assert_int_equal(signal_frames(f, bob), 0);
 	bring(f, 0, 0, good);
 	assert_int_equal(signal_frames(f, bob), 1);
+}
+
+static void who_was_removed_during_a_slow_read_of_the_members_may_not_send(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "signal");
+	const uint64_t ann_id = fixture_account(f, "ann"), bob_id = fixture_account(f, "bob");
+	const cs_conn ann = signal_session_of(f, ann_id, "ann"), bob = signal_session_of(f, bob_id, "bob");
+	const uint64_t group = signal_group_of(f, {ann_id, bob_id});
+
+	assert_int_equal(fake_host_frame(f->host.get(), ann, signal_group_frame(ann_id, group, ",\"req\":1")),
+	                 CS_PENDING);
+	assert_true(fake_host_step_work(f->host.get(), 0));
+	assert_int_equal(database_run(f->host->db, "UPDATE member SET left_seq = 1 WHERE account = 2"), 0);
+	fake_clock += 1000;
+	assert_int_equal(fake_host_frame(f->host.get(), bob, signal_group_frame(bob_id, group)), CS_PENDING);
+	fake_host_run(f->host.get());
+	assert_string_equal(fake_host_last(f->host.get(), ann).c_str(), R"({"msgid":100,"of":122,"req":1,"errno":0})");
+	assert_string_equal(fake_host_last(f->host.get(), bob).c_str(),
+	                    fixture_refusal(122, 8, "not a member of the group").c_str());
+	fixture_expect_idle(f, ann);
+	fixture_expect_idle(f, bob);
+}
+
+/* ---- blocks and strangers */
+
+static std::string to_bob(const char *kind = "x")
+{
+	return std::string(R"({"msgid":122,"id":1,"toid":2,"req":7,"kind":")") + kind + "\"}";
+}
+
+static void signal_set(handler_fixture *f, uint64_t account, uint64_t other, bool listed, bool blocked)
+{
+	contact_change change;
+
+	change.account = account;
+	change.other = other;
+	change.listed = listed;
+	change.blocked = blocked;
+	assert_int_equal(contact_set(f->host->db, &change, {}), 0);
+}
+
+static void who_is_blocked_reaches_nobody_and_is_not_told(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "signal");
+	const cs_conn ann = signal_session_of(f, fixture_account(f, "ann"), "ann"),
+		      bob = signal_session_of(f, fixture_account(f, "bob"), "bob");
+
+	signal_set(f, 2, 1, true, true);
+	for (int i = 0; i < 3; i++)
+		assert_string_equal(fixture_ask(f, ann, to_bob()).c_str(),
+		                    R"({"msgid":100,"of":122,"req":7,"errno":0})");
+	assert_int_equal(signal_frames(f, bob), 0);
+	assert_int_equal(signal_calls(f, "work read"), 1);
+	/* Who blocks may signal. */
+	fixture_ask(f, bob, R"({"msgid":122,"id":2,"toid":1,"kind":"x"})");
+	assert_int_equal(signal_frames(f, ann), 4);
+}
+
+/* By the plugin people, on this worker or elsewhere. */
+static void a_change_of_the_contacts_counts_at_once(void **state)
+{
+	handler_fixture *f = handler_fixture_of(state);
+	(void)handler_fixture_load(state, "people");
+	(void)handler_fixture_load(state, "signal");
+	const cs_conn ann = signal_session_of(f, fixture_account(f, "ann"), "ann"),
+		      bob = signal_session_of(f, fixture_account(f, "bob"), "bob");
+
+	fixture_ask(f, ann, to_bob());
+	assert_int_equal(signal_frames(f, bob), 1);
+	fixture_ask(f, bob, R"({"msgid":131,"id":2,"account":1,"blocked":true})");
+	fixture_ask(f, ann, to_bob());
+	assert_int_equal(signal_frames(f, bob), 1);
+	fixture_ask(f, bob, R"({"msgid":131,"id":2,"account":1,"blocked":false})");
+	fixture_ask(f, ann, to_bob());
+	assert_int_equal(signal_frames(f, bob), 2);
+}
+
+static void a_stranger_reaches_nobody_who_refuses_strangers(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "signal");
+	const cs_conn ann = signal_session_of(f, fixture_account(f, "ann"), "ann"),
+		      bob = signal_session_of(f, fixture_account(f, "bob"), "bob");
+	message_append item;
+	message_append *pointer = &item;
+
+	f->mailbox.refuses_strangers = true;
+	fixture_ask(f, ann, to_bob());
+	assert_int_equal(signal_frames(f, bob), 0);
+	/* bob writes to ann: nobody tells that, so it counts a little later. */
+	item.sender = 2;
+	item.to = 1;
+	item.body = "{}";
+	assert_int_equal(message_append_all(f->host->db, {&pointer, 1}, false), 0);
+	fake_clock += 901;
+	fixture_ask(f, ann, to_bob());
+	assert_int_equal(signal_frames(f, bob), 1);
+}
+
+static void while_nodes_do_not_hear_each_other_the_store_is_asked_more_often(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "signal");
+	const cs_conn ann = signal_session_of(f, fixture_account(f, "ann"), "ann"),
+		      bob = signal_session_of(f, fixture_account(f, "bob"), "bob");
+
+	fixture_ask(f, ann, to_bob());
+	signal_set(f, 2, 1, false, true); /* on another node */
+	fixture_ask(f, ann, to_bob());
+	assert_int_equal(signal_frames(f, bob), 2);
+	fake_self_plugin(f->plugin)->cluster(fake_self_state(f->plugin), CS_CLUSTER_DEGRADED);
+	fixture_ask(f, ann, to_bob());
+	assert_int_equal(signal_frames(f, bob), 2);
+	signal_set(f, 2, 1, false, false);
+	fake_clock += 901;
+	fixture_ask(f, ann, to_bob());
+	assert_int_equal(signal_frames(f, bob), 3);
+	signal_set(f, 2, 1, false, true);
+	fake_clock += 901;
+	fixture_ask(f, ann, to_bob());
+	assert_int_equal(signal_frames(f, bob), 3);
+}
+
+/* What comes while the store is asked waits: some frames, in order. If the store fails, they are dropped. */
+static void signals_wait_for_the_store_in_order(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "signal");
+	const cs_conn ann = signal_session_of(f, fixture_account(f, "ann"), "ann"),
+		      bob = signal_session_of(f, fixture_account(f, "bob"), "bob");
+
+	for (const char *kind : {"1", "2", "3", "4", "5", "6", "7", "8", "9", "10"})
+		assert_int_equal(fake_host_frame(f->host.get(), ann, to_bob(kind)), CS_DONE);
+	fake_host_run(f->host.get());
+	const std::vector<std::string> &frames = fake_host_conn(f->host.get(), bob)->frames;
+	assert_int_equal(frames.size(), 8);
+	for (size_t i = 0; i < 8; i++)
+		assert_string_equal(frames[i].c_str(), to_bob(std::to_string(i + 1).c_str()).c_str());
+	fake_clock += 60001;
+	f->host->faults = {{FAKE_READ, 0, false, CS_ENOSTORE}, {FAKE_READ, 0, true, CS_EBUSY}};
+	for (int i = 0; i < 2; i++)
+		(void)fake_host_request(f->host.get(), ann, to_bob());
+	assert_int_equal(frames.size(), 8);
+	(void)fake_host_request(f->host.get(), ann, to_bob());
+	assert_int_equal(frames.size(), 9);
+}
+
+static void only_so_many_senders_are_remembered(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "signal");
+	const cs_conn bob = signal_session_of(f, 1000, "bob");
+
+	for (int round = 0; round < 2; round++)
+		for (uint64_t sender = 1; sender <= 65; sender++) {
+			const cs_conn conn = fake_host_connect(f->host.get(), sender, "x");
+
+			(void)fake_host_request(f->host.get(), conn,
+			                        "{\"msgid\":122,\"id\":" + std::to_string(sender) +
+			                                ",\"toid\":1000,\"kind\":\"x\"}");
+		}
+	assert_int_equal(signal_frames(f, bob), 130);
+	assert_in_range(signal_calls(f, "work read"), 66, 130);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, handler_fixture_setup, handler_fixture_teardown)
@@ -322,7 +492,14 @@ int main(void)
 		TEST(a_group_of_more_than_500_is_full),
 		TEST(a_group_of_more_than_500_is_full_only_for_its_members),
 		TEST(a_slow_client_gets_no_more_until_it_has_taken_what_it_got),
+		TEST(who_was_removed_during_a_slow_read_of_the_members_may_not_send),
 		TEST(what_another_node_sends_that_is_no_signal_is_dropped),
+		TEST(who_is_blocked_reaches_nobody_and_is_not_told),
+		TEST(a_change_of_the_contacts_counts_at_once),
+		TEST(a_stranger_reaches_nobody_who_refuses_strangers),
+		TEST(while_nodes_do_not_hear_each_other_the_store_is_asked_more_often),
+		TEST(signals_wait_for_the_store_in_order),
+		TEST(only_so_many_senders_are_remembered),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -5,16 +5,15 @@
 #include "tests/support/check.h"
 #include "tests/support/fake_host.h"
 
-/* Stands for chat and group: says that a message has reached its handler. */
+/* Stands for chat, group and edit: says that a message has reached its handler. */
 static int take(void *, const struct cs_frame *)
 {
 	return CS_DONE;
 }
 
 static const struct cs_route routes[] = {
-	{CS_MSGID_CHAT, "chat", take, 0, 1},
-	{CS_MSGID_GROUP_CHAT, "group chat", take, 0, 1},
-	{1000, "other", take, 0, 1},
+	{CS_MSGID_CHAT, "chat", take, 0, 1}, {CS_MSGID_GROUP_CHAT, "group chat", take, 0, 1},
+	{CS_MSGID_EDIT, "edit", take, 0, 1}, {1000, "other", take, 0, 1},
 	{0, nullptr, nullptr, 0, 0},
 };
 
@@ -51,10 +50,10 @@ static void a_message_with_a_listed_word_is_refused(void **state)
 	fake_host *host = static_cast<fake_host *>(*state);
 
 	for (const char *text : {"teapot", "where is my TEAPOT?", "(kettle)", "a teapot, please", "caf\u00e9 kettle"})
-		for (const char *msgid : {"6", "10"})
+		for (const char *msgid : {"6", "10", "160"})
 			assert_int_equal(say(state, msgid, text), CS_REJECT);
 	assert_string_equal(host->calls.back().text.c_str(),
-	                    R"({"msgid":100,"of":10,"req":1,"errno":8,"errmsg":"please mind your words"})");
+	                    R"({"msgid":100,"of":160,"req":1,"errno":8,"errmsg":"please mind your words"})");
 }
 
 static void only_whole_words_of_messages_count(void **state)

@@ -85,12 +85,12 @@ static void friends_and_groups_are_made_and_shown_at_the_next_login(void **state
 	assert_int_equal(talker_lines(&ann, "ok|creategroup|").size(), 1);
 	const std::string group = talker_lines(&ann, "ok|creategroup|")[0].substr(15);
 	assert_int_equal(talker_run(&bob, s->port, login_line(b) + "addgroup:" + group + "\ngroupchat:@:to all"), 0);
-	assert_true(talker_has(&bob, "ok|groupchat|" + group + "|1"));
+	assert_true(talker_has(&bob, "ok|groupchat|" + group + "|3"));
 	assert_int_equal(talker_run(&next, s->port, login_line(a) + "wait:10:1"), 0);
 	assert_true(talker_has(&next, "friend|" + b + "|" + b_name + "|"));
 	assert_true(talker_has(&next, "group|" + group + "|" + group_name + "|to talk"));
 	assert_true(talker_has(&next, "member|" + group + "|" + b + "|" + b_name + "|"));
-	assert_true(talker_has(&next, "group-message|" + group + "|" + b + "|" + b_name + "|1|"));
+	assert_true(talker_has(&next, "group-message|" + group + "|" + b + "|" + b_name + "|3|"));
 }
 
 static void one_script_logs_out_and_in_as_somebody_else(void **state)

@@ -22,20 +22,23 @@ static void the_menu_registers_logs_in_and_quits(void **state)
 	terminal_answer(&t, "name: ", name);
 	terminal_answer(&t, "password: ", "wordpass");
 	terminal_answer(&t, "password again: ", "wordpass");
-	const size_t line = terminal_wait(&t, ": log in with it.");
+	/* Who has registered is in. */
+	const size_t line = terminal_wait(&t, "/help lists the commands.") - 1;
 	const std::string told = terminal_screen_line(&t.screen, line);
 	static const std::string beginning = "Registered. Your account number is ";
 	assert_true(told.starts_with(beginning));
 	const int64_t id = strtoll(told.c_str() + beginning.size(), nullptr, 10);
-	/* The number is offered. */
+	terminal_answer(&t, name + "> ", "/logout");
+	/* The name is offered. */
 	terminal_answer(&t, "choice: ", "1");
-	terminal_answer(&t, "account number [" + std::to_string(id) + "]: ", "");
+	terminal_answer(&t, "name or number [" + name + "]: ", "");
 	terminal_answer(&t, "password: ", "mistaken");
 	terminal_wait(&t, "no such id or wrong password");
 	terminal_answer(&t, "choice: ", "1");
-	terminal_answer(&t, "account number [" + std::to_string(id) + "]: ", std::to_string(id));
+	terminal_answer(&t, "name or number [" + name + "]: ", std::to_string(id));
 	terminal_answer(&t, "password: ", "wordpass");
-	terminal_wait(&t, "Logged in as " + name + " (" + std::to_string(id) + "). /help lists the commands.");
+	terminal_wait(&t, "Logged in as " + name + " (" + std::to_string(id) + "). /help lists the commands.",
+	              line + 2);
 	terminal_wait_cursor(&t, name + "> ");
 	terminal_type(&t, "/logout\r");
 	terminal_answer(&t, "choice: ", "3");
@@ -62,12 +65,10 @@ static void the_menu_says_what_was_wrong_and_asks_again(void **state)
 	terminal_answer(&t, "password again: ", "another");
 	terminal_wait(&t, "These were not the same.");
 	terminal_answer(&t, "choice: ", "1");
-	terminal_answer(&t, "account number: ", "ann");
-	terminal_wait(&t, "An account number has digits only.");
-	terminal_answer(&t, "account number: ", std::to_string(id));
+	terminal_answer(&t, "name or number: ", std::to_string(id));
 	terminal_answer(&t, "password: ", "wrong");
 	terminal_wait(&t, "login " + std::to_string(id) + ": no such id or wrong password");
-	terminal_log_in(&t, id, id);
+	terminal_log_in(&t, id, std::to_string(id));
 	terminal_wait(&t, "/help lists the commands.");
 	terminal_type(&t, "/quit\r");
 	assert_int_equal(terminal_finish(&t), 0);
@@ -82,11 +83,12 @@ static void what_is_typed_before_it_is_asked_for_is_not_lost(void **state)
 	terminal_start(&t, s->port);
 	terminal_wait(&t, "Connected to 127.0.0.1, port " + std::to_string(s->port) + ".");
 	terminal_type(&t, "2\r" + name + "\rwordpass\rwordpass\r");
-	terminal_wait(&t, ": log in with it.");
+	terminal_answer(&t, name + "> ", "/logout");
+	terminal_wait(&t, "Logged out.");
 	terminal_type(&t, "1\r\rword");
 	terminal_wait_cursor(&t, "password: ");
 	terminal_type(&t, "pass\r");
-	terminal_wait(&t, "/help lists the commands.");
+	terminal_wait(&t, "/help lists the commands.", terminal_wait(&t, "Logged out."));
 	assert_true(t.bytes.find("wordpass") == t.bytes.npos);
 	terminal_type(&t, "/quit\r");
 	assert_int_equal(terminal_finish(&t), 0);
@@ -98,7 +100,7 @@ static void help_lists_every_command_in_both_ways(void **state)
 
 	scene_begin(&sc, (test_server *)*state);
 	terminal_type(&sc.t, "/help\r");
-	terminal_wait(&sc.t, "leave");
+	terminal_wait(&sc.t, " leave");
 	for (const char *command :
 	     {"help", "chat:ID:TEXT", "addfriend:ID", "creategroup:NAME:DESC", "addgroup:ID", "groupchat:ID:TEXT",
 	      "loginout", "/chat ID TEXT", "/friend ID", "/group new NAME DESC", "/join ID", "/say ID TEXT", "/logout"})
@@ -120,11 +122,11 @@ static void one_logs_out_and_in_as_somebody_else(void **state)
 	client_expect(sc.other, check_format("{\"msgid\":6,\"id\":%lld,\"msg\":\"as myself\"}", (long long)sc.id));
 	terminal_type(&sc.t, "loginout\r");
 	terminal_wait(&sc.t, "Logged out.");
-	terminal_log_in(&sc.t, id, sc.id);
+	terminal_log_in(&sc.t, id, sc.name);
 	/* Plain text no longer goes where the one before wrote to. */
 	terminal_wait(&sc.t, check_format("(%lld). /help lists the commands.", (long long)id));
 	terminal_type(&sc.t, "as nobody\r");
-	terminal_wait(&sc.t, "To whom? /chat ID or /say ID says it; /help lists all commands.");
+	terminal_wait(&sc.t, "To whom? /with NAME says it; /help lists all commands.");
 	terminal_type(&sc.t, "chat:" + std::to_string(sc.other->id) + ":as another\r");
 	client_expect(sc.other, check_format("{\"msgid\":6,\"id\":%lld,\"msg\":\"as another\"}", (long long)id));
 	scene_end(&sc);
@@ -159,7 +161,7 @@ static bool same_modes(const termios &one, const termios &other)
 }
 
 /* How the terminal is left: begun is how it was before the client ran. */
-static void leaves_by(void **state, const char *keys)
+static void leaves_by(void **state, const char *keys, const char *after = nullptr)
 {
 	test_server *s = (test_server *)*state;
 	termios found = {}, left_behind = {};
@@ -169,6 +171,10 @@ static void leaves_by(void **state, const char *keys)
 	assert_int_equal(tcgetattr(sc.t.fd, &found), 0);
 	assert_false(same_modes(found, sc.t.before));
 	terminal_type(&sc.t, keys);
+	if (after) {
+		terminal_wait(&sc.t, after);
+		terminal_type(&sc.t, keys);
+	}
 	assert_int_equal(terminal_finish(&sc.t), 0);
 	assert_int_equal(tcgetattr(sc.t.fd, &left_behind), 0);
 	assert_true(same_modes(left_behind, sc.t.before));
@@ -176,9 +182,9 @@ static void leaves_by(void **state, const char *keys)
 	assert_int_equal(sc.t.screen.column, 0);
 }
 
-static void ctrl_c_leaves_and_gives_the_terminal_back(void **state)
+static void ctrl_c_pressed_twice_leaves_and_gives_the_terminal_back(void **state)
 {
-	leaves_by(state, "\003");
+	leaves_by(state, "\003", "Ctrl-C once more leaves.");
 }
 
 static void ctrl_d_on_an_empty_line_leaves_and_gives_the_terminal_back(void **state)
@@ -194,7 +200,7 @@ static void ctrl_d_in_place_of_a_password_leaves_and_gives_the_terminal_back(voi
 
 	terminal_start(&t, s->port);
 	terminal_answer(&t, "choice: ", "1");
-	terminal_answer(&t, "account number: ", "1");
+	terminal_answer(&t, "name or number: ", "1");
 	terminal_wait_cursor(&t, "password: ");
 	terminal_type(&t, "\004");
 	assert_int_equal(terminal_finish(&t), 0);
@@ -221,7 +227,8 @@ static void it_comes_back_by_itself_when_the_server_does(void **state)
 	terminal_type(&sc.t, "another half");
 	test_server_start(s);
 	terminal_wait(&sc.t, "Connected to 127.0.0.1, port " + std::to_string(s->port) + ".", lost);
-	scene_expect_above(&sc, "Logged in again.", "another half");
+	terminal_wait(&sc.t, "Logged in again.", lost);
+	scene_expect_above(&sc, "said meanwhile", "another half");
 	test_frame kept;
 	sc.other = client_return(s, other, &kept);
 	if (!json_has(kept.json.get(), "offlinemsg"))
@@ -238,7 +245,7 @@ static void a_password_can_be_typed_while_the_server_goes_and_comes(void **state
 	const int64_t id = client_absent(s, "ann");
 	terminal_start(&t, s->port);
 	terminal_answer(&t, "choice: ", "1");
-	terminal_answer(&t, "account number: ", std::to_string(id));
+	terminal_answer(&t, "name or number: ", std::to_string(id));
 	terminal_wait_cursor(&t, "password: ");
 	terminal_type(&t, "sec");
 	test_server_kill(s);
@@ -313,7 +320,7 @@ static void the_end_of_an_idle_connection_is_told_and_the_next_line_connects(voi
 	terminal_answer(&t, "choice: ", "1");
 	assert_true(is_readable(listener.fd, check_patience_ms()));
 	fd.reset(accept(listener.fd, nullptr, nullptr));
-	terminal_answer(&t, "account number: ", "1");
+	terminal_answer(&t, "name or number: ", "1");
 	terminal_answer(&t, "password: ", "secret");
 	assert_true(is_readable(fd.fd, check_patience_ms()));
 	assert_true(recv(fd.fd, bytes, sizeof(bytes) - 1, 0) > 0);
@@ -382,7 +389,7 @@ static void a_pasted_byte_order_mark_is_no_part_of_the_line(void **state)
 
 	terminal_start(&t, s->port);
 	terminal_answer(&t, "choice: ", mark + "1");
-	terminal_answer(&t, "account number: ", mark + std::to_string(id));
+	terminal_answer(&t, "name or number: ", mark + std::to_string(id));
 	terminal_answer(&t, "password: ", mark + "secret");
 	terminal_wait(&t, "/help lists the commands.");
 	terminal_type(&t, mark + "/quit\r");
@@ -418,7 +425,7 @@ int main(void)
 		TEST(help_lists_every_command_in_both_ways),
 		TEST(one_logs_out_and_in_as_somebody_else),
 		TEST(a_name_that_was_heard_of_stands_for_its_number),
-		TEST(ctrl_c_leaves_and_gives_the_terminal_back),
+		TEST(ctrl_c_pressed_twice_leaves_and_gives_the_terminal_back),
 		TEST(ctrl_d_on_an_empty_line_leaves_and_gives_the_terminal_back),
 		TEST(ctrl_d_in_place_of_a_password_leaves_and_gives_the_terminal_back),
 		TEST(a_pasted_byte_order_mark_is_no_part_of_the_line),

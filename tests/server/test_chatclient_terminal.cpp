@@ -118,6 +118,9 @@ static void what_others_send_cannot_steer_the_terminal(void **state)
 	scene sc;
 
 	scene_begin(&sc, (test_server *)*state);
+	terminal_type(&sc.t, "/chat " + std::to_string(sc.other->id) + "\r");
+	sc.prompt = sc.name + " -> " + std::to_string(sc.other->id) + "> ";
+	terminal_wait_cursor(&sc.t, sc.prompt);
 	client_sendf(sc.other,
 	             "{\"msgid\":6,\"id\":%lld,\"toid\":%lld,\"msg\":\"a\\u001b[2Jb\\u001b]0;t\\u0007c\\u009b31md"
 	             "\\u202ee\\nf\\rg\\bh\\u007fi\"}",

@@ -37,7 +37,7 @@ static void a_list_of_friends_gets_full(void **state)
 	test_server *s = (test_server *)*state;
 	std::vector<int64_t> people;
 
-	test_server_set(s, "chat.max_friends", "3");
+	test_server_set(s, "people.max_friends", "3");
 	test_server_start(s);
 	test_client *ann = client_enter(s, "ann");
 	for (int i = 0; i < 4; i++)
@@ -48,7 +48,7 @@ static void a_list_of_friends_gets_full(void **state)
 	add_friend(ann, people[0], 0); /* it is there already */
 	add_friend(ann, 999999, 6);
 	assert_int_equal(count_of(ann, "friends"), 3);
-	test_server_set(s, "chat.max_friends", "0");
+	test_server_set(s, "people.max_friends", "0");
 	test_server_write_conf(s);
 	test_server_signal(s, SIGHUP);
 	test_server_wait_log(s, "configuration reloaded");

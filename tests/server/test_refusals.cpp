@@ -85,7 +85,7 @@ static void a_msgid_that_nobody_handles_is_unknown(void **state)
 {
 	test_client *c = client_open((test_server *)*state);
 
-	for (const int msgid : {2, 5, 11, 99, 100, 101, 103, 105, 500, 999, 12345, 2147483647}) {
+	for (const int msgid : {2, 5, 11, 99, 100, 101, 103, 107, 123, 500, 999, 12345, 2147483647}) {
 		client_sendf(c, "{\"msgid\":%d,\"req\":3}", msgid);
 		client_expect(c, check_format("{\"msgid\":100,\"of\":%d,\"req\":3,\"errno\":5}", msgid));
 	}

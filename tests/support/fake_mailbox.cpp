@@ -65,7 +65,7 @@ static int effect_send(fake_mailbox *box, const cs_frame *frame, const cs_outgoi
 	box->effects.push_back(effect);
 	if (result == 0)
 		host->answer(self, frame->conn, &frame->request, (",\"seq\":1" + std::string(effect.answer)).c_str());
-	else if (result == CS_EFFECT_IS_THERE)
+	else if (result == CS_EFFECT_IS_THERE || result == CS_EFFECT_NO_ENTRY)
 		host->answer(self, frame->conn, &frame->request, effect.answer);
 	else if (result > 0)
 		return host->refuse_more(self, frame->conn, &frame->request, result, effect.answer, "%s",
@@ -112,8 +112,14 @@ static int mailbox_post(void *mailbox, const cs_mailbox_post *post, cs_mailbox_p
 	return 0;
 }
 
+static int mailbox_refuses_strangers(void *mailbox)
+{
+	return static_cast<const fake_mailbox *>(mailbox)->refuses_strangers;
+}
+
 static const cs_mailbox mailbox_table = {
-	CS_ABI, sizeof mailbox_table, mailbox_attach, mailbox_begin, mailbox_send, mailbox_delivered, mailbox_post,
+	CS_ABI,       sizeof mailbox_table, mailbox_attach, mailbox_begin,
+	mailbox_send, mailbox_delivered,    mailbox_post,   mailbox_refuses_strangers,
 };
 
 void fake_mailbox_offer(fake_mailbox *box, fake_host *host)

@@ -44,6 +44,7 @@ struct fake_mailbox {
 	int attach_result = 0; /* what its done gets */
 	int begin_result = 0;
 	int verdict = CS_DONE; /* of send and delivered */
+	bool refuses_strangers = false;
 	int post_at_call = 0; /* what post() itself answers */
 	int post_result = 0; /* what its done gets, with the number of the post as seq */
 	std::vector<fake_outgoing> sent;

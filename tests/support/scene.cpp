@@ -12,10 +12,10 @@ void terminal_answer(terminal *t, std::string_view question, std::string_view li
 	terminal_type(t, std::string(line) + "\r");
 }
 
-void terminal_log_in(terminal *t, int64_t id, int64_t offered, std::source_location at)
+void terminal_log_in(terminal *t, int64_t id, std::string_view offered, std::source_location at)
 {
 	terminal_answer(t, "choice: ", "1", at);
-	terminal_answer(t, offered ? "account number [" + std::to_string(offered) + "]: " : "account number: ",
+	terminal_answer(t, offered.empty() ? "name or number: " : "name or number [" + std::string(offered) + "]: ",
 	                std::to_string(id), at);
 	terminal_answer(t, "password: ", "secret", at);
 }
@@ -28,7 +28,7 @@ void scene_begin(scene *sc, test_server *s, std::string_view stem, size_t column
 	sc->other = client_enter(s, "ben");
 	sc->id = client_register(sc->other, sc->name);
 	terminal_start(&sc->t, s->port, columns, 24, environment);
-	terminal_log_in(&sc->t, sc->id, 0, at);
+	terminal_log_in(&sc->t, sc->id, "", at);
 	terminal_wait_cursor(&sc->t, sc->prompt, at);
 }
 

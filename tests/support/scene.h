@@ -23,8 +23,8 @@ struct scene {
 /* Waits for the question before the cursor, and enters the line. */
 void terminal_answer(terminal *t, std::string_view question, std::string_view line,
                      std::source_location at = std::source_location::current());
-/* From the menu on. offered: the number that the question for it has in brackets, 0: none. */
-void terminal_log_in(terminal *t, int64_t id, int64_t offered = 0,
+/* From the menu on. offered: what the question for it has in brackets; empty: nothing. */
+void terminal_log_in(terminal *t, int64_t id, std::string_view offered = "",
                      std::source_location at = std::source_location::current());
 
 /* Two new accounts, both logged in; the prompt is there. environment: NAME=value, added. */

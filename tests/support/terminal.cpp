@@ -15,6 +15,7 @@
 #include <utmp.h>
 
 #include "tests/support/check.h"
+#include "tests/support/folder.h"
 
 terminal::~terminal()
 {
@@ -24,10 +25,12 @@ terminal::~terminal()
 	}
 	if (fd != -1)
 		(void)close(fd);
+	if (!folder.empty())
+		folder_remove(folder);
 }
 
 /* Settings of the person who runs the tests would change what is seen. */
-static void terminal_exec(uint16_t port, const std::vector<std::string> &environment)
+static void terminal_exec(const terminal *t, uint16_t port, const std::vector<std::string> &environment)
 {
 	const char *const build = getenv("CS_BUILD");
 	const std::string program = std::string(build ? build : "build") + "/chatclient", number = std::to_string(port);
@@ -37,6 +40,7 @@ static void terminal_exec(uint16_t port, const std::vector<std::string> &environ
 	(void)setenv("LC_ALL", "C.UTF-8", 1);
 	(void)setenv("EDITRC", "/dev/null", 1);
 	(void)unsetenv("NO_COLOR");
+	(void)setenv("XDG_STATE_HOME", t->folder.c_str(), 1);
 	for (const std::string &variable : environment)
 		(void)putenv(const_cast<char *>(variable.c_str()));
 	(void)execl(program.c_str(), program.c_str(), "127.0.0.1", number.c_str(), nullptr);
@@ -55,13 +59,14 @@ void terminal_start(terminal *t, uint16_t port, size_t columns, size_t rows,
 	size.ws_col = static_cast<unsigned short>(columns);
 	size.ws_row = static_cast<unsigned short>(rows);
 	int slave = -1;
+	t->folder = folder_make();
 	if (openpty(&t->fd, &slave, nullptr, nullptr, &size) != 0 || tcgetattr(slave, &t->before) != 0)
 		check_fail(std::source_location::current(), "no pseudo terminal");
 	t->pid = fork();
 	if (t->pid == 0) {
 		(void)close(t->fd);
 		(void)login_tty(slave);
-		terminal_exec(port, environment);
+		terminal_exec(t, port, environment);
 	}
 	(void)close(slave);
 }

@@ -21,13 +21,15 @@ struct terminal {
 	pid_t pid = -1;
 	int fd = -1; /* the master's side */
 	termios before = {}; /* the modes, as the program finds them */
+	std::string folder; /* XDG_STATE_HOME of the program */
 	std::string bytes; /* all that was written to it */
 	terminal_screen screen;
 
 	~terminal();
 };
 
-/* Starts it for 127.0.0.1 and the port on a terminal of that size; environment: NAME=value, added. */
+/* Starts it for 127.0.0.1 and the port on a terminal of that size; environment: NAME=value, added. It remembers nothing
+ * of an earlier one, unless the environment has another XDG_STATE_HOME. */
 void terminal_start(terminal *t, uint16_t port, size_t columns = 80, size_t rows = 24,
                     const std::vector<std::string> &environment = {});
 /* As if the person pressed these keys. */

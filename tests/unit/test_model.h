@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "plugins/model/friends.h"
+#include "plugins/model/contacts.h"
 #include "plugins/model/groups.h"
 #include "plugins/model/messages.h"
 #include "plugins/model/users.h"

@@ -128,6 +128,24 @@ static void a_refused_effect_is_undone_and_the_rest_of_the_batch_is_stored(void 
 	assert_int_equal(database_number(db, "SELECT count(*) FROM member"), 1);
 }
 
+static void an_effect_may_be_done_without_an_entry(void **state)
+{
+	cs_db *db = model_db(state);
+	const uint64_t group = group_with(db, 1, "c++");
+	effect outside = [](cs_db *of, message_append *item) {
+		assert_int_equal(change(of, "INSERT INTO invitation VALUES (?, ?, 1, 0)", item->conversation, 3), 0);
+		return static_cast<int>(MODEL_NO_ENTRY);
+	};
+	std::vector<message_append> items = {to_group(1, group), entry_of(CONVERSATION_GROUP, 1, group, &outside, "x"),
+	                                     to_group(1, group)};
+
+	assert_int_equal(append(db, &items), 0);
+	assert_true(items[1].outcome == MODEL_NO_ENTRY && items[1].seq == 0);
+	assert_true(items[0].seq == 1 && items[2].seq == 2);
+	assert_int_equal(database_number(db, "SELECT count(*) FROM invitation"), 1);
+	assert_int_equal(database_number(db, "SELECT count(*) FROM message"), 2);
+}
+
 static void a_repeated_cid_is_answered_with_the_first_ones_seq_and_its_effect_does_not_run(void **state)
 {
 	cs_db *db = model_db(state);
@@ -302,6 +320,7 @@ int main(void)
 		TEST(an_entry_with_an_effect_takes_the_next_seq_and_is_an_event),
 		TEST(what_follows_an_effect_is_judged_anew),
 		TEST(a_refused_effect_is_undone_and_the_rest_of_the_batch_is_stored),
+		TEST(an_effect_may_be_done_without_an_entry),
 		TEST(a_repeated_cid_is_answered_with_the_first_ones_seq_and_its_effect_does_not_run),
 		TEST(a_group_that_an_effect_makes_begins_with_its_entry),
 		TEST(no_conversation_is_given_where_there_is_none_and_no_pair_is_made),

@@ -17,21 +17,6 @@ uint64_t client_new_req(client *cl)
 	return ++cl->last_req;
 }
 
-std::string client_name_of(const client *cl, int64_t id)
-{
-	const auto found = cl->names.find(id);
-
-	return found == cl->names.end() ? std::string() : found->second;
-}
-
-std::string client_group_name_of(const client *cl, int64_t id)
-{
-	for (const group_info &group : cl->groups)
-		if (group.id == id)
-			return group.name;
-	return {};
-}
-
 static void client_on_up(void *arg)
 {
 	client *const cl = static_cast<client *>(arg);
@@ -63,6 +48,7 @@ static void client_on_down(void *arg, const char *reason)
 	cl->told_lost = true;
 	cl->lost_reason = reason;
 	client_finish_logout(cl);
+	outbox_drop_raw(&cl->ob);
 	outbox_forget_sent(&cl->ob);
 	inbox_forget_told(&cl->ib);
 	if (cl->se.state != SESSION_OUT)
@@ -77,9 +63,16 @@ static void client_send_login(client *cl)
 {
 	request rq = request_begin(CS_MSGID_LOGIN, cl->se.req = client_new_req(cl));
 
-	request_add_integer(&rq, "id", cl->se.id);
+	if (cl->se.id > 0)
+		request_add_integer(&rq, "id", cl->se.id);
+	else
+		request_add_text(&rq, "name", cl->se.who);
 	request_add_text(&rq, "password", cl->se.password);
-	request_add_true(&rq, "ack");
+	request_add_truth(&rq, "ack", true);
+	if (!cl->device.empty())
+		request_add_text(&rq, "device", cl->device);
+	if (!cl->vw.plain)
+		request_add_texts(&rq, "want", {"event", "echo", "read", "presence", "signal"});
 	cl->se.state = SESSION_ASKED;
 	connection_send(&cl->cn, request_end(&rq));
 }
@@ -102,6 +95,16 @@ void client_tell_delivered(client *cl)
 static void client_on_tell(evutil_socket_t, short, void *arg)
 {
 	client_tell_delivered(static_cast<client *>(arg));
+}
+
+static void client_on_read(evutil_socket_t, short, void *arg)
+{
+	client_send_read(static_cast<client *>(arg));
+}
+
+static void client_on_fade(evutil_socket_t, short, void *arg)
+{
+	client_turn(static_cast<client *>(arg));
 }
 
 static void client_on_ping(evutil_socket_t, short, void *arg)
@@ -139,15 +142,16 @@ static bool client_login_is_due(const client *cl)
 
 bool client_is_owed(const client *cl)
 {
-	return !cl->ob.entries.empty() || !inbox_is_confirmed(&cl->ib) || (cl->vw.plain && client_login_is_due(cl)) ||
-	       (cl->connection_is_owed && !cl->was_up);
+	return !cl->ob.entries.empty() || !cl->held.empty() || !inbox_is_confirmed(&cl->ib) ||
+	       (cl->vw.plain && client_login_is_due(cl)) || (cl->connection_is_owed && !cl->was_up);
 }
 
 bool client_is_busy(const client *cl)
 {
 	static const size_t enough = 128;
 
-	return outbox_holds_back(&cl->ob) || cl->ob.entries.size() >= enough || client_login_is_due(cl);
+	return outbox_holds_back(&cl->ob) || !cl->held.empty() || cl->ob.entries.size() >= enough ||
+	       client_login_is_due(cl);
 }
 
 static void client_send_due(client *cl, int64_t now)
@@ -237,8 +241,11 @@ int client_open(client *cl, const options *opts, event_base *base, const client_
 	cl->ping.reset(event_new(base, -1, EV_PERSIST, client_on_ping, cl));
 	cl->wake.reset(event_new(base, -1, 0, client_on_wake, cl));
 	cl->tell.reset(event_new(base, -1, 0, client_on_tell, cl));
+	cl->fade.reset(event_new(base, -1, 0, client_on_fade, cl));
+	cl->read.reset(event_new(base, -1, 0, client_on_read, cl));
 	cl->patience.reset(event_new(base, -1, 0, client_on_patience, cl));
-	if (!cl->ping || !cl->wake || !cl->tell || !cl->patience || event_add(cl->ping.get(), &client_ping_time) != 0)
+	if (!cl->ping || !cl->wake || !cl->tell || !cl->read || !cl->fade || !cl->patience ||
+	    event_add(cl->ping.get(), &client_ping_time) != 0)
 		return -1;
 	return connection_open(&cl->cn, base, &connection_table, cl);
 }

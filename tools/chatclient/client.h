@@ -4,8 +4,8 @@
 #ifndef CHATCLIENT_CLIENT_H
 #define CHATCLIENT_CLIENT_H
 
+#include <deque>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "command.h"
@@ -13,7 +13,10 @@
 #include "inbox.h"
 #include "options.h"
 #include "outbox.h"
+#include "roster.h"
+#include "talks.h"
 #include "view.h"
+#include <base/raii.h>
 
 enum session_state {
 	SESSION_OUT,
@@ -24,17 +27,29 @@ enum session_state {
 
 struct session {
 	session_state state = SESSION_OUT;
-	uint64_t id = 0;
+	uint64_t id = 0; /* 0: not known before the login, which is by name */
+	std::string who; /* the name of the login */
 	std::string name;
 	std::string password; /* kept to log in again */
+	std::string store; /* changes when the server lost what it had: then the seqs begin again */
+	std::vector<std::string> have; /* what the server gives to sessions that want it */
 	uint64_t req = 0;
 	bool was_in = false; /* a login with this id and password worked before */
 	unsigned delays = 0;
 	int64_t not_before = 0;
 };
 
+/* A command that waits until the number of a name is known, or for the one before it. */
+struct client_held {
+	command cm;
+	uint64_t number = 0; /* of the line */
+	bool asked = false; /* the server was asked for its name */
+	bool nobody = false; /* and has none of that name */
+};
+
 struct client_calls {
 	void (*session_changed)(void *arg); /* logged in, logged out, or a login was refused */
+	void (*registered)(void *arg, bool done); /* the answer to a registration */
 	void (*ready)(void *arg); /* something has changed: perhaps the next command can run */
 };
 
@@ -48,6 +63,14 @@ struct client {
 	outbox ob;
 	inbox ib;
 	session se;
+	roster ro;
+	talks tk;
+	std::deque<client_held> held;
+	uint64_t finding = 0; /* req of the question for the name in the first of them; 0: none */
+	event_ptr fade; /* perhaps somebody writes no more */
+	event_ptr read; /* it is time to send READ */
+	std::string device; /* the name of this device; empty: the login has none */
+	unique_fd device_file; /* holds the name */
 	event_ptr ping;
 	event_ptr wake; /* a pause is over: an entry or the login can be sent */
 	event_ptr tell; /* it is time to send DELIVERED */
@@ -57,6 +80,8 @@ struct client {
 	bool told_lost = false; /* the loss of the connection was shown; further failures are not */
 	const char *ended_for = nullptr; /* why the server ends this connection without a login, as it said */
 	std::string lost_reason = "no answer"; /* reason of the last loss or of the last failure to connect */
+	bool shows_unsent = false; /* the screen shows what is not stored, so a message is printed when it is */
+	int64_t rang = 0; /* steady clock, ms: the last bell */
 	bool was_up = false; /* there was a connection at some time */
 	bool connection_is_owed = false; /* the client waits for the first connection as for an acknowledgement */
 	bool stream_failed = false; /* standard input or output failed, and the user was told */
@@ -67,9 +92,6 @@ struct client {
 	uint64_t received = 0; /* messages shown */
 	uint64_t last_account = 0; /* the account that @ means */
 	uint64_t last_group = 0;
-	std::vector<person> friends;
-	std::vector<group_info> groups;
-	std::unordered_map<int64_t, std::string> names;
 };
 
 /* Sets up the client and begins to connect. The caller sets the view before. -1: out of memory. */
@@ -78,11 +100,11 @@ struct client {
 void client_turn(client *cl);
 /* The user goes on: if the server had ended an idle connection, connects again. */
 void client_wake(client *cl);
-/* If the command has a name instead of an id: replaces it by the id, if this client knows the name; else marks the
- * command as bad. */
-void client_find_name(const client *cl, command *cm);
-/* Runs a command for the server or about its answers; not HELP, QUIT and WAIT. number: of the line. */
+/* Runs a command for the server or about its answers; not HELP, QUIT and WAIT. If it has a name that this client does
+ * not know, it asks the server first; commands after it wait. number: of the line. */
 void client_command(client *cl, const command &cm, uint64_t number);
+/* Whether such a command would be run at once. */
+[[nodiscard]] bool client_runs_at_once(const client *cl, const command &cm);
 /* Whether the next command must wait for requests under way. */
 [[nodiscard]] bool client_is_busy(const client *cl);
 /* Ends the loop when everything is acknowledged, or when patience_seconds are over. For a script they begin again after
@@ -94,9 +116,10 @@ void client_finish(client *cl, int64_t patience_seconds);
 [[nodiscard]] status client_status(const client *cl);
 void client_close(client *cl);
 
-/* The name of an account or a group, or an empty text if it is not known. */
-[[nodiscard]] std::string client_name_of(const client *cl, int64_t id);
-[[nodiscard]] std::string client_group_name_of(const client *cl, int64_t id);
+/* The user is typing plain text: tells the others so, at most each few seconds. */
+void client_tell_writing(client *cl);
+/* The name of the conversation, or its number. */
+[[nodiscard]] std::string client_name_of(const client *cl, const place &at);
 
 /* Only for the client's own files: */
 void client_on_frame(void *arg, std::string_view text);
@@ -105,7 +128,48 @@ void client_note_progress(client *cl);
 void client_show_lists(client *cl);
 void client_finish_logout(client *cl);
 void client_refuse_all(client *cl, int64_t error, std::string_view text);
-[[nodiscard]] command_verb client_verb_of(int msgid);
 [[nodiscard]] uint64_t client_new_req(client *cl);
+/* Runs the commands that need not wait any more. */
+void client_run_held(client *cl);
+void client_refuse_line(client *cl, uint64_t number, std::string_view problem);
+/* Begins a request of the user who is logged in; entry gets its req. */
+[[nodiscard]] request client_begin_request(client *cl, int msgid, outbox_entry *entry);
+/* Puts a request into the outbox. number: of the line. */
+void client_queue(client *cl, outbox_entry *entry, request *rq, uint64_t number);
+
+/* client_talk.cpp */
+void client_show_own(client *cl, const outbox_entry &entry);
+void client_say(client *cl, const command &cm, uint64_t number);
+void client_enter(client *cl, const place &at, uint64_t number);
+/* edit and recall */
+void client_change(client *cl, const command &cm, uint64_t number);
+/* The messages of the conversation were shown: they are read. */
+void client_note_read(client *cl, const place &at);
+void client_send_read(client *cl);
+void client_take_signal(client *cl, const frame &fr);
+
+/* client_queries.cpp */
+/* verb COMMAND_FIND: only to learn the names in it. */
+void client_ask_inbox(client *cl, std::string_view after, command_verb verb, bool quiet);
+/* before: a seq, 0: the newest. */
+void client_ask_history(client *cl, const place &at, uint64_t count, uint64_t before, bool quiet);
+void client_ask_older(client *cl, uint64_t number);
+void client_ask_members(client *cl, int64_t group, std::string_view after);
+void client_ask_name(client *cl, const std::string &name);
+[[nodiscard]] bool client_is_query(int msgid);
+/* The answer to a query, which is done or refused. */
+void client_take_query(client *cl, const outbox_entry &entry, const frame &fr);
+
+/* client_events.cpp */
+/* The conversation of an entry of the log. */
+[[nodiscard]] place client_place_of(const client *cl, const frame &fr);
+[[nodiscard]] bool client_is_event(int64_t msgid);
+/* Shows an entry that is no message. fresh: it has just come, so it changes what the client knows. */
+void client_take_event(client *cl, const frame &fr, bool fresh);
+/* An own change of a message is done. */
+void client_show_changed(client *cl, const outbox_entry &entry);
+void client_take_person(client *cl, const frame &fr);
+void client_take_read(client *cl, const frame &fr);
+void client_show_message(client *cl, const frame &fr, bool numbered);
 
 #endif

@@ -10,114 +10,158 @@
 static const int64_t client_first_delay = 500;
 static const int64_t client_longest_delay = 10000;
 
-command_verb client_verb_of(int msgid)
-{
-	switch (msgid) {
-	case CS_MSGID_REGISTER: return COMMAND_REGISTER;
-	case CS_MSGID_LOGIN: return COMMAND_LOGIN;
-	case CS_MSGID_LOGOUT: return COMMAND_LOGOUT;
-	case CS_MSGID_CHAT: return COMMAND_CHAT;
-	case CS_MSGID_ADD_FRIEND: return COMMAND_ADD_FRIEND;
-	case CS_MSGID_CREATE_GROUP: return COMMAND_CREATE_GROUP;
-	case CS_MSGID_JOIN_GROUP: return COMMAND_JOIN_GROUP;
-	case CS_MSGID_GROUP_CHAT: return COMMAND_GROUP_CHAT;
-	default: return COMMAND_BLANK;
-	}
-}
-
 static bool client_is_for_later(int64_t error)
 {
 	return error == CS_ERRNO_BUSY || error == CS_ERRNO_UNAVAILABLE;
 }
 
-static void client_take_message(client *cl, const frame &fr)
+/* numbered: a line of the history, which shows its seq, too. */
+void client_show_message(client *cl, const frame &fr, bool numbered)
 {
-	const bool is_group = fr.msgid == CS_MSGID_GROUP_CHAT;
+	const int64_t me = static_cast<int64_t>(cl->se.id);
+	const place at = client_place_of(cl, fr);
+	const bool own = fr.id == me && fr.to != me;
+	view_message_parts parts = {.is_group = at.is_group,
+	                            .is_numbered = numbered,
+	                            .is_edited = fr.edited > 0,
+	                            .is_recalled = fr.recalled > 0,
+	                            .group = fr.group,
+	                            .group_name = roster_name(&cl->ro, true, fr.group),
+	                            .id = fr.id,
+	                            .name = fr.name,
+	                            .seq = fr.seq,
+	                            .time = fr.ts > 0         ? text_from_time(fr.ts)
+	                                    : fr.time.empty() ? "-"
+	                                                      : fr.time,
+	                            .text = fr.message};
 
-	if (!fr.name.empty())
-		cl->names[fr.id] = fr.name;
-	if (!inbox_accept(&cl->ib, is_group, is_group ? fr.group : fr.id, fr.seq))
-		return;
-	cl->received++;
-	view_message(&cl->vw, {
-				      .is_group = is_group,
-				      .group = fr.group,
-				      .group_name = client_group_name_of(cl, fr.group),
-				      .id = fr.id,
-				      .name = fr.name.empty() ? client_name_of(cl, fr.id) : fr.name,
-				      .seq = fr.seq,
-				      .time = fr.ts > 0         ? text_from_time(fr.ts)
-	                                      : fr.time.empty() ? "-"
-	                                                        : fr.time,
-				      .text = fr.message,
-			      });
+	roster_learn(&cl->ro, false, fr.id, fr.name);
+	if (parts.name.empty())
+		parts.name = roster_name(&cl->ro, false, fr.id);
+	talks_note(&cl->tk, at, fr.seq, fr.message, own);
+	if (own && !cl->vw.plain) {
+		parts.id = at.id;
+		parts.name = roster_name(&cl->ro, false, at.id);
+		view_own_message(&cl->vw, parts, cl->se.name);
+	} else {
+		view_message(&cl->vw, parts);
+	}
 }
 
-static void client_read_lists(client *cl, const frame &fr)
+/* For what is not in the conversation that the user looks at; not for each of many. */
+static void client_ring(client *cl, const place &at)
 {
-	cl->friends.clear();
-	cl->groups.clear();
-	for (const std::string &text : fr.friends) {
-		person who;
-		if (!frame_read_person(text, &who))
-			continue;
-		cl->names[who.id] = who.name;
-		cl->friends.push_back(std::move(who));
+	static const int64_t pause = 2000;
+	const int64_t now = text_steady_clock();
+
+	if (at == cl->tk.with || now - cl->rang < pause)
+		return;
+	cl->rang = now;
+	view_bell(&cl->vw);
+}
+
+static void client_take_message(client *cl, const frame &fr)
+{
+	const int64_t me = static_cast<int64_t>(cl->se.id);
+	const place at = client_place_of(cl, fr);
+	const bool own = fr.id == me && fr.to != me;
+
+	if (!inbox_accept(&cl->ib, at.is_group, at.id, fr.seq))
+		return;
+	if (own && outbox_has_cid(&cl->ob, fr.cid))
+		return; /* its answer will show it */
+	cl->received += own ? 0 : 1;
+	client_show_message(cl, fr, false);
+	if (!own) {
+		cl->tk.spoke = at;
+		talks_note_writer(&cl->tk, at, fr.id, 0);
+		talks_find(&cl->tk, at)->unread++;
+		client_ring(cl, at);
 	}
-	for (const std::string &text : fr.groups) {
-		group_info group;
-		if (!frame_read_group(text, &group))
-			continue;
-		for (const person &who : group.members)
-			cl->names[who.id] = who.name;
-		cl->groups.push_back(std::move(group));
-	}
+	if (at == cl->tk.with)
+		client_note_read(cl, at);
+}
+
+/* An entry of a conversation. What has no seq is no entry: it is shown whenever it comes. */
+static void client_take_entry(client *cl, const frame &fr)
+{
+	const place at = client_place_of(cl, fr);
+
+	if (!client_is_event(fr.msgid))
+		client_take_message(cl, fr);
+	else if (inbox_accept(&cl->ib, at.is_group, at.id, fr.seq))
+		client_take_event(cl, fr, true);
 }
 
 void client_show_lists(client *cl)
 {
-	if (!cl->friends.empty())
+	if (!cl->ro.friends.empty())
 		view_heading(&cl->vw, "Friends:");
-	for (const person &who : cl->friends)
+	for (const person &who : cl->ro.friends)
 		view_friend(&cl->vw, who);
-	if (!cl->groups.empty())
+	if (!cl->ro.groups.empty())
 		view_heading(&cl->vw, "Groups:");
-	for (const group_info &group : cl->groups)
+	for (const group_info &group : cl->ro.groups)
 		view_group(&cl->vw, group);
 }
 
-static void client_note_made(client *cl, const outbox_entry &entry, int64_t id)
+/* What the client knows after a request was done. */
+static void client_note_done(client *cl, const outbox_entry &entry, int64_t id, int64_t seq)
 {
-	if (entry.msgid == CS_MSGID_ADD_FRIEND)
-		cl->friends.push_back({.id = id, .name = client_name_of(cl, id), .state = {}, .role = {}});
-	if (entry.msgid == CS_MSGID_CREATE_GROUP || entry.msgid == CS_MSGID_JOIN_GROUP) {
+	const place at = {.is_group = entry.is_group, .id = id};
+
+	switch (entry.verb) {
+	case COMMAND_CHAT:
+	case COMMAND_GROUP_CHAT:
+		talks_note(&cl->tk, at, seq, entry.text, true);
+		if (cl->shows_unsent)
+			client_show_own(cl, entry);
+		break;
+	case COMMAND_ADD_FRIEND: roster_add_friend(&cl->ro, id); break;
+	case COMMAND_CREATE_GROUP:
+	case COMMAND_JOIN_GROUP:
 		cl->last_group = static_cast<uint64_t>(id);
-		if (client_group_name_of(cl, id).empty())
-			cl->groups.push_back({.id = id, .name = entry.label, .description = {}, .members = {}});
+		roster_add_group(&cl->ro, id, entry.label);
+		if (!cl->se.have.empty() && roster_name(&cl->ro, true, id).empty())
+			client_ask_inbox(cl, {}, COMMAND_FIND, true);
+		break;
+	case COMMAND_LEAVE:
+		roster_remove_group(&cl->ro, id);
+		if (cl->tk.with == at)
+			cl->tk.with = {};
+		break;
+	default: break;
 	}
+	if (seq > 0 && protocol_has_word(cl->se.have, "echo"))
+		inbox_note_own(&cl->ib, entry.is_group, id, seq);
 }
 
 static void client_end_session(client *cl)
 {
 	cl->se = session();
 	cl->ib = inbox();
-	cl->friends.clear();
-	cl->groups.clear();
+	cl->tk = talks();
+	cl->held.clear();
+	cl->finding = 0;
+	roster_forget_lists(&cl->ro);
 	cl->calls->session_changed(cl->arg);
 }
 
-/* The entry is acknowledged. group and seq: from the answer, or -1. */
-static void client_complete(client *cl, outbox_entry *waiting, int64_t group, int64_t seq)
+/* The entry is acknowledged. */
+static void client_complete(client *cl, outbox_entry *waiting, const frame &fr)
 {
 	const outbox_entry entry = std::move(*waiting);
-	const int64_t id = entry.msgid == CS_MSGID_CREATE_GROUP ? group : static_cast<int64_t>(entry.target);
-	const bool about_group = entry.msgid != CS_MSGID_ADD_FRIEND && entry.msgid != CS_MSGID_CHAT;
+	const int64_t id = entry.msgid == CS_MSGID_CREATE_GROUP ? fr.group : static_cast<int64_t>(entry.target);
 
 	outbox_remove(&cl->ob, entry.req);
 	client_note_progress(cl);
-	client_note_made(cl, entry, id);
-	view_done(&cl->vw, client_verb_of(entry.msgid), id, seq,
-	          about_group ? client_group_name_of(cl, id) : client_name_of(cl, id));
+	client_note_done(cl, entry, id, fr.seq);
+	if (client_is_query(entry.msgid))
+		client_take_query(cl, entry, fr);
+	if (entry.verb == COMMAND_EDIT || entry.verb == COMMAND_RECALL)
+		client_show_changed(cl, entry);
+	else if (!entry.quiet && (entry.msgid != CS_MSGID_INBOX || !fr.more))
+		view_done(&cl->vw, entry.verb, id, fr.seq, roster_name(&cl->ro, entry.is_group, id));
 	if (entry.msgid == CS_MSGID_LOGOUT)
 		client_end_session(cl);
 }
@@ -125,14 +169,23 @@ static void client_complete(client *cl, outbox_entry *waiting, int64_t group, in
 static void client_refuse(client *cl, outbox_entry *waiting, int64_t error, std::string_view text)
 {
 	const outbox_entry entry = std::move(*waiting);
+	const int64_t id = static_cast<int64_t>(entry.target);
 	std::string shown(text);
 
 	if (entry.sent_times > 1 && (entry.msgid == CS_MSGID_REGISTER || entry.msgid == CS_MSGID_CREATE_GROUP))
 		shown += " (perhaps by the first attempt, whose answer was lost)";
 	outbox_remove(&cl->ob, entry.req);
 	client_note_progress(cl);
+	if (client_is_query(entry.msgid))
+		client_take_query(cl, entry, {.error = error});
+	if (entry.quiet)
+		return;
 	cl->refused = true;
-	view_refused(&cl->vw, client_verb_of(entry.msgid), static_cast<int64_t>(entry.target), error, shown);
+	view_refused(&cl->vw, entry.verb, id, roster_name(&cl->ro, entry.is_group, id), error, shown);
+	if (!entry.text.empty())
+		view_notice(&cl->vw, "Not sent: " + entry.text);
+	if (entry.verb == COMMAND_REGISTER)
+		cl->calls->registered(cl->arg, false);
 }
 
 void client_refuse_all(client *cl, int64_t error, std::string_view text)
@@ -145,7 +198,7 @@ void client_refuse_all(client *cl, int64_t error, std::string_view text)
 void client_finish_logout(client *cl)
 {
 	if (!cl->ob.entries.empty() && cl->ob.entries.front().msgid == CS_MSGID_LOGOUT)
-		client_complete(cl, &cl->ob.entries.front(), -1, -1);
+		client_complete(cl, &cl->ob.entries.front(), {});
 }
 
 /* If the connection was lost after CREATE_GROUP and before its answer, the list of groups shows whether the group was
@@ -155,11 +208,11 @@ static void client_finish_created(client *cl)
 	if (cl->ob.entries.empty() || cl->ob.entries.front().msgid != CS_MSGID_CREATE_GROUP)
 		return;
 	outbox_entry *const entry = &cl->ob.entries.front();
-	for (const group_info &group : cl->groups)
+	for (const group_info &group : cl->ro.groups)
 		for (const person &who : group.members)
 			if (entry->sent_times > 0 && group.name == entry->label && who.role == "creator" &&
 			    who.id == static_cast<int64_t>(cl->se.id)) {
-				client_complete(cl, entry, group.id, -1);
+				client_complete(cl, entry, {.group = group.id});
 				return;
 			}
 }
@@ -170,17 +223,27 @@ static void client_begin_session(client *cl, const frame &fr)
 	const bool again = se->was_in;
 
 	se->state = SESSION_IN;
+	se->id = fr.id > 0 ? static_cast<uint64_t>(fr.id) : se->id;
 	se->name = fr.name;
+	se->have = fr.have;
+	if (again && se->store != fr.store) {
+		cl->ib = inbox();
+		cl->tk.all.clear();
+	}
+	se->store = fr.store;
 	se->was_in = true;
 	se->delays = 0;
-	cl->names[fr.id] = fr.name;
+	roster_learn(&cl->ro, false, fr.id, fr.name);
 	connection_is_good(&cl->cn);
 	client_note_progress(cl);
-	client_read_lists(cl, fr);
+	roster_read(&cl->ro, fr);
 	view_logged_in(&cl->vw, fr.id, fr.name, again);
 	if (!again) {
 		cl->ib = inbox();
-		client_show_lists(cl);
+		if (cl->vw.plain || se->have.empty())
+			client_show_lists(cl);
+		else
+			client_ask_inbox(cl, {}, COMMAND_INBOX, true);
 		cl->calls->session_changed(cl->arg);
 		if (!fr.offline.empty())
 			view_heading(&cl->vw, "While you were away:");
@@ -188,7 +251,7 @@ static void client_begin_session(client *cl, const frame &fr)
 	for (const std::string &text : fr.offline) {
 		frame message;
 		if (frame_read(text, &message))
-			client_take_message(cl, message);
+			client_take_entry(cl, message);
 	}
 	client_finish_created(cl);
 }
@@ -213,7 +276,7 @@ static void client_take_login(client *cl, const frame &fr)
 		return;
 	}
 	cl->refused = true;
-	view_refused(&cl->vw, COMMAND_LOGIN, static_cast<int64_t>(se->id), fr.error, fr.error_text);
+	view_refused(&cl->vw, COMMAND_LOGIN, static_cast<int64_t>(se->id), se->who, fr.error, fr.error_text);
 	client_refuse_all(cl, CS_ERRNO_NOT_LOGGED_IN, "the login was refused");
 	client_note_progress(cl);
 	client_end_session(cl);
@@ -234,11 +297,12 @@ static void client_take_registered(client *cl, const frame &fr)
 		return;
 	}
 	cl->last_account = static_cast<uint64_t>(fr.id);
-	cl->names[fr.id] = entry->label;
+	roster_learn(&cl->ro, false, fr.id, entry->label);
 	outbox_remove(&cl->ob, entry->req);
 	client_note_progress(cl);
 	connection_is_good(&cl->cn);
 	view_registered(&cl->vw, fr.id);
+	cl->calls->registered(cl->arg, true);
 }
 
 /* An error that belongs to no request. */
@@ -273,6 +337,8 @@ static void client_take_answer(client *cl, const frame &fr)
 	if (fr.of == CS_MSGID_DELIVERED && fr.req >= 0) {
 		inbox_take_answer(&cl->ib, fr.req, !client_is_for_later(fr.error));
 		client_note_progress(cl);
+	} else if (fr.of == CS_MSGID_LOGIN && fr.error > 0) {
+		client_take_login(cl, fr);
 	} else if (!entry) {
 		if (fr.req < 0)
 			client_take_complaint(cl, fr);
@@ -283,9 +349,40 @@ static void client_take_answer(client *cl, const frame &fr)
 		cl->draining = true;
 	} else if (fr.error == CS_ERRNO_OK ||
 	           (fr.error == CS_ERRNO_EXISTS && entry->msgid == CS_MSGID_JOIN_GROUP && entry->sent_times > 1)) {
-		client_complete(cl, entry, fr.group, fr.seq);
+		client_complete(cl, entry, fr);
 	} else {
 		client_refuse(cl, entry, fr.error, fr.error_text);
+	}
+}
+
+/* The answer to a frame of the user is shown as it came. */
+static bool client_take_raw(client *cl, const frame &fr, std::string_view text)
+{
+	const outbox_entry *const entry = outbox_find(&cl->ob, fr.req);
+
+	if (!entry || entry->verb != COMMAND_RAW)
+		return false;
+	outbox_remove(&cl->ob, entry->req);
+	client_note_progress(cl);
+	view_raw(&cl->vw, text);
+	return true;
+}
+
+static void client_take_frame(client *cl, const frame &fr)
+{
+	switch (fr.msgid) {
+	case CS_MSGID_LOGIN_ACK: client_take_login(cl, fr); break;
+	case CS_MSGID_REGISTER_ACK: client_take_registered(cl, fr); break;
+	case CS_MSGID_ACK: client_take_answer(cl, fr); break;
+	case CS_MSGID_ADDED:
+	case CS_MSGID_PRESENCE: client_take_person(cl, fr); break;
+	case CS_MSGID_READ: client_take_read(cl, fr); break;
+	case CS_MSGID_SIGNAL: client_take_signal(cl, fr); break;
+	case CS_MSGID_CHAT:
+	case CS_MSGID_GROUP_CHAT: client_take_entry(cl, fr); break;
+	default:
+		if (client_is_event(fr.msgid))
+			client_take_entry(cl, fr);
 	}
 }
 
@@ -300,13 +397,7 @@ void client_on_frame(void *arg, std::string_view text)
 		connection_lose(&cl->cn, "the answer is no chat protocol");
 		return;
 	}
-	switch (fr.msgid) {
-	case CS_MSGID_LOGIN_ACK: client_take_login(cl, fr); break;
-	case CS_MSGID_REGISTER_ACK: client_take_registered(cl, fr); break;
-	case CS_MSGID_CHAT:
-	case CS_MSGID_GROUP_CHAT: client_take_message(cl, fr); break;
-	case CS_MSGID_ACK: client_take_answer(cl, fr); break;
-	default: break;
-	}
+	if (!client_take_raw(cl, fr, text))
+		client_take_frame(cl, fr);
 	client_turn(cl);
 }

@@ -7,11 +7,22 @@
 
 #include "text.h"
 
-enum command_shape { SHAPE_NOTHING, SHAPE_ID, SHAPE_ID_TEXT, SHAPE_NAME_TEXT, SHAPE_WAIT };
+enum command_shape {
+	SHAPE_NOTHING,
+	SHAPE_ID,
+	SHAPE_ID_TEXT,
+	SHAPE_NAME_TEXT,
+	SHAPE_WAIT,
+	SHAPE_PLACE, /* an account, or # and a group; may be left out */
+	SHAPE_PLACE_COUNT,
+	SHAPE_SEQ, /* a number, or # and a number; may be left out */
+	SHAPE_SEQ_TEXT, /* the number only with # */
+	SHAPE_TEXT,
+};
 
 struct command_row {
 	command_verb verb;
-	const char *word; /* word:ARGUMENT:ARGUMENT */
+	const char *word; /* word:ARGUMENT:ARGUMENT; empty: none, as people say such words */
 	const char *slash; /* /slash ARGUMENT ARGUMENT */
 	command_shape shape;
 	const char *arguments; /* for the help; nullptr: another spelling, which the help does not list */
@@ -20,20 +31,34 @@ struct command_row {
 
 static const command_row command_rows[] = {
 	{COMMAND_HELP, "help", "help", SHAPE_NOTHING, "", "show this list"},
+	{COMMAND_WITH, "", "with", SHAPE_PLACE, "NAME", "talk to NAME, or to #GROUP"},
+	{COMMAND_OLDER, "", "older", SHAPE_NOTHING, "", "show what was said before"},
+	{COMMAND_REPLY, "", "r", SHAPE_TEXT, "TEXT", "answer who spoke last"},
+	{COMMAND_EDIT, "", "edit", SHAPE_SEQ_TEXT, "TEXT", "change your last message"},
+	{COMMAND_RECALL, "", "recall", SHAPE_SEQ, "", "take back your last message"},
+	{COMMAND_INBOX, "inbox", "inbox", SHAPE_NOTHING, "", "list conversations"},
+	{COMMAND_HISTORY, "history", "history", SHAPE_PLACE_COUNT, "NAME N", "the last N messages"},
 	{COMMAND_CHAT, "chat", "chat", SHAPE_ID_TEXT, "ID TEXT", "say something to an account"},
 	{COMMAND_ADD_FRIEND, "addfriend", "friend", SHAPE_ID, "ID", "put somebody on your list"},
 	{COMMAND_CREATE_GROUP, "creategroup", "group new", SHAPE_NAME_TEXT, "NAME DESC", "make a group"},
 	{COMMAND_JOIN_GROUP, "addgroup", "join", SHAPE_ID, "ID", "join a group"},
 	{COMMAND_GROUP_CHAT, "groupchat", "say", SHAPE_ID_TEXT, "ID TEXT", "say something to a group"},
+	{COMMAND_WHO, "", "who", SHAPE_PLACE, "", "members of the group"},
+	{COMMAND_LEAVE, "", "leave", SHAPE_PLACE, "", "leave the group"},
+	{COMMAND_BLOCK, "", "block", SHAPE_ID, "NAME", "hear nothing of somebody"},
+	{COMMAND_UNBLOCK, "", "unblock", SHAPE_ID, "NAME", "hear of somebody again"},
 	{COMMAND_FRIENDS, "friends", "friends", SHAPE_NOTHING, "", "friends, as of the login"},
 	{COMMAND_GROUPS, "groups", "groups", SHAPE_NOTHING, "", "groups, as of the login"},
 	{COMMAND_LOGOUT, "loginout", "logout", SHAPE_NOTHING, "", "log out"},
-	{COMMAND_LOGIN, "login", "login", SHAPE_ID_TEXT, "ID PASSWORD", "log in"},
+	{COMMAND_LOGIN, "login", "login", SHAPE_ID_TEXT, "NAME PASSWORD", "log in, by name or number"},
 	{COMMAND_REGISTER, "register", "register", SHAPE_NAME_TEXT, "NAME PASSWORD", "make an account"},
 	{COMMAND_WAIT, "wait", "wait", SHAPE_WAIT, "SECONDS COUNT", "in scripts: wait for messages"},
+	{COMMAND_RAW, "", "raw", SHAPE_TEXT, "JSON", "send a frame, show the answer"},
 	{COMMAND_QUIT, "quit", "quit", SHAPE_NOTHING, "", "leave"},
 	{COMMAND_GROUPS, "groups", "group", SHAPE_NOTHING, nullptr, nullptr},
 	{COMMAND_CHAT, "chat", "msg", SHAPE_ID_TEXT, nullptr, nullptr},
+	{COMMAND_WITH, "", "w", SHAPE_PLACE, nullptr, nullptr},
+	{COMMAND_REPLY, "", "reply", SHAPE_TEXT, nullptr, nullptr},
 	{COMMAND_QUIT, "quit", "exit", SHAPE_NOTHING, nullptr, nullptr},
 	{COMMAND_LOGOUT, "logout", "loginout", SHAPE_NOTHING, nullptr, nullptr},
 	{COMMAND_GROUP_CHAT, "groupchat", "groupchat", SHAPE_ID_TEXT, nullptr, nullptr},
@@ -76,10 +101,64 @@ static void command_read_id(command *cm, std::string_view text)
 	cm->is_last = text == "@";
 	if (cm->is_last || text_to_id(text, &cm->id))
 		return;
-	if (text.empty() || cm->verb == COMMAND_LOGIN)
+	if (text.empty())
 		command_spoil(cm, "an ID is a number from 1 on");
 	else
 		cm->who = text;
+}
+
+static bool command_is_of_group(command_verb verb)
+{
+	return verb == COMMAND_GROUP_CHAT || verb == COMMAND_JOIN_GROUP || verb == COMMAND_WHO || verb == COMMAND_LEAVE;
+}
+
+static void command_read_place(command *cm, std::string_view text)
+{
+	text = command_trim(text);
+	if (text.starts_with('#')) {
+		cm->is_group = true;
+		text.remove_prefix(1);
+	}
+	if (!text.empty())
+		command_read_id(cm, text);
+	else if (cm->verb == COMMAND_WITH)
+		command_spoil(cm, "with whom? a NAME or a #GROUP");
+}
+
+static void command_read_place_count(command *cm, std::string_view text, char separator)
+{
+	static const uint64_t most = 200;
+	const size_t at = text.rfind(separator);
+
+	if (at != std::string_view::npos && text_to_id(command_trim(text.substr(at + 1)), &cm->count))
+		text = text.substr(0, at);
+	if (cm->count > most)
+		command_spoil(cm, "N is a number from 1 to 200");
+	else if (command_trim(text).empty())
+		command_spoil(cm, "whose history? a NAME or a #GROUP");
+	else
+		command_read_place(cm, text);
+}
+
+/* The number of a message before the text: only with # where a text follows, which may begin with a number itself. */
+static void command_read_seq(command *cm, std::string_view text, bool has_text)
+{
+	const bool marked = text.starts_with('#');
+	std::string_view rest = text.substr(marked ? 1 : 0);
+	const std::string_view number = has_text ? rest.substr(0, rest.find_first_of(" :")) : command_trim(rest);
+
+	if (!has_text && text.empty())
+		return;
+	if ((marked || !has_text) && text_to_id(number, &cm->count)) {
+		rest.remove_prefix(std::min(number.size() + 1, rest.size()));
+		cm->text = has_text ? rest : std::string_view();
+	} else if (has_text) {
+		cm->text = text;
+	} else {
+		command_spoil(cm, "the NUMBER of a message is a number from 1 on");
+	}
+	if (has_text && command_trim(cm->text).empty())
+		command_spoil(cm, "the new TEXT is missing");
 }
 
 static void command_read_wait(command *cm, std::string_view seconds, std::string_view count)
@@ -96,6 +175,15 @@ static void command_read_arguments(command *cm, command_shape shape, std::string
 		if (!command_trim(rest).empty())
 			command_spoil(cm, "this command takes no argument");
 		return;
+	}
+	cm->is_group = command_is_of_group(cm->verb);
+	switch (shape) {
+	case SHAPE_PLACE: command_read_place(cm, rest); return;
+	case SHAPE_PLACE_COUNT: command_read_place_count(cm, rest, separator); return;
+	case SHAPE_SEQ: command_read_seq(cm, rest, false); return;
+	case SHAPE_SEQ_TEXT: command_read_seq(cm, rest, true); return;
+	case SHAPE_TEXT: cm->text = rest; return;
+	default: break;
 	}
 	const std::string_view first = shape == SHAPE_ID ? std::exchange(rest, {}) : command_cut(&rest, separator);
 	if (shape == SHAPE_WAIT) {
@@ -129,7 +217,7 @@ static const command_row *command_find_word(std::string_view line, std::string_v
 	const std::string_view word = command_trim(command_cut(&line, ':'));
 
 	for (const command_row &row : command_rows) {
-		if (word == row.word) {
+		if (word == row.word && !word.empty()) {
 			*rest_r = line;
 			return &row;
 		}
@@ -161,11 +249,50 @@ command command_read(std::string_view line)
 	return cm;
 }
 
+static command_place command_place_of(const command_row &row, std::string_view rest)
+{
+	switch (row.shape) {
+	case SHAPE_PLACE: return command_is_of_group(row.verb) ? COMMAND_PLACE_GROUP : COMMAND_PLACE_EITHER;
+	case SHAPE_PLACE_COUNT: return COMMAND_PLACE_EITHER;
+	case SHAPE_ID_TEXT:
+		if (rest.find(' ') != std::string_view::npos)
+			return COMMAND_PLACE_NOTHING;
+		return command_is_of_group(row.verb) ? COMMAND_PLACE_GROUP : COMMAND_PLACE_ACCOUNT;
+	case SHAPE_ID: return command_is_of_group(row.verb) ? COMMAND_PLACE_GROUP : COMMAND_PLACE_ACCOUNT;
+	default: return COMMAND_PLACE_NOTHING;
+	}
+}
+
+command_place command_place_in(std::string_view line, size_t *begin_r)
+{
+	*begin_r = 1;
+	if (!line.starts_with('/'))
+		return COMMAND_PLACE_NOTHING;
+	for (const command_row &row : command_rows) {
+		const std::string slash = std::string(row.slash) + " ";
+		if (!line.substr(1).starts_with(slash))
+			continue;
+		*begin_r = slash.size() + 1;
+		return command_place_of(row, line.substr(*begin_r));
+	}
+	return COMMAND_PLACE_SLASH;
+}
+
+std::vector<std::string> command_words(void)
+{
+	std::vector<std::string> words;
+
+	for (const command_row &row : command_rows)
+		if (row.arguments)
+			words.emplace_back(row.slash);
+	return words;
+}
+
 const char *command_word(command_verb verb)
 {
 	for (const command_row &row : command_rows)
 		if (row.verb == verb)
-			return row.word;
+			return row.word[0] != '\0' ? row.word : row.slash;
 	return "";
 }
 
@@ -178,7 +305,8 @@ std::string command_help(void)
 			continue;
 		std::string colons = row.word, slashes = std::string("/") + row.slash;
 		if (row.arguments[0] != '\0') {
-			colons += std::string(":") + row.arguments;
+			if (!colons.empty())
+				colons += std::string(":") + row.arguments;
 			for (char &c : colons)
 				c = c == ' ' ? ':' : c;
 			slashes += std::string(" ") + row.arguments;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 enum command_verb {
 	COMMAND_BLANK, /* an empty line */
@@ -13,7 +14,7 @@ enum command_verb {
 	COMMAND_BAD, /* problem says why */
 	COMMAND_HELP,
 	COMMAND_REGISTER, /* name, text: password */
-	COMMAND_LOGIN, /* id, text: password */
+	COMMAND_LOGIN, /* id or who, text: password */
 	COMMAND_LOGOUT,
 	COMMAND_CHAT, /* id, text */
 	COMMAND_ADD_FRIEND, /* id */
@@ -24,12 +25,26 @@ enum command_verb {
 	COMMAND_GROUPS,
 	COMMAND_WAIT, /* id: seconds, count */
 	COMMAND_QUIT,
+	COMMAND_WITH, /* is_group, id or who */
+	COMMAND_OLDER,
+	COMMAND_REPLY, /* text */
+	COMMAND_EDIT, /* count: seq or 0, text */
+	COMMAND_RECALL, /* count: seq or 0 */
+	COMMAND_HISTORY, /* is_group, id or who, count or 0 */
+	COMMAND_INBOX,
+	COMMAND_WHO, /* id or who, or neither */
+	COMMAND_LEAVE, /* id or who, or neither */
+	COMMAND_BLOCK, /* id or who */
+	COMMAND_UNBLOCK, /* id or who */
+	COMMAND_RAW, /* text */
+	COMMAND_FIND, /* the client itself asks for the number of a name */
 };
 
 struct command {
 	command_verb verb = COMMAND_BLANK;
 	uint64_t id = 0; /* 0: not given, or @, the last account or group that was made */
 	bool is_last = false; /* the line had @ */
+	bool is_group = false; /* id or who is of a group */
 	std::string who; /* the text in the place of the id: perhaps a name */
 	uint64_t count = 0;
 	std::string name;
@@ -39,6 +54,20 @@ struct command {
 
 /* Reads a line, without its end. What may be left out on a terminal (a password, the text of a chat) is then empty. */
 [[nodiscard]] command command_read(std::string_view line);
+
+/* What can stand before the cursor in a line that begins so. */
+enum command_place {
+	COMMAND_PLACE_NOTHING,
+	COMMAND_PLACE_SLASH, /* a command after a slash */
+	COMMAND_PLACE_ACCOUNT,
+	COMMAND_PLACE_GROUP,
+	COMMAND_PLACE_EITHER, /* an account, or # and a group */
+};
+
+/* *begin_r: where that begins in the line. */
+[[nodiscard]] command_place command_place_in(std::string_view line, size_t *begin_r);
+/* Every command after its slash. */
+[[nodiscard]] std::vector<std::string> command_words(void);
 
 /* The name of the verb in plain output. */
 [[nodiscard]] const char *command_word(command_verb verb);

@@ -169,6 +169,11 @@ void connection_is_good(connection *cn)
 
 void connection_close(connection *cn)
 {
+	if (cn->is_up) {
+		evbuffer *const output = bufferevent_get_output(cn->stream.get());
+		(void)evbuffer_unfreeze(output, 1); /* only the stream itself may take from its beginning */
+		(void)evbuffer_write(output, bufferevent_getfd(cn->stream.get()));
+	}
 	connection_drop(cn);
 	(void)event_del(cn->retry.get());
 }

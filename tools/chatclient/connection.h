@@ -54,7 +54,7 @@ void connection_rest(connection *cn);
 bool connection_resume(connection *cn);
 /* The server works: after the next loss the pause is short again. */
 void connection_is_good(connection *cn);
-/* Drops the connection for ever, without calling down. */
+/* Drops the connection for ever, without calling down. What was queued is sent before, as far as it goes at once. */
 void connection_close(connection *cn);
 
 #endif

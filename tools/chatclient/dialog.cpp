@@ -3,6 +3,9 @@
  * plain text goes to. */
 #include "dialog.h"
 
+#include <utility>
+
+#include "state.h"
 #include "text.h"
 
 static const int64_t dialog_patience = 5;
@@ -21,15 +24,13 @@ static void dialog_show_menu(dialog *dg)
 
 static std::string dialog_make_prompt(const dialog *dg)
 {
-	const int64_t id = static_cast<int64_t>(dg->talks_to);
+	const place with = dg->cl->tk.with;
 	std::string prompt = text_harmless(dg->cl->se.name, false);
 
-	if (dg->talks != COMMAND_BLANK) {
-		const bool is_group = dg->talks == COMMAND_GROUP_CHAT;
-		const std::string name = is_group ? client_group_name_of(dg->cl, id) : client_name_of(dg->cl, id);
-		prompt += is_group ? " -> group " : " -> ";
-		prompt += name.empty() ? std::to_string(id) : text_harmless(name, false);
-	}
+	if (with.id > 0)
+		prompt += (with.is_group ? " -> group " : " -> ") + text_harmless(client_name_of(dg->cl, with), false);
+	if (const uint64_t unread = with.id > 0 ? talks_unread_elsewhere(&dg->cl->tk) : 0; unread > 0)
+		prompt += " [" + std::to_string(unread) + " unread]";
 	return prompt + "> ";
 }
 
@@ -40,7 +41,8 @@ static void dialog_show_prompt(dialog *dg)
 
 static void dialog_login(dialog *dg)
 {
-	dg->asked_id = dg->pending.id;
+	if (!dg->pending.is_last)
+		dg->account = dg->pending.who.empty() ? std::to_string(dg->pending.id) : dg->pending.who;
 	dialog_go(dg, DIALOG_LOGIN_WAIT, "", false);
 	client_command(dg->cl, dg->pending, 0);
 	if (dg->cl->se.state == SESSION_OUT)
@@ -52,24 +54,36 @@ static void dialog_login(dialog *dg)
 
 static void dialog_register(dialog *dg)
 {
-	dg->asked_id = 0;
+	dg->account = dg->pending.name;
+	dialog_go(dg, DIALOG_REGISTER_WAIT, "", false);
 	client_command(dg->cl, dg->pending, 0);
-	dg->pending = command();
-	dialog_go(dg, DIALOG_MENU, "choice: ", false);
+	if (!dg->cl->cn.is_up)
+		view_notice(&dg->cl->vw, "Waiting for the connection.");
 }
 
-/* After a registration or a wrong password the user need not type the number again. */
-static uint64_t dialog_usual_id(const dialog *dg)
+/* Who has registered is in. */
+void dialog_registered(dialog *dg, bool done)
 {
-	return dg->asked_id != 0 ? dg->asked_id : dg->cl->last_account;
+	if (dg->step != DIALOG_REGISTER_WAIT)
+		return;
+	if (!done) {
+		dg->pending = command();
+		dg->account.clear();
+		dialog_show_menu(dg);
+		return;
+	}
+	dg->pending.verb = COMMAND_LOGIN;
+	dg->pending.who = std::exchange(dg->pending.name, {});
+	dialog_login(dg);
 }
 
-static void dialog_ask_id(dialog *dg)
+/* Who was here before need not type the name again. */
+static void dialog_ask_name(dialog *dg)
 {
-	const uint64_t usual = dialog_usual_id(dg);
+	const std::string usual = text_harmless(dg->account, false);
 
-	dialog_go(dg, DIALOG_LOGIN_ID,
-	          usual == 0 ? "account number: " : "account number [" + std::to_string(usual) + "]: ", false);
+	dialog_go(dg, DIALOG_LOGIN_NAME,
+	          usual.empty() ? "name or number: " : "name or number [" + usual + "]: ", false);
 }
 
 /* Asks for the missing parts of the login or registration. */
@@ -78,8 +92,8 @@ static void dialog_ask(dialog *dg, const command &cm)
 	const bool login = cm.verb == COMMAND_LOGIN;
 
 	dg->pending = cm;
-	if (login && cm.id == 0 && !cm.is_last)
-		dialog_ask_id(dg);
+	if (login && cm.id == 0 && cm.who.empty() && !cm.is_last)
+		dialog_ask_name(dg);
 	else if (!login && cm.name.empty())
 		dialog_go(dg, DIALOG_REGISTER_NAME, "name: ", false);
 	else if (cm.text.empty())
@@ -110,18 +124,19 @@ static void dialog_take_choice(dialog *dg, std::string_view line)
 		view_notice(&dg->cl->vw, "Log in first.");
 }
 
-static void dialog_take_id(dialog *dg, std::string_view line)
+/* The name or the number of an account. */
+static void dialog_take_account(dialog *dg, std::string_view line)
 {
-	uint64_t id = dialog_usual_id(dg);
+	const std::string_view account = line.empty() ? dg->account : line;
 
-	if (line.empty() && id == 0) {
+	if (account.empty()) {
 		dialog_show_menu(dg);
-	} else if (line.empty() || text_to_id(line, &id)) {
-		dg->pending.id = id;
-		dialog_ask(dg, dg->pending);
-	} else {
-		view_notice(&dg->cl->vw, "An account number has digits only.");
+		return;
 	}
+	dg->pending.who.clear();
+	if (!text_to_id(account, &dg->pending.id))
+		dg->pending.who = account;
+	dialog_ask(dg, dg->pending);
 }
 
 static void dialog_take_name(dialog *dg, std::string_view line)
@@ -157,45 +172,35 @@ static void dialog_take_again(dialog *dg, std::string_view line)
 	dialog_show_menu(dg);
 }
 
-/* A chat command without a text: from now on plain text goes to that conversation. */
-static void dialog_talk(dialog *dg, const command &cm)
-{
-	dg->talks = cm.verb;
-	dg->talks_to = cm.id;
-	dialog_show_prompt(dg);
-}
-
+/* A message is shown in another way than it was typed. */
 static void dialog_say(dialog *dg, const command &cm)
 {
-	screen_erase_entered(dg->sc);
+	const bool has_target = cm.verb != COMMAND_PLAIN || dg->cl->tk.with.id > 0;
+
+	if (has_target && client_runs_at_once(dg->cl, cm))
+		screen_erase_entered(dg->sc);
 	client_command(dg->cl, cm, 0);
 }
 
 static void dialog_run(dialog *dg, command cm)
 {
-	client_find_name(dg->cl, &cm);
 	const bool says = cm.verb == COMMAND_CHAT || cm.verb == COMMAND_GROUP_CHAT;
 
-	if (cm.verb == COMMAND_PLAIN && dg->talks != COMMAND_BLANK) {
-		cm.verb = dg->talks;
-		cm.id = dg->talks_to;
-		dialog_say(dg, cm);
-	} else if (cm.verb == COMMAND_PLAIN) {
-		view_notice(&dg->cl->vw, "To whom? /chat ID or /say ID says it; /help lists all commands.");
-	} else if (says && cm.text.empty() && cm.id > 0) {
-		dialog_talk(dg, cm);
-	} else if (says) {
-		dialog_say(dg, cm);
-	} else if (cm.verb == COMMAND_HELP) {
-		view_text(&dg->cl->vw, command_help());
-	} else if (cm.verb == COMMAND_QUIT) {
-		dialog_end(dg);
-	} else if (cm.verb == COMMAND_LOGIN || cm.verb == COMMAND_REGISTER) {
-		view_notice(&dg->cl->vw, "Log out first.");
-	} else if (cm.verb == COMMAND_WAIT) {
-		view_notice(&dg->cl->vw, "That is for scripts.");
-	} else if (cm.verb != COMMAND_BLANK) {
-		client_command(dg->cl, cm, 0);
+	/* Without a text it enters the conversation. */
+	if (says && cm.text.empty())
+		cm.verb = COMMAND_WITH;
+	switch (cm.verb) {
+	case COMMAND_BLANK: break;
+	case COMMAND_PLAIN:
+	case COMMAND_CHAT:
+	case COMMAND_GROUP_CHAT:
+	case COMMAND_REPLY: dialog_say(dg, cm); break;
+	case COMMAND_HELP: view_text(&dg->cl->vw, command_help()); break;
+	case COMMAND_QUIT: dialog_end(dg); break;
+	case COMMAND_LOGIN:
+	case COMMAND_REGISTER: view_notice(&dg->cl->vw, "Log out first."); break;
+	case COMMAND_WAIT: view_notice(&dg->cl->vw, "That is for scripts."); break;
+	default: client_command(dg->cl, cm, 0);
 	}
 }
 
@@ -218,18 +223,86 @@ static void dialog_take_meanwhile(dialog *dg, std::string_view line)
 		view_notice(&dg->cl->vw, "Not logged in yet; /quit leaves.");
 }
 
+static size_t dialog_count_lines(std::string_view text)
+{
+	size_t lines = 1;
+
+	for (const char c : text)
+		lines += c == '\n' ? 1 : 0;
+	return lines;
+}
+
+bool dialog_take_paste(dialog *dg, std::string_view lines)
+{
+	const place with = dg->cl->tk.with;
+
+	if (dg->step != DIALOG_COMMANDS || with.id == 0)
+		return false;
+	dg->paste = lines;
+	view_text(&dg->cl->vw, text_harmless(lines.substr(0, lines.find('\n')), false) + " ...");
+	dialog_go(dg, DIALOG_PASTE,
+	          "Send these " + std::to_string(dialog_count_lines(lines)) + " lines to " +
+	                  text_harmless(client_name_of(dg->cl, with), false) + "? [y/N] ",
+	          false);
+	return true;
+}
+
+/* Each line is a message, whatever it begins with. */
+static void dialog_send_paste(dialog *dg, std::string_view answer)
+{
+	std::string lines = std::exchange(dg->paste, {}) + "\n";
+
+	dialog_show_prompt(dg);
+	if (answer != "y" && answer != "Y" && answer != "yes") {
+		view_notice(&dg->cl->vw, "Not sent.");
+		return;
+	}
+	for (size_t end = lines.find('\n'); end != std::string::npos; end = lines.find('\n')) {
+		command cm;
+		cm.verb = COMMAND_PLAIN;
+		cm.text = lines.substr(0, end);
+		lines.erase(0, end + 1);
+		if (!cm.text.empty())
+			client_command(dg->cl, cm, 0);
+	}
+}
+
+void dialog_typed(dialog *dg, std::string_view line)
+{
+	dg->warned = false;
+	if (dg->step == DIALOG_COMMANDS && command_read(line).verb == COMMAND_PLAIN)
+		client_tell_writing(dg->cl);
+}
+
+void dialog_interrupt(dialog *dg)
+{
+	if (dg->warned || dg->leaving) {
+		dialog_end(dg);
+		return;
+	}
+	dg->warned = true;
+	if (dg->step == DIALOG_PASTE) {
+		dg->paste.clear();
+		dialog_show_prompt(dg);
+	}
+	view_notice(&dg->cl->vw, "Ctrl-C once more leaves.");
+}
+
 void dialog_take_line(dialog *dg, std::string_view typed)
 {
 	const std::string_view line = text_without_mark(typed);
 
+	dg->warned = false;
 	client_wake(dg->cl);
 	switch (dg->step) {
 	case DIALOG_MENU: dialog_take_choice(dg, line); break;
-	case DIALOG_LOGIN_ID: dialog_take_id(dg, line); break;
+	case DIALOG_LOGIN_NAME: dialog_take_account(dg, line); break;
 	case DIALOG_REGISTER_NAME: dialog_take_name(dg, line); break;
 	case DIALOG_LOGIN_PASSWORD:
 	case DIALOG_REGISTER_PASSWORD: dialog_take_password(dg, line); break;
 	case DIALOG_REGISTER_AGAIN: dialog_take_again(dg, line); break;
+	case DIALOG_PASTE: dialog_send_paste(dg, line); break;
+	case DIALOG_REGISTER_WAIT:
 	case DIALOG_LOGIN_WAIT: dialog_take_meanwhile(dg, line); break;
 	case DIALOG_COMMANDS: dialog_take_command(dg, line); break;
 	}
@@ -239,6 +312,9 @@ void dialog_take_line(dialog *dg, std::string_view typed)
 void dialog_end(dialog *dg)
 {
 	if (dg->leaving || !client_is_owed(dg->cl)) {
+		for (const outbox_entry &entry : dg->cl->ob.entries)
+			if (!entry.text.empty())
+				view_notice(&dg->cl->vw, "Not sent: " + entry.text);
 		screen_close(dg->sc);
 		(void)event_base_loopbreak(dg->cl->base);
 		return;
@@ -250,15 +326,56 @@ void dialog_end(dialog *dg)
 
 void dialog_session_changed(dialog *dg)
 {
-	dg->talks = COMMAND_BLANK;
-	if (dg->cl->se.state == SESSION_IN)
+	if (dg->cl->se.state == SESSION_IN) {
+		dg->account = dg->cl->se.name;
+		state_keep({dg->cl->cn.host, dg->cl->cn.port, dg->account});
 		dialog_show_prompt(dg);
-	else
+	} else {
 		dialog_show_menu(dg);
+	}
+}
+
+/* As it will be printed when it is stored. */
+static std::string dialog_tell_unsent(const client *cl, const outbox_entry &entry)
+{
+	const std::string to =
+		client_name_of(cl, {.is_group = entry.is_group, .id = static_cast<int64_t>(entry.target)});
+	const std::string who = entry.is_group ? "[" + to + "] " + cl->se.name : cl->se.name + " -> " + to;
+
+	return "(sending) " + text_harmless(who + ": " + entry.text, false);
+}
+
+/* What is not stored yet, and who is writing. */
+static std::vector<std::string> dialog_make_status(dialog *dg)
+{
+	static const size_t most = 5;
+	client *const cl = dg->cl;
+	std::vector<std::string> lines;
+	size_t hidden = 0;
+
+	for (const outbox_entry &entry : cl->ob.entries) {
+		const bool is_message = entry.verb == COMMAND_CHAT || entry.verb == COMMAND_GROUP_CHAT;
+		if (is_message && lines.size() < most)
+			lines.push_back(dialog_tell_unsent(cl, entry));
+		else if (is_message)
+			hidden++;
+	}
+	if (hidden > 0)
+		lines.push_back("(sending) and " + std::to_string(hidden) + " more");
+	talks_drop_writers(&cl->tk, text_steady_clock());
+	for (const talk_writer &one : cl->tk.writers) {
+		const std::string where = one.at.is_group ? " in " + client_name_of(cl, one.at) : std::string();
+		if (lines.size() < 2 * most)
+			lines.push_back(text_harmless(
+				client_name_of(cl, {.is_group = false, .id = one.id}) + " is typing" + where, false));
+	}
+	return lines;
 }
 
 void dialog_refresh(dialog *dg)
 {
+	if (dg->cl->shows_unsent)
+		screen_set_status(dg->sc, dialog_make_status(dg));
 	if (dg->step == DIALOG_COMMANDS && dialog_make_prompt(dg) != dg->sc->prompt)
 		dialog_show_prompt(dg);
 }
@@ -267,5 +384,8 @@ void dialog_open(dialog *dg, client *cl, screen *sc)
 {
 	dg->cl = cl;
 	dg->sc = sc;
+	const state_last last = state_read();
+	if (last.host == cl->cn.host && last.port == cl->cn.port)
+		dg->account = last.account;
 	dialog_show_menu(dg);
 }

@@ -11,12 +11,14 @@
 
 enum dialog_step {
 	DIALOG_MENU,
-	DIALOG_LOGIN_ID,
+	DIALOG_LOGIN_NAME,
 	DIALOG_LOGIN_PASSWORD,
 	DIALOG_LOGIN_WAIT,
 	DIALOG_REGISTER_NAME,
 	DIALOG_REGISTER_PASSWORD,
 	DIALOG_REGISTER_AGAIN,
+	DIALOG_REGISTER_WAIT,
+	DIALOG_PASTE, /* send the lines? */
 	DIALOG_COMMANDS,
 };
 
@@ -25,9 +27,9 @@ struct dialog {
 	screen *sc = nullptr;
 	dialog_step step = DIALOG_MENU;
 	command pending; /* the login or registration that the questions are for */
-	command_verb talks = COMMAND_BLANK; /* COMMAND_CHAT or COMMAND_GROUP_CHAT: plain text goes to talks_to */
-	uint64_t talks_to = 0;
-	uint64_t asked_id = 0; /* id of the last login that was tried; 0: none since the last registration */
+	std::string account; /* who logged in or registered last, or tried to: a name or a number */
+	std::string paste; /* the lines that wait for an answer */
+	bool warned = false; /* ^C once more leaves */
 	bool leaving = false;
 };
 
@@ -36,8 +38,15 @@ void dialog_open(dialog *dg, client *cl, screen *sc);
 void dialog_take_line(dialog *dg, std::string_view typed);
 /* The user wants to leave. Leaves at once if everything is acknowledged, or if this is the second time. */
 void dialog_end(dialog *dg);
+/* ^C: leaves if it is pressed twice. */
+void dialog_interrupt(dialog *dg);
 void dialog_session_changed(dialog *dg);
-/* The client has learned something, perhaps the name for a number in the prompt. */
+void dialog_registered(dialog *dg, bool done);
+/* The line that is being typed has changed. */
+void dialog_typed(dialog *dg, std::string_view line);
+/* false: several lines are no message here. */
+[[nodiscard]] bool dialog_take_paste(dialog *dg, std::string_view lines);
+/* The client has learned something: the prompt and the lines above it may be others now. */
 void dialog_refresh(dialog *dg);
 
 #endif

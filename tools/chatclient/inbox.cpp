@@ -13,14 +13,34 @@ static inbox_conversation *inbox_find(inbox *ib, bool is_group, int64_t with)
 	return &ib->conversations.back();
 }
 
+/* Own messages that follow what was shown without a gap count as shown. */
+static void inbox_pass_own(inbox_conversation *one)
+{
+	while (std::find(one->own.begin(), one->own.end(), one->shown + 1) != one->own.end())
+		one->shown++;
+	std::erase_if(one->own, [=](int64_t seq) { return seq <= one->shown; });
+}
+
+void inbox_note_own(inbox *ib, bool is_group, int64_t with, int64_t seq)
+{
+	inbox_conversation *const one = inbox_find(ib, is_group, with);
+
+	if (seq <= one->shown)
+		return;
+	one->own.push_back(seq);
+	inbox_pass_own(one);
+}
+
 bool inbox_accept(inbox *ib, bool is_group, int64_t with, int64_t seq)
 {
 	if (seq < 0)
 		return true;
 	inbox_conversation *const one = inbox_find(ib, is_group, with);
 	if (seq > one->shown) {
+		const bool known = std::find(one->own.begin(), one->own.end(), seq) != one->own.end();
 		one->shown = seq;
-		return true;
+		inbox_pass_own(one);
+		return !known;
 	}
 	one->told = std::min(one->told, seq - 1);
 	one->confirmed = std::min(one->confirmed, seq - 1);

@@ -13,6 +13,7 @@ struct inbox_conversation {
 	int64_t told = 0; /* the last seq that DELIVERED was sent for on this connection */
 	int64_t confirmed = 0; /* the last seq that the server acknowledged */
 	uint64_t told_req = 0;
+	std::vector<int64_t> own; /* seqs above shown that the answers to own messages told */
 };
 
 struct inbox {
@@ -22,6 +23,9 @@ struct inbox {
 /* Whether a message is new and must be shown; then it counts as shown. seq -1: the server gave none, so it is always
  * new. If a shown message comes again, the server does not know that it arrived: DELIVERED for it is due again. */
 [[nodiscard]] bool inbox_accept(inbox *ib, bool is_group, int64_t with, int64_t seq);
+/* An own message is stored: the server need not send it to this device. Only where the session gets every entry, own
+ * ones of other devices too: else nobody knows what is between. */
+void inbox_note_own(inbox *ib, bool is_group, int64_t with, int64_t seq);
 /* The conversations for which DELIVERED is due. The caller sends DELIVERED for `shown`, and sets told and told_req. */
 [[nodiscard]] std::vector<inbox_conversation *> inbox_due(inbox *ib);
 /* The answer to the DELIVERED with this req has come: it is done, or due again. */

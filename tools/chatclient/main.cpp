@@ -11,10 +11,12 @@
 #include <base/standard.h>
 
 #include "client.h"
+#include "completion.h"
 #include "dialog.h"
 #include "options.h"
 #include "screen.h"
 #include "script.h"
+#include "state.h"
 
 using event_config_ptr = std::unique_ptr<event_config, function_deleter<event_config_free>>;
 
@@ -33,6 +35,35 @@ static void chatclient_program_on_line(void *arg, std::string_view line)
 	dialog_take_line(&static_cast<program *>(arg)->dg, line);
 }
 
+static void chatclient_program_on_typed(void *arg, std::string_view line)
+{
+	dialog_typed(&static_cast<program *>(arg)->dg, line);
+}
+
+static bool chatclient_program_on_pasted(void *arg, std::string_view lines)
+{
+	return dialog_take_paste(&static_cast<program *>(arg)->dg, lines);
+}
+
+static screen_choice chatclient_program_on_complete(void *arg, std::string_view before)
+{
+	return completion_find(&static_cast<program *>(arg)->cl.ro, before);
+}
+
+static void chatclient_program_on_page_up(void *arg)
+{
+	client *const cl = &static_cast<program *>(arg)->cl;
+
+	if (cl->tk.with.id > 0)
+		client_command(cl, command_read("/older"), 0);
+	client_turn(cl);
+}
+
+static void chatclient_program_on_interrupted(void *arg)
+{
+	dialog_interrupt(&static_cast<program *>(arg)->dg);
+}
+
 static void chatclient_program_on_end(void *arg)
 {
 	dialog_end(&static_cast<program *>(arg)->dg);
@@ -44,6 +75,14 @@ static void chatclient_program_on_session_changed(void *arg)
 
 	if (!pg->cl.vw.plain)
 		dialog_session_changed(&pg->dg);
+}
+
+static void chatclient_program_on_registered(void *arg, bool done)
+{
+	program *const pg = static_cast<program *>(arg);
+
+	if (!pg->cl.vw.plain)
+		dialog_registered(&pg->dg, done);
 }
 
 static void chatclient_program_on_ready(void *arg)
@@ -83,22 +122,35 @@ static void chatclient_program_choose_view(program *pg)
 	vw->plain = pg->opts.plain || isatty(STDIN_FILENO) == 0 || isatty(STDOUT_FILENO) == 0;
 	vw->colour = !vw->plain && (!no_colour || no_colour[0] == '\0') && terminal != nullptr &&
 	             strcmp(terminal, "dumb") != 0;
+	vw->ring = vw->plain ? nullptr : screen_ring;
 	vw->print = vw->plain ? script_print : screen_print;
 	vw->arg = vw->plain ? static_cast<void *>(&pg->sr) : static_cast<void *>(&pg->sc);
 }
 
 static int chatclient_program_open(program *pg)
 {
-	static const client_calls client_table = {chatclient_program_on_session_changed, chatclient_program_on_ready};
-	static const screen_calls screen_table = {chatclient_program_on_line, chatclient_program_on_end};
+	static const client_calls client_table = {chatclient_program_on_session_changed,
+	                                          chatclient_program_on_registered, chatclient_program_on_ready};
+	static const screen_calls screen_table = {
+		.line = chatclient_program_on_line,
+		.typed = chatclient_program_on_typed,
+		.pasted = chatclient_program_on_pasted,
+		.complete = chatclient_program_on_complete,
+		.page_up = chatclient_program_on_page_up,
+		.interrupted = chatclient_program_on_interrupted,
+		.end = chatclient_program_on_end,
+	};
 
 	pg->base.reset(chatclient_program_make_base());
 	if (!pg->base || client_open(&pg->cl, &pg->opts, pg->base.get(), &client_table, pg) != 0)
 		return -1;
 	if (pg->cl.vw.plain)
 		return script_open(&pg->sr, pg->base.get(), &pg->cl);
+	pg->cl.device = state_device(&pg->cl.device_file);
 	if (screen_open(&pg->sc, pg->base.get(), &screen_table, pg) != 0)
 		return -1;
+	pg->sc.colour = pg->cl.vw.colour;
+	pg->cl.shows_unsent = pg->sc.erases;
 	dialog_open(&pg->dg, &pg->cl, &pg->sc);
 	return 0;
 }

@@ -6,11 +6,13 @@
 #include <getopt.h>
 
 #include "config.h"
+#include "state.h"
 #include "text.h"
 
-static const char options_usage[] = "usage: chatclient [-hpV] [-t SECONDS] HOST PORT\n";
+static const char options_usage[] = "usage: chatclient [-hpV] [-t SECONDS] [HOST PORT]\n";
 
 static const char options_help[] =
+	"  HOST PORT              the server; without them the one of the last time\n"
 	"  -h, --help             show this and leave\n"
 	"  -p, --plain            plain lines, as for scripts, even on a terminal\n"
 	"  -t, --timeout SECONDS  where input is no terminal: give up after so long without an\n"
@@ -62,10 +64,11 @@ int options_read(int argc, char **argv, options *options_r)
 		if (result != 0)
 			return result;
 	}
-	if (argc - optind != 2)
+	const state_last last = argc == optind ? state_read() : state_last();
+	if (argc - optind != 2 && last.host.empty())
 		return options_mistake("HOST and PORT are needed");
-	options_r->host = argv[optind];
-	options_r->port = argv[optind + 1];
+	options_r->host = argc == optind ? last.host : argv[optind];
+	options_r->port = argc == optind ? last.port : argv[optind + 1];
 	if (!text_to_id(options_r->port, &port) || port > 65535)
 		return options_mistake("PORT is a number from 1 to 65535");
 	return 0;

@@ -65,6 +65,18 @@ outbox_entry *outbox_find(outbox *ob, int64_t req)
 	return nullptr;
 }
 
+bool outbox_has_cid(const outbox *ob, std::string_view cid)
+{
+	return !cid.empty() && std::any_of(ob->entries.begin(), ob->entries.end(),
+	                                   [=](const outbox_entry &entry) { return entry.cid == cid; });
+}
+
+void outbox_drop_raw(outbox *ob)
+{
+	std::erase_if(ob->entries,
+	              [](const outbox_entry &entry) { return entry.verb == COMMAND_RAW && entry.sent_times > 0; });
+}
+
 void outbox_remove(outbox *ob, uint64_t req)
 {
 	std::erase_if(ob->entries, [=](const outbox_entry &entry) { return entry.req == req; });

@@ -9,13 +9,22 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <string_view>
+
+#include "command.h"
 
 struct outbox_entry {
 	uint64_t req = 0;
 	int msgid = 0;
 	uint64_t account = 0; /* the account that must be logged in; 0: none */
+	command_verb verb = COMMAND_BLANK; /* what the user asked for */
+	bool quiet = false; /* the client asked by itself: a refusal is not shown */
+	bool is_group = false; /* target is a group */
 	uint64_t target = 0; /* the account or group that it goes to */
-	std::string label; /* the name of the group or account that it creates */
+	uint64_t of = 0; /* the seq of the message that it changes */
+	std::string label; /* the name of the group or account that it creates or looks for */
+	std::string text; /* of a message */
+	std::string cid; /* of a message */
 	std::string frame; /* sent with the same bytes each time, so with the same cid */
 	bool on_its_way = false;
 	unsigned sent_times = 0;
@@ -34,6 +43,10 @@ struct outbox {
 void outbox_mark_sent(outbox_entry *entry);
 /* nullptr: there is no such request. */
 [[nodiscard]] outbox_entry *outbox_find(outbox *ob, int64_t req);
+/* Whether the message with this cid is not acknowledged yet. */
+[[nodiscard]] bool outbox_has_cid(const outbox *ob, std::string_view cid);
+/* Frames of the user that were sent once are not sent again. */
+void outbox_drop_raw(outbox *ob);
 void outbox_remove(outbox *ob, uint64_t req);
 /* Lets an entry wait for a pause, which grows with each call. */
 void outbox_delay(outbox_entry *entry, int64_t now);

@@ -2,6 +2,7 @@
  * Writes requests and reads the fields of frames. */
 #include "protocol.h"
 
+#include <algorithm>
 #include <memory>
 
 #include <cjson/cJSON.h>
@@ -35,19 +36,34 @@ void request_add_integer(request *rq, const char *key, uint64_t value)
 	rq->text += std::to_string(value);
 }
 
-void request_add_text(request *rq, const char *key, std::string_view value)
+static void protocol_request_add_quoted(request *rq, std::string_view value)
 {
-	protocol_request_add_key(rq, key);
 	const size_t room = cs_json_quote(nullptr, 0, value.data(), value.size());
 	const size_t before = rq->text.size();
 	rq->text.resize(before + room);
 	(void)cs_json_quote(rq->text.data() + before, room, value.data(), value.size());
 }
 
-void request_add_true(request *rq, const char *key)
+void request_add_text(request *rq, const char *key, std::string_view value)
 {
 	protocol_request_add_key(rq, key);
-	rq->text += "true";
+	protocol_request_add_quoted(rq, value);
+}
+
+void request_add_texts(request *rq, const char *key, std::initializer_list<std::string_view> values)
+{
+	protocol_request_add_key(rq, key);
+	for (const std::string_view &value : values) {
+		rq->text += &value == values.begin() ? '[' : ',';
+		protocol_request_add_quoted(rq, value);
+	}
+	rq->text += ']';
+}
+
+void request_add_truth(request *rq, const char *key, bool value)
+{
+	protocol_request_add_key(rq, key);
+	rq->text += value ? "true" : "false";
 }
 
 std::string request_end(request *rq)
@@ -93,30 +109,90 @@ static std::vector<std::string> protocol_json_texts(const cJSON *object, const c
 	return texts;
 }
 
+/* What is given back as it came may be a number or a text. */
+static std::string protocol_json_opaque(const cJSON *object, const char *key)
+{
+	const int64_t number = protocol_json_integer(object, key);
+
+	return number >= 0 ? std::to_string(number) : protocol_json_text(object, key);
+}
+
+static frame protocol_frame_take(const cJSON *object);
+
+static std::vector<frame> protocol_json_items(const cJSON *object)
+{
+	std::vector<frame> items;
+	const cJSON *item;
+
+	for (const char *key : {"messages", "conversations", "members", "contacts"})
+		cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(object, key)) if (cJSON_IsObject(item))
+			items.push_back(protocol_frame_take(item));
+	return items;
+}
+
+static frame protocol_frame_take(const cJSON *object)
+{
+	const cJSON *const last = cJSON_GetObjectItemCaseSensitive(object, "last");
+	frame fr = {
+		.msgid = protocol_json_integer(object, "msgid"),
+		.of = protocol_json_integer(object, "of"),
+		.req = protocol_json_integer(object, "req"),
+		.error = protocol_json_integer(object, "errno"),
+		.id = protocol_json_integer(object, "id"),
+		.to = protocol_json_integer(object, "toid"),
+		.group = protocol_json_integer(object, "groupid"),
+		.peer = protocol_json_integer(object, "peer"),
+		.account = protocol_json_integer(object, "account"),
+		.seq = protocol_json_integer(object, "seq"),
+		.ts = protocol_json_integer(object, "ts"),
+		.until = protocol_json_integer(object, "until"),
+		.unread = protocol_json_integer(object, "unread"),
+		.read = protocol_json_integer(object, "read"),
+		.edited = protocol_json_integer(object, "edited"),
+		.recalled = protocol_json_integer(object, "recalled"),
+		.invited = protocol_json_integer(object, "invited"),
+		.more = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, "more")) != 0,
+		.ban = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, "ban")) != 0,
+		.name = protocol_json_text(object, "name"),
+		.message = protocol_json_text(object, "msg"),
+		.time = protocol_json_text(object, "time"),
+		.cid = protocol_json_text(object, "cid"),
+		.kind = protocol_json_text(object, "kind"),
+		.state = protocol_json_text(object, "state"),
+		.role = protocol_json_text(object, "role"),
+		.join = protocol_json_text(object, "join"),
+		.history = protocol_json_text(object, "history"),
+		.group_name = protocol_json_text(object, "groupname"),
+		.description = protocol_json_text(object, "groupdesc"),
+		.next = protocol_json_opaque(object, "next"),
+		.store = protocol_json_text(object, "store"),
+		.error_text = protocol_json_text(object, "errmsg"),
+		.have = protocol_json_texts(object, "have"),
+		.offline = protocol_json_texts(object, "offlinemsg"),
+		.friends = protocol_json_texts(object, "friends"),
+		.groups = protocol_json_texts(object, "groups"),
+		.items = protocol_json_items(object),
+		.newest = {},
+	};
+
+	if (cJSON_IsObject(last))
+		fr.newest.push_back(protocol_frame_take(last));
+	return fr;
+}
+
 bool frame_read(std::string_view text, frame *frame_r)
 {
 	const json_ptr object = protocol_json_parse(text);
 
 	if (!object)
 		return false;
-	*frame_r = {
-		.msgid = protocol_json_integer(object.get(), "msgid"),
-		.of = protocol_json_integer(object.get(), "of"),
-		.req = protocol_json_integer(object.get(), "req"),
-		.error = protocol_json_integer(object.get(), "errno"),
-		.id = protocol_json_integer(object.get(), "id"),
-		.group = protocol_json_integer(object.get(), "groupid"),
-		.seq = protocol_json_integer(object.get(), "seq"),
-		.ts = protocol_json_integer(object.get(), "ts"),
-		.name = protocol_json_text(object.get(), "name"),
-		.message = protocol_json_text(object.get(), "msg"),
-		.time = protocol_json_text(object.get(), "time"),
-		.error_text = protocol_json_text(object.get(), "errmsg"),
-		.offline = protocol_json_texts(object.get(), "offlinemsg"),
-		.friends = protocol_json_texts(object.get(), "friends"),
-		.groups = protocol_json_texts(object.get(), "groups"),
-	};
+	*frame_r = protocol_frame_take(object.get());
 	return frame_r->msgid >= 0;
+}
+
+bool protocol_has_word(const std::vector<std::string> &words, std::string_view word)
+{
+	return std::find(words.begin(), words.end(), word) != words.end();
 }
 
 bool frame_read_person(std::string_view text, person *person_r)

@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <cstring>
 #include <cwchar>
-#include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -13,8 +12,6 @@
 #include "text.h"
 
 static const int screen_history = 500;
-/* ms. The most that the rest of a key's sequence may take after its ESC. */
-static const int screen_escape_time = 50;
 
 static size_t screen_columns(void)
 {
@@ -31,46 +28,6 @@ static char *screen_on_prompt(EditLine *el)
 	return static_cast<screen *>(data)->prompt.data();
 }
 
-static ssize_t screen_read_byte(screen *sc, char *byte_r)
-{
-	if (sc->ahead.empty())
-		return read(STDIN_FILENO, byte_r, 1);
-	*byte_r = sc->ahead[0];
-	sc->ahead.erase(0, 1);
-	return 1;
-}
-
-/* Reads one character. After an ESC it waits only a short time, so that a single ESC does not block the whole client
- * until the next key. */
-static int screen_on_character(EditLine *el, wchar_t *character_r)
-{
-	void *data = nullptr;
-	mbstate_t state = {};
-	char byte;
-
-	(void)el_get(el, EL_CLIENTDATA, &data);
-	screen *const sc = static_cast<screen *>(data);
-	pollfd waiting = {.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
-	if (std::exchange(sc->escape_began, false) && sc->ahead.empty() && poll(&waiting, 1, screen_escape_time) == 0) {
-		*character_r = L'\a';
-		return 1;
-	}
-	for (;;) {
-		const ssize_t got = screen_read_byte(sc, &byte);
-		if (got != 1) {
-			sc->input_ended = true;
-			return static_cast<int>(got);
-		}
-		const size_t used = mbrtowc(character_r, &byte, 1, &state);
-		if (used == static_cast<size_t>(-1))
-			state = {};
-		else if (used != static_cast<size_t>(-2))
-			break;
-	}
-	sc->escape_began = *character_r == L'\033';
-	return 1;
-}
-
 static void screen_set_echo(screen *sc, bool on)
 {
 	termios changed = sc->terminal;
@@ -80,33 +37,40 @@ static void screen_set_echo(screen *sc, bool on)
 	(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &changed);
 }
 
-static void screen_resume(screen *sc)
+/* Lets the terminal mark what is pasted. */
+static void screen_mark_pastes(const screen *sc, bool on)
 {
-	if (sc->closed)
-		return;
-	if (!sc->secret) {
-		sc->mode = SCREEN_EDITING;
-		(void)el_set(sc->el.get(), EL_UNBUFFERED, 1);
-		return;
-	}
-	sc->mode = SCREEN_SECRET;
-	screen_set_echo(sc, false);
-	(void)fputs(sc->prompt.c_str(), stdout);
-	(void)fflush(stdout);
+	if (sc->erases)
+		(void)fputs(on ? "\033[?2004h" : "\033[?2004l", stdout);
 }
 
-static void screen_pause(screen *sc)
+/* One row for each line, so that one knows where the prompt is. */
+static void screen_draw_status(screen *sc)
 {
-	if (sc->mode == SCREEN_EDITING)
+	if (!sc->erases)
+		return;
+	for (const std::string &line : sc->status) {
+		const std::string shown(text_cut(line, screen_columns() - 1));
+		(void)fprintf(stdout, sc->colour ? "\033[2m%s\033[0m\n" : "%s\n", shown.c_str());
+	}
+	sc->status_rows = sc->status.size();
+}
+
+void screen_pause(screen *sc)
+{
+	if (sc->mode == SCREEN_EDITING) {
 		(void)el_set(sc->el.get(), EL_UNBUFFERED, 0);
-	else if (sc->mode == SCREEN_SECRET)
+		screen_mark_pastes(sc, false);
+		(void)fflush(stdout);
+	}
+	if (sc->mode == SCREEN_SECRET)
 		screen_set_echo(sc, true);
 	sc->mode = SCREEN_PAUSED;
 }
 
 /* Removes the edited line from the screen; the cursor is then where its prompt began. If the terminal cannot erase, the
  * line stays and new text begins below it. */
-static void screen_clear_line(screen *sc)
+void screen_clear_line(screen *sc)
 {
 	if (!sc->erases) {
 		(void)fputc('\n', stdout);
@@ -115,7 +79,7 @@ static void screen_clear_line(screen *sc)
 	const LineInfo *const line = el_line(sc->el.get());
 	const std::string_view before(line->buffer, static_cast<size_t>(line->cursor - line->buffer));
 	const size_t typed = sc->mode == SCREEN_EDITING ? text_columns(before) : 0;
-	const size_t rows = (text_columns(sc->prompt) + typed) / screen_columns();
+	const size_t rows = (text_columns(sc->prompt) + typed) / screen_columns() + std::exchange(sc->status_rows, 0);
 
 	if (rows > 0)
 		(void)printf("\033[%zuA", rows);
@@ -124,11 +88,34 @@ static void screen_clear_line(screen *sc)
 
 static void screen_draw_line(screen *sc)
 {
+	if (sc->mode != SCREEN_PAUSED)
+		screen_draw_status(sc);
 	if (sc->mode == SCREEN_SECRET)
 		(void)fputs(sc->prompt.c_str(), stdout);
 	(void)fflush(stdout);
 	if (sc->mode == SCREEN_EDITING)
 		(void)el_set(sc->el.get(), EL_REFRESH);
+}
+
+void screen_resume(screen *sc)
+{
+	if (sc->closed)
+		return;
+	if (sc->secret) {
+		sc->mode = SCREEN_SECRET;
+		screen_set_echo(sc, false);
+		screen_draw_line(sc);
+		return;
+	}
+	sc->mode = SCREEN_EDITING;
+	(void)el_set(sc->el.get(), EL_UNBUFFERED, 1);
+	screen_mark_pastes(sc, true);
+	(void)fflush(stdout);
+	/* Only now: what is typed before the editor has the terminal would be shown between these lines. */
+	if (!sc->status.empty() && sc->erases) {
+		screen_clear_line(sc);
+		screen_draw_line(sc);
+	}
 }
 
 void screen_print(void *arg, std::string_view line)
@@ -159,6 +146,27 @@ void screen_set_prompt(screen *sc, std::string_view prompt, bool secret)
 	screen_resume(sc);
 }
 
+void screen_set_status(screen *sc, const std::vector<std::string> &lines)
+{
+	if (sc->status == lines)
+		return;
+	if (sc->mode != SCREEN_PAUSED && sc->erases)
+		screen_clear_line(sc);
+	sc->status = lines;
+	if (sc->mode != SCREEN_PAUSED && sc->erases)
+		screen_draw_line(sc);
+}
+
+void screen_ring(void *arg)
+{
+	const screen *const sc = static_cast<const screen *>(arg);
+
+	if (!sc->erases)
+		return;
+	(void)fputc('\a', stdout);
+	(void)fflush(stdout);
+}
+
 void screen_erase_entered(screen *sc)
 {
 	if (sc->mode == SCREEN_PAUSED && sc->entered_rows > 0 && sc->erases)
@@ -173,28 +181,26 @@ void screen_remember(screen *sc, std::string_view line)
 	(void)history(sc->hist.get(), &happened, H_ENTER, std::string(line).c_str());
 }
 
-static void screen_take_line(screen *sc, std::string_view line)
+/* The line was entered: what is shown for the time being is no longer above it. */
+static void screen_drop_status(screen *sc, const std::string &entered)
+{
+	const size_t rows = sc->entered_rows + std::exchange(sc->status_rows, 0);
+
+	if (rows > sc->entered_rows)
+		(void)printf("\033[%zuA\r\033[J%s%s\n", rows, sc->prompt.c_str(), sc->secret ? "" : entered.c_str());
+}
+
+void screen_take_line(screen *sc, std::string_view line)
 {
 	const std::string entered(line);
+	const size_t columns = text_columns(sc->prompt) + (sc->secret ? 0 : text_columns(line));
 
 	screen_pause(sc);
-	sc->entered_rows = (text_columns(sc->prompt) + text_columns(line)) / screen_columns() + 1;
+	sc->entered_rows = columns / screen_columns() + 1;
+	screen_drop_status(sc, entered);
 	sc->calls->line(sc->arg, entered);
 	sc->entered_rows = 0;
 	screen_resume(sc);
-}
-
-static void screen_edit(screen *sc)
-{
-	int count = 0;
-	const char *const line = el_gets(sc->el.get(), &count);
-	const bool any = line != nullptr && count > 0; /* no line either if the last key erased everything */
-
-	if (sc->input_ended || (any && count == 1 && line[0] == '\004')) {
-		sc->calls->end(sc->arg);
-	} else if (any && (line[count - 1] == '\n' || line[count - 1] == '\r')) {
-		screen_take_line(sc, {line, static_cast<size_t>(count) - 1});
-	}
 }
 
 /* Text that was typed before a question came arrives in one piece: several lines, or a part of one. */
@@ -236,10 +242,12 @@ static void screen_on_readable(evutil_socket_t, short, void *arg)
 {
 	screen *const sc = static_cast<screen *>(arg);
 
-	if (sc->mode == SCREEN_SECRET)
+	if (sc->mode == SCREEN_SECRET) {
 		screen_read_secret(sc);
-	else
-		screen_edit(sc);
+		return;
+	}
+	screen_edit(sc);
+	screen_take_ahead(sc);
 }
 
 static void screen_on_resized(evutil_socket_t, short, void *arg)
@@ -248,6 +256,8 @@ static void screen_on_resized(evutil_socket_t, short, void *arg)
 
 	el_resize(sc->el.get());
 	if (sc->mode == SCREEN_EDITING && sc->erases) {
+		if (sc->status_rows > 0)
+			(void)printf("\033[%zuA", sc->status_rows);
 		(void)fputs("\r\033[J", stdout);
 		screen_draw_line(sc);
 	}
@@ -265,10 +275,10 @@ static void screen_on_stopped(evutil_socket_t, short, void *arg)
 {
 	screen *const sc = static_cast<screen *>(arg);
 	const bool was_active = sc->mode != SCREEN_PAUSED;
-	const LineInfo *const line = el_line(sc->el.get());
-	const std::string typed(line->buffer, static_cast<size_t>(line->lastchar - line->buffer));
+	const std::string typed = screen_typed_line(sc);
 
 	screen_pause(sc);
+	sc->status_rows = 0;
 	(void)fputc('\n', stdout);
 	(void)fflush(stdout);
 	(void)raise(SIGSTOP);
@@ -277,14 +287,13 @@ static void screen_on_stopped(evutil_socket_t, short, void *arg)
 	screen_type(sc, typed);
 }
 
-/* ^C drops the line, as in a shell. Without a line it ends the client. */
+/* ^C drops the line, as in a shell. */
 static void screen_on_interrupted(evutil_socket_t, short, void *arg)
 {
 	screen *const sc = static_cast<screen *>(arg);
-	const LineInfo *const line = el_line(sc->el.get());
 
-	if (sc->mode != SCREEN_EDITING || line->lastchar == line->buffer) {
-		sc->calls->end(sc->arg);
+	if (sc->mode != SCREEN_EDITING || screen_typed_line(sc).empty()) {
+		sc->calls->interrupted(sc->arg);
 		return;
 	}
 	screen_clear_line(sc);
@@ -315,7 +324,7 @@ static int screen_open_editor(screen *sc)
 	(void)el_set(sc->el.get(), EL_PROMPT, screen_on_prompt);
 	(void)el_set(sc->el.get(), EL_EDITOR, "emacs");
 	(void)el_set(sc->el.get(), EL_HIST, history, sc->hist.get());
-	(void)el_set(sc->el.get(), EL_GETCFN, screen_on_character);
+	screen_bind_keys(sc);
 	(void)el_source(sc->el.get(), nullptr);
 	sc->erases =
 		el_get(sc->el.get(), EL_GETTC, erase_below, &sequence) == 0 && sequence != nullptr && *sequence != '\0';
@@ -345,7 +354,9 @@ void screen_close(screen *sc)
 	if (!sc->el || sc->closed)
 		return;
 	sc->closed = true;
-	if (sc->mode != SCREEN_PAUSED)
+	if (sc->mode != SCREEN_PAUSED && sc->status_rows > 0)
+		screen_clear_line(sc);
+	else if (sc->mode != SCREEN_PAUSED)
 		(void)fputc('\n', stdout);
 	screen_pause(sc);
 	(void)fflush(stdout);

@@ -98,18 +98,40 @@ std::string_view text_without_mark(std::string_view line)
 	return line;
 }
 
+/* The width of the first character; *size_r: its bytes. */
+static size_t text_width(std::string_view text, size_t *size_r)
+{
+	uint32_t character = 0;
+	const size_t size = text_character(text, &character);
+	const int width = size == 0 ? 1 : wcwidth(static_cast<wchar_t>(character));
+
+	*size_r = size == 0 ? 1 : size;
+	return width > 0 ? static_cast<size_t>(width) : 0;
+}
+
 size_t text_columns(std::string_view text)
 {
-	size_t columns = 0;
+	size_t columns = 0, size = 0;
 
 	while (!text.empty()) {
-		uint32_t character = 0;
-		const size_t size = text_character(text, &character);
-		const int width = size == 0 ? 1 : wcwidth(static_cast<wchar_t>(character));
-		columns += width > 0 ? static_cast<size_t>(width) : 0;
-		text.remove_prefix(size == 0 ? 1 : size);
+		columns += text_width(text, &size);
+		text.remove_prefix(size);
 	}
 	return columns;
+}
+
+std::string_view text_cut(std::string_view text, size_t columns)
+{
+	size_t end = 0, size = 0;
+
+	while (end < text.size()) {
+		const size_t width = text_width(text.substr(end), &size);
+		if (width > columns)
+			break;
+		columns -= width;
+		end += size;
+	}
+	return text.substr(0, end);
 }
 
 bool text_to_id(std::string_view text, uint64_t *value_r)

@@ -22,6 +22,9 @@
 /* The number of terminal columns of a text without control characters, in the character set of the locale. */
 [[nodiscard]] size_t text_columns(std::string_view text);
 
+/* The beginning of a text without control characters, at most so many columns wide. */
+[[nodiscard]] std::string_view text_cut(std::string_view text, size_t columns);
+
 /* Reads an id: only decimal digits, 1 to 2^53-1. For anything else false, and *value_r stays as it was. */
 [[nodiscard]] bool text_to_id(std::string_view text, uint64_t *value_r);
 

@@ -38,22 +38,34 @@ static void view_fields(const view *vw, std::initializer_list<std::string_view> 
 	vw->print(vw->arg, line);
 }
 
+static const char *view_colour(int64_t id)
+{
+	static const char *const colours[] = {"1;32", "1;33", "1;34", "1;35", "1;36", "1;92", "1;94", "1;95"};
+
+	return colours[static_cast<uint64_t>(id) % std::size(colours)];
+}
+
 /* A coloured name; an account always has the same colour. */
 static std::string view_name(const view *vw, std::string_view name, int64_t id)
 {
-	static const char *const colours[] = {"1;32", "1;33", "1;34", "1;35", "1;36", "1;92", "1;94", "1;95"};
-	const std::string number = view_number(id);
-	const std::string shown = name.empty() ? "account " + number : text_harmless(name, false) + " (" + number + ")";
+	return view_paint(vw, view_colour(id),
+	                  name.empty() ? "account " + view_number(id) : text_harmless(name, false));
+}
 
-	return view_paint(vw, colours[static_cast<uint64_t>(id) % std::size(colours)], shown);
+/* With its number, by which others reach it. */
+static std::string view_name_and_number(const view *vw, std::string_view name, int64_t id)
+{
+	return view_name(vw, name, id) + (name.empty() ? std::string() : " (" + view_number(id) + ")");
 }
 
 static std::string view_group_name(const view *vw, std::string_view name, int64_t id)
 {
-	const std::string number = view_number(id);
+	return view_paint(vw, view_bold, name.empty() ? "group " + view_number(id) : text_harmless(name, false));
+}
 
-	return view_paint(vw, view_bold,
-	                  name.empty() ? "group " + number : text_harmless(name, false) + " (" + number + ")");
+static std::string view_group_and_number(const view *vw, std::string_view name, int64_t id)
+{
+	return view_group_name(vw, name, id) + (name.empty() ? std::string() : " (" + view_number(id) + ")");
 }
 
 /* Hours and minutes, and the day if it is not today. */
@@ -89,7 +101,7 @@ void view_registered(const view *vw, int64_t id)
 	if (vw->plain)
 		view_fields(vw, {"registered", view_number(id)});
 	else
-		view_heading(vw, "Registered. Your account number is " + view_number(id) + ": log in with it.");
+		view_heading(vw, "Registered. Your account number is " + view_number(id) + ".");
 }
 
 void view_logged_in(const view *vw, int64_t id, std::string_view name, bool again)
@@ -99,7 +111,8 @@ void view_logged_in(const view *vw, int64_t id, std::string_view name, bool agai
 	else if (again)
 		view_notice(vw, "Logged in again.");
 	else
-		vw->print(vw->arg, "Logged in as " + view_name(vw, name, id) + ". /help lists the commands.");
+		vw->print(vw->arg,
+		          "Logged in as " + view_name_and_number(vw, name, id) + ". /help lists the commands.");
 }
 
 void view_friend(const view *vw, const person &who)
@@ -107,7 +120,7 @@ void view_friend(const view *vw, const person &who)
 	if (vw->plain)
 		view_fields(vw, {"friend", view_number(who.id), who.name, who.state});
 	else
-		vw->print(vw->arg, "  " + view_name(vw, who.name, who.id) + " " +
+		vw->print(vw->arg, "  " + view_name_and_number(vw, who.name, who.id) + " " +
 		                           view_paint(vw, view_dim, text_harmless(who.state, false)));
 }
 
@@ -115,7 +128,7 @@ static void view_group_plain(const view *vw, const group_info &group)
 {
 	view_fields(vw, {"group", view_number(group.id), group.name, group.description});
 	for (const person &who : group.members)
-		view_fields(vw, {"member", view_number(group.id), view_number(who.id), who.name, who.state, who.role});
+		view_member(vw, group.id, who);
 }
 
 void view_group(const view *vw, const group_info &group)
@@ -124,24 +137,113 @@ void view_group(const view *vw, const group_info &group)
 		view_group_plain(vw, group);
 		return;
 	}
-	vw->print(vw->arg,
-	          "  " + view_group_name(vw, group.name, group.id) + " " + text_harmless(group.description, false));
+	vw->print(vw->arg, "  " + view_group_and_number(vw, group.name, group.id) + " " +
+	                           text_harmless(group.description, false));
 	for (const person &who : group.members)
-		vw->print(vw->arg,
-		          "    " + view_name(vw, who.name, who.id) + " " +
-		                  view_paint(vw, view_dim,
-		                             text_harmless(who.state + (who.role == "creator" ? ", creator" : ""),
-		                                           false)));
+		view_member(vw, group.id, who);
+}
+
+void view_member(const view *vw, int64_t group, const person &who)
+{
+	const std::string role = who.role.empty() || who.role == "normal" ? std::string() : ", " + who.role;
+
+	if (vw->plain)
+		view_fields(vw, {"member", view_number(group), view_number(who.id), who.name, who.state, who.role});
+	else
+		vw->print(vw->arg, "    " + view_name(vw, who.name, who.id) + " " +
+		                           view_paint(vw, view_dim, text_harmless(who.state + role, false)));
+}
+
+static void view_conversation_plain(const view *vw, const view_conversation_parts &parts)
+{
+	view_fields(vw, {"conversation",
+	                 parts.is_invitation ? "invitation"
+	                 : parts.is_group    ? "group"
+	                                     : "account",
+	                 view_number(parts.id), parts.name, std::to_string(parts.unread), view_number(parts.seq),
+	                 parts.time, parts.sender, parts.text});
+}
+
+static std::string view_shorten(const std::string &text)
+{
+	static const size_t most = 40;
+	const std::string_view shown = text_cut(text, most);
+
+	return std::string(shown) + (shown.size() < text.size() ? "..." : "");
+}
+
+void view_conversation(const view *vw, const view_conversation_parts &parts)
+{
+	if (vw->plain) {
+		view_conversation_plain(vw, parts);
+		return;
+	}
+	std::string line = "  " + (parts.is_group ? "#" + view_group_name(vw, parts.name, parts.id)
+	                                          : view_name(vw, parts.name, parts.id));
+	if (parts.is_invitation)
+		line += " invites you: /join " + view_number(parts.id);
+	if (parts.state == "online")
+		line += " " + view_paint(vw, view_dim, "online");
+	if (parts.unread > 0)
+		line += " " + view_paint(vw, view_yellow, std::to_string(parts.unread) + " unread");
+	if (parts.seq > 0 && parts.time != "-")
+		line += "  " + view_time(vw, parts.time) + " " + text_harmless(parts.sender, false) + ": " +
+		        view_shorten(text_harmless(parts.text, false));
+	vw->print(vw->arg, line);
+}
+
+void view_event(const view *vw, const std::string &time, std::string_view group_name, std::string_view text)
+{
+	if (vw->plain)
+		return;
+	std::string line = view_time(vw, time) + " ";
+	if (!group_name.empty())
+		line += "[" + view_paint(vw, view_bold, text_harmless(group_name, false)) + "] ";
+	vw->print(vw->arg, line + view_paint(vw, view_dim, "* " + text_harmless(text, false)));
+}
+
+void view_bell(const view *vw)
+{
+	if (vw->ring)
+		vw->ring(vw->arg);
+}
+
+void view_raw(const view *vw, std::string_view text)
+{
+	if (vw->plain)
+		view_fields(vw, {"raw", text});
+	else
+		vw->print(vw->arg, text_harmless(text, false));
 }
 
 static void view_message_plain(const view *vw, const view_message_parts &parts)
 {
-	if (parts.is_group)
-		view_fields(vw, {"group-message", view_number(parts.group), view_number(parts.id), parts.name,
-		                 view_number(parts.seq), parts.time, parts.text});
+	const std::string group = view_number(parts.group), id = view_number(parts.id), seq = view_number(parts.seq);
+
+	if (parts.is_numbered)
+		view_fields(vw, {"history", id, parts.name, seq, parts.time, parts.text,
+		                 parts.is_recalled ? "recalled"
+		                 : parts.is_edited ? "edited"
+		                                   : "-"});
+	else if (parts.is_group)
+		view_fields(vw, {"group-message", group, id, parts.name, seq, parts.time, parts.text});
 	else
-		view_fields(vw, {"message", view_number(parts.id), parts.name, view_number(parts.seq), parts.time,
-		                 parts.text});
+		view_fields(vw, {"message", id, parts.name, seq, parts.time, parts.text});
+}
+
+/* What stands before the sender. */
+static std::string view_message_head(const view *vw, const view_message_parts &parts)
+{
+	const std::string number = parts.is_numbered ? "#" + view_number(parts.seq) + " " : "";
+
+	return view_paint(vw, view_dim, number) + view_time(vw, parts.time) + " ";
+}
+
+static std::string view_message_text(const view *vw, const view_message_parts &parts)
+{
+	if (parts.is_recalled)
+		return view_paint(vw, view_dim, "(taken back)");
+	return text_harmless(parts.text, false) + (parts.is_edited ? view_paint(vw, view_dim, " (changed)") : "");
 }
 
 void view_message(const view *vw, const view_message_parts &parts)
@@ -150,20 +252,20 @@ void view_message(const view *vw, const view_message_parts &parts)
 		view_message_plain(vw, parts);
 		return;
 	}
-	std::string line = view_time(vw, parts.time) + " ";
+	std::string line = view_message_head(vw, parts);
 	if (parts.is_group)
 		line += "[" + view_group_name(vw, parts.group_name, parts.group) + "] ";
-	vw->print(vw->arg, line + view_name(vw, parts.name, parts.id) + ": " + text_harmless(parts.text, false));
+	vw->print(vw->arg, line + view_name(vw, parts.name, parts.id) + ": " + view_message_text(vw, parts));
 }
 
 void view_own_message(const view *vw, const view_message_parts &parts, std::string_view own_name)
 {
 	if (vw->plain)
 		return;
-	const std::string to = parts.is_group ? view_group_name(vw, parts.group_name, parts.group)
-	                                      : view_name(vw, parts.name, parts.id);
-	vw->print(vw->arg, view_time(vw, parts.time) + " " + view_paint(vw, view_bold, text_harmless(own_name, false)) +
-	                           " -> " + to + ": " + text_harmless(parts.text, false));
+	const std::string me = view_paint(vw, view_bold, text_harmless(own_name, false));
+	const std::string who = parts.is_group ? "[" + view_group_name(vw, parts.group_name, parts.group) + "] " + me
+	                                       : me + " -> " + view_name(vw, parts.name, parts.id);
+	vw->print(vw->arg, view_message_head(vw, parts) + who + ": " + view_message_text(vw, parts));
 }
 
 static void view_done_plain(const view *vw, command_verb verb, int64_t id, int64_t seq)
@@ -181,9 +283,14 @@ void view_done(const view *vw, command_verb verb, int64_t id, int64_t seq, std::
 	else if (verb == COMMAND_ADD_FRIEND)
 		vw->print(vw->arg, view_name(vw, name, id) + " is on your list of friends.");
 	else if (verb == COMMAND_CREATE_GROUP)
-		vw->print(vw->arg, "You made " + view_group_name(vw, name, id) + ".");
+		vw->print(vw->arg, "You made " + view_group_and_number(vw, name, id) + ".");
 	else if (verb == COMMAND_JOIN_GROUP)
 		vw->print(vw->arg, "You are in " + view_group_name(vw, name, id) + ".");
+	else if (verb == COMMAND_LEAVE)
+		vw->print(vw->arg, "You left " + view_group_name(vw, name, id) + ".");
+	else if (verb == COMMAND_BLOCK || verb == COMMAND_UNBLOCK)
+		vw->print(vw->arg,
+		          view_name(vw, name, id) + (verb == COMMAND_BLOCK ? " is blocked." : " is not blocked."));
 	else if (verb == COMMAND_LOGOUT)
 		vw->print(vw->arg, "Logged out.");
 }
@@ -191,6 +298,8 @@ void view_done(const view *vw, command_verb verb, int64_t id, int64_t seq, std::
 /* The server's text may name members of the frame, which the user has not seen. So these errors get their own text. */
 static std::string view_explain(int64_t error, std::string_view text)
 {
+	if (error == CS_ERRNO_UNKNOWN_MSGID)
+		return "this server cannot do that";
 	if (error == CS_ERRNO_NO_SUCH_USER)
 		return "there is no such account";
 	if (error == CS_ERRNO_NO_SUCH_GROUP)
@@ -198,13 +307,19 @@ static std::string view_explain(int64_t error, std::string_view text)
 	return text.empty() ? "refused, error " + view_number(error) : text_harmless(text, false);
 }
 
-void view_refused(const view *vw, command_verb verb, int64_t id, int64_t error, std::string_view text)
+void view_refused(const view *vw, command_verb verb, int64_t id, std::string_view name, int64_t error,
+                  std::string_view text)
 {
 	if (vw->plain) {
 		view_fields(vw, {"refused", command_word(verb), view_number(id), view_number(error), text});
 		return;
 	}
-	std::string line = std::string(command_word(verb)) + (id > 0 ? " " + view_number(id) : "") + ": ";
+	std::string line = command_word(verb);
+	if (!name.empty())
+		line += " " + text_harmless(name, false);
+	else if (id > 0)
+		line += " " + view_number(id);
+	line += ": ";
 	line += view_explain(error, text);
 	vw->print(vw->arg, view_paint(vw, view_red, line));
 }

@@ -14,18 +14,36 @@ struct view {
 	bool plain = true;
 	bool colour = false;
 	void (*print)(void *arg, std::string_view line) = nullptr; /* one line, without its end */
+	void (*ring)(void *arg) = nullptr; /* nullptr: no bell */
 	void *arg = nullptr;
 };
 
 /* A message to show. All parts but time come from others; dangerous characters are removed here. */
 struct view_message_parts {
 	bool is_group = false;
+	bool is_numbered = false; /* of the history */
+	bool is_edited = false;
+	bool is_recalled = false;
 	int64_t group = -1;
 	std::string group_name; /* empty: not known */
 	int64_t id = -1; /* the sender; for one's own message to an account: the receiver */
 	std::string name;
 	int64_t seq = -1;
 	std::string time; /* YYYY-MM-DD HH:MM:SS */
+	std::string text;
+};
+
+/* A conversation in the list of them. */
+struct view_conversation_parts {
+	bool is_group = false;
+	bool is_invitation = false;
+	int64_t id = -1;
+	std::string name;
+	std::string state; /* of the other account */
+	int64_t unread = 0;
+	int64_t seq = -1;
+	std::string time; /* of its last message; - where there is none */
+	std::string sender;
 	std::string text;
 };
 
@@ -37,12 +55,22 @@ void view_logged_in(const view *vw, int64_t id, std::string_view name, bool agai
 void view_friend(const view *vw, const person &who);
 /* Shows the group and its members below it. */
 void view_group(const view *vw, const group_info &group);
+void view_member(const view *vw, int64_t group, const person &who);
+void view_conversation(const view *vw, const view_conversation_parts &parts);
+/* Something that happened in a conversation, or to a person: for people only. group_name: empty for none. */
+void view_event(const view *vw, const std::string &time, std::string_view group_name, std::string_view text);
+/* Something that the user does not look at has come. */
+void view_bell(const view *vw);
+/* A frame, as it came. */
+void view_raw(const view *vw, std::string_view text);
 void view_message(const view *vw, const view_message_parts &parts);
 /* A message that the user at the terminal sends. Scripts know their own messages, so for them nothing is printed. */
 void view_own_message(const view *vw, const view_message_parts &parts, std::string_view own_name);
 /* A request is acknowledged. id: of the account or group; seq -1: none. name: of the account or group, if known. */
 void view_done(const view *vw, command_verb verb, int64_t id, int64_t seq, std::string_view name);
-void view_refused(const view *vw, command_verb verb, int64_t id, int64_t error, std::string_view text);
+/* name: of the account or group, if known. */
+void view_refused(const view *vw, command_verb verb, int64_t id, std::string_view name, int64_t error,
+                  std::string_view text);
 /* A line of input that is no command, or not allowed now. number: of the line, from 1. */
 void view_invalid(const view *vw, uint64_t number, std::string_view problem);
 /* For people only. */

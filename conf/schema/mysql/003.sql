@@ -55,7 +55,8 @@ CREATE TABLE IF NOT EXISTS contact (
 	listed TINYINT NOT NULL,
 	blocked TINYINT NOT NULL,
 	PRIMARY KEY (account, other),
-	KEY contact_other (other, account)
+	KEY contact_listed (other, listed, account),
+	KEY contact_blocked (other, blocked, account)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 SET @change = IF((SELECT COUNT(*) FROM information_schema.TABLES
 	WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'friend') = 0, 'DO 0',
@@ -97,7 +98,8 @@ UPDATE conversation c JOIN message m ON m.conversation = c.id AND m.seq = c.last
 SET @change = IF((SELECT COUNT(*) FROM information_schema.COLUMNS
 	WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'member' AND COLUMN_NAME = 'left_seq') > 0, 'DO 0',
 	'ALTER TABLE member ADD COLUMN left_seq BIGINT, ADD COLUMN joined BIGINT NOT NULL DEFAULT 0,
-	ADD COLUMN banned TINYINT NOT NULL DEFAULT 0, ADD COLUMN muted BIGINT NOT NULL DEFAULT 0');
+	ADD COLUMN banned TINYINT NOT NULL DEFAULT 0, ADD COLUMN muted BIGINT NOT NULL DEFAULT 0,
+	ADD KEY member_present (conversation, left_seq, account)');
 PREPARE next_change FROM @change;
 EXECUTE next_change;
 UPDATE conversation c SET c.members = (SELECT COUNT(*) FROM member m WHERE m.conversation = c.id) WHERE c.kind = 1;

@@ -43,7 +43,8 @@ CREATE TABLE contact (
 ) WITHOUT ROWID;
 INSERT INTO contact SELECT account, friend, 1, 0 FROM friend;
 DROP TABLE friend;
-CREATE INDEX contact_other ON contact (other, account);
+CREATE INDEX contact_listed ON contact (other, listed, account);
+CREATE INDEX contact_blocked ON contact (other, blocked, account);
 
 -- A pair has flags, a sum of: 1 low blocks high, 2 high blocks low, 4 low lists high, 8 high lists low, 16 low has
 -- written, 32 high has written. The first four say what contact says, for the transaction of a message.
@@ -68,6 +69,7 @@ ALTER TABLE member ADD COLUMN left_seq INTEGER;
 ALTER TABLE member ADD COLUMN joined INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE member ADD COLUMN banned INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE member ADD COLUMN muted INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX member_present ON member (conversation, left_seq, account);
 UPDATE conversation SET members = (SELECT COUNT(*) FROM member WHERE conversation = conversation.id) WHERE kind = 1;
 
 CREATE TABLE invitation (

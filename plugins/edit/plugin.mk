@@ -1,0 +1,2 @@
+edit_MODEL = yes
+edit_SHARED = message

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT
+ * Whether a session gets what a sender signals: nothing from those whom its account blocks, and perhaps nothing from
+ * strangers. The store is asked once; a change of the contacts is told. */
+#include <algorithm>
+#include <memory>
+
+#include "../model/contacts.h"
+#include "signal.h"
+
+/* ms. A verdict is asked for again after so long a time: what was told may have been lost. */
+static constexpr int64_t signal_verdict_good_ms = 60000;
+/* ms. The same while other nodes may not be heard, and for a refusal: a stranger is none any more once it is written
+ * to, which nobody tells. */
+static constexpr int64_t signal_verdict_doubtful_ms = 900;
+static constexpr size_t signal_verdict_most_senders = 64; /* per session */
+static constexpr size_t signal_verdict_most_waiting = 8; /* frames per verdict */
+
+struct verdict_read {
+	cs_conn conn = 0;
+	cs_account account = 0, sender = 0;
+	bool strangers_may = true;
+	std::vector<std::string> waiting; /* frames that came meanwhile */
+};
+
+static int signal_verdict_read(cs_db *db, void *arg)
+{
+	const verdict_read *read = static_cast<const verdict_read *>(arg);
+
+	return pair_judge(db, read->sender, read->account, read->strangers_may);
+}
+
+/* If the store cannot say it, the signals are dropped. So they are if the verdict was forgotten meanwhile. */
+static void signal_verdict_known(void *state, cs_conn, int result, void *arg)
+{
+	const std::unique_ptr<verdict_read> read(static_cast<verdict_read *>(arg));
+	signal_plugin *p = static_cast<signal_plugin *>(state);
+	const auto session = p->sessions.find(read->conn);
+
+	for (const std::string &frame : read->waiting)
+		p->waiting_bytes -= frame.size();
+	if (session == p->sessions.end())
+		return;
+	const auto at = session->second.verdicts.find(read->sender);
+	if (at == session->second.verdicts.end() || at->second.reading != read.get())
+		return;
+	at->second.reading = nullptr;
+	at->second.lets = result == 0;
+	if (result != 0 && result != MODEL_UNWANTED)
+		at->second.asked_ms = 0;
+	for (const std::string &frame : read->waiting)
+		if (result == 0)
+			signal_deliver(p, read->conn, &session->second, frame);
+}
+
+static void signal_verdict_ask(signal_plugin *p, cs_conn conn, const signal_session &s, cs_account sender,
+                               signal_verdict *verdict, int64_t now)
+{
+	const plugin_context &c = p->context;
+	auto read = std::make_unique<verdict_read>();
+
+	read->conn = conn;
+	read->account = s.account;
+	read->sender = sender;
+	read->strangers_may = !p->mailbox || !p->mailbox->refuses_strangers(p->mailbox_context);
+	if (c.host->work(c.self, 0, CS_WORK_READ, signal_verdict_read, signal_verdict_known, read.get()) != 0)
+		return;
+	verdict->asked_ms = now;
+	verdict->reading = read.release(); /* signal_verdict_known owns it now */
+}
+
+static void signal_verdict_wait(signal_plugin *p, verdict_read *read, std::string_view frame)
+{
+	if (read->waiting.size() >= signal_verdict_most_waiting ||
+	    p->waiting_bytes + frame.size() > signal_most_waiting)
+		return;
+	read->waiting.emplace_back(frame);
+	p->waiting_bytes += frame.size();
+}
+
+static bool signal_verdict_is_good(const signal_plugin *p, const signal_verdict &verdict, int64_t now)
+{
+	const bool is_doubtful = p->is_degraded || !verdict.lets;
+
+	return verdict.asked_ms && !verdict.reading &&
+	       now - verdict.asked_ms <= (is_doubtful ? signal_verdict_doubtful_ms : signal_verdict_good_ms);
+}
+
+void signal_judge(signal_plugin *p, cs_conn conn, signal_session *s, cs_account sender, std::string_view frame)
+{
+	const int64_t now = p->context.host->monotonic();
+
+	if (sender == s->account)
+		return signal_deliver(p, conn, s, frame);
+	if (s->verdicts.size() >= signal_verdict_most_senders && !s->verdicts.contains(sender))
+		s->verdicts.clear();
+	signal_verdict *verdict = &s->verdicts[sender];
+	if (signal_verdict_is_good(p, *verdict, now)) {
+		if (verdict->lets)
+			signal_deliver(p, conn, s, frame);
+		return;
+	}
+	if (!verdict->reading)
+		signal_verdict_ask(p, conn, *s, sender, verdict, now);
+	if (verdict->reading)
+		signal_verdict_wait(p, verdict->reading, frame);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT
+ * What the client remembers between two runs: the name of this device, and the server and account that were used
+ * last. */
+#ifndef CHATCLIENT_STATE_H
+#define CHATCLIENT_STATE_H
+
+#include <string>
+
+#include <base/raii.h>
+
+struct state_last {
+	std::string host;
+	std::string port;
+	std::string account; /* a name */
+};
+
+/* The name of this device: the same in each run. Two clients that run at the same time have different ones: each holds
+ * its own by *held_r. Empty: there is no folder to keep it in. */
+[[nodiscard]] std::string state_device(unique_fd *held_r);
+/* What state_keep kept; empty where there is nothing. */
+[[nodiscard]] state_last state_read(void);
+/* A client that cannot write it works without. */
+void state_keep(const state_last &last);
+
+#endif
