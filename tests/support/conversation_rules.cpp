@@ -384,11 +384,13 @@ static void rules_judge_creation(rules_case *k)
 /* false: there is nothing more to say. */
 static bool rules_judge_group(rules_case *k)
 {
-	static const std::set<int> open_to_all = {9, 141, 104};
+	static const std::set<int> open_to_all = {9, 141};
 
 	if (!k->r.is_group)
 		return true;
-	if (!k->c)
+	if (k->r.msgid == 104) /* former members confirm what they got, of groups that have ended, too */
+		rules_is_there(k);
+	else if (!k->c)
 		rules_refuse(k, 7);
 	else if (!k->actor && !open_to_all.count(k->r.msgid))
 		rules_refuse(k, 8);
