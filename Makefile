@@ -204,7 +204,7 @@ test_sources = $(wildcard $(suites:%=tests/%/test_*.cpp))
 unwanted = $(if $(db_mysql_SKIP),mysql) $(if $(bus_redis_SKIP),redis) $(if $(chatclient_SKIP),chatclient)
 test_binaries = $(patsubst %.cpp,$(BUILD)/%,$(foreach t,$(test_sources),$(if $(strip $(foreach u,$(unwanted),$(findstring $(u),$(t)))),,$(t))))
 mysql_suite = $(addprefix unit/test_,db db_migrate model model_append model_contacts model_devices model_edits model_groups model_history \
-	model_inbox model_news) $(addprefix server/test_,backup cid crash edit group_roles groups history limits load login offline operate people \
+	model_inbox model_news) $(addprefix server/test_,backup cid conversations crash edit group_roles groups history limits load login offline operate people \
 	post presence refusals reminders requests stop trouble)
 # Each starts a whole cluster, so they run one after the other; see tests/support/cluster.h for CS_LONG and CS_SWEEP.
 cluster_binaries = $(if $(db_mysql_SKIP)$(bus_redis_SKIP),,$(patsubst %.cpp,$(BUILD)/%,$(wildcard tests/cluster/test_*.cpp)))

@@ -141,8 +141,12 @@ static void burst_apply(conversation_play *p, const std::vector<burst_request> &
 
 static cs_db *burst_open_database(const test_server *s, test_database *d)
 {
-	database_make_sqlite(d);
-	database_set_text(d, "path", test_server_database(s));
+	if (s->database) {
+		database_make_mysql(d, s->database, s->options.at("db_mysql.database"));
+	} else {
+		database_make_sqlite(d);
+		database_set_text(d, "path", test_server_database(s));
+	}
 	return database_open(d);
 }
 

@@ -130,12 +130,17 @@ struct conversation_model {
 /* Sets bytes: the frame, without an end. */
 void conversation_write(const conversation_model *m, conversation_request *r);
 conversation_verdict conversation_judge(const conversation_model *m, const conversation_request &r);
-/* The request was granted. seq and groupid are the answer's, -1: none. Returns what is wrong with it, "": nothing. */
+/* The request was granted (conversation_grant.cpp). seq and groupid are the answer's, -1: none. Returns what is wrong with it, "": nothing. */
 std::string conversation_grant(conversation_model *m, const conversation_request &r, int64_t seq, int64_t groupid);
 /* The place of a conversation, -1: none. */
 int conversation_find(const conversation_model *m, const conversation_request &r);
 int conversation_find_pair(const conversation_model *m, size_t one, size_t other);
 int conversation_find_group(const conversation_model *m, int64_t group);
+/* 0 normal, 1 admin, 2 creator. */
+int conversation_role_of(const std::string &role);
+/* Of a group: how many members it has. */
+size_t conversation_count(const conversation *c);
+bool conversation_is_banned(const conversation *c, size_t account);
 bool conversation_is_online(const conversation_model *m, size_t account);
 
 /* ---- delivery (conversation_delivery.cpp) */

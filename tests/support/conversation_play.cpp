@@ -2,7 +2,42 @@
  * Plays random requests one by one: waits for the answer, then for all frames that the model expects of it. */
 #include "tests/support/conversation_play.h"
 
+#include <cstdlib>
+#include <ctime>
+
+#include <unistd.h>
+
 #include "tests/support/check.h"
+
+static uint64_t play_number_of(const char *variable, uint64_t otherwise)
+{
+	const char *value = getenv(variable);
+	return value && *value ? strtoull(value, nullptr, 10) : otherwise;
+}
+
+unsigned play_new_seed(void)
+{
+	const uint64_t now = static_cast<uint64_t>(time(nullptr)) * 1000 + static_cast<uint64_t>(getpid()) % 1000;
+	return static_cast<unsigned>(play_number_of("CS_SEED", now % 1000000000));
+}
+
+uint64_t play_steps(uint64_t briefly)
+{
+	return play_number_of("CS_STEPS", play_number_of("CS_LONG", 0) ? 30 * briefly : briefly);
+}
+
+void play_report(const conversation_play *p)
+{
+	print_message("%llu steps, %llu logins, %llu granted, %llu refused, %llu frames, %llu bursts, %llu kills, "
+	              "%llu unanswered, of these %llu done\n",
+	              static_cast<unsigned long long>(p->steps), static_cast<unsigned long long>(p->logins),
+	              static_cast<unsigned long long>(p->granted), static_cast<unsigned long long>(p->refused),
+	              static_cast<unsigned long long>(p->m.delivered), static_cast<unsigned long long>(p->bursts),
+	              static_cast<unsigned long long>(p->kills), static_cast<unsigned long long>(p->unanswered),
+	              static_cast<unsigned long long>(p->unanswered_done));
+	for (const auto &[msgid, count] : p->grants)
+		print_message("  msgid %d granted %llu times\n", msgid, static_cast<unsigned long long>(count));
+}
 
 /* The least of a run's options that the model depends on. */
 void play_set_options(test_server *s)

@@ -30,6 +30,12 @@ struct conversation_play {
 	std::map<int, uint64_t> grants; /* by msgid */
 };
 
+/* CS_SEED, else a new one. */
+unsigned play_new_seed(void);
+/* How many steps a run has: CS_STEPS, else that many, and 30 times as many with CS_LONG=1. */
+uint64_t play_steps(uint64_t briefly);
+/* Prints what was played. */
+void play_report(const conversation_play *p);
 /* New accounts, so many devices each; nobody is logged in. The nodes run with play_options. */
 void play_begin(conversation_play *p, const std::vector<test_server *> &nodes, unsigned seed);
 void play_set_options(test_server *s);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * The model's rules: how a request is written, which answers it may get, and what it changes. */
+ * The model's rules: how a request is written, and which answers it may get. */
 #include "tests/support/conversation_model.h"
 
 #include <algorithm>
 
 #include "tests/support/check.h"
 
-static int rules_role_of(const std::string &role)
+int conversation_role_of(const std::string &role)
 {
 	return role == "creator" ? 2 : role == "admin" ? 1 : 0;
 }
@@ -147,7 +147,7 @@ static const conversation_member *rules_member(const conversation *c, size_t acc
 	return found == c->members.end() || !found->second.in ? nullptr : &found->second;
 }
 
-static bool rules_is_banned(const conversation *c, size_t account)
+bool conversation_is_banned(const conversation *c, size_t account)
 {
 	const auto found = c->members.find(account);
 
@@ -247,7 +247,7 @@ static void rules_judge_recall(rules_case *k)
 	}
 }
 
-static size_t rules_count(const conversation *c)
+size_t conversation_count(const conversation *c)
 {
 	return static_cast<size_t>(std::count_if(c->members.begin(), c->members.end(),
 	                                         [](const auto &member) { return member.second.in; }));
@@ -266,9 +266,9 @@ static void rules_judge_join(rules_case *k)
 		rules_refuse(k, 9);
 		return;
 	}
-	if (rules_is_banned(k->c, k->r.actor) || (k->c->invite_only && !k->c->invited.count(k->r.actor)))
+	if (conversation_is_banned(k->c, k->r.actor) || (k->c->invite_only && !k->c->invited.count(k->r.actor)))
 		rules_refuse(k, 8);
-	if (rules_count(k->c) >= k->m->members_max)
+	if (conversation_count(k->c) >= k->m->members_max)
 		rules_refuse(k, 16);
 }
 
@@ -277,14 +277,14 @@ static void rules_judge_removal(rules_case *k)
 	if (k->r.account == k->r.actor) {
 		if (!k->actor)
 			rules_is_there(k);
-		else if (k->actor->role == 2 && rules_count(k->c) > 1)
+		else if (k->actor->role == 2 && conversation_count(k->c) > 1)
 			rules_refuse(k, 8);
 		k->v.adds = k->actor != nullptr;
 	} else if (!k->actor) {
 		rules_refuse(k, 8);
 	} else if (!k->other) {
 		const bool is_done =
-			k->r.ban ? rules_is_banned(k->c, k->r.account) : !k->c->invited.count(k->r.account);
+			k->r.ban ? conversation_is_banned(k->c, k->r.account) : !k->c->invited.count(k->r.account);
 
 		if (k->r.account == conversation_nobody)
 			rules_refuse(k, 6);
@@ -300,7 +300,7 @@ static void rules_judge_removal(rules_case *k)
 
 static void rules_judge_role(rules_case *k)
 {
-	if (k->other && k->other->role == rules_role_of(k->r.role)) {
+	if (k->other && k->other->role == conversation_role_of(k->r.role)) {
 		rules_is_there(k);
 		return;
 	}
@@ -356,7 +356,7 @@ static void rules_judge_invitation(rules_case *k)
 		rules_refuse(k, 9);
 	if (k->r.account != k->r.actor && k->m->accounts[k->r.account].blocked.count(k->r.actor))
 		rules_refuse(k, 8);
-	if (rules_is_banned(k->c, k->r.account) && !k->is_admin)
+	if (conversation_is_banned(k->c, k->r.account) && !k->is_admin)
 		rules_refuse(k, 8);
 }
 
@@ -424,222 +424,4 @@ conversation_verdict conversation_judge(const conversation_model *m, const conve
 	if (k.v.errnos.empty())
 		k.v.errnos = {0};
 	return k.v;
-}
-
-/* ---- granting */
-
-static size_t rules_open_pair(conversation_model *m, size_t one, size_t other)
-{
-	const int place = conversation_find_pair(m, one, other);
-
-	if (place >= 0)
-		return static_cast<size_t>(place);
-	conversation &c = m->conversations.emplace_back();
-
-	c.low = std::min(one, other);
-	c.high = std::max(one, other);
-	return m->conversations.size() - 1;
-}
-
-static size_t rules_open_group(conversation_model *m, const conversation_request &r, int64_t group)
-{
-	conversation &c = m->conversations.emplace_back();
-
-	c.is_group = true;
-	c.group = group;
-	c.name = r.text;
-	c.description = "of " + r.text;
-	c.members[r.actor] = {true, false, 2};
-	return m->conversations.size() - 1;
-}
-
-static conversation_entry *rules_add(conversation_model *m, conversation *c, const conversation_request &r)
-{
-	conversation_entry &entry = c->entries.emplace_back();
-
-	entry.seq = static_cast<int64_t>(c->entries.size());
-	entry.actor = r.actor;
-	entry.session = m->accounts[r.actor].devices[r.device].session.number;
-	entry.msgid = r.msgid;
-	entry.bytes = r.bytes;
-	entry.text = r.text;
-	entry.cid = r.cid;
-	entry.gives_name = r.gives_name;
-	entry.group = r.msgid == 8 ? c->group : 0;
-	entry.is_message = r.msgid == 6 || r.msgid == 10;
-	entry.stamp = ++m->stamps;
-	return &entry;
-}
-
-static void rules_change_message(conversation *c, const conversation_request &r)
-{
-	conversation_entry *of = &c->entries[static_cast<size_t>(r.seq - 1)];
-
-	if (of->last_edit)
-		c->entries[static_cast<size_t>(of->last_edit - 1)].is_stripped = true;
-	if (r.msgid == 161) {
-		of->recalled = c->entries.back().seq;
-		of->last_edit = 0;
-	} else {
-		of->edited = of->last_edit = c->entries.back().seq;
-		of->text = r.text;
-	}
-}
-
-/* What it changes may still be on its way as it was. */
-static void rules_keep_former(conversation_model *m, size_t place, const conversation_request &r)
-{
-	const std::vector<conversation_entry> &entries = m->conversations[place].entries;
-
-	if (!m->keeps_former || (r.msgid != 160 && r.msgid != 161))
-		return;
-	const conversation_entry &of = entries[static_cast<size_t>(r.seq - 1)];
-
-	m->former[{place, of.seq}] = of;
-	if (of.last_edit)
-		m->former[{place, of.last_edit}] = entries[static_cast<size_t>(of.last_edit - 1)];
-}
-
-static void rules_remove(conversation *c, const conversation_request &r)
-{
-	conversation_member *member = &c->members[r.account];
-
-	c->invited.erase(r.account);
-	member->banned = member->banned || r.ban;
-	if (!member->in)
-		return;
-	member->in = false;
-	member->role = 0;
-	member->left = c->entries.back().seq;
-	c->ended = rules_count(c) == 0;
-}
-
-static void rules_set(conversation *c, const conversation_request &r)
-{
-	c->name = r.groupname.value_or(c->name);
-	c->description = r.groupdesc.value_or(c->description);
-	if (r.join)
-		c->invite_only = *r.join == "invite";
-	if (r.history)
-		c->history_all = *r.history == "all";
-}
-
-static void rules_hand_out(conversation *c, const conversation_request &r)
-{
-	conversation_member *member = &c->members[r.account];
-
-	member->role = rules_role_of(r.role);
-	if (member->role == 2) {
-		c->members[r.actor].role = 1;
-		member->muted = 0;
-	}
-}
-
-static void rules_apply_entry(conversation *c, const conversation_request &r)
-{
-	const int64_t seq = c->entries.back().seq;
-
-	switch (r.msgid) {
-	case 9: {
-		conversation_member *member = &c->members[r.actor];
-
-		member->in = true;
-		member->joined = seq - 1;
-		c->invited.erase(r.actor);
-		break;
-	}
-	case 141: rules_remove(c, r); break;
-	case 142: rules_hand_out(c, r); break;
-	case 143: rules_set(c, r); break;
-	case 146: (r.account == conversation_nobody ? c->muted : c->members[r.account].muted) = r.until; break;
-	case 160:
-	case 161: rules_change_message(c, r); break;
-	default: break;
-	}
-}
-
-static void rules_invite(conversation_model *m, conversation *c, const conversation_request &r)
-{
-	if (c->invited.count(r.account))
-		return;
-	c->invited[r.account] = r.actor;
-	if (rules_is_banned(c, r.account))
-		c->members[r.account].banned = false;
-	for (conversation_device &d : m->accounts[r.account].devices)
-		if (d.session.in && d.session.event)
-			d.session.notices.push_back({r.msgid, r.bytes, m->accounts[r.actor].name});
-}
-
-static void rules_read(conversation_model *m, size_t place, const conversation_request &r)
-{
-	conversation *c = &m->conversations[place];
-	const size_t other = c->is_group ? r.actor : c->low == r.actor ? c->high : c->low;
-	const bool is_shown = other != r.actor && !m->accounts[other].blocked.count(r.actor);
-
-	if (is_shown)
-		c->shown[r.actor] = std::max(c->shown[r.actor], r.seq);
-	const int64_t joined = c->is_group ? c->members[r.actor].joined : 0;
-
-	if (r.seq <= std::max(c->read[r.actor], joined))
-		return;
-	c->read[r.actor] = r.seq;
-	/* Only the last READ of a second is forwarded, and this one does not come to who sent it. */
-	m->accounts[r.actor].devices[r.device].session.marks.erase({place, r.actor});
-	for (size_t account = 0; account < m->accounts.size(); account++)
-		for (size_t device = 0; device < m->accounts[account].devices.size(); device++) {
-			conversation_session *s = &m->accounts[account].devices[device].session;
-			const bool is_own = account == r.actor && device != r.device;
-
-			if (s->in && s->read && (is_own || (is_shown && account == other)))
-				s->marks[{place, r.actor}] = r.seq;
-		}
-}
-
-static void rules_set_flag(std::set<size_t> *all, size_t account, const std::optional<bool> &flag)
-{
-	if (flag && *flag)
-		all->insert(account);
-	else if (flag)
-		all->erase(account);
-}
-
-static void rules_grant_quietly(conversation_model *m, const conversation_request &r)
-{
-	const int place = conversation_find(m, r);
-	conversation *c = place < 0 ? nullptr : &m->conversations[static_cast<size_t>(place)];
-
-	switch (r.msgid) {
-	case 104: conversation_confirm(m, r.actor, r.device, static_cast<size_t>(place), r.seq); break;
-	case 111: conversation_forget(m, r.actor, r.account); break;
-	case 120: rules_read(m, static_cast<size_t>(place), r); break;
-	case 131:
-		rules_set_flag(&m->accounts[r.actor].friends, r.account, r.is_friend);
-		rules_set_flag(&m->accounts[r.actor].blocked, r.account, r.blocked);
-		break;
-	case 141: c->invited.erase(r.account); break; /* declined, or taken back */
-	case 145: rules_invite(m, c, r); break;
-	default: break;
-	}
-}
-
-std::string conversation_grant(conversation_model *m, const conversation_request &r, int64_t seq, int64_t groupid)
-{
-	const conversation_verdict v = conversation_judge(m, r);
-
-	if (v.seq)
-		return v.seq == seq ? "" : check_format("the first one had seq %lld", static_cast<long long>(v.seq));
-	if (!v.adds) {
-		rules_grant_quietly(m, r);
-		return seq == -1 ? "" : "nothing was changed, but there is a seq";
-	}
-	const size_t place = r.msgid == 8                 ? rules_open_group(m, r, groupid)
-	                     : r.is_group || r.msgid != 6 ? static_cast<size_t>(conversation_find(m, r))
-	                                                  : rules_open_pair(m, r.actor, r.to);
-	rules_keep_former(m, place, r);
-	conversation *c = &m->conversations[place];
-	const int64_t expected = rules_add(m, c, r)->seq;
-
-	rules_apply_entry(c, r);
-	conversation_deliver(m, place);
-	return seq == expected ? "" : check_format("it should have seq %lld", static_cast<long long>(expected));
 }
