@@ -90,7 +90,8 @@ struct conversation_notice {
 struct conversation_session {
 	uint64_t number = 0; /* counts all sessions */
 	bool in = false, ack = false, event = false, echo = false, read = false;
-	std::map<size_t, std::deque<int64_t>> due; /* conversation -> the seqs to come, in order */
+	/* Conversation -> the seqs to come, in order. */
+	std::map<size_t, std::deque<int64_t>> due;
 	std::map<size_t, std::set<int64_t>> may_miss; /* those of them that need not come */
 	std::vector<conversation_notice> notices;
 	std::map<std::pair<size_t, size_t>, int64_t> marks; /* conversation, reader: the last READ to come */
@@ -119,8 +120,8 @@ struct conversation_model {
 	size_t members_max = 4;
 	std::vector<conversation_account> accounts;
 	std::vector<conversation> conversations;
-	/* Conversation and seq -> an entry as it was before one of the requests that were under way together. It may still
-	 * come so. */
+	/* Conversation and seq -> an entry as it was before one of the requests that were under way together. It may
+	 * still come so. */
 	std::map<std::pair<size_t, int64_t>, conversation_entry> former;
 	bool keeps_former = false;
 	uint64_t stamps = 0, sessions = 0, delivered = 0;
@@ -130,7 +131,8 @@ struct conversation_model {
 /* Sets bytes: the frame, without an end. */
 void conversation_write(const conversation_model *m, conversation_request *r);
 conversation_verdict conversation_judge(const conversation_model *m, const conversation_request &r);
-/* The request was granted (conversation_grant.cpp). seq and groupid are the answer's, -1: none. Returns what is wrong with it, "": nothing. */
+/* The request was granted (conversation_grant.cpp). seq and groupid are the answer's, -1: none. Returns what is wrong
+ * with it, "": nothing. */
 std::string conversation_grant(conversation_model *m, const conversation_request &r, int64_t seq, int64_t groupid);
 /* The place of a conversation, -1: none. */
 int conversation_find(const conversation_model *m, const conversation_request &r);
@@ -169,5 +171,7 @@ std::string conversation_describe(const conversation_model *m, size_t account, s
 
 /* ---- queries (conversation_views.cpp): what is wrong with the answer, "": nothing */
 std::string conversation_check_answer(conversation_model *m, const conversation_request &r, const cJSON *answer);
+/* The same of a LOGIN_ACK: the lists of friends and groups. The session is already in. */
+std::string conversation_check_login(const conversation_model *m, size_t account, const cJSON *ack, bool rosters);
 
 #endif

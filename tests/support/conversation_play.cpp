@@ -263,6 +263,10 @@ static void play_login(conversation_play *p, size_t account, size_t device)
 	p->clients[{account, device}] = c;
 	conversation_login(&p->m, account, device, s);
 	play_take_offline(p, account, device, ack);
+	const std::string wrong =
+		conversation_check_login(&p->m, account, ack.json.get(), login.find("\"rosters\":false") == login.npos);
+	if (!wrong.empty())
+		play_fail(p, account, device, wrong);
 	p->logins++;
 }
 

@@ -42,7 +42,8 @@ void play_set_options(test_server *s);
 /* One step: a login, the end of a session, or a request, with all that follows from it. */
 void play_step(conversation_play *p);
 /* Several requests under way together; their seqs say in which order they were done. With kill the server is killed
- * meanwhile, and started again: what was acknowledged must be done, and all else done or not. (conversation_burst.cpp) */
+ * meanwhile, and started again: what was acknowledged must be done, and all else done or not.
+ * (conversation_burst.cpp) */
 void play_burst(conversation_play *p, bool kill);
 /* Every account reads everything once more, from a session that wants events and from one that does not. */
 void play_end(conversation_play *p);

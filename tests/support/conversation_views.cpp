@@ -359,3 +359,76 @@ std::string conversation_check_answer(conversation_model *m, const conversation_
 	default: return "";
 	}
 }
+
+/* ---- LOGIN_ACK */
+
+static std::string views_check_texts(const cJSON *json, const char *key, const std::vector<std::string> &expected)
+{
+	const std::vector<json_ptr> items = json_parse_all(json, key);
+
+	if (json_has(json, key) == expected.empty() || items.size() != expected.size())
+		return check_format("%zu %s are expected: ", expected.size(), key) + views_text(json);
+	for (const std::string &members : expected)
+		if (std::none_of(items.begin(), items.end(),
+		                 [&](const json_ptr &item) { return json_matches(item.get(), members); }))
+			return views_text(json) + " should have " + members;
+	return "";
+}
+
+static std::string views_friend(const conversation_model *m, size_t asker, size_t account)
+{
+	return check_format("{\"id\":%lld,\"name\":%s,\"state\":\"%s\"",
+	                    static_cast<long long>(m->accounts[account].id),
+	                    json_quote(m->accounts[account].name).c_str(), views_state(m, asker, account));
+}
+
+/* Clients in the field know no admins. */
+static std::vector<std::string> views_users(const conversation_model *m, size_t asker, const conversation &c)
+{
+	std::vector<std::string> users;
+
+	for (const auto &[account, member] : c.members)
+		if (member.in)
+			users.push_back(views_friend(m, asker, account) +
+			                check_format(",\"role\":\"%s\"}", member.role == 2 ? "creator" : "normal"));
+	return users;
+}
+
+static std::string views_check_groups(const conversation_model *m, size_t account, const cJSON *ack)
+{
+	const std::vector<json_ptr> items = json_parse_all(ack, "groups");
+	size_t count = 0;
+
+	for (const conversation &c : m->conversations) {
+		const auto member = c.members.find(account);
+
+		if (member == c.members.end() || !member->second.in)
+			continue;
+		const std::string expected =
+			check_format("{\"id\":%lld,\"groupname\":%s,\"groupdesc\":%s}", static_cast<long long>(c.group),
+		                     json_quote(c.name).c_str(), json_quote(c.description).c_str());
+		const auto item = std::find_if(items.begin(), items.end(), [&](const json_ptr &group) {
+			return json_matches(group.get(), expected);
+		});
+
+		if (item == items.end())
+			return views_text(ack) + " should have " + expected;
+		const std::string wrong = views_check_texts(item->get(), "users", views_users(m, account, c));
+		if (!wrong.empty())
+			return wrong;
+		count++;
+	}
+	return items.size() == count ? "" : "there are other groups: " + views_text(ack);
+}
+
+std::string conversation_check_login(const conversation_model *m, size_t account, const cJSON *ack, bool rosters)
+{
+	std::vector<std::string> friends;
+
+	if (!rosters)
+		return json_has(ack, "friends") || json_has(ack, "groups") ? "nobody asked for rosters" : "";
+	for (const size_t other : m->accounts[account].friends)
+		friends.push_back(views_friend(m, account, other) + "}");
+	const std::string wrong = views_check_texts(ack, "friends", friends);
+	return wrong.empty() ? views_check_groups(m, account, ack) : wrong;
+}
