@@ -277,6 +277,12 @@ void mailbox_incoming_join(mailbox *m, mailbox_session *s, uint64_t group, uint6
 	mailbox_incoming_check(m, s, key, view);
 }
 
+void mailbox_incoming_has_sent(mailbox_session *s, mailbox_key key, uint64_t seq)
+{
+	if (s->want.echo)
+		mailbox_incoming_note_mine(s, key, mailbox_view_get(s, key), seq);
+}
+
 void mailbox_incoming_listen(mailbox *m, mailbox_session *s, uint64_t group)
 {
 	const mailbox_key key = mailbox_key_of(CS_CONVERSATION_GROUP, group);

@@ -31,6 +31,8 @@ void mailbox_incoming_end(mailbox *m, mailbox_session *s);
 /* The entry of seq makes the account a member: the session gets everything from it on. from_here: the session sent that
  * entry. */
 void mailbox_incoming_join(mailbox *m, mailbox_session *s, uint64_t group, uint64_t seq, bool from_here);
+/* The session sent that entry: it does not come back, even if the session is only now told of the group. */
+void mailbox_incoming_has_sent(mailbox_session *s, mailbox_key key, uint64_t seq);
 /* The account was a member of the group: the session gets what the store says that it may have. */
 void mailbox_incoming_listen(mailbox *m, mailbox_session *s, uint64_t group);
 

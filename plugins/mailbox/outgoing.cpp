@@ -330,6 +330,9 @@ static void mailbox_outgoing_note_member(mailbox *m, mailbox_session *s, const m
 
 	if (item.event && !a.repeated && item.event->effect.joins == s->account)
 		mailbox_incoming_join(m, s, a.conversation, a.seq, true);
+	/* The hint of it went by if this worker did not know of the membership then. */
+	else if (a.kind == CONVERSATION_GROUP && a.seq && !a.repeated && s->catch_up.phase != MAILBOX_ATTACHING)
+		mailbox_incoming_has_sent(s, mailbox_key_of(CS_CONVERSATION_GROUP, a.to), a.seq);
 	/* Who repeats a message may have left the group since. */
 	if (a.kind != CONVERSATION_GROUP || a.repeated || item.event || s->catch_up.phase == MAILBOX_ATTACHING ||
 	    std::find(s->groups.begin(), s->groups.end(), a.to) != s->groups.end())

@@ -68,6 +68,21 @@ static void own_entries_are_brought_by_catch_up_and_not_to_the_session_that_sent
 	assert_non_null(strstr(stage_seen(st, ann).c_str(), "5"));
 }
 
+/* Another device has joined on another node, and the news of that has not come yet. */
+static void an_own_entry_does_not_come_back_to_a_session_that_is_told_of_the_group_later(void **state)
+{
+	stage *st = stage_open(state, 1);
+	const uint64_t group = memory_log_add_group(&st->log, {1});
+	const cs_conn bob = stage_login_wanting(st, 0, 2, "event echo");
+
+	memory_log_join(&st->log, group, 2,
+	                memory_log_append_group(&st->log, 2, group, stage_body(2, 1), ++fake_clock));
+	say(st, bob, group, 2);
+	assert_string_equal(stage_seqs(st, bob).c_str(), "1");
+	say(st, bob, group, 3);
+	assert_string_equal(stage_seqs(st, bob).c_str(), "1");
+}
+
 /* From its JOIN on: on any worker, and what was said before this worker subscribed. */
 static void a_new_member_gets_what_is_said_from_the_join_on(void **state)
 {
@@ -177,6 +192,7 @@ int main(void)
 		TEST(an_event_goes_only_to_sessions_that_want_events),
 		TEST(a_late_hint_waits_for_an_event_that_is_passed_over),
 		TEST(own_entries_are_brought_by_catch_up_and_not_to_the_session_that_sent_them),
+		TEST(an_own_entry_does_not_come_back_to_a_session_that_is_told_of_the_group_later),
 		TEST(a_new_member_gets_what_is_said_from_the_join_on),
 		TEST(a_new_member_gets_all_that_was_said_since_the_join),
 		TEST(a_former_member_gets_everything_up_to_its_removal_and_no_more),
