@@ -30,7 +30,7 @@ static void expect_refused(handler_fixture *f, cs_conn conn, int msgid, int wire
 	assert_int_equal(f->mailbox.sent.size(), 0);
 }
 
-/* The fake mailbox takes toid for the number of the conversation, so the group is the first, and the pair the second. */
+/* The fake mailbox takes toid for the number of the conversation: the group is the first, the pair the second. */
 static void a_stranger_does_not_edit_where_strangers_are_refused(void **state)
 {
 	cs_conn conn;
