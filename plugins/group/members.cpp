@@ -10,6 +10,8 @@
 #include "group.h"
 
 static constexpr int64_t group_page_default = 50, group_page_most = 200;
+/* A member costs about as much as a simple request, and so does a KiB. */
+static constexpr size_t group_bytes_a_cost = 1024;
 
 /* A query on its way. */
 struct group_page {
@@ -61,6 +63,8 @@ static void group_answer_page(const group_plugin *g, cs_conn conn, const group_p
 	more += ']';
 	if (page.more)
 		more += ",\"more\":true,\"next\":" + std::to_string(page.members.back().account);
+	(void)g->context.host->charge(g->context.self, conn,
+	                              static_cast<uint32_t>(page.members.size() + more.size() / group_bytes_a_cost));
 	g->context.host->answer(g->context.self, conn, &page.request, more.c_str());
 }
 

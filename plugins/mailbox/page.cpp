@@ -98,7 +98,8 @@ static bool mailbox_page_take(mailbox_page_reader *r, mailbox_source *source)
 	mailbox_page *page = r->page;
 	message_row &row = source->rows[source->at];
 
-	if (mailbox_session_gets(page->want, page->reader.account, source->key, row.sender, row.kind == ENTRY_EVENT, false)) {
+	if (mailbox_session_gets(page->want, page->reader.account, source->key, row.sender, row.kind == ENTRY_EVENT,
+	                         false)) {
 		const std::string tail = mailbox_page_tail(row.seq, row.created);
 
 		if (page->messages.size() == page->most_messages ||

@@ -77,10 +77,15 @@ static std::string people_page_text(const people_page &page)
 	return text;
 }
 
+/* A contact costs about as much as a simple request, and so does a KiB. */
 static void people_page_send(const people *p, cs_conn conn, const people_page &page)
 {
-	p->context.host->answer(p->context.self, conn, &page.request, people_page_text(page).c_str());
-	(void)p->context.host->finish(p->context.self, conn);
+	const plugin_context &c = p->context;
+	const std::string text = people_page_text(page);
+
+	(void)c.host->charge(c.self, conn, static_cast<uint32_t>(page.entries.size() + text.size() / 1024));
+	c.host->answer(c.self, conn, &page.request, text.c_str());
+	(void)c.host->finish(c.self, conn);
 }
 
 static void people_states_known(void *state, cs_conn conn, int, void *arg)

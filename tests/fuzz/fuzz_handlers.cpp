@@ -79,8 +79,9 @@ static void world_open(handler_world *w)
 
 static void world_empty(const fake_host *host)
 {
-	static const char *const tables[] = {"cursor",     "body",    "entry",        "member", "mark",    "invitation",
-	                                     "contact",    "conversation", "device", "account", "sqlite_sequence"};
+	static const char *const tables[] = {"cursor", "body",       "entry",          "member",
+	                                     "mark",   "invitation", "contact",        "conversation",
+	                                     "device", "account",    "sqlite_sequence"};
 
 	for (const char *table : tables) {
 		const std::string sql = std::string("DELETE FROM ") + table;

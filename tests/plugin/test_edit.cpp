@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Tests the handlers of EDIT and RECALL: which frames are refused before they get to the mailbox. */
+#include "plugins/model/contacts.h"
+#include "plugins/model/groups.h"
+#include "plugins/model/messages.h"
 #include "tests/support/check.h"
 #include "tests/support/handler_fixture.h"
 
@@ -25,6 +28,32 @@ static void expect_refused(handler_fixture *f, cs_conn conn, int msgid, int wire
 	assert_string_equal(ask(f, conn, msgid, more).c_str(),
 	                    fixture_refusal(msgid, wire_errno, text.c_str()).c_str());
 	assert_int_equal(f->mailbox.sent.size(), 0);
+}
+
+/* The fake mailbox takes toid for the number of the conversation: the group is the first, the pair the second. */
+static void a_stranger_does_not_edit_where_strangers_are_refused(void **state)
+{
+	cs_conn conn;
+	handler_fixture *f = edit_fixture(state, &conn);
+	const std::string edit = ",\"toid\":2,\"of\":1,\"msg\":\"new\",\"req\":1";
+	uint64_t group = 0;
+	message_append item;
+	message_append *pointer = &item;
+
+	assert_int_equal(fixture_account(f, "gao yang"), 2);
+	assert_int_equal(group_create(f->host->db, 1, "c++", "", &group), 0);
+	item.sender = 1;
+	item.to = 2;
+	item.body = R"({"msgid":6,"id":1,"toid":2,"msg":"old"})";
+	item.created = f->host->table.now();
+	assert_int_equal(message_append_all(f->host->db, {&pointer, 1}, false), 0);
+	assert_int_equal(item.conversation, 2);
+	f->mailbox.refuses_strangers = true;
+	assert_string_equal(
+		ask(f, conn, 160, edit).c_str(),
+		R"({"msgid":100,"of":160,"req":1,"errno":8,"errmsg":"this account takes nothing from you"})");
+	assert_int_equal(friend_add(f->host->db, 2, 1), 0);
+	assert_string_equal(ask(f, conn, 160, edit).c_str(), R"({"msgid":100,"of":160,"req":1,"errno":0,"seq":1})");
 }
 
 static void one_message_of_one_conversation_must_be_named(void **state)
@@ -99,6 +128,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(one_message_of_one_conversation_must_be_named),
+		TEST(a_stranger_does_not_edit_where_strangers_are_refused),
 		TEST(a_text_is_checked_as_that_of_a_message),
 		TEST(nobody_speaks_as_another_or_brings_what_the_server_adds),
 		TEST(both_need_a_login_and_ones_own_id),

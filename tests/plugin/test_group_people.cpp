@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Tests the handlers of MEMBERS and INVITE: fields, errors, pages, and who gets an invitation. */
+#include "plugins/model/contacts.h"
 #include "plugins/model/groups.h"
 #include "plugins/model/invitations.h"
 #include "tests/support/check.h"
@@ -48,6 +49,35 @@ static void members_are_answered_with_their_roles_and_states(void **state)
 	assert_string_equal(fixture_ask(s.f, s.zhang, members_frame(",\"req\":8,\"after\":2")).c_str(),
 	                    R"({"msgid":100,"of":144,"req":8,"errno":0,"members":[]})");
 	fixture_expect_idle(s.f, s.zhang);
+}
+
+static void a_query_for_members_is_charged_by_what_it_answers(void **state)
+{
+	const group_scene s = scene_of(state);
+	std::vector<int64_t> costs;
+
+	(void)fixture_ask(s.f, s.zhang, members_frame(",\"req\":7"));
+	(void)fixture_ask(s.f, s.zhang, members_frame(",\"req\":8,\"after\":2"));
+	for (const fake_call &call : s.f->host->calls)
+		if (call.what == "charge")
+			costs.push_back(call.number);
+	assert_true(costs == std::vector<int64_t>({2, 0}));
+}
+
+static void who_refuses_strangers_is_not_invited_by_one(void **state)
+{
+	const group_scene s = scene_of(state);
+	const uint64_t carl = fixture_account(s.f, "carl");
+	const std::string invite =
+		check_format("{\"msgid\":145,\"id\":1,\"groupid\":1,\"account\":%d,\"req\":1}", static_cast<int>(carl));
+
+	s.f->mailbox.refuses_strangers = true;
+	assert_string_equal(
+		fixture_ask(s.f, s.zhang, invite.c_str()).c_str(),
+		R"({"msgid":100,"of":145,"req":1,"errno":8,"errmsg":"this account takes nothing from you"})");
+	assert_int_equal(friend_add(s.f->host->db, carl, 1), 0);
+	assert_string_equal(fixture_ask(s.f, s.zhang, invite.c_str()).c_str(),
+	                    R"({"msgid":100,"of":145,"req":1,"errno":0})");
 }
 
 static void who_blocks_the_asker_is_offline_for_it(void **state)
@@ -292,6 +322,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(members_are_answered_with_their_roles_and_states),
+		TEST(a_query_for_members_is_charged_by_what_it_answers),
+		TEST(who_refuses_strangers_is_not_invited_by_one),
 		TEST(who_blocks_the_asker_is_offline_for_it),
 		TEST(a_query_for_members_that_is_wrong_is_refused),
 		TEST(a_group_of_10000_comes_in_pages_of_200_once_each),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Tests the handlers of ADD_FRIEND, SET_CONTACT, CONTACTS and FIND_USER, and who gets ADDED. */
+#include <algorithm>
 #include <cstring>
 
 #include "plugins/model/contacts.h"
@@ -267,6 +268,9 @@ static void contacts_come_in_pages(void **state)
 		assert_int_equal(friend_add(f->host->db, 1, fixture_account(f, name.c_str())), 0);
 	}
 	const std::string all = fixture_ask(f, ann, R"({"msgid":132,"id":1,"limit":1000,"req":1})");
+	const auto charge = std::find_if(f->host->calls.begin(), f->host->calls.end(),
+	                                 [](const fake_call &call) { return call.what == "charge"; });
+	assert_true(charge != f->host->calls.end() && charge->number >= 200);
 	assert_in_range(all.size(), 250 * 1024, 257 * 1024);
 	assert_true(all.find("\"more\":true,\"next\":") != std::string::npos);
 	std::string after;
