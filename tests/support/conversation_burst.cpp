@@ -209,6 +209,7 @@ void play_burst(conversation_play *p, bool kill)
 	p->steps++;
 	p->bursts++;
 	p->m.keeps_former = true;
+	p->m.together_from = p->m.stamps;
 	for (const burst_request &b : all) {
 		play_note(p, check_format("together: device %zu: ", b.r.device) + b.r.bytes);
 		test_client *c = p->clients.at({b.r.actor, b.r.device});

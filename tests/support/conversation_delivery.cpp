@@ -120,6 +120,16 @@ void conversation_crash(conversation_model *m)
 			delivery_crash(&d);
 }
 
+/* Another device of the account has joined while this session sent to the group. The session may hear of the group
+ * before the answer, and then it reads the log, where nothing says which session has sent an entry. */
+static bool delivery_may_read_own(const conversation_model *m, const conversation *c, const conversation_session &s,
+                                  size_t account, const conversation_entry &entry)
+{
+	if (!m->keeps_former || !c->is_group || entry.actor != account || !delivery_wants(c, s, account, entry))
+		return false;
+	return c->entries[static_cast<size_t>(c->members.at(account).joined)].stamp > m->together_from;
+}
+
 /* An `ack` session's own entry does not come to it now, but as long as something before it is unconfirmed, the cursor
  * stays below it. */
 static void delivery_to_device(conversation_model *m, size_t account, size_t device, size_t place)
@@ -131,8 +141,12 @@ static void delivery_to_device(conversation_model *m, size_t account, size_t dev
 	const bool wanted = delivery_wants_now(c, d->session, account, entry);
 	bool all_passed = true;
 
-	if (wanted)
+	const bool may_come = !wanted && delivery_may_read_own(m, c, d->session, account, entry);
+
+	if (wanted || may_come)
 		d->session.due[place].push_back(entry.seq);
+	if (may_come)
+		d->session.may_miss[place].insert(entry.seq);
 	for (const conversation_entry &before : c->entries)
 		all_passed = all_passed && (before.seq >= entry.seq || before.seq <= cursor ||
 		                            !conversation_sees(c, account, before.seq));

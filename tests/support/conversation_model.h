@@ -124,6 +124,7 @@ struct conversation_model {
 	 * still come so. */
 	std::map<std::pair<size_t, int64_t>, conversation_entry> former;
 	bool keeps_former = false;
+	uint64_t together_from = 0; /* the stamp before the first of them */
 	uint64_t stamps = 0, sessions = 0, delivered = 0;
 };
 
