@@ -94,13 +94,13 @@ static void login_attempt_devices_known(void *state, cs_conn conn, int, void *ar
 {
 	attempt_ptr a(static_cast<attempt *>(arg));
 	const login_plugin *p = static_cast<login_plugin *>(state);
-	std::vector<uint64_t> offline;
+	std::vector<device_row> offline;
 
 	for (size_t i = 0; i < a->ask.size(); i++)
 		if (!a->online[i])
-			offline.push_back(a->ask[i]);
-	a->ask.swap(offline);
-	if (a->ask.empty()) {
+			offline.push_back(a->offline[i]);
+	a->offline.swap(offline);
+	if (a->offline.empty()) {
 		attempt_fail(p, conn, a.get(), CS_ERRNO_FULL, "all devices of this account are online");
 		return;
 	}
@@ -111,9 +111,13 @@ static void login_attempt_devices_known(void *state, cs_conn conn, int, void *ar
 		attempt_fail_result(p, conn, a.get(), result);
 }
 
+/* What the answer says can be wrong when it is used: another new device was faster, or all have logged in. */
+static const int login_attempt_most_asks = 3;
+
 static int login_attempt_ask_devices(const login_plugin *p, attempt *a, const std::vector<device_row> &named)
 {
-	a->asked = true;
+	a->times_asked++;
+	a->offline = named;
 	a->ask.clear();
 	for (const device_row &device : named)
 		a->ask.push_back(device.number);
@@ -131,7 +135,7 @@ static void login_attempt_numbered(const login_plugin *p, int result, const devi
 		for (const uint64_t device : login.ended)
 			devices_end_sessions(p, a->id, device);
 	a->number = login.number;
-	if (result == 0 && login.full && a->asked) { /* another new device was faster */
+	if (result == 0 && login.full && a->times_asked == login_attempt_most_asks) {
 		attempt_fail(p, conn, a.get(), CS_ERRNO_FULL, "this account has the most devices that are allowed");
 		return;
 	}
@@ -155,7 +159,7 @@ static int login_attempt_number(const login_plugin *p, attempt *a)
 	login.now = p->context.host->now();
 	login.most = static_cast<size_t>(p->conf->max_devices);
 	login.forgotten = login.now - p->conf->forget_devices;
-	login.offline = a->ask;
+	login.offline = a->offline;
 	return generation_take(p, login, login_attempt_numbered, a);
 }
 

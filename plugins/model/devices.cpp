@@ -136,13 +136,20 @@ static int devices_forget_old(cs_db *db, device_login *login, std::vector<device
 	return result;
 }
 
+static bool devices_was_offline(const device_login &login, const device_row &device)
+{
+	return std::any_of(login.offline.begin(), login.offline.end(), [&](const device_row &offline) {
+		return offline.number == device.number && offline.last_seen == device.last_seen;
+	});
+}
+
 /* Sets login->full if there is no room. */
 static int devices_make_room(cs_db *db, device_login *login, std::vector<device_row> *devices)
 {
 	if (devices->size() < login->most)
 		return 0;
 	const auto oldest = std::find_if(devices->begin(), devices->end(), [login](const device_row &device) {
-		return std::find(login->offline.begin(), login->offline.end(), device.number) != login->offline.end();
+		return devices_was_offline(*login, device);
 	});
 
 	if (oldest != devices->end())
@@ -168,38 +175,59 @@ static int devices_add(cs_db *db, device_login *login, std::vector<device_row> *
 	return result;
 }
 
-/* devices: the named ones of the account. */
-static int devices_choose(cs_db *db, device_login *login, std::vector<device_row> *devices)
+/* The time of the device always changes, also if the clock of the node that wrote it is ahead: this shows other logins
+ * that the device is not offline any more. */
+static void devices_find(device_login *login, std::vector<device_row> *devices)
 {
-	std::stable_sort(devices->begin(), devices->end(), devices_unseen_longer);
-	if (const int result = devices_forget_old(db, login, devices))
-		return result;
 	const auto found = std::find_if(devices->begin(), devices->end(),
 	                                [login](const device_row &device) { return device.name == login->name; });
 
 	if (found == devices->end())
-		return devices_add(db, login, devices);
-	found->last_seen = std::max(found->last_seen, login->now);
+		return;
+	login->seen = found->last_seen = std::max(found->last_seen + 1, login->now);
 	login->number = found->number;
-	return 0;
+}
+
+/* found: the named devices of the accounts. Those that are there already are noted first, so that none of them makes
+ * room for a new one. */
+static int devices_choose(cs_db *db, const std::vector<device_login *> &logins, devices_by_account *found)
+{
+	int result = 0;
+
+	for (device_login *login : logins) {
+		std::vector<device_row> *devices = &(*found)[login->user.account];
+
+		std::stable_sort(devices->begin(), devices->end(), devices_unseen_longer);
+		if (!result)
+			result = devices_forget_old(db, login, devices);
+		devices_find(login, devices);
+	}
+	for (device_login *login : logins) {
+		std::vector<device_row> *devices = &(*found)[login->user.account];
+
+		if (login->number == 0) /* perhaps another of these logins has made it now */
+			devices_find(login, devices);
+		if (!result && login->number == 0)
+			result = devices_add(db, login, devices);
+	}
+	return result;
 }
 
 static int devices_choose_named(cs_db *db, std::span<device_login *const> logins)
 {
+	std::vector<device_login *> named;
 	std::set<uint64_t> accounts;
 	devices_by_account found;
-	int result;
 
-	for (const device_login *login : logins)
-		if (!login->name.empty() && login->user.generation != 0)
-			accounts.insert(login->user.account);
-	result = devices_read(db, accounts, &found);
+	std::copy_if(logins.begin(), logins.end(), std::back_inserter(named),
+	             [](const device_login *login) { return !login->name.empty() && login->user.generation != 0; });
+	for (const device_login *login : named)
+		accounts.insert(login->user.account);
+	if (const int result = devices_read(db, accounts, &found))
+		return result;
 	for (auto &[account, devices] : found)
 		std::erase_if(devices, [](const device_row &device) { return device.number == 0; });
-	for (device_login *login : logins)
-		if (!result && !login->name.empty() && login->user.generation != 0)
-			result = devices_choose(db, login, &found[login->user.account]);
-	return result;
+	return devices_choose(db, named, &found);
 }
 
 /* Makes the rows of new devices, and notes the time for the others. */
@@ -211,7 +239,7 @@ static int devices_write(cs_db *db, std::span<device_login *const> logins)
 	for (const device_login *login : logins) {
 		if (login->user.generation == 0 || login->full)
 			continue;
-		const auto now = sql_integer(static_cast<uint64_t>(login->now));
+		const auto now = sql_integer(static_cast<uint64_t>(login->seen));
 
 		values.insert(values.end(), {sql_integer(login->user.account), sql_integer(login->number),
 		                             sql_text(login->name), now, now});
@@ -229,6 +257,7 @@ int device_log_in(cs_db *db, std::span<device_login *const> logins)
 
 	for (device_login *login : logins) {
 		login->number = 0;
+		login->seen = login->now;
 		login->full = false;
 		login->named.clear();
 		login->ended.clear();

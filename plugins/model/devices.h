@@ -28,10 +28,12 @@ struct device_login {
 	int64_t now = 0; /* ms */
 	size_t most = 0; /* named devices that the account may have */
 	int64_t forgotten = 0; /* a named device that was last seen before this is forgotten */
-	/* Numbers of devices that are offline: if there are too many, the one that was unseen longest makes room. */
-	std::vector<uint64_t> offline;
+	/* Devices that were offline when their last_seen was read: if there are too many, the one that was unseen
+	 * longest makes room. Not if it has logged in since, or logs in together with this one. */
+	std::vector<device_row> offline;
 
 	uint64_t number = 0;
+	int64_t seen = 0; /* what is written as last_seen: now, or little more */
 	bool full = false; /* there are too many, and none of them was offline: the device has no number */
 	std::vector<device_row> named; /* if full: those that there are */
 	std::vector<uint64_t> ended; /* devices that were forgotten: close their sessions after the commit */
