@@ -89,13 +89,17 @@ static int login_attempt_claim(const login_plugin *p, uint64_t generation, attem
 
 static int login_attempt_number(const login_plugin *p, attempt *a);
 
-/* Those that are offline may make room. */
-static void login_attempt_devices_known(void *state, cs_conn conn, int, void *arg)
+/* Those that are offline may make room. While the bus is away, nobody knows which ones are offline. */
+static void login_attempt_devices_known(void *state, cs_conn conn, int result, void *arg)
 {
 	attempt_ptr a(static_cast<attempt *>(arg));
 	const login_plugin *p = static_cast<login_plugin *>(state);
 	std::vector<device_row> offline;
 
+	if (result != 0) {
+		attempt_fail_result(p, conn, a.get(), result == CS_ENOENT ? CS_EBUSY : result);
+		return;
+	}
 	for (size_t i = 0; i < a->ask.size(); i++)
 		if (!a->online[i])
 			offline.push_back(a->offline[i]);
@@ -104,7 +108,7 @@ static void login_attempt_devices_known(void *state, cs_conn conn, int, void *ar
 		attempt_fail(p, conn, a.get(), CS_ERRNO_FULL, "all devices of this account are online");
 		return;
 	}
-	const int result = login_attempt_number(p, a.get());
+	result = login_attempt_number(p, a.get());
 	if (result == 0)
 		(void)a.release(); /* login_attempt_numbered owns it now */
 	else

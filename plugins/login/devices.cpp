@@ -53,6 +53,12 @@ static void login_devices_answer(void *state, cs_conn conn, int result, void *ar
 	(void)c.host->finish(c.self, conn);
 }
 
+/* While the bus is away, the devices of other nodes are shown as offline. */
+static void login_devices_online_known(void *state, cs_conn conn, int result, void *arg)
+{
+	login_devices_answer(state, conn, result == CS_ENOENT ? 0 : result, arg);
+}
+
 static void login_devices_were_read(void *state, cs_conn conn, int result, void *arg)
 {
 	const plugin_context &c = static_cast<login_plugin *>(state)->context;
@@ -66,7 +72,7 @@ static void login_devices_were_read(void *state, cs_conn conn, int result, void 
 	if (result != 0)
 		login_devices_answer(state, conn, result, arg);
 	else if (const int failed = c.host->presence_of(c.self, conn, q->account, q->numbers.data(), q->online.data(),
-	                                                q->numbers.size(), login_devices_answer, q))
+	                                                q->numbers.size(), login_devices_online_known, q))
 		login_devices_answer(state, conn, failed, arg);
 }
 

@@ -113,6 +113,25 @@ static void a_connection_that_goes_between_two_steps_leaves_nothing_behind(void 
 	                 3); /* the runs that got to the end, and to `opened` */
 }
 
+static void no_device_makes_room_while_nobody_knows_which_are_offline(void **state)
+{
+	fake_host_set(handler_fixture_of(state)->host.get(), "login.max_devices", "1");
+	handler_fixture *f = handler_fixture_load(state, "login");
+	const uint64_t id = fixture_registered(f, "zhang san");
+	const cs_conn phone = fake_host_connect(f->host.get()), desk = fake_host_connect(f->host.get());
+
+	fixture_ask(f, phone, fixture_login(id, "123456", R"(,"device":"phone")"));
+	fixture_ask(f, phone, "{\"msgid\":3,\"id\":1}");
+	f->host->faults = {{FAKE_PRESENCE, 0, false, CS_ENOENT}};
+	assert_string_equal(fixture_ask(f, desk, fixture_login(id, "123456", R"(,"device":"desk")")).c_str(),
+	                    ack_refusal(10, "this node is busy; try again later").c_str());
+	fixture_expect_idle(f, desk);
+	fixture_ask(f, desk, fixture_login(id, "123456", R"(,"device":"phone")"));
+	f->host->faults = {{FAKE_PRESENCE, 0, false, CS_ENOENT}};
+	assert_non_null(strstr(fixture_ask(f, desk, "{\"msgid\":110,\"id\":1,\"req\":1}").c_str(), "\"phone\""));
+	assert_true(f->host->faults.empty());
+}
+
 static void a_password_never_stands_in_the_log(void **state)
 {
 	handler_fixture *f = handler_fixture_load(state, "login");
@@ -136,6 +155,7 @@ int main(void)
 		TEST(a_mailbox_that_does_not_attach_logs_out_again),
 		TEST(a_session_that_cannot_begin_is_closed),
 		TEST(a_connection_that_goes_between_two_steps_leaves_nothing_behind),
+		TEST(no_device_makes_room_while_nobody_knows_which_are_offline),
 		TEST(a_password_never_stands_in_the_log),
 	};
 
