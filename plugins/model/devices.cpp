@@ -7,6 +7,8 @@
 #include <iterator>
 #include <map>
 #include <set>
+#include <tuple>
+#include <utility>
 
 #include "dialect.h"
 #include "sql.h"
@@ -230,13 +232,20 @@ static int devices_choose_named(cs_db *db, std::span<device_login *const> logins
 	return devices_choose(db, named, &found);
 }
 
+static bool devices_key_is_lower(const device_login *a, const device_login *b)
+{
+	return std::tie(a->user.account, a->number) < std::tie(b->user.account, b->number);
+}
+
 /* Makes the rows of new devices, and notes the time for the others. */
 static int devices_write(cs_db *db, std::span<device_login *const> logins)
 {
 	const std::string tail = dialect_or_raise(db, "account, number", "last_seen");
+	std::vector<device_login *> sorted(logins.begin(), logins.end());
 	std::vector<cs_db_value> values;
 
-	for (const device_login *login : logins) {
+	std::sort(sorted.begin(), sorted.end(), devices_key_is_lower);
+	for (const device_login *login : sorted) {
 		if (login->user.generation == 0 || login->full)
 			continue;
 		const auto now = sql_integer(static_cast<uint64_t>(login->seen));
@@ -290,14 +299,44 @@ int device_missing(cs_db *db, std::span<const message_reader> devices, std::vect
 	return 0;
 }
 
+/* So many rows are one statement. SQLite has no round trips. */
+static size_t devices_seen_piece(const cs_db *db)
+{
+	return db->driver->dialect == CS_DB_SQLITE ? 1 : 32;
+}
+
+static std::string devices_seen_text(const cs_db *db, size_t size)
+{
+	const char *greatest = db->driver->dialect == CS_DB_SQLITE ? "MAX" : "GREATEST";
+	std::string text = dialect_join({"UPDATE device", dialect_by_id(db), " SET last_seen = ", greatest,
+	                                 "(last_seen, ?) WHERE (account = ? AND number = ?)"});
+
+	for (size_t i = 1; i < size; i++)
+		text += " OR (account = ? AND number = ?)";
+	return text;
+}
+
+/* In the order of the key, as devices_write: so two transactions wait for each other only one way. */
 int device_note_seen(cs_db *db, std::span<const message_reader> devices, int64_t now)
 {
+	const size_t size = devices_seen_piece(db);
+	const std::string text = devices_seen_text(db, size);
+	std::vector<std::pair<uint64_t, uint64_t>> sorted;
 	int result = 0;
 
-	for (size_t i = 0; !result && i < devices.size(); i++)
-		result = sql_run(db, "UPDATE device SET last_seen = ? WHERE account = ? AND number = ?",
-		                 {sql_integer(static_cast<uint64_t>(now)), sql_integer(devices[i].account),
-		                  sql_integer(devices[i].device)});
+	for (const message_reader &device : devices)
+		sorted.emplace_back(device.account, device.device);
+	std::sort(sorted.begin(), sorted.end());
+	for (size_t begin = 0; !result && begin < sorted.size(); begin += size) {
+		std::vector<cs_db_value> values = {sql_integer(static_cast<uint64_t>(now))};
+
+		for (size_t i = begin; i < begin + size; i++) {
+			const auto &[account, number] = sorted[std::min(i, sorted.size() - 1)];
+
+			values.insert(values.end(), {sql_integer(account), sql_integer(number)});
+		}
+		result = db->driver->query(db, text.c_str(), values.data(), values.size(), nullptr, nullptr);
+	}
 	return result;
 }
 

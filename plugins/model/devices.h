@@ -52,7 +52,7 @@ struct device_login {
 /* Those of the named devices that are not there (any more). Few statements for many. Reader. */
 [[nodiscard]] int device_missing(cs_db *db, std::span<const message_reader> devices,
                                  std::vector<message_reader> *missing_r);
-/* They were seen at that time. Writer. */
+/* They were seen at that time, or later. Few statements for many. Writer. */
 [[nodiscard]] int device_note_seen(cs_db *db, std::span<const message_reader> devices, int64_t now);
 
 /* The text of the store, which changes when the store is restored. Reader. */
