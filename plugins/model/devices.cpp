@@ -145,20 +145,21 @@ static bool devices_was_offline(const device_login &login, const device_row &dev
 	});
 }
 
-/* Sets login->full if there is no room. */
+/* Sets login->full if there is no room; then none has gone. Several go if fewer are allowed than before. */
 static int devices_make_room(cs_db *db, device_login *login, std::vector<device_row> *devices)
 {
-	if (devices->size() < login->most)
-		return 0;
-	const auto oldest = std::find_if(devices->begin(), devices->end(), [login](const device_row &device) {
+	const auto was_offline = [login](const device_row &device) {
 		return devices_was_offline(*login, device);
-	});
+	};
+	const auto offline = static_cast<size_t>(std::count_if(devices->begin(), devices->end(), was_offline));
+	int result = 0;
 
-	if (oldest != devices->end())
-		return devices_end(db, login, devices, oldest);
-	login->full = true;
-	login->named = *devices;
-	return 0;
+	login->full = devices->size() - offline >= login->most;
+	if (login->full)
+		login->named = *devices;
+	while (!login->full && !result && devices->size() >= login->most)
+		result = devices_end(db, login, devices, std::find_if(devices->begin(), devices->end(), was_offline));
+	return result;
 }
 
 static int devices_add(cs_db *db, device_login *login, std::vector<device_row> *devices)

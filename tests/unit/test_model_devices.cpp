@@ -62,6 +62,24 @@ static void the_one_that_is_offline_and_unseen_longest_makes_room(void **state)
 	assert_int_equal(log_in(db, 1, "b", 201, {{1, "a", 1 + 'a'}}).number, 5);
 }
 
+static void several_make_room_where_fewer_are_allowed_than_before(void **state)
+{
+	cs_db *db = model_db(state);
+	std::vector<device_row> devices;
+
+	for (const char *name : {"a", "b", "c"})
+		(void)log_in(db, 1, name, name[0]);
+	device_login login = log_in(db, 1, "d", 200, {{1, "a", 'a'}, {3, "c", 'c'}}, 1);
+
+	assert_true(login.full);
+	assert_true(login.ended.empty());
+	login = log_in(db, 1, "d", 200, {{1, "a", 'a'}, {3, "c", 'c'}}, 2);
+	assert_false(login.full);
+	assert_true(login.ended == std::vector<uint64_t>({1, 3}));
+	assert_int_equal(device_list(db, 1, &devices), 0);
+	assert_int_equal(devices.size(), 2);
+}
+
 static void a_device_that_has_logged_in_since_makes_no_room(void **state)
 {
 	cs_db *db = model_db(state);
@@ -172,6 +190,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_device_keeps_its_number_and_each_login_has_a_generation),
 		TEST(the_one_that_is_offline_and_unseen_longest_makes_room),
+		TEST(several_make_room_where_fewer_are_allowed_than_before),
 		TEST(a_device_that_has_logged_in_since_makes_no_room),
 		TEST(a_device_that_logs_in_in_the_same_batch_makes_no_room),
 		TEST(a_device_that_was_unseen_for_long_is_forgotten),
