@@ -135,7 +135,8 @@ static void login_attempt_numbered(const login_plugin *p, int result, const devi
 	attempt_ptr a(static_cast<attempt *>(arg));
 	const cs_conn conn = a->conn;
 
-	if (result == 0)
+	/* CS_EUNKNOWN: perhaps they were forgotten; if not, they log in again. */
+	if (result == 0 || result == CS_EUNKNOWN)
 		for (const uint64_t device : login.ended)
 			devices_end_sessions(p, a->id, device);
 	a->number = login.number;

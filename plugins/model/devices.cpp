@@ -270,7 +270,6 @@ int device_log_in(cs_db *db, std::span<device_login *const> logins)
 		login->seen = login->now;
 		login->full = false;
 		login->named.clear();
-		login->ended.clear();
 		users.push_back(&login->user);
 	}
 	result = user_next_generations(db, users);

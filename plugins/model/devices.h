@@ -36,12 +36,14 @@ struct device_login {
 	int64_t seen = 0; /* what is written as last_seen: now, or little more */
 	bool full = false; /* there are too many, and none of them was offline: the device has no number */
 	std::vector<device_row> named; /* if full: those that there are */
-	std::vector<uint64_t> ended; /* devices that were forgotten: close their sessions after the commit */
+	/* Devices that were forgotten in this run or in one before: close their sessions after the commit. A run before
+	 * may have been committed unheard. */
+	std::vector<uint64_t> ended;
 };
 
 /* Gives each login its generation (see user_next_generations) and its device; a new device has received everything that
  * the account has in the store. Few statements more than for the generations alone, except for new devices. Sets the
- * second part of each login anew on each run. Writer. */
+ * second part of each login anew on each run, but only adds to ended. Writer. */
 [[nodiscard]] int device_log_in(cs_db *db, std::span<device_login *const> logins);
 
 /* The devices of the account, device 0 included if it has logged in. Reader or writer. */
