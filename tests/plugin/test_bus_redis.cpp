@@ -17,7 +17,7 @@ static void an_account_nobody_has_is_granted(void **state)
 
 	assert_int_equal(bus_node_claim(a, 7, conn_a, 1), 0);
 	assert_string_equal(key_of(f, 7).c_str(), value_of(a, conn_a, 1, 'L').c_str());
-	assert_true(atoi(redis_command(f->server, {"TTL", "chatserverd:s:7"}).c_str()) > 800);
+	assert_true(atoi(redis_command(f->server, {"TTL", "chatserverd:d:7"}).c_str()) > 800);
 }
 
 static void an_account_that_is_online_elsewhere_is_refused(void **state)
@@ -240,7 +240,7 @@ static void a_node_that_comes_back_tells_the_others_of_its_sessions(void **state
 
 	assert_int_equal(bus_node_claim_device(a, 7, 0, conn_a, 1), 0);
 	/* Nobody in Redis knows of it, as after a lapse. */
-	(void)redis_command(f->server, {"DEL", "chatserverd:s:7"});
+	(void)redis_command(f->server, {"DEL", "chatserverd:d:7"});
 	assert_int_equal(bus_node_claim_device(b, 7, 1, conn_b, 2), 0);
 	assert_true(is_alone(b, 7, 1, true));
 	const size_t epochs = a->epochs.size();
@@ -270,8 +270,8 @@ static void a_value_that_is_no_session_counts_as_none(void **state)
 	fixture *f = fixture_of(state);
 	bus_node *a = new_node_up(f);
 
-	(void)redis_command(f->server, {"SET", "chatserverd:s:7", "nonsense"});
-	(void)redis_command(f->server, {"LPUSH", "chatserverd:s:8", "a list"});
+	(void)redis_command(f->server, {"SET", "chatserverd:d:7", "nonsense"});
+	(void)redis_command(f->server, {"LPUSH", "chatserverd:d:8", "a list"});
 	assert_string_equal(bus_node_presence(a, {7, 8}).c_str(), "00");
 	bus_node_send(a, 8, "hello");
 	assert_int_equal(bus_node_claim(a, 7, conn_a, 1), 0);
@@ -425,7 +425,7 @@ static void garbage_on_a_channel_is_dropped_and_logged_once(void **state)
 	fixture *f = fixture_of(state);
 	bus_node *a = new_node_up(f), *b = new_node_up(f);
 	const std::string inbox = check_format("chatserverd:0:in:%012llx", (unsigned long long)a->address);
-	const std::string address("\x01\x01\x02\x03\x04\x05\x06", 7);
+	const std::string address("\x02\x01\x02\x03\x04\x05\x06", 7);
 	const std::string bad[] = {
 		"x",
 		"hello, world",
@@ -437,7 +437,7 @@ static void garbage_on_a_channel_is_dropped_and_logged_once(void **state)
 		address + std::string("\x10\0\0\0\x7f\0\0\0\0\0\0\0\0\0\0\0", 16), /* of no known one, */
 		address + std::string("\x11\0\0\0\x40\0\0\0\0\0\0\0\0\0\0\0", 16) + "x", /* no session */
 		"\x02" + address,
-		"\x02\x01\x02\x03\x04\x05\x06",
+		"\x01\x01\x02\x03\x04\x05\x06",
 	};
 
 	assert_int_equal(bus_node_claim(a, 7, conn_a, 1), 0);
@@ -460,7 +460,7 @@ static void a_piece_of_an_unknown_kind_costs_only_itself(void **state)
 {
 	fixture *f = fixture_of(state);
 	bus_node *a = new_node_up(f);
-	const std::string head("\x01\x01\x02\x03\x04\x05\x06", 7);
+	const std::string head("\x02\x01\x02\x03\x04\x05\x06", 7);
 	const std::string good("\x11\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0g", 17);
 	const std::string unknown("\x11\0\0\0\x45\0\0\0\0\0\0\0\0\0\0\0?", 17);
 
