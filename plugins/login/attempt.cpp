@@ -239,11 +239,20 @@ static int login_attempt_find(cs_db *db, void *arg)
 static void login_attempt_found(void *state, cs_conn conn, int result, void *arg)
 {
 	attempt_ptr a(static_cast<attempt *>(arg));
-	const login_plugin *p = static_cast<login_plugin *>(state);
+	login_plugin *p = static_cast<login_plugin *>(state);
+	const plugin_context &c = p->context;
 
 	a->known = result == 0;
 	if (a->known)
 		a->id = a->user.id;
+	/* Of a name it is known only now whose guess this is. */
+	if (!a->name.empty() && (a->known || result == MODEL_NONE))
+		a->wait_ms = c.host->guess_wait(c.self, a->peer.network, login_attempt_subject(*a), a->most_failures);
+	if (a->wait_ms > 0) {
+		login_attempt_refuse_early(p, conn, &a->request, a->id, a->peer, a->wait_ms);
+		c.host->finish(c.self, conn);
+		return;
+	}
 	a->hash = a->known ? a->user.password : p->dummy.data();
 	if (result == MODEL_NONE)
 		result = 0;
@@ -363,7 +372,6 @@ static attempt_ptr login_attempt_make(const login_plugin *p, const cs_frame *fra
 	return a;
 }
 
-/* Which account a name means is known later; then the guess is judged. */
 static int login_attempt_begin(login_plugin *p, const cs_frame *frame, const login_request &r)
 {
 	const plugin_context &c = p->context;
