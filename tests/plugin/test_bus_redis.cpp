@@ -279,6 +279,25 @@ static void a_value_that_is_no_session_counts_as_none(void **state)
 	assert_string_equal(bus_node_presence(a, {7, 8}).c_str(), "11");
 }
 
+static void of_devices_that_went_only_the_newest_are_remembered(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f);
+	std::vector<std::string> command = {"HSET", "chatserverd:d:7"};
+
+	for (int device = 1; device <= 100; device++) {
+		command.push_back(std::to_string(device));
+		command.push_back(
+			check_format("0:1:%d:L:%lld", device, static_cast<long long>(time(nullptr)) - 100 + device));
+	}
+	(void)redis_command(f->server, command);
+	assert_int_equal(bus_node_claim_device(a, 7, 101, conn_a, 101), 0);
+	assert_int_equal(atoi(redis_command(f->server, {"HLEN", "chatserverd:d:7"}).c_str()), 65);
+	assert_string_equal(key_of(f, 7, 36).c_str(), "");
+	assert_string_equal(key_of(f, 7, 37).c_str(), "0:1:37:L");
+	assert_string_equal(key_of(f, 7, 101).c_str(), value_of(a, conn_a, 101, 'L').c_str());
+}
+
 static void of_two_nodes_that_claim_at_once_one_wins(void **state)
 {
 	fixture *f = fixture_of(state);
@@ -656,6 +675,7 @@ int main(void)
 		REDIS_TEST(the_people_of_a_node_without_lease_are_free),
 		REDIS_TEST(only_the_owner_gives_a_place_up),
 		REDIS_TEST(a_value_that_is_no_session_counts_as_none),
+		REDIS_TEST(of_devices_that_went_only_the_newest_are_remembered),
 		REDIS_TEST(of_two_nodes_that_claim_at_once_one_wins),
 		REDIS_TEST(a_message_reaches_the_node_that_has_the_account),
 		REDIS_TEST(what_nobody_can_take_goes_nowhere),
