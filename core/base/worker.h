@@ -82,10 +82,10 @@ struct worker {
 	std::vector<const struct cs_self *> hearers; /* those whose plugins hear of `written` */
 	/* By msgid; 0: frames without a known msgid. Filled by dispatch_open before the worker runs. */
 	std::unordered_map<uint32_t, std::unique_ptr<struct route_counters>> counters;
-	std::array<std::atomic<size_t>, 3> routed_bytes =
-		{}; /* of parcels that wait in its loop, by class; see route.cpp */
-	std::unique_ptr<struct route_bundles, route_bundles_deleter>
-		bundles; /* null until the first; its thread only */
+	/* Of parcels that wait in its loop, by class; see route.cpp. */
+	std::array<std::atomic<size_t>, 3> routed_bytes = {};
+	/* Null until the first; its thread only. */
+	std::unique_ptr<struct route_bundles, route_bundles_deleter> bundles;
 	std::atomic<bool> missed = false; /* parcels were dropped; a post that tells its instances is on its way */
 	bool draining = false;
 	struct call_mark call; /* the call that its thread is in */

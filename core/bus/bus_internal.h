@@ -31,8 +31,8 @@ struct bus_call {
 
 	struct cs_bus_session session {}; /* account and device; and for a session its conn and generation */
 	unsigned flags = 0;
-	void (*tell)(void *handle, cs_account account, uint64_t device,
-	             cs_conn conn) = nullptr; /* a function of the driver */
+	/* A function of the driver. */
+	void (*tell)(void *handle, cs_account account, uint64_t device, cs_conn conn) = nullptr;
 	const cs_account *accounts = nullptr;
 	const uint64_t *devices = nullptr;
 	unsigned char *online = nullptr;

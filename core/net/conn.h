@@ -123,7 +123,7 @@ struct conn {
 
 	cs_account account = 0; /* 0: nobody is logged in */
 	uint64_t want = 0; /* of its session, see cs_claim */
-	uint32_t device = 0; /* the same */
+	uint32_t device = 0; /* of its session; 0: the one without a name */
 	uint32_t ended_device = 0; /* of the session that ended */
 	cs_account ended = 0; /* the account whose session ended and whose `closed` is due; 0: none */
 	std::string name;

@@ -100,6 +100,13 @@ static void conn_kick_run(void *arg)
 	if (kick->device == 0)
 		return conn_close(c, "logged in elsewhere");
 	conn_send_going_away(c, "this device has logged in on another connection");
+	if (!c->write_waiting)
+		conn_write(c);
+	if (c->dead)
+		return;
+	/* The kernel has no room: the peer is slow or gone, and the newer login does not wait for it. */
+	if (conn_unsent(c) > 0)
+		return conn_close(c, "this device has logged in elsewhere");
 	conn_close_after_output(c, "this device has logged in elsewhere");
 }
 

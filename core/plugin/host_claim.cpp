@@ -128,7 +128,7 @@ static void host_claim_enter(struct claim *cl, struct conn *c)
 	session_prove(host_claim_table(cl), host_claim_key(cl), worker_monotonic_ms());
 }
 
-/* ---- asking the cluster. Meanwhile the place is reserved here: other claims of the account on this node wait until
+/* ---- asking the cluster. Meanwhile the place is reserved here: other claims of the device on this node wait until
  * this one has ended, and are tried then. */
 
 static void host_claim_ask(struct claim *cl);

@@ -7,11 +7,11 @@
  * - Its own connection, at any time: the TCP connection ends (conn_write and conn_read), also by TCP keepalive
  *   (core.keepalive, set in net/conn.cpp); or the peer is silent for core.idle_timeout, or for 75 s if its client
  *   confirms deliveries (set by plugins/login/attempt.cpp); net/conn_timer.cpp.
- * - A probe, when another login asks for the account without CS_CLAIM_KICK, on this node or on another: the peer does
- *   not answer for 4 s, or was silent for longer than its doubt (35 s if its client confirms); net/conn_probe.cpp.
- * - The claim of another login with CS_CLAIM_KICK: the older session is closed at once; plugin/host_claim.cpp on this
- *   node, over the bus on another.
- * - Redis, when a node claims the account: the owner's node has no lease or does not read its inbox; then the claim is
+ * - A probe, when another login asks for the same device without CS_CLAIM_KICK, on this node or on another: the peer
+ *   does not answer for 4 s, or was silent for longer than its doubt (35 s if its client confirms); net/conn_probe.cpp.
+ * - The claim of another login with CS_CLAIM_KICK: the older session is closed, that of a named device after it was
+ *   told GOING_AWAY; plugin/host_claim.cpp on this node, over the bus on another.
+ * - Redis, when a node claims the device: the owner's node has no lease or does not read its inbox; then the claim is
  *   granted, whatever the generations; script claim in plugins/bus_redis/scripts.cpp. If the owner's node still runs,
  *   the next case decides when it comes back to the bus.
  * - Redis, when a node claims its sessions again, in a new epoch and by and by while it runs: where a higher generation

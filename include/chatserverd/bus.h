@@ -38,7 +38,7 @@ struct cs_bus_session {
 	uint64_t device; /* 0 to CS_DEVICE_MAX */
 };
 
-#define CS_ENVELOPE_VERSION 1u /* of this form; an adapter drops what comes in another */
+#define CS_ENVELOPE_VERSION 2u /* of this form; an adapter drops what comes in another */
 
 /* The head of each piece that nodes send each other. Behind it come the name of the plugin, the head of its parcel and
  * the body. Numbers have their low byte first. The adapter's own pieces have the same form, and it puts the server's

@@ -432,8 +432,10 @@ struct cs_host {
 	 * when it was served, such as a query. If that is over the rate, the next frames of the connection wait. 0, or
 	 * CS_ENOENT. */
 	int (*charge)(struct cs_self *self, cs_conn conn, uint32_t cost);
+
 	/* ---- sessions, continued */
-	/* As presence(), but online[i] says whether the account has a session of devices[i]. */
+	/* As presence(), but online[i] says whether the account has a session of devices[i]. While the bus is away,
+	 * done gets CS_ENOENT, and only the sessions of this node count. */
 	int (*presence_of)(struct cs_self *self, cs_conn conn, cs_account account, const uint64_t *devices,
 	                   unsigned char *online, size_t count, cs_done_fn *done, void *arg);
 };

@@ -3,7 +3,7 @@
  * data that nodes send each other is opaque here.
  *
  * The keys, with option prefix P and database number D:
- *   P:s:ACCOUNT   a hash; its fields are devices. A session: ADDRESS:CONN:GENERATION:L:SECONDS, or E instead of L while
+ *   P:d:ACCOUNT   a hash; its fields are devices. A session: ADDRESS:CONN:GENERATION:L:SECONDS, or E instead of L while
  *                 it is ending; with ADDRESS 0 the last session that there was. SECONDS: when it was written
  *   P:nodes       addresses of the nodes; score: the time (ms) at which the lease of the node lapses
  *   P:lapsed      addresses whose lease lapsed; score: the time (ms) until which that is remembered

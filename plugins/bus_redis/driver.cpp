@@ -24,7 +24,7 @@ static void rbus_choose_names(struct rbus *b)
 
 	b->nodes_key = prefix + ":nodes";
 	b->lapsed_key = prefix + ":lapsed";
-	b->session_prefix = prefix + ":s:";
+	b->session_prefix = prefix + ":d:";
 	b->inbox_prefix = channels + ":in:";
 	b->all_channel = channels + ":all";
 }

@@ -17,6 +17,7 @@
  * was wrong, because a lease has lapsed, claiming again tells all of them anew. */
 static constexpr char rbus_common[] = R"lua(
 local TTL = 900
+local ENDED_MOST = 64
 local CLOSE, LAPSED, PROBE, ALONE = 64, 67, 68, 69
 
 local function now()
@@ -73,20 +74,30 @@ local function ask(kind, inboxes, address, head, ...)
 	redis.call('PUBLISH', inboxes .. address, head .. piece(kind, table.concat({...}, ' ')))
 end
 
+-- Of sessions that have ended only the newest are remembered, so that many devices that come and go cost little.
+local function forget(key, ended)
+	if #ended <= ENDED_MOST then return end
+	table.sort(ended, function(a, b) return a.written > b.written end)
+	for i = ENDED_MOST + 1, #ended do redis.call('HDEL', key, ended[i].device) end
+end
+
 -- Those of the account on living nodes. Forgets what nobody has refreshed for so long as keys live.
 local function sessions(nodes, key)
-	local fields, found, time, known = hash('HGETALL', key) or {}, {}, now(), {}
+	local fields, found, time, known, ended = hash('HGETALL', key) or {}, {}, now(), {}, {}
 	for i = 1, #fields, 2 do
 		local address, conn, generation, state, written = parse(fields[i + 1])
 		if not address or tonumber(written) + TTL < time / 1000 then
 			redis.call('HDEL', key, fields[i])
-		elseif address ~= '0' then
+		elseif address == '0' then
+			ended[#ended + 1] = {device = fields[i], written = tonumber(written)}
+		else
 			if known[address] == nil then known[address] = leased(nodes, address, time) and true or false end
 			if known[address] then
 				found[#found + 1] = {device = fields[i], address = address, conn = conn, generation = generation}
 			end
 		end
 	end
+	forget(key, ended)
 	return found
 end
 

@@ -89,31 +89,39 @@ static int login_attempt_claim(const login_plugin *p, uint64_t generation, attem
 
 static int login_attempt_number(const login_plugin *p, attempt *a);
 
-/* Those that are offline may make room. */
-static void login_attempt_devices_known(void *state, cs_conn conn, int, void *arg)
+/* Those that are offline may make room. While the bus is away, nobody knows which ones are offline. */
+static void login_attempt_devices_known(void *state, cs_conn conn, int result, void *arg)
 {
 	attempt_ptr a(static_cast<attempt *>(arg));
 	const login_plugin *p = static_cast<login_plugin *>(state);
-	std::vector<uint64_t> offline;
+	std::vector<device_row> offline;
 
+	if (result != 0) {
+		attempt_fail_result(p, conn, a.get(), result == CS_ENOENT ? CS_EBUSY : result);
+		return;
+	}
 	for (size_t i = 0; i < a->ask.size(); i++)
 		if (!a->online[i])
-			offline.push_back(a->ask[i]);
-	a->ask.swap(offline);
-	if (a->ask.empty()) {
+			offline.push_back(a->offline[i]);
+	a->offline.swap(offline);
+	if (a->offline.empty()) {
 		attempt_fail(p, conn, a.get(), CS_ERRNO_FULL, "all devices of this account are online");
 		return;
 	}
-	const int result = login_attempt_number(p, a.get());
+	result = login_attempt_number(p, a.get());
 	if (result == 0)
 		(void)a.release(); /* login_attempt_numbered owns it now */
 	else
 		attempt_fail_result(p, conn, a.get(), result);
 }
 
+/* What the answer says can be wrong when it is used: another new device was faster, or all have logged in. */
+static const int login_attempt_most_asks = 3;
+
 static int login_attempt_ask_devices(const login_plugin *p, attempt *a, const std::vector<device_row> &named)
 {
-	a->asked = true;
+	a->times_asked++;
+	a->offline = named;
 	a->ask.clear();
 	for (const device_row &device : named)
 		a->ask.push_back(device.number);
@@ -127,11 +135,12 @@ static void login_attempt_numbered(const login_plugin *p, int result, const devi
 	attempt_ptr a(static_cast<attempt *>(arg));
 	const cs_conn conn = a->conn;
 
-	if (result == 0)
+	/* CS_EUNKNOWN: perhaps they were forgotten; if not, they log in again. */
+	if (result == 0 || result == CS_EUNKNOWN)
 		for (const uint64_t device : login.ended)
 			devices_end_sessions(p, a->id, device);
 	a->number = login.number;
-	if (result == 0 && login.full && a->asked) { /* another new device was faster */
+	if (result == 0 && login.full && a->times_asked == login_attempt_most_asks) {
 		attempt_fail(p, conn, a.get(), CS_ERRNO_FULL, "this account has the most devices that are allowed");
 		return;
 	}
@@ -155,7 +164,7 @@ static int login_attempt_number(const login_plugin *p, attempt *a)
 	login.now = p->context.host->now();
 	login.most = static_cast<size_t>(p->conf->max_devices);
 	login.forgotten = login.now - p->conf->forget_devices;
-	login.offline = a->ask;
+	login.offline = a->offline;
 	return generation_take(p, login, login_attempt_numbered, a);
 }
 
@@ -230,11 +239,20 @@ static int login_attempt_find(cs_db *db, void *arg)
 static void login_attempt_found(void *state, cs_conn conn, int result, void *arg)
 {
 	attempt_ptr a(static_cast<attempt *>(arg));
-	const login_plugin *p = static_cast<login_plugin *>(state);
+	login_plugin *p = static_cast<login_plugin *>(state);
+	const plugin_context &c = p->context;
 
 	a->known = result == 0;
 	if (a->known)
 		a->id = a->user.id;
+	/* Of a name it is known only now whose guess this is. */
+	if (!a->name.empty() && (a->known || result == MODEL_NONE))
+		a->wait_ms = c.host->guess_wait(c.self, a->peer.network, login_attempt_subject(*a), a->most_failures);
+	if (a->wait_ms > 0) {
+		login_attempt_refuse_early(p, conn, &a->request, a->id, a->peer, a->wait_ms);
+		c.host->finish(c.self, conn);
+		return;
+	}
 	a->hash = a->known ? a->user.password : p->dummy.data();
 	if (result == MODEL_NONE)
 		result = 0;
@@ -354,7 +372,6 @@ static attempt_ptr login_attempt_make(const login_plugin *p, const cs_frame *fra
 	return a;
 }
 
-/* Which account a name means is known later; then the guess is judged. */
 static int login_attempt_begin(login_plugin *p, const cs_frame *frame, const login_request &r)
 {
 	const plugin_context &c = p->context;

@@ -28,9 +28,10 @@ struct attempt {
 	std::string name; /* empty: the request had the id */
 	std::string device; /* empty: device 0 */
 	uint64_t number = 0; /* of the device */
-	std::vector<uint64_t> ask; /* devices that may make room for a new one, and whether they are online */
+	std::vector<device_row> offline; /* devices that may make room for a new one */
+	std::vector<uint64_t> ask; /* their numbers, and whether they are online */
 	std::vector<unsigned char> online;
-	bool asked = false;
+	int times_asked = 0;
 	int rosters = 1;
 	bool reads_store = false; /* the text of the store is not known yet */
 	std::string store; /* if it was read */

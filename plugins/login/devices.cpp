@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The devices of an account: DEVICES, END_DEVICE, and when named ones were seen. */
+ * The devices of an account: DEVICES and END_DEVICE. */
 #include "devices.h"
 
 #include <memory>
@@ -53,6 +53,12 @@ static void login_devices_answer(void *state, cs_conn conn, int result, void *ar
 	(void)c.host->finish(c.self, conn);
 }
 
+/* While the bus is away, the devices of other nodes are shown as offline. */
+static void login_devices_online_known(void *state, cs_conn conn, int result, void *arg)
+{
+	login_devices_answer(state, conn, result == CS_ENOENT ? 0 : result, arg);
+}
+
 static void login_devices_were_read(void *state, cs_conn conn, int result, void *arg)
 {
 	const plugin_context &c = static_cast<login_plugin *>(state)->context;
@@ -66,7 +72,7 @@ static void login_devices_were_read(void *state, cs_conn conn, int result, void 
 	if (result != 0)
 		login_devices_answer(state, conn, result, arg);
 	else if (const int failed = c.host->presence_of(c.self, conn, q->account, q->numbers.data(), q->online.data(),
-	                                                q->numbers.size(), login_devices_answer, q))
+	                                                q->numbers.size(), login_devices_online_known, q))
 		login_devices_answer(state, conn, failed, arg);
 }
 
@@ -163,115 +169,4 @@ int login_on_end_device(void *state, const cs_frame *frame)
 		return c.host->refuse_result(c.self, frame->conn, &frame->request, result);
 	(void)e.release(); /* login_devices_were_forgotten frees it */
 	return CS_PENDING;
-}
-
-/* ---- when named devices were seen: at their logins, at the ends of their sessions, and once a day */
-
-static const int64_t login_devices_day_ms = 24 * 3600 * 1000;
-
-struct devices_seen {
-	std::vector<message_reader> devices;
-	int64_t now = 0;
-};
-
-static int login_devices_note(cs_db *db, void *arg)
-{
-	const devices_seen *seen = static_cast<devices_seen *>(arg);
-
-	return device_note_seen(db, seen->devices, seen->now);
-}
-
-/* If it fails, the next time is noted: a device is forgotten only after many days. */
-static void login_devices_noted(void *, cs_conn, int, void *arg)
-{
-	const std::unique_ptr<devices_seen> seen(static_cast<devices_seen *>(arg));
-}
-
-static void login_devices_see(const login_plugin *p, std::vector<message_reader> devices)
-{
-	const plugin_context &c = p->context;
-	auto seen = std::make_unique<devices_seen>();
-
-	if (devices.empty())
-		return;
-	seen->devices = std::move(devices);
-	seen->now = c.host->now();
-	if (c.host->work(c.self, 0, CS_WORK_WRITE, login_devices_note, login_devices_noted, seen.get()) == 0)
-		(void)seen.release(); /* login_devices_noted frees it */
-}
-
-static std::vector<message_reader> login_devices_here(const login_plugin *p)
-{
-	std::vector<message_reader> devices;
-
-	for (const auto &[conn, session] : p->named)
-		devices.push_back({session.account, session.device});
-	return devices;
-}
-
-static void login_devices_day_is_over(void *state, void *)
-{
-	const login_plugin *p = static_cast<login_plugin *>(state);
-
-	login_devices_see(p, login_devices_here(p));
-}
-
-void devices_on_opened(login_plugin *plugin, cs_conn conn, uint64_t account, uint64_t device)
-{
-	if (device != 0)
-		plugin->named[conn] = {account, device};
-}
-
-void devices_on_closed(login_plugin *plugin, cs_conn conn, uint64_t account, uint64_t device)
-{
-	if (device == 0)
-		return;
-	plugin->named.erase(conn);
-	login_devices_see(plugin, {{account, device}});
-}
-
-void devices_start(login_plugin *plugin)
-{
-	const plugin_context &c = plugin->context;
-
-	plugin->named_timer = c.host->timer_add(c.self, login_devices_day_ms, 1, login_devices_day_is_over, nullptr);
-}
-
-void devices_stop(const login_plugin *plugin)
-{
-	plugin->context.host->timer_del(plugin->context.self, plugin->named_timer);
-}
-
-/* ---- sessions whose device is not there any more */
-
-struct devices_check {
-	std::vector<message_reader> devices, missing;
-};
-
-static int login_devices_look(cs_db *db, void *arg)
-{
-	devices_check *check = static_cast<devices_check *>(arg);
-
-	return device_missing(db, check->devices, &check->missing);
-}
-
-static void login_devices_were_looked_up(void *state, cs_conn, int result, void *arg)
-{
-	const std::unique_ptr<devices_check> check(static_cast<devices_check *>(arg));
-
-	for (size_t i = 0; result == 0 && i < check->missing.size(); i++)
-		devices_end_sessions(static_cast<login_plugin *>(state), check->missing[i].account,
-		                     check->missing[i].device);
-}
-
-void devices_on_cluster(login_plugin *plugin, cs_cluster_event event)
-{
-	const plugin_context &c = plugin->context;
-	auto check = std::make_unique<devices_check>();
-
-	check->devices = login_devices_here(plugin);
-	if (event == CS_CLUSTER_DEGRADED || check->devices.empty())
-		return;
-	if (c.host->work(c.self, 0, CS_WORK_READ, login_devices_look, login_devices_were_looked_up, check.get()) == 0)
-		(void)check.release(); /* login_devices_were_looked_up frees it */
 }

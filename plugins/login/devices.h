@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The devices of an account: DEVICES, END_DEVICE, and when named ones were seen. Worker thread. */
+ * The devices of an account: DEVICES and END_DEVICE. Worker thread. */
 #ifndef LOGIN_DEVICES_H
 #define LOGIN_DEVICES_H
 
@@ -9,14 +9,7 @@
  * under way finds this out itself: it looks for the row after its claim. */
 void devices_end_sessions(const login_plugin *plugin, uint64_t account, uint64_t device);
 
-/* The server's calls; contracts in plugin.h. */
-void devices_on_opened(login_plugin *plugin, cs_conn conn, uint64_t account, uint64_t device);
-void devices_on_closed(login_plugin *plugin, cs_conn conn, uint64_t account, uint64_t device);
+/* The server's call; contract in plugin.h. */
 void devices_on_routed(const login_plugin *plugin, cs_conn conn, const cs_parcel *parcel);
-/* While the bus was away, devices may have been ended whose sessions here were not told. */
-void devices_on_cluster(login_plugin *plugin, cs_cluster_event event);
-
-void devices_start(login_plugin *plugin);
-void devices_stop(const login_plugin *plugin);
 
 #endif

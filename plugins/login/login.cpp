@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "devices.h"
+#include "named.h"
 
 static const int64_t login_log_pause_ms = 1000;
 
@@ -103,7 +104,7 @@ static int login_start(const cs_host *host, cs_self *self, const void *conf, voi
 	rc = login_use(p.get(), static_cast<const login_conf *>(conf), e);
 	if (rc != 0)
 		return rc;
-	devices_start(p.get());
+	named_start(p.get());
 	*state_r = p.release();
 	return 0;
 }
@@ -122,19 +123,19 @@ static void login_stop(void *state)
 {
 	const std::unique_ptr<login_plugin> p(static_cast<login_plugin *>(state));
 
-	devices_stop(p.get());
+	named_stop(p.get());
 }
 
 /* ---- sessions */
 
 static void login_on_opened(void *state, cs_conn conn, cs_account account, uint64_t device, uint64_t)
 {
-	devices_on_opened(static_cast<login_plugin *>(state), conn, account, device);
+	named_on_opened(static_cast<login_plugin *>(state), conn, account, device);
 }
 
 static int login_on_closed(void *state, cs_conn conn, cs_account account, uint64_t device, uint64_t)
 {
-	devices_on_closed(static_cast<login_plugin *>(state), conn, account, device);
+	named_on_closed(static_cast<login_plugin *>(state), conn, account, device);
 	return 0;
 }
 
@@ -145,7 +146,7 @@ static void login_on_routed(void *state, cs_conn conn, cs_account, const cs_parc
 
 static void login_on_cluster(void *state, cs_cluster_event event)
 {
-	devices_on_cluster(static_cast<login_plugin *>(state), event);
+	named_on_cluster(static_cast<login_plugin *>(state), event);
 }
 
 static const char *const login_needs[] = {CS_MAILBOX_SERVICE, nullptr};

@@ -4,12 +4,16 @@
 #define LOGIN_LOGIN_H
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include <chatserverd/mailbox.h>
 #include <chatserverd/plugin.h>
 
+#include "../model/messages.h"
 #include "../shared/field.h"
 #include "password.h"
 
@@ -39,6 +43,7 @@ inline constexpr size_t login_password_most = 128;
 struct login_session {
 	uint64_t account = 0;
 	uint64_t device = 0;
+	int64_t due = 0; /* then it is noted as seen */
 };
 
 /* An instance. */
@@ -51,7 +56,12 @@ struct login_plugin {
 	login_log_limit wrong_limit, early_limit, online_limit; /* limits of the log lines about refused logins */
 	std::string store; /* the text of the store; empty: it was not read yet */
 	std::unordered_map<cs_conn, login_session> named; /* of this worker */
-	cs_timer *named_timer = nullptr; /* notes when they were seen */
+	cs_timer *named_timer = nullptr;
+	std::set<std::pair<int64_t, cs_conn>> due; /* of the named sessions */
+	std::set<std::pair<uint64_t, uint64_t>> seen; /* accounts and devices that were seen and are not noted yet */
+	std::vector<message_reader> unchecked; /* perhaps these devices were forgotten */
+	bool check_runs = false, check_again = false;
+	int64_t next_check = 0; /* not before */
 };
 
 /* Handlers; state is a login_plugin. */

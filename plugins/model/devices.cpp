@@ -7,6 +7,8 @@
 #include <iterator>
 #include <map>
 #include <set>
+#include <tuple>
+#include <utility>
 
 #include "dialect.h"
 #include "sql.h"
@@ -136,20 +138,28 @@ static int devices_forget_old(cs_db *db, device_login *login, std::vector<device
 	return result;
 }
 
-/* Sets login->full if there is no room. */
+static bool devices_was_offline(const device_login &login, const device_row &device)
+{
+	return std::any_of(login.offline.begin(), login.offline.end(), [&](const device_row &offline) {
+		return offline.number == device.number && offline.last_seen == device.last_seen;
+	});
+}
+
+/* Sets login->full if there is no room; then none has gone. Several go if fewer are allowed than before. */
 static int devices_make_room(cs_db *db, device_login *login, std::vector<device_row> *devices)
 {
-	if (devices->size() < login->most)
-		return 0;
-	const auto oldest = std::find_if(devices->begin(), devices->end(), [login](const device_row &device) {
-		return std::find(login->offline.begin(), login->offline.end(), device.number) != login->offline.end();
-	});
+	const auto was_offline = [login](const device_row &device) {
+		return devices_was_offline(*login, device);
+	};
+	const auto offline = static_cast<size_t>(std::count_if(devices->begin(), devices->end(), was_offline));
+	int result = 0;
 
-	if (oldest != devices->end())
-		return devices_end(db, login, devices, oldest);
-	login->full = true;
-	login->named = *devices;
-	return 0;
+	login->full = devices->size() - offline >= login->most;
+	if (login->full)
+		login->named = *devices;
+	while (!login->full && !result && devices->size() >= login->most)
+		result = devices_end(db, login, devices, std::find_if(devices->begin(), devices->end(), was_offline));
+	return result;
 }
 
 static int devices_add(cs_db *db, device_login *login, std::vector<device_row> *devices)
@@ -168,50 +178,78 @@ static int devices_add(cs_db *db, device_login *login, std::vector<device_row> *
 	return result;
 }
 
-/* devices: the named ones of the account. */
-static int devices_choose(cs_db *db, device_login *login, std::vector<device_row> *devices)
+/* The time of the device always changes, also if the clock of the node that wrote it is ahead: this shows other logins
+ * that the device is not offline any more. */
+static void devices_find(device_login *login, std::vector<device_row> *devices)
 {
-	std::stable_sort(devices->begin(), devices->end(), devices_unseen_longer);
-	if (const int result = devices_forget_old(db, login, devices))
-		return result;
 	const auto found = std::find_if(devices->begin(), devices->end(),
 	                                [login](const device_row &device) { return device.name == login->name; });
 
 	if (found == devices->end())
-		return devices_add(db, login, devices);
-	found->last_seen = std::max(found->last_seen, login->now);
+		return;
+	login->seen = found->last_seen = std::max(found->last_seen + 1, login->now);
 	login->number = found->number;
-	return 0;
+}
+
+/* found: the named devices of the accounts. Those that are there already are noted first, so that none of them makes
+ * room for a new one. */
+static int devices_choose(cs_db *db, const std::vector<device_login *> &logins, devices_by_account *found)
+{
+	int result = 0;
+
+	for (device_login *login : logins) {
+		std::vector<device_row> *devices = &(*found)[login->user.account];
+
+		std::stable_sort(devices->begin(), devices->end(), devices_unseen_longer);
+		if (!result)
+			result = devices_forget_old(db, login, devices);
+		devices_find(login, devices);
+	}
+	for (device_login *login : logins) {
+		std::vector<device_row> *devices = &(*found)[login->user.account];
+
+		if (login->number == 0) /* perhaps another of these logins has made it now */
+			devices_find(login, devices);
+		if (!result && login->number == 0)
+			result = devices_add(db, login, devices);
+	}
+	return result;
 }
 
 static int devices_choose_named(cs_db *db, std::span<device_login *const> logins)
 {
+	std::vector<device_login *> named;
 	std::set<uint64_t> accounts;
 	devices_by_account found;
-	int result;
 
-	for (const device_login *login : logins)
-		if (!login->name.empty() && login->user.generation != 0)
-			accounts.insert(login->user.account);
-	result = devices_read(db, accounts, &found);
+	std::copy_if(logins.begin(), logins.end(), std::back_inserter(named),
+	             [](const device_login *login) { return !login->name.empty() && login->user.generation != 0; });
+	for (const device_login *login : named)
+		accounts.insert(login->user.account);
+	if (const int result = devices_read(db, accounts, &found))
+		return result;
 	for (auto &[account, devices] : found)
 		std::erase_if(devices, [](const device_row &device) { return device.number == 0; });
-	for (device_login *login : logins)
-		if (!result && !login->name.empty() && login->user.generation != 0)
-			result = devices_choose(db, login, &found[login->user.account]);
-	return result;
+	return devices_choose(db, named, &found);
+}
+
+static bool devices_key_is_lower(const device_login *a, const device_login *b)
+{
+	return std::tie(a->user.account, a->number) < std::tie(b->user.account, b->number);
 }
 
 /* Makes the rows of new devices, and notes the time for the others. */
 static int devices_write(cs_db *db, std::span<device_login *const> logins)
 {
 	const std::string tail = dialect_or_raise(db, "account, number", "last_seen");
+	std::vector<device_login *> sorted(logins.begin(), logins.end());
 	std::vector<cs_db_value> values;
 
-	for (const device_login *login : logins) {
+	std::sort(sorted.begin(), sorted.end(), devices_key_is_lower);
+	for (const device_login *login : sorted) {
 		if (login->user.generation == 0 || login->full)
 			continue;
-		const auto now = sql_integer(static_cast<uint64_t>(login->now));
+		const auto now = sql_integer(static_cast<uint64_t>(login->seen));
 
 		values.insert(values.end(), {sql_integer(login->user.account), sql_integer(login->number),
 		                             sql_text(login->name), now, now});
@@ -229,9 +267,9 @@ int device_log_in(cs_db *db, std::span<device_login *const> logins)
 
 	for (device_login *login : logins) {
 		login->number = 0;
+		login->seen = login->now;
 		login->full = false;
 		login->named.clear();
-		login->ended.clear();
 		users.push_back(&login->user);
 	}
 	result = user_next_generations(db, users);
@@ -261,14 +299,44 @@ int device_missing(cs_db *db, std::span<const message_reader> devices, std::vect
 	return 0;
 }
 
+/* So many rows are one statement. SQLite has no round trips. */
+static size_t devices_seen_piece(const cs_db *db)
+{
+	return db->driver->dialect == CS_DB_SQLITE ? 1 : 32;
+}
+
+static std::string devices_seen_text(const cs_db *db, size_t size)
+{
+	const char *greatest = db->driver->dialect == CS_DB_SQLITE ? "MAX" : "GREATEST";
+	std::string text = dialect_join({"UPDATE device", dialect_by_id(db), " SET last_seen = ", greatest,
+	                                 "(last_seen, ?) WHERE (account = ? AND number = ?)"});
+
+	for (size_t i = 1; i < size; i++)
+		text += " OR (account = ? AND number = ?)";
+	return text;
+}
+
+/* In the order of the key, as devices_write: so two transactions wait for each other only one way. */
 int device_note_seen(cs_db *db, std::span<const message_reader> devices, int64_t now)
 {
+	const size_t size = devices_seen_piece(db);
+	const std::string text = devices_seen_text(db, size);
+	std::vector<std::pair<uint64_t, uint64_t>> sorted;
 	int result = 0;
 
-	for (size_t i = 0; !result && i < devices.size(); i++)
-		result = sql_run(db, "UPDATE device SET last_seen = ? WHERE account = ? AND number = ?",
-		                 {sql_integer(static_cast<uint64_t>(now)), sql_integer(devices[i].account),
-		                  sql_integer(devices[i].device)});
+	for (const message_reader &device : devices)
+		sorted.emplace_back(device.account, device.device);
+	std::sort(sorted.begin(), sorted.end());
+	for (size_t begin = 0; !result && begin < sorted.size(); begin += size) {
+		std::vector<cs_db_value> values = {sql_integer(static_cast<uint64_t>(now))};
+
+		for (size_t i = begin; i < begin + size; i++) {
+			const auto &[account, number] = sorted[std::min(i, sorted.size() - 1)];
+
+			values.insert(values.end(), {sql_integer(account), sql_integer(number)});
+		}
+		result = db->driver->query(db, text.c_str(), values.data(), values.size(), nullptr, nullptr);
+	}
 	return result;
 }
 

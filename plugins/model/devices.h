@@ -28,18 +28,22 @@ struct device_login {
 	int64_t now = 0; /* ms */
 	size_t most = 0; /* named devices that the account may have */
 	int64_t forgotten = 0; /* a named device that was last seen before this is forgotten */
-	/* Numbers of devices that are offline: if there are too many, the one that was unseen longest makes room. */
-	std::vector<uint64_t> offline;
+	/* Devices that were offline when their last_seen was read: if there are too many, the one that was unseen
+	 * longest makes room. Not if it has logged in since, or logs in together with this one. */
+	std::vector<device_row> offline;
 
 	uint64_t number = 0;
+	int64_t seen = 0; /* what is written as last_seen: now, or little more */
 	bool full = false; /* there are too many, and none of them was offline: the device has no number */
 	std::vector<device_row> named; /* if full: those that there are */
-	std::vector<uint64_t> ended; /* devices that were forgotten: close their sessions after the commit */
+	/* Devices that were forgotten in this run or in one before: close their sessions after the commit. A run before
+	 * may have been committed unheard. */
+	std::vector<uint64_t> ended;
 };
 
 /* Gives each login its generation (see user_next_generations) and its device; a new device has received everything that
  * the account has in the store. Few statements more than for the generations alone, except for new devices. Sets the
- * second part of each login anew on each run. Writer. */
+ * second part of each login anew on each run, but only adds to ended. Writer. */
 [[nodiscard]] int device_log_in(cs_db *db, std::span<device_login *const> logins);
 
 /* The devices of the account, device 0 included if it has logged in. Reader or writer. */
@@ -50,7 +54,7 @@ struct device_login {
 /* Those of the named devices that are not there (any more). Few statements for many. Reader. */
 [[nodiscard]] int device_missing(cs_db *db, std::span<const message_reader> devices,
                                  std::vector<message_reader> *missing_r);
-/* They were seen at that time. Writer. */
+/* They were seen at that time, or later. Few statements for many. Writer. */
 [[nodiscard]] int device_note_seen(cs_db *db, std::span<const message_reader> devices, int64_t now);
 
 /* The text of the store, which changes when the store is restored. Reader. */

@@ -17,7 +17,7 @@ static void an_account_nobody_has_is_granted(void **state)
 
 	assert_int_equal(bus_node_claim(a, 7, conn_a, 1), 0);
 	assert_string_equal(key_of(f, 7).c_str(), value_of(a, conn_a, 1, 'L').c_str());
-	assert_true(atoi(redis_command(f->server, {"TTL", "chatserverd:s:7"}).c_str()) > 800);
+	assert_true(atoi(redis_command(f->server, {"TTL", "chatserverd:d:7"}).c_str()) > 800);
 }
 
 static void an_account_that_is_online_elsewhere_is_refused(void **state)
@@ -240,7 +240,7 @@ static void a_node_that_comes_back_tells_the_others_of_its_sessions(void **state
 
 	assert_int_equal(bus_node_claim_device(a, 7, 0, conn_a, 1), 0);
 	/* Nobody in Redis knows of it, as after a lapse. */
-	(void)redis_command(f->server, {"DEL", "chatserverd:s:7"});
+	(void)redis_command(f->server, {"DEL", "chatserverd:d:7"});
 	assert_int_equal(bus_node_claim_device(b, 7, 1, conn_b, 2), 0);
 	assert_true(is_alone(b, 7, 1, true));
 	const size_t epochs = a->epochs.size();
@@ -270,13 +270,32 @@ static void a_value_that_is_no_session_counts_as_none(void **state)
 	fixture *f = fixture_of(state);
 	bus_node *a = new_node_up(f);
 
-	(void)redis_command(f->server, {"SET", "chatserverd:s:7", "nonsense"});
-	(void)redis_command(f->server, {"LPUSH", "chatserverd:s:8", "a list"});
+	(void)redis_command(f->server, {"SET", "chatserverd:d:7", "nonsense"});
+	(void)redis_command(f->server, {"LPUSH", "chatserverd:d:8", "a list"});
 	assert_string_equal(bus_node_presence(a, {7, 8}).c_str(), "00");
 	bus_node_send(a, 8, "hello");
 	assert_int_equal(bus_node_claim(a, 7, conn_a, 1), 0);
 	assert_int_equal(bus_node_claim(a, 8, conn_b, 1), 0);
 	assert_string_equal(bus_node_presence(a, {7, 8}).c_str(), "11");
+}
+
+static void of_devices_that_went_only_the_newest_are_remembered(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f);
+	std::vector<std::string> command = {"HSET", "chatserverd:d:7"};
+
+	for (int device = 1; device <= 100; device++) {
+		command.push_back(std::to_string(device));
+		command.push_back(
+			check_format("0:1:%d:L:%lld", device, static_cast<long long>(time(nullptr)) - 100 + device));
+	}
+	(void)redis_command(f->server, command);
+	assert_int_equal(bus_node_claim_device(a, 7, 101, conn_a, 101), 0);
+	assert_int_equal(atoi(redis_command(f->server, {"HLEN", "chatserverd:d:7"}).c_str()), 65);
+	assert_string_equal(key_of(f, 7, 36).c_str(), "");
+	assert_string_equal(key_of(f, 7, 37).c_str(), "0:1:37:L");
+	assert_string_equal(key_of(f, 7, 101).c_str(), value_of(a, conn_a, 101, 'L').c_str());
 }
 
 static void of_two_nodes_that_claim_at_once_one_wins(void **state)
@@ -425,7 +444,7 @@ static void garbage_on_a_channel_is_dropped_and_logged_once(void **state)
 	fixture *f = fixture_of(state);
 	bus_node *a = new_node_up(f), *b = new_node_up(f);
 	const std::string inbox = check_format("chatserverd:0:in:%012llx", (unsigned long long)a->address);
-	const std::string address("\x01\x01\x02\x03\x04\x05\x06", 7);
+	const std::string address("\x02\x01\x02\x03\x04\x05\x06", 7);
 	const std::string bad[] = {
 		"x",
 		"hello, world",
@@ -437,7 +456,7 @@ static void garbage_on_a_channel_is_dropped_and_logged_once(void **state)
 		address + std::string("\x10\0\0\0\x7f\0\0\0\0\0\0\0\0\0\0\0", 16), /* of no known one, */
 		address + std::string("\x11\0\0\0\x40\0\0\0\0\0\0\0\0\0\0\0", 16) + "x", /* no session */
 		"\x02" + address,
-		"\x02\x01\x02\x03\x04\x05\x06",
+		"\x01\x01\x02\x03\x04\x05\x06",
 	};
 
 	assert_int_equal(bus_node_claim(a, 7, conn_a, 1), 0);
@@ -460,7 +479,7 @@ static void a_piece_of_an_unknown_kind_costs_only_itself(void **state)
 {
 	fixture *f = fixture_of(state);
 	bus_node *a = new_node_up(f);
-	const std::string head("\x01\x01\x02\x03\x04\x05\x06", 7);
+	const std::string head("\x02\x01\x02\x03\x04\x05\x06", 7);
 	const std::string good("\x11\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0g", 17);
 	const std::string unknown("\x11\0\0\0\x45\0\0\0\0\0\0\0\0\0\0\0?", 17);
 
@@ -656,6 +675,7 @@ int main(void)
 		REDIS_TEST(the_people_of_a_node_without_lease_are_free),
 		REDIS_TEST(only_the_owner_gives_a_place_up),
 		REDIS_TEST(a_value_that_is_no_session_counts_as_none),
+		REDIS_TEST(of_devices_that_went_only_the_newest_are_remembered),
 		REDIS_TEST(of_two_nodes_that_claim_at_once_one_wins),
 		REDIS_TEST(a_message_reaches_the_node_that_has_the_account),
 		REDIS_TEST(what_nobody_can_take_goes_nowhere),

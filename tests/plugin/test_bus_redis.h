@@ -65,14 +65,14 @@ static inline fixture *fixture_of(void **state)
 static inline std::string key_of(fixture *f, cs_account account, uint64_t device = 0)
 {
 	const std::string value =
-		redis_command(f->server, {"HGET", "chatserverd:s:" + std::to_string(account), std::to_string(device)});
+		redis_command(f->server, {"HGET", "chatserverd:d:" + std::to_string(account), std::to_string(device)});
 
 	return value.substr(0, value.rfind(':'));
 }
 
 static inline void set_key(fixture *f, cs_account account, const std::string &value)
 {
-	(void)redis_command(f->server, {"HSET", "chatserverd:s:" + std::to_string(account), "0",
+	(void)redis_command(f->server, {"HSET", "chatserverd:d:" + std::to_string(account), "0",
 	                                value + ":" + std::to_string(time(nullptr))});
 }
 

@@ -59,7 +59,7 @@ static const removal removals[] = {
 	{{"-evalsha"}, {"+evalsha"}, false},
 	{{"resetkeys"}, {"~chatserverd:*"}, false},
 	{{"resetchannels"}, {"&chatserverd:*"}, false},
-	{{"resetkeys", "~chatserverd:s:*"}, {"~chatserverd:*"}, false},
+	{{"resetkeys", "~chatserverd:d:*"}, {"~chatserverd:*"}, false},
 	{{"-subscribe"}, {"+subscribe"}, true},
 	{{"-script|load"}, {"+script|load"}, true},
 	{{"-zadd"}, {"+zadd"}, true},

@@ -532,13 +532,13 @@ static void keys_are_kept_alive_and_made_again(void **state)
 
 	for (cs_account account = 7; account <= 9; account++)
 		assert_int_equal(bus_node_claim(a, account, conn_a, 1), 0);
-	(void)redis_command(f->server, {"EXPIRE", "chatserverd:s:7", "100"});
-	(void)redis_command(f->server, {"DEL", "chatserverd:s:8"});
+	(void)redis_command(f->server, {"EXPIRE", "chatserverd:d:7", "100"});
+	(void)redis_command(f->server, {"DEL", "chatserverd:d:8"});
 	set_key(f, 9, value_of(b, conn_b, 2, 'L'));
 	bus_wait(f->world, "close", [&] { return is_closed(a, 9, conn_a); });
 	bus_wait(f->world, "a new key", [&] { return key_of(f, 8) == value_of(a, conn_a, 1, 'L'); });
 	bus_wait(f->world, "a longer life", [&] {
-		return atoi(redis_command(f->server, {"TTL", "chatserverd:s:7"}).c_str()) > 800;
+		return atoi(redis_command(f->server, {"TTL", "chatserverd:d:7"}).c_str()) > 800;
 	});
 	assert_string_equal(key_of(f, 9).c_str(), value_of(b, conn_b, 2, 'L').c_str());
 	assert_int_equal(a->epochs.size(), 1);

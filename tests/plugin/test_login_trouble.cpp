@@ -113,6 +113,49 @@ static void a_connection_that_goes_between_two_steps_leaves_nothing_behind(void 
 	                 3); /* the runs that got to the end, and to `opened` */
 }
 
+static void a_device_that_perhaps_made_room_is_closed(void **state)
+{
+	fake_host_set(handler_fixture_of(state)->host.get(), "login.max_devices", "1");
+	handler_fixture *f = handler_fixture_load(state, "login");
+	const uint64_t id = fixture_registered(f, "zhang san");
+	const cs_conn phone = fake_host_connect(f->host.get()), desk = fake_host_connect(f->host.get());
+	const std::string as_phone = fixture_login(id, "123456", R"(,"device":"phone")");
+	const std::string as_desk = fixture_login(id, "123456", R"(,"device":"desk")");
+
+	fixture_ask(f, phone, as_phone);
+	fixture_ask(f, phone, "{\"msgid\":3,\"id\":1}");
+	/* The second batch is the one that makes room. */
+	f->host->faults = {{FAKE_BATCH, 1, false, FAKE_UNSURE}};
+	assert_string_equal(fixture_ask(f, desk, as_desk).c_str(), ack_refusal(11, unavailable).c_str());
+	assert_int_equal(fake_host_count(f->host.get(), "route"), 1);
+	fixture_ask(f, desk, as_desk);
+	fixture_ask(f, desk, "{\"msgid\":3,\"id\":1}");
+	fake_host_forget(f->host.get());
+	f->host->faults = {{FAKE_BATCH, 1, false, FAKE_UNHEARD}};
+	fixture_ask(f, phone, as_phone);
+	assert_int_equal(fake_host_count(f->host.get(), "route"), 1);
+	assert_true(f->host->faults.empty());
+}
+
+static void no_device_makes_room_while_nobody_knows_which_are_offline(void **state)
+{
+	fake_host_set(handler_fixture_of(state)->host.get(), "login.max_devices", "1");
+	handler_fixture *f = handler_fixture_load(state, "login");
+	const uint64_t id = fixture_registered(f, "zhang san");
+	const cs_conn phone = fake_host_connect(f->host.get()), desk = fake_host_connect(f->host.get());
+
+	fixture_ask(f, phone, fixture_login(id, "123456", R"(,"device":"phone")"));
+	fixture_ask(f, phone, "{\"msgid\":3,\"id\":1}");
+	f->host->faults = {{FAKE_PRESENCE, 0, false, CS_ENOENT}};
+	assert_string_equal(fixture_ask(f, desk, fixture_login(id, "123456", R"(,"device":"desk")")).c_str(),
+	                    ack_refusal(10, "this node is busy; try again later").c_str());
+	fixture_expect_idle(f, desk);
+	fixture_ask(f, desk, fixture_login(id, "123456", R"(,"device":"phone")"));
+	f->host->faults = {{FAKE_PRESENCE, 0, false, CS_ENOENT}};
+	assert_non_null(strstr(fixture_ask(f, desk, "{\"msgid\":110,\"id\":1,\"req\":1}").c_str(), "\"phone\""));
+	assert_true(f->host->faults.empty());
+}
+
 static void a_password_never_stands_in_the_log(void **state)
 {
 	handler_fixture *f = handler_fixture_load(state, "login");
@@ -136,6 +179,8 @@ int main(void)
 		TEST(a_mailbox_that_does_not_attach_logs_out_again),
 		TEST(a_session_that_cannot_begin_is_closed),
 		TEST(a_connection_that_goes_between_two_steps_leaves_nothing_behind),
+		TEST(a_device_that_perhaps_made_room_is_closed),
+		TEST(no_device_makes_room_while_nobody_knows_which_are_offline),
 		TEST(a_password_never_stands_in_the_log),
 	};
 

@@ -44,6 +44,8 @@ static std::vector<std::string> page_commands(const test_server *s, int n)
 		if (mariadb_wanted())
 			replace_all(&line, "--databases chatserverd",
 			            "--databases " + s->options.at("db_mysql.database"));
+		if (mariadb_wanted() && line.ends_with("\" chatserverd"))
+			line.replace(line.size() - 11, 11, s->options.at("db_mysql.database"));
 		const bool begins = !goes_on;
 		goes_on = line.ends_with("\\e");
 		if (goes_on)
@@ -108,7 +110,21 @@ static struct stat stat_of(const std::string &path)
 /* The accounts of the copy's day. */
 struct people {
 	int64_t ann, bob;
+	std::string store; /* its text on that day */
 };
+
+static std::string store_of(test_server *s, int64_t id)
+{
+	test_client *c = client_open(s);
+
+	client_sendf(c, R"({"msgid":1,"id":%lld,"password":"secret","want":[]})", static_cast<long long>(id));
+	const test_frame ack = client_read(c);
+	std::string store = json_text(ack.json.get(), "store");
+
+	c->id = id;
+	client_leave(c);
+	return store;
+}
 
 static void say(test_server *s, const people &p, const char *text, int64_t seq)
 {
@@ -127,7 +143,9 @@ static people copy_and_go_on(test_server *s)
 	if (mariadb_wanted())
 		write_client_conf(s);
 	test_server_start(s);
-	p = {client_absent(s, "ann"), client_absent(s, "bob")};
+	p = {client_absent(s, "ann"), client_absent(s, "bob"), ""};
+	p.store = store_of(s, p.ann);
+	assert_string_equal(store_of(s, p.ann).c_str(), p.store.c_str());
 	say(s, p, "before", 1);
 	follow(s, page_commands(s, 0));
 	for (const auto &copy : std::filesystem::directory_iterator(s->folder + "/backups"))
@@ -151,7 +169,10 @@ static void check_file(const test_server *s)
 static void check_restored(test_server *s, const people &p)
 {
 	test_frame ack;
+	const std::string store = store_of(s, p.ann);
 
+	assert_int_equal(store.size(), p.store.size());
+	assert_string_not_equal(store.c_str(), p.store.c_str());
 	client_return(s, p.bob, &ack);
 	const std::vector<json_ptr> messages = json_parse_all(ack.json.get(), "offlinemsg");
 	assert_int_equal(messages.size(), 1);

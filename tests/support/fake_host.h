@@ -97,7 +97,7 @@ struct fake_fault {
 	int result; /* FAKE_UNHEARD: a batch is committed, but the store does not hear of it and runs it again */
 };
 
-enum { FAKE_UNHEARD = 1 };
+enum { FAKE_UNHEARD = 1, FAKE_UNSURE = 2 /* a batch is committed, and done gets CS_EUNKNOWN */ };
 
 struct fake_timer_entry {
 	cs_timer *handle;

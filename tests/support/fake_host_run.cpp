@@ -107,7 +107,9 @@ static fake_job batch_run(fake_host *host, fake_job first, size_t most)
 
 	if (result == FAKE_UNHEARD)
 		result = items_store(host, jobs);
-	if (result == 0)
+	if (result == FAKE_UNSURE)
+		result = items_store(host, jobs) == 0 ? CS_DB_UNKNOWN : CS_DB_FAILED;
+	else if (result == 0)
 		result = items_store(host, jobs);
 	next.kind = FAKE_JOB_COMMIT;
 	next.worker = jobs[0].worker;

@@ -263,10 +263,10 @@ static int table_route(cs_self *self, cs_account to, uint64_t device, const cs_p
 		return CS_EINVAL;
 	const fake_parcel copy = parcel_of(self_of(self), parcel);
 	fake_host_record(host, {"route", 0, to, 0, parcel_text(copy)});
-	if (device != 0 && device != CS_EVERY_DEVICE)
-		return CS_ENOENT;
 	if (fake_host_deliver(host, node, to, copy, device))
 		return 0;
+	if (device != 0 && device != CS_EVERY_DEVICE)
+		return CS_ENOENT; /* the fake bus knows no devices */
 	return host->bus.send ? host->bus.send(node, to, copy) : CS_ENOENT;
 }
 

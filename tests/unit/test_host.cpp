@@ -143,10 +143,10 @@ static void note_claim(void *state, cs_conn conn, int result, void *arg)
 	(static_cast<struct fixture *>(state))->claims.emplace_back(conn, result);
 }
 
-static void claim(struct fixture *f, cs_conn conn, cs_account account, unsigned flags)
+static void claim(struct fixture *f, cs_conn conn, cs_account account, unsigned flags, uint64_t device = 0)
 {
 	const struct cs_claim wanted = {.account = account,
-	                                .device = 0,
+	                                .device = device,
 	                                .name = "name",
 	                                .generation = 0,
 	                                .want = 0,
@@ -251,6 +251,27 @@ static void many_kicks_leave_exactly_one_session(void **state)
 	}
 	assert_int_equal(granted, 1);
 	assert_int_equal(session_count(f->shared.sessions), 1);
+}
+
+static void a_device_whose_peer_takes_nothing_makes_room_at_once(void **state)
+{
+	auto *f = static_cast<struct fixture *>(*state);
+	const cs_conn first = add_conn(f), second = add_conn(f);
+	const std::string frame(4096, 'x');
+
+	claim(f, first, 7, CS_CLAIM_KICK, 1);
+	turn(f);
+	assert_claimed(f, {{first, 0}});
+	while (conn_unsent(conn_find(f->worker, first)) == 0) {
+		assert_int_equal(conn_send(conn_find(f->worker, first), frame.data(), frame.size(), nullptr, nullptr),
+		                 0);
+		turn(f);
+	}
+	claim(f, second, 7, CS_CLAIM_KICK, 1);
+	for (int i = 0; i < 5; i++)
+		turn(f);
+	assert_null(conn_find(f->worker, first));
+	assert_claimed(f, {{first, 0}, {second, 0}});
 }
 
 /* ---- timers */
@@ -452,6 +473,7 @@ int main()
 		TEST(a_claim_waits_for_a_session_that_is_ending),
 		TEST(a_connection_that_died_while_waiting_gets_nothing),
 		TEST(many_kicks_leave_exactly_one_session),
+		TEST(a_device_whose_peer_takes_nothing_makes_room_at_once),
 		TEST(a_one_shot_timer_fires_once_and_is_freed),
 		TEST(a_repeating_timer_fires_until_it_is_deleted_in_its_own_call_too),
 		TEST(timers_can_be_deleted_in_any_order),

@@ -192,6 +192,32 @@ static void without_the_bus_only_this_node_counts(void **state)
 	assert_string_equal(ask_presence(t, {21, 7}).c_str(), "01");
 }
 
+static void whether_a_device_is_online_is_not_guessed_without_the_bus(void **state)
+{
+	struct test *t = test_of(state);
+	const uint64_t devices[] = {0, 1};
+	const auto ask = [&](const char *expected, int result) {
+		unsigned char online[2] = {9, 9};
+		const int before = t->presences;
+
+		assert_int_equal(host_table.presence_of(self_of(t), 0, 7, devices, online, 2, note_presence, t), 0);
+		assert_true(worker_fixture_wait(t->f.get(), [&] { return t->presences > before; }));
+		assert_int_equal(t->presence_result, result);
+		assert_int_equal(online[0], expected[0] - '0');
+		assert_int_equal(online[1], expected[1] - '0');
+	};
+	const cs_conn here = connect_one(t);
+
+	claim(t, here, 7);
+	wait_claims(t, {{here, 0}});
+	ask("10", 0);
+	{
+		std::scoped_lock lock(t->bus->mutex);
+		t->bus->is_away = true;
+	}
+	ask("10", CS_ENOENT);
+}
+
 static void ten_thousand_accounts_can_be_asked_for_at_once(void **state)
 {
 	struct test *t = test_of(state);
@@ -273,6 +299,7 @@ int main(void)
 		TEST(another_node_can_close_a_session_but_not_the_next_one_of_its_connection),
 		TEST(who_is_online_is_known_from_here_and_from_the_cluster),
 		TEST(without_the_bus_only_this_node_counts),
+		TEST(whether_a_device_is_online_is_not_guessed_without_the_bus),
 		TEST(ten_thousand_accounts_can_be_asked_for_at_once),
 		TEST(what_still_waits_when_the_node_stops_is_answered),
 	};

@@ -7,7 +7,7 @@
 constexpr int64_t day = INT64_C(24) * 3600 * 1000;
 
 static device_login log_in(cs_db *db, uint64_t account, const char *name, int64_t now,
-                           const std::vector<uint64_t> &offline = {}, size_t most = 3)
+                           const std::vector<device_row> &offline = {}, size_t most = 3)
 {
 	device_login login;
 	device_login *one = &login;
@@ -54,12 +54,63 @@ static void the_one_that_is_offline_and_unseen_longest_makes_room(void **state)
 	assert_true(login.full);
 	assert_int_equal(login.named.size(), 3);
 	assert_int_equal(login.number, 0);
-	login = log_in(db, 1, "d", 200, {3, 2});
+	login = log_in(db, 1, "d", 200, {{3, "c", 1 + 'c'}, {2, "b", 1 + 'b'}});
 	assert_false(login.full);
 	assert_int_equal(login.number, 4);
 	assert_true(login.ended == std::vector<uint64_t>({2}));
 	/* Its number does not come back with its name. */
-	assert_int_equal(log_in(db, 1, "b", 201, {1}).number, 5);
+	assert_int_equal(log_in(db, 1, "b", 201, {{1, "a", 1 + 'a'}}).number, 5);
+}
+
+static void several_make_room_where_fewer_are_allowed_than_before(void **state)
+{
+	cs_db *db = model_db(state);
+	std::vector<device_row> devices;
+
+	for (const char *name : {"a", "b", "c"})
+		(void)log_in(db, 1, name, name[0]);
+	device_login login = log_in(db, 1, "d", 200, {{1, "a", 'a'}, {3, "c", 'c'}}, 1);
+
+	assert_true(login.full);
+	assert_true(login.ended.empty());
+	login = log_in(db, 1, "d", 200, {{1, "a", 'a'}, {3, "c", 'c'}}, 2);
+	assert_false(login.full);
+	assert_true(login.ended == std::vector<uint64_t>({1, 3}));
+	assert_int_equal(device_list(db, 1, &devices), 0);
+	assert_int_equal(devices.size(), 2);
+}
+
+static void a_device_that_has_logged_in_since_makes_no_room(void **state)
+{
+	cs_db *db = model_db(state);
+	const device_row old = {1, "a", 100};
+
+	(void)log_in(db, 1, "a", 100);
+	(void)log_in(db, 1, "a", 50); /* on a node whose clock is behind */
+	const device_login login = log_in(db, 1, "b", 200, {old}, 1);
+
+	assert_true(login.full);
+	assert_true(login.ended.empty());
+	assert_int_equal(log_in(db, 1, "a", 201).number, 1);
+}
+
+static void a_device_that_logs_in_in_the_same_batch_makes_no_room(void **state)
+{
+	cs_db *db = model_db(state);
+	device_login fresh, known;
+	device_login *both[] = {&fresh, &known};
+
+	(void)log_in(db, 1, "a", 100);
+	fresh.user.account = known.user.account = 1;
+	fresh.now = known.now = 200;
+	fresh.most = known.most = 1;
+	fresh.name = "b";
+	fresh.offline = {{1, "a", 100}};
+	known.name = "a";
+	assert_int_equal(device_log_in(db, both), 0);
+	assert_true(fresh.full);
+	assert_int_equal(known.number, 1);
+	assert_int_equal(database_number(db, "SELECT count(*) FROM device"), 1);
 }
 
 static void a_device_that_was_unseen_for_long_is_forgotten(void **state)
@@ -139,6 +190,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_device_keeps_its_number_and_each_login_has_a_generation),
 		TEST(the_one_that_is_offline_and_unseen_longest_makes_room),
+		TEST(several_make_room_where_fewer_are_allowed_than_before),
+		TEST(a_device_that_has_logged_in_since_makes_no_room),
+		TEST(a_device_that_logs_in_in_the_same_batch_makes_no_room),
 		TEST(a_device_that_was_unseen_for_long_is_forgotten),
 		TEST(a_new_device_begins_at_the_end_and_a_forgotten_one_leaves_no_cursor),
 		TEST(the_store_has_a_text),

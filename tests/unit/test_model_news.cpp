@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "plugins/model/devices.h"
 #include "plugins/model/edits.h"
 #include "plugins/model/history.h"
 #include "plugins/model/inbox.h"
@@ -414,6 +415,10 @@ static void no_statement_reads_a_whole_table(void **state)
 		login_pointers.push_back(&login);
 	for (const size_t size : {1, 100})
 		assert_int_equal(user_next_generations(db, {login_pointers.data(), size}), 0);
+	std::vector<message_reader> readers;
+	for (uint64_t i = 0; i < 100; i++)
+		readers.push_back({1 + i % model_users_count, i});
+	assert_int_equal(device_note_seen(db, readers, 7), 0);
 	assert_int_equal(friend_add(db, 1, 2), 0);
 	assert_int_equal(friend_list(db, 1, &friends), 0);
 	contact_change block;
