@@ -392,10 +392,10 @@ static void mailbox_incoming_close_group(mailbox *m, mailbox_session *s, const m
 {
 	const uint64_t group = mailbox_key_other(source.key);
 
-	if (!source.left_seq)
+	if (source.is_member)
 		view->incoming.check |= mailbox_session_join(&m->sessions, s, group);
-	else if (view->incoming.sent >= source.left_seq && !view->incoming.check &&
-	         (heard <= source.left_seq || heard == source.heard))
+	else if (view->incoming.sent >= source.last && !view->incoming.check &&
+	         (heard <= source.last || heard == source.heard))
 		mailbox_session_leave(&m->sessions, s, group);
 }
 

@@ -38,7 +38,7 @@ static int mailbox_page_look_up(mailbox_page_reader *r, mailbox_source *source)
 	source->delivered = news.delivered_seq;
 	source->from = source->known ? std::max(source->from, news.joined_seq) : news.delivered_seq;
 	source->last = news.last_seq;
-	source->left_seq = news.left_seq;
+	source->is_member = news.is_member;
 	return 0;
 }
 
@@ -56,7 +56,7 @@ static int mailbox_page_fill(mailbox_page_reader *r, mailbox_source *source)
 	source->at = 0;
 	result = message_read(r->db, source->conversation, source->after, r->rows_a_time, &source->rows);
 	source->last_rows = source->rows.size() < r->rows_a_time;
-	for (; source->left_seq && !source->rows.empty() && source->rows.back().seq > source->left_seq;
+	for (; !source->is_member && !source->rows.empty() && source->rows.back().seq > source->last;
 	     source->rows.pop_back())
 		source->last_rows = true;
 	source->ended = !result && source->rows.empty();
@@ -98,7 +98,8 @@ static bool mailbox_page_take(mailbox_page_reader *r, mailbox_source *source)
 	mailbox_page *page = r->page;
 	message_row &row = source->rows[source->at];
 
-	if (mailbox_session_gets(page->want, page->reader.account, source->key, row.sender, row.kind == ENTRY_EVENT, false)) {
+	if (mailbox_session_gets(page->want, page->reader.account, source->key, row.sender, row.kind == ENTRY_EVENT,
+	                         false)) {
 		const std::string tail = mailbox_page_tail(row.seq, row.created);
 
 		if (page->messages.size() == page->most_messages ||

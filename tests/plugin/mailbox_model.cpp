@@ -210,7 +210,7 @@ static message_news news_of(const memory_log *log, uint64_t account, uint64_t id
 		const log_member &member = c.members.at(account);
 
 		news.joined_seq = member.joined_seq;
-		news.left_seq = member.left_seq;
+		news.is_member = !member.left_seq;
 		news.last_seq = member.left_seq ? member.left_seq : news.last_seq;
 		news.delivered_seq = std::max(news.delivered_seq, member.joined_seq);
 	}
