@@ -161,6 +161,47 @@ static void a_message_of_one_who_was_removed_meanwhile_brings_nothing_back(void 
 	                 CS_ERRNO_NOT_ALLOWED);
 }
 
+/* What another process stores between the two statements of a read: bob is removed, and somebody speaks. */
+static void remove_and_say(stage *st, uint64_t group)
+{
+	const uint64_t seq = st->log.conversations[group].messages.size() + 1;
+
+	memory_log_leave(&st->log, group, 2, seq);
+	for (uint64_t n = seq; n <= seq + 1; n++)
+		memory_log_append_group(&st->log, 1, group, stage_body(1, n), ++fake_clock);
+}
+
+/* Of a live session, and of the first page. */
+static void who_is_removed_during_a_read_is_not_sent_what_follows(void **state)
+{
+	stage *st = stage_open(state, 1);
+	const uint64_t group = memory_log_add_group(&st->log, {1, 2});
+	cs_conn bob = stage_login(st, 0, 2);
+
+	memory_log_append_group(&st->log, 1, group, stage_body(1, 1), ++fake_clock);
+	st->log.before_rows = [=] {
+		remove_and_say(st, group);
+	};
+	say(st, bob, group, 2);
+	assert_true(!st->log.before_rows);
+	assert_string_equal(stage_seqs(st, bob).c_str(), "1");
+	say(st, stage_login(st, 0, 1), group, 5);
+	world_advance(&st->w, 1000);
+	assert_string_equal(stage_seqs(st, bob).c_str(), "1 3");
+	assert_true(stage_session(st, bob)->groups.empty());
+	world_kill(&st->w, bob);
+	world_settle(&st->w);
+	memory_log_join(&st->log, group, 2, 6);
+	for (uint64_t n = 6; n <= 7; n++)
+		memory_log_append_group(&st->log, 1, group, stage_body(1, n), ++fake_clock);
+	st->log.before_rows = [=] {
+		remove_and_say(st, group);
+	};
+	bob = stage_login(st, 0, 2);
+	assert_true(!st->log.before_rows);
+	assert_string_equal(stage_seqs(st, bob).c_str(), "6 7");
+}
+
 static void a_refused_effect_is_answered_with_its_words(void **state)
 {
 	stage *st = stage_open(state, 1);
@@ -182,6 +223,7 @@ int main(void)
 		TEST(a_former_member_gets_everything_up_to_its_removal_and_no_more),
 		TEST(who_joins_again_begins_there),
 		TEST(a_message_of_one_who_was_removed_meanwhile_brings_nothing_back),
+		TEST(who_is_removed_during_a_read_is_not_sent_what_follows),
 		TEST(a_refused_effect_is_answered_with_its_words),
 	};
 
