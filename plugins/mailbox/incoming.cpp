@@ -285,6 +285,14 @@ void mailbox_incoming_listen(mailbox *m, mailbox_session *s, uint64_t group)
 		mailbox_incoming_check(m, s, key, mailbox_view_get(s, key));
 }
 
+/* The account's membership ended with this entry. The session may have the entry already, but be in the index still, or
+ * a later membership may have begun: the store decides. */
+static void mailbox_incoming_doubt(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_view *view)
+{
+	if (mailbox_session_is_in(s, mailbox_key_other(key)))
+		mailbox_incoming_check(m, s, key, view);
+}
+
 static void mailbox_incoming_take_stored(mailbox *m, mailbox_session *s, mailbox_key key, const mailbox_hint &hint,
                                          const std::string &tail, std::string_view body)
 {
@@ -296,6 +304,8 @@ static void mailbox_incoming_take_stored(mailbox *m, mailbox_session *s, mailbox
 	if (from_here)
 		mailbox_incoming_note_mine(s, key, view, hint.seq);
 	if (!mailbox_incoming_take_next(m, s, key, view, hint.seq, silent, tail, body)) {
+		if (leaves)
+			mailbox_incoming_doubt(m, s, key, view);
 		if (leaves || !mailbox_incoming_came_early(s, view, hint.seq) ||
 		    !mailbox_incoming_stash_put(m, s, key, hint.seq, silent, hint.created,
 		                                silent ? std::string_view() : body))
@@ -681,6 +691,8 @@ void mailbox_incoming_skip_to(mailbox *m, mailbox_session *s, mailbox_key key, c
 
 	mailbox_incoming_learn_news(view, news);
 	view->incoming.sent = std::max(view->incoming.sent, seq);
+	if (!news.is_member)
+		mailbox_incoming_doubt(m, s, key, view);
 	mailbox_incoming_list(s, key, view);
 	(void)mailbox_incoming_confirm(m, s, key, seq);
 }

@@ -332,7 +332,7 @@ static void mailbox_outgoing_note_member(mailbox *m, mailbox_session *s, const m
 		mailbox_incoming_join(m, s, a.conversation, a.seq, true);
 	/* Who repeats a message may have left the group since. */
 	if (a.kind != CONVERSATION_GROUP || a.repeated || item.event || s->catch_up.phase == MAILBOX_ATTACHING ||
-	    std::find(s->groups.begin(), s->groups.end(), a.to) != s->groups.end())
+	    mailbox_session_is_in(s, a.to))
 		return;
 	mailbox_incoming_listen(m, s, a.to);
 }

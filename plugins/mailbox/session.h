@@ -282,10 +282,13 @@ bool mailbox_session_gets(mailbox_want want, cs_account account, mailbox_key key
                           bool from_here);
 /* Frees it. */
 void mailbox_session_remove(mailbox_sessions *all, mailbox_session *s);
-/* The index of groups. false: it was in it. Else read the store after it: hints of earlier entries were not sent
+/* The index of groups. A session is in it if the store's last word to it was that its account is a member, or if a read
+ * is due that asks the store again; else it is not. So whoever has reason to doubt asks for a check, and what that read
+ * finds decides. false: it was in it. Else read the store after it: hints of earlier entries were not sent
  * here. */
 bool mailbox_session_join(mailbox_sessions *all, mailbox_session *s, uint64_t group);
 void mailbox_session_leave(mailbox_sessions *all, mailbox_session *s, uint64_t group);
+bool mailbox_session_is_in(const mailbox_session *s, uint64_t group);
 
 /* Keeps the place after the session was removed, until its cursors were flushed and so many sends have come
  * back. */

@@ -202,6 +202,45 @@ static void who_is_removed_during_a_read_is_not_sent_what_follows(void **state)
 	assert_string_equal(stage_seqs(st, bob).c_str(), "6 7");
 }
 
+/* The client can know the seq of the removal from another device. */
+static void who_confirms_its_removal_before_the_hint_of_it_comes_is_sent_nothing_more(void **state)
+{
+	stage *st = stage_open_nodes(state, 2, 1);
+	const uint64_t group = memory_log_add_group(&st->log, {1, 2});
+	const cs_conn ann = stage_login(st, 0, 1), bob = stage_login(st, 1, 2);
+
+	say(st, ann, group, 1);
+	st->w.hold_arrivals = true;
+	(void)stage_do(st, ann, STAGE_LEAVE, 2, group, 2);
+	world_delivered(&st->w, bob, CS_CONVERSATION_GROUP, group, 2, ++st->last_req);
+	world_settle(&st->w);
+	assert_int_equal(stage_errno(st, st->last_req), 0);
+	assert_true(stage_session(st, bob)->groups.empty());
+	st->w.hold_arrivals = false;
+	world_settle(&st->w);
+	say(st, ann, group, 3);
+	assert_string_equal(stage_seqs(st, bob).c_str(), "1");
+}
+
+/* It has the entry, and nobody told it that this is the last. */
+static void a_hint_of_the_end_makes_a_session_leave_that_has_the_entry_already(void **state)
+{
+	stage *st = stage_open_nodes(state, 2, 1);
+	const uint64_t group = memory_log_add_group(&st->log, {1, 2});
+	const cs_conn ann = stage_login(st, 0, 1), bob = stage_login(st, 1, 2);
+	const mailbox_key key = mailbox_key_of(CS_CONVERSATION_GROUP, group);
+
+	say(st, ann, group, 1);
+	st->w.hold_arrivals = true;
+	(void)stage_do(st, ann, STAGE_LEAVE, 2, group, 2);
+	mailbox_view_find(stage_session(st, bob), key)->incoming.sent = 2;
+	st->w.hold_arrivals = false;
+	world_settle(&st->w);
+	assert_true(stage_session(st, bob)->groups.empty());
+	say(st, ann, group, 3);
+	assert_string_equal(stage_seqs(st, bob).c_str(), "1");
+}
+
 static void a_refused_effect_is_answered_with_its_words(void **state)
 {
 	stage *st = stage_open(state, 1);
@@ -224,6 +263,8 @@ int main(void)
 		TEST(who_joins_again_begins_there),
 		TEST(a_message_of_one_who_was_removed_meanwhile_brings_nothing_back),
 		TEST(who_is_removed_during_a_read_is_not_sent_what_follows),
+		TEST(who_confirms_its_removal_before_the_hint_of_it_comes_is_sent_nothing_more),
+		TEST(a_hint_of_the_end_makes_a_session_leave_that_has_the_entry_already),
 		TEST(a_refused_effect_is_answered_with_its_words),
 	};
 
