@@ -296,7 +296,8 @@ static void mailbox_incoming_doubt(mailbox *m, mailbox_session *s, mailbox_key k
 static void mailbox_incoming_take_stored(mailbox *m, mailbox_session *s, mailbox_key key, const mailbox_hint &hint,
                                          const std::string &tail, std::string_view body)
 {
-	const bool from_here = hint.process == mailbox_hint_process() && hint.from == s->conn;
+	const bool from_here =
+		hint.process == mailbox_hint_process() && hint.from == s->conn && hint.sender == s->account;
 	const bool silent = !mailbox_session_gets(s->want, s->account, key, hint.sender, hint.is_event != 0, from_here);
 	const bool leaves = hint.leaves == s->account;
 	mailbox_view *view = mailbox_incoming_view_of(m, s, key, hint);

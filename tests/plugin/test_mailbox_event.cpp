@@ -241,6 +241,28 @@ static void a_hint_of_the_end_makes_a_session_leave_that_has_the_entry_already(v
 	assert_string_equal(stage_seqs(st, bob).c_str(), "1");
 }
 
+/* What the connection sent as another account is not its own. */
+static void who_logs_in_on_the_connection_of_the_sender_gets_the_message(void **state)
+{
+	stage *st = stage_open(state, 1);
+	const cs_conn conn = stage_login(st, 0, 1);
+
+	st->w.hold_writes = true;
+	(void)stage_chat(st, conn, 2, 1);
+	world_settle(&st->w);
+	world_logout(&st->w, conn);
+	world_settle(&st->w);
+	st->w.hold_read_results = true;
+	world_conn_of(&st->w, conn)->want = stage_want(st, "echo");
+	world_login(&st->w, conn, 2, false);
+	world_settle(&st->w);
+	st->w.hold_writes = false;
+	world_settle(&st->w);
+	st->w.hold_read_results = false;
+	world_settle(&st->w);
+	assert_string_equal(stage_seen(st, conn).c_str(), "1");
+}
+
 static void a_refused_effect_is_answered_with_its_words(void **state)
 {
 	stage *st = stage_open(state, 1);
@@ -265,6 +287,7 @@ int main(void)
 		TEST(who_is_removed_during_a_read_is_not_sent_what_follows),
 		TEST(who_confirms_its_removal_before_the_hint_of_it_comes_is_sent_nothing_more),
 		TEST(a_hint_of_the_end_makes_a_session_leave_that_has_the_entry_already),
+		TEST(who_logs_in_on_the_connection_of_the_sender_gets_the_message),
 		TEST(a_refused_effect_is_answered_with_its_words),
 	};
 
