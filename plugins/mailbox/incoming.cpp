@@ -60,7 +60,7 @@ static void mailbox_incoming_check(mailbox *m, mailbox_session *s, mailbox_key k
 static void mailbox_incoming_note_mine(mailbox_session *s, mailbox_key key, const mailbox_view *view, uint64_t seq)
 {
 	if (s->want.echo && key != mailbox_key_of(CS_CONVERSATION_PAIR, s->account) &&
-	    (!view->incoming.known || seq > view->incoming.sent))
+	    (!view->incoming.known || seq > view->incoming.sent) && s->views->mine.size() < mailbox_views_mine_at_most)
 		s->views->mine.insert({key, seq});
 }
 

@@ -85,6 +85,7 @@ struct mailbox_flight {
 constexpr uint64_t mailbox_unplaced = UINT64_MAX;
 
 constexpr size_t mailbox_views_kept = 64;
+constexpr size_t mailbox_views_mine_at_most = 256;
 
 /* The views of one session and what is under way for them. */
 struct mailbox_views {
@@ -92,7 +93,8 @@ struct mailbox_views {
 	std::vector<mailbox_key> behind; /* incoming: what to read, in the order in which it fell behind */
 	std::vector<mailbox_flight> flights; /* cursor: as they were queued; an empty deque takes 600 bytes */
 	/* incoming: entries above `sent` that this session sent itself. With echo only, when the store brings them: the
-	 * client has their seqs by the answers. */
+	 * client has their seqs by the answers. At most mailbox_views_mine_at_most; what is more is sent to the client
+	 * as if another session had sent it. */
 	std::set<std::pair<mailbox_key, uint64_t>> mine;
 	uint64_t clock = 0; /* goes up with each use of a view */
 	size_t tidy_at = mailbox_views_kept; /* with so many views, those not used for long are dropped */

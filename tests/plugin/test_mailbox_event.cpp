@@ -263,6 +263,26 @@ static void who_logs_in_on_the_connection_of_the_sender_gets_the_message(void **
 	assert_string_equal(stage_seen(st, conn).c_str(), "1");
 }
 
+/* While the store cannot be read, a session notes only so many. */
+static void a_session_notes_a_bounded_number_of_its_own_entries(void **state)
+{
+	stage *st = stage_open(state, 1);
+	const uint64_t group = memory_log_add_group(&st->log, {1, 2});
+	const cs_conn ann = stage_login_wanting(st, 0, 1, "echo");
+
+	memory_log_append_group(&st->log, 2, group, stage_body(2, 1), ++fake_clock);
+	st->w.hold_reads = true;
+	for (uint64_t n = 2; n <= mailbox_views_mine_at_most + 11; n++)
+		say(st, ann, group, n);
+	assert_int_equal(stage_session(st, ann)->views->mine.size(), mailbox_views_mine_at_most);
+	st->w.hold_reads = false;
+	world_settle(&st->w);
+	assert_int_equal(stage_session(st, ann)->views->mine.size(), 0);
+	assert_string_equal(
+		stage_seen(st, ann).c_str(),
+		("1 " + stage_up_to(mailbox_views_mine_at_most + 11, mailbox_views_mine_at_most + 2)).c_str());
+}
+
 static void a_refused_effect_is_answered_with_its_words(void **state)
 {
 	stage *st = stage_open(state, 1);
@@ -288,6 +308,7 @@ int main(void)
 		TEST(who_confirms_its_removal_before_the_hint_of_it_comes_is_sent_nothing_more),
 		TEST(a_hint_of_the_end_makes_a_session_leave_that_has_the_entry_already),
 		TEST(who_logs_in_on_the_connection_of_the_sender_gets_the_message),
+		TEST(a_session_notes_a_bounded_number_of_its_own_entries),
 		TEST(a_refused_effect_is_answered_with_its_words),
 	};
 
