@@ -271,9 +271,9 @@ void mailbox_incoming_join(mailbox *m, mailbox_session *s, uint64_t group, uint6
 		mailbox_incoming_note_mine(s, key, view, seq);
 	if (!mailbox_session_join(&m->sessions, s, group) && view->incoming.known && view->incoming.sent + 1 >= seq)
 		return;
-	if (!view->incoming.known)
-		mailbox_incoming_learn(view, group, seq - 1);
-	view->incoming.sent = std::max(view->incoming.sent, seq - 1);
+	/* A view that is not known begins at the stored cursor, which can be above the join. */
+	if (view->incoming.known)
+		view->incoming.sent = std::max(view->incoming.sent, seq - 1);
 	mailbox_incoming_check(m, s, key, view);
 }
 

@@ -283,6 +283,27 @@ static void a_session_notes_a_bounded_number_of_its_own_entries(void **state)
 		("1 " + stage_up_to(mailbox_views_mine_at_most + 11, mailbox_views_mine_at_most + 2)).c_str());
 }
 
+/* The session has no view of the group, because nothing of it was new at its login. */
+static void a_late_hint_of_a_join_sends_nothing_again(void **state)
+{
+	stage *st = stage_open_nodes(state, 2, 1);
+	const uint64_t group = memory_log_add_group(&st->log, {1});
+	const cs_conn ann = stage_login(st, 0, 1), eve = stage_login(st, 1, 3);
+
+	st->w.hold_arrivals = true;
+	(void)stage_do(st, ann, STAGE_JOIN, 2, group, 1);
+	(void)stage_do(st, ann, STAGE_JOIN, 3, group, 2);
+	for (uint64_t n = 3; n <= 5; n++)
+		say(st, ann, group, n);
+	st->log.cursors[{2, group}] = 5;
+	const cs_conn bob = stage_login(st, 1, 2);
+	st->w.hold_arrivals = false;
+	world_settle(&st->w);
+	say(st, ann, group, 6);
+	assert_string_equal(stage_seqs(st, bob).c_str(), "6");
+	assert_string_equal(stage_seqs(st, eve).c_str(), "3 4 5 6");
+}
+
 static void a_refused_effect_is_answered_with_its_words(void **state)
 {
 	stage *st = stage_open(state, 1);
@@ -309,6 +330,7 @@ int main(void)
 		TEST(a_hint_of_the_end_makes_a_session_leave_that_has_the_entry_already),
 		TEST(who_logs_in_on_the_connection_of_the_sender_gets_the_message),
 		TEST(a_session_notes_a_bounded_number_of_its_own_entries),
+		TEST(a_late_hint_of_a_join_sends_nothing_again),
 		TEST(a_refused_effect_is_answered_with_its_words),
 	};
 
