@@ -259,6 +259,12 @@ static mailbox_view *mailbox_incoming_view_of(const mailbox *m, mailbox_session 
 	return view;
 }
 
+/* Another account may have sent it before it logged out on this connection. */
+static bool mailbox_incoming_is_from_here(const mailbox_session *s, const mailbox_hint &hint)
+{
+	return hint.process == mailbox_hint_process() && hint.from == s->conn && hint.sender == s->account;
+}
+
 /* The entry of seq is the first that the account gets as a member. What was committed after it and before this worker
  * subscribed was hinted to nobody: read the store once. A hint that comes late is harmless, because the store says
  * whether the membership has ended since. */
@@ -296,8 +302,7 @@ static void mailbox_incoming_doubt(mailbox *m, mailbox_session *s, mailbox_key k
 static void mailbox_incoming_take_stored(mailbox *m, mailbox_session *s, mailbox_key key, const mailbox_hint &hint,
                                          const std::string &tail, std::string_view body)
 {
-	const bool from_here =
-		hint.process == mailbox_hint_process() && hint.from == s->conn && hint.sender == s->account;
+	const bool from_here = mailbox_incoming_is_from_here(s, hint);
 	const bool silent = !mailbox_session_gets(s->want, s->account, key, hint.sender, hint.is_event != 0, from_here);
 	const bool leaves = hint.leaves == s->account;
 	mailbox_view *view = mailbox_incoming_view_of(m, s, key, hint);
@@ -323,6 +328,8 @@ static void mailbox_incoming_take_news(mailbox *m, mailbox_session *s, mailbox_k
 {
 	mailbox_view *view = mailbox_view_get(s, key);
 
+	if (mailbox_incoming_is_from_here(s, hint))
+		mailbox_incoming_note_mine(s, key, view, hint.seq);
 	if (view->incoming.known)
 		mailbox_incoming_heard(m, s, key, hint.seq);
 	else

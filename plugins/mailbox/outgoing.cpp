@@ -195,16 +195,18 @@ static mailbox_hint mailbox_outgoing_hint_of(const mailbox_outgoing_item &item, 
 	};
 }
 
-static void mailbox_outgoing_hint_pair(const cs_host *host, cs_self *self, const mailbox_outgoing_item &item)
+/* To both accounts: the sender's other sessions can want its own messages. body: NULL if the type has none. */
+static void mailbox_outgoing_hint_pair(const cs_host *host, cs_self *self, const mailbox_outgoing_item &item,
+                                       mailbox_hint_type type, cs_shared *body)
 {
 	const message_append &a = item.append;
-	const mailbox_hint hint = mailbox_outgoing_hint_of(item, MAILBOX_HINT_STORED);
+	const mailbox_hint hint = mailbox_outgoing_hint_of(item, type);
 	mailbox_hint own = hint;
 
 	own.of = a.to;
-	mailbox_hint_route(host, self, a.to, CS_EVERY_DEVICE, hint, item.body);
+	mailbox_hint_route(host, self, a.to, CS_EVERY_DEVICE, hint, body);
 	if (a.sender != a.to)
-		mailbox_hint_route(host, self, a.sender, CS_EVERY_DEVICE, own, item.body);
+		mailbox_hint_route(host, self, a.sender, CS_EVERY_DEVICE, own, body);
 }
 
 /* An account that joins is in no index yet; one that leaves may be in none any more. */
@@ -225,15 +227,16 @@ static void mailbox_outgoing_hint_group(const cs_host *host, cs_self *self, cons
 static void mailbox_outgoing_hint_repeated(const cs_host *host, cs_self *self, const mailbox_outgoing_item &item)
 {
 	const message_append &a = item.append;
-	const mailbox_hint hint = mailbox_outgoing_hint_of(item, MAILBOX_HINT_NEWS);
 
 	if (!host->outcome_can_be_unknown(self))
 		return;
-	if (a.kind == CONVERSATION_PAIR)
-		mailbox_hint_route(host, self, a.to, CS_EVERY_DEVICE, hint, nullptr);
-	else
-		mailbox_hint_route_group(host, self, hint, nullptr);
-	if (a.kind == CONVERSATION_GROUP && item.event)
+	if (a.kind == CONVERSATION_PAIR) {
+		mailbox_outgoing_hint_pair(host, self, item, MAILBOX_HINT_NEWS, nullptr);
+		return;
+	}
+	const mailbox_hint hint = mailbox_outgoing_hint_of(item, MAILBOX_HINT_NEWS);
+	mailbox_hint_route_group(host, self, hint, nullptr);
+	if (item.event)
 		mailbox_hint_route(host, self, a.sender, CS_EVERY_DEVICE, hint, nullptr);
 }
 
@@ -248,7 +251,7 @@ static void mailbox_outgoing_committed(const cs_host *host, cs_self *self, void 
 	else if (item.append.kind == CONVERSATION_GROUP)
 		mailbox_outgoing_hint_group(host, self, item);
 	else
-		mailbox_outgoing_hint_pair(host, self, item);
+		mailbox_outgoing_hint_pair(host, self, item, MAILBOX_HINT_STORED, item.body);
 }
 
 /* ---- on the worker's thread */

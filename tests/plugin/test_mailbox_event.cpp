@@ -304,6 +304,28 @@ static void a_late_hint_of_a_join_sends_nothing_again(void **state)
 	assert_string_equal(stage_seqs(st, eve).c_str(), "3 4 5 6");
 }
 
+/* The first commit had an unknown outcome, and no hint. */
+static void a_repeated_message_is_told_to_the_other_devices_of_its_sender(void **state)
+{
+	stage *st = stage_open(state, 1);
+	const cs_conn ann = stage_login_wanting(st, 0, 1, "echo"), bob = stage_login(st, 0, 2),
+		      phone = world_connect(&st->w, 0);
+
+	st->w.host->unknown_outcomes = true;
+	world_conn_of(&st->w, phone)->want = stage_want(st, "echo");
+	world_conn_of(&st->w, phone)->device = 7;
+	world_login(&st->w, phone, 1, false);
+	(void)stage_say(st, ann, 2, 1);
+	st->w.host->losses = 9; /* of the hints */
+	(void)stage_say_as(st, ann, CS_CONVERSATION_PAIR, 2, 2, "a");
+	assert_string_equal(stage_seen(st, phone).c_str(), "1");
+	st->w.host->losses = 0;
+	(void)stage_say_as(st, ann, CS_CONVERSATION_PAIR, 2, 2, "a");
+	for (const cs_conn conn : {bob, phone})
+		assert_string_equal(stage_seen(st, conn).c_str(), "1 2");
+	assert_string_equal(stage_seen(st, ann).c_str(), "");
+}
+
 static void a_refused_effect_is_answered_with_its_words(void **state)
 {
 	stage *st = stage_open(state, 1);
@@ -331,6 +353,7 @@ int main(void)
 		TEST(who_logs_in_on_the_connection_of_the_sender_gets_the_message),
 		TEST(a_session_notes_a_bounded_number_of_its_own_entries),
 		TEST(a_late_hint_of_a_join_sends_nothing_again),
+		TEST(a_repeated_message_is_told_to_the_other_devices_of_its_sender),
 		TEST(a_refused_effect_is_answered_with_its_words),
 	};
 
