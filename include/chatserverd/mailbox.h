@@ -22,7 +22,8 @@ enum cs_conversation_kind { CS_CONVERSATION_PAIR = 0, CS_CONVERSATION_GROUP = 1 
 struct cs_effect {
 	cs_account actor; /* who sent the frame */
 	/* Locked to the end of the transaction. 0: there is no such conversation; then an effect with a group and
-	 * to 0 may make one and set this. */
+	 * to 0 may make one and set this; if it refuses, and sets this to a group that the actor is in already, the
+	 * actor's sessions get what is said there. */
 	uint64_t conversation;
 	uint64_t seq; /* that the entry takes; 1 if there is no conversation yet */
 	int64_t created; /* ms; its ts */

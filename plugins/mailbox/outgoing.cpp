@@ -240,13 +240,28 @@ static void mailbox_outgoing_hint_repeated(const cs_host *host, cs_self *self, c
 		mailbox_hint_route(host, self, a.sender, CS_EVERY_DEVICE, hint, nullptr);
 }
 
+/* The effect would have made a group, but an earlier one has made it, perhaps with a commit of unknown outcome, and
+ * then without a hint. */
+static void mailbox_outgoing_hint_refused(const cs_host *host, cs_self *self, const mailbox_outgoing_item &item)
+{
+	const message_append &a = item.append;
+	const uint64_t group = item.event && !a.to ? item.event->effect.conversation : 0;
+	mailbox_hint hint = mailbox_outgoing_hint_of(item, MAILBOX_HINT_NEWS);
+
+	if (!group || a.kind != CONVERSATION_GROUP || a.outcome != MODEL_REFUSED || !host->outcome_can_be_unknown(self))
+		return;
+	hint.of = hint.conversation = group;
+	hint.seq = 1;
+	mailbox_hint_route(host, self, a.sender, CS_EVERY_DEVICE, hint, nullptr);
+}
+
 static void mailbox_outgoing_committed(const cs_host *host, cs_self *self, void *arg)
 {
 	const mailbox_outgoing_item &item = *static_cast<const mailbox_outgoing_item *>(arg);
 
 	if (item.append.outcome)
-		return;
-	if (item.append.repeated)
+		mailbox_outgoing_hint_refused(host, self, item);
+	else if (item.append.repeated)
 		mailbox_outgoing_hint_repeated(host, self, item);
 	else if (item.append.kind == CONVERSATION_GROUP)
 		mailbox_outgoing_hint_group(host, self, item);

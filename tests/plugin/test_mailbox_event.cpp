@@ -326,6 +326,25 @@ static void a_repeated_message_is_told_to_the_other_devices_of_its_sender(void *
 	assert_string_equal(stage_seen(st, ann).c_str(), "");
 }
 
+/* The first commit had an unknown outcome, and no hint; the sender asks again. The refusal names the group. */
+static void who_makes_a_group_that_is_its_own_already_gets_what_is_said_there(void **state)
+{
+	stage *st = stage_open(state, 2);
+	const cs_conn ann = stage_login(st, 0, 1), bob = stage_login(st, 1, 2), phone = world_connect(&st->w, 1);
+
+	st->w.host->unknown_outcomes = true;
+	world_conn_of(&st->w, phone)->device = 7;
+	world_login(&st->w, phone, 1, false);
+	world_settle(&st->w);
+	const uint64_t group = memory_log_add_group(&st->log, {1, 2});
+	assert_int_equal(stage_errno(st, stage_do(st, ann, STAGE_IS_MADE, group, 0, 1)), CS_ERRNO_EXISTS);
+	for (const cs_conn conn : {ann, phone})
+		assert_true(mailbox_session_is_in(stage_session(st, conn), group));
+	say(st, bob, group, 2);
+	for (const cs_conn conn : {ann, phone})
+		assert_string_equal(stage_seen(st, conn).c_str(), "2");
+}
+
 static void a_refused_effect_is_answered_with_its_words(void **state)
 {
 	stage *st = stage_open(state, 1);
@@ -354,6 +373,7 @@ int main(void)
 		TEST(a_session_notes_a_bounded_number_of_its_own_entries),
 		TEST(a_late_hint_of_a_join_sends_nothing_again),
 		TEST(a_repeated_message_is_told_to_the_other_devices_of_its_sender),
+		TEST(who_makes_a_group_that_is_its_own_already_gets_what_is_said_there),
 		TEST(a_refused_effect_is_answered_with_its_words),
 	};
 
