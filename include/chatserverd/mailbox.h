@@ -22,7 +22,8 @@ enum cs_conversation_kind { CS_CONVERSATION_PAIR = 0, CS_CONVERSATION_GROUP = 1 
 struct cs_effect {
 	cs_account actor; /* who sent the frame */
 	/* Locked to the end of the transaction. 0: there is no such conversation; then an effect with a group and
-	 * to 0 may make one and set this. */
+	 * to 0 may make one and set this; if it refuses, and sets this to a group that the actor is in already, the
+	 * actor's sessions get what is said there. */
 	uint64_t conversation;
 	uint64_t seq; /* that the entry takes; 1 if there is no conversation yet */
 	int64_t created; /* ms; its ts */
@@ -149,10 +150,10 @@ struct cs_mailbox {
 
 	/* Says something as an account: a CHAT or GROUP_CHAT with its id, its name and the server's local time is
 	 * appended to the log and delivered as any message; it waits for receivers that are away. The account need
-	 * not be online, and its own sessions do not get it, except a note to itself. Posts of one worker into one
-	 * conversation keep their order. If 0, done is called exactly once, on this worker, never inside this call,
-	 * and before `stop`; also if the post was made inside a start() that then fails, so arg must live until
-	 * then. CS_EBUSY: 256 posts of this worker are under way, or the store's queue is full: nothing was
+	 * not be online; of its own sessions those that want `echo` get it, and all of them a note to itself. Posts of
+	 * one worker into one conversation keep their order. If 0, done is called exactly once, on this worker, never
+	 * inside this call, and before `stop`; also if the post was made inside a start() that then fails, so arg must
+	 * live until then. CS_EBUSY: 256 posts of this worker are under way, or the store's queue is full: nothing was
 	 * accepted, post again after a completion, or some time later. CS_EINVAL: a value that the struct does not
 	 * allow; it is for ever. CS_ENOSTORE: the server has no store. CS_ECANCELED: the server is stopping. On any
 	 * result but 0 arg stays the caller's. */

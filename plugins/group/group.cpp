@@ -70,12 +70,14 @@ static void group_effect_name_group(char *text, uint64_t group)
 	snprintf(text, CS_EFFECT_TEXT_MAX, ",\"groupid\":%" PRIu64, group);
 }
 
-/* Who repeats the request without a cid learns which group it was. */
+/* Who repeats the request learns which group it was. Nobody may have told its sessions of it, if the outcome of the
+ * first commit was unknown. */
 static int group_effect_name_is_taken(cs_db *db, cs_effect *effect, const group_change *change)
 {
 	uint64_t own = 0;
 	const int result = group_find_own(db, effect->actor, change->name, &own);
 
+	effect->conversation = own;
 	if (result == 0)
 		group_effect_name_group(effect->answer, own);
 	return result < 0 ? result : group_effect_refuses(effect, CS_ERRNO_EXISTS, "the group name is taken");
@@ -89,8 +91,10 @@ static int group_effect_create(cs_db *db, cs_effect *effect, void *arg)
 
 	if (result == MODEL_TAKEN)
 		return group_effect_name_is_taken(db, effect, change);
-	if (result)
+	if (result) {
+		effect->conversation = 0;
 		return group_effect_ends(effect, result);
+	}
 	effect->joins = effect->actor;
 	group_effect_name_group(effect->answer, effect->conversation);
 	group_effect_name_group(effect->added, effect->conversation);

@@ -30,7 +30,8 @@ static void mailbox_catch_up_add_source(mailbox_page *page, const message_news &
 	source.from = news.delivered_seq;
 	source.heard = news.last_seq;
 	source.judged = true;
-	source.left_seq = news.left_seq;
+	source.is_member = news.is_member;
+	source.last = news.last_seq;
 	page->sources.push_back(std::move(source));
 }
 

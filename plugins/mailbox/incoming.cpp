@@ -60,7 +60,7 @@ static void mailbox_incoming_check(mailbox *m, mailbox_session *s, mailbox_key k
 static void mailbox_incoming_note_mine(mailbox_session *s, mailbox_key key, const mailbox_view *view, uint64_t seq)
 {
 	if (s->want.echo && key != mailbox_key_of(CS_CONVERSATION_PAIR, s->account) &&
-	    (!view->incoming.known || seq > view->incoming.sent))
+	    (!view->incoming.known || seq > view->incoming.sent) && s->views->mine.size() < mailbox_views_mine_at_most)
 		s->views->mine.insert({key, seq});
 }
 
@@ -259,6 +259,12 @@ static mailbox_view *mailbox_incoming_view_of(const mailbox *m, mailbox_session 
 	return view;
 }
 
+/* Another account may have sent it before it logged out on this connection. */
+static bool mailbox_incoming_is_from_here(const mailbox_session *s, const mailbox_hint &hint)
+{
+	return hint.process == mailbox_hint_process() && hint.from == s->conn && hint.sender == s->account;
+}
+
 /* The entry of seq is the first that the account gets as a member. What was committed after it and before this worker
  * subscribed was hinted to nobody: read the store once. A hint that comes late is harmless, because the store says
  * whether the membership has ended since. */
@@ -271,9 +277,9 @@ void mailbox_incoming_join(mailbox *m, mailbox_session *s, uint64_t group, uint6
 		mailbox_incoming_note_mine(s, key, view, seq);
 	if (!mailbox_session_join(&m->sessions, s, group) && view->incoming.known && view->incoming.sent + 1 >= seq)
 		return;
-	if (!view->incoming.known)
-		mailbox_incoming_learn(view, group, seq - 1);
-	view->incoming.sent = std::max(view->incoming.sent, seq - 1);
+	/* A view that is not known begins at the stored cursor, which can be above the join. */
+	if (view->incoming.known)
+		view->incoming.sent = std::max(view->incoming.sent, seq - 1);
 	mailbox_incoming_check(m, s, key, view);
 }
 
@@ -291,10 +297,18 @@ void mailbox_incoming_listen(mailbox *m, mailbox_session *s, uint64_t group)
 		mailbox_incoming_check(m, s, key, mailbox_view_get(s, key));
 }
 
+/* The account's membership ended with this entry. The session may have the entry already, but be in the index still, or
+ * a later membership may have begun: the store decides. */
+static void mailbox_incoming_doubt(mailbox *m, mailbox_session *s, mailbox_key key, mailbox_view *view)
+{
+	if (mailbox_session_is_in(s, mailbox_key_other(key)))
+		mailbox_incoming_check(m, s, key, view);
+}
+
 static void mailbox_incoming_take_stored(mailbox *m, mailbox_session *s, mailbox_key key, const mailbox_hint &hint,
                                          const std::string &tail, std::string_view body)
 {
-	const bool from_here = hint.process == mailbox_hint_process() && hint.from == s->conn;
+	const bool from_here = mailbox_incoming_is_from_here(s, hint);
 	const bool silent = !mailbox_session_gets(s->want, s->account, key, hint.sender, hint.is_event != 0, from_here);
 	const bool leaves = hint.leaves == s->account;
 	mailbox_view *view = mailbox_incoming_view_of(m, s, key, hint);
@@ -302,6 +316,8 @@ static void mailbox_incoming_take_stored(mailbox *m, mailbox_session *s, mailbox
 	if (from_here)
 		mailbox_incoming_note_mine(s, key, view, hint.seq);
 	if (!mailbox_incoming_take_next(m, s, key, view, hint.seq, silent, tail, body)) {
+		if (leaves)
+			mailbox_incoming_doubt(m, s, key, view);
 		if (leaves || !mailbox_incoming_came_early(s, view, hint.seq) ||
 		    !mailbox_incoming_stash_put(m, s, key, hint.seq, silent, hint.created,
 		                                silent ? std::string_view() : body))
@@ -318,6 +334,8 @@ static void mailbox_incoming_take_news(mailbox *m, mailbox_session *s, mailbox_k
 {
 	mailbox_view *view = mailbox_view_get(s, key);
 
+	if (mailbox_incoming_is_from_here(s, hint))
+		mailbox_incoming_note_mine(s, key, view, hint.seq);
 	if (view->incoming.known)
 		mailbox_incoming_heard(m, s, key, hint.seq);
 	else
@@ -398,10 +416,10 @@ static void mailbox_incoming_close_group(mailbox *m, mailbox_session *s, const m
 {
 	const uint64_t group = mailbox_key_other(source.key);
 
-	if (!source.left_seq)
+	if (source.is_member)
 		view->incoming.check |= mailbox_session_join(&m->sessions, s, group);
-	else if (view->incoming.sent >= source.left_seq && !view->incoming.check &&
-	         (heard <= source.left_seq || heard == source.heard))
+	else if (view->incoming.sent >= source.last && !view->incoming.check &&
+	         (heard <= source.last || heard == source.heard))
 		mailbox_session_leave(&m->sessions, s, group);
 }
 
@@ -687,6 +705,8 @@ void mailbox_incoming_skip_to(mailbox *m, mailbox_session *s, mailbox_key key, c
 
 	mailbox_incoming_learn_news(view, news);
 	view->incoming.sent = std::max(view->incoming.sent, seq);
+	if (!news.is_member)
+		mailbox_incoming_doubt(m, s, key, view);
 	mailbox_incoming_list(s, key, view);
 	(void)mailbox_incoming_confirm(m, s, key, seq);
 }

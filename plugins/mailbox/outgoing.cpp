@@ -195,16 +195,18 @@ static mailbox_hint mailbox_outgoing_hint_of(const mailbox_outgoing_item &item, 
 	};
 }
 
-static void mailbox_outgoing_hint_pair(const cs_host *host, cs_self *self, const mailbox_outgoing_item &item)
+/* To both accounts: the sender's other sessions can want its own messages. body: NULL if the type has none. */
+static void mailbox_outgoing_hint_pair(const cs_host *host, cs_self *self, const mailbox_outgoing_item &item,
+                                       mailbox_hint_type type, cs_shared *body)
 {
 	const message_append &a = item.append;
-	const mailbox_hint hint = mailbox_outgoing_hint_of(item, MAILBOX_HINT_STORED);
+	const mailbox_hint hint = mailbox_outgoing_hint_of(item, type);
 	mailbox_hint own = hint;
 
 	own.of = a.to;
-	mailbox_hint_route(host, self, a.to, CS_EVERY_DEVICE, hint, item.body);
+	mailbox_hint_route(host, self, a.to, CS_EVERY_DEVICE, hint, body);
 	if (a.sender != a.to)
-		mailbox_hint_route(host, self, a.sender, CS_EVERY_DEVICE, own, item.body);
+		mailbox_hint_route(host, self, a.sender, CS_EVERY_DEVICE, own, body);
 }
 
 /* An account that joins is in no index yet; one that leaves may be in none any more. */
@@ -225,16 +227,32 @@ static void mailbox_outgoing_hint_group(const cs_host *host, cs_self *self, cons
 static void mailbox_outgoing_hint_repeated(const cs_host *host, cs_self *self, const mailbox_outgoing_item &item)
 {
 	const message_append &a = item.append;
-	const mailbox_hint hint = mailbox_outgoing_hint_of(item, MAILBOX_HINT_NEWS);
 
 	if (!host->outcome_can_be_unknown(self))
 		return;
-	if (a.kind == CONVERSATION_PAIR)
-		mailbox_hint_route(host, self, a.to, CS_EVERY_DEVICE, hint, nullptr);
-	else
-		mailbox_hint_route_group(host, self, hint, nullptr);
-	if (a.kind == CONVERSATION_GROUP && item.event)
+	if (a.kind == CONVERSATION_PAIR) {
+		mailbox_outgoing_hint_pair(host, self, item, MAILBOX_HINT_NEWS, nullptr);
+		return;
+	}
+	const mailbox_hint hint = mailbox_outgoing_hint_of(item, MAILBOX_HINT_NEWS);
+	mailbox_hint_route_group(host, self, hint, nullptr);
+	if (item.event)
 		mailbox_hint_route(host, self, a.sender, CS_EVERY_DEVICE, hint, nullptr);
+}
+
+/* The effect would have made a group, but an earlier one has made it, perhaps with a commit of unknown outcome, and
+ * then without a hint. */
+static void mailbox_outgoing_hint_refused(const cs_host *host, cs_self *self, const mailbox_outgoing_item &item)
+{
+	const message_append &a = item.append;
+	const uint64_t group = item.event && !a.to ? item.event->effect.conversation : 0;
+	mailbox_hint hint = mailbox_outgoing_hint_of(item, MAILBOX_HINT_NEWS);
+
+	if (!group || a.kind != CONVERSATION_GROUP || a.outcome != MODEL_REFUSED || !host->outcome_can_be_unknown(self))
+		return;
+	hint.of = hint.conversation = group;
+	hint.seq = 1;
+	mailbox_hint_route(host, self, a.sender, CS_EVERY_DEVICE, hint, nullptr);
 }
 
 static void mailbox_outgoing_committed(const cs_host *host, cs_self *self, void *arg)
@@ -242,13 +260,13 @@ static void mailbox_outgoing_committed(const cs_host *host, cs_self *self, void 
 	const mailbox_outgoing_item &item = *static_cast<const mailbox_outgoing_item *>(arg);
 
 	if (item.append.outcome)
-		return;
-	if (item.append.repeated)
+		mailbox_outgoing_hint_refused(host, self, item);
+	else if (item.append.repeated)
 		mailbox_outgoing_hint_repeated(host, self, item);
 	else if (item.append.kind == CONVERSATION_GROUP)
 		mailbox_outgoing_hint_group(host, self, item);
 	else
-		mailbox_outgoing_hint_pair(host, self, item);
+		mailbox_outgoing_hint_pair(host, self, item, MAILBOX_HINT_STORED, item.body);
 }
 
 /* ---- on the worker's thread */
@@ -335,7 +353,7 @@ static void mailbox_outgoing_note_member(mailbox *m, mailbox_session *s, const m
 		mailbox_incoming_has_sent(s, mailbox_key_of(CS_CONVERSATION_GROUP, a.to), a.seq);
 	/* Who repeats a message may have left the group since. */
 	if (a.kind != CONVERSATION_GROUP || a.repeated || item.event || s->catch_up.phase == MAILBOX_ATTACHING ||
-	    std::find(s->groups.begin(), s->groups.end(), a.to) != s->groups.end())
+	    mailbox_session_is_in(s, a.to))
 		return;
 	mailbox_incoming_listen(m, s, a.to);
 }

@@ -38,8 +38,18 @@ static int mailbox_page_look_up(mailbox_page_reader *r, mailbox_source *source)
 	source->delivered = news.delivered_seq;
 	source->from = source->known ? std::max(source->from, news.joined_seq) : news.delivered_seq;
 	source->last = news.last_seq;
-	source->left_seq = news.left_seq;
+	source->is_member = news.is_member;
 	return 0;
+}
+
+/* Of a group nothing above last is read: the membership was judged when that was the last entry, and what was stored
+ * since may be after its end. */
+static void mailbox_page_drop_unjudged(mailbox_source *source)
+{
+	if (mailbox_key_kind(source->key) == CS_CONVERSATION_PAIR)
+		return;
+	for (; !source->rows.empty() && source->rows.back().seq > source->last; source->rows.pop_back())
+		source->last_rows = true;
 }
 
 /* Reads more rows if the source has used all its rows. ended: there are none. */
@@ -56,9 +66,7 @@ static int mailbox_page_fill(mailbox_page_reader *r, mailbox_source *source)
 	source->at = 0;
 	result = message_read(r->db, source->conversation, source->after, r->rows_a_time, &source->rows);
 	source->last_rows = source->rows.size() < r->rows_a_time;
-	for (; source->left_seq && !source->rows.empty() && source->rows.back().seq > source->left_seq;
-	     source->rows.pop_back())
-		source->last_rows = true;
+	mailbox_page_drop_unjudged(source);
 	source->ended = !result && source->rows.empty();
 	return result;
 }

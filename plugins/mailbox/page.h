@@ -26,12 +26,12 @@ struct mailbox_source {
 	uint64_t after = 0; /* out: the last seq that was read */
 	uint64_t heard = 0; /* heard and check belong to the caller */
 	bool check = false;
-	bool judged = false; /* left_seq is set; if not, that of a group is looked up */
-	uint64_t left_seq = 0; /* the account is a member no more and gets nothing above it; 0: it is one, or a pair */
+	bool judged = false; /* is_member and last are set; if not, those of a group are looked up */
+	bool is_member = true; /* false: the account was a member of the group, and lacks nothing above last */
 	int outcome = 0; /* out: 0, MODEL_NONE, MODEL_NOT_MEMBER */
 	uint64_t delivered = 0; /* out: the cursor, if it was looked up */
-	uint64_t last = 0; /* out: the conversation's last seq, if it was looked up */
-	bool ended = false; /* out: the store had nothing above `after` */
+	uint64_t last = 0; /* out: message_news.last_seq, if it was looked up */
+	bool ended = false; /* out: the store had nothing above `after`; of a group: nothing up to last */
 
 	/* For mailbox_page_read only: */
 	std::vector<message_row> rows;

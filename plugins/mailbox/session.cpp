@@ -60,13 +60,18 @@ void mailbox_session_remove(mailbox_sessions *all, mailbox_session *s)
 	all->by_id.erase(s->id);
 }
 
+bool mailbox_session_is_in(const mailbox_session *s, uint64_t group)
+{
+	return std::find(s->groups.begin(), s->groups.end(), group) != s->groups.end();
+}
+
 bool mailbox_session_join(mailbox_sessions *all, mailbox_session *s, uint64_t group)
 {
 	auto &members = all->by_group[group];
 
 	if (members.empty())
 		all->host->subscribe(all->self, group);
-	if (std::find(s->groups.begin(), s->groups.end(), group) != s->groups.end())
+	if (mailbox_session_is_in(s, group))
 		return false;
 	members.push_back(s);
 	s->groups.push_back(group);

@@ -85,6 +85,7 @@ struct mailbox_flight {
 constexpr uint64_t mailbox_unplaced = UINT64_MAX;
 
 constexpr size_t mailbox_views_kept = 64;
+constexpr size_t mailbox_views_mine_at_most = 256;
 
 /* The views of one session and what is under way for them. */
 struct mailbox_views {
@@ -92,7 +93,8 @@ struct mailbox_views {
 	std::vector<mailbox_key> behind; /* incoming: what to read, in the order in which it fell behind */
 	std::vector<mailbox_flight> flights; /* cursor: as they were queued; an empty deque takes 600 bytes */
 	/* incoming: entries above `sent` that this session sent itself. With echo only, when the store brings them: the
-	 * client has their seqs by the answers. */
+	 * client has their seqs by the answers. At most mailbox_views_mine_at_most; what is more is sent to the client
+	 * as if another session had sent it. */
 	std::set<std::pair<mailbox_key, uint64_t>> mine;
 	uint64_t clock = 0; /* goes up with each use of a view */
 	size_t tidy_at = mailbox_views_kept; /* with so many views, those not used for long are dropped */
@@ -282,10 +284,13 @@ bool mailbox_session_gets(mailbox_want want, cs_account account, mailbox_key key
                           bool from_here);
 /* Frees it. */
 void mailbox_session_remove(mailbox_sessions *all, mailbox_session *s);
-/* The index of groups. false: it was in it. Else read the store after it: hints of earlier entries were not sent
+/* The index of groups. A session is in it if the store's last word to it was that its account is a member, or if a read
+ * is due that asks the store again; else it is not. So whoever has reason to doubt asks for a check, and what that read
+ * finds decides. false: it was in it. Else read the store after it: hints of earlier entries were not sent
  * here. */
 bool mailbox_session_join(mailbox_sessions *all, mailbox_session *s, uint64_t group);
 void mailbox_session_leave(mailbox_sessions *all, mailbox_session *s, uint64_t group);
+bool mailbox_session_is_in(const mailbox_session *s, uint64_t group);
 
 /* Keeps the place after the session was removed, until its cursors were flushed and so many sends have come
  * back. */

@@ -300,6 +300,7 @@ int append_read_stale(append_batch *b)
 /* Accounts are locked before conversations everywhere. */
 static int model_lock_accounts(append_batch *b)
 {
+	const std::string head = dialect_join({"SELECT id FROM account", dialect_by_id(b->db), " WHERE id IN ("});
 	const std::string tail = dialect_join({") ORDER BY id", dialect_for_update(b->db)});
 	std::vector<uint64_t> accounts;
 	std::vector<cs_db_value> values;
@@ -311,7 +312,7 @@ static int model_lock_accounts(append_batch *b)
 	accounts.erase(std::unique(accounts.begin(), accounts.end()), accounts.end());
 	for (const uint64_t account : accounts)
 		values.push_back(sql_integer(account));
-	return sql_run_many(b->db, {"SELECT id FROM account WHERE id IN (", "?", ", ", tail, 1, true}, values);
+	return sql_run_many(b->db, {head, "?", ", ", tail, 1, true}, values);
 }
 
 /* A pair whose id was found is locked. One whose id the caller knew is not if the caller was wrong. */

@@ -15,8 +15,8 @@ static message_news messages_news_of(const cs_db_value *columns)
 	news.kind = sql_number_of(columns[0]) ? CONVERSATION_GROUP : CONVERSATION_PAIR;
 	news.of = sql_number_of(columns[1]);
 	news.conversation = sql_number_of(columns[2]);
-	news.left_seq = sql_number_of(columns[6]);
-	news.last_seq = news.left_seq ? news.left_seq : sql_number_of(columns[3]);
+	news.is_member = columns[6].type == CS_DB_NULL;
+	news.last_seq = sql_number_of(columns[news.is_member ? 3 : 6]);
 	news.joined_seq = sql_number_of(columns[5]);
 	news.delivered_seq = std::max(sql_number_of(columns[4]), news.joined_seq);
 	return news;
@@ -73,7 +73,7 @@ struct messages_texts {
 		JOIN_CURSOR("?", "?") " WHERE c.low = ? AND c.high = ?", \
 	"SELECT c.kind, c.id, c.id, c.last_seq, k.delivered_seq, m.joined_seq, m.left_seq FROM " conversations " c" \
 		" LEFT JOIN member m ON m.conversation = c.id AND m.account = ?" \
-		JOIN_CURSOR("?", "?") " WHERE c.id = ? AND c.kind = 1 AND (c.members > 0 OR m.account IS NOT NULL)", \
+		JOIN_CURSOR("?", "?") " WHERE c.id = ? AND c.kind = 1 AND (c.members > 0 OR m.left_seq > m.joined_seq)", \
 }
 
 static constexpr messages_texts messages_texts_of_mysql = NEWS_TEXTS("conversation");
@@ -127,7 +127,7 @@ int message_news_of(cs_db *db, std::span<const message_reader> readers, std::vec
 
 struct news_row {
 	message_news *news;
-	bool there, member;
+	bool there, member; /* member: it is or was one; who was banned before has a row, too */
 };
 
 static int messages_news_take_one(void *arg, const cs_db_value *columns, size_t)
@@ -136,7 +136,8 @@ static int messages_news_take_one(void *arg, const cs_db_value *columns, size_t)
 
 	*row->news = messages_news_of(columns);
 	row->there = true;
-	row->member = columns[5].type != CS_DB_NULL;
+	row->member =
+		columns[5].type != CS_DB_NULL && (row->news->is_member || row->news->last_seq > row->news->joined_seq);
 	return 1;
 }
 

@@ -77,8 +77,8 @@ struct message_news {
 	uint64_t conversation = 0;
 	uint64_t delivered_seq = 0; /* the cursor; never below a member's joined_seq */
 	uint64_t joined_seq = 0; /* of a group */
-	uint64_t last_seq = 0; /* of a former member: left_seq */
-	uint64_t left_seq = 0; /* of a former member of a group: the last entry that it gets; else 0 */
+	uint64_t last_seq = 0; /* of a former member of a group: its left_seq, the last entry that it gets */
+	bool is_member = true; /* false: a former member of a group */
 };
 
 /* The conversations of the account whose last_seq is above the device's cursor. In no order. */

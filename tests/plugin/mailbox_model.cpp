@@ -3,6 +3,7 @@
 #include "mailbox_model.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "plugins/model/messages.h"
 #include "plugins/model/users.h"
@@ -210,7 +211,7 @@ static message_news news_of(const memory_log *log, uint64_t account, uint64_t id
 		const log_member &member = c.members.at(account);
 
 		news.joined_seq = member.joined_seq;
-		news.left_seq = member.left_seq;
+		news.is_member = !member.left_seq;
 		news.last_seq = member.left_seq ? member.left_seq : news.last_seq;
 		news.delivered_seq = std::max(news.delivered_seq, member.joined_seq);
 	}
@@ -281,6 +282,8 @@ int message_read(cs_db *db, uint64_t conversation, uint64_t after, size_t limit,
 	const std::vector<log_message> &messages = log_of(db)->conversations[conversation].messages;
 
 	log_of(db)->row_statements++;
+	if (const auto before = std::exchange(log_of(db)->before_rows, nullptr))
+		before();
 	for (uint64_t seq = after + 1; seq <= messages.size() && limit; seq++, limit--) {
 		const log_message &m = messages[seq - 1];
 

@@ -4,6 +4,7 @@
 #define TESTS_PLUGIN_MAILBOX_MODEL_H
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -45,6 +46,7 @@ struct memory_log {
 	uint64_t last_conversation = 0;
 	size_t cursor_statements = 0;
 	size_t row_statements = 0; /* that read messages */
+	std::function<void()> before_rows; /* runs once, before messages are read next */
 };
 
 void memory_log_open(memory_log *log, uint64_t accounts);

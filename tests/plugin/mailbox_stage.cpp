@@ -178,6 +178,10 @@ static int run_change(cs_db *db, cs_effect *effect, void *arg)
 
 	if (change->what == STAGE_NOTE)
 		return 0;
+	if (change->what == STAGE_IS_MADE) {
+		effect->conversation = account;
+		return CS_ERRNO_EXISTS;
+	}
 	if (!effect->conversation) {
 		effect->errmsg = "no such group";
 		return CS_ERRNO_NO_SUCH_GROUP;

@@ -70,8 +70,9 @@ int64_t stage_chat_as(stage *st, cs_conn conn, cs_conversation_kind kind, uint64
 /* The same, and settle. */
 int64_t stage_say(stage *st, cs_conn conn, uint64_t to, uint64_t n);
 int64_t stage_say_as(stage *st, cs_conn conn, cs_conversation_kind kind, uint64_t to, uint64_t n, const char *cid);
-/* The effects of the stage: an account joins the group, or leaves it, or only the log changes. */
-enum stage_event { STAGE_JOIN, STAGE_LEAVE, STAGE_NOTE };
+/* The effects of the stage: an account joins the group, or leaves it, or only the log changes; or the group that it
+ * should make, named in the place of the account, is there. */
+enum stage_event { STAGE_JOIN, STAGE_LEAVE, STAGE_NOTE, STAGE_IS_MADE };
 /* An event with that effect on the account, said on conn; nothing is settled. Answers its req. */
 int64_t stage_event_as(stage *st, cs_conn conn, stage_event what, cs_account account, cs_conversation_kind kind,
                        uint64_t to, uint64_t n);

@@ -73,10 +73,12 @@ static void a_taken_group_name_exists(void **state)
 	                                 "\"groupid\":%llu}",
 	                                 (unsigned long long)group)
 	                            .c_str());
+	assert_int_equal(f->mailbox.effects.back().conversation, group);
 	/* A member that did not make it is told nothing. */
 	assert_int_equal(group_join(f->host->db, gao, group, &joined_seq), 0);
 	assert_string_equal(fixture_ask(f, other, R"({"msgid":8,"id":2,"groupname":"c++"})").c_str(),
 	                    fixture_refusal(8, 9, "the group name is taken").c_str());
+	assert_int_equal(f->mailbox.effects.back().conversation, 0);
 	fixture_expect_idle(f, conn);
 }
 

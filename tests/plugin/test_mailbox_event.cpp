@@ -176,6 +176,190 @@ static void a_message_of_one_who_was_removed_meanwhile_brings_nothing_back(void 
 	                 CS_ERRNO_NOT_ALLOWED);
 }
 
+/* What another process stores between the two statements of a read: bob is removed, and somebody speaks. */
+static void remove_and_say(stage *st, uint64_t group)
+{
+	const uint64_t seq = st->log.conversations[group].messages.size() + 1;
+
+	memory_log_leave(&st->log, group, 2, seq);
+	for (uint64_t n = seq; n <= seq + 1; n++)
+		memory_log_append_group(&st->log, 1, group, stage_body(1, n), ++fake_clock);
+}
+
+/* Of a live session, and of the first page. */
+static void who_is_removed_during_a_read_is_not_sent_what_follows(void **state)
+{
+	stage *st = stage_open(state, 1);
+	const uint64_t group = memory_log_add_group(&st->log, {1, 2});
+	cs_conn bob = stage_login(st, 0, 2);
+
+	memory_log_append_group(&st->log, 1, group, stage_body(1, 1), ++fake_clock);
+	st->log.before_rows = [=] {
+		remove_and_say(st, group);
+	};
+	say(st, bob, group, 2);
+	assert_true(!st->log.before_rows);
+	assert_string_equal(stage_seqs(st, bob).c_str(), "1");
+	say(st, stage_login(st, 0, 1), group, 5);
+	world_advance(&st->w, 1000);
+	assert_string_equal(stage_seqs(st, bob).c_str(), "1 3");
+	assert_true(stage_session(st, bob)->groups.empty());
+	world_kill(&st->w, bob);
+	world_settle(&st->w);
+	memory_log_join(&st->log, group, 2, 6);
+	for (uint64_t n = 6; n <= 7; n++)
+		memory_log_append_group(&st->log, 1, group, stage_body(1, n), ++fake_clock);
+	st->log.before_rows = [=] {
+		remove_and_say(st, group);
+	};
+	bob = stage_login(st, 0, 2);
+	assert_true(!st->log.before_rows);
+	assert_string_equal(stage_seqs(st, bob).c_str(), "6 7");
+}
+
+/* The client can know the seq of the removal from another device. */
+static void who_confirms_its_removal_before_the_hint_of_it_comes_is_sent_nothing_more(void **state)
+{
+	stage *st = stage_open_nodes(state, 2, 1);
+	const uint64_t group = memory_log_add_group(&st->log, {1, 2});
+	const cs_conn ann = stage_login(st, 0, 1), bob = stage_login(st, 1, 2);
+
+	say(st, ann, group, 1);
+	st->w.hold_arrivals = true;
+	(void)stage_do(st, ann, STAGE_LEAVE, 2, group, 2);
+	world_delivered(&st->w, bob, CS_CONVERSATION_GROUP, group, 2, ++st->last_req);
+	world_settle(&st->w);
+	assert_int_equal(stage_errno(st, st->last_req), 0);
+	assert_true(stage_session(st, bob)->groups.empty());
+	st->w.hold_arrivals = false;
+	world_settle(&st->w);
+	say(st, ann, group, 3);
+	assert_string_equal(stage_seqs(st, bob).c_str(), "1");
+}
+
+/* It has the entry, and nobody told it that this is the last. */
+static void a_hint_of_the_end_makes_a_session_leave_that_has_the_entry_already(void **state)
+{
+	stage *st = stage_open_nodes(state, 2, 1);
+	const uint64_t group = memory_log_add_group(&st->log, {1, 2});
+	const cs_conn ann = stage_login(st, 0, 1), bob = stage_login(st, 1, 2);
+	const mailbox_key key = mailbox_key_of(CS_CONVERSATION_GROUP, group);
+
+	say(st, ann, group, 1);
+	st->w.hold_arrivals = true;
+	(void)stage_do(st, ann, STAGE_LEAVE, 2, group, 2);
+	mailbox_view_find(stage_session(st, bob), key)->incoming.sent = 2;
+	st->w.hold_arrivals = false;
+	world_settle(&st->w);
+	assert_true(stage_session(st, bob)->groups.empty());
+	say(st, ann, group, 3);
+	assert_string_equal(stage_seqs(st, bob).c_str(), "1");
+}
+
+/* What the connection sent as another account is not its own. */
+static void who_logs_in_on_the_connection_of_the_sender_gets_the_message(void **state)
+{
+	stage *st = stage_open(state, 1);
+	const cs_conn conn = stage_login(st, 0, 1);
+
+	st->w.hold_writes = true;
+	(void)stage_chat(st, conn, 2, 1);
+	world_settle(&st->w);
+	world_logout(&st->w, conn);
+	world_settle(&st->w);
+	st->w.hold_read_results = true;
+	world_conn_of(&st->w, conn)->want = stage_want(st, "echo");
+	world_login(&st->w, conn, 2, false);
+	world_settle(&st->w);
+	st->w.hold_writes = false;
+	world_settle(&st->w);
+	st->w.hold_read_results = false;
+	world_settle(&st->w);
+	assert_string_equal(stage_seen(st, conn).c_str(), "1");
+}
+
+/* While the store cannot be read, a session notes only so many. */
+static void a_session_notes_a_bounded_number_of_its_own_entries(void **state)
+{
+	stage *st = stage_open(state, 1);
+	const uint64_t group = memory_log_add_group(&st->log, {1, 2});
+	const cs_conn ann = stage_login_wanting(st, 0, 1, "echo");
+
+	memory_log_append_group(&st->log, 2, group, stage_body(2, 1), ++fake_clock);
+	st->w.hold_reads = true;
+	for (uint64_t n = 2; n <= mailbox_views_mine_at_most + 11; n++)
+		say(st, ann, group, n);
+	assert_int_equal(stage_session(st, ann)->views->mine.size(), mailbox_views_mine_at_most);
+	st->w.hold_reads = false;
+	world_settle(&st->w);
+	assert_int_equal(stage_session(st, ann)->views->mine.size(), 0);
+	assert_string_equal(
+		stage_seen(st, ann).c_str(),
+		("1 " + stage_up_to(mailbox_views_mine_at_most + 11, mailbox_views_mine_at_most + 2)).c_str());
+}
+
+/* The session has no view of the group, because nothing of it was new at its login. */
+static void a_late_hint_of_a_join_sends_nothing_again(void **state)
+{
+	stage *st = stage_open_nodes(state, 2, 1);
+	const uint64_t group = memory_log_add_group(&st->log, {1});
+	const cs_conn ann = stage_login(st, 0, 1), eve = stage_login(st, 1, 3);
+
+	st->w.hold_arrivals = true;
+	(void)stage_do(st, ann, STAGE_JOIN, 2, group, 1);
+	(void)stage_do(st, ann, STAGE_JOIN, 3, group, 2);
+	for (uint64_t n = 3; n <= 5; n++)
+		say(st, ann, group, n);
+	st->log.cursors[{2, group}] = 5;
+	const cs_conn bob = stage_login(st, 1, 2);
+	st->w.hold_arrivals = false;
+	world_settle(&st->w);
+	say(st, ann, group, 6);
+	assert_string_equal(stage_seqs(st, bob).c_str(), "6");
+	assert_string_equal(stage_seqs(st, eve).c_str(), "3 4 5 6");
+}
+
+/* The first commit had an unknown outcome, and no hint. */
+static void a_repeated_message_is_told_to_the_other_devices_of_its_sender(void **state)
+{
+	stage *st = stage_open(state, 1);
+	const cs_conn ann = stage_login_wanting(st, 0, 1, "echo"), bob = stage_login(st, 0, 2),
+		      phone = world_connect(&st->w, 0);
+
+	st->w.host->unknown_outcomes = true;
+	world_conn_of(&st->w, phone)->want = stage_want(st, "echo");
+	world_conn_of(&st->w, phone)->device = 7;
+	world_login(&st->w, phone, 1, false);
+	(void)stage_say(st, ann, 2, 1);
+	st->w.host->losses = 9; /* of the hints */
+	(void)stage_say_as(st, ann, CS_CONVERSATION_PAIR, 2, 2, "a");
+	assert_string_equal(stage_seen(st, phone).c_str(), "1");
+	st->w.host->losses = 0;
+	(void)stage_say_as(st, ann, CS_CONVERSATION_PAIR, 2, 2, "a");
+	for (const cs_conn conn : {bob, phone})
+		assert_string_equal(stage_seen(st, conn).c_str(), "1 2");
+	assert_string_equal(stage_seen(st, ann).c_str(), "");
+}
+
+/* The first commit had an unknown outcome, and no hint; the sender asks again. The refusal names the group. */
+static void who_makes_a_group_that_is_its_own_already_gets_what_is_said_there(void **state)
+{
+	stage *st = stage_open(state, 2);
+	const cs_conn ann = stage_login(st, 0, 1), bob = stage_login(st, 1, 2), phone = world_connect(&st->w, 1);
+
+	st->w.host->unknown_outcomes = true;
+	world_conn_of(&st->w, phone)->device = 7;
+	world_login(&st->w, phone, 1, false);
+	world_settle(&st->w);
+	const uint64_t group = memory_log_add_group(&st->log, {1, 2});
+	assert_int_equal(stage_errno(st, stage_do(st, ann, STAGE_IS_MADE, group, 0, 1)), CS_ERRNO_EXISTS);
+	for (const cs_conn conn : {ann, phone})
+		assert_true(mailbox_session_is_in(stage_session(st, conn), group));
+	say(st, bob, group, 2);
+	for (const cs_conn conn : {ann, phone})
+		assert_string_equal(stage_seen(st, conn).c_str(), "2");
+}
+
 static void a_refused_effect_is_answered_with_its_words(void **state)
 {
 	stage *st = stage_open(state, 1);
@@ -198,6 +382,14 @@ int main(void)
 		TEST(a_former_member_gets_everything_up_to_its_removal_and_no_more),
 		TEST(who_joins_again_begins_there),
 		TEST(a_message_of_one_who_was_removed_meanwhile_brings_nothing_back),
+		TEST(who_is_removed_during_a_read_is_not_sent_what_follows),
+		TEST(who_confirms_its_removal_before_the_hint_of_it_comes_is_sent_nothing_more),
+		TEST(a_hint_of_the_end_makes_a_session_leave_that_has_the_entry_already),
+		TEST(who_logs_in_on_the_connection_of_the_sender_gets_the_message),
+		TEST(a_session_notes_a_bounded_number_of_its_own_entries),
+		TEST(a_late_hint_of_a_join_sends_nothing_again),
+		TEST(a_repeated_message_is_told_to_the_other_devices_of_its_sender),
+		TEST(who_makes_a_group_that_is_its_own_already_gets_what_is_said_there),
 		TEST(a_refused_effect_is_answered_with_its_words),
 	};
 

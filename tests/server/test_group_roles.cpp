@@ -80,6 +80,21 @@ static void who_was_removed_while_away_gets_the_removal_last_at_the_next_login(v
 	client_expect_quiet(bob);
 }
 
+/* DELIVERED asks what the session may have, with a view that nothing was sent to. */
+static void who_was_banned_without_ever_being_a_member_gets_nothing(void **state)
+{
+	test_server *s = (test_server *)*state;
+	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob", events);
+	const int64_t group = client_create_group(ann, client_new_name("g"));
+
+	client_group_chat_safely(ann, group, "before");
+	remove_member(ann, 0, group, bob, ",\"ban\":true");
+	for (const char *seq : {"1", "2", "3"})
+		ask(bob, 8, 104, group, std::string(",\"seq\":") + seq);
+	client_group_chat_safely(ann, group, "after");
+	client_expect_quiet(bob);
+}
+
 static void the_creator_hands_over_before_it_leaves_and_the_last_one_ends_the_group(void **state)
 {
 	test_server *s = (test_server *)*state;
@@ -322,6 +337,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_removed_member_gets_its_removal_last),
 		TEST(who_was_removed_while_away_gets_the_removal_last_at_the_next_login),
+		TEST(who_was_banned_without_ever_being_a_member_gets_nothing),
 		TEST(the_creator_hands_over_before_it_leaves_and_the_last_one_ends_the_group),
 		TEST(who_is_mute_may_not_write_and_is_told_until_when),
 		TEST(a_login_lists_a_group_by_its_new_name_and_admins_as_normal),

@@ -234,7 +234,7 @@ static void claimed(void *state, cs_conn conn, int result, void *arg)
 	if (!result) {
 		begin_session(c, WORLD_LOGGING_IN);
 		const cs_mailbox_session session = {.account = c->at->account,
-		                                    .device = 0,
+		                                    .device = c->device,
 		                                    .want = c->want,
 		                                    .acknowledges = c->acknowledges,
 		                                    .spare_flags = 0,
@@ -251,7 +251,7 @@ void world_login(world *w, cs_conn conn, cs_account account, bool acknowledges)
 {
 	request(w, conn, [=](world_conn *c) {
 		const cs_claim claim = {.account = account,
-		                        .device = 0,
+		                        .device = c->device,
 		                        .name = "",
 		                        .generation = ++w->generations[account],
 		                        .want = c->want,

@@ -34,7 +34,7 @@ struct world_conn {
 	cs_conn id = 0;
 	fake_conn *at = nullptr; /* its connection */
 	bool acknowledges = false;
-	uint64_t want = 0; /* of its next login, as in cs_claim */
+	uint64_t want = 0, device = 0; /* of its next login, as in cs_claim */
 	bool stuck = false; /* the kernel takes nothing */
 	bool noted = false; /* a `written` is on its way */
 	world_phase phase = WORLD_IDLE;

@@ -95,6 +95,32 @@ static void mysql_gets_its_own_upserts_and_row_locks(void **)
 	assert_int_equal(count(texts, "FOR UPDATE"), 4);
 }
 
+static int succeed(cs_db *)
+{
+	return CS_DB_OK;
+}
+
+static int refuse(cs_db *, message_append *, void *)
+{
+	return MODEL_REFUSED;
+}
+
+/* With old statistics a locking read of the whole table would lock all accounts. */
+static void mysql_locks_the_accounts_of_effects_by_their_key(void **)
+{
+	recorder r = {};
+	message_append item = to_group(1, 7), *pointers[] = {&item};
+
+	r.driver.dialect = CS_DB_MYSQL;
+	r.driver.query = record;
+	r.base.driver = &r.driver;
+	r.driver.savepoint = r.driver.rollback_to = succeed;
+	item.effect = refuse;
+	item.lock = 1;
+	assert_int_equal(message_append_all(&r.base, pointers, true), 0);
+	assert_int_equal(count(r.texts, "SELECT id FROM account FORCE INDEX (PRIMARY) WHERE id IN ("), 1);
+}
+
 static void sqlite_gets_its_own_upserts_and_no_row_locks(void **)
 {
 	const std::vector<std::string> texts = texts_in(CS_DB_SQLITE);
@@ -120,6 +146,7 @@ int main(void)
 {
 	const CMUnitTest tests[] = {
 		cmocka_unit_test(mysql_gets_its_own_upserts_and_row_locks),
+		cmocka_unit_test(mysql_locks_the_accounts_of_effects_by_their_key),
 		cmocka_unit_test(sqlite_gets_its_own_upserts_and_no_row_locks),
 		cmocka_unit_test(no_dialect_gets_an_update_with_case),
 	};

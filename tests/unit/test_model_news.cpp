@@ -196,15 +196,44 @@ static void a_former_member_lacks_what_is_there_up_to_its_last_entry(void **stat
 		assert_int_equal(all.size(), delivered < 3);
 		assert_int_equal(message_news_find(db, two, CONVERSATION_GROUP, group, &news), 0);
 		for (const message_news &each : list)
-			assert_true(each.last_seq == 3 && each.left_seq == 3 && each.delivered_seq == delivered);
-		assert_true(news.last_seq == 3 && news.left_seq == 3 && news.delivered_seq == delivered);
+			assert_true(each.last_seq == 3 && !each.is_member && each.delivered_seq == delivered);
+		assert_true(news.last_seq == 3 && !news.is_member && news.delivered_seq == delivered);
 	}
 	assert_int_equal(message_news_find(db, {1, 0}, CONVERSATION_GROUP, group, &news), 0);
-	assert_true(news.last_seq == 4 && news.left_seq == 0);
+	assert_true(news.last_seq == 4 && news.is_member);
 	/* The group has ended: it is there only for those who were in it. */
 	assert_int_equal(database_run(db, "UPDATE conversation SET members = 0 WHERE kind = 1"), 0);
 	assert_int_equal(message_news_find(db, two, CONVERSATION_GROUP, group, &news), 0);
 	assert_int_equal(message_news_find(db, {3, 0}, CONVERSATION_GROUP, group, &news), MODEL_NONE);
+}
+
+/* Its row in the table member is there for the ban only. */
+static void who_was_banned_before_is_no_member_and_never_was(void **state)
+{
+	cs_db *db = model_db(state);
+	std::vector<message_news> list;
+	std::vector<reader_news> all;
+	std::vector<uint64_t> groups;
+	message_news news;
+	uint64_t group = 0;
+	bool left = false;
+	const message_reader two = {2, 0};
+
+	assert_int_equal(group_create(db, 1, "c++", "", &group), 0);
+	std::vector<message_append> items = {to_group(1, group), to_group(1, group)};
+	assert_int_equal(append(db, &items), 0);
+	assert_int_equal(group_remove_member(db, {1, group, 3, 0}, 2, true, &left), 0);
+	assert_int_equal(database_number(db, "SELECT COUNT(*) FROM member WHERE account = 2 AND banned = 1"), 1);
+	assert_int_equal(message_news_find(db, two, CONVERSATION_GROUP, group, &news), MODEL_NOT_MEMBER);
+	assert_int_equal(message_news_list(db, two, &list), 0);
+	assert_int_equal(message_news_of(db, {&two, 1}, &all), 0);
+	assert_int_equal(message_group_ids(db, 2, &groups), 0);
+	assert_true(list.empty() && all.empty() && groups.empty());
+	/* The group has ended: for strangers there is none. */
+	assert_int_equal(group_remove_member(db, {1, group, 3, 0}, 1, false, &left), 0);
+	assert_int_equal(message_news_find(db, two, CONVERSATION_GROUP, group, &news), MODEL_NONE);
+	assert_int_equal(message_news_find(db, {1, 0}, CONVERSATION_GROUP, group, &news), 0);
+	assert_true(news.last_seq == 3 && !news.is_member);
 }
 
 static void cursors_never_go_back(void **state)
@@ -490,6 +519,7 @@ int main(void)
 		TEST(one_conversation_is_found_with_or_without_news),
 		TEST(a_stranger_is_no_member_whatever_its_cursor_says),
 		TEST(a_former_member_lacks_what_is_there_up_to_its_last_entry),
+		TEST(who_was_banned_before_is_no_member_and_never_was),
 		TEST(cursors_never_go_back),
 		TEST(no_statement_reads_a_whole_table),
 	};
