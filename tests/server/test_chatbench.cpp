@@ -134,6 +134,25 @@ static void who_was_away_gets_everything_when_back(void **state)
 	}
 }
 
+static void each_page_of_history_is_read_and_checked(void **state)
+{
+	test_server *s = static_cast<test_server *>(*state);
+	const std::string text =
+		run(s, check_format("--history -s 2 -n 120 -t 1 -p %d", static_cast<int>(s->pid)).c_str(), 0);
+	const double pages = value_of(text, "pages");
+
+	/* A conversation of 120 messages has pages of 50, 50 and 20, and each is read to its beginning. */
+	assert_true(value_of(text, "accounts") == 4);
+	assert_true(pages >= 6 && value_of(text, "read") == pages * 40);
+	assert_true(value_of(text, "pages_per_second") > 0);
+	assert_true(value_of(text, "history_p50_ms") > 0);
+	assert_true(value_of(text, "history_max_ms") >= value_of(text, "history_p999_ms"));
+	assert_true(value_of(text, "server_cpu_us_per_page") > 0);
+	/* Pages that would be too large are shorter; a page of one message is one, too. */
+	assert_true(value_of(run(s, "--history -s 1 -n 60 -b 16384 -t 1", 0), "pages") > 0);
+	assert_true(value_of(run(s, "--history -s 1 -n 3 -l 1 -t 1", 0), "pages") >= 3);
+}
+
 static void logins_and_registrations_are_counted(void **state)
 {
 	test_server *s = static_cast<test_server *>(*state);
@@ -220,11 +239,14 @@ static void what_is_out_of_bounds_is_a_usage_error(void **state)
 	(void)run(s, "--rate 0", 2);
 	(void)run(s, "--login --register", 2);
 	(void)run(s, "--login --signal", 2);
+	(void)run(s, "--history --away", 2);
+	(void)run(s, "--history -l 201", 2);
 	(void)run(s, "--away --signal", 2);
 	(void)run(s, "--random -g 2", 2);
 	(void)run(s, "--random -s 2001", 2);
-	for (const char *arguments : {"-w 2 -R 5", "-C -S", "--login -a 100", "--register -f 1", "--idle -s 3",
-	                              "--idle -n 3", "--idle --plot x.svg", "--register --random"})
+	for (const char *arguments :
+	     {"-w 2 -R 5", "-C -S", "--login -a 100", "--register -f 1", "--idle -s 3", "--idle -n 3", "--history -C",
+	      "--history --from 1", "-l 20", "--idle --plot x.svg", "--register --random"})
 		assert_non_null(strstr(run(s, arguments, 2).c_str(), " has no effect with these options\n"));
 }
 
@@ -270,6 +292,7 @@ int main(void)
 		cmocka_unit_test(messages_go_to_receivers_at_random),
 		cmocka_unit_test(at_a_rate_so_many_messages_are_sent),
 		cmocka_unit_test(who_was_away_gets_everything_when_back),
+		cmocka_unit_test(each_page_of_history_is_read_and_checked),
 		cmocka_unit_test(logins_and_registrations_are_counted),
 		cmocka_unit_test(accounts_that_exist_are_used),
 		cmocka_unit_test(idle_accounts_are_measured),

@@ -11,6 +11,7 @@
 
 #include <base/standard.h>
 
+#include "history.h"
 #include "idle.h"
 #include "load.h"
 #include "logins.h"
@@ -105,6 +106,7 @@ static void chatbench_main_measure(run *r)
 	switch (r->opts->subject) {
 	case SUBJECT_MESSAGES:
 	case SUBJECT_AWAY: load_run(r); break;
+	case SUBJECT_HISTORY: history_run(r); break;
 	case SUBJECT_LOGINS:
 	case SUBJECT_REGISTRATIONS: logins_run(r); break;
 	case SUBJECT_IDLE: idle_run(r); break;

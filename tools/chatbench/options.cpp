@@ -16,13 +16,14 @@ static const int64_t options_most_accounts = 20000;
 static const int64_t options_most_random = 2000;
 
 static const char options_usage[] =
-	"usage: chatbench [-CjrSV] [-a ACCOUNTS] [-b BYTES] [-f ID] [-g MEMBERS] [-n COUNT] [-o FILE]\n"
-	"                 [-p PID]... [-R RATE] [-s SENDERS] [-t SECONDS] [-w WINDOW] [--random]\n"
-	"                 [--away | --idle | --login | --register] HOST PORT [HOST PORT]...\n";
+	"usage: chatbench [-CjrSV] [-a ACCOUNTS] [-b BYTES] [-f ID] [-g MEMBERS] [-l LIMIT] [-n COUNT]\n"
+	"                 [-o FILE] [-p PID]... [-R RATE] [-s SENDERS] [-t SECONDS] [-w WINDOW] [--random]\n"
+	"                 [--away | --history | --idle | --login | --register] HOST PORT [HOST PORT]...\n";
 
 static const char options_help[] =
 	"What is measured, if not messages to people who are there:\n"
 	"      --away               the receivers leave, messages are sent, the receivers come back\n"
+	"      --history            pages of the history of conversations that are made before\n"
 	"      --idle               memory of accounts that are there and say nothing\n"
 	"      --login              logins\n"
 	"      --register           registrations\n"
@@ -34,6 +35,7 @@ static const char options_help[] =
 	"  -g, --group MEMBERS      each sender talks to a group of so many others (to one account)\n"
 	"  -h, --help               show this and leave\n"
 	"  -j, --json               print the figures as JSON\n"
+	"  -l, --limit LIMIT        messages of a page with --history (50)\n"
 	"  -n, --count COUNT        each sender stops after so many messages\n"
 	"  -o, --plot FILE          draw times and rates into this file, as SVG\n"
 	"  -p, --pid PID            measure this process, too, of the server\n"
@@ -47,7 +49,7 @@ static const char options_help[] =
 	"  -w, --window WINDOW      messages of a sender that wait for their acknowledgement (8)\n";
 
 /* Options without a letter. */
-enum options_long_only { OPTION_AWAY = 256, OPTION_IDLE, OPTION_LOGIN, OPTION_RANDOM, OPTION_REGISTER };
+enum options_long_only { OPTION_AWAY = 256, OPTION_HISTORY, OPTION_IDLE, OPTION_LOGIN, OPTION_RANDOM, OPTION_REGISTER };
 
 static const option options_long[] = {
 	{"accounts", required_argument, nullptr, 'a'},
@@ -57,8 +59,10 @@ static const option options_long[] = {
 	{"from", required_argument, nullptr, 'f'},
 	{"group", required_argument, nullptr, 'g'},
 	{"help", no_argument, nullptr, 'h'},
+	{"history", no_argument, nullptr, OPTION_HISTORY},
 	{"idle", no_argument, nullptr, OPTION_IDLE},
 	{"json", no_argument, nullptr, 'j'},
+	{"limit", required_argument, nullptr, 'l'},
 	{"login", no_argument, nullptr, OPTION_LOGIN},
 	{"no-cid", no_argument, nullptr, 'C'},
 	{"pid", required_argument, nullptr, 'p'},
@@ -88,6 +92,7 @@ static const options_number options_numbers[] = {
 	{'b', 24, 16384, &options::size},
 	{'f', 1, 1000000000000, &options::from},
 	{'g', 1, 1000, &options::group},
+	{'l', 1, 200, &options::limit},
 	{'n', 1, 1000000000, &options::count},
 	{'R', 1, 1000000, &options::rate},
 	{'s', 1, 10000, &options::senders},
@@ -136,7 +141,8 @@ static int options_read_pid(const char *text, options *options_r)
 static int options_read_subject(options_subject subject, options *options_r)
 {
 	if (options_r->subject != SUBJECT_MESSAGES && options_r->subject != subject) {
-		(void)fprintf(stderr, "chatbench: --away, --idle, --login and --register exclude each other\n");
+		(void)fputs("chatbench: --away, --history, --idle, --login and --register exclude each other\n",
+		            stderr);
 		return -1;
 	}
 	options_r->subject = subject;
@@ -147,6 +153,7 @@ static int chatbench_options_read_one(int letter, options *options_r)
 {
 	switch (letter) {
 	case OPTION_AWAY: return options_read_subject(SUBJECT_AWAY, options_r);
+	case OPTION_HISTORY: return options_read_subject(SUBJECT_HISTORY, options_r);
 	case OPTION_IDLE: return options_read_subject(SUBJECT_IDLE, options_r);
 	case OPTION_LOGIN: return options_read_subject(SUBJECT_LOGINS, options_r);
 	case OPTION_REGISTER: return options_read_subject(SUBJECT_REGISTRATIONS, options_r);
@@ -203,14 +210,15 @@ static const char *options_find_contradiction(const options *opts)
 static const char *options_without_effect(const options *opts)
 {
 	switch (opts->subject) {
-	case SUBJECT_IDLE: return "bCgnoRSsw*";
-	case SUBJECT_LOGINS: return "abCgRSw*";
-	case SUBJECT_REGISTRATIONS: return "abCfgRSw*";
+	case SUBJECT_HISTORY: return "aCfgRS*";
+	case SUBJECT_IDLE: return "bCglnoRSsw*";
+	case SUBJECT_LOGINS: return "abCglRSw*";
+	case SUBJECT_REGISTRATIONS: return "abCfglRSw*";
 	default: break;
 	}
 	if (opts->rate > 0)
-		return opts->signal ? "wC" : "w";
-	return opts->signal ? "C" : "";
+		return opts->signal ? "lwC" : "lw";
+	return opts->signal ? "lC" : "l";
 }
 
 static int options_refuse_without_effect(const options *opts, const std::string &given)
@@ -256,7 +264,7 @@ int chatbench_options_read(int argc, char **argv, options *options_r)
 	std::string given;
 	int letter;
 
-	while ((letter = getopt_long(argc, argv, "a:b:Cf:g:hjn:o:p:R:rSs:t:Vw:", options_long, nullptr)) != -1) {
+	while ((letter = getopt_long(argc, argv, "a:b:Cf:g:hjl:n:o:p:R:rSs:t:Vw:", options_long, nullptr)) != -1) {
 		const int result = chatbench_options_read_one(letter, options_r);
 		if (result != 0)
 			return result;

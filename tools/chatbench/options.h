@@ -12,7 +12,14 @@ struct options_address {
 };
 
 /* What a run measures. */
-enum options_subject { SUBJECT_MESSAGES, SUBJECT_AWAY, SUBJECT_LOGINS, SUBJECT_REGISTRATIONS, SUBJECT_IDLE };
+enum options_subject {
+	SUBJECT_MESSAGES,
+	SUBJECT_AWAY,
+	SUBJECT_HISTORY,
+	SUBJECT_LOGINS,
+	SUBJECT_REGISTRATIONS,
+	SUBJECT_IDLE
+};
 
 struct options {
 	std::vector<options_address> addresses; /* one or more */
@@ -23,6 +30,7 @@ struct options {
 	int64_t window = 8; /* most messages of a sender without an acknowledgement; not with a rate */
 	int64_t rate = 0; /* messages a second of all senders; 0: as many as the window allows */
 	int64_t count = 0; /* messages, logins or registrations of a sender; 0: no limit */
+	int64_t limit = 50; /* messages of a page of history */
 	int64_t seconds = 10;
 	int64_t size = 64; /* bytes of text */
 	int64_t group = 0; /* receivers in the group of each sender; 0: pairs */
