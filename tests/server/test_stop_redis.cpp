@@ -58,7 +58,8 @@ static bool is_registered(const node *n)
 /* Who has left is remembered with address 0, which nobody has. */
 static bool is_online(const node *n, int64_t account)
 {
-	const std::string place = ask(n, {"GET", check_format("chatserverd:d:%lld", static_cast<long long>(account))});
+	const std::string place =
+		ask(n, {"HGET", check_format("chatserverd:d:%lld", static_cast<long long>(account)), "0"});
 
 	return !place.empty() && !place.starts_with("0:");
 }
