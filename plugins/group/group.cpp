@@ -257,8 +257,18 @@ static const cs_option group_options[] = {
 };
 
 CS_EXPORT extern const struct cs_plugin cs_plugin = {
-	CS_PLUGIN_HEAD,         .name = "group",           .version = CS_VERSION,           .needs = group_needs,
-	.routes = group_routes, .options = group_options,  .conf_size = sizeof(group_conf), .start = group_start,
-	.reload = group_reload, .opened = group_on_opened, .closed = group_on_closed,       .routed = group_on_routed,
+	CS_PLUGIN_HEAD,
+	.name = "group",
+	.version = CS_VERSION,
+	.needs = group_needs,
+	.routes = group_routes,
+	.options = group_options,
+	.conf_size = sizeof(group_conf),
+	.start = group_start,
+	.reload = group_reload,
+	.opened = group_on_opened,
+	.closed = group_on_closed,
+	.written = group_on_written,
+	.routed = group_on_routed,
 	.stop = group_stop,
 };

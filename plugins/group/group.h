@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_set>
+#include <unordered_map>
 
 #include <chatserverd/mailbox.h>
 #include <chatserverd/plugin.h>
@@ -25,7 +25,8 @@ struct group_plugin {
 	const cs_mailbox *mailbox = nullptr;
 	void *mailbox_context = nullptr;
 	uint64_t want = 0; /* the bit of "event" in the `want` of a session; 0: nobody gives it */
-	std::unordered_set<cs_conn> sessions; /* that want events */
+	/* That want events. true: the client is slow, so an invitation is not sent; the INBOX holds it. */
+	std::unordered_map<cs_conn, bool> sessions;
 };
 
 /* ---- group.cpp */
@@ -59,6 +60,7 @@ int group_on_mute(void *state, const cs_frame *frame);
 
 int group_on_invite(void *state, const cs_frame *frame);
 void group_on_opened(void *state, cs_conn conn, cs_account account, uint64_t device, uint64_t want);
+void group_on_written(void *state, cs_conn conn, uint64_t position, size_t unsent);
 int group_on_closed(void *state, cs_conn conn, cs_account account, uint64_t device, uint64_t written);
 void group_on_routed(void *state, cs_conn conn, cs_account account, const cs_parcel *parcel);
 /* The bit of "event" in the `want` of a session; 0: nobody gives it. */

@@ -8,6 +8,9 @@
 #include "../shared/message.h"
 #include "group.h"
 
+/* Bytes. If less waits than this, the client counts as fast. */
+static constexpr size_t group_little_unsent = 16 * 1024;
+
 /* An invitation on its way to the store. */
 struct group_invitation {
 	cs_request request = {};
@@ -32,7 +35,7 @@ static void group_invite_route(const group_plugin *g, const group_invitation &in
 	const plugin_context &c = g->context;
 	const cs_parcel parcel = {nullptr, 0, c.host->share(invitation.frame.data(), invitation.frame.size())};
 
-	(void)c.host->route(c.self, invitation.account, CS_EVERY_DEVICE, &parcel, 0);
+	(void)c.host->route(c.self, invitation.account, CS_EVERY_DEVICE, &parcel, CS_ROUTE_CASUAL);
 	c.host->unshare(parcel.body);
 }
 
@@ -100,11 +103,22 @@ int group_on_invite(void *state, const cs_frame *frame)
 
 void group_on_routed(void *state, cs_conn conn, cs_account account, const cs_parcel *parcel)
 {
-	const group_plugin *g = static_cast<group_plugin *>(state);
+	group_plugin *g = static_cast<group_plugin *>(state);
+	const auto session = g->sessions.find(conn);
 
-	if (account && parcel->body && g->sessions.contains(conn))
-		(void)g->context.host->send(g->context.self, conn, parcel->body->bytes, parcel->body->size, nullptr,
-		                            nullptr);
+	if (!account || !parcel->body || session == g->sessions.end() || session->second)
+		return;
+	session->second = g->context.host->send(g->context.self, conn, parcel->body->bytes, parcel->body->size, nullptr,
+	                                        nullptr) == CS_EAGAIN;
+}
+
+void group_on_written(void *state, cs_conn conn, uint64_t, size_t unsent)
+{
+	group_plugin *g = static_cast<group_plugin *>(state);
+	const auto session = g->sessions.find(conn);
+
+	if (session != g->sessions.end() && unsent <= group_little_unsent)
+		session->second = false;
 }
 
 void group_on_opened(void *state, cs_conn conn, cs_account, uint64_t, uint64_t want)
@@ -112,7 +126,7 @@ void group_on_opened(void *state, cs_conn conn, cs_account, uint64_t, uint64_t w
 	group_plugin *g = static_cast<group_plugin *>(state);
 
 	if (want & g->want)
-		g->sessions.insert(conn);
+		g->sessions[conn] = false;
 }
 
 int group_on_closed(void *state, cs_conn conn, cs_account, uint64_t, uint64_t)

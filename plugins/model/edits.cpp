@@ -173,7 +173,8 @@ int edit_recall(cs_db *db, const edit_act &act)
 		result = edits_judge_recall(act, row, p);
 	if (result)
 		return result;
-	if (object_keep(&row.body, {"msgid", "id", "name", "toid", "groupid", "msg", "time", "cid"}) ||
+	const char *to = act.kind == CONVERSATION_GROUP ? "groupid" : "toid"; /* the other may hold anything */
+	if (object_keep(&row.body, {"msgid", "id", "name", to, "msg", "time", "cid"}) ||
 	    object_set(&row.body, "msg", "\"\"") || object_set(&row.body, "recalled", std::to_string(act.seq)))
 		return CS_DB_FAILED;
 	result = edits_row_store(db, act, act.of, row.body);

@@ -10,7 +10,7 @@
 
 /* Bytes. If less waits than this, the client counts as fast. */
 static constexpr size_t signal_little_unsent = 16 * 1024;
-static constexpr size_t signal_sender_size = 8; /* in the head of a parcel for one account */
+static constexpr size_t signal_sender_size = 16; /* account and device, in the head of a parcel for one account */
 static constexpr size_t signal_most_kind = 32; /* bytes */
 
 /* ---- sending */
@@ -44,12 +44,14 @@ static int signal_check(const signal_plugin *p, const cs_frame *frame)
 }
 
 /* The head is the sender, and the frame too if that is small, because a head needs no memory of its own. */
-static void signal_route(const plugin_context &c, cs_account sender, cs_account to, std::string_view frame)
+static void signal_route(const plugin_context &c, const cs_frame *signal, cs_account to)
 {
+	const std::string_view frame(signal->bytes, signal->size);
 	unsigned char head[CS_PARCEL_HEAD_MOST];
 	cs_parcel parcel = {head, signal_sender_size, nullptr};
 
-	contacts_put_number(head, sender);
+	contacts_put_number(head, signal->account);
+	contacts_put_number(head + 8, signal->device);
 	if (frame.size() <= sizeof(head) - signal_sender_size)
 		parcel.head_size += frame.copy(reinterpret_cast<char *>(head) + signal_sender_size, frame.size());
 	else
@@ -58,14 +60,12 @@ static void signal_route(const plugin_context &c, cs_account sender, cs_account 
 	c.host->unshare(parcel.body);
 }
 
-/* If the account is offline or does not exist, nobody gets the signal: the answer only says that it was sent. A signal
- * to the sender's own account goes nowhere: it has no other session yet. */
+/* If the account is offline or does not exist, nobody gets the signal: the answer only says that it was sent. */
 static int signal_to_account(const signal_plugin *p, const cs_frame *frame, cs_account to)
 {
 	const plugin_context &c = p->context;
 
-	if (to != frame->account)
-		signal_route(c, frame->account, to, {frame->bytes, frame->size});
+	signal_route(c, frame, to);
 	c.host->answer(c.self, frame->conn, &frame->request, "");
 	return CS_DONE;
 }
@@ -121,9 +121,18 @@ static std::string_view signal_parcel_bytes(const cs_parcel *parcel)
 	                    : std::string_view(static_cast<const char *>(parcel->head), parcel->head_size);
 }
 
+/* A device has one session, so the device says which session of the account sent it: that one does not get it. */
+static void signal_deliver_own(const signal_plugin *p, cs_conn conn, signal_session *s, uint64_t device,
+                               std::string_view frame)
+{
+	if (device != s->device)
+		signal_deliver(p, conn, s, frame);
+}
+
 static void signal_on_routed(void *state, cs_conn conn, cs_account account, const cs_parcel *parcel)
 {
 	signal_plugin *p = static_cast<signal_plugin *>(state);
+	const auto *head = static_cast<const unsigned char *>(parcel->head);
 	std::string_view frame = signal_parcel_bytes(parcel);
 
 	if (!account)
@@ -133,20 +142,24 @@ static void signal_on_routed(void *state, cs_conn conn, cs_account account, cons
 		return;
 	if (!parcel->body)
 		frame.remove_prefix(signal_sender_size);
-	if (frame.size() >= 2 && frame.front() == '{' && frame.back() == '}')
-		signal_judge(p, conn, &at->second, contacts_number(static_cast<const unsigned char *>(parcel->head)),
-		             frame);
+	if (frame.size() < 2 || frame.front() != '{' || frame.back() != '}')
+		return;
+	if (contacts_number(head) == account)
+		signal_deliver_own(p, conn, &at->second, contacts_number(head + 8), frame);
+	else
+		signal_judge(p, conn, &at->second, contacts_number(head), frame);
 }
 
 /* ---- sessions */
 
-static void signal_on_opened(void *state, cs_conn conn, cs_account account, uint64_t, uint64_t want)
+static void signal_on_opened(void *state, cs_conn conn, cs_account account, uint64_t device, uint64_t want)
 {
 	signal_plugin *p = static_cast<signal_plugin *>(state);
 
 	if (!(want & p->want))
 		return;
 	p->sessions[conn].account = account;
+	p->sessions[conn].device = device;
 	p->by_account.emplace(account, conn);
 }
 

@@ -29,6 +29,7 @@ struct signal_verdict {
 /* A session that wants signals. */
 struct signal_session {
 	cs_account account = 0;
+	uint64_t device = 0;
 	std::unordered_map<cs_account, signal_verdict> verdicts; /* by sender; a few that sent something lately */
 	bool paused = false; /* the client is slow: signals for it are dropped */
 };

@@ -188,6 +188,25 @@ static void an_invitation_reaches_the_sessions_that_want_events_with_the_inviter
 	fixture_expect_idle(s.f, s.zhang);
 }
 
+/* Invited and taken back again and again: the client that does not read is not closed for it. */
+static void a_slow_client_gets_no_more_invitations_until_it_has_taken_what_it_got(void **state)
+{
+	const group_scene s = scene_of(state);
+	const cs_conn li = wanting_session(s, "li");
+	const char *invite = R"({"msgid":145,"id":1,"groupid":1,"account":3})";
+	const char *take_back = "DELETE FROM invitation";
+
+	s.f->host->soft_mark = 0;
+	for (int i = 0; i < 3; i++) {
+		(void)fake_host_request(s.f->host.get(), s.zhang, invite);
+		assert_int_equal(database_run(s.f->host->db, take_back), 0);
+	}
+	assert_int_equal(frames_of(s, li), 1);
+	fake_host_written_all(s.f->host.get(), li);
+	(void)fake_host_request(s.f->host.get(), s.zhang, invite);
+	assert_int_equal(frames_of(s, li), 2);
+}
+
 static void the_same_invitation_again_is_done_and_reaches_nobody_again(void **state)
 {
 	const group_scene s = scene_of(state);
@@ -334,6 +353,7 @@ int main(void)
 		TEST(the_option_says_how_many_invitations_there_may_be),
 		TEST(a_store_that_is_away_is_answered_to_both),
 		TEST(a_parcel_for_a_session_that_has_gone_does_nothing),
+		TEST(a_slow_client_gets_no_more_invitations_until_it_has_taken_what_it_got),
 		TEST(members_and_invite_need_a_login_and_ones_own_id),
 	};
 

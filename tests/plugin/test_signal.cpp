@@ -106,14 +106,19 @@ static void an_answer_says_only_that_it_was_sent(void **state)
 	}
 }
 
-/* toid oneself means the account's other sessions, and there is none. */
-static void a_signal_to_oneself_does_not_come_back(void **state)
+static void a_signal_to_oneself_goes_to_the_other_devices_only(void **state)
 {
 	handler_fixture *f = handler_fixture_load(state, "signal");
 	const cs_conn ann = signal_session_of(f, 1, "ann");
+	const cs_conn phone = fake_host_connect(f->host.get(), 1, "ann", 0, 1, 7);
+	const char *frame = R"({"msgid":122,"id":1,"toid":1,"kind":"x"})";
 
-	assert_string_equal(fixture_ask(f, ann, R"({"msgid":122,"id":1,"toid":1,"kind":"x"})").c_str(), "");
-	assert_int_equal(signal_frames(f, ann) + signal_calls(f, "route"), 0);
+	assert_string_equal(fixture_ask(f, ann, frame).c_str(), "");
+	assert_string_equal(fake_host_last(f->host.get(), phone).c_str(), frame);
+	assert_int_equal(signal_frames(f, ann), 0);
+	(void)fake_host_request(f->host.get(), phone, frame);
+	assert_int_equal(signal_frames(f, phone), 1);
+	assert_int_equal(signal_frames(f, ann), 1);
 	fixture_expect_idle(f, ann);
 }
 
@@ -483,7 +488,7 @@ int main(void)
 		TEST(a_signal_of_any_size_arrives_whole),
 		TEST(who_did_not_ask_for_signals_gets_none),
 		TEST(an_answer_says_only_that_it_was_sent),
-		TEST(a_signal_to_oneself_does_not_come_back),
+		TEST(a_signal_to_oneself_goes_to_the_other_devices_only),
 		TEST(a_frame_that_is_no_signal_is_refused),
 		TEST(a_group_gets_it_but_for_its_sender),
 		TEST(the_members_are_read_once_for_many_signals),

@@ -321,7 +321,7 @@ static void a_recalled_message_keeps_who_when_and_where_and_loses_all_else(void 
 
 	items[0].created = stored_at;
 	items[0].body =
-		R"({"req":3,"msg":"secret","msgid":6, "id":1,"color":"secret","name":"user 1","toid":2,"t\u0069me":"t","cid":"k","x":[{"msg":"secret"}]})";
+		R"({"req":3,"msg":"secret","msgid":6, "id":1,"color":"secret","name":"user 1","toid":2,"groupid":"secret","t\u0069me":"t","cid":"k","x":[{"msg":"secret"}]})";
 	assert_int_equal(append(db, &items), 0);
 	item = items[0];
 	assert_int_equal(recall(db, act_on(item, 1)), 0);
