@@ -73,13 +73,17 @@ static int roles_delete_invitation(cs_db *db, uint64_t group, uint64_t account, 
 	return result;
 }
 
-/* The name of a group that has ended is free for another. */
+/* The name of a group that has ended is free for another. Who was banned without having been in it keeps no row. */
 static int roles_end_group(cs_db *db, uint64_t group)
 {
-	const int result =
-		sql_run(db, "UPDATE conversation SET members = 0, name = NULL WHERE id = ?", {sql_integer(group)});
+	int result = sql_run(db, "UPDATE conversation SET members = 0, name = NULL WHERE id = ?", {sql_integer(group)});
 
-	return result ? result : sql_run(db, "DELETE FROM invitation WHERE conversation = ?", {sql_integer(group)});
+	if (!result)
+		result = sql_run(db, "DELETE FROM invitation WHERE conversation = ?", {sql_integer(group)});
+	if (!result)
+		result =
+			sql_run(db, "DELETE FROM member WHERE conversation = ? AND left_seq = 0", {sql_integer(group)});
+	return result;
 }
 
 static int roles_end_membership(cs_db *db, const group_act &act, uint64_t account, bool ban, uint64_t members)

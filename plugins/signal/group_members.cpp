@@ -96,9 +96,12 @@ static int signal_group_send(const signal_plugin *p, const signal_group &g, uint
 	if (!std::binary_search(g.members.begin(), g.members.end(), account))
 		return signal_group_refuse(c, conn, request, CS_ERRNO_NOT_ALLOWED, "not a member of the group");
 	if (g.members.size() > 1) {
+		/* Every worker of every node looks at each member. */
+		const size_t cost = g.members.size() / 16 + bytes.size() / 1024;
 		const std::string text = signal_parcel_encode(g.members, account, bytes);
 		const cs_parcel parcel = {nullptr, 0, c.host->share(text.data(), text.size())};
 
+		(void)c.host->charge(c.self, conn, static_cast<uint32_t>(cost));
 		(void)c.host->route_all(c.self, 0, &parcel, CS_ROUTE_CASUAL);
 		c.host->unshare(parcel.body);
 	}

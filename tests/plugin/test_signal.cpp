@@ -224,6 +224,20 @@ static std::vector<uint64_t> signal_accounts(handler_fixture *f, int count)
 }
 
 /* Also while the members that were read last are remembered. */
+static void a_signal_to_a_group_is_charged_by_its_members(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "signal");
+	std::vector<uint64_t> members(48);
+
+	for (size_t i = 0; i < members.size(); i++)
+		members[i] = fixture_account(f, ("member " + std::to_string(i)).c_str());
+	const cs_conn first = signal_session_of(f, members[0], "member 0");
+	(void)fixture_ask(f, first, signal_group_frame(members[0], signal_group_of(f, members)));
+	assert_int_equal(signal_calls(f, "charge"), 1);
+	for (const fake_call &call : f->host->calls)
+		assert_true(call.what != "charge" || call.number == 3);
+}
+
 static void a_group_of_more_than_500_is_full_only_for_its_members(void **state)
 {
 	handler_fixture *f = handler_fixture_load(state, "signal");
@@ -495,6 +509,7 @@ int main(void)
 		TEST(a_store_that_fails_refuses_and_is_asked_again),
 		TEST(who_has_joined_may_send_at_the_latest_a_moment_later),
 		TEST(a_group_of_more_than_500_is_full),
+		TEST(a_signal_to_a_group_is_charged_by_its_members),
 		TEST(a_group_of_more_than_500_is_full_only_for_its_members),
 		TEST(a_slow_client_gets_no_more_until_it_has_taken_what_it_got),
 		TEST(who_was_removed_during_a_slow_read_of_the_members_may_not_send),
