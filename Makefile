@@ -206,9 +206,9 @@ test_binaries = $(patsubst %.cpp,$(BUILD)/%,$(foreach t,$(test_sources),$(if $(s
 mysql_suite = $(addprefix unit/test_,db db_migrate model model_append model_contacts model_devices model_edits model_groups model_history \
 	model_inbox model_news) $(addprefix server/test_,backup cid conversations crash edit group_roles groups history limits load login offline operate people \
 	post presence refusals reminders requests stop trouble)
-# Each starts a whole cluster, so they run one after the other; see tests/support/cluster.h for CS_LONG and CS_SWEEP.
+# Each starts a whole cluster and mostly waits; see tests/support/cluster.h for CS_LONG and CS_SWEEP.
 cluster_binaries = $(if $(db_mysql_SKIP)$(bus_redis_SKIP),,$(patsubst %.cpp,$(BUILD)/%,$(wildcard tests/cluster/test_*.cpp)))
-cluster_tests = $(if $(cluster_binaries),TEST_JOBS=1 CS_DRIVER= $(cluster_binaries) $(if $(chatclient_SKIP),,scripts/check-cluster))
+cluster_tests = $(if $(cluster_binaries),CS_DRIVER= $(cluster_binaries) TEST_JOBS=1 $(if $(chatclient_SKIP),,scripts/check-cluster))
 mysql_tests = $(if $(db_mysql_SKIP),,CS_DRIVER=db_mysql $(mysql_suite:%=$(BUILD)/tests/%))
 test_plugins := $(patsubst tests/plugin/%.c,$(BUILD)/tests/plugin/loaded/%.so,$(wildcard tests/plugin/*.c))
 # Fuzz targets need only the fake host of it, and clang 14 cannot compile the rest.
@@ -285,8 +285,11 @@ check-long: all $(cluster_binaries)
 # The tests of make asan and make tsan, with one short test of a cluster; TESTS selects others. The memory that the
 # server takes is not measured there, because a sanitizer takes more. Tests that start the server as a program are those
 # of the plain build, OUTSIDE: only what they start is instrumented. test_mysql also loads the adapter itself. Those of
-# mysql_suite that are instrumented run with MariaDB too, under AddressSanitizer.
-sanitized_tests = $(or $(TESTS),$(fuzz_names:%=fuzz/replay_%) $(filter-out %_idle_memory,$(test_binaries:$(BUILD)/tests/%=%)) \
+# mysql_suite that are instrumented run with MariaDB too, under AddressSanitizer. Those that mostly wait for a time to
+# pass, or test the bench, are left out.
+waiting_tests = unit/test_conn_probe plugin/test_bus_redis_refused $(addprefix server/test_,attack_silent chatbench chatbench_wrong guessing \
+	haproxy probe proxy slow_start)
+sanitized_tests = $(or $(TESTS),$(fuzz_names:%=fuzz/replay_%) $(filter-out %_idle_memory $(waiting_tests),$(test_binaries:$(BUILD)/tests/%=%)) \
 	$(filter %/test_second_login,$(cluster_binaries:$(BUILD)/tests/%=%)))
 outside_tests = $(filter-out server/test_mysql,$(filter server/% cluster/%,$(sanitized_tests)))
 inside_tests = $(patsubst %,$(BUILD)/tests/%,$(filter-out $(outside_tests),$(sanitized_tests)))
@@ -300,7 +303,7 @@ asan: $(outside_tests:%=$(BUILD)/tests/%)
 
 # All tests with threads: messages between workers, the session table, the store engine, the adapter, and the whole
 # server. Not with MariaDB: its client library is not instrumented.
-tsan_tests = $(or $(TESTS),$(patsubst tests/%.cpp,%,$(filter-out tests/server/test_chatclient% tests/server/test_chatbench% %_mysql.cpp %_idle_memory.cpp,$(wildcard \
+tsan_tests = $(or $(TESTS),$(patsubst tests/%.cpp,%,$(filter-out $(waiting_tests:%=tests/%.cpp) tests/server/test_chatclient% tests/server/test_chatbench% %_mysql.cpp %_idle_memory.cpp,$(wildcard \
 	$(foreach name,loop worker session route route_bundle bus bus_life bus_session store store_hash store_engine store_engine_share host host_contract host_cluster host_cluster_sessions log db db_sqlite db_sqlite_log,tests/unit/test_$(name).cpp) \
 	tests/server/test_*.cpp))))
 tsan: $(patsubst %,$(BUILD)/tests/%,$(filter server/% cluster/%,$(tsan_tests)))

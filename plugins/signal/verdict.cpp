@@ -13,7 +13,7 @@ static constexpr int64_t signal_verdict_good_ms = 60000;
  * to, which nobody tells. */
 static constexpr int64_t signal_verdict_doubtful_ms = 900;
 static constexpr size_t signal_verdict_most_senders = 64; /* per session */
-static constexpr size_t signal_verdict_most_waiting = 8; /* frames per verdict */
+static constexpr size_t signal_verdict_most_waiting = 256; /* frames per verdict */
 
 struct verdict_read {
 	cs_conn conn = 0;
