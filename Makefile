@@ -286,9 +286,9 @@ check-long: all $(cluster_binaries)
 # server takes is not measured there, because a sanitizer takes more. Tests that start the server as a program are those
 # of the plain build, OUTSIDE: only what they start is instrumented. test_mysql also loads the adapter itself. Those of
 # mysql_suite that are instrumented run with MariaDB too, under AddressSanitizer. Those that mostly wait for a time to
-# pass, or test the bench, are left out.
-waiting_tests = unit/test_conn_probe plugin/test_bus_redis_refused $(addprefix server/test_,attack_silent chatbench chatbench_wrong guessing \
-	haproxy probe proxy slow_start)
+# pass, or test the bench, are left out; test_conversations kills the server, too, as test_crash does.
+waiting_tests = unit/test_conn_probe plugin/test_bus_redis_refused $(addprefix server/test_,attack_silent chatbench chatbench_wrong crash \
+	guessing haproxy probe proxy slow_start)
 sanitized_tests = $(or $(TESTS),$(fuzz_names:%=fuzz/replay_%) $(filter-out %_idle_memory $(waiting_tests),$(test_binaries:$(BUILD)/tests/%=%)) \
 	$(filter %/test_second_login,$(cluster_binaries:$(BUILD)/tests/%=%)))
 outside_tests = $(filter-out server/test_mysql,$(filter server/% cluster/%,$(sanitized_tests)))

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 
 #include <dlfcn.h>
 
@@ -21,11 +22,22 @@ test_database::~test_database()
 		folder_remove(folder);
 }
 
-/* The plugin of the build folder stays loaded. */
+/* The build that this program is of, which need not be that of the server: one that is instrumented cannot be loaded by
+ * a program that is not. */
+static std::string build_of_program(void)
+{
+	std::error_code none;
+	const std::string program = std::filesystem::read_symlink("/proc/self/exe", none).string();
+	const size_t end = program.rfind("/tests/");
+	const char *build = getenv("CS_BUILD");
+
+	return end != std::string::npos ? program.substr(0, end) : build ? build : "build";
+}
+
+/* The plugin stays loaded. */
 static void load(test_database *d, const char *name)
 {
-	const char *build = getenv("CS_BUILD");
-	const std::string file = std::string(build ? build : "build") + "/plugins/" + name + ".so";
+	const std::string file = build_of_program() + "/plugins/" + name + ".so";
 	void *library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
 
 	if (!library)

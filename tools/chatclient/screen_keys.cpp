@@ -184,9 +184,10 @@ void screen_bind_keys(screen *sc)
 	EditLine *const el = sc->el.get();
 
 	(void)el_set(el, EL_GETCFN, screen_on_character);
-	(void)el_set(el, EL_ADDFN, "chatclient-complete", "completes a command or a name", screen_on_tab);
-	(void)el_set(el, EL_ADDFN, "chatclient-older", "shows what was said before", screen_on_page_up);
-	(void)el_set(el, EL_ADDFN, "chatclient-paste", "takes a paste", screen_on_paste);
+	/* el_set would copy the texts and never free them. */
+	(void)el_wset(el, EL_ADDFN, L"chatclient-complete", L"completes a command or a name", screen_on_tab);
+	(void)el_wset(el, EL_ADDFN, L"chatclient-older", L"shows what was said before", screen_on_page_up);
+	(void)el_wset(el, EL_ADDFN, L"chatclient-paste", L"takes a paste", screen_on_paste);
 	(void)el_set(el, EL_BIND, "^I", "chatclient-complete", nullptr);
 	(void)el_set(el, EL_BIND, "\033[5~", "chatclient-older", nullptr);
 	(void)el_set(el, EL_BIND, "^_", "chatclient-paste", nullptr);
