@@ -177,6 +177,9 @@ static int edit_on_recall(void *state, const cs_frame *frame)
 		result = message_check_entry(e->context, frame, &entry);
 	if (result)
 		return result;
+	/* It may be that of the message; a repeated RECALL is done without one. */
+	entry.cid = nullptr;
+	entry.cid_size = 0;
 	change->act.window = e->conf->recall_window;
 	entry.effect = edit_run_recall;
 	return edit_send(e, frame, &entry, std::move(change));

@@ -13,8 +13,8 @@
 
 /* Appends ,"messages":[...] and what belongs to it. */
 void text_add_history(std::string *out, const history_page &page, history_direction direction);
-/* Appends one element of `conversations`. last may be null. *state_r: where the state of a pair stands, which is
- * "offline" for now; 0: there is none, or it stays so. */
+/* Appends one element of `conversations`. last may be null. *state_r: where the state of a pair stands, written as
+ * "offline", for text_set_online; 0: there is none, or the other account blocks this one. */
 void text_add_item(std::string *out, const inbox_item &item, const message_row *last, uint64_t unread, size_t *state_r);
 /* Makes that "online", in the same number of bytes. */
 void text_set_online(std::string *out, size_t state);

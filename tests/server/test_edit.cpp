@@ -70,6 +70,20 @@ static void sessions_that_want_events_get_both_and_plain_ones_neither(void **sta
 	client_expect_quiet(ann);
 }
 
+/* A client may send the frame of the message back as it is, with another msgid. */
+static void a_recall_with_the_cid_of_the_message_takes_it_back(void **state)
+{
+	test_server *s = static_cast<test_server *>(*state);
+	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob", wants_events);
+
+	assert_int_equal(client_chat_safely(ann, bob->id, "old", ",\"cid\":\"k\""), 1);
+	client_expect(bob, R"({"msgid":6,"msg":"old","seq":1})");
+	const test_frame done = CLIENT_ASK(ann, 0, "{\"msgid\":161,\"id\":%lld,%s,\"of\":1,\"cid\":\"k\"",
+	                                   static_cast<long long>(ann->id), in_pair(bob->id).c_str());
+	assert_int_equal(seq_of(done), 2);
+	client_expect(bob, R"({"msgid":161,"of":1,"seq":2})");
+}
+
 static void who_comes_back_gets_the_message_as_it_is_now(void **state)
 {
 	test_server *s = static_cast<test_server *>(*state);
@@ -278,6 +292,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(sessions_that_want_events_get_both_and_plain_ones_neither),
+		TEST(a_recall_with_the_cid_of_the_message_takes_it_back),
 		TEST(who_comes_back_gets_the_message_as_it_is_now),
 		TEST(the_creator_of_a_group_recalls_what_others_said),
 		TEST(each_refusal_has_its_errno),
