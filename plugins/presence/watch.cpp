@@ -48,7 +48,8 @@ static void presence_unwatch(presence_plugin *p, cs_conn conn, presence_session 
 
 	if (place == s->watched.end() || *place != account)
 		return;
-	if (hides)
+	/* A second "offline" would tell that something else has happened. */
+	if (hides && presence_find_watcher(&p->accounts.find(account)->second, conn)->told != PRESENCE_OFFLINE)
 		presence_hide(p, conn, account);
 	s->watched.erase(place);
 	presence_remove_watcher(p, conn, account);

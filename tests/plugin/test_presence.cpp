@@ -190,6 +190,24 @@ static void a_new_friend_is_watched_and_a_former_one_is_not(void **state)
 	expect_told(f, ann, "");
 }
 
+/* Otherwise the second frame would tell of the block. */
+static void who_was_told_offline_is_not_told_so_again_by_a_block(void **state)
+{
+	handler_fixture *f = presence_load(state);
+	presence_people(f);
+	const cs_conn ann = presence_session_of(f, 1);
+	cs_conn bob = presence_enter(f, 2);
+
+	expect_told(f, ann, "2 online");
+	presence_leave(f, bob);
+	presence_wait(f, 10001);
+	expect_told(f, ann, "2 offline");
+	bob = presence_enter(f, 2);
+	(void)fake_host_request(f->host.get(), bob, R"({"msgid":131,"id":2,"account":1,"blocked":true})");
+	presence_wait(f, 20000);
+	expect_told(f, ann, "");
+}
+
 static void who_blocks_is_offline_for_who_is_blocked(void **state)
 {
 	handler_fixture *f = presence_load(state);
@@ -303,6 +321,7 @@ int main(void)
 		TEST(an_account_is_online_while_one_of_its_sessions_is),
 		TEST(who_logs_in_during_an_absence_is_told_of_its_end),
 		TEST(a_new_friend_is_watched_and_a_former_one_is_not),
+		TEST(who_was_told_offline_is_not_told_so_again_by_a_block),
 		TEST(who_blocks_is_offline_for_who_is_blocked),
 		TEST(a_slow_client_misses_changes_and_learns_the_next_one),
 		TEST(what_nobody_watches_is_forgotten),
