@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cursors.h"
+#include "stash.h"
 
 constexpr size_t mailbox_little_unsent = 16 * 1024; /* bytes; a client with less unsent is fast */
 
@@ -96,91 +97,6 @@ static bool mailbox_incoming_send(mailbox *m, mailbox_session *s, mailbox_key ke
 	return true;
 }
 
-/* ---- hints that came too early
- *
- * Hints of one conversation can come from several nodes, so a later one can be first. It waits a moment for the ones
- * before it, within limits of time and memory. */
-
-constexpr int64_t mailbox_stash_patience = 20; /* ms */
-constexpr size_t mailbox_stash_hints_at_most = 32; /* per session */
-constexpr size_t mailbox_stash_bytes_at_most = 32 * 1024;
-constexpr size_t mailbox_stash_bytes_of_all = 8 * 1024 * 1024; /* per worker */
-
-static size_t mailbox_incoming_stash_bytes_of(const mailbox_stashed &stashed)
-{
-	return sizeof(stashed) + stashed.body.size();
-}
-
-/* Removes the hint and returns it in *taken_r. false: it is not there. */
-static bool mailbox_incoming_stash_take(mailbox *m, mailbox_session *s, mailbox_key key, uint64_t seq,
-                                        mailbox_stashed *taken_r)
-{
-	if (!s->incoming.stash)
-		return false;
-	const auto at = s->incoming.stash->hints.find({key, seq});
-
-	if (at == s->incoming.stash->hints.end())
-		return false;
-	s->incoming.stash->bytes -= mailbox_incoming_stash_bytes_of(at->second);
-	m->incoming.stash_bytes -= mailbox_incoming_stash_bytes_of(at->second);
-	*taken_r = std::move(at->second);
-	s->incoming.stash->hints.erase(at);
-	if (s->incoming.stash->hints.empty())
-		s->incoming.stash.reset();
-	return true;
-}
-
-static void mailbox_incoming_stash_arm(mailbox *m);
-
-/* They have waited long enough for the ones before them: the store is read. */
-static void mailbox_incoming_stash_is_over(void *state, void *)
-{
-	mailbox *m = static_cast<mailbox *>(state);
-	const int64_t now = m->host->monotonic();
-
-	m->incoming.stash_timer = nullptr;
-	while (!m->incoming.stash_ends.empty() && m->incoming.stash_ends.front().due <= now) {
-		const mailbox_stash_end end = m->incoming.stash_ends.front();
-		mailbox_session *s = mailbox_session_find(&m->sessions, end.session);
-		mailbox_stashed late;
-
-		m->incoming.stash_ends.pop_front();
-		if (s && mailbox_incoming_stash_take(m, s, end.key, end.seq, &late))
-			mailbox_incoming_heard(m, s, end.key, end.seq);
-	}
-	mailbox_incoming_stash_arm(m);
-}
-
-static void mailbox_incoming_stash_arm(mailbox *m)
-{
-	if (!m->incoming.stash_timer && !m->incoming.stash_ends.empty())
-		m->incoming.stash_timer =
-			m->host->timer_add(m->self, mailbox_stash_patience, 0, mailbox_incoming_stash_is_over, nullptr);
-}
-
-/* Keeps the hint of that seq. false: there is no room. */
-static bool mailbox_incoming_stash_put(mailbox *m, mailbox_session *s, mailbox_key key, uint64_t seq, bool silent,
-                                       int64_t created, std::string_view body)
-{
-	const size_t bytes = sizeof(mailbox_stashed) + body.size();
-
-	if (bytes > mailbox_stash_bytes_at_most || m->incoming.stash_bytes + bytes > mailbox_stash_bytes_of_all)
-		return false;
-	if (!s->incoming.stash)
-		s->incoming.stash = std::make_unique<mailbox_stash>();
-	else if (s->incoming.stash->hints.size() >= mailbox_stash_hints_at_most ||
-	         s->incoming.stash->bytes + bytes > mailbox_stash_bytes_at_most)
-		return false;
-	if (!s->incoming.stash->hints.try_emplace({key, seq}, mailbox_stashed{silent, created, std::string(body)})
-	             .second)
-		return true;
-	s->incoming.stash->bytes += bytes;
-	m->incoming.stash_bytes += bytes;
-	m->incoming.stash_ends.push_back({m->host->monotonic() + mailbox_stash_patience, s->id, key, seq});
-	mailbox_incoming_stash_arm(m);
-	return true;
-}
-
 /* ---- hints */
 
 /* The message is the next one, and it can be sent now. */
@@ -222,7 +138,7 @@ static void mailbox_incoming_take_stashed(mailbox *m, mailbox_session *s, mailbo
 {
 	mailbox_stashed next;
 
-	while (mailbox_incoming_stash_take(m, s, key, view->incoming.sent + 1, &next)) {
+	while (mailbox_stash_take(m, s, key, view->incoming.sent + 1, &next)) {
 		const uint64_t seq = view->incoming.sent + 1;
 
 		if (!mailbox_incoming_take_next(m, s, key, view, seq, next.silent, mailbox_page_tail(seq, next.created),
@@ -319,8 +235,7 @@ static void mailbox_incoming_take_stored(mailbox *m, mailbox_session *s, mailbox
 		if (leaves)
 			mailbox_incoming_doubt(m, s, key, view);
 		if (leaves || !mailbox_incoming_came_early(s, view, hint.seq) ||
-		    !mailbox_incoming_stash_put(m, s, key, hint.seq, silent, hint.created,
-		                                silent ? std::string_view() : body))
+		    !mailbox_stash_put(m, s, key, hint.seq, silent, hint.created, silent ? std::string_view() : body))
 			mailbox_incoming_heard(m, s, key, hint.seq);
 	} else if (leaves) {
 		mailbox_session_leave(&m->sessions, s, hint.of);
@@ -677,13 +592,6 @@ void mailbox_incoming_written(mailbox *m, mailbox_session *s, uint64_t position,
 		s->incoming.paused = false;
 	mailbox_cursor_written(m, s, s->incoming.written);
 	mailbox_incoming_want(m, s);
-}
-
-void mailbox_incoming_end(mailbox *m, mailbox_session *s)
-{
-	if (s->incoming.stash)
-		m->incoming.stash_bytes -= s->incoming.stash->bytes;
-	s->incoming.stash.reset();
 }
 
 /* ---- DELIVERED */

@@ -25,8 +25,6 @@ void mailbox_incoming_first_page(mailbox *m, mailbox_session *s, const mailbox_p
 void mailbox_incoming_begin(mailbox *m, mailbox_session *s, uint64_t position);
 /* The kernel took the output up to position; unsent bytes still wait. */
 void mailbox_incoming_written(mailbox *m, mailbox_session *s, uint64_t position, size_t unsent);
-/* The session ends. */
-void mailbox_incoming_end(mailbox *m, mailbox_session *s);
 
 /* The entry of seq makes the account a member: the session gets everything from it on. from_here: the session sent that
  * entry. */

@@ -16,6 +16,7 @@
 #include "incoming.h"
 #include "outgoing.h"
 #include "session.h"
+#include "stash.h"
 
 /* ---- the service */
 
@@ -74,7 +75,7 @@ static int mailbox_on_closed(void *state, cs_conn conn, cs_account account, uint
 	ending.account = s->account;
 	ending.device = s->device;
 	ending.sends = mailbox_outgoing_end(m, s);
-	mailbox_incoming_end(m, s);
+	mailbox_stash_end_session(m, s);
 	const uint64_t id = s->id;
 	mailbox_session_remove(&m->sessions, s);
 	if (!ending.flushing && !ending.sends)
@@ -165,6 +166,7 @@ static int mailbox_start(const cs_host *host, cs_self *self, const void *conf, v
 	m->event_bit = mailbox_want_bit(host, self, mailbox_want_words[0]);
 	m->echo_bit = mailbox_want_bit(host, self, mailbox_want_words[1]);
 	m->hints_are_complete = host->store_is_exclusive(self) != 0;
+	mailbox_stash_start(m.get(), mailbox_incoming_heard);
 	mailbox_catch_up_start(m.get());
 	*state_r = m.release();
 	return 0;
@@ -187,7 +189,7 @@ static void mailbox_stop(void *state)
 	const std::unique_ptr<mailbox> m(static_cast<mailbox *>(state));
 
 	for (cs_timer *timer :
-	     {m->incoming.pull_timer, m->incoming.stash_timer, m->cursors.flush_timer, m->catch_up.sweep.timer})
+	     {m->incoming.pull_timer, m->stash.timer, m->cursors.flush_timer, m->catch_up.sweep.timer})
 		if (timer)
 			m->host->timer_del(m->self, timer);
 }

@@ -7,6 +7,7 @@
  *   catch_up  a new session reads what the store has above its cursors; the sweep compares sessions with the store
  *   outgoing  a message goes to the store, its hints to the receivers, the answer to the sender
  *   incoming  a hint or a page goes to the client, seq after seq
+ *   stash     hints that came too early
  *   delivered the client says how far it has received
  *   cursors   how far each conversation was received
  *   page, hint, session   what they share */
@@ -125,7 +126,6 @@ struct mailbox_session_incoming {
 	uint64_t queued = 0; /* position in the output of the last frame that the mailbox queued */
 	uint64_t written = 0; /* position up to which the kernel took the output */
 	size_t unsent = 0; /* bytes that waited when the kernel last took some */
-	std::unique_ptr<mailbox_stash> stash; /* NULL: no hint came too early */
 	uint32_t awaited = 0; /* the most frames that this pull can bring */
 	bool gone : 1 = false; /* a send failed: the server will report the end of the connection */
 	bool paused : 1 = false; /* the output is above the soft limit */
@@ -156,6 +156,7 @@ struct mailbox_session {
 	/* ms, host->now(). What this process stores later has been in no earlier session of the account, and in no view
 	 * that this one has dropped. */
 	int64_t new_from = 0;
+	std::unique_ptr<mailbox_stash> stash; /* NULL: no hint came too early */
 	mailbox_session_incoming incoming;
 	mailbox_session_outgoing outgoing;
 	mailbox_session_cursor cursor;
@@ -203,13 +204,20 @@ struct mailbox_stash_end {
 	uint64_t seq;
 };
 
+/* The hint has waited long enough for the ones before it: the store is to be read. */
+typedef void mailbox_stash_late_fn(struct mailbox *m, mailbox_session *s, mailbox_key key, uint64_t seq);
+
+struct mailbox_stashes {
+	mailbox_stash_late_fn *late = nullptr;
+	std::deque<mailbox_stash_end> ends; /* in order */
+	cs_timer *timer = nullptr;
+	size_t bytes = 0; /* of all sessions */
+};
+
 struct mailbox_incoming {
 	std::deque<uint64_t> pull_queue; /* session ids */
 	unsigned pulls = 0; /* under way */
 	cs_timer *pull_timer = nullptr;
-	std::deque<mailbox_stash_end> stash_ends; /* in order */
-	cs_timer *stash_timer = nullptr;
-	size_t stash_bytes = 0; /* of all sessions */
 };
 
 /* One write of cursors, from the call of batch() to done(). */
@@ -265,6 +273,7 @@ struct mailbox {
 	mailbox_sessions sessions;
 	std::map<uint64_t, mailbox_ending> ending; /* by session id */
 	mailbox_outgoing outgoing;
+	mailbox_stashes stash;
 	mailbox_incoming incoming;
 	mailbox_cursors cursors;
 	mailbox_catch_up catch_up;
