@@ -6,7 +6,7 @@
  *
  * - Its own connection, at any time: the TCP connection ends (conn_write and conn_read), also by TCP keepalive
  *   (core.keepalive, set in net/conn.cpp); or the peer is silent for core.idle_timeout, or for 75 s if its client
- *   confirms deliveries (set by plugins/login/attempt.cpp); net/conn_timer.cpp.
+ *   confirms deliveries (set by plugins/login/enter.cpp); net/conn_timer.cpp.
  * - A probe, when another login asks for the same device without CS_CLAIM_KICK, on this node or on another: the peer
  *   does not answer for 4 s, or was silent for longer than its doubt (35 s if its client confirms); net/conn_probe.cpp.
  * - The claim of another login with CS_CLAIM_KICK: the older session is closed, that of a named device after it was

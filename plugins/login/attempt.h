@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * One login under way: an attempt, which goes from step to step. Only for attempt.cpp and the handlers of this plugin.
+ * One login under way: an attempt, which goes from step to step. Only for attempt.cpp, enter.cpp and the handlers of
+ * this plugin.
  *
  * The completion of a step takes the attempt into an attempt_ptr and gives it to the next step, so it is freed wherever
  * it ends. The connection can end at any step. Then claim() reports it; after the claim, the end of the connection
@@ -59,8 +60,5 @@ int attempt_refuse_result(const login_plugin *p, cs_conn conn, const cs_request 
 /* Ends a pending attempt that failed: refuses the request, and the connection goes on. */
 void attempt_fail(const login_plugin *p, cs_conn conn, const attempt *a, int wire_errno, const char *text);
 void attempt_fail_result(const login_plugin *p, cs_conn conn, const attempt *a, int result);
-
-/* The steps after the claim. Reads the contents of the ACK and answers. On failure logs out again. */
-void attempt_enter(login_plugin *p, cs_conn conn, attempt_ptr a);
 
 #endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT
+ * The steps of a login after the claim: friends and groups, the first page of stored messages, LOGIN_ACK. */
+#include "enter.h"
+
+#include <memory>
+#include <vector>
+
+#include "../model/contacts.h"
+#include "../model/devices.h"
+#include "../model/groups.h"
+#include "rehash.h"
+#include "reply.h"
+
+/* ---- the last step: everything was read */
+
+/* A client that confirms deliveries sends something at least every 30 s. */
+static const int64_t login_acknowledging_silence_ms = 75000;
+static const int64_t login_acknowledging_doubt_ms = 35000;
+
+static void login_enter_complete(login_plugin *p, cs_conn conn, const attempt *a)
+{
+	const plugin_context &context = p->context;
+
+	if (!a->store.empty())
+		p->store = a->store;
+	const std::string ack =
+		reply_logged_in(a->request.req, a->id, a->user.name,
+	                        a->wants ? context.host->want_words(context.self) : nullptr, p->store, a->messages,
+	                        roster_fill(a->roster, a->roster.friends), roster_fill(a->roster, a->roster.groups));
+	uint64_t position = 0;
+
+	if (a->acknowledges)
+		context.host->set_silence(context.self, conn, login_acknowledging_silence_ms,
+		                          login_acknowledging_doubt_ms);
+	if (context.host->send(context.self, conn, ack.data(), ack.size(), nullptr, &position) == CS_ENOENT)
+		return;
+	login_log(p, "login", a->id, a->peer);
+	if (p->mailbox->begin(p->mailbox_context, conn, position) != 0) {
+		(void)context.host->close(context.self, conn, "the mailbox does not know this session");
+		return;
+	}
+	if (a->outdated)
+		rehash_begin(p, a->id, a->clear.bytes);
+	context.host->finish(context.self, conn);
+}
+
+/* One of the two reads ended with result. The last one completes the login and frees the attempt. */
+static void login_enter_arrived(login_plugin *p, cs_conn conn, attempt *a, int result)
+{
+	if (a->result == 0)
+		a->result = result;
+	if (--a->waiting > 0)
+		return;
+	const attempt_ptr owner(a);
+	if (a->result == 0) {
+		login_enter_complete(p, conn, a);
+		return;
+	}
+	(void)p->context.host->logout(p->context.self, conn); /* nobody stays half logged in */
+	if (a->result == MODEL_NONE)
+		attempt_fail(p, conn, a, CS_ERRNO_BUSY, "this device was ended meanwhile; log in again");
+	else
+		attempt_fail_result(p, conn, a, a->result);
+}
+
+/* ---- the two reads: friends and groups with their states; the first page of stored messages */
+
+/* The row of the device is looked for after the claim: a device that is ended later finds the session to close. */
+static int login_enter_look_for_device(cs_db *db, const attempt *a)
+{
+	const message_reader device = {a->id, a->number};
+	std::vector<message_reader> missing;
+
+	if (a->number == 0)
+		return 0;
+	if (const int rc = device_missing(db, {&device, 1}, &missing))
+		return rc;
+	return missing.empty() ? 0 : MODEL_NONE;
+}
+
+/* Runs on a store thread: to write the list of a large group takes too long for the worker. */
+static int login_enter_read_lists(cs_db *db, void *arg)
+{
+	attempt *a = static_cast<attempt *>(arg);
+	std::vector<friend_entry> friends;
+	std::vector<group_entry> groups;
+	std::vector<uint64_t> blockers;
+	int rc = login_enter_look_for_device(db, a);
+
+	if (rc == 0 && a->reads_store)
+		rc = device_store_id(db, &a->store);
+	if (rc != 0 || !a->rosters)
+		return rc;
+	rc = friend_list(db, a->id, &friends);
+
+	if (rc == 0)
+		rc = group_list(db, a->id, &groups);
+	if (rc == 0)
+		rc = contact_blockers(db, a->id, &blockers);
+	if (rc != 0)
+		return rc;
+	a->roster = roster_write(friends, groups, blockers);
+	return 0;
+}
+
+/* If an account's state could not be read, it is shown as offline. */
+static void login_enter_states_known(void *state, cs_conn conn, int, void *arg)
+{
+	login_enter_arrived(static_cast<login_plugin *>(state), conn, static_cast<attempt *>(arg), 0);
+}
+
+static void login_enter_lists_read(void *state, cs_conn conn, int result, void *arg)
+{
+	login_plugin *p = static_cast<login_plugin *>(state);
+	attempt *a = static_cast<attempt *>(arg);
+	roster *r = &a->roster;
+
+	if (result != 0 || r->people.empty() ||
+	    p->context.host->presence(p->context.self, conn, r->people.data(), r->online.data(), r->people.size(),
+	                              login_enter_states_known, a) != 0)
+		login_enter_arrived(p, conn, a, result);
+}
+
+/* The argument that the mailbox returns: the attempt and this plugin's instance. */
+struct attempt_page {
+	login_plugin *plugin = nullptr;
+	struct attempt *of = nullptr;
+};
+
+static void login_enter_page_read(void *arg, cs_conn conn, int result, const cs_mailbox_entry *entries, size_t count)
+{
+	const std::unique_ptr<attempt_page> page(static_cast<attempt_page *>(arg));
+
+	for (size_t i = 0; i < count; i++)
+		reply_add_item(&page->of->messages, {entries[i].frame, entries[i].size});
+	login_enter_arrived(page->plugin, conn, page->of, result);
+}
+
+static void login_enter_attach(login_plugin *p, cs_conn conn, attempt *a)
+{
+	auto page = std::make_unique<attempt_page>();
+
+	page->plugin = p;
+	page->of = a;
+	const cs_mailbox_session session = {.account = a->id,
+	                                    .device = a->number,
+	                                    .want = a->want,
+	                                    .acknowledges = a->acknowledges,
+	                                    .spare_flags = 0,
+	                                    .spare = {}};
+	const int rc = p->mailbox->attach(p->mailbox_context, conn, &session, login_enter_page_read, page.get());
+	if (rc == 0)
+		(void)page.release(); /* login_enter_page_read owns it now */
+	else
+		login_enter_arrived(p, conn, a, rc);
+}
+
+static void login_enter_read(login_plugin *p, cs_conn conn, attempt *a)
+{
+	const int rc = p->context.host->work(p->context.self, conn, CS_WORK_READ, login_enter_read_lists,
+	                                     login_enter_lists_read, a);
+
+	if (rc != 0)
+		login_enter_arrived(p, conn, a, rc);
+}
+
+void enter_begin(login_plugin *p, cs_conn conn, attempt_ptr a)
+{
+	attempt *both = a.release(); /* owned by the two reads: the last one frees it in login_enter_arrived */
+
+	both->reads_store = both->wants && p->store.empty();
+	const bool reads = both->rosters != 0 || both->reads_store || both->number != 0;
+
+	both->waiting = reads ? 2 : 1;
+	login_enter_attach(p, conn, both);
+	if (reads)
+		login_enter_read(p, conn, both);
+}
