@@ -133,7 +133,7 @@ static void login_attempt_numbered(const login_plugin *p, int result, const devi
 	/* CS_EUNKNOWN: perhaps they were forgotten; if not, they log in again. */
 	if (result == 0 || result == CS_EUNKNOWN)
 		for (const uint64_t device : login.ended)
-			devices_end_sessions(p, a->id, device);
+			login_devices_end_sessions(p, a->id, device);
 	a->number = login.number;
 	if (result == 0 && login.full && a->times_asked == login_attempt_most_asks) {
 		attempt_fail(p, conn, a.get(), CS_ERRNO_FULL, "this account has the most devices that are allowed");

@@ -10,7 +10,7 @@
 
 /* ---- DEVICES */
 
-struct devices_question {
+struct login_devices_question {
 	cs_request request = {};
 	uint64_t account = 0;
 	int64_t forgotten = 0; /* named ones that were last seen before this are left out */
@@ -21,12 +21,12 @@ struct devices_question {
 
 static int login_devices_read(cs_db *db, void *arg)
 {
-	devices_question *q = static_cast<devices_question *>(arg);
+	login_devices_question *q = static_cast<login_devices_question *>(arg);
 
 	return device_list(db, q->account, &q->devices);
 }
 
-static std::string login_devices_text(const devices_question &q)
+static std::string login_devices_text(const login_devices_question &q)
 {
 	std::string text = ",\"devices\":[";
 
@@ -43,7 +43,7 @@ static std::string login_devices_text(const devices_question &q)
 
 static void login_devices_answer(void *state, cs_conn conn, int result, void *arg)
 {
-	const std::unique_ptr<devices_question> q(static_cast<devices_question *>(arg));
+	const std::unique_ptr<login_devices_question> q(static_cast<login_devices_question *>(arg));
 	const plugin_context &c = static_cast<login_plugin *>(state)->context;
 
 	if (result == 0)
@@ -62,7 +62,7 @@ static void login_devices_online_known(void *state, cs_conn conn, int result, vo
 static void login_devices_were_read(void *state, cs_conn conn, int result, void *arg)
 {
 	const plugin_context &c = static_cast<login_plugin *>(state)->context;
-	devices_question *q = static_cast<devices_question *>(arg);
+	login_devices_question *q = static_cast<login_devices_question *>(arg);
 
 	std::erase_if(q->devices,
 	              [q](const device_row &device) { return device.number != 0 && device.last_seen < q->forgotten; });
@@ -80,7 +80,7 @@ int login_on_devices(void *state, const cs_frame *frame)
 {
 	const login_plugin *p = static_cast<login_plugin *>(state);
 	const plugin_context &c = p->context;
-	auto q = std::make_unique<devices_question>();
+	auto q = std::make_unique<login_devices_question>();
 
 	if (frame->request.req < 0)
 		return c.host->refuse(c.self, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME, "req is missing");
@@ -97,7 +97,7 @@ int login_on_devices(void *state, const cs_frame *frame)
 
 /* ---- the end of a device's sessions */
 
-void devices_end_sessions(const login_plugin *plugin, uint64_t account, uint64_t device)
+void login_devices_end_sessions(const login_plugin *plugin, uint64_t account, uint64_t device)
 {
 	const char head = 'E';
 	const cs_parcel parcel = {&head, sizeof head, nullptr};
@@ -105,7 +105,7 @@ void devices_end_sessions(const login_plugin *plugin, uint64_t account, uint64_t
 	(void)plugin->context.host->route(plugin->context.self, account, device, &parcel, 0);
 }
 
-void devices_on_routed(const login_plugin *plugin, cs_conn conn, const cs_parcel *parcel)
+void login_devices_on_routed(const login_plugin *plugin, cs_conn conn, const cs_parcel *parcel)
 {
 	if (conn != 0 && parcel->head_size == 1)
 		(void)plugin->context.host->close(plugin->context.self, conn, "its device was ended");
@@ -113,7 +113,7 @@ void devices_on_routed(const login_plugin *plugin, cs_conn conn, const cs_parcel
 
 /* ---- END_DEVICE */
 
-struct devices_ending {
+struct login_devices_ending {
 	cs_request request = {};
 	uint64_t account = 0;
 	uint64_t own = 0; /* the device of the connection */
@@ -123,7 +123,7 @@ struct devices_ending {
 
 static int login_devices_forget(cs_db *db, void *arg)
 {
-	devices_ending *e = static_cast<devices_ending *>(arg);
+	login_devices_ending *e = static_cast<login_devices_ending *>(arg);
 
 	return device_forget(db, e->account, e->name, &e->number);
 }
@@ -131,7 +131,7 @@ static int login_devices_forget(cs_db *db, void *arg)
 /* result CS_EUNKNOWN: perhaps it was done; then its session ends as well. */
 static void login_devices_were_forgotten(void *state, cs_conn conn, int result, void *arg)
 {
-	const std::unique_ptr<devices_ending> e(static_cast<devices_ending *>(arg));
+	const std::unique_ptr<login_devices_ending> e(static_cast<login_devices_ending *>(arg));
 	const login_plugin *p = static_cast<login_plugin *>(state);
 	const plugin_context &c = p->context;
 	const bool is_done = result == 0 || result == MODEL_NONE;
@@ -141,7 +141,7 @@ static void login_devices_were_forgotten(void *state, cs_conn conn, int result, 
 	else
 		c.host->refuse_result(c.self, conn, &e->request, result);
 	if ((result == 0 || result == CS_EUNKNOWN) && (e->number != 0 || e->name.empty()))
-		devices_end_sessions(p, e->account, e->number);
+		login_devices_end_sessions(p, e->account, e->number);
 	if (result == 0 && e->number == e->own)
 		(void)c.host->close(c.self, conn, "its device was ended");
 	else
@@ -158,7 +158,7 @@ int login_on_end_device(void *state, const cs_frame *frame)
 	if (name.size() > login_device_most)
 		return c.host->refuse(c.self, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME,
 		                      "device has 0 to %zu bytes", login_device_most);
-	auto e = std::make_unique<devices_ending>();
+	auto e = std::make_unique<login_devices_ending>();
 	e->request = frame->request;
 	e->account = frame->account;
 	e->own = frame->device;

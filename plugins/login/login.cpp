@@ -141,7 +141,7 @@ static int login_on_closed(void *state, cs_conn conn, cs_account account, uint64
 
 static void login_on_routed(void *state, cs_conn conn, cs_account, const cs_parcel *parcel)
 {
-	devices_on_routed(static_cast<login_plugin *>(state), conn, parcel);
+	login_devices_on_routed(static_cast<login_plugin *>(state), conn, parcel);
 }
 
 static void login_on_cluster(void *state, cs_cluster_event event)

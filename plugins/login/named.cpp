@@ -126,7 +126,7 @@ static void named_were_looked_up(void *state, cs_conn, int result, void *arg)
 		return;
 	}
 	for (const message_reader &device : check->missing)
-		devices_end_sessions(p, device.account, device.device);
+		login_devices_end_sessions(p, device.account, device.device);
 	named_check_more(p);
 }
 

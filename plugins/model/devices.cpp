@@ -13,17 +13,17 @@
 #include "dialect.h"
 #include "sql.h"
 
-using devices_by_account = std::map<uint64_t, std::vector<device_row>>;
+using device_by_account = std::map<uint64_t, std::vector<device_row>>;
 
 /* Columns: account, number, name, last_seen. */
-static int devices_row_take(void *arg, const cs_db_value *columns, size_t)
+static int device_row_take(void *arg, const cs_db_value *columns, size_t)
 {
-	(*static_cast<devices_by_account *>(arg))[sql_number_of(columns[0])].push_back(
+	(*static_cast<device_by_account *>(arg))[sql_number_of(columns[0])].push_back(
 		{sql_number_of(columns[1]), std::string(sql_text_of(columns[2])), columns[3].integer});
 	return 0;
 }
 
-static int devices_read(cs_db *db, const std::set<uint64_t> &accounts, devices_by_account *found)
+static int device_read(cs_db *db, const std::set<uint64_t> &accounts, device_by_account *found)
 {
 	std::vector<cs_db_value> ids;
 
@@ -31,13 +31,13 @@ static int devices_read(cs_db *db, const std::set<uint64_t> &accounts, devices_b
 		ids.push_back(sql_integer(account));
 	return sql_run_many(
 		db, {"SELECT account, number, name, last_seen FROM device WHERE account IN (", "?", ", ", ")", 1, true},
-		ids, devices_row_take, found);
+		ids, device_row_take, found);
 }
 
 int device_list(cs_db *db, uint64_t account, std::vector<device_row> *devices_r)
 {
-	devices_by_account found;
-	const int result = devices_read(db, {account}, &found);
+	device_by_account found;
+	const int result = device_read(db, {account}, &found);
 
 	*devices_r = std::move(found[account]);
 	return result;
@@ -45,7 +45,7 @@ int device_list(cs_db *db, uint64_t account, std::vector<device_row> *devices_r)
 
 /* ---- forgetting */
 
-static int devices_remove(cs_db *db, uint64_t account, uint64_t number)
+static int device_remove(cs_db *db, uint64_t account, uint64_t number)
 {
 	const cs_db_value id = sql_integer(account), device = sql_integer(number);
 	const int result = sql_run(db, "DELETE FROM `cursor` WHERE account = ? AND device = ?", {id, device});
@@ -70,13 +70,13 @@ int device_forget(cs_db *db, uint64_t account, std::string_view name, uint64_t *
 	if (found == devices.end())
 		return MODEL_NONE;
 	*number_r = found->number;
-	return found->number == 0 ? 0 : devices_remove(db, account, found->number);
+	return found->number == 0 ? 0 : device_remove(db, account, found->number);
 }
 
 /* ---- a login */
 
 /* Of a new device: everything that there is counts as received. Also in groups that the account has left. */
-static int devices_start_at_the_end(cs_db *db, uint64_t account, uint64_t number)
+static int device_start_at_the_end(cs_db *db, uint64_t account, uint64_t number)
 {
 	const cs_db_value id = sql_integer(account), device = sql_integer(number);
 	const std::string conversations = std::string(dialect_conversations(db)) + " c";
@@ -93,7 +93,7 @@ static int devices_start_at_the_end(cs_db *db, uint64_t account, uint64_t number
 }
 
 /* A session that ends after its device was forgotten may still store its cursors. */
-static int devices_drop_lost_cursors(cs_db *db, uint64_t account)
+static int device_drop_lost_cursors(cs_db *db, uint64_t account)
 {
 	const cs_db_value id = sql_integer(account);
 
@@ -103,7 +103,7 @@ static int devices_drop_lost_cursors(cs_db *db, uint64_t account)
 	               {id, id});
 }
 
-static int devices_next_number(cs_db *db, uint64_t account, uint64_t *number_r)
+static int device_next_number(cs_db *db, uint64_t account, uint64_t *number_r)
 {
 	const cs_db_value id = sql_integer(account);
 	const int result = sql_run(db, "UPDATE account SET last_device = last_device + 1 WHERE id = ?", {id});
@@ -113,32 +113,32 @@ static int devices_next_number(cs_db *db, uint64_t account, uint64_t *number_r)
 	return sql_run(db, "SELECT last_device FROM account WHERE id = ?", {id}, sql_row_number, number_r);
 }
 
-static int devices_end(cs_db *db, device_login *login, std::vector<device_row> *devices,
-                       std::vector<device_row>::iterator at)
+static int device_end(cs_db *db, device_login *login, std::vector<device_row> *devices,
+                      std::vector<device_row>::iterator at)
 {
 	const uint64_t number = at->number;
 
 	login->ended.push_back(number);
 	devices->erase(at);
-	return devices_remove(db, login->user.account, number);
+	return device_remove(db, login->user.account, number);
 }
 
-static bool devices_unseen_longer(const device_row &a, const device_row &b)
+static bool device_unseen_longer(const device_row &a, const device_row &b)
 {
 	return a.last_seen < b.last_seen;
 }
 
 /* devices: sorted, the one that was unseen longest first. */
-static int devices_forget_old(cs_db *db, device_login *login, std::vector<device_row> *devices)
+static int device_forget_old(cs_db *db, device_login *login, std::vector<device_row> *devices)
 {
 	int result = 0;
 
 	while (!result && !devices->empty() && devices->front().last_seen < login->forgotten)
-		result = devices_end(db, login, devices, devices->begin());
+		result = device_end(db, login, devices, devices->begin());
 	return result;
 }
 
-static bool devices_was_offline(const device_login &login, const device_row &device)
+static bool device_was_offline(const device_login &login, const device_row &device)
 {
 	return std::any_of(login.offline.begin(), login.offline.end(), [&](const device_row &offline) {
 		return offline.number == device.number && offline.last_seen == device.last_seen;
@@ -146,10 +146,10 @@ static bool devices_was_offline(const device_login &login, const device_row &dev
 }
 
 /* Sets login->full if there is no room; then none has gone. Several go if fewer are allowed than before. */
-static int devices_make_room(cs_db *db, device_login *login, std::vector<device_row> *devices)
+static int device_make_room(cs_db *db, device_login *login, std::vector<device_row> *devices)
 {
 	const auto was_offline = [login](const device_row &device) {
-		return devices_was_offline(*login, device);
+		return device_was_offline(*login, device);
 	};
 	const auto offline = static_cast<size_t>(std::count_if(devices->begin(), devices->end(), was_offline));
 	int result = 0;
@@ -158,29 +158,29 @@ static int devices_make_room(cs_db *db, device_login *login, std::vector<device_
 	if (login->full)
 		login->named = *devices;
 	while (!login->full && !result && devices->size() >= login->most)
-		result = devices_end(db, login, devices, std::find_if(devices->begin(), devices->end(), was_offline));
+		result = device_end(db, login, devices, std::find_if(devices->begin(), devices->end(), was_offline));
 	return result;
 }
 
-static int devices_add(cs_db *db, device_login *login, std::vector<device_row> *devices)
+static int device_add(cs_db *db, device_login *login, std::vector<device_row> *devices)
 {
 	const uint64_t account = login->user.account;
-	int result = devices_make_room(db, login, devices);
+	int result = device_make_room(db, login, devices);
 
 	if (result || login->full)
 		return result;
-	result = devices_drop_lost_cursors(db, account);
+	result = device_drop_lost_cursors(db, account);
 	if (!result)
-		result = devices_next_number(db, account, &login->number);
+		result = device_next_number(db, account, &login->number);
 	if (!result)
-		result = devices_start_at_the_end(db, account, login->number);
+		result = device_start_at_the_end(db, account, login->number);
 	devices->push_back({login->number, login->name, login->now});
 	return result;
 }
 
 /* The time of the device always changes, also if the clock of the node that wrote it is ahead: this shows other logins
  * that the device is not offline any more. */
-static void devices_find(device_login *login, std::vector<device_row> *devices)
+static void device_find(device_login *login, std::vector<device_row> *devices)
 {
 	const auto found = std::find_if(devices->begin(), devices->end(),
 	                                [login](const device_row &device) { return device.name == login->name; });
@@ -193,59 +193,59 @@ static void devices_find(device_login *login, std::vector<device_row> *devices)
 
 /* found: the named devices of the accounts. Those that are there already are noted first, so that none of them makes
  * room for a new one. */
-static int devices_choose(cs_db *db, const std::vector<device_login *> &logins, devices_by_account *found)
+static int device_choose(cs_db *db, const std::vector<device_login *> &logins, device_by_account *found)
 {
 	int result = 0;
 
 	for (device_login *login : logins) {
 		std::vector<device_row> *devices = &(*found)[login->user.account];
 
-		std::stable_sort(devices->begin(), devices->end(), devices_unseen_longer);
+		std::stable_sort(devices->begin(), devices->end(), device_unseen_longer);
 		if (!result)
-			result = devices_forget_old(db, login, devices);
-		devices_find(login, devices);
+			result = device_forget_old(db, login, devices);
+		device_find(login, devices);
 	}
 	for (device_login *login : logins) {
 		std::vector<device_row> *devices = &(*found)[login->user.account];
 
 		if (login->number == 0) /* perhaps another of these logins has made it now */
-			devices_find(login, devices);
+			device_find(login, devices);
 		if (!result && login->number == 0)
-			result = devices_add(db, login, devices);
+			result = device_add(db, login, devices);
 	}
 	return result;
 }
 
-static int devices_choose_named(cs_db *db, std::span<device_login *const> logins)
+static int device_choose_named(cs_db *db, std::span<device_login *const> logins)
 {
 	std::vector<device_login *> named;
 	std::set<uint64_t> accounts;
-	devices_by_account found;
+	device_by_account found;
 
 	std::copy_if(logins.begin(), logins.end(), std::back_inserter(named),
 	             [](const device_login *login) { return !login->name.empty() && login->user.generation != 0; });
 	for (const device_login *login : named)
 		accounts.insert(login->user.account);
-	if (const int result = devices_read(db, accounts, &found))
+	if (const int result = device_read(db, accounts, &found))
 		return result;
 	for (auto &[account, devices] : found)
 		std::erase_if(devices, [](const device_row &device) { return device.number == 0; });
-	return devices_choose(db, named, &found);
+	return device_choose(db, named, &found);
 }
 
-static bool devices_key_is_lower(const device_login *a, const device_login *b)
+static bool device_key_is_lower(const device_login *a, const device_login *b)
 {
 	return std::tie(a->user.account, a->number) < std::tie(b->user.account, b->number);
 }
 
 /* Makes the rows of new devices, and notes the time for the others. */
-static int devices_write(cs_db *db, std::span<device_login *const> logins)
+static int device_write(cs_db *db, std::span<device_login *const> logins)
 {
 	const std::string tail = dialect_or_raise(db, "account, number", "last_seen");
 	std::vector<device_login *> sorted(logins.begin(), logins.end());
 	std::vector<cs_db_value> values;
 
-	std::sort(sorted.begin(), sorted.end(), devices_key_is_lower);
+	std::sort(sorted.begin(), sorted.end(), device_key_is_lower);
 	for (const device_login *login : sorted) {
 		if (login->user.generation == 0 || login->full)
 			continue;
@@ -274,8 +274,8 @@ int device_log_in(cs_db *db, std::span<device_login *const> logins)
 	}
 	result = user_next_generations(db, users);
 	if (!result)
-		result = devices_choose_named(db, logins);
-	return result ? result : devices_write(db, logins);
+		result = device_choose_named(db, logins);
+	return result ? result : device_write(db, logins);
 }
 
 /* ---- sessions of devices */
@@ -283,12 +283,12 @@ int device_log_in(cs_db *db, std::span<device_login *const> logins)
 int device_missing(cs_db *db, std::span<const message_reader> devices, std::vector<message_reader> *missing_r)
 {
 	std::set<uint64_t> accounts;
-	devices_by_account found;
+	device_by_account found;
 
 	missing_r->clear();
 	for (const message_reader &device : devices)
 		accounts.insert(device.account);
-	if (const int result = devices_read(db, accounts, &found))
+	if (const int result = device_read(db, accounts, &found))
 		return result;
 	std::copy_if(devices.begin(), devices.end(), std::back_inserter(*missing_r), [&](const message_reader &wanted) {
 		const std::vector<device_row> &rows = found[wanted.account];
@@ -300,12 +300,12 @@ int device_missing(cs_db *db, std::span<const message_reader> devices, std::vect
 }
 
 /* So many rows are one statement. SQLite has no round trips. */
-static size_t devices_seen_piece(const cs_db *db)
+static size_t device_seen_piece(const cs_db *db)
 {
 	return db->driver->dialect == CS_DB_SQLITE ? 1 : 32;
 }
 
-static std::string devices_seen_text(const cs_db *db, size_t size)
+static std::string device_seen_text(const cs_db *db, size_t size)
 {
 	const char *greatest = db->driver->dialect == CS_DB_SQLITE ? "MAX" : "GREATEST";
 	std::string text = dialect_join({"UPDATE device", dialect_by_id(db), " SET last_seen = ", greatest,
@@ -316,11 +316,11 @@ static std::string devices_seen_text(const cs_db *db, size_t size)
 	return text;
 }
 
-/* In the order of the key, as devices_write: so two transactions wait for each other only one way. */
+/* In the order of the key, as device_write: so two transactions wait for each other only one way. */
 int device_note_seen(cs_db *db, std::span<const message_reader> devices, int64_t now)
 {
-	const size_t size = devices_seen_piece(db);
-	const std::string text = devices_seen_text(db, size);
+	const size_t size = device_seen_piece(db);
+	const std::string text = device_seen_text(db, size);
 	std::vector<std::pair<uint64_t, uint64_t>> sorted;
 	int result = 0;
 
@@ -340,7 +340,7 @@ int device_note_seen(cs_db *db, std::span<const message_reader> devices, int64_t
 	return result;
 }
 
-static int devices_store_id_take(void *arg, const cs_db_value *columns, size_t)
+static int device_store_id_take(void *arg, const cs_db_value *columns, size_t)
 {
 	*static_cast<std::string *>(arg) = sql_text_of(columns[0]);
 	return 1;
@@ -348,5 +348,5 @@ static int devices_store_id_take(void *arg, const cs_db_value *columns, size_t)
 
 int device_store_id(cs_db *db, std::string *id_r)
 {
-	return sql_run(db, "SELECT id FROM store", {}, devices_store_id_take, id_r);
+	return sql_run(db, "SELECT id FROM store", {}, device_store_id_take, id_r);
 }
