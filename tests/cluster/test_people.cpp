@@ -10,16 +10,6 @@ using wide = long long;
 
 static const char *const wants_all = ",\"want\":[\"presence\",\"signal\"]";
 
-/* Two people on two nodes. */
-struct two {
-	test_client *ann, *bob;
-};
-
-static two enter(cluster *c)
-{
-	return {client_enter(c->nodes[0].server, "ann", wants_all), client_enter(c->nodes[1].server, "bob", wants_all)};
-}
-
 static void set_contact(test_client *c, int64_t of, const char *what)
 {
 	CLIENT_ASK(c, 0, "{\"msgid\":131,\"id\":%lld,\"account\":%lld,%s", (wide)c->id, (wide)of, what);
@@ -39,7 +29,7 @@ static void expect_state(test_client *c, int64_t of, const char *state, int time
 static void who_comes_and_goes_on_another_node_is_told(void **state)
 {
 	cluster *c = static_cast<cluster *>(*state);
-	const auto [ann, bob] = enter(c);
+	const auto [ann, bob] = cluster_enter_two(c, wants_all);
 	const int64_t b = bob->id;
 	const int patience = static_cast<int>(check_patience_ms());
 
@@ -62,7 +52,7 @@ static void who_comes_and_goes_on_another_node_is_told(void **state)
 static void a_block_counts_on_the_other_node_once_it_is_answered(void **state)
 {
 	cluster *c = static_cast<cluster *>(*state);
-	const auto [ann, bob] = enter(c);
+	const auto [ann, bob] = cluster_enter_two(c, wants_all);
 
 	for (int round = 0; round < 200; round++) {
 		const bool blocked = round % 2 == 0;
@@ -77,7 +67,7 @@ static void a_block_counts_on_the_other_node_once_it_is_answered(void **state)
 static void a_block_ends_signals_of_the_other_node_within_a_second(void **state)
 {
 	cluster *c = static_cast<cluster *>(*state);
-	const auto [ann, bob] = enter(c);
+	const auto [ann, bob] = cluster_enter_two(c, wants_all);
 
 	client_sendf(ann, "{\"msgid\":122,\"id\":%lld,\"toid\":%lld,\"kind\":\"x\"}", (wide)ann->id, (wide)bob->id);
 	client_expect(bob, "{\"msgid\":122}");
@@ -93,25 +83,7 @@ static void a_block_ends_signals_of_the_other_node_within_a_second(void **state)
 	client_expect_quiet(bob);
 }
 
-static int group_setup(void **state)
-{
-	cluster *c = cluster_new(2);
-
-	*state = c;
-	cluster_start(c);
-	return 0;
-}
-
-static int close_clients(void **state)
-{
-	cluster *c = static_cast<cluster *>(*state);
-
-	for (const cluster_node &node : c->nodes)
-		node.server->clients.clear();
-	return 0;
-}
-
-#define TEST(name) cmocka_unit_test_teardown(name, close_clients)
+#define TEST(name) cmocka_unit_test_teardown(name, cluster_close_clients)
 
 int main(void)
 {
@@ -121,5 +93,5 @@ int main(void)
 		TEST(a_block_ends_signals_of_the_other_node_within_a_second),
 	};
 
-	return cmocka_run_group_tests(tests, group_setup, cluster_teardown);
+	return cmocka_run_group_tests(tests, cluster_two_nodes_setup, cluster_teardown);
 }

@@ -44,7 +44,7 @@ struct pair {
 
 static pair make_pair_of_friends(cluster *c)
 {
-	test_client *ann = client_enter(c->nodes[0].server, "ann"), *bob = client_enter(c->nodes[1].server, "bob");
+	const auto [ann, bob] = cluster_enter_two(c);
 	const pair made = {ann->id, bob->id};
 
 	CLIENT_ASK(ann, 0, "{\"msgid\":7,\"id\":%lld,\"friendid\":%lld", (long long)ann->id, (long long)bob->id);
@@ -165,25 +165,7 @@ static void a_node_that_wakes_up_closes_what_was_taken_elsewhere_and_nothing_els
 	assert_string_equal(state_of(c->nodes[1].server, p.observer, p.subject).c_str(), "online");
 }
 
-static int group_setup(void **state)
-{
-	cluster *c = cluster_new();
-
-	*state = c;
-	cluster_start(c);
-	return 0;
-}
-
-static int close_clients(void **state)
-{
-	cluster *c = static_cast<cluster *>(*state);
-
-	for (const cluster_node &node : c->nodes)
-		node.server->clients.clear();
-	return 0;
-}
-
-#define TEST(name) cmocka_unit_test_teardown(name, close_clients)
+#define TEST(name) cmocka_unit_test_teardown(name, cluster_close_clients)
 
 int main(void)
 {
@@ -195,5 +177,5 @@ int main(void)
 		TEST(a_node_that_wakes_up_closes_what_was_taken_elsewhere_and_nothing_else),
 	};
 
-	return cmocka_run_group_tests(tests, group_setup, cluster_teardown);
+	return cmocka_run_group_tests(tests, cluster_three_nodes_setup, cluster_teardown);
 }

@@ -300,6 +300,13 @@ void cluster_judge(cluster *c, std::source_location at)
 		test_server_stop(node.server, 0, at);
 }
 
+/* ---- people */
+
+cluster_two cluster_enter_two(cluster *c, std::string_view more, std::source_location at)
+{
+	return {client_enter(c->nodes[0].server, "ann", more, at), client_enter(c->nodes[1].server, "bob", more, at)};
+}
+
 /* ---- fixtures */
 
 int cluster_setup(void **state)
@@ -315,6 +322,34 @@ int cluster_load_setup(void **state)
 	*state = c;
 	cluster_start(c);
 	cluster_load(c);
+	return 0;
+}
+
+static int start_nodes(void **state, size_t nodes)
+{
+	cluster *c = cluster_new(nodes);
+
+	*state = c;
+	cluster_start(c);
+	return 0;
+}
+
+int cluster_two_nodes_setup(void **state)
+{
+	return start_nodes(state, 2);
+}
+
+int cluster_three_nodes_setup(void **state)
+{
+	return start_nodes(state, 3);
+}
+
+int cluster_close_clients(void **state)
+{
+	cluster *c = static_cast<cluster *>(*state);
+
+	for (const cluster_node &node : c->nodes)
+		node.server->clients.clear();
 	return 0;
 }
 

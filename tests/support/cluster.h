@@ -87,9 +87,22 @@ void cluster_heal(cluster *c, const char *what, int64_t timeout_ms,
 void cluster_judge(cluster *c, std::source_location at = std::source_location::current());
 void cluster_print_logs(const cluster *c);
 
-/* Fixtures of one test, and of a group: a cluster that is not started; one with the load of 16 players. */
+/* Two new accounts that are logged in on the first two nodes. */
+struct cluster_two {
+	struct test_client *ann, *bob;
+};
+/* more: further members of both LOGINs. */
+cluster_two cluster_enter_two(cluster *c, std::string_view more = "",
+                              std::source_location at = std::source_location::current());
+
+/* Fixtures of one test, and of a group: a cluster that is not started; one with the load of 16 players; two nodes, and
+ * three, that are started. */
 int cluster_setup(void **state);
 int cluster_load_setup(void **state);
+int cluster_two_nodes_setup(void **state);
+int cluster_three_nodes_setup(void **state);
 int cluster_teardown(void **state);
+/* For one test of such a group. */
+int cluster_close_clients(void **state);
 
 #endif
