@@ -2,8 +2,11 @@
  * Forwards READs to the reader's other sessions and to the other side of a pair: of each conversation at most one a
  * second, the last.
  *
- * The head of a parcel: the reader, and the device that sent the READ, 8 bytes each, low byte first. The body is the
- * READ. */
+ * Two READs can come from two nodes in another order than they were done, the more as one may have been held back. So
+ * a READ is not delivered behind a higher one.
+ *
+ * The head of a parcel: the reader, the device that sent the READ, the other account or the group, and seq, 8 bytes
+ * each, low byte first; and a byte of flags. The body is the READ. */
 #include <string_view>
 
 #include "history.h"
@@ -11,18 +14,87 @@
 static constexpr int64_t forward_pause_ms = 1000;
 /* What is held back at most. Beyond that, READs are forwarded at once. */
 static constexpr size_t forward_streams_most = 8192, forward_bytes_most = 4 * 1024 * 1024;
-static constexpr size_t forward_head_size = 16;
+/* For so long a higher READ is remembered. A lower one is held back for a second at most, and then on its way. */
+static constexpr int64_t forward_heard_ms = 3000;
 
-static void forward_send(const history_plugin *p, const history_stream &stream, uint64_t device, std::string_view bytes)
+/* ---- parcels */
+
+static constexpr size_t forward_numbers = 4, forward_head_size = forward_numbers * 8 + 1;
+enum forward_flag { FORWARD_GROUP = 1, FORWARD_TO_OTHER = 2 };
+
+struct forward_head {
+	history_stream stream;
+	uint64_t device = 0, seq = 0;
+};
+
+static void forward_write_head(const forward_head &head, unsigned char *bytes)
+{
+	const uint64_t numbers[forward_numbers] = {head.stream.reader, head.device, head.stream.of, head.seq};
+
+	for (size_t i = 0; i < forward_numbers * 8; i++)
+		bytes[i] = static_cast<unsigned char>(numbers[i / 8] >> 8 * (i % 8));
+	bytes[forward_numbers * 8] =
+		static_cast<unsigned char>((head.stream.kind == CONVERSATION_GROUP ? FORWARD_GROUP : 0) |
+	                                   (head.stream.to_other ? FORWARD_TO_OTHER : 0));
+}
+
+static forward_head forward_read_head(const unsigned char *bytes)
+{
+	const unsigned char flags = bytes[forward_numbers * 8];
+	uint64_t numbers[forward_numbers] = {};
+
+	for (size_t i = forward_numbers * 8; i-- > 0;)
+		numbers[i / 8] = numbers[i / 8] << 8 | bytes[i];
+	return {{numbers[0], flags & FORWARD_GROUP ? CONVERSATION_GROUP : CONVERSATION_PAIR, numbers[2],
+	         (flags & FORWARD_TO_OTHER) != 0},
+	        numbers[1],
+	        numbers[3]};
+}
+
+/* ---- the highest READ of a stream */
+
+static void forward_forget(history_plugin *p, int64_t now)
+{
+	while (!p->forgotten.empty() && p->forgotten.front().ms <= now) {
+		const history_stream stream = p->forgotten.front().stream;
+		const auto at = p->heard.find(stream);
+
+		p->forgotten.pop_front();
+		if (at->second.until_ms > now)
+			p->forgotten.push_back({at->second.until_ms, stream});
+		else
+			p->heard.erase(at);
+	}
+}
+
+/* false: a higher one came before. */
+static bool forward_hear(history_plugin *p, const history_stream &stream, uint64_t seq)
+{
+	const int64_t now = p->context.host->monotonic();
+
+	forward_forget(p, now);
+	const auto at = p->heard.find(stream);
+	if (at != p->heard.end() && at->second.seq > seq)
+		return false;
+	if (at != p->heard.end()) {
+		at->second = {seq, now + forward_heard_ms};
+	} else if (p->heard.size() < forward_streams_most) {
+		p->heard[stream] = {seq, now + forward_heard_ms};
+		p->forgotten.push_back({now + forward_heard_ms, stream});
+	}
+	return true;
+}
+
+/* ---- to others */
+
+static void forward_send(const history_plugin *p, const forward_head &head, std::string_view bytes)
 {
 	const plugin_context &c = p->context;
-	unsigned char head[forward_head_size];
+	const history_stream &stream = head.stream;
+	unsigned char written[forward_head_size];
 
-	for (unsigned i = 0; i < 8; i++) {
-		head[i] = static_cast<unsigned char>(stream.reader >> 8 * i);
-		head[8 + i] = static_cast<unsigned char>(device >> 8 * i);
-	}
-	const cs_parcel parcel = {head, sizeof head, c.host->share(bytes.data(), bytes.size())};
+	forward_write_head(head, written);
+	const cs_parcel parcel = {written, sizeof written, c.host->share(bytes.data(), bytes.size())};
 	(void)c.host->route(c.self, stream.to_other ? stream.of : stream.reader, CS_EVERY_DEVICE, &parcel,
 	                    CS_ROUTE_CASUAL);
 	c.host->unshare(parcel.body);
@@ -49,6 +121,7 @@ static void forward_on_timer(void *state, void *)
 	while (!p->due.empty() && p->due.front().ms <= now) {
 		const history_stream stream = p->due.front().stream;
 		const auto at = p->held.find(stream);
+		const forward_head head = {stream, at->second.device, at->second.seq};
 		const std::string bytes = std::move(at->second.bytes);
 
 		p->due.pop_front();
@@ -58,23 +131,25 @@ static void forward_on_timer(void *state, void *)
 			continue;
 		}
 		at->second.bytes.clear();
-		forward_send(p, stream, at->second.device, bytes);
+		forward_send(p, head, bytes);
 		p->due.push_back({now + forward_pause_ms, stream});
 	}
 	forward_set_timer(p, now);
 }
 
-void history_forward(history_plugin *p, const history_stream &stream, uint64_t device, std::string_view bytes)
+void history_forward(history_plugin *p, const history_stream &stream, uint64_t seq, uint64_t device,
+                     std::string_view bytes)
 {
 	const int64_t now = p->context.host->monotonic();
 	const auto at = p->held.find(stream);
 
+	(void)forward_hear(p, stream, seq); /* whoever has sent it knows it */
 	if (at != p->held.end() && p->held_bytes + bytes.size() <= forward_bytes_most) {
 		p->held_bytes += bytes.size() - at->second.bytes.size();
-		at->second = {device, std::string(bytes)};
+		at->second = {device, seq, std::string(bytes)};
 		return;
 	}
-	forward_send(p, stream, device, bytes);
+	forward_send(p, {stream, device, seq}, bytes);
 	if (at != p->held.end()) {
 		p->held_bytes -= at->second.bytes.size();
 		at->second.bytes.clear();
@@ -85,27 +160,22 @@ void history_forward(history_plugin *p, const history_stream &stream, uint64_t d
 	}
 }
 
-static uint64_t forward_number(const unsigned char *bytes)
-{
-	uint64_t number = 0;
-
-	for (unsigned i = 8; i-- > 0;)
-		number = number << 8 | bytes[i];
-	return number;
-}
+/* ---- from others */
 
 /* An account has one session on each device, so the device says which session has sent it. */
 void history_deliver(history_plugin *p, cs_conn conn, cs_account account, const cs_parcel *parcel)
 {
 	const auto at = p->sessions.find(conn);
-	const auto *head = static_cast<const unsigned char *>(parcel->head);
 	const std::string_view bytes =
 		parcel->body ? std::string_view(parcel->body->bytes, parcel->body->size) : std::string_view();
 
 	if (at == p->sessions.end() || !at->second.reads || at->second.paused ||
 	    parcel->head_size != forward_head_size || bytes.size() < 2 || bytes.front() != '{' || bytes.back() != '}')
 		return;
-	if (forward_number(head) == account && forward_number(head + 8) == at->second.device)
+	const forward_head head = forward_read_head(static_cast<const unsigned char *>(parcel->head));
+	if (!forward_hear(p, head.stream, head.seq))
+		return;
+	if (head.stream.reader == account && head.device == at->second.device)
 		return;
 	if (p->context.host->send(p->context.self, conn, bytes.data(), bytes.size(), nullptr, nullptr) == CS_EAGAIN)
 		at->second.paused = true;

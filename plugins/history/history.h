@@ -38,7 +38,14 @@ struct history_stream {
 /* A READ of that stream was forwarded less than a second ago. */
 struct history_held {
 	uint64_t device = 0; /* of the reader */
+	uint64_t seq = 0;
 	std::string bytes; /* of the last READ since then; empty: none */
+};
+
+/* The highest READ of a stream that this instance has heard of. */
+struct history_heard {
+	uint64_t seq = 0;
+	int64_t until_ms = 0; /* monotonic */
 };
 
 struct history_due {
@@ -54,6 +61,8 @@ struct history_plugin {
 	std::map<history_stream, history_held> held;
 	std::deque<history_due> due; /* one for each of held, in the order of time */
 	size_t held_bytes = 0;
+	std::map<history_stream, history_heard> heard;
+	std::deque<history_due> forgotten; /* one for each of heard, in the order of time */
 	cs_timer *timer = nullptr; /* at the first of due */
 };
 
@@ -76,7 +85,8 @@ int history_on_read(void *state, const cs_frame *frame);
 /* ---- forward.cpp: who hears of a READ */
 
 /* Forwards the reader's bytes in the stream, now or within a second. */
-void history_forward(history_plugin *p, const history_stream &stream, uint64_t device, std::string_view bytes);
+void history_forward(history_plugin *p, const history_stream &stream, uint64_t seq, uint64_t device,
+                     std::string_view bytes);
 /* Delivers a READ that another instance has forwarded to a session here. */
 void history_deliver(history_plugin *p, cs_conn conn, cs_account account, const cs_parcel *parcel);
 inline constexpr uint32_t history_parcel_version = 1;

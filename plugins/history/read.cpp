@@ -29,9 +29,10 @@ static void read_tell(history_plugin *p, const history_reading *reading)
 	const mark_read &mark = reading->mark;
 
 	if (mark.is_raised)
-		history_forward(p, {mark.account, mark.kind, mark.of, false}, reading->device, reading->bytes);
+		history_forward(p, {mark.account, mark.kind, mark.of, false}, mark.seq, reading->device,
+		                reading->bytes);
 	if (mark.is_shown)
-		history_forward(p, {mark.account, mark.kind, mark.of, true}, reading->device, reading->bytes);
+		history_forward(p, {mark.account, mark.kind, mark.of, true}, mark.seq, reading->device, reading->bytes);
 }
 
 static void read_done(void *state, int result, void *item)

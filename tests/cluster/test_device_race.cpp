@@ -224,7 +224,7 @@ static phone race_logins(cluster *c, stage *s, phone *older, size_t node, bool a
 		if (!all.count(seq))
 			client_fail(survivor->c, test_at::current(), "nobody got %lld", (wide)seq);
 	client_close(other->c);
-	duel_note(&s->d, left == 0);
+	duel_note(&s->d, left == 1); /* the later login remains */
 	return *survivor;
 }
 
@@ -257,7 +257,7 @@ static void of_two_logins_of_a_device_one_session_remains_and_nothing_is_lost(vo
 	print_message(
 		"%d logins were refused as busy, %d sessions closed before their answer, %d messages came twice\n",
 		f.refused, f.closed, f.twice);
-	duel_judge(&s.d, "the session of one node", "that of the other");
+	duel_judge(&s.d, "the login on one node", "that on the other");
 }
 
 /* Nobody knows the device before. */

@@ -390,28 +390,65 @@ static void what_is_held_back_is_bounded(void **state)
 	assert_int_equal(fake_host_count(p.f->host.get(), "route"), 200);
 }
 
+/* A READ of the account's own, from another node: that device has read the pair with bob up to seq. */
+static void arrive(const history_people &p, unsigned char device, unsigned char seq, size_t head_size = 33)
+{
+	const struct cs_plugin *plugin = fake_self_plugin(p.f->plugin);
+	const std::string bytes = check_format("{\"seq\":%d}", seq);
+	unsigned char head[34] = {static_cast<unsigned char>(p.a)};
+	struct cs_shared *body = p.f->host->table.share(bytes.data(), bytes.size());
+	const cs_parcel parcel = {head, head_size, body};
+
+	head[8] = device;
+	head[16] = static_cast<unsigned char>(p.b);
+	head[24] = seq;
+	plugin->routed(fake_self_state(p.f->plugin), p.ann, p.a, &parcel);
+	p.f->host->table.unshare(body);
+}
+
 static void a_session_of_another_device_gets_it_and_the_readers_own_does_not(void **state)
 {
 	const history_people p = people_of(state, want_read, 0);
 	const struct cs_plugin *plugin = fake_self_plugin(p.f->plugin);
-	unsigned char head[16] = {static_cast<unsigned char>(p.a)};
-	struct cs_shared *body = p.f->host->table.share("{\"seq\":1}", 9);
-	cs_parcel parcel = {head, sizeof head, body};
+	const unsigned char head[33] = {};
+	const cs_parcel empty = {head, sizeof head, nullptr};
 
 	/* From the device 0, which is that of the session here. */
-	plugin->routed(fake_self_state(p.f->plugin), p.ann, p.a, &parcel);
+	arrive(p, 0, 1);
 	assert_int_equal(frames_of(p, p.ann).size(), 0);
-	head[8] = 5;
-	plugin->routed(fake_self_state(p.f->plugin), p.ann, p.a, &parcel);
+	arrive(p, 5, 1);
 	expect(fake_host_last(p.f->host.get(), p.ann), "{\"seq\":1}");
 	/* What no instance of this version has sent. */
-	parcel.head_size = 15;
-	plugin->routed(fake_self_state(p.f->plugin), p.ann, p.a, &parcel);
-	parcel = {head, sizeof head, nullptr};
-	plugin->routed(fake_self_state(p.f->plugin), p.ann, p.a, &parcel);
-	plugin->routed(fake_self_state(p.f->plugin), 0, 0, &parcel);
+	arrive(p, 5, 1, 32);
+	arrive(p, 5, 1, 34);
+	plugin->routed(fake_self_state(p.f->plugin), p.ann, p.a, &empty);
+	plugin->routed(fake_self_state(p.f->plugin), 0, 0, &empty);
 	assert_int_equal(frames_of(p, p.ann).size(), 1);
-	p.f->host->table.unshare(body);
+}
+
+static void no_read_comes_behind_a_higher_one(void **state)
+{
+	const history_people p = people_of(state, want_read, 0);
+
+	talk(p, 20);
+	arrive(p, 5, 8);
+	arrive(p, 6, 7);
+	assert_int_equal(frames_of(p, p.ann).size(), 1);
+	arrive(p, 6, 9);
+	expect(fake_host_last(p.f->host.get(), p.ann), "{\"seq\":9}");
+	/* The one here has read more. */
+	(void)ask(p, p.ann, 120, p.a, ",\"peer\":2,\"seq\":11,\"req\":1");
+	arrive(p, 6, 10);
+	assert_int_equal(frames_of(p, p.ann).size(), 3);
+	/* In time that is forgotten, however often it was heard. */
+	fake_clock += 2000;
+	arrive(p, 6, 11);
+	fake_clock += 2000;
+	arrive(p, 6, 10);
+	assert_int_equal(frames_of(p, p.ann).size(), 4);
+	fake_clock += 2000;
+	arrive(p, 6, 10);
+	assert_int_equal(frames_of(p, p.ann).size(), 5);
 }
 
 static void a_slow_client_gets_no_new_reads_until_it_reads(void **state)
@@ -479,6 +516,7 @@ int main(void)
 		TEST(one_read_a_second_is_forwarded_and_the_last_one_always),
 		TEST(what_is_held_back_is_bounded),
 		TEST(a_session_of_another_device_gets_it_and_the_readers_own_does_not),
+		TEST(no_read_comes_behind_a_higher_one),
 		TEST(a_slow_client_gets_no_new_reads_until_it_reads),
 		TEST(a_read_with_wrong_fields_is_refused),
 	};
