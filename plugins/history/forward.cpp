@@ -121,42 +121,64 @@ static void forward_on_timer(void *state, void *)
 	while (!p->due.empty() && p->due.front().ms <= now) {
 		const history_stream stream = p->due.front().stream;
 		const auto at = p->held.find(stream);
-		const forward_head head = {stream, at->second.device, at->second.seq};
-		const std::string bytes = std::move(at->second.bytes);
+		history_held *held = &at->second;
 
 		p->due.pop_front();
-		p->held_bytes -= bytes.size();
-		if (bytes.empty()) {
+		if (!held->waits) {
+			p->held_bytes -= held->bytes.size();
 			p->held.erase(at);
 			continue;
 		}
-		at->second.bytes.clear();
-		forward_send(p, head, bytes);
+		held->waits = false;
+		forward_send(p, {stream, held->device, held->seq}, held->bytes);
 		p->due.push_back({now + forward_pause_ms, stream});
 	}
 	forward_set_timer(p, now);
+}
+
+/* false: there is no room. */
+static bool forward_keep(history_plugin *p, history_held *held, const forward_head &head, std::string_view bytes)
+{
+	p->held_bytes -= held->bytes.size();
+	*held = {head.device, head.seq, {}, false};
+	if (p->held_bytes + bytes.size() > forward_bytes_most)
+		return false;
+	held->bytes = bytes;
+	p->held_bytes += bytes.size();
+	return true;
 }
 
 void history_forward(history_plugin *p, const history_stream &stream, uint64_t seq, uint64_t device,
                      std::string_view bytes)
 {
 	const int64_t now = p->context.host->monotonic();
+	const forward_head head = {stream, device, seq};
 	const auto at = p->held.find(stream);
 
 	(void)forward_hear(p, stream, seq); /* whoever has sent it knows it */
-	if (at != p->held.end() && p->held_bytes + bytes.size() <= forward_bytes_most) {
-		p->held_bytes += bytes.size() - at->second.bytes.size();
-		at->second = {device, seq, std::string(bytes)};
+	if (at != p->held.end()) {
+		at->second.waits = forward_keep(p, &at->second, head, bytes);
+		if (!at->second.waits)
+			forward_send(p, head, bytes);
 		return;
 	}
-	forward_send(p, {stream, device, seq}, bytes);
-	if (at != p->held.end()) {
-		p->held_bytes -= at->second.bytes.size();
-		at->second.bytes.clear();
-	} else if (p->held.size() < forward_streams_most) {
-		p->held[stream];
+	forward_send(p, head, bytes);
+	if (p->held.size() < forward_streams_most) {
+		(void)forward_keep(p, &p->held[stream], head, bytes);
 		p->due.push_back({now + forward_pause_ms, stream});
 		forward_set_timer(p, now);
+	}
+}
+
+void history_forward_again(const history_plugin *p, cs_account account)
+{
+	auto at = p->held.lower_bound({account, CONVERSATION_PAIR, 0, false});
+
+	for (; at != p->held.end() && at->first.reader == account; ++at) {
+		const auto &[stream, held] = *at;
+
+		if (!stream.to_other && !held.waits && !held.bytes.empty())
+			forward_send(p, {stream, held.device, held.seq}, held.bytes);
 	}
 }
 

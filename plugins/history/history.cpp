@@ -39,6 +39,11 @@ static void history_on_routed(void *state, cs_conn conn, cs_account account, con
 		history_deliver(static_cast<history_plugin *>(state), conn, account, parcel);
 }
 
+static void history_on_spread(void *state, cs_conn, cs_account account)
+{
+	history_forward_again(static_cast<history_plugin *>(state), account);
+}
+
 /* ---- the instance */
 
 static uint64_t history_want_bit(const plugin_context &c, const char *word)
@@ -92,4 +97,5 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.routed = history_on_routed,
 	.stop = history_stop,
 	.parcel_version = history_parcel_version,
+	.spread = history_on_spread,
 };

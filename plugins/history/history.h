@@ -39,7 +39,8 @@ struct history_stream {
 struct history_held {
 	uint64_t device = 0; /* of the reader */
 	uint64_t seq = 0;
-	std::string bytes; /* of the last READ since then; empty: none */
+	std::string bytes; /* of the last READ; empty: it was not kept */
+	bool waits = false; /* it is not forwarded yet */
 };
 
 /* The highest READ of a stream that this instance has heard of. */
@@ -87,6 +88,8 @@ int history_on_read(void *state, const cs_frame *frame);
 /* Forwards the reader's bytes in the stream, now or within a second. */
 void history_forward(history_plugin *p, const history_stream &stream, uint64_t seq, uint64_t device,
                      std::string_view bytes);
+/* Forwards the account's last READs once more, to sessions on other nodes that these did not know. */
+void history_forward_again(const history_plugin *p, cs_account account);
 /* Delivers a READ that another instance has forwarded to a session here. */
 void history_deliver(history_plugin *p, cs_conn conn, cs_account account, const cs_parcel *parcel);
 inline constexpr uint32_t history_parcel_version = 1;

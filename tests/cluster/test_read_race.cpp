@@ -175,12 +175,30 @@ static void of_reads_on_two_devices_the_highest_stays_and_every_device_learns_it
 	duel_judge(&s.d, "the lower READ", "the higher one");
 }
 
+/* The news of the login comes late to the node of the device that reads, so that this node knows no other session. */
+static void a_device_that_has_just_logged_in_on_another_node_learns_of_a_read(void **state)
+{
+	cluster *c = static_cast<cluster *>(*state);
+	test_client *writer = client_enter(c->nodes[1].server, "writer");
+	test_client *phone = client_enter(c->nodes[0].server, "reader", R"(,"want":["read"])");
+	test_client *desk = client_open(c->nodes[1].server);
+
+	(void)client_chat_safely(writer, phone->id, "x");
+	client_expect(phone, R"({"msgid":6})");
+	relay_set(c->nodes[0].to_redis, RELAY_HOLD);
+	client_login(desk, phone->id, R"(,"want":["read"],"device":"desk")");
+	CLIENT_ASK(phone, 0, R"({"msgid":120,"id":%lld,"peer":%lld,"seq":1)", (wide)phone->id, (wide)writer->id);
+	relay_set(c->nodes[0].to_redis, RELAY_PASS);
+	client_expect(desk, R"({"msgid":120,"seq":1})");
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, cluster_close_clients)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(of_reads_on_two_devices_the_highest_stays_and_every_device_learns_it),
+		TEST(a_device_that_has_just_logged_in_on_another_node_learns_of_a_read),
 	};
 
 	return cmocka_run_group_tests(tests, cluster_two_nodes_setup, cluster_teardown);

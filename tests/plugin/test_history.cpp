@@ -451,6 +451,29 @@ static void no_read_comes_behind_a_higher_one(void **state)
 	assert_int_equal(frames_of(p, p.ann).size(), 5);
 }
 
+static void a_read_of_just_now_is_forwarded_again_when_another_node_has_a_session(void **state)
+{
+	const history_people p = people_of(state, want_read, 0);
+	const struct cs_plugin *plugin = fake_self_plugin(p.f->plugin);
+	const auto spread = [&](cs_conn conn, uint64_t account) {
+		plugin->spread(fake_self_state(p.f->plugin), conn, account);
+		return fake_host_count(p.f->host.get(), "route");
+	};
+
+	talk(p, 20);
+	/* Shown: that goes to both sides. */
+	(void)ask(p, p.ann, 120, p.a, ",\"peer\":2,\"seq\":1,\"show\":true");
+	assert_int_equal(spread(p.bob, p.b), 2);
+	assert_int_equal(spread(p.ann, p.a), 3);
+	/* One that waits goes later. */
+	(void)ask(p, p.ann, 120, p.a, ",\"peer\":2,\"seq\":2");
+	assert_int_equal(spread(p.ann, p.a), 3);
+	pass_a_second(p);
+	assert_int_equal(spread(p.ann, p.a), 5);
+	pass_a_second(p);
+	assert_int_equal(spread(p.ann, p.a), 5);
+}
+
 static void a_slow_client_gets_no_new_reads_until_it_reads(void **state)
 {
 	const history_people p = people_of(state, want_read, 0);
@@ -517,6 +540,7 @@ int main(void)
 		TEST(what_is_held_back_is_bounded),
 		TEST(a_session_of_another_device_gets_it_and_the_readers_own_does_not),
 		TEST(no_read_comes_behind_a_higher_one),
+		TEST(a_read_of_just_now_is_forwarded_again_when_another_node_has_a_session),
 		TEST(a_slow_client_gets_no_new_reads_until_it_reads),
 		TEST(a_read_with_wrong_fields_is_refused),
 	};
