@@ -5,6 +5,7 @@
 #include "tests/support/check.h"
 #include "tests/support/client.h"
 #include "tests/support/cluster.h"
+#include "tests/support/duel.h"
 #include "tests/support/group_stage.h"
 
 static int rounds(void)
@@ -37,13 +38,20 @@ static race race_begin(void **state)
 	return r;
 }
 
+/* With a req. */
+static std::string request(test_client *c, int msgid, int64_t group, const std::string &more, int64_t *req_r)
+{
+	*req_r = c->next_req++;
+	return check_format("{\"msgid\":%d,\"id\":%lld,\"groupid\":%lld,\"req\":%lld%s}", msgid, (long long)c->id,
+	                    (long long)group, (long long)*req_r, more.c_str());
+}
+
 /* Sends with a req, which is returned. */
 static int64_t send(test_client *c, int msgid, int64_t group, const std::string &more)
 {
-	const int64_t req = c->next_req++;
+	int64_t req = 0;
 
-	client_sendf(c, "{\"msgid\":%d,\"id\":%lld,\"groupid\":%lld,\"req\":%lld%s}", msgid, (long long)c->id,
-	             (long long)group, (long long)req, more.c_str());
+	client_send(c, request(c, msgid, group, more, &req) + c->ending);
 	return req;
 }
 
@@ -93,12 +101,15 @@ static void a_group_never_has_more_members_than_it_may_have(void **state)
 	cluster_set(c, "group.members_max", "2");
 	const race r = race_begin(state);
 	test_client *const joiners[] = {r.two, client_enter(c->nodes[0].server, "three")};
+	duel d;
 
 	for (int i = 0; i < rounds(); i++) {
 		int64_t reqs[2], numbers[2];
+		std::string frames[2];
 
 		for (int n = 0; n < 2; n++)
-			reqs[n] = send(joiners[n], 9, r.group, "");
+			frames[n] = request(joiners[n], 9, r.group, "", &reqs[n]);
+		duel_send(&d, joiners[0], frames[0], joiners[1], frames[1]);
 		for (int n = 0; n < 2; n++)
 			numbers[n] = json_integer(client_read_answer(joiners[n], reqs[n]).json.get(), "errno");
 		assert_int_equal(std::min(numbers[0], numbers[1]), 0);
@@ -106,25 +117,30 @@ static void a_group_never_has_more_members_than_it_may_have(void **state)
 		test_client *in = joiners[numbers[0] == 0 ? 0 : 1];
 		client_ask(in, 0, test_at::current(), "{\"msgid\":141,\"id\":%lld,\"groupid\":%lld%s",
 		           (long long)in->id, (long long)r.group, about(in).c_str());
+		duel_note(&d, in == joiners[0]);
 	}
+	duel_judge(&d, "the one", "the other");
 }
 
 static void a_group_always_has_one_creator(void **state)
 {
 	const race r = race_begin(state);
 	test_client *creator = r.one, *other = r.two;
-	int handed = 0;
+	int64_t over = 0, leave = 0;
+	duel d;
 
 	for (int i = 0; i < rounds(); i++) {
 		client_join_group(other, r.group);
-		const int64_t over = send(creator, 142, r.group, about(other) + ",\"role\":\"creator\"");
-		const int64_t leave = send(other, 141, r.group, about(other));
+		const std::string over_frame =
+			request(creator, 142, r.group, about(other) + ",\"role\":\"creator\"", &over);
+		const std::string leave_frame = request(other, 141, r.group, about(other), &leave);
+		duel_send(&d, creator, over_frame, other, leave_frame);
 		const int64_t over_errno = json_integer(client_read_answer(creator, over).json.get(), "errno");
 		const int64_t leave_errno = json_integer(client_read_answer(other, leave).json.get(), "errno");
 		/* The one or the other, never both and never none. */
 		assert_true((over_errno == 0 && leave_errno == 8) || (over_errno == 6 && leave_errno == 0));
+		duel_note(&d, over_errno == 0);
 		if (over_errno == 0) {
-			handed++;
 			std::swap(creator, other);
 			CLIENT_ASK(other, 0, "{\"msgid\":141,\"id\":%lld,\"groupid\":%lld%s", (long long)other->id,
 			           (long long)r.group, about(other).c_str());
@@ -135,7 +151,7 @@ static void a_group_always_has_one_creator(void **state)
 		assert_int_equal(cJSON_GetArraySize(members), 1);
 		assert_string_equal(json_text(cJSON_GetArrayItem(members, 0), "role").c_str(), "creator");
 	}
-	print_message("handed over %d of %d\n", handed, rounds());
+	duel_judge(&d, "handing over", "leaving");
 }
 
 static int two_nodes(void **state)
