@@ -17,8 +17,7 @@ struct presence {
 	unsigned char *online; /* the caller's */
 	cs_done_fn *done;
 	void *arg;
-	bool tells_failure; /* done gets the result of the bus */
-	int result;
+	int result; /* of the bus */
 	/* Those without a session here; the bus is asked for these. */
 	std::vector<cs_account> elsewhere;
 	std::vector<uint64_t> devices; /* of them; CS_EVERY_DEVICE: any */
@@ -45,10 +44,10 @@ static void host_presence_complete(void *arg)
 
 	const plugin_call call(p->self, CALL_COMPLETION);
 
-	p->done(p->self->state, p->conn, p->tells_failure ? p->result : 0, p->arg);
+	p->done(p->self->state, p->conn, p->result, p->arg);
 }
 
-/* While the bus is away, accounts of other nodes count as offline. */
+/* While the bus is away, accounts of other nodes are shown as offline. */
 static void host_presence_answered(void *arg, int result)
 {
 	auto *p = static_cast<struct presence *>(arg);
@@ -67,7 +66,6 @@ static struct presence *host_presence_make(struct cs_self *self, cs_conn conn, u
 	                                                  .online = online,
 	                                                  .done = done,
 	                                                  .arg = arg,
-	                                                  .tells_failure = false,
 	                                                  .result = 0,
 	                                                  .elsewhere = {},
 	                                                  .devices = {},
@@ -104,7 +102,6 @@ int host_presence_of(struct cs_self *self, cs_conn conn, cs_account account, con
 {
 	struct presence *p = host_presence_make(self, conn, online, done, arg);
 
-	p->tells_failure = true;
 	for (size_t i = 0; i < count; i++)
 		host_presence_look_here(p, i, account, devices[i]);
 	host_presence_ask(p);

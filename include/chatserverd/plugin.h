@@ -306,8 +306,8 @@ struct cs_host {
 	/* Gives up the hold that `closed` took by returning CS_PENDING. */
 	void (*release)(struct cs_self *self, cs_account account, uint64_t device);
 	/* Sets online[i] to 1 if accounts[i] has a session of any device anywhere in the cluster, else to 0; then calls
-	 * done with result 0. While the bus is away, accounts of other nodes count as offline. Both arrays belong to
-	 * the caller and must live until done. */
+	 * done. Its result is 0; CS_ENOENT: the bus is away, and only the sessions of this node count. Both arrays
+	 * belong to the caller and must live until done. */
 	int (*presence)(struct cs_self *self, cs_conn conn, const cs_account *accounts, unsigned char *online,
 	                size_t count, cs_done_fn *done, void *arg);
 
@@ -434,8 +434,7 @@ struct cs_host {
 	int (*charge)(struct cs_self *self, cs_conn conn, uint32_t cost);
 
 	/* ---- sessions, continued */
-	/* As presence(), but online[i] says whether the account has a session of devices[i]. While the bus is away,
-	 * done gets CS_ENOENT, and only the sessions of this node count. */
+	/* As presence(), but online[i] says whether the account has a session of devices[i]. */
 	int (*presence_of)(struct cs_self *self, cs_conn conn, cs_account account, const uint64_t *devices,
 	                   unsigned char *online, size_t count, cs_done_fn *done, void *arg);
 };

@@ -68,12 +68,13 @@ static void group_answer_page(const group_plugin *g, cs_conn conn, const group_p
 	g->context.host->answer(g->context.self, conn, &page.request, more.c_str());
 }
 
+/* While the bus is away (CS_ENOENT), members of other nodes are shown as offline. */
 static void group_states_known(void *state, cs_conn conn, int result, void *arg)
 {
 	const std::unique_ptr<group_page> page(static_cast<group_page *>(arg));
 	const group_plugin *g = static_cast<group_plugin *>(state);
 
-	if (result)
+	if (result && result != CS_ENOENT)
 		g->context.host->refuse_result(g->context.self, conn, &page->request, result);
 	else
 		group_answer_page(g, conn, *page);

@@ -235,15 +235,16 @@ static int query_read_inbox(cs_db *db, void *arg)
 	return result;
 }
 
+/* While the bus is away (CS_ENOENT), people of other nodes are shown as offline. */
 static void query_inbox_states(void *state, cs_conn conn, int result, void *arg)
 {
 	const std::unique_ptr<history_query> q(static_cast<history_query *>(arg));
 	const plugin_context &context = static_cast<history_plugin *>(state)->context;
 
-	for (size_t i = 0; result == 0 && i < q->states.size(); i++)
+	for (size_t i = 0; i < q->states.size(); i++)
 		if (q->online[i])
 			text_set_online(&q->more, q->states[i]);
-	if (result)
+	if (result && result != CS_ENOENT)
 		(void)context.host->refuse_result(context.self, conn, &q->request, result);
 	else
 		query_answer(context, conn, q.get());

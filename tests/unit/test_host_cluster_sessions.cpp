@@ -134,7 +134,7 @@ static void note_presence(void *, cs_conn, int result, void *arg)
 	t->presence_result = result;
 }
 
-static std::string ask_presence(struct test *t, const std::vector<cs_account> &accounts)
+static std::string ask_presence(struct test *t, const std::vector<cs_account> &accounts, int result = 0)
 {
 	std::vector<unsigned char> online(accounts.size(), 9);
 	const int before = t->presences;
@@ -145,7 +145,7 @@ static std::string ask_presence(struct test *t, const std::vector<cs_account> &a
 		0);
 	assert_int_equal(t->presences, before);
 	assert_true(worker_fixture_wait(t->f.get(), [&] { return t->presences > before; }));
-	assert_int_equal(t->presence_result, 0);
+	assert_int_equal(t->presence_result, result);
 	for (const unsigned char is_online : online)
 		text += static_cast<char>('0' + is_online);
 	return text;
@@ -187,9 +187,10 @@ static void without_the_bus_only_this_node_counts(void **state)
 		t->bus->online = {21};
 		t->bus->is_away = true;
 	}
-	assert_string_equal(ask_presence(t, {21, 7}).c_str(), "01");
+	assert_string_equal(ask_presence(t, {21, 7}, CS_ENOENT).c_str(), "01");
+	assert_string_equal(ask_presence(t, {7}).c_str(), "1");
 	fake_bus_stop(t->bus.get());
-	assert_string_equal(ask_presence(t, {21, 7}).c_str(), "01");
+	assert_string_equal(ask_presence(t, {21, 7}, CS_ENOENT).c_str(), "01");
 }
 
 static void whether_a_device_is_online_is_not_guessed_without_the_bus(void **state)
