@@ -40,12 +40,10 @@ static void people_on_opened(void *state, cs_conn conn, cs_account, uint64_t, ui
 		p->told.insert(conn);
 }
 
+/* What the connection has asked is not forgotten: it may log in once more. */
 static int people_on_closed(void *state, cs_conn conn, cs_account, uint64_t, uint64_t)
 {
-	people *p = static_cast<people *>(state);
-
-	p->told.erase(conn);
-	p->asking_connections.erase(conn);
+	static_cast<people *>(state)->told.erase(conn);
 	return 0;
 }
 

@@ -8,7 +8,7 @@
 #include "../model/contacts.h"
 #include "../model/users.h"
 
-static constexpr int64_t people_page_most = 200; /* items */
+static constexpr int64_t people_page_default = 50, people_page_most = 200; /* items */
 static constexpr size_t people_page_bytes = 256 * 1024;
 
 /* 0, or CS_REJECT after the request was refused. */
@@ -122,7 +122,7 @@ int people_on_contacts(void *state, const cs_frame *frame)
 {
 	const people *p = static_cast<people *>(state);
 	const plugin_context &c = p->context;
-	int64_t after = 0, limit = people_page_most;
+	int64_t after = 0, limit = people_page_default;
 	int result = people_check_req(p, frame);
 
 	if (!result)
@@ -131,11 +131,14 @@ int people_on_contacts(void *state, const cs_frame *frame)
 		result = field_integer(c, frame, "limit", FIELD_OPTIONAL, 1, &limit);
 	if (result)
 		return result;
+	if (limit > people_page_most)
+		return c.host->refuse(c.self, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME,
+		                      "limit must be 1 to 200");
 	auto page = std::make_unique<people_page>();
 	page->request = frame->request;
 	page->account = frame->account;
 	page->after = static_cast<uint64_t>(after);
-	page->limit = static_cast<size_t>(std::min(limit, people_page_most));
+	page->limit = static_cast<size_t>(limit);
 	result = c.host->work(c.self, frame->conn, CS_WORK_READ, people_page_read, people_page_known, page.get());
 	if (result)
 		return c.host->refuse_result(c.self, frame->conn, &frame->request, result);
@@ -154,24 +157,23 @@ struct people_search {
 static constexpr int64_t people_minute_ms = 60000;
 static constexpr size_t people_most_askers = 16384; /* of each kind; less than 1 MiB */
 
-/* Whether the asker may ask once more. Each question takes its part of the minute; a minute may be used up at once. */
-static bool people_may_ask(people_askers *askers, uint64_t asker, int64_t most, int64_t now)
+/* The asker's place. If there are too many, those who may ask as much as anybody are forgotten, or else somebody: so a
+ * crowd of askers cannot keep others from asking. */
+static int64_t *people_asker(people_askers *askers, uint64_t asker, int64_t now)
 {
-	const int64_t part = people_minute_ms / most;
-
-	if (askers->size() >= people_most_askers)
+	if (askers->size() >= people_most_askers && !askers->contains(asker)) {
 		std::erase_if(*askers, [now](const auto &entry) { return entry.second <= now; });
-	if (askers->size() >= people_most_askers)
-		return false;
+		if (askers->size() >= people_most_askers)
+			askers->erase(askers->begin());
+	}
 	int64_t *ahead = &askers->try_emplace(asker, now).first->second;
 
-	if (std::max(*ahead, now) + part > now + people_minute_ms)
-		return false;
-	*ahead = std::max(*ahead, now) + part;
-	return true;
+	*ahead = std::max(*ahead, now);
+	return ahead;
 }
 
-/* An address may be that of many people, so it may ask ten times as often. Each worker counts for itself. */
+/* Each question takes its part of the minute; a minute may be used up at once. An address may be that of many people,
+ * so it may ask ten times as often. Each worker counts for itself. */
 static bool people_may_search(people *p, cs_conn conn)
 {
 	const int64_t most = p->conf->find_user_limit, now = p->context.host->monotonic();
@@ -180,8 +182,15 @@ static bool people_may_search(people *p, cs_conn conn)
 	if (most == 0)
 		return true;
 	(void)p->context.host->peer(p->context.self, conn, &peer); /* cannot fail: it sent this frame */
-	return people_may_ask(&p->asking_connections, conn, most, now) &&
-	       people_may_ask(&p->asking_networks, peer.network, std::min(most * 10, people_minute_ms), now);
+	const int64_t part = people_minute_ms / most, part_of_network = std::max<int64_t>(part / 10, 1);
+	int64_t *connection = people_asker(&p->asking_connections, conn, now);
+	int64_t *network = people_asker(&p->asking_networks, peer.network, now);
+
+	if (*connection + part > now + people_minute_ms || *network + part_of_network > now + people_minute_ms)
+		return false;
+	*connection += part;
+	*network += part_of_network;
+	return true;
 }
 
 static int people_search_read(cs_db *db, void *arg)

@@ -267,7 +267,7 @@ static void contacts_come_in_pages(void **state)
 		const std::string name = std::to_string(i) + long_name.substr(3);
 		assert_int_equal(friend_add(f->host->db, 1, fixture_account(f, name.c_str())), 0);
 	}
-	const std::string all = fixture_ask(f, ann, R"({"msgid":132,"id":1,"limit":1000,"req":1})");
+	const std::string all = fixture_ask(f, ann, R"({"msgid":132,"id":1,"limit":200,"req":1})");
 	const auto charge = std::find_if(f->host->calls.begin(), f->host->calls.end(),
 	                                 [](const fake_call &call) { return call.what == "charge"; });
 	assert_true(charge != f->host->calls.end() && charge->number >= 200);
@@ -295,6 +295,7 @@ static void a_query_with_wrong_fields_is_refused(void **state)
 		{R"({"msgid":132,"id":1})", 4, "req is missing"},
 		{R"({"msgid":132,"id":1,"req":1,"after":"x"})", 4, "#after"},
 		{R"({"msgid":132,"id":1,"req":1,"limit":0})", 4, "#limit"},
+		{R"({"msgid":132,"id":1,"req":1,"limit":201})", 4, "limit must be 1 to 200"},
 	};
 	static const refused names[] = {
 		{R"({"msgid":133,"id":1,"name":"ann"})", 4, "req is missing"},
@@ -342,6 +343,21 @@ static void names_are_looked_up_only_so_often(void **state)
 	assert_in_range(count, 30, 40);
 }
 
+static void who_logs_out_and_in_may_not_look_up_more_names(void **state)
+{
+	handler_fixture *f = handler_fixture_of(state);
+	fake_host_set(f->host.get(), "people.find_user_limit", "3");
+	(void)handler_fixture_load(state, "people");
+	const cs_conn ann = fixture_session(f, "ann");
+	fixture_session(f, "bob");
+
+	for (int i = 0; i < 3; i++)
+		assert_true(find(f, ann, 1).find("\"errno\":0") != std::string::npos);
+	assert_int_equal(fake_self_plugin(f->plugin)->closed(fake_self_state(f->plugin), ann, 1, 0, 0), 0);
+	fake_self_plugin(f->plugin)->opened(fake_self_state(f->plugin), ann, 1, 0, 0);
+	assert_true(find(f, ann, 1).find("\"errno\":10") != std::string::npos);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, handler_fixture_setup, handler_fixture_teardown)
 
 int main(void)
@@ -360,6 +376,7 @@ int main(void)
 		TEST(contacts_come_in_pages),
 		TEST(a_query_with_wrong_fields_is_refused),
 		TEST(names_are_looked_up_only_so_often),
+		TEST(who_logs_out_and_in_may_not_look_up_more_names),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);
