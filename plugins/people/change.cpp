@@ -42,10 +42,19 @@ static void people_tell(const people *p, const people_change &change)
 	c.host->unshare(parcel.body);
 }
 
+/* Who adds and takes away somebody again and again cannot fill the buffer of a slow client. */
+static void people_send_added(people *p, cs_conn conn, const cs_shared *frame)
+{
+	const plugin_context &c = p->context;
+	const auto told = p->told.find(conn);
+
+	if (told != p->told.end() && told->second)
+		told->second = c.host->send(c.self, conn, frame->bytes, frame->size, nullptr, nullptr) != CS_EAGAIN;
+}
+
 void people_on_routed(void *state, cs_conn conn, cs_account account, const cs_parcel *parcel)
 {
-	const people *p = static_cast<people *>(state);
-	const plugin_context &c = p->context;
+	people *p = static_cast<people *>(state);
 	const unsigned char *head = static_cast<const unsigned char *>(parcel->head);
 
 	if (!conn || parcel->head_size != people_head_size)
@@ -55,8 +64,8 @@ void people_on_routed(void *state, cs_conn conn, cs_account account, const cs_pa
 		return;
 	for (const people_watcher &watcher : p->watchers)
 		watcher.fn(watcher.arg, conn, account, account == changer ? other : changer, account != changer);
-	if (parcel->body && account == other && p->told.contains(conn))
-		(void)c.host->send(c.self, conn, parcel->body->bytes, parcel->body->size, nullptr, nullptr);
+	if (parcel->body && account == other)
+		people_send_added(p, conn, parcel->body);
 }
 
 /* ---- the requests */

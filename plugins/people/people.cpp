@@ -32,12 +32,15 @@ static const cs_service people_services[] = {
 
 /* ---- sessions */
 
+/* Bytes. If less waits than this, the client counts as fast. */
+static constexpr size_t people_little_unsent = 16 * 1024;
+
 static void people_on_opened(void *state, cs_conn conn, cs_account, uint64_t, uint64_t want)
 {
 	people *p = static_cast<people *>(state);
 
 	if (want & p->want)
-		p->told.insert(conn);
+		p->told.emplace(conn, true);
 }
 
 /* What the connection has asked is not forgotten: it may log in once more. */
@@ -45,6 +48,15 @@ static int people_on_closed(void *state, cs_conn conn, cs_account, uint64_t, uin
 {
 	static_cast<people *>(state)->told.erase(conn);
 	return 0;
+}
+
+static void people_on_written(void *state, cs_conn conn, uint64_t, size_t unsent)
+{
+	people *p = static_cast<people *>(state);
+	const auto told = p->told.find(conn);
+
+	if (told != p->told.end() && unsent <= people_little_unsent)
+		told->second = true;
 }
 
 /* ---- the instance */
@@ -102,6 +114,7 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.reload = people_reload,
 	.opened = people_on_opened,
 	.closed = people_on_closed,
+	.written = people_on_written,
 	.routed = people_on_routed,
 	.stop = people_stop,
 };

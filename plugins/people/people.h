@@ -7,7 +7,6 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include <chatserverd/plugin.h>
@@ -33,7 +32,8 @@ struct people {
 	plugin_context context;
 	const people_conf *conf = nullptr; /* owned by the server */
 	uint64_t want = 0; /* the bit of "presence" in the `want` of a session */
-	std::unordered_set<cs_conn> told; /* sessions that get ADDED */
+	/* The sessions that want ADDED; false: the client is slow and gets none. */
+	std::unordered_map<cs_conn, bool> told;
 	std::vector<people_watcher> watchers;
 	people_askers asking_connections, asking_networks;
 };

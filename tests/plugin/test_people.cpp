@@ -358,6 +358,25 @@ static void who_logs_out_and_in_may_not_look_up_more_names(void **state)
 	assert_true(find(f, ann, 1).find("\"errno\":10") != std::string::npos);
 }
 
+/* Else who adds somebody again and again could fill its buffer. */
+static void a_slow_client_is_not_told_who_adds_it(void **state)
+{
+	handler_fixture *f = people_load(state);
+	const cs_conn ann = people_session(f, "ann"), bob = people_session(f, "bob");
+	const auto add = [&] {
+		fixture_ask(f, ann, R"({"msgid":131,"id":1,"account":2,"friend":false})");
+		fixture_ask(f, ann, R"({"msgid":131,"id":1,"account":2,"friend":true})");
+	};
+
+	f->host->soft_mark = 0;
+	for (int i = 0; i < 3; i++)
+		add();
+	assert_int_equal(people_frames(f, bob), 1);
+	fake_host_written_all(f->host.get(), bob);
+	add();
+	assert_int_equal(people_frames(f, bob), 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, handler_fixture_setup, handler_fixture_teardown)
 
 int main(void)
@@ -377,6 +396,7 @@ int main(void)
 		TEST(a_query_with_wrong_fields_is_refused),
 		TEST(names_are_looked_up_only_so_often),
 		TEST(who_logs_out_and_in_may_not_look_up_more_names),
+		TEST(a_slow_client_is_not_told_who_adds_it),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);
