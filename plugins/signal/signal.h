@@ -21,7 +21,8 @@ inline constexpr size_t signal_most_waiting = 4 * 1024 * 1024; /* bytes of all w
 
 /* Whether a session gets what a sender signals. */
 struct signal_verdict {
-	int64_t asked_ms = 0; /* when its read was requested; 0: never */
+	int64_t asked_ms = 0; /* when it was requested; 0: it is not known */
+	int64_t used_ms = 0; /* when the sender signalled last */
 	bool lets = false;
 	struct verdict_read *reading = nullptr; /* owned by its completion */
 };
@@ -30,7 +31,7 @@ struct signal_verdict {
 struct signal_session {
 	cs_account account = 0;
 	uint64_t device = 0;
-	std::unordered_map<cs_account, signal_verdict> verdicts; /* by sender; a few that sent something lately */
+	std::unordered_map<cs_account, signal_verdict> verdicts; /* by sender; those who sent something last */
 	bool paused = false; /* the client is slow: signals for it are dropped */
 };
 

@@ -7,7 +7,8 @@
 #include "../model/contacts.h"
 #include "signal.h"
 
-/* ms. A verdict is asked for again after so long a time: what was told may have been lost. */
+/* ms. A verdict is good for so long. After half of it the store is asked again in the background, so that signals that
+ * go on never wait. */
 static constexpr int64_t signal_verdict_good_ms = 60000;
 /* ms. The same while other nodes may not be heard, and for a refusal: a stranger is none any more once it is written
  * to, which nobody tells. */
@@ -18,6 +19,7 @@ static constexpr size_t signal_verdict_most_waiting = 256; /* frames per verdict
 struct verdict_read {
 	cs_conn conn = 0;
 	cs_account account = 0, sender = 0;
+	int64_t asked_ms = 0;
 	bool strangers_may = true;
 	std::vector<std::string> waiting; /* frames that came meanwhile */
 };
@@ -29,7 +31,7 @@ static int signal_verdict_read(cs_db *db, void *arg)
 	return pair_judge(db, read->sender, read->account, read->strangers_may);
 }
 
-/* If the store cannot say it, the signals are dropped. So they are if the verdict was forgotten meanwhile. */
+/* If the store cannot say it, the signals that wait are dropped. So they are if the verdict was forgotten meanwhile. */
 static void signal_verdict_known(void *state, cs_conn, int result, void *arg)
 {
 	const std::unique_ptr<verdict_read> read(static_cast<verdict_read *>(arg));
@@ -44,9 +46,10 @@ static void signal_verdict_known(void *state, cs_conn, int result, void *arg)
 	if (at == session->second.verdicts.end() || at->second.reading != read.get())
 		return;
 	at->second.reading = nullptr;
-	at->second.lets = result == 0;
-	if (result != 0 && result != MODEL_UNWANTED)
-		at->second.asked_ms = 0;
+	if (result == 0 || result == MODEL_UNWANTED) {
+		at->second.lets = result == 0;
+		at->second.asked_ms = read->asked_ms;
+	}
 	for (const std::string &frame : read->waiting)
 		if (result == 0)
 			signal_deliver(p, read->conn, &session->second, frame);
@@ -61,11 +64,10 @@ static void signal_verdict_ask(signal_plugin *p, cs_conn conn, const signal_sess
 	read->conn = conn;
 	read->account = s.account;
 	read->sender = sender;
+	read->asked_ms = now;
 	read->strangers_may = !p->mailbox || !p->mailbox->refuses_strangers(p->mailbox_context);
-	if (c.host->work(c.self, 0, CS_WORK_READ, signal_verdict_read, signal_verdict_known, read.get()) != 0)
-		return;
-	verdict->asked_ms = now;
-	verdict->reading = read.release(); /* signal_verdict_known owns it now */
+	if (c.host->work(c.self, 0, CS_WORK_READ, signal_verdict_read, signal_verdict_known, read.get()) == 0)
+		verdict->reading = read.release(); /* signal_verdict_known owns it now */
 }
 
 static void signal_verdict_wait(signal_plugin *p, verdict_read *read, std::string_view frame)
@@ -77,30 +79,42 @@ static void signal_verdict_wait(signal_plugin *p, verdict_read *read, std::strin
 	p->waiting_bytes += frame.size();
 }
 
-static bool signal_verdict_is_good(const signal_plugin *p, const signal_verdict &verdict, int64_t now)
+/* If there are too many, the sender who was silent longest is forgotten. */
+static signal_verdict *signal_verdict_of(signal_session *s, cs_account sender)
+{
+	const auto at = s->verdicts.find(sender);
+
+	if (at != s->verdicts.end())
+		return &at->second;
+	if (s->verdicts.size() >= signal_verdict_most_senders)
+		s->verdicts.erase(
+			std::min_element(s->verdicts.begin(), s->verdicts.end(), [](const auto &a, const auto &b) {
+				return a.second.used_ms < b.second.used_ms;
+			}));
+	return &s->verdicts[sender];
+}
+
+/* Whether it is good; part 2: for half of the time. */
+static bool signal_verdict_is_good(const signal_plugin *p, const signal_verdict &verdict, int64_t now, int64_t part)
 {
 	const bool is_doubtful = p->is_degraded || !verdict.lets;
 
-	return verdict.asked_ms && !verdict.reading &&
-	       now - verdict.asked_ms <= (is_doubtful ? signal_verdict_doubtful_ms : signal_verdict_good_ms);
+	return verdict.asked_ms &&
+	       now - verdict.asked_ms <= (is_doubtful ? signal_verdict_doubtful_ms : signal_verdict_good_ms) / part;
 }
 
 void signal_judge(signal_plugin *p, cs_conn conn, signal_session *s, cs_account sender, std::string_view frame)
 {
 	const int64_t now = p->context.host->monotonic();
+	signal_verdict *verdict = signal_verdict_of(s, sender);
 
-	if (sender == s->account)
-		return signal_deliver(p, conn, s, frame);
-	if (s->verdicts.size() >= signal_verdict_most_senders && !s->verdicts.contains(sender))
-		s->verdicts.clear();
-	signal_verdict *verdict = &s->verdicts[sender];
-	if (signal_verdict_is_good(p, *verdict, now)) {
-		if (verdict->lets)
-			signal_deliver(p, conn, s, frame);
-		return;
-	}
-	if (!verdict->reading)
+	verdict->used_ms = now;
+	if (!verdict->reading && !signal_verdict_is_good(p, *verdict, now, verdict->lets ? 2 : 1))
 		signal_verdict_ask(p, conn, *s, sender, verdict, now);
-	if (verdict->reading)
-		signal_verdict_wait(p, verdict->reading, frame);
+	if (!signal_verdict_is_good(p, *verdict, now, 1)) {
+		if (verdict->reading)
+			signal_verdict_wait(p, verdict->reading, frame);
+	} else if (verdict->lets) {
+		signal_deliver(p, conn, s, frame);
+	}
 }

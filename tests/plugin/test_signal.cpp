@@ -476,21 +476,71 @@ static void signals_wait_for_the_store_in_order(void **state)
 	assert_int_equal(frames.size(), 257);
 }
 
-static void only_so_many_senders_are_remembered(void **state)
+/* From an account that may exist or not, to account 1000. */
+static void signal_from(handler_fixture *f, uint64_t sender)
+{
+	const cs_conn conn = fake_host_connect(f->host.get(), sender, "x");
+
+	(void)fake_host_request(f->host.get(), conn,
+	                        "{\"msgid\":122,\"id\":" + std::to_string(sender) + ",\"toid\":1000,\"kind\":\"x\"}");
+}
+
+static void of_too_many_senders_the_one_who_was_silent_longest_is_forgotten(void **state)
 {
 	handler_fixture *f = handler_fixture_load(state, "signal");
 	const cs_conn bob = signal_session_of(f, 1000, "bob");
 
-	for (int round = 0; round < 2; round++)
-		for (uint64_t sender = 1; sender <= 65; sender++) {
-			const cs_conn conn = fake_host_connect(f->host.get(), sender, "x");
+	for (uint64_t sender = 1; sender <= 64; sender++)
+		signal_from(f, sender);
+	for (const uint64_t sender : {1, 65, 1})
+		signal_from(f, sender);
+	for (uint64_t sender = 3; sender <= 65; sender++)
+		signal_from(f, sender);
+	assert_int_equal(signal_calls(f, "work read"), 65);
+	signal_from(f, 2);
+	assert_int_equal(signal_calls(f, "work read"), 66);
+	assert_int_equal(signal_frames(f, bob), 131);
+}
 
-			(void)fake_host_request(f->host.get(), conn,
-			                        "{\"msgid\":122,\"id\":" + std::to_string(sender) +
-			                                ",\"toid\":1000,\"kind\":\"x\"}");
-		}
-	assert_int_equal(signal_frames(f, bob), 130);
-	assert_in_range(signal_calls(f, "work read"), 66, 130);
+static void signals_that_go_on_do_not_wait_for_the_store(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "signal");
+	const cs_conn ann = signal_session_of(f, fixture_account(f, "ann"), "ann"),
+		      bob = signal_session_of(f, fixture_account(f, "bob"), "bob");
+
+	(void)fake_host_request(f->host.get(), ann, to_bob());
+	fake_clock += 40000;
+	(void)fake_host_request(f->host.get(), ann, to_bob());
+	fake_clock += 25000;
+	f->host->faults = {{FAKE_READ, 0, false, CS_ENOSTORE}};
+	(void)fake_host_request(f->host.get(), ann, to_bob());
+	assert_int_equal(signal_frames(f, bob), 3);
+}
+
+/* Of which nobody told. */
+static void a_block_ends_signals_that_go_on_within_a_minute(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "signal");
+	const cs_conn ann = signal_session_of(f, fixture_account(f, "ann"), "ann"),
+		      bob = signal_session_of(f, fixture_account(f, "bob"), "bob");
+
+	for (int i = 0; i < 20; i++) {
+		(void)fake_host_request(f->host.get(), ann, to_bob());
+		fake_clock += 9000;
+	}
+	assert_int_equal(signal_frames(f, bob), 20);
+	signal_set(f, 2, 1, false, true);
+	for (int i = 0; i < 7; i++) {
+		(void)fake_host_request(f->host.get(), ann, to_bob());
+		fake_clock += 9000;
+	}
+	const size_t most = signal_frames(f, bob);
+	assert_in_range(most, 20, 26);
+	for (int i = 0; i < 20; i++) {
+		(void)fake_host_request(f->host.get(), ann, to_bob());
+		fake_clock += 9000;
+	}
+	assert_int_equal(signal_frames(f, bob), most);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, handler_fixture_setup, handler_fixture_teardown)
@@ -519,7 +569,9 @@ int main(void)
 		TEST(a_stranger_reaches_nobody_who_refuses_strangers),
 		TEST(while_nodes_do_not_hear_each_other_the_store_is_asked_more_often),
 		TEST(signals_wait_for_the_store_in_order),
-		TEST(only_so_many_senders_are_remembered),
+		TEST(of_too_many_senders_the_one_who_was_silent_longest_is_forgotten),
+		TEST(signals_that_go_on_do_not_wait_for_the_store),
+		TEST(a_block_ends_signals_that_go_on_within_a_minute),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);
