@@ -298,15 +298,22 @@ int contact_blockers(cs_db *db, uint64_t account, std::vector<uint64_t> *blocker
 	               {sql_integer(account)}, contacts_id_take, blockers_r);
 }
 
-int contact_watched(cs_db *db, uint64_t account, uint64_t other, size_t limit, std::vector<uint64_t> *watched_r)
+/* Columns: id, whether it blocks. */
+static int contacts_listed_take(void *arg, const cs_db_value *columns, size_t)
 {
-	watched_r->clear();
+	static_cast<std::vector<contact_listed> *>(arg)->push_back(
+		{sql_number_of(columns[0]), sql_number_of(columns[1]) != 0});
+	return 0;
+}
+
+int contact_list(cs_db *db, uint64_t account, uint64_t other, size_t limit, std::vector<contact_listed> *listed_r)
+{
+	listed_r->clear();
 	return sql_run(
 		db,
-		"SELECT f.other FROM contact f"
-		" LEFT JOIN contact o ON o.account = f.other AND o.other = f.account AND o.blocked = 1"
-		" WHERE f.account = ? AND f.other BETWEEN ? AND ? AND f.listed = 1 AND o.account IS NULL"
-		" ORDER BY f.other LIMIT ?",
+		"SELECT f.other, COALESCE(o.blocked, 0) FROM contact f"
+		" LEFT JOIN contact o ON o.account = f.other AND o.other = f.account"
+		" WHERE f.account = ? AND f.other BETWEEN ? AND ? AND f.listed = 1 ORDER BY f.other LIMIT ?",
 		{sql_integer(account), sql_integer(other), sql_integer(other ? other : INT64_MAX), sql_integer(limit)},
-		contacts_id_take, watched_r);
+		contacts_listed_take, listed_r);
 }

@@ -78,9 +78,16 @@ struct contact_entry {
                                std::vector<contact_entry> *entries_r);
 /* Who blocks the account, in order. Reader or writer. */
 [[nodiscard]] int contact_blockers(cs_db *db, uint64_t account, std::vector<uint64_t> *blockers_r);
-/* Those of the account's list who do not block it, in order of id, at most limit; other: only this one, if it is one of
- * them; 0: all. Reader or writer. */
-[[nodiscard]] int contact_watched(cs_db *db, uint64_t account, uint64_t other, size_t limit,
-                                  std::vector<uint64_t> *watched_r);
+
+/* Of an account's list. */
+struct contact_listed {
+	uint64_t id = 0;
+	bool blocks = false; /* the account that asks */
+};
+
+/* Those of the account's list, in order of id, at most limit; other: only this one, if it is one of them; 0: all.
+ * Reader or writer. */
+[[nodiscard]] int contact_list(cs_db *db, uint64_t account, uint64_t other, size_t limit,
+                               std::vector<contact_listed> *listed_r);
 
 #endif

@@ -15,7 +15,8 @@ struct people_change {
 
 /* ---- who is told */
 
-/* A parcel's head: the account that changed something, and the other. Its body, if there is one, is the frame ADDED. */
+/* A parcel's head: the account that changed something, and the other; 0: perhaps any. Its body, if there is one, is the
+ * frame ADDED. */
 static constexpr size_t people_head_size = 16;
 
 static void people_tell(const people *p, const people_change &change)
@@ -42,6 +43,19 @@ static void people_tell(const people *p, const people_change &change)
 	c.host->unshare(parcel.body);
 }
 
+/* A session of the account on another node has perhaps not heard of changes: they were told to the sessions here only.
+ */
+void people_on_spread(void *state, cs_conn, cs_account account)
+{
+	const plugin_context &c = static_cast<const people *>(state)->context;
+	unsigned char head[people_head_size];
+	const cs_parcel parcel = {head, sizeof(head), nullptr};
+
+	contacts_put_number(head, account);
+	contacts_put_number(head + 8, 0);
+	(void)c.host->route(c.self, account, CS_EVERY_DEVICE, &parcel, 0);
+}
+
 /* Who adds and takes away somebody again and again cannot fill the buffer of a slow client. */
 static void people_send_added(people *p, cs_conn conn, const cs_shared *frame)
 {
@@ -63,7 +77,7 @@ void people_on_routed(void *state, cs_conn conn, cs_account account, const cs_pa
 	if (account != changer && account != other)
 		return;
 	for (const people_watcher &watcher : p->watchers)
-		watcher.fn(watcher.arg, conn, account, account == changer ? other : changer, account != changer);
+		watcher.fn(watcher.arg, conn, account, account == changer ? other : changer);
 	if (parcel->body && account == other)
 		people_send_added(p, conn, parcel->body);
 }

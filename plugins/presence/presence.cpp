@@ -6,6 +6,7 @@
  * nothing. */
 #include "presence.h"
 
+#include <cstddef>
 #include <cstdio>
 #include <memory>
 
@@ -45,7 +46,7 @@ static void presence_on_opened(void *state, cs_conn conn, cs_account account, ui
 	if (!(want & p->want))
 		return;
 	p->sessions[conn].account = account;
-	presence_read_list(p, conn, 0, false);
+	presence_read(p, conn, 0);
 }
 
 static int presence_on_closed(void *state, cs_conn conn, cs_account account, uint64_t, uint64_t)
@@ -68,14 +69,24 @@ static void presence_on_written(void *state, cs_conn conn, uint64_t, size_t unse
 }
 
 /* The session's list has changed, or somebody blocks its account, or does so no more. */
-static void presence_on_contact_changed(void *arg, cs_conn conn, cs_account, cs_account other, bool by_other)
+static void presence_on_contact_changed(void *arg, cs_conn conn, cs_account, cs_account other)
 {
-	presence_read_list(static_cast<presence_plugin *>(arg), conn, other, by_other);
+	presence_read(static_cast<presence_plugin *>(arg), conn, other);
+}
+
+/* Changes of the lists, and who came and went, may have been lost. */
+static void presence_on_cluster(void *state, cs_cluster_event event)
+{
+	presence_plugin *p = static_cast<presence_plugin *>(state);
+
+	if (event != CS_CLUSTER_MISSED)
+		p->reads.is_degraded = event == CS_CLUSTER_DEGRADED;
+	presence_read_all(p);
 }
 
 /* ---- the instance */
 
-static int presence_start(const cs_host *host, cs_self *self, const void *, void **state_r, cs_error *e)
+static int presence_start(const cs_host *host, cs_self *self, const void *conf, void **state_r, cs_error *e)
 {
 	auto p = std::make_unique<presence_plugin>();
 	const void *table = nullptr;
@@ -87,9 +98,21 @@ static int presence_start(const cs_host *host, cs_self *self, const void *, void
 		return result;
 	}
 	p->context = {host, self};
+	p->conf = static_cast<const presence_conf *>(conf);
 	p->want = contacts_want_bit(host, self, "presence");
 	static_cast<const contacts_service *>(table)->watch(contacts, presence_on_contact_changed, p.get());
 	*state_r = p.release();
+	return 0;
+}
+
+static int presence_reload(void *state, const void *conf, int commit, cs_error *)
+{
+	presence_plugin *p = static_cast<presence_plugin *>(state);
+
+	if (!commit)
+		return 0;
+	p->conf = static_cast<const presence_conf *>(conf);
+	presence_read_all(p);
 	return 0;
 }
 
@@ -97,6 +120,7 @@ static void presence_stop(void *state)
 {
 	const std::unique_ptr<presence_plugin> p(static_cast<presence_plugin *>(state));
 
+	presence_stop_reading(p.get());
 	if (p->timer)
 		p->context.host->timer_del(p->context.self, p->timer);
 }
@@ -104,16 +128,26 @@ static void presence_stop(void *state)
 static const char *const presence_needs[] = {CONTACTS_SERVICE, nullptr};
 static const char *const presence_words[] = {"presence", nullptr};
 
+static const cs_option presence_options[] = {
+	{"max_watched", CS_OPTION_INTEGER, offsetof(presence_conf, max_watched), 0, 1000000, "1000", nullptr, 1,
+         "accounts of its list of whose coming and going a session is told; 0: no limit"},
+	{nullptr, CS_OPTION_BOOL, 0, 0, 0, nullptr, nullptr, 0, nullptr},
+};
+
 CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	CS_PLUGIN_HEAD,
 	.name = "presence",
 	.version = CS_VERSION,
 	.needs = presence_needs,
+	.options = presence_options,
 	.want = presence_words,
+	.conf_size = sizeof(presence_conf),
 	.start = presence_start,
+	.reload = presence_reload,
 	.opened = presence_on_opened,
 	.closed = presence_on_closed,
 	.written = presence_on_written,
 	.routed = presence_on_routed,
+	.cluster = presence_on_cluster,
 	.stop = presence_stop,
 };

@@ -9,9 +9,11 @@
 
 /* ms. After so long an absence an account is offline; and so long there is no other change. */
 static constexpr int64_t presence_pause_ms = 10000;
+static constexpr size_t presence_most_asked = 1000; /* accounts at once */
 
 /* ---- the frame */
 
+/* A slow client misses it. */
 static void presence_send(presence_plugin *p, presence_watcher *w, const std::string &frame)
 {
 	const auto session = p->sessions.find(w->conn);
@@ -31,20 +33,23 @@ static std::string presence_frame(const presence_plugin *p, cs_account account, 
 	       "\",\"ts\":" + std::to_string(p->context.host->now()) + "}";
 }
 
-void presence_hide(presence_plugin *p, cs_conn conn, cs_account account)
+/* A slow client gets it, too: otherwise it would go on showing what it must not see. */
+void presence_hide(presence_plugin *p, cs_account account, presence_account *a, presence_watcher *w)
 {
-	presence_watcher watcher = {conn, PRESENCE_OFFLINE};
+	const std::string frame = presence_frame(p, account, PRESENCE_OFFLINE);
 
-	presence_send(p, &watcher, presence_frame(p, account, PRESENCE_OFFLINE));
+	(void)p->context.host->send(p->context.self, w->conn, frame.data(), frame.size(), nullptr, nullptr);
+	w->told = PRESENCE_OFFLINE;
+	a->told_ms = p->context.host->monotonic();
 }
 
-/* Tells those who were told something else. */
+/* Tells those who were told something else. Who is blocked is told nothing; who perhaps is, once that is known. */
 static void presence_tell(presence_plugin *p, cs_account account, presence_account *a, presence_told state, int64_t now)
 {
 	const std::string frame = presence_frame(p, account, state);
 
 	for (presence_watcher &w : a->watchers) {
-		if (w.told == state)
+		if (w.told == state || w.is_blocked || presence_is_being_read(p, w.conn, account))
 			continue;
 		w.told = state;
 		presence_send(p, &w, frame);
@@ -66,7 +71,7 @@ static void presence_set_timer(presence_plugin *p)
 	if (p->timer)
 		c.host->timer_del(c.self, p->timer);
 	p->timer = nullptr;
-	if (p->due.empty())
+	if (p->due.empty() || p->is_asking)
 		return;
 	p->timer_ms = p->due.begin()->first;
 	p->timer = c.host->timer_add(c.self, std::max<int64_t>(p->timer_ms - c.host->monotonic(), 1), 0, presence_look,
@@ -88,48 +93,78 @@ static void presence_make_due(presence_plugin *p, cs_account account, presence_a
 	presence_set_timer(p);
 }
 
+void presence_forget_account(presence_plugin *p, cs_account account, presence_account *a)
+{
+	if (a->told_ms + presence_pause_ms > p->context.host->monotonic())
+		return presence_make_due(p, account, a, a->told_ms + presence_pause_ms);
+	presence_not_due(p, account, a);
+	p->accounts.erase(account);
+}
+
 /* Accounts that are due, and their states. */
 struct presence_question {
 	std::vector<cs_account> accounts;
 	std::vector<unsigned char> online;
 };
 
-/* Whoever was heard meanwhile is due again, or came back. */
+/* Of whom something was heard meanwhile, the answer is perhaps too old. If not all states are known (result), the
+ * others are asked for once more. */
 static void presence_states_known(void *state, cs_conn, int result, void *arg)
 {
 	const std::unique_ptr<presence_question> question(static_cast<presence_question *>(arg));
 	presence_plugin *p = static_cast<presence_plugin *>(state);
 	const int64_t now = p->context.host->monotonic();
 
-	for (size_t i = 0; i < question->accounts.size() && result == 0; i++) {
+	for (size_t i = 0; i < question->accounts.size(); i++) {
 		const auto at = p->accounts.find(question->accounts[i]);
 
-		if (at != p->accounts.end() && !at->second.due_ms)
-			presence_tell(p, at->first, &at->second,
-			              question->online[i] ? PRESENCE_ONLINE : PRESENCE_OFFLINE, now);
+		if (at == p->accounts.end() || !at->second.is_asked)
+			continue;
+		at->second.is_asked = false;
+		if (question->online[i])
+			presence_tell(p, at->first, &at->second, PRESENCE_ONLINE, now);
+		else if (!result)
+			presence_tell(p, at->first, &at->second, PRESENCE_OFFLINE, now);
+		else
+			presence_make_due(p, at->first, &at->second, now + presence_pause_ms);
 	}
+	p->is_asking = false;
+	presence_set_timer(p);
+}
+
+static void presence_choose_due(presence_plugin *p, int64_t now, presence_question *question)
+{
+	while (!p->due.empty() && p->due.begin()->first <= now && question->accounts.size() < presence_most_asked) {
+		const cs_account account = p->due.begin()->second;
+		presence_account *a = &p->accounts[account];
+
+		presence_not_due(p, account, a);
+		if (a->watchers.empty()) {
+			p->accounts.erase(account);
+			continue;
+		}
+		a->is_asked = true;
+		question->accounts.push_back(account);
+	}
+	question->online.resize(question->accounts.size());
 }
 
 static void presence_look(void *state, void *)
 {
 	presence_plugin *p = static_cast<presence_plugin *>(state);
 	const plugin_context &c = p->context;
-	const int64_t now = c.host->monotonic();
 	auto question = std::make_unique<presence_question>();
 
 	p->timer = nullptr;
-	while (!p->due.empty() && p->due.begin()->first <= now) {
-		const cs_account account = p->due.begin()->second;
-
-		presence_not_due(p, account, &p->accounts[account]);
-		question->accounts.push_back(account);
-	}
-	presence_set_timer(p);
-	question->online.resize(question->accounts.size());
-	if (!question->accounts.empty() &&
-	    c.host->presence(c.self, 0, question->accounts.data(), question->online.data(), question->accounts.size(),
-	                     presence_states_known, question.get()) == 0)
-		(void)question.release(); /* presence_states_known owns it now */
+	presence_choose_due(p, c.host->monotonic(), question.get());
+	if (question->accounts.empty())
+		return presence_set_timer(p);
+	p->is_asking = true;
+	presence_question *asked = question.release(); /* presence_states_known owns it now */
+	const int result = c.host->presence(c.self, 0, asked->accounts.data(), asked->online.data(),
+	                                    asked->accounts.size(), presence_states_known, asked);
+	if (result)
+		presence_states_known(p, 0, result, asked);
 }
 
 /* ---- what is heard */
@@ -139,9 +174,10 @@ void presence_heard(presence_plugin *p, cs_account account, bool is_online)
 	const int64_t now = p->context.host->monotonic();
 	const auto at = p->accounts.find(account);
 
-	if (at == p->accounts.end())
+	if (at == p->accounts.end() || at->second.watchers.empty())
 		return;
 	presence_account *a = &at->second;
+	a->is_asked = false;
 	if (!is_online)
 		return presence_make_due(p, account, a, now + presence_pause_ms);
 	if (now < a->told_ms + presence_pause_ms)
@@ -154,7 +190,7 @@ void presence_tell_soon(presence_plugin *p, cs_account account)
 {
 	const auto at = p->accounts.find(account);
 
-	if (at != p->accounts.end())
+	if (at != p->accounts.end() && !at->second.watchers.empty())
 		presence_make_due(p, account, &at->second,
 		                  std::max(p->context.host->monotonic(), at->second.told_ms + presence_pause_ms));
 }

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * Reads from the store which accounts a session watches, and keeps the lists of watchers. */
+ * Keeps the lists of watchers: which session watches which accounts. */
 #include <algorithm>
-#include <memory>
 
-#include "../model/contacts.h"
 #include "presence.h"
 
-static constexpr size_t presence_most_watched = 1000; /* accounts for each session */
-
-/* ---- the lists of watchers */
+size_t presence_most_watched(const presence_plugin *p)
+{
+	return static_cast<size_t>(p->conf->max_watched ? p->conf->max_watched : INT64_MAX);
+}
 
 static auto presence_find_watcher(presence_account *a, cs_conn conn)
 {
@@ -16,20 +15,22 @@ static auto presence_find_watcher(presence_account *a, cs_conn conn)
 	                        [](const presence_watcher &w, cs_conn wanted) { return w.conn < wanted; });
 }
 
-static void presence_watch(presence_plugin *p, cs_conn conn, presence_session *s, cs_account account)
+static bool presence_watches(const presence_session &s, cs_account account)
 {
-	const auto place = std::lower_bound(s->watched.begin(), s->watched.end(), account);
-
-	if ((place != s->watched.end() && *place == account) || s->watched.size() >= presence_most_watched)
-		return;
-	s->watched.insert(place, account);
-	presence_account *a = &p->accounts[account];
-	if (a->watchers.empty())
-		p->context.host->subscribe(p->context.self, account);
-	a->watchers.insert(presence_find_watcher(a, conn), {conn, PRESENCE_UNKNOWN});
+	return std::binary_search(s.watched.begin(), s.watched.end(), account);
 }
 
-/* What nobody watches is forgotten. */
+static void presence_add_watcher(presence_plugin *p, cs_conn conn, const contact_listed &listed)
+{
+	presence_account *a = &p->accounts[listed.id];
+
+	if (a->watchers.empty())
+		p->context.host->subscribe(p->context.self, listed.id);
+	/* LOGIN_ACK and CONTACTS say of who blocks that it is offline. */
+	a->watchers.insert(presence_find_watcher(a, conn),
+	                   {conn, listed.blocks ? PRESENCE_OFFLINE : PRESENCE_UNKNOWN, listed.blocks});
+}
+
 static void presence_remove_watcher(presence_plugin *p, cs_conn conn, cs_account account)
 {
 	const auto at = p->accounts.find(account);
@@ -37,22 +38,73 @@ static void presence_remove_watcher(presence_plugin *p, cs_conn conn, cs_account
 	at->second.watchers.erase(presence_find_watcher(&at->second, conn));
 	if (!at->second.watchers.empty())
 		return;
-	presence_not_due(p, account, &at->second);
-	p->accounts.erase(at);
 	p->context.host->unsubscribe(p->context.self, account);
+	presence_forget_account(p, account, &at->second);
 }
 
-static void presence_unwatch(presence_plugin *p, cs_conn conn, presence_session *s, cs_account account, bool hides)
+/* Who is watched already has perhaps begun or ceased to block the session's account. */
+static void presence_judge_watcher(presence_plugin *p, cs_conn conn, const presence_session &s,
+                                   const contact_listed &listed)
+{
+	presence_account *a = &p->accounts[listed.id];
+	presence_watcher *w = &*presence_find_watcher(a, conn);
+	const bool is_changed = w->is_blocked != listed.blocks;
+
+	w->is_blocked = listed.blocks;
+	if (w->is_blocked) {
+		/* A second "offline" would tell that something else has happened. */
+		if (w->told != PRESENCE_OFFLINE)
+			presence_hide(p, listed.id, a, w);
+	} else if (is_changed || (s.is_doubtful && w->told != PRESENCE_UNKNOWN)) {
+		presence_tell_soon(p, listed.id);
+	}
+}
+
+void presence_take_list(presence_plugin *p, cs_conn conn, presence_session *s,
+                        const std::vector<contact_listed> &listed)
+{
+	std::vector<cs_account> watched;
+
+	for (const contact_listed &one : listed) {
+		watched.push_back(one.id);
+		if (presence_watches(*s, one.id)) {
+			presence_judge_watcher(p, conn, *s, one);
+			continue;
+		}
+		presence_add_watcher(p, conn, one);
+		/* Of those who are there at first, LOGIN_ACK has said it. */
+		if (s->is_read && !one.blocks)
+			presence_tell_soon(p, one.id);
+	}
+	for (const cs_account account : s->watched)
+		if (!std::binary_search(watched.begin(), watched.end(), account))
+			presence_remove_watcher(p, conn, account);
+	s->watched = std::move(watched);
+	s->is_read = true;
+	s->is_doubtful = false;
+}
+
+void presence_take_one(presence_plugin *p, cs_conn conn, presence_session *s, cs_account account,
+                       const contact_listed *listed)
 {
 	const auto place = std::lower_bound(s->watched.begin(), s->watched.end(), account);
+	const bool watches = place != s->watched.end() && *place == account;
+	const bool is_full = s->watched.size() >= presence_most_watched(p);
 
-	if (place == s->watched.end() || *place != account)
-		return;
-	/* A second "offline" would tell that something else has happened. */
-	if (hides && presence_find_watcher(&p->accounts.find(account)->second, conn)->told != PRESENCE_OFFLINE)
-		presence_hide(p, conn, account);
-	s->watched.erase(place);
-	presence_remove_watcher(p, conn, account);
+	if (listed && watches) {
+		presence_judge_watcher(p, conn, *s, *listed);
+	} else if (listed && !is_full) {
+		s->watched.insert(place, account);
+		presence_add_watcher(p, conn, *listed);
+	} else if (watches) {
+		presence_remove_watcher(p, conn, account);
+		s->watched.erase(place);
+	}
+	if (listed && !listed->blocks)
+		presence_tell_soon(p, account);
+	/* Of a list that is too long the first ones are watched. Which these are now, only the whole list says. */
+	if (is_full && watches == !listed)
+		presence_read(p, conn, 0);
 }
 
 void presence_forget_session(presence_plugin *p, cs_conn conn)
@@ -64,57 +116,4 @@ void presence_forget_session(presence_plugin *p, cs_conn conn)
 	for (const cs_account account : at->second.watched)
 		presence_remove_watcher(p, conn, account);
 	p->sessions.erase(at);
-}
-
-/* ---- reading them */
-
-struct presence_list {
-	cs_conn conn = 0;
-	cs_account account = 0, other = 0;
-	bool by_other = false;
-	std::vector<uint64_t> watched;
-};
-
-static int presence_list_read(cs_db *db, void *arg)
-{
-	presence_list *list = static_cast<presence_list *>(arg);
-
-	return contact_watched(db, list->account, list->other, presence_most_watched, &list->watched);
-}
-
-/* If the store cannot say it, the session is told nothing: CONTACTS says how it is. */
-static void presence_list_known(void *state, cs_conn, int result, void *arg)
-{
-	const std::unique_ptr<presence_list> list(static_cast<presence_list *>(arg));
-	presence_plugin *p = static_cast<presence_plugin *>(state);
-	const auto at = p->sessions.find(list->conn);
-
-	if (at == p->sessions.end() || at->second.account != list->account)
-		return;
-	if (list->other && (result || list->watched.empty()))
-		presence_unwatch(p, list->conn, &at->second, list->other, list->by_other);
-	if (result)
-		return;
-	for (const cs_account account : list->watched)
-		presence_watch(p, list->conn, &at->second, account);
-	if (list->other && !list->watched.empty())
-		presence_tell_soon(p, list->other);
-}
-
-void presence_read_list(presence_plugin *p, cs_conn conn, cs_account other, bool by_other)
-{
-	const plugin_context &c = p->context;
-	const auto at = p->sessions.find(conn);
-
-	if (at == p->sessions.end())
-		return;
-	auto list = std::make_unique<presence_list>();
-	list->conn = conn;
-	list->account = at->second.account;
-	list->other = other;
-	list->by_other = by_other;
-	if (c.host->work(c.self, 0, CS_WORK_READ, presence_list_read, presence_list_known, list.get()) == 0)
-		(void)list.release(); /* presence_list_known owns it now */
-	else if (other)
-		presence_unwatch(p, conn, &at->second, other, by_other);
 }

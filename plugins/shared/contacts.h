@@ -12,9 +12,9 @@
 #define CONTACTS_SERVICE_VERSION 1u
 
 /* Something has changed between two accounts: one lists or blocks the other, or does so no more. Called on the worker
- * of each session of one of them, after the commit: conn and account are the session, other is the other account.
- * by_other: it is the other one that lists or blocks. */
-typedef void contacts_changed_fn(void *arg, cs_conn conn, cs_account account, cs_account other, bool by_other);
+ * of each session of one of them, after the commit: conn and account are the session, other is the other account; 0:
+ * perhaps something with any other account has changed. */
+typedef void contacts_changed_fn(void *arg, cs_conn conn, cs_account account, cs_account other);
 
 struct contacts_service {
 	/* Calls fn with arg from now on. To be called in start(). */

@@ -190,13 +190,17 @@ static void signal_on_written(void *state, cs_conn conn, uint64_t, size_t unsent
 		session->second.paused = false;
 }
 
-static void signal_on_contact_changed(void *arg, cs_conn conn, cs_account, cs_account other, bool)
+static void signal_on_contact_changed(void *arg, cs_conn conn, cs_account, cs_account other)
 {
 	signal_plugin *p = static_cast<signal_plugin *>(arg);
 	const auto session = p->sessions.find(conn);
 
-	if (session != p->sessions.end())
+	if (session == p->sessions.end())
+		return;
+	if (other)
 		session->second.verdicts.erase(other);
+	else
+		session->second.verdicts.clear();
 }
 
 /* What other nodes told may have been lost. */

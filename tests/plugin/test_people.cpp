@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "plugins/model/contacts.h"
+#include "plugins/shared/contacts.h"
 #include "tests/support/check.h"
 #include "tests/support/database.h"
 #include "tests/support/handler_fixture.h"
@@ -377,6 +378,40 @@ static void a_slow_client_is_not_told_who_adds_it(void **state)
 	assert_int_equal(people_frames(f, bob), 2);
 }
 
+static void note_change(void *arg, cs_conn, cs_account account, cs_account other)
+{
+	*static_cast<std::string *>(arg) += std::to_string(account) + ":" + std::to_string(other) + " ";
+}
+
+static std::string changes_told;
+
+static int watcher_start(const cs_host *host, cs_self *self, const void *, void **, cs_error *)
+{
+	const void *table = nullptr;
+	void *contacts = nullptr;
+
+	assert_int_equal(host->service(self, CONTACTS_SERVICE, CONTACTS_SERVICE_VERSION, &table, &contacts), 0);
+	static_cast<const contacts_service *>(table)->watch(contacts, note_change, &changes_told);
+	return 0;
+}
+
+static const struct cs_plugin watcher = {CS_PLUGIN_HEAD, .name = "watcher", .version = "1", .start = watcher_start};
+
+/* Changes that were told here only did not reach the session elsewhere. */
+static void who_logs_in_on_another_node_as_well_looks_at_everything(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "people");
+	(void)fake_host_add(f->host.get(), &watcher);
+	const cs_conn ann = fixture_session(f, "ann");
+
+	changes_told.clear();
+	fixture_session(f, "bob");
+	assert_non_null(fake_self_plugin(f->plugin)->spread);
+	fake_self_plugin(f->plugin)->spread(fake_self_state(f->plugin), ann, 1);
+	fake_host_run(f->host.get());
+	assert_string_equal(changes_told.c_str(), "1:0 ");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, handler_fixture_setup, handler_fixture_teardown)
 
 int main(void)
@@ -397,6 +432,7 @@ int main(void)
 		TEST(names_are_looked_up_only_so_often),
 		TEST(who_logs_out_and_in_may_not_look_up_more_names),
 		TEST(a_slow_client_is_not_told_who_adds_it),
+		TEST(who_logs_in_on_another_node_as_well_looks_at_everything),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);

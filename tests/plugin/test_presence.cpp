@@ -273,18 +273,291 @@ static void what_nobody_watches_is_forgotten(void **state)
 	assert_int_equal(fake_self_woken(f->plugin), woken);
 }
 
-static void a_store_that_fails_leaves_a_session_untold(void **state)
+/* ---- reading the lists */
+
+static void presence_set(handler_fixture *f, uint64_t account, uint64_t other, bool listed, bool blocked)
+{
+	contact_change change;
+
+	change.account = account;
+	change.other = other;
+	change.listed = listed;
+	change.blocked = blocked;
+	assert_int_equal(contact_set(f->host->db, &change, {}), 0);
+}
+
+static void presence_event(handler_fixture *f, cs_cluster_event event)
+{
+	fake_self_plugin(f->plugin)->cluster(fake_self_state(f->plugin), event);
+}
+
+static void presence_block(handler_fixture *f, cs_conn conn, uint64_t account, uint64_t other, bool blocked)
+{
+	(void)fake_host_request(f->host.get(), conn,
+	                        check_format("{\"msgid\":131,\"id\":%d,\"account\":%d,\"blocked\":%s}",
+	                                     static_cast<int>(account), static_cast<int>(other),
+	                                     blocked ? "true" : "false"));
+}
+
+static void a_list_that_the_store_could_not_read_is_read_again(void **state)
 {
 	handler_fixture *f = presence_load(state);
 	presence_people(f);
 	f->host->faults = {{FAKE_READ, 0, false, CS_ENOSTORE}, {FAKE_READ, 0, true, CS_EBUSY}};
-	const cs_conn first = presence_session_of(f, 1), second = presence_session_of(f, 1),
-		      third = presence_session_of(f, 1);
+	const cs_conn ann = presence_session_of(f, 1);
+
+	presence_leave(f, presence_enter(f, 2));
+	expect_told(f, ann, "");
+	presence_wait(f, 2500);
+	assert_int_equal(f->host->faults.size(), 0);
+	(void)presence_enter(f, 2);
+	expect_told(f, ann, "2 online");
+}
+
+static void a_change_that_the_store_could_not_read_is_read_again(void **state)
+{
+	handler_fixture *f = presence_load(state);
+	presence_people(f);
+	const cs_conn ann = presence_session_of(f, 1), bob = presence_enter(f, 2);
+
+	(void)presence_enter(f, 4);
+	expect_told(f, ann, "2 online");
+	f->host->faults = {{FAKE_READ, 0, false, CS_ENOSTORE}};
+	(void)fake_host_request(f->host.get(), ann, R"({"msgid":7,"id":1,"friendid":4})");
+	expect_told(f, ann, "");
+	presence_wait(f, 1100);
+	expect_told(f, ann, "4 online");
+	/* Nor is anybody hidden for ever, because the store failed. */
+	f->host->faults = {{FAKE_READ, 0, true, CS_EBUSY}};
+	(void)fake_host_request(f->host.get(), bob, R"({"msgid":131,"id":2,"account":1,"friend":true})");
+	presence_wait(f, 1100);
+	presence_leave(f, bob);
+	presence_wait(f, 11000);
+	expect_told(f, ann, "2 offline");
+}
+
+/* Perhaps the change was a block. */
+static void whose_change_is_not_yet_read_is_not_shown(void **state)
+{
+	handler_fixture *f = presence_load(state);
+	presence_people(f);
+	const cs_conn ann = presence_session_of(f, 1);
+	cs_conn bob = presence_enter(f, 2);
+
+	presence_leave(f, bob);
+	presence_wait(f, 20000);
+	expect_told(f, ann, "2 online|2 offline");
+	f->host->full = {FAKE_READ};
+	bob = presence_enter(f, 5);
+	presence_set(f, 2, 1, false, true);
+	presence_block(f, presence_enter(f, 2), 2, 1, false);
+	presence_set(f, 2, 1, false, true);
+	expect_told(f, ann, "2 online");
+	presence_wait(f, 15000);
+	presence_leave(f, bob);
+	(void)presence_enter(f, 2);
+	presence_wait(f, 15000);
+	expect_told(f, ann, "");
+	f->host->full.clear();
+	presence_wait(f, 2000);
+	expect_told(f, ann, "2 offline");
+}
+
+/* An answer that overtook another would bring back what was true before. */
+static void lists_are_read_one_at_a_time(void **state)
+{
+	handler_fixture *f = presence_load(state);
+	presence_people(f);
+	const cs_conn ann = presence_session_of(f, 1), second = presence_session_of(f, 1);
 
 	(void)presence_enter(f, 2);
-	expect_told(f, first, "");
-	expect_told(f, second, "");
-	expect_told(f, third, "2 online");
+	expect_told(f, ann, "2 online");
+	expect_told(f, second, "2 online");
+	fake_host_forget(f->host.get());
+	for (const bool blocked : {true, false, true}) {
+		const unsigned char head[16] = {2, 0, 0, 0, 0, 0, 0, 0, 1};
+		const cs_parcel parcel = {head, sizeof(head), nullptr};
+
+		presence_set(f, 2, 1, false, blocked);
+		for (const cs_conn conn : {ann, second})
+			for (fake_self *self : f->host->selves)
+				if (std::string_view(fake_self_plugin(self)->name) == "people")
+					fake_self_plugin(self)->routed(fake_self_state(self), conn, 1, &parcel);
+	}
+	assert_int_equal(fake_host_count(f->host.get(), "work read"), 1);
+	fake_host_run(f->host.get());
+	assert_int_equal(fake_host_count(f->host.get(), "work read"), 2);
+	presence_wait(f, 20000);
+	expect_told(f, ann, "2 offline");
+	expect_told(f, second, "2 offline");
+}
+
+static void after_a_loss_lists_and_states_are_read_again(void **state)
+{
+	handler_fixture *f = presence_load(state);
+	presence_people(f);
+	const cs_conn ann = presence_session_of(f, 1), carl = presence_enter(f, 3);
+
+	(void)presence_enter(f, 2);
+	(void)presence_enter(f, 4);
+	expect_told(f, ann, "3 online|2 online");
+	for (const cs_cluster_event event : {CS_CLUSTER_MISSED, CS_CLUSTER_WHOLE}) {
+		const bool blocked = event == CS_CLUSTER_MISSED;
+
+		presence_set(f, 2, 1, false, blocked);
+		presence_set(f, 1, 4, blocked, false);
+		presence_event(f, event);
+		presence_wait(f, 20000);
+		expect_told(f, ann, blocked ? "2 offline|4 online" : "2 online");
+	}
+	/* Of a session that has ended unheard nobody can hear. */
+	f->host->losses = 1;
+	presence_leave(f, carl);
+	assert_int_equal(f->host->losses, 0);
+	presence_wait(f, 30000);
+	expect_told(f, ann, "");
+	presence_event(f, CS_CLUSTER_WHOLE);
+	presence_wait(f, 20000);
+	expect_told(f, ann, "3 offline");
+}
+
+static void after_many_losses_the_lists_are_read_once_in_10_s(void **state)
+{
+	handler_fixture *f = presence_load(state);
+	presence_people(f);
+	const cs_conn sessions[] = {presence_session_of(f, 1), presence_session_of(f, 2), presence_session_of(f, 3)};
+
+	presence_wait(f, 20000);
+	fake_host_forget(f->host.get());
+	for (int i = 0; i < 50; i++) {
+		presence_event(f, CS_CLUSTER_MISSED);
+		presence_wait(f, 100);
+	}
+	assert_int_equal(fake_host_count(f->host.get(), "work read"), 1);
+	presence_wait(f, 10000);
+	assert_int_equal(fake_host_count(f->host.get(), "work read"), 2);
+	presence_wait(f, 100000);
+	assert_int_equal(fake_host_count(f->host.get(), "work read"), 2);
+	/* While other nodes are not heard, again and again. */
+	presence_event(f, CS_CLUSTER_DEGRADED);
+	presence_wait(f, 181000);
+	assert_int_equal(fake_host_count(f->host.get(), "work read"), 6);
+	presence_event(f, CS_CLUSTER_WHOLE);
+	presence_wait(f, 181000);
+	assert_int_equal(fake_host_count(f->host.get(), "work read"), 7);
+	for (const cs_conn conn : sessions)
+		expect_told(f, conn, "");
+}
+
+/* A list that is read, while many wait for theirs, is read in slices. */
+static void many_lists_are_read_in_slices(void **state)
+{
+	handler_fixture *f = presence_load(state);
+	presence_people(f);
+	for (int i = 0; i < 100; i++)
+		(void)presence_session_of(f, 1);
+	fake_host_forget(f->host.get());
+	presence_event(f, CS_CLUSTER_MISSED);
+	presence_wait(f, 10000);
+	assert_in_range(fake_host_count(f->host.get(), "work read"), 4, 25);
+}
+
+static void of_a_list_that_is_too_long_the_first_accounts_are_watched(void **state)
+{
+	handler_fixture *f = handler_fixture_of(state);
+	fake_host_set(f->host.get(), "presence.max_watched", "2");
+	(void)presence_load(state);
+	presence_people(f);
+	presence_set(f, 1, 4, true, false);
+	const cs_conn ann = presence_session_of(f, 1);
+
+	for (const uint64_t account : {4, 3, 2})
+		(void)presence_enter(f, account);
+	expect_told(f, ann, "3 online|2 online");
+	(void)fake_host_request(f->host.get(), ann, R"({"msgid":131,"id":1,"account":2,"friend":false})");
+	presence_wait(f, 10);
+	expect_told(f, ann, "4 online");
+	/* One with a lower number takes the place of the last one, one with a higher number gets none. */
+	presence_wait(f, 20000);
+	(void)fake_host_request(f->host.get(), ann, R"({"msgid":7,"id":1,"friendid":2})");
+	(void)fake_host_request(f->host.get(), ann, R"({"msgid":7,"id":1,"friendid":5})");
+	presence_wait(f, 10);
+	(void)presence_enter(f, 5);
+	expect_told(f, ann, "2 online");
+}
+
+/* ---- the states */
+
+static void while_the_bus_is_away_nobody_is_called_offline(void **state)
+{
+	handler_fixture *f = presence_load(state);
+	presence_people(f);
+	const cs_conn ann = presence_session_of(f, 1), bob = presence_enter(f, 2);
+
+	expect_told(f, ann, "2 online");
+	f->host->faults = {{FAKE_PRESENCE, 0, false, CS_ENOENT}, {FAKE_PRESENCE, 0, true, CS_EBUSY}};
+	presence_leave(f, bob);
+	presence_wait(f, 25000);
+	assert_int_equal(f->host->faults.size(), 0);
+	expect_told(f, ann, "");
+	presence_wait(f, 6000);
+	expect_told(f, ann, "2 offline");
+}
+
+static void a_state_that_was_asked_for_before_the_account_came_back_is_not_told(void **state)
+{
+	handler_fixture *f = presence_load(state);
+	presence_people(f);
+	const cs_conn ann = presence_session_of(f, 1), bob = presence_enter(f, 2);
+	const unsigned char head[9] = {2, 0, 0, 0, 0, 0, 0, 0, 1};
+	const cs_parcel parcel = {head, sizeof(head), nullptr};
+
+	expect_told(f, ann, "2 online");
+	presence_leave(f, bob);
+	fake_host_forget(f->host.get());
+	assert_true(fake_host_step_timer(f->host.get(), fake_clock + 10100));
+	assert_true(fake_host_run_until(f->host.get(), "presence"));
+	fake_self_plugin(f->plugin)->routed(fake_self_state(f->plugin), 0, 0, &parcel);
+	fake_host_run(f->host.get());
+	expect_told(f, ann, "");
+}
+
+static void blocking_again_and_again_makes_one_change_in_10_s(void **state)
+{
+	handler_fixture *f = presence_load(state);
+	presence_people(f);
+	const cs_conn ann = presence_session_of(f, 1), bob = presence_enter(f, 2);
+
+	expect_told(f, ann, "2 online");
+	for (int i = 0; i < 20; i++) {
+		presence_block(f, bob, 2, 1, i % 2 == 0);
+		presence_wait(f, 100);
+	}
+	expect_told(f, ann, "2 offline");
+	presence_wait(f, 20000);
+	expect_told(f, ann, "2 online");
+	/* The same for who takes somebody from its list and adds it again. */
+	for (int i = 0; i < 20; i++) {
+		(void)fake_host_request(
+			f->host.get(), ann,
+			check_format("{\"msgid\":131,\"id\":1,\"account\":2,\"friend\":%s}", i % 2 ? "true" : "false"));
+		presence_wait(f, 100);
+	}
+	presence_wait(f, 6000);
+	expect_told(f, ann, "2 online");
+}
+
+static void a_slow_client_is_told_that_who_blocks_it_is_offline(void **state)
+{
+	handler_fixture *f = presence_load(state);
+	presence_people(f);
+	const cs_conn ann = presence_session_of(f, 1);
+
+	f->host->soft_mark = 0;
+	const cs_conn bob = presence_enter(f, 2);
+	expect_told(f, ann, "2 online");
+	presence_block(f, bob, 2, 1, true);
+	expect_told(f, ann, "2 offline");
 }
 
 static void what_another_node_sends_that_is_no_change_is_dropped(void **state)
@@ -325,7 +598,18 @@ int main(void)
 		TEST(who_blocks_is_offline_for_who_is_blocked),
 		TEST(a_slow_client_misses_changes_and_learns_the_next_one),
 		TEST(what_nobody_watches_is_forgotten),
-		TEST(a_store_that_fails_leaves_a_session_untold),
+		TEST(a_list_that_the_store_could_not_read_is_read_again),
+		TEST(a_change_that_the_store_could_not_read_is_read_again),
+		TEST(whose_change_is_not_yet_read_is_not_shown),
+		TEST(lists_are_read_one_at_a_time),
+		TEST(after_a_loss_lists_and_states_are_read_again),
+		TEST(after_many_losses_the_lists_are_read_once_in_10_s),
+		TEST(many_lists_are_read_in_slices),
+		TEST(of_a_list_that_is_too_long_the_first_accounts_are_watched),
+		TEST(while_the_bus_is_away_nobody_is_called_offline),
+		TEST(a_state_that_was_asked_for_before_the_account_came_back_is_not_told),
+		TEST(blocking_again_and_again_makes_one_change_in_10_s),
+		TEST(a_slow_client_is_told_that_who_blocks_it_is_offline),
 		TEST(what_another_node_sends_that_is_no_change_is_dropped),
 	};
 

@@ -117,7 +117,19 @@ static void a_page_has_everybody_once_in_order(void **state)
 	}
 }
 
-static void who_blocks_is_neither_watched_nor_named_to_others(void **state)
+/* "2 3- 4": who is on the list, and who of them blocks the account (-). */
+static std::string list_of(cs_db *db, uint64_t account, uint64_t other, size_t limit)
+{
+	std::vector<contact_listed> listed;
+	std::string text;
+
+	assert_int_equal(contact_list(db, account, other, limit, &listed), 0);
+	for (const contact_listed &one : listed)
+		text += (text.empty() ? "" : " ") + std::to_string(one.id) + (one.blocks ? "-" : "");
+	return text;
+}
+
+static void a_list_says_who_of_it_blocks(void **state)
 {
 	cs_db *db = model_db(state);
 	std::vector<uint64_t> ids;
@@ -127,16 +139,13 @@ static void who_blocks_is_neither_watched_nor_named_to_others(void **state)
 	assert_int_equal(block(db, 3, 1), 0);
 	assert_int_equal(block(db, 6, 1), 0);
 	assert_int_equal(set_contact(db, 4, 1, true, std::nullopt), 0);
-	assert_int_equal(contact_watched(db, 1, 0, 10, &ids), 0);
-	assert_true(ids == std::vector<uint64_t>({2, 4}));
-	assert_int_equal(contact_watched(db, 1, 0, 1, &ids), 0);
-	assert_true(ids == std::vector<uint64_t>({2}));
-	assert_int_equal(contact_watched(db, 1, 4, 10, &ids), 0);
-	assert_true(ids == std::vector<uint64_t>({4}));
-	for (const uint64_t other : {3, 5}) {
-		assert_int_equal(contact_watched(db, 1, other, 10, &ids), 0);
-		assert_true(ids.empty());
-	}
+	assert_string_equal(list_of(db, 1, 0, 10).c_str(), "2 3- 4");
+	assert_string_equal(list_of(db, 1, 0, SIZE_MAX / 2).c_str(), "2 3- 4");
+	assert_string_equal(list_of(db, 1, 0, 2).c_str(), "2 3-");
+	assert_string_equal(list_of(db, 1, 4, 10).c_str(), "4");
+	assert_string_equal(list_of(db, 1, 3, 10).c_str(), "3-");
+	for (const uint64_t other : {5, 6})
+		assert_string_equal(list_of(db, 1, other, 10).c_str(), "");
 	assert_int_equal(contact_blockers(db, 1, &ids), 0);
 	assert_true(ids == std::vector<uint64_t>({3, 6}));
 	assert_int_equal(contact_blockers(db, 3, &ids), 0);
@@ -398,7 +407,7 @@ int main(void)
 		TEST(a_change_says_what_it_changed),
 		TEST(lists_and_blocks_have_limits_of_their_own),
 		TEST(a_page_has_everybody_once_in_order),
-		TEST(who_blocks_is_neither_watched_nor_named_to_others),
+		TEST(a_list_says_who_of_it_blocks),
 		TEST(an_account_is_found_by_exactly_its_name),
 		TEST(who_is_blocked_is_refused_and_who_blocks_may_write),
 		TEST(a_refused_message_leaves_no_conversation),
