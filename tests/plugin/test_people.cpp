@@ -344,6 +344,23 @@ static void names_are_looked_up_only_so_often(void **state)
 	assert_in_range(count, 30, 40);
 }
 
+static void a_question_that_is_refused_takes_nothing(void **state)
+{
+	handler_fixture *f = handler_fixture_of(state);
+	fake_host_set(f->host.get(), "people.find_user_limit", "3");
+	(void)handler_fixture_load(state, "people");
+	const cs_conn ann = fixture_session(f, "ann");
+	fixture_session(f, "bob");
+
+	/* Others use up what the address may ask. */
+	for (int i = 0; i < 30; i++)
+		(void)find(f, fake_host_connect(f->host.get(), 1, "ann"), 1);
+	for (int i = 0; i < 5; i++)
+		assert_true(find(f, ann, 1).find("\"errno\":10") != std::string::npos);
+	fake_clock += 2100;
+	assert_true(find(f, ann, 1).find("\"errno\":0") != std::string::npos);
+}
+
 static void who_logs_out_and_in_may_not_look_up_more_names(void **state)
 {
 	handler_fixture *f = handler_fixture_of(state);
@@ -430,6 +447,7 @@ int main(void)
 		TEST(contacts_come_in_pages),
 		TEST(a_query_with_wrong_fields_is_refused),
 		TEST(names_are_looked_up_only_so_often),
+		TEST(a_question_that_is_refused_takes_nothing),
 		TEST(who_logs_out_and_in_may_not_look_up_more_names),
 		TEST(a_slow_client_is_not_told_who_adds_it),
 		TEST(who_logs_in_on_another_node_as_well_looks_at_everything),
