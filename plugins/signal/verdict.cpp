@@ -15,6 +15,7 @@ static constexpr int64_t signal_verdict_good_ms = 60000;
 static constexpr int64_t signal_verdict_doubtful_ms = 900;
 static constexpr size_t signal_verdict_most_senders = 64; /* per session */
 static constexpr size_t signal_verdict_most_waiting = 256; /* frames per verdict */
+static constexpr size_t signal_verdict_most_bytes = 64 * 1024; /* of them, but one frame at least */
 
 struct verdict_read {
 	cs_conn conn = 0;
@@ -22,6 +23,7 @@ struct verdict_read {
 	int64_t asked_ms = 0;
 	bool strangers_may = true;
 	std::vector<std::string> waiting; /* frames that came meanwhile */
+	size_t waiting_bytes = 0;
 };
 
 static int signal_verdict_read(cs_db *db, void *arg)
@@ -38,8 +40,7 @@ static void signal_verdict_known(void *state, cs_conn, int result, void *arg)
 	signal_plugin *p = static_cast<signal_plugin *>(state);
 	const auto session = p->sessions.find(read->conn);
 
-	for (const std::string &frame : read->waiting)
-		p->waiting_bytes -= frame.size();
+	p->waiting_bytes -= read->waiting_bytes;
 	if (session == p->sessions.end())
 		return;
 	const auto at = session->second.verdicts.find(read->sender);
@@ -70,12 +71,15 @@ static void signal_verdict_ask(signal_plugin *p, cs_conn conn, const signal_sess
 		verdict->reading = read.release(); /* signal_verdict_known owns it now */
 }
 
+/* One sender must not take the room of all. */
 static void signal_verdict_wait(signal_plugin *p, verdict_read *read, std::string_view frame)
 {
 	if (read->waiting.size() >= signal_verdict_most_waiting ||
+	    (read->waiting_bytes > 0 && read->waiting_bytes + frame.size() > signal_verdict_most_bytes) ||
 	    p->waiting_bytes + frame.size() > signal_most_waiting)
 		return;
 	read->waiting.emplace_back(frame);
+	read->waiting_bytes += frame.size();
 	p->waiting_bytes += frame.size();
 }
 

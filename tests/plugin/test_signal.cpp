@@ -476,6 +476,23 @@ static void signals_wait_for_the_store_in_order(void **state)
 	assert_int_equal(frames.size(), 257);
 }
 
+static void one_sender_does_not_take_the_room_of_all_who_wait(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "signal");
+	const cs_conn ann = signal_session_of(f, fixture_account(f, "ann"), "ann"),
+		      bob = signal_session_of(f, fixture_account(f, "bob"), "bob"),
+		      carl = signal_session_of(f, fixture_account(f, "carl"), "carl");
+	const std::string large =
+		R"({"msgid":122,"id":1,"toid":2,"kind":"x","data":")" + std::string(60000, 'x') + "\"}";
+
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(fake_host_frame(f->host.get(), ann, large), CS_DONE);
+	assert_int_equal(fake_host_frame(f->host.get(), bob, R"({"msgid":122,"id":2,"toid":3,"kind":"x"})"), CS_DONE);
+	fake_host_run(f->host.get());
+	assert_int_equal(signal_frames(f, carl), 1);
+	assert_int_equal(signal_frames(f, bob), 1);
+}
+
 /* From an account that may exist or not, to account 1000. */
 static void signal_from(handler_fixture *f, uint64_t sender)
 {
@@ -569,6 +586,7 @@ int main(void)
 		TEST(a_stranger_reaches_nobody_who_refuses_strangers),
 		TEST(while_nodes_do_not_hear_each_other_the_store_is_asked_more_often),
 		TEST(signals_wait_for_the_store_in_order),
+		TEST(one_sender_does_not_take_the_room_of_all_who_wait),
 		TEST(of_too_many_senders_the_one_who_was_silent_longest_is_forgotten),
 		TEST(signals_that_go_on_do_not_wait_for_the_store),
 		TEST(a_block_ends_signals_that_go_on_within_a_minute),
