@@ -79,7 +79,7 @@ struct presence_plugin {
 
 /* A session of the account has begun or ended, on any node. */
 void presence_heard(presence_plugin *p, cs_account account, bool is_online);
-/* Tells the state of the account as soon as may be to those who were told something else. */
+/* Tells the state of the account as soon as may be, within 10 s, to those who were told something else. */
 void presence_tell_soon(presence_plugin *p, cs_account account);
 /* Tells one watcher that the account is offline, whatever it is. */
 void presence_hide(presence_plugin *p, cs_account account, presence_account *a, presence_watcher *w);

@@ -190,7 +190,8 @@ void presence_tell_soon(presence_plugin *p, cs_account account)
 {
 	const auto at = p->accounts.find(account);
 
-	if (at != p->accounts.end() && !at->second.watchers.empty())
+	/* What is due already stays: perhaps the account is absent, but not yet for long enough. */
+	if (at != p->accounts.end() && !at->second.watchers.empty() && !at->second.due_ms)
 		presence_make_due(p, account, &at->second,
 		                  std::max(p->context.host->monotonic(), at->second.told_ms + presence_pause_ms));
 }

@@ -153,6 +153,23 @@ static void an_account_is_online_while_one_of_its_sessions_is(void **state)
 	expect_told(f, ann, "2 online");
 }
 
+static void a_change_of_the_list_does_not_shorten_the_10_s(void **state)
+{
+	handler_fixture *f = presence_load(state);
+	presence_people(f);
+	const cs_conn ann = presence_session_of(f, 1), bob = presence_enter(f, 2);
+
+	presence_wait(f, 20000);
+	expect_told(f, ann, "2 online");
+	presence_leave(f, bob);
+	presence_wait(f, 5000);
+	(void)fake_host_request(f->host.get(), ann, R"({"msgid":131,"id":1,"account":2,"blocked":true})");
+	presence_wait(f, 4000);
+	expect_told(f, ann, "");
+	presence_wait(f, 1100);
+	expect_told(f, ann, "2 offline");
+}
+
 /* LOGIN_ACK said that it is offline. */
 static void who_logs_in_during_an_absence_is_told_of_its_end(void **state)
 {
@@ -592,6 +609,7 @@ int main(void)
 		TEST(a_short_absence_is_no_change),
 		TEST(there_is_one_change_in_10_s_and_it_is_the_last_state),
 		TEST(an_account_is_online_while_one_of_its_sessions_is),
+		TEST(a_change_of_the_list_does_not_shorten_the_10_s),
 		TEST(who_logs_in_during_an_absence_is_told_of_its_end),
 		TEST(a_new_friend_is_watched_and_a_former_one_is_not),
 		TEST(who_was_told_offline_is_not_told_so_again_by_a_block),
