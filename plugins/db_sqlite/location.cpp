@@ -138,7 +138,9 @@ static int db_sqlite_set_up(sqlite3 *handle, const sqlite_conf *conf)
 	/* The checkpoints are for a store without a lock; see checkpoint.cpp. */
 	std::string pragmas = "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
 			      "PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 4000;"
-			      "PRAGMA journal_size_limit = 67108864;";
+			      "PRAGMA journal_size_limit = 67108864;"
+			      /* Some builds of SQLite leave what was recalled in free pages. FAST does so, too. */
+			      "PRAGMA secure_delete = ON;";
 
 	pragmas += conf->synchronous == 0 ? "PRAGMA synchronous = FULL;" : "PRAGMA synchronous = NORMAL;";
 	sqlite3_extended_result_codes(handle, 1);
