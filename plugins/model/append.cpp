@@ -103,6 +103,10 @@ static void message_assign_seqs(append_batch *b, bool careful)
 		b->target_of[i]->changed = true;
 		b->target_of[i]->said_seq = item->seq;
 		b->target_of[i]->said = std::max(b->target_of[i]->said, item->created);
+		if (const uint64_t week = message_week_of(item->created); week > b->target_of[i]->said_week) {
+			b->target_of[i]->said_week = week;
+			b->target_of[i]->first_of_week = true;
+		}
 		b->stored.push_back(item);
 	}
 }
@@ -143,13 +147,15 @@ static int model_store_last_seqs(append_batch *b)
 			values.push_back(sql_integer(target->flags));
 			values.push_back(sql_integer(target->said_seq));
 			values.push_back(sql_integer(static_cast<uint64_t>(target->said)));
+			values.push_back(sql_integer(target->said_week));
 		}
 	return sql_run_many(b->db,
-	                    {"INSERT INTO conversation (id, kind, last_seq, flags, said_seq, said) VALUES ",
-	                     "(?, ?, ?, ?, ?, ?)", ", ",
+	                    {"INSERT INTO conversation (id, kind, last_seq, flags, said_seq, said, said_week) VALUES ",
+	                     "(?, ?, ?, ?, ?, ?, ?)", ", ",
 	                     " ON DUPLICATE KEY UPDATE last_seq = VALUES(last_seq), flags = VALUES(flags),"
-	                     " said_seq = GREATEST(said_seq, VALUES(said_seq)), said = GREATEST(said, VALUES(said))",
-	                     6, true},
+	                     " said_seq = GREATEST(said_seq, VALUES(said_seq)), said = GREATEST(said, VALUES(said)),"
+	                     " said_week = GREATEST(said_week, VALUES(said_week))",
+	                     7, true},
 	                    values);
 }
 
@@ -172,14 +178,23 @@ static int model_insert_entry(cs_db *db, const message_append &item)
 	return result;
 }
 
-/* MySQL stores the flags with last_seq. */
-static int model_store_flags(append_batch *b)
+/* MySQL stores both with last_seq. SQLite writes the indexes of said_week anew whenever a statement names it. */
+static int model_store_firsts(append_batch *b)
 {
-	for (append_target &target : b->targets)
-		if (std::exchange(target.first_written, false))
-			if (const int result = sql_run(b->db, "UPDATE conversation SET flags = ? WHERE id = ?",
-			                               {sql_integer(target.flags), sql_integer(target.id)}))
-				return result;
+	for (append_target &target : b->targets) {
+		const bool week = std::exchange(target.first_of_week, false);
+		const cs_db_value id = sql_integer(target.id), flags = sql_integer(target.flags);
+		int result = 0;
+
+		if (week)
+			result = sql_run(b->db, "UPDATE conversation SET flags = ?, said_week = ? WHERE id = ?",
+			                 {flags, sql_integer(target.said_week), id});
+		else if (target.first_written)
+			result = sql_run(b->db, "UPDATE conversation SET flags = ? WHERE id = ?", {flags, id});
+		target.first_written = false;
+		if (result)
+			return result;
+	}
 	return 0;
 }
 
@@ -188,7 +203,7 @@ static int model_insert_entries(append_batch *b)
 	for (const message_append *item : b->stored)
 		if (const int result = model_insert_entry(b->db, *item))
 			return result;
-	return model_store_flags(b);
+	return model_store_firsts(b);
 }
 
 static int model_insert_rows(append_batch *b)

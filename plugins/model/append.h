@@ -23,7 +23,9 @@ struct append_target {
 	bool stale = false; /* an effect may have changed the row */
 	bool changed = false; /* last_seq was raised */
 	bool first_written = false; /* flags were changed: an account writes here for the first time */
+	bool first_of_week = false; /* said_week was raised */
 	bool unwanted = false; /* the pair is not made: it takes nothing of the batch */
+	uint64_t said_week = 0; /* see message_week_of */
 	uint64_t said_seq = 0; /* MySQL: of the last message of the batch, and when it was sent */
 	int64_t said = 0;
 };

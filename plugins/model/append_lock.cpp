@@ -72,7 +72,7 @@ static void model_collect_targets(append_batch *b, bool careful)
 			append_target_of(b, *item)->wanted = true;
 }
 
-/* Columns: id, low, high, last_seq, flags. In SQLite a writer has locked all rows that it reads. */
+/* Columns: id, low, high, last_seq, flags, said_week. In SQLite a writer has locked all rows that it reads. */
 static int model_pair_take(void *arg, const cs_db_value *columns, size_t)
 {
 	append_batch *b = static_cast<append_batch *>(arg);
@@ -84,6 +84,7 @@ static int model_pair_take(void *arg, const cs_db_value *columns, size_t)
 		target->id = sql_number_of(columns[0]);
 		target->last_seq = sql_number_of(columns[3]);
 		target->flags = static_cast<unsigned>(sql_number_of(columns[4]));
+		target->said_week = sql_number_of(columns[5]);
 		target->locked = b->db->driver->dialect == CS_DB_SQLITE;
 	}
 	return 0;
@@ -92,14 +93,14 @@ static int model_pair_take(void *arg, const cs_db_value *columns, size_t)
 /* MySQL reads last_seq and flags later, with the lock, so that here the index is enough. It searches a list of pairs by
  * halves, but compares a row with one OR after the other. For the index see dialect_by_id. */
 static constexpr sql_many model_pairs_of_mysql = {
-	"SELECT id, low, high, 0, 0 FROM conversation FORCE INDEX (conversation_pair) WHERE (low, high) IN (",
+	"SELECT id, low, high, 0, 0, 0 FROM conversation FORCE INDEX (conversation_pair) WHERE (low, high) IN (",
 	"(?, ?)",
 	", ",
 	")",
 	2,
 	true};
 static constexpr sql_many model_pairs_of_sqlite = {
-	"SELECT id, low, high, last_seq, flags FROM conversation_state WHERE ",
+	"SELECT id, low, high, last_seq, flags, said_week FROM conversation_state WHERE ",
 	"(low = ? AND high = ?)",
 	" OR ",
 	"",
@@ -199,8 +200,10 @@ static void model_drop_unwanted_pairs(append_batch *b, std::vector<append_target
 		append_target *target = append_target_of(b, *item);
 
 		if (!item->effect && target->unwanted &&
-		    pair_lets_write(target->flags, item->sender, item->to, item->strangers_may))
+		    pair_lets_write(target->flags, item->sender, item->to, item->strangers_may)) {
 			target->unwanted = false;
+			target->said_week = std::max(target->said_week, message_week_of(item->created));
+		}
 	}
 	std::erase_if(*pairs, [](const append_target *pair) { return pair->unwanted; });
 }
@@ -223,11 +226,12 @@ static int model_make_pairs(append_batch *b)
 		values.push_back(sql_integer(pair->low));
 		values.push_back(sql_integer(pair->high));
 		values.push_back(sql_integer(pair->flags));
+		values.push_back(sql_integer(pair->said_week));
 	}
-	result = sql_run_many(
-		b->db,
-		{"INSERT INTO conversation (kind, low, high, flags) VALUES ", "(0, ?, ?, ?)", ", ", tail, 3, false},
-		values);
+	result = sql_run_many(b->db,
+	                      {"INSERT INTO conversation (kind, low, high, flags, said_week) VALUES ",
+	                       "(0, ?, ?, ?, ?)", ", ", tail, 4, false},
+	                      values);
 	return result ? result : model_find_pairs(b, missing, true);
 }
 
@@ -239,7 +243,7 @@ static bool model_target_is(const append_target &target, const cs_db_value *colu
 	        (sql_number_of(columns[4]) == target.low && sql_number_of(columns[5]) == target.high));
 }
 
-/* Columns: id, kind, last_seq, members, low, high, flags, in the order of id. arg: the batch; its by_id has the same
+/* Columns: id, kind, last_seq, members, low, high, flags, said_week, in the order of id. arg: the batch; its by_id has the same
  * order. */
 static int model_locked_take(void *arg, const cs_db_value *columns, size_t)
 {
@@ -253,6 +257,7 @@ static int model_locked_take(void *arg, const cs_db_value *columns, size_t)
 		if (model_target_is(**same, columns)) {
 			(*same)->last_seq = sql_number_of(columns[2]);
 			(*same)->flags = static_cast<unsigned>(sql_number_of(columns[6]));
+			(*same)->said_week = sql_number_of(columns[7]);
 			(*same)->ended = (*same)->kind == CONVERSATION_GROUP && !sql_number_of(columns[3]);
 			(*same)->locked = true;
 		}
@@ -261,7 +266,7 @@ static int model_locked_take(void *arg, const cs_db_value *columns, size_t)
 
 static int model_lock_rows(append_batch *b, std::span<const cs_db_value> ids)
 {
-	const std::string head = dialect_join({"SELECT id, kind, last_seq, members, low, high, flags FROM ",
+	const std::string head = dialect_join({"SELECT id, kind, last_seq, members, low, high, flags, said_week FROM ",
 	                                       dialect_conversations(b->db), dialect_by_id(b->db), " WHERE id IN ("});
 	const std::string tail = dialect_join({") ORDER BY id", dialect_for_update(b->db)});
 

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * The statements behind an account's list of conversations.
  *
- * A conversation's place in the list: with SQLite the id of the body of its newest message, which rises in the order in
- * which messages are stored; with MySQL the time of that message. A group without a message has that of the joining. */
+ * A conversation's place in the list: above, the week of its newest message (said_week); below, with SQLite the id of the
+ * body of that message, which rises in the order in which messages are stored, with MySQL the time of that message. A
+ * group without a message has the place of the joining.
+ *
+ * The weeks are in an index, the rest is not: it would cost each message a write. So first the weeks of a page are
+ * found, and then the places of all conversations of these weeks. */
 #include "inbox.h"
 
 #include <algorithm>
@@ -11,7 +15,36 @@
 #include "dialect.h"
 #include "sql.h"
 
+/* A place is said_week * 2^48 and the rest. */
+static constexpr unsigned inbox_rest_bits = 48;
+
 /* clang-format off */
+
+#define WEEK "281474976710656"
+/* Parts for a dialect: the larger of two, and the week of a time. */
+#define MAX_OF_SQLITE "max"
+#define MAX_OF_MYSQL "GREATEST"
+#define WEEK_OF_SQLITE(time) time " / 604800000 + 1"
+#define WEEK_OF_MYSQL(time) time " DIV 604800000 + 1"
+#define WEEK_OF_MEMBER(max, week_of) \
+	"CASE WHEN c.history_all = 1 AND c.said_week > 0 THEN c.said_week ELSE " max "(c.said_week, " week_of("m.joined") ") END"
+
+/* The lowest week of a page that begins with a place of this week, and how many conversations are looked at then. */
+#define LOWEST(week_of_member) \
+	"SELECT page.week, (SELECT COUNT(*) FROM conversation WHERE low = ? AND said_week BETWEEN page.week AND ?)" \
+	" + (SELECT COUNT(*) FROM conversation WHERE high = ? AND said_week BETWEEN page.week AND ?)" \
+	" + (SELECT COUNT(*) FROM member WHERE account = ? AND left_seq IS NULL)" \
+	" FROM (SELECT COALESCE(MIN(week), ?) AS week FROM (SELECT week FROM (" \
+	"SELECT * FROM (SELECT said_week AS week FROM conversation WHERE low = ? AND said_week > 0 AND said_week < ?" \
+	" ORDER BY said_week DESC LIMIT ?) as_low" \
+	" UNION ALL SELECT * FROM (SELECT said_week AS week FROM conversation WHERE high = ? AND said_week > 0" \
+	" AND said_week < ? ORDER BY said_week DESC LIMIT ?) as_high" \
+	" UNION ALL SELECT " week_of_member " FROM member m JOIN conversation c ON c.id = m.conversation" \
+	" WHERE m.account = ? AND m.left_seq IS NULL AND " week_of_member " < ?" \
+	") weeks ORDER BY week DESC LIMIT ?) next_weeks) page"
+
+static constexpr char inbox_lowest_of_sqlite[] = LOWEST(WEEK_OF_MEMBER(MAX_OF_SQLITE, WEEK_OF_SQLITE));
+static constexpr char inbox_lowest_of_mysql[] = LOWEST(WEEK_OF_MEMBER(MAX_OF_MYSQL, WEEK_OF_MYSQL));
 
 /* SQLite: of the newest message in the conversation above `low`, at most so many entries are looked at. SQLite reads
  * them one by one, until the first message. */
@@ -21,20 +54,26 @@
 #define LOW_OF_MEMBER "CASE WHEN c.history_all = 1 THEN 0 ELSE m.joined_seq + 0 END"
 /* LIMIT -1 sets no limit, but with it SQLite computes a place once, and not in each comparison again. */
 #define PLACES_OF_SQLITE \
-	"SELECT 0 AS kind, c.high AS other, c.id AS conversation, 0 AS low, " NEWEST("ref", "0") " AS place" \
-	" FROM conversation c WHERE c.low = ?" \
-	" UNION ALL SELECT 0, c.low, c.id, 0, " NEWEST("ref", "0") " FROM conversation c WHERE c.low < c.high AND c.high = ?" \
-	" UNION ALL SELECT 1, c.id, c.id, " LOW_OF_MEMBER ", COALESCE(" NEWEST("ref", LOW_OF_MEMBER) \
-	", (SELECT ref FROM entry WHERE conversation = c.id AND k = m.joined_seq + 1 AND owner = 0), 0)" \
-	" FROM member m CROSS JOIN conversation c ON c.id = m.conversation WHERE m.account = ? AND m.left_seq IS NULL LIMIT -1"
+	"SELECT 0 AS kind, c.high AS other, c.id AS conversation, 0 AS low, c.said_week * " WEEK " + " NEWEST("ref", "0") \
+	" AS place FROM conversation c WHERE c.low = ? AND c.said_week BETWEEN ? AND ?" \
+	" UNION ALL SELECT 0, c.low, c.id, 0, c.said_week * " WEEK " + " NEWEST("ref", "0") \
+	" FROM conversation c WHERE c.low < c.high AND c.high = ? AND c.said_week BETWEEN ? AND ?" \
+	" UNION ALL SELECT 1, id, id, low, week * " WEEK " + COALESCE(" NEWEST("ref", "c.low") \
+	", (SELECT ref FROM entry WHERE conversation = c.id AND k = c.joined_seq + 1 AND owner = 0), 0)" \
+	" FROM (SELECT c.id, m.joined_seq, " LOW_OF_MEMBER " AS low, " WEEK_OF_MEMBER(MAX_OF_SQLITE, WEEK_OF_SQLITE) \
+	" AS week FROM member m CROSS JOIN conversation c ON c.id = m.conversation" \
+	" WHERE m.account = ? AND m.left_seq IS NULL) c WHERE week BETWEEN ? AND ? LIMIT -1"
 #define PLACES_OF_MYSQL \
-	"SELECT 0 AS kind, c.high AS other, c.id AS conversation, c.said_seq AS said_seq, c.said AS place" \
-	" FROM conversation c WHERE c.low = ? AND c.said_seq > 0" \
-	" UNION ALL SELECT 0, c.low, c.id, c.said_seq, c.said FROM conversation c" \
-	" WHERE c.low < c.high AND c.high = ? AND c.said_seq > 0" \
-	" UNION ALL SELECT 1, c.id, c.id, IF(c.history_all OR c.said_seq > m.joined_seq, c.said_seq, 0)," \
-	" IF(c.said_seq > 0 AND (c.history_all OR c.said_seq > m.joined_seq), c.said, m.joined)" \
-	" FROM member m JOIN conversation c ON c.id = m.conversation WHERE m.account = ? AND m.left_seq IS NULL"
+	"SELECT 0 AS kind, c.high AS other, c.id AS conversation, c.said_seq AS said_seq, c.said AS at," \
+	" c.said_week * " WEEK " + c.said AS place" \
+	" FROM conversation c WHERE c.low = ? AND c.said_week BETWEEN ? AND ? AND c.said_seq > 0" \
+	" UNION ALL SELECT 0, c.low, c.id, c.said_seq, c.said, c.said_week * " WEEK " + c.said FROM conversation c" \
+	" WHERE c.low < c.high AND c.high = ? AND c.said_week BETWEEN ? AND ? AND c.said_seq > 0" \
+	" UNION ALL SELECT 1, id, id, IF(is_said, said_seq, 0), IF(is_said, said, joined)," \
+	" week * " WEEK " + IF(is_said, said, joined) FROM (SELECT c.id, c.said_seq, c.said, m.joined," \
+	" c.said_seq > 0 AND (c.history_all OR c.said_seq > m.joined_seq) AS is_said, " \
+	WEEK_OF_MEMBER(MAX_OF_MYSQL, WEEK_OF_MYSQL) " AS week FROM member m JOIN conversation c ON c.id = m.conversation" \
+	" WHERE m.account = ? AND m.left_seq IS NULL) of_member WHERE week BETWEEN ? AND ?"
 
 /* Columns: see inbox_item_take. */
 #define INBOX(places, said_seq, at, conversations, bodies) \
@@ -52,13 +91,14 @@
 
 static constexpr char inbox_text_of_sqlite[] =
 	INBOX(PLACES_OF_SQLITE, NEWEST("k", "page.low"), "b.created", "conversation_state",
-	      " LEFT JOIN body b ON b.id = page.place");
-static constexpr char inbox_text_of_mysql[] = INBOX(PLACES_OF_MYSQL, "page.said_seq", "page.place", "conversation", "");
+	      " LEFT JOIN body b ON b.id = page.place % " WEEK);
+static constexpr char inbox_text_of_mysql[] = INBOX(PLACES_OF_MYSQL, "page.said_seq", "page.at", "conversation", "");
 
-/* The columns of SQLite's entries that MySQL has on messages. */
+/* The columns of SQLite's entries that MySQL has on messages. The last column: how many rows were looked at. */
 #define LAST(log) \
-	"SELECT m.seq, m.sender, m.created, m.body, (SELECT COUNT(*) FROM (SELECT sender, kind FROM " log \
-	" ORDER BY seq LIMIT 1000) news WHERE news.kind = 0 AND news.sender <> ?) FROM message m WHERE m.conversation = ? AND m.seq = ?"
+	"SELECT m.seq, m.sender, m.created, m.body, n.unread, n.looked FROM (SELECT COUNT(*) AS looked," \
+	" COUNT(CASE WHEN kind = 0 AND sender <> ? THEN 1 END) AS unread FROM (SELECT sender, kind FROM " log " ORDER BY seq LIMIT 1000) news) n" \
+	" JOIN message m ON m.conversation = ? AND m.seq = ?"
 
 static constexpr char inbox_last_of_sqlite[] =
 	LAST("(SELECT k AS seq, sender, kind FROM entry WHERE conversation = ? AND k > ? AND k < '')");
@@ -78,6 +118,7 @@ static int inbox_item_take(void *arg, const cs_db_value *columns, size_t)
 	item.said_seq = sql_number_of(columns[5]);
 	item.last_seq = sql_number_of(columns[6]);
 	item.read_seq = std::max(sql_number_of(columns[7]), sql_number_of(columns[8]));
+	item.skipped = item.last_seq - std::min(item.last_seq, std::max(item.said_seq, sql_number_of(columns[8])));
 	item.shown_seq = sql_number_of(columns[9]);
 	item.name = sql_text_of(columns[10]);
 	item.blocked = sql_number_of(columns[11]) != 0;
@@ -87,13 +128,46 @@ static int inbox_item_take(void *arg, const cs_db_value *columns, size_t)
 	return 0;
 }
 
-static int inbox_list_conversations(cs_db *db, uint64_t account, const inbox_position &from, size_t most,
-                                    std::vector<inbox_item> *items)
-{
-	const cs_db_value id = sql_integer(account), place = sql_integer(static_cast<uint64_t>(from.place));
+struct inbox_weeks {
+	uint64_t low = 0, high = 0;
+	uint64_t looked = 0; /* so many conversations are looked at */
+};
 
+/* Columns: the lowest week, how many conversations. */
+static int inbox_weeks_take(void *arg, const cs_db_value *columns, size_t)
+{
+	inbox_weeks *weeks = static_cast<inbox_weeks *>(arg);
+
+	weeks->low = sql_number_of(columns[0]);
+	weeks->looked = sql_number_of(columns[1]);
+	return 1;
+}
+
+/* Those of the position's week may all be in front of it, so as many as are wanted are behind that week. */
+static int inbox_find_weeks(cs_db *db, uint64_t account, const inbox_position &from, size_t most, inbox_weeks *weeks_r)
+{
+	weeks_r->high = static_cast<uint64_t>(from.place) >> inbox_rest_bits;
+	const cs_db_value id = sql_integer(account), high = sql_integer(weeks_r->high), limit = sql_integer(most);
+
+	return sql_run(db, db->driver->dialect == CS_DB_MYSQL ? inbox_lowest_of_mysql : inbox_lowest_of_sqlite,
+	               {id, high, id, high, id, high, id, high, limit, id, high, limit, id, high, limit},
+	               inbox_weeks_take, weeks_r);
+}
+
+static int inbox_list_conversations(cs_db *db, uint64_t account, const inbox_position &from, size_t most,
+                                    std::vector<inbox_item> *items, uint64_t *looked)
+{
+	inbox_weeks weeks;
+	const int result = inbox_find_weeks(db, account, from, most, &weeks);
+	const cs_db_value id = sql_integer(account), place = sql_integer(static_cast<uint64_t>(from.place)),
+			  low = sql_integer(weeks.low), high = sql_integer(weeks.high);
+
+	*looked += weeks.looked;
+	if (result)
+		return result;
 	return sql_run(db, db->driver->dialect == CS_DB_MYSQL ? inbox_text_of_mysql : inbox_text_of_sqlite,
-	               {id, id, id, place, place, sql_integer(from.conversation), sql_integer(most), id, id, id},
+	               {id, low, high, id, low, high, id, low, high, place, place, sql_integer(from.conversation),
+	                sql_integer(most), id, id, id},
 	               inbox_item_take, items);
 }
 
@@ -140,10 +214,10 @@ static void inbox_merge(std::vector<inbox_item> *conversations, std::vector<inbo
 }
 
 int inbox_list(cs_db *db, uint64_t account, const inbox_position &from, size_t limit, std::vector<inbox_item> *items_r,
-               bool *more_r)
+               bool *more_r, uint64_t *looked_r)
 {
 	std::vector<inbox_item> conversations, invitations;
-	int result = inbox_list_conversations(db, account, from, limit + 1, &conversations);
+	int result = inbox_list_conversations(db, account, from, limit + 1, &conversations, looked_r);
 
 	items_r->clear();
 	if (!result)
@@ -167,9 +241,10 @@ void inbox_pass(inbox_position *position, const inbox_item &item)
 }
 
 struct inbox_last_row {
-	bool there = false;
+	bool there;
 	message_row *row;
 	uint64_t *unread;
+	uint64_t *looked;
 };
 
 static int inbox_last_take(void *arg, const cs_db_value *columns, size_t)
@@ -182,18 +257,22 @@ static int inbox_last_take(void *arg, const cs_db_value *columns, size_t)
 	last->row->created = columns[2].integer;
 	last->row->body = sql_text_of(columns[3]);
 	*last->unread = sql_number_of(columns[4]);
+	*last->looked += sql_number_of(columns[5]);
 	return 1;
 }
 
-int inbox_last(cs_db *db, uint64_t account, const inbox_item &item, message_row *last_r, uint64_t *unread_r)
+int inbox_last(cs_db *db, uint64_t account, const inbox_item &item, message_row *last_r, uint64_t *unread_r,
+               uint64_t *looked_r)
 {
-	inbox_last_row row = {false, last_r, unread_r};
+	inbox_last_row row = {false, last_r, unread_r, looked_r};
 	const cs_db_value conversation = sql_integer(item.conversation);
 
+	if (db->driver->dialect == CS_DB_SQLITE)
+		*looked_r += std::min(item.skipped, inbox_events_most);
 	if (!item.said_seq)
 		return MODEL_NONE;
 	const int result = sql_run(db, db->driver->dialect == CS_DB_MYSQL ? inbox_last_of_mysql : inbox_last_of_sqlite,
-	                           {conversation, sql_integer(item.read_seq), sql_integer(account), conversation,
+	                           {sql_integer(account), conversation, sql_integer(item.read_seq), conversation,
 	                            sql_integer(item.said_seq)},
 	                           inbox_last_take, &row);
 

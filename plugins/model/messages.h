@@ -6,6 +6,7 @@
 #ifndef MODEL_MESSAGES_H
 #define MODEL_MESSAGES_H
 
+#include <algorithm>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
@@ -29,6 +30,14 @@ struct message_append;
 using message_effect = int(cs_db *db, message_append *item, void *arg);
 
 enum entry_kind { ENTRY_MESSAGE = 0, ENTRY_RECALLED = 1, ENTRY_EVENT = 2 };
+
+/* The week of a time in ms. 0 is none. It has 15 bits. */
+static inline uint64_t message_week_of(int64_t created)
+{
+	static constexpr int64_t week = INT64_C(7) * 24 * 60 * 60 * 1000, most = (1 << 15) - 2;
+
+	return static_cast<uint64_t>(std::clamp(created / week + 1, INT64_C(1), most));
+}
 
 /* An entry to append. The caller sets the first part; message_append_all sets the second. */
 struct message_append {

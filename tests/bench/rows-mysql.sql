@@ -16,8 +16,12 @@ SELECT 10000 + seq, 0, 2 + (seq - 1) DIV 500, 502 + (seq - 1) % 500,
 INSERT INTO message (conversation, seq, sender, cid, body, created)
 SELECT id, seq, low, LPAD(HEX(id * 1000000 + seq), 32, '0'),
 	CONCAT('{"msgid":6,"req":', LPAD(seq, 8, '1'), ',"id":', low, ',"name":"bench ', low, '","toid":', high, ',"cid":"',
-		LPAD(HEX(id * 1000000 + seq), 32, '0'), '","time":"2000-01-01 00:00:00","msg":"', LPAD(seq, 64, '0'), '"}'), 0
+		LPAD(HEX(id * 1000000 + seq), 32, '0'), '","time":"2000-01-01 00:00:00","msg":"', LPAD(seq, 64, '0'), '"}'),
+	id % 52 * 604800000
 FROM conversation STRAIGHT_JOIN seq_1_to_1000 ON seq <= last_seq WHERE id <= 260000;
+
+-- Each conversation was used in one of 52 weeks.
+UPDATE conversation SET said_seq = last_seq, said = id % 52 * 604800000, said_week = id % 52 + 1 WHERE id <= 260000;
 
 INSERT INTO `cursor` (account, conversation, delivered_seq)
 SELECT low, id, last_seq FROM conversation UNION ALL SELECT high, id, last_seq FROM conversation ORDER BY 1, 2;

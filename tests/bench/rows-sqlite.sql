@@ -21,12 +21,13 @@ INSERT INTO talk
 SELECT 10000 + n, 2 + (n - 1) / 500, 502 + (n - 1) % 500,
 	messages / 2 / 250000 + (n <= messages / 2 % 250000) FROM number, wanted;
 
-INSERT INTO conversation (id, kind, low, high) SELECT id, 0, low, high FROM talk;
+-- Each conversation was used in one of 52 weeks.
+INSERT INTO conversation (id, kind, low, high, said_week) SELECT id, 0, low, high, id % 52 + 1 FROM talk;
 
 -- Each conversation got its first message, then each its second. Each table is filled in the order of its key, so
 -- that the pages are written once.
 INSERT INTO body (id, created, body)
-SELECT n * 260000 + id, 0,
+SELECT n * 260000 + id, id % 52 * 604800000,
 	printf('{"msgid":6,"req":%08d,"id":%d,"name":"bench %d","toid":%d,"cid":"%032x","time":"2000-01-01 00:00:00",' ||
 		'"msg":"%064d"}', n, low, low, high, id * 1000000 + n, n)
 FROM number CROSS JOIN talk

@@ -251,7 +251,34 @@ static void a_query_is_charged_by_what_it_reads(void **state)
 		if (call.what == "charge")
 			costs.push_back(call.number);
 	assert_int_equal(costs.size(), 4);
-	assert_true(costs[0] < 5 && costs[2] >= 60 && costs[1] >= 200 && costs[3] == costs[1]);
+	assert_true(costs[0] < 5 && costs[2] >= 60 && costs[1] >= 20 && costs[3] == costs[1]);
+}
+
+static int64_t cost_of_inbox(const history_people &p, const char *limit)
+{
+	int64_t cost = 0;
+
+	(void)ask(p, p.ann, 106, p.a, std::string(",\"req\":7,\"limit\":") + limit);
+	for (const fake_call &call : p.f->host->calls)
+		if (call.what == "charge")
+			cost = call.number;
+	return cost;
+}
+
+/* One's own messages are looked at for `unread`, and do not count there. */
+static void an_inbox_is_charged_for_what_it_looks_at_and_skips(void **state)
+{
+	const history_people p = people_of(state);
+
+	talk(p, 1);
+	const int64_t cost = cost_of_inbox(p, "1");
+	for (int i = 0; i < 500; i++)
+		say(p, CONVERSATION_PAIR, p.a, p.b, "{\"msg\":1}");
+	assert_in_range(cost_of_inbox(p, "1"), cost + 49, cost + 51);
+	/* On a page of one, the others are looked at for their place. */
+	for (int i = 0; i < 100; i++)
+		say(p, CONVERSATION_PAIR, p.a, fixture_account(p.f, check_format("x%d", i).c_str()), "{}");
+	assert_in_range(cost_of_inbox(p, "1"), cost + 9, cost + 11);
 }
 
 /* The second waits until the first is answered. */
@@ -532,6 +559,7 @@ int main(void)
 		TEST(the_inbox_is_paged_by_what_it_said),
 		TEST(an_inbox_has_at_most_256_kib_but_one_item_at_least),
 		TEST(a_query_is_charged_by_what_it_reads),
+		TEST(an_inbox_is_charged_for_what_it_looks_at_and_skips),
 		TEST(a_connection_has_one_query_under_way),
 		TEST(a_store_that_fails_is_told),
 		TEST(read_raises_the_mark_and_is_shown_as_the_readers_bytes),

@@ -132,10 +132,11 @@ static std::vector<inbox_item> list_all(cs_db *db, uint64_t account, size_t limi
 {
 	std::vector<inbox_item> all, page;
 	inbox_position from;
+	uint64_t looked = 0;
 	bool more = true;
 
 	while (more) {
-		assert_int_equal(inbox_list(db, account, from, limit, &page, &more), 0);
+		assert_int_equal(inbox_list(db, account, from, limit, &page, &more, &looked), 0);
 		assert_true(page.size() <= limit && (!more || page.size() == limit));
 		for (const inbox_item &item : page) {
 			inbox_pass(&from, item);
@@ -148,9 +149,9 @@ static std::vector<inbox_item> list_all(cs_db *db, uint64_t account, size_t limi
 static uint64_t unread_of(cs_db *db, uint64_t account, const inbox_item &item)
 {
 	message_row row;
-	uint64_t unread = 0;
+	uint64_t unread = 0, looked = 0;
 
-	assert_int_equal(inbox_last(db, account, item, &row, &unread), 0);
+	assert_int_equal(inbox_last(db, account, item, &row, &unread, &looked), 0);
 	assert_int_equal(row.seq, item.said_seq);
 	assert_string_equal(row.body.c_str(), "body");
 	return unread;
@@ -270,8 +271,8 @@ static void a_group_is_there_from_the_join_on_until_one_leaves(void **state)
 	assert_int_equal(list.size(), 2);
 	assert_true(list[1].of == group && list[1].said_seq == 0 && list[1].read_seq == 2 && list[1].last_seq == 2);
 	message_row row;
-	uint64_t unread = 0;
-	assert_int_equal(inbox_last(db, 2, list[1], &row, &unread), MODEL_NONE);
+	uint64_t unread = 0, looked = 0;
+	assert_int_equal(inbox_last(db, 2, list[1], &row, &unread, &looked), MODEL_NONE);
 	/* A JOIN is an entry; it gives the group its place. */
 	say(db, to_group(1, group), 3000);
 	set_kind(db, group, 3, 2);
@@ -373,6 +374,63 @@ static void ten_thousand_conversations_are_paged_once_each(void **state)
 	}
 }
 
+/* Pairs and groups, three of each a week; the last week's are said last. */
+static void a_page_looks_only_at_the_conversations_of_its_weeks(void **state)
+{
+	static constexpr int64_t week = 7 * 24 * 60 * 60 * 1000;
+	cs_db *db = model_db(state);
+	std::vector<uint64_t> order; /* the accounts and groups, as they were said */
+	uint64_t id = 0, group = 0, joined = 0;
+
+	for (int64_t i = 0; i < 300; i++) {
+		const int64_t at = (1 + i / 6) * week - 1 - 6 + i % 6;
+
+		assert_int_equal(user_insert(db, check_format("many %d", static_cast<int>(i)), "hash", 1, &id), 0);
+		if (i % 2) {
+			assert_int_equal(group_create(db, id, check_format("g%d", static_cast<int>(i)), "", &group), 0);
+			assert_int_equal(group_join(db, 1, group, &joined), 0);
+		}
+		say(db, i % 2 ? to_group(id, group) : i % 4 ? to_user(id, 1) : to_user(1, id), at);
+		order.insert(order.begin(), i % 2 ? group : id);
+	}
+	for (const size_t limit : {1, 7, 50, 200}) {
+		const std::vector<inbox_item> all = list_all(db, 1, limit);
+
+		assert_int_equal(all.size(), order.size());
+		for (size_t i = 0; i < all.size(); i++)
+			assert_int_equal(all[i].of, order[i]);
+	}
+	/* All the groups are looked at, and of the pairs those of the weeks of the first three and of the next one. */
+	std::vector<inbox_item> page;
+	uint64_t looked = 0;
+	bool more = false;
+	assert_int_equal(inbox_list(db, 1, {}, 3, &page, &more, &looked), 0);
+	assert_int_equal(looked, 150 + 3);
+	/* What is said moves a conversation up, whatever the week was that it had. */
+	for (const uint64_t of : {order[200], order[299]})
+		say(db, of == order[200] ? to_group(1, of) : to_user(1, of), 60 * week + (of == order[299]));
+	const std::vector<inbox_item> moved = list_all(db, 1, 50);
+	assert_int_equal(moved.size(), order.size());
+	assert_true(moved[0].of == order[299] && moved[1].of == order[200] && moved[2].of == order[0]);
+}
+
+/* A clock that goes back does not make a conversation vanish, nor come twice. */
+static void a_conversation_is_listed_once_whatever_the_clock_says(void **state)
+{
+	cs_db *db = model_db(state);
+	std::set<uint64_t> others;
+
+	for (const int64_t at : {INT64_C(5000000000000), INT64_C(0), INT64_C(4000000000000), INT64_C(30000000000000)})
+		for (uint64_t other = 2; other <= 9; other++)
+			say(db, to_user(1, other), at / static_cast<int64_t>(other));
+	for (const size_t limit : {1, 3, 50}) {
+		others.clear();
+		for (const inbox_item &item : list_all(db, 1, limit))
+			assert_true(others.insert(item.of).second);
+		assert_int_equal(others.size(), 8);
+	}
+}
+
 int main(void)
 {
 	const CMUnitTest tests[] = {
@@ -388,6 +446,8 @@ int main(void)
 		TEST(invitations_stand_among_the_conversations_by_their_time),
 		TEST(who_blocks_is_told),
 		TEST(ten_thousand_conversations_are_paged_once_each),
+		TEST(a_page_looks_only_at_the_conversations_of_its_weeks),
+		TEST(a_conversation_is_listed_once_whatever_the_clock_says),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -81,14 +81,18 @@ UPDATE conversation c SET c.flags =
 	+ 32 * EXISTS (SELECT 1 FROM message m WHERE m.conversation = c.id AND m.sender = c.high)
 	WHERE c.kind = 0;
 
--- said_seq and said: of the newest message of the conversation, which is no event: its seq, and when it was sent.
+-- said_seq, said and said_week: of the newest message of the conversation, which is no event: its seq, when it was sent,
+-- and in which week, 1 is the first of 1970. The week is the coarse order of the conversations of an account: an index of
+-- a finer one would have to be written with each message.
 SET @change = IF((SELECT COUNT(*) FROM information_schema.COLUMNS
 	WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'conversation' AND COLUMN_NAME = 'said') > 0, 'DO 0',
-	'ALTER TABLE conversation ADD COLUMN said_seq BIGINT NOT NULL DEFAULT 0, ADD COLUMN said BIGINT NOT NULL DEFAULT 0');
+	'ALTER TABLE conversation ADD COLUMN said_seq BIGINT NOT NULL DEFAULT 0, ADD COLUMN said BIGINT NOT NULL DEFAULT 0,
+	ADD COLUMN said_week INT NOT NULL DEFAULT 0, ADD KEY conversation_low_week (low, said_week, high),
+	ADD KEY conversation_high_week (high, said_week, low), DROP KEY conversation_high');
 PREPARE next_change FROM @change;
 EXECUTE next_change;
 UPDATE conversation c JOIN message m ON m.conversation = c.id AND m.seq = c.last_seq
-	SET c.said_seq = m.seq, c.said = m.created;
+	SET c.said_seq = m.seq, c.said = m.created, c.said_week = m.created DIV 604800000 + 1;
 
 -- role 2 is an admin. joined_seq < seq <= left_seq are the entries of a member; left_seq is NULL while the membership
 -- lasts. The row of a former member stays. joined: when; 0: before this schema. muted: may not write before that time.

@@ -63,6 +63,15 @@ UPDATE conversation SET flags =
 	+ 32 * EXISTS (SELECT 1 FROM entry WHERE conversation = conversation.id AND k < '' AND sender = high)
 	WHERE kind = 0;
 
+-- said_week: the week of the newest message, 1 is the first of 1970; 0: there is none. It is the coarse order of the
+-- conversations of an account: a finer one would cost each message a write.
+ALTER TABLE conversation ADD COLUMN said_week INTEGER NOT NULL DEFAULT 0;
+UPDATE conversation SET said_week = COALESCE((SELECT b.created FROM entry e JOIN body b ON b.id = e.ref
+	WHERE e.conversation = conversation.id AND e.k < '' ORDER BY e.k DESC LIMIT 1) / 604800000 + 1, 0);
+DROP INDEX conversation_high;
+CREATE INDEX conversation_high ON conversation (high, said_week, low) WHERE high IS NOT NULL;
+CREATE INDEX conversation_low ON conversation (low, said_week, high) WHERE low IS NOT NULL;
+
 -- role 2 is an admin. joined_seq < seq <= left_seq are the entries of a member; left_seq is NULL while the membership
 -- lasts. The row of a former member stays. joined: when; 0: before this schema. muted: may not write before that time.
 ALTER TABLE member ADD COLUMN left_seq INTEGER;
