@@ -6,16 +6,14 @@
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
-#include <ctime>
 #include <iterator>
 #include <map>
-
-#include <chatserverd/json.h>
 
 #include "../model/messages.h"
 #include "../model/users.h"
 #include "hint.h"
 #include "incoming.h"
+#include "post.h"
 
 constexpr unsigned mailbox_outgoing_most = 256; /* under way per connection; also posts per worker */
 
@@ -67,37 +65,6 @@ static void mailbox_outgoing_set_body(mailbox_outgoing_item *item, std::string_v
 
 /* ---- on the writer's thread */
 
-static std::string mailbox_outgoing_quote(std::string_view text)
-{
-	std::string quoted(cs_json_quote(nullptr, 0, text.data(), text.size()), '\0');
-
-	(void)cs_json_quote(quoted.data(), quoted.size(), text.data(), text.size());
-	return quoted;
-}
-
-static std::string mailbox_outgoing_time(int64_t ms)
-{
-	const time_t seconds = ms / 1000;
-	tm local = {};
-	char text[32];
-
-	(void)localtime_r(&seconds, &local);
-	(void)strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &local);
-	return text;
-}
-
-/* The frame that a client of the account would have sent. */
-static std::string mailbox_outgoing_frame_of(const mailbox_outgoing_item &item, std::string_view name)
-{
-	const message_append &a = item.append;
-	const bool group = a.kind == CONVERSATION_GROUP;
-
-	return "{\"msgid\":" + std::to_string(group ? CS_MSGID_GROUP_CHAT : CS_MSGID_CHAT) +
-	       ",\"id\":" + std::to_string(a.sender) + ",\"name\":" + mailbox_outgoing_quote(name) +
-	       (group ? ",\"groupid\":" : ",\"toid\":") + std::to_string(a.to) + item.said + ",\"time\":\"" +
-	       mailbox_outgoing_time(a.created) + "\"}";
-}
-
 /* The names of the accounts that post. */
 static int mailbox_outgoing_find_names(cs_db *db, std::span<void *const> items,
                                        std::map<uint64_t, std::string> *names_r)
@@ -119,7 +86,7 @@ static bool mailbox_outgoing_make_frame(mailbox_outgoing_item *item, const std::
 	item->append.outcome = item->is_nobody ? MODEL_NONE : 0;
 	if (item->is_nobody)
 		return false;
-	mailbox_outgoing_set_body(item, mailbox_outgoing_frame_of(*item, name->second));
+	mailbox_outgoing_set_body(item, mailbox_post_frame(item->append, name->second, item->said));
 	return true;
 }
 
@@ -471,7 +438,7 @@ static std::string mailbox_outgoing_event_frame(mailbox *m, const cs_frame *fram
 	std::string text(frame->bytes, frame->size - 1);
 
 	if (!m->host->has(frame, "name"))
-		text += ",\"name\":" + mailbox_outgoing_quote(frame->name);
+		text += ",\"name\":" + mailbox_post_quote(frame->name);
 	return text;
 }
 
@@ -530,63 +497,12 @@ int mailbox_outgoing_send(void *context, const cs_frame *frame, const cs_outgoin
 
 /* ---- posts */
 
-/* How many bytes the character has that begins here; 0: it is not UTF-8, or NUL. */
-static size_t mailbox_outgoing_character(std::string_view text)
-{
-	const auto byte = [text](size_t i) {
-		return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
-	};
-	const unsigned lead = byte(0), second = byte(1);
-	const size_t size = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-
-	if (!lead || (lead >= 0x80 && lead < 0xc2) || lead > 0xf4)
-		return 0;
-	for (size_t i = 1; i < size; i++)
-		if ((byte(i) & 0xc0) != 0x80)
-			return 0;
-	/* Longer than it need be, a surrogate, or above U+10FFFF. */
-	if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) || (lead == 0xf0 && second < 0x90) ||
-	    (lead == 0xf4 && second > 0x8f))
-		return 0;
-	return size;
-}
-
-static bool mailbox_outgoing_is_text(std::string_view text)
-{
-	while (!text.empty()) {
-		const size_t size = mailbox_outgoing_character(text);
-
-		if (!size)
-			return false;
-		text.remove_prefix(size);
-	}
-	return true;
-}
-
-static bool mailbox_outgoing_is_id(uint64_t id)
-{
-	return id >= 1 && id <= CS_INTEGER_MAX;
-}
-
-static bool mailbox_outgoing_may_post(const cs_mailbox_post *post)
-{
-	if (!mailbox_outgoing_is_id(post->account) || !mailbox_outgoing_is_id(post->to) || post->spare[0] ||
-	    post->spare[1])
-		return false;
-	if (post->cid && (!post->cid_size || post->cid_size > CS_MAILBOX_CID_MAX ||
-	                  !mailbox_outgoing_is_text({post->cid, post->cid_size})))
-		return false;
-	return post->text && post->text_size <= CS_MAILBOX_TEXT_MAX &&
-	       cs_json_quote(nullptr, 0, post->text, post->text_size) <= CS_MAILBOX_TEXT_MAX &&
-	       mailbox_outgoing_is_text({post->text, post->text_size});
-}
-
 int mailbox_outgoing_post(void *context, const cs_mailbox_post *post, cs_mailbox_posted_fn *done, void *arg)
 {
 	mailbox *m = static_cast<mailbox *>(context);
 	int result;
 
-	if (!done || !mailbox_outgoing_may_post(post))
+	if (!done || !mailbox_post_is_valid(post))
 		return CS_EINVAL;
 	if (m->outgoing.posts >= mailbox_outgoing_most)
 		return CS_EBUSY;
@@ -594,9 +510,7 @@ int mailbox_outgoing_post(void *context, const cs_mailbox_post *post, cs_mailbox
 		mailbox_outgoing_item_of(m, post->account, post->kind, post->to, post->cid, post->cid_size);
 	item->posted = done;
 	item->arg = arg;
-	item->said = ",\"msg\":" + mailbox_outgoing_quote({post->text, post->text_size});
-	if (post->cid)
-		item->said += ",\"cid\":" + mailbox_outgoing_quote({post->cid, post->cid_size});
+	item->said = mailbox_post_said(post);
 	result = mailbox_outgoing_hand_in(m, item);
 	if (!result)
 		m->outgoing.posts++;

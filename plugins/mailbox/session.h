@@ -10,6 +10,7 @@
  *   stash     hints that came too early
  *   delivered the client says how far it has received
  *   cursors   how far each conversation was received
+ *   post      what a plugin may post, and the frame of it
  *   page, hint, session   what they share */
 #ifndef MAILBOX_SESSION_H
 #define MAILBOX_SESSION_H
