@@ -51,7 +51,8 @@ typedef int cs_effect_fn(struct cs_db *db, struct cs_effect *effect, void *arg);
 
 /* [worker] Called exactly once for each send() with an effect, before the request is answered or refused (inside
  * send(), if that refuses it at once); arg is the caller's again. result: what the
- * effect answered at last (an entry whose cid was stored before: 0, and the effect did not run), or as for cs_done_fn.
+ * effect answered at last (an entry whose cid was stored before: 0, or
+ * CS_ERRNO_BAD_FRAME if that has another msgid, and the effect did not run), or as for cs_done_fn.
  * effect: as the last run left it; valid during the call. */
 typedef void cs_effect_done_fn(void *arg, cs_conn conn, int result, const struct cs_effect *effect);
 
@@ -59,7 +60,7 @@ typedef void cs_effect_done_fn(void *arg, cs_conn conn, int result, const struct
 struct cs_outgoing {
 	enum cs_conversation_kind kind;
 	uint64_t to; /* the other account, or the group; 0: a group that the effect makes */
-	const char *cid; /* NULL: the sender gave none */
+	const char *cid; /* NULL: the sender gave none. The same one with another msgid is refused: BAD_FRAME */
 	size_t cid_size;
 	/* NULL: a message, which only members of a group, and those whom nobody blocks, may send. Else an event:
 	 * sessions get it that want events; whether it is allowed is judged by the effect alone. The frame is stored
@@ -116,7 +117,8 @@ struct cs_mailbox_post {
  *   CS_ERRNO_NO_SUCH_USER, CS_ERRNO_NO_SUCH_GROUP   account or to names nobody; to names no group
  *   CS_ERRNO_NOT_ALLOWED                            the account is no member of the group; the other account blocks it,
  *                                                   or takes nothing from strangers
- *   CS_ERRNO_BAD_FRAME                              the store cannot hold a value of it
+ *   CS_ERRNO_BAD_FRAME                              the store cannot hold a value of it; the account used the cid for
+ *                                                   another request of this conversation
  *   CS_ENOSTORE                                     the store cannot do it now (it is away, its disk is full)
  *   CS_EUNKNOWN                                     perhaps it was stored
  *   CS_ECANCELED                                    the server is stopping

@@ -246,6 +246,7 @@ static int mailbox_outgoing_errno_of(const mailbox_outgoing_item &item)
 	case MODEL_NONE:
 		return item.append.kind == CONVERSATION_GROUP && !item.is_nobody ? CS_ERRNO_NO_SUCH_GROUP
 		                                                                 : CS_ERRNO_NO_SUCH_USER;
+	case MODEL_OTHER_CID: return CS_ERRNO_BAD_FRAME;
 	default: return CS_ERRNO_NOT_ALLOWED;
 	}
 }
@@ -292,7 +293,8 @@ static void mailbox_outgoing_answer(mailbox *m, const mailbox_outgoing_item &ite
 		mailbox_outgoing_answer_muted(m, item);
 	else
 		m->host->refuse(m->self, item.conn, &item.request, wire_errno,
-		                wire_errno == CS_ERRNO_NO_SUCH_GROUP      ? "groupid names no group"
+		                wire_errno == CS_ERRNO_BAD_FRAME          ? "cid is that of another request"
+		                : wire_errno == CS_ERRNO_NO_SUCH_GROUP    ? "groupid names no group"
 		                : wire_errno == CS_ERRNO_NO_SUCH_USER     ? "toid names nobody"
 		                : item.append.outcome == MODEL_NOT_MEMBER ? "not a member of the group"
 		                                                          : "this account takes nothing from you");
@@ -303,8 +305,12 @@ static void mailbox_outgoing_tell_handler(const mailbox_outgoing_item &item, int
 {
 	const mailbox_outgoing_event *event = item.event.get();
 
+	if (!result && item.append.outcome == MODEL_OTHER_CID)
+		result = CS_ERRNO_BAD_FRAME;
+	else if (!result && event)
+		result = event->result;
 	if (event && event->done)
-		event->done(event->arg, item.conn, result ? result : event->result, &event->effect);
+		event->done(event->arg, item.conn, result, &event->effect);
 }
 
 /* The sender has become a member by this entry. Or it is one, but the index does not know it: nobody told this
@@ -463,6 +469,7 @@ static std::unique_ptr<mailbox_outgoing_item> mailbox_outgoing_item_of_send(mail
 
 	item->conn = frame->conn;
 	item->request = frame->request;
+	item->append.msgid = frame->request.msgid;
 	if (message->effect)
 		mailbox_outgoing_set_event(m, item.get(), frame, message);
 	else
@@ -509,6 +516,7 @@ int mailbox_outgoing_post(void *context, const cs_mailbox_post *post, cs_mailbox
 	std::unique_ptr<mailbox_outgoing_item> item =
 		mailbox_outgoing_item_of(m, post->account, post->kind, post->to, post->cid, post->cid_size);
 	item->posted = done;
+	item->append.msgid = post->kind == CS_CONVERSATION_GROUP ? CS_MSGID_GROUP_CHAT : CS_MSGID_CHAT;
 	item->arg = arg;
 	item->said = mailbox_post_said(post);
 	result = mailbox_outgoing_hand_in(m, item);

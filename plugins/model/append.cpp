@@ -4,10 +4,12 @@
 #include "append.h"
 
 #include <algorithm>
+#include <charconv>
 #include <iterator>
 #include <tuple>
 #include <utility>
 
+#include "../shared/object.h"
 #include "contacts.h"
 #include "dialect.h"
 #include "sql.h"
@@ -19,7 +21,19 @@ static bool model_cid_less(const message_append *a, const message_append *b)
 	return std::tie(a->conversation, a->sender, a->cid) < std::tie(b->conversation, b->sender, b->cid);
 }
 
-/* Columns of a stored message: conversation, sender, cid, seq, created. arg: the items with a cid, sorted. */
+/* Whether the stored frame has the item's msgid. */
+static bool model_is_repetition(const message_append &item, std::string_view stored)
+{
+	std::string_view text;
+	double msgid = 0;
+
+	if (!item.msgid || object_find(stored, "msgid", &text))
+		return true;
+	(void)std::from_chars(text.data(), text.data() + text.size(), msgid);
+	return msgid == item.msgid;
+}
+
+/* Columns of a stored entry: conversation, sender, cid, seq, created, body. arg: the items with a cid, sorted. */
 static int model_repeat_take(void *arg, const cs_db_value *columns, size_t)
 {
 	const auto *items = static_cast<const std::vector<message_append *> *>(arg);
@@ -30,8 +44,10 @@ static int model_repeat_take(void *arg, const cs_db_value *columns, size_t)
 	wanted.cid = sql_text_of(columns[2]);
 	const auto same = std::equal_range(items->begin(), items->end(), &wanted, model_cid_less);
 	for (auto at = same.first; at != same.second; ++at) {
-		(*at)->repeated = true;
-		(*at)->outcome = 0;
+		(*at)->repeated = model_is_repetition(**at, sql_text_of(columns[5]));
+		(*at)->outcome = (*at)->repeated ? 0 : MODEL_OTHER_CID;
+		if (!(*at)->repeated)
+			continue;
 		(*at)->seq = sql_number_of(columns[3]);
 		(*at)->created = columns[4].integer;
 	}
@@ -39,15 +55,15 @@ static int model_repeat_take(void *arg, const cs_db_value *columns, size_t)
 }
 
 static constexpr std::string_view model_repeats_of_mysql =
-	"SELECT m.conversation, m.sender, m.cid, m.seq, m.created FROM message m WHERE ";
+	"SELECT m.conversation, m.sender, m.cid, m.seq, m.created, m.body FROM message m WHERE ";
 /* + takes the type of the column away, otherwise SQLite cannot look for k, which has none, by its index. */
 static constexpr std::string_view model_repeats_of_sqlite =
-	"SELECT m.conversation, m.owner, m.k, e.k, b.created FROM entry m"
+	"SELECT m.conversation, m.owner, m.k, e.k, b.created, b.body FROM entry m"
 	" JOIN entry e ON e.conversation = m.conversation AND e.k = +m.ref AND e.owner = 0"
 	" JOIN body b ON b.id = e.ref WHERE ";
 
 /* Marks items whose cid was stored before in their conversation, and gives them the seq and created of the stored
- * message. */
+ * entry. Refuses those of another msgid. */
 static int model_find_repeats(append_batch *b, bool refused_only)
 {
 	const bool mysql = b->db->driver->dialect == CS_DB_MYSQL;
@@ -281,7 +297,7 @@ static int model_append_event(append_batch *b, message_append *item)
 		target = &made;
 	item->conversation = target->id;
 	int result = model_find_repeats(b, false);
-	if (result || item->repeated)
+	if (result || item->repeated || item->outcome)
 		return result;
 	if (target->ended)
 		item->conversation = 0;

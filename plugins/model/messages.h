@@ -45,6 +45,7 @@ struct message_append {
 	uint64_t sender = 0;
 	uint64_t to = 0; /* the other account (may be the sender), or the group; 0: a group that the effect makes */
 	std::string_view cid; /* empty: stored as NULL */
+	uint32_t msgid = 0; /* what has the same cid repeats it only if its msgid is the same; 0: whatever that is */
 	std::string_view body;
 	int64_t created = 0; /* ms */
 	uint64_t known = 0; /* the id of the pair's conversation, if the caller knows it: it need not be looked up */
@@ -53,8 +54,8 @@ struct message_append {
 	void *arg = nullptr; /* of the effect */
 	uint64_t lock = 0; /* with an effect: an account whose row is locked before any conversation; 0: none */
 
-	/* 0, MODEL_NONE (no such user or group), MODEL_NOT_MEMBER, MODEL_MUTED, MODEL_UNWANTED, MODEL_REFUSED or
-	 * MODEL_NO_ENTRY */
+	/* 0, MODEL_NONE (no such user or group), MODEL_NOT_MEMBER, MODEL_MUTED, MODEL_UNWANTED, MODEL_OTHER_CID,
+	 * MODEL_REFUSED or MODEL_NO_ENTRY */
 	int outcome = 0;
 	uint64_t until = 0; /* of MODEL_MUTED: ms */
 	bool repeated = false; /* the cid was stored before: conversation, seq, created are the first one's */

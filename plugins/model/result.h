@@ -14,6 +14,7 @@ enum model_result {
 	MODEL_MUTED = 6, /* the member may not write now */
 	MODEL_REFUSED = 7, /* by the effect of an entry, which knows why */
 	MODEL_UNWANTED = 8, /* the other account blocks the sender, or takes nothing from strangers */
+	MODEL_OTHER_CID = 9, /* the sender's cid is that of an entry of another msgid in the conversation */
 	MODEL_NO_ENTRY = 20 /* the effect of an entry has done all that is to be done */
 };
 

@@ -69,6 +69,25 @@ static void another_connection_and_a_restart_change_nothing(void **state)
 	assert_int_equal(json_parse_all(ack.json.get(), "offlinemsg").size(), 2);
 }
 
+static void a_cid_belongs_to_its_msgid(void **state)
+{
+	test_server *s = (test_server *)*state;
+	test_client *ann = client_enter(s, "ann"), *bob = client_enter(s, "bob");
+	const std::string head = check_format(",\"id\":%lld,\"toid\":%lld,\"msg\":\"new\",\"time\":\"\"",
+	                                      (long long)ann->id, (long long)bob->id);
+
+	assert_int_equal(client_chat_safely(ann, bob->id, "old", ",\"cid\":\"m-1\""), 1);
+	client_send(ann, "{\"msgid\":160" + head + ",\"of\":1,\"cid\":\"m-1\",\"req\":5}\n");
+	client_expect(ann,
+	              "{\"msgid\":100,\"of\":160,\"req\":5,\"errno\":4,\"errmsg\":\"cid is that of another request\"}");
+	for (int i = 0; i < 2; i++) {
+		client_send(ann, "{\"msgid\":160" + head + ",\"of\":1,\"cid\":\"e-1\",\"req\":6}\n");
+		client_expect(ann, "{\"msgid\":100,\"of\":160,\"req\":6,\"errno\":0,\"seq\":2}");
+	}
+	client_send(ann, "{\"msgid\":6" + head + ",\"cid\":\"e-1\",\"req\":7}\n");
+	client_expect(ann, "{\"msgid\":100,\"of\":6,\"req\":7,\"errno\":4}");
+}
+
 static void a_cid_belongs_to_its_sender(void **state)
 {
 	test_server *s = (test_server *)*state;
@@ -151,6 +170,7 @@ int main(void)
 		TEST(the_same_cid_again_gets_the_first_seq_and_is_delivered_once),
 		TEST(a_hundred_with_one_cid_in_one_write_are_one_message),
 		TEST(another_connection_and_a_restart_change_nothing),
+		TEST(a_cid_belongs_to_its_msgid),
 		TEST(a_cid_belongs_to_its_sender),
 		TEST(escapes_in_a_cid_make_no_difference_and_64_bytes_fit),
 		TEST(a_cid_works_in_groups_too),

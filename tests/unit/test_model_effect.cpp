@@ -174,6 +174,46 @@ static void a_repeated_cid_is_answered_with_the_first_ones_seq_and_its_effect_do
 	assert_int_equal(database_number(db, "SELECT count(*) FROM message"), 4);
 }
 
+/* Of the events two have the same msgid, as stored. */
+static void a_cid_repeats_an_entry_of_the_same_msgid_only(void **state)
+{
+	cs_db *db = model_db(state);
+	const uint64_t group = group_with(db, 1, "c++");
+	int runs = 0;
+	effect count = [&](cs_db *, message_append *) {
+		runs++;
+		return 0;
+	};
+	const auto with = [](message_append item, uint32_t msgid, std::string_view body) {
+		item.msgid = msgid;
+		item.body = body;
+		return item;
+	};
+	const message_append chat = with(to_group(1, group, "m"), 9, R"({"msgid":9,"msg":"x"})"),
+			     edit = with(entry_of(CONVERSATION_GROUP, 1, group, &count, "e"), 160, R"({"msgid":160})");
+	std::vector<message_append> first = {chat, edit};
+	std::vector<message_append> again = {chat, edit, chat, edit, edit, chat};
+
+	assert_int_equal(append(db, &first), 0);
+	again[2].cid = "e";
+	again[3].cid = "m";
+	again[4].msgid = 161;
+	again[5].cid = "new";
+	assert_int_equal(append(db, &again), 0);
+	assert_true(again[0].repeated && again[0].seq == 1 && again[1].repeated && again[1].seq == 2);
+	for (size_t i = 2; i < 5; i++)
+		assert_true(again[i].outcome == MODEL_OTHER_CID && !again[i].repeated && again[i].seq == 0);
+	assert_true(again[5].outcome == 0 && again[5].seq == 3);
+	/* Also for who may not write there any more. */
+	assert_int_equal(database_run(db, "UPDATE member SET left_seq = 3"), 0);
+	std::vector<message_append> refused = {chat, edit, chat};
+	refused[2].cid = "e";
+	assert_int_equal(append(db, &refused), 0);
+	assert_true(refused[0].repeated && refused[1].repeated && refused[2].outcome == MODEL_OTHER_CID);
+	assert_int_equal(runs, 1);
+	assert_int_equal(database_number(db, "SELECT count(*) FROM message"), 3);
+}
+
 static void a_group_that_an_effect_makes_begins_with_its_entry(void **state)
 {
 	cs_db *db = model_db(state);
@@ -322,6 +362,7 @@ int main(void)
 		TEST(a_refused_effect_is_undone_and_the_rest_of_the_batch_is_stored),
 		TEST(an_effect_may_be_done_without_an_entry),
 		TEST(a_repeated_cid_is_answered_with_the_first_ones_seq_and_its_effect_does_not_run),
+		TEST(a_cid_repeats_an_entry_of_the_same_msgid_only),
 		TEST(a_group_that_an_effect_makes_begins_with_its_entry),
 		TEST(no_conversation_is_given_where_there_is_none_and_no_pair_is_made),
 		TEST(an_effect_that_the_database_fails_fails_the_batch_with_its_part_ended),
