@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Appends a batch of entries: finds repeated cids, assigns seq, stores rows. Messages that follow each other are stored
- * together, an entry with an effect alone. */
+ * Appends a batch of entries: finds repeated cids, assigns seq, stores rows. Messages are stored together, an
+ * entry with an effect alone. */
 #include "append.h"
 
 #include <algorithm>
@@ -328,30 +328,72 @@ static void model_reset_answers(std::span<message_append *const> messages)
 	}
 }
 
-/* How many of the items are stored together: one with an effect, or all messages before the next one. */
-static size_t model_run_length(std::span<message_append *const> items)
+/* Stores together all messages of `left` in front of which nothing of their conversation is left. */
+static int model_append_next_messages(append_batch *b, std::vector<message_append *> *left, bool careful)
 {
-	size_t length = 1;
+	std::vector<message_append *> together;
 
-	while (!items[0]->effect && length < items.size() && !items[length]->effect)
-		length++;
-	return length;
+	for (append_target &target : b->targets)
+		target.waits = false;
+	std::erase_if(*left, [&](message_append *item) {
+		bool *waits = &append_target_of(b, *item)->waits;
+
+		*waits |= item->effect != nullptr;
+		if (!*waits)
+			together.push_back(item);
+		return !*waits;
+	});
+	b->items = together;
+	const int result = append_read_stale(b);
+	return result || together.empty() ? result : model_append_messages(b, careful);
 }
 
+/* Appends the next entries of `left` that have an effect, in their order, up to one in front of which a message of its
+ * conversation is left. */
+static int model_append_next_events(append_batch *b, std::vector<message_append *> *left)
+{
+	bool is_over = false;
+	int result = 0;
+
+	for (append_target &target : b->targets)
+		target.waits = false;
+	std::erase_if(*left, [&](message_append *item) {
+		append_target *target = append_target_of(b, *item);
+
+		target->waits |= !item->effect;
+		is_over |= item->effect && target->waits;
+		if (result || is_over || target->waits)
+			return false;
+		b->items = {&item, 1};
+		result = target->stale ? append_read_stale(b) : 0;
+		if (!result)
+			result = model_append_event(b, item);
+		return true;
+	});
+	return result;
+}
+
+static bool model_has_effect(const message_append *item)
+{
+	return item->effect != nullptr;
+}
+
+/* An effect cuts the batch for its own conversation only. */
 int message_append_all(cs_db *db, std::span<message_append *const> messages, bool careful)
 {
+	std::vector<message_append *> left(messages.begin(), messages.end());
 	append_batch b = {};
 
 	b.db = db;
 	b.items = messages;
 	model_reset_answers(messages);
 	int result = append_lock(&b, careful);
-	for (size_t at = 0; !result && at < messages.size(); at += b.items.size()) {
-		b.items = messages.subspan(at, model_run_length(messages.subspan(at)));
-		result = append_read_stale(&b);
+	if (!result && std::none_of(messages.begin(), messages.end(), model_has_effect))
+		return model_append_messages(&b, careful);
+	while (!result && !left.empty()) {
+		result = model_append_next_messages(&b, &left, careful);
 		if (!result)
-			result = b.items[0]->effect ? model_append_event(&b, b.items[0])
-			                            : model_append_messages(&b, careful);
+			result = model_append_next_events(&b, &left);
 	}
 	return result;
 }

@@ -22,6 +22,7 @@ struct append_target {
 	bool ended = false; /* a group without members: it is there only for those who were in it */
 	bool stale = false; /* an effect may have changed the row */
 	bool changed = false; /* last_seq was raised */
+	bool waits = false; /* something of it is left, in front of an item */
 	bool first_written = false; /* flags were changed: an account writes here for the first time */
 	bool first_of_week = false; /* said_week was raised */
 	bool unwanted = false; /* the pair is not made: it takes nothing of the batch */

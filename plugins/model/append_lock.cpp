@@ -243,8 +243,8 @@ static bool model_target_is(const append_target &target, const cs_db_value *colu
 	        (sql_number_of(columns[4]) == target.low && sql_number_of(columns[5]) == target.high));
 }
 
-/* Columns: id, kind, last_seq, members, low, high, flags, said_week, in the order of id. arg: the batch; its by_id has the same
- * order. */
+/* Columns: id, kind, last_seq, members, low, high, flags, said_week, in the order of id. arg: the batch; its by_id has
+ * the same order. */
 static int model_locked_take(void *arg, const cs_db_value *columns, size_t)
 {
 	append_batch *b = static_cast<append_batch *>(arg);

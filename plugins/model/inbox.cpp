@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * The statements behind an account's list of conversations.
  *
- * A conversation's place in the list: above, the week of its newest message (said_week); below, with SQLite the id of the
- * body of that message, which rises in the order in which messages are stored, with MySQL the time of that message. A
- * group without a message has the place of the joining.
+ * A conversation's place in the list: above, the week of its newest message (said_week); below, with SQLite the id of
+ * the body of that message, which rises in the order in which messages are stored, with MySQL the time of that message.
+ * A group without a message has the place of the joining.
  *
  * The weeks are in an index, the rest is not: it would cost each message a write. So first the weeks of a page are
  * found, and then the places of all conversations of these weeks. */

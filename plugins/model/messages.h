@@ -45,7 +45,7 @@ struct message_append {
 	uint64_t sender = 0;
 	uint64_t to = 0; /* the other account (may be the sender), or the group; 0: a group that the effect makes */
 	std::string_view cid; /* empty: stored as NULL */
-	uint32_t msgid = 0; /* what has the same cid repeats it only if its msgid is the same; 0: whatever that is */
+	uint32_t msgid = 0; /* a stored entry with the cid is the same one if its msgid is; 0: in any case */
 	std::string_view body;
 	int64_t created = 0; /* ms */
 	uint64_t known = 0; /* the id of the pair's conversation, if the caller knows it: it need not be looked up */
@@ -63,13 +63,13 @@ struct message_append {
 	uint64_t seq = 0;
 };
 
-/* Appends all entries in their order, inside the open transaction; messages with statements for many rows. Locks
- * first accounts, then conversations, each in the order of their ids; makes pairs in which a message is the first.
- * Whether a message is allowed is judged anew behind each effect; an effect judges for itself. Sets the second part
- * of each entry anew on each run; an entry with an outcome other than 0 gets no seq, and changes nothing. careful
- * false: a cid that was stored before, or a wrong `known`, makes the call answer CS_DB_DUPLICATE for all; roll back,
- * and call again with careful true. careful true: looks for repeated cids first, also within the batch, and does not
- * rely on `known`. Writer. */
+/* Appends all entries inside the open transaction: those of one conversation in their order, and those with an effect
+ * in theirs; messages with statements for many rows. Locks first accounts, then conversations, each in the order of
+ * their ids; makes pairs in which a message is the first. Whether a message is allowed is judged anew behind each
+ * effect in its conversation; an effect judges for itself. Sets the second part of each entry anew on each run; an
+ * entry with an outcome other than 0 gets no seq, and changes nothing. careful false: a cid that was stored before, or
+ * a wrong `known`, makes the call answer CS_DB_DUPLICATE for all; roll back, and call again with careful true. careful
+ * true: looks for repeated cids first, also within the batch, and does not rely on `known`. Writer. */
 [[nodiscard]] int message_append_all(cs_db *db, std::span<message_append *const> messages, bool careful);
 
 /* Whose cursors are meant. */

@@ -409,7 +409,8 @@ static void a_batch_to_groups_takes_one_statement_more(void **state)
 	c.base.driver = &c.driver;
 	assert_int_equal(c.real->driver->begin(c.real), 0);
 	assert_int_equal(message_append_all(&c.base, pointers, false), 0);
-	/* Lock the groups, find the members, rows, last seqs; or a body and an entry a message, and the weeks of two. */
+	/* Lock the groups, find the members, rows, last seqs; or a body and an entry a message, and the weeks of
+	 * two. */
 	assert_int_equal(c.statements, c.driver.dialect == CS_DB_MYSQL ? 4 : 2 + 2 * 16 + 2);
 	c.statements = 0;
 	assert_int_equal(message_append_all(&c.base, pointers, false), 0);

@@ -174,6 +174,93 @@ static void a_repeated_cid_is_answered_with_the_first_ones_seq_and_its_effect_do
 	assert_int_equal(database_number(db, "SELECT count(*) FROM message"), 4);
 }
 
+struct counter {
+	cs_db base;
+	cs_db_driver driver;
+	cs_db *real;
+	int statements;
+};
+
+static int count_query(cs_db *db, const char *text, const cs_db_value *values, size_t count, cs_db_row_fn *row,
+                       void *arg)
+{
+	counter *c = reinterpret_cast<counter *>(db);
+
+	c->statements++;
+	return c->real->driver->query(c->real, text, values, count, row, arg);
+}
+
+static int64_t count_last_id(cs_db *db)
+{
+	cs_db *real = reinterpret_cast<counter *>(db)->real;
+
+	return real->driver->last_id(real);
+}
+
+static int count_nothing(cs_db *)
+{
+	return 0;
+}
+
+static int statements_of(cs_db *db, std::vector<message_append> *items)
+{
+	counter c = {{}, *db->driver, db, 0};
+	std::vector<message_append *> pointers;
+
+	c.driver.query = count_query;
+	c.driver.last_id = count_last_id;
+	c.driver.savepoint = c.driver.release = c.driver.rollback_to = count_nothing;
+	c.base.driver = &c.driver;
+	for (message_append &item : *items)
+		pointers.push_back(&item);
+	assert_int_equal(db->driver->begin(db), 0);
+	assert_int_equal(message_append_all(&c.base, pointers, false), 0);
+	assert_int_equal(db->driver->commit(db), 0);
+	return c.statements;
+}
+
+/* Ten groups with a message, an event and a message each: the batch is cut once, and not ten times. */
+static void an_effect_cuts_the_batch_for_its_own_conversation_only(void **state)
+{
+	cs_db *db = model_db(state);
+	std::vector<message_append> warm, items;
+	effect nothing = [](cs_db *, message_append *) {
+		return 0;
+	};
+
+	for (int i = 0; i < 10; i++) {
+		const uint64_t group = group_with(db, 1, check_format("g%d", i));
+
+		warm.push_back(to_group(1, group));
+		items.push_back(to_group(1, group));
+		items.push_back(entry_of(CONVERSATION_GROUP, 1, group, &nothing));
+		items.push_back(to_group(1, group));
+	}
+	(void)statements_of(db, &warm);
+	/* Locks; members, rows and last seqs of messages, twice; a look at what the effects have changed; a row and a
+	 * last seq of each event. With SQLite a body and an entry each. */
+	const bool mysql = db->driver->dialect == CS_DB_MYSQL;
+	assert_int_equal(statements_of(db, &items), mysql ? 1 + 2 * 3 + 1 + 10 * 2 : 1 + 2 * 1 + 1 + 30 * 2);
+	for (size_t i = 0; i < items.size(); i++)
+		assert_true(!items[i].outcome && items[i].seq == 2 + i % 3);
+	/* The effects keep their order, also where that costs a cut. */
+	std::vector<uint64_t> order;
+	effect note = [&](cs_db *, message_append *item) {
+		order.push_back(item->to);
+		return 0;
+	};
+	const uint64_t a = items[0].to, b = items[3].to, c = items[6].to;
+	std::vector<message_append> mixed = {
+		entry_of(CONVERSATION_GROUP, 1, a, &note), to_group(1, a), entry_of(CONVERSATION_GROUP, 1, a, &note),
+		entry_of(CONVERSATION_GROUP, 1, b, &note), to_group(1, c), to_group(1, b),
+		entry_of(CONVERSATION_GROUP, 1, c, &note)};
+	(void)statements_of(db, &mixed);
+	assert_true(order == std::vector<uint64_t>({a, a, b, c}));
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(mixed[i].seq, 5 + i);
+	assert_true(mixed[3].seq == 5 && mixed[5].seq == 6 && mixed[4].seq == 5 && mixed[6].seq == 6);
+}
+
 /* Of the events two have the same msgid, as stored. */
 static void a_cid_repeats_an_entry_of_the_same_msgid_only(void **state)
 {
@@ -362,6 +449,7 @@ int main(void)
 		TEST(a_refused_effect_is_undone_and_the_rest_of_the_batch_is_stored),
 		TEST(an_effect_may_be_done_without_an_entry),
 		TEST(a_repeated_cid_is_answered_with_the_first_ones_seq_and_its_effect_does_not_run),
+		TEST(an_effect_cuts_the_batch_for_its_own_conversation_only),
 		TEST(a_cid_repeats_an_entry_of_the_same_msgid_only),
 		TEST(a_group_that_an_effect_makes_begins_with_its_entry),
 		TEST(no_conversation_is_given_where_there_is_none_and_no_pair_is_made),
