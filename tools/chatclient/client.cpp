@@ -51,6 +51,7 @@ static void client_on_down(void *arg, const char *reason)
 	outbox_drop_raw(&cl->ob);
 	outbox_forget_sent(&cl->ob);
 	inbox_forget_told(&cl->ib);
+	cl->unnamed.clear(); /* they come again */
 	if (cl->se.state != SESSION_OUT)
 		cl->se.state = SESSION_WANTED;
 	if (cl->cn.host_is_unknown && !cl->was_up && cl->vw.plain)
@@ -71,6 +72,8 @@ static void client_send_login(client *cl)
 	request_add_truth(&rq, "ack", true);
 	if (!cl->device.empty())
 		request_add_text(&rq, "device", cl->device);
+	if (!cl->vw.plain)
+		request_add_truth(&rq, "rosters", false);
 	if (!cl->vw.plain)
 		request_add_texts(&rq, "want", {"event", "echo", "read", "presence", "signal"});
 	cl->se.state = SESSION_ASKED;

@@ -47,6 +47,13 @@ struct client_held {
 	bool nobody = false; /* and has none of that name */
 };
 
+/* A list of which the user has seen a part. */
+struct client_page {
+	command_verb verb = COMMAND_BLANK; /* COMMAND_BLANK: there is none */
+	place at;
+	std::string after;
+};
+
 struct client_calls {
 	void (*session_changed)(void *arg); /* logged in, logged out, or a login was refused */
 	void (*registered)(void *arg, bool done); /* the answer to a registration */
@@ -67,6 +74,9 @@ struct client {
 	talks tk;
 	std::deque<client_held> held;
 	uint64_t finding = 0; /* req of the question for the name in the first of them; 0: none */
+	uint64_t naming = 0; /* req of the question for the names in unnamed; 0: none */
+	std::vector<frame> unnamed; /* entries that wait for names */
+	client_page more;
 	event_ptr fade; /* perhaps somebody writes no more */
 	event_ptr read; /* it is time to send READ */
 	std::string device; /* the name of this device; empty: the login has none */
@@ -77,6 +87,7 @@ struct client {
 	event_ptr patience;
 	uint64_t last_req = 0;
 	bool draining = false; /* the server is going away: nothing new on this connection */
+	bool was_away = false; /* what comes next came while the user was away */
 	bool told_lost = false; /* the loss of the connection was shown; further failures are not */
 	const char *ended_for = nullptr; /* why the server ends this connection without a login, as it said */
 	std::string lost_reason = "no answer"; /* reason of the last loss or of the last failure to connect */
@@ -149,16 +160,45 @@ void client_send_read(client *cl);
 void client_take_signal(client *cl, const frame &fr);
 
 /* client_queries.cpp */
-/* verb COMMAND_FIND: only to learn the names in it. */
-void client_ask_inbox(client *cl, std::string_view after, command_verb verb, bool quiet);
+/* The most items that one answer may have. */
+constexpr uint64_t client_most_items = 200;
+/* verb COMMAND_FIND: only to learn the names in it. Returns its req. */
+uint64_t client_ask_inbox(client *cl, std::string_view after, command_verb verb, bool quiet);
 /* before: a seq, 0: the newest. */
 void client_ask_history(client *cl, const place &at, uint64_t count, uint64_t before, bool quiet);
 void client_ask_older(client *cl, uint64_t number);
-void client_ask_members(client *cl, int64_t group, std::string_view after);
+/* quiet: only to learn the names. Returns its req. */
+uint64_t client_ask_members(client *cl, int64_t group, std::string_view after, bool quiet);
+/* The next page of the list that was shown last. */
+void client_ask_more(client *cl, uint64_t number);
+/* Whether the client itself asks for the next page: in scripts, not on a terminal. */
+[[nodiscard]] bool client_goes_on(client *cl, command_verb verb, const place &at, const frame &fr);
 void client_ask_name(client *cl, const std::string &name);
 [[nodiscard]] bool client_is_query(int msgid);
 /* The answer to a query, which is done or refused. */
 void client_take_query(client *cl, const outbox_entry &entry, const frame &fr);
+
+/* client_names.cpp */
+/* true: the entry waits, and is taken later. */
+[[nodiscard]] bool client_waits_for_names(client *cl, const frame &fr);
+/* Names in the answer to a query; frees the entries that waited for it. */
+void client_take_names(client *cl, const outbox_entry &entry, const frame &fr);
+
+/* client_groups.cpp */
+constexpr const char *client_no_such_group = "no group of that name was heard of: a member can tell its number, or /invite you";
+[[nodiscard]] bool client_is_of_group(command_verb verb);
+void client_ask_in_group(client *cl, const command &cm, uint64_t number);
+/* Whether others see a line of it. */
+[[nodiscard]] bool client_is_group_change(command_verb verb);
+void client_show_group_change(client *cl, const outbox_entry &entry, int64_t seq);
+void client_note_invitation(client *cl, int64_t group, bool invited);
+
+/* client_people.cpp */
+void client_ask_contacts(client *cl, std::string_view after, bool quiet);
+void client_take_contacts(client *cl, const outbox_entry &entry, const frame &fr);
+void client_ask_devices(client *cl);
+void client_take_devices(client *cl, const frame &fr);
+void client_end_device(client *cl, const command &cm, uint64_t number);
 
 /* client_events.cpp */
 /* The conversation of an entry of the log. */
@@ -170,6 +210,8 @@ void client_take_event(client *cl, const frame &fr, bool fresh);
 void client_show_changed(client *cl, const outbox_entry &entry);
 void client_take_person(client *cl, const frame &fr);
 void client_take_read(client *cl, const frame &fr);
+/* client_frames.cpp */
+void client_take_entry(client *cl, const frame &fr);
 void client_show_message(client *cl, const frame &fr, bool numbered);
 
 #endif

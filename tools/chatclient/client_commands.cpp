@@ -68,13 +68,12 @@ static void client_ask(client *cl, int msgid, const command &cm, uint64_t number
 		request_add_text(&rq, "groupname", cm.name);
 		request_add_text(&rq, "groupdesc", cm.text);
 		break;
-	case CS_MSGID_REMOVE_MEMBER:
-		request_add_integer(&rq, "groupid", cm.id);
-		request_add_integer(&rq, "account", cl->se.id);
-		break;
 	case CS_MSGID_SET_CONTACT:
 		request_add_integer(&rq, "account", cm.id);
-		request_add_truth(&rq, "blocked", cm.verb == COMMAND_BLOCK);
+		if (cm.verb == COMMAND_UNFRIEND)
+			request_add_truth(&rq, "friend", false);
+		else
+			request_add_truth(&rq, "blocked", cm.verb == COMMAND_BLOCK);
 		break;
 	default: break;
 	}
@@ -102,7 +101,9 @@ static bool client_needs_id(command_verb verb)
 {
 	return verb == COMMAND_LOGIN || verb == COMMAND_CHAT || verb == COMMAND_GROUP_CHAT ||
 	       verb == COMMAND_ADD_FRIEND || verb == COMMAND_JOIN_GROUP || verb == COMMAND_WITH ||
-	       verb == COMMAND_HISTORY || verb == COMMAND_BLOCK || verb == COMMAND_UNBLOCK;
+	       verb == COMMAND_HISTORY || verb == COMMAND_BLOCK || verb == COMMAND_UNBLOCK ||
+	       verb == COMMAND_UNFRIEND || verb == COMMAND_ROLE || verb == COMMAND_KICK || verb == COMMAND_BAN ||
+	       verb == COMMAND_MUTE || verb == COMMAND_INVITE;
 }
 
 /* The reason why the command cannot run now, or nullptr. */
@@ -110,22 +111,28 @@ static const char *client_find_problem(const client *cl, const command &cm)
 {
 	const bool outside = cm.verb == COMMAND_LOGIN || cm.verb == COMMAND_REGISTER;
 
-	if (client_needs_id(cm.verb) && cm.id == 0 && cm.who.empty())
+	if (client_needs_id(cm.verb) && cm.id == 0 && cm.who.empty() && !cm.is_everybody)
 		return "there is nothing yet that @ could stand for";
 	if (cm.verb == COMMAND_LOGIN && cl->se.state != SESSION_OUT)
 		return "log out first";
 	if (!outside && (cl->se.state == SESSION_OUT || cl->se.name.empty()))
 		return "log in first";
-	if (!text_is_utf8(cm.name) || !text_is_utf8(cm.text) || !text_is_utf8(cm.who))
+	if (!text_is_utf8(cm.name) || !text_is_utf8(cm.text) || !text_is_utf8(cm.who) ||
+	    !text_is_utf8(cm.group))
 		return "the text is not UTF-8";
 	if (cm.name.find('\0') != std::string::npos || cm.text.find('\0') != std::string::npos ||
-	    cm.who.find('\0') != std::string::npos)
+	    cm.who.find('\0') != std::string::npos || cm.group.find('\0') != std::string::npos)
 		return "the text has a NUL byte";
 	return nullptr;
 }
 
 static void client_show_friends(client *cl)
 {
+	if (!cl->vw.plain && !cl->se.have.empty()) {
+		cl->more = {};
+		client_ask_contacts(cl, {}, false);
+		return;
+	}
 	if (cl->ro.friends.empty())
 		view_notice(&cl->vw, "Nobody is on your list of friends; /friend NAME puts somebody there.");
 	for (const person &who : cl->ro.friends)
@@ -134,23 +141,14 @@ static void client_show_friends(client *cl)
 
 static void client_show_groups(client *cl)
 {
+	if (!cl->vw.plain && !cl->se.have.empty()) {
+		(void)client_ask_inbox(cl, {}, COMMAND_GROUPS, false);
+		return;
+	}
 	if (cl->ro.groups.empty())
-		view_notice(&cl->vw, "You are in no group; /join ID joins one, /group new NAME DESC makes one.");
+		view_notice(&cl->vw, "You are in no group; /join NAME joins one, /group NAME DESC makes one.");
 	for (const group_info &group : cl->ro.groups)
 		view_group(&cl->vw, group);
-}
-
-/* Without a group: the one that plain text goes to. */
-static void client_ask_of_group(client *cl, command cm, uint64_t number)
-{
-	if (cm.id == 0 && cl->tk.with.is_group)
-		cm.id = static_cast<uint64_t>(cl->tk.with.id);
-	if (cm.id == 0)
-		client_refuse_line(cl, number, "which group?");
-	else if (cm.verb == COMMAND_WHO)
-		client_ask_members(cl, static_cast<int64_t>(cm.id), {});
-	else
-		client_ask(cl, CS_MSGID_REMOVE_MEMBER, cm, number);
 }
 
 /* Plain text goes where the user said. */
@@ -204,15 +202,25 @@ static void client_run(client *cl, const command &cm, uint64_t number)
 	case COMMAND_WITH: client_enter(cl, at, number); break;
 	case COMMAND_OLDER: client_ask_older(cl, number); break;
 	case COMMAND_HISTORY: client_ask_history(cl, at, cm.count, 0, false); break;
-	case COMMAND_INBOX: client_ask_inbox(cl, {}, COMMAND_INBOX, false); break;
+	case COMMAND_INBOX:
+		cl->more = {};
+		(void)client_ask_inbox(cl, {}, COMMAND_INBOX, false);
+		break;
+	case COMMAND_CONTACTS:
+		cl->more = {};
+		client_ask_contacts(cl, {}, false);
+		break;
+	case COMMAND_MORE: client_ask_more(cl, number); break;
+	case COMMAND_DEVICES: client_ask_devices(cl); break;
+	case COMMAND_END_DEVICE: client_end_device(cl, cm, number); break;
 	case COMMAND_EDIT:
 	case COMMAND_RECALL: client_change(cl, cm, number); break;
-	case COMMAND_WHO:
-	case COMMAND_LEAVE: client_ask_of_group(cl, cm, number); break;
+	case COMMAND_UNFRIEND:
 	case COMMAND_BLOCK:
 	case COMMAND_UNBLOCK: client_ask(cl, CS_MSGID_SET_CONTACT, cm, number); break;
 	case COMMAND_RAW: client_ask_raw(cl, cm, number); break;
-	default: client_refuse_line(cl, number, cm.verb == COMMAND_BAD ? cm.problem : "no such command"); break;
+	case COMMAND_BAD: client_refuse_line(cl, number, cm.problem); break;
+	default: client_ask_in_group(cl, cm, number); break;
 	}
 }
 
@@ -268,8 +276,9 @@ void client_run_held(client *cl)
 		const client_held one = std::move(cl->held.front());
 		cl->held.pop_front();
 		if (!problem && client_has_unknown_name(one.cm))
-			problem = one.nobody ? "nobody has that name"
-			                     : "that is neither a number from 1 on nor a name that was heard of";
+			problem = one.nobody        ? "nobody has that name"
+			          : one.cm.is_group ? client_no_such_group
+			                            : "that is neither a number from 1 on nor a name that was heard of";
 		if (problem)
 			client_refuse_line(cl, one.number, problem);
 		else

@@ -96,7 +96,9 @@ static std::string client_tell_event(const client *cl, const frame &fr, const st
 		                           : (fr.ban ? " banned " : " removed ") + client_call(cl, fr.account);
 	case CS_MSGID_SET_ROLE: return client_tell_role(cl, fr);
 	case CS_MSGID_SET_GROUP: return client_tell_settings(fr);
-	case CS_MSGID_INVITE: return " invited " + client_call(cl, fr.account) + "; /join " + std::to_string(fr.group);
+	case CS_MSGID_INVITE:
+		return " invited " + client_call(cl, fr.account) +
+		       (fr.account == static_cast<int64_t>(cl->se.id) ? "; /accept or /decline" : "");
 	case CS_MSGID_MUTE: return client_tell_mute(cl, fr);
 	default: return client_tell_change(fr, before);
 	}
@@ -112,6 +114,8 @@ static void client_follow_event(client *cl, const frame &fr)
 		roster_learn(&cl->ro, true, fr.group, fr.group_name);
 	if ((fr.msgid == CS_MSGID_CREATE_GROUP || fr.msgid == CS_MSGID_JOIN_GROUP) && fr.id == me)
 		roster_add_group(&cl->ro, fr.group, fr.group_name);
+	if (fr.msgid == CS_MSGID_INVITE && fr.account == me)
+		client_note_invitation(cl, fr.group, true);
 	if (fr.msgid != CS_MSGID_REMOVE_MEMBER || fr.account != me)
 		return;
 	roster_remove_group(&cl->ro, fr.group);
@@ -162,11 +166,14 @@ void client_take_person(client *cl, const frame &fr)
 		view_event(&cl->vw, now, {}, client_call(cl, fr.id) + " is " + fr.state);
 }
 
-/* The user read it on another device. */
+/* The user read it on another device, or the other one read it. */
 void client_take_read(client *cl, const frame &fr)
 {
-	if (fr.id != static_cast<int64_t>(cl->se.id))
+	if (fr.id != static_cast<int64_t>(cl->se.id)) {
+		talk *const other = talks_find(&cl->tk, {.is_group = false, .id = fr.id});
+		other->seen = fr.group > 0 ? other->seen : std::max(other->seen, fr.seq);
 		return;
+	}
 	const place at = {.is_group = fr.group > 0, .id = fr.group > 0 ? fr.group : fr.peer};
 	talk *const one = talks_find(&cl->tk, at);
 	one->read = std::max(one->read, fr.seq);

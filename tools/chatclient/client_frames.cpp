@@ -2,9 +2,12 @@
  * Handles each frame of the server. */
 #include "client.h"
 
+#include <utility>
+
 #include <chatserverd/msgid.h>
 
 #include "random.h"
+#include "refusal.h"
 #include "text.h"
 
 static const int64_t client_first_delay = 500;
@@ -83,10 +86,14 @@ static void client_take_message(client *cl, const frame &fr)
 }
 
 /* An entry of a conversation. What has no seq is no entry: it is shown whenever it comes. */
-static void client_take_entry(client *cl, const frame &fr)
+void client_take_entry(client *cl, const frame &fr)
 {
 	const place at = client_place_of(cl, fr);
 
+	if (client_waits_for_names(cl, fr))
+		return;
+	if (std::exchange(cl->was_away, false))
+		view_heading(&cl->vw, "While you were away:");
 	if (!client_is_event(fr.msgid))
 		client_take_message(cl, fr);
 	else if (inbox_accept(&cl->ib, at.is_group, at.id, fr.seq))
@@ -120,12 +127,16 @@ static void client_note_done(client *cl, const outbox_entry &entry, int64_t id, 
 	case COMMAND_ADD_FRIEND: roster_add_friend(&cl->ro, id); break;
 	case COMMAND_CREATE_GROUP:
 	case COMMAND_JOIN_GROUP:
+	case COMMAND_ACCEPT:
+		client_note_invitation(cl, id, false);
 		cl->last_group = static_cast<uint64_t>(id);
 		roster_add_group(&cl->ro, id, entry.label);
 		if (!cl->se.have.empty() && roster_name(&cl->ro, true, id).empty())
-			client_ask_inbox(cl, {}, COMMAND_FIND, true);
+			(void)client_ask_inbox(cl, {}, COMMAND_FIND, true);
 		break;
+	case COMMAND_DECLINE:
 	case COMMAND_LEAVE:
+		client_note_invitation(cl, id, false);
 		roster_remove_group(&cl->ro, id);
 		if (cl->tk.with == at)
 			cl->tk.with = {};
@@ -143,6 +154,10 @@ static void client_end_session(client *cl)
 	cl->tk = talks();
 	cl->held.clear();
 	cl->finding = 0;
+	cl->naming = 0;
+	cl->unnamed.clear();
+	cl->more = {};
+	cl->ro.devices.clear();
 	roster_forget_lists(&cl->ro);
 	cl->calls->session_changed(cl->arg);
 }
@@ -160,16 +175,20 @@ static void client_complete(client *cl, outbox_entry *waiting, const frame &fr)
 		client_take_query(cl, entry, fr);
 	if (entry.verb == COMMAND_EDIT || entry.verb == COMMAND_RECALL)
 		client_show_changed(cl, entry);
+	else if (client_is_group_change(entry.verb) && !cl->vw.plain)
+		client_show_group_change(cl, entry, fr.seq);
 	else if (!entry.quiet && (entry.msgid != CS_MSGID_INBOX || !fr.more))
-		view_done(&cl->vw, entry.verb, id, fr.seq, roster_name(&cl->ro, entry.is_group, id));
+		view_done(&cl->vw, entry.verb, id, fr.seq,
+		          entry.verb == COMMAND_END_DEVICE ? entry.label : roster_name(&cl->ro, entry.is_group, id));
 	if (entry.msgid == CS_MSGID_LOGOUT)
 		client_end_session(cl);
 }
 
-static void client_refuse(client *cl, outbox_entry *waiting, int64_t error, std::string_view text)
+static void client_refuse(client *cl, outbox_entry *waiting, int64_t error, std::string_view text, int64_t until = -1)
 {
 	const outbox_entry entry = std::move(*waiting);
-	const int64_t id = static_cast<int64_t>(entry.target);
+	const bool of_member = entry.whom > 0 && !cl->vw.plain;
+	const int64_t id = static_cast<int64_t>(of_member ? entry.whom : entry.target);
 	std::string shown(text);
 
 	if (entry.sent_times > 1 && (entry.msgid == CS_MSGID_REGISTER || entry.msgid == CS_MSGID_CREATE_GROUP))
@@ -181,7 +200,8 @@ static void client_refuse(client *cl, outbox_entry *waiting, int64_t error, std:
 	if (entry.quiet)
 		return;
 	cl->refused = true;
-	view_refused(&cl->vw, entry.verb, id, roster_name(&cl->ro, entry.is_group, id), error, shown);
+	view_refused(&cl->vw, entry.verb, id, roster_name(&cl->ro, entry.is_group && !of_member, id), error,
+	             cl->vw.plain ? shown : refusal_explain(entry.verb, error, shown, until));
 	if (!entry.text.empty())
 		view_notice(&cl->vw, "Not sent: " + entry.text);
 	if (entry.verb == COMMAND_REGISTER)
@@ -217,6 +237,13 @@ static void client_finish_created(client *cl)
 			}
 }
 
+/* What comes meanwhile waits for the names in them. */
+static void client_ask_lists(client *cl)
+{
+	cl->naming = client_ask_inbox(cl, {}, COMMAND_INBOX, true);
+	client_ask_contacts(cl, {}, true);
+}
+
 static void client_begin_session(client *cl, const frame &fr)
 {
 	session *const se = &cl->se;
@@ -243,10 +270,9 @@ static void client_begin_session(client *cl, const frame &fr)
 		if (cl->vw.plain || se->have.empty())
 			client_show_lists(cl);
 		else
-			client_ask_inbox(cl, {}, COMMAND_INBOX, true);
+			client_ask_lists(cl);
 		cl->calls->session_changed(cl->arg);
-		if (!fr.offline.empty())
-			view_heading(&cl->vw, "While you were away:");
+		cl->was_away = !fr.offline.empty();
 	}
 	for (const std::string &text : fr.offline) {
 		frame message;
@@ -276,7 +302,8 @@ static void client_take_login(client *cl, const frame &fr)
 		return;
 	}
 	cl->refused = true;
-	view_refused(&cl->vw, COMMAND_LOGIN, static_cast<int64_t>(se->id), se->who, fr.error, fr.error_text);
+	view_refused(&cl->vw, COMMAND_LOGIN, static_cast<int64_t>(se->id), se->who, fr.error,
+	             cl->vw.plain ? fr.error_text : refusal_explain(COMMAND_LOGIN, fr.error, fr.error_text, -1));
 	client_refuse_all(cl, CS_ERRNO_NOT_LOGGED_IN, "the login was refused");
 	client_note_progress(cl);
 	client_end_session(cl);
@@ -348,10 +375,11 @@ static void client_take_answer(client *cl, const frame &fr)
 		entry->on_its_way = false;
 		cl->draining = true;
 	} else if (fr.error == CS_ERRNO_OK ||
-	           (fr.error == CS_ERRNO_EXISTS && entry->msgid == CS_MSGID_JOIN_GROUP && entry->sent_times > 1)) {
+	           (fr.error == CS_ERRNO_EXISTS && entry->sent_times > 1 &&
+	            (entry->msgid == CS_MSGID_JOIN_GROUP || (entry->msgid == CS_MSGID_CREATE_GROUP && fr.group > 0)))) {
 		client_complete(cl, entry, fr);
 	} else {
-		client_refuse(cl, entry, fr.error, fr.error_text);
+		client_refuse(cl, entry, fr.error, fr.error_text, fr.until);
 	}
 }
 

@@ -14,7 +14,7 @@ static const uint64_t client_shown_conversations = 15;
 bool client_is_query(int msgid)
 {
 	return msgid == CS_MSGID_HISTORY || msgid == CS_MSGID_INBOX || msgid == CS_MSGID_MEMBERS ||
-	       msgid == CS_MSGID_FIND_USER;
+	       msgid == CS_MSGID_FIND_USER || msgid == CS_MSGID_CONTACTS || msgid == CS_MSGID_DEVICES;
 }
 
 void client_ask_name(client *cl, const std::string &name)
@@ -27,16 +27,20 @@ void client_ask_name(client *cl, const std::string &name)
 	client_queue(cl, &entry, &rq, 0);
 }
 
-void client_ask_inbox(client *cl, std::string_view after, command_verb verb, bool quiet)
+uint64_t client_ask_inbox(client *cl, std::string_view after, command_verb verb, bool quiet)
 {
 	outbox_entry entry = {.verb = verb, .quiet = quiet};
 	request rq = client_begin_request(cl, CS_MSGID_INBOX, &entry);
 
 	if (!after.empty())
 		request_add_text(&rq, "after", after);
-	if (quiet)
+	if (quiet && verb == COMMAND_FIND)
 		request_add_integer(&rq, "limit", client_shown_conversations);
+	else if (quiet || verb == COMMAND_GROUPS)
+		request_add_integer(&rq, "limit", client_most_items);
+	const uint64_t req = entry.req;
 	client_queue(cl, &entry, &rq, 0);
+	return req;
 }
 
 void client_ask_history(client *cl, const place &at, uint64_t count, uint64_t before, bool quiet)
@@ -68,15 +72,45 @@ void client_ask_older(client *cl, uint64_t number)
 		client_ask_history(cl, with, 0, static_cast<uint64_t>(one->oldest), false);
 }
 
-void client_ask_members(client *cl, int64_t group, std::string_view after)
+uint64_t client_ask_members(client *cl, int64_t group, std::string_view after, bool quiet)
 {
-	outbox_entry entry = {.verb = COMMAND_WHO, .is_group = true, .target = static_cast<uint64_t>(group)};
+	outbox_entry entry = {.verb = quiet ? COMMAND_FIND : COMMAND_MEMBERS,
+	                      .quiet = quiet,
+	                      .is_group = true,
+	                      .target = static_cast<uint64_t>(group)};
 	request rq = client_begin_request(cl, CS_MSGID_MEMBERS, &entry);
 
 	request_add_integer(&rq, "groupid", entry.target);
 	if (!after.empty())
 		request_add_text(&rq, "after", after);
+	if (quiet)
+		request_add_integer(&rq, "limit", client_most_items);
+	talks_find(&cl->tk, {.is_group = true, .id = group})->members_asked = true;
+	const uint64_t req = entry.req;
 	client_queue(cl, &entry, &rq, 0);
+	return req;
+}
+
+bool client_goes_on(client *cl, command_verb verb, const place &at, const frame &fr)
+{
+	cl->more = {};
+	if (!fr.more || cl->vw.plain)
+		return fr.more;
+	cl->more = {.verb = verb, .at = at, .after = fr.next};
+	view_notice(&cl->vw, "/more shows more.");
+	return false;
+}
+
+void client_ask_more(client *cl, uint64_t number)
+{
+	const client_page page = cl->more;
+
+	switch (page.verb) {
+	case COMMAND_INBOX: (void)client_ask_inbox(cl, page.after, COMMAND_INBOX, false); break;
+	case COMMAND_MEMBERS: (void)client_ask_members(cl, page.at.id, page.after, false); break;
+	case COMMAND_CONTACTS: client_ask_contacts(cl, page.after, false); break;
+	default: client_refuse_line(cl, number, "there is nothing more; /older goes back in a conversation"); break;
+	}
 }
 
 static void client_take_history(client *cl, const outbox_entry &entry, const frame &fr)
@@ -104,7 +138,7 @@ static void client_take_history(client *cl, const outbox_entry &entry, const fra
 		client_note_read(cl, at);
 }
 
-static void client_take_conversation(client *cl, const frame &item, bool shown)
+static void client_take_conversation(client *cl, const frame &item, command_verb shown)
 {
 	const place at = {.is_group = item.group > 0, .id = item.group > 0 ? item.group : item.peer};
 	view_conversation_parts parts = {.is_group = at.is_group,
@@ -116,56 +150,76 @@ static void client_take_conversation(client *cl, const frame &item, bool shown)
 	                                 .seq = item.seq,
 	                                 .time = "-",
 	                                 .sender = {},
-	                                 .text = {}};
+	                                 .text = {},
+	                                 .role = item.role,
+	                                 .members = item.members};
 
-	roster_learn(&cl->ro, at.is_group, at.id, parts.name);
 	if (at.is_group && !parts.is_invitation)
 		roster_add_group(&cl->ro, at.id, parts.name);
 	talk *const one = talks_find(&cl->tk, at);
 	one->newest = std::max(one->newest, item.seq);
 	one->read = std::max(one->read, item.read);
+	one->seen = std::max(one->seen, item.seen);
+	one->invited = parts.is_invitation;
 	one->unread = static_cast<uint64_t>(parts.unread);
 	for (const frame &last : item.newest) {
 		roster_learn(&cl->ro, false, last.id, last.name);
 		parts.time = last.ts > 0 ? text_from_time(last.ts) : last.time;
 		parts.sender = roster_name(&cl->ro, false, last.id);
 		parts.text = last.message;
+		parts.is_seen = !at.is_group && last.id == static_cast<int64_t>(cl->se.id) && last.seq <= one->seen;
 	}
-	if (shown)
+	if (shown == COMMAND_INBOX)
 		view_conversation(&cl->vw, parts);
+	else if (shown == COMMAND_GROUPS && at.is_group)
+		view_group_of_list(&cl->vw, parts);
+}
+
+static void client_take_groups(client *cl, const frame &fr)
+{
+	for (const frame &item : fr.items)
+		client_take_conversation(cl, item, COMMAND_GROUPS);
+	if (fr.more)
+		(void)client_ask_inbox(cl, fr.next, COMMAND_GROUPS, false);
+	else if (cl->ro.groups.empty())
+		view_notice(&cl->vw, "You are in no group; /join NAME joins one, /group NAME DESC makes one.");
 }
 
 static void client_take_inbox(client *cl, const outbox_entry &entry, const frame &fr)
 {
 	const bool shown = entry.verb == COMMAND_INBOX;
+	uint64_t count = 0;
 
 	if (shown && entry.quiet && !fr.items.empty())
 		view_heading(&cl->vw, "Conversations (/with NAME enters one):");
-	if (!entry.quiet && fr.items.empty())
+	if (!entry.quiet && fr.items.empty() && cl->more.verb != COMMAND_INBOX)
 		view_notice(&cl->vw, "There is no conversation yet; /with NAME begins one.");
 	for (const frame &item : fr.items)
-		client_take_conversation(cl, item, shown);
-	if (shown && fr.more && entry.quiet)
+		client_take_conversation(
+			cl, item, shown && (!entry.quiet || count++ < client_shown_conversations) ? entry.verb : COMMAND_FIND);
+	if (shown && entry.quiet && (fr.more || count > client_shown_conversations))
 		view_notice(&cl->vw, "There are more: /inbox lists all.");
-	else if (shown && fr.more)
-		client_ask_inbox(cl, fr.next, COMMAND_INBOX, false);
+	else if (shown && !entry.quiet && client_goes_on(cl, COMMAND_INBOX, {}, fr))
+		(void)client_ask_inbox(cl, fr.next, COMMAND_INBOX, false);
 }
 
 static void client_take_members(client *cl, const outbox_entry &entry, const frame &fr)
 {
-	for (const frame &item : fr.items) {
-		roster_learn(&cl->ro, false, item.account, item.name);
+	if (entry.quiet)
+		return;
+	for (const frame &item : fr.items)
 		view_member(&cl->vw, static_cast<int64_t>(entry.target),
 		            {.id = item.account, .name = item.name, .state = item.state, .role = item.role});
-	}
-	if (fr.more)
-		client_ask_members(cl, static_cast<int64_t>(entry.target), fr.next);
+	const place at = {.is_group = true, .id = static_cast<int64_t>(entry.target)};
+	if (client_goes_on(cl, COMMAND_MEMBERS, at, fr))
+		(void)client_ask_members(cl, at.id, fr.next, false);
 }
 
 void client_take_query(client *cl, const outbox_entry &entry, const frame &fr)
 {
 	const bool done = fr.error == CS_ERRNO_OK;
 
+	client_take_names(cl, entry, fr);
 	switch (entry.msgid) {
 	case CS_MSGID_FIND_USER:
 		if (done)
@@ -176,7 +230,9 @@ void client_take_query(client *cl, const outbox_entry &entry, const frame &fr)
 		client_run_held(cl);
 		break;
 	case CS_MSGID_INBOX:
-		if (done)
+		if (done && entry.verb == COMMAND_GROUPS)
+			client_take_groups(cl, fr);
+		else if (done)
 			client_take_inbox(cl, entry, fr);
 		else if (entry.quiet && entry.verb == COMMAND_INBOX)
 			client_show_lists(cl);
@@ -188,6 +244,14 @@ void client_take_query(client *cl, const outbox_entry &entry, const frame &fr)
 	case CS_MSGID_MEMBERS:
 		if (done)
 			client_take_members(cl, entry, fr);
+		break;
+	case CS_MSGID_CONTACTS:
+		if (done)
+			client_take_contacts(cl, entry, fr);
+		break;
+	case CS_MSGID_DEVICES:
+		if (done)
+			client_take_devices(cl, fr);
 		break;
 	default: break;
 	}

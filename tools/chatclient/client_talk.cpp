@@ -70,6 +70,8 @@ void client_enter(client *cl, const place &at, uint64_t number)
 		return;
 	}
 	cl->tk.with = at;
+	if (at.is_group && !cl->se.have.empty() && !talks_find(&cl->tk, at)->members_asked)
+		(void)client_ask_members(cl, at.id, {}, true);
 	talk *const one = talks_find(&cl->tk, at);
 	one->unread = 0;
 	one->oldest = 0;
@@ -123,6 +125,8 @@ void client_send_read(client *cl)
 	request_add_integer(&rq, "id", cl->se.id);
 	request_add_integer(&rq, with.is_group ? "groupid" : "peer", static_cast<uint64_t>(with.id));
 	request_add_integer(&rq, "seq", static_cast<uint64_t>(one->read));
+	if (!with.is_group)
+		request_add_truth(&rq, "show", true);
 	connection_send(&cl->cn, request_end(&rq));
 	(void)event_add(cl->read.get(), &client_read_time);
 }

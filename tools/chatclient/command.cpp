@@ -18,6 +18,13 @@ enum command_shape {
 	SHAPE_SEQ, /* a number, or # and a number; may be left out */
 	SHAPE_SEQ_TEXT, /* the number only with # */
 	SHAPE_TEXT,
+	SHAPE_TOPIC, /* a text that may be left out */
+	/* Before these, # and a group may stand: */
+	SHAPE_MEMBER,
+	SHAPE_MEMBER_ROLE,
+	SHAPE_MEMBER_TIME,
+	SHAPE_GROUP_TEXT,
+	SHAPE_GROUP_HISTORY,
 };
 
 struct command_row {
@@ -27,35 +34,53 @@ struct command_row {
 	command_shape shape;
 	const char *arguments; /* for the help; nullptr: another spelling, which the help does not list */
 	const char *help;
+	const char *section = nullptr; /* the heading of the help that begins here */
 };
 
 static const command_row command_rows[] = {
-	{COMMAND_HELP, "help", "help", SHAPE_NOTHING, "", "show this list"},
-	{COMMAND_WITH, "", "with", SHAPE_PLACE, "NAME", "talk to NAME, or to #GROUP"},
+	{COMMAND_WITH, "", "with", SHAPE_PLACE, "NAME", "talk to NAME, or to #GROUP", "Talk"},
 	{COMMAND_OLDER, "", "older", SHAPE_NOTHING, "", "show what was said before"},
 	{COMMAND_REPLY, "", "r", SHAPE_TEXT, "TEXT", "answer who spoke last"},
 	{COMMAND_EDIT, "", "edit", SHAPE_SEQ_TEXT, "TEXT", "change your last message"},
 	{COMMAND_RECALL, "", "recall", SHAPE_SEQ, "", "take back your last message"},
 	{COMMAND_INBOX, "inbox", "inbox", SHAPE_NOTHING, "", "list conversations"},
 	{COMMAND_HISTORY, "history", "history", SHAPE_PLACE_COUNT, "NAME N", "the last N messages"},
-	{COMMAND_CHAT, "chat", "chat", SHAPE_ID_TEXT, "ID TEXT", "say something to an account"},
-	{COMMAND_ADD_FRIEND, "addfriend", "friend", SHAPE_ID, "ID", "put somebody on your list"},
-	{COMMAND_CREATE_GROUP, "creategroup", "group new", SHAPE_NAME_TEXT, "NAME DESC", "make a group"},
-	{COMMAND_JOIN_GROUP, "addgroup", "join", SHAPE_ID, "ID", "join a group"},
-	{COMMAND_GROUP_CHAT, "groupchat", "say", SHAPE_ID_TEXT, "ID TEXT", "say something to a group"},
-	{COMMAND_WHO, "", "who", SHAPE_PLACE, "", "members of the group"},
-	{COMMAND_LEAVE, "", "leave", SHAPE_PLACE, "", "leave the group"},
+	{COMMAND_CHAT, "chat", "chat", SHAPE_ID_TEXT, "NAME TEXT", "say something to an account"},
+	{COMMAND_GROUP_CHAT, "groupchat", "say", SHAPE_ID_TEXT, "NAME TEXT", "say something to a group"},
+	{COMMAND_MORE, "", "more", SHAPE_NOTHING, "", "go on with a list"},
+	{COMMAND_FRIENDS, "friends", "friends", SHAPE_NOTHING, "", "your people, and who is there", "People"},
+	{COMMAND_ADD_FRIEND, "addfriend", "friend", SHAPE_ID, "NAME", "put somebody on your list"},
+	{COMMAND_UNFRIEND, "", "unfriend", SHAPE_ID, "NAME", "take somebody off your list"},
 	{COMMAND_BLOCK, "", "block", SHAPE_ID, "NAME", "hear nothing of somebody"},
 	{COMMAND_UNBLOCK, "", "unblock", SHAPE_ID, "NAME", "hear of somebody again"},
-	{COMMAND_FRIENDS, "friends", "friends", SHAPE_NOTHING, "", "friends, as of the login"},
-	{COMMAND_GROUPS, "groups", "groups", SHAPE_NOTHING, "", "groups, as of the login"},
-	{COMMAND_LOGOUT, "loginout", "logout", SHAPE_NOTHING, "", "log out"},
-	{COMMAND_LOGIN, "login", "login", SHAPE_ID_TEXT, "NAME PASSWORD", "log in, by name or number"},
+	{COMMAND_GROUPS, "groups", "groups", SHAPE_NOTHING, "", "your groups", "Groups"},
+	{COMMAND_CREATE_GROUP, "creategroup", "group", SHAPE_NAME_TEXT, "NAME DESC", "make a group"},
+	{COMMAND_JOIN_GROUP, "addgroup", "join", SHAPE_ID, "NAME", "join a group"},
+	{COMMAND_ACCEPT, "", "accept", SHAPE_PLACE, "", "join the group that invited you"},
+	{COMMAND_DECLINE, "", "decline", SHAPE_PLACE, "", "refuse that invitation"},
+	{COMMAND_MEMBERS, "members", "members", SHAPE_PLACE, "", "who is in the group",
+         "In a group (elsewhere: /kick #GROUP NAME)"},
+	{COMMAND_LEAVE, "", "leave", SHAPE_PLACE, "", "leave the group"},
+	{COMMAND_INVITE, "", "invite", SHAPE_MEMBER, "NAME", "let somebody join"},
+	{COMMAND_KICK, "", "kick", SHAPE_MEMBER, "NAME", "remove a member"},
+	{COMMAND_BAN, "", "ban", SHAPE_MEMBER, "NAME", "and let nobody of that name join"},
+	{COMMAND_MUTE, "", "mute", SHAPE_MEMBER_TIME, "NAME TIME", "10m, 2h, 1d or off; * is everybody"},
+	{COMMAND_ROLE, "", "role", SHAPE_MEMBER_ROLE, "NAME ROLE", "admin, normal, or creator: hand over"},
+	{COMMAND_RENAME, "", "rename", SHAPE_GROUP_TEXT, "NAME", "give the group another name"},
+	{COMMAND_OPEN, "", "open", SHAPE_PLACE, "", "let everybody join"},
+	{COMMAND_CLOSED, "", "closed", SHAPE_PLACE, "", "let only those join who are invited"},
+	{COMMAND_NEWCOMERS, "", "newcomers", SHAPE_GROUP_HISTORY, "all|joined", "what new members may read"},
+	{COMMAND_LOGIN, "login", "login", SHAPE_ID_TEXT, "NAME PASSWORD", "log in, by name or number", "You"},
 	{COMMAND_REGISTER, "register", "register", SHAPE_NAME_TEXT, "NAME PASSWORD", "make an account"},
-	{COMMAND_WAIT, "wait", "wait", SHAPE_WAIT, "SECONDS COUNT", "in scripts: wait for messages"},
-	{COMMAND_RAW, "", "raw", SHAPE_TEXT, "JSON", "send a frame, show the answer"},
+	{COMMAND_DEVICES, "devices", "devices", SHAPE_NOTHING, "", "where you are logged in"},
+	{COMMAND_END_DEVICE, "", "enddevice", SHAPE_TEXT, "DEVICE", "log out and forget a device"},
+	{COMMAND_LOGOUT, "loginout", "logout", SHAPE_NOTHING, "", "log out"},
 	{COMMAND_QUIT, "quit", "quit", SHAPE_NOTHING, "", "leave"},
-	{COMMAND_GROUPS, "groups", "group", SHAPE_NOTHING, nullptr, nullptr},
+	{COMMAND_HELP, "help", "help", SHAPE_TOPIC, "", "this list; /help COMMAND explains one", "Else"},
+	{COMMAND_RAW, "", "raw", SHAPE_TEXT, "JSON", "send a frame, show the answer"},
+	{COMMAND_WAIT, "wait", "wait", SHAPE_WAIT, "SECONDS COUNT", "in scripts: wait for messages"},
+	{COMMAND_CONTACTS, "contacts", "contacts", SHAPE_NOTHING, nullptr, nullptr},
+	{COMMAND_MEMBERS, "members", "who", SHAPE_PLACE, nullptr, nullptr},
 	{COMMAND_CHAT, "chat", "msg", SHAPE_ID_TEXT, nullptr, nullptr},
 	{COMMAND_WITH, "", "w", SHAPE_PLACE, nullptr, nullptr},
 	{COMMAND_REPLY, "", "reply", SHAPE_TEXT, nullptr, nullptr},
@@ -102,14 +127,17 @@ static void command_read_id(command *cm, std::string_view text)
 	if (cm->is_last || text_to_id(text, &cm->id))
 		return;
 	if (text.empty())
-		command_spoil(cm, "an ID is a number from 1 on");
+		command_spoil(cm, "the NAME is missing");
 	else
 		cm->who = text;
 }
 
+/* Its id or who is of a group. */
 static bool command_is_of_group(command_verb verb)
 {
-	return verb == COMMAND_GROUP_CHAT || verb == COMMAND_JOIN_GROUP || verb == COMMAND_WHO || verb == COMMAND_LEAVE;
+	return verb == COMMAND_GROUP_CHAT || verb == COMMAND_JOIN_GROUP || verb == COMMAND_MEMBERS ||
+	       verb == COMMAND_LEAVE || verb == COMMAND_OPEN || verb == COMMAND_CLOSED || verb == COMMAND_ACCEPT ||
+	       verb == COMMAND_DECLINE;
 }
 
 static void command_read_place(command *cm, std::string_view text)
@@ -169,6 +197,91 @@ static void command_read_wait(command *cm, std::string_view seconds, std::string
 		command_spoil(cm, "COUNT is a number from 1 on");
 }
 
+/* Cuts off # and a group at the beginning. */
+static void command_read_group(command *cm, std::string_view *text_r)
+{
+	if (!text_r->starts_with('#'))
+		return;
+	text_r->remove_prefix(1);
+	cm->group = command_cut(text_r, ' ');
+}
+
+/* The last word, which is cut off. */
+static std::string_view command_cut_last(std::string_view *text_r)
+{
+	const size_t at = text_r->rfind(' ');
+	const std::string_view last = text_r->substr(at == std::string_view::npos ? 0 : at + 1);
+
+	*text_r = command_trim(text_r->substr(0, at == std::string_view::npos ? 0 : at));
+	return last;
+}
+
+/* 90s, 10m, 2h, 1d, or off. */
+static bool command_read_time(command *cm, std::string_view text)
+{
+	static const uint64_t longest = uint64_t{3650} * 86400;
+	static const std::string_view units = "smhd";
+	static const uint64_t seconds[] = {1, 60, 3600, 86400};
+	const size_t unit = text.empty() ? std::string_view::npos : units.find(text.back());
+
+	if (text == "off")
+		return true;
+	if (unit == std::string_view::npos || !text_to_id(text.substr(0, text.size() - 1), &cm->count) ||
+	    cm->count > longest / seconds[unit])
+		return false;
+	cm->count *= seconds[unit];
+	return true;
+}
+
+static void command_read_member(command *cm, command_shape shape, std::string_view text)
+{
+	command_read_group(cm, &text);
+	const std::string_view last = shape == SHAPE_MEMBER ? std::string_view() : command_cut_last(&text);
+
+	cm->is_everybody = shape == SHAPE_MEMBER_TIME && text == "*";
+	if (!cm->is_everybody)
+		command_read_id(cm, text);
+	if (cm->verb == COMMAND_BAD)
+		return;
+	if (shape == SHAPE_MEMBER_ROLE) {
+		cm->text = last;
+		if (last != "admin" && last != "normal" && last != "creator")
+			command_spoil(cm, "a ROLE is admin, normal or creator");
+	} else if (shape == SHAPE_MEMBER_TIME && !command_read_time(cm, last)) {
+		command_spoil(cm, "a TIME is 90s, 10m, 2h, 1d or off");
+	}
+}
+
+static void command_read_setting(command *cm, command_shape shape, std::string_view text)
+{
+	command_read_group(cm, &text);
+	cm->text = text;
+	if (text.empty())
+		command_spoil(cm, shape == SHAPE_GROUP_HISTORY ? "all or joined?" : "the new NAME is missing");
+	else if (shape == SHAPE_GROUP_HISTORY && text != "all" && text != "joined")
+		command_spoil(cm, "new members read all that was said, or what is said since they joined");
+}
+
+/* false: the shape is none of these. */
+static bool command_read_special(command *cm, command_shape shape, std::string_view rest, char separator)
+{
+	switch (shape) {
+	case SHAPE_PLACE: command_read_place(cm, rest); break;
+	case SHAPE_PLACE_COUNT: command_read_place_count(cm, rest, separator); break;
+	case SHAPE_SEQ: command_read_seq(cm, rest, false); break;
+	case SHAPE_SEQ_TEXT: command_read_seq(cm, rest, true); break;
+	case SHAPE_TOPIC:
+	case SHAPE_TEXT: cm->text = rest; break;
+	case SHAPE_MEMBER:
+	case SHAPE_MEMBER_ROLE:
+	case SHAPE_MEMBER_TIME: command_read_member(cm, shape, command_trim(rest)); break;
+	case SHAPE_GROUP_TEXT:
+	case SHAPE_GROUP_HISTORY: command_read_setting(cm, shape, command_trim(rest)); break;
+	default: return false;
+	}
+	return true;
+}
+
 static void command_read_arguments(command *cm, command_shape shape, std::string_view rest, char separator)
 {
 	if (shape == SHAPE_NOTHING) {
@@ -177,14 +290,10 @@ static void command_read_arguments(command *cm, command_shape shape, std::string
 		return;
 	}
 	cm->is_group = command_is_of_group(cm->verb);
-	switch (shape) {
-	case SHAPE_PLACE: command_read_place(cm, rest); return;
-	case SHAPE_PLACE_COUNT: command_read_place_count(cm, rest, separator); return;
-	case SHAPE_SEQ: command_read_seq(cm, rest, false); return;
-	case SHAPE_SEQ_TEXT: command_read_seq(cm, rest, true); return;
-	case SHAPE_TEXT: cm->text = rest; return;
-	default: break;
-	}
+	if (command_read_special(cm, shape, rest, separator))
+		return;
+	if (cm->is_group && rest.starts_with('#'))
+		rest.remove_prefix(1);
 	const std::string_view first = shape == SHAPE_ID ? std::exchange(rest, {}) : command_cut(&rest, separator);
 	if (shape == SHAPE_WAIT) {
 		command_read_wait(cm, first, rest);
@@ -193,6 +302,8 @@ static void command_read_arguments(command *cm, command_shape shape, std::string
 	cm->text = rest;
 	if (shape == SHAPE_NAME_TEXT) {
 		cm->name = command_trim(first);
+		if (cm->verb == COMMAND_CREATE_GROUP && cm->name.empty())
+			command_spoil(cm, "the NAME is missing");
 		return;
 	}
 	const bool bare = command_trim(first).empty() && cm->verb == COMMAND_LOGIN;
@@ -217,11 +328,29 @@ static const command_row *command_find_word(std::string_view line, std::string_v
 	const std::string_view word = command_trim(command_cut(&line, ':'));
 
 	for (const command_row &row : command_rows) {
-		if (word == row.word && !word.empty()) {
+		if (word == row.word && row.word[0] != '\0') {
 			*rest_r = line;
 			return &row;
 		}
 	}
+	return nullptr;
+}
+
+/* As it is written after a slash. */
+static std::string command_usage(const command_row &row)
+{
+	std::string usage = std::string("/") + row.slash;
+
+	if (row.arguments && row.arguments[0] != '\0')
+		usage += std::string(" ") + row.arguments;
+	return usage;
+}
+
+static const command_row *command_find_verb(command_verb verb)
+{
+	for (const command_row &row : command_rows)
+		if (row.verb == verb && row.arguments)
+			return &row;
 	return nullptr;
 }
 
@@ -244,21 +373,40 @@ command command_read(std::string_view line)
 			command_spoil(&cm, "no such command; /help lists them");
 		return cm;
 	}
-	cm.verb = row->verb;
-	command_read_arguments(&cm, row->shape, rest, slash ? ' ' : ':');
+	cm.verb = slash && row->verb == COMMAND_CREATE_GROUP && rest.empty() ? COMMAND_GROUPS : row->verb;
+	if (cm.verb == row->verb)
+		command_read_arguments(&cm, row->shape, rest, slash ? ' ' : ':');
+	const command_row *const listed = command_find_verb(row->verb);
+	if (cm.verb == COMMAND_BAD && listed)
+		cm.problem += "; usage: " + command_usage(*listed);
 	return cm;
 }
 
-static command_place command_place_of(const command_row &row, std::string_view rest)
+/* In what stands behind a command. *begin_r: where it begins, and then where the word begins. */
+static command_place command_place_of(const command_row &row, std::string_view rest, size_t *begin_r)
 {
+	const bool many = row.shape == SHAPE_MEMBER || row.shape == SHAPE_MEMBER_ROLE || row.shape == SHAPE_MEMBER_TIME;
+	const size_t first = rest.find(' '), last = rest.rfind(' ');
+	const command_place one = command_is_of_group(row.verb) ? COMMAND_PLACE_GROUP : COMMAND_PLACE_ACCOUNT;
+
+	if (many && rest.starts_with('#') && first != std::string_view::npos) {
+		*begin_r += first + 1;
+		return command_place_of(row, rest.substr(first + 1), begin_r);
+	}
+	if (row.shape == SHAPE_MEMBER_ROLE && last != std::string_view::npos) {
+		*begin_r += last + 1;
+		return COMMAND_PLACE_ROLE;
+	}
 	switch (row.shape) {
 	case SHAPE_PLACE: return command_is_of_group(row.verb) ? COMMAND_PLACE_GROUP : COMMAND_PLACE_EITHER;
+	case SHAPE_MEMBER:
+	case SHAPE_MEMBER_ROLE:
+	case SHAPE_MEMBER_TIME:
 	case SHAPE_PLACE_COUNT: return COMMAND_PLACE_EITHER;
-	case SHAPE_ID_TEXT:
-		if (rest.find(' ') != std::string_view::npos)
-			return COMMAND_PLACE_NOTHING;
-		return command_is_of_group(row.verb) ? COMMAND_PLACE_GROUP : COMMAND_PLACE_ACCOUNT;
-	case SHAPE_ID: return command_is_of_group(row.verb) ? COMMAND_PLACE_GROUP : COMMAND_PLACE_ACCOUNT;
+	case SHAPE_ID_TEXT: return first != std::string_view::npos ? COMMAND_PLACE_NOTHING : one;
+	case SHAPE_ID: return one;
+	case SHAPE_TEXT: return row.verb == COMMAND_END_DEVICE ? COMMAND_PLACE_DEVICE : COMMAND_PLACE_NOTHING;
+	case SHAPE_TOPIC: return COMMAND_PLACE_SLASH;
 	default: return COMMAND_PLACE_NOTHING;
 	}
 }
@@ -273,7 +421,7 @@ command_place command_place_in(std::string_view line, size_t *begin_r)
 		if (!line.substr(1).starts_with(slash))
 			continue;
 		*begin_r = slash.size() + 1;
-		return command_place_of(row, line.substr(*begin_r));
+		return command_place_of(row, line.substr(*begin_r), begin_r);
 	}
 	return COMMAND_PLACE_SLASH;
 }
@@ -296,24 +444,76 @@ const char *command_word(command_verb verb)
 	return "";
 }
 
-std::string command_help(void)
+static std::string command_line_of_help(const command_row &row)
+{
+	static const size_t width = 24;
+	std::string usage = command_usage(row);
+
+	usage.resize(std::max(usage.size(), width), ' ');
+	return usage + " " + row.help + "\n";
+}
+
+/* As it is written with colons. */
+static std::string command_colons(const command_row &row)
+{
+	std::string colons = row.word;
+
+	if (row.arguments[0] != '\0')
+		colons += std::string(":") + row.arguments;
+	else if (row.verb == COMMAND_MEMBERS)
+		colons += ":NAME";
+	std::replace(colons.begin(), colons.end(), ' ', ':');
+	return colons;
+}
+
+/* In lines that are short enough for a narrow terminal. */
+static std::string command_all_colons(void)
+{
+	static const size_t width = 39;
+	std::string all, line;
+
+	for (const command_row &row : command_rows) {
+		if (!row.arguments || row.word[0] == '\0')
+			continue;
+		const std::string colons = command_colons(row);
+		if (!line.empty() && line.size() + 2 + colons.size() > width)
+			all += std::exchange(line, {}) + "\n";
+		line += (line.empty() ? "" : "  ") + colons;
+	}
+	return all + line + "\n";
+}
+
+static std::string command_explain(std::string_view topic)
+{
+	std::string_view rest;
+	const std::string line(topic.substr(topic.starts_with('/') ? 1 : 0));
+	const command_row *row = command_find_slash(line, &rest);
+
+	if (!row)
+		row = command_find_word(line, &rest);
+	row = row ? command_find_verb(row->verb) : nullptr;
+	if (!row)
+		return "There is no such command; /help lists them.\n";
+	std::string text = command_line_of_help(*row);
+	if (row->shape >= SHAPE_MEMBER)
+		text += std::string("/") + row->slash + " #GROUP " + row->arguments + "  in another group\n";
+	if (row->word[0] != '\0')
+		text += command_colons(*row) + "  means the same\n";
+	return text;
+}
+
+std::string command_help(std::string_view topic)
 {
 	std::string help;
 
+	topic = command_trim(topic);
+	if (!topic.empty())
+		return command_explain(topic);
 	for (const command_row &row : command_rows) {
-		if (!row.arguments)
-			continue;
-		std::string colons = row.word, slashes = std::string("/") + row.slash;
-		if (row.arguments[0] != '\0') {
-			if (!colons.empty())
-				colons += std::string(":") + row.arguments;
-			for (char &c : colons)
-				c = c == ' ' ? ':' : c;
-			slashes += std::string(" ") + row.arguments;
-		}
-		colons.resize(std::max<size_t>(colons.size(), 23), ' ');
-		slashes.resize(std::max<size_t>(slashes.size(), 24), ' ');
-		help += colons + slashes + row.help + "\n";
+		if (row.section)
+			help += std::string("-- ") + row.section + " --\n";
+		if (row.arguments)
+			help += command_line_of_help(row);
 	}
-	return help;
+	return help + "-- With colons, as in scripts --\n" + command_all_colons();
 }

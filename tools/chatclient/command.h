@@ -12,7 +12,7 @@ enum command_verb {
 	COMMAND_BLANK, /* an empty line */
 	COMMAND_PLAIN, /* no command: text */
 	COMMAND_BAD, /* problem says why */
-	COMMAND_HELP,
+	COMMAND_HELP, /* text: a command, or empty */
 	COMMAND_REGISTER, /* name, text: password */
 	COMMAND_LOGIN, /* id or who, text: password */
 	COMMAND_LOGOUT,
@@ -32,10 +32,26 @@ enum command_verb {
 	COMMAND_RECALL, /* count: seq or 0 */
 	COMMAND_HISTORY, /* is_group, id or who, count or 0 */
 	COMMAND_INBOX,
-	COMMAND_WHO, /* id or who, or neither */
+	COMMAND_MORE,
+	COMMAND_MEMBERS, /* id or who, or neither */
 	COMMAND_LEAVE, /* id or who, or neither */
+	COMMAND_ROLE, /* group, id or who, text: the role */
+	COMMAND_KICK, /* group, id or who */
+	COMMAND_BAN, /* group, id or who */
+	COMMAND_MUTE, /* group, id or who or is_everybody, count: seconds, 0: no more */
+	COMMAND_INVITE, /* group, id or who */
+	COMMAND_RENAME, /* group, text */
+	COMMAND_OPEN, /* id or who, or neither */
+	COMMAND_CLOSED, /* id or who, or neither */
+	COMMAND_NEWCOMERS, /* group, text: all or joined */
+	COMMAND_ACCEPT, /* id or who, or neither */
+	COMMAND_DECLINE, /* id or who, or neither */
+	COMMAND_UNFRIEND, /* id or who */
 	COMMAND_BLOCK, /* id or who */
 	COMMAND_UNBLOCK, /* id or who */
+	COMMAND_CONTACTS,
+	COMMAND_DEVICES,
+	COMMAND_END_DEVICE, /* text: its name */
 	COMMAND_RAW, /* text */
 	COMMAND_FIND, /* the client itself asks for the number of a name */
 };
@@ -45,7 +61,9 @@ struct command {
 	uint64_t id = 0; /* 0: not given, or @, the last account or group that was made */
 	bool is_last = false; /* the line had @ */
 	bool is_group = false; /* id or who is of a group */
+	bool is_everybody = false; /* the line had * */
 	std::string who; /* the text in the place of the id: perhaps a name */
+	std::string group; /* the group in which it is done, a name or a number; empty: the one that was entered */
 	uint64_t count = 0;
 	std::string name;
 	std::string text;
@@ -62,6 +80,8 @@ enum command_place {
 	COMMAND_PLACE_ACCOUNT,
 	COMMAND_PLACE_GROUP,
 	COMMAND_PLACE_EITHER, /* an account, or # and a group */
+	COMMAND_PLACE_DEVICE,
+	COMMAND_PLACE_ROLE,
 };
 
 /* *begin_r: where that begins in the line. */
@@ -72,7 +92,7 @@ enum command_place {
 /* The name of the verb in plain output. */
 [[nodiscard]] const char *command_word(command_verb verb);
 
-/* The text of /help: the commands, one per line. */
-[[nodiscard]] std::string command_help(void);
+/* The text of /help: the commands, one per line; or how the named one is used. */
+[[nodiscard]] std::string command_help(std::string_view topic);
 
 #endif

@@ -34,9 +34,15 @@ screen_choice completion_find(const roster *ro, std::string_view before)
 	if (where == COMMAND_PLACE_ACCOUNT || where == COMMAND_PLACE_EITHER)
 		completion_add_names(&choice, begun, ro, false, "");
 	if (where == COMMAND_PLACE_GROUP)
-		completion_add_names(&choice, begun, ro, true, "");
+		completion_add_names(&choice, begun, ro, true, begun.starts_with('#') ? "#" : "");
 	if (where == COMMAND_PLACE_EITHER)
 		completion_add_names(&choice, begun, ro, true, "#");
+	if (where == COMMAND_PLACE_DEVICE)
+		for (const std::string &device : ro->devices)
+			completion_add(&choice, begun, device);
+	if (where == COMMAND_PLACE_ROLE)
+		for (const char *const role : {"admin", "normal", "creator"})
+			completion_add(&choice, begun, role);
 	std::sort(choice.words.begin(), choice.words.end());
 	return choice;
 }

@@ -117,7 +117,7 @@ static void dialog_take_choice(dialog *dg, std::string_view line)
 	else if (cm.verb == COMMAND_QUIT)
 		dialog_end(dg);
 	else if (cm.verb == COMMAND_HELP)
-		view_text(&dg->cl->vw, command_help());
+		view_text(&dg->cl->vw, command_help(cm.text));
 	else if (cm.verb == COMMAND_PLAIN || cm.verb == COMMAND_BAD)
 		view_notice(&dg->cl->vw, "Choose 1, 2 or 3, or type help.");
 	else if (cm.verb != COMMAND_BLANK)
@@ -195,7 +195,7 @@ static void dialog_run(dialog *dg, command cm)
 	case COMMAND_CHAT:
 	case COMMAND_GROUP_CHAT:
 	case COMMAND_REPLY: dialog_say(dg, cm); break;
-	case COMMAND_HELP: view_text(&dg->cl->vw, command_help()); break;
+	case COMMAND_HELP: view_text(&dg->cl->vw, command_help(cm.text)); break;
 	case COMMAND_QUIT: dialog_end(dg); break;
 	case COMMAND_LOGIN:
 	case COMMAND_REGISTER: view_notice(&dg->cl->vw, "Log out first."); break;
@@ -362,6 +362,9 @@ static std::vector<std::string> dialog_make_status(dialog *dg)
 	}
 	if (hidden > 0)
 		lines.push_back("(sending) and " + std::to_string(hidden) + " more");
+	if (lines.empty() && cl->tk.with.id > 0 && !cl->tk.with.is_group &&
+	    talks_is_seen(talks_find(&cl->tk, cl->tk.with)))
+		lines.push_back("(read by " + text_harmless(client_name_of(cl, cl->tk.with), false) + ")");
 	talks_drop_writers(&cl->tk, text_steady_clock());
 	for (const talk_writer &one : cl->tk.writers) {
 		const std::string where = one.at.is_group ? " in " + client_name_of(cl, one.at) : std::string();

@@ -21,6 +21,7 @@ struct outbox_entry {
 	bool quiet = false; /* the client asked by itself: a refusal is not shown */
 	bool is_group = false; /* target is a group */
 	uint64_t target = 0; /* the account or group that it goes to */
+	uint64_t whom = 0; /* the account in that group to which it is done */
 	uint64_t of = 0; /* the seq of the message that it changes */
 	std::string label; /* the name of the group or account that it creates or looks for */
 	std::string text; /* of a message */

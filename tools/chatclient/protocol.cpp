@@ -99,6 +99,11 @@ static std::string protocol_json_text(const cJSON *object, const char *key)
 	return cJSON_IsString(item) ? item->valuestring : std::string();
 }
 
+static bool protocol_json_truth(const cJSON *object, const char *key)
+{
+	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, key)) != 0;
+}
+
 static std::vector<std::string> protocol_json_texts(const cJSON *object, const char *key)
 {
 	std::vector<std::string> texts;
@@ -124,7 +129,7 @@ static std::vector<frame> protocol_json_items(const cJSON *object)
 	std::vector<frame> items;
 	const cJSON *item;
 
-	for (const char *key : {"messages", "conversations", "members", "contacts"})
+	for (const char *key : {"messages", "conversations", "members", "contacts", "devices"})
 		cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(object, key)) if (cJSON_IsObject(item))
 			items.push_back(protocol_frame_take(item));
 	return items;
@@ -151,8 +156,14 @@ static frame protocol_frame_take(const cJSON *object)
 		.edited = protocol_json_integer(object, "edited"),
 		.recalled = protocol_json_integer(object, "recalled"),
 		.invited = protocol_json_integer(object, "invited"),
-		.more = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, "more")) != 0,
-		.ban = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, "ban")) != 0,
+		.seen = protocol_json_integer(object, "seen"),
+		.members = protocol_json_integer(object, "members"),
+		.more = protocol_json_truth(object, "more"),
+		.ban = protocol_json_truth(object, "ban"),
+		.online = protocol_json_truth(object, "online"),
+		.is_friend = protocol_json_truth(object, "friend"),
+		.friend_of = protocol_json_truth(object, "friend_of"),
+		.blocked = protocol_json_truth(object, "blocked"),
 		.name = protocol_json_text(object, "name"),
 		.message = protocol_json_text(object, "msg"),
 		.time = protocol_json_text(object, "time"),
@@ -160,6 +171,7 @@ static frame protocol_frame_take(const cJSON *object)
 		.kind = protocol_json_text(object, "kind"),
 		.state = protocol_json_text(object, "state"),
 		.role = protocol_json_text(object, "role"),
+		.device = protocol_json_text(object, "device"),
 		.join = protocol_json_text(object, "join"),
 		.history = protocol_json_text(object, "history"),
 		.group_name = protocol_json_text(object, "groupname"),

@@ -42,8 +42,14 @@ struct frame {
 	int64_t edited = -1;
 	int64_t recalled = -1;
 	int64_t invited = -1;
+	int64_t seen = -1;
+	int64_t members = -1; /* their number, in a list of conversations */
 	bool more = false;
 	bool ban = false;
+	bool online = false;
+	bool is_friend = false;
+	bool friend_of = false;
+	bool blocked = false;
 	std::string name;
 	std::string message;
 	std::string time;
@@ -51,6 +57,7 @@ struct frame {
 	std::string kind;
 	std::string state;
 	std::string role;
+	std::string device;
 	std::string join;
 	std::string history;
 	std::string group_name;
@@ -62,7 +69,7 @@ struct frame {
 	std::vector<std::string> offline; /* each is a frame */
 	std::vector<std::string> friends; /* for frame_read_person */
 	std::vector<std::string> groups; /* for frame_read_group */
-	std::vector<frame> items; /* messages, conversations, members or contacts */
+	std::vector<frame> items; /* messages, conversations, members, contacts or devices */
 	std::vector<frame> newest; /* of a conversation: its last message, if there is one */
 };
 

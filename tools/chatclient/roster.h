@@ -15,6 +15,7 @@ struct roster {
 	std::unordered_map<int64_t, std::string> group_names;
 	std::vector<person> friends;
 	std::vector<group_info> groups;
+	std::vector<std::string> devices; /* of the account, as of the last list of them */
 };
 
 /* Reads the lists in an answer to LOGIN, in place of those before. */

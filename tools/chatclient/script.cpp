@@ -100,7 +100,7 @@ static void script_run(script *sr, std::string_view line)
 		client_wake(sr->cl);
 	switch (cm.verb) {
 	case COMMAND_BLANK: break;
-	case COMMAND_HELP: view_text(&sr->cl->vw, command_help()); break;
+	case COMMAND_HELP: view_text(&sr->cl->vw, command_help(cm.text)); break;
 	case COMMAND_QUIT: script_end_of_input(sr); break;
 	case COMMAND_WAIT: script_begin_wait(sr, cm); break;
 	default: client_command(sr->cl, cm, sr->line_number); client_turn(sr->cl);

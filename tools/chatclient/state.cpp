@@ -3,17 +3,21 @@
  * last. */
 #include "state.h"
 
+#include <cctype>
 #include <cerrno>
 #include <cstdlib>
 
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "random.h"
 
 /* So many clients of a person on one machine have a device of their own at the same time. */
 static const int state_devices = 8;
+/* bytes. The longest name of a device. */
+static const size_t state_device_most = 64;
 
 /* Makes the folder and those above it. */
 static bool state_make_folder(const std::string &path)
@@ -57,6 +61,19 @@ static std::string state_cut(std::string *text)
 	return line;
 }
 
+/* The user finds it in a list: it begins with the name of the machine. */
+static std::string state_new_device(void)
+{
+	char host[256] = "";
+	std::string name;
+
+	(void)gethostname(host, sizeof host - 1);
+	for (const char *c = host; *c != '\0' && name.size() < 32; c++)
+		if (isalnum(static_cast<unsigned char>(*c)) != 0 || *c == '-' || *c == '.')
+			name += *c;
+	return (name.empty() ? "chatclient" : name) + "-" + random_name().substr(0, 16);
+}
+
 std::string state_device(unique_fd *held_r)
 {
 	const std::string folder = state_folder();
@@ -67,8 +84,8 @@ std::string state_device(unique_fd *held_r)
 		if (file.fd == -1 || flock(file.fd, LOCK_EX | LOCK_NB) != 0)
 			continue;
 		std::string text = state_read_all(file.fd), name = state_cut(&text);
-		if (name.size() != random_name().size()) {
-			name = random_name();
+		if (name.empty() || name.size() > state_device_most) {
+			name = state_new_device();
 			const std::string line = name + "\n";
 			if (ftruncate(file.fd, 0) != 0 ||
 			    pwrite(file.fd, line.data(), line.size(), 0) != static_cast<ssize_t>(line.size()))

@@ -61,6 +61,16 @@ int64_t talks_last_own(const talk *one)
 	return last;
 }
 
+bool talks_is_seen(const talk *one)
+{
+	const talk_line *last = nullptr;
+
+	for (const talk_line &line : one->lines)
+		if (!last || line.seq > last->seq)
+			last = &line;
+	return last && last->own && last->seq <= one->seen;
+}
+
 void talks_note_writer(talks *tk, const place &at, int64_t id, int64_t until)
 {
 	std::erase_if(tk->writers, [&](const talk_writer &one) { return one.at == at && one.id == id; });

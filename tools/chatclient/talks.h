@@ -29,6 +29,10 @@ struct talk {
 	uint64_t unread = 0; /* messages since it was shown to the user last */
 	int64_t newest = 0; /* the last seq that was heard of */
 	int64_t read = 0; /* the last seq that READ was sent for */
+	int64_t seen = 0; /* the other account has read up to here */
+	bool name_asked = false; /* the server was asked for the name of the group */
+	bool members_asked = false; /* and for those of its members */
+	bool invited = false; /* a group that the user may join, and is not in */
 	int64_t oldest = 0; /* the first seq that was shown of its history; 0: none */
 	bool more = false; /* there is something before it */
 	std::deque<talk_line> lines; /* what was said last, with the text as it is now */
@@ -57,6 +61,8 @@ void talks_note(talks *tk, const place &at, int64_t seq, std::string_view text, 
 std::string talks_change(talks *tk, const place &at, int64_t seq, std::string_view text);
 /* The seq of what the user said last and did not take back, or 0. */
 [[nodiscard]] int64_t talks_last_own(const talk *one);
+/* The other account has read the newest message, which the user wrote. */
+[[nodiscard]] bool talks_is_seen(const talk *one);
 /* id is writing until that time; 0: not any more. */
 void talks_note_writer(talks *tk, const place &at, int64_t id, int64_t until);
 void talks_drop_writers(talks *tk, int64_t now);

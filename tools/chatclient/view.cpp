@@ -181,7 +181,7 @@ void view_conversation(const view *vw, const view_conversation_parts &parts)
 	std::string line = "  " + (parts.is_group ? "#" + view_group_name(vw, parts.name, parts.id)
 	                                          : view_name(vw, parts.name, parts.id));
 	if (parts.is_invitation)
-		line += " invites you: /join " + view_number(parts.id);
+		line += " invites you; /accept or /decline";
 	if (parts.state == "online")
 		line += " " + view_paint(vw, view_dim, "online");
 	if (parts.unread > 0)
@@ -189,7 +189,54 @@ void view_conversation(const view *vw, const view_conversation_parts &parts)
 	if (parts.seq > 0 && parts.time != "-")
 		line += "  " + view_time(vw, parts.time) + " " + text_harmless(parts.sender, false) + ": " +
 		        view_shorten(text_harmless(parts.text, false));
+	if (parts.is_seen)
+		line += view_paint(vw, view_dim, " (read)");
 	vw->print(vw->arg, line);
+}
+
+void view_group_of_list(const view *vw, const view_conversation_parts &parts)
+{
+	std::string about = parts.is_invitation ? "invites you; /accept or /decline" : parts.role;
+
+	if (parts.members > 0 && !parts.is_invitation)
+		about += ", " + std::to_string(parts.members) + (parts.members == 1 ? " member" : " members");
+	vw->print(vw->arg, "  #" + view_group_and_number(vw, parts.name, parts.id) + " " +
+	                           view_paint(vw, view_dim, text_harmless(about, false)));
+}
+
+static const char *view_word(bool value)
+{
+	return value ? "yes" : "no";
+}
+
+void view_contact(const view *vw, const view_contact_parts &parts)
+{
+	if (vw->plain) {
+		view_fields(vw, {"contact", view_number(parts.id), parts.name, parts.state, view_word(parts.is_friend),
+		                 view_word(parts.friend_of), view_word(parts.is_blocked)});
+		return;
+	}
+	std::string about = parts.state;
+	if (parts.is_blocked)
+		about += ", blocked";
+	if (parts.friend_of)
+		about += parts.is_friend ? ", has you on the list, too" : ", has you on the list; not on yours";
+	else if (!parts.is_friend)
+		about += ", not on your list";
+	vw->print(vw->arg, "  " + view_name(vw, parts.name, parts.id) + " " +
+	                           view_paint(vw, view_dim, text_harmless(about, false)));
+}
+
+void view_device(const view *vw, std::string_view name, bool is_this, bool online, const std::string &seen)
+{
+	if (vw->plain) {
+		view_fields(vw, {"device", name.empty() ? "-" : name, online ? "online" : "offline", seen});
+		return;
+	}
+	vw->print(vw->arg, "  " + (name.empty() ? "- (without a name)" : text_harmless(name, false)) + " " +
+	                           view_paint(vw, view_dim, is_this  ? "this one"
+	                                                    : online ? "online"
+	                                                             : "last seen " + seen));
 }
 
 void view_event(const view *vw, const std::string &time, std::string_view group_name, std::string_view text)
@@ -284,8 +331,14 @@ void view_done(const view *vw, command_verb verb, int64_t id, int64_t seq, std::
 		vw->print(vw->arg, view_name(vw, name, id) + " is on your list of friends.");
 	else if (verb == COMMAND_CREATE_GROUP)
 		vw->print(vw->arg, "You made " + view_group_and_number(vw, name, id) + ".");
-	else if (verb == COMMAND_JOIN_GROUP)
+	else if (verb == COMMAND_JOIN_GROUP || verb == COMMAND_ACCEPT)
 		vw->print(vw->arg, "You are in " + view_group_name(vw, name, id) + ".");
+	else if (verb == COMMAND_DECLINE)
+		vw->print(vw->arg, "You declined " + view_group_name(vw, name, id) + ".");
+	else if (verb == COMMAND_UNFRIEND)
+		vw->print(vw->arg, view_name(vw, name, id) + " is not on your list of friends.");
+	else if (verb == COMMAND_END_DEVICE)
+		vw->print(vw->arg, "Device " + text_harmless(name, false) + " is not logged in any more.");
 	else if (verb == COMMAND_LEAVE)
 		vw->print(vw->arg, "You left " + view_group_name(vw, name, id) + ".");
 	else if (verb == COMMAND_BLOCK || verb == COMMAND_UNBLOCK)
@@ -293,18 +346,6 @@ void view_done(const view *vw, command_verb verb, int64_t id, int64_t seq, std::
 		          view_name(vw, name, id) + (verb == COMMAND_BLOCK ? " is blocked." : " is not blocked."));
 	else if (verb == COMMAND_LOGOUT)
 		vw->print(vw->arg, "Logged out.");
-}
-
-/* The server's text may name members of the frame, which the user has not seen. So these errors get their own text. */
-static std::string view_explain(int64_t error, std::string_view text)
-{
-	if (error == CS_ERRNO_UNKNOWN_MSGID)
-		return "this server cannot do that";
-	if (error == CS_ERRNO_NO_SUCH_USER)
-		return "there is no such account";
-	if (error == CS_ERRNO_NO_SUCH_GROUP)
-		return "there is no such group";
-	return text.empty() ? "refused, error " + view_number(error) : text_harmless(text, false);
 }
 
 void view_refused(const view *vw, command_verb verb, int64_t id, std::string_view name, int64_t error,
@@ -319,8 +360,7 @@ void view_refused(const view *vw, command_verb verb, int64_t id, std::string_vie
 		line += " " + text_harmless(name, false);
 	else if (id > 0)
 		line += " " + view_number(id);
-	line += ": ";
-	line += view_explain(error, text);
+	line += ": " + text_harmless(text, false);
 	vw->print(vw->arg, view_paint(vw, view_red, line));
 }
 

@@ -37,6 +37,7 @@ struct view_message_parts {
 struct view_conversation_parts {
 	bool is_group = false;
 	bool is_invitation = false;
+	bool is_seen = false; /* its last message is the user's, and the other one has read it */
 	int64_t id = -1;
 	std::string name;
 	std::string state; /* of the other account */
@@ -45,6 +46,18 @@ struct view_conversation_parts {
 	std::string time; /* of its last message; - where there is none */
 	std::string sender;
 	std::string text;
+	std::string role; /* of the user in the group */
+	int64_t members = -1;
+};
+
+/* Somebody whom the user knows. */
+struct view_contact_parts {
+	int64_t id = -1;
+	std::string name;
+	std::string state;
+	bool is_friend = false;
+	bool friend_of = false;
+	bool is_blocked = false;
 };
 
 void view_connected(const view *vw, const std::string &host, const std::string &port);
@@ -57,6 +70,11 @@ void view_friend(const view *vw, const person &who);
 void view_group(const view *vw, const group_info &group);
 void view_member(const view *vw, int64_t group, const person &who);
 void view_conversation(const view *vw, const view_conversation_parts &parts);
+/* A group in the list of groups. For people only. */
+void view_group_of_list(const view *vw, const view_conversation_parts &parts);
+void view_contact(const view *vw, const view_contact_parts &parts);
+/* seen: when it was there last. An empty name: the one without a name. */
+void view_device(const view *vw, std::string_view name, bool is_this, bool online, const std::string &seen);
 /* Something that happened in a conversation, or to a person: for people only. group_name: empty for none. */
 void view_event(const view *vw, const std::string &time, std::string_view group_name, std::string_view text);
 /* Something that the user does not look at has come. */
@@ -66,9 +84,10 @@ void view_raw(const view *vw, std::string_view text);
 void view_message(const view *vw, const view_message_parts &parts);
 /* A message that the user at the terminal sends. Scripts know their own messages, so for them nothing is printed. */
 void view_own_message(const view *vw, const view_message_parts &parts, std::string_view own_name);
-/* A request is acknowledged. id: of the account or group; seq -1: none. name: of the account or group, if known. */
+/* A request is acknowledged. id: of the account or group; seq -1: none. name: of the account, group or device, if it is
+ * known. */
 void view_done(const view *vw, command_verb verb, int64_t id, int64_t seq, std::string_view name);
-/* name: of the account or group, if known. */
+/* name: of the account or group, if known. text: why, in words that depend on whom it is for. */
 void view_refused(const view *vw, command_verb verb, int64_t id, std::string_view name, int64_t error,
                   std::string_view text);
 /* A line of input that is no command, or not allowed now. number: of the line, from 1. */
