@@ -173,8 +173,6 @@ static void client_reply(client *cl, command cm, uint64_t number)
 
 	if (to.id == 0) {
 		client_refuse_line(cl, number, "nobody has spoken yet");
-	} else if (cm.text.empty()) {
-		client_refuse_line(cl, number, "the TEXT is missing");
 	} else {
 		cm.verb = to.is_group ? COMMAND_GROUP_CHAT : COMMAND_CHAT;
 		cm.id = static_cast<uint64_t>(to.id);

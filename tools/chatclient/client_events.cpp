@@ -74,8 +74,8 @@ static std::string client_tell_mute(const client *cl, const frame &fr)
 	const std::string whom = fr.account == 0 ? "everybody" : client_call(cl, fr.account);
 
 	if (fr.until <= 0)
-		return " lets " + whom + " speak again";
-	return " muted " + whom + " until " + text_from_time(fr.until);
+		return " let " + whom + " speak again";
+	return " muted " + whom + " until " + text_short_time(fr.until);
 }
 
 /* before: the text of the message that was changed, if it is known. */

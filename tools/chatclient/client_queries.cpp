@@ -6,6 +6,7 @@
 
 #include <chatserverd/msgid.h>
 
+#include "refusal.h"
 #include "text.h"
 
 /* So many conversations are shown at the login. */
@@ -215,6 +216,20 @@ static void client_take_members(client *cl, const outbox_entry &entry, const fra
 		(void)client_ask_members(cl, at.id, fr.next, false);
 }
 
+/* Nobody can talk in the conversation that was just entered. */
+static void client_turn_away(client *cl, const outbox_entry &entry, int64_t error)
+{
+	const place at = {.is_group = entry.is_group, .id = static_cast<int64_t>(entry.target)};
+	const bool never = error == CS_ERRNO_NOT_ALLOWED || error == CS_ERRNO_NO_SUCH_GROUP ||
+	                   error == CS_ERRNO_NO_SUCH_USER;
+
+	if (!never || cl->tk.with != at)
+		return;
+	cl->tk.with = {};
+	view_refused(&cl->vw, COMMAND_WITH, at.id, roster_name(&cl->ro, at.is_group, at.id), error,
+	             refusal_explain(COMMAND_WITH, error, at.is_group ? "not a member of the group" : "", -1));
+}
+
 void client_take_query(client *cl, const outbox_entry &entry, const frame &fr)
 {
 	const bool done = fr.error == CS_ERRNO_OK;
@@ -240,6 +255,8 @@ void client_take_query(client *cl, const outbox_entry &entry, const frame &fr)
 	case CS_MSGID_HISTORY:
 		if (done)
 			client_take_history(cl, entry, fr);
+		else if (entry.quiet)
+			client_turn_away(cl, entry, fr.error);
 		break;
 	case CS_MSGID_MEMBERS:
 		if (done)

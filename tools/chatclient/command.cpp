@@ -63,7 +63,7 @@ static const command_row command_rows[] = {
 	{COMMAND_LEAVE, "", "leave", SHAPE_PLACE, "", "leave the group"},
 	{COMMAND_INVITE, "", "invite", SHAPE_MEMBER, "NAME", "let somebody join"},
 	{COMMAND_KICK, "", "kick", SHAPE_MEMBER, "NAME", "remove a member"},
-	{COMMAND_BAN, "", "ban", SHAPE_MEMBER, "NAME", "and let nobody of that name join"},
+	{COMMAND_BAN, "", "ban", SHAPE_MEMBER, "NAME", "remove a member, and keep out"},
 	{COMMAND_MUTE, "", "mute", SHAPE_MEMBER_TIME, "NAME TIME", "10m, 2h, 1d or off; * is everybody"},
 	{COMMAND_ROLE, "", "role", SHAPE_MEMBER_ROLE, "NAME ROLE", "admin, normal, or creator: hand over"},
 	{COMMAND_RENAME, "", "rename", SHAPE_GROUP_TEXT, "NAME", "give the group another name"},
@@ -238,6 +238,10 @@ static void command_read_member(command *cm, command_shape shape, std::string_vi
 	command_read_group(cm, &text);
 	const std::string_view last = shape == SHAPE_MEMBER ? std::string_view() : command_cut_last(&text);
 
+	if (!last.empty() && text.empty()) {
+		command_spoil(cm, shape == SHAPE_MEMBER_ROLE ? "the ROLE is missing" : "the TIME is missing");
+		return;
+	}
 	cm->is_everybody = shape == SHAPE_MEMBER_TIME && text == "*";
 	if (!cm->is_everybody)
 		command_read_id(cm, text);
@@ -270,8 +274,12 @@ static bool command_read_special(command *cm, command_shape shape, std::string_v
 	case SHAPE_PLACE_COUNT: command_read_place_count(cm, rest, separator); break;
 	case SHAPE_SEQ: command_read_seq(cm, rest, false); break;
 	case SHAPE_SEQ_TEXT: command_read_seq(cm, rest, true); break;
-	case SHAPE_TOPIC:
-	case SHAPE_TEXT: cm->text = rest; break;
+	case SHAPE_TOPIC: cm->text = rest; break;
+	case SHAPE_TEXT:
+		cm->text = rest;
+		if (rest.empty())
+			command_spoil(cm, "the text is missing");
+		break;
 	case SHAPE_MEMBER:
 	case SHAPE_MEMBER_ROLE:
 	case SHAPE_MEMBER_TIME: command_read_member(cm, shape, command_trim(rest)); break;
@@ -444,6 +452,14 @@ const char *command_word(command_verb verb)
 	return "";
 }
 
+std::string command_title(command_verb verb)
+{
+	const command_row *const row = command_find_verb(verb);
+	const bool from_menu = verb == COMMAND_LOGIN || verb == COMMAND_REGISTER;
+
+	return row ? (from_menu ? "" : "/") + std::string(row->slash) : std::string(command_word(verb));
+}
+
 static std::string command_line_of_help(const command_row &row)
 {
 	static const size_t width = 24;
@@ -496,7 +512,7 @@ static std::string command_explain(std::string_view topic)
 		return "There is no such command; /help lists them.\n";
 	std::string text = command_line_of_help(*row);
 	if (row->shape >= SHAPE_MEMBER)
-		text += std::string("/") + row->slash + " #GROUP " + row->arguments + "  in another group\n";
+		text += std::string("/") + row->slash + " #GROUP " + row->arguments + "  the same in another group\n";
 	if (row->word[0] != '\0')
 		text += command_colons(*row) + "  means the same\n";
 	return text;

@@ -92,6 +92,8 @@ enum command_place {
 /* The name of the verb in plain output. */
 [[nodiscard]] const char *command_word(command_verb verb);
 
+/* And on a terminal. */
+[[nodiscard]] std::string command_title(command_verb verb);
 /* The text of /help: the commands, one per line; or how the named one is used. */
 [[nodiscard]] std::string command_help(std::string_view topic);
 

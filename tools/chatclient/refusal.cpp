@@ -41,7 +41,7 @@ static std::string refusal_of_role(command_verb verb)
 std::string refusal_explain(command_verb verb, int64_t error, std::string_view text, int64_t until)
 {
 	if (error == CS_ERRNO_NOT_ALLOWED && until > 0)
-		return "you may not speak in this group until " + text_from_time(until);
+		return "you may not speak in this group until " + text_short_time(until);
 	if (text == "your role in the group does not permit it")
 		return refusal_of_role(verb);
 	if (error == CS_ERRNO_EXISTS && (verb == COMMAND_JOIN_GROUP || verb == COMMAND_ACCEPT))

@@ -31,6 +31,9 @@
 /* Local time as YYYY-MM-DD HH:MM:SS. ms: since 1970. */
 [[nodiscard]] std::string text_from_time(int64_t ms);
 
+/* Without the seconds; and without the day, if it is today. */
+[[nodiscard]] std::string text_short_time(int64_t ms);
+
 /* Clocks, in ms: the wall clock, and a clock that never goes back. */
 [[nodiscard]] int64_t text_wall_clock(void);
 [[nodiscard]] int64_t text_steady_clock(void);

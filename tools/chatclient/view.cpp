@@ -355,11 +355,10 @@ void view_refused(const view *vw, command_verb verb, int64_t id, std::string_vie
 		view_fields(vw, {"refused", command_word(verb), view_number(id), view_number(error), text});
 		return;
 	}
-	std::string line = command_word(verb);
-	if (!name.empty())
-		line += " " + text_harmless(name, false);
-	else if (id > 0)
-		line += " " + view_number(id);
+	const bool says = verb == COMMAND_CHAT || verb == COMMAND_GROUP_CHAT;
+	const std::string whom = !name.empty() ? text_harmless(name, false) : id > 0 ? view_number(id) : std::string();
+	std::string line = says ? std::string() : command_title(verb);
+	line += (says || whom.empty() ? "" : " ") + whom;
 	line += ": " + text_harmless(text, false);
 	vw->print(vw->arg, view_paint(vw, view_red, line));
 }
