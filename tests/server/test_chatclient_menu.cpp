@@ -33,7 +33,7 @@ static void the_menu_registers_logs_in_and_quits(void **state)
 	terminal_answer(&t, "choice: ", "1");
 	terminal_answer(&t, "name or number [" + name + "]: ", "");
 	terminal_answer(&t, "password: ", "mistaken");
-	terminal_wait(&t, "no such id or wrong password");
+	terminal_wait(&t, "there is no such account, or the password is wrong");
 	terminal_answer(&t, "choice: ", "1");
 	terminal_answer(&t, "name or number [" + name + "]: ", std::to_string(id));
 	terminal_answer(&t, "password: ", "wordpass");
@@ -67,7 +67,7 @@ static void the_menu_says_what_was_wrong_and_asks_again(void **state)
 	terminal_answer(&t, "choice: ", "1");
 	terminal_answer(&t, "name or number: ", std::to_string(id));
 	terminal_answer(&t, "password: ", "wrong");
-	terminal_wait(&t, "login " + std::to_string(id) + ": no such id or wrong password");
+	terminal_wait(&t, "login " + std::to_string(id) + ": there is no such account, or the password is wrong");
 	terminal_log_in(&t, id, std::to_string(id));
 	terminal_wait(&t, "/help lists the commands.");
 	terminal_type(&t, "/quit\r");

@@ -162,7 +162,7 @@ void client_take_person(client *cl, const frame &fr)
 			who.state = fr.state;
 	if (fr.msgid == CS_MSGID_ADDED)
 		view_event(&cl->vw, now, {}, client_call(cl, fr.id) + " put you on the list of friends");
-	else
+	else if (fr.id != static_cast<int64_t>(cl->se.id))
 		view_event(&cl->vw, now, {}, client_call(cl, fr.id) + " is " + fr.state);
 }
 

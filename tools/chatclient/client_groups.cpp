@@ -136,7 +136,7 @@ void client_show_group_change(client *cl, const outbox_entry &entry, int64_t seq
 
 	if (seq <= 0 && entry.verb == COMMAND_KICK)
 		view_notice(&cl->vw, client_name_of(cl, {.id = static_cast<int64_t>(entry.whom)}) +
-		                             " is not in the group, and not invited.");
+		                             " is not in the group, nor invited any more.");
 	else if (seq <= 0 && entry.verb != COMMAND_INVITE)
 		view_notice(&cl->vw, "That is so already.");
 	else if (frame_read(entry.frame, &fr))
