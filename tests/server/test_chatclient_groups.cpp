@@ -11,6 +11,7 @@ struct two_people {
 	scene first;
 	terminal second;
 	std::string ben, group;
+	int64_t second_id = 0;
 };
 
 /* The text may be wrapped anywhere. */
@@ -45,13 +46,14 @@ static void two_begin(two_people *tp, test_server *s)
 	scene_begin(&tp->first, s);
 	tp->ben = client_new_name("ben");
 	tp->group = client_new_name("group");
-	const int64_t id = client_register(tp->first.other, tp->ben);
+	tp->second_id = client_register(tp->first.other, tp->ben);
 	terminal_start(&tp->second, s->port, 40, 15);
-	terminal_log_in(&tp->second, id);
+	terminal_log_in(&tp->second, tp->second_id);
 	terminal_wait_cursor(&tp->second, tp->ben + "> ");
 	terminal *const t = &tp->first.t;
 	terminal_type(t, "/group " + tp->group + " to talk\r");
-	terminal_wait_for(t, "the group", [&] { return terminal_text(t).find("You made " + tp->group) != std::string::npos; });
+	terminal_wait_for(t, "the group",
+	                  [&] { return terminal_text(t).find("You made " + tp->group) != std::string::npos; });
 	terminal_type(t, "/with #" + tp->group + "\r");
 	terminal_wait_cursor(t, tp->first.name + " -> group " + tp->group + "> ");
 	command(t, "/closed", "* you let only those join who are invited");
@@ -197,7 +199,8 @@ static void friends_are_listed_as_they_are_now(void **state)
 	command(&sc.t, "/block " + ben, ben + " is blocked.");
 	command(&sc.t, "/friends", "  " + ben + " online, blocked");
 	command(&sc.t, "/unblock " + ben, ben + " is not blocked.");
-	client_sendf(sc.other, "{\"msgid\":7,\"id\":%lld,\"friendid\":%lld}", (long long)sc.other->id, (long long)sc.id);
+	client_sendf(sc.other, "{\"msgid\":7,\"id\":%lld,\"friendid\":%lld}", (long long)sc.other->id,
+	             (long long)sc.id);
 	terminal_wait(&sc.t, "* " + ben + " put you on the list of friends");
 	command(&sc.t, "/friends", "  " + ben + " online, has you on the list, too");
 	command(&sc.t, "/unfriend " + ben, ben + " is not on your list of friends.");
@@ -254,6 +257,48 @@ static void one_sees_that_the_other_has_read(void **state)
 	two_end(&tp);
 }
 
+/* The names of a group that was left are no longer in any list. */
+static void what_came_from_a_group_that_one_is_no_longer_in_has_its_name(void **state)
+{
+	test_server *s = (test_server *)*state;
+	const std::string home = "XDG_STATE_HOME=" + s->folder + "/left";
+	two_people tp;
+	terminal again;
+
+	two_begin(&tp, s);
+	two_accept(&tp);
+	terminal_start(&again, s->port, 80, 24, {home});
+	terminal_log_in(&again, tp.second_id);
+	terminal_wait_cursor(&again, tp.ben + "> ");
+	terminal_type(&again, "/quit\r");
+	assert_int_equal(terminal_finish(&again), 0);
+	terminal *const t = &tp.first.t;
+	const std::string renamed = client_new_name("renamed");
+	command(t, "you there?", ": you there?");
+	command(t, "/rename " + renamed, "* you renamed the group to " + renamed);
+	command(t, "/kick " + tp.ben, "* you removed " + tp.ben);
+	terminal late;
+	terminal_start(&late, s->port, 80, 24, {home});
+	terminal_log_in(&late, tp.second_id, tp.ben);
+	terminal_wait(&late, "[" + renamed + "] " + tp.first.name + ": you there?");
+	terminal_wait(&late, "[" + renamed + "] * " + tp.first.name + " removed you");
+	terminal_type(&late, "/quit\r");
+	assert_int_equal(terminal_finish(&late), 0);
+	two_end(&tp);
+}
+
+static void a_number_becomes_a_name_as_soon_as_it_is_known(void **state)
+{
+	scene sc;
+
+	scene_begin(&sc, (test_server *)*state);
+	terminal_type(&sc.t, "/with " + std::to_string(sc.other->id) + "\r");
+	terminal_wait_cursor(&sc.t, sc.name + " -> " + std::to_string(sc.other->id) + "> ");
+	terminal_type(&sc.t, "hello\r");
+	terminal_wait_cursor(&sc.t, sc.name + " -> " + sc.other->name + "> ");
+	scene_end(&sc);
+}
+
 static void a_script_leads_a_group_and_lists_its_people(void **state)
 {
 	test_server *s = (test_server *)*state;
@@ -290,6 +335,8 @@ int main(void)
 		TEST(friends_are_listed_as_they_are_now),
 		TEST(a_device_is_ended_from_another_one),
 		TEST(one_sees_that_the_other_has_read),
+		TEST(what_came_from_a_group_that_one_is_no_longer_in_has_its_name),
+		TEST(a_number_becomes_a_name_as_soon_as_it_is_known),
 		TEST(a_script_leads_a_group_and_lists_its_people),
 	};
 

@@ -261,8 +261,9 @@ static void slow_begin(slow_server *ss, const test_server *s, terminal *t)
 	ss->fd.reset(accept(ss->listener.fd, nullptr, nullptr));
 	slow_say(ss, "{\"msgid\":2,\"errno\":0,\"id\":1,\"name\":\"ann\",\"have\":[\"event\",\"echo\",\"signal\"]}");
 	slow_answer(ss, 106, "\"errno\":0,\"conversations\":[]");
-	slow_answer(ss, 132, "\"errno\":0,\"contacts\":[{\"account\":2,\"name\":\"ben\",\"state\":\"online\","
-	                     "\"friend\":true,\"friend_of\":false,\"blocked\":false}]");
+	slow_answer(ss, 132,
+	            "\"errno\":0,\"contacts\":[{\"account\":2,\"name\":\"ben\",\"state\":\"online\","
+	            "\"friend\":true,\"friend_of\":false,\"blocked\":false}]");
 	terminal_answer(t, "ann> ", "/with ben");
 	slow_answer(ss, 105, "\"errno\":0,\"messages\":[]");
 	terminal_wait(t, "Nothing was said here yet.");
@@ -421,8 +422,9 @@ static void entries_that_are_no_messages_are_lines(void **state)
 	}
 	/* The name of the group is not known: the lines wait for it. */
 	slow_answer(&ss, 106, "\"errno\":0,\"conversations\":[{\"groupid\":7,\"groupname\":\"gang\"}]");
-	for (const char *const line : {"[gang] * ben joined", "* cid made ben an admin", "* ben renamed the group to ops",
-	                               "* ben let cid speak again", "[ops] * ben removed cid", "[ops] * ben left"})
+	for (const char *const line :
+	     {"[gang] * ben joined", "* cid made ben an admin", "* ben renamed the group to ops",
+	      "* ben let cid speak again", "[ops] * ben removed cid", "[ops] * ben left"})
 		terminal_wait(&t, line);
 	terminal_type(&t, "/quit\r");
 	terminal_wait(&t, "once more to leave at once.");

@@ -139,7 +139,7 @@ static void lines_that_are_pasted_are_sent_one_by_one(void **state)
 	terminal_type(&sc.t, "/chat " + std::to_string(sc.other->id) + "\rone\rtwo\r/say 7x\rthree\r");
 	for (const char *text : {"one", "two", "three"})
 		client_expect(sc.other, check_format("{\"msgid\":6,\"msg\":\"%s\"}", text));
-	terminal_wait(&sc.t, "that is neither a number from 1 on nor a name that was heard of");
+	terminal_wait(&sc.t, "no group of that name was heard of: a member can tell its number, or /invite you");
 	scene_end(&sc);
 }
 

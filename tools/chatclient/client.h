@@ -185,7 +185,8 @@ void client_take_query(client *cl, const outbox_entry &entry, const frame &fr);
 void client_take_names(client *cl, const outbox_entry &entry, const frame &fr);
 
 /* client_groups.cpp */
-constexpr const char *client_no_such_group = "no group of that name was heard of: a member can tell its number, or /invite you";
+constexpr const char *client_no_such_group =
+	"no group of that name was heard of: a member can tell its number, or /invite you";
 [[nodiscard]] bool client_is_of_group(command_verb verb);
 void client_ask_in_group(client *cl, const command &cm, uint64_t number);
 /* Whether others see a line of it. */

@@ -117,8 +117,7 @@ static const char *client_find_problem(const client *cl, const command &cm)
 		return "log out first";
 	if (!outside && (cl->se.state == SESSION_OUT || cl->se.name.empty()))
 		return "log in first";
-	if (!text_is_utf8(cm.name) || !text_is_utf8(cm.text) || !text_is_utf8(cm.who) ||
-	    !text_is_utf8(cm.group))
+	if (!text_is_utf8(cm.name) || !text_is_utf8(cm.text) || !text_is_utf8(cm.who) || !text_is_utf8(cm.group))
 		return "the text is not UTF-8";
 	if (cm.name.find('\0') != std::string::npos || cm.text.find('\0') != std::string::npos ||
 	    cm.who.find('\0') != std::string::npos || cm.group.find('\0') != std::string::npos)

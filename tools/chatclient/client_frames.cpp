@@ -112,6 +112,17 @@ void client_show_lists(client *cl)
 		view_group(&cl->vw, group);
 }
 
+/* Somebody to whom the user writes by a number: the list of conversations has the name now. */
+static void client_ask_new_name(client *cl, const place &at)
+{
+	talk *const one = talks_find(&cl->tk, at);
+
+	if (cl->vw.plain || cl->se.have.empty() || one->name_asked || !roster_name(&cl->ro, at.is_group, at.id).empty())
+		return;
+	one->name_asked = true;
+	(void)client_ask_inbox(cl, {}, COMMAND_FIND, true);
+}
+
 /* What the client knows after a request was done. */
 static void client_note_done(client *cl, const outbox_entry &entry, int64_t id, int64_t seq)
 {
@@ -123,6 +134,7 @@ static void client_note_done(client *cl, const outbox_entry &entry, int64_t id, 
 		talks_note(&cl->tk, at, seq, entry.text, true);
 		if (cl->shows_unsent)
 			client_show_own(cl, entry);
+		client_ask_new_name(cl, at);
 		break;
 	case COMMAND_ADD_FRIEND: roster_add_friend(&cl->ro, id); break;
 	case COMMAND_CREATE_GROUP:

@@ -89,9 +89,9 @@ static void client_add_group_fields(request *rq, const command &cm)
 	case COMMAND_CLOSED: request_add_text(rq, "join", "invite"); break;
 	case COMMAND_NEWCOMERS: request_add_text(rq, "history", cm.text); break;
 	case COMMAND_MUTE:
-		request_add_integer(
-			rq, "until",
-			cm.count > 0 ? static_cast<uint64_t>(text_wall_clock()) + cm.count * 1000 : uint64_t{0});
+		request_add_integer(rq, "until",
+		                    cm.count > 0 ? static_cast<uint64_t>(text_wall_clock()) + cm.count * 1000
+		                                 : uint64_t{0});
 		break;
 	default: break;
 	}

@@ -38,8 +38,8 @@ bool client_waits_for_names(client *cl, const frame &fr)
 
 void client_take_names(client *cl, const outbox_entry &entry, const frame &fr)
 {
-	const bool is_list = entry.msgid == CS_MSGID_INBOX || entry.msgid == CS_MSGID_MEMBERS ||
-	                     entry.msgid == CS_MSGID_CONTACTS;
+	const bool is_list =
+		entry.msgid == CS_MSGID_INBOX || entry.msgid == CS_MSGID_MEMBERS || entry.msgid == CS_MSGID_CONTACTS;
 
 	for (const frame &item : fr.items) {
 		if (!is_list)
@@ -50,6 +50,11 @@ void client_take_names(client *cl, const outbox_entry &entry, const frame &fr)
 	if (entry.req != cl->naming)
 		return;
 	cl->naming = 0;
-	for (const frame &waiting : std::exchange(cl->unnamed, {}))
-		client_take_entry(cl, waiting);
+	const std::vector<frame> waiting = std::exchange(cl->unnamed, {});
+	/* The list does not have a group that was left meanwhile, but its entries may name it. */
+	for (const frame &one : waiting)
+		if (one.group > 0 && roster_name(&cl->ro, true, one.group).empty())
+			roster_learn(&cl->ro, true, one.group, one.group_name);
+	for (const frame &one : waiting)
+		client_take_entry(cl, one);
 }

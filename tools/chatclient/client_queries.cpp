@@ -197,7 +197,8 @@ static void client_take_inbox(client *cl, const outbox_entry &entry, const frame
 		view_notice(&cl->vw, "There is no conversation yet; /with NAME begins one.");
 	for (const frame &item : fr.items)
 		client_take_conversation(
-			cl, item, shown && (!entry.quiet || count++ < client_shown_conversations) ? entry.verb : COMMAND_FIND);
+			cl, item,
+			shown && (!entry.quiet || count++ < client_shown_conversations) ? entry.verb : COMMAND_FIND);
 	if (shown && entry.quiet && (fr.more || count > client_shown_conversations))
 		view_notice(&cl->vw, "There are more: /inbox lists all.");
 	else if (shown && !entry.quiet && client_goes_on(cl, COMMAND_INBOX, {}, fr))
@@ -220,8 +221,8 @@ static void client_take_members(client *cl, const outbox_entry &entry, const fra
 static void client_turn_away(client *cl, const outbox_entry &entry, int64_t error)
 {
 	const place at = {.is_group = entry.is_group, .id = static_cast<int64_t>(entry.target)};
-	const bool never = error == CS_ERRNO_NOT_ALLOWED || error == CS_ERRNO_NO_SUCH_GROUP ||
-	                   error == CS_ERRNO_NO_SUCH_USER;
+	const bool never =
+		error == CS_ERRNO_NOT_ALLOWED || error == CS_ERRNO_NO_SUCH_GROUP || error == CS_ERRNO_NO_SUCH_USER;
 
 	if (!never || cl->tk.with != at)
 		return;

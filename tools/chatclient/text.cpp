@@ -159,7 +159,8 @@ std::string text_from_time(int64_t ms)
 
 std::string text_short_time(int64_t ms)
 {
-	const std::string today = text_from_time(text_wall_clock()).substr(0, 10), time = text_from_time(ms).substr(0, 16);
+	const std::string today = text_from_time(text_wall_clock()).substr(0, 10),
+			  time = text_from_time(ms).substr(0, 16);
 
 	return time.starts_with(today) && time.size() == 16 ? time.substr(11) : time;
 }

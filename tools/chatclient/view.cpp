@@ -234,9 +234,10 @@ void view_device(const view *vw, std::string_view name, bool is_this, bool onlin
 		return;
 	}
 	vw->print(vw->arg, "  " + (name.empty() ? "- (without a name)" : text_harmless(name, false)) + " " +
-	                           view_paint(vw, view_dim, is_this  ? "this one"
-	                                                    : online ? "online"
-	                                                             : "last seen " + seen));
+	                           view_paint(vw, view_dim,
+	                                      is_this  ? "this one"
+	                                      : online ? "online"
+	                                               : "last seen " + seen));
 }
 
 void view_event(const view *vw, const std::string &time, std::string_view group_name, std::string_view text)
