@@ -432,6 +432,30 @@ static void entries_that_are_no_messages_are_lines(void **state)
 	assert_int_equal(terminal_finish(&t), 3);
 }
 
+/* The name of account 9 is asked for when the message is stored; by then the user has logged out. */
+static void a_question_behind_a_logout_does_not_hold_up_the_next_login(void **state)
+{
+	slow_server ss;
+	terminal t;
+
+	slow_begin(&ss, (test_server *)*state, &t);
+	terminal_answer(&t, "ann -> ben> ", "/with 9");
+	slow_answer(&ss, 105, "\"errno\":0,\"messages\":[]");
+	terminal_answer(&t, "ann -> 9> ", "hello");
+	terminal_answer(&t, "ann -> 9> ", "/logout");
+	terminal_wait_cursor(&t, "ann -> 9> ");
+	slow_answer(&ss, 6, "\"errno\":0,\"seq\":1");
+	slow_answer(&ss, 3, "\"errno\":0");
+	terminal_wait(&t, "Logged out.");
+	terminal_log_in(&t, 1, "ann");
+	slow_wait(&ss, "\"msgid\":1,");
+	slow_say(&ss, "{\"msgid\":2,\"errno\":0,\"id\":1,\"name\":\"ann\",\"have\":[\"event\"]}");
+	slow_answer(&ss, 106, "\"errno\":0,\"conversations\":[]");
+	slow_answer(&ss, 132, "\"errno\":0,\"contacts\":[]");
+	terminal_answer(&t, "ann> ", "/quit");
+	assert_int_equal(terminal_finish(&t), 0);
+}
+
 static void several_lines_that_are_pasted_are_sent_only_after_a_question(void **state)
 {
 	scene sc;
@@ -529,6 +553,7 @@ int main(void)
 		OWN_SERVER(what_was_said_on_another_device_is_shown_and_what_was_said_here_only_once),
 		OWN_SERVER(what_was_said_last_is_changed_and_taken_back),
 		OWN_SERVER(a_name_is_asked_for_and_what_comes_after_it_waits),
+		OWN_SERVER(a_question_behind_a_logout_does_not_hold_up_the_next_login),
 		OWN_SERVER(entries_that_are_no_messages_are_lines),
 	};
 	const int failed = cmocka_run_group_tests(tests, test_server_group_setup, test_server_group_teardown);

@@ -2,6 +2,7 @@
  * Handles each frame of the server. */
 #include "client.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <chatserverd/msgid.h>
@@ -174,28 +175,6 @@ static void client_end_session(client *cl)
 	cl->calls->session_changed(cl->arg);
 }
 
-/* The entry is acknowledged. */
-static void client_complete(client *cl, outbox_entry *waiting, const frame &fr)
-{
-	const outbox_entry entry = std::move(*waiting);
-	const int64_t id = entry.msgid == CS_MSGID_CREATE_GROUP ? fr.group : static_cast<int64_t>(entry.target);
-
-	outbox_remove(&cl->ob, entry.req);
-	client_note_progress(cl);
-	client_note_done(cl, entry, id, fr.seq);
-	if (client_is_query(entry.msgid))
-		client_take_query(cl, entry, fr);
-	if (entry.verb == COMMAND_EDIT || entry.verb == COMMAND_RECALL)
-		client_show_changed(cl, entry);
-	else if (client_is_group_change(entry.verb) && !cl->vw.plain)
-		client_show_group_change(cl, entry, fr.seq);
-	else if (!entry.quiet && (entry.msgid != CS_MSGID_INBOX || !fr.more))
-		view_done(&cl->vw, entry.verb, id, fr.seq,
-		          entry.verb == COMMAND_END_DEVICE ? entry.label : roster_name(&cl->ro, entry.is_group, id));
-	if (entry.msgid == CS_MSGID_LOGOUT)
-		client_end_session(cl);
-}
-
 static void client_refuse(client *cl, outbox_entry *waiting, int64_t error, std::string_view text, int64_t until = -1)
 {
 	const outbox_entry entry = std::move(*waiting);
@@ -218,6 +197,46 @@ static void client_refuse(client *cl, outbox_entry *waiting, int64_t error, std:
 		view_notice(&cl->vw, "Not sent: " + entry.text);
 	if (entry.verb == COMMAND_REGISTER)
 		cl->calls->registered(cl->arg, false);
+}
+
+/* What is behind a LOGOUT, as a question for a name, can never be sent. */
+static void client_refuse_rest(client *cl)
+{
+	const auto is_rest = [cl](const outbox_entry &entry) {
+		return entry.account == cl->se.id;
+	};
+
+	cl->unnamed.clear();
+	for (;;) {
+		const auto found = std::find_if(cl->ob.entries.begin(), cl->ob.entries.end(), is_rest);
+		if (found == cl->ob.entries.end())
+			return;
+		client_refuse(cl, &*found, CS_ERRNO_NOT_LOGGED_IN, "logged out");
+	}
+}
+
+/* The entry is acknowledged. */
+static void client_complete(client *cl, outbox_entry *waiting, const frame &fr)
+{
+	const outbox_entry entry = std::move(*waiting);
+	const int64_t id = entry.msgid == CS_MSGID_CREATE_GROUP ? fr.group : static_cast<int64_t>(entry.target);
+
+	outbox_remove(&cl->ob, entry.req);
+	client_note_progress(cl);
+	client_note_done(cl, entry, id, fr.seq);
+	if (client_is_query(entry.msgid))
+		client_take_query(cl, entry, fr);
+	if (entry.verb == COMMAND_EDIT || entry.verb == COMMAND_RECALL)
+		client_show_changed(cl, entry);
+	else if (client_is_group_change(entry.verb) && !cl->vw.plain)
+		client_show_group_change(cl, entry, fr.seq);
+	else if (!entry.quiet && (entry.msgid != CS_MSGID_INBOX || !fr.more))
+		view_done(&cl->vw, entry.verb, id, fr.seq,
+		          entry.verb == COMMAND_END_DEVICE ? entry.label : roster_name(&cl->ro, entry.is_group, id));
+	if (entry.msgid == CS_MSGID_LOGOUT) {
+		client_refuse_rest(cl);
+		client_end_session(cl);
+	}
 }
 
 void client_refuse_all(client *cl, int64_t error, std::string_view text)

@@ -8,7 +8,7 @@
 
 /* The server names members of the frame, which the user has not seen. */
 struct refusal_words {
-	std::string_view server;
+	const char *server;
 	const char *here;
 };
 
@@ -49,7 +49,7 @@ std::string refusal_explain(command_verb verb, int64_t error, std::string_view t
 	if (error == CS_ERRNO_EXISTS && verb == COMMAND_INVITE)
 		return "that is a member already";
 	for (const refusal_words &words : refusal_texts)
-		if (words.server == text)
+		if (text == words.server)
 			return words.here;
 	if (error == CS_ERRNO_UNKNOWN_MSGID)
 		return "this server cannot do that";
