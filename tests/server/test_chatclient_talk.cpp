@@ -456,6 +456,30 @@ static void a_question_behind_a_logout_does_not_hold_up_the_next_login(void **st
 	assert_int_equal(terminal_finish(&t), 0);
 }
 
+static void a_long_list_comes_page_by_page(void **state)
+{
+	slow_server ss;
+	terminal t;
+
+	slow_begin(&ss, (test_server *)*state, &t);
+	terminal_answer(&t, "ann -> ben> ", "/members #7");
+	slow_answer(&ss, 144,
+	            "\"errno\":0,\"members\":[{\"account\":1,\"name\":\"ann\",\"role\":\"creator\",\"state\":"
+	            "\"online\"}],\"more\":true,\"next\":\"two\"");
+	terminal_wait(&t, "    ann online, creator");
+	terminal_wait(&t, "/more shows more.");
+	terminal_answer(&t, "ann -> ben> ", "/more");
+	slow_wait(&ss, "\"groupid\":7,\"after\":\"two\"");
+	slow_answer(&ss, 144,
+	            "\"errno\":0,\"members\":[{\"account\":2,\"name\":\"ben\",\"role\":\"normal\",\"state\":"
+	            "\"offline\"}]");
+	terminal_wait(&t, "    ben offline");
+	terminal_answer(&t, "ann -> ben> ", "/more");
+	terminal_wait(&t, "there is nothing more; /older goes back in a conversation");
+	terminal_answer(&t, "ann -> ben> ", "/quit");
+	assert_int_equal(terminal_finish(&t), 0);
+}
+
 static void several_lines_that_are_pasted_are_sent_only_after_a_question(void **state)
 {
 	scene sc;
@@ -553,6 +577,7 @@ int main(void)
 		OWN_SERVER(what_was_said_on_another_device_is_shown_and_what_was_said_here_only_once),
 		OWN_SERVER(what_was_said_last_is_changed_and_taken_back),
 		OWN_SERVER(a_name_is_asked_for_and_what_comes_after_it_waits),
+		OWN_SERVER(a_long_list_comes_page_by_page),
 		OWN_SERVER(a_question_behind_a_logout_does_not_hold_up_the_next_login),
 		OWN_SERVER(entries_that_are_no_messages_are_lines),
 	};
