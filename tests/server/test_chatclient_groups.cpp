@@ -308,18 +308,21 @@ static void a_script_leads_a_group_and_lists_its_people(void **state)
 	talker t;
 
 	assert_int_equal(talker_run(&t, s->port,
-	                            "login:" + a + ":secret\ncreategroup:" + group + ":\n/invite #" + group + " " +
-	                                    ben->name + "\n/closed " + group + "\nmembers:" + group +
-	                                    "\naddfriend:" + b + "\n/block " + b + "\ncontacts\n/kick #" + group +
-	                                    " nobody at all\n/kick #none " + b),
+	                            "register:" + client_new_name("cid") + ":secret\nlogin:" + a +
+	                                    ":secret\ncreategroup:" + group + ":\n/invite #" + group + " " + ben->name +
+	                                    "\n/closed " + group + "\nmembers:" + group + "\naddfriend:" + b +
+	                                    "\n/block " + b + "\ncontacts\n/kick #" + group +
+	                                    " nobody at all\n/kick #none " + b + "\n/mute #" + group + " * 1h"),
 	                 1);
 	const std::string id = talker_lines(&t, "ok|creategroup|")[0].substr(15);
 	assert_true(talker_has(&t, "ok|invite|" + id) && talker_has(&t, "ok|closed|" + id));
 	assert_true(talker_has(&t, "member|" + id + "|" + a + "|") && talker_has(&t, "ok|members|" + id));
 	assert_true(talker_has(&t, "contact|" + b + "|" + ben->name + "|online|yes|no|yes"));
 	assert_true(talker_has(&t, "ok|contacts|-"));
-	assert_true(talker_has(&t, "invalid|9|nobody has that name"));
-	assert_true(talker_has(&t, "invalid|10|no group of that name was heard of"));
+	/* Everybody, not the account that was registered last. */
+	assert_true(talker_has(&t, "ok|mute|" + id));
+	assert_true(talker_has(&t, "invalid|10|nobody has that name"));
+	assert_true(talker_has(&t, "invalid|11|no group of that name was heard of"));
 }
 
 #define TEST(name) cmocka_unit_test_teardown(name, test_server_close_clients)

@@ -192,6 +192,8 @@ void client_ask_in_group(client *cl, const command &cm, uint64_t number);
 /* Whether others see a line of it. */
 [[nodiscard]] bool client_is_group_change(command_verb verb);
 void client_show_group_change(client *cl, const outbox_entry &entry, int64_t seq);
+/* The last group that invited the user, or 0. */
+[[nodiscard]] uint64_t client_last_invitation(const client *cl);
 void client_note_invitation(client *cl, int64_t group, bool invited);
 
 /* client_people.cpp */

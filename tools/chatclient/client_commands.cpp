@@ -239,7 +239,7 @@ static void client_find_name(const client *cl, command *cm)
 
 static void client_find_last(const client *cl, command *cm)
 {
-	if (cm->id == 0 && cm->who.empty() && client_needs_id(cm->verb))
+	if (cm->id == 0 && cm->who.empty() && !cm->is_everybody && client_needs_id(cm->verb))
 		cm->id = cm->is_group ? cl->last_group : cl->last_account;
 }
 

@@ -26,8 +26,7 @@ bool client_is_of_group(command_verb verb)
 	}
 }
 
-/* The last group that invited the user, or 0. */
-static uint64_t client_last_invitation(const client *cl)
+uint64_t client_last_invitation(const client *cl)
 {
 	uint64_t last = 0;
 

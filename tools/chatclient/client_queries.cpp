@@ -182,7 +182,7 @@ static void client_take_groups(client *cl, const frame &fr)
 		client_take_conversation(cl, item, COMMAND_GROUPS);
 	if (fr.more)
 		(void)client_ask_inbox(cl, fr.next, COMMAND_GROUPS, false);
-	else if (cl->ro.groups.empty())
+	else if (cl->ro.groups.empty() && client_last_invitation(cl) == 0)
 		view_notice(&cl->vw, "You are in no group; /join NAME joins one, /group NAME DESC makes one.");
 }
 
