@@ -16,6 +16,7 @@ static void start(cluster *c, conversation_play *p)
 		nodes.push_back(node.server);
 	}
 	cluster_start(c);
+	p->c = c;
 	play_begin(p, nodes, play_new_seed());
 }
 
@@ -44,6 +45,24 @@ static void requests_on_three_nodes_are_done_in_the_order_of_their_seqs(void **s
 	play_report(&p);
 }
 
+/* The lease is short, because that is how long the others believe in the sessions of a killed node. Then they look for
+ * what it has committed without telling them. */
+static void what_was_acknowledged_is_done_whenever_a_node_is_killed(void **state)
+{
+	cluster *c = static_cast<cluster *>(*state);
+	conversation_play p;
+
+	cluster_set(c, "bus_redis.lease", "2s");
+	start(c, &p);
+	while (p.steps < play_steps(600))
+		if (p.clients.size() < 6 || play_roll(&p, 3))
+			play_step(&p);
+		else
+			play_burst(&p, play_roll(&p, 12) == 0);
+	play_end(&p);
+	play_report(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -51,6 +70,8 @@ int main(void)
 	                                        cluster_setup, cluster_teardown),
 		cmocka_unit_test_setup_teardown(requests_on_three_nodes_are_done_in_the_order_of_their_seqs,
 	                                        cluster_setup, cluster_teardown),
+		cmocka_unit_test_setup_teardown(what_was_acknowledged_is_done_whenever_a_node_is_killed, cluster_setup,
+	                                        cluster_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);

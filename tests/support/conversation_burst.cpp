@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * Several requests under way together, perhaps while the server is killed. Each seq says where its request stands among
+ * Several requests under way together, perhaps while a server is killed. Each seq says where its request stands among
  * the others, so the model can be told of them one after the other. */
-#include "tests/support/conversation_play.h"
+#include "tests/support/conversation_burst.h"
 
 #include <algorithm>
 
 #include "tests/support/check.h"
-#include "tests/support/database.h"
-
-struct burst_request {
-	conversation_request r;
-	int wire_errno = -1; /* -1: there was no answer */
-	int64_t seq = -1, groupid = -1;
-	std::string answer;
-};
 
 /* What becomes an entry, or is refused. A REMOVE_MEMBER of who is no member may change what has no seq. */
 static bool burst_takes(const conversation_play *p, const conversation_request &r)
@@ -66,7 +58,7 @@ static std::vector<burst_request> burst_choose(conversation_play *p)
 	return all;
 }
 
-static void burst_take_answer(burst_request *b, const test_frame &frame)
+void burst_take_answer(burst_request *b, const test_frame &frame)
 {
 	b->wire_errno = static_cast<int>(json_integer(frame.json.get(), "errno"));
 	b->seq = json_integer(frame.json.get(), "seq");
@@ -117,8 +109,7 @@ static void burst_grant(conversation_play *p, const burst_request &b)
 		p->repeatable.push_back(b.r);
 }
 
-/* An answer without an entry must be right at some moment between the entries. */
-static void burst_apply(conversation_play *p, const std::vector<burst_request> &all)
+void burst_apply(conversation_play *p, const std::vector<burst_request> &all)
 {
 	std::vector<burst_request> entries, others;
 
@@ -137,73 +128,10 @@ static void burst_apply(conversation_play *p, const std::vector<burst_request> &
 		          others[0].r.bytes + "\n" + others[0].answer + "\nthis answer was never right");
 }
 
-/* ---- with a kill */
-
-static cs_db *burst_open_database(const test_server *s, test_database *d)
-{
-	if (s->database) {
-		database_make_mysql(d, s->database, s->options.at("db_mysql.database"));
-	} else {
-		database_make_sqlite(d);
-		database_set_text(d, "path", test_server_database(s));
-	}
-	return database_open(d);
-}
-
-/* Of those without an answer, the store says which were done. */
-static void burst_look_up(conversation_play *p, std::vector<burst_request> *all)
-{
-	test_database d;
-	cs_db *db = burst_open_database(p->nodes[0], &d);
-
-	for (burst_request &b : *all) {
-		if (b.wire_errno >= 0)
-			continue;
-		b.seq = database_number(db, check_format("SELECT seq FROM message WHERE body LIKE '%%\"req\":%lld%%'",
-		                                         static_cast<long long>(b.r.req)));
-		p->unanswered++;
-		if (b.seq < 1)
-			continue;
-		b.wire_errno = 0;
-		b.answer = "(found in the store)";
-		p->unanswered_done++;
-	}
-	d.driver->close(db);
-}
-
-static bool burst_is_answer(const test_frame &frame)
-{
-	return json_integer(frame.json.get(), "msgid") == 100;
-}
-
-static void burst_kill(conversation_play *p, std::vector<burst_request> *all)
-{
-	std::map<std::pair<size_t, size_t>, std::vector<test_frame>> frames;
-
-	check_sleep_ms(static_cast<int64_t>(play_roll(p, 4)));
-	test_server_kill(p->nodes[0]);
-	p->kills++;
-	for (const auto &[who, c] : p->clients)
-		frames[who] = client_read_to_end(c);
-	for (burst_request &b : *all)
-		for (const test_frame &frame : frames[{b.r.actor, b.r.device}])
-			if (burst_is_answer(frame) && json_integer(frame.json.get(), "req") == b.r.req)
-				burst_take_answer(&b, frame);
-	burst_look_up(p, all);
-	burst_apply(p, *all);
-	for (const auto &[who, of] : frames)
-		for (const test_frame &frame : of)
-			if (!burst_is_answer(frame))
-				play_take(p, who.first, who.second, frame);
-	conversation_crash(&p->m);
-	for (const auto &[who, c] : p->clients)
-		client_close(c);
-	p->clients.clear();
-	test_server_start(p->nodes[0]);
-}
-
 void play_burst(conversation_play *p, bool kill)
 {
+	if (kill)
+		play_settle_marks(p);
 	std::vector<burst_request> all = burst_choose(p);
 
 	p->steps++;
@@ -216,14 +144,13 @@ void play_burst(conversation_play *p, bool kill)
 		client_send(c, b.r.bytes + c->ending);
 	}
 	if (kill) {
-		play_note(p, "kill");
 		burst_kill(p, &all);
 	} else {
 		for (burst_request &b : all)
 			burst_take_answer(&b, client_read_answer(p->clients.at({b.r.actor, b.r.device}), b.r.req));
 		burst_apply(p, all);
-		play_settle(p);
 	}
+	play_settle(p);
 	p->m.keeps_former = false;
 	p->m.former.clear();
 }

@@ -113,11 +113,12 @@ static void delivery_crash(conversation_device *d)
 	d->floors = d->starts;
 }
 
-void conversation_crash(conversation_model *m)
+void conversation_crash(conversation_model *m, const std::function<bool(size_t account, size_t device)> &goes_on)
 {
-	for (conversation_account &account : m->accounts)
-		for (conversation_device &d : account.devices)
-			delivery_crash(&d);
+	for (size_t account = 0; account < m->accounts.size(); account++)
+		for (size_t device = 0; device < m->accounts[account].devices.size(); device++)
+			if (!goes_on(account, device))
+				delivery_crash(&m->accounts[account].devices[device]);
 }
 
 /* Another device of the account has joined while this session sent to the group. The session may hear of the group

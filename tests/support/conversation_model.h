@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -154,8 +155,9 @@ void conversation_login(conversation_model *m, size_t account, size_t device, co
 void conversation_logout(conversation_model *m, size_t account, size_t device);
 /* END_DEVICE. */
 void conversation_forget(conversation_model *m, size_t account, size_t device);
-/* The server was killed, and all that it had sent was taken: nothing is lost, but what came may come again. */
-void conversation_crash(conversation_model *m);
+/* A server was killed, and all that it had sent was taken: nothing is lost, but what came may come again. Sessions at
+ * others go on. */
+void conversation_crash(conversation_model *m, const std::function<bool(size_t account, size_t device)> &goes_on);
 /* The last entry of the conversation is new. */
 void conversation_deliver(conversation_model *m, size_t place);
 void conversation_confirm(conversation_model *m, size_t account, size_t device, size_t place, int64_t seq);

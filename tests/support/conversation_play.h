@@ -18,6 +18,7 @@
 
 struct conversation_play {
 	std::vector<test_server *> nodes; /* sessions are at any of them */
+	struct cluster *c = nullptr; /* to which they belong; null: none */
 	unsigned seed = 0;
 	std::mt19937 random;
 	conversation_model m;
@@ -41,7 +42,7 @@ void play_begin(conversation_play *p, const std::vector<test_server *> &nodes, u
 void play_set_options(test_server *s);
 /* One step: a login, the end of a session, or a request, with all that follows from it. */
 void play_step(conversation_play *p);
-/* Several requests under way together; their seqs say in which order they were done. With kill the server is killed
+/* Several requests under way together; their seqs say in which order they were done. With kill a server is killed
  * meanwhile, and started again: what was acknowledged must be done, and all else done or not.
  * (conversation_burst.cpp) */
 void play_burst(conversation_play *p, bool kill);
