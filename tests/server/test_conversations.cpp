@@ -58,6 +58,22 @@ static void what_was_acknowledged_is_done_whenever_the_server_is_killed(void **s
 	test_server_stop(s);
 }
 
+static void strangers_blocks_and_what_is_too_late_are_refused_as_the_model_says(void **state)
+{
+	test_server *s = static_cast<test_server *>(*state);
+	conversation_play p;
+
+	play_set_options(s);
+	play_set_strict(&p, s);
+	test_server_start(s);
+	play_begin(&p, {s}, play_new_seed());
+	while (p.steps < play_steps(1500))
+		play_step(&p);
+	play_end(&p);
+	play_report(&p);
+	test_server_stop(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -66,6 +82,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			requests_that_are_under_way_together_are_done_in_the_order_of_their_seqs, test_server_setup,
 			test_server_teardown),
+		cmocka_unit_test_setup_teardown(strangers_blocks_and_what_is_too_late_are_refused_as_the_model_says,
+	                                        test_server_setup, test_server_teardown),
 		cmocka_unit_test_setup_teardown(what_was_acknowledged_is_done_whenever_the_server_is_killed,
 	                                        test_server_setup, test_server_teardown),
 	};

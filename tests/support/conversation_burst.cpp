@@ -63,6 +63,7 @@ void burst_take_answer(burst_request *b, const test_frame &frame)
 	b->wire_errno = static_cast<int>(json_integer(frame.json.get(), "errno"));
 	b->seq = json_integer(frame.json.get(), "seq");
 	b->answer = frame.bytes;
+	b->r.answered = conversation_clock();
 }
 
 /* ---- what was done */
@@ -97,7 +98,7 @@ static void burst_drop_fitting(conversation_play *p, std::vector<burst_request> 
 static void burst_grant(conversation_play *p, const burst_request &b)
 {
 	const conversation_verdict v = conversation_judge(&p->m, b.r);
-	std::string wrong = v.errnos.count(0) && v.adds ? "" : "this may not be done now";
+	std::string wrong = v.errnos.count(0) && (v.adds || v.may_add) ? "" : "this may not be done now";
 
 	if (wrong.empty())
 		wrong = conversation_grant(&p->m, b.r, b.seq, b.groupid);
@@ -138,7 +139,8 @@ void play_burst(conversation_play *p, bool kill)
 	p->bursts++;
 	p->m.keeps_former = true;
 	p->m.together_from = p->m.stamps;
-	for (const burst_request &b : all) {
+	for (burst_request &b : all) {
+		b.r.sent = conversation_clock();
 		play_note(p, check_format("together: device %zu: ", b.r.device) + b.r.bytes);
 		test_client *c = p->clients.at({b.r.actor, b.r.device});
 		client_send(c, b.r.bytes + c->ending);

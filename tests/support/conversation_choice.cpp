@@ -116,6 +116,18 @@ static void choice_contact(conversation_play *p, conversation_request *r)
 		r->blocked = choice_is(p, 30);
 }
 
+/* Names are looked up to the letter. */
+static std::string choice_name(conversation_play *p)
+{
+	std::string name = p->m.accounts[play_roll(p, p->m.accounts.size())].name;
+
+	if (choice_is(p, 20))
+		name[0] = 'M';
+	if (choice_is(p, 20))
+		name += ' ';
+	return name;
+}
+
 static void choice_history(conversation_play *p, conversation_request *r)
 {
 	static const char *const modes[] = {"", "before", "after", "around"};
@@ -163,13 +175,27 @@ static void choice_of_group(conversation_play *p, conversation_request *r)
 	r->account = choice_account(p);
 	r->ban = r->msgid == 141 && r->account != r->actor && choice_is(p, 25);
 	r->role = roles[play_roll(p, std::size(roles))];
-	r->until = choice_is(p, 40) ? choice_far_away : 0;
+	r->until = choice_is(p, 30)   ? choice_far_away
+	           : choice_is(p, 30) ? conversation_clock() + 50 + static_cast<int64_t>(play_roll(p, 1000))
+	                              : 0;
 	if (r->msgid == 146 && choice_is(p, 30))
 		r->account = conversation_nobody;
 	else if (r->msgid == 146 && r->account == conversation_nobody)
 		r->account = r->actor;
 	if (r->msgid == 143)
 		choice_settings(p, r);
+}
+
+/* Now and then the text that is there already. */
+static void choice_edit(conversation_play *p, conversation_request *r)
+{
+	const conversation *c = choice_conversation(p, *r);
+	const size_t place = static_cast<size_t>(r->seq - 1);
+
+	r->text = choice_text(p);
+	choice_cid(p, r);
+	if (c && place < c->entries.size() && c->entries[place].is_message && choice_is(p, 10))
+		r->text = c->entries[place].text;
 }
 
 static void choice_fill(conversation_play *p, conversation_request *r)
@@ -190,13 +216,21 @@ static void choice_fill(conversation_play *p, conversation_request *r)
 		r->text = choice_is(p, 80) ? check_format("g%llu", static_cast<unsigned long long>(p->steps)) : "n";
 		break;
 	case 160:
-		r->text = choice_text(p);
-		choice_cid(p, r);
-		[[fallthrough]];
 	case 161:
 	case 120:
 		choice_place(p, r);
 		r->seq = choice_message(p, *r);
+		if (r->msgid == 160)
+			choice_edit(p, r);
+		break;
+	case 7: r->account = choice_account(p); break;
+	case 122:
+		choice_place(p, r);
+		r->text = choice_text(p);
+		break;
+	case 133:
+		r->text = choice_name(p);
+		r->gives_name = false;
 		break;
 	case 105: choice_history(p, r); break;
 	case 111: r->account = play_roll(p, p->m.accounts[r->actor].devices.size()); break;
@@ -213,8 +247,9 @@ static int choice_msgid(conversation_play *p)
 	static const struct {
 		int msgid;
 		size_t weight;
-	} kinds[] = {{6, 16},  {10, 26}, {160, 9}, {161, 5}, {8, 3},   {9, 9},   {141, 6}, {142, 6}, {143, 4}, {146, 4},
-	             {145, 5}, {120, 7}, {131, 3}, {111, 1}, {105, 8}, {106, 6}, {144, 4}, {110, 2}, {132, 2}};
+	} kinds[] = {{6, 16},  {10, 26}, {160, 9}, {161, 5}, {8, 3},   {9, 9},   {141, 6}, {142, 6},
+	             {143, 4}, {146, 4}, {145, 5}, {120, 7}, {131, 5}, {111, 1}, {105, 8}, {106, 6},
+	             {144, 4}, {110, 2}, {132, 2}, {7, 2},   {122, 8}, {133, 2}};
 	size_t all = 0;
 
 	for (const auto &kind : kinds)

@@ -64,6 +64,8 @@ void conversation_login(conversation_model *m, size_t account, size_t device, co
 	d->session = wanted;
 	d->session.in = true;
 	d->session.number = ++m->sessions;
+	conversation_note_online(m, account);
+	conversation_watch(m, account, &d->session);
 	for (size_t place = 0; place < m->conversations.size(); place++) {
 		const conversation *c = &m->conversations[place];
 		int64_t &cursor = d->cursors[place];
@@ -86,6 +88,7 @@ void conversation_login(conversation_model *m, size_t account, size_t device, co
 void conversation_logout(conversation_model *m, size_t account, size_t device)
 {
 	m->accounts[account].devices[device].session = {};
+	conversation_note_online(m, account);
 }
 
 void conversation_forget(conversation_model *m, size_t account, size_t device)
@@ -93,6 +96,7 @@ void conversation_forget(conversation_model *m, size_t account, size_t device)
 	conversation_device *d = &m->accounts[account].devices[device];
 
 	d->session = {};
+	conversation_note_online(m, account);
 	if (device == 0)
 		return;
 	d->known = false;
@@ -115,10 +119,12 @@ static void delivery_crash(conversation_device *d)
 
 void conversation_crash(conversation_model *m, const std::function<bool(size_t account, size_t device)> &goes_on)
 {
-	for (size_t account = 0; account < m->accounts.size(); account++)
+	for (size_t account = 0; account < m->accounts.size(); account++) {
 		for (size_t device = 0; device < m->accounts[account].devices.size(); device++)
 			if (!goes_on(account, device))
 				delivery_crash(&m->accounts[account].devices[device]);
+		conversation_note_online(m, account);
+	}
 }
 
 /* Another device of the account has joined while this session sent to the group. The session may hear of the group
@@ -197,7 +203,8 @@ bool conversation_awaits(const conversation_session &s)
 			if (may_miss == s.may_miss.end() || !may_miss->second.count(seq))
 				return true;
 	}
-	return !s.notices.empty();
+	return !std::all_of(s.notices.begin(), s.notices.end(),
+	                    [](const conversation_notice &notice) { return notice.may_miss; });
 }
 
 /* ---- frames */
@@ -257,7 +264,7 @@ std::string conversation_compare(const conversation_model *m, conversation_entry
 	return "";
 }
 
-static size_t delivery_account_of(const conversation_model *m, int64_t id)
+size_t conversation_account_of(const conversation_model *m, int64_t id)
 {
 	for (size_t i = 0; i < m->accounts.size(); i++)
 		if (m->accounts[i].id == id)
@@ -271,14 +278,14 @@ static int delivery_place_of(const conversation_model *m, const cJSON *json, con
 {
 	if (json_has(json, "groupid"))
 		return conversation_find_group(m, json_integer(json, "groupid"));
-	return conversation_find_pair(m, delivery_account_of(m, json_integer(json, "id")),
-	                              delivery_account_of(m, json_integer(json, key)));
+	return conversation_find_pair(m, conversation_account_of(m, json_integer(json, "id")),
+	                              conversation_account_of(m, json_integer(json, key)));
 }
 
 static std::string delivery_take_mark(conversation_model *m, conversation_session *s, const cJSON *json)
 {
 	const int place = delivery_place_of(m, json, "peer");
-	const size_t reader = delivery_account_of(m, json_integer(json, "id"));
+	const size_t reader = conversation_account_of(m, json_integer(json, "id"));
 
 	if (place < 0 || !s->read)
 		return "nobody asked for this READ";
@@ -294,16 +301,20 @@ static std::string delivery_take_mark(conversation_model *m, conversation_sessio
 
 static std::string delivery_take_notice(conversation_session *s, const test_frame &frame)
 {
+	const int64_t msgid = json_integer(frame.json.get(), "msgid");
+
 	for (size_t i = 0; i < s->notices.size(); i++) {
 		const conversation_notice &notice = s->notices[i];
 		const std::string start = notice.bytes.substr(0, notice.bytes.size() - 1);
 
 		if (frame.bytes.compare(0, start.size(), start) || json_text(frame.json.get(), "name") != notice.name)
 			continue;
+		if (msgid == 122 && frame.bytes != notice.bytes)
+			return "these are not the sender's own bytes";
 		s->notices.erase(s->notices.begin() + static_cast<std::ptrdiff_t>(i));
 		return "";
 	}
-	return "nobody is to get this INVITE";
+	return "nobody is to get this";
 }
 
 std::string conversation_take(conversation_model *m, size_t account, size_t device, const test_frame &frame)
@@ -313,10 +324,13 @@ std::string conversation_take(conversation_model *m, size_t account, size_t devi
 	const cJSON *json = frame.json.get();
 	const int64_t msgid = json_integer(json, "msgid"), seq = json_integer(json, "seq");
 
+	m->told += msgid == 120 || msgid == 122 || msgid == 123 || msgid == 134 || msgid == 145;
 	if (msgid == 120)
 		return delivery_take_mark(m, s, json);
-	if (msgid == 145)
+	if (msgid == 122 || msgid == 134 || msgid == 145)
 		return delivery_take_notice(s, frame);
+	if (msgid == 123)
+		return conversation_take_presence(m, account, s, json);
 	const int place = delivery_place_of(m, json, "toid");
 
 	if (place < 0)
@@ -346,10 +360,14 @@ std::string conversation_take(conversation_model *m, size_t account, size_t devi
 std::string conversation_describe(const conversation_model *m, size_t account, size_t device)
 {
 	const conversation_device &d = m->accounts[account].devices[device];
-	std::string text = check_format("account %zu (id %lld) device %zu%s%s%s%s", account,
-	                                static_cast<long long>(m->accounts[account].id), device,
-	                                d.session.ack ? " ack" : "", d.session.event ? " event" : "",
-	                                d.session.echo ? " echo" : "", d.session.read ? " read" : "");
+	std::string text = check_format("account %zu (id %lld) device %zu", account,
+	                                static_cast<long long>(m->accounts[account].id), device);
+
+	for (const auto &[word, wanted] :
+	     {std::pair{" ack", d.session.ack}, std::pair{" event", d.session.event},
+	      std::pair{" echo", d.session.echo}, std::pair{" read", d.session.read},
+	      std::pair{" signal", d.session.signal}, std::pair{" presence", d.session.presence}})
+		text += wanted ? word : "";
 
 	for (const auto &[place, due] : d.session.due) {
 		if (due.empty())

@@ -27,6 +27,7 @@ static size_t grant_open_group(conversation_model *m, const conversation_request
 	c.name = r.text;
 	c.description = "of " + r.text;
 	c.members[r.actor] = {true, false, 2};
+	c.members[r.actor].changed = r.answered;
 	return m->conversations.size() - 1;
 }
 
@@ -45,6 +46,8 @@ static conversation_entry *grant_add(conversation_model *m, conversation *c, con
 	entry.group = r.msgid == 8 ? c->group : 0;
 	entry.is_message = r.msgid == 6 || r.msgid == 10;
 	entry.stamp = ++m->stamps;
+	entry.sent = r.sent;
+	entry.answered = r.answered;
 	return &entry;
 }
 
@@ -86,6 +89,7 @@ static void grant_remove(conversation *c, const conversation_request &r)
 	if (!member->in)
 		return;
 	member->in = false;
+	member->changed = r.answered;
 	member->role = 0;
 	member->left = c->entries.back().seq;
 	c->ended = conversation_count(c) == 0;
@@ -121,6 +125,7 @@ static void grant_apply_entry(conversation *c, const conversation_request &r)
 		conversation_member *member = &c->members[r.actor];
 
 		member->in = true;
+		member->changed = r.answered;
 		member->joined = seq - 1;
 		c->invited.erase(r.actor);
 		break;
@@ -172,14 +177,6 @@ static void grant_read(conversation_model *m, size_t place, const conversation_r
 		}
 }
 
-static void grant_set_flag(std::set<size_t> *all, size_t account, const std::optional<bool> &flag)
-{
-	if (flag && *flag)
-		all->insert(account);
-	else if (flag)
-		all->erase(account);
-}
-
 static void grant_grant_quietly(conversation_model *m, const conversation_request &r)
 {
 	const int place = conversation_find(m, r);
@@ -189,23 +186,28 @@ static void grant_grant_quietly(conversation_model *m, const conversation_reques
 	case 104: conversation_confirm(m, r.actor, r.device, static_cast<size_t>(place), r.seq); break;
 	case 111: conversation_forget(m, r.actor, r.account); break;
 	case 120: grant_read(m, static_cast<size_t>(place), r); break;
-	case 131:
-		grant_set_flag(&m->accounts[r.actor].friends, r.account, r.is_friend);
-		grant_set_flag(&m->accounts[r.actor].blocked, r.account, r.blocked);
-		break;
+	case 7:
+	case 131: conversation_set_contact(m, r); break;
+	case 122: conversation_signal(m, r); break;
 	case 141: c->invited.erase(r.account); break; /* declined, or taken back */
 	case 145: grant_invite(m, c, r); break;
 	default: break;
 	}
 }
 
-std::string conversation_grant(conversation_model *m, const conversation_request &r, int64_t seq, int64_t groupid)
+/* Whose writing to the actor the request may allow or refuse; conversation_nobody: nobody's. */
+static size_t grant_other_of(const conversation_request &r)
+{
+	return r.msgid == 6 ? r.to : r.msgid == 7 || r.msgid == 131 ? r.account : conversation_nobody;
+}
+
+static std::string grant_grant(conversation_model *m, const conversation_request &r, int64_t seq, int64_t groupid)
 {
 	const conversation_verdict v = conversation_judge(m, r);
 
 	if (v.seq)
 		return v.seq == seq ? "" : check_format("the first one had seq %lld", static_cast<long long>(v.seq));
-	if (!v.adds) {
+	if (!v.adds && (!v.may_add || seq == -1)) {
 		grant_grant_quietly(m, r);
 		return seq == -1 ? "" : "nothing was changed, but there is a seq";
 	}
@@ -219,4 +221,15 @@ std::string conversation_grant(conversation_model *m, const conversation_request
 	grant_apply_entry(c, r);
 	conversation_deliver(m, place);
 	return seq == expected ? "" : check_format("it should have seq %lld", static_cast<long long>(expected));
+}
+
+std::string conversation_grant(conversation_model *m, const conversation_request &r, int64_t seq, int64_t groupid)
+{
+	const size_t other = grant_other_of(r);
+	const bool is_let = other == conversation_nobody || conversation_lets_write(m, other, r.actor);
+	const std::string wrong = grant_grant(m, r, seq, groupid);
+
+	if (other != conversation_nobody && is_let != conversation_lets_write(m, other, r.actor))
+		m->accounts[r.actor].lets_changed[other] = r.answered;
+	return wrong;
 }

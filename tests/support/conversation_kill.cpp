@@ -51,6 +51,7 @@ static void kill_look_up(conversation_play *p, size_t place, std::vector<burst_r
 		if (b.seq < 1)
 			continue;
 		b.wire_errno = 0;
+		b.r.answered = conversation_clock();
 		b.answer = "(found in the store)";
 		p->unanswered_done++;
 	}

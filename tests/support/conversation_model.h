@@ -40,12 +40,14 @@ struct conversation_request {
 	int64_t limit = 50;
 	int64_t req = 0;
 	std::string bytes; /* as sent; see conversation_write */
+	int64_t sent = 0, answered = 0; /* ms; the server did it in between */
 };
 
 /* What may be answered. */
 struct conversation_verdict {
 	std::set<int> errnos; /* PROTOCOL leaves open which of several reasons is told */
 	bool adds = false; /* errno 0 comes with an entry */
+	bool may_add = false; /* it may come with one */
 	int64_t seq = 0; /* the repetition of a cid: that of the first */
 };
 
@@ -60,6 +62,7 @@ struct conversation_entry {
 	bool is_message = false, is_stripped = false; /* an EDIT whose msg is gone */
 	int64_t edited = 0, recalled = 0, last_edit = 0;
 	int64_t ts = 0; /* 0: not seen yet */
+	int64_t sent = 0, answered = 0; /* between which ts is */
 	uint64_t stamp = 0; /* counts all entries */
 };
 
@@ -67,6 +70,7 @@ struct conversation_member {
 	bool in = false, banned = false;
 	int role = 0; /* 0 normal, 1 admin, 2 creator */
 	int64_t joined = 0, left = 0, muted = 0;
+	int64_t changed = 0; /* ms; when it came or went last */
 };
 
 struct conversation {
@@ -86,17 +90,21 @@ struct conversation {
 struct conversation_notice {
 	int msgid = 0;
 	std::string bytes, name;
+	bool may_miss = false;
 };
 
 struct conversation_session {
 	uint64_t number = 0; /* counts all sessions */
-	bool in = false, ack = false, event = false, echo = false, read = false;
+	bool in = false, ack = false, event = false, echo = false, read = false, signal = false, presence = false;
 	/* Conversation -> the seqs to come, in order. */
 	std::map<size_t, std::deque<int64_t>> due;
 	std::map<size_t, std::set<int64_t>> may_miss; /* those of them that need not come */
 	std::vector<conversation_notice> notices;
 	std::map<std::pair<size_t, size_t>, int64_t> marks; /* conversation, reader: the last READ to come */
 	std::map<size_t, int64_t> received; /* conversation -> the last seq */
+	/* Account -> what the client knows of it, and when it was told, in ms. */
+	std::map<size_t, std::string> known;
+	std::map<size_t, int64_t> told;
 };
 
 struct conversation_device {
@@ -114,11 +122,17 @@ struct conversation_account {
 	int64_t id = 0;
 	std::string name;
 	std::set<size_t> friends, blocked;
+	/* Other account -> ms; when that was let in or shut out last, and when it was watched or hid last. */
+	std::map<size_t, int64_t> lets_changed, watch_changed;
+	bool was_online = false;
+	int64_t came = 0, went = 0; /* ms */
 	std::vector<conversation_device> devices;
 };
 
 struct conversation_model {
 	size_t members_max = 4;
+	bool refuses_strangers = false;
+	int64_t edit_window = 900000, recall_window = 900000; /* ms */
 	std::vector<conversation_account> accounts;
 	std::vector<conversation> conversations;
 	/* Conversation and seq -> an entry as it was before one of the requests that were under way together. It may
@@ -126,7 +140,7 @@ struct conversation_model {
 	std::map<std::pair<size_t, int64_t>, conversation_entry> former;
 	bool keeps_former = false;
 	uint64_t together_from = 0; /* the stamp before the first of them */
-	uint64_t stamps = 0, sessions = 0, delivered = 0;
+	uint64_t stamps = 0, sessions = 0, delivered = 0, told = 0;
 };
 
 /* ---- requests (conversation_rules.cpp) */
@@ -147,7 +161,29 @@ size_t conversation_count(const conversation *c);
 bool conversation_is_banned(const conversation *c, size_t account);
 bool conversation_is_online(const conversation_model *m, size_t account);
 
+/* ---- people (conversation_people.cpp) */
+/* The server's clock, in ms. */
+int64_t conversation_clock(void);
+/* The rule of CHAT. */
+bool conversation_lets_write(const conversation_model *m, size_t sender, size_t to);
+/* ADD_FRIEND and SET_CONTACT. */
+void conversation_set_contact(conversation_model *m, const conversation_request &r);
+/* When anybody was let in or shut out last, in ms. */
+int64_t conversation_changed(const conversation_model *m);
+void conversation_signal(conversation_model *m, const conversation_request &r);
+/* Whether the account came or went so short a time before that signals need not know. */
+bool conversation_membership_is_new(const conversation *c, size_t account, const conversation_request &r);
+/* A session of the account began or ended. */
+void conversation_note_online(conversation_model *m, size_t account);
+/* The session begins, and its client knows how its friends are. */
+void conversation_watch(conversation_model *m, size_t account, conversation_session *s);
+std::string conversation_take_presence(conversation_model *m, size_t account, conversation_session *s,
+                                       const cJSON *json);
+/* A friend who is online, which the session does not know; conversation_nobody: there is none. */
+size_t conversation_misses_presence(const conversation_model *m, size_t account, size_t device);
+
 /* ---- delivery (conversation_delivery.cpp) */
+size_t conversation_account_of(const conversation_model *m, int64_t id);
 /* Whether the account may ever get that entry. */
 bool conversation_sees(const conversation *c, size_t account, int64_t seq);
 /* The session begins: sets what is due. */

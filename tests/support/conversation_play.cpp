@@ -37,12 +37,27 @@ void play_report(const conversation_play *p)
 	              static_cast<unsigned long long>(p->unanswered_done));
 	for (const auto &[msgid, count] : p->grants)
 		print_message("  msgid %d granted %llu times\n", msgid, static_cast<unsigned long long>(count));
+	for (const auto &[number, count] : p->refusals)
+		print_message("  errno %d answered %llu times\n", number, static_cast<unsigned long long>(count));
+	print_message("  %llu frames that are not stored\n", static_cast<unsigned long long>(p->m.told));
 }
 
 /* The least of a run's options that the model depends on. */
 void play_set_options(test_server *s)
 {
 	test_server_set(s, "group.members_max", "4");
+	test_server_set(s, "people.find_user_limit", "0");
+}
+
+void play_set_strict(conversation_play *p, test_server *s)
+{
+	test_server_set(s, "mailbox.strangers", "refuse");
+	test_server_set(s, "edit.edit_window", "400ms");
+	test_server_set(s, "edit.recall_window", "800ms");
+	p->is_strict = true;
+	p->m.refuses_strangers = true;
+	p->m.edit_window = 400;
+	p->m.recall_window = 800;
 }
 
 void play_fail(const conversation_play *p, size_t account, size_t device, const std::string &what)
@@ -95,8 +110,6 @@ void play_take(conversation_play *p, size_t account, size_t device, const test_f
 	if (!wrong.empty())
 		play_fail(p, account, device, frame.bytes + "\n" + wrong);
 }
-
-static void play_request(conversation_play *p, conversation_request r);
 
 /* Only 256 frames may be on their way unconfirmed. */
 static void play_confirm_all(conversation_play *p, size_t account, size_t device)
@@ -181,7 +194,8 @@ static std::string play_login_frame(conversation_play *p, size_t account, size_t
 	std::string want;
 
 	for (const auto &[word, wanted] :
-	     {std::pair{"event", s.event}, std::pair{"echo", s.echo}, std::pair{"read", s.read}})
+	     {std::pair{"event", s.event}, std::pair{"echo", s.echo}, std::pair{"read", s.read},
+	      std::pair{"signal", s.signal}, std::pair{"presence", s.presence}})
 		if (wanted)
 			want += check_format("%s\"%s\"", want.empty() ? "" : ",", word);
 	std::string frame =
@@ -236,8 +250,7 @@ static void play_take_offline(conversation_play *p, size_t account, size_t devic
 	}
 }
 
-/* A device that is in is taken over, which ends its older session. */
-static void play_login(conversation_play *p, size_t account, size_t device)
+void play_login(conversation_play *p, size_t account, size_t device)
 {
 	static const conversation_session kinds[] = {{.event = false},
 	                                             {.event = true},
@@ -250,6 +263,8 @@ static void play_login(conversation_play *p, size_t account, size_t device)
 	const auto older = p->clients.find({account, device});
 
 	s.ack = play_roll(p, 2) == 0;
+	s.signal = play_roll(p, 2) == 0;
+	s.presence = play_roll(p, 2) == 0;
 	test_client *c = client_open(node);
 	const std::string login = play_login_frame(p, account, device, s);
 
@@ -329,6 +344,7 @@ static void play_judge(conversation_play *p, const conversation_request &r, cons
 		          r.bytes + "\n" + answer.bytes + "\nexpected errno" + play_errnos(v.errnos));
 	if (got != 0) {
 		p->refused++;
+		p->refusals[got]++;
 		return;
 	}
 	p->granted++;
@@ -341,16 +357,18 @@ static void play_judge(conversation_play *p, const conversation_request &r, cons
 		play_fail(p, r.actor, r.device, r.bytes + "\n" + answer.bytes + "\n" + wrong);
 }
 
-static void play_request(conversation_play *p, conversation_request r)
+void play_request(conversation_play *p, conversation_request r)
 {
 	test_client *c = p->clients.at({r.actor, r.device});
 
 	r.req = c->next_req++;
 	conversation_write(&p->m, &r);
 	play_note(p, check_format("device %zu: ", r.device) + r.bytes);
+	r.sent = conversation_clock();
 	client_send(c, r.bytes + c->ending);
 	const test_frame answer = client_read_answer(c, r.req);
 
+	r.answered = conversation_clock();
 	p->recent.back() += "  " + answer.bytes.substr(0, 200);
 	play_judge(p, r, answer);
 	if (!r.cid.empty())
@@ -379,35 +397,4 @@ void play_step(conversation_play *p)
 	play_settle(p);
 	if (p->steps % 100 == 0)
 		play_settle_marks(p);
-}
-
-void play_end(conversation_play *p)
-{
-	for (size_t account = 0; account < p->m.accounts.size(); account++)
-		for (size_t device = 0; device < p->m.accounts[account].devices.size(); device++) {
-			if (!p->clients.count({account, device}))
-				play_login(p, account, device);
-			play_settle(p);
-			for (const conversation &c : p->m.conversations) {
-				conversation_request r;
-
-				r.msgid = 105;
-				r.actor = account;
-				r.device = device;
-				r.is_group = c.is_group;
-				r.group = c.group;
-				r.to = c.low == account ? c.high : c.low;
-				r.limit = 200;
-				if (c.is_group || c.low == account || c.high == account)
-					play_request(p, r);
-			}
-			conversation_request r;
-
-			r.msgid = 106;
-			r.actor = account;
-			r.device = device;
-			play_request(p, r);
-		}
-	play_settle_marks(p);
-	play_settle(p);
 }

@@ -84,7 +84,7 @@ static std::string rules_write_contact(const conversation_request &r)
 /* What names the conversation: pairs by toid in what is forwarded, by peer in queries, READ and DELIVERED. */
 static std::string rules_write_place(const conversation_model *m, const conversation_request &r)
 {
-	static const std::set<int> forwarded = {6, 10, 160, 161}, without = {8, 106, 110, 111, 131, 132};
+	static const std::set<int> forwarded = {6, 10, 122, 160, 161}, without = {7, 8, 106, 110, 111, 131, 132, 133};
 
 	if (without.count(r.msgid))
 		return "";
@@ -105,6 +105,9 @@ static std::string rules_write_rest(const conversation_model *m, const conversat
 	case 105: return rules_number("limit", r.limit) + (r.mode.empty() ? "" : rules_number(r.mode.c_str(), r.seq));
 	case 106: return rules_number("limit", 200);
 	case 111: return rules_text("device", m->accounts[r.actor].devices[r.account].name);
+	case 7: return rules_number("friendid", rules_id_of(m, r.account));
+	case 122: return rules_text("kind", "typing") + rules_text("x", r.text);
+	case 133: return rules_text("name", r.text);
 	case 8: return rules_text("groupname", r.text) + rules_text("groupdesc", "of " + r.text);
 	case 131: return rules_number("account", rules_id_of(m, r.account)) + rules_write_contact(r);
 	case 141: return rules_number("account", rules_id_of(m, r.account)) + (r.ban ? ",\"ban\":true" : "");
@@ -138,6 +141,7 @@ struct rules_case {
 	const conversation_member *actor = nullptr, *other = nullptr; /* null: no member */
 	bool is_admin = false;
 	conversation_verdict v;
+	std::set<int> perhaps; /* the time may forbid it */
 };
 
 static const conversation_member *rules_member(const conversation *c, size_t account)
@@ -154,9 +158,33 @@ bool conversation_is_banned(const conversation *c, size_t account)
 	return found != c->members.end() && found->second.banned;
 }
 
-static bool rules_is_mute(const rules_case *k)
+/* What the server takes for now may be a little old. */
+static const int64_t rules_old_clock = 50;
+
+/* Refuses it before that time. */
+static void rules_refuse_before(rules_case *k, int64_t end, int wire_errno)
 {
-	return k->actor->muted > 0 || (k->c->muted > 0 && k->actor->role == 0);
+	if (k->r.answered < end)
+		k->v.errnos.insert(wire_errno);
+	else if (k->r.sent - rules_old_clock < end)
+		k->perhaps.insert(wire_errno);
+}
+
+static void rules_judge_mutes(rules_case *k)
+{
+	rules_refuse_before(k, std::max(k->actor->muted, k->actor->role == 0 ? k->c->muted : 0), 8);
+}
+
+/* Refuses what changes an entry for which it is too late. */
+static void rules_judge_late(rules_case *k, const conversation_entry *entry, int64_t window)
+{
+	const int64_t first = entry->ts ? entry->ts : entry->sent - rules_old_clock,
+		      last = entry->ts ? entry->ts : entry->answered;
+
+	if (k->r.sent - rules_old_clock - last >= window)
+		k->v.errnos.insert(15);
+	else if (k->r.answered - first >= window)
+		k->perhaps.insert(15);
 }
 
 /* Done, without an entry. */
@@ -193,10 +221,10 @@ static void rules_judge_writing(rules_case *k)
 	if (!k->r.is_group) {
 		if (k->r.to == conversation_nobody)
 			rules_refuse(k, 6);
-		else if (k->r.to != k->r.actor && k->m->accounts[k->r.to].blocked.count(k->r.actor))
+		else if (!conversation_lets_write(k->m, k->r.actor, k->r.to))
 			rules_refuse(k, 8);
-	} else if (rules_is_mute(k)) {
-		rules_refuse(k, 8);
+	} else {
+		rules_judge_mutes(k);
 	}
 	k->v.adds = true;
 }
@@ -219,11 +247,19 @@ static void rules_judge_edit(rules_case *k)
 {
 	const conversation_entry *entry = rules_entry(k);
 
+	const bool is_own = entry && entry->is_message && !entry->recalled && entry->actor == k->r.actor;
+
+	if (is_own && entry->text == k->r.text) {
+		rules_judge_old(k, entry);
+		return;
+	}
 	rules_judge_writing(k);
 	if (!entry || !entry->is_message || entry->recalled)
 		rules_refuse(k, 14);
 	if (entry && entry->actor != k->r.actor)
 		rules_refuse(k, 8);
+	if (is_own)
+		rules_judge_late(k, entry, k->m->edit_window);
 	if (entry && k->v.errnos.empty())
 		rules_judge_old(k, entry);
 }
@@ -243,7 +279,10 @@ static void rules_judge_recall(rules_case *k)
 		k->v.errnos.insert(0);
 		k->v.adds = false;
 	} else if (entry && k->v.errnos.empty()) {
-		rules_judge_old(k, entry);
+		if (!k->is_admin)
+			rules_judge_late(k, entry, k->m->recall_window);
+		if (k->v.errnos.empty())
+			rules_judge_old(k, entry);
 	}
 }
 
@@ -332,12 +371,19 @@ static void rules_judge_settings(rules_case *k)
 static void rules_judge_mute(rules_case *k)
 {
 	const bool all = k->r.account == conversation_nobody;
+	const int64_t now = all        ? k->c->muted
+	                    : k->other ? k->other->muted
+	                               : INT64_MAX,
+		      last = std::max(now, k->r.until); /* of two times that are over both mute nobody */
 
-	if (all ? k->c->muted == k->r.until : k->other && k->other->muted == k->r.until) {
+	if (now == k->r.until || last <= k->r.sent - rules_old_clock) {
 		rules_is_there(k);
 		return;
 	}
-	k->v.adds = true;
+	k->v.may_add = last <= k->r.answered;
+	k->v.adds = !k->v.may_add;
+	if (k->v.may_add)
+		k->v.errnos = {0};
 	if (!k->is_admin || (k->other && k->actor->role <= k->other->role))
 		rules_refuse(k, 8);
 	if (!all && !k->other)
@@ -354,7 +400,7 @@ static void rules_judge_invitation(rules_case *k)
 	}
 	if (k->other)
 		rules_refuse(k, 9);
-	if (k->r.account != k->r.actor && k->m->accounts[k->r.account].blocked.count(k->r.actor))
+	if (!conversation_lets_write(k->m, k->r.actor, k->r.account))
 		rules_refuse(k, 8);
 	if (conversation_is_banned(k->c, k->r.account) && !k->is_admin)
 		rules_refuse(k, 8);
@@ -374,6 +420,30 @@ static void rules_judge_account(rules_case *k)
 		rules_refuse(k, 6);
 }
 
+static void rules_judge_search(rules_case *k)
+{
+	const auto &accounts = k->m->accounts;
+
+	if (std::none_of(accounts.begin(), accounts.end(),
+	                 [k](const conversation_account &account) { return account.name == k->r.text; }))
+		rules_refuse(k, 6);
+}
+
+/* For about a second signals may go by what was before. */
+static void rules_judge_group_signal(rules_case *k)
+{
+	const int place = conversation_find_group(k->m, k->r.group);
+	const bool is_new = place >= 0 && conversation_membership_is_new(
+						  &k->m->conversations[static_cast<size_t>(place)], k->r.actor, k->r);
+
+	if (!k->c)
+		rules_refuse(k, 7);
+	else if (!k->actor)
+		rules_refuse(k, 8);
+	if (is_new)
+		k->v.errnos.insert({0, 8});
+}
+
 static void rules_judge_creation(rules_case *k)
 {
 	k->v.adds = true;
@@ -390,6 +460,8 @@ static bool rules_judge_group(rules_case *k)
 		return true;
 	if (k->r.msgid == 104) /* former members confirm what they got, of groups that have ended, too */
 		rules_is_there(k);
+	else if (k->r.msgid == 122)
+		rules_judge_group_signal(k);
 	else if (!k->c)
 		rules_refuse(k, 7);
 	else if (!k->actor && !open_to_all.count(k->r.msgid))
@@ -404,7 +476,7 @@ conversation_verdict conversation_judge(const conversation_model *m, const conve
 		{161, rules_judge_recall},  {8, rules_judge_creation},     {9, rules_judge_join},
 		{141, rules_judge_removal}, {142, rules_judge_role},       {143, rules_judge_settings},
 		{146, rules_judge_mute},    {145, rules_judge_invitation}, {120, rules_judge_read},
-		{131, rules_judge_account}};
+		{131, rules_judge_account}, {7, rules_judge_account},      {133, rules_judge_search}};
 	const int place = conversation_find(m, r);
 	rules_case k = {m, r};
 
@@ -423,5 +495,6 @@ conversation_verdict conversation_judge(const conversation_model *m, const conve
 		judge->second(&k);
 	if (k.v.errnos.empty())
 		k.v.errnos = {0};
+	k.v.errnos.merge(k.perhaps);
 	return k.v;
 }

@@ -348,6 +348,16 @@ static std::string views_check_devices(const conversation_model *m, const conver
 	return named == 0 ? "" : "an unknown device: " + views_text(list);
 }
 
+static std::string views_check_found(const conversation_model *m, const conversation_request &r, const cJSON *answer)
+{
+	const size_t account = conversation_account_of(m, json_integer(answer, "account"));
+
+	return account != conversation_nobody && m->accounts[account].name == r.text &&
+	                       json_text(answer, "name") == r.text
+	               ? ""
+	               : "this is somebody else";
+}
+
 std::string conversation_check_answer(conversation_model *m, const conversation_request &r, const cJSON *answer)
 {
 	switch (r.msgid) {
@@ -355,6 +365,7 @@ std::string conversation_check_answer(conversation_model *m, const conversation_
 	case 106: return views_check_inbox(m, r, answer);
 	case 110: return views_check_devices(m, r, answer);
 	case 132: return views_check_contacts(m, r, answer);
+	case 133: return views_check_found(m, r, answer);
 	case 144: return views_check_members(m, r, answer);
 	default: return "";
 	}
