@@ -166,6 +166,12 @@ static bool choice_confirmation(conversation_play *p, conversation_request *r)
 	return true;
 }
 
+/* Of a list: mostly so small that there are several pages. */
+static int64_t choice_limit(conversation_play *p)
+{
+	return choice_is(p, 70) ? 1 + static_cast<int64_t>(play_roll(p, 3)) : 200;
+}
+
 static void choice_of_group(conversation_play *p, conversation_request *r)
 {
 	static const char *const roles[] = {"normal", "admin", "admin", "creator"};
@@ -184,6 +190,8 @@ static void choice_of_group(conversation_play *p, conversation_request *r)
 		r->account = r->actor;
 	if (r->msgid == 143)
 		choice_settings(p, r);
+	if (r->msgid == 144)
+		r->limit = choice_limit(p);
 }
 
 /* Now and then the text that is there already. */
@@ -236,8 +244,8 @@ static void choice_fill(conversation_play *p, conversation_request *r)
 	case 111: r->account = play_roll(p, p->m.accounts[r->actor].devices.size()); break;
 	case 131: choice_contact(p, r); break;
 	case 106:
-	case 110:
-	case 132: break;
+	case 132: r->limit = choice_limit(p); break;
+	case 110: break;
 	default: choice_of_group(p, r); break;
 	}
 }

@@ -38,6 +38,7 @@ struct conversation_request {
 	std::optional<bool> is_friend, blocked;
 	std::string mode; /* HISTORY: "", before, after or around, with seq */
 	int64_t limit = 50;
+	std::string after; /* of a list: next of an answer, as JSON */
 	int64_t req = 0;
 	std::string bytes; /* as sent; see conversation_write */
 	int64_t sent = 0, answered = 0; /* ms; the server did it in between */

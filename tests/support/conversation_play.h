@@ -26,6 +26,7 @@ struct conversation_play {
 	std::map<std::pair<size_t, size_t>, test_client *> clients; /* account, device -> its session's */
 	std::vector<conversation_request> repeatable; /* those with a cid */
 	std::deque<std::string> recent; /* what was done last, to print */
+	uint64_t pages = 0; /* behind the first ones */
 	uint64_t steps = 0, granted = 0, refused = 0, logins = 0;
 	uint64_t bursts = 0, kills = 0, unanswered = 0, unanswered_done = 0;
 	int64_t next_req = 1000000; /* of bursts */
@@ -58,6 +59,9 @@ void play_settle_marks(conversation_play *p);
 void play_take(conversation_play *p, size_t account, size_t device, const test_frame &frame);
 /* Sends it, and checks the answer. */
 void play_request(conversation_play *p, conversation_request r);
+/* Reads a list on to its end, and puts all of it into the answer, which is that of the first page.
+ * (conversation_pages.cpp) */
+void play_read_on(conversation_play *p, conversation_request r, test_frame *answer);
 /* A device that is in is taken over, which ends its older session. */
 void play_login(conversation_play *p, size_t account, size_t device);
 void play_note(conversation_play *p, const std::string &line);

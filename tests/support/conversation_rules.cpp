@@ -103,7 +103,9 @@ static std::string rules_write_rest(const conversation_model *m, const conversat
 	case 104: return rules_number("seq", r.seq);
 	case 120: return rules_number("seq", r.seq) + ",\"show\":true";
 	case 105: return rules_number("limit", r.limit) + (r.mode.empty() ? "" : rules_number(r.mode.c_str(), r.seq));
-	case 106: return rules_number("limit", 200);
+	case 106:
+	case 132:
+	case 144: return rules_number("limit", r.limit) + (r.after.empty() ? "" : ",\"after\":" + r.after);
 	case 111: return rules_text("device", m->accounts[r.actor].devices[r.account].name);
 	case 7: return rules_number("friendid", rules_id_of(m, r.account));
 	case 122: return rules_text("kind", "typing") + rules_text("x", r.text);
