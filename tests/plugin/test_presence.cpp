@@ -207,6 +207,42 @@ static void a_new_friend_is_watched_and_a_former_one_is_not(void **state)
 	expect_told(f, ann, "");
 }
 
+/* Who adds bob is told of him as soon as that is known, and the others not before. */
+static void a_change_of_contacts_does_not_shorten_an_absence(void **state)
+{
+	handler_fixture *f = presence_load(state);
+	presence_people(f);
+	const cs_conn ann = presence_session_of(f, 1), eve = presence_session_of(f, 5);
+	const cs_conn bob = presence_enter(f, 2);
+
+	expect_told(f, ann, "2 online");
+	presence_wait(f, 20000);
+	presence_leave(f, bob);
+	presence_wait(f, 1000);
+	(void)fake_host_request(f->host.get(), eve, R"({"msgid":7,"id":5,"friendid":2})");
+	presence_wait(f, 8900);
+	expect_told(f, ann, "");
+	expect_told(f, eve, "");
+	presence_wait(f, 200);
+	expect_told(f, ann, "2 offline");
+	expect_told(f, eve, "2 offline");
+}
+
+/* The account was away before anybody watched it, so nobody knows for how long. */
+static void a_change_about_a_friend_tells_nothing_of_its_state(void **state)
+{
+	handler_fixture *f = presence_load(state);
+	presence_people(f);
+	const cs_conn ann = presence_session_of(f, 1);
+
+	for (const char *blocked : {"true", "false"}) {
+		(void)fake_host_request(f->host.get(), ann,
+		                        std::string(R"({"msgid":131,"id":1,"account":2,"blocked":)") + blocked + "}");
+		presence_wait(f, 20000);
+		expect_told(f, ann, "");
+	}
+}
+
 /* Otherwise the second frame would tell of the block. */
 static void who_was_told_offline_is_not_told_so_again_by_a_block(void **state)
 {
@@ -612,6 +648,8 @@ int main(void)
 		TEST(a_change_of_the_list_does_not_shorten_the_10_s),
 		TEST(who_logs_in_during_an_absence_is_told_of_its_end),
 		TEST(a_new_friend_is_watched_and_a_former_one_is_not),
+		TEST(a_change_of_contacts_does_not_shorten_an_absence),
+		TEST(a_change_about_a_friend_tells_nothing_of_its_state),
 		TEST(who_was_told_offline_is_not_told_so_again_by_a_block),
 		TEST(who_blocks_is_offline_for_who_is_blocked),
 		TEST(a_slow_client_misses_changes_and_learns_the_next_one),

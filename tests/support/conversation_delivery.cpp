@@ -124,6 +124,8 @@ void conversation_crash(conversation_model *m, const std::function<bool(size_t a
 			if (!goes_on(account, device))
 				delivery_crash(&m->accounts[account].devices[device]);
 		conversation_note_online(m, account);
+		if (!conversation_is_online(m, account))
+			m->accounts[account].went = 0; /* no server knows since when it is away */
 	}
 }
 
