@@ -14,7 +14,7 @@
 ## Tests need CMocka.
 ##   check        the tests that need no server, in about a minute
 ##   check-all    all tests; needs MariaDB, Redis, HAProxy and what else scripts/packages lists
-##   check-long   all faults of a cluster; takes hours
+##   check-long   all faults of a cluster, roles of groups and the model of conversations at length; takes hours
 ##   tests        builds the tests and runs none
 ##   asan, tsan   with AddressSanitizer, ThreadSanitizer; TESTS='unit/test_frame server/test_login' runs these alone
 ##   fuzz         FUZZ_TIME=60 seconds for each target; needs clang and its run-time library
@@ -278,9 +278,13 @@ check-all: tests $(bench_programs)
 	$(run_tests) scripts/check-format $(source_scripts) $(install_scripts) $(replay_binaries) $(test_binaries) $(mysql_tests) $(cluster_tests) \
 		TEST_JOBS=1 CS_DRIVER= scripts/check-bench
 
-# All faults of the cluster. It takes hours, and at the end it lists the failed ones.
-check-long: all $(cluster_binaries)
-	TEST_TIMEOUT=7200 $(run_tests) CS_LONG=1 CS_SWEEP=off $(cluster_binaries) CS_SWEEP=on $(cluster_binaries)
+# The roles in groups with each driver, the model of conversations on one server, and all faults of the cluster, which
+# plays the model, too. It takes hours, and at the end it lists the failed ones.
+long_tests = $(filter $(patsubst %,$(BUILD)/tests/%,unit/test_model_groups unit/test_model_mysql_groups server/test_conversations),$(test_binaries))
+long_mysql_tests = $(if $(db_mysql_SKIP),,CS_DRIVER=db_mysql $(filter-out %_mysql_groups,$(long_tests)) CS_DRIVER=)
+check-long: all $(long_tests) $(cluster_binaries)
+	TEST_TIMEOUT=7200 $(run_tests) CS_LONG=1 $(long_tests) $(long_mysql_tests) \
+		CS_SWEEP=off $(cluster_binaries) CS_SWEEP=on $(cluster_binaries)
 
 # The tests of make asan and make tsan, with one short test of a cluster; TESTS selects others. The memory that the
 # server takes is not measured there, because a sanitizer takes more. Tests that start the server as a program are those
