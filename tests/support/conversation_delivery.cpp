@@ -129,14 +129,16 @@ void conversation_crash(conversation_model *m, const std::function<bool(size_t a
 	}
 }
 
-/* Another device of the account has joined while this session sent to the group. The session may hear of the group
- * before the answer, and then it reads the log, where nothing says which session has sent an entry. */
+/* An entry of another node, or the joining of another device of the account, may be heard before the answer to what the
+ * session sent itself. Then it catches up from the log, where nothing says which session has sent an entry. */
 static bool delivery_may_read_own(const conversation_model *m, const conversation *c, const conversation_session &s,
                                   size_t account, const conversation_entry &entry)
 {
-	if (!m->keeps_former || !c->is_group || entry.actor != account || !delivery_wants(c, s, account, entry))
+	if (!m->keeps_former || entry.actor != account || !delivery_wants(c, s, account, entry))
 		return false;
-	return c->entries[static_cast<size_t>(c->members.at(account).joined)].stamp > m->together_from;
+	if (m->has_nodes)
+		return true;
+	return c->is_group && c->entries[static_cast<size_t>(c->members.at(account).joined)].stamp > m->together_from;
 }
 
 /* An `ack` session's own entry does not come to it now, but as long as something before it is unconfirmed, the cursor

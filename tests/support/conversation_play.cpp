@@ -88,6 +88,7 @@ void play_begin(conversation_play *p, const std::vector<test_server *> &nodes, u
 	test_client *c = client_open(nodes[0]);
 
 	p->nodes = nodes;
+	p->m.has_nodes = nodes.size() > 1;
 	p->seed = seed;
 	p->random.seed(seed);
 	print_message("CS_SEED=%u\n", seed);
