@@ -45,6 +45,20 @@ static void requests_on_three_nodes_are_done_in_the_order_of_their_seqs(void **s
 	play_report(&p);
 }
 
+static void strangers_blocks_and_what_is_too_late_are_refused_on_three_nodes(void **state)
+{
+	cluster *c = static_cast<cluster *>(*state);
+	conversation_play p;
+
+	for (const cluster_node &node : c->nodes)
+		play_set_strict(&p, node.server);
+	start(c, &p);
+	while (p.steps < play_steps(600))
+		play_step(&p);
+	play_end(&p);
+	play_report(&p);
+}
+
 /* The lease is short, because that is how long the others believe in the sessions of a killed node. Then they look for
  * what it has committed without telling them. */
 static void what_was_acknowledged_is_done_whenever_a_node_is_killed(void **state)
@@ -69,6 +83,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(every_frame_and_answer_is_what_the_model_says_on_three_nodes,
 	                                        cluster_setup, cluster_teardown),
 		cmocka_unit_test_setup_teardown(requests_on_three_nodes_are_done_in_the_order_of_their_seqs,
+	                                        cluster_setup, cluster_teardown),
+		cmocka_unit_test_setup_teardown(strangers_blocks_and_what_is_too_late_are_refused_on_three_nodes,
 	                                        cluster_setup, cluster_teardown),
 		cmocka_unit_test_setup_teardown(what_was_acknowledged_is_done_whenever_a_node_is_killed, cluster_setup,
 	                                        cluster_teardown),
