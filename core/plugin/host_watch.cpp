@@ -113,7 +113,7 @@ static void host_post_run(void *arg)
 
 int host_post(struct cs_self *self, cs_post_fn *fn, void *arg)
 {
-	auto p = std::make_unique<struct host_posted>(self, fn, arg);
+	auto p = std::make_unique<struct host_posted>(host_posted{self, fn, arg});
 	std::scoped_lock lock(self->mutex);
 
 	/* Under the lock, so that host_posts_end finds every accepted post in the loop. */
