@@ -235,6 +235,7 @@ $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/r
 		$(core_library) $(model_library)
 	$(call quiet,LINK)$(CXX) $(ALL_LDFLAGS) -rdynamic -o $@ $^ $(TEST_LIBS)
 
+$(BUILD)/tests/fuzz/fuzz_handlers: $(BUILD)/tests/fuzz/mutate_handlers.o
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(fuzz_support) $(core_library) $(model_library)
 	$(call quiet,LINK)$(CXX) $(ALL_LDFLAGS) -fsanitize=fuzzer -rdynamic -o $@ $^ $(TEST_LIBS)
 
