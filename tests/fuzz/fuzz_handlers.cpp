@@ -8,11 +8,15 @@
  *   xC wC    the connection ends; the kernel took its output
  *   bC       whichever C: all connections are slow from now on (or no more)
  *   fPKAR    the call of place P (0 to 4) after K others fails: A 0 later, 1 at once; R which result
+ *   pPAH|B   a parcel of another node with head H and body B for plugin P (0 to 8) and account A, or for all (A is 0)
+ *   cN       the state of the cluster changes; N is an enum cs_cluster_event
+ *   aC       the account of C has a session on another node, too
  *   t        timers fire
  * There are the accounts 1 to 3 (password p) and the group 1 of 1 and 2; 1 has 2 as a friend. */
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <string>
@@ -38,11 +42,15 @@ using cjson_ptr = std::unique_ptr<cJSON, cjson_delete>;
 
 static const size_t connections = 4;
 static const unsigned inputs_per_host = 200;
+static const char *const plugin_names[] = {"mailbox", "login",  "chat",     "group",  "edit",
+                                           "history", "people", "presence", "signal", "skeleton"};
 
 struct handler_world {
 	fake_host_ptr host;
 	unsigned inputs = 0;
-	std::string password_hash;
+	std::string password_hash, old_hash; /* the second one has another cost than new ones */
+	const struct cs_plugin *plugins[std::size(plugin_names)] = {};
+	bool is_forged = false; /* a parcel came that no node sends: frames may be wrong, but not the memory */
 	cs_conn conns[connections] = {};
 	size_t seen[connections] = {}; /* frames of the connection that were judged */
 	std::map<std::string, int64_t> last_seq[connections]; /* per conversation */
@@ -58,22 +66,50 @@ static void demand(bool holds, const char *what, std::string_view detail = "")
 
 /* ---- the world before an input */
 
+static fake_host_ptr world_host(const char *password_memory)
+{
+	fake_host_ptr host = fake_host_open();
+
+	fake_host_open_db(host.get(), ":memory:");
+	fake_host_set(host.get(), "login.password_ops", "1");
+	fake_host_set(host.get(), "login.password_memory", password_memory);
+	return host;
+}
+
+static std::string world_hash(fake_host *host)
+{
+	const cs_conn conn = fake_host_connect(host);
+	struct user user;
+
+	(void)fake_host_request(host, conn, R"({"msgid":4,"name":"first","password":"p"})");
+	demand(user_find(host->db, 1, &user) == 0, "an account can be made", fake_host_last(host, conn));
+	fake_host_end(host, conn);
+	return user.password;
+}
+
 static void world_open(handler_world *w)
 {
-	w->host = fake_host_open();
+	if (w->old_hash.empty()) {
+		const fake_host_ptr older = world_host("16K");
+
+		fake_host_load(older.get(), "mailbox");
+		fake_host_load(older.get(), "login");
+		w->old_hash = world_hash(older.get());
+	}
+	w->host = world_host("8K");
 	fake_host *host = w->host.get();
-	fake_host_open_db(host, ":memory:");
-	fake_host_set(host, "login.password_ops", "1");
-	fake_host_set(host, "login.password_memory", "8K");
-	for (const char *plugin :
-	     {"mailbox", "login", "chat", "group", "edit", "history", "people", "presence", "signal", "skeleton"})
-		fake_host_load(host, plugin);
-	const cs_conn conn = fake_host_connect(host);
-	(void)fake_host_request(host, conn, R"({"msgid":4,"name":"first","password":"p"})");
-	struct user user;
-	demand(user_find(host->db, 1, &user) == 0, "an account can be made", fake_host_last(host, conn));
-	w->password_hash = user.password;
-	fake_host_end(host, conn);
+	/* Limits that an input can reach. */
+	fake_host_set(host, "login.failed_logins", "4");
+	fake_host_set(host, "login.max_devices", "2");
+	fake_host_set(host, "group.members_max", "3");
+	fake_host_set(host, "group.max_groups", "4");
+	fake_host_set(host, "group.max_invitations", "1");
+	fake_host_set(host, "people.max_friends", "2");
+	fake_host_set(host, "people.max_blocked", "1");
+	fake_host_set(host, "people.find_user_limit", "3");
+	for (size_t i = 0; i < std::size(plugin_names); i++)
+		w->plugins[i] = fake_self_plugin(fake_host_load(host, plugin_names[i]));
+	w->password_hash = world_hash(host);
 	w->inputs = 0;
 }
 
@@ -96,7 +132,8 @@ static void world_populate(handler_world *w)
 
 	world_empty(host);
 	for (const char *name : {"a", "b", "c"})
-		demand(user_insert(host->db, name, w->password_hash, 1, &id) == 0, "accounts");
+		demand(user_insert(host->db, name, *name == 'c' ? w->old_hash : w->password_hash, 1, &id) == 0,
+		       "accounts");
 	demand(friend_add(host->db, 1, 2) == 0, "a friend");
 	demand(group_create(host->db, 1, "group", "", &group) == 0 && group == 1, "a group");
 	demand(group_join(host->db, 2, group, &joined_seq) == 0, "a member");
@@ -201,7 +238,7 @@ static void world_judge(handler_world *w)
 {
 	for (size_t c = 0; c < connections; c++) {
 		const fake_conn *conn = fake_host_conn(w->host.get(), w->conns[c]);
-		for (; w->seen[c] < conn->frames.size(); w->seen[c]++)
+		for (; w->seen[c] < conn->frames.size() && !w->is_forged; w->seen[c]++)
 			judge_frame(w, c, conn->frames[w->seen[c]]);
 	}
 }
@@ -302,6 +339,43 @@ static void event_fault(handler_world *w, std::string_view how)
 	w->host->faults.push_back(fault);
 }
 
+static void event_parcel(handler_world *w, std::string_view text)
+{
+	fake_host *host = w->host.get();
+	const size_t plugin =
+		text.size() < 2 ? std::size(plugin_names) : static_cast<unsigned char>(text[0]) - size_t{'0'};
+	const size_t bar = text.find('|');
+
+	if (plugin >= std::size(plugin_names) || text.substr(2, bar - 2).size() > CS_PARCEL_HEAD_MOST)
+		return;
+	fake_parcel parcel = {w->plugins[plugin], std::string(text.substr(2, bar - 2)), nullptr};
+	if (bar != text.npos)
+		parcel.body.reset(host->table.share(text.data() + bar + 1, text.size() - bar - 1), host->table.unshare);
+	w->is_forged = true;
+	if (text[1] == '0')
+		fake_host_deliver_all(host, 0, 0, parcel);
+	else
+		(void)fake_host_deliver(host, 0, static_cast<cs_account>(text[1] - '0'), parcel);
+}
+
+static void event_cluster(const handler_world *w, size_t number)
+{
+	if (number < CS_CLUSTER_DEGRADED || number > CS_CLUSTER_MISSED)
+		return;
+	for (fake_self *self : w->host->selves)
+		if (fake_self_plugin(self)->cluster)
+			fake_self_plugin(self)->cluster(fake_self_state(self), static_cast<cs_cluster_event>(number));
+}
+
+static void event_spread(const handler_world *w, size_t c)
+{
+	const fake_conn *conn = fake_host_conn(w->host.get(), w->conns[c]);
+
+	for (fake_self *self : w->host->selves)
+		if (conn->account && fake_self_plugin(self)->spread)
+			fake_self_plugin(self)->spread(fake_self_state(self), conn->handle, conn->account);
+}
+
 static void event_connection(handler_world *w, char what, size_t c)
 {
 	fake_host *host = w->host.get();
@@ -309,6 +383,8 @@ static void event_connection(handler_world *w, char what, size_t c)
 	if (what == 'x') {
 		fake_host_end(host, w->conns[c]);
 		world_connect(w, c);
+	} else if (what == 'a') {
+		event_spread(w, c);
 	} else if (what == 'w') {
 		fake_host_written_all(host, w->conns[c]);
 		world_judge(w);
@@ -333,7 +409,11 @@ static void event(handler_world *w, std::string_view line)
 		fake_host_fire(w->host.get());
 	else if (line[0] == 'f')
 		event_fault(w, line.substr(1));
-	else if ((line[0] == 'x' || line[0] == 'w' || line[0] == 'b') && second < connections)
+	else if (line[0] == 'c')
+		event_cluster(w, second);
+	else if (line[0] == 'p')
+		event_parcel(w, line.substr(1));
+	else if (strchr("xwba", line[0]) && second < connections)
 		event_connection(w, line[0], second);
 	world_judge(w);
 }
@@ -393,6 +473,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		world_open(w.get());
 	}
 	world_populate(w.get());
+	w->is_forged = false;
 	for (size_t c = 0; c < connections; c++)
 		world_connect(w.get(), c);
 	while (!rest.empty()) {

@@ -141,22 +141,40 @@ static std::string mutate_request(mutate_random &random)
 	return line + (mutate_below(random, 8) == 0 ? "}" : R"(,"req":1})");
 }
 
+/* Plugins expect two numbers of 8 bytes, or one and a byte. */
+static std::string mutate_parcel(mutate_random &random)
+{
+	static const std::string_view bodies[] = {"|", R"(|{"msgid":122,"id":1})",
+	                                          R"(|{"msgid":134,"id":2,"name":"b"})", ""};
+	std::string line = "p";
+
+	line += static_cast<char>('0' + mutate_below(random, 9));
+	line += static_cast<char>('0' + mutate_below(random, 4));
+	for (size_t i = 8 + mutate_below(random, 2) * 8 + mutate_below(random, 2); i > 0; i--)
+		line += i % 8 == 0 ? static_cast<char>(mutate_below(random, 4)) : '\0';
+	return line + std::string(mutate_any(random, bodies));
+}
+
 static std::string mutate_event(mutate_random &random)
 {
-	static const std::string_view others[] = {"t", "s", "w0", "w1", "w2", "w3", "x0", "x1", "x3", "b0"};
+	static const std::string_view others[] = {"t",  "s",  "w0", "w1", "w2", "w3", "x0", "x1",
+	                                          "x3", "b0", "a0", "a1", "c1", "c2", "c3"};
 	std::string fault = "f0000";
 
-	switch (mutate_below(random, 12)) {
+	switch (mutate_below(random, 48)) {
 	case 0:
 	case 1:
-	case 2: return "r";
+	case 2:
 	case 3: return std::string(mutate_any(random, others));
-	case 4:
+	case 4: return mutate_parcel(random);
+	case 5:
+	case 6:
+	case 7:
 		fault[1] = static_cast<char>('0' + mutate_below(random, 5));
 		for (size_t i = 2; i < fault.size(); i++)
 			fault[i] = static_cast<char>('0' + mutate_below(random, 4));
 		return fault;
-	default: return mutate_request(random);
+	default: return mutate_below(random, 4) == 0 ? "r" : mutate_request(random);
 	}
 }
 
