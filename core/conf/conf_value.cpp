@@ -214,11 +214,16 @@ std::string conf_value_format(const struct cs_option *option, const void *bound)
 	return conf_value_quote(conf_get<const char *>(option, bound));
 }
 
+/* Without quotes a # at the beginning or after a blank would start a comment, and blanks at the ends would be lost. */
 std::string conf_value_quote(const std::string &text)
 {
-	const bool quoted =
-		text.find('#') != text.npos || (!text.empty() && (text.front() == ' ' || text.back() == ' '));
+	const auto is_blank = [](char c) {
+		return c == ' ' || c == '\t';
+	};
+	bool quoted = !text.empty() && (is_blank(text.front()) || is_blank(text.back()));
 
+	for (size_t i = 0; i < text.size(); i++)
+		quoted |= text[i] == '#' && (i == 0 || is_blank(text[i - 1]));
 	return quoted ? "\"" + text + "\"" : text;
 }
 

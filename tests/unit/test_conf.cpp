@@ -473,6 +473,24 @@ static void what_is_printed_can_be_read_again(void **state)
 	assert_string_equal(first.c_str(), second.c_str());
 }
 
+static void text_with_quotes_in_it_is_printed_as_it_was_given(void **state)
+{
+	const auto *f = static_cast<fixture *>(*state);
+
+	for (const std::string value : {"a# \" \"", "a\"#b", "\"# a\"", "\" a\"", "\"a\t#\"", "\"a\t\""}) {
+		struct conf_file file, again;
+		struct conf_struct bound, bound_again;
+		std::string text;
+
+		read_good(f, "[sample]\nname = " + value + "\n", &file);
+		const std::string name = bind_good(&file, &bound)->name;
+		conf_print(sample_options, &bound, &text);
+		read_good(f, "[sample]\n" + text, &again);
+		assert_string_equal(bind_good(&again, &bound_again)->name, name.c_str());
+		assert_non_null(strstr(text.c_str(), ("name = " + value + "\n").c_str()));
+	}
+}
+
 static void an_unknown_section_names_the_nearest_one(void **state)
 {
 	const auto *f = static_cast<fixture *>(*state);
@@ -527,6 +545,7 @@ int main()
 		cmocka_unit_test_setup_teardown(a_file_that_everybody_may_write_is_refused, set_up, tear_down),
 		cmocka_unit_test(the_file_of_a_secret_is_among_the_options_that_are_dumped),
 		cmocka_unit_test_setup_teardown(what_is_printed_can_be_read_again, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(text_with_quotes_in_it_is_printed_as_it_was_given, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_unknown_section_names_the_nearest_one, set_up, tear_down),
 	};
 
