@@ -106,14 +106,17 @@ static void host_claim_wait_for_holder(struct claim *cl)
 		conn_begin_probe(w->shared, conn, key.account, key.device, 0);
 }
 
-/* The place is taken by a session of this node. */
-static void host_claim_meet(struct claim *cl, int64_t proved_ms)
+/* The place is taken by a session of this node. A later login than this one may have come first, because this claim
+ * waited or was held up on its way: it must not be replaced. */
+static void host_claim_meet(struct claim *cl, const struct session_entry &other)
 {
+	if (other.generation > cl->generation)
+		return host_claim_finish(cl, CS_EEXIST);
 	if (cl->flags & CS_CLAIM_KICK)
 		return host_claim_wait_for_holder(cl);
 	if (cl->self->worker->draining)
 		return host_claim_finish(cl, CS_ECANCELED);
-	if (proved_ms > cl->begun_ms)
+	if (other.proved_ms > cl->begun_ms)
 		return host_claim_finish(cl, CS_EEXIST);
 	host_claim_wait_for_holder(cl);
 }
@@ -125,6 +128,7 @@ static void host_claim_enter(struct claim *cl, struct conn *c)
 	conn_bind(c, cl->account, cl->device, cl->name);
 	c->want = cl->want;
 	c->opened_due = true;
+	session_set_generation(host_claim_table(cl), host_claim_key(cl), cl->generation);
 	session_prove(host_claim_table(cl), host_claim_key(cl), worker_monotonic_ms());
 }
 
@@ -263,7 +267,7 @@ static void host_claim_try(void *arg)
 	switch (take(w->shared->sessions, host_claim_key(cl), cl->conn, &waiter, &other)) {
 	case SESSION_GRANTED: return host_claim_granted(cl, c);
 	case SESSION_WAIT: return;
-	case SESSION_TAKEN: return host_claim_meet(cl, other.proved_ms);
+	case SESSION_TAKEN: return host_claim_meet(cl, other);
 	case SESSION_FULL: return host_claim_finish(cl, CS_EBUSY);
 	}
 }

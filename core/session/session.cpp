@@ -64,6 +64,7 @@ static enum session_claim_result session_take(struct session_table *t, const str
 		return SESSION_WAIT;
 	}
 	other_r->conn = entry.conn;
+	other_r->generation = entry.generation;
 	other_r->proved_ms = entry.proved_ms;
 	return SESSION_TAKEN;
 }
@@ -116,6 +117,16 @@ bool session_wait(struct session_table *t, const struct session_key &key, const 
 		return false;
 	session_add_waiter(&found->second, waiter);
 	return true;
+}
+
+void session_set_generation(struct session_table *t, const struct session_key &key, uint64_t generation)
+{
+	struct session_shard *shard = session_shard_of(t, key.account);
+	std::scoped_lock lock(shard->mutex);
+	const auto found = session_find(shard, key);
+
+	if (found != shard->entries.end())
+		found->second.generation = generation;
 }
 
 /* proved_ms 0: wakes only. */

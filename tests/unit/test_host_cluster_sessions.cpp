@@ -61,6 +61,22 @@ static void a_kick_waits_for_the_first_claim_and_then_takes_its_place(void **sta
 	assert_trace(t, "kick:7 ending:7 release:7 kick:7 ");
 }
 
+static void a_login_that_was_overtaken_here_does_not_replace_the_later_one(void **state)
+{
+	struct test *t = test_of(state);
+	const cs_conn older = connect_one(t), later = connect_one(t);
+
+	claim(t, later, 7, CS_CLAIM_KICK, 6);
+	wait_claims(t, {{later, 0}});
+	claim(t, older, 7, CS_CLAIM_KICK, 5);
+	wait_claims(t, {{later, 0}, {older, CS_EEXIST}});
+	assert_int_equal(find(t, later)->account, 7);
+	claim(t, older, 7, CS_CLAIM_KICK, 7);
+	wait_claims(t, {{later, 0}, {older, CS_EEXIST}, {older, 0}});
+	assert_null(find(t, later));
+	assert_int_equal(find(t, older)->account, 7);
+}
+
 static void many_claims_at_once_leave_one_session(void **state)
 {
 	struct test *t = test_of(state);
@@ -307,3 +323,4 @@ int main(void)
 
 	return cmocka_run_group_tests_name("host_cluster_sessions", tests, nullptr, nullptr);
 }
+		TEST(a_login_that_was_overtaken_here_does_not_replace_the_later_one),
