@@ -25,12 +25,20 @@ struct presence {
 	std::vector<size_t> indexes; /* their indexes in online */
 };
 
+static bool host_presence_is_here(struct session_table *sessions, cs_account account, uint64_t device)
+{
+	struct session_places places;
+
+	if (device != CS_EVERY_DEVICE)
+		return session_is_taken(sessions, {account, device});
+	return session_locate_all(sessions, account, device, &places);
+}
+
 static void host_presence_look_here(struct presence *p, size_t index, cs_account account, uint64_t device)
 {
 	struct worker_shared *shared = p->self->worker->shared;
-	struct session_places places;
 
-	p->online[index] = session_locate_all(shared->sessions, account, device, &places);
+	p->online[index] = host_presence_is_here(shared->sessions, account, device);
 	if (p->online[index] || !shared->bus)
 		return;
 	p->elsewhere.push_back(account);

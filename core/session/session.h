@@ -111,6 +111,9 @@ void session_release(struct session_table *t, const struct session_key &key);
 /* Where the session is. false: there is none, or it is reserved or ending. */
 bool session_locate(struct session_table *t, const struct session_key &key, cs_conn *conn_r);
 
+/* Whether somebody has the place: a session, also one that is ending, or a claim that has reserved it. */
+bool session_is_taken(struct session_table *t, const struct session_key &key);
+
 struct session_place {
 	cs_conn conn;
 	uint64_t device;

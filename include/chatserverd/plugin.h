@@ -434,7 +434,8 @@ struct cs_host {
 	int (*charge)(struct cs_self *self, cs_conn conn, uint32_t cost);
 
 	/* ---- sessions, continued */
-	/* As presence(), but online[i] says whether the account has a session of devices[i]. */
+	/* As presence(), but online[i] says whether the account has a session of devices[i]; on this node also whether
+	 * a claim or the end of a session is under way. */
 	int (*presence_of)(struct cs_self *self, cs_conn conn, cs_account account, const uint64_t *devices,
 	                   unsigned char *online, size_t count, cs_done_fn *done, void *arg);
 };

@@ -235,6 +235,27 @@ static void whether_a_device_is_online_is_not_guessed_without_the_bus(void **sta
 	ask("10", CS_ENOENT);
 }
 
+/* Else it could lose its cursors to a new device in the middle of its login. */
+static void a_device_whose_login_is_under_way_is_not_offline(void **state)
+{
+	struct test *t = test_of(state);
+	const cs_conn here = connect_one(t);
+	const uint64_t devices[] = {1, 2};
+	unsigned char online[2] = {9, 9};
+
+	keep_claims(t, true);
+	claim(t, here, 7, CS_CLAIM_KICK, 1, 1);
+	wait_kept(t, 1);
+	assert_int_equal(host_table.presence_of(self_of(t), 0, 7, devices, online, 2, note_presence, t), 0);
+	assert_true(worker_fixture_wait(t->f.get(), [&] { return t->presences == 1; }));
+	assert_int_equal(online[0], 1);
+	assert_int_equal(online[1], 0);
+	assert_string_equal(ask_presence(t, {7}).c_str(), "0");
+	keep_claims(t, false);
+	fake_bus_answer(t->bus.get(), 0);
+	wait_claims(t, {{here, 0}});
+}
+
 static void ten_thousand_accounts_can_be_asked_for_at_once(void **state)
 {
 	struct test *t = test_of(state);
@@ -311,16 +332,17 @@ int main(void)
 		TEST(a_second_claim_waits_for_what_becomes_of_the_first),
 		TEST(a_second_claim_has_its_turn_when_the_first_came_to_nothing),
 		TEST(a_kick_waits_for_the_first_claim_and_then_takes_its_place),
+		TEST(a_login_that_was_overtaken_here_does_not_replace_the_later_one),
 		TEST(many_claims_at_once_leave_one_session),
 		TEST(the_cluster_hears_of_an_end_in_its_order),
 		TEST(another_node_can_close_a_session_but_not_the_next_one_of_its_connection),
 		TEST(who_is_online_is_known_from_here_and_from_the_cluster),
 		TEST(without_the_bus_only_this_node_counts),
 		TEST(whether_a_device_is_online_is_not_guessed_without_the_bus),
+		TEST(a_device_whose_login_is_under_way_is_not_offline),
 		TEST(ten_thousand_accounts_can_be_asked_for_at_once),
 		TEST(what_still_waits_when_the_node_stops_is_answered),
 	};
 
 	return cmocka_run_group_tests_name("host_cluster_sessions", tests, nullptr, nullptr);
 }
-		TEST(a_login_that_was_overtaken_here_does_not_replace_the_later_one),
