@@ -240,8 +240,8 @@ static void login_attempt_found(void *state, cs_conn conn, int result, void *arg
 	a->known = result == 0;
 	if (a->known)
 		a->id = a->user.id;
-	/* Of a name it is known only now whose guess this is. */
-	if (!a->name.empty() && (a->known || result == MODEL_NONE))
+	/* Of a name it is known only now whose guess this is. The name that is nobody's was asked for. */
+	if (!a->name.empty() && a->known)
 		a->wait_ms = c.host->guess_wait(c.self, a->peer.network, login_attempt_subject(*a), a->most_failures);
 	if (a->wait_ms > 0) {
 		login_attempt_refuse_early(p, conn, &a->request, a->id, a->peer, a->wait_ms);
@@ -288,7 +288,8 @@ static int login_attempt_begin(login_plugin *p, const cs_frame *frame, const log
 {
 	const plugin_context &c = p->context;
 	attempt_ptr a = login_attempt_make(p, frame, r);
-	const int64_t wait_ms = a->id != 0 ? c.host->guess_wait(c.self, a->peer.network, a->id, a->most_failures) : 0;
+	const int64_t wait_ms =
+		c.host->guess_wait(c.self, a->peer.network, login_attempt_subject(*a), a->most_failures);
 
 	if (wait_ms > 0)
 		return login_attempt_refuse_early(p, frame->conn, &frame->request, a->id, a->peer, wait_ms);

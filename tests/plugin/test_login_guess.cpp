@@ -70,21 +70,30 @@ static void who_must_wait_is_told_at_once_and_for_how_long(void **state)
 	assert_non_null(strstr(fixture_ask(f, conn, fixture_login(id, "123456")).c_str(), "\"errno\":0"));
 }
 
+static std::string ask_by_name(handler_fixture *f, cs_conn conn, const char *name)
+{
+	fake_host_forget(f->host.get());
+	return fixture_ask(f, conn, check_format(R"({"msgid":1,"name":"%s","password":"x"})", name));
+}
+
 static void who_must_wait_waits_for_no_hash_with_a_name_either(void **state)
 {
 	handler_fixture *f = handler_fixture_load(state, "login");
 	const cs_conn conn = fake_host_connect(f->host.get());
+	const std::string refused = ack_refusal(2, 10, "too many wrong passwords; try again in 2 s");
 
 	(void)fixture_registered(f, "zhang san");
 	for (const char *name : {"zhang san", "nobody"}) {
-		fake_host_forget(f->host.get());
 		f->host->guess_waits = {1001};
-		assert_string_equal(
-			fixture_ask(f, conn, check_format(R"({"msgid":1,"name":"%s","password":"x"})", name)).c_str(),
-			ack_refusal(2, 10, "too many wrong passwords; try again in 2 s").c_str());
-		assert_string_equal(fake_host_trace(f->host.get()).c_str(), "work read|refuse|finish");
+		assert_string_equal(ask_by_name(f, conn, name).c_str(), refused.c_str());
+		assert_string_equal(fake_host_trace(f->host.get()).c_str(), "refuse");
 		fixture_expect_idle(f, conn);
 	}
+	/* Whose name it is is known when it was read. */
+	f->host->guess_waits = {0, 1001};
+	assert_string_equal(ask_by_name(f, conn, "zhang san").c_str(), refused.c_str());
+	assert_string_equal(fake_host_trace(f->host.get()).c_str(), "work read|refuse|finish");
+	fixture_expect_idle(f, conn);
 }
 
 static void closed_registration_hashes_nothing(void **state)
