@@ -38,11 +38,15 @@ void attempt_fail_result(const login_plugin *p, cs_conn conn, const attempt *a, 
 	p->context.host->finish(p->context.self, conn);
 }
 
+static std::string login_attempt_again_in(int64_t ms)
+{
+	return "; try again in " + std::to_string((ms + 999) / 1000) + " s";
+}
+
 static int login_attempt_refuse_early(login_plugin *p, cs_conn conn, const cs_request *request, uint64_t id,
                                       const cs_peer &peer, int64_t wait_ms)
 {
-	const std::string text =
-		"too many wrong passwords; try again in " + std::to_string((wait_ms + 999) / 1000) + " s";
+	const std::string text = "too many wrong passwords" + login_attempt_again_in(wait_ms);
 
 	login_log_refused(p, &p->early_limit, id, peer, "early");
 	return attempt_refuse(p, conn, request, CS_ERRNO_BUSY, text.c_str());
@@ -125,7 +129,23 @@ static int login_attempt_ask_devices(const login_plugin *p, attempt *a, const st
 	                                    a->ask.size(), login_attempt_devices_known, a);
 }
 
-static void login_attempt_numbered(const login_plugin *p, int result, const device_login &login, void *arg)
+/* false: it was refused, because of its other devices. */
+static bool login_attempt_has_device(login_plugin *p, const attempt *a, const device_login &login)
+{
+	if (login.wait_ms > 0) {
+		const std::string text = "too many new devices" + login_attempt_again_in(login.wait_ms);
+
+		login_log_refused(p, &p->devices_limit, a->id, a->peer, "devices");
+		attempt_fail(p, a->conn, a, CS_ERRNO_BUSY, text.c_str());
+	} else if (login.full && a->times_asked == login_attempt_most_asks) {
+		attempt_fail(p, a->conn, a, CS_ERRNO_FULL, "this account has the most devices that are allowed");
+	} else {
+		return true;
+	}
+	return false;
+}
+
+static void login_attempt_numbered(login_plugin *p, int result, const device_login &login, void *arg)
 {
 	attempt_ptr a(static_cast<attempt *>(arg));
 	const cs_conn conn = a->conn;
@@ -135,10 +155,8 @@ static void login_attempt_numbered(const login_plugin *p, int result, const devi
 		for (const uint64_t device : login.ended)
 			login_devices_end_sessions(p, a->id, device);
 	a->number = login.number;
-	if (result == 0 && login.full && a->times_asked == login_attempt_most_asks) {
-		attempt_fail(p, conn, a.get(), CS_ERRNO_FULL, "this account has the most devices that are allowed");
+	if (result == 0 && !login_attempt_has_device(p, a.get(), login))
 		return;
-	}
 	if (result == 0)
 		result = login.full ? login_attempt_ask_devices(p, a.get(), login.named)
 		                    : login_attempt_claim(p, login.user.generation, a.get());
@@ -158,6 +176,7 @@ static int login_attempt_number(const login_plugin *p, attempt *a)
 	login.name = a->device;
 	login.now = p->context.host->now();
 	login.most = static_cast<size_t>(p->conf->max_devices);
+	login.share = p->conf->new_devices > 0 ? device_minute / p->conf->new_devices : 0;
 	login.forgotten = login.now - p->conf->forget_devices;
 	login.offline = a->offline;
 	return generation_take(p, login, login_attempt_numbered, a);

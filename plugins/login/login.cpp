@@ -173,6 +173,8 @@ static const cs_option login_options[] = {
          "wrong passwords per minute of an address (IPv6: of a /64), for all accounts; 0: no limit"},
 	{"max_devices", CS_OPTION_INTEGER, offsetof(login_conf, max_devices), 1, 60, "10", nullptr, 1,
          "named devices of an account"},
+	{"new_devices", CS_OPTION_INTEGER, offsetof(login_conf, new_devices), 0, 60000, "10", nullptr, 1,
+         "new named devices of an account per minute; 0: no limit"},
 	{"forget_devices", CS_OPTION_TIME, offsetof(login_conf, forget_devices), INT64_C(2) * 24 * 3600 * 1000,
          INT64_C(3650) * 24 * 3600 * 1000, "2160h", nullptr, 1,
          "a named device that was unseen for so long is forgotten"},

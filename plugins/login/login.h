@@ -24,6 +24,7 @@ struct login_conf {
 	int registration; /* 0 open, 1 closed */
 	int64_t failed_logins; /* failed logins of an address per minute; 0: no limit */
 	int64_t max_devices; /* named ones of an account */
+	int64_t new_devices; /* named ones of an account per minute; 0: no limit */
 	int64_t forget_devices; /* ms without being seen */
 };
 
@@ -53,7 +54,8 @@ struct login_plugin {
 	const cs_mailbox *mailbox = nullptr;
 	void *mailbox_context = nullptr;
 	password_hash dummy; /* fits no password; of the current cost */
-	login_log_limit wrong_limit, early_limit, online_limit; /* limits of the log lines about refused logins */
+	/* Of the log lines about refused logins. */
+	login_log_limit wrong_limit, early_limit, online_limit, devices_limit;
 	std::string store; /* the text of the store; empty: it was not read yet */
 	std::unordered_map<cs_conn, login_session> named; /* of this worker */
 	cs_timer *named_timer = nullptr;

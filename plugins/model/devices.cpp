@@ -103,14 +103,40 @@ static int device_drop_lost_cursors(cs_db *db, uint64_t account)
 	               {id, id});
 }
 
-static int device_next_number(cs_db *db, uint64_t account, uint64_t *number_r)
-{
-	const cs_db_value id = sql_integer(account);
-	const int result = sql_run(db, "UPDATE account SET last_device = last_device + 1 WHERE id = ?", {id});
+struct device_account {
+	uint64_t last = 0; /* the highest number that was given */
+	int64_t until = 0; /* ms; by then what it has used of its new devices has come back */
+};
 
-	if (result)
-		return result;
-	return sql_run(db, "SELECT last_device FROM account WHERE id = ?", {id}, sql_row_number, number_r);
+static int device_account_take(void *arg, const cs_db_value *columns, size_t)
+{
+	*static_cast<device_account *>(arg) = {sql_number_of(columns[0]), columns[1].integer};
+	return 1;
+}
+
+/* Sets login->wait_ms if the account has had too many new devices lately. A time that is more than a minute too far
+ * ahead was written by a wrong clock. */
+static int device_read_account(cs_db *db, device_login *login, device_account *account_r)
+{
+	const cs_db_value id = sql_integer(login->user.account);
+	const int64_t all = login->now + device_minute;
+	const int result = sql_run(db, "SELECT last_device, new_devices_until FROM account WHERE id = ?", {id},
+	                           device_account_take, account_r);
+
+	if (account_r->until < login->now || account_r->until > all + device_minute)
+		account_r->until = login->now;
+	login->wait_ms = std::max<int64_t>(account_r->until + login->share - all, 0);
+	return result;
+}
+
+static int device_take_number(cs_db *db, device_login *login, const device_account &account)
+{
+	const cs_db_value id = sql_integer(login->user.account);
+	const auto until = sql_integer(static_cast<uint64_t>(account.until + login->share));
+
+	login->number = account.last + 1;
+	return sql_run(db, "UPDATE account SET last_device = ?, new_devices_until = ? WHERE id = ?",
+	               {sql_integer(login->number), until, id});
 }
 
 static int device_end(cs_db *db, device_login *login, std::vector<device_row> *devices,
@@ -164,16 +190,18 @@ static int device_make_room(cs_db *db, device_login *login, std::vector<device_r
 
 static int device_add(cs_db *db, device_login *login, std::vector<device_row> *devices)
 {
-	const uint64_t account = login->user.account;
-	int result = device_make_room(db, login, devices);
+	device_account account;
+	int result = device_read_account(db, login, &account);
 
-	if (result || login->full)
+	if (!result && login->wait_ms == 0)
+		result = device_make_room(db, login, devices);
+	if (result || login->full || login->wait_ms > 0)
 		return result;
-	result = device_drop_lost_cursors(db, account);
+	result = device_drop_lost_cursors(db, login->user.account);
 	if (!result)
-		result = device_next_number(db, account, &login->number);
+		result = device_take_number(db, login, account);
 	if (!result)
-		result = device_start_at_the_end(db, account, login->number);
+		result = device_start_at_the_end(db, login->user.account, login->number);
 	devices->push_back({login->number, login->name, login->now});
 	return result;
 }
@@ -247,7 +275,7 @@ static int device_write(cs_db *db, std::span<device_login *const> logins)
 
 	std::sort(sorted.begin(), sorted.end(), device_key_is_lower);
 	for (const device_login *login : sorted) {
-		if (login->user.generation == 0 || login->full)
+		if (login->user.generation == 0 || login->full || login->wait_ms > 0)
 			continue;
 		const auto now = sql_integer(static_cast<uint64_t>(login->seen));
 
@@ -269,6 +297,7 @@ int device_log_in(cs_db *db, std::span<device_login *const> logins)
 		login->number = 0;
 		login->seen = login->now;
 		login->full = false;
+		login->wait_ms = 0;
 		login->named.clear();
 		users.push_back(&login->user);
 	}

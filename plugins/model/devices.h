@@ -15,6 +15,8 @@
 #include "result.h"
 #include "users.h"
 
+inline constexpr int64_t device_minute = 60000; /* ms; new devices of an account are counted over so long a time */
+
 struct device_row {
 	uint64_t number = 0; /* 0: the device without a name */
 	std::string name;
@@ -28,12 +30,14 @@ struct device_login {
 	int64_t now = 0; /* ms */
 	size_t most = 0; /* named devices that the account may have */
 	int64_t forgotten = 0; /* a named device that was last seen before this is forgotten */
+	int64_t share = 0; /* ms: what a new device uses of the account's minute; 0: new ones are not bounded */
 	/* Devices that were offline when their last_seen was read: if there are too many, the one that was unseen
 	 * longest makes room. Not if it has logged in since, or logs in together with this one. */
 	std::vector<device_row> offline;
 
 	uint64_t number = 0;
 	int64_t seen = 0; /* what is written as last_seen: now, or little more */
+	int64_t wait_ms = 0; /* above 0: the account has had too many new ones lately; the device has no number */
 	bool full = false; /* there are too many, and none of them was offline: the device has no number */
 	std::vector<device_row> named; /* if full: those that there are */
 	/* Devices that were forgotten in this run or in one before: close their sessions after the commit. A run before

@@ -128,6 +128,25 @@ static void a_look_that_fails_is_done_again(void **state)
 	assert_false(fake_host_conn(f->host.get(), phone)->open);
 }
 
+static void an_account_with_too_many_new_devices_is_told_when_to_come_back(void **state)
+{
+	fake_host_set(handler_fixture_of(state)->host.get(), "login.new_devices", "1");
+	handler_fixture *f = handler_fixture_load(state, "login");
+	const uint64_t id = fixture_registered(f, "zhang san");
+	const cs_conn phone = log_in(f, id, "phone"), conn = fake_host_connect(f->host.get());
+	const std::string desk = fixture_login(id, "123456", R"(,"device":"desk")");
+
+	assert_non_null(strstr(fixture_ask(f, conn, desk).c_str(),
+	                       R"("errno":10,"errmsg":"too many new devices; try again in )"));
+	fixture_expect_idle(f, conn);
+	assert_int_equal(seen(f, id, 2), -1);
+	assert_true(fake_host_conn(f->host.get(), phone)->open);
+	fake_host_end(f->host.get(), phone);
+	(void)log_in(f, id, "phone");
+	pass(f, 61 * second);
+	assert_non_null(strstr(fixture_ask(f, conn, desk).c_str(), R"("errno":0)"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, handler_fixture_setup, handler_fixture_teardown)
 
 int main(void)
@@ -137,6 +156,7 @@ int main(void)
 		TEST(sessions_that_end_together_are_noted_together),
 		TEST(a_cluster_in_trouble_has_sessions_looked_for_only_now_and_then),
 		TEST(a_look_that_fails_is_done_again),
+		TEST(an_account_with_too_many_new_devices_is_told_when_to_come_back),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -48,6 +48,7 @@ void play_set_options(test_server *s)
 {
 	test_server_set(s, "group.members_max", "4");
 	test_server_set(s, "people.find_user_limit", "0");
+	test_server_set(s, "login.new_devices", "0");
 }
 
 void play_set_strict(conversation_play *p, test_server *s)

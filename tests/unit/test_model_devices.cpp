@@ -113,6 +113,47 @@ static void a_device_that_logs_in_in_the_same_batch_makes_no_room(void **state)
 	assert_int_equal(database_number(db, "SELECT count(*) FROM device"), 1);
 }
 
+/* Three a minute: each uses 20 s of it. */
+static device_login log_in_soon(cs_db *db, const char *name, int64_t now)
+{
+	device_login login;
+	device_login *one = &login;
+
+	login.user.account = 1;
+	login.name = name;
+	login.now = now;
+	login.most = 60;
+	login.share = 20000;
+	assert_int_equal(device_log_in(db, {&one, 1}), 0);
+	assert_true(login.user.generation > 0);
+	assert_true((login.wait_ms > 0) == (login.number == 0));
+	return login;
+}
+
+static void an_account_has_few_new_devices_in_a_minute(void **state)
+{
+	cs_db *db = model_db(state);
+	std::vector<device_row> devices;
+
+	for (const char *name : {"a", "b", "c"})
+		assert_int_equal(log_in_soon(db, name, day).wait_ms, 0);
+	assert_int_equal(log_in_soon(db, "d", day).wait_ms, 20000);
+	assert_int_equal(log_in_soon(db, "d", day + 19000).wait_ms, 1000);
+	assert_int_equal(device_list(db, 1, &devices), 0);
+	assert_int_equal(devices.size(), 3);
+	/* Those that are known come and go. */
+	assert_int_equal(log_in_soon(db, "a", day).number, 1);
+	assert_int_equal(log_in_soon(db, "d", day + 20000).number, 4);
+	assert_int_equal(log_in_soon(db, "e", day + 20000).wait_ms, 20000);
+	/* To end one makes no room for another. */
+	uint64_t number;
+	assert_int_equal(device_forget(db, 1, "d", &number), 0);
+	assert_int_equal(log_in_soon(db, "e", day + 20000).wait_ms, 20000);
+	/* The clock of the node that wrote it was ahead: a little, then far. */
+	assert_int_equal(log_in_soon(db, "e", day - 20000).wait_ms, 60000);
+	assert_int_equal(log_in_soon(db, "e", day - 3600000).wait_ms, 0);
+}
+
 static void a_device_that_was_unseen_for_long_is_forgotten(void **state)
 {
 	cs_db *db = model_db(state);
@@ -194,6 +235,7 @@ int main(void)
 		TEST(a_device_that_has_logged_in_since_makes_no_room),
 		TEST(a_device_that_logs_in_in_the_same_batch_makes_no_room),
 		TEST(a_device_that_was_unseen_for_long_is_forgotten),
+		TEST(an_account_has_few_new_devices_in_a_minute),
 		TEST(a_new_device_begins_at_the_end_and_a_forgotten_one_leaves_no_cursor),
 		TEST(the_store_has_a_text),
 	};

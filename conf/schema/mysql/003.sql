@@ -12,9 +12,15 @@ INSERT INTO store SELECT REPLACE(UUID(), '-', '') FROM DUAL WHERE NOT EXISTS (SE
 
 -- number 0 is the device without a name. A number never comes back: last_device of the account is the highest that was
 -- given. last_seen: at a login, at the end of a session, or once a day in between; of number 0 at a login.
+-- new_devices_until: each new device moves this time (ms) on; a minute ahead of now it is refused.
 SET @change = IF((SELECT COUNT(*) FROM information_schema.COLUMNS
 	WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'account' AND COLUMN_NAME = 'last_device') > 0, 'DO 0',
 	'ALTER TABLE account ADD COLUMN last_device INT NOT NULL DEFAULT 0');
+PREPARE next_change FROM @change;
+EXECUTE next_change;
+SET @change = IF((SELECT COUNT(*) FROM information_schema.COLUMNS
+	WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'account' AND COLUMN_NAME = 'new_devices_until') > 0, 'DO 0',
+	'ALTER TABLE account ADD COLUMN new_devices_until BIGINT NOT NULL DEFAULT 0');
 PREPARE next_change FROM @change;
 EXECUTE next_change;
 CREATE TABLE IF NOT EXISTS device (

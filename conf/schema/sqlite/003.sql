@@ -9,7 +9,9 @@ INSERT INTO store VALUES (lower(hex(randomblob(16))));
 
 -- number 0 is the device without a name. A number never comes back: last_device of the account is the highest that was
 -- given. last_seen: at a login, at the end of a session, or once a day in between; of number 0 at a login.
+-- new_devices_until: each new device moves this time (ms) on; a minute ahead of now it is refused.
 ALTER TABLE account ADD COLUMN last_device INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE account ADD COLUMN new_devices_until INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE device (
 	account INTEGER NOT NULL REFERENCES account (id),
 	number INTEGER NOT NULL,
