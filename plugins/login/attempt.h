@@ -34,6 +34,7 @@ struct attempt {
 	std::vector<unsigned char> online;
 	int times_asked = 0;
 	int rosters = 1;
+	uint64_t losses = 0; /* those of the instance before the device was looked for */
 	bool reads_store = false; /* the text of the store is not known yet */
 	std::string store; /* if it was read */
 	int acknowledges = 0;

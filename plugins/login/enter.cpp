@@ -39,6 +39,8 @@ static void login_enter_complete(login_plugin *p, cs_conn conn, const attempt *a
 		(void)context.host->close(context.self, conn, "the mailbox does not know this session");
 		return;
 	}
+	/* The device was perhaps ended after it was looked for, and the parcel that says so was lost. */
+	p->check_again |= a->number != 0 && a->losses != p->losses;
 	if (a->outdated)
 		rehash_begin(p, a->id, a->clear.bytes);
 	context.host->finish(context.self, conn);
@@ -168,6 +170,7 @@ void enter_begin(login_plugin *p, cs_conn conn, attempt_ptr a)
 {
 	attempt *both = a.release(); /* owned by the two reads: the last one frees it in login_enter_arrived */
 
+	both->losses = p->losses;
 	both->reads_store = both->wants && p->store.empty();
 	const bool reads = both->rosters != 0 || both->reads_store || both->number != 0;
 

@@ -63,6 +63,7 @@ struct login_plugin {
 	std::set<std::pair<uint64_t, uint64_t>> seen; /* accounts and devices that were seen and are not noted yet */
 	std::vector<message_reader> unchecked; /* perhaps these devices were forgotten */
 	bool check_runs = false, check_again = false;
+	uint64_t losses = 0; /* how often the bus may have lost parcels that end sessions */
 	int64_t next_check = 0; /* not before */
 };
 

@@ -163,7 +163,10 @@ static void named_check_begin(login_plugin *p)
 
 void named_on_cluster(login_plugin *plugin, cs_cluster_event event)
 {
-	if (event == CS_CLUSTER_DEGRADED || plugin->named.empty())
+	if (event == CS_CLUSTER_DEGRADED)
+		return;
+	plugin->losses++;
+	if (plugin->named.empty())
 		return;
 	plugin->check_again = true;
 	named_check_begin(plugin);

@@ -128,6 +128,27 @@ static void a_look_that_fails_is_done_again(void **state)
 	assert_false(fake_host_conn(f->host.get(), phone)->open);
 }
 
+/* What tells of the end was lost, and came before the session was opened. */
+static void a_device_that_is_ended_in_the_middle_of_its_login_is_looked_for(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "login");
+	const uint64_t id = fixture_registered(f, "zhang san");
+	const cs_conn phone = fake_host_connect(f->host.get());
+	uint64_t number = 0;
+
+	assert_int_equal(fake_host_frame(f->host.get(), phone, fixture_login(id, "123456", R"(,"device":"phone")")),
+	                 CS_PENDING);
+	assert_true(fake_host_run_until(f->host.get(), "claim"));
+	assert_true(fake_host_run_until(f->host.get(), "work read"));
+	assert_true(fake_host_step_work(f->host.get(), 0)); /* it is there */
+	tell(f, CS_CLUSTER_MISSED);
+	assert_int_equal(device_forget(f->host->db, id, "phone", &number), 0);
+	fake_host_run(f->host.get());
+	assert_true(fake_host_conn(f->host.get(), phone)->open);
+	pass(f, 10 * second);
+	assert_false(fake_host_conn(f->host.get(), phone)->open);
+}
+
 static void an_account_with_too_many_new_devices_is_told_when_to_come_back(void **state)
 {
 	fake_host_set(handler_fixture_of(state)->host.get(), "login.new_devices", "1");
@@ -156,6 +177,7 @@ int main(void)
 		TEST(sessions_that_end_together_are_noted_together),
 		TEST(a_cluster_in_trouble_has_sessions_looked_for_only_now_and_then),
 		TEST(a_look_that_fails_is_done_again),
+		TEST(a_device_that_is_ended_in_the_middle_of_its_login_is_looked_for),
 		TEST(an_account_with_too_many_new_devices_is_told_when_to_come_back),
 	};
 
