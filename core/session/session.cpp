@@ -280,13 +280,19 @@ bool session_set_alone(struct session_table *t, const struct session_key &key, c
 	struct session_shard *shard = session_shard_of(t, key.account);
 	std::scoped_lock lock(shard->mutex);
 	const auto found = session_find(shard, key);
+	bool was_alone = false;
 
 	if (found == shard->entries.end() || found->second.conn != conn)
 		return false;
-	const bool was_alone = found->second.alone;
-
-	found->second.alone = alone;
-	return was_alone && !alone && session_is_live(found->second);
+	if (alone) {
+		found->second.alone = true;
+		return false;
+	}
+	for (auto [at, end] = shard->entries.equal_range(key.account); at != end; ++at) {
+		was_alone = was_alone || (at->second.alone && session_is_live(at->second));
+		at->second.alone = false;
+	}
+	return was_alone;
 }
 
 void session_forget_waiters(struct session_table *t)

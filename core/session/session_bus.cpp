@@ -50,26 +50,22 @@ static void session_bus_probe(struct worker_shared *shared, cs_account account, 
 	conn_begin_probe(shared, conn, account, device, asker);
 }
 
-/* A session that is no longer alone. */
-struct session_bus_company {
+/* An account whose sessions are no longer alone. */
+struct session_bus_not_alone {
 	struct worker *worker;
-	cs_conn conn;
 	cs_account account;
-	uint64_t device;
 };
 
-static void session_bus_tell_company(void *arg)
+/* Also if its session here has ended meanwhile: that of the other node may lack something all the same. */
+static void session_bus_tell_not_alone(void *arg)
 {
-	const std::unique_ptr<struct session_bus_company> of(static_cast<struct session_bus_company *>(arg));
-	const struct conn *c = conn_find(of->worker, of->conn);
+	const std::unique_ptr<struct session_bus_not_alone> of(static_cast<struct session_bus_not_alone *>(arg));
 
 	for (const auto &self : of->worker->instances) {
-		if (!c || !conn_has_session(c, of->account, of->device))
-			return;
-		if (self->started && self->declared->spread) {
+		if (self->started && self->declared->not_alone) {
 			const plugin_call call(self.get(), CALL_CLUSTER);
 
-			self->declared->spread(self->state, of->conn, of->account);
+			self->declared->not_alone(self->state, of->account);
 		}
 	}
 }
@@ -80,9 +76,9 @@ static void session_bus_alone(struct worker_shared *shared, cs_account account, 
 	if (!session_set_alone(shared->sessions, {account, device}, conn, alone))
 		return;
 	struct worker *w = shared->workers[conn_worker_index(conn)].get();
-	auto of = std::make_unique<struct session_bus_company>(session_bus_company{w, conn, account, device});
+	auto of = std::make_unique<struct session_bus_not_alone>(session_bus_not_alone{w, account});
 
-	loop_post(&w->loop, session_bus_tell_company, of.release());
+	loop_post(&w->loop, session_bus_tell_not_alone, of.release());
 }
 
 /* For one worker. */

@@ -496,10 +496,10 @@ struct cs_plugin {
 	int (*check)(const void *conf, const char **key_r, struct cs_error *e);
 	/* Of the form of the parcels that it routes, 0 to 255: raise it when their bytes or their meaning change. */
 	uint32_t parcel_version;
-	/* The account, which has the session of conn here, now has a session on another node as well. Parcels that were
-	 * routed to it shortly before have perhaps reached the sessions of this node only. Called for each session of
-	 * the account here. Never called without a bus. NULL: not wanted. */
-	void (*spread)(void *state, cs_conn conn, cs_account account);
+	/* The account, whose sessions were all here, now has one on another node as well. Parcels that were routed to
+	 * it shortly before have perhaps reached the sessions of this node only. Called once for the account, on a
+	 * worker that has, or just had, a session of it. Never called without a bus. NULL: not wanted. */
+	void (*not_alone)(void *state, cs_account account);
 };
 
 /* The beginning of each plugin: const struct cs_plugin cs_plugin = {CS_PLUGIN_HEAD, .name = "shout", ...}; */

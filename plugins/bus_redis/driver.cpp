@@ -72,9 +72,13 @@ static void rbus_ask_goodbye(struct rbus *b, const std::vector<rbus_key> *keys, 
 	for (const rbus_key &key : *keys)
 		rbus_command_add(&command, rbus_session_key(b, key.account));
 	rbus_command_add(&command, b->own);
+	rbus_command_add(&command, b->inbox_prefix);
+	rbus_command_add(&command, b->head);
 	rbus_command_add(&command, last ? "1" : "0");
-	for (const rbus_key &key : *keys)
+	for (const rbus_key &key : *keys) {
+		rbus_command_add_number(&command, key.account);
 		rbus_command_add_number(&command, key.device);
+	}
 	rbus_ask(b, &command, {last ? RBUS_ASKED_GOODBYE : RBUS_ASKED_PLAIN});
 }
 

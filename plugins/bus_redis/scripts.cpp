@@ -42,7 +42,7 @@ local function session(key, device)
 	return parse(hash('HGET', key, device))
 end
 
-local function store(key, device, address, conn, generation, state)
+local function write(key, device, address, conn, generation, state)
 	local value = address .. ':' .. conn .. ':' .. generation .. ':' .. state .. ':' .. redis.call('TIME')[1]
 	if not hash('HSET', key, device, value) then
 		redis.call('DEL', key)
@@ -62,7 +62,7 @@ local function alive(nodes, inboxes, address)
 end
 
 local function give_up(key, device, conn, generation)
-	store(key, device, '0', conn, generation, 'L')
+	write(key, device, '0', conn, generation, 'L')
 end
 
 -- The four bytes behind the size are kind, version and the sizes of a name and a head.
@@ -106,7 +106,7 @@ local function tell(inboxes, head, account, it, alone)
 end
 
 -- There is a session of the account at the address: tells those at others. Whether there are any.
-local function spread(nodes, inboxes, head, key, account, own)
+local function tell_not_alone(nodes, inboxes, head, key, account, own)
 	local elsewhere = false
 	for _, it in ipairs(sessions(nodes, key)) do
 		if it.address ~= own then
@@ -115,6 +115,15 @@ local function spread(nodes, inboxes, head, key, account, own)
 		end
 	end
 	return elsewhere
+end
+
+-- A session of the account at the address has ended. If all that remain are at one other address, they are alone now.
+local function tell_alone(nodes, inboxes, head, key, account, own)
+	local left = sessions(nodes, key)
+	for _, it in ipairs(left) do
+		if it.address == own or it.address ~= left[1].address then return end
+	end
+	for _, it in ipairs(left) do tell(inboxes, head, account, it, 1) end
 end
 )lua";
 
@@ -135,8 +144,8 @@ if address and address ~= own and alive(KEYS[1], inboxes, address) then
 	return 1
 end
 if later and address == own then return 3 end
-store(KEYS[2], device, own, conn, generation, 'L')
-return spread(KEYS[1], inboxes, head, KEYS[2], account, own) and 4 or 0
+write(KEYS[2], device, own, conn, generation, 'L')
+return tell_not_alone(KEYS[1], inboxes, head, KEYS[2], account, own) and 4 or 0
 )lua";
 
 /* KEYS nodes, accounts... ARGV own address, inboxes, head, then account, device, conn, generation, state of each.
@@ -154,8 +163,8 @@ for i = 2, #KEYS do
 		result[#result + 1] = i - 1
 	else
 		if address and address ~= own then ask(CLOSE, inboxes, address, head, account, device, owner) end
-		store(KEYS[i], device, own, conn, generation, state)
-		if spread(KEYS[1], inboxes, head, KEYS[i], account, own) then result[#result + 1] = 1 - i end
+		write(KEYS[i], device, own, conn, generation, state)
+		if tell_not_alone(KEYS[1], inboxes, head, KEYS[i], account, own) then result[#result + 1] = 1 - i end
 	end
 end
 return result
@@ -164,22 +173,18 @@ return result
 /* KEYS account. ARGV own address, device, conn. Only if the session still belongs to this node. */
 static constexpr char rbus_script_ending[] = R"lua(
 local address, conn, generation = session(KEYS[1], ARGV[2])
-if address == ARGV[1] and conn == ARGV[3] then store(KEYS[1], ARGV[2], address, conn, generation, 'E') end
+if address == ARGV[1] and conn == ARGV[3] then write(KEYS[1], ARGV[2], address, conn, generation, 'E') end
 return 0
 )lua";
 
 /* KEYS account, nodes. ARGV own address, device, conn, inboxes, head, account. Only if the session still belongs to
- * this node. If all that remain are on one other node, they are alone now. */
+ * this node. */
 static constexpr char rbus_script_release[] = R"lua(
 local own, device, mine, inboxes, head, account = unpack(ARGV)
 local address, conn, generation = session(KEYS[1], device)
 if address ~= own or conn ~= mine then return 0 end
 give_up(KEYS[1], device, conn, generation)
-local left = sessions(KEYS[2], KEYS[1])
-for _, it in ipairs(left) do
-	if it.address == own or it.address ~= left[1].address then return 0 end
-end
-for _, it in ipairs(left) do tell(inboxes, head, account, it, 1) end
+tell_alone(KEYS[2], inboxes, head, KEYS[1], account, own)
 return 0
 )lua";
 
@@ -291,14 +296,19 @@ leave()
 return 0
 )lua";
 
-/* KEYS nodes, accounts... ARGV own address, 1 to give up the lease too, then the device of each. */
+/* KEYS nodes, accounts... ARGV own address, inboxes, head, 1 to give up the lease too, then account and device of
+ * each. */
 static constexpr char rbus_script_leave[] = R"lua(
+local own, inboxes, head, lease = unpack(ARGV, 1, 4)
 for i = 2, #KEYS do
-	local device = ARGV[i + 1]
+	local account, device = unpack(ARGV, 2 * i + 1, 2 * i + 2)
 	local address, conn, generation = session(KEYS[i], device)
-	if address == ARGV[1] then give_up(KEYS[i], device, conn, generation) end
+	if address == own then
+		give_up(KEYS[i], device, conn, generation)
+		tell_alone(KEYS[1], inboxes, head, KEYS[i], account, own)
+	end
 end
-if ARGV[2] == '1' then redis.call('ZREM', KEYS[1], ARGV[1]) end
+if lease == '1' then redis.call('ZREM', KEYS[1], own) end
 return 0
 )lua";
 

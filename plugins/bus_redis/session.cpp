@@ -60,7 +60,7 @@ void rbus_claim(void *bus, const struct cs_bus_session *session, unsigned flags,
 }
 
 /* What an answer of the script says that is granted, and not alone. */
-static constexpr int64_t rbus_granted_in_company = 4;
+static constexpr int64_t rbus_granted_not_alone = 4;
 
 /* An error reply says nothing about the account, so it refuses nobody. */
 static int rbus_read_claim(struct rbus *b, const redisReply *reply)
@@ -69,7 +69,7 @@ static int rbus_read_claim(struct rbus *b, const redisReply *reply)
 
 	if (!reply)
 		return 0;
-	if (reply->type == REDIS_REPLY_INTEGER && reply->integer >= 0 && reply->integer <= rbus_granted_in_company)
+	if (reply->type == REDIS_REPLY_INTEGER && reply->integer >= 0 && reply->integer <= rbus_granted_not_alone)
 		return results[reply->integer];
 	rbus_tell_error(b, "claim, granted by this node alone", reply);
 	return 0;
@@ -87,7 +87,7 @@ void rbus_claimed(struct rbus *b, const struct rbus_request *request, const redi
 	else if (held)
 		held->claiming = false;
 	if (held && !result && reply && reply->type == REDIS_REPLY_INTEGER)
-		rbus_session_answer_alone(b, &request->session, reply->integer != rbus_granted_in_company);
+		rbus_session_answer_alone(b, &request->session, reply->integer != rbus_granted_not_alone);
 	request->done(request->arg, result);
 	if (closing)
 		rbus_session_close(b, key, request->session.conn);

@@ -52,7 +52,7 @@ static void mailbox_tell_to_look(mailbox *m, cs_account account, uint64_t device
 }
 
 /* A session of the account on another node may lack hints: they went to the sessions here only. */
-static void mailbox_on_spread(void *state, cs_conn, cs_account account)
+static void mailbox_on_not_alone(void *state, cs_account account)
 {
 	mailbox_tell_to_look(static_cast<mailbox *>(state), account, CS_EVERY_DEVICE);
 }
@@ -224,5 +224,5 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.cluster = mailbox_on_cluster,
 	.stop = mailbox_stop,
 	.parcel_version = mailbox_hint_version,
-	.spread = mailbox_on_spread,
+	.not_alone = mailbox_on_not_alone,
 };

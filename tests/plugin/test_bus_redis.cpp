@@ -334,6 +334,20 @@ static void a_goodbye_gives_everything_up_and_alarms_nobody(void **state)
 	assert_int_equal(b->events.size(), events);
 }
 
+static void a_goodbye_tells_who_remains_that_it_is_alone(void **state)
+{
+	fixture *f = fixture_of(state);
+	bus_node *a = new_node_up(f), *b = new_node_up(f);
+	const std::pair<cs_account, uint64_t> mine = {7, 2};
+
+	assert_int_equal(bus_node_claim_device(a, 7, 0, conn_a, 1), 0);
+	assert_int_equal(bus_node_claim_device(a, 7, 1, conn_a + 1, 2), 0);
+	assert_int_equal(bus_node_claim_device(b, 7, 2, conn_b, 3), 0);
+	assert_false(b->alone.at(mine));
+	bus_node_leave(a);
+	bus_wait(f->world, "alone", [&] { return b->alone.at(mine); });
+}
+
 static void a_goodbye_without_redis_is_said_at_once(void **state)
 {
 	fixture *f = fixture_of(state);
@@ -364,6 +378,7 @@ int main(void)
 		REDIS_TEST(clusters_with_other_names_do_not_meet),
 		REDIS_TEST(a_unix_socket_will_do),
 		REDIS_TEST(a_goodbye_gives_everything_up_and_alarms_nobody),
+		REDIS_TEST(a_goodbye_tells_who_remains_that_it_is_alone),
 		REDIS_TEST(a_goodbye_without_redis_is_said_at_once),
 	};
 

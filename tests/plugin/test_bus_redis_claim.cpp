@@ -213,7 +213,7 @@ static void a_session_is_told_whether_others_of_its_account_are_elsewhere(void *
 	assert_true(is_alone(a, 7, 1, true));
 	assert_int_equal(bus_node_claim_device(b, 7, 2, conn_b, 3), 0);
 	assert_true(is_alone(b, 7, 2, false));
-	bus_wait(f->world, "company", [&] { return is_alone(a, 7, 0, false) && is_alone(a, 7, 1, false); });
+	bus_wait(f->world, "not alone", [&] { return is_alone(a, 7, 0, false) && is_alone(a, 7, 1, false); });
 	/* One of two on a node: the other is still there. */
 	a->driver->release(a->bus, 7, 1, conn_a + 1);
 	settle(a);
@@ -240,7 +240,7 @@ static void a_node_that_comes_back_tells_the_others_of_its_sessions(void **state
 	const size_t epochs = a->epochs.size();
 	(void)redis_command(f->server, {"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
 	bus_wait(f->world, "a new epoch", [&] { return a->epochs.size() > epochs && a->address != 0; });
-	bus_wait(f->world, "company", [&] { return is_alone(b, 7, 1, false) && is_alone(a, 7, 0, false); });
+	bus_wait(f->world, "not alone", [&] { return is_alone(b, 7, 1, false) && is_alone(a, 7, 0, false); });
 }
 
 static void only_the_owner_gives_a_place_up(void **state)

@@ -21,7 +21,7 @@ struct test {
 	std::unique_ptr<struct worker_fixture> f;
 	std::unique_ptr<struct fake_bus> bus; /* null: the node is alone */
 	std::string got; /* of the fixture's instance */
-	std::string spread; /* the same */
+	std::string not_alone; /* the same */
 	cs_account account = 0;
 	cs_conn conn = 0;
 	int next[4] = {}, received = 0;
@@ -365,9 +365,9 @@ static std::string make_parcel(enum bus_parcel_kind kind, cs_account account, co
 	return bus_parcel_encode(&parcel);
 }
 
-static void on_spread(void *state, cs_conn, cs_account account)
+static void on_not_alone(void *state, cs_account account)
 {
-	static_cast<test *>(state)->spread += std::to_string(account) + " ";
+	static_cast<test *>(state)->not_alone += std::to_string(account) + " ";
 }
 
 static void a_session_that_is_alone_is_reached_without_the_bus(void **state)
@@ -376,7 +376,7 @@ static void a_session_that_is_alone_is_reached_without_the_bus(void **state)
 	int peer;
 	const struct conn *c = worker_fixture_connect(t->f.get(), &peer);
 
-	t->f->plugins.plugins[0]->declared.spread = on_spread;
+	t->f->plugins.plugins[0]->declared.not_alone = on_not_alone;
 	worker_fixture_bind(t->f.get(), conn_find(t->f->worker, c->handle), 13);
 	fake_bus_tell_alone(t->bus.get(), 13, 0, c->handle, true);
 	assert_int_equal(send(t, 13, "a"), 0);
@@ -385,7 +385,7 @@ static void a_session_that_is_alone_is_reached_without_the_bus(void **state)
 	assert_trace(t, "");
 	/* From now on the other nodes get it as well; the plugin makes good what they did not get. */
 	fake_bus_tell_alone(t->bus.get(), 13, 0, c->handle, false);
-	assert_true(worker_fixture_wait(t->f.get(), [t] { return t->spread == "13 "; }));
+	assert_true(worker_fixture_wait(t->f.get(), [t] { return t->not_alone == "13 "; }));
 	assert_int_equal(send(t, 13, "b"), 0);
 	worker_fixture_turn(t->f.get());
 	assert_string_equal(t->got.c_str(), "a b ");
@@ -419,6 +419,25 @@ static struct conn *bind_device(test *t, cs_account account, uint64_t device)
 	                 SESSION_GRANTED);
 	conn_bind(c, account, device, "li si");
 	return c;
+}
+
+static void an_account_that_stops_being_alone_is_told_of_once(void **state)
+{
+	auto *t = static_cast<test *>(*state);
+	struct conn *const conns[] = {bind_device(t, 13, 0), bind_device(t, 13, 1)};
+
+	t->f->plugins.plugins[0]->declared.not_alone = on_not_alone;
+	for (const struct conn *c : conns)
+		fake_bus_tell_alone(t->bus.get(), 13, c->device, c->handle, true);
+	for (const struct conn *c : conns)
+		fake_bus_tell_alone(t->bus.get(), 13, c->device, c->handle, false);
+	/* The session by which it was told ends: the others must look all the same. */
+	conn_close(conns[0], "gone");
+	assert_true(worker_fixture_wait(t->f.get(), [t] { return !t->not_alone.empty(); }));
+	assert_int_equal(send(t, 13, "a"), 0);
+	worker_fixture_turn(t->f.get());
+	assert_string_equal(t->got.c_str(), "a ");
+	assert_string_equal(t->not_alone.c_str(), "13 ");
 }
 
 static void each_device_gets_what_is_for_all_of_them(void **state)
@@ -676,6 +695,7 @@ int main(void)
 		CLUSTER_TEST(a_parcel_of_another_version_is_dropped_and_who_would_have_got_it_is_told_once),
 		CLUSTER_TEST(a_session_that_is_alone_is_reached_without_the_bus),
 		CLUSTER_TEST(a_session_of_this_node_may_have_others_elsewhere),
+		CLUSTER_TEST(an_account_that_stops_being_alone_is_told_of_once),
 		CLUSTER_TEST(each_device_gets_what_is_for_all_of_them),
 		CLUSTER_TEST(what_comes_for_one_device_goes_to_it_alone),
 		CLUSTER_TEST(who_is_not_here_is_looked_for_on_other_nodes),

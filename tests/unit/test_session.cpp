@@ -407,8 +407,32 @@ static void an_account_is_alone_if_all_its_sessions_are(void **state)
 	assert_false(session_set_alone(&f->table, {7, 1}, 71, true));
 	assert_true(session_locate_all(&f->table, 7, CS_EVERY_DEVICE, &places));
 	assert_true(places.alone);
-	/* Only who was alone is no more. */
+}
+
+static void an_account_stops_being_alone_once(void **state)
+{
+	auto *f = static_cast<fixture *>(*state);
+	const struct session_waiter waiter = {&f->loop, wake, f};
+	struct session_entry other;
+	struct session_places places;
+
+	for (uint64_t device = 0; device < 2; device++) {
+		assert_int_equal(session_claim(&f->table, {7, device}, 70 + device, &waiter, &other), SESSION_GRANTED);
+		assert_false(session_set_alone(&f->table, {7, device}, 70 + device, true));
+	}
 	assert_true(session_set_alone(&f->table, {7, 0}, 70, false));
+	assert_false(session_set_alone(&f->table, {7, 0}, 70, false));
+	assert_false(session_set_alone(&f->table, {7, 1}, 71, false));
+	/* One of them is told that it is alone again: the account is not, until the other is told too. */
+	assert_false(session_set_alone(&f->table, {7, 0}, 70, true));
+	assert_true(session_locate_all(&f->table, 7, CS_EVERY_DEVICE, &places));
+	assert_false(places.alone);
+	assert_false(session_set_alone(&f->table, {7, 1}, 71, true));
+	/* What the bus says of a place that is only reserved is so for the sessions, too. */
+	assert_int_equal(session_reserve(&f->table, {7, 2}, 72, &waiter, &other), SESSION_GRANTED);
+	assert_true(session_set_alone(&f->table, {7, 2}, 72, false));
+	assert_true(session_locate_all(&f->table, 7, CS_EVERY_DEVICE, &places));
+	assert_false(places.alone);
 	assert_false(session_set_alone(&f->table, {7, 0}, 70, false));
 }
 
@@ -431,6 +455,7 @@ int main(void)
 	const CMUnitTest tests[] = {
 		TEST(each_device_has_a_place_of_its_own),
 		TEST(an_account_is_alone_if_all_its_sessions_are),
+		TEST(an_account_stops_being_alone_once),
 		TEST(an_account_has_not_more_places_than_can_be_told),
 		TEST(a_free_place_is_granted_and_located),
 		TEST(a_taken_place_names_its_holder),
