@@ -4,6 +4,7 @@
 #include "core/session/session_bus.h"
 
 #include <memory>
+#include <set>
 
 #include "core/base/worker.h"
 #include "core/bus/bus.h"
@@ -75,10 +76,19 @@ static void session_bus_alone(struct worker_shared *shared, cs_account account, 
 {
 	if (!session_set_alone(shared->sessions, {account, device}, conn, alone))
 		return;
-	struct worker *w = shared->workers[conn_worker_index(conn)].get();
-	auto of = std::make_unique<struct session_bus_not_alone>(session_bus_not_alone{w, account});
+	struct session_places places;
+	std::set<unsigned> workers = {conn_worker_index(conn)};
 
-	loop_post(&w->loop, session_bus_tell_not_alone, of.release());
+	if (session_locate_all(shared->sessions, account, CS_EVERY_DEVICE, &places)) {
+		for (size_t i = 0; i < places.count; i++)
+			workers.insert(conn_worker_index(places.list[i].conn));
+	}
+	for (const unsigned index : workers) {
+		struct worker *w = shared->workers[index].get();
+		auto of = std::make_unique<struct session_bus_not_alone>(session_bus_not_alone{w, account});
+
+		loop_post(&w->loop, session_bus_tell_not_alone, of.release());
+	}
 }
 
 /* For one worker. */

@@ -497,8 +497,8 @@ struct cs_plugin {
 	/* Of the form of the parcels that it routes, 0 to 255: raise it when their bytes or their meaning change. */
 	uint32_t parcel_version;
 	/* The account, whose sessions were all here, now has one on another node as well. Parcels that were routed to
-	 * it shortly before have perhaps reached the sessions of this node only. Called once for the account, on a
-	 * worker that has, or just had, a session of it. Never called without a bus. NULL: not wanted. */
+	 * it shortly before have perhaps reached the sessions of this node only. Called once for the account on
+	 * each worker that has, or just had, a session of it. Never called without a bus. NULL: not wanted. */
 	void (*not_alone)(void *state, cs_account account);
 };
 

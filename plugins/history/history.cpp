@@ -39,7 +39,7 @@ static void history_on_routed(void *state, cs_conn conn, cs_account account, con
 		history_deliver(static_cast<history_plugin *>(state), conn, account, parcel);
 }
 
-static void history_on_spread(void *state, cs_conn, cs_account account)
+static void history_on_not_alone(void *state, cs_account account)
 {
 	history_forward_again(static_cast<history_plugin *>(state), account);
 }
@@ -97,5 +97,5 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.routed = history_on_routed,
 	.stop = history_stop,
 	.parcel_version = history_parcel_version,
-	.spread = history_on_spread,
+	.not_alone = history_on_not_alone,
 };

@@ -45,7 +45,7 @@ static void people_tell(const people *p, const people_change &change)
 
 /* A session of the account on another node has perhaps not heard of changes: they were told to the sessions here only.
  */
-void people_on_spread(void *state, cs_conn, cs_account account)
+void people_on_not_alone(void *state, cs_account account)
 {
 	const plugin_context &c = static_cast<const people *>(state)->context;
 	unsigned char head[people_head_size];

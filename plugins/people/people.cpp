@@ -117,5 +117,5 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.written = people_on_written,
 	.routed = people_on_routed,
 	.stop = people_stop,
-	.spread = people_on_spread,
+	.not_alone = people_on_not_alone,
 };

@@ -47,7 +47,7 @@ int people_on_add_friend(void *state, const cs_frame *frame);
 int people_on_set_contact(void *state, const cs_frame *frame);
 /* A parcel of another instance, or of this one: a change. */
 void people_on_routed(void *state, cs_conn conn, cs_account account, const cs_parcel *parcel);
-void people_on_spread(void *state, cs_conn conn, cs_account account);
+void people_on_not_alone(void *state, cs_account account);
 
 /* ---- query.cpp */
 

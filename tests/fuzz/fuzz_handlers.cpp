@@ -367,13 +367,13 @@ static void event_cluster(const handler_world *w, size_t number)
 			fake_self_plugin(self)->cluster(fake_self_state(self), static_cast<cs_cluster_event>(number));
 }
 
-static void event_spread(const handler_world *w, size_t c)
+static void event_not_alone(const handler_world *w, size_t c)
 {
 	const fake_conn *conn = fake_host_conn(w->host.get(), w->conns[c]);
 
 	for (fake_self *self : w->host->selves)
-		if (conn->account && fake_self_plugin(self)->spread)
-			fake_self_plugin(self)->spread(fake_self_state(self), conn->handle, conn->account);
+		if (conn->account && fake_self_plugin(self)->not_alone)
+			fake_self_plugin(self)->not_alone(fake_self_state(self), conn->account);
 }
 
 static void event_connection(handler_world *w, char what, size_t c)
@@ -384,7 +384,7 @@ static void event_connection(handler_world *w, char what, size_t c)
 		fake_host_end(host, w->conns[c]);
 		world_connect(w, c);
 	} else if (what == 'a') {
-		event_spread(w, c);
+		event_not_alone(w, c);
 	} else if (what == 'w') {
 		fake_host_written_all(host, w->conns[c]);
 		world_judge(w);

@@ -482,23 +482,23 @@ static void a_read_of_just_now_is_forwarded_again_when_another_node_has_a_sessio
 {
 	const history_people p = people_of(state, want_read, 0);
 	const struct cs_plugin *plugin = fake_self_plugin(p.f->plugin);
-	const auto spread = [&](cs_conn conn, uint64_t account) {
-		plugin->spread(fake_self_state(p.f->plugin), conn, account);
+	const auto routes_after_not_alone = [&](uint64_t account) {
+		plugin->not_alone(fake_self_state(p.f->plugin), account);
 		return fake_host_count(p.f->host.get(), "route");
 	};
 
 	talk(p, 20);
 	/* Shown: that goes to both sides. */
 	(void)ask(p, p.ann, 120, p.a, ",\"peer\":2,\"seq\":1,\"show\":true");
-	assert_int_equal(spread(p.bob, p.b), 2);
-	assert_int_equal(spread(p.ann, p.a), 3);
+	assert_int_equal(routes_after_not_alone(p.b), 2);
+	assert_int_equal(routes_after_not_alone(p.a), 3);
 	/* One that waits goes later. */
 	(void)ask(p, p.ann, 120, p.a, ",\"peer\":2,\"seq\":2");
-	assert_int_equal(spread(p.ann, p.a), 3);
+	assert_int_equal(routes_after_not_alone(p.a), 3);
 	pass_a_second(p);
-	assert_int_equal(spread(p.ann, p.a), 5);
+	assert_int_equal(routes_after_not_alone(p.a), 5);
 	pass_a_second(p);
-	assert_int_equal(spread(p.ann, p.a), 5);
+	assert_int_equal(routes_after_not_alone(p.a), 5);
 }
 
 static void a_slow_client_gets_no_new_reads_until_it_reads(void **state)

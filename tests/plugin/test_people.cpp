@@ -423,8 +423,8 @@ static void who_logs_in_on_another_node_as_well_looks_at_everything(void **state
 
 	changes_told.clear();
 	fixture_session(f, "bob");
-	assert_non_null(fake_self_plugin(f->plugin)->spread);
-	fake_self_plugin(f->plugin)->spread(fake_self_state(f->plugin), ann, 1);
+	assert_non_null(fake_self_plugin(f->plugin)->not_alone);
+	fake_self_plugin(f->plugin)->not_alone(fake_self_state(f->plugin), 1);
 	fake_host_run(f->host.get());
 	assert_string_equal(changes_told.c_str(), "1:0 ");
 }
