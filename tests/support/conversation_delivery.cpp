@@ -136,7 +136,7 @@ static bool delivery_may_read_own(const conversation_model *m, const conversatio
 {
 	if (!m->keeps_former || entry.actor != account || !delivery_wants(c, s, account, entry))
 		return false;
-	if (m->has_nodes)
+	if (m->catches_up)
 		return true;
 	return c->is_group && c->entries[static_cast<size_t>(c->members.at(account).joined)].stamp > m->together_from;
 }

@@ -133,7 +133,7 @@ struct conversation_account {
 struct conversation_model {
 	size_t members_max = 4;
 	bool refuses_strangers = false;
-	bool has_nodes = false; /* several: what they tell each other may be overtaken */
+	bool catches_up = false; /* entries may be heard out of order, and then the log is read */
 	int64_t edit_window = 900000, recall_window = 900000; /* ms */
 	std::vector<conversation_account> accounts;
 	std::vector<conversation> conversations;

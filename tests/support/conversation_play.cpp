@@ -89,7 +89,7 @@ void play_begin(conversation_play *p, const std::vector<test_server *> &nodes, u
 	test_client *c = client_open(nodes[0]);
 
 	p->nodes = nodes;
-	p->m.has_nodes = nodes.size() > 1;
+	p->m.catches_up = nodes.size() > 1 || nodes[0]->database;
 	p->seed = seed;
 	p->random.seed(seed);
 	print_message("CS_SEED=%u\n", seed);

@@ -150,12 +150,16 @@ static int64_t views_read(const conversation &c, size_t account)
 	return std::max(joined, read == c.read.end() ? 0 : read->second);
 }
 
+/* Computed over so many entries at most, the first ones. */
+static const int64_t views_unread_most = 1000;
+
 static int64_t views_unread(const conversation &c, size_t account)
 {
 	const int64_t read = views_read(c, account);
 
 	return std::count_if(c.entries.begin(), c.entries.end(), [&](const conversation_entry &entry) {
-		return entry.seq > read && entry.is_message && entry.actor != account && !entry.recalled;
+		return entry.seq > read && entry.seq <= read + views_unread_most && entry.is_message &&
+		       entry.actor != account && !entry.recalled;
 	});
 }
 
