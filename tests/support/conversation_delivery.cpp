@@ -129,16 +129,23 @@ void conversation_crash(conversation_model *m, const std::function<bool(size_t a
 	}
 }
 
+/* Not a second before the entry: what came with the joining may still be read. */
+static bool delivery_has_joined(const conversation *c, size_t account, const conversation_entry &entry)
+{
+	return c->is_group && entry.sent - c->members.at(account).changed < 1000;
+}
+
 /* An entry of another node, or the joining of another device of the account, may be heard before the answer to what the
  * session sent itself. Then it catches up from the log, where nothing says which session has sent an entry. */
 static bool delivery_may_read_own(const conversation_model *m, const conversation *c, const conversation_session &s,
                                   size_t account, const conversation_entry &entry)
 {
-	if (!m->keeps_former || entry.actor != account || !delivery_wants(c, s, account, entry))
+	if (entry.actor != account || !delivery_wants(c, s, account, entry))
 		return false;
-	if (m->catches_up)
+	if (m->catches_up && (m->keeps_former || delivery_has_joined(c, account, entry)))
 		return true;
-	return c->is_group && c->entries[static_cast<size_t>(c->members.at(account).joined)].stamp > m->together_from;
+	return m->keeps_former && c->is_group &&
+	       c->entries[static_cast<size_t>(c->members.at(account).joined)].stamp > m->together_from;
 }
 
 /* An `ack` session's own entry does not come to it now, but as long as something before it is unconfirmed, the cursor
