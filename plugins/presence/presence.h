@@ -27,6 +27,7 @@ struct presence_watcher {
 	cs_conn conn;
 	presence_told told;
 	bool is_blocked; /* by the account that it watches: that one is offline for it */
+	bool is_behind = false; /* was not told of a change, because it was being read whether it is blocked */
 };
 
 /* An account that sessions of this instance watch. */

@@ -49,7 +49,10 @@ static void presence_tell(presence_plugin *p, cs_account account, presence_accou
 	const std::string frame = presence_frame(p, account, state);
 
 	for (presence_watcher &w : a->watchers) {
-		if (w.told == state || w.is_blocked || presence_is_being_read(p, w.conn, account))
+		if (w.told == state || w.is_blocked)
+			continue;
+		w.is_behind = presence_is_being_read(p, w.conn, account);
+		if (w.is_behind)
 			continue;
 		w.told = state;
 		presence_send(p, &w, frame);

@@ -48,9 +48,10 @@ static void presence_judge_watcher(presence_plugin *p, cs_conn conn, const prese
 {
 	presence_account *a = &p->accounts[listed.id];
 	presence_watcher *w = &*presence_find_watcher(a, conn);
-	const bool is_changed = w->is_blocked != listed.blocks;
+	const bool is_changed = w->is_blocked != listed.blocks || w->is_behind;
 
 	w->is_blocked = listed.blocks;
+	w->is_behind = false;
 	if (w->is_blocked) {
 		/* A second "offline" would tell that something else has happened. */
 		if (w->told != PRESENCE_OFFLINE)
@@ -96,12 +97,12 @@ void presence_take_one(presence_plugin *p, cs_conn conn, presence_session *s, cs
 	} else if (listed && !is_full) {
 		s->watched.insert(place, account);
 		presence_add_watcher(p, conn, *listed);
+		if (!listed->blocks)
+			presence_tell_soon(p, account);
 	} else if (watches) {
 		presence_remove_watcher(p, conn, account);
 		s->watched.erase(place);
 	}
-	if (listed && !listed->blocks)
-		presence_tell_soon(p, account);
 	/* Of a list that is too long the first ones are watched. Which these are now, only the whole list says. */
 	if (is_full && watches == !listed)
 		presence_read(p, conn, 0);
