@@ -30,7 +30,7 @@ static bool host_presence_is_here(struct session_table *sessions, cs_account acc
 	struct session_places places;
 
 	if (device != CS_EVERY_DEVICE)
-		return session_is_taken(sessions, {account, device});
+		return session_is_claimed(sessions, {account, device});
 	return session_locate_all(sessions, account, device, &places);
 }
 

@@ -248,12 +248,13 @@ bool session_locate(struct session_table *t, const struct session_key &key, cs_c
 	return true;
 }
 
-bool session_is_taken(struct session_table *t, const struct session_key &key)
+bool session_is_claimed(struct session_table *t, const struct session_key &key)
 {
 	struct session_shard *shard = session_shard_of(t, key.account);
 	std::scoped_lock lock(shard->mutex);
+	const auto found = session_find(shard, key);
 
-	return session_find(shard, key) != shard->entries.end();
+	return found != shard->entries.end() && (!found->second.ending || found->second.waiters);
 }
 
 bool session_locate_all(struct session_table *t, cs_account account, uint64_t device, struct session_places *places_r)

@@ -111,8 +111,8 @@ void session_release(struct session_table *t, const struct session_key &key);
 /* Where the session is. false: there is none, or it is reserved or ending. */
 bool session_locate(struct session_table *t, const struct session_key &key, cs_conn *conn_r);
 
-/* Whether somebody has the place: a session, also one that is ending, or a claim that has reserved it. */
-bool session_is_taken(struct session_table *t, const struct session_key &key);
+/* Whether there is a session, or a login is under way: its claim has reserved the place or waits for it. */
+bool session_is_claimed(struct session_table *t, const struct session_key &key);
 
 struct session_place {
 	cs_conn conn;

@@ -435,7 +435,7 @@ struct cs_host {
 
 	/* ---- sessions, continued */
 	/* As presence(), but online[i] says whether the account has a session of devices[i]; on this node also whether
-	 * a claim or the end of a session is under way. */
+	 * a claim is under way. */
 	int (*presence_of)(struct cs_self *self, cs_conn conn, cs_account account, const uint64_t *devices,
 	                   unsigned char *online, size_t count, cs_done_fn *done, void *arg);
 };

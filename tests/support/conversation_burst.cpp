@@ -95,10 +95,28 @@ static void burst_drop_fitting(conversation_play *p, std::vector<burst_request> 
 	others->erase(rest, others->end());
 }
 
-static void burst_grant(conversation_play *p, const burst_request &b)
+static bool burst_may_be_done(const conversation_play *p, const burst_request &b)
 {
 	const conversation_verdict v = conversation_judge(&p->m, b.r);
-	std::string wrong = v.errnos.count(0) && (v.adds || v.may_add) ? "" : "this may not be done now";
+
+	return v.errnos.count(0) && (v.adds || v.may_add);
+}
+
+/* The entry that may be done next: each conversation has the order of its seqs, but one may have freed the name that
+ * another one takes. The first if none may be done. */
+static size_t burst_next(const conversation_play *p, const std::vector<burst_request> &entries)
+{
+	std::set<int> seen;
+
+	for (size_t i = 0; i < entries.size(); i++)
+		if (seen.insert(conversation_find(&p->m, entries[i].r)).second && burst_may_be_done(p, entries[i]))
+			return i;
+	return 0;
+}
+
+static void burst_grant(conversation_play *p, const burst_request &b)
+{
+	std::string wrong = burst_may_be_done(p, b) ? "" : "this may not be done now";
 
 	if (wrong.empty())
 		wrong = conversation_grant(&p->m, b.r, b.seq, b.groupid);
@@ -120,8 +138,11 @@ void burst_apply(conversation_play *p, const std::vector<burst_request> &all)
 	std::sort(entries.begin(), entries.end(),
 	          [](const burst_request &one, const burst_request &other) { return one.seq < other.seq; });
 	burst_drop_fitting(p, &others);
-	for (const burst_request &b : entries) {
-		burst_grant(p, b);
+	while (!entries.empty()) {
+		const size_t next = burst_next(p, entries);
+
+		burst_grant(p, entries[next]);
+		entries.erase(entries.begin() + static_cast<ptrdiff_t>(next));
 		burst_drop_fitting(p, &others);
 	}
 	if (!others.empty())

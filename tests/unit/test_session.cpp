@@ -92,9 +92,12 @@ static void an_ending_session_is_not_located_and_is_waited_for(void **state)
 	auto *f = static_cast<fixture *>(*state);
 
 	assert_int_equal(claim(f, 13, 77), SESSION_GRANTED);
+	assert_true(session_is_claimed(&f->table, {13, 0}));
 	session_end(&f->table, {13, 0});
 	assert_false(is_located(f, 13));
+	assert_false(session_is_claimed(&f->table, {13, 0}));
 	assert_int_equal(claim(f, 13, 78), SESSION_WAIT);
+	assert_true(session_is_claimed(&f->table, {13, 0}));
 	assert_int_equal(claim(f, 13, 79), SESSION_WAIT);
 	loop_drain(&f->loop);
 	assert_int_equal(f->woken, 0);
