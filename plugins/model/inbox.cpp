@@ -29,16 +29,17 @@ static constexpr unsigned inbox_rest_bits = 48;
 #define WEEK_OF_MEMBER(max, week_of) \
 	"CASE WHEN c.history_all = 1 AND c.said_week > 0 THEN c.said_week ELSE " max "(c.said_week, " week_of("m.joined") ") END"
 
-/* The lowest week of a page that begins with a place of this week, and how many conversations are looked at then. */
+/* The lowest week of a page that begins with a place of this week, how many conversations were found behind this week,
+ * and how many are looked at then. One with oneself is low and high: it counts once. */
 #define LOWEST(week_of_member) \
-	"SELECT page.week, (SELECT COUNT(*) FROM conversation WHERE low = ? AND said_week BETWEEN page.week AND ?)" \
-	" + (SELECT COUNT(*) FROM conversation WHERE high = ? AND said_week BETWEEN page.week AND ?)" \
+	"SELECT page.week, page.found, (SELECT COUNT(*) FROM conversation WHERE low = ? AND said_week BETWEEN page.week AND ?)" \
+	" + (SELECT COUNT(*) FROM conversation WHERE low < high AND high = ? AND said_week BETWEEN page.week AND ?)" \
 	" + (SELECT COUNT(*) FROM member WHERE account = ? AND left_seq IS NULL)" \
-	" FROM (SELECT COALESCE(MIN(week), ?) AS week FROM (SELECT week FROM (" \
+	" FROM (SELECT COALESCE(MIN(week), ?) AS week, COUNT(*) AS found FROM (SELECT week FROM (" \
 	"SELECT * FROM (SELECT said_week AS week FROM conversation WHERE low = ? AND said_week > 0 AND said_week < ?" \
 	" ORDER BY said_week DESC LIMIT ?) as_low" \
-	" UNION ALL SELECT * FROM (SELECT said_week AS week FROM conversation WHERE high = ? AND said_week > 0" \
-	" AND said_week < ? ORDER BY said_week DESC LIMIT ?) as_high" \
+	" UNION ALL SELECT * FROM (SELECT said_week AS week FROM conversation WHERE low < high AND high = ?" \
+	" AND said_week > 0 AND said_week < ? ORDER BY said_week DESC LIMIT ?) as_high" \
 	" UNION ALL SELECT " week_of_member " FROM member m JOIN conversation c ON c.id = m.conversation" \
 	" WHERE m.account = ? AND m.left_seq IS NULL AND " week_of_member " < ?" \
 	") weeks ORDER BY week DESC LIMIT ?) next_weeks) page"
@@ -47,17 +48,17 @@ static constexpr char inbox_lowest_of_sqlite[] = LOWEST(WEEK_OF_MEMBER(MAX_OF_SQ
 static constexpr char inbox_lowest_of_mysql[] = LOWEST(WEEK_OF_MEMBER(MAX_OF_MYSQL, WEEK_OF_MYSQL));
 
 /* SQLite: of the newest message in the conversation above `low`, at most so many entries are looked at. SQLite reads
- * them one by one, until the first message. */
+ * them one by one, until the first message. A conversation with as many events above it is listed as if it had none. */
 #define NEWEST(column, low) \
 	"(SELECT " column " FROM (SELECT k, ref, kind FROM entry WHERE conversation = c.id AND k > " low " AND k < ''" \
 	" ORDER BY k DESC LIMIT 2000) newest WHERE kind < 2 LIMIT 1)"
 #define LOW_OF_MEMBER "CASE WHEN c.history_all = 1 THEN 0 ELSE m.joined_seq + 0 END"
 /* LIMIT -1 sets no limit, but with it SQLite computes a place once, and not in each comparison again. */
 #define PLACES_OF_SQLITE \
-	"SELECT 0 AS kind, c.high AS other, c.id AS conversation, 0 AS low, c.said_week * " WEEK " + " NEWEST("ref", "0") \
-	" AS place FROM conversation c WHERE c.low = ? AND c.said_week BETWEEN ? AND ?" \
-	" UNION ALL SELECT 0, c.low, c.id, 0, c.said_week * " WEEK " + " NEWEST("ref", "0") \
-	" FROM conversation c WHERE c.low < c.high AND c.high = ? AND c.said_week BETWEEN ? AND ?" \
+	"SELECT 0 AS kind, c.high AS other, c.id AS conversation, 0 AS low, c.said_week * " WEEK " + COALESCE(" NEWEST("ref", "0") \
+	", 0) AS place FROM conversation c WHERE c.low = ? AND c.said_week BETWEEN ? AND ?" \
+	" UNION ALL SELECT 0, c.low, c.id, 0, c.said_week * " WEEK " + COALESCE(" NEWEST("ref", "0") \
+	", 0) FROM conversation c WHERE c.low < c.high AND c.high = ? AND c.said_week BETWEEN ? AND ?" \
 	" UNION ALL SELECT 1, id, id, low, week * " WEEK " + COALESCE(" NEWEST("ref", "c.low") \
 	", (SELECT ref FROM entry WHERE conversation = c.id AND k = c.joined_seq + 1 AND owner = 0), 0)" \
 	" FROM (SELECT c.id, m.joined_seq, " LOW_OF_MEMBER " AS low, " WEEK_OF_MEMBER(MAX_OF_SQLITE, WEEK_OF_SQLITE) \
@@ -130,16 +131,18 @@ static int inbox_item_take(void *arg, const cs_db_value *columns, size_t)
 
 struct inbox_weeks {
 	uint64_t low = 0, high = 0;
-	uint64_t looked = 0; /* so many conversations are looked at */
+	uint64_t found = 0; /* so many conversations are behind `high`, of as many as were wanted */
+	uint64_t looked = 0; /* so many are looked at */
 };
 
-/* Columns: the lowest week, how many conversations. */
+/* Columns: low, found, looked. */
 static int inbox_weeks_take(void *arg, const cs_db_value *columns, size_t)
 {
 	inbox_weeks *weeks = static_cast<inbox_weeks *>(arg);
 
 	weeks->low = sql_number_of(columns[0]);
-	weeks->looked = sql_number_of(columns[1]);
+	weeks->found = sql_number_of(columns[1]);
+	weeks->looked = sql_number_of(columns[2]);
 	return 1;
 }
 
@@ -154,21 +157,43 @@ static int inbox_find_weeks(cs_db *db, uint64_t account, const inbox_position &f
 	               inbox_weeks_take, weeks_r);
 }
 
-static int inbox_list_conversations(cs_db *db, uint64_t account, const inbox_position &from, size_t most,
-                                    std::vector<inbox_item> *items, uint64_t *looked)
+/* Adds the next conversations, at most so many, of the weeks in which that many were found. */
+static int inbox_list_weeks(cs_db *db, uint64_t account, const inbox_position &from, size_t most,
+                            std::vector<inbox_item> *items, inbox_weeks *weeks_r)
 {
-	inbox_weeks weeks;
-	const int result = inbox_find_weeks(db, account, from, most, &weeks);
+	const int result = inbox_find_weeks(db, account, from, most, weeks_r);
 	const cs_db_value id = sql_integer(account), place = sql_integer(static_cast<uint64_t>(from.place)),
-			  low = sql_integer(weeks.low), high = sql_integer(weeks.high);
+			  low = sql_integer(weeks_r->low), high = sql_integer(weeks_r->high);
 
-	*looked += weeks.looked;
 	if (result)
 		return result;
 	return sql_run(db, db->driver->dialect == CS_DB_MYSQL ? inbox_text_of_mysql : inbox_text_of_sqlite,
 	               {id, low, high, id, low, high, id, low, high, place, place, sql_integer(from.conversation),
 	                sql_integer(most), id, id, id},
 	               inbox_item_take, items);
+}
+
+/* A conversation that was found may have moved up before it was listed, or the account has left it. Then the list goes
+ * on behind the lowest week: few items must not look like its end. */
+static int inbox_list_conversations(cs_db *db, uint64_t account, const inbox_position &from, size_t most,
+                                    std::vector<inbox_item> *items, uint64_t *looked)
+{
+	inbox_position at = from;
+	bool more = true;
+
+	while (more) {
+		inbox_weeks weeks;
+		const size_t wanted = most - items->size();
+		const int result = inbox_list_weeks(db, account, at, wanted, items, &weeks);
+
+		if (result)
+			return result;
+		*looked += weeks.looked;
+		at.place = static_cast<int64_t>(weeks.low << inbox_rest_bits);
+		at.conversation = 0;
+		more = items->size() < most && weeks.found == wanted;
+	}
+	return 0;
 }
 
 /* Columns: conversation, created, inviter, name. */

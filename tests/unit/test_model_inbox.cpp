@@ -3,8 +3,11 @@
 #include "test_model.h"
 
 #include <algorithm>
+#include <cstring>
 #include <ctime>
+#include <functional>
 #include <set>
+#include <utility>
 
 #include "plugins/model/inbox.h"
 #include "plugins/model/marks.h"
@@ -431,6 +434,109 @@ static void a_conversation_is_listed_once_whatever_the_clock_says(void **state)
 	}
 }
 
+static constexpr int64_t week_of_ms = INT64_C(7) * 24 * 60 * 60 * 1000;
+
+/* Its account is both of the pair. */
+static void a_conversation_with_oneself_takes_no_place_of_another(void **state)
+{
+	cs_db *db = model_db(state);
+	inbox_position from;
+	std::vector<inbox_item> page;
+	uint64_t looked = 0;
+	bool more = false;
+
+	for (const uint64_t other : {4, 3, 1, 2})
+		say(db, to_user(1, other), week_of_ms * static_cast<int64_t>(10 - other));
+	assert_int_equal(inbox_list(db, 1, from, 3, &page, &more, &looked), 0);
+	assert_int_equal(looked, 4);
+	for (const size_t limit : {1, 2, 3, 4, 200}) {
+		const std::vector<inbox_item> list = list_all(db, 1, limit);
+
+		assert_int_equal(list.size(), 4);
+		for (size_t i = 0; i < list.size(); i++)
+			assert_int_equal(list[i].of, i + 1);
+	}
+}
+
+/* Somebody acts before the second statement of a page. */
+static struct {
+	cs_db_driver driver;
+	const cs_db_driver *real;
+	std::function<void(void)> meanwhile;
+} interrupted;
+
+static int interrupted_query(cs_db *db, const char *sql, const cs_db_value *parameters, size_t count, cs_db_row_fn *row,
+                             void *arg)
+{
+	if (interrupted.meanwhile && strncmp(sql, "SELECT page.kind", strlen("SELECT page.kind")) == 0)
+		std::exchange(interrupted.meanwhile, nullptr)();
+	return interrupted.real->query(db, sql, parameters, count, row, arg);
+}
+
+static void interrupt_the_next_page(cs_db *db, std::function<void(void)> meanwhile)
+{
+	if (db->driver != &interrupted.driver)
+		interrupted.real = db->driver;
+	interrupted.driver = *interrupted.real;
+	interrupted.driver.query = interrupted_query;
+	interrupted.meanwhile = std::move(meanwhile);
+	db->driver = &interrupted.driver;
+}
+
+static void what_moves_up_while_a_page_is_read_does_not_end_the_list(void **state)
+{
+	cs_db *db = model_db(state);
+	inbox_position from;
+	std::vector<inbox_item> page;
+	std::vector<uint64_t> listed;
+	uint64_t group = 0, looked = 0;
+	int64_t now = week_of_ms * 20;
+	bool more = true;
+
+	for (uint64_t other = 2; other <= 7; other++)
+		say(db, to_user(1, other), week_of_ms * static_cast<int64_t>(10 - other));
+	assert_int_equal(group_create(db, 1, "c++", "", &group, {}, week_of_ms), 0);
+	for (const uint64_t moved : {9, 3, 5}) {
+		assert_true(more);
+		now++;
+		interrupt_the_next_page(db, [=] { say(db, to_user(1, moved), now); });
+		assert_int_equal(inbox_list(db, 1, from, 1, &page, &more, &looked), 0);
+		for (const inbox_item &item : page) {
+			listed.push_back(item.of);
+			inbox_pass(&from, item);
+		}
+	}
+	for (; more; inbox_pass(&from, page[0])) {
+		assert_int_equal(inbox_list(db, 1, from, 1, &page, &more, &looked), 0);
+		listed.push_back(page[0].of);
+	}
+	/* 9 has come up before the first page was read. */
+	assert_true(listed == std::vector<uint64_t>({9, 2, 4, 6, 7, group}));
+	db->driver = interrupted.real;
+}
+
+/* With SQLite it is not found, but the conversation is there. */
+static void a_conversation_is_listed_however_many_events_are_above_its_message(void **state)
+{
+	cs_db *db = model_db(state);
+	std::vector<message_append> events(inbox_events_most, event_to(CONVERSATION_PAIR, 1, 2));
+
+	say(db, to_user(1, 3), 1000);
+	say(db, to_user(1, 2), 2000);
+	say(db, to_user(1, 4), 3000);
+	assert_int_equal(append(db, &events), 0);
+	for (const size_t limit : {1, 200}) {
+		std::vector<uint64_t> others;
+
+		for (const inbox_item &item : list_all(db, 1, limit))
+			others.push_back(item.of);
+		std::sort(others.begin(), others.end());
+		assert_true(others == std::vector<uint64_t>({2, 3, 4}));
+	}
+	assert_true(list_all(db, 2)[0].said_seq <= 1);
+	assert_int_equal(list_all(db, 2)[0].last_seq, inbox_events_most + 1);
+}
+
 int main(void)
 {
 	const CMUnitTest tests[] = {
@@ -448,6 +554,9 @@ int main(void)
 		TEST(ten_thousand_conversations_are_paged_once_each),
 		TEST(a_page_looks_only_at_the_conversations_of_its_weeks),
 		TEST(a_conversation_is_listed_once_whatever_the_clock_says),
+		TEST(a_conversation_with_oneself_takes_no_place_of_another),
+		TEST(what_moves_up_while_a_page_is_read_does_not_end_the_list),
+		TEST(a_conversation_is_listed_however_many_events_are_above_its_message),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);

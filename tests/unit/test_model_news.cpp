@@ -276,7 +276,7 @@ static bool is_rows_of_a_query(const std::string &line)
 
 	return table.starts_with("(subquery") || table == "places" || table == "page" || table == "newest" ||
 	       table == "news" || table == "few" || table == "r" || table == "as_low" || table == "as_high" ||
-	       table == "weeks" || table == "n";
+	       table == "weeks" || table == "next_weeks" || table == "n";
 }
 
 /* Column 3 is the text: SCAN of a table, or SEARCH by an index. The rows of VALUES are scanned, rightly. */
