@@ -139,6 +139,15 @@ static int device_take_number(cs_db *db, device_login *login, const device_accou
 	               {sql_integer(login->number), until, id});
 }
 
+/* At once: cursors of devices without a row are dropped when the next new device is made, perhaps in the same batch. */
+static int device_insert(cs_db *db, const device_login &login)
+{
+	const auto now = sql_integer(static_cast<uint64_t>(login.seen));
+
+	return sql_run(db, "INSERT INTO device (account, number, name, first_seen, last_seen) VALUES (?, ?, ?, ?, ?)",
+	               {sql_integer(login.user.account), sql_integer(login.number), sql_text(login.name), now, now});
+}
+
 static int device_end(cs_db *db, device_login *login, std::vector<device_row> *devices,
                       std::vector<device_row>::iterator at)
 {
@@ -200,6 +209,8 @@ static int device_add(cs_db *db, device_login *login, std::vector<device_row> *d
 	result = device_drop_lost_cursors(db, login->user.account);
 	if (!result)
 		result = device_take_number(db, login, account);
+	if (!result)
+		result = device_insert(db, *login);
 	if (!result)
 		result = device_start_at_the_end(db, login->user.account, login->number);
 	devices->push_back({login->number, login->name, login->now});
@@ -266,7 +277,7 @@ static bool device_key_is_lower(const device_login *a, const device_login *b)
 	return std::tie(a->user.account, a->number) < std::tie(b->user.account, b->number);
 }
 
-/* Makes the rows of new devices, and notes the time for the others. */
+/* Notes the time, and makes the row of a device 0 that is new. */
 static int device_write(cs_db *db, std::span<device_login *const> logins)
 {
 	const std::string tail = dialect_or_raise(db, "account, number", "last_seen");

@@ -113,6 +113,29 @@ static void a_device_that_logs_in_in_the_same_batch_makes_no_room(void **state)
 	assert_int_equal(database_number(db, "SELECT count(*) FROM device"), 1);
 }
 
+static void new_devices_of_one_batch_begin_at_the_end_each(void **state)
+{
+	cs_db *db = model_db(state);
+	std::vector<message_append> items = {to_user(2, 1), to_user(1, 3)};
+	std::vector<message_news> news;
+	device_login logins[3];
+	device_login *all[] = {&logins[0], &logins[1], &logins[2]};
+
+	assert_int_equal(append(db, &items), 0);
+	for (device_login *login : all) {
+		login->user.account = 1;
+		login->name = check_format("device %d", static_cast<int>(login - logins));
+		login->now = day;
+		login->most = 3;
+	}
+	assert_int_equal(device_log_in(db, all), 0);
+	for (const device_login &login : logins) {
+		assert_int_equal(message_news_list(db, {1, login.number}, &news), 0);
+		assert_int_equal(news.size(), 0);
+	}
+	assert_int_equal(database_number(db, "SELECT count(*) FROM device"), 3);
+}
+
 /* Three a minute: each uses 20 s of it. */
 static device_login log_in_soon(cs_db *db, const char *name, int64_t now)
 {
@@ -234,6 +257,7 @@ int main(void)
 		TEST(several_make_room_where_fewer_are_allowed_than_before),
 		TEST(a_device_that_has_logged_in_since_makes_no_room),
 		TEST(a_device_that_logs_in_in_the_same_batch_makes_no_room),
+		TEST(new_devices_of_one_batch_begin_at_the_end_each),
 		TEST(a_device_that_was_unseen_for_long_is_forgotten),
 		TEST(an_account_has_few_new_devices_in_a_minute),
 		TEST(a_new_device_begins_at_the_end_and_a_forgotten_one_leaves_no_cursor),
