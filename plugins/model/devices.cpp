@@ -125,7 +125,7 @@ static int device_read_account(cs_db *db, device_login *login, device_account *a
 
 	if (account_r->until < login->now || account_r->until > all + device_minute)
 		account_r->until = login->now;
-	login->wait_ms = std::max<int64_t>(account_r->until + login->share - all, 0);
+	login->wait_ms = login->share ? std::max<int64_t>(account_r->until + login->share - all, 0) : 0;
 	return result;
 }
 
