@@ -79,7 +79,8 @@ static void presence_item_known(presence_plugin *p, const presence_item &item)
 
 	if (wish != p->reads.wishes.end() && !wish->second)
 		p->reads.wishes.erase(wish);
-	if (session == p->sessions.end())
+	/* The connection may have a session of another account by now. */
+	if (session == p->sessions.end() || session->second.account != item.account)
 		return;
 	if (account)
 		presence_take_one(p, conn, &session->second, account,

@@ -445,6 +445,33 @@ static void lists_are_read_one_at_a_time(void **state)
 	expect_told(f, second, "2 offline");
 }
 
+/* Ann logs out and eve logs in on the same connection, while the list of ann is being read. */
+static void a_list_that_was_read_for_the_account_before_is_not_watched(void **state)
+{
+	handler_fixture *f = presence_load(state);
+	presence_people(f);
+	const struct cs_plugin *plugin = fake_self_plugin(f->plugin);
+	void *instance = fake_self_state(f->plugin);
+	const cs_conn conn = fake_host_connect(f->host.get(), 1, "x", 0, 1);
+	const unsigned char head[9] = {2, 0, 0, 0, 0, 0, 0, 0, 1};
+	const cs_parcel parcel = {head, sizeof(head), nullptr};
+
+	assert_true(fake_host_step_work(f->host.get(), 0));
+	assert_int_equal(plugin->closed(instance, conn, 1, 0, 0), 0);
+	plugin->opened(instance, conn, 5, 0, 1);
+	assert_true(fake_host_step_result(f->host.get(), 0));
+	while (fake_host_step_call(f->host.get(), 0))
+		continue;
+	plugin->routed(instance, 0, 0, &parcel);
+	expect_told(f, conn, "");
+	/* Her own list is read after that. */
+	fake_host_run(f->host.get());
+	presence_set(f, 5, 2, true, false);
+	presence_event(f, CS_CLUSTER_MISSED);
+	presence_wait(f, 20000);
+	expect_told(f, conn, "2 offline");
+}
+
 static void after_a_loss_lists_and_states_are_read_again(void **state)
 {
 	handler_fixture *f = presence_load(state);
@@ -658,6 +685,7 @@ int main(void)
 		TEST(a_change_that_the_store_could_not_read_is_read_again),
 		TEST(whose_change_is_not_yet_read_is_not_shown),
 		TEST(lists_are_read_one_at_a_time),
+		TEST(a_list_that_was_read_for_the_account_before_is_not_watched),
 		TEST(after_a_loss_lists_and_states_are_read_again),
 		TEST(after_many_losses_the_lists_are_read_once_in_10_s),
 		TEST(many_lists_are_read_in_slices),
