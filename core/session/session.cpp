@@ -290,7 +290,7 @@ bool session_set_alone(struct session_table *t, const struct session_key &key, c
 		return false;
 	}
 	for (auto [at, end] = shard->entries.equal_range(key.account); at != end; ++at) {
-		was_alone = was_alone || (at->second.alone && session_is_live(at->second));
+		was_alone = was_alone || (at->second.alone && !at->second.reserved);
 		at->second.alone = false;
 	}
 	return was_alone;

@@ -129,7 +129,7 @@ struct session_places {
 /* false: there is none, or they are reserved or ending. Sets count, alone and the list up to count. */
 bool session_locate_all(struct session_table *t, cs_account account, uint64_t device, struct session_places *places_r);
 /* What the bus says, of conn's session or of its reserved place. If it is not alone, no session of the account is.
- * true: one of these was alone until now. */
+ * true: one of these, also one that is ending, was alone until now. */
 bool session_set_alone(struct session_table *t, const struct session_key &key, cs_conn conn, bool alone);
 /* Removes all waiters without waking them. To be called when no worker runs, before the waiters are freed. */
 void session_forget_waiters(struct session_table *t);

@@ -439,6 +439,22 @@ static void an_account_stops_being_alone_once(void **state)
 	assert_false(session_set_alone(&f->table, {7, 0}, 70, false));
 }
 
+/* What was routed to it just now has not gone to the session of the other node. */
+static void a_session_that_is_ending_stops_being_alone_like_any_other(void **state)
+{
+	auto *f = static_cast<fixture *>(*state);
+
+	assert_int_equal(claim(f, 7, 70), SESSION_GRANTED);
+	assert_false(session_set_alone(&f->table, {7, 0}, 70, true));
+	session_end(&f->table, {7, 0});
+	assert_true(session_set_alone(&f->table, {7, 0}, 70, false));
+	session_release(&f->table, {7, 0});
+	/* To a place that is only reserved nothing is routed. */
+	assert_int_equal(reserve(f, 7, 71), SESSION_GRANTED);
+	assert_false(session_set_alone(&f->table, {7, 0}, 71, true));
+	assert_false(session_set_alone(&f->table, {7, 0}, 71, false));
+}
+
 static void an_account_has_not_more_places_than_can_be_told(void **state)
 {
 	auto *f = static_cast<fixture *>(*state);
@@ -459,6 +475,7 @@ int main(void)
 		TEST(each_device_has_a_place_of_its_own),
 		TEST(an_account_is_alone_if_all_its_sessions_are),
 		TEST(an_account_stops_being_alone_once),
+		TEST(a_session_that_is_ending_stops_being_alone_like_any_other),
 		TEST(an_account_has_not_more_places_than_can_be_told),
 		TEST(a_free_place_is_granted_and_located),
 		TEST(a_taken_place_names_its_holder),
