@@ -89,7 +89,7 @@ enum session_claim_result session_reserve(struct session_table *t, const struct 
 void session_end_reservation(struct session_table *t, const struct session_key &key);
 /* Waits until a place that is TAKEN becomes free, or its session is proved. false: it is free already. */
 bool session_wait(struct session_table *t, const struct session_key &key, const struct session_waiter *waiter);
-/* Whose place it is has logged in as the generation says. */
+/* The generation of the login that has the place. */
 void session_set_generation(struct session_table *t, const struct session_key &key, uint64_t generation);
 /* The peer of the session has answered: notes the time, and wakes the claims that wait for a place that is TAKEN.
  * Claims that wait for a reserved or ending place go on waiting, until it is a session or free. */

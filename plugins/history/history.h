@@ -63,7 +63,7 @@ struct history_plugin {
 	std::deque<history_due> due; /* one for each of held, in the order of time */
 	size_t held_bytes = 0;
 	std::map<history_stream, history_heard> heard;
-	std::deque<history_due> forgotten; /* one for each of heard, in the order of time */
+	std::deque<history_due> forgotten; /* one for each of heard; it may be forgotten a few seconds late */
 	cs_timer *timer = nullptr; /* at the first of due */
 };
 
