@@ -85,9 +85,9 @@ static void host_claim_finish(struct claim *cl, int result)
 
 static void host_claim_try(void *arg);
 
-/* Waits first, and then kicks or probes the session that holds the place now. The holder may have changed since the
- * claim; a new holder that nobody kicks or probes could keep the place, and this claim waiting, for ever. */
-static void host_claim_wait_for_holder(struct claim *cl)
+/* Waits first, and then kicks or probes the session of the login that has the place. If another one has it by now, the
+ * claim is tried again: that login may be a later one. */
+static void host_claim_wait_for_holder(struct claim *cl, uint64_t generation)
 {
 	struct worker *w = cl->self->worker;
 	const struct session_waiter waiter {
@@ -96,9 +96,9 @@ static void host_claim_wait_for_holder(struct claim *cl)
 	const struct session_key key = host_claim_key(cl);
 	cs_conn conn;
 
-	if (!session_wait(w->shared->sessions, key, &waiter))
+	if (!session_wait(w->shared->sessions, key, generation, &waiter, &conn))
 		loop_post(&w->loop, host_claim_try, cl);
-	else if (!session_locate(w->shared->sessions, key, &conn))
+	else if (conn == 0)
 		return;
 	else if (cl->flags & CS_CLAIM_KICK)
 		conn_kick(w->shared, conn, key.account, key.device);
@@ -113,12 +113,12 @@ static void host_claim_meet(struct claim *cl, const struct session_entry &other)
 	if (other.generation > cl->generation)
 		return host_claim_finish(cl, CS_EEXIST);
 	if (cl->flags & CS_CLAIM_KICK)
-		return host_claim_wait_for_holder(cl);
+		return host_claim_wait_for_holder(cl, other.generation);
 	if (cl->self->worker->draining)
 		return host_claim_finish(cl, CS_ECANCELED);
 	if (other.proved_ms > cl->begun_ms)
 		return host_claim_finish(cl, CS_EEXIST);
-	host_claim_wait_for_holder(cl);
+	host_claim_wait_for_holder(cl, other.generation);
 }
 
 /* Logs the account in on the connection, which has the place now. The peer has just sent its LOGIN, so the session
@@ -128,7 +128,6 @@ static void host_claim_enter(struct claim *cl, struct conn *c)
 	conn_bind(c, cl->account, cl->device, cl->name);
 	c->want = cl->want;
 	c->opened_due = true;
-	session_set_generation(host_claim_table(cl), host_claim_key(cl), cl->generation);
 	session_prove(host_claim_table(cl), host_claim_key(cl), worker_monotonic_ms());
 }
 
@@ -264,7 +263,7 @@ static void host_claim_try(void *arg)
 		return host_claim_finish(cl, CS_ENOENT);
 	const auto take = w->shared->bus ? session_reserve : session_claim;
 
-	switch (take(w->shared->sessions, host_claim_key(cl), cl->conn, &waiter, &other)) {
+	switch (take(w->shared->sessions, host_claim_key(cl), cl->conn, cl->generation, &waiter, &other)) {
 	case SESSION_GRANTED: return host_claim_granted(cl, c);
 	case SESSION_WAIT: return;
 	case SESSION_TAKEN: return host_claim_meet(cl, other);

@@ -25,6 +25,11 @@ static std::unordered_multimap<cs_account, struct session_entry>::iterator sessi
 	return at == end ? shard->entries.end() : at;
 }
 
+static bool session_is_live(const struct session_entry &entry)
+{
+	return !entry.ending && !entry.reserved;
+}
+
 static void session_add_waiter(struct session_entry *entry, const struct session_waiter *waiter)
 {
 	if (!entry->waiters)
@@ -34,13 +39,14 @@ static void session_add_waiter(struct session_entry *entry, const struct session
 
 /* The shard is locked. */
 static enum session_claim_result session_add(struct session_shard *shard, const struct session_key &key, cs_conn conn,
-                                             bool reserves)
+                                             uint64_t generation, bool reserves)
 {
 	struct session_entry entry;
 
 	if (shard->entries.count(key.account) >= session_most)
 		return SESSION_FULL;
 	entry.conn = conn;
+	entry.generation = generation;
 	entry.device = static_cast<uint32_t>(key.device);
 	entry.reserved = reserves;
 	shard->entries.emplace(key.account, std::move(entry));
@@ -48,7 +54,7 @@ static enum session_claim_result session_add(struct session_shard *shard, const 
 }
 
 static enum session_claim_result session_take(struct session_table *t, const struct session_key &key, cs_conn conn,
-                                              bool reserves, const struct session_waiter *waiter,
+                                              uint64_t generation, bool reserves, const struct session_waiter *waiter,
                                               struct session_entry *other_r)
 {
 	struct session_shard *shard = session_shard_of(t, key.account);
@@ -56,7 +62,7 @@ static enum session_claim_result session_take(struct session_table *t, const str
 	const auto found = session_find(shard, key);
 
 	if (found == shard->entries.end())
-		return session_add(shard, key, conn, reserves);
+		return session_add(shard, key, conn, generation, reserves);
 	struct session_entry &entry = found->second;
 
 	if (entry.ending || entry.reserved) {
@@ -70,15 +76,17 @@ static enum session_claim_result session_take(struct session_table *t, const str
 }
 
 enum session_claim_result session_claim(struct session_table *t, const struct session_key &key, cs_conn conn,
-                                        const struct session_waiter *waiter, struct session_entry *other_r)
+                                        uint64_t generation, const struct session_waiter *waiter,
+                                        struct session_entry *other_r)
 {
-	return session_take(t, key, conn, false, waiter, other_r);
+	return session_take(t, key, conn, generation, false, waiter, other_r);
 }
 
 enum session_claim_result session_reserve(struct session_table *t, const struct session_key &key, cs_conn conn,
-                                          const struct session_waiter *waiter, struct session_entry *other_r)
+                                          uint64_t generation, const struct session_waiter *waiter,
+                                          struct session_entry *other_r)
 {
-	return session_take(t, key, conn, true, waiter, other_r);
+	return session_take(t, key, conn, generation, true, waiter, other_r);
 }
 
 /* null: there are none. */
@@ -107,26 +115,18 @@ void session_end_reservation(struct session_table *t, const struct session_key &
 	session_wake(waiters);
 }
 
-bool session_wait(struct session_table *t, const struct session_key &key, const struct session_waiter *waiter)
+bool session_wait(struct session_table *t, const struct session_key &key, uint64_t generation,
+                  const struct session_waiter *waiter, cs_conn *conn_r)
 {
 	struct session_shard *shard = session_shard_of(t, key.account);
 	std::scoped_lock lock(shard->mutex);
 	const auto found = session_find(shard, key);
 
-	if (found == shard->entries.end())
+	if (found == shard->entries.end() || found->second.generation != generation)
 		return false;
 	session_add_waiter(&found->second, waiter);
+	*conn_r = session_is_live(found->second) ? found->second.conn : 0;
 	return true;
-}
-
-void session_set_generation(struct session_table *t, const struct session_key &key, uint64_t generation)
-{
-	struct session_shard *shard = session_shard_of(t, key.account);
-	std::scoped_lock lock(shard->mutex);
-	const auto found = session_find(shard, key);
-
-	if (found != shard->entries.end())
-		found->second.generation = generation;
 }
 
 /* proved_ms 0: wakes only. */
@@ -229,11 +229,6 @@ void session_release(struct session_table *t, const struct session_key &key)
 
 	if (session_drop(t, key, &conn))
 		session_free(t, key);
-}
-
-static bool session_is_live(const struct session_entry &entry)
-{
-	return !entry.ending && !entry.reserved;
 }
 
 bool session_locate(struct session_table *t, const struct session_key &key, cs_conn *conn_r)

@@ -52,7 +52,7 @@ struct session_key {
 struct session_entry {
 	cs_conn conn = 0; /* conn_worker_index names its worker */
 	std::unique_ptr<session_waiters> waiters; /* null: no claim waits */
-	uint64_t generation = 0; /* of its login; 0: not known */
+	uint64_t generation = 0; /* of its login */
 	/* When the peer last proved, here or on another node, that it is there; ms, monotonic. */
 	int64_t proved_ms : 44 = 0;
 	uint64_t holds : 17 = 0; /* how often the place is held; it is free when all have released it */
@@ -80,17 +80,19 @@ enum session_claim_result { SESSION_GRANTED, SESSION_TAKEN, SESSION_WAIT, SESSIO
  * ending, or the place is reserved; the waiter is noted and woken exactly once. FULL: the account has session_most
  * others. */
 enum session_claim_result session_claim(struct session_table *t, const struct session_key &key, cs_conn conn,
-                                        const struct session_waiter *waiter, struct session_entry *other_r);
+                                        uint64_t generation, const struct session_waiter *waiter,
+                                        struct session_entry *other_r);
 /* As session_claim, but a place that is GRANTED is only reserved. Other claims wait until session_end_reservation or
  * session_free is called for it. */
 enum session_claim_result session_reserve(struct session_table *t, const struct session_key &key, cs_conn conn,
-                                          const struct session_waiter *waiter, struct session_entry *other_r);
+                                          uint64_t generation, const struct session_waiter *waiter,
+                                          struct session_entry *other_r);
 /* Makes a reserved place a session and wakes all waiters. */
 void session_end_reservation(struct session_table *t, const struct session_key &key);
-/* Waits until a place that is TAKEN becomes free, or its session is proved. false: it is free already. */
-bool session_wait(struct session_table *t, const struct session_key &key, const struct session_waiter *waiter);
-/* The generation of the login that has the place. */
-void session_set_generation(struct session_table *t, const struct session_key &key, uint64_t generation);
+/* Waits until a place that is TAKEN by the login of that generation becomes free, or its session is proved. *conn_r:
+ * the session; 0: it is ending. false: the place is free already, or another login has it. */
+bool session_wait(struct session_table *t, const struct session_key &key, uint64_t generation,
+                  const struct session_waiter *waiter, cs_conn *conn_r);
 /* The peer of the session has answered: notes the time, and wakes the claims that wait for a place that is TAKEN.
  * Claims that wait for a reserved or ending place go on waiting, until it is a session or free. */
 void session_prove(struct session_table *t, const struct session_key &key, int64_t now_ms);

@@ -293,7 +293,7 @@ void worker_fixture_bind(struct worker_fixture *f, struct conn *c, cs_account ac
 {
 	struct session_entry other;
 
-	if (session_claim(f->shared.sessions, {account, 0}, c->handle, nullptr, &other) == SESSION_GRANTED)
+	if (session_claim(f->shared.sessions, {account, 0}, c->handle, 0, nullptr, &other) == SESSION_GRANTED)
 		conn_bind(c, account, 0, "li si");
 }
 

@@ -116,7 +116,7 @@ static void a_session_that_another_node_asks_for_is_probed_and_its_proof_comes_b
 	struct session_entry other;
 
 	probed->bus = t->nodes[1].bus.get();
-	assert_int_equal(session_reserve(asking, {13, 0}, 1, nullptr, &other), SESSION_GRANTED);
+	assert_int_equal(session_reserve(asking, {13, 0}, 1, 1, nullptr, &other), SESSION_GRANTED);
 	assert_int_equal(claim(t, &t->nodes[0], 13, 1, 0), CS_EEXIST);
 	assert_true(wait_for(t, [asking] { return session_proved_ms(asking, {13, 0}) != 0; }));
 	assert_int_equal(c->account, 13);
@@ -124,7 +124,7 @@ static void a_session_that_another_node_asks_for_is_probed_and_its_proof_comes_b
 	assert_true(is_quiet(t));
 	/* One that has ended since is not proved. */
 	session_free(asking, {13, 0});
-	assert_int_equal(session_reserve(asking, {13, 0}, 1, nullptr, &other), SESSION_GRANTED);
+	assert_int_equal(session_reserve(asking, {13, 0}, 1, 1, nullptr, &other), SESSION_GRANTED);
 	const cs_conn handle = c->handle;
 	conn_close(c, "test");
 	conn_begin_probe(probed, handle, 13, 0, bus_address(t->nodes[0].bus.get()));

@@ -415,7 +415,7 @@ static struct conn *bind_device(test *t, cs_account account, uint64_t device)
 	int peer;
 	struct conn *c = worker_fixture_connect(t->f.get(), &peer);
 
-	assert_int_equal(session_claim(t->f->shared.sessions, {account, device}, c->handle, nullptr, &other),
+	assert_int_equal(session_claim(t->f->shared.sessions, {account, device}, c->handle, 1, nullptr, &other),
 	                 SESSION_GRANTED);
 	conn_bind(c, account, device, "li si");
 	return c;
@@ -503,7 +503,7 @@ static void a_place_that_is_only_reserved_is_not_routed_to(void **state)
 	int peer;
 	const cs_conn conn = worker_fixture_connect(t->f.get(), &peer)->handle;
 
-	assert_int_equal(session_reserve(t->f->shared.sessions, {13, 0}, conn, nullptr, &other), SESSION_GRANTED);
+	assert_int_equal(session_reserve(t->f->shared.sessions, {13, 0}, conn, 1, nullptr, &other), SESSION_GRANTED);
 	fake_bus_arrive(t->bus.get(), make_parcel(BUS_PARCEL_ACCOUNT, 13, "x"));
 	assert_int_equal(send(t, 13, "y"), 0);
 	worker_fixture_turn(t->f.get());

@@ -46,7 +46,7 @@ static enum session_claim_result claim(fixture *f, cs_account account, cs_conn c
 	const struct session_waiter waiter = {&f->loop, wake, f};
 	struct session_entry other;
 
-	return session_claim(&f->table, {account, 0}, conn, &waiter, !other_r ? &other : other_r);
+	return session_claim(&f->table, {account, 0}, conn, 1, &waiter, !other_r ? &other : other_r);
 }
 
 static enum session_claim_result reserve(fixture *f, cs_account account, cs_conn conn)
@@ -54,7 +54,7 @@ static enum session_claim_result reserve(fixture *f, cs_account account, cs_conn
 	const struct session_waiter waiter = {&f->loop, wake, f};
 	struct session_entry other;
 
-	return session_reserve(&f->table, {account, 0}, conn, &waiter, &other);
+	return session_reserve(&f->table, {account, 0}, conn, 1, &waiter, &other);
 }
 
 static bool is_located(fixture *f, cs_account account)
@@ -144,14 +144,45 @@ static void waiting_for_a_place_that_is_free_is_refused(void **state)
 {
 	auto *f = static_cast<fixture *>(*state);
 	const struct session_waiter waiter = {&f->loop, wake, f};
+	cs_conn held = 0;
 
-	assert_false(session_wait(&f->table, {13, 0}, &waiter));
+	assert_false(session_wait(&f->table, {13, 0}, 1, &waiter, &held));
 	assert_int_equal(claim(f, 13, 77), SESSION_GRANTED);
-	assert_true(session_wait(&f->table, {13, 0}, &waiter));
+	assert_true(session_wait(&f->table, {13, 0}, 1, &waiter, &held));
 	session_end(&f->table, {13, 0});
 	session_release(&f->table, {13, 0});
 	loop_drain(&f->loop);
 	assert_int_equal(f->woken, 1);
+}
+
+/* Who was refused by one login must not wait for, and then replace, the next one. */
+static void only_the_login_that_was_met_is_waited_for(void **state)
+{
+	auto *f = static_cast<fixture *>(*state);
+	const struct session_waiter waiter = {&f->loop, wake, f};
+	struct session_entry other;
+	cs_conn held = 0;
+
+	assert_int_equal(session_claim(&f->table, {13, 0}, 77, 5, &waiter, &other), SESSION_GRANTED);
+	assert_int_equal(session_claim(&f->table, {13, 0}, 78, 6, &waiter, &other), SESSION_TAKEN);
+	assert_int_equal(other.generation, 5);
+	assert_true(session_wait(&f->table, {13, 0}, 5, &waiter, &held));
+	assert_int_equal(held, 77);
+	session_end(&f->table, {13, 0});
+	assert_true(session_wait(&f->table, {13, 0}, 5, &waiter, &held));
+	assert_int_equal(held, 0);
+	session_release(&f->table, {13, 0});
+	loop_drain(&f->loop);
+	assert_int_equal(f->woken, 2);
+	assert_int_equal(session_reserve(&f->table, {13, 0}, 79, 7, &waiter, &other), SESSION_GRANTED);
+	session_end_reservation(&f->table, {13, 0});
+	assert_false(session_wait(&f->table, {13, 0}, 5, &waiter, &held));
+	assert_int_equal(session_claim(&f->table, {13, 0}, 78, 6, &waiter, &other), SESSION_TAKEN);
+	assert_int_equal(other.generation, 7);
+	session_end(&f->table, {13, 0});
+	session_release(&f->table, {13, 0});
+	loop_drain(&f->loop);
+	assert_int_equal(f->woken, 2);
 }
 
 static void a_reserved_place_is_no_session_until_it_is_settled(void **state)
@@ -268,6 +299,7 @@ static void play(void *arg)
 	const struct session_waiter waiter = {&p->loop, play, p};
 	const cs_account account = static_cast<cs_account>(p->round % accounts);
 	struct session_entry other;
+	cs_conn held = 0;
 
 	if (p->round == rounds) {
 		loop_stop(&p->loop);
@@ -275,10 +307,10 @@ static void play(void *arg)
 	}
 	const auto take = reserves ? session_reserve : session_claim;
 
-	switch (take(p->table, {account, 0}, p->conn, &waiter, &other)) {
+	switch (take(p->table, {account, 0}, p->conn, 1, &waiter, &other)) {
 	case SESSION_GRANTED: play_granted(p, account, reserves); break;
 	case SESSION_TAKEN:
-		if (!session_wait(p->table, {account, 0}, &waiter))
+		if (!session_wait(p->table, {account, 0}, 1, &waiter, &held))
 			loop_post(&p->loop, play, p);
 		break;
 	case SESSION_WAIT: break;
@@ -322,6 +354,7 @@ static void who_waits_for_a_session_is_woken_when_it_is_proved(void **state)
 	auto *f = static_cast<fixture *>(*state);
 	const struct session_waiter waiter = {&f->loop, wake, f};
 	struct session_entry other;
+	cs_conn held = 0;
 
 	session_prove(&f->table, {7, 0}, 5); /* nobody is there */
 	session_rouse(&f->table, {7, 0});
@@ -329,13 +362,13 @@ static void who_waits_for_a_session_is_woken_when_it_is_proved(void **state)
 	assert_int_equal(claim(f, 7, 1), SESSION_GRANTED);
 	assert_int_equal(claim(f, 7, 2, &other), SESSION_TAKEN);
 	assert_int_equal(other.proved_ms, 0);
-	assert_true(session_wait(&f->table, {7, 0}, &waiter));
+	assert_true(session_wait(&f->table, {7, 0}, 1, &waiter, &held));
 	session_prove(&f->table, {7, 0}, 5);
 	loop_drain(&f->loop);
 	assert_int_equal(f->woken, 1);
 	assert_int_equal(claim(f, 7, 2, &other), SESSION_TAKEN);
 	assert_int_equal(other.proved_ms, 5);
-	assert_true(session_wait(&f->table, {7, 0}, &waiter));
+	assert_true(session_wait(&f->table, {7, 0}, 1, &waiter, &held));
 	session_rouse(&f->table, {7, 0});
 	loop_drain(&f->loop);
 	assert_int_equal(f->woken, 2);
@@ -374,9 +407,9 @@ static void each_device_has_a_place_of_its_own(void **state)
 	struct session_entry other;
 	struct session_places places;
 
-	assert_int_equal(session_claim(&f->table, {7, 0}, 70, &waiter, &other), SESSION_GRANTED);
-	assert_int_equal(session_claim(&f->table, {7, 1}, 71, &waiter, &other), SESSION_GRANTED);
-	assert_int_equal(session_claim(&f->table, {7, 1}, 72, &waiter, &other), SESSION_TAKEN);
+	assert_int_equal(session_claim(&f->table, {7, 0}, 70, 1, &waiter, &other), SESSION_GRANTED);
+	assert_int_equal(session_claim(&f->table, {7, 1}, 71, 1, &waiter, &other), SESSION_GRANTED);
+	assert_int_equal(session_claim(&f->table, {7, 1}, 72, 1, &waiter, &other), SESSION_TAKEN);
 	assert_int_equal(other.conn, 71);
 	assert_true(session_locate_all(&f->table, 7, CS_EVERY_DEVICE, &places));
 	assert_int_equal(places.count, 2);
@@ -399,8 +432,8 @@ static void an_account_is_alone_if_all_its_sessions_are(void **state)
 	struct session_entry other;
 	struct session_places places;
 
-	assert_int_equal(session_claim(&f->table, {7, 0}, 70, &waiter, &other), SESSION_GRANTED);
-	assert_int_equal(session_claim(&f->table, {7, 1}, 71, &waiter, &other), SESSION_GRANTED);
+	assert_int_equal(session_claim(&f->table, {7, 0}, 70, 1, &waiter, &other), SESSION_GRANTED);
+	assert_int_equal(session_claim(&f->table, {7, 1}, 71, 1, &waiter, &other), SESSION_GRANTED);
 	assert_false(session_set_alone(&f->table, {7, 0}, 70, true));
 	assert_true(session_locate_all(&f->table, 7, CS_EVERY_DEVICE, &places));
 	assert_false(places.alone);
@@ -420,7 +453,8 @@ static void an_account_stops_being_alone_once(void **state)
 	struct session_places places;
 
 	for (uint64_t device = 0; device < 2; device++) {
-		assert_int_equal(session_claim(&f->table, {7, device}, 70 + device, &waiter, &other), SESSION_GRANTED);
+		assert_int_equal(session_claim(&f->table, {7, device}, 70 + device, 1, &waiter, &other),
+		                 SESSION_GRANTED);
 		assert_false(session_set_alone(&f->table, {7, device}, 70 + device, true));
 	}
 	assert_true(session_set_alone(&f->table, {7, 0}, 70, false));
@@ -432,7 +466,7 @@ static void an_account_stops_being_alone_once(void **state)
 	assert_false(places.alone);
 	assert_false(session_set_alone(&f->table, {7, 1}, 71, true));
 	/* What the bus says of a place that is only reserved is so for the sessions, too. */
-	assert_int_equal(session_reserve(&f->table, {7, 2}, 72, &waiter, &other), SESSION_GRANTED);
+	assert_int_equal(session_reserve(&f->table, {7, 2}, 72, 1, &waiter, &other), SESSION_GRANTED);
 	assert_true(session_set_alone(&f->table, {7, 2}, 72, false));
 	assert_true(session_locate_all(&f->table, 7, CS_EVERY_DEVICE, &places));
 	assert_false(places.alone);
@@ -462,9 +496,10 @@ static void an_account_has_not_more_places_than_can_be_told(void **state)
 	struct session_places places;
 
 	for (uint64_t device = 0; device < session_most; device++)
-		assert_int_equal(session_claim(&f->table, {7, device}, device + 1, nullptr, &other), SESSION_GRANTED);
-	assert_int_equal(session_claim(&f->table, {7, session_most}, 99, nullptr, &other), SESSION_FULL);
-	assert_int_equal(session_claim(&f->table, {8, session_most}, 99, nullptr, &other), SESSION_GRANTED);
+		assert_int_equal(session_claim(&f->table, {7, device}, device + 1, 1, nullptr, &other),
+		                 SESSION_GRANTED);
+	assert_int_equal(session_claim(&f->table, {7, session_most}, 99, 1, nullptr, &other), SESSION_FULL);
+	assert_int_equal(session_claim(&f->table, {8, session_most}, 99, 1, nullptr, &other), SESSION_GRANTED);
 	assert_true(session_locate_all(&f->table, 7, CS_EVERY_DEVICE, &places));
 	assert_int_equal(places.count, session_most);
 }
@@ -483,6 +518,7 @@ int main(void)
 		TEST(the_last_hold_frees_the_place),
 		TEST(a_release_too_many_takes_no_living_session),
 		TEST(waiting_for_a_place_that_is_free_is_refused),
+		TEST(only_the_login_that_was_met_is_waited_for),
 		TEST(a_reserved_place_is_no_session_until_it_is_settled),
 		TEST(a_reserved_place_can_be_freed_without_having_been_a_session),
 		TEST(nobody_gets_the_place_between_its_last_hold_and_its_end),
