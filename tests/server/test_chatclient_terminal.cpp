@@ -113,6 +113,34 @@ static void wide_characters_take_the_room_that_they_have(void **state)
 	scene_end(&sc);
 }
 
+/* One that has a single column left at the margin goes to the next row. */
+static void lines_of_wide_characters_are_kept_together_at_the_margin(void **state)
+{
+	for (const size_t narrow : {1, 2}) {
+		scene sc;
+
+		scene_begin(&sc, (test_server *)*state, "ann", 40);
+		std::string typed = "/chat " + std::to_string(sc.other->id) + " " + std::string(narrow, 'x');
+		/* Wide characters fill three rows of 39 columns and a bit more, or not quite three of 40. */
+		for (size_t i = sc.prompt.size() + typed.size(); i + 2 <= 119; i += 2)
+			typed += "\xe5\xae\x89"; /* 安 */
+		terminal_type(&sc.t, typed);
+		terminal_wait_for(&sc.t, typed, [&] { return scene_joined(&sc).ends_with(sc.prompt + typed); });
+		for (const char *message : {"first", "second"}) {
+			client_chat(sc.other, sc.id, message);
+			scene_expect_above(&sc, message, typed);
+		}
+		terminal_type(&sc.t, "\r");
+		client_expect(sc.other, "{\"msgid\":6}");
+		terminal_wait_for(&sc.t, "the line only as a message", [&] {
+			const std::string all = scene_joined(&sc);
+			return all.ends_with("\xae\x89" + sc.prompt.substr(0, sc.prompt.size() - 1)) &&
+			       all.find("/chat") == all.npos && all.find("second") != all.npos;
+		});
+		scene_end(&sc);
+	}
+}
+
 static void what_others_send_cannot_steer_the_terminal(void **state)
 {
 	scene sc;
@@ -136,7 +164,7 @@ static void lines_that_are_pasted_are_sent_one_by_one(void **state)
 	scene sc;
 
 	scene_begin(&sc, (test_server *)*state);
-	terminal_type(&sc.t, "/chat " + std::to_string(sc.other->id) + "\rone\rtwo\r/say 7x\rthree\r");
+	terminal_type(&sc.t, "/chat " + std::to_string(sc.other->id) + "\rone\rtwo\r/join 7x\rthree\r");
 	for (const char *text : {"one", "two", "three"})
 		client_expect(sc.other, check_format("{\"msgid\":6,\"msg\":\"%s\"}", text));
 	terminal_wait(&sc.t, "no group of that name was heard of: a member can tell its number, or /invite you");
@@ -214,6 +242,7 @@ int main(void)
 		TEST(a_resized_window_keeps_the_line),
 		TEST(the_arrow_keys_bring_back_earlier_lines_but_no_password),
 		TEST(wide_characters_take_the_room_that_they_have),
+		TEST(lines_of_wide_characters_are_kept_together_at_the_margin),
 		TEST(what_others_send_cannot_steer_the_terminal),
 		TEST(lines_that_are_pasted_are_sent_one_by_one),
 		TEST(ctrl_c_gives_up_the_line_that_is_being_typed),

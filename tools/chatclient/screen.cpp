@@ -78,8 +78,8 @@ void screen_clear_line(screen *sc)
 	}
 	const LineInfo *const line = el_line(sc->el.get());
 	const std::string_view before(line->buffer, static_cast<size_t>(line->cursor - line->buffer));
-	const size_t typed = sc->mode == SCREEN_EDITING ? text_columns(before) : 0;
-	const size_t rows = (text_columns(sc->prompt) + typed) / screen_columns() + std::exchange(sc->status_rows, 0);
+	const std::string shown = sc->prompt + std::string(sc->mode == SCREEN_EDITING ? before : std::string_view());
+	const size_t rows = text_rows(shown, screen_columns()) + std::exchange(sc->status_rows, 0);
 
 	if (rows > 0)
 		(void)printf("\033[%zuA", rows);
@@ -193,10 +193,9 @@ static void screen_drop_status(screen *sc, const std::string &entered)
 void screen_take_line(screen *sc, std::string_view line)
 {
 	const std::string entered(line);
-	const size_t columns = text_columns(sc->prompt) + (sc->secret ? 0 : text_columns(line));
 
 	screen_pause(sc);
-	sc->entered_rows = columns / screen_columns() + 1;
+	sc->entered_rows = text_rows(sc->prompt + (sc->secret ? "" : entered), screen_columns()) + 1;
 	screen_drop_status(sc, entered);
 	sc->calls->line(sc->arg, entered);
 	sc->entered_rows = 0;

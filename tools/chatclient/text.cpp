@@ -109,15 +109,24 @@ static size_t text_width(std::string_view text, size_t *size_r)
 	return width > 0 ? static_cast<size_t>(width) : 0;
 }
 
-size_t text_columns(std::string_view text)
+size_t text_rows(std::string_view text, size_t columns)
 {
-	size_t columns = 0, size = 0;
+	size_t rows = 0, column = 0, size = 0;
 
 	while (!text.empty()) {
-		columns += text_width(text, &size);
+		const size_t width = text_width(text, &size);
+		if (column + width > columns) {
+			column = 0;
+			rows++;
+		}
+		column += width;
+		if (column >= columns) {
+			column = 0;
+			rows++;
+		}
 		text.remove_prefix(size);
 	}
-	return columns;
+	return rows;
 }
 
 std::string_view text_cut(std::string_view text, size_t columns)

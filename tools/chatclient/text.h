@@ -19,8 +19,9 @@
 /* A line without a byte order mark at its beginning: some editors and pastes add one. */
 [[nodiscard]] std::string_view text_without_mark(std::string_view line);
 
-/* The number of terminal columns of a text without control characters, in the character set of the locale. */
-[[nodiscard]] size_t text_columns(std::string_view text);
+/* How many rows below its beginning the end of such a text is on a terminal, if it begins at the margin. A character
+ * of two columns that has only one left goes to the next row; so does the cursor when a row is full. */
+[[nodiscard]] size_t text_rows(std::string_view text, size_t columns);
 
 /* The beginning of a text without control characters, at most so many columns wide. */
 [[nodiscard]] std::string_view text_cut(std::string_view text, size_t columns);
