@@ -59,7 +59,7 @@ struct screen {
 	std::vector<std::string> status; /* shown above the prompt while it is there; without colours */
 	size_t status_rows = 0; /* rows of it that are on the screen now */
 	bool colour = false;
-	std::string pasted; /* several lines that came in one piece */
+	std::string pasted; /* what came in one piece */
 	std::string ahead; /* bytes that came after a secret line, in the same read */
 	termios terminal = {}; /* its settings at the start */
 	size_t entered_rows = 0; /* rows on the screen of the line that is being handled */

@@ -2,6 +2,8 @@
  * The keys of the terminal: single ones, pastes of several lines, and completion. */
 #include <algorithm>
 #include <cwchar>
+#include <utility>
+
 #include <poll.h>
 #include <unistd.h>
 
@@ -11,7 +13,7 @@
 static const int screen_escape_time = 50;
 /* ms. The most that the rest of a paste may take. */
 static const int screen_paste_time = 1000;
-/* The key that stands for a paste; nobody types it. */
+/* The key that stands for a paste. */
 static const wchar_t screen_paste_key = L'\037';
 
 static ssize_t screen_read_byte(screen *sc, char *byte_r)
@@ -49,7 +51,8 @@ static bool screen_begins_paste(screen *sc)
 	return false;
 }
 
-/* Each line end as one LF, also before an empty line; none at the end. Other control characters would be keys. */
+/* Each line end as one LF, also before an empty line; none at the beginning and the end. Other control characters would
+ * be keys. */
 static std::string screen_unify(const std::string &text)
 {
 	std::string lines;
@@ -61,12 +64,11 @@ static std::string screen_unify(const std::string &text)
 	}
 	while (lines.ends_with('\n'))
 		lines.pop_back();
-	return lines;
+	return lines.starts_with('\n') ? lines.substr(1) : lines;
 }
 
-/* Reads the rest of a paste. One line is read as if it was typed: then 0. Several lines are kept, for the caller of
- * el_gets, and a key stands for them. */
-static wchar_t screen_read_paste(screen *sc)
+/* Reads the rest of a paste. */
+static void screen_read_paste(screen *sc)
 {
 	static const std::string_view mark = "\033[201~";
 	std::string text;
@@ -76,13 +78,7 @@ static wchar_t screen_read_paste(screen *sc)
 		text += byte;
 	if (text.ends_with(mark))
 		text.resize(text.size() - mark.size());
-	text = screen_unify(text);
-	if (text.find('\n') != std::string::npos) {
-		sc->pasted = text;
-		return screen_paste_key;
-	}
-	sc->ahead.insert(0, text);
-	return sc->ahead.empty() ? screen_paste_key : L'\0';
+	sc->pasted = screen_unify(text);
 }
 
 /* Reads one character. After an ESC it waits only a short time, so that a single ESC does not block the whole client
@@ -113,8 +109,9 @@ static int screen_on_character(EditLine *el, wchar_t *character_r)
 			break;
 	}
 	if (*character_r == L'\033' && screen_begins_paste(sc)) {
-		*character_r = screen_read_paste(sc);
-		return *character_r == L'\0' ? screen_on_character(el, character_r) : 1;
+		screen_read_paste(sc);
+		*character_r = screen_paste_key;
+		return 1;
 	}
 	sc->escape_began = *character_r == L'\033';
 	return 1;
@@ -128,9 +125,14 @@ static screen *screen_of(EditLine *el)
 	return static_cast<screen *>(data);
 }
 
-static unsigned char screen_on_paste(EditLine *, int)
+/* One line is put in at once: as keys it would be drawn anew for each of them. Several are for the caller of el_gets. */
+static unsigned char screen_on_paste(EditLine *el, int)
 {
-	return CC_NORM;
+	screen *const sc = screen_of(el);
+
+	if (sc->pasted.find('\n') != std::string::npos)
+		return CC_NORM;
+	return el_insertstr(el, std::exchange(sc->pasted, {}).c_str()) == 0 ? CC_REFRESH : CC_NORM;
 }
 
 static unsigned char screen_on_page_up(EditLine *el, int)
