@@ -49,7 +49,8 @@ void client_ask_history(client *cl, const place &at, uint64_t count, uint64_t be
 	outbox_entry entry = {.verb = COMMAND_HISTORY,
 	                      .quiet = quiet,
 	                      .is_group = at.is_group,
-	                      .target = static_cast<uint64_t>(at.id)};
+	                      .target = static_cast<uint64_t>(at.id),
+	                      .of = before};
 	request rq = client_begin_request(cl, CS_MSGID_HISTORY, &entry);
 
 	request_add_integer(&rq, at.is_group ? "groupid" : "peer", entry.target);
@@ -58,6 +59,15 @@ void client_ask_history(client *cl, const place &at, uint64_t count, uint64_t be
 	if (count > 0)
 		request_add_integer(&rq, "limit", count);
 	client_queue(cl, &entry, &rq, 0);
+}
+
+/* The key for older messages repeats faster than a distant server answers. */
+static bool client_asks_history(const client *cl, const place &at)
+{
+	return std::any_of(cl->ob.entries.begin(), cl->ob.entries.end(), [&](const outbox_entry &entry) {
+		return entry.msgid == CS_MSGID_HISTORY && entry.is_group == at.is_group &&
+		       entry.target == static_cast<uint64_t>(at.id);
+	});
 }
 
 void client_ask_older(client *cl, uint64_t number)
@@ -69,7 +79,7 @@ void client_ask_older(client *cl, uint64_t number)
 		client_refuse_line(cl, number, "in which conversation? /with NAME enters one");
 	else if (one->oldest > 0 && !one->more)
 		view_notice(&cl->vw, "That is the beginning.");
-	else
+	else if (!client_asks_history(cl, with))
 		client_ask_history(cl, with, 0, static_cast<uint64_t>(one->oldest), false);
 }
 
@@ -114,6 +124,17 @@ void client_ask_more(client *cl, uint64_t number)
 	}
 }
 
+static void client_note_oldest(talk *one, const frame &fr)
+{
+	uint64_t next = 0;
+
+	one->more = fr.more;
+	if (fr.more && text_to_id(fr.next, &next))
+		one->oldest = static_cast<int64_t>(next);
+	else if (!fr.items.empty())
+		one->oldest = fr.items.front().seq;
+}
+
 static void client_take_history(client *cl, const outbox_entry &entry, const frame &fr)
 {
 	const place at = {.is_group = entry.is_group, .id = static_cast<int64_t>(entry.target)};
@@ -129,12 +150,9 @@ static void client_take_history(client *cl, const outbox_entry &entry, const fra
 		else
 			client_show_message(cl, item, true);
 	}
-	uint64_t next = 0;
-	one->more = fr.more;
-	if (fr.more && text_to_id(fr.next, &next))
-		one->oldest = static_cast<int64_t>(next);
-	else if (!fr.items.empty())
-		one->oldest = fr.items.front().seq;
+	/* Whoever asks for the last messages once more goes on with /older from where it was. */
+	if (one->oldest == 0 || entry.of > 0)
+		client_note_oldest(one, fr);
 	if (cl->tk.with == at)
 		client_note_read(cl, at);
 }
@@ -167,7 +185,7 @@ static void client_take_conversation(client *cl, const frame &item, command_verb
 		roster_learn(&cl->ro, false, last.id, last.name);
 		parts.time = last.ts > 0 ? text_from_time(last.ts) : last.time;
 		parts.sender = roster_name(&cl->ro, false, last.id);
-		parts.text = last.message;
+		parts.text = last.recalled > 0 && !cl->vw.plain ? "(taken back)" : last.message;
 		parts.is_seen = !at.is_group && last.id == static_cast<int64_t>(cl->se.id) && last.seq <= one->seen;
 	}
 	if (shown == COMMAND_INBOX)

@@ -69,6 +69,7 @@ void client_enter(client *cl, const place &at, uint64_t number)
 		client_refuse_line(cl, number, "that is for a terminal");
 		return;
 	}
+	client_send_read(cl);
 	cl->tk.with = at;
 	if (at.is_group && !cl->se.have.empty() && !talks_find(&cl->tk, at)->members_asked)
 		(void)client_ask_members(cl, at.id, {}, true);

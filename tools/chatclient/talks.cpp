@@ -33,7 +33,9 @@ void talks_note(talks *tk, const place &at, int64_t seq, std::string_view text, 
 	one->newest = std::max(one->newest, seq);
 	if (seq <= 0 || talks_find_line(one, seq))
 		return;
-	one->lines.push_back({.seq = seq, .own = own, .text = std::string(text)});
+	const auto after = std::find_if(one->lines.begin(), one->lines.end(),
+	                                [=](const talk_line &line) { return line.seq > seq; });
+	one->lines.insert(after, {.seq = seq, .own = own, .text = std::string(text)});
 	if (one->lines.size() > talks_lines)
 		one->lines.pop_front();
 }
@@ -57,18 +59,13 @@ int64_t talks_last_own(const talk *one)
 
 	for (const talk_line &line : one->lines)
 		if (line.own && !line.text.empty())
-			last = std::max(last, line.seq);
+			last = line.seq;
 	return last;
 }
 
 bool talks_is_seen(const talk *one)
 {
-	const talk_line *last = nullptr;
-
-	for (const talk_line &line : one->lines)
-		if (!last || line.seq > last->seq)
-			last = &line;
-	return last && last->own && last->seq <= one->seen;
+	return !one->lines.empty() && one->lines.back().own && one->lines.back().seq <= one->seen;
 }
 
 void talks_note_writer(talks *tk, const place &at, int64_t id, int64_t until)

@@ -35,7 +35,7 @@ struct talk {
 	bool invited = false; /* a group that the user may join, and is not in */
 	int64_t oldest = 0; /* the first seq that was shown of its history; 0: none */
 	bool more = false; /* there is something before it */
-	std::deque<talk_line> lines; /* what was said last, with the text as it is now */
+	std::deque<talk_line> lines; /* what was said last, by seq, with the text as it is now */
 };
 
 /* Somebody is writing. */
