@@ -56,10 +56,12 @@ static void the_menu_says_what_was_wrong_and_asks_again(void **state)
 
 	terminal_start(&t, s->port);
 	terminal_answer(&t, "choice: ", "4");
-	terminal_wait(&t, "Choose 1, 2 or 3, or type help.");
+	terminal_wait(&t, "Choose 1, 2 or 3, or type /help.");
 	terminal_answer(&t, "choice: ", "/chat 1");
 	terminal_wait(&t, "Log in first.");
 	terminal_answer(&t, "choice: ", "2");
+	terminal_answer(&t, "name: ", "2000");
+	terminal_wait(&t, "A name is no number, and begins neither with # nor with @.");
 	terminal_answer(&t, "name: ", client_new_name("bob"));
 	terminal_answer(&t, "password: ", "one");
 	terminal_answer(&t, "password again: ", "another");
@@ -121,7 +123,7 @@ static void one_logs_out_and_in_as_somebody_else(void **state)
 	terminal_wait_cursor(&sc.t, sc.name + " -> " + std::to_string(sc.other->id) + "> ");
 	terminal_type(&sc.t, "as myself\r");
 	client_expect(sc.other, check_format("{\"msgid\":6,\"id\":%lld,\"msg\":\"as myself\"}", (long long)sc.id));
-	terminal_type(&sc.t, "loginout\r");
+	terminal_type(&sc.t, "/logout\r");
 	terminal_wait(&sc.t, "Logged out.");
 	terminal_log_in(&sc.t, id, sc.name);
 	/* Plain text no longer goes where the one before wrote to. */
@@ -145,7 +147,7 @@ static void a_name_stands_for_its_number(void **state)
 	terminal_wait_cursor(&sc.t, sc.name + " -> " + number + "> half a line");
 	client_chat(sc.other, sc.id, "this is me");
 	terminal_wait_cursor(&sc.t, sc.name + " -> " + sc.other->name + "> half a line");
-	terminal_type(&sc.t, "\025/msg " + sc.other->name + " by name\rchat:" + sc.other->name + ":again\r");
+	terminal_type(&sc.t, "\025/msg " + sc.other->name + " by name\r/chat " + sc.other->name + " again\r");
 	client_expect(sc.other, "{\"msgid\":6,\"msg\":\"by name\"}");
 	client_expect(sc.other, "{\"msgid\":6,\"msg\":\"again\"}");
 	const std::string group = client_new_name("group");

@@ -114,6 +114,8 @@ void client_wake(client *cl);
 /* Runs a command for the server or about its answers; not HELP, QUIT and WAIT. If it has a name that this client does
  * not know, it asks the server first; commands after it wait. number: of the line. */
 void client_command(client *cl, const command &cm, uint64_t number);
+/* Whether plain text goes somewhere, or will when the name of a conversation is known. */
+[[nodiscard]] bool client_is_in_talk(const client *cl);
 /* Whether such a command would be run at once. */
 [[nodiscard]] bool client_runs_at_once(const client *cl, const command &cm);
 /* Whether the next command must wait for requests under way. */

@@ -2,6 +2,8 @@
  * Turns commands into requests in the outbox, when the numbers of the names in them are known. */
 #include "client.h"
 
+#include <algorithm>
+
 #include <chatserverd/msgid.h>
 
 #include "random.h"
@@ -276,11 +278,20 @@ void client_run_held(client *cl)
 			problem = one.nobody        ? "nobody has that name"
 			          : one.cm.is_group ? client_no_such_group
 			                            : "that is neither a number from 1 on nor a name that was heard of";
+		/* What is typed for a conversation that is not there must not go to the one before it. */
+		if (problem && one.cm.verb == COMMAND_WITH)
+			cl->tk.with = {};
 		if (problem)
 			client_refuse_line(cl, one.number, problem);
 		else
 			client_run(cl, one.cm, one.number);
 	}
+}
+
+bool client_is_in_talk(const client *cl)
+{
+	return cl->tk.with.id > 0 || std::any_of(cl->held.begin(), cl->held.end(),
+	                                         [](const client_held &one) { return one.cm.verb == COMMAND_WITH; });
 }
 
 bool client_runs_at_once(const client *cl, const command &cm)

@@ -390,6 +390,56 @@ command command_read(std::string_view line)
 	return cm;
 }
 
+static bool command_is_of_menu(command_verb verb)
+{
+	switch (verb) {
+	case COMMAND_HELP:
+	case COMMAND_CHAT:
+	case COMMAND_ADD_FRIEND:
+	case COMMAND_CREATE_GROUP:
+	case COMMAND_JOIN_GROUP:
+	case COMMAND_GROUP_CHAT:
+	case COMMAND_LOGOUT: return true;
+	default: return false;
+	}
+}
+
+/* chat:7:TEXT, addfriend:7, creategroup:NAME:DESC: nobody says that. */
+static bool command_is_no_speech(const command &cm, std::string_view line)
+{
+	const std::string_view word = command_cut(&line, ':');
+	const bool has_text = line.find(':') != std::string_view::npos;
+	const std::string_view first = command_cut(&line, ':');
+	uint64_t id = 0;
+
+	if (word != command_word(cm.verb))
+		return false;
+	switch (cm.verb) {
+	case COMMAND_CHAT:
+	case COMMAND_GROUP_CHAT: return text_to_id(first, &id) && !line.empty();
+	case COMMAND_ADD_FRIEND:
+	case COMMAND_JOIN_GROUP: return text_to_id(first, &id) && !has_text;
+	case COMMAND_CREATE_GROUP: return has_text && !first.empty() && first.front() != ' ';
+	default: return false;
+	}
+}
+
+command command_read_typed(std::string_view line, bool in_talk)
+{
+	command cm = command_read(line);
+	const std::string_view typed = line.substr(0, line.find_last_not_of("\r\n") + 1);
+	std::string_view rest;
+
+	if (line.starts_with('/') || cm.verb == COMMAND_BLANK || cm.verb == COMMAND_PLAIN)
+		return cm;
+	if (in_talk ? command_is_no_speech(cm, typed) : command_is_of_menu(command_find_word(typed, &rest)->verb))
+		return cm;
+	cm = command();
+	cm.verb = COMMAND_PLAIN;
+	cm.text = typed;
+	return cm;
+}
+
 /* In what stands behind a command. *begin_r: where it begins, and then where the word begins. */
 static command_place command_place_of(const command_row &row, std::string_view rest, size_t *begin_r)
 {
@@ -514,7 +564,7 @@ static std::string command_explain(std::string_view topic)
 	if (row->shape >= SHAPE_MEMBER)
 		text += std::string("/") + row->slash + " #GROUP " + row->arguments + "  the same in another group\n";
 	if (row->word[0] != '\0')
-		text += command_colons(*row) + "  means the same\n";
+		text += command_colons(*row) + "  means the same in a script\n";
 	return text;
 }
 
@@ -531,5 +581,7 @@ std::string command_help(std::string_view topic)
 		if (row.arguments)
 			help += command_line_of_help(row);
 	}
-	return help + "-- With colons, as in scripts --\n" + command_all_colons();
+	return help + "-- In scripts --\n" + command_all_colons() +
+	       "-- Without a slash on a terminal --\nchat:7:TEXT  groupchat:7:TEXT\naddfriend:7  addgroup:7\n"
+	       "creategroup:NAME:DESC\nhelp  loginout  (before you enter\na conversation; there they are text)\n";
 }

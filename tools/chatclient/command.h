@@ -72,6 +72,10 @@ struct command {
 
 /* Reads a line, without its end. What may be left out on a terminal (a password, the text of a chat) is then empty. */
 [[nodiscard]] command command_read(std::string_view line);
+/* Reads a line that a person typed: text unless it begins with a slash or is a command of the menu that older clients
+ * have. in_talk: the person has entered a conversation. Then such a command needs a number, as in chat:7:TEXT, and a
+ * bare word is text. */
+[[nodiscard]] command command_read_typed(std::string_view line, bool in_talk);
 
 /* What can stand before the cursor in a line that begins so. */
 enum command_place {

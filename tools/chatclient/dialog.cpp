@@ -86,6 +86,11 @@ static void dialog_ask_name(dialog *dg)
 	          usual.empty() ? "name or number: " : "name or number [" + usual + "]: ", false);
 }
 
+static void dialog_ask_new_name(dialog *dg)
+{
+	dialog_go(dg, DIALOG_REGISTER_NAME, "name: ", false);
+}
+
 /* Asks for the missing parts of the login or registration. */
 static void dialog_ask(dialog *dg, const command &cm)
 {
@@ -95,7 +100,7 @@ static void dialog_ask(dialog *dg, const command &cm)
 	if (login && cm.id == 0 && cm.who.empty() && !cm.is_last)
 		dialog_ask_name(dg);
 	else if (!login && cm.name.empty())
-		dialog_go(dg, DIALOG_REGISTER_NAME, "name: ", false);
+		dialog_ask_new_name(dg);
 	else if (cm.text.empty())
 		dialog_go(dg, login ? DIALOG_LOGIN_PASSWORD : DIALOG_REGISTER_PASSWORD, "password: ", true);
 	else if (login)
@@ -119,7 +124,7 @@ static void dialog_take_choice(dialog *dg, std::string_view line)
 	else if (cm.verb == COMMAND_HELP)
 		view_text(&dg->cl->vw, command_help(cm.text));
 	else if (cm.verb == COMMAND_PLAIN || cm.verb == COMMAND_BAD)
-		view_notice(&dg->cl->vw, "Choose 1, 2 or 3, or type help.");
+		view_notice(&dg->cl->vw, "Choose 1, 2 or 3, or type /help.");
 	else if (cm.verb != COMMAND_BLANK)
 		view_notice(&dg->cl->vw, "Log in first.");
 }
@@ -141,8 +146,15 @@ static void dialog_take_account(dialog *dg, std::string_view line)
 
 static void dialog_take_name(dialog *dg, std::string_view line)
 {
+	uint64_t number = 0;
+
 	if (line.empty()) {
 		dialog_show_menu(dg);
+		return;
+	}
+	if (text_to_id(line, &number) || line.starts_with('#') || line.starts_with('@')) {
+		view_notice(&dg->cl->vw, "A name is no number, and begins neither with # nor with @.");
+		dialog_ask_new_name(dg);
 		return;
 	}
 	dg->pending.name = line;
@@ -182,6 +194,11 @@ static void dialog_say(dialog *dg, const command &cm)
 	client_command(dg->cl, cm, 0);
 }
 
+static bool dialog_is_message(command_verb verb)
+{
+	return verb == COMMAND_PLAIN || verb == COMMAND_CHAT || verb == COMMAND_GROUP_CHAT || verb == COMMAND_REPLY;
+}
+
 static void dialog_run(dialog *dg, command cm)
 {
 	const bool says = cm.verb == COMMAND_CHAT || cm.verb == COMMAND_GROUP_CHAT;
@@ -204,9 +221,23 @@ static void dialog_run(dialog *dg, command cm)
 	}
 }
 
+/* Before a conversation is entered, a command of scripts is no text that somebody would get. */
+static command dialog_read_command(const dialog *dg, std::string_view line)
+{
+	const bool in_talk = client_is_in_talk(dg->cl);
+	const command typed = command_read_typed(line, in_talk), meant = command_read(line);
+
+	if (in_talk || typed.verb != COMMAND_PLAIN || meant.verb == COMMAND_PLAIN)
+		return typed;
+	if (meant.verb == COMMAND_LOGIN || meant.verb == COMMAND_REGISTER)
+		return meant;
+	view_notice(&dg->cl->vw, "A command begins with a slash; /help lists them.");
+	return {};
+}
+
 static void dialog_take_command(dialog *dg, std::string_view line)
 {
-	const command cm = command_read(line);
+	const command cm = dialog_read_command(dg, line);
 
 	if (cm.verb != COMMAND_BLANK && cm.verb != COMMAND_LOGIN && cm.verb != COMMAND_REGISTER)
 		screen_remember(dg->sc, line);
@@ -239,6 +270,7 @@ bool dialog_take_paste(dialog *dg, std::string_view lines)
 	if (dg->step != DIALOG_COMMANDS || with.id == 0)
 		return false;
 	dg->paste = lines;
+	dg->paste_to = with;
 	view_text(&dg->cl->vw, text_harmless(lines.substr(0, lines.find('\n')), false) + " ...");
 	dialog_go(dg, DIALOG_PASTE,
 	          "Send these " + std::to_string(dialog_count_lines(lines)) + " lines to " +
@@ -247,7 +279,7 @@ bool dialog_take_paste(dialog *dg, std::string_view lines)
 	return true;
 }
 
-/* Each line is a message, whatever it begins with. */
+/* Each line is a message to the conversation that was asked about, whatever it begins with. */
 static void dialog_send_paste(dialog *dg, std::string_view answer)
 {
 	std::string lines = std::exchange(dg->paste, {}) + "\n";
@@ -259,7 +291,8 @@ static void dialog_send_paste(dialog *dg, std::string_view answer)
 	}
 	for (size_t end = lines.find('\n'); end != std::string::npos; end = lines.find('\n')) {
 		command cm;
-		cm.verb = COMMAND_PLAIN;
+		cm.verb = dg->paste_to.is_group ? COMMAND_GROUP_CHAT : COMMAND_CHAT;
+		cm.id = static_cast<uint64_t>(dg->paste_to.id);
 		cm.text = lines.substr(0, end);
 		lines.erase(0, end + 1);
 		if (!cm.text.empty())
@@ -270,7 +303,7 @@ static void dialog_send_paste(dialog *dg, std::string_view answer)
 void dialog_typed(dialog *dg, std::string_view line)
 {
 	dg->warned = false;
-	if (dg->step == DIALOG_COMMANDS && command_read(line).verb == COMMAND_PLAIN)
+	if (dg->step == DIALOG_COMMANDS && command_read_typed(line, client_is_in_talk(dg->cl)).verb == COMMAND_PLAIN)
 		client_tell_writing(dg->cl);
 }
 
@@ -315,6 +348,9 @@ void dialog_end(dialog *dg)
 		for (const outbox_entry &entry : dg->cl->ob.entries)
 			if (!entry.text.empty())
 				view_notice(&dg->cl->vw, "Not sent: " + entry.text);
+		for (const client_held &one : dg->cl->held)
+			if (dialog_is_message(one.cm.verb) && !one.cm.text.empty())
+				view_notice(&dg->cl->vw, "Not sent: " + one.cm.text);
 		screen_close(dg->sc);
 		(void)event_base_loopbreak(dg->cl->base);
 		return;

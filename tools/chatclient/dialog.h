@@ -29,6 +29,7 @@ struct dialog {
 	command pending; /* the login or registration that the questions are for */
 	std::string account; /* who logged in or registered last, or tried to: a name or a number */
 	std::string paste; /* the lines that wait for an answer */
+	place paste_to; /* where they go */
 	bool warned = false; /* ^C once more leaves */
 	bool leaving = false;
 };
