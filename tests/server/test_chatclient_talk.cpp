@@ -220,6 +220,10 @@ static void the_commands_of_older_clients_need_no_slash_on_a_terminal(void **sta
 	terminal_type(&sc.t, "addgroup:4000000000\rgroupchat:4000000000:hello\r");
 	terminal_wait(&sc.t, "/join 4000000000: there is no such group");
 	terminal_wait(&sc.t, "Not sent: hello");
+	terminal_type(&sc.t, "/etc is a folder\r");
+	terminal_wait(&sc.t, "no such command: /help lists them, and // begins a text");
+	terminal_type(&sc.t, "//etc is a folder\r");
+	client_expect(sc.other, "{\"msgid\":6,\"msg\":\"/etc is a folder\"}");
 	terminal_type(&sc.t, "to you\r");
 	client_expect(sc.other, "{\"msgid\":6,\"msg\":\"to you\"}");
 	scene_end(&sc);

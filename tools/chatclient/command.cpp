@@ -378,7 +378,7 @@ command command_read(std::string_view line)
 		cm.verb = COMMAND_PLAIN;
 		cm.text = line.substr(line.starts_with("//") ? 1 : 0);
 		if (slash)
-			command_spoil(&cm, "no such command; /help lists them");
+			command_spoil(&cm, "no such command: /help lists them, and // begins a text");
 		return cm;
 	}
 	cm.verb = slash && row->verb == COMMAND_CREATE_GROUP && rest.empty() ? COMMAND_GROUPS : row->verb;

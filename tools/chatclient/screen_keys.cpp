@@ -125,7 +125,8 @@ static screen *screen_of(EditLine *el)
 	return static_cast<screen *>(data);
 }
 
-/* One line is put in at once: as keys it would be drawn anew for each of them. Several are for the caller of el_gets. */
+/* One line is put in at once: as keys it would be drawn anew for each of them. Several lines are for the caller of
+ * el_gets. */
 static unsigned char screen_on_paste(EditLine *el, int)
 {
 	screen *const sc = screen_of(el);
