@@ -30,6 +30,12 @@ void scene_begin(scene *sc, test_server *s, std::string_view stem, size_t column
 	terminal_start(&sc->t, s->port, columns, 24, environment);
 	terminal_log_in(&sc->t, sc->id, "", at);
 	terminal_wait_cursor(&sc->t, sc->prompt, at);
+	/* A message that comes before INBOX is answered would be seen in its list, too. */
+	terminal_type(&sc->t, "/raw {\"msgid\":102}\r");
+	terminal_wait_for(
+		&sc->t, "the answer",
+		[&] { return scene_joined(sc).find("{\"msgid\":100,\"of\":102,") != std::string::npos; }, at);
+	terminal_wait_cursor(&sc->t, sc->prompt, at);
 }
 
 void scene_end(scene *sc, std::source_location at)
