@@ -123,9 +123,14 @@ void conversation_crash(conversation_model *m, const std::function<bool(size_t a
 		for (size_t device = 0; device < m->accounts[account].devices.size(); device++)
 			if (!goes_on(account, device))
 				delivery_crash(&m->accounts[account].devices[device]);
+		const bool was_online = m->accounts[account].was_online;
+
 		conversation_note_online(m, account);
-		if (!conversation_is_online(m, account))
-			m->accounts[account].went = 0; /* no server knows since when it is away */
+		if (conversation_is_online(m, account))
+			continue;
+		m->accounts[account].went = 0; /* no server knows since when it is away */
+		if (was_online)
+			m->accounts[account].crashed = conversation_clock();
 	}
 }
 

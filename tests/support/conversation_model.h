@@ -127,6 +127,7 @@ struct conversation_account {
 	std::map<size_t, int64_t> lets_changed, watch_changed;
 	bool was_online = false;
 	int64_t came = 0, went = 0; /* ms */
+	int64_t crashed = 0; /* ms; when its last session went with a killed node; else went says it */
 	std::vector<conversation_device> devices;
 };
 

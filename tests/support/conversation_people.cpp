@@ -8,6 +8,8 @@
 
 /* ms. So long a SIGNAL may follow what was before; and so much later than it was true PRESENCE may be read here. */
 static constexpr int64_t people_late = 1000;
+/* The other nodes count the sessions of a killed one until its lease of 2 s has lapsed. */
+static constexpr int64_t people_lease = 2000;
 /* ms. After so long an absence an account is offline; less by what the clocks of two processes may differ. */
 static constexpr int64_t people_absence = 9800;
 
@@ -180,7 +182,8 @@ static bool people_may_be_told(const conversation_model *m, size_t account, size
 	const bool is_hidden = a.blocked.count(account);
 
 	if (online)
-		return !is_hidden && (a.was_online || now - a.went < people_late);
+		return !is_hidden &&
+		       (a.was_online || now - a.went < people_late || now - a.crashed < people_lease + people_late);
 	if (is_hidden || (!a.was_online && now - a.went >= people_absence))
 		return true;
 	return a.was_online && now - a.came < people_late && a.came - a.went >= people_absence;
@@ -203,7 +206,9 @@ std::string conversation_take_presence(conversation_model *m, size_t account, co
 
 	if (!is_new && !m->accounts[account].friends.count(other))
 		return "this account is not on the list";
-	if (!is_new && !people_may_be_told(m, account, other, state == "online", now))
+	/* The frame may have waited until it was read. */
+	if (!is_new && !people_may_be_told(m, account, other, state == "online",
+	                                   state == "online" ? std::min(now, json_integer(json, "ts")) : now))
 		return "this is not so";
 	if (is_new && state == "online" && m->accounts[other].blocked.count(account) &&
 	    now - changed->second > people_late)
