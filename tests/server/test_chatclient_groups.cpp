@@ -84,6 +84,11 @@ static void who_is_invited_accepts_or_declines(void **state)
 	command(&tp.second, "/decline", "You declined " + tp.group + ".");
 	command(&tp.second, "/accept", "no group has invited you");
 	command(&tp.first.t, "/invite " + tp.ben, "* you invited " + tp.ben);
+	terminal_wait_for(&tp.second, "the second invitation", [&] {
+		const std::string all = squeezed(terminal_text(&tp.second)), line = "invitedyou;/acceptor/decline";
+
+		return all.find(line) != all.rfind(line);
+	});
 	two_accept(&tp);
 	command(&tp.first.t, "/members", tp.ben + " online");
 	two_end(&tp);
@@ -180,6 +185,8 @@ static void wrong_usage_shows_the_usage(void **state)
 	command(&sc.t, "/help mute", "/mute #GROUP NAME TIME  the same in another group");
 	command(&sc.t, "/help nothing", "There is no such command; /help lists them.");
 	command(&sc.t, "/more", "there is nothing more; /older goes back in a conversation");
+	/* The terminal echoes what is typed before the editor has it again. */
+	terminal_wait_cursor(&sc.t, sc.prompt);
 	terminal_type(&sc.t, "\025/memb\t");
 	terminal_wait_cursor(&sc.t, sc.prompt + "/members ");
 	terminal_type(&sc.t, "\025/role #x ben ad\t");

@@ -2,6 +2,7 @@
  * A chatclient on a pseudo terminal: keys in, a screen out. */
 #include "tests/support/terminal.h"
 
+#include <algorithm>
 #include <clocale>
 #include <csignal>
 #include <cstdlib>
@@ -115,8 +116,11 @@ std::string terminal_text(const terminal *t)
 
 void terminal_fail(const terminal *t, std::source_location at, std::string_view what)
 {
-	check_fail(at, "%.*s; strange: %s; the terminal shows:\n%s", (int)what.size(), what.data(),
-	           t->screen.strange.c_str(), terminal_text(t).c_str());
+	const std::string text = terminal_text(t);
+
+	/* CMocka prints 1024 bytes at most. */
+	check_fail(at, "%.*s; strange: %s; the terminal shows at the end:\n%s", (int)what.size(), what.data(),
+	           t->screen.strange.c_str(), text.c_str() + text.size() - std::min<size_t>(text.size(), 700));
 }
 
 size_t terminal_find(const terminal *t, std::string_view text, size_t from)
