@@ -57,7 +57,7 @@ struct session_bus_not_alone {
 	cs_account account;
 };
 
-/* Also if its session here has ended meanwhile: that of the other node may lack something all the same. */
+/* Even if the session here has ended by now: the session of the other node may lack what was routed before. */
 static void session_bus_tell_not_alone(void *arg)
 {
 	const std::unique_ptr<struct session_bus_not_alone> of(static_cast<struct session_bus_not_alone *>(arg));

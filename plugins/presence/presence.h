@@ -94,7 +94,7 @@ void presence_forget_account(presence_plugin *p, cs_account account, presence_ac
 /* The list of the session, as it was read, in order. */
 void presence_take_list(presence_plugin *p, cs_conn conn, presence_session *s,
                         const std::vector<contact_listed> &listed);
-/* The account as it stands on the list of the session; NULL: it is not there. */
+/* One account of the list of the session, as it was read; NULL: the account is not on the list. */
 void presence_take_one(presence_plugin *p, cs_conn conn, presence_session *s, cs_account account,
                        const contact_listed *listed);
 void presence_forget_session(presence_plugin *p, cs_conn conn);

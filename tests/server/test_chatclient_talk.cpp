@@ -157,7 +157,7 @@ static void what_a_person_would_say_is_no_command(void **state)
 
 	scene_begin(&sc, (test_server *)*state);
 	const std::string number = std::to_string(sc.other->id);
-	/* The name may still be asked for: what follows is text all the same. */
+	/* What follows is text even while the client still asks for the number of the name. */
 	terminal_type(&sc.t, "/with " + sc.other->name + "\r");
 	const std::vector<std::string> texts = {"leave",
 	                                        "who: you",

@@ -160,7 +160,7 @@ bool conversation_is_banned(const conversation *c, size_t account)
 	return found != c->members.end() && found->second.banned;
 }
 
-/* What the server takes for now may be a little old. */
+/* ms. The server may judge a request by a clock that is so much behind. */
 static const int64_t rules_old_clock = 50;
 
 /* Refuses it before that time. */

@@ -431,7 +431,7 @@ static void an_account_that_stops_being_alone_is_told_of_once(void **state)
 		fake_bus_tell_alone(t->bus.get(), 13, c->device, c->handle, true);
 	for (const struct conn *c : conns)
 		fake_bus_tell_alone(t->bus.get(), 13, c->device, c->handle, false);
-	/* The session by which it was told ends: the others must look all the same. */
+	/* The session that the bus named ends. The others must still be told. */
 	conn_close(conns[0], "gone");
 	assert_true(worker_fixture_wait(t->f.get(), [t] { return !t->not_alone.empty(); }));
 	assert_int_equal(send(t, 13, "a"), 0);
