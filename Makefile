@@ -6,7 +6,7 @@
 ##
 ##   all          the default: server, plugins, chatclient and chatbench, in build/; needs a C++20 compiler,
 ##                pkg-config, libevent and cJSON, and what ./configure does not leave out: SQLite, libsodium,
-##                libedit, hiredis, the client library of MariaDB or MySQL
+##                libedit, hiredis, OpenSSL 3, the client library of MariaDB or MySQL
 ##   configure    makes ./configure, which a release has already; needs autoconf
 ##   install      as root, after all; DESTDIR=FOLDER puts it there
 ##   uninstall    takes that away again, but not what you have edited, and not the store
@@ -14,9 +14,13 @@
 ## Tests need CMocka.
 ##   check        the tests that need no server, in about a minute
 ##   check-all    all tests; needs MariaDB, Redis, HAProxy and what else scripts/packages lists
-##   check-long   all faults of a cluster, roles of groups and the model of conversations at length; takes hours
+##   check-tests  the same without the bench
+##   check-web    the tests of the page in headless Chromium; needs Node.js and npm; check-all runs it, too
+##   check-long   all faults of a cluster, roles of groups, the model of conversations at length, and what takes long
+##                over TLS and WebSocket; takes hours
 ##   tests        builds the tests and runs none
 ##   asan, tsan   with AddressSanitizer, ThreadSanitizer; TESTS='unit/test_frame server/test_login' runs these alone
+##   asan-programs, tsan-programs  build what these run, and run none
 ##   fuzz         FUZZ_TIME=60 seconds for each target; needs clang and its run-time library
 ##   bench        measures the server in ten minutes, into bench.txt in the build; with MariaDB if it is there
 ##   bench-short  a few ratios in a minute; fails if one is far out of its bounds; check-all runs it, too
@@ -53,8 +57,11 @@ configure config.h.in &: configure.ac
 	sed 's/rm -f core /rm -f core.dump /' configure.new >configure && chmod +x configure
 	rm -rf configure.new autom4te.cache
 
+# What is configured stays so: variables of this make (make fuzz has another compiler) do not count.
 config.mk: config.mk.in config.h.in configure
-	if test -x config.status; then ./config.status --recheck && ./config.status; else ./configure; fi
+	if test -x config.status; then \
+		unset CC CXX CFLAGS CXXFLAGS CPPFLAGS LDFLAGS LIBS && ./config.status --recheck && ./config.status; \
+	else ./configure; fi
 
 config.h: config.mk
 
@@ -64,7 +71,7 @@ ifneq ($(filter check check-%,$(MAKECMDGOALS)),)
 STRICT ?= 1
 endif
 # With instrumented code gcc warns of overflows that cannot happen; the plain build shows the real warnings.
-WARNINGS = $(if $(SAN),,-Wall -Wextra -Wformat=2 -Wundef -Wno-missing-field-initializers $(if $(STRICT),-Werror))
+WARNINGS = $(if $(SAN),$(if $(filter address thread,$(SAN)),-Wno-stringop-overflow),-Wall -Wextra -Wformat=2 -Wundef -Wno-missing-field-initializers $(if $(STRICT),-Werror))
 SAN_FLAGS_address = -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 SAN_FLAGS_thread = -fsanitize=thread
 SAN_FLAGS_fuzz = -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -87,7 +94,7 @@ test_headers := $(if $(or $(filter fuzz,$(SAN)),$(findstring clang,$(CXX))),,$(B
 use_headers = $(addprefix -Winvalid-pch -Wno-error=invalid-pch -include ,$(1:.gch=))
 CODE_CXXFLAGS = $(ALL_CXXFLAGS) $(call use_headers,$(code_headers))
 # The tests are compiled quickly. UBSan is for the code: in the tests it would double the time of make asan.
-test_speed = $(if $(filter address,$(SAN)),-O0 -fno-sanitize=undefined,$(if $(filter -O2,$(CXXFLAGS)),-O1))
+test_speed = $(if $(filter address,$(SAN)),-O0 -fno-sanitize=undefined,$(if $(filter -O2,$(CXXFLAGS)),-O1 $(patsubst -g,-g1,$(filter -g,$(CXXFLAGS)))))
 TEST_CXXFLAGS = $(ALL_CXXFLAGS) $(TEST_CFLAGS) $(test_speed)
 ALL_LDFLAGS = -pthread $(if $(SAN),,$(HARDEN_LDFLAGS)) $(LDFLAGS) $(SAN_FLAGS)
 
@@ -156,9 +163,10 @@ $(model_library): $(call objects_of,plugins/model) $(BUILD)/plugins/shared/objec
 	@mkdir -p $(@D)
 	$(call quiet,AR)rm -f $@ && ar rcs $@ $^
 
-# The fake host reads frames as the server does.
+# The fake host reads frames and judges the names of figures as the server does.
 $(test_library): $(filter $(BUILD)/tests/support/fake_host%,$(call objects_of,tests/support)) \
-		$(BUILD)/core/net/frame.o $(BUILD)/core/net/guess.o $(BUILD)/core/base/log.o $(BUILD)/core/base/shared.o
+		$(BUILD)/core/net/frame.o $(BUILD)/core/net/guess.o $(BUILD)/core/base/gauge.o $(BUILD)/core/base/log.o \
+		$(BUILD)/core/base/metric.o $(BUILD)/core/base/shared.o
 	$(call quiet,AR)rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/core/%.o: core/%.cpp $(flags_file) $(code_headers)
@@ -200,12 +208,38 @@ suites = unit plugin server
 support_library := $(BUILD)/tests/support/libsupport.a
 # Tests with mysql in their names start a MariaDB. So do those of mysql_suite, which run once more with it.
 test_sources = $(wildcard $(suites:%=tests/%/test_*.cpp))
-# Tests with redis in their names load bus_redis, those with chatclient run it.
-unwanted = $(if $(db_mysql_SKIP),mysql) $(if $(bus_redis_SKIP),redis) $(if $(chatclient_SKIP),chatclient)
+# Tests with redis in their names load bus_redis, those with chatclient run it, and so on.
+unwanted = $(if $(db_mysql_SKIP),mysql) $(if $(bus_redis_SKIP),redis) $(if $(chatclient_SKIP),chatclient) $(if $(tls_openssl_SKIP),tls chatclient_websocket) $(if $(websocket_SKIP),websocket) \
+	$(if $(tls_openssl_SKIP)$(websocket_SKIP),haproxy_web)
 test_binaries = $(patsubst %.cpp,$(BUILD)/%,$(foreach t,$(test_sources),$(if $(strip $(foreach u,$(unwanted),$(findstring $(u),$(t)))),,$(t))))
 mysql_suite = $(addprefix unit/test_,db db_migrate model model_append model_contacts model_devices model_edits model_groups model_history \
-	model_inbox model_news) $(addprefix server/test_,backup cid conversations crash edit group_roles groups history limits load login offline operate people \
-	post presence refusals reminders requests stop trouble)
+	model_inbox model_news model_tokens) $(addprefix server/test_,backup cid conversations crash edit group_roles groups history limits load login offline operate people \
+	post presence refusals reminders requests set_password stop trouble)
+# The tests of the protocol run once more over each other transport; see tests/support/transport.h. These do not:
+# clients and a bench that are programs of their own;
+transport_others = chat%
+# transports, and proxies between them, that the test chooses;
+transport_others += haproxy haproxy_web public_address tls websocket
+# the process, its start, its pages and its memory;
+transport_others += admin idle_memory operate slow_start
+# the store and its files;
+transport_others += backup erased mysql store_lock
+# the bus.
+transport_others += admin_redis operate_redis stop_redis
+transport_suite = $(filter-out $(transport_others:%=$(BUILD)/tests/server/test_%),$(filter $(BUILD)/tests/server/%,$(test_binaries)))
+# What waits for seconds or plays for minutes is left to check-long; the first two also run here, shortly.
+transport_brief = $(patsubst %,$(BUILD)/tests/server/test_%,conversations crash)
+transport_long = $(transport_brief) $(patsubst %,$(BUILD)/tests/server/test_%,attack_silent guessing probe)
+# wss is both of the others at once; what takes long there is left to them, and to check-long.
+transport_long_ws = $(BUILD)/tests/server/test_load
+transport_long_wss = $(patsubst %,$(BUILD)/tests/server/test_%,load people peers stop)
+# How the transports that were not left out run: $(1), $(2) and $(3) over tls, ws and wss.
+transport_run = $(if $(tls_openssl_SKIP),,CS_TRANSPORT=tls $(1)) $(if $(websocket_SKIP),,CS_TRANSPORT=ws $(2)) \
+	$(if $(tls_openssl_SKIP)$(websocket_SKIP),,CS_TRANSPORT=wss $(3)) CS_TRANSPORT=
+transport_all = $(filter-out $(filter-out $(transport_brief),$(transport_long)),$(transport_suite))
+transport_tests = CS_STEPS=200 CS_CRASH_KILLS=8 $(call transport_run,$(transport_all),$(filter-out \
+	$(transport_long_ws),$(transport_all)),$(filter-out $(transport_long_wss),$(transport_all))) CS_STEPS= CS_CRASH_KILLS=
+long_transport_tests = $(call transport_run,$(transport_long),$(transport_long) $(transport_long_ws),$(transport_long) $(transport_long_wss))
 # Each starts a whole cluster and mostly waits; see tests/support/cluster.h for CS_LONG and CS_SWEEP.
 cluster_binaries = $(if $(db_mysql_SKIP)$(bus_redis_SKIP),,$(patsubst %.cpp,$(BUILD)/%,$(wildcard tests/cluster/test_*.cpp)))
 cluster_tests = $(if $(cluster_binaries),CS_DRIVER= $(cluster_binaries) TEST_JOBS=1 $(if $(chatclient_SKIP),,scripts/check-cluster))
@@ -213,10 +247,12 @@ mysql_tests = $(if $(db_mysql_SKIP),,CS_DRIVER=db_mysql $(mysql_suite:%=$(BUILD)
 test_plugins := $(patsubst tests/plugin/%.c,$(BUILD)/tests/plugin/loaded/%.so,$(wildcard tests/plugin/*.c))
 # Fuzz targets need only the fake host of it, and clang 14 cannot compile the rest.
 fuzz_support := $(filter $(BUILD)/tests/support/fake_%,$(call objects_of,tests/support))
-fuzz_names := $(patsubst tests/fuzz/fuzz_%.cpp,%,$(filter-out $(if $(bus_redis_SKIP),%_redis_message.cpp),$(wildcard tests/fuzz/fuzz_*.cpp)))
+fuzz_names := $(patsubst tests/fuzz/fuzz_%.cpp,%,$(filter-out $(if $(bus_redis_SKIP),%_redis_message.cpp) $(if $(websocket_SKIP),%_websocket.cpp),$(wildcard tests/fuzz/fuzz_*.cpp)))
 replay_binaries := $(fuzz_names:%=$(BUILD)/tests/fuzz/replay_%)
 TEST_CFLAGS = $(CMOCKA_CFLAGS) $(CORE_CFLAGS) $(SQLITE_CFLAGS)
-TEST_LIBS = $(CMOCKA_LIBS) $(CORE_LIBS) $(SQLITE_LIBS)
+TEST_LIBS = $(CMOCKA_LIBS) $(CORE_LIBS) $(SQLITE_LIBS) $(if $(tls_openssl_SKIP),,$(OPENSSL_LIBS))
+# The test client speaks TLS.
+$(BUILD)/tests/support/transport.o: private TEST_CFLAGS += $(if $(tls_openssl_SKIP),,$(OPENSSL_CFLAGS) -DTEST_TLS)
 
 $(BUILD)/tests/%.o: tests/%.cpp $(flags_file) $(test_headers)
 	@mkdir -p $(@D)
@@ -254,14 +290,15 @@ $(BUILD)/tests/bench/statements: $(patsubst %,$(BUILD)/tests/bench/%.o,statement
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(support_library) $(core_library) $(model_library)
 	$(call quiet,LINK)$(CXX) $(ALL_LDFLAGS) -rdynamic -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS)
 
+interop_scripts = $(if $(tls_openssl_SKIP)$(websocket_SKIP),,scripts/check-interop)
 install_scripts = scripts/check-hardening scripts/check-service scripts/check-install scripts/check-readme
 run_tests = CS_BUILD=$(BUILD) CC='$(CC)' CXX='$(CXX)' scripts/run-tests
 
 ifneq ($(filter-out yes,$(HAVE_CMOCKA)),)
-tests check check-all check-long check-sanitized:
+tests check check-all check-tests check-web check-long check-sanitized:
 	@echo 'the tests need CMocka (Debian: apt-get install libcmocka-dev), then ./configure again' >&2; exit 1
 else ifneq ($(db_sqlite_SKIP)$(login_SKIP),)
-tests check check-all check-long check-sanitized:
+tests check check-all check-tests check-web check-long check-sanitized:
 	@echo 'the tests need what was left out: ./configure without --without-sqlite and --without-login' >&2; exit 1
 else
 tests: all $(test_binaries) $(cluster_binaries) $(test_plugins) $(replay_binaries)
@@ -274,17 +311,25 @@ own_binaries = $(filter-out $(BUILD)/tests/server/% %_admin,$(foreach t,$(test_b
 check: all $(own_binaries) $(test_plugins) $(replay_binaries)
 	TEST_JOBS=$${TEST_JOBS:-$$(nproc)} $(run_tests) $(source_scripts) $(replay_binaries) $(own_binaries)
 
-# All tests, with every server that they need.
-check-all: tests $(bench_programs)
-	$(run_tests) scripts/check-format $(source_scripts) $(install_scripts) $(replay_binaries) $(test_binaries) $(mysql_tests) $(cluster_tests) \
-		TEST_JOBS=1 CS_DRIVER= scripts/check-bench
+# All tests, with every server that they need. The bench comes last and alone, because it measures.
+check-all: check-tests
+	$(MAKE) bench-short
 
-# The roles in groups with each driver, the model of conversations on one server, and all faults of the cluster, which
-# plays the model, too. It takes hours, and at the end it lists the failed ones.
+check-tests: tests
+	$(run_tests) scripts/check-format $(source_scripts) $(install_scripts) $(replay_binaries) $(test_binaries) CS_DRIVER= $(transport_tests) $(mysql_tests) \
+		CS_DRIVER= $(if $(websocket_SKIP),,scripts/check-web) $(cluster_tests) \
+		CS_DRIVER= $(interop_scripts)
+
+# The tests of the page, with pictures of its screens in web-shots/ of the build.
+check-web: all
+	$(run_tests) scripts/check-web
+
+# What takes long over TLS and WebSocket; the roles in groups with each driver, the model of conversations on one server,
+# and all faults of the cluster, which plays the model, too. It takes hours, and at the end it lists the failed ones.
 long_tests = $(filter $(patsubst %,$(BUILD)/tests/%,unit/test_model_groups unit/test_model_mysql_groups server/test_conversations),$(test_binaries))
 long_mysql_tests = $(if $(db_mysql_SKIP),,CS_DRIVER=db_mysql $(filter-out %_mysql_groups,$(long_tests)) CS_DRIVER=)
-check-long: all $(long_tests) $(cluster_binaries)
-	TEST_TIMEOUT=7200 $(run_tests) CS_LONG=1 $(long_tests) $(long_mysql_tests) \
+check-long: all $(long_tests) $(filter $(BUILD)/%,$(long_transport_tests)) $(cluster_binaries)
+	TEST_TIMEOUT=7200 $(run_tests) $(long_transport_tests) CS_LONG=1 $(long_tests) $(long_mysql_tests) \
 		CS_SWEEP=off $(cluster_binaries) CS_SWEEP=on $(cluster_binaries)
 
 # The tests of make asan and make tsan, with one short test of a cluster; TESTS selects others. The memory that the
@@ -293,26 +338,38 @@ check-long: all $(long_tests) $(cluster_binaries)
 # mysql_suite that are instrumented run with MariaDB too, under AddressSanitizer. Those that mostly wait for a time to
 # pass, or test the bench, are left out; test_conversations kills the server, too, as test_crash does.
 waiting_tests = unit/test_conn_probe plugin/test_bus_redis_refused $(addprefix server/test_,attack_silent chatbench chatbench_wrong crash \
-	guessing haproxy probe proxy slow_start)
+	guessing haproxy haproxy_web probe proxy public_address slow_start tls)
 sanitized_tests = $(or $(TESTS),$(fuzz_names:%=fuzz/replay_%) $(filter-out %_idle_memory $(waiting_tests),$(test_binaries:$(BUILD)/tests/%=%)) \
 	$(filter %/test_second_login,$(cluster_binaries:$(BUILD)/tests/%=%)))
 outside_tests = $(filter-out server/test_mysql,$(filter server/% cluster/%,$(sanitized_tests)))
 inside_tests = $(patsubst %,$(BUILD)/tests/%,$(filter-out $(outside_tests),$(sanitized_tests)))
-check-sanitized: all $(test_plugins) $(inside_tests)
+# One transport has both plugins.
+sanitized_transport = $(if $(tls_openssl_SKIP)$(websocket_SKIP),,CS_TRANSPORT=wss $(patsubst %,$(OUTSIDE)/tests/server/test_%, \
+	requests frames bad_frames login offline))
+sanitized: $(if $(filter address,$(SAN))$(findstring test_chat,$(TESTS)),all,$(BUILD)/chatserverd $(plugin_files)) $(test_plugins) $(inside_tests)
+
+check-sanitized: sanitized
 	CS_TEST_PATIENCE=$${CS_TEST_PATIENCE:-4} $(run_tests) $(inside_tests) $(outside_tests:%=$(OUTSIDE)/tests/%) \
-		$(if $(filter address,$(SAN)),$(filter CS_DRIVER=% $(inside_tests),$(mysql_tests)))
+		$(if $(filter address,$(SAN)),$(if $(TESTS),,$(sanitized_transport)) CS_TRANSPORT= $(filter CS_DRIVER=% $(inside_tests),$(mysql_tests)))
 endif
 
+# For reports of sanitizers the line numbers of -g1 are enough. The goals ending in -programs only build.
+make_asan = $(MAKE) BUILD=$(BUILD)/asan OUTSIDE=$(BUILD) SAN=address CXXFLAGS='-g1 -O1'
 asan: $(outside_tests:%=$(BUILD)/tests/%)
-	$(MAKE) BUILD=$(BUILD)/asan OUTSIDE=$(BUILD) SAN=address CXXFLAGS='-g -O1' check-sanitized
+	+$(make_asan) check-sanitized
+asan-programs:
+	+$(make_asan) sanitized
 
 # All tests with threads: messages between workers, the session table, the store engine, the adapter, and the whole
 # server. Not with MariaDB: its client library is not instrumented.
 tsan_tests = $(or $(TESTS),$(patsubst tests/%.cpp,%,$(filter-out $(waiting_tests:%=tests/%.cpp) tests/server/test_chatclient% tests/server/test_chatbench% %_mysql.cpp %_idle_memory.cpp,$(wildcard \
 	$(foreach name,loop worker session route route_bundle bus bus_life bus_session store store_hash store_engine store_engine_share host host_contract host_cluster host_cluster_sessions log db db_sqlite db_sqlite_log,tests/unit/test_$(name).cpp) \
 	tests/server/test_*.cpp))))
+make_tsan = $(MAKE) BUILD=$(BUILD)/tsan OUTSIDE=$(BUILD) SAN=thread CXXFLAGS='-g1 -O1' TESTS='$(tsan_tests)'
 tsan: $(patsubst %,$(BUILD)/tests/%,$(filter server/% cluster/%,$(tsan_tests)))
-	$(MAKE) BUILD=$(BUILD)/tsan OUTSIDE=$(BUILD) SAN=thread CXXFLAGS='-g -O1' TESTS='$(tsan_tests)' check-sanitized
+	+$(make_tsan) check-sanitized
+tsan-programs:
+	+$(make_tsan) sanitized
 
 FUZZ_TIME ?= 60
 fuzz:
@@ -342,6 +399,7 @@ INSTALL = install
 conf_dir = $(sysconfdir)/chatserverd
 plugin_dir = $(libdir)/chatserverd/plugins
 schema_dir = $(datadir)/chatserverd/schema
+web_dir = $(datadir)/chatserverd/web
 example_dir = $(datadir)/doc/chatserverd/examples
 state_dir = $(localstatedir)/lib/chatserverd
 unit_dir = $(filter-out no,$(systemdsystemunitdir))
@@ -351,14 +409,17 @@ examples = skeleton wordfilter reminders
 installed_plugins := $(filter-out $(examples:%=$(BUILD)/plugins/%.so),$(plugin_files))
 example_schema := $(wildcard $(examples:%=conf/schema/*/%-[0-9][0-9][0-9].sql))
 installed_schema := $(filter-out $(example_schema),$(wildcard conf/schema/*/*.sql))
+# The page is served by the plugin websocket.
+page_files := $(if $(websocket_SKIP),,$(shell find tools/web -type f -not -name '.*'))
 manuals := $(foreach page,$(wildcard man/*.[1-8]),$(if $(and $(filter man/chatclient.1,$(page)),$(chatclient_SKIP)),,$(page)))
 
-# In the repository the sample is for a checkout. When it is installed, its three paths are made absolute, and sections
+# In the repository the sample is for a checkout. When it is installed, its paths are made absolute, and sections
 # of plugins that were left out are removed.
 $(BUILD)/chat.conf: conf/chat.conf $(flags_file) config.mk
 	sed $(foreach p,$(left_out),-e '/^#* *\[$(p)\]/,/^\[/{/^#* *\[$(p)\]/d;/^\[/!d}') \
 	    -e 's|^\(#* *\)plugin_dir = build/plugins|\1plugin_dir = $(plugin_dir)|' \
 	    -e 's|^\(#* *\)path = var/chat.db|\1path = $(state_dir)/chat.db|' \
+	    -e 's|^\(#* *\)root = tools/web|\1root = $(web_dir)|' \
 	    -e 's|^\(#* *\)schema = conf/schema/|\1schema = $(schema_dir)/|' $< >$@
 
 $(BUILD)/chatserverd.service: conf/chatserverd.service $(flags_file) config.mk
@@ -377,6 +438,7 @@ $(BUILD)/chatserverd-new-plugin: scripts/new-plugin $(flags_file) config.mk
 $(BUILD)/man/%: man/% $(flags_file) config.mk
 	@mkdir -p $(@D)
 	sed -e 's|/usr/local/etc/chatserverd|$(conf_dir)|g' -e 's|/usr/local/lib/chatserverd/plugins|$(plugin_dir)|g' \
+	    -e 's|/usr/local/share/chatserverd/web|$(web_dir)|g' \
 	    -e 's|/usr/local/share/chatserverd/schema|$(schema_dir)|g' -e 's|/var/lib/chatserverd|$(state_dir)|g' \
 	    -e 's|/usr/local/share/doc/chatserverd/examples|$(example_dir)|g' \
 	    $(if $(unit_dir),-e 's|/usr/local/lib/systemd/system|$(unit_dir)|g') $< >$@
@@ -401,7 +463,10 @@ install: all $(BUILD)/chat.conf $(BUILD)/chatserverd.service $(BUILD)/chatserver
 	$(INSTALL) -m 755 $(BUILD)/chatserverd-new-plugin $(DESTDIR)$(bindir)
 	for file in $(installed_schema); do \
 		$(INSTALL) -D -m 644 $$file $(DESTDIR)$(datadir)/chatserverd/$${file#conf/} || exit 1; done
+	for file in $(page_files); do \
+		$(INSTALL) -D -m 644 $$file $(DESTDIR)$(web_dir)/$${file#tools/web/} || exit 1; done
 	$(INSTALL) -D -m 644 conf/haproxy.cfg $(DESTDIR)$(example_dir)/haproxy.cfg
+	$(INSTALL) -m 644 conf/haproxy-web.cfg $(DESTDIR)$(example_dir)/haproxy-web.cfg
 	$(INSTALL) -m 644 $(foreach e,$(examples),plugins/$(e)/$(e).cpp) plugins/skeleton/test_skeleton.c \
 		$(DESTDIR)$(example_dir)
 	for file in $(example_schema); do \
@@ -462,7 +527,7 @@ clean:
 distclean: clean
 	rm -rf config.mk config.h config.log config.status config.cache autom4te.cache chatserverd-*.tar.gz
 
-.PHONY: all tests check check-all check-long check-sanitized asan tsan fuzz fuzz-run bench bench-short bench-long install uninstall dist distcheck \
+.PHONY: all tests check check-all check-tests check-web check-long sanitized check-sanitized asan asan-programs tsan tsan-programs fuzz fuzz-run bench bench-short bench-long install uninstall dist distcheck \
 	format help clean distclean FORCE
 .SECONDARY:
 -include $(shell find $(BUILD) -path '$(BUILD)/asan' -prune -o -path '$(BUILD)/tsan' -prune -o -path '$(BUILD)/fuzz' -prune \

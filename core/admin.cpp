@@ -16,6 +16,7 @@
 #include <event2/listener.h>
 
 #include "core/base/log.h"
+#include "core/base/metric.h"
 #include "core/net/listener.h"
 #include "core/server.h"
 #include <base/raii.h>
@@ -64,8 +65,7 @@ static void admin_on_other(struct evhttp_request *request, void *)
 
 static void admin_add_head(std::string *text, const char *name, const char *type, const char *help)
 {
-	text->append("# HELP chatserverd_").append(name).append(" ").append(help).append("\n");
-	text->append("# TYPE chatserverd_").append(name).append(" ").append(type).append("\n");
+	metric_add_head(text, std::string("chatserverd_") + name, type, help);
 }
 
 static void admin_add_figure(std::string *text, const char *name, const char *type, const char *help, uint64_t value)
@@ -77,10 +77,12 @@ static void admin_add_figure(std::string *text, const char *name, const char *ty
 /* A figure that is always 1: its labels can be joined to other figures. */
 static void admin_add_node(std::string *text, const struct server *s)
 {
-	text->append("# HELP chatserverd_node_info Name of this node and version of the program.\n");
-	text->append("# TYPE chatserverd_node_info gauge\n");
-	text->append("chatserverd_node_info{node=\"").append(server_node_name(s));
-	text->append("\",version=\"" CS_VERSION "\"} 1\n");
+	admin_add_head(text, "node_info", "gauge", "Name of this node and version of the program.");
+	text->append("chatserverd_node_info{");
+	metric_add_label(text, "node", server_node_name(s));
+	text->append(",");
+	metric_add_label(text, "version", CS_VERSION);
+	text->append("} 1\n");
 }
 
 static void admin_add_store_figures(std::string *text, struct store *store)
@@ -143,8 +145,11 @@ std::map<uint32_t, struct route_sum> admin_sum_routes(const struct server *s)
 static void admin_add_route_line(std::string *text, const char *name, uint32_t msgid, const struct route_sum &sum,
                                  const std::string &more, uint64_t value)
 {
-	text->append("chatserverd_").append(name).append("{msgid=\"").append(std::to_string(msgid));
-	text->append("\",name=\"").append(sum.name).append("\"").append(more).append("} ");
+	text->append("chatserverd_").append(name).append("{");
+	metric_add_label(text, "msgid", std::to_string(msgid));
+	text->append(",");
+	metric_add_label(text, "name", sum.name);
+	text->append(more).append("} ");
 	text->append(std::to_string(value)).append("\n");
 }
 
@@ -174,14 +179,72 @@ static void admin_add_turned_away(std::string *text, const struct server *s)
 	static const char name[] = "connections_closed_total";
 
 	admin_add_head(text, name, "counter", "Connections that a deadline or a bound before the login closed.");
-	for (size_t i = 0; i < CONN_TURN_COUNT; i++) {
-		uint64_t sum = 0;
+	for (const auto &l : s->listens) {
+		for (size_t i = 0; i < CONN_TURN_COUNT; i++) {
+			uint64_t sum = 0;
 
-		for (const auto &worker : s->shared.workers)
-			sum += worker->conns->turned_away[i].load(std::memory_order_relaxed);
-		text->append("chatserverd_").append(name).append("{reason=\"").append(conn_turn_names[i]);
-		text->append("\"} ").append(std::to_string(sum)).append("\n");
+			for (const auto &worker : s->shared.workers)
+				sum += worker->conns->turned_away[l->transport.index][i].load(
+					std::memory_order_relaxed);
+			text->append("chatserverd_").append(name).append("{");
+			metric_add_label(text, "transport", l->transport.label);
+			text->append(",");
+			metric_add_label(text, "reason", conn_turn_names[i]);
+			text->append("} ");
+			text->append(std::to_string(sum)).append("\n");
+		}
 	}
+}
+
+static uint64_t admin_sum_traffic(const struct server *s, const struct server_listen *l,
+                                  std::atomic<uint64_t> transport_counters::*member)
+{
+	uint64_t sum = 0;
+
+	for (const auto &worker : s->shared.workers)
+		sum += (worker->conns->traffic[l->transport.index].*member).load(std::memory_order_relaxed);
+	return sum;
+}
+
+static void admin_add_traffic_line(std::string *text, const char *name, const struct server_listen *l, uint64_t value)
+{
+	text->append("chatserverd_").append(name).append("{");
+	metric_add_label(text, "transport", l->transport.label);
+	text->append("} ");
+	text->append(std::to_string(value)).append("\n");
+}
+
+static void admin_add_traffic_figure(std::string *text, const struct server *s, const char *name, const char *help,
+                                     std::atomic<uint64_t> transport_counters::*member)
+{
+	admin_add_head(text, name, "counter", help);
+	for (const auto &l : s->listens)
+		admin_add_traffic_line(text, name, l.get(), admin_sum_traffic(s, l.get(), member));
+}
+
+/* A connection may be accepted and end between two reads: what has ended is read first. */
+static void admin_add_connections(std::string *text, const struct server *s)
+{
+	admin_add_head(text, "connections", "gauge", "Connections that are open.");
+	for (const auto &l : s->listens) {
+		const uint64_t ended = admin_sum_traffic(s, l.get(), &transport_counters::ended);
+
+		admin_add_traffic_line(text, "connections", l.get(),
+		                       admin_sum_traffic(s, l.get(), &transport_counters::accepted) - ended);
+	}
+}
+
+static void admin_add_traffic(std::string *text, const struct server *s)
+{
+	admin_add_connections(text, s);
+	admin_add_traffic_figure(text, s, "connections_total", "Connections that were accepted.",
+	                         &transport_counters::accepted);
+	admin_add_traffic_figure(text, s, "handshakes_failed_total", "Connections that ended inside a TLS handshake.",
+	                         &transport_counters::failed);
+	admin_add_traffic_figure(text, s, "received_bytes_total", "Bytes of clients, without those of TLS itself.",
+	                         &transport_counters::received);
+	admin_add_traffic_figure(text, s, "sent_bytes_total", "Bytes to clients, without those of TLS itself.",
+	                         &transport_counters::sent);
 }
 
 static void admin_on_metrics(struct evhttp_request *request, void *arg)
@@ -193,8 +256,7 @@ static void admin_on_metrics(struct evhttp_request *request, void *arg)
 	admin_add_node(&text, s);
 	admin_add_figure(&text, "uptime_seconds", "gauge", "Seconds since the start.",
 	                 static_cast<uint64_t>(worker_monotonic_ms() - s->started_ms) / 1000);
-	admin_add_figure(&text, "connections", "gauge", "Connections that are open.",
-	                 static_cast<uint64_t>(s->shared.connections.load(std::memory_order_relaxed)));
+	admin_add_traffic(&text, s);
 	admin_add_figure(&text, "connections_without_login", "gauge",
 	                 "Connections without a login, nor with one under way.",
 	                 static_cast<uint64_t>(s->shared.guests.load(std::memory_order_relaxed)));
@@ -214,6 +276,7 @@ static void admin_on_metrics(struct evhttp_request *request, void *arg)
 	admin_add_store_figures(&text, s->store.get());
 	if (s->bus)
 		admin_add_bus_figures(&text, s->bus.get());
+	gauge_print(&s->gauges, &text);
 	admin_answer(request, HTTP_OK, "OK", text);
 }
 

@@ -94,14 +94,16 @@ static int main_dump_options(const struct server_request *request)
 	return main_print(text);
 }
 
-/* The configuration is printed to standard output; "ok" goes to standard error, so that the output is a valid
- * chat.conf. */
+/* The configuration is printed to standard output; warnings and "ok" go to standard error, so that the output is a
+ * valid chat.conf. */
 static int main_check(struct server *server)
 {
 	struct cs_error e {};
 
 	if (server_check(server, &e) != 0)
 		return main_fail(&e);
+	for (const std::string &warning : server->warnings)
+		(void)fprintf(stderr, "warning: %s\n", warning.c_str());
 	if (main_print(server_print_conf(server)) != 0)
 		return 1;
 	(void)fputs("ok\n", stderr);

@@ -204,38 +204,14 @@ static int server_start_plugins(struct server *s, struct cs_error *e)
 	return 0;
 }
 
-static int server_reserve_addresses(struct server *s, struct cs_error *e)
-{
-	struct cs_error text {};
-
-	if (listener_reserve(&s->addresses, &text) == 0)
-		return 0;
-	error_set(e, "core.listen (%s): %s", conf_where(&s->conf->file, "core", "listen").c_str(), text.text);
-	return CS_EINVAL;
-}
-
 /* Checks the addresses before the store is opened, which takes time. */
 static int server_check_addresses(struct server *s, struct cs_error *e)
 {
 	std::vector<struct listen_address> admin;
 
-	if (const int failed = server_reserve_addresses(s, e))
+	if (const int failed = server_reserve_listens(s, e))
 		return failed;
 	return admin_reserve(s, &admin, e);
-}
-
-static int server_open_listeners(struct server *s, struct cs_error *e)
-{
-	/* Checks again: another server may have started while the store was opened. */
-	if (const int failed = server_reserve_addresses(s, e))
-		return failed;
-	for (const auto &w : s->shared.workers) {
-		if (const int failed = listener_open_all(w.get(), s->addresses, e))
-			return failed;
-	}
-	for (const struct listen_address &address : s->addresses)
-		log_info("listening address=%s", server_address_text(&address).c_str());
-	return 0;
 }
 
 static void server_on_stop_signal(evutil_socket_t number, short, void *arg)
@@ -304,6 +280,7 @@ static int server_open_shared(struct server *s, struct cs_error *)
 	s->shared.sessions = &s->sessions;
 	s->shared.topics = &s->topics;
 	s->shared.guesses = &s->guesses;
+	s->shared.gauges = &s->gauges;
 	s->shared.conn_calls = &plugin_conn_calls;
 	s->shared.bus_calls = &session_bus_calls;
 	s->shared.dispatch = &s->dispatch;

@@ -10,6 +10,7 @@
 
 #include "core/admin.h"
 #include "core/base/deadline.h"
+#include "core/base/gauge.h"
 #include "core/base/loop.h"
 #include "core/base/worker.h"
 #include "core/bus/bus.h"
@@ -18,6 +19,7 @@
 #include "core/net/conn.h"
 #include "core/net/guess.h"
 #include "core/net/listener.h"
+#include "core/net/transport.h"
 #include "core/plugin/dispatch.h"
 #include "core/plugin/plugin.h"
 #include "core/session/session.h"
@@ -55,6 +57,13 @@ struct drain {
 	event_ptr timer;
 };
 
+/* An option that names addresses, and what connections to them have between socket and frames. */
+struct server_listen {
+	std::string section, key;
+	struct transport transport;
+	std::vector<struct listen_address> addresses;
+};
+
 /* Members are in the order of opening; they are freed in reverse order. */
 struct server {
 	deadline_ptr deadline; /* of a stop; the first member, so that it is freed last */
@@ -62,13 +71,15 @@ struct server {
 	std::unique_ptr<struct configuration> conf;
 	struct plugin_set plugins;
 	struct dispatch_table dispatch;
-	std::vector<struct listen_address> addresses;
+	std::vector<std::string> warnings; /* of server_check: file:line, option and text */
+	std::vector<std::unique_ptr<struct server_listen>> listens; /* the first is that of core.listen */
 	store_ptr store;
 	bus_ptr bus; /* null: this node is alone */
 	struct loop main;
 	struct session_table sessions;
 	struct topic_table topics;
 	struct guess_table guesses;
+	struct gauge_table gauges;
 	struct worker_shared shared;
 	admin_ptr admin;
 	std::vector<event_ptr> signals;
@@ -97,13 +108,23 @@ std::string server_node_name(const struct server *s);
 /* Reads chat.conf, loads every plugin and checks everything; opens and starts nothing. */
 [[nodiscard]] int server_configure(struct server *s, struct cs_error *e);
 /* Asks the plugins whether the files and folders that their options name can be used. After server_configure. 0, or
- * CS_EINVAL with file:line in e. */
+ * CS_EINVAL with file:line in e. What is no reason to refuse is added to s->warnings. */
 [[nodiscard]] int server_check(struct server *s, struct cs_error *e);
 /* Asks the database adapter whether its files can be used, also those of plugins. 0, or CS_EINVAL with file:line in
  * e. */
 [[nodiscard]] int server_check_db(struct server *s, struct cs_error *e);
 /* Checks that the longest frame that conf allows fits the bus that is loaded. 0, or CS_EINVAL with file:line in e. */
 [[nodiscard]] int server_check_bus(struct server *s, const struct configuration *conf, struct cs_error *e);
+/* core/server_listen.cpp */
+/* Collects the addresses of core.listen and of the plugins' transports. After the plugins were loaded. 0, or CS_EINVAL
+ * with file:line in e; so do those below. */
+[[nodiscard]] int server_find_listens(struct server *s, struct cs_error *e);
+/* Asks each stream that is used whether its options allow that. */
+[[nodiscard]] int server_check_listens(const struct server *s, struct cs_error *e);
+/* See listener_reserve. */
+[[nodiscard]] int server_reserve_listens(struct server *s, struct cs_error *e);
+/* Opens the listening sockets of every worker. */
+[[nodiscard]] int server_open_listeners(struct server *s, struct cs_error *e);
 /* The configuration in force, in the form of chat.conf; secrets as ***. After server_configure. */
 std::string server_print_conf(const struct server *s);
 /* One line for each option of the core, the store and every plugin file that loads. Needs no chat.conf. */

@@ -57,27 +57,29 @@ static int server_check_core(const struct configuration *conf, struct cs_error *
 	return server_check_names(conf, e);
 }
 
-static int server_check_address_option(const struct configuration *conf, const char *key, const char *value,
-                                       std::vector<struct listen_address> *addresses_r, struct cs_error *e)
+/* The addresses of core.admin must not be those of a listener. */
+static int server_check_admin(const struct server *s, struct cs_error *e)
 {
+	const char *option = server_core_conf(s->conf.get())->admin;
+	const std::string where = conf_where(&s->conf->file, "core", "admin");
+	std::vector<struct listen_address> admin;
 	struct cs_error text {};
 
-	if (listener_parse(value, addresses_r, &text) == 0)
+	if (!*option)
 		return 0;
-	error_set(e, "%s: core.%s: %s", conf_where(&conf->file, "core", key).c_str(), key, text.text);
-	return CS_EINVAL;
-}
-
-static int server_check_admin_apart(const struct server *s, const std::vector<struct listen_address> &admin,
-                                    struct cs_error *e)
-{
-	for (const struct listen_address &a : admin) {
-		if (!listener_find(s->addresses, &a))
-			continue;
-		error_set(e, "%s: core.admin: %s is an address of core.listen (%s) as well",
-		          conf_where(&s->conf->file, "core", "admin").c_str(), a.text.c_str(),
-		          conf_where(&s->conf->file, "core", "listen").c_str());
+	if (listener_parse(option, &admin, &text) != 0) {
+		error_set(e, "%s: core.admin: %s", where.c_str(), text.text);
 		return CS_EINVAL;
+	}
+	for (const struct listen_address &a : admin) {
+		for (const auto &l : s->listens) {
+			if (!listener_find(l->addresses, &a))
+				continue;
+			error_set(e, "%s: core.admin: %s is an address of %s.%s (%s) as well", where.c_str(),
+			          a.text.c_str(), l->section.c_str(), l->key.c_str(),
+			          conf_where(&s->conf->file, l->section.c_str(), l->key.c_str()).c_str());
+			return CS_EINVAL;
+		}
 	}
 	return 0;
 }
@@ -201,21 +203,13 @@ int server_check_sections(const struct server *s, const struct configuration *co
 
 int server_configure(struct server *s, struct cs_error *e)
 {
-	std::vector<struct listen_address> admin;
-
 	if (const int failed = server_read_conf(&s->request, &s->conf, e))
 		return failed;
-	const struct core_conf *core = server_core_conf(s->conf.get());
-
-	if (const int failed = server_check_address_option(s->conf.get(), "listen", core->listen, &s->addresses, e))
-		return failed;
-	if (*core->admin) {
-		if (const int failed = server_check_address_option(s->conf.get(), "admin", core->admin, &admin, e))
-			return failed;
-	}
-	if (const int failed = server_check_admin_apart(s, admin, e))
-		return failed;
 	if (const int failed = server_load_plugins(s, e))
+		return failed;
+	if (const int failed = server_find_listens(s, e))
+		return failed;
+	if (const int failed = server_check_admin(s, e))
 		return failed;
 	return server_check_sections(s, s->conf.get(), e);
 }
@@ -224,7 +218,9 @@ int server_check(struct server *s, struct cs_error *e)
 {
 	if (const int failed = server_check_bus(s, s->conf.get(), e))
 		return failed;
-	if (const int failed = plugin_check_all(&s->plugins, &s->conf->file, e))
+	if (const int failed = plugin_check_all(&s->plugins, &s->conf->file, &s->warnings, e))
+		return failed;
+	if (const int failed = server_check_listens(s, e))
 		return failed;
 	return server_check_db(s, e);
 }

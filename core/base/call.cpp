@@ -17,7 +17,7 @@ static constexpr int64_t call_tell_ms = 60000;
 
 static const char *const call_names[CALL_COUNT] = {"handler", "hook",   "completion", "timer",   "watch",
                                                    "post",    "opened", "closed",     "written", "routed",
-                                                   "cluster", "reload", "start",      "stop"};
+                                                   "cluster", "reload", "start",      "stop",    "transport"};
 
 /* The mark of this thread, global because a signal handler gets no argument. */
 static constinit thread_local const struct call_mark *call_of_thread = nullptr;

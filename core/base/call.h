@@ -30,6 +30,7 @@ enum call_kind : uint32_t {
 	CALL_RELOAD,
 	CALL_START,
 	CALL_STOP,
+	CALL_TRANSPORT,
 	CALL_COUNT
 };
 

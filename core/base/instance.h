@@ -27,7 +27,8 @@ struct cs_self {
 	std::atomic<bool> every_topic = false; /* subscribed to topic 0; written by its worker */
 	std::mutex mutex; /* guards posts_ended, which only the instance's own thread reads without it */
 	bool posts_ended = false; /* the worker has stopped */
-	int64_t verdict_told = 0, frame_told = 0; /* when its last mistake of this kind was logged, in ms */
+	/* When its last mistake of this kind was logged, in ms. */
+	int64_t verdict_told = 0, frame_told = 0, transport_told = 0;
 };
 
 #endif

@@ -27,6 +27,7 @@ struct listener;
 struct route_bundles;
 struct session_table;
 struct store;
+struct gauge_table;
 struct guess_table;
 struct topic_table;
 
@@ -51,6 +52,7 @@ struct worker_shared {
 	struct session_table *sessions = nullptr;
 	struct topic_table *topics = nullptr;
 	struct guess_table *guesses = nullptr;
+	struct gauge_table *gauges = nullptr;
 	const struct conn_calls *conn_calls = nullptr;
 	const struct bus_calls *bus_calls = nullptr;
 	const struct dispatch_table *dispatch = nullptr;
@@ -76,9 +78,10 @@ struct worker {
 	struct worker_shared *shared = nullptr;
 	const struct core_conf *conf = nullptr;
 	struct loop loop;
-	std::unique_ptr<struct conn_table, conn_table_deleter> conns;
 	std::vector<std::unique_ptr<struct listener, listener_deleter>> listeners;
 	std::vector<std::unique_ptr<struct cs_self>> instances; /* by plugin, in the order of start */
+	/* Freed before the instances: what they have of its connections belongs to them. */
+	std::unique_ptr<struct conn_table, conn_table_deleter> conns;
 	std::vector<const struct cs_self *> hearers; /* those whose plugins hear of `written` */
 	/* By msgid; 0: frames without a known msgid. Filled by dispatch_open before the worker runs. */
 	std::unordered_map<uint32_t, std::unique_ptr<struct route_counters>> counters;

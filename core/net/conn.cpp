@@ -150,7 +150,7 @@ void conn_unreserve(struct worker *w)
 	w->shared->connections.fetch_sub(1, std::memory_order_relaxed);
 }
 
-int conn_open(struct worker *w, unique_fd fd, const sockaddr *address, socklen_t)
+int conn_open(struct worker *w, unique_fd fd, const sockaddr *address, const struct transport *transport)
 {
 	auto c = std::make_unique<struct conn>();
 	uint32_t slot;
@@ -177,11 +177,20 @@ int conn_open(struct worker *w, unique_fd fd, const sockaddr *address, socklen_t
 		conn_unreserve(w);
 		return CS_EINVAL;
 	}
+	conn_transport_prepare(c.get(), transport);
 	conn_arm(c.get());
-	log_debug("connection opened conn=%llx peer=%s", static_cast<unsigned long long>(c->handle), c->peer.c_str());
+	log_debug("connection opened conn=%llx peer=%s transport=%s", static_cast<unsigned long long>(c->handle),
+	          c->peer.c_str(), transport ? transport->label.c_str() : "plain");
+	struct conn *opened = c.get();
+
 	w->conns->slots[slot] = std::move(c);
 	w->conns->live++;
-	conn_guest_check(w->conns->slots[slot].get());
+	worker_add(&conn_counters(opened)->accepted, 1);
+	if (opened->transport && !opened->may_proxy) {
+		conn_leave_beginning(opened);
+		conn_transport_start(opened);
+	}
+	conn_guest_check(opened);
 	return 0;
 }
 
@@ -225,6 +234,9 @@ static void conn_free(void *arg)
 
 	if (!c->closed_told)
 		conn_tell_closed(c);
+	worker_add(&conn_counters(c)->ended, 1);
+	if (c->transport && c->transport->handshake_until != 0)
+		worker_add(&conn_counters(c)->failed, 1);
 	w->conns->slots[slot].reset();
 	w->conns->free_slots.push_back(slot);
 	w->conns->live--;
@@ -277,6 +289,7 @@ void conn_close_softly(struct conn *c, enum cs_log_level level, const char *why)
 	c->end_at = worker_monotonic_ms() + conn_close_wait_ms;
 	if (c->terminator == CONN_TERMINATOR_UNDECIDED)
 		conn_decide_terminator(c, CONN_TERMINATOR_LF);
+	conn_say_goodbye(c);
 	if (!c->eof)
 		conn_start_reading(c);
 	conn_arm(c);
@@ -291,15 +304,18 @@ void conn_close_after_output(struct conn *c, const char *why)
 
 void conn_check_end(struct conn *c)
 {
-	if (c->eof && !c->dead && !c->closing && !c->pending && c->owed == 0 && !c->waiting && conn_unsent(c) == 0)
+	if (c->eof && !c->dead && !c->closing && !c->pending && c->owed == 0 && !c->waiting && !conn_has_unread(c) &&
+	    conn_unsent(c) == 0)
 		conn_close_quietly(c, "peer closed");
 }
 
-void conn_send_going_away(struct conn *c, const char *text)
+void conn_send_going_away(struct conn *c, const char *text, const char *reason)
 {
-	const std::string frame =
-		std::string("{\"msgid\":100,\"of\":0,\"errno\":13,\"errmsg\":\"").append(text).append("\"}");
+	std::string frame = std::string("{\"msgid\":100,\"of\":0,\"errno\":13,\"errmsg\":\"").append(text).append("\"");
 
+	if (reason)
+		frame.append(",\"reason\":\"").append(reason).append("\"");
+	frame.append("}");
 	(void)conn_send(c, frame.data(), frame.size(), nullptr, nullptr);
 }
 
@@ -310,7 +326,7 @@ void conn_table_drain(struct worker *w)
 	for (const auto &c : w->conns->slots)
 		if (c && !c->dead && !c->closing && !c->draining) {
 			c->draining = true;
-			conn_send_going_away(c.get(), "this node is going away, connect again");
+			conn_send_going_away(c.get(), "this node is going away, connect again", nullptr);
 		}
 }
 

@@ -20,6 +20,7 @@
 #include "core/net/frame.h"
 #include "core/net/limit.h"
 #include "core/net/network.h"
+#include "core/net/transport.h"
 #include <base/raii.h>
 
 struct conn_probe;
@@ -28,6 +29,29 @@ struct worker_shared;
 
 struct conn_probe_deleter {
 	void operator()(struct conn_probe *p) const;
+};
+
+/* What stands between the socket of a connection and its frames; of no plain connection. */
+struct conn_transport {
+	const struct transport *of = nullptr;
+	struct cs_self *stream_self = nullptr, *framing_self = nullptr;
+	struct cs_filter *stream = nullptr,
+			 *framing = nullptr; /* null until it is known whether a PROXY header comes */
+	int64_t handshake_until = 0; /* by then the stream must be open; 0: it is, or there is none */
+	int64_t timer_at = 0; /* of the framing */
+	std::string unread; /* input that the framing has not seen, because too much output waits */
+	const char *why = nullptr; /* what broke the stream */
+	enum cs_goodbye goodbye = CS_GOODBYE_NORMAL;
+	bool framing_open = false;
+	bool goodbye_said = false;
+	bool stream_ended = false;
+	bool read_wants_write = false; /* the stream must write before it can read on */
+	bool write_wants_read = false; /* the reverse */
+	unsigned read_stalls = 0, write_stalls = 0; /* how often in a row the stream waited for what was there */
+};
+
+struct conn_transport_deleter {
+	void operator()(struct conn_transport *t) const;
 };
 
 enum conn_terminator : uint8_t {
@@ -115,6 +139,9 @@ struct conn {
 
 	std::unique_ptr<struct conn_probe, conn_probe_deleter> probe; /* of its session; null: none is under way */
 
+	/* Before fd, which it uses, is closed. Null: plain. */
+	std::unique_ptr<struct conn_transport, conn_transport_deleter> transport;
+
 	std::unique_ptr<struct conn_partial> partial; /* null: no frame has begun */
 	std::unique_ptr<struct conn_waiting> waiting; /* null: no bytes wait */
 	std::unique_ptr<struct conn_output> output; /* null: everything is sent */
@@ -155,7 +182,7 @@ struct conn {
 	bool first_frame_seen : 1 = false;
 	bool awaiting_byte : 1 = false; /* the byte behind the first frame has not come */
 	bool reading : 1 = false; /* the read event is added */
-	bool write_waiting : 1 = false; /* the write event is added: the kernel is full */
+	bool write_waiting : 1 = false; /* the kernel is full, or the stream must read before it can write */
 	bool pending : 1 = false; /* a handler or a hook answered CS_PENDING */
 	bool pending_answered : 1 = false; /* the pending request was, by an ACK or an answer of its own form */
 	bool claiming : 1 = false; /* a claim is under way */
@@ -193,7 +220,9 @@ struct conn_table {
 	unsigned ends_told = 0; /* log lines about ends without a session */
 	uint64_t ends_held_back = 0; /* such lines left out since the last one */
 	int64_t complain_at = 0; /* from then on it may be logged again that guests are turned away */
-	std::array<std::atomic<uint64_t>, CONN_TURN_COUNT> turned_away = {}; /* read by the admin page */
+	transport_traffic traffic; /* by kind of listener */
+	/* By kind of listener and reason; read by the admin page. */
+	std::array<std::array<std::atomic<uint64_t>, CONN_TURN_COUNT>, transport_most> turned_away = {};
 };
 
 /* Functions of the rooms above that connections call: a constant table, made by conn_calls.cpp of the plugin room;
@@ -228,9 +257,10 @@ void conn_table_set_conf(struct worker *w, const struct core_conf *conf);
  * the maximum is reached. A counted connection goes to conn_open or to conn_unreserve. */
 [[nodiscard]] bool conn_reserve(struct worker *w);
 void conn_unreserve(struct worker *w);
-/* Takes over the accepted socket and its reservation. 0, or CS_EBUSY (no slot) / CS_EINVAL with the socket closed and
- * the reservation given back. */
-[[nodiscard]] int conn_open(struct worker *w, unique_fd fd, const sockaddr *address, socklen_t size);
+/* Takes over the accepted socket and its reservation. transport: of its listener; nullptr: plain. 0, or CS_EBUSY (no
+ * slot) / CS_EINVAL with the socket closed and the reservation given back. */
+[[nodiscard]] int conn_open(struct worker *w, unique_fd fd, const sockaddr *address,
+                            const struct transport *transport = nullptr);
 /* No connection can be accepted: closes the oldest guest, unless it came less than 5 s ago. */
 void conn_guest_make_room(struct worker *w);
 /* nullptr if the handle's connection has ended or is being closed. */

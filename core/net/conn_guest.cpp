@@ -83,15 +83,14 @@ void conn_turn_away(struct conn *c, enum conn_turn turn)
 	static const struct cs_request unknown = {0, -1};
 	const struct conn_turn_text *t = &conn_turn_texts[turn];
 
-	worker_add(&c->worker->conns->turned_away[turn], 1);
+	worker_add(&c->worker->conns->turned_away[c->transport ? c->transport->of->index : 0][turn], 1);
+	conn_set_goodbye(c, t->wire_errno == CS_ERRNO_BUSY ? CS_GOODBYE_BUSY : CS_GOODBYE_REFUSED);
 	if (t->level == CS_LOG_DEBUG)
 		conn_complain(c->worker, t->text);
 	c->partial.reset();
 	c->waiting.reset();
-	if (c->beginning) {
-		c->beginning = false;
-		c->start.reset();
-	}
+	if (c->beginning)
+		conn_leave_beginning(c);
 	/* A peer that does not read would not read the reason either. */
 	if (c->write_waiting) {
 		conn_close_logged(c, t->level, t->text);
@@ -120,7 +119,7 @@ static size_t conn_count_bytes(const struct conn *c)
 	/* A session may leave unread output when it ends; output_hard limits it. */
 	if (c->account != 0 || c->ended != 0 || c->dead)
 		return 0;
-	return (c->start ? conn_buffer_size(c->start->header) : 0) +
+	return conn_transport_held(c) + (c->start ? conn_buffer_size(c->start->header) : 0) +
 	       (c->output ? conn_buffer_size(c->output->bytes) : 0) +
 	       (c->waiting ? conn_buffer_size(c->waiting->bytes) : 0) +
 	       (c->partial ? conn_buffer_size(c->partial->bytes) + frame_parser_memory(&c->partial->parser) : 0) +

@@ -31,6 +31,7 @@ void conn_refuse_input(struct conn *c, int wire_errno, const char *text)
 	static const struct cs_request unknown = {0, -1};
 
 	conn_refuse(c, &unknown, CS_MSGID_ACK, wire_errno, text);
+	conn_set_goodbye(c, wire_errno == CS_ERRNO_TOO_LONG ? CS_GOODBYE_TOO_LONG : CS_GOODBYE_REFUSED);
 	c->partial.reset();
 	c->input_lost = true;
 	conn_close_after_output(c, text);
@@ -173,6 +174,13 @@ static size_t conn_take(struct conn *c, std::string_view bytes)
 	return at;
 }
 
+static void conn_keep_waiting(struct conn *c, std::string_view bytes)
+{
+	if (!c->waiting)
+		c->waiting = std::make_unique<struct conn_waiting>();
+	c->waiting->bytes.append(bytes);
+}
+
 static void conn_take_waiting(struct conn *c)
 {
 	if (!c->waiting)
@@ -190,12 +198,20 @@ static void conn_stop_reading(struct conn *c)
 	c->reading = false;
 }
 
+/* The kernel does not report bytes that the stream has read already. */
+static void conn_read_buffered(struct conn *c)
+{
+	if (c->reading && !c->dead && conn_buffered(c) > 0)
+		event_active(c->read_event.get(), EV_READ, 0);
+}
+
 void conn_start_reading(struct conn *c)
 {
 	if (c->reading || c->eof || c->dead)
 		return;
 	event_add(c->read_event.get(), nullptr);
 	c->reading = true;
+	conn_read_buffered(c);
 	/* While the connection was not read, nothing could be heard from the peer. */
 	c->heard = worker_monotonic_ms();
 	if (c->partial)
@@ -234,18 +250,39 @@ static bool conn_waits_for_nothing(const struct conn *c)
 	return frame_skip_blanks(waiting.data(), waiting.size()) == waiting.size();
 }
 
+/* A stream's bytes cannot be looked at without taking them: takes the one behind the first frame, which waits. */
+static void conn_take_byte_behind(struct conn *c)
+{
+	char byte;
+	const ssize_t n = conn_receive(c, &byte, 1);
+	const int error = errno;
+
+	if (n == 1) {
+		conn_stop_reading(c);
+		conn_note_terminator(c, byte);
+		conn_keep_waiting(c, {&byte, 1});
+	} else if (n == 0) {
+		conn_on_eof(c);
+	} else if (error != EAGAIN && error != EINTR) {
+		conn_close_quietly(c, conn_transport_fault(c, "connection lost"));
+	}
+}
+
 /* A request is pending: do not consume input, but peek one byte to see the terminator or the end. The byte behind the
  * first frame says how answers end. A peer that has gone needs no more work. */
 static void conn_look_ahead(struct conn *c)
 {
 	char byte;
+
+	if (conn_has_stream(c) && c->awaiting_byte)
+		return conn_take_byte_behind(c);
 	const ssize_t n = recv(c->fd.fd, &byte, 1, MSG_PEEK);
 	const int error = errno;
 
 	conn_stop_reading(c);
 	if (n == 1 && c->awaiting_byte) {
 		conn_note_terminator(c, byte);
-	} else if (n == 0 && c->pending && conn_waits_for_nothing(c)) {
+	} else if (n == 0 && c->pending && conn_waits_for_nothing(c) && conn_buffered(c) == 0) {
 		conn_on_eof(c);
 	} else if (n < 0 && error != EAGAIN && error != EINTR) {
 		conn_close_quietly(c, "connection lost");
@@ -254,23 +291,39 @@ static void conn_look_ahead(struct conn *c)
 
 void conn_take_bytes(struct conn *c, std::string_view bytes)
 {
-	const size_t taken = conn_take(c, bytes);
+	const size_t taken = c->waiting ? 0 : conn_take(c, bytes);
 
-	if (taken < bytes.size() && !c->closing && !c->dead) {
-		c->waiting = std::make_unique<struct conn_waiting>();
-		c->waiting->bytes.assign(bytes.substr(taken));
-	}
+	if (taken < bytes.size() && !c->closing && !c->dead)
+		conn_keep_waiting(c, bytes.substr(taken));
 }
 
-static void conn_on_bytes(struct conn *c, std::string_view bytes)
+static void conn_on_bytes(struct conn *c, char *bytes, size_t size)
 {
 	c->heard = worker_monotonic_ms();
+	worker_add(&conn_counters(c)->received, size);
 	if (c->closing)
 		return;
 	if (c->beginning)
-		conn_take_beginning(c, bytes);
+		conn_take_beginning(c, bytes, size);
 	else
-		conn_take_bytes(c, bytes);
+		conn_take_input(c, bytes, size);
+	conn_read_buffered(c);
+}
+
+/* Before a stream: a PROXY header is looked for without taking what follows it. */
+static void conn_read_beginning(struct conn *c)
+{
+	char *scratch = c->worker->conns->scratch.get();
+	const ssize_t n = recv(c->fd.fd, scratch, conn_guest_read_size, MSG_PEEK);
+
+	if (n > 0)
+		conn_peek_beginning(c, {scratch, static_cast<size_t>(n)});
+	else if (n == 0 && !conn_take_header(c).empty())
+		conn_close(c, "incomplete PROXY header");
+	else if (n == 0)
+		conn_close_quietly(c, "peer closed");
+	else if (errno != EAGAIN && errno != EINTR)
+		conn_close_quietly(c, "connection lost");
 }
 
 static void conn_read(struct conn *c)
@@ -278,18 +331,21 @@ static void conn_read(struct conn *c)
 	char *scratch = c->worker->conns->scratch.get();
 	const size_t most = c->account == 0 ? conn_guest_read_size : conn_scratch_size;
 
-	if (!c->closing && (!conn_can_dispatch(c) || c->waiting)) {
+	if (c->beginning && conn_has_stream(c) && !c->closing)
+		return conn_read_beginning(c);
+
+	if (!c->closing && (!conn_can_dispatch(c) || c->waiting || conn_has_unread(c))) {
 		conn_look_ahead(c);
 		return;
 	}
-	const ssize_t n = recv(c->fd.fd, scratch, most, 0);
+	const ssize_t n = conn_receive(c, scratch, most);
 
 	if (n > 0)
-		conn_on_bytes(c, {scratch, static_cast<size_t>(n)});
+		conn_on_bytes(c, scratch, static_cast<size_t>(n));
 	else if (n == 0)
 		conn_on_eof(c);
 	else if (errno != EAGAIN && errno != EINTR)
-		conn_close_quietly(c, "connection lost");
+		conn_close_quietly(c, conn_transport_fault(c, "connection lost"));
 }
 
 void conn_on_read(evutil_socket_t, short, void *arg)
@@ -298,6 +354,7 @@ void conn_on_read(evutil_socket_t, short, void *arg)
 
 	if (c->dead)
 		return;
+	conn_transport_on_readable(c);
 	conn_read(c);
 	conn_guest_check(c);
 }
@@ -309,6 +366,8 @@ static void conn_go_on(struct conn *c)
 	if (!conn_can_dispatch(c))
 		return;
 	conn_take_waiting(c);
+	if (conn_can_dispatch(c))
+		conn_take_unread(c);
 	if (!conn_can_dispatch(c))
 		return;
 	conn_start_reading(c);

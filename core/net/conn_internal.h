@@ -46,8 +46,9 @@ void conn_tell_opened(struct conn *c);
 /* conn_session.cpp */
 void conn_leave(struct conn *c);
 void conn_tell_closed(struct conn *c);
-/* The node goes away, or another connection takes the session: sends GOING_AWAY. */
-void conn_send_going_away(struct conn *c, const char *text);
+/* The node goes away, or another connection takes the session: sends GOING_AWAY. reason: the member of that name;
+ * nullptr: none. */
+void conn_send_going_away(struct conn *c, const char *text, const char *reason);
 
 /* conn_guest.cpp */
 /* To be called after each change of the connection's login or end. */
@@ -59,10 +60,66 @@ void conn_guest_check(struct conn *c);
 void conn_turn_away(struct conn *c, enum conn_turn turn);
 
 /* conn_proxy.cpp */
-/* Reads bytes while c->beginning: removes a PROXY header and gives the rest to conn_take_bytes. */
-void conn_take_beginning(struct conn *c, std::string_view bytes);
+/* Reads bytes while c->beginning: removes a PROXY header and gives the rest to conn_take_input. */
+void conn_take_beginning(struct conn *c, char *input, size_t size);
 /* No PROXY header will be complete: the input has ended, or its time is over. */
 void conn_end_beginning(struct conn *c);
+
+/* The part of a header that came so far; it is forgotten. */
+std::string conn_take_header(struct conn *c);
+/* That part, with what has come now. */
+void conn_wait_for_header(struct conn *c, std::string_view begun);
+/* The client that a header names. */
+void conn_set_client(struct conn *c, const sockaddr_storage *source);
+void conn_leave_beginning(struct conn *c);
+
+/* conn_transport.cpp */
+/* The connection comes over such a listener. */
+void conn_transport_prepare(struct conn *c, const struct transport *of);
+/* No PROXY header comes any more: opens stream and framing. */
+void conn_transport_start(struct conn *c);
+bool conn_is_framed(const struct conn *c);
+bool conn_has_stream(const struct conn *c);
+/* Whether frames may be sent. */
+bool conn_transport_is_open(const struct conn *c);
+struct transport_counters *conn_counters(const struct conn *c);
+/* Hands on what came behind a PROXY header: through the framing, if there is one, then to conn_take_bytes. May
+ * change the bytes. */
+void conn_take_input(struct conn *c, char *bytes, size_t size);
+/* Input that was kept because too much output waited. */
+bool conn_has_unread(const struct conn *c);
+/* Hands it on. */
+void conn_take_unread(struct conn *c);
+/* The bytes before a frame of that many bytes, at most CS_FRAMING_HEAD_MOST. false: the framing says more, and the
+ * connection is closed. */
+[[nodiscard]] bool conn_frame_head(struct conn *c, size_t size, char *head_r, size_t *head_size_r);
+/* Bytes that the framing holds. */
+size_t conn_transport_held(const struct conn *c);
+/* As recv(2) and send(2), through the stream. */
+ssize_t conn_receive(struct conn *c, char *buffer, size_t size);
+ssize_t conn_transmit(struct conn *c, const char *bytes, size_t size);
+/* Bytes that conn_receive returns without looking at the socket. */
+size_t conn_buffered(const struct conn *c);
+/* What broke the stream, else `otherwise`. */
+const char *conn_transport_fault(const struct conn *c, const char *otherwise);
+/* The socket is readable, writable: what a stream waited for that reads to write, or the reverse. */
+void conn_transport_on_readable(struct conn *c);
+bool conn_transport_on_writable(struct conn *c);
+/* As conn_take_beginning, before a stream: takes no byte behind the header from the socket. peeked: what lies there. */
+void conn_peek_beginning(struct conn *c, std::string_view peeked);
+/* As conn_end_beginning, before a stream. */
+void conn_end_stream_beginning(struct conn *c, bool has_begun);
+/* INT64_MAX: no deadline. */
+int64_t conn_transport_deadline(const struct conn *c);
+void conn_transport_check(struct conn *c, int64_t now);
+/* For how many ms the peer may be silent; 0: for ever. */
+int64_t conn_silence_limit(const struct conn *c);
+/* What conn_say_goodbye will say. */
+void conn_set_goodbye(struct conn *c, enum cs_goodbye why);
+/* The framing's last words, once. */
+void conn_say_goodbye(struct conn *c);
+/* The stream's last words, once. */
+void conn_end_stream(struct conn *c);
 
 /* conn_input.cpp */
 void conn_on_read(evutil_socket_t fd, short what, void *arg);
@@ -76,8 +133,11 @@ void conn_start_reading(struct conn *c);
 
 /* conn_output.cpp */
 void conn_queue_flush(struct conn *c);
-/* Writes as much as the kernel takes. Calls no plugin. */
+/* Writes as much as the kernel takes. Calls no plugin but the stream's. */
 void conn_write(struct conn *c);
+void conn_wait_writable(struct conn *c);
+/* Queues bytes that are no frame. Also while the connection is closing. */
+void conn_append_raw(struct conn *c, std::string_view bytes);
 void conn_on_writable(evutil_socket_t fd, short what, void *arg);
 /* The byte behind the first frame is known, or the time to wait for it is over. */
 void conn_decide_terminator(struct conn *c, enum conn_terminator terminator);

@@ -74,28 +74,38 @@ static event *conn_write_event(struct conn *c)
 	return c->write_event.get();
 }
 
-static void conn_wait_writable(struct conn *c)
+void conn_wait_writable(struct conn *c)
 {
 	c->write_waiting = true;
 	event_add(conn_write_event(c), nullptr);
 }
 
+/* A stream that must read first waits for its read event, which is added already. A write event would fire at once,
+ * again and again. */
+static void conn_wait_to_write(struct conn *c)
+{
+	if (c->transport && c->transport->write_wants_read)
+		c->write_waiting = true;
+	else
+		conn_wait_writable(c);
+}
+
 void conn_write(struct conn *c)
 {
 	while (conn_unsent(c) > 0) {
-		const ssize_t n =
-			send(c->fd.fd, c->output->bytes.data() + c->output->sent, conn_unsent(c), MSG_NOSIGNAL);
+		const ssize_t n = conn_transmit(c, c->output->bytes.data() + c->output->sent, conn_unsent(c));
 
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1 && errno != EAGAIN) {
-			conn_close_quietly(c, "the peer takes nothing more");
+			conn_close_quietly(c, conn_transport_fault(c, "the peer takes nothing more"));
 			return;
 		}
 		if (n == -1) {
-			conn_wait_writable(c);
+			conn_wait_to_write(c);
 			break;
 		}
+		worker_add(&conn_counters(c)->sent, static_cast<uint64_t>(n));
 		c->output->sent += static_cast<size_t>(n);
 		c->written += static_cast<uint64_t>(n);
 		c->was_written = true;
@@ -169,6 +179,8 @@ void conn_on_writable(evutil_socket_t, short, void *arg)
 	auto *c = static_cast<struct conn *>(arg);
 
 	c->write_waiting = false;
+	if (conn_transport_on_writable(c))
+		conn_on_read(-1, EV_READ, c);
 	conn_queue_flush(c);
 }
 
@@ -186,35 +198,64 @@ void conn_decide_terminator(struct conn *c, enum conn_terminator terminator)
 		conn_queue_flush(c);
 }
 
-static void conn_append(struct conn *c, const char *frame, size_t size, const char *tail)
+static void conn_append_terminator(struct conn *c)
 {
-	if (!c->output)
-		conn_begin_output(c);
 	std::string *bytes = &c->output->bytes;
-	const size_t before = bytes->size();
-	const size_t tail_size = !tail ? 0 : strlen(tail);
 
-	if (tail && size > 0)
-		size--; /* the closing brace comes with the tail */
-	if (bytes->capacity() < before + size + tail_size + 1)
-		bytes->reserve((before + size + tail_size + 1) * 3 / 2);
-	bytes->append(frame, size);
-	if (tail)
-		bytes->append(tail, tail_size);
 	if (c->terminator == CONN_TERMINATOR_UNDECIDED)
 		c->start->held_ends.push_back(bytes->size());
 	bytes->push_back(c->terminator == CONN_TERMINATOR_NUL ? '\0' : '\n');
+}
+
+/* false: nothing was queued, the connection is closed. */
+static bool conn_append(struct conn *c, const char *frame, size_t size, const char *tail)
+{
+	char head[CS_FRAMING_HEAD_MOST];
+	const size_t tail_size = !tail ? 0 : strlen(tail);
+	const bool is_framed = conn_is_framed(c);
+
+	if (tail && size > 0)
+		size--; /* the closing brace comes with the tail */
+	size_t head_size = 0;
+
+	if (is_framed && !conn_frame_head(c, size + tail_size, head, &head_size))
+		return false;
+	if (!c->output)
+		conn_begin_output(c);
+	std::string *bytes = &c->output->bytes;
+	const size_t before = bytes->size(), most = before + head_size + size + tail_size + 1;
+
+	if (bytes->capacity() < most)
+		bytes->reserve(most * 3 / 2);
+	bytes->append(head, head_size);
+	bytes->append(frame, size);
+	if (tail)
+		bytes->append(tail, tail_size);
+	if (!is_framed)
+		conn_append_terminator(c);
 	c->queued += bytes->size() - before;
+	return true;
+}
+
+void conn_append_raw(struct conn *c, std::string_view bytes)
+{
+	if (!c->output)
+		conn_begin_output(c);
+	c->output->bytes.append(bytes);
+	c->queued += bytes.size();
+	conn_queue_flush(c);
+	(void)conn_apply_backpressure(c, bytes.size());
 }
 
 int conn_send(struct conn *c, const char *frame, size_t size, const char *tail, uint64_t *position_r)
 {
 	conn_assert_here(c->worker);
-	if (c->dead || c->closing)
+	if (c->dead || c->closing || !conn_transport_is_open(c))
 		return CS_ENOENT;
 	const uint64_t before = c->queued;
 
-	conn_append(c, frame, size, tail);
+	if (!conn_append(c, frame, size, tail))
+		return CS_ENOENT;
 	const size_t added = c->queued - before;
 	if (position_r)
 		*position_r = c->queued;
@@ -290,8 +331,11 @@ void conn_finish_closing(struct conn *c)
 		c->closed_told = true;
 		conn_tell_closed(c);
 	}
-	/* A close with unread input sends a reset, and the peer could lose our last bytes. */
-	if (c->eof || (!c->input_lost && ioctl(c->fd.fd, FIONREAD, &unread) == 0 && unread == 0)) {
+	conn_end_stream(c);
+	/* A close with unread input sends a reset, and the peer could lose our last bytes. A framing's peer answers the
+	 * goodbye. */
+	if (c->eof ||
+	    (!c->input_lost && !conn_is_framed(c) && ioctl(c->fd.fd, FIONREAD, &unread) == 0 && unread == 0)) {
 		conn_close_quietly(c, "closed");
 		return;
 	}

@@ -12,7 +12,7 @@
 #include "core/net/network.h"
 #include "core/net/proxyproto.h"
 
-static void conn_wait_for_header(struct conn *c, std::string_view begun)
+void conn_wait_for_header(struct conn *c, std::string_view begun)
 {
 	if (!c->start) {
 		c->start = std::make_unique<struct conn_start>();
@@ -22,7 +22,7 @@ static void conn_wait_for_header(struct conn *c, std::string_view begun)
 	c->start->header.assign(begun);
 }
 
-static void conn_set_client(struct conn *c, const sockaddr_storage *source)
+void conn_set_client(struct conn *c, const sockaddr_storage *source)
 {
 	const std::string proxy = std::exchange(c->peer, conn_peer_text(reinterpret_cast<const sockaddr *>(source)));
 
@@ -31,26 +31,28 @@ static void conn_set_client(struct conn *c, const sockaddr_storage *source)
 	          c->peer.c_str(), proxy.c_str());
 }
 
-static std::string conn_take_header(struct conn *c)
+std::string conn_take_header(struct conn *c)
 {
 	return c->start ? std::exchange(c->start->header, std::string()) : std::string();
 }
 
-static void conn_leave_beginning(struct conn *c)
+void conn_leave_beginning(struct conn *c)
 {
 	c->beginning = false;
 	c->start.reset();
 }
 
-void conn_take_beginning(struct conn *c, std::string_view bytes)
+void conn_take_beginning(struct conn *c, char *input, size_t size)
 {
 	std::string begun = conn_take_header(c);
 	struct proxyproto_header header;
 
 	if (!begun.empty()) {
-		begun.append(bytes);
-		bytes = begun;
+		begun.append(input, size);
+		input = begun.data();
+		size = begun.size();
 	}
+	const std::string_view bytes(input, size);
 	const enum proxyproto_result result = proxyproto_parse(bytes, &header);
 
 	if (!c->may_proxy && proxyproto_begins(bytes)) {
@@ -69,7 +71,8 @@ void conn_take_beginning(struct conn *c, std::string_view bytes)
 	if (result == PROXYPROTO_ADDRESS)
 		conn_set_client(c, &header.source);
 	conn_leave_beginning(c);
-	conn_take_bytes(c, bytes.substr(header.size));
+	conn_transport_start(c);
+	conn_take_input(c, input + header.size, size - header.size);
 }
 
 /* Version 2 begins with bytes that may also stand between frames. */
@@ -80,11 +83,16 @@ static bool conn_is_blank(std::string_view bytes)
 
 void conn_end_beginning(struct conn *c)
 {
-	const std::string begun = conn_take_header(c);
+	std::string begun = conn_take_header(c);
 
+	if (conn_has_stream(c))
+		return conn_end_stream_beginning(c, !begun.empty());
 	conn_leave_beginning(c);
+	conn_transport_start(c);
+	if (c->dead)
+		return;
 	if (c->may_proxy && !begun.empty() && !conn_is_blank(begun))
 		conn_close(c, "incomplete PROXY header");
 	else
-		conn_take_bytes(c, begun);
+		conn_take_input(c, begun.data(), begun.size());
 }

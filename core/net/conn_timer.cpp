@@ -33,16 +33,18 @@ static int64_t conn_nearest_deadline(const struct conn *c)
 	     {c->start ? c->start->header_until : 0, c->start ? c->start->hold_until : 0, c->paused_until, c->end_at})
 		if (at != 0)
 			nearest = std::min(nearest, at);
-	if (c->silence != 0 && !c->closing)
-		nearest = std::min(nearest, c->heard + c->silence);
-	for (const int64_t at : {conn_frame_deadline(c), conn_login_deadline(c)})
+	if (const int64_t silence = conn_silence_limit(c); silence != 0 && !c->closing)
+		nearest = std::min(nearest, c->heard + silence);
+	for (const int64_t at : {conn_frame_deadline(c), conn_login_deadline(c), conn_transport_deadline(c)})
 		nearest = std::min(nearest, at);
 	return nearest;
 }
 
 static void conn_check_silence(struct conn *c, int64_t now)
 {
-	if (c->silence == 0 || c->closing || now < c->heard + c->silence)
+	const int64_t silence = conn_silence_limit(c);
+
+	if (silence == 0 || c->closing || now < c->heard + silence)
 		return;
 	/* Nothing can be heard of a peer that is not read. */
 	if (!c->reading)
@@ -91,6 +93,7 @@ static void conn_on_timer(evutil_socket_t, short, void *arg)
 	if (!c->dead)
 		conn_check_frame(c, now);
 	conn_check_login(c, now);
+	conn_transport_check(c, now);
 	if (c->dead)
 		return;
 	if (c->start && c->start->hold_until != 0 && now >= c->start->hold_until)

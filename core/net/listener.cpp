@@ -21,6 +21,7 @@ static constexpr timeval listener_pause_time = {0, 100 * 1000};
 
 struct listener {
 	struct worker *worker = nullptr;
+	const struct transport *transport = nullptr; /* of its connections; null: plain */
 	std::string text;
 	unique_fd fd;
 	event_ptr accept_event, pause_event;
@@ -298,7 +299,7 @@ static bool listener_accept(struct listener *l)
 		listener_pause(l, strerror(error));
 		return false;
 	}
-	if (conn_open(w, std::move(fd), reinterpret_cast<sockaddr *>(&address), size) != 0)
+	if (conn_open(w, std::move(fd), reinterpret_cast<sockaddr *>(&address), l->transport) != 0)
 		log_warning("connection refused listen=%s", l->text.c_str());
 	return true;
 }
@@ -317,7 +318,8 @@ static void listener_on_pause_end(evutil_socket_t, short, void *arg)
 	listener_go_on(static_cast<struct listener *>(arg));
 }
 
-static int listener_open(struct worker *w, const struct listen_address *a, struct cs_error *e)
+static int listener_open(struct worker *w, const struct listen_address *a, const struct transport *transport,
+                         struct cs_error *e)
 {
 	std::unique_ptr<struct listener, listener_deleter> l(new struct listener);
 	event_base *base = w->loop.base.get();
@@ -325,6 +327,7 @@ static int listener_open(struct worker *w, const struct listen_address *a, struc
 	if (listener_bind(a, SO_REUSEPORT, &l->fd) == -1 || listen(l->fd.fd, listener_backlog) == -1)
 		return listener_fail(a, e);
 	l->worker = w;
+	l->transport = transport;
 	l->text = a->text;
 	l->accept_event.reset(event_new(base, l->fd.fd, EV_READ | EV_PERSIST, listener_on_accept, l.get()));
 	l->pause_event.reset(event_new(base, -1, 0, listener_on_pause_end, l.get()));
@@ -334,10 +337,11 @@ static int listener_open(struct worker *w, const struct listen_address *a, struc
 	return 0;
 }
 
-int listener_open_all(struct worker *w, const std::vector<struct listen_address> &addresses, struct cs_error *e)
+int listener_open_all(struct worker *w, const std::vector<struct listen_address> &addresses,
+                      const struct transport *transport, struct cs_error *e)
 {
 	for (const struct listen_address &a : addresses)
-		if (const int result = listener_open(w, &a, e); result != 0)
+		if (const int result = listener_open(w, &a, transport, e); result != 0)
 			return result;
 	return 0;
 }

@@ -25,10 +25,11 @@ const struct listen_address *listener_find(const std::vector<struct listen_addre
 /* Checks that nobody else listens on the addresses (with SO_REUSEPORT the kernel would share them without an error),
  * and replaces each port 0 by a free port, in place. Before any worker listens. */
 [[nodiscard]] int listener_reserve(std::vector<struct listen_address> *addresses, struct cs_error *e);
-/* Opens the worker's own socket (SO_REUSEPORT) on each address. Accepts from the loop's first turn on. Out of
+/* Opens the worker's own socket (SO_REUSEPORT) on each address, for connections of that transport (nullptr: plain; it
+ * must live as long as the worker). Accepts from the loop's first turn on. Out of
  * descriptors or at max_connections, accepting pauses until a connection ends or 100 ms have passed. */
 [[nodiscard]] int listener_open_all(struct worker *w, const std::vector<struct listen_address> &addresses,
-                                    struct cs_error *e);
+                                    const struct transport *transport, struct cs_error *e);
 /* Stops accepting for ever. Worker thread. */
 void listener_close_all(struct worker *w);
 /* A connection of this worker ended: a paused listener may go on. Worker thread. */

@@ -7,6 +7,7 @@
 #include <ctime>
 #include <string_view>
 
+#include "core/base/gauge.h"
 #include "core/base/log.h"
 #include "core/base/shared.h"
 #include "core/base/worker.h"
@@ -319,6 +320,26 @@ static int host_service(struct cs_self *self, const char *name, uint32_t version
 	return CS_ENOENT;
 }
 
+/* ---- figures */
+
+static void host_gauge(struct cs_self *self, const char *name, const char *help, int64_t value)
+{
+	struct gauge_table *table = self->worker->shared->gauges;
+	const char *fault = gauge_set(table, self->plugin->name, name, help, value);
+
+	/* It may be set each second: the plugin's author needs one line. */
+	if (fault && gauge_may_tell(table, self->plugin->name))
+		log_error("plugin=%s sets a figure that is left out of /metrics name=\"%s\" why=\"%s\"",
+		          self->plugin->name.c_str(), name ? name : "", fault);
+}
+
+/* ---- which instance */
+
+static unsigned host_worker(struct cs_self *self)
+{
+	return self->worker->index;
+}
+
 const struct cs_host host_table = {
 	.abi = CS_ABI,
 	.size = sizeof(struct cs_host),
@@ -366,4 +387,6 @@ const struct cs_host host_table = {
 	.refuse_more = host_refuse_more,
 	.charge = host_charge,
 	.presence_of = host_presence_of,
+	.gauge = host_gauge,
+	.worker = host_worker,
 };

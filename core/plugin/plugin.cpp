@@ -329,17 +329,26 @@ int plugin_load_all(struct plugin_set *set, const char *folder, const char *name
 	return plugin_bind_options(&l, e);
 }
 
-int plugin_check_all(const struct plugin_set *set, const struct conf_file *file, struct cs_error *e)
+int plugin_check_all(const struct plugin_set *set, const struct conf_file *file, std::vector<std::string> *warnings_r,
+                     struct cs_error *e)
 {
 	for (const auto &p : set->plugins) {
 		const char *key = "";
 		struct cs_error text {};
 
-		if (!p->declared.check || p->declared.check(p->conf.memory.get(), &key, &text) == 0)
+		if (!p->declared.check)
 			continue;
-		error_set(e, "%s: %s.%s: %s", conf_where(file, p->name.c_str(), key).c_str(), p->name.c_str(), key,
-		          text.text);
-		return CS_EINVAL;
+		const int failed = p->declared.check(p->conf.memory.get(), &key, &text);
+
+		if (failed == 0 && *text.text == '\0')
+			continue;
+		const std::string where = conf_where(file, p->name.c_str(), key) + ": " + p->name + "." + key + ": ";
+
+		if (failed != 0) {
+			error_set(e, "%s%s", where.c_str(), text.text);
+			return CS_EINVAL;
+		}
+		warnings_r->push_back(where + text.text);
 	}
 	return 0;
 }

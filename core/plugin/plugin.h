@@ -67,8 +67,9 @@ struct plugin_adapter {
 /* Collects the words of `want` of all plugins. 0, or CS_EINVAL with the text in e. */
 [[nodiscard]] int plugin_number_want_words(struct plugin_set *set, struct cs_error *e);
 /* Asks each plugin whether the files and folders that its options name can be used. 0, or CS_EINVAL with file:line and
- * option in e. */
-[[nodiscard]] int plugin_check_all(const struct plugin_set *set, const struct conf_file *file, struct cs_error *e);
+ * option in e. Warnings are added to *warnings_r in the same form. */
+[[nodiscard]] int plugin_check_all(const struct plugin_set *set, const struct conf_file *file,
+                                   std::vector<std::string> *warnings_r, struct cs_error *e);
 /* Starts one instance of each plugin on the worker, in order, until one fails. Those that were started stay for
  * plugin_stop_all: work that they handed in still names them. */
 [[nodiscard]] int plugin_start_all(struct plugin_set *set, struct worker *w, struct cs_error *e);

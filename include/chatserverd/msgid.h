@@ -23,6 +23,7 @@
 	X(INBOX, 106, C)                                                                                               \
 	X(DEVICES, 110, C)                                                                                             \
 	X(END_DEVICE, 111, C)                                                                                          \
+	X(SET_PASSWORD, 112, C)                                                                                        \
 	X(READ, 120, B)                                                                                                \
 	X(SIGNAL, 122, B)                                                                                              \
 	X(PRESENCE, 123, S)                                                                                            \

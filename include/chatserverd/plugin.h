@@ -438,6 +438,18 @@ struct cs_host {
 	 * a claim is under way. */
 	int (*presence_of)(struct cs_self *self, cs_conn conn, cs_account account, const uint64_t *devices,
 	                   unsigned char *online, size_t count, cs_done_fn *done, void *arg);
+
+	/* ---- figures */
+	/* Sets a figure of /metrics, chatserverd_PLUGIN_NAME: the value that any instance of the plugin set last.
+	 * name: a-z, 0-9 and _, at least one; help: one line, without a line's end. Both are constant texts, and not
+	 * NULL. A figure that has no such name, or the whole name of a figure of the server or of another plugin, is
+	 * left out of /metrics, and an error is logged, once for each plugin. [any thread] */
+	void (*gauge)(struct cs_self *self, const char *name, const char *help, int64_t value);
+
+	/* ---- which instance */
+	/* The number of the instance's worker; the first is 0. For what one instance of the plugin does for all of this
+	 * node, such as a log line each day. [any thread] */
+	unsigned (*worker)(struct cs_self *self);
 };
 
 /* A service that a plugin offers to others. Its context is the state of the provider's instance on the same worker. The
@@ -491,8 +503,8 @@ struct cs_plugin {
 	/* Ends the instance: no connection, work or item is left. Must free the state. */
 	void (*stop)(void *state);
 	/* Checks the files, folders and the like that the options name, for `chatserverd -t` and before a start. Must
-	 * not make, change or keep anything. 0, or CS_EINVAL with the text in e and *key_r set to the key of the wrong
-	 * option. May block. NULL: nothing to check. [main thread] */
+	 * not make, change or keep anything. 0, or CS_EINVAL with the text in e and the option's key in *key_r. 0 with
+	 * both of them set: a warning, which -t shows. May block. NULL: nothing to check. [main thread] */
 	int (*check)(const void *conf, const char **key_r, struct cs_error *e);
 	/* Of the form of the parcels that it routes, 0 to 255: raise it when their bytes or their meaning change. */
 	uint32_t parcel_version;

@@ -2,14 +2,16 @@
  * The steps of a login up to the claim: the LOGIN frame, the password, the generation, the claim. */
 #include "attempt.h"
 
+#include <algorithm>
 #include <functional>
 #include <vector>
 
 #include "../model/devices.h"
-#include "devices.h"
 #include "enter.h"
 #include "generation_take.h"
 #include "request.h"
+#include "secrets.h"
+#include "sessions.h"
 
 /* ---- answers */
 
@@ -129,6 +131,33 @@ static int login_attempt_ask_devices(const login_plugin *p, attempt *a, const st
 	                                    a->ask.size(), login_attempt_devices_known, a);
 }
 
+/* One answer for all: a token that was made for somebody else, has ended, was voided or is none. */
+static int login_attempt_refuse_token(login_plugin *p, const attempt *a)
+{
+	login_log_refused(p, &p->wrong_limit, a->id, a->peer, "token");
+	return attempt_refuse(p, a->conn, &a->request, CS_ERRNO_REFUSED,
+	                      "this token is not good (any more); log in with the password");
+}
+
+/* false: it was refused, because the proof that it came with is not good any more. */
+static bool login_attempt_is_good(login_plugin *p, attempt *a, int result, const device_login &login)
+{
+	if (a->token_text.empty()) {
+		if (result == 0 && login.is_void)
+			attempt_fail(p, a->conn, a, CS_ERRNO_BUSY,
+			             "the password was changed or the device ended meanwhile; log in again");
+		return result != 0 || !login.is_void;
+	}
+	a->user.name = login.user.name;
+	if (result == 0 && !login.is_void && (a->name.empty() || a->name == a->user.name))
+		return true;
+	if (result != 0 && result != MODEL_NONE)
+		return true;
+	login_attempt_refuse_token(p, a);
+	p->context.host->finish(p->context.self, a->conn);
+	return false;
+}
+
 /* false: it was refused, because of its other devices. */
 static bool login_attempt_has_device(login_plugin *p, const attempt *a, const device_login &login)
 {
@@ -153,8 +182,10 @@ static void login_attempt_numbered(login_plugin *p, int result, const device_log
 	/* CS_EUNKNOWN: perhaps they were forgotten; if not, they log in again. */
 	if (result == 0 || result == CS_EUNKNOWN)
 		for (const uint64_t device : login.ended)
-			login_devices_end_sessions(p, a->id, device);
+			login_sessions_end_device(p, a->id, device);
 	a->number = login.number;
+	if (!login_attempt_is_good(p, a.get(), result, login))
+		return;
 	if (result == 0 && !login_attempt_has_device(p, a.get(), login))
 		return;
 	if (result == 0)
@@ -179,6 +210,9 @@ static int login_attempt_number(const login_plugin *p, attempt *a)
 	login.share = p->conf->new_devices > 0 ? device_minute / p->conf->new_devices : 0;
 	login.forgotten = login.now - p->conf->forget_devices;
 	login.offline = a->offline;
+	login.series = a->series;
+	login.by_token = !a->token_text.empty();
+	login.token_number = a->token.device;
 	return generation_take(p, login, login_attempt_numbered, a);
 }
 
@@ -191,6 +225,15 @@ static const int login_attempt_early = 100;
 static uint64_t login_attempt_subject(const attempt &a)
 {
 	return a.id != 0 ? a.id : UINT64_C(1) << 63 | std::hash<std::string>()(a.name);
+}
+
+/* ms until its next guess may come; 0: now. */
+static int64_t login_attempt_guess_wait(const login_plugin *p, const attempt &a)
+{
+	const plugin_context &c = p->context;
+
+	return std::max<int64_t>(c.host->guess_wait(c.self, a.peer.network, login_attempt_subject(a), a.most_failures),
+	                         0);
 }
 
 /* The result is counted here, on the hashing thread, so that a client that hangs up does not undo it. At most as many
@@ -228,9 +271,7 @@ static void login_attempt_compared(void *state, cs_conn conn, int result, void *
 		return;
 	}
 	if (result == CS_ENOSTORE)
-		p->context.host->log(p->context.self, CS_LOG_ERROR,
-		                     "password cannot be compared: out of memory or no hash of ours account=%llu",
-		                     static_cast<unsigned long long>(a->id));
+		login_log_undecided(p, a->id);
 	if (result == 0)
 		result = login_attempt_number(p, a.get());
 	if (result == 0)
@@ -257,11 +298,13 @@ static void login_attempt_found(void *state, cs_conn conn, int result, void *arg
 	const plugin_context &c = p->context;
 
 	a->known = result == 0;
-	if (a->known)
+	if (a->known) {
 		a->id = a->user.id;
+		a->series = user_series_of(a->user.series, !a->device.empty());
+	}
 	/* Of a name it is known only now whose guess this is. The name that is nobody's was asked for. */
 	if (!a->name.empty() && a->known)
-		a->wait_ms = c.host->guess_wait(c.self, a->peer.network, login_attempt_subject(*a), a->most_failures);
+		a->wait_ms = login_attempt_guess_wait(p, *a);
 	if (a->wait_ms > 0) {
 		login_attempt_refuse_early(p, conn, &a->request, a->id, a->peer, a->wait_ms);
 		c.host->finish(c.self, conn);
@@ -279,7 +322,7 @@ static void login_attempt_found(void *state, cs_conn conn, int result, void *arg
 		attempt_fail_result(p, conn, a.get(), result);
 }
 
-/* ---- the request */
+/* ---- the first steps */
 
 static attempt_ptr login_attempt_make(const login_plugin *p, const cs_frame *frame, const login_request &r)
 {
@@ -295,6 +338,8 @@ static attempt_ptr login_attempt_make(const login_plugin *p, const cs_frame *fra
 	a->id = static_cast<uint64_t>(r.id);
 	a->name = r.name;
 	a->device = r.device;
+	a->token_text = r.token.substr(0, token_most + 1);
+	a->remembers = r.remembers != 0;
 	a->acknowledges = r.acknowledges;
 	a->rosters = r.rosters;
 	a->want = r.want.mask;
@@ -303,22 +348,97 @@ static attempt_ptr login_attempt_make(const login_plugin *p, const cs_frame *fra
 	return a;
 }
 
-static int login_attempt_begin(login_plugin *p, const cs_frame *frame, const login_request &r)
+/* The first step of a login by password: CS_PENDING, or CS_REJECT after the request was refused. */
+static int login_attempt_begin_password(login_plugin *p, attempt_ptr a)
 {
 	const plugin_context &c = p->context;
-	attempt_ptr a = login_attempt_make(p, frame, r);
-	const int64_t wait_ms =
-		c.host->guess_wait(c.self, a->peer.network, login_attempt_subject(*a), a->most_failures);
 
-	if (wait_ms > 0)
-		return login_attempt_refuse_early(p, frame->conn, &frame->request, a->id, a->peer, wait_ms);
-	const int rc =
-		c.host->work(c.self, frame->conn, CS_WORK_READ, login_attempt_find, login_attempt_found, a.get());
+	if (const int64_t wait_ms = login_attempt_guess_wait(p, *a))
+		return login_attempt_refuse_early(p, a->conn, &a->request, a->id, a->peer, wait_ms);
+	const int rc = c.host->work(c.self, a->conn, CS_WORK_READ, login_attempt_find, login_attempt_found, a.get());
 	if (rc != 0)
-		return attempt_refuse_result(p, frame->conn, &frame->request, rc);
+		return attempt_refuse_result(p, a->conn, &a->request, rc);
 	(void)a.release(); /* login_attempt_found owns it now */
 	return CS_PENDING;
 }
+
+/* ---- tokens */
+
+/* A token without a proof is a guess, and counts like a wrong password. One with a proof is none: so it never waits,
+ * and a client that kept one for too long keeps nobody out. Nor is one of another store: no such token is ever let in,
+ * and when a store was restored, those of all its clients come. */
+static int login_attempt_refuse_guess(login_plugin *p, const attempt *a)
+{
+	const plugin_context &c = p->context;
+
+	if (const int64_t wait_ms = login_attempt_guess_wait(p, *a))
+		return login_attempt_refuse_early(p, a->conn, &a->request, a->id, a->peer, wait_ms);
+	c.host->guess_note(c.self, a->peer.network, login_attempt_subject(*a), a->most_failures, 0);
+	return login_attempt_refuse_token(p, a);
+}
+
+/* The rest is judged with the account's row: the series, the name, and the device. */
+static bool login_attempt_token_fits(const login_plugin *p, const attempt &a)
+{
+	const token &t = a.token;
+
+	return t.ends > p->context.host->now() && (a.id == 0 || a.id == t.account) &&
+	       (t.device == 0) == a.device.empty();
+}
+
+static void login_attempt_has_secrets(login_plugin *p, cs_conn conn, int result, void *arg);
+
+static int login_attempt_fetch_secrets(login_plugin *p, attempt_ptr a, bool renews)
+{
+	const int rc = secrets_fetch(p, a->conn, renews, login_attempt_has_secrets, a.get());
+
+	if (rc != 0)
+		return attempt_refuse_result(p, a->conn, &a->request, rc);
+	(void)a.release(); /* login_attempt_has_secrets owns it now */
+	return CS_PENDING;
+}
+
+/* No password is compared, so the next step is already that of the generation. */
+static int login_attempt_begin_token(login_plugin *p, attempt_ptr a)
+{
+	const secrets_verdict verdict = secrets_judge(p, a->token_text, &a->token);
+
+	if (verdict == SECRETS_NO_KEY && !a->looked_for_key) {
+		/* A network that guesses causes no reads. */
+		if (const int64_t wait_ms = login_attempt_guess_wait(p, *a))
+			return login_attempt_refuse_early(p, a->conn, &a->request, a->id, a->peer, wait_ms);
+		a->looked_for_key = true;
+		return login_attempt_fetch_secrets(p, std::move(a), false);
+	}
+	if (verdict == SECRETS_WRONG || verdict == SECRETS_NO_KEY)
+		return login_attempt_refuse_guess(p, a.get());
+	if (verdict == SECRETS_OTHER_STORE || !login_attempt_token_fits(p, *a))
+		return login_attempt_refuse_token(p, a.get());
+	a->id = a->token.account;
+	a->series = a->token.series;
+	if (const int rc = login_attempt_number(p, a.get()))
+		return attempt_refuse_result(p, a->conn, &a->request, rc);
+	(void)a.release(); /* login_attempt_numbered owns it now */
+	return CS_PENDING;
+}
+
+static int login_attempt_begin(login_plugin *p, attempt_ptr a)
+{
+	return a->token_text.empty() ? login_attempt_begin_password(p, std::move(a))
+	                             : login_attempt_begin_token(p, std::move(a));
+}
+
+static void login_attempt_has_secrets(login_plugin *p, cs_conn conn, int result, void *arg)
+{
+	attempt_ptr a(static_cast<attempt *>(arg));
+
+	if (result != 0)
+		attempt_fail_result(p, conn, a.get(), result);
+	else if (login_attempt_begin(p, std::move(a)) != CS_PENDING)
+		p->context.host->finish(p->context.self, conn);
+}
+
+/* ---- the request */
 
 int login_on_login(void *state, const cs_frame *frame)
 {
@@ -335,5 +455,8 @@ int login_on_login(void *state, const cs_frame *frame)
 	if (frame->account != 0)
 		return p->context.host->refuse(p->context.self, frame->conn, &frame->request, CS_ERRNO_NOT_ALLOWED,
 		                               "log out first");
-	return login_attempt_begin(p, frame, r);
+	attempt_ptr a = login_attempt_make(p, frame, r);
+	const bool needs_key = a->remembers || !a->token_text.empty();
+	return needs_key && !secrets_are_current(p) ? login_attempt_fetch_secrets(p, std::move(a), true)
+	                                            : login_attempt_begin(p, std::move(a));
 }

@@ -15,6 +15,7 @@
 #include "../model/devices.h"
 #include "login.h"
 #include "roster.h"
+#include "token.h"
 
 struct attempt {
 	explicit attempt(std::string_view text) : clear(text) {}
@@ -34,9 +35,13 @@ struct attempt {
 	std::vector<unsigned char> online;
 	int times_asked = 0;
 	int rosters = 1;
-	uint64_t losses = 0; /* those of the instance before the device was looked for */
 	bool reads_store = false; /* the text of the store is not known yet */
 	std::string store; /* if it was read */
+	std::string token_text; /* empty: it logs in by password */
+	struct token token; /* what the text says */
+	bool looked_for_key = false;
+	bool remembers = false; /* the ACK gets a token */
+	uint64_t series = 0; /* see device_login */
 	int acknowledges = 0;
 	uint64_t want = 0; /* the `want` of the request, as in cs_claim */
 	bool wants = false; /* the request had `want`: the ACK gets `have` */
@@ -48,7 +53,7 @@ struct attempt {
 	bool outdated = false;
 	std::string messages; /* the elements of the list in the ACK */
 	struct roster roster; /* friends and groups */
-	int waiting = 0; /* number of the two reads after the claim that have not ended */
+	int waiting = 2; /* number of the two reads after the claim that have not ended */
 	int result = 0; /* the first failure of these reads, or 0 */
 };
 

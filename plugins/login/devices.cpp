@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * The devices of an account: DEVICES and END_DEVICE. */
-#include "devices.h"
-
 #include <memory>
 #include <vector>
 
 #include "../model/devices.h"
+#include "login.h"
 #include "reply.h"
+#include "sessions.h"
 
 /* ---- DEVICES */
 
@@ -95,22 +95,6 @@ int login_on_devices(void *state, const cs_frame *frame)
 	return CS_PENDING;
 }
 
-/* ---- the end of a device's sessions */
-
-void login_devices_end_sessions(const login_plugin *plugin, uint64_t account, uint64_t device)
-{
-	const char head = 'E';
-	const cs_parcel parcel = {&head, sizeof head, nullptr};
-
-	(void)plugin->context.host->route(plugin->context.self, account, device, &parcel, 0);
-}
-
-void login_devices_on_routed(const login_plugin *plugin, cs_conn conn, const cs_parcel *parcel)
-{
-	if (conn != 0 && parcel->head_size == 1)
-		(void)plugin->context.host->close(plugin->context.self, conn, "its device was ended");
-}
-
 /* ---- END_DEVICE */
 
 struct login_devices_ending {
@@ -141,7 +125,7 @@ static void login_devices_were_forgotten(void *state, cs_conn conn, int result, 
 	else
 		c.host->refuse_result(c.self, conn, &e->request, result);
 	if ((result == 0 || result == CS_EUNKNOWN) && (e->number != 0 || e->name.empty()))
-		login_devices_end_sessions(p, e->account, e->number);
+		login_sessions_end_device(p, e->account, e->number);
 	if (result == 0 && e->number == e->own)
 		(void)c.host->close(c.self, conn, "its device was ended");
 	else

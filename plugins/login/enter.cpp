@@ -10,6 +10,8 @@
 #include "../model/groups.h"
 #include "rehash.h"
 #include "reply.h"
+#include "secrets.h"
+#include "sessions.h"
 
 /* ---- the last step: everything was read */
 
@@ -17,16 +19,24 @@
 static const int64_t login_acknowledging_silence_ms = 75000;
 static const int64_t login_acknowledging_doubt_ms = 35000;
 
+/* A login by token gets a new one when half of the life of that one is over. */
+static std::string login_enter_token(const login_plugin *p, const attempt *a)
+{
+	const bool is_old = !a->token_text.empty() && a->token.ends - p->context.host->now() < p->conf->token_life / 2;
+
+	return a->remembers || is_old ? secrets_make_token(p, a->id, a->number, a->series) : "";
+}
+
 static void login_enter_complete(login_plugin *p, cs_conn conn, const attempt *a)
 {
 	const plugin_context &context = p->context;
 
 	if (!a->store.empty())
 		p->store = a->store;
-	const std::string ack =
-		reply_logged_in(a->request.req, a->id, a->user.name,
-	                        a->wants ? context.host->want_words(context.self) : nullptr, p->store, a->messages,
-	                        roster_fill(a->roster, a->roster.friends), roster_fill(a->roster, a->roster.groups));
+	const std::string ack = reply_logged_in(
+		a->request.req, a->id, a->user.name, a->wants ? context.host->want_words(context.self) : nullptr,
+		p->store, login_enter_token(p, a), a->messages, roster_fill(a->roster, a->roster.friends),
+		roster_fill(a->roster, a->roster.groups));
 	uint64_t position = 0;
 
 	if (a->acknowledges)
@@ -39,10 +49,8 @@ static void login_enter_complete(login_plugin *p, cs_conn conn, const attempt *a
 		(void)context.host->close(context.self, conn, "the mailbox does not know this session");
 		return;
 	}
-	/* The device was perhaps ended after it was looked for, and the parcel that says so was lost. */
-	p->check_again |= a->number != 0 && a->losses != p->losses;
 	if (a->outdated)
-		rehash_begin(p, a->id, a->clear.bytes);
+		rehash_begin(p, a->id, a->hash, a->clear.bytes);
 	context.host->finish(context.self, conn);
 }
 
@@ -60,24 +68,22 @@ static void login_enter_arrived(login_plugin *p, cs_conn conn, attempt *a, int r
 	}
 	(void)p->context.host->logout(p->context.self, conn); /* nobody stays half logged in */
 	if (a->result == MODEL_NONE)
-		attempt_fail(p, conn, a, CS_ERRNO_BUSY, "this device was ended meanwhile; log in again");
+		attempt_fail(p, conn, a, CS_ERRNO_BUSY,
+		             "the password was changed or the device ended meanwhile; log in again");
 	else
 		attempt_fail_result(p, conn, a, a->result);
 }
 
 /* ---- the two reads: friends and groups with their states; the first page of stored messages */
 
-/* The row of the device is looked for after the claim: a device that is ended later finds the session to close. */
+/* The series, and the row of the device, are looked for after the claim: a password that is changed later, or a device
+ * that is ended later, finds the session to close. */
 static int login_enter_look_for_device(cs_db *db, const attempt *a)
 {
-	const message_reader device = {a->id, a->number};
-	std::vector<message_reader> missing;
+	bool is_over = false;
+	const int rc = device_session_over(db, {{a->id, a->number}, a->series}, &is_over);
 
-	if (a->number == 0)
-		return 0;
-	if (const int rc = device_missing(db, {&device, 1}, &missing))
-		return rc;
-	return missing.empty() ? 0 : MODEL_NONE;
+	return rc == 0 && is_over ? MODEL_NONE : rc;
 }
 
 /* Runs on a store thread: to write the list of a large group takes too long for the worker. */
@@ -170,12 +176,13 @@ void enter_begin(login_plugin *p, cs_conn conn, attempt_ptr a)
 {
 	attempt *both = a.release(); /* owned by the two reads: the last one frees it in login_enter_arrived */
 
-	both->losses = p->losses;
 	both->reads_store = both->wants && p->store.empty();
-	const bool reads = both->rosters != 0 || both->reads_store || both->number != 0;
-
-	both->waiting = reads ? 2 : 1;
+	login_sessions_add(p, conn,
+	                   {.account = both->id,
+	                    .due = 0,
+	                    .series = both->series,
+	                    .device = static_cast<uint32_t>(both->number),
+	                    .has_token = both->remembers || !both->token_text.empty()});
 	login_enter_attach(p, conn, both);
-	if (reads)
-		login_enter_read(p, conn, both);
+	login_enter_read(p, conn, both);
 }

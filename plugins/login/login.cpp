@@ -6,8 +6,10 @@
 #include <cstdio>
 #include <memory>
 
-#include "devices.h"
+#include <sodium.h>
+
 #include "named.h"
+#include "sessions.h"
 
 static const int64_t login_log_pause_ms = 1000;
 
@@ -52,6 +54,13 @@ void login_log_refused(const login_plugin *plugin, login_log_limit *limit, uint6
 	                  static_cast<unsigned long long>(account), peer.text, reason,
 	                  static_cast<unsigned long long>(limit->held_back));
 	*limit = {now + login_log_pause_ms, 0};
+}
+
+void login_log_undecided(const login_plugin *plugin, uint64_t account)
+{
+	plugin->context.host->log(plugin->context.self, CS_LOG_ERROR,
+	                          "password cannot be compared: out of memory or no hash of ours account=%llu",
+	                          static_cast<unsigned long long>(account));
 }
 
 /* ---- LOGOUT */
@@ -124,29 +133,39 @@ static void login_stop(void *state)
 	const std::unique_ptr<login_plugin> p(static_cast<login_plugin *>(state));
 
 	named_stop(p.get());
+	for (token_key_row &key : p->keys)
+		sodium_memzero(key.bytes.data(), key.bytes.size());
 }
 
 /* ---- sessions */
 
-static void login_on_opened(void *state, cs_conn conn, cs_account account, uint64_t device, uint64_t)
+static void login_on_opened(void *state, cs_conn conn, cs_account, uint64_t, uint64_t)
 {
-	named_on_opened(static_cast<login_plugin *>(state), conn, account, device);
+	named_on_opened(static_cast<login_plugin *>(state), conn);
 }
 
-static int login_on_closed(void *state, cs_conn conn, cs_account account, uint64_t device, uint64_t)
+static int login_on_closed(void *state, cs_conn conn, cs_account, uint64_t, uint64_t)
 {
-	named_on_closed(static_cast<login_plugin *>(state), conn, account, device);
+	login_plugin *p = static_cast<login_plugin *>(state);
+
+	named_on_closed(p, conn);
+	login_sessions_remove(p, conn);
 	return 0;
 }
 
 static void login_on_routed(void *state, cs_conn conn, cs_account, const cs_parcel *parcel)
 {
-	login_devices_on_routed(static_cast<login_plugin *>(state), conn, parcel);
+	login_sessions_on_routed(static_cast<login_plugin *>(state), conn, parcel);
 }
 
 static void login_on_cluster(void *state, cs_cluster_event event)
 {
-	named_on_cluster(static_cast<login_plugin *>(state), event);
+	login_sessions_on_cluster(static_cast<login_plugin *>(state), event);
+}
+
+static void login_on_not_alone(void *state, cs_account account)
+{
+	login_sessions_on_not_alone(static_cast<const login_plugin *>(state), account);
 }
 
 static const char *const login_needs[] = {CS_MAILBOX_SERVICE, nullptr};
@@ -157,6 +176,7 @@ static const cs_route login_routes[] = {
 	{CS_MSGID_REGISTER, "register", login_on_register, 0, 20},
 	{CS_MSGID_DEVICES, "devices", login_on_devices, CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID, 5},
 	{CS_MSGID_END_DEVICE, "end device", login_on_end_device, CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID, 5},
+	{CS_MSGID_SET_PASSWORD, "set password", login_on_set_password, CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID, 20},
 	{0, nullptr, nullptr, 0, 0},
 };
 
@@ -178,6 +198,8 @@ static const cs_option login_options[] = {
 	{"forget_devices", CS_OPTION_TIME, offsetof(login_conf, forget_devices), INT64_C(2) * 24 * 3600 * 1000,
          INT64_C(3650) * 24 * 3600 * 1000, "2160h", nullptr, 1,
          "a named device that was unseen for so long is forgotten"},
+	{"token_life", CS_OPTION_TIME, offsetof(login_conf, token_life), 3600 * 1000, INT64_C(365) * 24 * 3600 * 1000,
+         "1440h", nullptr, 1, "so long a token is good; one that is used in its second half is replaced"},
 	{nullptr, CS_OPTION_BOOL, 0, 0, 0, nullptr, nullptr, 0, nullptr},
 };
 
@@ -196,4 +218,5 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.routed = login_on_routed,
 	.cluster = login_on_cluster,
 	.stop = login_stop,
+	.not_alone = login_on_not_alone,
 };

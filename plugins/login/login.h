@@ -13,7 +13,8 @@
 #include <chatserverd/mailbox.h>
 #include <chatserverd/plugin.h>
 
-#include "../model/messages.h"
+#include "../model/devices.h"
+#include "../model/tokens.h"
 #include "../shared/field.h"
 #include "password.h"
 
@@ -26,6 +27,7 @@ struct login_conf {
 	int64_t max_devices; /* named ones of an account */
 	int64_t new_devices; /* named ones of an account per minute; 0: no limit */
 	int64_t forget_devices; /* ms without being seen */
+	int64_t token_life; /* ms */
 };
 
 /* Limits log lines to one per second. */
@@ -40,11 +42,19 @@ inline constexpr size_t login_device_most = 64;
 /* The longest password, in bytes. */
 inline constexpr size_t login_password_most = 128;
 
-/* The session of a named device. */
+/* A session of this worker. */
 struct login_session {
 	uint64_t account = 0;
-	uint64_t device = 0;
-	int64_t due = 0; /* then it is noted as seen */
+	int64_t due = 0; /* then its named device is noted as seen; 0: that of device 0, or not opened yet */
+	uint64_t series = 0; /* see device_session */
+	uint32_t device = 0;
+	bool has_token = false; /* its client keeps a token */
+};
+
+/* A password that was changed here just now. */
+struct login_former {
+	user_series series; /* sessions of earlier ones end */
+	int64_t until = 0; /* monotonic, ms; then it is forgotten */
 };
 
 /* An instance. */
@@ -57,14 +67,16 @@ struct login_plugin {
 	/* Of the log lines about refused logins. */
 	login_log_limit wrong_limit, early_limit, online_limit, devices_limit;
 	std::string store; /* the text of the store; empty: it was not read yet */
-	std::unordered_map<cs_conn, login_session> named; /* of this worker */
+	std::vector<token_key_row> keys; /* see secrets.h */
+	std::unordered_map<cs_conn, login_session> sessions; /* from the claim on */
 	cs_timer *named_timer = nullptr;
 	std::set<std::pair<int64_t, cs_conn>> due; /* of the named sessions */
 	std::set<std::pair<uint64_t, uint64_t>> seen; /* accounts and devices that were seen and are not noted yet */
-	std::vector<message_reader> unchecked; /* perhaps these devices were forgotten */
+	std::unordered_map<uint64_t, login_former> formers; /* by account */
+	std::vector<cs_conn> unchecked; /* perhaps these sessions should have ended */
 	bool check_runs = false, check_again = false;
-	uint64_t losses = 0; /* how often the bus may have lost parcels that end sessions */
 	int64_t next_check = 0; /* not before */
+	int64_t next_sweep = 0; /* then all are checked, although no loss was seen */
 };
 
 /* Handlers; state is a login_plugin. */
@@ -72,6 +84,7 @@ int login_on_login(void *state, const cs_frame *frame);
 int login_on_register(void *state, const cs_frame *frame);
 int login_on_devices(void *state, const cs_frame *frame);
 int login_on_end_device(void *state, const cs_frame *frame);
+int login_on_set_password(void *state, const cs_frame *frame);
 
 /* The cost of new passwords. */
 password_cost login_cost(const login_plugin *plugin);
@@ -80,6 +93,8 @@ void login_log(const login_plugin *plugin, const char *what, uint64_t account, c
 /* Logs a refused login, within the limit: a client that guesses passwords cannot flood the log. */
 void login_log_refused(const login_plugin *plugin, login_log_limit *limit, uint64_t account, const cs_peer &peer,
                        const char *reason);
+/* Logs that a password could not be compared or hashed: there was no memory for it, or the hash is not ours. */
+void login_log_undecided(const login_plugin *plugin, uint64_t account);
 /* The errno of LOGIN_ACK and REGISTER_ACK for a negative result of work or claim: BUSY, UNAVAILABLE or GOING_AWAY.
  * *text_r: its text. */
 int login_errno_of(int result, const char **text_r);

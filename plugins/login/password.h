@@ -33,7 +33,11 @@ struct password_clear {
 /* Makes the hash of a password. 0, or CS_ENOSTORE: no memory for it now. */
 [[nodiscard]] int password_make(std::string_view clear, const password_cost &cost, password_hash *hash_r);
 
-enum password_match { PASSWORD_RIGHT, PASSWORD_WRONG, PASSWORD_UNDECIDED /* no memory for it now */ };
+enum password_match {
+	PASSWORD_RIGHT,
+	PASSWORD_WRONG,
+	PASSWORD_UNDECIDED /* no memory for it now, or no hash of ours */
+};
 
 /* Compares a password with a hash. It takes as long for a wrong password as for the right one. */
 [[nodiscard]] password_match password_compare(const char *hash, std::string_view clear);

@@ -10,6 +10,7 @@ struct rehash {
 	explicit rehash(std::string_view text) : clear(text) {}
 
 	uint64_t account = 0;
+	std::string was;
 	password_clear clear;
 	password_cost cost;
 	password_hash hash = {};
@@ -19,7 +20,7 @@ static int login_rehash_store(cs_db *db, void *arg)
 {
 	const rehash *r = static_cast<rehash *>(arg);
 
-	return user_set_password(db, r->account, r->hash.data());
+	return user_set_hash(db, r->account, r->was, r->hash.data());
 }
 
 static void login_rehash_stored(void *state, cs_conn, int result, void *arg)
@@ -49,12 +50,13 @@ static void login_rehash_made(void *state, cs_conn, int result, void *arg)
 		(void)r.release(); /* the completion owns it now */
 }
 
-void rehash_begin(const login_plugin *plugin, uint64_t account, std::string_view clear)
+void rehash_begin(const login_plugin *plugin, uint64_t account, std::string_view was, std::string_view clear)
 {
 	const plugin_context &context = plugin->context;
 	auto r = std::make_unique<rehash>(clear);
 
 	r->account = account;
+	r->was = was;
 	r->cost = login_cost(plugin);
 	if (context.host->work(context.self, 0, CS_WORK_HASH, login_rehash_make, login_rehash_made, r.get()) == 0)
 		(void)r.release(); /* the completion owns it now */

@@ -7,8 +7,9 @@
 
 #include "login.h"
 
-/* Hashes the password again and stores the hash. Nobody waits for it; after a failure the next login tries again.
+/* Hashes the password again and stores the hash in place of `was`, the one that it was compared with: a password that
+ * was changed meanwhile stays changed. Nobody waits for it; after a failure the next login tries again.
  * Worker thread; clear is copied. */
-void rehash_begin(const login_plugin *plugin, uint64_t account, std::string_view clear);
+void rehash_begin(const login_plugin *plugin, uint64_t account, std::string_view was, std::string_view clear);
 
 #endif

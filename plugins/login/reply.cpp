@@ -59,15 +59,18 @@ static void login_reply_have(std::string *frame, const char *const *have, std::s
 }
 
 std::string reply_logged_in(int64_t req, uint64_t id, std::string_view name, const char *const *have,
-                            std::string_view store, std::string_view messages, std::string_view friends,
-                            std::string_view groups)
+                            std::string_view store, std::string_view token, std::string_view messages,
+                            std::string_view friends, std::string_view groups)
 {
 	std::string frame = login_reply_begin(CS_MSGID_LOGIN_ACK, req, CS_ERRNO_OK);
 
-	frame.reserve(frame.size() + name.size() + messages.size() + friends.size() + groups.size() + 128);
+	frame.reserve(frame.size() + name.size() + messages.size() + friends.size() + groups.size() + token.size() +
+	              128);
 	frame += ",\"id\":" + std::to_string(id) + ",\"name\":";
 	reply_quote(&frame, name);
 	login_reply_have(&frame, have, store);
+	if (!token.empty())
+		frame += ",\"token\":\"" + std::string(token) + "\"";
 	login_reply_list(&frame, ",\"offlinemsg\":[", messages);
 	login_reply_list(&frame, ",\"friends\":[", friends);
 	login_reply_list(&frame, ",\"groups\":[", groups);

@@ -59,12 +59,24 @@ static int login_request_read_device(const plugin_context &c, const cs_frame *fr
 	return 0;
 }
 
+static int login_request_read_proof(const plugin_context &c, const cs_frame *frame, login_request *r)
+{
+	if (!c.host->has(frame, "token"))
+		return field_text(c, frame, "password", FIELD_REQUIRED, &r->password);
+	if (c.host->has(frame, "password"))
+		return login_request_refuse(c, frame, "either password or token, not both");
+	const int rc = field_text(c, frame, "token", FIELD_REQUIRED, &r->token);
+	return rc == 0 && r->token.empty() ? login_request_refuse(c, frame, "token is empty") : rc;
+}
+
 int request_read(const plugin_context &c, const cs_frame *frame, login_request *r)
 {
 	int rc = login_request_read_who(c, frame, r);
 
 	if (rc == 0)
-		rc = field_text(c, frame, "password", FIELD_REQUIRED, &r->password);
+		rc = login_request_read_proof(c, frame, r);
+	if (rc == 0)
+		rc = field_flag(c, frame, "remember", FIELD_OPTIONAL, &r->remembers);
 	if (rc == 0)
 		rc = field_flag(c, frame, "ack", FIELD_OPTIONAL, &r->acknowledges);
 	if (rc == 0)

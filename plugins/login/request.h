@@ -17,8 +17,9 @@ struct login_want {
 /* What a LOGIN asks for. */
 struct login_request {
 	int64_t id = 0; /* 0: the request has a name */
-	std::string_view name, password, device;
-	int acknowledges = 0, rosters = 1;
+	std::string_view name, device;
+	std::string_view password, token; /* one of them */
+	int acknowledges = 0, rosters = 1, remembers = 0;
 	login_want want;
 };
 

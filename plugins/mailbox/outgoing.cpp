@@ -116,7 +116,8 @@ static int mailbox_outgoing_run_effect(cs_db *db, message_append *append, void *
 	return 0;
 }
 
-/* The clock is read here because the order of a conversation is decided here: ts rises with seq. */
+/* The clock is read here because the order of a conversation is decided here: ts rises with seq. All items have one
+ * time, because they are not stored in the order in which they came: a list by ts would not be the one by storage. */
 static int mailbox_outgoing_run(cs_db *db, void *const *items, size_t count, int careful)
 {
 	std::map<uint64_t, std::string> names;
@@ -125,11 +126,13 @@ static int mailbox_outgoing_run(cs_db *db, void *const *items, size_t count, int
 
 	if (result)
 		return result;
+	const int64_t now = static_cast<const mailbox_outgoing_item *>(items[0])->host->now();
+
 	appends.reserve(count);
 	for (size_t i = 0; i < count; i++) {
 		mailbox_outgoing_item *item = static_cast<mailbox_outgoing_item *>(items[i]);
 
-		item->append.created = item->host->now();
+		item->append.created = now;
 		if (item->event) {
 			item->event->effect = {};
 			item->event->result = 0;

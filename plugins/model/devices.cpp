@@ -70,7 +70,7 @@ int device_forget(cs_db *db, uint64_t account, std::string_view name, uint64_t *
 	if (found == devices.end())
 		return MODEL_NONE;
 	*number_r = found->number;
-	return found->number == 0 ? 0 : device_remove(db, account, found->number);
+	return found->number == 0 ? user_void_unnamed(db, account) : device_remove(db, account, found->number);
 }
 
 /* ---- a login */
@@ -230,6 +230,17 @@ static void device_find(device_login *login, std::vector<device_row> *devices)
 	login->number = found->number;
 }
 
+/* The device of a login; a token is good only for its own. Also if a later device has the same name. */
+static void device_find_own(device_login *login, std::vector<device_row> *devices)
+{
+	if (login->by_token)
+		login->is_void = std::none_of(devices->begin(), devices->end(), [login](const device_row &device) {
+			return device.number == login->token_number && device.name == login->name;
+		});
+	if (!login->is_void)
+		device_find(login, devices);
+}
+
 /* found: the named devices of the accounts. Those that are there already are noted first, so that none of them makes
  * room for a new one. */
 static int device_choose(cs_db *db, const std::vector<device_login *> &logins, device_by_account *found)
@@ -242,11 +253,13 @@ static int device_choose(cs_db *db, const std::vector<device_login *> &logins, d
 		std::stable_sort(devices->begin(), devices->end(), device_unseen_longer);
 		if (!result)
 			result = device_forget_old(db, login, devices);
-		device_find(login, devices);
+		device_find_own(login, devices);
 	}
 	for (device_login *login : logins) {
 		std::vector<device_row> *devices = &(*found)[login->user.account];
 
+		if (login->by_token)
+			continue;
 		if (login->number == 0) /* perhaps another of these logins has made it now */
 			device_find(login, devices);
 		if (!result && login->number == 0)
@@ -261,8 +274,9 @@ static int device_choose_named(cs_db *db, std::span<device_login *const> logins)
 	std::set<uint64_t> accounts;
 	device_by_account found;
 
-	std::copy_if(logins.begin(), logins.end(), std::back_inserter(named),
-	             [](const device_login *login) { return !login->name.empty() && login->user.generation != 0; });
+	std::copy_if(logins.begin(), logins.end(), std::back_inserter(named), [](const device_login *login) {
+		return !login->name.empty() && login->user.generation != 0 && !login->is_void;
+	});
 	for (const device_login *login : named)
 		accounts.insert(login->user.account);
 	if (const int result = device_read(db, accounts, &found))
@@ -286,7 +300,7 @@ static int device_write(cs_db *db, std::span<device_login *const> logins)
 
 	std::sort(sorted.begin(), sorted.end(), device_key_is_lower);
 	for (const device_login *login : sorted) {
-		if (login->user.generation == 0 || login->full || login->wait_ms > 0)
+		if (login->user.generation == 0 || login->is_void || login->full || login->wait_ms > 0)
 			continue;
 		const auto now = sql_integer(static_cast<uint64_t>(login->seen));
 
@@ -313,6 +327,8 @@ int device_log_in(cs_db *db, std::span<device_login *const> logins)
 		users.push_back(&login->user);
 	}
 	result = user_next_generations(db, users);
+	for (device_login *login : logins)
+		login->is_void = login->series != user_series_of(login->user.series, !login->name.empty());
 	if (!result)
 		result = device_choose_named(db, logins);
 	return result ? result : device_write(db, logins);
@@ -320,23 +336,77 @@ int device_log_in(cs_db *db, std::span<device_login *const> logins)
 
 /* ---- sessions of devices */
 
-int device_missing(cs_db *db, std::span<const message_reader> devices, std::vector<message_reader> *missing_r)
+using device_series = std::map<uint64_t, user_series>;
+
+static int device_series_take(void *arg, const cs_db_value *columns, size_t)
 {
-	std::set<uint64_t> accounts;
-	device_by_account found;
-
-	missing_r->clear();
-	for (const message_reader &device : devices)
-		accounts.insert(device.account);
-	if (const int result = device_read(db, accounts, &found))
-		return result;
-	std::copy_if(devices.begin(), devices.end(), std::back_inserter(*missing_r), [&](const message_reader &wanted) {
-		const std::vector<device_row> &rows = found[wanted.account];
-
-		return std::none_of(rows.begin(), rows.end(),
-		                    [&](const device_row &row) { return row.number == wanted.device; });
-	});
+	(*static_cast<device_series *>(arg))[sql_number_of(columns[0])] = {sql_number_of(columns[1]),
+	                                                                   sql_number_of(columns[2])};
 	return 0;
+}
+
+static int device_read_series(cs_db *db, const std::set<uint64_t> &accounts, device_series *found)
+{
+	std::vector<cs_db_value> ids;
+
+	for (const uint64_t account : accounts)
+		ids.push_back(sql_integer(account));
+	return sql_run_many(db,
+	                    {"SELECT id, series, unnamed_series FROM account WHERE id IN (", "?", ", ", ")", 1, true},
+	                    ids, device_series_take, found);
+}
+
+static bool device_is_over(const device_session &session, const std::vector<device_row> &rows,
+                           const user_series &series)
+{
+	const uint64_t number = session.reader.device;
+
+	if (session.series != user_series_of(series, number != 0))
+		return true;
+	return number != 0 &&
+	       std::none_of(rows.begin(), rows.end(), [=](const device_row &row) { return row.number == number; });
+}
+
+int device_session_over(cs_db *db, const device_session &session, bool *is_over_r)
+{
+	const cs_db_value account = sql_integer(session.reader.account), number = sql_integer(session.reader.device);
+	uint64_t series = session.series + 1; /* if there is no row, it is over */
+	const int result = session.reader.device == 0
+	                           ? sql_run(db, "SELECT series + unnamed_series FROM account WHERE id = ?", {account},
+	                                     sql_row_number, &series)
+	                           : sql_run(db,
+	                                     "SELECT a.series FROM account a JOIN device d ON d.account = a.id"
+	                                     " WHERE a.id = ? AND d.number = ?",
+	                                     {account, number}, sql_row_number, &series);
+
+	*is_over_r = series != session.series;
+	return result;
+}
+
+/* Only the accounts that have named devices among the sessions are looked for in the table device. */
+int device_over(cs_db *db, std::span<const device_session> sessions, std::vector<unsigned char> *is_over_r)
+{
+	std::set<uint64_t> accounts, named;
+	device_by_account rows;
+	device_series series;
+
+	is_over_r->clear();
+	for (const device_session &session : sessions) {
+		accounts.insert(session.reader.account);
+		if (session.reader.device != 0)
+			named.insert(session.reader.account);
+	}
+	int result = device_read_series(db, accounts, &series);
+
+	if (!result)
+		result = device_read(db, named, &rows);
+	for (const device_session &session : sessions) {
+		const auto found = series.find(session.reader.account);
+
+		is_over_r->push_back(found == series.end() ||
+		                     device_is_over(session, rows[session.reader.account], found->second));
+	}
+	return result;
 }
 
 /* So many rows are one statement. SQLite has no round trips. */

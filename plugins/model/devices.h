@@ -34,7 +34,12 @@ struct device_login {
 	/* Devices that were offline when their last_seen was read: if there are too many, the one that was unseen
 	 * longest makes room. Not if it has logged in since, or logs in together with this one. */
 	std::vector<device_row> offline;
+	/* Of the device's tokens, as it was when the password was read; or of the token. */
+	uint64_t series = 0;
+	bool by_token = false;
+	uint64_t token_number = 0; /* the device of the token */
 
+	bool is_void = false; /* the series is over, or the token's device is not there: the device has no number */
 	uint64_t number = 0;
 	int64_t seen = 0; /* what is written as last_seen: now, or little more */
 	int64_t wait_ms = 0; /* above 0: the account has had too many new ones lately; the device has no number */
@@ -52,12 +57,20 @@ struct device_login {
 
 /* The devices of the account, device 0 included if it has logged in. Reader or writer. */
 [[nodiscard]] int device_list(cs_db *db, uint64_t account, std::vector<device_row> *devices_r);
-/* Forgets the device with that name, and its cursors; of device 0, whose name is empty, nothing is forgotten.
- * MODEL_NONE: there is no such device. Writer. */
+/* Forgets the device with that name, and its cursors; of device 0, whose name is empty, nothing is forgotten, but its
+ * tokens are voided. MODEL_NONE: there is no such device. Writer. */
 [[nodiscard]] int device_forget(cs_db *db, uint64_t account, std::string_view name, uint64_t *number_r);
-/* Those of the named devices that are not there (any more). Few statements for many. Reader. */
-[[nodiscard]] int device_missing(cs_db *db, std::span<const message_reader> devices,
-                                 std::vector<message_reader> *missing_r);
+/* The device of a session, and the series of its tokens when it logged in. */
+struct device_session {
+	message_reader reader;
+	uint64_t series = 0;
+};
+
+/* Whether the session must end: its device is not there any more, or the series has ended. One statement. Reader. */
+[[nodiscard]] int device_session_over(cs_db *db, const device_session &session, bool *is_over_r);
+/* The same for many, in few statements: is_over_r[i] is 1 or 0. Reader. */
+[[nodiscard]] int device_over(cs_db *db, std::span<const device_session> sessions,
+                              std::vector<unsigned char> *is_over_r);
 /* They were seen at that time, or later. Few statements for many. Writer. */
 [[nodiscard]] int device_note_seen(cs_db *db, std::span<const message_reader> devices, int64_t now);
 

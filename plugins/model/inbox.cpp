@@ -95,15 +95,16 @@ static constexpr char inbox_text_of_sqlite[] =
 	      " LEFT JOIN body b ON b.id = page.place % " WEEK);
 static constexpr char inbox_text_of_mysql[] = INBOX(PLACES_OF_MYSQL, "page.said_seq", "page.at", "conversation", "");
 
-/* The columns of SQLite's entries that MySQL has on messages. The last column: how many rows were looked at. */
+/* The columns of SQLite's entries that MySQL has on messages. What was stored after the list was read is not counted:
+ * the item's last_seq does not tell of it. The last column: how many rows were looked at. */
 #define LAST(log) \
 	"SELECT m.seq, m.sender, m.created, m.body, n.unread, n.looked FROM (SELECT COUNT(*) AS looked," \
 	" COUNT(CASE WHEN kind = 0 AND sender <> ? THEN 1 END) AS unread FROM (SELECT sender, kind FROM " log " ORDER BY seq LIMIT 1000) news) n" \
 	" JOIN message m ON m.conversation = ? AND m.seq = ?"
 
 static constexpr char inbox_last_of_sqlite[] =
-	LAST("(SELECT k AS seq, sender, kind FROM entry WHERE conversation = ? AND k > ? AND k < '')");
-static constexpr char inbox_last_of_mysql[] = LAST("message WHERE conversation = ? AND seq > ?");
+	LAST("(SELECT k AS seq, sender, kind FROM entry WHERE conversation = ? AND k > ? AND k <= ?)");
+static constexpr char inbox_last_of_mysql[] = LAST("message WHERE conversation = ? AND seq > ? AND seq <= ?");
 
 /* clang-format on */
 
@@ -297,8 +298,8 @@ int inbox_last(cs_db *db, uint64_t account, const inbox_item &item, message_row 
 	if (!item.said_seq)
 		return MODEL_NONE;
 	const int result = sql_run(db, db->driver->dialect == CS_DB_MYSQL ? inbox_last_of_mysql : inbox_last_of_sqlite,
-	                           {sql_integer(account), conversation, sql_integer(item.read_seq), conversation,
-	                            sql_integer(item.said_seq)},
+	                           {sql_integer(account), conversation, sql_integer(item.read_seq),
+	                            sql_integer(item.last_seq), conversation, sql_integer(item.said_seq)},
 	                           inbox_last_take, &row);
 
 	if (result)

@@ -20,6 +20,7 @@ static int users_user_take(void *arg, const cs_db_value *columns, size_t)
 	row->found->id = sql_number_of(columns[0]);
 	row->found->name = sql_text_of(columns[1]);
 	row->found->password = sql_text_of(columns[2]);
+	row->found->series = {sql_number_of(columns[3]), sql_number_of(columns[4])};
 	row->there = true;
 	return 1;
 }
@@ -36,12 +37,14 @@ static int users_find(cs_db *db, const char *text, const cs_db_value &value, use
 
 int user_find(cs_db *db, uint64_t id, user *user_r)
 {
-	return users_find(db, "SELECT id, name, password FROM account WHERE id = ?", sql_integer(id), user_r);
+	return users_find(db, "SELECT id, name, password, series, unnamed_series FROM account WHERE id = ?",
+	                  sql_integer(id), user_r);
 }
 
 int user_find_name(cs_db *db, std::string_view name, user *user_r)
 {
-	return users_find(db, "SELECT id, name, password FROM account WHERE name = ?", sql_text(name), user_r);
+	return users_find(db, "SELECT id, name, password, series, unnamed_series FROM account WHERE name = ?",
+	                  sql_text(name), user_r);
 }
 
 int user_find_id(cs_db *db, std::string_view name, uint64_t *id_r)
@@ -85,17 +88,40 @@ int user_insert(cs_db *db, std::string_view name, std::string_view password, int
 	return 0;
 }
 
-/* Looks for the account first: MySQL does not count a row as affected if the value is the same as before. */
-int user_set_password(cs_db *db, uint64_t id, std::string_view password)
+/* A hash is never replaced by itself, so MySQL counts a row whose hash was the given one. */
+int user_set_hash(cs_db *db, uint64_t id, std::string_view was, std::string_view hash)
 {
-	bool there = false;
-	const int result = sql_run(db, "SELECT 1 FROM account WHERE id = ?", {sql_integer(id)}, sql_row_exists, &there);
+	const int result = sql_run(db, "UPDATE account SET password = ? WHERE id = ? AND password = ?",
+	                           {sql_text(hash), sql_integer(id), sql_text(was)});
 
 	if (result)
 		return result;
-	if (!there)
+	return db->driver->affected(db) == 1 ? 0 : MODEL_NONE;
+}
+
+static int users_series_take(void *arg, const cs_db_value *columns, size_t)
+{
+	*static_cast<user_series *>(arg) = {sql_number_of(columns[0]), sql_number_of(columns[1])};
+	return 1;
+}
+
+int user_set_password(cs_db *db, uint64_t id, std::string_view was, std::string_view hash, user_series *series_r)
+{
+	const int result =
+		sql_run(db, "UPDATE account SET password = ?, series = series + 1 WHERE id = ? AND password = ?",
+	                {sql_text(hash), sql_integer(id), sql_text(was)});
+
+	if (result)
+		return result;
+	if (db->driver->affected(db) != 1)
 		return MODEL_NONE;
-	return sql_run(db, "UPDATE account SET password = ? WHERE id = ?", {sql_text(password), sql_integer(id)});
+	return sql_run(db, "SELECT series, unnamed_series FROM account WHERE id = ?", {sql_integer(id)},
+	               users_series_take, series_r);
+}
+
+int user_void_unnamed(cs_db *db, uint64_t id)
+{
+	return sql_run(db, "UPDATE account SET unnamed_series = unnamed_series + 1 WHERE id = ?", {sql_integer(id)});
 }
 
 int user_lock(cs_db *db, uint64_t id)
@@ -110,7 +136,7 @@ static bool users_login_less(const user_login *a, const user_login *b)
 	return a->account < b->account;
 }
 
-/* Columns: id, generation. arg: logins of different accounts, sorted. */
+/* Columns: id, generation, series, unnamed_series, name. arg: logins of different accounts, sorted. */
 static int users_generation_take(void *arg, const cs_db_value *columns, size_t)
 {
 	const auto *logins = static_cast<const std::vector<user_login *> *>(arg);
@@ -118,8 +144,11 @@ static int users_generation_take(void *arg, const cs_db_value *columns, size_t)
 
 	wanted.account = sql_number_of(columns[0]);
 	const auto at = std::lower_bound(logins->begin(), logins->end(), &wanted, users_login_less);
-	if (at != logins->end() && (*at)->account == wanted.account)
-		(*at)->generation = sql_number_of(columns[1]);
+	if (at == logins->end() || (*at)->account != wanted.account)
+		return 0;
+	(*at)->generation = sql_number_of(columns[1]);
+	(*at)->series = {sql_number_of(columns[2]), sql_number_of(columns[3])};
+	(*at)->name = sql_text_of(columns[4]);
 	return 0;
 }
 
@@ -137,8 +166,10 @@ static int users_raise_generations(cs_db *db, std::vector<user_login *> *logins)
 		db, {"UPDATE account SET generation = generation + 1 WHERE id IN (", "?", ", ", ")", 1, true}, ids);
 	if (result)
 		return result;
-	return sql_run_many(db, {"SELECT id, generation FROM account WHERE id IN (", "?", ", ", ")", 1, true}, ids,
-	                    users_generation_take, logins);
+	return sql_run_many(db,
+	                    {"SELECT id, generation, series, unnamed_series, name FROM account WHERE id IN (", "?",
+	                     ", ", ")", 1, true},
+	                    ids, users_generation_take, logins);
 }
 
 int user_next_generations(cs_db *db, std::span<user_login *const> logins)

@@ -13,10 +13,23 @@
 
 #include "result.h"
 
+/* How often the tokens of an account were voided: all of them, and besides those of device 0. */
+struct user_series {
+	uint64_t all = 0;
+	uint64_t unnamed = 0;
+};
+
+/* The series of a device's tokens. It rises whenever they are voided. */
+static inline uint64_t user_series_of(const user_series &series, bool is_named)
+{
+	return is_named ? series.all : series.all + series.unnamed;
+}
+
 struct user {
 	uint64_t id = 0;
 	std::string name;
 	std::string password; /* the hash's own string form */
+	user_series series;
 };
 
 /* 0 or MODEL_NONE. Reader or writer. */
@@ -29,8 +42,15 @@ struct user {
 /* 0 or MODEL_TAKEN. created in ms. Writer. */
 [[nodiscard]] int user_insert(cs_db *db, std::string_view name, std::string_view password, int64_t created,
                               uint64_t *id_r);
-/* Replaces the stored hash (a changed cost). 0 or MODEL_NONE. Writer. */
-[[nodiscard]] int user_set_password(cs_db *db, uint64_t id, std::string_view password);
+/* Replaces the hash `was` by another one of the same password (a changed cost). MODEL_NONE: there is no such account,
+ * or its hash is another one now. Writer. */
+[[nodiscard]] int user_set_hash(cs_db *db, uint64_t id, std::string_view was, std::string_view hash);
+/* Replaces the hash `was` by that of another password, and voids all tokens of the account. *series_r: those of its
+ * next tokens. MODEL_NONE as above. Writer. */
+[[nodiscard]] int user_set_password(cs_db *db, uint64_t id, std::string_view was, std::string_view hash,
+                                    user_series *series_r);
+/* Voids the tokens of device 0. Writer. */
+[[nodiscard]] int user_void_unnamed(cs_db *db, uint64_t id);
 
 /* Locks the account's row to the end of the transaction. So two changes that count what the account has cannot run at
  * the same time. Writer. */
@@ -39,7 +59,9 @@ struct user {
 /* A login that needs a generation; it gets 0 if there is no such account. */
 struct user_login {
 	uint64_t account = 0;
-	uint64_t generation = 0; /* out */
+	uint64_t generation = 0; /* out, and so are those below */
+	user_series series;
+	std::string name;
 };
 
 /* Gives each login a generation that is higher than any that the account had before. Two logins of one account get two.

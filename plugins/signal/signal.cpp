@@ -158,8 +158,11 @@ static void signal_on_opened(void *state, cs_conn conn, cs_account account, uint
 
 	if (!(want & p->want))
 		return;
-	p->sessions[conn].account = account;
-	p->sessions[conn].device = device;
+	signal_session *s = &p->sessions[conn];
+
+	s->number = ++p->last_number;
+	s->account = account;
+	s->device = device;
 	p->by_account.emplace(account, conn);
 }
 
@@ -197,10 +200,7 @@ static void signal_on_contact_changed(void *arg, cs_conn conn, cs_account, cs_ac
 
 	if (session == p->sessions.end())
 		return;
-	if (other)
-		session->second.verdicts.erase(other);
-	else
-		session->second.verdicts.clear();
+	signal_verdict_forget(&session->second, other);
 }
 
 /* What other nodes told may have been lost. */
@@ -211,7 +211,7 @@ static void signal_on_cluster(void *state, cs_cluster_event event)
 	if (event != CS_CLUSTER_MISSED)
 		p->is_degraded = event == CS_CLUSTER_DEGRADED;
 	for (auto &[conn, session] : p->sessions)
-		session.verdicts.clear();
+		signal_verdict_forget(&session, 0);
 }
 
 /* ---- the instance */

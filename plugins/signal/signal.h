@@ -29,6 +29,7 @@ struct signal_verdict {
 
 /* A session that wants signals. */
 struct signal_session {
+	uint64_t number = 0; /* never used twice; a connection is, if its client logs out and in again */
 	cs_account account = 0;
 	uint64_t device = 0;
 	std::unordered_map<cs_account, signal_verdict> verdicts; /* by sender; those who sent something last */
@@ -62,6 +63,7 @@ struct signal_plugin {
 	const cs_mailbox *mailbox = nullptr; /* NULL: there is none */
 	void *mailbox_context = nullptr;
 	bool is_degraded = false; /* changes that other nodes tell may get lost */
+	uint64_t last_number = 0; /* of a session */
 	std::unordered_map<cs_conn, signal_session> sessions;
 	std::unordered_multimap<cs_account, cs_conn> by_account; /* the sessions of each account */
 	std::unordered_map<uint64_t, signal_group> groups;
@@ -78,6 +80,8 @@ int signal_to_group(signal_plugin *p, const cs_frame *frame, uint64_t group);
 
 /* Delivers a signal to the session, at once or when it is known whether it may have it, or drops it. */
 void signal_judge(signal_plugin *p, cs_conn conn, signal_session *s, cs_account sender, std::string_view frame);
+/* Contacts may have changed: what is known of the sender counts no more. 0: of all senders. */
+void signal_verdict_forget(signal_session *s, cs_account sender);
 
 /* ---- signal.cpp */
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Whether a session gets what a sender signals: nothing from those whom its account blocks, and perhaps nothing from
  * strangers. The store is asked once; a change of the contacts is told. */
-#include <algorithm>
 #include <memory>
 
 #include "../model/contacts.h"
@@ -19,8 +18,10 @@ static constexpr size_t signal_verdict_most_bytes = 64 * 1024; /* of them, but o
 
 struct verdict_read {
 	cs_conn conn = 0;
+	uint64_t session = 0;
 	cs_account account = 0, sender = 0;
 	int64_t asked_ms = 0;
+	bool is_old = false; /* contacts may have changed since the store was asked */
 	bool strangers_may = true;
 	std::vector<std::string> waiting; /* frames that came meanwhile */
 	size_t waiting_bytes = 0;
@@ -33,27 +34,30 @@ static int signal_verdict_read(cs_db *db, void *arg)
 	return pair_judge(db, read->sender, read->account, read->strangers_may);
 }
 
-/* If the store cannot say it, the signals that wait are dropped. So they are if the verdict was forgotten meanwhile. */
+/* If the store cannot say it, the signals that wait are dropped. After a change they are judged anew. */
 static void signal_verdict_known(void *state, cs_conn, int result, void *arg)
 {
 	const std::unique_ptr<verdict_read> read(static_cast<verdict_read *>(arg));
 	signal_plugin *p = static_cast<signal_plugin *>(state);
-	const auto session = p->sessions.find(read->conn);
+	const auto at = p->sessions.find(read->conn);
 
 	p->waiting_bytes -= read->waiting_bytes;
-	if (session == p->sessions.end())
+	if (at == p->sessions.end() || at->second.number != read->session)
 		return;
-	const auto at = session->second.verdicts.find(read->sender);
-	if (at == session->second.verdicts.end() || at->second.reading != read.get())
-		return;
-	at->second.reading = nullptr;
-	if (result == 0 || result == MODEL_UNWANTED) {
-		at->second.lets = result == 0;
-		at->second.asked_ms = read->asked_ms;
+	signal_session *s = &at->second;
+	signal_verdict *verdict = &s->verdicts[read->sender];
+
+	verdict->reading = nullptr;
+	if (!read->is_old && (result == 0 || result == MODEL_UNWANTED)) {
+		verdict->lets = result == 0;
+		verdict->asked_ms = read->asked_ms;
 	}
-	for (const std::string &frame : read->waiting)
-		if (result == 0)
-			signal_deliver(p, read->conn, &session->second, frame);
+	for (const std::string &frame : read->waiting) {
+		if (read->is_old)
+			signal_judge(p, read->conn, s, read->sender, frame);
+		else if (result == 0)
+			signal_deliver(p, read->conn, s, frame);
+	}
 }
 
 static void signal_verdict_ask(signal_plugin *p, cs_conn conn, const signal_session &s, cs_account sender,
@@ -63,6 +67,7 @@ static void signal_verdict_ask(signal_plugin *p, cs_conn conn, const signal_sess
 	auto read = std::make_unique<verdict_read>();
 
 	read->conn = conn;
+	read->session = s.number;
 	read->account = s.account;
 	read->sender = sender;
 	read->asked_ms = now;
@@ -83,19 +88,45 @@ static void signal_verdict_wait(signal_plugin *p, verdict_read *read, std::strin
 	p->waiting_bytes += frame.size();
 }
 
-/* If there are too many, the sender who was silent longest is forgotten. */
+/* If there are too many, those who were silent longest are forgotten, but for those about whom the store is asked: what
+ * waits for its answer stays in order. */
+static void signal_verdict_make_room(signal_session *s)
+{
+	while (s->verdicts.size() >= signal_verdict_most_senders) {
+		auto oldest = s->verdicts.end();
+
+		for (auto at = s->verdicts.begin(); at != s->verdicts.end(); ++at)
+			if (!at->second.reading &&
+			    (oldest == s->verdicts.end() || at->second.used_ms < oldest->second.used_ms))
+				oldest = at;
+		if (oldest == s->verdicts.end())
+			return;
+		s->verdicts.erase(oldest);
+	}
+}
+
 static signal_verdict *signal_verdict_of(signal_session *s, cs_account sender)
 {
 	const auto at = s->verdicts.find(sender);
 
 	if (at != s->verdicts.end())
 		return &at->second;
-	if (s->verdicts.size() >= signal_verdict_most_senders)
-		s->verdicts.erase(
-			std::min_element(s->verdicts.begin(), s->verdicts.end(), [](const auto &a, const auto &b) {
-				return a.second.used_ms < b.second.used_ms;
-			}));
+	signal_verdict_make_room(s);
 	return &s->verdicts[sender];
+}
+
+static void signal_verdict_doubt(signal_verdict *verdict)
+{
+	verdict->asked_ms = 0;
+	if (verdict->reading)
+		verdict->reading->is_old = true;
+}
+
+void signal_verdict_forget(signal_session *s, cs_account sender)
+{
+	for (auto &[of, verdict] : s->verdicts)
+		if (!sender || of == sender)
+			signal_verdict_doubt(&verdict);
 }
 
 /* Whether it is good; part 2: for half of the time. */

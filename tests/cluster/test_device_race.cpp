@@ -343,7 +343,7 @@ static void race_end(cluster *c, stage *s, test_client *asker, size_t node, bool
 		const int64_t begun = check_now();
 
 		await_end(&p);
-		assert_true(check_now() - begun < 1000 * check_patience_factor());
+		assert_true(check_now() - begun < check_soon_ms());
 		e->closed++;
 	}
 	if (has_session)

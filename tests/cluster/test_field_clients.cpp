@@ -31,7 +31,7 @@ static void two_of_them_talk_in_order_and_get_nothing_else(void **state)
 	for (int i = 0; i < 300; i++) {
 		const test_frame there = client_expect(bob, check_format("{\"msgid\":6,\"msg\":\"%d\"}", i));
 
-		assert_int_equal(there.terminator, 0);
+		assert_true(client_frame_ends_with(&there, 0));
 		client_expect(ann, check_format("{\"msgid\":6,\"msg\":\"%d\"}", -i));
 	}
 	client_expect_quiet(ann);

@@ -294,6 +294,7 @@ static bool has_handler(uint32_t msgid)
 	case CS_MSGID_INBOX:
 	case CS_MSGID_DEVICES:
 	case CS_MSGID_END_DEVICE:
+	case CS_MSGID_SET_PASSWORD:
 	case CS_MSGID_READ:
 	case CS_MSGID_SIGNAL:
 	case CS_MSGID_SET_CONTACT:

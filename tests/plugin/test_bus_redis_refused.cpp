@@ -27,7 +27,7 @@ static bus_node *new_node_with_account(fixture *f)
 {
 	change_account(f, {"on", ">secret", "~chatserverd:*", "&chatserverd:*", "+@read", "+@write", "+@pubsub",
 	                   "+@scripting", "+@connection", "+time"});
-	return new_node_up(f, {{"user", "chat"}, {"password", "secret"}, {"lease", "2s"}});
+	return new_node_up(f, {{"user", "chat"}, {"password", "secret"}, {"lease", "2s"}, {"watchdog", "1500"}});
 }
 
 /* Everything that a node asks of Redis. */

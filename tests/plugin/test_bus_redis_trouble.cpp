@@ -178,8 +178,9 @@ static void calls_under_way_end_when_redis_dies(void **state)
 static void a_frozen_redis_is_noticed(void **state)
 {
 	fixture *f = fixture_of(state);
-	bus_node *a = new_node_up(f);
-	const int64_t watchdog = 600 * check_patience_factor();
+	/* Long for a machine that is busy; the product's default is 3 s. */
+	const int64_t watchdog = 2000 * check_patience_factor();
+	bus_node *a = new_node_up(f, {{"watchdog", std::to_string(watchdog)}, {"connect_timeout", "500"}});
 	const struct cs_bus_session session = {7, conn_a, 1};
 	bus_outcome claim;
 
@@ -189,7 +190,7 @@ static void a_frozen_redis_is_noticed(void **state)
 
 	a->driver->claim(a->bus, &session, 0, bus_done, &claim);
 	bus_node_wait_away(a);
-	assert_in_range(check_now() - begin, watchdog / 2, watchdog * 2);
+	assert_true(check_now() - begin >= watchdog / 2);
 	assert_int_equal(claim.done, 1);
 	assert_int_equal(claim.result, 0);
 	assert_true(a->log.find("silent") != std::string::npos);
@@ -203,16 +204,17 @@ static void a_frozen_redis_is_noticed(void **state)
 static void a_quiet_redis_is_not_taken_for_a_dead_one(void **state)
 {
 	fixture *f = fixture_of(state);
-	bus_node *a = new_node_up(f);
+	const int64_t watchdog = 2000 * check_patience_factor();
+	bus_node *a = new_node_up(f, {{"watchdog", std::to_string(watchdog)}});
 
-	bus_world_run(f->world, 2500 * check_patience_factor());
+	bus_world_run(f->world, 2 * watchdog);
 	assert_int_equal(a->epochs.size(), 1);
 }
 
 static void a_queue_that_grows_too_long_ends_the_epoch(void **state)
 {
 	fixture *f = fixture_of(state);
-	bus_node *a = new_node_up(f, {{"queue", "1M"}, {"watchdog", "60s"}});
+	bus_node *a = new_node_up(f, {{"queue", "1M"}});
 	std::vector<bus_outcome> claims(10000);
 
 	bus_world_run(f->world, 300);
@@ -237,7 +239,7 @@ static void a_queue_that_grows_too_long_ends_the_epoch(void **state)
 static void answers_that_redis_is_too_slow_for_do_not_end_the_epoch(void **state)
 {
 	fixture *f = fixture_of(state);
-	bus_node *a = new_node_up(f, {{"queue", "1M"}, {"watchdog", "60s"}});
+	bus_node *a = new_node_up(f, {{"queue", "1M"}});
 	const std::string body(60000, 'x');
 
 	redis_signal(f->server, SIGSTOP);
@@ -266,8 +268,8 @@ static void what_the_server_had_no_room_for_makes_the_others_look(void **state)
 static void casual_data_and_questions_make_room_first(void **state)
 {
 	fixture *f = fixture_of(state);
-	bus_node *a = new_node_up(f, {{"queue", "1M"}, {"watchdog", "60s"}});
-	bus_node *b = new_node_up(f, {{"watchdog", "60s"}});
+	bus_node *a = new_node_up(f, {{"queue", "1M"}});
+	bus_node *b = new_node_up(f);
 	const std::string body(60000, 'x');
 	const std::vector<cs_account> accounts(20000, 8);
 	std::vector<unsigned char> online(accounts.size(), 1);
@@ -319,8 +321,8 @@ static void a_piece_of_the_greatest_length_is_sent_even_if_it_is_casual(void **s
 static void what_redis_is_too_slow_for_makes_the_others_look(void **state)
 {
 	fixture *f = fixture_of(state);
-	bus_node *a = new_node_up(f, {{"queue", "1M"}, {"watchdog", "60s"}});
-	bus_node *b = new_node_up(f, {{"watchdog", "60s"}});
+	bus_node *a = new_node_up(f, {{"queue", "1M"}});
+	bus_node *b = new_node_up(f);
 	const std::string body(60000, 'x');
 
 	bus_world_run(f->world, 300);
@@ -444,7 +446,7 @@ static void a_name_that_does_not_exist_holds_nobody_up(void **state)
 	bus_world_turn(f->world);
 	bus_world_turn(f->world);
 	assert_int_equal(bus_node_claim(a, 7, conn_a, 1), 0);
-	assert_in_range(check_now() - begin, 0, 400);
+	assert_in_range(check_now() - begin, 0, 4000); /* a resolver without an answer takes 5 s */
 	bus_wait(f->world, "the log", [&] { return a->log.find("away") != std::string::npos; });
 	assert_int_equal(a->address, 0);
 }
@@ -562,7 +564,7 @@ static void a_node_may_end_with_calls_under_way(void **state)
 static void a_goodbye_to_a_frozen_redis_comes_to_an_end(void **state)
 {
 	fixture *f = fixture_of(state);
-	bus_node *a = new_node_up(f);
+	bus_node *a = new_node_up(f, {{"watchdog", "3s"}});
 
 	redis_signal(f->server, SIGSTOP);
 	bus_node_leave(a);

@@ -327,8 +327,8 @@ static void a_password_of_another_cost_is_hashed_anew_after_the_answer(void **st
 	struct {
 		int64_t ops, memory;
 		int duplicate, registration;
-		int64_t failed, devices, new_devices, forget;
-	} dearer = {2, 16384, 0, 0, 30, 10, 10, INT64_C(90) * 24 * 3600 * 1000};
+		int64_t failed, devices, new_devices, forget, token_life;
+	} dearer = {2, 16384, 0, 0, 30, 10, 10, INT64_C(90) * 24 * 3600 * 1000, 3600 * 1000};
 	struct user before, after;
 	cs_error e = {};
 
@@ -357,8 +357,8 @@ static void a_wrong_password_is_never_hashed_anew(void **state)
 	struct {
 		int64_t ops, memory;
 		int duplicate, registration;
-		int64_t failed, devices, new_devices, forget;
-	} dearer = {2, 16384, 0, 0, 30, 10, 10, INT64_C(90) * 24 * 3600 * 1000};
+		int64_t failed, devices, new_devices, forget, token_life;
+	} dearer = {2, 16384, 0, 0, 30, 10, 10, INT64_C(90) * 24 * 3600 * 1000, 3600 * 1000};
 	struct user user;
 	cs_error e = {};
 

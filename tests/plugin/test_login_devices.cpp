@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "plugins/model/devices.h"
+#include "plugins/model/users.h"
 #include "tests/support/check.h"
 #include "tests/support/handler_fixture.h"
 
@@ -144,9 +145,50 @@ static void a_device_that_is_ended_in_the_middle_of_its_login_is_looked_for(void
 	tell(f, CS_CLUSTER_MISSED);
 	assert_int_equal(device_forget(f->host->db, id, "phone", &number), 0);
 	fake_host_run(f->host.get());
-	assert_true(fake_host_conn(f->host.get(), phone)->open);
-	pass(f, 10 * second);
 	assert_false(fake_host_conn(f->host.get(), phone)->open);
+}
+
+/* A node died between the commit and the parcels, so nothing tells of the ends. */
+static void sessions_whose_end_was_never_told_are_found_within_ten_minutes(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "login");
+	const uint64_t id = fixture_registered(f, "zhang san"), other = fixture_registered(f, "gao yang");
+	const cs_conn phone = log_in(f, id, "phone"), plain = fake_host_connect(f->host.get());
+	const cs_conn stays = log_in(f, other, "phone");
+	struct user user;
+	user_series series;
+
+	assert_non_null(strstr(fixture_ask(f, plain, fixture_login(id, "123456")).c_str(), "\"errno\":0"));
+	pass(f, 5 * second);
+	assert_int_equal(user_find(f->host->db, id, &user), 0);
+	assert_int_equal(user_set_password(f->host->db, id, user.password, "changed", &series), 0);
+	fake_host_forget(f->host.get());
+	pass(f, 590 * second);
+	assert_int_equal(fake_host_count(f->host.get(), "work read"), 0);
+	assert_true(fake_host_conn(f->host.get(), phone)->open);
+	pass(f, 20 * second);
+	assert_int_equal(fake_host_count(f->host.get(), "work read"), 1);
+	assert_false(fake_host_conn(f->host.get(), phone)->open);
+	assert_false(fake_host_conn(f->host.get(), plain)->open);
+	assert_true(fake_host_conn(f->host.get(), stays)->open);
+	/* And again ten minutes later, not before. */
+	pass(f, 580 * second);
+	assert_int_equal(fake_host_count(f->host.get(), "work read"), 1);
+	pass(f, 30 * second);
+	assert_int_equal(fake_host_count(f->host.get(), "work read"), 2);
+	assert_true(fake_host_conn(f->host.get(), stays)->open);
+}
+
+/* Whoever changes the store of one node is this node. */
+static void a_node_that_has_the_store_alone_does_not_look_for_untold_ends(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "login");
+
+	f->host->exclusive_store = true;
+	(void)log_in(f, fixture_registered(f, "zhang san"), "phone");
+	fake_host_forget(f->host.get());
+	pass(f, 1300 * second);
+	assert_int_equal(fake_host_count(f->host.get(), "work read"), 0);
 }
 
 static void an_account_with_too_many_new_devices_is_told_when_to_come_back(void **state)
@@ -177,6 +219,8 @@ int main(void)
 		TEST(sessions_that_end_together_are_noted_together),
 		TEST(a_cluster_in_trouble_has_sessions_looked_for_only_now_and_then),
 		TEST(a_look_that_fails_is_done_again),
+		TEST(sessions_whose_end_was_never_told_are_found_within_ten_minutes),
+		TEST(a_node_that_has_the_store_alone_does_not_look_for_untold_ends),
 		TEST(a_device_that_is_ended_in_the_middle_of_its_login_is_looked_for),
 		TEST(an_account_with_too_many_new_devices_is_told_when_to_come_back),
 	};

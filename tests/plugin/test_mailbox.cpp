@@ -19,6 +19,24 @@ static void a_message_reaches_its_receiver_on_another_worker(void **state)
 	assert_string_equal(stage_answer(st, second).c_str(), ",\"seq\":2");
 }
 
+/* The rows of a conversation are stored side by side, whatever came between them. */
+static void what_is_stored_together_has_one_time(void **state)
+{
+	stage *st = stage_open(state, 2);
+	const cs_conn ann = stage_login(st, 0, 1), bob = stage_login(st, 1, 2), carl = stage_login(st, 1, 3);
+
+	st->w.hold_writes = true;
+	stage_say(st, ann, 3, 1);
+	stage_say(st, ann, 2, 2);
+	stage_say(st, ann, 3, 3);
+	st->w.hold_writes = false;
+	world_settle(&st->w);
+	assert_string_equal(stage_seen(st, carl).c_str(), "1 3");
+	assert_string_equal(stage_seen(st, bob).c_str(), "2");
+	assert_true(st->seen[bob][0].ts == st->seen[carl][0].ts);
+	assert_true(st->seen[bob][0].ts == st->seen[carl][1].ts);
+}
+
 static void nothing_is_answered_or_delivered_before_the_commit(void **state)
 {
 	stage *st = stage_open(state, 2);
@@ -384,6 +402,7 @@ int main()
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_message_reaches_its_receiver_on_another_worker),
+		TEST(what_is_stored_together_has_one_time),
 		TEST(nothing_is_answered_or_delivered_before_the_commit),
 		TEST(an_answering_dialogue_needs_no_read_after_its_first_contact),
 		TEST(a_note_to_oneself_is_delivered),

@@ -160,6 +160,74 @@ static void who_joins_again_begins_there(void **state)
 	assert_string_equal(stage_seqs(st, bob).c_str(), "1 5");
 }
 
+/* Bob is removed by ann; carl's node tells of the time after that. */
+static void remove_and_join_again(stage *st, uint64_t group, cs_conn ann, cs_conn carl)
+{
+	say(st, ann, group, 1);
+	st->w.hold_arrivals = true;
+	say(st, ann, group, 2);
+	(void)stage_do(st, ann, STAGE_LEAVE, 2, group, 3);
+	say(st, carl, group, 4);
+	(void)stage_do(st, carl, STAGE_JOIN, 2, group, 5);
+	say(st, carl, group, 6);
+}
+
+/* The first membership is over: what came of it is not sent behind the second one. Nothing of the second is missed. */
+static void who_hears_of_a_new_membership_before_the_end_of_the_old_one_begins_with_the_new_one(void **state)
+{
+	stage *st = stage_open_nodes(state, 3, 1);
+
+	for (const bool both_before_the_read : {false, true}) {
+		const uint64_t group = memory_log_add_group(&st->log, {1, 2, 3});
+		const cs_conn ann = stage_login(st, 0, 1), carl = stage_login(st, 1, 3),
+			      bob = stage_login_wanting(st, 2, 2, "event");
+
+		remove_and_join_again(st, group, ann, carl);
+		st->w.hold_reads = both_before_the_read;
+		while (world_step_bus_arrive(&st->w, 2, 1))
+			;
+		world_settle(&st->w);
+		assert_string_equal(stage_seqs(st, bob).c_str(), both_before_the_read ? "1" : "1 5 6");
+		st->w.hold_arrivals = false;
+		world_settle(&st->w);
+		st->w.hold_reads = false;
+		world_settle(&st->w);
+		assert_string_equal(stage_seqs(st, bob).c_str(), "1 5 6");
+		say(st, ann, group, 7);
+		say(st, carl, group, 8);
+		world_advance(&st->w, 1000);
+		assert_string_equal(stage_seqs(st, bob).c_str(), "1 5 6 7 8");
+		assert_true(mailbox_session_is_in(stage_session(st, bob), group));
+		for (const cs_conn conn : {ann, carl, bob})
+			world_kill(&st->w, conn);
+		world_settle(&st->w);
+	}
+}
+
+/* It learns of the removal after the answer to its own JOIN. */
+static void who_joins_again_before_it_hears_of_its_removal_is_told_of_it_no_more(void **state)
+{
+	stage *st = stage_open_nodes(state, 2, 1);
+	const uint64_t group = memory_log_add_group(&st->log, {1, 2});
+	const cs_conn ann = stage_login(st, 0, 1), bob = stage_login_wanting(st, 1, 2, "event", true);
+
+	say(st, ann, group, 1);
+	st->w.hold_arrivals = true;
+	say(st, ann, group, 2);
+	(void)stage_do(st, ann, STAGE_LEAVE, 2, group, 3);
+	assert_string_equal(stage_answer(st, stage_do(st, bob, STAGE_JOIN, 2, group, 4)).c_str(), ",\"seq\":4");
+	st->w.hold_arrivals = false;
+	world_settle(&st->w);
+	assert_string_equal(stage_seqs(st, bob).c_str(), "1");
+	/* DELIVERED of what it was not sent is taken. */
+	world_delivered(&st->w, bob, CS_CONVERSATION_GROUP, group, 3, ++st->last_req);
+	world_settle(&st->w);
+	assert_int_equal(stage_errno(st, st->last_req), 0);
+	say(st, ann, group, 5);
+	assert_string_equal(stage_seqs(st, bob).c_str(), "1 5");
+	assert_string_equal(stage_seqs(st, stage_login_again(st, bob, 1)).c_str(), "5");
+}
+
 static void a_message_of_one_who_was_removed_meanwhile_brings_nothing_back(void **state)
 {
 	stage *st = stage_open(state, 2);
@@ -381,6 +449,8 @@ int main(void)
 		TEST(a_new_member_gets_all_that_was_said_since_the_join),
 		TEST(a_former_member_gets_everything_up_to_its_removal_and_no_more),
 		TEST(who_joins_again_begins_there),
+		TEST(who_hears_of_a_new_membership_before_the_end_of_the_old_one_begins_with_the_new_one),
+		TEST(who_joins_again_before_it_hears_of_its_removal_is_told_of_it_no_more),
 		TEST(a_message_of_one_who_was_removed_meanwhile_brings_nothing_back),
 		TEST(who_is_removed_during_a_read_is_not_sent_what_follows),
 		TEST(who_confirms_its_removal_before_the_hint_of_it_comes_is_sent_nothing_more),

@@ -476,6 +476,82 @@ static void signals_wait_for_the_store_in_order(void **state)
 	assert_int_equal(frames.size(), 257);
 }
 
+/* The store was asked before that, so it is asked once more. */
+static void what_waits_is_judged_anew_if_contacts_may_have_changed(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "signal");
+	const cs_conn ann = signal_session_of(f, fixture_account(f, "ann"), "ann"),
+		      bob = signal_session_of(f, fixture_account(f, "bob"), "bob");
+
+	for (const char *number : {"1", "2"})
+		assert_int_equal(fake_host_frame(f->host.get(), ann, to_bob(number)), CS_DONE);
+	while (fake_host_step_call(f->host.get(), 0))
+		;
+	assert_true(fake_host_step_work(f->host.get(), 0));
+	fake_self_plugin(f->plugin)->cluster(fake_self_state(f->plugin), CS_CLUSTER_MISSED);
+	assert_int_equal(fake_host_frame(f->host.get(), ann, to_bob("3")), CS_DONE);
+	while (fake_host_step_call(f->host.get(), 0))
+		;
+	fake_host_run(f->host.get());
+	const std::vector<std::string> &frames = fake_host_conn(f->host.get(), bob)->frames;
+	assert_int_equal(frames.size(), 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_string_equal(frames[i].c_str(), to_bob(std::to_string(i + 1).c_str()).c_str());
+	assert_int_equal(signal_calls(f, "work read"), 2);
+}
+
+static void what_waits_for_who_blocks_the_sender_meanwhile_does_not_come(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "signal");
+	const cs_conn ann = signal_session_of(f, fixture_account(f, "ann"), "ann"),
+		      bob = signal_session_of(f, fixture_account(f, "bob"), "bob");
+
+	assert_int_equal(fake_host_frame(f->host.get(), ann, to_bob()), CS_DONE);
+	while (fake_host_step_call(f->host.get(), 0))
+		;
+	assert_true(fake_host_step_work(f->host.get(), 0));
+	signal_set(f, 2, 1, false, true);
+	fake_self_plugin(f->plugin)->cluster(fake_self_state(f->plugin), CS_CLUSTER_MISSED);
+	fake_host_run(f->host.get());
+	assert_int_equal(signal_frames(f, bob), 0);
+}
+
+/* Bob's client logs out, and in as carl, before the store answers. */
+static void what_waits_for_an_account_does_not_come_to_the_next_one_of_the_connection(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "signal");
+	const cs_conn ann = signal_session_of(f, fixture_account(f, "ann"), "ann"),
+		      bob = signal_session_of(f, fixture_account(f, "bob"), "bob");
+	const auto *plugin = fake_self_plugin(f->plugin);
+	void *own = fake_self_state(f->plugin);
+
+	assert_int_equal(fake_host_frame(f->host.get(), ann, to_bob()), CS_DONE);
+	while (fake_host_step_call(f->host.get(), 0))
+		;
+	assert_true(fake_host_step_work(f->host.get(), 0));
+	(void)plugin->closed(own, bob, 2, 0, 1);
+	plugin->opened(own, bob, fixture_account(f, "carl"), 0, 1);
+	fake_host_run(f->host.get());
+	assert_int_equal(signal_frames(f, bob), 0);
+}
+
+static void what_waits_comes_also_if_more_senders_wait_than_are_remembered(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "signal");
+	const cs_conn bob = signal_session_of(f, 1000, "bob");
+
+	for (uint64_t sender = 1; sender <= 200; sender++) {
+		const cs_conn conn = fake_host_connect(f->host.get(), sender, "x");
+
+		assert_int_equal(fake_host_frame(f->host.get(), conn,
+		                                 "{\"msgid\":122,\"id\":" + std::to_string(sender) +
+		                                         ",\"toid\":1000,\"kind\":\"x\"}"),
+		                 CS_DONE);
+	}
+	fake_host_run(f->host.get());
+	assert_int_equal(signal_frames(f, bob), 200);
+}
+
 static void one_sender_does_not_take_the_room_of_all_who_wait(void **state)
 {
 	handler_fixture *f = handler_fixture_load(state, "signal");
@@ -586,6 +662,10 @@ int main(void)
 		TEST(a_stranger_reaches_nobody_who_refuses_strangers),
 		TEST(while_nodes_do_not_hear_each_other_the_store_is_asked_more_often),
 		TEST(signals_wait_for_the_store_in_order),
+		TEST(what_waits_is_judged_anew_if_contacts_may_have_changed),
+		TEST(what_waits_for_who_blocks_the_sender_meanwhile_does_not_come),
+		TEST(what_waits_for_an_account_does_not_come_to_the_next_one_of_the_connection),
+		TEST(what_waits_comes_also_if_more_senders_wait_than_are_remembered),
 		TEST(one_sender_does_not_take_the_room_of_all_who_wait),
 		TEST(of_too_many_senders_the_one_who_was_silent_longest_is_forgotten),
 		TEST(signals_that_go_on_do_not_wait_for_the_store),

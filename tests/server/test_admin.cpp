@@ -57,7 +57,7 @@ static void metrics_count_connections_sessions_requests_and_items(void **state)
 	const std::string text = http_get(port, "/metrics");
 
 	assert_figure(text, "chatserverd_node_info{node=\"north-1\",version=\"" CS_VERSION "\"} 1");
-	assert_figure(text, "chatserverd_connections 1");
+	assert_figure(text, "chatserverd_connections{transport=\"plain\"} 1");
 	assert_figure(text, "chatserverd_sessions 1");
 	assert_figure(text, "chatserverd_requests_total{msgid=\"4\",name=\"register\"} 1");
 	assert_figure(text, "chatserverd_requests_total{msgid=\"1\",name=\"login\"} 1");

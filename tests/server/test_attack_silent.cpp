@@ -3,6 +3,7 @@
  * in and chat meanwhile. */
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -26,7 +27,8 @@ static int64_t figure(const test_server *s, const std::string &name)
 
 static int64_t closed_for(const test_server *s, const char *reason)
 {
-	return figure(s, check_format("connections_closed_total{reason=\"%s\"}", reason));
+	return figure(s, check_format("connections_closed_total{transport=\"%s\",reason=\"%s\"}",
+	                              transport_name(s->transport), reason));
 }
 
 /* Two people come, log in, write to each other and go. */
@@ -53,6 +55,15 @@ static std::vector<test_client *> open_many(test_server *s, size_t count)
 	for (size_t i = 0; i < count; i++)
 		all.push_back(client_open(s));
 	return all;
+}
+
+/* What the server may grow by for so many connections, beside the same over plain TCP. These took 14 to 15 KiB more
+ * with TLS and no more with WebSocket; with both, and parts of messages, 20 to 27 KiB. */
+static int64_t transport_kib(const test_server *s, size_t connections)
+{
+	const int64_t each = s->transport == TRANSPORT_WSS ? 30 : transport_has_tls(s->transport) ? 16 : 0;
+
+	return each * static_cast<int64_t>(connections);
 }
 
 static void unfinished_frames_hold_little_and_not_for_long(void **state)
@@ -83,7 +94,7 @@ static void unfinished_frames_hold_little_and_not_for_long(void **state)
 	              static_cast<long long>(grown));
 	assert_in_range(held, 100000, most + 200000);
 	if (check_patience_factor() == 1)
-		assert_in_range(grown, 0, 16 * 1024);
+		assert_in_range(grown, 0, 16 * 1024 + transport_kib(s, all.size()));
 	for (test_client *c : all) {
 		const std::vector<test_frame> last = client_read_to_end(c);
 
@@ -115,6 +126,8 @@ static void long_passwords_that_wait_for_their_turn_hold_little(void **state)
 	test_server_set(s, "login.password_ops", "100");
 	test_server_set(s, "login.password_memory", "8M");
 	test_server_set(s, "store.hashers", "1");
+	/* A hash that was begun is finished, which takes a busy machine seconds. */
+	test_server_set(s, "core.drain_timeout", "60s");
 	test_server_start(s);
 	const int64_t before = test_server_resident_kib(s);
 	const std::vector<test_client *> all = open_many(s, 300);
@@ -133,11 +146,12 @@ static void long_passwords_that_wait_for_their_turn_hold_little(void **state)
 	assert_in_range(figure(s, "connections_without_login_bytes"), 0, all.size() * 1024);
 	/* One of them is being hashed. */
 	if (check_patience_factor() == 1)
-		assert_in_range(grown, 0, (8 + 12) * 1024);
+		assert_in_range(grown, 0, (8 + 12) * 1024 + transport_kib(s, all.size()));
 	for (test_client *c : all)
 		client_reset(c);
 	check_wait("nobody to wait any longer", [&] { return figure(s, "store_waiting_hashes") == 0; });
-	test_server_stop(s);
+	test_server_signal(s, SIGTERM);
+	assert_int_equal(test_server_wait(s, 60000), 0);
 }
 
 static void a_frame_that_drips_is_cut_off_in_time(void **state)

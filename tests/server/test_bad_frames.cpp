@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Tests each kind of frame that chatserverd-protocol(7) refuses, and that other clients do not notice. */
+#include <algorithm>
 #include <string>
-
-#include <sys/socket.h>
 
 #include "tests/support/check.h"
 #include "tests/support/client.h"
@@ -100,6 +99,14 @@ static std::vector<refused_form> refused_forms(void)
 	};
 }
 
+/* A message of WebSocket that is no UTF-8 ends the connection; test_websocket asks that. The forms here have no other
+ * bytes above 0x7f. */
+static bool can_be_sent(const refused_form &form)
+{
+	return !transport_is_message_based() ||
+	       std::all_of(form.frame.begin(), form.frame.end(), [](char byte) { return (byte & 0x80) == 0; });
+}
+
 static void every_refused_form_is_answered_bad_frame_and_the_connection_lives(void **state)
 {
 	test_server *s = static_cast<test_server *>(*state);
@@ -107,6 +114,8 @@ static void every_refused_form_is_answered_bad_frame_and_the_connection_lives(vo
 	int wrong = 0;
 
 	for (const refused_form &form : refused_forms()) {
+		if (!can_be_sent(form))
+			continue;
 		client_send(c, form.frame + "\n");
 		const test_frame frame = client_read(c);
 		const bool right = json_matches(frame.json.get(), "{\"msgid\":100,\"errno\":4}") &&
@@ -168,7 +177,7 @@ static void a_forgotten_quote_costs_one_line_and_not_what_follows(void **state)
 			const test_frame first =
 				client_expect(c, "{\"msgid\":100,\"of\":102,\"req\":1,\"errno\":4,"
 			                         "\"errmsg\":\"control character in a string at byte 35\"}");
-			assert_int_equal(first.terminator, ending);
+			assert_true(client_frame_ends_with(&first, ending));
 			send("{\"msgid\":102,\"req\":2}");
 			client_expect(c, "{\"msgid\":100,\"req\":2,\"errno\":0}");
 			send("{\"msgid\":102,\"x\":\"\\\"}");
@@ -246,7 +255,7 @@ static void the_error_arrives_although_the_client_has_sent_much_more(void **stat
 		const std::string body(150000, 'x');
 
 		client_send(c, "POST / HTTP/1.1\r\n\r\n");
-		(void)!send(c->fd, body.data(), body.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+		(void)client_pour(c, body);
 		client_expect(c, "{\"msgid\":100,\"of\":0,\"errno\":4}");
 		client_close(c);
 	}
@@ -297,7 +306,7 @@ static void a_frame_without_end_is_cut_off(void **state)
 	test_client *c = client_open(s);
 	const std::string endless = "{\"msgid\":102,\"x\":\"" + std::string(400000, 'y');
 
-	(void)!send(c->fd, endless.data(), endless.size(), MSG_NOSIGNAL);
+	(void)client_try_send(c, endless);
 	client_expect(c, "{\"msgid\":100,\"errno\":12}");
 	client_read_to_end(c);
 }

@@ -107,6 +107,32 @@ static void a_group_gets_signals_too(void **state)
 	assert_true(value_of(text, "delivered") == 160);
 }
 
+static void every_transport_is_measured(void **)
+{
+	static const struct {
+		transport_kind kind;
+		const char *options;
+	} rows[] = {{TRANSPORT_TLS, "--tls"}, {TRANSPORT_WS, "--ws"}, {TRANSPORT_WSS, "--tls --ws"}};
+
+	for (const auto &row : rows) {
+		test_server *s = test_server_new();
+
+		test_server_set_transport(s, row.kind);
+		test_server_start(s);
+		/* 16,000 bytes: lengths of two bytes, and more than one record of TLS. */
+		for (const char *more : {"-b 24 -n 50", "-b 16000 -n 20"}) {
+			const std::string text = run(s, check_format("%s -s 2 -w 4 %s", row.options, more).c_str(), 0);
+
+			assert_true(value_of(text, "delivered") == value_of(text, "acknowledged"));
+			assert_true(value_of(text, "acknowledged") == 2 * atoi(strstr(more, "-n ") + 3));
+		}
+		(void)run(s, check_format("%s --idle -a 20 -t 1", row.options).c_str(), 0);
+		/* The plain bench does not take a page or a handshake for a server. */
+		(void)run(s, "-s 2 -n 1", 3);
+		test_server_free(s);
+	}
+}
+
 static void messages_go_to_receivers_at_random(void **state)
 {
 	const std::string text = run(static_cast<test_server *>(*state), "--random --no-cid -s 5 -n 40", 0);
@@ -158,6 +184,7 @@ static void logins_and_registrations_are_counted(void **state)
 	test_server *s = static_cast<test_server *>(*state);
 
 	assert_true(value_of(run(s, "--login -s 3 -n 5", 0), "logins") == 15);
+	assert_true(value_of(run(s, "--login --token -s 3 -n 5", 0), "logins") == 15);
 	assert_true(value_of(run(s, "--register -s 3 -n 5", 0), "registrations") == 15);
 	assert_true(value_of(run(s, "--login -s 2 -t 1", 0), "login_p50_ms") > 0);
 }
@@ -170,6 +197,7 @@ static void accounts_that_exist_are_used(void **state)
 	for (const char *arguments : {"--from 1 -s 2 -n 5", "--from 1 --random -s 2 -n 5", "--from 1 --away -s 2 -n 5"})
 		assert_true(value_of(run(s, arguments, 0), "delivered") == 10);
 	assert_true(value_of(run(s, "--login --from 2 -s 3 -n 5", 0), "logins") == 15);
+	assert_true(value_of(run(s, "--login --token --from 2 -s 3 -n 5", 0), "logins") == 15);
 	(void)run(s, "--from 1000000 -s 1 -n 1", 3);
 }
 
@@ -239,6 +267,7 @@ static void what_is_out_of_bounds_is_a_usage_error(void **state)
 	(void)run(s, "--rate 0", 2);
 	(void)run(s, "--login --register", 2);
 	(void)run(s, "--login --signal", 2);
+	(void)run(s, "--register --token", 2);
 	(void)run(s, "--history --away", 2);
 	(void)run(s, "--history -l 201", 2);
 	(void)run(s, "--away --signal", 2);
@@ -290,6 +319,7 @@ int main(void)
 		cmocka_unit_test(signals_are_delivered_once),
 		cmocka_unit_test(a_group_gets_signals_too),
 		cmocka_unit_test(messages_go_to_receivers_at_random),
+		cmocka_unit_test(every_transport_is_measured),
 		cmocka_unit_test(at_a_rate_so_many_messages_are_sent),
 		cmocka_unit_test(who_was_away_gets_everything_when_back),
 		cmocka_unit_test(each_page_of_history_is_read_and_checked),

@@ -286,7 +286,7 @@ static void what_came_from_a_group_that_one_is_no_longer_in_has_its_name(void **
 	command(t, "/kick " + tp.ben, "* you removed " + tp.ben);
 	terminal late;
 	terminal_start(&late, s->port, 80, 24, {home});
-	terminal_log_in(&late, tp.second_id, tp.ben);
+	terminal_log_in_again(&late, tp.ben);
 	terminal_wait(&late, "[" + renamed + "] " + tp.first.name + ": you there?");
 	terminal_wait(&late, "[" + renamed + "] * " + tp.first.name + " removed you");
 	terminal_type(&late, "/quit\r");

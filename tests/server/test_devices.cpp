@@ -98,7 +98,7 @@ static void the_same_device_again_closes_its_older_session(void **state)
 	test_client *ann = client_enter(s, "ann"), *phone = enter(s, ann, "phone");
 	test_client *next = enter(s, ann, "phone");
 
-	client_expect(phone, R"({"msgid":100,"of":0,"errno":13})");
+	client_expect(phone, R"({"msgid":100,"of":0,"errno":13,"reason":"replaced"})");
 	client_expect_end(phone);
 	client_expect_quiet(next);
 	client_expect_quiet(ann);

@@ -31,11 +31,11 @@ static int64_t try_login(test_client *c, int64_t id, const char *password)
 static test_client *open_for(test_server *s, const std::string &address)
 {
 	const bool is_ipv6 = address.find(':') != std::string::npos;
-	test_client *c = client_open(s);
+	test_client *c = client_open_from(s, person);
 
-	client_send(c, check_format(is_ipv6 ? "PROXY TCP6 %s ::1 4660 6000\r\n"
-	                                    : "PROXY TCP4 %s 198.51.100.1 4660 6000\r\n",
-	                            address.c_str()));
+	assert_true(client_send_raw(c, check_format(is_ipv6 ? "PROXY TCP6 %s ::1 4660 6000\r\n"
+	                                                    : "PROXY TCP4 %s 198.51.100.1 4660 6000\r\n",
+	                                            address.c_str())));
 	return c;
 }
 
@@ -87,6 +87,20 @@ static void attack_go_on(attack *a)
 			continue;
 		attack_take(a, c, frame);
 		attack_guess(a, c);
+	}
+}
+
+/* Until so many guesses were answered. The hashers leave the processors to all others, so that a busy machine takes
+ * long for the few guesses that are judged. */
+static void attack_until(attack *a, int64_t answers)
+{
+	const int64_t end = check_now() + 6 * check_patience_ms();
+
+	for (attack_go_on(a); a->wrong + a->refused < answers; attack_go_on(a)) {
+		if (check_now() > end)
+			check_fail(test_at::current(), "%lld guesses were judged and %lld refused", (long long)a->wrong,
+			           (long long)a->refused);
+		check_sleep_ms(2);
 	}
 }
 
@@ -151,10 +165,7 @@ static void an_address_may_guess_so_often_a_minute_and_no_more(void **state)
 	const int64_t id = client_absent(s, "person"), start = check_now();
 	attack a = attack_begin(s, 100, 0);
 
-	check_wait("1000 guesses to be answered", [&] {
-		attack_go_on(&a);
-		return a.wrong + a.refused >= 1000;
-	});
+	attack_until(&a, 1000);
 	hashes_before_login(&a, s, id);
 	const int64_t most = 30 + 1 + (check_now() - start) / 2000 + 1;
 	if (a.wrong > most)

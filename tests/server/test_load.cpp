@@ -92,11 +92,11 @@ static void who_asks_without_reading_the_answers_is_held_or_cut_off(void **state
 	for (int i = 0; i < 2000; i++)
 		pings += "{\"msgid\":102,\"req\":1234567890}";
 	while (check_now() < end && stuck < 20) {
-		const ssize_t sent = send(greedy->fd, pings.data(), pings.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+		const int sent = client_pour(greedy, pings);
 
-		if (sent < 0 && errno != EAGAIN)
+		if (sent < 0)
 			break;
-		stuck = sent < 0 ? stuck + 1 : 0;
+		stuck = sent == 0 ? stuck + 1 : 0;
 		times.push_back(round_trip(ann, bob));
 	}
 	const int64_t grown = test_server_resident_kib(s) - before;

@@ -49,11 +49,14 @@ static std::string own_address(const test_client *c)
 	return check_format("%s:%u", host, ntohs(address.sin_port));
 }
 
-static test_client *talk_from(test_server *s, const char *source, std::string_view bytes)
+/* The header is below the transport, in one segment with what follows it. */
+static test_client *talk_from(test_server *s, const char *source, std::string_view header, std::string_view bytes = "")
 {
 	test_client *c = client_open_from(s, source);
 
-	client_send(c, bytes);
+	assert_true(client_send_raw(c, header, !bytes.empty()));
+	if (!bytes.empty())
+		client_send(c, bytes);
 	return c;
 }
 
@@ -88,6 +91,18 @@ static void require_refusal(test_client *c, const std::string &why)
 	assert_int_equal(count_ends(c->server, peer), 1);
 }
 
+/* In front of TLS or a request, the header of a stranger is what no transport begins with. */
+static void require_refusal_of_header(test_server *s, const char *source, std::string_view header)
+{
+	if (transport_wanted() == TRANSPORT_PLAIN) {
+		require_refusal(talk_from(s, source, header),
+		                "PROXY header from an address that is not in core.proxy_from");
+		return;
+	}
+	client_expect_end(talk_from(s, source, std::string(header) + "\r\n\r\n"));
+	assert_int_equal(test_server_log(s).find("peer=192.0.2.7"), std::string::npos);
+}
+
 /* Closed without a word; one line of the log says why. */
 static void require_cut(test_client *c, const std::string &why)
 {
@@ -103,9 +118,9 @@ static void the_log_shows_the_address_of_a_header(void **state)
 	test_server *s = static_cast<test_server *>(*state);
 
 	for (const std::string_view header : {v1, v2})
-		require_peer(talk_from(s, proxy, std::string(header) + std::string(ping)), "192.0.2.7:4660");
+		require_peer(talk_from(s, proxy, header, ping), "192.0.2.7:4660");
 	for (const std::string_view header : {v1_ipv6, v2_ipv6})
-		require_peer(talk_from(s, proxy, std::string(header) + std::string(ping)), "[2001:db8::7]:4660");
+		require_peer(talk_from(s, proxy, header, ping), "[2001:db8::7]:4660");
 }
 
 static void a_header_that_names_nobody_leaves_the_address_of_the_socket(void **state)
@@ -113,7 +128,7 @@ static void a_header_that_names_nobody_leaves_the_address_of_the_socket(void **s
 	test_server *s = static_cast<test_server *>(*state);
 
 	for (const std::string_view header : {v1_local, v2_local}) {
-		test_client *c = talk_from(s, proxy, std::string(header) + std::string(ping));
+		test_client *c = talk_from(s, proxy, header, ping);
 
 		require_peer(c, own_address(c));
 	}
@@ -124,11 +139,11 @@ static void all_frames_in_the_segment_of_the_header_are_answered(void **state)
 	test_server *s = static_cast<test_server *>(*state);
 
 	for (const std::string_view header : {v1, v1_local, v2, v2_ipv6, v2_local}) {
-		std::string bytes(header);
+		std::string bytes;
 
 		for (int i = 0; i < 50; i++)
 			bytes += i % 2 ? ping : "{\"msgid\":99,\"req\":" + std::to_string(i) + "}";
-		test_client *c = talk_from(s, proxy, bytes);
+		test_client *c = talk_from(s, proxy, header, bytes);
 
 		for (int i = 0; i < 50; i++)
 			client_expect(c, i % 2 ? "{\"msgid\":103}"
@@ -143,7 +158,9 @@ static void a_header_may_come_byte_by_byte(void **state)
 	for (const std::string_view header : {v1, v1_ipv6, v1_local, v2, v2_ipv6, v2_local}) {
 		test_client *c = client_open_from(s, proxy);
 
-		client_send_bytewise(c, std::string(header) + std::string(ping));
+		for (const char byte : header)
+			assert_true(client_send_raw(c, std::string_view(&byte, 1)));
+		client_send_bytewise(c, ping);
 		client_expect(c, "{\"msgid\":103}");
 	}
 }
@@ -166,14 +183,14 @@ static void clients_and_checks_of_a_proxys_machine_need_no_header(void **state)
 
 	for (const std::string_view before :
 	     {""sv, "\n"sv, "\r\n"sv, "\r\n\r\n"sv, "\0"sv, " \t"sv, "\r\n\r\n\0\r\n"sv})
-		client_expect(talk_from(s, proxy, std::string(before) + std::string(ping)), "{\"msgid\":103}");
+		client_expect(talk_from(s, proxy, "", std::string(before) + std::string(ping)), "{\"msgid\":103}");
 }
 
 /* Somebody who presses Enter and thinks has not begun a header. */
 static void blanks_that_could_begin_a_header_are_no_reason_to_be_cut(void **state)
 {
 	test_server *s = static_cast<test_server *>(*state);
-	test_client *c = talk_from(s, proxy, "\r\n\r\n");
+	test_client *c = talk_from(s, proxy, "", "\r\n\r\n");
 
 	check_sleep_ms(3500);
 	client_send(c, "\r\n");
@@ -216,7 +233,7 @@ static void a_header_that_dribbles_is_given_no_more(void **state)
 	const int64_t begun = check_now();
 
 	for (size_t at = 0; at < v1.size() && check_now() - begun < 6000; at++) {
-		(void)!send(c->fd, v1.data() + at, 1, MSG_NOSIGNAL);
+		(void)client_send_raw(c, v1.substr(at, 1));
 		check_sleep_ms(200);
 	}
 	client_expect_end(c);
@@ -238,7 +255,7 @@ static void a_connection_that_ends_in_its_header_is_closed(void **state)
 static void a_second_header_is_no_frame(void **state)
 {
 	test_server *s = static_cast<test_server *>(*state);
-	test_client *c = talk_from(s, proxy, std::string(v2) + std::string(v1));
+	test_client *c = talk_from(s, proxy, v2, v1);
 
 	client_expect(c, "{\"msgid\":100,\"of\":0,\"errno\":4}");
 	client_expect_end(c);
@@ -248,11 +265,10 @@ static void a_second_header_is_no_frame(void **state)
 static void a_header_of_a_stranger_is_refused_and_not_believed(void **state)
 {
 	test_server *s = static_cast<test_server *>(*state);
-	const std::string why = "PROXY header from an address that is not in core.proxy_from";
 
 	for (const std::string_view header : {v1, v2, v2_local, v1.substr(0, 5), v2.substr(0, 12)})
-		require_refusal(talk_from(s, stranger, header), why);
-	require_refusal(talk_from(s, stranger, "\r\nPROXY"), "byte 0x50 cannot begin a frame");
+		require_refusal_of_header(s, stranger, header);
+	require_refusal(talk_from(s, stranger, "", "\r\nPROXY"), "byte 0x50 cannot begin a frame");
 	test_client *c = client_open_from(s, stranger);
 	const std::string peer = own_address(c);
 
@@ -269,7 +285,7 @@ static void strangers_are_served_without_a_header(void **state)
 	test_server *s = static_cast<test_server *>(*state);
 
 	for (const std::string_view before : {""sv, "\n"sv, "\r\n\r\n"sv, "\r\n\r\n\0\r\n"sv}) {
-		test_client *c = talk_from(s, stranger, std::string(before) + std::string(ping));
+		test_client *c = talk_from(s, stranger, "", std::string(before) + std::string(ping));
 
 		require_peer(c, own_address(c));
 	}
@@ -278,20 +294,18 @@ static void strangers_are_served_without_a_header(void **state)
 static void whom_to_trust_can_be_changed_while_it_runs(void **state)
 {
 	test_server *s = static_cast<test_server *>(*state);
-	const std::string bytes = std::string(v2) + std::string(ping);
-
 	test_server_set(s, "core.proxy_from", "10.0.0.0/8 127.0.0.2/31");
 	test_server_write_conf(s);
 	test_server_signal(s, SIGHUP);
 	test_server_wait_log(s, "configuration reloaded");
-	client_expect(talk_from(s, stranger, bytes), "{\"msgid\":103}");
-	client_expect(talk_from(s, proxy, bytes), "{\"msgid\":100,\"errno\":4}");
+	client_expect(talk_from(s, stranger, v2, ping), "{\"msgid\":103}");
+	require_refusal_of_header(s, proxy, v2);
 	test_server_set(s, "core.proxy_from", "nonsense");
 	test_server_write_conf(s);
 	test_server_signal(s, SIGHUP);
 	test_server_wait_log(s, "configuration kept: ");
 	test_server_wait_log(s, "core.proxy_from: \"nonsense\" is no address or network");
-	client_expect(talk_from(s, stranger, bytes), "{\"msgid\":103}");
+	client_expect(talk_from(s, stranger, v2, ping), "{\"msgid\":103}");
 }
 
 static void nobody_is_trusted_unless_told(void **state)
@@ -300,7 +314,7 @@ static void nobody_is_trusted_unless_told(void **state)
 
 	test_server_set(s, "core.proxy_from", "");
 	test_server_restart(s);
-	require_refusal(talk_from(s, proxy, v2), "PROXY header from an address");
+	require_refusal_of_header(s, proxy, v2);
 }
 
 static void mistakes_in_the_options_are_named_and_stop_the_start(void **state)

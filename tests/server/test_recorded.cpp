@@ -211,7 +211,8 @@ static std::string hide_numbers(std::string text, int64_t *last_seq)
 
 static void wait_for_ends(const stage *s)
 {
-	const std::string line = check_format("\nchatserverd_connections %zu\n", s->clients.size());
+	const std::string line = check_format("\nchatserverd_connections{transport=\"%s\"} %zu\n",
+	                                      transport_name(s->server->transport), s->clients.size());
 
 	check_wait("the connection to be closed",
 	           [&] { return http_get(admin_port(s->server), "/metrics").find(line) != std::string::npos; });
@@ -256,7 +257,8 @@ static bool hear(stage *s, const std::string &who, int timeout_ms, std::vector<t
 	test_frame frame;
 
 	if (client_try_read(c, &frame, timeout_ms)) {
-		const std::string bytes = escape(frame.bytes + frame.terminator);
+		const std::string bytes =
+			escape(transport_is_message_based() ? frame.bytes : frame.bytes + frame.terminator);
 
 		heard_r->push_back({.who = who, .kind = '<', .bytes = hide_numbers(bytes, &s->last_seq[who])});
 		return true;
@@ -297,6 +299,16 @@ static std::vector<talk_line> hear_until_quiet(stage *s)
 	return all;
 }
 
+/* A message of WebSocket is the frame without the byte behind it. */
+static void drop_terminator(talk_line *l)
+{
+	for (const char *terminator : {"\\x00", "\\x0a"})
+		if (l->kind == '<' && l->bytes.ends_with(terminator)) {
+			l->bytes.resize(l->bytes.size() - 4);
+			return;
+		}
+}
+
 /* What must be heard after the step: what was recorded, but for the differences. */
 static std::vector<talk_line> lines_of_now(const std::vector<talk_line> &lines, size_t step, size_t end)
 {
@@ -313,6 +325,9 @@ static std::vector<talk_line> lines_of_now(const std::vector<talk_line> &lines, 
 	for (const difference &d : differences)
 		if (text.starts_with(d.step) && !d.old_line)
 			expected.push_back(talk_parse(d.line));
+	if (transport_is_message_based())
+		for (talk_line &l : expected)
+			drop_terminator(&l);
 	return expected;
 }
 

@@ -103,6 +103,8 @@ static void a_stop_does_not_wait_for_ever_for_who_does_not_read(void **state)
 {
 	test_server *s = static_cast<test_server *>(*state);
 
+	/* The reader may cost seconds, and a slow disk more; neither may cost the time that a drain has. */
+	test_server_set(s, "core.drain_timeout", "60s");
 	test_server_start(s);
 	test_client *ann = client_enter(s, "ann"), *lazy = client_open(s, 4096);
 	const int64_t id = client_absent(s, "lazy");
@@ -113,7 +115,7 @@ static void a_stop_does_not_wait_for_ever_for_who_does_not_read(void **state)
 	client_chat_safely(ann, id, "last");
 	const int64_t start = check_now();
 	test_server_stop(s);
-	if (check_now() - start > 6000 * check_patience_factor())
+	if (check_now() - start > 30000)
 		client_fail(ann, test_at::current(), "stopping took %lld ms",
 		            static_cast<long long>(check_now() - start));
 }

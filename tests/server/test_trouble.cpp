@@ -219,6 +219,8 @@ static void stranger_come(stranger *other, const test_server *s)
 		other->db = database_open(&other->database);
 	} else {
 		assert_int_equal(sqlite3_open(test_server_database(s).c_str(), &other->file), SQLITE_OK);
+		/* The server may be at the file, too. */
+		assert_int_equal(sqlite3_busy_timeout(other->file, 10000), SQLITE_OK);
 	}
 }
 

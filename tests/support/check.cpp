@@ -39,28 +39,46 @@ int64_t check_patience_ms(void)
 	return 10000 * check_patience_factor();
 }
 
-std::string check_format(const char *format, ...)
+int64_t check_soon_ms(void)
 {
-	va_list arguments, again;
+	return 5000 * check_patience_factor();
+}
 
-	va_start(arguments, format);
+std::string check_format_list(const char *format, va_list arguments)
+{
+	va_list again;
+
 	va_copy(again, arguments);
 	std::string text(static_cast<size_t>(vsnprintf(nullptr, 0, format, arguments)), '\0');
 	vsnprintf(text.data(), text.size() + 1, format, again);
 	va_end(again);
+	return text;
+}
+
+std::string check_format(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	const std::string text = check_format_list(format, arguments);
 	va_end(arguments);
 	return text;
+}
+
+void check_report(const std::string &text)
+{
+	for (size_t at = 0; at < text.size(); at += 4000)
+		print_error("%s", text.substr(at, 4000).c_str());
+	print_error("\n");
 }
 
 void check_fail(std::source_location at, const char *format, ...)
 {
 	va_list arguments;
-	char text[4096];
 
 	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
+	check_report(check_format_list(format, arguments));
 	va_end(arguments);
-	print_error("%s\n", text);
 	_fail(at.file_name(), (int)at.line());
 	abort();
 }

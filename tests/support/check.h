@@ -25,12 +25,19 @@ void check_sleep_ms(int64_t ms);
 int64_t check_patience_factor(void);
 /* How long a test waits for what must come: 10 s, times the factor. */
 int64_t check_patience_ms(void);
+/* By then must have come what the product promises at once or within a second: 5 s, times the factor. So a busy machine
+ * does not break the promise. A test uses it where the next occasion comes later, such as a sweep, a lease's end or a
+ * repetition. */
+int64_t check_soon_ms(void);
 
 /* Fails the running test at that place. Does not return. */
 [[noreturn]] void check_fail(std::source_location at, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The whole file; empty where there is none. */
 std::string check_read_file(const std::string &path);
 std::string check_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+std::string check_format_list(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
+/* Prints a text of any length as an error message; CMocka cuts each message at 4096 bytes. */
+void check_report(const std::string &text);
 
 /* Waits until condition() is true, else fails naming what was waited for. */
 template <class Condition>

@@ -40,18 +40,16 @@ static void note(test_client *c, const char *mark, std::string_view text)
 void client_fail(const test_client *c, test_at at, const char *format, ...)
 {
 	const std::string log = test_server_log(c->server);
-	char text[4096];
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
+	const std::string text = check_format_list(format, arguments);
 	va_end(arguments);
 	print_error("---- conversation of account %lld\n", static_cast<long long>(c->id));
 	for (const std::string &line : c->talk)
-		print_error("%s\n", line.c_str());
-	print_error("---- end of the server's log\n%s----\n",
-	            log.c_str() + (log.size() > 2000 ? log.size() - 2000 : 0));
-	check_fail(at, "%s", text);
+		check_report(line);
+	check_report("---- end of the server's log\n" + log.substr(log.size() > 2000 ? log.size() - 2000 : 0) + "----");
+	check_fail(at, "%s", text.c_str());
 }
 
 /* source: nullptr for whichever the system takes. */
@@ -63,6 +61,9 @@ static test_client *connect_from(test_server *s, const char *source, int receive
 	const int one = 1;
 
 	c->server = s;
+	c->transport.kind = s->transport;
+	c->transport.host = s->address;
+	c->transport.ws.random += ++s->opened;
 	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (receive_buffer)
 		setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
@@ -79,9 +80,30 @@ static test_client *connect_from(test_server *s, const char *source, int receive
 	return c;
 }
 
+static bool read_more(test_client *c, int64_t end);
+static void flush(test_client *c, int flags);
+
+static void begin(test_client *c)
+{
+	if (c->transport.kind == TRANSPORT_PLAIN || c->transport.has_begun)
+		return;
+	transport_begin(&c->transport, &c->output);
+	flush(c, 0);
+}
+
+/* Not for ever: a server that is full or stopped does not answer. Its next clients wait less. */
 test_client *client_open(test_server *s, int receive_buffer, test_at at)
 {
-	return connect_from(s, nullptr, receive_buffer, at);
+	test_client *c = connect_from(s, nullptr, receive_buffer, at);
+
+	begin(c);
+	if (!c->transport.has_begun)
+		return c;
+	const int64_t end = check_now() + (s->is_slow ? 20 : 1000) * check_patience_factor();
+	while (!transport_is_open(&c->transport) && read_more(c, end))
+		;
+	s->is_slow = !transport_is_open(&c->transport) && !c->ended;
+	return c;
 }
 
 test_client *client_open_from(test_server *s, const char *source, test_at at)
@@ -109,6 +131,20 @@ void client_reset(test_client *c)
 	client_close(c);
 }
 
+static void take_bytes(test_client *c, std::string_view raw)
+{
+	if (c->transport.kind == TRANSPORT_PLAIN) {
+		c->input += raw;
+		return;
+	}
+	transport_take(&c->transport, raw, &c->input, &c->output);
+	const std::string wrong = transport_error(&c->transport);
+
+	if (!wrong.empty())
+		note(c, "< ", wrong);
+	flush(c, 0);
+}
+
 /* Reads what is there, waiting at most until the end. false: nothing came, or the connection ended. */
 static bool read_more(test_client *c, int64_t end)
 {
@@ -116,12 +152,14 @@ static bool read_more(test_client *c, int64_t end)
 	const int64_t left = end - check_now();
 	struct pollfd wait = {c->fd, POLLIN, 0};
 
+	if (!c->is_raw)
+		begin(c);
 	if (c->ended || poll(&wait, 1, left > 0 ? static_cast<int>(left) : 0) <= 0)
 		return false;
 	const ssize_t got = recv(c->fd, part, sizeof(part), 0);
 
 	if (got > 0) {
-		c->input.append(part, static_cast<size_t>(got));
+		take_bytes(c, std::string_view(part, static_cast<size_t>(got)));
 		return true;
 	}
 	c->ended = true;
@@ -130,23 +168,62 @@ static bool read_more(test_client *c, int64_t end)
 	return false;
 }
 
-bool client_try_send(test_client *c, std::string_view bytes, test_at at)
+void client_answer_transport(test_client *c)
+{
+	while (read_more(c, 0))
+		;
+	if (c->ended)
+		shutdown(c->fd, SHUT_WR);
+}
+
+/* What the kernel takes of the output. -1: the connection is gone. Another error leaves errno. */
+static int push(test_client *c, int flags)
+{
+	while (!c->output.empty()) {
+		const ssize_t sent =
+			send(c->fd, c->output.data(), c->output.size(), MSG_NOSIGNAL | MSG_DONTWAIT | flags);
+
+		if (sent > 0) {
+			c->output.erase(0, static_cast<size_t>(sent));
+			continue;
+		}
+		if (errno == EPIPE || errno == ECONNRESET)
+			return -1;
+		return 0;
+	}
+	return 0;
+}
+
+/* What is left goes with the next bytes, and whether the connection is gone is seen then. */
+static void flush(test_client *c, int flags)
+{
+	(void)push(c, flags);
+}
+
+static void put(test_client *c, std::string_view bytes, bool stays_open)
+{
+	c->is_raw = false;
+	begin(c);
+	if (c->transport.kind == TRANSPORT_PLAIN)
+		c->output += bytes;
+	else
+		transport_put(&c->transport, bytes, stays_open, &c->output);
+}
+
+/* Until the kernel has all of the output. */
+static bool send_output(test_client *c, int flags, test_at at)
 {
 	const int64_t end = check_now() + check_patience_ms();
 
-	note(c, "> ", bytes);
-	while (!bytes.empty()) {
+	for (;;) {
 		struct pollfd wait = {c->fd, POLLIN | POLLOUT, 0};
-		const ssize_t sent = send(c->fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 
-		if (sent > 0) {
-			bytes.remove_prefix(static_cast<size_t>(sent));
-			continue;
-		}
-		if (errno == EPIPE || errno == ECONNRESET) {
+		if (push(c, flags) < 0) {
 			note(c, "> ", strerror(errno));
 			return false;
 		}
+		if (c->output.empty())
+			return true;
 		if (errno != EAGAIN)
 			client_fail(c, at, "send: %s", strerror(errno));
 		if (check_now() > end)
@@ -155,7 +232,57 @@ bool client_try_send(test_client *c, std::string_view bytes, test_at at)
 		if (wait.revents & POLLIN)
 			read_more(c, 0);
 	}
-	return true;
+}
+
+static bool try_send(test_client *c, std::string_view bytes, bool stays_open, test_at at)
+{
+	note(c, "> ", bytes);
+	put(c, bytes, stays_open);
+	if (!send_output(c, 0, at))
+		return false;
+	/* Bytes that wait for the handshakes of a connection that has ended are not sent. */
+	return !c->ended || c->transport.waiting.empty();
+}
+
+bool client_try_send(test_client *c, std::string_view bytes, test_at at)
+{
+	return try_send(c, bytes, false, at);
+}
+
+int client_pour(test_client *c, std::string_view bytes, test_at at)
+{
+	if (c->output.empty())
+		put(c, bytes, false);
+	const size_t before = c->output.size();
+
+	if (push(c, 0) < 0 || c->ended)
+		return -1;
+	if (!c->output.empty() && errno != EAGAIN)
+		client_fail(c, at, "send: %s", strerror(errno));
+	return c->output.size() < before;
+}
+
+bool client_send_raw(test_client *c, std::string_view bytes, bool has_more, test_at at)
+{
+	note(c, "> ", bytes);
+	c->is_raw = true;
+	c->output += bytes;
+	return send_output(c, has_more ? MSG_MORE : 0, at);
+}
+
+bool client_send_below(test_client *c, std::string_view bytes, test_at at)
+{
+	transport_put_below(&c->transport, bytes, &c->output);
+	return send_output(c, 0, at);
+}
+
+bool client_send_message(test_client *c, unsigned first, std::string_view payload, test_at at)
+{
+	std::string message;
+
+	note(c, "> (message) ", payload);
+	websocket_put_frame(&c->transport.ws, first, payload, &message);
+	return client_send_below(c, message, at);
 }
 
 void client_send(test_client *c, std::string_view bytes, test_at at)
@@ -180,7 +307,8 @@ void client_sendf(test_client *c, const char *format, ...)
 void client_send_bytewise(test_client *c, std::string_view bytes)
 {
 	for (size_t i = 0; i < bytes.size(); i++)
-		client_send(c, bytes.substr(i, 1));
+		if (!try_send(c, bytes.substr(i, 1), true, test_at::current()))
+			client_fail(c, test_at::current(), "the server closed the connection before all was sent");
 }
 
 /* Where the first object of the text ends (behind its brace), npos when it is not whole. begin_r: where it
@@ -220,10 +348,17 @@ static bool take_frame(test_client *c, test_frame *frame_r)
 	note(c, "< ", c->input.substr(0, end + 1));
 	if (!frame_r->json)
 		client_fail(c, test_at::current(), "the server sent what is no JSON");
+	if (transport_has_messages(c->transport.kind) && (begin != 0 || frame_r->terminator != websocket_message_end))
+		client_fail(c, test_at::current(), "a message that is not exactly one frame");
 	if (c->input.find_first_not_of(std::string_view("\n\0 \r\t", 5)) != begin)
 		client_fail(c, test_at::current(), "bytes of the server in front of a frame");
 	c->input.erase(0, end + 1);
 	return true;
+}
+
+bool client_frame_ends_with(const test_frame *frame, char terminator)
+{
+	return frame->terminator == terminator || frame->terminator == websocket_message_end;
 }
 
 bool client_try_read(test_client *c, test_frame *frame_r, int timeout_ms)
@@ -241,6 +376,27 @@ bool client_try_read(test_client *c, test_frame *frame_r, int timeout_ms)
 		if (!read_more(c, end))
 			return false;
 	}
+}
+
+const std::string &client_read_text(test_client *c, std::string_view text, test_at at)
+{
+	const int64_t end = check_now() + check_patience_ms();
+
+	while (!c->ended && c->input.find(text) == std::string::npos)
+		if (!read_more(c, end) && !c->ended)
+			client_fail(c, at, "waited in vain for \"%.*s\", got: %s", static_cast<int>(text.size()),
+			            text.data(), c->input.substr(0, 2000).c_str());
+	return c->input;
+}
+
+const std::string &client_read_text_to_end(test_client *c, test_at at)
+{
+	const int64_t end = check_now() + check_patience_ms();
+
+	while (!c->ended)
+		if (!read_more(c, end) && !c->ended)
+			client_fail(c, at, "the connection does not end");
+	return c->input;
 }
 
 test_frame client_read(test_client *c, test_at at)

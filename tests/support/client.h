@@ -16,6 +16,8 @@
 
 #include <cjson/cJSON.h>
 
+#include "tests/support/transport.h"
+
 struct test_server;
 
 struct json_deleter {
@@ -29,17 +31,20 @@ using json_ptr = std::unique_ptr<cJSON, json_deleter>;
 /* A frame of the server. */
 struct test_frame {
 	std::string bytes; /* from { to } */
-	char terminator = 0; /* the byte behind it */
+	char terminator = 0; /* the byte behind it; websocket_message_end if it was a message */
 	json_ptr json;
 };
 
 struct test_client {
 	test_server *server = nullptr;
 	int fd = -1;
+	test_transport transport;
+	std::string output; /* for the socket, and not yet taken by the kernel */
 	std::string input; /* read and not yet taken as frames */
 	std::deque<test_frame> kept; /* frames that came before an awaited answer; read first */
 	bool ended = false; /* the server closed (or reset) the connection */
 	bool reset = false;
+	bool is_raw = false; /* the transport begins with the next client_send */
 	std::string ending = "\n"; /* what client_sendf puts behind a frame */
 	std::deque<std::string> talk; /* the last lines of the conversation */
 	int64_t id = 0; /* of the account, after client_enter or client_login */
@@ -51,9 +56,11 @@ struct test_client {
 
 using test_at = std::source_location;
 
-/* Connects. receive_buffer: SO_RCVBUF, 0 for the system's. */
+/* Connects by the server's transport, and waits a while for its handshakes: if they take longer, they go on when
+ * something is sent or read. receive_buffer: SO_RCVBUF, 0 for the system's. */
 test_client *client_open(test_server *s, int receive_buffer = 0, test_at at = test_at::current());
-/* The same from that IPv4 address of this machine, "127.0.0.2" say. */
+/* The same from that IPv4 address of this machine, "127.0.0.2" say. The handshakes begin when something is sent or
+ * read, so that client_send_raw can send a PROXY header first. */
 test_client *client_open_from(test_server *s, const char *source, test_at at = test_at::current());
 /* Closes and frees. */
 void client_close(test_client *c);
@@ -67,9 +74,23 @@ void client_send(test_client *c, std::string_view bytes, test_at at = test_at::c
 bool client_try_send(test_client *c, std::string_view bytes, test_at at = test_at::current());
 /* One frame, with the client's ending behind it. */
 void client_sendf(test_client *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* One byte at a time, each in a segment of its own. */
+/* As much as the kernel takes at once, of these bytes or of those of a former call. 1: it took some; 0: none; -1: the
+ * connection has ended. */
+int client_pour(test_client *c, std::string_view bytes, test_at at = test_at::current());
+/* Exactly these bytes on the socket, below the transport, whose handshakes then begin with the next client_send.
+ * has_more: what is sent next goes in the same segment. false: the connection is closed. */
+bool client_send_raw(test_client *c, std::string_view bytes, bool has_more = false, test_at at = test_at::current());
+/* One frame of WebSocket, with these first bits (0x80: FIN) and opcode; false: the connection is closed. */
+bool client_send_message(test_client *c, unsigned first, std::string_view payload, test_at at = test_at::current());
+/* Bytes inside TLS, if it is there, but below WebSocket. */
+bool client_send_below(test_client *c, std::string_view bytes, test_at at = test_at::current());
+/* One byte at a time, each in a segment of its own, and a message or a part of one. */
 void client_send_bytewise(test_client *c, std::string_view bytes);
 
+/* Reads until what came, and was not taken as frames, has the text, or the connection ends. */
+const std::string &client_read_text(test_client *c, std::string_view text, test_at at = test_at::current());
+/* The same, until the connection ends. */
+const std::string &client_read_text_to_end(test_client *c, test_at at = test_at::current());
 /* The next frame; fails when none comes in time. */
 test_frame client_read(test_client *c, test_at at = test_at::current());
 /* false when none came within that time or the connection ended. */
@@ -90,6 +111,13 @@ std::vector<test_frame> client_read_to_end(test_client *c, test_at at = test_at:
 std::vector<test_frame> client_read_all(test_client *c, test_at at = test_at::current());
 /* The next frames, so many; nothing may have come after them. */
 std::vector<test_frame> client_read_many(test_client *c, size_t count, test_at at = test_at::current());
+
+/* Reads what has come, without waiting, so that the questions of the transport are answered, and the end of the
+ * connection by its end on this side. Frames wait for the next reads. */
+void client_answer_transport(test_client *c);
+
+/* Whether that byte was behind the frame, where frames have terminators. */
+bool client_frame_ends_with(const test_frame *frame, char terminator);
 
 /* Whether json has the members (see client_expect). */
 bool json_matches(const cJSON *json, std::string_view members);

@@ -158,7 +158,7 @@ void play_burst(conversation_play *p, bool kill)
 
 	p->steps++;
 	p->bursts++;
-	p->m.keeps_former = true;
+	p->m.are_together = true;
 	p->m.together_from = p->m.stamps;
 	for (burst_request &b : all) {
 		b.r.sent = conversation_clock();
@@ -174,6 +174,5 @@ void play_burst(conversation_play *p, bool kill)
 		burst_apply(p, all);
 	}
 	play_settle(p);
-	p->m.keeps_former = false;
-	p->m.former.clear();
+	p->m.are_together = false;
 }

@@ -105,11 +105,21 @@ void conversation_forget(conversation_model *m, size_t account, size_t device)
 	d->starts.clear();
 }
 
+/* Whether that frame of the session need not come. */
+static bool delivery_may_miss(const conversation_session &s, size_t place, int64_t seq)
+{
+	const auto begins = s.begins.find(place);
+	const auto may_miss = s.may_miss.find(place);
+
+	return (begins != s.begins.end() && begins->second.upper_bound(seq) != begins->second.end()) ||
+	       (may_miss != s.may_miss.end() && may_miss->second.count(seq));
+}
+
 static void delivery_crash(conversation_device *d)
 {
 	for (const auto &[place, due] : d->session.due)
 		for (const int64_t seq : due)
-			if (!d->session.may_miss[place].count(seq)) {
+			if (!delivery_may_miss(d->session, place, seq)) {
 				d->cursors[place] = std::min(d->cursors[place], seq - 1);
 				break;
 			}
@@ -134,23 +144,24 @@ void conversation_crash(conversation_model *m, const std::function<bool(size_t a
 	}
 }
 
-/* Not a second before the entry: what came with the joining may still be read. */
-static bool delivery_has_joined(const conversation *c, size_t account, const conversation_entry &entry)
+/* With one of the requests that were under way together. */
+static bool delivery_has_joined_together(const conversation_model *m, const conversation *c, size_t account)
 {
-	return c->is_group && entry.sent - c->members.at(account).changed < 1000;
+	const auto member = c->members.find(account);
+
+	return m->are_together && c->is_group && member != c->members.end() &&
+	       c->entries[static_cast<size_t>(member->second.joined)].stamp > m->together_from;
 }
 
-/* An entry of another node, or the joining of another device of the account, may be heard before the answer to what the
- * session sent itself. Then it catches up from the log, where nothing says which session has sent an entry. */
+/* With several nodes a session may read the log at any time, for example while the entry before this one is being read,
+ * or after a node was killed; or because another device of the account joins. Nothing in the log says which session has
+ * sent an entry, so what it sends itself meanwhile may come, even before the answer. See
+ * conversation_model.own_came. */
 static bool delivery_may_read_own(const conversation_model *m, const conversation *c, const conversation_session &s,
                                   size_t account, const conversation_entry &entry)
 {
-	if (entry.actor != account || !delivery_wants(c, s, account, entry))
-		return false;
-	if (m->catches_up && (m->keeps_former || delivery_has_joined(c, account, entry)))
-		return true;
-	return m->keeps_former && c->is_group &&
-	       c->entries[static_cast<size_t>(c->members.at(account).joined)].stamp > m->together_from;
+	return entry.actor == account && delivery_wants(c, s, account, entry) &&
+	       (m->catches_up || delivery_has_joined_together(m, c, account));
 }
 
 /* An `ack` session's own entry does not come to it now, but as long as something before it is unconfirmed, the cursor
@@ -168,8 +179,10 @@ static void delivery_to_device(conversation_model *m, size_t account, size_t dev
 
 	if (wanted || may_come)
 		d->session.due[place].push_back(entry.seq);
-	if (may_come)
+	if (may_come) {
 		d->session.may_miss[place].insert(entry.seq);
+		m->own_may_come++;
+	}
 	for (const conversation_entry &before : c->entries)
 		all_passed = all_passed && (before.seq >= entry.seq || before.seq <= cursor ||
 		                            !conversation_sees(c, account, before.seq));
@@ -186,6 +199,20 @@ void conversation_deliver(conversation_model *m, size_t place)
 			if (m->accounts[account].devices[device].session.in &&
 			    conversation_sees(&m->conversations[place], account, seq))
 				delivery_to_device(m, account, device, place);
+}
+
+/* The log has only one membership of an account, the last. A session that reads the log after the JOIN begins there:
+ * because it hears of the JOIN before what another node did, or because it has not read yet what it missed while it
+ * joined before. */
+void conversation_join(conversation_model *m, size_t place, size_t account)
+{
+	const conversation &c = m->conversations[place];
+
+	if (!m->are_together || (!m->catches_up && !delivery_has_joined_together(m, &c, account)))
+		return;
+	for (conversation_device &d : m->accounts[account].devices)
+		if (d.session.in)
+			d.session.begins[place].insert(static_cast<int64_t>(c.entries.size()) + 1);
 }
 
 void conversation_confirm(conversation_model *m, size_t account, size_t device, size_t place, int64_t seq)
@@ -212,13 +239,10 @@ size_t conversation_unconfirmed(const conversation_model *m, size_t account, siz
 
 bool conversation_awaits(const conversation_session &s)
 {
-	for (const auto &[place, due] : s.due) {
-		const auto may_miss = s.may_miss.find(place);
-
+	for (const auto &[place, due] : s.due)
 		for (const int64_t seq : due)
-			if (may_miss == s.may_miss.end() || !may_miss->second.count(seq))
+			if (!delivery_may_miss(s, place, seq))
 				return true;
-	}
 	return !std::all_of(s.notices.begin(), s.notices.end(),
 	                    [](const conversation_notice &notice) { return notice.may_miss; });
 }
@@ -333,6 +357,41 @@ static std::string delivery_take_notice(conversation_session *s, const test_fram
 	return "nobody is to get this";
 }
 
+/* What is not to come any more if this one comes now: all before the JOIN that the session has begun at, and then only
+ * what may be missed. */
+static void delivery_skip_to(conversation_session *s, size_t place, int64_t seq)
+{
+	std::deque<int64_t> &due = s->due[place];
+	const std::set<int64_t> &begins = s->begins[place];
+	const auto after = begins.upper_bound(seq);
+
+	while (!due.empty() && after != begins.begin() && due.front() < *std::prev(after))
+		due.pop_front();
+	while (!due.empty() && due.front() != seq && s->may_miss[place].count(due.front()))
+		due.pop_front();
+}
+
+static bool delivery_is_back(const conversation *c, const conversation_session &s, size_t account, int64_t seq)
+{
+	const conversation_entry &entry = c->entries[static_cast<size_t>(seq - 1)];
+
+	return delivery_is_own(c, entry, account) && entry.session == s.number;
+}
+
+static bool delivery_is_former(conversation_model *m, const conversation_session &s, size_t place, int64_t seq,
+                               const test_frame &frame)
+{
+	const auto all = m->former.find({place, seq});
+	const auto may_miss = s.may_miss.find(place);
+	const bool is_late = may_miss != s.may_miss.end() && may_miss->second.count(seq);
+
+	return all != m->former.end() &&
+	       std::any_of(all->second.begin(), all->second.end(), [&](conversation_former &former) {
+		       return (is_late || (m->are_together && former.stamp >= m->together_from)) &&
+		              conversation_compare(m, &former.entry, frame.json.get(), frame.bytes).empty();
+	       });
+}
+
 std::string conversation_take(conversation_model *m, size_t account, size_t device, const test_frame &frame)
 {
 	conversation_device *d = &m->accounts[account].devices[device];
@@ -353,8 +412,7 @@ std::string conversation_take(conversation_model *m, size_t account, size_t devi
 		return "this belongs to no conversation";
 	std::deque<int64_t> &due = s->due[static_cast<size_t>(place)];
 
-	while (!due.empty() && due.front() != seq && s->may_miss[static_cast<size_t>(place)].count(due.front()))
-		due.pop_front();
+	delivery_skip_to(s, static_cast<size_t>(place), seq);
 	if (due.empty())
 		return "nothing of this conversation is to come";
 	if (due.front() != seq)
@@ -364,9 +422,8 @@ std::string conversation_take(conversation_model *m, size_t account, size_t devi
 	if (!s->ack)
 		d->floors[static_cast<size_t>(place)] = seq;
 	m->delivered++;
-	const auto former = m->former.find({static_cast<size_t>(place), seq});
-
-	if (former != m->former.end() && conversation_compare(m, &former->second, json, frame.bytes).empty())
+	m->own_came += delivery_is_back(&m->conversations[static_cast<size_t>(place)], *s, account, seq);
+	if (delivery_is_former(m, *s, static_cast<size_t>(place), seq, frame))
 		return "";
 	return conversation_compare(m,
 	                            &m->conversations[static_cast<size_t>(place)].entries[static_cast<size_t>(seq - 1)],

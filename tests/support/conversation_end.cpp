@@ -99,6 +99,15 @@ static void end_read(conversation_play *p, size_t account, size_t device)
 	play_request(p, r);
 }
 
+/* It is rare: see conversation_model.own_came. */
+static void end_check_own(const conversation_play *p)
+{
+	if (p->m.own_came > 5 + p->m.own_may_come / 50)
+		check_fail(test_at::current(), "%llu of %llu entries came back to the session that sent them",
+		           static_cast<unsigned long long>(p->m.own_came),
+		           static_cast<unsigned long long>(p->m.own_may_come));
+}
+
 void play_end(conversation_play *p)
 {
 	for (size_t account = 0; account < p->m.accounts.size(); account++)
@@ -113,4 +122,5 @@ void play_end(conversation_play *p)
 	end_signal_all(p);
 	if (p->is_strict)
 		end_wait_for_presence(p);
+	end_check_own(p);
 }

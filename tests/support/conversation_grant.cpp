@@ -71,13 +71,13 @@ static void grant_keep_former(conversation_model *m, size_t place, const convers
 {
 	const std::vector<conversation_entry> &entries = m->conversations[place].entries;
 
-	if (!m->keeps_former || (r.msgid != 160 && r.msgid != 161))
+	if (r.msgid != 160 && r.msgid != 161)
 		return;
 	const conversation_entry &of = entries[static_cast<size_t>(r.seq - 1)];
 
-	m->former[{place, of.seq}] = of;
+	m->former[{place, of.seq}].push_back({of, m->stamps});
 	if (of.last_edit)
-		m->former[{place, of.last_edit}] = entries[static_cast<size_t>(of.last_edit - 1)];
+		m->former[{place, of.last_edit}].push_back({entries[static_cast<size_t>(of.last_edit - 1)], m->stamps});
 }
 
 static void grant_remove(conversation *c, const conversation_request &r)
@@ -215,6 +215,8 @@ static std::string grant_grant(conversation_model *m, const conversation_request
 	                     : r.is_group || r.msgid != 6 ? static_cast<size_t>(conversation_find(m, r))
 	                                                  : grant_open_pair(m, r.actor, r.to);
 	grant_keep_former(m, place, r);
+	if (r.msgid == 9)
+		conversation_join(m, place, r.actor);
 	conversation *c = &m->conversations[place];
 	const int64_t expected = grant_add(m, c, r)->seq;
 

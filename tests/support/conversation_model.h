@@ -67,6 +67,12 @@ struct conversation_entry {
 	uint64_t stamp = 0; /* counts all entries */
 };
 
+/* An entry as it was, and the stamp of the newest entry then. */
+struct conversation_former {
+	conversation_entry entry;
+	uint64_t stamp = 0;
+};
+
 struct conversation_member {
 	bool in = false, banned = false;
 	int role = 0; /* 0 normal, 1 admin, 2 creator */
@@ -100,6 +106,9 @@ struct conversation_session {
 	/* Conversation -> the seqs to come, in order. */
 	std::map<size_t, std::deque<int64_t>> due;
 	std::map<size_t, std::set<int64_t>> may_miss; /* those of them that need not come */
+	/* Conversation -> seqs of JOINs at which the session may go on, whatever is to come before: then nothing before
+	 * that one comes any more. */
+	std::map<size_t, std::set<int64_t>> begins;
 	std::vector<conversation_notice> notices;
 	std::map<std::pair<size_t, size_t>, int64_t> marks; /* conversation, reader: the last READ to come */
 	std::map<size_t, int64_t> received; /* conversation -> the last seq */
@@ -138,12 +147,16 @@ struct conversation_model {
 	int64_t edit_window = 900000, recall_window = 900000; /* ms */
 	std::vector<conversation_account> accounts;
 	std::vector<conversation> conversations;
-	/* Conversation and seq -> an entry as it was before one of the requests that were under way together. It may
-	 * still come so. */
-	std::map<std::pair<size_t, int64_t>, conversation_entry> former;
-	bool keeps_former = false;
+	/* Conversation and seq -> an entry as it was before each change. It still comes so if it was sent before that:
+	 * during the requests that are under way together, and where the session gets what it may miss, for which
+	 * nobody has waited. */
+	std::map<std::pair<size_t, int64_t>, std::vector<conversation_former>> former;
+	bool are_together = false; /* requests are under way together */
 	uint64_t together_from = 0; /* the stamp before the first of them */
 	uint64_t stamps = 0, sessions = 0, delivered = 0, told = 0;
+	/* Entries that may come back to the session that sent them, because it may read them from the log, and how many
+	 * did. */
+	uint64_t own_may_come = 0, own_came = 0;
 };
 
 /* ---- requests (conversation_rules.cpp) */
@@ -199,6 +212,8 @@ void conversation_forget(conversation_model *m, size_t account, size_t device);
 void conversation_crash(conversation_model *m, const std::function<bool(size_t account, size_t device)> &goes_on);
 /* The last entry of the conversation is new. */
 void conversation_deliver(conversation_model *m, size_t place);
+/* The account is about to join the group with its next entry. */
+void conversation_join(conversation_model *m, size_t place, size_t account);
 void conversation_confirm(conversation_model *m, size_t account, size_t device, size_t place, int64_t seq);
 /* How many frames of the session are not confirmed. */
 size_t conversation_unconfirmed(const conversation_model *m, size_t account, size_t device);

@@ -431,12 +431,19 @@ static void rules_judge_search(rules_case *k)
 		rules_refuse(k, 6);
 }
 
+/* Its last member left a short time ago. */
+static bool rules_ended_lately(const conversation *c, const conversation_request &r)
+{
+	return std::any_of(c->members.begin(), c->members.end(),
+	                   [&](const auto &member) { return conversation_membership_is_new(c, member.first, r); });
+}
+
 /* For about a second signals may go by what was before. */
 static void rules_judge_group_signal(rules_case *k)
 {
 	const int place = conversation_find_group(k->m, k->r.group);
-	const bool is_new = place >= 0 && conversation_membership_is_new(
-						  &k->m->conversations[static_cast<size_t>(place)], k->r.actor, k->r);
+	const conversation *c = place >= 0 ? &k->m->conversations[static_cast<size_t>(place)] : nullptr;
+	const bool is_new = c && conversation_membership_is_new(c, k->r.actor, k->r);
 
 	if (!k->c)
 		rules_refuse(k, 7);
@@ -444,6 +451,8 @@ static void rules_judge_group_signal(rules_case *k)
 		rules_refuse(k, 8);
 	if (is_new)
 		k->v.errnos.insert({0, 8});
+	if (c && c->ended && rules_ended_lately(c, k->r))
+		k->v.errnos.insert(8);
 }
 
 static void rules_judge_creation(rules_case *k)

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -177,6 +178,7 @@ struct fake_host {
 	/* For asserts. Cleared by fake_host_forget(). */
 	std::vector<fake_call> calls;
 	std::vector<std::string> log;
+	std::map<std::string, int64_t> gauges; /* what gauge() set, by name */
 	std::vector<std::string> guesses; /* "13 wrong" "13 right": what guess_note was told */
 	/* Set by the test at any time. */
 	std::vector<fake_fault> faults;

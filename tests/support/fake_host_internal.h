@@ -26,6 +26,7 @@ struct fake_self {
 	void *state = nullptr;
 	unsigned worker = 0;
 	bool stopping = false; /* guarded by the host's mutex */
+	bool figure_told = false; /* that one is left out; guarded as well */
 	std::set<uint64_t> topics; /* subscribed; 0: to all */
 	size_t woken = 0;
 	std::vector<char> conf;

@@ -7,9 +7,12 @@
 #include <cstdio>
 #include <cstring>
 #include <functional>
+#include <string>
+#include <utility>
 
 #include <sys/stat.h>
 
+#include "core/base/gauge.h"
 #include "core/net/guess.h"
 
 /* ---- sessions */
@@ -414,6 +417,25 @@ static void table_guess_note(cs_self *self, uint64_t network, uint64_t subject, 
 	host->guesses.push_back(std::to_string(subject) + (right ? " right" : " wrong"));
 }
 
+static void table_gauge(cs_self *self, const char *name, const char *help, int64_t value)
+{
+	fake_host *host = self_of(self)->host;
+
+	const char *fault = gauge_find_fault(name, help);
+	const std::scoped_lock lock(host->mutex);
+
+	if (fault && !std::exchange(self_of(self)->figure_told, true))
+		host->log.push_back(std::string("a figure is left out of /metrics why=\"") + fault + "\"");
+	if (fault)
+		return;
+	host->gauges[name] = value;
+}
+
+static unsigned table_worker(cs_self *self)
+{
+	return self_of(self)->worker % self_of(self)->host->node_workers;
+}
+
 void fake_table_fill(cs_host *table)
 {
 	table->abi = CS_ABI;
@@ -446,4 +468,6 @@ void fake_table_fill(cs_host *table)
 	table->peer = table_peer;
 	table->guess_wait = table_guess_wait;
 	table->guess_note = table_guess_note;
+	table->gauge = table_gauge;
+	table->worker = table_worker;
 }

@@ -69,6 +69,23 @@ test_haproxy *haproxy_new(const std::vector<uint16_t> &node_ports)
 	return h;
 }
 
+void haproxy_add_web(test_haproxy *h, bool is_http, const std::vector<uint16_t> &node_ports, std::source_location at)
+{
+	const unsigned front = is_http ? 6080 : 6443, first = front + 1;
+
+	h->config += check_read_file("conf/haproxy-web.cfg");
+	h->port = test_free_port();
+	h->backend = is_http ? "web_nodes" : "secure_nodes";
+	haproxy_replace(h, loopback(is_http ? 6443 : 6080), loopback(test_free_port()), at);
+	haproxy_replace(h, loopback(front), loopback(h->port), at);
+	for (unsigned i = 0; i < 3; i++)
+		haproxy_replace(h, check_format("\tserver node%u %s\n", i + 1, loopback(first + i).c_str()),
+		                i < node_ports.size()
+		                        ? check_format("\tserver node%u %s\n", i + 1, loopback(node_ports[i]).c_str())
+		                        : "",
+		                at);
+}
+
 static void write_config(const test_haproxy *h)
 {
 	FILE *file = fopen((h->folder + "/haproxy.cfg").c_str(), "w");
@@ -235,7 +252,7 @@ std::string haproxy_node_figure(const test_haproxy *h, const std::string &node, 
 {
 	const std::string table = haproxy_ask(h, "show stat");
 	const std::vector<std::string> names = cells_of(std::string_view(table).substr(0, table.find('\n')));
-	const size_t row = table.find("\nnodes," + node + ",");
+	const size_t row = table.find("\n" + h->backend + "," + node + ",");
 
 	if (row == table.npos)
 		return "";

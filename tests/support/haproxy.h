@@ -17,6 +17,7 @@
 
 struct test_haproxy {
 	std::string folder; /* made by mkdtemp, removed by haproxy_free; the runtime socket is in it */
+	std::string backend = "nodes"; /* whose nodes the functions below name */
 	std::string config; /* written at each start and reload; a test may change it before */
 	uint16_t port = 0; /* of 127.0.0.1, where clients connect; kept over restarts */
 	uint16_t figures_port = 0; /* of 127.0.0.1, HTTP */
@@ -27,6 +28,10 @@ struct test_haproxy {
 /* conf/haproxy.cfg for nodes node1, node2... on these ports of 127.0.0.1 (as many as there are ports, others
  * are left out). Nothing runs yet. Release with haproxy_free. */
 test_haproxy *haproxy_new(const std::vector<uint16_t> &node_ports);
+/* Adds conf/haproxy-web.cfg. Clients then connect to its frontend that has these nodes: the one that speaks HTTP, or
+ * the one that passes everything through. */
+void haproxy_add_web(test_haproxy *h, bool is_http, const std::vector<uint16_t> &node_ports,
+                     std::source_location at = std::source_location::current());
 /* Kills what runs and removes the folder. */
 void haproxy_free(test_haproxy *h);
 /* Replaces a text that the configuration must have, wherever it occurs. For the next start or reload. */

@@ -18,7 +18,7 @@ uint64_t load_number(const char *name, uint64_t otherwise)
 {
 	const char *text = getenv(name);
 
-	return text ? strtoull(text, nullptr, 10) : otherwise;
+	return text && *text ? strtoull(text, nullptr, 10) : otherwise;
 }
 
 /* ---- who talks with whom */
@@ -81,6 +81,8 @@ load *load_new(test_server *front, size_t players, unsigned seed)
 		p.book = &l->book;
 		p.random = &l->random;
 		p.port = front->port;
+		p.kind = front->transport;
+		p.host = front->address;
 		p.id = clients.back()->id;
 		p.name = clients.back()->name;
 	}

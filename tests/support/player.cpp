@@ -30,6 +30,7 @@ static void forget_connection(player *p, int64_t pause)
 	p->is_refused = false;
 	p->input.clear();
 	p->output.clear();
+	p->transport = {};
 	p->unconfirmed.clear();
 	p->retry_at = check_now() + pause;
 }
@@ -76,15 +77,16 @@ static void flush(player *p)
 	}
 }
 
+/* Before the handshakes are done, it waits for them. */
 static void put(player *p, const std::string &frame)
 {
-	p->output += frame;
-	p->output += '\0';
+	transport_put(&p->transport, frame + '\0', false, &p->output);
 }
 
 static void log_in(player *p)
 {
 	p->state = PLAYER_LOGGING_IN;
+	transport_begin(&p->transport, &p->output);
 	put(p, check_format("{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"%s}", static_cast<long long>(p->id),
 	                    p->is_old ? "" : ",\"ack\":true"));
 	flush(p);
@@ -97,6 +99,10 @@ static void start_connecting(player *p)
 	address.sin_family = AF_INET;
 	address.sin_port = htons(p->port);
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	p->transport.kind = p->kind;
+	p->transport.host = p->host;
+	if (transport_has_messages(p->kind))
+		p->transport.ws.random = (*p->random)() | 1;
 	p->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	p->state = PLAYER_CONNECTING;
 	p->waiting_since = check_now();
@@ -328,19 +334,33 @@ static void receive_frame(player *p, std::string_view frame)
 		             static_cast<int>(frame.size()), frame.data());
 }
 
-/* This client ends its frames with NUL, so the server's end with it too. */
+/* This client ends its frames with NUL, so the server's end with it too, unless each is a message. */
 static void receive_input(player *p)
 {
+	const char terminator = transport_has_messages(p->kind) ? websocket_message_end : '\0';
 	std::string input;
 	size_t begin = 0, end;
 
 	input.swap(p->input);
-	while (p->fd != -1 && (end = input.find('\0', begin)) != input.npos) {
+	while (p->fd != -1 && (end = input.find(terminator, begin)) != input.npos) {
 		receive_frame(p, std::string_view(input).substr(begin, end - begin));
 		begin = end + 1;
 	}
 	if (p->fd != -1)
 		p->input = input.substr(begin);
+}
+
+/* What came from the socket. The answers of the transport, and what waited for it, go at once. */
+static void take_bytes(player *p, std::string_view raw)
+{
+	transport_take(&p->transport, raw, &p->input, &p->output);
+	const std::string wrong = transport_error(&p->transport);
+
+	if (!wrong.empty())
+		ledger_fault(p->book, "account %lld: %s", static_cast<long long>(p->id), wrong.c_str());
+	receive_input(p);
+	if (p->fd != -1)
+		flush(p);
 }
 
 void player_ready(player *p, short events)
@@ -361,8 +381,9 @@ void player_ready(player *p, short events)
 	const ssize_t got = recv(p->fd, part, sizeof(part), MSG_DONTWAIT);
 
 	if (got > 0)
-		p->input.append(part, static_cast<size_t>(got));
-	receive_input(p);
+		take_bytes(p, std::string_view(part, static_cast<size_t>(got)));
+	if (p->fd == -1)
+		return;
 	if (got == 0 || (got < 0 && errno != EAGAIN))
 		go_down(p, any_pause(p));
 }

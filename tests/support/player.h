@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "tests/support/ledger.h"
+#include "tests/support/transport.h"
 
 enum player_state { PLAYER_DOWN, PLAYER_CONNECTING, PLAYER_LOGGING_IN, PLAYER_IN };
 
@@ -27,6 +28,8 @@ struct player {
 	ledger *book = nullptr;
 	std::mt19937 *random = nullptr;
 	uint16_t port = 0;
+	transport_kind kind = TRANSPORT_PLAIN; /* what that port speaks */
+	std::string host = "127.0.0.1";
 	int64_t id = 0;
 	std::string name;
 	std::vector<player_target> targets;
@@ -42,7 +45,8 @@ struct player {
 	enum player_state state = PLAYER_DOWN;
 	int fd = -1;
 	int64_t retry_at = 0;
-	std::string input, output;
+	test_transport transport; /* of this connection */
+	std::string input, output; /* frames not yet whole; bytes for the socket */
 	std::deque<std::string> unacknowledged; /* cids, oldest first */
 	std::vector<std::string> by_req; /* req -> cid */
 	std::map<std::string, int64_t> unconfirmed; /* conversation -> last seq not yet told by DELIVERED */
@@ -50,7 +54,7 @@ struct player {
 	std::map<std::string, int64_t> in_flight; /* cid -> when it was sent on this connection */
 	bool is_refused = false; /* something is, and waits for again_at */
 	int64_t again_at = 0;
-	int64_t waiting_since = 0; /* for a connection or the answer to LOGIN */
+	int64_t waiting_since = 0; /* for a connection, its handshakes or the answer to LOGIN */
 	int64_t lost_at = 0; /* when the last session ended; 0: there was none */
 	uint64_t logins = 0, resent = 0, refused = 0;
 	int64_t slowest_answer = 0; /* ms; to a message */

@@ -20,6 +20,13 @@ void terminal_log_in(terminal *t, int64_t id, std::string_view offered, std::sou
 	terminal_answer(t, "password: ", "secret", at);
 }
 
+void terminal_log_in_again(terminal *t, const std::string &name, std::source_location at)
+{
+	terminal_answer(t, "choice: ", "1", at);
+	terminal_answer(t, "name or number [" + name + "]: ", "", at);
+	terminal_wait_cursor(t, name + "> ", at);
+}
+
 void scene_begin(scene *sc, test_server *s, std::string_view stem, size_t columns,
                  const std::vector<std::string> &environment, std::source_location at)
 {

@@ -26,6 +26,9 @@ void terminal_answer(terminal *t, std::string_view question, std::string_view li
 /* From the menu on. offered: what the question for it has in brackets; empty: nothing. */
 void terminal_log_in(terminal *t, int64_t id, std::string_view offered = "",
                      std::source_location at = std::source_location::current());
+/* From the menu on, as the account that is offered, by the login that is kept: no password is asked for. */
+void terminal_log_in_again(terminal *t, const std::string &name,
+                           std::source_location at = std::source_location::current());
 
 /* Two new accounts, both logged in; the prompt is there. environment: NAME=value, added. */
 void scene_begin(scene *sc, test_server *s, std::string_view stem = "ann", size_t columns = 80,

@@ -78,7 +78,7 @@ test_server *test_server_new(void)
 	test_server *s = new test_server;
 
 	s->folder = folder_make();
-	s->port = test_free_port();
+	s->port = s->plain_port = test_free_port();
 	s->options = {
 		{"core.listen", check_format("127.0.0.1:%u", s->port)},
 		{"core.threads", "2"},
@@ -93,7 +93,30 @@ test_server *test_server_new(void)
 	};
 	if (mariadb_wanted())
 		test_server_use_mariadb(s, mariadb_shared());
+	test_server_set_transport(s, transport_wanted());
 	return s;
+}
+
+void test_server_set_transport(test_server *s, transport_kind kind)
+{
+	s->transport = kind;
+	for (const char *key :
+	     {"tls_openssl.listen", "tls_openssl.certificate", "tls_openssl.key", "websocket.listen", "websocket.tls"})
+		s->options.erase(key);
+	if (kind == TRANSPORT_PLAIN) {
+		s->port = s->plain_port;
+		return;
+	}
+	s->port = test_free_port();
+	const std::string address = check_format("127.0.0.1:%u", s->port);
+
+	if (transport_has_tls(kind)) {
+		s->options["tls_openssl.certificate"] = transport_certificate()->chain;
+		s->options["tls_openssl.key"] = transport_certificate()->key;
+	}
+	s->options[transport_has_messages(kind) ? "websocket.listen" : "tls_openssl.listen"] = address;
+	if (kind == TRANSPORT_WSS)
+		s->options["websocket.tls"] = "yes";
 }
 
 void test_server_set(test_server *s, std::string_view key, std::string_view value)
@@ -229,7 +252,7 @@ void test_server_start(test_server *s, std::source_location at)
 		check_sleep_ms(1);
 }
 
-int test_server_wait(test_server *s, int timeout_ms, std::source_location at)
+static int wait_for_end(test_server *s, int timeout_ms, bool clients_answer, std::source_location at)
 {
 	const int64_t end = check_now() + timeout_ms * check_patience_factor();
 	int status;
@@ -239,10 +262,18 @@ int test_server_wait(test_server *s, int timeout_ms, std::source_location at)
 			test_server_print_log(s);
 			check_fail(at, "the server does not end");
 		}
+		if (clients_answer)
+			for (const auto &c : s->clients)
+				client_answer_transport(c.get());
 		check_sleep_ms(2);
 	}
 	s->pid = -1;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int test_server_wait(test_server *s, int timeout_ms, std::source_location at)
+{
+	return wait_for_end(s, timeout_ms, false, at);
 }
 
 void test_server_signal(test_server *s, int number)
@@ -255,7 +286,8 @@ void test_server_signal(test_server *s, int number)
 void test_server_stop(test_server *s, int status, std::source_location at)
 {
 	test_server_signal(s, SIGTERM);
-	const int ended = test_server_wait(s, 15000, at);
+	/* Longer than any test allows: what a stop may take is for the test to say. */
+	const int ended = wait_for_end(s, 40000, transport_has_messages(s->transport), at);
 
 	if (ended != status) {
 		test_server_print_log(s);

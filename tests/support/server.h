@@ -18,6 +18,8 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include "tests/support/transport.h"
+
 struct mariadb;
 struct test_client;
 
@@ -28,7 +30,11 @@ struct test_server {
 	rlim_t most_files = 0; /* RLIMIT_NOFILE; 0: as the test's own */
 	int network = -1; /* the network namespace that it runs in; -1: the test's own */
 	std::string address = "127.0.0.1"; /* where clients connect */
-	uint16_t port = 0; /* kept over restarts */
+	transport_kind transport = TRANSPORT_PLAIN; /* of its clients */
+	uint16_t port = 0; /* of that transport; kept over restarts */
+	uint16_t plain_port = 0; /* of core.listen */
+	uint64_t opened = 0; /* clients, in all */
+	bool is_slow = false; /* the last client waited in vain for its handshakes */
 	pid_t pid = -1;
 	size_t log_start = 0; /* where the log of the running process begins */
 	const struct mariadb *database = nullptr; /* null: SQLite */
@@ -39,8 +45,11 @@ struct test_server {
 uint16_t test_free_port(void);
 /* Makes the folder, a free port and options for a test: two workers, a cheap password cost, no rate limit,
  * and no sweep, which would hide a lost hint. The store is SQLite, or a new database of the program's MariaDB
- * where CS_DRIVER=db_mysql says so. Nothing runs yet. Release with test_server_free. */
+ * where CS_DRIVER=db_mysql says so. Clients connect by the transport that CS_TRANSPORT says. Nothing runs yet.
+ * Release with test_server_free. */
 test_server *test_server_new(void);
+/* Another transport than CS_TRANSPORT says: sets the options that it needs. */
+void test_server_set_transport(test_server *s, transport_kind kind);
 /* Stores in a new database of that MariaDB. */
 void test_server_use_mariadb(test_server *s, const struct mariadb *m);
 /* Sets "section.key"; an empty value leaves the key out of the file. Used from the next start on. */
@@ -54,7 +63,8 @@ void test_server_start(test_server *s, std::source_location at = std::source_loc
 void test_server_launch(test_server *s);
 /* Whether the log of the running process says that it is ready; fails the test when the process has ended. */
 bool test_server_is_ready(test_server *s, std::source_location at = std::source_location::current());
-/* SIGTERM; the process must end by itself with the status within 15 s. */
+/* SIGTERM; the process must end by itself with the status within 15 s. Clients of a WebSocket answer its close frame
+ * and close, too: it waits a second for those that do not. */
 void test_server_stop(test_server *s, int status = 0, std::source_location at = std::source_location::current());
 /* Waits for the process's end: its exit status, or 128 + the signal. */
 int test_server_wait(test_server *s, int timeout_ms, std::source_location at = std::source_location::current());

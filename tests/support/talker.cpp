@@ -34,8 +34,10 @@ static void talker_exec(uint16_t port, const std::vector<std::string> &options, 
 
 	for (const std::string &option : options)
 		argv.push_back(const_cast<char *>(option.c_str()));
-	argv.push_back(const_cast<char *>("127.0.0.1"));
-	argv.push_back(const_cast<char *>(number.c_str()));
+	if (port > 0) {
+		argv.push_back(const_cast<char *>("127.0.0.1"));
+		argv.push_back(const_cast<char *>(number.c_str()));
+	}
 	argv.push_back(nullptr);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)dup2(input, STDIN_FILENO);

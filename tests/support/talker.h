@@ -22,7 +22,7 @@ struct talker {
 	~talker();
 };
 
-/* Starts it for 127.0.0.1 and the port, with further options before them. */
+/* Starts it for 127.0.0.1 and the port, with further options before them. Port 0: the options have the address. */
 void talker_start(talker *t, uint16_t port, const std::vector<std::string> &options = {});
 /* One command; the line's end is added. */
 void talker_say(talker *t, std::string_view line);

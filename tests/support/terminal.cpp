@@ -31,10 +31,12 @@ terminal::~terminal()
 }
 
 /* Settings of the person who runs the tests would change what is seen. */
-static void terminal_exec(const terminal *t, uint16_t port, const std::vector<std::string> &environment)
+static void terminal_exec(const terminal *t, const std::vector<std::string> &arguments,
+                          const std::vector<std::string> &environment)
 {
 	const char *const build = getenv("CS_BUILD");
-	const std::string program = std::string(build ? build : "build") + "/chatclient", number = std::to_string(port);
+	const std::string program = std::string(build ? build : "build") + "/chatclient";
+	std::vector<char *> argv = {const_cast<char *>(program.c_str())};
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)setenv("TERM", "xterm", 1);
@@ -44,12 +46,15 @@ static void terminal_exec(const terminal *t, uint16_t port, const std::vector<st
 	(void)setenv("XDG_STATE_HOME", t->folder.c_str(), 1);
 	for (const std::string &variable : environment)
 		(void)putenv(const_cast<char *>(variable.c_str()));
-	(void)execl(program.c_str(), program.c_str(), "127.0.0.1", number.c_str(), nullptr);
+	for (const std::string &argument : arguments)
+		argv.push_back(const_cast<char *>(argument.c_str()));
+	argv.push_back(nullptr);
+	(void)execv(program.c_str(), argv.data());
 	_exit(127);
 }
 
-void terminal_start(terminal *t, uint16_t port, size_t columns, size_t rows,
-                    const std::vector<std::string> &environment)
+static void terminal_launch(terminal *t, const std::vector<std::string> &arguments, size_t columns, size_t rows,
+                            const std::vector<std::string> &environment)
 {
 	winsize size = {};
 
@@ -67,9 +72,21 @@ void terminal_start(terminal *t, uint16_t port, size_t columns, size_t rows,
 	if (t->pid == 0) {
 		(void)close(t->fd);
 		(void)login_tty(slave);
-		terminal_exec(t, port, environment);
+		terminal_exec(t, arguments, environment);
 	}
 	(void)close(slave);
+}
+
+void terminal_start(terminal *t, uint16_t port, size_t columns, size_t rows,
+                    const std::vector<std::string> &environment)
+{
+	terminal_launch(t, {"127.0.0.1", std::to_string(port)}, columns, rows, environment);
+}
+
+void terminal_start_with(terminal *t, const std::vector<std::string> &arguments,
+                         const std::vector<std::string> &environment)
+{
+	terminal_launch(t, arguments, 80, 24, environment);
 }
 
 void terminal_type(terminal *t, std::string_view keys)

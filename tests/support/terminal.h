@@ -32,6 +32,9 @@ struct terminal {
  * of an earlier one, unless the environment has another XDG_STATE_HOME. */
 void terminal_start(terminal *t, uint16_t port, size_t columns = 80, size_t rows = 24,
                     const std::vector<std::string> &environment = {});
+/* The same with these arguments, which have the address; 80 columns and 24 rows. */
+void terminal_start_with(terminal *t, const std::vector<std::string> &arguments,
+                         const std::vector<std::string> &environment = {});
 /* As if the person pressed these keys. */
 void terminal_type(terminal *t, std::string_view keys);
 /* The window has another size now. */

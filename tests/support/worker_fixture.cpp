@@ -128,6 +128,7 @@ static struct plugin *add_plugin(struct worker_fixture *f, const struct cs_plugi
 
 	plugin->path = "fake.so";
 	plugin->declared = declared;
+	plugin->name = declared.name ? declared.name : "";
 	plugin->declared.name = "fake";
 	plugin->index = static_cast<unsigned>(f->plugins.plugins.size());
 	f->plugins.plugins.push_back(std::move(plugin));
@@ -244,7 +245,7 @@ struct conn *worker_fixture_connect(struct worker_fixture *f, int *peer_r)
 		return nullptr;
 	f->peers.push_back(fds[1]);
 	*peer_r = fds[1];
-	if (!conn_reserve(f->worker) || conn_open(f->worker, unique_fd(fds[0]), &address, sizeof address) != 0)
+	if (!conn_reserve(f->worker) || conn_open(f->worker, unique_fd(fds[0]), &address) != 0)
 		return nullptr;
 	for (const auto &c : f->worker->conns->slots)
 		if (c && c->fd.fd == fds[0])

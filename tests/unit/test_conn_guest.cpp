@@ -45,7 +45,7 @@ static bool is_there(struct worker_test *t)
 
 static uint64_t turned_away(struct worker_test *t, enum conn_turn turn)
 {
-	return t->f->worker->conns->turned_away[turn];
+	return t->f->worker->conns->turned_away[0][turn];
 }
 
 /* The options are t->f->conf's from now on. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Tests what db_sqlite does with the write-ahead log of a locked store: it is copied into the database beside the
  * writer, and stays bounded. */
+#include <atomic>
 #include <thread>
 
 #include "test_db_sqlite_log.h"
@@ -51,28 +52,75 @@ static void the_log_is_copied_by_another_thread_and_begins_again(void **state)
 static void the_log_is_bounded_under_steady_writing(void **state)
 {
 	log_fixture *f = log_of(state);
+	const std::string number = log_number(f);
+	int64_t last = 0, largest = 0; /* pages; those of a transaction */
 
-	for (int i = 0; i < 180; i++) {
+	for (int i = 0; i < 400; i++) {
 		assert_int_equal(log_write(f), CS_DB_OK);
-		assert_true(log_pages(f) <= log_most + 200);
+		const int64_t pages = log_pages(f);
+		largest = std::max(largest, pages - last);
+		/* However slow the disk is: one transaction reaches the bound, and one ends the wait. */
+		assert_in_range(pages, 0, 2 * log_most + 2 * largest);
+		last = pages;
 	}
+	assert_true(log_number(f) != number);
 	assert_int_equal(lines_with("write-ahead log"), 0);
 }
 
-static int take_a_second(void)
+static std::atomic<bool> is_disk_stuck;
+
+static int take_until_it_is_free(void)
 {
-	return usleep(1000000);
+	while (is_disk_stuck)
+		usleep(1000);
+	return 0;
 }
 
-static void the_log_is_bounded_if_a_copy_takes_long_to_reach_the_disk(void **state)
+/* The least that a commit waits for a copy, beside a log of so many pages: the longer it is, the longer. */
+static int64_t log_wait_ms(int64_t pages)
+{
+	return pages < log_many ? 0 : pages < log_most ? 10 : 40;
+}
+
+static void a_commit_waits_the_longer_the_longer_the_log_is_while_it_is_copied(void **state)
 {
 	log_fixture *f = log_of(state);
 
-	sqlite_writes.database_sync_fault = take_a_second;
+	is_disk_stuck = true;
+	sqlite_writes.database_sync_fault = take_until_it_is_free;
+	while (log_pages(f) < log_most + 1000) {
+		const int64_t begun = check_now();
+		assert_int_equal(log_write(f), CS_DB_OK);
+		assert_true(check_now() - begun >= log_wait_ms(log_pages(f)) - 1);
+	}
+	is_disk_stuck = false;
+	log_restarts(f, 2 * log_most);
+	sqlite_writes.database_sync_fault = nullptr;
+}
+
+/* The disk takes a copy only after the writer waits for it. */
+static void the_log_is_bounded_if_a_copy_takes_long_to_reach_the_disk(void **state)
+{
+	log_fixture *f = log_of(state);
+	int64_t last = 0, largest = 0; /* pages; those of a transaction */
+
+	is_disk_stuck = true;
+	sqlite_writes.database_sync_fault = take_until_it_is_free;
+	std::thread disk([f] {
+		while (log_pages(f) < 2 * log_most)
+			usleep(1000);
+		check_sleep_ms(300);
+		is_disk_stuck = false;
+	});
 	for (int i = 0; i < 400; i++) {
 		assert_int_equal(log_write(f), CS_DB_OK);
-		assert_true(log_pages(f) <= 2 * log_most + 200);
+		const int64_t pages = log_pages(f);
+		largest = std::max(largest, pages - last);
+		/* One transaction reaches the bound, and one ends the wait. */
+		assert_in_range(pages, 0, 2 * log_most + 2 * largest);
+		last = pages;
 	}
+	disk.join();
 	sqlite_writes.database_sync_fault = nullptr;
 }
 
@@ -232,7 +280,7 @@ static void while_syncs_fail_the_log_keeps_all_and_the_next_server_has_it(void *
 
 	syncs_fail(f, 1000);
 	log_write_until(f, log_most + 2000);
-	assert_string_equal(log_number(f).c_str(), number.c_str());
+	assert_true(log_number(f) == number); /* bytes, some of them 0 */
 	assert_int_equal(lines_with("cannot be copied"), 1);
 	const int64_t rows = count(f->base.db);
 	the_store_is_sound(f, rows);
@@ -242,13 +290,21 @@ static void while_syncs_fail_the_log_keeps_all_and_the_next_server_has_it(void *
 	the_store_is_sound(f, rows);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_log, tear_down_log)
+/* A test that failed may have left the disk stuck. */
+static int free_disk_and_tear_down_log(void **state)
+{
+	is_disk_stuck = false;
+	return tear_down_log(state);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_log, free_disk_and_tear_down_log)
 
 int main(void)
 {
 	const CMUnitTest tests[] = {
 		TEST(the_log_is_copied_by_another_thread_and_begins_again),
 		TEST(the_log_is_bounded_under_steady_writing),
+		TEST(a_commit_waits_the_longer_the_longer_the_log_is_while_it_is_copied),
 		TEST(the_log_is_bounded_if_a_copy_takes_long_to_reach_the_disk),
 		TEST(the_log_is_bounded_while_others_read_all_the_time),
 		TEST(a_slow_reader_keeps_its_state_and_after_it_the_log_begins_again),

@@ -10,7 +10,7 @@
 #include "test_db.h"
 #include "tests/support/sqlite_write.h"
 
-static constexpr int64_t log_page = 4096 + 24, log_first = 8000, log_most = 16000;
+static constexpr int64_t log_page = 4096 + 24, log_first = 8000, log_many = 12000, log_most = 16000;
 
 inline std::mutex lines_mutex;
 inline std::vector<std::string> lines;

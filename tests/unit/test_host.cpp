@@ -128,7 +128,7 @@ static cs_conn add_conn(struct fixture *f)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
 	f->peers.emplace_back(fds[1]);
 	assert_true(conn_reserve(f->worker));
-	assert_int_equal(conn_open(f->worker, unique_fd(fds[0]), (sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(conn_open(f->worker, unique_fd(fds[0]), (sockaddr *)&address), 0);
 	for (const auto &c : f->worker->conns->slots) {
 		if (c && c->fd.fd == fds[0])
 			return c->handle;

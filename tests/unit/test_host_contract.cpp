@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include "core/base/gauge.h"
 #include "core/base/log.h"
 #include "core/store/store.h"
 #include "tests/support/check.h"
@@ -200,6 +201,7 @@ static const struct cs_plugin brewer_plugin = {
 struct world {
 	fake_host_ptr fake; /* null: the server's */
 	std::unique_ptr<struct worker_fixture> f;
+	struct gauge_table gauges; /* of the server's table */
 	struct test_database database;
 	store_ptr store;
 	std::map<cs_conn, int> peers;
@@ -248,6 +250,7 @@ static int world_open_real(void **state, bool has_database)
 		check_fail(std::source_location::current(), "%s", e.text);
 	w->f = worker_fixture_make_of({&brewer_plugin, &player_plugin});
 	w->f->shared.store = w->store.get();
+	w->f->shared.gauges = &w->gauges;
 	store_start(w->store.get());
 	world_meet(w.get(), w->f->worker->instances[1]->state);
 	*state = w.release();
@@ -1328,6 +1331,75 @@ static void who_guesses_wrong_must_wait_and_nobody_else(void **state)
 	assert_int_equal(wait(9, 22), 0);
 }
 
+/* What the figure of the player is; -1000: it was never set. */
+static int64_t world_figure(struct world *w, const char *name)
+{
+	if (w->fake)
+		return w->fake->gauges.count(name) ? w->fake->gauges[name] : -1000;
+	const std::string line = "\nchatserverd_player_" + std::string(name) + " ";
+	std::string text;
+
+	gauge_print(&w->gauges, &text);
+	const size_t at = text.find(line);
+
+	assert_true(count_of(text, line) <= 1);
+	return at == text.npos ? -1000 : atoll(text.c_str() + at + line.size());
+}
+
+static void a_figure_is_what_was_set_last_on_any_thread(void **state)
+{
+	struct world *w = world_of(state);
+
+	w->host->gauge(w->self, "cups", "Cups of tea.", 7);
+	assert_int_equal(world_figure(w, "cups"), 7);
+	std::thread([w] {
+		w->host->gauge(w->self, "cups", "Cups of tea.", -3);
+		w->host->gauge(w->self, "pots_2", "Pots of tea.", INT64_C(5000000000));
+	}).join();
+	assert_int_equal(world_figure(w, "cups"), -3);
+	assert_int_equal(world_figure(w, "pots_2"), INT64_C(5000000000));
+	assert_int_equal(world_figure(w, "cans"), -1000);
+}
+
+static void a_figure_with_a_wrong_name_is_left_out_and_told_once(void **state)
+{
+	struct world *w = world_of(state);
+	const std::string text = world_log(w, [w] {
+		for (int i = 0; i < 2; i++)
+			for (const char *name :
+			     {"", "Cups", "cups left", "cups\n", "tasse-1", "cups{a=\"b\"}", "t\xc3\xa9"})
+				w->host->gauge(w->self, name, "Cups of tea.", 1);
+		w->host->gauge(w->self, nullptr, "Cups of tea.", 1);
+		w->host->gauge(w->self, "cups", nullptr, 1);
+	});
+
+	assert_int_equal(count_of(text, "\n"), 1);
+	assert_int_equal(count_of(text, "left out of /metrics"), 1);
+	for (const char *name : {"", "Cups", "cups left", "cups\n", "tasse-1", "cups{a=\"b\"}", "t\xc3\xa9", "cups"})
+		assert_int_equal(world_figure(w, name), -1000);
+	w->host->gauge(w->self, "9_cups", "Cups of tea.", 4);
+	assert_int_equal(world_figure(w, "9_cups"), 4);
+}
+
+static void an_instance_knows_the_number_of_its_worker_on_any_thread(void **state)
+{
+	struct world *w = world_of(state);
+	const struct cs_host *host = w->host;
+	struct cs_self *self = w->self;
+	unsigned number = 99;
+
+	assert_int_equal(host->worker(self), 0);
+	if (w->fake)
+		self = player_of(fake_self_state(fake_host_add(w->fake.get(), &player_plugin, 3)))->self;
+	else
+		w->f->worker->index = 3;
+	std::thread([host, self, &number] { number = host->worker(self); }).join();
+	assert_int_equal(number, 3);
+	assert_int_equal(host->worker(self), 3);
+	if (!w->fake)
+		w->f->worker->index = 0;
+}
+
 #define X(name, host) cmocka_unit_test_setup_teardown(name, world_open_##host, world_close)
 /* host: fake or real. */
 #define PROMISES(host)                                                                                                 \
@@ -1371,6 +1443,9 @@ static void who_guesses_wrong_must_wait_and_nobody_else(void **state)
 		X(every_line_of_each_thread_is_logged_whole, host##_whole),                                            \
 		X(a_logged_text_stays_one_line_and_moves_no_cursor, host##_whole),                                     \
 		X(who_guesses_wrong_must_wait_and_nobody_else, host##_whole),                                          \
+		X(a_figure_is_what_was_set_last_on_any_thread, host##_whole),                                          \
+		X(a_figure_with_a_wrong_name_is_left_out_and_told_once, host##_whole),                                 \
+		X(an_instance_knows_the_number_of_its_worker_on_any_thread, host##_whole),                             \
 		X(without_a_database_only_hashing_works, host##_alone)
 
 int main(void)

@@ -25,7 +25,7 @@ static int set_up(void **state)
 
 	t->f = worker_fixture_make();
 	if (listener_parse("127.0.0.1:0", &t->addresses, &e) != 0 || listener_reserve(&t->addresses, &e) != 0 ||
-	    listener_open_all(t->f->worker, t->addresses, &e) != 0)
+	    listener_open_all(t->f->worker, t->addresses, nullptr, &e) != 0)
 		return -1;
 	*state = t.release();
 	return 0;
@@ -208,7 +208,7 @@ static void add_workers(test *t, unsigned count)
 
 		assert_int_equal(worker_open(w, i, &t->f->shared, &e), 0);
 		conn_table_open(w, &t->f->conf);
-		assert_int_equal(listener_open_all(w, t->addresses, &e), 0);
+		assert_int_equal(listener_open_all(w, t->addresses, nullptr, &e), 0);
 	}
 }
 
@@ -260,10 +260,10 @@ static void the_last_place_costs_nobody_his_own_while_nobody_waits(void **state)
 	}
 	worker_fixture_turn(t->f.get());
 	assert_int_equal(t->f->shared.connections, 3);
-	assert_int_equal(t->f->worker->conns->turned_away[CONN_TURN_FULL], 0);
+	assert_int_equal(t->f->worker->conns->turned_away[0][CONN_TURN_FULL], 0);
 	(void)connect_to(t);
-	assert_true(
-		worker_fixture_wait(t->f.get(), [&] { return t->f->worker->conns->turned_away[CONN_TURN_FULL] == 1; }));
+	assert_true(worker_fixture_wait(t->f.get(),
+	                                [&] { return t->f->worker->conns->turned_away[0][CONN_TURN_FULL] == 1; }));
 }
 
 static void all_workers_together_keep_to_max_connections(void **state)

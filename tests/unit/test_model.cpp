@@ -21,7 +21,9 @@ static void an_unknown_user_is_none(void **state)
 
 	assert_int_equal(user_find(model_db(state), 99, &found), MODEL_NONE);
 	assert_int_equal(user_find(model_db(state), 0, &found), MODEL_NONE);
-	assert_int_equal(user_set_password(model_db(state), 99, "x"), MODEL_NONE);
+	assert_int_equal(user_set_hash(model_db(state), 99, "hash", "x"), MODEL_NONE);
+	user_series series;
+	assert_int_equal(user_set_password(model_db(state), 99, "hash", "x", &series), MODEL_NONE);
 }
 
 static void names_are_found_for_accounts_that_exist(void **state)
@@ -60,8 +62,8 @@ static void a_password_is_replaced(void **state)
 	cs_db *db = model_db(state);
 	user found;
 
-	assert_int_equal(user_set_password(db, 3, "new"), 0);
-	assert_int_equal(user_set_password(db, 3, "new"), 0);
+	assert_int_equal(user_set_hash(db, 3, "hash", "new"), 0);
+	assert_int_equal(user_set_hash(db, 3, "hash", "newer"), MODEL_NONE);
 	assert_int_equal(user_find(db, 3, &found), 0);
 	assert_true(found.password == "new");
 	assert_int_equal(user_find(db, 4, &found), 0);
@@ -71,8 +73,13 @@ static void a_password_is_replaced(void **state)
 static void each_login_gets_a_generation_above_all_before(void **state)
 {
 	cs_db *db = model_db(state);
-	user_login logins[] = {{7, 0}, {2, 0}, {7, 0}, {99, 5}, {7, 0}};
+	user_login logins[5];
 	user_login *pointers[] = {&logins[0], &logins[1], &logins[2], &logins[3], &logins[4]};
+	const uint64_t accounts[] = {7, 2, 7, 99, 7};
+
+	for (size_t i = 0; i < 5; i++)
+		logins[i].account = accounts[i];
+	logins[3].generation = 5;
 
 	assert_int_equal(user_next_generations(db, {pointers, 2}), 0);
 	assert_true(logins[0].generation == 1 && logins[1].generation == 1);

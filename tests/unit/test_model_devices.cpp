@@ -193,10 +193,10 @@ static void a_device_that_was_unseen_for_long_is_forgotten(void **state)
 	assert_true(login.ended == std::vector<uint64_t>({1}));
 	assert_int_equal(device_list(db, 1, &devices), 0);
 	assert_int_equal(devices.size(), 3); /* device 0 is never forgotten */
-	const message_reader both[] = {{1, 1}, {1, 2}};
-	std::vector<message_reader> missing;
-	assert_int_equal(device_missing(db, both, &missing), 0);
-	assert_true(missing == std::vector<message_reader>({{1, 1}}));
+	const device_session both[] = {{{1, 1}, 0}, {{1, 2}, 0}};
+	std::vector<unsigned char> is_over;
+	assert_int_equal(device_over(db, both, &is_over), 0);
+	assert_true(is_over == std::vector<unsigned char>({1, 0}));
 }
 
 static void a_new_device_begins_at_the_end_and_a_forgotten_one_leaves_no_cursor(void **state)

@@ -247,6 +247,11 @@ static void unread_are_messages_of_others_that_were_not_recalled(void **state)
 	/* A recalled message may be the newest one. */
 	set_kind(db, item.conversation, 8, 1);
 	assert_int_equal(list_all(db, 1)[0].said_seq, 8);
+	/* What comes between the list and the count is not told twice: last_seq is below it. */
+	item = list_all(db, 2)[0];
+	say(db, to_user(1, 2), 1000);
+	assert_int_equal(unread_of(db, 2, item), 1);
+	assert_int_equal(unread_of(db, 2, list_all(db, 2)[0]), 2);
 }
 
 static void unread_is_counted_over_a_thousand_rows_at_most(void **state)

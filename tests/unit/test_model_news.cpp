@@ -437,11 +437,20 @@ static void no_statement_reads_a_whole_table(void **state)
 
 	assert_int_equal(user_insert(db, "x", "y", 0, &id), 0);
 	assert_int_equal(user_find(db, 1, &found), 0);
-	assert_int_equal(user_set_password(db, 1, "z"), 0);
+	assert_int_equal(user_set_hash(db, 1, found.password, "z"), 0);
+	user_series series;
+	assert_int_equal(user_set_password(db, 1, "z", "zz", &series), 0);
+	assert_int_equal(user_void_unnamed(db, 1), 0);
+	const device_session sessions[] = {{{1, 0}, 0}, {{2, 3}, 0}};
+	std::vector<unsigned char> are_over;
+	bool is_over = false;
+	assert_int_equal(device_over(db, sessions, &are_over), 0);
+	for (const device_session &session : sessions)
+		assert_int_equal(device_session_over(db, session, &is_over), 0);
 	std::vector<user_login> logins;
 	std::vector<user_login *> login_pointers;
 	for (uint64_t i = 0; i < 100; i++)
-		logins.push_back({1 + i % model_users_count, 0});
+		logins.push_back({.account = 1 + i % model_users_count});
 	for (user_login &login : logins)
 		login_pointers.push_back(&login);
 	for (const size_t size : {1, 100})

@@ -271,6 +271,7 @@ static void a_change_may_be_begun_again_after_any_of_its_statements(void **)
 {
 	check_may_be_begun_again("002.sql");
 	check_may_be_begun_again("003.sql");
+	check_may_be_begun_again("004.sql");
 }
 
 int main(void)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * A run with logins or registrations: as many as the server does.
  *
- * A login is a connection, LOGIN with its answer, and LOGOUT with its answer; then the account begins anew. A
- * registration is REGISTER with its answer, on a connection that stays. */
+ * A login is a connection, LOGIN with its answer, and LOGOUT with its answer; then the account begins anew. By token,
+ * each account has logged in once before, by password. A registration is REGISTER with its answer, on a connection that
+ * stays. */
 #include "logins.h"
 
 #include <algorithm>
@@ -36,8 +37,7 @@ static std::string logins_tell_progress(void *arg)
 	char text[160];
 
 	if (lg->began == 0)
-		(void)snprintf(text, sizeof text, "%zu of %zu accounts are registered", lg->r->ready,
-		               lg->r->members.size());
+		(void)snprintf(text, sizeof text, "%zu of %zu accounts are there", lg->r->ready, lg->r->members.size());
 	else
 		(void)snprintf(text, sizeof text, "%.0f of %" PRId64 " s, %" PRIu64 " %s, %.0f/s", seconds,
 		               lg->r->opts->seconds, lg->done, lg->registers ? "registrations" : "logins",
@@ -88,6 +88,15 @@ static void logins_count(logins *lg, const member *mb)
 	pace_add(&lg->rate, lg->last);
 }
 
+/* One more of the members. */
+static void logins_is_prepared(logins *lg)
+{
+	if (++lg->r->ready < lg->r->members.size())
+		run_start_more(lg->r);
+	else
+		logins_begin(lg);
+}
+
 static void logins_on_ready(void *arg, member *mb, std::string_view)
 {
 	logins *const lg = static_cast<logins *>(arg);
@@ -100,18 +109,24 @@ static void logins_on_ready(void *arg, member *mb, std::string_view)
 			member_leave(mb);
 		return;
 	}
-	/* The accounts for the logins are being made. */
+	/* The accounts for the logins are being made, or get their tokens. */
 	mb->only_registers = false;
+	if (mb->wants_token) {
+		member_leave(mb);
+		return;
+	}
 	member_close(mb);
-	if (++lg->r->ready < lg->r->members.size())
-		run_start_more(lg->r);
-	else
-		logins_begin(lg);
+	logins_is_prepared(lg);
 }
 
 static void logins_on_left(void *arg, member *mb)
 {
-	logins_next(static_cast<logins *>(arg), mb);
+	logins *const lg = static_cast<logins *>(arg);
+
+	if (lg->began > 0)
+		logins_next(lg, mb);
+	else
+		logins_is_prepared(lg);
 }
 
 static void logins_on_refused(void *arg, member *mb, std::string_view answer)
@@ -192,11 +207,13 @@ void logins_run(run *r)
 	}
 	run_make_members(r, static_cast<size_t>(r->opts->accounts), &table, &lg);
 	lg.done_by.resize(r->members.size());
-	for (member &mb : r->members)
-		mb.only_registers = r->opts->from == 0;
+	for (member &mb : r->members) {
+		mb.wants_token = r->opts->token;
+		mb.only_registers = r->opts->from == 0 && !mb.wants_token;
+	}
 	r->at_once = logins_at_once;
 	progress_begin(&r->line, r->base, logins_tell_progress, &lg);
-	if (lg.registers || r->opts->from > 0)
+	if (lg.registers || (r->opts->from > 0 && !r->opts->token))
 		logins_begin(&lg);
 	else
 		run_start_more(r);

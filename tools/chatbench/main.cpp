@@ -72,6 +72,13 @@ static run_status chatbench_main_prepare(const options *opts, run *r)
 		if (result != RUN_OK)
 			return result;
 	}
+	if (opts->tls || opts->websocket) {
+		r->kind = wire_kind_make(opts->tls, opts->websocket);
+		if (!r->kind) {
+			(void)fputs("chatbench: this program has no TLS\n", stderr);
+			return RUN_USAGE;
+		}
+	}
 	for (const int64_t pid : opts->pids) {
 		if (process_cpu(pid) >= 0)
 			continue;

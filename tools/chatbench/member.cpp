@@ -25,8 +25,20 @@ int64_t member_find_integer(std::string_view frame, std::string_view key)
 	return value;
 }
 
+static void member_flush_wire(member *mb)
+{
+	if (wire_send(mb->wire.get(), &mb->output) == 0)
+		return;
+	if (errno == EAGAIN || errno == EINTR)
+		(void)event_add(mb->writable.get(), nullptr);
+	else
+		mb->calls->failed(mb->arg, mb, "cannot send");
+}
+
 void member_flush(member *mb)
 {
+	if (mb->wire)
+		return member_flush_wire(mb);
 	if (mb->output.empty())
 		return;
 	const ssize_t sent = send(mb->fd.fd, mb->output.data(), mb->output.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -54,9 +66,15 @@ void member_register(member *mb)
 
 static void member_log_in(member *mb)
 {
-	member_ask(mb, MEMBER_LOGS_IN,
-	           "{\"msgid\":1,\"id\":" + std::to_string(mb->id) + ",\"password\":\"" + member_password + "\"" +
-	                   (mb->wants_signals ? ",\"want\":[\"signal\"]}\n" : "}\n"));
+	std::string frame = "{\"msgid\":1,\"id\":" + std::to_string(mb->id);
+
+	if (mb->token.empty())
+		frame += std::string(",\"password\":\"") + member_password + "\"";
+	else
+		frame += ",\"token\":\"" + mb->token + "\"";
+	if (mb->wants_token && mb->token.empty())
+		frame += ",\"remember\":true";
+	member_ask(mb, MEMBER_LOGS_IN, frame + (mb->wants_signals ? ",\"want\":[\"signal\"]}\n" : "}\n"));
 }
 
 void member_leave(member *mb)
@@ -99,10 +117,9 @@ static void member_take_registration(member *mb, std::string_view answer)
 		member_log_in(mb);
 }
 
-/* The text after "name":" with its escapes. */
-static std::string_view member_find_name(std::string_view frame)
+/* The text after the key, with its escapes. */
+static std::string_view member_find_text(std::string_view frame, std::string_view key)
 {
-	static const std::string_view key = "\"name\":\"";
 	const size_t at = frame.find(key), begin = at + key.size();
 	size_t end = begin;
 
@@ -116,7 +133,9 @@ static std::string_view member_find_name(std::string_view frame)
 static void member_take_login(member *mb, std::string_view answer)
 {
 	if (mb->name.empty())
-		mb->name = member_find_name(answer);
+		mb->name = member_find_text(answer, "\"name\":\"");
+	if (mb->wants_token && mb->token.empty())
+		mb->token = member_find_text(answer, "\"token\":\"");
 	if (mb->wants_group)
 		member_enter_group(mb);
 	else
@@ -168,10 +187,31 @@ static void member_take_frames(member *mb)
 	mb->calls->read_all(mb->arg, mb);
 }
 
+static void member_read_wire(member *mb)
+{
+	const unsigned connection = mb->connection;
+	bool is_end = false;
+	const ssize_t got = wire_receive(mb->wire.get(), &mb->input, &is_end);
+
+	if (got > 0)
+		member_take_frames(mb);
+	if (mb->step == MEMBER_AWAY || mb->connection != connection)
+		return;
+	if (got >= 0 && !is_end) {
+		member_flush(mb); /* a ping was answered, perhaps */
+		return;
+	}
+	(void)event_del(mb->readable.get());
+	mb->calls->failed(mb->arg, mb, "the connection was lost");
+}
+
 static void member_on_readable(evutil_socket_t fd, short, void *arg)
 {
 	member *const mb = static_cast<member *>(arg);
 	char bytes[65536];
+
+	if (mb->wire)
+		return member_read_wire(mb);
 	const ssize_t got = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
 
 	if (got > 0) {
@@ -196,6 +236,7 @@ void member_close(member *mb)
 	(void)setsockopt(mb->fd.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 	mb->readable.reset();
 	mb->writable.reset();
+	mb->wire.reset();
 	mb->fd.reset(-1);
 	mb->input.clear();
 	mb->output.clear();
@@ -212,6 +253,13 @@ int member_start(member *mb, event_base *base, const sockaddr *address, socklen_
 	if (mb->fd.fd == -1 || connect(mb->fd.fd, address, size) != 0)
 		return -1;
 	(void)setsockopt(mb->fd.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	if (mb->kind) {
+		mb->wire = wire_open(mb->kind, mb->fd.fd);
+		if (!mb->wire) {
+			errno = EPROTO;
+			return -1;
+		}
+	}
 	mb->readable.reset(event_new(base, mb->fd.fd, EV_READ | EV_PERSIST, member_on_readable, mb));
 	mb->writable.reset(event_new(base, mb->fd.fd, EV_WRITE, member_on_writable, mb));
 	if (!mb->readable || !mb->writable || event_add(mb->readable.get(), nullptr) != 0)

@@ -10,6 +10,8 @@
 
 #include <base/raii.h>
 
+#include "wire.h"
+
 enum member_role { MEMBER_SENDER, MEMBER_RECEIVER, MEMBER_IDLE };
 
 enum member_step {
@@ -44,12 +46,16 @@ struct member {
 	std::string name; /* as frames write it; empty until LOGIN_ACK names it */
 	uint64_t id = 0; /* 0: not registered yet */
 	bool only_registers = false;
+	bool wants_token = false; /* at its next login by password */
+	std::string token; /* not empty: it logs in by this */
 	bool wants_signals = false;
 	bool wants_group = false; /* no longer once it is in */
 	uint64_t group = 0; /* the group to join; 0: a sender, which makes one */
 	int64_t asked = 0; /* clock, ns: the last request of the way in or out */
 	unsigned connection = 0; /* counts its connections */
+	const wire_kind *kind = nullptr; /* null: its frames go over the socket as they are */
 	unique_fd fd;
+	wire_ptr wire;
 	event_ptr readable;
 	event_ptr writable;
 	std::string input;

@@ -17,8 +17,8 @@ static const int64_t options_most_random = 2000;
 
 static const char options_usage[] =
 	"usage: chatbench [-CjrSV] [-a ACCOUNTS] [-b BYTES] [-f ID] [-g MEMBERS] [-l LIMIT] [-n COUNT]\n"
-	"                 [-o FILE] [-p PID]... [-R RATE] [-s SENDERS] [-t SECONDS] [-w WINDOW] [--random]\n"
-	"                 [--away | --history | --idle | --login | --register] HOST PORT [HOST PORT]...\n";
+	"                 [-o FILE] [-p PID]... [-R RATE] [-s SENDERS] [-t SECONDS] [-w WINDOW] [--random] [--tls] [--ws]\n"
+	"                 [--away | --history | --idle | --login [--token] | --register] HOST PORT [HOST PORT]...\n";
 
 static const char options_help[] =
 	"What is measured, if not messages to people who are there:\n"
@@ -45,11 +45,24 @@ static const char options_help[] =
 	"  -S, --signal             send signals, which are not stored\n"
 	"  -s, --senders SENDERS    accounts that send, log in or register (8)\n"
 	"  -t, --time SECONDS       how long they do so (10)\n"
+	"      --tls                over TLS; the certificate is not verified\n"
+	"      --token              log in by token, not by password\n"
 	"  -V, --version            show the version and leave\n"
-	"  -w, --window WINDOW      messages of a sender that wait for their acknowledgement (8)\n";
+	"  -w, --window WINDOW      messages of a sender that wait for their acknowledgement (8)\n"
+	"      --ws                 by WebSocket; with --tls over TLS\n";
 
 /* Options without a letter. */
-enum options_long_only { OPTION_AWAY = 256, OPTION_HISTORY, OPTION_IDLE, OPTION_LOGIN, OPTION_RANDOM, OPTION_REGISTER };
+enum options_long_only {
+	OPTION_AWAY = 256,
+	OPTION_HISTORY,
+	OPTION_IDLE,
+	OPTION_LOGIN,
+	OPTION_RANDOM,
+	OPTION_REGISTER,
+	OPTION_TLS,
+	OPTION_TOKEN,
+	OPTION_WEBSOCKET
+};
 
 static const option options_long[] = {
 	{"accounts", required_argument, nullptr, 'a'},
@@ -74,8 +87,11 @@ static const option options_long[] = {
 	{"senders", required_argument, nullptr, 's'},
 	{"signal", no_argument, nullptr, 'S'},
 	{"time", required_argument, nullptr, 't'},
+	{"tls", no_argument, nullptr, OPTION_TLS},
+	{"token", no_argument, nullptr, OPTION_TOKEN},
 	{"version", no_argument, nullptr, 'V'},
 	{"window", required_argument, nullptr, 'w'},
+	{"ws", no_argument, nullptr, OPTION_WEBSOCKET},
 	{nullptr, 0, nullptr, 0},
 };
 
@@ -158,6 +174,9 @@ static int chatbench_options_read_one(int letter, options *options_r)
 	case OPTION_LOGIN: return options_read_subject(SUBJECT_LOGINS, options_r);
 	case OPTION_REGISTER: return options_read_subject(SUBJECT_REGISTRATIONS, options_r);
 	case OPTION_RANDOM: options_r->random = true; return 0;
+	case OPTION_TLS: options_r->tls = true; return 0;
+	case OPTION_TOKEN: options_r->token = true; return 0;
+	case OPTION_WEBSOCKET: options_r->websocket = true; return 0;
 	case 'C': options_r->cid = false; return 0;
 	case 'j': options_r->json = true; return 0;
 	case 'o': options_r->plot = optarg; return 0;
@@ -199,6 +218,8 @@ static const char *options_find_contradiction(const options *opts)
 {
 	if (opts->subject == SUBJECT_AWAY && opts->signal)
 		return "signals are not kept for those who are --away";
+	if (opts->token && opts->subject != SUBJECT_LOGINS)
+		return "--token needs --login";
 	if (opts->random && opts->group > 0)
 		return "--random and --group exclude each other";
 	if (opts->random && opts->senders > options_most_random)

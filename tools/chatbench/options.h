@@ -39,6 +39,9 @@ struct options {
 	bool cid = true;
 	bool signal = false; /* SIGNAL, not CHAT */
 	bool random = false; /* each message goes to any receiver */
+	bool token = false; /* logins by token */
+	bool tls = false;
+	bool websocket = false;
 	bool json = false;
 	bool remote = false; /* a server on another machine is allowed */
 };

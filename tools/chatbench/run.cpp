@@ -30,6 +30,7 @@ void run_make_members(run *r, size_t count, const member_calls *calls, void *arg
 		mb->calls = calls;
 		mb->arg = arg;
 		mb->number = i;
+		mb->kind = r->kind.get();
 		if (r->opts->from > 0)
 			mb->id = static_cast<uint64_t>(r->opts->from) + i;
 		else

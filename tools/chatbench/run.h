@@ -28,6 +28,7 @@ struct run {
 	run_status status = RUN_OK;
 	progress line;
 	report figures;
+	wire_kind_ptr kind; /* null: frames go over the sockets as they are */
 	plot drawing;
 
 	/* The members that come in, in the order of their numbers, a few at a time. */

@@ -25,7 +25,7 @@ static void client_on_up(void *arg)
 	cl->ended_for = nullptr;
 	cl->told_lost = false;
 	cl->was_up = true;
-	view_connected(&cl->vw, cl->cn.host, cl->cn.port);
+	view_connected(&cl->vw, cl->cn.to.host, cl->cn.to.port);
 	client_turn(cl);
 }
 
@@ -54,30 +54,10 @@ static void client_on_down(void *arg, const char *reason)
 	cl->unnamed.clear(); /* they come again */
 	if (cl->se.state != SESSION_OUT)
 		cl->se.state = SESSION_WANTED;
-	if (cl->cn.host_is_unknown && !cl->was_up && cl->vw.plain)
-		(void)event_base_loopbreak(cl->base); /* a typing mistake: to try again does not help */
+	if (cl->cn.is_hopeless && !cl->was_up && cl->vw.plain)
+		(void)event_base_loopbreak(cl->base);
 	else
 		client_turn(cl);
-}
-
-static void client_send_login(client *cl)
-{
-	request rq = request_begin(CS_MSGID_LOGIN, cl->se.req = client_new_req(cl));
-
-	if (cl->se.id > 0)
-		request_add_integer(&rq, "id", cl->se.id);
-	else
-		request_add_text(&rq, "name", cl->se.who);
-	request_add_text(&rq, "password", cl->se.password);
-	request_add_truth(&rq, "ack", true);
-	if (!cl->device.empty())
-		request_add_text(&rq, "device", cl->device);
-	if (!cl->vw.plain)
-		request_add_truth(&rq, "rosters", false);
-	if (!cl->vw.plain)
-		request_add_texts(&rq, "want", {"event", "echo", "read", "presence", "signal"});
-	cl->se.state = SESSION_ASKED;
-	connection_send(&cl->cn, request_end(&rq));
 }
 
 void client_tell_delivered(client *cl)
@@ -239,8 +219,7 @@ int client_open(client *cl, const options *opts, event_base *base, const client_
 	cl->base = base;
 	cl->calls = calls;
 	cl->arg = arg;
-	cl->cn.host = opts->host;
-	cl->cn.port = opts->port;
+	cl->cn.to = opts->to;
 	cl->ping.reset(event_new(base, -1, EV_PERSIST, client_on_ping, cl));
 	cl->wake.reset(event_new(base, -1, 0, client_on_wake, cl));
 	cl->tell.reset(event_new(base, -1, 0, client_on_tell, cl));
@@ -267,7 +246,7 @@ status client_status(const client *cl)
 {
 	if (cl->stream_failed)
 		return STATUS_STREAM;
-	if (client_is_owed(cl) || (cl->cn.host_is_unknown && !cl->was_up && cl->vw.plain))
+	if (client_is_owed(cl) || (cl->cn.is_hopeless && !cl->was_up && cl->vw.plain))
 		return cl->cn.is_up ? STATUS_UNACKNOWLEDGED : STATUS_DISCONNECTED;
 	return cl->unexpected ? STATUS_UNEXPECTED : cl->refused && cl->vw.plain ? STATUS_REFUSED : STATUS_OK;
 }

@@ -28,9 +28,10 @@ enum session_state {
 struct session {
 	session_state state = SESSION_OUT;
 	uint64_t id = 0; /* 0: not known before the login, which is by name */
-	std::string who; /* the name of the login */
+	std::string who; /* the name, or the number, of the login */
 	std::string name;
-	std::string password; /* kept to log in again */
+	std::string password; /* to log in; empty once there is a token */
+	std::string token; /* to log in again, in place of the password */
 	std::string store; /* changes when the server lost what it had: then the seqs begin again */
 	std::vector<std::string> have; /* what the server gives to sessions that want it */
 	uint64_t req = 0;
@@ -96,6 +97,7 @@ struct client {
 	bool was_up = false; /* there was a connection at some time */
 	bool connection_is_owed = false; /* the client waits for the first connection as for an acknowledgement */
 	bool stream_failed = false; /* standard input or output failed, and the user was told */
+	std::string password_of; /* while a session ends because its token is void: whose password is needed */
 	bool finishing = false;
 	bool finished = false; /* everything is acknowledged: show no more, the next login will bring it again */
 	bool refused = false;
@@ -129,6 +131,8 @@ void client_finish(client *cl, int64_t patience_seconds);
 [[nodiscard]] status client_status(const client *cl);
 void client_close(client *cl);
 
+/* Whether a login by that command needs no password. */
+[[nodiscard]] bool client_has_token(const client *cl, const command &cm);
 /* The user is typing plain text: tells the others so, at most each few seconds. */
 void client_tell_writing(client *cl);
 /* The name of the conversation, or its number. */
@@ -149,6 +153,17 @@ void client_refuse_line(client *cl, uint64_t number, std::string_view problem);
 [[nodiscard]] request client_begin_request(client *cl, int msgid, outbox_entry *entry);
 /* Puts a request into the outbox. number: of the line. */
 void client_queue(client *cl, outbox_entry *entry, request *rq, uint64_t number);
+
+/* client_login.cpp */
+void client_ask_login(client *cl, const command &cm);
+void client_send_login(client *cl);
+/* The answer to LOGIN. */
+void client_take_login(client *cl, const frame &fr);
+void client_forget_token(client *cl);
+void client_lose_device(client *cl);
+void client_ask_password(client *cl, const command &cm, uint64_t number);
+/* The password is changed. */
+void client_take_password(client *cl, const outbox_entry &entry, const frame &fr);
 
 /* client_talk.cpp */
 void client_show_own(client *cl, const outbox_entry &entry);
@@ -216,6 +231,10 @@ void client_show_changed(client *cl, const outbox_entry &entry);
 void client_take_person(client *cl, const frame &fr);
 void client_take_read(client *cl, const frame &fr);
 /* client_frames.cpp */
+/* BUSY, UNAVAILABLE. */
+[[nodiscard]] bool client_is_for_later(int64_t error);
+void client_begin_session(client *cl, const frame &fr);
+void client_end_session(client *cl);
 void client_take_entry(client *cl, const frame &fr);
 void client_show_message(client *cl, const frame &fr, bool numbered);
 

@@ -47,16 +47,6 @@ static void client_ask_register(client *cl, const command &cm, uint64_t number)
 	client_queue(cl, &entry, &rq, number);
 }
 
-/* By the number where the client knows it, from a registration: older servers know no login by name. */
-static void client_ask_login(client *cl, const command &cm)
-{
-	cl->se = session();
-	cl->se.state = SESSION_WANTED;
-	cl->se.id = cm.id > 0 ? cm.id : static_cast<uint64_t>(roster_id(&cl->ro, false, cm.who));
-	cl->se.who = cm.who;
-	cl->se.password = cm.text;
-}
-
 static void client_ask(client *cl, int msgid, const command &cm, uint64_t number)
 {
 	outbox_entry entry = {.verb = cm.verb, .is_group = cm.is_group, .target = cm.id, .label = cm.name};
@@ -212,6 +202,7 @@ static void client_run(client *cl, const command &cm, uint64_t number)
 	case COMMAND_MORE: client_ask_more(cl, number); break;
 	case COMMAND_DEVICES: client_ask_devices(cl); break;
 	case COMMAND_END_DEVICE: client_end_device(cl, cm, number); break;
+	case COMMAND_PASSWD: client_ask_password(cl, cm, number); break;
 	case COMMAND_EDIT:
 	case COMMAND_RECALL: client_change(cl, cm, number); break;
 	case COMMAND_UNFRIEND:

@@ -11,10 +11,7 @@
 #include "refusal.h"
 #include "text.h"
 
-static const int64_t client_first_delay = 500;
-static const int64_t client_longest_delay = 10000;
-
-static bool client_is_for_later(int64_t error)
+bool client_is_for_later(int64_t error)
 {
 	return error == CS_ERRNO_BUSY || error == CS_ERRNO_UNAVAILABLE;
 }
@@ -160,7 +157,7 @@ static void client_note_done(client *cl, const outbox_entry &entry, int64_t id, 
 		inbox_note_own(&cl->ib, entry.is_group, id, seq);
 }
 
-static void client_end_session(client *cl)
+void client_end_session(client *cl)
 {
 	cl->se = session();
 	cl->ib = inbox();
@@ -233,7 +230,10 @@ static void client_complete(client *cl, outbox_entry *waiting, const frame &fr)
 	else if (!entry.quiet && (entry.msgid != CS_MSGID_INBOX || !fr.more))
 		view_done(&cl->vw, entry.verb, id, fr.seq,
 		          entry.verb == COMMAND_END_DEVICE ? entry.label : roster_name(&cl->ro, entry.is_group, id));
+	if (entry.msgid == CS_MSGID_SET_PASSWORD)
+		client_take_password(cl, entry, fr);
 	if (entry.msgid == CS_MSGID_LOGOUT) {
+		client_forget_token(cl);
 		client_refuse_rest(cl);
 		client_end_session(cl);
 	}
@@ -275,7 +275,7 @@ static void client_ask_lists(client *cl)
 	client_ask_contacts(cl, {}, true);
 }
 
-static void client_begin_session(client *cl, const frame &fr)
+void client_begin_session(client *cl, const frame &fr)
 {
 	session *const se = &cl->se;
 	const bool again = se->was_in;
@@ -313,33 +313,6 @@ static void client_begin_session(client *cl, const frame &fr)
 	client_finish_created(cl);
 }
 
-static void client_take_login(client *cl, const frame &fr)
-{
-	session *const se = &cl->se;
-
-	if (se->state != SESSION_ASKED || (fr.req >= 0 && static_cast<uint64_t>(fr.req) != se->req))
-		return;
-	if (fr.error == CS_ERRNO_OK) {
-		client_begin_session(cl, fr);
-		return;
-	}
-	/* ALREADY_ONLINE: after a loss the server may not know yet that the old connection is gone. */
-	if (client_is_for_later(fr.error) || fr.error == CS_ERRNO_GOING_AWAY ||
-	    (fr.error == CS_ERRNO_ALREADY_ONLINE && se->was_in)) {
-		se->state = SESSION_WANTED;
-		se->not_before =
-			text_steady_clock() + random_pause(client_first_delay, se->delays++, client_longest_delay);
-		cl->draining = cl->draining || fr.error == CS_ERRNO_GOING_AWAY;
-		return;
-	}
-	cl->refused = true;
-	view_refused(&cl->vw, COMMAND_LOGIN, static_cast<int64_t>(se->id), se->who, fr.error,
-	             cl->vw.plain ? fr.error_text : refusal_explain(COMMAND_LOGIN, fr.error, fr.error_text, -1));
-	client_refuse_all(cl, CS_ERRNO_NOT_LOGGED_IN, "the login was refused");
-	client_note_progress(cl);
-	client_end_session(cl);
-}
-
 static void client_take_registered(client *cl, const frame &fr)
 {
 	outbox_entry *const entry = outbox_find(&cl->ob, fr.req);
@@ -366,6 +339,10 @@ static void client_take_registered(client *cl, const frame &fr)
 /* An error that belongs to no request. */
 static void client_take_complaint(client *cl, const frame &fr)
 {
+	if (fr.error == CS_ERRNO_GOING_AWAY && fr.reason == "replaced" && cl->se.state == SESSION_IN) {
+		client_lose_device(cl);
+		return;
+	}
 	if (fr.error == CS_ERRNO_GOING_AWAY) {
 		cl->draining = true;
 		return;

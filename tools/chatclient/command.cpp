@@ -74,6 +74,7 @@ static const command_row command_rows[] = {
 	{COMMAND_REGISTER, "register", "register", SHAPE_NAME_TEXT, "NAME PASSWORD", "make an account"},
 	{COMMAND_DEVICES, "devices", "devices", SHAPE_NOTHING, "", "where you are logged in"},
 	{COMMAND_END_DEVICE, "", "enddevice", SHAPE_TEXT, "DEVICE", "log out and forget a device"},
+	{COMMAND_PASSWD, "passwd", "passwd", SHAPE_NAME_TEXT, "OLD NEW", "change your password"},
 	{COMMAND_LOGOUT, "loginout", "logout", SHAPE_NOTHING, "", "log out"},
 	{COMMAND_QUIT, "quit", "quit", SHAPE_NOTHING, "", "leave"},
 	{COMMAND_HELP, "help", "help", SHAPE_TOPIC, "", "this list; /help COMMAND explains one", "Else"},

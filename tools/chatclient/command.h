@@ -52,6 +52,7 @@ enum command_verb {
 	COMMAND_CONTACTS,
 	COMMAND_DEVICES,
 	COMMAND_END_DEVICE, /* text: its name */
+	COMMAND_PASSWD, /* name: the old password, text: the new one */
 	COMMAND_RAW, /* text */
 	COMMAND_FIND, /* the client itself asks for the number of a name */
 };

@@ -23,8 +23,11 @@ static void connection_try(connection *cn);
 static void connection_drop(connection *cn)
 {
 	cn->is_up = false;
+	cn->has_said = false;
+	cn->has_heard = false;
 	cn->generation++;
 	cn->stream.reset();
+	cn->ch = {};
 	frames_clear(&cn->input);
 }
 
@@ -43,32 +46,103 @@ void connection_lose(connection *cn, const char *reason)
 	cn->calls->down(cn->arg, reason);
 }
 
+/* What the channel has for the socket. */
+static void connection_flush(connection *cn)
+{
+	if (!cn->ch.out.empty())
+		(void)bufferevent_write(cn->stream.get(), cn->ch.out.data(), cn->ch.out.size());
+	cn->ch.out.clear();
+}
+
+static void connection_set_up(connection *cn)
+{
+	cn->is_up = true;
+	(void)bufferevent_set_timeouts(cn->stream.get(), &connection_silence, nullptr);
+	cn->calls->up(cn->arg);
+}
+
+/* What is queued, as far as it goes at once. */
+static void connection_write_now(connection *cn)
+{
+	evbuffer *const output = bufferevent_get_output(cn->stream.get());
+
+	connection_flush(cn);
+	(void)evbuffer_unfreeze(output, 1); /* only the stream itself may take from its beginning */
+	(void)evbuffer_write(output, bufferevent_getfd(cn->stream.get()));
+}
+
+static void connection_fail(connection *cn)
+{
+	cn->problem = cn->ch.problem;
+	cn->is_hopeless = cn->ch.is_final;
+	connection_write_now(cn); /* an alert, or a Close, tells the server why */
+	connection_lose(cn, cn->problem.c_str());
+}
+
+/* A server that waits for TLS may just close. */
+static const char *connection_explain_end(const connection *cn)
+{
+	return cn->has_said && !cn->has_heard && !cn->to.tls && cn->to.path.empty()
+	               ? "closed by the server without an answer: does this port want --tls?"
+	               : "closed by the server";
+}
+
+/* Or it answers by an alert. */
+static const char *connection_explain_answer(const connection *cn)
+{
+	return !cn->to.tls && cn->to.path.empty() && cn->input.bytes.starts_with('\x15')
+	               ? "this port of the server wants TLS: connect with --tls"
+	               : "the answer is no chat protocol";
+}
+
+static void connection_take_frames(connection *cn)
+{
+	const unsigned generation = cn->generation;
+	std::string_view text;
+	int found = 0;
+
+	frames_add(&cn->input, cn->ch.text);
+	cn->ch.text.clear();
+	while (generation == cn->generation && (found = frames_next(&cn->input, &text)) == 1)
+		cn->calls->frame(cn->arg, text);
+	if (generation == cn->generation && found < 0)
+		connection_lose(cn, connection_explain_answer(cn));
+}
+
 static void connection_on_read(bufferevent *stream, void *arg)
 {
 	connection *const cn = static_cast<connection *>(arg);
 	evbuffer *const input = bufferevent_get_input(stream);
 	const size_t size = evbuffer_get_length(input);
 	const unsigned generation = cn->generation;
-	std::string_view text;
-	int found = 0;
 
-	frames_add(&cn->input, {reinterpret_cast<const char *>(evbuffer_pullup(input, -1)), size});
+	const bool good = channel_take(&cn->ch, {reinterpret_cast<const char *>(evbuffer_pullup(input, -1)), size});
 	(void)evbuffer_drain(input, size);
-	while (generation == cn->generation && (found = frames_next(&cn->input, &text)) == 1)
-		cn->calls->frame(cn->arg, text);
-	if (generation == cn->generation && found < 0)
-		connection_lose(cn, "the answer is no chat protocol");
+	cn->has_heard = true;
+	connection_flush(cn);
+	if (!cn->is_up && cn->ch.is_open)
+		connection_set_up(cn);
+	if (generation == cn->generation)
+		connection_take_frames(cn);
+	if (generation == cn->generation && !good)
+		connection_fail(cn);
 }
 
-static void connection_set_up(connection *cn)
+/* The socket is connected. */
+static void connection_begin(connection *cn)
 {
 	const int on = 1;
 
-	cn->is_up = true;
 	(void)setsockopt(bufferevent_getfd(cn->stream.get()), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	(void)bufferevent_set_timeouts(cn->stream.get(), &connection_silence, nullptr);
+	/* TLS and WebSocket begin with an answer of the server. */
+	(void)bufferevent_set_timeouts(cn->stream.get(), &connection_connect_time, nullptr);
 	(void)bufferevent_enable(cn->stream.get(), EV_READ);
-	cn->calls->up(cn->arg);
+	const bool good = channel_begin(&cn->ch, &cn->to, cn->context.get());
+	connection_flush(cn);
+	if (!good)
+		connection_fail(cn);
+	else if (cn->ch.is_open)
+		connection_set_up(cn);
 }
 
 static void connection_on_event(bufferevent *, short what, void *arg)
@@ -77,11 +151,11 @@ static void connection_on_event(bufferevent *, short what, void *arg)
 	const int error = EVUTIL_SOCKET_ERROR();
 
 	if ((what & BEV_EVENT_CONNECTED) != 0) {
-		connection_set_up(cn);
+		connection_begin(cn);
 		return;
 	}
-	if (!cn->is_up && cn->address && cn->address->ai_next) {
-		cn->address = cn->address->ai_next;
+	if (!cn->is_up && cn->tried && cn->tried->ai_next) {
+		cn->tried = cn->tried->ai_next;
 		connection_drop(cn);
 		connection_try(cn);
 		return;
@@ -89,7 +163,7 @@ static void connection_on_event(bufferevent *, short what, void *arg)
 	if ((what & BEV_EVENT_TIMEOUT) != 0)
 		connection_lose(cn, cn->is_up ? "the server is silent" : "no answer in time");
 	else if ((what & BEV_EVENT_EOF) != 0)
-		connection_lose(cn, "closed by the server");
+		connection_lose(cn, connection_explain_end(cn));
 	else
 		connection_lose(cn, error != 0 ? strerror(error) : "connection failed");
 }
@@ -105,8 +179,7 @@ static void connection_try(connection *cn)
 	(void)bufferevent_set_timeouts(cn->stream.get(), nullptr, &connection_connect_time);
 	(void)bufferevent_enable(cn->stream.get(), EV_WRITE);
 	/* The event callback reports an immediate failure too. */
-	(void)bufferevent_socket_connect(cn->stream.get(), cn->address->ai_addr,
-	                                 static_cast<int>(cn->address->ai_addrlen));
+	(void)bufferevent_socket_connect(cn->stream.get(), cn->tried->ai_addr, static_cast<int>(cn->tried->ai_addrlen));
 }
 
 /* Resolving blocks as long as the system's resolver does. Each try resolves again, so a changed address is found. */
@@ -115,15 +188,15 @@ static void connection_on_retry(evutil_socket_t, short, void *arg)
 	connection *const cn = static_cast<connection *>(arg);
 	const addrinfo wanted = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
 	addrinfo *found = nullptr;
-	const int result = getaddrinfo(cn->host.c_str(), cn->port.c_str(), &wanted, &found);
+	const int result = getaddrinfo(cn->to.host.c_str(), cn->to.port.c_str(), &wanted, &found);
 
-	cn->host_is_unknown = result == EAI_NONAME;
+	cn->is_hopeless = result == EAI_NONAME;
 	if (result != 0) {
 		connection_lose(cn, result == EAI_SYSTEM ? strerror(errno) : gai_strerror(result));
 		return;
 	}
 	cn->addresses.reset(found);
-	cn->address = found;
+	cn->tried = found;
 	connection_try(cn);
 }
 
@@ -158,8 +231,12 @@ int connection_open(connection *cn, event_base *base, const connection_calls *ca
 
 void connection_send(connection *cn, std::string_view text)
 {
-	if (cn->is_up)
-		(void)bufferevent_write(cn->stream.get(), text.data(), text.size());
+	if (!cn->is_up)
+		return;
+	if (!channel_write(&cn->ch, text))
+		return; /* the next bytes of the server, or its silence, end it */
+	connection_flush(cn);
+	cn->has_said = true;
 }
 
 void connection_is_good(connection *cn)
@@ -170,9 +247,8 @@ void connection_is_good(connection *cn)
 void connection_close(connection *cn)
 {
 	if (cn->is_up) {
-		evbuffer *const output = bufferevent_get_output(cn->stream.get());
-		(void)evbuffer_unfreeze(output, 1); /* only the stream itself may take from its beginning */
-		(void)evbuffer_write(output, bufferevent_getfd(cn->stream.get()));
+		channel_end(&cn->ch);
+		connection_write_now(cn);
 	}
 	connection_drop(cn);
 	(void)event_del(cn->retry.get());

@@ -11,6 +11,7 @@
 #include <event2/bufferevent.h>
 #include <netdb.h>
 
+#include "channel.h"
 #include "frames.h"
 #include <base/raii.h>
 
@@ -25,24 +26,30 @@ struct connection_calls {
 };
 
 struct connection {
-	std::string host;
-	std::string port;
+	address to;
+	tls_context_ptr context; /* for TLS */
 	const connection_calls *calls = nullptr;
 	void *arg = nullptr;
 	event_base *base = nullptr;
 	event_ptr retry;
 	addrinfo_ptr addresses;
-	const addrinfo *address = nullptr; /* the address that is tried now */
+	const addrinfo *tried = nullptr; /* the address that is tried now */
 	bufferevent_ptr stream;
+	channel ch; /* between stream and input */
+	std::string problem; /* why the channel failed */
 	unsigned generation = 0; /* number of the stream; shows a loop that the stream was replaced */
 	frames input;
 	unsigned failures = 0; /* failures since the last connection_is_good */
-	bool host_is_unknown = false; /* the last try found no address of the host */
+	bool is_hopeless =
+		false; /* after the last try another one is useless: the host is unknown, the certificate wrong */
 	bool is_up = false;
+	bool has_said = false; /* a frame was sent on this connection */
+	bool has_heard = false; /* and bytes came */
 	bool rests = false; /* no timer for the next try is set */
 };
 
-/* Sets up and tries to connect at once, from the loop. calls and arg still belong to the caller. -1: out of memory. */
+/* Sets up and tries to connect at once, from the loop; to and context are set. calls and arg still belong to the
+ * caller. -1: out of memory. */
 [[nodiscard]] int connection_open(connection *cn, event_base *base, const connection_calls *calls, void *arg);
 /* Queues a frame. Does nothing while there is no connection. */
 void connection_send(connection *cn, std::string_view text);

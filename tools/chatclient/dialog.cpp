@@ -101,6 +101,8 @@ static void dialog_ask(dialog *dg, const command &cm)
 		dialog_ask_name(dg);
 	else if (!login && cm.name.empty())
 		dialog_ask_new_name(dg);
+	else if (login && cm.text.empty() && client_has_token(dg->cl, cm))
+		dialog_login(dg);
 	else if (cm.text.empty())
 		dialog_go(dg, login ? DIALOG_LOGIN_PASSWORD : DIALOG_REGISTER_PASSWORD, "password: ", true);
 	else if (login)
@@ -184,6 +186,44 @@ static void dialog_take_again(dialog *dg, std::string_view line)
 	dialog_show_menu(dg);
 }
 
+static void dialog_change_password(dialog *dg, const command &cm)
+{
+	if (!cm.name.empty()) {
+		client_command(dg->cl, cm, 0);
+		return;
+	}
+	dg->pending = command();
+	dg->pending.verb = COMMAND_PASSWD;
+	dialog_go(dg, DIALOG_OLD_PASSWORD, "old password: ", true);
+}
+
+static void dialog_keep_password(dialog *dg, const char *why)
+{
+	dg->pending = command();
+	view_notice(&dg->cl->vw, std::string(why) + "The password stays as it was.");
+	dialog_show_prompt(dg);
+}
+
+/* The old password, the new one, and the new one again. */
+static void dialog_take_change(dialog *dg, std::string_view line)
+{
+	if (line.empty()) {
+		dialog_keep_password(dg, "");
+	} else if (dg->step == DIALOG_OLD_PASSWORD) {
+		dg->pending.name = line;
+		dialog_go(dg, DIALOG_NEW_PASSWORD, "new password: ", true);
+	} else if (dg->step == DIALOG_NEW_PASSWORD) {
+		dg->pending.text = line;
+		dialog_go(dg, DIALOG_NEW_AGAIN, "new password again: ", true);
+	} else if (dg->pending.text != line) {
+		dialog_keep_password(dg, "These were not the same. ");
+	} else {
+		const command cm = std::exchange(dg->pending, command());
+		dialog_show_prompt(dg);
+		client_command(dg->cl, cm, 0);
+	}
+}
+
 /* A message is shown in another way than it was typed. */
 static void dialog_say(dialog *dg, const command &cm)
 {
@@ -216,6 +256,7 @@ static void dialog_run(dialog *dg, command cm)
 	case COMMAND_QUIT: dialog_end(dg); break;
 	case COMMAND_LOGIN:
 	case COMMAND_REGISTER: view_notice(&dg->cl->vw, "Log out first."); break;
+	case COMMAND_PASSWD: dialog_change_password(dg, cm); break;
 	case COMMAND_WAIT: view_notice(&dg->cl->vw, "That is for scripts."); break;
 	default: client_command(dg->cl, cm, 0);
 	}
@@ -239,7 +280,8 @@ static void dialog_take_command(dialog *dg, std::string_view line)
 {
 	const command cm = dialog_read_command(dg, line);
 
-	if (cm.verb != COMMAND_BLANK && cm.verb != COMMAND_LOGIN && cm.verb != COMMAND_REGISTER)
+	if (cm.verb != COMMAND_BLANK && cm.verb != COMMAND_LOGIN && cm.verb != COMMAND_REGISTER &&
+	    cm.verb != COMMAND_PASSWD)
 		screen_remember(dg->sc, line);
 	dialog_run(dg, cm);
 }
@@ -334,6 +376,9 @@ void dialog_take_line(dialog *dg, std::string_view typed)
 	case DIALOG_LOGIN_PASSWORD:
 	case DIALOG_REGISTER_PASSWORD: dialog_take_password(dg, line); break;
 	case DIALOG_REGISTER_AGAIN: dialog_take_again(dg, line); break;
+	case DIALOG_OLD_PASSWORD:
+	case DIALOG_NEW_PASSWORD:
+	case DIALOG_NEW_AGAIN: dialog_take_change(dg, line); break;
 	case DIALOG_PASTE: dialog_send_paste(dg, line); break;
 	case DIALOG_REGISTER_WAIT:
 	case DIALOG_LOGIN_WAIT: dialog_take_meanwhile(dg, line); break;
@@ -360,12 +405,24 @@ void dialog_end(dialog *dg)
 	client_finish(dg->cl, dialog_patience);
 }
 
+/* What the user types to log in again. A name of digits would be read as the number of another account. */
+static std::string dialog_typed_account(const session &se)
+{
+	uint64_t number;
+
+	return text_to_id(se.name, &number) ? std::to_string(se.id) : se.name;
+}
+
 void dialog_session_changed(dialog *dg)
 {
 	if (dg->cl->se.state == SESSION_IN) {
-		dg->account = dg->cl->se.name;
-		state_keep({dg->cl->cn.host, dg->cl->cn.port, dg->account});
+		dg->account = dialog_typed_account(dg->cl->se);
+		state_keep({dg->cl->cn.to, dg->account, dg->cl->opts->ca});
 		dialog_show_prompt(dg);
+	} else if (!dg->cl->password_of.empty()) {
+		dg->pending = command();
+		dg->pending.verb = COMMAND_LOGIN;
+		dialog_take_account(dg, dg->cl->password_of);
 	} else {
 		dialog_show_menu(dg);
 	}
@@ -424,7 +481,7 @@ void dialog_open(dialog *dg, client *cl, screen *sc)
 	dg->cl = cl;
 	dg->sc = sc;
 	const state_last last = state_read();
-	if (last.host == cl->cn.host && last.port == cl->cn.port)
+	if (address_key(last.to) == address_key(cl->cn.to))
 		dg->account = last.account;
 	dialog_show_menu(dg);
 }

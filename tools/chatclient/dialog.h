@@ -18,6 +18,9 @@ enum dialog_step {
 	DIALOG_REGISTER_PASSWORD,
 	DIALOG_REGISTER_AGAIN,
 	DIALOG_REGISTER_WAIT,
+	DIALOG_OLD_PASSWORD,
+	DIALOG_NEW_PASSWORD,
+	DIALOG_NEW_AGAIN,
 	DIALOG_PASTE, /* send the lines? */
 	DIALOG_COMMANDS,
 };
@@ -26,7 +29,7 @@ struct dialog {
 	client *cl = nullptr;
 	screen *sc = nullptr;
 	dialog_step step = DIALOG_MENU;
-	command pending; /* the login or registration that the questions are for */
+	command pending; /* the login, registration or change of the password that the questions are for */
 	std::string account; /* who logged in or registered last, or tried to: a name or a number */
 	std::string paste; /* the lines that wait for an answer */
 	place paste_to; /* where they go */

@@ -17,6 +17,8 @@
 #include "screen.h"
 #include "script.h"
 #include "state.h"
+#include "tls.h"
+#include "tokens.h"
 
 using event_config_ptr = std::unique_ptr<event_config, function_deleter<event_config_free>>;
 
@@ -158,13 +160,36 @@ static int chatclient_program_open(program *pg)
 /* For scripts that read only standard error. */
 static void chatclient_program_explain(const program *pg, status exit_status)
 {
-	const char *const host = pg->opts.host.c_str(), *const port = pg->opts.port.c_str();
+	const char *const host = pg->opts.to.host.c_str(), *const port = pg->opts.to.port.c_str();
 
 	if (exit_status == STATUS_UNACKNOWLEDGED)
 		(void)fprintf(stderr, "chatclient: %s port %s: not everything was acknowledged\n", host, port);
 	else if (exit_status == STATUS_DISCONNECTED)
 		(void)fprintf(stderr, "chatclient: %s port %s: no connection: %s\n", host, port,
 		              pg->cl.lost_reason.c_str());
+}
+
+/* So that a mistake in --ca is told at once. */
+static bool chatclient_program_trust(program *pg)
+{
+	std::string problem;
+
+	pg->cl.cn.context = tls_make_context(pg->opts.ca, &problem);
+	if (!pg->cl.cn.context)
+		(void)fprintf(stderr, "chatclient: %s\n", problem.c_str());
+	return pg->cl.cn.context != nullptr;
+}
+
+static int chatclient_program_forget(const options *opts)
+{
+	const int gone = tokens_forget(address_key(opts->to));
+
+	if (gone < 0) {
+		(void)fputs("chatclient: the kept logins cannot be changed\n", stderr);
+		return STATUS_STREAM;
+	}
+	(void)printf("forgotten: %d\n", gone);
+	return standard_flush("chatclient") == 0 ? STATUS_OK : STATUS_STREAM;
 }
 
 int main(int argc, char **argv)
@@ -177,6 +202,10 @@ int main(int argc, char **argv)
 		return STATUS_USAGE;
 	if (result > 0)
 		return standard_flush("chatclient") == 0 ? STATUS_OK : STATUS_STREAM;
+	if (pg.opts.forget)
+		return chatclient_program_forget(&pg.opts);
+	if (pg.opts.to.tls && !chatclient_program_trust(&pg))
+		return STATUS_USAGE;
 	chatclient_program_set_locale();
 	(void)signal(SIGPIPE, SIG_IGN);
 	chatclient_program_choose_view(&pg);

@@ -6,9 +6,12 @@
 #include <cstdint>
 #include <string>
 
+#include "address.h"
+
 struct options {
-	std::string host;
-	std::string port;
+	address to;
+	std::string ca; /* a file of certificates that are trusted, too */
+	bool forget = false; /* forget the logins that are kept, and leave */
 	int64_t patience = 30; /* s without progress before the client gives up, if input is no terminal */
 	bool plain = false; /* plain lines even on a terminal */
 };

@@ -25,6 +25,8 @@ struct outbox_entry {
 	uint64_t of = 0; /* the seq of the message that it changes */
 	std::string label; /* the name of the group or account that it creates or looks for */
 	std::string text; /* of a message */
+	std::string secret; /* the new password that it sets */
+	bool is_tried = false; /* a login by that password was tried, because the answer was lost */
 	std::string cid; /* of a message */
 	std::string frame; /* sent with the same bytes each time, so with the same cid */
 	bool on_its_way = false;

@@ -64,7 +64,9 @@ struct frame {
 	std::string description; /* groupdesc */
 	std::string next;
 	std::string store;
+	std::string token;
 	std::string error_text;
+	std::string reason; /* a word for what error_text says */
 	std::vector<std::string> have;
 	std::vector<std::string> offline; /* each is a frame */
 	std::vector<std::string> friends; /* for frame_read_person */

@@ -27,8 +27,7 @@ static bool state_make_folder(const std::string &path)
 	return mkdir(path.c_str(), 0700) == 0 || errno == EEXIST;
 }
 
-/* The folder without its last slash, or an empty text. */
-static std::string state_folder(void)
+std::string state_folder(void)
 {
 	const char *const state = getenv("XDG_STATE_HOME"), *const home = getenv("HOME");
 	std::string folder;
@@ -45,7 +44,7 @@ static std::string state_folder(void)
 
 static std::string state_read_all(int fd)
 {
-	char bytes[1024];
+	char bytes[8192];
 	const ssize_t got = pread(fd, bytes, sizeof bytes, 0);
 
 	return {bytes, got > 0 ? static_cast<size_t>(got) : 0};
@@ -97,6 +96,7 @@ std::string state_device(unique_fd *held_r)
 	return {};
 }
 
+/* An older client kept the first three lines only. */
 state_last state_read(void)
 {
 	const std::string folder = state_folder();
@@ -104,21 +104,35 @@ state_last state_read(void)
 	std::string text = file.fd == -1 ? std::string() : state_read_all(file.fd);
 	state_last last;
 
-	last.host = state_cut(&text);
-	last.port = state_cut(&text);
+	last.to.host = state_cut(&text);
+	last.to.port = state_cut(&text);
 	last.account = state_cut(&text);
+	last.to.tls = state_cut(&text) == "tls";
+	last.to.path = state_cut(&text);
+	last.ca = state_cut(&text);
 	return last;
+}
+
+bool state_write(const std::string &path, std::string_view text)
+{
+	const std::string fresh = path + "." + random_name();
+	const unique_fd file(open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+
+	if (file.fd == -1)
+		return false;
+	const bool written = write(file.fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+	if (written && rename(fresh.c_str(), path.c_str()) == 0)
+		return true;
+	(void)unlink(fresh.c_str());
+	return false;
 }
 
 void state_keep(const state_last &last)
 {
-	const std::string folder = state_folder(), text = last.host + "\n" + last.port + "\n" + last.account + "\n";
-	const std::string path = folder + "/last", fresh = path + "." + random_name();
-	const unique_fd file(folder.empty() ? -1 : open(fresh.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	const std::string folder = state_folder();
 
-	if (file.fd == -1)
-		return;
-	const bool written = write(file.fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-	if (!written || rename(fresh.c_str(), path.c_str()) != 0)
-		(void)unlink(fresh.c_str());
+	if (!folder.empty())
+		(void)state_write(folder + "/last", last.to.host + "\n" + last.to.port + "\n" + last.account + "\n" +
+		                                            (last.to.tls ? "tls" : "-") + "\n" + last.to.path + "\n" +
+		                                            last.ca + "\n");
 }

@@ -345,6 +345,8 @@ void view_done(const view *vw, command_verb verb, int64_t id, int64_t seq, std::
 	else if (verb == COMMAND_BLOCK || verb == COMMAND_UNBLOCK)
 		vw->print(vw->arg,
 		          view_name(vw, name, id) + (verb == COMMAND_BLOCK ? " is blocked." : " is not blocked."));
+	else if (verb == COMMAND_PASSWD)
+		vw->print(vw->arg, "Your password is changed. Your other devices are logged out.");
 	else if (verb == COMMAND_LOGOUT)
 		vw->print(vw->arg, "Logged out.");
 }

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT
+ * The sessions of this worker, and their ends when a password was changed or a device forgotten. */
+#include "sessions.h"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+
+static const int64_t login_sessions_check_ms = 8000; /* at least, between two checks */
+/* A node can die between the commit and the parcels. */
+static const int64_t login_sessions_sweep_ms = 10 * 60 * 1000;
+/* In that time the bus has said that the account is not alone. If the bus is away for longer, all is compared. */
+static const int64_t login_sessions_former_ms = 60 * 1000;
+
+/* One read has at most so many sessions. */
+static const size_t login_sessions_most = 256;
+
+/* ---- the sessions */
+
+void login_sessions_add(login_plugin *plugin, cs_conn conn, const login_session &session)
+{
+	plugin->sessions[conn] = session;
+}
+
+void login_sessions_remove(login_plugin *plugin, cs_conn conn)
+{
+	plugin->sessions.erase(conn);
+}
+
+static const login_session *login_sessions_find(const login_plugin *plugin, cs_conn conn)
+{
+	const auto found = plugin->sessions.find(conn);
+
+	return found == plugin->sessions.end() ? nullptr : &found->second;
+}
+
+/* ---- parcels. Their heads are 'E': the device was ended; or 'P' and two numbers of 8 bytes, low byte first: sessions
+ * of named devices with a series below the first, and of device 0 below the second, end. */
+
+static const size_t login_sessions_head_size = 1 + 8 + 8;
+
+static uint64_t login_sessions_take(const unsigned char *at)
+{
+	uint64_t number = 0;
+
+	for (size_t i = 0; i < 8; i++)
+		number |= static_cast<uint64_t>(at[i]) << (8 * i);
+	return number;
+}
+
+static void login_sessions_route_former(const login_plugin *plugin, uint64_t account, const user_series &series)
+{
+	std::array<unsigned char, login_sessions_head_size> head = {'P'};
+	const cs_parcel parcel = {head.data(), head.size(), nullptr};
+
+	for (size_t i = 0; i < 8; i++) {
+		head[1 + i] = static_cast<unsigned char>(user_series_of(series, true) >> (8 * i));
+		head[9 + i] = static_cast<unsigned char>(user_series_of(series, false) >> (8 * i));
+	}
+	(void)plugin->context.host->route(plugin->context.self, account, CS_EVERY_DEVICE, &parcel, 0);
+}
+
+void login_sessions_end_former(login_plugin *plugin, uint64_t account, const user_series &series)
+{
+	plugin->formers[account] = {series, plugin->context.host->monotonic() + login_sessions_former_ms};
+	login_sessions_route_former(plugin, account, series);
+}
+
+void login_sessions_on_not_alone(const login_plugin *plugin, uint64_t account)
+{
+	const auto found = plugin->formers.find(account);
+
+	if (found != plugin->formers.end() && plugin->context.host->monotonic() < found->second.until)
+		login_sessions_route_former(plugin, account, found->second.series);
+}
+
+void login_sessions_end_device(const login_plugin *plugin, uint64_t account, uint64_t device)
+{
+	const char head = 'E';
+	const cs_parcel parcel = {&head, sizeof head, nullptr};
+
+	(void)plugin->context.host->route(plugin->context.self, account, device, &parcel, 0);
+}
+
+void login_sessions_on_routed(const login_plugin *plugin, cs_conn conn, const cs_parcel *parcel)
+{
+	const unsigned char *head = static_cast<const unsigned char *>(parcel->head);
+	const login_session *session = login_sessions_find(plugin, conn);
+
+	if (conn != 0 && parcel->head_size == 1)
+		(void)plugin->context.host->close(plugin->context.self, conn, "its device was ended");
+	if (!session || parcel->head_size != login_sessions_head_size || head[0] != 'P')
+		return;
+	if (session->series < login_sessions_take(head + (session->device != 0 ? 1 : 9)))
+		(void)plugin->context.host->close(plugin->context.self, conn, "the password was changed");
+}
+
+/* ---- comparing with the store */
+
+struct login_sessions_check {
+	std::vector<cs_conn> conns;
+	std::vector<device_session> sessions;
+	std::vector<unsigned char> is_over;
+};
+
+static int login_sessions_look(cs_db *db, void *arg)
+{
+	login_sessions_check *check = static_cast<login_sessions_check *>(arg);
+
+	return device_over(db, check->sessions, &check->is_over);
+}
+
+/* Meanwhile the connection can have another session, and the session another series. */
+static bool login_sessions_is_same(const login_session *now, const device_session &then)
+{
+	return now && now->account == then.reader.account && now->device == then.reader.device &&
+	       now->series == then.series;
+}
+
+static void login_sessions_check_more(login_plugin *p);
+
+static void login_sessions_were_looked_up(void *state, cs_conn, int result, void *arg)
+{
+	const std::unique_ptr<login_sessions_check> check(static_cast<login_sessions_check *>(arg));
+	login_plugin *p = static_cast<login_plugin *>(state);
+
+	p->check_runs = false;
+	if (result != 0) {
+		p->check_again = true;
+		p->unchecked.clear();
+		return;
+	}
+	for (size_t i = 0; i < check->conns.size(); i++)
+		if (check->is_over[i] &&
+		    login_sessions_is_same(login_sessions_find(p, check->conns[i]), check->sessions[i]))
+			(void)p->context.host->close(p->context.self, check->conns[i],
+			                             "its device was ended or the password changed");
+	login_sessions_check_more(p);
+}
+
+/* One read at a time, and each begins in the tick if the store has no room now. */
+static void login_sessions_check_more(login_plugin *p)
+{
+	const plugin_context &c = p->context;
+	auto check = std::make_unique<login_sessions_check>();
+	const size_t count = std::min(login_sessions_most, p->unchecked.size());
+
+	if (p->check_runs || count == 0)
+		return;
+	for (auto at = p->unchecked.end() - static_cast<ptrdiff_t>(count); at != p->unchecked.end(); ++at)
+		if (const login_session *session = login_sessions_find(p, *at)) {
+			check->conns.push_back(*at);
+			check->sessions.push_back({{session->account, session->device}, session->series});
+		}
+	if (c.host->work(c.self, 0, CS_WORK_READ, login_sessions_look, login_sessions_were_looked_up, check.get()) != 0)
+		return;
+	(void)check.release(); /* login_sessions_were_looked_up frees it */
+	p->unchecked.resize(p->unchecked.size() - count);
+	p->check_runs = true;
+}
+
+/* If it is wanted again while one is under way, it begins anew behind that one. */
+static void login_sessions_check_begin(login_plugin *p)
+{
+	const int64_t now = p->context.host->monotonic();
+
+	if (p->check_again && !p->check_runs && p->unchecked.empty() && now >= p->next_check) {
+		p->check_again = false;
+		p->next_check = now + login_sessions_check_ms;
+		for (const auto &[conn, session] : p->sessions)
+			p->unchecked.push_back(conn);
+	}
+	login_sessions_check_more(p);
+}
+
+void login_sessions_on_cluster(login_plugin *plugin, cs_cluster_event event)
+{
+	if (event == CS_CLUSTER_DEGRADED)
+		return;
+	if (plugin->sessions.empty())
+		return;
+	plugin->check_again = true;
+	login_sessions_check_begin(plugin);
+}
+
+void login_sessions_tick(login_plugin *plugin)
+{
+	const plugin_context &c = plugin->context;
+	const int64_t now = c.host->monotonic();
+
+	if (now >= plugin->next_sweep) {
+		plugin->check_again |= plugin->next_sweep != 0 && !c.host->store_is_exclusive(c.self);
+		plugin->next_sweep = now + login_sessions_sweep_ms;
+	}
+	std::erase_if(plugin->formers, [now](const auto &former) { return former.second.until <= now; });
+	login_sessions_check_begin(plugin);
+}
