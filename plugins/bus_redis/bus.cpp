@@ -504,15 +504,19 @@ static void rbus_lease_renew(void *arg)
 }
 
 /* Redis may hang, or a connection may be dead, without any error. So this node publishes to itself: only a message that
- * comes back proves that the bus works. */
+ * comes back proves that the bus works. While the node itself stood still (stopped, swapped out, moved to another
+ * machine) it sent no heartbeat: that time is not Redis' silence. */
 static void rbus_heartbeat(void *arg)
 {
 	auto *b = static_cast<struct rbus *>(arg);
 	struct rbus_command command;
 	const std::string message = b->head + rbus_message_piece(RBUS_HEARTBEAT);
+	const int64_t interval = b->conf->watchdog / 3, now = rbus_now();
 
-	b->heartbeat_timer = b->host->timer_add(b->core, b->conf->watchdog / 3, rbus_heartbeat, b);
-	if (rbus_now() - b->echo > b->conf->watchdog) {
+	b->heartbeat_timer = b->host->timer_add(b->core, interval, rbus_heartbeat, b);
+	b->echo += std::max<int64_t>(now - b->beat - interval, 0);
+	b->beat = now;
+	if (now - b->echo > b->conf->watchdog) {
 		rbus_drop(b, "Redis is silent");
 		return;
 	}
@@ -524,7 +528,7 @@ static void rbus_heartbeat(void *arg)
 
 void rbus_lease_start(struct rbus *b)
 {
-	b->echo = rbus_now();
+	b->echo = b->beat = rbus_now();
 	b->heartbeat_timer = b->host->timer_add(b->core, b->conf->watchdog / 3, rbus_heartbeat, b);
 	b->renew_timer = b->host->timer_add(b->core, rbus_renew_interval(b), rbus_lease_renew, b);
 }

@@ -231,7 +231,7 @@ struct rbus {
 	std::vector<rbus_key> unclaimed;
 	unsigned reclaiming = 0; /* script calls under way */
 	int64_t lapsed = 0; /* number of other nodes whose lease lapsed lately */
-	int64_t up_since = 0, echo = 0;
+	int64_t up_since = 0, beat = 0, echo = 0; /* when the last heartbeat was sent, and when one came back */
 	int64_t pause = 0; /* ms before the next try to connect */
 	std::array<std::string, RBUS_SCRIPTS> digests;
 

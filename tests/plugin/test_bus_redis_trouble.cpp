@@ -211,6 +211,19 @@ static void a_quiet_redis_is_not_taken_for_a_dead_one(void **state)
 	assert_int_equal(a->epochs.size(), 1);
 }
 
+static void a_node_that_stood_still_does_not_take_redis_for_silent(void **state)
+{
+	fixture *f = fixture_of(state);
+	const int64_t watchdog = 300 * check_patience_factor();
+	bus_node *a = new_node_up(f, {{"watchdog", std::to_string(watchdog)}});
+
+	bus_world_run(f->world, watchdog);
+	check_sleep_ms(3 * watchdog); /* nobody runs the node's loop meanwhile */
+	bus_world_run(f->world, watchdog);
+	assert_int_equal(a->epochs.size(), 1);
+	assert_true(a->log.find("silent") == std::string::npos);
+}
+
 static void a_queue_that_grows_too_long_ends_the_epoch(void **state)
 {
 	fixture *f = fixture_of(state);
@@ -583,6 +596,7 @@ int main(void)
 		REDIS_TEST(calls_under_way_end_when_redis_dies),
 		REDIS_TEST(a_frozen_redis_is_noticed),
 		REDIS_TEST(a_quiet_redis_is_not_taken_for_a_dead_one),
+		REDIS_TEST(a_node_that_stood_still_does_not_take_redis_for_silent),
 		REDIS_TEST(a_queue_that_grows_too_long_ends_the_epoch),
 		REDIS_TEST(answers_that_redis_is_too_slow_for_do_not_end_the_epoch),
 		REDIS_TEST(what_the_server_had_no_room_for_makes_the_others_look),
