@@ -334,14 +334,14 @@ static void ping_and_delivered_are_enough_for_an_idle_limit(void **state)
 	test_client *silent, *asleep, *out, *pinging;
 	const int64_t start = check_now();
 
-	test_server_set(s, "core.idle_timeout", check_format("%llds", (long long)check_patience_factor()));
+	test_server_set(s, "core.idle_timeout", check_format("%llds", (long long)(2 * check_patience_factor())));
 	test_server_start(s);
 	silent = client_open(s);
 	asleep = client_enter(s, "asleep");
 	out = client_enter(s, "out");
 	client_logout(out);
 	pinging = client_enter(s, "pinging");
-	while (check_now() < start + 3000 * check_patience_factor()) {
+	while (check_now() < start + 5000 * check_patience_factor()) {
 		client_sendf(pinging, "{\"msgid\":102}");
 		client_expect(pinging, "{\"msgid\":103}");
 		check_sleep_ms(100);
