@@ -105,7 +105,7 @@ static void people_of_a_killed_node_are_offline_within_10_s(void **state)
 	cluster_kill_node(c, 2);
 	const int64_t took = wait_for_state(c, p.observer, p.subject, "offline", 2);
 	print_message("offline after %lld ms\n", static_cast<long long>(took));
-	assert_true(took < 10000 + 1000 * check_patience_factor());
+	assert_true(took < 10000 + check_soon_ms());
 	test_server_start(c->nodes[2].server);
 	cluster_wait_bus(c);
 }
@@ -145,7 +145,7 @@ static void a_node_that_wakes_up_closes_what_was_taken_elsewhere_and_nothing_els
 		if (json_integer(ack.json.get(), "errno") == 0)
 			break;
 		assert_int_equal(json_integer(ack.json.get(), "errno"), 2);
-		assert_true(check_now() - begun < 11000 + 1000 * check_patience_factor());
+		assert_true(check_now() - begun < 10000 + check_soon_ms());
 		check_sleep_ms(100);
 	}
 	print_message("in elsewhere after %lld ms\n", static_cast<long long>(check_now() - begun));

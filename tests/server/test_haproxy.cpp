@@ -231,7 +231,7 @@ static void a_hung_node_is_out_after_about_5_seconds_and_its_clients_are_free(vo
 	enter_all(w, 10);
 	process_signal(w->nodes[0]->pid, SIGCONT);
 	haproxy_wait_node(w->proxy, "node1", "UP");
-	assert_true(took < 7000 * check_patience_factor());
+	assert_true(took < 5000 + check_soon_ms());
 }
 
 static void a_node_that_drains_gets_no_new_clients_and_no_errors(void **state)

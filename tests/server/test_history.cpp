@@ -187,11 +187,13 @@ static void the_inbox_counts_what_was_not_read(void **state)
 	                 static_cast<long long>(ann->id));
 }
 
-/* 40 pages of 100 messages in one segment cost about 4,500; 1,000 are free. Who asks for one meanwhile gets it. */
+/* 40 pages of 100 messages in one segment cost about 4,500; 1,000 are free. Who asks for one meanwhile gets it. A
+ * machine that stands still may delay one answer, but not each of three. */
 static void who_asks_for_many_pages_waits_and_others_do_not(void **state)
 {
 	test_server *s = static_cast<test_server *>(*state);
 	std::string pages;
+	bool waited = true, others_waited = true;
 
 	test_server_set(s, "core.rate", "5000");
 	test_server_set(s, "core.burst", "1000");
@@ -203,16 +205,21 @@ static void who_asks_for_many_pages_waits_and_others_do_not(void **state)
 	for (int i = 0; i < 40; i++)
 		pages += check_format("{\"msgid\":105,\"id\":%lld,\"peer\":%lld,\"limit\":100,\"req\":%d}\n",
 		                      static_cast<long long>(ann->id), static_cast<long long>(bob->id), 1000 + i);
-	const int64_t start = check_now();
-	client_send(ann, pages);
-	(void)ask_history(bob, ann->id, ",\"limit\":1");
-	const int64_t others = check_now() - start;
-	for (int i = 0; i < 40; i++)
-		assert_int_equal(seqs_of(client_read_answer(ann, 1000 + i)).size(), 100);
-	const int64_t took = check_now() - start;
-	if (took < 500 || others > took / 2)
-		client_fail(ann, test_at::current(), "40 pages took %lld ms, one of another client %lld ms",
-		            static_cast<long long>(took), static_cast<long long>(others));
+	for (int round = 0; round < 3; round++) {
+		const int64_t start = check_now();
+		client_send(ann, pages);
+		(void)ask_history(bob, ann->id, ",\"limit\":1");
+		const int64_t others = check_now() - start;
+		for (int i = 0; i < 40; i++)
+			assert_int_equal(seqs_of(client_read_answer(ann, 1000 + i)).size(), 100);
+		const int64_t took = check_now() - start;
+		print_message("40 pages took %lld ms, one of another client %lld ms\n", static_cast<long long>(took),
+		              static_cast<long long>(others));
+		waited = waited && took >= 500;
+		others_waited = others_waited && others > took / 2;
+	}
+	assert_true(waited);
+	assert_false(others_waited);
 	test_server_stop(s);
 }
 

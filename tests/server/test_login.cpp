@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Tests logins: who gets in, as which account, on which connection. */
+#include <algorithm>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "tests/support/check.h"
 #include "tests/support/client.h"
@@ -161,11 +163,18 @@ static void one_name_registered_many_times_at_once_is_given_once(void **state)
 	assert_int_equal(refused, 19);
 }
 
-/* The answer must not tell whether the id exists, and neither may the time that it takes. */
+static int64_t median(std::vector<int64_t> times)
+{
+	std::sort(times.begin(), times.end());
+	return times[times.size() / 2];
+}
+
+/* The answer must not tell whether the id exists, and neither may the time that it takes. A machine that stands still
+ * delays single answers. */
 static void an_unknown_id_takes_as_long_as_a_wrong_password(void **state)
 {
 	test_server *s = (test_server *)*state;
-	int64_t took[2] = {};
+	std::vector<int64_t> times[2];
 
 	test_server_set(s, "login.password_ops", "3");
 	test_server_set(s, "login.password_memory", "19M");
@@ -181,11 +190,12 @@ static void an_unknown_id_takes_as_long_as_a_wrong_password(void **state)
 		client_sendf(c, "{\"msgid\":1,\"id\":%lld,\"password\":\"wrong\"}",
 		             (long long)(i % 2 ? known[i / 2 % 4] : 7777777 + i / 2 % 4));
 		client_expect(c, "{\"msgid\":2,\"errno\":1}");
-		took[i % 2] += check_now() - start;
+		times[i % 2].push_back(check_now() - start);
 	}
-	if (took[0] * 3 < took[1] || took[1] * 3 < took[0] || took[0] < 50)
-		client_fail(c, test_at::current(), "10 unknown ids took %lld ms, 10 wrong passwords %lld ms",
-		            (long long)took[0], (long long)took[1]);
+	const int64_t unknown = median(times[0]), wrong = median(times[1]);
+	if (unknown * 3 < wrong || wrong * 3 < unknown || unknown < 5)
+		client_fail(c, test_at::current(), "an unknown id took %lld ms, a wrong password %lld ms",
+		            (long long)unknown, (long long)wrong);
 	test_server_stop(s);
 }
 

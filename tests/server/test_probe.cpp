@@ -13,7 +13,7 @@
 /* chatserverd-protocol(7) says 5 s; a busy machine needs a moment more. */
 static int64_t soon_ms(void)
 {
-	return 5000 + 1000 * check_patience_factor();
+	return 5000 + check_soon_ms();
 }
 
 static void send_login(test_client *c, int64_t id, const char *more = "")

@@ -221,7 +221,7 @@ static void an_incomplete_header_is_given_3_seconds(void **state)
 	for (test_client *c : {line, binary, begin})
 		require_cut(c, "incomplete PROXY header");
 	assert_true(check_now() - begun >= 2900);
-	assert_true(check_now() - begun < 4500 * check_patience_factor());
+	assert_true(check_now() - begun < 3000 + check_soon_ms());
 }
 
 /* Each byte comes before anybody could lose patience; together they take too long. */

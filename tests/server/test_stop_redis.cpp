@@ -140,7 +140,7 @@ static void a_node_that_leaves_while_redis_is_away_still_ends_in_time(void **sta
 	client_expect(ann, "{\"msgid\":100,\"of\":0,\"errno\":13,\"req\":null}");
 	client_expect_end(ann);
 	assert_int_equal(test_server_wait(s, (int)(20000 * check_patience_factor())), 0);
-	assert_true(check_now() - start < 7000 * check_patience_factor());
+	assert_true(check_now() - start < 5000 + check_soon_ms());
 	redis_signal(n->bus, SIGCONT);
 	s->clients.clear();
 }
