@@ -514,7 +514,7 @@ static void rbus_heartbeat(void *arg)
 	const int64_t interval = b->conf->watchdog / 3, now = rbus_now();
 
 	b->heartbeat_timer = b->host->timer_add(b->core, interval, rbus_heartbeat, b);
-	b->echo += std::max<int64_t>(now - b->beat - interval, 0);
+	b->echo = std::min(now, b->echo + std::max<int64_t>(now - b->beat - interval, 0));
 	b->beat = now;
 	if (now - b->echo > b->conf->watchdog) {
 		rbus_drop(b, "Redis is silent");
