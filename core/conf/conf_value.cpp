@@ -10,8 +10,11 @@ struct unit {
 };
 
 static constexpr struct unit conf_size_units[] = {{"G", 1 << 30}, {"M", 1 << 20}, {"K", 1 << 10}, {"", 1}};
-static constexpr struct unit conf_time_units[] = {{"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+static constexpr struct unit conf_time_units[] = {
+	{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+static constexpr int64_t conf_few_days = 2 * 86400000; /* a shorter time is printed in hours */
 static constexpr int64_t conf_most_text = 4096;
+static constexpr char conf_forever[] = "forever";
 
 std::string conf_format_units(int64_t value, const struct unit *units, size_t count)
 {
@@ -26,8 +29,11 @@ std::string conf_format_number(enum cs_option_type type, int64_t value)
 {
 	if (type == CS_OPTION_SIZE)
 		return conf_format_units(value, conf_size_units, std::size(conf_size_units));
-	if (type == CS_OPTION_TIME)
-		return conf_format_units(value, conf_time_units, std::size(conf_time_units));
+	if (type == CS_OPTION_TIME) {
+		const size_t skipped = value < conf_few_days;
+
+		return conf_format_units(value, conf_time_units + skipped, std::size(conf_time_units) - skipped);
+	}
 	return std::to_string(value);
 }
 
@@ -79,11 +85,19 @@ static bool conf_parse_unit(std::string_view suffix, const struct unit *units, s
 	return false;
 }
 
+/* A time whose default is `forever` has that word for 0. */
+static bool conf_has_forever(const struct cs_option *option)
+{
+	return option->type == CS_OPTION_TIME && strcmp(option->default_text, conf_forever) == 0;
+}
+
 static bool conf_parse_number(const struct cs_option *option, std::string_view text, int64_t *value_r)
 {
 	std::string_view suffix;
 	bool good = conf_parse_digits(text, value_r, &suffix);
 
+	if (text == conf_forever && conf_has_forever(option))
+		return *value_r = 0, true;
 	if (option->type == CS_OPTION_INTEGER)
 		good = good && suffix.empty();
 	else if (option->type == CS_OPTION_SIZE)
@@ -164,7 +178,9 @@ std::string conf_value_allowed(const struct cs_option *option)
 	case CS_OPTION_BOOL: return "yes or no";
 	case CS_OPTION_INTEGER: return "a number, " + range;
 	case CS_OPTION_SIZE: return "a size such as 64K, 19M, 1G, from " + range;
-	case CS_OPTION_TIME: return "a time with its unit such as 250ms, 30s, 5m, 2h, from " + range;
+	case CS_OPTION_TIME:
+		return std::string(conf_has_forever(option) ? "forever, or " : "") +
+		       "a time with its unit such as 250ms, 30s, 5m, 2h, 7d, from " + range;
 	case CS_OPTION_CHOICE: return "one of " + std::string(option->choices);
 	case CS_OPTION_TEXT:
 	case CS_OPTION_SECRET:
@@ -205,8 +221,12 @@ bool conf_value_set(const struct conf_struct *bound, const struct cs_option *opt
 
 std::string conf_value_format(const struct cs_option *option, const void *bound)
 {
-	if (conf_type_is_number(option->type))
-		return conf_format_number(option->type, conf_get<int64_t>(option, bound));
+	if (conf_type_is_number(option->type)) {
+		const int64_t number = conf_get<int64_t>(option, bound);
+
+		return number == 0 && conf_has_forever(option) ? conf_forever
+		                                               : conf_format_number(option->type, number);
+	}
 	if (option->type == CS_OPTION_BOOL)
 		return conf_get<int>(option, bound) ? "yes" : "no";
 	if (option->type == CS_OPTION_CHOICE)

@@ -121,7 +121,7 @@ enum cs_option_type {
 	CS_OPTION_BOOL, /* int: yes/no, on/off, true/false, 1/0 */
 	CS_OPTION_INTEGER, /* int64_t */
 	CS_OPTION_SIZE, /* int64_t, bytes: 64K, 19M, 1G */
-	CS_OPTION_TIME, /* int64_t, milliseconds: 250ms, 30s, 5m, 2h */
+	CS_OPTION_TIME, /* int64_t, milliseconds: 250ms, 30s, 5m, 2h, 7d; 0 is also "forever" if that is the default */
 	CS_OPTION_TEXT, /* const char *, never NULL */
 	CS_OPTION_SECRET, /* const char *, never NULL; printed as ***; or first line of the file KEY_file */
 	CS_OPTION_CHOICE /* int: the index in `choices`, which is "one|two|three" */

@@ -196,10 +196,10 @@ static const cs_option login_options[] = {
 	{"new_devices", CS_OPTION_INTEGER, offsetof(login_conf, new_devices), 0, 60000, "10", nullptr, 1,
          "new named devices of an account per minute; 0: no limit"},
 	{"forget_devices", CS_OPTION_TIME, offsetof(login_conf, forget_devices), INT64_C(2) * 24 * 3600 * 1000,
-         INT64_C(3650) * 24 * 3600 * 1000, "2160h", nullptr, 1,
+         INT64_C(3650) * 24 * 3600 * 1000, "90d", nullptr, 1,
          "a named device that was unseen for so long is forgotten"},
 	{"token_life", CS_OPTION_TIME, offsetof(login_conf, token_life), 3600 * 1000, INT64_C(365) * 24 * 3600 * 1000,
-         "1440h", nullptr, 1, "so long a token is good; one that is used in its second half is replaced"},
+         "60d", nullptr, 1, "so long a token is good; one that is used in its second half is replaced"},
 	{nullptr, CS_OPTION_BOOL, 0, 0, 0, nullptr, nullptr, 0, nullptr},
 };
 

@@ -16,10 +16,13 @@ static int64_t option_number(const cs_option *option, const char *text)
 		const char *unit;
 		int64_t factor;
 	} units[] = {
-		{"", 1},   {"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30},
-		{"ms", 1}, {"s", 1000},    {"m", 60000},   {"h", 3600000},
+		{"", 1},     {"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30},  {"ms", 1},
+		{"s", 1000}, {"m", 60000},   {"h", 3600000}, {"d", 86400000},
 	};
 	char *end = nullptr;
+
+	if (strcmp(text, "forever") == 0)
+		return 0;
 	const int64_t number = strtoll(text, &end, 10);
 
 	for (const auto &unit : units)

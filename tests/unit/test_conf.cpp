@@ -23,6 +23,7 @@ struct sample {
 	int64_t count;
 	int64_t size;
 	int64_t wait;
+	int64_t keep;
 	int on;
 	int colour;
 	const char *secret;
@@ -33,6 +34,8 @@ static const struct cs_option sample_options[] = {
 	{"count", CS_OPTION_INTEGER, offsetof(sample, count), -5, 10, "3", nullptr, 1, "a count"},
 	{"size", CS_OPTION_SIZE, offsetof(sample, size), 1, 1 << 30, "64K", nullptr, 0, "a size"},
 	{"wait", CS_OPTION_TIME, offsetof(sample, wait), 0, 3600000, "30s", nullptr, 1, "a time"},
+	{"keep", CS_OPTION_TIME, offsetof(sample, keep), 0, INT64_C(100) * 86400000, "forever", nullptr, 1,
+         "a long time"},
 	{"on", CS_OPTION_BOOL, offsetof(sample, on), 0, 0, "no", nullptr, 1, "a switch"},
 	{"colour", CS_OPTION_CHOICE, offsetof(sample, colour), 0, 0, "green", "red|green|blue", 0, "a choice"},
 	{"secret", CS_OPTION_SECRET, offsetof(sample, secret), 0, 0, "", nullptr, 0, "a secret"},
@@ -279,7 +282,7 @@ static void a_bad_value_says_what_is_allowed(void **state)
 {
 	const auto *f = static_cast<fixture *>(*state);
 	const std::string count = "allowed is a number, -5 to 10";
-	const std::string time = "allowed is a time with its unit such as 250ms, 30s, 5m, 2h, from 0 to 1h";
+	const std::string time = "allowed is a time with its unit such as 250ms, 30s, 5m, 2h, 7d, from 0 to 1h";
 	const std::string size = "allowed is a size such as 64K, 19M, 1G, from 1 to 1G";
 
 	assert_unbound(f, "count = 11", "sample.count cannot be \"11\"; " + count);
@@ -465,12 +468,42 @@ static void what_is_printed_can_be_read_again(void **state)
 	read_good(f, "[sample]\nname = \"a # b\"\nsize = 1536\nwait = 90s\ncolour = red\n", &file);
 	bind_good(&file, &bound);
 	conf_print(sample_options, &bound, &first);
-	assert_string_equal(first.c_str(), "name = \"a # b\"\ncount = 3\nsize = 1536\nwait = 90s\non = no\n"
-	                                   "colour = red\nsecret = \nsecret_file = \n");
+	assert_string_equal(first.c_str(),
+	                    "name = \"a # b\"\ncount = 3\nsize = 1536\nwait = 90s\nkeep = forever\non = no\n"
+	                    "colour = red\nsecret = \nsecret_file = \n");
 	read_good(f, "[sample]\n" + first, &again);
 	bind_good(&again, &bound_again);
 	conf_print(sample_options, &bound_again, &second);
 	assert_string_equal(first.c_str(), second.c_str());
+}
+
+/* Where 0 has that word; a time has none otherwise. From two days on, times are printed in days. */
+static void a_time_can_be_forever_and_can_be_said_in_days(void **state)
+{
+	const auto *f = static_cast<fixture *>(*state);
+	constexpr struct {
+		const char *text;
+		int64_t ms;
+		const char *printed;
+	} values[] = {{"forever", 0, "forever"}, {"0", 0, "forever"},       {"1d", 86400000, "24h"},
+	              {"48h", 172800000, "2d"},  {"49h", 176400000, "49h"}, {"100d", 8640000000, "100d"}};
+
+	for (const auto &[text, ms, printed] : values) {
+		struct conf_file file;
+		struct conf_struct bound;
+		std::string all;
+
+		read_good(f, std::string("[sample]\nkeep = ") + text + "\n", &file);
+		assert_int_equal(bind_good(&file, &bound)->keep, ms);
+		conf_print(sample_options, &bound, &all);
+		assert_non_null(strstr(all.c_str(), (std::string("\nkeep = ") + printed + "\n").c_str()));
+	}
+	assert_unbound(f, "keep = ever",
+	               "sample.keep cannot be \"ever\"; allowed is forever, or a time with its unit such as 250ms, "
+	               "30s, 5m, 2h, 7d, from 0 to 100d");
+	assert_unbound(f, "wait = forever",
+	               "sample.wait cannot be \"forever\"; allowed is a time with its unit such as 250ms, 30s, 5m, "
+	               "2h, 7d, from 0 to 1h");
 }
 
 static void text_with_quotes_in_it_is_printed_as_it_was_given(void **state)
@@ -545,6 +578,7 @@ int main()
 		cmocka_unit_test_setup_teardown(a_file_that_everybody_may_write_is_refused, set_up, tear_down),
 		cmocka_unit_test(the_file_of_a_secret_is_among_the_options_that_are_dumped),
 		cmocka_unit_test_setup_teardown(what_is_printed_can_be_read_again, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_time_can_be_forever_and_can_be_said_in_days, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(text_with_quotes_in_it_is_printed_as_it_was_given, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_unknown_section_names_the_nearest_one, set_up, tear_down),
 	};
