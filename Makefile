@@ -213,8 +213,8 @@ unwanted = $(if $(db_mysql_SKIP),mysql) $(if $(bus_redis_SKIP),redis) $(if $(cha
 	$(if $(tls_openssl_SKIP)$(websocket_SKIP),haproxy_web)
 test_binaries = $(patsubst %.cpp,$(BUILD)/%,$(foreach t,$(test_sources),$(if $(strip $(foreach u,$(unwanted),$(findstring $(u),$(t)))),,$(t))))
 mysql_suite = $(addprefix unit/test_,db db_migrate model model_append model_contacts model_devices model_edits model_groups model_history \
-	model_inbox model_news model_tokens) $(addprefix server/test_,backup cid conversations crash edit group_roles groups history limits load login offline operate people \
-	post presence refusals reminders requests set_password stop trouble)
+	model_inbox model_news model_retention model_tokens) $(addprefix server/test_,backup cid conversations crash edit group_roles groups history limits load login offline operate people \
+	post presence refusals reminders requests retention set_password stop trouble)
 # The tests of the protocol run once more over each other transport; see tests/support/transport.h. These do not:
 # clients and a bench that are programs of their own;
 transport_others = chat%
@@ -223,7 +223,7 @@ transport_others += haproxy haproxy_web public_address tls websocket
 # the process, its start, its pages and its memory;
 transport_others += admin idle_memory operate slow_start
 # the store and its files;
-transport_others += backup erased mysql store_lock
+transport_others += backup erased mysql retention store_lock
 # the bus.
 transport_others += admin_redis operate_redis stop_redis
 transport_suite = $(filter-out $(transport_others:%=$(BUILD)/tests/server/test_%),$(filter $(BUILD)/tests/server/%,$(test_binaries)))

@@ -96,7 +96,7 @@ static int edits_begin(cs_db *db, const edit_act &act, permit *permit_r, edits_r
 		result = edits_row_find(db, act.conversation, act.of, row_r);
 	if (result)
 		return result;
-	return row_r->is_there && row_r->kind != ENTRY_EVENT ? 0 : EDIT_NO_MESSAGE;
+	return row_r->is_there && row_r->kind < ENTRY_EVENT ? 0 : EDIT_NO_MESSAGE;
 }
 
 static bool edits_is_late(const edit_act &act, const edits_row &row)

@@ -100,7 +100,7 @@ static constexpr char inbox_text_of_mysql[] = INBOX(PLACES_OF_MYSQL, "page.said_
 #define LAST(log) \
 	"SELECT m.seq, m.sender, m.created, m.body, n.unread, n.looked FROM (SELECT COUNT(*) AS looked," \
 	" COUNT(CASE WHEN kind = 0 AND sender <> ? THEN 1 END) AS unread FROM (SELECT sender, kind FROM " log " ORDER BY seq LIMIT 1000) news) n" \
-	" JOIN message m ON m.conversation = ? AND m.seq = ?"
+	" JOIN message m ON m.conversation = ? AND m.seq = ? AND m.kind < 2"
 
 static constexpr char inbox_last_of_sqlite[] =
 	LAST("(SELECT k AS seq, sender, kind FROM entry WHERE conversation = ? AND k > ? AND k <= ?)");

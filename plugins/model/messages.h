@@ -29,7 +29,8 @@ struct message_append;
  * nothing of the conversation has changed) or an enum cs_db_result. */
 using message_effect = int(cs_db *db, message_append *item, void *arg);
 
-enum entry_kind { ENTRY_MESSAGE = 0, ENTRY_RECALLED = 1, ENTRY_EVENT = 2 };
+/* ENTRY_PURGED: the newest entry of a conversation, blanked because it was too old; nobody gets it. */
+enum entry_kind { ENTRY_MESSAGE = 0, ENTRY_RECALLED = 1, ENTRY_EVENT = 2, ENTRY_PURGED = 3 };
 
 /* The week of a time in ms. 0 is none. It has 15 bits. */
 static inline uint64_t message_week_of(int64_t created)
