@@ -5,6 +5,7 @@
 #include <cstring>
 #include <memory>
 #include <sys/random.h>
+#include <utility>
 
 #include <chatserverd/mailbox.h>
 #include <chatserverd/plugin.h>
@@ -15,6 +16,7 @@
 #include "hint.h"
 #include "incoming.h"
 #include "outgoing.h"
+#include "retention.h"
 #include "session.h"
 #include "stash.h"
 
@@ -168,6 +170,7 @@ static int mailbox_start(const cs_host *host, cs_self *self, const void *conf, v
 	m->hints_are_complete = host->store_is_exclusive(self) != 0;
 	mailbox_stash_start(m.get(), mailbox_incoming_heard);
 	mailbox_catch_up_start(m.get());
+	mailbox_retention_start(m.get());
 	*state_r = m.release();
 	return 0;
 }
@@ -177,10 +180,12 @@ static int mailbox_reload(void *state, const void *conf, int commit, cs_error *)
 	mailbox *m = static_cast<mailbox *>(state);
 	const mailbox_conf *next = static_cast<const mailbox_conf *>(conf);
 
-	if (commit) {
-		m->conf.cursor_flush = next->cursor_flush;
-		m->conf.strangers = next->strangers;
-	}
+	if (!commit)
+		return 0;
+	m->conf.cursor_flush = next->cursor_flush;
+	m->conf.strangers = next->strangers;
+	if (std::exchange(m->conf.keep, next->keep) != next->keep)
+		mailbox_retention_change(m);
 	return 0;
 }
 
@@ -188,8 +193,8 @@ static void mailbox_stop(void *state)
 {
 	const std::unique_ptr<mailbox> m(static_cast<mailbox *>(state));
 
-	for (cs_timer *timer :
-	     {m->incoming.pull_timer, m->stash.timer, m->cursors.flush_timer, m->catch_up.sweep.timer})
+	for (cs_timer *timer : {m->incoming.pull_timer, m->stash.timer, m->cursors.flush_timer, m->catch_up.sweep.timer,
+	                        m->retention.timer})
 		if (timer)
 			m->host->timer_del(m->self, timer);
 }
@@ -201,6 +206,8 @@ static const cs_option mailbox_options[] = {
          "the same while messages of other nodes may get lost; 0: as sweep says"},
 	{"cursor_flush", CS_OPTION_TIME, offsetof(mailbox_conf, cursor_flush), 1, 60000, "250ms", nullptr, 1,
          "delay before receipts are written; after a crash, messages of that span are delivered again"},
+	{"keep", CS_OPTION_TIME, offsetof(mailbox_conf, keep), 0, INT64_C(36500) * 24 * 3600 * 1000, "forever", nullptr,
+         1, "how long messages are kept; older ones are removed, whether or not they were delivered"},
 	{"strangers", CS_OPTION_CHOICE, offsetof(mailbox_conf, strangers), 0, 0, "allow", "allow|refuse", 1,
          "whether an account gets messages of those whom it has not on its list and to whom it did not write first"},
 	{nullptr, CS_OPTION_BOOL, 0, 0, 0, nullptr, nullptr, 0, nullptr},

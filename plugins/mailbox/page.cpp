@@ -52,6 +52,13 @@ static void mailbox_page_drop_unjudged(mailbox_source *source)
 		source->last_rows = true;
 }
 
+/* What is missing up to the last entry was removed by retention. */
+static void mailbox_page_end(mailbox_source *source)
+{
+	source->ended = true;
+	source->after = std::max(source->after, source->last);
+}
+
 /* Reads more rows if the source has used all its rows. ended: there are none. */
 static int mailbox_page_fill(mailbox_page_reader *r, mailbox_source *source)
 {
@@ -59,15 +66,17 @@ static int mailbox_page_fill(mailbox_page_reader *r, mailbox_source *source)
 
 	if (source->ended || source->at < source->rows.size())
 		return 0;
-	source->ended = source->last_rows;
-	if (source->ended)
+	if (source->last_rows) {
+		mailbox_page_end(source);
 		return 0;
+	}
 	source->rows.clear();
 	source->at = 0;
 	result = message_read(r->db, source->conversation, source->after, r->rows_a_time, &source->rows);
 	source->last_rows = source->rows.size() < r->rows_a_time;
 	mailbox_page_drop_unjudged(source);
-	source->ended = !result && source->rows.empty();
+	if (!result && source->rows.empty())
+		mailbox_page_end(source);
 	return result;
 }
 
@@ -106,8 +115,8 @@ static bool mailbox_page_take(mailbox_page_reader *r, mailbox_source *source)
 	mailbox_page *page = r->page;
 	message_row &row = source->rows[source->at];
 
-	if (mailbox_session_gets(page->want, page->reader.account, source->key, row.sender, row.kind == ENTRY_EVENT,
-	                         false)) {
+	if (row.kind != ENTRY_PURGED && mailbox_session_gets(page->want, page->reader.account, source->key, row.sender,
+	                                                     row.kind == ENTRY_EVENT, false)) {
 		const std::string tail = mailbox_page_tail(row.seq, row.created);
 
 		if (page->messages.size() == page->most_messages ||

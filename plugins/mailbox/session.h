@@ -10,6 +10,7 @@
  *   stash     hints that came too early
  *   delivered the client says how far it has received
  *   cursors   how far each conversation was received
+ *   retention removes what was kept long enough
  *   post      what a plugin may post, and the frame of it
  *   page, hint, session   what they share */
 #ifndef MAILBOX_SESSION_H
@@ -189,6 +190,7 @@ struct mailbox_ending {
 
 struct mailbox_conf {
 	int64_t sweep, sweep_away, cursor_flush; /* ms */
+	int64_t keep; /* ms; 0: for ever */
 	int strangers; /* 1: refused, see cs_mailbox.refuses_strangers */
 };
 
@@ -263,6 +265,19 @@ struct mailbox_catch_up {
 	mailbox_sweep sweep;
 };
 
+/* A round of retention: it looks at conversations, removes the old entries of those that have any, and gives the room
+ * back at the end. */
+struct mailbox_retention {
+	cs_timer *timer = nullptr; /* of the next step */
+	bool working = false; /* a step is with the store */
+	bool changed = false; /* the option was changed meanwhile */
+	uint64_t after = 0; /* conversations up to this id were looked at */
+	bool all_looked = false;
+	std::vector<uint64_t> old; /* conversations with old entries; the next one is the last */
+	uint64_t removed = 0; /* entries, in this round */
+	bool shrunk = false; /* the round is over */
+};
+
 struct mailbox {
 	const cs_host *host = nullptr;
 	cs_self *self = nullptr;
@@ -278,6 +293,7 @@ struct mailbox {
 	mailbox_incoming incoming;
 	mailbox_cursors cursors;
 	mailbox_catch_up catch_up;
+	mailbox_retention retention;
 };
 
 /* ---- what every room may call */

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "plugins/model/messages.h"
+#include "plugins/model/retention.h"
 #include "plugins/model/users.h"
 
 static memory_log *log_of(cs_db *db)
@@ -284,11 +285,43 @@ int message_read(cs_db *db, uint64_t conversation, uint64_t after, size_t limit,
 	log_of(db)->row_statements++;
 	if (const auto before = std::exchange(log_of(db)->before_rows, nullptr))
 		before();
-	for (uint64_t seq = after + 1; seq <= messages.size() && limit; seq++, limit--) {
+	for (uint64_t seq = after + 1; seq <= messages.size() && limit; seq++) {
 		const log_message &m = messages[seq - 1];
 
+		if (m.is_purged)
+			continue;
+		limit--;
 		rows_r->push_back({seq, m.sender, m.is_event ? ENTRY_EVENT : ENTRY_MESSAGE, m.created, m.body});
 	}
+	return 0;
+}
+
+void memory_log_purge(memory_log *log, uint64_t conversation, uint64_t seq)
+{
+	std::vector<log_message> *messages = &log->conversations[conversation].messages;
+
+	for (uint64_t at = 0; at < seq; at++)
+		(*messages)[at].is_purged = true;
+}
+
+/* Conversations are purged by the test, with memory_log_purge. */
+int retention_find(cs_db *, retention_look *look)
+{
+	look->more = false;
+	look->old.clear();
+	return 0;
+}
+
+int retention_remove(cs_db *, retention_purge *purge)
+{
+	purge->purged = 0;
+	purge->more = false;
+	return 0;
+}
+
+int retention_shrink(cs_db *, size_t, bool *more_r)
+{
+	*more_r = false;
 	return 0;
 }
 

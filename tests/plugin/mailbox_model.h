@@ -19,6 +19,7 @@ struct log_message {
 	std::string cid, body;
 	int64_t created;
 	bool is_event;
+	bool is_purged = false;
 };
 
 struct log_member {
@@ -60,6 +61,8 @@ uint64_t memory_log_append_pair(memory_log *log, uint64_t sender, uint64_t to, c
                                 int64_t created);
 uint64_t memory_log_append_group(memory_log *log, uint64_t sender, uint64_t group, const std::string &body,
                                  int64_t created);
+/* As retention does: nothing up to seq is there any more. */
+void memory_log_purge(memory_log *log, uint64_t conversation, uint64_t seq);
 uint64_t memory_log_cursor(const memory_log *log, uint64_t account, uint64_t conversation);
 /* 0: they never talked. */
 uint64_t memory_log_pair(const memory_log *log, uint64_t a, uint64_t b);

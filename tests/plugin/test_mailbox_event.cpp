@@ -285,6 +285,35 @@ static void who_is_removed_during_a_read_is_not_sent_what_follows(void **state)
 	assert_string_equal(stage_seqs(st, bob).c_str(), "6 7");
 }
 
+/* Retention has removed the entry that ended the membership, and all before it. */
+static void who_was_removed_so_long_ago_that_nothing_tells_of_it_is_in_no_index(void **state)
+{
+	stage *st = stage_open(state, 1);
+	const uint64_t group = memory_log_add_group(&st->log, {1, 2});
+
+	for (uint64_t n = 1; n <= 5; n++)
+		memory_log_append_group(&st->log, 1, group, stage_body(1, n), ++fake_clock);
+	memory_log_leave(&st->log, group, 2, 3);
+	memory_log_purge(&st->log, group, 4);
+	const cs_conn bob = stage_login(st, 0, 2);
+	assert_string_equal(stage_seqs(st, bob).c_str(), "");
+	assert_true(stage_session(st, bob)->groups.empty());
+	world_advance(&st->w, 1000);
+	assert_int_equal(memory_log_cursor(&st->log, 2, group), 3);
+}
+
+static void entries_that_retention_removed_are_passed_over(void **state)
+{
+	stage *st = stage_open(state, 1);
+
+	stage_keep(st, 300);
+	memory_log_purge(&st->log, memory_log_pair(&st->log, 1, 2), 100);
+	cs_conn bob = stage_login(st, 0, 2);
+	assert_string_equal(stage_seqs(st, bob).c_str(), stage_up_to(300, 101).c_str());
+	(void)stage_say(st, stage_login(st, 0, 1), 2, 301);
+	assert_string_equal(stage_seqs(st, bob).c_str(), stage_up_to(301, 101).c_str());
+}
+
 /* The client can know the seq of the removal from another device. */
 static void who_confirms_its_removal_before_the_hint_of_it_comes_is_sent_nothing_more(void **state)
 {
@@ -453,6 +482,8 @@ int main(void)
 		TEST(who_joins_again_before_it_hears_of_its_removal_is_told_of_it_no_more),
 		TEST(a_message_of_one_who_was_removed_meanwhile_brings_nothing_back),
 		TEST(who_is_removed_during_a_read_is_not_sent_what_follows),
+		TEST(who_was_removed_so_long_ago_that_nothing_tells_of_it_is_in_no_index),
+		TEST(entries_that_retention_removed_are_passed_over),
 		TEST(who_confirms_its_removal_before_the_hint_of_it_comes_is_sent_nothing_more),
 		TEST(a_hint_of_the_end_makes_a_session_leave_that_has_the_entry_already),
 		TEST(who_logs_in_on_the_connection_of_the_sender_gets_the_message),

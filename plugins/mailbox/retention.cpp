@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT
+ * The rounds of retention and their pace. */
+#include "retention.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "../model/retention.h"
+
+constexpr size_t mailbox_retention_looks = 200; /* conversations a read */
+constexpr size_t mailbox_retention_entries = 200; /* removed in one transaction, at most */
+constexpr size_t mailbox_retention_pages = 64; /* of SQLite's file, given back in one transaction */
+/* A step is followed by a pause of at least so long, and of so many times the time that the step took. So writers have
+ * most of their time for messages, also if the store is slow. */
+constexpr int64_t mailbox_retention_pause = 20; /* ms */
+constexpr int64_t mailbox_retention_pause_times = 8;
+constexpr int64_t mailbox_retention_again_after_failure = 5000;
+constexpr int64_t mailbox_retention_first = 1000; /* ms after the start, or after the option was changed */
+/* From the end of a round to the next one: an hour, or a shorter part of a short `keep`. */
+constexpr int64_t mailbox_retention_rest_most = 3600000, mailbox_retention_rest_least = 1000;
+constexpr int64_t mailbox_retention_rest_part = 24;
+
+static void mailbox_retention_step(void *state, void *);
+
+static void mailbox_retention_plan(mailbox *m, int64_t ms)
+{
+	m->retention.timer = m->host->timer_add(m->self, ms, 0, mailbox_retention_step, nullptr);
+}
+
+/* ---- a step: one work on a store thread */
+
+enum mailbox_retention_phase { RETENTION_LOOK, RETENTION_REMOVE, RETENTION_SHRINK };
+
+struct mailbox_retention_work {
+	mailbox_retention_phase phase;
+	int64_t begun; /* ms, monotonic */
+	retention_look look;
+	retention_purge purge;
+	bool more = false; /* of RETENTION_SHRINK */
+};
+
+static int mailbox_retention_run(cs_db *db, void *arg)
+{
+	mailbox_retention_work *work = static_cast<mailbox_retention_work *>(arg);
+
+	switch (work->phase) {
+	case RETENTION_LOOK: return retention_find(db, &work->look);
+	case RETENTION_REMOVE: return retention_remove(db, &work->purge);
+	case RETENTION_SHRINK: return retention_shrink(db, mailbox_retention_pages, &work->more);
+	}
+	return 0;
+}
+
+/* The last entries first: `old` is used from its end. */
+static void mailbox_retention_take_look(mailbox_retention *r, retention_look *look)
+{
+	r->old = std::move(look->old);
+	std::reverse(r->old.begin(), r->old.end());
+	r->after = look->after;
+	r->all_looked = !look->more;
+}
+
+static void mailbox_retention_take(mailbox_retention *r, mailbox_retention_work *work)
+{
+	switch (work->phase) {
+	case RETENTION_LOOK: mailbox_retention_take_look(r, &work->look); break;
+	case RETENTION_REMOVE:
+		r->removed += work->purge.purged;
+		if (!work->purge.more)
+			r->old.pop_back();
+		break;
+	case RETENTION_SHRINK: r->shrunk = !work->more; break;
+	}
+}
+
+static void mailbox_retention_end_round(mailbox *m)
+{
+	mailbox_retention *r = &m->retention;
+
+	if (r->removed)
+		m->host->log(m->self, CS_LOG_INFO, "old entries were removed entries=%llu",
+		             static_cast<unsigned long long>(r->removed));
+	*r = {};
+	mailbox_retention_plan(m, std::clamp(m->conf.keep / mailbox_retention_rest_part, mailbox_retention_rest_least,
+	                                     mailbox_retention_rest_most));
+}
+
+static void mailbox_retention_was_run(void *state, cs_conn, int result, void *arg)
+{
+	mailbox *m = static_cast<mailbox *>(state);
+	const std::unique_ptr<mailbox_retention_work> work(static_cast<mailbox_retention_work *>(arg));
+	const int64_t took = m->host->monotonic() - work->begun;
+
+	m->retention.working = false;
+	if (result == CS_ECANCELED)
+		return;
+	if (m->retention.changed) {
+		mailbox_retention_change(m);
+		return;
+	}
+	if (result) {
+		mailbox_retention_plan(m, mailbox_retention_again_after_failure);
+		return;
+	}
+	mailbox_retention_take(&m->retention, work.get());
+	if (m->retention.shrunk)
+		mailbox_retention_end_round(m);
+	else
+		mailbox_retention_plan(m, std::max(mailbox_retention_pause, took * mailbox_retention_pause_times));
+}
+
+static void mailbox_retention_step(void *state, void *)
+{
+	mailbox *m = static_cast<mailbox *>(state);
+	const mailbox_retention &r = m->retention;
+	auto work = std::make_unique<mailbox_retention_work>();
+
+	m->retention.timer = nullptr;
+	work->phase = !r.old.empty() ? RETENTION_REMOVE : r.all_looked ? RETENTION_SHRINK : RETENTION_LOOK;
+	work->begun = m->host->monotonic();
+	work->look.before = work->purge.before = m->host->now() - m->conf.keep;
+	work->look.most = mailbox_retention_looks;
+	work->look.after = r.after;
+	work->purge.most = mailbox_retention_entries;
+	work->purge.conversation = r.old.empty() ? 0 : r.old.back();
+	if (m->host->work(m->self, 0, work->phase == RETENTION_LOOK ? CS_WORK_READ : CS_WORK_WRITE,
+	                  mailbox_retention_run, mailbox_retention_was_run, work.get())) {
+		mailbox_retention_plan(m, mailbox_retention_again_after_failure);
+		return;
+	}
+	m->retention.working = true;
+	(void)work.release(); /* mailbox_retention_was_run frees it */
+}
+
+void mailbox_retention_start(mailbox *m)
+{
+	if (m->conf.keep && m->host->worker(m->self) == 0)
+		mailbox_retention_plan(m, mailbox_retention_first);
+}
+
+void mailbox_retention_change(mailbox *m)
+{
+	m->retention.changed = m->retention.working;
+	if (m->retention.working)
+		return; /* the end of the step calls this again */
+	if (m->retention.timer)
+		m->host->timer_del(m->self, m->retention.timer);
+	m->retention = {};
+	mailbox_retention_start(m);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT
+ * Removes what was kept long enough, little by little: one worker of each node looks at all conversations, one after
+ * the other, again and again. */
+#ifndef MAILBOX_RETENTION_H
+#define MAILBOX_RETENTION_H
+
+#include "session.h"
+
+/* Plans the first round, if the options ask for one and this is the worker that does it. */
+void mailbox_retention_start(mailbox *m);
+/* mailbox_conf.keep was changed: begins a round soon, or none any more. */
+void mailbox_retention_change(mailbox *m);
+
+#endif
