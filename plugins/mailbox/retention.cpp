@@ -9,8 +9,8 @@
 #include "../model/retention.h"
 
 constexpr size_t mailbox_retention_looks = 200; /* conversations a read */
-constexpr size_t mailbox_retention_entries = 200; /* removed in one transaction, at most */
-constexpr size_t mailbox_retention_pages = 64; /* of SQLite's file, given back in one transaction */
+constexpr size_t mailbox_retention_entries = 50; /* removed in one transaction, at most */
+constexpr size_t mailbox_retention_pages = 32; /* of SQLite's file, given back in one transaction */
 /* A step is followed by a pause of at least so long, and of so many times the time that the step took. So writers have
  * most of their time for messages, also if the store is slow. */
 constexpr int64_t mailbox_retention_pause = 20; /* ms */

@@ -23,19 +23,28 @@ static int retention_lowest_take(void *arg, const cs_db_value *columns, size_t)
 	return 0;
 }
 
+/* The subqueries read one row. + takes the type of the column away, otherwise SQLite cannot look for k, which has none,
+ * by its index. */
+static constexpr char retention_lowest_of_sqlite[] =
+	"SELECT c.id, e.kind = 3 AND NOT EXISTS"
+	" (SELECT 1 FROM entry n WHERE n.conversation = c.id AND n.k > e.k AND n.k < ''), b.created"
+	" FROM conversation c JOIN entry e ON e.conversation = c.id AND e.owner = 0 AND e.k ="
+	" +(SELECT k FROM entry WHERE conversation = c.id AND k < '' ORDER BY k LIMIT 1)"
+	" JOIN body b ON b.id = e.ref WHERE c.id > ? ORDER BY c.id LIMIT ?";
+static constexpr char retention_lowest_of_mysql[] =
+	"SELECT c.id, m.kind = 3 AND m.seq = c.last_seq, m.created FROM conversation c JOIN message m"
+	" ON m.conversation = c.id AND m.seq ="
+	" (SELECT seq FROM message WHERE conversation = c.id ORDER BY seq LIMIT 1)"
+	" WHERE c.id > ? ORDER BY c.id LIMIT ?";
+
 int retention_find(cs_db *db, retention_look *look)
 {
+	const char *text = db->driver->dialect == CS_DB_MYSQL ? retention_lowest_of_mysql : retention_lowest_of_sqlite;
 	retention_look found = *look;
 
 	found.old.clear();
-	const int result = sql_run(db,
-	                           "SELECT c.id, m.kind = 3 AND NOT EXISTS (SELECT 1 FROM message n"
-	                           " WHERE n.conversation = c.id AND n.seq > m.seq), m.created"
-	                           " FROM conversation c JOIN message m"
-	                           " ON m.conversation = c.id AND m.seq ="
-	                           " (SELECT MIN(seq) FROM message WHERE conversation = c.id)"
-	                           " WHERE c.id > ? ORDER BY c.id LIMIT ?",
-	                           {sql_integer(look->after), sql_integer(look->most)}, retention_lowest_take, &found);
+	const int result =
+		sql_run(db, text, {sql_integer(look->after), sql_integer(look->most)}, retention_lowest_take, &found);
 	if (result)
 		return result;
 	look->more = found.most == 0;
