@@ -16,7 +16,8 @@ constexpr size_t mailbox_retention_pages = 32; /* of SQLite's file, given back i
 constexpr int64_t mailbox_retention_pause = 20; /* ms */
 constexpr int64_t mailbox_retention_pause_times = 8;
 constexpr int64_t mailbox_retention_again_after_failure = 5000;
-constexpr int64_t mailbox_retention_first = 1000; /* ms after the start, or after the option was changed */
+/* After the start people log in, and the option was perhaps changed by mistake. */
+constexpr int64_t mailbox_retention_first_most = 60000; /* ms */
 /* From the end of a round to the next one: an hour, or a shorter part of a short `keep`. */
 constexpr int64_t mailbox_retention_rest_most = 3600000, mailbox_retention_rest_least = 1000;
 constexpr int64_t mailbox_retention_rest_part = 24;
@@ -74,6 +75,13 @@ static void mailbox_retention_take(mailbox_retention *r, mailbox_retention_work 
 	}
 }
 
+static int64_t mailbox_retention_rest(const mailbox *m)
+{
+	return m->conf.keep ? std::clamp(m->conf.keep / mailbox_retention_rest_part, mailbox_retention_rest_least,
+	                                 mailbox_retention_rest_most)
+	                    : mailbox_retention_rest_most;
+}
+
 static void mailbox_retention_end_round(mailbox *m)
 {
 	mailbox_retention *r = &m->retention;
@@ -82,8 +90,7 @@ static void mailbox_retention_end_round(mailbox *m)
 		m->host->log(m->self, CS_LOG_INFO, "old entries were removed entries=%llu",
 		             static_cast<unsigned long long>(r->removed));
 	*r = {};
-	mailbox_retention_plan(m, std::clamp(m->conf.keep / mailbox_retention_rest_part, mailbox_retention_rest_least,
-	                                     mailbox_retention_rest_most));
+	mailbox_retention_plan(m, mailbox_retention_rest(m));
 }
 
 static void mailbox_retention_was_run(void *state, cs_conn, int result, void *arg)
@@ -119,11 +126,15 @@ static void mailbox_retention_step(void *state, void *)
 	m->retention.timer = nullptr;
 	work->phase = !r.old.empty() ? RETENTION_REMOVE : r.all_looked ? RETENTION_SHRINK : RETENTION_LOOK;
 	work->begun = m->host->monotonic();
-	work->look.before = work->purge.before = m->host->now() - m->conf.keep;
+	work->look.now = m->host->now();
+	work->look.keep = m->conf.keep;
 	work->look.most = mailbox_retention_looks;
 	work->look.after = r.after;
 	work->purge.most = mailbox_retention_entries;
-	work->purge.conversation = r.old.empty() ? 0 : r.old.back();
+	if (!r.old.empty()) {
+		work->purge.conversation = r.old.back().conversation;
+		work->purge.before = r.old.back().before;
+	}
 	if (m->host->work(m->self, 0, work->phase == RETENTION_LOOK ? CS_WORK_READ : CS_WORK_WRITE,
 	                  mailbox_retention_run, mailbox_retention_was_run, work.get())) {
 		mailbox_retention_plan(m, mailbox_retention_again_after_failure);
@@ -135,8 +146,8 @@ static void mailbox_retention_step(void *state, void *)
 
 void mailbox_retention_start(mailbox *m)
 {
-	if (m->conf.keep && m->host->worker(m->self) == 0)
-		mailbox_retention_plan(m, mailbox_retention_first);
+	if (m->host->worker(m->self) == 0)
+		mailbox_retention_plan(m, std::min(mailbox_retention_rest(m), mailbox_retention_first_most));
 }
 
 void mailbox_retention_change(mailbox *m)

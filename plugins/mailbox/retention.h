@@ -6,9 +6,9 @@
 
 #include "session.h"
 
-/* Plans the first round, if the options ask for one and this is the worker that does it. */
+/* Plans the first round, if this is the worker that does it. */
 void mailbox_retention_start(mailbox *m);
-/* mailbox_conf.keep was changed: begins a round soon, or none any more. */
+/* mailbox_conf.keep was changed: begins a round soon. */
 void mailbox_retention_change(mailbox *m);
 
 #endif

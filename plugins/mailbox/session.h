@@ -29,6 +29,7 @@
 #include <chatserverd/mailbox.h>
 
 #include "../model/messages.h"
+#include "../model/retention.h"
 
 /* A conversation as one account sees it: (kind, of) in one number. Ids are below 2^53. */
 using mailbox_key = uint64_t;
@@ -273,7 +274,7 @@ struct mailbox_retention {
 	bool changed = false; /* the option was changed meanwhile */
 	uint64_t after = 0; /* conversations up to this id were looked at */
 	bool all_looked = false;
-	std::vector<uint64_t> old; /* conversations with old entries; the next one is the last */
+	std::vector<retention_old> old; /* the next one is the last */
 	uint64_t removed = 0; /* entries, in this round */
 	bool shrunk = false; /* the round is over */
 };

@@ -11,35 +11,42 @@
 
 /* ---- finding */
 
-/* Columns: conversation, whether nothing is left but a blank entry, created. */
+/* Columns: conversation, whether nothing is left but a blank entry, created, keep. */
 static int retention_lowest_take(void *arg, const cs_db_value *columns, size_t)
 {
 	retention_look *look = static_cast<retention_look *>(arg);
+	const int64_t keep = columns[3].integer == retention_default ? look->keep : columns[3].integer;
 
 	look->after = sql_number_of(columns[0]);
 	look->most--;
-	if (!columns[1].integer && columns[2].integer < look->before)
-		look->old.push_back(look->after);
+	if (keep > 0 && !columns[1].integer && columns[2].integer < look->now - keep)
+		look->old.push_back({look->after, look->now - keep});
 	return 0;
 }
 
 /* The subqueries read one row. + takes the type of the column away, otherwise SQLite cannot look for k, which has none,
  * by its index. */
-static constexpr char retention_lowest_of_sqlite[] =
-	"SELECT c.id, e.kind = 3 AND NOT EXISTS"
-	" (SELECT 1 FROM entry n WHERE n.conversation = c.id AND n.k > e.k AND n.k < ''), b.created"
-	" FROM conversation c JOIN entry e ON e.conversation = c.id AND e.owner = 0 AND e.k ="
-	" +(SELECT k FROM entry WHERE conversation = c.id AND k < '' ORDER BY k LIMIT 1)"
-	" JOIN body b ON b.id = e.ref WHERE c.id > ? ORDER BY c.id LIMIT ?";
-static constexpr char retention_lowest_of_mysql[] =
-	"SELECT c.id, m.kind = 3 AND m.seq = c.last_seq, m.created FROM conversation c JOIN message m"
-	" ON m.conversation = c.id AND m.seq ="
-	" (SELECT seq FROM message WHERE conversation = c.id ORDER BY seq LIMIT 1)"
-	" WHERE c.id > ? ORDER BY c.id LIMIT ?";
+#define LOWEST_OF_SQLITE(where)                                                                                        \
+	"SELECT c.id, e.kind = 3 AND NOT EXISTS"                                                                       \
+	" (SELECT 1 FROM entry n WHERE n.conversation = c.id AND n.k > e.k AND n.k < ''), b.created, c.keep"           \
+	" FROM conversation c JOIN entry e ON e.conversation = c.id AND e.owner = 0 AND e.k ="                         \
+	" +(SELECT k FROM entry WHERE conversation = c.id AND k < '' ORDER BY k LIMIT 1)"                              \
+	" JOIN body b ON b.id = e.ref WHERE " where " AND c.id > ? ORDER BY c.id LIMIT ?"
+#define LOWEST_OF_MYSQL(where)                                                                                         \
+	"SELECT c.id, m.kind = 3 AND m.seq = c.last_seq, m.created, c.keep FROM conversation c JOIN message m"         \
+	" ON m.conversation = c.id AND m.seq ="                                                                        \
+	" (SELECT seq FROM message WHERE conversation = c.id ORDER BY seq LIMIT 1)"                                    \
+	" WHERE " where " AND c.id > ? ORDER BY c.id LIMIT ?"
+
+/* Those that have an end, where the others are kept for ever: an index has them. */
+static constexpr const char *retention_texts[][2] = {
+	{LOWEST_OF_SQLITE("c.keep > 0"), LOWEST_OF_SQLITE("c.keep >= 0")},
+	{LOWEST_OF_MYSQL("c.keep > 0"), LOWEST_OF_MYSQL("c.keep >= 0")},
+};
 
 int retention_find(cs_db *db, retention_look *look)
 {
-	const char *text = db->driver->dialect == CS_DB_MYSQL ? retention_lowest_of_mysql : retention_lowest_of_sqlite;
+	const char *text = retention_texts[db->driver->dialect == CS_DB_MYSQL][look->keep > 0];
 	retention_look found = *look;
 
 	found.old.clear();
@@ -51,6 +58,26 @@ int retention_find(cs_db *db, retention_look *look)
 	look->after = found.after;
 	look->old = std::move(found.old);
 	return 0;
+}
+
+static int retention_find_group(cs_db *db, uint64_t group, bool *is_there_r)
+{
+	const std::string text = dialect_join(
+		{"SELECT 1 FROM conversation WHERE id = ? AND kind = 1 AND members > 0", dialect_for_update(db)});
+
+	*is_there_r = false;
+	return sql_run(db, text.c_str(), {sql_integer(group)}, sql_row_exists, is_there_r);
+}
+
+int retention_set_group(cs_db *db, uint64_t group, int64_t keep)
+{
+	bool is_there;
+	const int result = retention_find_group(db, group, &is_there);
+
+	if (result || !is_there)
+		return result ? result : MODEL_NONE;
+	return sql_run(db, "UPDATE conversation SET keep = ? WHERE id = ?",
+	               {sql_integer(static_cast<uint64_t>(keep)), sql_integer(group)});
 }
 
 /* ---- removing */

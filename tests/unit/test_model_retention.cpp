@@ -63,18 +63,20 @@ static std::string seqs_of(cs_db *db, uint64_t conversation)
 	return text;
 }
 
+/* What was stored before that time is old; 0: nothing, but in groups with a time of their own. */
 static std::string found(cs_db *db, int64_t before, size_t most = 100)
 {
 	retention_look look;
 	std::string text;
 
-	look.before = before;
+	look.now = 1000;
+	look.keep = before ? look.now - before : 0;
 	look.most = most;
 	look.more = true;
 	while (look.more) {
 		assert_int_equal(retention_find(db, &look), 0);
-		for (const uint64_t conversation : look.old)
-			text += std::to_string(conversation) + " ";
+		for (const retention_old &old : look.old)
+			text += std::to_string(old.conversation) + " ";
 	}
 	return text;
 }
@@ -120,6 +122,30 @@ static void a_conversation_with_nothing_but_a_blank_entry_is_found_no_more(void 
 	assert_string_equal(found(db, 100).c_str(), "");
 	(void)store(db, {at(to_user(1, 2), 50)});
 	assert_string_equal(found(db, 100).c_str(), (std::to_string(c) + " ").c_str());
+}
+
+/* Whatever the others do. The time of 1000 is now. */
+static void a_group_can_keep_its_log_longer_or_shorter(void **state)
+{
+	cs_db *db = model_db(state);
+	uint64_t longer = 0, shorter = 0, always = 0;
+
+	assert_int_equal(group_create(db, 1, "longer", "", &longer), 0);
+	assert_int_equal(group_create(db, 1, "shorter", "", &shorter), 0);
+	assert_int_equal(group_create(db, 1, "always", "", &always), 0);
+	const uint64_t c = store(db, {at(to_user(1, 2), 500)});
+	(void)store(db, {at(to_group(1, longer), 500), at(to_group(1, shorter), 500), at(to_group(1, always), 500)});
+	assert_int_equal(retention_set_group(db, longer, 600), 0);
+	assert_int_equal(retention_set_group(db, shorter, 400), 0);
+	assert_int_equal(retention_set_group(db, always, retention_forever), 0);
+	for (const uint64_t none : {c, uint64_t{99}})
+		assert_int_equal(retention_set_group(db, none, 400), MODEL_NONE);
+	assert_string_equal(found(db, 0).c_str(), (std::to_string(shorter) + " ").c_str());
+	assert_string_equal(found(db, 501).c_str(), (std::to_string(shorter) + " " + std::to_string(c) + " ").c_str());
+	assert_int_equal(retention_set_group(db, longer, retention_default), 0);
+	assert_string_equal(found(db, 501).c_str(), check_format("%d %d %d ", static_cast<int>(longer),
+	                                                         static_cast<int>(shorter), static_cast<int>(c))
+	                                                    .c_str());
 }
 
 /* ---- removing */
@@ -300,6 +326,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(conversations_are_found_by_their_lowest_entry),
 		TEST(a_conversation_with_nothing_but_a_blank_entry_is_found_no_more),
+		TEST(a_group_can_keep_its_log_longer_or_shorter),
 		TEST(what_is_old_is_removed_up_to_the_first_that_is_not),
 		TEST(at_most_so_many_are_removed_at_once),
 		TEST(nothing_of_what_was_removed_is_left_in_a_table),
