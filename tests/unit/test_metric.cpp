@@ -34,6 +34,22 @@ static void a_help_escapes_backslash_and_line_end(void **)
 	assert_string_equal(text.c_str(), "# HELP cups Cups of \"tea\"\\\\\\n# TYPE x gauge\n# TYPE cups gauge\n");
 }
 
+static void a_value_has_its_labels_in_their_order_or_none(void **)
+{
+	std::string text;
+
+	metric_add_value(&text, "cups", {}, UINT64_MAX);
+	metric_add_value(&text, "cups", {{"of", "tea"}, {"by", "\"Ann\""}}, 0);
+	metric_add_fraction(&text, "brewing_seconds", {{"of", "tea"}}, 0.25);
+	metric_add_counter(&text, "pots_total", "Pots of tea.", 7);
+	assert_string_equal(text.c_str(), "cups 18446744073709551615\n"
+	                                  "cups{of=\"tea\",by=\"\\\"Ann\\\"\"} 0\n"
+	                                  "brewing_seconds{of=\"tea\"} 0.250000\n"
+	                                  "# HELP pots_total Pots of tea.\n"
+	                                  "# TYPE pots_total counter\n"
+	                                  "pots_total 7\n");
+}
+
 static std::string print(struct gauge_table *table)
 {
 	std::string text;
@@ -106,6 +122,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_label_escapes_backslash_quote_and_line_end),
 		cmocka_unit_test(a_help_escapes_backslash_and_line_end),
+		cmocka_unit_test(a_value_has_its_labels_in_their_order_or_none),
 		cmocka_unit_test(a_figure_has_a_name_that_prometheus_reads),
 		cmocka_unit_test(two_plugins_cannot_have_figures_of_one_name),
 		cmocka_unit_test(a_plugin_has_no_figure_with_the_name_of_one_of_the_server),
