@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/base/call.h"
+#include "core/base/histogram.h"
 #include "core/base/instance.h"
 #include "core/base/loop.h"
 
@@ -73,6 +74,9 @@ struct route_counters {
 	std::array<std::atomic<uint64_t>, route_most_errnos> refused = {};
 };
 
+/* Answers whose latency is counted apart. */
+enum worker_answer { WORKER_ANSWER_CHAT = 0, WORKER_ANSWER_GROUP_CHAT, WORKER_ANSWER_OTHER, WORKER_ANSWER_COUNT };
+
 struct worker {
 	unsigned index = 0;
 	struct worker_shared *shared = nullptr;
@@ -85,6 +89,11 @@ struct worker {
 	std::vector<const struct cs_self *> hearers; /* those whose plugins hear of `written` */
 	/* By msgid; 0: frames without a known msgid. Filled by dispatch_open before the worker runs. */
 	std::unordered_map<uint32_t, std::unique_ptr<struct route_counters>> counters;
+	std::array<struct histogram, WORKER_ANSWER_COUNT> answers; /* from the request to its answer */
+	struct histogram lag; /* how late a call that the main thread posts runs */
+	std::atomic<uint64_t> probed_us = 0; /* when that call was posted; 0: it has run */
+	uint64_t clock_turn = UINT64_MAX; /* the turn of the loop to which clock_us belongs */
+	uint32_t clock_us = 0;
 	/* Of parcels that wait in its loop, by class; see route.cpp. */
 	std::array<std::atomic<size_t>, 3> routed_bytes = {};
 	/* Null until the first; its thread only. */
@@ -108,7 +117,19 @@ struct route_counters *worker_counters(const struct worker *w, uint32_t msgid);
 void worker_count_refusal(const struct worker *w, uint32_t msgid, int wire_errno);
 /* Adds to a counter that only this thread changes, so no locked instruction is needed. */
 void worker_add(std::atomic<uint64_t> *counter, uint64_t n);
+/* Marks the request with the time of this turn of the loop: one reading of the clock serves all requests of the turn.
+ * Worker thread. */
+void worker_stamp(struct worker *w, struct cs_request *request);
+/* Counts how long the answer to the request took. A request without a mark is not counted. Worker thread. */
+void worker_count_answer(struct worker *w, const struct cs_request *request);
+/* Measures the lag of the worker's loop: posts a call to it, unless the last one has not run yet. Always on the same
+ * thread. */
+void worker_probe_lag(struct worker *w);
+/* For how many microseconds the last call of worker_probe_lag has waited; 0: it has run. Any thread. */
+uint64_t worker_waiting_us(const struct worker *w);
 /* Milliseconds of a clock that never goes back, for timeouts. Any thread. */
 int64_t worker_monotonic_ms(void);
+/* Microseconds of the same clock, exact, for measuring. Any thread. */
+uint64_t worker_monotonic_us(void);
 
 #endif

@@ -167,7 +167,7 @@ struct conn {
 	int64_t end_at = 0; /* then it is closed, even with output left */
 	int64_t armed_for = 0; /* when the timer fires */
 
-	struct cs_request pending_request = {0, -1};
+	struct cs_request pending_request = {.msgid = 0, .req = -1};
 	const struct cs_self *pending_handler = nullptr; /* whose handler has the request; null: a hook has it */
 	std::unique_ptr<struct conn_held> held; /* the pending frame, while a hook has it */
 

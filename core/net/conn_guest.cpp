@@ -80,7 +80,7 @@ static void conn_complain(struct worker *w, const char *why)
 
 void conn_turn_away(struct conn *c, enum conn_turn turn)
 {
-	static const struct cs_request unknown = {0, -1};
+	static const struct cs_request unknown = {.msgid = 0, .req = -1};
 	const struct conn_turn_text *t = &conn_turn_texts[turn];
 
 	worker_add(&c->worker->conns->turned_away[c->transport ? c->transport->of->index : 0][turn], 1);

@@ -28,7 +28,7 @@ bool conn_can_dispatch(const struct conn *c)
 
 void conn_refuse_input(struct conn *c, int wire_errno, const char *text)
 {
-	static const struct cs_request unknown = {0, -1};
+	static const struct cs_request unknown = {.msgid = 0, .req = -1};
 
 	conn_refuse(c, &unknown, CS_MSGID_ACK, wire_errno, text);
 	conn_set_goodbye(c, wire_errno == CS_ERRNO_TOO_LONG ? CS_GOODBYE_TOO_LONG : CS_GOODBYE_REFUSED);

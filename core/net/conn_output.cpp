@@ -285,6 +285,7 @@ static void conn_note_answer(struct conn *c, const struct cs_request *request, c
 void conn_answer(struct conn *c, const struct cs_request *request, const char *more, const struct cs_self *by)
 {
 	conn_note_answer(c, request, by);
+	worker_count_answer(c->worker, request);
 	if (request->req < 0) {
 		if (c->eof)
 			conn_queue_flush(c); /* the peer may have waited only for this answer */
@@ -310,6 +311,7 @@ void conn_refuse(struct conn *c, const struct cs_request *request, uint32_t ack,
 
 	quoted.resize(cs_json_quote(quoted.data(), quoted.size(), text, text_size));
 	conn_note_answer(c, request, by);
+	worker_count_answer(c->worker, request);
 	worker_count_refusal(c->worker, request->msgid, wire_errno);
 	if (ack == CS_MSGID_ACK)
 		frame += ",\"of\":" + std::to_string(request->msgid);

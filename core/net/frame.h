@@ -54,7 +54,7 @@ struct frame_parser {
 	const char *fault = nullptr; /* why the frame is refused; null: it is not */
 	uint32_t fault_at = 0;
 
-	struct cs_request request = {0, -1}; /* also of a refused frame, as far as it could be read */
+	struct cs_request request = {.msgid = 0, .req = -1}; /* also of a refused frame, as far as it could be read */
 	std::vector<struct frame_member> members;
 	std::vector<std::string> decoded_keys;
 };

@@ -321,6 +321,7 @@ static int dispatch_begin(struct dispatch_call *d, struct conn *c, std::string_v
 
 	d->conn = c;
 	d->frame.request = fields->parser->request;
+	worker_stamp(c->worker, &d->frame.request);
 	d->frame.conn = c->handle;
 	d->frame.account = c->account;
 	d->frame.device = c->device;
@@ -413,6 +414,7 @@ void dispatch_go_on(struct conn *c)
 	(void)frame_parse(&parser, held->bytes.data(), held->bytes.size());
 	fields.parser = &parser;
 	(void)dispatch_begin(&d, c, held->bytes, &fields, &e);
+	d.frame.request.since = c->pending_request.since;
 	if (dispatch_refuse_held(&d, held->account) == 0 && dispatch_pass_hooks(&d, held->next))
 		dispatch_call_handler(&d);
 }

@@ -63,6 +63,7 @@ enum cs_log_level { CS_LOG_ERROR = 0, CS_LOG_WARNING = 1, CS_LOG_INFO = 2, CS_LO
 /* The part of a request that a later answer needs; it may be copied freely. */
 struct cs_request {
 	uint32_t msgid;
+	uint32_t since; /* the server's, for /metrics: when the request came; 0: not known */
 	int64_t req; /* -1: the request had none */
 };
 

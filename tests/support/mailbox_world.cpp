@@ -131,7 +131,7 @@ static cs_frame frame_of(const world_conn *c, const std::string &bytes, int64_t 
 {
 	cs_frame frame = {};
 
-	frame.request = {CS_MSGID_CHAT, req};
+	frame.request = {.msgid = CS_MSGID_CHAT, .req = req};
 	frame.conn = c->id;
 	frame.account = c->at->account;
 	frame.name = "";

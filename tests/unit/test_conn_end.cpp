@@ -72,7 +72,7 @@ static void a_peer_that_only_listens_gets_what_is_pending(void **state)
 static void a_peer_that_only_listens_gets_the_answers_that_it_is_owed(void **state)
 {
 	struct worker_test *t = worker_test_of(state);
-	const struct cs_request first = {FIXTURE_OPEN, 1}, second = {FIXTURE_OPEN, 2};
+	const struct cs_request first = {.msgid = FIXTURE_OPEN, .req = 1}, second = {.msgid = FIXTURE_OPEN, .req = 2};
 	bool eof = true;
 
 	(void)send(t->peer, "{\"msgid\":11,\"req\":1}{\"msgid\":11,\"req\":2}", 40, MSG_NOSIGNAL);
@@ -94,7 +94,7 @@ static void a_peer_that_only_listens_gets_the_answers_that_it_is_owed(void **sta
 static void a_frame_for_a_peer_that_only_listens_is_not_taken_for_its_answer(void **state)
 {
 	struct worker_test *t = worker_test_of(state);
-	const struct cs_request request = {FIXTURE_WAIT, 1};
+	const struct cs_request request = {.msgid = FIXTURE_WAIT, .req = 1};
 	bool eof = true;
 
 	(void)send(t->peer, "{\"msgid\":12,\"req\":1}", 20, MSG_NOSIGNAL);
@@ -134,7 +134,7 @@ static void an_answer_of_its_own_form_is_all_that_a_request_gets(void **state)
 static void a_peer_that_only_listens_gets_the_refusal_of_what_had_no_req(void **state)
 {
 	struct worker_test *t = worker_test_of(state);
-	const struct cs_request request = {FIXTURE_OPEN, -1};
+	const struct cs_request request = {.msgid = FIXTURE_OPEN, .req = -1};
 	bool eof = true;
 
 	t->f->on_open = [](const struct cs_frame *) {
@@ -160,7 +160,7 @@ static void a_peer_that_only_listens_gets_the_refusal_of_what_had_no_req(void **
 static void assert_first_is_waited_for(void **state, std::string_view both)
 {
 	struct worker_test *t = worker_test_of(state);
-	const struct cs_request first = {FIXTURE_OPEN, 1};
+	const struct cs_request first = {.msgid = FIXTURE_OPEN, .req = 1};
 	bool eof = true;
 
 	t->f->on_open = [](const struct cs_frame *) {

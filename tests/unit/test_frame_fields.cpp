@@ -133,7 +133,7 @@ static void long_texts_come_whole(void **)
 
 	assert_int_equal(frame_parse(&p, bytes.data(), bytes.size()), FRAME_COMPLETE);
 	f.parser = &p;
-	const struct cs_frame whole = {{1, -1}, 0, 0, "", 0, bytes.data(), bytes.size(), &f};
+	const struct cs_frame whole = {{.msgid = 1, .req = -1}, 0, 0, "", 0, bytes.data(), bytes.size(), &f};
 	assert_int_equal(frame_get_text(&whole, "a", &a, &a_size), 0);
 	assert_int_equal(frame_get_text(&whole, "b", &b, &b_size), 0);
 	assert_string_equal(a, plain.c_str());

@@ -249,7 +249,7 @@ static void a_frame_whose_session_a_hook_ends_reaches_no_handler(void **state)
 static void an_answer_to_an_earlier_request_is_not_taken_for_that_to_the_held_one(void **state)
 {
 	struct worker_test *t = worker_test_of(state);
-	const struct cs_request request = {FIXTURE_OPEN, -1};
+	const struct cs_request request = {.msgid = FIXTURE_OPEN, .req = -1};
 	const struct cs_self *handler = t->f->worker->instances[0].get();
 
 	t->f->on_open = [](const struct cs_frame *) {
