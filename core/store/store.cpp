@@ -61,6 +61,17 @@ static bool store_is_stopping(const struct store_thread *t)
 	return t->store->shared.stopping.load(std::memory_order_relaxed);
 }
 
+static void store_note_waits(struct store_thread *t, std::span<const struct store_task> tasks)
+{
+	const uint64_t now = worker_monotonic_us();
+
+	for (const struct store_task &task : tasks) {
+		const enum cs_work_kind kind = task.batch ? CS_WORK_WRITE : task.kind;
+
+		histogram_count(&t->engine.measures.waits[kind], &histogram_times, now - task.begun_us);
+	}
+}
+
 static void store_run_single(struct store_thread *t, struct store_task *task)
 {
 	if (task->kind == CS_WORK_HASH)
@@ -74,8 +85,10 @@ static void store_pool_run(struct store_thread *t)
 {
 	struct store_task task;
 
-	while (store_queue_take(t->queue, &task))
+	while (store_queue_take(t->queue, &task)) {
+		store_note_waits(t, {&task, 1});
 		store_run_single(t, &task);
+	}
 }
 
 /* On Linux each thread has a niceness of its own: hashing gives way to all other threads. */
@@ -105,12 +118,15 @@ static void store_run_turn(struct store_thread *t, std::span<struct store_task> 
 static void store_writer_run(struct store_thread *t)
 {
 	std::vector<struct store_task> tasks; /* works left over from the last turn, then new tasks */
+	size_t left = 0;
 
 	while (store_queue_take_all(t->queue, &tasks)) {
+		store_note_waits(t, std::span(tasks).subspan(left));
 		const size_t length = store_turn_begin(&tasks);
 
 		store_run_turn(t, {tasks.data(), length});
 		tasks.erase(tasks.begin(), tasks.begin() + static_cast<ptrdiff_t>(length));
+		left = tasks.size();
 	}
 	store_queue_cancel(t->queue, tasks);
 }
@@ -244,6 +260,7 @@ int store_work(struct store *s, struct cs_self *self, cs_conn conn, uint64_t cli
                cs_work_fn *fn, cs_done_fn *done, void *arg)
 {
 	struct store_queue *q = store_choose_queue(s, self, kind);
+	const uint64_t now = worker_monotonic_us();
 
 	if (!q)
 		return CS_ENOSTORE;
@@ -254,7 +271,8 @@ int store_work(struct store *s, struct cs_self *self, cs_conn conn, uint64_t cli
 	                           .arg = arg,
 	                           .conn = conn,
 	                           .client = client,
-	                           .begun = worker_monotonic_ms()});
+	                           .begun = static_cast<int64_t>(now / 1000),
+	                           .begun_us = now});
 }
 
 void store_cancel_hashes(struct store *s, cs_conn conn)
@@ -265,11 +283,17 @@ void store_cancel_hashes(struct store *s, cs_conn conn)
 int store_batch(struct store *s, struct cs_self *self, const struct cs_batch *batch, uint64_t key, void *item,
                 size_t bytes)
 {
+	const uint64_t now = worker_monotonic_us();
+
 	if (s->writes.empty())
 		return CS_ENOSTORE;
-	return store_queue_add(
-		s->writes[store_hash_key(key) % s->writes.size()].get(),
-		{.self = self, .batch = batch, .arg = item, .bytes = bytes, .begun = worker_monotonic_ms()});
+	return store_queue_add(s->writes[store_hash_key(key) % s->writes.size()].get(),
+	                       {.self = self,
+	                        .batch = batch,
+	                        .arg = item,
+	                        .bytes = bytes,
+	                        .begun = static_cast<int64_t>(now / 1000),
+	                        .begun_us = now});
 }
 
 bool store_outcome_can_be_unknown(const struct store *s)
@@ -311,6 +335,17 @@ void store_stop(struct store *s)
 		store_queue_cancel_waiting(q);
 }
 
+static void store_read_bounds(struct store *s, struct store_figures *f)
+{
+	f->most_read = s->reads.most_tasks;
+	f->most_hash = s->hashes.most_tasks;
+	f->bytes = store_queue_bytes(&s->reads) + store_queue_bytes(&s->hashes);
+	for (const auto &q : s->writes) {
+		f->most_write += q->most_tasks;
+		f->bytes += store_queue_bytes(q.get());
+	}
+}
+
 struct store_figures store_figures_read(struct store *s)
 {
 	struct store_figures f {};
@@ -325,5 +360,22 @@ struct store_figures store_figures_read(struct store *s)
 	f.retries = s->shared.retries.load(std::memory_order_relaxed);
 	f.failures = s->shared.failures.load(std::memory_order_relaxed);
 	f.degraded = s->shared.degraded.load(std::memory_order_relaxed);
+	f.away = s->shared.away.load(std::memory_order_relaxed);
+	store_read_bounds(s, &f);
 	return f;
+}
+
+struct store_histograms store_histograms_read(const struct store *s)
+{
+	struct store_histograms total {};
+
+	for (const auto &t : s->threads) {
+		const struct store_measures &m = t->engine.measures;
+
+		for (size_t kind = 0; kind < store_kinds; kind++)
+			histogram_read(&m.waits[kind], &total.waits[kind]);
+		histogram_read(&m.commit_times, &total.commit_times);
+		histogram_read(&m.commit_sizes, &total.commit_sizes);
+	}
+	return total;
 }

@@ -3,11 +3,13 @@
 #ifndef CORE_STORE_H
 #define CORE_STORE_H
 
+#include <array>
 #include <memory>
 
 #include <chatserverd/db.h>
 #include <chatserverd/plugin.h>
 
+#include "core/base/histogram.h"
 #include "core/conf/options.h"
 
 struct store;
@@ -47,7 +49,18 @@ struct store_figures {
 	size_t waiting_read, waiting_write, waiting_hash;
 	uint64_t batches, items, retries, failures;
 	bool degraded; /* the last write found the disk full or read-only */
+	bool away; /* it does not answer */
+	size_t most_read, most_write, most_hash; /* so many may wait or run */
+	size_t bytes; /* of items that wait or run */
 };
+/* Any thread. */
 struct store_figures store_figures_read(struct store *s);
+
+struct store_histograms {
+	std::array<struct histogram_total, 3> waits; /* in the queues, by enum cs_work_kind; items are writes */
+	struct histogram_total commit_times, commit_sizes;
+};
+/* What all threads of the store have measured. Any thread. */
+struct store_histograms store_histograms_read(const struct store *s);
 
 #endif

@@ -28,6 +28,7 @@ struct store_tries {
 	int64_t started = worker_monotonic_ms();
 	bool probe = false; /* the store is away: one run is enough */
 	bool alone = true; /* it has one part only: nothing can be run apart */
+	size_t tasks = 1; /* of the transaction */
 	bool careful = false; /* a duplicate was met: the batch looks for existing rows */
 	unsigned lost = 0; /* runs whose connection did not answer */
 	unsigned retries = 0;
@@ -172,6 +173,18 @@ static int store_engine_run_until_decided(struct store_engine *engine, struct st
 
 /* ---- one transaction */
 
+static int store_engine_commit(struct store_engine *engine, const struct store_tries *a)
+{
+	const uint64_t before = worker_monotonic_us();
+	const int result = engine->db->driver->commit(engine->db.get());
+
+	if (result == CS_DB_OK) {
+		histogram_count(&engine->measures.commit_times, &histogram_times, worker_monotonic_us() - before);
+		histogram_count(&engine->measures.commit_sizes, &histogram_pieces, a->tasks);
+	}
+	return result;
+}
+
 /* Commits if body returns 0, else rolls back. */
 template <class Body>
 static int store_engine_run_transaction(struct store_engine *engine, struct store_tries *a, Body body)
@@ -187,7 +200,7 @@ static int store_engine_run_transaction(struct store_engine *engine, struct stor
 		engine->db->driver->rollback(engine->db.get());
 		return result;
 	}
-	result = engine->db->driver->commit(engine->db.get());
+	result = store_engine_commit(engine, a);
 	if (result == CS_DB_OK)
 		store_engine_note_full(engine, false);
 	a->perhaps_done = a->perhaps_done || result == CS_DB_UNKNOWN;
@@ -340,7 +353,7 @@ static void store_engine_run_batch_alone(struct store_engine *engine, std::span<
 {
 	struct store_tries a {
 		.begun = tasks.front().begun, .patience = engine->shared->patience.batch, .repeatable = true,
-		.alone = tasks.size() == 1, .perhaps_done = perhaps_done
+		.alone = tasks.size() == 1, .tasks = tasks.size(), .perhaps_done = perhaps_done
 	};
 	const int result = store_engine_run_until_decided(engine, &a, [&](struct store_tries *run) {
 		return store_engine_run_transaction(engine, run, [&](struct cs_db *) {
@@ -457,6 +470,8 @@ static int store_engine_run_together(struct store_engine *engine, struct store_t
 {
 	const int64_t began = worker_monotonic_ms();
 	bool begun = false;
+
+	a->tasks = tasks.size();
 	const int result = store_engine_run_transaction(engine, a, [&](struct cs_db *) {
 		begun = true;
 		return store_engine_run_steps(engine, a, tasks);

@@ -4,6 +4,7 @@
 #ifndef CORE_STORE_ENGINE_H
 #define CORE_STORE_ENGINE_H
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -13,6 +14,8 @@
 
 #include <chatserverd/db.h>
 #include <chatserverd/plugin.h>
+
+#include "core/base/histogram.h"
 
 struct db_deleter {
 	void operator()(struct cs_db *db) const
@@ -52,10 +55,22 @@ struct store_shared {
 	std::atomic<uint64_t> batches = 0, items = 0, retries = 0, failures = 0;
 };
 
+/* Kinds of work; items of batches are writes. */
+inline constexpr size_t store_kinds = 3;
+
+/* What one thread of the store has measured; it alone adds. */
+struct store_measures {
+	std::array<struct histogram, store_kinds>
+		waits; /* from the handing in to the beginning, by enum cs_work_kind */
+	struct histogram commit_times; /* of COMMIT alone */
+	struct histogram commit_sizes; /* works and items in a transaction that was committed */
+};
+
 struct store_engine {
 	struct store_shared *shared = nullptr;
 	db_ptr db; /* null while the connection is lost */
 	uint64_t returns = 0; /* shared->returns when db was last opened, or opening was last tried */
+	struct store_measures measures;
 	const char *role = "";
 	std::minstd_rand random{std::random_device{}()}; /* for the pauses between retries */
 };
@@ -73,6 +88,7 @@ struct store_task {
 	uint64_t turn = 0; /* number of its client's turn, counted by the queue */
 	size_t bytes = 0;
 	int64_t begun = 0; /* ms, monotonic: when it was handed in */
+	uint64_t begun_us = 0; /* the same in microseconds */
 	int result = 0;
 };
 

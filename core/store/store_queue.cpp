@@ -206,3 +206,10 @@ void store_queue_count(struct store_queue *q, size_t *waiting, size_t *unfinishe
 	*waiting += q->waiting.size();
 	*unfinished += q->unfinished;
 }
+
+size_t store_queue_bytes(struct store_queue *q)
+{
+	const std::scoped_lock lock(q->mutex);
+
+	return q->unfinished_bytes;
+}

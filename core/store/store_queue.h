@@ -43,5 +43,7 @@ void store_queue_stop(struct store_queue *q);
 void store_queue_cancel_waiting(struct store_queue *q);
 /* Adds the numbers of waiting and of unfinished tasks to *waiting and *unfinished. */
 void store_queue_count(struct store_queue *q, size_t *waiting, size_t *unfinished);
+/* Bytes of waiting and running tasks. */
+size_t store_queue_bytes(struct store_queue *q);
 
 #endif

@@ -20,6 +20,34 @@ static void a_batch_takes_all_that_waits_up_to_256(void **state)
 	}
 }
 
+static uint64_t count_of(const struct histogram_total &total)
+{
+	uint64_t count = 0;
+
+	for (const uint64_t n : total.counts)
+		count += n;
+	return count;
+}
+
+static void each_wait_and_each_commit_is_measured(void **state)
+{
+	struct fixture *f = held_store(state);
+
+	assert_int_equal(hand_in_work(f, 1, CS_WORK_WRITE, do_work, "work"), 0);
+	for (size_t i = 0; i < 299; i++)
+		assert_int_equal(hand_in(f, 0, &batch_a, i, std::to_string(i)), 0);
+	let_go(f);
+	wait_done(f, 301);
+	const struct store_histograms h = store_histograms_read(f->store.get());
+
+	assert_int_equal(count_of(h.waits[CS_WORK_WRITE]), 301);
+	assert_int_equal(count_of(h.waits[CS_WORK_READ]), 0);
+	assert_int_equal(count_of(h.waits[CS_WORK_HASH]), 0);
+	assert_int_equal(count_of(h.commit_times), f->database.transactions.size());
+	assert_int_equal(count_of(h.commit_sizes), f->database.transactions.size());
+	assert_int_equal(h.commit_sizes.sum, 301);
+}
+
 static void a_batch_holds_at_most_1_mib(void **state)
 {
 	struct fixture *f = held_store(state);
@@ -298,6 +326,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_batch_takes_all_that_waits_up_to_256),
+		TEST(each_wait_and_each_commit_is_measured),
 		TEST(a_batch_holds_at_most_1_mib),
 		TEST(what_waits_shares_a_transaction_and_kinds_are_brought_together),
 		TEST(writes_and_items_of_one_instance_keep_their_order),
