@@ -7,6 +7,7 @@
 
 #include "core/base/call.h"
 #include "core/base/log.h"
+#include "core/base/worker.h"
 #include "core/bus/bus_internal.h"
 
 void bus_deleter::operator()(struct bus *b) const
@@ -80,12 +81,17 @@ cs_bus_address bus_address(const struct bus *b)
 
 struct bus_counters bus_count(const struct bus *b)
 {
+	const int64_t echoed_at = b->echoed_at.load(std::memory_order_relaxed);
+
 	return {.away = bus_address(b) == 0,
 	        .epochs = b->epochs.load(std::memory_order_relaxed),
 	        .sent = b->sent.load(std::memory_order_relaxed),
 	        .received = b->received.load(std::memory_order_relaxed),
 	        .dropped = b->dropped.load(std::memory_order_relaxed),
-	        .refused = b->refused.load(std::memory_order_relaxed)};
+	        .refused = b->refused.load(std::memory_order_relaxed),
+	        .echo_ms = b->echo_ms.load(std::memory_order_relaxed),
+	        .silent_ms = echoed_at == 0 ? 0 : worker_monotonic_ms() - echoed_at,
+	        .waiting_bytes = b->waiting_bytes.load(std::memory_order_relaxed)};
 }
 
 size_t bus_unfinished(const struct bus *b)

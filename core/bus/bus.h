@@ -25,6 +25,9 @@ typedef void bus_done_fn(void *arg, int result);
 struct bus_counters {
 	bool away;
 	uint64_t epochs, sent, received, dropped, refused;
+	int64_t echo_ms; /* how long the last sign of life took through the bus and back */
+	int64_t silent_ms; /* since the last one came back, or since the bus is there; 0 while it is away */
+	size_t waiting_bytes; /* of parcels that wait for the bus thread */
 };
 
 /* Functions of the rooms above for data and events of the adapter: a constant table, made by session_bus.cpp of the

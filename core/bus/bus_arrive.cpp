@@ -12,6 +12,7 @@ void bus_on_address(void *core, cs_bus_address address)
 
 	if (address != 0)
 		b->epochs.fetch_add(1, std::memory_order_relaxed);
+	b->echoed_at.store(address == 0 ? 0 : worker_monotonic_ms(), std::memory_order_relaxed);
 	b->address.store(address, std::memory_order_release);
 }
 
@@ -23,6 +24,14 @@ void bus_on_dropped(void *core, size_t count)
 void bus_on_refused(void *core, size_t count)
 {
 	static_cast<struct bus *>(core)->refused.fetch_add(count, std::memory_order_relaxed);
+}
+
+void bus_on_echoed(void *core, int64_t ms)
+{
+	auto *b = static_cast<struct bus *>(core);
+
+	b->echo_ms.store(ms, std::memory_order_relaxed);
+	b->echoed_at.store(worker_monotonic_ms(), std::memory_order_relaxed);
 }
 
 /* ---- parcels */

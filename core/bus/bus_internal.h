@@ -52,6 +52,9 @@ struct bus {
 	std::atomic<bool> stopped = false; /* no call is posted any more */
 	std::atomic<cs_bus_address> address = 0;
 	std::atomic<uint64_t> epochs = 0, sent = 0, received = 0, dropped = 0, refused = 0;
+	std::atomic<int64_t> echo_ms = 0; /* how long the last sign of life took through the bus and back */
+	std::atomic<int64_t> echoed_at =
+		0; /* ms of worker_monotonic_ms, at first when the bus was reached; 0: it is away */
 	std::atomic<size_t> unfinished = 0;
 	std::atomic<size_t> waiting_bytes = 0; /* of parcels that wait for the bus thread */
 	std::atomic<bool> missed = false; /* a send found no room; a call that tells the other nodes is posted */
@@ -93,5 +96,6 @@ void bus_on_alone(void *core, cs_account account, uint64_t device, cs_conn conn,
 void bus_on_changed(void *core, enum cs_cluster_event event);
 void bus_on_dropped(void *core, size_t count);
 void bus_on_refused(void *core, size_t count);
+void bus_on_echoed(void *core, int64_t ms);
 
 #endif

@@ -130,4 +130,5 @@ const struct cs_bus_host bus_host_table = {
 	.refused = bus_on_refused,
 	.probe_session = bus_on_probe_session,
 	.alone = bus_on_alone,
+	.echoed = bus_on_echoed,
 };

@@ -103,6 +103,10 @@ struct cs_bus_host {
 	 * it asks the bus with each parcel for the account. A session that is alone must be told soon when that ends;
 	 * what was sent meanwhile is then made good by the server. If alone was never true, nothing is lost. */
 	void (*alone)(void *core, cs_account account, uint64_t device, cs_conn conn, int alone);
+
+	/* For the admin page: a sign of life, which the adapter sends through the bus to itself every few seconds, has
+	 * come back after so many ms. */
+	void (*echoed)(void *core, int64_t ms);
 };
 
 /* The adapter. Bus thread, except longest, open (main thread, before the bus thread runs) and close (main thread, after

@@ -454,8 +454,10 @@ static void rbus_take(struct rbus *b, const redisReply *channel, std::string_vie
 	bool odd = failed != 0;
 
 	if (!failed && sender == b->address) {
-		if (pieces.size() == 1 && pieces[0].kind == RBUS_HEARTBEAT)
+		if (pieces.size() == 1 && pieces[0].kind == RBUS_HEARTBEAT) {
 			b->echo = rbus_now();
+			b->host->echoed(b->core, b->echo - b->beat);
+		}
 		return;
 	}
 	if (failed)

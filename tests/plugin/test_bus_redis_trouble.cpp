@@ -211,6 +211,18 @@ static void a_quiet_redis_is_not_taken_for_a_dead_one(void **state)
 	assert_int_equal(a->epochs.size(), 1);
 }
 
+static void each_sign_of_life_that_comes_back_is_told(void **state)
+{
+	fixture *f = fixture_of(state);
+	const int64_t watchdog = 300 * check_patience_factor();
+	bus_node *a = new_node_up(f, {{"watchdog", std::to_string(watchdog)}});
+
+	assert_int_equal(a->echoes, 0);
+	bus_world_run(f->world, watchdog);
+	assert_true(a->echoes >= 1);
+	assert_in_range(a->longest_echo, 0, watchdog);
+}
+
 static void a_node_that_stood_still_does_not_take_redis_for_silent(void **state)
 {
 	fixture *f = fixture_of(state);
@@ -596,6 +608,7 @@ int main(void)
 		REDIS_TEST(calls_under_way_end_when_redis_dies),
 		REDIS_TEST(a_frozen_redis_is_noticed),
 		REDIS_TEST(a_quiet_redis_is_not_taken_for_a_dead_one),
+		REDIS_TEST(each_sign_of_life_that_comes_back_is_told),
 		REDIS_TEST(a_node_that_stood_still_does_not_take_redis_for_silent),
 		REDIS_TEST(a_queue_that_grows_too_long_ends_the_epoch),
 		REDIS_TEST(answers_that_redis_is_too_slow_for_do_not_end_the_epoch),

@@ -159,6 +159,14 @@ static void host_refused(void *core, size_t count)
 	static_cast<bus_node *>(core)->refused += count;
 }
 
+static void host_echoed(void *core, int64_t ms)
+{
+	auto *node = static_cast<bus_node *>(core);
+
+	node->echoes++;
+	node->longest_echo = std::max(node->longest_echo, ms);
+}
+
 static const struct cs_bus_host host_table = {
 	.abi = CS_ABI,
 	.size = sizeof(struct cs_bus_host),
@@ -176,6 +184,7 @@ static const struct cs_bus_host host_table = {
 	.refused = host_refused,
 	.probe_session = host_probe_session,
 	.alone = host_alone,
+	.echoed = host_echoed,
 };
 
 /* ---- the plugin */

@@ -46,6 +46,8 @@ struct bus_node {
 	std::vector<enum cs_cluster_event> events;
 	std::string log; /* a line each, of any level but debug */
 	size_t dropped = 0, refused = 0;
+	size_t echoes = 0; /* signs of life that came back */
+	int64_t longest_echo = 0; /* ms */
 	bool left = false;
 	size_t watches = 0, timers = 0; /* that were not given back */
 	void (*on_arrived)(bus_node *node) = nullptr;
