@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
+#include <ctime>
 #include <thread>
 
 #include <netdb.h>
@@ -304,6 +305,8 @@ static void server_on_watch(evutil_socket_t, short, void *arg)
 	auto *s = static_cast<struct server *>(arg);
 
 	call_watch_look(&s->watch, &s->shared, worker_monotonic_ms());
+	for (const auto &w : s->shared.workers)
+		worker_probe_lag(w.get());
 	if (++s->looks % (dispatch_look_ms / call_look_ms) != 0)
 		return;
 	for (const auto &w : s->shared.workers)
@@ -353,6 +356,7 @@ static void server_serve(struct server *s)
 	for (const auto &w : s->shared.workers)
 		worker_start(w.get());
 	s->started_ms = worker_monotonic_ms();
+	s->started_at = time(nullptr);
 	log_info("ready node=%s workers=%zu plugins=%zu version=" CS_VERSION " conf=%s", server_node_name(s).c_str(),
 	         s->shared.workers.size(), s->plugins.plugins.size(), s->request.conf_path.c_str());
 	notify_ready();

@@ -88,7 +88,7 @@ struct server {
 	event_ptr watch_timer;
 	std::unique_ptr<struct reload, reload_deleter> reload;
 	struct drain drain;
-	int64_t started_ms = 0;
+	int64_t started_ms = 0, started_at = 0; /* when it was ready: monotonic, and seconds since 1970 */
 	int status = 0; /* exit status of the process */
 };
 

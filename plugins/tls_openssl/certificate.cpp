@@ -20,7 +20,8 @@ static void tls_certificate_look(void *state, void *)
 		return;
 	const int64_t now = t->host->now(), days = tls_certificate_days(t->context->end_ms - now);
 
-	t->host->gauge(t->self, "certificate_days_left", "Whole days for which the certificate is still valid.", days);
+	t->host->gauge(t->self, "certificate_expiry_timestamp_seconds",
+	               "When the certificate expires: seconds since 1970.", t->context->end_ms / 1000);
 	if (days > tls_certificate_warn_days || now / tls_certificate_day_ms == t->told_day)
 		return;
 	t->told_day = now / tls_certificate_day_ms;

@@ -7,6 +7,8 @@
 #include <thread>
 #include <vector>
 
+#include <chatserverd/msgid.h>
+
 #include "tests/support/admin_page.h"
 #include "tests/support/check.h"
 #include "tests/support/client.h"
@@ -69,8 +71,14 @@ static void metrics_count_connections_sessions_requests_and_items(void **state)
 
 static std::string refused_line(int msgid, const char *name, int wire_errno, int count)
 {
-	return check_format("chatserverd_requests_refused_total{msgid=\"%d\",name=\"%s\",errno=\"%d\"} %d", msgid, name,
-	                    wire_errno, count);
+	static const std::map<int, const char *> errors = {
+#define X(name, number, when) {number, #name},
+		CS_ERRNO_LIST(X)
+#undef X
+	};
+
+	return check_format("chatserverd_requests_refused_total{msgid=\"%d\",name=\"%s\",errno=\"%d\",error=\"%s\"} %d",
+	                    msgid, name, wire_errno, errors.at(wire_errno), count);
 }
 
 /* One request that is refused, and how it is counted. "ID" stands for the account of the connection. */

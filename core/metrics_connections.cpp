@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ * Figures of connections, their bytes and their sessions. */
+#include "core/base/metric.h"
+#include "core/metrics.h"
+#include "core/server.h"
+
+static uint64_t metrics_sum_traffic(const struct server *s, const struct server_listen *l,
+                                    std::atomic<uint64_t> transport_counters::*member)
+{
+	uint64_t sum = 0;
+
+	for (const auto &worker : s->shared.workers)
+		sum += (worker->conns->traffic[l->transport.index].*member).load(std::memory_order_relaxed);
+	return sum;
+}
+
+static void metrics_add_traffic(std::string *text, const struct server *s, const char *name, const char *help,
+                                std::atomic<uint64_t> transport_counters::*member)
+{
+	metric_add_head(text, name, "counter", help);
+	for (const auto &l : s->listens)
+		metric_add_value(text, name, {{"transport", l->transport.label}},
+		                 metrics_sum_traffic(s, l.get(), member));
+}
+
+/* A connection may be accepted and end between two reads: what has ended is read first. */
+static void metrics_add_open(std::string *text, const struct server *s)
+{
+	static const char name[] = "chatserverd_connections";
+
+	metric_add_head(text, name, "gauge", "Connections that are open.");
+	for (const auto &l : s->listens) {
+		const uint64_t ended = metrics_sum_traffic(s, l.get(), &transport_counters::ended);
+
+		metric_add_value(text, name, {{"transport", l->transport.label}},
+		                 metrics_sum_traffic(s, l.get(), &transport_counters::accepted) - ended);
+	}
+	metric_add_gauge(text, "chatserverd_connections_limit", "Most connections at a time: core.max_connections.",
+	                 static_cast<uint64_t>(server_core_conf(s->conf.get())->max_connections));
+}
+
+static void metrics_add_turned_away(std::string *text, const struct server *s)
+{
+	static const char name[] = "chatserverd_connections_closed_total";
+
+	metric_add_head(text, name, "counter", "Connections that a deadline or a bound before the login closed.");
+	for (const auto &l : s->listens) {
+		for (size_t i = 0; i < CONN_TURN_COUNT; i++) {
+			uint64_t sum = 0;
+
+			for (const auto &worker : s->shared.workers)
+				sum += worker->conns->turned_away[l->transport.index][i].load(
+					std::memory_order_relaxed);
+			metric_add_value(text, name,
+			                 {{"transport", l->transport.label}, {"reason", conn_turn_names[i]}}, sum);
+		}
+	}
+}
+
+void metrics_add_connections(std::string *text, const struct server *s)
+{
+	metrics_add_open(text, s);
+	metrics_add_traffic(text, s, "chatserverd_connections_total", "Connections that were accepted.",
+	                    &transport_counters::accepted);
+	metrics_add_traffic(text, s, "chatserverd_handshakes_failed_total",
+	                    "Connections that ended inside a TLS handshake.", &transport_counters::failed);
+	metrics_add_traffic(text, s, "chatserverd_received_bytes_total",
+	                    "Bytes of clients, without those of TLS itself.", &transport_counters::received);
+	metrics_add_traffic(text, s, "chatserverd_sent_bytes_total", "Bytes to clients, without those of TLS itself.",
+	                    &transport_counters::sent);
+	metric_add_gauge(text, "chatserverd_connections_without_login",
+	                 "Connections without a login, nor with one under way.",
+	                 static_cast<uint64_t>(s->shared.guests.load(std::memory_order_relaxed)));
+	metric_add_gauge(text, "chatserverd_connections_without_login_bytes",
+	                 "Bytes that connections without a login hold.",
+	                 static_cast<uint64_t>(s->shared.guest_bytes.load(std::memory_order_relaxed)));
+	metrics_add_turned_away(text, s);
+	metric_add_gauge(text, "chatserverd_sessions", "Accounts that are logged in.",
+	                 session_count(s->shared.sessions));
+}
