@@ -210,7 +210,7 @@ support_library := $(BUILD)/tests/support/libsupport.a
 test_sources = $(wildcard $(suites:%=tests/%/test_*.cpp))
 # Tests with redis in their names load bus_redis, those with chatclient run it, and so on.
 unwanted = $(if $(db_mysql_SKIP),mysql) $(if $(bus_redis_SKIP),redis) $(if $(chatclient_SKIP),chatclient) $(if $(tls_openssl_SKIP),tls chatclient_websocket) $(if $(websocket_SKIP),websocket) \
-	$(if $(tls_openssl_SKIP)$(websocket_SKIP),haproxy_web)
+	$(if $(tls_openssl_SKIP)$(websocket_SKIP),haproxy_web) $(if $(tls_openssl_SKIP)$(websocket_SKIP)$(bus_redis_SKIP),prometheus)
 test_binaries = $(patsubst %.cpp,$(BUILD)/%,$(foreach t,$(test_sources),$(if $(strip $(foreach u,$(unwanted),$(findstring $(u),$(t)))),,$(t))))
 mysql_suite = $(addprefix unit/test_,db db_migrate model model_append model_contacts model_devices model_edits model_groups model_history \
 	model_inbox model_news model_retention model_tokens) $(addprefix server/test_,backup cid conversations crash edit group_roles groups history limits load login offline operate people \
@@ -221,7 +221,7 @@ transport_others = chat%
 # transports, and proxies between them, that the test chooses;
 transport_others += haproxy haproxy_web public_address tls websocket
 # the process, its start, its pages and its memory;
-transport_others += admin idle_memory operate slow_start
+transport_others += admin idle_memory operate prometheus slow_start
 # the store and its files;
 transport_others += backup erased mysql retention store_lock
 # the bus.
@@ -338,7 +338,7 @@ check-long: all $(long_tests) $(filter $(BUILD)/%,$(long_transport_tests)) $(clu
 # mysql_suite that are instrumented run with MariaDB too, under AddressSanitizer. Those that mostly wait for a time to
 # pass, or test the bench, are left out; test_conversations kills the server, too, as test_crash does.
 waiting_tests = unit/test_conn_probe plugin/test_bus_redis_refused $(addprefix server/test_,attack_silent chatbench chatbench_wrong crash \
-	guessing haproxy haproxy_web probe proxy public_address slow_start tls)
+	guessing haproxy haproxy_web probe prometheus proxy public_address slow_start tls)
 sanitized_tests = $(or $(TESTS),$(fuzz_names:%=fuzz/replay_%) $(filter-out %_idle_memory $(waiting_tests),$(test_binaries:$(BUILD)/tests/%=%)) \
 	$(filter %/test_second_login,$(cluster_binaries:$(BUILD)/tests/%=%)))
 outside_tests = $(filter-out server/test_mysql,$(filter server/% cluster/%,$(sanitized_tests)))
@@ -466,7 +466,8 @@ install: all $(BUILD)/chat.conf $(BUILD)/chatserverd.service $(BUILD)/chatserver
 	for file in $(page_files); do \
 		$(INSTALL) -D -m 644 $$file $(DESTDIR)$(web_dir)/$${file#tools/web/} || exit 1; done
 	$(INSTALL) -D -m 644 conf/haproxy.cfg $(DESTDIR)$(example_dir)/haproxy.cfg
-	$(INSTALL) -m 644 conf/haproxy-web.cfg $(DESTDIR)$(example_dir)/haproxy-web.cfg
+	$(INSTALL) -m 644 conf/haproxy-web.cfg conf/prometheus.yml conf/prometheus-alerts.yml conf/grafana-dashboard.json \
+		$(DESTDIR)$(example_dir)
 	$(INSTALL) -m 644 $(foreach e,$(examples),plugins/$(e)/$(e).cpp) plugins/skeleton/test_skeleton.c \
 		$(DESTDIR)$(example_dir)
 	for file in $(example_schema); do \
