@@ -165,8 +165,8 @@ $(model_library): $(call objects_of,plugins/model) $(BUILD)/plugins/shared/objec
 
 # The fake host reads frames and judges the names of figures as the server does.
 $(test_library): $(filter $(BUILD)/tests/support/fake_host%,$(call objects_of,tests/support)) \
-		$(BUILD)/core/net/frame.o $(BUILD)/core/net/guess.o $(BUILD)/core/base/gauge.o $(BUILD)/core/base/log.o \
-		$(BUILD)/core/base/metric.o $(BUILD)/core/base/shared.o
+		$(BUILD)/core/net/frame.o $(BUILD)/core/net/guess.o $(BUILD)/core/base/gauge.o \
+		$(patsubst %,$(BUILD)/core/base/%.o,log log_file log_line log_way metric shared)
 	$(call quiet,AR)rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/core/%.o: core/%.cpp $(flags_file) $(code_headers)
@@ -221,7 +221,7 @@ transport_others = chat%
 # transports, and proxies between them, that the test chooses;
 transport_others += haproxy haproxy_web public_address tls websocket
 # the process, its start, its pages and its memory;
-transport_others += admin idle_memory operate prometheus slow_start
+transport_others += admin idle_memory logs operate prometheus slow_start
 # the store and its files;
 transport_others += backup erased mysql retention store_lock
 # the bus.
@@ -466,7 +466,7 @@ install: all $(BUILD)/chat.conf $(BUILD)/chatserverd.service $(BUILD)/chatserver
 	for file in $(page_files); do \
 		$(INSTALL) -D -m 644 $$file $(DESTDIR)$(web_dir)/$${file#tools/web/} || exit 1; done
 	$(INSTALL) -D -m 644 conf/haproxy.cfg $(DESTDIR)$(example_dir)/haproxy.cfg
-	$(INSTALL) -m 644 conf/haproxy-web.cfg conf/prometheus.yml conf/prometheus-alerts.yml conf/grafana-dashboard.json \
+	$(INSTALL) -m 644 conf/haproxy-web.cfg conf/prometheus.yml conf/prometheus-alerts.yml conf/grafana-dashboard.json conf/chatserverd.logrotate \
 		$(DESTDIR)$(example_dir)
 	$(INSTALL) -m 644 $(foreach e,$(examples),plugins/$(e)/$(e).cpp) plugins/skeleton/test_skeleton.c \
 		$(DESTDIR)$(example_dir)

@@ -33,8 +33,8 @@ static constexpr char main_usage[] =
 	"  -V, --version       print the version, exit\n"
 	"  -h, --help          print this, exit\n"
 	"\n"
-	"It stays in the foreground and logs to standard error. SIGTERM and SIGINT drain and stop it, SIGHUP\n"
-	"reads the configuration again.\n";
+	"It stays in the foreground and logs to standard error, unless core.log says otherwise. SIGTERM and\n"
+	"SIGINT drain and stop it, SIGHUP reads the configuration again, SIGUSR1 opens log files again.\n";
 
 static constexpr struct option main_long_options[] = {
 	{"config", required_argument, nullptr, 'c'},

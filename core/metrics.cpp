@@ -4,6 +4,7 @@
 
 #include <event2/event.h>
 
+#include "core/base/log.h"
 #include "core/base/metric.h"
 #include "core/server.h"
 
@@ -47,6 +48,10 @@ std::string metrics_text(struct server *s)
 	metric_add_gauge(&text, "chatserverd_uptime_seconds", "Seconds since the start.",
 	                 static_cast<uint64_t>(worker_monotonic_ms() - s->started_ms) / 1000);
 	metric_add_gauge(&text, "chatserverd_draining", "1 while this node drains.", s->drain.begun);
+	metric_add_counter(&text, "chatserverd_log_lines_dropped_total", "Lines of the log that could not be written.",
+	                   log_dropped(LOG_LINES));
+	metric_add_counter(&text, "chatserverd_audit_lines_dropped_total",
+	                   "Lines of the audit log that could not be written.", log_dropped(LOG_AUDIT));
 	metrics_add_connections(&text, s);
 	metrics_add_requests(&text, s);
 	metrics_add_workers(&text, s);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <thread>
@@ -25,20 +26,26 @@ static constexpr int64_t server_goodbye_ms = 1000; /* for a bus that does not an
 
 /* ---- opening, in the order of use */
 
+static int server_open_log(struct server *s, struct cs_error *e)
+{
+	return server_open_logs(s->conf.get(), e);
+}
+
 /* Connections need descriptors: raises the limit as far as the system allows, and warns if that is too little. */
-static void server_open_limits(const struct server *s)
+static int server_open_limits(struct server *s, struct cs_error *)
 {
 	const int64_t wanted =
 		server_core_conf(s->conf.get())->max_connections + static_cast<int64_t>(server_spare_descriptors);
 	struct rlimit limit {};
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
-		return;
+		return 0;
 	limit.rlim_cur = limit.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 	if (limit.rlim_cur != RLIM_INFINITY && static_cast<int64_t>(limit.rlim_cur) < wanted)
 		log_warning("too few file descriptors for core.max_connections allowed=%lld wanted=%lld",
 		            (long long)limit.rlim_cur, (long long)wanted);
+	return 0;
 }
 
 /* The name by which a second server refers to this one. */
@@ -225,15 +232,9 @@ static void server_on_reload_signal(evutil_socket_t, short, void *arg)
 	server_reload(static_cast<struct server *>(arg));
 }
 
-/* Signals with which other daemons open their log file again. */
-static void server_on_unused_signal(evutil_socket_t number, short, void *)
+static void server_on_other_signal(evutil_socket_t number, short, void *)
 {
-	log_warning(
-		"signal ignored: the log goes to standard error, so there is no file to open again; SIGHUP reads the "
-		"configuration again signal=%s",
-		number == SIGUSR1   ? "SIGUSR1"
-		: number == SIGUSR2 ? "SIGUSR2"
-				    : "SIGALRM");
+	server_on_log_signal(static_cast<int>(number));
 }
 
 /* The default action would end or stop the process: for a closed peer or a size limit, which write(2) reports anyway;
@@ -263,9 +264,9 @@ static int server_open_signals(struct server *s, struct cs_error *e)
 	constexpr struct {
 		int number;
 		event_callback_fn fn;
-	} watched[] = {{SIGTERM, server_on_stop_signal},   {SIGINT, server_on_stop_signal},
-	               {SIGHUP, server_on_reload_signal},  {SIGUSR1, server_on_unused_signal},
-	               {SIGUSR2, server_on_unused_signal}, {SIGALRM, server_on_unused_signal}};
+	} watched[] = {{SIGTERM, server_on_stop_signal},  {SIGINT, server_on_stop_signal},
+	               {SIGHUP, server_on_reload_signal}, {SIGUSR1, server_on_other_signal},
+	               {SIGUSR2, server_on_other_signal}, {SIGALRM, server_on_other_signal}};
 
 	server_ignore_signals();
 	for (const auto &[number, fn] : watched) {
@@ -335,11 +336,10 @@ static int server_open_admin(struct server *s, struct cs_error *e)
 
 static int server_open_all(struct server *s, struct cs_error *e)
 {
-	log_set_level(static_cast<enum cs_log_level>(server_core_conf(s->conf.get())->log_level));
-	server_open_limits(s);
-	for (const auto step : {server_open_shared, server_check, server_check_addresses, server_open_main_loop,
-	                        server_open_signals, server_open_watch, server_open_store, server_open_bus,
-	                        server_open_workers, server_start_plugins, server_open_listeners, server_open_admin}) {
+	for (const auto step :
+	     {server_open_shared, server_open_log, server_open_limits, server_check, server_check_addresses,
+	      server_open_main_loop, server_open_signals, server_open_watch, server_open_store, server_open_bus,
+	      server_open_workers, server_start_plugins, server_open_listeners, server_open_admin}) {
 		if (const int failed = step(s, e))
 			return failed;
 	}
@@ -427,10 +427,13 @@ int server_run(struct server *s)
 		server_serve(s);
 	} else {
 		log_error("%s", e.text);
+		if (!log_is_stderr()) /* who starts it looks there */
+			(void)fprintf(stderr, "%s\n", e.text);
 		s->status = 1;
 	}
 	server_stop_all(s);
 	if (s->drain.begun)
 		log_info("stopped status=%d", s->status);
+	log_close();
 	return s->status;
 }

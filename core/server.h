@@ -125,6 +125,17 @@ std::string server_node_name(const struct server *s);
 [[nodiscard]] int server_reserve_listens(struct server *s, struct cs_error *e);
 /* Opens the listening sockets of every worker. */
 [[nodiscard]] int server_open_listeners(struct server *s, struct cs_error *e);
+/* core/server_log.cpp */
+/* Checks where log and audit log go. CS_EINVAL with file:line in e. */
+[[nodiscard]] int server_check_places(const struct configuration *conf, struct cs_error *e);
+/* The same, and whether the files can be opened; makes nothing. */
+[[nodiscard]] int server_check_logs(const struct configuration *conf, struct cs_error *e);
+/* From now on lines go where conf says, in the form that it says. On an error some of it is as before. */
+[[nodiscard]] int server_open_logs(const struct configuration *conf, struct cs_error *e);
+/* For files to get their last lines, before the process ends at once. */
+inline constexpr int64_t server_log_ms = 1000;
+/* Signals that ask other daemons to open their log file again. */
+void server_on_log_signal(int number);
 /* The configuration in force, in the form of chat.conf; secrets as ***. After server_configure. */
 std::string server_print_conf(const struct server *s);
 /* One line for each option of the core, the store and every plugin file that loads. Needs no chat.conf. */

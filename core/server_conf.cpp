@@ -54,6 +54,8 @@ static int server_check_core(const struct configuration *conf, struct cs_error *
 		          where("max_frame").c_str(), where("output_hard").c_str());
 		return CS_EINVAL;
 	}
+	if (const int failed = server_check_places(conf, e))
+		return failed;
 	return server_check_names(conf, e);
 }
 
@@ -216,6 +218,8 @@ int server_configure(struct server *s, struct cs_error *e)
 
 int server_check(struct server *s, struct cs_error *e)
 {
+	if (const int failed = server_check_logs(s->conf.get(), e))
+		return failed;
 	if (const int failed = server_check_bus(s, s->conf.get(), e))
 		return failed;
 	if (const int failed = plugin_check_all(&s->plugins, &s->conf->file, &s->warnings, e))

@@ -180,6 +180,7 @@ void server_drain(struct server *s, const char *why)
 		if (worker_monotonic_ms() - s->drain.begun_ms < server_same_wish_ms)
 			return;
 		log_error("stopping at once signal=%s", why);
+		log_flush(server_log_ms);
 		_exit(1);
 	}
 	log_info("draining signal=%s connections=%lld", why, (long long)s->shared.connections.load());

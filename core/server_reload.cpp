@@ -114,13 +114,15 @@ static void server_reload_ask_all(struct reload *r, bool commit)
 static void server_replace_conf(struct reload *r)
 {
 	struct server *s = r->server;
+	struct cs_error e {};
 
 	for (const auto &p : s->plugins.plugins) {
 		if (server_takes_reload(p.get()))
 			p->conf = std::move(r->plugin_confs[p->index]);
 	}
 	s->conf = std::move(r->conf);
-	log_set_level(static_cast<enum cs_log_level>(server_core_conf(s->conf.get())->log_level));
+	if (server_open_logs(s->conf.get(), &e) != 0)
+		log_error("lines go where they went before: %s", e.text);
 }
 
 static void server_answer(void *arg)
@@ -177,6 +179,7 @@ void server_reload(struct server *s)
 	std::unique_ptr<struct reload, reload_deleter> r(std::make_unique<struct reload>().release());
 	struct cs_error e {};
 
+	(void)log_reopen();
 	if (s->drain.begun || s->reload) {
 		log_warning("reload refused: the server is %s", s->reload ? "reloading already" : "draining");
 		return;
@@ -184,7 +187,8 @@ void server_reload(struct server *s)
 	notify_reloading();
 	r->server = s;
 	if (server_read_conf(&s->request, &r->conf, &e) != 0 || server_check_sections(s, r->conf.get(), &e) != 0 ||
-	    server_check_bus(s, r->conf.get(), &e) != 0 || server_bind_plugins(r.get(), &e) != 0) {
+	    server_check_logs(r->conf.get(), &e) != 0 || server_check_bus(s, r->conf.get(), &e) != 0 ||
+	    server_bind_plugins(r.get(), &e) != 0) {
 		log_error("configuration kept: %s", e.text);
 		notify_ready();
 		return;

@@ -34,6 +34,7 @@ static void server_wait_stop(const struct server_wait *w, const siginfo_t *info)
 	}
 	log_info("stopping at once: the store is not open yet signal=%s",
 	         info->si_signo == SIGINT ? "SIGINT" : "SIGTERM");
+	log_flush(server_log_ms);
 	_exit(0);
 }
 

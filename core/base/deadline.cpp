@@ -13,6 +13,8 @@
 #include "core/base/call.h"
 #include "core/base/log.h"
 
+static constexpr int64_t deadline_log_ms = 500; /* for a log file to get its last line */
+
 struct deadline {
 	std::chrono::steady_clock::time_point end;
 	std::mutex mutex; /* guards called_off */
@@ -32,6 +34,7 @@ static void deadline_run(struct deadline *d)
 	(void)signal(SIGALRM, SIG_DFL);
 	(void)alarm(1);
 	log_error("stopping at once: what is still under way is cut off, and was acknowledged to nobody");
+	log_flush(deadline_log_ms);
 	(void)alarm(0);
 	_exit(1);
 }

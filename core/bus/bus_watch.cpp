@@ -24,15 +24,11 @@ struct cs_bus_timer {
 
 static void bus_host_log(void *, enum cs_log_level level, const char *format, ...)
 {
-	char text[1024];
 	va_list arguments;
 
-	if (!log_enabled(level))
-		return;
 	va_start(arguments, format);
-	(void)vsnprintf(text, sizeof text, format, arguments);
+	log_vwrite(level, format, arguments);
 	va_end(arguments);
-	log_write(level, "%s", text);
 }
 
 /* ---- descriptors */

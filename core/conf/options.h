@@ -27,6 +27,9 @@ struct core_conf {
 	int64_t keepalive; /* TCP keepalive idle time; 0: off */
 	int64_t drain_timeout;
 	int log_level; /* enum cs_log_level */
+	const char *log; /* where the log goes; see log_check_place */
+	int log_format; /* enum log_form */
+	const char *audit; /* where the audit log goes; empty: there is none */
 	const char *admin; /* address:port of /metrics and /healthz; empty: none */
 	const char *node = ""; /* this node's name for people; empty: the host's name */
 	const char *proxy_from = ""; /* addresses and networks that may send a PROXY header */

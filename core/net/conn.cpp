@@ -216,6 +216,7 @@ void conn_log_end(const struct conn *c, enum cs_log_level level, const char *why
 	const cs_account account = c->account != 0 ? c->account : c->ended;
 	struct conn_table *t = c->worker->conns.get();
 
+	conn_audit_end(c, why);
 	if (account == 0 && level == CS_LOG_INFO && !conn_end_is_told(t))
 		level = CS_LOG_DEBUG;
 	if (log_enabled(level))

@@ -44,6 +44,8 @@ void conn_end_probe(struct conn *c);
 /* Calls `opened` if it is due. */
 void conn_tell_opened(struct conn *c);
 /* conn_session.cpp */
+/* Tells the audit log that the session ends, if there is one. */
+void conn_audit_end(const struct conn *c, const char *why);
 void conn_leave(struct conn *c);
 void conn_tell_closed(struct conn *c);
 /* The node goes away, or another connection takes the session: sends GOING_AWAY. reason: the member of that name;

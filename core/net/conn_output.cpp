@@ -313,6 +313,10 @@ void conn_refuse(struct conn *c, const struct cs_request *request, uint32_t ack,
 	conn_note_answer(c, request, by);
 	worker_count_answer(c->worker, request);
 	worker_count_refusal(c->worker, request->msgid, wire_errno);
+	if (ack == CS_MSGID_ACK) /* a plugin with an ACK of its own writes a line of its own */
+		log_audit("request_refused", "account=%llu device=%u peer=%s msgid=%u errno=%d",
+		          static_cast<unsigned long long>(c->account), c->device, c->peer.c_str(), request->msgid,
+		          wire_errno);
 	if (ack == CS_MSGID_ACK)
 		frame += ",\"of\":" + std::to_string(request->msgid);
 	if (request->req >= 0)

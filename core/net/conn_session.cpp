@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "core/base/log.h"
 #include "core/base/worker.h"
 #include "core/net/conn_internal.h"
 
@@ -16,6 +17,13 @@ void conn_bind(struct conn *c, cs_account account, uint64_t device, std::string_
 	c->name = name;
 	conn_guest_update(c);
 	conn_rest(c);
+}
+
+void conn_audit_end(const struct conn *c, const char *why)
+{
+	if (c->account != 0)
+		log_audit("session_ended", "account=%llu device=%u peer=%s why=\"%s\"",
+		          static_cast<unsigned long long>(c->account), c->device, c->peer.c_str(), why);
 }
 
 /* From here on the account is not located, and nobody else can claim it before `closed` has run. */
@@ -71,6 +79,7 @@ void conn_logout(struct conn *c)
 	conn_assert_here(c->worker);
 	if (c->account == 0)
 		return;
+	conn_audit_end(c, "logout");
 	conn_leave(c);
 	c->guest_since = worker_monotonic_ms();
 	conn_set_silence(c, c->worker->conf->idle_timeout, 0);

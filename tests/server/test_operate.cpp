@@ -412,8 +412,8 @@ static void signals_that_ask_for_nothing_known_are_ignored(void **state)
 	for (const auto &[number, name] : {std::pair(SIGUSR1, "SIGUSR1"), {SIGUSR2, "SIGUSR2"}, {SIGALRM, "SIGALRM"}}) {
 		assert_unmoved_by(s, ann, number);
 		test_server_wait_log(
-			s, check_format("warning signal ignored: the log goes to standard error, so there is no "
-		                        "file to open again; SIGHUP reads the configuration again signal=%s",
+			s, check_format("warning signal ignored: SIGUSR1 opens log files again, if there are any; "
+		                        "SIGHUP does, too, and reads the configuration again signal=%s",
 		                        name));
 	}
 	for (const int number : {SIGPIPE, SIGXFSZ, SIGTTIN, SIGTTOU, SIGWINCH, SIGCHLD, SIGCONT, SIGURG, SIGIO, SIGPWR,

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT
- * Tests the form of log lines. */
+ * Tests the form of log lines and audit lines. */
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include <cjson/cJSON.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -154,7 +157,7 @@ static void control_characters_are_made_visible(void **)
 {
 	const std::string text = captured([] { log_error("peer=%s", "a\nerror forged\x1b[31m\x7f"); });
 
-	assert_string_equal(text.c_str(), "error peer=a\\x0aerror forged\\x1b[31m\\x7f\n");
+	assert_string_equal(text.c_str(), "error peer=\"a\\x0aerror forged\\x1b[31m\\x7f\"\n");
 }
 
 static void control_characters_above_ascii_are_made_visible_and_letters_are_kept(void **)
@@ -165,8 +168,253 @@ static void control_characters_above_ascii_are_made_visible_and_letters_are_kept
 		                     "2J \xc3\x9b\xc2\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
 	});
 
-	assert_string_equal(text.c_str(), "error name=\\xc2\\x9b31m \\x9b2J "
-	                                  "\xc3\x9b\xc2\xa9\xe2\x82\xac\xf0\x9f\x98\x80\n");
+	assert_string_equal(text.c_str(), "error name=\"\\xc2\\x9b31m \\x9b2J "
+	                                  "\xc3\x9b\xc2\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"\n");
+}
+
+static void what_an_argument_holds_is_never_a_pair(void **)
+{
+	const std::string text = captured([] {
+		log_error("%s refused name=%s file=%s-lock", "who=me", "x account=7", "a b");
+		log_error("why=\"%s\" at=%s", "he said \"no\" account=7", "C:\\x");
+		log_error("name=%s next=%s", "", "plain=1");
+	});
+
+	assert_string_equal(text.c_str(), "error who=me refused name=\"x account=7\" file=\"a b-lock\"\n"
+	                                  "error why=\"he said \\\"no\\\" account=7\" at=\"C:\\\\x\"\n"
+	                                  "error name= next=plain=1\n");
+}
+
+static void every_conversion_of_printf_is_understood(void **)
+{
+	const std::string text = captured([] {
+		log_error("%% %c %5.2f %-4d| %03o %*d %.*s %p", 'c', 1.5, 7, 8u, 4, 9, 2, "abc", nullptr);
+		log_error("a=%hhd b=%hd c=%ld d=%lld e=%zu f=%jd g=%td h=%llx", 1, 2, 3L, 4LL, size_t{5}, intmax_t{6},
+		          ptrdiff_t{7}, 255ULL);
+	});
+
+	assert_string_equal(text.c_str(), "error % c  1.50 7   | 010    9 ab (nil)\n"
+	                                  "error a=1 b=2 c=3 d=4 e=5 f=6 g=7 h=ff\n");
+}
+
+/* ---- JSON */
+
+using json_ptr = std::unique_ptr<cJSON, function_deleter<cJSON_Delete>>;
+
+/* Each line is an object; returns them. */
+static std::vector<json_ptr> parsed(const std::string &text)
+{
+	std::vector<json_ptr> objects;
+
+	for (size_t at = 0, end; at < text.size(); at = end + 1) {
+		end = text.find('\n', at);
+		assert_true(end != text.npos);
+		const char *rest = nullptr;
+		json_ptr object(cJSON_ParseWithLengthOpts(text.data() + at, end - at, &rest, 0));
+
+		if (!object || rest != text.data() + end)
+			check_fail(std::source_location::current(), "no JSON: %s", text.substr(at, end - at).c_str());
+		objects.push_back(std::move(object));
+	}
+	return objects;
+}
+
+template <class Writes> static std::vector<json_ptr> captured_json(Writes writes)
+{
+	log_set_form(LOG_FORM_JSON);
+	const std::string text = capture_stderr(writes);
+
+	log_set_form(LOG_FORM_TEXT);
+	return parsed(text);
+}
+
+static std::string member(const json_ptr &object, const char *key)
+{
+	const cJSON *found = cJSON_GetObjectItemCaseSensitive(object.get(), key);
+
+	return !found ? "none" : cJSON_IsNumber(found) ? std::to_string(found->valueint) : found->valuestring;
+}
+
+static void a_line_of_json_has_time_level_text_and_the_pairs(void **)
+{
+	set_zone("XXX-5:30");
+	const time_t before = time(nullptr);
+	const auto lines =
+		captured_json([] { log_warning("plugin=%s is slow ms=%d at=%x why=\"%s\"", "x", 7, 16, "y z"); });
+	struct tm said {};
+
+	set_zone("UTC");
+	assert_int_equal(lines.size(), 1);
+	const std::string time_text = member(lines[0], "time");
+	const char *rest = strptime(time_text.c_str(), "%Y-%m-%dT%H:%M:%S.", &said);
+	assert_non_null(rest);
+	assert_int_equal(strlen(rest), 4);
+	assert_int_equal(rest[3], 'Z');
+	assert_in_range(timegm(&said), before, time(nullptr));
+	assert_string_equal(member(lines[0], "level").c_str(), "warning");
+	assert_string_equal(member(lines[0], "text").c_str(), "is slow");
+	assert_string_equal(member(lines[0], "plugin").c_str(), "x");
+	assert_true(cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(lines[0].get(), "ms")));
+	assert_string_equal(member(lines[0], "ms").c_str(), "7");
+	assert_true(cJSON_IsString(cJSON_GetObjectItemCaseSensitive(lines[0].get(), "at")));
+	assert_string_equal(member(lines[0], "why").c_str(), "y z");
+}
+
+static void hostile_values_are_members_as_they_are(void **)
+{
+	const char *const hostile[] = {"\"",
+	                               "\\",
+	                               "a\nb\r\t\x01\x7f",
+	                               "\",\"level\":\"error",
+	                               "x level=error",
+	                               "{}",
+	                               "\xc2\x9b"
+	                               "2J",
+	                               "\xe2\x82\xac\xf0\x9f\x98\x80",
+	                               "",
+	                               " ",
+	                               "=",
+	                               "\\x0a"};
+	const auto lines = captured_json([&hostile] {
+		for (const char *name : hostile)
+			log_error("%s name=%s", name, name);
+	});
+
+	assert_int_equal(lines.size(), std::size(hostile));
+	for (size_t i = 0; i < lines.size(); i++) {
+		assert_string_equal(member(lines[i], "name").c_str(), hostile[i]);
+		assert_string_equal(member(lines[i], "level").c_str(), "error");
+	}
+}
+
+static void bytes_that_are_no_utf8_are_replaced(void **)
+{
+	const auto lines = captured_json([] {
+		for (const char *name : {"\xff", "a\x80z", "\xc0\xaf", "\xed\xa0\x80", "\xf5\x80\x80\x80", "\xe2\x82"})
+			log_error("name=%s", name);
+	});
+
+	assert_int_equal(lines.size(), 6);
+	assert_string_equal(member(lines[0], "name").c_str(), "\xef\xbf\xbd");
+	assert_string_equal(member(lines[1], "name").c_str(), "a\xef\xbf\xbdz");
+	assert_string_equal(member(lines[3], "name").c_str(), "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+}
+
+static void a_key_that_is_there_already_gets_another_name(void **)
+{
+	const auto lines = captured_json([] { log_error("x time=%d level=%d text=%d a=%d a=%d", 1, 2, 3, 4, 5); });
+
+	assert_string_equal(member(lines.at(0), "level").c_str(), "error");
+	assert_string_equal(member(lines[0], "time_").c_str(), "1");
+	assert_string_equal(member(lines[0], "level_").c_str(), "2");
+	assert_string_equal(member(lines[0], "text_").c_str(), "3");
+	assert_string_equal(member(lines[0], "a").c_str(), "4");
+	assert_string_equal(member(lines[0], "a_").c_str(), "5");
+}
+
+static void a_long_line_of_json_is_cut_and_stays_json(void **)
+{
+	log_set_form(LOG_FORM_JSON);
+	const std::string text = capture_stderr([] {
+		for (const char *piece : {"x", "\n", "\xe2\x82\xac", "\"", "\xff"}) {
+			std::string value;
+
+			while (value.size() < 3900)
+				value += piece;
+			log_error("%s name=%s number=%d", value.c_str(), value.c_str(), 7);
+		}
+	});
+
+	log_set_form(LOG_FORM_TEXT);
+	assert_int_equal(parsed(text).size(), 5);
+	for (size_t at = 0, end; at < text.size(); at = end + 1) {
+		end = text.find('\n', at);
+		assert_in_range(end + 1 - at, 1000, 4096);
+	}
+}
+
+/* ---- audit lines */
+
+static void without_an_audit_log_nothing_is_audited(void **)
+{
+	assert_false(log_audits());
+	assert_string_equal(capture_stderr([] { log_audit("login", "account=%d", 7); }).c_str(), "");
+}
+
+/* What an audit log on standard error gets. */
+template <class Writes> static std::string audited(Writes writes)
+{
+	assert_int_equal(log_open(LOG_AUDIT, "stderr", nullptr), 0);
+	const std::string text = capture_stderr(writes);
+
+	assert_int_equal(log_open(LOG_AUDIT, "", nullptr), 0);
+	return text;
+}
+
+static void an_audit_line_has_its_event_whatever_the_level(void **)
+{
+	log_set_level(CS_LOG_ERROR);
+	assert_string_equal(without_times(audited([] { log_audit("login", "account=%d name=%s", 7, "a b"); })).c_str(),
+	                    "audit login account=7 name=\"a b\"\n");
+	log_set_form(LOG_FORM_JSON);
+	const auto lines = parsed(audited([] { log_audit("login", "account=%d", 7); }));
+	log_set_form(LOG_FORM_TEXT);
+	log_set_level(CS_LOG_DEBUG);
+	assert_string_equal(member(lines.at(0), "level").c_str(), "audit");
+	assert_string_equal(member(lines[0], "event").c_str(), "login");
+	assert_string_equal(member(lines[0], "account").c_str(), "7");
+}
+
+static void the_journal_gets_audit_lines_as_notices(void **)
+{
+	const std::string text = audited([] {
+		set_journal(0);
+		log_audit("login", "account=%d", 7);
+	});
+
+	unsetenv("JOURNAL_STREAM");
+	assert_string_equal(text.c_str(), "<5>audit login account=7\n");
+}
+
+/* Waits for the beginning of a second of the clock by which refusals are counted. */
+static int64_t begin_second()
+{
+	struct timespec now {};
+	time_t first = 0;
+
+	do {
+		(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+		first = first ? first : now.tv_sec;
+	} while (now.tv_sec == first);
+	return now.tv_sec;
+}
+
+static void a_flood_of_refusals_is_bounded_and_what_was_left_out_is_counted(void **)
+{
+	const std::string text = audited([] {
+		const int64_t first = begin_second();
+		int64_t last = 0;
+
+		for (unsigned i = 0; i < log_most_refusals + 1000; i++)
+			log_audit("login_refused", "account=%d", 7);
+		for (unsigned i = 0; i < 200; i++)
+			log_audit("login", "account=%d", 8);
+		last = begin_second();
+		log_audit("login_refused", "account=%d", 9);
+		assert_true(last > first);
+	});
+	const auto count = [&text](const char *what) {
+		size_t n = 0;
+
+		for (size_t at = 0; (at = text.find(what, at)) != text.npos; at++)
+			n++;
+		return n;
+	};
+
+	/* On a machine that stands still meanwhile they are those of several seconds. */
+	assert_in_range(count("login_refused account=7"), log_most_refusals, 10 * log_most_refusals);
+	assert_int_equal(count("login account=8"), 200);
+	assert_int_equal(count("login_refused account=9 left_out="), 1);
 }
 
 static void a_long_line_is_cut_and_errno_is_kept(void **)
@@ -256,6 +504,17 @@ int main()
 		cmocka_unit_test(lines_above_the_level_are_dropped),
 		cmocka_unit_test(control_characters_are_made_visible),
 		cmocka_unit_test(control_characters_above_ascii_are_made_visible_and_letters_are_kept),
+		cmocka_unit_test(what_an_argument_holds_is_never_a_pair),
+		cmocka_unit_test(every_conversion_of_printf_is_understood),
+		cmocka_unit_test(a_line_of_json_has_time_level_text_and_the_pairs),
+		cmocka_unit_test(hostile_values_are_members_as_they_are),
+		cmocka_unit_test(bytes_that_are_no_utf8_are_replaced),
+		cmocka_unit_test(a_key_that_is_there_already_gets_another_name),
+		cmocka_unit_test(a_long_line_of_json_is_cut_and_stays_json),
+		cmocka_unit_test(without_an_audit_log_nothing_is_audited),
+		cmocka_unit_test(an_audit_line_has_its_event_whatever_the_level),
+		cmocka_unit_test(the_journal_gets_audit_lines_as_notices),
+		cmocka_unit_test(a_flood_of_refusals_is_bounded_and_what_was_left_out_is_counted),
 		cmocka_unit_test(a_long_line_is_cut_and_errno_is_kept),
 		cmocka_unit_test(nobody_waits_for_a_reader_who_stands_still),
 		cmocka_unit_test(lines_of_threads_never_mix),
