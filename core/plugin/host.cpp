@@ -47,15 +47,20 @@ static void host_cut_text(char *text, size_t size)
 
 static void host_log(struct cs_self *self, enum cs_log_level level, const char *format, ...)
 {
-	char text[1024];
 	va_list arguments;
 
-	if (!log_enabled(level))
-		return;
 	va_start(arguments, format);
-	(void)vsnprintf(text, sizeof(text), format, arguments);
+	log_vwrite_plugin(level, self->plugin->name.c_str(), self->worker->index, format, arguments);
 	va_end(arguments);
-	log_write(level, "%s plugin=%s worker=%u", text, self->plugin->name.c_str(), self->worker->index);
+}
+
+static void host_audit(struct cs_self *self, const char *event, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	log_vaudit_plugin(event, self->plugin->name.c_str(), self->worker->index, format, arguments);
+	va_end(arguments);
 }
 
 static void host_answer(struct cs_self *self, cs_conn conn, const struct cs_request *request, const char *more)
@@ -389,4 +394,5 @@ const struct cs_host host_table = {
 	.presence_of = host_presence_of,
 	.gauge = host_gauge,
 	.worker = host_worker,
+	.audit = host_audit,
 };

@@ -244,7 +244,9 @@ struct cs_peer {
 struct cs_host {
 	uint32_t abi, size;
 
-	/* ---- log: one line, key=value, never a password, a message body or an SQL value. [any thread] */
+	/* ---- log: one line, words and then key=value pairs, never a password, a message body or an SQL value. The
+	 * format says what is a pair: a value of an argument is quoted where it must be, so give what others wrote as a
+	 * value, key=%s, and not as words. [any thread] */
 	void (*log)(struct cs_self *self, enum cs_log_level level, const char *format, ...) CS_PRINTF(3, 4);
 
 	/* ---- reading a frame: 0, CS_ENOENT (absent), CS_EINVAL (wrong type or out of range) */
@@ -451,6 +453,14 @@ struct cs_host {
 	/* The number of the instance's worker; the first is 0. For what one instance of the plugin does for all of this
 	 * node, such as a log line each day. [any thread] */
 	unsigned (*worker)(struct cs_self *self);
+
+	/* ---- audit log */
+	/* Writes a line that tells who came, who went, or who changed what others may do, to where core.audit says;
+	 * without an audit log it does nothing. event: a constant word of a-z, 0-9 and _. format: key=value pairs as
+	 * for log(), of accounts, devices, groups and addresses; never a secret or a message. If the name of an event
+	 * ends with _refused, which anybody can cause, at most 50 of its lines are written in a second, and the next
+	 * one says by left_out how many were not. Call it when the thing is done: after the commit. [any thread] */
+	void (*audit)(struct cs_self *self, const char *event, const char *format, ...) CS_PRINTF(3, 4);
 };
 
 /* A service that a plugin offers to others. Its context is the state of the provider's instance on the same worker. The

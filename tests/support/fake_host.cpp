@@ -398,6 +398,7 @@ void fake_host_forget(fake_host *host)
 {
 	host->calls.clear();
 	host->log.clear();
+	host->audits.clear();
 	host->guesses.clear();
 	for (fake_conn &conn : host->conns)
 		conn.frames.clear();

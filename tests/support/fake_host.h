@@ -178,6 +178,7 @@ struct fake_host {
 	/* For asserts. Cleared by fake_host_forget(). */
 	std::vector<fake_call> calls;
 	std::vector<std::string> log;
+	std::vector<std::string> audits; /* "login account=7": event and pairs */
 	std::map<std::string, int64_t> gauges; /* what gauge() set, by name */
 	std::vector<std::string> guesses; /* "13 wrong" "13 right": what guess_note was told */
 	/* Set by the test at any time. */
@@ -314,7 +315,7 @@ std::string fake_host_trace(const fake_host *host);
 size_t fake_host_count(const fake_host *host, const char *what);
 /* The last frame that the connection got; "" when none. */
 std::string fake_host_last(fake_host *host, cs_conn conn);
-/* Forgets calls, log and the frames of every connection. */
+/* Forgets calls, log, audit log and the frames of every connection. */
 void fake_host_forget(fake_host *host);
 
 #endif

@@ -23,15 +23,26 @@ static std::string text_of(const char *format, va_list arguments)
 
 static void table_log(cs_self *self, cs_log_level, const char *format, ...)
 {
+	std::string line;
 	va_list arguments;
 
-	std::string line;
-
 	va_start(arguments, format);
-	log_append_visible(&line, text_of(format, arguments));
+	log_append_formed(&line, format, arguments);
 	va_end(arguments);
 	std::scoped_lock lock(self_of(self)->host->mutex);
 	self_of(self)->host->log.push_back(line);
+}
+
+static void table_audit(cs_self *self, const char *event, const char *format, ...)
+{
+	std::string line = std::string(event) + " ";
+	va_list arguments;
+
+	va_start(arguments, format);
+	log_append_formed(&line, format, arguments);
+	va_end(arguments);
+	std::scoped_lock lock(self_of(self)->host->mutex);
+	self_of(self)->host->audits.push_back(line);
 }
 
 /* ---- answers */
@@ -251,6 +262,7 @@ static int table_charge(cs_self *self, cs_conn handle, uint32_t cost)
 void fake_table_fill_frames(cs_host *table)
 {
 	table->log = table_log;
+	table->audit = table_audit;
 	table->get_integer = frame_get_integer;
 	table->get_text = frame_get_text;
 	table->get_flag = frame_get_flag;

@@ -1305,6 +1305,47 @@ static void a_logged_text_stays_one_line_and_moves_no_cursor(void **state)
 	assert_int_equal(count_of(text, "name=a\\x0ab\\x1b[2Jc"), 1);
 }
 
+/* Calls fn, and returns what the audit log got meanwhile. */
+static std::string world_audit(struct world *w, const std::function<void()> &fn)
+{
+	if (!w->fake) {
+		assert_int_equal(log_open(LOG_AUDIT, "stderr", nullptr), 0);
+		const std::string text = world_log(w, fn);
+		assert_int_equal(log_open(LOG_AUDIT, "", nullptr), 0);
+		return text;
+	}
+	std::string all;
+
+	w->fake->audits.clear();
+	fn();
+	for (const std::string &line : w->fake->audits)
+		all += line + "\n";
+	return all;
+}
+
+static void an_audit_line_has_event_and_pairs_and_nothing_can_forge_one(void **state)
+{
+	struct world *w = world_of(state);
+	const auto audit = [w](unsigned account) {
+		for (int i = 0; i < 20; i++)
+			w->host->audit(w->self, "tea_stolen", "account=%u name=\"%s\" room=%s", account,
+			               "a\" account=1\nb", "the kitchen");
+	};
+	const std::string text = world_audit(w, [&audit] {
+		std::thread other(audit, 7);
+
+		audit(8);
+		other.join();
+	});
+
+	assert_int_equal(count_of(text, "\n"), 40);
+	for (const char *account : {"7", "8"})
+		assert_int_equal(count_of(text, "tea_stolen account=" + std::string(account) +
+		                                        " name=\"a\\\" account=1\\x0ab\" room=\"the kitchen\""),
+		                 20);
+	assert_string_equal(world_log(w, [w] { w->host->audit(w->self, "tea", "account=%d", 7); }).c_str(), "");
+}
+
 static void who_guesses_wrong_must_wait_and_nobody_else(void **state)
 {
 	struct world *w = world_of(state);
@@ -1442,6 +1483,7 @@ static void an_instance_knows_the_number_of_its_worker_on_any_thread(void **stat
 		X(each_word_of_want_is_there_once_and_stays_where_it_was_in_start, host##_whole),                      \
 		X(every_line_of_each_thread_is_logged_whole, host##_whole),                                            \
 		X(a_logged_text_stays_one_line_and_moves_no_cursor, host##_whole),                                     \
+		X(an_audit_line_has_event_and_pairs_and_nothing_can_forge_one, host##_whole),                          \
 		X(who_guesses_wrong_must_wait_and_nobody_else, host##_whole),                                          \
 		X(a_figure_is_what_was_set_last_on_any_thread, host##_whole),                                          \
 		X(a_figure_with_a_wrong_name_is_left_out_and_told_once, host##_whole),                                 \
