@@ -15,29 +15,39 @@
 
 /* ---- answers */
 
-int attempt_refuse(const login_plugin *p, cs_conn conn, const cs_request *request, int wire_errno, const char *text)
+const char *attempt_method(const attempt *a)
 {
-	return p->context.host->refuse_as(p->context.self, conn, request, CS_MSGID_LOGIN_ACK, wire_errno, "%s", text);
+	return a->token_text.empty() ? "password" : "token";
 }
 
-int attempt_refuse_result(const login_plugin *p, cs_conn conn, const cs_request *request, int result)
+int attempt_refuse(const login_plugin *p, const attempt *a, int wire_errno, const char *text)
+{
+	const plugin_context &c = p->context;
+
+	c.host->audit(c.self, "login_refused", "account=%llu device_name=\"%s\" peer=%s method=%s errno=%d why=\"%s\"",
+	              static_cast<unsigned long long>(a->id), a->device.c_str(), a->peer.text, attempt_method(a),
+	              wire_errno, text);
+	return c.host->refuse_as(c.self, a->conn, &a->request, CS_MSGID_LOGIN_ACK, wire_errno, "%s", text);
+}
+
+int attempt_refuse_result(const login_plugin *p, const attempt *a, int result)
 {
 	const char *text = nullptr;
 	const int wire_errno = login_errno_of(result, &text);
 
-	return attempt_refuse(p, conn, request, wire_errno, text);
+	return attempt_refuse(p, a, wire_errno, text);
 }
 
-void attempt_fail(const login_plugin *p, cs_conn conn, const attempt *a, int wire_errno, const char *text)
+void attempt_fail(const login_plugin *p, const attempt *a, int wire_errno, const char *text)
 {
-	attempt_refuse(p, conn, &a->request, wire_errno, text);
-	p->context.host->finish(p->context.self, conn);
+	attempt_refuse(p, a, wire_errno, text);
+	p->context.host->finish(p->context.self, a->conn);
 }
 
-void attempt_fail_result(const login_plugin *p, cs_conn conn, const attempt *a, int result)
+void attempt_fail_result(const login_plugin *p, const attempt *a, int result)
 {
-	attempt_refuse_result(p, conn, &a->request, result);
-	p->context.host->finish(p->context.self, conn);
+	attempt_refuse_result(p, a, result);
+	p->context.host->finish(p->context.self, a->conn);
 }
 
 static std::string login_attempt_again_in(int64_t ms)
@@ -45,13 +55,12 @@ static std::string login_attempt_again_in(int64_t ms)
 	return "; try again in " + std::to_string((ms + 999) / 1000) + " s";
 }
 
-static int login_attempt_refuse_early(login_plugin *p, cs_conn conn, const cs_request *request, uint64_t id,
-                                      const cs_peer &peer, int64_t wait_ms)
+static int login_attempt_refuse_early(login_plugin *p, const attempt *a, int64_t wait_ms)
 {
 	const std::string text = "too many wrong passwords" + login_attempt_again_in(wait_ms);
 
-	login_log_refused(p, &p->early_limit, id, peer, "early");
-	return attempt_refuse(p, conn, request, CS_ERRNO_BUSY, text.c_str());
+	login_log_refused(p, &p->early_limit, a->id, a->peer, "early");
+	return attempt_refuse(p, a, CS_ERRNO_BUSY, text.c_str());
 }
 
 /* ---- generation, device and claim */
@@ -65,11 +74,11 @@ static void login_attempt_claimed(void *state, cs_conn conn, int result, void *a
 		enter_begin(p, conn, std::move(a));
 	} else if (result == CS_EEXIST && a->number == 0) {
 		login_log_refused(p, &p->online_limit, a->id, a->peer, "online");
-		attempt_fail(p, conn, a.get(), CS_ERRNO_ALREADY_ONLINE, "this account is already online");
+		attempt_fail(p, a.get(), CS_ERRNO_ALREADY_ONLINE, "this account is already online");
 	} else if (result == CS_EEXIST) { /* the older session does not end, or a later login of the device has come */
-		attempt_fail_result(p, conn, a.get(), CS_EBUSY);
+		attempt_fail_result(p, a.get(), CS_EBUSY);
 	} else if (result != CS_ENOENT) { /* on CS_ENOENT the connection is gone: nobody to answer */
-		attempt_fail_result(p, conn, a.get(), result);
+		attempt_fail_result(p, a.get(), result);
 	}
 }
 
@@ -91,14 +100,14 @@ static int login_attempt_claim(const login_plugin *p, uint64_t generation, attem
 static int login_attempt_number(const login_plugin *p, attempt *a);
 
 /* Those that are offline may make room. While the bus is away, nobody knows which ones are offline. */
-static void login_attempt_devices_known(void *state, cs_conn conn, int result, void *arg)
+static void login_attempt_devices_known(void *state, cs_conn, int result, void *arg)
 {
 	attempt_ptr a(static_cast<attempt *>(arg));
 	const login_plugin *p = static_cast<login_plugin *>(state);
 	std::vector<device_row> offline;
 
 	if (result != 0) {
-		attempt_fail_result(p, conn, a.get(), result == CS_ENOENT ? CS_EBUSY : result);
+		attempt_fail_result(p, a.get(), result == CS_ENOENT ? CS_EBUSY : result);
 		return;
 	}
 	for (size_t i = 0; i < a->ask.size(); i++)
@@ -106,14 +115,14 @@ static void login_attempt_devices_known(void *state, cs_conn conn, int result, v
 			offline.push_back(a->offline[i]);
 	a->offline.swap(offline);
 	if (a->offline.empty()) {
-		attempt_fail(p, conn, a.get(), CS_ERRNO_FULL, "all devices of this account are online");
+		attempt_fail(p, a.get(), CS_ERRNO_FULL, "all devices of this account are online");
 		return;
 	}
 	result = login_attempt_number(p, a.get());
 	if (result == 0)
 		(void)a.release(); /* login_attempt_numbered owns it now */
 	else
-		attempt_fail_result(p, conn, a.get(), result);
+		attempt_fail_result(p, a.get(), result);
 }
 
 /* What the answer says can be wrong when it is used: another new device was faster, or all have logged in. */
@@ -135,8 +144,7 @@ static int login_attempt_ask_devices(const login_plugin *p, attempt *a, const st
 static int login_attempt_refuse_token(login_plugin *p, const attempt *a)
 {
 	login_log_refused(p, &p->wrong_limit, a->id, a->peer, "token");
-	return attempt_refuse(p, a->conn, &a->request, CS_ERRNO_REFUSED,
-	                      "this token is not good (any more); log in with the password");
+	return attempt_refuse(p, a, CS_ERRNO_REFUSED, "this token is not good (any more); log in with the password");
 }
 
 /* false: it was refused, because the proof that it came with is not good any more. */
@@ -144,7 +152,7 @@ static bool login_attempt_is_good(login_plugin *p, attempt *a, int result, const
 {
 	if (a->token_text.empty()) {
 		if (result == 0 && login.is_void)
-			attempt_fail(p, a->conn, a, CS_ERRNO_BUSY,
+			attempt_fail(p, a, CS_ERRNO_BUSY,
 			             "the password was changed or the device ended meanwhile; log in again");
 		return result != 0 || !login.is_void;
 	}
@@ -165,9 +173,9 @@ static bool login_attempt_has_device(login_plugin *p, const attempt *a, const de
 		const std::string text = "too many new devices" + login_attempt_again_in(login.wait_ms);
 
 		login_log_refused(p, &p->devices_limit, a->id, a->peer, "devices");
-		attempt_fail(p, a->conn, a, CS_ERRNO_BUSY, text.c_str());
+		attempt_fail(p, a, CS_ERRNO_BUSY, text.c_str());
 	} else if (login.full && a->times_asked == login_attempt_most_asks) {
-		attempt_fail(p, a->conn, a, CS_ERRNO_FULL, "this account has the most devices that are allowed");
+		attempt_fail(p, a, CS_ERRNO_FULL, "this account has the most devices that are allowed");
 	} else {
 		return true;
 	}
@@ -177,7 +185,6 @@ static bool login_attempt_has_device(login_plugin *p, const attempt *a, const de
 static void login_attempt_numbered(login_plugin *p, int result, const device_login &login, void *arg)
 {
 	attempt_ptr a(static_cast<attempt *>(arg));
-	const cs_conn conn = a->conn;
 
 	/* CS_EUNKNOWN: perhaps they were forgotten; if not, they log in again. */
 	if (result == 0 || result == CS_EUNKNOWN)
@@ -196,7 +203,7 @@ static void login_attempt_numbered(login_plugin *p, int result, const device_log
 	if (result == 0)
 		(void)a.release(); /* the next step owns it now */
 	else
-		attempt_fail_result(p, conn, a.get(), result);
+		attempt_fail_result(p, a.get(), result);
 }
 
 static int login_attempt_number(const login_plugin *p, attempt *a)
@@ -261,13 +268,13 @@ static void login_attempt_compared(void *state, cs_conn conn, int result, void *
 	login_plugin *p = static_cast<login_plugin *>(state);
 
 	if (result == login_attempt_early) {
-		login_attempt_refuse_early(p, conn, &a->request, a->id, a->peer, a->wait_ms);
+		login_attempt_refuse_early(p, a.get(), a->wait_ms);
 		p->context.host->finish(p->context.self, conn);
 		return;
 	}
 	if (result == MODEL_NONE) {
 		login_log_refused(p, &p->wrong_limit, a->id, a->peer, "password");
-		attempt_fail(p, conn, a.get(), CS_ERRNO_REFUSED, "no such id or wrong password");
+		attempt_fail(p, a.get(), CS_ERRNO_REFUSED, "no such id or wrong password");
 		return;
 	}
 	if (result == CS_ENOSTORE)
@@ -277,7 +284,7 @@ static void login_attempt_compared(void *state, cs_conn conn, int result, void *
 	if (result == 0)
 		(void)a.release(); /* login_attempt_numbered owns it now */
 	else
-		attempt_fail_result(p, conn, a.get(), result);
+		attempt_fail_result(p, a.get(), result);
 }
 
 static int login_attempt_find(cs_db *db, void *arg)
@@ -306,7 +313,7 @@ static void login_attempt_found(void *state, cs_conn conn, int result, void *arg
 	if (!a->name.empty() && a->known)
 		a->wait_ms = login_attempt_guess_wait(p, *a);
 	if (a->wait_ms > 0) {
-		login_attempt_refuse_early(p, conn, &a->request, a->id, a->peer, a->wait_ms);
+		login_attempt_refuse_early(p, a.get(), a->wait_ms);
 		c.host->finish(c.self, conn);
 		return;
 	}
@@ -319,7 +326,7 @@ static void login_attempt_found(void *state, cs_conn conn, int result, void *arg
 	if (result == 0)
 		(void)a.release(); /* login_attempt_compared owns it now */
 	else
-		attempt_fail_result(p, conn, a.get(), result);
+		attempt_fail_result(p, a.get(), result);
 }
 
 /* ---- the first steps */
@@ -354,10 +361,10 @@ static int login_attempt_begin_password(login_plugin *p, attempt_ptr a)
 	const plugin_context &c = p->context;
 
 	if (const int64_t wait_ms = login_attempt_guess_wait(p, *a))
-		return login_attempt_refuse_early(p, a->conn, &a->request, a->id, a->peer, wait_ms);
+		return login_attempt_refuse_early(p, a.get(), wait_ms);
 	const int rc = c.host->work(c.self, a->conn, CS_WORK_READ, login_attempt_find, login_attempt_found, a.get());
 	if (rc != 0)
-		return attempt_refuse_result(p, a->conn, &a->request, rc);
+		return attempt_refuse_result(p, a.get(), rc);
 	(void)a.release(); /* login_attempt_found owns it now */
 	return CS_PENDING;
 }
@@ -372,7 +379,7 @@ static int login_attempt_refuse_guess(login_plugin *p, const attempt *a)
 	const plugin_context &c = p->context;
 
 	if (const int64_t wait_ms = login_attempt_guess_wait(p, *a))
-		return login_attempt_refuse_early(p, a->conn, &a->request, a->id, a->peer, wait_ms);
+		return login_attempt_refuse_early(p, a, wait_ms);
 	c.host->guess_note(c.self, a->peer.network, login_attempt_subject(*a), a->most_failures, 0);
 	return login_attempt_refuse_token(p, a);
 }
@@ -393,7 +400,7 @@ static int login_attempt_fetch_secrets(login_plugin *p, attempt_ptr a, bool rene
 	const int rc = secrets_fetch(p, a->conn, renews, login_attempt_has_secrets, a.get());
 
 	if (rc != 0)
-		return attempt_refuse_result(p, a->conn, &a->request, rc);
+		return attempt_refuse_result(p, a.get(), rc);
 	(void)a.release(); /* login_attempt_has_secrets owns it now */
 	return CS_PENDING;
 }
@@ -406,7 +413,7 @@ static int login_attempt_begin_token(login_plugin *p, attempt_ptr a)
 	if (verdict == SECRETS_NO_KEY && !a->looked_for_key) {
 		/* A network that guesses causes no reads. */
 		if (const int64_t wait_ms = login_attempt_guess_wait(p, *a))
-			return login_attempt_refuse_early(p, a->conn, &a->request, a->id, a->peer, wait_ms);
+			return login_attempt_refuse_early(p, a.get(), wait_ms);
 		a->looked_for_key = true;
 		return login_attempt_fetch_secrets(p, std::move(a), false);
 	}
@@ -417,7 +424,7 @@ static int login_attempt_begin_token(login_plugin *p, attempt_ptr a)
 	a->id = a->token.account;
 	a->series = a->token.series;
 	if (const int rc = login_attempt_number(p, a.get()))
-		return attempt_refuse_result(p, a->conn, &a->request, rc);
+		return attempt_refuse_result(p, a.get(), rc);
 	(void)a.release(); /* login_attempt_numbered owns it now */
 	return CS_PENDING;
 }
@@ -433,7 +440,7 @@ static void login_attempt_has_secrets(login_plugin *p, cs_conn conn, int result,
 	attempt_ptr a(static_cast<attempt *>(arg));
 
 	if (result != 0)
-		attempt_fail_result(p, conn, a.get(), result);
+		attempt_fail_result(p, a.get(), result);
 	else if (login_attempt_begin(p, std::move(a)) != CS_PENDING)
 		p->context.host->finish(p->context.self, conn);
 }
@@ -450,7 +457,7 @@ int login_on_login(void *state, const cs_frame *frame)
 	const bool is_same = r.id != 0 ? frame->account == static_cast<cs_account>(r.id) : frame->name == r.name;
 
 	if (frame->account != 0 && is_same && r.device.empty())
-		return attempt_refuse(p, frame->conn, &frame->request, CS_ERRNO_ALREADY_ONLINE,
+		return attempt_refuse(p, login_attempt_make(p, frame, r).get(), CS_ERRNO_ALREADY_ONLINE,
 		                      "this account is already online");
 	if (frame->account != 0)
 		return p->context.host->refuse(p->context.self, frame->conn, &frame->request, CS_ERRNO_NOT_ALLOWED,

@@ -59,12 +59,14 @@ struct attempt {
 
 typedef std::unique_ptr<struct attempt> attempt_ptr;
 
-/* Answers a LOGIN_ACK with this errno. Returns CS_REJECT. */
-int attempt_refuse(const login_plugin *p, cs_conn conn, const cs_request *request, int wire_errno, const char *text);
+/* Answers a LOGIN_ACK with this errno, with a line in the audit log. Returns CS_REJECT. */
+int attempt_refuse(const login_plugin *p, const attempt *a, int wire_errno, const char *text);
 /* The same for a negative result of a function of the server. */
-int attempt_refuse_result(const login_plugin *p, cs_conn conn, const cs_request *request, int result);
+int attempt_refuse_result(const login_plugin *p, const attempt *a, int result);
 /* Ends a pending attempt that failed: refuses the request, and the connection goes on. */
-void attempt_fail(const login_plugin *p, cs_conn conn, const attempt *a, int wire_errno, const char *text);
-void attempt_fail_result(const login_plugin *p, cs_conn conn, const attempt *a, int result);
+void attempt_fail(const login_plugin *p, const attempt *a, int wire_errno, const char *text);
+void attempt_fail_result(const login_plugin *p, const attempt *a, int result);
+/* How it proves who it is, for the audit log. */
+const char *attempt_method(const attempt *a);
 
 #endif

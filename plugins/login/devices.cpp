@@ -103,6 +103,7 @@ struct login_devices_ending {
 	uint64_t own = 0; /* the device of the connection */
 	std::string name;
 	uint64_t number = 0;
+	cs_peer peer = {};
 };
 
 static int login_devices_forget(cs_db *db, void *arg)
@@ -120,6 +121,11 @@ static void login_devices_were_forgotten(void *state, cs_conn conn, int result, 
 	const plugin_context &c = p->context;
 	const bool is_done = result == 0 || result == MODEL_NONE;
 
+	if (result == 0)
+		c.host->audit(c.self, "device_ended",
+		              "account=%llu device=%llu device_name=\"%s\" by_device=%llu peer=%s",
+		              static_cast<unsigned long long>(e->account), static_cast<unsigned long long>(e->number),
+		              e->name.c_str(), static_cast<unsigned long long>(e->own), e->peer.text);
 	if (is_done)
 		c.host->answer(c.self, conn, &e->request, "");
 	else
@@ -147,6 +153,7 @@ int login_on_end_device(void *state, const cs_frame *frame)
 	e->account = frame->account;
 	e->own = frame->device;
 	e->name = name;
+	(void)c.host->peer(c.self, frame->conn, &e->peer); /* cannot fail: it sent this frame */
 	const int result = c.host->work(c.self, frame->conn, CS_WORK_WRITE, login_devices_forget,
 	                                login_devices_were_forgotten, e.get());
 	if (result != 0)

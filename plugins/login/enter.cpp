@@ -45,6 +45,9 @@ static void login_enter_complete(login_plugin *p, cs_conn conn, const attempt *a
 	if (context.host->send(context.self, conn, ack.data(), ack.size(), nullptr, &position) == CS_ENOENT)
 		return;
 	login_log(p, "login", a->id, a->peer);
+	context.host->audit(context.self, "login", "account=%llu device=%llu device_name=\"%s\" peer=%s method=%s",
+	                    static_cast<unsigned long long>(a->id), static_cast<unsigned long long>(a->number),
+	                    a->device.c_str(), a->peer.text, attempt_method(a));
 	if (p->mailbox->begin(p->mailbox_context, conn, position) != 0) {
 		(void)context.host->close(context.self, conn, "the mailbox does not know this session");
 		return;
@@ -68,10 +71,10 @@ static void login_enter_arrived(login_plugin *p, cs_conn conn, attempt *a, int r
 	}
 	(void)p->context.host->logout(p->context.self, conn); /* nobody stays half logged in */
 	if (a->result == MODEL_NONE)
-		attempt_fail(p, conn, a, CS_ERRNO_BUSY,
+		attempt_fail(p, a, CS_ERRNO_BUSY,
 		             "the password was changed or the device ended meanwhile; log in again");
 	else
-		attempt_fail_result(p, conn, a, a->result);
+		attempt_fail_result(p, a, a->result);
 }
 
 /* ---- the two reads: friends and groups with their states; the first page of stored messages */

@@ -32,6 +32,11 @@ static void login_register_accept(const login_plugin *p, cs_conn conn, const reg
 static int login_register_refuse(const login_plugin *p, cs_conn conn, const cs_request *request, int wire_errno,
                                  const char *text)
 {
+	cs_peer peer = {};
+
+	(void)p->context.host->peer(p->context.self, conn, &peer); /* "" if it has gone meanwhile */
+	p->context.host->audit(p->context.self, "register_refused", "peer=%s errno=%d why=\"%s\"", peer.text,
+	                       wire_errno, text);
 	return p->context.host->refuse_as(p->context.self, conn, request, CS_MSGID_REGISTER_ACK, wire_errno, "%s",
 	                                  text);
 }
@@ -58,6 +63,8 @@ static void login_register_stored(void *state, cs_conn conn, int result, void *a
 
 	if (result == 0) {
 		login_log(p, "registered", r->id, r->peer);
+		p->context.host->audit(p->context.self, "registered", "account=%llu name=\"%s\" peer=%s",
+		                       static_cast<unsigned long long>(r->id), r->name.c_str(), r->peer.text);
 		login_register_accept(p, conn, r.get());
 	} else if (result == MODEL_TAKEN || result == CS_DB_DUPLICATE) {
 		login_register_refuse(p, conn, &r->request, CS_ERRNO_REFUSED, "the name is taken");

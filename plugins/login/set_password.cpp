@@ -93,6 +93,9 @@ static void login_change_written(void *state, cs_conn conn, int result, void *ar
 
 	if (result == 0) {
 		login_log(p, "password changed", ch->account, ch->peer);
+		p->context.host->audit(p->context.self, "password_changed", "account=%llu device=%llu peer=%s",
+		                       static_cast<unsigned long long>(ch->account),
+		                       static_cast<unsigned long long>(ch->device), ch->peer.text);
 		login_change_complete(p, conn, ch.get());
 		return;
 	}

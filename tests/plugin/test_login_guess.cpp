@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Tests how LOGIN asks for and notes guesses of passwords, that REGISTER can be closed, and the log lines of both. */
+#include <algorithm>
 #include <cstring>
 
 #include "tests/support/check.h"
@@ -123,6 +124,13 @@ static void who_comes_and_goes_leaves_lines_in_the_log(void **state)
 	                                           "login account=1 peer=192.0.2.7:1",
 	                                           "logout account=1 peer=192.0.2.7:1"};
 	assert_true(f->host->log == expected);
+	const std::vector<std::string> audited = {
+		"register_refused peer=192.0.2.7:1 errno=1 why=\"name must not have control characters\"",
+		"registered account=1 name=\"zhang san\" peer=192.0.2.7:1",
+		"login account=1 device=0 device_name=\"\" peer=192.0.2.7:1 method=password"};
+	assert_int_equal(f->host->audits.size(), audited.size());
+	for (size_t i = 0; i < audited.size(); i++)
+		assert_string_equal(f->host->audits[i].c_str(), audited[i].c_str());
 }
 
 static void refused_logins_leave_few_lines(void **state)
@@ -145,6 +153,13 @@ static void refused_logins_leave_few_lines(void **state)
 	                    "login refused account=1 peer=192.0.2.7:2 reason=password held_back=0");
 	assert_in_range(count_lines(f, "login refused account=1 peer=192.0.2.7:2 reason=password"), 1, most);
 	assert_in_range(count_lines(f, "login refused account=1 peer=192.0.2.7:2 reason=early"), 1, most);
+	const std::vector<std::string> &audits = f->host->audits;
+	const std::string refused = "login_refused account=1 device_name=\"\" peer=192.0.2.7:2 method=password errno=";
+	assert_int_equal(std::count(audits.begin(), audits.end(), refused + "1 why=\"no such id or wrong password\""),
+	                 50);
+	assert_int_equal(std::count(audits.begin(), audits.end(),
+	                            refused + "10 why=\"too many wrong passwords; try again in 1 s\""),
+	                 50);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, handler_fixture_setup, handler_fixture_teardown)
