@@ -15,7 +15,9 @@ static const size_t group_description_most = 200; /* characters */
 
 /* What an entry does to the members, on its way to the store. */
 struct group_change {
+	const group_plugin *plugin = nullptr;
 	group_limits most;
+	bool is_made = false; /* the last run of the effect has changed something */
 	std::string name; /* of CREATE_GROUP */
 	std::string description;
 };
@@ -24,13 +26,25 @@ static std::unique_ptr<group_change> group_change_of(const group_plugin *g)
 {
 	auto change = std::make_unique<group_change>();
 
+	change->plugin = g;
 	change->most = {static_cast<uint64_t>(g->conf->max_groups), static_cast<uint64_t>(g->conf->members_max)};
 	return change;
 }
 
-static void group_change_is_over(void *arg, cs_conn, int, const cs_effect *)
+/* A request that was repeated has changed nothing. */
+static void group_change_is_over(void *arg, cs_conn, int result, const cs_effect *effect)
 {
-	delete static_cast<group_change *>(arg);
+	const std::unique_ptr<group_change> change(static_cast<group_change *>(arg));
+	const plugin_context &c = change->plugin->context;
+
+	if (result != 0 || !change->is_made)
+		return;
+	if (change->name.empty())
+		c.host->audit(c.self, "group_joined", "group=%" PRIu64 " account=%" PRIu64, effect->conversation,
+		              effect->actor);
+	else
+		c.host->audit(c.self, "group_created", "group=%" PRIu64 " account=%" PRIu64 " name=\"%s\"",
+		              effect->conversation, effect->actor, change->name.c_str());
 }
 
 static int group_send(const group_plugin *g, const cs_frame *frame, cs_outgoing *entry, cs_effect_fn *effect,
@@ -85,10 +99,11 @@ static int group_effect_name_is_taken(cs_db *db, cs_effect *effect, const group_
 
 static int group_effect_create(cs_db *db, cs_effect *effect, void *arg)
 {
-	const group_change *change = static_cast<group_change *>(arg);
+	group_change *change = static_cast<group_change *>(arg);
 	const int result = group_create(db, effect->actor, change->name, change->description, &effect->conversation,
 	                                change->most, effect->created);
 
+	change->is_made = result == 0;
 	if (result == MODEL_TAKEN)
 		return group_effect_name_is_taken(db, effect, change);
 	if (result) {
@@ -103,12 +118,13 @@ static int group_effect_create(cs_db *db, cs_effect *effect, void *arg)
 
 static int group_effect_join(cs_db *db, cs_effect *effect, void *arg)
 {
-	const group_change *change = static_cast<group_change *>(arg);
+	group_change *change = static_cast<group_change *>(arg);
 	uint64_t joined_seq = 0;
 	const int result = effect->conversation ? group_join(db, effect->actor, effect->conversation, &joined_seq,
 	                                                     change->most, effect->created)
 	                                        : MODEL_NONE;
 
+	change->is_made = result == 0;
 	if (result)
 		return group_effect_ends(effect, result);
 	effect->joins = effect->actor;

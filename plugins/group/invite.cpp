@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * INVITE: stores an invitation, and brings the frame to the sessions of who is invited. */
+#include <cinttypes>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -45,8 +46,11 @@ static void group_invite_stored(void *state, cs_conn conn, int result, void *arg
 	const group_plugin *g = static_cast<group_plugin *>(state);
 	const group_refusal *refusal = group_refusal_of(result);
 
-	if (result == 0)
+	if (result == 0) {
+		g->context.host->audit(g->context.self, "invited", "group=%" PRIu64 " account=%" PRIu64 " by=%" PRIu64,
+		                       invitation->act.group, invitation->account, invitation->act.actor);
 		group_invite_route(g, *invitation);
+	}
 	if (result == 0 || result == GROUP_IS_THERE)
 		g->context.host->answer(g->context.self, conn, &invitation->request, "");
 	else if (result == MODEL_TAKEN)

@@ -245,11 +245,34 @@ static void what_the_server_adds_may_not_be_brought(void **state)
 	assert_int_equal(f->mailbox.sent.size(), 0);
 }
 
+static void what_is_done_is_told_to_the_audit_log_once(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "group");
+	const cs_conn ann = fixture_session(f, "ann"), bob = fixture_session(f, "bob");
+	std::vector<group_entry> groups;
+
+	for (int i = 0; i < 2; i++)
+		fixture_ask(f, ann, R"({"msgid":8,"id":1,"groupname":"tea \"x\"","req":2})");
+	assert_int_equal(group_list(f->host->db, 1, &groups), 0);
+	const std::string group = std::to_string(groups.at(0).id);
+	for (int i = 0; i < 2; i++)
+		fixture_ask(f, bob, R"({"msgid":9,"id":2,"req":3,"groupid":)" + group + "}");
+	for (int i = 0; i < 2; i++)
+		fixture_ask(f, bob, R"({"msgid":141,"id":2,"req":4,"account":2,"groupid":)" + group + "}");
+	const std::vector<std::string> audited = {"group_created group=" + group + R"( account=1 name="tea \"x\"")",
+	                                          "group_joined group=" + group + " account=2",
+	                                          "group_left group=" + group + " account=2"};
+	assert_int_equal(f->host->audits.size(), audited.size());
+	for (size_t i = 0; i < audited.size(); i++)
+		assert_string_equal(f->host->audits[i].c_str(), audited[i].c_str());
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, handler_fixture_setup, handler_fixture_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(what_is_done_is_told_to_the_audit_log_once),
 		TEST(a_group_is_made_and_answered_with_its_number),
 		TEST(a_group_without_req_is_made_in_silence),
 		TEST(a_taken_group_name_exists),
