@@ -182,14 +182,27 @@ static bool login_attempt_has_device(login_plugin *p, const attempt *a, const de
 	return false;
 }
 
+/* The devices that made room. */
+static void login_attempt_end_others(const login_plugin *p, const attempt *a, bool is_sure, const device_login &login)
+{
+	const plugin_context &c = p->context;
+
+	for (const uint64_t device : login.ended) {
+		if (is_sure)
+			c.host->audit(c.self, "device_forgotten", "account=%llu device=%llu peer=%s",
+			              static_cast<unsigned long long>(a->id), static_cast<unsigned long long>(device),
+			              a->peer.text);
+		login_sessions_end_device(p, a->id, device);
+	}
+}
+
 static void login_attempt_numbered(login_plugin *p, int result, const device_login &login, void *arg)
 {
 	attempt_ptr a(static_cast<attempt *>(arg));
 
 	/* CS_EUNKNOWN: perhaps they were forgotten; if not, they log in again. */
 	if (result == 0 || result == CS_EUNKNOWN)
-		for (const uint64_t device : login.ended)
-			login_sessions_end_device(p, a->id, device);
+		login_attempt_end_others(p, a.get(), result == 0, login);
 	a->number = login.number;
 	if (!login_attempt_is_good(p, a.get(), result, login))
 		return;

@@ -359,6 +359,19 @@ static void who_comes_and_goes_is_in_the_audit_log(void **state)
 	assert_false(contains(all, token));
 }
 
+static void a_device_that_made_room_is_in_the_audit_log(void **state)
+{
+	test_server *s = static_cast<test_server *>(*state);
+
+	test_server_set(s, "login.max_devices", "1");
+	start_audited(s);
+	const int64_t id = client_absent(s, "ann");
+	client_logout(client_return(s, id, nullptr, ",\"device\":\"old\""));
+	client_return(s, id, nullptr, ",\"device\":\"new\"");
+	audit_line(s, check_format("device_forgotten account=%lld device=", (wide)id));
+	test_server_stop(s);
+}
+
 static void what_is_changed_in_groups_is_in_the_audit_log_once(void **state)
 {
 	test_server *s = static_cast<test_server *>(*state);
@@ -476,6 +489,7 @@ int main(void)
 		OWN_SERVER(sigusr1_without_a_file_says_that_there_is_none),
 		OWN_SERVER(whatever_clients_send_each_line_of_json_can_be_parsed),
 		OWN_SERVER(who_comes_and_goes_is_in_the_audit_log),
+		OWN_SERVER(a_device_that_made_room_is_in_the_audit_log),
 		OWN_SERVER(what_is_changed_in_groups_is_in_the_audit_log_once),
 		OWN_SERVER(a_flood_of_refusals_does_not_fill_the_disk),
 		OWN_SERVER(a_server_whose_log_nobody_reads_serves_and_counts),
