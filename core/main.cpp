@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include <getopt.h>
+#include <sys/prctl.h>
 
 #include "config.h"
 #include "core/base/log.h"
@@ -129,6 +130,9 @@ int main(int argc, char **argv)
 {
 	struct server_request request;
 
+	/* No core dump, whatever core_pattern says; core.core_dump allows it again. No other process of the same user
+	 * can read the memory, either. */
+	(void)prctl(PR_SET_DUMPABLE, 0);
 	standard_open();
 	const enum action action = main_parse_arguments(argc, argv, &request);
 

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include <netdb.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -45,6 +46,25 @@ static int server_open_limits(struct server *s, struct cs_error *)
 	if (limit.rlim_cur != RLIM_INFINITY && static_cast<int64_t>(limit.rlim_cur) < wanted)
 		log_warning("too few file descriptors for core.max_connections allowed=%lld wanted=%lld",
 		            (long long)limit.rlim_cur, (long long)wanted);
+	return 0;
+}
+
+/* main() has forbidden core dumps. RLIMIT_CORE alone would not: a pipe in core_pattern takes a dump whatever it
+ * says. */
+static int server_allow_core_dump(struct server *s, struct cs_error *)
+{
+	struct rlimit limit {};
+
+	if (!server_core_conf(s->conf.get())->core_dump)
+		return 0;
+	(void)prctl(PR_SET_DUMPABLE, 1);
+	if (getrlimit(RLIMIT_CORE, &limit) == -1)
+		return 0;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_CORE, &limit);
+	log_info("a crash may leave a core dump, which holds messages, keys and passwords: see core.core_dump "
+	         "most_bytes=%lld",
+	         limit.rlim_max == RLIM_INFINITY ? -1LL : static_cast<long long>(limit.rlim_max));
 	return 0;
 }
 
@@ -337,9 +357,9 @@ static int server_open_admin(struct server *s, struct cs_error *e)
 static int server_open_all(struct server *s, struct cs_error *e)
 {
 	for (const auto step :
-	     {server_open_shared, server_open_log, server_open_limits, server_check, server_check_addresses,
-	      server_open_main_loop, server_open_signals, server_open_watch, server_open_store, server_open_bus,
-	      server_open_workers, server_start_plugins, server_open_listeners, server_open_admin}) {
+	     {server_open_shared, server_open_log, server_open_limits, server_allow_core_dump, server_check,
+	      server_check_addresses, server_open_main_loop, server_open_signals, server_open_watch, server_open_store,
+	      server_open_bus, server_open_workers, server_start_plugins, server_open_listeners, server_open_admin}) {
 		if (const int failed = step(s, e))
 			return failed;
 	}

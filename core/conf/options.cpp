@@ -57,6 +57,8 @@ const struct cs_option core_options[] = {
          "form of the lines of log and audit: text, or one JSON object each"},
 	{"audit", CS_OPTION_TEXT, CORE(audit), 0, options_most_text, "", nullptr, 1,
          "where lines go that tell who came, went and changed what: as log; empty: nowhere"},
+	{"core_dump", CS_OPTION_BOOL, CORE(core_dump), 0, 0, "no", nullptr, 0,
+         "whether a crash may leave a core dump, which holds messages, keys and passwords of servers"},
 	{"admin", CS_OPTION_TEXT, CORE(admin), 0, options_most_text, "", nullptr, 0,
          "address:port of /metrics and /healthz, for trusted networks only; empty: none"},
 	{"node", CS_OPTION_TEXT, CORE(node), 0, 64, "", nullptr, 0,

@@ -30,6 +30,7 @@ struct core_conf {
 	const char *log; /* where the log goes; see log_check_place */
 	int log_format; /* enum log_form */
 	const char *audit; /* where the audit log goes; empty: there is none */
+	int core_dump = 0; /* a crash may leave a core dump */
 	const char *admin; /* address:port of /metrics and /healthz; empty: none */
 	const char *node = ""; /* this node's name for people; empty: the host's name */
 	const char *proxy_from = ""; /* addresses and networks that may send a PROXY header */

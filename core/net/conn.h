@@ -22,6 +22,7 @@
 #include "core/net/network.h"
 #include "core/net/transport.h"
 #include <base/raii.h>
+#include <base/wipe.h>
 
 struct conn_probe;
 struct worker;
@@ -39,7 +40,7 @@ struct conn_transport {
 			 *framing = nullptr; /* null until it is known whether a PROXY header comes */
 	int64_t handshake_until = 0; /* by then the stream must be open; 0: it is, or there is none */
 	int64_t timer_at = 0; /* of the framing */
-	std::string unread; /* input that the framing has not seen, because too much output waits */
+	wiped_text unread; /* input that the framing has not seen, because too much output waits */
 	const char *why = nullptr; /* what broke the stream */
 	enum cs_goodbye goodbye = CS_GOODBYE_NORMAL;
 	bool framing_open = false;
@@ -92,7 +93,7 @@ struct conn_queue {
 
 /* A frame for which a hook answered CS_PENDING. */
 struct conn_held {
-	std::string bytes;
+	wiped_text bytes;
 	cs_account account; /* of the connection when the frame came */
 	const struct cs_self *self; /* the instance whose hook has the frame */
 	size_t next; /* index of the hook to call after that one */
@@ -101,20 +102,20 @@ struct conn_held {
 
 /* Bytes that came behind a PENDING frame, not parsed. */
 struct conn_waiting {
-	std::string bytes; /* never empty */
+	wiped_text bytes; /* never empty */
 	size_t at = 0; /* how many of them were dispatched already */
 };
 
 /* A frame whose end has not come. */
 struct conn_partial {
-	std::string bytes; /* what came so far, already parsed */
+	wiped_text bytes; /* what came so far, already parsed */
 	struct frame_parser parser;
 	int64_t since = 0; /* ms of worker_monotonic_ms */
 };
 
 /* Bytes that the kernel did not take yet. */
 struct conn_output {
-	std::string bytes;
+	wiped_text bytes;
 	size_t sent = 0; /* so many of them are sent already */
 	size_t longest = 0; /* bytes of the longest frame above output_soft that was among them */
 };

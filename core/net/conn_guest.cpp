@@ -109,7 +109,7 @@ static bool conn_is_guest(const struct conn *c)
 	return c->account == 0 && !c->pending && !c->claiming && !c->closing && !c->dead;
 }
 
-static size_t conn_buffer_size(const std::string &buffer)
+template <class Text> static size_t conn_buffer_size(const Text &buffer)
 {
 	return buffer.empty() ? 0 : buffer.capacity();
 }

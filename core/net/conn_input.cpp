@@ -116,7 +116,7 @@ static void conn_keep_partial(struct conn *c, std::string_view part, const struc
 	if (conn_is_too_long(c, part.size()))
 		return;
 	c->partial = std::make_unique<struct conn_partial>(
-		conn_partial{.bytes = std::string(part), .parser = *p, .since = worker_monotonic_ms()});
+		conn_partial{.bytes = wiped_text(part), .parser = *p, .since = worker_monotonic_ms()});
 	conn_arm(c);
 }
 
@@ -340,12 +340,14 @@ static void conn_read(struct conn *c)
 	}
 	const ssize_t n = conn_receive(c, scratch, most);
 
-	if (n > 0)
+	if (n > 0) {
 		conn_on_bytes(c, scratch, static_cast<size_t>(n));
-	else if (n == 0)
+		wipe_bytes(scratch, static_cast<size_t>(n)); /* a LOGIN may be among them */
+	} else if (n == 0) {
 		conn_on_eof(c);
-	else if (errno != EAGAIN && errno != EINTR)
+	} else if (errno != EAGAIN && errno != EINTR) {
 		conn_close_quietly(c, conn_transport_fault(c, "connection lost"));
+	}
 }
 
 void conn_on_read(evutil_socket_t, short, void *arg)

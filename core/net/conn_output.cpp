@@ -46,6 +46,7 @@ static void conn_end_output(struct conn *c)
 	std::vector<std::unique_ptr<struct conn_output>> *spares = &c->worker->conns->spares;
 
 	if (c->output->bytes.capacity() <= conn_most_spare_size && spares->size() < conn_most_spares) {
+		wipe_bytes(c->output->bytes.data(), c->output->bytes.size()); /* a token may be among them */
 		c->output->bytes.clear();
 		c->output->sent = c->output->longest = 0;
 		spares->push_back(std::move(c->output));
@@ -200,7 +201,7 @@ void conn_decide_terminator(struct conn *c, enum conn_terminator terminator)
 
 static void conn_append_terminator(struct conn *c)
 {
-	std::string *bytes = &c->output->bytes;
+	wiped_text *bytes = &c->output->bytes;
 
 	if (c->terminator == CONN_TERMINATOR_UNDECIDED)
 		c->start->held_ends.push_back(bytes->size());
@@ -222,7 +223,7 @@ static bool conn_append(struct conn *c, const char *frame, size_t size, const ch
 		return false;
 	if (!c->output)
 		conn_begin_output(c);
-	std::string *bytes = &c->output->bytes;
+	wiped_text *bytes = &c->output->bytes;
 	const size_t before = bytes->size(), most = before + head_size + size + tail_size + 1;
 
 	if (bytes->capacity() < most)
@@ -298,7 +299,7 @@ void conn_answer(struct conn *c, const struct cs_request *request, const char *m
 
 	at = std::to_chars(stpcpy(at, ",\"req\":"), last, request->req).ptr;
 	at = stpcpy(at, ",\"errno\":0}");
-	const std::string tail = *more ? std::string(more) + "}" : std::string();
+	const wiped_text tail = *more ? wiped_text(more) + "}" : wiped_text(); /* a token may be in it */
 	(void)conn_send(c, text, static_cast<size_t>(at - text), *more ? tail.c_str() : nullptr, nullptr);
 }
 

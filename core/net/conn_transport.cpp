@@ -191,7 +191,7 @@ void conn_take_unread(struct conn *c)
 {
 	if (!conn_has_unread(c))
 		return;
-	std::string unread = std::exchange(c->transport->unread, std::string());
+	wiped_text unread = std::exchange(c->transport->unread, wiped_text());
 
 	conn_take_input(c, unread.data(), unread.size());
 }

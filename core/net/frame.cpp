@@ -19,6 +19,7 @@
 #endif
 
 #include "core/base/log.h"
+#include <base/wipe.h>
 
 /* Longest number in bytes; cJSON reads no longer ones. */
 static constexpr size_t frame_most_number = 63;
@@ -847,6 +848,12 @@ int frame_get_integer(const struct cs_frame *f, const char *key, int64_t min, in
 	return 0;
 }
 
+frame_fields::~frame_fields()
+{
+	if (texts_end > texts_begin)
+		wipe_bytes((long_texts ? long_texts.get() : short_texts) + texts_begin, texts_end - texts_begin);
+}
+
 static char *frame_texts(const struct frame_fields *fields)
 {
 	const size_t size = fields->parser->at;
@@ -867,7 +874,8 @@ int frame_get_text(const struct cs_frame *f, const char *key, const char **text_
 	if (m->type != FRAME_TEXT)
 		return CS_EINVAL;
 	const std::string_view raw(f->bytes + m->value_at + 1, m->value_size - 2);
-	char *text = frame_texts(frame_fields_of(f)) + m->value_at;
+	const struct frame_fields *fields = frame_fields_of(f);
+	char *text = frame_texts(fields) + m->value_at;
 	size_t size = raw.size();
 
 	if (m->has_escapes)
@@ -875,6 +883,8 @@ int frame_get_text(const struct cs_frame *f, const char *key, const char **text_
 	else
 		memcpy(text, raw.data(), size);
 	text[size] = '\0';
+	fields->texts_begin = std::min<size_t>(fields->texts_begin, m->value_at);
+	fields->texts_end = std::max(fields->texts_end, m->value_at + raw.size());
 	*text_r = text;
 	*size_r = size;
 	return 0;

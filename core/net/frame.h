@@ -91,15 +91,21 @@ struct frame_tree {
 	std::unique_ptr<struct cJSON, frame_tree_deleter> root;
 };
 
-/* cs_frame.fields points to this. Texts and trees that were asked for live as long as it. */
+/* cs_frame.fields points to this. Texts and trees that were asked for live as long as it; texts are wiped then. */
 struct frame_fields {
 	const struct frame_parser *parser = nullptr; /* of the whole frame, which is not refused */
 
 	/* A decoded text is stored at the offset that its value has in the frame: there is always room, because it is
 	 * never longer than the value. */
 	mutable std::unique_ptr<char[]> long_texts; /* of a frame that is longer than short_texts */
+	mutable size_t texts_begin = SIZE_MAX, texts_end = 0; /* where texts were stored */
 	mutable std::vector<struct frame_tree> trees;
 	mutable char short_texts[1024];
+
+	frame_fields() = default;
+	~frame_fields();
+	frame_fields(const frame_fields &) = delete;
+	frame_fields &operator=(const frame_fields &) = delete;
 };
 
 /* Members of the top-level object; the contracts stand in plugin.h. */

@@ -16,6 +16,7 @@
 #include "login.h"
 #include "roster.h"
 #include "token.h"
+#include <base/wipe.h>
 
 struct attempt {
 	explicit attempt(std::string_view text) : clear(text) {}
@@ -37,7 +38,7 @@ struct attempt {
 	int rosters = 1;
 	bool reads_store = false; /* the text of the store is not known yet */
 	std::string store; /* if it was read */
-	std::string token_text; /* empty: it logs in by password */
+	wiped_text token_text; /* empty: it logs in by password */
 	struct token token; /* what the text says */
 	bool looked_for_key = false;
 	bool remembers = false; /* the ACK gets a token */

@@ -20,7 +20,7 @@ static const int64_t login_acknowledging_silence_ms = 75000;
 static const int64_t login_acknowledging_doubt_ms = 35000;
 
 /* A login by token gets a new one when half of the life of that one is over. */
-static std::string login_enter_token(const login_plugin *p, const attempt *a)
+static wiped_text login_enter_token(const login_plugin *p, const attempt *a)
 {
 	const bool is_old = !a->token_text.empty() && a->token.ends - p->context.host->now() < p->conf->token_life / 2;
 
@@ -33,7 +33,7 @@ static void login_enter_complete(login_plugin *p, cs_conn conn, const attempt *a
 
 	if (!a->store.empty())
 		p->store = a->store;
-	const std::string ack = reply_logged_in(
+	const wiped_text ack = reply_logged_in(
 		a->request.req, a->id, a->user.name, a->wants ? context.host->want_words(context.self) : nullptr,
 		p->store, login_enter_token(p, a), a->messages, roster_fill(a->roster, a->roster.friends),
 		roster_fill(a->roster, a->roster.groups));

@@ -16,6 +16,9 @@ password_clear::~password_clear()
 	sodium_memzero(bytes.data(), bytes.size());
 }
 
+/* libsodium leaves bytes of the password on the stack of the thread that hashes. */
+static constexpr size_t password_stack = 16384;
+
 int password_init()
 {
 	return sodium_init() >= 0 ? 0 : CS_EINVAL;
@@ -26,6 +29,7 @@ int password_make(std::string_view clear, const password_cost &cost, password_ha
 	const int rc = crypto_pwhash_str_alg(hash_r->data(), clear.data(), clear.size(), cost.ops,
 	                                     static_cast<size_t>(cost.memory), crypto_pwhash_ALG_ARGON2ID13);
 
+	sodium_stackzero(password_stack);
 	return rc == 0 ? 0 : CS_ENOSTORE;
 }
 
@@ -61,9 +65,13 @@ static bool password_take_apart(const char *hash, password_parts *parts_r)
 static password_match password_compare_foreign(const char *hash, std::string_view clear)
 {
 	errno = 0;
-	if (crypto_pwhash_str_verify(hash, clear.data(), clear.size()) == 0)
+	const int rc = crypto_pwhash_str_verify(hash, clear.data(), clear.size());
+	const int error = errno;
+
+	sodium_stackzero(password_stack);
+	if (rc == 0)
 		return PASSWORD_RIGHT;
-	return errno == EINVAL ? PASSWORD_WRONG : PASSWORD_UNDECIDED;
+	return error == EINVAL ? PASSWORD_WRONG : PASSWORD_UNDECIDED;
 }
 
 /* crypto_pwhash_str_verify does not tell lack of memory from a wrong password, which would count as a guess. */
@@ -74,8 +82,11 @@ password_match password_compare(const char *hash, std::string_view clear)
 
 	if (!password_take_apart(hash, &parts))
 		return password_compare_foreign(hash, clear);
-	if (crypto_pwhash(tag.data(), tag.size(), clear.data(), clear.size(), parts.salt.data(), parts.ops,
-	                  static_cast<size_t>(parts.kib) * 1024, crypto_pwhash_ALG_ARGON2ID13) != 0)
+	const int rc = crypto_pwhash(tag.data(), tag.size(), clear.data(), clear.size(), parts.salt.data(), parts.ops,
+	                             static_cast<size_t>(parts.kib) * 1024, crypto_pwhash_ALG_ARGON2ID13);
+
+	sodium_stackzero(password_stack);
+	if (rc != 0)
 		return PASSWORD_UNDECIDED;
 	return sodium_memcmp(tag.data(), parts.tag.data(), tag.size()) == 0 ? PASSWORD_RIGHT : PASSWORD_WRONG;
 }

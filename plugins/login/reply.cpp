@@ -37,7 +37,7 @@ std::string reply_registered(int64_t req, uint64_t id)
 	return login_reply_begin(CS_MSGID_REGISTER_ACK, req, CS_ERRNO_OK) + ",\"id\":" + std::to_string(id) + "}";
 }
 
-static void login_reply_list(std::string *frame, const char *key, std::string_view items)
+static void login_reply_list(wiped_text *frame, const char *key, std::string_view items)
 {
 	if (items.empty())
 		return;
@@ -46,7 +46,7 @@ static void login_reply_list(std::string *frame, const char *key, std::string_vi
 	*frame += ']';
 }
 
-static void login_reply_have(std::string *frame, const char *const *have, std::string_view store)
+static void login_reply_have(std::string *head, const char *const *have, std::string_view store)
 {
 	std::string items;
 
@@ -54,25 +54,27 @@ static void login_reply_have(std::string *frame, const char *const *have, std::s
 		return;
 	for (; *have; have++)
 		reply_add_item(&items, *have);
-	*frame += ",\"have\":[" + items + "],\"store\":";
-	reply_quote(frame, store);
+	*head += ",\"have\":[" + items + "],\"store\":";
+	reply_quote(head, store);
 }
 
-std::string reply_logged_in(int64_t req, uint64_t id, std::string_view name, const char *const *have,
-                            std::string_view store, std::string_view token, std::string_view messages,
-                            std::string_view friends, std::string_view groups)
+wiped_text reply_logged_in(int64_t req, uint64_t id, std::string_view name, const char *const *have,
+                           std::string_view store, std::string_view token, std::string_view messages,
+                           std::string_view friends, std::string_view groups)
 {
-	std::string frame = login_reply_begin(CS_MSGID_LOGIN_ACK, req, CS_ERRNO_OK);
+	std::string head = login_reply_begin(CS_MSGID_LOGIN_ACK, req, CS_ERRNO_OK);
+	wiped_text frame;
 
-	frame.reserve(frame.size() + name.size() + messages.size() + friends.size() + groups.size() + token.size() +
-	              128);
-	frame += ",\"id\":" + std::to_string(id) + ",\"name\":";
-	reply_quote(&frame, name);
-	login_reply_have(&frame, have, store);
+	head += ",\"id\":" + std::to_string(id) + ",\"name\":";
+	reply_quote(&head, name);
+	login_reply_have(&head, have, store);
+	frame.reserve(head.size() + messages.size() + friends.size() + groups.size() + token.size() + 128);
+	frame += head;
 	if (!token.empty())
-		frame += ",\"token\":\"" + std::string(token) + "\"";
+		frame.append(",\"token\":\"").append(token).append("\"");
 	login_reply_list(&frame, ",\"offlinemsg\":[", messages);
 	login_reply_list(&frame, ",\"friends\":[", friends);
 	login_reply_list(&frame, ",\"groups\":[", groups);
-	return frame + "}";
+	frame += "}";
+	return frame;
 }

@@ -103,7 +103,7 @@ secrets_verdict secrets_judge(const login_plugin *plugin, std::string_view text,
 	return token_is_proved(text, key->bytes, plugin->store) ? SECRETS_PROVED : SECRETS_WRONG;
 }
 
-std::string secrets_make_token(const login_plugin *plugin, uint64_t account, uint64_t device, uint64_t series)
+wiped_text secrets_make_token(const login_plugin *plugin, uint64_t account, uint64_t device, uint64_t series)
 {
 	if (plugin->keys.empty())
 		return "";

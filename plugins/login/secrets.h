@@ -5,6 +5,7 @@
 
 #include "login.h"
 #include "token.h"
+#include <base/wipe.h>
 
 /* Whether there is a key to make tokens with, which is not older than a year. */
 [[nodiscard]] bool secrets_are_current(const login_plugin *plugin);
@@ -27,7 +28,7 @@ enum secrets_verdict {
 [[nodiscard]] secrets_verdict secrets_judge(const login_plugin *plugin, std::string_view text, token *token_r);
 
 /* A new token, which ends after login.token_life; "" if there is no key. */
-[[nodiscard]] std::string secrets_make_token(const login_plugin *plugin, uint64_t account, uint64_t device,
-                                             uint64_t series);
+[[nodiscard]] wiped_text secrets_make_token(const login_plugin *plugin, uint64_t account, uint64_t device,
+                                            uint64_t series);
 
 #endif

@@ -60,12 +60,13 @@ static void login_change_complete(login_plugin *p, cs_conn conn, const login_cha
 	const plugin_context &c = p->context;
 	const uint64_t series = user_series_of(ch->series, ch->device != 0);
 	const auto own = p->sessions.find(conn);
-	std::string more;
+	wiped_text more;
 
 	if (own != p->sessions.end()) {
 		own->second.series = series;
 		if (own->second.has_token)
-			more = ",\"token\":\"" + secrets_make_token(p, ch->account, ch->device, series) + "\"";
+			more = wiped_text(",\"token\":\"") + secrets_make_token(p, ch->account, ch->device, series) +
+			       "\"";
 	}
 	login_sessions_end_former(p, ch->account, ch->series);
 	c.host->answer(c.self, conn, &ch->request, more.c_str());

@@ -17,6 +17,11 @@ static_assert(sodium_base64_ENCODED_LEN(token_size, sodium_base64_VARIANT_URLSAF
 
 typedef std::array<unsigned char, token_size> token_bytes;
 
+static void token_wipe(token_bytes *bytes)
+{
+	wipe_bytes(bytes->data(), bytes->size());
+}
+
 static unsigned char *token_put(unsigned char *at, uint64_t number, size_t size)
 {
 	for (size_t i = 0; i < size; i++)
@@ -76,7 +81,7 @@ uint64_t token_store_mark(std::string_view store)
 	return mark;
 }
 
-std::string token_write(const token &t, std::string_view key, std::string_view store)
+wiped_text token_write(const token &t, std::string_view key, std::string_view store)
 {
 	std::array<char, sodium_base64_ENCODED_LEN(token_size, sodium_base64_VARIANT_URLSAFE_NO_PADDING)> text;
 	std::array<unsigned char, token_proof_size> proof;
@@ -92,8 +97,13 @@ std::string token_write(const token &t, std::string_view key, std::string_view s
 	at = token_put(at, token_store_mark(store), 8);
 	token_prove(bytes, key, store, &proof);
 	std::copy(proof.begin(), proof.end(), at);
-	return sodium_bin2base64(text.data(), text.size(), bytes.data(), bytes.size(),
-	                         sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	wipe_bytes(proof.data(), proof.size());
+	const wiped_text written = sodium_bin2base64(text.data(), text.size(), bytes.data(), bytes.size(),
+	                                             sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+
+	token_wipe(&bytes);
+	wipe_bytes(text.data(), text.size());
+	return written;
 }
 
 bool token_read(std::string_view text, token *token_r)
@@ -111,6 +121,7 @@ bool token_read(std::string_view text, token *token_r)
 	at = token_take(at, &ends, 8);
 	(void)token_take(at, &token_r->store, 8);
 	token_r->ends = static_cast<int64_t>(ends);
+	token_wipe(&bytes);
 	return version == token_version;
 }
 
@@ -122,5 +133,9 @@ bool token_is_proved(std::string_view text, std::string_view key, std::string_vi
 	if (!token_decode(text, &bytes) || key.size() != token_key_size)
 		return false;
 	token_prove(bytes, key, store, &proof);
-	return sodium_memcmp(proof.data(), bytes.data() + token_head_size, proof.size()) == 0;
+	const bool is_proved = sodium_memcmp(proof.data(), bytes.data() + token_head_size, proof.size()) == 0;
+
+	token_wipe(&bytes);
+	wipe_bytes(proof.data(), proof.size());
+	return is_proved;
 }

@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include <base/wipe.h>
+
 /* The longest text that can be a token; longer ones need not be kept. */
 inline constexpr size_t token_most = 200;
 
@@ -31,7 +33,7 @@ struct token {
 [[nodiscard]] uint64_t token_store_mark(std::string_view store);
 /* key: token_key_size bytes. store: the text of the store, which the proof includes; t.store is not read. The text is
  * URL-safe base64 without padding. */
-[[nodiscard]] std::string token_write(const token &t, std::string_view key, std::string_view store);
+[[nodiscard]] wiped_text token_write(const token &t, std::string_view key, std::string_view store);
 /* Reads what the text says, without a proof. false: it is no token. */
 [[nodiscard]] bool token_read(std::string_view text, token *token_r);
 /* Whether a holder of the key made this text, for this store. */

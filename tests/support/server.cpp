@@ -83,6 +83,7 @@ test_server *test_server_new(void)
 		{"core.listen", check_format("127.0.0.1:%u", s->port)},
 		{"core.threads", "2"},
 		{"core.plugin_dir", build_folder() + "/plugins"},
+		{"core.core_dump", "yes"}, /* else only root could look into /proc/PID/fd */
 		{"core.rate", "0"},
 		{"store.driver", "db_sqlite"},
 		{"db_sqlite.path", s->folder + "/chat.db"},
