@@ -55,6 +55,11 @@ void notify_ready()
 	notify_send_state("READY=1");
 }
 
+void notify_watchdog()
+{
+	notify_send_state("WATCHDOG=1", MSG_DONTWAIT);
+}
+
 /* The time tells the manager which of its reload requests this answers. */
 void notify_reloading()
 {

@@ -11,6 +11,7 @@
 /* The start takes longer: the next notice comes within most_ms. */
 void notify_starting(int64_t most_ms);
 void notify_ready();
+void notify_watchdog(); /* all threads move */
 void notify_reloading(); /* notify_ready must follow */
 /* most_ms: the longest time that the stop may take. */
 void notify_stopping(int64_t most_ms);

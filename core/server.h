@@ -25,6 +25,7 @@
 #include "core/session/session.h"
 #include "core/session/topic.h"
 #include "core/store/store.h"
+#include "core/watchdog.h"
 
 /* The options of the command line. */
 struct server_request {
@@ -80,6 +81,7 @@ struct server {
 	struct topic_table topics;
 	struct guess_table guesses;
 	struct gauge_table gauges;
+	watchdog_ptr watchdog; /* null: nobody watches */
 	struct worker_shared shared;
 	admin_ptr admin;
 	std::vector<event_ptr> signals;

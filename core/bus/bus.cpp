@@ -74,6 +74,11 @@ void bus_stop(struct bus *b, int64_t timeout_ms)
 	bus_abandon(b);
 }
 
+struct loop *bus_loop(struct bus *b)
+{
+	return &b->loop;
+}
+
 cs_bus_address bus_address(const struct bus *b)
 {
 	return b->address.load(std::memory_order_acquire);

@@ -12,6 +12,7 @@
 
 struct bus;
 struct bus_parcel;
+struct loop;
 struct worker_shared;
 struct bus_deleter {
 	void operator()(struct bus *b) const;
@@ -60,6 +61,8 @@ void bus_start(struct bus *b);
  * more. */
 void bus_stop(struct bus *b, int64_t timeout_ms);
 
+/* The loop of its thread, to see whether it turns. Main thread. */
+struct loop *bus_loop(struct bus *b);
 /* The node's present address; 0: the bus is away. Any thread. */
 cs_bus_address bus_address(const struct bus *b);
 struct bus_counters bus_count(const struct bus *b);

@@ -81,6 +81,8 @@ const struct cs_option store_options[] = {
          "requests that may wait per queue; above it clients are told BUSY"},
 	{"queue_bytes", CS_OPTION_SIZE, STORE(queue_bytes), 64 * options_kib, 4 * options_gib, "16M", nullptr, 0,
          "bytes of messages that may wait per writer; above it clients are told BUSY"},
+	{"hang_timeout", CS_OPTION_TIME, STORE(hang_timeout), 0, 24 * options_hour, "2m", nullptr, 0,
+         "the watchdog takes a store thread that is so long in one call for hung; 0: never"},
 	{nullptr, CS_OPTION_BOOL, 0, 0, 0, nullptr, nullptr, 0, nullptr},
 };
 

@@ -44,6 +44,7 @@ struct store_conf {
 	int64_t hashers; /* threads of the hashing pool; 0: one for every two processors */
 	int64_t queue; /* tasks that may wait in each queue */
 	int64_t queue_bytes; /* bytes of tasks that may wait in each queue */
+	int64_t hang_timeout; /* a thread that is so long in one call stands still; 0: never */
 };
 
 /* Section [bus]. */

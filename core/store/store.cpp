@@ -38,6 +38,7 @@ struct store {
 	std::vector<std::unique_ptr<struct store_queue>> writes;
 	std::vector<std::unique_ptr<struct store_thread>> threads;
 	bool reads_on_writer = false;
+	int64_t hang_ms = 0; /* the option; 0: no thread ever hangs */
 };
 
 void store_deleter::operator()(struct store *s) const
@@ -81,13 +82,20 @@ static void store_run_single(struct store_thread *t, struct store_task *task)
 	store_queue_finish(t->queue, {task, 1});
 }
 
+static void store_note_idle(struct store_thread *t)
+{
+	t->engine.moved_ms.store(0, std::memory_order_relaxed);
+}
+
 static void store_pool_run(struct store_thread *t)
 {
 	struct store_task task;
 
 	while (store_queue_take(t->queue, &task)) {
 		store_note_waits(t, {&task, 1});
+		store_engine_note_move(&t->engine);
 		store_run_single(t, &task);
+		store_note_idle(t);
 	}
 }
 
@@ -124,7 +132,9 @@ static void store_writer_run(struct store_thread *t)
 		store_note_waits(t, std::span(tasks).subspan(left));
 		const size_t length = store_turn_begin(&tasks);
 
+		store_engine_note_move(&t->engine);
 		store_run_turn(t, {tasks.data(), length});
+		store_note_idle(t);
 		tasks.erase(tasks.begin(), tasks.begin() + static_cast<ptrdiff_t>(length));
 		left = tasks.size();
 	}
@@ -235,6 +245,7 @@ int store_open(store_ptr *store_r, const struct store_conf *conf, const struct c
 	const unsigned half = std::max(1u, std::thread::hardware_concurrency() / 2);
 	const unsigned hashers = conf->hashers ? static_cast<unsigned>(conf->hashers) : half;
 
+	s->hang_ms = conf->hang_timeout;
 	store_set_bounds(&s->reads, conf);
 	store_set_bounds(&s->hashes, conf);
 	s->hashes.fair = true;
@@ -344,6 +355,21 @@ static void store_read_bounds(struct store *s, struct store_figures *f)
 		f->most_write += q->most_tasks;
 		f->bytes += store_queue_bytes(q.get());
 	}
+}
+
+std::string store_hung_threads(const struct store *s, int64_t now_ms, int64_t *longest_ms)
+{
+	std::string names;
+
+	for (const auto &t : s->threads) {
+		const int64_t moved = t->engine.moved_ms.load(std::memory_order_relaxed);
+
+		if (s->hang_ms == 0 || moved == 0 || now_ms - moved < s->hang_ms)
+			continue;
+		names += (names.empty() ? "" : ",") + t->role;
+		*longest_ms = std::max(*longest_ms, now_ms - moved);
+	}
+	return names;
 }
 
 struct store_figures store_figures_read(struct store *s)

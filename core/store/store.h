@@ -5,6 +5,7 @@
 
 #include <array>
 #include <memory>
+#include <string>
 
 #include <chatserverd/db.h>
 #include <chatserverd/plugin.h>
@@ -44,6 +45,10 @@ size_t store_unfinished(const struct store *s);
 /* Lets each thread finish its present task, completes the rest with CS_ECANCELED, and joins the threads. Main
  * thread. */
 void store_stop(struct store *s);
+
+/* The names of threads that are longer than store.hang_timeout in one call, with commas between them; "": none is.
+ * Raises *longest_ms to the longest of these times. Main thread. */
+std::string store_hung_threads(const struct store *s, int64_t now_ms, int64_t *longest_ms);
 
 struct store_figures {
 	size_t waiting_read, waiting_write, waiting_hash;

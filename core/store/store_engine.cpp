@@ -35,6 +35,11 @@ struct store_tries {
 	bool perhaps_done = false; /* a commit was sent and not answered */
 };
 
+void store_engine_note_move(struct store_engine *engine)
+{
+	engine->moved_ms.store(worker_monotonic_ms(), std::memory_order_relaxed);
+}
+
 static bool store_engine_is_stopping(const struct store_engine *engine)
 {
 	return engine->shared->stopping.load(std::memory_order_relaxed);
@@ -162,6 +167,7 @@ static int store_engine_run_until_decided(struct store_engine *engine, struct st
 	if (!store_connection_may_try(engine, a->started, &a->probe))
 		return a->perhaps_done ? CS_EUNKNOWN : CS_ENOSTORE;
 	do {
+		store_engine_note_move(engine);
 		result = run(a);
 		if (result != CS_DB_UNKNOWN)
 			store_connection_note_answered(engine);
@@ -242,6 +248,7 @@ static int store_engine_run_function(struct store_engine *engine, struct store_t
                                      Call call)
 {
 	const unsigned depth = engine->db->depth;
+	store_engine_note_move(engine);
 	const int result = call();
 	const unsigned left = engine->db->depth; /* also a transaction that the database has ended keeps it */
 

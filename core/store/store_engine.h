@@ -72,6 +72,9 @@ struct store_engine {
 	uint64_t returns = 0; /* shared->returns when db was last opened, or opening was last tried */
 	struct store_measures measures;
 	const char *role = "";
+	/* When its thread last began a task, a run of it or a function of a plugin, monotonic; 0: it waits for tasks.
+	 * Read by the watchdog. */
+	std::atomic<int64_t> moved_ms = 0;
 	std::minstd_rand random{std::random_device{}()}; /* for the pauses between retries */
 };
 
@@ -92,6 +95,8 @@ struct store_task {
 	int result = 0;
 };
 
+/* The engine's thread does something new. */
+void store_engine_note_move(struct store_engine *engine);
 /* Runs a CS_WORK_READ, or a CS_WORK_WRITE in a transaction of its own, and sets its result. */
 void store_engine_work(struct store_engine *engine, struct store_task *task);
 /* Runs writes and items in their order, if possible as one transaction. In it, items of one kind that follow each other
