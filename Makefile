@@ -221,7 +221,7 @@ transport_others = chat%
 # transports, and proxies between them, that the test chooses;
 transport_others += haproxy haproxy_web public_address tls websocket
 # the process, its start, its pages and its memory;
-transport_others += admin idle_memory logs operate prometheus slow_start watchdog watchdog_mysql
+transport_others += admin idle_memory inherit logs operate prometheus slow_start watchdog watchdog_mysql
 # the store and its files;
 transport_others += backup erased mysql retention store_lock
 # the bus.
@@ -466,10 +466,10 @@ install: all $(BUILD)/chat.conf $(BUILD)/chatserverd.service $(BUILD)/chatserver
 	for file in $(page_files); do \
 		$(INSTALL) -D -m 644 $$file $(DESTDIR)$(web_dir)/$${file#tools/web/} || exit 1; done
 	$(INSTALL) -D -m 644 conf/haproxy.cfg $(DESTDIR)$(example_dir)/haproxy.cfg
-	$(INSTALL) -m 644 conf/haproxy-web.cfg conf/prometheus.yml conf/prometheus-alerts.yml conf/grafana-dashboard.json conf/chatserverd.logrotate \
-		$(DESTDIR)$(example_dir)
+	$(INSTALL) -m 644 conf/haproxy-web.cfg conf/prometheus.yml conf/prometheus-alerts.yml conf/grafana-dashboard.json \
+		conf/chatserverd.logrotate conf/chatserverd.socket $(DESTDIR)$(example_dir)
 	$(INSTALL) -m 644 $(foreach e,$(examples),plugins/$(e)/$(e).cpp) plugins/skeleton/test_skeleton.c \
-		$(DESTDIR)$(example_dir)
+		conf/chatserverd.logrotate conf/chatserverd.socket $(DESTDIR)$(example_dir)
 	for file in $(example_schema); do \
 		$(INSTALL) -D -m 644 $$file $(DESTDIR)$(example_dir)/$${file#conf/} || exit 1; done
 	$(foreach page,$(manuals),$(call install_page,$(page)) &&) true

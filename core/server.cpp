@@ -361,10 +361,11 @@ static int server_open_admin(struct server *s, struct cs_error *e)
 
 static int server_open_all(struct server *s, struct cs_error *e)
 {
-	for (const auto step : {server_open_shared, server_open_log, server_open_limits, server_allow_core_dump,
-	                        server_check, server_check_addresses, server_open_main_loop, server_open_signals,
-	                        server_open_watch, server_open_store, server_open_bus, server_open_workers,
-	                        server_open_watchdog, server_start_plugins, server_open_listeners, server_open_admin}) {
+	for (const auto step :
+	     {server_open_shared, server_inherit_listens, server_open_log, server_open_limits, server_allow_core_dump,
+	      server_check, server_check_addresses, server_open_main_loop, server_open_signals, server_open_watch,
+	      server_open_store, server_open_bus, server_open_workers, server_open_watchdog, server_start_plugins,
+	      server_open_listeners, server_open_admin}) {
 		if (const int failed = step(s, e))
 			return failed;
 	}

@@ -18,6 +18,7 @@
 #include "core/conf/options.h"
 #include "core/net/conn.h"
 #include "core/net/guess.h"
+#include "core/net/inherit.h"
 #include "core/net/listener.h"
 #include "core/net/transport.h"
 #include "core/plugin/dispatch.h"
@@ -74,6 +75,7 @@ struct server {
 	struct dispatch_table dispatch;
 	std::vector<std::string> warnings; /* of server_check: file:line, option and text */
 	std::vector<std::unique_ptr<struct server_listen>> listens; /* the first is that of core.listen */
+	std::vector<struct inherit_socket> inherited;
 	store_ptr store;
 	bus_ptr bus; /* null: this node is alone */
 	struct loop main;
@@ -123,6 +125,8 @@ std::string server_node_name(const struct server *s);
 [[nodiscard]] int server_find_listens(struct server *s, struct cs_error *e);
 /* Asks each stream that is used whether its options allow that. */
 [[nodiscard]] int server_check_listens(const struct server *s, struct cs_error *e);
+/* Takes the sockets of the service manager and finds the address of each. */
+[[nodiscard]] int server_inherit_listens(struct server *s, struct cs_error *e);
 /* See listener_reserve. */
 [[nodiscard]] int server_reserve_listens(struct server *s, struct cs_error *e);
 /* Opens the listening sockets of every worker. */

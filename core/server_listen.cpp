@@ -192,6 +192,36 @@ int server_check_listens(const struct server *s, struct cs_error *e)
 	return 0;
 }
 
+static struct listen_address *server_find_address(struct server *s, const struct listen_address *wanted)
+{
+	for (const auto &l : s->listens)
+		if (const struct listen_address *found = listener_find(l->addresses, wanted))
+			return &l->addresses[static_cast<size_t>(found - l->addresses.data())];
+	return nullptr;
+}
+
+/* No socket stays unused: its clients would wait for ever. */
+int server_inherit_listens(struct server *s, struct cs_error *e)
+{
+	if (const int failed = inherit_take(&s->inherited, e))
+		return failed;
+	for (const struct inherit_socket &socket : s->inherited) {
+		struct listen_address *address = server_find_address(s, &socket.address);
+
+		if (!address) {
+			error_set(e, "the service manager gives %s, but no option names this address (core.listen, %s)",
+			          socket.address.text.c_str(), conf_where(&s->conf->file, "core", "listen").c_str());
+			return CS_EINVAL;
+		}
+		if (address->inherited != -1) {
+			error_set(e, "the service manager gives %s twice", socket.address.text.c_str());
+			return CS_EINVAL;
+		}
+		address->inherited = socket.fd.fd;
+	}
+	return 0;
+}
+
 int server_reserve_listens(struct server *s, struct cs_error *e)
 {
 	for (const auto &l : s->listens) {
@@ -219,8 +249,8 @@ int server_open_listeners(struct server *s, struct cs_error *e)
 	}
 	for (const auto &l : s->listens) {
 		for (const struct listen_address &address : l->addresses)
-			log_info("listening address=%s transport=%s", server_address_text(&address).c_str(),
-			         l->transport.label.c_str());
+			log_info("listening address=%s transport=%s%s", server_address_text(&address).c_str(),
+			         l->transport.label.c_str(), address.inherited == -1 ? "" : " inherited=yes");
 	}
 	server_warn_of_clear_passwords(s);
 	return 0;

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 
@@ -228,9 +229,12 @@ static int listener_reserve_one(struct listen_address *a, struct cs_error *e)
 
 int listener_reserve(std::vector<struct listen_address> *addresses, struct cs_error *e)
 {
-	for (struct listen_address &a : *addresses)
+	for (struct listen_address &a : *addresses) {
+		if (a.inherited != -1)
+			continue;
 		if (const int result = listener_reserve_one(&a, e); result != 0)
 			return result;
+	}
 	return 0;
 }
 
@@ -318,13 +322,23 @@ static void listener_on_pause_end(evutil_socket_t, short, void *arg)
 	listener_go_on(static_cast<struct listener *>(arg));
 }
 
+/* All workers accept from one inherited socket: the kernel gives a second socket of its address (SO_REUSEPORT) only to
+ * the user who has the first, and that is root. Each connection wakes all workers; one of them gets it. */
+static int listener_listen(const struct listen_address *a, unique_fd *fd_r)
+{
+	if (a->inherited == -1)
+		return listener_bind(a, SO_REUSEPORT, fd_r) == -1 ? -1 : listen(fd_r->fd, listener_backlog);
+	fd_r->reset(fcntl(a->inherited, F_DUPFD_CLOEXEC, 0));
+	return fd_r->fd == -1 ? -1 : 0;
+}
+
 static int listener_open(struct worker *w, const struct listen_address *a, const struct transport *transport,
                          struct cs_error *e)
 {
 	std::unique_ptr<struct listener, listener_deleter> l(new struct listener);
 	event_base *base = w->loop.base.get();
 
-	if (listener_bind(a, SO_REUSEPORT, &l->fd) == -1 || listen(l->fd.fd, listener_backlog) == -1)
+	if (listener_listen(a, &l->fd) == -1)
 		return listener_fail(a, e);
 	l->worker = w;
 	l->transport = transport;

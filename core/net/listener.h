@@ -14,6 +14,7 @@ struct listen_address {
 	sockaddr_storage address{};
 	socklen_t size = 0;
 	std::string text; /* as written in chat.conf, for messages */
+	int inherited = -1; /* the socket to use in place of one of its own, which stays the caller's; -1: none */
 };
 
 /* Reads "127.0.0.1:6000 [::1]:6000" (spaces or commas between). Numeric addresses only: no name server is asked. The
@@ -23,9 +24,10 @@ struct listen_address {
 const struct listen_address *listener_find(const std::vector<struct listen_address> &addresses,
                                            const struct listen_address *wanted);
 /* Checks that nobody else listens on the addresses (with SO_REUSEPORT the kernel would share them without an error),
- * and replaces each port 0 by a free port, in place. Before any worker listens. */
+ * and replaces each port 0 by a free port, in place. Leaves addresses out that have an inherited socket. Before any
+ * worker listens. */
 [[nodiscard]] int listener_reserve(std::vector<struct listen_address> *addresses, struct cs_error *e);
-/* Opens the worker's own socket (SO_REUSEPORT) on each address, for connections of that transport (nullptr: plain; it
+/* Opens the worker's own socket (SO_REUSEPORT) on each address, or a duplicate of the inherited one, for connections of that transport (nullptr: plain; it
  * must live as long as the worker). Accepts from the loop's first turn on. Out of
  * descriptors or at max_connections, accepting pauses until a connection ends or 100 ms have passed. */
 [[nodiscard]] int listener_open_all(struct worker *w, const std::vector<struct listen_address> &addresses,

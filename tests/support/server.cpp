@@ -150,6 +150,21 @@ void test_server_write_conf(const test_server *s)
 	fclose(file);
 }
 
+/* In two steps, for a socket may have the number of another one's place. */
+static void give_sockets(const test_server *s)
+{
+	std::vector<int> high;
+
+	if (s->sockets.empty())
+		return;
+	for (const int socket : s->sockets)
+		high.push_back(fcntl(socket, F_DUPFD_CLOEXEC, 100));
+	for (size_t i = 0; i < high.size(); i++)
+		dup2(high[i], 3 + static_cast<int>(i));
+	setenv("LISTEN_FDS", std::to_string(high.size()).c_str(), 1);
+	setenv("LISTEN_PID", std::to_string(getpid()).c_str(), 0);
+}
+
 /* In the child: dies with the test, has a process group of its own and the limits that were asked for, and no signal
  * ignored that the test, or who started it, ignores. */
 static void prepare_child(const test_server *s, int out, int err)
@@ -170,6 +185,7 @@ static void prepare_child(const test_server *s, int out, int err)
 		signal(number, SIG_DFL);
 	for (const std::string &variable : s->environment)
 		putenv(const_cast<char *>(variable.c_str()));
+	give_sockets(s);
 }
 
 static pid_t spawn(const test_server *s, const std::vector<std::string> &arguments, int out, int err)

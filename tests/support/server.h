@@ -27,6 +27,7 @@ struct test_server {
 	std::string folder; /* made by mkdtemp, removed by test_server_free */
 	std::map<std::string, std::string> options; /* "section.key" -> value, written at each start */
 	std::vector<std::string> environment; /* NAME=value, added for the process */
+	std::vector<int> sockets; /* given to the process as systemd does (LISTEN_FDS) */
 	rlim_t most_files = 0; /* RLIMIT_NOFILE; 0: as the test's own */
 	int network = -1; /* the network namespace that it runs in; -1: the test's own */
 	std::string address = "127.0.0.1"; /* where clients connect */
