@@ -27,8 +27,8 @@ const struct listen_address *listener_find(const std::vector<struct listen_addre
  * and replaces each port 0 by a free port, in place. Leaves addresses out that have an inherited socket. Before any
  * worker listens. */
 [[nodiscard]] int listener_reserve(std::vector<struct listen_address> *addresses, struct cs_error *e);
-/* Opens the worker's own socket (SO_REUSEPORT) on each address, or a duplicate of the inherited one, for connections of that transport (nullptr: plain; it
- * must live as long as the worker). Accepts from the loop's first turn on. Out of
+/* Opens the worker's own socket (SO_REUSEPORT) on each address, or a duplicate of the inherited one, for connections of
+ * that transport (nullptr: plain; it must live as long as the worker). Accepts from the loop's first turn on. Out of
  * descriptors or at max_connections, accepting pauses until a connection ends or 100 ms have passed. */
 [[nodiscard]] int listener_open_all(struct worker *w, const std::vector<struct listen_address> &addresses,
                                     const struct transport *transport, struct cs_error *e);
