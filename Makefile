@@ -325,12 +325,13 @@ check-web: all
 	$(run_tests) scripts/check-web
 
 # What takes long over TLS and WebSocket; the roles in groups with each driver, the model of conversations on one server,
-# and all faults of the cluster, which plays the model, too. It takes hours, and at the end it lists the failed ones.
+# all faults of the cluster, which plays the model, too, and the unit under a systemd of its own. It takes hours, and at
+# the end it lists the failed ones.
 long_tests = $(filter $(patsubst %,$(BUILD)/tests/%,unit/test_model_groups unit/test_model_mysql_groups server/test_conversations),$(test_binaries))
 long_mysql_tests = $(if $(db_mysql_SKIP),,CS_DRIVER=db_mysql $(filter-out %_mysql_groups,$(long_tests)) CS_DRIVER=)
-check-long: all $(long_tests) $(filter $(BUILD)/%,$(long_transport_tests)) $(cluster_binaries)
+check-long: all $(test_plugins) $(long_tests) $(filter $(BUILD)/%,$(long_transport_tests)) $(cluster_binaries)
 	TEST_TIMEOUT=7200 $(run_tests) $(long_transport_tests) CS_LONG=1 $(long_tests) $(long_mysql_tests) \
-		CS_SWEEP=off $(cluster_binaries) CS_SWEEP=on $(cluster_binaries)
+		CS_SWEEP=off $(cluster_binaries) CS_SWEEP=on $(cluster_binaries) CS_SWEEP= scripts/check-systemd
 
 # The tests of make asan and make tsan, with one short test of a cluster; TESTS selects others. The memory that the
 # server takes is not measured there, because a sanitizer takes more. Tests that start the server as a program are those
@@ -469,7 +470,7 @@ install: all $(BUILD)/chat.conf $(BUILD)/chatserverd.service $(BUILD)/chatserver
 	$(INSTALL) -m 644 conf/haproxy-web.cfg conf/prometheus.yml conf/prometheus-alerts.yml conf/grafana-dashboard.json \
 		conf/chatserverd.logrotate conf/chatserverd.socket $(DESTDIR)$(example_dir)
 	$(INSTALL) -m 644 $(foreach e,$(examples),plugins/$(e)/$(e).cpp) plugins/skeleton/test_skeleton.c \
-		conf/chatserverd.logrotate conf/chatserverd.socket $(DESTDIR)$(example_dir)
+		$(DESTDIR)$(example_dir)
 	for file in $(example_schema); do \
 		$(INSTALL) -D -m 644 $$file $(DESTDIR)$(example_dir)/$${file#conf/} || exit 1; done
 	$(foreach page,$(manuals),$(call install_page,$(page)) &&) true
