@@ -48,14 +48,13 @@ struct reload_deleter {
 /* How far draining has come; core/server_drain.cpp. */
 struct drain {
 	bool begun = false;
-	bool closing = false; /* all requests are finished; connections are being closed */
+	bool closing = false; /* it took too long: connections are closed, whatever they wait for */
 	bool forced = false; /* connections that did not end by themselves are being cut */
 	int64_t begun_ms = 0;
-	int64_t quiet_ms = 0; /* since when only unread output is left; 0: other work is left, too */
 	unsigned asked = 0; /* workers asked in this round; 0: no round runs */
 	std::atomic<unsigned> answered = 0;
 	std::atomic<size_t> busy = 0; /* connections with a request under way */
-	std::atomic<size_t> unsent = 0; /* connections whose peer has not read everything */
+	bool is_idle = false; /* in the last round nothing was under way */
 	event_ptr timer;
 };
 

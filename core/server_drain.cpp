@@ -13,7 +13,6 @@
 static constexpr int64_t server_poll_ms = 10;
 /* Signals that come within this time of the first count as one request. */
 static constexpr int64_t server_same_wish_ms = 1000;
-static constexpr int64_t server_unread_ms = 1000; /* for peers that do not read their output */
 /* Time beyond drain_timeout for stopping all threads; then the process ends, as chatserverd(8) says. */
 static constexpr int64_t server_stop_ms = 2000;
 static constexpr int64_t server_exit_ms = 1000; /* more time that the service manager should wait before it kills */
@@ -27,6 +26,7 @@ static bool server_bus_is_idle(const struct server *s)
 struct drain_question {
 	struct server *server;
 	struct worker *worker;
+	bool is_idle; /* nothing was under way in the round before */
 };
 
 static void server_worker_begin(void *arg)
@@ -55,13 +55,10 @@ static void server_worker_count(void *arg)
 	const std::unique_ptr<struct drain_question> q(static_cast<struct drain_question *>(arg));
 	struct drain *d = &q->server->drain;
 
+	conn_table_close_finished(q->worker, q->is_idle);
 	for (const auto &c : q->worker->conns->slots) {
-		if (!c)
-			continue;
-		if (c->pending || c->claiming)
+		if (c && (c->pending || c->claiming))
 			d->busy.fetch_add(1, std::memory_order_relaxed);
-		else if (conn_unsent(c.get()) > 0)
-			d->unsent.fetch_add(1, std::memory_order_relaxed);
 	}
 	d->answered.fetch_add(1, std::memory_order_release);
 }
@@ -78,10 +75,10 @@ static void server_drain_ask_all(struct server *s)
 
 	d->answered.store(0, std::memory_order_relaxed);
 	d->busy.store(0, std::memory_order_relaxed);
-	d->unsent.store(0, std::memory_order_relaxed);
 	d->asked = static_cast<unsigned>(s->shared.workers.size());
 	for (const auto &w : s->shared.workers) {
-		auto q = std::make_unique<struct drain_question>(drain_question{.server = s, .worker = w.get()});
+		auto q = std::make_unique<struct drain_question>(
+			drain_question{.server = s, .worker = w.get(), .is_idle = d->is_idle});
 
 		loop_post(&w->loop, server_worker_count, q.release());
 	}
@@ -94,33 +91,21 @@ static bool server_is_idle(const struct server *s)
 	return server_bus_is_idle(s) && store_unfinished(s->store.get()) == 0 && server_bus_is_idle(s);
 }
 
-/* true: no request is under way any more. */
-static bool server_is_finished(struct server *s, int64_t now)
+/* Rounds follow each other until the connections have ended. */
+static void server_drain_ask_again(struct server *s)
 {
 	struct drain *d = &s->drain;
 
-	if (d->asked == 0 || d->answered.load(std::memory_order_acquire) != d->asked) {
-		if (d->asked == 0)
-			server_drain_ask_all(s);
-		return false;
-	}
-	const bool idle = d->busy == 0 && server_is_idle(s);
-
-	d->asked = 0;
-	if (!idle) {
-		d->quiet_ms = 0;
-		return false;
-	}
-	if (d->quiet_ms == 0)
-		d->quiet_ms = now;
-	return d->unsent == 0 || now - d->quiet_ms >= server_unread_ms;
+	if (d->asked != 0 && d->answered.load(std::memory_order_acquire) != d->asked)
+		return;
+	d->is_idle = d->asked != 0 && d->busy == 0 && server_is_idle(s);
+	server_drain_ask_all(s);
 }
 
-static void server_close_connections(struct server *s, bool in_time)
+static void server_close_connections(struct server *s)
 {
 	s->drain.closing = true;
-	if (!in_time)
-		log_warning("draining took too long store_unfinished=%zu", store_unfinished(s->store.get()));
+	log_warning("draining took too long store_unfinished=%zu", store_unfinished(s->store.get()));
 	server_post_all(s, server_worker_close);
 }
 
@@ -153,15 +138,11 @@ static void server_poll(evutil_socket_t, short, void *arg)
 
 	if (past >= timeout)
 		return server_give_up(s);
-	if (!s->drain.closing) {
-		if (server_is_finished(s, now))
-			server_close_connections(s, true);
-		else if (past >= timeout * 3 / 4)
-			server_close_connections(s, false);
-		return;
-	}
 	if (server_is_empty(s))
 		return loop_stop(&s->main);
+	server_drain_ask_again(s);
+	if (!s->drain.closing && past >= timeout * 3 / 4)
+		server_close_connections(s);
 	if (!s->drain.forced && past >= timeout * 7 / 8) {
 		s->drain.forced = true;
 		server_post_all(s, server_worker_cut);

@@ -309,33 +309,3 @@ void conn_check_end(struct conn *c)
 	    conn_unsent(c) == 0)
 		conn_close_quietly(c, "peer closed");
 }
-
-void conn_send_going_away(struct conn *c, const char *text, const char *reason)
-{
-	std::string frame = std::string("{\"msgid\":100,\"of\":0,\"errno\":13,\"errmsg\":\"").append(text).append("\"");
-
-	if (reason)
-		frame.append(",\"reason\":\"").append(reason).append("\"");
-	frame.append("}");
-	(void)conn_send(c, frame.data(), frame.size(), nullptr, nullptr);
-}
-
-void conn_table_drain(struct worker *w)
-{
-	conn_assert_here(w);
-	w->draining = true;
-	for (const auto &c : w->conns->slots)
-		if (c && !c->dead && !c->closing && !c->draining) {
-			c->draining = true;
-			conn_send_going_away(c.get(), "this node is going away, connect again", nullptr);
-		}
-}
-
-void conn_table_close_all(struct worker *w, const char *why)
-{
-	conn_assert_here(w);
-	/* The caller has logged the reason once for all connections. */
-	for (const auto &c : w->conns->slots)
-		if (c)
-			conn_close_softly(c.get(), CS_LOG_DEBUG, why);
-}

@@ -204,6 +204,21 @@ struct conn {
 /* Most bytes of one read. */
 inline constexpr size_t conn_scratch_size = 64 * 1024;
 
+/* A connection that was told that this node goes away. */
+struct conn_told {
+	cs_conn handle;
+	int64_t told_ms;
+	int64_t finished_ms = 0; /* since when it has no request under way; 0: it has one */
+};
+
+/* How far the worker has come with telling (conn_drain.cpp). */
+struct conn_drain {
+	size_t all = 0; /* connections when it began */
+	size_t told = 0;
+	size_t slot = 0; /* the next one to look at */
+	std::vector<struct conn_told> going; /* told, and not closed yet */
+};
+
 /* All connections of one worker. A handle is generation << 32 | worker << 24 | slot. The generations of a slot start at
  * 1 and go up by 1 with each connection, so a handle is never 0 and is used again only after 2^32 connections of its
  * slot. */
@@ -217,6 +232,7 @@ struct conn_table {
 	struct frame_parser parser; /* for frames that come whole */
 	std::vector<struct network> proxy_from; /* core.proxy_from */
 	struct conn_queue guests, holders;
+	struct conn_drain drain;
 	int64_t ends_told_until = 0; /* the second that ends_told counts */
 	unsigned ends_told = 0; /* log lines about ends without a session */
 	uint64_t ends_held_back = 0; /* such lines left out since the last one */
@@ -321,8 +337,16 @@ void conn_begin_probe(struct worker_shared *shared, cs_conn handle, cs_account a
 /* The connection has this session. */
 bool conn_has_session(const struct conn *c, cs_account account, uint64_t device);
 
-/* Sends GOING_AWAY to every connection of the worker, and refuses all requests except PING from now on. */
+/* Sends GOING_AWAY to the first past_ms / most_ms of the worker's connections, as far as they were not told yet: called
+ * again and again with a growing past_ms, it spreads the telling evenly over most_ms. All requests of a connection that
+ * was told are refused, except PING. */
+void conn_table_tell(struct worker *w, int64_t past_ms, int64_t most_ms);
+/* Tells every connection of the worker, and refuses all requests except PING from now on. */
 void conn_table_drain(struct worker *w);
+/* To be called every few ms once connections were told: closes those whose requests are finished and whose output is
+ * written. Who does not read its output is closed a second after its last request was finished, whatever is unsent; the
+ * store has it. is_idle: the server has no request under way, whatever a connection may still wait for. */
+void conn_table_close_finished(struct worker *w, bool is_idle);
 /* conn_close_after_output for every connection. */
 void conn_table_close_all(struct worker *w, const char *why);
 

@@ -48,9 +48,11 @@ void conn_tell_opened(struct conn *c);
 void conn_audit_end(const struct conn *c, const char *why);
 void conn_leave(struct conn *c);
 void conn_tell_closed(struct conn *c);
-/* The node goes away, or another connection takes the session: sends GOING_AWAY. reason: the member of that name;
- * nullptr: none. */
-void conn_send_going_away(struct conn *c, const char *text, const char *reason);
+
+/* conn_drain.cpp */
+/* The node goes away, or another connection takes the session: sends GOING_AWAY. more: "", or further members with
+ * their leading comma. */
+void conn_send_going_away(struct conn *c, const char *text, const char *more);
 
 /* conn_guest.cpp */
 /* To be called after each change of the connection's login or end. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Tests signals: a stop that loses nothing, a reload that changes all or nothing, and the notices to the service
  * manager. */
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -99,25 +100,51 @@ static void a_stop_loses_nothing_and_answers_what_is_under_way(void **state)
 	test_server_stop(s);
 }
 
-static void a_stop_does_not_wait_for_ever_for_who_does_not_read(void **state)
+/* The time from SIGTERM to the end of the server, while a session has far more unread than the kernel takes. All of it
+ * must be there at the next login. */
+static int64_t time_stop_with_unread(test_server *s)
 {
-	test_server *s = static_cast<test_server *>(*state);
+	static constexpr int count = 300;
+	test_frame ack;
 
-	/* The reader may cost seconds, and a slow disk more; neither may cost the time that a drain has. */
-	test_server_set(s, "core.drain_timeout", "60s");
 	test_server_start(s);
 	test_client *ann = client_enter(s, "ann"), *lazy = client_open(s, 4096);
 	const int64_t id = client_absent(s, "lazy");
 	client_login(lazy, id);
-	for (int i = 0; i < 300; i++)
+	for (int i = 1; i < count; i++)
 		client_chat(ann, id, std::string(30000, 'x'));
 	/* The disk has all of them then: only the reader is left to wait for. */
-	client_chat_safely(ann, id, "last");
+	assert_int_equal(client_chat_safely(ann, id, "last"), count);
 	const int64_t start = check_now();
+	test_server_signal(s, SIGTERM);
+	assert_int_equal(test_server_wait(s, 60000), 0);
+	const int64_t took = check_now() - start;
+	const size_t got = client_read_to_end(lazy).size();
+
+	test_server_start(s);
+	test_client *back = client_return(s, id, &ack);
+	std::vector<json_ptr> kept = json_parse_all(ack.json.get(), "offlinemsg");
+	int64_t seq = json_integer(kept.empty() ? client_read(back).json.get() : kept.front().get(), "seq");
+
+	assert_in_range(seq, 1, got + 1);
+	for (seq += kept.empty() ? 0 : static_cast<int64_t>(kept.size()) - 1; seq < count;)
+		assert_int_equal(json_integer(client_read(back).json.get(), "seq"), ++seq);
 	test_server_stop(s);
-	if (check_now() - start > 30000)
-		client_fail(ann, test_at::current(), "stopping took %lld ms",
-		            static_cast<long long>(check_now() - start));
+	s->clients.clear();
+	return took;
+}
+
+/* The best of three: the disk and the machine may be slow, the reader costs a second each time. */
+static void who_does_not_read_costs_a_stop_one_second_and_loses_nothing(void **state)
+{
+	test_server *s = static_cast<test_server *>(*state);
+	int64_t best = INT64_MAX;
+
+	test_server_set(s, "core.drain_timeout", "60s");
+	for (int i = 0; i < 3 && best >= 2500; i++)
+		best = std::min(best, time_stop_with_unread(s));
+	print_message("a stop beside a peer that does not read took %lld ms\n", static_cast<long long>(best));
+	assert_true(best < 2500 * check_patience_factor());
 }
 
 static void received_positions_are_kept_over_a_stop(void **state)
@@ -230,7 +257,7 @@ int main(void)
 		OWN_SERVER(a_stop_tells_everybody_and_ends_with_0),
 		OWN_SERVER(two_signals_of_one_wish_are_one_stop),
 		OWN_SERVER(a_stop_loses_nothing_and_answers_what_is_under_way),
-		OWN_SERVER(a_stop_does_not_wait_for_ever_for_who_does_not_read),
+		OWN_SERVER(who_does_not_read_costs_a_stop_one_second_and_loses_nothing),
 		OWN_SERVER(received_positions_are_kept_over_a_stop),
 		OWN_SERVER(a_reload_changes_what_it_can_and_keeps_connections),
 		OWN_SERVER(a_bad_reload_changes_nothing),
