@@ -221,7 +221,7 @@ transport_others = chat%
 # transports, and proxies between them, that the test chooses;
 transport_others += haproxy haproxy_web public_address tls websocket
 # the process, its start, its pages and its memory;
-transport_others += admin idle_memory inherit logs operate prometheus slow_start watchdog watchdog_mysql
+transport_others += admin drain idle_memory inherit logs operate prometheus slow_start watchdog watchdog_mysql
 # the store and its files;
 transport_others += backup erased mysql retention store_lock
 # the bus.

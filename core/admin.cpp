@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The HTTP pages for monitoring: /healthz for load balancers, /metrics for Prometheus. */
+ * The HTTP pages for monitoring: /healthz, /readyz for load balancers, /metrics for Prometheus. */
 #include "core/admin.h"
 
 #include <cerrno>
@@ -15,6 +15,7 @@
 #include "core/base/log.h"
 #include "core/metrics.h"
 #include "core/net/listener.h"
+#include "core/ready.h"
 #include "core/server.h"
 #include <base/raii.h>
 
@@ -41,17 +42,23 @@ static void admin_answer(struct evhttp_request *request, int status, const char 
 	evhttp_send_reply(request, status, reason, body.get());
 }
 
-static void admin_on_health(struct evhttp_request *request, void *arg)
+/* The main loop turns. */
+static void admin_on_health(struct evhttp_request *request, void *)
 {
-	if (static_cast<struct admin *>(arg)->server->drain.begun)
-		admin_answer(request, 503, "Draining", "draining\n");
+	admin_answer(request, HTTP_OK, "OK", "ok\n");
+}
+
+static void admin_on_ready(struct evhttp_request *request, void *arg)
+{
+	if (const char *why = ready_why_not(static_cast<struct admin *>(arg)->server))
+		admin_answer(request, HTTP_SERVUNAVAIL, "Not Ready", std::string(why) + "\n");
 	else
-		admin_answer(request, HTTP_OK, "OK", "ok\n");
+		admin_answer(request, HTTP_OK, "OK", "ready\n");
 }
 
 static void admin_on_other(struct evhttp_request *request, void *)
 {
-	admin_answer(request, HTTP_NOTFOUND, "Not Found", "there are /healthz and /metrics\n");
+	admin_answer(request, HTTP_NOTFOUND, "Not Found", "there are /healthz, /readyz and /metrics\n");
 }
 
 static void admin_on_metrics(struct evhttp_request *request, void *arg)
@@ -138,6 +145,7 @@ int admin_open(admin_ptr *admin_r, struct server *s, struct cs_error *e)
 	evhttp_set_max_body_size(a->http.get(), 1024);
 	evhttp_set_max_headers_size(a->http.get(), 8192);
 	(void)evhttp_set_cb(a->http.get(), "/healthz", admin_on_health, a.get());
+	(void)evhttp_set_cb(a->http.get(), "/readyz", admin_on_ready, a.get());
 	(void)evhttp_set_cb(a->http.get(), "/metrics", admin_on_metrics, a.get());
 	evhttp_set_gencb(a->http.get(), admin_on_other, a.get());
 	for (const struct listen_address &address : addresses) {

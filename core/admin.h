@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The HTTP pages for monitoring: /healthz and /metrics. Main thread. */
+ * The HTTP pages for monitoring: /healthz, /readyz and /metrics. Main thread. */
 #ifndef CORE_ADMIN_H
 #define CORE_ADMIN_H
 

@@ -235,16 +235,18 @@ static int server_start_plugins(struct server *s, struct cs_error *e)
 /* Checks the addresses before the store is opened, which takes time. */
 static int server_check_addresses(struct server *s, struct cs_error *e)
 {
-	std::vector<struct listen_address> admin;
+	std::vector<struct listen_address> admin, agent;
 
 	if (const int failed = server_reserve_listens(s, e))
 		return failed;
-	return admin_reserve(s, &admin, e);
+	if (const int failed = admin_reserve(s, &admin, e))
+		return failed;
+	return agent_reserve(s, &agent, e);
 }
 
 static void server_on_stop_signal(evutil_socket_t number, short, void *arg)
 {
-	server_drain(static_cast<struct server *>(arg), number == SIGINT ? "SIGINT" : "SIGTERM");
+	server_drain_by_signal(static_cast<struct server *>(arg), number == SIGINT ? "SIGINT" : "SIGTERM");
 }
 
 static void server_on_reload_signal(evutil_socket_t, short, void *arg)
@@ -359,13 +361,18 @@ static int server_open_admin(struct server *s, struct cs_error *e)
 	return admin_open(&s->admin, s, e);
 }
 
+static int server_open_agent(struct server *s, struct cs_error *e)
+{
+	return agent_open(&s->agent, s, e);
+}
+
 static int server_open_all(struct server *s, struct cs_error *e)
 {
 	for (const auto step :
 	     {server_open_shared, server_inherit_listens, server_open_log, server_open_limits, server_allow_core_dump,
 	      server_check, server_check_addresses, server_open_main_loop, server_open_signals, server_open_watch,
 	      server_open_store, server_open_bus, server_open_workers, server_open_watchdog, server_start_plugins,
-	      server_open_listeners, server_open_admin}) {
+	      server_open_listeners, server_open_admin, server_open_agent}) {
 		if (const int failed = step(s, e))
 			return failed;
 	}

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/admin.h"
+#include "core/agent.h"
 #include "core/base/deadline.h"
 #include "core/base/gauge.h"
 #include "core/base/loop.h"
@@ -45,12 +46,20 @@ struct reload_deleter {
 	void operator()(struct reload *r) const;
 };
 
+/* It waits for balancers to notice; it tells clients to go, some at a time; it finishes. */
+enum drain_phase { DRAIN_GRACE, DRAIN_TELLS, DRAIN_FINISHES };
+
 /* How far draining has come; core/server_drain.cpp. */
 struct drain {
 	bool begun = false;
+	enum drain_phase phase = DRAIN_GRACE;
 	bool closing = false; /* it took too long: connections are closed, whatever they wait for */
 	bool forced = false; /* connections that did not end by themselves are being cut */
 	int64_t begun_ms = 0;
+	int64_t signal_ms = 0; /* when the first signal to stop came; 0: none did */
+	int64_t tell_ms = 0; /* when clients begin to be told */
+	int64_t told_ms = 0; /* when all are told: drain_timeout counts from then */
+	int64_t timeout = 0; /* core.drain_timeout */
 	unsigned asked = 0; /* workers asked in this round; 0: no round runs */
 	std::atomic<unsigned> answered = 0;
 	std::atomic<size_t> busy = 0; /* connections with a request under way */
@@ -85,6 +94,7 @@ struct server {
 	watchdog_ptr watchdog; /* null: nobody watches */
 	struct worker_shared shared;
 	admin_ptr admin;
+	agent_ptr agent;
 	std::vector<event_ptr> signals;
 	struct call_watch watch;
 	unsigned looks = 0; /* number of looks of the watch */
@@ -162,8 +172,11 @@ using server_wait_ptr = std::unique_ptr<struct server_wait, server_wait_deleter>
  * SIGINT end the process at once. */
 [[nodiscard]] server_wait_ptr server_wait_start(void);
 
-/* Begins to drain; a second call ends the process at once, unless it comes within 1 s of the first. */
+/* Begins to drain; why is for the log. Does nothing if the server drains already. */
 void server_drain(struct server *s, const char *why);
+/* A signal to stop: the first one begins to drain; a second ends the process at once, unless it comes within 1 s of the
+ * first. */
+void server_drain_by_signal(struct server *s, const char *signal);
 /* Reads chat.conf again, asks every instance of every plugin, then changes all options or none. */
 void server_reload(struct server *s);
 

@@ -59,29 +59,48 @@ static int server_check_core(const struct configuration *conf, struct cs_error *
 	return server_check_names(conf, e);
 }
 
-/* The addresses of core.admin must not be those of a listener. */
-static int server_check_admin(const struct server *s, struct cs_error *e)
+/* The addresses of core.admin, or of core.agent, must not be those of a listener. */
+static int server_check_page(const struct server *s, const char *key, const char *option,
+                             std::vector<struct listen_address> *addresses_r, struct cs_error *e)
 {
-	const char *option = server_core_conf(s->conf.get())->admin;
-	const std::string where = conf_where(&s->conf->file, "core", "admin");
-	std::vector<struct listen_address> admin;
+	const std::string where = conf_where(&s->conf->file, "core", key);
 	struct cs_error text {};
 
 	if (!*option)
 		return 0;
-	if (listener_parse(option, &admin, &text) != 0) {
-		error_set(e, "%s: core.admin: %s", where.c_str(), text.text);
+	if (listener_parse(option, addresses_r, &text) != 0) {
+		error_set(e, "%s: core.%s: %s", where.c_str(), key, text.text);
 		return CS_EINVAL;
 	}
-	for (const struct listen_address &a : admin) {
+	for (const struct listen_address &a : *addresses_r) {
 		for (const auto &l : s->listens) {
 			if (!listener_find(l->addresses, &a))
 				continue;
-			error_set(e, "%s: core.admin: %s is an address of %s.%s (%s) as well", where.c_str(),
+			error_set(e, "%s: core.%s: %s is an address of %s.%s (%s) as well", where.c_str(), key,
 			          a.text.c_str(), l->section.c_str(), l->key.c_str(),
 			          conf_where(&s->conf->file, l->section.c_str(), l->key.c_str()).c_str());
 			return CS_EINVAL;
 		}
+	}
+	return 0;
+}
+
+static int server_check_pages(const struct server *s, struct cs_error *e)
+{
+	const struct core_conf *core = server_core_conf(s->conf.get());
+	std::vector<struct listen_address> admin, agent;
+
+	if (const int failed = server_check_page(s, "admin", core->admin, &admin, e))
+		return failed;
+	if (const int failed = server_check_page(s, "agent", core->agent, &agent, e))
+		return failed;
+	for (const struct listen_address &a : agent) {
+		if (!listener_find(admin, &a))
+			continue;
+		error_set(e, "%s: core.agent: %s is an address of core.admin (%s) as well",
+		          conf_where(&s->conf->file, "core", "agent").c_str(), a.text.c_str(),
+		          conf_where(&s->conf->file, "core", "admin").c_str());
+		return CS_EINVAL;
 	}
 	return 0;
 }
@@ -211,7 +230,7 @@ int server_configure(struct server *s, struct cs_error *e)
 		return failed;
 	if (const int failed = server_find_listens(s, e))
 		return failed;
-	if (const int failed = server_check_admin(s, e))
+	if (const int failed = server_check_pages(s, e))
 		return failed;
 	return server_check_sections(s, s->conf.get(), e);
 }

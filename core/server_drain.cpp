@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Draining, from the first SIGTERM to the end of the main loop: requests are finished, connections closed, cursors
- * stored, all before a deadline. It watches counts only. */
+ * Draining, from the first SIGTERM to the end of the main loop: balancers notice, clients are told to go, requests are
+ * finished, connections closed, cursors stored, all before a deadline. It watches counts only. */
 #include "core/server.h"
 
 #include <algorithm>
@@ -29,12 +29,28 @@ struct drain_question {
 	bool is_idle; /* nothing was under way in the round before */
 };
 
-static void server_worker_begin(void *arg)
-{
-	auto *w = static_cast<struct worker *>(arg);
+/* How far a worker is to come with telling its clients. */
+struct drain_telling {
+	struct worker *worker;
+	int64_t past_ms, most_ms;
+};
 
-	listener_close_all(w);
-	conn_table_drain(w);
+static void server_worker_stop_accepting(void *arg)
+{
+	listener_end_all(static_cast<struct worker *>(arg));
+}
+
+static void server_worker_tell(void *arg)
+{
+	const std::unique_ptr<struct drain_telling> t(static_cast<struct drain_telling *>(arg));
+
+	conn_table_tell(t->worker, t->past_ms, t->most_ms);
+	conn_table_close_finished(t->worker, false);
+}
+
+static void server_worker_tell_all(void *arg)
+{
+	conn_table_drain(static_cast<struct worker *>(arg));
 }
 
 static void server_worker_close(void *arg)
@@ -128,13 +144,31 @@ static void server_give_up(struct server *s)
 	loop_stop(&s->main);
 }
 
-/* Three quarters of the time are for requests under way, the rest for closing and for storing cursors. */
-static void server_poll(evutil_socket_t, short, void *arg)
+/* ---- the phases */
+
+static void server_begin_to_tell(struct server *s)
 {
-	auto *s = static_cast<struct server *>(arg);
-	const int64_t now = worker_monotonic_ms();
-	const int64_t timeout = server_core_conf(s->conf.get())->drain_timeout;
-	const int64_t past = now - s->drain.begun_ms;
+	s->drain.phase = DRAIN_TELLS;
+	log_info("clients are told to go connections=%lld", (long long)s->shared.connections.load());
+	server_post_all(s, server_worker_stop_accepting);
+}
+
+static void server_tell(struct server *s, int64_t now)
+{
+	const struct drain *d = &s->drain;
+
+	for (const auto &w : s->shared.workers) {
+		auto telling = std::make_unique<struct drain_telling>(drain_telling{
+			.worker = w.get(), .past_ms = now - d->tell_ms, .most_ms = d->told_ms - d->tell_ms});
+
+		loop_post(&w->loop, server_worker_tell, telling.release());
+	}
+}
+
+/* Three quarters of the time are for requests under way, the rest for closing and for storing cursors. */
+static void server_finish_draining(struct server *s, int64_t now)
+{
+	const int64_t timeout = s->drain.timeout, past = now - s->drain.told_ms;
 
 	if (past >= timeout)
 		return server_give_up(s);
@@ -149,27 +183,63 @@ static void server_poll(evutil_socket_t, short, void *arg)
 	}
 }
 
+static void server_poll(evutil_socket_t, short, void *arg)
+{
+	auto *s = static_cast<struct server *>(arg);
+	const int64_t now = worker_monotonic_ms();
+
+	if (s->drain.phase == DRAIN_GRACE && now >= s->drain.tell_ms)
+		server_begin_to_tell(s);
+	if (s->drain.phase == DRAIN_TELLS && now >= s->drain.told_ms) {
+		s->drain.phase = DRAIN_FINISHES;
+		server_post_all(s, server_worker_tell_all);
+	}
+	if (s->drain.phase == DRAIN_TELLS)
+		server_tell(s, now);
+	else if (s->drain.phase == DRAIN_FINISHES)
+		server_finish_draining(s, now);
+}
+
 void server_drain(struct server *s, const char *why)
 {
 	const struct timeval interval {
 		.tv_sec = 0, .tv_usec = server_poll_ms * 1000
 	};
-	const int64_t most_ms = server_core_conf(s->conf.get())->drain_timeout + server_stop_ms;
+	const struct core_conf *conf = server_core_conf(s->conf.get());
+	struct drain *d = &s->drain;
 
-	if (s->drain.begun) {
-		/* timeout(1) and terminals signal the process and its group: two signals for one request to stop. */
-		if (worker_monotonic_ms() - s->drain.begun_ms < server_same_wish_ms)
-			return;
-		log_error("stopping at once signal=%s", why);
-		log_flush(server_log_ms);
-		_exit(1);
-	}
-	log_info("draining signal=%s connections=%lld", why, (long long)s->shared.connections.load());
+	if (d->begun)
+		return;
+	d->begun = true;
+	d->timeout = conf->drain_timeout;
+	d->begun_ms = worker_monotonic_ms();
+	d->tell_ms = d->begun_ms + conf->drain_grace;
+	d->told_ms = d->tell_ms + conf->drain_spread;
+	const int64_t most_ms = conf->drain_grace + conf->drain_spread + conf->drain_timeout + server_stop_ms;
+
+	log_info("draining why=%s connections=%lld grace_ms=%lld spread_ms=%lld", why,
+	         (long long)s->shared.connections.load(), (long long)conf->drain_grace, (long long)conf->drain_spread);
 	notify_stopping(most_ms + server_exit_ms);
-	s->drain.begun = true;
-	s->drain.begun_ms = worker_monotonic_ms();
 	s->deadline = deadline_start(most_ms);
-	server_post_all(s, server_worker_begin);
-	s->drain.timer.reset(event_new(s->main.base.get(), -1, EV_PERSIST, server_poll, s));
-	(void)event_add(s->drain.timer.get(), &interval);
+	d->timer.reset(event_new(s->main.base.get(), -1, EV_PERSIST, server_poll, s));
+	(void)event_add(d->timer.get(), &interval);
+	server_poll(-1, 0, s);
+}
+
+void server_drain_by_signal(struct server *s, const char *signal)
+{
+	const int64_t now = worker_monotonic_ms();
+
+	if (s->drain.signal_ms == 0) {
+		s->drain.signal_ms = now;
+		if (s->drain.begun)
+			log_info("draining already signal=%s", signal);
+		return server_drain(s, signal);
+	}
+	/* timeout(1) and terminals signal the process and its group: two signals for one request to stop. */
+	if (now - s->drain.signal_ms < server_same_wish_ms)
+		return;
+	log_error("stopping at once signal=%s", signal);
+	log_flush(server_log_ms);
+	_exit(1);
 }

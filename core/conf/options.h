@@ -26,12 +26,16 @@ struct core_conf {
 	int64_t burst; /* cost that a quiet connection may save up */
 	int64_t keepalive; /* TCP keepalive idle time; 0: off */
 	int64_t drain_timeout;
+	int64_t drain_grace; /* not ready, but accepting */
+	int64_t drain_spread; /* over which GOING_AWAY is sent */
+	int64_t drain_delay; /* most that a client is asked to wait before it connects again; 0: it is not asked */
 	int log_level; /* enum cs_log_level */
 	const char *log; /* where the log goes; see log_check_place */
 	int log_format; /* enum log_form */
 	const char *audit; /* where the audit log goes; empty: there is none */
 	int core_dump = 0; /* a crash may leave a core dump */
-	const char *admin; /* address:port of /metrics and /healthz; empty: none */
+	const char *admin; /* address:port of /metrics, /healthz and /readyz; empty: none */
+	const char *agent = ""; /* address:port of HAProxy's agent-check; empty: none */
 	const char *node = ""; /* this node's name for people; empty: the host's name */
 	const char *proxy_from = ""; /* addresses and networks that may send a PROXY header */
 };

@@ -18,6 +18,18 @@ void conn_send_going_away(struct conn *c, const char *text, const char *more)
 	(void)conn_send(c, frame.data(), frame.size(), nullptr, nullptr);
 }
 
+/* A wait for the next client that is told. Multiples of the golden ratio divide the time evenly, however many clients
+ * there are. */
+static std::string conn_told_delay(const struct conn_drain *d, int64_t most_ms)
+{
+	static constexpr uint32_t golden = 2654435769; /* of 2^32 */
+	const uint64_t share = static_cast<uint32_t>(d->told) * golden;
+
+	if (most_ms == 0)
+		return "";
+	return ",\"delay\":" + std::to_string(share * static_cast<uint64_t>(most_ms) >> 32);
+}
+
 static void conn_tell(struct conn *c)
 {
 	struct conn_drain *d = &c->worker->conns->drain;
@@ -26,7 +38,8 @@ static void conn_tell(struct conn *c)
 		return;
 	c->draining = true;
 	d->told++;
-	conn_send_going_away(c, "this node is going away, connect again", "");
+	conn_send_going_away(c, "this node is going away, connect again",
+	                     conn_told_delay(d, c->worker->conf->drain_delay).c_str());
 	d->going.push_back({.handle = c->handle, .told_ms = worker_monotonic_ms()});
 }
 

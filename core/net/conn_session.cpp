@@ -109,8 +109,7 @@ static void conn_kick_run(void *arg)
 	if (kick->device == 0)
 		return conn_close(c, "logged in elsewhere");
 	conn_set_goodbye(c, CS_GOODBYE_GOING_AWAY);
-	conn_send_going_away(c, "this device has logged in on another connection",
-	                     ",\"reason\":\"replaced\"");
+	conn_send_going_away(c, "this device has logged in on another connection", ",\"reason\":\"replaced\"");
 	if (!c->write_waiting)
 		conn_write(c);
 	if (c->dead)

@@ -365,6 +365,16 @@ void listener_close_all(struct worker *w)
 	w->listeners.clear();
 }
 
+/* The bound is for a flood that comes faster than it is accepted. */
+void listener_end_all(struct worker *w)
+{
+	for (const auto &l : w->listeners) {
+		for (int i = 0; i < listener_backlog && !l->paused && listener_accept(l.get()); i++)
+			;
+	}
+	listener_close_all(w);
+}
+
 void listener_resume_all(struct worker *w)
 {
 	for (const auto &l : w->listeners)

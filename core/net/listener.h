@@ -34,6 +34,8 @@ const struct listen_address *listener_find(const std::vector<struct listen_addre
                                     const struct transport *transport, struct cs_error *e);
 /* Stops accepting for ever. Worker thread. */
 void listener_close_all(struct worker *w);
+/* The same, but first accepts the connections that wait in the kernel, which would be reset. Worker thread. */
+void listener_end_all(struct worker *w);
 /* A connection of this worker ended: a paused listener may go on. Worker thread. */
 void listener_resume_all(struct worker *w);
 

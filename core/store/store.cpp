@@ -372,6 +372,11 @@ std::string store_hung_threads(const struct store *s, int64_t now_ms, int64_t *l
 	return names;
 }
 
+bool store_is_away(const struct store *s)
+{
+	return s->shared.away.load(std::memory_order_relaxed);
+}
+
 struct store_figures store_figures_read(struct store *s)
 {
 	struct store_figures f {};

@@ -40,6 +40,8 @@ void store_cancel_hashes(struct store *s, cs_conn conn);
 bool store_outcome_can_be_unknown(const struct store *s);
 /* Contract of cs_host.store_is_exclusive. */
 bool store_is_exclusive(const struct store *s);
+/* It answers nobody: requests are refused until one of them finds that it is back. Any thread. */
+bool store_is_away(const struct store *s);
 /* Works and items handed in whose completion was not posted yet. Any thread. */
 size_t store_unfinished(const struct store *s);
 /* Lets each thread finish its present task, completes the rest with CS_ECANCELED, and joins the threads. Main

@@ -139,31 +139,40 @@ static void what_is_refused_while_it_drains_is_counted(void **state)
 {
 	test_server *s = static_cast<test_server *>(*state);
 	const uint16_t port = admin_port(s);
-	test_client *slow = client_open(s), *late = client_open(s);
+	test_client *late = client_open(s), *slow = client_open(s);
+	const auto wait_requests = [port](int count) {
+		const std::string line = check_format("{msgid=\"4\",name=\"register\"} %d\n", count);
 
-	client_sendf(slow, R"({"msgid":4,"name":"a","password":"secret"})");
-	client_expect_quiet(late);
-	check_wait("the request is counted", [port] {
-		return http_get(port, "/metrics").find("{msgid=\"4\",name=\"register\"} 1\n") != std::string::npos;
-	});
+		check_wait("the request is counted",
+		           [&] { return http_get(port, "/metrics").find(line) != std::string::npos; });
+	};
+
+	/* One password after the other is hashed: when the first client gets its answer, the second one waits. */
+	client_sendf(late, R"({"msgid":4,"name":"a","password":"secret"})");
+	wait_requests(1);
+	client_sendf(slow, R"({"msgid":4,"name":"b","password":"secret"})");
+	wait_requests(2);
 	test_server_signal(s, SIGTERM);
 	client_expect(late, R"({"msgid":100,"of":0,"errno":13})");
 	client_sendf(late, R"({"msgid":1,"id":1,"password":"secret"})");
+	client_expect(late, R"({"msgid":5,"errno":0})");
 	client_expect(late, R"({"msgid":100,"of":1,"errno":13})");
 	const std::string text = http_get(port, "/metrics");
 	assert_figure(text, refused_line(1, "login", 13, 1));
 	/* To say so to everybody refuses nothing. */
 	assert_null(strstr(text.c_str(), refused_line(0, "unknown", 13, 1).c_str()));
-	assert_int_equal(test_server_wait(s, 20000), 0);
+	assert_int_equal(test_server_wait(s, 60000), 0);
 }
 
-static void health_is_503_while_it_drains(void **state)
+static void while_it_drains_it_is_healthy_and_not_ready(void **state)
 {
 	test_server *s = static_cast<test_server *>(*state);
 	const uint16_t port = admin_port(s);
 	test_client *c = client_open(s);
-	std::string text;
+	std::string text = http_get(port, "/readyz");
 
+	assert_non_null(strstr(text.c_str(), "200 OK"));
+	assert_non_null(strstr(text.c_str(), "\r\n\r\nready\n"));
 	/* A password that takes long is under way, so that draining does as well. */
 	client_sendf(c, R"({"msgid":4,"name":"a","password":"secret"})");
 	check_wait("the request is counted", [port] {
@@ -171,9 +180,12 @@ static void health_is_503_while_it_drains(void **state)
 	});
 	test_server_signal(s, SIGTERM);
 	test_server_wait_log(s, "draining");
+	text = http_get(port, "/readyz");
+	assert_non_null(strstr(text.c_str(), "503 Not Ready"));
+	assert_non_null(strstr(text.c_str(), "\r\n\r\ndraining\n"));
 	text = http_get(port, "/healthz");
-	assert_non_null(strstr(text.c_str(), "503 Draining"));
-	assert_int_equal(test_server_wait(s, 20000), 0);
+	assert_non_null(strstr(text.c_str(), "200 OK"));
+	assert_int_equal(test_server_wait(s, 60000), 0);
 }
 
 static void out_of_descriptors_it_neither_spins_nor_fills_the_log(void **state)
@@ -217,7 +229,9 @@ static int set_up_slow(void **state)
 	test_server *s = test_server_new();
 
 	test_server_set(s, "core.admin", "127.0.0.1:0");
-	test_server_set(s, "login.password_ops", "60");
+	test_server_set(s, "store.hashers", "1");
+	test_server_set(s, "core.drain_timeout", "60s");
+	test_server_set(s, "login.password_ops", "30");
 	test_server_set(s, "login.password_memory", "19M");
 	*state = s;
 	test_server_start(s);
@@ -233,7 +247,7 @@ int main()
 	                                        tear_down),
 		cmocka_unit_test_setup_teardown(every_refusal_is_counted_by_request_and_errno, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_refused_while_it_drains_is_counted, set_up_slow, tear_down),
-		cmocka_unit_test_setup_teardown(health_is_503_while_it_drains, set_up_slow, tear_down),
+		cmocka_unit_test_setup_teardown(while_it_drains_it_is_healthy_and_not_ready, set_up_slow, tear_down),
 		cmocka_unit_test_setup_teardown(out_of_descriptors_it_neither_spins_nor_fills_the_log, set_up_few_files,
 	                                        tear_down),
 	};
