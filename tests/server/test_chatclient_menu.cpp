@@ -383,6 +383,24 @@ static void a_server_that_goes_away_at_the_menu_is_looked_for_again(void **state
 	assert_int_equal(terminal_finish(&t), 0);
 }
 
+static void a_server_that_asks_for_a_delay_gets_it(void **state)
+{
+	test_server *s = (test_server *)*state; /* not started */
+	const unique_fd listener(listen_in_place_of(s));
+	terminal t;
+
+	terminal_start(&t, s->port);
+	assert_true(is_readable(listener.fd, check_patience_ms()));
+	unique_fd fd(accept(listener.fd, nullptr, nullptr));
+	const int64_t begun = check_now();
+	say(fd.fd, "{\"msgid\":100,\"of\":0,\"errno\":13,\"errmsg\":\"going away\",\"delay\":1000}\n");
+	assert_true(is_readable(listener.fd, check_patience_ms()));
+	assert_true(check_now() - begun >= 1000);
+	fd.reset(accept(listener.fd, nullptr, nullptr));
+	terminal_answer(&t, "choice: ", "3");
+	assert_int_equal(terminal_finish(&t), 0);
+}
+
 static void a_pasted_byte_order_mark_is_no_part_of_the_line(void **state)
 {
 	test_server *s = (test_server *)*state;
@@ -441,6 +459,7 @@ int main(void)
 		OWN_SERVER(who_takes_his_time_at_the_menu_can_still_log_in),
 		OWN_SERVER(a_server_without_room_is_told_and_left_alone),
 		OWN_SERVER(a_server_that_goes_away_at_the_menu_is_looked_for_again),
+		OWN_SERVER(a_server_that_asks_for_a_delay_gets_it),
 		OWN_SERVER(what_is_not_acknowledged_holds_it_until_it_is_told_again),
 	};
 	const int failed = cmocka_run_group_tests(tests, test_server_group_setup, test_server_group_teardown);

@@ -37,7 +37,7 @@ function freePort() {
     });
 }
 
-// Starts a server. kill() ends it at once and start() brings it back with its store; stop() ends it and removes all.
+// Starts a server. kill() ends it at once, or by another signal, and start() brings it back with its store; stop() ends it and removes all.
 export async function startServer(options = {}) {
     const folder = mkdtempSync(path.join(os.tmpdir(), 'chat-web-')), port = await freePort();
     const all = { 'core.listen': `127.0.0.1:${port}`, 'db_sqlite.path': path.join(folder, 'chat.db'), 'login.password_memory': '1M', 'login.password_ops': 1,
@@ -52,9 +52,9 @@ export async function startServer(options = {}) {
             child.stderr.on('data', (data) => (log += data));
             await until('the server is ready: ' + log, () => / ready /.test(log));
         },
-        kill() {
+        kill(signal = 'SIGKILL') {
             const ended = new Promise((resolve) => child.once('exit', resolve));
-            child.kill('SIGKILL');
+            child.kill(signal);
             return ended;
         },
         async stop() {

@@ -345,6 +345,7 @@ static void client_take_complaint(client *cl, const frame &fr)
 	}
 	if (fr.error == CS_ERRNO_GOING_AWAY) {
 		cl->draining = true;
+		connection_delay(&cl->cn, fr.delay);
 		return;
 	}
 	if (fr.of == 0 && (fr.error == CS_ERRNO_NOT_LOGGED_IN || fr.error == CS_ERRNO_BUSY)) {

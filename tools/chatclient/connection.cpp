@@ -3,8 +3,10 @@
  * pause. */
 #include "connection.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include <event2/buffer.h>
 #include <netinet/in.h>
@@ -33,7 +35,8 @@ static void connection_drop(connection *cn)
 
 static void connection_time_retry(connection *cn)
 {
-	const int64_t pause = random_pause(connection_first_pause, cn->failures++, connection_longest_pause);
+	const int64_t pause = random_pause(connection_first_pause, cn->failures++, connection_longest_pause) +
+	                      std::exchange(cn->delay, 0);
 	const timeval wait = {pause / 1000, pause % 1000 * 1000};
 
 	(void)event_add(cn->retry.get(), &wait);
@@ -198,6 +201,11 @@ static void connection_on_retry(evutil_socket_t, short, void *arg)
 	cn->addresses.reset(found);
 	cn->tried = found;
 	connection_try(cn);
+}
+
+void connection_delay(connection *cn, int64_t ms)
+{
+	cn->delay = std::clamp<int64_t>(ms, 0, connection_longest_pause);
 }
 
 void connection_rest(connection *cn)

@@ -40,6 +40,7 @@ struct connection {
 	unsigned generation = 0; /* number of the stream; shows a loop that the stream was replaced */
 	frames input;
 	unsigned failures = 0; /* failures since the last connection_is_good */
+	int64_t delay = 0; /* ms, added to the next pause */
 	bool is_hopeless =
 		false; /* after the last try another one is useless: the host is unknown, the certificate wrong */
 	bool is_up = false;
@@ -55,6 +56,8 @@ struct connection {
 void connection_send(connection *cn, std::string_view text);
 /* Drops the connection, calls down, and connects again after a pause. */
 void connection_lose(connection *cn, const char *reason);
+/* The server asks for so many ms more before the next try, as long as the longest pause; below 0: it does not ask. */
+void connection_delay(connection *cn, int64_t ms);
 /* Call it from down: do not connect again until connection_resume. */
 void connection_rest(connection *cn);
 /* If the connection rests: connects at once and answers true. Else false. */

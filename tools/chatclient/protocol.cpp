@@ -151,6 +151,7 @@ static frame protocol_frame_take(const cJSON *object)
 		.seq = protocol_json_integer(object, "seq"),
 		.ts = protocol_json_integer(object, "ts"),
 		.until = protocol_json_integer(object, "until"),
+		.delay = protocol_json_integer(object, "delay"),
 		.unread = protocol_json_integer(object, "unread"),
 		.read = protocol_json_integer(object, "read"),
 		.edited = protocol_json_integer(object, "edited"),

@@ -37,6 +37,7 @@ struct frame {
 	int64_t seq = -1;
 	int64_t ts = -1;
 	int64_t until = -1;
+	int64_t delay = -1;
 	int64_t unread = -1;
 	int64_t read = -1;
 	int64_t edited = -1;

@@ -11,7 +11,7 @@ export const lost = { errno: -1, key: 'error.offline', values: {} };
 
 // on: {open(), frame(frame), state(state, until)}; state is 'idle', 'connecting', 'open' or 'waiting' (until then).
 export function createConnection({ url, on, now, random, WebSocket }) {
-    let socket = null, state = 'idle', until = 0, timer = 0, alive = 0, failures = 0, opened = 0, heard = 0, began = 0, number = 0, asked = false;
+    let socket = null, state = 'idle', until = 0, delay = 0, timer = 0, alive = 0, failures = 0, opened = 0, heard = 0, began = 0, number = 0, asked = false;
     const waiting = new Map(); // by req
 
     function setState(next, at = 0) {
@@ -39,7 +39,8 @@ export function createConnection({ url, on, now, random, WebSocket }) {
         failures = opened && now() - opened > steadyAfter ? 0 : failures + 1;
         opened = 0;
         const longest = Math.min(pauseMost, pauseFirst * 2 ** Math.min(failures, 10));
-        const pause = Math.max(pauseFirst, longest / 2 + random() * longest / 2);
+        const pause = Math.max(pauseFirst, longest / 2 + random() * longest / 2) + delay;
+        delay = 0;
         timer = setTimeout(connect, pause);
         setState('waiting', now() + pause);
     }
@@ -90,6 +91,9 @@ export function createConnection({ url, on, now, random, WebSocket }) {
 
     function take(frame) {
         const request = [2, 5, 100].includes(frame.msgid) && waiting.get(frame.req);
+        // The server stops, and asks for a longer pause.
+        if (frame.msgid === 100 && !frame.of && frame.errno === 13 && frame.delay)
+            delay = Math.min(frame.delay, pauseMost);
         if (request)
             request.end(frame.errno === 0 ? null : frame, frame);
         else

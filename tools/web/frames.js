@@ -39,7 +39,7 @@ const shapes = {
     160: { ...entry, '!of': id, msg: body },
     161: { ...entry, '!of': id },
 };
-const errors = { errno: count, req: count, of: count, errmsg: [isText, line], reason: [isText, line] };
+const errors = { errno: count, req: count, of: count, errmsg: [isText, line], reason: [isText, line], delay: count };
 const message = [(v) => v !== null && typeof v === 'object', (v) => parseObject(v)];
 const answer = {
     ...errors, seq: id, groupid: id, until: time, account: id, name, token: body, more: bool, next: opaque, first: count, last: count,

@@ -398,3 +398,16 @@ test('ten thousand messages are read page by page with a bounded window', { time
     assert.equal(texts(bob, bob.key).at(-1), 'm' + (count - 1));
     leave(ann, bob);
 });
+
+test('a server that stops is left alone for as long as it asks, unless the person wants to connect now', async () => {
+    const own = await startServer({ 'core.drain_delay': '30s', 'core.threads': 1 });
+    const ann = await newcomer(own, 'ann'), begun = Date.now();
+    await own.kill('SIGTERM');
+    await until('it is noticed', () => ann.chat.state === 'offline' && ann.chat.retryAt);
+    // The first client is asked for 61.8 % of the longest delay.
+    assert.ok(ann.chat.retryAt - begun > 18000, `${ann.chat.retryAt - begun} ms`);
+    await own.start();
+    ann.chat.retryNow();
+    await until('it is back', () => ann.chat.state === 'online');
+    await own.stop();
+});
