@@ -19,15 +19,19 @@ static const size_t node_count = 2;
 
 struct world {
 	std::vector<test_server *> nodes;
+	std::vector<uint16_t> agents; /* their ports */
 	test_haproxy *proxy = nullptr;
 	test_server *front = nullptr; /* no process: its port is HAProxy's */
 };
 
-static test_server *new_node(void)
+static test_server *new_node(world *w)
 {
 	test_server *s = test_server_new();
 
+	w->nodes.push_back(s);
+	w->agents.push_back(test_free_port());
 	test_server_set(s, "core.proxy_from", "127.0.0.1");
+	test_server_set(s, "core.agent", check_format("127.0.0.1:%u", w->agents.back()));
 	test_server_set(s, "mailbox.sweep", "0");
 	return s;
 }
@@ -37,10 +41,9 @@ static int set_up(void **state)
 	world *w = new world;
 
 	for (size_t i = 0; i < node_count; i++) {
-		w->nodes.push_back(new_node());
-		test_server_start(w->nodes[i]);
+		test_server_start(new_node(w));
 	}
-	w->proxy = haproxy_new({w->nodes[0]->port, w->nodes[1]->port});
+	w->proxy = haproxy_new({w->nodes[0]->port, w->nodes[1]->port}, w->agents);
 	w->front = test_server_new();
 	w->front->port = w->proxy->port;
 	*state = w;
@@ -234,17 +237,80 @@ static void a_hung_node_is_out_after_about_5_seconds_and_its_clients_are_free(vo
 	assert_true(took < 5000 + check_soon_ms());
 }
 
-static void a_node_that_drains_gets_no_new_clients_and_no_errors(void **state)
+static void wait_weight(const world *w, const std::string &node, const char *weight)
+{
+	check_wait("HAProxy to hear of it", [&] { return haproxy_node_figure(w->proxy, node, "weight") == weight; });
+}
+
+/* Each second client would be refused by a node that stops listening before HAProxy knows. */
+static void a_node_that_drains_gets_no_new_clients_and_refuses_none(void **state)
+{
+	world *w = (world *)*state;
+	test_server *node = w->nodes[0];
+
+	test_server_set(node, "core.drain_grace", "4s");
+	test_server_restart(node);
+	start(w);
+	const auto clients = enter_all(w, 10);
+
+	assert_int_equal(connections_of(w, "node1"), 5);
+	test_server_signal(node, SIGTERM);
+	wait_weight(w, "node1", "0");
+	const auto others = enter_all(w, 10);
+
+	assert_int_equal(connections_of(w, "node1"), 5);
+	assert_int_equal(connections_of(w, "node2"), 15);
+	for (test_client *c : clients)
+		assert_true(answers(c));
+	/* From here to its end and its return somebody connects all the time, and nobody is refused. */
+	while (process_is_alive(&node->pid)) {
+		client_close(enter(w));
+		check_sleep_ms(30); /* far from the limit of the balancer */
+	}
+	assert_int_equal(count_ended(clients), 5);
+	assert_int_equal(count_ended(others), 0);
+	test_server_launch(node);
+	check_wait("the node to get clients again", [&] {
+		enter(w);
+		check_sleep_ms(30);
+		return connections_of(w, "node1") > 0;
+	});
+	haproxy_wait_node(w->proxy, "node1", "UP");
+}
+
+/* A node that is back at once was never seen as down: only its agent ends the drain. */
+static void a_node_that_is_back_before_its_checks_fail_gets_clients_again(void **state)
+{
+	world *w = (world *)*state;
+
+	test_server_set(w->nodes[0], "core.drain_grace", "2s");
+	test_server_restart(w->nodes[0]);
+	start(w);
+	test_server_signal(w->nodes[0], SIGTERM);
+	wait_weight(w, "node1", "0");
+	assert_int_equal(test_server_wait(w->nodes[0], 15000), 0);
+	test_server_start(w->nodes[0]);
+	haproxy_wait_node(w->proxy, "node1", "UP");
+	check_wait("a client on the node that is back", [&] {
+		enter(w);
+		return connections_of(w, "node1") > 0;
+	});
+}
+
+/* What an operator has set stays, whatever the agent says. */
+static void a_state_that_was_set_by_hand_is_left_alone_by_the_agent(void **state)
 {
 	world *w = (world *)*state;
 
 	start(w);
-	const auto clients = enter_all(w, 10);
-
-	test_server_signal(w->nodes[0], SIGTERM);
-	check_wait("the node to end", [&] { return count_ended(clients) == 5; });
-	enter_all(w, 10);
-	assert_int_equal(test_server_wait(w->nodes[0], 15000), 0);
+	(void)haproxy_ask(w->proxy, "set server nodes/node1 state drain");
+	haproxy_wait_node(w->proxy, "node1", "DRAIN (agent)");
+	/* One or two answers of the agent. */
+	check_sleep_ms(1500);
+	enter_all(w, 6);
+	assert_int_equal(connections_of(w, "node1"), 0);
+	(void)haproxy_ask(w->proxy, "set server nodes/node1 state ready");
+	haproxy_wait_node(w->proxy, "node1", "UP");
 }
 
 static void a_reload_keeps_connections_and_refuses_none(void **state)
@@ -266,8 +332,10 @@ static void a_reload_keeps_connections_and_refuses_none(void **state)
 static void a_node_can_be_added_by_a_reload(void **state)
 {
 	world *w = (world *)*state;
-	const std::string first = check_format("\tserver node1 127.0.0.1:%u\n", w->nodes[0]->port);
-	const std::string second = check_format("\tserver node2 127.0.0.1:%u\n", w->nodes[1]->port);
+	const std::string first =
+		check_format("\tserver node1 127.0.0.1:%u agent-port %u\n", w->nodes[0]->port, w->agents[0]);
+	const std::string second =
+		check_format("\tserver node2 127.0.0.1:%u agent-port %u\n", w->nodes[1]->port, w->agents[1]);
 
 	haproxy_replace(w->proxy, second, "");
 	haproxy_start(w->proxy);
@@ -301,21 +369,22 @@ static std::string command_of(const world *w, const std::string &begin, const st
 	}
 	if (const size_t place = command.find("ADDRESS"); place != command.npos)
 		command.replace(place, 7, address);
+	if (const size_t place = command.find("PORT"); place != command.npos)
+		command.replace(place, 4, std::to_string(w->agents.back()));
 	return command;
 }
 
 static void a_node_can_be_added_and_removed_while_it_runs(void **state)
 {
 	world *w = (world *)*state;
-	test_server *third = new_node();
+	test_server *third = new_node(w);
 	const std::string address = check_format("127.0.0.1:%u", third->port);
 
-	w->nodes.push_back(third);
 	test_server_start(third);
 	start(w);
 	const auto clients = enter_all(w, 10);
 
-	for (const char *begin : {"add server", "enable health", "enable server"})
+	for (const char *begin : {"add server", "enable health", "enable agent", "enable server"})
 		print_message("%s", haproxy_ask(w->proxy, command_of(w, begin, address)).c_str());
 	haproxy_wait_node(w->proxy, "node4", "UP");
 	const auto others = enter_all(w, 5);
@@ -373,7 +442,9 @@ int main(void)
 		TEST(connections_are_spread_evenly),
 		TEST(clients_of_a_killed_node_come_back_through_the_other),
 		TEST(a_hung_node_is_out_after_about_5_seconds_and_its_clients_are_free),
-		TEST(a_node_that_drains_gets_no_new_clients_and_no_errors),
+		TEST(a_node_that_drains_gets_no_new_clients_and_refuses_none),
+		TEST(a_node_that_is_back_before_its_checks_fail_gets_clients_again),
+		TEST(a_state_that_was_set_by_hand_is_left_alone_by_the_agent),
 		TEST(a_reload_keeps_connections_and_refuses_none),
 		TEST(a_node_can_be_added_by_a_reload),
 		TEST(a_node_can_be_added_and_removed_while_it_runs),

@@ -63,6 +63,8 @@ static void make_node(cluster *c)
 	test_server_use_mariadb(s, c->database);
 	test_server_set(s, "core.node", check_format("node%zu", c->nodes.size()));
 	test_server_set(s, "core.proxy_from", "127.0.0.1");
+	node.agent_port = test_free_port();
+	test_server_set(s, "core.agent", check_format("127.0.0.1:%u", node.agent_port));
 	test_server_set(s, "db_mysql.port", std::to_string(relay_port(node.to_mariadb)));
 	test_server_set(s, "db_mysql.database", c->nodes[0].server->options.at("db_mysql.database"));
 	test_server_set(s, "bus.driver", "bus_redis");
@@ -75,16 +77,17 @@ static void make_node(cluster *c)
 cluster *cluster_new(size_t nodes)
 {
 	cluster *c = new cluster;
-	std::vector<uint16_t> ports;
+	std::vector<uint16_t> ports, agents;
 
 	c->database = mariadb_new();
 	c->bus = redis_new();
 	for (size_t i = 0; i < nodes; i++) {
 		make_node(c);
 		ports.push_back(c->nodes[i].server->port);
+		agents.push_back(c->nodes[i].agent_port);
 	}
 	set_from_environment(c);
-	c->proxy = haproxy_new(ports);
+	c->proxy = haproxy_new(ports, agents);
 	c->front = test_server_new();
 	c->front->port = c->proxy->port;
 	return c;
@@ -102,6 +105,7 @@ void cluster_put_node(cluster *c, size_t place, const network *n)
 	s->network = n->fd;
 	s->address = n->inside;
 	test_server_set(s, "core.listen", check_format("%s:%u", n->inside.c_str(), s->port));
+	test_server_set(s, "core.agent", check_format("%s:%u", n->inside.c_str(), node.agent_port));
 	test_server_set(s, "core.proxy_from", n->outside);
 	test_server_set(s, "db_mysql.host", n->outside);
 	test_server_set(s, "db_mysql.port", std::to_string(relay_port(node.to_mariadb)));

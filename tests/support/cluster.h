@@ -27,6 +27,7 @@
 
 struct cluster_node {
 	test_server *server = nullptr; /* its clients connect without HAProxy */
+	uint16_t agent_port = 0; /* where HAProxy asks it */
 	relay *to_redis = nullptr, *to_mariadb = nullptr;
 	bool is_paused = false;
 };

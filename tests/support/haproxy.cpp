@@ -42,22 +42,36 @@ void haproxy_replace(test_haproxy *h, std::string_view from, std::string_view to
 		check_fail(at, "conf/haproxy.cfg does not say: %.*s", (int)from.size(), from.data());
 }
 
+/* A node without an agent gets a port on which nobody listens. */
+static std::string server_line(const test_haproxy *h, size_t i, uint16_t port)
+{
+	const unsigned agent = i < h->agent_ports.size() ? h->agent_ports[i] : test_free_port();
+
+	return check_format("\tserver node%zu %s agent-port %u\n", i + 1, loopback(port).c_str(), agent);
+}
+
+static std::string shipped_line(size_t i, unsigned port)
+{
+	return check_format("\tserver node%zu %s agent-port %zu\n", i + 1, loopback(port).c_str(), 6021 + i);
+}
+
 /* The server line goes, and those of all nodes that this test has not. */
 static void set_nodes(test_haproxy *h, const std::vector<uint16_t> &node_ports)
 {
 	std::string lines;
 
 	for (size_t i = 0; i < node_ports.size(); i++)
-		lines += check_format("\tserver node%zu %s\n", i + 1, loopback(node_ports[i]).c_str());
-	for (unsigned i = 3; i > 1; i--)
-		haproxy_replace(h, check_format("\tserver node%u %s\n", i, loopback(6000 + i).c_str()), "");
-	haproxy_replace(h, check_format("\tserver node1 %s\n", loopback(6001).c_str()), lines);
+		lines += server_line(h, i, node_ports[i]);
+	for (unsigned i = 2; i > 0; i--)
+		haproxy_replace(h, shipped_line(i, 6001 + i), "");
+	haproxy_replace(h, shipped_line(0, 6001), lines);
 }
 
-test_haproxy *haproxy_new(const std::vector<uint16_t> &node_ports)
+test_haproxy *haproxy_new(const std::vector<uint16_t> &node_ports, const std::vector<uint16_t> &agent_ports)
 {
 	test_haproxy *h = new test_haproxy;
 
+	h->agent_ports = agent_ports;
 	h->folder = folder_make();
 	h->port = test_free_port();
 	h->figures_port = test_free_port();
@@ -79,11 +93,8 @@ void haproxy_add_web(test_haproxy *h, bool is_http, const std::vector<uint16_t> 
 	haproxy_replace(h, loopback(is_http ? 6443 : 6080), loopback(test_free_port()), at);
 	haproxy_replace(h, loopback(front), loopback(h->port), at);
 	for (unsigned i = 0; i < 3; i++)
-		haproxy_replace(h, check_format("\tserver node%u %s\n", i + 1, loopback(first + i).c_str()),
-		                i < node_ports.size()
-		                        ? check_format("\tserver node%u %s\n", i + 1, loopback(node_ports[i]).c_str())
-		                        : "",
-		                at);
+		haproxy_replace(h, shipped_line(i, first + i),
+		                i < node_ports.size() ? server_line(h, i, node_ports[i]) : "", at);
 }
 
 static void write_config(const test_haproxy *h)

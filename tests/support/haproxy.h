@@ -19,6 +19,7 @@ struct test_haproxy {
 	std::string folder; /* made by mkdtemp, removed by haproxy_free; the runtime socket is in it */
 	std::string backend = "nodes"; /* whose nodes the functions below name */
 	std::string config; /* written at each start and reload; a test may change it before */
+	std::vector<uint16_t> agent_ports; /* of the nodes */
 	uint16_t port = 0; /* of 127.0.0.1, where clients connect; kept over restarts */
 	uint16_t figures_port = 0; /* of 127.0.0.1, HTTP */
 	pid_t pid = -1; /* of the master */
@@ -26,8 +27,8 @@ struct test_haproxy {
 };
 
 /* conf/haproxy.cfg for nodes node1, node2... on these ports of 127.0.0.1 (as many as there are ports, others
- * are left out). Nothing runs yet. Release with haproxy_free. */
-test_haproxy *haproxy_new(const std::vector<uint16_t> &node_ports);
+ * are left out), with the ports of their agents; those that are not given have none. Nothing runs yet. Release with haproxy_free. */
+test_haproxy *haproxy_new(const std::vector<uint16_t> &node_ports, const std::vector<uint16_t> &agent_ports = {});
 /* Adds conf/haproxy-web.cfg. Clients then connect to its frontend that has these nodes: the one that speaks HTTP, or
  * the one that passes everything through. */
 void haproxy_add_web(test_haproxy *h, bool is_http, const std::vector<uint16_t> &node_ports,
