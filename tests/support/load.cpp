@@ -93,6 +93,33 @@ load *load_new(test_server *front, size_t players, unsigned seed)
 	return l;
 }
 
+void load_add_pairs(load *l, test_server *at, size_t players)
+{
+	static constexpr size_t of_each = 500; /* accounts that one connection registers */
+	test_client *c = nullptr;
+
+	for (size_t i = 0; i < players; i++) {
+		if (i % of_each == 0) {
+			if (c)
+				client_close(c);
+			c = client_open(at);
+		}
+		player &p = l->players.emplace_back();
+
+		p.book = &l->book;
+		p.random = &l->random;
+		p.kind = l->front->transport;
+		p.host = l->front->address;
+		p.name = client_new_name("player");
+		p.id = client_register(c, p.name);
+		p.by_token = true;
+		if (i % 2 == 1)
+			make_pair(l, l->players.size() - 2, l->players.size() - 1);
+	}
+	if (c)
+		client_close(c);
+}
+
 void load_free(load *l)
 {
 	for (player &p : l->players)

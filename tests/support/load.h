@@ -40,6 +40,8 @@ uint64_t load_number(const char *name, uint64_t otherwise);
  * load_report names. */
 load *load_new(test_server *front, size_t players, unsigned seed = 0);
 void load_free(load *l);
+/* Many more players, an even number: pairs, registered at that server and come in by token. */
+void load_add_pairs(load *l, test_server *at, size_t players);
 /* For clients that are to survive refusals: see player.patient. Further players do not come later. */
 void load_set_patient(load *l, int64_t answer_timeout_ms);
 

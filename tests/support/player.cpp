@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -45,7 +46,8 @@ static void go_down(player *p, int64_t pause)
 /* Everybody comes back at another time. */
 static int64_t any_pause(player *p)
 {
-	return 5 + static_cast<int64_t>((*p->random)() % static_cast<uint64_t>(p->longest_pause));
+	return std::exchange(p->asked_pause, 0) + 5 +
+	       static_cast<int64_t>((*p->random)() % static_cast<uint64_t>(p->longest_pause));
 }
 
 void player_cut(player *p)
@@ -87,8 +89,11 @@ static void log_in(player *p)
 {
 	p->state = PLAYER_LOGGING_IN;
 	transport_begin(&p->transport, &p->output);
-	put(p, check_format("{\"msgid\":1,\"id\":%lld,\"password\":\"secret\"%s}", static_cast<long long>(p->id),
-	                    p->is_old ? "" : ",\"ack\":true"));
+	const std::string proof = p->token.empty() ? "\"password\":\"secret\"" : "\"token\":" + json_quote(p->token);
+
+	put(p, check_format("{\"msgid\":1,\"id\":%lld,%s%s%s}", static_cast<long long>(p->id), proof.c_str(),
+	                    p->is_old ? "" : ",\"ack\":true",
+	                    p->by_token && p->token.empty() ? ",\"remember\":true" : ""));
 	flush(p);
 }
 
@@ -255,6 +260,8 @@ static void receive_login_ack(player *p, const cJSON *json)
 	}
 	p->state = PLAYER_IN;
 	p->logins++;
+	if (json_has(json, "token"))
+		p->token = json_text(json, "token");
 	if (p->lost_at)
 		p->slowest_return = std::max(p->slowest_return, check_now() - p->lost_at);
 	cJSON_ArrayForEach(item, kept)
@@ -300,8 +307,11 @@ static void receive_ack(player *p, const cJSON *json, std::string_view frame)
 		p->refused++;
 		return;
 	}
-	if (number == 13)
-		return; /* the server stops: not acknowledged, so sent again */
+	if (number == 13) {
+		/* The server stops: what is not acknowledged is sent again. */
+		p->asked_pause = std::max<int64_t>(p->asked_pause, json_integer(json, "delay"));
+		return;
+	}
 	if (p->patient && (number == 10 || number == 11) && req >= 0 && static_cast<size_t>(req) < p->by_req.size()) {
 		receive_refusal(p, p->by_req[static_cast<size_t>(req)]);
 		return;

@@ -39,6 +39,10 @@ struct player {
 	bool patient = false;
 	/* A client of the old kind: knows no cid, req and ack, sends once and confirms nothing. */
 	bool is_old = false;
+	/* Asks for a token at its first login, and comes back by it. */
+	bool by_token = false;
+	std::string token;
+	int64_t asked_pause = 0; /* ms for which the server asked by GOING_AWAY */
 	int64_t answer_timeout = 0; /* ms after which an unanswered connection is given up; 0: never */
 	int64_t longest_pause = 10; /* ms before it connects or tries again, at random */
 
