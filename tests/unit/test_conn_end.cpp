@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Tests how a connection and a session end, by the peer, by the server or by silence, and what plugins are told. */
+#include <algorithm>
+#include <cstring>
 #include <string>
+#include <vector>
 
 #include <sys/socket.h>
 
@@ -367,6 +370,60 @@ static void draining_is_told_to_everybody_once(void **state)
 	assert_true(is_gone(t));
 }
 
+static size_t count_told(const std::vector<int> &peers)
+{
+	return static_cast<size_t>(std::count_if(peers.begin(), peers.end(), [](int peer) {
+		return worker_fixture_receive(peer, nullptr).find("\"errno\":13") != std::string::npos;
+	}));
+}
+
+static void telling_follows_the_time_and_gives_each_a_delay_of_its_own(void **state)
+{
+	struct worker_test *t = worker_test_of(state);
+	std::vector<int> peers{t->peer};
+
+	t->f->conf.drain_delay = 1000;
+	for (int peer; peers.size() < 8; peers.push_back(peer))
+		worker_fixture_connect(t->f.get(), &peer);
+	conn_table_tell(t->f->worker, 0, 100);
+	worker_fixture_turn(t->f.get());
+	assert_int_equal(count_told(peers), 0);
+	conn_table_tell(t->f->worker, 13, 100);
+	worker_fixture_turn(t->f.get());
+	assert_non_null(strstr(worker_fixture_receive(t->peer, nullptr).c_str(), "connect again\",\"delay\":618}\n"));
+	conn_table_tell(t->f->worker, 99, 100);
+	worker_fixture_turn(t->f.get());
+	assert_int_equal(count_told(peers), 6);
+	/* Who was not told works on; who was told is refused. */
+	assert_non_null(strstr(talk(t, "{\"msgid\":11,\"req\":1}\n").c_str(), "\"errno\":13"));
+	assert_string_equal(worker_fixture_talk(t->f.get(), peers.back(), "{\"msgid\":11,\"req\":1}\n").c_str(), "");
+	conn_table_drain(t->f->worker);
+	worker_fixture_turn(t->f.get());
+	assert_int_equal(count_told(peers), 1);
+}
+
+static void who_was_told_is_closed_when_its_requests_are_finished(void **state)
+{
+	struct worker_test *t = worker_test_of(state);
+	const auto closed = [t] {
+		conn_table_close_finished(t->f->worker, false);
+		return is_gone(t);
+	};
+	const int64_t begun = worker_monotonic_ms();
+
+	(void)talk(t, "{\"msgid\":12,\"req\":1}\n");
+	conn_table_drain(t->f->worker);
+	assert_true(worker_fixture_wait(t->f.get(), [&] { return worker_monotonic_ms() >= begun + 50; }));
+	assert_false(closed());
+	conn_finish(t->c);
+	worker_fixture_turn(t->f.get());
+	/* It is owed an answer, unless nothing is under way any more. */
+	assert_false(closed());
+	conn_table_close_finished(t->f->worker, true);
+	worker_fixture_turn(t->f.get());
+	assert_true(is_gone(t));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, worker_test_set_up, worker_test_tear_down)
 
 int main(void)
@@ -392,6 +449,8 @@ int main(void)
 		TEST(the_longest_silence_is_for_ever),
 		TEST(a_peer_that_is_not_read_is_not_silent),
 		TEST(draining_is_told_to_everybody_once),
+		TEST(telling_follows_the_time_and_gives_each_a_delay_of_its_own),
+		TEST(who_was_told_is_closed_when_its_requests_are_finished),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);
