@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Tests that all nodes can be stopped and started, one after the other, under load, and that clients only have to
- * connect again. In check-long they are 5,000, as many as chatserverd-cluster(7) speaks of. */
+ * connect again. In check-long they are 5,000. */
 #include "tests/support/check.h"
 #include "tests/support/cluster.h"
 
@@ -17,7 +17,7 @@ static int set_up(void **state)
 
 	*state = c;
 	cluster_set(c, "core.drain_grace", cluster_is_long() ? "3s" : "800ms");
-	cluster_set(c, "core.drain_spread", cluster_is_long() ? "10s" : "500ms");
+	cluster_set(c, "core.drain_spread", cluster_is_long() ? "30s" : "500ms");
 	cluster_set(c, "core.drain_delay", cluster_is_long() ? "1s" : "200ms");
 	haproxy_replace(c->proxy, "src_conn_rate ge 2000", "src_conn_rate ge 1000000");
 	if (!cluster_is_long())

@@ -176,7 +176,9 @@ void cluster_stop_node(cluster *c, size_t place)
 	int status = -1;
 
 	test_server_signal(s, SIGTERM);
-	if (!load_run_until(c->work, 2 * check_patience_ms(), [&] { return !process_is_alive(&s->pid, &status); }))
+	/* Its grace and its telling may take a while. */
+	if (!load_run_until(c->work, 60000 + 2 * check_patience_ms(),
+	                    [&] { return !process_is_alive(&s->pid, &status); }))
 		ledger_fault(&c->work->book, "SIGTERM does not end node%zu", place + 1);
 	else if (status != 0)
 		ledger_fault(&c->work->book, "SIGTERM ended node%zu with status %d", place + 1, status);

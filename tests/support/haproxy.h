@@ -26,8 +26,9 @@ struct test_haproxy {
 	size_t log_start = 0; /* where the log of the running process begins */
 };
 
-/* conf/haproxy.cfg for nodes node1, node2... on these ports of 127.0.0.1 (as many as there are ports, others
- * are left out), with the ports of their agents; those that are not given have none. Nothing runs yet. Release with haproxy_free. */
+/* conf/haproxy.cfg for nodes node1, node2... on these ports of 127.0.0.1 (as many as there are ports, others are left
+ * out), with the ports of their agents; those that are not given have none. Nothing runs yet. Release with
+ * haproxy_free. */
 test_haproxy *haproxy_new(const std::vector<uint16_t> &node_ports, const std::vector<uint16_t> &agent_ports = {});
 /* Adds conf/haproxy-web.cfg. Clients then connect to its frontend that has these nodes: the one that speaks HTTP, or
  * the one that passes everything through. */
