@@ -24,6 +24,8 @@ struct core_conf {
 	int64_t output_hard;
 	int64_t rate; /* cost per second and connection; 0: no limit */
 	int64_t burst; /* cost that a quiet connection may save up */
+	int64_t rate_bytes; /* bytes per second and connection; 0: no limit */
+	int64_t burst_bytes; /* bytes that a quiet connection may save up */
 	int64_t keepalive; /* TCP keepalive idle time; 0: off */
 	int64_t drain_timeout;
 	int64_t drain_grace; /* not ready, but accepting */

@@ -172,6 +172,7 @@ int conn_open(struct worker *w, unique_fd fd, const sockaddr *address, const str
 	c->guest_since = c->heard;
 	c->silence = w->conf->idle_timeout;
 	limit_init(&c->bucket, w->conf->burst, c->heard);
+	limit_init(&c->byte_bucket, w->conf->burst_bytes, c->heard);
 	if (conn_make_events(c.get()) != 0) {
 		w->conns->free_slots.push_back(slot);
 		conn_unreserve(w);

@@ -73,6 +73,15 @@ enum conn_turn : uint8_t {
 /* For /metrics: frame_timeout, ... */
 extern const char *const conn_turn_names[CONN_TURN_COUNT];
 
+/* Why a connection is not read for a while. */
+enum conn_pause_reason : uint8_t {
+	CONN_PAUSE_RATE = 0, /* more cost than core.rate */
+	CONN_PAUSE_RATE_BYTES, /* more bytes than core.rate_bytes */
+	CONN_PAUSE_COUNT
+};
+/* For /metrics: rate, ... */
+extern const char *const conn_pause_names[CONN_PAUSE_COUNT];
+
 /* The neighbours of a connection in a conn_queue. */
 struct conn_link {
 	struct conn *before = nullptr, *after = nullptr;
@@ -157,7 +166,7 @@ struct conn {
 	std::string name;
 	std::string peer; /* address:port, for the log; the client's own address after a PROXY header */
 	uint64_t client = 0; /* the number of peer's address, see network_client */
-	struct limit_bucket bucket;
+	struct limit_bucket bucket, byte_bucket; /* of rate and of rate_bytes */
 
 	/* Times are ms of worker_monotonic_ms; 0: not set. */
 	int64_t heard = 0; /* last bytes of the peer */
@@ -201,7 +210,7 @@ struct conn {
 	bool was_written : 1 = false; /* the `written` hook is due */
 };
 
-/* Most bytes of one read. */
+/* Most bytes of one read, if there is no limit of bytes. */
 inline constexpr size_t conn_scratch_size = 64 * 1024;
 
 /* A connection that was told that this node goes away. */
@@ -228,6 +237,7 @@ struct conn_table {
 	std::vector<uint32_t> free_slots;
 	size_t live = 0;
 	std::unique_ptr<char[]> scratch; /* each read goes into it first */
+	size_t read_size = conn_scratch_size; /* most bytes of one read */
 	std::vector<std::unique_ptr<struct conn_output>> spares; /* empty, with memory for the next outputs */
 	struct frame_parser parser; /* for frames that come whole */
 	std::vector<struct network> proxy_from; /* core.proxy_from */
@@ -240,6 +250,7 @@ struct conn_table {
 	transport_traffic traffic; /* by kind of listener */
 	/* By kind of listener and reason; read by the admin page. */
 	std::array<std::array<std::atomic<uint64_t>, CONN_TURN_COUNT>, transport_most> turned_away = {};
+	std::array<std::atomic<uint64_t>, CONN_PAUSE_COUNT> pauses = {}; /* by reason; read by the admin page */
 };
 
 /* Functions of the rooms above that connections call: a constant table, made by conn_calls.cpp of the plugin room;

@@ -82,21 +82,6 @@ static void conn_note_first_frame(struct conn *c, std::string_view frame, std::s
 	conn_arm(c);
 }
 
-static void conn_pause(struct conn *c, int64_t ms)
-{
-	if (ms <= 0 || c->dead)
-		return;
-	c->paused_until = std::max(c->paused_until, worker_monotonic_ms() + ms);
-	conn_arm(c);
-}
-
-void conn_charge(struct conn *c, int64_t cost)
-{
-	const struct core_conf *conf = c->worker->conf;
-
-	conn_pause(c, limit_charge(&c->bucket, conf->rate, conf->burst, cost, worker_monotonic_ms()));
-}
-
 static void conn_take_frame(struct conn *c, std::string_view frame, const struct frame_parser *parsed,
                             std::string_view behind)
 {
@@ -107,7 +92,7 @@ static void conn_take_frame(struct conn *c, std::string_view frame, const struct
 	if (!c->first_frame_seen)
 		conn_note_first_frame(c, frame, behind);
 	c->worker->shared->conn_calls->frame(c, frame, parsed, &pause_ms);
-	conn_pause(c, pause_ms);
+	conn_pause(c, CONN_PAUSE_RATE, pause_ms);
 }
 
 /* The bytes end inside a frame. Only now the connection needs memory of its own for it. */
@@ -307,6 +292,7 @@ static void conn_on_bytes(struct conn *c, char *bytes, size_t size)
 		conn_take_beginning(c, bytes, size);
 	else
 		conn_take_input(c, bytes, size);
+	conn_charge_bytes(c, size);
 	conn_read_buffered(c);
 }
 
@@ -329,7 +315,8 @@ static void conn_read_beginning(struct conn *c)
 static void conn_read(struct conn *c)
 {
 	char *scratch = c->worker->conns->scratch.get();
-	const size_t most = c->account == 0 ? conn_guest_read_size : conn_scratch_size;
+	const size_t most =
+		std::min(c->account == 0 ? conn_guest_read_size : conn_scratch_size, c->worker->conns->read_size);
 
 	if (c->beginning && conn_has_stream(c) && !c->closing)
 		return conn_read_beginning(c);

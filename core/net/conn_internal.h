@@ -125,6 +125,14 @@ void conn_say_goodbye(struct conn *c);
 /* The stream's last words, once. */
 void conn_end_stream(struct conn *c);
 
+/* conn_limit.cpp */
+/* Does not read the connection for so many ms; 0 or less: goes on. */
+void conn_pause(struct conn *c, enum conn_pause_reason why, int64_t ms);
+/* Charges bytes that were read. If they are over a rate, nothing is read for a while. */
+void conn_charge_bytes(struct conn *c, size_t bytes);
+/* How many bytes one read may take at these rates. */
+size_t conn_choose_read_size(const struct core_conf *conf);
+
 /* conn_input.cpp */
 void conn_on_read(evutil_socket_t fd, short what, void *arg);
 /* Dispatches the frames in bytes; keeps the bytes that may not be dispatched yet. */

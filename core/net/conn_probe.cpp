@@ -156,7 +156,7 @@ static bool conn_is_in_doubt(const struct conn *c)
 {
 	int unread = 0;
 
-	return c->doubt != 0 && c->reading && worker_monotonic_ms() - c->heard >= c->doubt &&
+	return c->doubt != 0 && c->reading && c->paused_until == 0 && worker_monotonic_ms() - c->heard >= c->doubt &&
 	       ioctl(c->fd.fd, FIONREAD, &unread) == 0 && unread == 0;
 }
 

@@ -46,8 +46,8 @@ static void conn_check_silence(struct conn *c, int64_t now)
 
 	if (silence == 0 || c->closing || now < c->heard + silence)
 		return;
-	/* Nothing can be heard of a peer that is not read. */
-	if (!c->reading)
+	/* Nothing can be heard of a peer that is not read, and a paused one may wait for an answer. */
+	if (!c->reading || c->paused_until != 0)
 		c->heard = now;
 	else
 		conn_close(c, "silent for too long");
@@ -132,12 +132,17 @@ void conn_table_set_conf(struct worker *w, const struct core_conf *conf)
 	struct cs_error e;
 
 	w->conf = conf;
+	w->conns->read_size = conn_choose_read_size(conf);
 	w->conns->proxy_from.clear();
 	/* No error is possible: the text was checked when chat.conf was read. */
 	(void)network_parse(conf->proxy_from, &w->conns->proxy_from, &e);
 	for (const auto &c : w->conns->slots)
-		if (c)
+		if (c) {
+			/* A pause was as long as the former rate asked for: the next read is judged by the new one. */
+			if (c->paused_until != 0)
+				c->paused_until = worker_monotonic_ms();
 			conn_arm(c.get());
+		}
 }
 
 void conn_set_silence(struct conn *c, int64_t ms, int64_t doubt_ms)

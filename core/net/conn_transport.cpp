@@ -20,7 +20,7 @@
 
 /* How long the handshake of a stream may take, from the accept on. */
 static constexpr int64_t conn_handshake_wait_ms = 10000;
-/* How long a framing's timer waits on while the peer has to read what was sent. */
+/* How long a framing's timer waits on while the peer has to read what was sent, or is not read itself. */
 static constexpr int64_t conn_timer_wait_ms = 1000;
 /* So often in a row a stream may wait for what the socket offers already: it may have come just after the stream
  * looked. */
@@ -481,7 +481,7 @@ void conn_transport_check(struct conn *c, int64_t now)
 		return conn_close_quietly(c, "the handshake was not done in time");
 	if (t->timer_at == 0 || now < t->timer_at || !t->framing)
 		return;
-	if (conn_unsent(c) > 0) {
+	if (conn_unsent(c) > 0 || c->paused_until != 0) {
 		t->timer_at = now + conn_timer_wait_ms;
 		return;
 	}
