@@ -53,6 +53,7 @@ std::string metrics_text(struct server *s)
 	metric_add_counter(&text, "chatserverd_audit_lines_dropped_total",
 	                   "Lines of the audit log that could not be written.", log_dropped(LOG_AUDIT));
 	metrics_add_connections(&text, s);
+	metrics_add_limits(&text, s);
 	metrics_add_requests(&text, s);
 	metrics_add_workers(&text, s);
 	metrics_add_store(&text, s);

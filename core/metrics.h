@@ -26,6 +26,7 @@ std::map<uint32_t, struct metrics_route> metrics_sum_routes(const struct server 
 
 /* Each appends the figures of one subject. */
 void metrics_add_connections(std::string *text, const struct server *s);
+void metrics_add_limits(std::string *text, const struct server *s);
 void metrics_add_requests(std::string *text, const struct server *s);
 void metrics_add_workers(std::string *text, const struct server *s);
 void metrics_add_store(std::string *text, struct server *s);

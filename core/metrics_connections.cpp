@@ -43,7 +43,7 @@ static void metrics_add_turned_away(std::string *text, const struct server *s)
 {
 	static const char name[] = "chatserverd_connections_closed_total";
 
-	metric_add_head(text, name, "counter", "Connections that a deadline or a bound before the login closed.");
+	metric_add_head(text, name, "counter", "Connections that a deadline or a limit closed.");
 	for (const auto &l : s->listens) {
 		for (size_t i = 0; i < CONN_TURN_COUNT; i++) {
 			uint64_t sum = 0;

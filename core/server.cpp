@@ -304,6 +304,7 @@ static int server_open_shared(struct server *s, struct cs_error *)
 	s->shared.sessions = &s->sessions;
 	s->shared.topics = &s->topics;
 	s->shared.guesses = &s->guesses;
+	s->shared.addresses = &s->addresses;
 	s->shared.gauges = &s->gauges;
 	s->shared.conn_calls = &plugin_conn_calls;
 	s->shared.bus_calls = &session_bus_calls;

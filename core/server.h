@@ -17,6 +17,7 @@
 #include "core/bus/bus.h"
 #include "core/conf/conf.h"
 #include "core/conf/options.h"
+#include "core/net/address.h"
 #include "core/net/conn.h"
 #include "core/net/guess.h"
 #include "core/net/inherit.h"
@@ -90,6 +91,7 @@ struct server {
 	struct session_table sessions;
 	struct topic_table topics;
 	struct guess_table guesses;
+	struct address_table addresses;
 	struct gauge_table gauges;
 	watchdog_ptr watchdog; /* null: nobody watches */
 	struct worker_shared shared;

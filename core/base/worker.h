@@ -17,6 +17,7 @@
 #include "core/base/instance.h"
 #include "core/base/loop.h"
 
+struct address_table;
 struct bus;
 struct bus_calls;
 struct claim;
@@ -53,6 +54,7 @@ struct worker_shared {
 	struct session_table *sessions = nullptr;
 	struct topic_table *topics = nullptr;
 	struct guess_table *guesses = nullptr;
+	struct address_table *addresses = nullptr;
 	struct gauge_table *gauges = nullptr;
 	const struct conn_calls *conn_calls = nullptr;
 	const struct bus_calls *bus_calls = nullptr;

@@ -26,6 +26,12 @@ struct core_conf {
 	int64_t burst; /* cost that a quiet connection may save up */
 	int64_t rate_bytes; /* bytes per second and connection; 0: no limit */
 	int64_t burst_bytes; /* bytes that a quiet connection may save up */
+	int64_t address_connections; /* most connections of an address; 0: no limit, as for those below */
+	int64_t address_guests; /* most connections of an address without a login */
+	int64_t address_rate; /* cost per second and address */
+	int64_t address_burst;
+	int64_t address_rate_bytes; /* bytes per second and address */
+	int64_t address_burst_bytes;
 	int64_t keepalive; /* TCP keepalive idle time; 0: off */
 	int64_t drain_timeout;
 	int64_t drain_grace; /* not ready, but accepting */

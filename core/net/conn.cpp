@@ -187,6 +187,8 @@ int conn_open(struct worker *w, unique_fd fd, const sockaddr *address, const str
 	w->conns->slots[slot] = std::move(c);
 	w->conns->live++;
 	worker_add(&conn_counters(opened)->accepted, 1);
+	if (!opened->may_proxy && !conn_enter_address(opened))
+		return 0;
 	if (opened->transport && !opened->may_proxy) {
 		conn_leave_beginning(opened);
 		conn_transport_start(opened);
@@ -257,6 +259,7 @@ static void conn_die(struct conn *c)
 		if (*waits)
 			event_del(waits->get());
 	conn_guest_update(c);
+	conn_leave_address(c);
 	loop_at_end_of_turn(&c->worker->loop, conn_free, c);
 }
 

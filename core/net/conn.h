@@ -24,6 +24,7 @@
 #include <base/raii.h>
 #include <base/wipe.h>
 
+struct address_entry;
 struct conn_probe;
 struct worker;
 struct worker_shared;
@@ -61,13 +62,15 @@ enum conn_terminator : uint8_t {
 	CONN_TERMINATOR_UNDECIDED /* first frame complete, the byte behind it not seen yet: output is held */
 };
 
-/* Why a connection without a login, or with half a frame, was closed. */
+/* Why a connection was refused, or was closed without a login or with half a frame. */
 enum conn_turn : uint8_t {
 	CONN_TURN_FRAME_TIMEOUT = 0,
 	CONN_TURN_LOGIN_TIMEOUT,
 	CONN_TURN_CONNECTIONS, /* more without a login than core.login_connections */
 	CONN_TURN_MEMORY, /* all guests hold more bytes than core.login_memory */
 	CONN_TURN_FULL, /* no other connection could be accepted */
+	CONN_TURN_ADDRESS_CONNECTIONS, /* its address has core.address_connections */
+	CONN_TURN_ADDRESS_GUESTS, /* its address has core.address_guests */
 	CONN_TURN_COUNT
 };
 /* For /metrics: frame_timeout, ... */
@@ -77,6 +80,7 @@ extern const char *const conn_turn_names[CONN_TURN_COUNT];
 enum conn_pause_reason : uint8_t {
 	CONN_PAUSE_RATE = 0, /* more cost than core.rate */
 	CONN_PAUSE_RATE_BYTES, /* more bytes than core.rate_bytes */
+	CONN_PAUSE_ADDRESS, /* its address sent more than core.address_rate or address_rate_bytes */
 	CONN_PAUSE_COUNT
 };
 /* For /metrics: rate, ... */
@@ -166,6 +170,7 @@ struct conn {
 	std::string name;
 	std::string peer; /* address:port, for the log; the client's own address after a PROXY header */
 	uint64_t client = 0; /* the number of peer's address, see network_client */
+	struct address_entry *address = nullptr; /* that counts it; null: there is no limit for it */
 	struct limit_bucket bucket, byte_bucket; /* of rate and of rate_bytes */
 
 	/* Times are ms of worker_monotonic_ms; 0: not set. */
@@ -184,11 +189,16 @@ struct conn {
 	std::unique_ptr<struct conn_guest> guest; /* null: it is in no queue of guests, and none of its bytes count */
 	std::unique_ptr<struct conn_start> start; /* null: neither a begun header nor a terminator is waited for */
 
+	uint32_t cost_due = 0; /* of its requests, not charged to the address yet */
 	uint32_t hook_turn = 0; /* turn + 1 of the last call of `written` */
 	uint8_t pending_looks = 0; /* how many calls of dispatch_look_pending found this pending request */
 	enum conn_terminator terminator : 2 = CONN_TERMINATOR_LF;
 	bool beginning : 1 = true; /* not known yet whether a PROXY header comes */
 	bool may_proxy : 1 = false; /* the peer's address is in core.proxy_from */
+	bool has_address : 1 = false; /* peer is the client's own address, not that of a proxy */
+	bool is_address_guest : 1 = false; /* it counts as a guest of its address */
+	bool address_refused : 1 = false; /* its address has too many connections: it is being closed */
+	bool has_waited : 1 = false; /* a pause has ended and nothing was read since */
 	bool first_frame_seen : 1 = false;
 	bool awaiting_byte : 1 = false; /* the byte behind the first frame has not come */
 	bool reading : 1 = false; /* the read event is added */
@@ -246,6 +256,8 @@ struct conn_table {
 	int64_t ends_told_until = 0; /* the second that ends_told counts */
 	unsigned ends_told = 0; /* log lines about ends without a session */
 	uint64_t ends_held_back = 0; /* such lines left out since the last one */
+	int64_t tell_refusal_at = 0; /* from then on it may be logged again that an address is refused */
+	bool limits_addresses = false; /* an option of core.address_* is set */
 	int64_t complain_at = 0; /* from then on it may be logged again that guests are turned away */
 	transport_traffic traffic; /* by kind of listener */
 	/* By kind of listener and reason; read by the admin page. */

@@ -4,6 +4,9 @@
  * - max_connections (listener.cpp): new connections wait in the kernel; the oldest guest is closed to make room.
  * - login_connections and login_memory, of all guests together (conn_guest.cpp): the oldest guest is refused and
  *   closed.
+ * - address_connections and address_guests, of one address (conn_address.cpp): a new connection is refused and closed.
+ * - rate and rate_bytes of a connection (conn_limit.cpp), address_rate and address_rate_bytes of all connections of an
+ *   address (conn_address.cpp): they are not read for a while.
  * - A PENDING request, output_soft, or a rate that is used up (conn_can_dispatch in conn_input.cpp): the connection is
  *   not read, further input waits in the kernel. At most the rest of one read (64 KiB, a guest's 4 KiB) is kept.
  * - output_soft, unsent bytes of a connection (conn_apply_backpressure): the connection is not read until less

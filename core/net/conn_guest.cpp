@@ -15,21 +15,24 @@ static constexpr int64_t conn_guest_complaint_every_ms = 10000;
 
 struct conn_turn_text {
 	int wire_errno;
-	enum cs_log_level
-		level; /* of the connection's log line; DEBUG: a warning now and then stands for all of them */
+	enum cs_log_level level; /* of the connection's log line */
+	bool is_summed; /* a warning now and then stands for all of them */
 	const char *text;
 };
 
 static const struct conn_turn_text conn_turn_texts[CONN_TURN_COUNT] = {
-	{CS_ERRNO_BAD_FRAME, CS_LOG_INFO, "the frame was not whole in time"},
-	{CS_ERRNO_NOT_LOGGED_IN, CS_LOG_INFO, "no login in time"},
-	{CS_ERRNO_BUSY, CS_LOG_DEBUG, "too many connections without a login"},
-	{CS_ERRNO_BUSY, CS_LOG_DEBUG, "connections without a login hold too many bytes"},
-	{CS_ERRNO_BUSY, CS_LOG_DEBUG, "no room for connections without a login"},
+	{CS_ERRNO_BAD_FRAME, CS_LOG_INFO, false, "the frame was not whole in time"},
+	{CS_ERRNO_NOT_LOGGED_IN, CS_LOG_INFO, false, "no login in time"},
+	{CS_ERRNO_BUSY, CS_LOG_DEBUG, true, "too many connections without a login"},
+	{CS_ERRNO_BUSY, CS_LOG_DEBUG, true, "connections without a login hold too many bytes"},
+	{CS_ERRNO_BUSY, CS_LOG_DEBUG, true, "no room for connections without a login"},
+	{CS_ERRNO_BUSY, CS_LOG_DEBUG, false, "too many connections from this address"},
+	{CS_ERRNO_BUSY, CS_LOG_DEBUG, false, "too many connections without a login from this address"},
 };
 
 const char *const conn_turn_names[CONN_TURN_COUNT] = {"frame_timeout", "login_timeout", "login_connections",
-                                                      "login_memory", "full"};
+                                                      "login_memory",  "full",          "address_connections",
+                                                      "address_guests"};
 
 /* ---- queues */
 
@@ -78,14 +81,19 @@ static void conn_complain(struct worker *w, const char *why)
 	            static_cast<long long>(w->shared->guest_bytes.load()));
 }
 
+void conn_count_turn(struct conn *c, enum conn_turn turn)
+{
+	worker_add(&c->worker->conns->turned_away[c->transport ? c->transport->of->index : 0][turn], 1);
+}
+
 void conn_turn_away(struct conn *c, enum conn_turn turn)
 {
 	static const struct cs_request unknown = {.msgid = 0, .req = -1};
 	const struct conn_turn_text *t = &conn_turn_texts[turn];
 
-	worker_add(&c->worker->conns->turned_away[c->transport ? c->transport->of->index : 0][turn], 1);
+	conn_count_turn(c, turn);
 	conn_set_goodbye(c, t->wire_errno == CS_ERRNO_BUSY ? CS_GOODBYE_BUSY : CS_GOODBYE_REFUSED);
-	if (t->level == CS_LOG_DEBUG)
+	if (t->is_summed)
 		conn_complain(c->worker, t->text);
 	c->partial.reset();
 	c->waiting.reset();
@@ -143,6 +151,7 @@ static void conn_note_guest(struct conn *c, bool is_guest)
 	if (is_guest == c->guest->is_guest)
 		return;
 	c->guest->is_guest = is_guest;
+	conn_count_address_guest(c, is_guest);
 	w->shared->guests.fetch_add(is_guest ? 1 : -1, std::memory_order_relaxed);
 	if (is_guest)
 		conn_queue_add_behind(&w->conns->guests, conn_older_guest(&w->conns->guests, c), c,

@@ -292,7 +292,7 @@ static void conn_on_bytes(struct conn *c, char *bytes, size_t size)
 		conn_take_beginning(c, bytes, size);
 	else
 		conn_take_input(c, bytes, size);
-	conn_charge_bytes(c, size);
+	conn_charge_input(c, size, c->heard);
 	conn_read_buffered(c);
 }
 
@@ -321,7 +321,7 @@ static void conn_read(struct conn *c)
 	if (c->beginning && conn_has_stream(c) && !c->closing)
 		return conn_read_beginning(c);
 
-	if (!c->closing && (!conn_can_dispatch(c) || c->waiting || conn_has_unread(c))) {
+	if (!c->closing && (!conn_can_dispatch(c) || c->waiting || conn_has_unread(c) || conn_waits_for_address(c))) {
 		conn_look_ahead(c);
 		return;
 	}
@@ -373,6 +373,8 @@ static void conn_resume_now(void *arg)
 		c->worker->shared->conn_calls->resumed(c);
 	conn_check_login(c, worker_monotonic_ms());
 	conn_go_on(c);
+	if (c->cost_due != 0)
+		conn_charge_input(c, 0, worker_monotonic_ms());
 	conn_guest_check(c);
 	conn_arm(c); /* the login, if there was one, is no longer under way */
 }

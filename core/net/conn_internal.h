@@ -62,6 +62,8 @@ void conn_guest_update(struct conn *c);
 void conn_guest_check(struct conn *c);
 /* Sends the reason, drops the input, and closes. Not from inside a plugin's call. */
 void conn_turn_away(struct conn *c, enum conn_turn turn);
+/* For /metrics. */
+void conn_count_turn(struct conn *c, enum conn_turn turn);
 
 /* conn_proxy.cpp */
 /* Reads bytes while c->beginning: removes a PROXY header and gives the rest to conn_take_input. */
@@ -73,8 +75,8 @@ void conn_end_beginning(struct conn *c);
 std::string conn_take_header(struct conn *c);
 /* That part, with what has come now. */
 void conn_wait_for_header(struct conn *c, std::string_view begun);
-/* The client that a header names. */
-void conn_set_client(struct conn *c, const sockaddr_storage *source);
+/* The client that a header names. false: its address has too many connections, and this one is being closed. */
+[[nodiscard]] bool conn_set_client(struct conn *c, const sockaddr_storage *source);
 void conn_leave_beginning(struct conn *c);
 
 /* conn_transport.cpp */
@@ -128,10 +130,25 @@ void conn_end_stream(struct conn *c);
 /* conn_limit.cpp */
 /* Does not read the connection for so many ms; 0 or less: goes on. */
 void conn_pause(struct conn *c, enum conn_pause_reason why, int64_t ms);
-/* Charges bytes that were read. If they are over a rate, nothing is read for a while. */
-void conn_charge_bytes(struct conn *c, size_t bytes);
+/* Charges bytes that were read, and the cost of the requests that were dispatched. If they are over a rate, nothing is
+ * read for a while. */
+void conn_charge_input(struct conn *c, size_t bytes, int64_t now_ms);
 /* How many bytes one read may take at these rates. */
 size_t conn_choose_read_size(const struct core_conf *conf);
+
+/* conn_address.cpp */
+/* Whether there is a limit for addresses. */
+bool conn_limits_addresses(const struct core_conf *conf);
+/* The client's address is known. false: it has too many connections, and this one is being closed. */
+[[nodiscard]] bool conn_enter_address(struct conn *c);
+/* The connection ends. */
+void conn_leave_address(struct conn *c);
+void conn_count_address_guest(struct conn *c, bool is_guest);
+/* The options have changed. */
+void conn_review_address(struct conn *c);
+void conn_charge_address(struct conn *c, int64_t cost, int64_t bytes, int64_t now_ms);
+/* Whether the address is over its rate, so that the connection may not be read; then it is paused. */
+[[nodiscard]] bool conn_waits_for_address(struct conn *c);
 
 /* conn_input.cpp */
 void conn_on_read(evutil_socket_t fd, short what, void *arg);

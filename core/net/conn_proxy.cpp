@@ -22,13 +22,14 @@ void conn_wait_for_header(struct conn *c, std::string_view begun)
 	c->start->header.assign(begun);
 }
 
-void conn_set_client(struct conn *c, const sockaddr_storage *source)
+bool conn_set_client(struct conn *c, const sockaddr_storage *source)
 {
 	const std::string proxy = std::exchange(c->peer, conn_peer_text(reinterpret_cast<const sockaddr *>(source)));
 
 	c->client = network_client(reinterpret_cast<const sockaddr *>(source));
 	log_debug("connection is forwarded conn=%llx peer=%s proxy=%s", static_cast<unsigned long long>(c->handle),
 	          c->peer.c_str(), proxy.c_str());
+	return conn_enter_address(c);
 }
 
 std::string conn_take_header(struct conn *c)
@@ -68,8 +69,8 @@ void conn_take_beginning(struct conn *c, char *input, size_t size)
 		conn_close(c, (std::string("malformed PROXY header: ") + header.fault).c_str());
 		return;
 	}
-	if (result == PROXYPROTO_ADDRESS)
-		conn_set_client(c, &header.source);
+	if (result == PROXYPROTO_ADDRESS && !conn_set_client(c, &header.source))
+		return;
 	conn_leave_beginning(c);
 	conn_transport_start(c);
 	conn_take_input(c, input + header.size, size - header.size);

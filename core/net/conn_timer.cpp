@@ -75,6 +75,7 @@ static void conn_check_rate(struct conn *c, int64_t now)
 	if (c->paused_until == 0 || now < c->paused_until)
 		return;
 	c->paused_until = 0;
+	c->has_waited = true;
 	conn_resume(c);
 }
 
@@ -133,6 +134,7 @@ void conn_table_set_conf(struct worker *w, const struct core_conf *conf)
 
 	w->conf = conf;
 	w->conns->read_size = conn_choose_read_size(conf);
+	w->conns->limits_addresses = conn_limits_addresses(conf);
 	w->conns->proxy_from.clear();
 	/* No error is possible: the text was checked when chat.conf was read. */
 	(void)network_parse(conf->proxy_from, &w->conns->proxy_from, &e);
@@ -141,6 +143,7 @@ void conn_table_set_conf(struct worker *w, const struct core_conf *conf)
 			/* A pause was as long as the former rate asked for: the next read is judged by the new one. */
 			if (c->paused_until != 0)
 				c->paused_until = worker_monotonic_ms();
+			conn_review_address(c.get());
 			conn_arm(c.get());
 		}
 }

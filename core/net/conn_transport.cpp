@@ -428,7 +428,10 @@ void conn_peek_beginning(struct conn *c, std::string_view peeked)
 		conn_drop_peeked(c, peeked.size());
 		conn_wait_for_header(c, all);
 		return;
-	case PROXYPROTO_ADDRESS: conn_set_client(c, &header.source); break;
+	case PROXYPROTO_ADDRESS:
+		if (!conn_set_client(c, &header.source))
+			return;
+		break;
 	default: break;
 	}
 	/* Without a header nothing is taken. No stream begins as a header does. */

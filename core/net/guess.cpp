@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "core/base/mix.h"
+
 /* The weight of one failure: a limit of n failures a minute takes n off the weight each ms. */
 static constexpr int64_t guess_failure = 60000;
 /* Failures with one subject before the first pause. */
@@ -12,18 +14,10 @@ static constexpr int64_t guess_first_pause_ms = 1000, guess_longest_pause_ms = 3
 /* Failures with one subject are forgotten after so long a time without one. */
 static constexpr int64_t guess_memory_ms = 900000;
 
-/* Mixes a number, so that each of its bits counts. Both factors are those of MurmurHash3. */
-static uint64_t guess_mix(uint64_t number)
-{
-	number = (number ^ number >> 33) * 0xff51afd7ed558ccdu;
-	number = (number ^ number >> 33) * 0xc4ceb9fe1a85ec53u;
-	return number ^ number >> 33;
-}
-
 /* The slots in which an entry may be. */
 static struct guess_entry *guess_set_of(struct guess_table *t, uint64_t client, uint64_t subject)
 {
-	const uint64_t number = guess_mix(guess_mix(client ^ t->secret) ^ subject);
+	const uint64_t number = mix_bits(mix_bits(client ^ t->secret) ^ subject);
 
 	return &t->entries[number % guess_table::sets * guess_table::ways];
 }

@@ -17,7 +17,8 @@ static void limit_refill(struct limit_bucket *b, int64_t rate, int64_t burst, in
 	const int64_t missing = full - b->tokens;
 	const int64_t elapsed = std::max<int64_t>(now_ms - b->refilled, 0);
 
-	b->refilled = now_ms;
+	/* Threads that share a bucket may have read the clock in another order. */
+	b->refilled = std::max(b->refilled, now_ms);
 	if (missing <= 0)
 		b->tokens = full; /* the bucket is full; or a reload has lowered the burst */
 	else if (elapsed > missing / rate)
@@ -33,4 +34,9 @@ int64_t limit_charge(struct limit_bucket *b, int64_t rate, int64_t burst, int64_
 	limit_refill(b, rate, burst, now_ms);
 	b->tokens -= cost * 1000;
 	return b->tokens >= 0 ? 0 : (-b->tokens + rate - 1) / rate;
+}
+
+bool limit_is_full(struct limit_bucket *b, int64_t rate, int64_t burst, int64_t now_ms)
+{
+	return rate <= 0 || (limit_charge(b, rate, burst, 0, now_ms) == 0 && b->tokens == burst * 1000);
 }

@@ -15,5 +15,7 @@ void limit_init(struct limit_bucket *b, int64_t burst, int64_t now_ms);
 /* Charges cost; the bucket may go below zero. Returns for how many ms nothing more should be taken; 0: go on. rate is
  * per second; 0: no limit. */
 int64_t limit_charge(struct limit_bucket *b, int64_t rate, int64_t burst, int64_t cost, int64_t now_ms);
+/* Whether nothing is missing in the bucket, so that it is as a new one. */
+bool limit_is_full(struct limit_bucket *b, int64_t rate, int64_t burst, int64_t now_ms);
 
 #endif

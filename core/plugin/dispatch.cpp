@@ -297,6 +297,7 @@ static int64_t dispatch_charge(struct dispatch_call *d)
 	const struct core_conf *conf = d->conn->worker->conf;
 	const int64_t cost = !d->entry ? dispatch_own_cost : d->entry->route->cost;
 
+	d->conn->cost_due += static_cast<uint32_t>(cost);
 	if (conf->rate == 0)
 		return 0;
 	return limit_charge(&d->conn->bucket, conf->rate, conf->burst, cost, worker_monotonic_ms());

@@ -165,6 +165,7 @@ static std::unique_ptr<struct worker_fixture> make(void)
 	f->shared.sessions = &f->sessions;
 	f->shared.topics = &f->topics;
 	f->shared.guesses = &f->guesses;
+	f->shared.addresses = &f->addresses;
 	f->shared.bus_calls = &session_bus_calls;
 	f->shared.conn_calls = &plugin_conn_calls;
 	f->shared.dispatch = &f->table;

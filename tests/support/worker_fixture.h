@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/base/worker.h"
+#include "core/net/address.h"
 #include "core/net/conn.h"
 #include "core/net/guess.h"
 #include "core/plugin/dispatch.h"
@@ -37,6 +38,7 @@ struct worker_fixture {
 	struct session_table sessions;
 	struct topic_table topics;
 	struct guess_table guesses;
+	struct address_table addresses;
 	struct worker_shared shared;
 	struct worker *worker = nullptr;
 	struct plugin_set plugins;
