@@ -64,6 +64,9 @@ struct worker_shared {
 	struct bus *bus = nullptr; /* null: this node is alone */
 	std::atomic<int64_t> connections = 0;
 	std::atomic<int64_t> guests = 0; /* connections without a login and with none under way */
+	std::atomic<int64_t> unsent = 0; /* bytes of output that the kernel did not take, of all connections */
+	std::atomic<int> trims = 0; /* workers that were asked to close slow readers and have not done it yet */
+	std::atomic<uint64_t> logins_refused = 0; /* because too much output is unsent */
 	std::atomic<int64_t> guest_bytes = 0; /* bytes that connections without a login hold */
 };
 

@@ -41,6 +41,8 @@ const struct cs_option core_options[] = {
          "unsent output above which a connection is no longer read"},
 	{"output_hard", CS_OPTION_SIZE, CORE(output_hard), 64 * options_kib, 1 * options_gib, "4M", nullptr, 1,
          "unsent output above which a connection is closed as a slow reader"},
+	{"output_memory", CS_OPTION_SIZE, CORE(output_memory), 0, 1024 * options_gib, "512M", nullptr, 1,
+         "unsent output of all connections; from 3/4 on logins are refused, above it slow readers are closed; 0: no limit"},
 	{"rate", CS_OPTION_INTEGER, CORE(rate), 0, 1000000, "10000", nullptr, 1,
          "cost of requests per second and connection; above it the connection is read more slowly; 0: no limit"},
 	{"burst", CS_OPTION_INTEGER, CORE(burst), 1, 10000000, "20000", nullptr, 1,

@@ -22,6 +22,7 @@ struct core_conf {
 	int64_t idle_timeout; /* 0: silence never ends a connection */
 	int64_t output_soft;
 	int64_t output_hard;
+	int64_t output_memory; /* unsent bytes of all connections; 0: no limit */
 	int64_t rate; /* cost per second and connection; 0: no limit */
 	int64_t burst; /* cost that a quiet connection may save up */
 	int64_t rate_bytes; /* bytes per second and connection; 0: no limit */

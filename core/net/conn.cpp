@@ -260,6 +260,8 @@ static void conn_die(struct conn *c)
 			event_del(waits->get());
 	conn_guest_update(c);
 	conn_leave_address(c);
+	if (c->output)
+		conn_note_unsent(c, 0);
 	loop_at_end_of_turn(&c->worker->loop, conn_free, c);
 }
 

@@ -62,7 +62,7 @@ enum conn_terminator : uint8_t {
 	CONN_TERMINATOR_UNDECIDED /* first frame complete, the byte behind it not seen yet: output is held */
 };
 
-/* Why a connection was refused, or was closed without a login or with half a frame. */
+/* Why a connection was refused, or was closed by a deadline or a limit of all connections. */
 enum conn_turn : uint8_t {
 	CONN_TURN_FRAME_TIMEOUT = 0,
 	CONN_TURN_LOGIN_TIMEOUT,
@@ -71,6 +71,7 @@ enum conn_turn : uint8_t {
 	CONN_TURN_FULL, /* no other connection could be accepted */
 	CONN_TURN_ADDRESS_CONNECTIONS, /* its address has core.address_connections */
 	CONN_TURN_ADDRESS_GUESTS, /* its address has core.address_guests */
+	CONN_TURN_OUTPUT_MEMORY, /* all connections have more unsent than core.output_memory, and it much of that */
 	CONN_TURN_COUNT
 };
 /* For /metrics: frame_timeout, ... */
@@ -131,6 +132,7 @@ struct conn_output {
 	wiped_text bytes;
 	size_t sent = 0; /* so many of them are sent already */
 	size_t longest = 0; /* bytes of the longest frame above output_soft that was among them */
+	size_t counted = 0; /* unsent ones, as counted in worker_shared */
 };
 
 /* What a connection needs until it is known whether a PROXY header comes and how its frames end. */
@@ -258,6 +260,8 @@ struct conn_table {
 	uint64_t ends_held_back = 0; /* such lines left out since the last one */
 	int64_t tell_refusal_at = 0; /* from then on it may be logged again that an address is refused */
 	bool limits_addresses = false; /* an option of core.address_* is set */
+	int64_t unsent = 0; /* its part of worker_shared's */
+	int64_t tell_trim_at = 0; /* from then on it may be logged again that slow readers are closed */
 	int64_t complain_at = 0; /* from then on it may be logged again that guests are turned away */
 	transport_traffic traffic; /* by kind of listener */
 	/* By kind of listener and reason; read by the admin page. */
@@ -303,6 +307,9 @@ void conn_unreserve(struct worker *w);
                             const struct transport *transport = nullptr);
 /* No connection can be accepted: closes the oldest guest, unless it came less than 5 s ago. */
 void conn_guest_make_room(struct worker *w);
+/* So much output of all connections is unsent that no further session is let in. Any thread that may read the worker's
+ * options. */
+bool conn_memory_is_tight(const struct worker *w);
 /* nullptr if the handle's connection has ended or is being closed. */
 struct conn *conn_find(struct worker *w, cs_conn handle);
 /* The worker that a handle belongs to. Any thread. */

@@ -12,6 +12,8 @@
  * - output_soft, unsent bytes of a connection (conn_apply_backpressure): the connection is not read until less
  *   than half is left; senders get CS_EAGAIN, and the mailbox stops sending to that session.
  * - output_hard (conn_apply_backpressure): the connection is closed as a slow reader.
+ * - output_memory, unsent bytes of all connections together (conn_unsent.cpp): no login is let in, then those who have
+ *   most are closed.
  * - The store's queue and queue_bytes (store/store_queue.cpp), for each writer, for all readers and for all hashing
  *   threads: a new task gets CS_EBUSY, its client BUSY. A full hashing queue drops the last task of the client
  *   that has most, so that others can log in.

@@ -150,6 +150,12 @@ void conn_charge_address(struct conn *c, int64_t cost, int64_t bytes, int64_t no
 /* Whether the address is over its rate, so that the connection may not be read; then it is paused. */
 [[nodiscard]] bool conn_waits_for_address(struct conn *c);
 
+/* conn_unsent.cpp */
+/* So many bytes of its output are unsent. It has output. */
+void conn_note_unsent(struct conn *c, size_t unsent);
+/* If all connections have more than core.output_memory unsent, every worker closes those of its own that have most. */
+void conn_check_memory(struct worker *w);
+
 /* conn_input.cpp */
 void conn_on_read(evutil_socket_t fd, short what, void *arg);
 /* Dispatches the frames in bytes; keeps the bytes that may not be dispatched yet. */

@@ -45,6 +45,7 @@ static void conn_end_output(struct conn *c)
 {
 	std::vector<std::unique_ptr<struct conn_output>> *spares = &c->worker->conns->spares;
 
+	conn_note_unsent(c, 0);
 	if (c->output->bytes.capacity() <= conn_most_spare_size && spares->size() < conn_most_spares) {
 		wipe_bytes(c->output->bytes.data(), c->output->bytes.size()); /* a token may be among them */
 		c->output->bytes.clear();
@@ -164,6 +165,8 @@ static void conn_flush(void *arg)
 
 	c->flush_queued = false;
 	conn_flush_now(c);
+	if (c->output && !c->dead)
+		conn_note_unsent(c, conn_unsent(c));
 	conn_guest_check(c);
 }
 

@@ -146,6 +146,8 @@ void conn_table_set_conf(struct worker *w, const struct core_conf *conf)
 			conn_review_address(c.get());
 			conn_arm(c.get());
 		}
+	if (w->conns->unsent > 0)
+		conn_check_memory(w);
 }
 
 void conn_set_silence(struct conn *c, int64_t ms, int64_t doubt_ms)

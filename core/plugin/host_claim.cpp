@@ -297,6 +297,12 @@ int host_claim(struct cs_self *self, cs_conn conn, const struct cs_claim *claim,
 		loop_post(&self->worker->loop, host_claim_complete, cl);
 		return 0;
 	}
+	if (conn_memory_is_tight(self->worker)) {
+		self->worker->shared->logins_refused.fetch_add(1, std::memory_order_relaxed);
+		cl->result = CS_EBUSY;
+		loop_post(&self->worker->loop, host_claim_complete, cl);
+		return 0;
+	}
 	if (c)
 		c->claiming = true;
 	host_claim_try(cl);

@@ -294,8 +294,9 @@ struct cs_host {
 	 * account and comes from the store: a session with a higher one is never replaced, and if two nodes could not
 	 * talk, that one stays. The result for done is 0: from now on the connection has the session, and data can be
 	 * routed to it; CS_EEXIST: the device is online elsewhere, or a later login has it; CS_EBUSY: the account has
-	 * 64 sessions on this node; CS_ENOENT: the connection has ended; CS_EINVAL: the connection has a session, the
-	 * device is above CS_DEVICE_MAX, or a spare member is not 0; CS_ECANCELED: the server is stopping.
+	 * 64 sessions on this node, or too much output of the node is unsent (core.output_memory); CS_ENOENT: the
+	 * connection has ended; CS_EINVAL: the connection has a session, the device is above CS_DEVICE_MAX, or a spare
+	 * member is not 0; CS_ECANCELED: the server is stopping.
 	 *
 	 * A session that is already ending is waited for. Without CS_CLAIM_KICK an older session is probed. If its peer
 	 * answers, done gets CS_EEXIST: mostly within 1 s, or after 4 s at most if the peer takes no data. If nothing
