@@ -220,6 +220,8 @@ mysql_suite = $(addprefix unit/test_,db db_migrate model model_append model_cont
 transport_others = chat%
 # transports, and proxies between them, that the test chooses;
 transport_others += haproxy haproxy_web public_address tls websocket
+# addresses and memory, below all transports;
+transport_others += addresses slow_readers
 # the process, its start, its pages and its memory;
 transport_others += admin drain idle_memory inherit logs operate prometheus slow_start watchdog watchdog_mysql
 # the store and its files;
