@@ -170,8 +170,10 @@ int64_t address_charge(struct address_entry *entry, const struct core_conf *conf
 		limit_charge(&entry->cost, conf->address_rate, conf->address_burst, cost, now_ms),
 		limit_charge(&entry->bytes, conf->address_rate_bytes, conf->address_burst_bytes, bytes, now_ms));
 
-	if (wait > 0 || entry->free_at.load(std::memory_order_relaxed) > now_ms)
+	if (wait > 0)
 		entry->free_at.store(now_ms + wait, std::memory_order_relaxed);
+	else if (entry->free_at.load(std::memory_order_relaxed) != 0)
+		entry->free_at.store(0, std::memory_order_relaxed);
 	return wait;
 }
 

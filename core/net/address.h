@@ -21,7 +21,8 @@ struct alignas(64) address_entry {
 	uint64_t key = 0; /* its number, mixed */
 	std::mutex mutex; /* guards the buckets */
 	struct limit_bucket cost, bytes;
-	std::atomic<int64_t> free_at = 0; /* ms; before it the address is over a rate, as far as the last charge knew */
+	std::atomic<int64_t> free_at =
+		0; /* ms; before it the address is over a rate, as of the last charge; 0: it was not */
 	std::atomic<int64_t> guests = 0;
 	/* Guarded by the mutex of its part of the table. */
 	int64_t connections = 0; /* that were admitted */

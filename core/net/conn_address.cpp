@@ -121,7 +121,9 @@ void conn_charge_address(struct conn *c, int64_t cost, int64_t bytes, int64_t no
  * its bytes are not counted, and it must be done in time. */
 bool conn_waits_for_address(struct conn *c)
 {
-	if (!c->address || c->has_waited || (c->transport && c->transport->handshake_until != 0))
+	/* Mostly the address is within its rates: then the clock is not asked, either. */
+	if (!c->address || c->address->free_at.load(std::memory_order_relaxed) == 0 || c->has_waited ||
+	    (c->transport && c->transport->handshake_until != 0))
 		return false;
 	const int64_t wait = address_wait(c->address, c->worker->conf, worker_monotonic_ms());
 
