@@ -65,6 +65,8 @@ struct worker_shared {
 	std::atomic<int64_t> connections = 0;
 	std::atomic<int64_t> guests = 0; /* connections without a login and with none under way */
 	std::atomic<int64_t> unsent = 0; /* bytes of output that the kernel did not take, of all connections */
+	std::atomic<int64_t> tight_since = 0; /* ms; since when logins are refused for it; 0: none is */
+	std::atomic<int64_t> trim_to = 0; /* down to so many unsent bytes slow readers are closed */
 	std::atomic<int> trims = 0; /* workers that were asked to close slow readers and have not done it yet */
 	std::atomic<uint64_t> logins_refused = 0; /* because too much output is unsent */
 	std::atomic<int64_t> guest_bytes = 0; /* bytes that connections without a login hold */

@@ -307,9 +307,8 @@ void conn_unreserve(struct worker *w);
                             const struct transport *transport = nullptr);
 /* No connection can be accepted: closes the oldest guest, unless it came less than 5 s ago. */
 void conn_guest_make_room(struct worker *w);
-/* So much output of all connections is unsent that no further session is let in. Any thread that may read the worker's
- * options. */
-bool conn_memory_is_tight(const struct worker *w);
+/* So much output of all connections is unsent that no further session is let in; it counts as a refused login. */
+[[nodiscard]] bool conn_refuses_session(struct worker *w);
 /* nullptr if the handle's connection has ended or is being closed. */
 struct conn *conn_find(struct worker *w, cs_conn handle);
 /* The worker that a handle belongs to. Any thread. */

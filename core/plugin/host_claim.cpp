@@ -297,8 +297,7 @@ int host_claim(struct cs_self *self, cs_conn conn, const struct cs_claim *claim,
 		loop_post(&self->worker->loop, host_claim_complete, cl);
 		return 0;
 	}
-	if (conn_memory_is_tight(self->worker)) {
-		self->worker->shared->logins_refused.fetch_add(1, std::memory_order_relaxed);
+	if (conn_refuses_session(self->worker)) {
 		cl->result = CS_EBUSY;
 		loop_post(&self->worker->loop, host_claim_complete, cl);
 		return 0;

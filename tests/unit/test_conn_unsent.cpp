@@ -159,6 +159,28 @@ static void before_that_no_login_is_let_in(void **state)
 	assert_int_equal(t->c->account, 13);
 }
 
+static void who_keeps_others_out_for_long_is_closed(void **state)
+{
+	struct worker_test *t = worker_test_of(state);
+	const struct reader one = add(t), other = add(t);
+
+	t->f->conf.output_memory = 100000;
+	use_conf(t);
+	fill(t, other, 30000);
+	fill(t, one, 50000);
+	assert_int_equal(claim(t), CS_EBUSY);
+	assert_true(t->f->shared.tight_since > 0);
+	t->f->shared.tight_since -= 9000;
+	assert_int_equal(claim(t), CS_EBUSY);
+	assert_true(is_there(t, one));
+	t->f->shared.tight_since -= 1000;
+	assert_int_equal(claim(t), CS_EBUSY);
+	assert_false(is_there(t, one));
+	assert_true(is_there(t, other));
+	assert_int_equal(t->f->shared.tight_since, 0);
+	assert_int_equal(claim(t), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, worker_test_set_up, worker_test_tear_down)
 
 int main(void)
@@ -168,6 +190,7 @@ int main(void)
 		TEST(of_too_much_those_who_have_most_are_closed),
 		TEST(a_reload_that_lowers_it_counts_at_once),
 		TEST(before_that_no_login_is_let_in),
+		TEST(who_keeps_others_out_for_long_is_closed),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);
