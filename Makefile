@@ -45,7 +45,7 @@ quiet = $(if $(V),,@echo '$(1) $(patsubst $(BUILD)/%,%,$@)';)
 
 # ---- configuration: configure.ac -> configure -> config.mk, config.h
 
-ifneq ($(filter-out clean distclean format help,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean distclean configure format help,$(or $(MAKECMDGOALS),all)),)
 include config.mk
 endif
 
@@ -99,7 +99,7 @@ TEST_CXXFLAGS = $(ALL_CXXFLAGS) $(TEST_CFLAGS) $(test_speed)
 ALL_LDFLAGS = -pthread $(if $(SAN),,$(HARDEN_LDFLAGS)) $(LDFLAGS) $(SAN_FLAGS)
 
 CORE_CFLAGS = $(EVENT_CFLAGS) $(CJSON_CFLAGS) -DCS_VERSION='"$(VERSION)"' \
-	-DCS_PLUGIN_DIR='"$(libdir)/chatserverd/plugins"' -DCS_SYSCONF_DIR='"$(sysconfdir)/chatserverd"' \
+	-DCS_PLUGIN_DIR='"$(plugin_dir)"' -DCS_SYSCONF_DIR='"$(sysconfdir)/chatserverd"' \
 	-DCS_DATA_DIR='"$(datadir)/chatserverd"' -DCS_STATE_DIR='"$(localstatedir)/lib/chatserverd"'
 CORE_LIBS = $(EVENT_LIBS) $(CJSON_LIBS) -ldl $(LIBS)
 
@@ -157,17 +157,17 @@ $(BUILD)/chatserverd: $(core_objects)
 
 $(core_library): $(filter-out %/main.o,$(core_objects))
 	@mkdir -p $(@D)
-	$(call quiet,AR)rm -f $@ && ar rcs $@ $^
+	$(call quiet,AR)rm -f $@ && $(AR) rcs $@ $^
 
 $(model_library): $(call objects_of,plugins/model) $(BUILD)/plugins/shared/object.o
 	@mkdir -p $(@D)
-	$(call quiet,AR)rm -f $@ && ar rcs $@ $^
+	$(call quiet,AR)rm -f $@ && $(AR) rcs $@ $^
 
 # The fake host reads frames and judges the names of figures as the server does.
 $(test_library): $(filter $(BUILD)/tests/support/fake_host%,$(call objects_of,tests/support)) \
 		$(BUILD)/core/net/frame.o $(BUILD)/core/net/guess.o $(BUILD)/core/base/gauge.o \
 		$(patsubst %,$(BUILD)/core/base/%.o,log log_file log_line log_way metric shared)
-	$(call quiet,AR)rm -f $@ && ar rcs $@ $^
+	$(call quiet,AR)rm -f $@ && $(AR) rcs $@ $^
 
 $(BUILD)/core/%.o: core/%.cpp $(flags_file) $(code_headers)
 	@mkdir -p $(@D)
@@ -262,7 +262,7 @@ $(BUILD)/tests/%.o: tests/%.cpp $(flags_file) $(test_headers)
 
 $(support_library): $(call objects_of,tests/support)
 	@mkdir -p $(@D)
-	$(call quiet,AR)rm -f $@ && ar rcs $@ $^
+	$(call quiet,AR)rm -f $@ && $(AR) rcs $@ $^
 
 $(BUILD)/tests/plugin/loaded/%.so: tests/plugin/%.c $(flags_file)
 	@mkdir -p $(@D)
@@ -534,5 +534,4 @@ distclean: clean
 .PHONY: all tests check check-all check-tests check-web check-long sanitized check-sanitized asan asan-programs tsan tsan-programs fuzz fuzz-run bench bench-short bench-long install uninstall dist distcheck \
 	format help clean distclean FORCE
 .SECONDARY:
--include $(shell find $(BUILD) -path '$(BUILD)/asan' -prune -o -path '$(BUILD)/tsan' -prune -o -path '$(BUILD)/fuzz' -prune \
-	-o -name '*.d' -print 2>/dev/null)
+-include $(shell find $(BUILD) $(patsubst %,-path '$(BUILD)/%' -prune -o,asan tsan fuzz deb packages) -name '*.d' -print 2>/dev/null)
