@@ -16,6 +16,8 @@
 ##   check-all    all tests; needs MariaDB, Redis, HAProxy and what else scripts/packages lists
 ##   check-tests  the same without the bench
 ##   check-web    the tests of the page in headless Chromium; needs Node.js and npm; check-all runs it, too
+##   check-packages  as root, in fresh Debian 12 roots: builds, installs, uses, upgrades and purges the packages, the image
+##                of the Dockerfile, and the packages for arm64; check-long runs it, too
 ##   check-long   all faults of a cluster, roles of groups, the model of conversations at length, and what takes long
 ##                over TLS and WebSocket; takes hours
 ##   tests        builds the tests and runs none
@@ -28,6 +30,7 @@
 ##
 ##   dist         makes chatserverd-VERSION.tar.gz
 ##   distcheck    makes it, and builds, tests and installs what is in it
+##   deb          makes the packages for Debian in build/deb/; needs what apt-get build-dep ./ installs
 ##   format       formats the sources; needs clang-format 14
 ##   clean        removes build/
 ##   distclean    removes what ./configure has made, too
@@ -333,7 +336,12 @@ long_tests = $(filter $(patsubst %,$(BUILD)/tests/%,unit/test_model_groups unit/
 long_mysql_tests = $(if $(db_mysql_SKIP),,CS_DRIVER=db_mysql $(filter-out %_mysql_groups,$(long_tests)) CS_DRIVER=)
 check-long: all $(test_plugins) $(long_tests) $(filter $(BUILD)/%,$(long_transport_tests)) $(cluster_binaries)
 	TEST_TIMEOUT=7200 $(run_tests) $(long_transport_tests) CS_LONG=1 $(long_tests) $(long_mysql_tests) \
-		CS_SWEEP=off $(cluster_binaries) CS_SWEEP=on $(cluster_binaries) CS_SWEEP= scripts/check-systemd
+		CS_SWEEP=off $(cluster_binaries) CS_SWEEP=on $(cluster_binaries) CS_SWEEP= scripts/check-systemd CS_LONG= $(package_scripts)
+
+# The packages, in roots of Debian made for it.
+package_scripts = scripts/check-packages scripts/check-image scripts/check-arm64
+check-packages: all
+	TEST_TIMEOUT=7200 $(run_tests) $(package_scripts)
 
 # The tests of make asan and make tsan, with one short test of a cluster; TESTS selects others. The memory that the
 # server takes is not measured there, because a sanitizer takes more. Tests that start the server as a program are those
@@ -516,6 +524,15 @@ dist: configure config.h.in
 distcheck: dist
 	scripts/check-dist $(dist_name)
 
+# The packages are tested by check-packages and the code by check; so nothing is tested here.
+deb_dir = $(BUILD)/deb
+deb: dist
+	rm -rf $(deb_dir) && mkdir -p $(deb_dir)
+	tar -xf $(dist_name).tar.gz -C $(deb_dir)
+	cd $(deb_dir)/$(dist_name) && unset MAKEFLAGS MAKELEVEL MFLAGS && \
+		DEB_BUILD_OPTIONS="$${DEB_BUILD_OPTIONS:-nocheck parallel=$$(nproc)}" dpkg-buildpackage -us -uc
+	@ls $(deb_dir)/*.deb
+
 # ---- housekeeping
 
 CLANG_FORMAT ?= clang-format-14
@@ -531,7 +548,7 @@ clean:
 distclean: clean
 	rm -rf config.mk config.h config.log config.status config.cache autom4te.cache chatserverd-*.tar.gz
 
-.PHONY: all tests check check-all check-tests check-web check-long sanitized check-sanitized asan asan-programs tsan tsan-programs fuzz fuzz-run bench bench-short bench-long install uninstall dist distcheck \
+.PHONY: all tests check check-all check-tests check-web check-long check-packages deb sanitized check-sanitized asan asan-programs tsan tsan-programs fuzz fuzz-run bench bench-short bench-long install uninstall dist distcheck \
 	format help clean distclean FORCE
 .SECONDARY:
--include $(shell find $(BUILD) $(patsubst %,-path '$(BUILD)/%' -prune -o,asan tsan fuzz deb packages) -name '*.d' -print 2>/dev/null)
+-include $(shell find $(BUILD) $(patsubst %,-path '$(BUILD)/%' -prune -o,asan tsan fuzz deb packages) -type f -name '*.d' -print 2>/dev/null)
