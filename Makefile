@@ -509,7 +509,7 @@ uninstall: $(BUILD)/chat.conf
 # ---- releases
 
 dist_name = chatserverd-$(VERSION)
-dist_list = if test -d .git; then git ls-files; else find . -type f -not -path './$(BUILD)/*' -not -name '*.tar.gz' \
+dist_list = if test -e .git; then git ls-files; else find . -type f -not -path './$(BUILD)/*' -not -name '*.tar.gz' \
 	-not -path './var/*' -not -name config.log -not -name config.status -not -name config.mk -not -name config.h; fi
 
 # The files of the repository and the generated configure, so that a user needs no autoconf.
