@@ -226,7 +226,7 @@ transport_others += haproxy haproxy_web public_address tls websocket
 # addresses and memory, below all transports;
 transport_others += addresses slow_readers
 # the process, its start, its pages and its memory;
-transport_others += admin drain idle_memory inherit logs operate prometheus slow_start watchdog watchdog_mysql
+transport_others += admin control control_attack drain idle_memory inherit logs operate prometheus slow_start watchdog watchdog_mysql
 # the store and its files;
 transport_others += backup erased mysql retention store_lock
 # the bus.

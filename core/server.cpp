@@ -241,7 +241,9 @@ static int server_check_addresses(struct server *s, struct cs_error *e)
 		return failed;
 	if (const int failed = admin_reserve(s, &admin, e))
 		return failed;
-	return agent_reserve(s, &agent, e);
+	if (const int failed = agent_reserve(s, &agent, e))
+		return failed;
+	return control_reserve(s, e);
 }
 
 static void server_on_stop_signal(evutil_socket_t number, short, void *arg)
@@ -367,13 +369,18 @@ static int server_open_agent(struct server *s, struct cs_error *e)
 	return agent_open(&s->agent, s, e);
 }
 
+static int server_open_control(struct server *s, struct cs_error *e)
+{
+	return control_open(s, e);
+}
+
 static int server_open_all(struct server *s, struct cs_error *e)
 {
 	for (const auto step :
 	     {server_open_shared, server_inherit_listens, server_open_log, server_open_limits, server_allow_core_dump,
 	      server_check, server_check_addresses, server_open_main_loop, server_open_signals, server_open_watch,
 	      server_open_store, server_open_bus, server_open_workers, server_open_watchdog, server_start_plugins,
-	      server_open_listeners, server_open_admin, server_open_agent}) {
+	      server_open_listeners, server_open_admin, server_open_agent, server_open_control}) {
 		if (const int failed = step(s, e))
 			return failed;
 	}
@@ -411,6 +418,7 @@ static void server_drain_loops(struct server *s)
 
 static void server_stop_all(struct server *s)
 {
+	control_close(s);
 	for (const auto &w : s->shared.workers) {
 		worker_stop(w.get());
 		plugin_end_posts(w.get());

@@ -17,6 +17,7 @@
 #include "core/bus/bus.h"
 #include "core/conf/conf.h"
 #include "core/conf/options.h"
+#include "core/control.h"
 #include "core/net/address.h"
 #include "core/net/conn.h"
 #include "core/net/guess.h"
@@ -75,6 +76,14 @@ struct server_listen {
 	std::vector<struct listen_address> addresses;
 };
 
+/* How the last reload went, for operators; core/server_reload.cpp. */
+struct reload_result {
+	int64_t ended_ms = 0; /* since 1970; 0: there was none */
+	bool done = false; /* false: the configuration was kept */
+	std::string why; /* it was kept */
+	std::vector<std::string> restart; /* options that have changed and need a restart: section.key */
+};
+
 /* Members are in the order of opening; they are freed in reverse order. */
 struct server {
 	deadline_ptr deadline; /* of a stop; the first member, so that it is freed last */
@@ -97,11 +106,13 @@ struct server {
 	struct worker_shared shared;
 	admin_ptr admin;
 	agent_ptr agent;
+	control_ptr control; /* null: no socket for operators */
 	std::vector<event_ptr> signals;
 	struct call_watch watch;
 	unsigned looks = 0; /* number of looks of the watch */
 	event_ptr watch_timer;
 	std::unique_ptr<struct reload, reload_deleter> reload;
+	struct reload_result reload_result;
 	struct drain drain;
 	int64_t started_ms = 0, started_at = 0; /* when it was ready: monotonic, and seconds since 1970 */
 	int status = 0; /* exit status of the process */

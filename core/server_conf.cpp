@@ -115,6 +115,15 @@ static bool server_is_unused_driver(const struct plugin_set *set, const std::vec
 	return has(set->idle_drivers) || ((name.starts_with("db_") || name.starts_with("bus_")) && has(files));
 }
 
+/* Without a socket for them there are no verbs. */
+static int server_add_verbs(struct server *s, struct cs_error *e)
+{
+	if (!*server_core_conf(s->conf.get())->control)
+		return 0;
+	dispatch_add_verbs(&s->dispatch, control_verbs);
+	return control_add_want_word(&s->plugins, e);
+}
+
 static int server_load_plugins(struct server *s, struct cs_error *e)
 {
 	const struct core_conf *core = server_core_conf(s->conf.get());
@@ -128,7 +137,7 @@ static int server_load_plugins(struct server *s, struct cs_error *e)
 	            plugin_load_all(&s->plugins, core->plugin_dir, core->plugins, adapters, &s->conf->file, e))
 		return failed;
 	if (dispatch_build(&s->dispatch, &s->plugins, &text) == 0)
-		return 0;
+		return server_add_verbs(s, e);
 	error_set(e, "%s (see core.plugins, %s, and core.plugin_dir, %s)", text.text,
 	          conf_where(&s->conf->file, "core", "plugins").c_str(),
 	          conf_where(&s->conf->file, "core", "plugin_dir").c_str());
@@ -244,6 +253,8 @@ int server_check(struct server *s, struct cs_error *e)
 	if (const int failed = plugin_check_all(&s->plugins, &s->conf->file, &s->warnings, e))
 		return failed;
 	if (const int failed = server_check_listens(s, e))
+		return failed;
+	if (const int failed = control_check(s, e))
 		return failed;
 	return server_check_db(s, e);
 }

@@ -61,7 +61,7 @@ static void server_worker_close(void *arg)
 static void server_worker_cut(void *arg)
 {
 	for (const auto &c : static_cast<struct worker *>(arg)->conns->slots) {
-		if (c)
+		if (c && !c->is_operator)
 			conn_close(c.get(), "did not end in time");
 	}
 }
@@ -73,7 +73,7 @@ static void server_worker_count(void *arg)
 
 	conn_table_close_finished(q->worker, q->is_idle);
 	for (const auto &c : q->worker->conns->slots) {
-		if (c && (c->pending || c->claiming))
+		if (c && !c->is_operator && (c->pending || c->claiming))
 			d->busy.fetch_add(1, std::memory_order_relaxed);
 	}
 	d->answered.fetch_add(1, std::memory_order_release);

@@ -18,6 +18,8 @@ struct reload {
 	std::vector<struct conf_struct> plugin_confs; /* by plugin */
 	bool commit = false; /* in the second phase */
 	bool refused = false;
+	std::string why; /* the first refusal */
+	std::vector<std::string> restart; /* see reload_result */
 	unsigned missing = 0; /* workers that have not answered yet */
 };
 
@@ -35,11 +37,13 @@ struct reload_question {
 	struct cs_error error;
 };
 
-static void server_log_fixed(const char *section, const struct cs_option *options, const void *before,
-                             const void *after)
+static void server_note_fixed(struct reload *r, const char *section, const struct cs_option *options,
+                              const void *before, const void *after)
 {
-	for (const std::string &key : conf_changed_fixed(options, before, after))
+	for (const std::string &key : conf_changed_fixed(options, before, after)) {
 		log_warning("option changed, which needs a restart option=%s.%s", section, key.c_str());
+		r->restart.push_back(std::string(section) + "." + key);
+	}
 }
 
 /* Store and bus use the structs of their adapters for as long as they live, so these are never replaced. */
@@ -52,13 +56,20 @@ static bool server_takes_reload(const struct plugin *p)
 	return p->declared.reload;
 }
 
+static void server_note_result(struct server *s, const struct reload *r, const std::string &why)
+{
+	s->reload_result = {host_table.now(), why.empty(), why, r->restart};
+}
+
 static void server_finish(struct reload *r, const char *text)
 {
 	struct server *s = r->server;
 
+	server_note_result(s, r, r->why);
 	s->reload.reset();
 	log_info("%s", text);
 	notify_ready();
+	control_reload_ended(s);
 }
 
 /* ---- on a worker */
@@ -132,6 +143,8 @@ static void server_answer(void *arg)
 
 	if (q->result != 0) {
 		r->refused = true;
+		if (r->why.empty())
+			r->why = q->error.text;
 		log_error("reload refused %s", q->error.text);
 	}
 	if (--r->missing != 0)
@@ -153,22 +166,24 @@ static int server_bind_plugins(struct reload *r, struct cs_error *e)
 		if (const int failed = conf_bind(&r->conf->file, p->name.c_str(), p->declared.options,
 		                                 p->declared.conf_size, &bound, e))
 			return failed;
-		server_log_fixed(p->name.c_str(), p->declared.options, p->conf.memory.get(), bound.memory.get());
+		server_note_fixed(r, p->name.c_str(), p->declared.options, p->conf.memory.get(), bound.memory.get());
 		conf_keep_fixed(p->declared.options, p->conf.memory.get(), &bound);
 		r->plugin_confs.push_back(std::move(bound));
 	}
 	return 0;
 }
 
-static void server_keep_fixed_core(const struct server *s, const struct configuration *conf)
+static void server_keep_fixed_core(struct reload *r)
 {
+	const struct server *s = r->server;
+	const struct configuration *conf = r->conf.get();
 	const void *core = s->conf->core.memory.get();
 	const void *store = s->conf->store.memory.get();
 	const void *bus = s->conf->bus.memory.get();
 
-	server_log_fixed("core", core_options, core, conf->core.memory.get());
-	server_log_fixed("store", store_options, store, conf->store.memory.get());
-	server_log_fixed("bus", bus_options, bus, conf->bus.memory.get());
+	server_note_fixed(r, "core", core_options, core, conf->core.memory.get());
+	server_note_fixed(r, "store", store_options, store, conf->store.memory.get());
+	server_note_fixed(r, "bus", bus_options, bus, conf->bus.memory.get());
 	conf_keep_fixed(core_options, core, &conf->core);
 	conf_keep_fixed(store_options, store, &conf->store);
 	conf_keep_fixed(bus_options, bus, &conf->bus);
@@ -190,10 +205,11 @@ void server_reload(struct server *s)
 	    server_check_logs(r->conf.get(), &e) != 0 || server_check_bus(s, r->conf.get(), &e) != 0 ||
 	    server_bind_plugins(r.get(), &e) != 0) {
 		log_error("configuration kept: %s", e.text);
+		server_note_result(s, r.get(), e.text);
 		notify_ready();
 		return;
 	}
-	server_keep_fixed_core(s, r->conf.get());
+	server_keep_fixed_core(r.get());
 	s->reload = std::move(r);
 	server_reload_ask_all(s->reload.get(), false);
 }

@@ -59,6 +59,7 @@ struct worker_shared {
 	const struct conn_calls *conn_calls = nullptr;
 	const struct bus_calls *bus_calls = nullptr;
 	const struct dispatch_table *dispatch = nullptr;
+	struct cs_self *verbs = nullptr; /* who handles the core's verbs of operators; null: nobody */
 	const char *const *want_words = worker_no_words; /* of all plugins; ends with null */
 	struct store *store = nullptr;
 	struct bus *bus = nullptr; /* null: this node is alone */

@@ -87,6 +87,8 @@ const struct cs_option core_options[] = {
          "address:port of /metrics, /healthz and /readyz, for trusted networks only; empty: none"},
 	{"agent", CS_OPTION_TEXT, CORE(agent), 0, options_most_text, "", nullptr, 0,
          "address:port that tells HAProxy (agent-check) when this node drains; empty: none"},
+	{"control", CS_OPTION_TEXT, CORE(control), 0, options_most_text, "", nullptr, 0,
+         "path of the socket by which chatctl gives orders, for root and the server's user only; empty: none"},
 	{"node", CS_OPTION_TEXT, CORE(node), 0, 64, "", nullptr, 0,
          "name of this node in log and /metrics; empty: the host's"},
 	{"proxy_from", CS_OPTION_TEXT, CORE(proxy_from), 0, options_most_text, "", nullptr, 1,

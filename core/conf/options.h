@@ -45,6 +45,7 @@ struct core_conf {
 	int core_dump = 0; /* a crash may leave a core dump */
 	const char *admin; /* address:port of /metrics, /healthz and /readyz; empty: none */
 	const char *agent = ""; /* address:port of HAProxy's agent-check; empty: none */
+	const char *control = ""; /* path of the socket of operators; empty: none */
 	const char *node = ""; /* this node's name for people; empty: the host's name */
 	const char *proxy_from = ""; /* addresses and networks that may send a PROXY header */
 };

@@ -150,6 +150,18 @@ void conn_unreserve(struct worker *w)
 	w->shared->connections.fetch_sub(1, std::memory_order_relaxed);
 }
 
+/* The connection is in its slot, and reading. */
+static struct conn *conn_begin(std::unique_ptr<struct conn> c, uint32_t slot)
+{
+	struct conn *begun = c.get();
+	struct worker *w = c->worker;
+
+	w->conns->slots[slot] = std::move(c);
+	w->conns->live++;
+	worker_add(&conn_counters(begun)->accepted, 1);
+	return begun;
+}
+
 int conn_open(struct worker *w, unique_fd fd, const sockaddr *address, const struct transport *transport)
 {
 	auto c = std::make_unique<struct conn>();
@@ -182,11 +194,8 @@ int conn_open(struct worker *w, unique_fd fd, const sockaddr *address, const str
 	conn_arm(c.get());
 	log_debug("connection opened conn=%llx peer=%s transport=%s", static_cast<unsigned long long>(c->handle),
 	          c->peer.c_str(), transport ? transport->label.c_str() : "plain");
-	struct conn *opened = c.get();
+	struct conn *opened = conn_begin(std::move(c), slot);
 
-	w->conns->slots[slot] = std::move(c);
-	w->conns->live++;
-	worker_add(&conn_counters(opened)->accepted, 1);
 	if (!opened->may_proxy && !conn_enter_address(opened))
 		return 0;
 	if (opened->transport && !opened->may_proxy) {
@@ -194,6 +203,37 @@ int conn_open(struct worker *w, unique_fd fd, const sockaddr *address, const str
 		conn_transport_start(opened);
 	}
 	conn_guest_check(opened);
+	return 0;
+}
+
+int conn_open_operator(struct worker *w, unique_fd fd, unsigned uid)
+{
+	static const struct cs_request unknown = {.msgid = 0, .req = -1};
+	auto c = std::make_unique<struct conn>();
+	uint32_t slot;
+
+	conn_assert_here(w);
+	if (!conn_take_slot(w->conns.get(), &slot))
+		return CS_EBUSY;
+	c->handle = conn_make_handle(w, slot);
+	c->worker = w;
+	c->fd = std::move(fd);
+	c->peer = "operator:uid=" + std::to_string(uid);
+	c->client = 1;
+	c->is_operator = true;
+	c->beginning = false;
+	c->heard = worker_monotonic_ms();
+	c->guest_since = c->heard;
+	if (conn_make_events(c.get()) != 0) {
+		w->conns->free_slots.push_back(slot);
+		return CS_EINVAL;
+	}
+	struct conn *opened = conn_begin(std::move(c), slot);
+
+	if (++w->conns->operators <= conn_most_operators)
+		return 0;
+	conn_refuse(opened, &unknown, CS_MSGID_ACK, CS_ERRNO_BUSY, "too many operators are connected");
+	conn_close_after_output(opened, "too many operators are connected");
 	return 0;
 }
 
@@ -235,6 +275,7 @@ static void conn_free(void *arg)
 	auto *c = static_cast<struct conn *>(arg);
 	struct worker *w = c->worker;
 	const auto slot = static_cast<uint32_t>(c->handle & (conn_most_slots - 1));
+	const bool is_operator = c->is_operator;
 
 	if (!c->closed_told)
 		conn_tell_closed(c);
@@ -244,7 +285,10 @@ static void conn_free(void *arg)
 	w->conns->slots[slot].reset();
 	w->conns->free_slots.push_back(slot);
 	w->conns->live--;
-	conn_unreserve(w);
+	if (is_operator)
+		w->conns->operators--;
+	else
+		conn_unreserve(w);
 	listener_resume_all(w);
 }
 

@@ -179,7 +179,7 @@ struct conn {
 	int64_t heard = 0; /* last bytes of the peer */
 	int64_t silence = 0; /* how long the peer may be silent; 0: for ever */
 	int64_t doubt = 0; /* a probe takes the peer for dead after so long a silence; 0: never */
-	int64_t guest_since = 0; /* since when it is a guest: accepted, or logged out */
+	int64_t guest_since = 0; /* since when it is a guest: accepted, or logged out; or since when it is logged in */
 	int64_t paused_until = 0; /* until then it is not read: it was over its rate */
 	int64_t end_at = 0; /* then it is closed, even with output left */
 	int64_t armed_for = 0; /* when the timer fires */
@@ -195,6 +195,7 @@ struct conn {
 	uint32_t hook_turn = 0; /* turn + 1 of the last call of `written` */
 	uint8_t pending_looks = 0; /* how many calls of dispatch_look_pending found this pending request */
 	enum conn_terminator terminator : 2 = CONN_TERMINATOR_LF;
+	bool is_operator : 1 = false; /* came by core.control: nobody logs in, and no limit of clients counts */
 	bool beginning : 1 = true; /* not known yet whether a PROXY header comes */
 	bool may_proxy : 1 = false; /* the peer's address is in core.proxy_from */
 	bool has_address : 1 = false; /* peer is the client's own address, not that of a proxy */
@@ -248,6 +249,7 @@ struct conn_table {
 	std::vector<uint32_t> generations;
 	std::vector<uint32_t> free_slots;
 	size_t live = 0;
+	unsigned operators = 0; /* connections of operators */
 	std::unique_ptr<char[]> scratch; /* each read goes into it first */
 	size_t read_size = conn_scratch_size; /* most bytes of one read */
 	std::vector<std::unique_ptr<struct conn_output>> spares; /* empty, with memory for the next outputs */
@@ -305,6 +307,10 @@ void conn_unreserve(struct worker *w);
  * slot) / CS_EINVAL with the socket closed and the reservation given back. */
 [[nodiscard]] int conn_open(struct worker *w, unique_fd fd, const sockaddr *address,
                             const struct transport *transport = nullptr);
+/* Takes over a connection of an operator, without a reservation. uid: of its process. If there are conn_most_operators
+ * already, it is told BUSY and closed. 0, CS_EBUSY or CS_EINVAL as above. */
+inline constexpr unsigned conn_most_operators = 64;
+[[nodiscard]] int conn_open_operator(struct worker *w, unique_fd fd, unsigned uid);
 /* No connection can be accepted: closes the oldest guest, unless it came less than 5 s ago. */
 void conn_guest_make_room(struct worker *w);
 /* So much output of all connections is unsent that no further session is let in; it counts as a refused login. */
@@ -358,6 +364,8 @@ void conn_close(struct conn *c, const char *why);
 /* Another login replaces this session: closes the connection, on its own worker, and only if the session is still
  * there. A named device is told first that it is going away. Any thread. */
 void conn_kick(struct worker_shared *shared, cs_conn handle, cs_account account, uint64_t device);
+/* An operator ends this session: tells the client that it is going away, then closes. Logs that once. */
+void conn_kick_now(struct conn *c);
 /* Finds out whether the peer is there: on the connection's own worker, and only if the session is still there. If the
  * peer answers, the session table notes it and the asking node is told (asker 0: no node asks). If it does not answer
  * for 4 s, or was silent for longer than its doubt_ms, the connection is closed. Any thread. */
@@ -370,13 +378,14 @@ bool conn_has_session(const struct conn *c, cs_account account, uint64_t device)
  * again and again with a growing past_ms, it spreads the telling evenly over most_ms. All requests of a connection that
  * was told are refused, except PING. */
 void conn_table_tell(struct worker *w, int64_t past_ms, int64_t most_ms);
-/* Tells every connection of the worker, and refuses all requests except PING from now on. */
+/* Tells every connection of the worker, and refuses all requests except PING from now on. Those of operators go on as
+ * before. */
 void conn_table_drain(struct worker *w);
 /* To be called every few ms once connections were told: closes those whose requests are finished and whose output is
  * written. Who does not read its output is closed a second after its last request was finished, whatever is unsent; the
  * store has it. is_idle: the server has no request under way, whatever a connection may still wait for. */
 void conn_table_close_finished(struct worker *w, bool is_idle);
-/* conn_close_after_output for every connection. */
+/* conn_close_after_output for every connection but those of operators. */
 void conn_table_close_all(struct worker *w, const char *why);
 
 #endif

@@ -34,7 +34,7 @@ static void conn_tell(struct conn *c)
 {
 	struct conn_drain *d = &c->worker->conns->drain;
 
-	if (c->dead || c->closing || c->draining)
+	if (c->dead || c->closing || c->draining || c->is_operator)
 		return;
 	c->draining = true;
 	d->told++;
@@ -106,6 +106,6 @@ void conn_table_close_all(struct worker *w, const char *why)
 	conn_assert_here(w);
 	/* The caller has logged the reason once for all connections. */
 	for (const auto &c : w->conns->slots)
-		if (c)
+		if (c && !c->is_operator)
 			conn_close_softly(c.get(), CS_LOG_DEBUG, why);
 }

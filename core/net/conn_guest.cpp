@@ -115,7 +115,7 @@ void conn_turn_away(struct conn *c, enum conn_turn turn)
 /* A login under way may finish, so such a connection is not closed to make room. */
 static bool conn_is_guest(const struct conn *c)
 {
-	return c->account == 0 && !c->pending && !c->claiming && !c->closing && !c->dead;
+	return c->account == 0 && !c->is_operator && !c->pending && !c->claiming && !c->closing && !c->dead;
 }
 
 template <class Text> static size_t conn_buffer_size(const Text &buffer)
@@ -126,7 +126,7 @@ template <class Text> static size_t conn_buffer_size(const Text &buffer)
 static size_t conn_count_bytes(const struct conn *c)
 {
 	/* A session may leave unread output when it ends; output_hard limits it. */
-	if (c->account != 0 || c->ended != 0 || c->dead)
+	if (c->account != 0 || c->ended != 0 || c->dead || c->is_operator)
 		return 0;
 	return conn_transport_held(c) + (c->start ? conn_buffer_size(c->start->header) : 0) +
 	       (c->output ? conn_buffer_size(c->output->bytes) : 0) +

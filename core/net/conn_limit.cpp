@@ -44,6 +44,8 @@ void conn_charge(struct conn *c, int64_t cost)
 	const struct core_conf *conf = c->worker->conf;
 	const int64_t now = worker_monotonic_ms();
 
+	if (c->is_operator)
+		return;
 	conn_pause(c, CONN_PAUSE_RATE, limit_charge(&c->bucket, conf->rate, conf->burst, cost, now));
 	conn_charge_address(c, cost, 0, now);
 }
@@ -53,7 +55,7 @@ void conn_charge_input(struct conn *c, size_t bytes, int64_t now_ms)
 	const struct core_conf *conf = c->worker->conf;
 	const auto size = static_cast<int64_t>(bytes);
 
-	if (conf->rate_bytes != 0)
+	if (conf->rate_bytes != 0 && !c->is_operator)
 		conn_pause(c, CONN_PAUSE_RATE_BYTES,
 		           limit_charge(&c->byte_bucket, conf->rate_bytes, conf->burst_bytes, size, now_ms));
 	conn_charge_address(c, std::exchange(c->cost_due, 0), size, now_ms);

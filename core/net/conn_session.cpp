@@ -15,6 +15,7 @@ void conn_bind(struct conn *c, cs_account account, uint64_t device, std::string_
 	c->account = account;
 	c->device = static_cast<uint32_t>(device);
 	c->name = name;
+	c->guest_since = worker_monotonic_ms();
 	conn_guest_update(c);
 	conn_rest(c);
 }
@@ -118,6 +119,17 @@ static void conn_kick_run(void *arg)
 	if (conn_unsent(c) > 0)
 		return conn_close(c, "this device has logged in elsewhere");
 	conn_close_after_output(c, "this device has logged in elsewhere");
+}
+
+void conn_kick_now(struct conn *c)
+{
+	static const char why[] = "an operator has ended this session";
+
+	conn_assert_here(c->worker);
+	conn_set_goodbye(c, CS_GOODBYE_GOING_AWAY);
+	conn_send_going_away(c, why, ",\"reason\":\"kicked\"");
+	if (!c->dead)
+		conn_close_after_output(c, why);
 }
 
 void conn_kick(struct worker_shared *shared, cs_conn handle, cs_account account, uint64_t device)

@@ -43,7 +43,9 @@ void conn_transport_deleter::operator()(struct conn_transport *t) const
 
 struct transport_counters *conn_counters(const struct conn *c)
 {
-	return &c->worker->conns->traffic[c->transport ? c->transport->of->index : 0];
+	const unsigned index = c->transport ? c->transport->of->index : 0;
+
+	return &c->worker->conns->traffic[c->is_operator ? transport_operator : index];
 }
 
 void conn_transport_prepare(struct conn *c, const struct transport *of)

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include "core/base/log.h"
 #include "core/net/conn.h"
@@ -23,6 +24,7 @@ static constexpr timeval listener_pause_time = {0, 100 * 1000};
 struct listener {
 	struct worker *worker = nullptr;
 	const struct transport *transport = nullptr; /* of its connections; null: plain */
+	bool is_operators = false;
 	std::string text;
 	unique_fd fd;
 	event_ptr accept_event, pause_event;
@@ -187,10 +189,15 @@ int listener_parse(const char *text, std::vector<struct listen_address> *address
 
 /* ---- sockets */
 
+static int listener_fail_text(const char *text, struct cs_error *e)
+{
+	error_set(e, "cannot listen on %s: %s", text, strerror(errno));
+	return CS_EINVAL;
+}
+
 static int listener_fail(const struct listen_address *a, struct cs_error *e)
 {
-	error_set(e, "cannot listen on %s: %s", a->text.c_str(), strerror(errno));
-	return CS_EINVAL;
+	return listener_fail_text(a->text.c_str(), e);
 }
 
 static int listener_bind(const struct listen_address *a, int option, unique_fd *fd_r)
@@ -308,12 +315,46 @@ static bool listener_accept(struct listener *l)
 	return true;
 }
 
+/* The mode of the socket's file keeps others away; this also holds where its folder or mode was changed. */
+static void listener_take_operator(struct worker *w, unique_fd fd)
+{
+	static constexpr std::string_view refusal =
+		"{\"msgid\":100,\"of\":0,\"errno\":8,\"errmsg\":\"only root and the "
+		"server's own user may give orders\"}\n";
+	ucred peer = {};
+	socklen_t size = sizeof peer;
+
+	if (getsockopt(fd.fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && (peer.uid == 0 || peer.uid == geteuid())) {
+		if (conn_open_operator(w, std::move(fd), peer.uid) != 0)
+			log_warning("connection of an operator refused");
+		return;
+	}
+	log_warning("connection of an operator refused uid=%u pid=%d", peer.uid, peer.pid);
+	(void)send(fd.fd, refusal.data(), refusal.size(), MSG_NOSIGNAL);
+}
+
+/* false: none waits, or accepting pauses. */
+static bool listener_accept_operator(struct listener *l)
+{
+	unique_fd fd(accept4(l->fd.fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+
+	if (fd.fd != -1) {
+		listener_take_operator(l->worker, std::move(fd));
+		return true;
+	}
+	if (errno == EAGAIN || listener_is_passing(errno))
+		return errno != EAGAIN;
+	conn_guest_make_room(l->worker);
+	listener_pause(l, strerror(errno));
+	return false;
+}
+
 static void listener_on_accept(evutil_socket_t, short, void *arg)
 {
 	auto *l = static_cast<struct listener *>(arg);
 
 	for (int i = 0; i < listener_accepts_per_turn; i++)
-		if (!listener_accept(l))
+		if (!(l->is_operators ? listener_accept_operator(l) : listener_accept(l)))
 			return;
 }
 
@@ -332,23 +373,42 @@ static int listener_listen(const struct listen_address *a, unique_fd *fd_r)
 	return fd_r->fd == -1 ? -1 : 0;
 }
 
+/* Its members but the events are set. */
+static int listener_start(std::unique_ptr<struct listener, listener_deleter> l, struct cs_error *e)
+{
+	struct worker *w = l->worker;
+	event_base *base = w->loop.base.get();
+
+	l->accept_event.reset(event_new(base, l->fd.fd, EV_READ | EV_PERSIST, listener_on_accept, l.get()));
+	l->pause_event.reset(event_new(base, -1, 0, listener_on_pause_end, l.get()));
+	if (!l->accept_event || !l->pause_event || event_add(l->accept_event.get(), nullptr) == -1)
+		return listener_fail_text(l->text.c_str(), e);
+	w->listeners.push_back(std::move(l));
+	return 0;
+}
+
 static int listener_open(struct worker *w, const struct listen_address *a, const struct transport *transport,
                          struct cs_error *e)
 {
 	std::unique_ptr<struct listener, listener_deleter> l(new struct listener);
-	event_base *base = w->loop.base.get();
 
 	if (listener_listen(a, &l->fd) == -1)
 		return listener_fail(a, e);
 	l->worker = w;
 	l->transport = transport;
 	l->text = a->text;
-	l->accept_event.reset(event_new(base, l->fd.fd, EV_READ | EV_PERSIST, listener_on_accept, l.get()));
-	l->pause_event.reset(event_new(base, -1, 0, listener_on_pause_end, l.get()));
-	if (!l->accept_event || !l->pause_event || event_add(l->accept_event.get(), nullptr) == -1)
-		return listener_fail(a, e);
-	w->listeners.push_back(std::move(l));
-	return 0;
+	return listener_start(std::move(l), e);
+}
+
+int listener_open_operators(struct worker *w, unique_fd fd, const char *text, struct cs_error *e)
+{
+	std::unique_ptr<struct listener, listener_deleter> l(new struct listener);
+
+	l->worker = w;
+	l->fd = std::move(fd);
+	l->text = text;
+	l->is_operators = true;
+	return listener_start(std::move(l), e);
 }
 
 int listener_open_all(struct worker *w, const std::vector<struct listen_address> &addresses,
@@ -362,14 +422,14 @@ int listener_open_all(struct worker *w, const std::vector<struct listen_address>
 
 void listener_close_all(struct worker *w)
 {
-	w->listeners.clear();
+	std::erase_if(w->listeners, [](const auto &l) { return !l->is_operators; });
 }
 
 /* The bound is for a flood that comes faster than it is accepted. */
 void listener_end_all(struct worker *w)
 {
 	for (const auto &l : w->listeners) {
-		for (int i = 0; i < listener_backlog && !l->paused && listener_accept(l.get()); i++)
+		for (int i = 0; i < listener_backlog && !l->is_operators && !l->paused && listener_accept(l.get()); i++)
 			;
 	}
 	listener_close_all(w);

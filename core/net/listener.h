@@ -32,7 +32,10 @@ const struct listen_address *listener_find(const std::vector<struct listen_addre
  * descriptors or at max_connections, accepting pauses until a connection ends or 100 ms have passed. */
 [[nodiscard]] int listener_open_all(struct worker *w, const std::vector<struct listen_address> &addresses,
                                     const struct transport *transport, struct cs_error *e);
-/* Stops accepting for ever. Worker thread. */
+/* Takes over the listening socket of operators; text: for messages. The peer must run as root or as the server's user,
+ * else it is told NOT_ALLOWED. Connections go to conn_open_operator. 0, or CS_EINVAL with the text in e. */
+[[nodiscard]] int listener_open_operators(struct worker *w, unique_fd fd, const char *text, struct cs_error *e);
+/* Stops accepting for ever, but for operators. Worker thread. */
 void listener_close_all(struct worker *w);
 /* The same, but first accepts the connections that wait in the kernel, which would be reset. Worker thread. */
 void listener_end_all(struct worker *w);

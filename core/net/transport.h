@@ -30,6 +30,9 @@ struct transport_counters {
 	std::atomic<uint64_t> failed = 0; /* whose handshake was not finished */
 };
 
-using transport_traffic = std::array<struct transport_counters, transport_most>;
+/* Where connections of operators are counted, which are of no kind. */
+inline constexpr unsigned transport_operator = transport_most;
+
+using transport_traffic = std::array<struct transport_counters, transport_most + 1>;
 
 #endif

@@ -14,15 +14,28 @@
 /* The cost of a frame that reaches no handler. */
 static constexpr int64_t dispatch_own_cost = 1;
 
+/* The core's own verbs of operators. */
+static constexpr uint32_t dispatch_first_verb = 900, dispatch_last_verb = 919;
+
 static const char dispatch_going_away[] = "this node is going away, connect again";
 static const char dispatch_log_in[] = "log in first";
 
 static bool dispatch_is_core_msgid(uint32_t msgid)
 {
-	return msgid == CS_MSGID_ACK || msgid == CS_MSGID_PING || msgid == CS_MSGID_PONG;
+	return msgid == CS_MSGID_ACK || msgid == CS_MSGID_PING || msgid == CS_MSGID_PONG || msgid == CS_MSGID_NOTICE ||
+	       (msgid >= dispatch_first_verb && msgid <= dispatch_last_verb);
 }
 
 /* ---- building */
+
+/* Entries of an unordered_map do not move. */
+static void dispatch_fill(struct dispatch_table *table, struct dispatch_entry *entry, const struct cs_route *route,
+                          unsigned plugin)
+{
+	*entry = {route, plugin, {}};
+	if (route->msgid < table->near.size())
+		table->near[route->msgid] = entry;
+}
 
 static int dispatch_add(struct dispatch_table *table, const struct plugin_set *set, const struct plugin *plugin,
                         const struct cs_route *route, struct cs_error *e)
@@ -39,10 +52,21 @@ static int dispatch_add(struct dispatch_table *table, const struct plugin_set *s
 		          !route->name ? "" : route->name, set->plugins[found->second.plugin]->path.c_str());
 		return CS_EINVAL;
 	}
-	found->second = {route, plugin->index, {}};
-	if (route->msgid < table->near.size())
-		table->near[route->msgid] = &found->second; /* entries of an unordered_map do not move */
+	dispatch_fill(table, &found->second, route, plugin->index);
 	return 0;
+}
+
+void dispatch_add_verbs(struct dispatch_table *table, const struct cs_route *verbs)
+{
+	for (const struct cs_route *route = verbs; route->handler; route++)
+		dispatch_fill(table, &table->entries[route->msgid], route, dispatch_core);
+}
+
+static void dispatch_hook_all(struct dispatch_table *table, const struct plugin *plugin, const struct cs_hook *hook)
+{
+	for (auto &[msgid, entry] : table->entries)
+		if (!(entry.route->flags & CS_ROUTE_OPERATOR))
+			entry.hooks.push_back({hook, plugin->index});
 }
 
 static int dispatch_add_hook(struct dispatch_table *table, const struct plugin *plugin, const struct cs_hook *hook,
@@ -55,8 +79,7 @@ static int dispatch_add_hook(struct dispatch_table *table, const struct plugin *
 	const auto found = table->entries.find(hook->msgid);
 
 	if (hook->msgid == 0)
-		for (auto &[msgid, entry] : table->entries)
-			entry.hooks.push_back({hook, plugin->index});
+		dispatch_hook_all(table, plugin, hook);
 	else if (found != table->entries.end())
 		found->second.hooks.push_back({hook, plugin->index});
 	else
@@ -154,7 +177,7 @@ static bool dispatch_is_own_id(struct dispatch_call *d)
 
 static bool dispatch_is_draining(const struct conn *c)
 {
-	return c->draining || c->worker->draining;
+	return !c->is_operator && (c->draining || c->worker->draining);
 }
 
 /* All checks before hooks and handler. false: the request was refused. */
@@ -209,7 +232,8 @@ static int dispatch_run_handler(struct dispatch_call *d, struct cs_self *self)
 static void dispatch_call_handler(struct dispatch_call *d)
 {
 	struct conn *c = d->conn;
-	struct cs_self *self = c->worker->instances[d->entry->plugin].get();
+	const unsigned plugin = d->entry->plugin;
+	struct cs_self *self = plugin == dispatch_core ? c->worker->shared->verbs : c->worker->instances[plugin].get();
 
 	dispatch_begin_call(d, self);
 	const int verdict = dispatch_run_handler(d, self);
@@ -298,20 +322,26 @@ static int64_t dispatch_charge(struct dispatch_call *d)
 	const int64_t cost = !d->entry ? dispatch_own_cost : d->entry->route->cost;
 
 	d->conn->cost_due += static_cast<uint32_t>(cost);
-	if (conf->rate == 0)
+	if (conf->rate == 0 || d->conn->is_operator)
 		return 0;
 	return limit_charge(&d->conn->bucket, conf->rate, conf->burst, cost, worker_monotonic_ms());
 }
 
-static const struct dispatch_entry *dispatch_find(const struct conn *c, uint32_t msgid)
+static const struct dispatch_entry *dispatch_look_up(const struct dispatch_table *table, uint32_t msgid)
 {
-	const struct dispatch_table *table = c->worker->shared->dispatch;
-
 	if (msgid < table->near.size())
 		return table->near[msgid];
 	const auto found = table->entries.find(msgid);
 
 	return found == table->entries.end() ? nullptr : &found->second;
+}
+
+/* Operators have the verbs, all others the rest. */
+static const struct dispatch_entry *dispatch_find(const struct conn *c, uint32_t msgid)
+{
+	const struct dispatch_entry *entry = dispatch_look_up(c->worker->shared->dispatch, msgid);
+
+	return entry && ((entry->route->flags & CS_ROUTE_OPERATOR) != 0) == c->is_operator ? entry : nullptr;
 }
 
 /* Fills in d for a parsed frame. 0, or CS_EINVAL with the mistake in e. */

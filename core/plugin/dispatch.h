@@ -4,6 +4,7 @@
 #define CORE_DISPATCH_H
 
 #include <array>
+#include <climits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,9 +23,11 @@ struct dispatch_hook {
 	unsigned plugin; /* index of the instance on each worker */
 };
 
+inline constexpr unsigned dispatch_core = UINT_MAX; /* in place of an index: the core's own verb */
+
 struct dispatch_entry {
 	const struct cs_route *route;
-	unsigned plugin; /* index of the instance on each worker */
+	unsigned plugin; /* index of the instance on each worker; dispatch_core: worker_shared.verbs */
 	std::vector<struct dispatch_hook> hooks; /* in the order of their calls */
 };
 
@@ -37,6 +40,10 @@ struct dispatch_table {
 /* Notes the routes and hooks of all plugins. Two routes with one msgid, a route without handler, a route or hook for a
  * msgid of the core: CS_EINVAL, e names both files. */
 [[nodiscard]] int dispatch_build(struct dispatch_table *table, const struct plugin_set *set, struct cs_error *e);
+
+/* Adds the core's own verbs of operators, msgids 900 to 919; the list ends with handler NULL and must live as long as
+ * the table. Before any worker runs. */
+void dispatch_add_verbs(struct dispatch_table *table, const struct cs_route *verbs);
 
 /* Makes the worker's counters, one for each route of shared->dispatch. Before the worker runs. */
 void dispatch_open(struct worker *w);

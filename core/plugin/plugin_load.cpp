@@ -13,7 +13,7 @@
 
 #include "core/base/log.h"
 
-static constexpr uint32_t plugin_route_flags = CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID;
+static constexpr uint32_t plugin_route_flags = CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID | CS_ROUTE_OPERATOR;
 
 static constexpr size_t plugin_longest_name = 32;
 
@@ -218,6 +218,11 @@ static int plugin_check_routes(const struct plugin *p, struct cs_error *e)
 		if (r->flags & ~plugin_route_flags) {
 			error_set(e, "%s: msgid %u (%s): flags has the bits 0x%x, which must be 0", p->path.c_str(),
 			          r->msgid, r->name, r->flags & ~plugin_route_flags);
+			return CS_EINVAL;
+		}
+		if ((r->flags & CS_ROUTE_OPERATOR) && r->flags != CS_ROUTE_OPERATOR) {
+			error_set(e, "%s: msgid %u (%s): a verb of operators cannot need a login", p->path.c_str(),
+			          r->msgid, r->name);
 			return CS_EINVAL;
 		}
 	}

@@ -3,7 +3,8 @@
 #ifndef CHATSERVERD_MSGID_H
 #define CHATSERVERD_MSGID_H
 
-/* X(NAME, number, direction): C is sent by clients, S by the server, B by both. */
+/* X(NAME, number, direction): C is sent by clients, S by the server, B by both, O by operators (see core.control in
+ * chat.conf(5)). 900 to 919 are the verbs of the server itself, 920 to 999 those of its plugins. */
 #define CS_MSGID_LIST(X)                                                                                               \
 	X(LOGIN, 1, C)                                                                                                 \
 	X(LOGIN_ACK, 2, S)                                                                                             \
@@ -27,6 +28,7 @@
 	X(READ, 120, B)                                                                                                \
 	X(SIGNAL, 122, B)                                                                                              \
 	X(PRESENCE, 123, S)                                                                                            \
+	X(NOTICE, 124, S)                                                                                              \
 	X(SET_CONTACT, 131, C)                                                                                         \
 	X(CONTACTS, 132, C)                                                                                            \
 	X(FIND_USER, 133, C)                                                                                           \
@@ -38,7 +40,18 @@
 	X(INVITE, 145, B)                                                                                              \
 	X(MUTE, 146, B)                                                                                                \
 	X(EDIT, 160, B)                                                                                                \
-	X(RECALL, 161, B)
+	X(RECALL, 161, B)                                                                                              \
+	X(STATUS, 900, O)                                                                                              \
+	X(WORKERS, 901, O)                                                                                             \
+	X(SESSIONS, 902, O)                                                                                            \
+	X(KICK, 903, O)                                                                                                \
+	X(PLUGINS, 904, O)                                                                                             \
+	X(ROUTES, 905, O)                                                                                              \
+	X(LOG, 906, O)                                                                                                 \
+	X(DRAIN, 907, O)                                                                                               \
+	X(RELOAD, 908, O)                                                                                              \
+	X(LIMITS, 909, O)                                                                                              \
+	X(NOTIFY, 910, O)
 
 /* X(NAME, number, when) : the errno of ACK (msgid 100). 1 and 2 belong to LOGIN_ACK and REGISTER_ACK. */
 #define CS_ERRNO_LIST(X)                                                                                               \

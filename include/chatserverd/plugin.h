@@ -91,8 +91,12 @@ typedef int cs_handler_fn(void *state, const struct cs_frame *frame);
 
 enum cs_route_flag {
 	CS_ROUTE_NEEDS_LOGIN = 1, /* else NOT_LOGGED_IN */
-	CS_ROUTE_OWN_ID = 2 /* `id` must be there (else BAD_FRAME) and be the connection's account
+	CS_ROUTE_OWN_ID = 2, /* `id` must be there (else BAD_FRAME) and be the connection's account
 	                             * (else NOT_ALLOWED) */
+	/* A verb: only for connections of operators (core.control in chat.conf(5)), where nobody is logged in. For
+	 * others there is no such route (UNKNOWN_MSGID). It is not charged, goes on while the node drains, and only
+	 * hooks for its own msgid see it. Without the other flags. */
+	CS_ROUTE_OPERATOR = 4
 };
 
 /* A msgid that a plugin handles. The list ends with handler NULL. */
@@ -112,7 +116,8 @@ typedef int cs_hook_fn(void *state, const struct cs_frame *frame);
 
 /* A hook. The list ends with before NULL. */
 struct cs_hook {
-	uint32_t msgid; /* of the frames that it sees; 0: all msgids that a plugin handles */
+	uint32_t
+		msgid; /* of the frames that it sees; 0: all msgids that a plugin handles, but for verbs of operators */
 	int32_t order; /* lower ones first, across all plugins; equal ones in the order of start */
 	cs_hook_fn *before;
 	uint32_t spare; /* 0 */

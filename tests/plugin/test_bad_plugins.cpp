@@ -235,6 +235,9 @@ static void what_is_spare_must_be_zero(void **state)
 	assert_refused((fixture *)*state, "bad_route_flags",
 	               "{}/p/bad_route_flags.so: msgid 2001 (here): flags has the bits 0x80, which must be 0 "
 	               "(see core.plugins at {}/c:4)");
+	assert_refused((fixture *)*state, "bad_verb",
+	               "{}/p/bad_verb.so: msgid 2001 (here): a verb of operators cannot need a login "
+	               "(see core.plugins at {}/c:4)");
 }
 
 static void a_version_of_parcels_that_does_not_fit_is_refused(void **state)
