@@ -405,6 +405,20 @@ static bool client_take_raw(client *cl, const frame &fr, std::string_view text)
 	return true;
 }
 
+/* What the operator of the server says, line by line. */
+static void client_take_notice(const client *cl, const frame &fr)
+{
+	std::string_view rest = fr.text;
+
+	while (!rest.empty()) {
+		const size_t end = std::min(rest.find('\n'), rest.size());
+
+		view_notice(&cl->vw, "Notice of the server: " + std::string(rest.substr(0, end)));
+		rest.remove_prefix(std::min(end + 1, rest.size()));
+	}
+	view_bell(&cl->vw);
+}
+
 static void client_take_frame(client *cl, const frame &fr)
 {
 	switch (fr.msgid) {
@@ -415,6 +429,7 @@ static void client_take_frame(client *cl, const frame &fr)
 	case CS_MSGID_PRESENCE: client_take_person(cl, fr); break;
 	case CS_MSGID_READ: client_take_read(cl, fr); break;
 	case CS_MSGID_SIGNAL: client_take_signal(cl, fr); break;
+	case CS_MSGID_NOTICE: client_take_notice(cl, fr); break;
 	case CS_MSGID_CHAT:
 	case CS_MSGID_GROUP_CHAT: client_take_entry(cl, fr); break;
 	default:

@@ -58,7 +58,7 @@ void client_send_login(client *cl)
 	if (!cl->vw.plain)
 		request_add_truth(&rq, "rosters", false);
 	if (!cl->vw.plain)
-		request_add_texts(&rq, "want", {"event", "echo", "read", "presence", "signal"});
+		request_add_texts(&rq, "want", {"event", "echo", "read", "presence", "signal", "notice"});
 	cl->se.state = SESSION_ASKED;
 	connection_send(&cl->cn, request_end(&rq));
 }

@@ -167,6 +167,7 @@ static frame protocol_frame_take(const cJSON *object)
 		.blocked = protocol_json_truth(object, "blocked"),
 		.name = protocol_json_text(object, "name"),
 		.message = protocol_json_text(object, "msg"),
+		.text = protocol_json_text(object, "text"),
 		.time = protocol_json_text(object, "time"),
 		.cid = protocol_json_text(object, "cid"),
 		.kind = protocol_json_text(object, "kind"),

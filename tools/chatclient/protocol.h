@@ -53,6 +53,7 @@ struct frame {
 	bool blocked = false;
 	std::string name;
 	std::string message;
+	std::string text; /* of a notice */
 	std::string time;
 	std::string cid;
 	std::string kind;

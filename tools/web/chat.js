@@ -86,7 +86,7 @@ import { pumpAll, randomText, refuseLongest, restoreOutbox, saveOutbox, stored }
 import { createShelf } from './shelf.js';
 import { createAlone } from './tabs.js';
 
-const want = ['event', 'echo', 'read', 'presence', 'signal'];
+const want = ['event', 'echo', 'read', 'presence', 'signal', 'notice'];
 const keysOf = {
     1: 'login', 3: 'notLoggedIn', 4: 'badFrame', 6: 'noUser', 7: 'noGroup', 8: 'notAllowed', 9: 'exists', 10: 'busy', 11: 'unavailable',
     12: 'tooLong', 13: 'busy', 14: 'noMessage', 15: 'tooLate', 16: 'full',
@@ -557,6 +557,8 @@ export function createChat({ url, keep: store = createKeep(), now = Date.now, ra
             takeSignal(c, frame);
         else if (frame.msgid === 123)
             setOnline(frame.id, frame.state);
+        else if (frame.msgid === 124)
+            c.emit('notice', 'notice.server', { text: frame.text });
         else if (frame.msgid === 134)
             added(frame);
         else if (frame.msgid === 145)

@@ -30,6 +30,7 @@ const shapes = {
     120: { '!id': id, peer: id, groupid: id, '!seq': count, show: bool },
     122: { '!id': id, toid: id, groupid: id, '!kind': body },
     123: { '!id': id, '!state': state },
+    124: { '!text': body },
     134: { '!id': id, '!name': name },
     141: { ...entry, '!groupid': id, '!account': id, ban: bool },
     142: { ...entry, '!groupid': id, '!account': id, '!role': role },

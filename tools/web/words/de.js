@@ -51,6 +51,7 @@ export default {
     'password.title': 'Passwort ändern', 'password.old': 'Bisheriges Passwort', 'password.new': 'Neues Passwort', 'password.hint': 'Alle anderen Geräte werden abgemeldet.',
     'password.do': 'Ändern', 'password.done': 'Das Passwort ist geändert.',
 
+    'notice.server': 'Hinweis des Servers: {text}',
     'notice.added': '{name} hat dich als Kontakt hinzugefügt.', 'notice.invited': '{name} lädt dich in {group} ein.', 'notice.removed': '{name} hat dich aus {group} entfernt.',
     'notice.banned': '{name} hat dich aus {group} entfernt; zurück kommst du nur mit einer Einladung.',
 

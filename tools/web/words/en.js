@@ -51,6 +51,7 @@ export default {
     'password.title': 'Change password', 'password.old': 'Present password', 'password.new': 'New password', 'password.hint': 'All other devices are logged out.',
     'password.do': 'Change', 'password.done': 'The password is changed.',
 
+    'notice.server': 'Notice of the server: {text}',
     'notice.added': '{name} added you to their contacts.', 'notice.invited': '{name} invited you to {group}.', 'notice.removed': '{name} removed you from {group}.',
     'notice.banned': '{name} removed you from {group}; an invitation is needed to return.',
 

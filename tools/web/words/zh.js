@@ -51,6 +51,7 @@ export default {
     'password.title': '修改密码', 'password.old': '当前密码', 'password.new': '新密码', 'password.hint': '所有其他设备都会退出登录。',
     'password.do': '修改', 'password.done': '密码已修改。',
 
+    'notice.server': '服务器通知：{text}',
     'notice.added': '{name} 添加了你为联系人。', 'notice.invited': '{name} 邀请你加入 {group}。', 'notice.removed': '{name} 将你移出了 {group}。',
     'notice.banned': '{name} 将你移出了 {group},受邀后才能回来。',
 
