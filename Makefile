@@ -4,7 +4,7 @@
 ## make TARGET, on Debian 12. scripts/run installs the packages that "all" needs, scripts/check those of the others;
 ## scripts/packages has their names.
 ##
-##   all          the default: server, plugins, chatclient and chatbench, in build/; needs a C++20 compiler,
+##   all          the default: server, plugins, chatclient, chatctl and chatbench, in build/; needs a C++20 compiler,
 ##                pkg-config, libevent and cJSON, and what ./configure does not leave out: SQLite, libsodium,
 ##                libedit, hiredis, OpenSSL 3, the client library of MariaDB or MySQL
 ##   configure    makes ./configure, which a release has already; needs autoconf
@@ -373,7 +373,7 @@ asan-programs:
 
 # All tests with threads: messages between workers, the session table, the store engine, the adapter, and the whole
 # server. Not with MariaDB: its client library is not instrumented.
-tsan_tests = $(or $(TESTS),$(patsubst tests/%.cpp,%,$(filter-out $(waiting_tests:%=tests/%.cpp) tests/server/test_chatclient% tests/server/test_chatbench% %_mysql.cpp %_idle_memory.cpp,$(wildcard \
+tsan_tests = $(or $(TESTS),$(patsubst tests/%.cpp,%,$(filter-out $(waiting_tests:%=tests/%.cpp) tests/server/test_chatclient% tests/server/test_chatbench% tests/server/test_chatctl% %_mysql.cpp %_idle_memory.cpp,$(wildcard \
 	$(foreach name,loop worker session route route_bundle bus bus_life bus_session store store_hash store_engine store_engine_share host host_contract host_cluster host_cluster_sessions log log_places db db_sqlite db_sqlite_log,tests/unit/test_$(name).cpp) \
 	tests/server/test_*.cpp))))
 make_tsan = $(MAKE) BUILD=$(BUILD)/tsan OUTSIDE=$(BUILD) SAN=thread CXXFLAGS='-g1 -O1' TESTS='$(tsan_tests)'
@@ -413,6 +413,7 @@ schema_dir = $(datadir)/chatserverd/schema
 web_dir = $(datadir)/chatserverd/web
 example_dir = $(datadir)/doc/chatserverd/examples
 state_dir = $(localstatedir)/lib/chatserverd
+completion_dir = $(datadir)/bash-completion/completions
 unit_dir = $(filter-out no,$(systemdsystemunitdir))
 sysusers_dir = $(patsubst %/systemd/system,%/sysusers.d,$(unit_dir))
 # Examples to copy: built and tested, but not part of a server.
@@ -484,6 +485,7 @@ install: all $(BUILD)/chat.conf $(BUILD)/chatserverd.service $(BUILD)/chatserver
 	for file in $(example_schema); do \
 		$(INSTALL) -D -m 644 $$file $(DESTDIR)$(example_dir)/$${file#conf/} || exit 1; done
 	$(foreach page,$(manuals),$(call install_page,$(page)) &&) true
+	$(INSTALL) -D -m 644 conf/chatctl.bash $(DESTDIR)$(completion_dir)/chatctl
 	$(if $(unit_dir),$(INSTALL) -D -m 644 $(BUILD)/chatserverd.service $(DESTDIR)$(unit_dir)/chatserverd.service)
 	$(if $(unit_dir),$(INSTALL) -D -m 644 conf/chatserverd.sysusers $(DESTDIR)$(sysusers_dir)/chatserverd.conf)
 	$(make_user)
@@ -499,6 +501,7 @@ uninstall: $(BUILD)/chat.conf
 	rm -f $(DESTDIR)$(libdir)/pkgconfig/chatserverd-test.pc $(DESTDIR)$(libdir)/libchatserverd-test.a \
 		$(DESTDIR)$(bindir)/chatserverd-new-plugin
 	rm -f $(foreach page,$(manuals),$(DESTDIR)$(mandir)/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page)))
+	rm -f $(DESTDIR)$(completion_dir)/chatctl
 	$(if $(unit_dir),rm -f $(DESTDIR)$(unit_dir)/chatserverd.service $(DESTDIR)$(sysusers_dir)/chatserverd.conf)
 	rm -rf $(DESTDIR)$(includedir)/chatserverd $(DESTDIR)$(datadir)/chatserverd $(DESTDIR)$(example_dir)
 	rm -f $(DESTDIR)$(conf_dir)/chat.conf.new

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: MIT
+# Bash completion for chatctl(8).
+
+_chatctl()
+{
+	local verbs='status workers sessions kick plugins routes limits log reload drain notice'
+	local options='-s --socket -t --timeout --json -V --version -h --help'
+	local word=${COMP_WORDS[COMP_CWORD]} verb='' i
+
+	COMPREPLY=()
+	# The word of an option.
+	case ${COMP_WORDS[COMP_CWORD - 1]} in
+	-s | --socket)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return
+		;;
+	-t | --timeout) return ;;
+	esac
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		-s | --socket | -t | --timeout) ((i++)) ;;
+		-*) ;;
+		*)
+			verb=${COMP_WORDS[i]}
+			break
+			;;
+		esac
+	done
+	case $verb in
+	'')
+		case $word in
+		-*) mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word") ;;
+		*) mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$word") ;;
+		esac
+		;;
+	log) mapfile -t COMPREPLY < <(compgen -W 'error warning info debug' -- "$word") ;;
+	esac
+}
+
+complete -F _chatctl chatctl

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ * chatctl: looks at a running chatserverd and gives it orders. */
+#include <clocale>
+#include <cstdio>
+
+#include <base/standard.h>
+
+#include "options.h"
+#include "verbs.h"
+#include "wire.h"
+
+static enum chatctl_status chatctl_finish(enum chatctl_status status)
+{
+	return standard_flush("chatctl") == 0 ? status : CHATCTL_REFUSED;
+}
+
+int main(int argc, char **argv)
+{
+	struct chatctl_options options;
+	struct chatctl_wire wire;
+
+	standard_open();
+	/* Names are UTF-8, whatever the locale says. */
+	(void)setlocale(LC_CTYPE, "C.UTF-8");
+	const int read = chatctl_read_options(argc, argv, &options);
+
+	if (read > 0)
+		return chatctl_finish(CHATCTL_DONE);
+	if (read < 0 || !chatctl_check_words(&options))
+		return CHATCTL_USAGE;
+	if (!chatctl_connect(&wire, options.socket, options.timeout_s * 1000))
+		return CHATCTL_UNREACHED;
+	return chatctl_finish(chatctl_run(&options, &wire));
+}

@@ -1,0 +1,2 @@
+chatctl_CFLAGS = $(EVENT_CFLAGS) $(CJSON_CFLAGS)
+chatctl_LIBS = $(CJSON_LIBS)
