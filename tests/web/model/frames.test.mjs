@@ -36,6 +36,7 @@ const samples = [
     { msgid: 100, of: 132, req: 4, errno: 0, contacts: [{ account: 21, name: 'bob', state: 'online', friend: true, friend_of: false, blocked: true }] },
     { msgid: 100, of: 144, errno: 0, members: [{ account: 21, name: 'bob', role: 'admin', state: 'offline', joined: 3 }] },
     { msgid: 100, of: 110, errno: 0, devices: [{ device: 'x', online: true, seen: 3 }] }, { msgid: 100, of: 0, errno: 12, errmsg: 'long', until: 4 },
+    { msgid: 124, text: 'We restart at 22:00.', ts: 1 },
 ];
 const values = [null, true, -1, 0, 1.5, 2 ** 53, 1e308, '', 'text', 'constructor', '__proto__', [], {}, [null], [[]], [{}], { msgid: 6 }, '\ud800', '\u202e\u0000', 'x'.repeat(5000),
     13, 21, 6, 100, 'online', 'admin', 9007199254740991];
@@ -65,7 +66,7 @@ function mutateText(text) {
 }
 
 // What came through must be of these types and in range, whatever was sent.
-const texts_ = ['name', 'msg', 'groupname', 'groupdesc', 'cid', 'kind', 'role', 'token', 'store', 'errmsg', 'device', 'join', 'history'];
+const texts_ = ['name', 'msg', 'text', 'groupname', 'groupdesc', 'cid', 'kind', 'role', 'token', 'store', 'errmsg', 'device', 'join', 'history'];
 const counts = ['id', 'seq', 'ts', 'toid', 'groupid', 'peer', 'account', 'of', 'req', 'errno', 'until', 'edited', 'recalled', 'first', 'last', 'members', 'read', 'unread', 'seen', 'invited', 'joined'];
 const flags = ['show', 'ban', 'more', 'older', 'newer', 'friend', 'friend_of', 'blocked', 'online', 'state'];
 function check(value) {

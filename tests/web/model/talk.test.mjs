@@ -213,3 +213,10 @@ test('a draft is there after a reload, and a text that is too long is refused at
     await assert.rejects(again.chat.send(ann.key, 'x'.repeat(70000)), { key: 'error.tooLong' });
     leave(again, bob);
 });
+
+test('a notice of the operator is said once, as it came', async () => {
+    const bob = await newcomer(server, 'bob');
+    bob.wire.socket.onmessage({ data: JSON.stringify({ msgid: 124, text: 'We restart at 22:00.', ts: Date.now() }) });
+    await until('the notice', () => bob.seen.some(([kind, key, values]) => kind === 'notice' && key === 'notice.server' && values.text === 'We restart at 22:00.'));
+    leave(bob);
+});
