@@ -71,7 +71,7 @@ static output run(const test_server *s, const std::vector<std::string> &words)
 	return run_at(s, operator_path(s), words);
 }
 
-/* Each number becomes N, each time such as 12ms or 3m 4s T, and blanks in a row one. */
+/* Each number becomes N, and blanks in a row one. */
 static std::string picture(const std::string &text)
 {
 	std::string shown;
@@ -137,11 +137,11 @@ static void other_tables_have_a_row_for_each_thing(void **state)
 
 	assert_string_equal(picture(workers.out).substr(0, 61).c_str(),
 	                    "WORKER CONNECTIONS SESSIONS NO LOGIN UNSENT LAG TURNS CPU\n N ");
-	contains(plugins.out, "\nlogin        " CS_VERSION "  ");
+	contains(picture(plugins.out), ("\nlogin " + picture(CS_VERSION) + " N N ").c_str());
 	contains(picture(routes.out), "MSGID NAME PLUGIN CALLS BYTES REFUSED\n");
 	contains(picture(routes.out), " N plugins core N N N\n");
-	contains(limits.out, "core.max_connections    10000     0  0%  connections\n");
-	contains(limits.out, "core.rate                none     -      cost/s\n");
+	contains(picture(limits.out), "core.max_connections N N N% connections\n");
+	contains(picture(limits.out), "core.rate none - cost/s\n");
 }
 
 static void orders_say_what_they_did(void **state)

@@ -239,6 +239,22 @@ static void a_route_for_a_msgid_of_the_core_is_refused(void **)
 	assert_string_equal(e.text, "one.so: msgid 102 (PING) is the core's own");
 }
 
+/* So that a plugin cannot take the place of a verb that a later server has. */
+static void a_verb_of_the_core_cannot_be_a_plugins(void **)
+{
+	static const struct cs_route routes[] = {
+		{919, "new", [](void *, const struct cs_frame *) { return 0; }, CS_ROUTE_OPERATOR, 1}, {}};
+	struct plugin_set set;
+	struct dispatch_table table;
+	struct cs_error e;
+
+	set.plugins.push_back(std::make_unique<struct plugin>());
+	set.plugins.back()->path = "one.so";
+	set.plugins.back()->declared.routes = routes;
+	assert_int_equal(dispatch_build(&table, &set, &e), CS_EINVAL);
+	assert_string_equal(e.text, "one.so: msgid 919 (new) is the core's own");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, worker_test_set_up, worker_test_tear_down)
 
 int main(void)
@@ -260,6 +276,7 @@ int main(void)
 		TEST(what_a_request_costs_more_is_charged_when_it_is_served),
 		cmocka_unit_test(two_routes_of_one_msgid_name_both_files),
 		cmocka_unit_test(a_route_for_a_msgid_of_the_core_is_refused),
+		cmocka_unit_test(a_verb_of_the_core_cannot_be_a_plugins),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);
