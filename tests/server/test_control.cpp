@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Tests the verbs of operators with a real server: what they tell and what they do. */
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <set>
 #include <string>
@@ -245,24 +246,28 @@ static void drain_is_answered_and_the_server_ends(void **state)
 	assert_int_not_equal(access(operator_path(s).c_str(), F_OK), 0);
 }
 
-/* A slow password keeps it draining. */
+/* A request that is under way keeps it draining. */
 static void while_it_drains_operators_go_on(void **state)
 {
 	auto *s = static_cast<test_server *>(*state);
+	const std::string go = s->folder + "/go";
+
+	operator_load_plugin(s, "block");
+	operator_allow(s);
+	test_server_set(s, "core.drain_timeout", "2m");
+	test_server_start(s);
 	test_client *slow = client_open(s), *o = operator_open(s);
-
-	client_sendf(slow, R"({"msgid":4,"name":"a","password":"secret"})");
-	check_wait("the request is under way", [o] {
-		const test_frame routes = CLIENT_ASK(o, 0, "{\"msgid\":905");
-
-		return json_matches(find_item(routes, "routes", "name", "register"), R"({"calls":1})");
-	});
+	client_sendf(slow, R"({"msgid":2001,"req":1,"until":"%s"})", go.c_str());
+	test_server_wait_log(s, "block waits");
 	(void)CLIENT_ASK(o, 0, "{\"msgid\":907");
 	test_frame frame = CLIENT_ASK(o, 0, "{\"msgid\":907");
 	assert_true(json_matches(frame.json.get(), R"({"already":true})"));
 	frame = CLIENT_ASK(operator_open(s), 0, "{\"msgid\":900");
 	assert_true(json_matches(frame.json.get(), R"({"state":"draining"})"));
 	(void)CLIENT_ASK(o, 13, "{\"msgid\":908");
+	FILE *file = fopen(go.c_str(), "w");
+	assert_non_null(file);
+	assert_int_equal(fclose(file), 0);
 	assert_int_equal(test_server_wait(s, 60000), 0);
 }
 
@@ -294,19 +299,6 @@ static void login_says_that_notices_are_given(void **state)
 	assert_true(ack.bytes.find("\"notice\"") != ack.bytes.npos);
 	client_sendf(c, R"({"msgid":124,"text":"I am an operator"})");
 	client_expect(c, R"({"of":124,"errno":5})");
-}
-
-static int set_up_slow(void **state)
-{
-	test_server *s = test_server_new();
-
-	operator_allow(s);
-	test_server_set(s, "login.password_ops", "30");
-	test_server_set(s, "core.drain_timeout", "1m");
-	test_server_set(s, "login.password_memory", "19M");
-	*state = s;
-	test_server_start(s);
-	return 0;
 }
 
 static void a_plugin_has_verbs_of_its_own(void **state)
@@ -346,7 +338,7 @@ int main()
 	                                        set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_reload_that_is_refused_says_why, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(drain_is_answered_and_the_server_ends, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(while_it_drains_operators_go_on, set_up_slow, tear_down),
+		cmocka_unit_test_setup_teardown(while_it_drains_operators_go_on, test_server_setup, tear_down),
 		cmocka_unit_test_setup_teardown(a_notice_reaches_those_who_want_it, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(login_says_that_notices_are_given, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_plugin_has_verbs_of_its_own, test_server_setup, tear_down),
