@@ -422,21 +422,7 @@ void control_deleter::operator()(struct control *c) const
 
 int control_add_want_word(struct plugin_set *set, struct cs_error *e)
 {
-	std::vector<const char *> *words = &set->want_words; /* ends with null */
-
-	for (const char *word : *words) {
-		if (!word || strcmp(word, control_notice_word) != 0)
-			continue;
-		error_set(e, "a plugin gives the word \"%s\" of LOGIN's want, which is the server's own",
-		          control_notice_word);
-		return CS_EINVAL;
-	}
-	if (words->size() > 64) {
-		error_set(e, "there are more than 64 words that a LOGIN can want");
-		return CS_EINVAL;
-	}
-	words->insert(words->end() - 1, control_notice_word);
-	return 0;
+	return plugin_add_want_word(set, control_notice_word, e);
 }
 
 static uint64_t control_want_bit(const struct server *s)

@@ -47,6 +47,8 @@ std::string metrics_text(struct server *s)
 	metrics_add_identity(&text, s);
 	metric_add_gauge(&text, "chatserverd_uptime_seconds", "Seconds since the start.",
 	                 static_cast<uint64_t>(worker_monotonic_ms() - s->started_ms) / 1000);
+	metric_add_gauge(&text, "chatserverd_plugins_leaving", "Plugins that were replaced and have not finished.",
+	                 s->plugins.leaving.size());
 	metric_add_gauge(&text, "chatserverd_draining", "1 while this node drains.", s->drain.begun);
 	metric_add_counter(&text, "chatserverd_log_lines_dropped_total", "Lines of the log that could not be written.",
 	                   log_dropped(LOG_LINES));

@@ -6,9 +6,9 @@
 
 static const char *metrics_route_name(const struct server *s, uint32_t msgid)
 {
-	const auto entry = s->dispatch.entries.find(msgid);
+	const auto entry = s->dispatch->entries.find(msgid);
 
-	if (entry != s->dispatch.entries.end())
+	if (entry != s->dispatch->entries.end())
 		return entry->second.route->name;
 	return msgid == CS_MSGID_PING ? "PING" : "unknown";
 }

@@ -310,8 +310,8 @@ static int server_open_shared(struct server *s, struct cs_error *)
 	s->shared.gauges = &s->gauges;
 	s->shared.conn_calls = &plugin_conn_calls;
 	s->shared.bus_calls = &session_bus_calls;
-	s->shared.dispatch = &s->dispatch;
-	s->shared.want_words = s->plugins.want_words.data();
+	s->shared.dispatch = s->dispatch.get();
+	s->shared.want_words = s->plugins.want_words;
 	return 0;
 }
 

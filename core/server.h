@@ -4,6 +4,7 @@
 #ifndef CORE_SERVER_H
 #define CORE_SERVER_H
 
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -51,6 +52,14 @@ struct reload_deleter {
 /* It waits for balancers to notice; it tells clients to go, some at a time; it finishes. */
 enum drain_phase { DRAIN_GRACE, DRAIN_TELLS, DRAIN_FINISHES };
 
+/* Looks at plugins that were replaced; core/server_leaving.cpp. */
+struct leaving {
+	uint64_t look = 0; /* number of the last look */
+	unsigned missing = 0; /* workers that have not answered yet */
+	std::vector<const struct plugin *> left; /* those that a worker still has */
+	event_ptr timer;
+};
+
 /* How far draining has come; core/server_drain.cpp. */
 struct drain {
 	bool begun = false;
@@ -90,7 +99,7 @@ struct server {
 	struct server_request request;
 	std::unique_ptr<struct configuration> conf;
 	struct plugin_set plugins;
-	struct dispatch_table dispatch;
+	std::unique_ptr<struct dispatch_table> dispatch; /* of the plugins in force */
 	std::vector<std::string> warnings; /* of server_check: file:line, option and text */
 	std::vector<std::unique_ptr<struct server_listen>> listens; /* the first is that of core.listen */
 	std::vector<struct inherit_socket> inherited;
@@ -113,6 +122,8 @@ struct server {
 	event_ptr watch_timer;
 	std::unique_ptr<struct reload, reload_deleter> reload;
 	struct reload_result reload_result;
+	bool reload_again = false; /* one more was asked for meanwhile */
+	struct leaving leaving;
 	struct drain drain;
 	int64_t started_ms = 0, started_at = 0; /* when it was ready: monotonic, and seconds since 1970 */
 	int status = 0; /* exit status of the process */
@@ -129,6 +140,11 @@ std::string server_node_name(const struct server *s);
 /* Reads and checks chat.conf without looking at plugins. 0, or CS_EINVAL with file:line in e. */
 [[nodiscard]] int server_read_conf(const struct server_request *request, std::unique_ptr<struct configuration> *conf_r,
                                    struct cs_error *e);
+/* The adapters that the options choose. */
+std::array<struct plugin_adapter, 2> server_adapters(const struct configuration *conf);
+/* Makes the table of all routes and hooks of s->plugins. 0, or CS_EINVAL with the text in e. */
+[[nodiscard]] int server_build_dispatch(const struct server *s, const struct configuration *conf,
+                                        std::unique_ptr<struct dispatch_table> *table_r, struct cs_error *e);
 /* Checks that every section is the core's or a loaded plugin's. 0, or CS_EINVAL with file:line in e. */
 [[nodiscard]] int server_check_sections(const struct server *s, const struct configuration *conf, struct cs_error *e);
 /* Reads chat.conf, loads every plugin and checks everything; opens and starts nothing. */
@@ -190,7 +206,10 @@ void server_drain(struct server *s, const char *why);
 /* A signal to stop: the first one begins to drain; a second ends the process at once, unless it comes within 1 s of the
  * first. */
 void server_drain_by_signal(struct server *s, const char *signal);
-/* Reads chat.conf again, asks every instance of every plugin, then changes all options or none. */
+/* Reads chat.conf again, and plugins that have changed; starts these, asks every instance of every other plugin, then
+ * changes all or nothing. */
 void server_reload(struct server *s);
+/* Stops and unloads the plugins of s->plugins.leaving when they have finished. */
+void server_watch_leaving(struct server *s);
 
 #endif

@@ -115,33 +115,44 @@ static bool server_is_unused_driver(const struct plugin_set *set, const std::vec
 	return has(set->idle_drivers) || ((name.starts_with("db_") || name.starts_with("bus_")) && has(files));
 }
 
-/* Without a socket for them there are no verbs. */
-static int server_add_verbs(struct server *s, struct cs_error *e)
+std::array<struct plugin_adapter, 2> server_adapters(const struct configuration *conf)
 {
-	if (!*server_core_conf(s->conf.get())->control)
-		return 0;
-	dispatch_add_verbs(&s->dispatch, control_verbs);
-	return control_add_want_word(&s->plugins, e);
+	return {{
+		{"store", CS_DB_SERVICE, "database", server_store_conf(conf)->driver},
+		{"bus", CS_BUS_SERVICE, "bus", server_bus_conf(conf)->driver},
+	}};
+}
+
+int server_build_dispatch(const struct server *s, const struct configuration *conf,
+                          std::unique_ptr<struct dispatch_table> *table_r, struct cs_error *e)
+{
+	auto table = std::make_unique<struct dispatch_table>();
+	struct cs_error text {};
+
+	if (dispatch_build(table.get(), &s->plugins, &text) != 0) {
+		error_set(e, "%s (see core.plugins, %s, and core.plugin_dir, %s)", text.text,
+		          conf_where(&conf->file, "core", "plugins").c_str(),
+		          conf_where(&conf->file, "core", "plugin_dir").c_str());
+		return CS_EINVAL;
+	}
+	/* Without a socket for operators there are no verbs. */
+	if (*server_core_conf(s->conf.get())->control)
+		dispatch_add_verbs(table.get(), control_verbs);
+	*table_r = std::move(table);
+	return 0;
 }
 
 static int server_load_plugins(struct server *s, struct cs_error *e)
 {
 	const struct core_conf *core = server_core_conf(s->conf.get());
-	const struct plugin_adapter adapters[] = {
-		{"store", CS_DB_SERVICE, "database", server_store_conf(s->conf.get())->driver},
-		{"bus", CS_BUS_SERVICE, "bus", server_bus_conf(s->conf.get())->driver},
-	};
-	struct cs_error text {};
+	const auto adapters = server_adapters(s->conf.get());
 
 	if (const int failed =
 	            plugin_load_all(&s->plugins, core->plugin_dir, core->plugins, adapters, &s->conf->file, e))
 		return failed;
-	if (dispatch_build(&s->dispatch, &s->plugins, &text) == 0)
-		return server_add_verbs(s, e);
-	error_set(e, "%s (see core.plugins, %s, and core.plugin_dir, %s)", text.text,
-	          conf_where(&s->conf->file, "core", "plugins").c_str(),
-	          conf_where(&s->conf->file, "core", "plugin_dir").c_str());
-	return CS_EINVAL;
+	if (const int failed = server_build_dispatch(s, s->conf.get(), &s->dispatch, e))
+		return failed;
+	return *core->control ? control_add_want_word(&s->plugins, e) : 0;
 }
 
 /* A file that is no plugin has no options and is skipped. */
@@ -295,7 +306,7 @@ static std::string server_hooks_of(const struct server *s, uint32_t msgid)
 {
 	std::string text;
 
-	for (const struct dispatch_hook &hook : s->dispatch.entries.at(msgid).hooks)
+	for (const struct dispatch_hook &hook : s->dispatch->entries.at(msgid).hooks)
 		text += (text.empty() ? "\t" : " ") + s->plugins.plugins[hook.plugin]->name;
 	return text;
 }

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * SIGHUP: reads chat.conf into new structs, asks every instance of every plugin, and changes all only if all agree. */
+ * SIGHUP: reads chat.conf into new structs and changed plugins into memory, starts these, asks every instance of every
+ * other plugin, and changes all only if all agree. */
 #include "core/server.h"
 
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <cstring>
+#include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <chatserverd/db.h>
@@ -11,12 +17,36 @@
 #include "core/base/log.h"
 #include "core/notify.h"
 
-/* A reload under way; used by the main thread. Workers read `conf` and `plugin_confs`, which do not change. */
+/* Where all workers stand still while the main thread changes what they share. */
+struct standstill {
+	std::mutex mutex; /* guards what follows */
+	std::condition_variable changed;
+	unsigned standing = 0;
+	bool is_over = false;
+	bool has_failed = false; /* a worker did not come in time: nothing was changed */
+};
+
+/* So long the workers stand still at most, while one of them is held up. */
+static constexpr std::chrono::seconds server_standstill{2};
+
+/* More plugins than these may not be on their way out at a time: each takes memory. */
+static constexpr size_t server_most_leaving = 64;
+
+enum reload_phase {
+	RELOAD_ASK, /* starts fresh plugins, asks the others */
+	RELOAD_COMMIT, /* puts all into force */
+	RELOAD_DROP /* refused: the fresh plugins leave */
+};
+
+/* A reload under way; used by the main thread. Workers read what does not change in their phase. */
 struct reload {
 	struct server *server = nullptr;
 	std::unique_ptr<struct configuration> conf;
-	std::vector<struct conf_struct> plugin_confs; /* by plugin */
-	bool commit = false; /* in the second phase */
+	std::vector<struct conf_struct> plugin_confs; /* by plugin; empty where a plugin is replaced */
+	struct plugin_change change;
+	std::unique_ptr<struct dispatch_table> dispatch; /* of all plugins with the change */
+	struct standstill standstill;
+	enum reload_phase phase = RELOAD_ASK;
 	bool refused = false;
 	std::string why; /* the first refusal */
 	std::vector<std::string> restart; /* see reload_result */
@@ -32,10 +62,15 @@ void reload_deleter::operator()(struct reload *r) const
 struct reload_question {
 	struct reload *reload;
 	struct worker *worker;
-	bool commit;
+	enum reload_phase phase;
 	int result;
 	struct cs_error error;
 };
+
+static bool server_has_change(const struct reload *r)
+{
+	return r->dispatch != nullptr;
+}
 
 static void server_note_fixed(struct reload *r, const char *section, const struct cs_option *options,
                               const void *before, const void *after)
@@ -61,15 +96,10 @@ static void server_note_result(struct server *s, const struct reload *r, const s
 	s->reload_result = {host_table.now(), why.empty(), why, r->restart};
 }
 
-static void server_finish(struct reload *r, const char *text)
+/* Whether the plugin stays and gets new options. */
+static bool server_is_reloaded(const struct reload *r, const struct plugin *p)
 {
-	struct server *s = r->server;
-
-	server_note_result(s, r, r->why);
-	s->reload.reset();
-	log_info("%s", text);
-	notify_ready();
-	control_reload_ended(s);
+	return !p->is_fresh && r->plugin_confs[p->index].texts && server_takes_reload(p);
 }
 
 /* ---- on a worker */
@@ -77,23 +107,21 @@ static void server_finish(struct reload *r, const char *text)
 static int server_tell_instance(const struct cs_self *self, const struct reload_question *q, struct cs_error *e)
 {
 	const struct plugin *p = self->plugin;
-	const void *conf = q->reload->plugin_confs[p->index].memory.get();
 	struct cs_error text {};
 
+	if (!server_is_reloaded(q->reload, p))
+		return 0;
 	const plugin_call call(self, CALL_RELOAD);
 
-	if (!server_takes_reload(p) || p->declared.reload(self->state, conf, q->commit, &text) == 0)
+	if (p->declared.reload(self->state, q->reload->plugin_confs[p->index].memory.get(), q->phase == RELOAD_COMMIT,
+	                       &text) == 0)
 		return 0;
 	error_set(e, "plugin=%s worker=%u: %s", p->name.c_str(), q->worker->index, text.text);
 	return CS_EINVAL;
 }
 
-static void server_answer(void *arg);
-
-static void server_tell_worker(void *arg)
+static void server_tell_instances(struct reload_question *q)
 {
-	auto *q = static_cast<struct reload_question *>(arg);
-
 	for (const auto &self : q->worker->instances) {
 		struct cs_error e {};
 
@@ -102,22 +130,117 @@ static void server_tell_worker(void *arg)
 			q->error = e;
 		}
 	}
-	if (q->commit)
-		conn_table_set_conf(q->worker, server_core_conf(q->reload->conf.get()));
+}
+
+static void server_ask_worker(struct reload_question *q)
+{
+	q->result = plugin_start_fresh(q->reload->change.fresh, q->worker, &q->error);
+	if (q->result == 0)
+		server_tell_instances(q);
+}
+
+/* Stands still until the main thread has changed what all share. false: it has not. */
+static bool server_stand_still(struct standstill *s)
+{
+	std::unique_lock lock(s->mutex);
+
+	s->standing++;
+	s->changed.notify_all();
+	s->changed.wait(lock, [s] { return s->is_over; });
+	return !s->has_failed;
+}
+
+static void server_commit_worker(struct reload_question *q)
+{
+	if (server_has_change(q->reload)) {
+		if (!server_stand_still(&q->reload->standstill))
+			return plugin_drop_fresh(q->worker);
+		plugin_switch(q->worker);
+	}
+	server_tell_instances(q);
+	conn_table_set_conf(q->worker, server_core_conf(q->reload->conf.get()));
+}
+
+static void server_answer(void *arg);
+
+static void server_tell_worker(void *arg)
+{
+	auto *q = static_cast<struct reload_question *>(arg);
+
+	switch (q->phase) {
+	case RELOAD_ASK: server_ask_worker(q); break;
+	case RELOAD_COMMIT: server_commit_worker(q); break;
+	case RELOAD_DROP: plugin_drop_fresh(q->worker); break;
+	}
 	loop_post(&q->reload->server->main, server_answer, q);
 }
 
 /* ---- on the main loop */
 
-static void server_reload_ask_all(struct reload *r, bool commit)
+static void server_reload_tell_all(struct reload *r, enum reload_phase phase)
 {
-	r->commit = commit;
+	r->phase = phase;
 	r->missing = static_cast<unsigned>(r->server->shared.workers.size());
 	for (const auto &w : r->server->shared.workers) {
 		auto q = std::make_unique<struct reload_question>(
-			reload_question{.reload = r, .worker = w.get(), .commit = commit, .result = 0, .error = {}});
+			reload_question{.reload = r, .worker = w.get(), .phase = phase, .result = 0, .error = {}});
 
 		loop_post(&w->loop, server_tell_worker, q.release());
+	}
+}
+
+/* Every worker stands still. The words were counted before. */
+static void server_change_shared(struct reload *r)
+{
+	struct server *s = r->server;
+	struct cs_error e {};
+
+	plugin_apply_change(&s->plugins, &r->change);
+	(void)plugin_number_want_words(&s->plugins, &e);
+	s->shared.want_words = s->plugins.want_words;
+	s->dispatch.swap(r->dispatch);
+	s->shared.dispatch = s->dispatch.get();
+	for (const auto &w : s->shared.workers)
+		dispatch_open(w.get());
+	for (const auto &p : s->plugins.plugins) {
+		if (p->is_fresh)
+			plugin_publish(&s->shared, p.get());
+	}
+}
+
+static void server_commit(struct reload *r)
+{
+	struct standstill *s = &r->standstill;
+
+	server_reload_tell_all(r, RELOAD_COMMIT);
+	if (!server_has_change(r))
+		return;
+	std::unique_lock lock(s->mutex);
+
+	s->has_failed = !s->changed.wait_for(lock, server_standstill, [r, s] { return s->standing == r->missing; });
+	if (s->has_failed)
+		log_error("reload refused: a worker was held up, so the plugins could not be replaced");
+	else
+		server_change_shared(r);
+	s->is_over = true;
+	s->changed.notify_all();
+}
+
+static void server_log_change(const struct reload *r)
+{
+	const auto &plugins = r->server->plugins.plugins;
+
+	for (const auto &p : plugins) {
+		if (!p->is_fresh)
+			continue;
+		const auto before = std::find_if(r->change.fresh.begin(), r->change.fresh.end(),
+		                                 [&p](const auto &old) { return old && old->index == p->index; });
+
+		if (before == r->change.fresh.end())
+			log_info("plugin loaded plugin=%s version=%s", p->name.c_str(), p->declared.version);
+		else
+			log_info("plugin replaced plugin=%s version=%s before=%s", p->name.c_str(), p->declared.version,
+			         (*before)->declared.version);
 	}
 }
 
@@ -128,12 +251,49 @@ static void server_replace_conf(struct reload *r)
 	struct cs_error e {};
 
 	for (const auto &p : s->plugins.plugins) {
-		if (server_takes_reload(p.get()))
+		if (server_is_reloaded(r, p.get()))
 			p->conf = std::move(r->plugin_confs[p->index]);
 	}
+	for (const auto &p : s->plugins.plugins)
+		p->is_fresh = false;
 	s->conf = std::move(r->conf);
 	if (server_open_logs(s->conf.get(), &e) != 0)
 		log_error("lines go where they went before: %s", e.text);
+}
+
+/* The plugins that are out of force, or never were in it. */
+static void server_let_leave(struct reload *r)
+{
+	for (auto &p : r->change.fresh) {
+		if (p)
+			r->server->plugins.leaving.push_back(std::move(p));
+	}
+	server_watch_leaving(r->server);
+}
+
+static void server_finish(struct reload *r, const char *text)
+{
+	struct server *s = r->server;
+
+	server_note_result(s, r, r->why);
+	server_let_leave(r);
+	s->reload.reset();
+	log_info("%s", text);
+	notify_ready();
+	control_reload_ended(s);
+	if (std::exchange(s->reload_again, false))
+		server_reload(s);
+}
+
+static void server_finish_commit(struct reload *r)
+{
+	if (r->standstill.has_failed) {
+		r->why = "a worker was held up, so the plugins could not be replaced";
+		return server_finish(r, "configuration kept: the plugins could not be replaced");
+	}
+	server_log_change(r);
+	server_replace_conf(r);
+	server_finish(r, "configuration reloaded");
 }
 
 static void server_answer(void *arg)
@@ -147,28 +307,45 @@ static void server_answer(void *arg)
 			r->why = q->error.text;
 		log_error("reload refused %s", q->error.text);
 	}
-	if (--r->missing != 0)
+	/* At the end of the server nothing is begun any more. */
+	if (--r->missing != 0 || !loop_runs_here(&r->server->main))
 		return;
-	if (!r->commit && r->refused)
-		return server_finish(r, "configuration kept: a plugin refused the new one");
-	if (!r->commit)
-		return server_reload_ask_all(r, true);
-	server_replace_conf(r);
-	server_finish(r, "configuration reloaded");
+	switch (r->phase) {
+	case RELOAD_ASK:
+		if (r->refused)
+			return server_reload_tell_all(r, RELOAD_DROP);
+		return server_commit(r);
+	case RELOAD_COMMIT: return server_finish_commit(r);
+	case RELOAD_DROP: return server_finish(r, "configuration kept: a plugin refused the new one");
+	}
 }
 
-/* Fixed options keep their values in the new structs, so that no reader sees a mixture. */
+/* ---- its beginning */
+
+/* Fixed options keep their values in the new structs, so that no reader sees a mixture. A plugin that is replaced
+ * starts anew, with all of its options. */
 static int server_bind_plugins(struct reload *r, struct cs_error *e)
 {
-	for (const auto &p : r->server->plugins.plugins) {
+	std::vector<struct plugin *> plugins;
+
+	for (const auto &p : r->server->plugins.plugins)
+		plugins.push_back(p.get());
+	r->plugin_confs.resize(plugins.size());
+	for (const auto &p : r->change.fresh) {
+		if (p->index < plugins.size())
+			plugins[p->index] = nullptr;
+	}
+	for (const struct plugin *p : plugins) {
 		struct conf_struct bound;
 
+		if (!p)
+			continue;
 		if (const int failed = conf_bind(&r->conf->file, p->name.c_str(), p->declared.options,
 		                                 p->declared.conf_size, &bound, e))
 			return failed;
 		server_note_fixed(r, p->name.c_str(), p->declared.options, p->conf.memory.get(), bound.memory.get());
 		conf_keep_fixed(p->declared.options, p->conf.memory.get(), &bound);
-		r->plugin_confs.push_back(std::move(bound));
+		r->plugin_confs[p->index] = std::move(bound);
 	}
 	return 0;
 }
@@ -189,27 +366,87 @@ static void server_keep_fixed_core(struct reload *r)
 	conf_keep_fixed(bus_options, bus, &conf->bus);
 }
 
+/* The change is applied: checks all together. */
+static int server_check_applied(struct reload *r, struct cs_error *e)
+{
+	struct server *s = r->server;
+	std::vector<std::string> warnings;
+
+	if (const int failed = server_check_sections(s, r->conf.get(), e))
+		return failed;
+	if (const int failed = plugin_check_change(&s->plugins, server_core_conf(r->conf.get())->plugin_dir,
+	                                           &r->conf->file, &warnings, e))
+		return failed;
+	for (const std::string &warning : warnings)
+		log_warning("%s", warning.c_str());
+	if (r->change.fresh.empty())
+		return 0;
+	return server_build_dispatch(s, r->conf.get(), &r->dispatch, e);
+}
+
+static int server_find_change(struct reload *r, struct cs_error *e)
+{
+	const struct core_conf *core = server_core_conf(r->conf.get());
+	struct server *s = r->server;
+
+	if (const int failed = plugin_find_change(&s->plugins, &r->change, core->plugin_dir, core->plugins,
+	                                          server_adapters(r->conf.get()), &r->conf->file, e))
+		return failed;
+	plugin_apply_change(&s->plugins, &r->change);
+	const int failed = server_check_applied(r, e);
+
+	plugin_undo_change(&s->plugins, &r->change);
+	return failed;
+}
+
+static int server_prepare_reload(struct reload *r, struct cs_error *e)
+{
+	struct server *s = r->server;
+
+	if (const int failed = server_read_conf(&s->request, &r->conf, e))
+		return failed;
+	server_keep_fixed_core(r);
+	if (const int failed = server_check_logs(r->conf.get(), e))
+		return failed;
+	if (const int failed = server_check_bus(s, r->conf.get(), e))
+		return failed;
+	if (const int failed = server_find_change(r, e))
+		return failed;
+	return server_bind_plugins(r, e);
+}
+
+static const char *server_find_hindrance(const struct server *s)
+{
+	if (s->drain.begun)
+		return "the server is draining";
+	if (s->plugins.leaving.size() >= server_most_leaving)
+		return "too many plugins that were replaced have not finished";
+	return nullptr;
+}
+
 void server_reload(struct server *s)
 {
 	std::unique_ptr<struct reload, reload_deleter> r(std::make_unique<struct reload>().release());
 	struct cs_error e {};
 
 	(void)log_reopen();
-	if (s->drain.begun || s->reload) {
-		log_warning("reload refused: the server is %s", s->reload ? "reloading already" : "draining");
+	/* What has changed since the one under way began is not lost. */
+	s->reload_again = s->reload != nullptr;
+	if (s->reload_again)
+		return;
+	if (const char *why = server_find_hindrance(s)) {
+		log_warning("reload refused: %s", why);
+		server_note_result(s, r.get(), why);
 		return;
 	}
 	notify_reloading();
 	r->server = s;
-	if (server_read_conf(&s->request, &r->conf, &e) != 0 || server_check_sections(s, r->conf.get(), &e) != 0 ||
-	    server_check_logs(r->conf.get(), &e) != 0 || server_check_bus(s, r->conf.get(), &e) != 0 ||
-	    server_bind_plugins(r.get(), &e) != 0) {
+	if (server_prepare_reload(r.get(), &e) != 0) {
 		log_error("configuration kept: %s", e.text);
 		server_note_result(s, r.get(), e.text);
 		notify_ready();
 		return;
 	}
-	server_keep_fixed_core(r.get());
 	s->reload = std::move(r);
-	server_reload_ask_all(s->reload.get(), false);
+	server_reload_tell_all(s->reload.get(), RELOAD_ASK);
 }

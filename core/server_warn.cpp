@@ -27,9 +27,9 @@ static bool server_is_public(const struct listen_address &address)
 /* Whether the plugin that has REGISTER lets anybody make an account: the first choice of its option registration. */
 static bool server_takes_everybody(const struct server *s)
 {
-	const auto found = s->dispatch.entries.find(CS_MSGID_REGISTER);
+	const auto found = s->dispatch->entries.find(CS_MSGID_REGISTER);
 
-	if (found == s->dispatch.entries.end())
+	if (found == s->dispatch->entries.end())
 		return false;
 	const struct plugin &plugin = *s->plugins.plugins[found->second.plugin];
 	for (const struct cs_option &option : plugin.options)

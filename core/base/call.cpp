@@ -15,9 +15,9 @@
 static constexpr unsigned call_most_looks = 3; /* at the third look a call has lasted for two pauses */
 static constexpr int64_t call_tell_ms = 60000;
 
-static const char *const call_names[CALL_COUNT] = {"handler", "hook",   "completion", "timer",   "watch",
-                                                   "post",    "opened", "closed",     "written", "routed",
-                                                   "cluster", "reload", "start",      "stop",    "transport"};
+static const char *const call_names[CALL_COUNT] = {"handler", "hook",   "completion", "timer",  "watch",   "post",
+                                                   "opened",  "closed", "written",    "routed", "cluster", "reload",
+                                                   "start",   "stop",   "transport",  "save",   "restore", "busy"};
 
 /* The mark of this thread, global because a signal handler gets no argument. */
 static constinit thread_local const struct call_mark *call_of_thread = nullptr;

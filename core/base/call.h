@@ -31,6 +31,9 @@ enum call_kind : uint32_t {
 	CALL_START,
 	CALL_STOP,
 	CALL_TRANSPORT,
+	CALL_SAVE,
+	CALL_RESTORE,
+	CALL_BUSY,
 	CALL_COUNT
 };
 

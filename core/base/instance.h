@@ -22,9 +22,13 @@ struct cs_self {
 	struct loop *loop = nullptr; /* the worker's */
 	void *state = nullptr;
 	bool started = false;
+	/* Works, items, claims, questions and posts of it that have not ended. */
+	std::atomic<size_t> under_way = 0;
 	std::vector<struct cs_timer *> timers; /* alive ones; freed with the instance */
 	std::vector<struct cs_watch *> watches; /* live ones, too */
-	std::atomic<bool> every_topic = false; /* subscribed to topic 0; written by its worker */
+	unsigned topics = 0; /* its topics are those of this number; see plugin_slot */
+	bool subscribed = false; /* to a topic, now or before; its worker only */
+	bool every_topic = false; /* subscribed to topic 0; its worker only */
 	std::mutex mutex; /* guards posts_ended, which only the instance's own thread reads without it */
 	bool posts_ended = false; /* the worker has stopped */
 	/* When its last mistake of this kind was logged, in ms. */

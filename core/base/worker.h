@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <memory>
+#include <string>
 #include <thread>
 #include <unordered_map>
 #include <unordered_set>
@@ -47,8 +48,21 @@ struct route_bundles_deleter {
 
 inline constexpr const char *const worker_no_words[] = {nullptr};
 
-/* Shared by all workers. The server makes it before any worker runs; then it is constant, except conf, which a reload
- * replaces on each worker by a post. */
+inline constexpr size_t worker_most = 128; /* as core.threads allows */
+inline constexpr unsigned worker_most_plugins = 256;
+
+/* What any thread may ask about the plugin with an index, while a reload may replace it. */
+struct plugin_slot {
+	std::string name; /* constant once slot_count has come to it */
+	/* Of the plugin in force. topics: the number of its topics; each replacement has another one. */
+	std::atomic<uint32_t> parcel_version = 0;
+	std::atomic<unsigned> topics = 0;
+	/* By worker: whether an instance is in force there, and whether it has subscribed to topic 0. */
+	std::array<std::atomic<bool>, worker_most> in_force = {}, every_topic = {};
+};
+
+/* Shared by all workers. The server makes it before any worker runs; then it is constant, except what is atomic, and
+ * dispatch, which a reload replaces while every worker stands still. */
 struct worker_shared {
 	std::vector<std::unique_ptr<struct worker>> workers;
 	struct session_table *sessions = nullptr;
@@ -60,7 +74,9 @@ struct worker_shared {
 	const struct bus_calls *bus_calls = nullptr;
 	const struct dispatch_table *dispatch = nullptr;
 	struct cs_self *verbs = nullptr; /* who handles the core's verbs of operators; null: nobody */
-	const char *const *want_words = worker_no_words; /* of all plugins; ends with null */
+	std::array<struct plugin_slot, worker_most_plugins> slots; /* by plugin */
+	std::atomic<unsigned> slot_count = 0;
+	std::atomic<const char *const *> want_words = worker_no_words; /* of all plugins; ends with null */
 	struct store *store = nullptr;
 	struct bus *bus = nullptr; /* null: this node is alone */
 	std::atomic<int64_t> connections = 0;
@@ -91,7 +107,10 @@ struct worker {
 	const struct core_conf *conf = nullptr;
 	struct loop loop;
 	std::vector<std::unique_ptr<struct listener, listener_deleter>> listeners;
-	std::vector<std::unique_ptr<struct cs_self>> instances; /* by plugin, in the order of start */
+	std::vector<std::unique_ptr<struct cs_self>>
+		instances; /* in force, by plugin; its thread only, while it runs */
+	std::vector<std::unique_ptr<struct cs_self>> fresh; /* started, but not in force yet */
+	std::vector<std::unique_ptr<struct cs_self>> leaving; /* replaced; they finish what they have under way */
 	/* Freed before the instances: what they have of its connections belongs to them. */
 	std::unique_ptr<struct conn_table, conn_table_deleter> conns;
 	std::vector<const struct cs_self *> hearers; /* those whose plugins hear of `written` */

@@ -21,7 +21,7 @@ const struct cs_option core_options[] = {
          "workers, each with its own event loop; 0: one per processor"},
 	{"plugin_dir", CS_OPTION_TEXT, CORE(plugin_dir), 1, options_most_text, CS_PLUGIN_DIR, nullptr, 0,
          "folder of the plugins"},
-	{"plugins", CS_OPTION_TEXT, CORE(plugins), 0, options_most_text, "", nullptr, 0,
+	{"plugins", CS_OPTION_TEXT, CORE(plugins), 0, options_most_text, "", nullptr, 1,
          "names of the plugins to load, or those to leave out behind `all but`; empty: every .so of the folder"},
 	{"max_frame", CS_OPTION_SIZE, CORE(max_frame), 1 * options_kib, 16 * options_mib, "64K", nullptr, 1,
          "longest frame that a client may send"},

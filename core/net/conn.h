@@ -110,7 +110,10 @@ struct conn_held {
 	wiped_text bytes;
 	cs_account account; /* of the connection when the frame came */
 	const struct cs_self *self; /* the instance whose hook has the frame */
-	size_t next; /* index of the hook to call after that one */
+	/* Where that hook stands among all hooks, see dispatch_hook: the next one is called after it. A reload may
+	 * change the hooks meanwhile. */
+	int32_t order;
+	unsigned plugin, nth;
 	bool resumed = false; /* the hook has passed it */
 };
 

@@ -3,6 +3,7 @@
 #include "core/plugin/dispatch.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "core/base/log.h"
 #include "core/base/worker.h"
@@ -62,16 +63,19 @@ void dispatch_add_verbs(struct dispatch_table *table, const struct cs_route *ver
 		dispatch_fill(table, &table->entries[route->msgid], route, dispatch_core);
 }
 
-static void dispatch_hook_all(struct dispatch_table *table, const struct plugin *plugin, const struct cs_hook *hook)
+static void dispatch_hook_all(struct dispatch_table *table, const struct plugin *plugin, const struct cs_hook *hook,
+                              unsigned nth)
 {
 	for (auto &[msgid, entry] : table->entries)
 		if (!(entry.route->flags & CS_ROUTE_OPERATOR))
-			entry.hooks.push_back({hook, plugin->index});
+			entry.hooks.push_back({hook, plugin->index, nth});
 }
 
 static int dispatch_add_hook(struct dispatch_table *table, const struct plugin *plugin, const struct cs_hook *hook,
                              struct cs_error *e)
 {
+	const auto nth = static_cast<unsigned>(hook - plugin->declared.hooks);
+
 	if (dispatch_is_core_msgid(hook->msgid)) {
 		error_set(e, "%s: has a hook for msgid %u, which is the core's own", plugin->path.c_str(), hook->msgid);
 		return CS_EINVAL;
@@ -79,9 +83,9 @@ static int dispatch_add_hook(struct dispatch_table *table, const struct plugin *
 	const auto found = table->entries.find(hook->msgid);
 
 	if (hook->msgid == 0)
-		dispatch_hook_all(table, plugin, hook);
+		dispatch_hook_all(table, plugin, hook, nth);
 	else if (found != table->entries.end())
-		found->second.hooks.push_back({hook, plugin->index});
+		found->second.hooks.push_back({hook, plugin->index, nth});
 	else
 		log_warning("plugin=%s has a hook that is never called: no plugin handles its msgid=%u",
 		            plugin->name.c_str(), hook->msgid);
@@ -246,8 +250,8 @@ static void dispatch_call_handler(struct dispatch_call *d)
 	dispatch_count(d);
 }
 
-/* The frame waits for the hook before `next`; the server keeps a copy of its bytes until then. */
-static void dispatch_hold(struct dispatch_call *d, const struct cs_self *self, size_t next)
+/* The frame waits for the hook; the server keeps a copy of its bytes until then. */
+static void dispatch_hold(struct dispatch_call *d, const struct cs_self *self, const struct dispatch_hook *hook)
 {
 	struct conn *c = d->conn;
 
@@ -255,7 +259,9 @@ static void dispatch_hold(struct dispatch_call *d, const struct cs_self *self, s
 	c->held->bytes.assign(d->frame.bytes, d->frame.size);
 	c->held->account = d->frame.account;
 	c->held->self = self;
-	c->held->next = next;
+	c->held->order = hook->hook->order;
+	c->held->plugin = hook->plugin;
+	c->held->nth = hook->nth;
 }
 
 /* Refuses the request if the hook has not: else the client would get no answer. */
@@ -307,7 +313,7 @@ static bool dispatch_pass_hooks(struct dispatch_call *d, size_t next)
 		if (verdict == CS_PASS && dispatch_has_ended(d))
 			return false;
 		if (verdict == CS_PENDING)
-			dispatch_hold(d, self, next + 1);
+			dispatch_hold(d, self, &hooks[next]);
 		else if (verdict != CS_PASS)
 			dispatch_reject(d);
 		if (verdict != CS_PASS)
@@ -433,6 +439,17 @@ int dispatch_resume(struct conn *c, const struct cs_self *self, int verdict)
 	return result;
 }
 
+/* The index of the first hook behind the one that held the frame. */
+static size_t dispatch_find_next(const struct dispatch_entry *entry, const struct conn_held *held)
+{
+	const auto passed = [held](const struct dispatch_hook &h) {
+		return std::tie(h.hook->order, h.plugin, h.nth) <= std::tie(held->order, held->plugin, held->nth);
+	};
+
+	return static_cast<size_t>(std::partition_point(entry->hooks.begin(), entry->hooks.end(), passed) -
+	                           entry->hooks.begin());
+}
+
 void dispatch_go_on(struct conn *c)
 {
 	struct dispatch_call d = {};
@@ -446,7 +463,11 @@ void dispatch_go_on(struct conn *c)
 	fields.parser = &parser;
 	(void)dispatch_begin(&d, c, held->bytes, &fields, &e);
 	d.frame.request.since = c->pending_request.since;
-	if (dispatch_refuse_held(&d, held->account) == 0 && dispatch_pass_hooks(&d, held->next))
+	if (dispatch_refuse_held(&d, held->account) != 0)
+		return;
+	/* A reload may have changed its route meanwhile. */
+	c->pending = false;
+	if (dispatch_may_call(&d) && dispatch_pass_hooks(&d, dispatch_find_next(d.entry, held.get())))
 		dispatch_call_handler(&d);
 }
 

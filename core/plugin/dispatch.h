@@ -18,9 +18,11 @@ struct frame_parser;
 struct plugin_set;
 struct worker;
 
+/* Hooks are called by order, then by plugin, then as their plugin lists them. */
 struct dispatch_hook {
 	const struct cs_hook *hook;
 	unsigned plugin; /* index of the instance on each worker */
+	unsigned nth; /* in the list of its plugin */
 };
 
 inline constexpr unsigned dispatch_core = UINT_MAX; /* in place of an index: the core's own verb */
@@ -31,7 +33,7 @@ struct dispatch_entry {
 	std::vector<struct dispatch_hook> hooks; /* in the order of their calls */
 };
 
-/* Built once, then constant: any thread may read. */
+/* Built once, then constant. A worker may read it until it stands still for a reload, which brings another one. */
 struct dispatch_table {
 	std::unordered_map<uint32_t, struct dispatch_entry> entries;
 	std::array<const struct dispatch_entry *, 1000> near = {}; /* by msgid, below 1000: nearly all are */
@@ -45,7 +47,8 @@ struct dispatch_table {
  * the table. Before any worker runs. */
 void dispatch_add_verbs(struct dispatch_table *table, const struct cs_route *verbs);
 
-/* Makes the worker's counters, one for each route of shared->dispatch. Before the worker runs. */
+/* Makes the worker's counters, one for each route of shared->dispatch, and keeps those that are there. Before the
+ * worker runs, or while it stands still. */
 void dispatch_open(struct worker *w);
 
 enum dispatch_result { DISPATCH_NEXT, DISPATCH_WAIT };

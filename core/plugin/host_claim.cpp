@@ -68,6 +68,9 @@ static void host_claim_complete(void *arg)
 	const std::unique_ptr<struct claim> cl(static_cast<struct claim *>(arg));
 
 	cl->self->worker->claims.erase(cl.get());
+	cl->self->under_way.fetch_sub(1, std::memory_order_relaxed);
+	if (!cl->self->started)
+		return; /* start() failed: the instance has no state */
 	if (cl->result == 0 && !host_claim_find(cl.get()))
 		cl->result = CS_ENOENT; /* the connection ended meanwhile, and its session with it */
 	const plugin_call call(cl->self, CALL_COMPLETION);
@@ -292,6 +295,7 @@ int host_claim(struct cs_self *self, cs_conn conn, const struct cs_claim *claim,
 	cl->done = done;
 	cl->arg = arg;
 	self->worker->claims.insert(cl);
+	self->under_way.fetch_add(1, std::memory_order_relaxed);
 	if (claim->device > CS_DEVICE_MAX || host_claim_has_spare(claim) || (c && (c->claiming || c->account != 0))) {
 		cl->result = CS_EINVAL;
 		loop_post(&self->worker->loop, host_claim_complete, cl);

@@ -50,6 +50,9 @@ static void host_presence_complete(void *arg)
 {
 	const std::unique_ptr<struct presence> p(static_cast<struct presence *>(arg));
 
+	p->self->under_way.fetch_sub(1, std::memory_order_relaxed);
+	if (!p->self->started)
+		return; /* start() failed: the instance has no state */
 	const plugin_call call(p->self, CALL_COMPLETION);
 
 	p->done(p->self->state, p->conn, p->result, p->arg);
@@ -69,6 +72,7 @@ static void host_presence_answered(void *arg, int result)
 static struct presence *host_presence_make(struct cs_self *self, cs_conn conn, unsigned char *online, cs_done_fn *done,
                                            void *arg)
 {
+	self->under_way.fetch_add(1, std::memory_order_relaxed);
 	return std::make_unique<struct presence>(presence{.self = self,
 	                                                  .conn = conn,
 	                                                  .online = online,

@@ -104,6 +104,7 @@ static void host_post_run(void *arg)
 {
 	const std::unique_ptr<struct host_posted> p(static_cast<struct host_posted *>(arg));
 
+	p->self->under_way.fetch_sub(1, std::memory_order_relaxed);
 	if (!p->self->started)
 		return;
 	const plugin_call call(p->self, CALL_POST);
@@ -119,6 +120,7 @@ int host_post(struct cs_self *self, cs_post_fn *fn, void *arg)
 	/* Under the lock, so that host_posts_end finds every accepted post in the loop. */
 	if (self->posts_ended)
 		return CS_ECANCELED;
+	self->under_way.fetch_add(1, std::memory_order_relaxed);
 	loop_post(&self->worker->loop, host_post_run, p.release());
 	return 0;
 }

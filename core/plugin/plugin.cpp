@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * All plugins together: which are wanted, which needs which, the order of start and stop, their options and
- * instances. */
+ * All plugins together: which are wanted, which needs which, the order of start and stop, their options, and what a
+ * reload changes in them. */
 #include "core/plugin/plugin.h"
 
 #include <algorithm>
@@ -121,6 +121,14 @@ static int plugin_collect_names(struct loading *l, const char *names, struct cs_
 	return 0;
 }
 
+static int plugin_check_count(const struct plugin_set *set, struct cs_error *e)
+{
+	if (set->plugins.size() <= worker_most_plugins)
+		return 0;
+	error_set(e, "there are more than %u plugins", worker_most_plugins);
+	return CS_EINVAL;
+}
+
 static bool plugin_is_idle(const struct loading *l, const struct plugin *p)
 {
 	for (const struct plugin_adapter &a : l->adapters) {
@@ -130,20 +138,29 @@ static bool plugin_is_idle(const struct loading *l, const struct plugin *p)
 	return false;
 }
 
+/* Adds the plugin to the set, unless it is an adapter that was not chosen. */
+static int plugin_load_name(struct loading *l, const std::string &name, struct cs_error *e)
+{
+	auto p = std::make_unique<struct plugin>();
+	struct cs_error text {};
+
+	if (plugin_load(p.get(), l->folder, name.c_str(), &text) != 0) {
+		error_set(e, "%s (see %s)", text.text, plugin_where_name(l, name).c_str());
+		return CS_EINVAL;
+	}
+	if (plugin_is_idle(l, p.get())) {
+		l->set->idle_drivers.push_back(name);
+		return 0;
+	}
+	l->set->plugins.push_back(std::move(p));
+	return plugin_check_count(l->set, e);
+}
+
 static int plugin_load_each(struct loading *l, struct cs_error *e)
 {
 	for (const std::string &name : l->names) {
-		auto p = std::make_unique<struct plugin>();
-		struct cs_error text {};
-
-		if (plugin_load(p.get(), l->folder, name.c_str(), &text) != 0) {
-			error_set(e, "%s (see %s)", text.text, plugin_where_name(l, name).c_str());
-			return CS_EINVAL;
-		}
-		if (plugin_is_idle(l, p.get()))
-			l->set->idle_drivers.push_back(name);
-		else
-			l->set->plugins.push_back(std::move(p));
+		if (const int failed = plugin_load_name(l, name, e))
+			return failed;
 	}
 	return 0;
 }
@@ -253,9 +270,12 @@ static int plugin_sort_by_needs(struct plugin_set *set, struct cs_error *e)
 	return 0;
 }
 
+/* Those of plugins that have none yet. */
 static int plugin_bind_options(const struct loading *l, struct cs_error *e)
 {
 	for (const auto &p : l->set->plugins) {
+		if (p->conf.texts)
+			continue;
 		if (const int failed = conf_bind(l->file, p->name.c_str(), p->declared.options, p->declared.conf_size,
 		                                 &p->conf, e))
 			return failed;
@@ -266,42 +286,62 @@ static int plugin_bind_options(const struct loading *l, struct cs_error *e)
 /* A session carries the words as bits of one 64-bit number. */
 static constexpr size_t plugin_most_want_words = 64;
 
-int plugin_number_want_words(struct plugin_set *set, struct cs_error *e)
+/* Those that have no number yet. */
+static int plugin_collect_want_words(const struct plugin_set *set, std::vector<std::string> *new_r, struct cs_error *e)
 {
-	std::vector<const char *> *words = &set->want_words;
+	const auto has = [](const auto &list, const char *word) {
+		return std::find(list.begin(), list.end(), word) != list.end();
+	};
 
 	for (const auto &p : set->plugins) {
 		for (const char *const *word = p->declared.want; word && *word; word++) {
-			const auto is_word = [word](const char *other) {
-				return strcmp(other, *word) == 0;
-			};
-
-			if (std::none_of(words->begin(), words->end(), is_word))
-				words->push_back(*word);
+			if (!has(set->want_texts, *word) && !has(*new_r, *word))
+				new_r->emplace_back(*word);
 		}
-		if (words->size() > plugin_most_want_words) {
+		if (set->want_texts.size() + new_r->size() > plugin_most_want_words) {
 			error_set(e, "%s: there are more than %zu words that a LOGIN can want", p->path.c_str(),
 			          plugin_most_want_words);
 			return CS_EINVAL;
 		}
 	}
-	words->push_back(nullptr);
 	return 0;
 }
 
-static int plugin_start_one(struct plugin *p, struct worker *w, struct cs_error *e)
+static void plugin_list_want_words(struct plugin_set *set)
 {
-	struct cs_self *started = plugin_add_instance(p, w);
-	struct cs_error text {};
+	std::vector<const char *> *list = &set->want_lists.emplace_back();
 
-	const plugin_call call(started, CALL_START);
+	for (const std::string &text : set->want_texts)
+		list->push_back(text.c_str());
+	list->push_back(nullptr);
+	set->want_words = list->data();
+}
 
-	if (p->declared.start(&host_table, started, p->conf.memory.get(), &started->state, &text) != 0) {
-		error_set(e, "%s: does not start: %s (its options are those of [%s])", p->path.c_str(),
-		          *text.text ? text.text : "no reason given", p->name.c_str());
+int plugin_number_want_words(struct plugin_set *set, struct cs_error *e)
+{
+	std::vector<std::string> added;
+
+	if (const int failed = plugin_collect_want_words(set, &added, e))
+		return failed;
+	if (added.empty() && set->want_words)
+		return 0;
+	set->want_texts.insert(set->want_texts.end(), added.begin(), added.end());
+	plugin_list_want_words(set);
+	return 0;
+}
+
+int plugin_add_want_word(struct plugin_set *set, const char *word, struct cs_error *e)
+{
+	if (std::find(set->want_texts.begin(), set->want_texts.end(), word) != set->want_texts.end()) {
+		error_set(e, "a plugin gives the word \"%s\" of LOGIN's want, which is the server's own", word);
 		return CS_EINVAL;
 	}
-	started->started = true;
+	if (set->want_texts.size() == plugin_most_want_words) {
+		error_set(e, "there are more than %zu words that a LOGIN can want", plugin_most_want_words);
+		return CS_EINVAL;
+	}
+	set->want_texts.emplace_back(word);
+	plugin_list_want_words(set);
 	return 0;
 }
 
@@ -329,61 +369,215 @@ int plugin_load_all(struct plugin_set *set, const char *folder, const char *name
 	return plugin_bind_options(&l, e);
 }
 
+/* Asks the plugin's own check. */
+static int plugin_check_one(const struct plugin *p, const struct conf_file *file, std::vector<std::string> *warnings_r,
+                            struct cs_error *e)
+{
+	const char *key = "";
+	struct cs_error text {};
+
+	if (!p->declared.check)
+		return 0;
+	const int failed = p->declared.check(p->conf.memory.get(), &key, &text);
+
+	if (failed == 0 && *text.text == '\0')
+		return 0;
+	const std::string where = conf_where(file, p->name.c_str(), key) + ": " + p->name + "." + key + ": ";
+
+	if (failed != 0) {
+		error_set(e, "%s%s", where.c_str(), text.text);
+		return CS_EINVAL;
+	}
+	warnings_r->push_back(where + text.text);
+	return 0;
+}
+
 int plugin_check_all(const struct plugin_set *set, const struct conf_file *file, std::vector<std::string> *warnings_r,
                      struct cs_error *e)
 {
 	for (const auto &p : set->plugins) {
-		const char *key = "";
-		struct cs_error text {};
-
-		if (!p->declared.check)
-			continue;
-		const int failed = p->declared.check(p->conf.memory.get(), &key, &text);
-
-		if (failed == 0 && *text.text == '\0')
-			continue;
-		const std::string where = conf_where(file, p->name.c_str(), key) + ": " + p->name + "." + key + ": ";
-
-		if (failed != 0) {
-			error_set(e, "%s%s", where.c_str(), text.text);
-			return CS_EINVAL;
-		}
-		warnings_r->push_back(where + text.text);
-	}
-	return 0;
-}
-
-int plugin_start_all(struct plugin_set *set, struct worker *w, struct cs_error *e)
-{
-	for (const auto &p : set->plugins) {
-		if (const int failed = plugin_start_one(p.get(), w, e))
+		if (const int failed = plugin_check_one(p.get(), file, warnings_r, e))
 			return failed;
 	}
 	return 0;
 }
 
-void plugin_end_posts(struct worker *w)
+/* ---- what a reload changes */
+
+static struct plugin *plugin_find(const struct plugin_set *set, const std::string &name)
 {
-	for (const auto &self : w->instances)
-		host_posts_refuse(self.get());
+	const auto found = std::find_if(set->plugins.begin(), set->plugins.end(),
+	                                [&name](const auto &p) { return p->name == name; });
+
+	return found == set->plugins.end() ? nullptr : found->get();
 }
 
-void plugin_stop_all(struct worker *w)
+static bool plugin_provides(const struct plugin *p)
 {
-	while (!w->instances.empty()) {
-		struct cs_self *self = w->instances.back().get();
+	return p->declared.provides && p->declared.provides->name;
+}
 
-		host_posts_end(self);
-		if (self->started) {
-			const plugin_call call(self, CALL_STOP);
+static bool plugin_takes_services(const struct plugin *p)
+{
+	return (p->declared.needs && *p->declared.needs) || (p->declared.uses && *p->declared.uses);
+}
 
-			self->plugin->declared.stop(self->state);
-		}
-		host_timers_free(self);
-		host_watches_free(self);
-		std::erase(w->hearers, self);
-		w->instances.pop_back();
+/* Why the plugin cannot be loaded, or take the place of another, while the server runs; nullptr: it can. before may be
+ * nullptr. Others have pointers to what a provider gave them, and providers to what others gave them: also one that was
+ * only started, because the reload may be refused. */
+static const char *plugin_find_obstacle(const struct plugin *before, const struct plugin *p)
+{
+	if (plugin_provides(p) || (before && plugin_provides(before)))
+		return "it provides a service";
+	if (plugin_takes_services(p) && !p->declared.busy)
+		return "it uses services and cannot say when it has finished (no `busy`)";
+	if (before && plugin_takes_services(before) && !before->declared.busy)
+		return "the one that runs uses services and cannot say when it has finished (no `busy`)";
+	return nullptr;
+}
+
+/* Loads one that has changed or is new; leaves it out of found if it needs a restart. */
+static int plugin_find_one(struct loading *l, const struct plugin_set *set, const std::string &name, struct cs_error *e)
+{
+	const struct plugin *before = plugin_find(set, name);
+	auto *found = &l->set->plugins;
+	const size_t count = found->size();
+
+	if (before && !plugin_is_there(before)) {
+		log_warning("plugin removed, which needs a restart plugin=%s", name.c_str());
+		return 0;
 	}
+	if (before && !plugin_is_changed(before))
+		return 0;
+	if (const int failed = plugin_load_name(l, name, e))
+		return failed;
+	if (found->size() == count)
+		return 0;
+	if (const char *why = plugin_find_obstacle(before, found->back().get())) {
+		log_warning("plugin %s, which needs a restart plugin=%s why=\"%s\"", before ? "changed" : "added",
+		            name.c_str(), why);
+		found->pop_back();
+		return 0;
+	}
+	found->back()->is_fresh = true;
+	found->back()->replaced = before ? before->replaced + 1 : 0;
+	return 0;
+}
+
+/* An adapter that was not chosen at the start is not chosen later. */
+static bool plugin_is_known_idle(const struct plugin_set *set, const std::string &name)
+{
+	return std::find(set->idle_drivers.begin(), set->idle_drivers.end(), name) != set->idle_drivers.end();
+}
+
+static void plugin_number_fresh(const struct plugin_set *set, struct plugin_change *change)
+{
+	auto next = static_cast<unsigned>(set->plugins.size());
+
+	for (const auto &p : change->fresh) {
+		const struct plugin *before = plugin_find(set, p->name);
+
+		p->index = before ? before->index : next++;
+	}
+}
+
+int plugin_find_change(const struct plugin_set *set, struct plugin_change *change_r, const char *folder,
+                       const char *names, std::span<const struct plugin_adapter> adapters, const struct conf_file *file,
+                       struct cs_error *e)
+{
+	struct plugin_set found;
+	struct loading l {
+		.set = &found, .folder = folder, .adapters = adapters, .file = file, .names = {}, .without = {}
+	};
+
+	if (const int failed = plugin_check_dir(&l, e))
+		return failed;
+	if (const int failed = plugin_collect_names(&l, names, e))
+		return failed;
+	for (const std::string &name : l.names) {
+		if (plugin_is_known_idle(set, name))
+			found.idle_drivers.push_back(name);
+		else if (const int failed = plugin_find_one(&l, set, name, e))
+			return failed;
+	}
+	for (const auto &p : set->plugins) {
+		if (std::find(l.names.begin(), l.names.end(), p->name) == l.names.end())
+			log_warning("plugin removed, which needs a restart plugin=%s", p->name.c_str());
+	}
+	*change_r = {std::move(found.plugins), std::move(found.idle_drivers), std::move(found.left_out)};
+	plugin_number_fresh(set, change_r);
+	return 0;
+}
+
+void plugin_apply_change(struct plugin_set *set, struct plugin_change *change)
+{
+	for (auto &p : change->fresh) {
+		if (p->index < set->plugins.size())
+			set->plugins[p->index].swap(p);
+		else
+			set->plugins.push_back(std::move(p));
+	}
+	set->idle_drivers.swap(change->idle_drivers);
+	set->left_out.swap(change->left_out);
+}
+
+void plugin_undo_change(struct plugin_set *set, struct plugin_change *change)
+{
+	for (size_t i = change->fresh.size(); i-- > 0;) {
+		auto &p = change->fresh[i];
+
+		if (p) {
+			set->plugins[p->index].swap(p);
+			continue;
+		}
+		p = std::move(set->plugins.back());
+		set->plugins.pop_back();
+	}
+	set->idle_drivers.swap(change->idle_drivers);
+	set->left_out.swap(change->left_out);
+}
+
+/* The order of start is also that of the end: who uses a service must come behind the provider. */
+static int plugin_check_order(const struct plugin_set *set, const struct plugin *p, const char *const *services,
+                              struct cs_error *e)
+{
+	for (; services && *services; services++) {
+		const struct plugin *provider = plugin_find_provider(set, *services);
+
+		if (!provider || provider->index < p->index)
+			continue;
+		error_set(e, "%s: uses the service %s of %s, which was started later; that needs a restart",
+		          p->path.c_str(), *services, provider->path.c_str());
+		return CS_EINVAL;
+	}
+	return 0;
+}
+
+int plugin_check_change(struct plugin_set *set, const char *folder, const struct conf_file *file,
+                        std::vector<std::string> *warnings_r, struct cs_error *e)
+{
+	struct loading l {
+		.set = set, .folder = folder, .adapters = {}, .file = file, .names = {}, .without = {}
+	};
+	std::vector<std::string> words;
+
+	for (const auto check : {plugin_check_provided_once, plugin_check_needs, plugin_bind_options}) {
+		if (const int failed = check(&l, e))
+			return failed;
+	}
+	for (const auto &p : set->plugins) {
+		if (!p->is_fresh)
+			continue;
+		for (const char *const *services : {p->declared.needs, p->declared.uses}) {
+			if (const int failed = plugin_check_order(set, p.get(), services, e))
+				return failed;
+		}
+		if (const int failed = plugin_check_one(p.get(), file, warnings_r, e))
+			return failed;
+	}
+	if (const int failed = plugin_check_count(set, e))
+		return failed;
+	return plugin_collect_want_words(set, &words, e);
 }
 
 struct plugin *plugin_find_service(struct plugin_set *set, const char *service, uint32_t version, const void **table_r)
@@ -397,20 +591,4 @@ struct plugin *plugin_find_service(struct plugin_set *set, const char *service, 
 		}
 	}
 	return nullptr;
-}
-
-struct cs_self *plugin_add_instance(struct plugin *p, struct worker *w)
-{
-	auto self = std::make_unique<struct cs_self>();
-
-	self->declared = &p->declared;
-	self->host = &host_table;
-	self->index = p->index;
-	self->plugin = p;
-	self->worker = w;
-	self->loop = &w->loop;
-	if (p->declared.written)
-		w->hearers.push_back(self.get());
-	w->instances.push_back(std::move(self));
-	return w->instances.back().get();
 }

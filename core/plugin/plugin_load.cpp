@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * One plugin file: finding it, checking its owner and mode, its ABI and its tables. */
+ * One plugin file: finding it, checking its owner and mode, loading a copy of it, checking its ABI and its tables. */
 #include "core/plugin/plugin.h"
 
 #include <algorithm>
@@ -9,6 +9,10 @@
 #include <string_view>
 
 #include <dirent.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "core/base/log.h"
@@ -29,22 +33,18 @@ static int plugin_refuse(const struct plugin *p, struct cs_error *e, const char 
 }
 
 /* Loading a file runs it, so only root and the server's own user may be able to write it. */
-static int plugin_check_file(const struct plugin *p, struct cs_error *e)
+static int plugin_check_file(const struct plugin *p, const struct stat *status, struct cs_error *e)
 {
-	struct stat status {};
-
-	if (stat(p->path.c_str(), &status) == -1)
-		return plugin_refuse(p, e, strerror(errno));
-	if (!S_ISREG(status.st_mode))
+	if (!S_ISREG(status->st_mode))
 		return plugin_refuse(p, e, "is not a file");
-	if (status.st_uid != 0 && status.st_uid != geteuid()) {
+	if (status->st_uid != 0 && status->st_uid != geteuid()) {
 		error_set(e, "%s: belongs to user %u; a plugin must belong to root or to the server's user (chown)",
-		          p->path.c_str(), status.st_uid);
+		          p->path.c_str(), status->st_uid);
 		return CS_EINVAL;
 	}
-	if (status.st_mode & (S_IWGRP | S_IWOTH)) {
+	if (status->st_mode & (S_IWGRP | S_IWOTH)) {
 		error_set(e, "%s: others may write to it (mode %03o); run chmod go-w on it", p->path.c_str(),
-		          status.st_mode & 0777);
+		          status->st_mode & 0777);
 		return CS_EINVAL;
 	}
 	return 0;
@@ -93,12 +93,125 @@ int plugin_check_folder(const char *folder, struct cs_error *e)
 	return plugin_check_above(folder, real.get(), e);
 }
 
-static int plugin_open_file(struct plugin *p, struct cs_error *e)
+/* ---- the private copy. dlopen gives back what is loaded already if the path or the file is the same; and who writes
+ * to a file that is loaded changes the code that runs. So each version is loaded from a copy in memory. */
+
+static constexpr size_t plugin_part = 64 * 1024; /* bytes that are copied or compared at a time */
+
+/* The newest kernels want to know that the copy will not be executed as a program; older ones do not know the flag. */
+static int plugin_make_copy(const char *name)
 {
-	p->handle.reset(dlopen(p->path.c_str(), RTLD_NOW | RTLD_LOCAL));
+	constexpr unsigned no_program = 8; /* MFD_NOEXEC_SEAL */
+	const int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | no_program);
+
+	return fd != -1 || errno != EINVAL ? fd : memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+}
+
+static bool plugin_is_same_file(const struct stat &a, const struct stat &b)
+{
+	const auto is_same_time = [](const struct timespec &c, const struct timespec &d) {
+		return c.tv_sec == d.tv_sec && c.tv_nsec == d.tv_nsec;
+	};
+
+	return a.st_size == b.st_size && is_same_time(a.st_mtim, b.st_mtim) && is_same_time(a.st_ctim, b.st_ctim);
+}
+
+/* 0, or the errno. */
+static int plugin_copy_bytes(int from, int to)
+{
+	std::vector<char> part(plugin_part);
+	ssize_t n;
+
+	while ((n = ::read(from, part.data(), part.size())) > 0) {
+		for (ssize_t at = 0; at < n;) {
+			const ssize_t written = ::write(to, part.data() + at, static_cast<size_t>(n - at));
+
+			if (written == -1)
+				return errno;
+			at += written;
+		}
+	}
+	return n == -1 ? errno : 0;
+}
+
+static int plugin_copy_file(struct plugin *p, struct cs_error *e)
+{
+	const unique_fd file(open(p->path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+	struct stat before {
+	}, after{};
+
+	if (file.fd == -1 || fstat(file.fd, &before) == -1)
+		return plugin_refuse(p, e, strerror(errno));
+	if (const int failed = plugin_check_file(p, &before, e))
+		return failed;
+	p->copy.reset(plugin_make_copy((p->name + ".so").c_str()));
+	if (p->copy.fd == -1) {
+		error_set(e, "%s: cannot be copied into memory (memfd_create): %s", p->path.c_str(), strerror(errno));
+		return CS_EINVAL;
+	}
+	if (const int failed = plugin_copy_bytes(file.fd, p->copy.fd)) {
+		error_set(e, "%s: cannot be copied into memory: %s", p->path.c_str(), strerror(failed));
+		return CS_EINVAL;
+	}
+	if (fstat(file.fd, &after) == -1 || !plugin_is_same_file(before, after))
+		return plugin_refuse(p, e, "somebody writes to it; try again when it is whole");
+	(void)fcntl(p->copy.fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
+	return 0;
+}
+
+/* Whether a part of the file that its head speaks of is missing: dlopen could crash. Other mistakes are left to it. */
+static bool plugin_is_cut(int fd, uint64_t size)
+{
+	const auto is_beyond = [size](uint64_t offset, uint64_t length) {
+		return offset > size || length > size - offset;
+	};
+	ElfW(Ehdr) head{};
+
+	if (pread(fd, &head, sizeof head, 0) != sizeof head)
+		return true;
+	if (memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 || head.e_phentsize != sizeof(ElfW(Phdr)))
+		return false;
+	if (is_beyond(head.e_phoff, uint64_t{head.e_phnum} * head.e_phentsize) ||
+	    is_beyond(head.e_shoff, uint64_t{head.e_shnum} * head.e_shentsize))
+		return true;
+	for (unsigned i = 0; i < head.e_phnum; i++) {
+		ElfW(Phdr) part{};
+
+		if (pread(fd, &part, sizeof part, static_cast<off_t>(head.e_phoff + i * sizeof part)) != sizeof part ||
+		    is_beyond(part.p_offset, part.p_filesz))
+			return true;
+	}
+	return false;
+}
+
+static int plugin_check_whole(struct plugin *p, struct cs_error *e)
+{
+	struct stat status {};
+
+	if (fstat(p->copy.fd, &status) == 0 && !plugin_is_cut(p->copy.fd, static_cast<uint64_t>(status.st_size)))
+		return 0;
+	return plugin_refuse(p, e, "cannot be loaded: its end is missing");
+}
+
+/* It names the process, so that a debugger finds the file, too. */
+static std::string plugin_copy_path(const struct plugin *p)
+{
+	return "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(p->copy.fd);
+}
+
+static int plugin_open_copy(struct plugin *p, struct cs_error *e)
+{
+	std::string path = plugin_copy_path(p);
+
+	/* One that was linked with -z nodelete stays for ever, with the path that it had. */
+	while (p->copy.fd != -1 && dl_ptr(dlopen(path.c_str(), RTLD_NOW | RTLD_NOLOAD))) {
+		p->copy.reset(fcntl(p->copy.fd, F_DUPFD_CLOEXEC, p->copy.fd + 1));
+		path = plugin_copy_path(p);
+	}
+	p->handle.reset(dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL));
 	if (!p->handle) {
 		const char *text = dlerror();
-		const std::string prefix = p->path + ": ";
+		const std::string prefix = path + ": ";
 
 		text = text ? text : "cannot be loaded";
 		text += std::string_view(text).starts_with(prefix) ? prefix.size() : 0;
@@ -107,6 +220,29 @@ static int plugin_open_file(struct plugin *p, struct cs_error *e)
 	}
 	return 0;
 }
+
+bool plugin_is_there(const struct plugin *p)
+{
+	return access(p->path.c_str(), F_OK) == 0;
+}
+
+bool plugin_is_changed(const struct plugin *p)
+{
+	const unique_fd file(open(p->path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+	std::vector<char> part(plugin_part), loaded(plugin_part);
+	off_t at = 0;
+	ssize_t n;
+
+	while ((n = pread(file.fd, part.data(), part.size(), at)) > 0) {
+		if (pread(p->copy.fd, loaded.data(), static_cast<size_t>(n), at) != n ||
+		    memcmp(part.data(), loaded.data(), static_cast<size_t>(n)) != 0)
+			return true;
+		at += n;
+	}
+	return n == -1 || pread(p->copy.fd, loaded.data(), 1, at) != 0;
+}
+
+/* ---- what it exports */
 
 /* Reads abi and size first: unless they fit, the rest of the object means nothing. */
 static int plugin_copy_declared(struct plugin *p, struct cs_error *e)
@@ -322,9 +458,8 @@ int plugin_load(struct plugin *loaded_r, const char *folder, const char *name, s
 	}
 	if (const int failed = plugin_check_folder(folder, e))
 		return failed;
-	if (const int failed = plugin_check_file(&p, e))
-		return failed;
-	for (const auto step : {plugin_open_file, plugin_copy_declared, plugin_copy_lists}) {
+	for (const auto step :
+	     {plugin_copy_file, plugin_check_whole, plugin_open_copy, plugin_copy_declared, plugin_copy_lists}) {
 		if (const int failed = step(&p, e))
 			return failed;
 	}

@@ -32,10 +32,17 @@ struct route_item {
 	uint64_t device;
 };
 
+/* Whose parcel it is. */
+struct route_origin {
+	unsigned plugin; /* index */
+	uint32_t version;
+};
+
 /* A parcel for several workers. One allocation: this struct, then count items, then the head. */
 struct route_pack {
 	std::atomic<unsigned> readers;
 	unsigned plugin;
+	uint32_t version; /* of the form of the parcel */
 	unsigned count;
 	enum route_class counted;
 	struct cs_parcel parcel;
@@ -53,14 +60,14 @@ static size_t route_size(const struct cs_parcel *parcel)
 	       (parcel->body ? parcel->body->size : 0);
 }
 
-static struct route_pack *route_pack_make(unsigned plugin, const struct cs_parcel *parcel, unsigned count,
-                                          enum route_class counted)
+static struct route_pack *route_pack_make(const struct route_origin *from, const struct cs_parcel *parcel,
+                                          unsigned count, enum route_class counted)
 {
 	void *memory = malloc(sizeof(struct route_pack) + count * sizeof(struct route_item) + parcel->head_size);
 
 	if (!memory)
 		abort();
-	auto *p = new (memory) route_pack{count, plugin, count, counted, *parcel};
+	auto *p = new (memory) route_pack{count, from->plugin, from->version, count, counted, *parcel};
 
 	p->parcel.head = route_items(p) + count;
 	if (parcel->head_size > 0)
@@ -96,18 +103,21 @@ static bool route_is_wanted(struct worker *w, cs_conn conn, cs_account account, 
 	return c != nullptr && conn_has_session(c, account, device);
 }
 
-void route_deliver(struct worker *to, unsigned plugin, cs_conn conn, cs_account account, uint64_t device,
-                   const struct cs_parcel *parcel)
+bool route_deliver(struct worker *to, unsigned plugin, uint32_t version, cs_conn conn, cs_account account,
+                   uint64_t device, const struct cs_parcel *parcel)
 {
 	if (!route_is_wanted(to, conn, account, device))
-		return;
+		return true;
 	const struct cs_self *self = route_instance(to, plugin);
 
-	if (self && self->declared->routed) {
-		const plugin_call call(self, CALL_ROUTED);
+	if (!self || !self->declared->routed)
+		return true;
+	if (self->declared->parcel_version != version)
+		return false;
+	const plugin_call call(self, CALL_ROUTED);
 
-		self->declared->routed(self->state, conn, account, parcel);
-	}
+	self->declared->routed(self->state, conn, account, parcel);
+	return true;
 }
 
 static void route_arrive(void *arg)
@@ -115,7 +125,10 @@ static void route_arrive(void *arg)
 	auto *item = static_cast<struct route_item *>(arg);
 	struct route_pack *p = item->pack;
 
-	route_deliver(item->worker, p->plugin, item->conn, item->account, item->device, &p->parcel);
+	/* A reload has replaced the plugin, while this was on its way, by one that cannot read it. */
+	if (!route_deliver(item->worker, p->plugin, p->version, item->conn, item->account, item->device, &p->parcel) &&
+	    p->counted != ROUTE_CASUAL)
+		session_bus_missed(item->worker);
 	if (p->counted != ROUTE_OWN)
 		item->worker->routed_bytes[p->counted].fetch_sub(route_size(&p->parcel), std::memory_order_relaxed);
 	route_pack_drop(p);
@@ -159,22 +172,22 @@ static bool route_post(struct worker *here, struct route_pack *p, unsigned at, c
 }
 
 /* false: at least one session does not get it. */
-static bool route_to_sessions(struct worker *here, struct worker_shared *shared, unsigned plugin, cs_account to,
-                              const struct session_places *places, const struct cs_parcel *parcel,
+static bool route_to_sessions(struct worker *here, struct worker_shared *shared, const struct route_origin *from,
+                              cs_account to, const struct session_places *places, const struct cs_parcel *parcel,
                               enum route_class counted)
 {
 	const bool bundled = here && counted == ROUTE_CASUAL;
 	struct route_pack *p =
-		bundled ? nullptr : route_pack_make(plugin, parcel, static_cast<unsigned>(places->count), counted);
+		bundled ? nullptr : route_pack_make(from, parcel, static_cast<unsigned>(places->count), counted);
 	bool good = true;
 
 	for (unsigned i = 0; i < places->count; i++) {
 		const struct session_place *place = &places->list[i];
 		struct worker *receiver = shared->workers[conn_worker_index(place->conn)].get();
 		const struct route_item item = {nullptr, receiver, place->conn, to, place->device};
-		const bool sent =
-			bundled ? route_bundle_add(here, receiver, plugin, place->conn, to, place->device, parcel)
-				: route_post(here, p, i, &item);
+		const bool sent = bundled ? route_bundle_add(here, receiver, from->plugin, from->version, place->conn,
+		                                             to, place->device, parcel)
+		                          : route_post(here, p, i, &item);
 
 		good = sent && good;
 	}
@@ -193,6 +206,11 @@ static bool route_goes_on(struct worker_shared *shared, uint64_t device, const s
 	return shared->bus && device == CS_EVERY_DEVICE && !places->alone && bus_address(shared->bus) != 0;
 }
 
+static struct route_origin route_origin_of(const struct cs_self *self)
+{
+	return {self->index, self->declared->parcel_version};
+}
+
 int route_to_account(struct cs_self *self, cs_account to, uint64_t device, const struct cs_parcel *parcel,
                      unsigned flags)
 {
@@ -205,8 +223,9 @@ int route_to_account(struct cs_self *self, cs_account to, uint64_t device, const
 		return CS_ENOENT;
 	if (!session_locate_all(shared->sessions, to, device, &places))
 		return !shared->bus ? CS_ENOENT : bus_send(shared->bus, self, to, device, parcel, flags);
-	(void)route_to_sessions(route_worker_here(self), shared, self->index, to, &places, parcel,
-	                        route_class_of(flags));
+	const struct route_origin from = route_origin_of(self);
+
+	(void)route_to_sessions(route_worker_here(self), shared, &from, to, &places, parcel, route_class_of(flags));
 	if (route_goes_on(shared, device, &places))
 		(void)bus_send(shared->bus, self, to, device, parcel, flags);
 	return 0;
@@ -214,35 +233,54 @@ int route_to_account(struct cs_self *self, cs_account to, uint64_t device, const
 
 /* ---- topics */
 
+static_assert(topic_most_workers == worker_most);
+
+/* That of an instance which is not in force counts when it comes into force. */
+static void route_set_every_topic(struct cs_self *self, bool every_topic)
+{
+	const struct worker *w = self->worker;
+
+	self->every_topic = every_topic;
+	if (self->index < w->instances.size() && w->instances[self->index].get() == self)
+		w->shared->slots[self->index].every_topic[w->index] = every_topic;
+}
+
 void route_subscribe(struct cs_self *self, uint64_t topic)
 {
+	self->subscribed = true;
 	if (topic == 0)
-		self->every_topic = true;
+		route_set_every_topic(self, true);
 	else
-		topic_subscribe(self->worker->shared->topics, {self->index, topic}, self->worker->index);
+		topic_subscribe(self->worker->shared->topics, {self->topics, topic}, self->worker->index);
 }
 
 void route_unsubscribe(struct cs_self *self, uint64_t topic)
 {
 	if (topic == 0)
-		self->every_topic = false;
+		route_set_every_topic(self, false);
 	else
-		topic_unsubscribe(self->worker->shared->topics, {self->index, topic}, self->worker->index);
+		topic_unsubscribe(self->worker->shared->topics, {self->topics, topic}, self->worker->index);
+}
+
+void route_forget_topics(struct cs_self *self)
+{
+	if (self->subscribed)
+		topic_forget(self->worker->shared->topics, self->topics, self->worker->index);
 }
 
 /* every_topic is read first: an instance that has just given it up has its topics in the table by then. */
 static topic_workers route_subscribers(struct worker_shared *shared, unsigned plugin, uint64_t topic)
 {
+	const struct plugin_slot *slot = &shared->slots[plugin];
 	topic_workers found;
 
-	for (const auto &w : shared->workers) {
-		found[w->index] = plugin < w->instances.size() && (topic == 0 || w->instances[plugin]->every_topic);
-	}
-	return topic == 0 ? found : found | topic_find(shared->topics, {plugin, topic});
+	for (const auto &w : shared->workers)
+		found[w->index] = topic == 0 ? slot->in_force[w->index] : slot->every_topic[w->index];
+	return topic == 0 ? found : found | topic_find(shared->topics, {slot->topics, topic});
 }
 
 /* false: at least one worker does not get it. */
-static bool route_to_instances(struct worker *here, struct worker_shared *shared, unsigned plugin,
+static bool route_to_instances(struct worker *here, struct worker_shared *shared, const struct route_origin *from,
                                const topic_workers &subscribers, const struct cs_parcel *parcel,
                                enum route_class counted)
 {
@@ -252,7 +290,7 @@ static bool route_to_instances(struct worker *here, struct worker_shared *shared
 
 	if (count == 0)
 		return true;
-	struct route_pack *p = route_pack_make(plugin, parcel, count, counted);
+	struct route_pack *p = route_pack_make(from, parcel, count, counted);
 
 	for (unsigned i = 0, at = 0; at < count; i++) {
 		const struct route_item item = {nullptr, shared->workers[i].get(), 0, 0, 0};
@@ -269,8 +307,10 @@ int route_to_all(struct cs_self *self, uint64_t topic, const struct cs_parcel *p
 
 	if (parcel->head_size > CS_PARCEL_HEAD_MOST)
 		return CS_EINVAL;
-	(void)route_to_instances(route_worker_here(self), shared, self->index,
-	                         route_subscribers(shared, self->index, topic), parcel, route_class_of(flags));
+	const struct route_origin from = route_origin_of(self);
+
+	(void)route_to_instances(route_worker_here(self), shared, &from, route_subscribers(shared, self->index, topic),
+	                         parcel, route_class_of(flags));
 	if (shared->bus)
 		bus_send_all(shared->bus, self, topic, parcel, flags);
 	return 0;
@@ -278,12 +318,17 @@ int route_to_all(struct cs_self *self, uint64_t topic, const struct cs_parcel *p
 
 /* ---- parcels of other nodes */
 
-static const struct cs_self *route_find_plugin(const struct worker_shared *shared, std::string_view name)
+/* false: no plugin has that name. */
+static bool route_find_plugin(const struct worker_shared *shared, std::string_view name, struct route_origin *found_r)
 {
-	for (const auto &self : shared->workers.front()->instances)
-		if (name == self->declared->name)
-			return self.get();
-	return nullptr;
+	const unsigned count = shared->slot_count.load(std::memory_order_acquire);
+
+	for (unsigned i = 0; i < count; i++)
+		if (name == shared->slots[i].name) {
+			*found_r = {i, shared->slots[i].parcel_version};
+			return true;
+		}
+	return false;
 }
 
 static bool route_locate(struct worker_shared *shared, const struct bus_parcel *p, struct session_places *places_r)
@@ -313,26 +358,27 @@ static void route_tell_missed(struct worker_shared *shared, const struct bus_par
 int route_arrived(struct worker_shared *shared, const struct bus_parcel *p)
 {
 	const enum route_class counted = p->flags & CS_ROUTE_CASUAL ? ROUTE_CASUAL : ROUTE_ARRIVED;
-	const struct cs_self *self = route_find_plugin(shared, p->plugin);
+	struct route_origin from {};
+	const bool known = route_find_plugin(shared, p->plugin, &from);
 	const bool to_all = p->kind == BUS_PARCEL_ALL;
 	topic_workers subscribers;
 	struct session_places places;
 
-	if (!self || self->declared->parcel_version != p->version) {
-		if (self && counted == ROUTE_ARRIVED)
+	if (!known || from.version != p->version) {
+		if (known && counted == ROUTE_ARRIVED)
 			route_tell_missed(shared, p);
 		return CS_EINVAL;
 	}
 	if (to_all)
-		subscribers = route_subscribers(shared, self->index, p->to);
+		subscribers = route_subscribers(shared, from.plugin, p->to);
 	else if (!route_locate(shared, p, &places))
 		return CS_ENOENT;
 	if (to_all && subscribers.none())
 		return 0;
 	const struct cs_parcel parcel = {p->head.data(), p->head.size(),
 	                                 p->body.empty() ? nullptr : shared_make(p->body.data(), p->body.size())};
-	const bool good = to_all ? route_to_instances(nullptr, shared, self->index, subscribers, &parcel, counted)
-	                         : route_to_sessions(nullptr, shared, self->index, p->to, &places, &parcel, counted);
+	const bool good = to_all ? route_to_instances(nullptr, shared, &from, subscribers, &parcel, counted)
+	                         : route_to_sessions(nullptr, shared, &from, p->to, &places, &parcel, counted);
 
 	shared_drop(parcel.body);
 	return good ? 0 : CS_EAGAIN;

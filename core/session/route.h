@@ -17,6 +17,8 @@ void route_bundles_end(struct worker *from);
 /* The instance's worker, or before it runs. */
 void route_subscribe(struct cs_self *self, uint64_t topic);
 void route_unsubscribe(struct cs_self *self, uint64_t topic);
+/* Ends all subscriptions of an instance that is not in force. */
+void route_forget_topics(struct cs_self *self);
 
 /* A parcel that another node sent; it is never sent on. Contract of `arrived` in bus/bus.h. */
 struct bus_parcel;

@@ -23,6 +23,7 @@ struct bundled_parcel {
 	uint64_t device;
 	struct cs_shared *body;
 	unsigned plugin, head_size;
+	uint32_t version;
 };
 
 static constexpr size_t route_bundle_room = 16 * 1024; /* bytes of a whole bundle for parcels */
@@ -124,7 +125,8 @@ static void route_bundle_arrive(void *arg)
 		const auto *p = reinterpret_cast<const struct bundled_parcel *>(route_bundle_bytes(b) + at);
 		const struct cs_parcel parcel = {p + 1, p->head_size, p->body};
 
-		route_deliver(b->to, p->plugin, p->conn, p->account, p->device, &parcel);
+		/* Nothing replaces a casual parcel, also not one of another version. */
+		(void)route_deliver(b->to, p->plugin, p->version, p->conn, p->account, p->device, &parcel);
 		shared_drop(p->body);
 		at += route_bundle_size(p->head_size);
 	}
@@ -186,8 +188,8 @@ static struct route_bundle *route_bundle_begin(struct worker *from, struct worke
 	return b;
 }
 
-bool route_bundle_add(struct worker *from, struct worker *to, unsigned plugin, cs_conn conn, cs_account account,
-                      uint64_t device, const struct cs_parcel *parcel)
+bool route_bundle_add(struct worker *from, struct worker *to, unsigned plugin, uint32_t version, cs_conn conn,
+                      cs_account account, uint64_t device, const struct cs_parcel *parcel)
 {
 	const size_t size = route_bundle_size(parcel->head_size), body_size = parcel->body ? parcel->body->size : 0;
 	struct route_bundle *b = route_bundles_of(from)->open[to->index];
@@ -202,8 +204,8 @@ bool route_bundle_add(struct worker *from, struct worker *to, unsigned plugin, c
 	}
 	if (!b)
 		b = route_bundle_begin(from, to);
-	auto *p = new (route_bundle_bytes(b) + b->used)
-		bundled_parcel{conn, account, device, parcel->body, plugin, static_cast<unsigned>(parcel->head_size)};
+	auto *p = new (route_bundle_bytes(b) + b->used) bundled_parcel{
+		conn, account, device, parcel->body, plugin, static_cast<unsigned>(parcel->head_size), version};
 
 	if (parcel->head_size > 0)
 		memcpy(static_cast<void *>(p + 1), parcel->head, parcel->head_size);

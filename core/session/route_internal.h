@@ -20,9 +20,10 @@ enum route_class {
 /* Bytes that wait for one worker. */
 inline constexpr size_t route_most_casual = 8 * 1024 * 1024, route_most_arrived = 16 * 1024 * 1024;
 
-/* Gives a parcel to the plugin's instance on that worker: for a session if it is still there, or for the instance if
- * conn is 0. The thread of the worker. */
-void route_deliver(struct worker *to, unsigned plugin, cs_conn conn, cs_account account, uint64_t device,
-                   const struct cs_parcel *parcel);
+/* Gives a parcel to the instance of the plugin that is in force on that worker: for a session if it is still there, or
+ * for the instance if conn is 0. version: of the parcel. false: that instance reads parcels of another version. The
+ * thread of the worker. */
+bool route_deliver(struct worker *to, unsigned plugin, uint32_t version, cs_conn conn, cs_account account,
+                   uint64_t device, const struct cs_parcel *parcel);
 
 #endif

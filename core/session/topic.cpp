@@ -2,6 +2,8 @@
  * The table topic -> workers. A topic without a worker has no entry. */
 #include "core/session/topic.h"
 
+#include <iterator>
+
 size_t topic_hash::operator()(const struct topic_key &key) const
 {
 	return static_cast<size_t>(
@@ -32,6 +34,19 @@ void topic_unsubscribe(struct topic_table *t, const struct topic_key &key, unsig
 	found->second.reset(worker);
 	if (found->second.none())
 		shard->entries.erase(found);
+}
+
+void topic_forget(struct topic_table *t, unsigned plugin, unsigned worker)
+{
+	for (struct topic_shard &shard : t->shards) {
+		std::scoped_lock lock(shard.mutex);
+
+		for (auto at = shard.entries.begin(); at != shard.entries.end();) {
+			if (at->first.plugin == plugin)
+				at->second.reset(worker);
+			at = at->second.none() ? shard.entries.erase(at) : std::next(at);
+		}
+	}
 }
 
 topic_workers topic_find(struct topic_table *t, const struct topic_key &key)

@@ -16,7 +16,7 @@ inline constexpr size_t topic_most_workers = 128; /* as core.threads allows */
 using topic_workers = std::bitset<topic_most_workers>; /* by index */
 
 struct topic_key {
-	unsigned plugin; /* in the order of start */
+	unsigned plugin; /* the number of its topics, see plugin_slot; the low 8 bits are its index */
 	uint64_t topic;
 
 	bool operator==(const topic_key &) const = default;
@@ -38,6 +38,8 @@ struct topic_table {
 /* Contracts in plugin.h; topics above 0 only. */
 void topic_subscribe(struct topic_table *t, const struct topic_key &key, unsigned worker);
 void topic_unsubscribe(struct topic_table *t, const struct topic_key &key, unsigned worker);
+/* Ends all subscriptions of the worker to topics of that number. */
+void topic_forget(struct topic_table *t, unsigned plugin, unsigned worker);
 topic_workers topic_find(struct topic_table *t, const struct topic_key &key);
 
 #endif

@@ -21,6 +21,7 @@ static void store_queue_completions_run(void *arg)
 	const std::unique_ptr<struct completions> c(static_cast<struct completions *>(arg));
 
 	for (const struct store_task &task : c->tasks) {
+		task.self->under_way.fetch_sub(1, std::memory_order_relaxed);
 		/* start() failed: the instance has no state. */
 		if (!task.self->started)
 			continue;
@@ -129,6 +130,7 @@ int store_queue_add(struct store_queue *q, const struct store_task &task)
 		else
 			q->waiting.push_back(task);
 		q->unfinished++;
+		task.self->under_way.fetch_add(1, std::memory_order_relaxed);
 		q->unfinished_bytes += task.bytes;
 	}
 	q->filled.notify_one();

@@ -357,7 +357,8 @@ struct cs_host {
 	struct cs_timer *(*timer_add)(struct cs_self *self, int64_t ms, int repeat, cs_timer_fn *fn, void *arg);
 	void (*timer_del)(struct cs_self *self, struct cs_timer *timer);
 
-	/* ---- services: in start() only. Table and context belong to the provider and outlive the caller. 0, or
+	/* ---- services: in start() only. Table and context belong to the provider and outlive the caller, also one
+	 * that is replaced: a provider is not replaced while the server runs. 0, or
 	 * CS_ENOENT (never for a service in `needs`; for one in `uses`: no plugin provides it). */
 	int (*service)(struct cs_self *self, const char *name, uint32_t version, const void **table_r,
 	               void **context_r);
@@ -410,7 +411,8 @@ struct cs_host {
 
 	/* ---- sessions, continued */
 	/* The words of LOGIN's `want` that the loaded plugins give (cs_plugin.want), each once, at most 64; the list
-	 * ends with NULL. Constant, also in start(): bit i of a session's want is the i-th word. [any thread] */
+	 * ends with NULL. Constant, also in start(): bit i of a session's want is the i-th word. A reload that brings
+	 * new words makes a longer list for later calls; an earlier list stays as it is. [any thread] */
 	const char *const *(*want_words)(struct cs_self *self);
 
 	/* ---- time, continued */
@@ -515,9 +517,10 @@ struct cs_plugin {
 	/* A parcel that an instance sent with route (conn and account name the session here) or route_all (conn 0,
 	 * account 0). It is valid during the call; so is its body, unless it is routed on. */
 	void (*routed)(void *state, cs_conn conn, cs_account account, const struct cs_parcel *parcel);
-	/* The cluster's state changed. Never called without a bus. */
+	/* The cluster's state changed. Without a bus only CS_CLUSTER_MISSED is called: after a replacement. */
 	void (*cluster)(void *state, enum cs_cluster_event event);
-	/* Ends the instance: no connection, work or item is left. Must free the state. */
+	/* Ends the instance: no connection, work or item is left. Must free the state. After a replacement sessions
+	 * may be left that the instance knows: it does not hear of their ends. */
 	void (*stop)(void *state);
 	/* Checks the files, folders and the like that the options name, for `chatserverd -t` and before a start. Must
 	 * not make, change or keep anything. 0, or CS_EINVAL with the text in e and the option's key in *key_r. 0 with
@@ -529,6 +532,25 @@ struct cs_plugin {
 	 * it shortly before have perhaps reached the sessions of this node only. Called once for the account on
 	 * each worker that has, or just had, a session of it. Never called without a bus. NULL: not wanted. */
 	void (*not_alone)(void *state, cs_account account);
+
+	/* ---- being replaced by another version of the plugin while the server runs (a reload found that the file has
+	 * changed). On each worker the new instance is started beside the old one. Then, between two turns of the loop,
+	 * it takes over: `save` of the old one, `restore` of the new one (or `opened` for each session), then `cluster`
+	 * with CS_CLUSTER_MISSED, or CS_CLUSTER_DEGRADED while the bus is away. From then on the new one gets all
+	 * frames, parcels and events; the old one gets the ends of what it has under way, its timers and its watches,
+	 * and `stop` when nothing is under way any more. */
+	/* Hands over what the new instance shall know: bytes made by share(), which are the server's from now on; begin
+	 * them with a number of their form. NULL: nothing. NULL (also for the member): `opened` tells the new one of
+	 * each session. */
+	struct cs_shared *(*save)(void *state);
+	/* Takes what `save` of another version gave, valid during the call. 0: the instance knows all sessions by it;
+	 * CS_EINVAL: it cannot read that, and `opened` is called for each session. NULL: nothing is asked of `save`. */
+	int (*restore)(void *state, const struct cs_shared *saved);
+	/* 1 while something of the instance is under way that the server does not see, such as a function that it gave
+	 * to a service; else 0. Asked again and again after a replacement; `stop` waits for 0. A plugin with `needs` or
+	 * `uses` can be loaded or replaced while the server runs only if it has this, even if that always answers 0.
+	 * NULL: nothing. */
+	int (*busy)(void *state);
 };
 
 /* The beginning of each plugin: const struct cs_plugin cs_plugin = {CS_PLUGIN_HEAD, .name = "shout", ...}; */

@@ -80,6 +80,7 @@ static inline void make_node(test *t, unsigned at)
 
 	p->name = "chat";
 	p->declared.name = "chat";
+	n->f->shared.slots[0].name = "chat";
 	p->declared.closed = nullptr;
 	p->declared.written = nullptr;
 	p->declared.routed = on_routed;

@@ -161,6 +161,7 @@ static std::unique_ptr<struct worker_fixture> make(void)
 
 	set_conf(&f->conf);
 	f->worker = w.get();
+	w->shared = &f->shared; /* plugins are added before worker_open */
 	f->shared.workers.push_back(std::move(w));
 	f->shared.sessions = &f->sessions;
 	f->shared.topics = &f->topics;
@@ -209,7 +210,7 @@ std::unique_ptr<struct worker_fixture> worker_fixture_make_of(std::initializer_l
 		add_plugin(f.get(), *plugin);
 	if (plugin_number_want_words(&f->plugins, &e) != 0)
 		return nullptr;
-	f->shared.want_words = f->plugins.want_words.data();
+	f->shared.want_words = f->plugins.want_words;
 	return open_worker(f.get()) && plugin_start_all(&f->plugins, f->worker, &e) == 0 ? std::move(f) : nullptr;
 }
 

@@ -108,7 +108,7 @@ static void a_dump_has_one_line_of_six_columns_per_option(void **)
 	assert_int_equal(tabs, 5 * options);
 	assert_non_null(strstr(text.c_str(), "core.max_frame\tsize\t64K\t1K..16M\treload\t"));
 	assert_non_null(strstr(text.c_str(), "core.log_level\tchoice\tinfo\terror|warning|info|debug\treload\t"));
-	assert_non_null(strstr(text.c_str(), "core.plugins\ttext\t\"\"\t0..4096\tfixed\t"));
+	assert_non_null(strstr(text.c_str(), "core.plugins\ttext\t\"\"\t0..4096\treload\t"));
 }
 
 static void a_reload_keeps_fixed_options_and_names_those_that_changed(void **)

@@ -604,6 +604,7 @@ static void a_parcel_of_another_version_is_dropped_and_who_would_have_got_it_is_
 	int peer;
 
 	t->f->plugins.plugins[0]->declared.parcel_version = 2;
+	plugin_publish(&t->f->shared, t->f->plugins.plugins[0].get());
 	t->f->plugins.plugins[0]->declared.cluster = [](void *of, enum cs_cluster_event event) {
 		told_of(of)->append(event == CS_CLUSTER_MISSED ? "missed " : "? ");
 	};
