@@ -78,6 +78,12 @@ static void chat_stop(void *state)
 	delete static_cast<chat *>(state);
 }
 
+/* The mailbox gets no function and no object of this plugin. */
+static int chat_busy(void *)
+{
+	return 0;
+}
+
 static const char *const chat_needs[] = {CS_MAILBOX_SERVICE, nullptr};
 
 static const cs_route chat_routes[] = {
@@ -88,5 +94,5 @@ static const cs_route chat_routes[] = {
 
 CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	CS_PLUGIN_HEAD,        .name = "chat",      .version = CS_VERSION, .needs = chat_needs,
-	.routes = chat_routes, .start = chat_start, .stop = chat_stop,
+	.routes = chat_routes, .start = chat_start, .stop = chat_stop,     .busy = chat_busy,
 };

@@ -11,6 +11,7 @@
 #include <chatserverd/plugin.h>
 
 #include "../model/edits.h"
+#include "../shared/counted.h"
 #include "../shared/field.h"
 #include "../shared/message.h"
 #include "../shared/object.h"
@@ -24,6 +25,7 @@ struct edit_plugin {
 	const edit_conf *conf = nullptr; /* owned by the server */
 	const cs_mailbox *mailbox = nullptr;
 	void *mailbox_context = nullptr;
+	mutable size_t entries = 0; /* on their way through the mailbox */
 };
 
 /* A message may become so long without being longer than its own frame or that of the EDIT: the length of a frame by
@@ -34,9 +36,12 @@ static const size_t edit_more = 1024;
 
 /* A request on its way to the store. The first part of act is set. */
 struct edit_change {
+	counted entry;
 	edit_act act;
 	std::string msg; /* EDIT: the new text as a JSON string */
 	size_t most = 0;
+
+	explicit edit_change(const edit_plugin *e) : entry(&e->entries) {}
 };
 
 /* ---- in the transaction of the entry */
@@ -146,7 +151,7 @@ static int edit_send(const edit_plugin *e, const cs_frame *frame, cs_outgoing *e
 static int edit_on_edit(void *state, const cs_frame *frame)
 {
 	const edit_plugin *e = static_cast<const edit_plugin *>(state);
-	auto change = std::make_unique<edit_change>();
+	auto change = std::make_unique<edit_change>(e);
 	cs_outgoing entry = {};
 	std::string_view msg;
 	int result = edit_read(e->context, frame, &entry, &change->act);
@@ -169,7 +174,7 @@ static int edit_on_edit(void *state, const cs_frame *frame)
 static int edit_on_recall(void *state, const cs_frame *frame)
 {
 	const edit_plugin *e = static_cast<const edit_plugin *>(state);
-	auto change = std::make_unique<edit_change>();
+	auto change = std::make_unique<edit_change>(e);
 	cs_outgoing entry = {};
 	int result = edit_read(e->context, frame, &entry, &change->act);
 
@@ -212,6 +217,11 @@ static int edit_reload(void *state, const void *conf, int commit, cs_error *)
 	return 0;
 }
 
+static int edit_busy(void *state)
+{
+	return static_cast<const edit_plugin *>(state)->entries != 0;
+}
+
 static void edit_stop(void *state)
 {
 	const std::unique_ptr<edit_plugin> plugin(static_cast<edit_plugin *>(state));
@@ -238,7 +248,15 @@ static const cs_option edit_options[] = {
 };
 
 CS_EXPORT extern const struct cs_plugin cs_plugin = {
-	CS_PLUGIN_HEAD,        .name = "edit",          .version = CS_VERSION,          .needs = edit_needs,
-	.routes = edit_routes, .options = edit_options, .conf_size = sizeof(edit_conf), .start = edit_start,
-	.reload = edit_reload, .stop = edit_stop,
+	CS_PLUGIN_HEAD,
+	.name = "edit",
+	.version = CS_VERSION,
+	.needs = edit_needs,
+	.routes = edit_routes,
+	.options = edit_options,
+	.conf_size = sizeof(edit_conf),
+	.start = edit_start,
+	.reload = edit_reload,
+	.stop = edit_stop,
+	.busy = edit_busy,
 };

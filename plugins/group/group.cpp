@@ -15,16 +15,19 @@ static const size_t group_description_most = 200; /* characters */
 
 /* What an entry does to the members, on its way to the store. */
 struct group_change {
+	counted entry;
 	const group_plugin *plugin = nullptr;
 	group_limits most;
 	bool is_made = false; /* the last run of the effect has changed something */
 	std::string name; /* of CREATE_GROUP */
 	std::string description;
+
+	explicit group_change(const group_plugin *g) : entry(&g->entries) {}
 };
 
 static std::unique_ptr<group_change> group_change_of(const group_plugin *g)
 {
-	auto change = std::make_unique<group_change>();
+	auto change = std::make_unique<group_change>(g);
 
 	change->plugin = g;
 	change->most = {static_cast<uint64_t>(g->conf->max_groups), static_cast<uint64_t>(g->conf->members_max)};
@@ -240,6 +243,11 @@ static int group_reload(void *state, const void *conf, int commit, cs_error *)
 	return 0;
 }
 
+static int group_busy(void *state)
+{
+	return static_cast<const group_plugin *>(state)->entries != 0;
+}
+
 static void group_stop(void *state)
 {
 	delete static_cast<group_plugin *>(state);
@@ -287,4 +295,5 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.written = group_on_written,
 	.routed = group_on_routed,
 	.stop = group_stop,
+	.busy = group_busy,
 };

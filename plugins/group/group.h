@@ -11,6 +11,7 @@
 #include <chatserverd/mailbox.h>
 #include <chatserverd/plugin.h>
 
+#include "../shared/counted.h"
 #include "../shared/field.h"
 
 struct group_conf {
@@ -24,6 +25,7 @@ struct group_plugin {
 	const group_conf *conf = nullptr; /* owned by the server */
 	const cs_mailbox *mailbox = nullptr;
 	void *mailbox_context = nullptr;
+	mutable size_t entries = 0; /* on their way through the mailbox */
 	uint64_t want = 0; /* the bit of "event" in the `want` of a session; 0: nobody gives it */
 	/* That want events. true: the client is slow, so an invitation is not sent; the INBOX holds it. */
 	std::unordered_map<cs_conn, bool> sessions;

@@ -16,6 +16,7 @@ typedef void group_audit_fn(const plugin_context &c, const group_asked &asked, c
 
 /* What one of these requests asks for. */
 struct group_asked {
+	counted entry;
 	const group_plugin *plugin = nullptr;
 	group_audit_fn *audit = nullptr;
 	bool is_done = false; /* the last run of the effect has changed something */
@@ -25,6 +26,8 @@ struct group_asked {
 	int64_t until = 0;
 	std::optional<std::string> name, description;
 	std::optional<bool> invite_only, history_all;
+
+	explicit group_asked(const group_plugin *g) : entry(&g->entries) {}
 };
 
 /* ---- the effects, on writer threads */
@@ -174,7 +177,7 @@ static int group_asked_send(const group_plugin *g, const cs_frame *frame, cs_out
 int group_on_remove_member(void *state, const cs_frame *frame)
 {
 	const group_plugin *g = static_cast<group_plugin *>(state);
-	auto asked = std::make_unique<group_asked>();
+	auto asked = std::make_unique<group_asked>(g);
 	cs_outgoing entry = {};
 	int64_t account = 0;
 	int ban = 0, result = group_asked_begin(g, frame, &entry);
@@ -202,7 +205,7 @@ template <size_t count> static int group_word_of(std::string_view text, const ch
 int group_on_set_role(void *state, const cs_frame *frame)
 {
 	const group_plugin *g = static_cast<group_plugin *>(state);
-	auto asked = std::make_unique<group_asked>();
+	auto asked = std::make_unique<group_asked>(g);
 	cs_outgoing entry = {};
 	std::string_view role;
 	int64_t account = 0;
@@ -226,7 +229,7 @@ int group_on_set_role(void *state, const cs_frame *frame)
 int group_on_mute(void *state, const cs_frame *frame)
 {
 	const group_plugin *g = static_cast<group_plugin *>(state);
-	auto asked = std::make_unique<group_asked>();
+	auto asked = std::make_unique<group_asked>(g);
 	cs_outgoing entry = {};
 	int64_t account = 0;
 	int result = group_asked_begin(g, frame, &entry);
@@ -281,7 +284,7 @@ static int group_read_word(const group_plugin *g, const cs_frame *frame, const c
 int group_on_set_group(void *state, const cs_frame *frame)
 {
 	const group_plugin *g = static_cast<group_plugin *>(state);
-	auto asked = std::make_unique<group_asked>();
+	auto asked = std::make_unique<group_asked>(g);
 	cs_outgoing entry = {};
 	int result = group_asked_begin(g, frame, &entry);
 

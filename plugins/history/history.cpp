@@ -75,6 +75,12 @@ static void history_stop(void *state)
 		p->context.host->timer_del(p->context.self, p->timer);
 }
 
+/* What is held back is forwarded first. */
+static int history_busy(void *state)
+{
+	return !static_cast<const history_plugin *>(state)->due.empty();
+}
+
 static const char *const history_words[] = {"read", nullptr};
 
 static const cs_route history_routes[] = {
@@ -98,4 +104,5 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.stop = history_stop,
 	.parcel_version = history_parcel_version,
 	.not_alone = history_on_not_alone,
+	.busy = history_busy,
 };
