@@ -226,7 +226,7 @@ transport_others += haproxy haproxy_web public_address tls websocket
 # addresses and memory, below all transports;
 transport_others += addresses slow_readers
 # the process, its start, its pages and its memory;
-transport_others += admin control control_attack drain idle_memory inherit logs operate prometheus slow_start watchdog watchdog_mysql
+transport_others += admin control control_attack drain idle_memory inherit logs operate prometheus replace_plugin slow_start watchdog watchdog_mysql
 # the store and its files;
 transport_others += backup erased mysql retention store_lock
 # the bus.
@@ -330,13 +330,14 @@ check-web: all
 	$(run_tests) scripts/check-web
 
 # What takes long over TLS and WebSocket; the roles in groups with each driver, the model of conversations on one server,
-# all faults of the cluster, which plays the model, too, and the unit under a systemd of its own. It takes hours, and at
-# the end it lists the failed ones.
+# all faults of the cluster, which plays the model, too, the unit under a systemd of its own, the packages, and 1,000
+# replacements of plugins under AddressSanitizer. It takes hours, and at the end it lists the failed ones.
 long_tests = $(filter $(patsubst %,$(BUILD)/tests/%,unit/test_model_groups unit/test_model_mysql_groups server/test_conversations),$(test_binaries))
 long_mysql_tests = $(if $(db_mysql_SKIP),,CS_DRIVER=db_mysql $(filter-out %_mysql_groups,$(long_tests)) CS_DRIVER=)
-check-long: all $(test_plugins) $(long_tests) $(filter $(BUILD)/%,$(long_transport_tests)) $(cluster_binaries)
+check-long: all $(test_plugins) $(long_tests) $(filter $(BUILD)/%,$(long_transport_tests)) $(cluster_binaries) $(BUILD)/tests/server/test_replace_plugin
 	TEST_TIMEOUT=7200 $(run_tests) $(long_transport_tests) CS_LONG=1 $(long_tests) $(long_mysql_tests) \
 		CS_SWEEP=off $(cluster_binaries) CS_SWEEP=on $(cluster_binaries) CS_SWEEP= scripts/check-systemd CS_LONG= $(package_scripts)
+	+TEST_TIMEOUT=7200 CS_LONG=1 $(make_asan) TESTS=server/test_replace_plugin check-sanitized
 
 # The packages, in roots of Debian made for it.
 package_scripts = scripts/check-packages scripts/check-image scripts/check-arm64
