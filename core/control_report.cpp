@@ -222,8 +222,8 @@ static void control_add_counters(struct control_route *route, const struct route
 
 static std::string control_route_json(const struct server *s, uint32_t msgid, const struct control_route *route)
 {
-	const auto entry = s->dispatch.entries.find(msgid);
-	const bool is_known = entry != s->dispatch.entries.end();
+	const auto entry = s->dispatch->entries.find(msgid);
+	const bool is_known = entry != s->dispatch->entries.end();
 	std::string json = "{", errnos = "{";
 
 	for (const auto &[number, count] : route->errnos)

@@ -133,7 +133,10 @@ static void a_pause_does_not_count_against_a_frame_that_is_not_whole(void **stat
 	t->f->conf.frame_timeout = 100;
 	limit_bytes(t, 1000, 1024);
 	t->c->byte_bucket.tokens = 0;
-	assert_string_equal(talk(t, std::string(400, ' ') + "{\"msgid\"").c_str(), "");
+	std::string part(400, ' ');
+
+	part += "{\"msgid\"";
+	assert_string_equal(talk(t, part).c_str(), "");
 	assert_string_equal(talk(t, ":102}\n").c_str(), "");
 	std::string all;
 	assert_true(worker_fixture_wait(t->f.get(), [&] {
