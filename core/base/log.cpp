@@ -25,15 +25,16 @@ static constexpr size_t log_most_written = PIPE_BUF;
 
 /* How many audit lines of one kind were written in the second that begins then. Two kinds may share one. */
 struct log_refusals {
+	std::atomic<size_t> event{0}; /* the hash of the event whose lines are counted; 0: nobody's yet */
 	std::atomic<int64_t> begun_s{0};
 	std::atomic<unsigned> count{0};
 	std::atomic<uint64_t> left_out{0};
 };
 
 static constinit struct {
-	std::atomic<enum cs_log_level> level{CS_LOG_INFO};
+	std::atomic<int> level{CS_LOG_INFO}; /* enum cs_log_level, or below it: nothing is logged */
 	std::atomic<enum log_form> form{LOG_FORM_TEXT};
-	std::array<struct log_refusals, 8> refusals;
+	std::array<struct log_refusals, 32> refusals;
 } log_current{};
 
 /* What a line begins with. */
@@ -170,7 +171,8 @@ static struct log_part log_number(const char *key, uint64_t number)
 
 static void log_add_pair(std::vector<struct log_part> *parts, struct log_part pair)
 {
-	if (!parts->back().key.empty() || !parts->back().value.empty())
+	/* Behind a quoted value the last part is an empty one. */
+	if (parts->size() > 1 || !parts->back().value.empty())
 		parts->push_back({.key = "", .value = " "});
 	parts->push_back(std::move(pair));
 }
@@ -240,11 +242,26 @@ void log_write(enum cs_log_level level, const char *format, ...)
 
 /* ---- audit lines */
 
-/* false: too many refusals of this kind in this second. *left_out_r: how many lines were left out before. */
-static bool log_refusal_is_told(std::string_view event, uint64_t *left_out_r)
+/* The first counter that is the event's or free. Those of many plugins share the last one. */
+static struct log_refusals *log_find_refusals(const char *event)
 {
-	struct log_refusals *r =
-		&log_current.refusals[std::hash<std::string_view>()(event) % log_current.refusals.size()];
+	const size_t hash = std::hash<std::string_view>()(event);
+	struct log_refusals *const last = &log_current.refusals.back();
+	struct log_refusals *r = log_current.refusals.data();
+
+	for (; r != last; r++) {
+		size_t found = 0;
+
+		if (r->event.compare_exchange_strong(found, hash) || found == hash)
+			break;
+	}
+	return r;
+}
+
+/* false: too many refusals of this kind in this second. *left_out_r: how many lines were left out before. */
+static bool log_refusal_is_told(const char *event, uint64_t *left_out_r)
+{
+	struct log_refusals *r = log_find_refusals(event);
 	struct timespec now {};
 
 	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);

@@ -365,6 +365,29 @@ static void an_audit_line_has_its_event_whatever_the_level(void **)
 	assert_string_equal(member(lines[0], "account").c_str(), "7");
 }
 
+static void audit_of_plugin(const char *event, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	log_vaudit_plugin(event, "login", 1, format, arguments);
+	va_end(arguments);
+}
+
+/* Also behind a value in quotes. */
+static void pairs_have_a_blank_between_them(void **)
+{
+	const std::string text = audited([] {
+		audit_of_plugin("login", "why=\"%s\"", "a b");
+		audit_of_plugin("login", "account=%d", 7);
+		audit_of_plugin("login", "%s", "");
+	});
+
+	assert_string_equal(without_times(text).c_str(), "audit login why=\"a b\" plugin=login worker=1\n"
+	                                                 "audit login account=7 plugin=login worker=1\n"
+	                                                 "audit login plugin=login worker=1\n");
+}
+
 static void the_journal_gets_audit_lines_as_notices(void **)
 {
 	const std::string text = audited([] {
@@ -415,6 +438,20 @@ static void a_flood_of_refusals_is_bounded_and_what_was_left_out_is_counted(void
 	assert_in_range(count("login_refused account=7"), log_most_refusals, 10 * log_most_refusals);
 	assert_int_equal(count("login account=8"), 200);
 	assert_int_equal(count("login_refused account=9 left_out="), 1);
+}
+
+/* Whoever sends nonsense cannot hide that somebody guesses passwords. */
+static void a_flood_of_one_kind_of_refusals_hides_no_other_kind(void **)
+{
+	const std::string text = audited([] {
+		for (unsigned i = 0; i < log_most_refusals + 1000; i++)
+			log_audit("request_refused", "account=%d", 7);
+		for (const char *event : {"login_refused", "register_refused", "operator_refused", "other_refused"})
+			log_audit(event, "account=%d", 8);
+	});
+
+	for (const char *event : {"login_refused", "register_refused", "operator_refused", "other_refused"})
+		assert_non_null(strstr(text.c_str(), (std::string(event) + " account=8\n").c_str()));
 }
 
 static void a_long_line_is_cut_and_errno_is_kept(void **)
@@ -513,8 +550,10 @@ int main()
 		cmocka_unit_test(a_long_line_of_json_is_cut_and_stays_json),
 		cmocka_unit_test(without_an_audit_log_nothing_is_audited),
 		cmocka_unit_test(an_audit_line_has_its_event_whatever_the_level),
+		cmocka_unit_test(pairs_have_a_blank_between_them),
 		cmocka_unit_test(the_journal_gets_audit_lines_as_notices),
 		cmocka_unit_test(a_flood_of_refusals_is_bounded_and_what_was_left_out_is_counted),
+		cmocka_unit_test(a_flood_of_one_kind_of_refusals_hides_no_other_kind),
 		cmocka_unit_test(a_long_line_is_cut_and_errno_is_kept),
 		cmocka_unit_test(nobody_waits_for_a_reader_who_stands_still),
 		cmocka_unit_test(lines_of_threads_never_mix),
