@@ -90,7 +90,7 @@ struct reload_result {
 	int64_t ended_ms = 0; /* since 1970; 0: there was none */
 	bool done = false; /* false: the configuration was kept */
 	std::string why; /* it was kept */
-	std::vector<std::string> restart; /* options that have changed and need a restart: section.key */
+	std::vector<std::string> restart; /* what has changed and needs a restart: section.key, or "plugin NAME" */
 };
 
 /* Members are in the order of opening; they are freed in reverse order. */

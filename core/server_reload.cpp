@@ -189,15 +189,12 @@ static void server_reload_tell_all(struct reload *r, enum reload_phase phase)
 	}
 }
 
-/* Every worker stands still. The words were counted before. */
+/* Every worker stands still. */
 static void server_change_shared(struct reload *r)
 {
 	struct server *s = r->server;
-	struct cs_error e {};
 
 	plugin_apply_change(&s->plugins, &r->change);
-	(void)plugin_number_want_words(&s->plugins, &e);
-	s->shared.want_words = s->plugins.want_words;
 	s->dispatch.swap(r->dispatch);
 	s->shared.dispatch = s->dispatch.get();
 	for (const auto &w : s->shared.workers)
@@ -279,7 +276,8 @@ static void server_finish(struct reload *r, const char *text)
 	server_let_leave(r);
 	s->reload.reset();
 	log_info("%s", text);
-	notify_ready();
+	if (!s->drain.begun) /* it has told the service manager that it stops */
+		notify_ready();
 	control_reload_ended(s);
 	if (std::exchange(s->reload_again, false))
 		server_reload(s);
@@ -296,17 +294,27 @@ static void server_finish_commit(struct reload *r)
 	server_finish(r, "configuration reloaded");
 }
 
+/* The same on each worker, so the first one is logged. */
+static void server_note_failure(struct reload *r, const char *text)
+{
+	if (r->phase == RELOAD_COMMIT) {
+		log_error("a plugin has refused options that it accepted before %s", text);
+		return;
+	}
+	if (!r->refused)
+		log_error("reload refused %s", text);
+	if (r->why.empty())
+		r->why = text;
+	r->refused = true;
+}
+
 static void server_answer(void *arg)
 {
 	const std::unique_ptr<struct reload_question> q(static_cast<struct reload_question *>(arg));
 	struct reload *r = q->reload;
 
-	if (q->result != 0) {
-		r->refused = true;
-		if (r->why.empty())
-			r->why = q->error.text;
-		log_error("reload refused %s", q->error.text);
-	}
+	if (q->result != 0)
+		server_note_failure(r, q->error.text);
 	/* At the end of the server nothing is begun any more. */
 	if (--r->missing != 0 || !loop_runs_here(&r->server->main))
 		return;
@@ -392,9 +400,14 @@ static int server_find_change(struct reload *r, struct cs_error *e)
 	if (const int failed = plugin_find_change(&s->plugins, &r->change, core->plugin_dir, core->plugins,
 	                                          server_adapters(r->conf.get()), &r->conf->file, e))
 		return failed;
+	r->restart.insert(r->restart.end(), r->change.restart.begin(), r->change.restart.end());
 	plugin_apply_change(&s->plugins, &r->change);
-	const int failed = server_check_applied(r, e);
+	int failed = server_check_applied(r, e);
 
+	/* Instances look for their words when they start. A word that nobody gives in the end does no harm. */
+	if (!failed)
+		failed = plugin_number_want_words(&s->plugins, e);
+	s->shared.want_words = s->plugins.want_words;
 	plugin_undo_change(&s->plugins, &r->change);
 	return failed;
 }

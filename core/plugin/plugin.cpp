@@ -19,6 +19,7 @@ struct loading {
 	std::vector<std::string> names;
 	bool is_all = false; /* names is what the folder holds */
 	std::vector<std::string> without; /* without these */
+	std::vector<std::string> restart; /* see plugin_change */
 };
 
 static const struct cs_service *plugin_find_provided(const struct plugin *p, const char *service)
@@ -295,6 +296,11 @@ static int plugin_collect_want_words(const struct plugin_set *set, std::vector<s
 
 	for (const auto &p : set->plugins) {
 		for (const char *const *word = p->declared.want; word && *word; word++) {
+			if (has(set->own_want_words, *word)) {
+				error_set(e, "%s: the word \"%s\" of LOGIN's want is the server's own", p->path.c_str(),
+				          *word);
+				return CS_EINVAL;
+			}
 			if (!has(set->want_texts, *word) && !has(*new_r, *word))
 				new_r->emplace_back(*word);
 		}
@@ -340,6 +346,7 @@ int plugin_add_want_word(struct plugin_set *set, const char *word, struct cs_err
 		error_set(e, "there are more than %zu words that a LOGIN can want", plugin_most_want_words);
 		return CS_EINVAL;
 	}
+	set->own_want_words.emplace_back(word);
 	set->want_texts.emplace_back(word);
 	plugin_list_want_words(set);
 	return 0;
@@ -436,6 +443,12 @@ static const char *plugin_find_obstacle(const struct plugin *before, const struc
 	return nullptr;
 }
 
+static void plugin_note_removed(struct loading *l, const std::string &name)
+{
+	log_warning("plugin removed, which needs a restart plugin=%s", name.c_str());
+	l->restart.push_back("plugin " + name);
+}
+
 /* Loads one that has changed or is new; leaves it out of found if it needs a restart. */
 static int plugin_find_one(struct loading *l, const struct plugin_set *set, const std::string &name, struct cs_error *e)
 {
@@ -444,7 +457,7 @@ static int plugin_find_one(struct loading *l, const struct plugin_set *set, cons
 	const size_t count = found->size();
 
 	if (before && !plugin_is_there(before)) {
-		log_warning("plugin removed, which needs a restart plugin=%s", name.c_str());
+		plugin_note_removed(l, name);
 		return 0;
 	}
 	if (before && !plugin_is_changed(before))
@@ -456,11 +469,11 @@ static int plugin_find_one(struct loading *l, const struct plugin_set *set, cons
 	if (const char *why = plugin_find_obstacle(before, found->back().get())) {
 		log_warning("plugin %s, which needs a restart plugin=%s why=\"%s\"", before ? "changed" : "added",
 		            name.c_str(), why);
+		l->restart.push_back("plugin " + name);
 		found->pop_back();
 		return 0;
 	}
 	found->back()->is_fresh = true;
-	found->back()->replaced = before ? before->replaced + 1 : 0;
 	return 0;
 }
 
@@ -470,7 +483,7 @@ static bool plugin_is_known_idle(const struct plugin_set *set, const std::string
 	return std::find(set->idle_drivers.begin(), set->idle_drivers.end(), name) != set->idle_drivers.end();
 }
 
-static void plugin_number_fresh(const struct plugin_set *set, struct plugin_change *change)
+static void plugin_number_fresh(struct plugin_set *set, struct plugin_change *change)
 {
 	auto next = static_cast<unsigned>(set->plugins.size());
 
@@ -478,11 +491,12 @@ static void plugin_number_fresh(const struct plugin_set *set, struct plugin_chan
 		const struct plugin *before = plugin_find(set, p->name);
 
 		p->index = before ? before->index : next++;
+		p->replaced = ++set->fresh_count;
 	}
 }
 
-int plugin_find_change(const struct plugin_set *set, struct plugin_change *change_r, const char *folder,
-                       const char *names, std::span<const struct plugin_adapter> adapters, const struct conf_file *file,
+int plugin_find_change(struct plugin_set *set, struct plugin_change *change_r, const char *folder, const char *names,
+                       std::span<const struct plugin_adapter> adapters, const struct conf_file *file,
                        struct cs_error *e)
 {
 	struct plugin_set found;
@@ -502,9 +516,10 @@ int plugin_find_change(const struct plugin_set *set, struct plugin_change *chang
 	}
 	for (const auto &p : set->plugins) {
 		if (std::find(l.names.begin(), l.names.end(), p->name) == l.names.end())
-			log_warning("plugin removed, which needs a restart plugin=%s", p->name.c_str());
+			plugin_note_removed(&l, p->name);
 	}
-	*change_r = {std::move(found.plugins), std::move(found.idle_drivers), std::move(found.left_out)};
+	*change_r = {std::move(found.plugins), std::move(found.idle_drivers), std::move(found.left_out),
+	             std::move(l.restart)};
 	plugin_number_fresh(set, change_r);
 	return 0;
 }

@@ -37,7 +37,7 @@ struct plugin {
 	std::vector<struct cs_service> services;
 	conf_struct conf; /* its section, bound */
 	unsigned index = 0; /* index in the order of start */
-	unsigned replaced = 0; /* how many other plugins of its name were in force before */
+	unsigned replaced = 0; /* 0: loaded at the start; else a number that no other plugin had in this process */
 	bool is_fresh = false; /* a reload has found it, and is not over; workers may read it meanwhile */
 	/* Of one that was replaced or refused: */
 	int64_t left_ms = 0; /* when it left */
@@ -51,8 +51,10 @@ struct plugin_set {
 	std::vector<std::string> left_out; /* names left out by `all but` */
 	const char *const *want_words =
 		nullptr; /* all words of `want`; ends with null; made by plugin_number_want_words */
+	std::vector<std::string> own_want_words; /* those that the server itself gives */
 	std::deque<std::string> want_texts; /* of them: a plugin that gives a word may leave */
 	std::deque<std::vector<const char *>> want_lists; /* of them, and earlier ones: plugins may have these */
+	unsigned fresh_count = 0; /* plugins that were loaded by reloads */
 	/* Replaced or refused; some of their instances may still have something under way. */
 	std::vector<std::unique_ptr<struct plugin>> leaving;
 };
@@ -63,6 +65,7 @@ struct plugin_change {
 	 * the change is applied: the plugins that were replaced; null where there was none. */
 	std::vector<std::unique_ptr<struct plugin>> fresh;
 	std::vector<std::string> idle_drivers, left_out; /* as in the set */
+	std::vector<std::string> restart; /* "plugin NAME": what has changed, but needs a restart */
 };
 
 /* A kind of adapter. The option SECTION.driver chooses one. */
@@ -93,7 +96,7 @@ bool plugin_is_there(const struct plugin *p);
                                   struct cs_error *e);
 /* Finds what has changed since the set was loaded: new files, and files with other contents; loads these. What needs a
  * restart is logged and left out. Arguments and errors as for plugin_load_all. */
-[[nodiscard]] int plugin_find_change(const struct plugin_set *set, struct plugin_change *change_r, const char *folder,
+[[nodiscard]] int plugin_find_change(struct plugin_set *set, struct plugin_change *change_r, const char *folder,
                                      const char *names, std::span<const struct plugin_adapter> adapters,
                                      const struct conf_file *file, struct cs_error *e);
 /* Puts the change into the set, or takes it out again. */

@@ -224,7 +224,7 @@ static bool plugin_may_stop(struct cs_self *self)
 {
 	if (self->under_way.load(std::memory_order_acquire) != 0)
 		return false;
-	if (self->started && (plugin_has_pending(self) || plugin_is_busy(self)))
+	if (self->started && (plugin_is_busy(self) || plugin_has_pending(self)))
 		return false;
 	host_posts_refuse(self);
 	return self->under_way.load(std::memory_order_acquire) == 0;

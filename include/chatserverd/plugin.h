@@ -508,7 +508,8 @@ struct cs_plugin {
 	 * `closed` only. NULL: not wanted. */
 	void (*opened)(void *state, cs_conn conn, cs_account account, uint64_t device, uint64_t want);
 	/* The session of a connection (LOGOUT) or the connection has ended; conn is no longer valid for host calls.
-	 * account and device are 0 if nobody was logged in. written is the final count of bytes that the kernel took.
+	 * account and device are 0 if nobody was logged in. A plugin that has just replaced another may hear of a
+	 * session of which `opened` did not tell it. written is the final count of bytes that the kernel took.
 	 * Return CS_PENDING to hold the device's place until release(), else 0. Later logins of the device wait. */
 	int (*closed)(void *state, cs_conn conn, cs_account account, uint64_t device, uint64_t written);
 	/* The kernel took bytes of a logged-in connection: position is their number in all, unsent the number of bytes

@@ -320,6 +320,26 @@ static void a_new_file_is_loaded_and_what_needs_a_restart_is_told(void **state)
 	test_server_stop(s);
 }
 
+/* It looks for the number of its word when it starts. */
+static void a_word_of_login_that_a_new_plugin_gives_has_its_effect_at_once(void **state)
+{
+	test_server *s = static_cast<test_server *>(*state);
+
+	std::filesystem::remove(plugin_path(s, "history"));
+	test_server_start(s);
+	test_client *ann = client_enter(s, "ann");
+	const int64_t bob = client_absent(s, "bob");
+	(void)client_chat_safely(ann, bob, "hello");
+	put_file(s, "history", version_of("history", 1));
+	reload(s, "plugin loaded plugin=history");
+	test_client *b = client_return(s, bob, nullptr, ",\"device\":\"a\",\"want\":[\"read\"]");
+	test_client *other = client_return(s, bob, nullptr, ",\"device\":\"b\",\"want\":[\"read\"]");
+	CLIENT_ASK(b, 0, R"({"msgid":120,"id":%lld,"peer":%lld,"seq":1)", static_cast<long long>(bob),
+	           static_cast<long long>(ann->id));
+	client_expect(other, R"({"msgid":120,"seq":1})");
+	test_server_stop(s);
+}
+
 static void a_reload_that_comes_during_another_is_not_lost(void **state)
 {
 	test_server *s = static_cast<test_server *>(*state);
@@ -446,6 +466,7 @@ int main(void)
 		TEST(a_new_one_that_fails_leaves_the_old_one_working),
 		TEST(a_file_that_is_overwritten_in_place_harms_nobody),
 		TEST(a_new_file_is_loaded_and_what_needs_a_restart_is_told),
+		TEST(a_word_of_login_that_a_new_plugin_gives_has_its_effect_at_once),
 		TEST(a_reload_that_comes_during_another_is_not_lost),
 		TEST(replacements_under_load_lose_nothing_and_disconnect_nobody),
 		TEST(a_hundred_reloads_good_and_bad_in_turn_disturb_nobody),

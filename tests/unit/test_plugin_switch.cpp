@@ -255,7 +255,7 @@ static void a_pending_request_is_finished_by_who_has_it(void **state)
 	old->state = &t->old;
 	switch_over(t);
 	assert_int_equal(look(t), 1);
-	const struct cs_request request = {12, 1};
+	const struct cs_request request = {.msgid = 12, .since = 0, .req = 1};
 
 	host_table.answer(old, t->w->handle, &request, "");
 	assert_int_equal(host_table.finish(old, t->w->handle), 0);
