@@ -144,7 +144,7 @@ static void control_run_drain(struct control_request *r)
 	control_add_flag(&more, "already", already);
 	control_add_number(&more, "connections", s->shared.connections.load());
 	control_add_number(&more, "since_ms", worker_monotonic_ms() - s->drain.begun_ms);
-	control_add_number(&more, "timeout_ms", server_core_conf(s->conf.get())->drain_timeout);
+	control_add_number(&more, "timeout_ms", s->drain.told_ms + s->drain.timeout - s->drain.begun_ms);
 	control_answer(r, "," + more);
 }
 
@@ -192,7 +192,7 @@ const struct cs_route control_verbs[] = {
 	{CS_MSGID_DRAIN, "drain", control_on_verb, CS_ROUTE_OPERATOR, 0},
 	{CS_MSGID_RELOAD, "reload", control_on_verb, CS_ROUTE_OPERATOR, 0},
 	{CS_MSGID_LIMITS, "limits", control_on_verb, CS_ROUTE_OPERATOR, 0},
-	{CS_MSGID_NOTIFY, "notify", control_on_verb, CS_ROUTE_OPERATOR, 0},
+	{CS_MSGID_NOTIFY, "notice", control_on_verb, CS_ROUTE_OPERATOR, 0},
 	{0, nullptr, nullptr, 0, 0},
 };
 
@@ -207,7 +207,7 @@ static const struct control_verb control_table[] = {
 	{CS_MSGID_DRAIN, "drain", nullptr, control_run_drain, nullptr, true},
 	{CS_MSGID_RELOAD, "reload", nullptr, control_run_reload, control_finish_reload, true},
 	{CS_MSGID_LIMITS, "limits", nullptr, control_run_limits, control_finish_limits, false},
-	{CS_MSGID_NOTIFY, "notify", control_read_notice, control_run_notify, control_finish_notify, true},
+	{CS_MSGID_NOTIFY, "notice", control_read_notice, control_run_notify, control_finish_notify, true},
 };
 
 static const struct control_verb *control_find_verb(uint32_t msgid)
@@ -220,9 +220,18 @@ static const struct control_verb *control_find_verb(uint32_t msgid)
 
 static void control_log_order(const struct control_request *r)
 {
-	log_info("order verb=%s by=%s conn=%llx account=%llu level=%s", r->verb->name, r->peer.c_str(),
-	         static_cast<unsigned long long>(r->conn), static_cast<unsigned long long>(r->account),
-	         r->verb->msgid == CS_MSGID_LOG ? r->text.c_str() : "");
+	const auto account = static_cast<unsigned long long>(r->account);
+
+	if (r->account)
+		log_info("order verb=%s by=%s account=%llu", r->verb->name, r->peer.c_str(), account);
+	else if (r->verb->msgid == CS_MSGID_LOG)
+		log_info("order verb=%s by=%s log_level=%s", r->verb->name, r->peer.c_str(), r->text.c_str());
+	else
+		log_info("order verb=%s by=%s", r->verb->name, r->peer.c_str());
+	if (r->account)
+		log_audit("order", "verb=%s peer=%s account=%llu", r->verb->name, r->peer.c_str(), account);
+	else
+		log_audit("order", "verb=%s peer=%s", r->verb->name, r->peer.c_str());
 }
 
 /* The deadline is freed with the request, so not inside its own callback. */
@@ -382,6 +391,8 @@ static void control_question_run(void *arg)
 void control_ask(struct control_request *r, unsigned first, unsigned last, control_ask_fn *ask)
 {
 	r->answers.resize(r->server->shared.workers.size());
+	r->first = first;
+	r->last = last;
 	r->missing = last - first;
 	for (unsigned i = first; i < last; i++) {
 		struct worker *w = r->server->shared.workers[i].get();
@@ -407,7 +418,7 @@ std::string control_silent(const struct control_request *r)
 
 	if (r->missing == 0)
 		return text;
-	for (size_t i = 0; i < r->answers.size(); i++)
+	for (unsigned i = r->first; i < r->last; i++)
 		if (!r->answers[i])
 			text += (text.empty() ? "" : ",") + std::to_string(i);
 	return text;

@@ -58,6 +58,7 @@ struct control_request {
 	uint32_t slot = 0; /* and at which place */
 
 	std::vector<std::unique_ptr<struct control_question>> answers; /* by worker; null: none */
+	unsigned first = 0, last = 0; /* the workers that were asked: from first to before last */
 	unsigned missing = 0; /* answers that have not come */
 	event_ptr deadline;
 	bool is_late = false;

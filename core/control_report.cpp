@@ -64,7 +64,7 @@ static std::string control_store_json(const struct server *s)
 	std::string json = "{";
 
 	control_add_text(&json, "driver", driver);
-	control_add_text(&json, "state", !*driver ? "none" : f.degraded ? "degraded" : "ready");
+	control_add_text(&json, "state", !*driver ? "none" : f.away ? "away" : f.degraded ? "degraded" : "ready");
 	control_add_number(&json, "waiting_reads", static_cast<int64_t>(f.waiting_read));
 	control_add_number(&json, "waiting_writes", static_cast<int64_t>(f.waiting_write));
 	control_add_number(&json, "waiting_hashes", static_cast<int64_t>(f.waiting_hash));
@@ -281,6 +281,29 @@ void control_run_limits(struct control_request *r)
 	control_run_workers(r);
 }
 
+static void control_add_rates(std::string *list, const struct core_conf *core)
+{
+	const struct {
+		const char *name;
+		int64_t value;
+		const char *unit;
+	} rates[] = {
+		{"core.rate", core->rate, "cost/s"},
+		{"core.burst", core->burst, "cost"},
+		{"core.rate_bytes", core->rate_bytes, "bytes/s"},
+		{"core.burst_bytes", core->burst_bytes, "bytes"},
+		{"core.address_connections", core->address_connections, "connections"},
+		{"core.address_guests", core->address_guests, "connections"},
+		{"core.address_rate", core->address_rate, "cost/s"},
+		{"core.address_burst", core->address_burst, "cost"},
+		{"core.address_rate_bytes", core->address_rate_bytes, "bytes/s"},
+		{"core.address_burst_bytes", core->address_burst_bytes, "bytes"},
+	};
+
+	for (const auto &rate : rates)
+		control_add_limit(list, rate.name, rate.value, control_no_use, rate.unit);
+}
+
 static void control_add_core_limits(std::string *list, const struct server *s, int64_t most_unsent)
 {
 	const struct core_conf *core = server_core_conf(s->conf.get());
@@ -293,9 +316,9 @@ static void control_add_core_limits(std::string *list, const struct server *s, i
 	control_add_limit(list, "core.login_memory", core->login_memory, s->shared.guest_bytes.load(), "bytes");
 	control_add_limit(list, "core.output_soft", core->output_soft, most_unsent, "bytes");
 	control_add_limit(list, "core.output_hard", core->output_hard, most_unsent, "bytes");
+	control_add_limit(list, "core.output_memory", core->output_memory, s->shared.unsent.load(), "bytes");
 	control_add_limit(list, "core.max_frame", core->max_frame, control_no_use, "bytes");
-	control_add_limit(list, "core.rate", core->rate, control_no_use, "cost/s");
-	control_add_limit(list, "core.burst", core->burst, control_no_use, "cost");
+	control_add_rates(list, core);
 	control_add_limit(list, "core.frame_timeout", core->frame_timeout, control_no_use, "ms");
 	control_add_limit(list, "core.login_timeout", core->login_timeout, control_no_use, "ms");
 	control_add_limit(list, "core.idle_timeout", core->idle_timeout, control_no_use, "ms");

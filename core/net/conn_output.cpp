@@ -286,10 +286,17 @@ static void conn_note_answer(struct conn *c, const struct cs_request *request, c
 		c->owed--;
 }
 
+/* Orders of operators may take seconds, which says nothing of the answers that people get. */
+static void conn_count_answer(struct conn *c, const struct cs_request *request)
+{
+	if (!c->is_operator)
+		worker_count_answer(c->worker, request);
+}
+
 void conn_answer(struct conn *c, const struct cs_request *request, const char *more, const struct cs_self *by)
 {
 	conn_note_answer(c, request, by);
-	worker_count_answer(c->worker, request);
+	conn_count_answer(c, request);
 	if (request->req < 0) {
 		if (c->eof)
 			conn_queue_flush(c); /* the peer may have waited only for this answer */
@@ -315,7 +322,7 @@ void conn_refuse(struct conn *c, const struct cs_request *request, uint32_t ack,
 
 	quoted.resize(cs_json_quote(quoted.data(), quoted.size(), text, text_size));
 	conn_note_answer(c, request, by);
-	worker_count_answer(c->worker, request);
+	conn_count_answer(c, request);
 	worker_count_refusal(c->worker, request->msgid, wire_errno);
 	if (ack == CS_MSGID_ACK) /* a plugin with an ACK of its own writes a line of its own */
 		log_audit("request_refused", "account=%llu device=%u peer=%s msgid=%u errno=%d",

@@ -56,7 +56,7 @@ static std::vector<struct conn_reader> conn_list_slow_readers(const struct conn_
 	std::vector<struct conn_reader> readers;
 
 	for (const auto &c : t->slots)
-		if (c && !c->dead && c->output && c->output->counted > 0)
+		if (c && !c->dead && !c->is_operator && c->output && c->output->counted > 0)
 			readers.push_back({c->output->counted, c.get()});
 	std::sort(readers.begin(), readers.end(),
 	          [](const struct conn_reader &a, const struct conn_reader &b) { return a.unsent > b.unsent; });

@@ -330,6 +330,7 @@ static void listener_take_operator(struct worker *w, unique_fd fd)
 		return;
 	}
 	log_warning("connection of an operator refused uid=%u pid=%d", peer.uid, peer.pid);
+	log_audit("operator_refused", "uid=%u pid=%d", peer.uid, peer.pid);
 	(void)send(fd.fd, refusal.data(), refusal.size(), MSG_NOSIGNAL);
 }
 

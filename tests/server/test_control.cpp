@@ -181,7 +181,8 @@ static void limits_tell_what_is_allowed_and_what_is_used(void **state)
 	client_expect_quiet(c);
 	const test_frame frame = CLIENT_ASK(o, 0, "{\"msgid\":909");
 	assert_true(json_matches(find_item(frame, "limits", "limit", "core.max_connections"),
-	                         R"({"value":10000,"used":1,"unit":"connections"})"));
+	                         R"({"value":10000,"unit":"connections"})"));
+	assert_in_range(json_integer(find_item(frame, "limits", "limit", "core.max_connections"), "used"), 1, 3);
 	assert_true(json_matches(find_item(frame, "limits", "limit", "core.login_connections"),
 	                         R"({"value":5000,"used":1})"));
 	assert_true(json_matches(find_item(frame, "limits", "limit", "core.max_frame"), R"({"value":65536})"));
@@ -239,7 +240,9 @@ static void drain_is_answered_and_the_server_ends(void **state)
 	test_client *c = client_enter(s, "zhang san"), *o = operator_open(s);
 	const test_frame frame = CLIENT_ASK(o, 0, "{\"msgid\":907");
 
-	assert_true(json_matches(frame.json.get(), R"({"already":false,"connections":1,"timeout_ms":10000})"));
+	assert_true(json_matches(frame.json.get(), R"({"already":false,"timeout_ms":10000})"));
+	/* A worker that looks for further connections has reserved one for a moment. */
+	assert_in_range(json_integer(frame.json.get(), "connections"), 1, 3);
 	client_expect(c, R"({"msgid":100,"of":0,"errno":13})");
 	client_close(c);
 	assert_int_equal(test_server_wait(s, 15000), 0);

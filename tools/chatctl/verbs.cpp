@@ -246,7 +246,7 @@ static void chatctl_show_sessions(const cJSON *answer, bool colour)
 {
 	const cJSON *item;
 	struct chatctl_table table {
-		{{"ACCOUNT", true}, {"DEVICE", true}, {"NAME", false},  {"PEER", false}, {"BY", false},
+		{{"ACCOUNT", true}, {"DEVICE", true}, {"NAME", false},  {"PEER", false}, {"OVER", false},
 		 {"WORKER", true},  {"AGE", true},    {"SILENT", true}, {"UNSENT", true}},
 		{
 		}
@@ -321,8 +321,8 @@ static void chatctl_show_drain(const cJSON *answer, bool)
 	const int64_t connections = chatctl_number(answer, "connections");
 
 	(void)printf(
-		"%s: %lld connection%s left, at most %s\n",
-		chatctl_flag(answer, "already") ? "the server drains already" : "the server drains and ends",
+		"%s: %lld connection%s left; it ends within %s\n",
+		chatctl_flag(answer, "already") ? "the server drains already" : "the server drains",
 		static_cast<long long>(connections), chatctl_plural(connections),
 		chatctl_duration(
 			std::max<int64_t>(chatctl_number(answer, "timeout_ms") - chatctl_number(answer, "since_ms"), 0))
@@ -377,8 +377,9 @@ static void chatctl_show_notice(const cJSON *answer, bool)
 {
 	const int64_t reached = chatctl_number(answer, "reached"), sessions = chatctl_number(answer, "sessions");
 
-	(void)printf("%lld of %lld session%s of node %s want notices and got it\n", static_cast<long long>(reached),
-	             static_cast<long long>(sessions), chatctl_plural(sessions), chatctl_text(answer, "node").c_str());
+	(void)printf("reached %lld of %lld session%s of node %s; the others do not show notices\n",
+	             static_cast<long long>(reached), static_cast<long long>(sessions), chatctl_plural(sessions),
+	             chatctl_text(answer, "node").c_str());
 }
 
 /* ---- the verbs */
@@ -437,6 +438,10 @@ bool chatctl_check_words(const struct chatctl_options *options)
 	if (!verb) {
 		(void)fprintf(stderr, "chatctl: there is no verb \"%s\"\ntry chatctl -h\n",
 		              chatctl_harmless(options->words[0]).c_str());
+		return false;
+	}
+	if (behind > verb->most && options->words.back().starts_with("-")) {
+		(void)fprintf(stderr, "chatctl: options stand before the verb, as in: chatctl --json %s\n", verb->name);
 		return false;
 	}
 	if (behind < verb->least || behind > verb->most) {
