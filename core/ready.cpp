@@ -11,14 +11,22 @@ static int ready_touch(struct cs_db *, void *)
 
 static void ready_touched(void *, cs_conn, int, void *) {}
 
-/* The connection to the database is opened for the read; that is the try. The store bounds how often it tries. */
+static void ready_touch_store(void *arg)
+{
+	struct worker *w = static_cast<struct worker *>(arg);
+
+	if (!w->instances.empty())
+		(void)store_work(w->shared->store, w->instances.front().get(), 0, 0, CS_WORK_READ, ready_touch,
+		                 ready_touched, nullptr);
+}
+
+/* The connection to the database is opened for the read; that is the try. The store bounds how often it tries.
+ * Instances belong to their worker's thread. */
 static void ready_try_store(struct server *s)
 {
 	struct worker *w = s->shared.workers.front().get();
 
-	if (!w->instances.empty())
-		(void)store_work(s->store.get(), w->instances.front().get(), 0, 0, CS_WORK_READ, ready_touch,
-		                 ready_touched, nullptr);
+	loop_post(&w->loop, ready_touch_store, w);
 }
 
 const char *ready_why_not(struct server *s)

@@ -249,8 +249,9 @@ int server_open_listeners(struct server *s, struct cs_error *e)
 	}
 	for (const auto &l : s->listens) {
 		for (const struct listen_address &address : l->addresses)
-			log_info("listening address=%s transport=%s%s", server_address_text(&address).c_str(),
-			         l->transport.label.c_str(), address.inherited == -1 ? "" : " inherited=yes");
+			log_info(address.inherited == -1 ? "listening address=%s transport=%s"
+			                                 : "listening address=%s transport=%s inherited=yes",
+			         server_address_text(&address).c_str(), l->transport.label.c_str());
 	}
 	server_warn_of_clear_passwords(s);
 	return 0;
