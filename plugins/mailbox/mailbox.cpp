@@ -199,6 +199,15 @@ static void mailbox_stop(void *state)
 			m->host->timer_del(m->self, timer);
 }
 
+static int mailbox_check(const void *conf, const char **key_r, cs_error *e)
+{
+	if (mailbox_retention_is_short(static_cast<const mailbox_conf *>(conf)->keep)) {
+		*key_r = "keep";
+		snprintf(e->text, sizeof(e->text), "messages are kept for less than a day: m is minutes");
+	}
+	return 0;
+}
+
 static const cs_option mailbox_options[] = {
 	{"sweep", CS_OPTION_TIME, offsetof(mailbox_conf, sweep), 0, 3600000, "30s", nullptr, 0,
          "how often sessions are compared with the store; 0: never"},
@@ -230,6 +239,7 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.routed = mailbox_on_routed,
 	.cluster = mailbox_on_cluster,
 	.stop = mailbox_stop,
+	.check = mailbox_check,
 	.parcel_version = mailbox_hint_version,
 	.not_alone = mailbox_on_not_alone,
 };

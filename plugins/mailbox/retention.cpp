@@ -21,6 +21,7 @@ constexpr int64_t mailbox_retention_first_most = 60000; /* ms */
 /* From the end of a round to the next one: an hour, or a shorter part of a short `keep`. */
 constexpr int64_t mailbox_retention_rest_most = 3600000, mailbox_retention_rest_least = 1000;
 constexpr int64_t mailbox_retention_rest_part = 24;
+constexpr int64_t mailbox_retention_day = INT64_C(24) * 3600 * 1000;
 
 static void mailbox_retention_step(void *state, void *);
 
@@ -93,6 +94,13 @@ static void mailbox_retention_end_round(mailbox *m)
 	mailbox_retention_plan(m, mailbox_retention_rest(m));
 }
 
+/* What cannot be removed now is left to the next round. */
+static void mailbox_retention_pass_by(mailbox_retention *r)
+{
+	if (!r->old.empty())
+		r->old.pop_back();
+}
+
 static void mailbox_retention_was_run(void *state, cs_conn, int result, void *arg)
 {
 	mailbox *m = static_cast<mailbox *>(state);
@@ -107,6 +115,7 @@ static void mailbox_retention_was_run(void *state, cs_conn, int result, void *ar
 		return;
 	}
 	if (result) {
+		mailbox_retention_pass_by(&m->retention);
 		mailbox_retention_plan(m, mailbox_retention_again_after_failure);
 		return;
 	}
@@ -144,10 +153,19 @@ static void mailbox_retention_step(void *state, void *)
 	(void)work.release(); /* mailbox_retention_was_run frees it */
 }
 
+bool mailbox_retention_is_short(int64_t keep)
+{
+	return keep > 0 && keep < mailbox_retention_day;
+}
+
 void mailbox_retention_start(mailbox *m)
 {
-	if (m->host->worker(m->self) == 0)
-		mailbox_retention_plan(m, std::min(mailbox_retention_rest(m), mailbox_retention_first_most));
+	if (m->host->worker(m->self) != 0)
+		return;
+	if (mailbox_retention_is_short(m->conf.keep))
+		m->host->log(m->self, CS_LOG_WARNING, "messages are kept for less than a day keep_ms=%lld",
+		             static_cast<long long>(m->conf.keep));
+	mailbox_retention_plan(m, std::min(mailbox_retention_rest(m), mailbox_retention_first_most));
 }
 
 void mailbox_retention_change(mailbox *m)

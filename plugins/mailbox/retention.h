@@ -6,6 +6,8 @@
 
 #include "session.h"
 
+/* Less than a day: somebody may have meant months by m. */
+bool mailbox_retention_is_short(int64_t keep);
 /* Plans the first round, if this is the worker that does it. */
 void mailbox_retention_start(mailbox *m);
 /* mailbox_conf.keep was changed: begins a round soon. */
