@@ -30,6 +30,8 @@ USER chatserverd
 VOLUME /var/lib/chatserverd
 EXPOSE 6000 6080
 STOPSIGNAL SIGTERM
+# core.admin is always that address, for HEALTHCHECK. For Prometheus give -o core.admin=0.0.0.0:6009, and do not publish
+# that port.
 # The server is fit to be process 1: it starts no other processes, so it has none to wait for, and it handles its signals.
 # So there is no tini.
 ENTRYPOINT ["/usr/sbin/chatserverd", "-c", "/etc/chatserverd/chat.conf", "-o", "core.admin=127.0.0.1:6009"]

@@ -175,8 +175,8 @@ static const cs_route login_routes[] = {
 	{CS_MSGID_LOGOUT, "logout", login_on_logout, CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID, 1},
 	{CS_MSGID_REGISTER, "register", login_on_register, 0, 20},
 	{CS_MSGID_DEVICES, "devices", login_on_devices, CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID, 5},
-	{CS_MSGID_END_DEVICE, "end device", login_on_end_device, CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID, 5},
-	{CS_MSGID_SET_PASSWORD, "set password", login_on_set_password, CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID, 20},
+	{CS_MSGID_END_DEVICE, "end_device", login_on_end_device, CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID, 5},
+	{CS_MSGID_SET_PASSWORD, "set_password", login_on_set_password, CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID, 20},
 	{0, nullptr, nullptr, 0, 0},
 };
 
