@@ -212,7 +212,7 @@ support_library := $(BUILD)/tests/support/libsupport.a
 # Tests with mysql in their names start a MariaDB. So do those of mysql_suite, which run once more with it.
 test_sources = $(wildcard $(suites:%=tests/%/test_*.cpp))
 # Tests with redis in their names load bus_redis, those with chatclient run it, and so on.
-unwanted = $(if $(db_mysql_SKIP),mysql) $(if $(bus_redis_SKIP),redis) $(if $(chatclient_SKIP),chatclient) $(if $(tls_openssl_SKIP),tls chatclient_websocket) $(if $(websocket_SKIP),websocket) \
+unwanted = $(if $(db_mysql_SKIP),mysql) $(if $(bus_redis_SKIP),redis) $(if $(chatclient_SKIP),chatclient) $(if $(tls_openssl_SKIP),tls chatclient_websocket inherit) $(if $(websocket_SKIP),websocket) \
 	$(if $(tls_openssl_SKIP)$(websocket_SKIP),haproxy_web) $(if $(tls_openssl_SKIP)$(websocket_SKIP)$(bus_redis_SKIP),prometheus)
 test_binaries = $(patsubst %.cpp,$(BUILD)/%,$(foreach t,$(test_sources),$(if $(strip $(foreach u,$(unwanted),$(findstring $(u),$(t)))),,$(t))))
 mysql_suite = $(addprefix unit/test_,db db_migrate model model_append model_contacts model_devices model_edits model_groups model_history \
@@ -237,7 +237,7 @@ transport_brief = $(patsubst %,$(BUILD)/tests/server/test_%,conversations crash)
 transport_long = $(transport_brief) $(patsubst %,$(BUILD)/tests/server/test_%,attack_silent guessing probe)
 # wss is both of the others at once; what takes long there is left to them, and to check-long.
 transport_long_ws = $(BUILD)/tests/server/test_load
-transport_long_wss = $(patsubst %,$(BUILD)/tests/server/test_%,load people peers stop)
+transport_long_wss = $(patsubst %,$(BUILD)/tests/server/test_%,flood load people peers secrets stop)
 # How the transports that were not left out run: $(1), $(2) and $(3) over tls, ws and wss.
 transport_run = $(if $(tls_openssl_SKIP),,CS_TRANSPORT=tls $(1)) $(if $(websocket_SKIP),,CS_TRANSPORT=ws $(2)) \
 	$(if $(tls_openssl_SKIP)$(websocket_SKIP),,CS_TRANSPORT=wss $(3)) CS_TRANSPORT=
@@ -349,8 +349,8 @@ check-packages: all
 # of the plain build, OUTSIDE: only what they start is instrumented. test_mysql also loads the adapter itself. Those of
 # mysql_suite that are instrumented run with MariaDB too, under AddressSanitizer. Those that mostly wait for a time to
 # pass, or test the bench, are left out; test_conversations kills the server, too, as test_crash does.
-waiting_tests = unit/test_conn_probe plugin/test_bus_redis_refused $(addprefix server/test_,attack_silent chatbench chatbench_wrong crash \
-	guessing haproxy haproxy_web probe prometheus proxy public_address slow_start tls)
+waiting_tests = unit/test_conn_probe plugin/test_bus_redis_refused $(addprefix server/test_,addresses attack_silent chatbench chatbench_wrong \
+	crash guessing haproxy haproxy_web probe prometheus proxy public_address retention slow_start tls watchdog watchdog_mysql)
 sanitized_tests = $(or $(TESTS),$(fuzz_names:%=fuzz/replay_%) $(filter-out %_idle_memory $(waiting_tests),$(test_binaries:$(BUILD)/tests/%=%)) \
 	$(filter %/test_second_login,$(cluster_binaries:$(BUILD)/tests/%=%)))
 outside_tests = $(filter-out server/test_mysql,$(filter server/% cluster/%,$(sanitized_tests)))
@@ -375,7 +375,7 @@ asan-programs:
 # All tests with threads: messages between workers, the session table, the store engine, the adapter, and the whole
 # server. Not with MariaDB: its client library is not instrumented.
 tsan_tests = $(or $(TESTS),$(patsubst tests/%.cpp,%,$(filter-out $(waiting_tests:%=tests/%.cpp) tests/server/test_chatclient% tests/server/test_chatbench% tests/server/test_chatctl% %_mysql.cpp %_idle_memory.cpp,$(wildcard \
-	$(foreach name,loop worker session route route_bundle bus bus_life bus_session store store_hash store_engine store_engine_share host host_contract host_cluster host_cluster_sessions log log_places db db_sqlite db_sqlite_log,tests/unit/test_$(name).cpp) \
+	$(foreach name,loop worker session route route_bundle bus bus_life bus_session store store_hash store_engine store_engine_share host host_contract host_cluster host_cluster_sessions log log_places db db_sqlite db_sqlite_log address watchdog,tests/unit/test_$(name).cpp) \
 	tests/server/test_*.cpp))))
 make_tsan = $(MAKE) BUILD=$(BUILD)/tsan OUTSIDE=$(BUILD) SAN=thread CXXFLAGS='-g1 -O1' TESTS='$(tsan_tests)'
 tsan: $(patsubst %,$(BUILD)/tests/%,$(filter server/% cluster/%,$(tsan_tests)))

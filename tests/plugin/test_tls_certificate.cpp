@@ -318,7 +318,7 @@ static void the_end_is_a_figure_and_the_log_warns_once_a_day(void **state)
 
 	for (unsigned worker = 0; worker < 2; worker++)
 		(void)tls_stage_load(&s, f->ec.chain, f->ec.key, worker);
-	assert_int_equal(days_left(&s), 29);
+	assert_in_range(days_left(&s), 29, 30); /* 30 in the second in which it was made */
 	const int64_t begin = fake_clock;
 	std::vector<int64_t> days;
 
@@ -342,7 +342,7 @@ static void the_end_is_a_figure_and_the_log_warns_once_a_day(void **state)
 	for (fake_self *self : s.host->selves)
 		for (const int commit : {0, 1})
 			assert_int_equal(fake_self_plugin(self)->reload(fake_self_state(self), &conf, commit, &e), 0);
-	assert_int_equal(days_left(&s), 29);
+	assert_in_range(days_left(&s), 29, 30); /* 30 in the second in which it was made */
 }
 
 /* ---- tickets */

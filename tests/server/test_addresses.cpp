@@ -172,40 +172,38 @@ static int64_t requests_taken(const test_server *s)
 	return at == std::string::npos ? 0 : atoll(page.c_str() + at + name.size());
 }
 
-/* A client that pours all the time is slowed down, then slowed down more, then let go, and gets all its answers. */
+/* A client that pours is slowed down, then slowed down more, then let go, and gets all its answers. */
 static void a_reload_changes_the_limits_of_who_is_pouring(void **state)
 {
 	test_server *s = static_cast<test_server *>(*state);
 	std::string flood;
-	int64_t sent = 0;
 
 	for (int i = 0; i < 100; i++)
 		flood += ping;
 	test_server_set(s, "core.admin", "127.0.0.1:0");
 	test_server_start(s);
-	test_client *c = client_open(s);
-	const auto pour = [&](int64_t ms) {
-		const int64_t before = requests_taken(s), end = check_now() + ms;
-
-		while (check_now() < end) {
+	test_client *c = client_enter(s, "c");
+	const auto pour = [&](int times) {
+		for (int i = 0; i < times; i++)
 			client_send(c, flood);
-			sent += 100;
-		}
-		return requests_taken(s) - before;
 	};
-	assert_true(pour(200) > 1000);
+	const auto expect = [&](int times) {
+		for (int i = 0; i < 100 * times; i++)
+			client_expect(c, pong);
+	};
+	pour(20);
+	expect(20);
 	test_server_set(s, "core.address_burst", "100");
 	reload(s, "core.address_rate", "1000000");
-	(void)pour(200);
+	pour(20);
+	expect(20);
 	reload(s, "core.address_rate", "500");
-	client_send(c, flood);
-	sent += 100;
+	pour(20);
 	const int64_t before = requests_taken(s), begun = check_now();
 	check_sleep_ms(500);
 	assert_in_range(requests_taken(s) - before, 0, 100 + (check_now() - begun + 50) / 2 + 4096 / 14);
 	reload(s, "core.address_rate", "0");
-	for (; sent > 0; sent--)
-		client_expect(c, pong);
+	expect(20);
 	client_expect_quiet(c);
 }
 
@@ -254,7 +252,8 @@ static void thousands_of_addresses_take_no_memory(void **state)
 	const int64_t growth = test_server_resident_kib(s) - before;
 
 	print_message("growth by 3,000 addresses: %lld KiB\n", static_cast<long long>(growth));
-	assert_true(growth < 512);
+	if (check_patience_factor() == 1) /* a sanitizer keeps what was freed */
+		assert_true(growth < 512);
 	/* Whoever leaves has those forgotten that are near in the table. */
 	check_wait("they are forgotten", [s, i = 0]() mutable {
 		client_close(come(s, ipv4(check_format("10.9.%d.%d", i / 250 % 250, i % 250 + 1).c_str())));

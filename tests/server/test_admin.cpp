@@ -7,12 +7,16 @@
 #include <thread>
 #include <vector>
 
+#include <fcntl.h>
+
 #include <chatserverd/msgid.h>
 
 #include "tests/support/admin_page.h"
 #include "tests/support/check.h"
 #include "tests/support/client.h"
+#include "tests/support/operator.h"
 #include "tests/support/server.h"
+#include <base/raii.h>
 
 static int set_up(void **state)
 {
@@ -139,23 +143,18 @@ static void what_is_refused_while_it_drains_is_counted(void **state)
 {
 	test_server *s = static_cast<test_server *>(*state);
 	const uint16_t port = admin_port(s);
-	test_client *late = client_open(s), *slow = client_open(s);
-	const auto wait_requests = [port](int count) {
-		const std::string line = check_format("{msgid=\"4\",name=\"register\"} %d\n", count);
+	const std::string go = s->folder + "/go";
+	test_client *late = client_open(s);
 
-		check_wait("the request is counted",
-		           [&] { return http_get(port, "/metrics").find(line) != std::string::npos; });
-	};
-
-	/* One password after the other is hashed: when the first client gets its answer, the second one waits. */
-	client_sendf(late, R"({"msgid":4,"name":"a","password":"secret"})");
-	wait_requests(1);
-	client_sendf(slow, R"({"msgid":4,"name":"b","password":"secret"})");
-	wait_requests(2);
+	/* It is told to go, but its connection stays while its request is under way. */
+	client_sendf(late, R"({"msgid":2001,"req":1,"until":"%s"})", go.c_str());
+	test_server_wait_log(s, "block waits");
 	test_server_signal(s, SIGTERM);
 	client_expect(late, R"({"msgid":100,"of":0,"errno":13})");
 	client_sendf(late, R"({"msgid":1,"id":1,"password":"secret"})");
-	client_expect(late, R"({"msgid":5,"errno":0})");
+	const unique_fd made(open(go.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	assert_true(made.fd != -1);
+	client_expect(late, R"({"msgid":100,"of":2001,"errno":0})");
 	client_expect(late, R"({"msgid":100,"of":1,"errno":13})");
 	const std::string text = http_get(port, "/metrics");
 	assert_figure(text, refused_line(1, "login", 13, 1));
@@ -168,16 +167,15 @@ static void while_it_drains_it_is_healthy_and_not_ready(void **state)
 {
 	test_server *s = static_cast<test_server *>(*state);
 	const uint16_t port = admin_port(s);
+	const std::string go = s->folder + "/go";
 	test_client *c = client_open(s);
 	std::string text = http_get(port, "/readyz");
 
 	assert_non_null(strstr(text.c_str(), "200 OK"));
 	assert_non_null(strstr(text.c_str(), "\r\n\r\nready\n"));
-	/* A password that takes long is under way, so that draining does as well. */
-	client_sendf(c, R"({"msgid":4,"name":"a","password":"secret"})");
-	check_wait("the request is counted", [port] {
-		return http_get(port, "/metrics").find("{msgid=\"4\",name=\"register\"} 1\n") != std::string::npos;
-	});
+	/* A request is under way, so that it drains for as long. */
+	client_sendf(c, R"({"msgid":2001,"req":1,"until":"%s"})", go.c_str());
+	test_server_wait_log(s, "block waits");
 	test_server_signal(s, SIGTERM);
 	test_server_wait_log(s, "draining");
 	text = http_get(port, "/readyz");
@@ -185,6 +183,8 @@ static void while_it_drains_it_is_healthy_and_not_ready(void **state)
 	assert_non_null(strstr(text.c_str(), "\r\n\r\ndraining\n"));
 	text = http_get(port, "/healthz");
 	assert_non_null(strstr(text.c_str(), "200 OK"));
+	const unique_fd made(open(go.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	assert_true(made.fd != -1);
 	assert_int_equal(test_server_wait(s, 60000), 0);
 }
 
@@ -224,15 +224,13 @@ static int set_up_few_files(void **state)
 	return 0;
 }
 
-static int set_up_slow(void **state)
+static int set_up_held(void **state)
 {
 	test_server *s = test_server_new();
 
 	test_server_set(s, "core.admin", "127.0.0.1:0");
-	test_server_set(s, "store.hashers", "1");
 	test_server_set(s, "core.drain_timeout", "60s");
-	test_server_set(s, "login.password_ops", "30");
-	test_server_set(s, "login.password_memory", "19M");
+	operator_load_plugin(s, "block");
 	*state = s;
 	test_server_start(s);
 	return 0;
@@ -246,8 +244,8 @@ int main()
 		cmocka_unit_test_setup_teardown(metrics_count_connections_sessions_requests_and_items, set_up,
 	                                        tear_down),
 		cmocka_unit_test_setup_teardown(every_refusal_is_counted_by_request_and_errno, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(what_is_refused_while_it_drains_is_counted, set_up_slow, tear_down),
-		cmocka_unit_test_setup_teardown(while_it_drains_it_is_healthy_and_not_ready, set_up_slow, tear_down),
+		cmocka_unit_test_setup_teardown(what_is_refused_while_it_drains_is_counted, set_up_held, tear_down),
+		cmocka_unit_test_setup_teardown(while_it_drains_it_is_healthy_and_not_ready, set_up_held, tear_down),
 		cmocka_unit_test_setup_teardown(out_of_descriptors_it_neither_spins_nor_fills_the_log, set_up_few_files,
 	                                        tear_down),
 	};

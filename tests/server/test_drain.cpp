@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include "tests/support/check.h"
 #include "tests/support/client.h"
 #include "tests/support/notify_socket.h"
+#include "tests/support/operator.h"
 #include "tests/support/server.h"
 #include <base/raii.h>
 
@@ -139,23 +141,24 @@ static void who_waits_for_an_answer_gets_it_before_its_connection_ends(void **st
 {
 	test_server *s = static_cast<test_server *>(*state);
 
-	test_server_set(s, "login.password_ops", "5");
-	test_server_set(s, "login.password_memory", "19M");
+	const std::string go = s->folder + "/go";
+
+	operator_load_plugin(s, "block");
 	test_server_set(s, "core.drain_delay", "0");
 	test_server_set(s, "core.drain_timeout", "60s");
 	test_server_start(s);
 	test_client *slow = client_open(s), *idle = client_open(s);
 	client_expect_quiet(idle);
-	client_expect_quiet(slow);
-	client_sendf(slow, R"({"msgid":4,"name":"slow","password":"secret","req":7})");
-	check_sleep_ms(50); /* the request is likely to be under way; if it is not, it is refused, which is right too */
+	client_sendf(slow, R"({"msgid":2001,"req":7,"until":"%s"})", go.c_str());
+	test_server_wait_log(s, "block waits");
 	test_server_signal(s, SIGTERM);
 	client_expect(idle, R"({"msgid":100,"of":0,"errno":13,"delay":null})");
 	client_expect_end(idle);
 	client_expect(slow, R"({"msgid":100,"of":0,"errno":13})");
-	const test_frame answer = client_read(slow);
-	assert_true(json_matches(answer.json.get(), R"({"msgid":5,"errno":0})") ||
-	            json_matches(answer.json.get(), R"({"msgid":100,"of":4,"errno":13})"));
+	const unique_fd made(open(go.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	assert_true(made.fd != -1);
+	client_expect(slow, R"({"msgid":100,"of":2001,"req":7,"errno":0})");
+	client_expect_end(slow);
 	assert_int_equal(test_server_wait(s, 60000), 0);
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -220,6 +221,7 @@ static bool dumps_core(test_server *s, const char *option)
 		const std::string conf = s->folder + "/chat.conf";
 		const int log = open((s->folder + "/log").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		(void)setrlimit(RLIMIT_CORE, &all);
 		(void)dup2(log, STDERR_FILENO);
 		if (chdir(s->folder.c_str()) == 0)

@@ -352,6 +352,24 @@ static int take_row(void *arg, const cs_db_value *columns, size_t)
 	return 0;
 }
 
+/* Columns of CHECK TABLE: table, operation, kind, text. */
+static int take_verdict(void *arg, const cs_db_value *columns, size_t)
+{
+	ledger_fault(static_cast<ledger *>(arg), "database: %s: %s: %s", value_text(columns[0]).c_str(),
+	             value_text(columns[2]).c_str(), value_text(columns[3]).c_str());
+	return 0;
+}
+
+/* Where the log is wrong: whether the database itself says that its files are, and what it has written of its
+ * starts. */
+static void report_mariadb(ledger *l, cs_db *db, const mariadb *m)
+{
+	for (const char *text : {"CHECK TABLE message EXTENDED", "CHECK TABLE conversation EXTENDED"})
+		if (db->driver->query(db, text, nullptr, 0, take_verdict, l))
+			ledger_fault(l, "database: %s: %s", text, db->driver->message(db));
+	check_report(check_read_file(m->folder + "/log"));
+}
+
 static void check_mariadb(database_check *check, const mariadb *m, const std::string &database)
 {
 	test_database d;
@@ -360,6 +378,8 @@ static void check_mariadb(database_check *check, const mariadb *m, const std::st
 	cs_db *db = database_open(&d);
 	if (d.driver->query(db, mariadb_query, nullptr, 0, take_row, check))
 		ledger_fault(check->l, "database: %s", d.driver->message(db));
+	if (check->l->fault_count > 0)
+		report_mariadb(check->l, db, m);
 	d.driver->close(db);
 }
 

@@ -234,12 +234,22 @@ void load_settle(load *l, int64_t timeout_ms)
 	ledger_check_complete(&l->book);
 }
 
+static bool load_all_have_confirmed(const load *l)
+{
+	return load_all_are_in(l) &&
+	       std::all_of(l->players.begin(), l->players.end(), [](const player &p) { return p.unconfirmed.empty(); });
+}
+
 void load_check_nothing_is_left(load *l)
 {
-	const int64_t end = check_now() + 300;
+	const int64_t most = check_now() + check_patience_ms();
+	int64_t end = check_now() + 300; /* what is still on its way comes meanwhile */
 
-	while (check_now() < end)
+	while (check_now() < std::min(end, most)) {
 		load_turn(l, 10);
+		if (!load_all_have_confirmed(l))
+			end = check_now() + 300;
+	}
 	for (player &p : l->players)
 		player_free(&p);
 	for (const player &p : l->players) {
