@@ -234,10 +234,10 @@ transport_others += admin_redis operate_redis stop_redis
 transport_suite = $(filter-out $(transport_others:%=$(BUILD)/tests/server/test_%),$(filter $(BUILD)/tests/server/%,$(test_binaries)))
 # What waits for seconds or plays for minutes is left to check-long; the first two also run here, shortly.
 transport_brief = $(patsubst %,$(BUILD)/tests/server/test_%,conversations crash)
-transport_long = $(transport_brief) $(patsubst %,$(BUILD)/tests/server/test_%,attack_silent guessing probe)
+transport_long = $(transport_brief) $(patsubst %,$(BUILD)/tests/server/test_%,attack_silent guessing people probe)
 # wss is both of the others at once; what takes long there is left to them, and to check-long.
-transport_long_ws = $(BUILD)/tests/server/test_load
-transport_long_wss = $(patsubst %,$(BUILD)/tests/server/test_%,flood load people peers secrets stop)
+transport_long_ws = $(patsubst %,$(BUILD)/tests/server/test_%,load offline proxy)
+transport_long_wss = $(patsubst %,$(BUILD)/tests/server/test_%,flood load peers proxy secrets stop)
 # How the transports that were not left out run: $(1), $(2) and $(3) over tls, ws and wss.
 transport_run = $(if $(tls_openssl_SKIP),,CS_TRANSPORT=tls $(1)) $(if $(websocket_SKIP),,CS_TRANSPORT=ws $(2)) \
 	$(if $(tls_openssl_SKIP)$(websocket_SKIP),,CS_TRANSPORT=wss $(3)) CS_TRANSPORT=
