@@ -28,7 +28,7 @@ static const struct conn_turn_text conn_turn_texts[CONN_TURN_COUNT] = {
 	{CS_ERRNO_BUSY, CS_LOG_DEBUG, true, "no room for connections without a login"},
 	{CS_ERRNO_BUSY, CS_LOG_DEBUG, false, "too many connections from this address"},
 	{CS_ERRNO_BUSY, CS_LOG_DEBUG, false, "too many connections without a login from this address"},
-	{CS_ERRNO_BUSY, CS_LOG_INFO, false, "slow reader"}, /* it is closed without a word */
+	{CS_ERRNO_BUSY, CS_LOG_INFO, false, "slow reader"}, /* it gets no frame before it is closed */
 };
 
 const char *const conn_turn_names[CONN_TURN_COUNT] = {"frame_timeout",  "login_timeout", "login_connections",

@@ -14,7 +14,7 @@
 static const size_t group_description_most = 200; /* characters */
 
 /* What an entry does to the members, on its way to the store. */
-struct group_change {
+struct group_pending {
 	counted entry;
 	const group_plugin *plugin = nullptr;
 	group_limits most;
@@ -22,12 +22,12 @@ struct group_change {
 	std::string name; /* of CREATE_GROUP */
 	std::string description;
 
-	explicit group_change(const group_plugin *g) : entry(&g->entries) {}
+	explicit group_pending(const group_plugin *g) : entry(&g->entries) {}
 };
 
-static std::unique_ptr<group_change> group_change_of(const group_plugin *g)
+static std::unique_ptr<group_pending> group_pending_of(const group_plugin *g)
 {
-	auto change = std::make_unique<group_change>(g);
+	auto change = std::make_unique<group_pending>(g);
 
 	change->plugin = g;
 	change->most = {static_cast<uint64_t>(g->conf->max_groups), static_cast<uint64_t>(g->conf->members_max)};
@@ -35,9 +35,9 @@ static std::unique_ptr<group_change> group_change_of(const group_plugin *g)
 }
 
 /* A request that was repeated has changed nothing. */
-static void group_change_is_over(void *arg, cs_conn, int result, const cs_effect *effect)
+static void group_entry_is_over(void *arg, cs_conn, int result, const cs_effect *effect)
 {
-	const std::unique_ptr<group_change> change(static_cast<group_change *>(arg));
+	const std::unique_ptr<group_pending> change(static_cast<group_pending *>(arg));
 	const plugin_context &c = change->plugin->context;
 
 	if (result != 0 || !change->is_made)
@@ -51,14 +51,14 @@ static void group_change_is_over(void *arg, cs_conn, int result, const cs_effect
 }
 
 static int group_send(const group_plugin *g, const cs_frame *frame, cs_outgoing *entry, cs_effect_fn *effect,
-                      std::unique_ptr<group_change> change)
+                      std::unique_ptr<group_pending> change)
 {
 	entry->kind = CS_CONVERSATION_GROUP;
 	entry->effect = effect;
-	entry->done = group_change_is_over;
+	entry->done = group_entry_is_over;
 	/* The limit of groups counts the rows of this account. */
 	entry->lock = change->most.groups ? frame->account : 0;
-	entry->arg = change.release(); /* group_change_is_over frees it */
+	entry->arg = change.release(); /* group_entry_is_over frees it */
 	return g->mailbox->send(g->mailbox_context, frame, entry);
 }
 
@@ -89,7 +89,7 @@ static void group_effect_name_group(char *text, uint64_t group)
 
 /* Who repeats the request learns which group it was. Nobody may have told its sessions of it, if the outcome of the
  * first commit was unknown. */
-static int group_effect_name_is_taken(cs_db *db, cs_effect *effect, const group_change *change)
+static int group_effect_name_is_taken(cs_db *db, cs_effect *effect, const group_pending *change)
 {
 	uint64_t own = 0;
 	const int result = group_find_own(db, effect->actor, change->name, &own);
@@ -102,7 +102,7 @@ static int group_effect_name_is_taken(cs_db *db, cs_effect *effect, const group_
 
 static int group_effect_create(cs_db *db, cs_effect *effect, void *arg)
 {
-	group_change *change = static_cast<group_change *>(arg);
+	group_pending *change = static_cast<group_pending *>(arg);
 	const int result = group_create(db, effect->actor, change->name, change->description, &effect->conversation,
 	                                change->most, effect->created);
 
@@ -121,7 +121,7 @@ static int group_effect_create(cs_db *db, cs_effect *effect, void *arg)
 
 static int group_effect_join(cs_db *db, cs_effect *effect, void *arg)
 {
-	group_change *change = static_cast<group_change *>(arg);
+	group_pending *change = static_cast<group_pending *>(arg);
 	uint64_t joined_seq = 0;
 	const int result = effect->conversation ? group_join(db, effect->actor, effect->conversation, &joined_seq,
 	                                                     change->most, effect->created)
@@ -175,7 +175,7 @@ static int group_on_create(void *state, const cs_frame *frame)
 		                  "groupid is the server's to add");
 	if (rc != 0)
 		return rc;
-	auto change = group_change_of(g);
+	auto change = group_pending_of(g);
 	change->name = name;
 	change->description = description;
 	return group_send(g, frame, &entry, group_effect_create, std::move(change));
@@ -195,7 +195,7 @@ static int group_on_join(void *state, const cs_frame *frame)
 	if (rc != 0)
 		return rc;
 	entry.to = static_cast<uint64_t>(id);
-	return group_send(g, frame, &entry, group_effect_join, group_change_of(g));
+	return group_send(g, frame, &entry, group_effect_join, group_pending_of(g));
 }
 
 /* ---- GROUP_CHAT */
