@@ -51,7 +51,8 @@
 	X(DRAIN, 907, O)                                                                                               \
 	X(RELOAD, 908, O)                                                                                              \
 	X(LIMITS, 909, O)                                                                                              \
-	X(NOTIFY, 910, O)
+	X(NOTIFY, 910, O)                                                                                              \
+	X(GROUP_LIST, 930, O)
 
 /* X(NAME, number, when) : the errno of ACK (msgid 100). 1 and 2 belong to LOGIN_ACK and REGISTER_ACK. */
 #define CS_ERRNO_LIST(X)                                                                                               \

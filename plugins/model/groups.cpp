@@ -248,3 +248,23 @@ int group_members(cs_db *db, uint64_t group, size_t most, std::vector<uint64_t> 
 		return result;
 	return members_r->empty() ? MODEL_NONE : 0;
 }
+
+/* ---- all groups */
+
+static int group_add_line(void *arg, const cs_db_value *columns, size_t)
+{
+	static_cast<std::vector<group_line> *>(arg)->push_back({sql_number_of(columns[0]),
+	                                                        std::string(sql_text_of(columns[1])),
+	                                                        sql_number_of(columns[2]), sql_number_of(columns[3])});
+	return 0;
+}
+
+int group_lines(cs_db *db, uint64_t after, size_t most, std::vector<group_line> *groups_r)
+{
+	groups_r->clear();
+	return sql_run(db,
+	               dialect_join({"SELECT id, name, members, last_seq FROM ", dialect_conversations(db),
+	                             " WHERE kind = 1 AND id > ? AND members > 0 ORDER BY id LIMIT ?"})
+	                       .c_str(),
+	               {sql_integer(after), sql_integer(most)}, group_add_line, groups_r);
+}

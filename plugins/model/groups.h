@@ -56,4 +56,15 @@ struct group_limits {
 /* 0 with the member's joined_seq, MODEL_NONE (no such group), MODEL_NOT_MEMBER. */
 [[nodiscard]] int group_find_member(cs_db *db, uint64_t account, uint64_t group, uint64_t *joined_seq_r);
 
+/* A group in a list of all. */
+struct group_line {
+	uint64_t id = 0;
+	std::string name;
+	uint64_t members = 0;
+	uint64_t last_seq = 0;
+};
+
+/* At most `most` groups that have not ended, with an id above `after`, in order of id. Reader or writer. */
+[[nodiscard]] int group_lines(cs_db *db, uint64_t after, size_t most, std::vector<group_line> *groups_r);
+
 #endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT
+ * The verbs of operators that need the store: accounts, groups and the log. The plugin itself, and what its files
+ * share. */
+#include "operator.h"
+
+#include <memory>
+
+#include <chatserverd/json.h>
+
+static constexpr int64_t operator_page_default = 200, operator_page_most = 200; /* items */
+
+int operator_check_req(const plugin_context &context, const cs_frame *frame)
+{
+	if (frame->request.req >= 0)
+		return 0;
+	return context.host->refuse(context.self, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME, "req is missing");
+}
+
+void operator_quote(std::string *out, std::string_view text)
+{
+	const size_t at = out->size(), size = cs_json_quote(nullptr, 0, text.data(), text.size());
+
+	out->resize(at + size);
+	(void)cs_json_quote(out->data() + at, size, text.data(), text.size());
+}
+
+/* The number in a text. false: it is none. */
+static bool operator_read_next(std::string_view text, uint64_t *number_r)
+{
+	*number_r = 0;
+	if (text.empty() || text.size() > 16)
+		return false;
+	for (const char c : text) {
+		if (c < '0' || c > '9')
+			return false;
+		*number_r = *number_r * 10 + static_cast<uint64_t>(c - '0');
+	}
+	return true;
+}
+
+int operator_get_page(const plugin_context &context, const cs_frame *frame, operator_page *page_r)
+{
+	std::string_view after = "0";
+	int64_t limit = operator_page_default;
+	int result = operator_check_req(context, frame);
+
+	if (!result)
+		result = field_text(context, frame, "after", FIELD_OPTIONAL, &after);
+	if (!result)
+		result = field_integer(context, frame, "limit", FIELD_OPTIONAL, 1, &limit);
+	if (result)
+		return result;
+	if (limit > operator_page_most)
+		return context.host->refuse(context.self, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME,
+		                            "limit must be 1 to 200");
+	if (!operator_read_next(after, &page_r->after))
+		return context.host->refuse(context.self, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME,
+		                            "after must be what the page before gave as next");
+	page_r->request = frame->request;
+	page_r->limit = static_cast<size_t>(limit);
+	return 0;
+}
+
+std::string operator_more(uint64_t next)
+{
+	return ",\"more\":true,\"next\":\"" + std::to_string(next) + "\"";
+}
+
+void operator_fail(const plugin_context &context, cs_conn conn, const cs_request &request, int result)
+{
+	(void)context.host->refuse_result(context.self, conn, &request, result);
+	(void)context.host->finish(context.self, conn);
+}
+
+void operator_done(const plugin_context &context, cs_conn conn, const cs_request &request, const std::string &more)
+{
+	context.host->answer(context.self, conn, &request, more.c_str());
+	(void)context.host->finish(context.self, conn);
+}
+
+/* ---- the instance */
+
+static int operator_start(const cs_host *host, cs_self *self, const void *, void **state_r, cs_error *)
+{
+	auto p = std::make_unique<operator_plugin>();
+
+	p->context = {host, self};
+	*state_r = p.release();
+	return 0;
+}
+
+static void operator_stop(void *state)
+{
+	const std::unique_ptr<operator_plugin> p(static_cast<operator_plugin *>(state));
+}
+
+static const cs_route operator_routes[] = {
+	{CS_MSGID_GROUP_LIST, "group_list", operator_on_group_list, CS_ROUTE_OPERATOR, 0},
+	{0, nullptr, nullptr, 0, 0},
+};
+
+CS_EXPORT extern const struct cs_plugin cs_plugin = {
+	CS_PLUGIN_HEAD,          .name = "operator",    .version = CS_VERSION, .routes = operator_routes,
+	.start = operator_start, .stop = operator_stop,
+};
