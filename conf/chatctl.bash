@@ -3,9 +3,21 @@
 
 _chatctl()
 {
-	local verbs='status workers sessions kick plugins routes limits log reload drain notice'
+	# One on each line; some have two words.
+	local verbs='status
+workers
+sessions
+kick
+plugins
+routes
+limits
+log
+reload
+drain
+notice
+group list'
 	local options='-s --socket -t --timeout --json -V --version -h --help'
-	local word=${COMP_WORDS[COMP_CWORD]} verb='' i
+	local word=${COMP_WORDS[COMP_CWORD]} verb='' first second seconds='' i
 
 	COMPREPLY=()
 	# The word of an option.
@@ -31,10 +43,18 @@ _chatctl()
 	'')
 		case $word in
 		-*) mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word") ;;
-		*) mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$word") ;;
+		*) mapfile -t COMPREPLY < <(compgen -W "$(while read -r first _; do echo "$first"; done <<<"$verbs" | uniq)" -- "$word") ;;
 		esac
 		;;
 	log) mapfile -t COMPREPLY < <(compgen -W 'error warning info debug' -- "$word") ;;
+	*)
+		# The second word of a verb.
+		((i == COMP_CWORD - 1)) || return
+		while read -r first second; do
+			[[ $first == "$verb" ]] && seconds+=" $second"
+		done <<<"$verbs"
+		mapfile -t COMPREPLY < <(compgen -W "$seconds" -- "$word")
+		;;
 	esac
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Tests chatctl with a real server: its tables, its JSON, its exit statuses, and what it says when there is no server;
  * its completion in a real bash. */
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -307,6 +308,35 @@ static void only_a_terminal_gets_colours(void **state)
 	assert_null(strchr(run_at(s, operator_path(s), {"status"}, "TERM=xterm").out.c_str(), '\033'));
 }
 
+static void the_first_word_of_verbs_alone_names_the_verbs(void **state)
+{
+	const auto *s = static_cast<const test_server *>(*state);
+	const output alone = run(s, {"group"}), wrong = run(s, {"group", "lists"});
+
+	assert_int_equal(alone.status, 2);
+	contains(alone.err, "usage: chatctl group list\n");
+	assert_int_equal(wrong.status, 2);
+	assert_string_equal(wrong.err.c_str(), alone.err.c_str());
+}
+
+/* Three pages. */
+static void groups_are_a_list_of_all_pages(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+	test_client *c = client_enter(s, "zhang san");
+
+	assert_string_equal(run(s, {"group", "list"}).out.c_str(), "GROUP  NAME  MEMBERS  ENTRIES\n");
+	for (int i = 1; i <= 401; i++)
+		(void)CLIENT_ASK(c, 0, R"({"msgid":8,"id":%lld,"groupname":"g%d","groupdesc":"")",
+		                 static_cast<long long>(c->id), i);
+	const std::string shown = run(s, {"group", "list"}).out;
+
+	assert_int_equal(std::count(shown.begin(), shown.end(), '\n'), 402);
+	contains(picture(shown), "GROUP NAME MEMBERS ENTRIES\n N gN N N\n");
+	contains(shown, "  g401        1        1\n");
+	contains(run(s, {"--json", "group", "list"}).out, R"("groupname":"g401","members":1,"seq":1}]})");
+}
+
 /* ---- the shell */
 
 /* What bash offers for the last of the words. */
@@ -330,7 +360,7 @@ static void bash_completes_verbs_options_levels_and_paths(void **state)
 	const auto *s = static_cast<const test_server *>(*state);
 
 	assert_string_equal(complete(s, "''").c_str(),
-	                    "status workers sessions kick plugins routes limits log reload drain notice\n");
+	                    "status workers sessions kick plugins routes limits log reload drain notice group\n");
 	assert_string_equal(complete(s, "s").c_str(), "status sessions\n");
 	assert_string_equal(complete(s, "--j").c_str(), "--json\n");
 	assert_string_equal(complete(s, "--json log w").c_str(), "warning\n");
@@ -338,6 +368,8 @@ static void bash_completes_verbs_options_levels_and_paths(void **state)
 	assert_string_equal(complete(s, "-s " + quote(s->folder + "/contr")).c_str(),
 	                    (operator_path(s) + "\n").c_str());
 	assert_string_equal(complete(s, "status s").c_str(), "\n");
+	assert_string_equal(complete(s, "--json group l").c_str(), "list\n");
+	assert_string_equal(complete(s, "group list l").c_str(), "\n");
 }
 
 int main()
@@ -355,6 +387,8 @@ int main()
 		TEST(another_user_is_told_who_may),
 		TEST(what_could_control_a_terminal_does_not_reach_it),
 		TEST(only_a_terminal_gets_colours),
+		TEST(the_first_word_of_verbs_alone_names_the_verbs),
+		TEST(groups_are_a_list_of_all_pages),
 		TEST(bash_completes_verbs_options_levels_and_paths),
 	};
 

@@ -1,455 +1,99 @@
 /* SPDX-License-Identifier: MIT
- * The verbs of chatctl: what each sends, and how its answer is shown. */
+ * Finds the verb that the command line names, and carries it out. */
 #include "verbs.h"
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 
-#include <chatserverd/msgid.h>
-
-#include "table.h"
+#include "answer.h"
 #include "text.h"
 
 using chatctl_text_ptr = std::unique_ptr<char, function_deleter<cJSON_free>>;
 
-struct chatctl_verb {
-	const char *name, *arguments, *help;
-	int msgid;
-	size_t least, most; /* words behind it */
-	bool (*read)(const std::vector<std::string> &words,
-	             cJSON *request); /* false: a mistake, explained. Null: none */
-	void (*show)(const cJSON *answer, bool colour);
-};
+static const struct chatctl_verb *const chatctl_lists[] = {chatctl_server_verbs, chatctl_group_verbs};
 
-/* ---- members of answers */
+/* ---- finding */
 
-static const cJSON *chatctl_member(const cJSON *object, const char *key)
+static std::string chatctl_call(const struct chatctl_verb *verb)
 {
-	return cJSON_GetObjectItemCaseSensitive(object, key);
+	return std::string(verb->name) + (*verb->arguments ? " " : "") + verb->arguments;
 }
-
-static int64_t chatctl_number(const cJSON *object, const char *key)
-{
-	const cJSON *item = chatctl_member(object, key);
-
-	return cJSON_IsNumber(item) ? static_cast<int64_t>(item->valuedouble) : 0;
-}
-
-static std::string chatctl_raw_text(const cJSON *object, const char *key)
-{
-	const cJSON *item = chatctl_member(object, key);
-
-	return cJSON_IsString(item) ? item->valuestring : "";
-}
-
-static std::string chatctl_text(const cJSON *object, const char *key)
-{
-	return chatctl_harmless(chatctl_raw_text(object, key));
-}
-
-static bool chatctl_flag(const cJSON *object, const char *key)
-{
-	return cJSON_IsTrue(chatctl_member(object, key));
-}
-
-static struct chatctl_cell chatctl_number_cell(const cJSON *object, const char *key)
-{
-	return {std::to_string(chatctl_number(object, key))};
-}
-
-static struct chatctl_cell chatctl_text_cell(const cJSON *object, const char *key)
-{
-	return {chatctl_text(object, key)};
-}
-
-static struct chatctl_cell chatctl_size_cell(const cJSON *object, const char *key)
-{
-	return {chatctl_size(chatctl_number(object, key))};
-}
-
-static struct chatctl_cell chatctl_time_cell(const cJSON *object, const char *key)
-{
-	return {chatctl_duration(chatctl_number(object, key))};
-}
-
-/* The members of an object of numbers, "plain 3, tls 1". */
-static std::string chatctl_counts(const cJSON *object)
-{
-	std::string text;
-	const cJSON *item;
-
-	cJSON_ArrayForEach(item, object) text += (text.empty() ? "" : ", ") + chatctl_harmless(item->string) + " " +
-	                                         std::to_string(static_cast<int64_t>(item->valuedouble));
-	return text;
-}
-
-/* ---- reading words */
-
-static bool chatctl_mistake(const char *what, const std::string &word)
-{
-	(void)fprintf(stderr, "chatctl: %s, not \"%s\"\n", what, chatctl_harmless(word).c_str());
-	return false;
-}
-
-static bool chatctl_add_number(cJSON *request, const char *key, const std::string &word, int64_t least, int64_t most,
-                               const char *must_be)
-{
-	const bool is_number = !word.empty() && word.size() <= 16 &&
-	                       std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
-	const int64_t value = is_number ? strtoll(word.c_str(), nullptr, 10) : -1;
-
-	if (value < least || value > most)
-		return chatctl_mistake(must_be, word);
-	(void)cJSON_AddNumberToObject(request, key, static_cast<double>(value));
-	return true;
-}
-
-static bool chatctl_read_account(const std::vector<std::string> &words, cJSON *request)
-{
-	if (words.size() > 1 &&
-	    !chatctl_add_number(request, "account", words[1], 1, CS_INTEGER_MAX, "an account is a number of 1 or more"))
-		return false;
-	return words.size() <= 2 || chatctl_add_number(request, "device", words[2], 0, UINT32_MAX,
-	                                               "a device is a number of the list of sessions");
-}
-
-static bool chatctl_read_level(const std::vector<std::string> &words, cJSON *request)
-{
-	for (const char *level : {"error", "warning", "info", "debug"}) {
-		if (words[1] != level)
-			continue;
-		(void)cJSON_AddStringToObject(request, "level", level);
-		return true;
-	}
-	return chatctl_mistake("the level is error, warning, info or debug", words[1]);
-}
-
-static bool chatctl_read_notice(const std::vector<std::string> &words, cJSON *request)
-{
-	std::string text;
-
-	for (size_t i = 1; i < words.size(); i++)
-		text += (i > 1 ? " " : "") + words[i];
-	(void)cJSON_AddStringToObject(request, "text", text.c_str());
-	return true;
-}
-
-/* ---- showing answers */
-
-static void chatctl_add_line(struct chatctl_table *table, const char *name, const std::string &text,
-                             enum chatctl_colour colour = CHATCTL_PLAIN)
-{
-	table->rows.push_back({{name, CHATCTL_BOLD}, {text, colour}});
-}
-
-static std::string chatctl_restart_list(const cJSON *reload)
-{
-	std::string text;
-	const cJSON *item;
-
-	cJSON_ArrayForEach(item, chatctl_member(reload, "restart")) text +=
-		(text.empty() ? "" : ", ") + chatctl_harmless(cJSON_IsString(item) ? item->valuestring : "");
-	return text;
-}
-
-static void chatctl_add_reload(struct chatctl_table *table, const cJSON *reload)
-{
-	const std::string restart = chatctl_restart_list(reload);
-
-	if (!cJSON_IsObject(reload))
-		return chatctl_add_line(table, "reload", "none since the start");
-	const std::string time = chatctl_time(chatctl_number(reload, "ended"));
-
-	if (chatctl_flag(reload, "done"))
-		chatctl_add_line(table, "reload", "done " + time);
-	else
-		chatctl_add_line(table, "reload", "refused " + time + ": " + chatctl_text(reload, "why"),
-		                 CHATCTL_WARNING);
-	if (!restart.empty())
-		chatctl_add_line(table, "needs a restart", restart, CHATCTL_WARNING);
-}
-
-static std::string chatctl_store_text(const cJSON *store)
-{
-	return chatctl_text(store, "driver") + " " + chatctl_text(store, "state") + ", waiting: reads " +
-	       std::to_string(chatctl_number(store, "waiting_reads")) + ", writes " +
-	       std::to_string(chatctl_number(store, "waiting_writes")) + ", hashes " +
-	       std::to_string(chatctl_number(store, "waiting_hashes"));
-}
-
-static std::string chatctl_bus_text(const cJSON *bus)
-{
-	const std::string driver = chatctl_text(bus, "driver");
-
-	return driver.empty() ? chatctl_text(bus, "state") : driver + " " + chatctl_text(bus, "state");
-}
-
-static void chatctl_show_status(const cJSON *answer, bool colour)
-{
-	const cJSON *store = chatctl_member(answer, "store"), *bus = chatctl_member(answer, "bus");
-	const std::string state = chatctl_text(answer, "state");
-	struct chatctl_table table {
-		{{"", false}, {"", false}}, {}
-	};
-
-	chatctl_add_line(&table, "state", state, state == "serving" ? CHATCTL_GOOD : CHATCTL_WARNING);
-	chatctl_add_line(&table, "version", chatctl_text(answer, "version"));
-	chatctl_add_line(&table, "node", chatctl_text(answer, "node"));
-	chatctl_add_line(&table, "pid", std::to_string(chatctl_number(answer, "pid")));
-	chatctl_add_line(&table, "configuration", chatctl_text(answer, "conf"));
-	chatctl_add_line(&table, "uptime", chatctl_duration(chatctl_number(answer, "uptime_ms")));
-	chatctl_add_line(&table, "log level", chatctl_text(answer, "log_level"));
-	chatctl_add_line(&table, "workers", std::to_string(chatctl_number(answer, "workers")));
-	chatctl_add_line(&table, "plugins", std::to_string(chatctl_number(answer, "plugins")));
-	chatctl_add_line(&table, "connections", chatctl_counts(chatctl_member(answer, "connections")));
-	chatctl_add_line(&table, "without login", std::to_string(chatctl_number(answer, "without_login")));
-	chatctl_add_line(&table, "sessions", std::to_string(chatctl_number(answer, "sessions")));
-	chatctl_add_line(&table, "store", chatctl_store_text(store),
-	                 chatctl_text(store, "state") == "degraded" ? CHATCTL_BAD : CHATCTL_PLAIN);
-	chatctl_add_line(&table, "bus", chatctl_bus_text(bus),
-	                 chatctl_text(bus, "state") == "away" ? CHATCTL_BAD : CHATCTL_PLAIN);
-	chatctl_add_reload(&table, chatctl_member(answer, "reload"));
-	chatctl_print_table(&table, colour);
-}
-
-static std::vector<struct chatctl_cell> chatctl_worker_row(const cJSON *item)
-{
-	const std::string plugin = chatctl_text(item, "plugin");
-
-	if (!chatctl_flag(item, "answers"))
-		return {chatctl_number_cell(item, "worker"),
-		        {"does not answer", CHATCTL_BAD},
-		        {plugin.empty() ? "" : "in " + plugin, CHATCTL_BAD}};
-	return {chatctl_number_cell(item, "worker"),   chatctl_number_cell(item, "connections"),
-	        chatctl_number_cell(item, "sessions"), chatctl_number_cell(item, "without_login"),
-	        chatctl_size_cell(item, "unsent"),     {std::to_string(chatctl_number(item, "lag_us")) + "us"},
-	        chatctl_number_cell(item, "turns"),    chatctl_time_cell(item, "cpu_ms")};
-}
-
-static void chatctl_show_workers(const cJSON *answer, bool colour)
-{
-	const cJSON *item;
-	struct chatctl_table table {
-		{{"WORKER", true}, {"CONNECTIONS", true}, {"SESSIONS", true}, {"NO LOGIN", true},
-		 {"UNSENT", true}, {"LAG", true},         {"TURNS", true},    {"CPU", true}},
-		{
-		}
-	};
-
-	cJSON_ArrayForEach(item, chatctl_member(answer, "workers")) table.rows.push_back(chatctl_worker_row(item));
-	chatctl_print_table(&table, colour);
-}
-
-static void chatctl_show_sessions(const cJSON *answer, bool colour)
-{
-	const cJSON *item;
-	struct chatctl_table table {
-		{{"ACCOUNT", true}, {"DEVICE", true}, {"NAME", false},  {"PEER", false}, {"OVER", false},
-		 {"WORKER", true},  {"AGE", true},    {"SILENT", true}, {"UNSENT", true}},
-		{
-		}
-	};
-
-	cJSON_ArrayForEach(item, chatctl_member(answer, "sessions")) table.rows.push_back(
-		{chatctl_number_cell(item, "account"), chatctl_number_cell(item, "device"),
-	         chatctl_text_cell(item, "name"), chatctl_text_cell(item, "peer"), chatctl_text_cell(item, "transport"),
-	         chatctl_number_cell(item, "worker"), chatctl_time_cell(item, "age_ms"),
-	         chatctl_time_cell(item, "silent_ms"), chatctl_size_cell(item, "unsent")});
-	chatctl_print_table(&table, colour);
-}
-
-static const char *chatctl_plural(int64_t n)
-{
-	return n == 1 ? "" : "s";
-}
-
-static void chatctl_show_kick(const cJSON *answer, bool)
-{
-	const int64_t ended = chatctl_number(answer, "ended");
-
-	(void)printf("%lld session%s ended on node %s\n", static_cast<long long>(ended), chatctl_plural(ended),
-	             chatctl_text(answer, "node").c_str());
-}
-
-static void chatctl_show_plugins(const cJSON *answer, bool colour)
-{
-	const cJSON *item;
-	struct chatctl_table table {
-		{{"PLUGIN", false}, {"VERSION", false},  {"ROUTES", true},
-		 {"HOOKS", true},   {"PROVIDES", false}, {"FILE", false}},
-		{
-		}
-	};
-
-	cJSON_ArrayForEach(item, chatctl_member(answer, "plugins"))
-		table.rows.push_back({chatctl_text_cell(item, "plugin"),
-	                              chatctl_text_cell(item, "version"),
-	                              chatctl_number_cell(item, "routes"),
-	                              chatctl_number_cell(item, "hooks"),
-	                              {chatctl_counts(chatctl_member(item, "provides"))},
-	                              chatctl_text_cell(item, "path")});
-	chatctl_print_table(&table, colour);
-}
-
-static void chatctl_show_routes(const cJSON *answer, bool colour)
-{
-	const cJSON *item;
-	struct chatctl_table table {
-		{{"MSGID", true}, {"NAME", false}, {"PLUGIN", false},
-		 {"CALLS", true}, {"BYTES", true}, {"REFUSED", true}},
-		{
-		}
-	};
-
-	cJSON_ArrayForEach(item, chatctl_member(answer, "routes"))
-		table.rows.push_back({chatctl_number_cell(item, "msgid"), chatctl_text_cell(item, "name"),
-	                              chatctl_text_cell(item, "plugin"), chatctl_number_cell(item, "calls"),
-	                              chatctl_size_cell(item, "bytes"), chatctl_number_cell(item, "refused")});
-	chatctl_print_table(&table, colour);
-}
-
-static void chatctl_show_log(const cJSON *answer, bool)
-{
-	(void)printf("log level %s, before %s; a reload sets that of the configuration again\n",
-	             chatctl_text(answer, "level").c_str(), chatctl_text(answer, "before").c_str());
-}
-
-static void chatctl_show_drain(const cJSON *answer, bool)
-{
-	const int64_t connections = chatctl_number(answer, "connections");
-
-	(void)printf(
-		"%s: %lld connection%s left; it ends within %s\n",
-		chatctl_flag(answer, "already") ? "the server drains already" : "the server drains",
-		static_cast<long long>(connections), chatctl_plural(connections),
-		chatctl_duration(
-			std::max<int64_t>(chatctl_number(answer, "timeout_ms") - chatctl_number(answer, "since_ms"), 0))
-			.c_str());
-}
-
-static void chatctl_show_reload(const cJSON *answer, bool)
-{
-	const std::string restart = chatctl_restart_list(chatctl_member(answer, "reload"));
-
-	(void)puts("configuration reloaded");
-	if (!restart.empty())
-		(void)printf("needs a restart: %s\n", restart.c_str());
-}
-
-/* A limit of 0 is none. */
-static std::string chatctl_amount(int64_t value, const std::string &unit, bool is_limit)
-{
-	if (value == 0 && is_limit)
-		return "none";
-	return unit == "bytes" ? chatctl_size(value) : unit == "ms" ? chatctl_duration(value) : std::to_string(value);
-}
-
-static std::vector<struct chatctl_cell> chatctl_limit_row(const cJSON *item)
-{
-	const std::string unit = chatctl_text(item, "unit");
-	const int64_t value = chatctl_number(item, "value"), used = chatctl_number(item, "used");
-	const bool is_used = cJSON_IsNumber(chatctl_member(item, "used")) && value > 0;
-	const int64_t percent = is_used ? used * 100 / value : 0;
-
-	return {chatctl_text_cell(item, "limit"),
-	        {chatctl_amount(value, unit, true)},
-	        {is_used ? chatctl_amount(used, unit, false) : "-"},
-	        {is_used ? std::to_string(percent) + "%" : "", percent >= 90   ? CHATCTL_BAD
-	                                                       : percent >= 70 ? CHATCTL_WARNING
-	                                                                       : CHATCTL_PLAIN},
-	        {unit == "ms" ? "" : unit}};
-}
-
-static void chatctl_show_limits(const cJSON *answer, bool colour)
-{
-	const cJSON *item;
-	struct chatctl_table table {
-		{{"LIMIT", false}, {"VALUE", true}, {"USED", true}, {"", true}, {"UNIT", false}}, {}
-	};
-
-	cJSON_ArrayForEach(item, chatctl_member(answer, "limits")) table.rows.push_back(chatctl_limit_row(item));
-	chatctl_print_table(&table, colour);
-}
-
-static void chatctl_show_notice(const cJSON *answer, bool)
-{
-	const int64_t reached = chatctl_number(answer, "reached"), sessions = chatctl_number(answer, "sessions");
-
-	(void)printf("reached %lld of %lld session%s of node %s; the others do not show notices\n",
-	             static_cast<long long>(reached), static_cast<long long>(sessions), chatctl_plural(sessions),
-	             chatctl_text(answer, "node").c_str());
-}
-
-/* ---- the verbs */
-
-static const struct chatctl_verb chatctl_verbs[] = {
-	{"status", "", "how the server is", CS_MSGID_STATUS, 0, 0, nullptr, chatctl_show_status},
-	{"workers", "", "its workers, and whether one hangs", CS_MSGID_WORKERS, 0, 0, nullptr, chatctl_show_workers},
-	{"sessions", "[ACCOUNT]", "who is logged in on this node", CS_MSGID_SESSIONS, 0, 1, chatctl_read_account,
-         chatctl_show_sessions},
-	{"kick", "ACCOUNT [DEVICE]", "end sessions on this node", CS_MSGID_KICK, 1, 2, chatctl_read_account,
-         chatctl_show_kick},
-	{"plugins", "", "the plugins that are loaded", CS_MSGID_PLUGINS, 0, 0, nullptr, chatctl_show_plugins},
-	{"routes", "", "the requests, with counters", CS_MSGID_ROUTES, 0, 0, nullptr, chatctl_show_routes},
-	{"limits", "", "what is allowed, and what is used", CS_MSGID_LIMITS, 0, 0, nullptr, chatctl_show_limits},
-	{"log", "LEVEL", "log up to error, warning, info or debug", CS_MSGID_LOG, 1, 1, chatctl_read_level,
-         chatctl_show_log},
-	{"reload", "", "read the configuration again", CS_MSGID_RELOAD, 0, 0, nullptr, chatctl_show_reload},
-	{"drain", "", "finish what is under way, and end", CS_MSGID_DRAIN, 0, 0, nullptr, chatctl_show_drain},
-	{"notice", "TEXT...", "say something to all sessions of this node", CS_MSGID_NOTIFY, 1, SIZE_MAX,
-         chatctl_read_notice, chatctl_show_notice},
-};
 
 void chatctl_print_verbs(void)
 {
-	for (const struct chatctl_verb &verb : chatctl_verbs) {
-		const std::string call = std::string(verb.name) + (*verb.arguments ? " " : "") + verb.arguments;
+	size_t width = 0;
 
-		(void)printf("  %-22s %s\n", call.c_str(), verb.help);
-	}
+	for (const struct chatctl_verb *list : chatctl_lists)
+		for (const struct chatctl_verb *verb = list; verb->name; verb++)
+			width = std::max(width, chatctl_call(verb).size());
+	for (const struct chatctl_verb *list : chatctl_lists)
+		for (const struct chatctl_verb *verb = list; verb->name; verb++)
+			(void)printf("  %-*s  %s\n", static_cast<int>(width), chatctl_call(verb).c_str(), verb->help);
 }
 
-static const struct chatctl_verb *chatctl_find_verb(const std::string &name)
+/* The verb that the first word or the first two name, or null. *behind_r: the words behind the name. */
+static const struct chatctl_verb *chatctl_find_verb(const chatctl_words &words, chatctl_words *behind_r)
 {
-	for (const struct chatctl_verb &verb : chatctl_verbs)
-		if (name == verb.name)
-			return &verb;
+	for (size_t count = std::min<size_t>(words.size(), 2); count > 0; count--) {
+		const std::string name = count == 2 ? words[0] + " " + words[1] : words[0];
+
+		for (const struct chatctl_verb *list : chatctl_lists)
+			for (const struct chatctl_verb *verb = list; verb->name; verb++) {
+				if (name != verb->name)
+					continue;
+				behind_r->assign(words.begin() + static_cast<ptrdiff_t>(count), words.end());
+				return verb;
+			}
+	}
 	return nullptr;
 }
 
-static chatctl_json_ptr chatctl_make_request(const struct chatctl_verb *verb, const std::vector<std::string> &words)
+/* There is no such verb. If the first word begins others, those are named. */
+static void chatctl_tell_unknown(const chatctl_words &words)
+{
+	const std::string first = words[0] + " ";
+	std::string known;
+
+	for (const struct chatctl_verb *list : chatctl_lists)
+		for (const struct chatctl_verb *verb = list; verb->name; verb++)
+			if (std::string(verb->name).starts_with(first))
+				known += "usage: chatctl " + chatctl_call(verb) + "\n";
+	if (known.empty())
+		(void)fprintf(stderr, "chatctl: there is no verb \"%s\"\ntry chatctl -h\n",
+		              chatctl_harmless(words[0]).c_str());
+	else
+		(void)fputs(known.c_str(), stderr);
+}
+
+static chatctl_json_ptr chatctl_make_request(const struct chatctl_verb *verb, const chatctl_words &behind)
 {
 	chatctl_json_ptr request(cJSON_CreateObject());
 
 	(void)cJSON_AddNumberToObject(request.get(), "msgid", verb->msgid);
 	(void)cJSON_AddNumberToObject(request.get(), "req", 1);
-	if (verb->read && !verb->read(words, request.get()))
+	if (verb->read && !verb->read(behind, request.get()))
 		return nullptr;
 	return request;
 }
 
 bool chatctl_check_words(const struct chatctl_options *options)
 {
-	const struct chatctl_verb *verb = chatctl_find_verb(options->words[0]);
-	const size_t behind = options->words.size() - 1;
+	chatctl_words behind;
+	const struct chatctl_verb *verb = chatctl_find_verb(options->words, &behind);
 
 	if (!verb) {
-		(void)fprintf(stderr, "chatctl: there is no verb \"%s\"\ntry chatctl -h\n",
-		              chatctl_harmless(options->words[0]).c_str());
+		chatctl_tell_unknown(options->words);
 		return false;
 	}
-	if (behind > verb->most && options->words.back().starts_with("-")) {
+	if (behind.size() > verb->most && behind.back().starts_with("-")) {
 		(void)fprintf(stderr, "chatctl: options stand before the verb, as in: chatctl --json %s\n", verb->name);
 		return false;
 	}
-	if (behind < verb->least || behind > verb->most) {
-		(void)fprintf(stderr, "usage: chatctl %s%s%s\n", verb->name, *verb->arguments ? " " : "",
-		              verb->arguments);
+	if (behind.size() < verb->least || behind.size() > verb->most) {
+		(void)fprintf(stderr, "usage: chatctl %s\n", chatctl_call(verb).c_str());
 		return false;
 	}
-	return chatctl_make_request(verb, options->words) != nullptr;
+	return chatctl_make_request(verb, behind) != nullptr;
 }
 
 /* ---- carrying out */
@@ -482,33 +126,47 @@ static void chatctl_print_json(cJSON *answer)
 	(void)puts(chatctl_harmless_json(text.get()).c_str());
 }
 
-/* Moves the sessions of a page behind those of the pages before it. */
-static void chatctl_add_page(cJSON *all, cJSON *page)
+chatctl_json_ptr chatctl_ask_or_tell(const struct chatctl_options *options, struct chatctl_wire *w,
+                                     const cJSON *request, enum chatctl_status *status_r)
 {
-	cJSON *to = cJSON_GetObjectItemCaseSensitive(all, "sessions");
-	cJSON *from = cJSON_GetObjectItemCaseSensitive(page, "sessions");
+	chatctl_json_ptr answer = chatctl_ask(w, request);
+
+	*status_r = CHATCTL_DONE;
+	if (!answer) {
+		*status_r = CHATCTL_UNREACHED;
+	} else if (chatctl_number(answer.get(), "errno") != 0) {
+		*status_r = chatctl_tell_refusal(options, answer.get());
+		answer.reset();
+	}
+	return answer;
+}
+
+/* Moves the items of a page behind those of the pages before it. */
+static void chatctl_add_page(cJSON *all, cJSON *page, const char *list)
+{
+	cJSON *to = cJSON_GetObjectItemCaseSensitive(all, list);
+	cJSON *from = cJSON_GetObjectItemCaseSensitive(page, list);
 
 	while (from && from->child)
 		(void)cJSON_AddItemToArray(to, cJSON_DetachItemViaPointer(from, from->child));
 }
 
-/* Reads the further pages of a list of sessions into the first. */
+/* Reads the further pages of a list into the first. */
 static enum chatctl_status chatctl_read_pages(const struct chatctl_options *options, struct chatctl_wire *w,
-                                              const struct chatctl_verb *verb, cJSON *first)
+                                              const struct chatctl_verb *verb, cJSON *request, cJSON *first)
 {
 	std::string next = chatctl_flag(first, "more") ? chatctl_raw_text(first, "next") : "";
 
-	while (!next.empty()) {
-		const chatctl_json_ptr request = chatctl_make_request(verb, options->words);
+	while (verb->list && !next.empty()) {
+		enum chatctl_status status;
 
-		(void)cJSON_AddStringToObject(request.get(), "after", next.c_str());
-		const chatctl_json_ptr page = chatctl_ask(w, request.get());
+		cJSON_DeleteItemFromObjectCaseSensitive(request, "after");
+		(void)cJSON_AddStringToObject(request, "after", next.c_str());
+		const chatctl_json_ptr page = chatctl_ask_or_tell(options, w, request, &status);
 
 		if (!page)
-			return CHATCTL_UNREACHED;
-		if (chatctl_number(page.get(), "errno") != 0)
-			return chatctl_tell_refusal(options, page.get());
-		chatctl_add_page(first, page.get());
+			return status;
+		chatctl_add_page(first, page.get(), verb->list);
 		next = chatctl_flag(page.get(), "more") ? chatctl_raw_text(page.get(), "next") : "";
 	}
 	return CHATCTL_DONE;
@@ -516,15 +174,18 @@ static enum chatctl_status chatctl_read_pages(const struct chatctl_options *opti
 
 enum chatctl_status chatctl_run(const struct chatctl_options *options, struct chatctl_wire *w)
 {
-	const struct chatctl_verb *verb = chatctl_find_verb(options->words[0]);
-	const chatctl_json_ptr request = chatctl_make_request(verb, options->words);
-	const chatctl_json_ptr answer = chatctl_ask(w, request.get());
+	chatctl_words behind;
+	const struct chatctl_verb *verb = chatctl_find_verb(options->words, &behind);
+	const chatctl_json_ptr request = chatctl_make_request(verb, behind);
+	enum chatctl_status status;
+
+	if (verb->run)
+		return verb->run(options, w, request.get());
+	const chatctl_json_ptr answer = chatctl_ask_or_tell(options, w, request.get(), &status);
 
 	if (!answer)
-		return CHATCTL_UNREACHED;
-	if (chatctl_number(answer.get(), "errno") != 0)
-		return chatctl_tell_refusal(options, answer.get());
-	if (const enum chatctl_status failed = chatctl_read_pages(options, w, verb, answer.get()))
+		return status;
+	if (const enum chatctl_status failed = chatctl_read_pages(options, w, verb, request.get(), answer.get()))
 		return failed;
 	if (options->json)
 		chatctl_print_json(answer.get());

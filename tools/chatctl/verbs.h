@@ -1,10 +1,36 @@
 /* SPDX-License-Identifier: MIT
- * The verbs of chatctl: what each sends, and how its answer is shown. */
+ * The verbs of chatctl: what each sends, and how its answer is shown. One list for each subject. */
 #ifndef CHATCTL_VERBS_H
 #define CHATCTL_VERBS_H
 
+#include <string>
+#include <vector>
+
+#include <cjson/cJSON.h>
+
 #include "options.h"
 #include "wire.h"
+
+using chatctl_words = std::vector<std::string>;
+
+struct chatctl_verb {
+	const char *name, *arguments, *help; /* name: one word or two, "account add" */
+	int msgid;
+	size_t least, most; /* words behind the name */
+	/* Adds the words behind the name to the request, and does nothing else: it may run twice. false: a mistake,
+	 * explained. Null: there are none. */
+	bool (*read)(const chatctl_words &words, cJSON *request);
+	void (*show)(const cJSON *answer, bool colour);
+	/* The member with the items, if the answer is a list in pages; else null. */
+	const char *list = nullptr;
+	/* Carries the verb out, in place of one request; null: one request does it. request: what read has made. */
+	enum chatctl_status (*run)(const struct chatctl_options *options, struct chatctl_wire *w,
+	                           cJSON *request) = nullptr;
+};
+
+/* Each list ends with a name that is null. */
+extern const struct chatctl_verb chatctl_server_verbs[];
+extern const struct chatctl_verb chatctl_group_verbs[];
 
 /* Looks the verb up and reads what follows it. false: a mistake, explained on standard error. */
 [[nodiscard]] bool chatctl_check_words(const struct chatctl_options *options);
@@ -12,5 +38,10 @@
 [[nodiscard]] enum chatctl_status chatctl_run(const struct chatctl_options *options, struct chatctl_wire *w);
 /* A line for each verb, for the help. */
 void chatctl_print_verbs(void);
+
+/* For `run` of a verb. Sends the request and reads its answer. Null: none, or a refusal; it was explained, and *status_r
+ * is what chatctl ends with. */
+[[nodiscard]] chatctl_json_ptr chatctl_ask_or_tell(const struct chatctl_options *options, struct chatctl_wire *w,
+                                                   const cJSON *request, enum chatctl_status *status_r);
 
 #endif
