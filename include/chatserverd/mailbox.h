@@ -20,7 +20,7 @@ enum cs_conversation_kind { CS_CONVERSATION_PAIR = 0, CS_CONVERSATION_GROUP = 1 
 
 /* What an entry changes besides the log. The mailbox sets the first part before each run, the effect the second. */
 struct cs_effect {
-	cs_account actor; /* who sent the frame */
+	cs_account actor; /* who sent the frame; of change(): whom the entry names */
 	/* Locked to the end of the transaction. 0: there is no such conversation; then an effect with a group and
 	 * to 0 may make one and set this; if it refuses, and sets this to a group that the actor is in already, the
 	 * actor's sessions get what is said there. */
@@ -126,6 +126,39 @@ struct cs_mailbox_post {
  * ever; further errnos of the wire may be added. arg is the caller's. */
 typedef void cs_mailbox_posted_fn(void *arg, int result, uint64_t seq);
 
+/* An entry with an effect on a group, made by the server or its operator, without a connection. Everything but arg is
+ * copied. The stored frame is {"msgid":M,"id":A,"name":"...","groupid":G, then `members` and what the effect adds, with
+ * the name that the account has. The frame is nobody's own: every session of a member that wants events gets it,
+ * those of the account, too, with or without `echo`. */
+struct cs_mailbox_change {
+	uint64_t group;
+	uint32_t msgid; /* REMOVE_MEMBER, SET_ROLE, SET_GROUP or MUTE */
+	uint32_t spare_flags; /* 0 */
+	/* Who does it, as clients show it: the account that leaves, or the group's creator for what an operator does;
+	 * an id of the protocol is never 0. 0: the effect sets effect->actor before it answers 0. */
+	cs_account account;
+	/* Further members of the frame, JSON of at most CS_MAILBOX_TEXT_MAX bytes: each begins with a comma. What an
+	 * operator ordered has ,"operator":true here. NULL: none. */
+	const char *members;
+	size_t members_size;
+	/* As of cs_mailbox_post, but unlike the cids of the group's other changes. It is added to the frame. */
+	const char *cid;
+	size_t cid_size;
+	cs_effect_fn *effect; /* as of cs_outgoing; it alone judges what is allowed */
+	cs_account lock; /* as of cs_outgoing */
+	const void *spare[2]; /* NULL */
+};
+
+/* The end of a change. result 0: the entry is stored with this seq, its effect with it, and goes to the members; if an
+ * earlier change had the same cid, the effect did not run, and seq is that of the first. Otherwise seq is 0, and
+ * nothing was changed, unless CS_EFFECT_NO_ENTRY or CS_EUNKNOWN is the result:
+ *   CS_EFFECT_IS_THERE, CS_EFFECT_NO_ENTRY, or an errno of the wire   what the effect answered at last
+ *   CS_ERRNO_NO_SUCH_USER                                             the account has no name: it does not exist
+ *   CS_ERRNO_BAD_FRAME, CS_ENOSTORE, CS_EUNKNOWN, CS_ECANCELED        as for cs_mailbox_posted_fn
+ * A group that is not there, or has ended, is the effect's to refuse: its conversation is 0. effect: as the last run
+ * left it, all 0 if none ran; valid during the call. arg is the caller's, and was the effect's. */
+typedef void cs_mailbox_changed_fn(void *arg, int result, uint64_t seq, const struct cs_effect *effect);
+
 struct cs_mailbox {
 	uint32_t abi, size; /* CS_ABI, sizeof(struct cs_mailbox) */
 
@@ -164,6 +197,15 @@ struct cs_mailbox {
 	/* 1 if mailbox.strangers is `refuse`: then what is said to an account reaches it only if it has the sender on
 	 * its list or wrote to it first. Else 0. SIGHUP can change it. */
 	int (*refuses_strangers)(void *mailbox);
+
+	/* Changes a group as the server: appends an entry with an effect to its log, and delivers it as the entry of a
+	 * client is. It is to send() what post() is to it: the same queue, order and hints. An account that the effect
+	 * makes a member gets what follows; one that leaves gets this entry as its last. If 0, done is called
+	 * exactly once, on this worker, never inside this call, and before `stop`; also if the change was made
+	 * inside a start() that then fails, so arg must live until then. The effect runs on a writer thread in
+	 * between, so arg is not to be touched meanwhile. CS_EBUSY (posts and changes count together), CS_EINVAL,
+	 * CS_ENOSTORE and CS_ECANCELED as for post(): then arg stays the caller's. */
+	int (*change)(void *mailbox, const struct cs_mailbox_change *change, cs_mailbox_changed_fn *done, void *arg);
 };
 
 #endif

@@ -66,10 +66,11 @@ static bool mailbox_hint_is_sane(const mailbox_hint &hint)
 	if (!mailbox_forms[hint.type].numbers)
 		return !hint.of && !hint.conversation && !hint.sender && !hint.seq && !hint.created && !hint.process &&
 		       !hint.from && !hint.is_event && !hint.joins && !hint.leaves;
-	return mailbox_hint_is_id(hint.of) && mailbox_hint_is_id(hint.conversation) &&
-	       mailbox_hint_is_id(hint.sender) && mailbox_hint_is_id(hint.seq) && hint.created >= 0 &&
-	       hint.created <= CS_INTEGER_MAX && hint.is_event <= 1 && hint.joins <= CS_INTEGER_MAX &&
-	       hint.leaves <= CS_INTEGER_MAX;
+	/* A change has no sender. */
+	return mailbox_hint_is_id(hint.of) && mailbox_hint_is_id(hint.conversation) && hint.sender <= CS_INTEGER_MAX &&
+	       (hint.sender || hint.kind == CS_CONVERSATION_GROUP) && mailbox_hint_is_id(hint.seq) &&
+	       hint.created >= 0 && hint.created <= CS_INTEGER_MAX && hint.is_event <= 1 &&
+	       hint.joins <= CS_INTEGER_MAX && hint.leaves <= CS_INTEGER_MAX;
 }
 
 /* A body is a JSON object. Its closing brace must be there, because delivery replaces it by seq and ts. */

@@ -19,7 +19,7 @@ enum mailbox_hint_type : uint8_t {
 struct mailbox_hint {
 	uint64_t of; /* the other account of the pair, as the receiver sees it, or the group */
 	uint64_t conversation;
-	cs_account sender;
+	cs_account sender; /* 0: nobody, a change by the server */
 	uint64_t seq;
 	int64_t created;
 	uint64_t type; /* enum mailbox_hint_type */

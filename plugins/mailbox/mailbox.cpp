@@ -36,6 +36,7 @@ static const cs_mailbox mailbox_service = {
 	mailbox_delivered_confirm,
 	mailbox_outgoing_post,
 	mailbox_refuses_strangers,
+	mailbox_outgoing_change,
 };
 
 static const cs_service mailbox_services[] = {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Stores an entry, routes its hints and answers its sender: a client, or a plugin that posts as an account. */
+ * Stores an entry, routes its hints and answers its sender: a client, or a plugin that posts as an account or changes a
+ * group. */
 #include "outgoing.h"
 
 #include <algorithm>
@@ -15,14 +16,14 @@
 #include "incoming.h"
 #include "post.h"
 
-constexpr unsigned mailbox_outgoing_most = 256; /* under way per connection; also posts per worker */
+constexpr unsigned mailbox_outgoing_most = 256; /* under way per connection; also posts and changes per worker */
 
 /* What the handler of an event gave, and what its effect did. */
 struct mailbox_outgoing_event {
 	cs_effect_fn *run = nullptr;
 	cs_effect_done_fn *done = nullptr;
 	void *arg = nullptr;
-	std::string frame; /* without its closing brace */
+	std::string frame; /* without its closing brace; empty: a change, whose frame is made when its effect has run */
 	int result = 0; /* of the last run */
 	cs_effect effect = {};
 };
@@ -34,8 +35,10 @@ struct mailbox_outgoing_item {
 	cs_conn conn = 0;
 	cs_request request = {};
 	cs_mailbox_posted_fn *posted = nullptr; /* a post; session, conn and request are not set */
+	cs_mailbox_changed_fn *changed = nullptr; /* a change; the same, and nobody is its sender */
+	cs_account names = 0; /* of a change: whom its frame names; 0: the effect says it */
 	void *arg = nullptr;
-	std::string said; /* of a post: members of its frame */
+	std::string said; /* of a post or a change: members of its frame */
 	bool is_nobody = false; /* out: the account of the post does not exist */
 	std::string cid;
 	std::unique_ptr<mailbox_outgoing_event> event; /* NULL: a message */
@@ -90,6 +93,24 @@ static bool mailbox_outgoing_make_frame(mailbox_outgoing_item *item, const std::
 	return true;
 }
 
+/* Makes the frame of a change whose effect has run. 0 with event->result, or an enum cs_db_result. */
+static int mailbox_outgoing_make_change(cs_db *db, mailbox_outgoing_item *item)
+{
+	mailbox_outgoing_event *event = item->event.get();
+	const cs_account account = event->effect.actor;
+	std::map<uint64_t, std::string> names;
+
+	if (const int result = user_names(db, {&account, 1}, &names))
+		return result;
+	if (names.empty()) {
+		event->result = CS_ERRNO_NO_SUCH_USER;
+		return 0;
+	}
+	mailbox_outgoing_set_body(item, mailbox_post_change_frame(item->append, account, names[account],
+	                                                          item->said + event->effect.added));
+	return 0;
+}
+
 /* What keeps a transaction from being committed. */
 static bool mailbox_outgoing_is_failure(int result)
 {
@@ -102,17 +123,21 @@ static int mailbox_outgoing_run_effect(cs_db *db, message_append *append, void *
 	mailbox_outgoing_event *event = item->event.get();
 
 	event->effect = {};
-	event->effect.actor = append->sender;
+	event->effect.actor = item->changed ? item->names : append->sender;
 	event->effect.conversation = append->conversation;
 	event->effect.seq = append->seq;
 	event->effect.created = append->created;
 	event->result = event->run(db, &event->effect, event->arg);
+	if (!event->result && item->changed)
+		if (const int result = mailbox_outgoing_make_change(db, item))
+			return result;
 	if (event->result == CS_EFFECT_NO_ENTRY)
 		return MODEL_NO_ENTRY;
 	if (event->result)
 		return mailbox_outgoing_is_failure(event->result) ? event->result : MODEL_REFUSED;
 	append->conversation = event->effect.conversation;
-	mailbox_outgoing_set_body(item, event->frame + event->effect.added + "}");
+	if (!item->changed)
+		mailbox_outgoing_set_body(item, event->frame + event->effect.added + "}");
 	return 0;
 }
 
@@ -206,8 +231,8 @@ static void mailbox_outgoing_hint_repeated(const cs_host *host, cs_self *self, c
 	}
 	const mailbox_hint hint = mailbox_outgoing_hint_of(item, MAILBOX_HINT_NEWS);
 	mailbox_hint_route_group(host, self, hint, nullptr);
-	if (item.event)
-		mailbox_hint_route(host, self, a.sender, CS_EVERY_DEVICE, hint, nullptr);
+	if (const cs_account actor = item.changed ? item.names : a.sender; item.event && actor)
+		mailbox_hint_route(host, self, actor, CS_EVERY_DEVICE, hint, nullptr);
 }
 
 /* The effect would have made a group, but an earlier one has made it, perhaps with a commit of unknown outcome, and
@@ -344,6 +369,16 @@ static void mailbox_outgoing_post_is_done(mailbox *m, int result, const mailbox_
 	item.posted(item.arg, result, result ? 0 : item.append.seq);
 }
 
+static void mailbox_outgoing_change_is_done(mailbox *m, int result, const mailbox_outgoing_item &item)
+{
+	m->outgoing.posts--;
+	if (!result)
+		result = item.append.outcome == MODEL_OTHER_CID ? CS_ERRNO_BAD_FRAME : item.event->result;
+	else if (result == CS_DB_BAD_VALUE)
+		result = CS_ERRNO_BAD_FRAME;
+	item.changed(item.arg, result, result ? 0 : item.append.seq, &item.event->effect);
+}
+
 static void mailbox_outgoing_done(void *state, int result, void *arg)
 {
 	mailbox *m = static_cast<mailbox *>(state);
@@ -352,6 +387,10 @@ static void mailbox_outgoing_done(void *state, int result, void *arg)
 
 	if (item->posted) {
 		mailbox_outgoing_post_is_done(m, result, *item);
+		return;
+	}
+	if (item->changed) {
+		mailbox_outgoing_change_is_done(m, result, *item);
 		return;
 	}
 	/* Before the answer: then what others say after it arrives. */
@@ -523,6 +562,44 @@ int mailbox_outgoing_post(void *context, const cs_mailbox_post *post, cs_mailbox
 	item->arg = arg;
 	item->said = mailbox_post_said(post);
 	result = mailbox_outgoing_hand_in(m, item);
+	if (!result)
+		m->outgoing.posts++;
+	return result;
+}
+
+/* ---- changes */
+
+static std::unique_ptr<mailbox_outgoing_item> mailbox_outgoing_item_of_change(mailbox *m,
+                                                                              const cs_mailbox_change *change,
+                                                                              cs_mailbox_changed_fn *done, void *arg)
+{
+	std::unique_ptr<mailbox_outgoing_item> item =
+		mailbox_outgoing_item_of(m, 0, CS_CONVERSATION_GROUP, change->group, change->cid, change->cid_size);
+
+	item->changed = done;
+	item->arg = arg;
+	item->names = change->account;
+	item->said = mailbox_post_members(change);
+	item->event = std::make_unique<mailbox_outgoing_event>();
+	item->event->run = change->effect;
+	item->event->arg = arg;
+	item->append.msgid = change->msgid;
+	item->append.effect = mailbox_outgoing_run_effect;
+	item->append.arg = item.get();
+	item->append.lock = change->lock;
+	return item;
+}
+
+int mailbox_outgoing_change(void *context, const cs_mailbox_change *change, cs_mailbox_changed_fn *done, void *arg)
+{
+	mailbox *m = static_cast<mailbox *>(context);
+
+	if (!done || !mailbox_post_is_valid_change(change))
+		return CS_EINVAL;
+	if (m->outgoing.posts >= mailbox_outgoing_most)
+		return CS_EBUSY;
+	std::unique_ptr<mailbox_outgoing_item> item = mailbox_outgoing_item_of_change(m, change, done, arg);
+	const int result = mailbox_outgoing_hand_in(m, item);
 	if (!result)
 		m->outgoing.posts++;
 	return result;

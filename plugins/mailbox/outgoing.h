@@ -9,6 +9,7 @@
 /* mailbox.h of the public headers: send, post. */
 int mailbox_outgoing_send(void *context, const cs_frame *frame, const cs_outgoing *message);
 int mailbox_outgoing_post(void *context, const cs_mailbox_post *post, cs_mailbox_posted_fn *done, void *arg);
+int mailbox_outgoing_change(void *context, const cs_mailbox_change *change, cs_mailbox_changed_fn *done, void *arg);
 /* The session ends: lets its connection go on, and returns how many of its messages are under way. */
 unsigned mailbox_outgoing_end(mailbox *m, mailbox_session *s);
 

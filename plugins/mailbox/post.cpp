@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What a plugin may post, and the frame that is made of it. */
+ * What a plugin may post or change, and the frame that is made of it. */
 #include "post.h"
 
 #include <ctime>
@@ -74,14 +74,17 @@ static bool mailbox_post_is_id(uint64_t id)
 	return id >= 1 && id <= CS_INTEGER_MAX;
 }
 
+/* cid NULL: there is none. */
+static bool mailbox_post_is_cid(const char *cid, size_t size)
+{
+	return !cid || (size && size <= CS_MAILBOX_CID_MAX && mailbox_post_is_text({cid, size}));
+}
+
 bool mailbox_post_is_valid(const cs_mailbox_post *post)
 {
 	if (!mailbox_post_is_id(post->account) || !mailbox_post_is_id(post->to) || post->spare[0] || post->spare[1])
 		return false;
-	if (post->cid && (!post->cid_size || post->cid_size > CS_MAILBOX_CID_MAX ||
-	                  !mailbox_post_is_text({post->cid, post->cid_size})))
-		return false;
-	return post->text && post->text_size <= CS_MAILBOX_TEXT_MAX &&
+	return mailbox_post_is_cid(post->cid, post->cid_size) && post->text && post->text_size <= CS_MAILBOX_TEXT_MAX &&
 	       cs_json_quote(nullptr, 0, post->text, post->text_size) <= CS_MAILBOX_TEXT_MAX &&
 	       mailbox_post_is_text({post->text, post->text_size});
 }
@@ -93,4 +96,40 @@ std::string mailbox_post_said(const cs_mailbox_post *post)
 	if (post->cid)
 		said += ",\"cid\":" + mailbox_post_quote({post->cid, post->cid_size});
 	return said;
+}
+
+/* ---- changes */
+
+static std::string_view mailbox_post_given(const cs_mailbox_change *change)
+{
+	return change->members ? std::string_view(change->members, change->members_size) : std::string_view();
+}
+
+bool mailbox_post_is_valid_change(const cs_mailbox_change *change)
+{
+	const std::string_view members = mailbox_post_given(change);
+
+	if (!mailbox_post_is_id(change->group) || !change->msgid || !change->effect || change->spare_flags ||
+	    change->spare[0] || change->spare[1])
+		return false;
+	return change->account <= CS_INTEGER_MAX && change->lock <= CS_INTEGER_MAX &&
+	       mailbox_post_is_cid(change->cid, change->cid_size) && members.size() <= CS_MAILBOX_TEXT_MAX &&
+	       (members.empty() || members.front() == ',') && mailbox_post_is_text(members);
+}
+
+std::string mailbox_post_members(const cs_mailbox_change *change)
+{
+	std::string members(mailbox_post_given(change));
+
+	if (change->cid)
+		members += ",\"cid\":" + mailbox_post_quote({change->cid, change->cid_size});
+	return members;
+}
+
+std::string mailbox_post_change_frame(const message_append &a, cs_account account, std::string_view name,
+                                      std::string_view members)
+{
+	return "{\"msgid\":" + std::to_string(a.msgid) + ",\"id\":" + std::to_string(account) +
+	       ",\"name\":" + mailbox_post_quote(name) + ",\"groupid\":" + std::to_string(a.to) + std::string(members) +
+	       "}";
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What a plugin may post, and the frame that is made of it. Any thread. */
+ * What a plugin may post or change, and the frame that is made of it. Any thread. */
 #ifndef MAILBOX_POST_H
 #define MAILBOX_POST_H
 
@@ -18,5 +18,10 @@ bool mailbox_post_is_valid(const cs_mailbox_post *post);
 std::string mailbox_post_said(const cs_mailbox_post *post);
 /* The frame that a client of the account would have sent. */
 std::string mailbox_post_frame(const message_append &append, std::string_view name, std::string_view said);
+/* The same for a change. */
+bool mailbox_post_is_valid_change(const cs_mailbox_change *change);
+std::string mailbox_post_members(const cs_mailbox_change *change);
+std::string mailbox_post_change_frame(const message_append &append, cs_account account, std::string_view name,
+                                      std::string_view members);
 
 #endif

@@ -11,7 +11,7 @@
  *   delivered the client says how far it has received
  *   cursors   how far each conversation was received
  *   retention removes what was kept long enough
- *   post      what a plugin may post, and the frame of it
+ *   post      what a plugin may post or change, and the frame of it
  *   page, hint, session   what they share */
 #ifndef MAILBOX_SESSION_H
 #define MAILBOX_SESSION_H
@@ -197,7 +197,7 @@ struct mailbox_conf {
 
 struct mailbox_outgoing {
 	uint64_t cids = 0; /* that the mailbox made itself */
-	unsigned posts = 0; /* under way to the store */
+	unsigned posts = 0; /* under way to the store; changes, too */
 };
 
 /* When a stashed hint gives up waiting for the ones before it. */

@@ -32,7 +32,7 @@ static int mailbox_begin(void *mailbox, cs_conn conn, uint64_t position)
 }
 
 /* As the mailbox does it, but inside send(). */
-static int effect_run(fake_mailbox *box, const cs_outgoing *entry, cs_effect *effect)
+static int effect_run(fake_mailbox *box, cs_effect_fn *run, void *arg, cs_effect *effect)
 {
 	cs_db *db = box->host->db;
 	int result = db->driver->begin(db);
@@ -40,7 +40,7 @@ static int effect_run(fake_mailbox *box, const cs_outgoing *entry, cs_effect *ef
 	if (!result)
 		result = db->driver->savepoint(db);
 	if (!result)
-		result = entry->effect(db, effect, entry->arg);
+		result = run(db, effect, arg);
 	if (!result)
 		result = db->driver->release(db);
 	if (!result)
@@ -59,7 +59,7 @@ static int effect_send(fake_mailbox *box, const cs_frame *frame, const cs_outgoi
 	effect.conversation = entry->to;
 	effect.seq = 1;
 	effect.created = host->now();
-	const int result = effect_run(box, entry, &effect);
+	const int result = effect_run(box, entry->effect, entry->arg, &effect);
 	if (entry->done)
 		entry->done(entry->arg, frame->conn, result, &effect);
 	box->effects.push_back(effect);
@@ -112,14 +112,39 @@ static int mailbox_post(void *mailbox, const cs_mailbox_post *post, cs_mailbox_p
 	return 0;
 }
 
+static int mailbox_change(void *mailbox, const cs_mailbox_change *change, cs_mailbox_changed_fn *done, void *arg)
+{
+	fake_mailbox *box = static_cast<fake_mailbox *>(mailbox);
+
+	fake_host_record(box->host, {"change", 0, change->account, static_cast<int64_t>(change->group), ""});
+	if (box->change_at_call != 0)
+		return box->change_at_call;
+	box->changes.push_back({change->group, change->msgid, change->account,
+	                        change->members ? std::string(change->members, change->members_size) : std::string(),
+	                        change->cid ? std::string(change->cid, change->cid_size) : std::string(),
+	                        change->lock});
+	fake_host_defer(box->host, 0, [=, made = *change, seq = box->changes.size()] {
+		cs_effect effect = {};
+
+		effect.actor = made.account;
+		effect.conversation = made.group;
+		effect.seq = seq;
+		effect.created = box->host->table.now();
+		const int result = effect_run(box, made.effect, arg, &effect);
+		box->effects.push_back(effect);
+		done(arg, result, result ? 0 : seq, &effect);
+	});
+	return 0;
+}
+
 static int mailbox_refuses_strangers(void *mailbox)
 {
 	return static_cast<const fake_mailbox *>(mailbox)->refuses_strangers;
 }
 
 static const cs_mailbox mailbox_table = {
-	CS_ABI,       sizeof mailbox_table, mailbox_attach, mailbox_begin,
-	mailbox_send, mailbox_delivered,    mailbox_post,   mailbox_refuses_strangers,
+	CS_ABI,       sizeof mailbox_table,      mailbox_attach, mailbox_begin, mailbox_send, mailbox_delivered,
+	mailbox_post, mailbox_refuses_strangers, mailbox_change,
 };
 
 void fake_mailbox_offer(fake_mailbox *box, fake_host *host)

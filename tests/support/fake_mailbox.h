@@ -34,8 +34,16 @@ struct fake_post {
 	std::string text, cid; /* cid "": none */
 };
 
+struct fake_change {
+	uint64_t group;
+	uint32_t msgid;
+	cs_account account;
+	std::string members, cid; /* cid "": none */
+	cs_account lock;
+};
+
 /* The context of the service. Its calls also stand in the host's record, as "attach" (number: acknowledges),
- * "begin" (number: the position), "mailbox send", "mailbox delivered" and "post". */
+ * "begin" (number: the position), "mailbox send", "mailbox delivered", "post" and "change". */
 struct fake_mailbox {
 	fake_host *host = nullptr;
 	fake_self *plugin = nullptr; /* who answers for it: an entry with an effect is stored and answered at once */
@@ -52,6 +60,10 @@ struct fake_mailbox {
 	cs_mailbox_session attached = {}; /* the last one */
 	std::vector<cs_effect> effects; /* as each left it */
 	std::vector<fake_post> posts; /* that were accepted */
+	int change_at_call = 0; /* what change() itself answers */
+	/* That were accepted. The effect runs later, with the group as its conversation; its done gets the number of
+	 * the change as seq. */
+	std::vector<fake_change> changes;
 };
 
 /* Offers box as the mailbox service to plugins that are loaded later. */
