@@ -159,6 +159,29 @@ struct cs_mailbox_change {
  * left it, all 0 if none ran; valid during the call. arg is the caller's, and was the effect's. */
 typedef void cs_mailbox_changed_fn(void *arg, int result, uint64_t seq, const struct cs_effect *effect);
 
+/* ---- following: a plugin hears of every entry that is committed, whoever is online, and comes back where it was. */
+
+/* An entry that was committed, as it is in the store now; valid during the call. */
+struct cs_mailbox_followed {
+	enum cs_conversation_kind kind;
+	uint32_t is_event; /* 1: no message (mailbox.h: send with an effect), such as a JOIN or an EDIT */
+	uint64_t conversation; /* its id; of a group: the group */
+	uint64_t seq;
+	cs_account sender;
+	cs_account to; /* of a pair: the other account; the sender: a note to itself. Of a group: 0 */
+	int64_t created; /* ms; its ts */
+	/* The frame, from { to }, without seq and ts. If the message was edited or recalled since: what is stored by
+	 * now. Size 0: it was blanked. */
+	const char *frame;
+	size_t size;
+	uint64_t spare[4]; /* 0 */
+};
+
+/* [the first worker] */
+typedef void cs_mailbox_followed_fn(void *arg, const struct cs_mailbox_followed *entry);
+
+#define CS_FOLLOWER_NAME_MOST 32u /* characters, a-z, 0-9 and _ */
+
 struct cs_mailbox {
 	uint32_t abi, size; /* CS_ABI, sizeof(struct cs_mailbox) */
 
@@ -168,7 +191,8 @@ struct cs_mailbox {
 	int (*attach)(void *mailbox, cs_conn conn, const struct cs_mailbox_session *session, cs_mailbox_page_fn *done,
 	              void *arg);
 	/* To be called after the page was queued on the connection: position is that of the frame that carries the page
-	 * (see send() of plugin.h). Deliveries start now, in order after the page. CS_ENOENT: not attached. */
+	 * (see send() of plugin.h), or 0 if the caller itself takes the entries of the page, for an adopted connection
+	 * that acknowledges. Deliveries start now, in order after the page. CS_ENOENT: not attached. */
 	int (*begin)(void *mailbox, cs_conn conn, uint64_t position);
 
 	/* Appends the entry (frame's bytes) to the log and delivers it to receivers that are online; an account that it
@@ -206,6 +230,44 @@ struct cs_mailbox {
 	 * between, so arg is not to be touched meanwhile. CS_EBUSY (posts and changes count together), CS_EINVAL,
 	 * CS_ENOSTORE and CS_ECANCELED as for post(): then arg stays the caller's. */
 	int (*change)(void *mailbox, const struct cs_mailbox_change *change, cs_mailbox_changed_fn *done, void *arg);
+
+	/* ---- following. Members from here on are there if `size` says so: CS_MAILBOX_HAS. */
+
+	/* Makes the caller the follower of that name, which is mostly the plugin's. To be called in start() of the
+	 * instance of every worker; fn is called on the first worker only (see worker() of plugin.h), never inside a
+	 * call of the mailbox.
+	 *
+	 * What is promised: an entry that a node commits while the name has a follower there is told again and again
+	 * until it is confirmed by followed(): the entry and the note that it is to be told are one transaction, so
+	 * neither a crash nor the end of a node loses it. Mostly it is told once. It may be told more than once, also
+	 * on two nodes: after a restart, when the follower of the name changes, when a node did not renew its hold for
+	 * 20 s; so a follower that must not do a thing twice notes it by conversation and seq in the store, with what
+	 * it does. It is told on one node: that which has the hold of the conversation, mostly the one that committed
+	 * the first of its entries that are not confirmed. When that node has died, another one with a follower of the
+	 * name goes on after at most 30 s; clocks of nodes must agree within a few seconds.
+	 *
+	 * Order: of one conversation, fn is called with rising seqs and without a gap: first the lowest seq above what
+	 * was confirmed. (If the follower changes, or the hold has come from another node, it begins there again. A
+	 * seq is passed over only if its entry was removed by `keep`, or was committed by a node whose plugins did not
+	 * follow.) At most 1,024 entries of a conversation are told and not confirmed; the others wait in the store.
+	 * Entries from before there was a follower of the name are not told.
+	 *
+	 * If several instances on one worker have followed under one name (a plugin that is being replaced), the one
+	 * that came last is told, and everything that is not confirmed is told to it again.
+	 *
+	 * 0; CS_EINVAL: the name is not allowed, or fn is NULL; CS_EBUSY: 8 other names are followed on this worker;
+	 * CS_ENOSTORE: the server has no store. */
+	int (*follow)(void *mailbox, const char *name, cs_mailbox_followed_fn *fn, void *arg);
+	/* Ends what follow() began with this name and arg; to be called by stop() at the latest, on every worker. What
+	 * is not confirmed is told to the next follower of the name. */
+	void (*unfollow)(void *mailbox, const char *name, void *arg);
+	/* On the first worker: confirms that everything up to seq of the conversation needs not be told again. It is
+	 * written with others after mailbox.cursor_flush; a crash before may bring it again. Also out of fn. A seq above
+	 * what was told, or an unknown conversation, changes nothing. */
+	void (*followed)(void *mailbox, const char *name, uint64_t conversation, uint64_t seq);
 };
+
+#define CS_MAILBOX_HAS(table, member)                                                                                  \
+	((table)->size >= offsetof(struct cs_mailbox, member) + sizeof((table)->member) && (table)->member)
 
 #endif

@@ -208,8 +208,9 @@ struct cs_claim {
 #define CS_EVERY_DEVICE UINT64_MAX /* for route() */
 
 /* CS_ROUTE_CASUAL: if the data is lost, nothing replaces it. So it is dropped first when too much waits: at most 8
- * MiB of it wait for one worker of this node. It may wait for the end of the sender's turn. */
-enum cs_route_data_flag { CS_ROUTE_CASUAL = 1 };
+ * MiB of it wait for one worker of this node. It may wait for the end of the sender's turn.
+ * CS_ROUTE_HERE: of route_all(): only to instances of this node. */
+enum cs_route_data_flag { CS_ROUTE_CASUAL = 1, CS_ROUTE_HERE = 2 };
 
 /* Bytes that never change, with a count of those that keep them: made by share(), freed with the last keeper. */
 struct cs_shared {
@@ -283,8 +284,9 @@ struct cs_host {
 	 * CS_ENOENT; CS_EINVAL: not queued, because it does not begin with { or end with }. */
 	int (*send)(struct cs_self *self, cs_conn conn, const char *frame, size_t size, const char *tail,
 	            uint64_t *position_r);
-	/* Ends CS_PENDING of a handler: the connection's next frames are dispatched, but not inside this call.
-	 * CS_EINVAL: the frame waits for a hook. */
+	/* Ends CS_PENDING of a handler: the connection's next frames are dispatched, but not inside this call. Of an
+	 * adopted connection: also the end of a login without a request, see adopt(). CS_EINVAL: the frame waits for a
+	 * hook. */
 	int (*finish)(struct cs_self *self, cs_conn conn);
 	/* Writes the queued output and closes. */
 	int (*close)(struct cs_self *self, cs_conn conn, const char *why);
@@ -469,6 +471,35 @@ struct cs_host {
 	 * ends with _refused, which anybody can cause, at most 50 of its lines are written in a second, and the next
 	 * one says by left_out how many were not. Call it when the thing is done: after the commit. [any thread] */
 	void (*audit)(struct cs_self *self, const char *event, const char *format, ...) CS_PRINTF(3, 4);
+
+	/* ---- sessions that are no client's socket */
+	/* Adopts fd: makes it a connection of the instance's worker. fd is one end of socketpair(2), AF_UNIX and
+	 * SOCK_STREAM; the plugin keeps the other end, watches it (see watch) and speaks frames over it, each ended by
+	 * a line feed. It counts and is treated as the connection of a client: max_connections, dispatch, hooks, cost,
+	 * rate, output_soft and output_hard, drain, /metrics with the transport "adopted". But it has no address, so no
+	 * limit of addresses or guests; no login_timeout; and it may be silent for ever until set_silence(). peer names
+	 * it in the log and in cs_peer.text (1 to 63 characters from ! to ~, no "); the network of cs_peer is one and
+	 * the same for all of these.
+	 *
+	 * Its session: claim() with no request, then whatever belongs to the login (mailbox.h), then finish(), which
+	 * says that the login is complete: `opened` is called at the end of that turn. From the call of claim() until
+	 * finish(), or until done of a claim that failed, the frames that the plugin writes are not dispatched. Without
+	 * CS_CLAIM_KICK the claim is a lease: one connection of the cluster has the device, until that connection or
+	 * its node has ended; claim again every few seconds to be the next. A login of a client, or another plugin,
+	 * that claims the same device with CS_CLAIM_KICK takes it away. It counts as online.
+	 *
+	 * The connection ends as that of a client does: by close() or a shutdown of the other end (what was written
+	 * before is still dispatched and answered), by close(), a kick, a limit, or a drain, which sends GOING_AWAY
+	 * first; then the other end can be read to its end. `closed` is called in each case. The other end is the
+	 * plugin's, and stays open until it closes it. When the plugin is replaced, the connection and its session
+	 * stay: save() can hand the other end and the cs_conn to restore() after unwatch(); else stop() closes the
+	 * other end, and so ends it.
+	 *
+	 * flags: 0. On 0 *conn_r is the connection, and fd is the server's, which makes it non-blocking. Otherwise fd
+	 * stays the caller's: CS_EBUSY: core.max_connections is reached; CS_ECANCELED: the node is draining or
+	 * stopping; CS_EINVAL: fd is no such socket, peer or flags are not allowed, or start() has not returned yet
+	 * (use timer_add with 0 ms there). */
+	int (*adopt)(struct cs_self *self, int fd, const char *peer, unsigned flags, cs_conn *conn_r);
 };
 
 /* A service that a plugin offers to others. Its context is the state of the provider's instance on the same worker. The
@@ -503,7 +534,8 @@ struct cs_plugin {
 	/* commit 0: is this conf acceptable (0, or CS_EINVAL with the text in e)? commit 1: use it from now on. Every
 	 * instance is asked before any is told. NULL: options cannot change. */
 	int (*reload)(void *state, const void *conf, int commit, struct cs_error *e);
-	/* The connection has a session and its login was answered: finish() of the request that claimed it was called.
+	/* The connection has a session and its login was answered: finish() of the request that claimed it, or of the
+	 * adopted connection, was called.
 	 * want: words that its client asked for, by want_words(). A session that ends before that is reported by
 	 * `closed` only. NULL: not wanted. */
 	void (*opened)(void *state, cs_conn conn, cs_account account, uint64_t device, uint64_t want);
