@@ -168,7 +168,7 @@ $(model_library): $(call objects_of,plugins/model) $(BUILD)/plugins/shared/objec
 
 # The fake host reads frames and judges the names of figures as the server does.
 $(test_library): $(filter $(BUILD)/tests/support/fake_host%,$(call objects_of,tests/support)) \
-		$(BUILD)/core/net/frame.o $(BUILD)/core/net/guess.o $(BUILD)/core/base/gauge.o \
+		$(BUILD)/core/net/frame.o $(BUILD)/core/net/guess.o $(BUILD)/core/net/adopt.o $(BUILD)/core/base/gauge.o \
 		$(patsubst %,$(BUILD)/core/base/%.o,log log_file log_line log_way metric shared)
 	$(call quiet,AR)rm -f $@ && $(AR) rcs $@ $^
 

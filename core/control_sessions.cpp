@@ -65,7 +65,7 @@ static void control_list_conn(struct control_question *q, const struct conn *c)
 	control_add_number(&item, "device", c->device);
 	control_add_text(&item, "name", c->name);
 	control_add_text(&item, "peer", c->peer);
-	control_add_text(&item, "transport", c->transport ? c->transport->of->label : "plain");
+	control_add_text(&item, "transport", conn_transport_label(c));
 	control_add_number(&item, "worker", q->worker->index);
 	control_add_text(&item, "conn", handle);
 	control_add_number(&item, "age_ms", now - c->guest_since);

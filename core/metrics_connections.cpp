@@ -1,16 +1,34 @@
 /* SPDX-License-Identifier: MIT
  * Figures of connections, their bytes and their sessions. */
+#include <vector>
+
 #include "core/base/metric.h"
 #include "core/metrics.h"
 #include "core/server.h"
 
-static uint64_t metrics_sum_traffic(const struct server *s, const struct server_listen *l,
+/* Where connections come from, and where they are counted. */
+struct metrics_kind {
+	const char *label;
+	unsigned index;
+};
+
+static std::vector<struct metrics_kind> metrics_list_kinds(const struct server *s)
+{
+	std::vector<struct metrics_kind> kinds;
+
+	for (const auto &l : s->listens)
+		kinds.push_back({l->transport.label.c_str(), l->transport.index});
+	kinds.push_back({transport_adopted_label, transport_adopted});
+	return kinds;
+}
+
+static uint64_t metrics_sum_traffic(const struct server *s, const struct metrics_kind &kind,
                                     std::atomic<uint64_t> transport_counters::*member)
 {
 	uint64_t sum = 0;
 
 	for (const auto &worker : s->shared.workers)
-		sum += (worker->conns->traffic[l->transport.index].*member).load(std::memory_order_relaxed);
+		sum += (worker->conns->traffic[kind.index].*member).load(std::memory_order_relaxed);
 	return sum;
 }
 
@@ -18,9 +36,8 @@ static void metrics_add_traffic(std::string *text, const struct server *s, const
                                 std::atomic<uint64_t> transport_counters::*member)
 {
 	metric_add_head(text, name, "counter", help);
-	for (const auto &l : s->listens)
-		metric_add_value(text, name, {{"transport", l->transport.label}},
-		                 metrics_sum_traffic(s, l.get(), member));
+	for (const struct metrics_kind &kind : metrics_list_kinds(s))
+		metric_add_value(text, name, {{"transport", kind.label}}, metrics_sum_traffic(s, kind, member));
 }
 
 /* A connection may be accepted and end between two reads: what has ended is read first. */
@@ -29,11 +46,11 @@ static void metrics_add_open(std::string *text, const struct server *s)
 	static const char name[] = "chatserverd_connections";
 
 	metric_add_head(text, name, "gauge", "Connections that are open.");
-	for (const auto &l : s->listens) {
-		const uint64_t ended = metrics_sum_traffic(s, l.get(), &transport_counters::ended);
+	for (const struct metrics_kind &kind : metrics_list_kinds(s)) {
+		const uint64_t ended = metrics_sum_traffic(s, kind, &transport_counters::ended);
 
-		metric_add_value(text, name, {{"transport", l->transport.label}},
-		                 metrics_sum_traffic(s, l.get(), &transport_counters::accepted) - ended);
+		metric_add_value(text, name, {{"transport", kind.label}},
+		                 metrics_sum_traffic(s, kind, &transport_counters::accepted) - ended);
 	}
 	metric_add_gauge(text, "chatserverd_connections_limit", "Most connections at a time: core.max_connections.",
 	                 static_cast<uint64_t>(server_core_conf(s->conf.get())->max_connections));
@@ -44,15 +61,13 @@ static void metrics_add_turned_away(std::string *text, const struct server *s)
 	static const char name[] = "chatserverd_connections_closed_total";
 
 	metric_add_head(text, name, "counter", "Connections that a deadline or a limit closed.");
-	for (const auto &l : s->listens) {
+	for (const struct metrics_kind &kind : metrics_list_kinds(s)) {
 		for (size_t i = 0; i < CONN_TURN_COUNT; i++) {
 			uint64_t sum = 0;
 
 			for (const auto &worker : s->shared.workers)
-				sum += worker->conns->turned_away[l->transport.index][i].load(
-					std::memory_order_relaxed);
-			metric_add_value(text, name,
-			                 {{"transport", l->transport.label}, {"reason", conn_turn_names[i]}}, sum);
+				sum += worker->conns->turned_away[kind.index][i].load(std::memory_order_relaxed);
+			metric_add_value(text, name, {{"transport", kind.label}, {"reason", conn_turn_names[i]}}, sum);
 		}
 	}
 }

@@ -206,6 +206,40 @@ int conn_open(struct worker *w, unique_fd fd, const sockaddr *address, const str
 	return 0;
 }
 
+int conn_adopt(struct worker *w, unique_fd *fd, const char *peer, cs_conn *handle_r)
+{
+	auto c = std::make_unique<struct conn>();
+	uint32_t slot;
+
+	conn_assert_here(w);
+	if (!conn_take_slot(w->conns.get(), &slot)) {
+		conn_unreserve(w);
+		return CS_EBUSY;
+	}
+	c->handle = conn_make_handle(w, slot);
+	c->worker = w;
+	c->fd = std::move(*fd);
+	c->peer = peer;
+	c->client = network_of_adopted;
+	c->is_adopted = true;
+	c->beginning = false;
+	c->heard = worker_monotonic_ms();
+	c->guest_since = c->heard;
+	limit_init(&c->bucket, w->conf->burst, c->heard);
+	limit_init(&c->byte_bucket, w->conf->burst_bytes, c->heard);
+	if (conn_make_events(c.get()) != 0) {
+		*fd = std::move(c->fd);
+		w->conns->free_slots.push_back(slot);
+		conn_unreserve(w);
+		return CS_EINVAL;
+	}
+	*handle_r = c->handle;
+	log_debug("connection opened conn=%llx peer=%s transport=%s", static_cast<unsigned long long>(c->handle), peer,
+	          transport_adopted_label);
+	(void)conn_begin(std::move(c), slot);
+	return 0;
+}
+
 int conn_open_operator(struct worker *w, unique_fd fd, unsigned uid)
 {
 	static const struct cs_request unknown = {.msgid = 0, .req = -1};

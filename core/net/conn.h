@@ -199,6 +199,8 @@ struct conn {
 	uint8_t pending_looks = 0; /* how many calls of dispatch_look_pending found this pending request */
 	enum conn_terminator terminator : 2 = CONN_TERMINATOR_LF;
 	bool is_operator : 1 = false; /* came by core.control: nobody logs in, and no limit of clients counts */
+	bool is_adopted : 1 = false; /* a plugin has the other end: there is no address, and no guest */
+	bool entering : 1 = false; /* adopted: from claim() to finish() or its failure; nothing is dispatched */
 	bool beginning : 1 = true; /* not known yet whether a PROXY header comes */
 	bool may_proxy : 1 = false; /* the peer's address is in core.proxy_from */
 	bool has_address : 1 = false; /* peer is the client's own address, not that of a proxy */
@@ -268,9 +270,9 @@ struct conn_table {
 	int64_t unsent = 0; /* its part of worker_shared's */
 	int64_t tell_trim_at = 0; /* from then on it may be logged again that slow readers are closed */
 	int64_t complain_at = 0; /* from then on it may be logged again that guests are turned away */
-	transport_traffic traffic; /* by kind of listener */
-	/* By kind of listener and reason; read by the admin page. */
-	std::array<std::array<std::atomic<uint64_t>, CONN_TURN_COUNT>, transport_most> turned_away = {};
+	transport_traffic traffic; /* by conn_kind */
+	/* By conn_kind and reason; read by the admin page. */
+	std::array<std::array<std::atomic<uint64_t>, CONN_TURN_COUNT>, transport_kinds> turned_away = {};
 	std::array<std::atomic<uint64_t>, CONN_PAUSE_COUNT> pauses = {}; /* by reason; read by the admin page */
 };
 
@@ -314,6 +316,13 @@ void conn_unreserve(struct worker *w);
  * already, it is told BUSY and closed. 0, CS_EBUSY or CS_EINVAL as above. */
 inline constexpr unsigned conn_most_operators = 64;
 [[nodiscard]] int conn_open_operator(struct worker *w, unique_fd fd, unsigned uid);
+/* Takes over one end of a socket pair, and its reservation, for a plugin that keeps the other end. peer: as in
+ * cs_host.adopt. 0 with the handle; or CS_EBUSY or CS_EINVAL with the reservation given back, and *fd as it was. */
+[[nodiscard]] int conn_adopt(struct worker *w, unique_fd *fd, const char *peer, cs_conn *handle_r);
+/* The index of its counters: of its kind of listener, or transport_adopted or transport_operator. */
+unsigned conn_kind(const struct conn *c);
+/* "plain", "tls", ...: for people. */
+const char *conn_transport_label(const struct conn *c);
 /* No connection can be accepted: closes the oldest guest, unless it came less than 5 s ago. */
 void conn_guest_make_room(struct worker *w);
 /* So much output of all connections is unsent that no further session is let in; it counts as a refused login. */
@@ -341,8 +350,8 @@ void conn_answer(struct conn *c, const struct cs_request *request, const char *m
 void conn_refuse(struct conn *c, const struct cs_request *request, uint32_t ack, int wire_errno, const char *text,
                  const struct cs_self *by = nullptr, const char *more = "");
 
-/* Ends a handler's CS_PENDING; the waiting input is dispatched at the end of the turn. Does nothing if no request is
- * pending. */
+/* Ends a handler's CS_PENDING; the waiting input is dispatched at the end of the turn. If no request is pending: does
+ * the same for an adopted connection whose claim was granted; else nothing. */
 void conn_finish(struct conn *c);
 /* Goes on at the end of the turn: first with the frame that a hook has passed, then with the waiting input, then with
  * reading. */

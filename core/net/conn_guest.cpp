@@ -84,7 +84,7 @@ static void conn_complain(struct worker *w, const char *why)
 
 void conn_count_turn(struct conn *c, enum conn_turn turn)
 {
-	worker_add(&c->worker->conns->turned_away[c->transport ? c->transport->of->index : 0][turn], 1);
+	worker_add(&c->worker->conns->turned_away[conn_kind(c)][turn], 1);
 }
 
 void conn_turn_away(struct conn *c, enum conn_turn turn)
@@ -115,7 +115,8 @@ void conn_turn_away(struct conn *c, enum conn_turn turn)
 /* A login under way may finish, so such a connection is not closed to make room. */
 static bool conn_is_guest(const struct conn *c)
 {
-	return c->account == 0 && !c->is_operator && !c->pending && !c->claiming && !c->closing && !c->dead;
+	return c->account == 0 && !c->is_operator && !c->is_adopted && !c->pending && !c->claiming && !c->closing &&
+	       !c->dead;
 }
 
 template <class Text> static size_t conn_buffer_size(const Text &buffer)
@@ -126,7 +127,7 @@ template <class Text> static size_t conn_buffer_size(const Text &buffer)
 static size_t conn_count_bytes(const struct conn *c)
 {
 	/* A session may leave unread output when it ends; output_hard limits it. */
-	if (c->account != 0 || c->ended != 0 || c->dead || c->is_operator)
+	if (c->account != 0 || c->ended != 0 || c->dead || c->is_operator || c->is_adopted)
 		return 0;
 	return conn_transport_held(c) + (c->start ? conn_buffer_size(c->start->header) : 0) +
 	       (c->output ? conn_buffer_size(c->output->bytes) : 0) +

@@ -23,7 +23,8 @@ bool conn_can_dispatch(const struct conn *c)
 	/* `opened` comes before the session's first request. */
 	const bool is_opening = c->opened_due && c->resume_queued;
 
-	return !c->pending && !is_opening && !c->over_soft && c->paused_until == 0 && !c->closing && !c->dead;
+	return !c->pending && !is_opening && !c->entering && !c->over_soft && c->paused_until == 0 && !c->closing &&
+	       !c->dead;
 }
 
 void conn_refuse_input(struct conn *c, int wire_errno, const char *text)
@@ -253,8 +254,8 @@ static void conn_take_byte_behind(struct conn *c)
 	}
 }
 
-/* A request is pending: do not consume input, but peek one byte to see the terminator or the end. The byte behind the
- * first frame says how answers end. A peer that has gone needs no more work. */
+/* A request or a login is under way: do not consume input, but peek one byte to see the terminator or the end. The byte
+ * behind the first frame says how answers end. A peer that has gone needs no more work. */
 static void conn_look_ahead(struct conn *c)
 {
 	char byte;
@@ -267,7 +268,7 @@ static void conn_look_ahead(struct conn *c)
 	conn_stop_reading(c);
 	if (n == 1 && c->awaiting_byte) {
 		conn_note_terminator(c, byte);
-	} else if (n == 0 && c->pending && conn_waits_for_nothing(c) && conn_buffered(c) == 0) {
+	} else if (n == 0 && (c->pending || c->entering) && conn_waits_for_nothing(c) && conn_buffered(c) == 0) {
 		conn_on_eof(c);
 	} else if (n < 0 && error != EAGAIN && error != EINTR) {
 		conn_close_quietly(c, "connection lost");
@@ -390,6 +391,10 @@ void conn_resume(struct conn *c)
 void conn_finish(struct conn *c)
 {
 	conn_assert_here(c->worker);
+	if (!c->pending && c->entering && !c->claiming) {
+		c->entering = false;
+		conn_resume(c);
+	}
 	if (!c->pending || !c->pending_handler)
 		return;
 	c->pending = false;

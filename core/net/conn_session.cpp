@@ -40,11 +40,15 @@ void conn_leave(struct conn *c)
 	c->device = 0;
 	c->want = 0;
 	c->opened_due = false;
+	if (c->entering) {
+		c->entering = false;
+		conn_resume(c);
+	}
 }
 
 void conn_tell_opened(struct conn *c)
 {
-	if (!c->opened_due || c->pending || c->closing || c->dead)
+	if (!c->opened_due || c->pending || c->entering || c->closing || c->dead)
 		return;
 	c->opened_due = false;
 	c->worker->shared->conn_calls->opened(c);
@@ -83,7 +87,7 @@ void conn_logout(struct conn *c)
 	conn_audit_end(c, "logout");
 	conn_leave(c);
 	c->guest_since = worker_monotonic_ms();
-	conn_set_silence(c, c->worker->conf->idle_timeout, 0);
+	conn_set_silence(c, c->is_adopted ? 0 : c->worker->conf->idle_timeout, 0);
 	loop_at_end_of_turn(&c->worker->loop, conn_logout_told, c);
 }
 

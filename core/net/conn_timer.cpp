@@ -20,7 +20,8 @@ static int64_t conn_login_deadline(const struct conn *c)
 {
 	const int64_t most = c->worker->conf->login_timeout;
 
-	if (most == 0 || c->is_operator || c->account != 0 || c->pending || c->claiming || c->closing || c->dead)
+	if (most == 0 || c->is_operator || c->is_adopted || c->account != 0 || c->pending || c->claiming ||
+	    c->closing || c->dead)
 		return INT64_MAX;
 	return c->guest_since + most;
 }

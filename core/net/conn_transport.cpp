@@ -41,11 +41,25 @@ void conn_transport_deleter::operator()(struct conn_transport *t) const
 	std::default_delete<struct conn_transport>()(t);
 }
 
+unsigned conn_kind(const struct conn *c)
+{
+	if (c->is_operator)
+		return transport_operator;
+	if (c->is_adopted)
+		return transport_adopted;
+	return c->transport ? c->transport->of->index : 0;
+}
+
+const char *conn_transport_label(const struct conn *c)
+{
+	if (c->is_adopted)
+		return transport_adopted_label;
+	return c->transport ? c->transport->of->label.c_str() : "plain";
+}
+
 struct transport_counters *conn_counters(const struct conn *c)
 {
-	const unsigned index = c->transport ? c->transport->of->index : 0;
-
-	return &c->worker->conns->traffic[c->is_operator ? transport_operator : index];
+	return &c->worker->conns->traffic[conn_kind(c)];
 }
 
 void conn_transport_prepare(struct conn *c, const struct transport *of)

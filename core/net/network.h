@@ -26,5 +26,7 @@ bool network_holds(const std::vector<struct network> &networks, const sockaddr *
 /* The number under which a client's requests are counted: one for each IPv4 address, one for each /64 of IPv6, because
  * one subscriber has a whole /64. An IPv4 address mapped into IPv6 counts as IPv4. Never 0. */
 uint64_t network_client(const sockaddr *address);
+/* Another one, which no address has: that of connections that plugins adopt. */
+inline constexpr uint64_t network_of_adopted = 2;
 
 #endif

@@ -30,9 +30,13 @@ struct transport_counters {
 	std::atomic<uint64_t> failed = 0; /* whose handshake was not finished */
 };
 
-/* Where connections of operators are counted, which are of no kind. */
-inline constexpr unsigned transport_operator = transport_most;
+/* Where connections are counted that come over no listener: those that plugins adopt, and those of operators. */
+inline constexpr unsigned transport_adopted = transport_most, transport_operator = transport_most + 1;
+inline constexpr unsigned transport_kinds = transport_most + 2;
 
-using transport_traffic = std::array<struct transport_counters, transport_most + 1>;
+/* In /metrics, the log and the list of sessions. */
+inline constexpr const char transport_adopted_label[] = "adopted";
+
+using transport_traffic = std::array<struct transport_counters, transport_kinds>;
 
 #endif

@@ -395,4 +395,5 @@ const struct cs_host host_table = {
 	.gauge = host_gauge,
 	.worker = host_worker,
 	.audit = host_audit,
+	.adopt = host_adopt,
 };

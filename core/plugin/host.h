@@ -17,6 +17,7 @@ struct cs_timer *host_timer_add(struct cs_self *self, int64_t ms, int repeat, cs
 void host_timer_del(struct cs_self *self, struct cs_timer *timer);
 struct cs_watch *host_watch(struct cs_self *self, int fd, unsigned events, cs_watch_fn *fn, void *arg);
 void host_unwatch(struct cs_self *self, struct cs_watch *watch);
+int host_adopt(struct cs_self *self, int fd, const char *peer, unsigned flags, cs_conn *conn_r);
 int host_post(struct cs_self *self, cs_post_fn *fn, void *arg);
 
 #endif

@@ -80,9 +80,15 @@ static void host_claim_complete(void *arg)
 
 static void host_claim_finish(struct claim *cl, int result)
 {
+	struct conn *c = host_claim_find(cl);
+
 	cl->result = result;
-	if (struct conn *c = host_claim_find(cl))
+	if (c)
 		c->claiming = false;
+	if (c && c->entering && result != 0) {
+		c->entering = false;
+		conn_resume(c);
+	}
 	loop_post(&cl->self->worker->loop, host_claim_complete, cl);
 }
 
@@ -306,8 +312,10 @@ int host_claim(struct cs_self *self, cs_conn conn, const struct cs_claim *claim,
 		loop_post(&self->worker->loop, host_claim_complete, cl);
 		return 0;
 	}
-	if (c)
+	if (c) {
 		c->claiming = true;
+		c->entering = c->is_adopted && !c->pending;
+	}
 	host_claim_try(cl);
 	return 0;
 }

@@ -311,7 +311,7 @@ int route_to_all(struct cs_self *self, uint64_t topic, const struct cs_parcel *p
 
 	(void)route_to_instances(route_worker_here(self), shared, &from, route_subscribers(shared, self->index, topic),
 	                         parcel, route_class_of(flags));
-	if (shared->bus)
+	if (shared->bus && !(flags & CS_ROUTE_HERE))
 		bus_send_all(shared->bus, self, topic, parcel, flags);
 	return 0;
 }

@@ -478,8 +478,8 @@ struct cs_host {
 	 * a line feed. It counts and is treated as the connection of a client: max_connections, dispatch, hooks, cost,
 	 * rate, output_soft and output_hard, drain, /metrics with the transport "adopted". But it has no address, so no
 	 * limit of addresses or guests; no login_timeout; and it may be silent for ever until set_silence(). peer names
-	 * it in the log and in cs_peer.text (1 to 63 characters from ! to ~, no "); the network of cs_peer is one and
-	 * the same for all of these.
+	 * it in the log and in cs_peer.text (1 to 63 characters from ! to ~, but no " and no \); the network of cs_peer
+	 * is one and the same for all of these.
 	 *
 	 * Its session: claim() with no request, then whatever belongs to the login (mailbox.h), then finish(), which
 	 * says that the login is complete: `opened` is called at the end of that turn. From the call of claim() until

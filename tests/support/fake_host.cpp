@@ -141,7 +141,7 @@ void fake_session_end(fake_host *host, fake_conn *conn)
 	const cs_account account = std::exchange(conn->account, 0);
 	fake_node *node = fake_host_node(host, conn->worker);
 
-	conn->opened_due = false;
+	conn->opened_due = conn->entering = false;
 	conn->name.clear();
 	if (account == 0)
 		return;
@@ -189,6 +189,7 @@ static bool conn_end(fake_host *host, fake_conn *conn)
 	if (conn->pending || conn->hooked)
 		fake_hashes_cancel(host, conn->handle);
 	fake_session_end(host, conn);
+	fake_adopted_end(conn);
 	return true;
 }
 
@@ -339,7 +340,7 @@ int fake_host_frame(fake_host *host, cs_conn handle, std::string_view json)
 
 	if (!conn->open)
 		return CS_REJECT;
-	if (conn->pending || conn->hooked) {
+	if (conn->pending || conn->entering || conn->hooked) {
 		conn->waiting.emplace_back(json);
 		return CS_PENDING;
 	}

@@ -26,6 +26,8 @@
 #include <chatserverd/db.h>
 #include <chatserverd/plugin.h>
 
+#include <base/raii.h>
+
 struct fake_host;
 struct fake_self;
 
@@ -33,7 +35,7 @@ struct fake_self;
 struct fake_call {
 	std::string
 		what; /* "answer" "refuse" "send" "finish" "resume" "close" "silence" "charge" "claim" "logout" "release" "presence"
-	                        * "work read" "work write" "work hash" "batch" "route" "route all"
+	                        * "adopt" "work read" "work write" "work hash" "batch" "route" "route all"
 	                        * what the host does by itself: "kick"
 	                        * and what fake services add: "attach" "begin" ... */
 	cs_conn conn = 0;
@@ -41,7 +43,8 @@ struct fake_call {
 	int64_t number = 0; /* refuse: the errno; silence: ms; batch: the key; send: the position; claim: the
 	                     * generation; presence: how many; route all: the topic; charge: the
 	                     * cost */
-	std::string text; /* answer, refuse, send: the frame; close: why; route: the head and the body */
+	std::string text; /* answer, refuse, send: the frame; close: why; adopt: the peer; route: the head and the
+	                   * body */
 };
 
 /* The place of a device in the tables of the fake host: the account, with the device in the bits above those of
@@ -79,6 +82,12 @@ struct fake_conn {
 	uint64_t written = 0; /* bytes that "the kernel took", see fake_host_written */
 	int64_t silence_ms = 0, doubt_ms = 0;
 	std::vector<std::string> frames; /* what the client gets, oldest first */
+	/* Of an adopted one: it is read and written when nothing else can run. */
+	bool is_adopted = false;
+	bool entering = false; /* from claim() to finish() */
+	std::string peer;
+	unique_fd end;
+	std::string input, output; /* that make no frame yet; that the plugin's end did not take */
 };
 
 /* The next call of that place fails, or what it asked for. */
@@ -88,7 +97,8 @@ enum fake_fault_place {
 	FAKE_HASH = CS_WORK_HASH,
 	FAKE_BATCH,
 	FAKE_CLAIM,
-	FAKE_PRESENCE
+	FAKE_PRESENCE,
+	FAKE_ADOPT
 };
 
 struct fake_fault {

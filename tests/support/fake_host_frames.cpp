@@ -60,6 +60,8 @@ static void frame_queue(fake_conn *conn, const std::string &frame)
 {
 	conn->frames.push_back(frame);
 	conn->position += frame.size() + 1;
+	if (conn->is_adopted)
+		fake_adopted_write(conn, frame);
 }
 
 static void table_answer(cs_self *self, cs_conn handle, const cs_request *request, const char *more)
@@ -165,10 +167,9 @@ static int table_send(cs_self *self, cs_conn handle, const char *frame, size_t s
 	return conn->position - conn->written > self_of(self)->host->soft_mark ? CS_EAGAIN : 0;
 }
 
-/* Frames that came while the connection was pending. */
-static void waiting_run(fake_host *host, fake_conn *conn)
+void fake_conn_run_waiting(fake_host *host, fake_conn *conn)
 {
-	while (conn->open && !conn->pending && !conn->hooked && !conn->waiting.empty()) {
+	while (conn->open && !conn->pending && !conn->entering && !conn->hooked && !conn->waiting.empty()) {
 		const std::string frame = std::move(conn->waiting.front());
 
 		conn->waiting.pop_front();
@@ -186,13 +187,15 @@ static int table_finish(cs_self *self, cs_conn handle)
 	if (conn->hooked)
 		return CS_EINVAL;
 	fake_host_record(host, {"finish", handle, 0, 0, ""});
-	if (!conn->pending)
+	const bool has_entered = conn->entering && conn->account != 0;
+
+	if (!conn->pending && !has_entered)
 		fake_fail("finish() without CS_PENDING", self_of(self)->plugin->name);
-	conn->pending = false;
+	conn->pending = conn->entering = false;
 	if (conn->opened_due)
 		fake_host_defer(host, conn->worker, [=] { fake_session_open(host, conn); });
 	if (!conn->waiting.empty())
-		fake_host_defer(host, conn->worker, [=] { waiting_run(host, conn); });
+		fake_host_defer(host, conn->worker, [=] { fake_conn_run_waiting(host, conn); });
 	return 0;
 }
 
@@ -200,7 +203,7 @@ static void resume_run(fake_host *host, fake_conn *conn)
 {
 	if (conn->open && !conn->held.empty())
 		fake_conn_go_on(host, conn);
-	waiting_run(host, conn);
+	fake_conn_run_waiting(host, conn);
 }
 
 static int table_resume(cs_self *self, cs_conn handle, int verdict)

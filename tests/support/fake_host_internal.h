@@ -82,6 +82,15 @@ void fake_session_open(fake_host *host, fake_conn *conn);
 void fake_session_end(fake_host *host, fake_conn *conn);
 /* Tells the plugins of the session, or of the connection, that has ended. */
 void fake_session_tell_ended(fake_host *host, fake_conn *conn);
+/* Writes what an adopted connection has to say, and reads what the plugin says. false: nothing happened. */
+bool fake_adopted_step(fake_host *host);
+/* The frame is on its way to the other end. */
+void fake_adopted_write(fake_conn *conn, const std::string &frame);
+/* The connection has ended. */
+void fake_adopted_end(fake_conn *conn);
+int fake_adopted_make(fake_self *self, int fd, const char *peer, unsigned flags, cs_conn *conn_r);
+/* Frames that came while the connection was pending. */
+void fake_conn_run_waiting(fake_host *host, fake_conn *conn);
 /* One hold less. */
 void fake_place_release(fake_host *host, unsigned worker, fake_place place);
 

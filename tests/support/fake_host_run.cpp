@@ -130,6 +130,8 @@ void fake_host_claimed(fake_host *host, const fake_claim &claim, int result)
 	const fake_place place = fake_place_of(claim.account, claim.device);
 	fake_conn *conn = fake_conn_of(claim.self, claim.conn);
 
+	if (conn && result != 0)
+		conn->entering = false;
 	fake_host_node(host, worker)->reserved.erase(place);
 	if (result == 0 && !conn) {
 		if (host->bus.release)
@@ -324,7 +326,8 @@ bool fake_host_step(fake_host *host)
 	if (fake_posts_run(host))
 		return true;
 	return job_step(
-		host, [=](const fake_job &job) { return job_can_run(host, job); }, true);
+		       host, [=](const fake_job &job) { return job_can_run(host, job); }, true) ||
+	       fake_adopted_step(host);
 }
 
 void fake_host_run(fake_host *host)

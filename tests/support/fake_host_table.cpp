@@ -14,6 +14,7 @@
 
 #include "core/base/gauge.h"
 #include "core/net/guess.h"
+#include "core/net/network.h"
 
 /* ---- sessions */
 
@@ -41,6 +42,8 @@ static int table_claim(cs_self *self, cs_conn conn, const cs_claim *claim, cs_do
 	fake_host_record(host, {"claim", conn, claim->account, static_cast<int64_t>(claim->generation), claim->name});
 	if (const int result = fake_fault_take(host, FAKE_CLAIM, true))
 		return result;
+	if (fake_conn *c = fake_conn_of(self_of(self), conn); c && c->account == 0)
+		c->entering = c->is_adopted && !c->pending;
 	job.kind = FAKE_JOB_CLAIM;
 	job.worker = self_of(self)->worker;
 	job.claim = {
@@ -273,7 +276,7 @@ static int table_route(cs_self *self, cs_account to, uint64_t device, const cs_p
 	return host->bus.send ? host->bus.send(node, to, copy) : CS_ENOENT;
 }
 
-static int table_route_all(cs_self *self, uint64_t topic, const cs_parcel *parcel, unsigned)
+static int table_route_all(cs_self *self, uint64_t topic, const cs_parcel *parcel, unsigned flags)
 {
 	fake_host *host = self_of(self)->host;
 	const unsigned node = fake_node_index(host, self_of(self)->worker);
@@ -283,7 +286,7 @@ static int table_route_all(cs_self *self, uint64_t topic, const cs_parcel *parce
 	const fake_parcel copy = parcel_of(self_of(self), parcel);
 	fake_host_record(host, {"route all", 0, 0, static_cast<int64_t>(topic), parcel_text(copy)});
 	fake_host_deliver_all(host, node, topic, copy);
-	if (host->bus.send_all)
+	if (host->bus.send_all && !(flags & CS_ROUTE_HERE))
 		host->bus.send_all(node, topic, copy);
 	return 0;
 }
@@ -385,11 +388,21 @@ static int table_service(cs_self *self, const char *name, uint32_t version, cons
 
 static int table_peer(cs_self *self, cs_conn handle, cs_peer *peer_r)
 {
-	if (!fake_conn_of(self_of(self), handle))
+	const fake_conn *conn = fake_conn_of(self_of(self), handle);
+
+	if (!conn)
 		return CS_ENOENT;
-	snprintf(peer_r->text, sizeof peer_r->text, "192.0.2.7:%u", static_cast<unsigned>(handle));
-	peer_r->network = 7;
+	if (conn->is_adopted)
+		snprintf(peer_r->text, sizeof peer_r->text, "%s", conn->peer.c_str());
+	else
+		snprintf(peer_r->text, sizeof peer_r->text, "192.0.2.7:%u", static_cast<unsigned>(handle));
+	peer_r->network = conn->is_adopted ? network_of_adopted : 7;
 	return 0;
+}
+
+static int table_adopt(cs_self *self, int fd, const char *peer, unsigned flags, cs_conn *conn_r)
+{
+	return fake_adopted_make(self_of(self), fd, peer, flags, conn_r);
 }
 
 static int64_t table_guess_wait(cs_self *self, uint64_t network, uint64_t subject, int64_t most)
@@ -470,4 +483,5 @@ void fake_table_fill(cs_host *table)
 	table->guess_note = table_guess_note;
 	table->gauge = table_gauge;
 	table->worker = table_worker;
+	table->adopt = table_adopt;
 }

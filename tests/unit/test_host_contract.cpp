@@ -1441,6 +1441,206 @@ static void an_instance_knows_the_number_of_its_worker_on_any_thread(void **stat
 		w->f->worker->index = 0;
 }
 
+/* ---- adopted connections */
+
+/* What the plugin has of one: the other end, and what came out of it. */
+struct adopted {
+	struct world *w;
+	unique_fd end;
+	cs_conn conn = 0;
+	struct cs_watch *watch = nullptr;
+	std::string heard;
+	bool is_over = false;
+};
+
+static void adopted_take(void *, int fd, unsigned, void *arg)
+{
+	auto *a = static_cast<struct adopted *>(arg);
+	char bytes[4096];
+	ssize_t n;
+
+	while ((n = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT)) > 0)
+		a->heard.append(bytes, static_cast<size_t>(n));
+	if (n == 0 && !std::exchange(a->is_over, true))
+		a->w->host->unwatch(a->w->self, std::exchange(a->watch, nullptr));
+}
+
+static void adopted_make(struct adopted *a, struct world *w)
+{
+	int pair[2];
+
+	a->w = w;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+	a->end.reset(pair[1]);
+	assert_int_equal(w->host->adopt(w->self, pair[0], "push:7", 0, &a->conn), 0);
+	a->watch = w->host->watch(w->self, a->end.fd, CS_WATCH_READ, adopted_take, a);
+	assert_non_null(a->watch);
+}
+
+/* What came since the last time. */
+static std::string adopted_hear(struct adopted *a)
+{
+	world_run(a->w);
+	if (a->watch)
+		world_become_ready(a->w, a->end.fd, CS_WATCH_READ);
+	return std::exchange(a->heard, "");
+}
+
+static void adopted_say(const struct adopted *a, const char *frame)
+{
+	const std::string line = std::string(frame) + "\n";
+
+	assert_int_equal(send(a->end.fd, line.data(), line.size(), MSG_NOSIGNAL), line.size());
+}
+
+static void what_is_no_end_of_a_pair_is_not_adopted_and_stays_the_callers(void **state)
+{
+	struct world *w = world_of(state);
+	const unique_fd null(open("/dev/null", O_RDWR | O_CLOEXEC)), lone(socket(AF_UNIX, SOCK_STREAM, 0)),
+		tcp(socket(AF_INET, SOCK_STREAM, 0));
+	int pair[2], packets[2];
+	cs_conn conn = 0;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, packets), 0);
+	const unique_fd owners[] = {unique_fd(pair[0]), unique_fd(pair[1]), unique_fd(packets[0]),
+	                            unique_fd(packets[1])};
+
+	for (const int fd : {-1, null.fd, lone.fd, tcp.fd, packets[0]})
+		assert_int_equal(w->host->adopt(w->self, fd, "push", 0, &conn), CS_EINVAL);
+	for (const char *peer : {"", "two words", "quo\"te", "back\\slash", "line\n", "caf\xc3\xa9",
+	                         "0123456789012345678901234567890123456789012345678901234567890123"})
+		assert_int_equal(w->host->adopt(w->self, pair[0], peer, 0, &conn), CS_EINVAL);
+	assert_int_equal(w->host->adopt(w->self, pair[0], nullptr, 0, &conn), CS_EINVAL);
+	assert_int_equal(w->host->adopt(w->self, pair[0], "push", 1, &conn), CS_EINVAL);
+	assert_int_equal(conn, 0);
+	assert_int_equal(fcntl(pair[0], F_GETFL) & O_NONBLOCK, 0);
+}
+
+static void frames_of_an_adopted_connection_are_dispatched_and_answered(void **state)
+{
+	struct world *w = world_of(state);
+	struct adopted a;
+	struct cs_peer peer = {};
+
+	adopted_make(&a, w);
+	w->p->play = [&](const struct cs_frame *frame) {
+		assert_int_equal(frame->conn, a.conn);
+		assert_int_equal(frame->account, 0);
+		w->host->answer(w->self, frame->conn, &frame->request, "");
+		return CS_DONE;
+	};
+	assert_int_equal(w->host->peer(w->self, a.conn, &peer), 0);
+	assert_string_equal(peer.text, "push:7");
+	assert_int_not_equal(peer.network, 0);
+	adopted_say(&a, play);
+	assert_string_equal(adopted_hear(&a).c_str(), "{\"msgid\":100,\"of\":1000,\"req\":3,\"errno\":0}\n");
+	assert_int_equal(w->host->send(w->self, a.conn, "{}", 2, nullptr, nullptr), 0);
+	assert_string_equal(adopted_hear(&a).c_str(), "{}\n");
+	world_expect(w, "play ");
+}
+
+static void adopted_was_claimed(void *state, cs_conn, int result, void *)
+{
+	player_note(player_of(state), "claimed:" + std::to_string(result));
+}
+
+static void adopted_claim(const struct adopted *a, cs_account account, uint64_t generation, unsigned flags = 0)
+{
+	const struct cs_claim claim = {.account = account,
+	                               .device = 4,
+	                               .name = "bot",
+	                               .generation = generation,
+	                               .want = 2,
+	                               .flags = flags,
+	                               .spare = {}};
+
+	assert_int_equal(a->w->host->claim(a->w->self, a->conn, &claim, adopted_was_claimed, nullptr), 0);
+}
+
+static void the_login_of_an_adopted_connection_ends_with_finish(void **state)
+{
+	struct world *w = world_of(state);
+	struct adopted a;
+
+	adopted_make(&a, w);
+	adopted_claim(&a, 7, 1);
+	adopted_say(&a, R"({"msgid":1002,"id":7})");
+	world_wait(w, [w] { return !w->p->trace.empty(); });
+	world_run(w);
+	world_expect(w, "claimed:0 ");
+	assert_int_equal(w->host->set_silence(w->self, a.conn, 75000, 35000), 0);
+	assert_int_equal(w->host->finish(w->self, a.conn), 0);
+	world_expect(w, "");
+	world_wait(w, [w] { return w->p->trace.find("play") != w->p->trace.npos; });
+	world_expect(w, "opened:7,4,2 play ");
+	const struct cs_parcel parcel = {"tea", 3, nullptr};
+	assert_int_equal(w->host->route(w->self, 7, 4, &parcel, 0), 0);
+	world_run(w);
+	world_expect(w, "routed:to 7:tea ");
+	assert_int_equal(w->host->logout(w->self, a.conn), 0);
+	world_run(w);
+	world_expect(w, "closed:7/4 ");
+}
+
+static void what_an_adopted_connection_says_goes_on_when_its_claim_has_failed(void **state)
+{
+	struct world *w = world_of(state);
+	struct adopted first, second;
+
+	adopted_make(&first, w);
+	adopted_make(&second, w);
+	adopted_claim(&first, 7, 2);
+	world_wait(w, [w] { return !w->p->trace.empty(); });
+	assert_int_equal(w->host->finish(w->self, first.conn), 0);
+	world_run(w);
+	world_expect(w, "claimed:0 opened:7,4,2 ");
+	adopted_claim(&second, 7, 1);
+	adopted_say(&second, play);
+	world_wait(w, [w] { return w->p->trace.find("play") != w->p->trace.npos; });
+	world_run(w);
+	assert_non_null(strstr(w->p->trace.c_str(), "claimed:-5 "));
+	assert_null(strstr(w->p->trace.c_str(), "opened"));
+}
+
+static void an_adopted_connection_ends_with_the_other_end_after_what_that_has_said(void **state)
+{
+	struct world *w = world_of(state);
+	struct adopted a;
+
+	adopted_make(&a, w);
+	adopted_claim(&a, 7, 1);
+	world_wait(w, [w] { return !w->p->trace.empty(); });
+	assert_int_equal(w->host->finish(w->self, a.conn), 0);
+	world_run(w);
+	w->p->trace.clear();
+	adopted_say(&a, play);
+	w->host->unwatch(w->self, a.watch);
+	a.end.reset(-1);
+	world_wait(w, [w] { return w->p->trace.find("closed") != w->p->trace.npos; });
+	world_expect(w, "play closed:7/4 ");
+	assert_int_equal(w->host->send(w->self, a.conn, "{}", 2, nullptr, nullptr), CS_ENOENT);
+}
+
+static void what_was_sent_before_the_end_of_an_adopted_connection_can_be_read(void **state)
+{
+	struct world *w = world_of(state);
+	struct adopted a;
+
+	adopted_make(&a, w);
+	assert_int_equal(w->host->send(w->self, a.conn, "{}", 2, nullptr, nullptr), 0);
+	assert_int_equal(w->host->close(w->self, a.conn, "enough"), 0);
+	world_wait(w, [&a] { return adopted_hear(&a) == "{}\n" || a.is_over; });
+	world_run(w);
+	(void)shutdown(a.end.fd, SHUT_WR);
+	world_wait(w, [&a] {
+		(void)adopted_hear(&a);
+		return a.is_over;
+	});
+	world_wait(w, [w] { return !w->p->trace.empty(); });
+	world_expect(w, "closed:0+ ");
+}
+
 #define X(name, host) cmocka_unit_test_setup_teardown(name, world_open_##host, world_close)
 /* host: fake or real. */
 #define PROMISES(host)                                                                                                 \
@@ -1488,6 +1688,12 @@ static void an_instance_knows_the_number_of_its_worker_on_any_thread(void **stat
 		X(a_figure_is_what_was_set_last_on_any_thread, host##_whole),                                          \
 		X(a_figure_with_a_wrong_name_is_left_out_and_told_once, host##_whole),                                 \
 		X(an_instance_knows_the_number_of_its_worker_on_any_thread, host##_whole),                             \
+		X(what_is_no_end_of_a_pair_is_not_adopted_and_stays_the_callers, host##_whole),                        \
+		X(frames_of_an_adopted_connection_are_dispatched_and_answered, host##_whole),                          \
+		X(the_login_of_an_adopted_connection_ends_with_finish, host##_whole),                                  \
+		X(what_an_adopted_connection_says_goes_on_when_its_claim_has_failed, host##_whole),                    \
+		X(an_adopted_connection_ends_with_the_other_end_after_what_that_has_said, host##_whole),               \
+		X(what_was_sent_before_the_end_of_an_adopted_connection_can_be_read, host##_whole),                    \
 		X(without_a_database_only_hashing_works, host##_alone)
 
 int main(void)
