@@ -255,15 +255,14 @@ struct cs_mailbox {
 	 * If several instances on one worker have followed under one name (a plugin that is being replaced), the one
 	 * that came last is told, and everything that is not confirmed is told to it again.
 	 *
-	 * 0; CS_EINVAL: the name is not allowed, or fn is NULL; CS_EBUSY: 8 other names are followed on this worker;
-	 * CS_ENOSTORE: the server has no store. */
+	 * 0; CS_EINVAL: the name is not allowed, or fn is NULL; CS_EBUSY: 8 other names are followed on this worker. */
 	int (*follow)(void *mailbox, const char *name, cs_mailbox_followed_fn *fn, void *arg);
 	/* Ends what follow() began with this name and arg; to be called by stop() at the latest, on every worker. What
 	 * is not confirmed is told to the next follower of the name. */
 	void (*unfollow)(void *mailbox, const char *name, void *arg);
 	/* On the first worker: confirms that everything up to seq of the conversation needs not be told again. It is
-	 * written with others after mailbox.cursor_flush; a crash before may bring it again. Also out of fn. A seq above
-	 * what was told, or an unknown conversation, changes nothing. */
+	 * written with others after mailbox.cursor_flush; a crash before may bring it again. Also out of fn. A seq
+	 * above what was told, or an unknown conversation, changes nothing. */
 	void (*followed)(void *mailbox, const char *name, uint64_t conversation, uint64_t seq);
 };
 

@@ -19,6 +19,7 @@ constexpr form mailbox_forms[] = {
 	{true, true, true}, /* MAILBOX_HINT_STORED */
 	{true, false, true}, /* MAILBOX_HINT_NEWS */
 	{false, false, false}, /* MAILBOX_HINT_LOOK */
+	{false, false, false}, /* MAILBOX_HINT_FOLLOWED */
 };
 
 /* From this machine's form to that of the bytes, and back. */
@@ -63,9 +64,12 @@ static bool mailbox_hint_is_id(uint64_t number)
 
 static bool mailbox_hint_is_sane(const mailbox_hint &hint)
 {
+	const bool has_conversation = hint.type == MAILBOX_HINT_FOLLOWED;
+
 	if (!mailbox_forms[hint.type].numbers)
-		return !hint.of && !hint.conversation && !hint.sender && !hint.seq && !hint.created && !hint.process &&
-		       !hint.from && !hint.is_event && !hint.joins && !hint.leaves;
+		return (has_conversation ? mailbox_hint_is_id(hint.conversation) : !hint.conversation) && !hint.of &&
+		       !hint.sender && !hint.seq && !hint.created && !hint.process && !hint.from && !hint.is_event &&
+		       !hint.joins && !hint.leaves;
 	/* A change has no sender. */
 	return mailbox_hint_is_id(hint.of) && mailbox_hint_is_id(hint.conversation) && hint.sender <= CS_INTEGER_MAX &&
 	       (hint.sender || hint.kind == CS_CONVERSATION_GROUP) && mailbox_hint_is_id(hint.seq) &&
@@ -89,7 +93,7 @@ int mailbox_hint_read(const cs_parcel *parcel, mailbox_hint *hint_r, std::string
 	}
 	memcpy(hint_r, parcel->head, sizeof(*hint_r));
 	*hint_r = mailbox_hint_turn(*hint_r);
-	if (hint_r->type < MAILBOX_HINT_STORED || hint_r->type > MAILBOX_HINT_LOOK)
+	if (hint_r->type < MAILBOX_HINT_STORED || hint_r->type > MAILBOX_HINT_FOLLOWED)
 		*why_r = "unknown type";
 	else if (hint_r->kind > (mailbox_forms[hint_r->type].of_groups ? CS_CONVERSATION_GROUP : CS_CONVERSATION_PAIR))
 		*why_r = "bad kind";
@@ -117,4 +121,22 @@ void mailbox_hint_route_group(const cs_host *host, cs_self *self, const mailbox_
 	const cs_parcel parcel = {&head, sizeof(head), body};
 
 	(void)host->route_all(self, hint.of, &parcel, 0);
+}
+
+uint64_t mailbox_hint_follow_topic(uint64_t node)
+{
+	return node | UINT64_C(1) << 63; /* no group has such a number */
+}
+
+void mailbox_hint_route_followed(const cs_host *host, cs_self *self, uint64_t node, uint64_t conversation,
+                                 unsigned flags)
+{
+	mailbox_hint hint = {};
+
+	hint.type = MAILBOX_HINT_FOLLOWED;
+	hint.conversation = conversation;
+	const mailbox_hint head = mailbox_hint_turn(hint);
+	const cs_parcel parcel = {&head, sizeof(head), nullptr};
+
+	(void)host->route_all(self, mailbox_hint_follow_topic(node), &parcel, flags);
 }

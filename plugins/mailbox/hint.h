@@ -11,8 +11,10 @@
 enum mailbox_hint_type : uint8_t {
 	MAILBOX_HINT_STORED = 1, /* an entry, with its body */
 	MAILBOX_HINT_NEWS = 2, /* an entry was sent again; its first hint may be lost; no body */
-	MAILBOX_HINT_LOOK = 3 /* to other sessions of the account: this one may have received hints that were
+	MAILBOX_HINT_LOOK = 3, /* to other sessions of the account: this one may have received hints that were
 	                                * theirs; no body */
+	MAILBOX_HINT_FOLLOWED = 4 /* to the instance that tells followers: an entry was committed; only
+	                                * conversation is set */
 };
 
 /* The head of the parcel of a hint; the body of the parcel is the entry. Members that the type does not use are 0. */
@@ -47,5 +49,9 @@ uint64_t mailbox_hint_process(void);
 void mailbox_hint_route(const cs_host *host, cs_self *self, cs_account to, uint64_t device, const mailbox_hint &hint,
                         cs_shared *body);
 void mailbox_hint_route_group(const cs_host *host, cs_self *self, const mailbox_hint &hint, cs_shared *body);
+/* To the instance of a process that tells followers; it has subscribed to this topic. flags: enum cs_route_data_flag. */
+uint64_t mailbox_hint_follow_topic(uint64_t node);
+void mailbox_hint_route_followed(const cs_host *host, cs_self *self, uint64_t node, uint64_t conversation,
+                                 unsigned flags);
 
 #endif

@@ -13,6 +13,7 @@
 #include "catch_up.h"
 #include "cursors.h"
 #include "delivered.h"
+#include "follow.h"
 #include "hint.h"
 #include "incoming.h"
 #include "outgoing.h"
@@ -37,6 +38,9 @@ static const cs_mailbox mailbox_service = {
 	mailbox_outgoing_post,
 	mailbox_refuses_strangers,
 	mailbox_outgoing_change,
+	mailbox_follow_begin,
+	mailbox_follow_end,
+	mailbox_follow_confirm,
 };
 
 static const cs_service mailbox_services[] = {
@@ -127,6 +131,8 @@ static void mailbox_on_routed(void *state, cs_conn conn, cs_account account, con
 		mailbox_catch_up_look(m, s);
 	else if (s)
 		mailbox_incoming_hint(m, s, hint, body);
+	else if (!conn && hint.type == MAILBOX_HINT_FOLLOWED)
+		mailbox_follow_committed(m, hint.conversation);
 	else if (!conn && hint.kind == CS_CONVERSATION_GROUP) {
 		mailbox_catch_up_group_hint(m, hint.of, hint.seq);
 		mailbox_incoming_group_hint(m, hint, body);
@@ -172,6 +178,7 @@ static int mailbox_start(const cs_host *host, cs_self *self, const void *conf, v
 	mailbox_stash_start(m.get(), mailbox_incoming_heard);
 	mailbox_catch_up_start(m.get());
 	mailbox_retention_start(m.get());
+	mailbox_follow_start(m.get());
 	*state_r = m.release();
 	return 0;
 }
@@ -195,7 +202,7 @@ static void mailbox_stop(void *state)
 	const std::unique_ptr<mailbox> m(static_cast<mailbox *>(state));
 
 	for (cs_timer *timer : {m->incoming.pull_timer, m->stash.timer, m->cursors.flush_timer, m->catch_up.sweep.timer,
-	                        m->retention.timer})
+	                        m->retention.timer, m->follow.flush_timer, m->follow.tick_timer})
 		if (timer)
 			m->host->timer_del(m->self, timer);
 }

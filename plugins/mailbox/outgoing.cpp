@@ -10,8 +10,10 @@
 #include <iterator>
 #include <map>
 
+#include "../model/follow.h"
 #include "../model/messages.h"
 #include "../model/users.h"
+#include "follow.h"
 #include "hint.h"
 #include "incoming.h"
 #include "post.h"
@@ -40,6 +42,7 @@ struct mailbox_outgoing_item {
 	void *arg = nullptr;
 	std::string said; /* of a post or a change: members of its frame */
 	bool is_nobody = false; /* out: the account of the post does not exist */
+	std::vector<std::string> followers; /* who is to be told */
 	std::string cid;
 	std::unique_ptr<mailbox_outgoing_event> event; /* NULL: a message */
 	cs_shared *body = nullptr; /* the frame; kept by the item. NULL: a post that was not written yet */
@@ -141,6 +144,31 @@ static int mailbox_outgoing_run_effect(cs_db *db, message_append *append, void *
 	return 0;
 }
 
+static bool mailbox_outgoing_is_new(const message_append &a)
+{
+	return !a.outcome && !a.repeated && a.seq;
+}
+
+/* Notes what followers are to be told of. */
+static int mailbox_outgoing_note_followed(cs_db *db, std::span<void *const> items, int64_t now)
+{
+	follow_appended appended;
+
+	for (const void *of : items) {
+		const mailbox_outgoing_item *item = static_cast<const mailbox_outgoing_item *>(of);
+
+		if (item->followers.empty() || !mailbox_outgoing_is_new(item->append))
+			continue;
+		for (const std::string &name : item->followers) {
+			const auto [at, is_first] =
+				appended.try_emplace({name, item->append.conversation}, item->append.seq - 1);
+
+			at->second = std::min(at->second, item->append.seq - 1);
+		}
+	}
+	return appended.empty() ? 0 : follow_note(db, appended, mailbox_follow_node(), now + mailbox_follow_hold_ms);
+}
+
 /* The clock is read here because the order of a conversation is decided here: ts rises with seq. All items have one
  * time, because they are not stored in the order in which they came: a list by ts would not be the one by storage. */
 static int mailbox_outgoing_run(cs_db *db, void *const *items, size_t count, int careful)
@@ -165,7 +193,8 @@ static int mailbox_outgoing_run(cs_db *db, void *const *items, size_t count, int
 		if (!item->posted || mailbox_outgoing_make_frame(item, names))
 			appends.push_back(&item->append);
 	}
-	return message_append_all(db, appends, careful != 0);
+	result = message_append_all(db, appends, careful != 0);
+	return result ? result : mailbox_outgoing_note_followed(db, {items, count}, now);
 }
 
 static mailbox_hint mailbox_outgoing_hint_of(const mailbox_outgoing_item &item, mailbox_hint_type type)
@@ -262,6 +291,8 @@ static void mailbox_outgoing_committed(const cs_host *host, cs_self *self, void 
 		mailbox_outgoing_hint_group(host, self, item);
 	else
 		mailbox_outgoing_hint_pair(host, self, item, MAILBOX_HINT_STORED, item.body);
+	if (!item.followers.empty() && mailbox_outgoing_is_new(item.append))
+		mailbox_hint_route_followed(host, self, mailbox_follow_node(), item.append.conversation, CS_ROUTE_HERE);
 }
 
 /* ---- on the worker's thread */
@@ -450,6 +481,7 @@ static std::unique_ptr<mailbox_outgoing_item> mailbox_outgoing_item_of(mailbox *
 	item->append.to = to;
 	item->append.cid = item->cid;
 	item->append.strangers_may = !m->conf.strangers;
+	item->followers = mailbox_follow_names(m);
 	return item;
 }
 

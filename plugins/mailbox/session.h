@@ -11,6 +11,7 @@
  *   delivered the client says how far it has received
  *   cursors   how far each conversation was received
  *   retention removes what was kept long enough
+ *   follow    tells followers of entries that were committed, until they confirm them
  *   post      what a plugin may post or change, and the frame of it
  *   page, hint, session   what they share */
 #ifndef MAILBOX_SESSION_H
@@ -28,6 +29,7 @@
 
 #include <chatserverd/mailbox.h>
 
+#include "../model/follow.h"
 #include "../model/messages.h"
 #include "../model/retention.h"
 
@@ -279,6 +281,48 @@ struct mailbox_retention {
 	bool shrunk = false; /* the round is over */
 };
 
+/* A conversation of which a follower is told: this node holds its row, or is about to read it. */
+struct mailbox_held {
+	bool known = false; /* told and confirmed are set */
+	bool listed = false; /* in mailbox_follower.queue */
+	bool asked = false; /* a read of it is under way */
+	bool dirty = false; /* in mailbox_follower.dirty */
+	bool committed = false; /* an entry was committed here since it was read */
+	bool is_full = false; /* so much is not confirmed that no more is told */
+	uint64_t told = 0; /* everything up to it was told, or is for nobody */
+	uint64_t last = 0; /* the last one of which fn was called */
+	uint64_t confirmed = 0;
+	int64_t until = 0; /* ms, host->now(): then another node may take the row */
+};
+
+/* Who is told: the last one of the list is. */
+struct mailbox_following {
+	cs_mailbox_followed_fn *fn;
+	void *arg;
+};
+
+/* A name that is followed. The work is done on the first worker; others need the name only. */
+struct mailbox_follower {
+	uint64_t id = 0; /* never used twice */
+	std::string name;
+	std::vector<mailbox_following> followings; /* never empty */
+	std::unordered_map<uint64_t, mailbox_held> held; /* by conversation */
+	std::deque<uint64_t> queue; /* conversations to read */
+	std::vector<uint64_t> dirty; /* conversations with something to confirm */
+	bool reading = false, confirming = false, taking = false; /* with the store */
+	bool is_new = false; /* the next take begins anew, with all rows that this process may have */
+	bool takes_own = false; /* this take is such a one */
+	uint64_t take_after = 0; /* conversations up to this id were looked at */
+	int64_t take_next = 0; /* ms, monotonic: no take begins before */
+};
+
+struct mailbox_follow {
+	std::vector<std::unique_ptr<mailbox_follower>> followers;
+	uint64_t node = 0; /* of the rows that this process holds */
+	cs_timer *flush_timer = nullptr, *tick_timer = nullptr;
+	uint64_t last_id = 0;
+};
+
 struct mailbox {
 	const cs_host *host = nullptr;
 	cs_self *self = nullptr;
@@ -295,6 +339,7 @@ struct mailbox {
 	mailbox_cursors cursors;
 	mailbox_catch_up catch_up;
 	mailbox_retention retention;
+	mailbox_follow follow;
 };
 
 /* ---- what every room may call */

@@ -3,6 +3,8 @@
  * keeps and delivers nothing. */
 #include "fake_mailbox.h"
 
+#include <algorithm>
+
 static int mailbox_attach(void *mailbox, cs_conn conn, const cs_mailbox_session *session, cs_mailbox_page_fn *done,
                           void *arg)
 {
@@ -142,10 +144,43 @@ static int mailbox_refuses_strangers(void *mailbox)
 	return static_cast<const fake_mailbox *>(mailbox)->refuses_strangers;
 }
 
+static int mailbox_follow(void *mailbox, const char *name, cs_mailbox_followed_fn *fn, void *arg)
+{
+	fake_mailbox *box = static_cast<fake_mailbox *>(mailbox);
+
+	fake_host_record(box->host, {"follow", 0, 0, 0, name});
+	box->followings.push_back({name, fn, arg});
+	return 0;
+}
+
+static void mailbox_unfollow(void *mailbox, const char *name, void *arg)
+{
+	fake_mailbox *box = static_cast<fake_mailbox *>(mailbox);
+
+	fake_host_record(box->host, {"unfollow", 0, 0, 0, name});
+	std::erase_if(box->followings, [=](const fake_following &f) { return f.name == name && f.arg == arg; });
+}
+
+static void mailbox_followed(void *mailbox, const char *name, uint64_t conversation, uint64_t seq)
+{
+	fake_mailbox *box = static_cast<fake_mailbox *>(mailbox);
+
+	fake_host_record(box->host, {"followed", conversation, 0, static_cast<int64_t>(seq), name});
+}
+
 static const cs_mailbox mailbox_table = {
-	CS_ABI,       sizeof mailbox_table,      mailbox_attach, mailbox_begin, mailbox_send, mailbox_delivered,
-	mailbox_post, mailbox_refuses_strangers, mailbox_change,
+	CS_ABI,       sizeof mailbox_table,      mailbox_attach, mailbox_begin,  mailbox_send,     mailbox_delivered,
+	mailbox_post, mailbox_refuses_strangers, mailbox_change, mailbox_follow, mailbox_unfollow, mailbox_followed,
 };
+
+void fake_mailbox_tell(const fake_mailbox *box, const char *name, const cs_mailbox_followed &entry)
+{
+	const auto at = std::find_if(box->followings.rbegin(), box->followings.rend(),
+	                             [=](const fake_following &f) { return f.name == name; });
+
+	if (at != box->followings.rend())
+		at->fn(at->arg, &entry);
+}
 
 void fake_mailbox_offer(fake_mailbox *box, fake_host *host)
 {

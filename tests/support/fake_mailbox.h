@@ -42,8 +42,15 @@ struct fake_change {
 	cs_account lock;
 };
 
+struct fake_following {
+	std::string name;
+	cs_mailbox_followed_fn *fn;
+	void *arg;
+};
+
 /* The context of the service. Its calls also stand in the host's record, as "attach" (number: acknowledges),
- * "begin" (number: the position), "mailbox send", "mailbox delivered", "post" and "change". */
+ * "begin" (number: the position), "mailbox send", "mailbox delivered", "post", "change", "follow" (text: the name), "unfollow"
+ * and "followed" (conn: the conversation; number: the seq). */
 struct fake_mailbox {
 	fake_host *host = nullptr;
 	fake_self *plugin = nullptr; /* who answers for it: an entry with an effect is stored and answered at once */
@@ -64,9 +71,12 @@ struct fake_mailbox {
 	/* That were accepted. The effect runs later, with the group as its conversation; its done gets the number of
 	 * the change as seq. */
 	std::vector<fake_change> changes;
+	std::vector<fake_following> followings;
 };
 
 /* Offers box as the mailbox service to plugins that are loaded later. */
 void fake_mailbox_offer(fake_mailbox *box, fake_host *host);
+/* The follower of that name, if there is one, is told of the entry. */
+void fake_mailbox_tell(const fake_mailbox *box, const char *name, const cs_mailbox_followed &entry);
 
 #endif
