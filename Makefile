@@ -216,8 +216,8 @@ unwanted = $(if $(db_mysql_SKIP),mysql) $(if $(bus_redis_SKIP),redis) $(if $(cha
 	$(if $(tls_openssl_SKIP)$(websocket_SKIP),haproxy_web) $(if $(tls_openssl_SKIP)$(websocket_SKIP)$(bus_redis_SKIP),prometheus)
 test_binaries = $(patsubst %.cpp,$(BUILD)/%,$(foreach t,$(test_sources),$(if $(strip $(foreach u,$(unwanted),$(findstring $(u),$(t)))),,$(t))))
 mysql_suite = $(addprefix unit/test_,db db_migrate model model_append model_contacts model_devices model_edits model_groups model_history \
-	model_inbox model_news model_retention model_tokens) $(addprefix server/test_,backup cid conversations crash edit group_roles groups history limits load login offline operate people \
-	post presence refusals reminders requests retention set_password stop trouble)
+	model_inbox model_news model_retention model_tokens) $(addprefix server/test_,backup cid conversations crash edit followers group_roles groups history limits load login offline operate people \
+	post presence refusals reminders requests retention set_password sink stop trouble)
 # The tests of the protocol run once more over each other transport; see tests/support/transport.h. These do not:
 # clients and a bench that are programs of their own;
 transport_others = chat%
@@ -226,7 +226,7 @@ transport_others += haproxy haproxy_web public_address tls websocket
 # addresses and memory, below all transports;
 transport_others += addresses slow_readers
 # the process, its start, its pages and its memory;
-transport_others += admin control control_attack drain idle_memory inherit logs operate prometheus replace_plugin slow_start watchdog watchdog_mysql
+transport_others += admin control control_attack drain followers idle_memory inherit logs operate prometheus replace_plugin sink slow_start watchdog watchdog_mysql
 # the store and its files;
 transport_others += backup erased mysql retention store_lock
 # the bus.

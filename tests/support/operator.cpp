@@ -47,7 +47,7 @@ void operator_load_plugin(test_server *s, const char *name)
 
 	std::filesystem::create_directory(folder);
 	for (const auto &entry : std::filesystem::directory_iterator(from / "plugins"))
-		if (entry.path().extension() == ".so")
+		if (entry.path().extension() == ".so" && !exists(folder / entry.path().filename()))
 			std::filesystem::create_symlink(entry.path(), folder / entry.path().filename());
 	std::filesystem::create_symlink(from / "tests/plugin/loaded" / file, folder / file);
 	test_server_set(s, "core.plugin_dir", folder.string());
