@@ -26,7 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		REQUIRE(why && *why);
 		return 0;
 	}
-	REQUIRE(hint.type >= MAILBOX_HINT_STORED && hint.type <= MAILBOX_HINT_LOOK);
+	REQUIRE(hint.type >= MAILBOX_HINT_STORED && hint.type <= MAILBOX_HINT_FOLLOWED);
 	REQUIRE(hint.kind == CS_CONVERSATION_PAIR || hint.kind == CS_CONVERSATION_GROUP);
 	REQUIRE(hint.seq <= static_cast<uint64_t>(CS_INTEGER_MAX));
 	REQUIRE(body.size() == bytes.size());

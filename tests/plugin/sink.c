@@ -209,7 +209,7 @@ static void sink_has_generation(void *state, cs_conn conn, int result, void *arg
 	                               .generation = (uint64_t)g->generation};
 
 	free(g);
-	if (result != 0 || s->host->claim(s->self, conn, &claim, sink_claimed, NULL) != 0)
+	if (result != 0 || claim.generation == 0 || s->host->claim(s->self, conn, &claim, sink_claimed, NULL) != 0)
 		(void)s->host->close(s->self, conn, "no generation");
 }
 

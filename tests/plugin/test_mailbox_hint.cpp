@@ -16,6 +16,8 @@ static mailbox_hint hint_of(uint64_t type)
 
 	if (type <= MAILBOX_HINT_NEWS)
 		hint = {CS_INTEGER_MAX, 12, 13, 14, 15, type, CS_CONVERSATION_GROUP, 16, 17, 1, 18, 19};
+	if (type == MAILBOX_HINT_FOLLOWED)
+		hint.conversation = 12;
 	hint.type = type;
 	return hint;
 }
@@ -61,7 +63,7 @@ static void assert_refused(const std::string &head, const std::string &body, con
 
 static void every_type_comes_back_whole(void **)
 {
-	for (uint64_t type = MAILBOX_HINT_STORED; type <= MAILBOX_HINT_LOOK; type++) {
+	for (uint64_t type = MAILBOX_HINT_STORED; type <= MAILBOX_HINT_FOLLOWED; type++) {
 		const mailbox_hint sent = hint_of(type);
 		mailbox_hint got;
 
@@ -120,6 +122,8 @@ static void each_odd_byte_is_refused_with_its_reason(void **)
 		{MAILBOX_HINT_NEWS, 95, '\x20', "a number out of range"},
 		{MAILBOX_HINT_LOOK, 64, 1, "a number out of range"},
 		{MAILBOX_HINT_LOOK, 80, 1, "a number out of range"},
+		{MAILBOX_HINT_FOLLOWED, 8, 0, "a number out of range"},
+		{MAILBOX_HINT_FOLLOWED, 24, 1, "a number out of range"},
 	};
 
 	for (const auto &c : cases) {
@@ -150,7 +154,7 @@ static void random_bytes_do_no_harm(void **)
 	unsigned read = 0;
 
 	for (unsigned round = 0; round < 200000; round++) {
-		const uint64_t type = 1 + random() % MAILBOX_HINT_LOOK;
+		const uint64_t type = 1 + random() % MAILBOX_HINT_FOLLOWED;
 		std::string head = head_of(hint_of(type));
 		mailbox_hint hint;
 
