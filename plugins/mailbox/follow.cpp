@@ -657,8 +657,11 @@ std::vector<std::string> mailbox_follow_names(const mailbox *m)
 	return names;
 }
 
-void mailbox_follow_committed(mailbox *m, uint64_t conversation)
+void mailbox_follow_committed(mailbox *m, uint64_t node, uint64_t conversation)
 {
+	/* An instance may be subscribed to all topics. */
+	if (node != m->follow.node || m->host->worker(m->self) != 0)
+		return;
 	for (const auto &f : m->follow.followers) {
 		mailbox_held *held = &f->held[conversation];
 

@@ -67,8 +67,9 @@ static bool mailbox_hint_is_sane(const mailbox_hint &hint)
 	const bool has_conversation = hint.type == MAILBOX_HINT_FOLLOWED;
 
 	if (!mailbox_forms[hint.type].numbers)
-		return (has_conversation ? mailbox_hint_is_id(hint.conversation) : !hint.conversation) && !hint.of &&
-		       !hint.sender && !hint.seq && !hint.created && !hint.process && !hint.from && !hint.is_event &&
+		return (has_conversation ? mailbox_hint_is_id(hint.conversation) && hint.process
+		                         : !hint.conversation && !hint.process) &&
+		       !hint.of && !hint.sender && !hint.seq && !hint.created && !hint.from && !hint.is_event &&
 		       !hint.joins && !hint.leaves;
 	/* A change has no sender. */
 	return mailbox_hint_is_id(hint.of) && mailbox_hint_is_id(hint.conversation) && hint.sender <= CS_INTEGER_MAX &&
@@ -135,6 +136,7 @@ void mailbox_hint_route_followed(const cs_host *host, cs_self *self, uint64_t no
 
 	hint.type = MAILBOX_HINT_FOLLOWED;
 	hint.conversation = conversation;
+	hint.process = node;
 	const mailbox_hint head = mailbox_hint_turn(hint);
 	const cs_parcel parcel = {&head, sizeof(head), nullptr};
 

@@ -13,8 +13,8 @@ enum mailbox_hint_type : uint8_t {
 	MAILBOX_HINT_NEWS = 2, /* an entry was sent again; its first hint may be lost; no body */
 	MAILBOX_HINT_LOOK = 3, /* to other sessions of the account: this one may have received hints that were
 	                                * theirs; no body */
-	MAILBOX_HINT_FOLLOWED = 4 /* to the instance that tells followers: an entry was committed; only
-	                                * conversation is set */
+	MAILBOX_HINT_FOLLOWED = 4 /* to the instance of a process that tells followers: an entry was committed; only
+	                                * conversation is set, and process, which is that of the receiver */
 };
 
 /* The head of the parcel of a hint; the body of the parcel is the entry. Members that the type does not use are 0. */

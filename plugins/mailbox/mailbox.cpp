@@ -132,7 +132,7 @@ static void mailbox_on_routed(void *state, cs_conn conn, cs_account account, con
 	else if (s)
 		mailbox_incoming_hint(m, s, hint, body);
 	else if (!conn && hint.type == MAILBOX_HINT_FOLLOWED)
-		mailbox_follow_committed(m, hint.conversation);
+		mailbox_follow_committed(m, hint.process, hint.conversation);
 	else if (!conn && hint.kind == CS_CONVERSATION_GROUP) {
 		mailbox_catch_up_group_hint(m, hint.of, hint.seq);
 		mailbox_incoming_group_hint(m, hint, body);

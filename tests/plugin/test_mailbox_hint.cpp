@@ -17,7 +17,7 @@ static mailbox_hint hint_of(uint64_t type)
 	if (type <= MAILBOX_HINT_NEWS)
 		hint = {CS_INTEGER_MAX, 12, 13, 14, 15, type, CS_CONVERSATION_GROUP, 16, 17, 1, 18, 19};
 	if (type == MAILBOX_HINT_FOLLOWED)
-		hint.conversation = 12;
+		hint.conversation = hint.process = 12;
 	hint.type = type;
 	return hint;
 }
