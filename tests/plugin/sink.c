@@ -19,7 +19,7 @@ enum { SINK_DEVICE = 7, SINK_AGAIN_MS = 200 };
 
 struct sink_conf {
 	int64_t account;
-	int confirm, reads;
+	int confirm, reads, keeps;
 	const char *file;
 };
 
@@ -220,6 +220,10 @@ static void sink_begin(void *state, void *arg)
 	int pair[2];
 
 	(void)arg;
+	if (s->end != -1) {
+		free(g); /* the version before has handed its session over */
+		return;
+	}
 	if (!g || socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
 		abort();
 	*g = (struct sink_generation){(uint64_t)s->conf.account, 0};
@@ -255,7 +259,7 @@ static int sink_closed(void *state, cs_conn conn, cs_account account, uint64_t d
 
 	(void)device;
 	(void)written;
-	if (conn != s->conn)
+	if (conn != s->conn || conn == 0)
 		return 0;
 	s->conn = 0;
 	if (s->watch)
@@ -263,6 +267,49 @@ static int sink_closed(void *state, cs_conn conn, cs_account account, uint64_t d
 	if (account)
 		sink_note_text(s, "! closed");
 	sink_again(s);
+	return 0;
+}
+
+/* ---- being replaced */
+
+struct sink_saved {
+	int end;
+	cs_conn conn;
+};
+
+static struct cs_shared *sink_save(void *state)
+{
+	struct sink *s = state;
+	const struct sink_saved saved = {s->end, s->conn};
+
+	if (!s->conf.keeps || s->end == -1)
+		return NULL;
+	s->host->unwatch(s->self, s->watch);
+	s->watch = NULL;
+	s->end = -1;
+	s->conn = 0;
+	return s->host->share(&saved, sizeof saved);
+}
+
+static int sink_restore(void *state, const struct cs_shared *bytes)
+{
+	struct sink *s = state;
+	struct sink_saved saved;
+
+	memcpy(&saved, bytes->bytes, sizeof saved);
+	if (s->conn)
+		(void)s->host->close(s->self, s->conn, "the session was handed over");
+	sink_forget(s);
+	s->end = saved.end;
+	s->conn = saved.conn;
+	s->watch = s->host->watch(s->self, s->end, CS_WATCH_READ, sink_on_end, NULL);
+	sink_note_text(s, "! handed over");
+	return 0;
+}
+
+static int sink_busy(void *state)
+{
+	(void)state;
 	return 0;
 }
 
@@ -306,6 +353,8 @@ static const struct cs_option sink_options[] = {
 	{"confirm", CS_OPTION_BOOL, offsetof(struct sink_conf, confirm), 0, 0, "yes", NULL, 0,
          "whether messages are confirmed"},
 	{"reads", CS_OPTION_BOOL, offsetof(struct sink_conf, reads), 0, 0, "yes", NULL, 0, "whether frames are read"},
+	{"keeps", CS_OPTION_BOOL, offsetof(struct sink_conf, keeps), 0, 0, "no", NULL, 0,
+         "whether the next version gets the session"},
 	{"file", CS_OPTION_TEXT, offsetof(struct sink_conf, file), 0, 4096, "", NULL, 0, "where frames are noted"},
 	{0},
 };
@@ -315,5 +364,6 @@ const struct cs_plugin cs_plugin = {
 	CS_PLUGIN_HEAD,      .name = "sink",          .version = "1",
 	.needs = sink_needs, .options = sink_options, .conf_size = sizeof(struct sink_conf),
 	.start = sink_start, .opened = sink_opened,   .closed = sink_closed,
-	.stop = sink_stop,
+	.stop = sink_stop,   .save = sink_save,       .restore = sink_restore,
+	.busy = sink_busy,
 };

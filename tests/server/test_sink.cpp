@@ -3,12 +3,13 @@
  * comes in a file. */
 #include <algorithm>
 #include <csignal>
+#include <cstdio>
+#include <cstring>
 #include <string>
 #include <vector>
 
 #include <chatserverd/msgid.h>
 
-#include "tests/support/admin_page.h"
 #include "tests/support/check.h"
 #include "tests/support/client.h"
 #include "tests/support/operator.h"
@@ -256,6 +257,52 @@ static void its_account_can_be_online_elsewhere_as_well(void **state)
 	expect_seqs(t->server, 1, 2);
 }
 
+static void put_next_version(const struct stage *t)
+{
+	const std::string file = t->server->folder + "/plugins/sink.so", next = t->server->folder + "/next";
+	const std::string bytes = check_read_file(file) + "x";
+	FILE *out = fopen(next.c_str(), "wb");
+
+	assert_non_null(out);
+	assert_int_equal(fwrite(bytes.data(), 1, bytes.size(), out), bytes.size());
+	assert_int_equal(fclose(out), 0);
+	assert_int_equal(rename(next.c_str(), file.c_str()), 0);
+	test_server_signal(t->server, SIGHUP);
+}
+
+static void the_next_version_of_a_plugin_opens_the_session_anew(void **state)
+{
+	struct stage *t = stage_of(state);
+
+	start(t);
+	wait_opened(t->server, 1);
+	put_next_version(t);
+	wait_opened(t->server, 2);
+	test_client *ann = client_enter(t->server, "ann");
+	client_chat(ann, t->bot, "hi");
+	wait_messages(t->server, 1);
+	expect_seqs(t->server, 1, 1);
+}
+
+static void a_session_can_be_handed_over_to_the_next_version(void **state)
+{
+	struct stage *t = stage_of(state);
+
+	test_server_set(t->server, "sink.keeps", "yes");
+	start(t);
+	wait_opened(t->server, 1);
+	test_client *ann = client_enter(t->server, "ann");
+	client_chat(ann, t->bot, "1");
+	wait_messages(t->server, 1);
+	put_next_version(t);
+	check_wait("it was handed over", [=] { return count_of(t->server, "! handed over") == 1; });
+	client_chat(ann, t->bot, "2");
+	wait_messages(t->server, 2);
+	expect_seqs(t->server, 1, 2);
+	assert_int_equal(count_of(t->server, "! opened"), 1);
+	assert_int_equal(count_of(t->server, "! closed"), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -268,6 +315,8 @@ int main(void)
 		TEST(a_drain_tells_it_and_ends_it),
 		TEST(an_operator_sees_it_and_ends_it_and_it_comes_back),
 		TEST(its_account_can_be_online_elsewhere_as_well),
+		TEST(the_next_version_of_a_plugin_opens_the_session_anew),
+		TEST(a_session_can_be_handed_over_to_the_next_version),
 	};
 
 	return cmocka_run_group_tests(tests, nullptr, nullptr);
