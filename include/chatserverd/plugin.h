@@ -496,8 +496,9 @@ struct cs_host {
 	 * other end, and so ends it.
 	 *
 	 * flags: 0. On 0 *conn_r is the connection, and fd is the server's, which makes it non-blocking. Otherwise fd
-	 * stays the caller's: CS_EBUSY: core.max_connections is reached; CS_ECANCELED: the node is draining or
-	 * stopping; CS_EINVAL: fd is no such socket, peer or flags are not allowed, or start() has not returned yet
+	 * stays the caller's: CS_EBUSY: core.max_connections is reached, or the instance is to replace another one and
+	 * has not done so yet: try again later; CS_ECANCELED: the node is draining or stopping, or the instance was
+	 * replaced; CS_EINVAL: fd is no such socket, peer or flags are not allowed, or start() has not returned yet
 	 * (use timer_add with 0 ms there). */
 	int (*adopt)(struct cs_self *self, int fd, const char *peer, unsigned flags, cs_conn *conn_r);
 };

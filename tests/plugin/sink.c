@@ -2,6 +2,7 @@
  * A plugin that has a session without a client: it adopts a connection, logs the account of its options in on device 7,
  * and writes each frame that comes into a file, a line each; its own lines begin with !. It tries again whenever the
  * session was lost. */
+#define _POSIX_C_SOURCE 200809L
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * A follower: it writes each entry that it is told of into a file, a line each: its conversation, seq, kind, sender,
  * receiver, bytes and whether it is an event. */
+#define _POSIX_C_SOURCE 200809L
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
