@@ -241,10 +241,10 @@ struct cs_mailbox {
 	 * until it is confirmed by followed(): the entry and the note that it is to be told are one transaction, so
 	 * neither a crash nor the end of a node loses it. Mostly it is told once. It may be told more than once, also
 	 * on two nodes: after a restart, when the follower of the name changes, when a node did not renew its hold for
-	 * 20 s; so a follower that must not do a thing twice notes it by conversation and seq in the store, with what
+	 * 10 s; so a follower that must not do a thing twice notes it by conversation and seq in the store, with what
 	 * it does. It is told on one node: that which has the hold of the conversation, mostly the one that committed
 	 * the first of its entries that are not confirmed. When that node has died, another one with a follower of the
-	 * name goes on after at most 30 s; clocks of nodes must agree within a few seconds.
+	 * name goes on after at most 15 s; clocks of nodes must agree within a few seconds.
 	 *
 	 * Order: of one conversation, fn is called with rising seqs and without a gap: first the lowest seq above what
 	 * was confirmed. (If the follower changes, or the hold has come from another node, it begins there again. A

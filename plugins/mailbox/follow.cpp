@@ -18,8 +18,8 @@ constexpr size_t mailbox_follow_held_most = 65536; /* conversations; more are ta
 constexpr size_t mailbox_follow_read_conversations = 32, mailbox_follow_read_entries = 64; /* of one read */
 constexpr size_t mailbox_follow_read_bytes = size_t{1} << 20; /* then no further conversation is read */
 constexpr size_t mailbox_follow_take_most = 256, mailbox_follow_confirm_most = 512; /* rows of one work */
-constexpr int64_t mailbox_follow_tick_ms = 5000; /* from one look for rows that nobody holds to the next */
-constexpr int64_t mailbox_follow_renew_ms = 12000; /* a hold that ends within this time is renewed */
+constexpr int64_t mailbox_follow_tick_ms = 2000; /* from one look for rows that nobody holds to the next */
+constexpr int64_t mailbox_follow_renew_ms = 6000; /* a hold that ends within this time is renewed */
 constexpr uint64_t mailbox_follow_batch_key = UINT64_C(0x666f6c6c6f77); /* one writer at a time */
 
 static void mailbox_follow_pump(mailbox *m, mailbox_follower *f);

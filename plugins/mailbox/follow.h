@@ -14,7 +14,7 @@ void mailbox_follow_confirm(void *context, const char *name, uint64_t conversati
 /* The names that are followed: what is appended is noted for each. Empty: nobody follows. */
 std::vector<std::string> mailbox_follow_names(const mailbox *m);
 /* For how long a node holds a row that nobody renews, in ms. */
-constexpr int64_t mailbox_follow_hold_ms = 20000;
+constexpr int64_t mailbox_follow_hold_ms = 10000;
 /* An entry of the conversation was committed, here or, if this process holds its row, elsewhere. node: who is to tell
  * it; others hear of it as well. */
 void mailbox_follow_committed(mailbox *m, uint64_t node, uint64_t conversation);
