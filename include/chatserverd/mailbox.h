@@ -167,7 +167,7 @@ struct cs_mailbox_followed {
 	uint32_t is_event; /* 1: no message (mailbox.h: send with an effect), such as a JOIN or an EDIT */
 	uint64_t conversation; /* its id; of a group: the group */
 	uint64_t seq;
-	cs_account sender;
+	cs_account sender; /* 0: the server or its operator changed a group (change) */
 	cs_account to; /* of a pair: the other account; the sender: a note to itself. Of a group: 0 */
 	int64_t created; /* ms; its ts */
 	/* The frame, from { to }, without seq and ts. If the message was edited or recalled since: what is stored by
