@@ -168,7 +168,7 @@ $(model_library): $(call objects_of,plugins/model) $(BUILD)/plugins/shared/objec
 
 # The fake host reads frames and judges the names of figures as the server does.
 $(test_library): $(filter $(BUILD)/tests/support/fake_host%,$(call objects_of,tests/support)) \
-		$(BUILD)/core/net/frame.o $(BUILD)/core/net/guess.o $(BUILD)/core/net/adopt.o $(BUILD)/core/base/gauge.o \
+		$(patsubst %,$(BUILD)/core/net/%.o,adopt ban frame guess network) $(BUILD)/core/base/gauge.o \
 		$(patsubst %,$(BUILD)/core/base/%.o,log log_file log_line log_way metric shared)
 	$(call quiet,AR)rm -f $@ && $(AR) rcs $@ $^
 
@@ -216,7 +216,7 @@ unwanted = $(if $(db_mysql_SKIP),mysql) $(if $(bus_redis_SKIP),redis) $(if $(cha
 	$(if $(tls_openssl_SKIP)$(websocket_SKIP),haproxy_web) $(if $(tls_openssl_SKIP)$(websocket_SKIP)$(bus_redis_SKIP),prometheus)
 test_binaries = $(patsubst %.cpp,$(BUILD)/%,$(foreach t,$(test_sources),$(if $(strip $(foreach u,$(unwanted),$(findstring $(u),$(t)))),,$(t))))
 mysql_suite = $(addprefix unit/test_,db db_migrate model model_append model_contacts model_devices model_edits model_follow model_groups model_history \
-	model_inbox model_news model_retention model_tokens) $(addprefix server/test_,backup cid conversations crash edit followers group_roles groups history limits load login offline operate people \
+	model_inbox model_news model_register_invites model_retention model_tokens) $(addprefix server/test_,backup cid conversations crash edit followers group_roles groups history invites limits load login offline operate people \
 	post presence refusals reminders requests retention set_password sink stop trouble)
 # The tests of the protocol run once more over each other transport; see tests/support/transport.h. These do not:
 # clients and a bench that are programs of their own;
@@ -226,7 +226,7 @@ transport_others += haproxy haproxy_web public_address tls websocket
 # addresses and memory, below all transports;
 transport_others += addresses slow_readers
 # the process, its start, its pages and its memory;
-transport_others += admin control control_attack drain followers idle_memory inherit logs operate prometheus replace_plugin sink slow_start watchdog watchdog_mysql
+transport_others += admin bans control control_attack drain followers idle_memory inherit invites logs operate prometheus replace_plugin sink slow_start watchdog watchdog_mysql
 # the store and its files;
 transport_others += backup erased mysql retention store_lock
 # the bus.

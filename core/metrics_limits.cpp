@@ -23,6 +23,8 @@ void metrics_add_limits(std::string *text, const struct server *s)
 	metrics_add_pauses(text, s);
 	metric_add_gauge(text, "chatserverd_addresses", "Addresses that are counted, with those that left lately.",
 	                 static_cast<uint64_t>(s->addresses.count.load(std::memory_order_relaxed)));
+	metric_add_gauge(text, "chatserverd_bans", "Networks whose connections are refused.",
+	                 s->bans.count.load(std::memory_order_relaxed));
 	metric_add_gauge(text, "chatserverd_unsent_bytes", "Output that clients have not taken yet.",
 	                 static_cast<uint64_t>(s->shared.unsent.load(std::memory_order_relaxed)));
 	metric_add_counter(text, "chatserverd_logins_refused_total",

@@ -307,6 +307,7 @@ static int server_open_shared(struct server *s, struct cs_error *)
 	s->shared.topics = &s->topics;
 	s->shared.guesses = &s->guesses;
 	s->shared.addresses = &s->addresses;
+	s->shared.bans = &s->bans;
 	s->shared.gauges = &s->gauges;
 	s->shared.conn_calls = &plugin_conn_calls;
 	s->shared.bus_calls = &session_bus_calls;

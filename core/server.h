@@ -20,6 +20,7 @@
 #include "core/conf/options.h"
 #include "core/control.h"
 #include "core/net/address.h"
+#include "core/net/ban.h"
 #include "core/net/conn.h"
 #include "core/net/guess.h"
 #include "core/net/inherit.h"
@@ -110,6 +111,7 @@ struct server {
 	struct topic_table topics;
 	struct guess_table guesses;
 	struct address_table addresses;
+	struct ban_table bans;
 	struct gauge_table gauges;
 	watchdog_ptr watchdog; /* null: nobody watches */
 	struct worker_shared shared;

@@ -19,8 +19,10 @@
 #include "core/base/loop.h"
 
 struct address_table;
+struct ban_table;
 struct bus;
 struct bus_calls;
+struct bus_orders;
 struct claim;
 struct conn_calls;
 struct conn_table;
@@ -69,6 +71,7 @@ struct worker_shared {
 	struct topic_table *topics = nullptr;
 	struct guess_table *guesses = nullptr;
 	struct address_table *addresses = nullptr;
+	struct ban_table *bans = nullptr; /* null: nobody is banned */
 	struct gauge_table *gauges = nullptr;
 	const struct conn_calls *conn_calls = nullptr;
 	const struct bus_calls *bus_calls = nullptr;
@@ -79,6 +82,7 @@ struct worker_shared {
 	std::atomic<const char *const *> want_words = worker_no_words; /* of all plugins; ends with null */
 	struct store *store = nullptr;
 	struct bus *bus = nullptr; /* null: this node is alone */
+	const struct bus_orders *orders = nullptr; /* null: orders of other nodes are dropped */
 	std::atomic<int64_t> connections = 0;
 	std::atomic<int64_t> guests = 0; /* connections without a login and with none under way */
 	std::atomic<int64_t> unsent = 0; /* bytes of output that the kernel did not take, of all connections */

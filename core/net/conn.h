@@ -72,6 +72,7 @@ enum conn_turn : uint8_t {
 	CONN_TURN_ADDRESS_CONNECTIONS, /* its address has core.address_connections */
 	CONN_TURN_ADDRESS_GUESTS, /* its address has core.address_guests */
 	CONN_TURN_OUTPUT_MEMORY, /* all connections have more unsent than core.output_memory, and it much of that */
+	CONN_TURN_BANNED, /* an operator has banned its network */
 	CONN_TURN_COUNT
 };
 /* For /metrics: frame_timeout, ... */
@@ -313,7 +314,8 @@ void conn_unreserve(struct worker *w);
 [[nodiscard]] int conn_open(struct worker *w, unique_fd fd, const sockaddr *address,
                             const struct transport *transport = nullptr);
 /* Takes over a connection of an operator, without a reservation. uid: of its process. If there are conn_most_operators
- * already, it is told BUSY and closed. 0, CS_EBUSY or CS_EINVAL as above. */
+ * already, the one that was silent longest is told BUSY and closed; if all of them wait for an answer, the new one is.
+ * 0, CS_EBUSY or CS_EINVAL as above. */
 inline constexpr unsigned conn_most_operators = 64;
 [[nodiscard]] int conn_open_operator(struct worker *w, unique_fd fd, unsigned uid);
 /* Takes over one end of a socket pair, and its reservation, for a plugin that keeps the other end. peer: as in
@@ -327,6 +329,8 @@ const char *conn_transport_label(const struct conn *c);
 void conn_guest_make_room(struct worker *w);
 /* So much output of all connections is unsent that no further session is let in; it counts as a refused login. */
 [[nodiscard]] bool conn_refuses_session(struct worker *w);
+/* The bans have changed: closes the connections of networks that are banned now, soon. Any thread. */
+void conn_close_banned(struct worker_shared *shared);
 /* nullptr if the handle's connection has ended or is being closed. */
 struct conn *conn_find(struct worker *w, cs_conn handle);
 /* The worker that a handle belongs to. Any thread. */

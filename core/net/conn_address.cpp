@@ -60,6 +60,8 @@ bool conn_enter_address(struct conn *c)
 	struct worker *w = c->worker;
 
 	c->has_address = true;
+	if (conn_refuse_banned(c))
+		return false;
 	if (!w->conns->limits_addresses)
 		return true;
 	const struct address_visit visit =

@@ -2,8 +2,9 @@
  * Backpressure: everything that waits has a limit. A limit that can be set has the name of its option.
  *
  * - max_connections (listener.cpp): new connections wait in the kernel; the oldest guest is closed to make room.
- * - Connections of operators, 64 (conn_most_operators): a further one is refused and closed. No other limit of clients
- *   counts for them, but output_soft and output_hard do.
+ * - Connections of banned networks (conn_ban.cpp) are refused and closed.
+ * - Connections of operators, 64 (conn_most_operators): for a further one the one that was silent longest is closed. No
+ *   other limit of clients counts for them, but output_soft and output_hard do.
  * - login_connections and login_memory, of all guests together (conn_guest.cpp): the oldest guest is refused and
  *   closed.
  * - address_connections and address_guests, of one address (conn_address.cpp): a new connection is refused and closed.

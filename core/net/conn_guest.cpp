@@ -29,11 +29,12 @@ static const struct conn_turn_text conn_turn_texts[CONN_TURN_COUNT] = {
 	{CS_ERRNO_BUSY, CS_LOG_DEBUG, false, "too many connections from this address"},
 	{CS_ERRNO_BUSY, CS_LOG_DEBUG, false, "too many connections without a login from this address"},
 	{CS_ERRNO_BUSY, CS_LOG_INFO, false, "slow reader"}, /* it gets no frame before it is closed */
+	{CS_ERRNO_NOT_ALLOWED, CS_LOG_INFO, false, conn_banned_text},
 };
 
 const char *const conn_turn_names[CONN_TURN_COUNT] = {"frame_timeout",  "login_timeout", "login_connections",
                                                       "login_memory",   "full",          "address_connections",
-                                                      "address_guests", "output_memory"};
+                                                      "address_guests", "output_memory", "banned"};
 
 /* ---- queues */
 

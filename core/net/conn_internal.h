@@ -136,10 +136,15 @@ void conn_charge_input(struct conn *c, size_t bytes, int64_t now_ms);
 /* How many bytes one read may take at these rates. */
 size_t conn_choose_read_size(const struct core_conf *conf);
 
+/* conn_ban.cpp */
+inline constexpr char conn_banned_text[] = "this address is banned";
+/* The client's address is known. true: its network is banned, and the connection is closed. */
+[[nodiscard]] bool conn_refuse_banned(struct conn *c);
+
 /* conn_address.cpp */
 /* Whether there is a limit for addresses. */
 bool conn_limits_addresses(const struct core_conf *conf);
-/* The client's address is known. false: it has too many connections, and this one is being closed. */
+/* The client's address is known. false: it is banned or has too many connections, and this one is being closed. */
 [[nodiscard]] bool conn_enter_address(struct conn *c);
 /* The connection ends. */
 void conn_leave_address(struct conn *c);

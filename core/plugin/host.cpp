@@ -11,6 +11,7 @@
 #include "core/base/log.h"
 #include "core/base/shared.h"
 #include "core/base/worker.h"
+#include "core/net/ban.h"
 #include "core/net/conn.h"
 #include "core/net/frame.h"
 #include "core/net/guess.h"
@@ -340,6 +341,21 @@ static void host_gauge(struct cs_self *self, const char *name, const char *help,
 
 /* ---- which instance */
 
+/* ---- banned networks */
+
+static int host_read_network(struct cs_self *self, const char *text, struct cs_network *network_r, struct cs_error *e)
+{
+	return ban_read(text, self->worker->conns->proxy_from, network_r, e);
+}
+
+static void host_ban(struct cs_self *self, const struct cs_network *networks, size_t count)
+{
+	struct worker_shared *shared = self->worker->shared;
+
+	ban_set(shared->bans, {networks, count});
+	conn_close_banned(shared);
+}
+
 static unsigned host_worker(struct cs_self *self)
 {
 	return self->worker->index;
@@ -396,4 +412,7 @@ const struct cs_host host_table = {
 	.worker = host_worker,
 	.audit = host_audit,
 	.adopt = host_adopt,
+	.may_claim = host_may_claim,
+	.read_network = host_read_network,
+	.ban = host_ban,
 };

@@ -6,6 +6,7 @@
 #include <chatserverd/plugin.h>
 
 int host_claim(struct cs_self *self, cs_conn conn, const struct cs_claim *claim, cs_done_fn *done, void *arg);
+int host_may_claim(struct cs_self *self);
 /* Completes every waiting claim with CS_ECANCELED. To be called when no worker runs and the bus has stopped. */
 struct worker_shared;
 void host_claim_cancel_all(struct worker_shared *shared);

@@ -320,6 +320,11 @@ int host_claim(struct cs_self *self, cs_conn conn, const struct cs_claim *claim,
 	return 0;
 }
 
+int host_may_claim(struct cs_self *self)
+{
+	return conn_refuses_session(self->worker) ? CS_EBUSY : 0;
+}
+
 /* Claims that were answered are completed already; those left wait for a timer or for a place. */
 void host_claim_cancel_all(struct worker_shared *shared)
 {

@@ -247,6 +247,13 @@ struct cs_peer {
 	uint64_t spare[4]; /* 0; for values that the server adds later */
 };
 
+/* A network of clients: its range of the numbers of cs_peer.network, and the one text that it has: 192.0.2.1,
+ * 192.0.2.0/24, 2001:db8::/64. */
+struct cs_network {
+	uint64_t first, last; /* both included */
+	char text[64]; /* NUL-terminated */
+};
+
 struct cs_host {
 	uint32_t abi, size;
 
@@ -501,6 +508,23 @@ struct cs_host {
 	 * replaced; CS_EINVAL: fd is no such socket, peer or flags are not allowed, or start() has not returned yet
 	 * (use timer_add with 0 ms there). */
 	int (*adopt)(struct cs_self *self, int fd, const char *peer, unsigned flags, cs_conn *conn_r);
+
+	/* ---- sessions, continued */
+	/* Whether a claim could be granted now: 0, or CS_EBUSY if too much output of the node is unsent
+	 * (core.output_memory), which counts as a refused login. Ask before work that costs much, such as the hashing
+	 * of a password; claim() judges again. */
+	int (*may_claim)(struct cs_self *self);
+
+	/* ---- banned networks */
+	/* Reads an address or a network, IPv4 or IPv6. A single IPv6 address, or a smaller network than a /64, stands
+	 * for its /64; an IPv4 address that is mapped into IPv6 for the IPv4 address. 0; CS_EINVAL with the text in e:
+	 * it is none, bits are set behind the mask, or it may not be banned, because addresses of this machine or of
+	 * core.proxy_from are in it. */
+	int (*read_network)(struct cs_self *self, const char *text, struct cs_network *network_r, struct cs_error *e);
+	/* From now on connections of these networks are refused on this node, and of no others; those that are there
+	 * are closed soon. The list is copied, replaces the former one, and stays when the plugin is replaced. It is
+	 * the node's: one instance of one plugin should call this. Networks of read_network. */
+	void (*ban)(struct cs_self *self, const struct cs_network *networks, size_t count);
 };
 
 /* A service that a plugin offers to others. Its context is the state of the provider's instance on the same worker. The

@@ -222,6 +222,8 @@ struct fake_host {
 	const cs_db_driver *driver = nullptr;
 	cs_db *db = nullptr;
 	std::string folder; /* temporary, of the database file */
+	std::vector<cs_network> bans; /* as a plugin gave them */
+	bool refuses_sessions = false; /* may_claim answers CS_EBUSY */
 };
 
 /* The time of the fake host that was opened last: ms since 1970. */

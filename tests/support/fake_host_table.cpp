@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "core/base/gauge.h"
+#include "core/net/ban.h"
 #include "core/net/guess.h"
 #include "core/net/network.h"
 
@@ -449,6 +450,21 @@ static unsigned table_worker(cs_self *self)
 	return self_of(self)->worker % self_of(self)->host->node_workers;
 }
 
+static int table_may_claim(cs_self *self)
+{
+	return self_of(self)->host->refuses_sessions ? CS_EBUSY : 0;
+}
+
+static int table_read_network(cs_self *, const char *text, cs_network *network_r, cs_error *e)
+{
+	return ban_read(text, {}, network_r, e);
+}
+
+static void table_ban(cs_self *self, const cs_network *networks, size_t count)
+{
+	self_of(self)->host->bans.assign(networks, networks + count);
+}
+
 void fake_table_fill(cs_host *table)
 {
 	table->abi = CS_ABI;
@@ -484,4 +500,7 @@ void fake_table_fill(cs_host *table)
 	table->gauge = table_gauge;
 	table->worker = table_worker;
 	table->adopt = table_adopt;
+	table->may_claim = table_may_claim;
+	table->read_network = table_read_network;
+	table->ban = table_ban;
 }
