@@ -240,9 +240,38 @@ int conn_adopt(struct worker *w, unique_fd *fd, const char *peer, cs_conn *handl
 	return 0;
 }
 
-int conn_open_operator(struct worker *w, unique_fd fd, unsigned uid)
+/* The operator that was silent longest, of those whose request is answered; null: all wait for an answer. */
+static struct conn *conn_find_idle_operator(const struct conn_table *t, const struct conn *but)
+{
+	struct conn *idle = nullptr;
+
+	for (const auto &c : t->slots)
+		if (c && c->is_operator && c.get() != but && !c->pending && !c->closing && !c->dead &&
+		    (!idle || c->heard < idle->heard))
+			idle = c.get();
+	return idle;
+}
+
+/* Silent operators, forgotten terminals for example, must not keep others out. */
+static void conn_make_room_for_operator(struct conn *c)
 {
 	static const struct cs_request unknown = {.msgid = 0, .req = -1};
+	static const char busy[] = "too many operators are connected";
+	static const char why[] = "closed to make room for another operator";
+	struct conn *idle = conn_find_idle_operator(c->worker->conns.get(), c);
+
+	if (!idle) {
+		conn_refuse(c, &unknown, CS_MSGID_ACK, CS_ERRNO_BUSY, busy);
+		return conn_close_after_output(c, busy);
+	}
+	conn_refuse(idle, &unknown, CS_MSGID_ACK, CS_ERRNO_BUSY, why);
+	if (!idle->dead && !idle->write_waiting)
+		conn_write(idle);
+	conn_close(idle, why);
+}
+
+int conn_open_operator(struct worker *w, unique_fd fd, unsigned uid)
+{
 	auto c = std::make_unique<struct conn>();
 	uint32_t slot;
 
@@ -264,10 +293,8 @@ int conn_open_operator(struct worker *w, unique_fd fd, unsigned uid)
 	}
 	struct conn *opened = conn_begin(std::move(c), slot);
 
-	if (++w->conns->operators <= conn_most_operators)
-		return 0;
-	conn_refuse(opened, &unknown, CS_MSGID_ACK, CS_ERRNO_BUSY, "too many operators are connected");
-	conn_close_after_output(opened, "too many operators are connected");
+	if (++w->conns->operators > conn_most_operators)
+		conn_make_room_for_operator(opened);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -304,28 +305,27 @@ static void of_two_reloads_at_once_each_is_answered(void **state)
 	}
 }
 
-static void too_many_operators_are_told_busy(void **state)
+/* 64 have a place. Each of the first 63 asks again, so that the last one was silent longest. */
+static void one_more_operator_takes_the_place_of_the_one_that_was_silent_longest(void **state)
 {
 	auto *s = static_cast<test_server *>(*state);
-	test_client *first = operator_open(s);
+	std::vector<test_client *> all;
 
-	for (int i = 1; i < 64; i++)
-		(void)operator_open(s);
-	(void)CLIENT_ASK(first, 0, "{\"msgid\":900");
-	test_client *more = operator_open(s);
-	client_expect(more, R"({"msgid":100,"of":0,"errno":10})");
-	client_expect_end(more);
-	client_close(first);
-	check_wait("room for an operator", [s] {
-		test_client *o = operator_open(s);
-		test_frame frame;
-
-		(void)client_try_send(o, "{\"msgid\":900,\"req\":1}\n");
-		const bool came = client_try_read(o, &frame, 5000);
-		const bool done = came && json_integer(frame.json.get(), "errno") == 0;
-		client_close(o);
-		return done;
-	});
+	for (int i = 0; i < 64; i++) {
+		all.push_back(operator_open(s));
+		(void)CLIENT_ASK(all.back(), 0, "{\"msgid\":900");
+	}
+	test_client *silent = all.back();
+	all.pop_back();
+	check_wait("the clock to go on", [since = check_now()] { return check_now() - since > 5; });
+	for (test_client *o : all)
+		(void)CLIENT_ASK(o, 0, "{\"msgid\":900");
+	(void)CLIENT_ASK(operator_open(s), 0, "{\"msgid\":900");
+	client_expect(silent, R"({"msgid":100,"of":0,"errno":10,"errmsg":"closed to make room for another operator"})");
+	client_expect_end(silent);
+	for (test_client *o : all)
+		(void)CLIENT_ASK(o, 0, "{\"msgid\":900");
+	test_server_wait_log(s, "closed to make room for another operator");
 }
 
 static void limits_of_clients_do_not_count_for_operators(void **state)
@@ -351,17 +351,12 @@ static void limits_of_clients_do_not_count_for_operators(void **state)
 
 /* ---- a worker that hangs */
 
-static void a_worker_that_hangs_is_named_and_holds_up_no_answer(void **state)
+/* A client whose request holds worker 1 until the file go is there. The kernel gives connections to workers as it
+ * likes: takes one of worker 1. */
+static test_client *hang_worker_1(test_server *s, test_client *o, const std::string &go)
 {
-	auto *s = static_cast<test_server *>(*state);
-	const std::string go = s->folder + "/go";
-	test_client *o, *other, *c = nullptr;
+	test_client *c = nullptr;
 
-	operator_load_plugin(s, "block");
-	test_server_start(s);
-	o = operator_open(s);
-	other = operator_open(s);
-	/* The kernel gives connections to workers as it likes: takes one of worker 1. */
 	while (!c) {
 		test_client *one = client_enter(s, "blocks");
 		const test_frame frame =
@@ -373,6 +368,17 @@ static void a_worker_that_hangs_is_named_and_holds_up_no_answer(void **state)
 	}
 	client_sendf(c, R"({"msgid":2000,"req":1,"until":"%s"})", go.c_str());
 	check_wait("worker 1 to hang", [s] { return test_server_log(s).find("block hangs") != std::string::npos; });
+	return c;
+}
+
+static void a_worker_that_hangs_is_named_and_holds_up_no_answer(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+	const std::string go = s->folder + "/go";
+
+	operator_load_plugin(s, "block");
+	test_server_start(s);
+	test_client *o = operator_open(s), *other = operator_open(s), *c = hang_worker_1(s, o, go);
 	client_sendf(other, R"({"msgid":903,"req":1,"account":1})");
 	const test_frame frame = CLIENT_ASK(o, 0, "{\"msgid\":901");
 	const cJSON *list = cJSON_GetObjectItem(frame.json.get(), "workers");
@@ -384,6 +390,38 @@ static void a_worker_that_hangs_is_named_and_holds_up_no_answer(void **state)
 	write_text(go, "");
 	client_expect(c, R"({"of":2000,"errno":0})");
 	the_server_still_works(s);
+}
+
+/* Each of the 64 waits for worker 1, so none of them is silent. */
+static void while_all_operators_wait_for_an_answer_one_more_is_told_busy(void **state)
+{
+	auto *s = static_cast<test_server *>(*state);
+	const std::string go = s->folder + "/go";
+	std::vector<test_client *> all;
+
+	operator_load_plugin(s, "block");
+	test_server_start(s);
+	all.push_back(operator_open(s));
+	test_client *c = hang_worker_1(s, all[0], go);
+	for (int i = 1; i < 64; i++)
+		all.push_back(operator_open(s));
+	for (test_client *o : all)
+		client_sendf(o, R"({"msgid":903,"req":5,"account":1})");
+	check_wait("64 orders", [s] {
+		const std::string log = test_server_log(s), order = "order verb=kick";
+		int count = 0;
+
+		for (size_t at = log.find(order); at != log.npos; at = log.find(order, at + 1))
+			count++;
+		return count == 64;
+	});
+	test_client *more = operator_open(s);
+	client_expect(more, R"({"msgid":100,"of":0,"errno":10,"errmsg":"too many operators are connected"})");
+	client_expect_end(more);
+	for (test_client *o : all)
+		client_expect(o, R"({"of":903,"req":5,"errno":11})");
+	write_text(go, "");
+	client_expect(c, R"({"of":2000,"errno":0})");
 }
 
 int main()
@@ -405,9 +443,10 @@ int main()
 		TEST(one_who_never_reads_holds_up_nobody),
 		TEST(an_operator_who_leaves_before_the_answer_harms_nothing),
 		TEST(of_two_reloads_at_once_each_is_answered),
-		TEST(too_many_operators_are_told_busy),
+		TEST(one_more_operator_takes_the_place_of_the_one_that_was_silent_longest),
 		TEST_NOT_STARTED(limits_of_clients_do_not_count_for_operators),
 		TEST_NOT_STARTED(a_worker_that_hangs_is_named_and_holds_up_no_answer),
+		TEST_NOT_STARTED(while_all_operators_wait_for_an_answer_one_more_is_told_busy),
 	};
 
 	return cmocka_run_group_tests_name("control_attack", tests, nullptr, nullptr);
