@@ -476,6 +476,9 @@ int login_on_login(void *state, const cs_frame *frame)
 		return p->context.host->refuse(p->context.self, frame->conn, &frame->request, CS_ERRNO_NOT_ALLOWED,
 		                               "log out first");
 	attempt_ptr a = login_attempt_make(p, frame, r);
+	/* Before the store is asked and the password is hashed: the claim would be refused anyway. */
+	if (const int result = p->context.host->may_claim(p->context.self))
+		return attempt_refuse_result(p, a.get(), result);
 	const bool needs_key = a->remembers || !a->token_text.empty();
 	return needs_key && !secrets_are_current(p) ? login_attempt_fetch_secrets(p, std::move(a), true)
 	                                            : login_attempt_begin(p, std::move(a));

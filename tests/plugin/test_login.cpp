@@ -368,6 +368,22 @@ static void a_wrong_password_is_never_hashed_anew(void **state)
 	assert_non_null(strstr(user.password.c_str(), "m=8,t=1,"));
 }
 
+/* Hashing costs more than all the rest of a login, and the claim would be refused anyway. */
+static void a_login_for_which_there_is_no_memory_is_refused_before_its_password_is_hashed(void **state)
+{
+	handler_fixture *f = handler_fixture_load(state, "login");
+	const uint64_t id = fixture_registered(f, "zhang san");
+	const cs_conn conn = fake_host_connect(f->host.get());
+
+	f->host->refuses_sessions = true;
+	assert_string_equal(fixture_ask(f, conn, fixture_login(id, "123456")).c_str(),
+	                    ack_refusal(10, "this node is busy; try again later").c_str());
+	assert_string_equal(fake_host_trace(f->host.get()).c_str(), "refuse");
+	fixture_expect_idle(f, conn);
+	f->host->refuses_sessions = false;
+	assert_non_null(strstr(fixture_ask(f, conn, fixture_login(id, "123456")).c_str(), "\"errno\":0"));
+}
+
 static void logout_ends_the_session_and_keeps_the_connection(void **state)
 {
 	handler_fixture *f = handler_fixture_load(state, "login");
@@ -416,6 +432,7 @@ int main(void)
 		TEST(a_connection_has_one_account_at_a_time),
 		TEST(a_password_of_another_cost_is_hashed_anew_after_the_answer),
 		TEST(a_wrong_password_is_never_hashed_anew),
+		TEST(a_login_for_which_there_is_no_memory_is_refused_before_its_password_is_hashed),
 		TEST(logout_ends_the_session_and_keeps_the_connection),
 		TEST(logout_without_req_says_nothing),
 	};
