@@ -210,7 +210,7 @@ static const struct control_verb control_table[] = {
 	{CS_MSGID_NOTIFY, "notice", control_read_notice, control_run_notify, control_finish_notify, true},
 };
 
-static const struct control_verb *control_find_verb(uint32_t msgid)
+const struct control_verb *control_find_verb(uint32_t msgid)
 {
 	return std::find_if(std::begin(control_table), std::end(control_table),
 	                    [msgid](const struct control_verb &v) { return v.msgid == msgid; });
@@ -255,7 +255,7 @@ static void control_on_deadline(evutil_socket_t, short, void *arg)
 	loop_at_end_of_turn(&r->server->main, control_finish_late, r->server->control.get());
 }
 
-static void control_set_deadline(struct control_request *r, int64_t ms)
+void control_set_deadline(struct control_request *r, int64_t ms)
 {
 	const timeval time = {static_cast<time_t>(ms / 1000), static_cast<suseconds_t>(ms % 1000 * 1000)};
 
@@ -281,6 +281,13 @@ static void control_begin(void *arg)
 	r->verb->run(r);
 }
 
+void control_post(std::unique_ptr<struct control_request> r)
+{
+	struct loop *main = &r->server->main;
+
+	loop_post(main, control_begin, r.release());
+}
+
 static int control_on_verb(void *state, const struct cs_frame *frame)
 {
 	auto *c = static_cast<struct control *>(state);
@@ -296,7 +303,7 @@ static int control_on_verb(void *state, const struct cs_frame *frame)
 		return control_reject(c, frame, CS_ERRNO_BAD_FRAME, "req is missing");
 	if (r->verb->read && r->verb->read(c, frame, r.get()) != 0)
 		return CS_REJECT;
-	loop_post(&c->server->main, control_begin, r.release());
+	control_post(std::move(r));
 	return CS_PENDING;
 }
 
@@ -448,10 +455,9 @@ static uint64_t control_want_bit(const struct server *s)
 
 int control_open(struct server *s, struct cs_error *e)
 {
+	const bool listens = *server_core_conf(s->conf.get())->control != 0;
 	control_ptr c;
 
-	if (!*server_core_conf(s->conf.get())->control)
-		return 0;
 	c.reset(std::make_unique<struct control>().release());
 	c->server = s;
 	c->core.name = "core";
@@ -465,8 +471,9 @@ int control_open(struct server *s, struct cs_error *e)
 	c->self.state = c.get();
 	c->self.started = true;
 	c->notice_bit = control_want_bit(s);
-	if (const int failed = control_listen(s, c.get(), e))
+	if (const int failed = listens ? control_listen(s, c.get(), e) : 0)
 		return failed;
+	control_open_nodes(c.get());
 	s->control = std::move(c);
 	s->shared.verbs = &s->control->self;
 	return 0;

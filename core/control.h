@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Orders of operators: the socket of core.control and the core's own verbs. Operators speak frames; their connections
- * belong to worker 0. The main thread carries out each order: it asks workers where it must, and answers through
- * worker 0. Main thread, except where it is said. */
+ * Orders of operators: the socket of core.control and the core's own verbs, those of other nodes among them. Operators
+ * speak frames; their connections belong to worker 0. The main thread carries out each order: it asks workers where it
+ * must, and answers through worker 0. Main thread, except where it is said. */
 #ifndef CORE_CONTROL_H
 #define CORE_CONTROL_H
 
@@ -29,7 +29,8 @@ extern const struct cs_route control_verbs[];
 [[nodiscard]] int control_check(struct server *s, struct cs_error *e);
 /* Checks that no other server listens there. */
 [[nodiscard]] int control_reserve(const struct server *s, struct cs_error *e);
-/* Makes the socket; without core.control it does nothing. When the workers are open and do not run yet. */
+/* Makes the socket if there is core.control. Without it, orders of other nodes are carried out all the same. When the
+ * workers are open and do not run yet. */
 [[nodiscard]] int control_open(struct server *s, struct cs_error *e);
 /* A reload has ended: answers who waits for it. See server.reload_result. */
 void control_reload_ended(struct server *s);

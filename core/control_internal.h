@@ -10,6 +10,7 @@
 
 #include <sys/stat.h>
 
+#include "core/bus/bus.h"
 #include "core/control.h"
 #include "core/server.h"
 
@@ -41,6 +42,13 @@ struct control_question {
 	bool more = false; /* the list goes on at slot */
 };
 
+/* What another node has done for an order. */
+struct control_node {
+	std::string name;
+	uint64_t done, sessions;
+	bool is_partial; /* a worker of it has not answered */
+};
+
 /* A verb that is being carried out. */
 struct control_request {
 	struct server *server = nullptr;
@@ -62,6 +70,14 @@ struct control_request {
 	unsigned missing = 0; /* answers that have not come */
 	event_ptr deadline;
 	bool is_late = false;
+
+	/* Of an order for all nodes. from: the node that was asked, and its number of the request; 0: this one was. */
+	cs_bus_address from = 0;
+	uint64_t id_there = 0;
+	bool was_sent = false; /* to the others */
+	bool awaits_nodes = false; /* this node is done */
+	int64_t nodes_until = 0; /* so long the others are waited for */
+	std::vector<struct control_node> nodes; /* that have reported */
 };
 
 struct control_verb {
@@ -88,11 +104,17 @@ struct control {
 	dev_t device = 0; /* the file that was made */
 	ino_t inode = 0;
 	bool closed = false;
+	struct bus_orders orders {}; /* what the bus calls */
 };
 
 /* Each ends the request: r is gone. more: "", or members with their leading comma. */
 void control_answer(struct control_request *r, const std::string &more);
 void control_refuse(struct control_request *r, int wire_errno, const std::string &text);
+/* Carries out a request that is filled in. Any thread. */
+void control_post(std::unique_ptr<struct control_request> r);
+/* verb->finish is called in so many ms, in place of an earlier deadline. */
+void control_set_deadline(struct control_request *r, int64_t ms);
+const struct control_verb *control_find_verb(uint32_t msgid);
 /* Asks the workers from first to before last; verb->finish is called in a later turn. */
 void control_ask(struct control_request *r, unsigned first, unsigned last, control_ask_fn *ask);
 /* The numbers of the workers that were asked and did not answer, with commas between; "": all did. */
@@ -129,6 +151,18 @@ void control_run_kick(struct control_request *r);
 void control_finish_kick(struct control_request *r);
 void control_run_notify(struct control_request *r);
 void control_finish_notify(struct control_request *r);
+
+/* control_nodes.cpp: orders for all nodes. */
+void control_open_nodes(struct control *c);
+/* Sends the order to the others, unless one of them has sent it here. r->text: the frame of a notice. */
+void control_tell_nodes(struct control_request *r);
+/* This node is done. true: others may report yet; verb->finish is called again. */
+[[nodiscard]] bool control_awaits_nodes(struct control_request *r);
+/* Another node was asked: reports to it and ends the request: true. */
+[[nodiscard]] bool control_report_to_node(struct control_request *r, size_t done, size_t sessions);
+/* Adds `nodes`, the others that have reported, and `bus`: alone, joined or away. */
+void control_add_nodes(std::string *json, const struct control_request *r, const char *done_key);
+
 /* For control_run_workers and control_run_limits. */
 control_ask_fn control_ask_figures;
 

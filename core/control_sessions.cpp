@@ -180,27 +180,29 @@ static bool control_ask_kick(struct control_question *q)
 
 void control_run_kick(struct control_request *r)
 {
+	control_tell_nodes(r);
 	control_ask(r, 0, static_cast<unsigned>(r->server->shared.workers.size()), control_ask_kick);
 }
 
-static void control_add_sum(std::string *json, const struct control_request *r, const char *key,
-                            size_t control_question::*member)
+static size_t control_sum(const struct control_request *r, size_t control_question::*member)
 {
 	size_t sum = 0;
 
 	for (const auto &q : r->answers)
 		sum += q ? q.get()->*member : 0;
-	control_add_number(json, key, static_cast<int64_t>(sum));
+	return sum;
 }
 
 void control_finish_kick(struct control_request *r)
 {
+	const size_t ended = control_sum(r, &control_question::count);
 	std::string more;
 
-	if (control_refuse_silent(r))
+	if (control_report_to_node(r, ended, ended) || control_refuse_silent(r) || control_awaits_nodes(r))
 		return;
-	control_add_sum(&more, r, "ended", &control_question::count);
+	control_add_number(&more, "ended", static_cast<int64_t>(ended));
 	control_add_text(&more, "node", server_node_name(r->server));
+	control_add_nodes(&more, r, "ended");
 	control_answer(r, "," + more);
 }
 
@@ -241,18 +243,23 @@ void control_run_notify(struct control_request *r)
 	control_add_number(&frame, "msgid", CS_MSGID_NOTICE);
 	control_add_text(&frame, "text", r->text);
 	control_add_number(&frame, "ts", host_table.now());
-	r->text = frame + "}";
+	if (r->from == 0) /* else the text is a frame already */
+		r->text = frame + "}";
+	control_tell_nodes(r);
 	control_ask(r, 0, static_cast<unsigned>(r->server->shared.workers.size()), control_ask_notify);
 }
 
 void control_finish_notify(struct control_request *r)
 {
+	const size_t reached = control_sum(r, &control_question::count);
+	const size_t sessions = control_sum(r, &control_question::sessions);
 	std::string more;
 
-	if (control_refuse_silent(r))
+	if (control_report_to_node(r, reached, sessions) || control_refuse_silent(r) || control_awaits_nodes(r))
 		return;
-	control_add_sum(&more, r, "reached", &control_question::count);
-	control_add_sum(&more, r, "sessions", &control_question::sessions);
+	control_add_number(&more, "reached", static_cast<int64_t>(reached));
+	control_add_number(&more, "sessions", static_cast<int64_t>(sessions));
 	control_add_text(&more, "node", server_node_name(r->server));
+	control_add_nodes(&more, r, "reached");
 	control_answer(r, "," + more);
 }

@@ -7,6 +7,7 @@
 #define CORE_BUS_H
 
 #include <memory>
+#include <string_view>
 
 #include <chatserverd/bus.h>
 
@@ -29,6 +30,31 @@ struct bus_counters {
 	int64_t echo_ms; /* how long the last sign of life took through the bus and back */
 	int64_t silent_ms; /* since the last one came back, or since the bus is there; 0 while it is away */
 	size_t waiting_bytes; /* of parcels that wait for the bus thread */
+};
+
+/* An order of an operator that every node carries out: without a text the sessions of the account are ended (of the
+ * device, or of CS_EVERY_DEVICE); with one it is sent to all sessions that want notices. */
+struct bus_order {
+	cs_bus_address from; /* who is told what was done */
+	uint64_t id; /* chosen there */
+	cs_account account; /* 0: the order has a text */
+	uint64_t device;
+	std::string_view text; /* a frame */
+};
+
+/* What a node has done for an order. */
+struct bus_report {
+	uint64_t id;
+	uint64_t done, sessions; /* how many were ended or reached, of how many */
+	bool is_partial; /* a worker has not answered */
+	std::string_view node; /* its name */
+};
+
+/* Who carries out orders; worker_shared points to it. Bus thread. */
+struct bus_orders {
+	void *arg;
+	void (*ordered)(void *arg, const struct bus_order *order);
+	void (*reported)(void *arg, const struct bus_report *report);
 };
 
 /* Functions of the rooms above for data and events of the adapter: a constant table, made by session_bus.cpp of the
@@ -88,6 +114,10 @@ void bus_presence(struct bus *b, const cs_account *accounts, const uint64_t *dev
                            const struct cs_parcel *parcel, unsigned flags);
 void bus_send_all(struct bus *b, const struct cs_self *self, uint64_t topic, const struct cs_parcel *parcel,
                   unsigned flags);
+
+/* Sends the order to all other nodes; `from` is filled in. false: the bus is away. */
+[[nodiscard]] bool bus_send_order(struct bus *b, const struct bus_order *order);
+void bus_send_report(struct bus *b, cs_bus_address to, const struct bus_report *report);
 
 /* Tells the node that asked for a probe that the peer of the session here has answered. */
 void bus_send_proof(struct bus *b, cs_bus_address to, cs_account account, uint64_t device);

@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/base/worker.h"
 #include "core/bus/bus_internal.h"
+#include "core/bus/bus_order.h"
 #include "core/bus/bus_parcel.h"
 
 void bus_on_address(void *core, cs_bus_address address)
@@ -78,6 +79,28 @@ static bool bus_take_proof(const struct bus *b, cs_account account, uint64_t dev
 	return true;
 }
 
+static bool bus_take_order(const struct bus *b, const struct bus_parcel *p)
+{
+	const struct bus_orders *orders = b->shared->orders;
+	struct bus_order order;
+
+	if (!orders || bus_order_read(p, &order) != 0)
+		return false;
+	orders->ordered(orders->arg, &order);
+	return true;
+}
+
+static bool bus_take_report(const struct bus *b, const struct bus_parcel *p)
+{
+	const struct bus_orders *orders = b->shared->orders;
+	struct bus_report report;
+
+	if (!orders || bus_report_read(p, &report) != 0)
+		return false;
+	orders->reported(orders->arg, &report);
+	return true;
+}
+
 void bus_on_arrived(void *core, const void *data, size_t size)
 {
 	auto *b = static_cast<struct bus *>(core);
@@ -89,6 +112,10 @@ void bus_on_arrived(void *core, const void *data, size_t size)
 		bus_log_oddity(b, why, size);
 	else if (parcel.kind == BUS_PARCEL_PROOF)
 		good = bus_take_proof(b, parcel.to, parcel.device);
+	else if (parcel.kind == BUS_PARCEL_ORDER)
+		good = bus_take_order(b, &parcel);
+	else if (parcel.kind == BUS_PARCEL_REPORT)
+		good = bus_take_report(b, &parcel);
 	else
 		good = bus_take_data(b, &parcel);
 	(good ? &b->received : &b->dropped)->fetch_add(1, std::memory_order_relaxed);

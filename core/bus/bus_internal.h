@@ -84,6 +84,9 @@ void bus_call_answered(void *call, int result);
 /* Frees a call whose completion is not due. */
 void bus_call_free(struct bus_call *call);
 
+/* bus_send.cpp: something was given to the adapter: counts it, and lets it leave at the end of the turn. */
+void bus_note_sent(struct bus *b);
+
 /* Completes the calls that the adapter will never answer, as if the bus were away. No thread may run the loop. */
 void bus_abandon(struct bus *b);
 

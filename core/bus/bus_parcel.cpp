@@ -13,7 +13,7 @@ static_assert(sizeof(struct cs_envelope) == 16, "no padding: every byte is sent"
 /* How many bytes the device takes. */
 static size_t bus_parcel_device_size(unsigned kind)
 {
-	return kind == BUS_PARCEL_DEVICE || kind == BUS_PARCEL_PROOF ? sizeof(uint64_t) : 0;
+	return kind == BUS_PARCEL_DEVICE || kind == BUS_PARCEL_PROOF || kind == BUS_PARCEL_ORDER ? sizeof(uint64_t) : 0;
 }
 
 std::string bus_parcel_encode(const struct bus_parcel *p)
@@ -49,14 +49,18 @@ static const char *bus_parcel_check(const struct cs_envelope *envelope, size_t s
 	const unsigned kind = envelope->kind & ~CS_ENVELOPE_CASUAL;
 	const size_t named = static_cast<size_t>(envelope->name_size) + envelope->head_size;
 
-	if (kind < BUS_PARCEL_ACCOUNT || kind > BUS_PARCEL_DEVICE)
+	if (kind < BUS_PARCEL_ACCOUNT || kind > BUS_PARCEL_REPORT)
 		return "unknown kind";
-	if (kind != BUS_PARCEL_ALL && !bus_parcel_is_account(envelope->to))
+	if (kind == BUS_PARCEL_ORDER
+	            ? envelope->to > CS_INTEGER_MAX
+	            : kind != BUS_PARCEL_ALL && kind != BUS_PARCEL_REPORT && !bus_parcel_is_account(envelope->to))
 		return "bad account";
 	if (named > size_behind)
 		return "name and head are too long";
 	if (kind == BUS_PARCEL_PROOF)
 		return size_behind == 0 ? nullptr : "a proof with data";
+	if (kind == BUS_PARCEL_ORDER || kind == BUS_PARCEL_REPORT)
+		return envelope->name_size == 0 ? nullptr : "an order with a plugin name";
 	return envelope->name_size != 0 ? nullptr : "no plugin name";
 }
 
@@ -78,7 +82,7 @@ static int bus_parcel_take_device(std::string_view *bytes, unsigned kind, uint64
 	memcpy(device_r, bytes->data(), size);
 	*device_r = le64toh(*device_r);
 	bytes->remove_prefix(size);
-	return *device_r <= CS_DEVICE_MAX ? 0 : CS_EINVAL;
+	return *device_r <= CS_DEVICE_MAX || (kind == BUS_PARCEL_ORDER && *device_r == CS_EVERY_DEVICE) ? 0 : CS_EINVAL;
 }
 
 int bus_parcel_decode(std::string_view bytes, struct bus_parcel *p_r, const char **why_r)

@@ -19,7 +19,7 @@ static void bus_flush(void *arg)
 		b->driver->flush(b->handle);
 }
 
-static void bus_note_sent(struct bus *b)
+void bus_note_sent(struct bus *b)
 {
 	b->sent.fetch_add(1, std::memory_order_relaxed);
 	if (!b->flush_due)

@@ -8,6 +8,7 @@
 #include <chatserverd/bus.h>
 #include <chatserverd/msgid.h>
 
+#include "core/bus/bus_order.h"
 #include "core/bus/bus_parcel.h"
 #include "tests/support/check.h"
 
@@ -132,7 +133,40 @@ static void an_address_that_does_not_belong_to_the_kind_is_refused(void **)
 	assert_refused(parcel_for(BUS_PARCEL_ACCOUNT, 0), "bad account");
 	assert_refused(parcel_for(BUS_PARCEL_ACCOUNT, CS_INTEGER_MAX + 1), "bad account");
 	assert_refused(parcel_for(static_cast<enum bus_parcel_kind>(0), 0), "unknown kind");
-	assert_refused(parcel_for(static_cast<enum bus_parcel_kind>(5), 0), "unknown kind");
+	assert_refused(parcel_for(static_cast<enum bus_parcel_kind>(7), 0), "unknown kind");
+}
+
+static void orders_and_reports_travel_and_bad_ones_are_refused(void **)
+{
+	const struct bus_order kick = {7, 8, 9, CS_EVERY_DEVICE, ""}, notice = {7, UINT64_MAX, 0, 0, "{}"};
+	const struct bus_report report = {UINT64_MAX, 3, 4, true, "north"};
+	struct bus_order order;
+	struct bus_report got;
+	std::string bytes = bus_order_encode(&kick);
+	struct bus_parcel p = decoded(bytes);
+
+	assert_int_equal(bus_order_read(&p, &order), 0);
+	assert_true(order.from == 7 && order.id == 8 && order.account == 9 && order.device == CS_EVERY_DEVICE);
+	assert_true(order.text.empty());
+	assert_int_equal(bus_report_read(&p, &got), CS_EINVAL);
+	bytes = bus_order_encode(&notice);
+	p = decoded(bytes);
+	assert_int_equal(bus_order_read(&p, &order), 0);
+	assert_true(order.account == 0 && order.id == UINT64_MAX && order.text == "{}");
+	bytes = bus_report_encode(&report);
+	p = decoded(bytes);
+	assert_int_equal(bus_report_read(&p, &got), 0);
+	assert_true(got.id == UINT64_MAX && got.done == 3 && got.sessions == 4 && got.is_partial &&
+	            got.node == "north");
+	/* Neither an account nor a text, both of them, an address that no node has. */
+	for (const struct bus_order &bad :
+	     {bus_order{7, 8, 0, 0, ""}, bus_order{7, 8, 9, 0, "{}"}, bus_order{0, 8, 9, 0, ""},
+	      bus_order{CS_BUS_ADDRESS_MAX + 1, 8, 9, 0, ""}}) {
+		bytes = bus_order_encode(&bad);
+		p = decoded(bytes);
+		assert_int_equal(bus_order_read(&p, &order), CS_EINVAL);
+	}
+	assert_refused(parcel_for(BUS_PARCEL_REPORT, 1), "an order with a plugin name");
 }
 
 static void sizes_that_do_not_fit_are_refused(void **)
@@ -196,10 +230,12 @@ static void no_bytes_make_it_read_beyond_them(void **)
 			continue;
 		}
 		accepted++;
-		assert_true(p.plugin.empty() == (p.kind == BUS_PARCEL_PROOF));
-		const bool has_device = p.kind == BUS_PARCEL_PROOF || p.kind == BUS_PARCEL_DEVICE;
+		const bool is_order = p.kind == BUS_PARCEL_ORDER || p.kind == BUS_PARCEL_REPORT;
+		const bool has_device =
+			p.kind == BUS_PARCEL_PROOF || p.kind == BUS_PARCEL_DEVICE || p.kind == BUS_PARCEL_ORDER;
+		assert_true(p.plugin.empty() == (p.kind == BUS_PARCEL_PROOF || is_order));
 		assert_true(p.plugin.data() == block.data() + (has_device ? 24 : 16));
-		assert_true(p.device <= (has_device ? CS_DEVICE_MAX : 0));
+		assert_true(p.device <= (has_device ? CS_DEVICE_MAX : 0) || (is_order && p.device == CS_EVERY_DEVICE));
 		assert_true(p.body.data() + p.body.size() == block.data() + block.size());
 		assert_true(p.to >= 1 || p.kind != BUS_PARCEL_ACCOUNT);
 	}
@@ -215,6 +251,7 @@ int main(void)
 		cmocka_unit_test(a_proof_that_gives_a_name_or_a_head_is_refused),
 		cmocka_unit_test(a_parcel_has_the_same_bytes_everywhere),
 		cmocka_unit_test(empty_data_is_data),
+		cmocka_unit_test(orders_and_reports_travel_and_bad_ones_are_refused),
 		cmocka_unit_test(an_address_that_does_not_belong_to_the_kind_is_refused),
 		cmocka_unit_test(sizes_that_do_not_fit_are_refused),
 		cmocka_unit_test(a_name_that_no_plugin_can_have_is_refused),

@@ -156,12 +156,32 @@ static void chatctl_show_sessions(const cJSON *answer, bool colour)
 	chatctl_print_table(&table, colour);
 }
 
-static void chatctl_show_kick(const cJSON *answer, bool)
+/* What an order for all nodes did not reach. */
+static void chatctl_show_unreached(const cJSON *answer)
 {
-	const int64_t ended = chatctl_number(answer, "ended");
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, chatctl_member(answer, "nodes")) if (chatctl_flag(item, "partial"))(void)
+		printf("a worker of node %s does not answer; it may have more\n", chatctl_text(item, "node").c_str());
+	if (chatctl_raw_text(answer, "bus") == "away")
+		(void)printf("the bus is away: no other node was reached\n");
+}
+
+static void chatctl_show_kicked(const cJSON *item)
+{
+	const int64_t ended = chatctl_number(item, "ended");
 
 	(void)printf("%lld session%s ended on node %s\n", static_cast<long long>(ended), chatctl_plural(ended),
-	             chatctl_text(answer, "node").c_str());
+	             chatctl_text(item, "node").c_str());
+}
+
+static void chatctl_show_kick(const cJSON *answer, bool)
+{
+	const cJSON *item;
+
+	chatctl_show_kicked(answer);
+	cJSON_ArrayForEach(item, chatctl_member(answer, "nodes")) chatctl_show_kicked(item);
+	chatctl_show_unreached(answer);
 }
 
 static void chatctl_show_plugins(const cJSON *answer, bool colour)
@@ -264,13 +284,22 @@ static void chatctl_show_limits(const cJSON *answer, bool colour)
 	chatctl_print_table(&table, colour);
 }
 
-static void chatctl_show_notice(const cJSON *answer, bool)
+static void chatctl_show_reached(const cJSON *item)
 {
-	const int64_t reached = chatctl_number(answer, "reached"), sessions = chatctl_number(answer, "sessions");
+	const int64_t reached = chatctl_number(item, "reached"), sessions = chatctl_number(item, "sessions");
 
 	(void)printf("reached %lld of %lld session%s of node %s; the others do not show notices\n",
 	             static_cast<long long>(reached), static_cast<long long>(sessions), chatctl_plural(sessions),
-	             chatctl_text(answer, "node").c_str());
+	             chatctl_text(item, "node").c_str());
+}
+
+static void chatctl_show_notice(const cJSON *answer, bool)
+{
+	const cJSON *item;
+
+	chatctl_show_reached(answer);
+	cJSON_ArrayForEach(item, chatctl_member(answer, "nodes")) chatctl_show_reached(item);
+	chatctl_show_unreached(answer);
 }
 
 /* ---- the verbs */
@@ -280,8 +309,8 @@ const struct chatctl_verb chatctl_server_verbs[] = {
 	{"workers", "", "its workers, and whether one hangs", CS_MSGID_WORKERS, 0, 0, nullptr, chatctl_show_workers},
 	{"sessions", "[ACCOUNT]", "who is logged in on this node", CS_MSGID_SESSIONS, 0, 1, chatctl_read_account,
          chatctl_show_sessions, "sessions"},
-	{"kick", "ACCOUNT [DEVICE]", "end sessions on this node", CS_MSGID_KICK, 1, 2, chatctl_read_account,
-         chatctl_show_kick},
+	{"kick", "ACCOUNT [DEVICE]", "end sessions of an account, on all nodes", CS_MSGID_KICK, 1, 2,
+         chatctl_read_account, chatctl_show_kick},
 	{"plugins", "", "the plugins that are loaded", CS_MSGID_PLUGINS, 0, 0, nullptr, chatctl_show_plugins},
 	{"routes", "", "the requests, with counters", CS_MSGID_ROUTES, 0, 0, nullptr, chatctl_show_routes},
 	{"limits", "", "what is allowed, and what is used", CS_MSGID_LIMITS, 0, 0, nullptr, chatctl_show_limits},
@@ -289,7 +318,7 @@ const struct chatctl_verb chatctl_server_verbs[] = {
          chatctl_show_log},
 	{"reload", "", "read the configuration again", CS_MSGID_RELOAD, 0, 0, nullptr, chatctl_show_reload},
 	{"drain", "", "finish what is under way, and end", CS_MSGID_DRAIN, 0, 0, nullptr, chatctl_show_drain},
-	{"notice", "TEXT...", "say something to all sessions of this node", CS_MSGID_NOTIFY, 1, SIZE_MAX,
+	{"notice", "TEXT...", "say something to all sessions, on all nodes", CS_MSGID_NOTIFY, 1, SIZE_MAX,
          chatctl_read_notice, chatctl_show_notice},
 	{},
 };
