@@ -15,7 +15,13 @@ log
 reload
 drain
 notice
-group list'
+group list
+invite create
+invite list
+invite revoke
+ban
+unban
+bans'
 	local options='-s --socket -t --timeout --json -V --version -h --help'
 	local word=${COMP_WORDS[COMP_CWORD]} verb='' first second seconds='' i
 

@@ -52,7 +52,13 @@
 	X(RELOAD, 908, O)                                                                                              \
 	X(LIMITS, 909, O)                                                                                              \
 	X(NOTIFY, 910, O)                                                                                              \
-	X(GROUP_LIST, 930, O)
+	X(GROUP_LIST, 930, O)                                                                                          \
+	X(INVITE_CREATE, 940, O)                                                                                       \
+	X(INVITE_LIST, 941, O)                                                                                         \
+	X(INVITE_REVOKE, 942, O)                                                                                       \
+	X(BAN, 943, O)                                                                                                 \
+	X(UNBAN, 944, O)                                                                                               \
+	X(BANS, 945, O)
 
 /* X(NAME, number, when) : the errno of ACK (msgid 100). 1 and 2 belong to LOGIN_ACK and REGISTER_ACK. */
 #define CS_ERRNO_LIST(X)                                                                                               \

@@ -177,6 +177,9 @@ static const cs_route login_routes[] = {
 	{CS_MSGID_DEVICES, "devices", login_on_devices, CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID, 5},
 	{CS_MSGID_END_DEVICE, "end_device", login_on_end_device, CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID, 5},
 	{CS_MSGID_SET_PASSWORD, "set_password", login_on_set_password, CS_ROUTE_NEEDS_LOGIN | CS_ROUTE_OWN_ID, 20},
+	{CS_MSGID_INVITE_CREATE, "invite_create", login_on_invite_create, CS_ROUTE_OPERATOR, 0},
+	{CS_MSGID_INVITE_LIST, "invite_list", login_on_invite_list, CS_ROUTE_OPERATOR, 0},
+	{CS_MSGID_INVITE_REVOKE, "invite_revoke", login_on_invite_revoke, CS_ROUTE_OPERATOR, 0},
 	{0, nullptr, nullptr, 0, 0},
 };
 
@@ -187,8 +190,8 @@ static const cs_option login_options[] = {
          nullptr, 1, "memory of argon2id per password"},
 	{"duplicate_login", CS_OPTION_CHOICE, offsetof(login_conf, duplicate_login), 0, 0, "refuse", "refuse|kick", 1,
          "a login of an account that is online: refuse it, or kick the older session"},
-	{"registration", CS_OPTION_CHOICE, offsetof(login_conf, registration), 0, 0, "open", "open|closed", 1,
-         "whether people may make accounts"},
+	{"registration", CS_OPTION_CHOICE, offsetof(login_conf, registration), 0, 0, "open", "open|invite|closed", 1,
+         "who may make accounts: all, those with an invitation (chatctl invite), or nobody"},
 	{"failed_logins", CS_OPTION_INTEGER, offsetof(login_conf, failed_logins), 0, 1000000, "30", nullptr, 1,
          "wrong passwords per minute of an address (IPv6: of a /64), for all accounts; 0: no limit"},
 	{"max_devices", CS_OPTION_INTEGER, offsetof(login_conf, max_devices), 1, 60, "10", nullptr, 1,

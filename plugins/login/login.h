@@ -18,11 +18,14 @@
 #include "../shared/field.h"
 #include "password.h"
 
+/* Who may make an account. In the order of the option's choices. */
+enum login_registration { LOGIN_REGISTRATION_OPEN = 0, LOGIN_REGISTRATION_INVITE, LOGIN_REGISTRATION_CLOSED };
+
 struct login_conf {
 	int64_t password_ops;
 	int64_t password_memory;
 	int duplicate_login; /* 0 refuse, 1 kick */
-	int registration; /* 0 open, 1 closed */
+	int registration; /* enum login_registration */
 	int64_t failed_logins; /* failed logins of an address per minute; 0: no limit */
 	int64_t max_devices; /* named ones of an account */
 	int64_t new_devices; /* named ones of an account per minute; 0: no limit */
@@ -85,6 +88,9 @@ int login_on_register(void *state, const cs_frame *frame);
 int login_on_devices(void *state, const cs_frame *frame);
 int login_on_end_device(void *state, const cs_frame *frame);
 int login_on_set_password(void *state, const cs_frame *frame);
+int login_on_invite_create(void *state, const cs_frame *frame);
+int login_on_invite_list(void *state, const cs_frame *frame);
+int login_on_invite_revoke(void *state, const cs_frame *frame);
 
 /* The cost of new passwords. */
 password_cost login_cost(const login_plugin *plugin);

@@ -85,6 +85,7 @@ static int operator_start(const cs_host *host, cs_self *self, const void *, void
 	auto p = std::make_unique<operator_plugin>();
 
 	p->context = {host, self};
+	bans_start(p.get());
 	*state_r = p.release();
 	return 0;
 }
@@ -94,12 +95,33 @@ static void operator_stop(void *state)
 	const std::unique_ptr<operator_plugin> p(static_cast<operator_plugin *>(state));
 }
 
+/* ---- other nodes */
+
+static void operator_on_routed(void *state, cs_conn, cs_account, const cs_parcel *)
+{
+	bans_look(static_cast<operator_plugin *>(state));
+}
+
+static void operator_on_cluster(void *state, cs_cluster_event)
+{
+	bans_look(static_cast<operator_plugin *>(state));
+}
+
 static const cs_route operator_routes[] = {
 	{CS_MSGID_GROUP_LIST, "group_list", operator_on_group_list, CS_ROUTE_OPERATOR, 0},
+	{CS_MSGID_BAN, "ban", operator_on_ban, CS_ROUTE_OPERATOR, 0},
+	{CS_MSGID_UNBAN, "unban", operator_on_unban, CS_ROUTE_OPERATOR, 0},
+	{CS_MSGID_BANS, "bans", operator_on_bans, CS_ROUTE_OPERATOR, 0},
 	{0, nullptr, nullptr, 0, 0},
 };
 
 CS_EXPORT extern const struct cs_plugin cs_plugin = {
-	CS_PLUGIN_HEAD,          .name = "operator",    .version = CS_VERSION, .routes = operator_routes,
-	.start = operator_start, .stop = operator_stop,
+	CS_PLUGIN_HEAD,
+	.name = "operator",
+	.version = CS_VERSION,
+	.routes = operator_routes,
+	.start = operator_start,
+	.routed = operator_on_routed,
+	.cluster = operator_on_cluster,
+	.stop = operator_stop,
 };

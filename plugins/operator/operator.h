@@ -11,10 +11,12 @@
 #include <chatserverd/plugin.h>
 
 #include "../shared/field.h"
+#include "bans.h"
 
 /* An instance. */
 struct operator_plugin {
 	plugin_context context;
+	operator_bans bans; /* worker 0 only */
 };
 
 /* ---- operator.cpp */

@@ -57,7 +57,8 @@ struct client_page {
 
 struct client_calls {
 	void (*session_changed)(void *arg); /* logged in, logged out, or a login was refused */
-	void (*registered)(void *arg, bool done); /* the answer to a registration */
+	/* The answer to a registration. needs_invite: it was refused for want of a good invitation. */
+	void (*registered)(void *arg, bool done, bool needs_invite);
 	void (*ready)(void *arg); /* something has changed: perhaps the next command can run */
 };
 

@@ -44,6 +44,8 @@ static void client_ask_register(client *cl, const command &cm, uint64_t number)
 
 	request_add_text(&rq, "name", cm.name);
 	request_add_text(&rq, "password", cm.text);
+	if (!cm.invite.empty())
+		request_add_text(&rq, "invite", cm.invite);
 	client_queue(cl, &entry, &rq, number);
 }
 

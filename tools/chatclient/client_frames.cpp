@@ -193,7 +193,8 @@ static void client_refuse(client *cl, outbox_entry *waiting, int64_t error, std:
 	if (!entry.text.empty())
 		view_notice(&cl->vw, "Not sent: " + entry.text);
 	if (entry.verb == COMMAND_REGISTER)
-		cl->calls->registered(cl->arg, false);
+		cl->calls->registered(cl->arg, false,
+		                      error == CS_ERRNO_REFUSED && text.find("invitation") != text.npos);
 }
 
 /* What is behind a LOGOUT, as a question for a name, can never be sent. */
@@ -333,7 +334,7 @@ static void client_take_registered(client *cl, const frame &fr)
 	client_note_progress(cl);
 	connection_is_good(&cl->cn);
 	view_registered(&cl->vw, fr.id);
-	cl->calls->registered(cl->arg, true);
+	cl->calls->registered(cl->arg, true, false);
 }
 
 /* An error that belongs to no request. */

@@ -68,6 +68,7 @@ struct command {
 	uint64_t count = 0;
 	std::string name;
 	std::string text;
+	std::string invite; /* to register; empty: none */
 	std::string problem;
 };
 

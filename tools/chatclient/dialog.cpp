@@ -61,11 +61,15 @@ static void dialog_register(dialog *dg)
 		view_notice(&dg->cl->vw, "Waiting for the connection.");
 }
 
-/* Who has registered is in. */
-void dialog_registered(dialog *dg, bool done)
+/* Who has registered is in. Name and password stay while the server asks for an invitation. */
+void dialog_registered(dialog *dg, bool done, bool needs_invite)
 {
 	if (dg->step != DIALOG_REGISTER_WAIT)
 		return;
+	if (needs_invite) {
+		dialog_go(dg, DIALOG_REGISTER_INVITE, "invitation: ", false);
+		return;
+	}
 	if (!done) {
 		dg->pending = command();
 		dg->account.clear();
@@ -183,6 +187,17 @@ static void dialog_take_again(dialog *dg, std::string_view line)
 		return;
 	}
 	view_notice(&dg->cl->vw, "These were not the same.");
+	dialog_show_menu(dg);
+}
+
+static void dialog_take_invite(dialog *dg, std::string_view line)
+{
+	dg->pending.invite = line;
+	if (!line.empty()) {
+		dialog_register(dg);
+		return;
+	}
+	dg->pending = command();
 	dialog_show_menu(dg);
 }
 
@@ -376,6 +391,7 @@ void dialog_take_line(dialog *dg, std::string_view typed)
 	case DIALOG_LOGIN_PASSWORD:
 	case DIALOG_REGISTER_PASSWORD: dialog_take_password(dg, line); break;
 	case DIALOG_REGISTER_AGAIN: dialog_take_again(dg, line); break;
+	case DIALOG_REGISTER_INVITE: dialog_take_invite(dg, line); break;
 	case DIALOG_OLD_PASSWORD:
 	case DIALOG_NEW_PASSWORD:
 	case DIALOG_NEW_AGAIN: dialog_take_change(dg, line); break;

@@ -17,6 +17,7 @@ enum dialog_step {
 	DIALOG_REGISTER_NAME,
 	DIALOG_REGISTER_PASSWORD,
 	DIALOG_REGISTER_AGAIN,
+	DIALOG_REGISTER_INVITE,
 	DIALOG_REGISTER_WAIT,
 	DIALOG_OLD_PASSWORD,
 	DIALOG_NEW_PASSWORD,
@@ -45,7 +46,7 @@ void dialog_end(dialog *dg);
 /* ^C: leaves if it is pressed twice. */
 void dialog_interrupt(dialog *dg);
 void dialog_session_changed(dialog *dg);
-void dialog_registered(dialog *dg, bool done);
+void dialog_registered(dialog *dg, bool done, bool needs_invite);
 /* The line that is being typed has changed. */
 void dialog_typed(dialog *dg, std::string_view line);
 /* false: several lines are no message here. */

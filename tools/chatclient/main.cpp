@@ -79,12 +79,12 @@ static void chatclient_program_on_session_changed(void *arg)
 		dialog_session_changed(&pg->dg);
 }
 
-static void chatclient_program_on_registered(void *arg, bool done)
+static void chatclient_program_on_registered(void *arg, bool done, bool needs_invite)
 {
 	program *const pg = static_cast<program *>(arg);
 
 	if (!pg->cl.vw.plain)
-		dialog_registered(&pg->dg, done);
+		dialog_registered(&pg->dg, done, needs_invite);
 }
 
 static void chatclient_program_on_ready(void *arg)

@@ -100,3 +100,24 @@ void chatctl_add_line(struct chatctl_table *table, const char *name, const std::
 {
 	table->rows.push_back({{name, CHATCTL_BOLD}, {text, colour}});
 }
+
+bool chatctl_add_duration(cJSON *request, const char *key, const std::string &word)
+{
+	static constexpr struct {
+		char unit;
+		int64_t ms, most;
+	} units[] = {{'s', 1000, 315360000}, {'m', 60000, 5256000}, {'h', 3600000, 87600}, {'d', 86400000, 3650}};
+	int64_t number = 0;
+
+	for (const auto &one : units) {
+		if (word.size() < 2 || word.size() > 10 || word.back() != one.unit ||
+		    word.find_first_not_of("0123456789") != word.size() - 1)
+			continue;
+		number = std::stoll(word);
+		if (number < 1 || number > one.most)
+			break;
+		(void)cJSON_AddNumberToObject(request, key, static_cast<double>(number * one.ms));
+		return true;
+	}
+	return chatctl_mistake("a time is a number with s, m, h or d, up to 3650d", word);
+}

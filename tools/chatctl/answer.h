@@ -37,5 +37,7 @@ bool chatctl_mistake(const char *must_be, const std::string &word);
 /* Adds the word as a number. false: it is none, or not from least to most, which is explained. */
 [[nodiscard]] bool chatctl_add_number(cJSON *request, const char *key, const std::string &word, int64_t least,
                                       int64_t most, const char *must_be);
+/* Adds the word as a time in ms: 30s, 5m, 2h, 7d. false: it is none, which is explained. */
+[[nodiscard]] bool chatctl_add_duration(cJSON *request, const char *key, const std::string &word);
 
 #endif

@@ -31,6 +31,8 @@ struct chatctl_verb {
 /* Each list ends with a name that is null. */
 extern const struct chatctl_verb chatctl_server_verbs[];
 extern const struct chatctl_verb chatctl_group_verbs[];
+extern const struct chatctl_verb chatctl_invite_verbs[];
+extern const struct chatctl_verb chatctl_ban_verbs[];
 
 /* Looks the verb up and reads what follows it. false: a mistake, explained on standard error. */
 [[nodiscard]] bool chatctl_check_words(const struct chatctl_options *options);

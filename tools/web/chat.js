@@ -48,7 +48,8 @@
 //   'settings'       (name, value)
 //
 // Actions: each gives a promise; a refused one rejects with {errno, key, values}: key is one of words
-//   register(name, password, {remember})  makes the account and logs it in
+//   register(name, password, {remember, invite})  makes the account, with the code of an invitation if the server asks for one
+//                                (error.invite, error.inviteBad), and logs it in
 //   login(name, password, {remember})     logout()      useHere()      retryNow()
 //   open(key)      loads the newest page if need be, sets newFrom; close(key)
 //   visible(key or null)   the view says which conversation is seen now (tab visible, at the bottom): it is read at once
@@ -72,7 +73,7 @@
 // Refusals: error.key is one of
 //   'error.login' 'error.taken' 'error.password' 'error.notLoggedIn' 'error.badFrame' 'error.noUser' 'error.noGroup' 'error.notAllowed'
 //   'error.muted' (values.until) 'error.exists' 'error.busy' 'error.unavailable' 'error.tooLong' 'error.offline' 'error.noMessage'
-//   'error.tooLate' 'error.full' 'error.devices' 'error.invite' 'error.timeout' 'error.ended' (the token is void: log in again)
+//   'error.tooLate' 'error.full' 'error.devices' 'error.invite' 'error.inviteBad' 'error.timeout' 'error.ended' (the token is void: log in again)
 //   'error.refused' (anything else; values.text is the server's own text)
 import { createActions } from './actions.js';
 import { createConnection, lost } from './connection.js';
@@ -104,7 +105,7 @@ function refusal(answer, of) {
     const { errno, errmsg: text = '', until } = answer, values = { text };
     let key = keysOf[errno] || 'refused';
     if (of === 4 && errno === 1)
-        key = /taken/.test(text) ? 'taken' : /invit/.test(text) ? 'invite' : 'refused';
+        key = /taken/.test(text) ? 'taken' : /invitation is needed/.test(text) ? 'invite' : /invit/.test(text) ? 'inviteBad' : 'refused';
     else if (of === 1 && errno === 16)
         key = 'devices';
     else if (of === 112 && errno === 8)
@@ -224,7 +225,7 @@ export function createChat({ url, keep: store = createKeep(), now = Date.now, ra
             return;
         try {
             if (me.isNew) {
-                await connection.request({ msgid: 4, name: me.name, password: me.password });
+                await connection.request({ msgid: 4, name: me.name, password: me.password, ...me.invite && { invite: me.invite } });
                 me.isNew = false;
             }
             const who = me.token ? { id: me.account, token: me.token } : { name: me.name, password: me.password };
@@ -672,7 +673,7 @@ export function createChat({ url, keep: store = createKeep(), now = Date.now, ra
             wanted = null;
             connection.stop();
         },
-        register: (name, password, options) => enterBy({ name, password, isNew: true }, options),
+        register: (name, password, options) => enterBy({ name, password, invite: options?.invite, isNew: true }, options),
         login: (name, password, options) => enterBy({ name, password }, options),
         logout,
         retryNow: () => connection.retry(),

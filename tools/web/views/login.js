@@ -8,20 +8,23 @@ export function loginView(app) {
     const { chat } = app;
     const name = field(t('login.name'), { name: 'username', autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false', maxlength: 50, required: true });
     const password = field(t('login.password'), { name: 'password', type: 'password', autocomplete: 'current-password', required: true });
+    // Shown when the server asks for it.
+    const invite = field(t('login.invite'), { name: 'invite', autocomplete: 'off', autocapitalize: 'characters', spellcheck: 'false', maxlength: 50 });
+    invite.hidden = true;
     const remember = el('input', { type: 'checkbox', checked: true });
     const node = form({ class: 'login' }, send,
         el('img', { src: 'icon.svg', alt: '', width: 56, height: 56 }),
         el('h1', {}, t('login.title')),
         el('p', { class: 'dim' }, t('login.text')),
-        name, password,
+        name, password, invite,
         el('label', { class: 'check' }, remember, t('login.remember')),
         el('button', { type: 'submit', class: 'button primary', value: 'login' }, t('login.in')),
         el('button', { type: 'submit', class: 'button', value: 'register' }, t('login.register')));
     // What is wrong stands between the fields and the buttons.
     const problem = node.querySelector('.problem');
     problem.id = 'login-problem';
-    password.after(problem);
-    [name, password].forEach(({ input }) => input.addEventListener('input', () => mark(input, false)));
+    invite.after(problem);
+    [name, password, invite].forEach(({ input }) => input.addEventListener('input', () => mark(input, false)));
 
     function mark(input, wrong) {
         if (wrong) {
@@ -43,9 +46,21 @@ export function loginView(app) {
             throw { key: 'error.empty' };
         }
         if (what === 'register') {
-            await chat.register(name.input.value, password.input.value, { remember: remember.checked });
+            await register();
         } else {
             await chat.login(name.input.value, password.input.value, { remember: remember.checked });
+        }
+    }
+
+    async function register() {
+        try {
+            await chat.register(name.input.value, password.input.value, { remember: remember.checked, invite: invite.input.value.trim() });
+        } catch (error) {
+            if (['error.invite', 'error.inviteBad'].includes(error.key)) {
+                invite.hidden = false;
+                mark(invite.input, true);
+            }
+            throw error;
         }
     }
     if (chat.error) {

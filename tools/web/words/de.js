@@ -7,7 +7,7 @@ export default {
     'typing': 'schreibt…', 'typing.name': '{name} schreibt…',
 
     'login.title': 'Willkommen', 'login.text': 'Melde dich an, oder wähle einen Namen und lege ein Konto an.', 'login.name': 'Name', 'login.password': 'Passwort',
-    'login.remember': 'Angemeldet bleiben', 'login.in': 'Anmelden', 'login.register': 'Konto anlegen',
+    'login.invite': 'Einladung', 'login.remember': 'Angemeldet bleiben', 'login.in': 'Anmelden', 'login.register': 'Konto anlegen',
     'elsewhere.title': 'Anderswo offen', 'elsewhere.text': 'Der Chat ist in einem anderen Tab dieses Browsers oder in einer Kopie seines Profils offen.', 'elsewhere.here': 'Hier verwenden',
     'logout.ask': 'Entwürfe und Nachrichten auf diesem Gerät werden von ihm gelöscht.',
 
@@ -67,6 +67,6 @@ export default {
     'error.exists': 'Das gibt es schon.', 'error.busy': 'Das war zu viel auf einmal. Versuche es gleich noch einmal.', 'error.unavailable': 'Der Server kann das gerade nicht. Versuche es gleich noch einmal.',
     'error.tooLong': 'Das ist zu lang.', 'error.offline': 'Es gibt keine Verbindung.', 'error.noMessage': 'Diese Nachricht gibt es nicht mehr.',
     'error.tooLate': 'Die Zeit dafür ist vorbei.', 'error.full': 'Mehr passen nicht.', 'error.devices': 'Zu viele Geräte sind angemeldet. Melde eines davon ab.',
-    'error.invite': 'Für ein Konto brauchst du eine Einladung.', 'error.timeout': 'Der Server hat nicht geantwortet.', 'error.ended': 'Du wurdest abgemeldet. Bitte melde dich neu an.',
+    'error.invite': 'Für ein Konto brauchst du eine Einladung.', 'error.inviteBad': 'Diese Einladung ist falsch, verbraucht oder abgelaufen.', 'error.timeout': 'Der Server hat nicht geantwortet.', 'error.ended': 'Du wurdest abgemeldet. Bitte melde dich neu an.',
     'error.refused': 'Der Server hat das abgelehnt: {text}'
 };

@@ -7,7 +7,7 @@ export default {
     'typing': 'typing…', 'typing.name': '{name} is typing…',
 
     'login.title': 'Welcome', 'login.text': 'Log in, or choose a name and create an account.', 'login.name': 'Name', 'login.password': 'Password',
-    'login.remember': 'Stay logged in', 'login.in': 'Log in', 'login.register': 'Create account',
+    'login.invite': 'Invitation', 'login.remember': 'Stay logged in', 'login.in': 'Log in', 'login.register': 'Create account',
     'elsewhere.title': 'Open elsewhere', 'elsewhere.text': 'The chat is open in another tab of this browser, or in a copy of its profile.', 'elsewhere.here': 'Use it here',
     'logout.ask': 'Drafts and messages kept on this device are removed from it.',
 
@@ -67,6 +67,6 @@ export default {
     'error.exists': 'It exists already.', 'error.busy': 'Too much at once. Try again in a moment.', 'error.unavailable': 'The server cannot do this now. Try again in a moment.',
     'error.tooLong': 'This is too long.', 'error.offline': 'There is no connection.', 'error.noMessage': 'This message is no longer there.',
     'error.tooLate': 'The time for this is over.', 'error.full': 'No more of them fit.', 'error.devices': 'Too many devices are logged in. End one of them.',
-    'error.invite': 'An invitation is needed to make an account.', 'error.timeout': 'The server did not answer.', 'error.ended': 'You were logged out. Please log in again.',
+    'error.invite': 'An invitation is needed to make an account.', 'error.inviteBad': 'This invitation is wrong, used up or over.', 'error.timeout': 'The server did not answer.', 'error.ended': 'You were logged out. Please log in again.',
     'error.refused': 'The server refused this: {text}'
 };

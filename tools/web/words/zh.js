@@ -7,7 +7,7 @@ export default {
     'typing': '正在输入…', 'typing.name': '{name} 正在输入…',
 
     'login.title': '欢迎', 'login.text': '请登录，或取一个名字注册新账号。', 'login.name': '名字', 'login.password': '密码',
-    'login.remember': '保持登录', 'login.in': '登录', 'login.register': '注册',
+    'login.invite': '邀请码', 'login.remember': '保持登录', 'login.in': '登录', 'login.register': '注册',
     'elsewhere.title': '已在别处打开', 'elsewhere.text': '聊天已在此浏览器的另一个标签页或其配置文件的副本中打开。', 'elsewhere.here': '在这里使用',
     'logout.ask': '保存在此设备上的草稿和消息将被删除。',
 
@@ -67,6 +67,6 @@ export default {
     'error.exists': '已经存在。', 'error.busy': '操作太频繁，请稍后再试。', 'error.unavailable': '服务器暂时无法处理，请稍后再试。',
     'error.tooLong': '太长了。', 'error.offline': '没有连接。', 'error.noMessage': '这条消息已不存在。',
     'error.tooLate': '已超过时限。', 'error.full': '已达上限。', 'error.devices': '登录的设备太多，请退出其中一个。',
-    'error.invite': '注册需要邀请。', 'error.timeout': '服务器没有响应。', 'error.ended': '你已被退出登录，请重新登录。',
+    'error.invite': '注册需要邀请。', 'error.inviteBad': '此邀请码无效、已用完或已过期。', 'error.timeout': '服务器没有响应。', 'error.ended': '你已被退出登录，请重新登录。',
     'error.refused': '服务器拒绝了：{text}'
 };
