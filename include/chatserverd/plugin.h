@@ -605,7 +605,8 @@ struct cs_plugin {
 	 * CS_EINVAL: it cannot read that, and `opened` is called for each session. NULL: nothing is asked of `save`. */
 	int (*restore)(void *state, const struct cs_shared *saved);
 	/* 1 while something of the instance is under way that the server does not see, such as a function that it gave
-	 * to a service; else 0. Asked again and again after a replacement; `stop` waits for 0. A plugin with `needs` or
+	 * to a service; else 0. Asked again and again after a replacement, or a reload that was refused, and never
+	 * before; `stop` waits for 0. A plugin with `needs` or
 	 * `uses` can be loaded or replaced while the server runs only if it has this, even if that always answers 0.
 	 * NULL: nothing. */
 	int (*busy)(void *state);

@@ -8,6 +8,7 @@
 #include "../model/contacts.h"
 #include "../model/devices.h"
 #include "../model/groups.h"
+#include "../shared/counted.h"
 #include "rehash.h"
 #include "reply.h"
 #include "secrets.h"
@@ -134,8 +135,11 @@ static void login_enter_lists_read(void *state, cs_conn conn, int result, void *
 
 /* The argument that the mailbox returns: the attempt and this plugin's instance. */
 struct attempt_page {
-	login_plugin *plugin = nullptr;
-	struct attempt *of = nullptr;
+	attempt_page(login_plugin *p, struct attempt *a) : plugin(p), of(a), page(&p->pages) {}
+
+	login_plugin *plugin;
+	struct attempt *of;
+	counted page;
 };
 
 static void login_enter_page_read(void *arg, cs_conn conn, int result, const cs_mailbox_entry *entries, size_t count)
@@ -149,10 +153,7 @@ static void login_enter_page_read(void *arg, cs_conn conn, int result, const cs_
 
 static void login_enter_attach(login_plugin *p, cs_conn conn, attempt *a)
 {
-	auto page = std::make_unique<attempt_page>();
-
-	page->plugin = p;
-	page->of = a;
+	auto page = std::make_unique<attempt_page>(p, a);
 	const cs_mailbox_session session = {.account = a->id,
 	                                    .device = a->number,
 	                                    .want = a->want,

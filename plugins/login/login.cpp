@@ -8,6 +8,7 @@
 
 #include <sodium.h>
 
+#include "login_save.h"
 #include "named.h"
 #include "sessions.h"
 
@@ -153,9 +154,9 @@ static int login_on_closed(void *state, cs_conn conn, cs_account, uint64_t, uint
 	return 0;
 }
 
-static void login_on_routed(void *state, cs_conn conn, cs_account, const cs_parcel *parcel)
+static void login_on_routed(void *state, cs_conn conn, cs_account account, const cs_parcel *parcel)
 {
-	login_sessions_on_routed(static_cast<login_plugin *>(state), conn, parcel);
+	login_sessions_on_routed(static_cast<login_plugin *>(state), conn, account, parcel);
 }
 
 static void login_on_cluster(void *state, cs_cluster_event event)
@@ -222,4 +223,7 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.cluster = login_on_cluster,
 	.stop = login_stop,
 	.not_alone = login_on_not_alone,
+	.save = login_save,
+	.restore = login_restore,
+	.busy = login_busy,
 };

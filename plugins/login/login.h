@@ -80,6 +80,8 @@ struct login_plugin {
 	bool check_runs = false, check_again = false;
 	int64_t next_check = 0; /* not before */
 	int64_t next_sweep = 0; /* then all are checked, although no loss was seen */
+	size_t pages = 0; /* that the mailbox reads for logins */
+	bool leaves = false; /* another instance has taken over the sessions; this one only ends what it has begun */
 };
 
 /* Handlers; state is a login_plugin. */

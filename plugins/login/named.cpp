@@ -116,7 +116,9 @@ void named_start(login_plugin *plugin)
 	plugin->named_timer = c.host->timer_add(c.self, named_tick_ms, 1, named_tick, nullptr);
 }
 
-void named_stop(const login_plugin *plugin)
+void named_stop(login_plugin *plugin)
 {
-	plugin->context.host->timer_del(plugin->context.self, plugin->named_timer);
+	if (plugin->named_timer)
+		plugin->context.host->timer_del(plugin->context.self, plugin->named_timer);
+	plugin->named_timer = nullptr;
 }

@@ -11,6 +11,6 @@ void named_on_closed(login_plugin *plugin, cs_conn conn);
 
 /* The timer of the instance: also that of sessions.h. */
 void named_start(login_plugin *plugin);
-void named_stop(const login_plugin *plugin);
+void named_stop(login_plugin *plugin);
 
 #endif

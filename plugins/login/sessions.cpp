@@ -17,9 +17,22 @@ static const size_t login_sessions_most = 256;
 
 /* ---- the sessions */
 
+static void login_sessions_route_new(const login_plugin *plugin, cs_conn conn, const login_session &session);
+
 void login_sessions_add(login_plugin *plugin, cs_conn conn, const login_session &session)
 {
 	plugin->sessions[conn] = session;
+	login_sessions_route_new(plugin, conn, session);
+}
+
+void login_sessions_set_series(login_plugin *plugin, cs_conn conn, uint64_t series)
+{
+	const auto found = plugin->sessions.find(conn);
+
+	if (found == plugin->sessions.end())
+		return;
+	found->second.series = series;
+	login_sessions_route_new(plugin, conn, found->second);
 }
 
 void login_sessions_remove(login_plugin *plugin, cs_conn conn)
@@ -35,9 +48,11 @@ static const login_session *login_sessions_find(const login_plugin *plugin, cs_c
 }
 
 /* ---- parcels. Their heads are 'E': the device was ended; or 'P' and two numbers of 8 bytes, low byte first: sessions
- * of named devices with a series below the first, and of device 0 below the second, end. */
+ * of named devices with a series below the first, and of device 0 below the second, end; or 'N', the connection, series
+ * and device, and 1 if it has a token: from an instance that was replaced, to the one in force on its worker. */
 
 static const size_t login_sessions_head_size = 1 + 8 + 8;
+static const size_t login_sessions_new_size = 1 + 8 + 8 + 8 + 1;
 
 static uint64_t login_sessions_take(const unsigned char *at)
 {
@@ -48,15 +63,47 @@ static uint64_t login_sessions_take(const unsigned char *at)
 	return number;
 }
 
+static void login_sessions_put(unsigned char *at, uint64_t number)
+{
+	for (size_t i = 0; i < 8; i++)
+		at[i] = static_cast<unsigned char>(number >> (8 * i));
+}
+
+/* A login or a change of the password has ended in an instance that was replaced meanwhile: the one in force must know
+ * the session, for it ends it when the password is changed. */
+static void login_sessions_route_new(const login_plugin *plugin, cs_conn conn, const login_session &session)
+{
+	std::array<unsigned char, login_sessions_new_size> head = {'N'};
+	const cs_parcel parcel = {head.data(), head.size(), nullptr};
+
+	if (!plugin->leaves)
+		return;
+	login_sessions_put(head.data() + 1, conn);
+	login_sessions_put(head.data() + 9, session.series);
+	login_sessions_put(head.data() + 17, session.device);
+	head[25] = session.has_token;
+	(void)plugin->context.host->route(plugin->context.self, session.account, session.device, &parcel, 0);
+}
+
+static void login_sessions_take_new(login_plugin *plugin, cs_conn conn, cs_account account, const unsigned char *head)
+{
+	if (conn == 0 || login_sessions_take(head + 1) != conn)
+		return;
+	login_session *session = &plugin->sessions[conn];
+
+	session->account = account;
+	session->series = login_sessions_take(head + 9);
+	session->device = static_cast<uint32_t>(login_sessions_take(head + 17));
+	session->has_token = head[25] != 0;
+}
+
 static void login_sessions_route_former(const login_plugin *plugin, uint64_t account, const user_series &series)
 {
 	std::array<unsigned char, login_sessions_head_size> head = {'P'};
 	const cs_parcel parcel = {head.data(), head.size(), nullptr};
 
-	for (size_t i = 0; i < 8; i++) {
-		head[1 + i] = static_cast<unsigned char>(user_series_of(series, true) >> (8 * i));
-		head[9 + i] = static_cast<unsigned char>(user_series_of(series, false) >> (8 * i));
-	}
+	login_sessions_put(head.data() + 1, user_series_of(series, true));
+	login_sessions_put(head.data() + 9, user_series_of(series, false));
 	(void)plugin->context.host->route(plugin->context.self, account, CS_EVERY_DEVICE, &parcel, 0);
 }
 
@@ -82,15 +129,28 @@ void login_sessions_end_device(const login_plugin *plugin, uint64_t account, uin
 	(void)plugin->context.host->route(plugin->context.self, account, device, &parcel, 0);
 }
 
-void login_sessions_on_routed(const login_plugin *plugin, cs_conn conn, const cs_parcel *parcel)
+/* The instance that has sent it was perhaps replaced meanwhile: then nobody else does it again. */
+static void login_sessions_note_former(login_plugin *plugin, cs_account account, const unsigned char *head)
+{
+	const uint64_t named = login_sessions_take(head + 1), other = login_sessions_take(head + 9);
+
+	plugin->formers[account] = {{.all = named, .unnamed = other - named},
+	                            plugin->context.host->monotonic() + login_sessions_former_ms};
+}
+
+void login_sessions_on_routed(login_plugin *plugin, cs_conn conn, cs_account account, const cs_parcel *parcel)
 {
 	const unsigned char *head = static_cast<const unsigned char *>(parcel->head);
+
+	if (parcel->head_size == login_sessions_new_size && head[0] == 'N')
+		return login_sessions_take_new(plugin, conn, account, head);
 	const login_session *session = login_sessions_find(plugin, conn);
 
 	if (conn != 0 && parcel->head_size == 1)
 		(void)plugin->context.host->close(plugin->context.self, conn, "its device was ended");
 	if (!session || parcel->head_size != login_sessions_head_size || head[0] != 'P')
 		return;
+	login_sessions_note_former(plugin, account, head);
 	if (session->series < login_sessions_take(head + (session->device != 0 ? 1 : 9)))
 		(void)plugin->context.host->close(plugin->context.self, conn, "the password was changed");
 }
@@ -125,6 +185,8 @@ static void login_sessions_were_looked_up(void *state, cs_conn, int result, void
 	login_plugin *p = static_cast<login_plugin *>(state);
 
 	p->check_runs = false;
+	if (p->leaves) /* the connections perhaps have other sessions, which it does not know */
+		return;
 	if (result != 0) {
 		p->check_again = true;
 		p->unchecked.clear();

@@ -8,6 +8,8 @@
 /* From the claim on, until the session has ended. */
 void login_sessions_add(login_plugin *plugin, cs_conn conn, const login_session &session);
 void login_sessions_remove(login_plugin *plugin, cs_conn conn);
+/* The session has a new series. */
+void login_sessions_set_series(login_plugin *plugin, cs_conn conn, uint64_t series);
 
 /* The account has this series now: closes its sessions that logged in before, on every node. To be called after the
  * commit. A login that is under way finds this out itself: it reads the series after its claim. */
@@ -17,7 +19,7 @@ void login_sessions_end_former(login_plugin *plugin, uint64_t account, const use
 void login_sessions_end_device(const login_plugin *plugin, uint64_t account, uint64_t device);
 
 /* The server's calls; contracts in plugin.h. */
-void login_sessions_on_routed(const login_plugin *plugin, cs_conn conn, const cs_parcel *parcel);
+void login_sessions_on_routed(login_plugin *plugin, cs_conn conn, cs_account account, const cs_parcel *parcel);
 /* A session on another node may have been missed by login_sessions_end_former: does it again, if it was just now. */
 void login_sessions_on_not_alone(const login_plugin *plugin, uint64_t account);
 /* Parcels that end sessions may have been lost: compares the sessions with the store. */

@@ -63,7 +63,7 @@ static void login_change_complete(login_plugin *p, cs_conn conn, const login_cha
 	wiped_text more;
 
 	if (own != p->sessions.end()) {
-		own->second.series = series;
+		login_sessions_set_series(p, conn, series);
 		if (own->second.has_token)
 			more = wiped_text(",\"token\":\"") + secrets_make_token(p, ch->account, ch->device, series) +
 			       "\"";

@@ -23,7 +23,13 @@ static void people_watch(void *contacts, contacts_changed_fn *fn, void *arg)
 	static_cast<people *>(contacts)->watchers.push_back({fn, arg});
 }
 
-static const contacts_service people_contacts = {people_watch};
+static void people_unwatch(void *contacts, contacts_changed_fn *fn, void *arg)
+{
+	std::erase_if(static_cast<people *>(contacts)->watchers,
+	              [fn, arg](const people_watcher &w) { return w.fn == fn && w.arg == arg; });
+}
+
+static const contacts_service people_contacts = {people_watch, people_unwatch};
 
 static const cs_service people_services[] = {
 	{CONTACTS_SERVICE, CONTACTS_SERVICE_VERSION, &people_contacts},

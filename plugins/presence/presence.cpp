@@ -90,8 +90,8 @@ static int presence_start(const cs_host *host, cs_self *self, const void *conf, 
 {
 	auto p = std::make_unique<presence_plugin>();
 	const void *table = nullptr;
-	void *contacts = nullptr;
-	const int result = host->service(self, CONTACTS_SERVICE, CONTACTS_SERVICE_VERSION, &table, &contacts);
+	const int result =
+		host->service(self, CONTACTS_SERVICE, CONTACTS_SERVICE_VERSION, &table, &p->contacts_context);
 
 	if (result) {
 		snprintf(e->text, sizeof(e->text), "no service \"%s\"", CONTACTS_SERVICE);
@@ -100,7 +100,8 @@ static int presence_start(const cs_host *host, cs_self *self, const void *conf, 
 	p->context = {host, self};
 	p->conf = static_cast<const presence_conf *>(conf);
 	p->want = contacts_want_bit(host, self, "presence");
-	static_cast<const contacts_service *>(table)->watch(contacts, presence_on_contact_changed, p.get());
+	p->contacts = static_cast<const contacts_service *>(table);
+	p->contacts->watch(p->contacts_context, presence_on_contact_changed, p.get());
 	*state_r = p.release();
 	return 0;
 }
@@ -120,6 +121,7 @@ static void presence_stop(void *state)
 {
 	const std::unique_ptr<presence_plugin> p(static_cast<presence_plugin *>(state));
 
+	p->contacts->unwatch(p->contacts_context, presence_on_contact_changed, p.get());
 	presence_stop_reading(p.get());
 	if (p->timer)
 		p->context.host->timer_del(p->context.self, p->timer);
@@ -150,4 +152,7 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.routed = presence_on_routed,
 	.cluster = presence_on_cluster,
 	.stop = presence_stop,
+	.save = presence_save,
+	.restore = presence_restore,
+	.busy = presence_busy,
 };

@@ -66,6 +66,8 @@ struct presence_reads {
 struct presence_plugin {
 	plugin_context context;
 	const presence_conf *conf = nullptr; /* owned by the server */
+	const struct contacts_service *contacts = nullptr;
+	void *contacts_context = nullptr;
 	uint64_t want = 0; /* the bit of "presence" in the `want` of a session */
 	std::unordered_map<cs_conn, presence_session> sessions;
 	std::unordered_map<cs_account, presence_account> accounts;
@@ -86,6 +88,8 @@ void presence_tell_soon(presence_plugin *p, cs_account account);
 void presence_hide(presence_plugin *p, cs_account account, presence_account *a, presence_watcher *w);
 /* Nothing of the account is due any more. */
 void presence_not_due(presence_plugin *p, cs_account account, presence_account *a);
+/* The account's state is told at that time (monotonic, ms), if it is another by then. */
+void presence_make_due(presence_plugin *p, cs_account account, presence_account *a, int64_t due_ms);
 /* Nobody watches the account any more. It is forgotten, but not before another change of it may be told. */
 void presence_forget_account(presence_plugin *p, cs_account account, presence_account *a);
 
@@ -105,10 +109,18 @@ size_t presence_most_watched(const presence_plugin *p);
 
 /* Reads what the session's list says of the account; 0: the whole list. */
 void presence_read(presence_plugin *p, cs_conn conn, cs_account account);
+/* The same, with the next read that begins. */
+void presence_read_next(presence_plugin *p, presence_wish wish);
 /* Whether a change of that account was heard and not yet read. */
 bool presence_is_being_read(const presence_plugin *p, cs_conn conn, cs_account account);
 /* Reads all lists again, soon. */
 void presence_read_all(presence_plugin *p);
 void presence_stop_reading(presence_plugin *p);
+
+/* ---- presence_save.cpp: being replaced, see plugin.h */
+
+struct cs_shared *presence_save(void *state);
+int presence_restore(void *state, const struct cs_shared *saved);
+int presence_busy(void *state);
 
 #endif

@@ -14,7 +14,7 @@ static constexpr int64_t presence_round_degraded_ms = 60000;
 
 /* ---- what waits */
 
-static void presence_wish_for(presence_plugin *p, presence_wish wish)
+void presence_read_next(presence_plugin *p, presence_wish wish)
 {
 	bool *waits = &p->reads.wishes.try_emplace(wish, false).first->second;
 
@@ -107,7 +107,7 @@ static void presence_slice_known(void *state, cs_conn, int result, void *arg)
 
 	for (const presence_item &item : slice->items) {
 		if (result)
-			presence_wish_for(p, item.wish);
+			presence_read_next(p, item.wish);
 		else
 			presence_item_known(p, item);
 	}
@@ -141,7 +141,7 @@ void presence_read(presence_plugin *p, cs_conn conn, cs_account account)
 {
 	if (!p->sessions.contains(conn))
 		return;
-	presence_wish_for(p, {conn, account});
+	presence_read_next(p, {conn, account});
 	presence_read_slice(p);
 }
 
@@ -156,7 +156,7 @@ static void presence_round(void *state, void *)
 	p->reads.round_ms = c.host->monotonic();
 	for (auto &[conn, session] : p->sessions) {
 		session.is_doubtful = true;
-		presence_wish_for(p, {conn, 0});
+		presence_read_next(p, {conn, 0});
 	}
 	presence_read_slice(p);
 	if (p->reads.is_degraded)
@@ -175,7 +175,9 @@ void presence_read_all(presence_plugin *p)
 
 void presence_stop_reading(presence_plugin *p)
 {
-	for (cs_timer *timer : {p->reads.retry, p->reads.round})
-		if (timer)
-			p->context.host->timer_del(p->context.self, timer);
+	for (cs_timer **timer : {&p->reads.retry, &p->reads.round}) {
+		if (*timer)
+			p->context.host->timer_del(p->context.self, *timer);
+		*timer = nullptr;
+	}
 }

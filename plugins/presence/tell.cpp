@@ -88,7 +88,7 @@ void presence_not_due(presence_plugin *p, cs_account account, presence_account *
 	a->due_ms = 0;
 }
 
-static void presence_make_due(presence_plugin *p, cs_account account, presence_account *a, int64_t due_ms)
+void presence_make_due(presence_plugin *p, cs_account account, presence_account *a, int64_t due_ms)
 {
 	presence_not_due(p, account, a);
 	a->due_ms = due_ms;

@@ -49,6 +49,7 @@ struct reminders {
 	struct cs_self *self;
 	const struct cs_mailbox *mailbox;
 	void *mailbox_context;
+	struct cs_timer *timer; /* NULL: another instance has taken over, or will; this one looks no more */
 	int busy; /* a reminder is being looked for or said */
 };
 
@@ -312,7 +313,7 @@ static void reminders_look(void *state, void *arg)
 	struct reminders *s = (struct reminders *)state;
 
 	(void)arg;
-	if (s->busy)
+	if (s->busy || !s->timer)
 		return;
 	struct reminder *r = (struct reminder *)reminders_allocate(sizeof *r);
 
@@ -368,7 +369,7 @@ static int reminders_start(const struct cs_host *host, struct cs_self *self, con
 	s->self = self;
 	(void)host->service(self, CS_MAILBOX_SERVICE, CS_MAILBOX_VERSION, &table, &s->mailbox_context);
 	s->mailbox = (const struct cs_mailbox *)table;
-	host->timer_add(self, ((const struct reminders_conf *)conf)->interval, 1, reminders_look, NULL);
+	s->timer = host->timer_add(self, ((const struct reminders_conf *)conf)->interval, 1, reminders_look, NULL);
 	*state_r = s;
 	return 0;
 }
@@ -376,6 +377,49 @@ static int reminders_start(const struct cs_host *host, struct cs_self *self, con
 static void reminders_stop(void *state)
 {
 	free(state);
+}
+
+/* ---- being replaced */
+
+/* An instance that leaves finishes the reminder that it has, and begins no other: else it would never finish while some
+ * are due. */
+static void reminders_leave(struct reminders *s)
+{
+	if (s->timer)
+		s->host->timer_del(s->self, s->timer);
+	s->timer = NULL;
+}
+
+/* There is nothing to hand over: all is in the table. But without this the new instance would take each session for a
+ * login, and say what waits for the next one. */
+static struct cs_shared *reminders_save(void *state)
+{
+	struct reminders *s = (struct reminders *)state;
+
+	reminders_leave(s);
+	return s->host->share("", 0);
+}
+
+static int reminders_restore(void *state, const struct cs_shared *saved)
+{
+	(void)state, (void)saved;
+	return 0;
+}
+
+/* After a replacement: the interval may be long, and the old instance perhaps left some that are due. */
+static void reminders_cluster(void *state, enum cs_cluster_event event)
+{
+	(void)event;
+	reminders_look(state, NULL);
+}
+
+/* The mailbox calls reminders_on_said when a post ends. */
+static int reminders_is_busy(void *state)
+{
+	struct reminders *s = (struct reminders *)state;
+
+	reminders_leave(s);
+	return s->busy;
 }
 
 static const struct cs_route reminders_routes[] = {
@@ -402,5 +446,9 @@ const struct cs_plugin cs_plugin = {
 	.conf_size = sizeof(struct reminders_conf),
 	.start = reminders_start,
 	.opened = reminders_opened,
+	.cluster = reminders_cluster,
 	.stop = reminders_stop,
+	.save = reminders_save,
+	.restore = reminders_restore,
+	.busy = reminders_is_busy,
 };

@@ -9,7 +9,7 @@
 #include <chatserverd/plugin.h>
 
 #define CONTACTS_SERVICE "contacts"
-#define CONTACTS_SERVICE_VERSION 1u
+#define CONTACTS_SERVICE_VERSION 2u
 
 /* Something has changed between two accounts: one lists or blocks the other, or does so no more. Called on the worker
  * of each session of one of them, after the commit: conn and account are the session, other is the other account; 0:
@@ -19,6 +19,8 @@ typedef void contacts_changed_fn(void *arg, cs_conn conn, cs_account account, cs
 struct contacts_service {
 	/* Calls fn with arg from now on. To be called in start(). */
 	void (*watch)(void *contacts, contacts_changed_fn *fn, void *arg);
+	/* Calls fn with that arg no more. To be called in stop(), and never by fn. */
+	void (*unwatch)(void *contacts, contacts_changed_fn *fn, void *arg);
 };
 
 /* The little-endian numbers of parcels. */

@@ -152,18 +152,22 @@ static void signal_on_routed(void *state, cs_conn conn, cs_account account, cons
 
 /* ---- sessions */
 
-static void signal_on_opened(void *state, cs_conn conn, cs_account account, uint64_t device, uint64_t want)
+void signal_add_session(signal_plugin *p, cs_conn conn, cs_account account, uint64_t device)
 {
-	signal_plugin *p = static_cast<signal_plugin *>(state);
-
-	if (!(want & p->want))
-		return;
 	signal_session *s = &p->sessions[conn];
 
 	s->number = ++p->last_number;
 	s->account = account;
 	s->device = device;
 	p->by_account.emplace(account, conn);
+}
+
+static void signal_on_opened(void *state, cs_conn conn, cs_account account, uint64_t device, uint64_t want)
+{
+	signal_plugin *p = static_cast<signal_plugin *>(state);
+
+	if (want & p->want)
+		signal_add_session(p, conn, account, device);
 }
 
 static int signal_on_closed(void *state, cs_conn conn, cs_account, uint64_t, uint64_t)
@@ -220,14 +224,15 @@ static int signal_start(const cs_host *host, cs_self *self, const void *, void *
 {
 	auto p = std::make_unique<signal_plugin>();
 	const void *table = nullptr;
-	void *contacts = nullptr;
 
 	p->context = {host, self};
 	p->want = contacts_want_bit(host, self, "signal");
 	if (host->service(self, CS_MAILBOX_SERVICE, CS_MAILBOX_VERSION, &table, &p->mailbox_context) == 0)
 		p->mailbox = static_cast<const cs_mailbox *>(table);
-	if (host->service(self, CONTACTS_SERVICE, CONTACTS_SERVICE_VERSION, &table, &contacts) == 0)
-		static_cast<const contacts_service *>(table)->watch(contacts, signal_on_contact_changed, p.get());
+	if (host->service(self, CONTACTS_SERVICE, CONTACTS_SERVICE_VERSION, &table, &p->contacts_context) == 0) {
+		p->contacts = static_cast<const contacts_service *>(table);
+		p->contacts->watch(p->contacts_context, signal_on_contact_changed, p.get());
+	}
 	*state_r = p.release();
 	return 0;
 }
@@ -235,6 +240,9 @@ static int signal_start(const cs_host *host, cs_self *self, const void *, void *
 static void signal_stop(void *state)
 {
 	const std::unique_ptr<signal_plugin> p(static_cast<signal_plugin *>(state));
+
+	if (p->contacts)
+		p->contacts->unwatch(p->contacts_context, signal_on_contact_changed, p.get());
 }
 
 static const char *const signal_uses[] = {CS_MAILBOX_SERVICE, CONTACTS_SERVICE, nullptr};
@@ -260,4 +268,7 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.cluster = signal_on_cluster,
 	.stop = signal_stop,
 	.parcel_version = 1,
+	.save = signal_save,
+	.restore = signal_restore,
+	.busy = signal_busy,
 };

@@ -62,6 +62,8 @@ struct signal_plugin {
 	uint64_t want = 0; /* the bit of "signal" in the `want` of a session */
 	const cs_mailbox *mailbox = nullptr; /* NULL: there is none */
 	void *mailbox_context = nullptr;
+	const struct contacts_service *contacts = nullptr; /* NULL: there is none */
+	void *contacts_context = nullptr;
 	bool is_degraded = false; /* changes that other nodes tell may get lost */
 	uint64_t last_number = 0; /* of a session */
 	std::unordered_map<cs_conn, signal_session> sessions;
@@ -83,8 +85,18 @@ void signal_judge(signal_plugin *p, cs_conn conn, signal_session *s, cs_account 
 /* Contacts may have changed: what is known of the sender counts no more. 0: of all senders. */
 void signal_verdict_forget(signal_session *s, cs_account sender);
 
+/* The frames that wait for the verdict of the sender, in order; they are taken out. */
+std::vector<std::string> signal_verdict_take_waiting(signal_plugin *p, const signal_verdict &verdict);
+
+/* ---- signal_save.cpp: being replaced, see plugin.h */
+
+struct cs_shared *signal_save(void *state);
+int signal_restore(void *state, const struct cs_shared *saved);
+int signal_busy(void *state);
+
 /* ---- signal.cpp */
 
+void signal_add_session(signal_plugin *p, cs_conn conn, cs_account account, uint64_t device);
 void signal_deliver(const signal_plugin *p, cs_conn conn, signal_session *s, std::string_view frame);
 
 /* ---- signal_parcel.cpp: parcels between instances. The head of a parcel for one account is the sender (8 bytes, low

@@ -115,6 +115,18 @@ static signal_verdict *signal_verdict_of(signal_session *s, cs_account sender)
 	return &s->verdicts[sender];
 }
 
+std::vector<std::string> signal_verdict_take_waiting(signal_plugin *p, const signal_verdict &verdict)
+{
+	std::vector<std::string> waiting;
+
+	if (!verdict.reading)
+		return waiting;
+	waiting.swap(verdict.reading->waiting);
+	p->waiting_bytes -= verdict.reading->waiting_bytes;
+	verdict.reading->waiting_bytes = 0;
+	return waiting;
+}
+
 static void signal_verdict_doubt(signal_verdict *verdict)
 {
 	verdict->asked_ms = 0;

@@ -17,112 +17,17 @@
 #include "tests/support/check.h"
 #include "tests/support/client.h"
 #include "tests/support/load.h"
+#include "tests/support/plugin_folder.h"
 #include "tests/support/server.h"
 
 static const char all_is_loaded[] = "configuration reloaded";
-
-static std::string build_path(const std::string &file)
-{
-	const char *build = getenv("CS_BUILD");
-
-	return std::filesystem::absolute(build ? build : "build").string() + "/" + file;
-}
-
-static std::string plugin_path(const test_server *s, const std::string &name)
-{
-	return s->folder + "/plugins/" + name + ".so";
-}
-
-static std::string read_file(const std::string &path)
-{
-	std::ifstream stream(path, std::ios::binary);
-
-	return {std::istreambuf_iterator<char>(stream), {}};
-}
-
-/* As install(1) and packages do it: the new file gets the name of the old one. */
-static void put_file(const test_server *s, const std::string &name, const std::string &bytes)
-{
-	const std::string path = plugin_path(s, name), part = s->folder + "/part";
-
-	std::ofstream(part, std::ios::binary) << bytes;
-	std::filesystem::permissions(part, std::filesystem::perms(0644));
-	std::filesystem::rename(part, path);
-}
-
-/* What lies behind the end of a shared object means nothing, but makes it another file. */
-static std::string version_of(const std::string &name, int number)
-{
-	return read_file(build_path("plugins/" + name + ".so")) + "version " + std::to_string(number);
-}
-
-static void put_turn(const test_server *s, const std::string &version)
-{
-	put_file(s, "turn", read_file(build_path("tests/plugin/loaded/turn_" + version + ".so")));
-}
-
-/* A folder of plugins for this server: links, but for what put_file puts there. */
-static void link_plugins(test_server *s)
-{
-	std::filesystem::create_directory(s->folder + "/plugins");
-	std::filesystem::permissions(s->folder + "/plugins", std::filesystem::perms(0755));
-	for (const auto &entry : std::filesystem::directory_iterator(build_path("plugins"))) {
-		const std::string name = entry.path().filename().string();
-
-		if (name.ends_with(".so") && name != "skeleton.so" && name != "wordfilter.so")
-			std::filesystem::create_symlink(std::filesystem::absolute(entry.path()),
-			                                s->folder + "/plugins/" + name);
-	}
-	test_server_set(s, "core.plugin_dir", s->folder + "/plugins");
-	test_server_set(s, "core.log_level", "debug");
-}
 
 static int set_up(void **state)
 {
 	if (test_server_setup(state) != 0)
 		return -1;
-	link_plugins(static_cast<test_server *>(*state));
+	plugin_folder_link(static_cast<test_server *>(*state));
 	return 0;
-}
-
-static size_t count_lines(const test_server *s, const std::string &text)
-{
-	const std::string log = test_server_log(s);
-	size_t count = 0;
-
-	for (size_t at = 0; (at = log.find(text, at)) != log.npos; at += text.size())
-		count++;
-	return count;
-}
-
-/* Reloads, and waits until the log has one more line with the text. */
-static void reload(test_server *s, const std::string &text, test_at at = test_at::current())
-{
-	const size_t before = count_lines(s, text);
-
-	test_server_signal(s, SIGHUP);
-	check_wait(
-		text.c_str(), [&] { return count_lines(s, text) > before; }, at);
-}
-
-/* How many versions of the plugin are in the memory of the process. */
-static size_t loaded_versions(const test_server *s, const std::string &name)
-{
-	std::ifstream maps("/proc/" + std::to_string(s->pid) + "/maps");
-	std::vector<std::string> inodes;
-
-	for (std::string line; std::getline(maps, line);) {
-		std::string address, mode, offset, device, inode, path;
-		std::istringstream(line) >> address >> mode >> offset >> device >> inode >> path;
-		if (path == "/memfd:" + name + ".so" && std::find(inodes.begin(), inodes.end(), inode) == inodes.end())
-			inodes.push_back(inode);
-	}
-	return inodes.size();
-}
-
-static void wait_for_one_version(const test_server *s, const std::string &name)
-{
-	check_wait("the old version to leave", [&] { return loaded_versions(s, name) == 1; });
 }
 
 /* Asks a route of the plugin turn, which answers now or later. */
@@ -145,14 +50,14 @@ static void a_changed_plugin_takes_over_and_knows_what_the_old_one_knew(void **s
 	std::vector<test_client *> clients;
 	int64_t sessions = 0;
 
-	put_turn(s, "old");
+	plugin_folder_put_turn(s, "old");
 	test_server_start(s);
 	for (int i = 0; i < 6; i++)
 		clients.push_back(client_enter(s, "ann"));
 	ask(clients[0], turn_who);
 	expect_version(clients[0], 1);
-	put_turn(s, "new");
-	reload(s, "plugin replaced plugin=turn version=2 before=1");
+	plugin_folder_put_turn(s, "new");
+	plugin_folder_reload(s, "plugin replaced plugin=turn version=2 before=1");
 	for (test_client *c : clients) {
 		ask(c, turn_who);
 		const test_frame frame = client_expect(c, "{\"version\":2,\"restored\":1}");
@@ -165,7 +70,7 @@ static void a_changed_plugin_takes_over_and_knows_what_the_old_one_knew(void **s
 	assert_true(sessions >= 3);
 	client_logout(clients[0]);
 	client_expect_quiet(clients[1]);
-	wait_for_one_version(s, "turn");
+	plugin_folder_wait_one(s, "turn");
 	test_server_stop(s);
 }
 
@@ -175,12 +80,12 @@ static void without_saving_the_new_one_hears_of_each_session(void **state)
 	std::vector<test_client *> clients;
 	int64_t least = 6, most = 0;
 
-	put_turn(s, "old");
+	plugin_folder_put_turn(s, "old");
 	test_server_start(s);
 	for (int i = 0; i < 6; i++)
 		clients.push_back(client_enter(s, "ann"));
-	put_turn(s, "plain");
-	reload(s, "plugin replaced plugin=turn version=3");
+	plugin_folder_put_turn(s, "plain");
+	plugin_folder_reload(s, "plugin replaced plugin=turn version=3");
 	for (test_client *c : clients) {
 		ask(c, turn_who);
 		const test_frame frame = client_expect(c, "{\"version\":3,\"restored\":0}");
@@ -197,7 +102,7 @@ static void what_the_old_one_has_under_way_it_finishes_and_then_it_is_unloaded(v
 {
 	test_server *s = static_cast<test_server *>(*state);
 
-	put_turn(s, "old");
+	plugin_folder_put_turn(s, "old");
 	test_server_set(s, "turn.until", s->folder + "/end");
 	test_server_set(s, "core.admin", "127.0.0.1:0");
 	test_server_start(s);
@@ -209,11 +114,11 @@ static void what_the_old_one_has_under_way_it_finishes_and_then_it_is_unloaded(v
 	ask(held, turn_hook, ",\"wait\":1");
 	ask(other, turn_who);
 	expect_version(other, 1);
-	put_turn(s, "new");
-	reload(s, "plugin replaced plugin=turn version=2");
+	plugin_folder_put_turn(s, "new");
+	plugin_folder_reload(s, "plugin replaced plugin=turn version=2");
 	ask(other, turn_who);
 	expect_version(other, 2);
-	assert_int_equal(loaded_versions(s, "turn"), 2);
+	assert_int_equal(plugin_folder_loaded(s, "turn"), 2);
 	assert_figure(http_get(admin_port(s), "/metrics"), "chatserverd_plugins_leaving 1");
 	std::ofstream(s->folder + "/end") << "now\n";
 	for (test_client *c : {worked, posted, timed})
@@ -224,7 +129,7 @@ static void what_the_old_one_has_under_way_it_finishes_and_then_it_is_unloaded(v
 		ask(c, turn_who);
 		expect_version(c, 2);
 	}
-	wait_for_one_version(s, "turn");
+	plugin_folder_wait_one(s, "turn");
 	test_server_wait_log(s, "plugin unloaded plugin=turn version=1");
 	assert_figure(http_get(admin_port(s), "/metrics"), "chatserverd_plugins_leaving 0");
 	test_server_stop(s);
@@ -233,29 +138,32 @@ static void what_the_old_one_has_under_way_it_finishes_and_then_it_is_unloaded(v
 static void a_new_one_that_fails_leaves_the_old_one_working(void **state)
 {
 	test_server *s = static_cast<test_server *>(*state);
-	const std::string good = read_file(build_path("tests/plugin/loaded/turn_new.so"));
+	const std::string good = plugin_folder_read(plugin_folder_built("tests/plugin/loaded/turn_new.so"));
 
-	put_turn(s, "old");
+	plugin_folder_put_turn(s, "old");
 	test_server_start(s);
 	test_client *ann = client_enter(s, "ann");
 	const auto is_refused = [&](const std::string &bytes, const std::string &why) {
-		put_file(s, "turn", bytes);
-		reload(s, why);
+		plugin_folder_put(s, "turn", bytes);
+		plugin_folder_reload(s, why);
 		ask(ann, turn_who);
 		expect_version(ann, 1);
 	};
-	is_refused(read_file(build_path("tests/plugin/loaded/turn_fails.so")), "worker 1 is none of mine");
+	is_refused(plugin_folder_read(plugin_folder_built("tests/plugin/loaded/turn_fails.so")),
+	           "worker 1 is none of mine");
 	for (const size_t size : {size_t{0}, size_t{30}, size_t{1000}, good.size() / 2, good.size() - 1})
 		is_refused(good.substr(0, size), "its end is missing");
 	is_refused("echo this is a script, and it is long enough for the head of a shared object #####", "invalid ELF");
-	is_refused(read_file(build_path("tests/plugin/loaded/bad_wrong_abi.so")), "was built for plugin ABI");
-	is_refused(read_file(build_path("tests/plugin/loaded/bad_nothing.so")), "is named bad_nothing inside");
-	wait_for_one_version(s, "turn");
+	is_refused(plugin_folder_read(plugin_folder_built("tests/plugin/loaded/bad_wrong_abi.so")),
+	           "was built for plugin ABI");
+	is_refused(plugin_folder_read(plugin_folder_built("tests/plugin/loaded/bad_nothing.so")),
+	           "is named bad_nothing inside");
+	plugin_folder_wait_one(s, "turn");
 	/* What is good is not put into force with what is bad. */
-	put_file(s, "chat", "");
+	plugin_folder_put(s, "chat", "");
 	is_refused(good, "chat.so: cannot be loaded: its end is missing");
-	put_file(s, "chat", version_of("chat", 1));
-	reload(s, "plugin replaced plugin=turn version=2 before=1");
+	plugin_folder_put(s, "chat", plugin_folder_version("chat", 1));
+	plugin_folder_reload(s, "plugin replaced plugin=turn version=2 before=1");
 	ask(ann, turn_who);
 	expect_version(ann, 2);
 	test_server_stop(s);
@@ -264,18 +172,18 @@ static void a_new_one_that_fails_leaves_the_old_one_working(void **state)
 static void a_file_that_is_overwritten_in_place_harms_nobody(void **state)
 {
 	test_server *s = static_cast<test_server *>(*state);
-	const std::string good = read_file(build_path("tests/plugin/loaded/turn_new.so"));
+	const std::string good = plugin_folder_read(plugin_folder_built("tests/plugin/loaded/turn_new.so"));
 
-	put_turn(s, "old");
+	plugin_folder_put_turn(s, "old");
 	test_server_start(s);
 	test_client *ann = client_enter(s, "ann");
-	std::ofstream(plugin_path(s, "turn"), std::ios::binary) << good.substr(0, 100);
+	std::ofstream(plugin_folder_path(s, "turn"), std::ios::binary) << good.substr(0, 100);
 	ask(ann, turn_who);
 	expect_version(ann, 1);
-	std::ofstream(plugin_path(s, "turn"), std::ios::binary) << good;
+	std::ofstream(plugin_folder_path(s, "turn"), std::ios::binary) << good;
 	ask(ann, turn_who);
 	expect_version(ann, 1);
-	reload(s, "plugin replaced plugin=turn version=2");
+	plugin_folder_reload(s, "plugin replaced plugin=turn version=2");
 	ask(ann, turn_who);
 	expect_version(ann, 2);
 	test_server_stop(s);
@@ -285,15 +193,15 @@ static void a_new_file_is_loaded_and_what_needs_a_restart_is_told(void **state)
 {
 	test_server *s = static_cast<test_server *>(*state);
 
-	std::filesystem::remove(plugin_path(s, "signal"));
+	std::filesystem::remove(plugin_folder_path(s, "signal"));
 	test_server_start(s);
 	test_client *ann = client_enter(s, "ann");
 	client_sendf(ann, "{\"msgid\":1000,\"req\":1,\"text\":\"hello\"}");
 	client_expect(ann, "{\"msgid\":100,\"of\":1000,\"errno\":5}");
-	put_file(s, "skeleton", version_of("skeleton", 1));
+	plugin_folder_put(s, "skeleton", plugin_folder_version("skeleton", 1));
 	test_server_set(s, "skeleton.longest", "20");
 	test_server_write_conf(s);
-	reload(s, "plugin loaded plugin=skeleton");
+	plugin_folder_reload(s, "plugin loaded plugin=skeleton");
 	client_sendf(ann, "{\"msgid\":1000,\"req\":1,\"text\":\"hello\"}");
 	client_expect(ann, "{\"msgid\":100,\"of\":1000,\"errno\":0,\"text\":\"HELLO\"}");
 	client_sendf(ann, "{\"msgid\":1000,\"req\":1,\"text\":\"hello hello hello hello\"}");
@@ -301,20 +209,18 @@ static void a_new_file_is_loaded_and_what_needs_a_restart_is_told(void **state)
 	/* Its options are bound to the table of the new file, also those that a reload does not change otherwise. */
 	test_server_set(s, "skeleton.interval", "7s");
 	test_server_write_conf(s);
-	put_file(s, "skeleton", version_of("skeleton", 2));
-	reload(s, "plugin replaced plugin=skeleton");
-	assert_int_equal(count_lines(s, "option=skeleton.interval"), 0);
-	put_file(s, "mailbox", version_of("mailbox", 1));
-	put_file(s, "login", version_of("login", 1));
-	reload(s, all_is_loaded);
+	plugin_folder_put(s, "skeleton", plugin_folder_version("skeleton", 2));
+	plugin_folder_reload(s, "plugin replaced plugin=skeleton");
+	assert_int_equal(plugin_folder_lines(s, "option=skeleton.interval"), 0);
+	plugin_folder_put(s, "mailbox", plugin_folder_version("mailbox", 1));
+	plugin_folder_reload(s, all_is_loaded);
 	test_server_wait_log(s, "plugin changed, which needs a restart plugin=mailbox why=\"it provides a service\"");
-	test_server_wait_log(s, "plugin changed, which needs a restart plugin=login why=\"it uses services");
 	/* It would give functions to others, which would keep them if the reload were refused. */
-	put_file(s, "signal", version_of("signal", 1));
-	reload(s, all_is_loaded);
-	test_server_wait_log(s, "plugin added, which needs a restart plugin=signal why=\"it uses services");
-	std::filesystem::remove(plugin_path(s, "skeleton"));
-	reload(s, "plugin removed, which needs a restart plugin=skeleton");
+	plugin_folder_put(s, "say", plugin_folder_read(plugin_folder_built("tests/plugin/loaded/say.so")));
+	plugin_folder_reload(s, all_is_loaded);
+	test_server_wait_log(s, "plugin added, which needs a restart plugin=say why=\"it uses services");
+	std::filesystem::remove(plugin_folder_path(s, "skeleton"));
+	plugin_folder_reload(s, "plugin removed, which needs a restart plugin=skeleton");
 	client_sendf(ann, "{\"msgid\":1000,\"req\":1,\"text\":\"hello\"}");
 	client_expect(ann, "{\"msgid\":100,\"of\":1000,\"errno\":0,\"text\":\"HELLO\"}");
 	test_server_stop(s);
@@ -325,13 +231,13 @@ static void a_word_of_login_that_a_new_plugin_gives_has_its_effect_at_once(void 
 {
 	test_server *s = static_cast<test_server *>(*state);
 
-	std::filesystem::remove(plugin_path(s, "history"));
+	std::filesystem::remove(plugin_folder_path(s, "history"));
 	test_server_start(s);
 	test_client *ann = client_enter(s, "ann");
 	const int64_t bob = client_absent(s, "bob");
 	(void)client_chat_safely(ann, bob, "hello");
-	put_file(s, "history", version_of("history", 1));
-	reload(s, "plugin loaded plugin=history");
+	plugin_folder_put(s, "history", plugin_folder_version("history", 1));
+	plugin_folder_reload(s, "plugin loaded plugin=history");
 	test_client *b = client_return(s, bob, nullptr, ",\"device\":\"a\",\"want\":[\"read\"]");
 	test_client *other = client_return(s, bob, nullptr, ",\"device\":\"b\",\"want\":[\"read\"]");
 	CLIENT_ASK(b, 0, R"({"msgid":120,"id":%lld,"peer":%lld,"seq":1)", static_cast<long long>(bob),
@@ -344,12 +250,12 @@ static void a_reload_that_comes_during_another_is_not_lost(void **state)
 {
 	test_server *s = static_cast<test_server *>(*state);
 
-	put_turn(s, "old");
+	plugin_folder_put_turn(s, "old");
 	test_server_start(s);
 	test_client *ann = client_enter(s, "ann");
 	for (int i = 0; i < 10; i++) {
 		for (const char *version : {"plain", "old", "new"}) {
-			put_turn(s, version);
+			plugin_folder_put_turn(s, version);
 			test_server_signal(s, SIGHUP);
 		}
 		check_wait("the last version", [&] {
@@ -357,7 +263,7 @@ static void a_reload_that_comes_during_another_is_not_lost(void **state)
 			return json_integer(client_read(ann).json.get(), "version") == 2;
 		});
 	}
-	wait_for_one_version(s, "turn");
+	plugin_folder_wait_one(s, "turn");
 	test_server_stop(s);
 }
 
@@ -386,15 +292,6 @@ static void end_load(load *l, const char *what)
 	load_free(l);
 }
 
-/* Reloads while the load goes on. */
-static void reload_under_load(test_server *s, load *l, const std::string &text, size_t *seen)
-{
-	test_server_signal(s, SIGHUP);
-	if (!load_run_until(l, check_patience_ms(), [&] { return count_lines(s, text) > *seen; }))
-		check_fail(test_at::current(), "no line \"%s\" came", text.c_str());
-	++*seen;
-}
-
 static void replacements_under_load_lose_nothing_and_disconnect_nobody(void **state)
 {
 	test_server *s = static_cast<test_server *>(*state);
@@ -403,21 +300,21 @@ static void replacements_under_load_lose_nothing_and_disconnect_nobody(void **st
 	int64_t resident = 0;
 	size_t seen = 0, files = 0;
 
-	put_file(s, "skeleton", version_of("skeleton", 0));
+	plugin_folder_put(s, "skeleton", plugin_folder_version("skeleton", 0));
 	test_server_set(s, "core.log_level", "info");
 	test_server_start(s);
 	load *l = begin_load(s, 500);
 	for (int i = 1; i <= rounds; i++) {
-		put_file(s, names[i % 3], version_of(names[i % 3], i));
-		reload_under_load(s, l, all_is_loaded, &seen);
+		plugin_folder_put(s, names[i % 3], plugin_folder_version(names[i % 3], i));
+		plugin_folder_reload_under(s, l, all_is_loaded, &seen);
 		if (i == rounds / 2) {
 			resident = test_server_resident_kib(s);
 			files = test_server_open_files(s);
 		}
 	}
-	assert_int_equal(count_lines(s, "plugin replaced"), rounds);
+	assert_int_equal(plugin_folder_lines(s, "plugin replaced"), rounds);
 	for (const char *name : names)
-		wait_for_one_version(s, name);
+		plugin_folder_wait_one(s, name);
 	const int64_t grown = test_server_resident_kib(s) - resident;
 	print_message("%d replacements: the second half took %lld KiB and %d files\n", rounds,
 	              static_cast<long long>(grown), static_cast<int>(test_server_open_files(s) - files));
@@ -446,9 +343,9 @@ static void a_hundred_reloads_good_and_bad_in_turn_disturb_nobody(void **state)
 			test_server_set(s, key, "wrong");
 		test_server_write_conf(s);
 		if (is_bad)
-			reload_under_load(s, l, "configuration kept", &bad);
+			plugin_folder_reload_under(s, l, "configuration kept", &bad);
 		else
-			reload_under_load(s, l, all_is_loaded, &good);
+			plugin_folder_reload_under(s, l, all_is_loaded, &good);
 		test_server_set(s, key, right);
 	}
 	end_load(l, "reloads");
