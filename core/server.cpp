@@ -134,6 +134,36 @@ int server_check_db(struct server *s, struct cs_error *e)
 	return CS_EINVAL;
 }
 
+/* An adapter that was built before looks at nothing. */
+static bool server_has_schema_last(const struct cs_db_driver *driver)
+{
+	return driver->size >= offsetof(struct cs_db_driver, schema_last) + sizeof(driver->schema_last) &&
+	       driver->schema_last;
+}
+
+int server_find_schema(struct server *s, const char *plugin, int *version_r, struct cs_error *e)
+{
+	const struct cs_db_driver *driver = nullptr;
+	const struct plugin *p = server_find_db(s, &driver);
+
+	*version_r = 0;
+	if (!p || !server_has_schema_last(driver))
+		return 0;
+	return driver->schema_last(p->conf.memory.get(), plugin, version_r, e);
+}
+
+/* Before the schema is migrated: what comes later is not run, and seen as a change by a reload. */
+static int server_note_schema(struct server *s, struct cs_error *e)
+{
+	int failed = server_find_schema(s, "", &s->plugins.schema, e);
+
+	for (const auto &p : s->plugins.plugins) {
+		if (!failed)
+			failed = server_find_schema(s, p->name.c_str(), &p->schema, e);
+	}
+	return failed;
+}
+
 static int server_open_store(struct server *s, struct cs_error *e)
 {
 	const struct cs_db_driver *driver = nullptr;
@@ -141,7 +171,8 @@ static int server_open_store(struct server *s, struct cs_error *e)
 	struct cs_error text {};
 	const server_wait_ptr wait = server_wait_start();
 
-	if (store_open(&s->store, server_store_conf(s->conf.get()), driver, p ? p->conf.memory.get() : nullptr,
+	if (server_note_schema(s, &text) != 0 ||
+	    store_open(&s->store, server_store_conf(s->conf.get()), driver, p ? p->conf.memory.get() : nullptr,
 	               server_process_name(s).c_str(), server_plugin_names(s).data(), &text) != 0) {
 		error_set(e, "the store cannot be opened: %s (its options are those of [%s]; store.driver, %s)",
 		          text.text, p ? p->name.c_str() : "store",

@@ -58,7 +58,8 @@ struct leaving {
 	uint64_t look = 0; /* number of the last look */
 	unsigned missing = 0; /* workers that have not answered yet */
 	std::vector<const struct plugin *> left; /* those that a worker still has */
-	event_ptr timer;
+	event_ptr timer; /* for one look */
+	int64_t pause_ms = 0; /* until the next but one at most */
 };
 
 /* How far draining has come; core/server_drain.cpp. */
@@ -157,6 +158,9 @@ std::array<struct plugin_adapter, 2> server_adapters(const struct configuration 
 /* Asks the database adapter whether its files can be used, also those of plugins. 0, or CS_EINVAL with file:line in
  * e. */
 [[nodiscard]] int server_check_db(struct server *s, struct cs_error *e);
+/* The number of the last schema file of the plugin ("": of the server), as the database adapter finds it; 0: none.
+ * Returns 0, or CS_EINVAL with the text in e. */
+[[nodiscard]] int server_find_schema(struct server *s, const char *plugin, int *version_r, struct cs_error *e);
 /* Checks that the longest frame that conf allows fits the bus that is loaded. 0, or CS_EINVAL with file:line in e. */
 [[nodiscard]] int server_check_bus(struct server *s, const struct configuration *conf, struct cs_error *e);
 /* core/server_listen.cpp */

@@ -392,6 +392,37 @@ static int server_check_applied(struct reload *r, struct cs_error *e)
 	return server_build_dispatch(s, r->conf.get(), &r->dispatch, e);
 }
 
+/* Whether the fresh plugin comes with the schema files that were there at the start. Others are not run beside those
+ * who write: a change of a table cannot be undone if the reload is refused (MariaDB commits it at once), the plugin
+ * that runs here and on other nodes may not fit it, and everybody's messages would wait until it is done. */
+static int server_check_schema(struct reload *r, struct plugin *p, bool *fits_r, struct cs_error *e)
+{
+	struct server *s = r->server;
+	const struct plugin *before = plugin_find(&s->plugins, p->name);
+	int version = 0;
+
+	if (const int failed = server_find_schema(s, "", &version, e))
+		return failed;
+	*fits_r = version == s->plugins.schema;
+	if (const int failed = server_find_schema(s, p->name.c_str(), &p->schema, e))
+		return failed;
+	*fits_r &= p->schema == (before ? before->schema : 0);
+	return 0;
+}
+
+static int server_put_off_schemas(struct reload *r, struct cs_error *e)
+{
+	for (size_t i = r->change.fresh.size(); i-- > 0;) {
+		bool fits = false;
+
+		if (const int failed = server_check_schema(r, r->change.fresh[i].get(), &fits, e))
+			return failed;
+		if (!fits)
+			plugin_put_off(&r->server->plugins, &r->change, i, "there are other schema files");
+	}
+	return 0;
+}
+
 static int server_find_change(struct reload *r, struct cs_error *e)
 {
 	const struct core_conf *core = server_core_conf(r->conf.get());
@@ -399,6 +430,8 @@ static int server_find_change(struct reload *r, struct cs_error *e)
 
 	if (const int failed = plugin_find_change(&s->plugins, &r->change, core->plugin_dir, core->plugins,
 	                                          server_adapters(r->conf.get()), &r->conf->file, e))
+		return failed;
+	if (const int failed = server_put_off_schemas(r, e))
 		return failed;
 	r->restart.insert(r->restart.end(), r->change.restart.begin(), r->change.restart.end());
 	plugin_apply_change(&s->plugins, &r->change);

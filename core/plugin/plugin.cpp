@@ -411,7 +411,7 @@ int plugin_check_all(const struct plugin_set *set, const struct conf_file *file,
 
 /* ---- what a reload changes */
 
-static struct plugin *plugin_find(const struct plugin_set *set, const std::string &name)
+struct plugin *plugin_find(const struct plugin_set *set, const std::string &name)
 {
 	const auto found = std::find_if(set->plugins.begin(), set->plugins.end(),
 	                                [&name](const auto &p) { return p->name == name; });
@@ -443,6 +443,14 @@ static const char *plugin_find_obstacle(const struct plugin *before, const struc
 	return nullptr;
 }
 
+static void plugin_note_put_off(std::vector<std::string> *restart, const struct plugin *before, const std::string &name,
+                                const char *why)
+{
+	log_warning("plugin %s, which needs a restart plugin=%s why=\"%s\"", before ? "changed" : "added", name.c_str(),
+	            why);
+	restart->push_back("plugin " + name);
+}
+
 static void plugin_note_removed(struct loading *l, const std::string &name)
 {
 	log_warning("plugin removed, which needs a restart plugin=%s", name.c_str());
@@ -467,9 +475,7 @@ static int plugin_find_one(struct loading *l, const struct plugin_set *set, cons
 	if (found->size() == count)
 		return 0;
 	if (const char *why = plugin_find_obstacle(before, found->back().get())) {
-		log_warning("plugin %s, which needs a restart plugin=%s why=\"%s\"", before ? "changed" : "added",
-		            name.c_str(), why);
-		l->restart.push_back("plugin " + name);
+		plugin_note_put_off(&l->restart, before, name, why);
 		found->pop_back();
 		return 0;
 	}
@@ -522,6 +528,15 @@ int plugin_find_change(struct plugin_set *set, struct plugin_change *change_r, c
 	             std::move(l.restart)};
 	plugin_number_fresh(set, change_r);
 	return 0;
+}
+
+void plugin_put_off(struct plugin_set *set, struct plugin_change *change, size_t i, const char *why)
+{
+	const std::string name = change->fresh[i]->name;
+
+	plugin_note_put_off(&change->restart, plugin_find(set, name), name, why);
+	change->fresh.erase(change->fresh.begin() + static_cast<ptrdiff_t>(i));
+	plugin_number_fresh(set, change);
 }
 
 void plugin_apply_change(struct plugin_set *set, struct plugin_change *change)

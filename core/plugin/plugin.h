@@ -28,7 +28,9 @@ using dl_ptr = std::unique_ptr<void, function_deleter<dlclose>>;
 struct plugin {
 	std::string path;
 	std::string name;
-	unique_fd copy; /* of the file, in memory; open while it is loaded, so that no other file gets its path */
+	/* Of the file, in memory. Open while it is loaded: no other file gets its path, debuggers open it by that
+	 * path, and a reload compares the file with it. */
+	unique_fd copy;
 	dl_ptr handle;
 	struct cs_plugin declared {};
 	std::vector<struct cs_route> routes;
@@ -38,6 +40,7 @@ struct plugin {
 	conf_struct conf; /* its section, bound */
 	unsigned index = 0; /* index in the order of start */
 	unsigned replaced = 0; /* 0: loaded at the start; else a number that no other plugin had in this process */
+	int schema = 0; /* number of its last schema file when it was loaded; 0: none */
 	bool is_fresh = false; /* a reload has found it, and is not over; workers may read it meanwhile */
 	/* Of one that was replaced or refused: */
 	int64_t left_ms = 0; /* when it left */
@@ -54,6 +57,7 @@ struct plugin_set {
 	std::vector<std::string> own_want_words; /* those that the server itself gives */
 	std::deque<std::string> want_texts; /* of them: a plugin that gives a word may leave */
 	std::deque<std::vector<const char *>> want_lists; /* of them, and earlier ones: plugins may have these */
+	int schema = 0; /* number of the last schema file of the server at the start */
 	unsigned fresh_count = 0; /* plugins that were loaded by reloads */
 	/* Replaced or refused; some of their instances may still have something under way. */
 	std::vector<std::unique_ptr<struct plugin>> leaving;
@@ -99,6 +103,10 @@ bool plugin_is_there(const struct plugin *p);
 [[nodiscard]] int plugin_find_change(struct plugin_set *set, struct plugin_change *change_r, const char *folder,
                                      const char *names, std::span<const struct plugin_adapter> adapters,
                                      const struct conf_file *file, struct cs_error *e);
+/* Takes a plugin out of the change, because it needs a restart; why is for the log. The change is not applied. */
+void plugin_put_off(struct plugin_set *set, struct plugin_change *change, size_t i, const char *why);
+/* The plugin of that name; nullptr: none. */
+struct plugin *plugin_find(const struct plugin_set *set, const std::string &name);
 /* Puts the change into the set, or takes it out again. */
 void plugin_apply_change(struct plugin_set *set, struct plugin_change *change);
 void plugin_undo_change(struct plugin_set *set, struct plugin_change *change);

@@ -144,6 +144,11 @@ struct cs_db_driver {
 	/* Checks what migrate would read before it looks at the database: the files of the folder. For `chatserverd -t`
 	 * and before a start; contract as cs_plugin.check. NULL: nothing to check. */
 	int (*check)(const void *conf, const char *const *plugins, const char **key_r, struct cs_error *e);
+
+	/* The number of the last schema file of the plugin ("": of the server) that migrate would read; 0: there is
+	 * none. It looks into the folder only: a plugin that comes with other files than those of the start is not
+	 * loaded while the server runs. 0, or CS_EINVAL with the text in e. NULL: nothing is looked at. Main thread. */
+	int (*schema_last)(const void *conf, const char *plugin, int *version_r, struct cs_error *e);
 };
 
 #endif

@@ -203,6 +203,11 @@ static int db_mysql_db_check(const void *conf, const char *const *plugins, const
 	return schema_check(static_cast<const mydb_conf *>(conf)->schema, plugins, e);
 }
 
+static int db_mysql_db_schema_last(const void *conf, const char *plugin, int *version_r, cs_error *e)
+{
+	return schema_find_last(static_cast<const mydb_conf *>(conf)->schema, plugin, version_r, e);
+}
+
 /* outcome_can_be_unknown: the answer to a COMMIT can be lost on its way. */
 const struct cs_db_driver mydb_driver = {
 	.abi = CS_ABI,
@@ -225,4 +230,5 @@ const struct cs_db_driver mydb_driver = {
 	.message = db_mysql_db_message,
 	.ended = db_mysql_db_ended,
 	.check = db_mysql_db_check,
+	.schema_last = db_mysql_db_schema_last,
 };

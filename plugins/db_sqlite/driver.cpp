@@ -191,6 +191,11 @@ static int db_sqlite_db_check(const void *conf, const char *const *plugins, cons
 	return schema_check(static_cast<const sqlite_conf *>(conf)->schema, plugins, e);
 }
 
+static int db_sqlite_db_schema_last(const void *conf, const char *plugin, int *version_r, cs_error *e)
+{
+	return schema_find_last(static_cast<const sqlite_conf *>(conf)->schema, plugin, version_r, e);
+}
+
 /* outcome_can_be_unknown 0: COMMIT runs in this process, so its result is always known. */
 const struct cs_db_driver sqlite_driver = {
 	.abi = CS_ABI,
@@ -214,4 +219,5 @@ const struct cs_db_driver sqlite_driver = {
 	.lock = db_sqlite_db_lock,
 	.unlock = db_sqlite_db_unlock,
 	.check = db_sqlite_db_check,
+	.schema_last = db_sqlite_db_schema_last,
 };

@@ -122,6 +122,18 @@ int schema_read_all(const char *folder, const char *const *plugins, std::vector<
 	return schema_check_mode(folder, e);
 }
 
+int schema_find_last(const char *folder, const char *plugin, int *version_r, cs_error *e)
+{
+	const folder_ptr open(opendir(folder));
+
+	*version_r = 0;
+	if (!open)
+		return schema_fail(e, folder, strerror(errno));
+	while (const dirent *entry = readdir(open.get()))
+		*version_r = std::max(*version_r, schema_file_version(plugin, entry->d_name));
+	return 0;
+}
+
 int schema_check(const char *folder, const char *const *plugins, cs_error *e)
 {
 	std::vector<schema_part> parts;

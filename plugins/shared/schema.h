@@ -27,6 +27,9 @@ struct schema_part {
                                   struct cs_error *e);
 /* As schema_read_all, and forgets what it read. */
 [[nodiscard]] int schema_check(const char *folder, const char *const *plugins, struct cs_error *e);
+/* The number of the last file of the plugin ("": of the server); 0: it has none. Reads no file. Returns 0, or CS_EINVAL
+ * with the text in e. */
+[[nodiscard]] int schema_find_last(const char *folder, const char *plugin, int *version_r, struct cs_error *e);
 /* 0 if the part is not older than the version in the named database; else CS_EINVAL with the text in e. */
 [[nodiscard]] int schema_compare(const schema_part &part, int version, const char *database, const char *folder,
                                  struct cs_error *e);

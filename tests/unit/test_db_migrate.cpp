@@ -179,6 +179,28 @@ static void a_plugin_with_tables_that_is_named_like_a_table_of_the_server_is_ref
 	}
 }
 
+/* For a reload, which asks whether a plugin comes with other files than at the start. */
+static void the_last_file_of_each_is_found_without_the_database(void **state)
+{
+	fixture *f = fixture_of(state);
+	cs_error e = {};
+	const auto last = [&](const char *plugin) {
+		int version = -1;
+
+		assert_int_equal(f->d.driver->schema_last(f->d.conf.data(), plugin, &version, &e), 0);
+		return version;
+	};
+
+	schema_write(f, "001.sql", "CREATE TABLE t (n INTEGER);");
+	schema_write(f, "notes-002.sql", "not SQL, and not read");
+	schema_write(f, "notes-010.sql", "CREATE TABLE notes_note (n INTEGER);");
+	schema_write(f, "notes-0011.sql", "");
+	assert_int_equal(last(""), 1);
+	assert_int_equal(last("notes"), 10);
+	assert_int_equal(last("other"), 0);
+	assert_int_equal(last("note"), 0);
+}
+
 static void no_file_runs_before_all_are_read_and_checked(void **state)
 {
 	fixture *f = fixture_of(state);
@@ -323,6 +345,7 @@ int main(void)
 		TEST(a_plugins_file_may_do_all_with_its_own_tables),
 		TEST(a_plugins_file_may_change_nothing_else),
 		TEST(a_plugin_with_tables_that_is_named_like_a_table_of_the_server_is_refused),
+		TEST(the_last_file_of_each_is_found_without_the_database),
 		TEST(no_file_runs_before_all_are_read_and_checked),
 		TEST(a_plugins_file_that_fails_is_named),
 		TEST(a_store_that_a_newer_plugin_wrote_is_refused),
