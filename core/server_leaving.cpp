@@ -8,7 +8,9 @@
 
 #include "core/base/log.h"
 
-static constexpr int64_t server_look_ms = 20;
+/* Most have finished at the first look. The others are looked at less and less often: each look wakes every worker. */
+static constexpr int64_t server_first_look_ms = 10;
+static constexpr int64_t server_longest_look_ms = 1000;
 static constexpr int64_t server_tell_leaving_ms = 30000; /* a plugin that has not finished then is told of, once */
 
 /* Goes to one worker and back to the main loop. */
@@ -25,6 +27,17 @@ static void server_tell_leaving(struct plugin *p, int64_t now)
 	p->left_told = true;
 	log_warning("plugin=%s version=%s was replaced and does not finish: it stays in memory s=%lld", p->name.c_str(),
 	            p->declared.version, static_cast<long long>((now - p->left_ms) / 1000));
+}
+
+static void server_set_look_timer(struct leaving *l)
+{
+	const struct timeval time {
+		.tv_sec = l->pause_ms / 1000, .tv_usec = l->pause_ms % 1000 * 1000
+	};
+
+	if (!l->timer || event_add(l->timer.get(), &time) == -1)
+		log_error("cannot set a timer: plugins that were replaced stay in memory");
+	l->pause_ms = std::min(l->pause_ms * 2, server_longest_look_ms);
 }
 
 /* Unloads those of which no worker has an instance. */
@@ -46,6 +59,8 @@ static void server_end_look(struct server *s)
 	});
 	if (s->plugins.leaving.empty())
 		l->timer.reset();
+	else
+		server_set_look_timer(l);
 }
 
 static void server_leaving_answered(void *arg)
@@ -71,8 +86,6 @@ static void server_look_leaving(evutil_socket_t, short, void *arg)
 	auto *s = static_cast<struct server *>(arg);
 	struct leaving *l = &s->leaving;
 
-	if (l->missing != 0)
-		return;
 	l->look++;
 	l->left.clear();
 	l->missing = static_cast<unsigned>(s->shared.workers.size());
@@ -85,19 +98,19 @@ static void server_look_leaving(evutil_socket_t, short, void *arg)
 
 void server_watch_leaving(struct server *s)
 {
-	const struct timeval interval {
-		.tv_sec = 0, .tv_usec = server_look_ms * 1000
-	};
+	struct leaving *l = &s->leaving;
 
 	for (const auto &p : s->plugins.leaving) {
 		if (p->left_ms != 0)
 			continue;
 		p->left_ms = worker_monotonic_ms();
-		p->left_look = s->leaving.look;
+		p->left_look = l->look;
+		l->pause_ms = server_first_look_ms;
 	}
-	if (s->plugins.leaving.empty() || s->leaving.timer)
+	if (s->plugins.leaving.empty())
 		return;
-	s->leaving.timer.reset(event_new(s->main.base.get(), -1, EV_PERSIST, server_look_leaving, s));
-	if (!s->leaving.timer || event_add(s->leaving.timer.get(), &interval) == -1)
-		log_error("cannot make a timer: plugins that were replaced stay in memory");
+	if (!l->timer)
+		l->timer.reset(evtimer_new(s->main.base.get(), server_look_leaving, s));
+	if (l->missing == 0) /* else the end of the look sets it */
+		server_set_look_timer(l);
 }
