@@ -14,7 +14,7 @@
 
 #include <chatserverd/plugin.h>
 
-enum { TURN_WHO = 2001, TURN_WORK = 2002, TURN_HOOK = 2003, TURN_POST = 2004, TURN_TIMER = 2005, TURN_ROUTE = 2006 };
+enum { TURN_WHO = 2001, TURN_WORK = 2002, TURN_HOOK = 2003, TURN_POST = 2004, TURN_TIMER = 2005, TURN_ROUTE = 2006, TURN_HOLD = 2007 };
 
 /* They wait for this file, the option turn.until, and look every so many ms. */
 struct turn_conf {
@@ -44,8 +44,8 @@ static void turn_answer(struct turn *t, cs_conn conn, const struct cs_request *r
 {
 	char more[128];
 
-	snprintf(more, sizeof more, ",\"version\":%d,\"sessions\":%u,\"restored\":%d", TURN_VERSION, t->sessions,
-	         t->restored);
+	snprintf(more, sizeof more, ",\"version\":%d,\"sessions\":%u,\"restored\":%d,\"worker\":%u", TURN_VERSION,
+	         t->sessions, t->restored, t->host->worker(t->self));
 	t->host->answer(t->self, conn, request, more);
 }
 
@@ -172,6 +172,22 @@ static int turn_before(void *state, const struct cs_frame *frame)
 	return CS_PENDING;
 }
 
+/* Holds up its worker until the file of the member `until` is there. */
+static int turn_on_hold(void *state, const struct cs_frame *frame)
+{
+	struct turn *t = (struct turn *)state;
+	const struct timespec time = {0, TURN_LOOK_MS * 1000000L};
+	const char *path = "/";
+	size_t size;
+
+	(void)t->host->get_text(frame, "until", &path, &size);
+	t->host->log(t->self, CS_LOG_INFO, "turn hangs");
+	while (access(path, F_OK) != 0)
+		(void)thrd_sleep(&time, NULL);
+	turn_answer(t, frame->conn, &frame->request);
+	return CS_DONE;
+}
+
 /* Answered when the parcel has come back. */
 static int turn_on_route(void *state, const struct cs_frame *frame)
 {
@@ -215,6 +231,18 @@ static int turn_closed(void *state, cs_conn conn, cs_account account, uint64_t d
 	return 0;
 }
 
+#ifdef TURN_LATE
+/* On the second worker only. */
+static void turn_start_late(const struct turn *t)
+{
+	const struct timespec time = {0, TURN_LOOK_MS * 1000000L};
+
+	t->host->log(t->self, CS_LOG_INFO, "turn starts worker=%u", t->host->worker(t->self));
+	while (t->host->worker(t->self) == 1 && access(t->until, F_OK) != 0)
+		(void)thrd_sleep(&time, NULL);
+}
+#endif
+
 static int turn_start(const struct cs_host *host, struct cs_self *self, const void *conf, void **state_r,
                       struct cs_error *e)
 {
@@ -232,6 +260,9 @@ static int turn_start(const struct cs_host *host, struct cs_self *self, const vo
 		free(t);
 		return CS_EINVAL;
 	}
+#ifdef TURN_LATE
+	turn_start_late(t);
+#endif
 	*state_r = t;
 	return 0;
 }
@@ -268,6 +299,7 @@ static const struct cs_route turn_routes[] = {
 	{TURN_POST, "turn_post", turn_on_post, 0, 1},
 	{TURN_TIMER, "turn_timer", turn_on_timer, 0, 1},
 	{TURN_ROUTE, "turn_route", turn_on_route, 0, 1},
+	{TURN_HOLD, "turn_hold", turn_on_hold, 0, 1},
 	{0, NULL, NULL, 0, 0},
 };
 
