@@ -16,13 +16,15 @@ enum action {
 	ACTION_CHECK,
 	ACTION_DUMP_OPTIONS,
 	ACTION_LIST_ROUTES,
+	ACTION_RESTORE,
 	ACTION_VERSION,
 	ACTION_HELP,
 	ACTION_MISUSE
 };
 
 static constexpr char main_usage[] =
-	"usage: chatserverd [-c FILE] [-o SECTION.KEY=VALUE]... [-t | --dump-options | --list-routes]\n"
+	"usage: chatserverd [-c FILE] [-o SECTION.KEY=VALUE]... [-t | --dump-options | --list-routes |\n"
+	"                   --restore COPY]\n"
 	"       chatserverd -V | -h\n"
 	"\n"
 	"  -c, --config FILE   read FILE instead of " CS_SYSCONF_DIR "/chat.conf\n"
@@ -31,6 +33,7 @@ static constexpr char main_usage[] =
 	"  -t, --test          check configuration and plugins, print what is in force, exit\n"
 	"      --dump-options  print every option with type, default, range and help, exit\n"
 	"      --list-routes   print which plugin handles which msgid, and whose hooks see it before, exit\n"
+	"      --restore COPY  put the copy of a store in the place of the store, exit\n"
 	"  -V, --version       print the version, exit\n"
 	"  -h, --help          print this, exit\n"
 	"\n"
@@ -38,13 +41,10 @@ static constexpr char main_usage[] =
 	"SIGINT drain and stop it, SIGHUP reads the configuration again, SIGUSR1 opens log files again.\n";
 
 static constexpr struct option main_long_options[] = {
-	{"config", required_argument, nullptr, 'c'},
-	{"test", no_argument, nullptr, 't'},
-	{"version", no_argument, nullptr, 'V'},
-	{"help", no_argument, nullptr, 'h'},
-	{"dump-options", no_argument, nullptr, 'D'},
-	{"list-routes", no_argument, nullptr, 'R'},
-	{nullptr, 0, nullptr, 0},
+	{"config", required_argument, nullptr, 'c'},  {"test", no_argument, nullptr, 't'},
+	{"version", no_argument, nullptr, 'V'},       {"help", no_argument, nullptr, 'h'},
+	{"dump-options", no_argument, nullptr, 'D'},  {"list-routes", no_argument, nullptr, 'R'},
+	{"restore", required_argument, nullptr, 'S'}, {nullptr, 0, nullptr, 0},
 };
 
 enum action main_parse_arguments(int argc, char **argv, struct server_request *request)
@@ -59,6 +59,10 @@ enum action main_parse_arguments(int argc, char **argv, struct server_request *r
 		case 't': action = ACTION_CHECK; break;
 		case 'D': action = ACTION_DUMP_OPTIONS; break;
 		case 'R': action = ACTION_LIST_ROUTES; break;
+		case 'S':
+			action = ACTION_RESTORE;
+			request->restore_path = optarg;
+			break;
 		case 'V': return ACTION_VERSION;
 		case 'h': return ACTION_HELP;
 		default: return ACTION_MISUSE;
@@ -123,6 +127,8 @@ static int main_run(const struct server_request *request, enum action action)
 		return main_check(&server);
 	if (action == ACTION_LIST_ROUTES)
 		return main_print(server_list_routes(&server));
+	if (action == ACTION_RESTORE)
+		return server_restore(&server, &e) == 0 ? 0 : main_fail(&e);
 	return server_run(&server);
 }
 

@@ -183,6 +183,25 @@ static int server_open_store(struct server *s, struct cs_error *e)
 	return 0;
 }
 
+int server_restore(struct server *s, struct cs_error *e)
+{
+	const struct cs_db_driver *driver = nullptr;
+	const struct plugin *p = server_find_db(s, &driver);
+	const std::string name = server_process_name(s);
+	const struct cs_db_server server = {.name = name.c_str(), .log = log_write};
+
+	if (!p || !CS_DB_HAS(driver, restore)) {
+		error_set(e,
+		          "a store of %s is not restored by chatserverd; see \"Backup and restore\" in chatserverd(8)",
+		          p ? p->name.c_str() : "no database");
+		return CS_EINVAL;
+	}
+	if (const int failed = server_check_db(s, e))
+		return failed;
+	return driver->restore(p->conf.memory.get(), server_plugin_names(s).data(), s->request.restore_path.c_str(),
+	                       &server, e);
+}
+
 /* nullptr: this node is alone. */
 static const struct plugin *server_find_bus(struct server *s, const struct cs_bus_driver **driver_r)
 {

@@ -37,6 +37,7 @@
 struct server_request {
 	std::string conf_path;
 	std::vector<std::string> overrides; /* section.key=value */
+	std::string restore_path; /* of the copy for server_restore */
 };
 
 /* chat.conf as it was at one moment. */
@@ -192,6 +193,9 @@ std::string server_print_conf(const struct server *s);
 [[nodiscard]] int server_dump_options(const struct server_request *request, std::string *text_r, struct cs_error *e);
 /* One line for each route: msgid, name, plugin. After server_configure. */
 std::string server_list_routes(const struct server *s);
+/* Puts the copy request.restore_path in the place of the store, which no server may use. After server_configure. 0, or
+ * CS_EINVAL with the text in e. */
+[[nodiscard]] int server_restore(struct server *s, struct cs_error *e);
 /* Opens everything, serves until it is told to stop, drains, stops. After server_configure. Returns the exit status. */
 int server_run(struct server *s);
 

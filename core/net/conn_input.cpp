@@ -46,13 +46,17 @@ static void conn_refuse_beginning(struct conn *c, char byte)
 	conn_refuse_input(c, CS_ERRNO_BAD_FRAME, text);
 }
 
+/* An operator brings many messages in a frame, each perhaps as long as a client's longest. */
+static constexpr int64_t conn_operator_frame = INT64_C(16) * 1024 * 1024;
+
 static bool conn_is_too_long(struct conn *c, size_t size)
 {
+	const int64_t most = c->is_operator ? conn_operator_frame : c->worker->conf->max_frame;
 	char text[64];
 
-	if (size <= static_cast<size_t>(c->worker->conf->max_frame))
+	if (size <= static_cast<size_t>(most))
 		return false;
-	snprintf(text, sizeof text, "frame longer than %lld bytes", static_cast<long long>(c->worker->conf->max_frame));
+	snprintf(text, sizeof text, "frame longer than %lld bytes", static_cast<long long>(most));
 	conn_refuse_input(c, CS_ERRNO_TOO_LONG, text);
 	return true;
 }

@@ -75,6 +75,9 @@ struct cs_db_server {
 	void (*log)(enum cs_log_level level, const char *format, ...) CS_PRINTF(2, 3); /* as cs_host.log; any thread */
 };
 
+/* A copy of the database that is being made. */
+struct cs_db_backup;
+
 enum cs_db_dialect { CS_DB_SQLITE = 1, CS_DB_MYSQL = 2 };
 
 struct cs_db_driver {
@@ -145,10 +148,35 @@ struct cs_db_driver {
 	 * and before a start; contract as cs_plugin.check. NULL: nothing to check. */
 	int (*check)(const void *conf, const char *const *plugins, const char **key_r, struct cs_error *e);
 
+	/* ---- Members below are not in the table of each adapter: ask with CS_DB_HAS. */
+
 	/* The number of the last schema file of the plugin ("": of the server) that migrate would read; 0: there is
 	 * none. It looks into the folder only: a plugin that comes with other files than those of the start is not
 	 * loaded while the server runs. 0, or CS_EINVAL with the text in e. NULL: nothing is looked at. Main thread. */
 	int (*schema_last)(const void *conf, const char *plugin, int *version_r, struct cs_error *e);
+
+	/* Begins a copy of the whole database, as it is now, into the file: an absolute path, where nothing may be. The
+	 * copy is written to path.tmp, with mode 0600. db only says which database; it is not used any more. 0 with
+	 * *backup_r for backup_end, or an enum cs_db_result with the text in e, which names the file. Others go on to
+	 * write; what they write is not in the copy. Store threads. */
+	int (*backup_begin)(struct cs_db *db, const char *path, struct cs_db_backup **backup_r, struct cs_error *e);
+	/* Copies up to so many bytes, and may block until they are on the disk. *left_r and *size_r: what is to be
+	 * copied and what the copy will have, in bytes. 0; when *left_r is 0, the copy is on the disk and stands under
+	 * its name. Else an enum cs_db_result with the text in e: then only backup_end may be called. Store threads,
+	 * one at a time. */
+	int (*backup_step)(struct cs_db_backup *backup, size_t most, uint64_t *left_r, uint64_t *size_r,
+	                   struct cs_error *e);
+	/* Ends it, and removes path.tmp. Before the connections of the store are closed; any thread. */
+	void (*backup_end)(struct cs_db_backup *backup);
+
+	/* Puts the copy in the file in the place of the database, which no server uses: checks the copy, gives the
+	 * store another id, and keeps what was there as FILE.before. 0, or CS_EINVAL with the text in e; then the
+	 * database is as it was. A crash leaves the one or the other. Main thread; blocks. */
+	int (*restore)(const void *conf, const char *const *plugins, const char *file,
+	               const struct cs_db_server *server, struct cs_error *e);
 };
+
+#define CS_DB_HAS(driver, member)                                                                                      \
+	((driver)->size >= offsetof(struct cs_db_driver, member) + sizeof((driver)->member) && (driver)->member)
 
 #endif

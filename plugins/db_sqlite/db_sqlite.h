@@ -9,6 +9,7 @@
 #include <string>
 
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include <chatserverd/db.h>
 
@@ -31,8 +32,20 @@ template <auto Function> struct sqlite_deleter {
 using sqlite_handle = std::unique_ptr<sqlite3, sqlite_deleter<sqlite3_close>>;
 using sqlite_statement = std::unique_ptr<sqlite3_stmt, sqlite_deleter<sqlite3_finalize>>;
 
+/* A file that is closed with this; -1: none. */
+struct sqlite_fd {
+	int fd = -1;
+
+	~sqlite_fd()
+	{
+		if (fd != -1)
+			close(fd);
+	}
+};
+
 struct sqlite_db {
 	cs_db base; /* first: the server holds a pointer to it */
+	const sqlite_conf *conf = nullptr;
 	sqlite_handle handle;
 	adapter_cache<sqlite_statement> cache; /* declared after handle, so it is finalized first */
 	int64_t affected = 0;
@@ -98,6 +111,22 @@ const char *sqlite_files_find(const sqlite_conf *conf, sqlite_checkpoint **check
 
 /* Runs the files of the server and of the plugins that the folder has and the database has not. 0 or CS_EINVAL. */
 [[nodiscard]] int sqlite_migrate(sqlite3 *handle, const sqlite_conf *conf, const char *const *plugins, cs_error *e);
+
+/* backup.cpp ------------------------------------------------------------------------------------------ */
+
+/* backup_begin, backup_step and backup_end of struct cs_db_driver. */
+[[nodiscard]] int sqlite_backup_begin(cs_db *db, const char *path, cs_db_backup **backup_r, cs_error *e);
+[[nodiscard]] int sqlite_backup_step(cs_db_backup *backup, size_t most, uint64_t *left_r, uint64_t *size_r,
+                                     cs_error *e);
+void sqlite_backup_end(cs_db_backup *backup);
+/* Brings the names in the folder of the path to the disk. 0, or an enum cs_db_result with the text in e. */
+[[nodiscard]] int sqlite_sync_folder(const std::string &path, cs_error *e);
+
+/* restore.cpp ----------------------------------------------------------------------------------------- */
+
+/* restore of struct cs_db_driver. */
+[[nodiscard]] int sqlite_restore(const void *conf, const char *const *plugins, const char *file,
+                                 const cs_db_server *server, cs_error *e);
 
 /* classify.cpp ---------------------------------------------------------------------------------------- */
 

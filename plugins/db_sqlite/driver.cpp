@@ -60,6 +60,7 @@ static int db_sqlite_db_open(const void *conf, cs_db **db_r, cs_error *e)
 	if (code != SQLITE_OK)
 		return sqlite_class(code, 0);
 	db->base.driver = &sqlite_driver;
+	db->conf = db_sqlite_conf_of(conf);
 	*db_r = &db.release()->base;
 	return CS_DB_OK;
 }
@@ -220,4 +221,8 @@ const struct cs_db_driver sqlite_driver = {
 	.unlock = db_sqlite_db_unlock,
 	.check = db_sqlite_db_check,
 	.schema_last = db_sqlite_db_schema_last,
+	.backup_begin = sqlite_backup_begin,
+	.backup_step = sqlite_backup_step,
+	.backup_end = sqlite_backup_end,
+	.restore = sqlite_restore,
 };

@@ -19,19 +19,9 @@
 /* Far above the bytes that SQLite locks, which begin at 1 GiB. */
 static constexpr off_t db_sqlite_lock_offset = INT64_MAX - 1;
 
-struct lock_file {
-	int fd = -1;
-
-	~lock_file()
-	{
-		if (fd != -1)
-			close(fd);
-	}
-};
-
 struct sqlite_lock {
 	std::string path; /* of the database, with all links resolved */
-	lock_file holder, database;
+	sqlite_fd holder, database;
 	/* The way to the files, and what copies the log. They end before the files are closed, which would end the
 	 * locks of SQLite. */
 	std::unique_ptr<sqlite_files, sqlite_deleter<sqlite_files_end>> files;
@@ -67,7 +57,7 @@ static void db_sqlite_holder_write(const sqlite_lock *lock, const cs_db_server *
 		            lock->path.c_str(), strerror(errno));
 }
 
-static int db_sqlite_take(const lock_file &file)
+static int db_sqlite_take(const sqlite_fd &file)
 {
 	struct flock range = {};
 
@@ -117,7 +107,7 @@ static int db_sqlite_open_files(sqlite_lock *lock, cs_error *e)
  * file would end the locks that SQLite has on it. */
 static int db_sqlite_make_private(const std::string &path, const cs_db_server *server, cs_error *e)
 {
-	const lock_file file = {open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
+	const sqlite_fd file = {open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
 	struct stat info = {};
 
 	if (file.fd == -1)
@@ -158,7 +148,7 @@ static int db_sqlite_check_links(const sqlite_lock *lock, cs_error *e)
 
 static int db_sqlite_take_both(const sqlite_lock *lock, cs_error *e)
 {
-	for (const lock_file *file : {&lock->holder, &lock->database})
+	for (const sqlite_fd *file : {&lock->holder, &lock->database})
 		if (const int error = db_sqlite_take(*file))
 			return db_sqlite_refuse(lock, error, e);
 	return db_sqlite_check_links(lock, e);

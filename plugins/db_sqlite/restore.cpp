@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT
+ * Puts a copy in the place of the database.
+ *
+ * The copy is made and checked beside the database, as CHAT.DB.restore. What the log of the old store has is first
+ * brought into the old store, so that the log can be removed: SQLite would apply it to the new one. Then the two files
+ * change their names in one step. So a crash leaves the old store or the new one, each whole. */
+#include "db_sqlite.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+static constexpr size_t db_sqlite_restore_part = 1024 * 1024; /* bytes */
+
+struct sqlite_restoring {
+	const sqlite_conf *conf;
+	const cs_db_server *server;
+	std::string path, made, before; /* the store, the copy beside it, and where the old store goes */
+	bool is_new = false; /* there was no store */
+};
+
+static int db_sqlite_restore_fail(cs_error *e, const std::string &path, const char *why)
+{
+	snprintf(e->text, sizeof(e->text), "%s: %s", path.c_str(), why);
+	return CS_EINVAL;
+}
+
+static int db_sqlite_restore_copy_bytes(int from, int to)
+{
+	std::string part(db_sqlite_restore_part, '\0');
+	ssize_t size;
+
+	while ((size = read(from, part.data(), part.size())) > 0)
+		for (ssize_t done = 0; done < size;) {
+			const ssize_t n = write(to, part.data() + done, static_cast<size_t>(size - done));
+
+			if (n == -1)
+				return -1;
+			done += n;
+		}
+	return size < 0 || fsync(to) == -1 ? -1 : 0;
+}
+
+/* As the store that was there; a new one is of who owns the folder. */
+static int db_sqlite_restore_give(const sqlite_restoring *r, int fd)
+{
+	const std::string folder = r->path.substr(0, r->path.rfind('/') + 1);
+	struct stat info = {};
+
+	if (stat((r->is_new ? folder : r->path).c_str(), &info) == -1)
+		return -1;
+	if (!r->is_new && fchmod(fd, info.st_mode & 0700) == -1)
+		return -1;
+	return geteuid() == 0 ? fchown(fd, info.st_uid, info.st_gid) : 0;
+}
+
+static int db_sqlite_restore_check_file(const sqlite_restoring *r, const char *file, int fd, cs_error *e)
+{
+	struct stat info = {}, log = {}, store = {};
+
+	if (fstat(fd, &info) == -1 || !S_ISREG(info.st_mode))
+		return db_sqlite_restore_fail(e, file, "is not a file");
+	if (stat((std::string(file) + "-wal").c_str(), &log) == 0 && log.st_size > 0)
+		return db_sqlite_restore_fail(e, file, "a write-ahead log is beside it, so it is no whole backup");
+	if (stat(r->path.c_str(), &store) == 0 && store.st_dev == info.st_dev && store.st_ino == info.st_ino)
+		return db_sqlite_restore_fail(e, file, "is the store itself");
+	return 0;
+}
+
+static int db_sqlite_restore_copy(const sqlite_restoring *r, const char *file, cs_error *e)
+{
+	const sqlite_fd from = {open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+
+	if (from.fd == -1)
+		return db_sqlite_restore_fail(e, file, strerror(errno));
+	if (db_sqlite_restore_check_file(r, file, from.fd, e))
+		return CS_EINVAL;
+	for (const char *suffix : {"", "-wal", "-shm", "-journal"})
+		(void)unlink((r->made + suffix).c_str());
+	const sqlite_fd to = {open(r->made.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)};
+	if (to.fd == -1 || db_sqlite_restore_copy_bytes(from.fd, to.fd) == -1 || db_sqlite_restore_give(r, to.fd) == -1)
+		return db_sqlite_restore_fail(e, r->made, strerror(errno));
+	return 0;
+}
+
+static int db_sqlite_restore_text_take(void *arg, int, char **texts, char **)
+{
+	*static_cast<std::string *>(arg) = texts[0] ? texts[0] : "";
+	return 0;
+}
+
+/* Whether it is whole, is a store, and is not newer than this server. Brings its schema up to date. */
+static int db_sqlite_restore_check(const sqlite_conf *made, sqlite3 *handle, const char *file,
+                                   const char *const *plugins, cs_error *e)
+{
+	std::string whole, tables;
+
+	if (sqlite3_exec(handle, "PRAGMA integrity_check(1)", db_sqlite_restore_text_take, &whole, nullptr) ||
+	    whole != "ok")
+		return db_sqlite_restore_fail(e, file, "is damaged, or no database of SQLite");
+	if (sqlite3_exec(handle,
+	                 "SELECT COUNT(*) FROM sqlite_master"
+	                 " WHERE type = 'table' AND name IN ('schema_version', 'account', 'store')",
+	                 db_sqlite_restore_text_take, &tables, nullptr) ||
+	    tables != "3")
+		return db_sqlite_restore_fail(e, file, "is no store of chatserverd, or an older one than version 0.2");
+	return sqlite_migrate(handle, made, plugins, e);
+}
+
+/* Clients keep the store's id with what they know of it. With another id they forget that, and tokens end. */
+static int db_sqlite_restore_change_id(const sqlite_restoring *r, sqlite3 *handle, cs_error *e)
+{
+	std::string log;
+
+	if (sqlite3_exec(handle,
+	                 "UPDATE store SET id = lower(hex(randomblob(16))); PRAGMA wal_checkpoint(TRUNCATE);"
+	                 "PRAGMA journal_mode = DELETE",
+	                 db_sqlite_restore_text_take, &log, nullptr) ||
+	    log != "delete")
+		return db_sqlite_restore_fail(e, r->made, sqlite3_errmsg(handle));
+	return 0;
+}
+
+static int db_sqlite_restore_make(const sqlite_restoring *r, const char *file, const char *const *plugins, cs_error *e)
+{
+	sqlite_conf made = *r->conf;
+	sqlite_handle handle;
+
+	if (db_sqlite_restore_copy(r, file, e))
+		return CS_EINVAL;
+	made.path = r->made.c_str();
+	if (sqlite_open_handle(&made, &handle, e) != SQLITE_OK)
+		return db_sqlite_restore_fail(e, file, "is damaged, or no database of SQLite");
+	if (db_sqlite_restore_check(&made, handle.get(), file, plugins, e) ||
+	    db_sqlite_restore_change_id(r, handle.get(), e))
+		return CS_EINVAL;
+	handle.reset();
+	const sqlite_fd fd = {open(r->made.c_str(), O_RDWR | O_CLOEXEC)};
+	return fd.fd == -1 || fsync(fd.fd) == -1 ? db_sqlite_restore_fail(e, r->made, strerror(errno)) : 0;
+}
+
+/* Brings the log of the old store into it. false: that cannot be done; the store is damaged, perhaps. */
+static bool db_sqlite_restore_empty_log(const sqlite_restoring *r)
+{
+	sqlite3 *raw = nullptr;
+	int code = sqlite3_open_v2(r->path.c_str(), &raw, SQLITE_OPEN_READWRITE, "unix");
+	const sqlite_handle handle(raw);
+	struct stat log = {};
+
+	if (code == SQLITE_OK)
+		code = sqlite3_exec(raw, "PRAGMA wal_checkpoint(TRUNCATE)", nullptr, nullptr, nullptr);
+	return code == SQLITE_OK && (stat((r->path + "-wal").c_str(), &log) == -1 || log.st_size == 0);
+}
+
+/* A log that cannot be brought into a damaged store is kept beside it. */
+static int db_sqlite_restore_remove_log(const sqlite_restoring *r, cs_error *e)
+{
+	const std::string log = r->path + "-wal", index = r->path + "-shm";
+
+	(void)unlink((r->before + "-wal").c_str());
+	if (!r->is_new && !db_sqlite_restore_empty_log(r)) {
+		r->server->log(CS_LOG_WARNING, "the old store is damaged, its log is kept beside it file=%s-wal",
+		               r->before.c_str());
+		if (rename(log.c_str(), (r->before + "-wal").c_str()) == -1 && errno != ENOENT)
+			return db_sqlite_restore_fail(e, log, strerror(errno));
+	}
+	for (const std::string &path : {log, index})
+		if (unlink(path.c_str()) == -1 && errno != ENOENT)
+			return db_sqlite_restore_fail(e, path, strerror(errno));
+	return sqlite_sync_folder(r->path, e) ? CS_EINVAL : 0;
+}
+
+/* One step. Some file systems cannot change two names: there the old store is put away first, as a second name that the
+ * lock of a server refuses. */
+static int db_sqlite_restore_change_names(const sqlite_restoring *r, cs_error *e)
+{
+	int failed = rename(r->made.c_str(), r->before.c_str());
+
+	if (!failed)
+		failed = renameat2(AT_FDCWD, r->before.c_str(), AT_FDCWD, r->path.c_str(), RENAME_EXCHANGE);
+	if (failed && errno == EINVAL) {
+		failed = rename(r->before.c_str(), r->made.c_str());
+		if (!failed)
+			failed = link(r->path.c_str(), r->before.c_str());
+		if (!failed)
+			failed = rename(r->made.c_str(), r->path.c_str());
+	}
+	if (failed)
+		return db_sqlite_restore_fail(e, r->path, strerror(errno));
+	if (r->is_new)
+		(void)unlink(r->before.c_str());
+	return sqlite_sync_folder(r->path, e) ? CS_EINVAL : 0;
+}
+
+static int db_sqlite_restore_locked(sqlite_restoring *r, const char *file, const char *const *plugins, cs_error *e)
+{
+	int result = db_sqlite_restore_make(r, file, plugins, e);
+
+	if (!result)
+		result = db_sqlite_restore_remove_log(r, e);
+	if (!result)
+		result = db_sqlite_restore_change_names(r, e);
+	if (result)
+		for (const char *suffix : {"", "-wal", "-shm", "-journal"})
+			(void)unlink((r->made + suffix).c_str());
+	return result;
+}
+
+int sqlite_restore(const void *conf, const char *const *plugins, const char *file, const cs_db_server *server,
+                   cs_error *e)
+{
+	sqlite_restoring r = {static_cast<const sqlite_conf *>(conf), server, "", "", ""};
+	sqlite_lock *lock = nullptr;
+	struct stat info = {};
+
+	if (sqlite_is_memory(r.conf))
+		return db_sqlite_restore_fail(e, ":memory:", "a store in memory cannot be restored");
+	if (access(file, R_OK) == -1)
+		return db_sqlite_restore_fail(e, file, strerror(errno));
+	if (sqlite_make_folder(r.conf, e))
+		return CS_EINVAL;
+	r.is_new = stat(r.conf->path, &info) == 0 && info.st_size == 0;
+	if (sqlite_lock_take(r.conf, server, &lock, e))
+		return CS_EINVAL;
+	if (!sqlite_resolve(r.conf, &r.path))
+		r.path = r.conf->path;
+	r.made = r.path + ".restore";
+	r.before = r.path + ".before";
+	const int result = db_sqlite_restore_locked(&r, file, plugins, e);
+	sqlite_lock_give(lock, true);
+	if (!result && r.is_new)
+		server->log(CS_LOG_INFO, "the store was restored file=%s from=%s", r.path.c_str(), file);
+	else if (!result)
+		server->log(CS_LOG_INFO, "the store was restored file=%s from=%s before=%s", r.path.c_str(), file,
+		            r.before.c_str());
+	return result;
+}
