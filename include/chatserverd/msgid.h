@@ -58,7 +58,11 @@
 	X(INVITE_REVOKE, 942, O)                                                                                       \
 	X(BAN, 943, O)                                                                                                 \
 	X(UNBAN, 944, O)                                                                                               \
-	X(BANS, 945, O)
+	X(BANS, 945, O)                                                                                                \
+	X(BACKUP, 951, O)                                                                                              \
+	X(CHECK, 952, O)                                                                                               \
+	X(EXPORT, 953, O)                                                                                              \
+	X(IMPORT, 954, O)
 
 /* X(NAME, number, when) : the errno of ACK (msgid 100). 1 and 2 belong to LOGIN_ACK and REGISTER_ACK. */
 #define CS_ERRNO_LIST(X)                                                                                               \

@@ -3,6 +3,7 @@
  * share. */
 #include "operator.h"
 
+#include <algorithm>
 #include <memory>
 
 #include <chatserverd/json.h>
@@ -14,6 +15,13 @@ int operator_check_req(const plugin_context &context, const cs_frame *frame)
 	if (frame->request.req >= 0)
 		return 0;
 	return context.host->refuse(context.self, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME, "req is missing");
+}
+
+std::string operator_peer(const plugin_context &context, cs_conn conn)
+{
+	struct cs_peer peer = {};
+
+	return context.host->peer(context.self, conn, &peer) == 0 ? peer.text : "";
 }
 
 void operator_quote(std::string *out, std::string_view text)
@@ -66,6 +74,45 @@ std::string operator_more(uint64_t next)
 	return ",\"more\":true,\"next\":\"" + std::to_string(next) + "\"";
 }
 
+std::string operator_place_text(const std::vector<uint64_t> &place)
+{
+	std::string text;
+
+	for (const uint64_t number : place)
+		text += (text.empty() ? "" : ".") + std::to_string(number);
+	return text;
+}
+
+static bool operator_read_place(std::string_view text, size_t count, std::vector<uint64_t> *place_r)
+{
+	place_r->clear();
+	for (size_t at = 0; at <= text.size(); at = std::min(text.find('.', at), text.size()) + 1) {
+		uint64_t number = 0;
+
+		if (!operator_read_next(text.substr(at, text.find('.', at) - at), &number))
+			return false;
+		place_r->push_back(number);
+	}
+	return place_r->size() == count;
+}
+
+int operator_get_place(const plugin_context &context, const cs_frame *frame, size_t count,
+                       std::vector<uint64_t> *place_r)
+{
+	std::string_view after;
+	int result = operator_check_req(context, frame);
+
+	place_r->assign(count, 0);
+	if (!result)
+		result = field_text(context, frame, "after", FIELD_OPTIONAL, &after);
+	if (result || after.empty())
+		return result;
+	if (!operator_read_place(after, count, place_r))
+		return context.host->refuse(context.self, frame->conn, &frame->request, CS_ERRNO_BAD_FRAME,
+		                            "after must be what the page before gave as next");
+	return 0;
+}
+
 void operator_fail(const plugin_context &context, cs_conn conn, const cs_request &request, int result)
 {
 	(void)context.host->refuse_result(context.self, conn, &request, result);
@@ -93,6 +140,13 @@ static int operator_start(const cs_host *host, cs_self *self, const void *, void
 static void operator_stop(void *state)
 {
 	const std::unique_ptr<operator_plugin> p(static_cast<operator_plugin *>(state));
+
+	operator_backup_stop(p.get());
+}
+
+static int operator_busy(void *state)
+{
+	return static_cast<operator_plugin *>(state)->backup ? 1 : 0;
 }
 
 /* ---- other nodes */
@@ -112,6 +166,10 @@ static const cs_route operator_routes[] = {
 	{CS_MSGID_BAN, "ban", operator_on_ban, CS_ROUTE_OPERATOR, 0},
 	{CS_MSGID_UNBAN, "unban", operator_on_unban, CS_ROUTE_OPERATOR, 0},
 	{CS_MSGID_BANS, "bans", operator_on_bans, CS_ROUTE_OPERATOR, 0},
+	{CS_MSGID_BACKUP, "backup", operator_on_backup, CS_ROUTE_OPERATOR, 0},
+	{CS_MSGID_CHECK, "check", operator_on_check, CS_ROUTE_OPERATOR, 0},
+	{CS_MSGID_EXPORT, "export", operator_on_export, CS_ROUTE_OPERATOR, 0},
+	{CS_MSGID_IMPORT, "import", operator_on_import, CS_ROUTE_OPERATOR, 0},
 	{0, nullptr, nullptr, 0, 0},
 };
 
@@ -124,4 +182,5 @@ CS_EXPORT extern const struct cs_plugin cs_plugin = {
 	.routed = operator_on_routed,
 	.cluster = operator_on_cluster,
 	.stop = operator_stop,
+	.busy = operator_busy,
 };

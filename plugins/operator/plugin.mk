@@ -1,1 +1,2 @@
 operator_MODEL = yes
+operator_SHARED = object

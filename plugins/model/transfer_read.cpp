@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: MIT
+ * Reads lines of an export into a store: what is missing is added, what is there must be the same. */
+#include "transfer.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+
+#include "../shared/object.h"
+#include "dialect.h"
+#include "messages.h"
+#include "sql.h"
+#include "transfer_tables.h"
+
+using transfer_members = std::map<std::string_view, std::string_view>; /* values as they are written */
+
+struct transfer_reader {
+	cs_db *db;
+	transfer_batch *batch;
+	const transfer_line *line = nullptr;
+};
+
+static int transfer_refuse(const transfer_reader *r, const std::string &why)
+{
+	r->batch->wrong = r->line->number;
+	r->batch->why = why;
+	return MODEL_REFUSED;
+}
+
+/* ---- members of a line */
+
+/* 0 to 2^53 - 1. false: it is no such number. */
+static bool transfer_number(std::string_view value, int64_t *number_r)
+{
+	const bool is_negative = value.starts_with('-');
+
+	if (is_negative)
+		value.remove_prefix(1);
+	if (value.empty() || value.size() > 16)
+		return false;
+	*number_r = 0;
+	for (const char c : value) {
+		if (c < '0' || c > '9')
+			return false;
+		*number_r = *number_r * 10 + (c - '0');
+	}
+	if (*number_r > INT64_C(9007199254740991))
+		return false;
+	if (is_negative)
+		*number_r = -*number_r;
+	return true;
+}
+
+static bool transfer_get_number(const transfer_members &members, std::string_view key, int64_t *number_r)
+{
+	const auto at = members.find(key);
+
+	return at != members.end() && transfer_number(at->second, number_r);
+}
+
+static bool transfer_get_text(const transfer_members &members, std::string_view key, std::string *text_r)
+{
+	const auto at = members.find(key);
+
+	if (at == members.end() || !at->second.starts_with('"'))
+		return false;
+	*text_r = object_text(at->second);
+	return true;
+}
+
+/* Owns the texts that the values point to. */
+struct transfer_values {
+	std::vector<std::string> texts;
+	std::vector<cs_db_value> values;
+};
+
+static int transfer_value(const transfer_reader *r, const transfer_members &members, const transfer_column &column,
+                          transfer_values *values)
+{
+	const char *member = transfer_member(column);
+	const std::string must = std::string(member) + " must be ";
+	int64_t number = 0;
+	std::string *text = &values->texts.emplace_back(), digits;
+
+	if (!members.contains(member)) {
+		values->values.push_back(sql_null());
+		return column.may_be_null ? 0 : transfer_refuse(r, std::string(member) + " is missing");
+	}
+	switch (column.type) {
+	case TRANSFER_INTEGER:
+		if (!transfer_get_number(members, member, &number))
+			return transfer_refuse(r, must + "a number");
+		values->values.push_back(sql_integer(static_cast<uint64_t>(number)));
+		return 0;
+	case TRANSFER_TEXT:
+		if (!transfer_get_text(members, member, text))
+			return transfer_refuse(r, must + "a text");
+		values->values.push_back(sql_text(*text));
+		return 0;
+	case TRANSFER_BYTES:
+		if (!transfer_get_text(members, member, &digits) || !transfer_unhex(digits, text))
+			return transfer_refuse(r, must + "a text of hexadecimal digits");
+		values->values.push_back({CS_DB_BLOB, 0, text->data(), text->size()});
+		return 0;
+	}
+	return 0;
+}
+
+/* ---- rows of the tables */
+
+static bool transfer_is_same(const cs_db_value &stored, const cs_db_value &value)
+{
+	if (stored.type == CS_DB_NULL || value.type == CS_DB_NULL)
+		return stored.type == value.type;
+	if (value.type == CS_DB_INTEGER)
+		return stored.type == CS_DB_INTEGER && stored.integer == value.integer;
+	return sql_text_of(stored) == sql_text_of(value);
+}
+
+struct transfer_comparison {
+	const std::vector<cs_db_value> *values;
+	bool is_there = false, is_same = true;
+};
+
+static int transfer_compare(void *arg, const cs_db_value *columns, size_t count)
+{
+	auto *c = static_cast<transfer_comparison *>(arg);
+
+	c->is_there = true;
+	for (size_t i = 0; i < count && i < c->values->size(); i++)
+		c->is_same = c->is_same && transfer_is_same(columns[i], (*c->values)[i]);
+	return 1;
+}
+
+static std::string transfer_key_text(const transfer_table &table)
+{
+	std::string text;
+
+	for (size_t i = 0; i < table.keys; i++)
+		text += std::string(i ? " AND " : "") + table.columns[i].name + " = ?";
+	return text;
+}
+
+static int transfer_find_row(const transfer_reader *r, const transfer_table &table,
+                             const std::vector<cs_db_value> &values, transfer_comparison *c)
+{
+	const std::string text = dialect_join(
+		{"SELECT ", transfer_names(table), " FROM ", table.name, " WHERE ", transfer_key_text(table)});
+
+	*c = {&values};
+	return r->db->driver->query(r->db, text.c_str(), values.data(), table.keys, transfer_compare, c);
+}
+
+static std::string transfer_insert_text(const transfer_table &table)
+{
+	std::string text = dialect_join({"INSERT INTO ", table.name, " (", transfer_names(table), ") VALUES ("});
+
+	for (size_t i = 0; i < table.columns.size(); i++)
+		text += i ? ", ?" : "?";
+	return text + ")";
+}
+
+/* What a database refuses by itself is a mistake of the line. */
+static int transfer_row(transfer_reader *r, const transfer_table &table, const transfer_members &members)
+{
+	transfer_values values;
+	transfer_comparison c = {};
+
+	values.texts.reserve(table.columns.size());
+	for (const transfer_column &column : table.columns)
+		if (const int result = transfer_value(r, members, column, &values))
+			return result;
+	int result = transfer_find_row(r, table, values.values, &c);
+	if (result)
+		return result;
+	if (c.is_there && !c.is_same)
+		return transfer_refuse(r, "the store has another " + std::string(table.kind) + " with this number");
+	if (c.is_there) {
+		r->batch->skipped++;
+		return 0;
+	}
+	result = r->db->driver->query(r->db, transfer_insert_text(table).c_str(), values.values.data(),
+	                              values.values.size(), nullptr, nullptr);
+	if (result == CS_DB_DUPLICATE)
+		return transfer_refuse(r, "the store has another " + std::string(table.kind) + " with this name");
+	if (result == CS_DB_BAD_VALUE || result == CS_DB_FAILED)
+		return transfer_refuse(r, "the database refuses this " + std::string(table.kind) +
+		                                  ": it names what is not there, or a value is wrong");
+	r->batch->added += !result;
+	return result;
+}
+
+/* ---- the head */
+
+/* A store without accounts takes over the id: so clients keep what they know, and tokens stay good. */
+static int transfer_store(transfer_reader *r, const transfer_members &members)
+{
+	std::string format, id;
+	int64_t version = 0;
+	bool has_accounts = false;
+
+	if (!transfer_get_text(members, "format", &format) || format != "chatserverd")
+		return transfer_refuse(r, "format must be \"chatserverd\"");
+	if (!transfer_get_number(members, "version", &version) || version != 1)
+		return transfer_refuse(r, "this server reads version 1 of the format");
+	if (members.contains("id") && (!transfer_get_text(members, "id", &id) || id.empty() || id.size() > 64))
+		return transfer_refuse(r, "id must be a text of at most 64 bytes");
+	int result = sql_run(r->db, "SELECT 1 FROM account LIMIT 1", {}, sql_row_exists, &has_accounts);
+	if (!result && !has_accounts && !id.empty())
+		result = sql_run(r->db, "UPDATE store SET id = ?", {sql_text(id)});
+	r->batch->added += !result;
+	return result;
+}
+
+/* ---- entries: lines of one conversation are read together */
+
+struct transfer_entry {
+	const transfer_line *line;
+	int64_t conversation = 0, seq = 0, sender = 0, type = 0, created = 0, edited = 0;
+	bool is_edited = false;
+	std::string body, cid;
+	bool is_there = false, is_same = true;
+};
+
+static int transfer_entry_parse(const transfer_reader *r, const transfer_members &members, transfer_entry *entry)
+{
+	std::string digits;
+
+	for (const auto &[key, number] : {std::pair<const char *, int64_t *>{"conversation", &entry->conversation},
+	                                  {"seq", &entry->seq},
+	                                  {"sender", &entry->sender},
+	                                  {"type", &entry->type},
+	                                  {"created", &entry->created}})
+		if (!transfer_get_number(members, key, number) || *number < 0)
+			return transfer_refuse(r, std::string(key) + " must be a number");
+	if (entry->conversation == 0 || entry->seq == 0 || entry->type > ENTRY_PURGED)
+		return transfer_refuse(r, "conversation and seq begin with 1, and type is 0 to 3");
+	entry->is_edited = members.contains("edited");
+	if (entry->is_edited && !transfer_get_number(members, "edited", &entry->edited))
+		return transfer_refuse(r, "edited must be a number");
+	if (!transfer_get_text(members, "body", &entry->body))
+		return transfer_refuse(r, "body must be a text");
+	if (members.contains("cid") && !transfer_get_text(members, "cid", &entry->cid))
+		return transfer_refuse(r, "cid must be a text");
+	if (members.contains("cid_hex") &&
+	    (!transfer_get_text(members, "cid_hex", &digits) || !transfer_unhex(digits, &entry->cid)))
+		return transfer_refuse(r, "cid_hex must be a text of hexadecimal digits");
+	return entry->cid.size() <= 64 ? 0 : transfer_refuse(r, "a cid has at most 64 bytes");
+}
+
+struct transfer_run {
+	std::vector<transfer_entry> entries; /* of one conversation */
+};
+
+static uint64_t transfer_u(int64_t number)
+{
+	return static_cast<uint64_t>(number);
+}
+
+/* Columns: seq, sender, kind, created, edited, body. */
+static int transfer_stored_take(void *arg, const cs_db_value *columns, size_t)
+{
+	auto *run = static_cast<transfer_run *>(arg);
+
+	for (transfer_entry &entry : run->entries) {
+		if (transfer_u(entry.seq) != sql_number_of(columns[0]))
+			continue;
+		entry.is_there = true;
+		entry.is_same = columns[1].integer == entry.sender && columns[2].integer == entry.type &&
+		                columns[3].integer == entry.created &&
+		                (columns[4].type != CS_DB_NULL) == entry.is_edited &&
+		                columns[4].integer == entry.edited && sql_text_of(columns[5]) == entry.body;
+	}
+	return 0;
+}
+
+/* The conversation is locked, so nobody appends to it. */
+static int transfer_lock(const transfer_reader *r, uint64_t conversation, bool *there_r, uint64_t *last_r)
+{
+	int result;
+
+	*there_r = false;
+	result = sql_run(r->db,
+	                 dialect_join({"SELECT 1 FROM conversation WHERE id = ?", dialect_for_update(r->db)}).c_str(),
+	                 {sql_integer(conversation)}, sql_row_exists, there_r);
+	*last_r = 0;
+	if (!result)
+		result = sql_run(r->db, "SELECT seq FROM message WHERE conversation = ? ORDER BY seq DESC LIMIT 1",
+		                 {sql_integer(conversation)}, sql_row_number, last_r);
+	return result;
+}
+
+/* Those that are there must be the same, the others must follow the last one without a gap. */
+static int transfer_judge(transfer_reader *r, transfer_run *run, uint64_t last)
+{
+	for (const transfer_entry &entry : run->entries) {
+		r->line = entry.line;
+		if (entry.is_there && !entry.is_same)
+			return transfer_refuse(r, "the store has another entry with this seq");
+		if (entry.is_there)
+			continue;
+		if (last && transfer_u(entry.seq) != last + 1)
+			return transfer_refuse(r, "seq must be " + std::to_string(last + 1) +
+			                                  ", behind the newest entry of the conversation");
+		last = transfer_u(entry.seq);
+	}
+	return 0;
+}
+
+static int transfer_insert_one(cs_db *db, const transfer_entry &entry)
+{
+	const cs_db_value conversation = sql_integer(transfer_u(entry.conversation)),
+			  seq = sql_integer(transfer_u(entry.seq)), sender = sql_integer(transfer_u(entry.sender));
+	int result =
+		sql_run(db, "INSERT INTO body (created, edited, body) VALUES (?, ?, ?)",
+	                {sql_integer(transfer_u(entry.created)),
+	                 entry.is_edited ? sql_integer(transfer_u(entry.edited)) : sql_null(), sql_text(entry.body)});
+
+	if (!result)
+		result = sql_run(
+			db, "INSERT INTO entry (conversation, k, owner, ref, sender, kind) VALUES (?, ?, 0, ?, ?, ?)",
+			{conversation, seq, sql_integer(transfer_u(db->driver->last_id(db))), sender,
+		         sql_integer(transfer_u(entry.type))});
+	if (!result && !entry.cid.empty())
+		result = sql_run(db, "INSERT INTO entry (conversation, k, owner, ref) VALUES (?, ?, ?, ?)",
+		                 {conversation, sql_text(entry.cid), sender, seq});
+	return result;
+}
+
+static int transfer_insert_all(cs_db *db, const transfer_run &run)
+{
+	std::vector<cs_db_value> values;
+
+	if (db->driver->dialect == CS_DB_SQLITE) {
+		for (const transfer_entry &entry : run.entries)
+			if (const int result = entry.is_there ? 0 : transfer_insert_one(db, entry))
+				return result;
+		return 0;
+	}
+	for (const transfer_entry &entry : run.entries)
+		if (!entry.is_there)
+			values.insert(values.end(),
+			              {sql_integer(transfer_u(entry.conversation)), sql_integer(transfer_u(entry.seq)),
+			               sql_integer(transfer_u(entry.sender)),
+			               entry.cid.empty() ? sql_null() : sql_text(entry.cid), sql_text(entry.body),
+			               sql_integer(transfer_u(entry.created)), sql_integer(transfer_u(entry.type)),
+			               entry.is_edited ? sql_integer(transfer_u(entry.edited)) : sql_null()});
+	return sql_run_many(
+		db,
+		{"INSERT INTO message (conversation, seq, sender, cid, body, created, kind, edited) VALUES ",
+	         "(?, ?, ?, ?, ?, ?, ?, ?)", ", ", "", 8, false},
+		values);
+}
+
+/* MySQL keeps in the conversation what SQLite reads from its log. */
+static int transfer_raise_last(cs_db *db, const transfer_run &run)
+{
+	uint64_t last = 0, said_seq = 0;
+	int64_t said = 0;
+
+	if (db->driver->dialect == CS_DB_SQLITE)
+		return 0;
+	for (const transfer_entry &entry : run.entries) {
+		last = std::max(last, transfer_u(entry.seq));
+		if (entry.type == ENTRY_EVENT)
+			continue;
+		said_seq = std::max(said_seq, transfer_u(entry.seq));
+		said = std::max(said, entry.created);
+	}
+	return sql_run(db,
+	               "UPDATE conversation SET last_seq = GREATEST(last_seq, ?), said_seq = GREATEST(said_seq, ?),"
+	               " said = GREATEST(said, ?) WHERE id = ?",
+	               {sql_integer(last), sql_integer(said_seq), sql_integer(transfer_u(said)),
+	                sql_integer(transfer_u(run.entries[0].conversation))});
+}
+
+static int transfer_run_store(transfer_reader *r, transfer_run *run)
+{
+	uint64_t last = 0, first = UINT64_MAX, highest = 0;
+	bool is_there = false;
+	const uint64_t conversation = transfer_u(run->entries[0].conversation);
+	int result = transfer_lock(r, conversation, &is_there, &last);
+
+	r->line = run->entries[0].line;
+	if (!result && !is_there)
+		return transfer_refuse(r, "there is no such conversation");
+	for (const transfer_entry &entry : run->entries) {
+		first = std::min(first, transfer_u(entry.seq));
+		highest = std::max(highest, transfer_u(entry.seq));
+	}
+	if (!result && first <= last)
+		result = sql_run(r->db,
+		                 "SELECT seq, sender, kind, created, edited, body FROM message"
+		                 " WHERE conversation = ? AND seq >= ? AND seq <= ?",
+		                 {sql_integer(conversation), sql_integer(first), sql_integer(highest)},
+		                 transfer_stored_take, run);
+	if (!result)
+		result = transfer_judge(r, run, last);
+	if (!result)
+		result = transfer_insert_all(r->db, *run);
+	r->line = run->entries[0].line;
+	if (result == CS_DB_DUPLICATE)
+		return transfer_refuse(r, "one of this line and the next ones has the cid of another entry");
+	if (!result)
+		result = transfer_raise_last(r->db, *run);
+	for (const transfer_entry &entry : run->entries)
+		(entry.is_there ? r->batch->skipped : r->batch->added)++;
+	return result;
+}
+
+/* ---- lines */
+
+/* A key that is written with an escape names nothing here. */
+static int transfer_parse(const transfer_reader *r, transfer_members *members_r, std::string *kind_r)
+{
+	std::vector<object_member> list;
+
+	members_r->clear();
+	if (object_read(r->line->object, &list))
+		return transfer_refuse(r, "is no JSON object");
+	for (const object_member &member : list)
+		if (!members_r->emplace(member.key, member.value).second)
+			return transfer_refuse(r, "has a member twice");
+	return transfer_get_text(*members_r, "kind", kind_r) ? 0 : transfer_refuse(r, "kind must be a text");
+}
+
+static int transfer_line_read(transfer_reader *r, const transfer_members &members, const std::string &kind)
+{
+	if (kind == "store")
+		return transfer_store(r, members);
+	for (size_t i = 0; i < transfer_table_count; i++)
+		if (kind == transfer_tables[i].kind)
+			return transfer_row(r, transfer_tables[i], members);
+	return transfer_refuse(r, "kind is not one that this server knows");
+}
+
+/* The entry of this line is of another conversation than the run, or no entry. */
+static int transfer_flush(transfer_reader *r, transfer_run *run)
+{
+	const transfer_line *line = r->line;
+	const int result = run->entries.empty() ? 0 : transfer_run_store(r, run);
+
+	run->entries.clear();
+	r->line = line;
+	return result;
+}
+
+int transfer_read(cs_db *db, transfer_batch *batch)
+{
+	transfer_reader r = {db, batch};
+	transfer_run run;
+	int result = 0;
+
+	batch->added = batch->skipped = batch->wrong = 0;
+	batch->why.clear();
+	for (const transfer_line &line : batch->lines) {
+		transfer_members members;
+		std::string kind;
+		transfer_entry entry = {&line};
+
+		r.line = &line;
+		result = transfer_parse(&r, &members, &kind);
+		const bool is_entry = !result && kind == "entry";
+		if (is_entry)
+			result = transfer_entry_parse(&r, members, &entry);
+		if (!result &&
+		    (!is_entry || (!run.entries.empty() && run.entries[0].conversation != entry.conversation)))
+			result = transfer_flush(&r, &run);
+		if (!result && is_entry)
+			run.entries.push_back(std::move(entry));
+		else if (!result)
+			result = transfer_line_read(&r, members, kind);
+		if (result)
+			return result;
+	}
+	return transfer_flush(&r, &run);
+}
