@@ -21,7 +21,12 @@ invite list
 invite revoke
 ban
 unban
-bans'
+bans
+backup
+restore
+check
+export
+import'
 	local options='-s --socket -t --timeout --json -V --version -h --help'
 	local word=${COMP_WORDS[COMP_CWORD]} verb='' first second seconds='' i
 
@@ -52,6 +57,7 @@ bans'
 		*) mapfile -t COMPREPLY < <(compgen -W "$(while read -r first _; do echo "$first"; done <<<"$verbs" | uniq)" -- "$word") ;;
 		esac
 		;;
+	backup | restore | export | import) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	log) mapfile -t COMPREPLY < <(compgen -W 'error warning info debug' -- "$word") ;;
 	*)
 		# The second word of a verb.

@@ -28,7 +28,7 @@ int main(int argc, char **argv)
 		return chatctl_finish(CHATCTL_DONE);
 	if (read < 0 || !chatctl_check_words(&options))
 		return CHATCTL_USAGE;
-	if (!chatctl_connect(&wire, options.socket, options.timeout_s * 1000))
+	if (chatctl_needs_server(&options) && !chatctl_connect(&wire, options.socket, options.timeout_s * 1000))
 		return CHATCTL_UNREACHED;
 	return chatctl_finish(chatctl_run(&options, &wire));
 }

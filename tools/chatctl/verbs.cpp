@@ -10,8 +10,8 @@
 
 using chatctl_text_ptr = std::unique_ptr<char, function_deleter<cJSON_free>>;
 
-static const struct chatctl_verb *const chatctl_lists[] = {chatctl_server_verbs, chatctl_group_verbs,
-                                                           chatctl_invite_verbs, chatctl_ban_verbs};
+static const struct chatctl_verb *const chatctl_lists[] = {
+	chatctl_server_verbs, chatctl_group_verbs, chatctl_invite_verbs, chatctl_ban_verbs, chatctl_store_verbs};
 
 /* ---- finding */
 
@@ -97,6 +97,13 @@ bool chatctl_check_words(const struct chatctl_options *options)
 	return chatctl_make_request(verb, behind) != nullptr;
 }
 
+bool chatctl_needs_server(const struct chatctl_options *options)
+{
+	chatctl_words behind;
+
+	return !chatctl_find_verb(options->words, &behind)->without_server;
+}
+
 /* ---- carrying out */
 
 /* A program gets the refusal as JSON, too. */
@@ -125,6 +132,15 @@ static void chatctl_print_json(cJSON *answer)
 	const chatctl_text_ptr text(cJSON_PrintUnformatted(answer));
 
 	(void)puts(chatctl_harmless_json(text.get()).c_str());
+}
+
+void chatctl_print_answer(const struct chatctl_options *options, cJSON *answer,
+                          void (*show)(const cJSON *answer, bool colour))
+{
+	if (options->json)
+		chatctl_print_json(answer);
+	else
+		show(answer, options->colour);
 }
 
 chatctl_json_ptr chatctl_ask_or_tell(const struct chatctl_options *options, struct chatctl_wire *w,
@@ -188,9 +204,6 @@ enum chatctl_status chatctl_run(const struct chatctl_options *options, struct ch
 		return status;
 	if (const enum chatctl_status failed = chatctl_read_pages(options, w, verb, request.get(), answer.get()))
 		return failed;
-	if (options->json)
-		chatctl_print_json(answer.get());
-	else
-		verb->show(answer.get(), options->colour);
+	chatctl_print_answer(options, answer.get(), verb->show);
 	return CHATCTL_DONE;
 }

@@ -26,6 +26,7 @@ struct chatctl_verb {
 	/* Carries the verb out, in place of one request; null: one request does it. request: what read has made. */
 	enum chatctl_status (*run)(const struct chatctl_options *options, struct chatctl_wire *w,
 	                           cJSON *request) = nullptr;
+	bool without_server = false; /* there is no connection when it is carried out */
 };
 
 /* Each list ends with a name that is null. */
@@ -33,17 +34,23 @@ extern const struct chatctl_verb chatctl_server_verbs[];
 extern const struct chatctl_verb chatctl_group_verbs[];
 extern const struct chatctl_verb chatctl_invite_verbs[];
 extern const struct chatctl_verb chatctl_ban_verbs[];
+extern const struct chatctl_verb chatctl_store_verbs[];
 
 /* Looks the verb up and reads what follows it. false: a mistake, explained on standard error. */
 [[nodiscard]] bool chatctl_check_words(const struct chatctl_options *options);
+/* Whether the words, which chatctl_check_words has accepted, are for a server that runs. */
+[[nodiscard]] bool chatctl_needs_server(const struct chatctl_options *options);
 /* Carries it out; words that chatctl_check_words has accepted. */
 [[nodiscard]] enum chatctl_status chatctl_run(const struct chatctl_options *options, struct chatctl_wire *w);
 /* A line for each verb, for the help. */
 void chatctl_print_verbs(void);
 
-/* For `run` of a verb. Sends the request and reads its answer. Null: none, or a refusal; it was explained, and *status_r
- * is what chatctl ends with. */
+/* For `run` of a verb. Sends the request and reads its answer. Null: none, or a refusal; it was explained, and
+ * *status_r is what chatctl ends with. */
 [[nodiscard]] chatctl_json_ptr chatctl_ask_or_tell(const struct chatctl_options *options, struct chatctl_wire *w,
                                                    const cJSON *request, enum chatctl_status *status_r);
+/* Prints the answer: as JSON if that was asked for, else with show. */
+void chatctl_print_answer(const struct chatctl_options *options, cJSON *answer,
+                          void (*show)(const cJSON *answer, bool colour));
 
 #endif

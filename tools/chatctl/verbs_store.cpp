@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: MIT
+ * The verbs about the whole store: backup, restore, check, export, import. */
+#include "verbs.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chatserverd/msgid.h>
+
+#include "answer.h"
+#include "text.h"
+
+using chatctl_text_ptr = std::unique_ptr<char, function_deleter<cJSON_free>>;
+
+static constexpr int64_t chatctl_store_timeout = 600000; /* ms: a part of a large store may take long */
+
+/* ---- files */
+
+static enum chatctl_status chatctl_file_fails(const std::string &path)
+{
+	(void)fprintf(stderr, "chatctl: %s: %s\n", chatctl_harmless(path).c_str(), strerror(errno));
+	return CHATCTL_REFUSED;
+}
+
+/* The server has another folder. */
+static std::string chatctl_absolute(const std::string &path)
+{
+	const std::unique_ptr<char, function_deleter<free>> folder(getcwd(nullptr, 0));
+
+	return path.starts_with('/') || !folder ? path : std::string(folder.get()) + "/" + path;
+}
+
+static bool chatctl_read_file(const chatctl_words &words, cJSON *request)
+{
+	if (words[0].empty() || words[0].ends_with('/'))
+		return chatctl_mistake("FILE is the name of a file", words[0]);
+	(void)cJSON_AddStringToObject(request, "file", chatctl_absolute(words[0]).c_str());
+	return true;
+}
+
+static std::string chatctl_file_of(const cJSON *request)
+{
+	return chatctl_raw_text(request, "file");
+}
+
+/* ---- backup */
+
+static void chatctl_show_backup(const cJSON *answer, bool)
+{
+	(void)printf("%s: %s in %s\n", chatctl_text(answer, "file").c_str(),
+	             chatctl_size(chatctl_number(answer, "size")).c_str(),
+	             chatctl_duration(chatctl_number(answer, "ms")).c_str());
+}
+
+/* The server answers each second how far it has come. */
+static enum chatctl_status chatctl_run_backup(const struct chatctl_options *options, struct chatctl_wire *w,
+                                              cJSON *request)
+{
+	const bool tells = options->colour && !options->json;
+	enum chatctl_status status;
+	chatctl_json_ptr answer = chatctl_ask_or_tell(options, w, request, &status);
+
+	cJSON_DeleteItemFromObjectCaseSensitive(request, "file");
+	while (answer && !chatctl_flag(answer.get(), "done")) {
+		if (tells)
+			(void)fprintf(stderr, "%s left of %s\n",
+			              chatctl_size(chatctl_number(answer.get(), "left")).c_str(),
+			              chatctl_size(chatctl_number(answer.get(), "size")).c_str());
+		answer = chatctl_ask_or_tell(options, w, request, &status);
+	}
+	if (!answer)
+		return status;
+	chatctl_print_answer(options, answer.get(), chatctl_show_backup);
+	return CHATCTL_DONE;
+}
+
+/* ---- restore */
+
+static bool chatctl_read_restore(const chatctl_words &words, cJSON *request)
+{
+	if (!chatctl_read_file({words[0]}, request))
+		return false;
+	if (words.size() > 1)
+		(void)cJSON_AddStringToObject(request, "conf", words[1].c_str());
+	return true;
+}
+
+/* The server's program does it: it knows where the store is, and its lock. Root's PATH may lack its folder. */
+static enum chatctl_status chatctl_run_restore(const struct chatctl_options *, struct chatctl_wire *, cJSON *request)
+{
+	std::string file = chatctl_file_of(request), conf = chatctl_raw_text(request, "conf");
+	std::vector<char *> words;
+
+	for (const char *path : {"chatserverd", "/usr/sbin/chatserverd", "/usr/local/sbin/chatserverd"}) {
+		std::string program = path, restore = "--restore", option = "-c";
+
+		words = {program.data(), restore.data(), file.data()};
+		if (!conf.empty())
+			words.insert(words.end(), {option.data(), conf.data()});
+		words.push_back(nullptr);
+		(void)execvp(path, words.data());
+		if (errno != ENOENT)
+			break;
+	}
+	(void)fprintf(stderr, "chatctl: chatserverd, which restores the store, cannot be run: %s\n", strerror(errno));
+	return CHATCTL_UNREACHED;
+}
+
+/* ---- check */
+
+static enum chatctl_status chatctl_run_check(const struct chatctl_options *options, struct chatctl_wire *w,
+                                             cJSON *request)
+{
+	int64_t rows = 0, findings = 0;
+	const chatctl_json_ptr all(cJSON_CreateObject());
+	cJSON *list = cJSON_AddArrayToObject(all.get(), "findings");
+	enum chatctl_status status;
+	std::string next;
+
+	w->timeout_ms = std::max(w->timeout_ms, chatctl_store_timeout);
+	do {
+		cJSON *item;
+		const chatctl_json_ptr page = chatctl_ask_or_tell(options, w, request, &status);
+
+		if (!page)
+			return status;
+		rows += chatctl_number(page.get(), "rows");
+		cJSON_ArrayForEach(item, chatctl_member(page.get(), "findings"))
+		{
+			findings++;
+			if (options->json)
+				(void)cJSON_AddItemToArray(list, cJSON_Duplicate(item, 1));
+			else
+				(void)printf("%s: %s\n", chatctl_text(item, "what").c_str(),
+				             chatctl_text(item, "where").c_str());
+		}
+		next = chatctl_flag(page.get(), "more") ? chatctl_raw_text(page.get(), "next") : "";
+		cJSON_DeleteItemFromObjectCaseSensitive(request, "after");
+		(void)cJSON_AddStringToObject(request, "after", next.c_str());
+	} while (!next.empty());
+	(void)cJSON_AddNumberToObject(all.get(), "rows", static_cast<double>(rows));
+	if (options->json)
+		chatctl_print_answer(options, all.get(), nullptr);
+	else if (findings == 0)
+		(void)printf("nothing is wrong in %lld rows\n", static_cast<long long>(rows));
+	return findings ? CHATCTL_REFUSED : CHATCTL_DONE;
+}
+
+/* ---- export */
+
+struct chatctl_file {
+	unique_fd fd;
+	std::string path, temporary;
+	std::string bytes; /* not written yet */
+	int64_t lines = 0;
+};
+
+static int chatctl_file_flush(struct chatctl_file *f)
+{
+	while (!f->bytes.empty()) {
+		const ssize_t n = write(f->fd.fd, f->bytes.data(), f->bytes.size());
+
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return -1;
+		f->bytes.erase(0, static_cast<size_t>(n));
+	}
+	return 0;
+}
+
+static int chatctl_file_add(struct chatctl_file *f, const cJSON *item)
+{
+	const chatctl_text_ptr text(cJSON_PrintUnformatted(item));
+
+	f->bytes += std::string(text.get()) + "\n";
+	f->lines++;
+	return 0;
+}
+
+/* The file gets its name when all of it is on the disk. */
+static int chatctl_file_finish(struct chatctl_file *f)
+{
+	const std::string folder = f->path.substr(0, f->path.rfind('/') + 1);
+
+	if (chatctl_file_flush(f) == -1 || fsync(f->fd.fd) == -1 || link(f->temporary.c_str(), f->path.c_str()) == -1)
+		return -1;
+	(void)unlink(f->temporary.c_str());
+	const unique_fd above(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	return above.fd == -1 ? -1 : fsync(above.fd);
+}
+
+static enum chatctl_status chatctl_export_pages(const struct chatctl_options *options, struct chatctl_wire *w,
+                                                cJSON *request, struct chatctl_file *f)
+{
+	enum chatctl_status status;
+	std::string next;
+
+	do {
+		const cJSON *item;
+		const chatctl_json_ptr page = chatctl_ask_or_tell(options, w, request, &status);
+
+		if (!page)
+			return status;
+		cJSON_ArrayForEach(item, chatctl_member(page.get(), "lines"))(void) chatctl_file_add(f, item);
+		if (chatctl_file_flush(f) == -1)
+			return chatctl_file_fails(f->temporary);
+		next = chatctl_flag(page.get(), "more") ? chatctl_raw_text(page.get(), "next") : "";
+		cJSON_DeleteItemFromObjectCaseSensitive(request, "after");
+		(void)cJSON_AddStringToObject(request, "after", next.c_str());
+	} while (!next.empty());
+	return CHATCTL_DONE;
+}
+
+static void chatctl_show_lines(const cJSON *answer, bool)
+{
+	(void)printf("%s: %lld lines\n", chatctl_text(answer, "file").c_str(),
+	             static_cast<long long>(chatctl_number(answer, "lines")));
+}
+
+static enum chatctl_status chatctl_run_export(const struct chatctl_options *options, struct chatctl_wire *w,
+                                              cJSON *request)
+{
+	struct chatctl_file f;
+	const chatctl_json_ptr answer(cJSON_CreateObject()), end(cJSON_CreateObject());
+
+	w->timeout_ms = std::max(w->timeout_ms, chatctl_store_timeout);
+	f.path = chatctl_file_of(request);
+	f.temporary = f.path + ".tmp";
+	cJSON_DeleteItemFromObjectCaseSensitive(request, "file");
+	if (access(f.path.c_str(), F_OK) == 0)
+		errno = EEXIST;
+	else
+		f.fd.reset(open(f.temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+	if (f.fd.fd == -1 || fchmod(f.fd.fd, 0600) == -1)
+		return chatctl_file_fails(f.path);
+	enum chatctl_status status = chatctl_export_pages(options, w, request, &f);
+	if (status == CHATCTL_DONE) {
+		(void)cJSON_AddStringToObject(end.get(), "kind", "end");
+		(void)cJSON_AddNumberToObject(end.get(), "lines", static_cast<double>(f.lines));
+		(void)chatctl_file_add(&f, end.get());
+		if (chatctl_file_finish(&f) == -1)
+			status = chatctl_file_fails(f.path);
+	}
+	if (status != CHATCTL_DONE) {
+		(void)unlink(f.temporary.c_str());
+		return status;
+	}
+	(void)cJSON_AddStringToObject(answer.get(), "file", f.path.c_str());
+	(void)cJSON_AddNumberToObject(answer.get(), "lines", static_cast<double>(f.lines));
+	chatctl_print_answer(options, answer.get(), chatctl_show_lines);
+	return CHATCTL_DONE;
+}
+
+/* ---- import */
+
+/* A frame may have 2,048 values. */
+static constexpr size_t chatctl_batch_values = 1900, chatctl_batch_bytes = 256 * 1024;
+
+struct chatctl_import {
+	const struct chatctl_options *options;
+	struct chatctl_wire *w;
+	int64_t number = 0; /* of the last line */
+	int64_t added = 0, skipped = 0;
+	bool has_id = false; /* the file was made by an export, so it has an end */
+	bool has_end = false;
+	chatctl_json_ptr request;
+	size_t values = 0, bytes = 0; /* in the request */
+};
+
+static void chatctl_import_begin(struct chatctl_import *i)
+{
+	i->request.reset(cJSON_CreateObject());
+	(void)cJSON_AddNumberToObject(i->request.get(), "msgid", CS_MSGID_IMPORT);
+	(void)cJSON_AddNumberToObject(i->request.get(), "req", 1);
+	(void)cJSON_AddObjectToObject(i->request.get(), "lines");
+	i->values = i->bytes = 0;
+}
+
+static enum chatctl_status chatctl_import_send(struct chatctl_import *i)
+{
+	enum chatctl_status status = CHATCTL_DONE;
+
+	if (i->values > 0) {
+		const chatctl_json_ptr answer = chatctl_ask_or_tell(i->options, i->w, i->request.get(), &status);
+
+		if (!answer)
+			return status;
+		i->added += chatctl_number(answer.get(), "added");
+		i->skipped += chatctl_number(answer.get(), "skipped");
+	}
+	chatctl_import_begin(i);
+	return status;
+}
+
+static enum chatctl_status chatctl_import_wrong(const struct chatctl_import *i, const char *why)
+{
+	(void)fprintf(stderr, "chatctl: line %lld: %s\n", static_cast<long long>(i->number), why);
+	return CHATCTL_REFUSED;
+}
+
+/* The last line, of an export, says how many are above it. */
+static enum chatctl_status chatctl_import_end(struct chatctl_import *i, const cJSON *line)
+{
+	i->has_end = true;
+	return chatctl_number(line, "lines") == i->number - 1
+	               ? CHATCTL_DONE
+	               : chatctl_import_wrong(i, "the file has not as many lines as it says");
+}
+
+static enum chatctl_status chatctl_import_line(struct chatctl_import *i, const char *text, size_t size)
+{
+	chatctl_json_ptr line(cJSON_ParseWithLength(text, size));
+
+	if (!cJSON_IsObject(line.get()))
+		return chatctl_import_wrong(i, "is no JSON object");
+	if (i->has_end)
+		return chatctl_import_wrong(i, "stands behind the end of the file");
+	if (chatctl_raw_text(line.get(), "kind") == "end")
+		return chatctl_import_end(i, line.get());
+	if (i->number == 1 && chatctl_raw_text(line.get(), "kind") != "store")
+		return chatctl_import_wrong(i, "the first line must be of the kind store");
+	i->has_id = i->has_id || (i->number == 1 && chatctl_member(line.get(), "id"));
+	const auto values = static_cast<size_t>(cJSON_GetArraySize(line.get())) + 1;
+	if (i->values + values > chatctl_batch_values || i->bytes >= chatctl_batch_bytes)
+		if (const enum chatctl_status failed = chatctl_import_send(i))
+			return failed;
+	cJSON *lines = cJSON_GetObjectItemCaseSensitive(i->request.get(), "lines");
+	(void)cJSON_AddItemToObject(lines, std::to_string(i->number).c_str(), line.release());
+	i->values += values;
+	i->bytes += size;
+	return CHATCTL_DONE;
+}
+
+static void chatctl_show_import(const cJSON *answer, bool)
+{
+	(void)printf("%lld lines added, %lld were there\n", static_cast<long long>(chatctl_number(answer, "added")),
+	             static_cast<long long>(chatctl_number(answer, "skipped")));
+}
+
+static enum chatctl_status chatctl_import_lines(struct chatctl_import *i, FILE *file)
+{
+	char *raw = nullptr;
+	size_t room = 0;
+	enum chatctl_status status = CHATCTL_DONE;
+
+	while (status == CHATCTL_DONE) {
+		const ssize_t size = getline(&raw, &room, file);
+
+		if (size <= 0)
+			break;
+		i->number++;
+		status = chatctl_import_line(i, raw, static_cast<size_t>(size));
+	}
+	free(raw);
+	return status == CHATCTL_DONE ? chatctl_import_send(i) : status;
+}
+
+static enum chatctl_status chatctl_run_import(const struct chatctl_options *options, struct chatctl_wire *w,
+                                              cJSON *request)
+{
+	const std::string path = chatctl_file_of(request);
+	const std::unique_ptr<FILE, function_deleter<fclose>> file(fopen(path.c_str(), "re"));
+	struct chatctl_import i = {options, w};
+	const chatctl_json_ptr answer(cJSON_CreateObject());
+
+	w->timeout_ms = std::max(w->timeout_ms, chatctl_store_timeout);
+	if (!file)
+		return chatctl_file_fails(path);
+	chatctl_import_begin(&i);
+	if (const enum chatctl_status failed = chatctl_import_lines(&i, file.get()))
+		return failed;
+	if (ferror(file.get()))
+		return chatctl_file_fails(path);
+	if (i.has_id && !i.has_end)
+		return chatctl_import_wrong(&i, "the file ends here, but an export has an end: it is cut off");
+	(void)cJSON_AddNumberToObject(answer.get(), "added", static_cast<double>(i.added));
+	(void)cJSON_AddNumberToObject(answer.get(), "skipped", static_cast<double>(i.skipped));
+	chatctl_print_answer(options, answer.get(), chatctl_show_import);
+	return CHATCTL_DONE;
+}
+
+const struct chatctl_verb chatctl_store_verbs[] = {
+	{"backup", "FILE", "copy the store into a file", CS_MSGID_BACKUP, 1, 1, chatctl_read_file, nullptr, nullptr,
+         chatctl_run_backup},
+	{"restore", "FILE [CONF]", "put a copy in the place of the store", 0, 1, 2, chatctl_read_restore, nullptr,
+         nullptr, chatctl_run_restore, true},
+	{"check", "", "look for what is wrong in the store", CS_MSGID_CHECK, 0, 0, nullptr, nullptr, nullptr,
+         chatctl_run_check},
+	{"export", "FILE", "write the store as lines of JSON", CS_MSGID_EXPORT, 1, 1, chatctl_read_file, nullptr,
+         nullptr, chatctl_run_export},
+	{"import", "FILE", "read such lines into the store", CS_MSGID_IMPORT, 1, 1, chatctl_read_file, nullptr, nullptr,
+         chatctl_run_import},
+	{},
+};
